@@ -1,0 +1,70 @@
+@0x9351478dc0794896;
+# Running bundles: what `execd` serves.
+#
+# Who holds what: initd holds ServiceWatch; the operator holds Exec through initd. Class: lockstep.
+
+using Go = import "/go.capnp";
+using Bootrecord = import "bootrecord.capnp";
+$Go.package("exec");
+$Go.import("nexus/capnpgen/exec");
+
+interface ServiceWatch {
+  # Learn how the services of the published slot are.
+
+  list @0 () -> (services :List(ServiceStatus));
+  # The services of the publication that execd runs, in byte order of their names.
+
+  verdict @1 (boot :UInt64) -> (ok :Bool, reason :Text, detail :Text);
+  # Waits until the services published for that boot attempt are all healthy (ok) or one has failed (reason code and one line). Also
+  # ends as not ok, `superseded`, when another attempt is published. The caller bounds the wait.
+}
+
+struct ServiceStatus {
+  # One service.
+
+  name @0 :Text;
+  # Bundle name.
+  version @1 :Text;
+  # SemVer, from the manifest.
+  state @2 :State;
+  # How it is.
+  native @3 :Bool;
+  # Whether it exports Service.
+  pid @4 :UInt32;
+  # Process id, 0 when it does not run.
+  restarts @5 :UInt32;
+  # How often it was restarted in this publication.
+  detail @6 :Text;
+  # One line for people.
+  slot @7 :Bootrecord.Slot;
+  # The slot it is run from.
+
+  enum State {
+    # How a service is.
+    unspecified @0;
+    # Never sent.
+    starting @1;
+    # Runs, not yet known to be healthy.
+    healthy @2;
+    # Runs and is healthy.
+    failed @3;
+    # Ended, says that it fails, or could not be started.
+  }
+}
+
+interface Exec {
+  # Run bundles of the published slot.
+
+  run @0 (bundle :Text) -> (process :Process);
+  # Starts a bundle with the ability `nexus.ability.Main`. Refused as `unknown-bundle`, `not-runnable` or `wrong-architecture`.
+}
+
+interface Process {
+  # One running program. Dropping it kills the program.
+
+  wait @0 () -> (exitCode :Int32, signal :Int32);
+  # Waits for the end. `signal` is 0 for a normal exit.
+
+  kill @1 () -> ();
+  # Kills it and its process group. No effect once it has ended.
+}

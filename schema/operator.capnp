@@ -1,0 +1,83 @@
+@0xc4d297091038a2d6;
+# The operator's way in: what `initd` serves on the control socket (mode 0600 in the system's folder).
+#
+# Each method hands out one facet; whoever holds Operator can hand on less than all of it.
+# Class: blessed (the operator's program may be older or newer than the system).
+
+using Go = import "/go.capnp";
+using Bundle = import "bundle.capnp";
+using Exec = import "exec.capnp";
+using Journal = import "journal.capnp";
+using Keystore = import "keystore.capnp";
+using Packagefs = import "packagefs.capnp";
+using Update = import "update.capnp";
+$Go.package("operator");
+$Go.import("nexus/capnpgen/operator");
+
+interface Operator {
+  # Facets of a running system. Each may end with `disconnected` when its daemon restarts: ask again.
+
+  status @0 () -> (status :Update.UpdateStatus);
+  # Look at slots and state.
+
+  updated @1 () -> (updated :Update.Updated);
+  # Stage and switch.
+
+  recovery @2 () -> (recovery :Update.UpdateRecovery);
+  # Roll back, clear quarantine.
+
+  journal @3 () -> (journal :Journal.Journal);
+  # Read the log.
+
+  bundles @4 () -> (bundles :Bundle.BundleMgr);
+  # Read the published bundles.
+
+  packages @5 () -> (packages :Packagefs.PackageFs);
+  # Read the published bundles by path.
+
+  services @6 () -> (services :Exec.ServiceWatch);
+  # How the services are.
+
+  exec @7 () -> (exec :Exec.Exec);
+  # Run bundles.
+
+  anchors @8 () -> (anchors :Keystore.TrustAnchors);
+  # The trusted keys.
+
+  daemons @9 () -> (daemons :List(DaemonStatus));
+  # The daemons, in start order.
+
+  graph @10 () -> (edges :List(Edge));
+  # Who was handed what, as initd did it, in the order of the authority table.
+
+  stop @11 () -> ();
+  # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is done.
+}
+
+struct DaemonStatus {
+  # One daemon.
+
+  name @0 :Text;
+  # Its name.
+  pid @1 :UInt32;
+  # Process id, 0 when it does not run.
+  ready @2 :Bool;
+  # Whether it said that it serves.
+  restarts @3 :UInt32;
+  # How often it was started again.
+  lastExit @4 :Text;
+  # How it ended the last time, empty if it never did.
+}
+
+struct Edge {
+  # One thing a daemon holds.
+
+  holder @0 :Text;
+  # Who holds it.
+  facet @1 :Text;
+  # What: a facet, or `dir:<name>`, `file:<name>`.
+  provider @2 :Text;
+  # Whose it is; empty for a resource.
+  grants @3 :List(Text);
+  # What may be reached through it, where the facet has names to grant.
+}

@@ -1,0 +1,56 @@
+@0xf10932218e564b86;
+# Names and capabilities: what `samgrd` serves.
+#
+# Who holds what: each client has a ServiceManager of its own that knows only the names granted to it; each provider has a
+# Registrar bound to its one name; execd has a BundleRegistrar for the names under `bundle/`.
+# Class: lockstep.
+
+using Go = import "/go.capnp";
+$Go.package("registry");
+$Go.import("nexus/capnpgen/registry");
+
+interface ServiceManager {
+  # Look up services by name, among those granted to this client.
+
+  get @0 (name :Text) -> (service :Capability);
+  # The service under that name. Refused as `unknown-name` alike for a name that is not granted and one that nobody registered:
+  # the caller learns nothing about names it may not use.
+
+  list @1 () -> (names :List(Text));
+  # The granted names that are registered now, in byte order.
+
+  watch @2 (name :Text, observer :NameObserver) -> (subscription :NameSubscription);
+  # Calls onRegistered now if the name is registered, and each time it is registered again. Dropping the subscription ends it.
+
+  attenuate @3 (names :List(Text)) -> (manager :ServiceManager);
+  # A ServiceManager that knows only those of `names` that this one knows. At most 64 names; `bundle/*` stands for all bundles.
+}
+
+interface NameObserver {
+  # Learns of registrations.
+
+  onRegistered @0 (service :Capability) -> ();
+  # The service was registered, or registered again after its provider restarted.
+}
+
+interface NameSubscription {
+  # Holding it keeps the watch alive; dropping it ends it.
+}
+
+interface Registrar {
+  # The right to stand behind one name, fixed when the capability was granted.
+
+  register @0 (service :Capability) -> (registration :Registration);
+  # Puts the service under the name, in place of an earlier one. It stays until the registration is dropped or its connection ends.
+}
+
+interface Registration {
+  # Holding it keeps the name; dropping it removes the name.
+}
+
+interface BundleRegistrar {
+  # The right to make registrars for bundles.
+
+  forBundle @0 (bundle :Text) -> (registrar :Registrar);
+  # A Registrar bound to `bundle/<name>`. The name follows the bundle name rules.
+}

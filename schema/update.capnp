@@ -1,0 +1,240 @@
+@0xf783b1efe4e5d4ec;
+# Updates: what `updated` serves. It is the one owner of the boot record and the one writer of the standby slot.
+#
+# Verification yields authority: `switch` exists only on StagedSystem, and only a complete, verified stage returns one.
+# Committing is another power than switching: HealthGate is granted to initd alone and no name leads to it.
+#
+# Who holds what: UpdateStatus: whoever may look. Updated: operators and the selftest. UpdateRecovery: the operator.
+# HealthGate: initd. Class: UpdateStatus, Updated, StagedSystem, UpdateRecovery blessed (the operator's program calls them);
+# HealthGate lockstep.
+#
+# An outcome a caller branches on is data (Refusal); exceptions mean a bug, overload or a lost connection.
+
+using Go = import "/go.capnp";
+using Bootrecord = import "bootrecord.capnp";
+using Keystore = import "keystore.capnp";
+$Go.package("update");
+$Go.import("nexus/capnpgen/update");
+
+const maxChunkBytes :UInt32 = 1048576;
+# The largest piece of an archive StageSink.write accepts.
+
+interface UpdateStatus {
+  # Look, without the power to change anything.
+
+  getStatus @0 () -> (status :Status);
+  # The state now.
+
+  history @1 () -> (events :List(Bootrecord.Event));
+  # The last accepted steps, oldest first, at most 64.
+
+  follow @2 (observer :StatusObserver) -> (subscription :StatusSubscription);
+  # Calls onChanged now and after each change of the state. An observer that does not keep up sees only the newest state.
+}
+
+interface StatusObserver {
+  # Learns of changes of the state.
+
+  onChanged @0 (status :Status) -> ();
+  # The state is now this.
+}
+
+interface StatusSubscription {
+  # Holding it keeps the observer informed; dropping it ends it.
+}
+
+struct Status {
+  # The boot record for people and programs; digests as in bootrecord.capnp.
+
+  active @0 :Bootrecord.Slot;
+  # The confirmed slot.
+  pending @1 :Bootrecord.Slot;
+  # The slot on trial, or none.
+  staged @2 :Bootrecord.Slot;
+  # The slot with a staged set, or none.
+  triesLeft @3 :UInt8;
+  # Boot attempts left for the pending slot.
+  healthOk @4 :Bool;
+  # Whether the active slot is confirmed.
+  persistent @5 :Bool;
+  # Whether the record survives a reboot.
+  boot @6 :UInt64;
+  # The current boot attempt.
+  slotA @7 :SlotStatus;
+  # Slot a.
+  slotB @8 :SlotStatus;
+  # Slot b.
+  quarantine @9 :List(Bootrecord.Quarantined);
+  # Sets that must not come back.
+  lastRollback @10 :Bootrecord.Rollback;
+  # Null if there was none.
+  staging @11 :Bool;
+  # Whether a stage is under way.
+}
+
+struct SlotStatus {
+  # One slot.
+
+  content @0 :Bootrecord.SlotContent;
+  # What it holds.
+  bundles @1 :List(BundleRef);
+  # The bundles in it, in byte order of their names.
+}
+
+struct BundleRef {
+  # A bundle by name and version.
+
+  name @0 :Text;
+  # Bundle name.
+  version @1 :Text;
+  # SemVer.
+}
+
+interface Updated extends(UpdateStatus) {
+  # Stage sets, and take up what is staged.
+
+  stageSystem @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageSink, refusal :Keystore.Refusal);
+  # Starts a stage into the standby slot. `sizeBytes`: the exact size of the archive; `progress` may be null. One stage at a time:
+  # refused as `stage-in-progress`; refused as `trial-in-progress` while a slot is on trial, `archive-too-large` over the policy.
+  # Nothing that was published or active changes. Dropping the sink before done() discards everything received.
+
+  staged @1 () -> (system :StagedSystem, refusal :Keystore.Refusal);
+  # The set that is staged now, from a complete, verified stage; refused as `nothing-staged`.
+}
+
+interface StageSink {
+  # Receives the archive in order.
+
+  write @0 (bytes :Data) -> stream;
+  # The next bytes, at most maxChunkBytes. Fails once the stage was refused; done() then says why.
+
+  done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal);
+  # No more bytes. When it returns a system, the set is complete, verified and durable in the standby slot. When it returns a
+  # refusal, nothing durable has changed. Call once.
+}
+
+interface StageProgress {
+  # Learns how a stage proceeds.
+
+  onProgress @0 (progress :Progress) -> ();
+  # At most every 64th of the archive, and at each new phase.
+}
+
+struct Progress {
+  # How far a stage is.
+
+  phase @0 :Phase;
+  # What is being done.
+  doneBytes @1 :UInt64;
+  # Bytes of the archive received and checked.
+  totalBytes @2 :UInt64;
+  # Size of the archive.
+  bundle @3 :Text;
+  # The bundle being received; empty before the first.
+
+  enum Phase {
+    # What is being done.
+    receiving @0;
+    # Receiving and verifying.
+    publishing @1;
+    # All verified; making the standby slot durable.
+    reused @2;
+    # The device had this set already; it was verified and taken as it is.
+  }
+}
+
+interface StagedSystem {
+  # A complete, verified set in the standby slot. The only place where switch exists.
+
+  describe @0 () -> (system :StagedInfo);
+  # What is staged. Refused as `stale` (an exception) after it was superseded, discarded or switched to.
+
+  switch @1 () -> (refusal :Keystore.Refusal);
+  # Puts the slot on trial: durable when it returns, with all tries. Initd then counts an attempt, publishes the slot and gathers the
+  # verdict. Refused as `stale`, `quarantined`, `trial-in-progress`, `wrong-architecture`.
+
+  discard @2 () -> (refusal :Keystore.Refusal);
+  # Empties the standby slot. Refused as `stale`.
+}
+
+struct StagedInfo {
+  # A staged set.
+
+  slot @0 :Bootrecord.Slot;
+  # Where it is.
+  systemVersion @1 :Text;
+  # SemVer.
+  indexSha256 @2 :Data;
+  # 32 bytes.
+  bundles @3 :List(BundleRef);
+  # In byte order of their names.
+}
+
+interface UpdateRecovery {
+  # An operator's way back.
+
+  rollback @0 () -> (refusal :Keystore.Refusal);
+  # During a trial: ends it. Else: returns to the set in the other slot, if that one was good. Same code as the automatic rollback; the
+  # set that was left is quarantined with reason `operator`. Refused as `no-previous`.
+
+  clearQuarantine @1 (indexSha256 :Data) -> (refusal :Keystore.Refusal);
+  # Lets a quarantined set be staged again. Refused as `not-quarantined`.
+}
+
+interface HealthGate {
+  # The power to count attempts and to commit. Granted to initd, once, and to nobody else.
+
+  bootAttempt @0 () -> (attempt :Attempt);
+  # Counts one attempt (durable before anything of the slot runs), then publishes the slot that is to run. When the pending slot has no try left it
+  # is rolled back first and the attempt is for the active slot.
+
+  healthOk @1 (boot :UInt64) -> (refusal :Keystore.Refusal);
+  # The attempt proved healthy: durable when it returns. Refused as `wrong-boot` if `boot` is not the current attempt.
+
+  healthFailed @2 (boot :UInt64, reason :Text, detail :Text) -> (verdict :Verdict, refusal :Keystore.Refusal);
+  # The attempt did not prove healthy. Reasons: `service-exited`, `service-unhealthy`, `service-start-failed`, `selftest-failed`,
+  # `core-not-ready`, `health-timeout`, `publish-failed`. With tries left and a reason other than `health-timeout` the verdict is retry:
+  # call bootAttempt again. Else the slot is rolled back and quarantined, and the previous one is published.
+
+  watch @3 (observer :AttemptObserver) -> (subscription :AttemptSubscription);
+  # Calls onAttemptDue when a switch or an operator's rollback made a new attempt due, at once if one is due already.
+}
+
+interface AttemptObserver {
+  # Learns that an attempt is due.
+
+  onAttemptDue @0 () -> ();
+  # Call bootAttempt.
+}
+
+interface AttemptSubscription {
+  # Holding it keeps the watch alive; dropping it ends it.
+}
+
+struct Attempt {
+  # One boot attempt.
+
+  boot @0 :UInt64;
+  # Its number.
+  slot @1 :Bootrecord.Slot;
+  # The slot that runs.
+  trial @2 :Bool;
+  # Whether that slot is on trial.
+  triesLeft @3 :UInt8;
+  # Tries left after this one.
+  refusal @4 :Keystore.Refusal;
+  # Why the slot could not be published, if it could not; then report healthFailed with `publish-failed`.
+}
+
+enum Verdict {
+  # What follows from a failed attempt.
+
+  unspecified @0;
+  # Never sent.
+  retry @1;
+  # Tries are left: call bootAttempt.
+  rolledBack @2;
+  # The previous slot is back: call bootAttempt for it.
+  stays @3;
+  # There is nothing to go back to; the slot stays, unconfirmed.
+}
