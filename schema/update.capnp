@@ -59,7 +59,7 @@ struct Status {
   persistent @5 :Bool;
   # Whether the record survives a reboot.
   boot @6 :UInt64;
-  # The current boot attempt.
+  # The current boot attempt. When it is another than the one initd last began, a switch or a rollback has made a new one due.
   slotA @7 :SlotStatus;
   # Slot a.
   slotB @8 :SlotStatus;
@@ -194,21 +194,7 @@ interface HealthGate {
   healthFailed @2 (boot :UInt64, reason :Text, detail :Text) -> (verdict :Verdict, refusal :Keystore.Refusal);
   # The attempt did not prove healthy. Reasons: `service-exited`, `service-unhealthy`, `service-start-failed`, `selftest-failed`,
   # `core-not-ready`, `health-timeout`, `publish-failed`. With tries left and a reason other than `health-timeout` the verdict is retry:
-  # call bootAttempt again. Else the slot is rolled back and quarantined, and the previous one is published.
-
-  watch @3 (observer :AttemptObserver) -> (subscription :AttemptSubscription);
-  # Calls onAttemptDue when a switch or an operator's rollback made a new attempt due, at once if one is due already.
-}
-
-interface AttemptObserver {
-  # Learns that an attempt is due.
-
-  onAttemptDue @0 () -> ();
-  # Call bootAttempt.
-}
-
-interface AttemptSubscription {
-  # Holding it keeps the watch alive; dropping it ends it.
+  # call bootAttempt again. Else the slot is rolled back and quarantined; the bootAttempt that follows publishes the previous one.
 }
 
 struct Attempt {

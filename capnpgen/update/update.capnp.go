@@ -4730,26 +4730,6 @@ func (c HealthGate) HealthFailed(ctx context.Context, params func(HealthGate_hea
 
 }
 
-func (c HealthGate) Watch(ctx context.Context, params func(HealthGate_watch_Params) error) (HealthGate_watch_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      3,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "watch",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HealthGate_watch_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HealthGate_watch_Results_Future{Future: ans.Future()}, release
-
-}
-
 func (c HealthGate) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -4828,8 +4808,6 @@ type HealthGate_Server interface {
 	HealthOk(context.Context, HealthGate_healthOk) error
 
 	HealthFailed(context.Context, HealthGate_healthFailed) error
-
-	Watch(context.Context, HealthGate_watch) error
 }
 
 // HealthGate_NewServer creates a new Server from an implementation of HealthGate_Server.
@@ -4848,7 +4826,7 @@ func HealthGate_ServerToClient(s HealthGate_Server) HealthGate {
 // This can be used to create a more complicated Server.
 func HealthGate_Methods(methods []server.Method, s HealthGate_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 4)
+		methods = make([]server.Method, 0, 3)
 	}
 
 	methods = append(methods, server.Method{
@@ -4884,18 +4862,6 @@ func HealthGate_Methods(methods []server.Method, s HealthGate_Server) []server.M
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.HealthFailed(ctx, HealthGate_healthFailed{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x98c0db575108a0c2,
-			MethodID:      3,
-			InterfaceName: "update.capnp:HealthGate",
-			MethodName:    "watch",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Watch(ctx, HealthGate_watch{call})
 		},
 	})
 
@@ -4951,23 +4917,6 @@ func (c HealthGate_healthFailed) Args() HealthGate_healthFailed_Params {
 func (c HealthGate_healthFailed) AllocResults() (HealthGate_healthFailed_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
 	return HealthGate_healthFailed_Results(r), err
-}
-
-// HealthGate_watch holds the state for a server call to HealthGate.watch.
-// See server.Call for documentation.
-type HealthGate_watch struct {
-	*server.Call
-}
-
-// Args returns the call's arguments.
-func (c HealthGate_watch) Args() HealthGate_watch_Params {
-	return HealthGate_watch_Params(c.Call.Args())
-}
-
-// AllocResults allocates the results struct.
-func (c HealthGate_watch) AllocResults() (HealthGate_watch_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HealthGate_watch_Results(r), err
 }
 
 // HealthGate_List is a list of HealthGate.
@@ -5505,578 +5454,6 @@ func (p HealthGate_healthFailed_Results_Future) Refusal() keystore.Refusal_Futur
 	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
 }
 
-type HealthGate_watch_Params capnp.Struct
-
-// HealthGate_watch_Params_TypeID is the unique identifier for the type HealthGate_watch_Params.
-const HealthGate_watch_Params_TypeID = 0x9f093b9991fcbeb6
-
-func NewHealthGate_watch_Params(s *capnp.Segment) (HealthGate_watch_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HealthGate_watch_Params(st), err
-}
-
-func NewRootHealthGate_watch_Params(s *capnp.Segment) (HealthGate_watch_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HealthGate_watch_Params(st), err
-}
-
-func ReadRootHealthGate_watch_Params(msg *capnp.Message) (HealthGate_watch_Params, error) {
-	root, err := msg.Root()
-	return HealthGate_watch_Params(root.Struct()), err
-}
-
-func (s HealthGate_watch_Params) String() string {
-	str, _ := text.Marshal(0x9f093b9991fcbeb6, capnp.Struct(s))
-	return str
-}
-
-func (s HealthGate_watch_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (HealthGate_watch_Params) DecodeFromPtr(p capnp.Ptr) HealthGate_watch_Params {
-	return HealthGate_watch_Params(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s HealthGate_watch_Params) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s HealthGate_watch_Params) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s HealthGate_watch_Params) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s HealthGate_watch_Params) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s HealthGate_watch_Params) Observer() AttemptObserver {
-	p, _ := capnp.Struct(s).Ptr(0)
-	return AttemptObserver(p.Interface().Client())
-}
-
-func (s HealthGate_watch_Params) HasObserver() bool {
-	return capnp.Struct(s).HasPtr(0)
-}
-
-func (s HealthGate_watch_Params) SetObserver(v AttemptObserver) error {
-	if !v.IsValid() {
-		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
-	}
-	seg := s.Segment()
-	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
-	return capnp.Struct(s).SetPtr(0, in.ToPtr())
-}
-
-// HealthGate_watch_Params_List is a list of HealthGate_watch_Params.
-type HealthGate_watch_Params_List = capnp.StructList[HealthGate_watch_Params]
-
-// NewHealthGate_watch_Params creates a new list of HealthGate_watch_Params.
-func NewHealthGate_watch_Params_List(s *capnp.Segment, sz int32) (HealthGate_watch_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
-	return capnp.StructList[HealthGate_watch_Params](l), err
-}
-
-// HealthGate_watch_Params_Future is a wrapper for a HealthGate_watch_Params promised by a client call.
-type HealthGate_watch_Params_Future struct{ *capnp.Future }
-
-func (f HealthGate_watch_Params_Future) Struct() (HealthGate_watch_Params, error) {
-	p, err := f.Future.Ptr()
-	return HealthGate_watch_Params(p.Struct()), err
-}
-func (p HealthGate_watch_Params_Future) Observer() AttemptObserver {
-	return AttemptObserver(p.Future.Field(0, nil).Client())
-}
-
-type HealthGate_watch_Results capnp.Struct
-
-// HealthGate_watch_Results_TypeID is the unique identifier for the type HealthGate_watch_Results.
-const HealthGate_watch_Results_TypeID = 0xfce2667d46c450c9
-
-func NewHealthGate_watch_Results(s *capnp.Segment) (HealthGate_watch_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HealthGate_watch_Results(st), err
-}
-
-func NewRootHealthGate_watch_Results(s *capnp.Segment) (HealthGate_watch_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HealthGate_watch_Results(st), err
-}
-
-func ReadRootHealthGate_watch_Results(msg *capnp.Message) (HealthGate_watch_Results, error) {
-	root, err := msg.Root()
-	return HealthGate_watch_Results(root.Struct()), err
-}
-
-func (s HealthGate_watch_Results) String() string {
-	str, _ := text.Marshal(0xfce2667d46c450c9, capnp.Struct(s))
-	return str
-}
-
-func (s HealthGate_watch_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (HealthGate_watch_Results) DecodeFromPtr(p capnp.Ptr) HealthGate_watch_Results {
-	return HealthGate_watch_Results(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s HealthGate_watch_Results) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s HealthGate_watch_Results) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s HealthGate_watch_Results) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s HealthGate_watch_Results) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s HealthGate_watch_Results) Subscription() AttemptSubscription {
-	p, _ := capnp.Struct(s).Ptr(0)
-	return AttemptSubscription(p.Interface().Client())
-}
-
-func (s HealthGate_watch_Results) HasSubscription() bool {
-	return capnp.Struct(s).HasPtr(0)
-}
-
-func (s HealthGate_watch_Results) SetSubscription(v AttemptSubscription) error {
-	if !v.IsValid() {
-		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
-	}
-	seg := s.Segment()
-	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
-	return capnp.Struct(s).SetPtr(0, in.ToPtr())
-}
-
-// HealthGate_watch_Results_List is a list of HealthGate_watch_Results.
-type HealthGate_watch_Results_List = capnp.StructList[HealthGate_watch_Results]
-
-// NewHealthGate_watch_Results creates a new list of HealthGate_watch_Results.
-func NewHealthGate_watch_Results_List(s *capnp.Segment, sz int32) (HealthGate_watch_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
-	return capnp.StructList[HealthGate_watch_Results](l), err
-}
-
-// HealthGate_watch_Results_Future is a wrapper for a HealthGate_watch_Results promised by a client call.
-type HealthGate_watch_Results_Future struct{ *capnp.Future }
-
-func (f HealthGate_watch_Results_Future) Struct() (HealthGate_watch_Results, error) {
-	p, err := f.Future.Ptr()
-	return HealthGate_watch_Results(p.Struct()), err
-}
-func (p HealthGate_watch_Results_Future) Subscription() AttemptSubscription {
-	return AttemptSubscription(p.Future.Field(0, nil).Client())
-}
-
-type AttemptObserver capnp.Client
-
-// AttemptObserver_TypeID is the unique identifier for the type AttemptObserver.
-const AttemptObserver_TypeID = 0x9143c4022f861bd5
-
-func (c AttemptObserver) OnAttemptDue(ctx context.Context, params func(AttemptObserver_onAttemptDue_Params) error) (AttemptObserver_onAttemptDue_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x9143c4022f861bd5,
-			MethodID:      0,
-			InterfaceName: "update.capnp:AttemptObserver",
-			MethodName:    "onAttemptDue",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(AttemptObserver_onAttemptDue_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return AttemptObserver_onAttemptDue_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c AttemptObserver) WaitStreaming() error {
-	return capnp.Client(c).WaitStreaming()
-}
-
-// String returns a string that identifies this capability for debugging
-// purposes.  Its format should not be depended on: in particular, it
-// should not be used to compare clients.  Use IsSame to compare clients
-// for equality.
-func (c AttemptObserver) String() string {
-	return "AttemptObserver(" + capnp.Client(c).String() + ")"
-}
-
-// AddRef creates a new Client that refers to the same capability as c.
-// If c is nil or has resolved to null, then AddRef returns nil.
-func (c AttemptObserver) AddRef() AttemptObserver {
-	return AttemptObserver(capnp.Client(c).AddRef())
-}
-
-// Release releases a capability reference.  If this is the last
-// reference to the capability, then the underlying resources associated
-// with the capability will be released.
-//
-// Release will panic if c has already been released, but not if c is
-// nil or resolved to null.
-func (c AttemptObserver) Release() {
-	capnp.Client(c).Release()
-}
-
-// Resolve blocks until the capability is fully resolved or the Context
-// expires.
-func (c AttemptObserver) Resolve(ctx context.Context) error {
-	return capnp.Client(c).Resolve(ctx)
-}
-
-func (c AttemptObserver) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Client(c).EncodeAsPtr(seg)
-}
-
-func (AttemptObserver) DecodeFromPtr(p capnp.Ptr) AttemptObserver {
-	return AttemptObserver(capnp.Client{}.DecodeFromPtr(p))
-}
-
-// IsValid reports whether c is a valid reference to a capability.
-// A reference is invalid if it is nil, has resolved to null, or has
-// been released.
-func (c AttemptObserver) IsValid() bool {
-	return capnp.Client(c).IsValid()
-}
-
-// IsSame reports whether c and other refer to a capability created by the
-// same call to NewClient.  This can return false negatives if c or other
-// are not fully resolved: use Resolve if this is an issue.  If either
-// c or other are released, then IsSame panics.
-func (c AttemptObserver) IsSame(other AttemptObserver) bool {
-	return capnp.Client(c).IsSame(capnp.Client(other))
-}
-
-// Update the flowcontrol.FlowLimiter used to manage flow control for
-// this client. This affects all future calls, but not calls already
-// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
-// which is also the default.
-func (c AttemptObserver) SetFlowLimiter(lim fc.FlowLimiter) {
-	capnp.Client(c).SetFlowLimiter(lim)
-}
-
-// Get the current flowcontrol.FlowLimiter used to manage flow control
-// for this client.
-func (c AttemptObserver) GetFlowLimiter() fc.FlowLimiter {
-	return capnp.Client(c).GetFlowLimiter()
-}
-
-// A AttemptObserver_Server is a AttemptObserver with a local implementation.
-type AttemptObserver_Server interface {
-	OnAttemptDue(context.Context, AttemptObserver_onAttemptDue) error
-}
-
-// AttemptObserver_NewServer creates a new Server from an implementation of AttemptObserver_Server.
-func AttemptObserver_NewServer(s AttemptObserver_Server) *server.Server {
-	c, _ := s.(server.Shutdowner)
-	return server.New(AttemptObserver_Methods(nil, s), s, c)
-}
-
-// AttemptObserver_ServerToClient creates a new Client from an implementation of AttemptObserver_Server.
-// The caller is responsible for calling Release on the returned Client.
-func AttemptObserver_ServerToClient(s AttemptObserver_Server) AttemptObserver {
-	return AttemptObserver(capnp.NewClient(AttemptObserver_NewServer(s)))
-}
-
-// AttemptObserver_Methods appends Methods to a slice that invoke the methods on s.
-// This can be used to create a more complicated Server.
-func AttemptObserver_Methods(methods []server.Method, s AttemptObserver_Server) []server.Method {
-	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 1)
-	}
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x9143c4022f861bd5,
-			MethodID:      0,
-			InterfaceName: "update.capnp:AttemptObserver",
-			MethodName:    "onAttemptDue",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.OnAttemptDue(ctx, AttemptObserver_onAttemptDue{call})
-		},
-	})
-
-	return methods
-}
-
-// AttemptObserver_onAttemptDue holds the state for a server call to AttemptObserver.onAttemptDue.
-// See server.Call for documentation.
-type AttemptObserver_onAttemptDue struct {
-	*server.Call
-}
-
-// Args returns the call's arguments.
-func (c AttemptObserver_onAttemptDue) Args() AttemptObserver_onAttemptDue_Params {
-	return AttemptObserver_onAttemptDue_Params(c.Call.Args())
-}
-
-// AllocResults allocates the results struct.
-func (c AttemptObserver_onAttemptDue) AllocResults() (AttemptObserver_onAttemptDue_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return AttemptObserver_onAttemptDue_Results(r), err
-}
-
-// AttemptObserver_List is a list of AttemptObserver.
-type AttemptObserver_List = capnp.CapList[AttemptObserver]
-
-// NewAttemptObserver_List creates a new list of AttemptObserver.
-func NewAttemptObserver_List(s *capnp.Segment, sz int32) (AttemptObserver_List, error) {
-	l, err := capnp.NewPointerList(s, sz)
-	return capnp.CapList[AttemptObserver](l), err
-}
-
-type AttemptObserver_onAttemptDue_Params capnp.Struct
-
-// AttemptObserver_onAttemptDue_Params_TypeID is the unique identifier for the type AttemptObserver_onAttemptDue_Params.
-const AttemptObserver_onAttemptDue_Params_TypeID = 0xea1f9da22a653ef7
-
-func NewAttemptObserver_onAttemptDue_Params(s *capnp.Segment) (AttemptObserver_onAttemptDue_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return AttemptObserver_onAttemptDue_Params(st), err
-}
-
-func NewRootAttemptObserver_onAttemptDue_Params(s *capnp.Segment) (AttemptObserver_onAttemptDue_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return AttemptObserver_onAttemptDue_Params(st), err
-}
-
-func ReadRootAttemptObserver_onAttemptDue_Params(msg *capnp.Message) (AttemptObserver_onAttemptDue_Params, error) {
-	root, err := msg.Root()
-	return AttemptObserver_onAttemptDue_Params(root.Struct()), err
-}
-
-func (s AttemptObserver_onAttemptDue_Params) String() string {
-	str, _ := text.Marshal(0xea1f9da22a653ef7, capnp.Struct(s))
-	return str
-}
-
-func (s AttemptObserver_onAttemptDue_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (AttemptObserver_onAttemptDue_Params) DecodeFromPtr(p capnp.Ptr) AttemptObserver_onAttemptDue_Params {
-	return AttemptObserver_onAttemptDue_Params(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s AttemptObserver_onAttemptDue_Params) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s AttemptObserver_onAttemptDue_Params) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s AttemptObserver_onAttemptDue_Params) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s AttemptObserver_onAttemptDue_Params) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-
-// AttemptObserver_onAttemptDue_Params_List is a list of AttemptObserver_onAttemptDue_Params.
-type AttemptObserver_onAttemptDue_Params_List = capnp.StructList[AttemptObserver_onAttemptDue_Params]
-
-// NewAttemptObserver_onAttemptDue_Params creates a new list of AttemptObserver_onAttemptDue_Params.
-func NewAttemptObserver_onAttemptDue_Params_List(s *capnp.Segment, sz int32) (AttemptObserver_onAttemptDue_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
-	return capnp.StructList[AttemptObserver_onAttemptDue_Params](l), err
-}
-
-// AttemptObserver_onAttemptDue_Params_Future is a wrapper for a AttemptObserver_onAttemptDue_Params promised by a client call.
-type AttemptObserver_onAttemptDue_Params_Future struct{ *capnp.Future }
-
-func (f AttemptObserver_onAttemptDue_Params_Future) Struct() (AttemptObserver_onAttemptDue_Params, error) {
-	p, err := f.Future.Ptr()
-	return AttemptObserver_onAttemptDue_Params(p.Struct()), err
-}
-
-type AttemptObserver_onAttemptDue_Results capnp.Struct
-
-// AttemptObserver_onAttemptDue_Results_TypeID is the unique identifier for the type AttemptObserver_onAttemptDue_Results.
-const AttemptObserver_onAttemptDue_Results_TypeID = 0x82877060b5d73716
-
-func NewAttemptObserver_onAttemptDue_Results(s *capnp.Segment) (AttemptObserver_onAttemptDue_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return AttemptObserver_onAttemptDue_Results(st), err
-}
-
-func NewRootAttemptObserver_onAttemptDue_Results(s *capnp.Segment) (AttemptObserver_onAttemptDue_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return AttemptObserver_onAttemptDue_Results(st), err
-}
-
-func ReadRootAttemptObserver_onAttemptDue_Results(msg *capnp.Message) (AttemptObserver_onAttemptDue_Results, error) {
-	root, err := msg.Root()
-	return AttemptObserver_onAttemptDue_Results(root.Struct()), err
-}
-
-func (s AttemptObserver_onAttemptDue_Results) String() string {
-	str, _ := text.Marshal(0x82877060b5d73716, capnp.Struct(s))
-	return str
-}
-
-func (s AttemptObserver_onAttemptDue_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (AttemptObserver_onAttemptDue_Results) DecodeFromPtr(p capnp.Ptr) AttemptObserver_onAttemptDue_Results {
-	return AttemptObserver_onAttemptDue_Results(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s AttemptObserver_onAttemptDue_Results) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s AttemptObserver_onAttemptDue_Results) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s AttemptObserver_onAttemptDue_Results) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s AttemptObserver_onAttemptDue_Results) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-
-// AttemptObserver_onAttemptDue_Results_List is a list of AttemptObserver_onAttemptDue_Results.
-type AttemptObserver_onAttemptDue_Results_List = capnp.StructList[AttemptObserver_onAttemptDue_Results]
-
-// NewAttemptObserver_onAttemptDue_Results creates a new list of AttemptObserver_onAttemptDue_Results.
-func NewAttemptObserver_onAttemptDue_Results_List(s *capnp.Segment, sz int32) (AttemptObserver_onAttemptDue_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
-	return capnp.StructList[AttemptObserver_onAttemptDue_Results](l), err
-}
-
-// AttemptObserver_onAttemptDue_Results_Future is a wrapper for a AttemptObserver_onAttemptDue_Results promised by a client call.
-type AttemptObserver_onAttemptDue_Results_Future struct{ *capnp.Future }
-
-func (f AttemptObserver_onAttemptDue_Results_Future) Struct() (AttemptObserver_onAttemptDue_Results, error) {
-	p, err := f.Future.Ptr()
-	return AttemptObserver_onAttemptDue_Results(p.Struct()), err
-}
-
-type AttemptSubscription capnp.Client
-
-// AttemptSubscription_TypeID is the unique identifier for the type AttemptSubscription.
-const AttemptSubscription_TypeID = 0xf0f0b07190953714
-
-func (c AttemptSubscription) WaitStreaming() error {
-	return capnp.Client(c).WaitStreaming()
-}
-
-// String returns a string that identifies this capability for debugging
-// purposes.  Its format should not be depended on: in particular, it
-// should not be used to compare clients.  Use IsSame to compare clients
-// for equality.
-func (c AttemptSubscription) String() string {
-	return "AttemptSubscription(" + capnp.Client(c).String() + ")"
-}
-
-// AddRef creates a new Client that refers to the same capability as c.
-// If c is nil or has resolved to null, then AddRef returns nil.
-func (c AttemptSubscription) AddRef() AttemptSubscription {
-	return AttemptSubscription(capnp.Client(c).AddRef())
-}
-
-// Release releases a capability reference.  If this is the last
-// reference to the capability, then the underlying resources associated
-// with the capability will be released.
-//
-// Release will panic if c has already been released, but not if c is
-// nil or resolved to null.
-func (c AttemptSubscription) Release() {
-	capnp.Client(c).Release()
-}
-
-// Resolve blocks until the capability is fully resolved or the Context
-// expires.
-func (c AttemptSubscription) Resolve(ctx context.Context) error {
-	return capnp.Client(c).Resolve(ctx)
-}
-
-func (c AttemptSubscription) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Client(c).EncodeAsPtr(seg)
-}
-
-func (AttemptSubscription) DecodeFromPtr(p capnp.Ptr) AttemptSubscription {
-	return AttemptSubscription(capnp.Client{}.DecodeFromPtr(p))
-}
-
-// IsValid reports whether c is a valid reference to a capability.
-// A reference is invalid if it is nil, has resolved to null, or has
-// been released.
-func (c AttemptSubscription) IsValid() bool {
-	return capnp.Client(c).IsValid()
-}
-
-// IsSame reports whether c and other refer to a capability created by the
-// same call to NewClient.  This can return false negatives if c or other
-// are not fully resolved: use Resolve if this is an issue.  If either
-// c or other are released, then IsSame panics.
-func (c AttemptSubscription) IsSame(other AttemptSubscription) bool {
-	return capnp.Client(c).IsSame(capnp.Client(other))
-}
-
-// Update the flowcontrol.FlowLimiter used to manage flow control for
-// this client. This affects all future calls, but not calls already
-// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
-// which is also the default.
-func (c AttemptSubscription) SetFlowLimiter(lim fc.FlowLimiter) {
-	capnp.Client(c).SetFlowLimiter(lim)
-}
-
-// Get the current flowcontrol.FlowLimiter used to manage flow control
-// for this client.
-func (c AttemptSubscription) GetFlowLimiter() fc.FlowLimiter {
-	return capnp.Client(c).GetFlowLimiter()
-}
-
-// A AttemptSubscription_Server is a AttemptSubscription with a local implementation.
-type AttemptSubscription_Server interface {
-}
-
-// AttemptSubscription_NewServer creates a new Server from an implementation of AttemptSubscription_Server.
-func AttemptSubscription_NewServer(s AttemptSubscription_Server) *server.Server {
-	c, _ := s.(server.Shutdowner)
-	return server.New(AttemptSubscription_Methods(nil, s), s, c)
-}
-
-// AttemptSubscription_ServerToClient creates a new Client from an implementation of AttemptSubscription_Server.
-// The caller is responsible for calling Release on the returned Client.
-func AttemptSubscription_ServerToClient(s AttemptSubscription_Server) AttemptSubscription {
-	return AttemptSubscription(capnp.NewClient(AttemptSubscription_NewServer(s)))
-}
-
-// AttemptSubscription_Methods appends Methods to a slice that invoke the methods on s.
-// This can be used to create a more complicated Server.
-func AttemptSubscription_Methods(methods []server.Method, s AttemptSubscription_Server) []server.Method {
-	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 0)
-	}
-
-	return methods
-}
-
-// AttemptSubscription_List is a list of AttemptSubscription.
-type AttemptSubscription_List = capnp.CapList[AttemptSubscription]
-
-// NewAttemptSubscription_List creates a new list of AttemptSubscription.
-func NewAttemptSubscription_List(s *capnp.Segment, sz int32) (AttemptSubscription_List, error) {
-	l, err := capnp.NewPointerList(s, sz)
-	return capnp.CapList[AttemptSubscription](l), err
-}
-
 type Attempt capnp.Struct
 
 // Attempt_TypeID is the unique identifier for the type Attempt.
@@ -6254,223 +5631,207 @@ func NewVerdict_List(s *capnp.Segment, sz int32) (Verdict_List, error) {
 	return capnp.NewEnumList[Verdict](s, sz)
 }
 
-const schema_f783b1efe4e5d4ec = "x\xda\xbcY\x7fp\x1c\xf5u\x7fo\xf7\xe4\xb3\xb0\x8e" +
-	"\xbb\x9d=\xf9t\x0a\xea5\x1di\x8a\xd5\xa0XR0" +
-	"\xa0\x18\xf4\x03; c\xe3\xdb\xbb\x98\x04a\xa8\xf7\xee" +
-	"\xbe\x92\xce\xba_\xbe\xdd\x93\x11A\xa38\x85\xd8re" +
-	"\xb7jPjgjHh2\x05\x83K\x0cvR\xd3" +
-	"\x10\xc0qB]H\xda\x02\xb6\x03\xd4P\x0c4\x8d\x81" +
-	"b\xa6\xc3\x00\x0d\xb0\x9d\xf7\xdd\xdb\xdb\xd5\xdd\xc9\x12\x9d" +
-	"N\xff\xf0\xcc\xf9\xed\xf7\xfb\xbe\xef\xf7\xfb\xbc\xa7\xe5\x9f" +
-	"\xab\xedq\xb5{BA\x10\xa2\xcdX\xb3\xc88\xfe\x8b" +
-	"\xfbny \xbex\x1bH\x01\x04\xa8\x11\xdc\x00\x9d\x85" +
-	"\xba?@@y\xbcn+\xa0\xd1\x7f\xfd\x17\x0e\x8d/" +
-	"\x9f\xd8\x06R=\x02\xb8\xe8\xfb\x0bu\x8d\x08.c\xe9" +
-	"e\xa7\x0eo\xcam\xff\x06HM\xd6\x97'\xeb\xfe\x82" +
-	"\xbe\xbc\xb0\xe6Z\xb9\xe3gk\xbf\x09R#1E\xfa" +
-	"t\xb0.BL\x1f\xab\xeb\x064\xcen~\xe9\xd1\xbb" +
-	"_\xfc\xfb\x1d y\xd0x\xeb\xf97^\x7f\xe7\xe0\x9f" +
-	"\xbco\xbe.\x9f\xae;*\xbfQG\xbf^\xe5\x02\xfc" +
-	"\xc4\xd7{\xeaP\xfb\xd2]&3\xfe\xcc:O\x1f=" +
-	"S\xb7\xf3\xe4\xfe\xfe\xdb\x1av9\x9f\xb9\xd4\x13\xa3g" +
-	"z=\xf4\xcc\x89\xcf|\xf3\xf3\xc2\xb1\xab\xa7A\xf2\x88" +
-	"\xf63\x80\xb2\xea9+\xa7=\xf4F\xd2s\x8d<C" +
-	"\xbf\x8c\xc3\xdf\xdbq\xff\xc8-\x91i'\xb7q\xcf\x1a" +
-	"\xe26\xc9\xb95?t\xf4\xe4u\xbf\xfe\xd7\x19\x90<" +
-	"\xc2,n\x07<\xfb\xe5\xc3\x9c\xdbA\xcf\x10\xa0q\xf4" +
-	"\xbb\x8b\x95\xaf\xbc\xf4\xc4\x9e\x8agO{\x8e\xcao\xd0" +
-	"\xc1\xceW=n\x94w]H\xef\xfe\xe9\xf7>|\xe5" +
-	"\xeb\xaf_\xbf\x17\x14\x0f:\xf8r\x01\xe4\xc2\x85\xfb\xe5" +
-	"q:\xd69va\x08\x01\x8d\xf7W\xbc\x1d\x7fd\xe8" +
-	"[w\x83\xe4q\xcd\xe2\xbd\xcb\xfb\xa2\xbc\xd7\xeb\x06\x88" +
-	"\xde\xe5\x151\xfa]\xaf\x80\x00\xc6\x8f~\xfa\xd1\xf4\xde" +
-	"/\xd6\xde\x03RCI\xa9io+)\xb5\xd7KJ" +
-	"\x15V\xdc\xfe\xee\x18\xdb}O\xb9\xac\x9d\x8fy\x05\x94" +
-	"\x8f\x13C\xf9\xe7^7\xfd\x030\xde\xfa\xa7MC\xff" +
-	"\xfc\xe1M\xdf\x07\xa5\x1eK\xfc\x0ex\xfb\x88\xdfa\xef" +
-	"V\xc0Ovtn\xbc\xf3&\xe3>\xdbWA\xdf\x1a" +
-	"\xf2U\xe31\xcf\xca\xfe\xab\x97?Pa\x93\x1a\xdf~" +
-	"\xd9\xe3\xa3gj}\xdb\xe5\x9b}\x01\x00\xe3\xf5\x97\x8d" +
-	"\xcd\x9do^\xf6\x90S\xeau>\xee\xd8\x1b}$\xf5" +
-	"\xe3K\x9e\xfb|\xff\x9bw?\\\xc1m\xcc\xf7\xac|" +
-	"'\xe7\xb6\xcd\xf7\x94\xfc1\xfd2V\x1e\xf9Y\xf4\xb5" +
-	"\xdd\x03\x8fT\x1c~\xc3\xf7\xa2\xfc.?\xfc\xb6\xef\x1a" +
-	"9(\xd1\xe1\xda\xc3\xf1\xef\xef\x7fv\xe0P1\x1f\xf8" +
-	"\xd3(\xf1|\xa8\x95\xe8\xe9\x8f\x9f\xb9\xe5\xe3\xd37_" +
-	"z\xb8\xdc]\xa4\xac\xbcL\xbaWn'>\x9d\x97H" +
-	"\x7f#\x00\x1a\xd1w~\xdesz\xfb\x0b\x87A\xba\xa8" +
-	"\xc4\xae\xc6\xbf\x99\xd8I~bW\xf7\xab_\xdc\xb2\xc7" +
-	"\xbf\xe9G\xe6\x01n\xb1v\x7f\x8c,v\xe6\xe2\x13\xa1" +
-	"/F\xbe\xfd\x93\x0a\xb1\x9b\xfc\x8f\xca-~z\xee\xb3" +
-	"\xfe\xed\xf2\x16\xfae\\\xdc\xb7\xa8\xe3\xf2\xaf\x1cx\x82" +
-	"\xa4rf\x94H\xc7n\xf4\x1f\x95U~\xe1f\xffo" +
-	"\x00\x8d\x07'7\xa6\xb5\xec\x93\xc7\xcc\x946s\xbe\xbf" +
-	"\x9eG\xfa\x86zJ\xb9\xbf\xdc\xf9\xef\xa3\x99\xf7\xd7=" +
-	"\x0dJ\x83\xed\xe6\x83\xf5\\\xec\xc7\xf8\x89\xfb\x1e\xf9V" +
-	"v\xaa\xf9wOW\x08\x17\\\xfa\xac\xdc\xb2\x94\x0b\xb7" +
-	"\xf4)y\x1f\xfd\xfa\xdd\x8d\xab\xef\xdb\xa9\x9d<Yd" +
-	"\xc6\x9f\xbbs)\xf7\xe6\xf4\xd2\x87\x00_\xf9\xafp\xfc" +
-	"\xca\x97\x1e?%}\xc6\xb2\xc0\xb2@\x9e,0\xf5\xf4" +
-	"\xda\xc8U\x9f\x9c8\xe5\xc8\xfc\xfa\x00\x8f\xa6\x8b>\x91" +
-	"~|\xdd\xf1\xf5/T<\x8f\x813\xb2'\xc0\xa3)" +
-	"\xb0]V\xe9\x97\xd1?y\xfd\x9f\xc5\xfep\xc5\xe9\x8a" +
-	"\xc3\xfd\x813\xf2\x06~X\x09\\#\x8f\xf3\xc3\xaf\xb0" +
-	"\xcb\x1f\\\xfb\xb7\xdbO;m\xc3\x02\xdc\xff\xe9\x00i" +
-	"\xdeq\xfd\xfe\xabff^~\xd9Y&\x8e\x07\xb8\xf1" +
-	"N\x04\xc8\xa3\xb5\xed\xfb~\xff\xd8\x0f\xde\xfa\x0dp}" +
-	"\xcc\x03\xef\x05\xb8\xed\xb0\x81\x0e\xa4^?\xd3\xf8\xea)" +
-	"\xe3?@Z*\x18\xef\xdd\xf3\xfeu\xcf\xef,\xbcK" +
-	"\xf2\xb44\x9c\x91\xdb\x1bH\x9eK\x1a\xd6S\xae_\xc5" +
-	"Z\xef\xdd\x17:\xeb(\xb0\xfd\x0d;I\xff\x07\xc3\x17" +
-	"=\xf5\xcc?t\x9cu\x86\xd5\x15\x0d\xfc\x8d\xd5\xfc\x8d" +
-	"\xb3-\xeb\x9ey\xf2\x8e\xdb\xcf:3\x885p)\xb7" +
-	"\xf0\x03\xbf\xac\x7ff\xea\xf1\xc4\xba7\x1dq7\xdd\xc0" +
-	"\xad~\xe2\xc8\xe4\xcc\xb3\xffXx{V\x1dl\xe0\xc5" +
-	"{\x92_m\xed\x1c\x0a\xf4~\xed\xa9\xb7\xab\x15\xef#" +
-	"\x0d\x8f\xcaOr\x15\x1ek k\xbd\xb6\xe2\xd8\x0d3" +
-	"O|\xf0\x8e\x93Y08@\xccZ\x82\xc4\xcc\x7f\xd9" +
-	"\xcc\x9fo\xf9\xe1\xb9s\x15\xf5gu\xf0\x02\x947\x04" +
-	"\xb9w\x82n\xfa\x07`d\x7fof\xbc\xe9\xd7\x1f\x9c" +
-	"s\xb2\xbb\"\xc8\xcbO/g\xb7{\xdf\xd4\xc9_\x1d" +
-	"\xf9\xe8\x9c\xd30,x/\x1d(\xf0\x03%{+\x1e" +
-	"\x14\xcb\xab\xedL\xf0ay_0\x00 \xff H\x89" +
-	"\xf2\xf0\xe6\xfd\xdf\xbec\xe5\xb9\x0f\x1c\x01\xb8\xadq\x80" +
-	"\x8c$,?\xb0\xbbc\x95\xf0a1C\xf8\xa7t#" +
-	"\x17\xa4\xd0H\xef\xb4\xef|N\x0c.{\xfe\xbf\x1dW" +
-	"g\x1a#t\xf5x\xf8\xd8\x97\xc6\x07\xcf|\xe4t\xcd" +
-	"\xb6\xc6\x0en_~u\xe8\xab\xb9\x9b|_\xbb\xd80" +
-	"\x0f\xf0\xab\x07\xccW\x9f\x0b}n\xe5CW\xfc\x95\xe1" +
-	"\xd4no\xe3w\xe8\xea\xfd\xfc\xea\xc6=]w\x8cF" +
-	"_1\xcc\xea\xc5\xaf\xfe\xb2\xb1\x11\xe1\x90Q\xc8%T" +
-	"\x9d\xb5\xc5E5\x97\xc9uEuu\x88E\x93\x99\x91" +
-	"\xb6D6\xc3\x9a#L+\xb8S\xba\xa6,\x16]\x00" +
-	".\x04\x90\x96u\x01(\xcd\"*\xcb\x05\x94\x10\xfd\xa4" +
-	"\xa5tI\x1f\x80r\xb1\x88\xca\x17\x04\xec\xd6\xc64\x9d" +
-	"\xa5Q\xb2\x8b1 J\x80\x13y6X\xd0\xd4\x14\xfa" +
-	"\x8c\xde\xb7\xfe\xaeu\xc9h\xe2\xaf\xe9\x8b\x8f\x9a\xcd," +
-	"!6\xf0\xff%\xda4\x12&\xd1\x1cV\xf3\xaa\x98\xd6" +
-	"J\x87j\xf8\xa1^]g\xe9\x9c\xbe>\xa6\xb1\xfc(" +
-	"\xcb\xb7e3E\xca\xaa\x82)wJG\xfb\x8e\xcb\xd6" +
-	".\x11\xe5\xf2\xb5%\x92Z\\\xcd'Jg\x15WI" +
-	"G\x0f\xa9\xb3XD\xc5/,Dj\xc1d\x9e\xca\xea" +
-	"Q]\xd5\x0b\x1a\x84\x11\x9d\x16\xeb;\x9f\xc5V\x098" +
-	"\x11\xcfft\x96\xd1\xd1g\xf8\x7f\xf8/\x93\xbf\xfd\xa3" +
-	"\x1b\xfe\xad\xf8\xc4D\xac\x90I\xa4\x98\x86\x17\x02\x86E" +
-	"D\x9f\x9dc\x80D,\xc9P[\xa9\xa0\xb65\xa9\xc7" +
-	"\x87\xb9\xf9\xd2\x1aX\x07\x1d\x166\xa5m\x1bbE\xb9" +
-	"mw;L\xd1e\x9b\xa2[\xe3\xc7\xd0g\xf7\xba\xaa" +
-	"\x96p\xb8\xc6K\xbe!s\xb8\xc4\x1a\x80R\xe1B\x0b" +
-	"\"J\xd2f\x10\xa4Z\xb7a\xb9\x0f\xbc\xe4\xc0\x1e\x0c" +
-	"#\x969o\x96\xcc\x83\xd9T*\xbb\xb5\xe8;\x0d\xc0" +
-	")\xf1f\x00\xa5ND\xa5A@C+\xc4\xb4x>" +
-	"Il\x93\xd9\x0cJ6\xac1c\xb2\xf4\x06\xf27n" +
-	"`yo\"\x19\xd7Ib\x1f\x0a\xe4\xbc\x18?\xd9\xd2" +
-	"\x01\x80\x82\xd44\x00\x80\xa2\x14\xec\x000\x0a\x19-\xc7" +
-	"\xe2\xc9Ap'Y\"\x94gz~\xcc\xc8gS)" +
-	"\x96\xe8SA\x8c\x8f\x844]\x1d\xd3\xcaLs-S" +
-	"S\xfa\xf05\xaa\xcex\x90\xf8\xb8U\xac\xbcF\x0b\xde" +
-	"H[b HI7b\xa9\x9e\xa0U\xb8\xa5\x9b\xd7" +
-	"\x80 mp\xa3`\xb5O\xbb+K\xfdd\xcd^7" +
-	"\x8a%|\x87VU\x91.\xed\x00AZ\xe66b\xd9" +
-	"\xacN\xb6\x06w:\xa7\xf7\xa01\xccEZ?\x02\x00" +
-	"\xa5\xff}I\x05o2\xc5\x12=\x18\xda\xaa\xea\xf1\xe1" +
-	"\xd9\xfe@\xcb\xcb^r3\xe9\xe1/Y\x7f\xbc\x15@" +
-	"\xb9UD\xe5\x0e\x0av\x97\x19\xec\xdb\x88x\xbb\x88\xca" +
-	"\x0e\x01%!\xec\xe7\x96\xbd\xb3\x03@\xf9\xba\x88\xca\x94" +
-	"\x80\x92\xb8\xc4\x8f\"\x804\x19\x01Pv\x88\xa8\xdc%" +
-	" \xddv\x01H\xd3\x94*S\"*{\x04\xf4\x92\xf4" +
-	"X\x0b\x02\xd6\x02z\xb5TVG\xaf\xb1\xeb\xb3?M" +
-	"\xdf\x93\xb9\xf7\x10y\xca\x0b\x18\xd2\xf3I5\x85\x08\x02" +
-	"\x120\xd6\xf3I\xa6\xade\x83\x80:.\x02\x01\x17\xc1" +
-	"\xc2s:\xad\xdez\xf5p!3\xd27\xa6\x8bL\x0b" +
-	"#\xe2b\x10z\x17W\x96,\xdb\xafm\xdc`\xcda" +
-	"\xd5Ki\xe7\x8c\xcb5\x8e\xb8\xcc\x16\xcb\x16\x00\xa0d" +
-	"\x8f#eAY\xaa\xc9zA\x8b\x16#\x99\xe2\x98b" +
-	"',\xd6\xcc\x95#\xc5\xcai\x96\x01+\xff\x9d\x05)" +
-	"bWk\xab\x1e\xb5\x93t\xcbETVR\xd6$o" +
-	"c}c:\x03\xd4,[\x1b\xb9|v(\xcf4\xcd" +
-	"\x94\xb8\x04\x9d\xcb$\xae\x92\xaa\xc3IM\xcf\xe6\xc7," +
-	"9\xa0,\x8c6\xe4\x12^\x92\xd9\xac\x995\x8eY\x02" +
-	"-8*\xb5\xc7x\xe8\xa2=t\xa2\x05\xc7\xa4\xa6." +
-	"\x10$\xc9mX*\x83[g\xe9\x1e^\xab\x86(\x80" +
-	"\x15\x17:P\xa9\xe3yW\xb9\xe3\xac\xc4H\xe7\xf4\xaa" +
-	"\x95\xd0\xd9\x14T\xf3\x1c\xfa\xec)\xadzS\xb0\x0b2" +
-	"\xa6I\xc5:\xae\xa2\x05\x02\xd0\x82A\x92BY\xddO" +
-	"*Zc-Z\x80R\xba\x92Tlw\xa3P\x02\xbe" +
-	"h\x0d\xd2RK\x1f\x08R\xd0m$\x18EG\x8c\xf1" +
-	",\xee6K\x7f\x0fN\x14\x9b\xdc\xec\xfcu\x88\x16\xe6" +
-	"^\x155\xcd\xae\xd1\x16LE\x8e\xbe\xe1\xf1S\x924" +
-	"`\xd5h\xf38\x88\x9a6\x9bc9x\xd8\x9aO\xea" +
-	"\x8c<\xee.\xcb\x81\x0e\xdb\x86\xa1\xd8\x98\xce4\xf4\x80" +
-	"\x80\x9e\x8aB\x1c\xd5U\xb7^\xe0R-\xb7n\xcb\xbd" +
-	"\xd8\x05\x10]\x89\"F\xafE\xbb\x97\xca\xab\xb1\x0f " +
-	"\xdaC\xf4\xb5D\x17\x04^a\xe4~~~\x15\xd1\xc3" +
-	"D\x17\x17\xf1\"#\xaf\xc3\x08@t-\xd1\xbfJt" +
-	"\xd7\xe5\xbc\xd0\xc8\x1bp\x0d@\xf4\xcbD\xdfD\xf4\x9a" +
-	"+\xfcXC\xc3\x11\x0e\x00D7\x12}\x98\xe8\x8b\xd0" +
-	"\x8f\x8b\x00d\x86\xad\x00\xd1MDO\xa1\x80\xe8\xf6s" +
-	"\xb0\x98\xc4\x0e\x80h\x82\xc89:\xbe\x18\xfd\xb8\x18@" +
-	"Ns\xfa0\xd1u\xa2\xd7\x0a~\xac\x05\x90\xb7p\xf6" +
-	"9\xa2O\x11\xfd\x02\xd1\x8f\x17\x00\xc8\x93\xb8\x19 \xba" +
-	"\x83\xe8w\x11}I\x97\x1f\x97\x00\xc8\xd3\\\xdd)\xa2" +
-	"\xefA\x01\xbb\xd5\xb8\x9e\x1ce\x95up\"\xc72\x89" +
-	"df\xa8\xf2K19*?T+\x96\xce\x06Q*" +
-	"\xaa9\x96\xd7\x92\x9a\xce@\xcc\xe8\x16qVm\x0eQ" +
-	"m\xeeE\x9f\xbd\xd11\xf3\x83\xd3\xfb*\xe9\xc6\x96\x82" +
-	"\x9aW3z\x12\xc4\x0c\xb3\xe1\xceo\x7f|\xe4\x81\xf5" +
-	"\xeb\xf1~\x0b\xee\xa4TM\x8fdS)\xf0\xc6\xd4\xf8" +
-	"\x08\xfa\x8c5W\xed\x1e\xec,4\xbdc\x01&\xd2\x8c" +
-	"t\xb6\x04\xadV\x98\",\x9e\x1de\xf9\xb16j\xd7" +
-	"\xc4\x87\xd2\xdd[8O\xba\xcf\xdf/\xce\xcf\xbf\x98\x09" +
-	"\x95A\xdem&\x8c]\xfc\xac5\x03f\x0e>\xb1\xb5" +
-	"\xf3;\x7f\xbcWj\xa7\xbe\xddB\x95\xc1\x02\xf1h\xed" +
-	"\xe6\xa4`+\x08\x92\xc7\x1d\xe2\xf9\xd6\x83^\x02\xeds" +
-	"\xe6z\xa2?3\x98-\xc2\x0eKK\x95:\xf3F\x11" +
-	"\x95a\xbb\x15PWR\x12\"*9\xca%4\xbbu" +
-	":\x06\xa0\xa4DTn\xa5D\x12\xccn] \x1b\xe5" +
-	"\xcc\x16>G36\xcci\xe0\x06\x06\xa1\xbcF\x10\xac" +
-	"\x0e\x04\xac\x034\x92\x99\x04\xbb5:\xac\x82\xbb\xe3\xd2" +
-	"\x15V\x15X8\xde\x9d\xbb\xdf\xd9\x98\xd0\xd1\xf1Z\xe7" +
-	"\x19Z\xbcZ23\x82\x92\xbd[Y\xf0\xc8R\xd1F" +
-	",\x04E\xf8\xc9\x0e\xac\xea\xe3@5Q&FY\x9e" +
-	"0(z\xed\xc5b1\xa1\x17\x0a[\x1c\xfd\x175\xbb" +
-	"\xebXS+Z\xfbQI\x89\x14\xbb\x8e\xb5\x9es\x0c" +
-	"\xf9W\xf6Y]\xc7\x1a\xae\xd1\xda\x84J-]f\xd7" +
-	"\xb1F\x07@\xad\x07'\x8a\x9d\xbe\x07\xbbMx^\x0d" +
-	"\xc5\xcfe(\xabW\xd4\x95\xec\xb4\x9a|\xd6#\xa2\xb2" +
-	"\xd6\xb6S?M#\xabDT\xc2\x8e\xd0\\G\xc4k" +
-	"ET\xbe\\\x86\x0f\xbb\xf3L\xd5\xec\x90\xebN0]" +
-	"M\xa6J\x11Xe6\x0c\x17AN\x9b\xd5\xea4\x1a" +
-	"\x8aB<\xa0\x162KV`\x1c\xa1\xbc,\xb8Y~" +
-	"\xcc\xcevk\xc9\x87\xd6:\x90pX\x11\xeaX3=" +
-	"Z\xab\x0b\xa9\xe9\x1b H\xf5n\xc3*+&b\x8f" +
-	"\xa7\x98\x9aW\x0a*\xf2\xf2\x99a0G\x01\xd0\x0b\x1a" +
-	"\x1f\x96\xdd\xb3&2ka\x84\xd6\xdeG\x92\"V\xb7" +
-	"\xbfzX\xcd\x0c1\xc0D\xb5f_6\xa4\xff\x7fo" +
-	"\x0a\\s\xce\xbbUg\xc2\xffM1\x9f3\"\xe6\xc1" +
-	"\xf6N\xa4\xecs\xee\xf1\xaadj\x89}x\xd8\xadj" +
-	"\x8c\xe7*\x0f\xea\xa6\x08\xb7Ep\x80\xcf\x9d\xf5]\x00" +
-	"F\x9e\xc5Yr4\x99\x01\x1c2r\x85X*\xa9\x0d" +
-	"S\xb7\x1c\xea\xce\xb3\x82\xc6\x12\x9ff?R\x11\xa7\xae" +
-	"\xf2(1\xaf\x98\x11\x90\xa8\xa6\xf1\xa7\xda\x0b\xcc\x91\xfb" +
-	"\xebG\xfeO\xbdU]\xf69\xf2\xb7\xea\x8cRm\x17" +
-	"d)\xda,`7\x1be\x19\xdd\xd1\x9d\xda\xff\xf3\xf4" +
-	"\xd3\xaf\xf9n{\xaf\xbc;\x99\xfd\xbd\xaf\x90\xe9N\xa4" +
-	"X\x84\x0d\x96-\x84\xe6\xedF\x195\xcd\xac:E\xfd" +
-	"`V\xe7<_\x1d*N\x01\xa6\"\xe2y69f" +
-	"\xe6\xf9\xec\xbf\x0fT\xdd\xc4\x15Cf\xd6\xec9\xcf\xf0" +
-	"9{Ac\x0d\x9f\x0b\x1a\x83K\xfb\xf8\xb2\xa1\xb2\xa6" +
-	"\x1a\xb6\xb2\xca^\xb1\xea\xcd;\xb1\xcd\x1fGhed" +
-	"\x88\xa7$\x1f\x1c\xed\x95<v\x84\xc2\xc3\xaa\xc6\x9c\xe0" +
-	"\xa9\xc3\x06O%?\xb2\x88\x13=\x09E\xf44`\xa3" +
-	"'\x14\x8b\xe0\xa9\xab\x08\x9en\x170\x94#\xd6\xe8\xb5" +
-	"\xdf+\xa2'\x02t\xe5\x93\xb8\x9e\xd5\xd5T\xdf\x98\x0e" +
-	"\"+\x11\xbbM\xe04G\x8c\xcc\xb1\xee+_\xac\xce" +
-	"\x9d\xa5U\xdc\xd8j\xdbvV\xd3]Pxr~\x8e" +
-	"\xf5\xec\x1cK\x14+u\x17\xbc\xdd+\xfd\xd1\xa0\xeaZ" +
-	"b\x8eY\xbf\xfa~y\x9ep+^rJ\x16sH" +
-	"V\x15\xdd\x9e\x7f\xd7^\xe4\xf8?\x01\x00\x00\xff\xffa" +
-	"\xce\x16\xcb"
+const schema_f783b1efe4e5d4ec = "x\xda\xbcX{tT\xe5\xb5\xdf\xfb\x9c\x09\x93\x98\x99" +
+	"LN\xceL\x1e\\ss\xb9\x0b\xd6\x05\xee\xbd\xb9$" +
+	"\x11\xae\xe4\x82y\x08W\x12y\xcc\x99\x11\xd4\x88\x943" +
+	"3\x1f\xc9\x90y9\xe7L \x0a+\xdaby4\xd0" +
+	"\xe5R,\xb8\x8a\x16\xab\xab\x88Z\x8aB-V\xcbC" +
+	"\x90R\xd0VT\xf0Q\xa4 \xd6\x82\xa4\xc8\xeab!" +
+	"\xb5z\xba\xbe\xef\xcc\x99s23\x81,WW\xff\x9b" +
+	"\xd9g\x7f{\xefo?\x7f\xfb\x9b\xd0_\xd8l\xabs" +
+	"\xba*\x80\xf3;\xb0`\x84v\xe8\xf5-\x0b\x9e\x0d\x16" +
+	">\x00B\x05\x02\x14pv\x80\x86h\xf1\xbf#\xa0\x98" +
+	"*^\x02\xa8\xb5\xcd\xbea\xc7\xf2\x09}\x0f\x80\xe0A" +
+	"\x00\x1b\xfd\xfeV\xf1H\x04\x9b\xf6~\xfb\x0c\xb1\xfe\xb5" +
+	"\x99\xdf\x05a$=\x8a\xf4\xd3\xaeb\x1f=z\xa0\xb8" +
+	"\x09P;\xb7\xf8\xc3\x97\x1f\xff\xe0\x97\xab@p\xa2v" +
+	"\xfe\x9dO\xce\\\xd8\xfe\x9d\xcb\xba\x0e\xf1\x93\xe2}\xe2" +
+	"@1\xfdu\x96\xa9y\xa5\xb4\xe5\xf8\x8e\xba\xf2\xb5\xba" +
+	"0\xa6f\xae\xa3\x95\xaaq\xac9\xb6\xb5\xed\xde\xca\xb5" +
+	"V5S\x1d\x01\xaa\xa6\xcdA\xd5\xec\xdc\xbc\xea\x99\xee" +
+	"\x05\xbe\x87\xac\x0caG;\xbb\x02c\x18\xbdm\xdf\xb1" +
+	"[\xdf\xfb\xfdz\x10\x9c\x9ci\x07\xa0\xb8\xd1\xb1U\xdc" +
+	"\xec\xa0Flrt\x02j\xfb~T(\xdd\xfe\xe1\x9e" +
+	"\x0d 8\xf9A\x8c\x87\x1c\xfb\xc4\xb7\x18\xe3\x1b\x8e\x83" +
+	"\xa2\xe4\xb4\x03h\xdf\xdb|\xe5\xe4\xfdgfo\x04\xc9" +
+	"\x89\x16\xb1L\xbf8\xd9\xb9Ulq2S\x9d5\x08" +
+	"\xa8]\x9e4\x10|\xb1\xf3\xe1\xc7Ap\xda\x06\x89\x96" +
+	"J>\x10\xef.\xb1\x03\xf8\xef(\xe1\xd1\x1f*\xe1\x10" +
+	"@KMZv\xb1\x97\xac{\"\xdb\x92\x86\xb9%\x1c" +
+	"\x8a2\xe5\xa7\xa7\xf4\x93\xda\xf9\xdf.\xec\xfc\xdd\x95\xbb" +
+	"\x9e\x02\xc9\x83\x19\x17L/i\xa5.\x98U\xb2\x04\xf0" +
+	"\xebU\x0d\xf3\x1f\xbcK\xdbb:w{I;u\xee" +
+	"\xc8\xfd\xce)m7Ox6\xe7\xc6\x9bJ\xb6\x8aO" +
+	"35\x9bKV\x8a\x97J*\x00\xb43\x1fi\x8b\x1b" +
+	">\xfb\xdfm Tf\xb4|R\xc2\"q\xb1\x84:" +
+	"zw\xf1\xdb\xff\xd3\xf6\xd9\xe3/\xe4H\x13\\G\xc5" +
+	"j\x17\x95V\xe5:(\xae\xa7\xbf\xb4)\xbb^\xf3\x7f" +
+	"\xbc\xae\xe3\xc5\x1c\xe6\xe5\xae\x0f\xc4\xd5\x8c\xf9A\xd7-" +
+	"\xe2v\xc6\\\xb43\xf8\xd4\xd6\xa3\x1d;\xd2i\xcaT" +
+	"ot\xb14\xdd\xec\xa2\xaa\xbf:\xb2\xe0\xab\x13wO" +
+	"\xdc\x99\x1d\x0dzYq\xaf\xebI\xf1\x10\x95\xd3p\xc0" +
+	"\xf5\x13\x0eP\xf3_8\xd0|b\xe5\xfb;A\xb8>" +
+	"#nS\xd9b*\xee\x992*\xce\xf1\xe6\xeb\x0b6" +
+	"\xb8\x17\xfe\\g`\x1e;T\x16\xa0\x1e;=\xf6\xdd" +
+	"\x9a\xff\xf3=\xfaJ\x8e\xd9;\xcb^\x16_-\xa3\xea" +
+	"v\x95\xad\x14\x8bDj\xf6\xd8\xd6\x11\xf57\xde\xfe\xfc" +
+	"\x1ej\x95\xb5\x04x\xcav\xb1l\x9fx\x85\x1d\xb8T" +
+	"\xf6)\xa0\xf6\xdc\xea\xf9Q%\xbew\xbf^iz)" +
+	"\x9e\x12Y\x1e\x0f\x88\xb4F~\xb0\xe6\x8f=\xb1\xcb\xb3" +
+	"\x0e\x83Ti\x86\xb9\xcd\xcd\xcc\x9e\xeb\xa6\x1c[^|" +
+	"8\xde?\xfa\xcb\xc39\xc6mw\x1f\x15_u3\xe3" +
+	"\xdc\x07\xc5\x89\x1e;\xc0\x97wN\xdf\xb2F9v," +
+	"-\x8c\xa9\xab\xf6\xb0h\x8e\xf3l\x03<\xf9\x17op" +
+	"\xea\x87\xbb\x8f\x0b\xffbx`\xaf'I=\xd0\x7fx" +
+	"\xa6\xef\xa6\xaf\xdf=n)\xd5\xe7=,\x9b\xae\xffZ" +
+	"x\xe9\xd6Cs\xde\xcfQ\xbf\xd1sZ|\xda\xc3\xb2" +
+	"\xc9\xb3R\xbcB\x7fim\xabg\x7f?\xf0\x1f\x93N" +
+	"\xe40\x9f\xf2\x9c\x16\x07\x18\xf3Y\xcf-\xa2\xa7\x9c2" +
+	"\x9f$7>7\xf3\xa7+OX}\xf3\x95\x87\xc5\xbf" +
+	"\xa0\x9c\xde\xbc~\xf6\xd6\x9b\xd6\xaf\xff\xe8#k\x13\x90" +
+	"\xcb\x99\xf3\xa2\xe54\xa2Eu\x9b\xfem\xff\xd3\xe7?" +
+	"\x05v\x1f\x9dam9\xf3\xddF\xc6\x109sz\xe4" +
+	"\xa9\xe3\xda\x9f@(\xe7\xb4KO\\\xbe\xf5\x9d5\xa9" +
+	"\x8b\xd4\x9eW\xcbO\x8b\x87\xa8\x15\xe2\x81\xf294N" +
+	"\xde\xeb\x0f\x1e\xf9u\xfd9k\xf2\x9c\xd2%\x0d0I" +
+	"\xe7\xc6\xcc:\xb2w\xc5\xb2s\xd6:qV0[\xaa" +
+	"*(\xc3\x1b\x9e#\xfd\xbbC\xb3>\xb3d\xd7\xe4\x0a" +
+	"\xe6\xdbww\xad^\x7f\xf47\xa9\x01\xeb5\xc6T\xb0" +
+	"\x9eZ\xc7\x8e\x8eo\xe8\xach\xb9\xef\xe0@\xbe\x9e*" +
+	"W\xbc,\x86+\xe8/RA}\xf2\xf1\xa4\xfd\xf3\xd6" +
+	"\xef\xf9\xe2\x82U\xd8\xde\x8a\x0e*\xec\x0d&,\xfe\xaf" +
+	"\xeb\x97W\xbf\xf7\xc5\xe7V\x86\x81\x0a\xd66.1\x86" +
+	"u\x9b\xfa\x8f\xbd\xb9\xebo\x9f[\xafZU\xf9$\xcb" +
+	"\x91J\xca\x90\xf1\x93\xe4D>\xbb\x09\xb6U\xbe J" +
+	"\x95\x15\x00\xe2\x9d\x954\xc1_X\xbc\xf5\xd1\x15S>" +
+	"\xff\xc2\x928\x13\xab:\xe8\xb5\xb9\x09\xcf\xaf\xab\x9f\xc6" +
+	"]Ig6\xfb4\xaa\x8a\x192\xae\x8a\xea\xa9[\xf3" +
+	"6_5\xee\x9d\xbfZ\x8e\xb6U\xf9\xe8\xd1\xce;\x12" +
+	"w\x95\xde7V\xd3\x9dm\x15\xfav\xcd\x7fM\xd96" +
+	"\xf9\x87\x9a\xd5\xf8QU\x8f1_2\xa1\xf374\xae" +
+	"\xe8\xf1\x9f\xd4\xf4\xa6\xa2\xcf\x9c\xaa\x91\x08;\xb4T\"" +
+	"$\xab\xa46\xc8\xcb\x89X\xa2\xd1\xaf\xca\x9d\xc4\x1f\x8e" +
+	"u\xd7\x86\xe212\xdaG\x94\x94=\xa2*R!o" +
+	"\x03\xb0!\x800\xae\x11@\x1a\xcd\xa34\x81C\x01\xd1" +
+	"M/!\xfcw+\x804\x96G\xe9\x06\x0e\x9b\x94^" +
+	"E%Q\x14\xcc\x1e\x09\x88\x02`_\x92,J)r" +
+	"\x04K\xb5\x96\xf3\xbf\x18_\xdc\x13\xfa1\xfdR\x0a\x98" +
+	"e\xc4\\\xf6/T\xabPcB\xa3\xbdrR\xe6\xa3" +
+	"J\x86\xc9fZ\x1a\xf23]\xb5\xa1\xb0\x12\x94\x93!" +
+	"foDEE\xb2e\xecuR\xd3\x0ay\x94\xdc\xdc" +
+	"p,\xe0t\xe1\x91\xb8\xeaWe5\xa5\x80\x17\xd1z" +
+	"\xfb\xd6\xab\xdd~\x1a\x87}\xc1xL%1\x15K5" +
+	"\xf7\xcf\xdeZ}\xf6?\xe7\xfd!\xad\xa2/\x90\x8a\x85" +
+	"\"D\xc1\x12@/\x8fXj&8 %fl(" +
+	"\xca\xbd\xa0\xb2$\xac\x06\xbb\x98+\xa2\x0a\x18\x8c\x16o" +
+	"\xe9\xd6\xd6v\x92\xb4\xddf\xe8,\xaeh4]\xd1\xa4" +
+	"06,5\xc7I\x96'l\xb9\xd2\x17\xc5#\x91\xf8" +
+	"\x92\xb4\x97\x15\x00\xab\xec\xc5\x00\x92\x83G\xa9\x92CM" +
+	"I\x05\x94`2\x9c\x00\x97\x1a\x8e\xc7P0g\xbc\x9e" +
+	"\x09\x19\x1d\xc8t\xcc#IW(\x1cT\xa9\xabK\x91" +
+	"\xa3n\x0e0\xce1\xf5\x00\xc8\x09\xd5\x1d\x00\xc8\x0bU" +
+	"\xf5\x14-\xc4\x94\x04\x09\x86\x17\x81=LB5I\xa2" +
+	"&{\xb5d<\x12!\xa1V\x19\xf8`w\x8d\xa2\xca" +
+	"\xbdJV8g\x109\xa2v\xdd\"\xab\x84\x85\xd3\xc1" +
+	"\x17\x00d\xaa\x09\x8dY/H\x01\xe0\x846;b\xa6" +
+	"H\xd1\xe8o\xc2\xd4v\xe0\x84\x89v\xe4\x8cYb\x8e" +
+	"(a\xdcb\xe0\x84Qv-\x10\x8f\xab-\xaaJ\xc0" +
+	"\x1eM\xa8\xcd\xa8u1\xb5s\xba\x01 \xf3\xef\xffe" +
+	"p\x85#$\xd4\x8c^\xcc\xf6C\x8b\xaa\xbaH4\xc1" +
+	"\xfc\xe0\xcexv\xf9x\x00i)\x8f\xd2\x0a\x9ar6" +
+	"=\xe5\x1e\xa0\xc4e<J\xab8\x148\xaf\x9by\xed" +
+	"\xc1z\x00\xe9~\x1e\xa5~\x0e\x05\xbe\xd8\x8d<\x80\xb0" +
+	"\xda\x07 \xad\xe2Qz\x84Cz\xda\x06 <D\x13" +
+	"\xb6\x9fGi\x03\x87.j5\x16\x01\x87E\x80.%" +
+	"\x12W\xd1\xa5\xad\x1d\xf5\xab\xe8\x13\xb1'w\xd0(\xb8" +
+	"\x00k\xd4dX\x8e \x02\x87\x14\xe0\xa9\xc90Qf" +
+	"\x92E\x80*\x8e\x00\x0eG\xc0\xf0++*/\xbd\xb9" +
+	"+\x15\xebn\xedUy\xa2x\x11\xb1\x10\xb8\x96\xc2\xdc" +
+	"&\xa0\xa7\x9c?\x9dI4\x8fh\xec\xbc|\x81\xd5o" +
+	"\xb6\xdc~\xa1\x17\x8cQ)\xd6\xd2\xf5\x99=\xca\xa8\xdc" +
+	"\xbav\x00i\x02\x8f\xd2\x14\x9a\xb5\xe1{Ik\xafJ" +
+	"\x00\x15\xc3\x1fZ\"\x19\xefL\x12E\x01\x00\x14L\x1c" +
+	"\x97\x95\xc6yJ\xa5+\xac\xa8\xf1d\xafa\x07d\x85" +
+	"zn\"\xe4\xa26\xeb\xdd\xa5\xc0\x02l\xd1\xc0FB" +
+	"\x1dM\xc7q4\x1d\x8d\xc5\x04\x0dl T7\x02'" +
+	"\x08v\xcd\xb82\xd8U\x12mfU\xddI\x93K\xb2" +
+	"\xa1\x05\"Y\xd4\xdb\xb2\x0a\xa2\xd6H\xdahB\xcd\xdb" +
+	"3\xac\xedS\xd6\xf9\xb0\xd4\xdc\x08\xf2\xb7O\xb3ua" +
+	"\xd4\xac8c\xb2\xa11\xad\x05\xa9\xdd\xa88c)B" +
+	"\x03\xdd\x08S\xe9\x15\xeb\xec\xc8eP\x18\x1ak\x980" +
+	"\xa6\x158\xa1\xca\xae\x85\x08\xcd\x8e\x00a\x15\xd6\xa47" +
+	"\xc9f\xecK\x8f\x83\xc15f1\xcd\xcb\xa2\xca+4" +
+	"\xff$\x1b\xb3\xcd\xc0L\xc8\xa0 \xec>.\x08\x1d\xc0" +
+	"\x09Ev-\x1e\xd3\xd9\x81W\x94\xc1\x12\xb3G\xe6\x92" +
+	"dX%4\xe2v9:\xc8\x87\xf5\xa6\x0fk\x02\xbd" +
+	"*Q\xd0\x09\x1c:s\x1a\xa1_\x95\xedj\x8aY5" +
+	"\xc18-\xb6`#\x80\x7f\x0a\xf2\xe8\x9f\x81\xe6\xd4\x11" +
+	"\xa7c+\x80\xbf\x99\xd2gR:\xc7\xb1. \xb61" +
+	"\xfei\x94\xee\xa5t~\x04k\x04\xe2,\xf4\x01\xf8g" +
+	"R\xfa\x1d\x94n\xbb\x915\x03q.\xb6\x03\xf8o\xa3" +
+	"\xf4\x85\x94^0\xd9\x8d\x05t\xe7\xc2\x0e\x00\xff|J" +
+	"\xef\xa2\xf4\x11\xe8\xc6\x11\x14p\xe1x\x00\xffBJ\x8f" +
+	" \x87hw3\x04\x14\xc6z\x00\x7f\x88\x92\x13\x94\xbd" +
+	"\x10\xddX\x08 F\x19\xbd\x8b\xd2UJ/\xe2\xdcX" +
+	"\x04 \xde\xc3\xc4'(\xbd\x9f\xd2\xaf\xe3\xddx\x1d\x80" +
+	"\xb8\x1a\x17\x03\xf8WQ\xfa#\x94^\xdc\xe8\xc6b\x00" +
+	"\xf1!v\xdd~J\xdf\x80\x1c6\xc9A5\xdcCr" +
+	"{U_\x82\xc4B\xe1Xg\xee\x97tq\xe4~\xc8" +
+	"\xd7\xd0\xac\xcd;\xd3\xf8\x12$\xa9\x84\x15\x95\x00\x1fS" +
+	"\x0d\xe2\xa0\xfeYC\xfbg\x0b\x96\x9a\xef\x01z}0" +
+	"zk.]\xbb'%'\xe5\x98\x1a\x06>FL`" +
+	"p\xf6\xa5]\xcf\xce\x99\x83\xcf\x18\xc0 \"+\xaa/" +
+	"\x1e\x89\x80+ \x07\xbb\xb1Tk\xbfi\xdd\xa2\x86T" +
+	"\xf5\x05\x03Z\xd0\x9b\xd1;\x1b\x86\xe6kL>\x12\x8c" +
+	"\xf7\x90do-\x1d\x97T\x0e-wW\xea*\xe5~" +
+	"\xed\x9e~u\xf9\xe9J\xc8M\xf2&\xbd`\xcc\xe6g" +
+	"\xec\xbc\x18\xdb\xbegI\xc3c\xdf\xda(\xd4\xd5\x03'" +
+	"\x8c\xa1\x9d\xc1\x80\xaeh\xbc\xdf\x08U\xe3\x81\x13\x9c\xf6" +
+	"\x1aVo\xcd\xe8\xa2Pu\xc8Z\x0f\xb5\xc5\x16\xc5\xd9" +
+	"\xd8/\xcd\xdcR\xa6\xd3s>\x8fR\x979\x0aH\x12" +
+	"@\x0a\xf1(%h-\xa1>Q\xa3\x01\x00)\xc2\xa3" +
+	"\xb4\x94\x16\x12\xa7O\xd4\x14\xf5QB\x1f\xb3C\x0cL" +
+	"M\xc7\xc0\xf3\x08\xd4$\x15\x0a\x81\x1c\xc0\xa1\x03P\x0b" +
+	"\xc7Bd\xa9\xbfK\x06{\xfd\xc4IF\x17\x18>2" +
+	"\x1cz\xde\x99\x98\xcc2\xf1\xc6_\x03\xaa\xbb\x94p\xac" +
+	"\x1b\x05s\xd1\x1f6P\xcf\x19#\x06\xba\xa1\xd8\xc6L" +
+	"\xac\xfc\xc09\x9f)}=$I1 \xba\xcc7\xac" +
+	"tA\x0f\x17ZX\xe6/*\xe6\xd41V14^" +
+	"\xd7\x04\xc9\x97\x9e:\xc6[\x91e\x17\x9d\xdajL\x1d" +
+	"ccD\xe3\xd1M\x18\xd3\xa8O\x1d\x03d\x03*\xcd" +
+	"\xd8\x97\x9e\xf4\xcd\xd8\xa4\xc3\xe3\xc1\x99xuG\x19\xb3" +
+	"\xc2\x91\xf1\xd3t\x1a\xb3f\x1e\xa5\x99\xa6\x9f\xda(n" +
+	"\x9f\xc6\xa3\xe4\xb5\xa4\xe6,J\x9c\xc1\xa3t[\x16\x86" +
+	"kJ\x12Y1S\xae)DT9\x1c\xc9d`\x9e" +
+	"-\xca\x9b\x069\xb5\xc6\xa8S\xe8\xfaP\xc3\x12j8" +
+	"[W\x0e\xc6\xe1\xb2\xdb\x82\x9d${\xcdj7^\x9c" +
+	"\xd0x\x9b\xa28,\x0du\x8cM\x16\x8d}\\\xa8\xfe" +
+	"6p\x82\xc7\xae\x19mEG\xd3\xc1\x08\x91\x93RJ" +
+	"F\xd6>c\x04\x86h\x00jJ\x99\x13PH\xd2\xde" +
+	"C\x92\xe6\xb47\xde5\xd0x\x9e\x10\x04\x9f1\xedo" +
+	"\xee\x92c\x9d\x040\x94o\xd8g\xad\xa6\xff\xec\xfd\xd8" +
+	"6\xe4f\x98w'\xfb&\xcd|\xc8\x8c\xf0\xca\xaed" +
+	"\x16\xaei\xb7\xec|V\xa4\\j}T\xcaS\xa9\x19" +
+	"\xf1\xde.\xbb\xac\x10V\xab,\xa9\xab}\xcc\x17U\x1d" +
+	"l\xef\xf34\x02hI\x12$\xe1\x9ep\x0c\xb0SK" +
+	"\xa4\x02\x91\xb0\xd2E\xa7egS\x92\xa4\x14\x12\xca\xb5" +
+	"\xde\x88x\x0fI\xd6\x1a\xd1\x0c\xe5\xb3\xfe\x1bl\xc39" +
+	"u<\xa7\xfb\x1f\xea\xf9\xfc\xb6\x0fQ\x8by\xf7\x8d|" +
+	"/ \xc6EGs\xd8DzHL\xb5L\x9a\xba?" +
+	"\x9f8\xfcq\xe9\xbd\x97\xb2'\x8d>\xab[S\xb1\xa6" +
+	"P\x84\xf8\xc8\xa2\xacg\x90kN\x96\x98\x1c%F\xcf" +
+	"\xa1\xbd}\xd0\x14\xbcZOI#z\xfd\"\xfcU\xde" +
+	"/\xf4**5\x1f\x9e\x87\xfd~a\xec\x86Cdr" +
+	"<\x1d\x01}\xe7\xcb\xbc\xddf\xed|\x05\xf9\xa0\x8f\xd1" +
+	"\x95\xd2M\xe9\x9a\x0b\xd5\xb5S\x03\x8d\x82\xa9a\x15\xc3" +
+	"\xf6:\xf3\xf9\x16\xebk\xbc]\xb2B\xac\xd8\xa6\xde\xc4" +
+	"6\x99\xd0\x10\x9f\x15\xdcpip\xd3a\x82\x1b\xe4\xd3" +
+	"\xd8\xa61\x8dm\x96qX\x93\xa0\xa2\xd1e\xeaK\x83" +
+	"\x1b\x8a\xb7\xb2\x17e5\xae\xca\x91\xd6^\x15x\x92!" +
+	"6\xe9\xb8f\x88\xb0\x0f\xf1n\x95\xff\xb5/_\xe1\xe5" +
+	"\x09\xe3x\xd3\xb7\x83f\xe2\xb02\x8e\xc9Cex\xab" +
+	"r\xb6\x99\xc3J\x87\xf4!\xab\xc5\x01K\xe2\xe5\x05\x87" +
+	"W\x7f\xa0MK\xfc{\x00\x00\x00\xff\xff\xdc\xc5Lj"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -6478,18 +5839,15 @@ func RegisterSchema(reg *schemas.Registry) {
 		Nodes: []uint64{
 			0x810863ab5ea8c6c9,
 			0x817f307db4344e49,
-			0x82877060b5d73716,
 			0x864cc33213484ad9,
 			0x88bbda9ebadb6aea,
 			0x8d1631b4d74110bc,
 			0x8d187a49aad68a0c,
-			0x9143c4022f861bd5,
 			0x91525e6ba988a1b5,
 			0x95dcd84bd6c2af24,
 			0x98c0db575108a0c2,
 			0x994ee480dff9a18b,
 			0x9e9367b363ed36f7,
-			0x9f093b9991fcbeb6,
 			0x9f8e6579f17c3675,
 			0xa45bf9d06760cfec,
 			0xa8ff5b855c338800,
@@ -6515,21 +5873,18 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xdede95953eaa4e32,
 			0xe7eca5c4209d3109,
 			0xe8ffd7e11ae2e46c,
-			0xea1f9da22a653ef7,
 			0xea32c8ccc71c50ac,
 			0xea7c84c1cc4d25ea,
 			0xeb4d64bf8ccc15cd,
 			0xed75cad29589b9d5,
 			0xedc77b411767332a,
 			0xeff8c09556c436e3,
-			0xf0f0b07190953714,
 			0xf0f8d81d7d951e6f,
 			0xf0fcb9ced68c9d8e,
 			0xf1758ad44bf79ff5,
 			0xf8f03c8496aa6ab2,
 			0xf90244328ead3002,
 			0xfad4291903d38a31,
-			0xfce2667d46c450c9,
 			0xff287b105b705867,
 			0xff9c39af3c2c1fd3,
 			0xffdf5376843a985c,
