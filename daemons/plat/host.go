@@ -1,0 +1,7 @@
+package plat
+
+// A Host is what a daemon may ask of the machine. Tests hand in another one.
+type Host struct {
+	Clock   Clock
+	Spawner Spawner // nil for daemons that start nothing
+}

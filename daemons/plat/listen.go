@@ -1,0 +1,42 @@
+package plat
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ListenPrivate listens on a unix stream socket that only its owner can connect to. The socket is bound by way of its folder's
+// descriptor, so that the length limit of socket addresses (unix(7), 107 bytes) does not limit where the folder is.
+func ListenPrivate(path string) (net.Listener, error) {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	mask := unix.Umask(0o177)
+	defer unix.Umask(mask)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: short(dir, path)})
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", path, err)
+	}
+	listener.SetUnlinkOnClose(false)
+	return listener, nil
+}
+
+// DialPath connects to a unix stream socket wherever its folder is.
+func DialPath(path string) (net.Conn, error) {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return net.DialUnix("unix", nil, &net.UnixAddr{Name: short(dir, path), Net: "unix"})
+}
+
+func short(dir *os.File, path string) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
+}

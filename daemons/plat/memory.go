@@ -1,0 +1,55 @@
+package plat
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Memory makes an anonymous file in memory. It lives as long as a descriptor of it, so it survives the crash of a process that
+// was handed one, and it does not survive a reboot.
+func Memory(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make memory file %s: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// sealedFDs is the lowest descriptor a sealed file gets, above any that a child inherits by number.
+const sealedFDs = 512
+
+// SealedMemory copies exactly size bytes from r into an anonymous file and seals it: from then on nobody, not even this process, can
+// change it. What was checked on the way in is what runs.
+func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
+	low, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make sealed file %s: %w", name, err)
+	}
+	fd, err := unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, sealedFDs)
+	unix.Close(low)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make sealed file %s: %w", name, err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if err := fillAndSeal(f, r, size); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot fill sealed file %s: %w", name, err)
+	}
+	return f, nil
+}
+
+func fillAndSeal(f *os.File, r io.Reader, size int64) error {
+	n, err := io.Copy(f, io.LimitReader(r, size+1))
+	if err != nil {
+		return err
+	}
+	if n != size {
+		return fmt.Errorf("got %d bytes of %d", n, size)
+	}
+	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals)
+	return err
+}

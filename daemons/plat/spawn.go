@@ -1,0 +1,236 @@
+package plat
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Command says what to start. The child gets exactly these files and this environment, and a process group of its own.
+type Command struct {
+	Path   string     // what to execute
+	Argv   []string   // its argument vector, argv[0] included
+	Env    []string   // its whole environment
+	Dir    string     // its working directory
+	Stdout *os.File   // its standard output; nil: /dev/null
+	Stderr *os.File   // its standard error; nil: /dev/null
+	Extra  []*os.File // its descriptors from 3 on
+}
+
+// An Exit is how a process ended.
+type Exit struct {
+	Code   int // exit code, when Signal is 0
+	Signal int // the signal that ended it, or 0
+}
+
+// OK tells whether the process ended by itself with code 0.
+func (e Exit) OK() bool { return e.Code == 0 && e.Signal == 0 }
+
+func (e Exit) String() string {
+	if e.Signal != 0 {
+		return fmt.Sprintf("signal %d (%s)", e.Signal, syscall.Signal(e.Signal))
+	}
+	return fmt.Sprintf("exit code %d", e.Code)
+}
+
+// A Process is a started child.
+type Process interface {
+	PID() int
+	Done() <-chan struct{} // closed when it has ended and was reaped
+	Exit() Exit            // how it ended; valid after Done
+	Terminate()            // SIGTERM to its process group; no effect once it has ended
+	Kill()                 // SIGKILL to its process group; no effect once it has ended
+}
+
+// A Spawner starts processes.
+type Spawner interface {
+	Spawn(Command) (Process, error)
+}
+
+// A forker is the Spawner of the real machine. Children die with it: each gets SIGKILL when the forker's process ends. The kernel
+// ties that signal to the thread that forked (prctl(2), PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking.
+type forker struct {
+	requests chan forkRequest
+	reapAny  bool
+
+	mu       sync.Mutex
+	children map[int]*child
+	born     *sync.Cond // signalled when children grows
+}
+
+type forkRequest struct {
+	cmd    Command
+	answer chan forkAnswer
+}
+
+type forkAnswer struct {
+	child *child
+	err   error
+}
+
+// NewSpawner returns a Spawner whose processes are waited for one by one.
+func NewSpawner() Spawner { return newForker(false) }
+
+// NewReaper returns the Spawner of PID 1, or of whoever plays it on a host: it also takes in and reaps the orphans of its
+// children's children. A process may have only one, and no other way of waiting beside it.
+func NewReaper() (Spawner, error) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("cannot become reaper: %w", err)
+	}
+	f := newForker(true)
+	go f.reap()
+	return f, nil
+}
+
+func newForker(reapAny bool) *forker {
+	f := &forker{requests: make(chan forkRequest), reapAny: reapAny, children: map[int]*child{}}
+	f.born = sync.NewCond(&f.mu)
+	go f.fork()
+	return f
+}
+
+// Spawn starts the command.
+func (f *forker) Spawn(cmd Command) (Process, error) {
+	answer := make(chan forkAnswer, 1)
+	f.requests <- forkRequest{cmd, answer}
+	a := <-answer
+	if a.err != nil {
+		return nil, a.err
+	}
+	return a.child, nil
+}
+
+// fork serves requests on one thread.
+func (f *forker) fork() {
+	runtime.LockOSThread()
+	for r := range f.requests {
+		c, err := f.start(r.cmd)
+		r.answer <- forkAnswer{c, err}
+	}
+}
+
+func (f *forker) start(cmd Command) (*child, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
+	}
+	defer null.Close()
+	attr := &syscall.ProcAttr{
+		Dir: cmd.Dir, Env: cmd.Env, Files: descriptors(cmd, null),
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	pid, err := syscall.ForkExec(cmd.Path, cmd.Argv, attr)
+	runtime.KeepAlive(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
+	}
+	c := &child{pid: pid, done: make(chan struct{})}
+	f.children[pid] = c
+	f.born.Broadcast()
+	if !f.reapAny {
+		go f.wait(c)
+	}
+	return c, nil
+}
+
+func descriptors(cmd Command, null *os.File) []uintptr {
+	files := []uintptr{null.Fd(), null.Fd(), null.Fd()}
+	if cmd.Stdout != nil {
+		files[1] = cmd.Stdout.Fd()
+	}
+	if cmd.Stderr != nil {
+		files[2] = cmd.Stderr.Fd()
+	}
+	for _, f := range cmd.Extra {
+		files = append(files, f.Fd())
+	}
+	return files
+}
+
+// wait reaps one child.
+func (f *forker) wait(c *child) {
+	var status unix.WaitStatus
+	for {
+		_, err := unix.Wait4(c.pid, &status, 0, nil)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	f.ended(c.pid, status)
+}
+
+// reap reaps every child, its own and inherited ones, for ever.
+func (f *forker) reap() {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		switch err {
+		case nil:
+			f.ended(pid, status)
+		case unix.ECHILD:
+			f.awaitChild()
+		}
+	}
+}
+
+// awaitChild blocks until there is a child to wait for.
+func (f *forker) awaitChild() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.children) == 0 {
+		f.born.Wait()
+	}
+}
+
+func (f *forker) ended(pid int, status unix.WaitStatus) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.children[pid]
+	if c == nil {
+		return // an orphan that was taken in
+	}
+	delete(f.children, pid)
+	unix.Kill(-pid, unix.SIGKILL) // what it left in its process group goes with it
+	c.mu.Lock()
+	if status.Signaled() {
+		c.exit.Signal = int(status.Signal())
+	} else {
+		c.exit.Code = status.ExitStatus()
+	}
+	c.mu.Unlock()
+	close(c.done)
+}
+
+// A child is a process of a forker.
+type child struct {
+	pid  int
+	done chan struct{}
+	mu   sync.Mutex
+	exit Exit
+}
+
+func (c *child) PID() int              { return c.pid }
+func (c *child) Done() <-chan struct{} { return c.done }
+
+func (c *child) Exit() Exit {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.exit
+}
+
+func (c *child) Terminate() { c.signal(unix.SIGTERM) }
+func (c *child) Kill()      { c.signal(unix.SIGKILL) }
+
+func (c *child) signal(number unix.Signal) {
+	select {
+	case <-c.done:
+	default:
+		unix.Kill(-c.pid, number)
+	}
+}

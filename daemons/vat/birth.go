@@ -1,0 +1,247 @@
+package vat
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/birth"
+)
+
+// BirthFD is the descriptor on which a daemon finds its birth channel. It is born with no other but the three standard ones.
+const BirthFD = 3
+
+// A Client is who stands at the other end of a served facet, as initd fixed it.
+type Client struct {
+	Name   string   // The client's name; unforgeable.
+	Grants []string // What it may reach through the facet, where the facet has names to grant.
+}
+
+// A Birth is everything a daemon was handed and will be handed. Its methods may be called in any order and from any goroutine;
+// what has not come yet is waited for.
+type Birth struct {
+	channel *net.UnixConn
+	done    chan struct{}
+
+	mu        sync.Mutex
+	servers   map[string]func(Client) capnp.Client
+	waiting   map[string][]arrival // served links that came before their server
+	holdings  map[string]*Holding
+	resources map[resource]*slot
+	conns     map[*Conn]struct{}
+}
+
+// An arrival is one served link as it came over the channel.
+type arrival struct {
+	client Client
+	socket net.Conn
+}
+
+// A resource names a thing that is not a facet.
+type resource struct {
+	kind birth.Endowment_Kind
+	name string
+}
+
+// A slot is where a resource arrives, once.
+type slot struct {
+	here  chan struct{}
+	once  sync.Once
+	file  *os.File
+	value []string
+}
+
+// Born starts to take endowments from the channel, which it takes over.
+func Born(channel *net.UnixConn) *Birth {
+	b := &Birth{
+		channel:   channel,
+		done:      make(chan struct{}),
+		servers:   map[string]func(Client) capnp.Client{},
+		waiting:   map[string][]arrival{},
+		holdings:  map[string]*Holding{},
+		resources: map[resource]*slot{},
+		conns:     map[*Conn]struct{}{},
+	}
+	go b.receive()
+	return b
+}
+
+// Done is closed when initd closed the channel: the order to stop.
+func (b *Birth) Done() <-chan struct{} { return b.done }
+
+// Ready tells initd that the daemon has what it needs and serves.
+func (b *Birth) Ready() error { return sendReady(b.channel) }
+
+// Close ends every connection of the daemon, and its channel.
+func (b *Birth) Close() {
+	b.channel.Close()
+	<-b.done
+}
+
+// Serve answers each client of a facet with a capability of its own.
+func (b *Birth) Serve(facet string, bootstrap func(Client) capnp.Client) {
+	b.mu.Lock()
+	b.servers[facet] = bootstrap
+	early := b.waiting[facet]
+	delete(b.waiting, facet)
+	b.mu.Unlock()
+	for _, a := range early {
+		b.serve(a.socket, bootstrap(a.client))
+	}
+}
+
+// Use returns the daemon's holding of a facet, whether or not it has arrived yet.
+func (b *Birth) Use(facet string) *Holding {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.holdings[facet]
+	if h == nil {
+		h = NewHolding(facet)
+		b.holdings[facet] = h
+	}
+	return h
+}
+
+// Dir waits for a granted directory and opens it as a root: nothing outside it can be reached through it.
+func (b *Birth) Dir(ctx context.Context, name string) (*os.Root, error) {
+	r, err := b.await(ctx, resource{birth.Endowment_Kind_dir, name})
+	if err != nil {
+		return nil, err
+	}
+	return rootOf(r.file)
+}
+
+// File waits for a granted open file.
+func (b *Birth) File(ctx context.Context, name string) (*os.File, error) {
+	r, err := b.await(ctx, resource{birth.Endowment_Kind_file, name})
+	if err != nil {
+		return nil, err
+	}
+	return r.file, nil
+}
+
+// Given returns a file that may or may not be granted. It does not wait: initd grants files before directories, so
+// whoever has waited for a directory has every file it will get.
+func (b *Birth) Given(name string) (*os.File, bool) {
+	s := b.slot(resource{birth.Endowment_Kind_file, name})
+	select {
+	case <-s.here:
+		return s.file, true
+	default:
+		return nil, false
+	}
+}
+
+// Setting waits for the values of a policy setting.
+func (b *Birth) Setting(ctx context.Context, name string) ([]string, error) {
+	r, err := b.await(ctx, resource{birth.Endowment_Kind_setting, name})
+	if err != nil {
+		return nil, err
+	}
+	return r.value, nil
+}
+
+func (b *Birth) await(ctx context.Context, key resource) (*slot, error) {
+	s := b.slot(key)
+	select {
+	case <-s.here:
+		return s, nil
+	case <-b.done:
+		return nil, context.Canceled
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (b *Birth) slot(key resource) *slot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.resources[key]
+	if s == nil {
+		s = &slot{here: make(chan struct{})}
+		b.resources[key] = s
+	}
+	return s
+}
+
+// receive takes endowments until the channel ends, then ends everything that came over it.
+func (b *Birth) receive() {
+	for {
+		e, err := receiveEndowment(b.channel)
+		if err != nil {
+			break
+		}
+		b.take(e)
+	}
+	b.mu.Lock()
+	conns := b.conns
+	b.conns = nil
+	b.mu.Unlock()
+	close(b.done)
+	for c := range conns {
+		c.Close()
+	}
+}
+
+func (b *Birth) take(e endowment) {
+	switch e.Kind {
+	case birth.Endowment_Kind_serve:
+		b.takeServe(e)
+	case birth.Endowment_Kind_use:
+		if socket, err := socketOf(e.File); err == nil {
+			conn := Connect(socket, capnp.Client{})
+			b.track(conn)
+			b.Use(e.Name).Renew(conn)
+		}
+	default:
+		s := b.slot(resource{e.Kind, e.Name})
+		s.once.Do(func() {
+			s.file, s.value = e.File, e.Grants
+			close(s.here)
+		})
+	}
+}
+
+func (b *Birth) takeServe(e endowment) {
+	socket, err := socketOf(e.File)
+	if err != nil {
+		return
+	}
+	client := Client{Name: e.Peer, Grants: e.Grants}
+	b.mu.Lock()
+	bootstrap := b.servers[e.Name]
+	if bootstrap == nil {
+		b.waiting[e.Name] = append(b.waiting[e.Name], arrival{client, socket})
+	}
+	b.mu.Unlock()
+	if bootstrap != nil {
+		b.serve(socket, bootstrap(client))
+	}
+}
+
+func (b *Birth) serve(socket net.Conn, bootstrap capnp.Client) {
+	b.track(Connect(socket, bootstrap))
+}
+
+// track remembers a connection until it ends, so that all end with the channel.
+func (b *Birth) track(c *Conn) {
+	b.mu.Lock()
+	over := b.conns == nil
+	if !over {
+		b.conns[c] = struct{}{}
+	}
+	b.mu.Unlock()
+	if over {
+		c.Close()
+		return
+	}
+	go func() {
+		<-c.Done()
+		b.mu.Lock()
+		delete(b.conns, c)
+		b.mu.Unlock()
+	}()
+}

@@ -1,0 +1,203 @@
+package vat
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/birth"
+)
+
+// maxPacket bounds one message on a birth channel (schema/birth.capnp).
+const maxPacket = 4096
+
+// grantTimeout is how long a daemon may leave its channel full before a grant is given up.
+const grantTimeout = time.Second
+
+// An endowment is one granted thing as it passes over a birth channel.
+type endowment struct {
+	Kind   birth.Endowment_Kind
+	Name   string
+	Peer   string
+	Grants []string
+	File   *os.File // nil for a setting
+}
+
+// ChannelOf makes a birth channel's end usable. It takes the file over.
+func ChannelOf(f *os.File) (*net.UnixConn, error) {
+	conn, err := socketOf(f)
+	if err != nil {
+		return nil, err
+	}
+	unix, ok := conn.(*net.UnixConn)
+	if !ok {
+		conn.Close()
+		return nil, errors.New("cannot open birth channel: it is no unix socket")
+	}
+	return unix, nil
+}
+
+// socketOf turns a descriptor into a connection and closes the descriptor it came in.
+func socketOf(f *os.File) (net.Conn, error) {
+	if f == nil {
+		return nil, errors.New("cannot open socket: no descriptor came with it")
+	}
+	defer f.Close()
+	return net.FileConn(f)
+}
+
+// Socket makes a connection from a descriptor, which the caller keeps and closes.
+func Socket(f *os.File) (net.Conn, error) { return net.FileConn(f) }
+
+// rootOf opens the directory behind a descriptor as a root.
+func rootOf(dir *os.File) (*os.Root, error) {
+	return os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
+}
+
+// sendEndowment sends one endowment. The receiver gets a descriptor of its own; the caller keeps e.File.
+func sendEndowment(channel *net.UnixConn, e endowment) error {
+	msg, seg := capnp.NewSingleSegmentMessage(nil)
+	defer msg.Release()
+	m, err := birth.NewRootEndowment(seg)
+	if err != nil {
+		return err
+	}
+	m.SetKind(e.Kind)
+	if err := errors.Join(m.SetName(e.Name), m.SetPeer(e.Peer), SetTexts(m.NewGrants, e.Grants)); err != nil {
+		return err
+	}
+	packet, err := msg.Marshal()
+	if err != nil {
+		return err
+	}
+	if len(packet) > maxPacket {
+		return fmt.Errorf("cannot grant %s: %d bytes is over the %d of a packet", e.Name, len(packet), maxPacket)
+	}
+	var rights []byte
+	if e.File != nil {
+		rights = syscall.UnixRights(int(e.File.Fd()))
+	}
+	channel.SetWriteDeadline(time.Now().Add(grantTimeout))
+	_, _, err = channel.WriteMsgUnix(packet, rights, nil)
+	return err
+}
+
+// receiveEndowment takes the next endowment; an error means that the channel has ended.
+func receiveEndowment(channel *net.UnixConn) (endowment, error) {
+	packet, file, err := receivePacket(channel)
+	if err != nil {
+		return endowment{}, err
+	}
+	e, err := parseEndowment(packet)
+	if err != nil {
+		if file != nil {
+			file.Close()
+		}
+		return endowment{}, err
+	}
+	e.File = file
+	return e, nil
+}
+
+func receivePacket(channel *net.UnixConn) ([]byte, *os.File, error) {
+	packet := make([]byte, maxPacket)
+	rights := make([]byte, syscall.CmsgSpace(4))
+	n, oobn, _, _, err := channel.ReadMsgUnix(packet, rights)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n == 0 {
+		return nil, nil, net.ErrClosed
+	}
+	file, err := fileOf(rights[:oobn])
+	return packet[:n], file, err
+}
+
+// fileOf takes the one descriptor out of a control message; none is no error.
+func fileOf(rights []byte) (*os.File, error) {
+	messages, err := syscall.ParseSocketControlMessage(rights)
+	if err != nil || len(messages) == 0 {
+		return nil, err
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) == 0 {
+		return nil, err
+	}
+	syscall.CloseOnExec(fds[0])
+	return os.NewFile(uintptr(fds[0]), "granted"), nil
+}
+
+func parseEndowment(packet []byte) (endowment, error) {
+	msg, err := capnp.Unmarshal(packet)
+	if err != nil {
+		return endowment{}, err
+	}
+	m, err := birth.ReadRootEndowment(msg)
+	if err != nil {
+		return endowment{}, err
+	}
+	name, err := m.Name()
+	if err != nil {
+		return endowment{}, err
+	}
+	peer, err := m.Peer()
+	if err != nil {
+		return endowment{}, err
+	}
+	list, err := m.Grants()
+	if err != nil {
+		return endowment{}, err
+	}
+	grants, err := Texts(list)
+	if err != nil {
+		return endowment{}, err
+	}
+	return endowment{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants}, nil
+}
+
+// sendReady says Ready on the channel.
+func sendReady(channel *net.UnixConn) error {
+	msg, seg := capnp.NewSingleSegmentMessage(nil)
+	defer msg.Release()
+	if _, err := birth.NewRootReady(seg); err != nil {
+		return err
+	}
+	packet, err := msg.Marshal()
+	if err != nil {
+		return err
+	}
+	_, err = channel.Write(packet)
+	return err
+}
+
+// Texts copies a list of texts out of a message.
+func Texts(list capnp.TextList) ([]string, error) {
+	var out []string
+	for i := range list.Len() {
+		text, err := list.At(i)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, text)
+	}
+	return out, nil
+}
+
+// SetTexts fills a new list of texts, given the method that makes it.
+func SetTexts(make func(int32) (capnp.TextList, error), texts []string) error {
+	list, err := make(int32(len(texts)))
+	if err != nil {
+		return err
+	}
+	for i, text := range texts {
+		if err := list.Set(i, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

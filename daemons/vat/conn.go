@@ -1,0 +1,110 @@
+package vat
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/exc"
+	"capnproto.org/go/capnp/v3/rpc"
+	"capnproto.org/go/capnp/v3/rpc/transport"
+)
+
+// Bounds on what one connection may cost.
+const (
+	// maxMessage bounds one message: the largest chunk of an archive (1 MiB) or an index (1 MiB) with room for the call around it.
+	maxMessage = 4 << 20
+	// traverseFactor bounds how far overlapping pointers may unfold a message, as a multiple of its size.
+	traverseFactor = 8
+	// depthLimit bounds the nesting of a message. Our deepest type nests six levels.
+	depthLimit = 32
+	// writeTimeout is how long a peer may leave a message unread before its connection is closed.
+	writeTimeout = 10 * time.Second
+)
+
+// A Conn is one RPC connection with the bounds of this package.
+type Conn struct {
+	rpc *rpc.Conn
+}
+
+// Connect speaks RPC over the socket and serves bootstrap on it, which it takes over. The zero Client serves nothing.
+func Connect(socket net.Conn, bootstrap capnp.Client) *Conn {
+	t := transport.New(newCodec(socket))
+	return &Conn{rpc: rpc.NewConn(t, &rpc.Options{BootstrapClient: bootstrap, Logger: quiet{}})}
+}
+
+// Bootstrap returns the peer's bootstrap once it has answered. It waits for the peer rather than pipelining on the promise: a
+// pipelined call on an answer that turns out null would end the peer's process.
+func (c *Conn) Bootstrap(ctx context.Context) (capnp.Client, error) {
+	client := c.rpc.Bootstrap(ctx)
+	if err := client.Resolve(ctx); err != nil {
+		client.Release()
+		return capnp.Client{}, err
+	}
+	if !client.IsValid() {
+		client.Release()
+		return capnp.Client{}, errors.New("cannot get bootstrap: the peer serves nothing")
+	}
+	return client, nil
+}
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.rpc.Done() }
+
+// Close ends the connection; calls in flight fail with `disconnected`.
+func (c *Conn) Close() { c.rpc.Close() }
+
+// Disconnected tells whether a call failed because its connection ended, so that asking again for the capability may help.
+func Disconnected(err error) bool {
+	return err != nil && (exc.IsType(err, exc.Disconnected) || errors.Is(err, rpc.ErrConnClosed))
+}
+
+// A codec frames messages on a socket within the bounds of this package.
+type codec struct {
+	socket net.Conn
+	dec    *capnp.Decoder
+	enc    *capnp.Encoder
+}
+
+func newCodec(socket net.Conn) *codec {
+	dec := capnp.NewDecoder(socket)
+	dec.MaxMessageSize = maxMessage
+	return &codec{socket: socket, dec: dec, enc: capnp.NewEncoder(socket)}
+}
+
+// Decode reads the next message and bounds what reading it may cost.
+func (c *codec) Decode() (*capnp.Message, error) {
+	msg, err := c.dec.Decode()
+	if err != nil {
+		return nil, err
+	}
+	size, err := msg.TotalSize()
+	if err != nil {
+		return nil, err
+	}
+	msg.ResetReadLimit(traverseFactor*size + 1<<16)
+	msg.DepthLimit = depthLimit
+	return msg, nil
+}
+
+// Encode writes one message. A late or failed write ends the connection: the library would go on with a torn stream.
+func (c *codec) Encode(msg *capnp.Message) error {
+	c.socket.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err := c.enc.Encode(msg); err != nil {
+		c.socket.Close()
+		return err
+	}
+	return nil
+}
+
+func (c *codec) Close() error { return c.socket.Close() }
+
+// quiet drops the library's own log: what it reports there (a peer that went away) each caller learns from its own call.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
