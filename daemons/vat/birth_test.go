@@ -1,0 +1,257 @@
+package vat_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/keystore"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// limit bounds each wait of these tests.
+const limit = 20 * time.Second
+
+// born returns both ends of a fresh birth channel.
+func born(t *testing.T) (*vat.Birth, *vat.Parent) {
+	t.Helper()
+	ours, theirs, err := plat.PacketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parentEnd, err := vat.ChannelOf(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	childEnd, err := vat.ChannelOf(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, p := vat.Born(childEnd), vat.NewParent(parentEnd)
+	t.Cleanup(b.Close)
+	t.Cleanup(p.Close)
+	return b, p
+}
+
+// anchors is a server that answers with its client's name, as the role of one anchor.
+type anchors struct {
+	name   string
+	closed chan struct{}
+}
+
+func (a *anchors) List(_ context.Context, call keystore.TrustAnchors_list) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	list, err := res.NewAnchors(1)
+	if err != nil {
+		return err
+	}
+	return list.At(0).SetRole(a.name)
+}
+
+func (a *anchors) Shutdown() { close(a.closed) }
+
+// serveNames makes a daemon serve TrustAnchors and tells when a server was given up.
+func serveNames(b *vat.Birth) <-chan struct{} {
+	closed := make(chan struct{})
+	b.Serve("TrustAnchors", func(c vat.Client) capnp.Client {
+		return capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: c.Name, closed: closed}))
+	})
+	return closed
+}
+
+// link grants one edge from a provider to a holder.
+func link(t *testing.T, provider, holder *vat.Parent, as string) {
+	t.Helper()
+	ours, theirs, err := plat.StreamPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	if err := provider.GrantServe("TrustAnchors", vat.Client{Name: as}, theirs); err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.GrantUse("TrustAnchors", "provider", ours); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// whoAmI asks a holding's provider for the name it knows the holder by.
+func whoAmI(ctx context.Context, h *vat.Holding) (string, error) {
+	client, err := h.Get(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer client.Release()
+	answer, release := keystore.TrustAnchors(client).List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return "", err
+	}
+	list, err := res.Anchors()
+	if err != nil {
+		return "", err
+	}
+	return list.At(0).Role()
+}
+
+func TestClientNameIsWhatInitdSaid(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	provider, providerEnd := born(t)
+	holder, holderEnd := born(t)
+	link(t, providerEnd, holderEnd, "updated") // the link may come before its server
+	serveNames(provider)
+	if got, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil || got != "updated" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+func TestHoldingOutlivesItsProvider(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	first, firstEnd := born(t)
+	holder, holderEnd := born(t)
+	serveNames(first)
+	link(t, firstEnd, holderEnd, "first life")
+	h := holder.Use("TrustAnchors")
+	if got, err := whoAmI(ctx, h); err != nil || got != "first life" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	client, err := h.Get(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Release()
+
+	first.Close()
+	h.Lost(ctx, client)
+	answer, release := keystore.TrustAnchors(client).List(ctx, nil)
+	_, err = answer.Struct()
+	release()
+	if !vat.Disconnected(err) {
+		t.Fatalf("the dead capability answers %v, want disconnected", err)
+	}
+
+	second, secondEnd := born(t)
+	serveNames(second)
+	link(t, secondEnd, holderEnd, "second life")
+	if got, err := whoAmI(ctx, h); err != nil || got != "second life" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+func TestEachRunsOnceForEveryLife(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	holder, holderEnd := born(t)
+	began, ended := make(chan struct{}), make(chan struct{})
+	go holder.Use("TrustAnchors").Each(ctx, func(ctx context.Context, _ capnp.Client) {
+		began <- struct{}{}
+		<-ctx.Done()
+		ended <- struct{}{}
+	})
+	for range 3 {
+		provider, providerEnd := born(t)
+		serveNames(provider)
+		link(t, providerEnd, holderEnd, "x")
+		receive(t, ctx, began)
+		provider.Close()
+		receive(t, ctx, ended)
+	}
+}
+
+func TestEndOfChannelEndsEverything(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	provider, providerEnd := born(t)
+	holder, holderEnd := born(t)
+	given := serveNames(provider)
+	link(t, providerEnd, holderEnd, "x")
+	if _, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil {
+		t.Fatal(err)
+	}
+	providerEnd.Close()
+	receive(t, ctx, provider.Done())
+	receive(t, ctx, given)
+	if _, err := provider.Dir(ctx, "never"); err == nil {
+		t.Error("a resource came over a closed channel")
+	}
+}
+
+func TestResources(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	b, end := born(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "inside"), []byte("here"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	handle, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer handle.Close()
+	memory, err := plat.Memory("record")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.Close()
+	for _, err := range []error{end.GrantSetting("tries", "2"), end.GrantFile("record", memory), end.GrantDir("system", handle)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := b.Dir(ctx, "system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := root.ReadFile("inside"); err != nil || string(raw) != "here" {
+		t.Errorf("got %q, %v", raw, err)
+	}
+	if _, err := root.Open("../" + filepath.Base(dir) + "/inside"); err == nil {
+		t.Error("the root can be left")
+	}
+	if values, err := b.Setting(ctx, "tries"); err != nil || len(values) != 1 || values[0] != "2" {
+		t.Errorf("got %q, %v", values, err)
+	}
+	if _, given := b.Given("record"); !given {
+		t.Error("the file that came before the directory is not there")
+	}
+	if _, given := b.Given("factory"); given {
+		t.Error("a file that was not granted is there")
+	}
+}
+
+func TestReady(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	b, end := born(t)
+	select {
+	case <-end.Ready():
+		t.Fatal("ready before it was said")
+	default:
+	}
+	if err := b.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, ctx, end.Ready())
+}
+
+func receive(t *testing.T, ctx context.Context, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-ctx.Done():
+		t.Fatal("waited in vain")
+	}
+}
