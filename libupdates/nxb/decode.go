@@ -1,0 +1,132 @@
+package nxb
+
+import (
+	"bytes"
+	"fmt"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/manifest"
+	"nexus/libupdates/framing"
+	"nexus/libupdates/refusal"
+)
+
+// schemaVersion is the one layout this reader knows.
+const schemaVersion = 1
+
+// ParseManifest reads a manifest whose bytes have been verified. Any valid encoding is accepted, unknown fields are ignored. Refusals:
+// ManifestTooLarge, BadSchemaVersion, BadBundleName, BadVersion, BadManifest.
+func ParseManifest(raw []byte) (Manifest, error) {
+	if len(raw) > MaxManifest {
+		return Manifest{}, refusal.New(refusal.ManifestTooLarge, "manifest of %d bytes is over the limit of %d", len(raw), MaxManifest)
+	}
+	msg, err := framing.Open(raw)
+	if err != nil {
+		return Manifest{}, bad(err)
+	}
+	root, err := manifest.ReadRootBundleManifest(msg)
+	if err != nil {
+		return Manifest{}, bad(err)
+	}
+	if v := root.SchemaVersion(); v != schemaVersion || !root.IsValid() {
+		return Manifest{}, refusal.New(refusal.BadSchemaVersion, "schema version is %d, not %d", v, schemaVersion)
+	}
+	m, err := read(root)
+	if err != nil {
+		return Manifest{}, bad(err)
+	}
+	return m, m.check()
+}
+
+func bad(cause error) error { return refusal.New(refusal.BadManifest, "bad manifest: %v", cause) }
+
+func read(root manifest.BundleManifest) (m Manifest, err error) {
+	text := func(s string, textErr error, limit int) string {
+		out, readErr := framing.Text(s, textErr, limit)
+		if err == nil {
+			err = readErr
+		}
+		return out
+	}
+	name, nameErr := root.Name()
+	m.Name = text(name, nameErr, MaxListedText)
+	version, versionErr := root.Semver()
+	m.Version = text(version, versionErr, MaxListedText)
+	sdk, sdkErr := root.MinSdk()
+	m.MinSDK = text(sdk, sdkErr, MaxVersion)
+	if err != nil {
+		return m, err
+	}
+	if m.Abilities, err = texts(root.Abilities()); err != nil {
+		return m, err
+	}
+	if m.Capabilities, err = texts(root.Capabilities()); err != nil {
+		return m, err
+	}
+	m.PayloadSize = root.PayloadSize()
+	return m, readData(root, &m)
+}
+
+// readData reads the fields of fixed size.
+func readData(root manifest.BundleManifest, m *Manifest) error {
+	publisher, err := root.Publisher()
+	if err != nil {
+		return err
+	}
+	if len(publisher) != len(m.Publisher) {
+		return fmt.Errorf("publisher has %d bytes, not %d", len(publisher), len(m.Publisher))
+	}
+	copy(m.Publisher[:], publisher)
+	signature, err := root.Signature()
+	if err != nil {
+		return err
+	}
+	if len(signature) != 64 {
+		return fmt.Errorf("signature has %d bytes, not 64", len(signature))
+	}
+	m.Signature = bytes.Clone(signature)
+	digest, err := root.PayloadDigest()
+	if err != nil {
+		return err
+	}
+	if len(digest) != 0 && len(digest) != 32 {
+		return fmt.Errorf("payload digest has %d bytes, not 32", len(digest))
+	}
+	if len(digest) == 32 {
+		m.PayloadDigest = bytes.Clone(digest)
+	}
+	return nil
+}
+
+// texts reads a list within its bounds, checked before anything is made of it.
+func texts(list capnp.TextList, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	if list.Len() > MaxListed {
+		return nil, fmt.Errorf("a list has %d entries, more than %d", list.Len(), MaxListed)
+	}
+	var out []string
+	for i := range list.Len() {
+		s, err := list.At(i)
+		if s, err = framing.Text(s, err, MaxListedText); err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// check holds the manifest against the rules for its fields.
+func (m Manifest) check() error {
+	if err := CheckName(m.Name); err != nil {
+		return err
+	}
+	if err := CheckVersion(m.Version); err != nil {
+		return err
+	}
+	if m.MinSDK == "" {
+		return nil
+	}
+	return CheckVersion(m.MinSDK)
+}

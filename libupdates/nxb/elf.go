@@ -1,0 +1,34 @@
+package nxb
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"io"
+
+	"nexus/libupdates/refusal"
+)
+
+// elfHeader is the size of a 64-bit ELF header in bytes (System V ABI, chapter 4).
+const elfHeader = 64
+
+// CheckELF refuses, as WrongArchitecture, what is no 64-bit little-endian ELF program for the machine. It looks at the header alone:
+// the kernel is the judge of the rest.
+func CheckELF(r io.ReaderAt, size int64, machine elf.Machine) error {
+	var header [elfHeader]byte
+	if size < elfHeader {
+		return refusal.New(refusal.WrongArchitecture, "no ELF program")
+	}
+	if _, err := r.ReadAt(header[:], 0); err != nil {
+		return err
+	}
+	if string(header[:4]) != elf.ELFMAG || elf.Class(header[elf.EI_CLASS]) != elf.ELFCLASS64 || elf.Data(header[elf.EI_DATA]) != elf.ELFDATA2LSB {
+		return refusal.New(refusal.WrongArchitecture, "no 64-bit little-endian ELF program")
+	}
+	if kind := elf.Type(binary.LittleEndian.Uint16(header[16:])); kind != elf.ET_EXEC && kind != elf.ET_DYN {
+		return refusal.New(refusal.WrongArchitecture, "ELF file of type %s, no program", kind)
+	}
+	if got := elf.Machine(binary.LittleEndian.Uint16(header[18:])); got != machine {
+		return refusal.New(refusal.WrongArchitecture, "ELF program for %s, not %s", got, machine)
+	}
+	return nil
+}

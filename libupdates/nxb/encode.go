@@ -1,0 +1,64 @@
+package nxb
+
+import (
+	"fmt"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/manifest"
+	"nexus/libupdates/framing"
+)
+
+// Encode writes the manifest as canonical bytes: same manifest, same bytes.
+func (m Manifest) Encode() ([]byte, error) {
+	msg, seg := capnp.NewSingleSegmentMessage(nil)
+	defer msg.Release()
+	root, err := manifest.NewRootBundleManifest(seg)
+	if err == nil {
+		err = m.fill(root)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode manifest: %w", err)
+	}
+	return framing.Canonical(capnp.Struct(root))
+}
+
+func (m Manifest) fill(root manifest.BundleManifest) error {
+	root.SetSchemaVersion(schemaVersion)
+	root.SetPayloadSize(m.PayloadSize)
+	if err := root.SetName(m.Name); err != nil {
+		return err
+	}
+	if err := root.SetSemver(m.Version); err != nil {
+		return err
+	}
+	if err := setTexts(root.NewAbilities, m.Abilities); err != nil {
+		return err
+	}
+	if err := setTexts(root.NewCapabilities, m.Capabilities); err != nil {
+		return err
+	}
+	if err := root.SetMinSdk(m.MinSDK); err != nil {
+		return err
+	}
+	if err := root.SetPublisher(m.Publisher[:]); err != nil {
+		return err
+	}
+	if err := root.SetSignature(m.Signature); err != nil {
+		return err
+	}
+	return root.SetPayloadDigest(m.PayloadDigest)
+}
+
+func setTexts(make func(int32) (capnp.TextList, error), texts []string) error {
+	list, err := make(int32(len(texts)))
+	if err != nil {
+		return err
+	}
+	for i, text := range texts {
+		if err := list.Set(i, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package nxb
+
+import (
+	"slices"
+
+	"nexus/libupdates/trust"
+)
+
+// The abilities that say what a bundle runs as.
+const (
+	AbilityMain    = "nexus.ability.Main"    // started on demand
+	AbilityService = "nexus.ability.Service" // runs while its slot is published
+)
+
+// Bounds of a manifest.
+const (
+	MaxManifest   = 256 << 10 // bytes
+	MaxListed     = 64        // abilities, capabilities
+	MaxListedText = 128       // bytes of one of them
+)
+
+// Manifest is a bundle's manifest. The fields are those of schema/manifest.capnp.
+type Manifest struct {
+	Name          string
+	Version       string
+	Abilities     []string
+	Capabilities  []string
+	MinSDK        string // SemVer, or empty
+	Publisher     [16]byte
+	Signature     []byte // 64 bytes over the raw payload
+	PayloadDigest []byte // 32 bytes, or empty in manifests of version 1.0
+	PayloadSize   uint64 // bytes; meaningful where PayloadDigest is not empty
+}
+
+// IsService tells whether the bundle runs while its slot is published.
+func (m Manifest) IsService() bool { return slices.Contains(m.Abilities, AbilityService) }
+
+// IsMain tells whether the bundle may be started on demand.
+func (m Manifest) IsMain() bool { return slices.Contains(m.Abilities, AbilityMain) }
+
+// PublishedBy tells whether the manifest names the key as its publisher.
+func (m Manifest) PublishedBy(key trust.PublicKey) bool { return m.Publisher == key.ID() }

@@ -1,0 +1,44 @@
+package nxb
+
+import (
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"nexus/libupdates/refusal"
+)
+
+// Bounds of texts, in bytes.
+const (
+	MaxName    = 64
+	MaxVersion = 64
+)
+
+// CheckName refuses, as BadBundleName, what is no bundle name: 1 to 64 of [a-z0-9._-], first and last a letter or digit, no `..`.
+func CheckName(name string) error {
+	if len(name) < 1 || len(name) > MaxName {
+		return refusal.New(refusal.BadBundleName, "bundle name of %d characters, not 1 to %d", len(name), MaxName)
+	}
+	for _, c := range []byte(name) {
+		if !isAlphanumeric(c) && c != '.' && c != '_' && c != '-' {
+			return refusal.New(refusal.BadBundleName, "bundle name %q has a character outside [a-z0-9._-]", name)
+		}
+	}
+	if !isAlphanumeric(name[0]) || !isAlphanumeric(name[len(name)-1]) || strings.Contains(name, "..") {
+		return refusal.New(refusal.BadBundleName, "bundle name %q must start and end with a letter or digit and have no `..`", name)
+	}
+	return nil
+}
+
+func isAlphanumeric(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+
+// CheckVersion refuses, as BadVersion, what is no SemVer 2.0.0 of at most 64 characters.
+func CheckVersion(version string) error {
+	if len(version) > MaxVersion {
+		return refusal.New(refusal.BadVersion, "version of %d characters, not at most %d", len(version), MaxVersion)
+	}
+	if _, err := semver.StrictNewVersion(version); err != nil {
+		return refusal.New(refusal.BadVersion, "version %q is no SemVer 2.0.0", version)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package nxs
+
+import (
+	"fmt"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/systemset"
+	"nexus/libupdates/framing"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// schemaVersion is the one layout this reader knows.
+const schemaVersion = 1
+
+// Index is the index of a set (schema/systemset.capnp).
+type Index struct {
+	SystemVersion   string          // SemVer
+	Publisher       trust.PublicKey // whose signature it bears
+	TimestampUnixMs uint64          // milliseconds since 1970 UTC; 0 where the maker gave none
+	Bundles         []Entry         // in strictly ascending byte order of their names
+}
+
+// Entry is one bundle of a set, bound by digest.
+type Entry struct {
+	Name           string
+	Version        string // SemVer
+	ManifestSHA256 Digest
+	PayloadSHA256  Digest
+	PayloadSize    int64 // bytes
+}
+
+// Encode writes the index as canonical bytes: same index, same bytes.
+func (x Index) Encode() ([]byte, error) {
+	msg, seg := capnp.NewSingleSegmentMessage(nil)
+	defer msg.Release()
+	root, err := systemset.NewRootSystemSetIndex(seg)
+	if err == nil {
+		err = x.fill(root)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot encode index: %w", err)
+	}
+	return framing.Canonical(capnp.Struct(root))
+}
+
+func (x Index) fill(root systemset.SystemSetIndex) error {
+	root.SetSchemaVersion(schemaVersion)
+	root.SetTimestampUnixMs(x.TimestampUnixMs)
+	if err := root.SetSystemVersion(x.SystemVersion); err != nil {
+		return err
+	}
+	if err := root.SetPublisher(x.Publisher[:]); err != nil {
+		return err
+	}
+	list, err := root.NewBundles(int32(len(x.Bundles)))
+	if err != nil {
+		return err
+	}
+	for i, entry := range x.Bundles {
+		if err := entry.fill(list.At(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e Entry) fill(m systemset.BundleEntry) error {
+	m.SetPayloadSize(uint64(e.PayloadSize))
+	if err := m.SetName(e.Name); err != nil {
+		return err
+	}
+	if err := m.SetVersion(e.Version); err != nil {
+		return err
+	}
+	if err := m.SetManifestSha256(e.ManifestSHA256[:]); err != nil {
+		return err
+	}
+	return m.SetPayloadSha256(e.PayloadSHA256[:])
+}
+
+// ParseIndex reads an index whose bytes have been verified. Any valid encoding is accepted, unknown fields are ignored. Refusals:
+// IndexTooLarge, BadSchemaVersion, TooManyBundles, BadBundleName, BadVersion, BadIndex.
+func ParseIndex(raw []byte) (Index, error) {
+	if len(raw) > MaxIndex {
+		return Index{}, refusal.New(refusal.IndexTooLarge, "index of %d bytes is over the limit of %d", len(raw), MaxIndex)
+	}
+	msg, err := framing.Open(raw)
+	if err != nil {
+		return Index{}, badIndex(err)
+	}
+	root, err := systemset.ReadRootSystemSetIndex(msg)
+	if err != nil {
+		return Index{}, badIndex(err)
+	}
+	if v := root.SchemaVersion(); v != schemaVersion || !root.IsValid() {
+		return Index{}, refusal.New(refusal.BadSchemaVersion, "schema version of the index is %d, not %d", v, schemaVersion)
+	}
+	return readIndex(root)
+}
+
+func badIndex(cause error) error { return refusal.New(refusal.BadIndex, "bad index: %v", cause) }
+
+func readIndex(root systemset.SystemSetIndex) (Index, error) {
+	x := Index{TimestampUnixMs: root.TimestampUnixMs()}
+	version, err := root.SystemVersion()
+	if x.SystemVersion, err = framing.Text(version, err, maxText); err != nil {
+		return Index{}, badIndex(err)
+	}
+	if err := nxb.CheckVersion(x.SystemVersion); err != nil {
+		return Index{}, err
+	}
+	publisher, err := root.Publisher()
+	if err != nil || len(publisher) != len(x.Publisher) {
+		return Index{}, badIndex(fmt.Errorf("publisher has %d bytes, not %d", len(publisher), len(x.Publisher)))
+	}
+	copy(x.Publisher[:], publisher)
+	list, err := root.Bundles()
+	if err != nil {
+		return Index{}, badIndex(err)
+	}
+	x.Bundles, err = readEntries(list)
+	return x, err
+}
+
+// maxText bounds any text of an index before it is held against the rule for its field.
+const maxText = 256
+
+func readEntries(list systemset.BundleEntry_List) ([]Entry, error) {
+	switch n := list.Len(); {
+	case n == 0:
+		return nil, refusal.New(refusal.BadIndex, "the index names no bundle")
+	case n > MaxBundles:
+		return nil, refusal.New(refusal.TooManyBundles, "%d bundles are over the limit of %d", n, MaxBundles)
+	}
+	entries := make([]Entry, list.Len())
+	for i := range entries {
+		entry, err := readEntry(list.At(i))
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 && entries[i-1].Name >= entry.Name {
+			return nil, refusal.New(refusal.BadIndex, "bundles %q and %q are not in ascending order", entries[i-1].Name, entry.Name)
+		}
+		entries[i] = entry
+	}
+	return entries, nil
+}
+
+func readEntry(m systemset.BundleEntry) (Entry, error) {
+	var e Entry
+	name, err := m.Name()
+	if e.Name, err = framing.Text(name, err, maxText); err != nil {
+		return e, badIndex(err)
+	}
+	if err := nxb.CheckName(e.Name); err != nil {
+		return e, err
+	}
+	version, err := m.Version()
+	if e.Version, err = framing.Text(version, err, maxText); err != nil {
+		return e, badIndex(err)
+	}
+	if err := nxb.CheckVersion(e.Version); err != nil {
+		return e, err
+	}
+	if m.PayloadSize() > MaxPolicy {
+		return e, refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over any limit", e.Name, m.PayloadSize())
+	}
+	e.PayloadSize = int64(m.PayloadSize())
+	manifest, err := m.ManifestSha256()
+	if err != nil {
+		return e, badIndex(err)
+	}
+	payload, err := m.PayloadSha256()
+	if err != nil {
+		return e, badIndex(err)
+	}
+	if len(manifest) != len(e.ManifestSHA256) || len(payload) != len(e.PayloadSHA256) {
+		return e, badIndex(fmt.Errorf("a digest of %s has not 32 bytes", e.Name))
+	}
+	copy(e.ManifestSHA256[:], manifest)
+	copy(e.PayloadSHA256[:], payload)
+	return e, nil
+}

@@ -1,0 +1,81 @@
+package nxs
+
+import (
+	"errors"
+	"io"
+
+	"nexus/libupdates/refusal"
+)
+
+// A source is the stream of an archive, with what is left of its announced size.
+type source struct {
+	r    io.Reader
+	left int64
+}
+
+// Read reads on, up to the announced end. A stream that ends before it is Truncated.
+func (s *source) Read(b []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, refusal.New(refusal.Truncated, "the archive ends too early")
+	}
+	if int64(len(b)) > s.left {
+		b = b[:s.left]
+	}
+	n, err := s.r.Read(b)
+	s.left -= int64(n)
+	if errors.Is(err, io.EOF) {
+		err = nil
+		if n == 0 {
+			err = refusal.New(refusal.Truncated, "the archive ends too early")
+		}
+	}
+	return n, err
+}
+
+// full fills b.
+func (s *source) full(b []byte) error {
+	_, err := io.ReadFull(s, b)
+	return err
+}
+
+// whole reads an entry of a size that has passed its limit, and the padding after it.
+func (s *source) whole(size int64) ([]byte, error) {
+	b := make([]byte, size)
+	if err := s.full(b); err != nil {
+		return nil, err
+	}
+	return b, s.padding(size)
+}
+
+// padding reads what fills the last block of an entry; it must be zero.
+func (s *source) padding(size int64) error {
+	var block [blockSize]byte
+	rest := block[:padded(size)-size]
+	if err := s.full(rest); err != nil {
+		return err
+	}
+	if !isZero(rest) {
+		return refusal.New(refusal.BadArchive, "bad archive: bytes in the padding of an entry")
+	}
+	return nil
+}
+
+// end wants the announced size to be used up and the stream to be over.
+func (s *source) end() error {
+	if s.left > 0 {
+		return refusal.New(refusal.TrailingData, "%d bytes after the end of the archive", s.left)
+	}
+	var one [1]byte
+	n, err := io.ReadFull(s.r, one[:])
+	switch {
+	case n > 0:
+		return refusal.New(refusal.TrailingData, "bytes after the announced size of the archive")
+	case errors.Is(err, io.EOF):
+		return nil
+	default:
+		return err
+	}
+}
+
+// padded is a size in whole blocks.
+func padded(size int64) int64 { return (size + blockSize - 1) / blockSize * blockSize }

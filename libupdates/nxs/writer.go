@@ -1,0 +1,103 @@
+package nxs
+
+import (
+	"fmt"
+	"io"
+
+	"nexus/libupdates/refusal"
+)
+
+// Source is one bundle to be written. Payload must yield exactly Entry.PayloadSize bytes of the entry's digest.
+type Source struct {
+	Entry       Entry
+	RawManifest []byte
+	Payload     io.Reader
+}
+
+// Write writes a set: the same arguments give the same bytes. It reads each payload once and refuses one that is not what the index
+// says, as SizeMismatch or DigestMismatch.
+func Write(w io.Writer, rawIndex, signature []byte, bundles []Source) error {
+	if err := writeFile(w, nameIndex, rawIndex); err != nil {
+		return err
+	}
+	if err := writeFile(w, nameSignature, signature); err != nil {
+		return err
+	}
+	for _, b := range bundles {
+		folder := b.Entry.Name + suffixBundle + "/"
+		if err := writeFile(w, folder+fileManifest, b.RawManifest); err != nil {
+			return err
+		}
+		if err := writePayload(w, folder+filePayload, b); err != nil {
+			return err
+		}
+	}
+	var end [2 * blockSize]byte
+	_, err := w.Write(end[:])
+	return err
+}
+
+func writeFile(w io.Writer, name string, content []byte) error {
+	if err := writeHeader(w, name, int64(len(content))); err != nil {
+		return err
+	}
+	if _, err := w.Write(content); err != nil {
+		return err
+	}
+	return writePadding(w, int64(len(content)))
+}
+
+func writePayload(w io.Writer, name string, b Source) error {
+	if err := writeHeader(w, name, b.Entry.PayloadSize); err != nil {
+		return err
+	}
+	hashed := newHashingReader(b.Payload)
+	n, err := io.Copy(w, io.LimitReader(hashed, b.Entry.PayloadSize))
+	if err != nil {
+		return err
+	}
+	var one [1]byte
+	if more, _ := io.ReadFull(b.Payload, one[:]); more > 0 || n != b.Entry.PayloadSize {
+		return refusal.New(refusal.SizeMismatch, "%s has not the %d bytes it had before: it changed while it was packed", shown(name), b.Entry.PayloadSize)
+	}
+	if hashed.digest() != b.Entry.PayloadSHA256 {
+		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s: it changed while it was packed", shown(name))
+	}
+	return writePadding(w, b.Entry.PayloadSize)
+}
+
+func writePadding(w io.Writer, size int64) error {
+	var zero [blockSize]byte
+	_, err := w.Write(zero[:padded(size)-size])
+	return err
+}
+
+// writeHeader writes the header block of a file.
+func writeHeader(w io.Writer, name string, size int64) error {
+	var block [blockSize]byte
+	if len(name) >= fieldName.size {
+		return refusal.New(refusal.BadEntryName, "cannot write entry: its name has %d characters", len(name))
+	}
+	copy(fieldName.of(block[:]), name)
+	copy(fieldMode.of(block[:]), fmt.Sprintf("%07o", modeFile))
+	copy(fieldUID.of(block[:]), "0000000")
+	copy(fieldGID.of(block[:]), "0000000")
+	copy(fieldSize.of(block[:]), fmt.Sprintf("%011o", size))
+	copy(fieldMtime.of(block[:]), "00000000000")
+	copy(fieldMagic.of(block[:]), magicUstar)
+	copy(fieldMajor.of(block[:]), "0000000")
+	copy(fieldMinor.of(block[:]), "0000000")
+	block[fieldType.at] = typeFile
+	copy(fieldChecksum.of(block[:]), fmt.Sprintf("%06o\x00 ", checksum(block[:])))
+	_, err := w.Write(block[:])
+	return err
+}
+
+// ArchiveSize is the size in bytes of the archive that Write makes of these.
+func ArchiveSize(rawIndex, signature []byte, bundles []Source) int64 {
+	size := 2*blockSize + padded(int64(len(rawIndex))) + padded(int64(len(signature)))
+	for _, b := range bundles {
+		size += 2*blockSize + padded(int64(len(b.RawManifest))) + padded(b.Entry.PayloadSize)
+	}
+	return size + 2*blockSize
+}

@@ -1,0 +1,90 @@
+package refusal
+
+// Reasons about the archive.
+const (
+	ArchiveTooLarge  Reason = "archive-too-large"  // larger than the policy's archive limit
+	SizeMismatch     Reason = "size-mismatch"      // a size differs from the one that was announced or signed
+	Truncated        Reason = "truncated"          // the input ends too early
+	TrailingData     Reason = "trailing-data"      // bytes after the end of the archive or of a message
+	BadArchive       Reason = "bad-archive"        // a header is no plain ustar header
+	BadEntryType     Reason = "bad-entry-type"     // an entry is a link, a device, an extension header or another non-file
+	BadEntryName     Reason = "bad-entry-name"     // an entry's name is absolute, has `..`, NUL or is not of the format
+	MissingEntry     Reason = "missing-entry"      // an entry that the index names is not there
+	UnexpectedEntry  Reason = "unexpected-entry"   // an entry that the index does not name
+	DuplicateEntry   Reason = "duplicate-entry"    // an entry stands twice
+	MisorderedEntry  Reason = "misordered-entry"   // an entry stands in the wrong place
+	IndexTooLarge    Reason = "index-too-large"    // the index is over 1 MiB
+	ManifestTooLarge Reason = "manifest-too-large" // a manifest is over 256 KiB
+	PayloadTooLarge  Reason = "payload-too-large"  // a payload is over the policy's payload limit
+	TooManyBundles   Reason = "too-many-bundles"   // more than 256 bundles
+)
+
+// Reasons about signature and trust.
+const (
+	Unsigned           Reason = "unsigned"             // there is no signature entry
+	BadSignatureLength Reason = "bad-signature-length" // the signature is not 64 bytes
+	InvalidSignature   Reason = "invalid-signature"    // no trusted key made this signature over these bytes
+	UntrustedPublisher Reason = "untrusted-publisher"  // a valid signature, by a key that is not trusted for the role
+	PublisherMismatch  Reason = "publisher-mismatch"   // the index names another key than the one that signed it
+	BadKey             Reason = "bad-key"              // a key file holds no usable key
+)
+
+// Reasons about index and manifest.
+const (
+	BadIndex         Reason = "bad-index"          // the index is no well-formed message of its schema
+	BadManifest      Reason = "bad-manifest"       // a manifest is no well-formed message of its schema
+	BadSchemaVersion Reason = "bad-schema-version" // schemaVersion is not 1
+	BadBundleName    Reason = "bad-bundle-name"    // a name breaks the bundle name rules
+	BadVersion       Reason = "bad-version"        // a version is no SemVer 2.0.0
+	BadMetadata      Reason = "bad-metadata"       // a TOML file lacks a key, has an unknown one, or a value of the wrong kind
+	DigestMismatch   Reason = "digest-mismatch"    // bytes are not those of the signed digest
+	NameMismatch     Reason = "name-mismatch"      // manifest and index, or manifest and folder, name different bundles
+	VersionMismatch  Reason = "version-mismatch"   // manifest and index give different versions
+)
+
+// Reasons about state.
+const (
+	Quarantined       Reason = "quarantined"        // the set was rolled back and waits for an operator
+	NotQuarantined    Reason = "not-quarantined"    // there is no such quarantined set
+	NothingStaged     Reason = "nothing-staged"     // there is no staged set
+	Stale             Reason = "stale"              // the staged set was superseded, discarded or switched to
+	StageInProgress   Reason = "stage-in-progress"  // another stage is under way
+	TrialInProgress   Reason = "trial-in-progress"  // a slot is on trial
+	NoTrial           Reason = "no-trial"           // no slot is on trial
+	NoPrevious        Reason = "no-previous"        // there is no good set to return to
+	WrongBoot         Reason = "wrong-boot"         // the verdict is about another boot attempt
+	SlotMismatch      Reason = "slot-mismatch"      // the slot does not hold the set it should
+	WrongArchitecture Reason = "wrong-architecture" // a service is no ELF program for this machine
+	NoSpace           Reason = "no-space"           // the set does not fit
+	Stalled           Reason = "stalled"            // the sender stopped sending
+	Cancelled         Reason = "cancelled"          // the sender went away
+	Superseded        Reason = "superseded"         // another attempt took its place
+	IO                Reason = "io"                 // something outside the input failed
+)
+
+// Reasons for a rollback.
+const (
+	ServiceExited      Reason = "service-exited"       // a service of the slot ended
+	ServiceUnhealthy   Reason = "service-unhealthy"    // a service says that it fails, or answers with another version
+	ServiceStartFailed Reason = "service-start-failed" // a service could not be started
+	SelftestFailed     Reason = "selftest-failed"      // the selftest voted no
+	CoreNotReady       Reason = "core-not-ready"       // a daemon did not become ready
+	HealthTimeout      Reason = "health-timeout"       // no verdict before the deadline
+	PublishFailed      Reason = "publish-failed"       // the slot could not be published
+	TriesExhausted     Reason = "tries-exhausted"      // every try was begun and none ended in a verdict
+	ByOperator         Reason = "operator"             // an operator said so
+)
+
+// Reasons about the operator's surroundings.
+const (
+	AlreadyRunning Reason = "already-running" // a system runs in this folder
+	NotRunning     Reason = "not-running"     // no system runs in this folder
+	Disconnected   Reason = "disconnected"    // the system went away
+	UnknownBundle  Reason = "unknown-bundle"  // no published bundle has this name
+	UnknownName    Reason = "unknown-name"    // no service has this name, or the name is not granted
+	NotRunnable    Reason = "not-runnable"    // the bundle's abilities do not allow this
+	BadPath        Reason = "bad-path"        // a path that is not of the view
+	NoSuchFile     Reason = "no-such-file"    // nothing is at the path
+	NotADirectory  Reason = "not-a-directory" // the path names a file
+	IsADirectory   Reason = "is-a-directory"  // the path names a directory
+)

@@ -1,0 +1,50 @@
+package trust
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"golang.org/x/crypto/ssh"
+
+	"nexus/libupdates/refusal"
+)
+
+// PublicKey is an Ed25519 public key.
+type PublicKey [ed25519.PublicKeySize]byte
+
+// String returns the key as 64 hex digits.
+func (k PublicKey) String() string { return hex.EncodeToString(k[:]) }
+
+// ID is the short name of a key in bundle manifests: the first 16 bytes of its SHA-256.
+func (k PublicKey) ID() [16]byte {
+	sum := sha256.Sum256(k[:])
+	return [16]byte(sum[:16])
+}
+
+// ParsePublicKey reads a key as 64 hex digits or as an OpenSSH line (`ssh-ed25519 AAAA… comment`). Refused as BadKey.
+func ParsePublicKey(text []byte) (PublicKey, error) {
+	text = bytes.TrimSpace(text)
+	if raw, err := hex.DecodeString(string(text)); err == nil && len(raw) == ed25519.PublicKeySize {
+		return PublicKey(raw), nil
+	}
+	parsed, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil {
+		return PublicKey{}, refusal.New(refusal.BadKey, "neither 64 hex digits nor an OpenSSH public key")
+	}
+	return fromSSH(parsed)
+}
+
+// fromSSH takes the Ed25519 key out of an OpenSSH one.
+func fromSSH(key ssh.PublicKey) (PublicKey, error) {
+	holder, ok := key.(ssh.CryptoPublicKey)
+	if !ok {
+		return PublicKey{}, refusal.New(refusal.BadKey, "OpenSSH key of type %s, not ssh-ed25519", key.Type())
+	}
+	raw, ok := holder.CryptoPublicKey().(ed25519.PublicKey)
+	if !ok || len(raw) != ed25519.PublicKeySize {
+		return PublicKey{}, refusal.New(refusal.BadKey, "OpenSSH key of type %s, not ssh-ed25519", key.Type())
+	}
+	return PublicKey(raw), nil
+}

@@ -1,0 +1,95 @@
+// Package updatestest makes system sets for tests: keys from fixed seeds, bundles, whole archives. Same arguments, same bytes. It is
+// for tests only, and signs only with keys that nobody trusts elsewhere.
+package updatestest
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
+)
+
+// Key returns the signer of the n-th test key.
+func Key(n byte) trust.Signer {
+	var seed [32]byte
+	for i := range seed {
+		seed[i] = n
+	}
+	return trust.NewSigner(seed)
+}
+
+// Made is one bundle as it goes into an archive.
+type Made struct {
+	Entry    nxs.Entry
+	Manifest []byte // raw
+	Payload  []byte
+}
+
+// Bundle makes a bundle signed by the key.
+func Bundle(name, version string, abilities []string, payload []byte, key trust.Signer) Made {
+	signature, err := key.Sign(payload)
+	if err != nil {
+		panic(err)
+	}
+	digest := nxs.Sum(payload)
+	raw, err := nxb.Manifest{
+		Name: name, Version: version, Abilities: abilities, MinSDK: "1.0.0",
+		Publisher: key.Public().ID(), Signature: signature,
+		PayloadDigest: digest[:], PayloadSize: uint64(len(payload)),
+	}.Encode()
+	if err != nil {
+		panic(err)
+	}
+	return Made{
+		Entry: nxs.Entry{
+			Name: name, Version: version, ManifestSHA256: nxs.Sum(raw), PayloadSHA256: digest, PayloadSize: int64(len(payload)),
+		},
+		Manifest: raw,
+		Payload:  payload,
+	}
+}
+
+// Index returns the index of a set of these bundles, in the order a set has them.
+func Index(key trust.Signer, version string, bundles ...Made) nxs.Index {
+	x := nxs.Index{SystemVersion: version, Publisher: key.Public()}
+	for _, b := range sorted(bundles) {
+		x.Bundles = append(x.Bundles, b.Entry)
+	}
+	return x
+}
+
+// Archive makes a whole set, signed by the key.
+func Archive(t testing.TB, key trust.Signer, version string, bundles ...Made) []byte {
+	t.Helper()
+	raw, err := Index(key, version, bundles...).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ArchiveOf(t, key, raw, bundles...)
+}
+
+// ArchiveOf makes an archive around an index that may be anything: hostile ones are signed here.
+func ArchiveOf(t testing.TB, key trust.Signer, rawIndex []byte, bundles ...Made) []byte {
+	t.Helper()
+	signature, err := key.Sign(rawIndex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []nxs.Source
+	for _, b := range sorted(bundles) {
+		sources = append(sources, nxs.Source{Entry: b.Entry, RawManifest: b.Manifest, Payload: bytes.NewReader(b.Payload)})
+	}
+	var out bytes.Buffer
+	if err := nxs.Write(&out, rawIndex, signature, sources); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func sorted(bundles []Made) []Made {
+	return slices.SortedFunc(slices.Values(bundles), func(a, b Made) int { return strings.Compare(a.Entry.Name, b.Entry.Name) })
+}
