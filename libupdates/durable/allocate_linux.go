@@ -1,0 +1,29 @@
+package durable
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// allocate reserves the first size bytes of the file. A file system without fallocate reserves nothing.
+func allocate(f *os.File, size int64) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var result error
+	if err := conn.Control(func(fd uintptr) {
+		for {
+			if result = syscall.Fallocate(int(fd), 0, 0, size); result != syscall.EINTR {
+				return
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	if errors.Is(result, syscall.EOPNOTSUPP) || errors.Is(result, syscall.ENOSYS) {
+		return nil
+	}
+	return result
+}

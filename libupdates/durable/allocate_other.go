@@ -1,0 +1,8 @@
+//go:build !linux
+
+package durable
+
+import "os"
+
+// allocate reserves nothing: only Linux has fallocate.
+func allocate(*os.File, int64) error { return nil }

@@ -1,0 +1,204 @@
+package durabletest
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"syscall"
+
+	"nexus/libupdates/durable"
+)
+
+var _ durable.FS = (*Disk)(nil)
+
+// begin checks the names and counts the operation.
+func (d *Disk) begin(verb string, names ...string) error {
+	for _, name := range names {
+		if err := durable.CheckName(name); err != nil {
+			return err
+		}
+	}
+	return d.step(verb, names[len(names)-1])
+}
+
+// Open implements durable.ReadFS.
+func (d *Disk) Open(name string) (durable.ReadFile, error) {
+	if err := d.begin("open", name); err != nil {
+		return nil, err
+	}
+	n, err := d.walk(name, maxLinks)
+	if err != nil {
+		return nil, failed("open", name, err)
+	}
+	if n.kind != file {
+		return nil, failed("open", name, syscall.EISDIR)
+	}
+	return &readHandle{disk: d, name: name, reader: bytes.NewReader(n.data)}, nil
+}
+
+// Readlink implements durable.ReadFS.
+func (d *Disk) Readlink(name string) (string, error) {
+	if err := d.begin("read link", name); err != nil {
+		return "", err
+	}
+	n, err := d.entry(name)
+	if err == nil && n.kind != link {
+		err = syscall.EINVAL
+	}
+	if err != nil {
+		return "", failed("read link", name, err)
+	}
+	return n.target, nil
+}
+
+// ReadDir implements durable.ReadFS.
+func (d *Disk) ReadDir(name string) ([]string, error) {
+	if err := d.begin("list", name); err != nil {
+		return nil, err
+	}
+	dir, err := d.directory(name)
+	if err != nil {
+		return nil, failed("list", name, err)
+	}
+	return slices.Sorted(maps.Keys(dir.entries)), nil
+}
+
+// Mkdir implements durable.FS.
+func (d *Disk) Mkdir(name string) error { return d.add("mkdir", name, newDir()) }
+
+// Symlink implements durable.FS.
+func (d *Disk) Symlink(target, name string) error {
+	if err := durable.CheckName(target); err != nil {
+		return err
+	}
+	return d.add("symlink", name, &node{kind: link, target: target})
+}
+
+// Create implements durable.FS.
+func (d *Disk) Create(name string, _ fs.FileMode) (durable.File, error) {
+	n := &node{kind: file}
+	if err := d.add("create", name, n); err != nil {
+		return nil, err
+	}
+	return &writeHandle{disk: d, name: name, node: n}, nil
+}
+
+// Link implements durable.FS.
+func (d *Disk) Link(from, to string) error {
+	if err := durable.CheckName(from); err != nil {
+		return err
+	}
+	n, err := d.entry(from)
+	if err == nil && n.kind == directory {
+		err = syscall.EPERM
+	}
+	if err != nil {
+		return failed("link", to, err)
+	}
+	return d.add("link", to, n)
+}
+
+// Rename implements durable.FS.
+func (d *Disk) Rename(from, to string) error {
+	if err := d.begin("rename", from, to); err != nil {
+		return err
+	}
+	source, was, err := d.parent(from)
+	if err != nil {
+		return failed("rename", from, err)
+	}
+	target, now, err := d.parent(to)
+	if err != nil {
+		return failed("rename", to, err)
+	}
+	n, there := source.entries[was], target.entries[now]
+	switch {
+	case n == nil:
+		return failed("rename", from, syscall.ENOENT)
+	case there == nil:
+	case (n.kind == directory) != (there.kind == directory):
+		return failed("rename", to, syscall.EEXIST)
+	case there.kind == directory && len(there.entries) > 0:
+		return failed("rename", to, syscall.ENOTEMPTY)
+	}
+	delete(source.entries, was)
+	target.entries[now] = n
+	return nil
+}
+
+// Remove implements durable.FS.
+func (d *Disk) Remove(name string) error {
+	if err := d.begin("remove", name); err != nil {
+		return err
+	}
+	dir, base, err := d.parent(name)
+	if err != nil {
+		return failed("remove", name, err)
+	}
+	switch n := dir.entries[base]; {
+	case n == nil:
+		return failed("remove", name, syscall.ENOENT)
+	case n.kind == directory && len(n.entries) > 0:
+		return failed("remove", name, syscall.ENOTEMPTY)
+	}
+	delete(dir.entries, base)
+	return nil
+}
+
+// RemoveAll implements durable.FS: leaves first, in byte order, one operation each.
+func (d *Disk) RemoveAll(name string) error {
+	if err := durable.CheckName(name); err != nil {
+		return err
+	}
+	n, err := d.entry(name)
+	if err != nil {
+		return nil
+	}
+	if n.kind == directory {
+		for _, base := range slices.Sorted(maps.Keys(n.entries)) {
+			if err := d.RemoveAll(path.Join(name, base)); err != nil {
+				return err
+			}
+		}
+	}
+	return d.Remove(name)
+}
+
+// SyncDir implements durable.FS.
+func (d *Disk) SyncDir(name string) error {
+	if err := d.begin("syncdir", name); err != nil {
+		return err
+	}
+	dir, err := d.directory(name)
+	if err != nil {
+		return failed("syncdir", name, err)
+	}
+	dir.durable = maps.Clone(dir.entries)
+	return nil
+}
+
+// add puts a new node in its place.
+func (d *Disk) add(verb, name string, n *node) error {
+	if err := d.begin(verb, name); err != nil {
+		return err
+	}
+	dir, base, err := d.parent(name)
+	if err != nil {
+		return failed(verb, name, err)
+	}
+	if dir.entries[base] != nil || name == root {
+		return failed(verb, name, syscall.EEXIST)
+	}
+	dir.entries[base] = n
+	return nil
+}
+
+func (d *Disk) directory(name string) (*node, error) {
+	n, err := d.walk(name, maxLinks)
+	if err == nil && n.kind != directory {
+		err = syscall.ENOTDIR
+	}
+	return n, err
+}

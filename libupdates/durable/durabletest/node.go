@@ -1,0 +1,90 @@
+package durabletest
+
+import (
+	"path"
+	"strings"
+	"syscall"
+)
+
+// node is a file, a directory or a link, as it was issued and as it was last made durable.
+type node struct {
+	kind    kind
+	data    []byte           // file: the bytes
+	synced  []byte           // file: the bytes at the last Sync
+	entries map[string]*node // directory: the names
+	durable map[string]*node // directory: the names at the last SyncDir
+	target  string           // link
+}
+
+type kind uint8
+
+const (
+	file kind = iota
+	directory
+	link
+)
+
+// root is the name of the root directory.
+const root = "."
+
+// maxLinks bounds the links followed on one way.
+const maxLinks = 8
+
+func newDir() *node {
+	return &node{kind: directory, entries: map[string]*node{}, durable: map[string]*node{}}
+}
+
+// parent returns the directory that holds, or would hold, the name, and the last part of the name.
+func (d *Disk) parent(name string) (*node, string, error) {
+	dir, err := d.walk(path.Dir(name), maxLinks)
+	if err != nil {
+		return nil, "", err
+	}
+	if dir.kind != directory {
+		return nil, "", syscall.ENOTDIR
+	}
+	return dir, path.Base(name), nil
+}
+
+// entry returns what has the name, not following a link at its end.
+func (d *Disk) entry(name string) (*node, error) {
+	if name == root {
+		return d.root, nil
+	}
+	dir, base, err := d.parent(name)
+	if err != nil {
+		return nil, err
+	}
+	n := dir.entries[base]
+	if n == nil {
+		return nil, syscall.ENOENT
+	}
+	return n, nil
+}
+
+// walk returns what the name leads to, following links; links is how many more may be followed.
+func (d *Disk) walk(name string, links int) (*node, error) {
+	n, at := d.root, root
+	if name == root {
+		return n, nil
+	}
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		if n.kind != directory {
+			return nil, syscall.ENOTDIR
+		}
+		next := n.entries[part]
+		if next == nil {
+			return nil, syscall.ENOENT
+		}
+		if next.kind == link {
+			if links == 0 {
+				return nil, syscall.ELOOP
+			}
+			rest := append([]string{at, next.target}, parts[i+1:]...)
+			return d.walk(path.Join(rest...), links-1)
+		}
+		n, at = next, path.Join(at, part)
+	}
+	return n, nil
+}
