@@ -1,0 +1,71 @@
+package bootctl
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/libupdates/framing"
+	"nexus/libupdates/refusal"
+)
+
+// What is fixed about an encoded record.
+const (
+	MaxEncoded    = 64 << 10 // bytes, framing included
+	schemaVersion = 1
+)
+
+// Decode reads an encoded record. Any valid encoding is accepted; fields we do not know are kept for Encode. It refuses what is no
+// record of version 1, is larger than MaxEncoded, or breaks an invariant of Record; the reason is BadSchemaVersion or IO.
+func Decode(raw []byte) (Record, error) {
+	r, err := decode(raw)
+	if err == nil {
+		err = r.check()
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("cannot read boot record: %w", err)
+	}
+	r.stored = bytes.Clone(raw)
+	return r, nil
+}
+
+func decode(raw []byte) (Record, error) {
+	root, err := open(raw)
+	if err != nil {
+		return Record{}, err
+	}
+	if v := root.SchemaVersion(); v != schemaVersion {
+		return Record{}, refusal.New(refusal.BadSchemaVersion, "schema version is %d, not %d", v, schemaVersion)
+	}
+	r := Record{
+		TriesLeft:   root.TriesLeft(),
+		HealthOK:    root.HealthOk(),
+		Boot:        root.Boot(),
+		StageSerial: root.StageSerial(),
+	}
+	d := reader{}
+	r.Active, r.Pending, r.Staged = d.slot(root.Active()), d.slot(root.Pending()), d.slot(root.Staged())
+	r.Slots[0] = d.content(root.SlotA())
+	r.Slots[1] = d.content(root.SlotB())
+	r.Quarantine = d.quarantine(root.Quarantine())
+	r.LastRollback = d.rollback(root.LastRollback())
+	r.History = d.history(root.History())
+	return r, d.err
+}
+
+// open finds the root of a message of at most MaxEncoded bytes.
+func open(raw []byte) (bootrecord.BootRecord, error) {
+	if len(raw) > MaxEncoded {
+		return bootrecord.BootRecord{}, fmt.Errorf("larger than %d bytes", MaxEncoded)
+	}
+	msg, err := framing.Open(raw)
+	if err != nil {
+		return bootrecord.BootRecord{}, err
+	}
+	root, err := msg.Root()
+	if err != nil || !root.Struct().IsValid() {
+		return bootrecord.BootRecord{}, errors.New("the message has no root struct")
+	}
+	return bootrecord.BootRecord(root.Struct()), nil
+}

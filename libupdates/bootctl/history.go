@@ -1,0 +1,55 @@
+package bootctl
+
+import (
+	"slices"
+
+	"nexus/libupdates/refusal"
+)
+
+// Op names an accepted step.
+type Op string
+
+// The steps.
+const (
+	OpStage    Op = "stage"
+	OpDiscard  Op = "discard"
+	OpSwitch   Op = "switch"
+	OpAttempt  Op = "attempt"
+	OpCommit   Op = "commit"
+	OpRollback Op = "rollback"
+	OpClear    Op = "clear"
+)
+
+// Event is one accepted step. Refusals change nothing, so they are not events.
+type Event struct {
+	Op      Op
+	Slot    Slot           // the slot it was about; None for OpClear
+	Version string         // of the set it was about
+	Digest  Digest         // the set it was about; zero for an empty slot
+	Reason  refusal.Reason // of a rollback or of a quarantine that was cleared, else empty
+	Boot    uint64         // the attempt during which it happened
+}
+
+// note appends a step about slot s as it is now.
+func (r *Record) note(op Op, s Slot, reason refusal.Reason) {
+	c := r.Slot(s)
+	r.append(Event{Op: op, Slot: s, Version: c.Version, Digest: c.Digest, Reason: reason, Boot: r.Boot})
+}
+
+// append adds an event. The oldest makes room, except that the beginning of the current attempt stays: see begun.
+func (r *Record) append(e Event) {
+	for len(r.History) >= MaxHistory {
+		oldest := 0
+		if r.begins(r.History[0]) {
+			oldest = 1
+		}
+		r.History = slices.Delete(r.History, oldest, oldest+1)
+	}
+	r.History = append(r.History, e)
+}
+
+// begun reports whether the attempt numbered Boot was begun. A switch or a rollback draws a number that no attempt has begun, and a
+// verdict about such a number must not count: nothing of that slot has run yet.
+func (r Record) begun() bool { return slices.ContainsFunc(r.History, r.begins) }
+
+func (r Record) begins(e Event) bool { return e.Op == OpAttempt && e.Boot == r.Boot }

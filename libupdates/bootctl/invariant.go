@@ -1,0 +1,70 @@
+package bootctl
+
+import (
+	"errors"
+	"fmt"
+)
+
+// check says what is wrong with a record, the same before it is written and after it was read: a record that breaks an invariant
+// must neither be stored nor acted on.
+func (r Record) check() error {
+	if err := r.checkSlots(); err != nil {
+		return err
+	}
+	if len(r.Quarantine) > MaxQuarantine {
+		return errors.New("quarantine is too long")
+	}
+	if len(r.History) > MaxHistory {
+		return errors.New("history is too long")
+	}
+	return r.checkTexts()
+}
+
+func (r Record) checkSlots() error {
+	if r.Active != A && r.Active != B {
+		return errors.New("no slot is active")
+	}
+	if r.Pending != None && r.Staged != None {
+		return errors.New("a slot is on trial while one is staged")
+	}
+	for _, s := range []Slot{r.Pending, r.Staged} {
+		if s == None {
+			continue
+		}
+		if s != r.Standby() {
+			return errors.New("the pending or staged slot is not the standby slot")
+		}
+		if r.Slot(s).IsEmpty() {
+			return errors.New("the pending or staged slot is empty")
+		}
+	}
+	if r.TriesLeft > 0 && r.Pending == None {
+		return errors.New("tries are left without a trial")
+	}
+	for _, c := range r.Slots {
+		if c.IsEmpty() && c != (Content{}) {
+			return errors.New("an empty slot has a version or was good")
+		}
+	}
+	return nil
+}
+
+func (r Record) checkTexts() error {
+	ok := isLine(r.Slots[0].Version, maxVersion) && isLine(r.Slots[1].Version, maxVersion)
+	for i, q := range r.Quarantine {
+		if q.Digest.IsZero() {
+			return fmt.Errorf("quarantine entry %d names no set", i)
+		}
+		ok = ok && isLine(q.Version, maxVersion) && isCode(string(q.Reason), maxReason)
+	}
+	if last := r.LastRollback; last != nil {
+		ok = ok && isLine(last.Version, maxVersion) && isCode(string(last.Reason), maxReason) && isLine(last.Detail, maxDetail)
+	}
+	for _, e := range r.History {
+		ok = ok && isCode(string(e.Op), maxOp) && e.Slot <= B && isLine(e.Version, maxVersion) && isCode(string(e.Reason), maxReason)
+	}
+	if !ok {
+		return errors.New("a text is too long or of the wrong form")
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package bootctl
+
+import (
+	"slices"
+
+	"nexus/libupdates/refusal"
+)
+
+// Bounds of a record.
+const (
+	DefaultTries  = 2  // boot attempts a switched-to slot gets
+	MaxQuarantine = 64 // quarantined sets kept; the oldest makes room
+	MaxHistory    = 64 // events kept; the oldest makes room
+)
+
+// Record is the whole A/B state. It is a value: a method that changes the state returns a new record and leaves its receiver as it
+// was; one that refuses returns the receiver. New and Decode make records; the zero Record is none.
+//
+// Invariants: Active is A or B. At most one of Pending and Staged is set, it is Active.Other(), and that slot is not empty. TriesLeft
+// is 0 without a trial. No digest that was rolled back becomes staged or pending before ClearQuarantine let it.
+type Record struct {
+	Active      Slot   // the slot that last proved healthy, or the one the device started with
+	Pending     Slot   // the slot on trial, or None
+	Staged      Slot   // the slot with a complete, verified set nobody switched to yet, or None
+	TriesLeft   uint8  // attempts the pending slot may still begin
+	HealthOK    bool   // whether the current attempt was confirmed; false from its beginning until then
+	Boot        uint64 // number of the current attempt; a switch or a rollback draws a number too, so that older ones are void
+	StageSerial uint64 // number of the last completed stage
+
+	Slots        [2]Content    // what slots a and b hold; see Slot
+	Quarantine   []Quarantined // oldest first
+	LastRollback *Rollback     // nil if there was none
+	History      []Event       // oldest first
+
+	stored []byte // the message this record was read from: fields we do not know survive in it
+}
+
+// Quarantined is a set that was rolled back and may be neither staged nor switched to.
+type Quarantined struct {
+	Digest  Digest
+	Version string
+	Reason  refusal.Reason
+}
+
+// Rollback says why the system last went back.
+type Rollback struct {
+	Reason  refusal.Reason
+	Detail  string // one line for people, at most 256 bytes
+	Digest  Digest // the set that was left
+	Version string // its version
+}
+
+// New returns the record of a device that has never been updated: slot a is active, both slots are empty.
+func New() Record { return Record{Active: A} }
+
+// Slot returns what slot s holds; None holds nothing.
+func (r Record) Slot(s Slot) Content {
+	if s != A && s != B {
+		return Content{}
+	}
+	return r.Slots[s-A]
+}
+
+// Standby returns the slot that is not active: the only one a stage may write.
+func (r Record) Standby() Slot { return r.Active.Other() }
+
+// Running returns the slot the next attempt is for: the pending one while there is a trial, else the active one.
+func (r Record) Running() Slot {
+	if r.Pending != None {
+		return r.Pending
+	}
+	return r.Active
+}
+
+// IsQuarantined reports whether the set may be neither staged nor switched to.
+func (r Record) IsQuarantined(d Digest) bool {
+	return slices.ContainsFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == d })
+}
+
+// clone returns a record that shares no mutable memory with r.
+func (r Record) clone() Record {
+	r.Quarantine = slices.Clone(r.Quarantine)
+	r.History = slices.Clone(r.History)
+	if r.LastRollback != nil {
+		last := *r.LastRollback
+		r.LastRollback = &last
+	}
+	return r
+}
+
+func (r *Record) put(s Slot, c Content) { r.Slots[s-A] = c }
+
+// quarantine adds the set with the newest reason; the oldest entry makes room.
+func (r *Record) quarantine(c Content, reason refusal.Reason) {
+	r.Quarantine = slices.DeleteFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == c.Digest })
+	if len(r.Quarantine) >= MaxQuarantine {
+		r.Quarantine = slices.Delete(r.Quarantine, 0, len(r.Quarantine)-MaxQuarantine+1)
+	}
+	r.Quarantine = append(r.Quarantine, Quarantined{Digest: c.Digest, Version: c.Version, Reason: reason})
+}

@@ -1,0 +1,79 @@
+package bootctl
+
+import (
+	"slices"
+
+	"nexus/libupdates/refusal"
+)
+
+// Rollback is the operator's way back. During a trial it ends the trial. Otherwise it returns to the set in the other slot. Either
+// way the set that is left is quarantined, the attempt under way becomes void, and the slot that is back is unconfirmed until an
+// attempt for it is committed. Refused as NoPrevious without a trial unless the other slot holds another set that was good once, is
+// not quarantined, and nothing is staged.
+func (r Record) Rollback(reason refusal.Reason, detail string) (Record, error) {
+	next := r.clone()
+	if r.Pending != None {
+		next.endTrial(reason, detail)
+		return next, nil
+	}
+	if err := r.canReturn(); err != nil {
+		return r, err
+	}
+	left := r.Active
+	next.Active = left.Other()
+	next.leave(left, reason, detail)
+	return next, nil
+}
+
+// canReturn refuses unless the other slot holds a set an operator may return to.
+func (r Record) canReturn() error {
+	back := r.Slot(r.Standby())
+	cause := ""
+	switch {
+	case r.Staged != None:
+		cause = "a staged set took its place"
+	case back.IsEmpty():
+		cause = "the slot is empty"
+	case !back.Good:
+		cause = "the set there was never confirmed healthy"
+	case back.Digest == r.Slot(r.Active).Digest:
+		cause = "it holds the same set"
+	case r.IsQuarantined(back.Digest):
+		cause = "the set there is quarantined"
+	default:
+		return nil
+	}
+	return refusal.New(refusal.NoPrevious, "cannot return to slot %s: %s", r.Standby(), cause)
+}
+
+// endTrial gives the system back to the active slot.
+func (r *Record) endTrial(reason refusal.Reason, detail string) {
+	left := r.Pending
+	r.Pending, r.TriesLeft = None, 0
+	r.leave(left, reason, detail)
+}
+
+// leave is what every rollback has in common: it runs after the slots were set right, in the same record, so that going back and
+// quarantine become durable in one write.
+func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
+	c, code := r.Slot(left), cleanReason(reason)
+	if !c.IsEmpty() {
+		r.quarantine(c, code)
+	}
+	r.LastRollback = &Rollback{Reason: code, Detail: cleanDetail(detail), Digest: c.Digest, Version: c.Version}
+	r.note(OpRollback, left, code)
+	r.HealthOK = false
+	r.Boot++
+}
+
+// ClearQuarantine lets a quarantined set be staged again. Refused as NotQuarantined.
+func (r Record) ClearQuarantine(d Digest) (Record, error) {
+	i := slices.IndexFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == d })
+	if i < 0 {
+		return r, refusal.New(refusal.NotQuarantined, "cannot clear: set %s is not quarantined", d)
+	}
+	next, cleared := r.clone(), r.Quarantine[i]
+	next.Quarantine = slices.Delete(next.Quarantine, i, i+1)
+	next.append(Event{Op: OpClear, Version: cleared.Version, Digest: d, Reason: cleared.Reason, Boot: r.Boot})
+	return next, nil
+}

@@ -1,0 +1,59 @@
+package bootctl
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// Slot is one of the two places a system set can be in, or None.
+type Slot uint8
+
+// The slots. The values are those of schema/bootrecord.capnp.
+const (
+	None Slot = iota // no slot
+	A                // slot a; the factory set goes here
+	B                // slot b
+)
+
+// String returns "a", "b" or "none".
+func (s Slot) String() string {
+	switch s {
+	case A:
+		return "a"
+	case B:
+		return "b"
+	default:
+		return "none"
+	}
+}
+
+// Other returns the slot that is not s; None has no other.
+func (s Slot) Other() Slot {
+	switch s {
+	case A:
+		return B
+	case B:
+		return A
+	default:
+		return None
+	}
+}
+
+// Digest is the SHA-256 of the raw bytes of a set's index: the name of a set.
+type Digest [sha256.Size]byte
+
+// String returns the digest as 64 hex digits.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// IsZero reports whether d names no set.
+func (d Digest) IsZero() bool { return d == Digest{} }
+
+// Content is what one slot holds. The zero value is an empty slot.
+type Content struct {
+	Digest  Digest
+	Version string // of the set, SemVer, at most 64 bytes; empty for an empty slot
+	Good    bool   // whether this very set was confirmed healthy in this slot once
+}
+
+// IsEmpty reports whether the slot holds nothing.
+func (c Content) IsEmpty() bool { return c.Digest.IsZero() }

@@ -1,0 +1,70 @@
+package bootctl
+
+import "nexus/libupdates/refusal"
+
+// Admit tells whether Stage would accept the set. It is asked before a payload byte is written. Refusals: TrialInProgress,
+// Quarantined, BadIndex for the zero digest.
+func (r Record) Admit(d Digest) error {
+	switch {
+	case r.Pending != None:
+		return refusal.New(refusal.TrialInProgress, "cannot stage: slot %s is on trial", r.Pending)
+	case d.IsZero():
+		return refusal.New(refusal.BadIndex, "cannot stage: the set has no digest")
+	case r.IsQuarantined(d):
+		return refusal.New(refusal.Quarantined, "cannot stage: set %s is quarantined", d)
+	}
+	return nil
+}
+
+// Stage records that the standby slot now holds the complete, verified, durable set c. It supersedes a set that was staged before.
+// The serial names this stage in Switch and Discard. Refused as Admit says.
+func (r Record) Stage(c Content) (Record, uint64, error) {
+	if err := r.Admit(c.Digest); err != nil {
+		return r, 0, err
+	}
+	next := r.clone()
+	next.Staged = r.Standby()
+	next.StageSerial++
+	next.put(next.Staged, Content{Digest: c.Digest, Version: clip(c.Version, maxVersion)})
+	next.note(OpStage, next.Staged, "")
+	return next, next.StageSerial, nil
+}
+
+// Discard empties the standby slot. Refused as Stale unless the stage numbered serial is still the staged one.
+func (r Record) Discard(serial uint64) (Record, error) {
+	if err := r.current(serial); err != nil {
+		return r, err
+	}
+	next := r.clone()
+	next.note(OpDiscard, r.Staged, "")
+	next.put(r.Staged, Content{})
+	next.Staged = None
+	return next, nil
+}
+
+// Switch puts the staged slot on trial with that many tries, at least 1. The attempt that is under way becomes void: only a new
+// BootAttempt can lead to a commit. Refused as Stale unless the stage numbered serial is still the staged one (so also during a
+// trial, when nothing is staged), as Quarantined if the set may not come back.
+func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
+	if err := r.current(serial); err != nil {
+		return r, err
+	}
+	if d := r.Slot(r.Staged).Digest; r.IsQuarantined(d) {
+		return r, refusal.New(refusal.Quarantined, "cannot switch: set %s is quarantined", d)
+	}
+	next := r.clone()
+	next.note(OpSwitch, r.Staged, "")
+	next.Pending, next.Staged = r.Staged, None
+	next.TriesLeft = max(tries, 1)
+	next.HealthOK = false
+	next.Boot++
+	return next, nil
+}
+
+// current refuses a serial that does not name what is staged now.
+func (r Record) current(serial uint64) error {
+	if r.Staged == None || serial != r.StageSerial {
+		return refusal.New(refusal.Stale, "stage %d is no longer the staged one", serial)
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package bootctl_test
+
+import (
+	"testing"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+// states are the kinds of state a record can be in. Set 1 is confirmed in slot a, set 2 is the other one, set 9 is quarantined.
+func states(t *testing.T) map[string]bootctl.Record {
+	m := must{t}
+	fresh, _ := bootctl.New().Reconcile(set(1), bootctl.Content{})
+	confirmed := m.commit(m.attempt(fresh))
+	confirmed, err := m.put(confirmed, set(9)).Rollback(refusal.ByOperator, "")
+	m.ok(err)
+	confirmed = m.commit(m.attempt(confirmed))
+	staged := m.stage(confirmed, set(2))
+	switched := m.put(confirmed, set(2))
+	updated := m.commit(m.attempt(switched))
+	return map[string]bootctl.Record{
+		"empty":        bootctl.New(),
+		"unconfirmed":  m.attempt(confirmed),
+		"confirmed":    confirmed,
+		"staged":       staged,
+		"switched":     switched,
+		"first try":    m.attempt(switched),
+		"last try":     m.attempt(m.attempt(switched)),
+		"updated":      updated,
+		"staged again": m.stage(updated, set(3)),
+	}
+}
+
+// operations are applied to each state; want gives the outcome: a refusal's reason, or a summary of the record.
+var operations = []struct {
+	name string
+	do   func(bootctl.Record) (bootctl.Record, error)
+}{
+	{"stage", func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(set(4)); return r, err }},
+	{"stage quarantined", func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(set(9)); return r, err }},
+	{"stage nothing", func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(bootctl.Content{}); return r, err }},
+	{"discard", func(r bootctl.Record) (bootctl.Record, error) { return r.Discard(r.StageSerial) }},
+	{"discard older", func(r bootctl.Record) (bootctl.Record, error) { return r.Discard(r.StageSerial - 1) }},
+	{"switch", func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(r.StageSerial, 2) }},
+	{"switch older", func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(r.StageSerial-1, 2) }},
+	{"attempt", func(r bootctl.Record) (bootctl.Record, error) { r, _ = r.BootAttempt(); return r, nil }},
+	{"commit", func(r bootctl.Record) (bootctl.Record, error) { return r.CommitHealth(r.Boot) }},
+	{"fail", func(r bootctl.Record) (bootctl.Record, error) {
+		r, _, err := r.Fail(r.Boot, refusal.ServiceExited, "")
+		return r, err
+	}},
+	{"time out", func(r bootctl.Record) (bootctl.Record, error) {
+		r, _, err := r.Fail(r.Boot, refusal.HealthTimeout, "")
+		return r, err
+	}},
+	{"roll back", func(r bootctl.Record) (bootctl.Record, error) { return r.Rollback(refusal.ByOperator, "") }},
+	{"clear", func(r bootctl.Record) (bootctl.Record, error) { return r.ClearQuarantine(set(9).Digest) }},
+	{"clear unknown", func(r bootctl.Record) (bootctl.Record, error) { return r.ClearQuarantine(set(8).Digest) }},
+}
+
+// truth says what each operation does to each state: "reason" of a refusal, "=" for accepted without a change, or what it leaves:
+// active slot, pending slot with tries, staged slot, "ok" when confirmed, and "q" with the number of quarantined sets.
+var truth = map[string]map[string]string{
+	"empty": {
+		"stage": "a staged b", "stage quarantined": "a staged b", "stage nothing": "bad-index",
+		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
+		"attempt": "a", "commit": "wrong-boot", "fail": "wrong-boot", "time out": "wrong-boot",
+		"roll back": "no-previous", "clear": "not-quarantined", "clear unknown": "not-quarantined",
+	},
+	"unconfirmed": {
+		"stage": "a staged b q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
+		"attempt": "a q1", "commit": "a ok q1", "fail": "=", "time out": "=",
+		"roll back": "no-previous", "clear": "a", "clear unknown": "not-quarantined",
+	},
+	"confirmed": {
+		"stage": "a staged b ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
+		"attempt": "a q1", "commit": "=", "fail": "a q1", "time out": "a q1",
+		"roll back": "no-previous", "clear": "a ok", "clear unknown": "not-quarantined",
+	},
+	"staged": {
+		"stage": "a staged b ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"discard": "a ok q1", "discard older": "stale", "switch": "a pending b 2 q1", "switch older": "stale",
+		"attempt": "a staged b q1", "commit": "=", "fail": "a staged b q1", "time out": "a staged b q1",
+		"roll back": "no-previous", "clear": "a staged b ok", "clear unknown": "not-quarantined",
+	},
+	"switched": {
+		"stage": "trial-in-progress", "stage quarantined": "trial-in-progress", "stage nothing": "trial-in-progress",
+		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
+		"attempt": "a pending b 1 q1", "commit": "wrong-boot", "fail": "wrong-boot", "time out": "wrong-boot",
+		"roll back": "a q2", "clear": "a pending b 2", "clear unknown": "not-quarantined",
+	},
+	"first try": {
+		"stage": "trial-in-progress", "stage quarantined": "trial-in-progress", "stage nothing": "trial-in-progress",
+		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
+		"attempt": "a pending b 0 q1", "commit": "b ok q1", "fail": "=", "time out": "a q2",
+		"roll back": "a q2", "clear": "a pending b 1", "clear unknown": "not-quarantined",
+	},
+	"last try": {
+		"stage": "trial-in-progress", "stage quarantined": "trial-in-progress", "stage nothing": "trial-in-progress",
+		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
+		"attempt": "a q2", "commit": "b ok q1", "fail": "a q2", "time out": "a q2",
+		"roll back": "a q2", "clear": "a pending b 0", "clear unknown": "not-quarantined",
+	},
+	"updated": {
+		"stage": "b staged a ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
+		"attempt": "b q1", "commit": "=", "fail": "b q1", "time out": "b q1",
+		"roll back": "a q2", "clear": "b ok", "clear unknown": "not-quarantined",
+	},
+	"staged again": {
+		"stage": "b staged a ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"discard": "b ok q1", "discard older": "stale", "switch": "b pending a 2 q1", "switch older": "stale",
+		"attempt": "b staged a q1", "commit": "=", "fail": "b staged a q1", "time out": "b staged a q1",
+		"roll back": "no-previous", "clear": "b staged a ok", "clear unknown": "not-quarantined",
+	},
+}
+
+func TestTruthTable(t *testing.T) {
+	all := states(t)
+	if len(truth) != len(all) {
+		t.Fatalf("the table has %d states, want %d", len(truth), len(all))
+	}
+	for name, state := range all {
+		for _, op := range operations {
+			t.Run(name+"/"+op.name, func(t *testing.T) {
+				after, err := op.do(state)
+				got := summary(after)
+				switch {
+				case err != nil:
+					got = string(refusal.Of(err))
+					equal(t, "record after a refusal", after, state)
+				case got == summary(state) && len(after.History) == len(state.History):
+					got = "="
+					equal(t, "record", after, state)
+				}
+				if want := truth[name][op.name]; got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				equal(t, "the state the operation began with", state, states(t)[name])
+			})
+		}
+	}
+}
