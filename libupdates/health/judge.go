@@ -1,0 +1,143 @@
+package health
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"nexus/libupdates/refusal"
+)
+
+// Daemon is one of the core daemons, as observed.
+type Daemon struct {
+	Name   string
+	Ready  bool
+	Failed bool   // it will not become ready in this attempt
+	Detail string // one line for people
+}
+
+// Choice is what a voter has said about the attempt.
+type Choice uint8
+
+// The choices. Any other value counts as No.
+const (
+	NotCast Choice = iota // nothing yet
+	Yes
+	No // or the voter went away
+)
+
+// Vote is the word of someone the verdict has to wait for.
+type Vote struct {
+	Voter  string
+	Choice Choice
+	Detail string // one line for people
+}
+
+// Outcome is the kind of a verdict.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Waiting Outcome = iota // not yet decided
+	OK                     // everything is healthy
+	Failed                 // something failed for good
+)
+
+// Verdict is what follows from what was observed.
+type Verdict struct {
+	Outcome Outcome
+	Reason  refusal.Reason // why it failed; empty otherwise
+	Detail  string         // one line: who failed or is waited for; empty when OK
+}
+
+// Judge gives the verdict on an attempt: OK when every daemon is ready, every service healthy and every vote yes; Failed as soon as
+// one of them has failed; else Waiting. The verdict does not depend on the order of the lists: daemons come before services before
+// votes, within each the name that is first in byte order.
+func Judge(core []Daemon, services []Service, votes []Vote) Verdict {
+	var findings []finding
+	for _, d := range sorted(core, func(d Daemon) string { return d.Name }) {
+		findings = append(findings, d.finding())
+	}
+	for _, s := range sorted(services, func(s Service) string { return s.Name }) {
+		findings = append(findings, s.finding())
+	}
+	for _, v := range sorted(votes, func(v Vote) string { return v.Voter }) {
+		findings = append(findings, v.finding())
+	}
+	for _, wanted := range []Outcome{Failed, Waiting} {
+		for _, f := range findings {
+			if f.Outcome == wanted {
+				return Verdict(f)
+			}
+		}
+	}
+	return Verdict{Outcome: OK}
+}
+
+// AtDeadline is what a verdict becomes when the time is up: who still waits has failed, as HealthTimeout.
+func (v Verdict) AtDeadline() Verdict {
+	if v.Outcome != Waiting {
+		return v
+	}
+	return Verdict{Outcome: Failed, Reason: refusal.HealthTimeout, Detail: v.Detail}
+}
+
+// finding is the verdict on one of those who take part.
+type finding Verdict
+
+func (d Daemon) finding() finding {
+	switch {
+	case d.Failed:
+		return failing(refusal.CoreNotReady, "daemon "+d.Name, "failed", d.Detail)
+	case !d.Ready:
+		return waiting("daemon "+d.Name, "not ready", d.Detail)
+	}
+	return finding{Outcome: OK}
+}
+
+func (s Service) finding() finding {
+	who := fmt.Sprintf("service %s %s", s.Name, s.Version)
+	switch s.State {
+	case Healthy:
+		return finding{Outcome: OK}
+	case Starting:
+		return waiting(who, "starting", s.Detail)
+	case Exited:
+		return failing(refusal.ServiceExited, who, "exited", s.Detail)
+	case StartFailed:
+		return failing(refusal.ServiceStartFailed, who, "could not be started", s.Detail)
+	default:
+		return failing(refusal.ServiceUnhealthy, who, "unhealthy", s.Detail)
+	}
+}
+
+func (v Vote) finding() finding {
+	switch v.Choice {
+	case Yes:
+		return finding{Outcome: OK}
+	case NotCast:
+		return waiting(v.Voter, "has not voted", v.Detail)
+	default:
+		return failing(refusal.SelftestFailed, v.Voter, "voted no", v.Detail)
+	}
+}
+
+func waiting(who, how, detail string) finding {
+	return finding{Outcome: Waiting, Detail: sentence(who, how, detail)}
+}
+
+func failing(reason refusal.Reason, who, how, detail string) finding {
+	return finding{Outcome: Failed, Reason: reason, Detail: sentence(who, how, detail)}
+}
+
+func sentence(who, how, detail string) string {
+	if detail == "" {
+		return who + ": " + how
+	}
+	return who + ": " + how + ": " + detail
+}
+
+// sorted returns the values in byte order of their names and leaves the list as it is.
+func sorted[V any](list []V, name func(V) string) []V {
+	return slices.SortedStableFunc(slices.Values(list), func(x, y V) int { return strings.Compare(name(x), name(y)) })
+}

@@ -1,0 +1,37 @@
+package health
+
+import (
+	"fmt"
+	"time"
+)
+
+// Policy says how much patience a device has.
+type Policy struct {
+	SettleTime time.Duration // how long a plain service must run to count as healthy; 0 to MaxDeadline, below Deadline
+	Deadline   time.Duration // how long an attempt may wait for its verdict; more than 0, at most MaxDeadline
+	Tries      uint8         // attempts a switched-to slot gets; 1 to MaxTries
+}
+
+// Bounds of a policy.
+const (
+	MaxDeadline = time.Hour
+	MaxTries    = 16
+)
+
+// DefaultPolicy is one second to settle, thirty for the verdict, two tries.
+func DefaultPolicy() Policy {
+	return Policy{SettleTime: time.Second, Deadline: 30 * time.Second, Tries: 2}
+}
+
+// Check refuses a policy outside its bounds: with none of these would every trial come to an end.
+func (p Policy) Check() error {
+	switch {
+	case p.Deadline <= 0 || p.Deadline > MaxDeadline:
+		return fmt.Errorf("cannot use deadline %v: not above 0 and at most %v", p.Deadline, MaxDeadline)
+	case p.SettleTime < 0 || p.SettleTime >= p.Deadline:
+		return fmt.Errorf("cannot use settle time %v: not from 0 to below the deadline %v", p.SettleTime, p.Deadline)
+	case p.Tries < 1 || p.Tries > MaxTries:
+		return fmt.Errorf("cannot use %d tries: not from 1 to %d", p.Tries, MaxTries)
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package health
+
+import "time"
+
+// State is how a service is.
+type State uint8
+
+// The states. A service begins as Starting; Exited, StartFailed and Unhealthy are final for an attempt.
+const (
+	Starting    State = iota // runs, not yet known to be healthy
+	Healthy                  // runs and is healthy
+	Unhealthy                // says that it fails, or answers with another version than its manifest's
+	Exited                   // ended
+	StartFailed              // could not be started
+)
+
+// String returns the state's name.
+func (s State) String() string {
+	switch s {
+	case Starting:
+		return "starting"
+	case Healthy:
+		return "healthy"
+	case Unhealthy:
+		return "unhealthy"
+	case Exited:
+		return "exited"
+	case StartFailed:
+		return "start-failed"
+	default:
+		return "unknown"
+	}
+}
+
+// Service is one service of the slot, as observed.
+type Service struct {
+	Name    string // bundle name
+	Version string // from its manifest
+	Native  bool   // whether it exports Service and is asked
+	State   State
+	Detail  string // one line for people; how it ended, what it said
+}
+
+// PlainState is the state of a running service that cannot be asked: healthy once it has run for the settle time.
+func PlainState(ran time.Duration, p Policy) State {
+	if ran >= p.SettleTime {
+		return Healthy
+	}
+	return Starting
+}
+
+// Answer is what a native service says of itself, as in schema/service.capnp.
+type Answer uint8
+
+// The answers.
+const (
+	AnswerNone     Answer = iota // nothing yet; counts as starting
+	AnswerStarting               // not yet able to work
+	AnswerOK                     // able to work
+	AnswerFailing                // not able to work, and waiting will not help
+)
+
+// NativeState is the state of a running service that was asked. version is what it answered, want what its manifest says: a program
+// that is not the one the manifest names is never healthy. An empty version means that it has not answered that question yet.
+func NativeState(answer Answer, version, want string) State {
+	switch {
+	case answer == AnswerFailing, version != "" && version != want:
+		return Unhealthy
+	case answer == AnswerOK && version == want:
+		return Healthy
+	default:
+		return Starting
+	}
+}
