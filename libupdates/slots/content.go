@@ -1,0 +1,86 @@
+package slots
+
+import (
+	"fmt"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+)
+
+// Content is what a slot holds; the zero value is an empty slot.
+type Content struct {
+	Digest  nxs.Digest  // of the set's index
+	Version string      // of the set
+	Bundles []nxs.Entry // in byte order of their names
+}
+
+// Record returns the content as a boot record keeps it: a set that is not confirmed.
+func (c Content) Record() bootctl.Content {
+	return bootctl.Content{Digest: bootctl.Digest(c.Digest), Version: c.Version}
+}
+
+func contentOf(d nxs.Digest, x nxs.Index) Content {
+	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles}
+}
+
+// Content returns what the slot holds, by the stored index, whose digest is checked; signature and bundles are not, see Verify. Refused as
+// SlotMismatch where the link leads to no set, as DigestMismatch where the index is not the one its directory is named after.
+func (s *Store) Content(slot bootctl.Slot) (Content, error) {
+	content, err := s.content(slot)
+	if err != nil {
+		return Content{}, fmt.Errorf("cannot read slot %s: %w", slot, err)
+	}
+	return content, nil
+}
+
+func (s *Store) content(slot bootctl.Slot) (Content, error) {
+	if err := checkSlot(slot); err != nil {
+		return Content{}, err
+	}
+	d, err := resolve(s.fs, slot)
+	if err != nil || d.IsZero() {
+		return Content{}, err
+	}
+	index, err := stored{s.fs, d}.index()
+	if err != nil {
+		return Content{}, err
+	}
+	return contentOf(d, index), nil
+}
+
+// Empty empties the slot, durably; that it is empty already is fine. After an error it holds what it held.
+func (s *Store) Empty(slot bootctl.Slot) error {
+	if err := checkSlot(slot); err != nil {
+		return fmt.Errorf("cannot empty slot: %w", err)
+	}
+	if err := s.point(slot, nxs.Digest{}); err != nil {
+		return fmt.Errorf("cannot empty slot %s: %w", slot, err)
+	}
+	return nil
+}
+
+// Verify checks everything the slot holds against its index and the index's signature, as if it had just arrived. An empty slot
+// passes. It reads every byte of the set; the reasons of refusal are those of the archive.
+func (s *Store) Verify(slot bootctl.Slot, verify nxs.VerifyFunc) error {
+	err := checkSlot(slot)
+	if err == nil {
+		err = s.verify(slot, verify)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot verify slot %s: %w", slot, err)
+	}
+	return nil
+}
+
+func (s *Store) verify(slot bootctl.Slot, verify nxs.VerifyFunc) error {
+	d, err := resolve(s.fs, slot)
+	if err != nil || d.IsZero() {
+		return err
+	}
+	set := stored{s.fs, d}
+	index, err := set.verifiedIndex(verify)
+	if err != nil {
+		return err
+	}
+	return set.checkBundles(index)
+}

@@ -1,0 +1,199 @@
+package slots_test
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+	"testing"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// change is a change of slot b from one version to another (empty for an empty slot), while slot a holds 1.0.0.
+type change struct {
+	name     string
+	from, to string
+	do       func(*slots.Store) error
+
+	clean map[string]*durabletest.Disk // by version of slot b: the disk as it is when nothing has gone wrong
+}
+
+func changes(t *testing.T) []change {
+	staging := func(version string) func(*slots.Store) error {
+		raw := archive(t, version)
+		return func(s *slots.Store) error { _, err := stage(s, bootctl.B, raw); return err }
+	}
+	emptying := func(s *slots.Store) error { return s.Empty(bootctl.B) }
+	list := []change{
+		{name: "first stage", from: "", to: "1.1.0", do: staging("1.1.0")},
+		{name: "replace a set", from: "0.9.0", to: "1.1.0", do: staging("1.1.0")},
+		{name: "take the other slot's set", from: "0.9.0", to: "1.0.0", do: staging("1.0.0")},
+		{name: "leave the other slot's set", from: "1.0.0", to: "1.1.0", do: staging("1.1.0")},
+		{name: "stage the same set again", from: "1.1.0", to: "1.1.0", do: staging("1.1.0")},
+		{name: "empty", from: "1.1.0", to: "", do: emptying},
+		{name: "empty what the other slot holds too", from: "1.0.0", to: "", do: emptying},
+	}
+	for i, c := range list {
+		list[i].clean = map[string]*durabletest.Disk{c.from: diskHolding(t, c.from), c.to: diskHolding(t, c.to)}
+	}
+	return list
+}
+
+// diskHolding returns a disk with 1.0.0 in slot a and that version in slot b.
+func diskHolding(t *testing.T, version string) *durabletest.Disk {
+	t.Helper()
+	d := durabletest.New()
+	s := open(t, d)
+	mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+	if version != "" {
+		mustStage(t, s, bootctl.B, archive(t, version))
+	}
+	return d.Clone()
+}
+
+// begin returns a disk on which the change is about to happen.
+func (c change) begin(t *testing.T) (*durabletest.Disk, *slots.Store) {
+	t.Helper()
+	d := c.clean[c.from].Clone()
+	return d, open(t, d)
+}
+
+// operations counts those of the undisturbed change.
+func (c change) operations(t *testing.T) int {
+	t.Helper()
+	d, s := c.begin(t)
+	before := len(d.Ops())
+	if err := c.do(s); err != nil {
+		t.Fatal(err)
+	}
+	return len(d.Ops()) - before
+}
+
+// holds checks the promise on a disk after a cut: slot b holds the old set or the complete new one, and the new one if the change was
+// reported done; slot a holds what it held; once the store is open, nothing else is left.
+func (c change) holds(d *durabletest.Disk, done bool) error {
+	s, err := slots.Open(d)
+	if err != nil {
+		return err
+	}
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		if err := s.Verify(slot, verify); err != nil {
+			return err
+		}
+	}
+	content, err := s.Content(bootctl.B)
+	switch {
+	case err != nil:
+		return err
+	case content.Version != c.to && (done || content.Version != c.from):
+		return fmt.Errorf("slot b holds %q", content.Version)
+	}
+	if diff := difference(d.Snapshot(), c.clean[content.Version].Snapshot()); len(diff) > 0 {
+		return fmt.Errorf("the disk with %q in slot b differs from a clean one: %q", content.Version, diff)
+	}
+	return nil
+}
+
+// difference returns the lines that only one of the snapshots has, marked by a sign.
+func difference(got, want []string) []string {
+	var diff []string
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			diff = append(diff, "+"+line)
+		}
+	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			diff = append(diff, "-"+line)
+		}
+	}
+	return diff
+}
+
+func TestCutEverywhere(t *testing.T) {
+	for _, c := range changes(t) {
+		t.Run(c.name, func(t *testing.T) {
+			for n := range c.operations(t) + 1 {
+				for _, outcome := range durabletest.Outcomes() {
+					d, s := c.begin(t)
+					d.CutAfter(n)
+					done := c.do(s) == nil
+					if err := c.holds(d.Reboot(outcome), done); err != nil {
+						t.Fatalf("cut after operation %d, %s: %v", n, outcome.Name, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// The writer dies, the power stays on; the next writer begins to clean up, and then the power goes as well.
+func TestCutAfterTheWriterDied(t *testing.T) {
+	for _, c := range changes(t) {
+		t.Run(c.name, func(t *testing.T) {
+			for died := range c.operations(t) + 1 {
+				for opened, n := false, 0; !opened; n++ {
+					for _, outcome := range durabletest.Outcomes() {
+						d, s := c.begin(t)
+						d.CutAfter(died)
+						done := c.do(s) == nil
+						d.Resume()
+						d.CutAfter(n)
+						_, err := slots.Open(d)
+						opened = err == nil
+						if err := c.holds(d.Reboot(outcome), done); err != nil {
+							t.Fatalf("died after operation %d, cut %d later, %s: %v", died, n, outcome.Name, err)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// A failing operation ends the change with its reason and leaves everything as it was, or the change is done in spite of it.
+func TestFailureEverywhere(t *testing.T) {
+	for cause, reason := range map[error]refusal.Reason{syscall.ENOSPC: refusal.NoSpace, syscall.EIO: refusal.IO} {
+		for _, c := range changes(t) {
+			t.Run(fmt.Sprint(c.name, ", ", cause), func(t *testing.T) {
+				for n := range c.operations(t) {
+					d, s := c.begin(t)
+					before := d.Snapshot()
+					d.FailAt(n+1, cause)
+					err := c.do(s)
+					if err == nil {
+						if err := c.holds(d, true); err != nil {
+							t.Fatalf("operation %d failed, the change did not: %v", n+1, err)
+						}
+						continue
+					}
+					wantReason(t, err, reason)
+					if diff := difference(d.Snapshot(), before); len(diff) > 0 {
+						t.Fatalf("operation %d failed: the disk changed: %q", n+1, diff)
+					}
+				}
+			})
+		}
+	}
+}
+
+// After a failure the power goes too: whatever was undone and whatever not, the promise holds.
+func TestCutAfterAFailure(t *testing.T) {
+	for _, c := range changes(t) {
+		t.Run(c.name, func(t *testing.T) {
+			for n := range c.operations(t) {
+				for _, outcome := range durabletest.Outcomes() {
+					d, s := c.begin(t)
+					d.FailAt(n+1, syscall.EIO)
+					done := c.do(s) == nil
+					if err := c.holds(d.Reboot(outcome), done); err != nil {
+						t.Fatalf("operation %d failed, %s: %v", n+1, outcome.Name, err)
+					}
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,91 @@
+package slots_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"testing"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+	"nexus/libupdates/trust"
+	"nexus/libupdates/updatestest"
+)
+
+const service = "nexus.ability.Service"
+
+// archive makes a set of two bundles, whose payloads differ from version to version. The second one has an empty payload.
+func archive(t testing.TB, version string) []byte {
+	key := updatestest.Key(1)
+	return updatestest.Archive(t, key, version,
+		updatestest.Bundle("alpha.app", version, []string{service}, payload(version), key),
+		updatestest.Bundle("beta", "1.0.0", nil, nil, key))
+}
+
+func payload(version string) []byte { return []byte("program of version " + version) }
+
+// verify accepts what key 1 signed.
+func verify(message, signature []byte) (trust.PublicKey, error) {
+	key := updatestest.Key(1).Public()
+	if !ed25519.Verify(key[:], message, signature) {
+		return trust.PublicKey{}, refusal.New(refusal.InvalidSignature, "invalid signature")
+	}
+	return key, nil
+}
+
+func reader(raw []byte) *nxs.Reader {
+	return nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify)
+}
+
+// stage stages without any option.
+func stage(s *slots.Store, slot bootctl.Slot, raw []byte) (slots.Content, error) {
+	return s.Stage(context.Background(), slot, reader(raw), slots.StageOptions{})
+}
+
+func open(t testing.TB, fs durable.FS) *slots.Store {
+	t.Helper()
+	s, err := slots.Open(fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func mustStage(t testing.TB, s *slots.Store, slot bootctl.Slot, raw []byte) slots.Content {
+	t.Helper()
+	content, err := stage(s, slot, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// wantSlot checks that the slot verifies and holds the set of that version; the empty version stands for an empty slot.
+func wantSlot(t testing.TB, s *slots.Store, slot bootctl.Slot, version string) {
+	t.Helper()
+	if got := verified(t, s, slot); got != version {
+		t.Fatalf("slot %s holds %q, want %q", slot, got, version)
+	}
+}
+
+func verified(t testing.TB, s *slots.Store, slot bootctl.Slot) string {
+	t.Helper()
+	if err := s.Verify(slot, verify); err != nil {
+		t.Fatal(err)
+	}
+	content, err := s.Content(slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content.Version
+}
+
+func wantReason(t testing.TB, err error, want refusal.Reason) {
+	t.Helper()
+	if got := refusal.Of(err); got != want {
+		t.Fatalf("got reason %q (%v), want %q", got, err, want)
+	}
+}

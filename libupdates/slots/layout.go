@@ -1,0 +1,50 @@
+package slots
+
+import (
+	"path"
+	"strings"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+const (
+	root     = "."
+	setsDir  = "sets"
+	stageDir = setsDir + "/.stage"
+	newLink  = ".new" // suffix of a slot's link before it takes the slot's name
+
+	indexFile     = "system.nxsindex"
+	signatureFile = "system.sig.ed25519"
+	manifestFile  = "manifest.nxb"
+	payloadFile   = "payload.elf"
+	bundleSuffix  = ".nxb"
+)
+
+func setDir(d nxs.Digest) string { return path.Join(setsDir, d.String()) }
+
+func bundleDir(set, name string) string { return path.Join(set, name+bundleSuffix) }
+
+func manifestPath(set, name string) string { return path.Join(bundleDir(set, name), manifestFile) }
+
+func payloadPath(set, name string) string { return path.Join(bundleDir(set, name), payloadFile) }
+
+// digestOf reads the digest out of a link's target.
+func digestOf(slot bootctl.Slot, target string) (nxs.Digest, error) {
+	name, ok := strings.CutPrefix(target, setsDir+"/")
+	if ok {
+		if d, err := nxs.ParseDigest(name); err == nil && target == setDir(d) {
+			return d, nil
+		}
+	}
+	return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "slot %s leads to %q, which is no set", slot, target)
+}
+
+// checkSlot refuses what is no slot.
+func checkSlot(slot bootctl.Slot) error {
+	if slot != bootctl.A && slot != bootctl.B {
+		return refusal.New(refusal.SlotMismatch, "there is no slot %d", slot)
+	}
+	return nil
+}

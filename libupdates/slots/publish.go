@@ -1,0 +1,103 @@
+package slots
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+)
+
+// keep gives the received set, whose files are durable, its name. Where that name is taken, the set there is not intact, and a slot
+// may lead to it: then it is mended.
+func (s *Store) keep(head *nxs.Head) error {
+	dir := setDir(head.Digest)
+	_, err := s.fs.ReadDir(dir)
+	switch {
+	case err == nil:
+		err = s.mend(head)
+	case errors.Is(err, fs.ErrNotExist):
+		err = s.fs.Rename(stageDir, dir)
+	}
+	if err == nil {
+		err = s.fs.SyncDir(setsDir)
+	}
+	if err != nil {
+		s.drop(head.Digest)
+	}
+	return err
+}
+
+// mend replaces the files of a damaged set one by one. Each has only one right content, which its digest says, so every step leaves
+// the set better or as it was, and a cut between two steps does no harm.
+func (s *Store) mend(head *nxs.Head) error {
+	dir := setDir(head.Digest)
+	for _, entry := range head.Index.Bundles {
+		if err := s.fs.Mkdir(bundleDir(dir, entry.Name)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		for _, of := range []func(set, name string) string{manifestPath, payloadPath} {
+			if err := s.fs.Rename(of(stageDir, entry.Name), of(dir, entry.Name)); err != nil {
+				return err
+			}
+		}
+		if err := s.fs.SyncDir(bundleDir(dir, entry.Name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{indexFile, signatureFile} {
+		if err := s.fs.Rename(path.Join(stageDir, name), path.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	if err := s.fs.SyncDir(dir); err != nil {
+		return err
+	}
+	return s.fs.RemoveAll(stageDir)
+}
+
+// point makes the slot lead to the set, or to none for the zero digest, durably, and removes the set it led to unless the other slot
+// still does. After an error the slot leads where it led, and the new set is gone unless a slot leads to it.
+//
+// A set is removed only when the links that no longer lead to it are durable: else a cut could bring back a link to nothing.
+func (s *Store) point(slot bootctl.Slot, to nxs.Digest) error {
+	from, err := resolve(s.fs, slot)
+	if err != nil {
+		s.drop(to)
+		return err
+	}
+	if from == to {
+		return s.fs.SyncDir(root)
+	}
+	if err = s.link(slot, to); err == nil {
+		err = s.fs.SyncDir(root)
+	}
+	if err == nil {
+		s.drop(from)
+		return nil
+	}
+	if s.link(slot, from) == nil && s.fs.SyncDir(root) == nil {
+		s.drop(to)
+	}
+	return err
+}
+
+// link replaces a slot's link in one step.
+func (s *Store) link(slot bootctl.Slot, to nxs.Digest) error {
+	if to.IsZero() {
+		return s.fs.RemoveAll(slot.String())
+	}
+	temp := slot.String() + newLink
+	if err := s.fs.RemoveAll(temp); err != nil {
+		return err
+	}
+	if err := s.fs.Symlink(setDir(to), temp); err != nil {
+		return err
+	}
+	if err := s.fs.Rename(temp, slot.String()); err != nil {
+		s.fs.RemoveAll(temp)
+		return err
+	}
+	return nil
+}

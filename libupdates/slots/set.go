@@ -1,0 +1,105 @@
+package slots
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// Set is a set opened for reading. It stays the same set whatever becomes of the slot: its files are opened by the name of its
+// digest. Once the set was removed from the disk they can no longer be opened; those that are open stay readable.
+type Set struct {
+	Digest  nxs.Digest
+	Index   nxs.Index
+	Bundles []Bundle // in byte order of their names
+
+	stored stored
+}
+
+// Bundle is one bundle of a set.
+type Bundle struct {
+	Entry    nxs.Entry
+	Manifest nxb.Manifest
+}
+
+// OpenSet opens the set that the slot holds now, which must be the one named by digest; whoever gives the digest vouches for it.
+// Index and manifests are checked against it, payloads only by CheckPayload. Refused as SlotMismatch when the slot holds another set
+// or none.
+func OpenSet(fs durable.ReadFS, slot bootctl.Slot, digest nxs.Digest) (*Set, error) {
+	set, err := openSet(fs, slot, digest)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open slot %s: %w", slot, err)
+	}
+	return set, nil
+}
+
+func openSet(fs durable.ReadFS, slot bootctl.Slot, digest nxs.Digest) (*Set, error) {
+	if err := checkSlot(slot); err != nil {
+		return nil, err
+	}
+	held, err := resolve(fs, slot)
+	if err != nil {
+		return nil, err
+	}
+	if held.IsZero() || held != digest {
+		return nil, refusal.New(refusal.SlotMismatch, "it does not hold set %s", digest)
+	}
+	s := stored{fs, digest}
+	index, err := s.index()
+	if err != nil {
+		return nil, err
+	}
+	set := &Set{Digest: digest, Index: index, stored: s}
+	for _, entry := range index.Bundles {
+		manifest, err := s.manifest(entry)
+		if err != nil {
+			return nil, err
+		}
+		set.Bundles = append(set.Bundles, Bundle{entry, manifest})
+	}
+	return set, nil
+}
+
+// Bundle returns the bundle of that name. Refused as UnknownBundle.
+func (s *Set) Bundle(name string) (Bundle, error) {
+	i, found := slices.BinarySearchFunc(s.Bundles, name, func(b Bundle, name string) int { return strings.Compare(b.Entry.Name, name) })
+	if !found {
+		return Bundle{}, refusal.New(refusal.UnknownBundle, "there is no bundle %q", name)
+	}
+	return s.Bundles[i], nil
+}
+
+// OpenPayload opens a bundle's payload, which has the signed size; its digest is not checked, see CheckPayload. The caller closes it.
+// Refused as UnknownBundle or SizeMismatch.
+func (s *Set) OpenPayload(name string) (durable.ReadFile, error) {
+	b, err := s.Bundle(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.stored.openPayload(b.Entry)
+}
+
+// CheckPayload reads a bundle's whole payload and holds it against the signed digest. Refused as UnknownBundle, SizeMismatch or
+// DigestMismatch.
+func (s *Set) CheckPayload(name string) error {
+	b, err := s.Bundle(name)
+	if err != nil {
+		return err
+	}
+	return s.stored.checkPayload(b.Entry)
+}
+
+// OpenManifest opens a bundle's manifest file. The caller closes it. Refused as UnknownBundle.
+func (s *Set) OpenManifest(name string) (durable.ReadFile, error) {
+	b, err := s.Bundle(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.stored.fs.Open(manifestPath(s.stored.dir(), b.Entry.Name))
+}

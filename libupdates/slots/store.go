@@ -1,0 +1,97 @@
+package slots
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+)
+
+// Store is the writer's side of the slots. It has one owner, which makes one call at a time; readers use OpenSet meanwhile.
+type Store struct{ fs durable.FS }
+
+// Open makes the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no slot leads to,
+// and links that never got a slot's name. Slots keep what they hold.
+func Open(fs durable.FS) (*Store, error) {
+	s := &Store{fs}
+	if err := s.prepare(); err != nil {
+		return nil, fmt.Errorf("cannot open slots: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Store) prepare() error {
+	if err := s.fs.Mkdir(setsDir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	for _, slot := range both() {
+		if err := s.fs.RemoveAll(slot.String() + newLink); err != nil {
+			return err
+		}
+	}
+	// What the links say now may not be durable yet: a writer that died may have left a link that a cut would take back. Nothing a
+	// durable link leads to may be removed, so the links come first.
+	if err := s.fs.SyncDir(root); err != nil {
+		return err
+	}
+	return s.removeLeftovers()
+}
+
+func (s *Store) removeLeftovers() error {
+	used, err := s.used()
+	if err != nil {
+		return err
+	}
+	names, err := s.fs.ReadDir(setsDir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if dir := path.Join(setsDir, name); !used[dir] {
+			if err := s.fs.RemoveAll(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// used returns the directories that slots lead to.
+func (s *Store) used() (map[string]bool, error) {
+	dirs := make(map[string]bool, 2)
+	for _, slot := range both() {
+		d, err := resolve(s.fs, slot)
+		if err != nil {
+			return nil, err
+		}
+		if !d.IsZero() {
+			dirs[setDir(d)] = true
+		}
+	}
+	return dirs, nil
+}
+
+// drop removes a set no slot leads to. What cannot be removed now is a leftover for the next Open.
+func (s *Store) drop(d nxs.Digest) {
+	if used, err := s.used(); err == nil && !d.IsZero() && !used[setDir(d)] {
+		s.fs.RemoveAll(setDir(d))
+	}
+}
+
+// resolve returns the digest of the set a slot leads to, zero for an empty slot.
+func resolve(fsys durable.ReadFS, slot bootctl.Slot) (nxs.Digest, error) {
+	target, err := fsys.Readlink(slot.String())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nxs.Digest{}, nil
+	}
+	if err != nil {
+		return nxs.Digest{}, err
+	}
+	return digestOf(slot, target)
+}
+
+func both() [2]bootctl.Slot { return [2]bootctl.Slot{bootctl.A, bootctl.B} }
