@@ -1,0 +1,114 @@
+package execd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/exec"
+	"nexus/libupdates/nxb"
+)
+
+// An execServer is Exec: it runs bundles on demand.
+type execServer struct {
+	s *supervisor
+}
+
+// Run starts a bundle that says it may be started on demand.
+func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
+	call.Go()
+	name, err := call.Args().Bundle()
+	if err != nil {
+		return err
+	}
+	spec, err := e.s.lookUp(ctx, name)
+	if err != nil {
+		return err
+	}
+	// The program outlives the call: it ends with the capability that is returned.
+	program, err := e.s.start(context.WithoutCancel(ctx), spec)
+	if err != nil {
+		return err
+	}
+	p := &processServer{program: program}
+	res, err := call.AllocResults()
+	if err != nil {
+		p.Shutdown()
+		return err
+	}
+	return res.SetProcess(exec.Process_ServerToClient(p))
+}
+
+// lookUp finds a published bundle that may be run on demand.
+func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
+	client, err := s.bundles.Get(ctx)
+	if err != nil {
+		return spec{}, err
+	}
+	defer client.Release()
+	answer, release := bundle.BundleMgr(client).List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return spec{}, err
+	}
+	p, err := res.Publication()
+	if err != nil {
+		return spec{}, err
+	}
+	list, err := p.Bundles()
+	if err != nil {
+		return spec{}, err
+	}
+	for i := range list.Len() {
+		found, abilities, err := readSpec(list.At(i), p.Slot())
+		if err != nil {
+			return spec{}, err
+		}
+		switch {
+		case found.name != name:
+		case !slices.Contains(abilities, nxb.AbilityMain):
+			return spec{}, fmt.Errorf("not-runnable: %s does not name %s", name, nxb.AbilityMain)
+		default:
+			return found, nil
+		}
+	}
+	return spec{}, errors.New("unknown-bundle: no published bundle has this name")
+}
+
+// A processServer is Process: one program that was run on demand. It ends with the last reference.
+type processServer struct {
+	program *program
+}
+
+// Wait waits for the end.
+func (p *processServer) Wait(ctx context.Context, call exec.Process_wait) error {
+	call.Go()
+	select {
+	case <-p.program.process.Done():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	exit := p.program.process.Exit()
+	res.SetExitCode(int32(exit.Code))
+	res.SetSignal(int32(exit.Signal))
+	return nil
+}
+
+// Kill kills it.
+func (p *processServer) Kill(context.Context, exec.Process_kill) error {
+	p.program.process.Kill()
+	return nil
+}
+
+// Shutdown runs when nobody holds it any more.
+func (p *processServer) Shutdown() {
+	p.program.process.Kill()
+	p.program.close()
+}

@@ -1,0 +1,94 @@
+package execd
+
+import (
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+
+	"nexus/capnpgen/bundle"
+	"nexus/daemons/plat"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// load brings a payload into sealed memory and checks it there: its digest against the signed one, and that it is a program for this
+// machine.
+func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
+	client, err := s.bundles.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Release()
+	answer, release := bundle.BundleMgr(client).OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error {
+		return p.SetName(spec.name)
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.New()
+	payload, err := plat.SealedMemory(spec.name, io.TeeReader(&blobReader{ctx: ctx, blob: res.Blob()}, hash), spec.size)
+	if err != nil {
+		return nil, err
+	}
+	if nxs.Digest(hash.Sum(nil)) != spec.digest {
+		payload.Close()
+		return nil, refusal.New(refusal.DigestMismatch, "digest mismatch in %s/payload.elf", spec.name)
+	}
+	if err := nxb.CheckELF(payload, spec.size, Machine()); err != nil {
+		payload.Close()
+		return nil, err
+	}
+	return payload, nil
+}
+
+// A blobReader reads a blob from its start.
+type blobReader struct {
+	ctx    context.Context
+	blob   bundle.Blob
+	offset uint64
+}
+
+func (r *blobReader) Read(b []byte) (int, error) {
+	count := uint32(min(len(b), int(bundle.MaxReadBytes)))
+	answer, release := r.blob.Read(r.ctx, func(p bundle.Blob_read_Params) error {
+		p.SetOffset(r.offset)
+		p.SetCount(count)
+		return nil
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return 0, fmt.Errorf("cannot read payload: %w", err)
+	}
+	got, err := res.Bytes()
+	if err != nil {
+		return 0, fmt.Errorf("cannot read payload: %w", err)
+	}
+	if len(got) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, got)
+	r.offset += uint64(n)
+	return n, nil
+}
+
+// Machine is the ELF machine of this process.
+func Machine() elf.Machine {
+	switch runtime.GOARCH {
+	case "amd64":
+		return elf.EM_X86_64
+	case "arm64":
+		return elf.EM_AARCH64
+	case "riscv64":
+		return elf.EM_RISCV
+	default:
+		return elf.EM_NONE
+	}
+}

@@ -1,0 +1,150 @@
+package execd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/registry"
+	servicecap "nexus/capnpgen/service"
+	"nexus/daemons/plat"
+	"nexus/libupdates/health"
+)
+
+// pollEvery is how often a native service that is still starting is asked again.
+const pollEvery = 50 * time.Millisecond
+
+// watch finds out what a running program is, and whether it is healthy. A native service answers on fd 3 and is asked. A plain one
+// never touches fd 3, which shows: what we sent there stays unread. It is healthy once it has run for the settle time.
+func (s *service) watch(ctx context.Context, p *program) {
+	answered := make(chan capnp.Client, 1)
+	go func() {
+		if client, err := p.conn.Bootstrap(ctx); err == nil {
+			answered <- client
+		}
+	}()
+	select {
+	case client := <-answered:
+		s.watchNative(ctx, servicecap.Service(client))
+		return
+	case <-s.sup.host.Clock.After(s.sup.settle):
+	case <-ctx.Done():
+		return
+	}
+	for !untouched(p) {
+		select {
+		case client := <-answered:
+			s.watchNative(ctx, servicecap.Service(client))
+			return
+		case <-s.sup.host.Clock.After(pollEvery):
+		case <-ctx.Done():
+			return
+		}
+	}
+	s.well(false, "runs")
+}
+
+// untouched tells whether the program has left alone what it was sent on fd 3.
+func untouched(p *program) bool {
+	unread, err := plat.Unread(p.socket)
+	return err == nil && unread > 0
+}
+
+// watchNative asks a native service until it says that it is healthy, then keeps it registered under its name. It takes the client
+// over.
+func (s *service) watchNative(ctx context.Context, client servicecap.Service) {
+	defer client.Release()
+	if !s.askNative(ctx, client) {
+		return
+	}
+	s.sup.registrars.Each(ctx, func(ctx context.Context, registrars capnp.Client) {
+		if err := register(ctx, registry.BundleRegistrar(registrars), s.spec.name, client); err != nil && ctx.Err() == nil {
+			s.sup.log.Warn("cannot register service", "bundle", s.spec.name, "error", err)
+		}
+	})
+}
+
+// askNative asks for version and health; false means that the service is not healthy or the wait is over.
+func (s *service) askNative(ctx context.Context, client servicecap.Service) bool {
+	for {
+		state, detail, err := ask(ctx, client, s.spec.version)
+		switch {
+		case ctx.Err() != nil:
+			return false
+		case err != nil:
+			s.fail(health.Unhealthy, err.Error())
+			return false
+		case state == health.Healthy:
+			s.well(true, detail)
+			return true
+		case state != health.Starting:
+			s.fail(state, detail)
+			return false
+		}
+		select {
+		case <-s.sup.host.Clock.After(pollEvery):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// ask asks the running program which version it is and how it is.
+func ask(ctx context.Context, client servicecap.Service, want string) (health.State, string, error) {
+	v, release := client.Version(ctx, nil)
+	defer release()
+	versionRes, err := v.Struct()
+	if err != nil {
+		return 0, "", err
+	}
+	version, err := versionRes.Version()
+	if err != nil {
+		return 0, "", err
+	}
+	h, release := client.Health(ctx, nil)
+	defer release()
+	res, err := h.Struct()
+	if err != nil {
+		return 0, "", err
+	}
+	detail, err := res.Detail()
+	if version != want {
+		detail = fmt.Sprintf("it answers as version %q", version)
+	}
+	return health.NativeState(answerOf(res.Health()), version, want), detail, err
+}
+
+// answerOf is an answer of the schema as the domain names it; one that the schema does not know counts as none.
+func answerOf(h servicecap.Health) health.Answer {
+	switch h {
+	case servicecap.Health_starting:
+		return health.AnswerStarting
+	case servicecap.Health_ok:
+		return health.AnswerOK
+	case servicecap.Health_failing:
+		return health.AnswerFailing
+	default:
+		return health.AnswerNone
+	}
+}
+
+// register keeps a service under its bundle's name until ctx ends.
+func register(ctx context.Context, registrars registry.BundleRegistrar, name string, client servicecap.Service) error {
+	r, release := registrars.ForBundle(ctx, func(p registry.BundleRegistrar_forBundle_Params) error { return p.SetBundle(name) })
+	defer release()
+	res, err := r.Struct()
+	if err != nil {
+		return err
+	}
+	answer, release := res.Registrar().Register(ctx, func(p registry.Registrar_register_Params) error {
+		return p.SetService(capnp.Client(client.AddRef()))
+	})
+	defer release()
+	if _, err := answer.Struct(); err != nil {
+		return err
+	}
+	<-ctx.Done() // the registration lasts as long as its answer is held
+	return nil
+}

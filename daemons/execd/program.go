@@ -1,0 +1,78 @@
+package execd
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// A program is a bundle's payload as a running process.
+type program struct {
+	process plat.Process
+	socket  *net.UnixConn // our end of its fd 3
+	conn    *vat.Conn
+	output  *output
+}
+
+// start loads a payload, checks it, and runs the very bytes that were checked.
+func (s *supervisor) start(ctx context.Context, spec spec) (*program, error) {
+	payload, err := s.load(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer payload.Close()
+
+	ours, theirs, err := plat.StreamPair()
+	if err != nil {
+		return nil, err
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	socket, err := vat.Socket(ours)
+	if err != nil {
+		return nil, err
+	}
+	out, writer, err := s.capture(ctx, spec.name)
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	defer writer.Close()
+	process, err := s.host.Spawner.Spawn(plat.Command{
+		Path:   fmt.Sprintf("/proc/self/fd/%d", payload.Fd()),
+		Argv:   []string{spec.name},
+		Env:    environment(spec),
+		Dir:    "/",
+		Stdout: writer,
+		Stderr: writer,
+		Extra:  []*os.File{theirs},
+	})
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	return &program{
+		process: process,
+		socket:  socket.(*net.UnixConn),
+		conn:    vat.Connect(socket, s.managerFor(spec)),
+		output:  out,
+	}, nil
+}
+
+// environment is the whole environment of a bundle.
+func environment(spec spec) []string {
+	return []string{
+		"NEXUS_BUNDLE=" + spec.name,
+		"NEXUS_SLOT=" + slotName(spec.slot),
+		"NEXUS_VERSION=" + spec.version,
+	}
+}
+
+func slotName(s bootrecord.Slot) string { return s.String() }
+
+func (p *program) close() { p.conn.Close() }

@@ -1,0 +1,113 @@
+package execd
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/capnpgen/bundle"
+	"nexus/daemons/vat"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+)
+
+// A publication is what bundlemgrd has published, as far as execd needs it.
+type publication struct {
+	slot   bootrecord.Slot
+	digest []byte
+	boot   uint64
+	specs  []spec // the services in it, in byte order of their names
+}
+
+// A spec is one bundle as it is to be run.
+type spec struct {
+	name    string
+	version string
+	grants  []string
+	digest  nxs.Digest
+	size    int64
+	slot    bootrecord.Slot
+}
+
+// same tells whether two publications are one: bundlemgrd says again what it published when it or its caller restarted.
+func (p publication) same(q publication) bool {
+	return p.slot == q.slot && p.boot == q.boot && bytes.Equal(p.digest, q.digest)
+}
+
+func readPublication(m bundle.Publication) (publication, error) {
+	digest, err := m.IndexSha256()
+	if err != nil {
+		return publication{}, err
+	}
+	p := publication{slot: m.Slot(), boot: m.Boot(), digest: bytes.Clone(digest)}
+	list, err := m.Bundles()
+	if err != nil {
+		return publication{}, err
+	}
+	for i := range list.Len() {
+		s, abilities, err := readSpec(list.At(i), p.slot)
+		if err != nil {
+			return publication{}, err
+		}
+		if slices.Contains(abilities, nxb.AbilityService) {
+			p.specs = append(p.specs, s)
+		}
+	}
+	return p, nil
+}
+
+func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string, err error) {
+	s = spec{slot: slot, size: int64(m.PayloadSize())}
+	if s.name, err = m.Name(); err != nil {
+		return s, nil, err
+	}
+	if s.version, err = m.Version(); err != nil {
+		return s, nil, err
+	}
+	digest, err := m.PayloadSha256()
+	if err != nil {
+		return s, nil, err
+	}
+	copy(s.digest[:], digest)
+	grants, err := m.Capabilities()
+	if err != nil {
+		return s, nil, err
+	}
+	if s.grants, err = vat.Texts(grants); err != nil {
+		return s, nil, err
+	}
+	list, err := m.Abilities()
+	if err != nil {
+		return s, nil, err
+	}
+	abilities, err = vat.Texts(list)
+	return s, abilities, err
+}
+
+// A publicationObserver hands on what is published, the newest only.
+type publicationObserver struct {
+	news chan publication
+}
+
+func (o *publicationObserver) OnPublished(_ context.Context, call bundle.PublicationObserver_onPublished) error {
+	m, err := call.Args().Publication()
+	if err != nil {
+		return err
+	}
+	p, err := readPublication(m)
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case o.news <- p:
+			return nil
+		default:
+		}
+		select {
+		case <-o.news:
+		default:
+		}
+	}
+}

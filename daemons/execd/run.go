@@ -1,0 +1,59 @@
+package execd
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/exec"
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// Run is the daemon's life.
+func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
+	log := logs.New("execd", b.Use("LogSink"))
+	defer log.Close()
+
+	settle, err := settleTime(ctx, b)
+	if err != nil {
+		return err
+	}
+	s := &supervisor{
+		host: host, log: log, settle: settle,
+		bundles:    b.Use("BundleMgr"),
+		sinks:      b.Use("LogSink"),
+		managers:   b.Use("ServiceManager"),
+		registrars: b.Use("BundleRegistrar"),
+		changed:    vat.NewNotifier(),
+	}
+	b.Serve("ServiceWatch", func(vat.Client) capnp.Client {
+		return capnp.Client(exec.ServiceWatch_ServerToClient(&watchServer{s}))
+	})
+	b.Serve("Exec", func(vat.Client) capnp.Client {
+		return capnp.Client(exec.Exec_ServerToClient(&execServer{s}))
+	})
+	if err := b.Ready(); err != nil {
+		return err
+	}
+	s.run(ctx)
+	return nil
+}
+
+func settleTime(ctx context.Context, b *vat.Birth) (time.Duration, error) {
+	setting, err := b.Setting(ctx, "settle")
+	if err != nil {
+		return 0, err
+	}
+	if len(setting) != 1 {
+		return 0, fmt.Errorf("cannot use setting settle: it has %d values", len(setting))
+	}
+	settle, err := time.ParseDuration(setting[0])
+	if err != nil {
+		return 0, fmt.Errorf("cannot use setting settle: %w", err)
+	}
+	return settle, nil
+}

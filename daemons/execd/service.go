@@ -1,0 +1,136 @@
+package execd
+
+import (
+	"context"
+	"time"
+
+	"nexus/daemons/plat"
+	"nexus/libupdates/health"
+)
+
+// How fast a service that ended after a good verdict comes back.
+const (
+	firstPause = 500 * time.Millisecond
+	maxPause   = 10 * time.Second
+	goodLife   = 30 * time.Second
+)
+
+// stopPatience is how long a service may take to end after SIGTERM.
+const stopPatience = time.Second
+
+// A service is one service bundle of the publication.
+type service struct {
+	spec spec
+	sup  *supervisor
+
+	// Guarded by the supervisor's lock.
+	health.Service
+	pid      int
+	restarts uint32
+}
+
+// run keeps the service running until ctx ends.
+func (s *service) run(ctx context.Context) {
+	pause := firstPause
+	for {
+		born := s.sup.host.Clock.Now()
+		s.live(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if s.sup.host.Clock.Now().Sub(born) > goodLife {
+			pause = firstPause
+		}
+		if !s.awaitRestart(ctx, pause) {
+			return
+		}
+		pause = min(2*pause, maxPause)
+		s.update(func() { s.restarts++ })
+	}
+}
+
+// awaitRestart waits until the service may be started again; false means never.
+func (s *service) awaitRestart(ctx context.Context, pause time.Duration) bool {
+	for {
+		next := s.sup.changed.Next()
+		if s.sup.mayRestart() {
+			break
+		}
+		if await(ctx, next) != nil {
+			return false
+		}
+	}
+	select {
+	case <-s.sup.host.Clock.After(pause):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// live is one life of the service: start, watch, end.
+func (s *service) live(ctx context.Context) {
+	s.update(func() { s.State, s.Detail, s.Native = health.Starting, "", false })
+	program, err := s.sup.start(ctx, s.spec)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.fail(health.StartFailed, err.Error())
+		}
+		return
+	}
+	defer program.close()
+	s.update(func() { s.pid = program.process.PID() })
+	defer s.update(func() { s.pid = 0 })
+
+	life, end := context.WithCancel(ctx)
+	defer end()
+	go s.watch(life, program)
+	select {
+	case <-program.process.Done():
+		s.ended(program)
+	case <-ctx.Done():
+		program.stop(s.sup.host.Clock)
+	}
+}
+
+// ended records the end of a program nobody told to end.
+func (s *service) ended(program *program) {
+	exit := program.process.Exit()
+	program.output.drain()
+	s.fail(health.Exited, exit.String())
+	if !exit.OK() {
+		s.sup.log.Crash("bundle:"+s.spec.name, exit.String(), program.output.last())
+	}
+}
+
+// fail records that the service is not well, and how.
+func (s *service) fail(how health.State, detail string) {
+	s.update(func() { s.State, s.Detail = how, detail })
+}
+
+// well records that the service is healthy, unless it has ended in the meantime.
+func (s *service) well(native bool, detail string) {
+	s.update(func() {
+		if s.State == health.Starting {
+			s.State, s.Native, s.Detail = health.Healthy, native, detail
+		}
+	})
+}
+
+func (s *service) update(change func()) {
+	s.sup.mu.Lock()
+	change()
+	s.sup.mu.Unlock()
+	s.sup.changed.Notify()
+}
+
+// stop asks a program to end, and makes it.
+func (p *program) stop(clock plat.Clock) {
+	p.process.Terminate()
+	select {
+	case <-p.process.Done():
+	case <-clock.After(stopPatience):
+		p.process.Kill()
+		<-p.process.Done()
+	}
+}

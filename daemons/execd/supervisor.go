@@ -1,0 +1,118 @@
+package execd
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/capnpgen/bundle"
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/health"
+)
+
+// A supervisor runs the services of one publication at a time.
+type supervisor struct {
+	host       plat.Host
+	log        *logs.Log
+	settle     time.Duration
+	bundles    *vat.Holding
+	sinks      *vat.Holding
+	managers   *vat.Holding
+	registrars *vat.Holding
+	changed    *vat.Notifier // something about the publication or a service
+
+	mu        sync.Mutex
+	current   publication
+	services  []*service
+	delivered bool // the verdict on the publication was told
+}
+
+// run follows publications until ctx ends, then stops everything.
+func (s *supervisor) run(ctx context.Context) {
+	news := make(chan publication, 1)
+	go s.bundles.Each(ctx, func(ctx context.Context, client capnp.Client) {
+		s.subscribe(ctx, bundle.BundleMgr(client), news)
+	})
+	stop := func() {}
+	for {
+		select {
+		case p := <-news:
+			if s.isCurrent(p) || p.slot == bootrecord.Slot_none {
+				continue
+			}
+			stop()
+			stop = s.begin(ctx, p)
+		case <-ctx.Done():
+			stop()
+			return
+		}
+	}
+}
+
+// subscribe keeps a watch on bundlemgrd for one of its lives.
+func (s *supervisor) subscribe(ctx context.Context, mgr bundle.BundleMgr, news chan publication) {
+	answer, release := mgr.Watch(ctx, func(p bundle.BundleMgr_watch_Params) error {
+		return p.SetObserver(bundle.PublicationObserver_ServerToClient(&publicationObserver{news}))
+	})
+	defer release()
+	if _, err := answer.Struct(); err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("cannot watch publications", "error", err)
+		}
+		return
+	}
+	<-ctx.Done() // the subscription lasts as long as its answer is held
+}
+
+func (s *supervisor) isCurrent(p publication) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current.same(p)
+}
+
+// begin runs the services of a publication. The returned function stops them and waits for their end.
+func (s *supervisor) begin(ctx context.Context, p publication) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	services := make([]*service, 0, len(p.specs))
+	for _, spec := range p.specs {
+		services = append(services, &service{
+			spec: spec, sup: s,
+			Service: health.Service{Name: spec.name, Version: spec.version},
+		})
+	}
+	s.mu.Lock()
+	s.current, s.services, s.delivered = p, services, false
+	s.mu.Unlock()
+	s.changed.Notify()
+	for _, service := range services {
+		running.Go(func() { service.run(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// mayRestart tells whether a service that ended is started again: not before the verdict on its publication was told, for until then
+// its end is the verdict.
+func (s *supervisor) mayRestart() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.delivered
+}
+
+// await waits for a change after the one that next was taken at.
+func await(ctx context.Context, next <-chan struct{}) error {
+	select {
+	case <-next:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

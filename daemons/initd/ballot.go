@@ -1,0 +1,92 @@
+package initd
+
+import (
+	"context"
+	"sync"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/vote"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/health"
+)
+
+// A ballot holds the word of those whose vote a commit waits for. There is one voter, the selftest, when the system was started
+// with it, and none otherwise.
+type ballot struct {
+	voter   string // empty: nobody votes
+	changed *vat.Notifier
+
+	mu     sync.Mutex
+	boot   uint64 // the attempt the last vote was about
+	choice health.Choice
+	why    string
+	gone   bool // the voter ended: its word on every attempt is no
+}
+
+// votes returns the word on a boot attempt.
+func (b *ballot) votes(boot uint64) []health.Vote {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.voter == "":
+		return nil
+	case b.gone:
+		return []health.Vote{{Voter: b.voter, Choice: health.No, Detail: "it ended"}}
+	case b.boot != boot:
+		return []health.Vote{{Voter: b.voter, Choice: health.NotCast}}
+	}
+	return []health.Vote{{Voter: b.voter, Choice: b.choice, Detail: b.why}}
+}
+
+func (b *ballot) update(change func()) {
+	b.mu.Lock()
+	change()
+	b.mu.Unlock()
+	b.changed.Notify()
+}
+
+// serveOwn is what initd serves to daemons by itself.
+func (s *system) serveOwn(facet string, _ vat.Client) capnp.Client {
+	if facet != "HealthVote" {
+		return capnp.Client{}
+	}
+	return capnp.Client(vote.HealthVote_ServerToClient(&voter{ballot: s.ballot, finish: s.finishSelftest}))
+}
+
+// A voter is the HealthVote capability.
+type voter struct {
+	ballot *ballot
+	finish func(passed bool)
+}
+
+func (v *voter) Cast(_ context.Context, call vote.HealthVote_cast) error {
+	args := call.Args()
+	why, err := args.Detail()
+	if err != nil {
+		return err
+	}
+	boot, choice := args.Boot(), health.No
+	if args.Healthy() {
+		choice = health.Yes
+	}
+	v.ballot.update(func() { v.ballot.boot, v.ballot.choice, v.ballot.why = boot, choice, why })
+	return nil
+}
+
+func (v *voter) Done(_ context.Context, call vote.HealthVote_done) error {
+	v.finish(call.Args().Passed())
+	return nil
+}
+
+// finishSelftest stops the system with the selftest's outcome.
+func (s *system) finishSelftest(passed bool) {
+	s.stop(outcome{failed: !passed, why: "the selftest failed"})
+}
+
+// selftestEnded counts a selftest that ended before it was done as failed.
+func (s *system) selftestEnded(exit plat.Exit) {
+	s.ballot.update(func() { s.ballot.gone = true })
+	s.stop(outcome{failed: true, why: "the selftest ended early: " + exit.String()})
+}

@@ -1,0 +1,174 @@
+package initd
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// How fast a dead daemon comes back: at once, then with a doubling pause, and at once again after it has lived for a while.
+const (
+	firstPause = 50 * time.Millisecond
+	maxPause   = 5 * time.Second
+	goodLife   = 10 * time.Second
+)
+
+// stopPatience is how long a daemon may take to stop by itself.
+const stopPatience = 3 * time.Second
+
+// exitFatal is the exit code by which a daemon says that starting it again cannot help: what it was given to start with is refused.
+const exitFatal = 78
+
+// maxStderrLine bounds one line a daemon writes on its standard error.
+const maxStderrLine = 64 << 10
+
+// A child is one daemon as initd sees it. The system's lock guards it.
+type child struct {
+	row      Daemon
+	process  plat.Process
+	parent   *vat.Parent // nil while it is dead
+	ready    bool
+	restarts uint32
+	lastExit string
+	gone     chan struct{} // closed when it will not be started again
+}
+
+func (c *child) pid() int {
+	if c.parent == nil {
+		return 0
+	}
+	return c.process.PID()
+}
+
+// keepAlive runs one daemon until the system stops: starts it, waits for its end, starts it again.
+func (s *system) keepAlive(ctx context.Context, c *child) {
+	defer close(c.gone)
+	pause := firstPause
+	for {
+		born := s.host.Clock.Now()
+		exit, err := s.live(ctx, c)
+		if s.ended(ctx, c, exit, err) {
+			return
+		}
+		if s.host.Clock.Now().Sub(born) > goodLife {
+			pause = firstPause
+		}
+		select {
+		case <-s.host.Clock.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// live is one life of a daemon, from birth to end. Once ctx is done the daemon is asked to stop and, if it does not, killed.
+func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
+	process, parent, err := s.birth(c)
+	if err != nil {
+		return plat.Exit{}, err
+	}
+	defer parent.Close()
+	ready := parent.Ready()
+	for {
+		select {
+		case <-ready:
+			ready = nil
+			s.setReady(c)
+		case <-process.Done():
+			return process.Exit(), nil
+		case <-ctx.Done():
+			parent.Close()
+			return s.awaitEnd(process), nil
+		}
+	}
+}
+
+func (s *system) awaitEnd(process plat.Process) plat.Exit {
+	select {
+	case <-process.Done():
+	case <-s.host.Clock.After(stopPatience):
+		s.log.Warn("daemon does not stop, killing it", "pid", process.PID())
+		process.Kill()
+		<-process.Done()
+	}
+	return process.Exit()
+}
+
+// birth starts the daemon's process and hands it all that its row grants.
+func (s *system) birth(c *child) (plat.Process, *vat.Parent, error) {
+	ours, theirs, err := plat.PacketPair()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer theirs.Close()
+	channel, err := vat.ChannelOf(ours)
+	if err != nil {
+		return nil, nil, err
+	}
+	says, stderr, err := os.Pipe()
+	if err != nil {
+		channel.Close()
+		return nil, nil, err
+	}
+	defer stderr.Close()
+	process, err := s.launcher.Launch(c.row.Name, theirs, stderr)
+	if err != nil {
+		channel.Close()
+		says.Close()
+		return nil, nil, err
+	}
+	go s.relay(c.row.Name, says)
+	parent := vat.NewParent(channel)
+	s.endow(c, process, parent)
+	return process, parent, nil
+}
+
+// relay passes on what a daemon writes on its standard error: nothing in good times, a panic's trace in bad ones.
+func (s *system) relay(name string, says io.ReadCloser) {
+	defer says.Close()
+	lines := bufio.NewScanner(says)
+	lines.Buffer(nil, maxStderrLine)
+	for lines.Scan() {
+		s.sayAs(name, lines.Text())
+	}
+}
+
+// ended records how a life ended and tells whether it was the last one.
+func (s *system) ended(ctx context.Context, c *child, exit plat.Exit, err error) bool {
+	s.mu.Lock()
+	c.parent, c.ready = nil, false
+	c.lastExit = exit.String()
+	if err != nil {
+		c.lastExit = err.Error()
+	}
+	s.mu.Unlock()
+	s.changed.Notify()
+	switch {
+	case ctx.Err() != nil:
+		return true
+	case c.row.Name == selftestName:
+		s.selftestEnded(exit)
+		return true
+	case exit.Code == exitFatal && exit.Signal == 0:
+		s.stop(outcome{failed: true, why: c.row.Name + " cannot start"})
+		return true
+	}
+	s.mu.Lock()
+	c.restarts++
+	s.mu.Unlock()
+	s.log.Crash(c.row.Name, c.lastExit, nil)
+	return false
+}
+
+func (s *system) setReady(c *child) {
+	s.mu.Lock()
+	c.ready = true
+	s.mu.Unlock()
+	s.changed.Notify()
+}

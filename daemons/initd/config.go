@@ -1,0 +1,57 @@
+package initd
+
+import (
+	"flag"
+	"fmt"
+	"io"
+
+	"nexus/libupdates/health"
+	"nexus/libupdates/nxs"
+)
+
+// A Config is how one system is to run. `nx up` and the guest's command line fill it.
+type Config struct {
+	Dir          string        // the system's folder
+	Trust        []string      // public key files or texts to allow for the role system, kept in the folder
+	Factory      string        // the set that fills slot a at the first start; empty: none
+	Limits       nxs.Limits    // policy on sizes, in bytes
+	Policy       health.Policy // patience with a new slot
+	SelftestSets string        // folder of demo sets; not empty: run the selftest and stop with its outcome
+}
+
+// parseArgs reads a command line.
+func parseArgs(args []string, stderr io.Writer) (Config, error) {
+	limits := nxs.DefaultLimits()
+	c := Config{Limits: limits, Policy: health.DefaultPolicy()}
+	set := flag.NewFlagSet(initName, flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.StringVar(&c.Dir, "dir", "", "the system's `folder`")
+	set.Func("trust", "public `key` allowed for the role system; may be given more than once", func(v string) error {
+		c.Trust = append(c.Trust, v)
+		return nil
+	})
+	set.StringVar(&c.Factory, "factory", "", "system set that fills slot a at the first start")
+	set.Int64Var(&c.Limits.Archive, "limit-archive", limits.Archive, "largest archive in `bytes`")
+	set.Int64Var(&c.Limits.Payload, "limit-payload", limits.Payload, "largest payload in `bytes`")
+	tries := set.Uint("tries", uint(c.Policy.Tries), "boot attempts a new slot gets")
+	set.DurationVar(&c.Policy.SettleTime, "settle", c.Policy.SettleTime, "how long a plain service must run")
+	set.DurationVar(&c.Policy.Deadline, "health-deadline", c.Policy.Deadline, "how long an attempt may take")
+	set.StringVar(&c.SelftestSets, "selftest", "", "run the selftest with the sets in this `folder` and stop")
+	if err := set.Parse(args); err != nil {
+		return Config{}, err
+	}
+	c.Policy.Tries = uint8(min(*tries, 255))
+	return c, c.check(set.NArg())
+}
+
+func (c Config) check(rest int) error {
+	switch {
+	case rest > 0:
+		return fmt.Errorf("cannot start: unexpected argument")
+	case c.Dir == "":
+		return fmt.Errorf("cannot start: --dir is missing")
+	case c.Limits.Archive < 1 || c.Limits.Archive > nxs.MaxPolicy || c.Limits.Payload < 1 || c.Limits.Payload > nxs.MaxPolicy:
+		return fmt.Errorf("cannot start: a limit must be 1 byte to 16 GiB")
+	}
+	return c.Policy.Check()
+}

@@ -1,0 +1,104 @@
+package initd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"nexus/daemons/plat"
+	"nexus/libupdates/trust"
+)
+
+// A folder is where one system lives on this host:
+//
+//	lock                       held while the system runs
+//	control.sock               the operator's way in, mode 0600, there while the system runs
+//	run/                       a link per daemon to the one binary, there while the system runs
+//	trust/<role>/<key>.pub     public keys allowed for a role
+//	system/                    the slots (libupdates/slots)
+type folder struct {
+	path string
+	lock *os.File
+}
+
+// errAlreadyRunning says that another system holds the folder.
+var errAlreadyRunning = errors.New("a system is running there already")
+
+// openFolder makes the folder if it is new and takes its lock. Nothing is changed when another system holds it.
+func openFolder(path string) (*folder, error) {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := plat.Lock(lock); err != nil {
+		lock.Close()
+		if errors.Is(err, plat.ErrLocked) {
+			return nil, errAlreadyRunning
+		}
+		return nil, err
+	}
+	f := &folder{path: path, lock: lock}
+	if err := f.prepare(); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// prepare makes the sub-folders and clears what a killed system left.
+func (f *folder) prepare() error {
+	if err := os.RemoveAll(f.at("run")); err != nil {
+		return err
+	}
+	for _, name := range []string{"run", "system", "trust/apps", "trust/system"} {
+		if err := os.MkdirAll(f.at(name), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *folder) at(name string) string { return filepath.Join(f.path, name) }
+
+// close gives the folder back.
+func (f *folder) close() {
+	os.RemoveAll(f.at("run"))
+	f.lock.Close()
+}
+
+// maxKeyText bounds a public key file.
+const maxKeyText = 4096
+
+// addTrust keeps a public key, given as a file or as its text, for the role system.
+func (f *folder) addTrust(source string) error {
+	text := []byte(source)
+	if file, err := os.Open(source); err == nil {
+		defer file.Close()
+		if text, err = io.ReadAll(io.LimitReader(file, maxKeyText)); err != nil {
+			return fmt.Errorf("cannot read key %s: %w", source, err)
+		}
+	}
+	key, err := trust.ParsePublicKey(text)
+	if err != nil {
+		return fmt.Errorf("cannot trust %s: %w", source, err)
+	}
+	return os.WriteFile(f.at(filepath.Join("trust", "system", key.String()+".pub")), []byte(key.String()+"\n"), 0o644)
+}
+
+// link makes the path under which a daemon is executed: a link named after it, so that its process shows its name.
+func (f *folder) link(daemon, binary string) (string, error) {
+	path := f.at(filepath.Join("run", daemon))
+	if err := os.Symlink(binary, path); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	return path, nil
+}

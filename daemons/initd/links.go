@@ -1,0 +1,105 @@
+package initd
+
+import (
+	"errors"
+	"os"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// endow makes a newborn daemon what its row says: resources first, then a link for each edge whose other end lives. Edges to a
+// daemon that is dead now are made when that one is born.
+func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.process, c.parent = process, parent
+	err := s.grantResources(c.row, parent)
+	for _, row := range s.table {
+		for _, edge := range row.Holds {
+			if row.Name == c.row.Name || edge.From == c.row.Name {
+				err = errors.Join(err, s.link(row.Name, edge))
+			}
+		}
+	}
+	if err != nil {
+		// The channel of a process that has died already; its end is noticed where it is waited for.
+		s.log.Warn("cannot endow daemon", "daemon", c.row.Name, "error", err)
+	}
+}
+
+func (s *system) grantResources(row Daemon, parent *vat.Parent) error {
+	var errs []error
+	for _, name := range row.Settings {
+		errs = append(errs, parent.GrantSetting(name, s.settings[name]))
+	}
+	for _, name := range row.Files {
+		if f := s.files[name]; f != nil {
+			errs = append(errs, parent.GrantFile(name, f))
+		}
+	}
+	for _, name := range row.Dirs {
+		errs = append(errs, parent.GrantDir(name, s.dirs[name]))
+	}
+	return errors.Join(errs...)
+}
+
+// link connects a holder with the provider of one edge by a fresh socket, if both live. The system's lock is held.
+func (s *system) link(holder string, edge Edge) error {
+	if !s.alive(holder) || !s.alive(edge.From) {
+		return nil
+	}
+	ours, theirs, err := plat.StreamPair()
+	if err != nil {
+		return err
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	client := vat.Client{Name: holder, Grants: edge.Grants}
+	return errors.Join(
+		s.grantServe(edge, client, theirs),
+		s.grantUse(holder, edge, ours),
+	)
+}
+
+func (s *system) alive(name string) bool {
+	if name == initName {
+		return true
+	}
+	c := s.children[name]
+	return c != nil && c.parent != nil
+}
+
+// grantServe gives the provider its end. What initd itself serves it serves at once.
+func (s *system) grantServe(edge Edge, client vat.Client, socket *os.File) error {
+	if edge.From != initName {
+		return s.children[edge.From].parent.GrantServe(edge.Facet, client, socket)
+	}
+	_, err := connect(socket, s.serveOwn(edge.Facet, client))
+	return err
+}
+
+// grantUse gives the holder its end. What initd itself holds goes into its own holdings.
+func (s *system) grantUse(holder string, edge Edge, socket *os.File) error {
+	if holder != initName {
+		return s.children[holder].parent.GrantUse(edge.Facet, edge.From, socket)
+	}
+	conn, err := connect(socket, capnp.Client{})
+	if err != nil {
+		return err
+	}
+	s.holdings[edge.Facet].Renew(conn)
+	return nil
+}
+
+// connect speaks RPC over a copy of the socket; the caller keeps its own.
+func connect(socket *os.File, bootstrap capnp.Client) (*vat.Conn, error) {
+	copied, err := vat.Socket(socket)
+	if err != nil {
+		bootstrap.Release()
+		return nil, err
+	}
+	return vat.Connect(copied, bootstrap), nil
+}

@@ -1,0 +1,83 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"nexus/daemons/plat"
+)
+
+// Main runs a system in the foreground and returns the exit status. Console lines go to stdout, what went wrong to stderr. It speaks
+// as `nx`, for it is `nx up` that people type.
+func Main(args []string, stdout *os.File, stderr io.Writer) int {
+	config, err := parseArgs(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "nx: %v\n", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+
+	if err := up(ctx, config, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "nx: cannot run the system in %s: %v\n", config.Dir, err)
+		if errors.Is(err, errAlreadyRunning) {
+			fmt.Fprintf(stderr, "hint: `nx --dir %s status` shows it, `nx --dir %s shutdown` stops it\n", config.Dir, config.Dir)
+		}
+		return 1
+	}
+	return 0
+}
+
+// up takes the folder, opens what the table grants, and runs the system.
+func up(ctx context.Context, config Config, console *os.File, stderr io.Writer) error {
+	binary, err := ownBinary()
+	if err != nil {
+		return err
+	}
+	folder, err := openFolder(config.Dir)
+	if err != nil {
+		return err
+	}
+	defer folder.close()
+	for _, source := range config.Trust {
+		if err := folder.addTrust(source); err != nil {
+			return err
+		}
+	}
+	spawner, err := plat.NewReaper()
+	if err != nil {
+		return err
+	}
+	control, err := listen(folder)
+	if err != nil {
+		return err
+	}
+	defer control.close()
+	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner}
+	s := newSystem(config, host, &processes{folder: folder, binary: binary, spawner: spawner}, stderr)
+	defer s.closeResources()
+	if err := s.openResources(folder, console); err != nil {
+		return err
+	}
+	return s.run(ctx, control)
+}
+
+// ownBinary is the one binary that all daemons are.
+func ownBinary() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
+}

@@ -1,0 +1,205 @@
+package initd
+
+import (
+	"context"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/exec"
+	"nexus/capnpgen/journal"
+	"nexus/capnpgen/keystore"
+	"nexus/capnpgen/operator"
+	"nexus/capnpgen/packagefs"
+	"nexus/capnpgen/update"
+	"nexus/daemons/vat"
+)
+
+// handOutPatience is how long an operator waits for a facet whose daemon is starting.
+const handOutPatience = 10 * time.Second
+
+// An operatorServer is what the control socket gives: each method hands out one of initd's holdings.
+type operatorServer struct {
+	s *system
+}
+
+// handOut waits for a facet and gives a reference of it away.
+func (o *operatorServer) handOut(ctx context.Context, facet string) (capnp.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, handOutPatience)
+	defer cancel()
+	return o.s.holdings[facet].Get(ctx)
+}
+
+// give places a facet into results that are about to be sent.
+func give[T ~capnp.ClientKind](o *operatorServer, ctx context.Context, facet string, set func(T) error) error {
+	client, err := o.handOut(ctx, facet)
+	if err != nil {
+		return err
+	}
+	return set(T(client))
+}
+
+func (o *operatorServer) Status(ctx context.Context, call operator.Operator_status) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[update.UpdateStatus](o, ctx, "UpdateStatus", res.SetStatus)
+}
+
+func (o *operatorServer) Updated(ctx context.Context, call operator.Operator_updated) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[update.Updated](o, ctx, "Updated", res.SetUpdated)
+}
+
+func (o *operatorServer) Recovery(ctx context.Context, call operator.Operator_recovery) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[update.UpdateRecovery](o, ctx, "UpdateRecovery", res.SetRecovery)
+}
+
+func (o *operatorServer) Journal(ctx context.Context, call operator.Operator_journal) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[journal.Journal](o, ctx, "Journal", res.SetJournal)
+}
+
+func (o *operatorServer) Bundles(ctx context.Context, call operator.Operator_bundles) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[bundle.BundleMgr](o, ctx, "BundleMgr", res.SetBundles)
+}
+
+func (o *operatorServer) Packages(ctx context.Context, call operator.Operator_packages) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[packagefs.PackageFs](o, ctx, "PackageFs", res.SetPackages)
+}
+
+func (o *operatorServer) Services(ctx context.Context, call operator.Operator_services) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[exec.ServiceWatch](o, ctx, "ServiceWatch", res.SetServices)
+}
+
+func (o *operatorServer) Exec(ctx context.Context, call operator.Operator_exec) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[exec.Exec](o, ctx, "Exec", res.SetExec)
+}
+
+func (o *operatorServer) Anchors(ctx context.Context, call operator.Operator_anchors) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[keystore.TrustAnchors](o, ctx, "TrustAnchors", res.SetAnchors)
+}
+
+func (o *operatorServer) Daemons(_ context.Context, call operator.Operator_daemons) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	list, err := res.NewDaemons(int32(len(o.s.order)))
+	if err != nil {
+		return err
+	}
+	for i, c := range o.s.order {
+		d := list.At(i)
+		d.SetPid(uint32(c.pid()))
+		d.SetReady(c.ready)
+		d.SetRestarts(c.restarts)
+		if err := d.SetName(c.row.Name); err != nil {
+			return err
+		}
+		if err := d.SetLastExit(c.lastExit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	edges := graph(o.s.table)
+	list, err := res.NewEdges(int32(len(edges)))
+	if err != nil {
+		return err
+	}
+	for i, edge := range edges {
+		e := list.At(i)
+		if err := e.SetHolder(edge.holder); err != nil {
+			return err
+		}
+		if err := e.SetFacet(edge.Facet); err != nil {
+			return err
+		}
+		if err := e.SetProvider(edge.From); err != nil {
+			return err
+		}
+		if err := vat.SetTexts(e.NewGrants, edge.Grants); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *operatorServer) Stop(_ context.Context, _ operator.Operator_stop) error {
+	o.s.log.Info("stop ordered by operator")
+	o.s.stop(outcome{})
+	return nil
+}
+
+// A graphEdge is one line of `nx graph`.
+type graphEdge struct {
+	holder string
+	Edge
+}
+
+// graph flattens the table: for each row its facets, then its resources.
+func graph(table []Daemon) []graphEdge {
+	var edges []graphEdge
+	for _, row := range table {
+		for _, edge := range row.Holds {
+			edges = append(edges, graphEdge{row.Name, edge})
+		}
+		for _, name := range row.Dirs {
+			edges = append(edges, graphEdge{row.Name, Edge{Facet: "dir:" + name}})
+		}
+		for _, name := range row.Files {
+			edges = append(edges, graphEdge{row.Name, Edge{Facet: "file:" + name}})
+		}
+	}
+	return edges
+}

@@ -1,0 +1,209 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/health"
+)
+
+// A system is everything initd knows while it runs.
+type system struct {
+	config   Config
+	host     plat.Host
+	launcher Launcher
+	stderr   io.Writer
+	log      *logs.Log
+	table    []Daemon
+	holdings map[string]*vat.Holding // initd's own facets
+	settings map[string]string
+	files    map[string]*os.File
+	dirs     map[string]*os.File
+	changed  *vat.Notifier // daemons' readiness, votes
+	ballot   *ballot
+
+	mu       sync.Mutex
+	children map[string]*child
+	order    []*child // in start order
+	outcome  outcome
+	stopping chan struct{} // closed when the order to stop was given
+}
+
+// An outcome is how the system ended.
+type outcome struct {
+	failed bool
+	why    string // one line, when it failed
+}
+
+func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Writer) *system {
+	s := &system{
+		config:   config,
+		host:     host,
+		launcher: launcher,
+		stderr:   stderr,
+		holdings: map[string]*vat.Holding{},
+		files:    map[string]*os.File{},
+		dirs:     map[string]*os.File{},
+		settings: map[string]string{
+			"limit-archive": strconv.FormatInt(config.Limits.Archive, 10),
+			"limit-payload": strconv.FormatInt(config.Limits.Payload, 10),
+			"tries":         strconv.Itoa(int(config.Policy.Tries)),
+			"settle":        config.Policy.SettleTime.String(),
+		},
+		changed:  vat.NewNotifier(),
+		children: map[string]*child{},
+		stopping: make(chan struct{}),
+	}
+	s.ballot = &ballot{changed: s.changed}
+	if config.SelftestSets != "" {
+		s.ballot.voter = selftestName
+	}
+	for _, row := range Table() {
+		switch row.Name {
+		case selftestName:
+			if config.SelftestSets == "" {
+				continue
+			}
+		case initName:
+			for _, edge := range row.Holds {
+				s.holdings[edge.Facet] = vat.NewHolding(edge.Facet)
+			}
+		}
+		s.table = append(s.table, row)
+	}
+	s.log = logs.New(initName, s.holdings["LogSink"])
+	return s
+}
+
+// openResources opens what rows of the table name: directories and files that are granted as descriptors.
+func (s *system) openResources(f *folder, console *os.File) (err error) {
+	paths := map[string]string{"system": f.at("system"), "trust": f.at("trust")}
+	if s.config.SelftestSets != "" {
+		paths["sets"] = s.config.SelftestSets
+	}
+	for name, path := range paths {
+		if s.dirs[name], err = os.Open(path); err != nil {
+			return err
+		}
+	}
+	if s.config.Factory != "" {
+		if s.files["factory"], err = os.Open(s.config.Factory); err != nil {
+			return err
+		}
+	}
+	s.files["console"] = console
+	s.files["record"], err = plat.Memory("boot-record")
+	return err
+}
+
+func (s *system) closeResources() {
+	for name, f := range s.files {
+		if name != "console" {
+			f.Close()
+		}
+	}
+	for _, d := range s.dirs {
+		d.Close()
+	}
+}
+
+// run brings the whole system up, keeps it up until it is told to stop or ctx ends, and takes it down in reverse order.
+func (s *system) run(ctx context.Context, control *controlSocket) error {
+	core, stopCore := context.WithCancel(context.Background())
+	defer stopCore()
+
+	var stops []context.CancelFunc
+	for _, row := range s.table {
+		if row.Name == initName {
+			continue
+		}
+		life, stop := context.WithCancel(core)
+		stops = append(stops, stop)
+		s.start(life, row)
+	}
+	health := make(chan struct{})
+	gather, stopGather := context.WithCancel(core)
+	go func() { defer close(health); s.watchHealth(gather) }()
+	go control.serve(s)
+
+	select {
+	case <-ctx.Done():
+	case <-s.stopping:
+	}
+	control.close()
+	stopGather()
+	<-health
+	s.takeDown(stops)
+	return s.result()
+}
+
+func (s *system) start(ctx context.Context, row Daemon) {
+	c := &child{row: row, gone: make(chan struct{})}
+	s.mu.Lock()
+	s.children[row.Name] = c
+	s.order = append(s.order, c)
+	s.mu.Unlock()
+	go s.keepAlive(ctx, c)
+}
+
+// takeDown stops the daemons one by one, the last started first, so that each still has what it was built on. logd, the first
+// started, is still there to hear the others out.
+func (s *system) takeDown(stops []context.CancelFunc) {
+	for i := len(stops) - 1; i >= 0; i-- {
+		if i == 0 {
+			s.log.Close()
+		}
+		stops[i]()
+		<-s.order[i].gone
+	}
+}
+
+// stop gives the order to stop; the first outcome counts.
+func (s *system) stop(o outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.stopping:
+	default:
+		s.outcome = o
+		close(s.stopping)
+	}
+}
+
+func (s *system) result() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.outcome.failed {
+		return errors.New(s.outcome.why)
+	}
+	return nil
+}
+
+// sayAs passes on a line of a daemon's standard error.
+func (s *system) sayAs(name, line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(s.stderr, "%s\n", line)
+	s.log.Warn("daemon wrote to standard error", "daemon", name, "line", line)
+}
+
+// core is how the daemons are. The selftest is not core: it votes.
+func (s *system) core() []health.Daemon {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var core []health.Daemon
+	for _, c := range s.order {
+		if c.row.Name != selftestName {
+			core = append(core, health.Daemon{Name: c.row.Name, Ready: c.ready, Detail: c.lastExit})
+		}
+	}
+	return core
+}

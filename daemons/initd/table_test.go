@@ -1,0 +1,91 @@
+package initd
+
+import (
+	"slices"
+	"testing"
+)
+
+// holders returns who holds a facet.
+func holders(facet string) []string {
+	var names []string
+	for _, row := range Table() {
+		for _, edge := range row.Holds {
+			if edge.Facet == facet {
+				names = append(names, row.Name)
+			}
+		}
+	}
+	return names
+}
+
+func TestPowersHaveOneHolder(t *testing.T) {
+	for facet, want := range map[string][]string{
+		"HealthGate":      {initName},
+		"UpdateRecovery":  {initName},
+		"SlotPublisher":   {"updated"},
+		"Verifier":        {"updated"},
+		"BundleRegistrar": {"execd"},
+		"HealthVote":      {selftestName},
+	} {
+		if got := holders(facet); !slices.Equal(got, want) {
+			t.Errorf("%s is held by %v, want %v", facet, got, want)
+		}
+	}
+}
+
+// TestNoNameLeadsToHealthGate holds the names that samgrd may be asked for against the facets that must have none.
+func TestNoNameLeadsToHealthGate(t *testing.T) {
+	for _, row := range Table() {
+		for _, edge := range row.Holds {
+			if edge.From != "samgrd" {
+				continue
+			}
+			for _, name := range edge.Grants {
+				if slices.Contains([]string{"HealthGate", "UpdateRecovery", "SlotPublisher", "Verifier", "LogSink", "*"}, name) {
+					t.Errorf("%s is granted the name %s", row.Name, name)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryProviderIsInTheTable(t *testing.T) {
+	names := map[string]bool{}
+	for _, row := range Table() {
+		if names[row.Name] {
+			t.Errorf("%s stands twice", row.Name)
+		}
+		names[row.Name] = true
+	}
+	for _, row := range Table() {
+		seen := map[string]bool{}
+		for _, edge := range row.Holds {
+			if !names[edge.From] {
+				t.Errorf("%s holds %s from %s, which is not in the table", row.Name, edge.Facet, edge.From)
+			}
+			if seen[edge.Facet] {
+				t.Errorf("%s holds %s twice", row.Name, edge.Facet)
+			}
+			seen[edge.Facet] = true
+		}
+	}
+}
+
+// TestOnlyWritersHoldTheSlots keeps directories with those the design names.
+func TestOnlyWritersHoldTheSlots(t *testing.T) {
+	want := map[string][]string{"system": {"bundlemgrd", "updated"}, "trust": {"keystored"}, "sets": {selftestName}}
+	got := map[string][]string{}
+	for _, row := range Table() {
+		for _, dir := range row.Dirs {
+			got[dir] = append(got[dir], row.Name)
+		}
+	}
+	for dir, names := range want {
+		if !slices.Equal(got[dir], names) {
+			t.Errorf("%s is granted to %v, want %v", dir, got[dir], names)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("granted directories are %v, want %v", got, want)
+	}
+}

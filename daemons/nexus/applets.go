@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"nexus/daemons/bundlemgrd"
+	"nexus/daemons/execd"
+	"nexus/daemons/initd"
+	"nexus/daemons/keystored"
+	"nexus/daemons/logd"
+	"nexus/daemons/packagefsd"
+	"nexus/daemons/plat"
+	"nexus/daemons/samgrd"
+	"nexus/daemons/updated"
+	"nexus/daemons/vat"
+	"nexus/selftest"
+)
+
+// exitFatal tells initd that starting this daemon again cannot help.
+const exitFatal = 78
+
+// A daemon's life, from birth to the end of ctx.
+type life func(ctx context.Context, b *vat.Birth, host plat.Host) error
+
+// applets is the table of daemons.
+func applets() map[string]life {
+	return map[string]life{
+		"bundlemgrd": bundlemgrd.Run,
+		"execd":      execd.Run,
+		"keystored":  keystored.Run,
+		"logd":       logd.Run,
+		"packagefsd": packagefsd.Run,
+		"samgrd":     samgrd.Run,
+		"selftest":   selftest.Run,
+		"updated":    updated.Run,
+	}
+}
+
+// run plays the part that name asks for and returns the exit status.
+func run(name string, args []string, stdout, stderr *os.File) int {
+	if name == "initd" {
+		return initd.Main(args, stdout, stderr)
+	}
+	live, known := applets()[name]
+	if !known {
+		return usage(name, stderr)
+	}
+	err := serve(live)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	}
+	return status(err)
+}
+
+// serve lives a daemon's life on the birth channel. It ends when initd closes the channel, or dies.
+func serve(live life) error {
+	channel, err := vat.ChannelOf(os.NewFile(vat.BirthFD, "birth"))
+	if err != nil {
+		return fmt.Errorf("cannot be born: %w (daemons are started by initd)", err)
+	}
+	b := vat.Born(channel)
+	defer b.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-b.Done()
+		cancel()
+	}()
+	err = live(ctx, b, plat.Host{Clock: plat.RealClock{}, Spawner: plat.NewSpawner()})
+	if ctx.Err() != nil {
+		return nil // the end was ordered; what broke by it is no failure
+	}
+	return err
+}
+
+func status(err error) int {
+	var factory *updated.FactoryError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &factory):
+		return exitFatal
+	default:
+		return 1
+	}
+}
+
+func usage(name string, stderr io.Writer) int {
+	names := []string{"initd"}
+	for applet := range applets() {
+		names = append(names, applet)
+	}
+	slices.Sort(names)
+	fmt.Fprintf(stderr, "%s: cannot start: argv[0] must be one of %s\n", name, strings.Join(names, ", "))
+	fmt.Fprintln(stderr, "hint: start a system with `nx up --dir DIR`")
+	return 2
+}

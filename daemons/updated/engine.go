@@ -1,0 +1,167 @@
+package updated
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// An engine owns the boot record and the slots. All its facets share it.
+type engine struct {
+	clock     plat.Clock
+	log       *logs.Log
+	store     *slots.Store
+	cell      *durable.Cell
+	verifier  *vat.Holding
+	publisher *publisher
+	limits    nxs.Limits
+	tries     uint8
+	followers followers
+
+	mu       sync.Mutex
+	record   bootctl.Record
+	contents [2]slots.Content // what the slots hold, for status
+	staging  bool
+}
+
+// snapshot returns the record as it is now.
+func (e *engine) snapshot() bootctl.Record {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.record
+}
+
+// change applies one step of the state machine: decided, made durable, then visible, in that order. A step that is refused, or whose
+// record cannot be made durable, has changed nothing.
+func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	next, err := step(e.record)
+	if err != nil {
+		return err
+	}
+	if err := e.save(next); err != nil {
+		return err
+	}
+	e.record = next
+	e.followers.notify()
+	return nil
+}
+
+// idle refuses what must not happen while the standby slot is being written.
+func (e *engine) idle(step func(bootctl.Record) (bootctl.Record, error)) error {
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		if e.staging {
+			return r, refusal.New(refusal.StageInProgress, "a stage is under way")
+		}
+		return step(r)
+	})
+}
+
+func (e *engine) save(r bootctl.Record) error {
+	raw, err := bootctl.Encode(r)
+	if err != nil {
+		return fmt.Errorf("cannot encode boot record: %w", err)
+	}
+	if err := e.cell.Store(raw); err != nil {
+		return fmt.Errorf("cannot store boot record: %w", err)
+	}
+	return nil
+}
+
+// load takes up the record a predecessor left in this boot, or starts a new one, and makes it agree with what the slots hold: a cut
+// between image and record is mended here.
+func (e *engine) load() error {
+	e.record = bootctl.New()
+	if raw, found := e.cell.Load(); found {
+		record, err := bootctl.Decode(raw)
+		if err != nil {
+			return fmt.Errorf("cannot load boot record: %w", err)
+		}
+		e.record = record
+	}
+	return e.reconcile()
+}
+
+// reconcile makes the record agree with the slots.
+func (e *engine) reconcile() error {
+	if err := e.readSlots(); err != nil {
+		return err
+	}
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		next, changes := r.Reconcile(e.contents[0].Record(), e.contents[1].Record())
+		for _, change := range changes {
+			e.log.Warn("boot record mended", "change", change)
+		}
+		return next, nil
+	})
+}
+
+// readSlots looks at what the slots hold.
+func (e *engine) readSlots() error {
+	a, err := e.store.Content(bootctl.A)
+	if err != nil {
+		return fmt.Errorf("cannot read slot a: %w", err)
+	}
+	b, err := e.store.Content(bootctl.B)
+	if err != nil {
+		return fmt.Errorf("cannot read slot b: %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.contents = [2]slots.Content{a, b}
+	return nil
+}
+
+// rpcPatience bounds a call to another daemon, its restart included.
+const rpcPatience = 10 * time.Second
+
+// audit writes the record of one step, whether it succeeded, was refused or failed.
+func (e *engine) audit(op string, about subject, err error) {
+	a := logs.Audit{Op: op, Slot: about.slot.String(), Version: about.version, Size: about.size, Result: "ok"}
+	if !about.digest.IsZero() {
+		a.Digest = about.digest.String()
+	}
+	a.Reason, a.Detail = about.reason, about.detail
+	if err != nil {
+		a.Result, a.Reason, a.Detail = "refused", string(refusal.Of(err)), err.Error()
+		if a.Reason == string(refusal.IO) {
+			a.Result = "failed"
+		}
+	}
+	e.log.Audit(a)
+}
+
+// A subject is what an audit record is about.
+type subject struct {
+	slot    bootctl.Slot
+	version string
+	digest  nxs.Digest
+	size    int64
+	reason  string
+	detail  string
+}
+
+// about describes what a slot of the record holds.
+func about(r bootctl.Record, slot bootctl.Slot) subject {
+	if slot == bootctl.None {
+		return subject{}
+	}
+	c := r.Slot(slot)
+	return subject{slot: slot, version: c.Version, digest: nxs.Digest(c.Digest)}
+}
+
+// bounded is a context for one call to another daemon.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, rpcPatience)
+}

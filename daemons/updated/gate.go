@@ -1,0 +1,159 @@
+package updated
+
+import (
+	"context"
+	"nexus/daemons/wire"
+
+	"nexus/capnpgen/update"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// A gateServer is the HealthGate: the power to count attempts and to commit.
+type gateServer struct {
+	engine *engine
+}
+
+// BootAttempt counts an attempt, and only then lets its slot run.
+func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_bootAttempt) error {
+	call.Go()
+	attempt, publishErr, err := g.engine.bootAttempt(ctx)
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	a, err := res.NewAttempt()
+	if err != nil {
+		return err
+	}
+	a.SetBoot(attempt.Boot)
+	a.SetSlot(wire.Slot(attempt.Slot))
+	a.SetTrial(attempt.Trial)
+	a.SetTriesLeft(attempt.TriesLeft)
+	if publishErr != nil {
+		return wire.Refuse(a.NewRefusal, publishErr)
+	}
+	return nil
+}
+
+// bootAttempt counts durably, verifies the slot's every byte against its signature, and has it published. publishErr tells why the
+// slot cannot run; err means that not even the attempt could be counted.
+func (e *engine) bootAttempt(ctx context.Context) (attempt bootctl.Attempt, publishErr, err error) {
+	err = e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		next, a := r.BootAttempt()
+		attempt = a
+		return next, nil
+	})
+	if err != nil {
+		return attempt, nil, err
+	}
+	r := e.snapshot()
+	if attempt.RolledBack {
+		e.auditRollback(r)
+	}
+	return attempt, e.runSlot(ctx, r, attempt), nil
+}
+
+func (e *engine) runSlot(ctx context.Context, r bootctl.Record, attempt bootctl.Attempt) error {
+	digest := nxs.Digest(r.Slot(attempt.Slot).Digest)
+	if !digest.IsZero() {
+		if err := e.store.Verify(attempt.Slot, verifyBy(ctx, e.verifier)); err != nil {
+			return err
+		}
+	}
+	return e.publisher.publish(ctx, publication{slot: attempt.Slot, digest: digest, boot: attempt.Boot})
+}
+
+// HealthOk commits the current attempt.
+func (g *gateServer) HealthOk(_ context.Context, call update.HealthGate_healthOk) error {
+	call.Go()
+	err := g.engine.commit(call.Args().Boot())
+	res, allocErr := call.AllocResults()
+	if err == nil || allocErr != nil {
+		return allocErr
+	}
+	return wire.Refuse(res.NewRefusal, err)
+}
+
+func (e *engine) commit(boot uint64) error {
+	var what subject
+	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		what = about(r, r.Running())
+		return r.CommitHealth(boot)
+	})
+	e.audit("health", what, err)
+	return err
+}
+
+// HealthFailed takes the bad verdict on the current attempt.
+func (g *gateServer) HealthFailed(_ context.Context, call update.HealthGate_healthFailed) error {
+	call.Go()
+	reason, err := call.Args().Reason()
+	if err != nil {
+		return err
+	}
+	detail, err := call.Args().Detail()
+	if err != nil {
+		return err
+	}
+	verdict, err := g.engine.fail(call.Args().Boot(), refusal.Reason(reason), detail)
+	res, allocErr := call.AllocResults()
+	if allocErr != nil {
+		return allocErr
+	}
+	if err != nil {
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	res.SetVerdict(wireVerdict(verdict))
+	return nil
+}
+
+func (e *engine) fail(boot uint64, reason refusal.Reason, detail string) (bootctl.Verdict, error) {
+	var verdict bootctl.Verdict
+	var what subject
+	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		what = about(r, r.Running())
+		next, v, err := r.Fail(boot, reason, detail)
+		verdict = v
+		return next, err
+	})
+	if err != nil {
+		e.audit("health", what, err)
+		return verdict, err
+	}
+	what.reason, what.detail = string(reason), detail
+	e.auditVerdict(what)
+	if verdict == bootctl.RolledBack {
+		e.auditRollback(e.snapshot())
+	}
+	return verdict, nil
+}
+
+// auditVerdict records that an attempt was found unhealthy: the step succeeded, its content is bad news.
+func (e *engine) auditVerdict(what subject) { e.audit("unhealthy", what, nil) }
+
+// auditRollback records the rollback the record has just gone through.
+func (e *engine) auditRollback(r bootctl.Record) {
+	if r.LastRollback == nil {
+		return
+	}
+	e.audit("rollback", subject{
+		slot: r.Active, version: r.LastRollback.Version, digest: nxs.Digest(r.LastRollback.Digest),
+		reason: string(r.LastRollback.Reason), detail: r.LastRollback.Detail,
+	}, nil)
+}
+
+func wireVerdict(v bootctl.Verdict) update.Verdict {
+	switch v {
+	case bootctl.Retry:
+		return update.Verdict_retry
+	case bootctl.RolledBack:
+		return update.Verdict_rolledBack
+	default:
+		return update.Verdict_stays
+	}
+}

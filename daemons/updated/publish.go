@@ -1,0 +1,106 @@
+package updated
+
+import (
+	"context"
+	"nexus/daemons/wire"
+	"sync"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bundle"
+	"nexus/daemons/vat"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+)
+
+// A publication is what should be published: one set in one slot, for one boot attempt.
+type publication struct {
+	slot   bootctl.Slot
+	digest nxs.Digest
+	boot   uint64
+}
+
+// A publisher keeps bundlemgrd at what should be published, also after bundlemgrd restarted.
+type publisher struct {
+	holding *vat.Holding
+
+	mu     sync.Mutex
+	target *publication
+}
+
+// publish makes p what is published, once bundlemgrd has acknowledged it.
+func (p *publisher) publish(ctx context.Context, want publication) error {
+	p.mu.Lock()
+	p.target = &want
+	p.mu.Unlock()
+	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
+		return setActive(ctx, client, want)
+	})
+}
+
+// check asks whether a set could be published, without doing it.
+func (p *publisher) check(ctx context.Context, slot bootctl.Slot, digest nxs.Digest) error {
+	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
+		answer, release := client.Check(ctx, func(args bundle.SlotPublisher_check_Params) error {
+			args.SetSlot(wire.Slot(slot))
+			return args.SetIndexSha256(wire.Digest(digest))
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return wire.Refused(res.Refusal())
+	})
+}
+
+// call asks bundlemgrd, once more if it restarts under the question.
+func (p *publisher) call(ctx context.Context, ask func(context.Context, bundle.SlotPublisher) error) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	for {
+		client, err := p.holding.Get(ctx)
+		if err != nil {
+			return err
+		}
+		err = ask(ctx, bundle.SlotPublisher(client))
+		if vat.Disconnected(err) {
+			p.holding.Lost(ctx, client)
+		}
+		client.Release()
+		if !vat.Disconnected(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// keep publishes the target again for every new life of bundlemgrd.
+func (p *publisher) keep(ctx context.Context, report func(error)) {
+	p.holding.Each(ctx, func(ctx context.Context, client capnp.Client) {
+		p.mu.Lock()
+		want := p.target
+		p.mu.Unlock()
+		if want == nil {
+			return
+		}
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		if err := setActive(ctx, bundle.SlotPublisher(client), *want); err != nil && !vat.Disconnected(err) {
+			report(err)
+		}
+	})
+}
+
+func setActive(ctx context.Context, client bundle.SlotPublisher, want publication) error {
+	answer, release := client.SetActiveSlot(ctx, func(args bundle.SlotPublisher_setActiveSlot_Params) error {
+		args.SetSlot(wire.Slot(want.slot))
+		args.SetBoot(want.boot)
+		return args.SetIndexSha256(wire.Digest(want.digest))
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(res.Refusal())
+}

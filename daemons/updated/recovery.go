@@ -1,0 +1,65 @@
+package updated
+
+import (
+	"context"
+	"fmt"
+	"nexus/daemons/wire"
+
+	"nexus/capnpgen/update"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// A recoveryServer is UpdateRecovery: an operator's way back.
+type recoveryServer struct {
+	engine *engine
+}
+
+// Rollback goes back by the code that goes back by itself.
+func (s *recoveryServer) Rollback(_ context.Context, call update.UpdateRecovery_rollback) error {
+	call.Go()
+	err := s.engine.rollback()
+	res, allocErr := call.AllocResults()
+	if err == nil || allocErr != nil {
+		return allocErr
+	}
+	return wire.Refuse(res.NewRefusal, err)
+}
+
+func (e *engine) rollback() error {
+	var from subject
+	err := e.idle(func(r bootctl.Record) (bootctl.Record, error) {
+		from = about(r, r.Running())
+		return r.Rollback(refusal.ByOperator, "an operator said so")
+	})
+	if err != nil {
+		e.audit("rollback", from, err)
+		return err
+	}
+	e.auditRollback(e.snapshot())
+	return nil
+}
+
+// ClearQuarantine lets a set be tried again.
+func (s *recoveryServer) ClearQuarantine(_ context.Context, call update.UpdateRecovery_clearQuarantine) error {
+	call.Go()
+	raw, err := call.Args().IndexSha256()
+	if err != nil {
+		return err
+	}
+	var digest nxs.Digest
+	if len(raw) != len(digest) {
+		return fmt.Errorf("cannot clear quarantine: the digest is %d bytes, not %d", len(raw), len(digest))
+	}
+	copy(digest[:], raw)
+	err = s.engine.change(func(r bootctl.Record) (bootctl.Record, error) {
+		return r.ClearQuarantine(bootctl.Digest(digest))
+	})
+	s.engine.audit("clear", subject{digest: digest}, err)
+	res, allocErr := call.AllocResults()
+	if err == nil || allocErr != nil {
+		return allocErr
+	}
+	return wire.Refuse(res.NewRefusal, err)
+}

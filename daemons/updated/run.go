@@ -1,0 +1,183 @@
+package updated
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/registry"
+	"nexus/capnpgen/update"
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/health"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/slots"
+)
+
+// Run is the daemon's life.
+func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
+	log := logs.New("updated", b.Use("LogSink"))
+	defer log.Close()
+
+	e, err := open(ctx, b, host, log)
+	if err != nil {
+		return err
+	}
+	if err := e.fillFactorySlot(ctx, b); err != nil {
+		return err
+	}
+	e.resume()
+	go e.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
+	go b.Use("Registrar").Each(ctx, e.register)
+
+	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
+		return capnp.Client(update.UpdateStatus_ServerToClient(&statusServer{e}))
+	})
+	b.Serve("Updated", func(vat.Client) capnp.Client { return capnp.Client(e.updated()) })
+	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
+		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{e}))
+	})
+	if err := log.Marker(ctx, "updated: ready (non-persistent)"); err != nil {
+		return err
+	}
+	b.Serve("HealthGate", func(vat.Client) capnp.Client {
+		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{e}))
+	})
+	if err := b.Ready(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// open takes up resources, settings and the record.
+func open(ctx context.Context, b *vat.Birth, host plat.Host, log *logs.Log) (*engine, error) {
+	root, err := b.Dir(ctx, "system")
+	if err != nil {
+		return nil, err
+	}
+	store, err := slots.Open(durable.OS(root))
+	if err != nil {
+		return nil, fmt.Errorf("cannot open slots: %w", err)
+	}
+	memory, err := b.File(ctx, "record")
+	if err != nil {
+		return nil, err
+	}
+	cell, err := durable.OpenCell(memory)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open boot record: %w", err)
+	}
+	e := &engine{
+		clock: host.Clock, log: log, store: store, cell: cell,
+		verifier:  b.Use("Verifier"),
+		publisher: &publisher{holding: b.Use("SlotPublisher")},
+	}
+	if err := e.readPolicy(ctx, b); err != nil {
+		return nil, err
+	}
+	return e, e.load()
+}
+
+func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
+	var tries int64
+	for name, value := range map[string]*int64{
+		"limit-archive": &e.limits.Archive, "limit-payload": &e.limits.Payload, "tries": &tries,
+	} {
+		setting, err := b.Setting(ctx, name)
+		if err != nil {
+			return err
+		}
+		if len(setting) != 1 {
+			return fmt.Errorf("cannot use setting %s: it has %d values", name, len(setting))
+		}
+		if *value, err = strconv.ParseInt(setting[0], 10, 64); err != nil {
+			return fmt.Errorf("cannot use setting %s: %w", name, err)
+		}
+	}
+	if tries < 1 || tries > health.MaxTries {
+		return fmt.Errorf("cannot use setting tries: %d is not 1 to %d", tries, health.MaxTries)
+	}
+	e.tries = uint8(tries)
+	return nil
+}
+
+// resume tells the publisher what should be published when this is not the first life of the daemon in this boot: its predecessor
+// published something, and bundlemgrd may have died together with it.
+func (e *engine) resume() {
+	r := e.snapshot()
+	if r.Boot == 0 {
+		return
+	}
+	slot := r.Active
+	if r.Pending != bootctl.None && r.TriesLeft < e.tries {
+		slot = r.Pending // its attempt was counted, so it may run
+	}
+	e.publisher.target = &publication{slot: slot, digest: nxs.Digest(r.Slot(slot).Digest), boot: r.Boot}
+}
+
+func (e *engine) updated() update.Updated {
+	return update.Updated_ServerToClient(&updatedServer{statusServer{e}})
+}
+
+// register puts Updated under its name for one life of samgrd.
+func (e *engine) register(ctx context.Context, client capnp.Client) {
+	answer, release := registry.Registrar(client).Register(ctx, func(p registry.Registrar_register_Params) error {
+		return p.SetService(capnp.Client(e.updated()))
+	})
+	defer release()
+	if _, err := answer.Struct(); err != nil {
+		if ctx.Err() == nil {
+			e.log.Warn("cannot register", "error", err)
+		}
+		return
+	}
+	<-ctx.Done() // the registration lasts as long as its answer is held
+}
+
+// A FactoryError says that the set the system was told to begin with is refused. Starting again cannot help.
+type FactoryError struct{ Err error }
+
+func (e *FactoryError) Error() string { return "cannot install factory set: " + e.Err.Error() }
+func (e *FactoryError) Unwrap() error { return e.Err }
+
+// fillFactorySlot installs the factory set into slot a at the first start, which is when both slots are empty. It goes the way of
+// every other set: nothing is trusted for having come from the command line.
+func (e *engine) fillFactorySlot(ctx context.Context, b *vat.Birth) error {
+	file, granted := b.Given("factory")
+	r := e.snapshot()
+	if !granted || !r.Slot(bootctl.A).Digest.IsZero() || !r.Slot(bootctl.B).Digest.IsZero() {
+		return nil
+	}
+	err := e.installFactory(ctx, file)
+	if err != nil {
+		return &FactoryError{err}
+	}
+	return e.reconcile()
+}
+
+func (e *engine) installFactory(ctx context.Context, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, 0); err != nil {
+		return err
+	}
+	what := subject{slot: bootctl.A, size: info.Size()}
+	reader := nxs.NewReader(file, info.Size(), e.limits, verifyBy(ctx, e.verifier))
+	_, err = e.store.Stage(ctx, bootctl.A, reader, slots.StageOptions{
+		Admit: func(head *nxs.Head) error {
+			what.version, what.digest = head.Index.SystemVersion, head.Digest
+			return nil
+		},
+	})
+	e.audit("factory", what, err)
+	return err
+}

@@ -1,0 +1,216 @@
+package updated
+
+import (
+	"context"
+	"errors"
+	"io"
+	"nexus/daemons/wire"
+	"sync"
+	"time"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/plat"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// stallPatience is how long a sender may pause in mid-stage before the stage is discarded.
+const stallPatience = 60 * time.Second
+
+// A stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or dropped.
+type stage struct {
+	engine   *engine
+	progress *progress
+	size     int64
+	in       *io.PipeWriter
+	cancel   context.CancelCauseFunc
+	alive    chan struct{} // a beat for each chunk
+	over     chan struct{} // closed when the outcome is known
+
+	// The outcome, valid after over is closed.
+	serial uint64
+	err    error
+
+	mu   sync.Mutex
+	done bool // the sender said that all was sent
+}
+
+// begin takes the one place for a stage, or refuses.
+func (e *engine) begin(size int64) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.staging:
+		return refusal.New(refusal.StageInProgress, "another stage is under way")
+	case e.record.Pending != bootctl.None:
+		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", e.record.Pending)
+	case size > e.limits.Archive:
+		return refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", size, e.limits.Archive)
+	}
+	e.staging = true
+	e.followers.notify()
+	return nil
+}
+
+// end gives the place back.
+func (e *engine) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.staging = false
+	e.followers.notify()
+}
+
+// startStage starts to receive an archive of the given size. It takes the observer over.
+func (e *engine) startStage(size int64, observer update.StageProgress) *stage {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	out, in := io.Pipe()
+	s := &stage{
+		engine: e, size: size, in: in, cancel: cancel,
+		progress: newProgress(observer, size),
+		alive:    make(chan struct{}, 1),
+		over:     make(chan struct{}),
+	}
+	go s.watchStall(ctx, e.clock)
+	go s.receive(ctx, out)
+	return s
+}
+
+// receive verifies and writes the archive as it comes, then makes it what is staged.
+func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
+	defer s.cancel(nil)
+	stop := context.AfterFunc(ctx, func() { out.CloseWithError(context.Cause(ctx)) })
+	defer stop()
+
+	standby := s.engine.snapshot().Standby()
+	subject, serial, err := s.engine.install(ctx, standby, out, s.size, s.progress)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause // the pipe's end is only how it was noticed
+	}
+	subject.size = s.size
+	s.serial, s.err = serial, err
+	s.engine.audit("stage", subject, err)
+	s.engine.end()
+	s.progress.close()
+	close(s.over)
+	out.CloseWithError(errOver) // wakes a sender that still writes
+}
+
+// errOver is what a sender gets that writes on after the outcome is known. done() has the reason.
+var errOver = errors.New("the stage is over")
+
+// install brings an archive into a slot: verified while it is written, durable, and then in the record.
+func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, size int64, p *progress) (subject, uint64, error) {
+	to := subject{slot: slot}
+	reader := nxs.NewReader(r, size, e.limits, verifyBy(ctx, e.verifier))
+	_, err := e.store.Stage(ctx, slot, reader, slots.StageOptions{
+		Admit: func(head *nxs.Head) error {
+			to.version, to.digest = head.Index.SystemVersion, head.Digest
+			return e.snapshot().Admit(bootctl.Digest(head.Digest))
+		},
+		Progress: p.report,
+	})
+	if err != nil {
+		return to, 0, err
+	}
+	if err := e.readSlots(); err != nil {
+		return to, 0, err
+	}
+	var serial uint64
+	err = e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		content := bootctl.Content{Digest: bootctl.Digest(to.digest), Version: to.version}
+		next, n, err := r.Stage(content)
+		serial = n
+		return next, err
+	})
+	return to, serial, err
+}
+
+// write takes the next bytes; it returns once they were verified and written, or the stage is over.
+func (s *stage) write(b []byte) error {
+	select {
+	case s.alive <- struct{}{}:
+	default:
+	}
+	_, err := s.in.Write(b)
+	return err
+}
+
+// finish waits for the outcome after the last byte.
+func (s *stage) finish(ctx context.Context) (uint64, error) {
+	s.mu.Lock()
+	s.done = true
+	s.mu.Unlock()
+	s.in.Close()
+	select {
+	case <-s.over:
+		return s.serial, s.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// drop discards the stage unless the sender said that all was sent.
+func (s *stage) drop() {
+	s.mu.Lock()
+	done := s.done
+	s.mu.Unlock()
+	if !done {
+		s.cancel(refusal.New(refusal.Cancelled, "the sender went away before the end"))
+	}
+}
+
+// watchStall discards the stage when its sender pauses for too long.
+func (s *stage) watchStall(ctx context.Context, clock plat.Clock) {
+	for {
+		select {
+		case <-s.alive:
+		case <-clock.After(stallPatience):
+			s.mu.Lock()
+			done := s.done
+			s.mu.Unlock()
+			if done {
+				return // all was sent; what remains is our own work
+			}
+			s.cancel(refusal.New(refusal.Stalled, "the sender sent nothing for %s", stallPatience))
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A sinkServer is the StageSink capability of one stage.
+type sinkServer struct {
+	stage *stage
+}
+
+// Write hands on the next bytes. It does not acknowledge early: one chunk at a time is how a fast sender is held back.
+func (s *sinkServer) Write(_ context.Context, call update.StageSink_write) error {
+	b, err := call.Args().Bytes()
+	if err != nil {
+		return err
+	}
+	if len(b) > int(update.MaxChunkBytes) {
+		return errors.New("cannot take chunk: it is over 1 MiB")
+	}
+	return s.stage.write(b)
+}
+
+// Done waits for the outcome.
+func (s *sinkServer) Done(ctx context.Context, call update.StageSink_done) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	serial, err := s.stage.finish(ctx)
+	if err != nil {
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	return res.SetSystem(s.stage.engine.stagedSystem(serial))
+}
+
+// Shutdown runs when the sender dropped the sink, or died.
+func (s *sinkServer) Shutdown() { s.stage.drop() }

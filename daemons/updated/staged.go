@@ -1,0 +1,115 @@
+package updated
+
+import (
+	"context"
+	"errors"
+	"nexus/daemons/wire"
+
+	"nexus/capnpgen/update"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// stagedSystem makes the capability for one completed stage. This is the only place where one is made, and a serial is only had
+// from a record that holds the stage.
+func (e *engine) stagedSystem(serial uint64) update.StagedSystem {
+	return update.StagedSystem_ServerToClient(&stagedServer{engine: e, serial: serial})
+}
+
+// A stagedServer is a StagedSystem: the authority to switch to, or to discard, exactly the set of that stage.
+type stagedServer struct {
+	engine *engine
+	serial uint64
+}
+
+// Describe tells what is staged.
+func (s *stagedServer) Describe(_ context.Context, call update.StagedSystem_describe) error {
+	r := s.engine.snapshot()
+	if r.Staged == bootctl.None || r.StageSerial != s.serial {
+		return errors.New("stale: the set is no longer staged")
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	info, err := res.NewSystem()
+	if err != nil {
+		return err
+	}
+	what := about(r, r.Staged)
+	info.SetSlot(wire.Slot(what.slot))
+	if err := info.SetSystemVersion(what.version); err != nil {
+		return err
+	}
+	if err := info.SetIndexSha256(wire.Digest(what.digest)); err != nil {
+		return err
+	}
+	return setBundles(info.NewBundles, s.engine.content(r.Staged).Bundles)
+}
+
+// Switch puts the staged set on trial.
+func (s *stagedServer) Switch(ctx context.Context, call update.StagedSystem_switch) error {
+	call.Go()
+	err := s.engine.switchTo(ctx, s.serial)
+	res, allocErr := call.AllocResults()
+	if err == nil || allocErr != nil {
+		return allocErr
+	}
+	return wire.Refuse(res.NewRefusal, err)
+}
+
+// Discard empties the standby slot.
+func (s *stagedServer) Discard(_ context.Context, call update.StagedSystem_discard) error {
+	call.Go()
+	err := s.engine.discard(s.serial)
+	res, allocErr := call.AllocResults()
+	if err == nil || allocErr != nil {
+		return allocErr
+	}
+	return wire.Refuse(res.NewRefusal, err)
+}
+
+// switchTo asks first whether the set could run here at all, then puts it on trial.
+func (e *engine) switchTo(ctx context.Context, serial uint64) error {
+	r := e.snapshot()
+	what := about(r, r.Staged)
+	err := e.runnable(ctx, r, serial)
+	if err == nil {
+		err = e.idle(func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(serial, e.tries) })
+	}
+	e.audit("switch", what, err)
+	return err
+}
+
+// runnable refuses a staged set that bundlemgrd could not publish. What is stale is left to the state machine to refuse.
+func (e *engine) runnable(ctx context.Context, r bootctl.Record, serial uint64) error {
+	if r.Staged == bootctl.None || r.StageSerial != serial {
+		return nil
+	}
+	return e.publisher.check(ctx, r.Staged, nxs.Digest(r.Slot(r.Staged).Digest))
+}
+
+// discard takes the set out of the record first: a record must never name a set that is not there.
+func (e *engine) discard(serial uint64) error {
+	var what subject
+	err := e.idle(func(r bootctl.Record) (bootctl.Record, error) {
+		what = about(r, r.Staged)
+		return r.Discard(serial)
+	})
+	if err == nil {
+		err = e.empty(what.slot)
+	}
+	e.audit("discard", what, err)
+	return err
+}
+
+func (e *engine) empty(slot bootctl.Slot) error {
+	if slot == bootctl.None {
+		return refusal.New(refusal.NothingStaged, "nothing is staged")
+	}
+	if err := e.store.Empty(slot); err != nil {
+		return err
+	}
+	return e.readSlots()
+}

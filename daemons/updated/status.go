@@ -1,0 +1,198 @@
+package updated
+
+import (
+	"context"
+	"nexus/daemons/wire"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/capnpgen/update"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/slots"
+)
+
+// A statusServer is UpdateStatus: it looks, and changes nothing.
+type statusServer struct {
+	engine *engine
+}
+
+// GetStatus tells the state now.
+func (s *statusServer) GetStatus(_ context.Context, call update.UpdateStatus_getStatus) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	m, err := res.NewStatus()
+	if err != nil {
+		return err
+	}
+	return s.engine.fillStatus(m)
+}
+
+// History tells what happened.
+func (s *statusServer) History(_ context.Context, call update.UpdateStatus_history) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	events := s.engine.snapshot().History
+	list, err := res.NewEvents(int32(len(events)))
+	if err != nil {
+		return err
+	}
+	for i, event := range events {
+		if err := setEvent(list.At(i), event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Follow subscribes an observer.
+func (s *statusServer) Follow(_ context.Context, call update.UpdateStatus_follow) error {
+	observer := call.Args().Observer().AddRef()
+	res, err := call.AllocResults()
+	if err != nil {
+		observer.Release()
+		return err
+	}
+	return res.SetSubscription(s.engine.follow(observer))
+}
+
+// content is what a slot holds.
+func (e *engine) content(slot bootctl.Slot) slots.Content {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if slot == bootctl.None {
+		return slots.Content{}
+	}
+	return e.contents[slot-bootctl.A]
+}
+
+func (e *engine) fillStatus(m update.Status) error {
+	e.mu.Lock()
+	r, contents, staging := e.record, e.contents, e.staging
+	e.mu.Unlock()
+
+	m.SetActive(wire.Slot(r.Active))
+	m.SetPending(wire.Slot(r.Pending))
+	m.SetStaged(wire.Slot(r.Staged))
+	m.SetTriesLeft(r.TriesLeft)
+	m.SetHealthOk(r.HealthOK)
+	m.SetPersistent(false)
+	m.SetBoot(r.Boot)
+	m.SetStaging(staging)
+	if err := setSlot(m.NewSlotA, r.Slot(bootctl.A), contents[0]); err != nil {
+		return err
+	}
+	if err := setSlot(m.NewSlotB, r.Slot(bootctl.B), contents[1]); err != nil {
+		return err
+	}
+	if err := setQuarantine(m, r.Quarantine); err != nil {
+		return err
+	}
+	return setRollback(m, r.LastRollback)
+}
+
+func setSlot(make func() (update.SlotStatus, error), c bootctl.Content, disk slots.Content) error {
+	m, err := make()
+	if err != nil {
+		return err
+	}
+	content, err := m.NewContent()
+	if err != nil {
+		return err
+	}
+	content.SetGood(c.Good)
+	if err := content.SetIndexSha256(wire.Digest(nxs.Digest(c.Digest))); err != nil {
+		return err
+	}
+	if err := content.SetSystemVersion(c.Version); err != nil {
+		return err
+	}
+	return setBundles(m.NewBundles, disk.Bundles)
+}
+
+func setBundles(make func(int32) (update.BundleRef_List, error), bundles []nxs.Entry) error {
+	list, err := make(int32(len(bundles)))
+	if err != nil {
+		return err
+	}
+	for i, b := range bundles {
+		if err := list.At(i).SetName(b.Name); err != nil {
+			return err
+		}
+		if err := list.At(i).SetVersion(b.Version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setQuarantine(m update.Status, quarantine []bootctl.Quarantined) error {
+	list, err := m.NewQuarantine(int32(len(quarantine)))
+	if err != nil {
+		return err
+	}
+	for i, q := range quarantine {
+		if err := list.At(i).SetIndexSha256(q.Digest[:]); err != nil {
+			return err
+		}
+		if err := list.At(i).SetSystemVersion(q.Version); err != nil {
+			return err
+		}
+		if err := list.At(i).SetReason(string(q.Reason)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setRollback(m update.Status, last *bootctl.Rollback) error {
+	if last == nil {
+		return nil
+	}
+	r, err := m.NewLastRollback()
+	if err != nil {
+		return err
+	}
+	if err := r.SetReason(string(last.Reason)); err != nil {
+		return err
+	}
+	if err := r.SetDetail(last.Detail); err != nil {
+		return err
+	}
+	if err := r.SetIndexSha256(last.Digest[:]); err != nil {
+		return err
+	}
+	return r.SetSystemVersion(last.Version)
+}
+
+func setEvent(m bootrecord.Event, e bootctl.Event) error {
+	m.SetSlot(wire.Slot(e.Slot))
+	m.SetBoot(e.Boot)
+	if err := m.SetOp(string(e.Op)); err != nil {
+		return err
+	}
+	if err := m.SetSystemVersion(e.Version); err != nil {
+		return err
+	}
+	if err := m.SetIndexSha256(wire.Digest(nxs.Digest(e.Digest))); err != nil {
+		return err
+	}
+	return m.SetReason(string(e.Reason))
+}
+
+// tell sends the status to an observer.
+func (e *engine) tell(ctx context.Context, observer update.StatusObserver) error {
+	answer, release := observer.OnChanged(ctx, func(p update.StatusObserver_onChanged_Params) error {
+		m, err := p.NewStatus()
+		if err != nil {
+			return err
+		}
+		return e.fillStatus(m)
+	})
+	defer release()
+	_, err := answer.Struct()
+	return err
+}

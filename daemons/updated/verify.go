@@ -1,0 +1,60 @@
+package updated
+
+import (
+	"context"
+	"fmt"
+	"nexus/daemons/wire"
+
+	"nexus/capnpgen/keystore"
+	"nexus/daemons/vat"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
+)
+
+// verifyBy returns a verification that asks keystored: this process holds no key and cannot be talked into trusting one.
+func verifyBy(ctx context.Context, verifier *vat.Holding) nxs.VerifyFunc {
+	return func(message, signature []byte) (trust.PublicKey, error) {
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		for {
+			client, err := verifier.Get(ctx)
+			if err != nil {
+				return trust.PublicKey{}, fmt.Errorf("cannot verify signature: %w", err)
+			}
+			key, err := verifyOnce(ctx, keystore.Verifier(client), message, signature)
+			if vat.Disconnected(err) {
+				verifier.Lost(ctx, client)
+			}
+			client.Release()
+			if !vat.Disconnected(err) || ctx.Err() != nil {
+				return key, err
+			}
+		}
+	}
+}
+
+func verifyOnce(ctx context.Context, client keystore.Verifier, message, signature []byte) (key trust.PublicKey, err error) {
+	answer, release := client.Verify(ctx, func(p keystore.Verifier_verify_Params) error {
+		if err := p.SetMessage_(message); err != nil {
+			return err
+		}
+		return p.SetSignature(signature)
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return key, err
+	}
+	if err := wire.Refused(res.Refusal()); err != nil {
+		return key, err
+	}
+	publisher, err := res.Publisher()
+	if err != nil {
+		return key, err
+	}
+	if len(publisher) != len(key) {
+		return key, fmt.Errorf("cannot verify signature: the answer names a key of %d bytes", len(publisher))
+	}
+	copy(key[:], publisher)
+	return key, nil
+}
