@@ -43,7 +43,7 @@ func (r Record) canReturn() error {
 	default:
 		return nil
 	}
-	return refusal.New(refusal.NoPrevious, "cannot return to slot %s: %s", r.Standby(), cause)
+	return refusal.New(refusal.NoPrevious, "there is nothing to return to in slot %s: %s", r.Standby(), cause)
 }
 
 // endTrial gives the system back to the active slot.
@@ -70,7 +70,7 @@ func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 func (r Record) ClearQuarantine(d Digest) (Record, error) {
 	i := slices.IndexFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == d })
 	if i < 0 {
-		return r, refusal.New(refusal.NotQuarantined, "cannot clear: set %s is not quarantined", d)
+		return r, refusal.New(refusal.NotQuarantined, "set %s is not quarantined", d)
 	}
 	next, cleared := r.clone(), r.Quarantine[i]
 	next.Quarantine = slices.Delete(next.Quarantine, i, i+1)

@@ -7,11 +7,11 @@ import "nexus/libupdates/refusal"
 func (r Record) Admit(d Digest) error {
 	switch {
 	case r.Pending != None:
-		return refusal.New(refusal.TrialInProgress, "cannot stage: slot %s is on trial", r.Pending)
+		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", r.Pending)
 	case d.IsZero():
-		return refusal.New(refusal.BadIndex, "cannot stage: the set has no digest")
+		return refusal.New(refusal.BadIndex, "the set has no digest")
 	case r.IsQuarantined(d):
-		return refusal.New(refusal.Quarantined, "cannot stage: set %s is quarantined", d)
+		return refusal.New(refusal.Quarantined, "set %s is quarantined", d)
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
 		return r, err
 	}
 	if d := r.Slot(r.Staged).Digest; r.IsQuarantined(d) {
-		return r, refusal.New(refusal.Quarantined, "cannot switch: set %s is quarantined", d)
+		return r, refusal.New(refusal.Quarantined, "set %s is quarantined", d)
 	}
 	next := r.clone()
 	next.note(OpSwitch, r.Staged, "")

@@ -2,6 +2,7 @@ package nxb
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"capnproto.org/go/capnp/v3"
@@ -28,8 +29,11 @@ func ParseManifest(raw []byte) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, bad(err)
 	}
-	if v := root.SchemaVersion(); v != schemaVersion || !root.IsValid() {
-		return Manifest{}, refusal.New(refusal.BadSchemaVersion, "schema version is %d, not %d", v, schemaVersion)
+	if !root.IsValid() {
+		return Manifest{}, bad(errors.New("it has no root struct"))
+	}
+	if v := root.SchemaVersion(); v != schemaVersion {
+		return Manifest{}, refusal.New(refusal.BadSchemaVersion, "schema version of the manifest is %d, not %d", v, schemaVersion)
 	}
 	m, err := read(root)
 	if err != nil {

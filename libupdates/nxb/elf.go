@@ -3,6 +3,7 @@ package nxb
 import (
 	"debug/elf"
 	"encoding/binary"
+	"fmt"
 	"io"
 
 	"nexus/libupdates/refusal"
@@ -18,8 +19,8 @@ func CheckELF(r io.ReaderAt, size int64, machine elf.Machine) error {
 	if size < elfHeader {
 		return refusal.New(refusal.WrongArchitecture, "no ELF program")
 	}
-	if _, err := r.ReadAt(header[:], 0); err != nil {
-		return err
+	if n, err := r.ReadAt(header[:], 0); n < elfHeader {
+		return fmt.Errorf("cannot read ELF header: %w", err)
 	}
 	if string(header[:4]) != elf.ELFMAG || elf.Class(header[elf.EI_CLASS]) != elf.ELFCLASS64 || elf.Data(header[elf.EI_DATA]) != elf.ELFDATA2LSB {
 		return refusal.New(refusal.WrongArchitecture, "no 64-bit little-endian ELF program")

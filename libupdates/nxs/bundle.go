@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"strings"
@@ -26,6 +27,15 @@ type Bundle struct {
 // Next returns the next bundle, or io.EOF after the last one, when the end of the archive has been checked too. A payload that was
 // not read to its end is read first.
 func (r *Reader) Next() (*Bundle, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	b, err := r.following()
+	r.err = err
+	return b, err
+}
+
+func (r *Reader) following() (*Bundle, error) {
 	if err := r.closePayload(); err != nil {
 		return nil, err
 	}
@@ -35,8 +45,7 @@ func (r *Reader) Next() (*Bundle, error) {
 		}
 		return nil, io.EOF
 	}
-	entry := r.index.Bundles[r.next]
-	b, err := r.bundle(entry)
+	b, err := r.bundle(r.index.Bundles[r.next])
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +127,7 @@ func CheckManifest(entry Entry, raw []byte) (nxb.Manifest, error) {
 	m, err := nxb.ParseManifest(raw)
 	switch {
 	case err != nil:
-		return m, err
+		return m, fmt.Errorf("%s/%s: %w", entry.Name, fileManifest, err)
 	case m.Name != entry.Name:
 		return m, refusal.New(refusal.NameMismatch, "manifest of %s names the bundle %s", entry.Name, m.Name)
 	case m.Version != entry.Version:
@@ -141,7 +150,7 @@ func (r *Reader) due(name string) (header, error) {
 		return h, refusal.New(refusal.MissingEntry, "%s is missing", shown(name))
 	case err != nil:
 		return h, err
-	case h.name == name && !h.dir:
+	case h.name == name:
 		return h, nil
 	}
 	return h, r.other(h, name)
@@ -152,7 +161,7 @@ func (r *Reader) other(h header, due string) error {
 	switch at := r.place(h.name); {
 	case at == unknown:
 		return refusal.New(refusal.UnexpectedEntry, "%s is not in the index", shown(h.name))
-	case at < r.place(due):
+	case at < r.place(due) && !h.dir:
 		return refusal.New(refusal.DuplicateEntry, "%s stands twice", shown(h.name))
 	default:
 		return refusal.New(refusal.MisorderedEntry, "%s stands where %s must", shown(h.name), shown(due))
@@ -165,9 +174,9 @@ const unknown = -1
 // place is where in the archive an entry belongs.
 func (r *Reader) place(name string) int {
 	switch name {
-	case nameIndex:
+	case IndexName:
 		return 0
-	case nameSignature:
+	case SignatureName:
 		return 1
 	}
 	bundle, file, _ := strings.Cut(name, suffixBundle+"/")
@@ -186,8 +195,6 @@ func (r *Reader) place(name string) int {
 	}
 	return unknown
 }
-
-func (r *Reader) known(name string) bool { return r.place(name) != unknown }
 
 // shown is an entry's name as people write it: `alpha/payload.elf` for `alpha.nxb/payload.elf`.
 func shown(name string) string { return strings.Replace(name, suffixBundle+"/", "/", 1) }

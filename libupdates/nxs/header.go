@@ -2,6 +2,7 @@ package nxs
 
 import (
 	"bytes"
+	"path"
 	"strings"
 
 	"nexus/libupdates/refusal"
@@ -81,6 +82,9 @@ func parseHeader(b *[blockSize]byte) (header, error) {
 	if h.name, err = entryName(fieldName.of(block)); err != nil {
 		return header{}, err
 	}
+	if h.dir != strings.HasSuffix(h.name, "/") {
+		return header{}, refusal.New(refusal.BadEntryType, "%s is a file by its type or by its name, but not by both", h.name)
+	}
 	var ok bool
 	if h.size, ok = octal(fieldSize.of(block)); !ok {
 		return header{}, refusal.New(refusal.BadArchive, "bad archive: the size of %s is no plain octal number", h.name)
@@ -125,7 +129,7 @@ func entryName(b []byte) (string, error) {
 		return "", refusal.New(refusal.BadEntryName, "an entry's name does not end as it should")
 	}
 	name := string(b[:end])
-	if name == "" || strings.HasPrefix(name, "/") || strings.Contains(name, "..") {
+	if name == "" || strings.HasPrefix(name, "/") || path.Clean(name) != strings.TrimSuffix(name, "/") || strings.Contains(name, "..") {
 		return "", refusal.New(refusal.BadEntryName, "an entry has the name %q", name)
 	}
 	for _, c := range b[:end] {
@@ -136,15 +140,11 @@ func entryName(b []byte) (string, error) {
 	return name, nil
 }
 
-// octal reads a number field: octal digits, padded before by spaces and ended by NULs or spaces; all NUL is 0. Base-256 and signs
-// are no numbers here. Eleven digits, 8 GiB less one, are the most that fit; larger payloads have twelve, to the field's edge.
+// octal reads a number field: octal digits up to a NUL or space, or to the field's edge; a field of NULs alone is 0. Base-256, signs
+// and leading spaces are no numbers here. Twelve digits fill a size, 64 GiB less one; eleven and a NUL reach 8 GiB less one.
 func octal(b []byte) (int64, bool) {
-	b = bytes.TrimLeft(bytes.TrimRight(b, " \x00"), " ")
-	if len(b) > 12 {
-		return 0, false
-	}
 	var n int64
-	for _, c := range b {
+	for _, c := range bytes.TrimRight(b, " \x00") {
 		if c < '0' || c > '7' {
 			return 0, false
 		}

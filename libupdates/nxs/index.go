@@ -1,6 +1,7 @@
 package nxs
 
 import (
+	"errors"
 	"fmt"
 
 	"capnproto.org/go/capnp/v3"
@@ -95,7 +96,10 @@ func ParseIndex(raw []byte) (Index, error) {
 	if err != nil {
 		return Index{}, badIndex(err)
 	}
-	if v := root.SchemaVersion(); v != schemaVersion || !root.IsValid() {
+	if !root.IsValid() {
+		return Index{}, badIndex(errors.New("it has no root struct"))
+	}
+	if v := root.SchemaVersion(); v != schemaVersion {
 		return Index{}, refusal.New(refusal.BadSchemaVersion, "schema version of the index is %d, not %d", v, schemaVersion)
 	}
 	return readIndex(root)
@@ -113,7 +117,10 @@ func readIndex(root systemset.SystemSetIndex) (Index, error) {
 		return Index{}, err
 	}
 	publisher, err := root.Publisher()
-	if err != nil || len(publisher) != len(x.Publisher) {
+	if err != nil {
+		return Index{}, badIndex(err)
+	}
+	if len(publisher) != len(x.Publisher) {
 		return Index{}, badIndex(fmt.Errorf("publisher has %d bytes, not %d", len(publisher), len(x.Publisher)))
 	}
 	copy(x.Publisher[:], publisher)

@@ -8,13 +8,17 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// The names of the two entries every set begins with, and of what a bundle's folder holds.
+// The names of the two entries every set begins with.
 const (
-	nameIndex     = "system.nxsindex"
-	nameSignature = "system.sig.ed25519"
-	fileManifest  = "manifest.nxb"
-	filePayload   = "payload.elf"
-	suffixBundle  = ".nxb"
+	IndexName     = "system.nxsindex"
+	SignatureName = "system.sig.ed25519"
+)
+
+// The names of a bundle's folder and of what it holds.
+const (
+	fileManifest = "manifest.nxb"
+	filePayload  = "payload.elf"
+	suffixBundle = ".nxb"
 )
 
 // VerifyFunc returns the trusted key that made the signature over the raw message, or a refusal (trust.Anchors.Verify is one).
@@ -28,8 +32,8 @@ type Head struct {
 	Digest    Digest // of Raw: the name of the set
 }
 
-// Reader reads one set from a stream, once, from its beginning. Open comes first, then Next until io.EOF. After an error it is of no
-// more use.
+// Reader reads one set from a stream, once, from its beginning. Open comes first, then Next until io.EOF. An error is final: every call
+// after it returns it again.
 //
 // The order of its checks is the promise: sizes, the signature over the raw index, that its key is trusted, that the index is well
 // formed; then, entry by entry, name, order, size and digest, and that the manifest says what the index says. Nothing later is read
@@ -40,21 +44,47 @@ type Reader struct {
 	limits Limits
 	verify VerifyFunc
 	index  Index
-	next   int      // the entry of the index that is due
+	next   int      // the bundle of the index that is due
 	open   *payload // the payload that was handed out last
 	held   *header  // a header that was read ahead
+	err    error    // what every call from now on returns
 }
 
-// NewReader reads a set of exactly size bytes from r.
+// NewReader reads a set of exactly size bytes from r. Limits over MaxPolicy count as MaxPolicy.
 func NewReader(r io.Reader, size int64, limits Limits, verify VerifyFunc) *Reader {
-	return &Reader{in: source{r: r, left: size}, size: size, limits: limits, verify: verify}
+	limits = Limits{Archive: min(limits.Archive, MaxPolicy), Payload: min(limits.Payload, MaxPolicy)}
+	return &Reader{
+		in:     source{r: r, left: size},
+		size:   size,
+		limits: limits,
+		verify: verify,
+		err:    errNotOpen,
+	}
 }
 
-// Offset returns how many bytes of the archive have been taken.
+// Calls in the wrong order are the caller's mistake; they must not look like the verified end of a set.
+var (
+	errNotOpen = errors.New("cannot read set: Open comes first, and once")
+	errOpened  = errors.New("cannot open set: it was opened before")
+)
+
+// Offset returns how many bytes of the archive have been read, for a progress display.
 func (r *Reader) Offset() int64 { return r.size - r.in.left }
 
 // Open reads and verifies index and signature. Nothing of the index is interpreted before the signature has passed.
 func (r *Reader) Open() (*Head, error) {
+	if r.err == nil {
+		return nil, errOpened
+	}
+	if r.err != errNotOpen {
+		return nil, r.err
+	}
+	head, err := r.head()
+	r.err = err
+	return head, err
+}
+
+func (r *Reader) head() (*Head, error) {
 	if r.size > r.limits.Archive {
 		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.size, r.limits.Archive)
 	}
@@ -86,11 +116,14 @@ func (r *Reader) Open() (*Head, error) {
 
 func (r *Reader) readIndex() ([]byte, error) {
 	h, err := r.header()
+	if errors.Is(err, errEnd) {
+		return nil, refusal.New(refusal.MissingEntry, "the archive is empty: there is no %s", IndexName)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if h.name != nameIndex || h.dir {
-		return nil, refusal.New(refusal.MissingEntry, "the archive begins with %s, not with %s", h.name, nameIndex)
+	if h.name != IndexName {
+		return nil, refusal.New(refusal.MissingEntry, "the archive begins with %s, not with %s", h.name, IndexName)
 	}
 	if h.size > MaxIndex {
 		return nil, refusal.New(refusal.IndexTooLarge, "index of %d bytes is over the limit of %d", h.size, MaxIndex)
@@ -100,32 +133,33 @@ func (r *Reader) readIndex() ([]byte, error) {
 
 func (r *Reader) readSignature() ([]byte, error) {
 	h, err := r.header()
-	if errors.Is(err, errEnd) {
-		return nil, refusal.New(refusal.Unsigned, "the set is not signed: there is no %s", nameSignature)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errEnd), err == nil && (h.name != SignatureName || h.size == 0):
+		return nil, refusal.New(refusal.Unsigned, "the set is not signed: there is no %s after the index", SignatureName)
+	case err != nil:
 		return nil, err
-	}
-	if h.name != nameSignature || h.dir {
-		return nil, refusal.New(refusal.Unsigned, "the set is not signed: there is no %s after the index", nameSignature)
-	}
-	if h.size != SignatureSize {
+	case h.size != SignatureSize:
 		return nil, refusal.New(refusal.BadSignatureLength, "signature of %d bytes, not %d", h.size, SignatureSize)
 	}
 	return r.in.whole(h.size)
 }
 
-// checkSizes holds the signed sizes against the policy and against what is left of the archive.
+// checkSizes holds the signed sizes against the policy and against what is left of the archive. Manifests are the only entries whose
+// size the index does not give, and directory entries the only ones that may be absent, so what is left has a least and a most.
 func (r *Reader) checkSizes(index Index) error {
-	var total int64
+	least, most := int64(2*blockSize), int64(2*blockSize)
 	for _, e := range index.Bundles {
 		if e.PayloadSize > r.limits.Payload {
 			return refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over the limit of %d", e.Name, e.PayloadSize, r.limits.Payload)
 		}
-		total += 3*blockSize + padded(e.PayloadSize) // two headers, one block of manifest at least, the payload
+		least += 2*blockSize + blockSize + padded(e.PayloadSize)
+		most += 3*blockSize + MaxManifest + padded(e.PayloadSize)
 	}
-	if total += 2 * blockSize; total > r.in.left {
-		return refusal.New(refusal.Truncated, "the archive ends too early: the index needs at least %d bytes more, %d are there", total, r.in.left)
+	switch left := r.in.left; {
+	case left < least:
+		return refusal.New(refusal.Truncated, "the archive ends too early: %d bytes are left, the index asks for %d at least", left, least)
+	case left > most:
+		return refusal.New(refusal.TrailingData, "%d bytes are left of the archive, the index allows %d at most", left, most)
 	}
 	return nil
 }
@@ -170,8 +204,8 @@ func (r *Reader) finish() error {
 
 // surplus says what an entry after the last bundle is.
 func (r *Reader) surplus(h header) error {
-	if r.known(h.name) {
-		return refusal.New(refusal.DuplicateEntry, "%s stands twice", shown(h.name))
+	if r.place(h.name) == unknown {
+		return refusal.New(refusal.UnexpectedEntry, "%s is not in the index", shown(h.name))
 	}
-	return refusal.New(refusal.UnexpectedEntry, "%s is not in the index", shown(h.name))
+	return refusal.New(refusal.DuplicateEntry, "%s stands twice", shown(h.name))
 }

@@ -16,7 +16,7 @@ type source struct {
 // Read reads on, up to the announced end. A stream that ends before it is Truncated.
 func (s *source) Read(b []byte) (int, error) {
 	if s.left <= 0 {
-		return 0, refusal.New(refusal.Truncated, "the archive ends too early")
+		return 0, errTruncated()
 	}
 	if int64(len(b)) > s.left {
 		b = b[:s.left]
@@ -26,11 +26,13 @@ func (s *source) Read(b []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		err = nil
 		if n == 0 {
-			err = refusal.New(refusal.Truncated, "the archive ends too early")
+			err = errTruncated()
 		}
 	}
 	return n, err
 }
+
+func errTruncated() error { return refusal.New(refusal.Truncated, "the archive ends too early") }
 
 // full fills b.
 func (s *source) full(b []byte) error {
@@ -38,8 +40,11 @@ func (s *source) full(b []byte) error {
 	return err
 }
 
-// whole reads an entry of a size that has passed its limit, and the padding after it.
+// whole reads an entry of a size that has passed its limit, and the padding after it. It allocates no more than the archive has left.
 func (s *source) whole(size int64) ([]byte, error) {
+	if padded(size) > s.left {
+		return nil, errTruncated()
+	}
 	b := make([]byte, size)
 	if err := s.full(b); err != nil {
 		return nil, err

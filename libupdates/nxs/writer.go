@@ -17,10 +17,10 @@ type Source struct {
 // Write writes a set: the same arguments give the same bytes. It reads each payload once and refuses one that is not what the index
 // says, as SizeMismatch or DigestMismatch.
 func Write(w io.Writer, rawIndex, signature []byte, bundles []Source) error {
-	if err := writeFile(w, nameIndex, rawIndex); err != nil {
+	if err := writeFile(w, IndexName, rawIndex); err != nil {
 		return err
 	}
-	if err := writeFile(w, nameSignature, signature); err != nil {
+	if err := writeFile(w, SignatureName, signature); err != nil {
 		return err
 	}
 	for _, b := range bundles {

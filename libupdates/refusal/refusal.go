@@ -35,3 +35,13 @@ func Of(err error) Reason {
 	}
 	return IO
 }
+
+// DetailOf returns the words of the refusal that an error is, or wraps, without what was wrapped around it on the way: the line for
+// whoever asked knows what was asked. An error that is no refusal is returned whole.
+func DetailOf(err error) string {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused.Detail
+	}
+	return err.Error()
+}

@@ -134,6 +134,7 @@ func TestCutEverywhere(t *testing.T) {
 func TestCutAfterTheWriterDied(t *testing.T) {
 	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			for died := range c.operations(t) + 1 {
 				for opened, n := false, 0; !opened; n++ {
 					for _, outcome := range durabletest.Outcomes() {
@@ -180,17 +181,23 @@ func TestFailureEverywhere(t *testing.T) {
 	}
 }
 
-// After a failure the power goes too: whatever was undone and whatever not, the promise holds.
+// After a failure the power goes too, while the change is being undone or later: whatever was undone and whatever not, the promise
+// holds.
 func TestCutAfterAFailure(t *testing.T) {
 	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			for n := range c.operations(t) {
-				for _, outcome := range durabletest.Outcomes() {
-					d, s := c.begin(t)
-					d.FailAt(n+1, syscall.EIO)
-					done := c.do(s) == nil
-					if err := c.holds(d.Reboot(outcome), done); err != nil {
-						t.Fatalf("operation %d failed, %s: %v", n+1, outcome.Name, err)
+				for ended, cut := false, 0; !ended; cut++ {
+					for _, outcome := range durabletest.Outcomes() {
+						d, s := c.begin(t)
+						d.FailAt(n+1, syscall.EIO)
+						d.CutAfter(n + 1 + cut)
+						done := c.do(s) == nil
+						ended = !d.MetCut()
+						if err := c.holds(d.Reboot(outcome), done); err != nil {
+							t.Fatalf("operation %d failed, cut after %d more, %s: %v", n+1, cut, outcome.Name, err)
+						}
 					}
 				}
 			}

@@ -55,6 +55,9 @@ func (s *Store) Stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt
 }
 
 func (s *Store) stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt StageOptions) (Content, error) {
+	if _, err := s.used(); err != nil { // what cannot be told apart from a leftover must not be added to
+		return Content{}, err
+	}
 	head, err := r.Open()
 	if err != nil {
 		return Content{}, err

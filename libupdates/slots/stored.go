@@ -1,7 +1,6 @@
 package slots
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"path"
@@ -27,7 +26,7 @@ func (s stored) rawIndex() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sha256.Sum256(raw) != s.digest {
+	if nxs.Sum(raw) != s.digest {
 		return nil, refusal.New(refusal.DigestMismatch, "digest mismatch in %s", indexFile)
 	}
 	return raw, nil
@@ -90,7 +89,7 @@ func (s stored) manifest(entry nxs.Entry) (nxb.Manifest, error) {
 		return nxb.Manifest{}, err
 	}
 	name := manifestPath("", entry.Name)
-	if sha256.Sum256(raw) != entry.ManifestSHA256 {
+	if nxs.Sum(raw) != entry.ManifestSHA256 {
 		return nxb.Manifest{}, refusal.New(refusal.DigestMismatch, "digest mismatch in %s", name)
 	}
 	manifest, err := nxb.ParseManifest(raw)
@@ -124,11 +123,11 @@ func (s stored) checkPayload(entry nxs.Entry) error {
 		return err
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	digest, _, err := nxs.Measure(f, entry.PayloadSize)
+	if err != nil {
 		return err
 	}
-	if nxs.Digest(h.Sum(nil)) != entry.PayloadSHA256 {
+	if digest != entry.PayloadSHA256 {
 		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s", payloadPath("", entry.Name))
 	}
 	return nil

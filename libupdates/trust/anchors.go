@@ -67,7 +67,7 @@ func (a Anchors) Verify(role Role, message, signature []byte) (PublicKey, error)
 		return PublicKey{}, refusal.New(refusal.BadSignatureLength, "signature of %d bytes, not %d", len(signature), ed25519.SignatureSize)
 	}
 	for _, anchor := range a.list {
-		if anchor.Role == role && ed25519.Verify(anchor.Key[:], message, signature) {
+		if anchor.Role == role && anchor.Key.Signed(message, signature) {
 			return anchor.Key, nil
 		}
 	}
@@ -82,9 +82,9 @@ const explainWindows = 64
 // That needs no look into the message's structure, so nothing is parsed that no trusted key has signed.
 func explain(role Role, message, signature []byte) error {
 	for at := 0; at/8 < explainWindows && at+ed25519.PublicKeySize <= len(message); at += 8 {
-		window := message[at : at+ed25519.PublicKeySize]
-		if ed25519.Verify(ed25519.PublicKey(window), message, signature) {
-			return refusal.New(refusal.UntrustedPublisher, "publisher %s is not trusted for the role %s", PublicKey(window), role)
+		candidate := PublicKey(message[at : at+ed25519.PublicKeySize])
+		if candidate.Signed(message, signature) {
+			return refusal.New(refusal.UntrustedPublisher, "publisher %s is not trusted for the role %s", candidate, role)
 		}
 	}
 	return refusal.New(refusal.InvalidSignature, "invalid signature")

@@ -23,15 +23,31 @@ func (k PublicKey) ID() [16]byte {
 	return [16]byte(sum[:16])
 }
 
-// ParsePublicKey reads a key as 64 hex digits or as an OpenSSH line (`ssh-ed25519 AAAA… comment`). Refused as BadKey.
+// Signed tells whether the key made the signature over the raw message. A signature of another size than 64 bytes is none.
+func (k PublicKey) Signed(message, signature []byte) bool {
+	return ed25519.Verify(k[:], message, signature)
+}
+
+// ParsePublicKey reads a key as 64 hex digits or as an OpenSSH line (`ssh-ed25519 AAAA… comment`). Refused as BadKey, and so is a key
+// under which anybody could sign.
 func ParsePublicKey(text []byte) (PublicKey, error) {
-	text = bytes.TrimSpace(text)
+	key, err := parseKey(bytes.TrimSpace(text))
+	if err == nil && key.weak() {
+		return PublicKey{}, refusal.New(refusal.BadKey, "key %s is of small order: anybody could sign with it", key)
+	}
+	return key, err
+}
+
+func parseKey(text []byte) (PublicKey, error) {
 	if raw, err := hex.DecodeString(string(text)); err == nil && len(raw) == ed25519.PublicKeySize {
 		return PublicKey(raw), nil
 	}
-	parsed, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	parsed, _, _, rest, err := ssh.ParseAuthorizedKey(text)
 	if err != nil {
 		return PublicKey{}, refusal.New(refusal.BadKey, "neither 64 hex digits nor an OpenSSH public key")
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return PublicKey{}, refusal.New(refusal.BadKey, "more than one key")
 	}
 	return fromSSH(parsed)
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 
@@ -43,12 +42,16 @@ const maxKeyFile = 16 << 10
 // agentPrefix says that the key is in the running ssh-agent: `agent:` alone or with a comment or SHA256 fingerprint.
 const agentPrefix = "agent:"
 
+// publicSuffix is how the names of public key files end. A seed and a public key are both 64 hex digits: only the name tells them apart,
+// and nobody must ever sign with a public key as the seed.
+const publicSuffix = ".pub"
+
 // LoadSigner returns the signer that a key names: a file with a 32-byte seed as hex or an OpenSSH private key without a passphrase;
-// a file with a public key, or `agent:` with a comment or fingerprint, for a key in the running ssh-agent. Refused as BadKey; no
-// part of a key is in the error.
+// a file with a public key (as hex in a file `*.pub`, or OpenSSH), or `agent:` with a comment or fingerprint, for a key in the running
+// ssh-agent. Refused as BadKey; no part of a key is in the error.
 func LoadSigner(name string) (Signer, error) {
 	if which, ok := strings.CutPrefix(name, agentPrefix); ok {
-		return agentSigner(func(key *agent.Key) bool {
+		return agentSigner(func(key *agent.Key, _ PublicKey) bool {
 			return which == "" || key.Comment == which || ssh.FingerprintSHA256(key) == which
 		})
 	}
@@ -56,18 +59,12 @@ func LoadSigner(name string) (Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if seed, err := hex.DecodeString(string(bytes.TrimSpace(text))); err == nil && len(seed) == ed25519.SeedSize {
+	seed, err := hex.DecodeString(string(bytes.TrimSpace(text)))
+	if err == nil && len(seed) == ed25519.SeedSize && !strings.HasSuffix(name, publicSuffix) {
 		return NewSigner([ed25519.SeedSize]byte(seed)), nil
 	}
 	if public, err := ParsePublicKey(text); err == nil {
-		return agentSigner(func(key *agent.Key) bool {
-			held, err := ssh.ParsePublicKey(key.Blob)
-			if err != nil {
-				return false
-			}
-			k, err := fromSSH(held)
-			return err == nil && k == public
-		})
+		return agentSigner(func(_ *agent.Key, held PublicKey) bool { return held == public })
 	}
 	return parsePrivateKey(text)
 }
@@ -102,54 +99,5 @@ func parsePrivateKey(text []byte) (Signer, error) {
 	if !ok || len(*key) != ed25519.PrivateKeySize {
 		return nil, refusal.New(refusal.BadKey, "the key is not Ed25519")
 	}
-	return seedSigner{*key}, nil
-}
-
-// An agentKey signs by the running ssh-agent: the private key stays there.
-type agentKey struct {
-	signer ssh.Signer
-	public PublicKey
-}
-
-func (a agentKey) Public() PublicKey { return a.public }
-
-func (a agentKey) Sign(message []byte) ([]byte, error) {
-	signature, err := a.signer.Sign(nil, message)
-	if err != nil {
-		return nil, fmt.Errorf("cannot sign by ssh-agent: %w", err)
-	}
-	if !ed25519.Verify(a.public[:], message, signature.Blob) {
-		return nil, errors.New("cannot sign by ssh-agent: its signature does not verify")
-	}
-	return signature.Blob, nil
-}
-
-// agentSigner finds the one Ed25519 key in the agent that is wanted.
-func agentSigner(wanted func(*agent.Key) bool) (Signer, error) {
-	conn, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
-	if err != nil {
-		return nil, refusal.New(refusal.BadKey, "cannot reach ssh-agent: is SSH_AUTH_SOCK set?")
-	}
-	signers, err := agent.NewClient(conn).Signers()
-	if err != nil {
-		return nil, fmt.Errorf("cannot list the keys in ssh-agent: %w", err)
-	}
-	var found []Signer
-	for _, signer := range signers {
-		key, ok := signer.PublicKey().(*agent.Key)
-		if !ok || !wanted(key) {
-			continue
-		}
-		held, err := ssh.ParsePublicKey(key.Blob)
-		if err != nil {
-			continue
-		}
-		if public, err := fromSSH(held); err == nil {
-			found = append(found, agentKey{signer, public})
-		}
-	}
-	if len(found) != 1 {
-		return nil, refusal.New(refusal.BadKey, "ssh-agent has %d matching Ed25519 keys, not one", len(found))
-	}
-	return found[0], nil
+	return NewSigner([ed25519.SeedSize]byte(key.Seed())), nil // the public half is derived: the file's may be another
 }

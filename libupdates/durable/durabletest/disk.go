@@ -20,6 +20,7 @@ type Disk struct {
 
 	cut      bool
 	cutAfter int // the power goes after that many operations, if cut is set
+	metCut   bool
 	failAt   int // the number of the operation that fails; 0 for none
 	failErr  error
 }
@@ -32,6 +33,9 @@ func (d *Disk) Clone() *Disk { return &Disk{root: d.root.survive(root, issued(),
 
 // CutAfter cuts the power after n more operations: every later one does nothing and fails with ErrCut.
 func (d *Disk) CutAfter(n int) { d.cut, d.cutAfter = true, len(d.ops)+n }
+
+// MetCut reports whether an operation came after the cut.
+func (d *Disk) MetCut() bool { return d.metCut }
 
 // Resume lifts the cut and forgets nothing: what a process finds that starts after another died, while the power stayed on.
 func (d *Disk) Resume() { d.cut = false }
@@ -46,6 +50,7 @@ func (d *Disk) Ops() []string { return append([]string{}, d.ops...) }
 // step counts one operation and says whether it may happen.
 func (d *Disk) step(verb, name string) error {
 	if d.cut && len(d.ops) >= d.cutAfter {
+		d.metCut = true
 		return failed(verb, name, ErrCut)
 	}
 	d.ops = append(d.ops, verb+" "+name)

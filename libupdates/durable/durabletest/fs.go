@@ -123,8 +123,12 @@ func (d *Disk) Rename(from, to string) error {
 	case there.kind == directory && len(there.entries) > 0:
 		return failed("rename", to, syscall.ENOTEMPTY)
 	}
-	delete(source.entries, was)
-	target.entries[now] = n
+	if source == target {
+		source.change(func(at names) { delete(at, was); at[now] = n })
+		return nil
+	}
+	source.change(func(at names) { delete(at, was) })
+	target.change(func(at names) { at[now] = n })
 	return nil
 }
 
@@ -143,7 +147,7 @@ func (d *Disk) Remove(name string) error {
 	case n.kind == directory && len(n.entries) > 0:
 		return failed("remove", name, syscall.ENOTEMPTY)
 	}
-	delete(dir.entries, base)
+	dir.change(func(at names) { delete(at, base) })
 	return nil
 }
 
@@ -175,7 +179,7 @@ func (d *Disk) SyncDir(name string) error {
 	if err != nil {
 		return failed("syncdir", name, err)
 	}
-	dir.durable = maps.Clone(dir.entries)
+	dir.past = nil
 	return nil
 }
 
@@ -191,7 +195,7 @@ func (d *Disk) add(verb, name string, n *node) error {
 	if dir.entries[base] != nil || name == root {
 		return failed(verb, name, syscall.EEXIST)
 	}
-	dir.entries[base] = n
+	dir.change(func(at names) { at[base] = n })
 	return nil
 }
 

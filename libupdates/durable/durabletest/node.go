@@ -1,6 +1,7 @@
 package durabletest
 
 import (
+	"maps"
 	"path"
 	"strings"
 	"syscall"
@@ -9,12 +10,14 @@ import (
 // node is a file, a directory or a link, as it was issued and as it was last made durable.
 type node struct {
 	kind    kind
-	data    []byte           // file: the bytes
-	synced  []byte           // file: the bytes at the last Sync
-	entries map[string]*node // directory: the names
-	durable map[string]*node // directory: the names at the last SyncDir
-	target  string           // link
+	data    []byte  // file: the bytes
+	synced  []byte  // file: the bytes at the last Sync
+	entries names   // directory: the names
+	past    []names // directory: the names before each change since the last SyncDir, oldest first
+	target  string  // link
 }
+
+type names = map[string]*node
 
 type kind uint8
 
@@ -31,7 +34,21 @@ const root = "."
 const maxLinks = 8
 
 func newDir() *node {
-	return &node{kind: directory, entries: map[string]*node{}, durable: map[string]*node{}}
+	return &node{kind: directory, entries: names{}}
+}
+
+// change changes the names in a directory, in one step.
+func (n *node) change(do func(names)) {
+	n.past = append(n.past, maps.Clone(n.entries))
+	do(n.entries)
+}
+
+// after returns the names in a directory after so many of the changes since the last SyncDir.
+func (n *node) after(changes int) names {
+	if changes < len(n.past) {
+		return n.past[changes]
+	}
+	return n.entries
 }
 
 // parent returns the directory that holds, or would hold, the name, and the last part of the name.

@@ -6,11 +6,12 @@ import (
 	"path"
 )
 
-// Outcome is what a disk may show after a cut. Only what was synced is sure; anything issued since may be there, in part or not at all.
+// Outcome is what a disk may show after a cut. Only what was synced is sure; anything issued since may be there, in part or not at
+// all. The names in one directory change in the order in which the changes were issued; nothing else has an order.
 type Outcome struct {
 	Name  string
-	names func(dir string) bool  // whether the names in that directory are those issued, not those synced
-	bytes func(name string) fate // what became of bytes that were not synced
+	names func(dir string, changes int) int // how many of the changes since the last SyncDir are there
+	bytes func(name string) fate            // what became of bytes that were not synced
 }
 
 type fate uint8
@@ -24,38 +25,52 @@ const (
 // Outcomes returns the ways to reboot that a test should go through: the two extremes, names ahead of bytes and the other way
 // round, directories ahead of each other, and some mixtures.
 func Outcomes() []Outcome {
-	atRoot := func(dir string) bool { return dir == root }
 	list := []Outcome{
-		{"only what was synced", always(false), all(lost)},
+		{"only what was synced", noChange, all(lost)},
 		issued(),
-		{"names ahead, bytes lost", always(true), all(lost)},
-		{"names ahead, bytes torn", always(true), all(torn)},
-		{"bytes ahead of names", always(false), all(kept)},
-		{"root ahead", atRoot, all(lost)},
-		{"root behind", func(dir string) bool { return !atRoot(dir) }, all(torn)},
+		{"names ahead, bytes lost", everyChange, all(lost)},
+		{"names ahead, bytes torn", everyChange, all(torn)},
+		{"bytes ahead of names", noChange, all(kept)},
+		{"root ahead", atRoot(everyChange, noChange), all(lost)},
+		{"root behind", atRoot(noChange, everyChange), all(torn)},
+		{"root one change behind", atRoot(butLast, everyChange), all(kept)},
 	}
 	for seed := range 4 {
-		list = append(list, mixed(seed))
+		list = append(list, mixture(seed))
 	}
 	return list
 }
 
-func issued() Outcome { return Outcome{"all that was issued", always(true), all(kept)} }
+func issued() Outcome { return Outcome{"all that was issued", everyChange, all(kept)} }
 
-func always(ahead bool) func(string) bool { return func(string) bool { return ahead } }
+func noChange(string, int) int { return 0 }
+
+func everyChange(_ string, changes int) int { return changes }
+
+func butLast(_ string, changes int) int { return max(changes-1, 0) }
+
+// atRoot treats the root directory in one way and all others in another.
+func atRoot(one, other func(string, int) int) func(string, int) int {
+	return func(dir string, changes int) int {
+		if dir == root {
+			return one(dir, changes)
+		}
+		return other(dir, changes)
+	}
+}
 
 func all(f fate) func(string) fate { return func(string) fate { return f } }
 
-// mixed decides for each name on its own, always the same way for the same seed.
-func mixed(seed int) Outcome {
-	draw := func(name string) uint32 {
+// mixture decides for each name on its own, always the same way for the same seed.
+func mixture(seed int) Outcome {
+	draw := func(name string) int {
 		h := fnv.New32a()
 		fmt.Fprintf(h, "%d %s", seed, name)
-		return h.Sum32() >> 8
+		return int(h.Sum32() >> 8)
 	}
 	return Outcome{
 		Name:  fmt.Sprintf("mixture %d", seed),
-		names: func(dir string) bool { return draw(dir)%2 == 0 },
+		names: func(dir string, changes int) int { return draw(dir) % (changes + 1) },
 		bytes: func(name string) fate { return fate(draw(name) % 3) },
 	}
 }
@@ -78,14 +93,9 @@ func (n *node) survive(name string, o Outcome, survivors map[*node]*node) *node 
 		s.data = n.remains(o.bytes(name))
 		s.synced = s.data
 	case directory:
-		names := n.durable
-		if o.names(name) {
-			names = n.entries
-		}
-		*s = *newDir()
-		for base, child := range names {
-			c := child.survive(path.Join(name, base), o, survivors)
-			s.entries[base], s.durable[base] = c, c
+		s.entries = names{}
+		for base, child := range n.after(o.names(name, len(n.past))) {
+			s.entries[base] = child.survive(path.Join(name, base), o, survivors)
 		}
 	}
 	return s

@@ -1,0 +1,175 @@
+package slots_test
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+	"nexus/libupdates/trust"
+)
+
+// damages are what a disk or an intruder may do to a file of the set in slot a, and why Verify then refuses it.
+var damages = []struct {
+	name   string
+	file   string
+	change func([]byte) []byte
+	reason refusal.Reason
+}{
+	{"index changed", "system.nxsindex", flip, refusal.DigestMismatch},
+	{"index cut", "system.nxsindex", cut, refusal.DigestMismatch},
+	{"index huge", "system.nxsindex", huge, refusal.SizeMismatch},
+	{"signature changed", "system.sig.ed25519", flip, refusal.InvalidSignature},
+	{"signature cut", "system.sig.ed25519", cut, refusal.InvalidSignature},
+	{"signature long", "system.sig.ed25519", grow, refusal.SizeMismatch},
+	{"manifest changed", "alpha.app.nxb/manifest.nxb", flip, refusal.DigestMismatch},
+	{"manifest huge", "alpha.app.nxb/manifest.nxb", huge, refusal.SizeMismatch},
+	{"payload changed", "alpha.app.nxb/payload.elf", flip, refusal.DigestMismatch},
+	{"payload cut", "alpha.app.nxb/payload.elf", cut, refusal.SizeMismatch},
+	{"empty payload grown", "beta.nxb/payload.elf", grow, refusal.SizeMismatch},
+}
+
+func flip(b []byte) []byte { b[len(b)/2] ^= 1; return b }
+func cut(b []byte) []byte  { return b[:len(b)-1] }
+func grow(b []byte) []byte { return append(b, 0) }
+func huge(b []byte) []byte { return make([]byte, 2<<20) }
+
+// damage changes a file of the set in slot a.
+func damage(t *testing.T, d *durabletest.Disk, file string, change func([]byte) []byte) {
+	t.Helper()
+	if err := d.Overwrite(path.Join("a", file), change([]byte(read(t, d, path.Join("a", file))))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestVerifyFindsDamage(t *testing.T) {
+	for _, c := range damages {
+		t.Run(c.name, func(t *testing.T) {
+			d := durabletest.New()
+			s := open(t, d)
+			mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+			damage(t, d, c.file, c.change)
+			wantReason(t, s.Verify(bootctl.A, verify), c.reason)
+		})
+	}
+	t.Run("file gone", func(t *testing.T) {
+		d := durabletest.New()
+		s := open(t, d)
+		mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+		if err := d.Remove("a/beta.nxb/payload.elf"); err != nil {
+			t.Fatal(err)
+		}
+		wantReason(t, s.Verify(bootctl.A, verify), refusal.IO)
+	})
+	t.Run("publisher no longer trusted", func(t *testing.T) {
+		s := open(t, durabletest.New())
+		mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+		wantReason(t, s.Verify(bootctl.A, func(_, _ []byte) (trust.PublicKey, error) {
+			return trust.PublicKey{}, refusal.New(refusal.UntrustedPublisher, "not trusted")
+		}), refusal.UntrustedPublisher)
+	})
+}
+
+// Nothing of the stored index is interpreted before its signature has passed.
+func TestVerifyAsksForTheSignatureFirst(t *testing.T) {
+	d := durabletest.New()
+	s := open(t, d)
+	mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+	from := len(d.Ops())
+	refused := refusal.New(refusal.InvalidSignature, "no")
+	var seen []string
+	err := s.Verify(bootctl.A, func(_, _ []byte) (trust.PublicKey, error) {
+		seen = d.Ops()[from:]
+		return trust.PublicKey{}, refused
+	})
+	wantReason(t, err, refusal.InvalidSignature)
+	if len(d.Ops()) != from+len(seen) {
+		t.Errorf("after the refusal: %q", d.Ops()[from+len(seen):])
+	}
+	for _, op := range seen {
+		if strings.Contains(op, ".nxb/") {
+			t.Errorf("before the signature: %q", op)
+		}
+	}
+}
+
+// Staging a set that is damaged on the disk mends it, in the slot that holds it too.
+func TestStageMendsADamagedSet(t *testing.T) {
+	for _, c := range damages {
+		t.Run(c.name, func(t *testing.T) {
+			d := durabletest.New()
+			s := open(t, d)
+			mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+			damage(t, d, c.file, c.change)
+			mustStage(t, s, bootctl.B, archive(t, "1.0.0"))
+			wantSlot(t, s, bootctl.A, "1.0.0")
+			wantSlot(t, s, bootctl.B, "1.0.0")
+		})
+	}
+}
+
+// While a set is mended each of its files is the damaged or the right one; a cut leaves slot b empty or holding the whole set, and
+// once slot b holds it, slot a is whole too.
+func TestCutWhileMending(t *testing.T) {
+	for _, file := range []string{"alpha.app.nxb/payload.elf", "system.nxsindex"} {
+		t.Run(file, func(t *testing.T) {
+			clean := diskHolding(t, "")
+			damage(t, clean, file, flip)
+			for _, outcome := range durabletest.Outcomes() {
+				for done, n := false, 0; !done; n++ {
+					d := clean.Clone()
+					s := open(t, d)
+					d.CutAfter(n)
+					_, err := stage(s, bootctl.B, archive(t, "1.0.0"))
+					done = err == nil
+					wantMended(t, d.Reboot(outcome), done)
+				}
+			}
+		})
+	}
+}
+
+func wantMended(t *testing.T, d *durabletest.Disk, done bool) {
+	t.Helper()
+	s := open(t, d)
+	if target, err := d.Readlink("b"); err == nil || done {
+		if target != setOf(t, s, bootctl.A) {
+			t.Fatalf("slot b leads to %q, %v", target, err)
+		}
+		wantSlot(t, s, bootctl.A, "1.0.0")
+		wantSlot(t, s, bootctl.B, "1.0.0")
+	}
+	if names, err := d.ReadDir("a"); err != nil || len(names) != 4 {
+		t.Fatalf("slot a has %q, %v", names, err)
+	}
+}
+
+func TestLinkToNoSet(t *testing.T) {
+	for _, target := range []string{"elsewhere", "sets/x", "sets/.stage", "sets", "sets/" + strings.Repeat("A", 64), "sets/" + strings.Repeat("a", 64) + "/x"} {
+		d := durabletest.New()
+		s := open(t, d)
+		if err := d.Symlink(target, "a"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Content(bootctl.A)
+		wantReason(t, err, refusal.SlotMismatch)
+		_, err = slots.Open(d)
+		wantReason(t, err, refusal.SlotMismatch)
+		before := d.Snapshot()
+		_, err = stage(s, bootctl.A, archive(t, "1.0.0"))
+		wantReason(t, err, refusal.SlotMismatch)
+		wantSame(t, d, before)
+	}
+	d := durabletest.New()
+	s := open(t, d)
+	if err := d.Symlink("sets/"+strings.Repeat("a", 64), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Content(bootctl.A); refusal.Of(err) != refusal.IO {
+		t.Errorf("a link to a set that is gone: got %v, want an error that wraps %v", err, fs.ErrNotExist)
+	}
+}

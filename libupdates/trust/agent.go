@@ -1,0 +1,73 @@
+package trust
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+
+	"nexus/libupdates/refusal"
+)
+
+// An agentKey signs by the running ssh-agent: the private key stays there.
+type agentKey struct {
+	signer ssh.Signer
+	public PublicKey
+}
+
+func (a agentKey) Public() PublicKey { return a.public }
+
+func (a agentKey) Sign(message []byte) ([]byte, error) {
+	signature, err := a.signer.Sign(nil, message)
+	if err != nil {
+		return nil, fmt.Errorf("cannot sign by ssh-agent: %w", err)
+	}
+	if !ed25519.Verify(a.public[:], message, signature.Blob) {
+		return nil, errors.New("cannot sign by ssh-agent: its signature does not verify")
+	}
+	return signature.Blob, nil
+}
+
+// agentSigner finds the one Ed25519 key in the agent that is wanted. The connection to the agent lives as long as the signer, which is
+// as long as the process: a signer is made for one command.
+func agentSigner(wanted func(*agent.Key, PublicKey) bool) (Signer, error) {
+	conn, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
+	if err != nil {
+		return nil, refusal.New(refusal.BadKey, "cannot reach ssh-agent: is SSH_AUTH_SOCK set?")
+	}
+	found, err := matching(agent.NewClient(conn), wanted)
+	if err == nil && len(found) != 1 {
+		err = refusal.New(refusal.BadKey, "ssh-agent has %d matching Ed25519 keys, not one", len(found))
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return found[0], nil
+}
+
+// matching returns the Ed25519 keys in the agent that are wanted.
+func matching(client agent.Agent, wanted func(*agent.Key, PublicKey) bool) ([]Signer, error) {
+	signers, err := client.Signers()
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the keys in ssh-agent: %w", err)
+	}
+	var found []Signer
+	for _, signer := range signers {
+		key, ok := signer.PublicKey().(*agent.Key)
+		if !ok {
+			continue
+		}
+		held, err := ssh.ParsePublicKey(key.Blob)
+		if err != nil {
+			continue
+		}
+		if public, err := fromSSH(held); err == nil && wanted(key, public) {
+			found = append(found, agentKey{signer, public})
+		}
+	}
+	return found, nil
+}
