@@ -27,7 +27,7 @@ func (s *service) watch(ctx context.Context, p *program) {
 	}()
 	select {
 	case client := <-answered:
-		s.watchNative(ctx, servicecap.Service(client))
+		s.watchNative(ctx, p, servicecap.Service(client))
 		return
 	case <-s.sup.host.Clock.After(s.sup.settle):
 	case <-ctx.Done():
@@ -36,7 +36,7 @@ func (s *service) watch(ctx context.Context, p *program) {
 	for !untouched(p) {
 		select {
 		case client := <-answered:
-			s.watchNative(ctx, servicecap.Service(client))
+			s.watchNative(ctx, p, servicecap.Service(client))
 			return
 		case <-s.sup.host.Clock.After(pollEvery):
 		case <-ctx.Done():
@@ -54,9 +54,9 @@ func untouched(p *program) bool {
 
 // watchNative asks a native service until it says that it is healthy, then keeps it registered under its name. It takes the client
 // over.
-func (s *service) watchNative(ctx context.Context, client servicecap.Service) {
+func (s *service) watchNative(ctx context.Context, p *program, client servicecap.Service) {
 	defer client.Release()
-	if !s.askNative(ctx, client) {
+	if !s.askNative(ctx, p, client) {
 		return
 	}
 	s.sup.registrars.Each(ctx, func(ctx context.Context, registrars capnp.Client) {
@@ -67,14 +67,14 @@ func (s *service) watchNative(ctx context.Context, client servicecap.Service) {
 }
 
 // askNative asks for version and health; false means that the service is not healthy or the wait is over.
-func (s *service) askNative(ctx context.Context, client servicecap.Service) bool {
+func (s *service) askNative(ctx context.Context, p *program, client servicecap.Service) bool {
 	for {
 		state, detail, err := ask(ctx, client, s.spec.version)
 		switch {
 		case ctx.Err() != nil:
 			return false
 		case err != nil:
-			s.fail(health.Unhealthy, err.Error())
+			s.unanswered(ctx, p, err)
 			return false
 		case state == health.Healthy:
 			s.well(true, detail)
@@ -88,6 +88,16 @@ func (s *service) askNative(ctx context.Context, client servicecap.Service) bool
 		case <-ctx.Done():
 			return false
 		}
+	}
+}
+
+// unanswered records that a native service did not answer. If it is because its program ended, the end says more, so that is waited for.
+func (s *service) unanswered(ctx context.Context, p *program, cause error) {
+	select {
+	case <-p.process.Done():
+	case <-s.sup.host.Clock.After(s.sup.settle):
+		s.fail(health.Unhealthy, cause.Error())
+	case <-ctx.Done():
 	}
 }
 

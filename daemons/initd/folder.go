@@ -23,6 +23,9 @@ type folder struct {
 	lock *os.File
 }
 
+// runDir holds the links under which daemons are executed.
+const runDir = "run"
+
 // errAlreadyRunning says that another system holds the folder.
 var errAlreadyRunning = errors.New("a system is running there already")
 
@@ -56,10 +59,10 @@ func openFolder(path string) (*folder, error) {
 
 // prepare makes the sub-folders and clears what a killed system left.
 func (f *folder) prepare() error {
-	if err := os.RemoveAll(f.at("run")); err != nil {
+	if err := os.RemoveAll(f.at(runDir)); err != nil {
 		return err
 	}
-	for _, name := range []string{"run", "system", "trust/apps", "trust/system"} {
+	for _, name := range []string{runDir, "system", "trust/apps", "trust/system"} {
 		if err := os.MkdirAll(f.at(name), 0o755); err != nil {
 			return err
 		}
@@ -71,7 +74,7 @@ func (f *folder) at(name string) string { return filepath.Join(f.path, name) }
 
 // close gives the folder back.
 func (f *folder) close() {
-	os.RemoveAll(f.at("run"))
+	os.RemoveAll(f.at(runDir))
 	f.lock.Close()
 }
 
@@ -92,13 +95,4 @@ func (f *folder) addTrust(source string) error {
 		return fmt.Errorf("cannot trust %s: %w", source, err)
 	}
 	return os.WriteFile(f.at(filepath.Join("trust", "system", key.String()+".pub")), []byte(key.String()+"\n"), 0o644)
-}
-
-// link makes the path under which a daemon is executed: a link named after it, so that its process shows its name.
-func (f *folder) link(daemon, binary string) (string, error) {
-	path := f.at(filepath.Join("run", daemon))
-	if err := os.Symlink(binary, path); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", err
-	}
-	return path, nil
 }

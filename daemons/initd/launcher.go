@@ -1,7 +1,9 @@
 package initd
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 
 	"nexus/daemons/plat"
 )
@@ -13,13 +15,13 @@ type Launcher interface {
 
 // processes launches each daemon as a process of its own: the one binary under the daemon's name.
 type processes struct {
-	folder  *folder
+	dir     string // the system's folder
 	binary  string
 	spawner plat.Spawner
 }
 
 func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process, error) {
-	path, err := p.folder.link(name, p.binary)
+	path, err := p.link(name)
 	if err != nil {
 		return nil, err
 	}
@@ -31,4 +33,16 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		Stderr: stderr,
 		Extra:  []*os.File{channel},
 	})
+}
+
+// link makes the path under which a daemon is executed: a link named after it, so that its process shows its name.
+func (p *processes) link(name string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(p.dir, runDir, name))
+	if err != nil {
+		return "", err
+	}
+	if err := os.Symlink(p.binary, path); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	return path, nil
 }

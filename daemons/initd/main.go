@@ -39,38 +39,18 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	return 0
 }
 
-// up takes the folder, opens what the table grants, and runs the system.
+// up runs a system of real processes on this host.
 func up(ctx context.Context, config Config, console *os.File, stderr io.Writer) error {
 	binary, err := ownBinary()
 	if err != nil {
 		return err
 	}
-	folder, err := openFolder(config.Dir)
-	if err != nil {
-		return err
-	}
-	defer folder.close()
-	for _, source := range config.Trust {
-		if err := folder.addTrust(source); err != nil {
-			return err
-		}
-	}
 	spawner, err := plat.NewReaper()
 	if err != nil {
 		return err
 	}
-	control, err := listen(folder)
-	if err != nil {
-		return err
-	}
-	defer control.close()
 	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner}
-	s := newSystem(config, host, &processes{folder: folder, binary: binary, spawner: spawner}, stderr)
-	defer s.closeResources()
-	if err := s.openResources(folder, console); err != nil {
-		return err
-	}
-	return s.run(ctx, control)
+	return Boot(ctx, config, host, &processes{dir: config.Dir, binary: binary, spawner: spawner}, console, stderr)
 }
 
 // ownBinary is the one binary that all daemons are.

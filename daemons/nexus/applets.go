@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"nexus/daemons/bundlemgrd"
 	"nexus/daemons/execd"
@@ -24,6 +25,9 @@ import (
 
 // exitFatal tells initd that starting this daemon again cannot help.
 const exitFatal = 78
+
+// stopPatience is how long a daemon may take to stop once it was told to.
+const stopPatience = 3 * time.Second
 
 // A daemon's life, from birth to the end of ctx.
 type life func(ctx context.Context, b *vat.Birth, host plat.Host) error
@@ -71,6 +75,7 @@ func serve(live life) error {
 	go func() {
 		<-b.Done()
 		cancel()
+		time.AfterFunc(stopPatience, func() { os.Exit(1) }) // for when initd, who would see to it, is dead
 	}()
 	err = live(ctx, b, plat.Host{Clock: plat.RealClock{}, Spawner: plat.NewSpawner()})
 	if ctx.Err() != nil {

@@ -159,7 +159,13 @@ func (e *engine) fillFactorySlot(ctx context.Context, b *vat.Birth) error {
 	if err != nil {
 		return &FactoryError{err}
 	}
-	return e.reconcile()
+	if err := e.readSlots(); err != nil {
+		return err
+	}
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		next, _ := r.Reconcile(e.contents[0].Record(), e.contents[1].Record())
+		return next, nil
+	})
 }
 
 func (e *engine) installFactory(ctx context.Context, file *os.File) error {

@@ -75,10 +75,18 @@ func (b *Birth) Done() <-chan struct{} { return b.done }
 // Ready tells initd that the daemon has what it needs and serves.
 func (b *Birth) Ready() error { return sendReady(b.channel) }
 
-// Close ends every connection of the daemon, and its channel.
+// Close ends the channel and every connection of the daemon. The end of the channel alone leaves them open: a daemon that was told to
+// stop may still say its last words.
 func (b *Birth) Close() {
 	b.channel.Close()
 	<-b.done
+	b.mu.Lock()
+	conns := b.conns
+	b.conns = nil
+	b.mu.Unlock()
+	for c := range conns {
+		c.Close()
+	}
 }
 
 // Serve answers each client of a facet with a capability of its own.
@@ -167,22 +175,15 @@ func (b *Birth) slot(key resource) *slot {
 	return s
 }
 
-// receive takes endowments until the channel ends, then ends everything that came over it.
+// receive takes endowments until the channel ends.
 func (b *Birth) receive() {
+	defer close(b.done)
 	for {
 		e, err := receiveEndowment(b.channel)
 		if err != nil {
-			break
+			return
 		}
 		b.take(e)
-	}
-	b.mu.Lock()
-	conns := b.conns
-	b.conns = nil
-	b.mu.Unlock()
-	close(b.done)
-	for c := range conns {
-		c.Close()
 	}
 }
 

@@ -182,6 +182,10 @@ func TestEndOfChannelEndsEverything(t *testing.T) {
 	}
 	providerEnd.Close()
 	receive(t, ctx, provider.Done())
+	if _, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil {
+		t.Errorf("told to stop, the provider cannot speak any more: %v", err)
+	}
+	provider.Close()
 	receive(t, ctx, given)
 	if _, err := provider.Dir(ctx, "never"); err == nil {
 		t.Error("a resource came over a closed channel")

@@ -19,7 +19,7 @@ func Refuse(make func() (keystore.Refusal, error), cause error) error {
 	if err := r.SetReason(string(refusal.Of(cause))); err != nil {
 		return err
 	}
-	return r.SetDetail(cause.Error())
+	return r.SetDetail(refusal.DetailOf(cause))
 }
 
 // Refused turns a refusal that came over the wire into an error; one without a reason is none. It takes what the getter of a result
