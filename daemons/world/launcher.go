@@ -1,0 +1,129 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+
+	"nexus/daemons/bundlemgrd"
+	"nexus/daemons/execd"
+	"nexus/daemons/keystored"
+	"nexus/daemons/logd"
+	"nexus/daemons/packagefsd"
+	"nexus/daemons/plat"
+	"nexus/daemons/samgrd"
+	"nexus/daemons/updated"
+	"nexus/daemons/vat"
+)
+
+// A life is a daemon's Run.
+type life func(context.Context, *vat.Birth, plat.Host) error
+
+func lives() map[string]life {
+	return map[string]life{
+		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "keystored": keystored.Run, "logd": logd.Run,
+		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "updated": updated.Run,
+	}
+}
+
+// A launcher brings daemons to life as goroutines.
+type launcher struct {
+	host plat.Host
+
+	mu     sync.Mutex
+	next   int
+	living map[string]*daemon
+}
+
+func newLauncher(host plat.Host) *launcher {
+	return &launcher{host: host, living: map[string]*daemon{}}
+}
+
+// Launch runs a daemon's life on its birth channel.
+func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, error) {
+	run := lives()[name]
+	if run == nil {
+		return nil, fmt.Errorf("cannot launch %s: no such daemon", name)
+	}
+	own, err := vat.Socket(channel)
+	if err != nil {
+		return nil, err
+	}
+	last, err := dup(stderr)
+	if err != nil {
+		return nil, err
+	}
+	unix, ok := own.(*net.UnixConn)
+	if !ok {
+		return nil, errors.New("cannot launch: the channel is no unix socket")
+	}
+	b := vat.Born(unix)
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &daemon{birth: b, cancel: cancel, done: make(chan struct{})}
+	l.mu.Lock()
+	l.next++
+	d.pid = l.next
+	l.living[name] = d
+	l.mu.Unlock()
+	go func() {
+		<-b.Done()
+		cancel()
+	}()
+	go func() {
+		defer close(d.done)
+		defer last.Close()
+		defer b.Close()
+		err := run(ctx, b, l.host)
+		if err != nil && ctx.Err() == nil {
+			fmt.Fprintf(last, "%s: %v\n", name, err)
+			d.exit = plat.Exit{Code: codeOf(err)}
+		}
+		if d.killed {
+			d.exit = plat.Exit{Signal: 9}
+		}
+	}()
+	return d, nil
+}
+
+func codeOf(err error) int {
+	var factory *updated.FactoryError
+	if errors.As(err, &factory) {
+		return 78
+	}
+	return 1
+}
+
+// kill ends a daemon as kill -9 does: all its connections close at once. It returns when the daemon is gone.
+func (l *launcher) kill(name string) {
+	l.mu.Lock()
+	d := l.living[name]
+	l.mu.Unlock()
+	d.Kill()
+	<-d.done
+}
+
+// A daemon is one life as a process.
+type daemon struct {
+	pid    int
+	birth  *vat.Birth
+	cancel context.CancelFunc
+	done   chan struct{}
+	killed bool // written before cancel, read after the life has ended
+	once   sync.Once
+	exit   plat.Exit
+}
+
+func (d *daemon) PID() int              { return d.pid }
+func (d *daemon) Done() <-chan struct{} { return d.done }
+func (d *daemon) Exit() plat.Exit       { return d.exit }
+func (d *daemon) Terminate()            { d.Kill() }
+
+func (d *daemon) Kill() {
+	d.once.Do(func() {
+		d.killed = true
+		d.birth.Close()
+	})
+}

@@ -1,0 +1,256 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/operator"
+	"nexus/capnpgen/update"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/daemons/wire"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+// An Operator is a connection to the control socket.
+type Operator struct {
+	w    *World
+	conn *vat.Conn
+	cap  operator.Operator
+}
+
+// Operator connects as an operator does.
+func (w *World) Operator() *Operator {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	socket, err := plat.DialPath(filepath.Join(w.Dir, "control.sock"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	conn := vat.Connect(socket, capnp.Client{})
+	client, err := conn.Bootstrap(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o := &Operator{w: w, conn: conn, cap: operator.Operator(client)}
+	w.t.Cleanup(o.Close)
+	return o
+}
+
+// Close ends the connection, as the death of `nx` does.
+func (o *Operator) Close() { o.conn.Close() }
+
+// again does something until it did not fail for a daemon's restart.
+func (o *Operator) again(ctx context.Context, do func(context.Context) error) error {
+	for {
+		err := do(ctx)
+		if !vat.Disconnected(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// Updated returns the stage-and-switch facet; the caller releases it.
+func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
+	answer, release := o.cap.Updated(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return update.Updated{}, err
+	}
+	return res.Updated().AddRef(), nil
+}
+
+// A State is what a test wants to know of the status.
+type State struct {
+	Active, Pending, Staged bootctl.Slot
+	TriesLeft               uint8
+	HealthOK                bool
+	Boot                    uint64
+	Versions                [2]string // of slots a and b
+	Quarantine              int
+	Rollback                string // reason of the last one, or empty
+}
+
+// look is how long a question may take before it is asked again, with the clock wound.
+const look = 100 * time.Millisecond
+
+// state asks for the status once.
+func (o *Operator) state() (s State, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), look)
+	defer cancel()
+	answer, release := o.cap.Status(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return s, err
+	}
+	got, release := res.Status().GetStatus(ctx, nil)
+	defer release()
+	m, err := got.Struct()
+	if err != nil {
+		return s, err
+	}
+	now, err := m.Status()
+	if err != nil {
+		return s, err
+	}
+	return stateOf(now)
+}
+
+func stateOf(m update.Status) (State, error) {
+	s := State{
+		Active: wire.SlotOf(m.Active()), Pending: wire.SlotOf(m.Pending()), Staged: wire.SlotOf(m.Staged()),
+		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Boot: m.Boot(),
+	}
+	a, errA := versionOf(m.SlotA())
+	b, errB := versionOf(m.SlotB())
+	list, errQ := m.Quarantine()
+	if err := errors.Join(errA, errB, errQ); err != nil {
+		return s, err
+	}
+	s.Versions, s.Quarantine = [2]string{a, b}, list.Len()
+	if !m.HasLastRollback() {
+		return s, nil
+	}
+	last, err := m.LastRollback()
+	if err != nil {
+		return s, err
+	}
+	s.Rollback, err = last.Reason()
+	return s, err
+}
+
+func versionOf(m update.SlotStatus, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	c, err := m.Content()
+	if err != nil {
+		return "", err
+	}
+	return c.SystemVersion()
+}
+
+// AwaitState asks until the state is as wanted, also while updated restarts. It winds the clock by step between two looks.
+func (o *Operator) AwaitState(what string, step time.Duration, wanted func(State) bool) State {
+	o.w.t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		s, err := o.state()
+		if err == nil && wanted(s) {
+			return s
+		}
+		if time.Now().After(deadline) {
+			o.w.t.Fatalf("never saw %s; state %+v, %v\n%s", what, s, err, o.w.Console())
+		}
+		o.w.Clock.Wind(step)
+	}
+}
+
+// Stage sends a set and returns what is staged, owned by the caller, or the refusal.
+func (o *Operator) Stage(archive []byte) (update.StagedSystem, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	updated, err := o.Updated(ctx)
+	if err != nil {
+		return update.StagedSystem{}, err
+	}
+	defer updated.Release()
+	answer, release := updated.StageSystem(ctx, func(p update.Updated_stageSystem_Params) error {
+		p.SetSizeBytes(uint64(len(archive)))
+		return nil
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return update.StagedSystem{}, err
+	}
+	if err := wire.Refused(res.Refusal()); err != nil {
+		return update.StagedSystem{}, err
+	}
+	return pour(ctx, res.Sink(), archive)
+}
+
+func pour(ctx context.Context, sink update.StageSink, archive []byte) (update.StagedSystem, error) {
+	writer := sink.AddRef() // a stream that failed fails its client for good; done() must not be asked on it
+	defer writer.Release()
+	in := bytes.NewReader(archive)
+	chunk := make([]byte, 64<<10)
+	for {
+		n, _ := in.Read(chunk)
+		if n == 0 {
+			break
+		}
+		if writer.Write(ctx, func(p update.StageSink_write_Params) error { return p.SetBytes(chunk[:n]) }) != nil {
+			break // done() says why
+		}
+	}
+	answer, release := sink.Done(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return update.StagedSystem{}, err
+	}
+	if err := wire.Refused(res.Refusal()); err != nil {
+		return update.StagedSystem{}, err
+	}
+	return res.System().AddRef(), nil
+}
+
+// Switch puts a staged set on trial.
+func (o *Operator) Switch(system update.StagedSystem) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	answer, release := system.Switch(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(res.Refusal())
+}
+
+// Staged takes up what is staged; the caller releases it.
+func (o *Operator) Staged() (system update.StagedSystem, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err = o.again(ctx, func(ctx context.Context) error {
+		updated, err := o.Updated(ctx)
+		if err != nil {
+			return err
+		}
+		defer updated.Release()
+		answer, release := updated.Staged(ctx, nil)
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		if err := wire.Refused(res.Refusal()); err != nil {
+			return err
+		}
+		system = res.System().AddRef()
+		return nil
+	})
+	return system, err
+}
+
+// SwitchAgain switches, winding the clock while daemons the switch needs are on their way back.
+func (o *Operator) SwitchAgain(system update.StagedSystem, step time.Duration) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := o.Switch(system)
+		if err == nil || refusal.Of(err) != refusal.IO || time.Now().After(deadline) {
+			return err
+		}
+		o.w.Clock.Wind(step)
+	}
+}

@@ -1,0 +1,133 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/service"
+	"nexus/daemons/execd"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
+// understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
+// that it fails), `plain` (runs), `exit CODE`.
+func Program(text string) []byte {
+	header := make([]byte, 64)
+	copy(header, elf.ELFMAG)
+	header[elf.EI_CLASS], header[elf.EI_DATA], header[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1
+	binary.LittleEndian.PutUint16(header[16:], uint16(elf.ET_EXEC))
+	binary.LittleEndian.PutUint16(header[18:], uint16(execd.Machine()))
+	return append(header, text...)
+}
+
+// programs is a Spawner whose processes are goroutines that do what their payload's text says.
+type programs struct {
+	mu   sync.Mutex
+	next int
+}
+
+// Spawn reads the very file it is told to execute.
+func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
+	raw, err := os.ReadFile(cmd.Path)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := dup(cmd.Extra[0])
+	if err != nil {
+		return nil, err
+	}
+	out, err := dup(cmd.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.next++
+	run := &program{pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
+	p.mu.Unlock()
+	go run.live(string(bytes.TrimLeft(raw[64:], "\x00")), socket, out)
+	return run, nil
+}
+
+// dup gives a descriptor of its own to whoever keeps it longer than its lender.
+func dup(f *os.File) (*os.File, error) {
+	fd, err := syscall.Dup(int(f.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// A program is one running payload.
+type program struct {
+	pid  int
+	kill chan struct{}
+	once sync.Once
+	done chan struct{}
+	exit plat.Exit
+}
+
+func (p *program) PID() int              { return p.pid }
+func (p *program) Done() <-chan struct{} { return p.done }
+func (p *program) Exit() plat.Exit       { return p.exit }
+func (p *program) Terminate()            { p.Kill() }
+func (p *program) Kill()                 { p.once.Do(func() { close(p.kill) }) }
+
+func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
+	defer close(p.done)
+	defer out.Close()
+	defer socket.Close()
+	verb, arg, _ := strings.Cut(text, " ")
+	fmt.Fprintf(out, "%s %s\n", verb, arg)
+	switch verb {
+	case "exit":
+		fmt.Sscan(arg, &p.exit.Code)
+		return
+	case "plain":
+		<-p.kill
+	default:
+		conn, err := vat.Socket(socket)
+		if err != nil {
+			p.exit.Code = 1
+			return
+		}
+		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(native{verb, arg})))
+		<-p.kill
+		served.Close()
+	}
+	p.exit.Signal = int(syscall.SIGKILL)
+}
+
+// native is the Service of a native program.
+type native struct{ verb, version string }
+
+func (n native) Version(_ context.Context, call service.Service_version) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetVersion(n.version)
+}
+
+func (n native) Health(_ context.Context, call service.Service_health) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetHealth(map[string]service.Health{
+		"serve": service.Health_ok, "start": service.Health_starting, "fail": service.Health_failing,
+	}[n.verb])
+	return res.SetDetail(n.verb)
+}

@@ -1,0 +1,141 @@
+package world
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"nexus/daemons/initd"
+	"nexus/daemons/plat"
+	"nexus/libupdates/health"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
+)
+
+// limit bounds every wait in a world.
+const limit = 30 * time.Second
+
+// A World is one folder, and the system that runs in it.
+type World struct {
+	t        testing.TB
+	Clock    *Clock
+	Dir      string
+	launcher *launcher
+	stop     context.CancelFunc
+	ended    chan error
+
+	mu    sync.Mutex
+	lines []string
+	news  chan struct{}
+}
+
+// New makes a world around an empty folder. Its clock stands.
+func New(t testing.TB) *World {
+	return &World{t: t, Clock: NewClock(), Dir: t.TempDir(), news: make(chan struct{})}
+}
+
+// Start boots the system with these trusted keys and, if it is not empty, a factory set.
+func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
+	w.t.Helper()
+	config := initd.Config{Dir: w.Dir, Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
+	for _, key := range keys {
+		config.Trust = append(config.Trust, key.String())
+	}
+	if factory != nil {
+		config.Factory = filepath.Join(w.t.TempDir(), "factory.nxs")
+		if err := os.WriteFile(config.Factory, factory, 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	reader, console, err := os.Pipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	go w.read(reader)
+	ctx, cancel := context.WithCancel(context.Background())
+	host := plat.Host{Clock: w.Clock, Spawner: &programs{}}
+	w.launcher, w.stop, w.ended = newLauncher(host), cancel, make(chan error, 1)
+	go func() {
+		defer console.Close()
+		w.ended <- initd.Boot(ctx, config, host, w.launcher, console, console)
+	}()
+	w.t.Cleanup(func() { w.Stop() })
+}
+
+// Stop stops the system in order and returns how it ended. A second call does nothing.
+func (w *World) Stop() error {
+	if w.stop == nil {
+		return nil
+	}
+	w.stop()
+	w.stop = nil
+	select {
+	case err := <-w.ended:
+		return err
+	case <-time.After(limit):
+		w.t.Fatalf("the system does not stop; console:\n%s", w.Console())
+		return nil
+	}
+}
+
+// Kill ends a daemon as kill -9 does.
+func (w *World) Kill(daemon string) { w.launcher.kill(daemon) }
+
+func (w *World) read(console *os.File) {
+	defer console.Close()
+	scanner := bufio.NewScanner(console)
+	for scanner.Scan() {
+		w.mu.Lock()
+		w.lines = append(w.lines, scanner.Text())
+		close(w.news)
+		w.news = make(chan struct{})
+		w.mu.Unlock()
+	}
+}
+
+// Console returns all lines so far, as text.
+func (w *World) Console() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := ""
+	for _, line := range w.lines {
+		text += line + "\n"
+	}
+	return text
+}
+
+// Await waits until the console has shown the line that often.
+func (w *World) Await(line string, count int) {
+	w.t.Helper()
+	deadline := time.After(limit)
+	for {
+		w.mu.Lock()
+		news, seen := w.news, 0
+		for _, l := range w.lines {
+			if l == line {
+				seen++
+			}
+		}
+		w.mu.Unlock()
+		if seen >= count {
+			return
+		}
+		select {
+		case <-news:
+		case <-deadline:
+			w.t.Fatalf("no %q (%d times) on the console:\n%s", line, count, w.Console())
+		}
+	}
+}
+
+// Shows tells whether the console has shown the line.
+func (w *World) Shows(line string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.lines, line)
+}
