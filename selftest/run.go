@@ -1,0 +1,110 @@
+package selftest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// patience bounds each wait of the selftest: for a state, a service, an answer.
+const patience = 60 * time.Second
+
+// The sets of the flow, as files in the granted folder, and the service whose version shows what runs.
+const (
+	healthySet     = "system-v1.1.0.nxs"
+	healthyVersion = "1.1.0"
+	brokenSet      = "system-v1.2.0.nxs"
+	brokenVersion  = "1.2.0"
+	probe          = "hello"
+)
+
+// Run is the daemon's life: the whole flow, then its outcome.
+func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
+	log := logs.New("selftest", b.Use("LogSink"))
+	defer log.Close()
+	sets, err := b.Dir(ctx, "sets")
+	if err != nil {
+		return err
+	}
+	t := &selftest{
+		host: host, log: log, sets: sets,
+		services: b.Use("ServiceManager"),
+		votes:    b.Use("HealthVote"),
+	}
+	if err := b.Ready(); err != nil {
+		return err
+	}
+	err = t.flow(ctx)
+	if err != nil {
+		log.Error("selftest failed", "error", err)
+		if markErr := log.Marker(ctx, "SELFTEST: ota failed"); markErr != nil {
+			return fmt.Errorf("%w (and its marker: %v)", err, markErr)
+		}
+	}
+	log.Close() // the outcome stops the system, so what was said comes first
+	if doneErr := t.done(ctx, err == nil); doneErr != nil {
+		return doneErr
+	}
+	<-ctx.Done()
+	return err
+}
+
+// flow is the story, step by step.
+func (t *selftest) flow(ctx context.Context) error {
+	// The system as it was found: whatever the factory slot holds answers, and is confirmed.
+	start, err := t.confirmStart(ctx)
+	if err != nil {
+		return err
+	}
+
+	// A healthy set: staged, switched to, seen running, confirmed.
+	staged, err := t.stage(ctx, healthySet)
+	if err != nil {
+		return err
+	}
+	if err := t.mark(ctx, "SELFTEST: ota stage ok"); err != nil {
+		return err
+	}
+	if err := t.switchTo(ctx, staged); err != nil {
+		return err
+	}
+	if err := t.awaitVersion(ctx, healthyVersion); err != nil {
+		return err
+	}
+	if err := t.mark(ctx, "SELFTEST: ota switch ok"); err != nil {
+		return err
+	}
+	healthy, err := t.confirm(ctx, staged.slot)
+	if err != nil {
+		return err
+	}
+
+	// A broken set: its service ends, and the healthy one is back without anyone's help.
+	broken, err := t.stage(ctx, brokenSet)
+	if err != nil {
+		return err
+	}
+	if err := t.switchTo(ctx, broken); err != nil {
+		return err
+	}
+	if err := t.awaitRollback(ctx, healthy, broken); err != nil {
+		return err
+	}
+	if err := t.awaitVersion(ctx, healthyVersion); err != nil {
+		return err
+	}
+	if _, err := t.confirm(ctx, healthy.slot); err != nil {
+		return err
+	}
+	if err := t.refusedAsQuarantined(ctx, brokenSet); err != nil {
+		return err
+	}
+	t.log.Info("flow complete", "start", start.version, "end", healthyVersion)
+	return t.mark(ctx, "SELFTEST: ota rollback ok")
+}
+
+func (t *selftest) mark(ctx context.Context, line string) error { return t.log.Marker(ctx, line) }

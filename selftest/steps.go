@@ -1,0 +1,130 @@
+package selftest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/capnpgen/update"
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/daemons/wire"
+	"nexus/libupdates/refusal"
+)
+
+// A selftest is the client and what it was granted.
+type selftest struct {
+	host     plat.Host
+	log      *logs.Log
+	sets     *os.Root
+	services *vat.Holding
+	votes    *vat.Holding
+}
+
+// A stagedSet is a set the selftest has staged.
+type stagedSet struct {
+	slot    bootrecord.Slot
+	version string
+	digest  []byte
+	system  update.StagedSystem
+}
+
+// A running is a confirmed set.
+type running struct {
+	slot    bootrecord.Slot
+	version string
+	digest  []byte
+}
+
+// confirmStart sees the system come up: the probe answers with the version of the active slot, which is then confirmed.
+func (t *selftest) confirmStart(ctx context.Context) (running, error) {
+	s, err := t.await(ctx, "the first boot attempt", func(s state) bool { return s.boot > 0 })
+	if err != nil {
+		return running{}, err
+	}
+	slot := s.slot(s.active)
+	if len(slot.digest) > 0 {
+		if err := t.awaitVersion(ctx, slot.version); err != nil {
+			return running{}, err
+		}
+	}
+	return t.confirm(ctx, s.active)
+}
+
+// confirm votes for the boot attempt that is under way and waits until the slot is active and confirmed. The attempt may still be about to
+// begin, so each new one gets its vote.
+func (t *selftest) confirm(ctx context.Context, slot bootrecord.Slot) (running, error) {
+	var voted uint64
+	s, err := t.await(ctx, fmt.Sprintf("the commit of slot %s", slot), func(s state) bool {
+		if s.boot != voted && t.vote(ctx, s.boot, true, "the probe answers") == nil {
+			voted = s.boot
+		}
+		return s.active == slot && s.pending == bootrecord.Slot_none && s.healthOK
+	})
+	content := s.slot(slot)
+	return running{slot: slot, version: content.version, digest: content.digest}, err
+}
+
+// stage sends a set and checks that what is staged is what was sent.
+func (t *selftest) stage(ctx context.Context, file string) (stagedSet, error) {
+	staged, err := t.send(ctx, file)
+	if err != nil {
+		return stagedSet{}, fmt.Errorf("cannot stage %s: %w", file, err)
+	}
+	s, err := t.state(ctx)
+	if err != nil {
+		return stagedSet{}, err
+	}
+	if s.staged != staged.slot || !bytes.Equal(s.slot(staged.slot).digest, staged.digest) {
+		return stagedSet{}, fmt.Errorf("cannot stage %s: slot %s does not show it", file, staged.slot)
+	}
+	return staged, nil
+}
+
+// switchTo puts a staged set on trial and gives the capability up: it is good for one switch.
+func (t *selftest) switchTo(ctx context.Context, staged stagedSet) error {
+	defer staged.system.Release()
+	answer, release := staged.system.Switch(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(res.Refusal())
+}
+
+// awaitRollback waits until the system is back at the healthy set, and checks that the broken one is named as the cause and
+// quarantined.
+func (t *selftest) awaitRollback(ctx context.Context, healthy running, broken stagedSet) error {
+	s, err := t.await(ctx, "the rollback", func(s state) bool {
+		return s.pending == bootrecord.Slot_none && bytes.Equal(s.rolledBack, broken.digest)
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.active != healthy.slot || !bytes.Equal(s.slot(s.active).digest, healthy.digest):
+		return fmt.Errorf("rolled back to slot %s, not to the healthy set in slot %s", s.active, healthy.slot)
+	case s.rollbackReason != string(refusal.ServiceExited):
+		return fmt.Errorf("rolled back for %q, not for %q", s.rollbackReason, refusal.ServiceExited)
+	case !s.isQuarantined(broken.digest):
+		return fmt.Errorf("the broken set is not quarantined")
+	}
+	return nil
+}
+
+// refusedAsQuarantined stages the broken set again and wants to be refused.
+func (t *selftest) refusedAsQuarantined(ctx context.Context, file string) error {
+	staged, err := t.send(ctx, file)
+	switch {
+	case err == nil:
+		staged.system.Release()
+		return fmt.Errorf("staged %s again, which is quarantined", file)
+	case refusal.Of(err) != refusal.Quarantined:
+		return fmt.Errorf("cannot see quarantine: %w", err)
+	}
+	return nil
+}
