@@ -58,20 +58,7 @@ func (p *publisher) check(ctx context.Context, slot bootctl.Slot, digest nxs.Dig
 func (p *publisher) call(ctx context.Context, ask func(context.Context, bundle.SlotPublisher) error) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	for {
-		client, err := p.holding.Get(ctx)
-		if err != nil {
-			return err
-		}
-		err = ask(ctx, bundle.SlotPublisher(client))
-		if vat.Disconnected(err) {
-			p.holding.Lost(ctx, client)
-		}
-		client.Release()
-		if !vat.Disconnected(err) || ctx.Err() != nil {
-			return err
-		}
-	}
+	return p.holding.Call(ctx, func(client capnp.Client) error { return ask(ctx, bundle.SlotPublisher(client)) })
 }
 
 // keep publishes the target again for every new life of bundlemgrd.

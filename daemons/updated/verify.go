@@ -3,6 +3,8 @@ package updated
 import (
 	"context"
 	"fmt"
+
+	"capnproto.org/go/capnp/v3"
 	"nexus/daemons/wire"
 
 	"nexus/capnpgen/keystore"
@@ -13,23 +15,14 @@ import (
 
 // verifyBy returns a verification that asks keystored: this process holds no key and cannot be talked into trusting one.
 func verifyBy(ctx context.Context, verifier *vat.Holding) nxs.VerifyFunc {
-	return func(message, signature []byte) (trust.PublicKey, error) {
+	return func(message, signature []byte) (key trust.PublicKey, err error) {
 		ctx, cancel := bounded(ctx)
 		defer cancel()
-		for {
-			client, err := verifier.Get(ctx)
-			if err != nil {
-				return trust.PublicKey{}, fmt.Errorf("cannot verify signature: %w", err)
-			}
-			key, err := verifyOnce(ctx, keystore.Verifier(client), message, signature)
-			if vat.Disconnected(err) {
-				verifier.Lost(ctx, client)
-			}
-			client.Release()
-			if !vat.Disconnected(err) || ctx.Err() != nil {
-				return key, err
-			}
-		}
+		err = verifier.Call(ctx, func(client capnp.Client) error {
+			key, err = verifyOnce(ctx, keystore.Verifier(client), message, signature)
+			return err
+		})
+		return key, err
 	}
 }
 

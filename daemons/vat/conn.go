@@ -3,6 +3,7 @@ package vat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -26,13 +27,14 @@ const (
 
 // A Conn is one RPC connection with the bounds of this package.
 type Conn struct {
-	rpc *rpc.Conn
+	rpc    *rpc.Conn
+	socket net.Conn
 }
 
 // Connect speaks RPC over the socket and serves bootstrap on it, which it takes over. The zero Client serves nothing.
 func Connect(socket net.Conn, bootstrap capnp.Client) *Conn {
 	t := transport.New(newCodec(socket))
-	return &Conn{rpc: rpc.NewConn(t, &rpc.Options{BootstrapClient: bootstrap, Logger: quiet{}})}
+	return &Conn{rpc: rpc.NewConn(t, &rpc.Options{BootstrapClient: bootstrap, Logger: quiet{}}), socket: socket}
 }
 
 // Bootstrap returns the peer's bootstrap once it has answered. It waits for the peer rather than pipelining on the promise: a
@@ -43,22 +45,39 @@ func (c *Conn) Bootstrap(ctx context.Context) (capnp.Client, error) {
 		client.Release()
 		return capnp.Client{}, err
 	}
-	if !client.IsValid() {
+	if err := broken(client); err != nil {
 		client.Release()
-		return capnp.Client{}, errors.New("cannot get bootstrap: the peer serves nothing")
+		return capnp.Client{}, fmt.Errorf("cannot get bootstrap: %w", err)
 	}
 	return client, nil
+}
+
+// broken returns why a resolved client can never answer. The library makes a client that always fails where a peer serves nothing or
+// has gone, and brands it with its error.
+func broken(client capnp.Client) error {
+	if !client.IsValid() {
+		return errors.New("the peer serves nothing")
+	}
+	snapshot := client.Snapshot()
+	defer snapshot.Release()
+	err, _ := snapshot.Brand().Value.(error)
+	return err
 }
 
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.rpc.Done() }
 
-// Close ends the connection; calls in flight fail with `disconnected`.
-func (c *Conn) Close() { c.rpc.Close() }
+// Close ends the connection; calls in flight fail with `disconnected`. The socket goes first: while the library shuts down it answers
+// calls that fail by it with empty results, which a peer that still hears them would take for success.
+func (c *Conn) Close() {
+	c.socket.Close()
+	c.rpc.Close()
+}
 
 // Disconnected tells whether a call failed because its connection ended, so that asking again for the capability may help.
 func Disconnected(err error) bool {
-	return err != nil && (exc.IsType(err, exc.Disconnected) || errors.Is(err, rpc.ErrConnClosed))
+	var socket *net.OpError // the call could not even be sent
+	return err != nil && (exc.IsType(err, exc.Disconnected) || errors.Is(err, rpc.ErrConnClosed) || errors.As(err, &socket))
 }
 
 // A codec frames messages on a socket within the bounds of this package.

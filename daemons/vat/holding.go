@@ -42,6 +42,25 @@ func (h *Holding) Get(ctx context.Context) (capnp.Client, error) {
 	}
 }
 
+// Call runs f with the capability and, when its connection ends under f, again with that of the provider's next life. It waits for that
+// life as long as ctx. f must be such that it may run twice.
+func (h *Holding) Call(ctx context.Context, f func(capnp.Client) error) error {
+	for {
+		client, err := h.Get(ctx)
+		if err != nil {
+			return err
+		}
+		err = f(client)
+		if Disconnected(err) {
+			h.Lost(ctx, client)
+		}
+		client.Release()
+		if !Disconnected(err) {
+			return err
+		}
+	}
+}
+
 // Each runs f for every life of the provider, one after another, until ctx ends: f gets the capability, owned by Each, and a
 // context that ends with that life. It is how a daemon registers again or subscribes again after the other side restarted.
 func (h *Holding) Each(ctx context.Context, f func(ctx context.Context, client capnp.Client)) {

@@ -2,6 +2,7 @@ package vattest
 
 import (
 	"context"
+	"net"
 	"os"
 
 	"capnproto.org/go/capnp/v3"
@@ -37,15 +38,16 @@ func (d *Daemon) Connect(facet, name string, grants ...string) (client capnp.Cli
 	socket, err := vat.Socket(ours)
 	d.must(err)
 	conn := vat.Connect(socket, capnp.Client{})
-	d.t.Cleanup(conn.Close)
+	cut = cutter(socket, conn)
+	d.t.Cleanup(cut)
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	client, err = conn.Bootstrap(ctx)
 	if err != nil {
-		return capnp.Client{}, conn.Close, err
+		return capnp.Client{}, cut, err
 	}
 	d.t.Cleanup(client.Release)
-	return client, conn.Close, nil
+	return client, cut, nil
 }
 
 // Provide lets the test stand in as the provider of a facet that the daemon uses. It takes server over. What it returns ends this
@@ -57,10 +59,18 @@ func (d *Daemon) Provide(facet string, server capnp.Client) (cut func()) {
 	defer theirs.Close()
 	socket, err := vat.Socket(ours)
 	d.must(err)
-	conn := vat.Connect(socket, server)
-	d.t.Cleanup(conn.Close)
+	cut = cutter(socket, vat.Connect(socket, server))
+	d.t.Cleanup(cut)
 	d.must(d.parent.GrantUse(facet, "test", theirs))
-	return conn.Close
+	return cut
+}
+
+// cutter ends a connection as the death of its process does: nothing is said any more.
+func cutter(socket net.Conn, conn *vat.Conn) func() {
+	return func() {
+		socket.Close()
+		conn.Close()
+	}
 }
 
 // Link joins the daemon to another one that serves the facet, as initd does: directly, as a client of that name with these grants.
