@@ -1,0 +1,69 @@
+package logd
+
+import (
+	"fmt"
+
+	"nexus/capnpgen/journal"
+)
+
+// Bounds of a filter.
+const (
+	maxAnswer = 512 // records in one answer (schema/journal.capnp)
+	maxKinds  = 16  // kinds that a filter may list
+)
+
+// A filter says which records: journal.Filter as a value. The zero value of each field means any.
+type filter struct {
+	sender   string
+	minLevel journal.Level
+	kinds    uint16 // one bit per kind
+	after    uint64
+	limit    int // 1 to maxAnswer
+}
+
+func readFilter(m journal.Filter) (filter, error) {
+	sender, err := m.Sender()
+	if err != nil {
+		return filter{}, err
+	}
+	kinds, err := readKinds(m)
+	if err != nil {
+		return filter{}, err
+	}
+	limit := int(min(m.Limit(), maxAnswer))
+	if limit == 0 {
+		limit = maxAnswer
+	}
+	return filter{sender: sender, minLevel: m.MinLevel(), kinds: kinds, after: m.AfterSequence(), limit: limit}, nil
+}
+
+// readKinds makes a set of the kinds. One that the schema does not know matches nothing, but the set is then not empty.
+func readKinds(m journal.Filter) (uint16, error) {
+	list, err := m.Kinds()
+	if err != nil {
+		return 0, err
+	}
+	if list.Len() > maxKinds {
+		return 0, fmt.Errorf("cannot read filter: %d kinds are over the %d of one filter", list.Len(), maxKinds)
+	}
+	var kinds uint16
+	for i := range list.Len() {
+		kinds |= 1 << min(list.At(i), 15)
+	}
+	return kinds, nil
+}
+
+func (f filter) matches(r *record) bool {
+	return r.sequence > f.after &&
+		(f.sender == "" || f.sender == r.sender) &&
+		effective(r.entry.Level) >= f.minLevel &&
+		(f.kinds == 0 || f.kinds&(1<<r.entry.Kind) != 0)
+}
+
+// effective is a record's level, which is info when its sender did not say.
+func effective(level journal.Level) journal.Level {
+	if level == journal.Level_unspecified {
+		return journal.Level_info
+	}
+	return level
+}

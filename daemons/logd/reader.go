@@ -1,0 +1,100 @@
+package logd
+
+import (
+	"context"
+	"errors"
+
+	"nexus/capnpgen/journal"
+)
+
+// A reader is the Journal of one client.
+type reader struct {
+	ledger  *ledger
+	follows *quota
+}
+
+// Query answers the newest records that match.
+func (r *reader) Query(_ context.Context, call journal.Journal_query) error {
+	f, err := filterOf(call.Args().Filter())
+	if err != nil {
+		return err
+	}
+	found := r.ledger.query(f)
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	list, err := res.NewRecords(int32(len(found)))
+	if err != nil {
+		return err
+	}
+	return encode(list, found)
+}
+
+// Follow sends what Query would answer, then what arrives.
+func (r *reader) Follow(_ context.Context, call journal.Journal_follow) error {
+	f, err := filterOf(call.Args().Filter())
+	if err != nil {
+		return err
+	}
+	follower := call.Args().Follower()
+	if !follower.IsValid() {
+		return errors.New("cannot follow: the follower is null")
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if err := r.follows.take(); err != nil {
+		return err
+	}
+	s := &subscription{ledger: r.ledger, filter: f, cursor: r.ledger.start(f), follower: follower.AddRef(), quota: r.follows}
+	return res.SetSubscription(s.start())
+}
+
+// Stats answers the counters.
+func (r *reader) Stats(_ context.Context, call journal.Journal_stats) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	stats, err := res.NewStats()
+	if err != nil {
+		return err
+	}
+	r.ledger.mu.Lock()
+	defer r.ledger.mu.Unlock()
+	ring := r.ledger.ring
+	stats.SetRecords(ring.next - 1)
+	stats.SetKept(uint64(ring.kept()))
+	stats.SetDropped(ring.dropped)
+	stats.SetCapacity(maxRecords)
+	return nil
+}
+
+// filterOf takes what the getter of a call's arguments returns.
+func filterOf(m journal.Filter, err error) (filter, error) {
+	if err != nil {
+		return filter{}, err
+	}
+	return readFilter(m)
+}
+
+func encode(list journal.Record_List, records []record) error {
+	for i, r := range records {
+		m := list.At(i)
+		m.SetSequence(r.sequence)
+		m.SetUnixMs(r.unixMs)
+		if err := m.SetSender(r.sender); err != nil {
+			return err
+		}
+		entry, err := m.NewEntry()
+		if err != nil {
+			return err
+		}
+		if err := r.entry.Encode(entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
