@@ -1,0 +1,128 @@
+package keystored
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// Bounds on what is read.
+const (
+	maxKeyFile = 4 << 10 // bytes of one file
+	maxEntries = 256     // entries of one folder
+)
+
+// A skip is something in the folder that is not trusted, and why.
+type skip struct {
+	path  string
+	cause error
+}
+
+// load reads the keys of all roles: files `<role>/<key in hex>.pub`. What is not exactly that is skipped, never fatal: a broken file
+// takes no trust from the others and gives none.
+func load(dir *os.Root) (trust.Anchors, []skip, error) {
+	l := loader{dir: dir}
+	roles, err := l.entries(".")
+	if err != nil {
+		return trust.Anchors{}, nil, err
+	}
+	for _, entry := range roles {
+		role := trust.Role(entry.Name())
+		switch {
+		case !entry.IsDir():
+			l.skip(entry.Name(), errors.New("not a folder"))
+		case !known(role):
+			l.skip(entry.Name(), errors.New("no such role"))
+		default:
+			l.loadRole(role)
+		}
+	}
+	return l.anchors, l.skipped, nil
+}
+
+func known(role trust.Role) bool { return role == trust.RoleSystem || role == trust.RoleApps }
+
+type loader struct {
+	dir     *os.Root
+	anchors trust.Anchors
+	skipped []skip
+}
+
+func (l *loader) skip(path string, cause error) {
+	l.skipped = append(l.skipped, skip{path, cause})
+}
+
+func (l *loader) loadRole(role trust.Role) {
+	files, err := l.entries(string(role))
+	if err != nil {
+		l.skip(string(role), err)
+		return
+	}
+	for _, entry := range files {
+		name := path.Join(string(role), entry.Name())
+		key, err := l.key(name, entry)
+		if err != nil {
+			l.skip(name, err)
+			continue
+		}
+		l.anchors = l.anchors.Add(role, key)
+	}
+}
+
+// key reads one key. Its name must be its content: who looks at the folder sees what is trusted.
+func (l *loader) key(name string, entry fs.DirEntry) (trust.PublicKey, error) {
+	if !entry.Type().IsRegular() {
+		return trust.PublicKey{}, errors.New("not a regular file")
+	}
+	text, err := l.read(name)
+	if err != nil {
+		return trust.PublicKey{}, err
+	}
+	key, err := trust.ParsePublicKey(text)
+	if err != nil {
+		return trust.PublicKey{}, err
+	}
+	if entry.Name() != key.String()+".pub" {
+		return trust.PublicKey{}, refusal.New(refusal.NameMismatch, "the file holds the key %s", key)
+	}
+	return key, nil
+}
+
+func (l *loader) read(name string) ([]byte, error) {
+	f, err := l.dir.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxKeyFile {
+		return nil, refusal.New(refusal.BadKey, "the file is over %d bytes", maxKeyFile)
+	}
+	return text, nil
+}
+
+// entries lists a folder. One with too many is refused whole: which keys are trusted must not depend on the order they are found in.
+func (l *loader) entries(name string) ([]fs.DirEntry, error) {
+	f, err := l.dir.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(maxEntries + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(entries) > maxEntries {
+		return nil, fmt.Errorf("over %d entries", maxEntries)
+	}
+	return entries, nil
+}

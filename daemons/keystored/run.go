@@ -1,0 +1,49 @@
+package keystored
+
+import (
+	"context"
+	"fmt"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/keystore"
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/trust"
+)
+
+// Run is the daemon's life.
+func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
+	log := logs.New("keystored", b.Use("LogSink"))
+	defer log.Close()
+	dir, err := b.Dir(ctx, "trust")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	anchors, skipped, err := load(dir)
+	if err != nil {
+		return fmt.Errorf("cannot read trusted keys: %w", err)
+	}
+	for _, s := range skipped {
+		log.Warn("key skipped", "file", s.path, "error", s.cause)
+	}
+	log.Info("keys loaded", "count", len(anchors.List()))
+
+	b.Serve("Verifier", func(c vat.Client) capnp.Client {
+		if len(c.Grants) != 1 || !known(trust.Role(c.Grants[0])) {
+			log.Error("cannot serve verifier: it needs one role", "client", c.Name)
+			return capnp.Client{}
+		}
+		return capnp.Client(keystore.Verifier_ServerToClient(&verifier{anchors, trust.Role(c.Grants[0])}))
+	})
+	b.Serve("TrustAnchors", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.TrustAnchors_ServerToClient(&reader{anchors}))
+	})
+	if err := b.Ready(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}

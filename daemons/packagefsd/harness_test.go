@@ -1,0 +1,223 @@
+package packagefsd_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/packagefs"
+	"nexus/capnpgen/registry"
+	"nexus/daemons/packagefsd"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/daemons/vat/vattest"
+)
+
+func start(t *testing.T) *vattest.Daemon {
+	t.Helper()
+	return vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+		return packagefsd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
+	})
+}
+
+// A shelf is a BundleMgr in the test's hands: bundles with their files.
+type shelf struct {
+	bundles map[string]files
+	hold    func(context.Context) // called in each query, if not nil
+}
+
+type files struct{ manifest, payload []byte }
+
+func (s *shelf) client() capnp.Client { return capnp.Client(bundle.BundleMgr_ServerToClient(s)) }
+
+func (s *shelf) names() []string {
+	var names []string
+	for name := range s.bundles {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (s *shelf) List(_ context.Context, call bundle.BundleMgr_list) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	publication, err := res.NewPublication()
+	if err != nil {
+		return err
+	}
+	list, err := publication.NewBundles(int32(len(s.bundles)))
+	if err != nil {
+		return err
+	}
+	for i, name := range s.names() {
+		if err := list.At(i).SetName(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *shelf) Query(ctx context.Context, call bundle.BundleMgr_query) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	if s.hold != nil {
+		call.Go()
+		s.hold(ctx)
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	f, found := s.bundles[name]
+	res.SetFound(found)
+	b, err := res.NewBundle()
+	if err != nil {
+		return err
+	}
+	b.SetManifestSize(uint64(len(f.manifest)))
+	b.SetPayloadSize(uint64(len(f.payload)))
+	return nil
+}
+
+func (s *shelf) OpenManifest(_ context.Context, call bundle.BundleMgr_openManifest) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetBlob(bundle.Blob_ServerToClient(blob(s.bundles[name].manifest)))
+}
+
+func (s *shelf) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetBlob(bundle.Blob_ServerToClient(blob(s.bundles[name].payload)))
+}
+
+func (*shelf) Watch(context.Context, bundle.BundleMgr_watch) error {
+	return errors.New("nobody watches here")
+}
+
+// A blob is the bytes of one file.
+type blob []byte
+
+func (b blob) Read(_ context.Context, call bundle.Blob_read) error {
+	offset, count := call.Args().Offset(), call.Args().Count()
+	if count > bundle.MaxReadBytes {
+		return errors.New("asked for over the most bytes of one piece")
+	}
+	res, err := call.AllocResults()
+	if err != nil || offset > uint64(len(b)) {
+		return err
+	}
+	return res.SetBytes(b[offset:min(offset+uint64(count), uint64(len(b)))])
+}
+
+func (b blob) Size(context.Context, bundle.Blob_size) error { return nil }
+
+// A names is a Registrar that passes on what is registered and says when that ends.
+type names struct {
+	registered chan capnp.Client
+	dropped    chan struct{} // closed
+}
+
+func (n *names) Register(_ context.Context, call registry.Registrar_register) error {
+	service := call.Args().Service().AddRef()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	n.registered <- service
+	return res.SetRegistration(registry.Registration_ServerToClient(registration{n.dropped}))
+}
+
+type registration struct{ dropped chan struct{} }
+
+func (r registration) Shutdown() { close(r.dropped) }
+
+// An entry is packagefs.FileInfo as a value.
+type entry struct {
+	name string
+	kind packagefs.FileType
+	size uint64
+}
+
+func entryOf(t *testing.T, m packagefs.FileInfo) entry {
+	t.Helper()
+	name, err := m.Name()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entry{name, m.Type(), m.SizeBytes()}
+}
+
+func stat(t *testing.T, fs packagefs.PackageFs, path string) (entry, error) {
+	t.Helper()
+	answer, release := fs.Stat(t.Context(), func(p packagefs.PackageFs_stat_Params) error { return p.SetPath(path) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return entry{}, err
+	}
+	info, err := res.Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entryOf(t, info), nil
+}
+
+func list(t *testing.T, fs packagefs.PackageFs, path string) ([]entry, error) {
+	t.Helper()
+	answer, release := fs.List(t.Context(), func(p packagefs.PackageFs_list_Params) error { return p.SetPath(path) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	infos, err := res.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []entry
+	for i := range infos.Len() {
+		entries = append(entries, entryOf(t, infos.At(i)))
+	}
+	return entries, nil
+}
+
+func read(t *testing.T, fs packagefs.PackageFs, path string, offset uint64, count uint32) ([]byte, error) {
+	t.Helper()
+	answer, release := fs.Read(t.Context(), func(p packagefs.PackageFs_read_Params) error {
+		p.SetOffset(offset)
+		p.SetCount(count)
+		return p.SetPath(path)
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	bytes, err := res.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(bytes), nil
+}

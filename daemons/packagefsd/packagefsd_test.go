@@ -1,0 +1,261 @@
+package packagefsd_test
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/packagefs"
+	"nexus/capnpgen/registry"
+	"nexus/daemons/vat/vattest"
+)
+
+// payload is over two pieces long.
+func payload() []byte { return bytes.Repeat([]byte("0123456789abcdef"), 2<<16+1) }
+
+func twoBundles() *shelf {
+	return &shelf{bundles: map[string]files{
+		"alpha.app": {[]byte("alpha's manifest"), payload()},
+		"beta":      {[]byte("beta's"), nil},
+	}}
+}
+
+func viewOf(t *testing.T, s *shelf) packagefs.PackageFs {
+	t.Helper()
+	d := start(t)
+	d.Provide("BundleMgr", s.client())
+	return packagefs.PackageFs(d.Client("PackageFs", "operator"))
+}
+
+func TestStatAndList(t *testing.T) {
+	const dir, file = packagefs.FileType_directory, packagefs.FileType_file
+	fs := viewOf(t, twoBundles())
+	size := uint64(len(payload()))
+	for path, want := range map[string]entry{
+		"":                       {"", dir, 0},
+		"alpha.app":              {"alpha.app", dir, 0},
+		"alpha.app/manifest.nxb": {"manifest.nxb", file, 16},
+		"alpha.app/payload.elf":  {"payload.elf", file, size},
+		"beta/payload.elf":       {"payload.elf", file, 0},
+	} {
+		if got, err := stat(t, fs, path); err != nil || got != want {
+			t.Errorf("stat %q: %v, %v; want %v", path, got, err, want)
+		}
+	}
+	for path, want := range map[string][]entry{
+		"":          {{"alpha.app", dir, 0}, {"beta", dir, 0}},
+		"alpha.app": {{"manifest.nxb", file, 16}, {"payload.elf", file, size}},
+	} {
+		if got, err := list(t, fs, path); err != nil || !slices.Equal(got, want) {
+			t.Errorf("list %q: %v, %v; want %v", path, got, err, want)
+		}
+	}
+	empty := viewOf(t, &shelf{})
+	if got, err := list(t, empty, ""); err != nil || len(got) != 0 {
+		t.Errorf("list of an empty slot: %v, %v", got, err)
+	}
+}
+
+func TestRead(t *testing.T) {
+	fs := viewOf(t, twoBundles())
+	const piece = 1 << 20
+	whole := payload()
+	for _, c := range []struct {
+		name   string
+		path   string
+		offset uint64
+		count  uint32
+		want   []byte
+	}{
+		{"manifest", "alpha.app/manifest.nxb", 0, 100, []byte("alpha's manifest")},
+		{"part", "alpha.app/manifest.nxb", 8, 4, []byte("mani")},
+		{"nothing", "alpha.app/manifest.nxb", 8, 0, nil},
+		{"at the end", "alpha.app/manifest.nxb", 16, 4, nil},
+		{"far behind the end", "alpha.app/manifest.nxb", math.MaxUint64, math.MaxUint32, nil},
+		{"over a piece", "alpha.app/payload.elf", 0, math.MaxUint32, whole[:piece]},
+		{"last piece", "alpha.app/payload.elf", 2 * piece, piece, whole[2*piece:]},
+		{"empty file", "beta/payload.elf", 0, piece, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := read(t, fs, c.path, c.offset, c.count)
+			if err != nil || !bytes.Equal(got, c.want) {
+				t.Errorf("%d bytes, %v; want %d", len(got), err, len(c.want))
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	fs := viewOf(t, twoBundles())
+	const bad, none, isDir, notDir = "bad-path: ", "no-such-file: ", "is-a-directory: ", "not-a-directory: "
+	for _, c := range []struct{ path, stat, list, read string }{
+		{"", "", "", isDir},
+		{"beta", "", "", isDir},
+		{"beta/manifest.nxb", "", notDir, ""},
+		{"gamma", none, none, none},
+		{"gamma/manifest.nxb", none, none, none},
+		{"bet", none, none, none},
+		{"Beta", none, none, none},
+		{"beta/other", none, none, none},
+		{"beta/Manifest.nxb", none, none, none},
+		{"beta/manifest.nxb/x", none, none, none},
+		{"beta.nxb/manifest.nxb", none, none, none},
+		{"/", bad, bad, bad},
+		{".", bad, bad, bad},
+		{"..", bad, bad, bad},
+		{"/beta", bad, bad, bad},
+		{"/beta/manifest.nxb", bad, bad, bad},
+		{"beta/", bad, bad, bad},
+		{"beta//manifest.nxb", bad, bad, bad},
+		{"./beta", bad, bad, bad},
+		{"beta/./manifest.nxb", bad, bad, bad},
+		{"beta/../beta/manifest.nxb", bad, bad, bad},
+		{"../beta", bad, bad, bad},
+		{"beta/..", bad, bad, bad},
+		{"beta\\manifest.nxb", bad, bad, bad},
+		{"beta\n", bad, bad, bad},
+		{"beta\x00/manifest.nxb", bad, bad, bad},
+		{"\x1b[2J", bad, bad, bad},
+		{"beta\xff", bad, bad, bad},
+		{strings.Repeat("x", 255), none, none, none},
+		{strings.Repeat("x", 256), bad, bad, bad},
+	} {
+		_, err := stat(t, fs, c.path)
+		check(t, "stat", c.path, err, c.stat)
+		_, err = list(t, fs, c.path)
+		check(t, "list", c.path, err, c.list)
+		_, err = read(t, fs, c.path, 0, 10)
+		check(t, "read", c.path, err, c.read)
+	}
+}
+
+func check(t *testing.T, what, path string, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("%s %q: %v", what, path, err)
+	case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+		t.Errorf("%s %q: %v, want %s", what, path, err, want)
+	}
+}
+
+// The view is live: it shows what the next life of bundlemgrd publishes, and a call under way goes there.
+func TestBundlemgrdRestarts(t *testing.T) {
+	d := start(t)
+	dying := twoBundles()
+	asked := make(chan struct{}, 1)
+	dying.hold = func(ctx context.Context) {
+		asked <- struct{}{}
+		<-ctx.Done()
+	}
+	cut := d.Provide("BundleMgr", dying.client())
+	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))
+	answer := make(chan error, 1)
+	go func() {
+		_, err := stat(t, fs, "gamma/manifest.nxb")
+		answer <- err
+	}()
+	receive(t, asked)
+	cut()
+	d.Provide("BundleMgr", (&shelf{bundles: map[string]files{"gamma": {}}}).client())
+	if err := receive(t, answer); err != nil {
+		t.Errorf("the call under way: %v", err)
+	}
+	if got, err := list(t, fs, ""); err != nil || len(got) != 1 || got[0].name != "gamma" {
+		t.Errorf("after the restart: %v, %v", got, err)
+	}
+}
+
+// A caller that goes away does not wait for a bundlemgrd that is not there.
+func TestCallerGivesUp(t *testing.T) {
+	d := start(t)
+	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))
+	ctx, cancel := context.WithCancel(t.Context())
+	answer, release := fs.List(ctx, nil)
+	defer release()
+	cancel()
+	if _, err := answer.Struct(); err == nil {
+		t.Error("an answer came from nowhere")
+	}
+	if _, err := stat(t, fs, ""); err != nil {
+		t.Errorf("what needs no bundlemgrd: %v", err)
+	}
+}
+
+// Any number of calls may come at one time: all end, and few are at work at one time.
+func TestManyCallsAtOnce(t *testing.T) {
+	s := twoBundles()
+	asked, gate := make(chan struct{}, 100), make(chan struct{})
+	var atWork, most atomic.Int32
+	s.hold = func(context.Context) {
+		n := atWork.Add(1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		asked <- struct{}{}
+		<-gate
+		atWork.Add(-1)
+	}
+	fs := viewOf(t, s)
+	answers := make(chan error, cap(asked))
+	for range cap(answers) {
+		go func() {
+			_, err := read(t, fs, "alpha.app/payload.elf", 0, 1<<10)
+			answers <- err
+		}()
+	}
+	for range 8 {
+		receive(t, asked)
+	}
+	for range 100 { // what needs no turn is answered; a ninth call would show meanwhile
+		if _, err := stat(t, fs, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(gate)
+	for range cap(answers) {
+		if err := receive(t, answers); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := most.Load(); n != 8 {
+		t.Errorf("%d calls were at work at one time, want 8", n)
+	}
+}
+
+func TestRegistersWithEachLifeOfSamgrd(t *testing.T) {
+	d := start(t)
+	d.Provide("BundleMgr", twoBundles().client())
+	for range 2 {
+		n := &names{make(chan capnp.Client, 1), make(chan struct{})}
+		cut := d.Provide("Registrar", capnp.Client(registry.Registrar_ServerToClient(n)))
+		service := receive(t, n.registered)
+		if _, err := stat(t, packagefs.PackageFs(service), "beta"); err != nil {
+			t.Errorf("what is registered answers: %v", err)
+		}
+		service.Release()
+		select {
+		case <-n.dropped:
+			t.Error("the registration was dropped")
+		default:
+		}
+		cut()
+	}
+}
+
+func receive[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(vattest.Patience):
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}

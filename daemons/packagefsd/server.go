@@ -1,0 +1,99 @@
+package packagefsd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/packagefs"
+	"nexus/libupdates/refusal"
+)
+
+// A server is PackageFs. All clients see the same, so all have the same one.
+type server struct {
+	view *view
+}
+
+// Stat answers what is at a path.
+func (s *server) Stat(ctx context.Context, call packagefs.PackageFs_stat) error {
+	path, err := call.Args().Path()
+	if err != nil {
+		return err
+	}
+	call.Go()
+	found, err := s.view.stat(ctx, path)
+	if err != nil {
+		return refused(err)
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	m, err := res.NewInfo()
+	if err != nil {
+		return err
+	}
+	return found.encode(m)
+}
+
+// List answers what a directory holds.
+func (s *server) List(ctx context.Context, call packagefs.PackageFs_list) error {
+	path, err := call.Args().Path()
+	if err != nil {
+		return err
+	}
+	call.Go()
+	entries, err := s.view.list(ctx, path)
+	if err != nil {
+		return refused(err)
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	list, err := res.NewEntries(int32(len(entries)))
+	if err != nil {
+		return err
+	}
+	for i, entry := range entries {
+		if err := entry.encode(list.At(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Read answers a piece of a file.
+func (s *server) Read(ctx context.Context, call packagefs.PackageFs_read) error {
+	path, err := call.Args().Path()
+	if err != nil {
+		return err
+	}
+	offset, count := call.Args().Offset(), min(call.Args().Count(), bundle.MaxReadBytes)
+	call.Go()
+	bytes, err := s.view.read(ctx, path, offset, count)
+	if err != nil {
+		return refused(err)
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetBytes(bytes)
+}
+
+func (i info) encode(m packagefs.FileInfo) error {
+	m.SetType(i.kind)
+	m.SetSizeBytes(i.size)
+	return m.SetName(i.name)
+}
+
+// refused puts the stable code of a refusal in front of its text; other errors stay as they are.
+func refused(err error) error {
+	var r *refusal.Error
+	if errors.As(err, &r) {
+		return fmt.Errorf("%s: %w", r.Reason, err)
+	}
+	return err
+}

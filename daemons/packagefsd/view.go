@@ -1,0 +1,116 @@
+package packagefsd
+
+import (
+	"context"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/packagefs"
+	"nexus/daemons/vat"
+)
+
+// patience bounds what one call spends on bundlemgrd, a restart of it included.
+const patience = 10 * time.Second
+
+// maxTurns bounds how many calls are at work at one time, and so how many pieces of files are in memory. The others wait.
+const maxTurns = 8
+
+// A view answers paths out of what bundlemgrd has published.
+type view struct {
+	bundles *vat.Holding
+	turns   chan struct{} // holds one token per call at work
+}
+
+func newView(bundles *vat.Holding) *view {
+	return &view{bundles: bundles, turns: make(chan struct{}, maxTurns)}
+}
+
+// An info is packagefs.FileInfo as a value.
+type info struct {
+	name string
+	kind packagefs.FileType
+	size uint64
+}
+
+// ask runs f with BundleMgr, again with the next life's when bundlemgrd ends under it.
+func (v *view) ask(ctx context.Context, f func(context.Context, bundle.BundleMgr) error) error {
+	select {
+	case v.turns <- struct{}{}:
+		defer func() { <-v.turns }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return v.bundles.Call(ctx, func(client capnp.Client) error { return f(ctx, bundle.BundleMgr(client)) })
+}
+
+// find looks up a bundle's directory and returns its entries: the manifest, then the payload.
+func find(ctx context.Context, m bundle.BundleMgr, path, name string) ([]info, error) {
+	answer, release := m.Query(ctx, func(p bundle.BundleMgr_query_Params) error { return p.SetName(name) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	if !res.Found() {
+		return nil, noSuchFile(path)
+	}
+	b, err := res.Bundle()
+	if err != nil {
+		return nil, err
+	}
+	return []info{
+		{manifestName, packagefs.FileType_file, b.ManifestSize()},
+		{payloadName, packagefs.FileType_file, b.PayloadSize()},
+	}, nil
+}
+
+// root returns a directory per published bundle.
+func root(ctx context.Context, m bundle.BundleMgr) ([]info, error) {
+	answer, release := m.List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	publication, err := res.Publication()
+	if err != nil {
+		return nil, err
+	}
+	bundles, err := publication.Bundles()
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]info, bundles.Len())
+	for i := range entries {
+		name, err := bundles.At(i).Name()
+		if err != nil {
+			return nil, err
+		}
+		entries[i] = info{name: name, kind: packagefs.FileType_directory}
+	}
+	return entries, nil
+}
+
+// open returns the blob behind a file and what releases it.
+func open(ctx context.Context, m bundle.BundleMgr, at place) (bundle.Blob, func(), error) {
+	if at.file == manifestName {
+		answer, release := m.OpenManifest(ctx, func(p bundle.BundleMgr_openManifest_Params) error { return p.SetName(at.bundle) })
+		res, err := answer.Struct()
+		if err != nil {
+			release()
+			return bundle.Blob{}, nil, err
+		}
+		return res.Blob(), release, nil
+	}
+	answer, release := m.OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(at.bundle) })
+	res, err := answer.Struct()
+	if err != nil {
+		release()
+		return bundle.Blob{}, nil, err
+	}
+	return res.Blob(), release, nil
+}
