@@ -1,0 +1,131 @@
+package bundlemgrd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nexus/capnpgen/bundle"
+	"nexus/libupdates/refusal"
+)
+
+// errUnknownBundle is the answer for a name that no published bundle has.
+var errUnknownBundle = fmt.Errorf("%s: no published bundle has this name", refusal.UnknownBundle)
+
+// A manager is the BundleMgr of one client.
+type manager struct {
+	shelf   *shelf
+	blobs   *quota
+	watches *quota
+}
+
+func newManager(s *shelf) *manager {
+	return &manager{shelf: s, blobs: newQuota("blobs", maxBlobs), watches: newQuota("watches", maxWatches)}
+}
+
+// List tells what is published.
+func (m *manager) List(_ context.Context, call bundle.BundleMgr_list) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	list, err := res.NewPublication()
+	if err != nil {
+		return err
+	}
+	return m.shelf.now().fill(list)
+}
+
+// Query tells of one published bundle.
+func (m *manager) Query(_ context.Context, call bundle.BundleMgr_query) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	b, found := m.shelf.now().bundle(name)
+	res.SetFound(found)
+	if !found {
+		return nil
+	}
+	answer, err := res.NewBundle()
+	if err != nil {
+		return err
+	}
+	return b.fill(answer)
+}
+
+// OpenPayload opens the payload of a published bundle.
+func (m *manager) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	b, err := m.open(name, payloadOf)
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		b.Shutdown()
+		return err
+	}
+	return res.SetBlob(bundle.Blob_ServerToClient(b))
+}
+
+// OpenManifest opens the raw manifest of a published bundle.
+func (m *manager) OpenManifest(_ context.Context, call bundle.BundleMgr_openManifest) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	b, err := m.open(name, manifestOf)
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		b.Shutdown()
+		return err
+	}
+	return res.SetBlob(bundle.Blob_ServerToClient(b))
+}
+
+// open makes a blob of a file of a published bundle, within the client's quota.
+func (m *manager) open(name string, file opener) (*blob, error) {
+	p := m.shelf.now()
+	b, found := p.bundle(name)
+	if !found {
+		return nil, errUnknownBundle
+	}
+	if err := m.blobs.take(); err != nil {
+		return nil, err
+	}
+	opened, err := file(p, b)
+	if err != nil {
+		m.blobs.give()
+		return nil, err
+	}
+	opened.quota = m.blobs
+	return opened, nil
+}
+
+// Watch tells an observer of publications.
+func (m *manager) Watch(_ context.Context, call bundle.BundleMgr_watch) error {
+	observer := call.Args().Observer()
+	if !observer.IsValid() {
+		return errors.New("cannot watch: the observer is null")
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if err := m.watches.take(); err != nil {
+		return err
+	}
+	w := &watch{shelf: m.shelf, observer: observer.AddRef(), quota: m.watches}
+	return res.SetSubscription(w.start())
+}

@@ -1,0 +1,92 @@
+package bundlemgrd
+
+import (
+	"debug/elf"
+	"errors"
+	"io/fs"
+	"runtime"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// open makes a publication of what a slot holds, or says why that cannot be published: the slot holds something else, or a service
+// in it is no program for this machine.
+func open(files durable.ReadFS, slot bootctl.Slot, digest nxs.Digest, boot uint64) (*publication, error) {
+	p := &publication{slot: slot, digest: digest, boot: boot}
+	if slot != bootctl.None && digest.IsZero() {
+		return p, checkEmpty(files, slot)
+	}
+	set, err := slots.OpenSet(files, slot, digest)
+	if err != nil {
+		return nil, err
+	}
+	p.set = set
+	for _, b := range set.Bundles {
+		if err := checkMachine(set, b); err != nil {
+			return nil, err
+		}
+		size, err := manifestSize(set, b)
+		if err != nil {
+			return nil, err
+		}
+		p.bundles = append(p.bundles, published{b, size})
+	}
+	return p, nil
+}
+
+// checkEmpty refuses a slot that is not empty: an empty slot has no link (package slots).
+func checkEmpty(files durable.ReadFS, slot bootctl.Slot) error {
+	_, err := files.Readlink(slot.String())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return refusal.New(refusal.SlotMismatch, "cannot open slot %s: it is not empty", slot)
+	}
+}
+
+// checkMachine refuses a service that is no program for this machine. Payloads that name no service may be any bytes.
+func checkMachine(set *slots.Set, b slots.Bundle) error {
+	if !b.Manifest.IsService() {
+		return nil
+	}
+	payload, err := set.OpenPayload(b.Entry.Name)
+	if err != nil {
+		return err
+	}
+	defer payload.Close()
+	if err := nxb.CheckELF(payload, payload.Size(), machine()); err != nil {
+		return refusal.New(refusal.Of(err), "cannot run %s/payload.elf: %v", b.Entry.Name, err)
+	}
+	return nil
+}
+
+// machine is what this process runs on. On one that is not known here no service is published.
+func machine() elf.Machine {
+	switch runtime.GOARCH {
+	case "amd64":
+		return elf.EM_X86_64
+	case "arm64":
+		return elf.EM_AARCH64
+	case "riscv64":
+		return elf.EM_RISCV
+	default:
+		return elf.EM_NONE
+	}
+}
+
+func manifestSize(set *slots.Set, b slots.Bundle) (int64, error) {
+	manifest, err := set.OpenManifest(b.Entry.Name)
+	if err != nil {
+		return 0, err
+	}
+	defer manifest.Close()
+	return manifest.Size(), nil
+}

@@ -1,0 +1,89 @@
+package bundlemgrd
+
+import (
+	"slices"
+	"strings"
+
+	"nexus/capnpgen/bundle"
+	"nexus/daemons/vat"
+	"nexus/daemons/wire"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/slots"
+)
+
+// A publication is one set as it is published. It never changes; another one takes its place. The zero value: nothing is published.
+type publication struct {
+	slot    bootctl.Slot
+	digest  nxs.Digest // zero for an empty slot
+	boot    uint64
+	set     *slots.Set  // nil for an empty slot
+	bundles []published // in byte order of their names
+}
+
+// A published bundle is one of a set, with what its index does not say.
+type published struct {
+	slots.Bundle
+	manifestSize int64
+}
+
+// same tells whether two publications are one: the publisher says again what should be published when it restarts.
+func (p *publication) same(q *publication) bool {
+	return p.slot == q.slot && p.digest == q.digest && p.boot == q.boot
+}
+
+// bundle finds a bundle by name.
+func (p *publication) bundle(name string) (published, bool) {
+	i, found := slices.BinarySearchFunc(p.bundles, name, func(b published, name string) int {
+		return strings.Compare(b.Entry.Name, name)
+	})
+	if !found {
+		return published{}, false
+	}
+	return p.bundles[i], true
+}
+
+// fill writes the publication as the schema has it.
+func (p *publication) fill(m bundle.Publication) error {
+	m.SetSlot(wire.Slot(p.slot))
+	m.SetBoot(p.boot)
+	if err := m.SetIndexSha256(wire.Digest(p.digest)); err != nil {
+		return err
+	}
+	if p.set != nil {
+		if err := m.SetSystemVersion(p.set.Index.SystemVersion); err != nil {
+			return err
+		}
+	}
+	list, err := m.NewBundles(int32(len(p.bundles)))
+	if err != nil {
+		return err
+	}
+	for i, b := range p.bundles {
+		if err := b.fill(list.At(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b published) fill(m bundle.Bundle) error {
+	m.SetPayloadSize(uint64(b.Entry.PayloadSize))
+	m.SetManifestSize(uint64(b.manifestSize))
+	if err := m.SetName(b.Entry.Name); err != nil {
+		return err
+	}
+	if err := m.SetVersion(b.Entry.Version); err != nil {
+		return err
+	}
+	if err := m.SetPayloadSha256(b.Entry.PayloadSHA256[:]); err != nil {
+		return err
+	}
+	if err := m.SetManifestSha256(b.Entry.ManifestSHA256[:]); err != nil {
+		return err
+	}
+	if err := vat.SetTexts(m.NewAbilities, b.Manifest.Abilities); err != nil {
+		return err
+	}
+	return vat.SetTexts(m.NewCapabilities, b.Manifest.Capabilities)
+}

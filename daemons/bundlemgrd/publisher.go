@@ -1,0 +1,106 @@
+package bundlemgrd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nexus/capnpgen/bundle"
+	"nexus/daemons/logs"
+	"nexus/daemons/wire"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// A publisher is SlotPublisher.
+type publisher struct {
+	files durable.ReadFS
+	log   *logs.Log
+	shelf *shelf
+	turn  chan struct{} // holds the one turn to publish
+	// announced is whether the marker of the current publication was printed. Whoever has the turn may use it.
+	announced bool
+}
+
+func newPublisher(files durable.ReadFS, log *logs.Log, shelf *shelf) *publisher {
+	p := &publisher{files: files, log: log, shelf: shelf, turn: make(chan struct{}, 1)}
+	p.turn <- struct{}{}
+	return p
+}
+
+// SetActiveSlot publishes a slot, or says why not.
+func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher_setActiveSlot) error {
+	call.Go()
+	digest, err := digestOf(call.Args().IndexSha256())
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.turn:
+		defer func() { p.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	slot := wire.SlotOf(call.Args().Slot())
+	if err := p.publish(ctx, slot, digest, call.Args().Boot()); err != nil {
+		p.log.Warn("cannot publish", "slot", slot, "reason", refusal.Of(err), "error", err)
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	return nil
+}
+
+// publish makes what the slot holds the publication, unless it is that already, and then says so on the console. Whoever calls it has
+// the turn.
+func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.Digest, boot uint64) error {
+	if !p.shelf.now().same(&publication{slot: slot, digest: digest, boot: boot}) {
+		next, err := open(p.files, slot, digest, boot)
+		if err != nil {
+			return err
+		}
+		p.shelf.put(next)
+		p.announced = false
+	}
+	if p.announced {
+		return nil
+	}
+	if err := p.log.Marker(ctx, fmt.Sprintf("bundlemgrd: slot %s active", slot)); err != nil {
+		return err
+	}
+	p.announced = true
+	return nil
+}
+
+// Check tells whether a slot could be published, and changes nothing.
+func (p *publisher) Check(_ context.Context, call bundle.SlotPublisher_check) error {
+	call.Go()
+	digest, err := digestOf(call.Args().IndexSha256())
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if _, err := open(p.files, wire.SlotOf(call.Args().Slot()), digest, 0); err != nil {
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	return nil
+}
+
+// digestOf reads a digest from a message: 32 bytes, or none for an empty slot. It takes what the getter returns.
+func digestOf(raw []byte, err error) (nxs.Digest, error) {
+	switch {
+	case err != nil:
+		return nxs.Digest{}, err
+	case len(raw) != 0 && len(raw) != len(nxs.Digest{}):
+		return nxs.Digest{}, errors.New("cannot read digest: it is not 32 bytes")
+	default:
+		return wire.DigestOf(raw), nil
+	}
+}

@@ -1,0 +1,132 @@
+package bundlemgrd_test
+
+import (
+	"context"
+	"testing"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/registry"
+	"nexus/libupdates/bootctl"
+)
+
+// An observer notes what it is told; with a gate it answers only once that opens.
+type observer struct {
+	t     *testing.T
+	told  chan view
+	calls chan struct{}
+	gate  chan struct{} // nil: no gate
+	over  chan struct{} // closed when the daemon let the observer go
+}
+
+func newObserver(t *testing.T) *observer {
+	return &observer{t: t, told: make(chan view, 64), calls: make(chan struct{}, 64), over: make(chan struct{})}
+}
+
+func (o *observer) OnPublished(ctx context.Context, call bundle.PublicationObserver_onPublished) error {
+	call.Go()
+	o.calls <- struct{}{}
+	if o.gate != nil {
+		select {
+		case <-o.gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	m, err := call.Args().Publication()
+	if err != nil {
+		return err
+	}
+	o.told <- viewOf(o.t, m)
+	return nil
+}
+
+func (o *observer) Shutdown() { close(o.over) }
+
+func (v *device) watch(o *observer) (drop func()) {
+	v.t.Helper()
+	answer, release := v.manager.Watch(v.t.Context(), func(p bundle.BundleMgr_watch_Params) error {
+		return p.SetObserver(bundle.PublicationObserver_ServerToClient(o))
+	})
+	if _, err := answer.Struct(); err != nil {
+		v.t.Fatalf("cannot watch: %v", err)
+	}
+	return release
+}
+
+func TestWatch(t *testing.T) {
+	v := start(t)
+	early, late := newObserver(t), newObserver(t)
+	v.watch(early)
+	digest := v.stage(bootctl.A, "1.0.0", service("1.0.0"))
+	v.mustPublish(bootctl.A, digest, 1)
+	if got := receive(t, early.told); got != v.list() {
+		t.Errorf("told %+v, want %+v", got, v.list())
+	}
+	drop := v.watch(late)
+	if got := receive(t, late.told); got != v.list() {
+		t.Errorf("a later watch was told %+v, want %+v at once", got, v.list())
+	}
+	v.publish(bootctl.A, digest, 1) // the same again: nobody is told
+	v.mustPublish(bootctl.A, digest, 2)
+	for _, o := range []*observer{early, late} {
+		if got := receive(t, o.told); got != v.list() {
+			t.Errorf("told %+v, want %+v", got, v.list())
+		}
+	}
+	drop()
+	receive(t, late.over)
+	v.mustPublish(bootctl.A, digest, 3)
+	receive(t, early.told)
+	if len(late.told) != 0 {
+		t.Error("told after the subscription was dropped")
+	}
+}
+
+// An observer that does not answer holds nobody up, and is told the newest publication once it does.
+func TestSlowObserverIsToldTheNewest(t *testing.T) {
+	v := start(t)
+	slow := newObserver(t)
+	slow.gate = make(chan struct{})
+	digest := v.stage(bootctl.A, "1.0.0", service("1.0.0"))
+	v.mustPublish(bootctl.A, digest, 1)
+	v.watch(slow)
+	receive(t, slow.calls)
+	for boot := range uint64(10) {
+		v.mustPublish(bootctl.A, digest, boot+2)
+	}
+	close(slow.gate)
+	if got := receive(t, slow.told); got.boot != 1 {
+		t.Errorf("first told of boot %d, want 1", got.boot)
+	}
+	if got := receive(t, slow.told); got.boot != 11 {
+		t.Errorf("then told of boot %d, want 11 and nothing between", got.boot)
+	}
+}
+
+func TestNullObserverIsRefused(t *testing.T) {
+	v := start(t)
+	answer, release := v.manager.Watch(t.Context(), nil)
+	defer release()
+	if _, err := answer.Struct(); err == nil {
+		t.Error("a null observer was accepted")
+	}
+}
+
+// The daemon stands behind its name in each life of samgrd.
+func TestRegistersInEachLife(t *testing.T) {
+	v := start(t)
+	for range 3 {
+		r := &registrar{make(chan bundle.BundleMgr, 1)}
+		end := v.daemon.Provide("Registrar", capnp.Client(registry.Registrar_ServerToClient(r)))
+		service := receive(t, r.services)
+		answer, release := service.List(t.Context(), nil)
+		if _, err := answer.Struct(); err != nil {
+			t.Errorf("cannot call what was registered: %v", err)
+		}
+		release()
+		service.Release()
+		end()
+	}
+}

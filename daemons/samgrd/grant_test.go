@@ -1,0 +1,62 @@
+package samgrd
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestGrantAllows(t *testing.T) {
+	for _, c := range []struct {
+		grant grant
+		name  string
+		want  bool
+	}{
+		{nil, "Updated", false},
+		{nil, "", false},
+		{grant{"Updated"}, "Updated", true},
+		{grant{"Updated"}, "updated", false},
+		{grant{"Updated"}, "Updated2", false},
+		{grant{"Updated"}, "", false},
+		{grant{"bundle/hello"}, "bundle/hello", true},
+		{grant{"bundle/hello"}, "bundle/other", false},
+		{grant{"bundle/*"}, "bundle/hello", true},
+		{grant{"bundle/*"}, "Updated", false},
+		{grant{"bundle/*"}, "bundle", false},
+		{grant{"*"}, "Updated", false},
+		{grant{"Up*"}, "Updated", false},
+	} {
+		if got := c.grant.allows(c.name); got != c.want {
+			t.Errorf("%q allows %q: %t, want %t", c.grant, c.name, got, c.want)
+		}
+	}
+}
+
+func TestGrantNarrow(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		grant  grant
+		wanted []string
+		want   []string
+	}{
+		{"to nothing", grant{"a", "b"}, nil, nil},
+		{"to some", grant{"a", "b"}, []string{"b"}, []string{"b"}},
+		{"never to more", grant{"a"}, []string{"a", "HealthGate"}, []string{"a"}},
+		{"twice the same", grant{"a"}, []string{"a", "a"}, []string{"a"}},
+		{"all bundles to one", grant{"bundle/*"}, []string{"bundle/x"}, []string{"bundle/x"}},
+		{"all bundles to all", grant{"a", "bundle/*"}, []string{"bundle/*"}, []string{"bundle/*"}},
+		{"one bundle stays one", grant{"a", "bundle/x"}, []string{"bundle/*"}, []string{"bundle/x"}},
+		{"no bundles stay none", grant{"a"}, []string{"bundle/*"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := c.grant.narrow(c.wanted)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			for _, name := range []string{"a", "b", "HealthGate", "bundle/x", "bundle/y"} {
+				if got.allows(name) && !c.grant.allows(name) {
+					t.Errorf("the narrowed grant allows %q, the grant itself does not", name)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,97 @@
+package samgrd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nexus/capnpgen/registry"
+	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
+)
+
+// maxAttenuation bounds the names of one attenuation (schema/registry.capnp).
+const maxAttenuation = 64
+
+// errUnknownName is the one answer for a name that is not granted and for one that nobody registered.
+var errUnknownName = fmt.Errorf("%s: no service has this name, or the name is not granted", refusal.UnknownName)
+
+// A manager is the ServiceManager of one client.
+type manager struct {
+	directory *directory
+	grant     grant
+	watches   *quota // shared with every manager attenuated from this one
+}
+
+// Get looks up a name.
+func (m *manager) Get(_ context.Context, call registry.ServiceManager_get) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	if !m.grant.allows(name) {
+		return errUnknownName
+	}
+	service, _, found := m.directory.get(name)
+	if !found {
+		return errUnknownName
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		service.Release()
+		return err
+	}
+	return res.SetService(service)
+}
+
+// List names what is granted and registered.
+func (m *manager) List(_ context.Context, call registry.ServiceManager_list) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return vat.SetTexts(res.NewNames, m.directory.list(m.grant.allows))
+}
+
+// Watch tells an observer of the registrations of a name. A name that is not granted can be watched like one that nobody registers:
+// nothing is ever heard of it.
+func (m *manager) Watch(_ context.Context, call registry.ServiceManager_watch) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	observer := call.Args().Observer()
+	if !observer.IsValid() {
+		return errors.New("cannot watch: the observer is null")
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if err := m.watches.take(); err != nil {
+		return err
+	}
+	w := &watch{directory: m.directory, name: name, observer: observer.AddRef(), quota: m.watches, mute: !m.grant.allows(name)}
+	return res.SetSubscription(w.start())
+}
+
+// Attenuate makes a manager that knows fewer names.
+func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_attenuate) error {
+	list, err := call.Args().Names()
+	if err != nil {
+		return err
+	}
+	if list.Len() > maxAttenuation {
+		return fmt.Errorf("cannot attenuate: %d names are over the %d of one call", list.Len(), maxAttenuation)
+	}
+	names, err := vat.Texts(list)
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	smaller := &manager{directory: m.directory, grant: m.grant.narrow(names), watches: m.watches}
+	return res.SetManager(registry.ServiceManager_ServerToClient(smaller))
+}

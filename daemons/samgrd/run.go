@@ -1,0 +1,39 @@
+package samgrd
+
+import (
+	"context"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/registry"
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// Run is the daemon's life. The directory lives as long as it: providers register again with the next life.
+func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
+	log := logs.New("samgrd", b.Use("LogSink"))
+	defer log.Close()
+	d := newDirectory()
+
+	b.Serve("ServiceManager", func(c vat.Client) capnp.Client {
+		m := &manager{directory: d, grant: grant(c.Grants), watches: &quota{}}
+		return capnp.Client(registry.ServiceManager_ServerToClient(m))
+	})
+	b.Serve("Registrar", func(c vat.Client) capnp.Client {
+		if len(c.Grants) != 1 {
+			log.Error("cannot serve registrar: it needs one name", "client", c.Name, "names", len(c.Grants))
+			return capnp.Client{}
+		}
+		return capnp.Client(registry.Registrar_ServerToClient(&registrar{d, log, c.Grants[0]}))
+	})
+	b.Serve("BundleRegistrar", func(vat.Client) capnp.Client {
+		return capnp.Client(registry.BundleRegistrar_ServerToClient(&bundleRegistrar{d, log}))
+	})
+	if err := b.Ready(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
