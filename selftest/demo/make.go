@@ -27,9 +27,9 @@ type Bundle struct {
 // Sets are the sets of the update flow: two healthy ones and one whose service ends.
 func Sets() []Set {
 	return []Set{
-		{"1.0.0", []Bundle{{"hello", "hello", "serve"}, {"ticker", "plain", "serve"}}},
-		{"1.1.0", []Bundle{{"hello", "hello", "serve"}, {"ticker", "plain", "serve"}}},
-		{"1.2.0", []Bundle{{"hello", "hello", "exit"}, {"ticker", "plain", "serve"}}},
+		{"1.0.0", []Bundle{{"hello", "hello", "ok"}, {"ticker", "plain", "ok"}}},
+		{"1.1.0", []Bundle{{"hello", "hello", "ok"}, {"ticker", "plain", "ok"}}},
+		{"1.2.0", []Bundle{{"hello", "hello", "exit"}, {"ticker", "plain", "ok"}}},
 	}
 }
 

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"nexus/capnpgen/bundle"
+)
+
+// bundlesVerb shows the published bundles.
+type bundlesVerb struct{}
+
+// A publication is what is published.
+type publication struct {
+	Slot          *string           `json:"slot"`
+	SystemVersion *string           `json:"systemVersion"`
+	IndexSHA256   *string           `json:"indexSha256"`
+	Boot          uint64            `json:"boot"`
+	Bundles       []publishedBundle `json:"bundles"`
+}
+
+type publishedBundle struct {
+	Name           string   `json:"name"`
+	Version        string   `json:"version"`
+	Abilities      []string `json:"abilities"`
+	Capabilities   []string `json:"capabilities"`
+	PayloadSize    uint64   `json:"payloadSize"`
+	PayloadSHA256  string   `json:"payloadSha256"`
+	ManifestSHA256 string   `json:"manifestSha256"`
+}
+
+// Run shows what bundlemgrd has published.
+func (*bundlesVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		p, err := s.publication(ctx)
+		if err != nil {
+			return cannot("show bundles", "", err)
+		}
+		return in.answer(p, func(w io.Writer) { printPublication(w, p) })
+	})
+}
+
+func (s *session) publication(ctx context.Context) (publication, error) {
+	bundles, err := s.bundles(ctx)
+	if err != nil {
+		return publication{}, err
+	}
+	defer bundles.Release()
+	answer, release := bundles.List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return publication{}, err
+	}
+	m, err := res.Publication()
+	if err != nil {
+		return publication{}, err
+	}
+	var r reader
+	return r.publication(m), r.err
+}
+
+func (r *reader) publication(m bundle.Publication) publication {
+	p := publication{
+		Slot: slotOrNull(m.Slot()), Boot: m.Boot(), Bundles: []publishedBundle{},
+		SystemVersion: orNull(r.text(m.SystemVersion()), ""),
+		IndexSHA256:   orNull(r.digest(m.IndexSha256()), ""),
+	}
+	list, err := m.Bundles()
+	r.note(err)
+	for i := range list.Len() {
+		b := list.At(i)
+		p.Bundles = append(p.Bundles, publishedBundle{
+			Name: r.text(b.Name()), Version: r.text(b.Version()),
+			Abilities: r.texts(b.Abilities()), Capabilities: r.texts(b.Capabilities()),
+			PayloadSize: b.PayloadSize(), PayloadSHA256: r.digest(b.PayloadSha256()), ManifestSHA256: r.digest(b.ManifestSha256()),
+		})
+	}
+	return p
+}
+
+func printPublication(w io.Writer, p publication) {
+	switch {
+	case p.Slot == nil:
+		fmt.Fprintln(w, "nothing is published")
+		return
+	case p.SystemVersion == nil:
+		fmt.Fprintf(w, "slot %s is published and empty\n", *p.Slot)
+		return
+	}
+	fmt.Fprintf(w, "%s in slot %s\n", clean(*p.SystemVersion), *p.Slot)
+	rows := [][]string{{"BUNDLE", "VERSION", "SIZE", "ABILITIES", "ASKS FOR"}}
+	for _, b := range p.Bundles {
+		rows = append(rows, []string{
+			b.Name, b.Version, humanize.IBytes(b.PayloadSize), orDash(strings.Join(b.Abilities, " ")), orDash(strings.Join(b.Capabilities, " ")),
+		})
+	}
+	table(w, rows)
+}

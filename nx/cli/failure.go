@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
+)
+
+// reasonUsage says that the command line is wrong. It is no refusal of a system, so it stands here.
+const reasonUsage refusal.Reason = "usage"
+
+// A failure is why the command did not do what it was told, as it is shown.
+type failure struct {
+	text   string         // one line
+	reason refusal.Reason // stable code
+	hint   string         // what to do about it, or empty
+}
+
+func (f *failure) Error() string { return f.text }
+
+// wrongUsage is a value on the command line that cannot be meant.
+func wrongUsage(format string, args ...any) error {
+	return &failure{text: fmt.Sprintf(format, args...), reason: reasonUsage, hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"}
+}
+
+// cannot wraps why a verb failed: `cannot <verb> <object>: <cause>`.
+func cannot(verb, object string, cause error) error {
+	return &act{what: "cannot " + strings.TrimRight(verb+" "+object, " "), cause: cause}
+}
+
+// An act is what failed, and why.
+type act struct {
+	what  string
+	cause error
+}
+
+func (a *act) Error() string { return a.what + ": " + a.cause.Error() }
+func (a *act) Unwrap() error { return a.cause }
+
+// explain makes the one line, the code and the hint of an error.
+func (in *invocation) explain(ctx context.Context, err error) *failure {
+	var ready *failure
+	if errors.As(err, &ready) {
+		return ready
+	}
+	what, cause := "cannot go on", err
+	var a *act
+	if errors.As(err, &a) {
+		what, cause = a.what, a.cause
+	}
+	reason, detail := in.cause(ctx, cause)
+	return &failure{text: clean(what + ": " + detail), reason: reason, hint: in.hint(reason)}
+}
+
+// cause tells the code and the text of a cause: what the command itself knows first, then what the system said.
+func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, string) {
+	var refused *refusal.Error
+	switch {
+	case errors.As(err, &refused):
+		return refused.Reason, refused.Detail
+	case ctx.Err() != nil:
+		return refusal.Cancelled, "interrupted"
+	case vat.Disconnected(err), errors.Is(err, errGone):
+		return refusal.Disconnected, "the system in " + in.dir + " went away"
+	case errors.Is(err, context.DeadlineExceeded):
+		return refusal.Stalled, "the system in " + in.dir + " does not answer"
+	default:
+		return fromWire(err.Error())
+	}
+}
+
+// fromWire takes apart the text of an exception: the library puts the method's name before it, and a refusal begins with its code.
+func fromWire(text string) (refusal.Reason, string) {
+	parts := strings.Split(text, ": ")
+	for i, part := range parts {
+		if isCode(part) && i+1 < len(parts) {
+			return refusal.Reason(part), strings.Join(parts[i+1:], ": ")
+		}
+	}
+	for len(parts) > 1 && isLibraryPrefix(parts[0]) {
+		parts = parts[1:]
+	}
+	return refusal.IO, strings.Join(parts, ": ")
+}
+
+// isCode tells whether a part of an exception is a reason. Each reason that crosses the wire as an exception is listed in a schema.
+func isCode(part string) bool {
+	switch refusal.Reason(part) {
+	case refusal.UnknownBundle, refusal.UnknownName, refusal.NotRunnable, refusal.WrongArchitecture, refusal.Stale, refusal.BadPath,
+		refusal.NoSuchFile, refusal.NotADirectory, refusal.IsADirectory, refusal.DigestMismatch:
+		return true
+	default:
+		return false
+	}
+}
+
+// isLibraryPrefix tells whether a part is where the library says that an error came from: `rpc`, `bundle.capnp:BundleMgr.list`.
+func isLibraryPrefix(part string) bool {
+	return part == "rpc" || part == "capnp" || part == "call" || strings.Contains(part, ".capnp:")
+}
+
+// hint says what to do about a reason, where there is something to do.
+func (in *invocation) hint(reason refusal.Reason) string {
+	nx := "nx --dir " + in.dir
+	switch reason {
+	case refusal.NotRunning:
+		return "start it with `nx up --dir " + in.dir + "`"
+	case refusal.Quarantined:
+		return "it was rolled back before; `" + nx + " clear DIGEST` lets it be staged again"
+	case refusal.NothingStaged:
+		return "stage a set with `" + nx + " stage FILE`"
+	case refusal.TrialInProgress:
+		return "wait for the verdict, see `" + nx + " status`, or end the trial with `" + nx + " rollback`"
+	case refusal.ArchiveTooLarge, refusal.PayloadTooLarge:
+		return "the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`"
+	case refusal.UntrustedPublisher, refusal.InvalidSignature:
+		return "allow its publisher with `nx up --trust PUB`, if you trust it"
+	case refusal.UnknownBundle:
+		return "`" + nx + " bundles` shows what is published"
+	case refusal.NotQuarantined:
+		return "`" + nx + " status` shows what is quarantined"
+	default:
+		return ""
+	}
+}
+
+// report prints a failure: one line and its hint on stderr, and for programs one object on stdout.
+func (in *invocation) report(f *failure) {
+	fmt.Fprintf(in.host.Stderr, "nx: %s\n", f.text)
+	if f.hint != "" {
+		fmt.Fprintf(in.host.Stderr, "hint: %s\n", f.hint)
+	}
+	if in.json {
+		json.NewEncoder(in.host.Stdout).Encode(struct {
+			Error  string         `json:"error"`
+			Reason refusal.Reason `json:"reason"`
+		}{f.text, f.reason})
+	}
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"nexus/capnpgen/update"
+	"nexus/libupdates/refusal"
+)
+
+// When updated restarts, whoever follows it asks again: that often, and that many times in a row without news.
+const (
+	askAgainAfter = 250 * time.Millisecond
+	askAgainTimes = 40
+)
+
+// await follows the state until look says that it has seen enough. It goes on over a restart of updated, and ends with the connection,
+// with ctx, or after patience.
+func (s *session) await(ctx context.Context, patience time.Duration, look func(state) (enough bool, err error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, refusal.New(refusal.HealthTimeout, "no verdict within %s", patience))
+	defer cancel()
+	for silent := 0; silent < askAgainTimes; silent++ {
+		heard, enough, err := s.followOnce(ctx, look)
+		switch {
+		case enough, err != nil:
+			return err
+		case heard:
+			silent = 0
+		}
+		if err := s.pause(ctx, askAgainAfter); err != nil {
+			return err
+		}
+	}
+	return errGone
+}
+
+// followOnce follows one life of updated.
+func (s *session) followOnce(ctx context.Context, look func(state) (bool, error)) (heard, enough bool, err error) {
+	status, err := s.status(ctx)
+	if err != nil {
+		return false, false, s.unlessOver(ctx)
+	}
+	defer status.Release()
+	news := &observer{states: make(chan state, 1), gone: make(chan struct{})}
+	answer, release := status.Follow(ctx, func(p update.UpdateStatus_follow_Params) error {
+		return p.SetObserver(update.StatusObserver_ServerToClient(news))
+	})
+	defer release()
+	if _, err := answer.Struct(); err != nil {
+		return false, false, s.unlessOver(ctx)
+	}
+	for {
+		select {
+		case now := <-news.states:
+			heard = true
+			if enough, err := look(now); enough || err != nil {
+				return heard, enough, err
+			}
+		case <-news.gone:
+			return heard, false, s.unlessOver(ctx)
+		case <-s.conn.Done():
+			return heard, false, errGone
+		case <-ctx.Done():
+			return heard, false, context.Cause(ctx)
+		}
+	}
+}
+
+// unlessOver tells whether a failed call was the end of the whole session, or only of the daemon that was asked.
+func (s *session) unlessOver(ctx context.Context) error { return s.pause(ctx, 0) }
+
+// pause waits, unless the session or ctx is over.
+func (s *session) pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.conn.Done():
+		return errGone
+	default:
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.conn.Done():
+		return errGone
+	}
+}
+
+// An observer keeps the newest state that nobody has looked at.
+type observer struct {
+	states chan state    // holds one at most
+	gone   chan struct{} // closed when the other side let the observer go
+}
+
+// OnChanged takes a state in; one that was not looked at makes room.
+func (o *observer) OnChanged(_ context.Context, call update.StatusObserver_onChanged) error {
+	now, err := readState(call.Args().Status())
+	if err != nil {
+		return err
+	}
+	select {
+	case <-o.states:
+	default:
+	}
+	o.states <- now // only this method sends, and calls on one object come one at a time
+	return nil
+}
+
+// Shutdown runs when the other side let the observer go, or died.
+func (o *observer) Shutdown() { close(o.gone) }

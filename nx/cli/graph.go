@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// graphVerb shows the authority graph as initd made it.
+type graphVerb struct {
+	Dot bool `help:"Print it for Graphviz."`
+}
+
+// An edge is one thing a daemon holds.
+type edge struct {
+	Holder   string   `json:"holder"`
+	Facet    string   `json:"facet"`
+	Provider *string  `json:"provider"`
+	Grants   []string `json:"grants"`
+}
+
+// Run shows who was handed what.
+func (v *graphVerb) Run(ctx context.Context, in *invocation) error {
+	if v.Dot && in.json {
+		return wrongUsage("--dot and --json exclude each other")
+	}
+	return in.with(ctx, func(s *session) error {
+		edges, err := s.edges(ctx)
+		if err != nil {
+			return cannot("show graph", "", err)
+		}
+		return in.answer(edges, func(w io.Writer) {
+			if v.Dot {
+				printDot(w, edges)
+			} else {
+				printEdges(w, edges)
+			}
+		})
+	})
+}
+
+func (s *session) edges(ctx context.Context) ([]edge, error) {
+	answer, release := s.operator.Graph(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := res.Edges()
+	if err != nil {
+		return nil, err
+	}
+	var r reader
+	edges := []edge{}
+	for i := range list.Len() {
+		m := list.At(i)
+		edges = append(edges, edge{
+			Holder: r.text(m.Holder()), Facet: r.text(m.Facet()), Provider: orNull(r.text(m.Provider()), ""), Grants: r.texts(m.Grants()),
+		})
+	}
+	return edges, r.err
+}
+
+func printEdges(w io.Writer, edges []edge) {
+	rows := [][]string{{"HOLDER", "HOLDS", "FROM", "FOR"}}
+	for _, e := range edges {
+		rows = append(rows, []string{e.Holder, e.Facet, textOf(e.Provider), orDash(strings.Join(e.Grants, " "))})
+	}
+	table(w, rows)
+}
+
+// printDot draws an arrow from each holder to the provider, or to the resource.
+func printDot(w io.Writer, edges []edge) {
+	fmt.Fprintln(w, "digraph nexus {\n\trankdir=LR;")
+	for _, e := range edges {
+		if e.Provider == nil {
+			fmt.Fprintf(w, "\t%s [shape=folder];\n\t%s -> %s;\n", dotName(e.Facet), dotName(e.Holder), dotName(e.Facet))
+			continue
+		}
+		label := strings.Join(append([]string{e.Facet}, e.Grants...), " ")
+		fmt.Fprintf(w, "\t%s -> %s [label=%s];\n", dotName(e.Holder), dotName(*e.Provider), dotName(label))
+	}
+	fmt.Fprintln(w, "}")
+}
+
+func dotName(text string) string { return strconv.Quote(clean(text)) }

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"strconv"
+
+	"nexus/capnpgen/bootrecord"
+)
+
+// historyVerb shows the last steps of the state machine.
+type historyVerb struct{}
+
+// An event is one accepted step.
+type event struct {
+	Op            string  `json:"op"`
+	Slot          *string `json:"slot"`
+	SystemVersion *string `json:"systemVersion"`
+	IndexSHA256   *string `json:"indexSha256"`
+	Reason        *string `json:"reason"`
+	Boot          uint64  `json:"boot"`
+}
+
+// Run shows the history, oldest first.
+func (*historyVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		events, err := s.history(ctx)
+		if err != nil {
+			return cannot("show history", "", err)
+		}
+		return in.answer(events, func(w io.Writer) { printHistory(w, events) })
+	})
+}
+
+func (s *session) history(ctx context.Context) ([]event, error) {
+	status, err := s.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer status.Release()
+	answer, release := status.History(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := res.Events()
+	if err != nil {
+		return nil, err
+	}
+	var r reader
+	events := []event{}
+	for i := range list.Len() {
+		events = append(events, r.event(list.At(i)))
+	}
+	return events, r.err
+}
+
+func (r *reader) event(m bootrecord.Event) event {
+	return event{
+		Op: r.text(m.Op()), Slot: slotOrNull(m.Slot()), Boot: m.Boot(),
+		SystemVersion: orNull(r.text(m.SystemVersion()), ""),
+		IndexSHA256:   orNull(r.digest(m.IndexSha256()), ""),
+		Reason:        orNull(r.text(m.Reason()), ""),
+	}
+}
+
+func printHistory(w io.Writer, events []event) {
+	rows := [][]string{{"BOOT", "STEP", "SLOT", "VERSION", "SET", "REASON"}}
+	for _, e := range events {
+		rows = append(rows, []string{
+			strconv.FormatUint(e.Boot, 10), e.Op, textOf(e.Slot), textOf(e.SystemVersion), short(textOf(e.IndexSHA256)), textOf(e.Reason),
+		})
+	}
+	table(w, rows)
+}
+
+// textOf shows what may be null.
+func textOf(text *string) string {
+	if text == nil {
+		return "-"
+	}
+	return *text
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"nexus/capnpgen/journal"
+)
+
+// maxRecords is how many records one query gives (schema/journal.capnp).
+const maxRecords = 512
+
+// logVerb shows the journal.
+type logVerb struct {
+	Follow bool   `short:"f" help:"Go on with each new record."`
+	Sender string `placeholder:"S" help:"Only this sender: a daemon, or bundle:NAME."`
+	Level  string `placeholder:"L" enum:"trace,debug,info,warn,error" default:"trace" help:"Only this severity and above: ${enum}."`
+	Lines  uint32 `short:"n" placeholder:"N" default:"512" help:"The newest so many records, at most 512."`
+}
+
+// Run shows the records, oldest first; for programs one object per line.
+func (v *logVerb) Run(ctx context.Context, in *invocation) error {
+	if v.Lines < 1 || v.Lines > maxRecords {
+		return wrongUsage("--lines must be 1 to %d", maxRecords)
+	}
+	return in.with(ctx, func(s *session) error {
+		if v.Follow {
+			if err := v.follow(ctx, in, s); err != nil && ctx.Err() == nil {
+				return cannot("follow log", "", err)
+			}
+			return nil // an operator's way to stop following is to interrupt it
+		}
+		records, err := v.query(ctx, s)
+		if err != nil {
+			return cannot("show log", "", err)
+		}
+		return in.printRecords(records)
+	})
+}
+
+// query asks for the newest records.
+func (v *logVerb) query(ctx context.Context, s *session) ([]record, error) {
+	log, err := s.journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Release()
+	answer, release := log.Query(ctx, func(p journal.Journal_query_Params) error { return v.fill(p.NewFilter()) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	return readRecords(res.Records())
+}
+
+// fill writes the filter that the flags say. It takes what the method that makes one returns.
+func (v *logVerb) fill(m journal.Filter, err error) error {
+	if err != nil {
+		return err
+	}
+	m.SetMinLevel(journal.LevelFromString(v.Level))
+	m.SetLimit(v.Lines)
+	return m.SetSender(v.Sender)
+}
+
+// follow shows records until ctx ends. When logd restarts it begins with the new journal.
+func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error {
+	for silent := 0; silent < askAgainTimes; silent++ {
+		heard, err := v.followOnce(ctx, in, s)
+		if err != nil {
+			return err
+		}
+		if heard {
+			silent = 0
+		}
+		if err := s.pause(ctx, askAgainAfter); err != nil {
+			return err
+		}
+	}
+	return errGone
+}
+
+// followOnce follows one life of logd.
+func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session) (heard bool, err error) {
+	log, err := s.journal(ctx)
+	if err != nil {
+		return false, s.unlessOver(ctx)
+	}
+	defer log.Release()
+	reader := &follower{in: in, failed: make(chan error, 1), gone: make(chan struct{})}
+	answer, release := log.Follow(ctx, func(p journal.Journal_follow_Params) error {
+		if err := v.fill(p.NewFilter()); err != nil {
+			return err
+		}
+		return p.SetFollower(journal.Follower_ServerToClient(reader))
+	})
+	defer release()
+	if _, err := answer.Struct(); err != nil {
+		return false, s.unlessOver(ctx)
+	}
+	select {
+	case err := <-reader.failed:
+		return true, err
+	case <-reader.gone:
+		return true, s.unlessOver(ctx)
+	case <-s.conn.Done():
+		return true, errGone
+	case <-ctx.Done():
+		return true, ctx.Err()
+	}
+}
+
+// A follower prints records as they come. While it prints, logd waits with the next ones, or drops them.
+type follower struct {
+	in     *invocation
+	failed chan error    // the first failure to print
+	gone   chan struct{} // closed when logd let the follower go
+}
+
+// Records prints some records.
+func (f *follower) Records(_ context.Context, call journal.Follower_records) error {
+	records, err := readRecords(call.Args().Records())
+	if err == nil {
+		err = f.in.printRecords(records)
+	}
+	if err != nil {
+		select {
+		case f.failed <- err:
+		default:
+		}
+	}
+	return err
+}
+
+// Shutdown runs when logd let the follower go, or died.
+func (f *follower) Shutdown() { close(f.gone) }
+
+// printRecords prints a line per record: JSON for programs, text for people.
+func (in *invocation) printRecords(records []record) error {
+	for _, r := range records {
+		if in.json {
+			if err := json.NewEncoder(in.host.Stdout).Encode(r); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintln(in.host.Stdout, r.line()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/exec"
+	"nexus/capnpgen/journal"
+	"nexus/capnpgen/operator"
+	"nexus/capnpgen/update"
+	"nexus/daemons/vat"
+)
+
+// A peerOperator is Operator of the peer. What nx does not use is not there.
+type peerOperator struct{ p *peer }
+
+func (o *peerOperator) Status(_ context.Context, call operator.Operator_status) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetStatus(update.UpdateStatus_ServerToClient(&peerUpdated{o.p}))
+}
+
+func (o *peerOperator) Updated(_ context.Context, call operator.Operator_updated) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetUpdated(update.Updated_ServerToClient(&peerUpdated{o.p}))
+}
+
+func (o *peerOperator) Recovery(_ context.Context, call operator.Operator_recovery) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetRecovery(update.UpdateRecovery_ServerToClient(&peerUpdated{o.p}))
+}
+
+func (o *peerOperator) Journal(_ context.Context, call operator.Operator_journal) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetJournal(journal.Journal_ServerToClient(peerJournal{}))
+}
+
+func (o *peerOperator) Bundles(_ context.Context, call operator.Operator_bundles) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetBundles(bundle.BundleMgr_ServerToClient(peerBundles{}))
+}
+
+// Packages answers with nothing, as a system does whose daemon is not there.
+func (*peerOperator) Packages(_ context.Context, call operator.Operator_packages) error {
+	_, err := call.AllocResults()
+	return err
+}
+
+func (o *peerOperator) Services(_ context.Context, call operator.Operator_services) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetServices(exec.ServiceWatch_ServerToClient(peerServices{}))
+}
+
+func (o *peerOperator) Exec(_ context.Context, call operator.Operator_exec) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetExec(exec.Exec_ServerToClient(peerExec{}))
+}
+
+func (*peerOperator) Anchors(_ context.Context, call operator.Operator_anchors) error {
+	_, err := call.AllocResults()
+	return err
+}
+
+func (*peerOperator) Daemons(_ context.Context, call operator.Operator_daemons) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	list, err := res.NewDaemons(2)
+	if err != nil {
+		return err
+	}
+	logd, execd := list.At(0), list.At(1)
+	logd.SetPid(101)
+	logd.SetReady(true)
+	execd.SetRestarts(1)
+	return errors.Join(logd.SetName("logd"), execd.SetName("execd"), execd.SetLastExit("signal 9 (killed)"))
+}
+
+func (*peerOperator) Graph(_ context.Context, call operator.Operator_graph) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	list, err := res.NewEdges(2)
+	if err != nil {
+		return err
+	}
+	verifier, dir := list.At(0), list.At(1)
+	return errors.Join(
+		verifier.SetHolder("updated"), verifier.SetFacet("Verifier"), verifier.SetProvider("keystored"),
+		vat.SetTexts(verifier.NewGrants, []string{"system"}),
+		dir.SetHolder("updated"), dir.SetFacet("dir:system"),
+	)
+}
+
+// Stop ends the connection, as a system does that is down.
+func (o *peerOperator) Stop(context.Context, operator.Operator_stop) error {
+	go (<-o.p.conns).Close()
+	return nil
+}
+
+type peerBundles struct{}
+
+func (peerBundles) List(_ context.Context, call bundle.BundleMgr_list) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	p, err := res.NewPublication()
+	if err != nil {
+		return err
+	}
+	p.SetSlot(bootrecord.Slot_a)
+	p.SetBoot(1)
+	list, err := p.NewBundles(1)
+	if err != nil {
+		return err
+	}
+	b := list.At(0)
+	b.SetPayloadSize(2048)
+	return errors.Join(
+		p.SetSystemVersion("1.0.0"), p.SetIndexSha256(digest(0xaa)),
+		b.SetName("hello"), b.SetVersion("1.0.0"), b.SetPayloadSha256(digest(1)), b.SetManifestSha256(digest(2)),
+		vat.SetTexts(b.NewAbilities, []string{"nexus.ability.Service"}),
+	)
+}
+
+func (peerBundles) Query(context.Context, bundle.BundleMgr_query) error {
+	return errors.New("not asked")
+}
+func (peerBundles) OpenPayload(context.Context, bundle.BundleMgr_openPayload) error {
+	return errors.New("not asked")
+}
+func (peerBundles) OpenManifest(context.Context, bundle.BundleMgr_openManifest) error {
+	return errors.New("not asked")
+}
+func (peerBundles) Watch(context.Context, bundle.BundleMgr_watch) error {
+	return errors.New("not asked")
+}
+
+type peerServices struct{}
+
+func (peerServices) List(_ context.Context, call exec.ServiceWatch_list) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	list, err := res.NewServices(1)
+	if err != nil {
+		return err
+	}
+	s := list.At(0)
+	s.SetState(exec.ServiceStatus_State_healthy)
+	s.SetNative(true)
+	s.SetPid(200)
+	s.SetSlot(bootrecord.Slot_a)
+	return errors.Join(s.SetName("hello"), s.SetVersion("1.0.0"), s.SetDetail("greeting\x1b[2J"))
+}
+
+func (peerServices) Verdict(context.Context, exec.ServiceWatch_verdict) error {
+	return errors.New("not asked")
+}
+
+type peerExec struct{}
+
+// Run runs a bundle that ends as its name says.
+func (peerExec) Run(_ context.Context, call exec.Exec_run) error {
+	name, err := call.Args().Bundle()
+	if err != nil {
+		return err
+	}
+	ends := map[string]peerProcess{"good": {}, "bad": {code: 3}, "killed": {signal: 9}}
+	process, known := ends[name]
+	if !known {
+		return errors.New("unknown-bundle: no published bundle has this name")
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetProcess(exec.Process_ServerToClient(process))
+}
+
+type peerProcess struct{ code, signal int32 }
+
+func (p peerProcess) Wait(_ context.Context, call exec.Process_wait) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetExitCode(p.code)
+	res.SetSignal(p.signal)
+	return nil
+}
+
+func (peerProcess) Kill(context.Context, exec.Process_kill) error { return nil }
+
+type peerJournal struct{}
+
+func (peerJournal) Query(_ context.Context, call journal.Journal_query) error {
+	filter, err := call.Args().Filter()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return fillRecords(res.NewRecords, filter)
+}
+
+// Follow gives the records there are; no more come.
+func (peerJournal) Follow(ctx context.Context, call journal.Journal_follow) error {
+	call.Go()
+	filter, err := call.Args().Filter()
+	if err != nil {
+		return err
+	}
+	follower := call.Args().Follower()
+	err = follower.Records(ctx, func(p journal.Follower_records_Params) error { return fillRecords(p.NewRecords, filter) })
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetSubscription(journal.Subscription_ServerToClient(&peerFollow{follower.AddRef()}))
+}
+
+type peerFollow struct{ follower journal.Follower }
+
+func (f *peerFollow) Shutdown() { f.follower.Release() }
+
+func (peerJournal) Stats(context.Context, journal.Journal_stats) error {
+	return errors.New("not asked")
+}
+
+// fillRecords gives one record, whose fields say what was asked for.
+func fillRecords(make func(int32) (journal.Record_List, error), filter journal.Filter) error {
+	list, err := make(1)
+	if err != nil {
+		return err
+	}
+	r := list.At(0)
+	r.SetSequence(7)
+	r.SetUnixMs(1_700_000_000_123)
+	entry, err := r.NewEntry()
+	if err != nil {
+		return err
+	}
+	sender, err := filter.Sender()
+	if err != nil {
+		return err
+	}
+	entry.SetLevel(filter.MinLevel())
+	fields, err := entry.NewFields(2)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		r.SetSender(sender), entry.SetMessage_("staged\x1b]0;evil\x07"),
+		fields.At(0).SetKey("slot"), fields.At(0).SetValue("b"),
+		fields.At(1).SetKey("detail"), fields.At(1).SetValue("two words"),
+	)
+}

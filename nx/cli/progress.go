@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/schollz/progressbar/v3"
+
+	"nexus/capnpgen/update"
+)
+
+// A progress shows how a stage proceeds. Its methods may be called from any goroutine; after end it shows nothing.
+type progress interface {
+	at(phase update.Progress_Phase, done, total uint64)
+	end()
+}
+
+// progress chooses how to show it: nothing for programs, a bar on a terminal, lines elsewhere.
+func (in *invocation) progress(file string) progress {
+	name := clean(filepath.Base(file))
+	switch {
+	case in.json:
+		return silence{}
+	case in.host.Terminal:
+		return &bar{w: in.host.Stderr, name: name}
+	default:
+		return &lines{w: in.host.Stderr, name: name}
+	}
+}
+
+// A progressServer hands on what the system says.
+type progressServer struct{ show progress }
+
+// OnProgress shows one step.
+func (s *progressServer) OnProgress(_ context.Context, call update.StageProgress_onProgress) error {
+	p, err := call.Args().Progress()
+	if err != nil {
+		return err
+	}
+	s.show.at(p.Phase(), p.DoneBytes(), p.TotalBytes())
+	return nil
+}
+
+type silence struct{}
+
+func (silence) at(update.Progress_Phase, uint64, uint64) {}
+func (silence) end()                                     {}
+
+// lines prints a line at each quarter and at each new phase.
+type lines struct {
+	w    io.Writer
+	name string
+
+	mu      sync.Mutex
+	over    bool
+	quarter uint64
+	phase   update.Progress_Phase
+}
+
+func (l *lines) at(phase update.Progress_Phase, done, total uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over || total == 0 {
+		return
+	}
+	if quarter := uint64(4 * float64(min(done, total)) / float64(total)); quarter > l.quarter {
+		l.quarter = quarter
+		fmt.Fprintf(l.w, "%s: %d%% (%s of %s)\n", l.name, quarter*25, humanize.IBytes(done), humanize.IBytes(total))
+	}
+	if phase != l.phase {
+		l.phase = phase
+		fmt.Fprintf(l.w, "%s: %s\n", l.name, phaseText(phase))
+	}
+}
+
+func (l *lines) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+}
+
+func phaseText(phase update.Progress_Phase) string {
+	switch phase {
+	case update.Progress_Phase_publishing:
+		return "verified, making it durable"
+	case update.Progress_Phase_reused:
+		return "verified, the system had it already"
+	default:
+		return "receiving and verifying"
+	}
+}
+
+// drawEvery is how often a bar is drawn at most.
+const drawEvery = 50 * time.Millisecond
+
+// A bar is one line of a terminal that is drawn again and again, and gone in the end.
+type bar struct {
+	w    io.Writer
+	name string
+
+	mu    sync.Mutex
+	over  bool
+	phase update.Progress_Phase
+	bar   *progressbar.ProgressBar
+}
+
+func (b *bar) at(phase update.Progress_Phase, done, total uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over || total == 0 {
+		return
+	}
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions64(int64(total),
+			progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(b.name),
+			progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
+			progressbar.OptionSetWidth(30), progressbar.OptionThrottle(drawEvery), progressbar.OptionClearOnFinish())
+	}
+	if phase != b.phase {
+		b.phase = phase
+		b.bar.Describe(b.name + ": " + phaseText(phase))
+	}
+	b.bar.Set64(int64(min(done, total)))
+}
+
+func (b *bar) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+	if b.bar != nil {
+		b.bar.Clear()
+	}
+}

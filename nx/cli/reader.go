@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"encoding/hex"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/daemons/vat"
+	"nexus/daemons/wire"
+)
+
+// A reader takes values out of a message and keeps the first error, so that a caller reads field by field and asks once.
+type reader struct{ err error }
+
+func (r *reader) note(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *reader) text(text string, err error) string {
+	r.note(err)
+	return text
+}
+
+// digest is a digest in hex, empty where there is none.
+func (r *reader) digest(raw []byte, err error) string {
+	r.note(err)
+	return hex.EncodeToString(raw)
+}
+
+func (r *reader) texts(list capnp.TextList, err error) []string {
+	r.note(err)
+	if err != nil {
+		return []string{}
+	}
+	texts, err := vat.Texts(list)
+	r.note(err)
+	if texts == nil {
+		texts = []string{}
+	}
+	return texts
+}
+
+// slotName is a slot as it is shown: a, b or none.
+func slotName(slot bootrecord.Slot) string { return wire.SlotOf(slot).String() }
+
+// slotOrNull is a slot for programs: null where there is none.
+func slotOrNull(slot bootrecord.Slot) *string { return orNull(slotName(slot), "none") }
+
+// orNull is a text for programs: null where it is the one that stands for nothing.
+func orNull(text, nothing string) *string {
+	if text == nothing {
+		return nil
+	}
+	return &text
+}

@@ -1,0 +1,100 @@
+package cli_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"nexus/nx/cli"
+)
+
+func TestHistory(t *testing.T) {
+	p := startPeer(t)
+	p.nx("history").want(t, 0, ""+
+		"BOOT  STEP      SLOT  VERSION  SET           REASON\n"+
+		"1     stage     b     1.2.0    cccccccccccc  -\n"+
+		"3     rollback  b     1.2.0    cccccccccccc  service-exited\n", "")
+	p.nx("history", "--json").want(t, 0, `[{"op":"stage","slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+`","reason":null,"boot":1},`+
+		`{"op":"rollback","slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+`","reason":"service-exited","boot":3}]`+"\n", "")
+}
+
+func TestBundles(t *testing.T) {
+	p := startPeer(t)
+	p.nx("bundles").want(t, 0, "1.0.0 in slot a\n"+
+		"BUNDLE  VERSION  SIZE     ABILITIES              ASKS FOR\n"+
+		"hello   1.0.0    2.0 KiB  nexus.ability.Service  -\n", "")
+	p.nx("bundles", "--json").want(t, 0, `{"slot":"a","systemVersion":"1.0.0","indexSha256":"`+hexAA+`","boot":1,"bundles":[{"name":"hello",`+
+		`"version":"1.0.0","abilities":["nexus.ability.Service"],"capabilities":[],"payloadSize":2048,"payloadSha256":"`+
+		strings.Repeat("01", 32)+`","manifestSha256":"`+strings.Repeat("02", 32)+`"}]}`+"\n", "")
+}
+
+func TestServices(t *testing.T) {
+	p := startPeer(t)
+	p.nx("services").want(t, 0, ""+
+		"NAME   VERSION  STATE    KIND            PID  RESTARTS  DETAIL\n"+
+		"hello  1.0.0    healthy  native service  200  0         greeting\uFFFD[2J\n"+
+		"logd   -        ready    daemon          101  0         -\n"+
+		"execd  -        stopped  daemon          -    1         signal 9 (killed)\n", "")
+}
+
+func TestGraph(t *testing.T) {
+	p := startPeer(t)
+	p.nx("graph").want(t, 0, ""+
+		"HOLDER   HOLDS       FROM       FOR\n"+
+		"updated  Verifier    keystored  system\n"+
+		"updated  dir:system  -          -\n", "")
+	p.nx("graph", "--dot").want(t, 0, "digraph nexus {\n\trankdir=LR;\n"+
+		"\t\"updated\" -> \"keystored\" [label=\"Verifier system\"];\n"+
+		"\t\"dir:system\" [shape=folder];\n\t\"updated\" -> \"dir:system\";\n}\n", "")
+	p.nx("graph", "--json").want(t, 0, `[{"holder":"updated","facet":"Verifier","provider":"keystored","grants":["system"]},`+
+		`{"holder":"updated","facet":"dir:system","provider":null,"grants":[]}]`+"\n", "")
+}
+
+func TestLog(t *testing.T) {
+	p := startPeer(t)
+	p.nx("log", "--sender", "updated", "--level", "warn").want(t, 0,
+		"2023-11-14T22:13:20.123Z warn  updated: staged\uFFFD]0;evil\uFFFD slot=b detail=\"two words\"\n", "")
+	p.nx("log", "--json", "--sender", "bundle:hello", "--level", "info").want(t, 0,
+		`{"sequence":7,"time":"2023-11-14T22:13:20.123Z","sender":"bundle:hello","level":"info","kind":"message",`+
+			`"message":"staged\u001b]0;evil\u0007","fields":[{"key":"slot","value":"b"},{"key":"detail","value":"two words"}]}`+"\n", "")
+}
+
+// Following ends with an interrupt, which is no failure.
+func TestLogFollow(t *testing.T) {
+	p := startPeer(t)
+	ctx, interrupt := context.WithTimeout(t.Context(), patience)
+	defer interrupt()
+	var stderr lockedBuffer
+	stdout := &interrupting{interrupt: interrupt}
+	status := cli.Run(ctx, []string{"--dir", p.dir, "log", "-f", "--sender", "logd", "--level", "info"},
+		cli.Host{Stdout: stdout, Stderr: &stderr, Getenv: func(string) string { return "" }})
+	outcome{status, stdout.String(), stderr.String()}.want(t, 0,
+		"2023-11-14T22:13:20.123Z info  logd: staged\uFFFD]0;evil\uFFFD slot=b detail=\"two words\"\n", "")
+}
+
+// An interrupting buffer stands for an operator who has seen enough.
+type interrupting struct {
+	lockedBuffer
+	interrupt func()
+}
+
+func (i *interrupting) Write(p []byte) (int, error) {
+	defer i.interrupt()
+	return i.lockedBuffer.Write(p)
+}
+
+func TestRunBundle(t *testing.T) {
+	p := startPeer(t)
+	p.nx("run", "good").want(t, 0, "", "")
+	p.nx("run", "--json", "good").want(t, 0, `{"exitCode":0,"signal":0}`+"\n", "")
+	p.nx("run", "bad").want(t, 1, "", "nx: cannot run bad: ended with exit code 3\n")
+	p.nx("run", "killed").want(t, 1, "", "nx: cannot run killed: ended with signal 9\n")
+	p.nx("run", "--json", "none").want(t, 1, `{"error":"cannot run none: no published bundle has this name","reason":"unknown-bundle"}`+"\n",
+		"nx: cannot run none: no published bundle has this name\nhint: `nx --dir "+p.dir+" bundles` shows what is published\n")
+}
+
+func TestShutdownWaitsForTheEnd(t *testing.T) {
+	p := startPeer(t)
+	p.nx("shutdown").want(t, 0, "the system in "+p.dir+" is down\n", "")
+	p.nx("shutdown", "--json").want(t, 0, "{}\n", "")
+}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"nexus/capnpgen/journal"
+)
+
+// A record is one record of the journal.
+type record struct {
+	Sequence uint64  `json:"sequence"`
+	Time     string  `json:"time"` // RFC 3339, UTC, milliseconds
+	Sender   string  `json:"sender"`
+	Level    string  `json:"level"`
+	Kind     string  `json:"kind"`
+	Message  string  `json:"message"`
+	Fields   []field `json:"fields"`
+}
+
+// A field is one structured value; the sender's order is kept.
+type field struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// readRecords takes what the getter of a message returns.
+func readRecords(list journal.Record_List, err error) ([]record, error) {
+	if err != nil {
+		return nil, err
+	}
+	var r reader
+	var records []record
+	for i := range list.Len() {
+		records = append(records, r.record(list.At(i)))
+	}
+	return records, r.err
+}
+
+func (r *reader) record(m journal.Record) record {
+	entry, err := m.Entry()
+	r.note(err)
+	return record{
+		Sequence: m.Sequence(),
+		Time:     time.UnixMilli(m.UnixMs()).UTC().Format("2006-01-02T15:04:05.000Z"),
+		Sender:   r.text(m.Sender()), Level: levelName(entry.Level()), Kind: entry.Kind().String(),
+		Message: r.text(entry.Message_()), Fields: r.fields(entry.Fields()),
+	}
+}
+
+func (r *reader) fields(list journal.Field_List, err error) []field {
+	r.note(err)
+	fields := []field{}
+	for i := range list.Len() {
+		fields = append(fields, field{r.text(list.At(i).Key()), r.text(list.At(i).Value())})
+	}
+	return fields
+}
+
+// levelName is a severity as it is shown: one that was not said is info.
+func levelName(level journal.Level) string {
+	if level == journal.Level_unspecified {
+		level = journal.Level_info
+	}
+	return level.String()
+}
+
+// line is a record for people. What a sender wrote cannot break out of its line or reach the terminal as a command.
+func (r record) line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %-5s %s: %s", r.Time, r.Level, r.Sender, r.Message)
+	for _, f := range r.Fields {
+		fmt.Fprintf(&b, " %s=%s", f.Key, quoted(f.Value))
+	}
+	return clean(b.String())
+}
+
+// quoted quotes a value that would not be told from what stands around it.
+func quoted(value string) string {
+	if value == "" || strings.ContainsFunc(value, func(c rune) bool { return c == '"' || c == '=' || unicode.IsSpace(c) }) {
+		return strconv.Quote(value)
+	}
+	return value
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// rollbackVerb goes back to the set in the other slot.
+type rollbackVerb struct {
+	Timeout time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait until the earlier set is healthy (default: 10m)."`
+}
+
+// Run goes back and waits until what runs then is confirmed healthy.
+func (v *rollbackVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		if err := s.rollback(ctx); err != nil {
+			return cannot("roll back", "", err)
+		}
+		var now state
+		err := s.await(ctx, v.Timeout, func(seen state) (bool, error) {
+			now = seen
+			return seen.PendingSlot == nil && seen.HealthOK, nil
+		})
+		if err != nil {
+			return cannot("roll back", "", err)
+		}
+		return in.answer(now, func(w io.Writer) { fmt.Fprintf(w, "rolled back: %s\n", clean(now.running())) })
+	})
+}
+
+func (s *session) rollback(ctx context.Context) error {
+	recovery, err := s.recovery(ctx)
+	if err != nil {
+		return err
+	}
+	defer recovery.Release()
+	answer, release := recovery.Rollback(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(res.Refusal())
+}
+
+// clearVerb lets a quarantined set come back.
+type clearVerb struct {
+	Digest string `arg:"" placeholder:"DIGEST" help:"Digest of the set, or a beginning of it that only one has."`
+}
+
+// Run takes a set out of quarantine.
+func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		now, err := s.state(ctx)
+		if err != nil {
+			return cannot("clear", v.Digest, err)
+		}
+		set, err := now.findQuarantined(v.Digest)
+		if err != nil {
+			return cannot("clear", v.Digest, err)
+		}
+		if err := s.clear(ctx, set.IndexSHA256); err != nil {
+			return cannot("clear", v.Digest, err)
+		}
+		return in.answer(set, func(w io.Writer) {
+			fmt.Fprintf(w, "cleared %s (%s): it may be staged again\n", clean(set.SystemVersion), short(set.IndexSHA256))
+		})
+	})
+}
+
+// findQuarantined finds the one set whose digest begins like that.
+func (s state) findQuarantined(beginning string) (quarantined, error) {
+	var found []quarantined
+	for _, q := range s.Quarantine {
+		if beginning != "" && strings.HasPrefix(q.IndexSHA256, strings.ToLower(beginning)) {
+			found = append(found, q)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return quarantined{}, refusal.New(refusal.NotQuarantined, "no quarantined set has this digest")
+	case 1:
+		return found[0], nil
+	default:
+		return quarantined{}, refusal.New(refusal.NotQuarantined, "%d quarantined sets have a digest that begins like that", len(found))
+	}
+}
+
+func (s *session) clear(ctx context.Context, digest string) error {
+	raw, err := nxs.ParseDigest(digest)
+	if err != nil {
+		return err
+	}
+	recovery, err := s.recovery(ctx)
+	if err != nil {
+		return err
+	}
+	defer recovery.Release()
+	answer, release := recovery.ClearQuarantine(ctx, func(p update.UpdateRecovery_clearQuarantine_Params) error {
+		return p.SetIndexSha256(raw[:])
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(res.Refusal())
+}

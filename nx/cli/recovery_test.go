@@ -1,0 +1,36 @@
+package cli_test
+
+import (
+	"testing"
+
+	"nexus/capnpgen/bootrecord"
+)
+
+func TestRollback(t *testing.T) {
+	p := startPeer(t)
+	p.change(func(s *peerState) { s.sets[bootrecord.Slot_b] = peerSet{"0.9.0", 0x99, true, nil} })
+	p.nx("rollback").want(t, 0, "rolled back: 0.9.0 in slot b, healthy\n", "")
+}
+
+func TestRollbackRefused(t *testing.T) {
+	p := startPeer(t)
+	p.refuses("rollback", "no-previous", "there is no good set to return to")
+	p.nx("rollback").want(t, 1, "", "nx: cannot roll back: there is no good set to return to\n")
+}
+
+func TestClear(t *testing.T) {
+	p := startPeer(t)
+	p.change(func(s *peerState) {
+		s.quarantine = []peerRollback{{"operator", "", "1.1.0", 0xbb}, {"service-exited", "", "1.2.0", 0xcc}, {"operator", "", "1.3.0", 0xcd}}
+	})
+	hint := "hint: `nx --dir " + p.dir + " status` shows what is quarantined\n"
+	p.nx("clear", "dd").want(t, 1, "", "nx: cannot clear dd: no quarantined set has this digest\n"+hint)
+	p.nx("clear", "").want(t, 1, "", "nx: cannot clear: no quarantined set has this digest\n"+hint)
+	p.nx("clear", "c").want(t, 1, "", "nx: cannot clear c: 2 quarantined sets have a digest that begins like that\n"+hint)
+	p.nx("clear", "CC").want(t, 0, "cleared 1.2.0 (cccccccccccc): it may be staged again\n", "")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if left := len(p.state.quarantine); left != 2 {
+		t.Errorf("%d sets are quarantined, want 2", left)
+	}
+}

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"slices"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses.
+const (
+	exitDone    = 0
+	exitRefused = 1
+	exitUsage   = 2
+)
+
+// defaultDir is the system's folder when neither --dir nor NX_DIR names one.
+const defaultDir = "nexus-system"
+
+// A grammar is the command line.
+type grammar struct {
+	Dir  string `placeholder:"DIR" help:"The system's folder (NX_DIR; default: ${dir})."`
+	JSON bool   `name:"json" help:"Answer with JSON, errors too."`
+
+	Up        upVerb       `cmd:"" help:"Run a system on this host, in the foreground."`
+	Status    statusVerb   `cmd:"" help:"Show what runs, what is on trial, what is staged."`
+	Stage     stageVerb    `cmd:"" help:"Verify a system set and put it into the standby slot."`
+	Switch    switchVerb   `cmd:"" help:"Put the staged set on trial."`
+	Update    updateVerb   `cmd:"" help:"Stage a system set, switch to it and wait for the verdict."`
+	Rollback  rollbackVerb `cmd:"" help:"End a trial, or return to the set in the other slot."`
+	Discard   discardVerb  `cmd:"" help:"Drop the staged set."`
+	Clear     clearVerb    `cmd:"" help:"Let a quarantined set be staged again."`
+	History   historyVerb  `cmd:"" help:"Show the last steps of the state machine."`
+	Bundles   bundlesVerb  `cmd:"" help:"Show the published bundles."`
+	Services  servicesVerb `cmd:"" help:"Show services and daemons."`
+	Graph     graphVerb    `cmd:"" help:"Show who was handed what."`
+	Log       logVerb      `cmd:"" help:"Show the journal."`
+	RunBundle runVerb      `cmd:"" name:"run" help:"Run a bundle and wait for its end."`
+	Shutdown  shutdownVerb `cmd:"" help:"Stop the system."`
+}
+
+// An invocation is one run of the command: where it works and how it answers.
+type invocation struct {
+	host Host
+	dir  string
+	json bool
+}
+
+// Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2 wrong usage.
+// It ends when ctx does.
+func Run(ctx context.Context, args []string, host Host) int {
+	in := &invocation{host: host, json: slices.Contains(args, "--json")}
+	var g grammar
+	parsed, over, err := parse(&g, args, host)
+	switch {
+	case over:
+		return exitDone
+	case err != nil:
+		in.report(&failure{text: err.Error(), reason: reasonUsage, hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"})
+		return exitUsage
+	}
+	in.dir, in.json = in.folder(g.Dir), g.JSON
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(in); err != nil {
+		f := in.explain(ctx, err)
+		in.report(f)
+		if f.reason == reasonUsage {
+			return exitUsage
+		}
+		return exitRefused
+	}
+	return exitDone
+}
+
+// parse reads the command line; over means that it asked for help, which has been given.
+func parse(g *grammar, args []string, host Host) (parsed *kong.Context, over bool, err error) {
+	parser, err := kong.New(g,
+		kong.Name("nx"),
+		kong.Description("Run and update a Nexus system. Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
+		kong.Vars{"dir": defaultDir},
+		kong.Writers(host.Stdout, host.Stderr),
+		kong.Exit(func(int) { over = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		return nil, false, err
+	}
+	parsed, err = parser.Parse(args)
+	return parsed, over, err
+}
+
+// folder is the system's folder: the flag, the environment, the default.
+func (in *invocation) folder(flag string) string {
+	if flag != "" {
+		return flag
+	}
+	if env := in.host.Getenv("NX_DIR"); env != "" {
+		return env
+	}
+	return defaultDir
+}
+
+// answer prints the outcome of a verb: a value for programs, or text for people.
+func (in *invocation) answer(value any, text func(w io.Writer)) error {
+	if !in.json {
+		text(in.host.Stdout)
+		return nil
+	}
+	return json.NewEncoder(in.host.Stdout).Encode(value)
+}

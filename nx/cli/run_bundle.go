@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"nexus/capnpgen/exec"
+)
+
+// runVerb runs a bundle.
+type runVerb struct {
+	Bundle string `arg:"" placeholder:"BUNDLE" help:"Name of a published bundle with the ability nexus.ability.Main."`
+}
+
+// An exit is how a program ended.
+type exit struct {
+	ExitCode int32 `json:"exitCode"`
+	Signal   int32 `json:"signal"`
+}
+
+// Run starts the bundle and waits for its end; what it prints goes to the journal. An interrupt kills it.
+func (v *runVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		end, err := s.run(ctx, v.Bundle)
+		if err == nil && end != (exit{}) {
+			err = fmt.Errorf("ended with %s", end)
+		}
+		if err != nil {
+			return cannot("run", v.Bundle, err)
+		}
+		return in.answer(end, func(io.Writer) {})
+	})
+}
+
+func (e exit) String() string {
+	if e.Signal != 0 {
+		return fmt.Sprintf("signal %d", e.Signal)
+	}
+	return fmt.Sprintf("exit code %d", e.ExitCode)
+}
+
+func (s *session) run(ctx context.Context, bundle string) (exit, error) {
+	runner, err := s.exec(ctx)
+	if err != nil {
+		return exit{}, err
+	}
+	defer runner.Release()
+	answer, release := runner.Run(ctx, func(p exec.Exec_run_Params) error { return p.SetBundle(bundle) })
+	defer release() // the last reference to the process: dropping it kills what still runs
+	res, err := answer.Struct()
+	if err != nil {
+		return exit{}, err
+	}
+	process := res.Process()
+	if !process.IsValid() {
+		return exit{}, errGone
+	}
+	waiting, releaseEnd := process.Wait(ctx, nil)
+	defer releaseEnd()
+	end, err := waiting.Struct()
+	if err != nil {
+		return exit{}, err
+	}
+	return exit{end.ExitCode(), end.Signal()}, nil
+}

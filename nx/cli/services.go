@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"strconv"
+
+	"nexus/capnpgen/exec"
+	"nexus/capnpgen/operator"
+)
+
+// servicesVerb shows the services of the published slot and the daemons under them.
+type servicesVerb struct{}
+
+// A roll is who runs.
+type roll struct {
+	Services []serviceState `json:"services"`
+	Daemons  []daemonState  `json:"daemons"`
+}
+
+type serviceState struct {
+	Name     string  `json:"name"`
+	Version  string  `json:"version"`
+	State    string  `json:"state"`
+	Native   bool    `json:"native"`
+	PID      uint32  `json:"pid"`
+	Restarts uint32  `json:"restarts"`
+	Detail   string  `json:"detail"`
+	Slot     *string `json:"slot"`
+}
+
+type daemonState struct {
+	Name     string `json:"name"`
+	PID      uint32 `json:"pid"`
+	Ready    bool   `json:"ready"`
+	Restarts uint32 `json:"restarts"`
+	LastExit string `json:"lastExit"`
+}
+
+// Run shows services and daemons.
+func (*servicesVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		services, err := s.serviceStates(ctx)
+		if err != nil {
+			return cannot("show services", "", err)
+		}
+		daemons, err := s.daemonStates(ctx)
+		if err != nil {
+			return cannot("show daemons", "", err)
+		}
+		all := roll{services, daemons}
+		return in.answer(all, func(w io.Writer) { printRoll(w, all) })
+	})
+}
+
+func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
+	services, err := s.services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer services.Release()
+	answer, release := services.List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := res.Services()
+	if err != nil {
+		return nil, err
+	}
+	var r reader
+	states := []serviceState{}
+	for i := range list.Len() {
+		states = append(states, r.service(list.At(i)))
+	}
+	return states, r.err
+}
+
+func (r *reader) service(m exec.ServiceStatus) serviceState {
+	return serviceState{
+		Name: r.text(m.Name()), Version: r.text(m.Version()), State: m.State().String(), Native: m.Native(), PID: m.Pid(),
+		Restarts: m.Restarts(), Detail: r.text(m.Detail()), Slot: slotOrNull(m.Slot()),
+	}
+}
+
+func (s *session) daemonStates(ctx context.Context) ([]daemonState, error) {
+	answer, release := s.operator.Daemons(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := res.Daemons()
+	if err != nil {
+		return nil, err
+	}
+	var r reader
+	states := []daemonState{}
+	for i := range list.Len() {
+		states = append(states, r.daemon(list.At(i)))
+	}
+	return states, r.err
+}
+
+func (r *reader) daemon(m operator.DaemonStatus) daemonState {
+	return daemonState{Name: r.text(m.Name()), PID: m.Pid(), Ready: m.Ready(), Restarts: m.Restarts(), LastExit: r.text(m.LastExit())}
+}
+
+func printRoll(w io.Writer, all roll) {
+	rows := [][]string{{"NAME", "VERSION", "STATE", "KIND", "PID", "RESTARTS", "DETAIL"}}
+	for _, s := range all.Services {
+		kind := "plain service"
+		if s.Native {
+			kind = "native service"
+		}
+		rows = append(rows, []string{s.Name, s.Version, s.State, kind, pidText(s.PID), number(s.Restarts), orDash(s.Detail)})
+	}
+	for _, d := range all.Daemons {
+		rows = append(rows, []string{d.Name, "-", d.stateText(), "daemon", pidText(d.PID), number(d.Restarts), orDash(d.LastExit)})
+	}
+	table(w, rows)
+}
+
+func (d daemonState) stateText() string {
+	switch {
+	case d.PID == 0:
+		return "stopped"
+	case d.Ready:
+		return "ready"
+	default:
+		return "starting"
+	}
+}
+
+func pidText(pid uint32) string {
+	if pid == 0 {
+		return "-"
+	}
+	return number(pid)
+}
+
+func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

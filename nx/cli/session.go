@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/operator"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
+)
+
+// dialPatience bounds how long a system may take to answer at all.
+const dialPatience = 10 * time.Second
+
+// errGone says that the system went away while it was asked.
+var errGone = errors.New("the system went away")
+
+// A session is one connection to a running system.
+type session struct {
+	conn     *vat.Conn
+	operator operator.Operator
+}
+
+// dial connects to the system in the folder. The caller closes the session.
+func (in *invocation) dial(ctx context.Context) (*session, error) {
+	socket, err := plat.DialPath(filepath.Join(in.dir, "control.sock"))
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, refusal.New(refusal.NotRunning, "no system runs there")
+	case err != nil:
+		return nil, err
+	}
+	conn := vat.Connect(socket, capnp.Client{})
+	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	bootstrap, err := conn.Bootstrap(ctx)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &session{conn: conn, operator: operator.Operator(bootstrap)}, nil
+}
+
+// close ends the connection, and with it everything that was held over it.
+func (s *session) close() {
+	s.operator.Release()
+	s.conn.Close()
+}
+
+// with runs a verb over a session.
+func (in *invocation) with(ctx context.Context, f func(*session) error) error {
+	s, err := in.dial(ctx)
+	if err != nil {
+		return cannot("reach the system in", in.dir, err)
+	}
+	defer s.close()
+	return f(s)
+}
+
+// held keeps a capability from an answer beyond it; the caller releases it. A null one means that its daemon is not there.
+func held[T interface {
+	IsValid() bool
+	AddRef() T
+}](client T) (T, error) {
+	if !client.IsValid() {
+		return client, errGone
+	}
+	return client.AddRef(), nil
+}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/capnpgen/update"
+)
+
+// A state is what `nx status` knows: the boot record for people and programs.
+type state struct {
+	ActiveSlot   string        `json:"activeSlot"`
+	PendingSlot  *string       `json:"pendingSlot"`
+	StagedSlot   *string       `json:"stagedSlot"`
+	TriesLeft    uint8         `json:"triesLeft"`
+	HealthOK     bool          `json:"healthOk"`
+	Persistent   bool          `json:"persistent"`
+	Staging      bool          `json:"staging"`
+	Boot         uint64        `json:"boot"`
+	Slots        slotStates    `json:"slots"`
+	Quarantine   []quarantined `json:"quarantine"`
+	LastRollback *rolledBack   `json:"lastRollback"`
+}
+
+type slotStates struct {
+	A slotState `json:"a"`
+	B slotState `json:"b"`
+}
+
+// A slotState is what one slot holds; version and digest are null for an empty slot.
+type slotState struct {
+	SystemVersion *string     `json:"systemVersion"`
+	IndexSHA256   *string     `json:"indexSha256"`
+	Good          bool        `json:"good"`
+	Bundles       []bundleRef `json:"bundles"`
+}
+
+type bundleRef struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+type quarantined struct {
+	IndexSHA256   string `json:"indexSha256"`
+	SystemVersion string `json:"systemVersion"`
+	Reason        string `json:"reason"`
+}
+
+type rolledBack struct {
+	Reason        string `json:"reason"`
+	Detail        string `json:"detail"`
+	IndexSHA256   string `json:"indexSha256"`
+	SystemVersion string `json:"systemVersion"`
+}
+
+// slot is what the slot of that name holds.
+func (s state) slot(name string) slotState {
+	if name == "b" {
+		return s.Slots.B
+	}
+	return s.Slots.A
+}
+
+// holds tells whether a slot holds the set with that digest.
+func (s slotState) holds(digest string) bool { return s.IndexSHA256 != nil && *s.IndexSHA256 == digest }
+
+// state asks for the state now.
+func (s *session) state(ctx context.Context) (state, error) {
+	status, err := s.status(ctx)
+	if err != nil {
+		return state{}, err
+	}
+	defer status.Release()
+	answer, release := status.GetStatus(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return state{}, err
+	}
+	return readState(res.Status())
+}
+
+// readState takes what the getter of a message returns.
+func readState(m update.Status, err error) (state, error) {
+	if err != nil {
+		return state{}, err
+	}
+	var r reader
+	s := state{
+		ActiveSlot: slotName(m.Active()), PendingSlot: slotOrNull(m.Pending()), StagedSlot: slotOrNull(m.Staged()),
+		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(), Boot: m.Boot(),
+	}
+	s.Slots.A = r.slot(m.SlotA())
+	s.Slots.B = r.slot(m.SlotB())
+	s.Quarantine = r.quarantine(m.Quarantine())
+	s.LastRollback = r.rollback(m.LastRollback())
+	return s, r.err
+}
+
+func (r *reader) slot(m update.SlotStatus, err error) slotState {
+	r.note(err)
+	content, err := m.Content()
+	r.note(err)
+	return slotState{
+		SystemVersion: orNull(r.text(content.SystemVersion()), ""),
+		IndexSHA256:   orNull(r.digest(content.IndexSha256()), ""),
+		Good:          content.Good(),
+		Bundles:       r.bundleRefs(m.Bundles()),
+	}
+}
+
+func (r *reader) bundleRefs(list update.BundleRef_List, err error) []bundleRef {
+	r.note(err)
+	refs := []bundleRef{}
+	for i := range list.Len() {
+		refs = append(refs, bundleRef{r.text(list.At(i).Name()), r.text(list.At(i).Version())})
+	}
+	return refs
+}
+
+func (r *reader) quarantine(list bootrecord.Quarantined_List, err error) []quarantined {
+	r.note(err)
+	all := []quarantined{}
+	for i := range list.Len() {
+		q := list.At(i)
+		all = append(all, quarantined{r.digest(q.IndexSha256()), r.text(q.SystemVersion()), r.text(q.Reason())})
+	}
+	return all
+}
+
+func (r *reader) rollback(m bootrecord.Rollback, err error) *rolledBack {
+	r.note(err)
+	if !m.IsValid() {
+		return nil
+	}
+	return &rolledBack{r.text(m.Reason()), r.text(m.Detail()), r.digest(m.IndexSha256()), r.text(m.SystemVersion())}
+}

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// statusVerb shows the state.
+type statusVerb struct{}
+
+// Run asks for the state and shows it.
+func (*statusVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		now, err := s.state(ctx)
+		if err != nil {
+			return cannot("show status", "", err)
+		}
+		return in.answer(now, func(w io.Writer) { printState(w, now) })
+	})
+}
+
+// printState tells what runs, what else there is, and what to do next.
+func printState(w io.Writer, s state) {
+	rows := [][]string{{"system", s.running()}}
+	if s.PendingSlot != nil {
+		rows = append(rows, []string{"on trial", fmt.Sprintf("%s, %s left", s.place(*s.PendingSlot), tries(s.TriesLeft))})
+	}
+	if s.StagedSlot != nil {
+		rows = append(rows, []string{"staged", s.place(*s.StagedSlot)})
+	}
+	if s.Staging {
+		rows = append(rows, []string{"staging", "a set is being received"})
+	}
+	rows = append(rows, []string{"slot a", s.Slots.A.describe()}, []string{"slot b", s.Slots.B.describe()})
+	for _, q := range s.Quarantine {
+		rows = append(rows, []string{"quarantined", fmt.Sprintf("%s (%s): %s", q.SystemVersion, short(q.IndexSHA256), q.Reason)})
+	}
+	if r := s.LastRollback; r != nil {
+		rows = append(rows, []string{"rolled back", fmt.Sprintf("%s: %s", r.SystemVersion, r.why())})
+	}
+	rows = append(rows, []string{"state", s.persistence()})
+	if next := s.next(); next != "" {
+		rows = append(rows, []string{"next", next})
+	}
+	table(w, rows)
+}
+
+// running says what the confirmed slot holds and how it is.
+func (s state) running() string {
+	active := s.slot(s.ActiveSlot)
+	if active.SystemVersion == nil {
+		return "none: slot " + s.ActiveSlot + " is empty"
+	}
+	if s.PendingSlot != nil {
+		return s.place(s.ActiveSlot) + ", waits while another set is on trial"
+	}
+	if s.HealthOK {
+		return s.place(s.ActiveSlot) + ", healthy"
+	}
+	return s.place(s.ActiveSlot) + ", not yet confirmed healthy"
+}
+
+// place is a version and where it is.
+func (s state) place(slot string) string {
+	version := s.slot(slot).SystemVersion
+	if version == nil {
+		return "nothing in slot " + slot
+	}
+	return *version + " in slot " + slot
+}
+
+func (s state) persistence() string {
+	if s.Persistent {
+		return "kept over a reboot"
+	}
+	return "not kept over a reboot"
+}
+
+// next says what an operator would do now, if anything.
+func (s state) next() string {
+	switch {
+	case s.PendingSlot != nil:
+		return "the verdict comes by itself; `nx rollback` ends the trial"
+	case s.StagedSlot != nil:
+		return "`nx switch` puts it on trial, `nx discard` drops it"
+	case s.slot(s.ActiveSlot).SystemVersion == nil:
+		return "`nx update FILE` installs a system set"
+	case !s.HealthOK:
+		return "`nx services` shows how the services are, `nx log` why"
+	default:
+		return ""
+	}
+}
+
+func (s slotState) describe() string {
+	if s.SystemVersion == nil {
+		return "empty"
+	}
+	var bundles []string
+	for _, b := range s.Bundles {
+		bundles = append(bundles, b.Name+" "+b.Version)
+	}
+	good := "not yet confirmed"
+	if s.Good {
+		good = "good"
+	}
+	return fmt.Sprintf("%s (%s), %s: %s", *s.SystemVersion, short(*s.IndexSHA256), good, strings.Join(bundles, ", "))
+}
+
+// why is a rollback's reason with its detail.
+func (r *rolledBack) why() string {
+	if r.Detail == "" {
+		return r.Reason
+	}
+	return r.Reason + ": " + r.Detail
+}
+
+func tries(n uint8) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
+}

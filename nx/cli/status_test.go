@@ -1,0 +1,88 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"nexus/capnpgen/bootrecord"
+)
+
+var (
+	hexAA = strings.Repeat("aa", 32)
+	hexCC = strings.Repeat("cc", 32)
+)
+
+// onTrial is a state with everything in it.
+func onTrial(s *peerState) {
+	s.pending, s.tries, s.healthy, s.boot, s.persistent = bootrecord.Slot_b, 1, false, 4, true
+	s.sets[bootrecord.Slot_b] = peerSet{"1.2.0", 0xcc, false, []string{"hello", "ticker"}}
+	s.quarantine = []peerRollback{{reason: "service-exited", version: "1.1.0", digest: 0xbb}}
+	s.last = &peerRollback{"service-exited", "hello ended with exit code 3", "1.1.0", 0xbb}
+}
+
+func TestStatusForPrograms(t *testing.T) {
+	p := startPeer(t)
+	got := p.nx("status", "--json")
+	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"boot":1,` +
+		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA + `","good":true,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
+		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"bundles":[]}},"quarantine":[],"lastRollback":null}` + "\n"
+	got.want(t, 0, want, "")
+
+	p.change(onTrial)
+	got = p.nx("status", "--json")
+	var status struct {
+		PendingSlot  string
+		TriesLeft    int
+		Quarantine   []map[string]string
+		LastRollback map[string]string
+	}
+	if err := json.NewDecoder(bytes.NewBufferString(got.stdout)).Decode(&status); err != nil {
+		t.Fatal(err)
+	}
+	if status.PendingSlot != "b" || status.TriesLeft != 1 || len(status.Quarantine) != 1 || len(status.LastRollback) != 4 ||
+		status.LastRollback["indexSha256"] != strings.Repeat("bb", 32) || status.LastRollback["reason"] != "service-exited" {
+		t.Errorf("status: %s", got.stdout)
+	}
+}
+
+func TestStatusForPeople(t *testing.T) {
+	p := startPeer(t)
+	p.nx("status").want(t, 0, ""+
+		"system  1.0.0 in slot a, healthy\n"+
+		"slot a  1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
+		"slot b  empty\n"+
+		"state   not kept over a reboot\n", "")
+
+	p.change(onTrial)
+	p.nx("status").want(t, 0, ""+
+		"system       1.0.0 in slot a, waits while another set is on trial\n"+
+		"on trial     1.2.0 in slot b, 1 try left\n"+
+		"slot a       1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
+		"slot b       1.2.0 (cccccccccccc), not yet confirmed: hello 1.2.0, ticker 1.2.0\n"+
+		"quarantined  1.1.0 (bbbbbbbbbbbb): service-exited\n"+
+		"rolled back  1.1.0: service-exited: hello ended with exit code 3\n"+
+		"state        kept over a reboot\n"+
+		"next         the verdict comes by itself; `nx rollback` ends the trial\n", "")
+
+	p.change(func(s *peerState) { *s = peerState{active: bootrecord.Slot_a, sets: map[bootrecord.Slot]peerSet{}} })
+	p.nx("status").want(t, 0, ""+
+		"system  none: slot a is empty\n"+
+		"slot a  empty\n"+
+		"slot b  empty\n"+
+		"state   not kept over a reboot\n"+
+		"next    `nx update FILE` installs a system set\n", "")
+}
+
+// What a set or a service calls itself must not reach the terminal as it is.
+func TestStatusCannotDriveTheTerminal(t *testing.T) {
+	p := startPeer(t)
+	p.change(func(s *peerState) {
+		s.sets[bootrecord.Slot_a] = peerSet{"1.0.0\x1b[2J\nforged: line", 0xaa, true, []string{"he\u202ello"}}
+	})
+	got := p.nx("status").stdout
+	if strings.ContainsAny(got, "\x1b\u202e") || strings.Contains(got, "\nforged") {
+		t.Errorf("control characters came through: %q", got)
+	}
+}

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"nexus/libupdates/health"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// maxKeyText bounds the text of a public key.
+const maxKeyText = 4 << 10
+
+// upVerb runs a system on this host.
+type upVerb struct {
+	Trust          []string      `placeholder:"PUB" help:"Public key to allow for system sets, as a file or as text; kept in the folder. Repeatable."`
+	Factory        string        `placeholder:"FILE" help:"System set that fills slot a at the first start."`
+	LimitArchive   size          `placeholder:"SIZE" default:"100MiB" help:"Largest system set to accept (default: 100MiB, at most 16GiB)."`
+	LimitPayload   size          `placeholder:"SIZE" default:"50MiB" help:"Largest payload to accept (default: 50MiB, at most 16GiB)."`
+	Tries          uint8         `placeholder:"N" default:"2" help:"Boot attempts a new slot gets, 1 to 16 (default: 2)."`
+	Settle         time.Duration `placeholder:"DUR" default:"1s" help:"How long a plain service must run to count as healthy (default: 1s)."`
+	HealthDeadline time.Duration `placeholder:"DUR" default:"30s" help:"How long an attempt may take to prove healthy (default: 30s)."`
+	Selftest       string        `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
+}
+
+// Run checks the arguments and becomes initd; it returns only when that failed.
+func (v *upVerb) Run(_ context.Context, in *invocation) error {
+	if err := v.check(); err != nil {
+		return err
+	}
+	binary, err := in.binary()
+	if err != nil {
+		return cannot("start", in.dir, err)
+	}
+	// The system takes nothing from the environment, so it is given none.
+	return cannot("start", in.dir, in.host.Exec(binary, v.argv(in.dir), []string{}))
+}
+
+// check refuses what the system would refuse, before anything is started.
+func (v *upVerb) check() error {
+	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries}
+	if err := policy.Check(); err != nil {
+		return wrongUsage("%v", err)
+	}
+	for _, source := range v.Trust {
+		if err := checkKey(source); err != nil {
+			return cannot("trust", source, err)
+		}
+	}
+	if v.Factory != "" {
+		if _, err := regular(v.Factory); err != nil {
+			return cannot("use factory set", v.Factory, err)
+		}
+	}
+	if v.Selftest != "" {
+		if info, err := os.Stat(v.Selftest); err != nil {
+			return cannot("use sets in", v.Selftest, plain(err))
+		} else if !info.IsDir() {
+			return cannot("use sets in", v.Selftest, refusal.New(refusal.NotADirectory, "it is no folder"))
+		}
+	}
+	return nil
+}
+
+// argv is initd's command line.
+func (v *upVerb) argv(dir string) []string {
+	argv := []string{"initd", "--dir", dir}
+	for _, source := range v.Trust {
+		argv = append(argv, "--trust", source)
+	}
+	if v.Factory != "" {
+		argv = append(argv, "--factory", v.Factory)
+	}
+	argv = append(argv,
+		"--limit-archive", strconv.FormatInt(int64(v.LimitArchive), 10),
+		"--limit-payload", strconv.FormatInt(int64(v.LimitPayload), 10),
+		"--tries", strconv.Itoa(int(v.Tries)),
+		"--settle", v.Settle.String(),
+		"--health-deadline", v.HealthDeadline.String())
+	if v.Selftest != "" {
+		argv = append(argv, "--selftest", v.Selftest)
+	}
+	return argv
+}
+
+// binary finds the daemons' binary: it lies beside this one.
+func (in *invocation) binary() (string, error) {
+	own, err := in.host.Executable()
+	if err != nil {
+		return "", err
+	}
+	if own, err = filepath.EvalSymlinks(own); err != nil {
+		return "", plain(err)
+	}
+	binary := filepath.Join(filepath.Dir(own), "nexus")
+	if _, err := regular(binary); err != nil {
+		return "", fmt.Errorf("cannot use %s, which must lie beside nx: %w", binary, err)
+	}
+	return binary, nil
+}
+
+// checkKey looks whether there is a public key in a file, or in the argument itself.
+func checkKey(source string) error {
+	text := []byte(source)
+	if file, err := os.Open(source); err == nil {
+		defer file.Close()
+		if text, err = io.ReadAll(io.LimitReader(file, maxKeyText)); err != nil {
+			return plain(err)
+		}
+	}
+	_, err := trust.ParsePublicKey(text)
+	return err
+}
+
+// regular returns what is known about a regular file.
+func regular(path string) (os.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	return info, nil
+}
+
+// plain drops the operation and the path from an error of the os package: the message names the file already.
+func plain(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,212 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nexus/capnpgen/bootrecord"
+)
+
+// archive writes bytes that stand for a set, a few chunks long.
+func archive(t *testing.T) (path string, content []byte) {
+	t.Helper()
+	content = make([]byte, 3<<20+17)
+	random := rand.NewChaCha8([32]byte{1})
+	random.Read(content)
+	path = filepath.Join(t.TempDir(), "system-v1.2.0.nxs")
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path, content
+}
+
+func commit(p *peer) {
+	p.change(func(s *peerState) { s.tries = 1 })
+	p.change(func(s *peerState) {
+		s.active, s.pending, s.tries, s.healthy = bootrecord.Slot_b, bootrecord.Slot_none, 0, true
+	})
+}
+
+func fail(p *peer) {
+	p.change(func(s *peerState) { s.tries = 1 })
+	p.change(func(s *peerState) {
+		s.pending, s.tries, s.healthy = bootrecord.Slot_none, 0, true
+		s.last = &peerRollback{"service-exited", "hello.app ended with exit code 3", "1.2.0", 0xcc}
+		s.quarantine = append(s.quarantine, *s.last)
+	})
+}
+
+func TestStage(t *testing.T) {
+	p := startPeer(t)
+	file, content := archive(t)
+	p.nx("stage", file).want(t, 0,
+		"staged 1.2.0 in slot b: 2 bundles\nnext: `nx switch` puts it on trial, `nx discard` drops it\n",
+		"system-v1.2.0.nxs: 25% (1.0 MiB of 3.0 MiB)\nsystem-v1.2.0.nxs: 50% (2.0 MiB of 3.0 MiB)\n"+
+			"system-v1.2.0.nxs: 75% (2.5 MiB of 3.0 MiB)\nsystem-v1.2.0.nxs: 100% (3.0 MiB of 3.0 MiB)\n")
+	p.mu.Lock()
+	got := bytes.Clone(p.received.Bytes())
+	p.mu.Unlock()
+	if string(got) != string(content) {
+		t.Errorf("the system received %d bytes, want the %d of the file", len(got), len(content))
+	}
+	p.nx("switch").want(t, 0, "1.2.0 in slot b is on trial\nnext: the verdict comes by itself; `nx status` shows it\n", "")
+}
+
+func TestStageForPrograms(t *testing.T) {
+	p := startPeer(t)
+	file, _ := archive(t)
+	p.nx("stage", "--json", file).want(t, 0, `{"slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+
+		`","bundles":[{"name":"hello","version":"1.2.0"},{"name":"ticker","version":"1.2.0"}]}`+"\n", "")
+}
+
+func TestStageRefused(t *testing.T) {
+	file, _ := archive(t)
+	digest := [2]string{"digest-mismatch", "digest mismatch in hello/payload.elf"}
+	for _, c := range []struct {
+		name     string
+		method   string
+		refuseAt int
+		why      [2]string
+		hint     string
+	}{
+		{"at once", "stageSystem", 0, [2]string{"stage-in-progress", "another stage is under way"}, ""},
+		{"in the end", "done", 0, digest, ""},
+		{"at the first byte", "done", 1, digest, ""},
+		{"half way", "done", 1 << 20, digest, ""},
+		{"at the last byte", "done", 3<<20 + 17, digest, ""},
+		{"with a hint", "stageSystem", 0, [2]string{"archive-too-large", "3145745 bytes are over the 1 MiB of the policy"},
+			"hint: the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := startPeer(t)
+			p.set(func(p *peer) { p.refuse[c.method], p.refuseAt = c.why, c.refuseAt })
+			text := "cannot stage " + file + ": " + c.why[1]
+			p.nx("stage", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"`+c.why[0]+`"}`+"\n", "nx: "+text+"\n"+c.hint)
+		})
+	}
+}
+
+func TestStageOfNoFile(t *testing.T) {
+	p := startPeer(t)
+	p.nx("stage", "none.nxs").want(t, 1, "", "nx: cannot stage none.nxs: no such file or directory\n")
+	p.nx("stage", p.dir).want(t, 1, "", "nx: cannot stage "+p.dir+": it is no regular file\n")
+}
+
+// An interrupt drops the sink, and that discards what was received.
+func TestInterruptDiscards(t *testing.T) {
+	p := startPeer(t)
+	file, _ := archive(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	p.set(func(p *peer) { p.onWrite = func(*peer) { interrupt() } })
+	got := run(ctx, "--dir", p.dir, "--json", "stage", file)
+	if got.status != 1 || !strings.HasSuffix(got.stdout, `interrupted","reason":"cancelled"}`+"\n") {
+		t.Errorf("status %d, %s", got.status, got.stdout)
+	}
+	select {
+	case <-p.discarded:
+	case <-time.After(patience):
+		t.Error("the stage was not discarded")
+	}
+}
+
+func TestUpdateCommitted(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.onSwitch = commit })
+	file, _ := archive(t)
+	got := p.nx("update", file)
+	if got.status != 0 || got.stdout != "updated to 1.2.0 in slot b, healthy\n" || !strings.HasSuffix(got.stderr, "1.2.0 in slot b is on trial\n") {
+		t.Errorf("status %d\n%s%s", got.status, got.stdout, got.stderr)
+	}
+}
+
+func TestUpdateRolledBack(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.onSwitch = fail })
+	file, _ := archive(t)
+	text := "cannot update to 1.2.0: rolled back: service-exited: hello.app ended with exit code 3"
+	p.nx("update", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"service-exited"}`+"\n", "nx: "+text+"\n")
+}
+
+// A slot that was taken up is not yet one that is healthy.
+func TestUpdateWaitsForHealth(t *testing.T) {
+	p := startPeer(t)
+	drama := func(p *peer) {
+		<-p.followed
+		p.change(func(s *peerState) { s.active, s.pending, s.healthy = bootrecord.Slot_b, bootrecord.Slot_none, false })
+		p.change(func(s *peerState) { s.active = bootrecord.Slot_a })
+	}
+	p.set(func(p *peer) { p.onSwitch = drama })
+	file, _ := archive(t)
+	text := "cannot update to 1.2.0: the trial ended and another set took its place"
+	p.nx("update", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"superseded"}`+"\n", "nx: "+text+"\n")
+}
+
+// The same set was rolled back before and cleared: that is not the verdict.
+func TestUpdateIsNotMisledByAnEarlierRollback(t *testing.T) {
+	p := startPeer(t)
+	p.change(func(s *peerState) { s.last = &peerRollback{"operator", "", "1.2.0", 0xcc} })
+	p.set(func(p *peer) { p.onSwitch = commit })
+	file, _ := archive(t)
+	if got := p.nx("update", "--json", file); got.status != 0 {
+		t.Errorf("status %d: %s", got.status, got.stderr)
+	}
+}
+
+func TestUpdateGoesOnOverARestartOfUpdated(t *testing.T) {
+	p := startPeer(t)
+	drama := func(p *peer) {
+		for range 2 {
+			<-p.followed
+			p.forget()
+		}
+		<-p.followed
+		commit(p)
+	}
+	p.set(func(p *peer) { p.onSwitch = drama })
+	file, _ := archive(t)
+	if got := p.nx("update", "--json", file); got.status != 0 {
+		t.Errorf("status %d: %s", got.status, got.stderr)
+	}
+}
+
+func TestUpdateWhileTheSystemGoesAway(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.onSwitch = func(p *peer) { (<-p.conns).Close() } })
+	file, _ := archive(t)
+	got := p.nx("update", "--json", file)
+	if got.status != 1 || !strings.HasSuffix(got.stdout, `the system in `+p.dir+` went away","reason":"disconnected"}`+"\n") {
+		t.Errorf("status %d: %s", got.status, got.stdout)
+	}
+}
+
+func TestUpdateWithoutVerdictEnds(t *testing.T) {
+	p := startPeer(t)
+	file, _ := archive(t)
+	got := p.nx("update", "--json", "--timeout", "1ms", file)
+	if want := `{"error":"cannot update to 1.2.0: no verdict within 1ms","reason":"health-timeout"}` + "\n"; got.status != 1 || got.stdout != want {
+		t.Errorf("status %d: %s, want %s", got.status, got.stdout, want)
+	}
+}
+
+func TestSwitchAndDiscardNeedAStagedSet(t *testing.T) {
+	p := startPeer(t)
+	p.refuses("staged", "nothing-staged", "nothing is staged")
+	for verb, text := range map[string]string{"switch": "cannot switch", "discard": "cannot discard"} {
+		p.nx(verb).want(t, 1, "", "nx: "+text+": nothing is staged\nhint: stage a set with `nx --dir "+p.dir+" stage FILE`\n")
+	}
+}
+
+func TestSwitchRefused(t *testing.T) {
+	p := startPeer(t)
+	file, _ := archive(t)
+	p.nx("stage", "--json", file)
+	p.refuses("switch", "wrong-architecture", "cannot run hello/payload.elf: not for this machine")
+	p.nx("switch").want(t, 1, "", "nx: cannot switch to 1.2.0: cannot run hello/payload.elf: not for this machine\n")
+	p.nx("discard").want(t, 0, "discarded 1.2.0 from slot b\n", "")
+}
