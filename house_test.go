@@ -1,0 +1,197 @@
+package nexus_test
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A rule forbids imports, with the reason why. Packages are named relative to the module; a trailing /... means a tree.
+type rule struct {
+	who    string
+	except []string
+	never  []string
+	reason string
+}
+
+func rules() []rule {
+	return []rule{
+		{
+			who:    "libupdates/...",
+			never:  []string{"capnproto.org/go/capnp/v3/rpc", "capnproto.org/go/capnp/v3/server", "github.com/hashicorp/go-hclog", "os/exec", "golang.org/x/sys/...", "nexus/daemons/...", "nexus/nx/...", "nexus/nxspack/..."},
+			reason: "the domain is free of transport, logging and processes, so that it can be proven on any host",
+		},
+		{
+			who:    "capnpgen/...",
+			never:  []string{"nexus/libupdates/...", "nexus/daemons/..."},
+			reason: "the schema knows nobody",
+		},
+		{
+			who:    "daemons/vat",
+			never:  []string{"nexus/libupdates/...", "nexus/capnpgen/update", "nexus/capnpgen/bundle"},
+			reason: "the plumbing knows no domain",
+		},
+		{
+			who:    "daemons/plat",
+			never:  []string{"nexus/..."},
+			reason: "the operating system's adapters decide nothing",
+		},
+		{
+			who:    "...",
+			except: []string{"daemons/plat"},
+			never:  []string{"golang.org/x/sys/..."},
+			reason: "only plat talks to the operating system",
+		},
+		{
+			who:    "nxspack/...",
+			never:  []string{"nexus/daemons/...", "capnproto.org/go/capnp/v3/rpc"},
+			reason: "a packer needs no running system",
+		},
+		{
+			who:    "nx/...",
+			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd", "nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored", "nexus/daemons/packagefsd"},
+			reason: "an operator meets the system through capabilities only",
+		},
+		{
+			who:    "selftest",
+			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/bundlemgrd"},
+			reason: "the selftest is a client like any other",
+		},
+	}
+}
+
+// TestImports holds every package's direct imports against the rules. Tests may import what they need.
+func TestImports(t *testing.T) {
+	for pkg, imports := range packages(t) {
+		for _, r := range rules() {
+			if !matches(r.who, pkg) || anyMatches(r.except, pkg) {
+				continue
+			}
+			for _, imported := range imports {
+				if anyMatches(r.never, imported) {
+					t.Errorf("%s imports %s: %s", pkg, imported, r.reason)
+				}
+			}
+		}
+		if daemon, ok := strings.CutPrefix(pkg, "daemons/"); ok && isDaemon(daemon) {
+			for _, imported := range imports {
+				other, ok := strings.CutPrefix(imported, "nexus/daemons/")
+				if ok && other != daemon && isDaemon(other) {
+					t.Errorf("%s imports %s: daemons meet only through capabilities", pkg, imported)
+				}
+			}
+		}
+	}
+}
+
+// TestDomainTree holds the whole dependency tree of the domain, not only its direct imports.
+func TestDomainTree(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./libupdates/...").Output()
+	if err != nil {
+		t.Fatalf("cannot list dependencies: %v", err)
+	}
+	for _, dep := range strings.Fields(string(out)) {
+		for _, never := range []string{"capnproto.org/go/capnp/v3/rpc", "capnproto.org/go/capnp/v3/server", "os/exec"} {
+			if dep == never {
+				t.Errorf("libupdates depends on %s", dep)
+			}
+		}
+	}
+}
+
+// TestNoInitWork refuses init functions: every package's would run in PID 1.
+func TestNoInitWork(t *testing.T) {
+	for _, file := range goFiles(t) {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(src), "\nfunc init()") {
+			t.Errorf("%s has an init function", file)
+		}
+	}
+}
+
+// TestPackageDocs wants a package comment in every package.
+func TestPackageDocs(t *testing.T) {
+	documented := map[string]bool{}
+	for _, file := range goFiles(t) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.PackageClauseOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Dir(file)
+		documented[dir] = documented[dir] || f.Doc != nil
+	}
+	for dir, has := range documented {
+		if !has {
+			t.Errorf("%s has no package comment", dir)
+		}
+	}
+}
+
+// isDaemon tells the daemons from the rooms they share.
+func isDaemon(name string) bool {
+	switch name {
+	case "bundlemgrd", "execd", "initd", "keystored", "logd", "packagefsd", "samgrd", "updated":
+		return true
+	}
+	return false
+}
+
+// packages returns the direct imports of every package that is not generated, by its path within the module.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatalf("cannot list packages: %v", err)
+	}
+	all := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		all[strings.TrimPrefix(fields[0], "nexus/")] = fields[1:]
+	}
+	return all
+}
+
+// goFiles returns the hand-written files that are not tests.
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "capnpgen" || entry.Name() == "testdata" || entry.Name() == "out" || path != "." && strings.HasPrefix(entry.Name(), ".")):
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func anyMatches(patterns []string, pkg string) bool {
+	for _, p := range patterns {
+		if matches(p, pkg) {
+			return true
+		}
+	}
+	return false
+}
+
+func matches(pattern, pkg string) bool {
+	if pattern == "..." {
+		return true
+	}
+	tree, ok := strings.CutSuffix(pattern, "/...")
+	return pkg == tree || !ok && pkg == pattern || ok && strings.HasPrefix(pkg, tree+"/")
+}

@@ -1,0 +1,56 @@
+package testscripts
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Where things stand in an archive: a header block, then the index, then the signature's header and its 64 bytes.
+const block = 512
+
+// mutate writes a damaged copy of a set: `mutate HOW FROM TO`.
+func mutate(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: mutate how from to")
+	}
+	raw, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	damaged, err := damage(args[0], raw)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), damaged, 0o600))
+}
+
+// damage does one thing to an archive.
+func damage(how string, raw []byte) ([]byte, error) {
+	out := bytes.Clone(raw)
+	signature := bytes.Index(out, []byte("system.sig.ed25519\x00")) + block
+	payload := bytes.Index(out, []byte("/payload.elf\x00"))
+	if signature < block || payload < 0 {
+		return nil, fmt.Errorf("cannot damage: this is no system set")
+	}
+	payload = payload/block*block + block
+	switch how {
+	case "signature":
+		out[signature] ^= 1
+	case "index":
+		out[block+64] ^= 1
+	case "payload":
+		out[payload+1000] ^= 1
+	case "last-payload":
+		end := bytes.TrimRight(out, "\x00")
+		out[len(end)-1] ^= 1
+	case "truncated":
+		out = out[:len(out)/2]
+	case "trailing":
+		out = append(out, "more"...)
+	case "unsigned":
+		start := signature - block
+		out = append(out[:start], out[start+2*block:]...)
+	default:
+		return nil, fmt.Errorf("cannot damage: no way named %q", how)
+	}
+	return out, nil
+}

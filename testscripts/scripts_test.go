@@ -1,0 +1,83 @@
+package testscripts
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"nexus/selftest/demo"
+)
+
+// built is where TestMain put what every scenario uses: binaries in bin, the demo's key and sets in demo.
+type built struct{ root string }
+
+func (b built) bin() string  { return filepath.Join(b.root, "bin") }
+func (b built) demo() string { return filepath.Join(b.root, "demo") }
+
+var shared built // set once, before any test runs
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		root, err := os.MkdirTemp("", "nexus-scripts")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(root)
+		shared = built{root}
+		if err := shared.make(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// make builds the real binaries and packs the demo sets with them.
+func (b built) make() error {
+	for name, pkg := range map[string]string{
+		"nexus": "nexus/daemons/nexus", "nx": "nexus/nx",
+		"nxs-pack": "nexus/nxspack/nxs-pack", "nxb-pack": "nexus/nxspack/nxb-pack",
+	} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(b.bin(), name), pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("cannot build %s: %w\n%s", name, err, out)
+		}
+	}
+	return demo.Make(b.bin(), b.demo(), io.Discard)
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", shared.bin()+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("DEMO", shared.demo())
+			env.Setenv("NX_DIR", filepath.Join(env.WorkDir, "sys"))
+			env.Values[systemKey{}] = &system{}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"boot":      boot,
+			"await":     awaitLine,
+			"halt":      halt,
+			"end":       awaitEnd,
+			"killall":   killSystem,
+			"signal":    signalProcess,
+			"status":    statusIs,
+			"nolitter":  noLitter,
+			"snapshot":  snapshot,
+			"unchanged": unchanged,
+			"mutate":    mutate,
+		},
+	})
+}

@@ -1,0 +1,230 @@
+package testscripts
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// waitLimit bounds every wait of a scenario.
+const waitLimit = 60 * time.Second
+
+// systemKey is the key of a scenario's system among its values.
+type systemKey struct{}
+
+// A system is the one a scenario runs in the foreground of its own, with its console.
+type system struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+
+	mu    sync.Mutex
+	lines []string
+	news  chan struct{} // closed and replaced at each line
+}
+
+func systemOf(ts *testscript.TestScript) *system { return ts.Value(systemKey{}).(*system) }
+
+// boot starts `nx up` with the given flags; `boot FLAGS` waits for the first health, `! boot` does not.
+func boot(ts *testscript.TestScript, neg bool, args []string) {
+	s := systemOf(ts)
+	s.cmd = exec.Command(filepath.Join(shared.bin(), "nx"), append([]string{"up", "--settle", "200ms"}, args...)...)
+	s.cmd.Env = []string{"NX_DIR=" + ts.Getenv("NX_DIR"), "PATH=" + ts.Getenv("PATH")}
+	s.cmd.Dir = ts.MkAbs(".")
+	s.ended, s.news, s.lines = make(chan struct{}), make(chan struct{}), nil
+	out, in := io.Pipe()
+	s.cmd.Stdout, s.cmd.Stderr = in, in
+	ts.Check(s.cmd.Start())
+	go s.read(out)
+	ended := s.ended
+	go func() {
+		s.cmd.Wait()
+		in.Close()
+		close(ended)
+	}()
+	ts.Defer(func() {
+		s.cmd.Process.Signal(syscall.SIGTERM)
+		s.awaitEnded(ts)
+		ts.Logf("console:\n%s", strings.Join(s.console(), "\n"))
+	})
+	if !neg {
+		s.await(ts, "init: health ok", 1)
+	}
+}
+
+func (s *system) read(console io.Reader) {
+	scanner := bufio.NewScanner(console)
+	for scanner.Scan() {
+		s.mu.Lock()
+		s.lines = append(s.lines, scanner.Text())
+		close(s.news)
+		s.news = make(chan struct{})
+		s.mu.Unlock()
+	}
+	io.Copy(io.Discard, console)
+}
+
+func (s *system) console() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.lines)
+}
+
+// awaitLine waits until the console has shown a line that begins so: `await TEXT [COUNT]`. `! await TEXT` wants that it has not.
+func awaitLine(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: await text [count]")
+	}
+	s, count := systemOf(ts), 1
+	if len(args) == 2 {
+		_, err := fmt.Sscan(args[1], &count)
+		ts.Check(err)
+	}
+	if neg {
+		if seen := s.count(args[0]); seen > 0 {
+			ts.Fatalf("the console shows %q", args[0])
+		}
+		return
+	}
+	s.await(ts, args[0], count)
+}
+
+func (s *system) await(ts *testscript.TestScript, text string, count int) {
+	deadline := time.After(waitLimit)
+	for {
+		s.mu.Lock()
+		news := s.news
+		s.mu.Unlock()
+		if s.count(text) >= count {
+			return
+		}
+		select {
+		case <-news:
+		case <-s.ended:
+			if s.count(text) >= count {
+				return
+			}
+			ts.Fatalf("the system ended before %q (%d times)\n%s", text, count, strings.Join(s.console(), "\n"))
+		case <-deadline:
+			ts.Fatalf("no %q (%d times) on the console\n%s", text, count, strings.Join(s.console(), "\n"))
+		}
+	}
+}
+
+func (s *system) count(text string) (n int) {
+	for _, line := range s.console() {
+		if strings.HasPrefix(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// awaitEnd waits until the system has ended by itself, with the exit status that is given: `end 0`.
+func awaitEnd(ts *testscript.TestScript, _ bool, args []string) {
+	s := systemOf(ts)
+	s.awaitEnded(ts)
+	if got := fmt.Sprint(s.cmd.ProcessState.ExitCode()); len(args) != 1 || got != args[0] {
+		ts.Fatalf("the system ended with status %s, want %v\n%s", got, args, strings.Join(s.console(), "\n"))
+	}
+}
+
+// halt stops the system as Ctrl-C does, wants exit status 0, and that no process of it is left.
+func halt(ts *testscript.TestScript, _ bool, _ []string) {
+	s := systemOf(ts)
+	family := descendants(s.cmd.Process.Pid)
+	ts.Check(s.cmd.Process.Signal(syscall.SIGTERM))
+	awaitEnd(ts, false, []string{"0"})
+	wantGone(ts, family)
+}
+
+// killSystem kills initd itself, and wants that every daemon and service ends with it.
+func killSystem(ts *testscript.TestScript, _ bool, _ []string) {
+	s := systemOf(ts)
+	family := descendants(s.cmd.Process.Pid)
+	ts.Check(s.cmd.Process.Kill())
+	s.awaitEnded(ts)
+	wantGone(ts, family)
+}
+
+func (s *system) awaitEnded(ts *testscript.TestScript) {
+	select {
+	case <-s.ended:
+	case <-time.After(waitLimit):
+		s.cmd.Process.Kill()
+		ts.Fatalf("the system does not end")
+	}
+}
+
+// signalProcess sends a signal to a daemon or, by the bundle's name, to a service: `signal KILL updated`.
+func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
+	signals := map[string]syscall.Signal{"KILL": syscall.SIGKILL, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
+	if len(args) != 2 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: signal KILL|STOP|CONT name")
+	}
+	s := systemOf(ts)
+	for _, p := range descendants(s.cmd.Process.Pid) {
+		if p.name == args[1] {
+			ts.Check(syscall.Kill(p.pid, signals[args[0]]))
+			if args[0] == "KILL" {
+				wantGone(ts, []proc{p})
+			}
+			return
+		}
+	}
+	ts.Fatalf("no process is named %s", args[1])
+}
+
+// statusIs waits until a value of `nx status --json` is as given, in JSON: `status activeSlot "b"`. `slots.b.systemVersion` goes deeper.
+func statusIs(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: status path json")
+	}
+	last := ""
+	deadline := time.Now().Add(waitLimit)
+	for {
+		last = statusValue(ts, args[0])
+		if last == args[1] {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("status %s is %s, want %s", args[0], last, args[1])
+		}
+	}
+}
+
+func statusValue(ts *testscript.TestScript, path string) string {
+	if err := ts.Exec("nx", "status", "--json"); err != nil {
+		return err.Error()
+	}
+	var value any
+	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &value); err != nil {
+		return err.Error()
+	}
+	for _, key := range strings.Split(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	raw, err := json.Marshal(value)
+	ts.Check(err)
+	return string(raw)
+}
+
+// noLitter wants that the folder holds nothing that only a running system needs.
+func noLitter(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, name := range []string{"control.sock", "run", "system/sets/.stage"} {
+		if _, err := os.Lstat(filepath.Join(ts.Getenv("NX_DIR"), name)); !os.IsNotExist(err) {
+			ts.Fatalf("%s is left (%v)", name, err)
+		}
+	}
+}
