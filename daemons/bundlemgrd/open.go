@@ -1,11 +1,10 @@
 package bundlemgrd
 
 import (
-	"debug/elf"
 	"errors"
 	"io/fs"
-	"runtime"
 
+	"nexus/daemons/plat"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxb"
@@ -62,24 +61,10 @@ func checkMachine(set *slots.Set, b slots.Bundle) error {
 		return err
 	}
 	defer payload.Close()
-	if err := nxb.CheckELF(payload, payload.Size(), machine()); err != nil {
+	if err := nxb.CheckELF(payload, payload.Size(), plat.Machine()); err != nil {
 		return refusal.New(refusal.Of(err), "cannot run %s/payload.elf: %v", b.Entry.Name, err)
 	}
 	return nil
-}
-
-// machine is what this process runs on. On one that is not known here no service is published.
-func machine() elf.Machine {
-	switch runtime.GOARCH {
-	case "amd64":
-		return elf.EM_X86_64
-	case "arm64":
-		return elf.EM_AARCH64
-	case "riscv64":
-		return elf.EM_RISCV
-	default:
-		return elf.EM_NONE
-	}
 }
 
 func manifestSize(set *slots.Set, b slots.Bundle) (int64, error) {

@@ -3,11 +3,9 @@ package execd
 import (
 	"context"
 	"crypto/sha256"
-	"debug/elf"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/plat"
@@ -41,7 +39,7 @@ func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 		payload.Close()
 		return nil, refusal.New(refusal.DigestMismatch, "digest mismatch in %s/payload.elf", spec.name)
 	}
-	if err := nxb.CheckELF(payload, spec.size, Machine()); err != nil {
+	if err := nxb.CheckELF(payload, spec.size, plat.Machine()); err != nil {
 		payload.Close()
 		return nil, err
 	}
@@ -77,18 +75,4 @@ func (r *blobReader) Read(b []byte) (int, error) {
 	n := copy(b, got)
 	r.offset += uint64(n)
 	return n, nil
-}
-
-// Machine is the ELF machine of this process.
-func Machine() elf.Machine {
-	switch runtime.GOARCH {
-	case "amd64":
-		return elf.EM_X86_64
-	case "arm64":
-		return elf.EM_AARCH64
-	case "riscv64":
-		return elf.EM_RISCV
-	default:
-		return elf.EM_NONE
-	}
 }

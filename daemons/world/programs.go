@@ -15,7 +15,6 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/service"
-	"nexus/daemons/execd"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -28,7 +27,7 @@ func Program(text string) []byte {
 	copy(header, elf.ELFMAG)
 	header[elf.EI_CLASS], header[elf.EI_DATA], header[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1
 	binary.LittleEndian.PutUint16(header[16:], uint16(elf.ET_EXEC))
-	binary.LittleEndian.PutUint16(header[18:], uint16(execd.Machine()))
+	binary.LittleEndian.PutUint16(header[18:], uint16(plat.Machine()))
 	return append(header, text...)
 }
 
