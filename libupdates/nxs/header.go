@@ -2,6 +2,7 @@ package nxs
 
 import (
 	"bytes"
+	"fmt"
 	"path"
 	"strings"
 
@@ -58,6 +59,12 @@ const (
 	magicGNU   = "ustar  \x00"
 )
 
+// The two forms of a checksum. The second is that of the same writers. No other is taken, so that a header has no bit that may change.
+const (
+	checksumPOSIX = "%06o\x00 "
+	checksumLong  = "%07o\x00"
+)
+
 func (f field) of(b []byte) []byte { return b[f.at : f.at+f.size] }
 
 // parseHeader reads a header block. It accepts what the format has and refuses all else: links, devices, extension entries, numbers
@@ -67,7 +74,7 @@ func parseHeader(b *[blockSize]byte) (header, error) {
 	if magic := string(fieldMagic.of(block)); magic != magicUstar && magic != magicGNU {
 		return header{}, refusal.New(refusal.BadArchive, "bad archive: a header is no ustar header")
 	}
-	if sum, ok := octal(fieldChecksum.of(block)); !ok || sum != checksum(block) {
+	if got, sum := string(fieldChecksum.of(block)), checksum(block); got != fmt.Sprintf(checksumPOSIX, sum) && got != fmt.Sprintf(checksumLong, sum) {
 		return header{}, refusal.New(refusal.BadArchive, "bad archive: a header's checksum is wrong")
 	}
 	h := header{}

@@ -88,7 +88,7 @@ func writeHeader(w io.Writer, name string, size int64) error {
 	copy(fieldMajor.of(block[:]), "0000000")
 	copy(fieldMinor.of(block[:]), "0000000")
 	block[fieldType.at] = typeFile
-	copy(fieldChecksum.of(block[:]), fmt.Sprintf("%06o\x00 ", checksum(block[:])))
+	copy(fieldChecksum.of(block[:]), fmt.Sprintf(checksumPOSIX, checksum(block[:])))
 	_, err := w.Write(block[:])
 	return err
 }

@@ -123,6 +123,12 @@ func TestAnchorsAreAValue(t *testing.T) {
 	if got := two.List()[0].Role; got != trust.RoleApps {
 		t.Fatalf("the list begins with role %s", got)
 	}
+	room := two.Add(trust.RoleSystem, key(8).Public()) // sets that grew from one must not share its memory
+	room.Add(trust.RoleApps, key(2).Public())
+	room.Add(trust.RoleApps, key(3).Public())
+	if got := room.List(); len(got) != 3 || got[0].Key != key(1).Public() || got[1].Key == got[2].Key {
+		t.Fatalf("adding to a set changed it: %v", got)
+	}
 	list := two.List()
 	list[0].Key = key(7).Public()
 	if two.List()[0].Key != key(1).Public() {

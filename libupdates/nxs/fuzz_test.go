@@ -1,0 +1,67 @@
+package nxs_test
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+	"nexus/libupdates/updatestest"
+)
+
+// maxSeed keeps the seeds of the fuzz targets small, in bytes.
+const maxSeed = 64 << 10
+
+// FuzzReader reads any bytes as a set of a device that believes every signature: so that the fuzzer gets behind it.
+func FuzzReader(f *testing.F) {
+	f.Add(smallArchive(f))
+	for _, c := range hostileArchives(f) {
+		if len(c.raw) < maxSeed {
+			f.Add(c.raw)
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		in := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), believe)
+		_, err := in.Open()
+		for bundles := 0; err == nil; bundles++ {
+			if bundles > nxs.MaxBundles {
+				t.Fatal("more bundles than there can be")
+			}
+			_, err = in.Next()
+		}
+		if err.Error() != "EOF" && refusal.Of(err) == refusal.IO {
+			t.Fatalf("no refusal: %v", err)
+		}
+	})
+}
+
+func believe(message, _ []byte) (trust.PublicKey, error) {
+	x, _ := nxs.ParseIndex(message)
+	return x.Publisher, nil
+}
+
+// FuzzIndex: what parses can be written, and what is written parses to the same.
+func FuzzIndex(f *testing.F) {
+	f.Add(smallIndex(f))
+	f.Add(mustEncode(f, updatestest.Index(updatestest.Key(1), "1.0.0", small()[:1]...)))
+	for _, c := range hostileIndexes(f) {
+		if len(c.raw) < maxSeed {
+			f.Add(c.raw)
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		x, err := nxs.ParseIndex(raw)
+		if err != nil {
+			if refusal.Of(err) == refusal.IO {
+				t.Fatalf("no refusal: %v", err)
+			}
+			return
+		}
+		again, err := nxs.ParseIndex(mustEncode(t, x))
+		if err != nil || !reflect.DeepEqual(again, x) {
+			t.Fatalf("got %+v, %v, want %+v", again, err, x)
+		}
+	})
+}

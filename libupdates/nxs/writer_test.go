@@ -1,0 +1,96 @@
+package nxs_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/updatestest"
+)
+
+func sources(made []updatestest.Made) []nxs.Source {
+	var s []nxs.Source
+	for _, b := range made {
+		s = append(s, nxs.Source{Entry: b.Entry, RawManifest: b.Manifest, Payload: bytes.NewReader(b.Payload)})
+	}
+	return s
+}
+
+func TestWriteIsDeterministic(t *testing.T) {
+	first := smallArchive(t)
+	made := small()
+	slices.Reverse(made)
+	if again := updatestest.Archive(t, updatestest.Key(1), "1.1.0", made...); !bytes.Equal(first, again) {
+		t.Error("the order of the bundles shows in the archive")
+	}
+	if got := nxs.ArchiveSize(smallIndex(t), make([]byte, 64), sources(small())); got != int64(len(first)) {
+		t.Errorf("ArchiveSize is %d, the archive has %d bytes", got, len(first))
+	}
+}
+
+// A payload that is no longer what it was when it was measured.
+func TestWriteRefusesAChangedPayload(t *testing.T) {
+	for payload, want := range map[string]refusal.Reason{
+		"program of alpha":  "",
+		"program of ALPHA":  refusal.DigestMismatch,
+		"program of alph":   refusal.SizeMismatch,
+		"program of alphas": refusal.SizeMismatch,
+		"":                  refusal.SizeMismatch,
+	} {
+		s := sources(small())
+		s[0].Payload = strings.NewReader(payload)
+		err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s)
+		if got := refusal.Of(err); got != want || err != nil && !strings.Contains(err.Error(), "changed while it was packed") {
+			t.Errorf("%q: got %v, want %q", payload, err, want)
+		}
+	}
+}
+
+func TestWriteErrors(t *testing.T) {
+	broken := errors.New("the disk is full")
+	for n := 0; n < len(smallArchive(t)); n += 100 {
+		err := nxs.Write(&shortWriter{n, broken}, smallIndex(t), make([]byte, 64), sources(small()))
+		if !errors.Is(err, broken) {
+			t.Fatalf("after %d bytes: got %v", n, err)
+		}
+	}
+	s := sources(small())
+	s[0].Payload = iotest.ErrReader(broken)
+	if err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s); !errors.Is(err, broken) {
+		t.Fatalf("a payload that cannot be read: got %v", err)
+	}
+	s[0].Entry.Name = strings.Repeat("a", 100)
+	if err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s); refusal.Of(err) != refusal.BadEntryName {
+		t.Fatalf("a name that no header holds: got %v", err)
+	}
+}
+
+// shortWriter fails after left bytes.
+type shortWriter struct {
+	left int
+	err  error
+}
+
+func (w *shortWriter) Write(b []byte) (int, error) {
+	if len(b) > w.left {
+		return w.left, w.err
+	}
+	w.left -= len(b)
+	return len(b), nil
+}
+
+func TestMeasure(t *testing.T) {
+	payload := []byte("payload")
+	for limit, want := range map[int64]int64{100: 7, 7: 7, 6: 7, 3: 4} {
+		digest, size, err := nxs.Measure(bytes.NewReader(payload), limit)
+		if err != nil || size != want || size == 7 && digest != nxs.Sum(payload) {
+			t.Errorf("limit %d: got %s, %d, %v", limit, digest, size, err)
+		}
+	}
+}
