@@ -1,0 +1,66 @@
+package nxspack
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
+)
+
+// withArchive opens a set and hands it on together with its size in bytes.
+func withArchive(name string, use func(f *os.File, size int64) error) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("it is no regular file")
+	}
+	return use(f, info.Size())
+}
+
+// inspect reads a set that nobody has vouched for.
+func inspect(name string) (found *nxs.Inspection, size int64, err error) {
+	err = withArchive(name, func(f *os.File, n int64) error {
+		size = n
+		found, err = nxs.Inspect(f, n, formatLimits())
+		return err
+	})
+	return found, size, err
+}
+
+// verify reads a set as a device does that trusts the anchors, and hands every bundle to each, if that is not nil. When it returns
+// without an error all of the archive has passed.
+func verify(name string, limits nxs.Limits, anchors trust.Anchors, begin func(*nxs.Head) error, each func(*nxs.Bundle) error) (head *nxs.Head, err error) {
+	err = withArchive(name, func(f *os.File, size int64) error {
+		r := nxs.NewReader(f, size, limits, func(message, signature []byte) (trust.PublicKey, error) {
+			return anchors.Verify(trust.RoleSystem, message, signature)
+		})
+		if head, err = r.Open(); err != nil {
+			return err
+		}
+		if err := begin(head); err != nil {
+			return err
+		}
+		for {
+			b, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := each(b); err != nil {
+				return err
+			}
+		}
+	})
+	return head, err
+}

@@ -1,0 +1,140 @@
+package nxspack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"nexus/libupdates/refusal"
+)
+
+// Exit statuses.
+const (
+	exitDone    = 0
+	exitRefused = 1
+	exitUsage   = 2
+)
+
+// reasonUsage says that the command line is wrong. It is no refusal of a format, so it stands here.
+const reasonUsage refusal.Reason = "usage"
+
+// A command is one of the two packers: a name and where it writes.
+type command struct {
+	name           string
+	description    string
+	stdout, stderr io.Writer
+	json           bool // answers and errors are JSON objects
+}
+
+// run parses the arguments into the grammar, runs the verb they name and returns the exit status.
+func (c *command) run(grammar any, args []string) int {
+	c.json = slices.Contains(args, "--json")
+	parsed, over, err := c.parse(grammar, args)
+	switch {
+	case over:
+		return exitDone
+	case err != nil:
+		c.report(failure{text: err.Error(), reason: reasonUsage, hint: "`" + c.name + " --help` shows how it is used"})
+		return exitUsage
+	}
+	if err := parsed.Run(c); err != nil {
+		c.report(explain(err))
+		return exitRefused
+	}
+	return exitDone
+}
+
+// parse reads the command line; over means that it asked for help, which has been given.
+func (c *command) parse(grammar any, args []string) (parsed *kong.Context, over bool, err error) {
+	parser, err := kong.New(grammar,
+		kong.Name(c.name),
+		kong.Description(c.description+" Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
+		kong.Writers(c.stdout, c.stderr),
+		kong.Exit(func(int) { over = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		return nil, false, err
+	}
+	parsed, err = parser.Parse(args)
+	return parsed, over, err
+}
+
+// answer prints the outcome of a verb: one JSON object for programs, or text for people.
+func (c *command) answer(object any, text string) error {
+	if c.json {
+		return json.NewEncoder(c.stdout).Encode(object)
+	}
+	_, err := io.WriteString(c.stdout, text)
+	return err
+}
+
+// A failure is why a command did not do what it was told, as it is shown.
+type failure struct {
+	text   string         // one line
+	reason refusal.Reason // stable code
+	hint   string         // what to do about it, or empty
+}
+
+// report prints a failure: one line and its hint on stderr, and for programs one JSON object on stdout.
+func (c *command) report(f failure) {
+	fmt.Fprintf(c.stderr, "%s: %s\n", c.name, strings.ReplaceAll(f.text, "\n", " "))
+	if f.hint != "" {
+		fmt.Fprintf(c.stderr, "hint: %s\n", f.hint)
+	}
+	if c.json {
+		// Nothing is left to do when stdout is gone.
+		_ = json.NewEncoder(c.stdout).Encode(struct {
+			Error  string         `json:"error"`
+			Reason refusal.Reason `json:"reason"`
+		}{f.text, f.reason})
+	}
+}
+
+// A hinted error says what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+func explain(err error) failure {
+	f := failure{text: err.Error(), reason: refusal.Of(err)}
+	var own hinted
+	if errors.As(err, &own) {
+		f.hint = own.hint
+	} else {
+		f.hint = hintFor(f.reason)
+	}
+	return f
+}
+
+// hintFor says what to do about a reason, where there is something to do.
+func hintFor(reason refusal.Reason) string {
+	switch reason {
+	case refusal.ArchiveTooLarge, refusal.PayloadTooLarge:
+		return "--limit-archive and --limit-payload set the limits, to at most 16GiB"
+	case refusal.UntrustedPublisher:
+		return "name its publisher with --trust, if you trust it"
+	case refusal.Unsigned, refusal.InvalidSignature:
+		return "pack the set again and sign it with --key"
+	case refusal.BadKey:
+		return "`nxs-pack keygen` makes a key; OpenSSH Ed25519 keys and ssh-agent (agent:) will do too"
+	default:
+		return ""
+	}
+}
+
+// cannot says what failed: `cannot <verb> <object>: <cause>`. The cause does not repeat the object's path.
+func cannot(verb, object string, cause error) error {
+	if cause == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot %s %s: %w", verb, show(object), plain(cause, object))
+}

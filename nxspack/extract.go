@@ -1,0 +1,73 @@
+package nxspack
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"nexus/libupdates/nxs"
+)
+
+// extractVerb unpacks a set.
+type extractVerb struct {
+	Trust  []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: a public key, or a file with one. May be repeated."`
+	Output string   `required:"" placeholder:"DIR" help:"The folder to make. It must not be there yet."`
+	limitFlags
+	File string `arg:"" help:"The set."`
+}
+
+// Run unpacks the set into a folder that appears only when all of the set has passed.
+func (v *extractVerb) Run(c *command) error {
+	trusted, err := anchors(v.Trust)
+	if err != nil {
+		return err
+	}
+	var head *nxs.Head
+	err = publishDir(v.Output, func(dir string) error {
+		head, err = verify(v.File, v.limits(), trusted,
+			func(h *nxs.Head) error { return extractHead(dir, h) },
+			func(b *nxs.Bundle) error { return extractBundle(dir, b) })
+		return plain(err, v.File)
+	})
+	if err != nil {
+		return cannot("extract", v.File, err)
+	}
+	return c.answer(verified{v.File, head.Index.SystemVersion, head.Digest.String(), head.Index.Publisher.String()},
+		fmt.Sprintf("%s: version %s, %s, verified and extracted to %s\n", show(v.File), head.Index.SystemVersion,
+			count(len(head.Index.Bundles), "bundle"), show(v.Output)))
+}
+
+func extractHead(dir string, head *nxs.Head) error {
+	if err := writeFile(filepath.Join(dir, nxs.IndexName), bytes.NewReader(head.Raw)); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, nxs.SignatureName), bytes.NewReader(head.Signature))
+}
+
+func extractBundle(dir string, b *nxs.Bundle) error {
+	return makeBundle(filepath.Join(dir, b.Name+bundleSuffix), b.RawManifest, b.Payload)
+}
+
+// makeBundle makes one bundle's folder.
+func makeBundle(dir string, rawManifest []byte, payload io.Reader) error {
+	if err := os.Mkdir(dir, modeDir); err != nil {
+		return err
+	}
+	return fillBundle(dir, rawManifest, payload)
+}
+
+// fillBundle puts the two files of a bundle into its folder.
+func fillBundle(dir string, rawManifest []byte, payload io.Reader) error {
+	if err := writeFile(filepath.Join(dir, manifestFile), bytes.NewReader(rawManifest)); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, payloadFile), payload); err != nil {
+		return err
+	}
+	if err := os.Chmod(dir, modeDir); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}

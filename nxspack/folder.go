@@ -1,0 +1,131 @@
+package nxspack
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// What a bundle's folder holds.
+const (
+	bundleSuffix = ".nxb"
+	manifestFile = "manifest.nxb"
+	payloadFile  = "payload.elf"
+)
+
+// A bundleFolder is one `<name>.nxb` folder on disk, its manifest read and its payload measured.
+type bundleFolder struct {
+	entry       nxs.Entry
+	rawManifest []byte
+	payload     string // path
+}
+
+// readFolders reads every bundle in a folder, in byte order of their names. Anything there that is no bundle is refused: what is left
+// out of a set in silence is missed only on the device.
+func readFolders(dir string, limits nxs.Limits) ([]bundleFolder, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, cannot("read", dir, err)
+	}
+	var bundles []bundleFolder
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		b, err := readFolder(path, e, limits)
+		if err != nil {
+			return nil, cannot("pack", path, err)
+		}
+		bundles = append(bundles, b)
+	}
+	return sorted(bundles), nil
+}
+
+func readFolder(path string, e os.DirEntry, limits nxs.Limits) (bundleFolder, error) {
+	name, ok := strings.CutSuffix(e.Name(), bundleSuffix)
+	if !ok || !e.IsDir() {
+		return bundleFolder{}, refusal.New(refusal.UnexpectedEntry, "not a bundle folder, which is named NAME.nxb")
+	}
+	if err := nxb.CheckName(name); err != nil {
+		return bundleFolder{}, err
+	}
+	if err := checkContents(path); err != nil {
+		return bundleFolder{}, err
+	}
+	raw, err := readManifest(filepath.Join(path, manifestFile))
+	if err != nil {
+		return bundleFolder{}, err
+	}
+	m, err := nxb.ParseManifest(raw)
+	if err != nil {
+		return bundleFolder{}, err
+	}
+	b := bundleFolder{rawManifest: raw, payload: filepath.Join(path, payloadFile)}
+	digest, size, err := measure(b.payload, limits.Payload)
+	if err != nil {
+		return bundleFolder{}, err
+	}
+	b.entry = nxs.Entry{
+		Name:           name,
+		Version:        m.Version,
+		ManifestSHA256: nxs.Sum(raw),
+		PayloadSHA256:  digest,
+		PayloadSize:    size,
+	}
+	_, err = nxs.CheckManifest(b.entry, raw)
+	return b, err
+}
+
+// checkContents wants exactly the two files, neither of them a link.
+func checkContents(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	found := map[string]bool{}
+	for _, e := range entries {
+		if e.Name() != manifestFile && e.Name() != payloadFile {
+			return refusal.New(refusal.UnexpectedEntry, "%q is neither %s nor %s", e.Name(), manifestFile, payloadFile)
+		}
+		if !e.Type().IsRegular() {
+			return refusal.New(refusal.BadEntryType, "%s is no regular file", e.Name())
+		}
+		found[e.Name()] = true
+	}
+	for _, name := range []string{manifestFile, payloadFile} {
+		if !found[name] {
+			return refusal.New(refusal.MissingEntry, "%s is missing", name)
+		}
+	}
+	return nil
+}
+
+func readManifest(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, nxs.MaxManifest+1))
+	if err == nil && len(raw) > nxs.MaxManifest {
+		err = refusal.New(refusal.ManifestTooLarge, "manifest is over the limit of %d bytes", nxs.MaxManifest)
+	}
+	return raw, err
+}
+
+// measure digests a payload of at most limit bytes.
+func measure(name string, limit int64) (nxs.Digest, int64, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nxs.Digest{}, 0, err
+	}
+	defer f.Close()
+	digest, size, err := nxs.Measure(f, limit)
+	if err == nil && size > limit {
+		err = refusal.New(refusal.PayloadTooLarge, "payload is over the limit of %d bytes", limit)
+	}
+	return digest, size, err
+}

@@ -1,0 +1,127 @@
+package nxspack
+
+import (
+	"fmt"
+	"strings"
+
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// inspectVerb shows a set.
+type inspectVerb struct {
+	File string `arg:"" help:"The set."`
+}
+
+// Run shows what a set says about itself. It ends as refused when the set's own signature is wrong: what was shown is then nobody's word.
+func (v *inspectVerb) Run(c *command) error {
+	found, size, err := inspect(v.File)
+	if err != nil {
+		return cannot("inspect", v.File, err)
+	}
+	if err := c.answer(describe(found, size), describeText(found, size)); err != nil || found.SignatureValid {
+		return err
+	}
+	c.json = false // the object says it already
+	return cannot("inspect", v.File, refusal.New(refusal.InvalidSignature, "invalid signature"))
+}
+
+// description is a set as JSON.
+type description struct {
+	SystemVersion   string              `json:"systemVersion"`
+	IndexSHA256     string              `json:"indexSha256"`
+	Publisher       string              `json:"publisher"`
+	SignatureValid  bool                `json:"signatureValid"` // by the publisher it names
+	TrustChecked    bool                `json:"trustChecked"`   // always false: see verify
+	TimestampUnixMs uint64              `json:"timestampUnixMs"`
+	Size            int64               `json:"size"`
+	Bundles         []bundleDescription `json:"bundles"`
+}
+
+type bundleDescription struct {
+	Name           string   `json:"name"`
+	Version        string   `json:"version"`
+	Abilities      []string `json:"abilities"`
+	Capabilities   []string `json:"capabilities"`
+	MinSDK         string   `json:"minSdk"`
+	Publisher      string   `json:"publisher"`
+	ManifestSHA256 string   `json:"manifestSha256"`
+	PayloadSHA256  string   `json:"payloadSha256"`
+	PayloadSize    int64    `json:"payloadSize"`
+}
+
+func describe(found *nxs.Inspection, size int64) description {
+	x := found.Index
+	d := description{
+		SystemVersion:   x.SystemVersion,
+		IndexSHA256:     found.Digest.String(),
+		Publisher:       x.Publisher.String(),
+		SignatureValid:  found.SignatureValid,
+		TimestampUnixMs: x.TimestampUnixMs,
+		Size:            size,
+	}
+	for i, e := range x.Bundles {
+		d.Bundles = append(d.Bundles, describeBundle(e, found.Manifests[i]))
+	}
+	return d
+}
+
+func describeBundle(e nxs.Entry, m nxb.Manifest) bundleDescription {
+	return bundleDescription{
+		Name:           e.Name,
+		Version:        e.Version,
+		Abilities:      append([]string{}, m.Abilities...),
+		Capabilities:   append([]string{}, m.Capabilities...),
+		MinSDK:         m.MinSDK,
+		Publisher:      fmt.Sprintf("%x", m.Publisher),
+		ManifestSHA256: e.ManifestSHA256.String(),
+		PayloadSHA256:  e.PayloadSHA256.String(),
+		PayloadSize:    e.PayloadSize,
+	}
+}
+
+// describeText is a set as people read it. Texts out of the archive are quoted where they could disturb a terminal.
+func describeText(found *nxs.Inspection, size int64) string {
+	var b strings.Builder
+	x := found.Index
+	fmt.Fprintf(&b, "version: %s\n", x.SystemVersion)
+	fmt.Fprintf(&b, "index sha256: %s\n", found.Digest)
+	fmt.Fprintf(&b, "signature: %s\n", signatureText(found))
+	fmt.Fprintf(&b, "timestamp: %s\n", made(x))
+	fmt.Fprintf(&b, "size: %d bytes\n", size)
+	fmt.Fprintf(&b, "bundles: %d\n", len(x.Bundles))
+	for i, e := range x.Bundles {
+		m := found.Manifests[i]
+		fmt.Fprintf(&b, "\n%s %s\n", e.Name, e.Version)
+		fmt.Fprintf(&b, "  abilities: %s\n", list(m.Abilities))
+		fmt.Fprintf(&b, "  capabilities: %s\n", list(m.Capabilities))
+		fmt.Fprintf(&b, "  min sdk: %s\n", list([]string{m.MinSDK}))
+		fmt.Fprintf(&b, "  publisher: %x\n", m.Publisher)
+		fmt.Fprintf(&b, "  manifest sha256: %s\n", e.ManifestSHA256)
+		fmt.Fprintf(&b, "  payload sha256: %s\n", e.PayloadSHA256)
+		fmt.Fprintf(&b, "  payload size: %d bytes\n", e.PayloadSize)
+	}
+	return b.String()
+}
+
+// signatureText never says more than was checked.
+func signatureText(found *nxs.Inspection) string {
+	if !found.SignatureValid {
+		return "INVALID"
+	}
+	return fmt.Sprintf("valid for %s, not checked against any trust", found.Index.Publisher)
+}
+
+func list(texts []string) string {
+	var shown []string
+	for _, text := range texts {
+		if text != "" {
+			shown = append(shown, show(text))
+		}
+	}
+	if len(shown) == 0 {
+		return "none"
+	}
+	return strings.Join(shown, ", ")
+}

@@ -1,0 +1,91 @@
+package nxspack
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Modes of what the packers leave behind, whatever the umask is: sets and bundles are public.
+const (
+	modeFile = 0o644
+	modeDir  = 0o755
+)
+
+// publishFile writes a file whole or not at all: under another name beside the target, synced, then renamed. After an error the target
+// is what it was.
+func publishFile(target string, fill func(w io.Writer) error) error {
+	dir := filepath.Dir(target)
+	f, err := os.CreateTemp(dir, ".nxs-pack-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails once it has its name
+	err = fill(f)
+	if err == nil {
+		err = f.Chmod(modeFile)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), target); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// publishDir makes a folder whole or not at all, like publishFile. It never replaces one.
+func publishDir(target string, fill func(dir string) error) error {
+	target = filepath.Clean(target)
+	if _, err := os.Lstat(target); err == nil {
+		return &fs.PathError{Op: "create", Path: target, Err: fs.ErrExist}
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(target), ".nxs-pack-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) // finds nothing once it has its name
+	err = fill(dir)
+	if err == nil {
+		err = os.Chmod(dir, modeDir)
+	}
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err == nil {
+		err = os.Rename(dir, target)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(target))
+}
+
+// writeFile makes a new file of these bytes and syncs it.
+func writeFile(name string, r io.Reader) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, modeFile)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Chmod(modeFile)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func syncDir(name string) error {
+	dir, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,61 @@
+package nxspack_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"nexus/nxspack"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"nxs-pack": func() { os.Exit(nxspack.RunSetPacker(os.Args[1:], os.Stdout, os.Stderr)) },
+		"nxb-pack": func() { os.Exit(nxspack.RunBundlePacker(os.Args[1:], os.Stdout, os.Stderr)) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"zeros":  zeros,
+			"damage": damage,
+		},
+	})
+}
+
+// zeros makes a file of that many zero bytes: `zeros N FILE`.
+func zeros(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: zeros N FILE")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), make([]byte, n), 0o600))
+}
+
+// damage changes a byte of a file: `damage FILE OFFSET`; a negative offset counts from the end.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: damage FILE OFFSET")
+	}
+	name := ts.MkAbs(args[0])
+	raw, err := os.ReadFile(name)
+	ts.Check(err)
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	if at < 0 {
+		at += len(raw)
+	}
+	if at < 0 || at >= len(raw) {
+		ts.Fatalf("%s has no byte %s", args[0], args[1])
+	}
+	raw[at] ^= 1
+	ts.Check(os.WriteFile(name, raw, 0o600))
+}

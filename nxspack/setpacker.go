@@ -1,0 +1,27 @@
+package nxspack
+
+import "io"
+
+// setGrammar is the command line of nxs-pack. Without a verb it packs.
+type setGrammar struct {
+	JSON bool `name:"json" help:"Answer with one JSON object, errors too."`
+
+	Pack    packVerb    `cmd:"" default:"withargs" help:"Pack bundles into a signed system set."`
+	Inspect inspectVerb `cmd:"" help:"Show what a set says about itself. Trusts nobody, proves nothing."`
+	Verify  verifyVerb  `cmd:"" help:"Check a set as a device does that trusts these publishers."`
+	Extract extractVerb `cmd:"" help:"Verify a set and unpack it into a new folder."`
+	Keygen  keygenVerb  `cmd:"" help:"Make a signing key."`
+	Diff    diffVerb    `cmd:"" help:"Show what changed from one set to another."`
+}
+
+// RunSetPacker runs nxs-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2 wrong
+// usage.
+func RunSetPacker(args []string, stdout, stderr io.Writer) int {
+	c := &command{
+		name:        "nxs-pack",
+		description: "Pack and examine Nexus system sets (.nxs). Without a command it packs: nxs-pack --input DIR --meta FILE --key KEY --output FILE.nxs.",
+		stdout:      stdout,
+		stderr:      stderr,
+	}
+	return c.run(&setGrammar{}, args)
+}

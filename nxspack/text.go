@@ -1,0 +1,47 @@
+package nxspack
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"nexus/libupdates/nxs"
+)
+
+// show is a path as it stands in a message: as it is, or quoted where it would break the line.
+func show(path string) string {
+	for _, c := range path {
+		if !strconv.IsPrint(c) {
+			return strconv.Quote(path)
+		}
+	}
+	return path
+}
+
+// plain takes the path out of a file error that is about the object itself.
+func plain(err error, object string) error {
+	var path *fs.PathError
+	if errors.As(err, &path) && path.Path == object {
+		return path.Err
+	}
+	return err
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// made is when a set says it was made.
+func made(x nxs.Index) string {
+	const year9999 = 253402300799999 // the last one that the calendar below writes with four digits
+	if x.TimestampUnixMs == 0 || x.TimestampUnixMs > year9999 {
+		return strconv.FormatUint(x.TimestampUnixMs, 10)
+	}
+	return time.UnixMilli(int64(x.TimestampUnixMs)).UTC().Format(time.RFC3339)
+}
