@@ -127,19 +127,27 @@ func (e *engine) readSlots() error {
 const rpcPatience = 10 * time.Second
 
 // audit writes the record of one step, whether it succeeded, was refused or failed.
-func (e *engine) audit(op string, about subject, err error) {
-	a := logs.Audit{Op: op, Slot: about.slot.String(), Version: about.version, Size: about.size, Result: "ok"}
-	if !about.digest.IsZero() {
-		a.Digest = about.digest.String()
-	}
-	a.Reason, a.Detail = about.reason, about.detail
+func (e *engine) audit(op string, what subject, err error) {
+	result := logs.ResultOK
 	if err != nil {
-		a.Result, a.Reason, a.Detail = "refused", string(refusal.Of(err)), err.Error()
-		if a.Reason == string(refusal.IO) {
-			a.Result = "failed"
+		reason := refusal.Of(err)
+		what.reason, what.detail, result = string(reason), refusal.DetailOf(err), logs.ResultRefused
+		if reason == refusal.IO {
+			result = logs.ResultFailed
 		}
 	}
-	e.log.Audit(a)
+	e.auditAs(op, what, result)
+}
+
+func (e *engine) auditAs(op string, what subject, result string) {
+	digest := ""
+	if !what.digest.IsZero() {
+		digest = what.digest.String()
+	}
+	e.log.Audit(logs.Audit{
+		Op: op, Slot: what.slot.String(), Version: what.version, Digest: digest, Size: what.size,
+		Result: result, Reason: what.reason, Detail: what.detail,
+	})
 }
 
 // A subject is what an audit record is about.

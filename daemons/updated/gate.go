@@ -5,6 +5,7 @@ import (
 	"nexus/daemons/wire"
 
 	"nexus/capnpgen/update"
+	"nexus/daemons/logs"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -126,23 +127,20 @@ func (e *engine) fail(boot uint64, reason refusal.Reason, detail string) (bootct
 		return verdict, err
 	}
 	what.reason, what.detail = string(reason), detail
-	e.auditVerdict(what)
+	e.auditAs("health", what, logs.ResultFailed)
 	if verdict == bootctl.RolledBack {
 		e.auditRollback(e.snapshot())
 	}
 	return verdict, nil
 }
 
-// auditVerdict records that an attempt was found unhealthy: the step succeeded, its content is bad news.
-func (e *engine) auditVerdict(what subject) { e.audit("unhealthy", what, nil) }
-
-// auditRollback records the rollback the record has just gone through.
+// auditRollback records the rollback the record has just gone through, by the slot and the set that were left.
 func (e *engine) auditRollback(r bootctl.Record) {
 	if r.LastRollback == nil {
 		return
 	}
 	e.audit("rollback", subject{
-		slot: r.Active, version: r.LastRollback.Version, digest: nxs.Digest(r.LastRollback.Digest),
+		slot: r.Standby(), version: r.LastRollback.Version, digest: nxs.Digest(r.LastRollback.Digest),
 		reason: string(r.LastRollback.Reason), detail: r.LastRollback.Detail,
 	}, nil)
 }
