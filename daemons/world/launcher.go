@@ -62,10 +62,13 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 	}
 	b := vat.Born(unix)
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &daemon{birth: b, cancel: cancel, done: make(chan struct{})}
+	d := &daemon{birth: b, cancel: cancel, done: make(chan struct{}), followed: make(chan struct{})}
 	l.mu.Lock()
 	l.next++
 	d.pid = l.next
+	if before := l.living[name]; before != nil {
+		close(before.followed)
+	}
 	l.living[name] = d
 	l.mu.Unlock()
 	go func() {
@@ -96,24 +99,27 @@ func codeOf(err error) int {
 	return 1
 }
 
-// kill ends a daemon as kill -9 does: all its connections close at once. It returns when the daemon is gone.
-func (l *launcher) kill(name string) {
+// kill ends a daemon as kill -9 does: all its connections close at once. It returns when the daemon is gone; the channel is closed
+// when its next life begins.
+func (l *launcher) kill(name string) (reborn <-chan struct{}) {
 	l.mu.Lock()
 	d := l.living[name]
 	l.mu.Unlock()
 	d.Kill()
 	<-d.done
+	return d.followed
 }
 
 // A daemon is one life as a process.
 type daemon struct {
-	pid    int
-	birth  *vat.Birth
-	cancel context.CancelFunc
-	done   chan struct{}
-	killed bool // written before cancel, read after the life has ended
-	once   sync.Once
-	exit   plat.Exit
+	pid      int
+	birth    *vat.Birth
+	cancel   context.CancelFunc
+	done     chan struct{}
+	followed chan struct{} // closed when the daemon's next life begins
+	killed   bool          // written before cancel, read after the life has ended
+	once     sync.Once
+	exit     plat.Exit
 }
 
 func (d *daemon) PID() int              { return d.pid }

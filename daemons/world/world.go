@@ -83,8 +83,25 @@ func (w *World) Stop() error {
 	}
 }
 
-// Kill ends a daemon as kill -9 does.
-func (w *World) Kill(daemon string) { w.launcher.kill(daemon) }
+// restartStep is how far the clock is wound at a time until a daemon has come back.
+const restartStep = 50 * time.Millisecond
+
+// Kill ends a daemon as kill -9 does, and winds the clock until its next life has begun.
+func (w *World) Kill(daemon string) {
+	w.t.Helper()
+	deadline := time.After(limit)
+	reborn := w.launcher.kill(daemon)
+	for {
+		w.Clock.Wind(restartStep)
+		select {
+		case <-reborn:
+			return
+		case <-deadline:
+			w.t.Fatalf("%s does not come back; console:\n%s", daemon, w.Console())
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
 
 func (w *World) read(console *os.File) {
 	defer console.Close()
