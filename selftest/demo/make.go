@@ -55,7 +55,9 @@ type maker struct {
 	show   io.Writer
 }
 
-func (m maker) at(parts ...string) string { return filepath.Join(append([]string{m.output}, parts...)...) }
+func (m maker) at(parts ...string) string {
+	return filepath.Join(append([]string{m.output}, parts...)...)
+}
 
 // key makes the demo's signing key unless it is there.
 func (m maker) key() error {
