@@ -2,6 +2,7 @@ package plat
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -46,6 +47,9 @@ type Process interface {
 	Kill()                 // SIGKILL to its process group; no effect once it has ended
 }
 
+// firstExtra is the first descriptor after the three standard ones.
+const firstExtra = 3
+
 // A Spawner starts processes.
 type Spawner interface {
 	Spawn(Command) (Process, error)
@@ -87,6 +91,8 @@ func NewReaper() (Spawner, error) {
 }
 
 func newForker(reapAny bool) *forker {
+	// What this process was itself started with is not for its children.
+	unix.CloseRange(firstExtra, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	f := &forker{requests: make(chan forkRequest), reapAny: reapAny, children: map[int]*child{}}
 	f.born = sync.NewCond(&f.mu)
 	go f.fork()
