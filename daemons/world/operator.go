@@ -254,3 +254,24 @@ func (o *Operator) SwitchAgain(system update.StagedSystem, step time.Duration) e
 		o.w.Clock.Wind(step)
 	}
 }
+
+// Discard drops what is staged.
+func (o *Operator) Discard() {
+	o.w.t.Helper()
+	staged, err := o.Staged()
+	if err != nil {
+		o.w.t.Fatal(err)
+	}
+	defer staged.Release()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	answer, release := staged.Discard(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err == nil {
+		err = wire.Refused(res.Refusal())
+	}
+	if err != nil {
+		o.w.t.Fatal(err)
+	}
+}
