@@ -67,7 +67,7 @@ diag-os: ## what this machine has for running the system
 		printf '%s: ' $$tool; command -v $$tool || echo 'not installed (not needed on the host)'; done
 
 bench: ## benchmarks, as ratios within one run
-	go test -run '^$$' -bench . -benchtime 3x ./...
+	go test -run '^$$' -bench . ./...
 
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target for FUZZTIME each
