@@ -36,6 +36,7 @@ type launcher struct {
 	mu     sync.Mutex
 	next   int
 	living map[string]*daemon
+	ended  []string // in the order in which their last lives ended
 }
 
 func newLauncher(host plat.Host) *launcher {
@@ -80,6 +81,9 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 		defer last.Close()
 		defer b.Close()
 		err := run(ctx, b, l.host)
+		l.mu.Lock()
+		l.ended = append(l.ended, name)
+		l.mu.Unlock()
 		if err != nil && ctx.Err() == nil {
 			fmt.Fprintf(last, "%s: %v\n", name, err)
 			d.exit = plat.Exit{Code: codeOf(err)}

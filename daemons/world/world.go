@@ -103,6 +103,13 @@ func (w *World) Kill(daemon string) {
 	}
 }
 
+// Ended returns the daemons in the order in which they ended.
+func (w *World) Ended() []string {
+	w.launcher.mu.Lock()
+	defer w.launcher.mu.Unlock()
+	return slices.Clone(w.launcher.ended)
+}
+
 func (w *World) read(console *os.File) {
 	defer console.Close()
 	scanner := bufio.NewScanner(console)

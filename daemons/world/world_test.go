@@ -49,6 +49,17 @@ func rolledBack(s world.State) bool {
 	return s.Pending == bootctl.None && s.Rollback != "" && s.HealthOK
 }
 
+func TestStopIsInReverseOrder(t *testing.T) {
+	w, _ := started(t)
+	if err := w.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"execd", "updated", "packagefsd", "bundlemgrd", "keystored", "samgrd", "logd"}
+	if got := w.Ended(); !slices.Equal(got, want) {
+		t.Errorf("ended in the order %v, want %v", got, want)
+	}
+}
+
 func TestCommit(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
