@@ -25,6 +25,8 @@ struct BundleManifest {
 
   abilities @3 :List(Text);
   # What the bundle runs as. `nexus.ability.Main`: started on demand. `nexus.ability.Service`: runs while its slot is published.
+  # `nexus.ability.Native`, beside Service: it exports Service (service.capnp) and is not healthy before it has said so; without it a
+  # service that does not answer within the settle time counts as plain.
   # Others are kept and ignored. At most 64 entries of at most 128 bytes.
 
   capabilities @4 :List(Text);

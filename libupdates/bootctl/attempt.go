@@ -98,7 +98,7 @@ func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record,
 
 // attempted refuses a number that is not the begun, current attempt.
 func (r Record) attempted(boot uint64) error {
-	if boot != r.Boot || !r.begun() {
+	if boot != r.Boot || !r.Begun() {
 		return refusal.New(refusal.WrongBoot, "boot attempt %d is not the current one", boot)
 	}
 	return nil

@@ -50,6 +50,6 @@ func (r *Record) append(e Event) {
 
 // begun reports whether the attempt numbered Boot was begun. A switch or a rollback draws a number that no attempt has begun, and a
 // verdict about such a number must not count: nothing of that slot has run yet.
-func (r Record) begun() bool { return slices.ContainsFunc(r.History, r.begins) }
+func (r Record) Begun() bool { return slices.ContainsFunc(r.History, r.begins) }
 
 func (r Record) begins(e Event) bool { return e.Op == OpAttempt && e.Boot == r.Boot }

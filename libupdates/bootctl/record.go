@@ -53,6 +53,18 @@ type Rollback struct {
 // New returns the record of a device that has never been updated: slot a is active, both slots are empty.
 func New() Record { return Record{Active: A} }
 
+// Resume returns the record of a device that keeps no record over a reboot, but knows which slot was confirmed last and what the slots
+// hold. That slot is active, and its set is good: it was confirmed before. The other holds whatever was left there; nobody has switched to it.
+func Resume(active Slot, a, b Content) Record {
+	r, _ := New().Reconcile(a, b)
+	r.Active = active
+	if c := r.Slot(active); !c.IsEmpty() {
+		c.Good = true
+		r.put(active, c)
+	}
+	return r
+}
+
 // Slot returns what slot s holds; None holds nothing.
 func (r Record) Slot(s Slot) Content {
 	if s != A && s != B {

@@ -88,14 +88,19 @@ func (s *Store) link(slot bootctl.Slot, to nxs.Digest) error {
 	if to.IsZero() {
 		return s.fs.RemoveAll(slot.String())
 	}
-	temp := slot.String() + newLink
+	return s.replaceLink(setDir(to), slot.String())
+}
+
+// replaceLink makes a link lead to the target, in one step.
+func (s *Store) replaceLink(target, name string) error {
+	temp := name + newLink
 	if err := s.fs.RemoveAll(temp); err != nil {
 		return err
 	}
-	if err := s.fs.Symlink(setDir(to), temp); err != nil {
+	if err := s.fs.Symlink(target, temp); err != nil {
 		return err
 	}
-	if err := s.fs.Rename(temp, slot.String()); err != nil {
+	if err := s.fs.Rename(temp, name); err != nil {
 		s.fs.RemoveAll(temp)
 		return err
 	}

@@ -28,8 +28,8 @@ func (s *Store) prepare() error {
 	if err := s.fs.Mkdir(setsDir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	for _, slot := range both() {
-		if err := s.fs.RemoveAll(slot.String() + newLink); err != nil {
+	for _, link := range []string{bootctl.A.String(), bootctl.B.String(), activeLink} {
+		if err := s.fs.RemoveAll(link + newLink); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,44 @@
+package slots
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+// activeLink is a link to the slot that was confirmed last. It outlives the boot record where that is kept in memory: after a cut the
+// device starts with the set that last proved healthy, never with one that was merely staged, or that was rolled back.
+const activeLink = "active"
+
+// Active returns the slot that was confirmed last; slot a where none ever was. Refused as SlotMismatch where the link leads elsewhere.
+func (s *Store) Active() (bootctl.Slot, error) {
+	target, err := s.fs.Readlink(activeLink)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return bootctl.A, nil
+	case err != nil:
+		return bootctl.None, fmt.Errorf("cannot read the active slot: %w", err)
+	case target == bootctl.A.String():
+		return bootctl.A, nil
+	case target == bootctl.B.String():
+		return bootctl.B, nil
+	}
+	return bootctl.None, refusal.New(refusal.SlotMismatch, "the active link leads to %q, which is no slot", target)
+}
+
+// SetActive makes a slot the confirmed one, durably, in one step. After an error either may be.
+func (s *Store) SetActive(slot bootctl.Slot) error {
+	if err := checkSlot(slot); err != nil {
+		return fmt.Errorf("cannot set the active slot: %w", err)
+	}
+	if now, err := s.Active(); err == nil && now == slot {
+		return nil
+	}
+	if err := s.replaceLink(slot.String(), activeLink); err != nil {
+		return fmt.Errorf("cannot set the active slot: %w", err)
+	}
+	return s.fs.SyncDir(root)
+}
