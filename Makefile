@@ -11,7 +11,7 @@ RUN_TIMEOUT ?= 190s
 RUN_UNTIL_MARKER ?= 0
 TIMEOUT := -timeout 600s
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz ci clean
+.PHONY: help build run demo test test-host test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz ci clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

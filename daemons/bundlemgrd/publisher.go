@@ -56,23 +56,21 @@ func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher
 }
 
 // publish makes what the slot holds the publication, unless it is that already, and then says so on the console. Whoever calls it has
-// the turn.
+// the turn. A publication for an earlier boot attempt than the one that is there comes too late and is refused as Superseded.
 func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.Digest, boot uint64) error {
-	if !p.shelf.now().same(&publication{slot: slot, digest: digest, boot: boot}) {
-		next, err := open(p.files, slot, digest, boot)
-		if err != nil {
-			return err
-		}
-		p.shelf.put(next)
-		p.announced = false
-	}
-	if p.announced {
+	now := p.shelf.now()
+	if now.same(&publication{slot: slot, digest: digest, boot: boot}) {
 		return nil
 	}
-	if err := p.log.Marker(ctx, fmt.Sprintf("bundlemgrd: slot %s active", slot)); err != nil {
+	if boot < now.boot {
+		return refusal.New(refusal.Superseded, "boot attempt %d is over, %d has begun", boot, now.boot)
+	}
+	next, err := open(p.files, slot, digest, boot)
+	if err != nil {
 		return err
 	}
-	p.announced = true
+	p.shelf.put(next)
+	p.log.Announce(ctx, fmt.Sprintf("bundlemgrd: slot %s active", slot))
 	return nil
 }
 

@@ -16,34 +16,42 @@ import (
 // pollEvery is how often a native service that is still starting is asked again.
 const pollEvery = 50 * time.Millisecond
 
-// watch finds out what a running program is, and whether it is healthy. A native service answers on fd 3 and is asked. A plain one
-// never touches fd 3, which shows: what we sent there stays unread. It is healthy once it has run for the settle time.
+// watch finds out whether a running program is healthy. A native service answers on fd 3 and is asked. A plain one never touches fd 3,
+// which shows: what we sent there stays unread; it is healthy once it has run for the settle time. One that answers later is asked from then
+// on, and one whose manifest says that it is native is never taken for plain.
 func (s *service) watch(ctx context.Context, p *program) {
-	answered := make(chan capnp.Client, 1)
+	answered := make(chan capnp.Client)
 	go func() {
-		if client, err := p.conn.Bootstrap(ctx); err == nil {
-			answered <- client
+		client, err := p.conn.Bootstrap(ctx)
+		if err != nil {
+			return
+		}
+		select {
+		case answered <- client:
+		case <-ctx.Done():
+			client.Release()
 		}
 	}()
-	select {
-	case client := <-answered:
-		s.watchNative(ctx, p, servicecap.Service(client))
-		return
-	case <-s.sup.host.Clock.After(s.sup.settle):
-	case <-ctx.Done():
-		return
-	}
-	for !untouched(p) {
+	settled := s.sup.host.Clock.After(s.sup.settle)
+	for {
 		select {
 		case client := <-answered:
 			s.watchNative(ctx, p, servicecap.Service(client))
 			return
-		case <-s.sup.host.Clock.After(pollEvery):
+		case <-settled:
+			switch {
+			case s.spec.native:
+				settled = nil
+			case untouched(p):
+				s.well(false, "runs")
+				settled = nil
+			default: // it reads fd 3, so it is about to answer
+				settled = s.sup.host.Clock.After(pollEvery)
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
-	s.well(false, "runs")
 }
 
 // untouched tells whether the program has left alone what it was sent on fd 3.

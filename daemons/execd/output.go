@@ -3,11 +3,12 @@ package execd
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"os"
 	"sync"
+	"time"
 
 	"nexus/daemons/logs"
+	"nexus/daemons/plat"
 )
 
 // Bounds on what a bundle says.
@@ -16,31 +17,35 @@ const (
 	lastLines = 16   // how many lines a crash report holds
 )
 
+// drainPatience bounds the wait for the last lines of a program that has ended.
+const drainPatience = 500 * time.Millisecond
+
 // An output is what a program writes on its standard output and error: each line a log record of that bundle.
 type output struct {
 	log  *logs.Log
-	over chan struct{} // closed at end of file
+	pipe *os.File
+	over chan struct{} // closed when all was taken
 
 	mu   sync.Mutex
 	tail []string
 }
 
 // capture makes the pipe a program writes to. The caller closes the writer once the program has it.
-func (s *supervisor) capture(ctx context.Context, name string) (*output, *os.File, error) {
+func (s *supervisor) capture(name string) (*output, *os.File, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &output{log: s.log.ForSender(name), over: make(chan struct{})}
-	go o.read(reader)
+	o := &output{log: s.log.ForSender(name), pipe: reader, over: make(chan struct{})}
+	go o.read()
 	return o, writer, nil
 }
 
-func (o *output) read(r *os.File) {
-	defer close(o.over)
-	defer r.Close()
+func (o *output) read() {
 	defer o.log.Close()
-	lines := bufio.NewReaderSize(r, maxLine)
+	defer o.pipe.Close()
+	defer close(o.over)
+	lines := bufio.NewReaderSize(o.pipe, maxLine)
 	for {
 		line, _, err := lines.ReadLine()
 		if err != nil {
@@ -60,8 +65,14 @@ func (o *output) say(line string) {
 	o.log.Info(line)
 }
 
-// drain waits until everything a program that has ended wrote has been taken.
-func (o *output) drain() { <-o.over }
+// drain takes what a program that has ended wrote. It waits no longer than a while for others that may hold the other end.
+func (o *output) drain(clock plat.Clock) {
+	select {
+	case <-o.over:
+	case <-clock.After(drainPatience):
+		o.pipe.Close()
+	}
+}
 
 // last returns the last lines.
 func (o *output) last() []string {

@@ -37,7 +37,7 @@ func (s *supervisor) start(ctx context.Context, spec spec) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, writer, err := s.capture(ctx, spec.name)
+	out, writer, err := s.capture(spec.name)
 	if err != nil {
 		socket.Close()
 		return nil, err

@@ -28,6 +28,7 @@ type spec struct {
 	digest  nxs.Digest
 	size    int64
 	slot    bootrecord.Slot
+	native  bool // its manifest says that it exports Service
 }
 
 // same tells whether two publications are one: bundlemgrd says again what it published when it or its caller restarted.
@@ -82,6 +83,7 @@ func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string
 		return s, nil, err
 	}
 	abilities, err = vat.Texts(list)
+	s.native = slices.Contains(abilities, nxb.AbilityNative)
 	return s, abilities, err
 }
 

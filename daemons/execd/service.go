@@ -87,17 +87,20 @@ func (s *service) live(ctx context.Context) {
 	go s.watch(life, program)
 	select {
 	case <-program.process.Done():
+		end() // nothing may call it healthy any more
 		s.ended(program)
 	case <-ctx.Done():
 		program.stop(s.sup.host.Clock)
 	}
+	s.sup.host.Spawner.Sweep() // what it left behind by moving out of its process group
 }
 
 // ended records the end of a program nobody told to end.
 func (s *service) ended(program *program) {
 	exit := program.process.Exit()
-	program.output.drain()
 	s.fail(health.Exited, exit.String())
+	s.sup.host.Spawner.Sweep()
+	program.output.drain(s.sup.host.Clock)
 	if !exit.OK() {
 		s.sup.log.Crash("bundle:"+s.spec.name, exit.String(), program.output.last())
 	}
@@ -108,10 +111,10 @@ func (s *service) fail(how health.State, detail string) {
 	s.update(func() { s.State, s.Detail = how, detail })
 }
 
-// well records that the service is healthy, unless it has ended in the meantime.
+// well records that the service is healthy, unless it has failed in the meantime.
 func (s *service) well(native bool, detail string) {
 	s.update(func() {
-		if s.State == health.Starting {
+		if s.State == health.Starting || s.State == health.Healthy {
 			s.State, s.Native, s.Detail = health.Healthy, native, detail
 		}
 	})

@@ -11,7 +11,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// How fast a dead daemon comes back: at once, then with a doubling pause, and at once again after it has lived for a while.
+// How fast a dead daemon comes back: after a pause that doubles, and starts small again after it has lived for a while.
 const (
 	firstPause = 50 * time.Millisecond
 	maxPause   = 5 * time.Second
@@ -137,6 +137,7 @@ func (s *system) relay(name string, says io.ReadCloser) {
 	for lines.Scan() {
 		s.sayAs(name, lines.Text())
 	}
+	io.Copy(io.Discard, says) // after a line without end: a full pipe would stop the daemon, a closed one kill it
 }
 
 // ended records how a life ended and tells whether it was the last one.
@@ -149,6 +150,7 @@ func (s *system) ended(ctx context.Context, c *child, exit plat.Exit, err error)
 	}
 	s.mu.Unlock()
 	s.changed.Notify()
+	s.host.Spawner.Sweep() // what execd's services left behind when it died under them
 	switch {
 	case ctx.Err() != nil:
 		return true

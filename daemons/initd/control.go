@@ -1,6 +1,7 @@
 package initd
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -43,10 +44,14 @@ func listen(f *folder) (*controlSocket, error) {
 func (c *controlSocket) serve(s *system) {
 	for {
 		socket, err := c.listener.Accept()
-		if err != nil {
+		switch {
+		case err == nil:
+			c.admit(socket, s)
+		case errors.Is(err, net.ErrClosed):
 			return
+		default: // out of descriptors, perhaps; that passes
+			<-s.host.Clock.After(firstPause)
 		}
-		c.admit(socket, s)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"nexus/daemons/plat"
+	"nexus/libupdates/durable"
 	"nexus/libupdates/trust"
 )
 
@@ -94,5 +95,10 @@ func (f *folder) addTrust(source string) error {
 	if err != nil {
 		return fmt.Errorf("cannot trust %s: %w", source, err)
 	}
-	return os.WriteFile(f.at(filepath.Join("trust", "system", key.String()+".pub")), []byte(key.String()+"\n"), 0o644)
+	root, err := os.OpenRoot(f.at("trust/system"))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return durable.WriteFile(durable.OS(root), key.String()+".pub", []byte(key.String()+"\n"))
 }

@@ -25,8 +25,9 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 		}
 	}
 	if err != nil {
-		// The channel of a process that has died already; its end is noticed where it is waited for.
+		// It has died already, or it would live without something its row grants. Its next life gets all of it.
 		s.log.Warn("cannot endow daemon", "daemon", c.row.Name, "error", err)
+		process.Kill()
 	}
 }
 

@@ -164,6 +164,7 @@ func (s *system) takeDown(stops []context.CancelFunc) {
 		stops[i]()
 		<-s.order[i].gone
 	}
+	s.host.Spawner.Sweep()
 }
 
 // stop gives the order to stop; the first outcome counts.
@@ -189,8 +190,6 @@ func (s *system) result() error {
 
 // sayAs passes on a line of a daemon's standard error.
 func (s *system) sayAs(name, line string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	fmt.Fprintf(s.stderr, "%s\n", line)
 	s.log.Warn("daemon wrote to standard error", "daemon", name, "line", line)
 }

@@ -75,6 +75,19 @@ func (l *Log) Marker(ctx context.Context, line string) error {
 	return nil
 }
 
+// Announce prints a marker as Marker does, but does not wait for ever: a console that has stalled must not decide what the system does. A
+// marker that could not be printed in time is a warning.
+func (l *Log) Announce(ctx context.Context, line string) {
+	ctx, cancel := context.WithTimeout(ctx, announcePatience)
+	defer cancel()
+	if err := l.Marker(ctx, line); err != nil {
+		l.Warn("cannot print marker", "marker", line, "error", err)
+	}
+}
+
+// announcePatience bounds the wait for the console.
+const announcePatience = 2 * time.Second
+
 // Close sends what is still waiting, for at most one second, and ends the log: what is said afterwards is lost, a marker is refused. A
 // second call has no effect.
 func (l *Log) Close() {

@@ -55,7 +55,7 @@ func run(name string, args []string, stdout, stderr *os.File) int {
 	if !known {
 		return usage(name, stderr)
 	}
-	err := serve(live)
+	err := serve(name, live)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 	}
@@ -63,7 +63,7 @@ func run(name string, args []string, stdout, stderr *os.File) int {
 }
 
 // serve lives a daemon's life on the birth channel. It ends when initd closes the channel, or dies.
-func serve(live life) error {
+func serve(name string, live life) error {
 	channel, err := vat.ChannelOf(os.NewFile(vat.BirthFD, "birth"))
 	if err != nil {
 		return fmt.Errorf("cannot be born: %w (daemons are started by initd)", err)
@@ -77,7 +77,13 @@ func serve(live life) error {
 		cancel()
 		time.AfterFunc(stopPatience, func() { os.Exit(1) }) // for when initd, who would see to it, is dead
 	}()
-	err = live(ctx, b, plat.Host{Clock: plat.RealClock{}, Spawner: plat.NewSpawner()})
+	host := plat.Host{Clock: plat.RealClock{}}
+	if name == "execd" {
+		if host.Spawner, err = plat.NewReaper(); err != nil {
+			return err
+		}
+	}
+	err = live(ctx, b, host)
 	if ctx.Err() != nil {
 		return nil // the end was ordered; what broke by it is no failure
 	}

@@ -21,6 +21,9 @@ func Memory(name string) (*os.File, error) {
 // sealedFDs is the lowest descriptor a sealed file gets, above any that a child inherits by number.
 const sealedFDs = 512
 
+// copyChunk is how much is asked for at once: each piece may be a call to another process.
+const copyChunk = 1 << 20
+
 // SealedMemory copies exactly size bytes from r into an anonymous file and seals it: from then on nobody, not even this process, can
 // change it. What was checked on the way in is what runs.
 func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
@@ -42,7 +45,7 @@ func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
 }
 
 func fillAndSeal(f *os.File, r io.Reader, size int64) error {
-	n, err := io.Copy(f, io.LimitReader(r, size+1))
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, io.LimitReader(r, size+1), make([]byte, min(size+1, copyChunk)))
 	if err != nil {
 		return err
 	}

@@ -79,9 +79,16 @@ type forkAnswer struct {
 // NewSpawner returns a Spawner whose processes are waited for one by one.
 func NewSpawner() Spawner { return newForker(false) }
 
-// NewReaper returns the Spawner of PID 1, or of whoever plays it on a host: it also takes in and reaps the orphans of its
-// children's children. A process may have only one, and no other way of waiting beside it.
-func NewReaper() (Spawner, error) {
+// A Reaper is a Spawner that also takes in the orphans of its children's children, wherever they moved, and reaps them.
+type Reaper interface {
+	Spawner
+	// Sweep kills every orphan there is, and theirs: whatever this process has as a child and did not start. It returns when none is
+	// left, or after a while in which one would not die.
+	Sweep()
+}
+
+// NewReaper returns the Reaper of this process. A process may have only one, and no other way of waiting beside it.
+func NewReaper() (Reaper, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("cannot become reaper: %w", err)
 	}

@@ -68,7 +68,11 @@ func (e *engine) idle(step func(bootctl.Record) (bootctl.Record, error)) error {
 	})
 }
 
+// save makes a record durable, and before it what the record builds on: which slot the next boot starts with.
 func (e *engine) save(r bootctl.Record) error {
+	if err := e.store.SetActive(r.Active); err != nil {
+		return err
+	}
 	raw, err := bootctl.Encode(r)
 	if err != nil {
 		return fmt.Errorf("cannot encode boot record: %w", err)
@@ -79,32 +83,35 @@ func (e *engine) save(r bootctl.Record) error {
 	return nil
 }
 
-// load takes up the record a predecessor left in this boot, or starts a new one, and makes it agree with what the slots hold: a cut
-// between image and record is mended here.
+// load takes up the record a predecessor left in this boot, or resumes from what the disk knows, and makes it agree with what the slots
+// hold: a cut between image and record is mended here.
 func (e *engine) load() error {
-	e.record = bootctl.New()
-	if raw, found := e.cell.Load(); found {
-		record, err := bootctl.Decode(raw)
-		if err != nil {
-			return fmt.Errorf("cannot load boot record: %w", err)
-		}
-		e.record = record
-	}
-	return e.reconcile()
-}
-
-// reconcile makes the record agree with the slots.
-func (e *engine) reconcile() error {
 	if err := e.readSlots(); err != nil {
 		return err
 	}
-	return e.change(func(r bootctl.Record) (bootctl.Record, error) {
-		next, changes := r.Reconcile(e.contents[0].Record(), e.contents[1].Record())
-		for _, change := range changes {
-			e.log.Warn("boot record mended", "change", change)
+	a, b := e.contents[0].Record(), e.contents[1].Record()
+	raw, found := e.cell.Load()
+	if !found {
+		active, err := e.store.Active()
+		if err != nil {
+			return err
 		}
-		return next, nil
-	})
+		return e.adopt(bootctl.Resume(active, a, b))
+	}
+	record, err := bootctl.Decode(raw)
+	if err != nil {
+		return fmt.Errorf("cannot load boot record: %w", err)
+	}
+	record, changes := record.Reconcile(a, b)
+	for _, change := range changes {
+		e.log.Warn("boot record mended", "change", change)
+	}
+	return e.adopt(record)
+}
+
+// adopt makes a record the current one, durably.
+func (e *engine) adopt(r bootctl.Record) error {
+	return e.change(func(bootctl.Record) (bootctl.Record, error) { return r, nil })
 }
 
 // readSlots looks at what the slots hold.

@@ -3,13 +3,9 @@ package updated
 import (
 	"context"
 	"sync"
-	"time"
 
 	"nexus/capnpgen/update"
 )
-
-// tellPatience bounds one call to an observer; one that does not answer is no longer told.
-const tellPatience = 5 * time.Second
 
 // followers are woken at each change. The zero value has none.
 type followers struct {
@@ -54,8 +50,8 @@ type subscription struct {
 // Shutdown runs when the subscriber dropped it, or died.
 func (s *subscription) Shutdown() { s.cancel() }
 
-// follow takes an observer over and tells it of each change, the newest state only: an observer that is slow skips states, and one
-// that does not answer at all is given up.
+// follow takes an observer over and tells it of each change, the newest state only: an observer that is slow skips states. One that does
+// not answer costs the one call it does not answer, until its connection or its subscription ends.
 func (e *engine) follow(observer update.StatusObserver) update.StatusSubscription {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &subscription{cancel: cancel}
@@ -66,7 +62,7 @@ func (e *engine) follow(observer update.StatusObserver) update.StatusSubscriptio
 		for {
 			select {
 			case <-wake:
-				if e.tellOnce(ctx, observer) != nil {
+				if e.tell(ctx, observer) != nil {
 					return
 				}
 			case <-ctx.Done():
@@ -75,10 +71,4 @@ func (e *engine) follow(observer update.StatusObserver) update.StatusSubscriptio
 		}
 	}()
 	return update.StatusSubscription_ServerToClient(s)
-}
-
-func (e *engine) tellOnce(ctx context.Context, observer update.StatusObserver) error {
-	ctx, cancel := context.WithTimeout(ctx, tellPatience)
-	defer cancel()
-	return e.tell(ctx, observer)
 }

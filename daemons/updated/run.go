@@ -43,9 +43,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{e}))
 	})
-	if err := log.Marker(ctx, "updated: ready (non-persistent)"); err != nil {
-		return err
-	}
+	log.Announce(ctx, "updated: ready (non-persistent)")
 	b.Serve("HealthGate", func(vat.Client) capnp.Client {
 		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{e}))
 	})
@@ -109,16 +107,13 @@ func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
 }
 
 // resume tells the publisher what should be published when this is not the first life of the daemon in this boot: its predecessor
-// published something, and bundlemgrd may have died together with it.
+// published something, and bundlemgrd may have died together with it. What no attempt has begun for is not to run.
 func (e *engine) resume() {
 	r := e.snapshot()
-	if r.Boot == 0 {
+	if !r.Begun() {
 		return
 	}
-	slot := r.Active
-	if r.Pending != bootctl.None && r.TriesLeft < e.tries {
-		slot = r.Pending // its attempt was counted, so it may run
-	}
+	slot := r.Running()
 	e.publisher.target = &publication{slot: slot, digest: nxs.Digest(r.Slot(slot).Digest), boot: r.Boot}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"nexus/daemons/wire"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nexus/capnpgen/update"
@@ -26,7 +27,8 @@ type stage struct {
 	size     int64
 	in       *io.PipeWriter
 	cancel   context.CancelCauseFunc
-	alive    chan struct{} // a beat for each chunk
+	alive    chan struct{} // a beat at the end of each chunk
+	writing  atomic.Int32  // chunks that are being verified and written
 	over     chan struct{} // closed when the outcome is known
 
 	// The outcome, valid after over is closed.
@@ -39,15 +41,22 @@ type stage struct {
 
 // begin takes the one place for a stage, or refuses.
 func (e *engine) begin(size int64) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	r := e.snapshot()
 	switch {
-	case e.staging:
-		return refusal.New(refusal.StageInProgress, "another stage is under way")
-	case e.record.Pending != bootctl.None:
-		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", e.record.Pending)
+	case r.Pending != bootctl.None:
+		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", r.Pending)
 	case size > e.limits.Archive:
 		return refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", size, e.limits.Archive)
+	}
+	return e.takePlace()
+}
+
+// takePlace takes the right to write the standby slot, which one has at a time.
+func (e *engine) takePlace() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.staging {
+		return refusal.New(refusal.StageInProgress, "another stage is under way")
 	}
 	e.staging = true
 	e.followers.notify()
@@ -129,11 +138,13 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, si
 
 // write takes the next bytes; it returns once they were verified and written, or the stage is over.
 func (s *stage) write(b []byte) error {
+	s.writing.Add(1)
+	_, err := s.in.Write(b)
+	s.writing.Add(-1)
 	select {
 	case s.alive <- struct{}{}:
 	default:
 	}
-	_, err := s.in.Write(b)
 	return err
 }
 
@@ -167,6 +178,9 @@ func (s *stage) watchStall(ctx context.Context, clock plat.Clock) {
 		select {
 		case <-s.alive:
 		case <-clock.After(stallPatience):
+			if s.writing.Load() > 0 {
+				continue // the sender waits for us
+			}
 			s.mu.Lock()
 			done := s.done
 			s.mu.Unlock()

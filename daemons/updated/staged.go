@@ -90,13 +90,16 @@ func (e *engine) runnable(ctx context.Context, r bootctl.Record, serial uint64) 
 	return e.publisher.check(ctx, r.Staged, nxs.Digest(r.Slot(r.Staged).Digest))
 }
 
-// discard takes the set out of the record first: a record must never name a set that is not there.
+// discard takes the set out of the record first: a record must never name a set that is not there. It holds the place of a stage, so
+// that no stage fills the slot in between.
 func (e *engine) discard(serial uint64) error {
-	var what subject
-	err := e.idle(func(r bootctl.Record) (bootctl.Record, error) {
-		what = about(r, r.Staged)
-		return r.Discard(serial)
-	})
+	r := e.snapshot()
+	what := about(r, r.Staged)
+	err := e.takePlace()
+	if err == nil {
+		defer e.end()
+		err = e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Discard(serial) })
+	}
 	if err == nil {
 		err = e.empty(what.slot)
 	}

@@ -75,11 +75,9 @@ func (b *Birth) Done() <-chan struct{} { return b.done }
 // Ready tells initd that the daemon has what it needs and serves.
 func (b *Birth) Ready() error { return sendReady(b.channel) }
 
-// Close ends the channel and every connection of the daemon. The end of the channel alone leaves them open: a daemon that was told to
+// Close ends every connection of the daemon, then its channel. The end of the channel alone leaves them open: a daemon that was told to
 // stop may still say its last words.
 func (b *Birth) Close() {
-	b.channel.Close()
-	<-b.done
 	b.mu.Lock()
 	conns := b.conns
 	b.conns = nil
@@ -87,6 +85,8 @@ func (b *Birth) Close() {
 	for c := range conns {
 		c.Close()
 	}
+	b.channel.Close()
+	<-b.done
 }
 
 // Serve answers each client of a facet with a capability of its own.

@@ -2,6 +2,7 @@ package world_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +17,16 @@ import (
 func set(t *testing.T, version, program string) []byte {
 	key := updatestest.Key(1)
 	return updatestest.Archive(t, key, version,
-		updatestest.Bundle("hello", version, []string{nxb.AbilityService}, world.Program(program), key),
+		updatestest.Bundle("hello", version, abilities(program), world.Program(program), key),
 		updatestest.Bundle("notes", version, nil, []byte("any bytes"), key))
+}
+
+// abilities are those of a service; all programs but the plain and the ending ones say that they are native.
+func abilities(program string) []string {
+	if verb, _, _ := strings.Cut(program, " "); verb == "plain" || verb == "exit" {
+		return []string{nxb.AbilityService}
+	}
+	return []string{nxb.AbilityService, nxb.AbilityNative}
 }
 
 // started boots a world with a healthy factory set and returns it confirmed.

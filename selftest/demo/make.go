@@ -101,7 +101,11 @@ func (m maker) bundle(work, version string, b Bundle) error {
 		return err
 	}
 	manifest := filepath.Join(work, b.Name+".toml")
-	text := fmt.Sprintf("name = %q\nversion = %q\nabilities = [\"nexus.ability.Service\"]\ncaps = [\"BundleMgr\"]\nmin_sdk = \"1.0.0\"\n", b.Name, version)
+	abilities := `"nexus.ability.Service"`
+	if b.Source == "hello" {
+		abilities += `, "nexus.ability.Native"`
+	}
+	text := fmt.Sprintf("name = %q\nversion = %q\nabilities = ["+abilities+"]\ncaps = [\"BundleMgr\"]\nmin_sdk = \"1.0.0\"\n", b.Name, version)
 	if err := os.WriteFile(manifest, []byte(text), 0o644); err != nil {
 		return err
 	}
