@@ -72,3 +72,20 @@ func wantGone(ts *testscript.TestScript, family []proc) {
 		})
 	}
 }
+
+// gone waits until no process bears the name: `gone NAME`.
+func gone(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: gone name")
+	}
+	eventually(ts, "the end of "+args[0], func() bool {
+		cmdlines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, path := range cmdlines {
+			raw, _ := os.ReadFile(path)
+			if name, _, _ := strings.Cut(string(raw), "\x00"); name == args[0] {
+				return false
+			}
+		}
+		return true
+	})
+}

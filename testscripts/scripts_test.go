@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -53,6 +54,12 @@ func (b built) make() error {
 	return demo.Make(b.bin(), b.demo(), io.Discard)
 }
 
+// goEnv asks the go command for one of its settings.
+func goEnv(name string) string {
+	out, _ := exec.Command("go", "env", name).Output()
+	return strings.TrimSpace(string(out))
+}
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -62,6 +69,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", shared.bin()+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("DEMO", shared.demo())
+			env.Setenv("GOCACHE", goEnv("GOCACHE"))
+			env.Setenv("GOFLAGS", "-mod=mod")
+			env.Setenv("CGO_ENABLED", "0")
 			env.Setenv("NX_DIR", filepath.Join(env.WorkDir, "sys"))
 			env.Values[systemKey{}] = &system{}
 			return nil
@@ -72,8 +82,10 @@ func TestScripts(t *testing.T) {
 			"halt":      halt,
 			"end":       awaitEnd,
 			"killall":   killSystem,
+			"running":   running,
 			"signal":    signalProcess,
 			"status":    statusIs,
+			"gone":      gone,
 			"nolitter":  noLitter,
 			"snapshot":  snapshot,
 			"unchanged": unchanged,

@@ -185,22 +185,22 @@ func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no process is named %s", args[1])
 }
 
+// running waits until a daemon or a service runs: `running NAME`.
+func running(ts *testscript.TestScript, _ bool, args []string) {
+	s := systemOf(ts)
+	eventually(ts, args[0]+" to run", func() bool {
+		return slices.ContainsFunc(descendants(s.cmd.Process.Pid), func(p proc) bool { return p.name == args[0] })
+	})
+}
+
 // statusIs waits until a value of `nx status --json` is as given, in JSON: `status activeSlot "b"`. `slots.b.systemVersion` goes deeper.
 func statusIs(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: status path json")
 	}
-	last := ""
-	deadline := time.Now().Add(waitLimit)
-	for {
-		last = statusValue(ts, args[0])
-		if last == args[1] {
-			return
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("status %s is %s, want %s", args[0], last, args[1])
-		}
-	}
+	eventually(ts, fmt.Sprintf("status %s to be %s; last it was %s", args[0], args[1], statusValue(ts, args[0])), func() bool {
+		return statusValue(ts, args[0]) == args[1]
+	})
 }
 
 func statusValue(ts *testscript.TestScript, path string) string {
