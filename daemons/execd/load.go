@@ -14,9 +14,18 @@ import (
 	"nexus/libupdates/refusal"
 )
 
+// maxLoading bounds how many payloads are loaded at one time.
+const maxLoading = 4
+
 // load brings a payload into sealed memory and checks it there: its digest against the signed one, and that it is a program for this
 // machine.
 func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
+	select {
+	case s.loading <- struct{}{}:
+		defer func() { <-s.loading }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	client, err := s.bundles.Get(ctx)
 	if err != nil {
 		return nil, err

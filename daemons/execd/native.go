@@ -42,7 +42,7 @@ func (s *service) watch(ctx context.Context, p *program) {
 			switch {
 			case s.spec.native:
 				settled = nil
-			case untouched(p):
+			case untouched(p), hungUp(p): // the latter closes whatever it finds open, as daemons do
 				s.well(false, "runs")
 				settled = nil
 			default: // it reads fd 3, so it is about to answer
@@ -51,6 +51,16 @@ func (s *service) watch(ctx context.Context, p *program) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// hungUp tells whether the program has closed fd 3.
+func hungUp(p *program) bool {
+	select {
+	case <-p.conn.Done():
+		return true
+	default:
+		return false
 	}
 }
 

@@ -51,6 +51,8 @@ func (s *supervisor) start(ctx context.Context, spec spec) (*program, error) {
 		Stdout: writer,
 		Stderr: writer,
 		Extra:  []*os.File{theirs},
+
+		DieWithParent: true,
 	})
 	if err != nil {
 		socket.Close()

@@ -29,6 +29,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		managers:   b.Use("ServiceManager"),
 		registrars: b.Use("BundleRegistrar"),
 		changed:    vat.NewNotifier(),
+		loading:    make(chan struct{}, maxLoading),
 	}
 	b.Serve("ServiceWatch", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.ServiceWatch_ServerToClient(&watchServer{s}))

@@ -25,6 +25,7 @@ type supervisor struct {
 	managers   *vat.Holding
 	registrars *vat.Holding
 	changed    *vat.Notifier // something about the publication or a service
+	loading    chan struct{} // a token for each payload that is being loaded
 
 	mu        sync.Mutex
 	current   publication

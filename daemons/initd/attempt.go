@@ -20,6 +20,8 @@ type attempt struct {
 	failed   *failure         // it could not even be published
 	deadline <-chan time.Time // when the verdict is due
 	services serviceWord
+	trial    bool // whether its slot is on trial
+	reported bool // it was found unhealthy, and there is nothing to go back to: from then on only better news count
 	settled  bool // its verdict has been acknowledged
 	end      context.CancelFunc
 }
@@ -45,37 +47,55 @@ func (w *serviceWord) get() health.Verdict {
 	return w.verdict
 }
 
-// put keeps the first word: what was said once is final.
-func (w *serviceWord) put(v health.Verdict) {
+// put keeps a word; where the first one is final, that.
+func (w *serviceWord) put(v health.Verdict, final bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.verdict.Outcome == health.Waiting {
+	if !final || w.verdict.Outcome == health.Waiting {
 		w.verdict = v
 	}
 }
 
 // newAttempt makes an attempt and starts to listen for the word of its services, until it ends.
-func (s *system) newAttempt(ctx context.Context, boot uint64, slot bootrecord.Slot) *attempt {
+func (s *system) newAttempt(ctx context.Context, boot uint64, slot bootrecord.Slot, trial bool) *attempt {
 	ctx, end := context.WithCancel(ctx)
-	a := &attempt{boot: boot, slot: slot, end: end, deadline: s.host.Clock.After(s.config.Policy.Deadline)}
+	a := &attempt{boot: boot, slot: slot, trial: trial, end: end, deadline: s.host.Clock.After(s.config.Policy.Deadline)}
 	go s.holdings["ServiceWatch"].Each(ctx, func(ctx context.Context, client capnp.Client) { s.hearServices(ctx, exec.ServiceWatch(client), a) })
 	return a
 }
 
-// hearServices asks one life of execd for its verdict on an attempt. It asks each life, also when the attempt has long been settled: once
-// it has told its verdict, execd starts services again that end.
+// askAgain is the pause before execd is asked again about services that were not well. Outside a trial nothing follows from that, and
+// they may recover.
+const askAgain = time.Second
+
+// hearServices asks one life of execd for its verdict on an attempt, until it is a good one. It asks each life, also when the attempt
+// has long been settled: once it has told its verdict, execd starts services again that end.
 func (s *system) hearServices(ctx context.Context, watch exec.ServiceWatch, a *attempt) {
+	for {
+		v, err := askServices(ctx, watch, a.boot)
+		if err != nil || v.Reason == refusal.Superseded {
+			return // its next life is asked again, or another attempt has begun
+		}
+		a.services.put(v, a.trial)
+		s.changed.Notify()
+		if v.Outcome == health.OK || a.trial {
+			return
+		}
+		select {
+		case <-s.host.Clock.After(askAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func askServices(ctx context.Context, watch exec.ServiceWatch, boot uint64) (health.Verdict, error) {
 	answer, release := watch.Verdict(ctx, func(p exec.ServiceWatch_verdict_Params) error {
-		p.SetBoot(a.boot)
+		p.SetBoot(boot)
 		return nil
 	})
 	defer release()
-	v, err := verdictOf(answer.Struct())
-	if err != nil || v.Reason == refusal.Superseded {
-		return // its next life is asked again, or another attempt has begun
-	}
-	a.services.put(v)
-	s.changed.Notify()
+	return verdictOf(answer.Struct())
 }
 
 func verdictOf(res exec.ServiceWatch_verdict_Results, err error) (health.Verdict, error) {

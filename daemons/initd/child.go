@@ -35,6 +35,7 @@ type child struct {
 	ready    bool
 	restarts uint32
 	lastExit string
+	lastWord chan string   // the last line of its standard error, once that has ended
 	gone     chan struct{} // closed when it will not be started again
 }
 
@@ -123,20 +124,24 @@ func (s *system) birth(c *child) (plat.Process, *vat.Parent, error) {
 		says.Close()
 		return nil, nil, err
 	}
-	go s.relay(c.row.Name, says)
+	c.lastWord = make(chan string, 1)
+	go s.relay(c.row.Name, says, c.lastWord)
 	parent := vat.NewParent(channel)
 	s.endow(c, process, parent)
 	return process, parent, nil
 }
 
 // relay passes on what a daemon writes on its standard error: nothing in good times, a panic's trace in bad ones.
-func (s *system) relay(name string, says io.ReadCloser) {
+func (s *system) relay(name string, says io.ReadCloser, lastWord chan<- string) {
 	defer says.Close()
 	lines := bufio.NewScanner(says)
 	lines.Buffer(nil, maxStderrLine)
+	last := ""
 	for lines.Scan() {
-		s.sayAs(name, lines.Text())
+		last = lines.Text()
+		s.sayAs(name, last)
 	}
+	lastWord <- last
 	io.Copy(io.Discard, says) // after a line without end: a full pipe would stop the daemon, a closed one kill it
 }
 
@@ -158,7 +163,7 @@ func (s *system) ended(ctx context.Context, c *child, exit plat.Exit, err error)
 		s.selftestEnded(exit)
 		return true
 	case exit.Code == exitFatal && exit.Signal == 0:
-		s.stop(outcome{failed: true, why: c.row.Name + " cannot start"})
+		s.stop(outcome{failed: true, why: s.lastWord(c)})
 		return true
 	}
 	s.mu.Lock()
@@ -173,4 +178,14 @@ func (s *system) setReady(c *child) {
 	c.ready = true
 	s.mu.Unlock()
 	s.changed.Notify()
+}
+
+// lastWord is why a daemon cannot start, in its own words.
+func (s *system) lastWord(c *child) string {
+	select {
+	case line := <-c.lastWord:
+		return line
+	case <-s.host.Clock.After(firstPause):
+		return c.row.Name + " cannot start"
+	}
 }

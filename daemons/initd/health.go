@@ -17,7 +17,9 @@ import (
 // `updated`, and whenever something went wrong on the way: an attempt that was under way is gathered again, not counted again.
 func (s *system) watchHealth(ctx context.Context) {
 	at := &attempt{end: func() {}}
-	attempt := func(boot uint64, slot bootrecord.Slot) *attempt { return s.newAttempt(ctx, boot, slot) }
+	attempt := func(boot uint64, slot bootrecord.Slot, trial bool) *attempt {
+		return s.newAttempt(ctx, boot, slot, trial)
+	}
 	s.holdings["HealthGate"].Each(ctx, func(ctx context.Context, client capnp.Client) {
 		for ctx.Err() == nil {
 			g := &gatekeeper{s: s, gate: update.HealthGate(client), at: at, attempt: attempt}
@@ -41,7 +43,7 @@ type gatekeeper struct {
 	gate update.HealthGate
 	at   *attempt
 
-	attempt func(boot uint64, slot bootrecord.Slot) *attempt // makes one that outlives this life of the gate
+	attempt func(boot uint64, slot bootrecord.Slot, trial bool) *attempt // makes one that outlives this life of the gate
 }
 
 // run begins an attempt at the start, and whenever the record has moved on to a later boot than the one it is at: after a switch or a
@@ -93,7 +95,7 @@ func (g *gatekeeper) begin(ctx context.Context) error {
 		return err
 	}
 	g.at.end()
-	g.at = g.attempt(a.Boot(), a.Slot())
+	g.at = g.attempt(a.Boot(), a.Slot(), a.Trial())
 	if refused := wire.Refused(a.Refusal()); refused != nil {
 		g.at.failed = &failure{refusal.PublishFailed, refusal.DetailOf(refused)}
 	}
@@ -106,10 +108,10 @@ func (g *gatekeeper) begin(ctx context.Context) error {
 func (g *gatekeeper) settle(ctx context.Context, boots <-chan uint64) (due bool, err error) {
 	for {
 		changed := g.s.changed.Next()
-		switch v := g.judge(); v.Outcome {
-		case health.OK:
+		switch v := g.judge(); {
+		case v.Outcome == health.OK:
 			return false, g.commit(ctx)
-		case health.Failed:
+		case v.Outcome == health.Failed && !g.at.reported:
 			return g.fail(ctx, failure{v.Reason, v.Detail})
 		}
 		select {
@@ -192,6 +194,9 @@ func (g *gatekeeper) fail(ctx context.Context, f failure) (retry bool, err error
 	if err := g.acknowledged(wire.Refused(res.Refusal())); err != nil {
 		return false, err
 	}
-	verdict := res.Verdict()
-	return verdict == update.Verdict_retry || verdict == update.Verdict_rolledBack, nil
+	if res.Verdict() == update.Verdict_stays {
+		g.at.reported, g.at.settled, g.at.failed = true, false, nil
+		return false, nil
+	}
+	return true, nil
 }

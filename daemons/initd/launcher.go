@@ -32,6 +32,9 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		Stdout: stderr,
 		Stderr: stderr,
 		Extra:  []*os.File{channel},
+
+		// Every daemon ends with its channel. execd is given the time to: it has to sweep up what its services leave behind.
+		DieWithParent: name != "execd",
 	})
 }
 

@@ -191,7 +191,7 @@ func (s *system) result() error {
 // sayAs passes on a line of a daemon's standard error.
 func (s *system) sayAs(name, line string) {
 	fmt.Fprintf(s.stderr, "%s\n", line)
-	s.log.Warn("daemon wrote to standard error", "daemon", name, "line", line)
+	s.log.Info("daemon wrote to standard error", "daemon", name, "line", line)
 }
 
 // core is how the daemons are. The selftest is not core: it votes.

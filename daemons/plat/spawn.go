@@ -20,6 +20,8 @@ type Command struct {
 	Stdout *os.File   // its standard output; nil: /dev/null
 	Stderr *os.File   // its standard error; nil: /dev/null
 	Extra  []*os.File // its descriptors from 3 on
+
+	DieWithParent bool // SIGKILL it when this process ends, however it ends
 }
 
 // An Exit is how a process ended.
@@ -55,8 +57,8 @@ type Spawner interface {
 	Spawn(Command) (Process, error)
 }
 
-// A forker is the Spawner of the real machine. Children die with it: each gets SIGKILL when the forker's process ends. The kernel
-// ties that signal to the thread that forked (prctl(2), PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking.
+// A forker is the Spawner of the real machine. The kernel ties the signal of DieWithParent to the thread that forked (prctl(2),
+// PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking.
 type forker struct {
 	requests chan forkRequest
 	reapAny  bool
@@ -134,7 +136,10 @@ func (f *forker) start(cmd Command) (*child, error) {
 	defer null.Close()
 	attr := &syscall.ProcAttr{
 		Dir: cmd.Dir, Env: cmd.Env, Files: descriptors(cmd, null),
-		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+		Sys: &syscall.SysProcAttr{Setpgid: true},
+	}
+	if cmd.DieWithParent {
+		attr.Sys.Pdeathsig = syscall.SIGKILL
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -21,7 +21,7 @@ import (
 
 // Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
 // understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
-// that it fails), `plain` (runs), `exit CODE`.
+// that it fails), `flaky VERSION` (ends with 1 the first time, then serves), `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -35,6 +35,7 @@ func Program(text string) []byte {
 type programs struct {
 	mu   sync.Mutex
 	next int
+	ran  map[string]bool // texts that were run before
 }
 
 // Sweep has nothing to do: a goroutine leaves no orphans.
@@ -54,11 +55,17 @@ func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	text := string(bytes.TrimLeft(raw[64:], "\x00"))
 	p.mu.Lock()
 	p.next++
+	if version, flaky := strings.CutPrefix(text, "flaky "); flaky {
+		if text = "serve " + version; !p.ran[text] {
+			p.ran, text = map[string]bool{text: true}, "exit 1"
+		}
+	}
 	run := &program{pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
 	p.mu.Unlock()
-	go run.live(string(bytes.TrimLeft(raw[64:], "\x00")), socket, out)
+	go run.live(text, socket, out)
 	return run, nil
 }
 

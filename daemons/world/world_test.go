@@ -58,6 +58,19 @@ func rolledBack(s world.State) bool {
 	return s.Pending == bootctl.None && s.Rollback != "" && s.HealthOK
 }
 
+// TestAServiceMayRecoverOutsideATrial has a factory set whose service dies once: there is nothing to go back to, so it is waited for.
+func TestAServiceMayRecoverOutsideATrial(t *testing.T) {
+	w := world.New(t)
+	w.Start(set(t, "1.0.0", "flaky 1.0.0"), updatestest.Key(1).Public())
+	w.Await("execd: crash process=bundle:hello exit=\"exit code 1\"", 1)
+	o := w.Operator()
+	s := o.AwaitState("the commit", 100*time.Millisecond, committed(bootctl.A))
+	if s.Quarantine != 0 || s.Rollback != "" {
+		t.Errorf("got %+v", s)
+	}
+	w.Await("init: health ok (slot a)", 1)
+}
+
 func TestStopIsInReverseOrder(t *testing.T) {
 	w, _ := started(t)
 	if err := w.Stop(); err != nil {
