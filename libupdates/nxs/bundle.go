@@ -156,15 +156,34 @@ func (r *Reader) due(name string) (header, error) {
 	return h, r.other(h, name)
 }
 
-// other says what an entry is that is not the one that is due.
+// other says what an entry is that is not the one that is due. Whether that one is missing or merely comes later shows only further on,
+// so the archive is read on; the refusal is decided.
 func (r *Reader) other(h header, due string) error {
 	switch at := r.place(h.name); {
 	case at == unknown:
 		return refusal.New(refusal.UnexpectedEntry, "%s is not in the index", shown(h.name))
 	case at < r.place(due) && !h.dir:
 		return refusal.New(refusal.DuplicateEntry, "%s stands twice", shown(h.name))
-	default:
+	case r.comesLater(h, due):
 		return refusal.New(refusal.MisorderedEntry, "%s stands where %s must", shown(h.name), shown(due))
+	}
+	return refusal.New(refusal.MissingEntry, "%s is missing", shown(due))
+}
+
+// comesLater looks for an entry after h.
+func (r *Reader) comesLater(h header, name string) bool {
+	for {
+		if r.in.skip(h.size) != nil {
+			return false
+		}
+		next, err := r.header()
+		if err != nil {
+			return false
+		}
+		if next.name == name {
+			return true
+		}
+		h = next
 	}
 }
 

@@ -77,7 +77,7 @@ func TestAnnouncedSizeIsHeldAgainstTheIndex(t *testing.T) {
 		want      refusal.Reason
 	}{
 		{len(raw), ""},
-		{len(raw) - 513, refusal.Truncated},
+		{len(raw) - 3*512 - 1, refusal.Truncated},
 		{len(raw) + 2*(nxs.MaxManifest+512), refusal.TrailingData},
 	} {
 		in := nxs.NewReader(io.MultiReader(bytes.NewReader(raw)), int64(c.announced), nxs.DefaultLimits(), verify)

@@ -122,6 +122,9 @@ func (r *Reader) readIndex() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.name == SignatureName && r.comesLater(h, IndexName) {
+		return nil, refusal.New(refusal.MisorderedEntry, "%s stands where %s must", SignatureName, IndexName)
+	}
 	if h.name != IndexName {
 		return nil, refusal.New(refusal.MissingEntry, "the archive begins with %s, not with %s", h.name, IndexName)
 	}
@@ -134,7 +137,9 @@ func (r *Reader) readIndex() ([]byte, error) {
 func (r *Reader) readSignature() ([]byte, error) {
 	h, err := r.header()
 	switch {
-	case errors.Is(err, errEnd), err == nil && (h.name != SignatureName || h.size == 0):
+	case err == nil && h.name == IndexName:
+		return nil, refusal.New(refusal.DuplicateEntry, "%s stands twice", IndexName)
+	case errors.Is(err, errEnd), err == nil && h.name != SignatureName:
 		return nil, refusal.New(refusal.Unsigned, "the set is not signed: there is no %s after the index", SignatureName)
 	case err != nil:
 		return nil, err
@@ -152,16 +157,37 @@ func (r *Reader) checkSizes(index Index) error {
 		if e.PayloadSize > r.limits.Payload {
 			return refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over the limit of %d", e.Name, e.PayloadSize, r.limits.Payload)
 		}
-		least += 2*blockSize + blockSize + padded(e.PayloadSize)
+		least += 2*blockSize + padded(e.PayloadSize)
 		most += 3*blockSize + MaxManifest + padded(e.PayloadSize)
 	}
 	switch left := r.in.left; {
 	case left < least:
-		return refusal.New(refusal.Truncated, "the archive ends too early: %d bytes are left, the index asks for %d at least", left, least)
+		return r.short(index)
 	case left > most:
 		return refusal.New(refusal.TrailingData, "%d bytes are left of the archive, the index allows %d at most", left, most)
 	}
 	return nil
+}
+
+// short says why an archive is too small for its index: an entry is not there, or its end. It reads on to find out; the refusal is
+// decided.
+func (r *Reader) short(index Index) error {
+	r.index = index
+	for _, e := range index.Bundles {
+		if err := r.skipDir(e); err != nil {
+			return err
+		}
+		for _, file := range []string{fileManifest, filePayload} {
+			h, err := r.due(e.Name + suffixBundle + "/" + file)
+			if err == nil {
+				err = r.in.skip(h.size)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return refusal.New(refusal.SizeMismatch, "the payloads are smaller than the index says")
 }
 
 // header reads the next header, or the one that was read ahead.

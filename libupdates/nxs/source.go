@@ -65,6 +65,12 @@ func (s *source) padding(size int64) error {
 	return nil
 }
 
+// skip reads past an entry's content and padding.
+func (s *source) skip(size int64) error {
+	_, err := io.CopyN(io.Discard, s, padded(size))
+	return err
+}
+
 // end wants the announced size to be used up and the stream to be over.
 func (s *source) end() error {
 	if s.left > 0 {
