@@ -2,13 +2,13 @@ package updated
 
 import (
 	"context"
-	"nexus/daemons/wire"
 	"sync"
 
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 )

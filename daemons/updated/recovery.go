@@ -3,9 +3,9 @@ package updated
 import (
 	"context"
 	"fmt"
-	"nexus/daemons/wire"
 
 	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"

@@ -2,10 +2,10 @@ package updated
 
 import (
 	"context"
-	"nexus/daemons/wire"
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"

@@ -2,9 +2,9 @@ package updated
 
 import (
 	"context"
-	"nexus/daemons/wire"
 
 	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 )

@@ -5,10 +5,10 @@ import (
 	"fmt"
 
 	"capnproto.org/go/capnp/v3"
-	"nexus/daemons/wire"
 
 	"nexus/capnpgen/keystore"
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/trust"
 )
