@@ -48,7 +48,7 @@ interface Operator {
   # The daemons, in start order.
 
   graph @10 () -> (edges :List(Edge));
-  # Who was handed what, as initd did it, in the order of the authority table.
+  # The authority table, in its order: who is handed what while both ends live.
 
   stop @11 () -> ();
   # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is done.

@@ -22,8 +22,8 @@ const initName = "initd"
 // selftestName is the one row that is there only when the system was started with a selftest.
 const selftestName = "selftest"
 
-// Table is the authority graph, in start order. Nothing else says who may do what: initd makes exactly these links, `nx graph` prints
-// what it made, and a test compares the two.
+// Table is the authority graph, in start order. Nothing else says who may do what: initd makes exactly these links, out of this value,
+// and `nx graph` prints it.
 func Table() []Daemon {
 	return []Daemon{
 		{

@@ -35,6 +35,8 @@ type publishedBundle struct {
 
 // Run shows what bundlemgrd has published.
 func (*bundlesVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
 	return in.with(ctx, func(s *session) error {
 		p, err := s.publication(ctx)
 		if err != nil {

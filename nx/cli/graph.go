@@ -26,6 +26,8 @@ func (v *graphVerb) Run(ctx context.Context, in *invocation) error {
 	if v.Dot && in.json {
 		return wrongUsage("--dot and --json exclude each other")
 	}
+	ctx, cancel := patient(ctx)
+	defer cancel()
 	return in.with(ctx, func(s *session) error {
 		edges, err := s.edges(ctx)
 		if err != nil {

@@ -23,6 +23,8 @@ type event struct {
 
 // Run shows the history, oldest first.
 func (*historyVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
 	return in.with(ctx, func(s *session) error {
 		events, err := s.history(ctx)
 		if err != nil {

@@ -39,6 +39,8 @@ type daemonState struct {
 
 // Run shows services and daemons.
 func (*servicesVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
 	return in.with(ctx, func(s *session) error {
 		services, err := s.serviceStates(ctx)
 		if err != nil {

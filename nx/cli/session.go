@@ -61,7 +61,21 @@ func (in *invocation) with(ctx context.Context, f func(*session) error) error {
 		return cannot("reach the system in", in.dir, err)
 	}
 	defer s.close()
-	return f(s)
+	if err = f(s); err != nil && context.Cause(ctx) == errSilent {
+		return errSilent
+	}
+	return err
+}
+
+// answerPatience is how long a question may take that a running system answers at once.
+const answerPatience = 30 * time.Second
+
+// errSilent says that a daemon hangs.
+var errSilent = refusal.New(refusal.Stalled, "the system does not answer: one of its daemons hangs")
+
+// patient bounds a question.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, answerPatience, errSilent)
 }
 
 // held keeps a capability from an answer beyond it; the caller releases it. A null one means that its daemon is not there.

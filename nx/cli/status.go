@@ -12,6 +12,8 @@ type statusVerb struct{}
 
 // Run asks for the state and shows it.
 func (*statusVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
 	return in.with(ctx, func(s *session) error {
 		now, err := s.state(ctx)
 		if err != nil {
