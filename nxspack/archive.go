@@ -36,8 +36,8 @@ func inspect(name string) (found *nxs.Inspection, size int64, err error) {
 	return found, size, err
 }
 
-// verify reads a set as a device does that trusts the anchors, and hands every bundle to each, if that is not nil. When it returns
-// without an error all of the archive has passed.
+// verify reads a set as a device does that trusts the anchors. It hands the verified head to begin, then every bundle to each. Only when
+// it returns without an error has all of the archive passed.
 func verify(name string, limits nxs.Limits, anchors trust.Anchors, begin func(*nxs.Head) error, each func(*nxs.Bundle) error) (head *nxs.Head, err error) {
 	err = withArchive(name, func(f *os.File, size int64) error {
 		r := nxs.NewReader(f, size, limits, func(message, signature []byte) (trust.PublicKey, error) {

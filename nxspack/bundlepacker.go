@@ -14,10 +14,10 @@ import (
 
 // bundleGrammar is the command line of nxb-pack.
 type bundleGrammar struct {
-	JSON         bool   `name:"json" help:"Answer with one JSON object, errors too."`
+	answerFlags
 	Toml         string `placeholder:"FILE" help:"The manifest (default: manifest.toml beside PAYLOAD)."`
 	Key          string `placeholder:"KEY" help:"Seed file, OpenSSH Ed25519 key, or agent: for ssh-agent. Needed unless the manifest has publisher and sig."`
-	LimitPayload size   `placeholder:"SIZE" default:"50MiB" help:"Largest payload the device takes (${default})."`
+	LimitPayload size   `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload the device takes (${default})."`
 	Payload      string `arg:"" name:"payload" help:"The program."`
 	Out          string `arg:"" name:"out.nxb" help:"The bundle's folder to make: NAME.nxb. It must not be there yet."`
 }

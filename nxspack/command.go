@@ -33,7 +33,7 @@ type command struct {
 
 // run parses the arguments into the grammar, runs the verb they name and returns the exit status.
 func (c *command) run(grammar any, args []string) int {
-	c.json = slices.Contains(args, "--json")
+	c.json = slices.Contains(args, "--json") // until the command line is known to be right
 	parsed, over, err := c.parse(grammar, args)
 	switch {
 	case over:
@@ -42,7 +42,7 @@ func (c *command) run(grammar any, args []string) int {
 		c.report(failure{text: err.Error(), reason: reasonUsage, hint: "`" + c.name + " --help` shows how it is used"})
 		return exitUsage
 	}
-	if err := parsed.Run(c); err != nil {
+	if err := parsed.Run(); err != nil {
 		c.report(explain(err))
 		return exitRefused
 	}
@@ -54,6 +54,8 @@ func (c *command) parse(grammar any, args []string) (parsed *kong.Context, over 
 	parser, err := kong.New(grammar,
 		kong.Name(c.name),
 		kong.Description(c.description+" Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
+		kong.Bind(c),
+		defaultLimits(),
 		kong.Writers(c.stdout, c.stderr),
 		kong.Exit(func(int) { over = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
@@ -63,6 +65,17 @@ func (c *command) parse(grammar any, args []string) (parsed *kong.Context, over 
 	}
 	parsed, err = parser.Parse(args)
 	return parsed, over, err
+}
+
+// answerFlags say how every verb answers.
+type answerFlags struct {
+	JSON bool `name:"json" help:"Answer with one JSON object, errors too."`
+}
+
+// AfterApply takes what was said, now that it was understood.
+func (f answerFlags) AfterApply(c *command) error {
+	c.json = f.JSON
+	return nil
 }
 
 // answer prints the outcome of a verb: one JSON object for programs, or text for people.
@@ -106,8 +119,7 @@ func (h hinted) Unwrap() error { return h.error }
 
 func explain(err error) failure {
 	f := failure{text: err.Error(), reason: refusal.Of(err)}
-	var own hinted
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[hinted](err); ok {
 		f.hint = own.hint
 	} else {
 		f.hint = hintFor(f.reason)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
@@ -17,6 +18,17 @@ type keygenVerb struct {
 	Output string `required:"" placeholder:"FILE" help:"Where the private key goes; the public key goes to FILE.pub."`
 }
 
+// publicSuffix is how the names of public key files end, and of nothing else (trust.LoadSigner).
+const publicSuffix = ".pub"
+
+// Validate refuses to put a seed where everybody looks for a public key.
+func (v *keygenVerb) Validate() error {
+	if strings.HasSuffix(v.Output, publicSuffix) {
+		return fmt.Errorf("--output %s: that is the name of a public key, which is written beside the private one", show(v.Output))
+	}
+	return nil
+}
+
 // Run writes a new seed to a file that only its owner can read, and the public key beside it. It replaces neither.
 func (v *keygenVerb) Run(c *command) error {
 	var seed [32]byte
@@ -25,8 +37,8 @@ func (v *keygenVerb) Run(c *command) error {
 	if err := writeNew(v.Output, 0o600, hex.EncodeToString(seed[:])); err != nil {
 		return cannot("write key", v.Output, err)
 	}
-	if err := writeNew(v.Output+".pub", modeFile, public.String()); err != nil {
-		return cannot("write key", v.Output+".pub", errors.Join(err, os.Remove(v.Output)))
+	if err := writeNew(v.Output+publicSuffix, modeFile, public.String()); err != nil {
+		return cannot("write key", v.Output+publicSuffix, errors.Join(err, os.Remove(v.Output)))
 	}
 	return c.answer(struct {
 		PublicKey string `json:"publicKey"`

@@ -3,6 +3,7 @@ package nxspack
 import (
 	"fmt"
 
+	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
 
 	"nexus/libupdates/nxs"
@@ -26,8 +27,17 @@ func (s *size) UnmarshalText(text []byte) error {
 
 // limitFlags are the policy of the device a set is meant for.
 type limitFlags struct {
-	LimitArchive size `placeholder:"SIZE" default:"100MiB" help:"Largest archive the device takes (${default})."`
-	LimitPayload size `placeholder:"SIZE" default:"50MiB" help:"Largest payload the device takes (${default})."`
+	LimitArchive size `placeholder:"SIZE" default:"${archive_limit}" help:"Largest archive the device takes (${default})."`
+	LimitPayload size `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload the device takes (${default})."`
+}
+
+// defaultLimits are the limits of a device without a policy of its own, as a command line has them.
+func defaultLimits() kong.Vars {
+	limits := nxs.DefaultLimits()
+	return kong.Vars{
+		"archive_limit": humanize.IBytes(uint64(limits.Archive)),
+		"payload_limit": humanize.IBytes(uint64(limits.Payload)),
+	}
 }
 
 func (f limitFlags) limits() nxs.Limits {

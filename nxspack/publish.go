@@ -15,12 +15,14 @@ const (
 )
 
 // publishFile writes a file whole or not at all: under another name beside the target, synced, then renamed. After an error the target
-// is what it was.
+// is what it was. Only a regular file is replaced: a rename onto a device, a pipe or a link takes its place and writes nothing to it.
 func publishFile(target string, fill func(w io.Writer) error) error {
-	dir := filepath.Dir(target)
-	f, err := os.CreateTemp(dir, ".nxs-pack-*")
+	if info, err := os.Lstat(target); err == nil && !info.Mode().IsRegular() {
+		return errors.New("what is there is no regular file")
+	}
+	f, err := os.CreateTemp(filepath.Dir(target), temporaryPattern)
 	if err != nil {
-		return err
+		return notMade(target, err)
 	}
 	defer os.Remove(f.Name()) // fails once it has its name
 	err = fill(f)
@@ -30,13 +32,14 @@ func publishFile(target string, fill func(w io.Writer) error) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), target)
 	}
-	if err := os.Rename(f.Name(), target); err != nil {
-		return err
+	if err != nil {
+		return readdressed(err, f.Name(), target)
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(target))
 }
 
 // publishDir makes a folder whole or not at all, like publishFile. It never replaces one.
@@ -45,11 +48,12 @@ func publishDir(target string, fill func(dir string) error) error {
 	if _, err := os.Lstat(target); err == nil {
 		return &fs.PathError{Op: "create", Path: target, Err: fs.ErrExist}
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(target), ".nxs-pack-*")
+	dir, err := os.MkdirTemp(filepath.Dir(target), temporaryPattern)
 	if err != nil {
-		return err
+		return notMade(target, err)
 	}
-	defer os.RemoveAll(dir) // finds nothing once it has its name
+	dir = filepath.Clean(dir) // as it stands in the errors of what is made in it
+	defer os.RemoveAll(dir)   // finds nothing once it has its name
 	err = fill(dir)
 	if err == nil {
 		err = os.Chmod(dir, modeDir)
@@ -61,7 +65,7 @@ func publishDir(target string, fill func(dir string) error) error {
 		err = os.Rename(dir, target)
 	}
 	if err != nil {
-		return err
+		return readdressed(err, dir, target)
 	}
 	return syncDir(filepath.Dir(target))
 }

@@ -3,10 +3,12 @@ package nxspack_test
 import (
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"nexus/libupdates/nxs"
 	"nexus/nxspack"
 )
 
@@ -26,6 +28,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"zeros":  zeros,
 			"damage": damage,
+			"digest": digest,
 		},
 	})
 }
@@ -58,4 +61,15 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	raw[at] ^= 1
 	ts.Check(os.WriteFile(name, raw, 0o600))
+}
+
+// digest holds a file against the SHA-256 written in another one: `digest FILE SUM`.
+func digest(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: digest FILE SUM")
+	}
+	got := nxs.Sum([]byte(ts.ReadFile(args[0]))).String()
+	if want := strings.TrimSpace(ts.ReadFile(args[1])); got != want {
+		ts.Fatalf("%s has the digest %s, not %s", args[0], got, want)
+	}
 }

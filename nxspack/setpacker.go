@@ -4,7 +4,7 @@ import "io"
 
 // setGrammar is the command line of nxs-pack. Without a verb it packs.
 type setGrammar struct {
-	JSON bool `name:"json" help:"Answer with one JSON object, errors too."`
+	answerFlags
 
 	Pack    packVerb    `cmd:"" default:"withargs" help:"Pack bundles into a signed system set."`
 	Inspect inspectVerb `cmd:"" help:"Show what a set says about itself. Trusts nobody, proves nothing."`

@@ -22,8 +22,7 @@ func show(path string) string {
 
 // plain takes the path out of a file error that is about the object itself.
 func plain(err error, object string) error {
-	var path *fs.PathError
-	if errors.As(err, &path) && path.Path == object {
+	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == object {
 		return path.Err
 	}
 	return err

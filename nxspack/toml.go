@@ -46,8 +46,7 @@ func readToml(name string, v any, required ...string) error {
 
 // tomlCause is the library's message as one line: the place, then what is wrong there.
 func tomlCause(err error) string {
-	var syntax toml.ParseError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[toml.ParseError](err); ok {
 		return strings.TrimPrefix(syntax.Error(), "toml: ")
 	}
 	return strings.TrimPrefix(err.Error(), "toml: ")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestExitStatus(t *testing.T) {
+	t.Chdir(t.TempDir())
 	for _, c := range []struct {
 		packer func([]string, *bytes.Buffer, *bytes.Buffer) int
 		args   string
@@ -25,6 +26,7 @@ func TestExitStatus(t *testing.T) {
 		{set, "inspect a.nxs b.nxs", 2},
 		{set, "diff a.nxs", 2},
 		{set, "keygen", 2},
+		{set, "keygen --output key.pub", 2},
 		{set, "--input d --meta m --key k", 2},
 		{set, "--input d --meta m --key k --output o --limit-archive 17GiB", 2},
 		{set, "--input d --meta m --key k --output o --limit-archive 0", 2},
@@ -60,7 +62,12 @@ func bundle(args []string, stdout, stderr *bytes.Buffer) int {
 
 // For programs every end is one JSON object on stdout.
 func TestErrorsAsJSON(t *testing.T) {
-	for args, want := range map[string]string{"--json": "usage", "inspect --json none": "io", "verify --json --trust zz none": "io"} {
+	for args, want := range map[string]string{
+		"--json":                        "usage",
+		"inspect --json none":           "io",
+		"inspect --json=true none":      "io",
+		"verify --json --trust zz none": "io",
+	} {
 		var stdout, stderr bytes.Buffer
 		set(strings.Fields(args), &stdout, &stderr)
 		var got struct{ Error, Reason string }
