@@ -79,10 +79,14 @@ func (r *Reader) bundle(entry Entry) (*Bundle, error) {
 		return nil, err
 	}
 	if h.size != entry.PayloadSize {
-		return nil, refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, signed are %d", entry.Name, filePayload, h.size, entry.PayloadSize)
+		return nil, wrongSize(entry, h.size)
 	}
 	r.open = &payload{in: &r.in, entry: entry, left: entry.PayloadSize, hash: sha256.New()}
 	return &Bundle{Entry: entry, Manifest: manifest, RawManifest: raw, Payload: r.open}, nil
+}
+
+func wrongSize(entry Entry, size int64) error {
+	return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, signed are %d", entry.Name, filePayload, size, entry.PayloadSize)
 }
 
 // skipDir lets the directory entry pass that may stand before a bundle.

@@ -3,6 +3,10 @@ package nxs_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"nexus/libupdates/nxs"
@@ -48,5 +52,73 @@ func TestReadsSetsOfOtherPackers(t *testing.T) {
 		if !bytes.Equal(got.payloads[i], want.Payload) || got.bundles[i].Manifest.Name != want.Entry.Name {
 			t.Errorf("got bundle %+v", got.bundles[i])
 		}
+	}
+}
+
+// gnuTar runs GNU tar in a folder and returns what it says; a warning counts as an error.
+func gnuTar(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	tar, err := exec.LookPath("tar")
+	if err != nil {
+		t.Skip("no tar on this machine to compare with: ", err)
+	}
+	if version, err := exec.Command(tar, "--version").Output(); err != nil || !bytes.Contains(version, []byte("GNU tar")) {
+		t.Skip("the tar on this machine is not GNU's: its options are others")
+	}
+	cmd := exec.Command(tar, args...)
+	cmd.Dir = dir
+	var warnings bytes.Buffer
+	cmd.Stderr = &warnings
+	out, err := cmd.Output()
+	if err != nil || warnings.Len() > 0 {
+		t.Fatalf("tar %q: %v\n%s", args, err, &warnings)
+	}
+	return string(out)
+}
+
+func TestGNUTarListsASet(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "system.nxs"), smallArchive(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, e := range smallEntries(t) {
+		fmt.Fprintln(&want, e.name)
+	}
+	if got := gnuTar(t, dir, "--list", "--file", "system.nxs"); got != want.String() {
+		t.Errorf("got\n%swant\n%s", got, &want)
+	}
+}
+
+// A set that GNU tar packed, its records as short as one block, is read like one of our own.
+func TestReadsSetsOfGNUTar(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{
+		"--create", "--file", "system.nxs", "--format=ustar", "--blocking-factor=1", "--no-recursion",
+		"--owner=:0", "--group=:0", "--numeric-owner", "--mtime=@0", "--mode=u=rwX,go=rX",
+	}
+	folders := map[string]bool{".": true}
+	for _, e := range smallEntries(t) {
+		folder := filepath.Dir(e.name)
+		if !folders[folder] {
+			folders[folder] = true
+			if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			args = append(args, folder+"/")
+		}
+		if err := os.WriteFile(filepath.Join(dir, e.name), e.body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, e.name)
+	}
+	gnuTar(t, dir, args...)
+	raw, err := os.ReadFile(filepath.Join(dir, "system.nxs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := read(raw)
+	if err != nil || len(got.bundles) != len(small()) {
+		t.Fatalf("got %d bundles, %v", len(got.bundles), err)
 	}
 }

@@ -147,17 +147,18 @@ func entryName(b []byte) (string, error) {
 	return name, nil
 }
 
-// octal reads a number field: octal digits up to a NUL or space, or to the field's edge; a field of NULs alone is 0. Base-256, signs
-// and leading spaces are no numbers here. Twelve digits fill a size, 64 GiB less one; eleven and a NUL reach 8 GiB less one.
+// octal reads a number field: octal digits, then NULs and spaces or the field's edge; a field of NULs alone is 0. Base-256, signs and
+// leading spaces are no numbers here. Twelve digits fill a size, 64 GiB less one; eleven and a NUL reach 8 GiB less one.
 func octal(b []byte) (int64, bool) {
+	digits := bytes.TrimRight(b, " \x00")
 	var n int64
-	for _, c := range bytes.TrimRight(b, " \x00") {
+	for _, c := range digits {
 		if c < '0' || c > '7' {
 			return 0, false
 		}
 		n = n<<3 | int64(c-'0')
 	}
-	return n, true
+	return n, len(digits) > 0 || isZero(b)
 }
 
 // checksum is the sum of all bytes of the block, those of the checksum field taken as spaces.

@@ -122,7 +122,7 @@ func (r *Reader) readIndex() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.name == SignatureName && r.comesLater(h, IndexName) {
+	if h.name == SignatureName && r.indexFollows(h) {
 		return nil, refusal.New(refusal.MisorderedEntry, "%s stands where %s must", SignatureName, IndexName)
 	}
 	if h.name != IndexName {
@@ -132,6 +132,16 @@ func (r *Reader) readIndex() ([]byte, error) {
 		return nil, refusal.New(refusal.IndexTooLarge, "index of %d bytes is over the limit of %d", h.size, MaxIndex)
 	}
 	return r.in.whole(h.size)
+}
+
+// indexFollows tells whether the index stands right behind a signature that came first. It looks no further: an archive that nobody has
+// vouched for is not worth reading.
+func (r *Reader) indexFollows(signature header) bool {
+	if signature.size != SignatureSize || r.in.skip(signature.size) != nil {
+		return false
+	}
+	h, err := r.header()
+	return err == nil && h.name == IndexName
 }
 
 func (r *Reader) readSignature() ([]byte, error) {
@@ -169,8 +179,8 @@ func (r *Reader) checkSizes(index Index) error {
 	return nil
 }
 
-// short says why an archive is too small for its index: an entry is not there, or its end. It reads on to find out; the refusal is
-// decided.
+// short says why an archive is too small for its index: an entry is not there, is smaller than the index says, or the archive is cut
+// off. It reads on to find out; the refusal is decided.
 func (r *Reader) short(index Index) error {
 	r.index = index
 	for _, e := range index.Bundles {
@@ -179,15 +189,18 @@ func (r *Reader) short(index Index) error {
 		}
 		for _, file := range []string{fileManifest, filePayload} {
 			h, err := r.due(e.Name + suffixBundle + "/" + file)
-			if err == nil {
-				err = r.in.skip(h.size)
-			}
 			if err != nil {
+				return err
+			}
+			if file == filePayload && h.size != e.PayloadSize {
+				return wrongSize(e, h.size)
+			}
+			if err := r.in.skip(h.size); err != nil {
 				return err
 			}
 		}
 	}
-	return refusal.New(refusal.SizeMismatch, "the payloads are smaller than the index says")
+	return errTruncated() // all entries are there, in their sizes: what there is no room for is the end
 }
 
 // header reads the next header, or the one that was read ahead.

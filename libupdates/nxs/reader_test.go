@@ -159,12 +159,20 @@ func TestRejectOversizedArchive(t *testing.T) {
 
 // Whatever byte the stream ends at, and whether or not the shorter size was announced.
 func TestRejectTruncatedEverywhere(t *testing.T) {
-	raw := smallArchive(t)
-	for n := range raw {
-		for _, announced := range []int{n, len(raw)} {
-			_, err := readSet(bytes.NewReader(raw[:n]), int64(announced), nxs.DefaultLimits())
-			if refusal.Of(err) != refusal.Truncated {
-				t.Fatalf("%d bytes of %d announced: got %v", n, announced, err)
+	large := updatestest.Bundle("gamma", "1.0.0", nil, make([]byte, 1500), updatestest.Key(1))
+	for name, bundles := range map[string][]updatestest.Made{
+		"one bundle":                    small()[:1],
+		"one bundle, empty payload":     small()[1:],
+		"one bundle, payload of blocks": {large},
+		"two bundles":                   small(),
+	} {
+		raw := updatestest.Archive(t, updatestest.Key(1), "1.1.0", bundles...)
+		for n := range raw {
+			for _, announced := range []int{n, len(raw)} {
+				_, err := readSet(bytes.NewReader(raw[:n]), int64(announced), nxs.DefaultLimits())
+				if refusal.Of(err) != refusal.Truncated {
+					t.Fatalf("%s, %d bytes of %d announced: got %v", name, n, announced, err)
+				}
 			}
 		}
 	}
@@ -226,6 +234,31 @@ func TestNothingIsInterpretedBeforeTheSignature(t *testing.T) {
 		}
 		if b, err := in.Next(); b != nil || !errors.Is(err, unimpressed) {
 			t.Errorf("%s: after the refusal Next returned %v, %v", c.name, b, err)
+		}
+	}
+}
+
+// An archive that begins otherwise is not searched for its index: nobody has vouched for what is in it.
+func TestUnverifiedArchiveIsNotSearched(t *testing.T) {
+	all := smallEntries(t)
+	long := entry{name: "alpha.app.nxb/payload.elf", body: make([]byte, 1<<20)}
+	for _, c := range []struct {
+		name   string
+		raw    []byte
+		want   refusal.Reason
+		blocks int64 // read before the refusal
+	}{
+		{"another entry", pack(long, all[0], all[1]), refusal.MissingEntry, 1},
+		{"signature, another entry", pack(all[1], long, all[0]), refusal.MissingEntry, 3},
+		{"signature, index", pack(all[1], all[0], long), refusal.MisorderedEntry, 3},
+		{"signature that is huge", pack(entry{name: "system.sig.ed25519", body: long.body}, all[0]), refusal.MissingEntry, 1},
+		{"signature alone", pack(all[1]), refusal.MissingEntry, 3},
+	} {
+		stream := &counter{r: bytes.NewReader(c.raw)}
+		_, err := readSet(stream, int64(len(c.raw)), nxs.DefaultLimits())
+		wantReason(t, err, c.want)
+		if stream.n != c.blocks*512 {
+			t.Errorf("%s: %d bytes were read, want %d", c.name, stream.n, c.blocks*512)
 		}
 	}
 }

@@ -15,7 +15,8 @@ type Source struct {
 }
 
 // Write writes a set: the same arguments give the same bytes. It reads each payload once and refuses one that is not what the index
-// says, as SizeMismatch or DigestMismatch.
+// says, as SizeMismatch or DigestMismatch, one of a size that no policy allows, as PayloadTooLarge, and a name that no header holds, as
+// BadEntryName. It does not check what a Reader will: the order of the bundles, the index, the signature.
 func Write(w io.Writer, rawIndex, signature []byte, bundles []Source) error {
 	if err := writeFile(w, IndexName, rawIndex); err != nil {
 		return err
@@ -72,11 +73,14 @@ func writePadding(w io.Writer, size int64) error {
 	return err
 }
 
-// writeHeader writes the header block of a file.
+// writeHeader writes the header block of a file. It refuses what no header can hold.
 func writeHeader(w io.Writer, name string, size int64) error {
 	var block [blockSize]byte
 	if len(name) >= fieldName.size {
 		return refusal.New(refusal.BadEntryName, "cannot write entry: its name has %d characters", len(name))
+	}
+	if size < 0 || size > MaxPolicy {
+		return refusal.New(refusal.PayloadTooLarge, "cannot write entry %s: a size of %d bytes is not within 0 and %d", shown(name), size, int64(MaxPolicy))
 	}
 	copy(fieldName.of(block[:]), name)
 	copy(fieldMode.of(block[:]), fmt.Sprintf("%07o", modeFile))

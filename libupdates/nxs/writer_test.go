@@ -71,6 +71,16 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
+// A header has room for larger sizes than any policy allows, and none for others: they must not be cut to fit.
+func TestWriteRefusesImpossibleSizes(t *testing.T) {
+	for _, size := range []int64{-1, nxs.MaxPolicy + 1, 1 << 36, 1<<63 - 1} {
+		s := sources(small())
+		s[0].Entry.PayloadSize = size
+		err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s)
+		wantReason(t, err, refusal.PayloadTooLarge)
+	}
+}
+
 // shortWriter fails after left bytes.
 type shortWriter struct {
 	left int

@@ -28,8 +28,8 @@ func (k PublicKey) Signed(message, signature []byte) bool {
 	return ed25519.Verify(k[:], message, signature)
 }
 
-// ParsePublicKey reads a key as 64 hex digits or as an OpenSSH line (`ssh-ed25519 AAAA… comment`). Refused as BadKey, and so is a key
-// under which anybody could sign.
+// ParsePublicKey reads a key as 64 hex digits or as an OpenSSH line (`ssh-ed25519 AAAA… comment`), one line without options. Refused as
+// BadKey, and so is a key under which anybody could sign.
 func ParsePublicKey(text []byte) (PublicKey, error) {
 	key, err := parseKey(bytes.TrimSpace(text))
 	if err == nil && key.weak() {
@@ -42,25 +42,29 @@ func parseKey(text []byte) (PublicKey, error) {
 	if raw, err := hex.DecodeString(string(text)); err == nil && len(raw) == ed25519.PublicKeySize {
 		return PublicKey(raw), nil
 	}
-	parsed, _, _, rest, err := ssh.ParseAuthorizedKey(text)
+	if bytes.ContainsAny(text, "\r\n") {
+		return PublicKey{}, refusal.New(refusal.BadKey, "more than one line: a key stands alone")
+	}
+	parsed, _, options, _, err := ssh.ParseAuthorizedKey(text)
 	if err != nil {
 		return PublicKey{}, refusal.New(refusal.BadKey, "neither 64 hex digits nor an OpenSSH public key")
 	}
-	if len(bytes.TrimSpace(rest)) > 0 {
-		return PublicKey{}, refusal.New(refusal.BadKey, "more than one key")
+	if len(options) > 0 {
+		return PublicKey{}, refusal.New(refusal.BadKey, "the key has options, which would have no effect here")
 	}
 	return fromSSH(parsed)
 }
 
-// fromSSH takes the Ed25519 key out of an OpenSSH one.
+// fromSSH takes the Ed25519 key out of an OpenSSH one. The key in a security key (sk-ssh-ed25519) is another kind: what it signs is never
+// the raw message.
 func fromSSH(key ssh.PublicKey) (PublicKey, error) {
 	holder, ok := key.(ssh.CryptoPublicKey)
-	if !ok {
-		return PublicKey{}, refusal.New(refusal.BadKey, "OpenSSH key of type %s, not ssh-ed25519", key.Type())
+	if !ok || key.Type() != ssh.KeyAlgoED25519 {
+		return PublicKey{}, refusal.New(refusal.BadKey, "OpenSSH key of type %s, not %s", key.Type(), ssh.KeyAlgoED25519)
 	}
 	raw, ok := holder.CryptoPublicKey().(ed25519.PublicKey)
 	if !ok || len(raw) != ed25519.PublicKeySize {
-		return PublicKey{}, refusal.New(refusal.BadKey, "OpenSSH key of type %s, not ssh-ed25519", key.Type())
+		return PublicKey{}, refusal.New(refusal.BadKey, "OpenSSH key of type %s without a key in it", key.Type())
 	}
 	return PublicKey(raw), nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
@@ -50,6 +51,11 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 		"one byte too many":      good + "00",
 		"not hex":                strings.Repeat("zz", 32),
 		"two keys":               line + "\n" + line,
+		"a comment, then a key":  "# was revoked:\n" + line,
+		"junk, then a key":       "junk\n" + line,
+		"a key, then junk":       line + "\njunk",
+		"key with options":       `from="10.0.0.1" ` + line,
+		"security key":           sk(good),
 		"another kind":           sshLine(t, &other.PublicKey),
 		"a private key":          "-----BEGIN OPENSSH PRIVATE KEY-----\n",
 		"NUL":                    good + "\x00",
@@ -60,6 +66,15 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
+}
+
+// sk is the OpenSSH line of a security key around an Ed25519 key.
+func sk(hexKey string) string {
+	const kind = "sk-ssh-ed25519@openssh.com"
+	raw := ssh.Marshal(struct {
+		Name, Key, Application string
+	}{kind, string(must(hex.DecodeString(hexKey))), "ssh:"})
+	return kind + " " + base64.StdEncoding.EncodeToString(raw)
 }
 
 // Every refused key of small order is one under which a signature can be made without a secret.
