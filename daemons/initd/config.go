@@ -16,6 +16,7 @@ type Config struct {
 	Factory      string        // the set that fills slot a at the first start; empty: none
 	Limits       nxs.Limits    // policy on sizes, in bytes
 	Policy       health.Policy // patience with a new slot
+	Port         string        // virtio-serial port that operators come in by, beside the control socket; empty: none
 	SelftestSets string        // folder of demo sets; not empty: run the selftest and stop with its outcome
 }
 

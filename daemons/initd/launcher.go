@@ -15,7 +15,7 @@ type Launcher interface {
 
 // processes launches each daemon as a process of its own: the one binary under the daemon's name.
 type processes struct {
-	dir     string // the system's folder
+	bin     string // where the links to the binary are
 	binary  string
 	spawner plat.Spawner
 }
@@ -38,9 +38,9 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 	})
 }
 
-// link makes the path under which a daemon is executed: a link named after it, so that its process shows its name.
+// link makes the path under which a daemon is executed, unless it is there: a link named after it, so that its process shows its name.
 func (p *processes) link(name string) (string, error) {
-	path, err := filepath.Abs(filepath.Join(p.dir, runDir, name))
+	path, err := filepath.Abs(filepath.Join(p.bin, name))
 	if err != nil {
 		return "", err
 	}

@@ -30,7 +30,7 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	if err := up(ctx, config, stdout, stderr); err != nil {
+	if err := up(ctx, config, filepath.Join(config.Dir, runDir), stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "nx: cannot run the system in %s: %v\n", config.Dir, err)
 		if errors.Is(err, errAlreadyRunning) {
 			fmt.Fprintf(stderr, "hint: `nx --dir %s status` shows it, `nx --dir %s shutdown` stops it\n", config.Dir, config.Dir)
@@ -40,8 +40,8 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	return 0
 }
 
-// up runs a system of real processes on this host.
-func up(ctx context.Context, config Config, console *os.File, stderr io.Writer) error {
+// up runs a system of real processes on this machine. Links to the one binary are in bin, or are put there.
+func up(ctx context.Context, config Config, bin string, console *os.File, stderr io.Writer) error {
 	binary, err := ownBinary()
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func up(ctx context.Context, config Config, console *os.File, stderr io.Writer) 
 		return err
 	}
 	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner}
-	return Boot(ctx, config, host, &processes{dir: config.Dir, binary: binary, spawner: spawner}, console, stderr)
+	return Boot(ctx, config, host, &processes{bin: bin, binary: binary, spawner: spawner}, console, stderr)
 }
 
 // ownBinary is the one binary that all daemons are.

@@ -133,6 +133,9 @@ func (s *system) run(ctx context.Context, control *controlSocket) error {
 	gather, stopGather := context.WithCancel(core)
 	go func() { defer close(health); s.watchHealth(gather) }()
 	go control.serve(s)
+	if s.config.Port != "" {
+		go s.servePort(core, s.config.Port)
+	}
 
 	select {
 	case <-ctx.Done():

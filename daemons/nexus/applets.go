@@ -48,7 +48,10 @@ func applets() map[string]life {
 
 // run plays the part that name asks for and returns the exit status.
 func run(name string, args []string, stdout, stderr *os.File) int {
-	if name == "initd" {
+	switch name {
+	case "init":
+		return initd.Init(args, stdout)
+	case "initd":
 		return initd.Main(args, stdout, stderr)
 	}
 	live, known := applets()[name]
@@ -103,7 +106,7 @@ func status(err error) int {
 }
 
 func usage(name string, stderr io.Writer) int {
-	names := []string{"initd"}
+	names := []string{"init", "initd"}
 	for applet := range applets() {
 		names = append(names, applet)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -25,14 +26,20 @@ const (
 	writeTimeout = 10 * time.Second
 )
 
+// A Stream is what a connection runs over: a socket, or a port that a machine has to the outside.
+type Stream interface {
+	io.ReadWriteCloser
+	SetWriteDeadline(time.Time) error
+}
+
 // A Conn is one RPC connection with the bounds of this package.
 type Conn struct {
 	rpc    *rpc.Conn
-	socket net.Conn
+	socket Stream
 }
 
 // Connect speaks RPC over the socket and serves bootstrap on it, which it takes over. The zero Client serves nothing.
-func Connect(socket net.Conn, bootstrap capnp.Client) *Conn {
+func Connect(socket Stream, bootstrap capnp.Client) *Conn {
 	t := transport.New(newCodec(socket))
 	return &Conn{rpc: rpc.NewConn(t, &rpc.Options{BootstrapClient: bootstrap, Logger: quiet{}}), socket: socket}
 }
@@ -82,12 +89,12 @@ func Disconnected(err error) bool {
 
 // A codec frames messages on a socket within the bounds of this package.
 type codec struct {
-	socket net.Conn
+	socket Stream
 	dec    *capnp.Decoder
 	enc    *capnp.Encoder
 }
 
-func newCodec(socket net.Conn) *codec {
+func newCodec(socket Stream) *codec {
 	dec := capnp.NewDecoder(socket)
 	dec.MaxMessageSize = maxMessage
 	return &codec{socket: socket, dec: dec, enc: capnp.NewEncoder(socket)}

@@ -1,0 +1,127 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"nexus/daemons/plat"
+)
+
+// Where things are in a machine of which init is the first process. The image has all but Dir, which is in memory.
+const (
+	GuestBin     = "/bin"                   // nexus, and a link to it for each daemon
+	GuestTrust   = "/etc/nexus/trust"       // public keys allowed for the role system
+	GuestFactory = "/etc/nexus/factory.nxs" // the set for slot a; may be missing
+	GuestSets    = "/etc/nexus/sets"        // sets for the selftest; may be missing
+	GuestModules = "/lib/modules"           // kernel modules, loaded in byte order of their names; may be missing
+	GuestDir     = "/nexus"                 // the system's folder
+	GuestPort    = "org.nexus.operator"     // the virtio-serial port that operators come in by
+)
+
+// Lines by which whoever watches the console knows where the machine is.
+const (
+	LineFirst = "init: first process"
+	LineFatal = "init: fatal:"
+	LineLast  = "init: powering off"
+)
+
+// Init is Main for the first process of a machine: it makes the machine ready, runs the system, and powers the machine off when the
+// system has stopped or cannot go on. It returns only to a process that is not the first.
+func Init(args []string, console *os.File) int {
+	if os.Getpid() != 1 {
+		fmt.Fprintln(console, "init: cannot start: not the first process of a machine")
+		fmt.Fprintln(console, "hint: start a system on a host with `nx up --dir DIR`")
+		return 2
+	}
+	fmt.Fprintf(console, "%s on %s\n", LineFirst, runtime.GOARCH)
+	if err := runMachine(args, console); err != nil {
+		fmt.Fprintf(console, "%s %v\n", LineFatal, err)
+	}
+	fmt.Fprintln(console, LineLast)
+	err := plat.PowerOff()
+	fmt.Fprintf(console, "%s %v\n", LineFatal, err)
+	return 1 // the kernel takes the end of the first process for a panic, and onPanic says what follows
+}
+
+// onPanic is in how many seconds the kernel restarts the machine after a panic: its own, or one of this process.
+const onPanic = "1"
+
+// runMachine makes the machine ready and runs the system until it stops.
+func runMachine(args []string, console *os.File) error {
+	for _, m := range guestMounts() {
+		if err := m.Mount(); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile("/proc/sys/kernel/panic", []byte(onPanic), 0); err != nil {
+		return err
+	}
+	if err := loadModules(GuestModules); err != nil {
+		return err
+	}
+	config, err := guestConfig(args, console)
+	if err != nil {
+		return err
+	}
+	if err := plat.TakeCtrlAltDel(); err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGQUIT)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return up(ctx, config, GuestBin, console, console)
+}
+
+// guestMounts are the file systems of a machine, in order. Nothing in them can be executed: the daemons are in the image, and bundles run
+// from sealed memory.
+func guestMounts() []plat.Mount {
+	return []plat.Mount{
+		{Type: "proc", Target: "/proc"},
+		{Type: "sysfs", Target: "/sys"},
+		{Type: "devtmpfs", Target: "/dev", Devices: true},
+		{Type: "tmpfs", Target: GuestDir, Options: "mode=0700"},
+	}
+}
+
+func loadModules(dir string) error {
+	entries, err := os.ReadDir(dir) // in byte order
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, entry := range entries {
+		if err := plat.LoadModule(filepath.Join(dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guestConfig is how the system of this image is to run: the image says what it trusts and starts from, the kernel's command line, behind
+// `--`, what may differ from boot to boot.
+func guestConfig(args []string, stderr io.Writer) (Config, error) {
+	c, err := parseArgs(append([]string{"--dir", GuestDir}, args...), stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return Config{}, errors.New("cannot start: the kernel's command line asks for help")
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	keys, err := filepath.Glob(filepath.Join(GuestTrust, "*.pub"))
+	if err != nil {
+		return Config{}, err
+	}
+	c.Trust = append(keys, c.Trust...)
+	c.Port = GuestPort
+	if _, err := os.Stat(GuestFactory); err == nil && c.Factory == "" {
+		c.Factory = GuestFactory
+	}
+	return c, nil
+}

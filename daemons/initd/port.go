@@ -1,0 +1,36 @@
+package initd
+
+import (
+	"context"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/operator"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// portPause is how long to wait before the port is opened again: while it is not there yet, and while nobody is at its other end.
+const portPause = 100 * time.Millisecond
+
+// servePort answers whoever is at the other end of the machine's port, one connection after the other, until ctx ends, which is after
+// the system is down: as on the control socket, operators wait for that. A port cannot tell one peer from the next, so it is closed
+// after each: that is what the other end sees of the end of a connection.
+func (s *system) servePort(ctx context.Context, name string) {
+	for {
+		if port, err := plat.OpenPort(name); err == nil {
+			conn := vat.Connect(port, capnp.Client(operator.Operator_ServerToClient(&operatorServer{s})))
+			select {
+			case <-conn.Done():
+			case <-ctx.Done():
+			}
+			conn.Close()
+		}
+		select {
+		case <-s.host.Clock.After(portPause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
