@@ -1,0 +1,158 @@
+package image
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/u-root/u-root/pkg/cpio"
+
+	"nexus/daemons/initd"
+)
+
+// A Spec says what goes into an image. All paths are on this host.
+type Spec struct {
+	Arch    string   // as Go names it: `riscv64`, `amd64`
+	Binary  string   // the one binary, static, for that architecture
+	Trust   []string // public key files, *.pub
+	Factory string   // the set for slot a; empty: none
+	Sets    []string // sets for the selftest
+	Modules []string // uncompressed kernel modules, in the order in which they are to be loaded
+}
+
+// Modes of what is in an image. Nobody but root is in a guest, and nothing in an image changes.
+const (
+	modeDir     = 0o755
+	modeProgram = 0o755
+	modeFile    = 0o644
+)
+
+// Write writes the image, as cpio (newc, as the kernel's buffer format says) compressed with zstd.
+func Write(w io.Writer, spec Spec) error {
+	if err := checkBinary(spec.Binary, spec.Arch); err != nil {
+		return fmt.Errorf("cannot build image: %w", err)
+	}
+	packed, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	b := builder{out: cpio.Newc.Writer(packed), made: map[string]bool{}}
+	b.layout(spec)
+	b.end()
+	if b.err == nil {
+		b.err = packed.Close()
+	}
+	if b.err != nil {
+		return fmt.Errorf("cannot build image: %w", b.err)
+	}
+	return nil
+}
+
+// A builder writes records until the first error, which it keeps. Inode numbers and times are the same for each.
+type builder struct {
+	out  cpio.RecordWriter
+	made map[string]bool // directories that are written
+	err  error
+}
+
+// layout writes everything, parents before what is in them.
+func (b *builder) layout(spec Spec) {
+	// The kernel opens the console before anything is mounted, and the runtime puts /dev/null where there is none.
+	b.add(cpio.CharDev("dev/console", 0o600, 5, 1))
+	b.add(cpio.CharDev("dev/null", 0o666, 1, 3))
+
+	binary := path.Join(initd.GuestBin, "nexus")
+	b.file(binary, spec.Binary, modeProgram)
+	b.link("/init", binary)
+	for _, daemon := range initd.Table() {
+		b.link(path.Join(initd.GuestBin, daemon.Name), "nexus")
+	}
+	for _, key := range spec.Trust {
+		b.file(path.Join(initd.GuestTrust, filepath.Base(key)), key, modeFile)
+	}
+	if spec.Factory != "" {
+		b.file(initd.GuestFactory, spec.Factory, modeFile)
+	}
+	for _, set := range spec.Sets {
+		b.file(path.Join(initd.GuestSets, filepath.Base(set)), set, modeFile)
+	}
+	for i, module := range spec.Modules {
+		name := fmt.Sprintf("%03d-%s", i, filepath.Base(module))
+		b.file(path.Join(initd.GuestModules, name), module, modeFile)
+	}
+}
+
+func (b *builder) file(name, source string, mode uint64) {
+	if b.err != nil {
+		return
+	}
+	content, err := os.ReadFile(source)
+	if err != nil {
+		b.err = err
+		return
+	}
+	b.add(cpio.StaticFile(relative(name), string(content), mode))
+}
+
+func (b *builder) link(name, target string) { b.add(cpio.Symlink(relative(name), target)) }
+
+// add writes a record behind those of the directories it is in.
+func (b *builder) add(r cpio.Record) {
+	b.dir(path.Dir(r.Name))
+	b.write(r)
+}
+
+func (b *builder) dir(name string) {
+	if name == "." || b.made[name] {
+		return
+	}
+	b.dir(path.Dir(name))
+	b.made[name] = true
+	b.write(cpio.Directory(name, modeDir))
+}
+
+func (b *builder) write(r cpio.Record) {
+	if b.err == nil {
+		b.err = b.out.WriteRecord(cpio.MakeReproducible(r))
+	}
+}
+
+func (b *builder) end() {
+	if b.err == nil {
+		b.err = cpio.WriteTrailer(b.out)
+	}
+}
+
+// relative is a path as an archive has it: without the slash in front.
+func relative(name string) string { return name[1:] }
+
+// WriteFile writes the image beside path and renames it, so that whoever starts a guest sees a whole image or none.
+func WriteFile(path string, spec Spec) (size int64, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return 0, fmt.Errorf("cannot build image: %w", err)
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := Write(f, spec); err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = f.Chmod(fs.FileMode(modeFile))
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("cannot build image: %w", err)
+	}
+	return info.Size(), nil
+}
