@@ -1,0 +1,81 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// A Cached is a kernel in the cache folder, ready to be started.
+type Cached struct {
+	Package  string   // name and version, as Debian has them
+	Kernel   string   // the kernel's file
+	Modules  []string // uncompressed modules, in the order in which they are to be loaded
+	Emulator string   // QEMU's program
+}
+
+// names of what is in an architecture's folder of the cache. The package's name is written last: without it the rest does not count.
+const (
+	fileKernel  = "kernel"
+	filePackage = "package"
+	dirModules  = "modules"
+)
+
+// Find returns what Get has put into the cache, without asking anybody outside this machine.
+func Find(cache, guest string) (Cached, error) {
+	a, err := archOf(guest)
+	if err != nil {
+		return Cached{}, err
+	}
+	dir := filepath.Join(cache, a.name)
+	name, err := os.ReadFile(filepath.Join(dir, filePackage))
+	if err != nil {
+		return Cached{}, &MissingError{Guest: guest, What: "kernel", cause: err}
+	}
+	emulator, err := exec.LookPath(a.emulator)
+	if err != nil {
+		return Cached{}, &MissingError{Guest: guest, What: a.emulator, cause: err}
+	}
+	modules, err := filepath.Glob(filepath.Join(dir, dirModules, "*.ko")) // sorted
+	if err != nil {
+		return Cached{}, err
+	}
+	return Cached{Package: string(name), Kernel: filepath.Join(dir, fileKernel), Modules: modules, Emulator: emulator}, nil
+}
+
+// A MissingError says that a guest cannot be started because something was not fetched or installed.
+type MissingError struct {
+	Guest string
+	What  string
+	cause error
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("cannot find %s for guest %s", e.What, e.Guest)
+}
+func (e *MissingError) Unwrap() error { return e.cause }
+
+// Hint is what to do about it.
+func (e *MissingError) Hint() string {
+	return fmt.Sprintf("`make guest-deps GUEST=%s` installs it", e.Guest)
+}
+
+// keep moves what was unpacked into its place in the cache.
+func keep(cache string, a arch, work, name string) error {
+	dir := filepath.Join(cache, a.name)
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Rename(work, dir); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, filePackage), []byte(name), 0o644)
+}
+
+// exists tells whether there is something at path.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, os.ErrNotExist)
+}

@@ -1,0 +1,142 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Get puts the emulator on this host and the kernel for one kind of guest into the cache folder, and says on show what it does. What is
+// there stays; with refresh, a newer kernel replaces the one in the cache.
+func Get(ctx context.Context, cache, guest string, refresh bool, show io.Writer) (Cached, error) {
+	a, err := archOf(guest)
+	if err != nil {
+		return Cached{}, err
+	}
+	if cached, err := Find(cache, guest); err == nil && !refresh {
+		return cached, nil
+	}
+	t := tools{show: show}
+	if err := t.install(ctx, a); err != nil {
+		return Cached{}, err
+	}
+	if err := t.fetch(ctx, cache, a); err != nil {
+		return Cached{}, err
+	}
+	return Find(cache, guest)
+}
+
+// install installs on this host what is missing there.
+func (t tools) install(ctx context.Context, a arch) error {
+	var missing []string
+	for _, name := range a.packages {
+		status, err := t.run(ctx, "/", "dpkg-query", "-W", "-f", "${db:Status-Status}", name)
+		if err != nil || status != "installed" {
+			missing = append(missing, name)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	command := append([]string{"install", "-y", "--no-install-recommends"}, missing...)
+	if os.Geteuid() != 0 {
+		return hinted(fmt.Errorf("cannot install %s: not root", strings.Join(missing, ", ")), "as root: apt-get "+strings.Join(command, " "))
+	}
+	t.say("installing %s", strings.Join(missing, ", "))
+	if _, err := t.run(ctx, "/", "apt-get", "-q", "update"); err != nil {
+		return hinted(err, "is the network there? apt's own sources must be reachable")
+	}
+	_, err := t.run(ctx, "/", "apt-get", append([]string{"-q"}, command...)...)
+	return err
+}
+
+// fetch gets the kernel package and keeps what a guest needs of it.
+func (t tools) fetch(ctx context.Context, cache string, a arch) error {
+	cache, err := filepath.Abs(cache)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(cache, "fetch-") // beside its place in the end, so that it can be renamed
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	apt, err := newApt(t, dir, a)
+	if err != nil {
+		return err
+	}
+	t.say("looking up %s in Debian %s", a.image, suite)
+	if err := apt.update(ctx); err != nil {
+		return err
+	}
+	name, err := apt.kernelPackage(ctx)
+	if err != nil {
+		return err
+	}
+	t.say("fetching %s", name)
+	file, err := apt.download(ctx, name)
+	if err != nil {
+		return err
+	}
+	t.say("unpacking %s", name)
+	work, err := t.unpack(ctx, dir, file)
+	if err != nil {
+		return fmt.Errorf("cannot unpack %s: %w", name, err)
+	}
+	return keep(cache, a, work, strings.TrimSuffix(filepath.Base(file), ".deb"))
+}
+
+// unpack puts the kernel and the modules of a package file into a folder in dir, and returns that.
+func (t tools) unpack(ctx context.Context, dir, file string) (string, error) {
+	all := filepath.Join(dir, "all")
+	if _, err := t.run(ctx, dir, "dpkg-deb", "-x", file, all); err != nil {
+		return "", err
+	}
+	work := filepath.Join(dir, "keep")
+	if err := os.MkdirAll(filepath.Join(work, dirModules), 0o755); err != nil {
+		return "", err
+	}
+	kernel, err := one(filepath.Join(all, "boot", "vmlinu[xz]-*"))
+	if err != nil {
+		return "", err
+	}
+	if err := os.Rename(kernel, filepath.Join(work, fileKernel)); err != nil {
+		return "", err
+	}
+	tree, err := moduleTree(all)
+	if err != nil {
+		return "", err
+	}
+	needed, err := resolve(modules(), tree.dependencies(ctx, t))
+	if err != nil {
+		return "", err
+	}
+	for i, name := range needed {
+		to := filepath.Join(work, dirModules, fmt.Sprintf("%03d-%s.ko", i, name))
+		if err := os.WriteFile(to, tree.loaded[name], 0o644); err != nil {
+			return "", err
+		}
+	}
+	return work, nil
+}
+
+// one is the one file that a pattern finds.
+func one(pattern string) (string, error) {
+	found, err := filepath.Glob(pattern)
+	if err == nil && len(found) != 1 {
+		err = fmt.Errorf("%d files are %s", len(found), filepath.Base(pattern))
+	}
+	if err != nil {
+		return "", err
+	}
+	return found[0], nil
+}

@@ -1,0 +1,57 @@
+package kernel
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// tools runs the programs of a Debian system.
+type tools struct {
+	show io.Writer // what is being done, a line each
+}
+
+// run runs a program in a folder and returns what it wrote. When it fails, its last lines are the reason.
+func (t tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return "", hinted(fmt.Errorf("cannot run %s: it is not installed", name), "a Debian system has it; elsewhere `make run GUEST=host` needs only Go")
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return "", fmt.Errorf("cannot run %s: %w: %s", name, err, lastLines(errs.String()+out.String(), 3))
+	}
+	return out.String(), nil
+}
+
+func (t tools) say(format string, args ...any) { fmt.Fprintf(t.show, format+"\n", args...) }
+
+// lastLines joins the last n lines of a text that say something.
+func lastLines(text string, n int) string {
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.Join(lines[max(0, len(lines)-n):], "; ")
+}
+
+// A hintError is an error with advice.
+type hintError struct {
+	error
+	hint string
+}
+
+func hinted(err error, hint string) error { return &hintError{err, hint} }
+
+func (e *hintError) Unwrap() error { return e.error }
+
+// Hint is what to do about it.
+func (e *hintError) Hint() string { return e.hint }
