@@ -8,6 +8,7 @@ import (
 	"nexus/daemons/logs"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
 )
 
 // patience bounds each wait of the selftest: for a state, a service, an answer.
@@ -20,6 +21,9 @@ const (
 	brokenSet      = "system-v1.2.0.nxs"
 	brokenVersion  = "1.2.0"
 	probe          = "hello"
+
+	badSignatureSet = "bad-signature.nxs"
+	badDigestSet    = "bad-digest.nxs"
 )
 
 // Run is the daemon's life: the whole flow, then its outcome.
@@ -100,11 +104,28 @@ func (t *selftest) flow(ctx context.Context) error {
 	if _, err := t.confirm(ctx, healthy.slot); err != nil {
 		return err
 	}
-	if err := t.refusedAsQuarantined(ctx, brokenSet); err != nil {
+	if err := t.refused(ctx, brokenSet, refusal.Quarantined); err != nil {
+		return err
+	}
+	if err := t.mark(ctx, "SELFTEST: ota rollback ok"); err != nil {
+		return err
+	}
+
+	// Two sets with one wrong bit each: refused for what they are.
+	if err := t.refused(ctx, badSignatureSet, refusal.InvalidSignature); err != nil {
+		return err
+	}
+	if err := t.mark(ctx, "SELFTEST: ota reject signature ok"); err != nil {
+		return err
+	}
+	if err := t.refused(ctx, badDigestSet, refusal.DigestMismatch); err != nil {
+		return err
+	}
+	if err := t.mark(ctx, "SELFTEST: ota reject digest ok"); err != nil {
 		return err
 	}
 	t.log.Info("flow complete", "start", start.version, "end", healthyVersion)
-	return t.mark(ctx, "SELFTEST: ota rollback ok")
+	return nil
 }
 
 func (t *selftest) mark(ctx context.Context, line string) error { return t.log.Marker(ctx, line) }

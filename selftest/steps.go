@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"reflect"
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
@@ -116,15 +117,23 @@ func (t *selftest) awaitRollback(ctx context.Context, healthy running, broken st
 	return nil
 }
 
-// refusedAsQuarantined stages the broken set again and wants to be refused.
-func (t *selftest) refusedAsQuarantined(ctx context.Context, file string) error {
+// refused stages a set that must be refused for one reason, and sees that nothing has changed.
+func (t *selftest) refused(ctx context.Context, file string, want refusal.Reason) error {
+	before, err := t.state(ctx)
+	if err != nil {
+		return err
+	}
 	staged, err := t.send(ctx, file)
 	switch {
 	case err == nil:
 		staged.system.Release()
-		return fmt.Errorf("staged %s again, which is quarantined", file)
-	case refusal.Of(err) != refusal.Quarantined:
-		return fmt.Errorf("cannot see quarantine: %w", err)
+		return fmt.Errorf("staged %s, which is to be refused as %s", file, want)
+	case refusal.Of(err) != want:
+		return fmt.Errorf("cannot see %s refused as %s: %w", file, want, err)
 	}
-	return nil
+	after, err := t.state(ctx)
+	if err == nil && !reflect.DeepEqual(before, after) {
+		err = fmt.Errorf("the refused %s has changed the state from %+v to %+v", file, before, after)
+	}
+	return err
 }

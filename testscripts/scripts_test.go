@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -51,7 +52,7 @@ func (b built) make() error {
 			return fmt.Errorf("cannot build %s: %w\n%s", name, err, out)
 		}
 	}
-	return demo.Make(b.bin(), b.demo(), io.Discard)
+	return demo.Make(b.bin(), b.demo(), runtime.GOARCH, io.Discard)
 }
 
 // goEnv asks the go command for one of its settings.

@@ -33,15 +33,21 @@ func Sets() []Set {
 	}
 }
 
-// Make packs all sets into output, signed with a key of the demo's own that it makes at the first run: output/keys/demo and
-// output/keys/demo.pub. bin is where the packers are. Each command is shown on w.
-func Make(bin, output string, w io.Writer) error {
-	m := maker{bin: bin, output: output, show: w}
+// Make packs all sets into output, of programs for one architecture (as Go names it), signed with a key of the demo's own that it makes
+// at the first run: output/keys/demo and output/keys/demo.pub. Beside them it puts two that are damaged. bin is where the packers are.
+// Each command is shown on w.
+func Make(bin, output, arch string, w io.Writer) error {
+	m := maker{bin: bin, output: output, arch: arch, show: w}
 	if err := m.key(); err != nil {
 		return err
 	}
 	for _, set := range Sets() {
 		if err := m.set(set); err != nil {
+			return err
+		}
+	}
+	for name, entry := range damaged() {
+		if err := damage(m.at("system-v1.1.0.nxs"), m.at(name), entry); err != nil {
 			return err
 		}
 	}
@@ -52,6 +58,7 @@ func Make(bin, output string, w io.Writer) error {
 type maker struct {
 	bin    string
 	output string
+	arch   string
 	show   io.Writer
 }
 
@@ -117,6 +124,9 @@ func (m maker) run(name string, args ...string) error {
 	fmt.Fprintln(m.show, "$", filepath.Base(name), strings.Join(args, " "))
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if name == "go" {
+		cmd.Env = append(cmd.Env, "GOOS=linux", "GOARCH="+m.arch)
+	}
 	cmd.Stdout, cmd.Stderr = m.show, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("cannot run %s: %w", filepath.Base(name), err)

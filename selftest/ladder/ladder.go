@@ -8,7 +8,7 @@ import (
 )
 
 // OTA is the flow of the selftest on a system that does not keep its state: the factory set in slot a, a healthy set that is committed
-// in slot b, a broken one that is tried twice in slot a and rolled back.
+// in slot b, a broken one that is tried twice in slot a and rolled back, two damaged ones that are refused.
 func OTA() []string {
 	return []string{
 		"updated: ready (non-persistent)",
@@ -23,6 +23,8 @@ func OTA() []string {
 		"bundlemgrd: slot b active",
 		"init: health ok (slot b)",
 		"SELFTEST: ota rollback ok",
+		"SELFTEST: ota reject signature ok",
+		"SELFTEST: ota reject digest ok",
 	}
 }
 

@@ -1,13 +1,15 @@
 // Command mkdemo packs the sets of the demo, with the packers a user would use, from programs it builds on the spot: v1.0.0 and v1.1.0
-// are healthy, v1.2.0's service ends soon after its start. It shows each command.
+// are healthy, v1.2.0's service ends soon after its start; bad-signature and bad-digest are v1.1.0 with one bit turned over. It shows each
+// command.
 //
-// Usage, from the top of the tree: mkdemo -bin bin -output out/demo
+// Usage, from the top of the tree: mkdemo -bin bin -output out/demo -arch riscv64
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 
 	"nexus/selftest/demo"
 )
@@ -15,8 +17,9 @@ import (
 func main() {
 	bin := flag.String("bin", "bin", "folder with nxb-pack and nxs-pack")
 	output := flag.String("output", "out/demo", "folder for keys and sets")
+	arch := flag.String("arch", runtime.GOARCH, "architecture of the programs in the sets")
 	flag.Parse()
-	if err := demo.Make(*bin, *output, os.Stdout); err != nil {
+	if err := demo.Make(*bin, *output, *arch, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "mkdemo: %v\n", err)
 		os.Exit(1)
 	}

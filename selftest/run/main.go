@@ -1,5 +1,5 @@
 // Command run boots a system on this host, shows its console, and holds its markers against the ladder of the update flow. It is what
-// `make run` runs: exit 0 only when every marker came, in order, and the system ended by itself in good order.
+// `make run GUEST=host` runs: exit 0 only when every marker came, in order, and the system ended by itself in good order.
 //
 // Usage: run [-timeout 190s] [-until-marker] -- COMMAND...
 package main
@@ -8,9 +8,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"nexus/selftest/ladder"
+	"nexus/selftest/watch"
 )
 
 func main() {
@@ -21,11 +25,27 @@ func main() {
 		fmt.Fprintln(os.Stderr, "run: cannot run: no command given")
 		os.Exit(2)
 	}
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
-	watch := watcher{timeout: time.After(*timeout), interrupted: interrupted, untilMarker: *until, out: os.Stdout}
-	if err := watch.run(flag.Args()); err != nil {
+	if err := run(flag.Args(), *timeout, *until); err != nil {
 		fmt.Fprintf(os.Stderr, "run: %v\n", err)
 		os.Exit(1)
 	}
+	fmt.Printf("run: all %d markers seen, in order\n", len(ladder.OTA()))
+}
+
+func run(command []string, timeout time.Duration, untilMarker bool) error {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
+	path, err := exec.LookPath(command[0])
+	if err != nil {
+		return fmt.Errorf("cannot start the system: %w", err)
+	}
+	system, err := watch.Start(path, command[1:], nil)
+	if err != nil {
+		return fmt.Errorf("cannot start the system: %w", err)
+	}
+	w := watch.Watcher{
+		Rungs: ladder.OTA(), UntilMarker: untilMarker, Patience: watch.DefaultPatience, Out: os.Stdout,
+		Timeout: time.After(timeout), Interrupted: interrupted,
+	}
+	return w.Run(system)
 }

@@ -1,0 +1,46 @@
+package demo
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+)
+
+// damaged are the sets that must be refused: each is the healthy one with one bit turned over.
+func damaged() map[string]string {
+	return map[string]string{
+		"bad-signature.nxs": "system.sig.ed25519",
+		"bad-digest.nxs":    "hello.nxb/payload.elf",
+	}
+}
+
+// damage copies a set and turns over the first bit of one of its entries.
+func damage(from, to, entry string) error {
+	raw, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	at, err := contentOf(raw, entry)
+	if err != nil {
+		return fmt.Errorf("cannot damage %s: %w", from, err)
+	}
+	raw[at] ^= 1
+	return os.WriteFile(to, raw, 0o644)
+}
+
+// contentOf returns where the content of an entry begins.
+func contentOf(archive []byte, entry string) (int64, error) {
+	in := bytes.NewReader(archive)
+	headers := tar.NewReader(in)
+	for {
+		h, err := headers.Next()
+		if err != nil {
+			return 0, fmt.Errorf("no entry %s: %w", entry, err)
+		}
+		if h.Name == entry && h.Size > 0 {
+			return in.Seek(0, io.SeekCurrent)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package watch
+
+import "strings"
+
+// A sign is how a line looks that no healthy system prints.
+type sign struct {
+	what   string
+	prefix string // what the line begins with, or
+	within string // what is in it
+}
+
+func signs() []sign {
+	return []sign{
+		{what: "a daemon crashed", prefix: "initd: crash "},
+		{what: "a program of Go crashed", prefix: "panic: "},
+		{what: "a program of Go crashed", prefix: "fatal error: "},
+		{what: "the first process gave up", prefix: "init: fatal:"},
+		{what: "the selftest failed", prefix: "SELFTEST: ota failed"},
+		{what: "kernel panic", within: "Kernel panic - "},
+		{what: "kernel fault", within: "Oops: "},
+		{what: "kernel fault", within: "Internal error: Oops"},
+		{what: "kernel fault", within: "BUG: "},
+		{what: "the kernel ran out of memory", within: "Out of memory: "},
+	}
+}
+
+// fault tells what a line is a sign of; empty for an ordinary one.
+func fault(line string) string {
+	for _, s := range signs() {
+		if s.prefix != "" && strings.HasPrefix(line, s.prefix) || s.within != "" && strings.Contains(line, s.within) {
+			return s.what
+		}
+	}
+	return ""
+}

@@ -1,0 +1,102 @@
+package watch_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"nexus/selftest/watch"
+)
+
+// patience bounds each run of a test; reaching it is a failure.
+const patience = 20 * time.Second
+
+// run runs a script as a system and returns what the watcher made of it, and what it showed.
+func run(t *testing.T, script string, w watch.Watcher) (error, string) {
+	t.Helper()
+	system, err := watch.Start("/bin/sh", []string{"-c", script}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown bytes.Buffer
+	w.Rungs = []string{"SELFTEST: one", "SELFTEST: two"}
+	w.Out = &shown
+	if w.Patience == 0 {
+		w.Patience = patience
+	}
+	if w.Timeout == nil {
+		w.Timeout = time.After(patience)
+	}
+	err = w.Run(system)
+	select {
+	case <-system.Done():
+	default:
+		t.Error("the system still runs")
+	}
+	return err, shown.String()
+}
+
+// forever keeps a script from ending by itself.
+const forever = "exec sleep 1000"
+
+func TestRunPasses(t *testing.T) {
+	err, shown := run(t, "echo SELFTEST: one; echo other; printf 'SELFTEST: two\\r\\n'", watch.Watcher{})
+	if err != nil || shown != "SELFTEST: one\nother\nSELFTEST: two\n" {
+		t.Errorf("got %v\n%s", err, shown)
+	}
+}
+
+func TestUntilMarkerStopsTheSystem(t *testing.T) {
+	err, _ := run(t, "echo SELFTEST: one; echo SELFTEST: two; "+forever, watch.Watcher{UntilMarker: true})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// What is wrong is said at once, whether or not the system goes on, with the lines before it.
+func TestRunFails(t *testing.T) {
+	now := make(chan time.Time)
+	close(now)
+	interrupted := make(chan os.Signal, 1)
+	interrupted <- syscall.SIGINT
+	for _, c := range []struct {
+		name, script string
+		watcher      watch.Watcher
+		want         string
+	}{
+		{"wrong marker", "echo SELFTEST: two; " + forever, watch.Watcher{}, `wrong marker: got "SELFTEST: two", due was "SELFTEST: one"`},
+		{"marker too many", "echo SELFTEST: one; echo SELFTEST: two; echo SELFTEST: two; " + forever, watch.Watcher{}, `marker after the last one: "SELFTEST: two"`},
+		{"missing marker", "echo SELFTEST: one", watch.Watcher{}, `the system ended before "SELFTEST: two"`},
+		{"bad end", "echo SELFTEST: one; echo SELFTEST: two; exit 3", watch.Watcher{}, "the system ended badly: exit code 3"},
+		{"bad end before the last", "exit 3", watch.Watcher{}, `the system ended before "SELFTEST: one": exit code 3`},
+		{"killed", "kill -9 $$", watch.Watcher{}, `the system ended before "SELFTEST: one": killed by signal 9 (killed)`},
+		{"crash report", "echo 'initd: crash process=updated'; " + forever, watch.Watcher{}, "a daemon crashed: initd: crash process=updated"},
+		{"kernel panic", "echo '[    0.1] Kernel panic - not syncing: no init'; " + forever, watch.Watcher{}, "kernel panic: [    0.1] Kernel panic - not syncing: no init"},
+		{"second boot", "echo boot 1; echo boot 2; " + forever, watch.Watcher{Once: []string{"boot"}}, "a second boot that nobody asked for: boot 2"},
+		{"time", forever, watch.Watcher{Timeout: now}, "time is up"},
+		{"interrupt", forever, watch.Watcher{Interrupted: interrupted}, "interrupted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err, _ := run(t, c.script, c.watcher)
+			var failure *watch.Failure
+			if !errors.As(err, &failure) || err.Error() != c.want {
+				t.Fatalf("got %v, want %s", err, c.want)
+			}
+			if _, line, ok := strings.Cut(c.want, "crashed: "); ok && (len(failure.Last) != 1 || failure.Last[0] != line) {
+				t.Errorf("last lines %q", failure.Last)
+			}
+		})
+	}
+}
+
+// A system that does not stop when it is asked to is killed, with all that it started.
+func TestStubbornSystemIsKilled(t *testing.T) {
+	err, _ := run(t, "trap '' TERM; echo SELFTEST: two; "+forever, watch.Watcher{Patience: time.Millisecond})
+	if err == nil || !strings.HasPrefix(err.Error(), "wrong marker") {
+		t.Errorf("got %v", err)
+	}
+}
