@@ -6,15 +6,23 @@ export CGO_ENABLED := 0
 
 BIN := bin
 DEMO := out/demo
-GUEST ?= host
+GUEST ?=
 RUN_TIMEOUT ?= 190s
 RUN_UNTIL_MARKER ?= 0
 TIMEOUT := -timeout 600s
 
-.PHONY: help build run demo test test-host test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz ci clean
+GUESTS := riscv64 amd64
+# The guests a command is for: what GUEST says, else both.
+FOR := $(or $(filter $(GUESTS),$(GUEST)),$(GUESTS))
+ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
+$(error GUEST=$(GUEST) is none of: host $(GUESTS))
+endif
+
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz ci clean \
+	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build nexus (all daemons), nx, nxs-pack and nxb-pack into bin/
 	go build -trimpath -ldflags='-s -w' -o $(BIN)/nexus ./daemons/nexus
@@ -25,15 +33,38 @@ build: ## build nexus (all daemons), nx, nxs-pack and nxb-pack into bin/
 demo: build ## pack the demo sets v1.0.0, v1.1.0 and v1.2.0 from programs built on the spot
 	go run ./selftest/mkdemo -bin $(BIN) -output $(DEMO)
 
-run: demo ## boot the system and show the whole update flow (GUEST=host)
-ifeq ($(GUEST),host)
+run: guest ## boot the system and show the whole update flow (GUEST=host|riscv64|amd64; by default what this machine is ready for)
+	@guest=$(or $(GUEST),$$($(BIN)/guest ready riscv64 && echo riscv64 || echo host)) && \
+	$(MAKE) --no-print-directory run-$$guest
+
+run-host: demo
 	@echo "run: on this host"
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	go run ./selftest/run -timeout $(RUN_TIMEOUT) $(if $(filter 1,$(RUN_UNTIL_MARKER)),-until-marker) -- \
 		$(BIN)/nx up --dir "$$dir" --trust $(DEMO)/keys/demo.pub --factory $(DEMO)/system-v1.0.0.nxs --selftest $(DEMO)
-else
-	@echo "run: cannot run in a guest: this tree runs on GUEST=host only" >&2; exit 1
-endif
+
+$(GUESTS:%=run-%): run-%: image-%
+	@echo "run: in a $* guest under QEMU"
+	@$(BIN)/guest run $* --timeout $(RUN_TIMEOUT) $(if $(filter 1,$(RUN_UNTIL_MARKER)),--until-marker)
+
+guest: # the command behind those for guests
+	@go build -o $(BIN)/guest ./selftest/guest
+
+guest-deps: guest ## install QEMU and fetch kernels for guests (GUEST=riscv64|amd64; both by default)
+	@$(BIN)/guest deps $(FOR)
+
+guest-image: $(FOR:%=image-%) ## build the image a guest starts from, reproducible to the byte
+
+$(GUESTS:%=image-%): image-%: build guest
+	@GOARCH=$* go build -trimpath -ldflags='-s -w' -o out/guest/$*/nexus ./daemons/nexus
+	@go run ./selftest/mkdemo -bin $(BIN) -arch $* -output out/guest/$*/demo >out/guest/$*/demo.log
+	@$(BIN)/guest image $*
+
+guest-up: image-$(or $(filter $(GUESTS),$(GUEST)),riscv64) ## keep a guest running for `nx --dir out/guest/system`
+	@$(BIN)/guest up $(or $(filter $(GUESTS),$(GUEST)),riscv64) --dir out/guest/system
+
+bench-guest: $(FOR:%=image-%) ## how long a guest takes to start, and what its daemons need
+	@$(BIN)/guest bench $(FOR)
 
 test: test-host ## everything that needs only Go: formats, domain, daemons, real processes
 
@@ -41,7 +72,10 @@ test-host: fmt-check dep-gate
 	go vet ./...
 	go test $(TIMEOUT) ./...
 
-test-all: test race run ## test, again with the race detector where the daemons are, and the flow itself
+test-os: guest-deps $(GUESTS:%=image-%) ## the system as the first process of QEMU guests, riscv64 and amd64; installs what it needs
+	go test $(TIMEOUT) -count=1 -v ./selftest/guest
+
+test-all: test race run-host test-os ## test, again with the race detector where the daemons are, and the flow on the host and in guests
 
 race: ## the packages with concurrency under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race $(TIMEOUT) ./daemons/... ./libupdates/... ./nx/...

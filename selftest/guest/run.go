@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"nexus/daemons/initd"
+	"nexus/selftest/ladder"
+	"nexus/selftest/qemu"
+	"nexus/selftest/watch"
+)
+
+// runVerb runs the update flow.
+type runVerb struct {
+	machineFlags
+	Timeout     time.Duration `default:"190s" help:"End the run, as failed, after this long."`
+	UntilMarker bool          `help:"End the run once the last marker was seen."`
+}
+
+// Run ends well only when every marker came, in order, and the guest powered its machine off.
+func (v *runVerb) Run(g *grammar) error {
+	m, err := v.machine(g, "--selftest", initd.GuestSets)
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(g.place(v.Arch).at("console.log"))
+	if err != nil {
+		return fmt.Errorf("cannot keep the console: %w", err)
+	}
+	defer log.Close()
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	timeout := time.After(v.Timeout)
+	guest, err := qemu.Start(m, "")
+	if err != nil {
+		return err
+	}
+	w := watch.Watcher{
+		Rungs: ladder.OTA(), Once: []string{initd.LineFirst},
+		UntilMarker: v.UntilMarker, Timeout: timeout, Interrupted: interrupted, Patience: watch.DefaultPatience,
+		Out: os.Stdout, Log: log,
+	}
+	if err := w.Run(guest); err != nil {
+		return &loggedError{err, log.Name()}
+	}
+	fmt.Printf("run: all %d markers seen, in order, on %s\n", len(ladder.OTA()), v.Arch)
+	return nil
+}
+
+// A loggedError is one whose whole story is in a file.
+type loggedError struct {
+	error
+	log string
+}
+
+func (e *loggedError) Unwrap() error { return e.error }
+
+// Hint says where.
+func (e *loggedError) Hint() string { return "the whole console is in " + e.log }

@@ -1,0 +1,142 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"nexus/capnpgen/operator"
+	"nexus/daemons/plat"
+	"nexus/selftest/watch"
+)
+
+// A Guest is a machine that was started. It is a watch.System.
+type Guest struct {
+	process *watch.Process
+	control *control
+	way     *way
+	sockets string // folder of QEMU's sockets, for us alone
+
+	mu  sync.Mutex
+	end string // how the machine ended, in QEMU's words; empty while it runs
+}
+
+// Start starts a machine. Operators find it at the socket `control.sock` in dir; empty: they do not. The caller calls Wait.
+func Start(m Machine, dir string) (*Guest, error) {
+	sockets, err := os.MkdirTemp("", "nexus-guest-") // as short as a socket's address must be, whatever dir is
+	if err != nil {
+		return nil, fmt.Errorf("cannot start guest: %w", err)
+	}
+	g := &Guest{sockets: sockets}
+	if err := g.start(m, dir); err != nil {
+		g.close()
+		return nil, fmt.Errorf("cannot start guest: %w", err)
+	}
+	return g, nil
+}
+
+func (g *Guest) start(m Machine, dir string) error {
+	ours, theirs, err := plat.StreamPair()
+	if err != nil {
+		return err
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	socket, err := net.FileConn(ours)
+	if err != nil {
+		return err
+	}
+	g.way = newWay(portSocket(g.sockets))
+	g.control = newControl(socket, g.event)
+	if dir != "" {
+		if err := g.way.listen(filepath.Join(dir, "control.sock")); err != nil {
+			return err
+		}
+	}
+	if g.process, err = watch.Start(m.Kernel.Emulator, m.args(g.sockets), []*os.File{theirs}); err != nil {
+		return err
+	}
+	go g.control.run()
+	go g.way.keep(g.process.Done())
+	return nil
+}
+
+// event takes what QEMU says about the machine.
+func (g *Guest) event(e event) {
+	switch {
+	case e.Name == "SHUTDOWN":
+		g.mu.Lock()
+		g.end = e.Data.Reason
+		g.mu.Unlock()
+	case e.Name == "VSERPORT_CHANGE" && e.Data.ID == portName && !e.Data.Open:
+		g.way.again()
+	}
+}
+
+// Console is what the guest prints on its first serial line.
+func (g *Guest) Console() io.Reader { return g.process.Console() }
+
+// Operator is the guest's own, once it answers; the caller releases it.
+func (g *Guest) Operator(ctx context.Context) (operator.Operator, error) {
+	client, err := g.way.guest.Get(ctx)
+	return operator.Operator(client), err
+}
+
+// Shutdown asks the system in the guest to stop, as `nx shutdown` does; the guest then powers its machine off.
+func (g *Guest) Shutdown(ctx context.Context) error {
+	system, err := g.Operator(ctx)
+	if err != nil {
+		return err
+	}
+	defer system.Release()
+	answer, release := system.Stop(ctx, nil)
+	defer release()
+	_, err = answer.Struct()
+	return err
+}
+
+// Stop ends the machine as if its power were cut. Nothing in it is to be kept.
+func (g *Guest) Stop() { g.control.quit() }
+
+// Kill ends QEMU at once.
+func (g *Guest) Kill() { g.process.Kill() }
+
+// Done is closed when QEMU has ended.
+func (g *Guest) Done() <-chan struct{} { return g.process.Done() }
+
+// errRestarted says why a machine ended that wanted to start again: after a panic, for the first process never restarts it.
+var errRestarted = errors.New("the guest restarted itself, which no part of it does but after a kernel panic")
+
+// Wait waits for QEMU's end and returns how the machine ended: nil when the guest has powered it off.
+func (g *Guest) Wait() error {
+	err := g.process.Wait()
+	<-g.control.over
+	g.close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case err != nil:
+		return fmt.Errorf("QEMU %w", err)
+	case g.end == "guest-shutdown", g.end == "": // the test device that riscv64 is powered off by ends QEMU without a word
+		return nil
+	case g.end == "guest-reset", g.end == "guest-panic":
+		return errRestarted
+	default:
+		return fmt.Errorf("QEMU stopped it (%s)", g.end)
+	}
+}
+
+func (g *Guest) close() {
+	if g.way != nil {
+		g.way.close()
+	}
+	if g.control != nil {
+		g.control.close()
+	}
+	os.RemoveAll(g.sockets)
+}

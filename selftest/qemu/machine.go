@@ -1,0 +1,75 @@
+package qemu
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"nexus/daemons/initd"
+	"nexus/selftest/kernel"
+)
+
+// Defaults of a machine.
+const (
+	DefaultMemory = 256 // MiB
+	processors    = 2
+)
+
+// A Machine says how to run a guest.
+type Machine struct {
+	Arch    string        // as Go names it
+	Kernel  kernel.Cached // what to start
+	Image   string        // its initramfs
+	Memory  int           // MiB
+	Args    []string      // for the first process, beyond what the image says
+	Console string        // extra kernel parameters, such as where the console is; empty: the first serial line
+	KVM     bool          // let the host's processor run the guest; by default it is emulated
+}
+
+// descriptors QEMU inherits.
+const fdControl = 3
+
+// portName is how QEMU's side calls the operators' port; its events name it.
+const portName = "operator"
+
+// args is QEMU's command line. sockets is the folder for its sockets.
+func (m Machine) args(sockets string) []string {
+	args := []string{
+		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-m", strconv.Itoa(m.Memory) + "M", "-smp", strconv.Itoa(processors),
+		"-kernel", m.Kernel.Kernel, "-initrd", m.Image, "-append", m.kernelLine(),
+		"-serial", "stdio",
+		"-chardev", fmt.Sprintf("socket,id=control,fd=%d", fdControl), "-mon", "chardev=control,mode=control",
+		"-device", "virtio-rng-pci",
+		"-device", "virtio-serial-pci",
+		"-chardev", "socket,id=port,server=on,wait=off,path=" + portSocket(sockets),
+		"-device", "virtserialport,chardev=port,id=" + portName + ",name=" + initd.GuestPort,
+	}
+	if m.KVM {
+		return append(args, "-machine", machineType(m.Arch)+",accel=kvm", "-cpu", "host")
+	}
+	args = append(args, "-machine", machineType(m.Arch), "-accel", "tcg,thread=multi")
+	if m.Arch == "amd64" {
+		args = append(args, "-cpu", "max")
+	}
+	return args
+}
+
+func machineType(arch string) string {
+	if arch == "riscv64" {
+		return "virt"
+	}
+	return "q35"
+}
+
+func portSocket(folder string) string { return filepath.Join(folder, "port") }
+
+// kernelLine is the kernel's command line. What stands behind `--` is for the first process.
+func (m Machine) kernelLine() string {
+	console := m.Console
+	if console == "" {
+		console = "console=ttyS0"
+	}
+	return strings.Join(append([]string{console, "quiet", "panic=1", "--"}, m.Args...), " ")
+}
