@@ -2,7 +2,7 @@
 # The operator's way in: what `initd` serves on the control socket (mode 0600 in the system's folder).
 #
 # Each method hands out one facet; whoever holds Operator can hand on less than all of it.
-# Class: blessed (the operator's program may be older or newer than the system).
+# Class: blessed (the operator's program may be older or newer than the system). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 using Bundle = import "bundle.capnp";
@@ -45,7 +45,7 @@ interface Operator {
   # The trusted keys.
 
   daemons @9 () -> (daemons :List(DaemonStatus));
-  # The daemons, in start order.
+  # The daemons, in start order; `initd` itself, which starts them, is the first.
 
   graph @10 () -> (edges :List(Edge));
   # The authority table, in its order: who is handed what while both ends live.
@@ -62,11 +62,14 @@ struct DaemonStatus {
   pid @1 :UInt32;
   # Process id, 0 when it does not run.
   ready @2 :Bool;
-  # Whether it said that it serves.
+  # Whether it said that it serves; false while it starts, and when it does not run.
   restarts @3 :UInt32;
   # How often it was started again.
   lastExit @4 :Text;
   # How it ended the last time, empty if it never did.
+  pssBytes @5 :UInt64;
+  # Memory it needs, in bytes: its proportional set size (proc(5), smaps_rollup), in which what is shared counts in shares. 0 while it does
+  # not run, and where the kernel does not tell.
 }
 
 struct Edge {
