@@ -2,6 +2,7 @@ package initd
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -13,6 +14,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/packagefs"
 	"nexus/capnpgen/update"
+	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
 
@@ -128,16 +130,17 @@ func (o *operatorServer) Daemons(_ context.Context, call operator.Operator_daemo
 	}
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
-	list, err := res.NewDaemons(int32(len(o.s.order)))
+	list, err := res.NewDaemons(int32(1 + len(o.s.order)))
 	if err != nil {
 		return err
 	}
+	if err := describe(list.At(0), initName, os.Getpid(), true); err != nil {
+		return err
+	}
 	for i, c := range o.s.order {
-		d := list.At(i)
-		d.SetPid(uint32(c.pid()))
-		d.SetReady(c.ready)
+		d := list.At(1 + i)
 		d.SetRestarts(c.restarts)
-		if err := d.SetName(c.row.Name); err != nil {
+		if err := describe(d, c.row.Name, c.pid(), c.ready); err != nil {
 			return err
 		}
 		if err := d.SetLastExit(c.lastExit); err != nil {
@@ -145,6 +148,16 @@ func (o *operatorServer) Daemons(_ context.Context, call operator.Operator_daemo
 		}
 	}
 	return nil
+}
+
+// describe says what is the same for initd and those it starts. A pid of 0 is that of a daemon that does not run.
+func describe(d operator.DaemonStatus, name string, pid int, ready bool) error {
+	d.SetPid(uint32(pid))
+	d.SetReady(ready)
+	if pid != 0 {
+		d.SetPssBytes(plat.PSS(pid))
+	}
+	return d.SetName(name)
 }
 
 func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) error {

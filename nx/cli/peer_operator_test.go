@@ -96,6 +96,7 @@ func (*peerOperator) Daemons(_ context.Context, call operator.Operator_daemons) 
 	logd.SetPid(101)
 	logd.SetReady(true)
 	execd.SetRestarts(1)
+	logd.SetPssBytes(5 << 20)
 	return errors.Join(logd.SetName("logd"), execd.SetName("execd"), execd.SetLastExit("signal 9 (killed)"))
 }
 

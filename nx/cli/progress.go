@@ -89,7 +89,7 @@ func phaseText(phase update.Progress_Phase) string {
 	case update.Progress_Phase_publishing:
 		return "verified, making it durable"
 	case update.Progress_Phase_reused:
-		return "verified, the system had it already"
+		return "verifying, the system has it already"
 	default:
 		return "receiving and verifying"
 	}

@@ -31,10 +31,10 @@ func TestBundles(t *testing.T) {
 func TestServices(t *testing.T) {
 	p := startPeer(t)
 	p.nx("services").want(t, 0, ""+
-		"NAME   VERSION  STATE    KIND            PID  RESTARTS  DETAIL\n"+
-		"hello  1.0.0    healthy  native service  200  0         greeting\uFFFD[2J\n"+
-		"logd   -        ready    daemon          101  0         -\n"+
-		"execd  -        stopped  daemon          -    1         signal 9 (killed)\n", "")
+		"NAME   VERSION  STATE    KIND            PID  MEMORY   RESTARTS  DETAIL\n"+
+		"hello  1.0.0    healthy  native service  200  -        0         greeting\uFFFD[2J\n"+
+		"logd   -        ready    daemon          101  5.0 MiB  0         -\n"+
+		"execd  -        stopped  daemon          -    -        1         signal 9 (killed)\n", "")
 }
 
 func TestGraph(t *testing.T) {

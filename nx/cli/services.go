@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/dustin/go-humanize"
+
 	"nexus/capnpgen/exec"
 	"nexus/capnpgen/operator"
 )
@@ -35,6 +37,7 @@ type daemonState struct {
 	Ready    bool   `json:"ready"`
 	Restarts uint32 `json:"restarts"`
 	LastExit string `json:"lastExit"`
+	PSSBytes uint64 `json:"pssBytes"`
 }
 
 // Run shows services and daemons.
@@ -106,20 +109,20 @@ func (s *session) daemonStates(ctx context.Context) ([]daemonState, error) {
 }
 
 func (r *reader) daemon(m operator.DaemonStatus) daemonState {
-	return daemonState{Name: r.text(m.Name()), PID: m.Pid(), Ready: m.Ready(), Restarts: m.Restarts(), LastExit: r.text(m.LastExit())}
+	return daemonState{Name: r.text(m.Name()), PID: m.Pid(), Ready: m.Ready(), Restarts: m.Restarts(), LastExit: r.text(m.LastExit()), PSSBytes: m.PssBytes()}
 }
 
 func printRoll(w io.Writer, all roll) {
-	rows := [][]string{{"NAME", "VERSION", "STATE", "KIND", "PID", "RESTARTS", "DETAIL"}}
+	rows := [][]string{{"NAME", "VERSION", "STATE", "KIND", "PID", "MEMORY", "RESTARTS", "DETAIL"}}
 	for _, s := range all.Services {
 		kind := "plain service"
 		if s.Native {
 			kind = "native service"
 		}
-		rows = append(rows, []string{s.Name, s.Version, s.State, kind, pidText(s.PID), number(s.Restarts), orDash(s.Detail)})
+		rows = append(rows, []string{s.Name, s.Version, s.State, kind, pidText(s.PID), "-", number(s.Restarts), orDash(s.Detail)})
 	}
 	for _, d := range all.Daemons {
-		rows = append(rows, []string{d.Name, "-", d.stateText(), "daemon", pidText(d.PID), number(d.Restarts), orDash(d.LastExit)})
+		rows = append(rows, []string{d.Name, "-", d.stateText(), "daemon", pidText(d.PID), memoryText(d.PSSBytes), number(d.Restarts), orDash(d.LastExit)})
 	}
 	table(w, rows)
 }
@@ -140,6 +143,13 @@ func pidText(pid uint32) string {
 		return "-"
 	}
 	return number(pid)
+}
+
+func memoryText(bytes uint64) string {
+	if bytes == 0 {
+		return "-"
+	}
+	return humanize.IBytes(bytes)
 }
 
 func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
