@@ -26,6 +26,7 @@ type grammar struct {
 	Image imageVerb `cmd:"" help:"Build the image a guest starts from."`
 	Run   runVerb   `cmd:"" help:"Run the update flow in a guest and hold its markers against the ladder."`
 	Up    upVerb    `cmd:"" help:"Run a guest in the foreground, for nx to operate."`
+	Bench benchVerb `cmd:"" help:"Measure how long a guest takes to start and what its daemons need."`
 }
 
 // A place is where things are for one architecture.

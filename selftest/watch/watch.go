@@ -123,7 +123,9 @@ func (c *console) read(from io.Reader) {
 		line := strings.TrimRight(lines.Text(), "\r")
 		fmt.Fprintln(c.watcher.Out, line)
 		if c.watcher.Log != nil {
-			fmt.Fprintln(c.watcher.Log, line)
+			if _, err := fmt.Fprintln(c.watcher.Log, line); err != nil && !c.given {
+				c.give(fmt.Errorf("cannot keep console: %w", err))
+			}
 		}
 		if !c.given {
 			c.look(line)

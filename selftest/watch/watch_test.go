@@ -93,6 +93,19 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
+// A console that cannot be kept is no proof later.
+func TestRunFailsWithoutRoomForTheLog(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	err, _ = run(t, "echo SELFTEST: one; "+forever, watch.Watcher{Log: full})
+	if err == nil || err.Error() != "cannot keep console: write /dev/full: no space left on device" {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A system that does not stop when it is asked to is killed, with all that it started.
 func TestStubbornSystemIsKilled(t *testing.T) {
 	err, _ := run(t, "trap '' TERM; echo SELFTEST: two; "+forever, watch.Watcher{Patience: time.Millisecond})

@@ -1,0 +1,220 @@
+package image_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/u-root/u-root/pkg/cpio"
+
+	"nexus/daemons/initd"
+	"nexus/selftest/image"
+)
+
+// A rig is what an image can be built of: a static program of this machine and small files.
+type rig struct {
+	dir  string
+	spec image.Spec
+}
+
+func newRig(t *testing.T) rig {
+	t.Helper()
+	r := rig{dir: t.TempDir()}
+	r.spec = image.Spec{
+		Arch: runtime.GOARCH, Binary: r.program(t, "static", "0"),
+		Trust: []string{r.write(t, "demo.pub", "key")}, Factory: r.write(t, "system-v1.0.0.nxs", "factory"),
+		Sets:    []string{r.write(t, "b.nxs", "set b"), r.write(t, "a.nxs", "set a")},
+		Modules: []string{r.write(t, "virtio.ko", "first"), r.write(t, "console.ko", "second")},
+	}
+	return r
+}
+
+func (r rig) write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(r.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// program builds one that does nothing.
+func (r rig) program(t *testing.T, name, cgo string) string {
+	t.Helper()
+	source := r.write(t, name+".go", "package main\n\nfunc main() {}\n")
+	path := filepath.Join(r.dir, name)
+	cmd := exec.Command("go", "build", "-o", path, source)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+func build(t *testing.T, spec image.Spec) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := image.Write(&out, spec); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// unpack reads an image as the kernel does.
+func unpack(t *testing.T, raw []byte) []cpio.Record {
+	t.Helper()
+	plain, err := zstd.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	all, err := io.ReadAll(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := cpio.ReadAllRecords(cpio.Newc.Reader(bytes.NewReader(all)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
+func TestLayout(t *testing.T) {
+	content := map[string]string{}
+	var names []string
+	for _, r := range unpack(t, build(t, newRig(t).spec)) {
+		if parent := filepath.Dir(r.Name); parent != "." && !slices.Contains(names, parent) {
+			t.Errorf("%s stands before %s", r.Name, parent)
+		}
+		if r.UID != 0 || r.GID != 0 || r.MTime != 0 {
+			t.Errorf("%s: owner %d:%d, time %d", r.Name, r.UID, r.GID, r.MTime)
+		}
+		text, err := io.ReadAll(io.NewSectionReader(r, 0, int64(r.FileSize)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, r.Name)
+		content[r.Name] = string(text)
+	}
+	for name, want := range map[string]string{
+		"init":                       "/bin/nexus",
+		"bin/updated":                "nexus",
+		"etc/nexus/trust/demo.pub":   "key",
+		"etc/nexus/factory.nxs":      "factory",
+		"etc/nexus/sets/a.nxs":       "set a",
+		"etc/nexus/sets/b.nxs":       "set b",
+		"lib/modules/000-virtio.ko":  "first",
+		"lib/modules/001-console.ko": "second",
+		"dev/console":                "",
+		"dev/null":                   "",
+	} {
+		if got, there := content[name]; !there || got != want {
+			t.Errorf("%s: got %q, %v, want %q", name, got, there, want)
+		}
+	}
+	for _, daemon := range initd.Table() {
+		if content["bin/"+daemon.Name] != "nexus" {
+			t.Errorf("no link for %s", daemon.Name)
+		}
+	}
+}
+
+// The same inputs give the same bytes, wherever they are and whenever they were written.
+func TestReproducible(t *testing.T) {
+	one, two := newRig(t), newRig(t)
+	copied, err := os.ReadFile(one.spec.Binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(two.spec.Binary, copied, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(build(t, one.spec), build(t, two.spec)) {
+		t.Error("two builds of the same inputs differ")
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	r := newRig(t)
+	other := map[string]string{"amd64": "riscv64", "riscv64": "amd64"}[runtime.GOARCH]
+	for _, c := range []struct {
+		name string
+		spec func(*image.Spec)
+		want string
+	}{
+		{"unknown architecture", func(s *image.Spec) { s.Arch = "vax" }, `unknown architecture "vax"`},
+		{"binary for another machine", func(s *image.Spec) { s.Arch = other }, "is for EM_"},
+		{"no program", func(s *image.Spec) { s.Binary = s.Factory }, "cannot read"},
+		{"no binary", func(s *image.Spec) { s.Binary = "none" }, "no such file"},
+		{"missing module", func(s *image.Spec) { s.Modules = []string{"none.ko"} }, "none.ko: no such file"},
+		{"missing set", func(s *image.Spec) { s.Sets = []string{"none.nxs"} }, "none.nxs: no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			spec := r.spec
+			c.spec(&spec)
+			path := filepath.Join(t.TempDir(), "image")
+			_, err := image.WriteFile(path, spec)
+			if err == nil || !strings.HasPrefix(err.Error(), "cannot build image: ") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+			wantEmpty(t, filepath.Dir(path))
+		})
+	}
+}
+
+// A program that asks for a loader finds none in a guest.
+func TestRefusesDynamicBinary(t *testing.T) {
+	sh, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil {
+		t.Skip("no /bin/sh on this machine: ", err)
+	}
+	spec := newRig(t).spec
+	spec.Binary = sh
+	if err := image.Write(io.Discard, spec); err == nil || !strings.Contains(err.Error(), "is not static") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A full disk leaves the image of before, and nothing else.
+func TestDiskFull(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: cannot mount a small disk to fill")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skip("cannot mount a small disk to fill: ", err)
+	}
+	defer syscall.Unmount(dir, 0)
+	path := filepath.Join(dir, "image")
+	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := image.WriteFile(path, newRig(t).spec)
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %v, want no space", err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "before" {
+		t.Errorf("the image is %q, %v", got, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+func wantEmpty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
