@@ -72,8 +72,8 @@ test-host: fmt-check dep-gate
 	go vet ./...
 	go test $(TIMEOUT) ./...
 
-test-os: guest-deps $(GUESTS:%=image-%) ## the system as the first process of QEMU guests, riscv64 and amd64; installs what it needs
-	go test $(TIMEOUT) -count=1 -v ./selftest/guest
+test-os: guest-deps $(FOR:%=image-%) ## the system as the first process of QEMU guests, riscv64 and amd64; installs what it needs
+	NEXUS_GUESTS="$(FOR)" go test $(TIMEOUT) -count=1 -v ./selftest/guest
 
 test-all: test race run-host test-os ## test, again with the race detector where the daemons are, and the flow on the host and in guests
 

@@ -22,21 +22,27 @@ func (v *imageVerb) Run(g *grammar) error {
 	if err != nil {
 		return err
 	}
-	sets, err := filepath.Glob(p.at("demo", "*.nxs")) // sorted
+	spec, err := p.spec(found.Modules)
 	if err != nil {
 		return err
 	}
-	size, err := image.WriteFile(p.image(), image.Spec{
-		Arch:    p.arch,
-		Binary:  p.at("nexus"),
-		Trust:   []string{p.at("demo", "keys", "demo.pub")},
-		Factory: p.at("demo", "system-v1.0.0.nxs"),
-		Sets:    sets,
-		Modules: found.Modules,
-	})
+	size, err := image.WriteFile(p.image(), spec)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%s: %s\n", p.image(), humanize.IBytes(uint64(size)))
 	return nil
+}
+
+// spec is the image of the demo: it starts from v1.0.0 and has all sets for the selftest.
+func (p place) spec(modules []string) (image.Spec, error) {
+	sets, err := filepath.Glob(p.at("demo", "*.nxs")) // sorted
+	return image.Spec{
+		Arch:    p.arch,
+		Binary:  p.at("nexus"),
+		Trust:   []string{p.at("demo", "keys", "demo.pub")},
+		Factory: p.at("demo", "system-v1.0.0.nxs"),
+		Sets:    sets,
+		Modules: modules,
+	}, err
 }

@@ -28,6 +28,9 @@ type Guest struct {
 
 // Start starts a machine. Operators find it at the socket `control.sock` in dir; empty: they do not. The caller calls Wait.
 func Start(m Machine, dir string) (*Guest, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("cannot start guest: %w", err)
+	}
 	sockets, err := os.MkdirTemp("", "nexus-guest-") // as short as a socket's address must be, whatever dir is
 	if err != nil {
 		return nil, fmt.Errorf("cannot start guest: %w", err)

@@ -16,6 +16,9 @@ const (
 	processors    = 2
 )
 
+// minMemory is how many MiB a machine must have for its kernel to get as far as to say that it has too few.
+const minMemory = 128
+
 // A Machine says how to run a guest.
 type Machine struct {
 	Arch    string        // as Go names it
@@ -32,6 +35,14 @@ const fdControl = 3
 
 // portName is how QEMU's side calls the operators' port; its events name it.
 const portName = "operator"
+
+// check refuses what could only end in silence.
+func (m Machine) check() error {
+	if m.Memory < minMemory {
+		return fmt.Errorf("%d MiB of memory are too few for a guest: it needs %d MiB, and is at ease with %d", m.Memory, minMemory, DefaultMemory)
+	}
+	return nil
+}
 
 // args is QEMU's command line. sockets is the folder for its sockets.
 func (m Machine) args(sockets string) []string {
@@ -51,10 +62,14 @@ func (m Machine) args(sockets string) []string {
 	}
 	args = append(args, "-machine", machineType(m.Arch), "-accel", "tcg,thread=multi")
 	if m.Arch == "amd64" {
-		args = append(args, "-cpu", "max")
+		args = append(args, "-cpu", amd64CPU)
 	}
 	return args
 }
+
+// amd64CPU is all that the emulator can do but CMPXCHG16B: QEMU 7.2 spoils the flags when two processors are emulated at once, and kernels
+// that use it end in a double fault within a few boots.
+const amd64CPU = "max,-cx16"
 
 func machineType(arch string) string {
 	if arch == "riscv64" {

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"nexus/daemons/initd"
+	"nexus/selftest/ladder"
+	"nexus/selftest/qemu"
+	"nexus/selftest/watch"
+)
+
+// flow runs the update flow in a machine and returns what the watcher made of it.
+func flow(t *testing.T, m qemu.Machine) error {
+	t.Helper()
+	m.Args = append(m.Args, "--selftest", initd.GuestSets)
+	guest, err := qemu.Start(m, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var console bytes.Buffer
+	w := watch.Watcher{
+		Rungs: ladder.OTA(), Once: []string{initd.LineFirst}, Timeout: time.After(patience), Patience: watch.DefaultPatience, Out: &console,
+	}
+	err = w.Run(guest)
+	if err != nil {
+		t.Logf("the console:\n%s", &console)
+	}
+	return err
+}
+
+// Every marker of the flow, from real transitions, and the machine powers itself off.
+func TestFlow(t *testing.T) {
+	each(t, func(t *testing.T, m qemu.Machine) {
+		if err := flow(t, m); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What is wrong with a guest is said at once, in the words of whoever noticed.
+func TestBadGuests(t *testing.T) {
+	each(t, func(t *testing.T, m qemu.Machine) {
+		for _, c := range []struct {
+			name  string
+			spoil func(*testing.T, *qemu.Machine)
+			want  string
+		}{
+			{"damaged image", truncateImage, "kernel panic: "},
+			{"module for another kernel", badModule, "the first process gave up: init: fatal: cannot load module /lib/modules/000-virtio.ko: "},
+			{"no console", func(_ *testing.T, m *qemu.Machine) { m.Console = "console=null" }, `the system ended before "updated: ready (non-persistent)"`},
+			{"too little memory", func(_ *testing.T, m *qemu.Machine) { m.Memory = 128 }, "the kernel ran out of memory: "},
+			{"wrong word for init", func(_ *testing.T, m *qemu.Machine) { m.Args = []string{"--tries", "none"} }, "the first process gave up: init: fatal: "},
+			{"no kernel", func(_ *testing.T, m *qemu.Machine) { m.Kernel.Kernel = m.Image + ".none" }, `QEMU exit code 1`},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				spoiled := m
+				c.spoil(t, &spoiled)
+				err := flow(t, spoiled)
+				var failure *watch.Failure
+				if !errors.As(err, &failure) || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+			})
+		}
+	})
+}
+
+// With less memory than a kernel needs to say so, no machine is started.
+func TestTooLittleMemoryForAKernel(t *testing.T) {
+	_, err := qemu.Start(qemu.Machine{Arch: "riscv64", Memory: 64}, "")
+	if err == nil || err.Error() != "cannot start guest: 64 MiB of memory are too few for a guest: it needs 128 MiB, and is at ease with 256" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// truncateImage gives the machine half of its image.
+func truncateImage(t *testing.T, m *qemu.Machine) {
+	raw, err := os.ReadFile(m.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Image = filepath.Join(t.TempDir(), "half")
+	if err := os.WriteFile(m.Image, raw[:len(raw)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// badModule gives the machine an image with a module that no kernel takes.
+func badModule(t *testing.T, m *qemu.Machine) {
+	dir := t.TempDir()
+	module := filepath.Join(dir, "virtio.ko")
+	if err := os.WriteFile(module, []byte("no module"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.Image = rebuild(t, m.Arch, module)
+}
+
+// launch starts this command as a user does and waits until the guest's first process speaks.
+func launch(t *testing.T, arch string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "bin/guest", "run", arch)
+	cmd.Dir = "../.."
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var seen []byte
+	for buf := make([]byte, 4096); !bytes.Contains(seen, []byte(initd.LineFirst)); {
+		n, err := out.Read(buf)
+		if err != nil {
+			t.Fatalf("%v before the first process spoke:\n%s", err, seen)
+		}
+		seen = append(seen, buf[:n]...)
+	}
+	return cmd
+}
+
+// However the command ends, QEMU ends with it.
+func TestNothingIsLeftBehind(t *testing.T) {
+	for _, arch := range guests(t) {
+		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+			t.Run(arch+"/"+signal.String(), func(t *testing.T) {
+				cmd := launch(t, arch)
+				machine := child(t, cmd.Process.Pid)
+				cmd.Process.Signal(signal)
+				cmd.Wait()
+				awaitGone(t, machine)
+				if signal == syscall.SIGKILL {
+					return // its folder of sockets stays; nobody is left to remove it
+				}
+				if cmd.ProcessState.ExitCode() != 1 {
+					t.Errorf("%v, want exit code 1", cmd.ProcessState)
+				}
+			})
+		}
+	}
+}

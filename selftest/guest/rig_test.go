@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"nexus/selftest/image"
+	"nexus/selftest/qemu"
+)
+
+// patience bounds each wait for a guest. Emulation is slow where others use the machine too; reaching this is a failure.
+const patience = 120 * time.Second
+
+// guests are the architectures that `make test-os` has prepared.
+func guests(t *testing.T) []string {
+	t.Helper()
+	list := strings.Fields(os.Getenv("NEXUS_GUESTS"))
+	if len(list) == 0 {
+		t.Skip("needs QEMU, kernels and images: `make test-os` prepares them and runs this")
+	}
+	return list
+}
+
+// each runs a test in every guest.
+func each(t *testing.T, f func(t *testing.T, m qemu.Machine)) {
+	for _, arch := range guests(t) {
+		t.Run(arch, func(t *testing.T) { f(t, machine(t, arch)) })
+	}
+}
+
+// top is the grammar with the folders as they are seen from here.
+func top() *grammar { return &grammar{Cache: "../../.cache/guest", Out: "../../out/guest"} }
+
+func machine(t *testing.T, arch string) qemu.Machine {
+	t.Helper()
+	m, err := (&machineFlags{Arch: arch, Memory: qemu.DefaultMemory}).machine(top())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// A running is a guest that runs, with operators let in.
+type running struct {
+	*qemu.Guest
+	t   *testing.T
+	dir string
+
+	mu    sync.Mutex
+	lines []string
+	grown chan struct{} // closed and replaced with each line, closed at the end
+	over  bool
+}
+
+func up(t *testing.T, m qemu.Machine) *running {
+	t.Helper()
+	r := &running{t: t, dir: t.TempDir(), grown: make(chan struct{})}
+	guest, err := qemu.Start(m, r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Guest = guest
+	t.Cleanup(func() {
+		guest.Kill()
+		guest.Wait()
+		if t.Failed() {
+			t.Logf("the console:\n%s", strings.Join(r.console(), "\n"))
+		}
+	})
+	go r.read()
+	return r
+}
+
+func (r *running) read() {
+	lines := bufio.NewScanner(r.Console())
+	for lines.Scan() {
+		r.mu.Lock()
+		r.lines = append(r.lines, strings.TrimRight(lines.Text(), "\r"))
+		close(r.grown)
+		r.grown = make(chan struct{})
+		r.mu.Unlock()
+	}
+	r.mu.Lock()
+	r.over = true
+	close(r.grown)
+	r.mu.Unlock()
+}
+
+func (r *running) console() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.lines...)
+}
+
+// await waits for the nth line that has a text in it.
+func (r *running) await(text string, nth int) {
+	r.t.Helper()
+	deadline := time.After(patience)
+	for {
+		r.mu.Lock()
+		seen, grown, over := count(r.lines, text), r.grown, r.over
+		r.mu.Unlock()
+		if seen >= nth {
+			return
+		}
+		if over {
+			r.t.Fatalf("the console ended without %q", text)
+		}
+		select {
+		case <-grown:
+		case <-deadline:
+			r.t.Fatalf("no %q within %v", text, patience)
+		}
+	}
+}
+
+func count(lines []string, text string) (n int) {
+	for _, line := range lines {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// end waits for the machine's end.
+func (r *running) end() error {
+	r.t.Helper()
+	select {
+	case <-r.Done():
+		return r.Wait()
+	case <-time.After(patience):
+		r.t.Fatalf("the guest does not end")
+		return nil
+	}
+}
+
+// A result is what a command of the operator's gave.
+type result struct {
+	stdout, stderr string
+	status         int
+}
+
+// command is nx, as a user has it.
+func (r *running) command(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "../../bin/nx", append([]string{"--dir", r.dir}, args...)...)
+}
+
+func (r *running) nx(args ...string) result {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	cmd := r.command(ctx, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited || ctx.Err() != nil {
+		r.t.Fatalf("nx %q: %v", args, err)
+	}
+	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
+}
+
+// want wants the status and a text in what was printed.
+func (got result) want(t *testing.T, status int, text string) {
+	t.Helper()
+	if got.status != status || !strings.Contains(got.stdout+got.stderr, text) {
+		t.Fatalf("status %d, want %d and %q in\n%s%s", got.status, status, text, got.stdout, got.stderr)
+	}
+}
+
+// set is one of the demo's, for a guest.
+func set(arch, name string) string { return filepath.Join("../../out/guest", arch, "demo", name) }
+
+// rebuild builds the demo's image with other modules.
+func rebuild(t *testing.T, arch string, modules ...string) string {
+	t.Helper()
+	spec, err := top().place(arch).spec(modules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "initramfs")
+	if _, err := image.WriteFile(path, spec); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// child is the one child of a process.
+func child(t *testing.T, pid int) int {
+	t.Helper()
+	for _, other := range processes(t) {
+		if parent(other) == pid {
+			return other
+		}
+	}
+	t.Fatalf("process %d has no child", pid)
+	return 0
+}
+
+func processes(t *testing.T) []int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// parent is the parent of a process (proc_pid_stat(5), field 4, behind the name in brackets); 0 when there is no such process.
+func parent(pid int) int {
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	if len(fields) < 2 || fields[0] == "Z" {
+		return 0
+	}
+	number, _ := strconv.Atoi(fields[1])
+	return number
+}
+
+// awaitGone waits until there is no such process.
+func awaitGone(t *testing.T, pid int) {
+	t.Helper()
+	deadline, again := time.After(patience), time.NewTicker(10*time.Millisecond)
+	defer again.Stop()
+	for parent(pid) != 0 {
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("process %d still runs", pid)
+		}
+	}
+}
