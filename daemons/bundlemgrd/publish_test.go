@@ -59,6 +59,20 @@ func TestPublishTwice(t *testing.T) {
 	v.mustPublish(bootctl.A, digest, 2) // another boot attempt is another publication
 }
 
+// An attempt that is over must not take the place of the one that has begun.
+func TestPublishTooLate(t *testing.T) {
+	v := start(t)
+	old := v.stage(bootctl.A, "1.0.0", service("1.0.0"))
+	current := v.stage(bootctl.B, "1.1.0", service("1.1.0"))
+	v.mustPublish(bootctl.B, current, 2)
+	if reason := v.publish(bootctl.A, old, 1); reason != "superseded" {
+		t.Errorf("refused as %q, want superseded", reason)
+	}
+	if reason := v.publish(bootctl.B, current, 2); reason != "" || len(v.markers) != 0 {
+		t.Errorf("the current attempt is no longer what is published: refused as %q, %d markers", reason, len(v.markers))
+	}
+}
+
 func TestPublishRefused(t *testing.T) {
 	this, other := machines()
 	key := updatestest.Key(1)

@@ -2,6 +2,7 @@ package vat_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -147,6 +148,39 @@ func TestHoldingOutlivesItsProvider(t *testing.T) {
 	link(t, secondEnd, holderEnd, "second life")
 	if got, err := whoAmI(ctx, h); err != nil || got != "second life" {
 		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+// TestCallGoesOnInTheNextLife ends the provider under a call, which is made again to its next life. Any other error is the caller's.
+func TestCallGoesOnInTheNextLife(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	first, firstEnd := born(t)
+	holder, holderEnd := born(t)
+	serveNames(first)
+	link(t, firstEnd, holderEnd, "first life")
+	h := holder.Use("TrustAnchors")
+	calls := 0
+	err := h.Call(ctx, func(client capnp.Client) error {
+		calls++
+		if calls == 1 {
+			first.Close()
+			second, secondEnd := born(t)
+			serveNames(second)
+			link(t, secondEnd, holderEnd, "second life")
+		}
+		answer, release := keystore.TrustAnchors(client).List(ctx, nil)
+		defer release()
+		_, err := answer.Struct()
+		return err
+	})
+	if err != nil || calls != 2 {
+		t.Errorf("got %v after %d calls, want success with the second", err, calls)
+	}
+	refused := errors.New("no")
+	calls = 0
+	if err := h.Call(ctx, func(capnp.Client) error { calls++; return refused }); err != refused || calls != 1 {
+		t.Errorf("got %v after %d calls, want the refusal after one", err, calls)
 	}
 }
 

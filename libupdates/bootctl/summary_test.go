@@ -2,6 +2,7 @@ package bootctl_test
 
 import (
 	"fmt"
+	"slices"
 
 	"nexus/libupdates/bootctl"
 )
@@ -22,4 +23,15 @@ func summary(r bootctl.Record) string {
 		s += fmt.Sprintf(" q%d", n)
 	}
 	return s
+}
+
+// key words what decides about a record's future.
+func key(r bootctl.Record) string {
+	var quarantined []byte
+	for _, q := range r.Quarantine {
+		quarantined = append(quarantined, q.Digest[0])
+	}
+	slices.Sort(quarantined)
+	content := func(c bootctl.Content) string { return fmt.Sprint(c.Digest[0], c.Good) }
+	return fmt.Sprint(summary(r), r.Begun(), content(r.Slots[0]), content(r.Slots[1]), quarantined)
 }

@@ -11,6 +11,7 @@ import (
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 	"nexus/libupdates/trust"
+	"nexus/libupdates/updatestest"
 )
 
 // damages are what a disk or an intruder may do to a file of the set in slot a, and why Verify then refuses it.
@@ -71,6 +72,13 @@ func TestVerifyFindsDamage(t *testing.T) {
 		wantReason(t, s.Verify(bootctl.A, func(_, _ []byte) (trust.PublicKey, error) {
 			return trust.PublicKey{}, refusal.New(refusal.UntrustedPublisher, "not trusted")
 		}), refusal.UntrustedPublisher)
+	})
+	t.Run("signed by another trusted key", func(t *testing.T) {
+		s := open(t, durabletest.New())
+		mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+		wantReason(t, s.Verify(bootctl.A, func(_, _ []byte) (trust.PublicKey, error) {
+			return updatestest.Key(2).Public(), nil
+		}), refusal.PublisherMismatch)
 	})
 }
 

@@ -1,0 +1,209 @@
+package bootctl_test
+
+import (
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+// An invariant is a sentence, and the test of it.
+type invariant[S any] struct {
+	says  string
+	holds func(S) bool
+}
+
+// ofStates are the invariants of every state.
+func ofStates() []invariant[device] {
+	return []invariant[device]{
+		{"one slot is active", everyRecord(oneSlotIsActive)},
+		{"at most one of pending and staged is set, and it is the standby slot with a set in it", everyRecord(standbyHasOneUse)},
+		{"no quarantined set is staged or on trial", everyRecord(nothingQuarantinedWaits)},
+		{"tries are counted only during a trial", everyRecord(triesNeedATrial)},
+		{"nothing is confirmed during a trial", everyRecord(noTrialIsConfirmed)},
+		{"a trial has a try left or under way", everyRecord(trialsHaveATry)},
+		{"a trial without a verdict ends, one attempt after its tries, at the slot that was active", everyRecord(trialsEnd)},
+		{"what a record calls good was found healthy in that slot, or is what the device was delivered with", goodWasProven},
+		{"the slot that a start without a record begins with was found healthy, or is what the device was delivered with", linkIsProven},
+		{"after a cut at this moment the next attempt is for the set that was proven last, or for a trial and counted", bootChoiceIsSafe},
+		{"what was reconciled once needs no reconciling again", loadIsStable},
+	}
+}
+
+// ofSteps are the invariants of every step.
+func ofSteps() []invariant[step] {
+	return []invariant[step]{
+		{"a refusal has a reason and changes nothing", refusalChangesNothing},
+		{"an attempt runs the set that its record names, and no set on trial that is quarantined", attemptRunsWhatItCounts},
+		{"an attempt of a trial costs a try, and a trial gets no tries back", triesOnlyGoDown},
+		{"a commit counts only for the attempt that was begun last and is under way", commitIsOfTheAttempt},
+		{"the active slot changes only by the commit of a trial, or by the operator to a set that was good", activeMovesForAReason},
+		{"a trial that ends without a commit leaves its set in quarantine", leftSetIsQuarantined},
+		{"a set leaves the quarantine only because an operator cleared it", quarantineIsKept},
+		{"numbers of attempts and stages never go back", numbersGrow},
+		{"a start forgets nothing that was durable: no quarantine, no try that was counted, no slot", startKeepsTheRecord},
+		{"what was staged is on trial only after a switch", trialNeedsASwitch},
+		{"a stage writes the standby slot only", stageSparesTheActiveSlot},
+	}
+}
+
+// everyRecord asks of the record the owner goes by, and of each that a start may read instead.
+func everyRecord(holds func(bootctl.Record) bool) func(device) bool {
+	return func(d device) bool {
+		return holds(d.kept) && (d.spare.state == torn || holds(d.spare.record))
+	}
+}
+
+func oneSlotIsActive(r bootctl.Record) bool { return r.Active == bootctl.A || r.Active == bootctl.B }
+
+func standbyHasOneUse(r bootctl.Record) bool {
+	for _, s := range []bootctl.Slot{r.Pending, r.Staged} {
+		if s != bootctl.None && (s != r.Standby() || r.Slot(s).IsEmpty()) {
+			return false
+		}
+	}
+	return r.Pending == bootctl.None || r.Staged == bootctl.None
+}
+
+func nothingQuarantinedWaits(r bootctl.Record) bool {
+	for _, s := range []bootctl.Slot{r.Pending, r.Staged} {
+		if s != bootctl.None && r.IsQuarantined(r.Slot(s).Digest) {
+			return false
+		}
+	}
+	return true
+}
+
+func triesNeedATrial(r bootctl.Record) bool { return r.TriesLeft == 0 || r.Pending != bootctl.None }
+
+func noTrialIsConfirmed(r bootctl.Record) bool { return r.Pending == bootctl.None || !r.HealthOK }
+
+func trialsHaveATry(r bootctl.Record) bool {
+	return r.Pending == bootctl.None || r.TriesLeft > 0 || r.Begun()
+}
+
+func trialsEnd(r bootctl.Record) bool {
+	active := r.Active
+	for range int(r.TriesLeft) + 1 {
+		r, _ = r.BootAttempt()
+	}
+	return r.Pending == bootctl.None && r.Active == active
+}
+
+func goodWasProven(d device) bool {
+	for i, c := range d.kept.Slots {
+		if c.Good && number(c.Digest) != d.proven[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func linkIsProven(d device) bool { return d.hurt || d.isProven(d.link) }
+
+// bootChoiceIsSafe asks what a start with a sound medium makes of the state. A start that finds no record is asked by linkIsProven.
+func bootChoiceIsSafe(d device) bool {
+	read := d.load(done).kept
+	next, a := read.BootAttempt()
+	if a.Trial {
+		return read.Pending == a.Slot && next.TriesLeft == read.TriesLeft-1
+	}
+	return d.hurt || (a.Slot == read.Active && d.isProven(a.Slot))
+}
+
+func loadIsStable(d device) bool {
+	once := d.load(done)
+	twice := once.load(done)
+	return keyOf(once.kept) == keyOf(twice.kept)
+}
+
+func refusalChangesNothing(s step) bool {
+	return s.err == nil || (refusal.Of(s.err) != refusal.IO && !s.changed)
+}
+
+func attemptRunsWhatItCounts(s step) bool {
+	if s.op != bootctl.OpAttempt || s.outcome != done || !s.after.up {
+		return true
+	}
+	r := s.after.kept
+	c := r.Slot(r.Running())
+	return s.after.runs == number(c.Digest) && s.after.runs == s.after.on(r.Running()) &&
+		(r.Pending == bootctl.None || !r.IsQuarantined(c.Digest))
+}
+
+func triesOnlyGoDown(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	if s.outcome != done || before.Pending == bootctl.None || after.Pending == bootctl.None || broken(s) {
+		return true
+	}
+	if s.op == bootctl.OpAttempt {
+		return after.TriesLeft == before.TriesLeft-1
+	}
+	return after.TriesLeft <= before.TriesLeft
+}
+
+func commitIsOfTheAttempt(s step) bool {
+	if s.op != bootctl.OpCommit || s.err != nil {
+		return true
+	}
+	r := s.before.kept
+	return s.number == s.before.held && s.before.up && s.number == r.Boot && r.Begun() && s.before.runs == number(r.Slot(r.Running()).Digest)
+}
+
+func activeMovesForAReason(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	if s.op == "" || before.Active == after.Active {
+		return true
+	}
+	switch s.op {
+	case bootctl.OpCommit:
+		return after.Active == before.Pending && after.HealthOK
+	case bootctl.OpRollback:
+		return before.Pending == bootctl.None && before.Slot(after.Active).Good && s.before.isProven(after.Active)
+	default:
+		return false
+	}
+}
+
+func leftSetIsQuarantined(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	if s.op == "" || before.Pending == bootctl.None || after.Pending != bootctl.None || s.op == bootctl.OpCommit {
+		return true
+	}
+	return after.IsQuarantined(before.Slot(before.Pending).Digest) && after.LastRollback != nil && after.Active == before.Active
+}
+
+func quarantineIsKept(s step) bool {
+	if s.op == "" || s.op == bootctl.OpClear {
+		return true
+	}
+	return keyOf(s.before.kept).quarantined&^keyOf(s.after.kept).quarantined == 0
+}
+
+func numbersGrow(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	return s.op == "" || (before.Boot <= after.Boot && before.StageSerial <= after.StageSerial)
+}
+
+// broken reports whether the step is a start that could not read what was written last.
+func broken(s step) bool { return s.op == "" && s.after.hurt && !s.before.hurt }
+
+func startKeepsTheRecord(s step) bool {
+	if s.op != "" || s.forgets || broken(s) || s.after.down {
+		return true
+	}
+	newest, _, _ := s.before.copies()
+	was, is := keyOf(newest), keyOf(s.after.kept)
+	return is.active == was.active && was.quarantined&^is.quarantined == 0 && is.tries <= was.tries &&
+		(is.pending == bootctl.None || is.pending == was.pending) && (is.staged == bootctl.None || is.staged == was.staged)
+}
+
+func trialNeedsASwitch(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	if s.op == "" || after.Pending == bootctl.None || before.Pending == after.Pending {
+		return true
+	}
+	return s.op == bootctl.OpSwitch && before.Staged == after.Pending && s.number == before.StageSerial
+}
+
+func stageSparesTheActiveSlot(s step) bool {
+	return s.op != bootctl.OpStage || s.before.on(s.before.kept.Active) == s.after.on(s.before.kept.Active)
+}

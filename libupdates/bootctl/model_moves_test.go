@@ -1,0 +1,194 @@
+package bootctl_test
+
+import (
+	"fmt"
+	"reflect"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+// A step is one move of the model: what was tried, in which state, and what came of it.
+type step struct {
+	name          string
+	op            bootctl.Op
+	number        uint64 // the attempt or stage it was about
+	outcome       outcome
+	err           error // the refusal; then after is before
+	changed       bool  // whether a refused operation gave another record than it was given
+	forgets       bool  // whether the record is lost with the step
+	before, after device
+}
+
+// A doing is an operation of the owner of the record.
+type doing struct {
+	name   string
+	op     bootctl.Op
+	number uint64
+	first  func(device) device // what becomes durable before the record is asked to change
+	decide func(bootctl.Record) (bootctl.Record, error)
+	last   func(device) device // what follows once the record is durable
+}
+
+// try applies an operation with every outcome of its write. The owner decides about what the slots hold now: a step before may have
+// changed a slot and failed to record it.
+func (d device) try(do doing) []step {
+	s := step{name: do.name, op: do.op, number: do.number, before: d}
+	seen, _ := d.kept.Reconcile(d.found())
+	next, err := do.decide(seen)
+	if err != nil {
+		s.err = err
+		s.after = d
+		s.changed = !reflect.DeepEqual(next, seen)
+		return []step{s}
+	}
+	ready := d
+	if do.first != nil {
+		ready = do.first(d)
+	}
+	if do.op == bootctl.OpCommit {
+		ready = ready.prove(d.kept.Running()) // the verdict is given, whatever becomes of the record of it
+	}
+	var steps []step
+	for _, o := range outcomes() {
+		s.outcome, s.after = o, ready.save(next, o)
+		if o == done && do.last != nil {
+			s.after = do.last(s.after)
+		}
+		steps = append(steps, s)
+	}
+	if do.op == bootctl.OpDiscard { // the record was first, and the slot could not be emptied
+		s.name, s.outcome, s.after = do.name+", slot kept", done, ready.save(next, done)
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// moves returns everything that can happen to a device: what operators and initd ask for, and what fails.
+func (d device) moves(m machine) []step {
+	var steps []step
+	switch {
+	case d.down:
+	case d.doubt:
+		steps = d.try(settle())
+	default:
+		for _, do := range append(d.operator(m), d.gate()...) {
+			steps = append(steps, d.try(do)...)
+		}
+	}
+	return append(steps, d.starts(m)...)
+}
+
+// settle is what the owner does after a write that failed, before it touches anything else: it writes again what it goes by.
+func settle() doing {
+	return doing{name: "settle", op: opSettle, decide: func(r bootctl.Record) (bootctl.Record, error) { return r, nil }}
+}
+
+// operator is what an operator can ask for at any time, a second time too, and with what has become stale.
+func (d device) operator(m machine) []doing {
+	r := d.kept
+	var all []doing
+	for n := byte(1); n <= m.sets; n++ {
+		standby := r.Standby()
+		all = append(all, doing{
+			name: fmt.Sprint("stage ", n), op: bootctl.OpStage,
+			first:  func(d device) device { return d.put(standby, n) },
+			decide: func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(set(n)); return r, err },
+		}, doing{
+			name: fmt.Sprint("clear ", n), op: bootctl.OpClear,
+			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.ClearQuarantine(set(n).Digest) },
+		})
+		if d.disk == [2]byte{} && d.held == 0 {
+			all = append(all, d.factory(n))
+		}
+	}
+	for _, serial := range []uint64{r.StageSerial, r.StageSerial - 1} {
+		for tries := uint8(1); tries <= m.tries; tries++ {
+			all = append(all, doing{
+				name: fmt.Sprintf("switch %+d with %d tries", int64(serial-r.StageSerial), tries), op: bootctl.OpSwitch, number: serial,
+				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(serial, tries) },
+			})
+		}
+		all = append(all, doing{
+			name: fmt.Sprintf("discard %+d", int64(serial-r.StageSerial)), op: bootctl.OpDiscard, number: serial,
+			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Discard(serial) },
+			last:   func(d device) device { return d.put(d.kept.Standby(), 0) },
+		})
+	}
+	return append(all, doing{
+		name: "roll back", op: bootctl.OpRollback,
+		decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Rollback(refusal.ByOperator, "") },
+	})
+}
+
+// factory fills slot a, as is done at a start that finds both slots empty, before the first attempt.
+func (d device) factory(n byte) doing {
+	filled := d.put(bootctl.A, n).prove(bootctl.A)
+	return doing{
+		name:  fmt.Sprint("factory set ", n),
+		op:    opFactory,
+		first: func(device) device { return filled },
+		decide: func(r bootctl.Record) (bootctl.Record, error) {
+			next, _ := r.Reconcile(filled.found())
+			return next, nil
+		},
+	}
+}
+
+// The steps of the model that leave no event.
+const (
+	opFactory bootctl.Op = "factory"
+	opSettle  bootctl.Op = "settle"
+)
+
+// gate is what initd can ask for. It gives a good verdict only about an attempt whose slot was published; its older verdicts may come late.
+func (d device) gate() []doing {
+	all := []doing{d.attempt()}
+	if d.held == 0 {
+		return all
+	}
+	numbers := []uint64{d.held, d.held - 1, d.kept.Boot + 1}
+	if d.held != d.kept.Boot && !d.kept.Begun() {
+		numbers = append(numbers, d.kept.Boot) // drawn by a switch or a rollback, and never given to anyone
+	}
+	for _, number := range numbers {
+		name := fmt.Sprintf(" %+d", int64(number-d.held))
+		if d.up || number != d.held {
+			all = append(all, doing{
+				name: "commit" + name, op: bootctl.OpCommit, number: number,
+				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.CommitHealth(number) },
+			})
+		}
+		for _, reason := range []refusal.Reason{refusal.HealthTimeout, refusal.ServiceExited} {
+			all = append(all, doing{
+				name: string(reason) + name, op: bootctl.OpRollback, number: number,
+				decide: func(r bootctl.Record) (bootctl.Record, error) {
+					next, _, err := r.Fail(number, reason, "")
+					return next, err
+				},
+			})
+		}
+	}
+	return all
+}
+
+func (d device) attempt() doing {
+	var a bootctl.Attempt
+	return doing{
+		name: "attempt", op: bootctl.OpAttempt,
+		decide: func(r bootctl.Record) (next bootctl.Record, err error) { next, a = r.BootAttempt(); return next, nil },
+		last: func(d device) device {
+			d.held = a.Boot
+			return d.publish(a.Slot)
+		},
+	}
+}
+
+// publish shows a slot to those who run it, unless it holds another set than the record says.
+func (d device) publish(s bootctl.Slot) device {
+	d.up = d.on(s) == number(d.kept.Slot(s).Digest)
+	if d.up {
+		d.runs = d.on(s)
+	}
+	return d
+}

@@ -1,0 +1,127 @@
+package bootctl_test
+
+import (
+	"fmt"
+
+	"nexus/libupdates/bootctl"
+)
+
+// A machine says what is finite about a search.
+type machine struct {
+	name  string
+	disk  bool  // whether the record outlives a cut; the slots and their link always do
+	sets  byte  // how many sets there are
+	tries uint8 // the most tries a switch gives
+}
+
+// medium is a fault of the medium that a start meets. A device has one in its life: two are beyond what two copies can promise.
+type medium uint8
+
+const (
+	sound      medium = iota
+	hurtNewest        // the copy that counts is damaged
+	hurtSpare         // the other copy is damaged
+	lostA             // slot a lost its set
+	lostB             // slot b lost its set
+)
+
+func (m medium) String() string {
+	return [...]string{"sound", "newest copy damaged", "other copy damaged", "slot a lost", "slot b lost"}[m]
+}
+
+// starts are the ways in which the owner of the record dies, with everything or alone, and comes back.
+func (d device) starts(m machine) []step {
+	var steps []step
+	start := func(name string, o outcome, after device) {
+		steps = append(steps, step{name: name, outcome: o, before: d, after: after})
+	}
+	for _, o := range outcomes() {
+		if o != linked {
+			start("restart", o, d.restart(o))
+		}
+	}
+	faults := []medium{sound}
+	if !d.hurt {
+		faults = append(faults, lostA, lostB)
+		if m.disk {
+			faults = append(faults, hurtNewest, hurtSpare)
+		}
+	}
+	for _, fault := range faults {
+		for _, o := range outcomes() {
+			if o == done || (m.disk && o != linked) {
+				start(fmt.Sprintf("cut, %s", fault), o, d.cut(m, fault, o))
+				steps[len(steps)-1].forgets = !m.disk
+			}
+		}
+	}
+	return steps
+}
+
+// restart is what a new owner does while the system goes on: it reads, and publishes again what its predecessor had begun.
+func (d device) restart(o outcome) device {
+	d = d.load(o)
+	if !d.down && d.kept.Begun() {
+		was := d.up
+		d = d.publish(d.kept.Running())
+		d.up = d.up && was && d.held == d.kept.Boot
+	}
+	return d
+}
+
+// cut takes what is in memory, and starts again.
+func (d device) cut(m machine, fault medium, o outcome) device {
+	d.held, d.up, d.runs = 0, false, 0
+	d.hurt = d.hurt || fault != sound
+	switch fault {
+	case lostA:
+		d = d.put(bootctl.A, 0)
+	case lostB:
+		d = d.put(bootctl.B, 0)
+	}
+	newest, other, readable := d.copies()
+	switch {
+	case !m.disk:
+		readable = 0
+	case fault == hurtNewest && readable == 2:
+		d.kept, d.spare = other, spare{state: torn}
+		return d.load(o)
+	case fault == hurtNewest:
+		readable = 0
+	case fault == hurtSpare:
+		d.kept, d.spare = newest, spare{state: torn}
+		return d.load(o)
+	}
+	if readable == 0 { // no record is left: the link knows what was confirmed
+		a, b := d.found()
+		resumed := bootctl.Resume(d.link, a, b)
+		d.kept, d.spare, d.link, d.down = resumed, spare{older, resumed}, resumed.Active, false
+		d.doubt = false
+		return d
+	}
+	return d.load(o)
+}
+
+// copies returns what the two copies hold, the one that counts first, and how many can be read.
+func (d device) copies() (newest, other bootctl.Record, readable int) {
+	switch d.spare.state {
+	case newer:
+		return d.spare.record, d.kept, 2
+	case older:
+		return d.kept, d.spare.record, 2
+	default:
+		return d.kept, bootctl.Record{}, 1
+	}
+}
+
+// load reads the copy that counts, makes it agree with the slots, and makes the result durable. Where that fails the owner ends.
+func (d device) load(o outcome) device {
+	if d.spare.state == newer {
+		d.kept, d.spare = d.spare.record, spare{older, d.kept}
+	}
+	a, b := d.found()
+	record, _ := d.kept.Reconcile(a, b)
+	d = d.save(record, o)
+	d.down, d.doubt = o != done, false
+	return d
+}

@@ -1,0 +1,158 @@
+package bootctl_test
+
+import (
+	"flag"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+var whole = flag.Bool("whole-model", false, "search the model with three sets too, which takes a minute")
+
+// counts are what a search must come by: a change of the machine must show.
+type counts struct{ states, steps, refusals, records, copies int }
+
+// TestModel goes breadth first through every state that a device can reach, with every operation accepted or refused, every write
+// durable, half done, or done and denied, every death of the record's owner, every cut, and one fault of the medium. It holds every
+// invariant against every state and every step, and reads every record and every pair of copies as a device would.
+func TestModel(t *testing.T) {
+	for _, c := range []struct {
+		machine
+		when bool
+		want counts
+	}{
+		{machine{"one set", true, 1, 2}, true, counts{13340, 231901, 26245, 95, 929}},
+		{machine{"record in memory", false, 2, 2}, !testing.Short(), counts{171173, 2104419, 394107, 498, 5487}},
+		{machine{"record on disk", true, 2, 2}, !testing.Short(), counts{240721, 4262717, 481803, 649, 8365}},
+		{machine{"three sets", false, 3, 2}, *whole, counts{1449988, 18569807, 3456304, 2010, 27410}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if !c.when {
+				t.Skip("not asked for")
+			}
+			t.Parallel()
+			s := newSearch(c.machine)
+			s.run(t)
+			s.report(t, c.want)
+			t.Run("encoding", s.encoding)
+			t.Run("old reads new", s.oldReadsNew)
+			t.Run("new reads old", s.newReadsOld)
+			if c.disk {
+				t.Run("copies", s.readCopies)
+			}
+		})
+	}
+}
+
+// A search goes through the states of one machine.
+type search struct {
+	machine
+	seen    map[deviceKey]bool
+	records map[recordKey]bootctl.Record
+	copies  map[copiesKey]device
+	steps   int
+	refused map[refusal.Reason]int
+	states  []invariant[device]
+	moves   []invariant[step]
+}
+
+func newSearch(m machine) *search {
+	return &search{
+		machine: m, seen: map[deviceKey]bool{}, records: map[recordKey]bootctl.Record{}, copies: map[copiesKey]device{}, refused: map[refusal.Reason]int{},
+		states: ofStates(), moves: ofSteps(),
+	}
+}
+
+// A way is the last step to a state, and the way before it.
+type way struct {
+	by   string
+	from *way
+}
+
+// String tells the steps, one line each.
+func (w *way) String() string {
+	var steps []string
+	for ; w != nil; w = w.from {
+		steps = append(steps, w.by)
+	}
+	slices.Reverse(steps)
+	return strings.Join(steps, "\n  ")
+}
+
+// A place is a state that is still to be left, and the way to it.
+type place struct {
+	device
+	*way
+}
+
+// run visits every state and stops at the first violation, which breadth first is one with the shortest way.
+func (s *search) run(t *testing.T) {
+	t.Helper()
+	first := start()
+	s.seen[first.key()] = true
+	for level := []place{{first, &way{by: "start"}}}; len(level) > 0; {
+		var next []place
+		for _, at := range level {
+			next = append(next, s.leave(t, at)...)
+		}
+		level = next
+	}
+}
+
+// leave takes every step from a place and returns the places that are new.
+func (s *search) leave(t *testing.T, at place) []place {
+	t.Helper()
+	s.records[keyOf(at.kept)] = at.kept
+	s.copies[at.copiesKey()] = at.device
+	var reached []place
+	for _, move := range at.device.moves(s.machine) {
+		s.steps++
+		to := &way{move.name + " (" + move.outcome.String() + ")", at.way}
+		for _, i := range s.moves {
+			if !i.holds(move) {
+				t.Fatalf("violated: %s\n  %s\nbefore %+v\nafter  %+v", i.says, to, at.key(), move.after.key())
+			}
+		}
+		if move.err != nil {
+			s.refused[refusal.Of(move.err)]++
+			continue
+		}
+		key := move.after.key()
+		if s.seen[key] {
+			continue
+		}
+		s.seen[key] = true
+		for _, i := range s.states {
+			if !i.holds(move.after) {
+				t.Fatalf("violated: %s\n  %s\nstate %+v", i.says, to, key)
+			}
+		}
+		reached = append(reached, place{move.after, to})
+	}
+	return reached
+}
+
+// report says how much was searched, and holds it against what is known.
+func (s *search) report(t *testing.T, want counts) {
+	got := counts{len(s.seen), s.steps, sum(s.refused), len(s.records), len(s.copies)}
+	t.Logf("%d states, %d steps, %d of them refused; %d records in %d pairs of copies; %d invariants of a state, %d of a step",
+		got.states, got.steps, got.refusals, got.records, got.copies, len(s.states), len(s.moves))
+	for _, reason := range slices.Sorted(maps.Keys(s.refused)) {
+		t.Logf("refused as %s: %d", reason, s.refused[reason])
+	}
+	if got != want {
+		t.Errorf("the search came by %+v, want %+v", got, want)
+	}
+}
+
+func sum(of map[refusal.Reason]int) int {
+	total := 0
+	for _, n := range of {
+		total += n
+	}
+	return total
+}
