@@ -32,6 +32,7 @@ type engine struct {
 	record   bootctl.Record
 	contents [2]slots.Content // what the slots hold, for status
 	staging  bool
+	doubt    bool // a write failed, so a start may read either record: nothing is built on ours before it is written again
 }
 
 // snapshot returns the record as it is now.
@@ -46,7 +47,12 @@ func (e *engine) snapshot() bootctl.Record {
 func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	next, err := step(e.record)
+	if err := e.settle(); err != nil {
+		return err
+	}
+	// A step before may have filled a slot and failed to say so in the record.
+	seen, _ := e.record.Reconcile(e.contents[0].Record(), e.contents[1].Record())
+	next, err := step(seen)
 	if err != nil {
 		return err
 	}
@@ -56,6 +62,15 @@ func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error
 	e.record = next
 	e.followers.notify()
 	return nil
+}
+
+// settle ends the doubt after a write that failed: its record may be durable all the same, and a start would go by it. Whoever has the lock
+// may call it.
+func (e *engine) settle() error {
+	if !e.doubt {
+		return nil
+	}
+	return e.save(e.record)
 }
 
 // idle refuses what must not happen while the standby slot is being written.
@@ -70,6 +85,7 @@ func (e *engine) idle(step func(bootctl.Record) (bootctl.Record, error)) error {
 
 // save makes a record durable, and before it what the record builds on: which slot the next boot starts with.
 func (e *engine) save(r bootctl.Record) error {
+	e.doubt = true
 	if err := e.store.SetActive(r.Active); err != nil {
 		return err
 	}
@@ -80,6 +96,7 @@ func (e *engine) save(r bootctl.Record) error {
 	if err := e.cell.Store(raw); err != nil {
 		return fmt.Errorf("cannot store boot record: %w", err)
 	}
+	e.doubt = false
 	return nil
 }
 

@@ -58,6 +58,9 @@ func (e *engine) takePlace() error {
 	if e.staging {
 		return refusal.New(refusal.StageInProgress, "another stage is under way")
 	}
+	if err := e.settle(); err != nil { // a start must not go by a record in which this slot is the active one
+		return err
+	}
 	e.staging = true
 	e.followers.notify()
 	return nil
