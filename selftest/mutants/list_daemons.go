@@ -1,0 +1,258 @@
+package main
+
+// updatedMutants are faults in the owner of the record.
+func updatedMutants() []mutant {
+	flow := suite{packages: "./daemons/world", run: "TestCommit|TestRollback$|TestStag|TestNothing|TestWrong"}
+	return []mutant{
+		{
+			id:     "updated-sink-drop-ignored",
+			breaks: "dropping a sink before the end discards the stage",
+			file:   "daemons/updated/stage.go",
+			old:    "\tif !done {\n\t\ts.cancel(refusal.New(refusal.Cancelled,",
+			new:    "\tif false && !done {\n\t\ts.cancel(refusal.New(refusal.Cancelled,",
+			tests:  suite{packages: "./daemons/world", run: "TestASender"},
+		},
+		{
+			id:     "updated-stall-ignored",
+			breaks: "a sender that stalls does not hold the slot for ever",
+			file:   "daemons/updated/stage.go",
+			old:    "\t\t\ts.cancel(refusal.New(refusal.Stalled,",
+			new:    "\t\t\t_ = (refusal.New(refusal.Stalled,",
+			tests:  suite{packages: "./daemons/world", run: "TestASender"},
+		},
+		{
+			id:     "updated-visible-before-durable",
+			breaks: "a step is durable before anyone sees it",
+			file:   "daemons/updated/engine.go",
+			old:    "\tif err := e.save(next); err != nil {\n\t\treturn err\n\t}\n\te.record = next\n",
+			new:    "\te.record = next\n\tif err := e.save(next); err != nil {\n\t\treturn err\n\t}\n",
+			tests:  suite{packages: "./daemons/updated"},
+		},
+		{
+			id:     "updated-save-error-ignored",
+			breaks: "a step whose record cannot be written has not happened",
+			file:   "daemons/updated/engine.go",
+			old:    "\tif err := e.save(next); err != nil {\n\t\treturn err\n\t}\n\te.record = next\n",
+			new:    "\te.save(next)\n\te.record = next\n",
+			tests:  suite{packages: "./daemons/updated"},
+		},
+		{
+			id:     "updated-active-not-kept",
+			breaks: "the slot that was confirmed last outlives the record",
+			file:   "daemons/updated/engine.go",
+			old:    "if err := e.store.SetActive(r.Active); err != nil {",
+			new:    "if err := error(nil); err != nil {",
+			tests:  suite{packages: "./daemons/updated"},
+		},
+		{
+			id:     "updated-publish-unverified",
+			breaks: "what was not verified never runs",
+			file:   "daemons/updated/gate.go",
+			old:    "if err := e.store.Verify(attempt.Slot, verifyBy(ctx, e.verifier)); err != nil {",
+			new:    "if err := error(nil); err != nil {",
+			tests:  suite{packages: "./daemons/updated"},
+		},
+		{
+			id:     "updated-admits-quarantined",
+			breaks: "a set that is refused by its digest writes nothing",
+			file:   "daemons/updated/stage.go",
+			old:    "return e.snapshot().Admit(bootctl.Digest(head.Digest))",
+			new:    "return nil",
+			tests:  suite{packages: "./daemons/updated"},
+		},
+		{
+			id:     "updated-two-stages",
+			breaks: "one at a time writes the standby slot",
+			file:   "daemons/updated/stage.go",
+			old:    "\tif e.staging {\n",
+			new:    "\tif false && e.staging {\n",
+			tests:  suite{packages: "./daemons/updated"},
+		},
+		{
+			id:     "updated-switch-unasked",
+			breaks: "what could not run here is not switched to",
+			file:   "daemons/updated/staged.go",
+			old:    "\terr := e.runnable(ctx, r, serial)\n",
+			new:    "\terr := error(nil)\n",
+			tests:  flow,
+		},
+		{
+			id:     "updated-stage-during-trial",
+			breaks: "a stage during a trial is refused before its first byte",
+			file:   "daemons/updated/stage.go",
+			old:    "\tcase r.Pending != bootctl.None:\n",
+			new:    "\tcase false && r.Pending != bootctl.None:\n",
+			tests:  suite{packages: "./daemons/updated"},
+		},
+	}
+}
+
+// bundlemgrdMutants are faults in what is published.
+func bundlemgrdMutants() []mutant {
+	tests := suite{packages: "./daemons/bundlemgrd"}
+	return []mutant{
+		{
+			id:     "bundlemgrd-late-publication",
+			breaks: "an attempt that is over cannot publish",
+			file:   "daemons/bundlemgrd/publisher.go",
+			old:    "if boot < now.boot {",
+			new:    "if false && boot < now.boot {",
+			tests:  tests,
+		},
+		{
+			id:     "bundlemgrd-any-machine",
+			breaks: "a service that is no program for this machine is not published",
+			file:   "daemons/bundlemgrd/open.go",
+			old:    "payload.Size(), plat.Machine()); err != nil {",
+			new:    "payload.Size(), plat.Machine()); err != nil && false {",
+			tests:  tests,
+		},
+		{
+			id:     "bundlemgrd-empty-unchecked",
+			breaks: "only what the record names is published",
+			file:   "daemons/bundlemgrd/open.go",
+			old:    "return p, checkEmpty(files, slot)",
+			new:    "return p, nil",
+			tests:  tests,
+		},
+		{
+			id:     "bundlemgrd-no-quota",
+			breaks: "a client has a bounded number of open blobs",
+			file:   "daemons/bundlemgrd/quota.go",
+			old:    "if q.used.Add(1) > q.limit {",
+			new:    "if q.used.Add(1) > q.limit+1 {",
+			tests:  tests,
+		},
+		{
+			id:     "bundlemgrd-unbounded-read",
+			breaks: "an answer has a bounded size",
+			file:   "daemons/bundlemgrd/blob.go",
+			old:    "min(uint64(count), uint64(bundle.MaxReadBytes), size-offset)",
+			new:    "min(uint64(count), size-offset)",
+			tests:  tests,
+		},
+	}
+}
+
+// initdMutants are faults in who decides, and who may do what.
+func initdMutants() []mutant {
+	return []mutant{
+		{
+			id:     "initd-commit-without-vote",
+			breaks: "a commit waits for every vote",
+			file:   "daemons/initd/health.go",
+			old:    "g.s.ballot.votes(g.at.boot)",
+			new:    "nil",
+			tests:  suite{packages: "./daemons/initd"},
+		},
+		{
+			id:     "initd-vote-on-another-boot",
+			breaks: "a vote counts for the attempt it was cast on",
+			file:   "daemons/initd/ballot.go",
+			old:    "case b.boot != boot:",
+			new:    "case false && b.boot != boot:",
+			tests:  suite{packages: "./daemons/initd"},
+		},
+		{
+			id:     "initd-dead-voter-forgotten",
+			breaks: "a voter that ends has voted no",
+			file:   "daemons/initd/ballot.go",
+			old:    "case b.gone:",
+			new:    "case false && b.gone:",
+			tests:  suite{packages: "./daemons/initd"},
+		},
+		{
+			id:     "initd-no-deadline",
+			breaks: "a trial without a verdict ends at the deadline",
+			file:   "daemons/initd/health.go",
+			old:    "g.judge().AtDeadline()",
+			new:    "g.judge()",
+			tests:  suite{packages: "./daemons/world", run: "TestRollbackOnHealthTimeout"},
+		},
+		{
+			id:     "initd-service-ignored",
+			breaks: "a slot with an unhealthy service is not confirmed",
+			file:   "daemons/initd/health.go",
+			old:    "if others.Outcome == health.Failed || services.Outcome == health.OK {",
+			new:    "if others.Outcome == health.Failed || services.Outcome != health.Waiting {",
+			tests:  suite{packages: "./daemons/world", run: "TestRollback$"},
+		},
+		{
+			id:     "initd-gate-handed-out",
+			breaks: "only initd holds HealthGate",
+			file:   "daemons/initd/table.go",
+			old:    "\t\t\t\t{Facet: \"HealthVote\", From: initName},\n",
+			new:    "\t\t\t\t{Facet: \"HealthVote\", From: initName},\n\t\t\t\t{Facet: \"HealthGate\", From: \"updated\"},\n",
+			tests:  suite{packages: "./daemons/initd"},
+		},
+		{
+			id:     "samgrd-any-name",
+			breaks: "no name is reachable unless the table says so",
+			file:   "daemons/samgrd/grant.go",
+			old:    "return slices.Contains(g, name) ||",
+			new:    "return len(g) > 0 ||",
+			tests:  suite{packages: "./daemons/samgrd"},
+		},
+	}
+}
+
+// keystoredMutants are faults in which keys are read.
+func keystoredMutants() []mutant {
+	tests := suite{packages: "./daemons/keystored"}
+	return []mutant{
+		{
+			id:     "keystored-one-role-for-all",
+			breaks: "a verifier is good for one role",
+			file:   "daemons/keystored/server.go",
+			old:    "return v.anchors.Verify(v.role, message, signature)",
+			new:    "return v.anchors.Verify(trust.RoleSystem, message, signature)",
+			tests:  tests,
+		},
+		{
+			id:     "keystored-any-file-name",
+			breaks: "who looks at the folder sees what is trusted",
+			file:   "daemons/keystored/load.go",
+			old:    "if entry.Name() != key.String()+\".pub\" {",
+			new:    "if false && entry.Name() != key.String()+\".pub\" {",
+			tests:  tests,
+		},
+		{
+			id:     "keystored-too-many-keys",
+			breaks: "which keys are trusted does not depend on their order",
+			file:   "daemons/keystored/load.go",
+			old:    "if len(entries) > maxEntries {",
+			new:    "if false && len(entries) > maxEntries {",
+			tests:  tests,
+		},
+	}
+}
+
+// execdMutants are faults in what is run, and how.
+func execdMutants() []mutant {
+	return []mutant{
+		{
+			id:     "execd-any-architecture",
+			breaks: "only programs for this machine are started",
+			file:   "daemons/execd/load.go",
+			old:    "plat.Machine()); err != nil {",
+			new:    "plat.Machine()); err != nil && false {",
+			tests:  suite{packages: "./daemons/execd"},
+		},
+		{
+			id:     "execd-digest-ignored",
+			breaks: "what runs has the signed digest, checked where it cannot change any more",
+			file:   "daemons/execd/load.go",
+			old:    "if nxs.Digest(hash.Sum(nil)) != spec.digest {",
+			new:    "if false && nxs.Digest(hash.Sum(nil)) != spec.digest {",
+			tests:  suite{packages: "./daemons/execd"},
+		},
+		{
+			id:     "execd-exit-is-healthy",
+			breaks: "a service that ended is not healthy",
+			file:   "daemons/execd/service.go",
+			old:    "\ts.fail(health.Exited, exit.String())\n",
+			new:    "\ts.fail(health.Healthy, exit.String())\n",
+			tests:  suite{packages: "./daemons/world", run: "TestRollback$"},
+		},
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+// vatMutants are faults in the plumbing.
+func vatMutants() []mutant {
+	return []mutant{
+		{
+			id:     "vat-huge-message",
+			breaks: "a peer cannot make a process hold a message over 4 MiB",
+			file:   "daemons/vat/conn.go",
+			old:    "dec.MaxMessageSize = maxMessage",
+			new:    "dec.MaxMessageSize = 64 * maxMessage",
+			tests:  suite{packages: "./daemons/logd", run: "TestHuge"},
+		},
+		{
+			id:     "vat-endless-pointers",
+			breaks: "a small message cannot unfold into much work",
+			file:   "daemons/vat/conn.go",
+			old:    "msg.ResetReadLimit(traverseFactor*size + 1<<16)",
+			new:    "msg.ResetReadLimit(size + 1<<60)",
+			tests:  suite{packages: "./daemons/logd", run: "TestOverlapping"},
+		},
+		{
+			id:     "vat-name-is-the-facet",
+			breaks: "a client's name is what initd said, and cannot be chosen",
+			file:   "daemons/vat/birth.go",
+			old:    "client := Client{Name: e.Peer, Grants: e.Grants}",
+			new:    "client := Client{Name: e.Name, Grants: e.Grants}",
+			tests:  suite{packages: "./daemons/vat"},
+		},
+		{
+			id:     "vat-no-second-life",
+			breaks: "a provider that restarts comes back under its name",
+			file:   "daemons/vat/holding.go",
+			old:    "\t\tif !Disconnected(err) {\n",
+			new:    "\t\tif err != nil || !Disconnected(err) {\n",
+			tests:  suite{packages: "./daemons/vat"},
+		},
+	}
+}
+
+// nxMutants are faults in what the operator is told.
+func nxMutants() []mutant {
+	tests := suite{packages: "./nx/cli"}
+	return []mutant{
+		{
+			id:     "nx-rollback-is-success",
+			breaks: "nx update exits 1 after a rollback",
+			file:   "nx/cli/update.go",
+			old:    "return true, refusal.New(refusal.Reason(now.LastRollback.Reason), \"rolled back: %s\", now.LastRollback.why())",
+			new:    "return true, nil",
+			tests:  tests,
+		},
+		{
+			id:     "nx-success-before-commit",
+			breaks: "nx update exits 0 only after the commit",
+			file:   "nx/cli/update.go",
+			old:    "return now.HealthOK, nil",
+			new:    "return true, nil",
+			tests:  tests,
+		},
+		{
+			id:     "nx-wrong-reason",
+			breaks: "the system's reason reaches programs as it is",
+			file:   "nx/cli/failure.go",
+			old:    "\t\treturn refused.Reason, refused.Detail\n",
+			new:    "\t\treturn refusal.IO, refused.Detail\n",
+			tests:  tests,
+		},
+	}
+}

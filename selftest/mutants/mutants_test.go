@@ -1,0 +1,92 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "../.."
+
+// TestEveryMutantApplies keeps the list from rotting: each fault finds its text, exactly once, and leaves a file that parses; the tests
+// that must notice are there.
+func TestEveryMutantApplies(t *testing.T) {
+	seen := map[string]bool{}
+	for _, m := range mutants() {
+		t.Run(m.id, func(t *testing.T) {
+			if seen[m.id] {
+				t.Error("there is another mutant of this name")
+			}
+			seen[m.id] = true
+			if m.breaks == "" {
+				t.Error("it does not say which promise it breaks")
+			}
+			faulty, err := m.apply(module)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := parser.ParseFile(token.NewFileSet(), m.file, faulty, parser.SkipObjectResolution); err != nil {
+				t.Error(err)
+			}
+			for _, pkg := range strings.Fields(m.tests.packages) {
+				tests, err := filepath.Glob(filepath.Join(module, pkg, "*_test.go"))
+				if err != nil || len(tests) == 0 {
+					t.Errorf("%s has no tests (%v)", pkg, err)
+				}
+			}
+		})
+	}
+	if len(seen) < 25 {
+		t.Errorf("there are %d mutants, want at least 25", len(seen))
+	}
+}
+
+// TestApplyRefuses refuses a text that stands nowhere, or twice.
+func TestApplyRefuses(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte("one two two"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ file, old string }{{"x.go", "three"}, {"x.go", "two"}, {"y.go", "one"}} {
+		if _, err := (mutant{id: "m", file: c.file, old: c.old}).apply(dir); err == nil {
+			t.Errorf("%s in %s: was applied", c.old, c.file)
+		}
+	}
+	got, err := mutant{id: "m", file: "x.go", old: "one", new: "no"}.apply(dir)
+	if err != nil || string(got) != "no two two" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestRead tells a failed test from a failed build and from a time limit.
+func TestRead(t *testing.T) {
+	for _, c := range []struct {
+		name, events string
+		want         finding
+	}{
+		{"green", `{"Action":"pass","Package":"nexus/a"}`, finding{}},
+		{"red", `{"Action":"fail","Package":"nexus/a","Test":"TestX/y"}
+{"Action":"fail","Package":"nexus/a","Test":"TestX"}
+{"Action":"fail","Package":"nexus/a"}`, finding{red: true, by: "a.TestX/y"}},
+		{"time limit", `{"Action":"output","Package":"nexus/a","Output":"panic: test timed out after 1s\n"}
+{"Action":"fail","Package":"nexus/a"}`, finding{red: true, by: "its time limit", output: "panic: test timed out after 1s\n"}},
+		{"no build", `{"Action":"build-fail","ImportPath":"nexus/a"}
+{"Action":"fail","Package":"nexus/b","FailedBuild":"nexus/a"}`, finding{unbuilt: true}},
+	} {
+		if got := read([]byte(c.events)); got != c.want {
+			t.Errorf("%s: got %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestJudge wants every way to miss a fault to be told from catching it.
+func TestJudge(t *testing.T) {
+	for want, f := range map[string]finding{caught: {red: true}, survived: {}, unbuilt: {red: true, unbuilt: true}} {
+		if got, _ := judge(f, nil); got != want {
+			t.Errorf("%+v: got %s, want %s", f, got, want)
+		}
+	}
+}
