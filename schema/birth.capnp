@@ -28,6 +28,8 @@ struct Endowment {
   # Registrar: the one name; Verifier: the role). At most 32.
 
   enum Kind {
+    # What a descriptor is good for.
+
     serve @0;
     # A stream socket on which the daemon serves the facet `name` to `peer` as bootstrap.
     use @1;

@@ -75,7 +75,7 @@ struct SlotContent {
   # Version of the set, SemVer; empty for an empty slot.
 
   good @2 :Bool;
-  # Whether this very set was confirmed healthy in this slot once. Only a good set can be returned to by an operator.
+  # Whether this very set was confirmed healthy in this slot once, or never was. Only a good set can be returned to by an operator.
 }
 
 struct Quarantined {

@@ -2,7 +2,8 @@
 # Published bundles: what `bundlemgrd` serves from the published slot.
 #
 # Who holds what: `updated` alone holds SlotPublisher; packagefsd, execd, the operator and bundles that ask for it hold BundleMgr.
-# Class: lockstep; BundleMgr is blessed (bundles call it).
+#
+# Class: blessed (the operator's program and bundles call BundleMgr). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 using Bootrecord = import "bootrecord.capnp";
@@ -20,13 +21,13 @@ interface BundleMgr {
   # What is published now.
 
   query @1 (name :Text) -> (bundle :Bundle, found :Bool);
-  # One published bundle, or found = false.
+  # The published bundle with that name, or found = false.
 
   openPayload @2 (name :Text) -> (blob :Blob);
-  # The payload of a published bundle. Refused as `unknown-bundle`. The blob stays readable after the next publication.
+  # The payload of the published bundle with that name. Refused as `unknown-bundle`. The blob stays readable after the next publication.
 
   openManifest @3 (name :Text) -> (blob :Blob);
-  # The raw manifest of a published bundle. Refused as `unknown-bundle`.
+  # The raw manifest of the published bundle with that name. Refused as `unknown-bundle`.
 
   watch @4 (observer :PublicationObserver) -> (subscription :PublicationSubscription);
   # Calls onPublished now if something is published, and after each publication. Dropping the subscription ends it.
@@ -39,7 +40,8 @@ interface Blob {
   # At most `count` bytes (and at most maxReadBytes) from `offset`; empty at the end.
 
   size @1 () -> (bytes :UInt64, sha256 :Data);
-  # The size, and the 32-byte SHA-256 that the signed index gives for it. Whoever runs the bytes checks them against it.
+  # The size in bytes, and as `sha256` the 32-byte SHA-256 that the signed index gives for it. Whoever runs the bytes checks them
+  # against it.
 }
 
 interface PublicationObserver {
@@ -91,12 +93,14 @@ struct Bundle {
 
 interface SlotPublisher {
   # The right to say which slot is published.
+  #
+  # Class: lockstep (only updated holds it).
 
   setActiveSlot @0 (slot :Bootrecord.Slot, indexSha256 :Data, boot :UInt64) -> (refusal :Keystore.Refusal);
-  # Publishes the slot if it holds exactly the set with that digest (empty: an empty slot), then prints
-  # `bundlemgrd: slot <a|b> active`. Refused as `slot-mismatch`, `digest-mismatch`, `wrong-architecture` or `io`: then the
+  # Publishes the slot if it holds exactly the set with the digest `indexSha256` (empty: an empty slot), for the boot attempt `boot`,
+  # then prints `bundlemgrd: slot <a|b> active`. Refused as `slot-mismatch`, `digest-mismatch`, `wrong-architecture` or `io`: then the
   # earlier publication stands.
 
   check @1 (slot :Bootrecord.Slot, indexSha256 :Data) -> (refusal :Keystore.Refusal);
-  # Whether setActiveSlot would be accepted, without publishing. No effect.
+  # Whether setActiveSlot would be accepted for that slot and `indexSha256`, without publishing. No effect.
 }

@@ -1,7 +1,9 @@
 @0x9351478dc0794896;
 # Running bundles: what `execd` serves.
 #
-# Who holds what: initd holds ServiceWatch; the operator holds Exec through initd. Class: lockstep.
+# Who holds what: initd holds ServiceWatch; the operator holds Exec through initd.
+#
+# Class: blessed (the operator's program calls it). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 using Bootrecord = import "bootrecord.capnp";
@@ -15,8 +17,8 @@ interface ServiceWatch {
   # The services of the publication that execd runs, in byte order of their names.
 
   verdict @1 (boot :UInt64) -> (ok :Bool, reason :Text, detail :Text);
-  # Waits until the services published for that boot attempt are all healthy (ok) or one has failed (reason code and one line). Also
-  # ends as not ok, `superseded`, when another attempt is published. The caller bounds the wait.
+  # Waits until the services published for that boot attempt are all healthy (ok) or one has failed (reason code, and a line of
+  # detail). Also ends as not ok, `superseded`, when another attempt is published. The caller bounds the wait.
 }
 
 struct ServiceStatus {
@@ -29,7 +31,7 @@ struct ServiceStatus {
   state @2 :State;
   # How it is.
   native @3 :Bool;
-  # Whether it exports Service.
+  # Whether it exports Service; a plain one does not.
   pid @4 :UInt32;
   # Process id, 0 when it does not run.
   restarts @5 :UInt32;
@@ -63,7 +65,7 @@ interface Process {
   # One running program. Dropping it kills the program.
 
   wait @0 () -> (exitCode :Int32, signal :Int32);
-  # Waits for the end. `signal` is 0 for a normal exit.
+  # Waits for the end. `exitCode` is the program's own, `signal` the one that ended it: 0 for a normal exit.
 
   kill @1 () -> ();
   # Kills it and its process group. No effect once it has ended.

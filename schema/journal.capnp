@@ -2,7 +2,8 @@
 # Log, audit and console: what `logd` serves.
 #
 # Who holds what: every daemon holds one LogSink whose sender was fixed when the connection was made; the operator holds Journal.
-# Class: Journal and Record are blessed (operators and programs read them), LogSink is lockstep.
+#
+# Class: blessed (operators and programs read the journal). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 $Go.package("journal");
@@ -78,6 +79,8 @@ struct Record {
 
 interface LogSink {
   # The right to add records under one name, and nothing else.
+  #
+  # Class: lockstep (only daemons hold it).
 
   write @0 (entries :List(Entry), dropped :UInt64) -> ();
   # Adds up to 256 entries in order. `dropped`: how many the sender itself had to drop since its last call. In memory when it

@@ -2,7 +2,8 @@
 # Signatures and trust: what `keystored` serves. It holds public keys only; there is no method that signs.
 #
 # Who holds what: `updated` holds a Verifier for the role system; the operator holds TrustAnchors.
-# Class: lockstep.
+#
+# Class: blessed (the operator's program reads anchors and refusals). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 $Go.package("keystore");
@@ -13,6 +14,8 @@ const maxMessageBytes :UInt32 = 1048576;
 
 interface Verifier {
   # Verify signatures under one role, fixed when the capability was granted.
+  #
+  # Class: lockstep (only updated holds it).
 
   verify @0 (message :Data, signature :Data) -> (publisher :Data, refusal :Refusal);
   # Whether a key trusted for the role made this signature over these raw bytes. On success `publisher` is that 32-byte key and

@@ -2,8 +2,10 @@
 # A path view of the published bundles: what `packagefsd` serves.
 #
 # Paths are relative, `/`-separated, without `.` or `..`: the empty path is the root, which holds a directory per bundle, and each
-# directory holds `manifest.nxb` and `payload.elf`.
-# Who holds it: the operator, the selftest, and bundles that ask for it. Class: blessed (bundles call it).
+# directory holds `manifest.nxb` and `payload.elf`. A path is at most 255 bytes.
+#
+# Who holds it: the operator, the selftest, and bundles that ask for it.
+# Class: blessed (bundles call it). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 $Go.package("packagefs");

@@ -3,14 +3,17 @@
 #
 # Who holds what: each client has a ServiceManager of its own that knows only the names granted to it; each provider has a
 # Registrar bound to its one name; execd has a BundleRegistrar for the names under `bundle/`.
-# Class: lockstep.
+#
+# Class: lockstep, but for ServiceManager and its observer, which bundles hold.
 
 using Go = import "/go.capnp";
 $Go.package("registry");
 $Go.import("nexus/capnpgen/registry");
 
 interface ServiceManager {
-  # Look up services by name, among those granted to this client.
+  # Look up services by name, among those granted to this client. A name is at most 71 bytes: `bundle/` and a bundle's name.
+  #
+  # Class: blessed (bundles call it, and outlive images).
 
   get @0 (name :Text) -> (service :Capability);
   # The service under that name. Refused as `unknown-name` alike for a name that is not granted and one that nobody registered:
@@ -28,6 +31,8 @@ interface ServiceManager {
 
 interface NameObserver {
   # Learns of registrations.
+  #
+  # Class: blessed (bundles serve it).
 
   onRegistered @0 (service :Capability) -> ();
   # The service was registered, or registered again after its provider restarted.
@@ -35,6 +40,8 @@ interface NameObserver {
 
 interface NameSubscription {
   # Holding it keeps the watch alive; dropping it ends it.
+  #
+  # Class: blessed (bundles hold it).
 }
 
 interface Registrar {

@@ -4,7 +4,7 @@
 # fd 3 is one end of a stream socket that speaks Cap'n Proto RPC. The bundle's bootstrap is a Service; execd's bootstrap is the bundle's
 # own ServiceManager (registry.capnp), attenuated to what its manifest asks for and the authority table allows. A plain service never
 # touches fd 3.
-# Class: blessed (bundles outlive images).
+# Class: blessed (bundles outlive images). One answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 $Go.package("service");

@@ -5,8 +5,9 @@
 # Committing is another power than switching: HealthGate is granted to initd alone and no name leads to it.
 #
 # Who holds what: UpdateStatus: whoever may look. Updated: operators and the selftest. UpdateRecovery: the operator.
-# HealthGate: initd. Class: UpdateStatus, Updated, StagedSystem, UpdateRecovery blessed (the operator's program calls them);
-# HealthGate lockstep.
+# HealthGate: initd.
+#
+# Class: blessed (the operator's program calls it), but for HealthGate. One call or answer is at most 4 MiB (daemons/vat).
 #
 # An outcome a caller branches on is data (Refusal); exceptions mean a bug, overload or a lost connection.
 
@@ -55,9 +56,9 @@ struct Status {
   triesLeft @3 :UInt8;
   # Boot attempts left for the pending slot.
   healthOk @4 :Bool;
-  # Whether the active slot is confirmed.
+  # Whether the active slot is confirmed. There is no third state: not yet confirmed is not healthy.
   persistent @5 :Bool;
-  # Whether the record survives a reboot.
+  # Whether the record survives a reboot; else it is kept in memory only.
   boot @6 :UInt64;
   # The current boot attempt. When it is another than the one initd last began, a switch or a rollback has made a new one due.
   slotA @7 :SlotStatus;
@@ -69,7 +70,7 @@ struct Status {
   lastRollback @10 :Bootrecord.Rollback;
   # Null if there was none.
   staging @11 :Bool;
-  # Whether a stage is under way.
+  # Whether a stage is under way, or none is.
 }
 
 struct SlotStatus {
@@ -178,34 +179,39 @@ interface UpdateRecovery {
   # set that was left is quarantined with reason `operator`. Refused as `no-previous`.
 
   clearQuarantine @1 (indexSha256 :Data) -> (refusal :Keystore.Refusal);
-  # Lets a quarantined set be staged again. Refused as `not-quarantined`.
+  # Lets the quarantined set with the digest `indexSha256` be staged again. Refused as `not-quarantined`.
 }
 
 interface HealthGate {
   # The power to count attempts and to commit. Granted to initd, once, and to nobody else.
+  #
+  # Class: lockstep (only initd holds it).
 
   bootAttempt @0 () -> (attempt :Attempt);
-  # Counts one attempt (durable before anything of the slot runs), then publishes the slot that is to run. When the pending slot has no try left it
-  # is rolled back first and the attempt is for the active slot.
+  # Counts one attempt (durable before anything of the slot runs), then publishes the slot that is to run. When the pending slot has
+  # no try left it is rolled back first and the attempt is for the active slot.
 
   healthOk @1 (boot :UInt64) -> (refusal :Keystore.Refusal);
   # The attempt proved healthy: durable when it returns. Refused as `wrong-boot` if `boot` is not the current attempt.
 
   healthFailed @2 (boot :UInt64, reason :Text, detail :Text) -> (verdict :Verdict, refusal :Keystore.Refusal);
-  # The attempt did not prove healthy. Reasons: `service-exited`, `service-unhealthy`, `service-start-failed`, `selftest-failed`,
-  # `core-not-ready`, `health-timeout`, `publish-failed`. With tries left and a reason other than `health-timeout` the verdict is retry:
-  # call bootAttempt again. Else the slot is rolled back and quarantined; the bootAttempt that follows publishes the previous one.
+  # The attempt `boot` did not prove healthy; `detail` is one line for people. Reasons: `service-exited`, `service-unhealthy`,
+  # `service-start-failed`, `selftest-failed`, `core-not-ready`, `health-timeout`, `publish-failed`. With tries left and a reason
+  # other than `health-timeout` the verdict is retry: call bootAttempt again. Else the slot is rolled back and quarantined; the
+  # bootAttempt that follows publishes the previous one.
 }
 
 struct Attempt {
   # One boot attempt.
+  #
+  # Class: lockstep.
 
   boot @0 :UInt64;
   # Its number.
   slot @1 :Bootrecord.Slot;
   # The slot that runs.
   trial @2 :Bool;
-  # Whether that slot is on trial.
+  # Whether that slot is on trial, or confirmed.
   triesLeft @3 :UInt8;
   # Tries left after this one.
   refusal @4 :Keystore.Refusal;
@@ -214,6 +220,8 @@ struct Attempt {
 
 enum Verdict {
   # What follows from a failed attempt.
+  #
+  # Class: lockstep.
 
   unspecified @0;
   # Never sent.
