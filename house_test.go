@@ -57,6 +57,11 @@ func rules() []rule {
 			reason: "an operator meets the system through capabilities only",
 		},
 		{
+			who:    "schema/...",
+			never:  []string{"nexus/libupdates/...", "nexus/daemons/...", "nexus/nx/...", "nexus/nxspack/...", "nexus/capnpgen/..."},
+			reason: "the review gate judges any project's schemas and knows none",
+		},
+		{
 			who:    "selftest",
 			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/bundlemgrd"},
 			reason: "the selftest is a client like any other",

@@ -1,0 +1,189 @@
+// Package casetest reads the cases that the checks are tested with: txtar files with schemas, what the compiler made of them, and what a
+// check must say. It is for tests only. Cases run without the compiler; with it they prove that the compiled parts are still current, and
+// the flag -update makes them again.
+package casetest
+
+import (
+	"encoding/base64"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"nexus/schema/check/source"
+	"nexus/schema/check/surface"
+)
+
+// A Case is one file of cases.
+type Case struct {
+	Name    string
+	path    string
+	archive *txtar.Archive
+}
+
+// Load reads all cases in a folder. With -update it compiles their schemas first: each folder in the case, such as old/ and new/, becomes
+// one request.
+func Load(t *testing.T, dir string) []*Case {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("cannot find cases in %s: %v", dir, err)
+	}
+	var cases []*Case
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &Case{Name: strings.TrimSuffix(filepath.Base(path), ".txtar"), path: path, archive: archive}
+		if Updating() {
+			c.compileAll(t)
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+// Updating tells whether the test was started with -update.
+func Updating() bool {
+	f := flag.Lookup("update")
+	return f != nil && f.Value.String() == "true"
+}
+
+// Comment is what stands above the first section.
+func (c *Case) Comment() string { return string(c.archive.Comment) }
+
+// Section returns a section's text, empty if there is none.
+func (c *Case) Section(name string) string {
+	for _, f := range c.archive.Files {
+		if f.Name == name {
+			return string(f.Data)
+		}
+	}
+	return ""
+}
+
+// Surface reads the request compiled from a folder of the case.
+func (c *Case) Surface(t *testing.T, folder string, opts surface.Options) *surface.Surface {
+	t.Helper()
+	s, err := surface.Read(c.Request(t, folder), opts)
+	if err != nil {
+		t.Fatalf("%s: %v", folder, err)
+	}
+	return s
+}
+
+// Request returns the request compiled from a folder of the case.
+func (c *Case) Request(t *testing.T, folder string) []byte {
+	t.Helper()
+	text := strings.ReplaceAll(c.Section(folder+".request"), "\n", "")
+	if text == "" {
+		t.Fatalf("%s has no %s.request: run the test with -update", c.path, folder)
+	}
+	request, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request
+}
+
+// Want holds what a check said against a section of the case, or with -update makes it that section.
+func (c *Case) Want(t *testing.T, section, got string) {
+	t.Helper()
+	if Updating() {
+		c.set(t, section, got)
+	}
+	if want := c.Section(section); got != want {
+		t.Errorf("%s says\n%s\nwant\n%s", section, got, want)
+	}
+}
+
+// CheckCurrent compiles the schemas anew and compares what was read with what the case holds.
+func (c *Case) CheckCurrent(t *testing.T) {
+	t.Helper()
+	for _, folder := range c.folders() {
+		again, err := surface.Read(c.compile(t, folder), surface.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if held := c.Surface(t, folder, surface.Options{}); !reflect.DeepEqual(held, again) {
+			t.Errorf("%s: %s.request is not what the compiler makes of %s/: run the test with -update", c.path, folder, folder)
+		}
+	}
+}
+
+// NeedCompiler skips the test, saying so, where there is no compiler.
+func NeedCompiler(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("capnp"); err != nil {
+		t.Skip("capnp is not installed: the compiled requests in testdata are taken as they are")
+	}
+}
+
+func (c *Case) folders() []string {
+	var all []string
+	for _, f := range c.archive.Files {
+		folder, _, nested := strings.Cut(f.Name, "/")
+		if nested && (len(all) == 0 || all[len(all)-1] != folder) {
+			all = append(all, folder)
+		}
+	}
+	return all
+}
+
+func (c *Case) compileAll(t *testing.T) {
+	t.Helper()
+	for _, folder := range c.folders() {
+		text := base64.StdEncoding.EncodeToString(c.compile(t, folder))
+		var lines strings.Builder
+		for len(text) > 120 {
+			lines.WriteString(text[:120] + "\n")
+			text = text[120:]
+		}
+		c.set(t, folder+".request", lines.String()+text+"\n")
+	}
+}
+
+func (c *Case) compile(t *testing.T, folder string) []byte {
+	t.Helper()
+	work := t.TempDir()
+	for _, f := range c.archive.Files {
+		if !strings.HasPrefix(f.Name, folder+"/") {
+			continue
+		}
+		path := filepath.Join(work, f.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request, err := source.Compile(source.Input{Paths: []string{filepath.Join(work, folder)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request
+}
+
+// set puts a section into the case and writes its file.
+func (c *Case) set(t *testing.T, name, text string) {
+	t.Helper()
+	found := false
+	for i := range c.archive.Files {
+		if c.archive.Files[i].Name == name {
+			c.archive.Files[i].Data, found = []byte(text), true
+		}
+	}
+	if !found {
+		c.archive.Files = append(c.archive.Files, txtar.File{Name: name, Data: []byte(text)})
+	}
+	if err := os.WriteFile(c.path, txtar.Format(c.archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

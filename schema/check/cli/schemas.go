@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"errors"
+	"io"
+
+	"nexus/schema/check/source"
+	"nexus/schema/check/surface"
+)
+
+// schemas says which schemas a verb is about.
+type schemas struct {
+	Paths []string `arg:"" optional:"" name:"path" help:"Schema files, or folders of them."`
+
+	Import           []string      `short:"I" sep:"none" placeholder:"DIR" help:"Look for imports that start with / here; may be given again."`
+	NoStandardImport bool          `help:"Look for them nowhere else."`
+	SrcPrefix        string        `placeholder:"DIR" help:"Cut this from the files' names. Without it: the folder, if just one is named."`
+	Request          string        `placeholder:"FILE" help:"Read what 'capnp compile -o-' wrote instead of compiling; - for stdin."`
+	DefaultClass     surface.Class `enum:"lockstep,blessed" default:"lockstep" help:"Class of files that state none: lockstep or blessed."`
+}
+
+// Validate wants schemas from one place.
+func (s *schemas) Validate() error {
+	if (len(s.Paths) == 0) == (s.Request == "") {
+		return errors.New("name schema files or folders, or --request, not both")
+	}
+	return nil
+}
+
+// read compiles and reads the schemas.
+func (s *schemas) read(io *streams) (*surface.Surface, error) {
+	request, err := s.compiled(io)
+	if err != nil {
+		return nil, err
+	}
+	return surface.Read(request, s.options())
+}
+
+func (s *schemas) options() surface.Options { return surface.Options{Default: s.DefaultClass} }
+
+func (s *schemas) compiled(streams *streams) ([]byte, error) {
+	switch s.Request {
+	case "":
+		return source.Compile(s.input(s.Paths))
+	case "-":
+		return io.ReadAll(io.LimitReader(streams.in, surface.MaxRequestBytes+1))
+	}
+	return readFile("request", s.Request)
+}
+
+// input is how the paths are compiled; an old version is compiled as the new one is.
+func (s *schemas) input(paths []string) source.Input {
+	return source.Input{Paths: paths, Imports: s.Import, NoStandardImport: s.NoStandardImport, Prefix: s.SrcPrefix}
+}

@@ -1,0 +1,73 @@
+package main_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nexus/daemons/initd"
+	"nexus/schema/check/cli"
+)
+
+var update = flag.Bool("update", false, "write schema/HOLDERS, schema/API.lock and docs/api.md again; read the difference")
+
+// top is the top of the tree, from here.
+const top = "../.."
+
+// TestHolders holds schema/HOLDERS, from which the API reference says who holds what, to the authority table itself.
+func TestHolders(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Who holds what from birth: the authority table of daemons/initd, as the API reference reads it. Made by\n" +
+		"# go test ./schema/check -update; do not edit.\n")
+	for _, row := range initd.Table() {
+		for _, edge := range row.Holds {
+			grants := "-"
+			if len(edge.Grants) > 0 {
+				grants = strings.Join(edge.Grants, " ")
+			}
+			fmt.Fprintf(&b, "%-10s  %-15s  %-10s  %s\n", row.Name, edge.Facet, edge.From, grants)
+		}
+	}
+	path := filepath.Join(top, "schema", "HOLDERS")
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, err := os.ReadFile(path)
+	if err != nil || string(held) != b.String() {
+		t.Errorf("schema/HOLDERS is not what daemons/initd says (%v): run go test ./schema/check -update", err)
+	}
+}
+
+// TestProject runs the gate over this project's own schemas, where the compiler is installed: they lint clean, and the lock and the
+// reference are current.
+func TestProject(t *testing.T) {
+	if _, err := exec.LookPath("capnp"); err != nil {
+		t.Skip("capnp is not installed: schema/API.lock and docs/api.md are not compared with the schemas")
+	}
+	t.Chdir(top)
+	library, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "capnproto.org/go/capnp/v3").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := "--check"
+	if *update {
+		where = "--output"
+	}
+	for _, verb := range [][]string{
+		{"lint", "--waivers", "schema/WAIVERS"},
+		{"lock", where, "schema/API.lock"},
+		{"api", "--holders", "schema/HOLDERS", "--command", "make api", where, "docs/api.md"},
+	} {
+		args := append(verb, "--no-standard-import", "-I", filepath.Join(strings.TrimSpace(string(library)), "std"), "schema")
+		var out, errs strings.Builder
+		if status := cli.Run(args, strings.NewReader(""), &out, &errs); status != 0 {
+			t.Errorf("schema-check %s: exit status %d\n%s%s", strings.Join(args, " "), status, out.String(), errs.String())
+		}
+	}
+}

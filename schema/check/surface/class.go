@@ -1,0 +1,63 @@
+package surface
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A Class says what may become of a declaration.
+type Class string
+
+// The two classes. Nothing said means lockstep.
+const (
+	// Blessed: others hold bytes of it or programs made with it, so it may only grow.
+	Blessed Class = "blessed"
+	// Lockstep: both ends are replaced together, so it may change.
+	Lockstep Class = "lockstep"
+)
+
+// classLine is how a comment states a class: a line, or a sentence in a line, `Class: blessed`. What follows the word is for people.
+var classLine = regexp.MustCompile(`(?m)(?:^|[.:;]\s+)\s*Class: (blessed|lockstep)\b`)
+
+// statedClass returns the class that a comment states for its declaration and all within it.
+func statedClass(doc string) (Class, bool) {
+	found := classLine.FindStringSubmatch(doc)
+	if found == nil {
+		return "", false
+	}
+	return Class(found[1]), true
+}
+
+// classify gives each declaration its class: what its own comment states, else that of the scope around it.
+func (s *Surface) classify(fallback Class) {
+	for _, f := range s.Files {
+		f.Class = fallback
+		if class, ok := statedClass(f.Doc); ok {
+			f.Class, f.Stated = class, true
+		}
+		stated := map[string]Class{}
+		for _, n := range f.Nodes {
+			if class, ok := statedClass(n.Doc); ok {
+				stated[n.Name] = class
+			}
+		}
+		for _, n := range f.Nodes {
+			n.Class = innermost(stated, n.Name, f.Class)
+		}
+	}
+}
+
+func innermost(stated map[string]Class, name string, outside Class) Class {
+	for {
+		if class, ok := stated[name]; ok {
+			return class
+		}
+		dot := strings.LastIndexByte(name, '.')
+		if dot < 0 {
+			return outside
+		}
+		name = name[:dot]
+	}
+}
+
+func trimSuffix(name string) string { return strings.TrimSuffix(name, ".capnp") }
