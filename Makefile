@@ -18,11 +18,11 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz ci clean \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz schema-check schema-lock api mutants model ci clean \
 	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build nexus (all daemons), nx, nxs-pack and nxb-pack into bin/
 	go build -trimpath -ldflags='-s -w' -o $(BIN)/nexus ./daemons/nexus
@@ -96,6 +96,29 @@ gen: ## generate capnpgen/ from schema/ (needs the package capnproto)
 gen-check: gen ## fail when the generated code is not what is committed
 	@git diff --exit-code --stat -- capnpgen && test -z "$$(git status --porcelain -- capnpgen)" || { echo "capnpgen/ differs from what make gen makes"; exit 1; }
 
+SCHEMA = --no-standard-import -I "$$(go list -m -f '{{.Dir}}' capnproto.org/go/capnp/v3)/std" schema
+SCHEMA_BASE ?=
+SCHEMA_CHECK := go run ./schema/check
+
+schema-check: ## lint the schemas, compare them with the merge base or SCHEMA_BASE, refuse a stale lock or reference (needs capnproto)
+	$(SCHEMA_CHECK) lint --waivers schema/WAIVERS $(SCHEMA)
+	$(SCHEMA_CHECK) compat --waivers schema/WAIVERS $(if $(SCHEMA_BASE),--base $(SCHEMA_BASE)) $(SCHEMA)
+	$(SCHEMA_CHECK) lock --check schema/API.lock $(SCHEMA)
+	$(SCHEMA_CHECK) api --holders schema/HOLDERS --command 'make api' --check docs/api.md $(SCHEMA)
+
+schema-lock: ## write schema/API.lock, the surface as text, again
+	$(SCHEMA_CHECK) lock -o schema/API.lock $(SCHEMA)
+
+api: ## write docs/api.md again
+	go test ./schema/check -run TestHolders -update
+	$(SCHEMA_CHECK) api --holders schema/HOLDERS --command 'make api' -o docs/api.md $(SCHEMA)
+
+mutants: ## seed faults into our own code, one at a time; the tests must catch every one
+	go run ./selftest/mutants
+
+model: ## the model check of the boot record, whole
+	go test $(TIMEOUT) ./libupdates/bootctl -run 'TestModel$$' -v -args -whole-model
+
 diag-os: ## what this machine has for running the system
 	@go version; uname -srm; for tool in capnp qemu-system-riscv64 qemu-system-x86_64; do \
 		printf '%s: ' $$tool; command -v $$tool || echo 'not installed (not needed on the host)'; done
@@ -110,7 +133,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 			echo "fuzz: $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; done
 
-ci: gen-check lint test race run ## what CI runs
+ci: gen-check schema-check lint test race run-host test-os ## what CI runs
 
 clean: ## remove what make made
 	rm -rf $(BIN) out
