@@ -2,6 +2,7 @@ package testscripts
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,22 +24,43 @@ type step struct {
 // TestDocs runs every command block of the documents, in order, in a folder of its own, with the real binaries. What a document shows
 // is what a reader will see, but for digests, keys, sizes and dates.
 func TestDocs(t *testing.T) {
-	for _, doc := range []string{"README.md", "docs/packaging/nxb.md", "docs/packaging/system-set.md"} {
+	followed := 0
+	for _, doc := range documents(t) {
+		raw, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := stepsOf(string(raw))
+		if len(steps) == 0 {
+			continue // it tells, and has nothing to type
+		}
+		followed++
 		t.Run(filepath.Base(doc), func(t *testing.T) {
-			raw, err := os.ReadFile(filepath.Join("..", doc))
-			if err != nil {
-				t.Fatal(err)
-			}
-			steps := stepsOf(string(raw))
-			if len(steps) == 0 {
-				t.Fatal("no commands")
-			}
 			r := newReader(t)
 			for _, s := range steps {
 				r.do(s)
 			}
 		})
 	}
+	if followed < 4 {
+		t.Errorf("only %d documents have commands", followed)
+	}
+}
+
+// documents are the README and all that is under docs.
+func documents(t *testing.T) []string {
+	t.Helper()
+	docs := []string{"../README.md"}
+	err := filepath.WalkDir("../docs", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".md" {
+			docs = append(docs, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return docs
 }
 
 // stepsOf finds the commands of a document: the lines that begin with "$ " in fenced blocks, each with the lines up to the next.
