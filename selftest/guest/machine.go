@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"nexus/selftest/kernel"
 	"nexus/selftest/qemu"
 )
@@ -19,6 +21,9 @@ func (f *machineFlags) machine(g *grammar, args ...string) (qemu.Machine, error)
 	found, err := kernel.Find(p.cache, p.arch)
 	if err != nil {
 		return qemu.Machine{}, err
+	}
+	if _, err := os.Stat(p.image()); err != nil {
+		return qemu.Machine{}, &kernel.MissingError{Guest: p.arch, What: p.image(), Cause: err, Command: "guest-image"}
 	}
 	return qemu.Machine{
 		Arch: p.arch, Kernel: found, Image: p.image(), Memory: f.Memory, KVM: f.KVM,

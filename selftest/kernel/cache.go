@@ -32,11 +32,11 @@ func Find(cache, guest string) (Cached, error) {
 	dir := filepath.Join(cache, a.name)
 	name, err := os.ReadFile(filepath.Join(dir, filePackage))
 	if err != nil {
-		return Cached{}, &MissingError{Guest: guest, What: "kernel", cause: err}
+		return Cached{}, &MissingError{Guest: guest, What: "kernel", Cause: err, Command: "guest-deps"}
 	}
 	emulator, err := exec.LookPath(a.emulator)
 	if err != nil {
-		return Cached{}, &MissingError{Guest: guest, What: a.emulator, cause: err}
+		return Cached{}, &MissingError{Guest: guest, What: a.emulator, Cause: err, Command: "guest-deps"}
 	}
 	modules, err := filepath.Glob(filepath.Join(dir, dirModules, "*.ko")) // sorted
 	if err != nil {
@@ -45,21 +45,22 @@ func Find(cache, guest string) (Cached, error) {
 	return Cached{Package: string(name), Kernel: filepath.Join(dir, fileKernel), Modules: modules, Emulator: emulator}, nil
 }
 
-// A MissingError says that a guest cannot be started because something was not fetched or installed.
+// A MissingError says that a guest cannot be started because something was not fetched, installed or built.
 type MissingError struct {
-	Guest string
-	What  string
-	cause error
+	Guest   string
+	What    string
+	Cause   error
+	Command string // of make, that brings it
 }
 
 func (e *MissingError) Error() string {
 	return fmt.Sprintf("cannot find %s for guest %s", e.What, e.Guest)
 }
-func (e *MissingError) Unwrap() error { return e.cause }
+func (e *MissingError) Unwrap() error { return e.Cause }
 
 // Hint is what to do about it.
 func (e *MissingError) Hint() string {
-	return fmt.Sprintf("`make guest-deps GUEST=%s` installs it", e.Guest)
+	return fmt.Sprintf("`make %s GUEST=%s` brings it", e.Command, e.Guest)
 }
 
 // keep moves what was unpacked into its place in the cache.

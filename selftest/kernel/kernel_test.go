@@ -93,7 +93,7 @@ func hint(err error) string {
 
 func TestFindSaysWhatToDo(t *testing.T) {
 	_, err := Find(t.TempDir(), "riscv64")
-	if err == nil || err.Error() != "cannot find kernel for guest riscv64" || hint(err) != "`make guest-deps GUEST=riscv64` installs it" {
+	if err == nil || err.Error() != "cannot find kernel for guest riscv64" || hint(err) != "`make guest-deps GUEST=riscv64` brings it" {
 		t.Errorf("got %v, hint: %s", err, hint(err))
 	}
 	if _, err := Find(t.TempDir(), "vax"); err == nil || err.Error() != `unknown guest "vax": riscv64 or amd64` {

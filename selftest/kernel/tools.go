@@ -49,7 +49,14 @@ type hintError struct {
 	hint string
 }
 
-func hinted(err error, hint string) error { return &hintError{err, hint} }
+// hinted adds advice to an error that has none.
+func hinted(err error, hint string) error {
+	var known *hintError
+	if errors.As(err, &known) {
+		return err
+	}
+	return &hintError{err, hint}
+}
 
 func (e *hintError) Unwrap() error { return e.error }
 
