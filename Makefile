@@ -100,9 +100,11 @@ SCHEMA = --no-standard-import -I "$$(go list -m -f '{{.Dir}}' capnproto.org/go/c
 SCHEMA_BASE ?=
 SCHEMA_CHECK := go run ./schema/check
 
-schema-check: ## lint the schemas, compare them with the merge base or SCHEMA_BASE, refuse a stale lock or reference (needs capnproto)
+schema-check: ## lint the schemas, compare them with the merge base or SCHEMA_BASE and with every release, refuse a stale lock or reference (needs capnproto)
 	$(SCHEMA_CHECK) lint --waivers schema/WAIVERS $(SCHEMA)
 	$(SCHEMA_CHECK) compat --waivers schema/WAIVERS $(if $(SCHEMA_BASE),--base $(SCHEMA_BASE)) $(SCHEMA)
+	@for lock in libupdates/golden/testdata/*/API.lock; do echo "against $$lock:"; \
+		$(SCHEMA_CHECK) compat --waivers schema/WAIVERS --lock $$lock $(SCHEMA) || exit 1; done
 	$(SCHEMA_CHECK) lock --check schema/API.lock $(SCHEMA)
 	$(SCHEMA_CHECK) api --holders schema/HOLDERS --command 'make api' --check docs/api.md $(SCHEMA)
 
