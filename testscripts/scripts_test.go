@@ -42,15 +42,8 @@ func TestMain(m *testing.M) {
 
 // make builds the real binaries and packs the demo sets with them.
 func (b built) make() error {
-	for name, pkg := range map[string]string{
-		"nexus": "nexus/daemons/nexus", "nx": "nexus/nx",
-		"nxs-pack": "nexus/nxspack/nxs-pack", "nxb-pack": "nexus/nxspack/nxb-pack",
-	} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(b.bin(), name), pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("cannot build %s: %w\n%s", name, err, out)
-		}
+	if err := demo.Build(b.bin()); err != nil {
+		return err
 	}
 	return demo.Make(b.bin(), b.demo(), runtime.GOARCH, io.Discard)
 }

@@ -1,0 +1,114 @@
+package interop
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"nexus/selftest/demo"
+)
+
+// patience bounds each wait for a process; reaching it is a failure.
+const patience = 60 * time.Second
+
+// schemas is where ours are.
+const schemas = "../../schema"
+
+// need skips a test on a machine without the reference implementation, and says what would bring it. CI has to have it.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err == nil {
+			continue
+		} else if os.Getenv("CI") != "" {
+			t.Fatalf("no %s; install the packages capnproto, libcapnp-dev, pkg-config and g++", name)
+		}
+		t.Skipf("no %s: needs the packages capnproto, libcapnp-dev, pkg-config and g++", name)
+	}
+}
+
+// run runs a program and returns what it printed.
+func run(t *testing.T, stdin []byte, name string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %q: %v\n%s", filepath.Base(name), args, err, &errs)
+	}
+	return out.Bytes()
+}
+
+// annotations is the folder with go.capnp, which our schemas import.
+func annotations(t *testing.T) string {
+	t.Helper()
+	module := strings.TrimSpace(string(run(t, nil, "go", "list", "-m", "-f", "{{.Dir}}", "capnproto.org/go/capnp/v3")))
+	return filepath.Join(module, "std")
+}
+
+// A system is one that runs on this host.
+type system struct {
+	t    *testing.T
+	dir  string
+	demo string // its sets
+	bin  string
+}
+
+// boot builds everything and starts a system from the demo's first set.
+func boot(t *testing.T) system {
+	t.Helper()
+	root, err := os.MkdirTemp("", "interop-") // short: the C++ library takes socket paths as the kernel does
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(root) })
+	s := system{t: t, dir: filepath.Join(root, "sys"), demo: filepath.Join(root, "demo"), bin: filepath.Join(root, "bin")}
+	if err := demo.Build(s.bin); err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Make(s.bin, s.demo, runtime.GOARCH, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(s.bin, "nx"), "--dir", s.dir, "up",
+		"--trust", filepath.Join(s.demo, "keys", "demo.pub"), "--factory", filepath.Join(s.demo, "system-v1.0.0.nxs"))
+	console, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		io.Copy(io.Discard, console)
+		cmd.Wait()
+		kill.Stop()
+	})
+	var seen []byte
+	for buf := make([]byte, 1<<10); !bytes.Contains(seen, []byte("init: health ok")); {
+		n, err := console.Read(buf)
+		if err != nil {
+			t.Fatal(fmt.Errorf("the system ended: %w\n%s", err, seen))
+		}
+		seen = append(seen, buf[:n]...)
+	}
+	go io.Copy(io.Discard, console)
+	return s
+}
+
+func (s system) set(name string) string { return filepath.Join(s.demo, name) }
+
+// nx is what the operator's own program says.
+func (s system) nx(args ...string) string {
+	s.t.Helper()
+	return string(run(s.t, nil, filepath.Join(s.bin, "nx"), append([]string{"--dir", s.dir}, args...)...))
+}
