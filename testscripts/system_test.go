@@ -185,11 +185,18 @@ func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no process is named %s", args[1])
 }
 
-// running waits until a daemon or a service runs: `running NAME`.
+// running waits until a daemon or a service runs: `running NAME`; or one below another, as an orphan is not: `running NAME PARENT`.
 func running(ts *testscript.TestScript, _ bool, args []string) {
 	s := systemOf(ts)
+	named := func(name string) func(proc) bool { return func(p proc) bool { return p.name == name } }
 	eventually(ts, args[0]+" to run", func() bool {
-		return slices.ContainsFunc(descendants(s.cmd.Process.Pid), func(p proc) bool { return p.name == args[0] })
+		family := descendants(s.cmd.Process.Pid)
+		if len(args) == 1 {
+			return slices.ContainsFunc(family, named(args[0]))
+		}
+		return slices.ContainsFunc(family, func(p proc) bool {
+			return p.name == args[1] && slices.ContainsFunc(descendants(p.pid), named(args[0]))
+		})
 	})
 }
 
