@@ -29,18 +29,28 @@ std::string enumerant(Enum value) {
   return kj::str(value).cStr();
 }
 
-// Progress is what the system calls while it receives.
-class Progress final : public StageProgress::Server {
+// Printer is what the system calls while it receives. The system drops it once it has told everything, which may be after done() has
+// returned; then it is destroyed.
+class Printer final : public StageProgress::Server {
  public:
+  explicit Printer(kj::Own<kj::PromiseFulfiller<void>> dropped) : dropped(kj::mv(dropped)) {}
+  ~Printer() noexcept(false) { dropped->fulfill(); }
+
   kj::Promise<void> onProgress(OnProgressContext context) override {
     auto p = context.getParams().getProgress();
     std::cout << "progress " << enumerant(p.getPhase()) << " " << p.getDoneBytes() << " " << p.getTotalBytes() << std::endl;
     return kj::READY_NOW;
   }
+
+ private:
+  kj::Own<kj::PromiseFulfiller<void>> dropped;
 };
 
-void printRefusal(Refusal::Reader refusal) {
+// refused tells whether the system refused; then it prints why. An empty reason is no refusal.
+bool refused(Refusal::Reader refusal) {
+  if (refusal.getReason().size() == 0) return false;
   std::cout << "refused " << refusal.getReason().cStr() << ": " << refusal.getDetail().cStr() << std::endl;
+  return true;
 }
 
 // pour sends the archive in pieces; the library waits with each for the flow of those before it.
@@ -66,12 +76,13 @@ void describe(StagedSystem::Client system, kj::WaitScope& scope) {
 
 void stage(Operator::Client system, kj::ArrayPtr<const kj::byte> archive, kj::WaitScope& scope) {
   // The chain of two calls is sent at once: the second goes to what the first will return.
+  auto toldAll = kj::newPromiseAndFulfiller<void>();
   auto updated = system.updatedRequest().send().getUpdated();
   auto request = updated.stageSystemRequest();
   request.setSizeBytes(archive.size());
-  request.setProgress(kj::heap<Progress>());
+  request.setProgress(kj::heap<Printer>(kj::mv(toldAll.fulfiller)));
   auto begun = request.send().wait(scope);
-  if (begun.hasRefusal()) return printRefusal(begun.getRefusal());
+  if (refused(begun.getRefusal())) return;
 
   auto sink = begun.getSink();
   try {
@@ -80,7 +91,8 @@ void stage(Operator::Client system, kj::ArrayPtr<const kj::byte> archive, kj::Wa
     // The stage was refused on the way; done() says why.
   }
   auto done = sink.doneRequest().send().wait(scope);
-  if (done.hasRefusal()) return printRefusal(done.getRefusal());
+  toldAll.promise.wait(scope);
+  if (refused(done.getRefusal())) return;
   describe(done.getSystem(), scope);
 
   auto answer = updated.getStatusRequest().send().wait(scope);

@@ -63,7 +63,7 @@ func files(t *testing.T) []file {
 
 // The reference implementation reads our files, writes them as we do, and we read what it writes.
 func TestFilesInCXX(t *testing.T) {
-	need(t, "capnp")
+	need(t, "capnp --version")
 	std := annotations(t)
 	for _, f := range files(t) {
 		t.Run(f.name, func(t *testing.T) {
@@ -86,6 +86,11 @@ func TestFilesInCXX(t *testing.T) {
 			}
 			if !bytes.Equal(capnp(ours, "convert", "binary:json"), text) {
 				t.Errorf("what we make of its bytes is another %s", f.kind)
+			}
+			// A segment for almost every object: what other writers may send us.
+			scattered := capnp(text, "convert", "--segment-size=1", "json:binary")
+			if ours, err = f.rewrite(scattered); err != nil || !bytes.Equal(ours, f.raw) {
+				t.Errorf("out of %d segments we read another %s: %v", 1+binary.LittleEndian.Uint32(scattered), f.kind, err)
 			}
 			if canonical := capnp(f.raw, "convert", "binary:canonical"); !bytes.Equal(framed(canonical), f.raw) {
 				t.Errorf("ours is not canonical: %d bytes, its %d", len(f.raw), len(framed(canonical)))

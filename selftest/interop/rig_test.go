@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"nexus/selftest/demo"
+	"nexus/selftest/watch"
 )
 
 // patience bounds each wait for a process; reaching it is a failure.
@@ -21,16 +22,19 @@ const patience = 60 * time.Second
 // schemas is where ours are.
 const schemas = "../../schema"
 
-// need skips a test on a machine without the reference implementation, and says what would bring it. CI has to have it.
-func need(t *testing.T, programs ...string) {
+// need skips a test on a machine without the reference implementation, and says what would bring it. CI has to have it. A probe is a
+// command that succeeds where the thing is there: a library has no program to look for.
+func need(t *testing.T, probes ...string) {
 	t.Helper()
-	for _, name := range programs {
-		if _, err := exec.LookPath(name); err == nil {
+	for _, probe := range probes {
+		command := strings.Fields(probe)
+		if err := exec.Command(command[0], command[1:]...).Run(); err == nil {
 			continue
 		} else if os.Getenv("CI") != "" {
-			t.Fatalf("no %s; install the packages capnproto, libcapnp-dev, pkg-config and g++", name)
+			t.Fatalf("`%s`: %v; install the packages capnproto, libcapnp-dev, pkg-config and g++", probe, err)
+		} else {
+			t.Skipf("`%s`: %v: needs the packages capnproto, libcapnp-dev, pkg-config and g++", probe, err)
 		}
-		t.Skipf("no %s: needs the packages capnproto, libcapnp-dev, pkg-config and g++", name)
 	}
 }
 
@@ -77,22 +81,21 @@ func boot(t *testing.T) system {
 	if err := demo.Make(s.bin, s.demo, runtime.GOARCH, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(s.bin, "nx"), "--dir", s.dir, "up",
-		"--trust", filepath.Join(s.demo, "keys", "demo.pub"), "--factory", filepath.Join(s.demo, "system-v1.0.0.nxs"))
-	console, err := cmd.StdoutPipe()
+	process, err := watch.Start(filepath.Join(s.bin, "nx"), []string{
+		"--dir", s.dir, "up", "--trust", filepath.Join(s.demo, "keys", "demo.pub"), "--factory", filepath.Join(s.demo, "system-v1.0.0.nxs"),
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	kill := time.AfterFunc(patience, process.Kill)
 	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		io.Copy(io.Discard, console)
-		cmd.Wait()
+		process.Stop()
+		if err := process.Wait(); err != nil {
+			t.Errorf("the system ended badly: %v", err)
+		}
 		kill.Stop()
 	})
+	console := process.Console()
 	var seen []byte
 	for buf := make([]byte, 1<<10); !bytes.Contains(seen, []byte("init: health ok")); {
 		n, err := console.Read(buf)
