@@ -63,6 +63,9 @@ struct BootRecord {
 
   history @12 :List(Event);
   # What happened, oldest first. At most 64; the oldest makes room.
+  watchLeft @13 :UInt8;
+  # While the active set, confirmed lately, is under watch: boot attempts it may begin until one more is a crash loop, and the slot before
+  # comes back. 0: it is not under watch.
 }
 
 struct SlotContent {

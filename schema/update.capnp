@@ -71,6 +71,8 @@ struct Status {
   # Null if there was none.
   staging @11 :Bool;
   # Whether a stage is under way, or none is.
+  watched @12 :Bool;
+  # Whether the active set, confirmed lately, is under watch: should it not hold, the slot before comes back. Else it stands for good.
 }
 
 struct SlotStatus {
@@ -191,14 +193,20 @@ interface HealthGate {
   # Counts one attempt (durable before anything of the slot runs), then publishes the slot that is to run. When the pending slot has
   # no try left it is rolled back first and the attempt is for the active slot.
 
-  healthOk @1 (boot :UInt64) -> (refusal :Keystore.Refusal);
-  # The attempt proved healthy: durable when it returns. Refused as `wrong-boot` if `boot` is not the current attempt.
+  healthOk @1 (boot :UInt64, watch :Bool) -> (watched :Bool, refusal :Keystore.Refusal);
+  # The attempt `boot` proved healthy: durable when it returns. Refused as `wrong-boot` if that is not the current attempt. With `watch`,
+  # a set that was on trial is under watch from then on, if there is a set to go back to, and one that was stays so: `watched` tells;
+  # without, or else, it stands for good.
 
   healthFailed @2 (boot :UInt64, reason :Text, detail :Text) -> (verdict :Verdict, refusal :Keystore.Refusal);
   # The attempt `boot` did not prove healthy; `detail` is one line for people. Reasons: `service-exited`, `service-unhealthy`,
   # `service-start-failed`, `selftest-failed`, `core-not-ready`, `health-timeout`, `publish-failed`. With tries left and a reason
   # other than `health-timeout` the verdict is retry: call bootAttempt again. Else the slot is rolled back and quarantined; the
-  # bootAttempt that follows publishes the previous one.
+  # bootAttempt that follows publishes the previous one. So is a confirmed set that is under watch: `crash-loop` is the reason then.
+
+  watchOver @3 (boot :UInt64) -> (refusal :Keystore.Refusal);
+  # The set that was confirmed by the attempt `boot` has held: it is no longer under watch. Durable when it returns; a second call has no
+  # effect. Refused as `wrong-boot` if that is not the current attempt.
 }
 
 struct Attempt {
@@ -216,6 +224,8 @@ struct Attempt {
   # Tries left after this one.
   refusal @4 :Keystore.Refusal;
   # Why the slot could not be published, if it could not; then report healthFailed with `publish-failed`.
+  watched @5 :Bool;
+  # Whether its set was confirmed lately and is under watch, or not.
 }
 
 enum Verdict {
