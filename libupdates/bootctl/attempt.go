@@ -8,7 +8,8 @@ type Attempt struct {
 	Slot       Slot   // the slot that is to run
 	Trial      bool   // whether that slot is on trial
 	TriesLeft  uint8  // tries left after this one
-	RolledBack bool   // whether the pending slot had no try left and was rolled back first
+	Watched    bool   // whether that slot's set was confirmed lately and is under watch
+	RolledBack bool   // whether the pending slot had no try left, or the watched one no attempt, and was rolled back first
 }
 
 // Verdict says what follows from a failed attempt.
@@ -36,16 +37,24 @@ func (v Verdict) String() string {
 }
 
 // BootAttempt counts one attempt. It must be durable before anything of the slot runs. A pending slot without a try left is rolled
-// back first, so the attempt is then for the active slot.
+// back first, and so is a watched one that begins too often: the attempt is then for the slot before.
 func (r Record) BootAttempt() (Record, Attempt) {
-	next, exhausted := r.clone(), r.Pending != None && r.TriesLeft == 0
-	if exhausted {
+	next, exhausted := r.clone(), true
+	switch {
+	case r.Pending != None && r.TriesLeft == 0:
 		next.endTrial(refusal.TriesExhausted, "every try was begun and none ended in a verdict")
+	case r.WatchLeft == 1 && r.canReturn() == nil:
+		next.giveUp(refusal.CrashLoop, "the system began anew too often while the set was under watch")
+	default:
+		exhausted = false
 	}
 	next.Boot++
 	next.HealthOK = false
 	if next.Pending != None {
 		next.TriesLeft--
+	}
+	if next.WatchLeft > 0 {
+		next.WatchLeft--
 	}
 	next.note(OpAttempt, next.Running(), "")
 	return next, Attempt{
@@ -53,12 +62,13 @@ func (r Record) BootAttempt() (Record, Attempt) {
 		Slot:       next.Running(),
 		Trial:      next.Pending != None,
 		TriesLeft:  next.TriesLeft,
+		Watched:    next.WatchLeft > 0,
 		RolledBack: exhausted,
 	}
 }
 
-// CommitHealth confirms the attempt: a pending slot becomes the active one, and the set it holds is good from now on. A second
-// commit of the same attempt changes nothing. Refused as WrongBoot unless boot is the attempt that was begun last.
+// CommitHealth confirms the attempt: a pending slot becomes the active one, and the set it holds is good from now on, without a watch. A
+// second commit of the same attempt changes nothing. Refused as WrongBoot unless boot is the attempt that was begun last.
 func (r Record) CommitHealth(boot uint64) (Record, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, err
@@ -68,7 +78,7 @@ func (r Record) CommitHealth(boot uint64) (Record, error) {
 	}
 	next := r.clone()
 	next.Active, next.Pending, next.TriesLeft = r.Running(), None, 0
-	next.HealthOK = true
+	next.HealthOK, next.WatchLeft = true, 0
 	if c := next.Slot(next.Active); !c.IsEmpty() {
 		c.Good = true
 		next.put(next.Active, c)
@@ -78,8 +88,8 @@ func (r Record) CommitHealth(boot uint64) (Record, error) {
 }
 
 // Fail records that the attempt did not prove healthy. During a trial with tries left the verdict is Retry and the record stays as
-// it is, unless the reason is HealthTimeout: waiting again would not help. Otherwise a trial ends in a rollback. Without a trial the
-// slot stays, unconfirmed. Refused as WrongBoot unless boot is the attempt that was begun last.
+// it is, unless the reason is HealthTimeout: waiting again would not help. Otherwise a trial ends in a rollback, and so does a watch if
+// there still is a set to return to. Without either the slot stays, unconfirmed. Refused as WrongBoot unless boot is the attempt that was begun last.
 func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record, Verdict, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, 0, err
@@ -92,7 +102,11 @@ func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record,
 		next.endTrial(reason, detail)
 		return next, RolledBack, nil
 	}
-	next.HealthOK = false
+	if r.WatchLeft > 0 && r.canReturn() == nil {
+		next.giveUp(reason, detail)
+		return next, RolledBack, nil
+	}
+	next.HealthOK, next.WatchLeft = false, 0
 	return next, Stays, nil
 }
 

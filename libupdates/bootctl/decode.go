@@ -40,6 +40,7 @@ func decode(raw []byte) (Record, error) {
 	}
 	r := Record{
 		TriesLeft:   root.TriesLeft(),
+		WatchLeft:   root.WatchLeft(),
 		HealthOK:    root.HealthOk(),
 		Boot:        root.Boot(),
 		StageSerial: root.StageSerial(),

@@ -49,6 +49,7 @@ func (w *writer) root(r Record, stored bootrecord.BootRecord) bootrecord.BootRec
 	root.SetActive(bootrecord.Slot(r.Active))
 	root.SetPending(bootrecord.Slot(r.Pending))
 	root.SetTriesLeft(r.TriesLeft)
+	root.SetWatchLeft(r.WatchLeft)
 	root.SetHealthOk(r.HealthOK)
 	root.SetStaged(bootrecord.Slot(r.Staged))
 	root.SetBoot(r.Boot)

@@ -18,6 +18,7 @@ const (
 	OpCommit   Op = "commit"
 	OpRollback Op = "rollback"
 	OpClear    Op = "clear"
+	OpHeld     Op = "held" // the watch over a confirmed set ended
 )
 
 // Event is one accepted step. Refusals change nothing, so they are not events.

@@ -41,6 +41,9 @@ func (r Record) checkSlots() error {
 	if r.TriesLeft > 0 && r.Pending == None {
 		return errors.New("tries are left without a trial")
 	}
+	if r.WatchLeft > 0 && (r.Pending != None || r.Staged != None) {
+		return errors.New("the active set is under watch while another is on trial or staged")
+	}
 	for _, c := range r.Slots {
 		if c.IsEmpty() && c != (Content{}) {
 			return errors.New("an empty slot has a version or was good")

@@ -121,7 +121,7 @@ func brief(r bootctl.Record) bootctl.Record {
 // recordKey is what decides about a record's future. Numbers grow without end and are compared, never read, so they are not in it.
 type recordKey struct {
 	active, pending, staged bootctl.Slot
-	tries                   uint8
+	tries, watch            uint8
 	healthy, begun          bool
 	sets                    [2]byte
 	good                    [2]bool
@@ -130,7 +130,7 @@ type recordKey struct {
 
 func keyOf(r bootctl.Record) recordKey {
 	k := recordKey{
-		active: r.Active, pending: r.Pending, staged: r.Staged, tries: r.TriesLeft, healthy: r.HealthOK, begun: r.Begun(),
+		active: r.Active, pending: r.Pending, staged: r.Staged, tries: r.TriesLeft, watch: r.WatchLeft, healthy: r.HealthOK, begun: r.Begun(),
 		sets: [2]byte{number(r.Slots[0].Digest), number(r.Slots[1].Digest)},
 		good: [2]bool{r.Slots[0].Good, r.Slots[1].Good},
 	}

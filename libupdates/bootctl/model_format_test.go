@@ -49,7 +49,7 @@ func (s *search) newReadsOld(t *testing.T) {
 // shown is a record without the message it was read from, and with nil for what is empty.
 func shown(r bootctl.Record) bootctl.Record {
 	s := bootctl.Record{
-		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, HealthOK: r.HealthOK,
+		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, WatchLeft: r.WatchLeft, HealthOK: r.HealthOK,
 		Boot: r.Boot, StageSerial: r.StageSerial, Slots: r.Slots, LastRollback: r.LastRollback,
 	}
 	s.Quarantine = append(s.Quarantine, r.Quarantine...)

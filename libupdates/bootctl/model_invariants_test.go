@@ -21,6 +21,8 @@ func ofStates() []invariant[device] {
 		{"nothing is confirmed during a trial", everyRecord(noTrialIsConfirmed)},
 		{"a trial has a try left or under way", everyRecord(trialsHaveATry)},
 		{"a trial without a verdict ends, one attempt after its tries, at the slot that was active", everyRecord(trialsEnd)},
+		{"a set is under watch only while no other is staged or on trial", everyRecord(watchIsAlone)},
+		{"a set under watch that never gets a verdict is left, for the set before it", everyRecord(watchesEnd)},
 		{"what a record calls good was found healthy in that slot, or is what the device was delivered with", goodWasProven},
 		{"the slot that a start without a record begins with was found healthy, or is what the device was delivered with", linkIsProven},
 		{"after a cut at this moment the next attempt is for the set that was proven last, or for a trial and counted", bootChoiceIsSafe},
@@ -35,8 +37,10 @@ func ofSteps() []invariant[step] {
 		{"an attempt runs the set that its record names, and no set on trial that is quarantined", attemptRunsWhatItCounts},
 		{"an attempt of a trial costs a try, and a trial gets no tries back", triesOnlyGoDown},
 		{"a commit counts only for the attempt that was begun last and is under way", commitIsOfTheAttempt},
-		{"the active slot changes only by the commit of a trial, or by the operator to a set that was good", activeMovesForAReason},
+		{"the active slot changes only by the commit of a trial, or to a set that was good: by the operator, or from a set under watch", activeMovesForAReason},
 		{"a trial that ends without a commit leaves its set in quarantine", leftSetIsQuarantined},
+		{"a set under watch that is left is in quarantine", leftWatchIsQuarantined},
+		{"only a commit begins a watch", watchNeedsACommit},
 		{"a set leaves the quarantine only because an operator cleared it", quarantineIsKept},
 		{"numbers of attempts and stages never go back", numbersGrow},
 		{"a start forgets nothing that was durable: no quarantine, no try that was counted, no slot", startKeepsTheRecord},
@@ -81,11 +85,29 @@ func trialsHaveATry(r bootctl.Record) bool {
 }
 
 func trialsEnd(r bootctl.Record) bool {
+	if r.Pending == bootctl.None {
+		return true
+	}
 	active := r.Active
 	for range int(r.TriesLeft) + 1 {
 		r, _ = r.BootAttempt()
 	}
 	return r.Pending == bootctl.None && r.Active == active
+}
+
+func watchIsAlone(r bootctl.Record) bool {
+	return r.WatchLeft == 0 || r.Pending == bootctl.None && r.Staged == bootctl.None && r.Slot(r.Active).Good
+}
+
+func watchesEnd(r bootctl.Record) bool {
+	active, attempts := r.Active, r.WatchLeft
+	if attempts == 0 {
+		return true
+	}
+	for range attempts {
+		r, _ = r.BootAttempt()
+	}
+	return r.Active == active.Other() && r.WatchLeft == 0
 }
 
 func goodWasProven(d device) bool {
@@ -106,7 +128,7 @@ func bootChoiceIsSafe(d device) bool {
 	if a.Trial {
 		return read.Pending == a.Slot && next.TriesLeft == read.TriesLeft-1
 	}
-	return d.hurt || (a.Slot == read.Active && d.isProven(a.Slot))
+	return d.hurt || (a.Slot == next.Active && d.isProven(a.Slot))
 }
 
 func loadIsStable(d device) bool {
@@ -156,8 +178,9 @@ func activeMovesForAReason(s step) bool {
 	switch s.op {
 	case bootctl.OpCommit:
 		return after.Active == before.Pending && after.HealthOK
-	case bootctl.OpRollback:
-		return before.Pending == bootctl.None && before.Slot(after.Active).Good && s.before.isProven(after.Active)
+	case bootctl.OpRollback, bootctl.OpAttempt:
+		return (s.op == bootctl.OpRollback || before.WatchLeft == 1) &&
+			before.Pending == bootctl.None && before.Slot(after.Active).Good && s.before.isProven(after.Active)
 	default:
 		return false
 	}
@@ -169,6 +192,18 @@ func leftSetIsQuarantined(s step) bool {
 		return true
 	}
 	return after.IsQuarantined(before.Slot(before.Pending).Digest) && after.LastRollback != nil && after.Active == before.Active
+}
+
+func leftWatchIsQuarantined(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	if s.op == "" || before.WatchLeft == 0 || before.Active == after.Active {
+		return true
+	}
+	return after.IsQuarantined(before.Slot(before.Active).Digest) && after.LastRollback != nil
+}
+
+func watchNeedsACommit(s step) bool {
+	return s.op == "" || s.op == bootctl.OpCommit || s.after.kept.WatchLeft <= s.before.kept.WatchLeft
 }
 
 func quarantineIsKept(s step) bool {

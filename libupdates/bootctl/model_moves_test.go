@@ -157,8 +157,15 @@ func (d device) gate() []doing {
 			all = append(all, doing{
 				name: "commit" + name, op: bootctl.OpCommit, number: number,
 				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.CommitHealth(number) },
+			}, doing{
+				name: "commit and watch" + name, op: bootctl.OpCommit, number: number,
+				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.CommitAndWatch(number, watchedAttempts) },
 			})
 		}
+		all = append(all, doing{
+			name: "end watch" + name, op: bootctl.OpHeld, number: number,
+			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.EndWatch(number) },
+		})
 		for _, reason := range []refusal.Reason{refusal.HealthTimeout, refusal.ServiceExited} {
 			all = append(all, doing{
 				name: string(reason) + name, op: bootctl.OpRollback, number: number,
@@ -171,6 +178,9 @@ func (d device) gate() []doing {
 	}
 	return all
 }
+
+// watchedAttempts is how many attempts the model gives a set under watch.
+const watchedAttempts = 2
 
 func (d device) attempt() doing {
 	var a bootctl.Attempt

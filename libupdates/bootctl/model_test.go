@@ -25,10 +25,10 @@ func TestModel(t *testing.T) {
 		when bool
 		want counts
 	}{
-		{machine{"one set", true, 1, 2}, true, counts{13340, 231901, 26245, 95, 929}},
-		{machine{"record in memory", false, 2, 2}, !testing.Short(), counts{171173, 2104419, 394107, 498, 5487}},
-		{machine{"record on disk", true, 2, 2}, !testing.Short(), counts{240721, 4262717, 481803, 649, 8365}},
-		{machine{"three sets", false, 3, 2}, *whole, counts{1449988, 18569807, 3456304, 2010, 27410}},
+		{machine{"one set", true, 1, 2}, true, counts{13340, 242973, 32733, 95, 929}},
+		{machine{"record in memory", false, 2, 2}, !testing.Short(), counts{172157, 2281291, 508651, 510, 5699}},
+		{machine{"record on disk", true, 2, 2}, !testing.Short(), counts{242725, 4482319, 607941, 661, 8625}},
+		{machine{"three sets", false, 3, 2}, *whole, counts{1457452, 19971207, 4447816, 2082, 28898}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if !c.when {

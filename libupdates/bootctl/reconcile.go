@@ -33,6 +33,7 @@ func (r Record) Reconcile(a, b Content) (Record, []string) {
 			next.HealthOK = false
 		}
 		next.put(slot, found.asFound())
+		next.WatchLeft = 0 // one of the two sets that a watch is about is gone
 	}
 	return next, changes
 }

@@ -17,12 +17,13 @@ const (
 // was; one that refuses returns the receiver. New and Decode make records; the zero Record is none.
 //
 // Invariants: Active is A or B. At most one of Pending and Staged is set, it is Active.Other(), and that slot is not empty. TriesLeft
-// is 0 without a trial. No digest that was rolled back becomes staged or pending before ClearQuarantine let it.
+// is 0 without a trial. WatchLeft is 0 with a pending or staged slot. No digest that was rolled back becomes staged or pending before ClearQuarantine let it.
 type Record struct {
 	Active      Slot   // the slot that last proved healthy, or the one the device started with
 	Pending     Slot   // the slot on trial, or None
 	Staged      Slot   // the slot with a complete, verified set nobody switched to yet, or None
 	TriesLeft   uint8  // attempts the pending slot may still begin
+	WatchLeft   uint8  // while the active set is under watch: attempts it may begin until one more is a crash loop; 0: it is not
 	HealthOK    bool   // whether the current attempt was confirmed; false from its beginning until then
 	Boot        uint64 // number of the current attempt; a switch or a rollback draws a number too, so that older ones are void
 	StageSerial uint64 // number of the last completed stage

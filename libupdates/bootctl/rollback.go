@@ -62,7 +62,7 @@ func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	}
 	r.LastRollback = &Rollback{Reason: code, Detail: cleanDetail(detail), Digest: c.Digest, Version: c.Version}
 	r.note(OpRollback, left, code)
-	r.HealthOK = false
+	r.HealthOK, r.WatchLeft = false, 0
 	r.Boot++
 }
 

@@ -22,7 +22,7 @@ func (r Record) Stage(c Content) (Record, uint64, error) {
 	if err := r.Admit(c.Digest); err != nil {
 		return r, 0, err
 	}
-	next := r.clone()
+	next := r.unwatched().clone()
 	next.Staged = r.Standby()
 	next.StageSerial++
 	next.put(next.Staged, Content{Digest: c.Digest, Version: clip(c.Version, maxVersion)})

@@ -19,6 +19,9 @@ func summary(r bootctl.Record) string {
 	if r.HealthOK {
 		s += " ok"
 	}
+	if r.WatchLeft > 0 {
+		s += fmt.Sprintf(" watched %d", r.WatchLeft)
+	}
 	if n := len(r.Quarantine); n > 0 {
 		s += fmt.Sprintf(" q%d", n)
 	}

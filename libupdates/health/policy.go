@@ -10,6 +10,7 @@ type Policy struct {
 	SettleTime time.Duration // how long a plain service must run to count as healthy; 0 to MaxDeadline, below Deadline
 	Deadline   time.Duration // how long an attempt may wait for its verdict; more than 0, at most MaxDeadline
 	Tries      uint8         // attempts a switched-to slot gets; 1 to MaxTries
+	Watch      time.Duration // how long a set that was just confirmed may still fail for good; 0 (not at all) to MaxDeadline
 }
 
 // Bounds of a policy.
@@ -18,9 +19,9 @@ const (
 	MaxTries    = 16
 )
 
-// DefaultPolicy is one second to settle, thirty for the verdict, two tries.
+// DefaultPolicy is one second to settle, thirty for the verdict, two tries, and a minute under watch.
 func DefaultPolicy() Policy {
-	return Policy{SettleTime: time.Second, Deadline: 30 * time.Second, Tries: 2}
+	return Policy{SettleTime: time.Second, Deadline: 30 * time.Second, Tries: 2, Watch: time.Minute}
 }
 
 // Check refuses a policy outside its bounds: with none of these would every trial come to an end.
@@ -32,6 +33,8 @@ func (p Policy) Check() error {
 		return fmt.Errorf("cannot use settle time %v: not from 0 to below the deadline %v", p.SettleTime, p.Deadline)
 	case p.Tries < 1 || p.Tries > MaxTries:
 		return fmt.Errorf("cannot use %d tries: not from 1 to %d", p.Tries, MaxTries)
+	case p.Watch < 0 || p.Watch > MaxDeadline:
+		return fmt.Errorf("cannot watch for %v: not from 0 to %v", p.Watch, MaxDeadline)
 	}
 	return nil
 }

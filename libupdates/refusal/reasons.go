@@ -72,6 +72,7 @@ const (
 	HealthTimeout      Reason = "health-timeout"       // no verdict before the deadline
 	PublishFailed      Reason = "publish-failed"       // the slot could not be published
 	TriesExhausted     Reason = "tries-exhausted"      // every try was begun and none ended in a verdict
+	CrashLoop          Reason = "crash-loop"           // a service, or the system, ended again and again while the set was under watch
 	ByOperator         Reason = "operator"             // an operator said so
 )
 

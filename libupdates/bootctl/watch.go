@@ -1,0 +1,64 @@
+package bootctl
+
+import "nexus/libupdates/refusal"
+
+// A set that was just confirmed may still fail for good: it leaks, or runs into what only time brings. For a while it is under watch: until
+// the watch is over, its failure is a rollback, as in a trial, and so is a boot attempt too many. The slot before it keeps its set as
+// long; a stage takes that slot, so it ends the watch.
+
+// CommitAndWatch is CommitHealth for a system that watches: a set that was on trial is under watch from then on, with that many boot attempts
+// until one more counts as a crash loop, at least 1; one that was under watch before stays so. There is no watch where there is nothing to
+// go back to.
+func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
+	next, err := r.CommitHealth(boot)
+	if err != nil || r.HealthOK {
+		return next, err
+	}
+	if r.Pending != None {
+		next.WatchLeft = max(attempts, 1)
+	} else {
+		next.WatchLeft = r.WatchLeft
+	}
+	if next.Slot(next.Active).IsEmpty() || next.canReturn() != nil {
+		next.WatchLeft = 0
+	}
+	return next, nil
+}
+
+// EndWatch ends the watch over the set that the attempt confirmed: it has held. Without a watch it changes nothing. Refused as WrongBoot unless
+// boot is the attempt that was begun last.
+func (r Record) EndWatch(boot uint64) (Record, error) {
+	if err := r.attempted(boot); err != nil {
+		return r, err
+	}
+	return r.unwatched(), nil
+}
+
+// Receive is the record from the moment on at which the slot is written for the set: there is nothing to return to any more, so it ends a
+// watch. Refused as Admit says, and as Superseded if the slot is no longer the standby slot: a watch may have ended in a rollback since.
+func (r Record) Receive(slot Slot, d Digest) (Record, error) {
+	if err := r.Admit(d); err != nil {
+		return r, err
+	}
+	if slot != r.Standby() {
+		return r, refusal.New(refusal.Superseded, "slot %s has become the active one", slot)
+	}
+	return r.unwatched(), nil
+}
+
+func (r Record) unwatched() Record {
+	if r.WatchLeft == 0 {
+		return r
+	}
+	next := r.clone()
+	next.WatchLeft = 0
+	next.note(OpHeld, next.Active, "")
+	return next
+}
+
+// giveUp returns from a set under watch to the one before it.
+func (r *Record) giveUp(reason refusal.Reason, detail string) {
+	left := r.Active
+	r.Active = left.Other()
+	r.leave(left, reason, detail)
+}
