@@ -23,7 +23,11 @@ type attempt struct {
 	trial    bool // whether its slot is on trial
 	reported bool // it was found unhealthy, and there is nothing to go back to: from then on only better news count
 	settled  bool // its verdict has been acknowledged
-	end      context.CancelFunc
+	watched  bool // it was confirmed, and its set is under watch
+	watch    serviceWord
+
+	beginWatch func() // starts to look at its services, once it was confirmed
+	end        context.CancelFunc
 }
 
 // A failure is why an attempt is not healthy.
@@ -60,6 +64,7 @@ func (w *serviceWord) put(v health.Verdict, final bool) {
 func (s *system) newAttempt(ctx context.Context, boot uint64, slot bootrecord.Slot, trial bool) *attempt {
 	ctx, end := context.WithCancel(ctx)
 	a := &attempt{boot: boot, slot: slot, trial: trial, end: end, deadline: s.host.Clock.After(s.config.Policy.Deadline)}
+	a.beginWatch = func() { go s.keepWatch(ctx, a) }
 	go s.holdings["ServiceWatch"].Each(ctx, func(ctx context.Context, client capnp.Client) { s.hearServices(ctx, exec.ServiceWatch(client), a) })
 	return a
 }
@@ -87,6 +92,82 @@ func (s *system) hearServices(ctx context.Context, watch exec.ServiceWatch, a *a
 			return
 		}
 	}
+}
+
+// watchEvery is how often the services of a set under watch are looked at.
+const watchEvery = time.Second
+
+// keepWatch looks at the services of a confirmed set until there is a verdict on it, its attempt ends or ctx does. A daemon that is away has no
+// word on them.
+func (s *system) keepWatch(ctx context.Context, a *attempt) {
+	over := s.host.Clock.After(s.config.Policy.Watch)
+	ended := false
+	for {
+		select {
+		case <-s.host.Clock.After(watchEvery):
+		case <-over:
+			ended, over = true, nil
+		case <-ctx.Done():
+			return
+		}
+		services, err := s.lookAtServices(ctx)
+		if err != nil {
+			continue
+		}
+		v := health.JudgeWatch(services, ended)
+		a.watch.put(v, true)
+		if v.Outcome != health.Waiting {
+			s.changed.Notify()
+			return
+		}
+	}
+}
+
+// lookAtServices asks execd how the services are.
+func (s *system) lookAtServices(ctx context.Context) (services []health.Watched, err error) {
+	client, err := s.holdings["ServiceWatch"].Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Release()
+	answer, release := exec.ServiceWatch(client).List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := res.Services()
+	if err != nil {
+		return nil, err
+	}
+	for i := range list.Len() {
+		service, err := watchedService(list.At(i))
+		if err != nil {
+			return nil, err
+		}
+		services = append(services, service)
+	}
+	return services, nil
+}
+
+func watchedService(m exec.ServiceStatus) (w health.Watched, err error) {
+	if w.Name, err = m.Name(); err != nil {
+		return w, err
+	}
+	if w.Version, err = m.Version(); err != nil {
+		return w, err
+	}
+	w.Detail, err = m.Detail()
+	w.Restarts = m.Restarts()
+	switch m.State() {
+	case exec.ServiceStatus_State_healthy:
+		w.State = health.Healthy
+	case exec.ServiceStatus_State_starting:
+		w.State = health.Starting
+	default:
+		w.State = health.Unhealthy
+	}
+	return w, err
 }
 
 func askServices(ctx context.Context, watch exec.ServiceWatch, boot uint64) (health.Verdict, error) {

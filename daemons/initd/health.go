@@ -69,9 +69,21 @@ func (g *gatekeeper) run(ctx context.Context) error {
 	}
 }
 
-// awaitBoot waits for the next word of the record and tells whether it asks for another attempt.
+// awaitBoot waits for the next word of the record and tells whether it asks for another attempt. Meanwhile a set under watch may prove that
+// it holds, or that it does not.
 func (g *gatekeeper) awaitBoot(ctx context.Context, boots <-chan uint64) (due bool, err error) {
+	changed := g.s.changed.Next()
+	if g.at.watched {
+		switch v := g.at.watch.get(); v.Outcome {
+		case health.OK:
+			return false, g.endWatch(ctx)
+		case health.Failed:
+			return g.fail(ctx, failure{v.Reason, v.Detail})
+		}
+	}
 	select {
+	case <-changed:
+		return false, nil
 	case boot, following := <-boots:
 		if !following {
 			return false, errFollow
@@ -80,6 +92,21 @@ func (g *gatekeeper) awaitBoot(ctx context.Context, boots <-chan uint64) (due bo
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
+}
+
+// endWatch says that the set under watch has held.
+func (g *gatekeeper) endWatch(ctx context.Context) error {
+	answer, release := g.gate.WatchOver(ctx, func(p update.HealthGate_watchOver_Params) error {
+		p.SetBoot(g.at.boot)
+		return nil
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	g.at.watched = false // refused or not: a watch over another attempt is none of this one
+	return wire.Refused(res.Refusal())
 }
 
 // begin counts an attempt. When it returns, the attempt is durable and its slot is published, or the reason why not is known.
@@ -150,6 +177,7 @@ func (g *gatekeeper) judge() health.Verdict {
 func (g *gatekeeper) commit(ctx context.Context) error {
 	answer, release := g.gate.HealthOk(ctx, func(p update.HealthGate_healthOk_Params) error {
 		p.SetBoot(g.at.boot)
+		p.SetWatch(g.s.config.Policy.Watch > 0)
 		return nil
 	})
 	defer release()
@@ -159,6 +187,10 @@ func (g *gatekeeper) commit(ctx context.Context) error {
 	}
 	if err := g.acknowledged(wire.Refused(res.Refusal())); err != nil || !g.at.settled {
 		return err
+	}
+	if res.Watched() && !g.at.watched {
+		g.at.watched = true
+		g.at.beginWatch()
 	}
 	g.s.log.Announce(ctx, fmt.Sprintf("init: health ok (slot %s)", g.at.slot))
 	return nil
@@ -195,6 +227,7 @@ func (g *gatekeeper) fail(ctx context.Context, f failure) (retry bool, err error
 		return false, err
 	}
 	if res.Verdict() == update.Verdict_stays {
+		g.at.watched = false
 		g.at.reported, g.at.settled, g.at.failed = true, false, nil
 		return false, nil
 	}

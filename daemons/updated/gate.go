@@ -35,6 +35,7 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 	a.SetSlot(wire.Slot(attempt.Slot))
 	a.SetTrial(attempt.Trial)
 	a.SetTriesLeft(attempt.TriesLeft)
+	a.SetWatched(attempt.Watched)
 	if publishErr != nil {
 		return wire.Refuse(a.NewRefusal, publishErr)
 	}
@@ -72,7 +73,45 @@ func (e *engine) runSlot(ctx context.Context, r bootctl.Record, attempt bootctl.
 // HealthOk commits the current attempt.
 func (g *gateServer) HealthOk(_ context.Context, call update.HealthGate_healthOk) error {
 	call.Go()
-	err := g.engine.commit(call.Args().Boot())
+	watched, err := g.engine.confirm(call.Args().Boot(), call.Args().Watch())
+	res, allocErr := call.AllocResults()
+	switch {
+	case allocErr != nil:
+		return allocErr
+	case err != nil:
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	res.SetWatched(watched)
+	return nil
+}
+
+// commit confirms the attempt for good.
+func (e *engine) commit(boot uint64) error {
+	_, err := e.confirm(boot, false)
+	return err
+}
+
+// confirm confirms the attempt and tells whether its set is under watch then, as it is only if that is asked for.
+func (e *engine) confirm(boot uint64, watch bool) (watched bool, err error) {
+	var what subject
+	err = e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
+		what = about(r, r.Running())
+		if watch {
+			next, err = r.CommitAndWatch(boot, e.tries)
+		} else {
+			next, err = r.CommitHealth(boot)
+		}
+		watched = next.WatchLeft > 0
+		return next, err
+	})
+	e.audit("health", what, err)
+	return watched, err
+}
+
+// WatchOver ends the watch over a set that has held.
+func (g *gateServer) WatchOver(_ context.Context, call update.HealthGate_watchOver) error {
+	call.Go()
+	err := g.engine.endWatch(call.Args().Boot())
 	res, allocErr := call.AllocResults()
 	if err == nil || allocErr != nil {
 		return allocErr
@@ -80,13 +119,13 @@ func (g *gateServer) HealthOk(_ context.Context, call update.HealthGate_healthOk
 	return wire.Refuse(res.NewRefusal, err)
 }
 
-func (e *engine) commit(boot uint64) error {
+func (e *engine) endWatch(boot uint64) error {
 	var what subject
 	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
-		what = about(r, r.Running())
-		return r.CommitHealth(boot)
+		what = about(r, r.Active)
+		return r.EndWatch(boot)
 	})
-	e.audit("health", what, err)
+	e.audit("held", what, err)
 	return err
 }
 

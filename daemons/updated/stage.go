@@ -119,7 +119,7 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, si
 	_, err := e.store.Stage(ctx, slot, reader, slots.StageOptions{
 		Admit: func(head *nxs.Head) error {
 			to.version, to.digest = head.Index.SystemVersion, head.Digest
-			return e.snapshot().Admit(bootctl.Digest(head.Digest))
+			return e.receiving(slot, bootctl.Digest(head.Digest))
 		},
 		Progress: p.report,
 	})
@@ -137,6 +137,17 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, si
 		return next, err
 	})
 	return to, serial, err
+}
+
+// receiving refuses a set that may not be written into the slot now. Where writing it takes away what a watch would go back to, the watch is
+// over first, durably.
+func (e *engine) receiving(slot bootctl.Slot, d bootctl.Digest) error {
+	r := e.snapshot()
+	next, err := r.Receive(slot, d)
+	if err != nil || next.WatchLeft == r.WatchLeft {
+		return err
+	}
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, d) })
 }
 
 // write takes the next bytes; it returns once they were verified and written, or the stage is over.

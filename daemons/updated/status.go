@@ -82,6 +82,7 @@ func (e *engine) fillStatus(m update.Status) error {
 	m.SetPersistent(false)
 	m.SetBoot(r.Boot)
 	m.SetStaging(staging)
+	m.SetWatched(r.WatchLeft > 0)
 	if err := setSlot(m.NewSlotA, r.Slot(bootctl.A), contents[0]); err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
 type State struct {
 	Active, Pending, Staged bootctl.Slot
 	TriesLeft               uint8
-	HealthOK                bool
+	HealthOK, Watched       bool
 	Boot                    uint64
 	Versions                [2]string // of slots a and b
 	Quarantine              int
@@ -108,7 +108,7 @@ func (o *Operator) state() (s State, err error) {
 func stateOf(m update.Status) (State, error) {
 	s := State{
 		Active: wire.SlotOf(m.Active()), Pending: wire.SlotOf(m.Pending()), Staged: wire.SlotOf(m.Staged()),
-		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Boot: m.Boot(),
+		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Boot: m.Boot(),
 	}
 	a, errA := versionOf(m.SlotA())
 	b, errB := versionOf(m.SlotB())

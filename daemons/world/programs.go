@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -21,7 +22,8 @@ import (
 
 // Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
 // understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
-// that it fails), `flaky VERSION` (ends with 1 the first time, then serves), `plain` (runs), `exit CODE`.
+// that it fails), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
+// `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -31,8 +33,13 @@ func Program(text string) []byte {
 	return append(header, text...)
 }
 
+// tiredAfter is how long a tired program serves.
+const tiredAfter = 3 * time.Second
+
 // programs is a Spawner whose processes are goroutines that do what their payload's text says.
 type programs struct {
+	clock plat.Clock
+
 	mu   sync.Mutex
 	next int
 	ran  map[string]bool // texts that were run before
@@ -63,7 +70,7 @@ func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 			p.ran, text = map[string]bool{text: true}, "exit 1"
 		}
 	}
-	run := &program{pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
+	run := &program{clock: p.clock, pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
 	p.mu.Unlock()
 	go run.live(text, socket, out)
 	return run, nil
@@ -81,11 +88,12 @@ func dup(f *os.File) (*os.File, error) {
 
 // A program is one running payload.
 type program struct {
-	pid  int
-	kill chan struct{}
-	once sync.Once
-	done chan struct{}
-	exit plat.Exit
+	clock plat.Clock
+	pid   int
+	kill  chan struct{}
+	once  sync.Once
+	done  chan struct{}
+	exit  plat.Exit
 }
 
 func (p *program) PID() int              { return p.pid }
@@ -112,9 +120,21 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 			p.exit.Code = 1
 			return
 		}
-		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(native{verb, arg})))
+		says := verb
+		if verb == "tired" {
+			says = "serve"
+		}
+		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(native{says, arg})))
+		defer served.Close()
+		if verb == "tired" {
+			select {
+			case <-p.clock.After(tiredAfter):
+				p.exit.Code = 1
+				return
+			case <-p.kill:
+			}
+		}
 		<-p.kill
-		served.Close()
 	}
 	p.exit.Signal = int(syscall.SIGKILL)
 }

@@ -58,7 +58,7 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	}
 	go w.read(reader)
 	ctx, cancel := context.WithCancel(context.Background())
-	host := plat.Host{Clock: w.Clock, Spawner: &programs{}}
+	host := plat.Host{Clock: w.Clock, Spawner: &programs{clock: w.Clock}}
 	w.launcher, w.stop, w.ended = newLauncher(host), cancel, make(chan error, 1)
 	go func() {
 		defer console.Close()

@@ -16,6 +16,7 @@ type state struct {
 	HealthOK     bool          `json:"healthOk"`
 	Persistent   bool          `json:"persistent"`
 	Staging      bool          `json:"staging"`
+	Watched      bool          `json:"watched"`
 	Boot         uint64        `json:"boot"`
 	Slots        slotStates    `json:"slots"`
 	Quarantine   []quarantined `json:"quarantine"`
@@ -88,7 +89,7 @@ func readState(m update.Status, err error) (state, error) {
 	var r reader
 	s := state{
 		ActiveSlot: slotName(m.Active()), PendingSlot: slotOrNull(m.Pending()), StagedSlot: slotOrNull(m.Staged()),
-		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(), Boot: m.Boot(),
+		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(), Watched: m.Watched(), Boot: m.Boot(),
 	}
 	s.Slots.A = r.slot(m.SlotA())
 	s.Slots.B = r.slot(m.SlotB())

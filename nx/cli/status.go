@@ -58,6 +58,9 @@ func (s state) running() string {
 	if s.PendingSlot != nil {
 		return s.place(s.ActiveSlot) + ", waits while another set is on trial"
 	}
+	if s.HealthOK && s.Watched {
+		return s.place(s.ActiveSlot) + ", healthy, under watch"
+	}
 	if s.HealthOK {
 		return s.place(s.ActiveSlot) + ", healthy"
 	}

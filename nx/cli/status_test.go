@@ -25,7 +25,7 @@ func onTrial(s *peerState) {
 func TestStatusForPrograms(t *testing.T) {
 	p := startPeer(t)
 	got := p.nx("status", "--json")
-	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"boot":1,` +
+	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"watched":false,"boot":1,` +
 		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA + `","good":true,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
 		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"bundles":[]}},"quarantine":[],"lastRollback":null}` + "\n"
 	got.want(t, 0, want, "")

@@ -27,6 +27,7 @@ type upVerb struct {
 	Tries          uint8         `placeholder:"N" default:"2" help:"Boot attempts a new slot gets, 1 to 16 (default: 2)."`
 	Settle         time.Duration `placeholder:"DUR" default:"1s" help:"How long a plain service must run to count as healthy (default: 1s)."`
 	HealthDeadline time.Duration `placeholder:"DUR" default:"30s" help:"How long an attempt may take to prove healthy (default: 30s)."`
+	Watch          time.Duration `placeholder:"DUR" default:"1m" help:"How long a set that was just confirmed stays under watch, 0 for not at all (default: 1m)."`
 	Selftest       string        `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
 }
 
@@ -45,7 +46,7 @@ func (v *upVerb) Run(_ context.Context, in *invocation) error {
 
 // check refuses what the system would refuse, before anything is started.
 func (v *upVerb) check() error {
-	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries}
+	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries, Watch: v.Watch}
 	if err := policy.Check(); err != nil {
 		return wrongUsage("%v", err)
 	}
@@ -83,7 +84,8 @@ func (v *upVerb) argv(dir string) []string {
 		"--limit-payload", strconv.FormatInt(int64(v.LimitPayload), 10),
 		"--tries", strconv.Itoa(int(v.Tries)),
 		"--settle", v.Settle.String(),
-		"--health-deadline", v.HealthDeadline.String())
+		"--health-deadline", v.HealthDeadline.String(),
+		"--watch", v.Watch.String())
 	if v.Selftest != "" {
 		argv = append(argv, "--selftest", v.Selftest)
 	}

@@ -1,0 +1,73 @@
+package world_test
+
+import (
+	"testing"
+	"time"
+
+	"nexus/daemons/world"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+func watched(s world.State) bool { return s.Watched && s.HealthOK }
+
+// TestCrashLoopAfterTheCommit has a service that is healthy and, some time after the commit, ends again and again: what no trial shows.
+func TestCrashLoopAfterTheCommit(t *testing.T) {
+	w, o := started(t)
+	archive := set(t, "1.1.0", "tired 1.1.0")
+	update(t, o, archive)
+	o.AwaitState("the watch", 0, watched)
+	w.Await("init: health ok (slot b)", 1)
+	s := o.AwaitState("the rollback", 100*time.Millisecond, rolledBack)
+	if s.Active != bootctl.A || s.Rollback != string(refusal.CrashLoop) || s.Quarantine != 1 || s.Watched {
+		t.Errorf("got %+v", s)
+	}
+	w.Await("init: health ok (slot a)", 2)
+	if _, err := o.Stage(archive); refusal.Of(err) != refusal.Quarantined {
+		t.Errorf("staged again: %v", err)
+	}
+}
+
+// TestWatchEndsWell has a healthy service: the watch ends by itself, and there is nothing to roll back any more.
+func TestWatchEndsWell(t *testing.T) {
+	_, o := started(t)
+	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
+	o.AwaitState("the watch", 0, watched)
+	s := o.AwaitState("the end of the watch", time.Second, func(s world.State) bool { return !s.Watched })
+	if s.Active != bootctl.B || !s.HealthOK || s.Rollback != "" {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// TestStageEndsTheWatch has an operator who moves on. A set that is refused before its first byte is written ends nothing.
+func TestStageEndsTheWatch(t *testing.T) {
+	_, o := started(t)
+	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
+	o.AwaitState("the watch", 0, watched)
+	if _, err := o.Stage([]byte("no set")); err == nil {
+		t.Fatal("staged")
+	}
+	o.AwaitState("the watch still", 0, watched)
+	staged, err := o.Stage(set(t, "1.2.0", "serve 1.2.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer staged.Release()
+	o.AwaitState("the end of the watch", 0, func(s world.State) bool { return !s.Watched && s.Staged == bootctl.A })
+}
+
+// TestWatchOutlivesItsKeepers kills, under watch, those who keep it and those it is about.
+func TestWatchOutlivesItsKeepers(t *testing.T) {
+	for _, daemon := range []string{"updated", "execd", "bundlemgrd", "logd"} {
+		t.Run(daemon, func(t *testing.T) {
+			w, o := started(t)
+			update(t, o, set(t, "1.1.0", "tired 1.1.0"))
+			o.AwaitState("the watch", 0, watched)
+			w.Kill(daemon)
+			s := o.AwaitState("the rollback", 100*time.Millisecond, rolledBack)
+			if s.Active != bootctl.A || s.Rollback != string(refusal.CrashLoop) {
+				t.Errorf("got %+v", s)
+			}
+		})
+	}
+}
