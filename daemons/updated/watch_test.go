@@ -1,0 +1,84 @@
+package updated
+
+import (
+	"bytes"
+	"testing"
+
+	"nexus/capnpgen/update"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/updatestest"
+)
+
+// watched is a device whose second set was just confirmed and is under watch.
+func watched(t *testing.T) *device {
+	t.Helper()
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	must(t, d.put(t, "1.1.0"))
+	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+	attempt, refused, err := d.bootAttempt(t.Context())
+	must(t, refused)
+	must(t, err)
+	under, err := d.engine.confirm(attempt.Boot, true)
+	must(t, err)
+	if !under {
+		t.Fatal("the set is not under watch")
+	}
+	return d
+}
+
+// receive brings an archive to a slot as a stage does.
+func (d *device) receive(t *testing.T, slot bootctl.Slot, raw []byte) error {
+	t.Helper()
+	_, _, err := d.install(t.Context(), slot, bytes.NewReader(raw), int64(len(raw)), newProgress(update.StageProgress{}, int64(len(raw))))
+	return err
+}
+
+// archive is a set whose payload has one wrong bit, or none.
+func archive(t *testing.T, damaged bool) []byte {
+	t.Helper()
+	key := updatestest.Key(1)
+	raw := updatestest.Archive(t, key, "1.2.0", updatestest.Bundle("notes", "1.2.0", nil, []byte("bytes of 1.2.0"), key))
+	if damaged {
+		raw[bytes.Index(raw, []byte("bytes of 1.2.0"))] ^= 1
+	}
+	return raw
+}
+
+// TestWatchIsOverBeforeItsWayBackIs receives sets that are refused before and after the first byte would be written.
+func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
+	d := watched(t)
+	unsigned := archive(t, false)
+	unsigned[bytes.Index(unsigned, []byte("system.sig.ed25519"))+512] ^= 1
+	standby := d.snapshot().Standby()
+	if err := d.receive(t, standby, unsigned); refusal.Of(err) != refusal.InvalidSignature {
+		t.Fatalf("got %v, want %s", err, refusal.InvalidSignature)
+	}
+	if d.snapshot().WatchLeft == 0 {
+		t.Error("a set that nobody vouched for ended the watch")
+	}
+	if err := d.receive(t, standby, archive(t, true)); refusal.Of(err) != refusal.DigestMismatch {
+		t.Fatalf("got %v, want %s", err, refusal.DigestMismatch)
+	}
+	if d.snapshot().WatchLeft != 0 {
+		t.Error("the other slot was written under watch")
+	}
+}
+
+// TestNoStageIntoTheSlotThatHasComeBack has the watch end in a rollback after a stage has begun: its slot is the active one then.
+func TestNoStageIntoTheSlotThatHasComeBack(t *testing.T) {
+	d := watched(t)
+	standby := d.snapshot().Standby()
+	if _, err := d.fail(d.snapshot().Boot, refusal.CrashLoop, ""); err != nil {
+		t.Fatal(err)
+	}
+	wantActive(t, d, standby)
+	before := d.content(standby)
+	if err := d.receive(t, standby, archive(t, false)); refusal.Of(err) != refusal.Superseded {
+		t.Errorf("got %v, want %s", err, refusal.Superseded)
+	}
+	if after := d.content(standby); after.Digest != before.Digest {
+		t.Errorf("the active slot holds %s, want %s", after.Digest, before.Digest)
+	}
+}

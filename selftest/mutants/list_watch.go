@@ -1,0 +1,90 @@
+package main
+
+// watchMutants are faults in what may still happen to a set that was just confirmed.
+func watchMutants() []mutant {
+	record := suite{packages: "./libupdates/bootctl"}
+	rule := suite{packages: "./libupdates/health"}
+	flow := suite{packages: "./daemons/world", run: "Watch|Crash"}
+	return []mutant{
+		{
+			id:     "watch-failure-stays",
+			breaks: "a set that fails under watch is left",
+			file:   "libupdates/bootctl/attempt.go",
+			old:    "if r.WatchLeft > 0 && r.canReturn() == nil {",
+			new:    "if false {",
+			tests:  record,
+		},
+		{
+			id:     "watch-begins-for-ever",
+			breaks: "a system that begins anew again and again under watch goes back",
+			file:   "libupdates/bootctl/attempt.go",
+			old:    "case r.WatchLeft == 1 && r.canReturn() == nil:",
+			new:    "case false:",
+			tests:  record,
+		},
+		{
+			id:     "watch-without-a-way-back",
+			breaks: "a watch is only where there is a set to go back to",
+			file:   "libupdates/bootctl/watch.go",
+			old:    "if next.Slot(next.Active).IsEmpty() || next.canReturn() != nil {",
+			new:    "if false {",
+			tests:  record,
+		},
+		{
+			id:     "watch-over-a-lost-set",
+			breaks: "both sets of a watch are there",
+			file:   "libupdates/bootctl/reconcile.go",
+			old:    "\t\tnext.WatchLeft = 0 // one of the two sets that a watch is about is gone\n",
+			new:    "",
+			tests:  record,
+		},
+		{
+			id:     "watch-writes-the-active-slot",
+			breaks: "a stage that began before a rollback does not write the slot that runs",
+			file:   "libupdates/bootctl/watch.go",
+			old:    "if slot != r.Standby() {",
+			new:    "if false {",
+			tests:  record,
+		},
+		{
+			id:     "watch-left-set-not-quarantined",
+			breaks: "a set that is left under watch does not come back by itself",
+			file:   "libupdates/bootctl/watch.go",
+			old:    "\tr.leave(left, reason, detail)\n",
+			new:    "\t_, _, _ = left, reason, detail\n\tr.WatchLeft = 0\n\tr.Boot++\n",
+			tests:  record,
+		},
+		{
+			id:     "watch-blind-for-restarts",
+			breaks: "a service that ends again and again is a crash loop",
+			file:   "libupdates/health/watch.go",
+			old:    "if s.Restarts > MaxRestarts {",
+			new:    "if s.Restarts > 1<<30 {",
+			tests:  rule,
+		},
+		{
+			id:     "watch-ends-unwell",
+			breaks: "a watch ends well only with every service healthy",
+			file:   "libupdates/health/watch.go",
+			old:    "return Judge(nil, now, nil)",
+			new:    "return Judge(nil, now[:0], nil)",
+			tests:  rule,
+		},
+		{
+			id:     "watch-never-looks",
+			breaks: "somebody looks at the services of a set under watch",
+			file:   "daemons/initd/health.go",
+			old:    "\t\tg.at.beginWatch()\n",
+			new:    "",
+			tests:  flow,
+		},
+		{
+			id:     "watch-outlives-a-stage",
+			breaks: "the watch is over before the slot it goes back to is written",
+			file:   "daemons/updated/stage.go",
+			old:    "if err != nil || next.WatchLeft == r.WatchLeft {",
+			new:    "if _ = next; true {",
+			tests:  suite{packages: "./daemons/updated"},
+		},
+	}
+}
