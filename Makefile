@@ -18,17 +18,17 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz schema-check schema-lock api mutants model ci clean \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz schema-check schema-lock api mutants model ci clean FORCE \
 	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build nexus (all daemons), nx, nxs-pack and nxb-pack into bin/
-	go build -trimpath -ldflags='-s -w' -o $(BIN)/nexus ./daemons/nexus
-	go build -trimpath -ldflags='-s -w' -o $(BIN)/nx ./nx
-	go build -trimpath -ldflags='-s -w' -o $(BIN)/nxs-pack ./nxspack/nxs-pack
-	go build -trimpath -ldflags='-s -w' -o $(BIN)/nxb-pack ./nxspack/nxb-pack
+	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nexus ./daemons/nexus
+	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nx ./nx
+	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nxs-pack ./nxspack/nxs-pack
+	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nxb-pack ./nxspack/nxb-pack
 
 demo: build ## pack the demo sets v1.0.0, v1.1.0 and v1.2.0 from programs built on the spot
 	go run ./selftest/mkdemo -bin $(BIN) -output $(DEMO)
@@ -53,10 +53,10 @@ guest: # the command behind those for guests
 guest-deps: guest ## install QEMU and fetch kernels for guests (GUEST=riscv64|amd64; both by default)
 	@$(BIN)/guest deps $(FOR)
 
-guest-image: $(FOR:%=image-%) ## build the image a guest starts from, reproducible to the byte
+guest-image: $(FOR:%=image-%) ## build the image a guest starts from: the same sets give the same bytes
 
 $(GUESTS:%=image-%): image-%: build guest
-	@GOARCH=$* go build -trimpath -ldflags='-s -w' -o out/guest/$*/nexus ./daemons/nexus
+	@GOARCH=$* go build -trimpath -buildvcs=false -ldflags='-s -w' -o out/guest/$*/nexus ./daemons/nexus
 	@go run ./selftest/mkdemo -bin $(BIN) -arch $* -output out/guest/$*/demo >out/guest/$*/demo.log
 	@$(BIN)/guest image $*
 
@@ -98,20 +98,26 @@ gen-check: gen ## fail when the generated code is not what is committed
 
 SCHEMA = --no-standard-import -I "$$(go list -m -f '{{.Dir}}' capnproto.org/go/capnp/v3)/std" schema
 SCHEMA_BASE ?=
-SCHEMA_CHECK := go run ./schema/check
+SCHEMA_CHECK := $(BIN)/schema-check
+COMPAT := $(SCHEMA_CHECK) compat --waivers schema/WAIVERS
 
-schema-check: ## lint the schemas, compare them with the merge base or SCHEMA_BASE and with every release, refuse a stale lock or reference (needs capnproto)
+$(SCHEMA_CHECK): FORCE
+	@go build -o $@ ./schema/check
+
+# On the main branch the merge base is the last commit, so the schemas are held against the locks before it as well: the last ones that this
+# branch has had, and that of every version.
+schema-check: $(SCHEMA_CHECK) ## lint the schemas, refuse a breaking change, a stale lock or reference (needs capnproto; SCHEMA_BASE=REV)
 	$(SCHEMA_CHECK) lint --waivers schema/WAIVERS $(SCHEMA)
-	$(SCHEMA_CHECK) compat --waivers schema/WAIVERS $(if $(SCHEMA_BASE),--base $(SCHEMA_BASE)) $(SCHEMA)
-	@for lock in libupdates/golden/testdata/*/API.lock; do echo "against $$lock:"; \
-		$(SCHEMA_CHECK) compat --waivers schema/WAIVERS --lock $$lock $(SCHEMA) || exit 1; done
+	$(COMPAT) $(if $(SCHEMA_BASE),--base $(SCHEMA_BASE)) $(SCHEMA)
+	@for rev in $$(git log --format=%h -n 20 -- schema/API.lock); do echo "against $$rev:"; $(COMPAT) --base $$rev $(SCHEMA) || exit 1; done
+	@for lock in libupdates/golden/testdata/*/API.lock; do echo "against $$lock:"; $(COMPAT) --lock $$lock $(SCHEMA) || exit 1; done
 	$(SCHEMA_CHECK) lock --check schema/API.lock $(SCHEMA)
 	$(SCHEMA_CHECK) api --holders schema/HOLDERS --command 'make api' --check docs/api.md $(SCHEMA)
 
-schema-lock: ## write schema/API.lock, the surface as text, again
+schema-lock: $(SCHEMA_CHECK) ## write schema/API.lock, the surface as text, again
 	$(SCHEMA_CHECK) lock -o schema/API.lock $(SCHEMA)
 
-api: ## write docs/api.md again
+api: $(SCHEMA_CHECK) ## write docs/api.md again
 	go test ./schema/check -run TestHolders -update
 	$(SCHEMA_CHECK) api --holders schema/HOLDERS --command 'make api' -o docs/api.md $(SCHEMA)
 

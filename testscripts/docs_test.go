@@ -2,6 +2,7 @@ package testscripts
 
 import (
 	"bytes"
+	"context"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -61,6 +62,29 @@ func documents(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return docs
+}
+
+// TestReadmeShowsTheFlow holds the console that the README shows against one: the same lines, in whatever order the daemons say them.
+func TestReadmeShowsTheFlow(t *testing.T) {
+	raw, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(raw), "run: on this host\n")
+	shown, _, _ = strings.Cut(shown, "run: all ")
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(shared.bin(), "nx"), "--dir", t.TempDir(), "up",
+		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", filepath.Join(shared.demo(), "system-v1.0.0.nxs"),
+		"--selftest", shared.demo())
+	console, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, console)
+	}
+	want, got := slices.Sorted(strings.Lines(shown)), slices.Sorted(strings.Lines(string(console)))
+	if !slices.Equal(got, want) {
+		t.Errorf("the console is\n%s\nand the README shows\n%s", console, shown)
+	}
 }
 
 // stepsOf finds the commands of a document: the lines that begin with "$ " in fenced blocks, each with the lines up to the next.

@@ -104,7 +104,7 @@ func (m maker) set(s Set) error {
 func (m maker) bundle(work, version string, b Bundle) error {
 	program := filepath.Join(work, b.Name)
 	flags := fmt.Sprintf("-s -w -X main.version=%s -X main.mode=%s", version, b.Mode)
-	if err := m.run("go", "build", "-trimpath", "-ldflags="+flags, "-o", program, "nexus/selftest/demo/"+b.Source); err != nil {
+	if err := m.run("go", "build", "-trimpath", "-buildvcs=false", "-ldflags="+flags, "-o", program, "nexus/selftest/demo/"+b.Source); err != nil {
 		return err
 	}
 	manifest := filepath.Join(work, b.Name+".toml")

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
+	"nexus/daemons/initd"
 	"nexus/daemons/plat"
 	"nexus/selftest/qemu"
 )
@@ -19,11 +24,14 @@ type upVerb struct {
 	Dir string `required:"" placeholder:"DIR" help:"Folder for the control socket: what nx takes as --dir."`
 }
 
-// shutdownPatience is how long the system in the guest may take to stop before its machine is ended.
-const shutdownPatience = 10 * time.Second
+// How long the system in the guest may take to stop before its machine is ended, and QEMU to end the machine before it is killed.
+const (
+	shutdownPatience = 10 * time.Second
+	quitPatience     = 3 * time.Second
+)
 
 // Run shows the console until the guest powers its machine off, by itself or because this process was told to end.
-func (v *upVerb) Run(ctx context.Context, g *grammar) error {
+func (v *upVerb) Run(g *grammar) error {
 	m, err := v.machine(g)
 	if err != nil {
 		return err
@@ -36,32 +44,83 @@ func (v *upVerb) Run(ctx context.Context, g *grammar) error {
 		return fmt.Errorf("cannot use %s: %w", v.Dir, err)
 	}
 	defer lock.Close()
+	signal.Ignore(syscall.SIGPIPE) // whoever reads the console may go away; the guest stays
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	guest, err := qemu.Start(m, v.Dir)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("guest: %s under QEMU; `nx --dir %s status` reaches it, `nx --dir %s shutdown` or Ctrl-C stops it\n", v.Arch, v.Dir, v.Dir)
-	stop := context.AfterFunc(ctx, func() { shutdown(guest) })
-	defer stop()
-	io.Copy(os.Stdout, guest.Console())
-	if err := guest.Wait(); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("the guest ended badly: %w", err)
+	stopped := make(chan error, 1)
+	go func() { stopped <- attend(guest, signals) }()
+	gaveUp := show(guest.Console())
+	endErr := guest.Wait()
+	switch stopErr := <-stopped; {
+	case gaveUp != "":
+		return fmt.Errorf("the guest gave up: %s", gaveUp)
+	case stopErr != nil:
+		return stopErr
+	case endErr != nil:
+		return fmt.Errorf("the guest ended badly: %w", endErr)
 	}
 	return nil
 }
 
-// shutdown stops the system in the guest in good order, or ends the machine.
-func shutdown(guest *qemu.Guest) {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
-	defer cancel()
-	if guest.Shutdown(ctx) == nil {
-		select {
-		case <-guest.Done():
-			return
-		case <-ctx.Done():
+// show copies the console to its end and returns the line by which the first process gave up, if there is one. Where nothing can be shown any
+// more it reads on: a guest must not stand still for that.
+func show(console io.Reader) (gaveUp string) {
+	out := io.Writer(os.Stdout)
+	lines := bufio.NewScanner(console)
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), initd.LineFatal) {
+			gaveUp = strings.TrimRight(lines.Text(), "\r")
+		}
+		if _, err := fmt.Fprintln(out, lines.Text()); err != nil {
+			fmt.Fprintf(os.Stderr, "guest: cannot show the console any more: %v\n", err)
+			out = io.Discard
 		}
 	}
+	io.Copy(io.Discard, console)
+	return gaveUp
+}
+
+// attend waits for a signal and stops the system then; a second signal ends QEMU at once. It returns when QEMU has ended: an error if that was
+// not in good order.
+func attend(guest *qemu.Guest, signals <-chan os.Signal) error {
+	select {
+	case <-signals:
+	case <-guest.Done():
+		return nil
+	}
+	go func() {
+		select {
+		case <-signals:
+			guest.Kill()
+		case <-guest.Done():
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+	defer cancel()
+	if guest.Shutdown(ctx) == nil && ended(guest, shutdownPatience) {
+		return nil
+	}
 	guest.Stop()
+	if !ended(guest, quitPatience) {
+		guest.Kill()
+		<-guest.Done()
+	}
+	return errors.New("the system in the guest did not stop; its machine was ended")
+}
+
+// ended waits for QEMU's end, with a bound.
+func ended(guest *qemu.Guest, patience time.Duration) bool {
+	select {
+	case <-guest.Done():
+		return true
+	case <-time.After(patience):
+		return false
+	}
 }
 
 // takeLock keeps other systems, on this host or in a guest, out of the folder.
@@ -73,9 +132,19 @@ func takeLock(dir string) (*os.File, error) {
 	if err := plat.Lock(lock); err != nil {
 		lock.Close()
 		if errors.Is(err, plat.ErrLocked) {
-			err = errors.New("a system is running there already")
+			err = &runningError{dir}
 		}
 		return nil, err
 	}
 	return lock, nil
+}
+
+// A runningError says that another system has the folder.
+type runningError struct{ dir string }
+
+func (*runningError) Error() string { return "a system is running there already" }
+
+// Hint is how to reach it.
+func (e *runningError) Hint() string {
+	return fmt.Sprintf("`nx --dir %s status` shows it, `nx --dir %s shutdown` stops it", e.dir, e.dir)
 }

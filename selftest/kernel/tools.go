@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 )
 
 // tools runs the programs of a Debian system.
@@ -19,6 +20,7 @@ type tools struct {
 // run runs a program in a folder and returns what it wrote. When it fails, its last lines are the reason.
 func (t tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // a package tool must be left to finish what it is at
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
 	var out, errs bytes.Buffer

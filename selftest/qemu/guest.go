@@ -31,7 +31,7 @@ func Start(m Machine, dir string) (*Guest, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("cannot start guest: %w", err)
 	}
-	sockets, err := os.MkdirTemp("", "nexus-guest-") // as short as a socket's address must be, whatever dir is
+	sockets, err := socketFolder()
 	if err != nil {
 		return nil, fmt.Errorf("cannot start guest: %w", err)
 	}
@@ -41,6 +41,18 @@ func Start(m Machine, dir string) (*Guest, error) {
 		return nil, fmt.Errorf("cannot start guest: %w", err)
 	}
 	return g, nil
+}
+
+// maxFolder is how long the path of a folder for sockets may be: a socket's address has 108 bytes (unix(7)).
+const maxFolder = 90
+
+// socketFolder makes a folder whose path is short, whatever that of the system is.
+func socketFolder() (string, error) {
+	parent := os.TempDir()
+	if len(parent) > maxFolder-len("/nexus-guest-0123456789") {
+		parent = "/tmp"
+	}
+	return os.MkdirTemp(parent, "nexus-guest-")
 }
 
 func (g *Guest) start(m Machine, dir string) error {

@@ -54,7 +54,7 @@ func (m Machine) args(sockets string) []string {
 		"-chardev", fmt.Sprintf("socket,id=control,fd=%d", fdControl), "-mon", "chardev=control,mode=control",
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci",
-		"-chardev", "socket,id=port,server=on,wait=off,path=" + portSocket(sockets),
+		"-chardev", "socket,id=port,server=on,wait=off,path=" + strings.ReplaceAll(portSocket(sockets), ",", ",,"), // QEMU's way to write a comma
 		"-device", "virtserialport,chardev=port,id=" + portName + ",name=" + initd.GuestPort,
 	}
 	if m.KVM {
