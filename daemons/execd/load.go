@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/plat"
+	"nexus/daemons/vat"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -17,8 +20,14 @@ import (
 // maxLoading bounds how many payloads are loaded at one time.
 const maxLoading = 4
 
+// A bundlemgrd that died needs a moment to publish again. It is asked that often before its silence is an answer.
+const (
+	askAgainAfter = 100 * time.Millisecond
+	askAgainTimes = 100
+)
+
 // load brings a payload into sealed memory and checks it there: its digest against the signed one, and that it is a program for this
-// machine.
+// machine. A bundlemgrd that dies meanwhile says nothing about the set: its next life is asked, once that has published again.
 func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 	select {
 	case s.loading <- struct{}{}:
@@ -26,6 +35,29 @@ func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	lost := false
+	for range askAgainTimes {
+		payload, err := s.loadOnce(ctx, spec)
+		lost = lost || vat.Disconnected(err)
+		if !lost || !vat.Disconnected(err) && !unpublished(err) {
+			return payload, err
+		}
+		select {
+		case <-s.host.Clock.After(askAgainAfter):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.loadOnce(ctx, spec)
+}
+
+// unpublished tells whether bundlemgrd has not published the bundle, or not yet again.
+func unpublished(err error) bool {
+	return err != nil && strings.Contains(err.Error(), string(refusal.UnknownBundle)+": ")
+}
+
+// loadOnce loads a payload from one life of bundlemgrd.
+func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) {
 	client, err := s.bundles.Get(ctx)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"testing"
 
@@ -51,6 +52,46 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestLoadOutlivesBundlemgrd cuts the connection in the middle of a payload: the next life of bundlemgrd, which has not published again at
+// first, gives the whole of it. What it says of itself counts.
+func TestLoadOutlivesBundlemgrd(t *testing.T) {
+	program := programFor(plat.Machine())
+	for _, c := range []struct {
+		name  string
+		lives []*fakeBundlemgrd
+		want  refusal.Reason
+	}{
+		{"it comes back", []*fakeBundlemgrd{{payload: program, dies: true}, {payload: program, silent: 2}}, ""},
+		{"it comes back with other bytes", []*fakeBundlemgrd{{payload: program, dies: true}, {payload: append(program[:len(program)-1:len(program)-1], 'x')}}, refusal.DigestMismatch},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			holding := vat.NewHolding("BundleMgr")
+			serve(t, holding, c.lives)
+			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1), host: plat.Host{Clock: plat.RealClock{}}}
+			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(program), size: int64(len(program))})
+			if refusal.Of(err) != c.want && !(err == nil && c.want == "") {
+				t.Fatalf("got %v, want %q", err, c.want)
+			}
+			if err == nil {
+				payload.Close()
+			}
+		})
+	}
+}
+
+// serve puts one life of bundlemgrd after the other behind the holding: a life that dies is followed by the next.
+func serve(t *testing.T, holding *vat.Holding, lives []*fakeBundlemgrd) {
+	t.Helper()
+	used, served := connected(t, lives[0])
+	lives[0].die = func() {
+		served.Close()
+		if len(lives) > 1 {
+			serve(t, holding, lives[1:])
+		}
+	}
+	holding.Renew(used)
+}
+
 // programFor is the header of a program for a machine, which is all that is looked at here.
 func programFor(machine elf.Machine) []byte {
 	header := make([]byte, 64, 80)
@@ -63,6 +104,15 @@ func programFor(machine elf.Machine) []byte {
 
 // provided returns a holding of a bundlemgrd that serves these bytes for every name, over a real connection.
 func provided(t *testing.T, payload []byte) *vat.Holding {
+	t.Helper()
+	used, _ := connected(t, &fakeBundlemgrd{payload: payload})
+	holding := vat.NewHolding("BundleMgr")
+	holding.Renew(used)
+	return holding
+}
+
+// connected returns both ends of a connection to a bundlemgrd.
+func connected(t *testing.T, mgr *fakeBundlemgrd) (used, served *vat.Conn) {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
 	if err != nil {
@@ -78,35 +128,47 @@ func provided(t *testing.T, payload []byte) *vat.Holding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := capnp.Client(bundle.BundleMgr_ServerToClient(&fakeBundlemgrd{payload: payload}))
-	served, used := vat.Connect(serving, server), vat.Connect(using, capnp.Client{})
+	served, used = vat.Connect(serving, capnp.Client(bundle.BundleMgr_ServerToClient(mgr))), vat.Connect(using, capnp.Client{})
 	t.Cleanup(served.Close)
 	t.Cleanup(used.Close)
-	holding := vat.NewHolding("BundleMgr")
-	holding.Renew(used)
-	return holding
+	return used, served
 }
 
 // A fakeBundlemgrd opens one payload and does nothing else.
 type fakeBundlemgrd struct {
 	bundle.BundleMgr_Server
 	payload []byte
+	silent  int  // how often it says at first that nothing is published
+	dies    bool // under the first read
+	die     func()
 }
 
 func (b *fakeBundlemgrd) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload) error {
+	if b.silent > 0 {
+		b.silent--
+		return fmt.Errorf("%s: no published bundle has this name", refusal.UnknownBundle)
+	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	return res.SetBlob(bundle.Blob_ServerToClient(&fakeBlob{payload: b.payload}))
+	return res.SetBlob(bundle.Blob_ServerToClient(&fakeBlob{mgr: b, payload: b.payload}))
 }
 
 type fakeBlob struct {
 	bundle.Blob_Server
+	mgr     *fakeBundlemgrd
 	payload []byte
 }
 
-func (b *fakeBlob) Read(_ context.Context, call bundle.Blob_read) error {
+func (b *fakeBlob) Read(ctx context.Context, call bundle.Blob_read) error {
+	if b.mgr.dies {
+		b.mgr.dies = false
+		go b.mgr.die()
+		call.Go()
+		<-ctx.Done() // the connection ends before an answer comes
+		return ctx.Err()
+	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
