@@ -1,0 +1,201 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Run is one cycle as it went.
+type Run struct {
+	Cycle
+	Set     *Set // nil where the flow brings none
+	Other   *Set // what the rival brought
+	Cleared bool // whether its quarantine was ended first
+	Before  State
+	After   State
+	Verbs   []*Verb // of the operator
+	Second  *Verb   // of the rival
+	Hit     string  // what was killed, empty: nobody
+	Kills   int     // how often services of the confirmed set were killed so far
+	InTime  bool    // whether the moment of the fault came
+	Lines   []string
+	Struck  time.Time     // when it was killed
+	Answer  time.Duration // from then until the system answered again
+	Quiet   time.Duration // from the end of the verbs until it was quiet
+}
+
+// cycle goes through one plan and returns what was wrong.
+func (s *Soak) cycle(c Cycle) (*Run, error) {
+	r := &Run{Cycle: c, Before: s.state}
+	if err := s.choose(r); err != nil {
+		return r, err
+	}
+	before, err := s.fingerprint()
+	if err != nil {
+		return r, err
+	}
+	watch := s.watch()
+	sequence := s.sequence
+	if err := s.act(r, watch); err != nil {
+		return r, err
+	}
+	s.noteKill(r)
+	ended := time.Now()
+	if r.Target.restarts() {
+		if err := s.restart(c); err != nil {
+			return r, err
+		}
+		if err := s.answers(r); err != nil {
+			return r, err
+		}
+	}
+	if r.After, err = s.quiet(); err != nil {
+		return r, err
+	}
+	r.Quiet = time.Since(ended)
+	r.Lines = s.host.since(watch.line)
+	s.state = r.After
+	if err := s.judge(r); err != nil {
+		return r, err
+	}
+	s.noteConfirmed(r)
+	if err := s.check(); err != nil {
+		return r, err
+	}
+	return r, s.unchanged(r, before, sequence)
+}
+
+// choose picks the sets, and clears a quarantine that the plan does not want.
+func (s *Soak) choose(r *Run) error {
+	if r.Flow == Rollback {
+		return nil
+	}
+	some := s.sets.of(r.Fate)
+	if r.Flow == Rivals {
+		some = s.sets.of(Good)
+		r.Fate = Good
+		r.Other = some[r.Rival%len(some)]
+	}
+	r.Set = some[r.Pick%len(some)]
+	for _, set := range []*Set{r.Set, r.Other} {
+		if set == nil || !r.Clear || r.Before.quarantined(set.Digest) == "" {
+			continue
+		}
+		var done struct{}
+		if err := s.host.ask(&done, "clear", set.Digest); err != nil {
+			return err
+		}
+		r.Cleared, r.Before = true, State{}
+		if err := s.host.ask(&r.Before, "status"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// act runs the operator's verbs, and the fault beside them.
+func (s *Soak) act(r *Run, watch Watch) error {
+	struck := r.Target == Nobody
+	watched := r.Target != Nobody && r.Moment.Trigger == Progress
+	for i, args := range s.verbs(r) {
+		verb, err := s.host.start(watched, args...)
+		if err != nil {
+			return err
+		}
+		r.Verbs = append(r.Verbs, verb)
+		if i == 0 && r.Other != nil {
+			if r.Second, err = s.host.start(false, "update", r.Other.File); err != nil {
+				return err
+			}
+		}
+		last := i == len(s.verbs(r))-1
+		if !struck {
+			if seen := watch.await(r.Moment, verb); seen || last {
+				r.InTime, struck = seen, true
+				if err := s.hit(r, verb); err != nil {
+					return err
+				}
+			}
+		}
+		<-verb.done
+		if verb.exit() != 0 {
+			if !struck {
+				if err := s.hit(r, verb); err != nil {
+					return err
+				}
+			}
+			break // the next verb builds on this one
+		}
+	}
+	if r.Second != nil {
+		<-r.Second.done
+	}
+	return r.hung()
+}
+
+// hit strikes, and wants a system that is still there to answer while the verb goes on.
+func (s *Soak) hit(r *Run, verb *Verb) error {
+	r.Hit, r.Struck = s.strike(r.Cycle, verb), time.Now()
+	if r.Hit == "" || r.Target.restarts() {
+		return nil
+	}
+	return s.answers(r)
+}
+
+// answers waits until the system answers.
+func (s *Soak) answers(r *Run) error {
+	err := within(answerBound, "an answer of the system", func() bool {
+		var now State
+		return s.host.ask(&now, "status") == nil
+	})
+	r.Answer = time.Since(r.Struck)
+	return err
+}
+
+// verbs is what the operator types.
+func (s *Soak) verbs(r *Run) [][]string {
+	switch r.Flow {
+	case Update, Rivals:
+		return [][]string{{"update", r.Set.File}}
+	case Switch:
+		return [][]string{{"stage", r.Set.File}, {"switch"}}
+	case Discard:
+		return [][]string{{"stage", r.Set.File}, {"discard"}}
+	case Stage:
+		return [][]string{{"stage", r.Set.File}}
+	default:
+		return [][]string{{"rollback"}}
+	}
+}
+
+// hung refuses verbs that had to be ended.
+func (r *Run) hung() error {
+	for _, v := range append(r.Verbs, r.Second) {
+		if v != nil && v.exit() < 0 && (r.Hit != "nx" || v == r.Second) {
+			return fmt.Errorf("%s", v)
+		}
+	}
+	return nil
+}
+
+// log is the cycle in one line.
+func (r *Run) log() string {
+	text := fmt.Sprintf("cycle %d: %s", r.Number, r.Flow)
+	if r.Set != nil {
+		text += fmt.Sprintf(" %q (%s)", r.Set.Name, r.Set.Fate)
+	}
+	if r.Other != nil {
+		text += fmt.Sprintf(" against %q", r.Other.Name)
+	}
+	text += ", " + r.fault()
+	if r.Hit != "" {
+		text += fmt.Sprintf(": hit %s, in time %t", r.Hit, r.InTime)
+	}
+	for _, v := range append(r.Verbs, r.Second) {
+		if v != nil && v.ended() {
+			text += "\n    " + v.String()
+		}
+	}
+	return text + fmt.Sprintf("\n    active %s %.12s, standby %.12s, boot %d, %d quarantined, quiet after %s", r.After.ActiveSlot,
+		r.After.active().digest(), r.After.standby().digest(), r.After.Boot, len(r.After.Quarantine), r.Quiet.Round(time.Millisecond))
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Links are where the system's links lead: the slots, and the confirmed one.
+type Links struct{ a, b, active string }
+
+func (s *Soak) links() Links {
+	read := func(name string) string {
+		target, _ := os.Readlink(s.at("system", name))
+		return target
+	}
+	return Links{read("a"), read("b"), read("active")}
+}
+
+// A Watch sees the moment of a fault come: it knows how things were when the cycle began.
+type Watch struct {
+	soak  *Soak
+	line  int
+	links Links
+}
+
+func (s *Soak) watch() Watch { return Watch{s, s.host.shown(), s.links()} }
+
+// await waits for the moment, or for the end of the verb, whichever is first, and tells whether the moment came.
+func (w Watch) await(m Moment, verb *Verb) bool {
+	seen, over := false, false
+	for !seen && !over {
+		over = verb.ended() // before the look, so that what the verb did last is seen
+		if seen = w.sees(m, verb); !seen {
+			time.Sleep(lookPause / 4)
+		}
+	}
+	time.Sleep(m.Delay)
+	return seen
+}
+
+func (w Watch) sees(m Moment, verb *Verb) bool {
+	switch m.Trigger {
+	case Begun:
+		return true
+	case Progress:
+		return verb.progress() >= m.N
+	case Console:
+		return w.soak.host.shown() >= w.line+m.N
+	case Receiving:
+		_, err := os.Lstat(w.soak.at("system/sets/.stage"))
+		return err == nil
+	case Filled:
+		now := w.soak.links()
+		return now.a != w.links.a || now.b != w.links.b
+	case Committed:
+		return w.soak.links().active != w.links.active
+	default:
+		return verb.ended()
+	}
+}
+
+// daemons are all but initd, in the order of their names.
+func daemons() []string {
+	return []string{"bundlemgrd", "execd", "keystored", "logd", "packagefsd", "samgrd", "updated"}
+}
+
+// strike kills what the plan says and returns what that was; empty where it does not run.
+func (s *Soak) strike(c Cycle, verb *Verb) string {
+	switch c.Target {
+	case Daemon:
+		return s.killDaemons(c)
+	case Service:
+		services := slices.DeleteFunc(s.host.members(), func(p Proc) bool { return !isService(p) })
+		if len(services) == 0 {
+			return ""
+		}
+		return kill(services[c.Victim%len(services)])
+	case Command:
+		if verb.ended() {
+			return ""
+		}
+		verb.cmd.Process.Kill()
+		return "nx"
+	case Init:
+		syscall.Kill(s.host.pid(), syscall.SIGKILL)
+		return "initd"
+	default:
+		s.killAll(c)
+		return "everything"
+	}
+}
+
+// killDaemons kills one daemon, or two that are not the same.
+func (s *Soak) killDaemons(c Cycle) string {
+	names := daemons()
+	at := c.Victim % len(names)
+	hit := []string{names[at]}
+	if c.Again {
+		more := 1 + c.Victim/len(names)%(len(names)-1)
+		hit = append(hit, names[(at+more)%len(names)])
+	}
+	for _, p := range s.host.members() {
+		if slices.Contains(hit, p.Name) && !isService(p) {
+			kill(p)
+		}
+	}
+	return strings.Join(hit, " and ")
+}
+
+// killAll kills every process of the system, in the order of the plan.
+func (s *Soak) killAll(c Cycle) {
+	all := s.host.members()
+	r := rand.New(rand.NewPCG(c.Order, 0))
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, p := range all {
+		kill(p)
+	}
+}
+
+// restart starts the system again after all of it has gone. Where the plan strikes twice, it dies once more on the way up.
+func (s *Soak) restart(c Cycle) error {
+	for strike := c.Again; ; strike = false {
+		if err := s.host.gone(); err != nil {
+			return err
+		}
+		line := s.host.shown()
+		if err := s.host.up(); err != nil {
+			return err
+		}
+		if !strike {
+			return nil
+		}
+		if err := within(startBound, "the console", func() bool { return s.host.shown() >= line+c.Pause }); err != nil {
+			return err
+		}
+		time.Sleep(c.Moment.Delay)
+		s.killAll(c)
+		syscall.Kill(s.host.pid(), syscall.SIGKILL) // it may not have been a member yet
+	}
+}
+
+// kill kills one process; it may have ended since it was seen.
+func kill(p Proc) string {
+	syscall.Kill(p.PID, syscall.SIGKILL)
+	return p.Name
+}
+
+// isService tells services from daemons: execd gives them an environment, and daemons have none.
+func isService(p Proc) bool { return len(p.env()) > 0 && p.Name != "initd" }

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// records reads the journal: one object a line.
+func (s *Soak) records() ([]Record, error) {
+	v, err := s.host.start(false, "log")
+	if err != nil {
+		return nil, err
+	}
+	<-v.done
+	if v.exit() != 0 {
+		return nil, errors.New(v.String())
+	}
+	var records []Record
+	for decoder := json.NewDecoder(bytes.NewReader(v.stdout.Bytes())); decoder.More(); {
+		var r Record
+		if err := decoder.Decode(&r); err != nil {
+			return nil, fmt.Errorf("cannot read the journal: %w", err)
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+// journal wants it readable, in order, and every record to have a sender.
+func (s *Soak) journal() []error {
+	records, err := s.records()
+	if err != nil {
+		return []error{err}
+	}
+	if len(records) == 0 {
+		return []error{errors.New("the journal is empty")}
+	}
+	s.sequence = records[len(records)-1].Sequence
+	return wrongJournal(records)
+}
+
+func wrongJournal(records []Record) (found []error) {
+	for i, r := range records {
+		if r.Sender == "" {
+			found = append(found, fmt.Errorf("journal: record %d has no sender", r.Sequence))
+		}
+		if i > 0 && r.Sequence <= records[i-1].Sequence {
+			found = append(found, fmt.Errorf("journal: record %d stands after record %d", r.Sequence, records[i-1].Sequence))
+		}
+	}
+	return found
+}
+
+// watchOver is the step that comes by itself, when a confirmed set has held.
+const watchOver = "held"
+
+// auditsIn are the audit records after one, as operation and result.
+func auditsIn(records []Record, after uint64) []string {
+	var steps []string
+	for _, r := range records {
+		if r.Kind == "audit" && r.Sender == "updated" && r.Sequence > after && r.field("op") != watchOver {
+			steps = append(steps, r.field("op")+" "+r.field("result"))
+		}
+	}
+	return steps
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestPlanIsOfTheSeed wants one seed to give one plan, and another another.
+func TestPlanIsOfTheSeed(t *testing.T) {
+	for number := range 50 {
+		if plan(1, number) != plan(1, number) {
+			t.Fatalf("cycle %d differs from itself", number)
+		}
+	}
+	if plan(1, 70) == plan(2, 70) || plan(1, 70) == plan(1, 71) {
+		t.Error("another seed, or another number, gives the same plan")
+	}
+}
+
+// TestPlanReachesEverything wants a thousand cycles to have every flow, fate, target and trigger, and each stretch to begin calmly.
+func TestPlanReachesEverything(t *testing.T) {
+	seen := map[string]bool{}
+	for number := range 1000 {
+		c := plan(1, number)
+		for kind, what := range map[string]fmt.Stringer{"flow": c.Flow, "fate": c.Fate, "target": c.Target, "trigger": c.Moment.Trigger} {
+			seen[kind+" "+what.String()] = true
+		}
+		if c.Moment.Delay < 0 || c.Moment.Delay >= maxDelay {
+			t.Errorf("cycle %d waits %s", number, c.Moment.Delay)
+		}
+		if c.Target.restarts() && number%stretch < calm {
+			t.Errorf("cycle %d kills initd", number)
+		}
+	}
+	if want := 6 + 4 + 6 + 7; len(seen) != want {
+		t.Errorf("%d of %d kinds are there: %v", len(seen), want, seen)
+	}
+}
+
+// TestShortSoakIsNotHarmless wants the short soak's plan to kill, and to bring sets of every fate.
+func TestShortSoakIsNotHarmless(t *testing.T) {
+	targets, fates := map[Target]int{}, map[Fate]int{}
+	for number := range shortCycles {
+		c := plan(shortSeed, shortFirst+number)
+		targets[c.Target]++
+		fates[c.Fate]++
+	}
+	if targets[Daemon] == 0 || targets[Command] == 0 || targets[Service] == 0 || targets[Init]+targets[Everything] == 0 || len(fates) != 4 {
+		t.Errorf("targets %v, fates %v", targets, fates)
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+)
+
+// published wants the confirmed set to be what is published, with the digests of the archive.
+func (s *Soak) published() []error {
+	var p Publication
+	if err := s.host.ask(&p, "bundles"); err != nil {
+		return []error{err}
+	}
+	set := s.sets.known(s.state.active().digest())
+	if text(p.Slot) != s.state.ActiveSlot || set == nil || text(p.IndexSHA256) != set.Digest {
+		return []error{fmt.Errorf("slot %q with %.12q is published, not slot %s", text(p.Slot), text(p.IndexSHA256), s.state.ActiveSlot)}
+	}
+	have := map[string]string{indexFile: set.Digest, "system.sig.ed25519": set.Files["system.sig.ed25519"]}
+	for _, b := range p.Bundles {
+		have[b.Name+bundleExt+payloadFile] = b.PayloadSHA256
+		have[b.Name+bundleExt+"/manifest.nxb"] = b.ManifestSHA256
+	}
+	for name, sum := range set.Files {
+		if have[name] != sum {
+			return []error{fmt.Errorf("%s is published with digest %q, not %q", name, have[name], sum)}
+		}
+	}
+	if len(have) != len(set.Files) {
+		return []error{fmt.Errorf("%d files are published, not %d", len(have), len(set.Files))}
+	}
+	return nil
+}
+
+// services wants exactly the services of the confirmed set to run, each from the very bytes of the archive, and every daemon to be ready.
+func (s *Soak) services() (found []error) {
+	var roll Roll
+	if err := s.host.ask(&roll, "services"); err != nil {
+		return []error{err}
+	}
+	set := s.sets.known(s.state.active().digest())
+	programs := set.payloads()
+	for _, service := range roll.Services {
+		sum, err := sumOf(fmt.Sprintf("/proc/%d/exe", service.PID))
+		if err != nil || sum != programs[service.Name] {
+			found = append(found, fmt.Errorf("service %s (%s) runs program %.12q, not %.12q (%v)",
+				service.Name, service.State, sum, programs[service.Name], err))
+		}
+		if text(service.Slot) != s.state.ActiveSlot {
+			found = append(found, fmt.Errorf("service %s is of slot %q", service.Name, text(service.Slot)))
+		}
+		env := Proc{PID: service.PID}.env()
+		if err == nil && !slices.Contains(env, "NEXUS_SLOT="+s.state.ActiveSlot) {
+			found = append(found, fmt.Errorf("service %s runs with %q", service.Name, env))
+		}
+		delete(programs, service.Name)
+	}
+	for name := range programs {
+		found = append(found, fmt.Errorf("service %s is not there", name))
+	}
+	for _, d := range roll.Daemons {
+		if !d.Ready {
+			found = append(found, fmt.Errorf("%s is not ready", d.Name))
+		}
+	}
+	return found
+}

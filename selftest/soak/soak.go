@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"time"
+)
+
+// A Soak is one run of many cycles on one system.
+type Soak struct {
+	seed     uint64
+	host     *Host
+	sets     Sets
+	state    State  // at the last quiet moment
+	sequence uint64 // of the last journal record seen in this life of logd
+	kills    int    // of services of the confirmed set
+	growth   Growth
+	tally    Tally
+	steps    []string // the last ones
+}
+
+// Bounds of recovery.
+const (
+	answerBound = 20 * time.Second // until the system answers again
+	quietBound  = 60 * time.Second // until a trial that is under way is over, and the confirmed set is healthy
+	restPause   = 5 * time.Millisecond
+	checkBound  = 15 * time.Second // until what was under way has left nothing behind
+)
+
+func (s *Soak) at(parts ...string) string {
+	return filepath.Join(append([]string{s.host.dir}, parts...)...)
+}
+
+// newSoak copies the binaries, packs the sets and prepares the folders, all below dir.
+func newSoak(seed uint64, bin, demo, dir string) (*Soak, error) {
+	h := &Host{bin: filepath.Join(dir, "bin"), dir: filepath.Join(dir, "system"), tmp: filepath.Join(dir, "tmp")}
+	for _, made := range []string{h.bin, h.tmp} {
+		if err := os.MkdirAll(made, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range []string{"nx", "nexus"} { // the soak goes on with these, whatever is built meanwhile
+		raw, err := os.ReadFile(filepath.Join(bin, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(h.bin, name), raw, 0o755)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	sets, err := Packer{bin: bin, demo: demo, dir: filepath.Join(dir, "sets")}.all()
+	if err != nil {
+		return nil, err
+	}
+	h.factory, h.trust = sets[0].File, filepath.Join(demo, "keys", "demo.pub")
+	return &Soak{seed: seed, host: h, sets: sets, growth: Growth{}, tally: newTally()}, nil
+}
+
+// toldEvery is after how many cycles somebody who waits is told.
+const toldEvery = 100
+
+// run goes through so many cycles from the first one on, stops the system and looks what is left. It ends when ctx does.
+func (s *Soak) run(ctx context.Context, first, cycles int, tell io.Writer) error {
+	if err := s.host.up(); err != nil {
+		return err
+	}
+	var err error
+	if s.state, err = s.quiet(); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	for done := range cycles {
+		number := first + done
+		begun := time.Now()
+		run, err := s.cycle(plan(s.seed, number))
+		s.step(fmt.Sprintf("%s, checked after %s", run.log(), time.Since(begun).Round(time.Millisecond)))
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
+		if err != nil {
+			return fmt.Errorf("cycle %d: %w", number, err)
+		}
+		s.tally.add(run)
+		if (done+1)%toldEvery == 0 {
+			fmt.Fprintf(tell, "soak: %d of %d cycles\n", done+1, cycles)
+		}
+	}
+	return s.shutdown()
+}
+
+// quiet waits until the system answers, no stage and no trial is under way, the confirmed set is healthy, and all that is still so a moment
+// later: what a killed nx had asked for may be on its way. Every answer on the way is
+// held against what may be active at all.
+func (s *Soak) quiet() (State, error) {
+	begun := time.Now()
+	answered := begun
+	var now, before State
+	var last error
+	for time.Since(begun) < quietBound {
+		now = State{}
+		if last = s.host.ask(&now, "status"); last != nil {
+			if time.Since(answered) > answerBound {
+				return now, fmt.Errorf("the system does not answer for %s: %w", answerBound, last)
+			}
+			time.Sleep(lookPause)
+			continue
+		}
+		answered = time.Now()
+		if err := s.mayBe(now); err != nil {
+			return now, err
+		}
+		if s.isQuiet(now, time.Since(begun)) && reflect.DeepEqual(now, before) {
+			return now, nil
+		}
+		before = now
+		time.Sleep(restPause)
+	}
+	return now, fmt.Errorf("the system is not quiet after %s: %+v (%w)", quietBound, now, last)
+}
+
+// isQuiet tells whether nothing is under way, neither now nor due.
+func (s *Soak) isQuiet(now State, waited time.Duration) bool {
+	return !now.Staging && now.PendingSlot == nil && now.HealthOK && (!s.looping(now) || waited > watchBound)
+}
+
+// mayBe refuses a state that must never be, not even for a moment.
+func (s *Soak) mayBe(now State) error {
+	active := s.sets.known(now.active().digest())
+	switch {
+	case active == nil:
+		return fmt.Errorf("slot %s is active and holds %q, which is no verified set", now.ActiveSlot, now.active().digest())
+	case active.Fate != Good:
+		return fmt.Errorf("slot %s is active and holds %q, which is %s", now.ActiveSlot, active.Name, active.Fate)
+	case now.standby().digest() != "" && s.sets.known(now.standby().digest()) == nil:
+		return fmt.Errorf("the standby slot holds %q, which is no verified set", now.standby().digest())
+	case now.PendingSlot != nil && now.quarantined(now.slot(*now.PendingSlot).digest()) != "":
+		return fmt.Errorf("slot %s is on trial and holds a quarantined set", *now.PendingSlot)
+	case now.StagedSlot != nil && now.quarantined(now.slot(*now.StagedSlot).digest()) != "":
+		return fmt.Errorf("slot %s is staged and holds a quarantined set", *now.StagedSlot)
+	}
+	return nil
+}
+
+// shutdown stops the system as an operator does, and looks what it leaves behind.
+func (s *Soak) shutdown() error {
+	var done struct{}
+	if err := s.host.ask(&done, "shutdown"); err != nil {
+		return err
+	}
+	if err := s.host.gone(); err != nil {
+		return err
+	}
+	if code := s.host.cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("the system ended with status %d", code)
+	}
+	return errors.Join(s.leftovers(false)...)
+}
+
+// keptSteps is how many steps a failure shows.
+const keptSteps = 30
+
+// step keeps a line of the step log.
+func (s *Soak) step(line string) {
+	s.steps = append(s.steps, line)
+	s.steps = s.steps[max(0, len(s.steps)-keptSteps):]
+}

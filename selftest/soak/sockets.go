@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// straySockets are sockets of the system but for the pairs between its processes and the one that operators come in by: a connection that
+// outlived its operator, a second listener, anything of a network.
+func (s *Soak) straySockets() (found []error) {
+	names, err := unixSockets()
+	if err != nil {
+		return []error{err}
+	}
+	for _, p := range s.host.members() {
+		allowed := 0
+		if p.PID == s.host.pid() {
+			allowed = 1 // the one that operators come in by
+		}
+		found = append(found, wrongSockets(p, names, allowed)...)
+	}
+	return found
+}
+
+// wrongSockets are a process's sockets of a network, and those with a name beyond the allowed number.
+func wrongSockets(p Proc, names map[string]string, allowed int) (found []error) {
+	for _, inode := range p.sockets() {
+		name, ok := names[inode]
+		switch {
+		case !ok:
+			found = append(found, fmt.Errorf("process %s has a socket that is no unix socket", p))
+		case name != "" && allowed == 0:
+			found = append(found, fmt.Errorf("process %s has a socket left over: %s", p, name))
+		case name != "":
+			allowed--
+		}
+	}
+	return found
+}
+
+// unixSockets are the names of all unix sockets by inode; most have none. A connection has the name of the socket that it came in by.
+func unixSockets() (map[string]string, error) {
+	table, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		return nil, err
+	}
+	const inode, name = 6, 7 // columns
+	names := map[string]string{}
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Fields(line); len(fields) > inode {
+			names[fields[inode]] = strings.Join(fields[name:], " ")
+		}
+	}
+	return names, nil
+}
+
+// sockets are the inodes of the sockets that a process has open.
+func (p Proc) sockets() []string {
+	var inodes []string
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.PID))
+	for _, link := range links {
+		target, _ := os.Readlink(link)
+		if inode, ok := strings.CutPrefix(target, "socket:["); ok {
+			inodes = append(inodes, strings.TrimSuffix(inode, "]"))
+		}
+	}
+	return inodes
+}
