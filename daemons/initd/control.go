@@ -5,16 +5,22 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/operator"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 )
 
-// maxOperators bounds the operators that are connected at one time.
-const maxOperators = 32
+const (
+	// maxOperators bounds the operators that are connected at one time.
+	maxOperators = 32
+	// maxIdle is how long an operator who has nothing under way may be silent and keep a place that another one needs.
+	maxIdle = 10 * time.Second
+)
 
 // A controlSocket is the operator's way in.
 type controlSocket struct {
@@ -58,11 +64,12 @@ func (c *controlSocket) serve(s *system) {
 func (c *controlSocket) admit(socket net.Conn, s *system) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over || len(c.conns) >= maxOperators {
+	if c.over || len(c.conns) >= maxOperators && !c.evict(time.Now()) {
 		socket.Close()
 		return
 	}
-	conn := vat.Connect(socket, capnp.Client(operator.Operator_ServerToClient(&operatorServer{s})))
+	conn := vat.Connect(socket, capnp.Client(operator.Operator_ServerToClient(&operatorServer{s})), guard.Greet(),
+		guard.Observe(func(reason guard.Reason) { s.log.Warn("peer broke protocol", "peer", "operator", "reason", reason) }))
 	c.conns[conn] = struct{}{}
 	go func() {
 		<-conn.Done()
@@ -70,6 +77,23 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 		delete(c.conns, conn)
 		c.mu.Unlock()
 	}()
+}
+
+// evict makes room by closing the connection that has been idle the longest, if there is one. The lock is held.
+func (c *controlSocket) evict(now time.Time) bool {
+	var idlest *vat.Conn
+	oldest := now.Add(-maxIdle)
+	for conn := range c.conns {
+		if since, busy := conn.Idle(); !busy && since.Before(oldest) {
+			idlest, oldest = conn, since
+		}
+	}
+	if idlest == nil {
+		return false
+	}
+	delete(c.conns, idlest)
+	go idlest.Close()
+	return true
 }
 
 // close removes the socket, so that nobody new gets in. Operators who are in stay until the system is down: they wait for that.

@@ -2,6 +2,7 @@ package vat
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/birth"
+	"nexus/daemons/vat/guard"
 )
 
 // BirthFD is the descriptor on which a daemon finds its birth channel. It is born with no other but the three standard ones.
@@ -32,6 +34,7 @@ type Birth struct {
 	holdings  map[string]*Holding
 	resources map[resource]*slot
 	conns     map[*Conn]struct{}
+	refused   func(peer string, reason guard.Reason)
 }
 
 // An arrival is one served link as it came over the channel.
@@ -64,6 +67,7 @@ func Born(channel *net.UnixConn) *Birth {
 		holdings:  map[string]*Holding{},
 		resources: map[resource]*slot{},
 		conns:     map[*Conn]struct{}{},
+		refused:   lastWords,
 	}
 	go b.receive()
 	return b
@@ -89,6 +93,29 @@ func (b *Birth) Close() {
 	<-b.done
 }
 
+// OnRefused has f told of each peer that broke the protocol and lost its connection for it, by the name that initd gave it. f must not
+// block. Without it, a line on standard error says so, which initd puts into the log.
+func (b *Birth) OnRefused(f func(peer string, reason guard.Reason)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refused = f
+}
+
+// lastWords is where a daemon speaks that has no log.
+func lastWords(peer string, reason guard.Reason) {
+	fmt.Fprintf(os.Stderr, "peer broke protocol peer=%s reason=%s\n", peer, reason)
+}
+
+// watch reports a peer's refusal under its name.
+func (b *Birth) watch(peer string) guard.Option {
+	return guard.Observe(func(reason guard.Reason) {
+		b.mu.Lock()
+		report := b.refused
+		b.mu.Unlock()
+		report(peer, reason)
+	})
+}
+
 // Serve answers each client of a facet with a capability of its own.
 func (b *Birth) Serve(facet string, bootstrap func(Client) capnp.Client) {
 	b.mu.Lock()
@@ -97,7 +124,7 @@ func (b *Birth) Serve(facet string, bootstrap func(Client) capnp.Client) {
 	delete(b.waiting, facet)
 	b.mu.Unlock()
 	for _, a := range early {
-		b.serve(a.socket, bootstrap(a.client))
+		b.serve(a, bootstrap)
 	}
 }
 
@@ -193,7 +220,7 @@ func (b *Birth) take(e endowment) {
 		b.takeServe(e)
 	case birth.Endowment_Kind_use:
 		if socket, err := socketOf(e.File); err == nil {
-			conn := Connect(socket, capnp.Client{})
+			conn := Connect(socket, capnp.Client{}, b.watch(e.Peer))
 			b.track(conn)
 			b.Use(e.Name).Renew(conn)
 		}
@@ -211,20 +238,20 @@ func (b *Birth) takeServe(e endowment) {
 	if err != nil {
 		return
 	}
-	client := Client{Name: e.Peer, Grants: e.Grants}
+	a := arrival{Client{Name: e.Peer, Grants: e.Grants}, socket}
 	b.mu.Lock()
 	bootstrap := b.servers[e.Name]
 	if bootstrap == nil {
-		b.waiting[e.Name] = append(b.waiting[e.Name], arrival{client, socket})
+		b.waiting[e.Name] = append(b.waiting[e.Name], a)
 	}
 	b.mu.Unlock()
 	if bootstrap != nil {
-		b.serve(socket, bootstrap(client))
+		b.serve(a, bootstrap)
 	}
 }
 
-func (b *Birth) serve(socket net.Conn, bootstrap capnp.Client) {
-	b.track(Connect(socket, bootstrap))
+func (b *Birth) serve(a arrival, bootstrap func(Client) capnp.Client) {
+	b.track(Connect(a.socket, bootstrap(a.client), b.watch(a.client.Name)))
 }
 
 // track remembers a connection until it ends, so that all end with the channel.

@@ -13,6 +13,7 @@ import (
 	"nexus/capnpgen/keystore"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 )
 
 // limit bounds each wait of these tests.
@@ -291,5 +292,39 @@ func receive(t *testing.T, ctx context.Context, c <-chan struct{}) {
 	case <-c:
 	case <-ctx.Done():
 		t.Fatal("waited in vain")
+	}
+}
+
+// TestRefusalIsReported lets a client break the protocol on a granted socket: the daemon hears of it under the name that initd gave it.
+func TestRefusalIsReported(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	provider, providerEnd := born(t)
+	type refusal struct {
+		peer   string
+		reason guard.Reason
+	}
+	refused := make(chan refusal, 1)
+	provider.OnRefused(func(peer string, reason guard.Reason) { refused <- refusal{peer, reason} })
+	serveNames(provider)
+	ours, theirs, err := plat.StreamPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	if err := providerEnd.GrantServe("TrustAnchors", vat.Client{Name: "nx"}, theirs); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	if _, err := ours.Write([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-refused:
+		if want := (refusal{"nx", guard.TooManySegments}); got != want {
+			t.Errorf("heard of %v, want %v", got, want)
+		}
+	case <-ctx.Done():
+		t.Fatal("nobody heard of it")
 	}
 }

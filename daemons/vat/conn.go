@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
 
@@ -12,37 +11,28 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 	"capnproto.org/go/capnp/v3/rpc"
 	"capnproto.org/go/capnp/v3/rpc/transport"
-)
 
-// Bounds on what one connection may cost.
-const (
-	// maxMessage bounds one message: the largest chunk of an archive (1 MiB) or an index (1 MiB) with room for the call around it.
-	maxMessage = 4 << 20
-	// traverseFactor bounds how far overlapping pointers may unfold a message, as a multiple of its size.
-	traverseFactor = 8
-	// depthLimit bounds the nesting of a message. Our deepest type nests six levels.
-	depthLimit = 32
-	// writeTimeout is how long a peer may leave a message unread before its connection is closed.
-	writeTimeout = 10 * time.Second
+	"nexus/daemons/vat/guard"
 )
 
 // A Stream is what a connection runs over: a socket, or a port that a machine has to the outside.
-type Stream interface {
-	io.ReadWriteCloser
-	SetWriteDeadline(time.Time) error
-}
+type Stream = guard.Stream
 
-// A Conn is one RPC connection with the bounds of this package.
+// A Conn is one RPC connection, with a guard between the socket and the library: see package guard for what a peer may do on it.
 type Conn struct {
-	rpc    *rpc.Conn
-	socket Stream
+	rpc   *rpc.Conn
+	guard *guard.Guard
 }
 
 // Connect speaks RPC over the socket and serves bootstrap on it, which it takes over. The zero Client serves nothing.
-func Connect(socket Stream, bootstrap capnp.Client) *Conn {
-	t := transport.New(newCodec(socket))
-	return &Conn{rpc: rpc.NewConn(t, &rpc.Options{BootstrapClient: bootstrap, Logger: quiet{}}), socket: socket}
+func Connect(socket Stream, bootstrap capnp.Client, options ...guard.Option) *Conn {
+	g := guard.New(socket, options...)
+	return &Conn{rpc: rpc.NewConn(transport.New(g), &rpc.Options{BootstrapClient: bootstrap, Logger: quiet{}}), guard: g}
 }
+
+// Idle tells since when the peer has said nothing, and whether it has anything under way: a call, or a capability that it holds beside
+// the bootstrap.
+func (c *Conn) Idle() (since time.Time, busy bool) { return c.guard.Idle() }
 
 // Bootstrap returns the peer's bootstrap once it has answered. It waits for the peer rather than pipelining on the promise: a
 // pipelined call on an answer that turns out null would end the peer's process.
@@ -74,11 +64,21 @@ func broken(client capnp.Client) error {
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.rpc.Done() }
 
+// closeTimeout is how long the library may take to see that its connection has ended.
+const closeTimeout = time.Second
+
 // Close ends the connection; calls in flight fail with `disconnected`. The socket goes first: while the library shuts down it answers
-// calls that fail by it with empty results, which a peer that still hears them would take for success.
+// calls that fail by it with empty results, which a peer that still hears them would take for success. The library is left to find out
+// for itself: told to close, it would first wait for the methods that it runs, and leave those unanswered that wait for the peer.
 func (c *Conn) Close() {
-	c.socket.Close()
-	c.rpc.Close()
+	c.guard.Close()
+	patience := time.NewTimer(closeTimeout)
+	defer patience.Stop()
+	select {
+	case <-c.rpc.Done():
+	case <-patience.C:
+		c.rpc.Close()
+	}
 }
 
 // Disconnected tells whether a call failed because its connection ended, so that asking again for the capability may help.
@@ -86,46 +86,6 @@ func Disconnected(err error) bool {
 	var socket *net.OpError // the call could not even be sent
 	return err != nil && (exc.IsType(err, exc.Disconnected) || errors.Is(err, rpc.ErrConnClosed) || errors.As(err, &socket))
 }
-
-// A codec frames messages on a socket within the bounds of this package.
-type codec struct {
-	socket Stream
-	dec    *capnp.Decoder
-	enc    *capnp.Encoder
-}
-
-func newCodec(socket Stream) *codec {
-	dec := capnp.NewDecoder(socket)
-	dec.MaxMessageSize = maxMessage
-	return &codec{socket: socket, dec: dec, enc: capnp.NewEncoder(socket)}
-}
-
-// Decode reads the next message and bounds what reading it may cost.
-func (c *codec) Decode() (*capnp.Message, error) {
-	msg, err := c.dec.Decode()
-	if err != nil {
-		return nil, err
-	}
-	size, err := msg.TotalSize()
-	if err != nil {
-		return nil, err
-	}
-	msg.ResetReadLimit(traverseFactor*size + 1<<16)
-	msg.DepthLimit = depthLimit
-	return msg, nil
-}
-
-// Encode writes one message. A late or failed write ends the connection: the library would go on with a torn stream.
-func (c *codec) Encode(msg *capnp.Message) error {
-	c.socket.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if err := c.enc.Encode(msg); err != nil {
-		c.socket.Close()
-		return err
-	}
-	return nil
-}
-
-func (c *codec) Close() error { return c.socket.Close() }
 
 // quiet drops the library's own log: what it reports there (a peer that went away) each caller learns from its own call.
 type quiet struct{}

@@ -1,0 +1,137 @@
+package guard_test
+
+import (
+	"testing"
+
+	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
+
+	"nexus/daemons/vat/guard"
+)
+
+// TestBounds does what is just not too much: the attacks do one more. The connection goes on.
+func TestBounds(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		run  func(p *peer)
+	}{
+		{"a message of MaxMessage bytes", func(p *peer) {
+			w := make([]uint64, guard.MaxMessage/8-1)
+			copy(w, []uint64{object64(0, 1, 1), 8, object64(0, 1, 1), 5}) // a bootstrap, and nothing behind it
+			p.raw(segments(w))
+		}},
+		{"MaxSegments segments", func(p *peer) {
+			all := make([][]uint64, guard.MaxSegments)
+			all[0] = []uint64{object64(0, 1, 1), 8, object64(0, 1, 1), 5, 0}
+			p.raw(segments(all...))
+		}},
+		{"far and double far pointers", func(p *peer) {
+			p.raw(segments([]uint64{far64(1, 0)}, []uint64{object64(0, 1, 1), 8, double64(2, 0)},
+				[]uint64{far64(3, 0), object64(0, 1, 1)}, []uint64{5, 0}))
+		}},
+		{"a list of MaxEmptyElements voids", func(p *peer) {
+			p.words(object64(0, 1, 1), 8, object64(0, 1, 1), 5, list64(0, 0, guard.MaxEmptyElements))
+		}},
+		{"MaxDepth pointers deep", func(p *peer) {
+			w := []uint64{object64(0, 1, 1), 8, object64(0, 1, 1), 5}
+			for range guard.MaxDepth - 2 {
+				w = append(w, object64(0, 0, 1))
+			}
+			p.words(append(w, 0)...)
+		}},
+		{"MaxCapabilities capabilities", func(p *peer) { p.call(5, imported(served), echo, make4(guard.MaxCapabilities)...) }},
+		{"MaxTransform steps", func(p *peer) {
+			p.call(4, imported(served), fresh)
+			p.call(5, answered(4, make([]uint16, guard.MaxTransform)...), echo)
+			p.hear(rpccp.Message_Which_return)
+		}},
+		{"MaxBootstraps bootstraps", func(p *peer) {
+			for i := range uint32(guard.MaxBootstraps - 2) {
+				p.ask(100 + i)
+				p.hear(rpccp.Message_Which_return)
+			}
+			p.ask(5)
+		}},
+		{"MaxImports capabilities", func(p *peer) {
+			for i := range uint32(guard.MaxImports / guard.MaxCapabilities) {
+				p.call(100+i, imported(served), block, make4(guard.MaxCapabilities)...)
+			}
+			p.call(5, imported(served), count)
+		}},
+		{"MaxExports capabilities", func(p *peer) {
+			for i := range uint32(guard.MaxExports - 1) {
+				p.call(100+i, imported(served), fresh)
+				p.hear(rpccp.Message_Which_return)
+			}
+			p.call(5, imported(served), count)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			conn, p, reasons := serve(t)
+			defer p.socket.Close()
+			p.bootstrap()
+			c.run(p)
+			if !p.hear(rpccp.Message_Which_return) {
+				t.Error("the connection has ended")
+			}
+			select {
+			case got := <-reasons:
+				t.Errorf("refused for %q", got)
+			default:
+			}
+			conn.Close()
+		})
+	}
+}
+
+// TestResolvedPromiseIsGivenBack resolves a promise: what it became is released at once, and the promise goes on to stand for it.
+func TestResolvedPromiseIsGivenBack(t *testing.T) {
+	conn, p, _ := serve(t)
+	defer conn.Close()
+	defer p.socket.Close()
+	p.bootstrap()
+	p.call(1, imported(served), block, promisedCap(5))
+	p.resolve(5, hosted(6))
+	if !p.hear(rpccp.Message_Which_release) {
+		t.Error("what the promise became was not released")
+	}
+}
+
+// TestCancelledWaiterIsReturned cancels a call that waits for an answer: it is returned, and its capabilities are released.
+func TestCancelledWaiterIsReturned(t *testing.T) {
+	conn, p, _ := serve(t)
+	defer conn.Close()
+	defer p.socket.Close()
+	p.bootstrap()
+	p.call(1, imported(served), block)
+	p.call(2, answered(1, 0), echo, hosted(5))
+	p.finish(2, true)
+	if !p.hear(rpccp.Message_Which_return) || !p.hear(rpccp.Message_Which_release) {
+		t.Error("the call was not returned, or its capability not released")
+	}
+	p.call(2, imported(served), echo) // its id is free
+	if !p.hear(rpccp.Message_Which_return) {
+		t.Error("the connection has ended")
+	}
+}
+
+// TestFinishWaitsForItsUsers finishes and releases what a waiting call still refers to.
+func TestFinishWaitsForItsUsers(t *testing.T) {
+	conn, p, _ := serve(t)
+	defer conn.Close()
+	defer p.socket.Close()
+	p.bootstrap()
+	p.call(1, imported(served), callback, hosted(9)) // the answer that all wait for
+	p.hear(rpccp.Message_Which_call)
+	p.call(2, imported(served), fresh)
+	p.hear(rpccp.Message_Which_return)
+	p.call(3, answered(2, 0), echo, inAnswer(1, 0)) // waits for 1, refers to 2
+	p.call(4, imported(served), echo, inAnswer(1, 0), receiver(served))
+	p.finish(2, true)
+	p.release(served, 1)
+	p.answer(0)
+	for range 3 {
+		if !p.hear(rpccp.Message_Which_return) {
+			t.Fatal("the connection has ended")
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package guard
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// A Stream is what a connection runs over: a socket, or a port that a machine has to the outside. Deadlines and Close interrupt reads
+// and writes under way.
+type Stream interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+const (
+	// readAhead is how many bytes are read at a time where messages are small, in bytes.
+	readAhead = 16 << 10
+	// firstPart is how much of a large message must have come before room is made for all of it, in bytes.
+	firstPart = 64 << 10
+)
+
+// A frame is one message as it came: the bytes of each segment, one after the other in one allocation.
+type frame struct {
+	segments [][]byte
+	size     int // bytes, of all segments
+}
+
+// A framer cuts a stream into frames. A read that a deadline interrupts can be taken up again: nothing that was read is lost.
+type framer struct {
+	stream io.Reader
+	ahead  []byte // what was read and not yet used lies in ahead[at:end]
+	at     int
+	end    int
+
+	header []byte // of the frame that is being read
+	sizes  []int  // of its segments, in bytes; empty before the header is whole
+	body   []byte // what came of it
+	total  int
+}
+
+// idle tells that nothing of a frame has come yet.
+func (f *framer) idle() bool { return f.at == f.end && len(f.header) == 0 }
+
+// next reads on until a frame is whole. It returns the stream's error, io.EOF only between two frames, or a refusal.
+func (f *framer) next() (frame, error) {
+	if len(f.sizes) == 0 {
+		if err := f.readHeader(); err != nil {
+			return frame{}, err
+		}
+	}
+	if err := f.readBody(); err != nil {
+		return frame{}, err
+	}
+	out := frame{segments: make([][]byte, len(f.sizes)), size: f.total}
+	rest := f.body
+	for i, size := range f.sizes {
+		out.segments[i], rest = rest[:size:size], rest[size:]
+	}
+	f.header, f.sizes, f.body = f.header[:0], f.sizes[:0], nil
+	return out, nil
+}
+
+// readHeader reads the segment table and judges it before anything is allocated for it.
+func (f *framer) readHeader() error {
+	if err := f.fillHeader(wordSize); err != nil {
+		return err
+	}
+	last := binary.LittleEndian.Uint32(f.header)
+	if last >= MaxSegments {
+		return refuse(TooManySegments)
+	}
+	count := int(last) + 1
+	if err := f.fillHeader((count/2 + 1) * wordSize); err != nil {
+		return err
+	}
+	f.total = 0
+	for i := range count {
+		words := binary.LittleEndian.Uint32(f.header[4+4*i:])
+		if words > MaxMessage/wordSize {
+			return refuse(FrameTooBig)
+		}
+		f.sizes = append(f.sizes, int(words)*wordSize)
+		f.total += int(words) * wordSize
+	}
+	if len(f.header)+f.total > MaxMessage {
+		return refuse(FrameTooBig)
+	}
+	return nil
+}
+
+func (f *framer) fillHeader(size int) error {
+	for len(f.header) < size {
+		if f.at == f.end {
+			if err := f.fill(); err != nil {
+				return f.torn(err)
+			}
+		}
+		n := min(size-len(f.header), f.end-f.at)
+		f.header = append(f.header, f.ahead[f.at:f.at+n]...)
+		f.at += n
+	}
+	return nil
+}
+
+// readBody reads the segments. Room for a large message is made only when its first part has come.
+func (f *framer) readBody() error {
+	if f.body == nil {
+		f.body = make([]byte, 0, min(f.total, firstPart))
+	}
+	for len(f.body) < f.total {
+		if len(f.body) == cap(f.body) {
+			f.body = append(make([]byte, 0, f.total), f.body...)
+		}
+		if err := f.readInto(f.body[len(f.body):cap(f.body)]); err != nil {
+			return f.torn(err)
+		}
+	}
+	return nil
+}
+
+// readInto reads some bytes of the body: those at hand first, a large rest straight from the stream.
+func (f *framer) readInto(room []byte) error {
+	if f.at == f.end && len(room) >= len(f.ahead) {
+		n, err := f.stream.Read(room)
+		f.body = f.body[:len(f.body)+n]
+		return unlessSome(n, err)
+	}
+	if f.at == f.end {
+		if err := f.fill(); err != nil {
+			return err
+		}
+	}
+	n := copy(room, f.ahead[f.at:f.end])
+	f.body = f.body[:len(f.body)+n]
+	f.at += n
+	return nil
+}
+
+func (f *framer) fill() error {
+	n, err := f.stream.Read(f.ahead)
+	f.at, f.end = 0, n
+	return unlessSome(n, err)
+}
+
+// unlessSome drops an error that came with bytes: it comes again.
+func unlessSome(n int, err error) error {
+	switch {
+	case n > 0:
+		return nil
+	case err == nil:
+		return io.ErrNoProgress
+	default:
+		return err
+	}
+}
+
+// torn tells the end between two frames from the end within one.
+func (f *framer) torn(err error) error {
+	if errors.Is(err, io.EOF) && !f.idle() {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// late tells that an error is a deadline's.
+func late(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

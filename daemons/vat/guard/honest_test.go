@@ -1,0 +1,302 @@
+package guard_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
+)
+
+// A pair is an honest client and an honest server, both with a guard that must refuse neither.
+type pair struct {
+	testing.TB
+	ctx    context.Context
+	client capnp.Client // the served object
+}
+
+func newPair(t testing.TB) *pair {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ours, theirs := sockets(t)
+	served := vat.Connect(ours, object(), guard.Observe(func(r guard.Reason) { t.Errorf("the client was refused: %s", r) }))
+	conn := vat.Connect(theirs, capnp.Client{}, guard.Observe(func(r guard.Reason) { t.Errorf("the server was refused: %s", r) }))
+	client, err := conn.Bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.Release()
+		conn.Close()
+		served.Close()
+		cancel()
+	})
+	return &pair{t, ctx, client}
+}
+
+// data calls a method with data and a capability, and returns the data it returns.
+func (p *pair) data(target capnp.Client, method uint16, data string, give capnp.Client) (string, error) {
+	answer, release := send(p.ctx, target, method, func(s capnp.Struct) error {
+		if give.IsValid() {
+			if err := setCap(s, 0, give.AddRef()); err != nil {
+				return err
+			}
+		}
+		return s.SetData(1, []byte(data))
+	})
+	defer release()
+	return dataOf(answer)
+}
+
+func dataOf(answer *capnp.Answer) (string, error) {
+	s, err := answer.Struct()
+	if err != nil {
+		return "", err
+	}
+	p, err := s.Ptr(1)
+	return string(p.Data()), err
+}
+
+// says wants a capability to echo.
+func (p *pair) says(target capnp.Client, data string) {
+	p.Helper()
+	if got, err := p.data(target, echo, data, capnp.Client{}); err != nil || got != data {
+		p.Errorf("echo of %q: got %q, %v", data, got, err)
+	}
+}
+
+// fails wants a call to fail and the connection to go on.
+func (p *pair) fails(target capnp.Client) {
+	p.Helper()
+	if _, err := p.data(target, echo, "x", capnp.Client{}); err == nil {
+		p.Error("a call on nothing succeeds")
+	}
+	p.says(p.client, "still here")
+}
+
+func TestHonestConcurrentCalls(t *testing.T) {
+	p := newPair(t)
+	var wg sync.WaitGroup
+	for i := range guard.MaxCalls + guard.MaxWaiting/2 {
+		wg.Go(func() {
+			for j := range 3 {
+				p.says(p.client, fmt.Sprint(i, j))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestHonestChunks(t *testing.T) {
+	p := newPair(t)
+	chunk := string(bytes.Repeat([]byte("chunk of"), 1<<17))
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 2 {
+				p.says(p.client, chunk)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestHonestMessageOfTheLargestSize passes just below the bound that the attack of one word too much is over.
+func TestHonestMessageOfTheLargestSize(t *testing.T) {
+	p := newPair(t)
+	p.says(p.client, string(make([]byte, guard.MaxMessage-512)))
+}
+
+func TestHonestCallbacks(t *testing.T) {
+	p := newPair(t)
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			own := object()
+			defer own.Release()
+			data := fmt.Sprint(i)
+			if got, err := p.data(p.client, callback, data, own); err != nil || got != data {
+				t.Errorf("callback got %q, %v, want %q", got, err, data)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestHonestPipelines calls on answers that are not there yet, as deep as MaxTransform calls, and on what will never be there.
+func TestHonestPipelines(t *testing.T) {
+	p := newPair(t)
+	target := p.client
+	var releases []func()
+	for range guard.MaxTransform {
+		answer, release := send(p.ctx, target, fresh, nil)
+		releases = append(releases, release)
+		target = answer.Field(0, nil).Client()
+	}
+	p.says(target, "deep")
+	for _, release := range releases {
+		release()
+	}
+	for _, c := range []struct {
+		name   string
+		method uint16
+		field  uint16
+	}{
+		{"a null field", fresh, 1},
+		{"a field that is not there", fresh, 9},
+		{"results without capabilities", large, 0},
+		{"empty results", empty, 0},
+		{"an exception", fail, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			answer, release := send(p.ctx, p.client, c.method, nil)
+			defer release()
+			p.fails(answer.Field(c.field, nil).Client())
+		})
+	}
+}
+
+// TestHonestPromisesAsParameters passes capabilities of answers that are not there yet, one of them twice in one call.
+func TestHonestPromisesAsParameters(t *testing.T) {
+	p := newPair(t)
+	for i := range 50 {
+		made, release := send(p.ctx, p.client, fresh, nil)
+		promised := made.Field(0, nil).Client()
+		back, releaseBack := send(p.ctx, p.client, echo, func(s capnp.Struct) error {
+			if err := setCap(s, 0, promised.AddRef()); err != nil {
+				return err
+			}
+			return setCap(s, 1, promised.AddRef())
+		})
+		p.says(back.Field(0, nil).Client(), fmt.Sprint("first ", i))
+		p.says(back.Field(1, nil).Client(), fmt.Sprint("second ", i))
+		releaseBack()
+		release()
+	}
+}
+
+// TestHonestCapabilitiesComeBack gives our own object away and gets it back, and calls it before and after: embargoes at work.
+func TestHonestCapabilitiesComeBack(t *testing.T) {
+	p := newPair(t)
+	for i := range 20 {
+		own := object()
+		back, release := send(p.ctx, p.client, echo, func(s capnp.Struct) error { return setCap(s, 0, own.AddRef()) })
+		p.says(back.Field(0, nil).Client(), fmt.Sprint("before ", i))
+		if _, err := back.Struct(); err != nil {
+			t.Fatal(err)
+		}
+		p.says(back.Field(0, nil).Client(), fmt.Sprint("after ", i))
+		release()
+		own.Release()
+	}
+}
+
+// TestHonestPromisesResolve passes a promise of our own, which is resolved only later: to our own object, to theirs, and to an error.
+func TestHonestPromisesResolve(t *testing.T) {
+	p := newPair(t)
+	for i := range 20 {
+		promise, resolver := capnp.NewLocalPromise[capnp.Client]()
+		got := make(chan string, 1)
+		go func() {
+			data, err := p.data(p.client, callback, "promised", promise)
+			got <- fmt.Sprint(data, err)
+		}()
+		want := "promised<nil>"
+		switch i % 3 {
+		case 0:
+			resolver.Fulfill(object())
+		case 1:
+			resolver.Fulfill(p.client.AddRef())
+		case 2:
+			resolver.Reject(fmt.Errorf("never"))
+			want = ""
+		}
+		if data := <-got; want != "" && data != want {
+			t.Errorf("a call through a promise got %q, want %q", data, want)
+		}
+		promise.Release()
+		p.says(p.client, "on")
+	}
+}
+
+// TestHonestCancel gives calls up: those under way, those that wait for them, and those that wait for room.
+func TestHonestCancel(t *testing.T) {
+	p := newPair(t)
+	ctx, cancel := context.WithCancel(p.ctx)
+	var wg sync.WaitGroup
+	for range guard.MaxCalls * 2 {
+		answer, release := send(ctx, p.client, block, nil)
+		next, releaseNext := send(ctx, answer.Field(0, nil).Client(), echo, nil)
+		wg.Go(func() {
+			defer releaseNext()
+			defer release()
+			if _, err := next.Struct(); err == nil {
+				t.Error("a cancelled call succeeds")
+			}
+		})
+	}
+	cancel()
+	wg.Wait()
+	p.says(p.client, "still here")
+}
+
+// TestHonestReuse asks for the same again and again: ids come and go on both sides.
+func TestHonestReuse(t *testing.T) {
+	p := newPair(t)
+	for i := range 300 {
+		answer, release := send(p.ctx, p.client, fresh, nil)
+		p.says(answer.Field(0, nil).Client(), fmt.Sprint(i))
+		release()
+	}
+}
+
+// TestHonestOrder sends calls without waiting: on a promise, and on what it becomes. They arrive as they were sent.
+func TestHonestOrder(t *testing.T) {
+	p := newPair(t)
+	answer, release := send(p.ctx, p.client, fresh, nil)
+	defer release()
+	target := answer.Field(0, nil).Client()
+	type sent struct {
+		answer  *capnp.Answer
+		release func()
+	}
+	var all []sent
+	for i := range 100 {
+		a, r := send(p.ctx, target, count, func(s capnp.Struct) error { return s.SetData(1, []byte(fmt.Sprint(i))) })
+		all = append(all, sent{a, r})
+	}
+	for i, s := range all {
+		if got, err := dataOf(s.answer); err != nil || got != fmt.Sprint(i) {
+			t.Errorf("call %d was number %q, %v", i, got, err)
+		}
+		s.release()
+	}
+}
+
+// TestPeerDiesInCallback ends the client while the server's method waits for it: the method ends, too.
+func TestPeerDiesInCallback(t *testing.T) {
+	ours, theirs := sockets(t)
+	over := make(chan error, 1)
+	served := vat.Connect(ours, waiter(over))
+	conn := vat.Connect(theirs, capnp.Client{})
+	client, err := conn.Bootstrap(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Release()
+	own := object()
+	defer own.Release()
+	_, release := send(context.Background(), client, 0, func(s capnp.Struct) error { return setCap(s, 0, own.AddRef()) })
+	defer release()
+	<-over // it has begun to wait
+	conn.Close()
+	if err := <-over; !vat.Disconnected(err) {
+		t.Errorf("the method's own call ended with %v, want disconnected", err)
+	}
+	<-served.Done()
+}

@@ -1,0 +1,235 @@
+package guard
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
+)
+
+// errSwallow keeps a message of the library from the peer.
+var errSwallow = errors.New("not for the peer")
+
+// Encode notes what a message of the library changes, and writes it. A late or failed write ends the connection: the library would
+// go on with a torn stream. A question that is noted fails by its Return from mourn alone: the library would reject it a second time.
+func (g *Guard) Encode(msg *capnp.Message) error {
+	m, err := rpccp.ReadRootMessage(msg)
+	if err != nil {
+		return g.end(err)
+	}
+	switch err := g.note(m); {
+	case errors.Is(err, errSwallow):
+		return nil
+	case err != nil:
+		return g.end(err)
+	}
+	if err := g.write(msg); err != nil && !asks(m) {
+		return err
+	}
+	return nil
+}
+
+// asks tells that a message of the library is a question.
+func asks(m rpccp.Message) bool {
+	return m.Which() == rpccp.Message_Which_call || m.Which() == rpccp.Message_Which_bootstrap
+}
+
+// write writes one message.
+func (g *Guard) write(msg *capnp.Message) error {
+	g.out.Lock()
+	g.stream.SetWriteDeadline(time.Now().Add(g.patience.write))
+	err := g.enc.Encode(msg)
+	g.out.Unlock()
+	switch {
+	case err == nil:
+		return nil
+	case late(err):
+		return g.end(refuse(NeverReads))
+	default:
+		return g.end(err)
+	}
+}
+
+// note brings the tables up to date with a message that is about to be written, and puts the peer's ids where the library has its own.
+func (g *Guard) note(m rpccp.Message) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.refused != nil && (g.mourned || !asks(m)) {
+		return &net.OpError{Op: "write", Net: "rpc", Err: g.refused} // as from a closed socket: the caller is disconnected
+	}
+	defer g.wake()
+	switch m.Which() {
+	case rpccp.Message_Which_bootstrap:
+		boot, err := m.Bootstrap()
+		if err == nil {
+			g.questions[boot.QuestionId()] = &question{}
+		}
+		return err
+	case rpccp.Message_Which_call:
+		return g.noteCall(m)
+	case rpccp.Message_Which_return:
+		return g.noteReturn(m)
+	case rpccp.Message_Which_finish:
+		return g.noteFinish(m)
+	case rpccp.Message_Which_release:
+		return g.noteRelease(m)
+	case rpccp.Message_Which_resolve:
+		return g.noteResolve(m)
+	case rpccp.Message_Which_disembargo:
+		return g.noteDisembargo(m)
+	default:
+		return nil
+	}
+}
+
+func (g *Guard) noteCall(m rpccp.Message) error {
+	call, err := m.Call()
+	if err != nil {
+		return err
+	}
+	target, err := call.Target()
+	if err != nil {
+		return err
+	}
+	g.translate(target)
+	params, err := call.Params()
+	if err != nil {
+		return err
+	}
+	granted, err := g.grant(params)
+	if err != nil {
+		return err
+	}
+	g.questions[call.QuestionId()] = &question{exports: granted}
+	return nil
+}
+
+// translate gives a target the peer's id.
+func (g *Guard) translate(target rpccp.MessageTarget) {
+	if target.Which() == rpccp.MessageTarget_Which_importedCap {
+		if wire, known := g.imports[target.ImportedCap()]; known {
+			target.SetImportedCap(wire)
+		}
+	}
+}
+
+// grant counts the capabilities of ours that parameters or results give the peer, and returns their ids. A promise is passed as what
+// it stands for until it is resolved: a capability that we host.
+func (g *Guard) grant(p rpccp.Payload) ([]uint32, error) {
+	table, err := p.CapTable()
+	if err != nil {
+		return nil, err
+	}
+	var granted []uint32
+	for i := range table.Len() {
+		d := table.At(i)
+		switch d.Which() {
+		case rpccp.CapDescriptor_Which_senderPromise:
+			d.SetSenderHosted(d.SenderPromise())
+			fallthrough
+		case rpccp.CapDescriptor_Which_senderHosted:
+			granted = append(granted, d.SenderHosted())
+		case rpccp.CapDescriptor_Which_receiverHosted:
+			if wire, known := g.imports[d.ReceiverHosted()]; known {
+				d.SetReceiverHosted(wire)
+			}
+		}
+	}
+	return granted, g.count(granted)
+}
+
+// count adds references to what the peer holds.
+func (g *Guard) count(granted []uint32) error {
+	for _, id := range granted {
+		e := g.exports[id]
+		if e == nil {
+			if len(g.exports) >= MaxExports {
+				return refuse(TooManyExports)
+			}
+			e = &export{}
+			g.exports[id] = e
+		}
+		e.refs++
+	}
+	return nil
+}
+
+func (g *Guard) noteFinish(m rpccp.Message) error {
+	fin, err := m.Finish()
+	if err != nil {
+		return err
+	}
+	q := g.questions[fin.QuestionId()]
+	if q == nil {
+		return nil
+	}
+	q.finished = true
+	if q.dropped = fin.ReleaseResultCaps(); q.dropped {
+		for _, local := range q.imports {
+			g.forget(local)
+		}
+	}
+	if q.returned {
+		delete(g.questions, fin.QuestionId())
+		return nil
+	}
+	if g.abandoned++; g.abandoned > MaxAbandoned {
+		return refuse(NeverReturns)
+	}
+	return nil
+}
+
+// noteRelease gives the peer back a reference. One that it never saw used it does not hear of.
+func (g *Guard) noteRelease(m rpccp.Message) error {
+	rel, err := m.Release()
+	if err != nil {
+		return err
+	}
+	wire, known := g.forget(rel.Id())
+	if !known {
+		return errSwallow
+	}
+	rel.SetId(wire)
+	return nil
+}
+
+// noteResolve keeps a resolved promise from the peer, which was not told that it is one, and has the library take back what it
+// counted as given with it.
+func (g *Guard) noteResolve(m rpccp.Message) error {
+	res, err := m.Resolve()
+	if err != nil {
+		return err
+	}
+	if res.Which() != rpccp.Resolve_Which_cap {
+		return errSwallow
+	}
+	d, err := res.Cap()
+	if err != nil {
+		return err
+	}
+	switch d.Which() {
+	case rpccp.CapDescriptor_Which_senderHosted:
+		g.pass(releaseMessage(d.SenderHosted(), 1))
+	case rpccp.CapDescriptor_Which_senderPromise:
+		g.pass(releaseMessage(d.SenderPromise(), 1))
+	}
+	return errSwallow
+}
+
+func (g *Guard) noteDisembargo(m rpccp.Message) error {
+	d, err := m.Disembargo()
+	if err != nil {
+		return err
+	}
+	target, err := d.Target()
+	if err != nil {
+		return err
+	}
+	g.translate(target)
+	if d.Context().Which() == rpccp.Disembargo_context_Which_senderLoopback {
+		g.embargoes[d.Context().SenderLoopback()] = true
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package guard_test
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// soak is how long TestSoak lasts: `go test ./daemons/vat/guard -run TestSoak -timeout 0 -args -soak 10m`.
+var soak = flag.Duration("soak", 2*time.Second, "how long TestSoak lasts")
+
+// What may be more after a soak than before it, whatever its length.
+const (
+	spareGoroutines = 16
+	spareFiles      = 4
+	spareHeap       = 16 << 20 // bytes
+)
+
+// TestSoak wants no growth of goroutines, descriptors or heap. How long honest calls take, alone and beside the attackers, it prints.
+func TestSoak(t *testing.T) {
+	clients := []*pair{newPair(t), newPair(t)}
+	alone := measure(clients, *soak/4)
+	storm(t, *soak/4) // pools fill
+	before := settled(t)
+
+	done := make(chan int)
+	go func() { done <- storm(t, *soak/2) }()
+	beside := measure(clients, *soak/2)
+	attacked := <-done
+	after := settled(t)
+
+	t.Logf("%d attacks; honest calls: alone %d, p99 %v; beside attackers %d, p99 %v", attacked, len(alone), p99(alone), len(beside), p99(beside))
+	t.Logf("before %+v, after %+v", before, after)
+	if after.goroutines > before.goroutines+spareGoroutines || after.files > before.files+spareFiles || after.heap > before.heap+spareHeap {
+		t.Errorf("grew from %+v to %+v", before, after)
+	}
+}
+
+// measure has each client call without pause, and returns how long each call took.
+func measure(clients []*pair, d time.Duration) []time.Duration {
+	var mu sync.Mutex
+	var all []time.Duration
+	var wg sync.WaitGroup
+	for _, c := range clients {
+		c := &pair{TB: c.TB, ctx: context.Background(), client: c.client}
+		wg.Go(func() {
+			var took []time.Duration
+			for end := time.Now().Add(d); time.Now().Before(end); {
+				start := time.Now()
+				c.says(c.client, "soak")
+				took = append(took, time.Since(start))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+func p99(took []time.Duration) time.Duration {
+	slices.Sort(took)
+	return took[len(took)*99/100]
+}
+
+// storm runs random attacks one after the other, and returns how many.
+func storm(t *testing.T, d time.Duration) int {
+	all, random := attacks(), rand.New(rand.NewPCG(1, 2))
+	n := 0
+	for end := time.Now().Add(d); time.Now().Before(end); n++ {
+		a := all[random.IntN(len(all))]
+		if got := suffer(t, a); got != a.reason {
+			t.Errorf("%s: refused for %q, want %q", a.name, got, a.reason)
+		}
+	}
+	return n
+}
+
+// A footprint is what a process holds.
+type footprint struct {
+	goroutines, files int
+	heap              uint64
+}
+
+// settled returns the footprint once it does not shrink any more.
+func settled(t testing.TB) footprint {
+	t.Helper()
+	last := footprint{heap: ^uint64(0), goroutines: 1 << 30}
+	for deadline := time.Now().Add(limit); ; time.Sleep(hurry) {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		now := footprint{runtime.NumGoroutine(), descriptors(t), m.HeapAlloc}
+		if now.goroutines >= last.goroutines && now.heap+1<<16 >= last.heap || time.Now().After(deadline) {
+			return now
+		}
+		last = now
+	}
+}
+
+// descriptors counts the open descriptors of this process.
+func descriptors(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// TestNothingStays runs every quick attack once and once more: the second time leaves nothing that the first did not.
+func TestNothingStays(t *testing.T) {
+	round := func() footprint {
+		for _, a := range attacks() {
+			if a.short == nil {
+				suffer(t, a)
+			}
+		}
+		return settled(t)
+	}
+	before := round()
+	after := round()
+	if after.goroutines > before.goroutines+2 || after.files > before.files {
+		t.Errorf("grew from %+v to %+v", before, after)
+	}
+}
