@@ -23,7 +23,8 @@ func (g *Guard) Encode(msg *capnp.Message) error {
 	case errors.Is(err, errSwallow):
 		return nil
 	case err != nil:
-		return g.end(err)
+		g.end(err)
+		return err
 	}
 	if err := g.write(msg); err != nil && !asks(m) {
 		return err
@@ -44,12 +45,12 @@ func (g *Guard) write(msg *capnp.Message) error {
 	g.out.Unlock()
 	switch {
 	case err == nil:
-		return nil
 	case late(err):
-		return g.end(refuse(NeverReads))
+		g.end(refuse(NeverReads))
 	default:
-		return g.end(err)
+		g.end(err)
 	}
+	return err
 }
 
 // note brings the tables up to date with a message that is about to be written, and puts the peer's ids where the library has its own.
