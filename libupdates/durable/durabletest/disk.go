@@ -3,6 +3,7 @@ package durabletest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"nexus/libupdates/refusal"
@@ -23,13 +24,21 @@ type Disk struct {
 	metCut   bool
 	failAt   int // the number of the operation that fails; 0 for none
 	failErr  error
+	failLong bool // whether every later change fails too
 }
 
 // New returns an empty disk with the power on.
 func New() *Disk { return &Disk{root: newDir()} }
 
 // Clone returns a disk with what was issued on this one, all of it durable, and the power on.
-func (d *Disk) Clone() *Disk { return &Disk{root: d.root.survive(root, issued(), map[*node]*node{})} }
+func (d *Disk) Clone() *Disk {
+	all := survival{
+		names: func(_ string, n *node) names { return n.entries },
+		bytes: func(_ string, n *node) []byte { return n.data },
+		nodes: map[*node]*node{},
+	}
+	return &Disk{root: d.root.survive(root, all)}
+}
 
 // CutAfter cuts the power after n more operations: every later one does nothing and fails with ErrCut.
 func (d *Disk) CutAfter(n int) { d.cut, d.cutAfter = true, len(d.ops)+n }
@@ -42,10 +51,38 @@ func (d *Disk) Resume() { d.cut = false }
 
 // FailAt makes the n-th operation from now fail with err and do nothing, except that a failing write writes half of its bytes. ENOSPC
 // shows as the refusal NoSpace.
-func (d *Disk) FailAt(n int, err error) { d.failAt, d.failErr = len(d.ops)+n, err }
+func (d *Disk) FailAt(n int, err error) { d.failAt, d.failErr, d.failLong = len(d.ops)+n, err, false }
+
+// FailFrom is FailAt for the n-th operation and every change after it, as on a disk that is full or worn out. A full one (ENOSPC) still
+// removes things, and syncs.
+func (d *Disk) FailFrom(n int, err error) { d.failAt, d.failErr, d.failLong = len(d.ops)+n, err, true }
+
+// Heal ends a failure.
+func (d *Disk) Heal() { d.failAt, d.failLong = 0, false }
 
 // Ops returns the operations so far, one line each: the verb, a space, the name.
 func (d *Disk) Ops() []string { return append([]string{}, d.ops...) }
+
+// Changes returns the numbers of the operations so far that changed something or made it durable, in order. A cut after any other one
+// leaves what a cut after the last of these leaves.
+func (d *Disk) Changes() []int {
+	var numbers []int
+	for i, op := range d.ops {
+		if verb, _, _ := strings.Cut(op, " "); changes(verb) {
+			numbers = append(numbers, i+1)
+		}
+	}
+	return numbers
+}
+
+// changes tells the verbs that change something from those that look.
+func changes(verb string) bool {
+	switch verb {
+	case "open", "read", "list", "close":
+		return false
+	}
+	return true
+}
 
 // step counts one operation and says whether it may happen.
 func (d *Disk) step(verb, name string) error {
@@ -54,10 +91,19 @@ func (d *Disk) step(verb, name string) error {
 		return failed(verb, name, ErrCut)
 	}
 	d.ops = append(d.ops, verb+" "+name)
-	if len(d.ops) == d.failAt {
+	if len(d.ops) == d.failAt || d.failsOn(verb) {
 		return failed(verb, name, d.failErr)
 	}
 	return nil
+}
+
+// failsOn reports whether a change fails because one before it did.
+func (d *Disk) failsOn(verb string) bool {
+	if !d.failLong || len(d.ops) < d.failAt || !changes(verb) {
+		return false
+	}
+	full := errors.Is(d.failErr, syscall.ENOSPC)
+	return !full || (verb != "remove" && verb != "sync" && verb != "syncdir")
 }
 
 // failed words an error as the adapter for the real file system does.

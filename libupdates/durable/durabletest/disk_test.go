@@ -40,7 +40,7 @@ func TestOutcomes(t *testing.T) {
 		"only what was synced":    `old "sure"`,
 		"all that was issued":     `new "surehope"`,
 		"names ahead, bytes lost": `new "sure"`,
-		"names ahead, bytes torn": `new "sure"`,
+		"names ahead, bytes torn": `new "sureho"`,
 		"bytes ahead of names":    `old "surehope"`,
 		"root one change behind":  `old "surehope"`,
 	} {

@@ -46,7 +46,7 @@ func (h *writeHandle) Write(p []byte) (int, error) {
 		}
 		p = p[:len(p)/2]
 	}
-	h.node.data = append(slices.Clone(h.node.data[:h.at]), append(slices.Clone(p), tail(h.node.data, h.at+len(p))...)...)
+	h.node.data = spliced(h.node.data, p, h.at)
 	h.at += len(p)
 	return len(p), err
 }
@@ -65,7 +65,7 @@ func (h *writeHandle) Sync() error {
 	if err := h.disk.step("sync", h.name); err != nil {
 		return err
 	}
-	h.node.synced = slices.Clone(h.node.data)
+	h.node.synced = h.node.data // never changed in place
 	return nil
 }
 

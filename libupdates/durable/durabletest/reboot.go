@@ -17,9 +17,11 @@ type Outcome struct {
 type fate uint8
 
 const (
-	lost fate = iota // as at the last Sync; empty without one
-	torn             // the first half is there
-	kept             // all there
+	lost    fate = iota // as at the last Sync; empty without one
+	torn                // the first half of what changed is there
+	swapped             // the second half is there, the first is not
+	zeroed              // the file has its new length, and zeros where it grew
+	kept                // all there
 )
 
 // Outcomes returns the ways to reboot that a test should go through: the two extremes, names ahead of bytes and the other way
@@ -71,45 +73,80 @@ func mixture(seed int) Outcome {
 	return Outcome{
 		Name:  fmt.Sprintf("mixture %d", seed),
 		names: func(dir string, changes int) int { return draw(dir) % (changes + 1) },
-		bytes: func(name string) fate { return fate(draw(name) % 3) },
+		bytes: func(name string) fate { return fate(draw(name) % int(kept+1)) },
 	}
 }
 
 // Reboot cuts the power, if it is still on, and returns the disk as the next start finds it. The old disk stays without power.
 func (d *Disk) Reboot(o Outcome) *Disk {
 	d.CutAfter(0)
-	survivors := map[*node]*node{} // a node with two names stays one node
-	return &Disk{root: d.root.survive(root, o, survivors)}
+	return &Disk{root: d.root.survive(root, survival{
+		names: func(name string, n *node) names { return n.after(o.names(name, len(n.past))) },
+		bytes: func(name string, n *node) []byte { return n.remains(o.bytes(name)) },
+		nodes: map[*node]*node{},
+	})}
 }
 
-func (n *node) survive(name string, o Outcome, survivors map[*node]*node) *node {
-	if s := survivors[n]; s != nil {
-		return s
+// A survival says what is left of each node.
+type survival struct {
+	names func(name string, dir *node) names
+	bytes func(name string, file *node) []byte
+	nodes map[*node]*node // by what they were: a node with two names stays one node
+}
+
+func (n *node) survive(name string, s survival) *node {
+	if left := s.nodes[n]; left != nil {
+		return left
 	}
-	s := &node{kind: n.kind, target: n.target}
-	survivors[n] = s
+	left := &node{kind: n.kind, target: n.target}
+	s.nodes[n] = left
 	switch n.kind {
 	case file:
-		s.data = n.remains(o.bytes(name))
-		s.synced = s.data
+		left.data = s.bytes(name, n)
+		left.synced = left.data
 	case directory:
-		s.entries = names{}
-		for base, child := range n.after(o.names(name, len(n.past))) {
-			s.entries[base] = child.survive(path.Join(name, base), o, survivors)
+		left.entries = names{}
+		for base, child := range s.names(name, n) {
+			left.entries[base] = child.survive(path.Join(name, base), s)
 		}
 	}
-	return s
+	return left
 }
 
 // remains returns the bytes left of a file.
 func (n *node) remains(f fate) []byte {
+	from, to := n.changed()
+	half := (from + to) / 2
 	switch f {
 	case kept:
 		return n.data
 	case torn:
-		half := len(n.data) / 2
-		return append(append([]byte{}, n.data[:half]...), tail(n.synced, half)...)
+		return append(append([]byte{}, n.data[:min(half, len(n.data))]...), tail(n.synced, half)...)
+	case swapped:
+		return append(padded(n.synced, half), tail(n.data, half)...)
+	case zeroed:
+		return padded(n.synced, max(len(n.data), len(n.synced)))
 	default:
 		return n.synced
 	}
+}
+
+// changed returns where the bytes differ from the synced ones.
+func (n *node) changed() (from, to int) {
+	short := min(len(n.data), len(n.synced))
+	for from < short && n.data[from] == n.synced[from] {
+		from++
+	}
+	to = max(len(n.data), len(n.synced))
+	if len(n.data) == len(n.synced) {
+		for to > from && n.data[to-1] == n.synced[to-1] {
+			to--
+		}
+	}
+	return from, to
+}
+
+// padded returns the first size bytes, with zeros where there are none.
+func padded(data []byte, size int) []byte {
+	return append(append([]byte{}, data[:min(len(data), size)]...), make([]byte, max(size-len(data), 0))...)
 }

@@ -1,0 +1,76 @@
+package durabletest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"maps"
+	"slices"
+)
+
+// Fork returns a second disk with the same past and another future: what is durable on this one is there, what is not is not, no
+// operation was counted and the power is on.
+func (d *Disk) Fork() *Disk { return &Disk{root: d.root.fork(map[*node]*node{})} }
+
+func (n *node) fork(forks map[*node]*node) *node {
+	if f := forks[n]; f != nil {
+		return f
+	}
+	f := &node{kind: n.kind, target: n.target, data: n.data, synced: n.synced}
+	forks[n] = f
+	if n.kind != directory {
+		return f
+	}
+	for _, before := range n.past {
+		f.past = append(f.past, forkNames(before, forks))
+	}
+	f.entries = forkNames(n.entries, forks)
+	return f
+}
+
+func forkNames(at names, forks map[*node]*node) names {
+	copied := make(names, len(at))
+	for name, n := range at {
+		copied[name] = n.fork(forks)
+	}
+	return copied
+}
+
+// Sum is a digest of everything on the disk as issued: names, links, bytes. It is no operation.
+func (d *Disk) Sum() [sha256.Size]byte {
+	h := sha256.New()
+	d.root.sum(h, root)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// sumBlock is the piece of a file that costs little where it is all zeros.
+const sumBlock = 4096
+
+func (n *node) sum(h hash.Hash, name string) {
+	word := func(v int) { h.Write(binary.LittleEndian.AppendUint64(nil, uint64(v))) }
+	text := func(s string) { word(len(s)); h.Write([]byte(s)) }
+	word(int(n.kind))
+	text(name)
+	switch n.kind {
+	case link:
+		text(n.target)
+	case file:
+		word(len(n.data))
+		zeros := make([]byte, sumBlock)
+		for block := range slices.Chunk(n.data, sumBlock) {
+			if !bytes.Equal(block, zeros[:len(block)]) {
+				h.Write(block)
+			} else {
+				word(0)
+			}
+		}
+	case directory:
+		word(len(n.entries))
+		for _, base := range sortedNames(n.entries) {
+			n.entries[base].sum(h, base)
+		}
+	}
+}
+
+func sortedNames(at names) []string { return slices.Sorted(maps.Keys(at)) }
