@@ -53,13 +53,18 @@ func (s *recoveryServer) ClearQuarantine(_ context.Context, call update.UpdateRe
 		return fmt.Errorf("cannot clear quarantine: the digest is %d bytes, not %d", len(raw), len(digest))
 	}
 	copy(digest[:], raw)
-	err = s.engine.change(func(r bootctl.Record) (bootctl.Record, error) {
-		return r.ClearQuarantine(bootctl.Digest(digest))
-	})
-	s.engine.audit("clear", subject{digest: digest}, err)
+	err = s.engine.clearQuarantine(digest)
 	res, allocErr := call.AllocResults()
 	if err == nil || allocErr != nil {
 		return allocErr
 	}
 	return wire.Refuse(res.NewRefusal, err)
+}
+
+func (e *engine) clearQuarantine(digest nxs.Digest) error {
+	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		return r.ClearQuarantine(bootctl.Digest(digest))
+	})
+	e.audit("clear", subject{digest: digest}, err)
+	return err
 }

@@ -60,27 +60,30 @@ func open(ctx context.Context, b *vat.Birth, host plat.Host, log *logs.Log) (*en
 	if err != nil {
 		return nil, err
 	}
-	store, err := slots.Open(durable.OS(root))
-	if err != nil {
-		return nil, fmt.Errorf("cannot open slots: %w", err)
-	}
 	memory, err := b.File(ctx, "record")
 	if err != nil {
 		return nil, err
 	}
-	cell, err := durable.OpenCell(memory)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open boot record: %w", err)
-	}
 	e := &engine{
-		clock: host.Clock, log: log, store: store, cell: cell,
+		clock: host.Clock, log: log,
 		verifier:  b.Use("Verifier"),
 		publisher: &publisher{holding: b.Use("SlotPublisher")},
 	}
 	if err := e.readPolicy(ctx, b); err != nil {
 		return nil, err
 	}
-	return e, e.load()
+	return e, e.open(durable.OS(root), memory)
+}
+
+// open takes up the slots and the record, the slots first: their leftovers are gone before anything goes by them.
+func (e *engine) open(fs durable.FS, record durable.CellFile) (err error) {
+	if e.store, err = slots.Open(fs); err != nil {
+		return fmt.Errorf("cannot open slots: %w", err)
+	}
+	if e.cell, err = durable.OpenCell(record); err != nil {
+		return fmt.Errorf("cannot open boot record: %w", err)
+	}
+	return e.load()
 }
 
 func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
