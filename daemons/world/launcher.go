@@ -31,16 +31,18 @@ func lives() map[string]life {
 
 // A launcher brings daemons to life as goroutines.
 type launcher struct {
-	host plat.Host
+	host    plat.Host
+	tapping *tapping // nil: nobody listens
 
 	mu     sync.Mutex
+	down   bool // PID 1 is dead: nothing comes to life
 	next   int
 	living map[string]*daemon
 	ended  []string // in the order in which their last lives ended
 }
 
-func newLauncher(host plat.Host) *launcher {
-	return &launcher{host: host, living: map[string]*daemon{}}
+func newLauncher(host plat.Host, t *tapping) *launcher {
+	return &launcher{host: host, tapping: t, living: map[string]*daemon{}}
 }
 
 // Launch runs a daemon's life on its birth channel.
@@ -61,10 +63,22 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 	if !ok {
 		return nil, errors.New("cannot launch: the channel is no unix socket")
 	}
+	if l.tapping != nil {
+		if unix, err = l.tapping.birthChannel(name, unix); err != nil {
+			return nil, err
+		}
+	}
 	b := vat.Born(unix)
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &daemon{birth: b, cancel: cancel, done: make(chan struct{}), followed: make(chan struct{})}
 	l.mu.Lock()
+	if l.down {
+		l.mu.Unlock()
+		cancel()
+		b.Close()
+		last.Close()
+		return nil, errors.New("cannot launch: the machine is down")
+	}
 	l.next++
 	d.pid = l.next
 	if before := l.living[name]; before != nil {
@@ -112,6 +126,35 @@ func (l *launcher) kill(name string) (reborn <-chan struct{}) {
 	d.Kill()
 	<-d.done
 	return d.followed
+}
+
+// end kills a daemon and waits for nothing; one that is dead stays so.
+func (l *launcher) end(name string) {
+	l.mu.Lock()
+	d := l.living[name]
+	l.mu.Unlock()
+	if d != nil {
+		d.Kill()
+	}
+}
+
+// endAll kills all daemons and lets none come to life again. Whoever owns the disk goes first: after this nothing becomes durable. The one
+// that takes the logs is left to initd, which would wait for it.
+func (l *launcher) endAll() {
+	l.mu.Lock()
+	l.down = true
+	order := []*daemon{l.living["updated"]}
+	for name, d := range l.living {
+		if name != "logd" {
+			order = append(order, d)
+		}
+	}
+	l.mu.Unlock()
+	for _, d := range order {
+		if d != nil {
+			d.Kill()
+		}
+	}
 }
 
 // A daemon is one life as a process.

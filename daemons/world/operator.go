@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"path/filepath"
 	"time"
 
@@ -30,18 +31,46 @@ func (w *World) Operator() *Operator {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	socket, err := plat.DialPath(filepath.Join(w.Dir, "control.sock"))
+	o, err := w.TryOperator(ctx)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	w.t.Cleanup(o.Close)
+	return o
+}
+
+// TryOperator is Operator where the system may be down; the caller closes what it gets.
+func (w *World) TryOperator(ctx context.Context) (*Operator, error) {
+	socket, err := plat.DialPath(filepath.Join(w.Dir, "control.sock"))
+	if err != nil {
+		return nil, err
+	}
+	return w.operator(ctx, socket)
+}
+
+func (w *World) operator(ctx context.Context, socket net.Conn) (*Operator, error) {
+	if w.tapping != nil {
+		near, far, err := plat.StreamPair()
+		if err != nil {
+			return nil, err
+		}
+		defer near.Close()
+		defer far.Close()
+		own, errOwn := vat.Socket(near)
+		middle, errMiddle := vat.Socket(far)
+		if err := errors.Join(errOwn, errMiddle); err != nil {
+			return nil, err
+		}
+		w.tapping.splice(link{"Operator", OperatorName, InitName}, middle, socket)
+		socket = own
 	}
 	conn := vat.Connect(socket, capnp.Client{})
 	client, err := conn.Bootstrap(ctx)
 	if err != nil {
-		w.t.Fatal(err)
+		conn.Close()
+		return nil, err
 	}
-	o := &Operator{w: w, conn: conn, cap: operator.Operator(client)}
-	w.t.Cleanup(o.Close)
-	return o
+	return &Operator{w: w, conn: conn, cap: operator.Operator(client)}, nil
 }
 
 // Close ends the connection, as the death of `nx` does.
@@ -82,8 +111,8 @@ type State struct {
 // look is how long a question may take before it is asked again, with the clock wound.
 const look = 100 * time.Millisecond
 
-// state asks for the status once.
-func (o *Operator) state() (s State, err error) {
+// State asks for the status once. It fails while updated is not there.
+func (o *Operator) State() (s State, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), look)
 	defer cancel()
 	answer, release := o.cap.Status(ctx, nil)
@@ -144,7 +173,7 @@ func (o *Operator) AwaitState(what string, step time.Duration, wanted func(State
 	o.w.t.Helper()
 	deadline := time.Now().Add(limit)
 	for {
-		s, err := o.state()
+		s, err := o.State()
 		if err == nil && wanted(s) {
 			return s
 		}
@@ -223,24 +252,29 @@ func (o *Operator) Staged() (system update.StagedSystem, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	err = o.again(ctx, func(ctx context.Context) error {
-		updated, err := o.Updated(ctx)
-		if err != nil {
-			return err
-		}
-		defer updated.Release()
-		answer, release := updated.Staged(ctx, nil)
-		defer release()
-		res, err := answer.Struct()
-		if err != nil {
-			return err
-		}
-		if err := wire.Refused(res.Refusal()); err != nil {
-			return err
-		}
-		system = res.System().AddRef()
-		return nil
+		system, err = o.TryStaged(ctx)
+		return err
 	})
 	return system, err
+}
+
+// TryStaged is Staged, asked once.
+func (o *Operator) TryStaged(ctx context.Context) (update.StagedSystem, error) {
+	updated, err := o.Updated(ctx)
+	if err != nil {
+		return update.StagedSystem{}, err
+	}
+	defer updated.Release()
+	answer, release := updated.Staged(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err == nil {
+		err = wire.Refused(res.Refusal())
+	}
+	if err != nil {
+		return update.StagedSystem{}, err
+	}
+	return res.System().AddRef(), nil
 }
 
 // SwitchAgain switches, winding the clock while daemons the switch needs are on their way back.
@@ -263,15 +297,60 @@ func (o *Operator) Discard() {
 		o.w.t.Fatal(err)
 	}
 	defer staged.Release()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	answer, release := staged.Discard(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err == nil {
-		err = wire.Refused(res.Refusal())
-	}
-	if err != nil {
+	if err := o.TryDiscard(staged); err != nil {
 		o.w.t.Fatal(err)
 	}
+}
+
+// TryDiscard drops a staged set, asked once.
+func (o *Operator) TryDiscard(system update.StagedSystem) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	answer, release := system.Discard(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(res.Refusal())
+}
+
+// Rollback asks once for the way back.
+func (o *Operator) Rollback() error {
+	return o.recover(func(ctx context.Context, r update.UpdateRecovery) error {
+		answer, release := r.Rollback(ctx, nil)
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return wire.Refused(res.Refusal())
+	})
+}
+
+// ClearQuarantine lets the set be staged again, asked once.
+func (o *Operator) ClearQuarantine(digest []byte) error {
+	return o.recover(func(ctx context.Context, r update.UpdateRecovery) error {
+		answer, release := r.ClearQuarantine(ctx, func(p update.UpdateRecovery_clearQuarantine_Params) error {
+			return p.SetIndexSha256(digest)
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return wire.Refused(res.Refusal())
+	})
+}
+
+func (o *Operator) recover(ask func(context.Context, update.UpdateRecovery) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	answer, release := o.cap.Recovery(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return ask(ctx, res.Recovery())
 }

@@ -25,6 +25,7 @@ type World struct {
 	t        testing.TB
 	Clock    *Clock
 	Dir      string
+	tapping  *tapping // nil: nobody listens
 	launcher *launcher
 	stop     context.CancelFunc
 	ended    chan error
@@ -38,6 +39,9 @@ type World struct {
 func New(t testing.TB) *World {
 	return &World{t: t, Clock: NewClock(), Dir: t.TempDir(), news: make(chan struct{})}
 }
+
+// Listen has the tap told of every message from the next Start on.
+func (w *World) Listen(tap Tap) { w.tapping = newTapping(tap) }
 
 // Start boots the system with these trusted keys and, if it is not empty, a factory set.
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
@@ -56,10 +60,11 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.t.Cleanup(func() { reader.Close() }) // a writer that was killed may have left its end open
 	go w.read(reader)
 	ctx, cancel := context.WithCancel(context.Background())
 	host := plat.Host{Clock: w.Clock, Spawner: &programs{clock: w.Clock}}
-	w.launcher, w.stop, w.ended = newLauncher(host), cancel, make(chan error, 1)
+	w.launcher, w.stop, w.ended = newLauncher(host, w.tapping), cancel, make(chan error, 1)
 	go func() {
 		defer console.Close()
 		w.ended <- initd.Boot(ctx, config, host, w.launcher, console, console)
@@ -80,6 +85,22 @@ func (w *World) Stop() error {
 	case <-time.After(limit):
 		w.t.Fatalf("the system does not stop; console:\n%s", w.Console())
 		return nil
+	}
+}
+
+// End kills one of those a Message names and waits for nothing; a tap may call it. The death of initd is the death of everything: Stop
+// tells when it is over, then Start may begin anew.
+func (w *World) End(name string) {
+	if name != InitName {
+		w.launcher.end(name)
+		return
+	}
+	w.launcher.endAll()
+	if w.tapping != nil {
+		w.tapping.sever("Operator")
+	}
+	if stop := w.stop; stop != nil {
+		stop()
 	}
 }
 

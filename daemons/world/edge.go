@@ -1,0 +1,147 @@
+package world
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+
+	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/std/capnp/rpc"
+)
+
+// OperatorName and InitName are who a message is from or for, beside the daemons.
+const (
+	OperatorName = "operator"
+	InitName     = "initd"
+)
+
+// A Message is one RPC message on its way between two that share a link.
+type Message struct {
+	Facet    string // what the link is for
+	From, To string
+	Number   int    // from 1, of the messages this way on links for this facet between these two, over all their lives
+	What     string // call, return, finish, ...
+	Method   uint16 // of a call
+}
+
+// A Tap is told of every message before it is delivered; it may end whom it likes. What it returns is whether the message is delivered.
+type Tap func(Message) (deliver bool)
+
+// A tapping counts the messages of a world and tells its tap.
+type tapping struct {
+	tap Tap
+
+	mu     sync.Mutex
+	counts map[[3]string]int
+	ends   map[*func()]string // of the links there are: for what they are
+}
+
+func newTapping(tap Tap) *tapping {
+	return &tapping{tap: tap, counts: map[[3]string]int{}, ends: map[*func()]string{}}
+}
+
+// sever ends all links for a facet.
+func (t *tapping) sever(facet string) {
+	t.mu.Lock()
+	var ends []*func()
+	for end, of := range t.ends {
+		if of == facet {
+			ends = append(ends, end)
+		}
+	}
+	t.mu.Unlock()
+	for _, end := range ends {
+		(*end)()
+	}
+}
+
+// A link is one link: near is the end of whoever holds the facet, far the end of whoever serves it.
+type link struct {
+	facet, near, far string
+}
+
+// splice passes messages on between two sockets, both ways, until one of them ends; then it ends both.
+func (t *tapping) splice(w link, near, far net.Conn) {
+	var end func()
+	end = sync.OnceFunc(func() {
+		near.Close()
+		far.Close()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.ends, &end)
+	})
+	t.mu.Lock()
+	t.ends[&end] = w.facet
+	t.mu.Unlock()
+	pass := func(from, to string, in, out net.Conn) {
+		defer end()
+		for {
+			frame, err := readFrame(in)
+			if err != nil {
+				return
+			}
+			if !t.tap(t.number(w.facet, from, to, frame)) {
+				continue
+			}
+			if _, err := out.Write(frame); err != nil {
+				return
+			}
+		}
+	}
+	go pass(w.near, w.far, near, far)
+	go pass(w.far, w.near, far, near)
+}
+
+func (t *tapping) number(facet, from, to string, frame []byte) Message {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := [3]string{facet, from, to}
+	t.counts[key]++
+	m := Message{Facet: facet, From: from, To: to, Number: t.counts[key]}
+	m.What, m.Method = describe(frame)
+	return m
+}
+
+// describe says what kind of message it is, and the method that is called.
+func describe(frame []byte) (string, uint16) {
+	msg, err := capnp.Unmarshal(frame)
+	if err != nil {
+		return "broken", 0
+	}
+	m, err := rpc.ReadRootMessage(msg)
+	if err != nil {
+		return "broken", 0
+	}
+	if m.Which() != rpc.Message_Which_call {
+		return m.Which().String(), 0
+	}
+	call, err := m.Call()
+	if err != nil {
+		return "broken", 0
+	}
+	return "call", call.MethodId()
+}
+
+// readFrame reads one message with its segment table. Both ends are our own daemons, so nothing here bounds it.
+func readFrame(r io.Reader) ([]byte, error) {
+	head := make([]byte, 8)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, err
+	}
+	segments := int(binary.LittleEndian.Uint32(head)) + 1
+	words := int(binary.LittleEndian.Uint32(head[4:]))
+	if rest := segments / 2 * 8; rest > 0 {
+		more := make([]byte, rest)
+		if _, err := io.ReadFull(r, more); err != nil {
+			return nil, err
+		}
+		for i := range segments - 1 {
+			words += int(binary.LittleEndian.Uint32(more[4*i:]))
+		}
+		head = append(head, more...)
+	}
+	frame := append(head, make([]byte, 8*words)...)
+	_, err := io.ReadFull(r, frame[len(head):])
+	return frame, err
+}
