@@ -1,6 +1,7 @@
 package updated
 
 import (
+	"syscall"
 	"testing"
 
 	"nexus/libupdates/bootctl"
@@ -57,5 +58,33 @@ func TestNothingIsBuiltOnARecordInDoubt(t *testing.T) {
 	must(t, next.load())
 	if r := next.snapshot(); r.Slot(r.Active).Version == "1.2.0" {
 		t.Errorf("the next start goes to slot %s, which holds %s, which nobody switched to", r.Active, r.Slot(r.Active).Version)
+	}
+}
+
+// TestASlotThatCouldNotBeReadIsReadAgain has a second stage take the place of the first on the disk and fail when it looks at the result,
+// at each of its last operations: whoever holds the first one must not be able to switch to it any more.
+func TestASlotThatCouldNotBeReadIsReadAgain(t *testing.T) {
+	for fromEnd := range 12 {
+		d := newDevice(t)
+		must(t, d.put(t, "1.0.0"))
+		twin := newDevice(t)
+		must(t, twin.put(t, "1.0.0"))
+		before := len(twin.disk.Ops())
+		must(t, twin.put(t, "1.1.0"))
+
+		first := d.snapshot().StageSerial
+		d.disk.FailAt(len(twin.disk.Ops())-before-fromEnd, syscall.EIO)
+		if d.put(t, "1.1.0") == nil {
+			continue // what failed did not matter
+		}
+		found, err := d.store.Content(bootctl.B)
+		must(t, err)
+		err = d.switchTo(t.Context(), first)
+		if found.Version == "1.1.0" && refusal.Of(err) != refusal.Stale {
+			t.Errorf("operation %d from the end failed: switching to the first stage: got %v, want %s", fromEnd, err, refusal.Stale)
+		}
+		if found.Version == "1.0.0" && err != nil {
+			t.Errorf("operation %d from the end failed: the first stage is still there: %v", fromEnd, err)
+		}
 	}
 }

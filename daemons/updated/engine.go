@@ -30,7 +30,8 @@ type engine struct {
 
 	mu       sync.Mutex
 	record   bootctl.Record
-	contents [2]slots.Content // what the slots hold, for status
+	contents [2]slots.Content // what the slots hold
+	unread   bool             // a slot may have changed since contents was read
 	staging  bool
 	doubt    bool // a write failed, so a start may read either record: nothing is built on ours before it is written again
 }
@@ -50,7 +51,10 @@ func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error
 	if err := e.settle(); err != nil {
 		return err
 	}
-	// A step before may have filled a slot and failed to say so in the record.
+	// A step before may have filled a slot and failed to say so in the record, or even to look at it.
+	if err := e.look(); err != nil {
+		return err
+	}
 	seen, _ := e.record.Reconcile(e.contents[0].Record(), e.contents[1].Record())
 	next, err := step(seen)
 	if err != nil {
@@ -133,6 +137,17 @@ func (e *engine) adopt(r bootctl.Record) error {
 
 // readSlots looks at what the slots hold.
 func (e *engine) readSlots() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unread = true
+	return e.look()
+}
+
+// look reads the slots unless it is known what they hold. Whoever has the lock may call it.
+func (e *engine) look() error {
+	if !e.unread {
+		return nil
+	}
 	a, err := e.store.Content(bootctl.A)
 	if err != nil {
 		return fmt.Errorf("cannot read slot a: %w", err)
@@ -141,10 +156,15 @@ func (e *engine) readSlots() error {
 	if err != nil {
 		return fmt.Errorf("cannot read slot b: %w", err)
 	}
+	e.contents, e.unread = [2]slots.Content{a, b}, false
+	return nil
+}
+
+// touched says that a slot may have changed, also where the step that was to change it failed.
+func (e *engine) touched() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.contents = [2]slots.Content{a, b}
-	return nil
+	e.unread = true
 }
 
 // rpcPatience bounds a call to another daemon, its restart included.

@@ -31,6 +31,7 @@ import (
 // counts what it is asked to publish.
 type device struct {
 	*engine
+	disk      *durabletest.Disk
 	medium    *medium
 	distrust  atomic.Bool  // keystored knows no key
 	published atomic.Int32 // how often something was published
@@ -38,8 +39,8 @@ type device struct {
 
 func newDevice(t *testing.T) *device {
 	t.Helper()
-	d := &device{medium: &medium{}}
-	store, err := slots.Open(durabletest.New())
+	d := &device{disk: durabletest.New(), medium: &medium{}}
+	store, err := slots.Open(d.disk)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,6 +123,7 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, si
 		},
 		Progress: p.report,
 	})
+	e.touched()
 	if err != nil {
 		return to, 0, err
 	}

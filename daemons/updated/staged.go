@@ -111,7 +111,9 @@ func (e *engine) empty(slot bootctl.Slot) error {
 	if slot == bootctl.None {
 		return refusal.New(refusal.NothingStaged, "nothing is staged")
 	}
-	if err := e.store.Empty(slot); err != nil {
+	err := e.store.Empty(slot)
+	e.touched()
+	if err != nil {
 		return err
 	}
 	return e.readSlots()
