@@ -27,6 +27,7 @@ type engine struct {
 	limits    nxs.Limits
 	tries     uint8
 	followers followers
+	stages    sync.WaitGroup // those that are being received
 
 	mu       sync.Mutex
 	record   bootctl.Record

@@ -34,12 +34,12 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	}
 	e.resume()
 	go e.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
-	go b.Use("Registrar").Each(ctx, e.register)
+	go b.Use("Registrar").Each(ctx, e.register(ctx))
 
 	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateStatus_ServerToClient(&statusServer{e}))
 	})
-	b.Serve("Updated", func(vat.Client) capnp.Client { return capnp.Client(e.updated()) })
+	b.Serve("Updated", func(vat.Client) capnp.Client { return capnp.Client(e.updated(ctx)) })
 	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{e}))
 	})
@@ -51,6 +51,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		return err
 	}
 	<-ctx.Done()
+	e.stages.Wait() // the slots have one writer: the next life must not meet this one's
 	return nil
 }
 
@@ -120,23 +121,25 @@ func (e *engine) resume() {
 	e.publisher.target = &publication{slot: slot, digest: nxs.Digest(r.Slot(slot).Digest), boot: r.Boot}
 }
 
-func (e *engine) updated() update.Updated {
-	return update.Updated_ServerToClient(&updatedServer{statusServer{e}})
+func (e *engine) updated(life context.Context) update.Updated {
+	return update.Updated_ServerToClient(&updatedServer{statusServer{e}, life})
 }
 
-// register puts Updated under its name for one life of samgrd.
-func (e *engine) register(ctx context.Context, client capnp.Client) {
-	answer, release := registry.Registrar(client).Register(ctx, func(p registry.Registrar_register_Params) error {
-		return p.SetService(capnp.Client(e.updated()))
-	})
-	defer release()
-	if _, err := answer.Struct(); err != nil {
-		if ctx.Err() == nil {
-			e.log.Warn("cannot register", "error", err)
+// register puts Updated under its name for each life of samgrd.
+func (e *engine) register(life context.Context) func(context.Context, capnp.Client) {
+	return func(ctx context.Context, client capnp.Client) {
+		answer, release := registry.Registrar(client).Register(ctx, func(p registry.Registrar_register_Params) error {
+			return p.SetService(capnp.Client(e.updated(life)))
+		})
+		defer release()
+		if _, err := answer.Struct(); err != nil {
+			if ctx.Err() == nil {
+				e.log.Warn("cannot register", "error", err)
+			}
+			return
 		}
-		return
+		<-ctx.Done() // the registration lasts as long as its answer is held
 	}
-	<-ctx.Done() // the registration lasts as long as its answer is held
 }
 
 // A FactoryError says that the set the system was told to begin with is refused. Starting again cannot help.

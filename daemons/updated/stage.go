@@ -74,9 +74,9 @@ func (e *engine) end() {
 	e.followers.notify()
 }
 
-// startStage starts to receive an archive of the given size. It takes the observer over.
-func (e *engine) startStage(size int64, observer update.StageProgress) *stage {
-	ctx, cancel := context.WithCancelCause(context.Background())
+// startStage starts to receive an archive of the given size, until life ends. It takes the observer over.
+func (e *engine) startStage(life context.Context, size int64, observer update.StageProgress) *stage {
+	ctx, cancel := context.WithCancelCause(life)
 	out, in := io.Pipe()
 	s := &stage{
 		engine: e, size: size, in: in, cancel: cancel,
@@ -85,7 +85,7 @@ func (e *engine) startStage(size int64, observer update.StageProgress) *stage {
 		over:     make(chan struct{}),
 	}
 	go s.watchStall(ctx, e.clock)
-	go s.receive(ctx, out)
+	e.stages.Go(func() { s.receive(ctx, out) })
 	return s
 }
 
@@ -99,6 +99,9 @@ func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
 	subject, serial, err := s.engine.install(ctx, standby, out, s.size, s.progress)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // the pipe's end is only how it was noticed
+	}
+	if errors.Is(err, context.Canceled) {
+		err = refusal.New(refusal.Cancelled, "updated is stopping")
 	}
 	subject.size = s.size
 	s.serial, s.err = serial, err

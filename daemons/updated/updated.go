@@ -12,6 +12,7 @@ import (
 // An updatedServer is Updated: it stages, and takes up what is staged.
 type updatedServer struct {
 	statusServer
+	life context.Context // of the daemon: no stage outlives it
 }
 
 // StageSystem starts a stage and gives the sink for its bytes.
@@ -29,7 +30,7 @@ func (s *updatedServer) StageSystem(_ context.Context, call update.Updated_stage
 		s.engine.audit("stage", subject{slot: standby, size: int64(size)}, err)
 		return wire.Refuse(res.NewRefusal, err)
 	}
-	stage := s.engine.startStage(int64(size), call.Args().Progress().AddRef())
+	stage := s.engine.startStage(s.life, int64(size), call.Args().Progress().AddRef())
 	return res.SetSink(update.StageSink_ServerToClient(&sinkServer{stage}))
 }
 

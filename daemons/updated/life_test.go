@@ -1,0 +1,42 @@
+package updated
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"nexus/capnpgen/update"
+	"nexus/libupdates/refusal"
+)
+
+// TestAStageEndsWithItsDaemon ends a daemon's life in mid-stage. The slots have one writer: when Run returns, this one has left nothing
+// and writes nothing any more, because the next life opens the same folder.
+func TestAStageEndsWithItsDaemon(t *testing.T) {
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	before, err := d.store.Content(d.snapshot().Standby())
+	must(t, err)
+	raw := archive(t, false)
+
+	life, end := context.WithCancel(t.Context())
+	must(t, d.begin(int64(len(raw))))
+	s := d.startStage(life, int64(len(raw)), update.StageProgress{})
+	if _, err := s.in.Write(raw[:len(raw)/2]); err != nil {
+		t.Fatal(err)
+	}
+	end()
+	d.stages.Wait()
+	if refusal.Of(s.err) != refusal.Cancelled {
+		t.Errorf("the stage ended with %v, want %s", s.err, refusal.Cancelled)
+	}
+	after, err := d.store.Content(d.snapshot().Standby())
+	must(t, err)
+	if after.Digest != before.Digest {
+		t.Errorf("the slot holds %q, before it held %q", after.Version, before.Version)
+	}
+	written := d.disk.Ops()
+	s.in.Write(raw[len(raw)/2:])
+	if now := d.disk.Ops(); !slices.Equal(now, written) {
+		t.Errorf("written after the end: %v", now[len(written):])
+	}
+}
