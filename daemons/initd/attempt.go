@@ -23,6 +23,7 @@ type attempt struct {
 	trial    bool // whether its slot is on trial
 	reported bool // it was found unhealthy, and there is nothing to go back to: from then on only better news count
 	settled  bool // its verdict has been acknowledged
+	failing  bool // the verdict was to try again, and no attempt has been begun since
 	watched  bool // it was confirmed, and its set is under watch
 	watch    serviceWord
 

@@ -53,7 +53,7 @@ func (g *gatekeeper) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	due := g.at.boot == 0
+	due := g.at.boot == 0 || g.at.failing // a retry leaves the record as it is: nothing there would ask for it
 	for {
 		switch {
 		case due:
@@ -231,5 +231,6 @@ func (g *gatekeeper) fail(ctx context.Context, f failure) (retry bool, err error
 		g.at.reported, g.at.settled, g.at.failed = true, false, nil
 		return false, nil
 	}
+	g.at.failing = true
 	return true, nil
 }
