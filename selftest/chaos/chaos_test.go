@@ -1,0 +1,96 @@
+package chaos_test
+
+import (
+	"flag"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The flags come after -args.
+var (
+	whole  = flag.Bool("whole", false, "all flows, all states, second cuts: minutes")
+	only   = flag.String("flows", "", "only flows whose name contains this `text`")
+	bound  = flag.Int("bound", 0, "disk states looked at after one cut; 0 for what the run needs")
+	seed   = flag.Uint64("seed", 1, "chooses among the states where they are more than the bound")
+	replay = flag.String("replay", "", "one `course`, as a failure prints it")
+)
+
+// TestDevices goes through every flow on every kind of device: the engine of updated over a disk that fails.
+func TestDevices(t *testing.T) {
+	if *replay != "" {
+		t.Skip("one course is replayed")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many short lives in little memory
+	states, second := bounds()
+	a := newArena(t, states, second, *seed)
+	if !*whole {
+		a.every = 8
+	}
+	table := newTable(t)
+	for _, f := range chosen(flows(), *whole) {
+		for _, k := range kinds() {
+			tally := &tally{}
+			began := time.Now()
+			a.run(t, f, k, tally)
+			tally.took = time.Since(began)
+			table.row(f.name, string(k), tally)
+		}
+	}
+	table.end()
+}
+
+// bounds says how many disk states are looked at after a first cut and after a second one.
+func bounds() (states, second int) {
+	states = 6
+	if *whole {
+		states, second = 64, 8
+	}
+	if *bound > 0 {
+		states = *bound
+	}
+	return states, second
+}
+
+// chosen are the flows that the flags ask for. Without -whole those of two operators are sampled: they differ in little.
+func chosen(list []flow, whole bool) []flow {
+	var some []flow
+	for i, f := range list {
+		sampled := whole || *only != "" || !strings.HasPrefix(f.name, twoNames) || i%7 == 0
+		if sampled && strings.Contains(f.name, *only) {
+			some = append(some, f)
+		}
+	}
+	return some
+}
+
+// run goes through one flow with all processors.
+func (a *arena) run(t *testing.T, f flow, k kind, tally *tally) {
+	var benches []*bench
+	for range 2 * runtime.GOMAXPROCS(0) { // each waits for its daemons now and then
+		b, err := newBench(a.library)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.close()
+		benches = append(benches, b)
+	}
+	queue := make(chan job)
+	list := a.jobs(benches[0], f, k, tally)
+	var workers sync.WaitGroup
+	for _, b := range benches {
+		workers.Go(func() {
+			for do := range queue {
+				do(b)
+			}
+		})
+	}
+	for _, do := range list {
+		queue <- do
+	}
+	close(queue)
+	workers.Wait()
+}

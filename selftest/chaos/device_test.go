@@ -1,0 +1,275 @@
+package chaos_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"nexus/daemons/updated"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// recordFile is where a device keeps its boot record, beside the slots.
+const recordFile = "record"
+
+// A kind says where a device keeps its record.
+type kind string
+
+const (
+	inMemory kind = "memory" // with PID 1: a cut takes it, the death of updated does not
+	onDisk   kind = "disk"
+)
+
+func kinds() []kind { return []kind{inMemory, onDisk} }
+
+// A device is the slots, the record and the engine that owns them, with PID 1 played by the test. Whoever gives a command notes here
+// what may be true from then on.
+type device struct {
+	*bench
+	kind kind
+	disk *durabletest.Disk
+	life *updated.Owner // nil while there is none
+
+	may      beliefs
+	around   beliefs // what the last command that was done began with, may have been in between, and made
+	watches  bool    // PID 1 has what it confirms watched
+	busy     bool    // an operator has the place of a stage
+	boot     uint64  // the newest number of an attempt that was acknowledged and outlives a cut
+	given    uint64  // the number of the attempt that PID 1 was given last; 0 in a new life of the machine
+	runs     published
+	past     int   // operations on earlier disks of this device
+	changed  []int // which of these changed something
+	cut      int   // the power goes after that many operations in all; negative for never
+	attempts int   // since the last command or start
+	fault    fault
+	doubt    bool // a command failed: the next one writes the record again, whether it is refused or not
+	broken   []violation
+}
+
+// dead reports whether the power went, or updated was killed: the rest of a flow does not happen.
+func (d *device) dead() bool { return d.disk.MetCut() }
+
+// operations counts those so far.
+func (d *device) operations() int { return d.past + len(d.disk.Ops()) }
+
+// changes are the numbers of the operations so far that changed something.
+func (d *device) changes() []int {
+	all := d.changed
+	for _, n := range d.disk.Changes() {
+		all = append(all, d.past+n)
+	}
+	return all
+}
+
+// take puts the device on a disk, with its power cut planned.
+func (d *device) take(disk *durabletest.Disk) {
+	if d.disk != nil {
+		d.changed = d.changes()
+		d.past = d.operations()
+	}
+	d.disk = disk
+	if d.cut >= 0 {
+		disk.CutAfter(d.cut - d.past)
+	}
+	d.fault.arm(d)
+}
+
+// fillFactorySlot puts the factory set into slot a.
+func (d *device) fillFactorySlot() error {
+	store, err := slots.Open(d.disk)
+	if err != nil {
+		return err
+	}
+	raw := d.library.archives[factory]
+	reader := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), d.parts.Limits, verify)
+	_, err = store.Stage(context.Background(), bootctl.A, reader, slots.StageOptions{})
+	return err
+}
+
+// start begins a life of updated on whatever the disk shows. What it finds must be what somebody may hold for true.
+func (d *device) start(expected beliefs) error {
+	d.life, d.busy, d.doubt, d.attempts = nil, false, false, 0
+	file, err := d.disk.CellFile(recordFile)
+	if err != nil {
+		return err
+	}
+	d.bench.device = d
+	life, err := updated.Own(d.disk, file, d.parts)
+	if err != nil {
+		return err
+	}
+	d.life = life
+	d.check(startIsExpected(expected, d.see()))
+	d.check(d.numbersAreKept())
+	d.may = beliefs{d.see()}
+	return nil
+}
+
+// see is what the living updated goes by.
+func (d *device) see() belief {
+	r := d.life.Record()
+	b := belief{active: d.version(r.Slot(r.Active)), other: d.version(r.Slot(r.Standby())), serial: r.StageSerial, tries: r.TriesLeft, watch: r.WatchLeft}
+	b.otherGood = r.Slot(r.Standby()).Good
+	switch {
+	case r.Pending != bootctl.None:
+		b.use = trial
+	case r.Staged != bootctl.None:
+		b.use = staged
+	}
+	for _, q := range r.Quarantine {
+		b.barred += q.Version + ","
+	}
+	return b
+}
+
+func (d *device) version(c bootctl.Content) string {
+	if c.IsEmpty() {
+		return ""
+	}
+	if v, known := d.library.versions[nxs.Digest(c.Digest)]; known {
+		return v
+	}
+	return "unknown " + c.Version
+}
+
+// command gives one command, and holds what becomes of it against its rule.
+func (d *device) command(name string, r rule, do func() error) error {
+	if d.dead() {
+		return durabletest.ErrCut
+	}
+	done, open, refusals := d.may.follow(r)
+	before := d.trace()
+	err := do()
+	switch {
+	case err == nil:
+		d.check(resultIsExpected(name, done, d.see()))
+		d.may, d.around, d.doubt = beliefs{d.see()}, open, false
+		d.boot = d.life.Record().Boot
+	case isFault(err):
+		d.may, d.doubt = open, true
+	default:
+		d.check(refusalIsExpected(name, refusals, refusal.Of(err)))
+		d.check(refusalChangesNothing(name, before, d.trace()))
+	}
+	return err
+}
+
+// isFault tells a failure from a refusal.
+func isFault(err error) bool {
+	why := refusal.Of(err)
+	return err != nil && (why == refusal.IO || why == refusal.NoSpace)
+}
+
+// A trace is everything that a refused command must not change.
+type trace struct {
+	disk [sha256.Size]byte
+	sees belief
+	boot uint64
+}
+
+func (d *device) trace() trace {
+	t := trace{sees: d.see(), boot: d.life.Record().Boot}
+	if !d.doubt {
+		t.disk = d.disk.Sum()
+	}
+	return t
+}
+
+// publish is what happens when a slot is to run.
+func (d *device) publish(p published) error {
+	if d.dead() {
+		return durabletest.ErrCut
+	}
+	disk := d.disk.Clone()
+	set, err := slots.OpenSet(disk, p.slot, p.digest)
+	if err != nil {
+		return err
+	}
+	d.runs = p
+	d.check(publishedIsVerified(set))
+	d.check(publishedIsCounted(d, p))
+	return nil
+}
+
+// Commands of operators. A stage is two steps, so that another operator may come in between.
+
+func (d *device) begin(version string) error {
+	r := func(b belief) (belief, []belief, refusal.Reason) {
+		switch {
+		case b.use == trial:
+			return b, nil, refusal.TrialInProgress
+		case d.busy:
+			return b, nil, refusal.StageInProgress
+		}
+		return b, nil, ""
+	}
+	may, around := d.may, d.around
+	err := d.command("begin "+version, r, func() error { return d.life.Begin(int64(len(d.library.archives[version]))) })
+	if err == nil {
+		d.busy, d.may, d.around = true, may, around // it writes nothing
+	}
+	return err
+}
+
+func (d *device) receive(version string, r rule) (serial uint64, err error) {
+	raw := d.library.archives[version]
+	err = d.command("receive "+version, r, func() error {
+		serial, err = d.life.Receive(context.Background(), bytes.NewReader(raw), int64(len(raw)))
+		return err
+	})
+	d.busy = false
+	return serial, err
+}
+
+// stage offers a set that is sound.
+func (d *device) stage(version string) (uint64, error) {
+	if err := d.begin(version); err != nil {
+		return 0, err
+	}
+	return d.receive(version, staging(version))
+}
+
+// offer offers an archive that must be refused.
+func (d *device) offer(what string, why refusal.Reason) error {
+	if err := d.begin(what); err != nil {
+		return err
+	}
+	_, err := d.receive(what, refusing(why))
+	return err
+}
+
+// unlessBusy is the rule while nobody stages.
+func (d *device) unlessBusy(r rule) rule {
+	if d.busy {
+		return refusing(refusal.StageInProgress)
+	}
+	return r
+}
+
+func (d *device) switchTo(serial uint64) error {
+	d.attempts = 0
+	return d.command("switch", d.unlessBusy(switching(serial)), func() error { return d.life.Switch(context.Background(), serial) })
+}
+
+func (d *device) discard(serial uint64) error {
+	return d.command("discard", d.unlessBusy(discarding(serial)), func() error { return d.life.Discard(serial) })
+}
+
+func (d *device) rollback() error {
+	d.attempts = 0
+	return d.command("rollback", d.unlessBusy(returning), func() error { return d.life.Rollback() })
+}
+
+func (d *device) clear(version string) error {
+	digest := d.library.digest(version)
+	return d.command("clear", clearing(version), func() error { return d.life.ClearQuarantine(digest) })
+}
+
+func (d *device) String() string {
+	return fmt.Sprintf("%s, after %d operations, may be %+v", d.kind, d.operations(), d.may)
+}

@@ -1,0 +1,135 @@
+package chaos_test
+
+import (
+	"slices"
+	"strings"
+)
+
+// maxAfterFault bounds the changes after a failed operation at each of which the power is cut too.
+const maxAfterFault = 6
+
+// A job is a part of a flow's runs that needs nothing from the others.
+type job func(*bench)
+
+// jobs are all runs of a flow on a kind of device, after the one that nothing disturbs.
+func (a *arena) jobs(b *bench, f flow, k kind, t *tally) []job {
+	c := course{flow: f.name, kind: k}
+	d := a.begin(b, k, fault{}, -1)
+	d.perform(f)
+	t.operations = d.operations()
+	cuts := append([]int{0}, d.changes()...)
+	a.rest(d, false)
+	t.ran(c, d)
+	t.changes = len(cuts) - 1
+	var list []job
+	for _, after := range cuts {
+		list = append(list, func(b *bench) { a.cutAt(b, f, c, after, t) })
+	}
+	for i, fault := range faults(cuts[1:], t.operations) {
+		if i%a.every == int(a.seed)%a.every {
+			t.faults++
+			c := c
+			c.fault = fault
+			list = append(list, func(b *bench) { a.failAt(b, f, c, t) })
+		}
+	}
+	return list
+}
+
+// faults are all ways in which one operation may fail. Looking fails for a bad disk only, and is no reason why what follows should.
+func faults(changes []int, operations int) []fault {
+	var list []fault
+	for _, at := range changes {
+		list = append(list, fault{fullOnce, at}, fault{failsOn, at}, fault{fullOn, at})
+	}
+	for at := range operations {
+		list = append(list, fault{failsOnce, at + 1})
+	}
+	return list
+}
+
+// cutAt cuts one flow at one place, and starts again whatever the disk shows.
+func (a *arena) cutAt(b *bench, f flow, c course, after int, t *tally) {
+	d := a.begin(b, c.kind, c.fault, after)
+	d.perform(f)
+	t.ran(c.then(cut{after, unseen}), d)
+	a.goThrough(b, d, c, after, a.bound, t, a.second > 0 && !strings.HasPrefix(f.name, twoNames))
+}
+
+// goThrough starts every state that the cut device may be found in.
+func (a *arena) goThrough(b *bench, d *device, c course, after, bound int, t *tally, again bool) {
+	wrecks := []wreck{d.killedWreck(c, after)}
+	for state, disk := range d.disk.States(bound, a.seed) {
+		wrecks = append(wrecks, d.wreckOf(c, after, state, disk))
+	}
+	for _, w := range wrecks {
+		key := w.key()
+		fresh := a.first(a.seen, key)
+		t.count(func() { t.outcomes++ })
+		if fresh {
+			a.revive(b, w, t)
+		}
+		if again && a.first(a.again, key) {
+			a.reviveAgain(b, w, t)
+		}
+	}
+}
+
+// revive starts a wreck and lets it come to rest.
+func (a *arena) revive(b *bench, w wreck, t *tally) {
+	d := w.recover(b, -1)
+	a.rest(d, true)
+	t.ran(w.course, d)
+	t.count(func() { t.states++ })
+}
+
+// reviveAgain starts a wreck and cuts that short, everywhere.
+func (a *arena) reviveAgain(b *bench, w wreck, t *tally) {
+	for _, after := range append([]int{0}, w.recover(b, -1).changes()...) {
+		d := w.recover(b, after)
+		t.ran(w.course.then(cut{after, unseen}), d)
+		a.goThrough(b, d, w.course, after, a.second, t, false)
+	}
+}
+
+// few is how many states are looked at after a cut that follows a failure.
+func (a *arena) few() int { return max(a.bound/8, 4) }
+
+// failAt fails one operation of a flow. What follows is every way to go on: the power is cut at the end or soon after the failure, updated
+// dies, or the device goes on.
+func (a *arena) failAt(b *bench, f flow, c course, t *tally) {
+	few := a.few()
+	d := a.begin(b, c.kind, c.fault, -1)
+	d.perform(f)
+	changes := d.changes()
+	a.goThrough(b, d.fork(), c, d.operations(), few, t, false)
+	d.goesOn()
+	a.rest(d, false)
+	t.ran(c, d)
+	if c.fault.name != failsOnce {
+		return
+	}
+	soon := slices.DeleteFunc(changes, func(n int) bool { return n <= c.fault.at })
+	for _, after := range soon[:min(len(soon), maxAfterFault)] {
+		d := a.begin(b, c.kind, c.fault, after)
+		d.perform(f)
+		t.ran(c.then(cut{after, unseen}), d)
+		a.goThrough(b, d, c, after, few, t, false)
+	}
+}
+
+// fork is the same device with another future.
+func (d *device) fork() *device {
+	other := *d
+	other.disk = d.disk.Fork()
+	return &other
+}
+
+// goesOn ends the fault and lets PID 1 do its work.
+func (d *device) goesOn() {
+	d.bench.device, d.attempts = d, 0
+	d.disk.Heal()
+	if d.life != nil {
+		d.must(d.settle())
+	}
+}

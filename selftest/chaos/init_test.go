@@ -1,0 +1,139 @@
+package chaos_test
+
+import (
+	"context"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/refusal"
+)
+
+// maxAttempts bounds the boot attempts after a command or a start: those of a trial, the one that ends it, and as many that a fault of the
+// disk made void.
+const maxAttempts = 2*tries + 2
+
+// settle plays PID 1: attempt after attempt, until one is committed or there is nothing to go back to. It gives up when a disk does not
+// recover.
+func (d *device) settle() error {
+	for faults := 0; !d.dead() && d.life != nil; {
+		d.attempts++
+		if !d.check(attemptsAreBounded(d.attempts)) {
+			return nil
+		}
+		over, err := d.attempt()
+		switch {
+		case over:
+			return nil
+		case err != nil:
+			if faults++; faults > tries {
+				return err
+			}
+			d.attempts--
+		}
+	}
+	return durabletest.ErrCut
+}
+
+// attemptOnly begins an attempt and leaves it without a verdict.
+func (d *device) attemptOnly() error {
+	return d.command("attempt", attempting, func() error {
+		_, _, err := d.life.BootAttempt(context.Background())
+		return err
+	})
+}
+
+// attempt is one boot attempt and its verdict; over means that no other is to follow.
+func (d *device) attempt() (over bool, err error) {
+	var a bootctl.Attempt
+	var unpublished error
+	err = d.command("attempt", attempting, func() error {
+		a, unpublished, err = d.life.BootAttempt(context.Background())
+		return err
+	})
+	if err != nil || d.dead() {
+		return false, err
+	}
+	d.given = a.Boot
+	version := d.version(d.life.Record().Slot(a.Slot))
+	if unpublished != nil {
+		return d.fail(a, refusal.PublishFailed)
+	}
+	d.check(d.staleVerdictsAreRefused(a.Boot))
+	switch natureOf(version) {
+	case exits:
+		return d.fail(a, refusal.ServiceExited)
+	case hangs:
+		return d.fail(a, refusal.HealthTimeout)
+	case kills:
+		return false, d.crash()
+	}
+	return d.commit(a)
+}
+
+func (d *device) commit(a bootctl.Attempt) (over bool, err error) {
+	for range tries + 1 { // a verdict that could not be recorded is delivered again
+		err = d.command("commit", committing(d.watches), func() error {
+			_, err = d.life.HealthOK(a.Boot, d.watches)
+			return err
+		})
+		if !isFault(err) || d.dead() {
+			break
+		}
+	}
+	return err == nil, err
+}
+
+func (d *device) fail(a bootctl.Attempt, why refusal.Reason) (over bool, err error) {
+	var verdict bootctl.Verdict
+	for range tries + 1 {
+		err = d.command("fail", failing(why), func() error {
+			verdict, err = d.life.HealthFailed(a.Boot, why, "a test said so")
+			return err
+		})
+		if !isFault(err) || d.dead() {
+			break
+		}
+	}
+	if err == nil && verdict == bootctl.RolledBack {
+		d.check(rollbackIsReported(d.life.Record(), a, why))
+	}
+	return err == nil && verdict == bootctl.Stays, err
+}
+
+// hold ends the watch.
+func (d *device) hold() error {
+	return d.command("hold", holding, func() error { return d.life.WatchOver(d.life.Record().Boot) })
+}
+
+// crash is what a deadly set does: the machine stops and starts again, and finds what it had been told.
+func (d *device) crash() error {
+	issued := d.disk.Clone()
+	d.lose(issued)
+	d.take(issued)
+	d.may = d.afterCut()
+	d.given, d.runs = 0, published{}
+	err := d.start(d.may)
+	if isFault(err) && !d.dead() {
+		err = d.start(d.may)
+	}
+	return err
+}
+
+// lose takes from a disk what a cut takes that is not on it.
+func (d *device) lose(disk *durabletest.Disk) {
+	if d.kind == inMemory {
+		disk.Forget(recordFile)
+	}
+}
+
+// afterCut is what may be true after a cut now.
+func (d *device) afterCut() beliefs {
+	if d.kind == onDisk {
+		return d.may
+	}
+	var after beliefs
+	for _, b := range d.may {
+		after = after.with(b.forgotten())
+	}
+	return after
+}

@@ -1,0 +1,164 @@
+package chaos_test
+
+import (
+	"fmt"
+	"slices"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// A violation says which sentence does not hold, and what was seen instead. The zero violation is none.
+type violation struct {
+	sentence string
+	seen     string
+}
+
+func (v violation) String() string { return v.sentence + ": " + v.seen }
+
+// broke is a violation of the sentence.
+func broke(sentence, format string, args ...any) violation {
+	return violation{sentence, fmt.Sprintf(format, args...)}
+}
+
+// check notes a violation, and reports whether there was none.
+func (d *device) check(v violation) bool {
+	if v == (violation{}) {
+		return true
+	}
+	d.broken = append(d.broken, v)
+	return false
+}
+
+// The sentences.
+const (
+	saysStart     = "a start goes by what was acknowledged last, or by what a command in flight would have made of it, wholly"
+	saysNumbers   = "numbers of attempts never go back over a start, so that a verdict of a former life never counts"
+	saysResult    = "a command that was acknowledged did what its rule says, and nothing else"
+	saysReason    = "a command is refused for the reason that its rule names"
+	saysRefusal   = "a refusal changes no byte on the disk and nothing in the record"
+	saysVerified  = "what is published is the very set that its digest names, and every byte of it verifies"
+	saysCounted   = "nothing is published before its attempt is durable"
+	saysBounded   = "a trial ends after its tries: attempts are bounded, and the last one is for a set that was proven"
+	saysStale     = "a verdict counts only for the attempt that is under way"
+	saysReported  = "a rollback names its set and its reason, and the set is in quarantine"
+	saysSettled   = "after every cut the device comes to rest with a proven set, committed and published"
+	saysGoesOn    = "after every cut and every fault the next update works"
+	saysClean     = "nothing is left behind: two links, one to the active slot, and the sets that the slots lead to"
+	saysVersions  = "a record of the next version is understood, and what only that version knows is kept"
+	saysHalves    = "with either half of the record damaged the device starts, by what was acknowledged last or just before"
+	saysNoFailure = "a start never fails on a disk that works"
+)
+
+func startIsExpected(expected beliefs, sees belief) violation {
+	if slices.ContainsFunc(expected, func(b belief) bool { return b == sees }) {
+		return violation{}
+	}
+	return broke(saysStart, "it goes by %+v, and may go by %+v", sees, expected)
+}
+
+func (d *device) numbersAreKept() violation {
+	if r := d.life.Record(); d.kind == onDisk && r.Boot < d.boot {
+		return broke(saysNumbers, "attempt %d was acknowledged, the record is at %d", d.boot, r.Boot)
+	}
+	return violation{}
+}
+
+func resultIsExpected(command string, expected beliefs, sees belief) violation {
+	if slices.Contains(expected, sees) {
+		return violation{}
+	}
+	return broke(saysResult, "after %s it goes by %+v, and may go by %+v", command, sees, expected)
+}
+
+func refusalIsExpected(command string, expected []refusal.Reason, got refusal.Reason) violation {
+	if slices.Contains(expected, got) {
+		return violation{}
+	}
+	return broke(saysReason, "%s was refused as %s, and may be as %q", command, got, expected)
+}
+
+func refusalChangesNothing(command string, before, after trace) violation {
+	if before == after {
+		return violation{}
+	}
+	return broke(saysRefusal, "%s went from %+v to %+v", command, before, after)
+}
+
+// publishedIsVerified reads every byte of what is published anew.
+func publishedIsVerified(set *slots.Set) violation {
+	for _, b := range set.Bundles {
+		if err := set.CheckPayload(b.Entry.Name); err != nil {
+			return broke(saysVerified, "%v", err)
+		}
+	}
+	return violation{}
+}
+
+// publishedIsCounted asks what a start would read now.
+func publishedIsCounted(d *device, p published) violation {
+	disk := d.disk.Fork()
+	if d.kind == onDisk {
+		disk = disk.Reboot(durabletest.Outcomes()[0]) // only what was synced
+	}
+	r, err := recordOn(disk)
+	switch {
+	case err != nil:
+		return broke(saysCounted, "%v", err)
+	case r.Boot != p.boot || r.Running() != p.slot || !r.Begun():
+		return broke(saysCounted, "attempt %d of slot %s; the record is at %d of slot %s", p.boot, p.slot, r.Boot, r.Running())
+	}
+	return violation{}
+}
+
+func recordOn(disk *durabletest.Disk) (r bootctl.Record, err error) {
+	file, err := disk.CellFile(recordFile)
+	if err != nil {
+		return r, err
+	}
+	cell, err := durable.OpenCell(file)
+	if err != nil {
+		return r, err
+	}
+	raw, _ := cell.Load()
+	return bootctl.Decode(raw)
+}
+
+func attemptsAreBounded(attempts int) violation {
+	if attempts > maxAttempts {
+		return broke(saysBounded, "attempt %d", attempts)
+	}
+	return violation{}
+}
+
+// staleVerdictsAreRefused delivers verdicts on attempts before and after the current one.
+func (d *device) staleVerdictsAreRefused(boot uint64) violation {
+	before := d.trace()
+	for _, number := range []uint64{boot - 1, boot + 1} {
+		_, err := d.life.HealthOK(number, false)
+		if isFault(err) { // of a record in doubt, which is written first
+			return violation{}
+		}
+		if refusal.Of(err) != refusal.WrongBoot {
+			return broke(saysStale, "a commit of attempt %d during attempt %d: %v", number, boot, err)
+		}
+		if _, err := d.life.HealthFailed(number, refusal.ServiceExited, ""); refusal.Of(err) != refusal.WrongBoot {
+			return broke(saysStale, "a bad verdict on attempt %d during attempt %d: %v", number, boot, err)
+		}
+	}
+	if before != d.trace() {
+		return broke(saysStale, "a refused verdict changed something")
+	}
+	return violation{}
+}
+
+func rollbackIsReported(r bootctl.Record, a bootctl.Attempt, why refusal.Reason) violation {
+	left := r.Slot(a.Slot)
+	if last := r.LastRollback; last == nil || last.Digest != left.Digest || last.Reason != why || !r.IsQuarantined(left.Digest) {
+		return broke(saysReported, "slot %s was left for %s, the record says %+v", a.Slot, why, last)
+	}
+	return violation{}
+}

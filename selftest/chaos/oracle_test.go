@@ -1,0 +1,212 @@
+package chaos_test
+
+import (
+	"slices"
+	"strings"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+// tries is what a set that was switched to gets.
+const tries = bootctl.DefaultTries
+
+// A belief is what an onlooker holds for true of a device who has seen every command and every answer, and knows the rules but not the
+// code. It is comparable.
+type belief struct {
+	active    string // the version that was proven last
+	other     string // the version in the other slot; empty for none
+	otherGood bool   // whether that one was proven there
+	use       use    // what the other slot is for
+	tries     uint8
+	watch     uint8  // attempts the active set may begin while it is under watch; 0: it is not
+	serial    uint64 // of the last stage
+	barred    string // the versions in quarantine, oldest first, each with a comma after it
+}
+
+// use is what the standby slot is for.
+type use uint8
+
+const (
+	spare  use = iota // nothing is going on
+	staged            // it holds what may be switched to
+	trial             // it holds what is tried
+)
+
+func (b belief) bars(version string) bool { return strings.Contains(b.barred, version+",") }
+
+// A rule says what a command makes of a belief: what is true afterwards, what may be true in between, or why it is refused.
+type rule func(belief) (after belief, between []belief, refused refusal.Reason)
+
+func staging(version string) rule {
+	return func(b belief) (belief, []belief, refusal.Reason) {
+		switch {
+		case b.use == trial:
+			return b, nil, refusal.TrialInProgress
+		case b.bars(version):
+			return b, nil, refusal.Quarantined
+		}
+		open := b.unwatched() // a watch ends before what it would go back to is overwritten
+		half := open          // the slot holds the set, the record does not say so
+		if half.other != version {
+			half.other, half.otherGood, half.use = version, false, spare
+		}
+		b.other, b.otherGood, b.use = version, false, staged
+		b.serial++
+		return b.unwatched(), []belief{open, half}, ""
+	}
+}
+
+// refusing is the rule of what is never accepted.
+func refusing(why refusal.Reason) rule {
+	return func(b belief) (belief, []belief, refusal.Reason) { return b, nil, why }
+}
+
+func switching(serial uint64) rule {
+	return func(b belief) (belief, []belief, refusal.Reason) {
+		if b.use != staged || b.serial != serial {
+			return b, nil, refusal.Stale
+		}
+		b.use, b.tries = trial, tries
+		return b, nil, ""
+	}
+}
+
+func discarding(serial uint64) rule {
+	return func(b belief) (belief, []belief, refusal.Reason) {
+		if b.use != staged || b.serial != serial {
+			return b, nil, refusal.Stale
+		}
+		b.use = spare
+		half := b // the record no longer names the set, the slot still holds it
+		b.other = ""
+		return b, []belief{half}, ""
+	}
+}
+
+func attempting(b belief) (belief, []belief, refusal.Reason) {
+	switch {
+	case b.use == trial && b.tries == 0:
+		return b.ended(), nil, ""
+	case b.use == trial:
+		b.tries--
+	case b.watch == 1 && b.canReturn():
+		return b.returned(), nil, ""
+	case b.watch > 0:
+		b.watch--
+	}
+	return b, nil, ""
+}
+
+// committing is the rule of a good verdict; with watch a set that was on trial is under watch from then on.
+func committing(watch bool) rule {
+	return func(b belief) (belief, []belief, refusal.Reason) {
+		left := b.watch
+		if b.use == trial {
+			b.active, b.other, b.otherGood = b.other, b.active, true
+			b.use, b.tries = spare, 0
+			left = tries
+		}
+		b.watch = 0
+		if watch && b.canReturn() {
+			b.watch = left
+		}
+		return b, nil, ""
+	}
+}
+
+// holding is the rule of the end of a watch.
+func holding(b belief) (belief, []belief, refusal.Reason) { return b.unwatched(), nil, "" }
+
+func (b belief) unwatched() belief {
+	b.watch = 0
+	return b
+}
+
+// canReturn tells whether the other slot holds another set that was good.
+func (b belief) canReturn() bool {
+	return b.use == spare && b.other != "" && b.otherGood && b.other != b.active && !b.bars(b.other)
+}
+
+// returned is the belief after the way back to the other slot.
+func (b belief) returned() belief {
+	b.active, b.other, b.watch = b.other, b.active, 0
+	return b.barring(b.other)
+}
+
+func failing(why refusal.Reason) rule {
+	return func(b belief) (belief, []belief, refusal.Reason) {
+		if b.use == trial && (b.tries == 0 || why == refusal.HealthTimeout) {
+			return b.ended(), nil, ""
+		}
+		if b.watch > 0 && b.canReturn() {
+			return b.returned(), nil, ""
+		}
+		return b.unwatched(), nil, ""
+	}
+}
+
+func returning(b belief) (belief, []belief, refusal.Reason) {
+	switch {
+	case b.use == trial:
+		return b.ended(), nil, ""
+	case !b.canReturn():
+		return b, nil, refusal.NoPrevious
+	}
+	return b.returned(), nil, ""
+}
+
+func clearing(version string) rule {
+	return func(b belief) (belief, []belief, refusal.Reason) {
+		if !b.bars(version) {
+			return b, nil, refusal.NotQuarantined
+		}
+		b.barred = strings.Replace(b.barred, version+",", "", 1)
+		return b, nil, ""
+	}
+}
+
+// ended is the belief after a trial that failed.
+func (b belief) ended() belief {
+	b.use, b.tries = spare, 0
+	return b.barring(b.other)
+}
+
+func (b belief) barring(version string) belief {
+	b.barred = strings.Replace(b.barred, version+",", "", 1) + version + ","
+	return b
+}
+
+// forgotten is what is left of a belief after a cut where the record is kept in memory.
+func (b belief) forgotten() belief {
+	return belief{active: b.active, other: b.other}
+}
+
+// beliefs are all that may be true.
+type beliefs []belief
+
+func (s beliefs) with(more ...belief) beliefs {
+	s = slices.Clone(s)
+	for _, b := range more {
+		if !slices.Contains(s, b) {
+			s = append(s, b)
+		}
+	}
+	return s
+}
+
+// follow returns what may be true once the command was done, what may be true if nobody knows how far it got, and the refusals that
+// may be given.
+func (s beliefs) follow(r rule) (done, open beliefs, refusals []refusal.Reason) {
+	open = s
+	for _, b := range s {
+		after, between, refused := r(b)
+		if refused != "" {
+			refusals = append(refusals, refused)
+			continue
+		}
+		done = done.with(after)
+		open = open.with(between...).with(after)
+	}
+	return done, open, refusals
+}

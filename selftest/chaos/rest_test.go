@@ -1,0 +1,87 @@
+package chaos_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"nexus/libupdates/bootctl"
+)
+
+// rest holds a device that has come to rest against what must be true then; started is whether nothing went wrong since its start. A state
+// is looked at once.
+func (a *arena) rest(d *device, started bool) {
+	if d.life == nil || d.dead() {
+		return
+	}
+	d.disk.Heal()
+	sees := d.see()
+	if sees.use == trial || d.given == 0 { // a flow may end in a trial; PID 1 goes on
+		d.must(d.settle())
+		sees = d.see()
+	}
+	if !a.first(a.rested, wreckKey{kind: d.kind, disk: d.disk.Sum(), may: fmt.Sprint(sees, d.runs, started), boot: d.boot}) {
+		return
+	}
+	d.check(deviceIsSettled(d))
+	if started {
+		d.check(diskIsClean(d))
+	}
+	d.check(updatesGoOn(d))
+}
+
+func deviceIsSettled(d *device) violation {
+	r := d.life.Record()
+	runs := r.Slot(r.Active)
+	switch {
+	case r.Pending != bootctl.None:
+		return broke(saysSettled, "slot %s is on trial", r.Pending)
+	case !r.HealthOK:
+		return broke(saysSettled, "slot %s was never committed", r.Active)
+	case natureOf(d.version(runs)) != good:
+		return broke(saysSettled, "set %s runs", d.version(runs))
+	case d.runs.boot != r.Boot || bootctl.Digest(d.runs.digest) != runs.Digest:
+		return broke(saysSettled, "%+v is published, slot %s with %s is committed", d.runs, r.Active, runs.Digest)
+	}
+	return violation{}
+}
+
+// updatesGoOn takes the device through one more update.
+func updatesGoOn(d *device) violation {
+	serial, err := d.stage(nextGood)
+	if err == nil {
+		err = d.switchTo(serial)
+	}
+	if err == nil {
+		d.attempts = 0
+		err = d.settle()
+	}
+	if err != nil {
+		return broke(saysGoesOn, "%v", err)
+	}
+	if sees := d.see(); sees.active != nextGood || sees.use != spare {
+		return broke(saysGoesOn, "it goes by %+v", sees)
+	}
+	return violation{}
+}
+
+// diskIsClean lists everything that is on the disk of a device that was started since anything went wrong.
+func diskIsClean(d *device) violation {
+	r := d.life.Record()
+	allowed := []string{"./", "sets/", recordFile, "active"}
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		if c := r.Slot(slot); !c.IsEmpty() {
+			allowed = append(allowed, slot.String(), "sets/"+c.Digest.String()+"/")
+		}
+	}
+	for _, line := range d.disk.Snapshot() {
+		name, rest, _ := strings.Cut(line, " ")
+		if name == "active" && rest != "-> "+r.Active.String() {
+			return broke(saysClean, "the link says %q, the record %s", rest, r.Active)
+		}
+		if !slices.ContainsFunc(allowed, func(a string) bool { return name == a || len(a) > len("sets/") && strings.HasPrefix(name, a) }) {
+			return broke(saysClean, "there is %s", name)
+		}
+	}
+	return violation{}
+}

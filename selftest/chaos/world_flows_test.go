@@ -1,0 +1,66 @@
+package chaos_test
+
+import (
+	"errors"
+	"fmt"
+
+	"nexus/libupdates/refusal"
+)
+
+// worldFlows are the flows of a whole system. Those of a device go deeper into the disk; these go through every message.
+func worldFlows() []worldFlow {
+	commit := func(s *system) error {
+		_, err := newPerson(s).update(newer)
+		return err
+	}
+	return []worldFlow{
+		{name: "stage", want: func(s *system) error { return newPerson(s).stage(newer) }},
+		{name: "discard", want: func(s *system) error {
+			p := newPerson(s)
+			return errors.Join(p.stage(newer), p.discard())
+		}},
+		{name: "commit", want: commit},
+		{name: "commit with every command twice", twice: true, want: commit},
+		{name: "restage over a staged slot", want: func(s *system) error {
+			p := newPerson(s)
+			err := p.stage(newer)
+			_, errUpdate := p.update(newest)
+			return errors.Join(err, errUpdate)
+		}},
+		{name: "rollback by tries", bad: true, want: rollback(exiting)},
+		{name: "rollback by deadline", bad: true, want: rollback(hanging)},
+		{name: "rollback by operator", want: func(s *system) error {
+			p := newPerson(s)
+			_, err := p.update(newer)
+			return errors.Join(err, p.goBack())
+		}},
+		{name: "quarantine", bad: true, want: func(s *system) error {
+			p := newPerson(s)
+			if _, err := p.update(exiting); err != nil {
+				return err
+			}
+			err := p.stage(exiting)
+			if refusal.Of(err) == refusal.Quarantined || s.crashes() > 0 { // the record, kept in memory, died with everything else
+				return nil
+			}
+			return fmt.Errorf("staged again: %v", err)
+		}},
+		{name: "two operators", want: func(s *system) error {
+			first, second := newPerson(s), newPerson(s)
+			err := errors.Join(first.stage(newer), second.stage(newest), first.discard())
+			_, errUpdate := second.update(newest)
+			return errors.Join(err, errUpdate)
+		}},
+	}
+}
+
+// rollback wants the verdict on a set that cannot be healthy.
+func rollback(version string) func(*system) error {
+	return func(s *system) error {
+		now, err := newPerson(s).update(version)
+		if err == nil && !holds(now, now.Active, factory) {
+			err = fmt.Errorf("%s runs: %+v", version, now)
+		}
+		return err
+	}
+}

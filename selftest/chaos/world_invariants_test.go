@@ -1,0 +1,81 @@
+package chaos_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"nexus/daemons/world"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/updatestest"
+)
+
+// What holds after every death, beside that the flow comes to its end. Each of these goes on from where the one before left the system.
+
+// neverConfirmedTheBad: a set that cannot be healthy is never confirmed, whoever dies.
+func neverConfirmedTheBad(s *system) error {
+	if s.flow.bad && s.w.Shows("init: health ok (slot b)") {
+		return fmt.Errorf("a set that cannot be healthy was confirmed")
+	}
+	return nil
+}
+
+// theNextUpdateWorks: whoever died, the next update is staged, tried and confirmed.
+func theNextUpdateWorks(s *system) error {
+	s.mu.Lock()
+	s.plan, s.quiet = nil, true
+	s.mu.Unlock()
+	now, err := newPerson(s).update(nextGood)
+	if err == nil && !holds(now, now.Active, nextGood) {
+		err = fmt.Errorf("it was rolled back: %+v", now)
+	}
+	if err != nil {
+		return fmt.Errorf("the next update: %w", err)
+	}
+	s.now = now
+	return nil
+}
+
+// leavesNothing: the slots hold the sets that the status names, and nothing else is kept.
+func leavesNothing(s *system) error {
+	sets := map[string]bool{}
+	for _, version := range s.now.Versions {
+		if version != "" {
+			sets[version] = true
+		}
+	}
+	names, err := os.ReadDir(filepath.Join(s.w.Dir, "system", "sets"))
+	if err != nil {
+		return err
+	}
+	if len(names) != len(sets) {
+		return fmt.Errorf("the slots hold %v, and on the disk is %v", s.now.Versions, names)
+	}
+	links, err := filepath.Glob(filepath.Join(s.w.Dir, "system", "*.new"))
+	if err == nil && len(links) > 0 {
+		err = fmt.Errorf("left behind: %v", links)
+	}
+	return err
+}
+
+// startsAgain: the system stops in order, and a start finds the set that was confirmed last.
+func startsAgain(s *system) error {
+	if err := s.w.Stop(); err != nil {
+		return fmt.Errorf("cannot stop: %w", err)
+	}
+	s.w.Start(nil, updatestest.Key(1).Public())
+	p := newPerson(s)
+	_, err := p.until(func(now world.State) bool { return resting(now) && holds(now, now.Active, nextGood) }, p.wait)
+	if err != nil {
+		return fmt.Errorf("after a restart: %w", err)
+	}
+	return nil
+}
+
+// holds tells whether a slot holds the version.
+func holds(s world.State, slot bootctl.Slot, version string) bool {
+	return slot != bootctl.None && s.Versions[slot-bootctl.A] == version
+}
+
+// resting tells whether nothing is under way, and what runs was found healthy.
+func resting(s world.State) bool { return s.HealthOK && s.Pending == bootctl.None }

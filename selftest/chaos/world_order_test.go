@@ -1,0 +1,70 @@
+package chaos_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"nexus/daemons/world"
+	"nexus/libupdates/updatestest"
+)
+
+// TestOrderOfCalls holds an update that nothing disturbs against the one order in which the daemons may talk about it: nothing is tried before
+// the attempt is counted, nothing published before its signature was verified once more, nothing committed before the services' word.
+func TestOrderOfCalls(t *testing.T) {
+	names := map[string]string{
+		"Verifier updated>keystored 0":       "verify",
+		"SlotPublisher updated>bundlemgrd 0": "publish",
+		"SlotPublisher updated>bundlemgrd 1": "check",
+		"HealthGate initd>updated 0":         "attempt",
+		"HealthGate initd>updated 1":         "commit",
+		"HealthGate initd>updated 2":         "fail",
+		"ServiceWatch initd>execd 1":         "ask services",
+	}
+	for _, c := range []struct {
+		version string
+		want    []string
+	}{
+		{newer, []string{"verify", "check", "attempt", "verify", "publish", "ask services", "commit"}},
+		{exiting, []string{"verify", "check",
+			"attempt", "verify", "publish", "ask services", "fail", "attempt", "verify", "publish", "ask services", "fail",
+			"attempt", "verify", "publish", "ask services", "commit"}},
+	} {
+		var mu sync.Mutex
+		var calls []string
+		w := world.New(t)
+		w.Listen(func(m world.Message) bool {
+			name := names[fmt.Sprintf("%s %s>%s %d", m.Facet, m.From, m.To, m.Method)]
+			if m.What == "call" && name != "" {
+				mu.Lock()
+				calls = append(calls, name)
+				mu.Unlock()
+			}
+			return true
+		})
+		archives := worldSets(t)
+		w.Start(archives[factory], updatestest.Key(1).Public())
+		w.Await("init: health ok (slot a)", 1)
+		mu.Lock()
+		calls = nil
+		mu.Unlock()
+		o := w.Operator()
+		staged, err := o.Stage(archives[c.version])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Switch(staged); err != nil {
+			t.Fatal(err)
+		}
+		staged.Release()
+		o.AwaitState("the verdict", 0, func(s world.State) bool {
+			return resting(s) && (holds(s, s.Active, c.version) || s.Rollback != "")
+		})
+		mu.Lock()
+		if !slices.Equal(calls, c.want) {
+			t.Errorf("update to %s:\ngot  %q\nwant %q", c.version, calls, c.want)
+		}
+		mu.Unlock()
+	}
+}

@@ -1,0 +1,211 @@
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"nexus/daemons/vat"
+	"nexus/daemons/world"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/updatestest"
+)
+
+// patience ends what should have ended long before, on a slow machine too.
+const patience = 40 * time.Second
+
+// knock is how long a connection may take to be answered, before the door is knocked at again.
+const knock = 200 * time.Millisecond
+
+// errLost says that a flow did not come to an end.
+var errLost = errors.New("the flow does not come to an end")
+
+// A person is an operator who wants something, and goes on after each death: looks at where things stand, and does what is next. Where
+// nobody dies a person gives each command once.
+type person struct {
+	s        *system
+	o        *world.Operator // nil without a connection
+	deadline time.Time
+}
+
+func newPerson(s *system) *person { return &person{s: s, deadline: time.Now().Add(patience)} }
+
+// ask gives one command over a connection that lives, and says whether it was answered: done or refused. Otherwise nobody knows what
+// became of it.
+func (p *person) ask(do func(*world.Operator) error) (answered bool, err error) {
+	p.s.revive()
+	if p.o == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), knock)
+		p.o, err = p.s.w.TryOperator(ctx)
+		cancel()
+		if err != nil {
+			p.o = nil
+			return false, err
+		}
+		p.s.connected(p.o)
+	}
+	err = do(p.o)
+	if err == nil || refusal.Of(err) != refusal.IO {
+		return true, err
+	}
+	if vat.Disconnected(err) || errors.Is(err, context.DeadlineExceeded) {
+		p.o.Close()
+		p.o = nil
+	}
+	return false, err
+}
+
+// until asks for the state until it is as wanted, and does what is to be done about it in between.
+func (p *person) until(wanted func(world.State) bool, act func(world.State)) (world.State, error) {
+	for time.Now().Before(p.deadline) {
+		var now world.State
+		answered, err := p.ask(func(o *world.Operator) (err error) { now, err = o.State(); return err })
+		switch {
+		case !answered || err != nil:
+			p.s.w.Clock.Wind(moment)
+		case wanted(now):
+			return now, nil
+		default:
+			act(now)
+		}
+	}
+	return world.State{}, errLost
+}
+
+// moment is how far a person winds the clock while waiting.
+const moment = 4 * time.Millisecond
+
+func (p *person) wait(world.State) { p.s.w.Clock.Wind(moment) }
+
+// stage wants a set to be staged. A refusal ends it.
+func (p *person) stage(version string) error {
+	var refused error
+	_, err := p.until(
+		func(s world.State) bool { return refused != nil || holds(s, s.Staged, version) },
+		func(s world.State) {
+			answered, err := p.ask(func(o *world.Operator) error {
+				staged, err := o.Stage(p.s.archives[version])
+				staged.Release()
+				return err
+			})
+			switch refusal.Of(err) {
+			case refusal.StageInProgress, refusal.Cancelled, refusal.Stalled: // what died had begun one
+				p.s.w.Clock.Wind(moment)
+			default:
+				if answered {
+					refused = err
+				}
+			}
+		})
+	return errors.Join(err, refused)
+}
+
+// update wants a set to have its verdict: it runs, confirmed, or it was rolled back.
+func (p *person) update(version string) (world.State, error) {
+	if err := p.stage(version); err != nil {
+		return world.State{}, err
+	}
+	step := moment
+	if natureOf(version) == hangs {
+		step = time.Second // only the deadline ends its trial
+	}
+	return p.until(
+		func(s world.State) bool {
+			rolledBack := s.Rollback != "" && !holds(s, s.Staged, version)
+			return resting(s) && (holds(s, s.Active, version) || rolledBack)
+		},
+		func(s world.State) {
+			switch {
+			case s.Pending != bootctl.None || holds(s, s.Active, version):
+				p.s.w.Clock.Wind(step)
+			case holds(s, s.Staged, version):
+				p.ask(p.switchTo)
+			case s.HealthOK: // the record, kept in memory, died with everything else
+				if s.Rollback == "" {
+					p.stage(version)
+				}
+			default:
+				p.s.w.Clock.Wind(moment)
+			}
+		})
+}
+
+func (p *person) switchTo(o *world.Operator) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	staged, err := o.TryStaged(ctx)
+	if err != nil {
+		return err
+	}
+	defer staged.Release()
+	return p.s.twice(func() error { return o.Switch(staged) })
+}
+
+// discard wants nothing to be staged.
+func (p *person) discard() error {
+	_, err := p.until(
+		func(s world.State) bool { return s.Staged == bootctl.None },
+		func(world.State) {
+			p.ask(func(o *world.Operator) error {
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				staged, err := o.TryStaged(ctx)
+				if err != nil {
+					return err
+				}
+				defer staged.Release()
+				return p.s.twice(func() error { return o.TryDiscard(staged) })
+			})
+		})
+	return err
+}
+
+// goBack wants the factory set to run again.
+func (p *person) goBack() error {
+	nowhere := false // what ran before was never found healthy: the refusal is the end
+	_, err := p.until(
+		func(s world.State) bool { return resting(s) && (nowhere || holds(s, s.Active, factory)) },
+		func(s world.State) {
+			if !holds(s, s.Active, factory) {
+				_, err := p.ask(func(o *world.Operator) error { return p.s.twice(o.Rollback) })
+				nowhere = refusal.Of(err) == refusal.NoPrevious && !p.s.w.Shows("init: health ok (slot a)")
+			}
+			if s.Rollback == "" && s.HealthOK && s.Active == bootctl.B && p.s.crashes() > 0 {
+				p.update(factory) // what was good is forgotten with the record: the set before is staged anew
+			}
+			p.s.w.Clock.Wind(moment)
+		})
+	return err
+}
+
+// worldSets makes every set that world flows need, by version.
+func worldSets(t testing.TB) map[string][]byte {
+	archives := map[string][]byte{}
+	for _, version := range []string{factory, newer, newest, exiting, hanging, nextGood} {
+		archives[version] = worldSet(t, version)
+	}
+	return archives
+}
+
+// worldSet makes a set whose service is of the version's nature.
+func worldSet(t testing.TB, version string) []byte {
+	program, native := "serve "+version, true
+	switch natureOf(version) {
+	case exits:
+		program, native = "exit 3", false
+	case hangs:
+		program = "start " + version
+	}
+	abilities := []string{nxb.AbilityService}
+	if native {
+		abilities = append(abilities, nxb.AbilityNative)
+	}
+	key := updatestest.Key(1)
+	return updatestest.Archive(t, key, version,
+		updatestest.Bundle("hello", version, abilities, world.Program(program), key),
+		updatestest.Bundle("notes", version, nil, fmt.Appendf(nil, "notes of %s", version), key))
+}
