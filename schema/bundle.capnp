@@ -68,6 +68,8 @@ struct Publication {
   # The boot attempt it was published for. Two publications with equal slot, set and boot are the same one.
   bundles @4 :List(Bundle);
   # In byte order of their names, at most 256.
+  quorum @5 :UInt16;
+  # How many of the optional services must be healthy; at most their number.
 }
 
 struct Bundle {
@@ -89,6 +91,8 @@ struct Bundle {
   # 32 bytes.
   manifestSize @7 :UInt64;
   # Bytes.
+  optional @8 :Bool;
+  # Whether its service counts for the quorum only; else it is required.
 }
 
 interface SlotPublisher {

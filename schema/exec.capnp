@@ -13,12 +13,13 @@ $Go.import("nexus/capnpgen/exec");
 interface ServiceWatch {
   # Learn how the services of the published slot are.
 
-  list @0 () -> (services :List(ServiceStatus));
-  # The services of the publication that execd runs, in byte order of their names.
+  list @0 () -> (services :List(ServiceStatus), quorum :UInt16);
+  # The services of the publication that execd runs, in byte order of their names; `quorum`: how many of the optional ones must be
+  # healthy.
 
   verdict @1 (boot :UInt64) -> (ok :Bool, reason :Text, detail :Text);
-  # Waits until the services published for that boot attempt are all healthy (ok) or one has failed (reason code, and a line of
-  # detail). Also ends as not ok, `superseded`, when another attempt is published. The caller bounds the wait.
+  # Waits until of the services published for that boot attempt all that are required and enough optional ones are healthy (ok), or
+  # that can no longer be (reason code, and a line of detail). Also ends as not ok, `superseded`, when another attempt is published. The caller bounds the wait.
 }
 
 struct ServiceStatus {
@@ -40,6 +41,8 @@ struct ServiceStatus {
   # One line for people.
   slot @7 :Bootrecord.Slot;
   # The slot it is run from.
+  optional @8 :Bool;
+  # Whether it counts for the quorum only; else it is required.
 
   enum State {
     # How a service is.

@@ -28,6 +28,25 @@ struct SystemSetIndex {
 
   bundles @4 :List(BundleEntry);
   # The bundles in strictly ascending byte order of their names. 1 to 256 entries.
+
+  health @5 :HealthPolicy;
+  # What the publisher asks of a trial of this set. Absent in sets made before this field: then every service is required, and the
+  # device's own policy is all there is.
+}
+
+struct HealthPolicy {
+  # When a trial of the set is over, and how. It is combined with the policy of the device to the stricter of both.
+
+  deadlineMs @0 :UInt32;
+  # How long an attempt may wait for its verdict, milliseconds, 1,000 to 3,600,000; 0 leaves it to the device. The shorter of the
+  # set's and the device's holds.
+
+  watchMs @1 :UInt32;
+  # How long the set is under watch after the commit, milliseconds, at most 3,600,000; 0 leaves it to the device. The longer of the set's
+  # and the device's holds.
+
+  quorum @2 :UInt16;
+  # How many of the optional services must be healthy, beside all that are required. At most the number of optional bundles.
 }
 
 struct BundleEntry {
@@ -47,4 +66,7 @@ struct BundleEntry {
 
   payloadSize @4 :UInt64;
   # Size of `payload.elf` in bytes.
+
+  optional @5 :Bool;
+  # Whether a commit can do without this bundle's service: it then counts for the quorum only. False: it is required.
 }

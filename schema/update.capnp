@@ -200,7 +200,7 @@ interface HealthGate {
 
   healthFailed @2 (boot :UInt64, reason :Text, detail :Text) -> (verdict :Verdict, refusal :Keystore.Refusal);
   # The attempt `boot` did not prove healthy; `detail` is one line for people. Reasons: `service-exited`, `service-unhealthy`,
-  # `service-start-failed`, `selftest-failed`, `core-not-ready`, `health-timeout`, `publish-failed`. With tries left and a reason
+  # `service-start-failed`, `quorum-lost`, `selftest-failed`, `core-not-ready`, `health-timeout`, `publish-failed`. With tries left and a reason
   # other than `health-timeout` the verdict is retry: call bootAttempt again. Else the slot is rolled back and quarantined; the
   # bootAttempt that follows publishes the previous one. So is a confirmed set that is under watch: `crash-loop` is the reason then.
 
@@ -226,6 +226,10 @@ struct Attempt {
   # Why the slot could not be published, if it could not; then report healthFailed with `publish-failed`.
   watched @5 :Bool;
   # Whether its set was confirmed lately and is under watch, or not.
+  deadlineMs @6 :UInt32;
+  # How long the set lets an attempt wait for its verdict, milliseconds; 0: it does not say.
+  watchMs @7 :UInt32;
+  # How long the set wants to be under watch after its commit, milliseconds; 0: it does not say.
 }
 
 enum Verdict {

@@ -14,12 +14,12 @@ type SystemSetIndex capnp.Struct
 const SystemSetIndex_TypeID = 0xfab5b199d9f527b7
 
 func NewSystemSetIndex(s *capnp.Segment) (SystemSetIndex, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4})
 	return SystemSetIndex(st), err
 }
 
 func NewRootSystemSetIndex(s *capnp.Segment) (SystemSetIndex, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4})
 	return SystemSetIndex(st), err
 }
 
@@ -125,13 +125,36 @@ func (s SystemSetIndex) NewBundles(n int32) (BundleEntry_List, error) {
 	err = capnp.Struct(s).SetPtr(2, l.ToPtr())
 	return l, err
 }
+func (s SystemSetIndex) Health() (HealthPolicy, error) {
+	p, err := capnp.Struct(s).Ptr(3)
+	return HealthPolicy(p.Struct()), err
+}
+
+func (s SystemSetIndex) HasHealth() bool {
+	return capnp.Struct(s).HasPtr(3)
+}
+
+func (s SystemSetIndex) SetHealth(v HealthPolicy) error {
+	return capnp.Struct(s).SetPtr(3, capnp.Struct(v).ToPtr())
+}
+
+// NewHealth sets the health field to a newly
+// allocated HealthPolicy struct, preferring placement in s's segment.
+func (s SystemSetIndex) NewHealth() (HealthPolicy, error) {
+	ss, err := NewHealthPolicy(capnp.Struct(s).Segment())
+	if err != nil {
+		return HealthPolicy{}, err
+	}
+	err = capnp.Struct(s).SetPtr(3, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
 
 // SystemSetIndex_List is a list of SystemSetIndex.
 type SystemSetIndex_List = capnp.StructList[SystemSetIndex]
 
 // NewSystemSetIndex creates a new list of SystemSetIndex.
 func NewSystemSetIndex_List(s *capnp.Segment, sz int32) (SystemSetIndex_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4}, sz)
 	return capnp.StructList[SystemSetIndex](l), err
 }
 
@@ -142,6 +165,97 @@ func (f SystemSetIndex_Future) Struct() (SystemSetIndex, error) {
 	p, err := f.Future.Ptr()
 	return SystemSetIndex(p.Struct()), err
 }
+func (p SystemSetIndex_Future) Health() HealthPolicy_Future {
+	return HealthPolicy_Future{Future: p.Future.Field(3, nil)}
+}
+
+type HealthPolicy capnp.Struct
+
+// HealthPolicy_TypeID is the unique identifier for the type HealthPolicy.
+const HealthPolicy_TypeID = 0xf9d326eba7a7d63b
+
+func NewHealthPolicy(s *capnp.Segment) (HealthPolicy, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 0})
+	return HealthPolicy(st), err
+}
+
+func NewRootHealthPolicy(s *capnp.Segment) (HealthPolicy, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 0})
+	return HealthPolicy(st), err
+}
+
+func ReadRootHealthPolicy(msg *capnp.Message) (HealthPolicy, error) {
+	root, err := msg.Root()
+	return HealthPolicy(root.Struct()), err
+}
+
+func (s HealthPolicy) String() string {
+	str, _ := text.Marshal(0xf9d326eba7a7d63b, capnp.Struct(s))
+	return str
+}
+
+func (s HealthPolicy) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (HealthPolicy) DecodeFromPtr(p capnp.Ptr) HealthPolicy {
+	return HealthPolicy(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s HealthPolicy) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s HealthPolicy) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s HealthPolicy) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s HealthPolicy) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s HealthPolicy) DeadlineMs() uint32 {
+	return capnp.Struct(s).Uint32(0)
+}
+
+func (s HealthPolicy) SetDeadlineMs(v uint32) {
+	capnp.Struct(s).SetUint32(0, v)
+}
+
+func (s HealthPolicy) WatchMs() uint32 {
+	return capnp.Struct(s).Uint32(4)
+}
+
+func (s HealthPolicy) SetWatchMs(v uint32) {
+	capnp.Struct(s).SetUint32(4, v)
+}
+
+func (s HealthPolicy) Quorum() uint16 {
+	return capnp.Struct(s).Uint16(8)
+}
+
+func (s HealthPolicy) SetQuorum(v uint16) {
+	capnp.Struct(s).SetUint16(8, v)
+}
+
+// HealthPolicy_List is a list of HealthPolicy.
+type HealthPolicy_List = capnp.StructList[HealthPolicy]
+
+// NewHealthPolicy creates a new list of HealthPolicy.
+func NewHealthPolicy_List(s *capnp.Segment, sz int32) (HealthPolicy_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 0}, sz)
+	return capnp.StructList[HealthPolicy](l), err
+}
+
+// HealthPolicy_Future is a wrapper for a HealthPolicy promised by a client call.
+type HealthPolicy_Future struct{ *capnp.Future }
+
+func (f HealthPolicy_Future) Struct() (HealthPolicy, error) {
+	p, err := f.Future.Ptr()
+	return HealthPolicy(p.Struct()), err
+}
 
 type BundleEntry capnp.Struct
 
@@ -149,12 +263,12 @@ type BundleEntry capnp.Struct
 const BundleEntry_TypeID = 0x9e81de66fb7e18c2
 
 func NewBundleEntry(s *capnp.Segment) (BundleEntry, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 4})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4})
 	return BundleEntry(st), err
 }
 
 func NewRootBundleEntry(s *capnp.Segment) (BundleEntry, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 4})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4})
 	return BundleEntry(st), err
 }
 
@@ -260,12 +374,20 @@ func (s BundleEntry) SetPayloadSize(v uint64) {
 	capnp.Struct(s).SetUint64(0, v)
 }
 
+func (s BundleEntry) Optional() bool {
+	return capnp.Struct(s).Bit(64)
+}
+
+func (s BundleEntry) SetOptional(v bool) {
+	capnp.Struct(s).SetBit(64, v)
+}
+
 // BundleEntry_List is a list of BundleEntry.
 type BundleEntry_List = capnp.StructList[BundleEntry]
 
 // NewBundleEntry creates a new list of BundleEntry.
 func NewBundleEntry_List(s *capnp.Segment, sz int32) (BundleEntry_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 4}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4}, sz)
 	return capnp.StructList[BundleEntry](l), err
 }
 
@@ -277,39 +399,50 @@ func (f BundleEntry_Future) Struct() (BundleEntry, error) {
 	return BundleEntry(p.Struct()), err
 }
 
-const schema_d8b8c2a7f2cc1a50 = "x\xdat\xd2\xb1k\x14A\x18\x05\xf0\xf7\xbe\xd9\xbb%" +
-	"\x90\xd3\x1b\xb2b\x10\xe4\xb0\x12\x04\x85(Z\xd8D\x02" +
-	"\x16\x16\xc2\x8d\x87\xf6{\xb9\x09\xb7p\xbbYv6r" +
-	"\x17\x8c!\x92\x80\x85\x01\x0b\x03\xb1P\xec\xac\x05E\xeb" +
-	"\xd4\xfe\x01\xdaX\xf8\x1f(\xa40\"+\x97c\xb3\x07" +
-	"b9o\xbeb~o\xbe\xe6\xe1-o\xa1qV " +
-	"f\xbeV/\x0e\xe6\x1f\xff^\xf9\xb6\xf5\x1a\xa6I\x16" +
-	"\xeds\x9f\x7f\xbe=\xf8\xf4\x055\xcf\x07\xf4\x8f\xef\xfa" +
-	"\x8f\x0f,\xfcj\x11,>^<\xfc\xfa\xf2\xdd\x87\xa3" +
-	"\xf1\xa8L\x8d*\x1f\x98;#Gs\x17\xc4\x07\xae\x9d" +
-	"\x97\x16q\xb9p#\x97\xdb\xd8Y\xc9\xaf,\x87i\x92" +
-	"\xde\\ZKz\x03{;\xf1\xf3l\xd4&M\xa0<" +
-	"\xc0#\xa07.\x01f\xa8h\xb6\x85\x9a\x0c8\x0e\xb7" +
-	"\x96\x00\xf3H\xd1<\x15j\x91\x80\x02\xe8\x9du\xc0l" +
-	"+\x9a\xe7B\xadT@\x05\xe8\xdd\x0c0\xcf\x14\xcd\xbe" +
-	"\x90^@\x0f\xd0{]\xc0\xbcP4o\x84\xa7\x930" +
-	"\xb6\x9c\x85p\x16\xdc|h3\x17\xad&\xe5\xb9\x88\xc3" +
-	"$Z\xb1.\xc7b\xa7\x1f^\xbd~\x83\x0d\x08\x1b`" +
-	"\x91\x86\xa3\xc1j\xd8\xeb\xa0\xf5\x9f\xdc\x8f\xd6-g " +
-	"\x9c\x01\xff\xe5v\x8e\x83\x8e]\xcc\xef$=;\x9c\x12" +
-	"\x93z#\xabp%x'\x9b\xb2\x09'\xe0\xdd{\x95" +
-	"M+N\xc0{O*\x9c\xf6d\"~5\xeek_" +
-	"\xd1\xbc\x17\x16n\xb9o\xe3\xf0\x81Ek\x82\xadCj" +
-	"u\x9e<\xb3\xba([H\xd7\xba\x83\xc8\xf5-\x98\x9d" +
-	"@\xf3(\xb6.\x0fc\xa6\xf7\x93hx\xd7\xa1\xc4n" +
-	"v\x8f\xbf\xd2\xf1\x14\xd8Vd\xb3\xda\"p\x1c\xfe\x0d" +
-	"\x00\x00\xff\xff\xc2n\x93\xef"
+const schema_d8b8c2a7f2cc1a50 = "x\xdat\x93?h\x14[\x14\xc6\xbf\xef\xde\xd9l\x02" +
+	"\xc9\xcb\x0e\xbbEx\xbcG\xaa(\x0a\x11\xa3h\x11\x8b" +
+	"\x0d\xc1@\x14\x03{]5b7\xd9\xbda\x07\xe6\xcf" +
+	":3\xabI\x0aC\xec,\xec,L\xa1$ \xc4\x80" +
+	"\xa0\x81\x88\x09X\x05\x0b\x0b\x05A\x11m,,\xb5\x13" +
+	",\x8c\xc5\xc8\xec\xb2\x99Ec7\xf7\x9b\xcb\xe1\x9c\xdf" +
+	"\xef\x9e\xa3e\x8e\x19#}\xbe\x80P\xffe\xba\xe2\x9d" +
+	"\x81\x1b?g?-\xdd\x87\xcaQ\xc4\xa5\x7f_}[" +
+	"\xdb\xd9\xfa\x80\x8c\x91\x05\xf2\xff\xf3s\xfe\x10\xb3\xc0\xf1" +
+	"!N\x13\x8cO\xbd_[\xfbz\xe0\xed\x8f\xdfn7" +
+	"//\x89/\xf9\xdb\"\xf9\xba%\x1e\x83\xf1\xb3\x83\xdf" +
+	"?.o<\xdd\xdd\xb7\xf2\x90\xdc\xcd\x8f\xc8\xa4\xf2\xb0" +
+	"\x9c&\x86\xe3p>\x8c\xb4\x1bj\x11\x1d\xa9Xu\xaf" +
+	">:\xde\xf0\xaa\x8e\x9e\xf0\xb2Q0_\"\xd5\x804" +
+	"\x00\x83\x80\xb9|\x18Pw$\xd5\x8a\xa0I\x16\x98\x84" +
+	"\xf7\xc6\x01uWR=\x104\x85(P\x00\xe6\xea\x02" +
+	"\xa0V$\xd5#AS\xca\x02%`\xae\x07\x80z(" +
+	"\xa96\x05i\x14h\x00\xe6\xc6\x0c\xa0\x9eH\xaa\xe7\x82" +
+	"ff\xac\xc0\x0c`n\x9f\x05\xd4\x96\xa4z!\xd8\xef" +
+	"Y\xaef/\x04{\xc1\xc5k:\x08m\xdfk\x9fc" +
+	"\xd7\xf2\xecY\x1dF(\x96k\xd6\xb1\x13'\xd9\x07\xc1" +
+	">0\xae[\xf3\x8eoU\xcb\x18\xfcK\x9e\xb5\x174" +
+	"{ \xd8\x03\xc6~=\xb2}\xcfr\x00\x90\x10L\x88" +
+	"\xff\xc1eR[NT+\xf9\xfd\x8e]i\x82\xe9\xdd" +
+	"\x033q\x05P\xa7%U\xa9\x03\xccT\x02fRR" +
+	"]H\xc0\x18-0j\x14P\xe7$\xd5e\xc1\xb8\xaa" +
+	"\xad\xaac{\x1ar*d7\x04\xbb\xc1\xc5\xebVT" +
+	"\xa9\xa5\xe7\xe2\xd5\x86\x1f4\\f!\x98\xdd\xaf\xadr" +
+	"3(\xebbt\xc6\xab\xea\xb9\x0ec\xa4\xb9\x1c\xa4r" +
+	"\xda}\xad\x06\x1dn\x04[}\xad\x9fO\xdd\x98\x92-" +
+	"a\x1b7;\xe4\x18\xa2el;\x19kSR\xbdI" +
+	"\x8c\xc9\x96\xb1\xd7\xc9X/%\xd5;\xc18\xac\xd4\xb4" +
+	"k]\xd2\x18l\xc9\xea\x82\xc8t\xa5H\xd3\x1fm\x8b" +
+	"\xf5\xc6\x8cc\x875\x0d\x06{\xa2\"\xdb\xd5ad\xb9" +
+	"\xac_\xf4\xec\xb9\xa9\x10mY\x8b3\xcd\xf7\x19\xf2\x1f" +
+	"\xb0$\xc9\\\xbaI`\x12\x16kMQ\xcc\xa5K\x03" +
+	"2\x07\xfe\x0a\x00\x00\xff\xff\x9d\"\xd8\xc7"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_d8b8c2a7f2cc1a50,
 		Nodes: []uint64{
 			0x9e81de66fb7e18c2,
+			0xf9d326eba7a7d63b,
 			0xfab5b199d9f527b7,
 		},
 		Compressed: true,
