@@ -23,7 +23,12 @@ type Message struct {
 	Number   int    // from 1, of the messages this way on links for this facet between these two, over all their lives
 	What     string // call, return, finish, ...
 	Method   uint16 // of a call
+
+	cut func()
 }
+
+// Cut ends the link that the message is on, at both ends.
+func (m Message) Cut() { m.cut() }
 
 // A Tap is told of every message before it is delivered; it may end whom it likes. What it returns is whether the message is delivered.
 type Tap func(Message) (deliver bool)
@@ -81,7 +86,9 @@ func (t *tapping) splice(w link, near, far net.Conn) {
 			if err != nil {
 				return
 			}
-			if !t.tap(t.number(w.facet, from, to, frame)) {
+			m := t.number(w.facet, from, to, frame)
+			m.cut = end
+			if !t.tap(m) {
 				continue
 			}
 			if _, err := out.Write(frame); err != nil {

@@ -111,15 +111,14 @@ type system struct {
 	plan     *mishap     // nil: nothing happens, or not any more
 	now      world.State // after the last update
 
-	mu       sync.Mutex
-	edges    []edge
-	quiet    bool // the flow is over: what follows is not listened to
-	fired    bool
-	down     bool              // the death of initd took everything, and nobody has started it again
-	deaths   int               // of everything
-	operator *world.Operator   // the newest
-	all      []*world.Operator // of all persons
-	winding  chan struct{}     // closed when the clock need not be wound any more
+	mu      sync.Mutex
+	edges   []edge
+	quiet   bool // the flow is over: what follows is not listened to
+	fired   bool
+	down    bool              // the death of initd took everything, and nobody has started it again
+	deaths  int               // of everything
+	all     []*world.Operator // of all persons
+	winding chan struct{}     // closed when the clock need not be wound any more
 }
 
 // newSystem boots a world with the factory set, confirmed, and listens from then on.
@@ -150,31 +149,27 @@ func (s *system) tap(m world.Message) (deliver bool) {
 	}
 	switch plan.fate {
 	case receiverDies:
-		s.end(e.to)
+		s.end(e.to, m)
 		return false
 	case lost:
-		s.end(e.from)
+		s.end(e.from, m)
 		return false
 	case late:
 		at := s.w.Clock.After(lateness)
 		go s.wind()
 		<-at
 	default:
-		go s.end(e.from)
+		go s.end(e.from, m) // right behind its last message
 	}
 	return true
 }
 
-// end ends whoever it is, and has the clock wound from then on, so that pauses pass.
-func (s *system) end(victim string) {
+// end ends whoever is at an end of the message, and has the clock wound from then on, so that pauses pass. Of several operators it is the one
+// whose link the message is on.
+func (s *system) end(victim string, m world.Message) {
 	switch victim {
 	case world.OperatorName:
-		s.mu.Lock()
-		o := s.operator
-		s.mu.Unlock()
-		if o != nil {
-			go o.Close()
-		}
+		m.Cut()
 	case world.InitName:
 		s.w.End(victim)
 		s.mu.Lock()
@@ -215,7 +210,6 @@ func (s *system) revive() {
 func (s *system) connected(o *world.Operator) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.operator = o
 	s.all = append(s.all, o)
 }
 
