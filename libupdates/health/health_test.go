@@ -65,7 +65,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asGiven := slices.Clone(c.services)
-			if got := health.Judge(c.core, c.services, c.votes); got != c.want {
+			if got := health.Judge(c.core, c.services, 0, c.votes); got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 			if !slices.Equal(c.services, asGiven) {
@@ -76,7 +76,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestAtDeadline(t *testing.T) {
-	waiting := health.Judge([]health.Daemon{{Name: "execd"}}, nil, nil)
+	waiting := health.Judge([]health.Daemon{{Name: "execd"}}, nil, 0, nil)
 	want := health.Verdict{Outcome: health.Failed, Reason: refusal.HealthTimeout, Detail: "daemon execd: not ready"}
 	if got := waiting.AtDeadline(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)

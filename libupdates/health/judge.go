@@ -50,17 +50,21 @@ type Verdict struct {
 	Detail  string         // one line: who failed or is waited for; empty when OK
 }
 
-// Judge gives the verdict on an attempt: OK when every daemon is ready, every service healthy and every vote yes; Failed as soon as
-// one of them has failed; else Waiting. The verdict does not depend on the order of the lists: daemons come before services before
-// votes, within each the name that is first in byte order.
-func Judge(core []Daemon, services []Service, votes []Vote) Verdict {
+// Judge gives the verdict on an attempt: OK when every daemon is ready, every required service healthy, need of the optional ones healthy,
+// and every vote yes; Failed as soon as that can no longer be; else Waiting. The verdict does not depend on the order of the lists: daemons
+// come before required services before optional ones before votes, within each the name that is first in byte order.
+func Judge(core []Daemon, services []Service, need int, votes []Vote) Verdict {
 	var findings []finding
+	services = sorted(services, func(s Service) string { return s.Name })
 	for _, d := range sorted(core, func(d Daemon) string { return d.Name }) {
 		findings = append(findings, d.finding())
 	}
-	for _, s := range sorted(services, func(s Service) string { return s.Name }) {
-		findings = append(findings, s.finding())
+	for _, s := range services {
+		if !s.Optional {
+			findings = append(findings, s.finding())
+		}
 	}
+	findings = append(findings, quorum(need, services))
 	for _, v := range sorted(votes, func(v Vote) string { return v.Voter }) {
 		findings = append(findings, v.finding())
 	}

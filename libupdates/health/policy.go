@@ -38,3 +38,13 @@ func (p Policy) Check() error {
 	}
 	return nil
 }
+
+// With combines the policy of a device with what a set asks for, to the stricter of both: the shorter deadline, the longer watch. Zero asks
+// for nothing. A set whose deadline is below the device's settle time is a set that no plain service of it can make healthy.
+func (p Policy) With(deadline, watch time.Duration) Policy {
+	if deadline > 0 {
+		p.Deadline = min(p.Deadline, deadline)
+	}
+	p.Watch = max(p.Watch, watch)
+	return p
+}

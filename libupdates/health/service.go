@@ -34,11 +34,12 @@ func (s State) String() string {
 
 // Service is one service of the slot, as observed.
 type Service struct {
-	Name    string // bundle name
-	Version string // from its manifest
-	Native  bool   // whether it exports Service and is asked
-	State   State
-	Detail  string // one line for people; how it ended, what it said
+	Name     string // bundle name
+	Version  string // from its manifest
+	Native   bool   // whether it exports Service and is asked
+	Optional bool   // whether it counts for the quorum only
+	State    State
+	Detail   string // one line for people; how it ended, what it said
 }
 
 // PlainState is the state of a running service that cannot be asked: healthy once it has run for the settle time.

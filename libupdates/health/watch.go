@@ -15,19 +15,44 @@ type Watched struct {
 	Restarts uint32 // since its set was published
 }
 
-// JudgeWatch gives the verdict on a set under watch as things stand. over: its time is up. A service that is in a crash loop fails the set at
-// once. Others that are not well may recover until then, and have to by then: OK comes only when the time is up and all are healthy.
-func JudgeWatch(services []Watched, over bool) Verdict {
+// JudgeWatch gives the verdict on a set under watch as things stand. over: its time is up. A required service that is in a crash loop fails the
+// set at once; so do optional ones if what is left of them is less than need. Others that are not well may recover until then, and have to by
+// then: OK comes only when the time is up and what a trial asks for is healthy.
+func JudgeWatch(services []Watched, need int, over bool) Verdict {
 	var now []Service
+	spare := -need // how many optional services may be lost
 	for _, s := range services {
-		if s.Restarts > MaxRestarts {
+		if s.Optional {
+			spare++
+		}
+		now = append(now, s.now())
+	}
+	for _, s := range services {
+		if !s.loops() {
+			continue
+		}
+		if s.Optional {
+			spare--
+		}
+		if !s.Optional || spare < 0 {
 			return Verdict{Outcome: Failed, Reason: refusal.CrashLoop,
 				Detail: fmt.Sprintf("service %s %s: started again %d times: %s", s.Name, s.Version, s.Restarts, s.Detail)}
 		}
-		now = append(now, s.Service)
 	}
 	if !over {
 		return Verdict{Outcome: Waiting, Detail: "the watch is not over"}
 	}
-	return Judge(nil, now, nil)
+	return Judge(nil, now, need, nil)
+}
+
+// loops tells whether the service is in a crash loop.
+func (w Watched) loops() bool { return w.Restarts > MaxRestarts }
+
+// now is how the service counts: in a crash loop it is not healthy, even if it happens to run.
+func (w Watched) now() Service {
+	s := w.Service
+	if w.loops() {
+		s.State = Unhealthy
+	}
+	return s
 }

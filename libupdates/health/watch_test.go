@@ -28,7 +28,7 @@ func TestJudgeWatch(t *testing.T) {
 		{"not well", services{service("alpha", health.Unhealthy, 1)}, health.Waiting, health.Failed, unwell},
 		{"about to start", services{service("alpha", health.Starting, 1)}, health.Waiting, health.Waiting, health.Verdict{}},
 	} {
-		now, atLast := health.JudgeWatch(c.services, false), health.JudgeWatch(c.services, true)
+		now, atLast := health.JudgeWatch(c.services, 0, false), health.JudgeWatch(c.services, 0, true)
 		if now.Outcome != c.now || atLast.Outcome != c.atLast {
 			t.Errorf("%s: got %+v, at last %+v", c.name, now, atLast)
 		}

@@ -22,6 +22,7 @@ type Index struct {
 	Publisher       trust.PublicKey // whose signature it bears
 	TimestampUnixMs uint64          // milliseconds since 1970 UTC; 0 where the maker gave none
 	Bundles         []Entry         // in strictly ascending byte order of their names
+	Health          Health          // what its publisher asks of a trial
 }
 
 // Entry is one bundle of a set, bound by digest.
@@ -31,6 +32,7 @@ type Entry struct {
 	ManifestSHA256 Digest
 	PayloadSHA256  Digest
 	PayloadSize    int64 // bytes
+	Optional       bool  // a commit can do without its service, which counts for the quorum only
 }
 
 // Encode writes the index as canonical bytes: same index, same bytes.
@@ -65,11 +67,22 @@ func (x Index) fill(root systemset.SystemSetIndex) error {
 			return err
 		}
 	}
-	return nil
+	if x.Health == (Health{}) {
+		return nil // as a set that has no policy was always written
+	}
+	if err := x.Health.Check(x.Bundles); err != nil {
+		return err
+	}
+	policy, err := root.NewHealth()
+	if err == nil {
+		x.Health.fill(policy)
+	}
+	return err
 }
 
 func (e Entry) fill(m systemset.BundleEntry) error {
 	m.SetPayloadSize(uint64(e.PayloadSize))
+	m.SetOptional(e.Optional)
 	if err := m.SetName(e.Name); err != nil {
 		return err
 	}
@@ -128,7 +141,14 @@ func readIndex(root systemset.SystemSetIndex) (Index, error) {
 	if err != nil {
 		return Index{}, badIndex(err)
 	}
-	x.Bundles, err = readEntries(list)
+	if x.Bundles, err = readEntries(list); err != nil {
+		return Index{}, err
+	}
+	policy, err := root.Health()
+	if err != nil {
+		return Index{}, badIndex(err)
+	}
+	x.Health, err = readHealth(policy, x.Bundles)
 	return x, err
 }
 
@@ -157,7 +177,7 @@ func readEntries(list systemset.BundleEntry_List) ([]Entry, error) {
 }
 
 func readEntry(m systemset.BundleEntry) (Entry, error) {
-	var e Entry
+	e := Entry{Optional: m.Optional()}
 	name, err := m.Name()
 	if e.Name, err = framing.Text(name, err, maxText); err != nil {
 		return e, badIndex(err)

@@ -122,6 +122,12 @@ func hostileIndexes(t testing.TB) []indexCase {
 		{"publisher of 31 bytes", with(publisher(31)), refusal.BadIndex},
 		{"no publisher", with(publisher(0)), refusal.BadIndex},
 
+		{"deadline below its bound", with(policy(999, 0, 0)), refusal.BadIndex},
+		{"deadline over its bound", with(policy(3_600_001, 0, 0)), refusal.BadIndex},
+		{"watch over its bound", with(policy(0, 3_600_001, 0)), refusal.BadIndex},
+		{"quorum of services that are all required", with(policy(0, 0, 1)), refusal.BadIndex},
+		{"quorum of 65535", with(policy(0, 0, 65535)), refusal.BadIndex},
+
 		{"no bundles", with(names(0, numbered)), refusal.BadIndex},
 		{"257 bundles", with(names(257, numbered)), refusal.TooManyBundles},
 		{"bundles of one name", with(names(2, same("alpha"))), refusal.BadIndex},

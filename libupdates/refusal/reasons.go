@@ -67,6 +67,7 @@ const (
 	ServiceExited      Reason = "service-exited"       // a service of the slot ended
 	ServiceUnhealthy   Reason = "service-unhealthy"    // a service says that it fails, or answers with another version
 	ServiceStartFailed Reason = "service-start-failed" // a service could not be started
+	QuorumLost         Reason = "quorum-lost"          // fewer optional services can be healthy than the set asks for
 	SelftestFailed     Reason = "selftest-failed"      // the selftest voted no
 	CoreNotReady       Reason = "core-not-ready"       // a daemon did not become ready
 	HealthTimeout      Reason = "health-timeout"       // no verdict before the deadline

@@ -12,6 +12,7 @@ type Content struct {
 	Digest  nxs.Digest  // of the set's index
 	Version string      // of the set
 	Bundles []nxs.Entry // in byte order of their names
+	Health  nxs.Health  // what its publisher asks of a trial
 }
 
 // Record returns the content as a boot record keeps it: a set that is not confirmed.
@@ -20,7 +21,7 @@ func (c Content) Record() bootctl.Content {
 }
 
 func contentOf(d nxs.Digest, x nxs.Index) Content {
-	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles}
+	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles, Health: x.Health}
 }
 
 // Content returns what the slot holds, by the stored index, whose digest is checked; signature and bundles are not, see Verify. Refused as

@@ -1,0 +1,84 @@
+package nxspack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// healthMeta is the table [health] of system-set.toml: what the set asks of its trial.
+type healthMeta struct {
+	Deadline time.Duration `toml:"deadline"` // "20s"
+	Watch    time.Duration `toml:"watch"`
+	Quorum   int           `toml:"quorum"`
+	Optional []string      `toml:"optional"` // bundles whose services count for the quorum only
+}
+
+// apply puts it into an index of these bundles. What a device could not make sense of is refused as BadMetadata: an optional bundle that is
+// not there or runs no service, a deadline, a watch or a quorum out of bounds.
+func (h healthMeta) apply(x *nxs.Index, bundles []bundleFolder) error {
+	for i, name := range h.Optional {
+		at := slices.IndexFunc(bundles, func(b bundleFolder) bool { return b.entry.Name == name })
+		switch {
+		case at < 0:
+			return refusal.New(refusal.BadMetadata, "health.optional names %q, which is no bundle of the set", name)
+		case !bundles[at].service:
+			return refusal.New(refusal.BadMetadata, "health.optional names %q, which is no service", name)
+		case slices.Contains(h.Optional[:i], name):
+			return refusal.New(refusal.BadMetadata, "health.optional names %q twice", name)
+		}
+		x.Bundles[at].Optional = true
+	}
+	x.Health = nxs.Health{Deadline: h.Deadline, Watch: h.Watch, Quorum: h.Quorum}
+	if err := x.Health.Check(x.Bundles); err != nil {
+		return refusal.New(refusal.BadMetadata, "health: %v", err)
+	}
+	return nil
+}
+
+// healthDescription is what a set asks of its trial, as JSON. Zero: it leaves that to the device.
+type healthDescription struct {
+	DeadlineMs int64 `json:"deadlineMs"`
+	WatchMs    int64 `json:"watchMs"`
+	Quorum     int   `json:"quorum"`
+}
+
+func describeHealth(h nxs.Health) healthDescription {
+	return healthDescription{h.Deadline.Milliseconds(), h.Watch.Milliseconds(), h.Quorum}
+}
+
+// healthText is the same as people read it.
+func healthText(x nxs.Index) string {
+	var says []string
+	if x.Health.Deadline > 0 {
+		says = append(says, "deadline at most "+x.Health.Deadline.String())
+	}
+	if x.Health.Watch > 0 {
+		says = append(says, "watch at least "+x.Health.Watch.String())
+	}
+	return strings.Join(append(says, quorumText(x)), ", ")
+}
+
+func quorumText(x nxs.Index) string {
+	optional := 0
+	for _, e := range x.Bundles {
+		if e.Optional {
+			optional++
+		}
+	}
+	if optional == 0 {
+		return "every service required"
+	}
+	return fmt.Sprintf("at least %d of %s healthy", x.Health.Quorum, count(optional, "optional service"))
+}
+
+func optionalMark(e nxs.Entry) string {
+	if e.Optional {
+		return " (optional)"
+	}
+	return ""
+}
