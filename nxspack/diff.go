@@ -40,10 +40,12 @@ type diffSide struct {
 	IndexSHA256    string `json:"indexSha256"`
 	Publisher      string `json:"publisher"`
 	SignatureValid bool   `json:"signatureValid"`
+
+	Health healthDescription `json:"health"`
 }
 
 func side(found *nxs.Inspection) diffSide {
-	return diffSide{found.Index.SystemVersion, found.Digest.String(), found.Index.Publisher.String(), found.SignatureValid}
+	return diffSide{found.Index.SystemVersion, found.Digest.String(), found.Index.Publisher.String(), found.SignatureValid, describeHealth(found.Index.Health)}
 }
 
 // change is what happened to one bundle. The old values are empty for one that was added, the new ones for one that was removed.
@@ -56,6 +58,8 @@ type change struct {
 	NewSize         int64  `json:"newPayloadSize"`
 	ManifestChanged bool   `json:"manifestChanged"`
 	PayloadChanged  bool   `json:"payloadChanged"`
+	NowOptional     bool   `json:"nowOptional"` // it was required, and is not any more
+	NowRequired     bool   `json:"nowRequired"` // the other way round
 }
 
 // changes lists all bundles of both sides in byte order of their names.
@@ -86,6 +90,10 @@ func compare(name string, before, after nxs.Entry) change {
 		ManifestChanged: before.ManifestSHA256 != after.ManifestSHA256,
 		PayloadChanged:  before.PayloadSHA256 != after.PayloadSHA256,
 	}
+	if before.Name != "" && after.Name != "" {
+		c.NowOptional = after.Optional && !before.Optional
+		c.NowRequired = before.Optional && !after.Optional
+	}
 	switch {
 	case before.Name == "":
 		c.Change = "added"
@@ -101,6 +109,9 @@ func (d difference) text(before, after *nxs.Inspection) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "old: %s, signature: %s\n", d.Old.SystemVersion, signatureText(before))
 	fmt.Fprintf(&b, "new: %s, signature: %s\n", d.New.SystemVersion, signatureText(after))
+	if was, is := healthText(before.Index), healthText(after.Index); was != is {
+		fmt.Fprintf(&b, "health: %s -> %s\n", was, is)
+	}
 	for _, c := range d.Bundles {
 		fmt.Fprintf(&b, "%s\n", c.line())
 	}
@@ -125,6 +136,12 @@ func (c change) line() string {
 	}
 	if c.ManifestChanged {
 		what = append(what, "manifest changed")
+	}
+	switch {
+	case c.NowOptional:
+		what = append(what, "optional now")
+	case c.NowRequired:
+		what = append(what, "required now")
 	}
 	return strings.Join(what, ", ")
 }

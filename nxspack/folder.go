@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"nexus/libupdates/nxb"
@@ -23,6 +24,7 @@ type bundleFolder struct {
 	entry       nxs.Entry
 	rawManifest []byte
 	payload     string // path
+	service     bool   // whether it is run as one
 }
 
 // readFolders reads every bundle in a folder, in byte order of their names. Anything there that is no bundle is refused: what is left
@@ -63,7 +65,7 @@ func readFolder(path string, e os.DirEntry, limits nxs.Limits) (bundleFolder, er
 	if err != nil {
 		return bundleFolder{}, err
 	}
-	b := bundleFolder{rawManifest: raw, payload: filepath.Join(path, payloadFile)}
+	b := bundleFolder{rawManifest: raw, payload: filepath.Join(path, payloadFile), service: slices.Contains(m.Abilities, nxb.AbilityService)}
 	digest, size, err := measure(b.payload, limits.Payload)
 	if err != nil {
 		return bundleFolder{}, err

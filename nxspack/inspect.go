@@ -36,6 +36,7 @@ type description struct {
 	TrustChecked    bool                `json:"trustChecked"`   // always false: see verify
 	TimestampUnixMs uint64              `json:"timestampUnixMs"`
 	Size            int64               `json:"size"`
+	Health          healthDescription   `json:"health"`
 	Bundles         []bundleDescription `json:"bundles"`
 }
 
@@ -49,6 +50,7 @@ type bundleDescription struct {
 	ManifestSHA256 string   `json:"manifestSha256"`
 	PayloadSHA256  string   `json:"payloadSha256"`
 	PayloadSize    int64    `json:"payloadSize"`
+	Optional       bool     `json:"optional"`
 }
 
 func describe(found *nxs.Inspection, size int64) description {
@@ -60,6 +62,7 @@ func describe(found *nxs.Inspection, size int64) description {
 		SignatureValid:  found.SignatureValid,
 		TimestampUnixMs: x.TimestampUnixMs,
 		Size:            size,
+		Health:          describeHealth(x.Health),
 	}
 	for i, e := range x.Bundles {
 		d.Bundles = append(d.Bundles, describeBundle(e, found.Manifests[i]))
@@ -78,6 +81,7 @@ func describeBundle(e nxs.Entry, m nxb.Manifest) bundleDescription {
 		ManifestSHA256: e.ManifestSHA256.String(),
 		PayloadSHA256:  e.PayloadSHA256.String(),
 		PayloadSize:    e.PayloadSize,
+		Optional:       e.Optional,
 	}
 }
 
@@ -90,10 +94,11 @@ func describeText(found *nxs.Inspection, size int64) string {
 	fmt.Fprintf(&b, "signature: %s\n", signatureText(found))
 	fmt.Fprintf(&b, "timestamp: %s\n", made(x))
 	fmt.Fprintf(&b, "size: %d bytes\n", size)
+	fmt.Fprintf(&b, "health: %s\n", healthText(x))
 	fmt.Fprintf(&b, "bundles: %d\n", len(x.Bundles))
 	for i, e := range x.Bundles {
 		m := found.Manifests[i]
-		fmt.Fprintf(&b, "\n%s %s\n", e.Name, e.Version)
+		fmt.Fprintf(&b, "\n%s %s%s\n", e.Name, e.Version, optionalMark(e))
 		fmt.Fprintf(&b, "  abilities: %s\n", list(m.Abilities))
 		fmt.Fprintf(&b, "  capabilities: %s\n", list(m.Capabilities))
 		fmt.Fprintf(&b, "  min sdk: %s\n", list([]string{m.MinSDK}))

@@ -81,7 +81,10 @@ func seal(meta setMeta, bundles []bundleFolder, key trust.Signer) (*preparedSet,
 	for _, b := range bundles {
 		x.Bundles = append(x.Bundles, b.entry)
 	}
-	var err error
+	err := meta.Health.apply(&x, bundles)
+	if err != nil {
+		return nil, err
+	}
 	if set.rawIndex, err = x.Encode(); err != nil {
 		return nil, err
 	}
@@ -125,8 +128,9 @@ func sorted(bundles []bundleFolder) []bundleFolder {
 
 // setMeta is system-set.toml.
 type setMeta struct {
-	SystemVersion   string `toml:"system_version"`
-	TimestampUnixMs int64  `toml:"timestamp_unix_ms"` // signed, because the library would wrap a negative one round in silence
+	SystemVersion   string     `toml:"system_version"`
+	TimestampUnixMs int64      `toml:"timestamp_unix_ms"` // signed, because the library would wrap a negative one round in silence
+	Health          healthMeta `toml:"health"`
 }
 
 func readMeta(name string) (setMeta, error) {
