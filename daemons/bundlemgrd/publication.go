@@ -51,6 +51,7 @@ func (p *publication) fill(m bundle.Publication) error {
 		return err
 	}
 	if p.set != nil {
+		m.SetQuorum(uint16(p.set.Index.Health.Quorum))
 		if err := m.SetSystemVersion(p.set.Index.SystemVersion); err != nil {
 			return err
 		}
@@ -70,6 +71,7 @@ func (p *publication) fill(m bundle.Publication) error {
 func (b published) fill(m bundle.Bundle) error {
 	m.SetPayloadSize(uint64(b.Entry.PayloadSize))
 	m.SetManifestSize(uint64(b.manifestSize))
+	m.SetOptional(b.Entry.Optional)
 	if err := m.SetName(b.Entry.Name); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type publication struct {
 	digest []byte
 	boot   uint64
 	specs  []spec // the services in it, in byte order of their names
+	quorum int    // how many of the optional ones must be healthy
 }
 
 // A spec is one bundle as it is to be run.
@@ -29,6 +30,8 @@ type spec struct {
 	size    int64
 	slot    bootrecord.Slot
 	native  bool // its manifest says that it exports Service
+	// optional is whether a commit can do without it.
+	optional bool
 }
 
 // same tells whether two publications are one: bundlemgrd says again what it published when it or its caller restarted.
@@ -41,7 +44,7 @@ func readPublication(m bundle.Publication) (publication, error) {
 	if err != nil {
 		return publication{}, err
 	}
-	p := publication{slot: m.Slot(), boot: m.Boot(), digest: bytes.Clone(digest)}
+	p := publication{slot: m.Slot(), boot: m.Boot(), quorum: int(m.Quorum()), digest: bytes.Clone(digest)}
 	list, err := m.Bundles()
 	if err != nil {
 		return publication{}, err
@@ -59,7 +62,7 @@ func readPublication(m bundle.Publication) (publication, error) {
 }
 
 func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string, err error) {
-	s = spec{slot: slot, size: int64(m.PayloadSize())}
+	s = spec{slot: slot, size: int64(m.PayloadSize()), optional: m.Optional()}
 	if s.name, err = m.Name(); err != nil {
 		return s, nil, err
 	}

@@ -84,7 +84,7 @@ func (s *supervisor) begin(ctx context.Context, p publication) (stop func()) {
 	for _, spec := range p.specs {
 		services = append(services, &service{
 			spec: spec, sup: s,
-			Service: health.Service{Name: spec.name, Version: spec.version},
+			Service: health.Service{Name: spec.name, Version: spec.version, Optional: spec.optional},
 		})
 	}
 	s.mu.Lock()

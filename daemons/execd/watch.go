@@ -21,6 +21,7 @@ func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error
 	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
+	res.SetQuorum(uint16(w.s.current.quorum))
 	list, err := res.NewServices(int32(len(w.s.services)))
 	if err != nil {
 		return err
@@ -36,6 +37,7 @@ func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error
 func (s *service) fill(m exec.ServiceStatus) error {
 	m.SetState(wireState(s.State))
 	m.SetNative(s.Native)
+	m.SetOptional(s.Optional)
 	m.SetPid(uint32(s.pid))
 	m.SetRestarts(s.restarts)
 	m.SetSlot(s.spec.slot)
@@ -59,7 +61,7 @@ func wireState(s health.State) exec.ServiceStatus_State {
 	}
 }
 
-// Verdict waits until the services of one boot attempt are all healthy, or one has failed.
+// Verdict waits until the services of one boot attempt are as healthy as their set asks, or can no longer be.
 func (w *watchServer) Verdict(ctx context.Context, call exec.ServiceWatch_verdict) error {
 	call.Go()
 	v, err := w.s.awaitVerdict(ctx, call.Args().Boot())
@@ -104,7 +106,7 @@ func (s *supervisor) judge(boot uint64) health.Verdict {
 	for i, service := range s.services {
 		services[i] = service.Service
 	}
-	v := health.Judge(nil, services, nil)
+	v := health.Judge(nil, services, s.current.quorum, nil)
 	if v.Outcome != health.Waiting {
 		s.deliver()
 	}

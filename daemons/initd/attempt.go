@@ -9,6 +9,7 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/exec"
+	"nexus/capnpgen/update"
 	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
 )
@@ -17,6 +18,7 @@ import (
 type attempt struct {
 	boot     uint64
 	slot     bootrecord.Slot
+	policy   health.Policy    // the device's and the set's
 	failed   *failure         // it could not even be published
 	deadline <-chan time.Time // when the verdict is due
 	services serviceWord
@@ -61,14 +63,20 @@ func (w *serviceWord) put(v health.Verdict, final bool) {
 	}
 }
 
-// newAttempt makes an attempt and starts to listen for the word of its services, until it ends.
-func (s *system) newAttempt(ctx context.Context, boot uint64, slot bootrecord.Slot, trial bool) *attempt {
+// newAttempt takes up an attempt and starts to listen for the word of its services, until it ends.
+func (s *system) newAttempt(ctx context.Context, m update.Attempt) *attempt {
 	ctx, end := context.WithCancel(ctx)
-	a := &attempt{boot: boot, slot: slot, trial: trial, end: end, deadline: s.host.Clock.After(s.config.Policy.Deadline)}
+	policy := s.config.Policy.With(milliseconds(m.DeadlineMs()), milliseconds(m.WatchMs()))
+	a := &attempt{
+		boot: m.Boot(), slot: m.Slot(), trial: m.Trial(), policy: policy, end: end,
+		deadline: s.host.Clock.After(policy.Deadline),
+	}
 	a.beginWatch = func() { go s.keepWatch(ctx, a) }
 	go s.holdings["ServiceWatch"].Each(ctx, func(ctx context.Context, client capnp.Client) { s.hearServices(ctx, exec.ServiceWatch(client), a) })
 	return a
 }
+
+func milliseconds(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // askAgain is the pause before execd is asked again about services that were not well. Outside a trial nothing follows from that, and
 // they may recover.
@@ -101,7 +109,7 @@ const watchEvery = time.Second
 // keepWatch looks at the services of a confirmed set until there is a verdict on it, its attempt ends or ctx does. A daemon that is away has no
 // word on them.
 func (s *system) keepWatch(ctx context.Context, a *attempt) {
-	over := s.host.Clock.After(s.config.Policy.Watch)
+	over := s.host.Clock.After(a.policy.Watch)
 	ended := false
 	for {
 		select {
@@ -111,11 +119,11 @@ func (s *system) keepWatch(ctx context.Context, a *attempt) {
 		case <-ctx.Done():
 			return
 		}
-		services, err := s.lookAtServices(ctx)
+		services, quorum, err := s.lookAtServices(ctx)
 		if err != nil {
 			continue
 		}
-		v := health.JudgeWatch(services, ended)
+		v := health.JudgeWatch(services, quorum, ended)
 		a.watch.put(v, true)
 		if v.Outcome != health.Waiting {
 			s.changed.Notify()
@@ -124,31 +132,31 @@ func (s *system) keepWatch(ctx context.Context, a *attempt) {
 	}
 }
 
-// lookAtServices asks execd how the services are.
-func (s *system) lookAtServices(ctx context.Context) (services []health.Watched, err error) {
+// lookAtServices asks execd how the services are, and how many of the optional ones must be well.
+func (s *system) lookAtServices(ctx context.Context) (services []health.Watched, quorum int, err error) {
 	client, err := s.holdings["ServiceWatch"].Get(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer client.Release()
 	answer, release := exec.ServiceWatch(client).List(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	list, err := res.Services()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for i := range list.Len() {
 		service, err := watchedService(list.At(i))
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		services = append(services, service)
 	}
-	return services, nil
+	return services, int(res.Quorum()), nil
 }
 
 func watchedService(m exec.ServiceStatus) (w health.Watched, err error) {
@@ -159,7 +167,7 @@ func watchedService(m exec.ServiceStatus) (w health.Watched, err error) {
 		return w, err
 	}
 	w.Detail, err = m.Detail()
-	w.Restarts = m.Restarts()
+	w.Restarts, w.Optional = m.Restarts(), m.Optional()
 	switch m.State() {
 	case exec.ServiceStatus_State_healthy:
 		w.State = health.Healthy

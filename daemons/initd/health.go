@@ -6,7 +6,6 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
 	"nexus/daemons/wire"
 	"nexus/libupdates/health"
@@ -17,9 +16,7 @@ import (
 // `updated`, and whenever something went wrong on the way: an attempt that was under way is gathered again, not counted again.
 func (s *system) watchHealth(ctx context.Context) {
 	at := &attempt{end: func() {}}
-	attempt := func(boot uint64, slot bootrecord.Slot, trial bool) *attempt {
-		return s.newAttempt(ctx, boot, slot, trial)
-	}
+	attempt := func(a update.Attempt) *attempt { return s.newAttempt(ctx, a) }
 	s.holdings["HealthGate"].Each(ctx, func(ctx context.Context, client capnp.Client) {
 		for ctx.Err() == nil {
 			g := &gatekeeper{s: s, gate: update.HealthGate(client), at: at, attempt: attempt}
@@ -43,7 +40,7 @@ type gatekeeper struct {
 	gate update.HealthGate
 	at   *attempt
 
-	attempt func(boot uint64, slot bootrecord.Slot, trial bool) *attempt // makes one that outlives this life of the gate
+	attempt func(update.Attempt) *attempt // makes one that outlives this life of the gate
 }
 
 // run begins an attempt at the start, and whenever the record has moved on to a later boot than the one it is at: after a switch or a
@@ -122,11 +119,12 @@ func (g *gatekeeper) begin(ctx context.Context) error {
 		return err
 	}
 	g.at.end()
-	g.at = g.attempt(a.Boot(), a.Slot(), a.Trial())
+	g.at = g.attempt(a)
 	if refused := wire.Refused(a.Refusal()); refused != nil {
 		g.at.failed = &failure{refusal.PublishFailed, refusal.DetailOf(refused)}
 	}
-	g.s.log.Info("boot attempt", "boot", a.Boot(), "slot", a.Slot(), "trial", a.Trial(), "tries_left", a.TriesLeft())
+	g.s.log.Info("boot attempt", "boot", a.Boot(), "slot", a.Slot(), "trial", a.Trial(), "tries_left", a.TriesLeft(),
+		"deadline", g.at.policy.Deadline, "watch", g.at.policy.Watch)
 	return nil
 }
 
@@ -165,7 +163,7 @@ func (g *gatekeeper) judge() health.Verdict {
 	if f := g.at.failed; f != nil {
 		return health.Verdict{Outcome: health.Failed, Reason: f.reason, Detail: f.detail}
 	}
-	others := health.Judge(g.s.core(), nil, g.s.ballot.votes(g.at.boot))
+	others := health.Judge(g.s.core(), nil, 0, g.s.ballot.votes(g.at.boot))
 	services := g.at.services.get()
 	if others.Outcome == health.Failed || services.Outcome == health.OK {
 		return others
@@ -177,7 +175,7 @@ func (g *gatekeeper) judge() health.Verdict {
 func (g *gatekeeper) commit(ctx context.Context) error {
 	answer, release := g.gate.HealthOk(ctx, func(p update.HealthGate_healthOk_Params) error {
 		p.SetBoot(g.at.boot)
-		p.SetWatch(g.s.config.Policy.Watch > 0)
+		p.SetWatch(g.at.policy.Watch > 0)
 		return nil
 	})
 	defer release()

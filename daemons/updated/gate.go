@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"time"
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/logs"
@@ -36,6 +37,9 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 	a.SetTrial(attempt.Trial)
 	a.SetTriesLeft(attempt.TriesLeft)
 	a.SetWatched(attempt.Watched)
+	asks := g.engine.content(attempt.Slot).Health
+	a.SetDeadlineMs(uint32(asks.Deadline / time.Millisecond))
+	a.SetWatchMs(uint32(asks.Watch / time.Millisecond))
 	if publishErr != nil {
 		return wire.Refuse(a.NewRefusal, publishErr)
 	}

@@ -1,0 +1,134 @@
+package world_test
+
+import (
+	"testing"
+	"time"
+
+	"nexus/daemons/world"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/updatestest"
+)
+
+// A program is the service of one bundle of a set.
+type program struct {
+	name, does string
+	optional   bool
+}
+
+// asking makes a set of these services that asks for a policy of its own.
+func asking(t *testing.T, version string, asks nxs.Health, programs ...program) []byte {
+	t.Helper()
+	key := updatestest.Key(1)
+	var bundles []updatestest.Made
+	for _, p := range programs {
+		b := updatestest.Bundle(p.name, version, abilities(p.does), world.Program(p.does), key)
+		b.Entry.Optional = p.optional
+		bundles = append(bundles, b)
+	}
+	x := updatestest.Index(key, version, bundles...)
+	x.Health = asks
+	raw, err := x.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return updatestest.ArchiveOf(t, key, raw, bundles...)
+}
+
+// TestQuorum has sets with services that a commit can do without.
+func TestQuorum(t *testing.T) {
+	good := program{name: "core", does: "serve 1.1.0"}
+	well := program{name: "cloud", does: "serve 1.1.0", optional: true}
+	ended := program{name: "ui", does: "exit 3", optional: true}
+	slow := program{name: "maps", does: "start 1.1.0", optional: true}
+	for _, c := range []struct {
+		name     string
+		quorum   int
+		programs []program
+		want     refusal.Reason // of the rollback; none: it is committed
+	}{
+		{"an optional one ends and none is needed", 0, []program{good, ended}, ""},
+		{"one ends and the other is enough", 1, []program{good, ended, well}, ""},
+		{"one never answers and the other is enough", 1, []program{good, slow, well}, ""},
+		{"one ends and both are needed", 2, []program{good, ended, well}, refusal.QuorumLost},
+		{"one never answers and is needed", 1, []program{good, slow}, refusal.HealthTimeout},
+		{"a required one ends", 0, []program{{name: "core", does: "exit 3"}, well}, refusal.ServiceExited},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, o := started(t)
+			update(t, o, asking(t, "1.1.0", nxs.Health{Quorum: c.quorum}, c.programs...))
+			s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool { return rolledBack(s) || committed(bootctl.B)(s) })
+			if s.Rollback != string(c.want) {
+				t.Errorf("rolled back: %q, want %q", s.Rollback, c.want)
+			}
+		})
+	}
+}
+
+// TestTheStricterDeadlineHolds winds the clock to one side and the other of the deadline that the set or the device has.
+func TestTheStricterDeadlineHolds(t *testing.T) {
+	const device = 30 * time.Second
+	for name, c := range map[string]struct{ asks, holds time.Duration }{
+		"the set's is shorter":     {5 * time.Second, 5 * time.Second},
+		"the device's is shorter":  {time.Hour, device},
+		"the set leaves it to it":  {0, device},
+		"the set's is the longest": {nxs.MaxDeadline, device},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, o := started(t)
+			update(t, o, asking(t, "1.1.0", nxs.Health{Deadline: c.asks}, program{name: "core", does: "start 1.1.0"}))
+			w.Await("bundlemgrd: slot b active", 1)
+			began := w.Clock.Now()
+			s := o.AwaitState("the rollback", 100*time.Millisecond, rolledBack)
+			took := w.Clock.Now().Sub(began) // a little longer: the clock is wound while the daemons still talk
+			if took < c.holds-time.Second || took > c.holds+20*time.Second || s.Rollback != string(refusal.HealthTimeout) {
+				t.Errorf("after %v: %+v", took, s)
+			}
+		})
+	}
+}
+
+// TestTheLongerWatchHolds has a service that ends again and again some time after the commit, under a device that watches for a minute and
+// sets that ask for more and for less.
+func TestTheLongerWatchHolds(t *testing.T) {
+	for name, c := range map[string]struct{ asks, holds time.Duration }{
+		"the set's is longer":    {5 * time.Minute, 5 * time.Minute},
+		"the device's is longer": {time.Second, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, o := started(t)
+			update(t, o, asking(t, "1.1.0", nxs.Health{Watch: c.asks}, program{name: "core", does: "serve 1.1.0"}))
+			o.AwaitState("the watch", 0, watched)
+			began := w.Clock.Now()
+			o.AwaitState("the end of the watch", time.Second, func(s world.State) bool { return !s.Watched })
+			if took := w.Clock.Now().Sub(began); took < c.holds-2*time.Second {
+				t.Errorf("the watch was over after %v", took)
+			}
+		})
+	}
+}
+
+// TestAnOptionalCrashLoopUnderWatch has an optional service that ends again and again after the commit.
+func TestAnOptionalCrashLoopUnderWatch(t *testing.T) {
+	good := program{name: "core", does: "serve 1.1.0"}
+	tired := program{name: "ui", does: "tired 1.1.0", optional: true}
+	t.Run("not needed", func(t *testing.T) {
+		_, o := started(t)
+		update(t, o, asking(t, "1.1.0", nxs.Health{}, good, tired))
+		o.AwaitState("the watch", 0, watched)
+		s := o.AwaitState("the end of the watch", 100*time.Millisecond, func(s world.State) bool { return !s.Watched })
+		if s.Active != bootctl.B || s.Rollback != "" {
+			t.Errorf("got %+v", s)
+		}
+	})
+	t.Run("needed", func(t *testing.T) {
+		_, o := started(t)
+		update(t, o, asking(t, "1.1.0", nxs.Health{Quorum: 1}, good, tired))
+		o.AwaitState("the watch", 0, watched)
+		s := o.AwaitState("the rollback", 100*time.Millisecond, rolledBack)
+		if s.Rollback != string(refusal.CrashLoop) {
+			t.Errorf("got %+v", s)
+		}
+	})
+}
