@@ -62,11 +62,16 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
+	users, err := payloadUsers(list)
+	if err != nil {
+		return spec{}, err
+	}
 	for i := range list.Len() {
 		found, abilities, err := readSpec(list.At(i), p.Slot())
 		if err != nil {
 			return spec{}, err
 		}
+		found.user = users[found.name]
 		switch {
 		case found.name != name:
 		case !slices.Contains(abilities, nxb.AbilityMain):

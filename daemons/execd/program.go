@@ -53,6 +53,7 @@ func (s *supervisor) start(ctx context.Context, spec spec) (*program, error) {
 		Extra:  []*os.File{theirs},
 
 		DieWithParent: true,
+		Confinement:   s.confinement(spec, payload),
 	})
 	if err != nil {
 		socket.Close()

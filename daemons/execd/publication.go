@@ -7,6 +7,7 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/bundle"
+	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
@@ -29,7 +30,8 @@ type spec struct {
 	digest  nxs.Digest
 	size    int64
 	slot    bootrecord.Slot
-	native  bool // its manifest says that it exports Service
+	native  bool   // its manifest says that it exports Service
+	user    uint32 // that its program runs as, where initd is root
 	// optional is whether a commit can do without it.
 	optional bool
 }
@@ -49,16 +51,34 @@ func readPublication(m bundle.Publication) (publication, error) {
 	if err != nil {
 		return publication{}, err
 	}
+	users, err := payloadUsers(list)
+	if err != nil {
+		return publication{}, err
+	}
 	for i := range list.Len() {
 		s, abilities, err := readSpec(list.At(i), p.slot)
 		if err != nil {
 			return publication{}, err
 		}
+		s.user = users[s.name]
 		if slices.Contains(abilities, nxb.AbilityService) {
 			p.specs = append(p.specs, s)
 		}
 	}
 	return p, nil
+}
+
+// payloadUsers gives each bundle of a publication a user of its own.
+func payloadUsers(list bundle.Bundle_List) (map[string]uint32, error) {
+	var names []string
+	for i := range list.Len() {
+		name, err := list.At(i).Name()
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return plat.PayloadUsers(names), nil
 }
 
 func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string, err error) {

@@ -40,6 +40,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	if err := b.Ready(); err != nil {
 		return err
 	}
+	s.reportConfinement()
 	s.run(ctx)
 	return nil
 }

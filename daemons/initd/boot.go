@@ -28,7 +28,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 	defer control.close()
 	s := newSystem(config, host, launcher, stderr)
 	defer s.closeResources()
-	if err := s.openResources(folder, console); err != nil {
+	if err := s.openResources(console); err != nil {
 		return err
 	}
 	return s.run(ctx, control)

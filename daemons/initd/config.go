@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
@@ -44,6 +45,15 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	}
 	c.Policy.Tries = uint8(min(*tries, 255))
 	return c, c.check(set.NArg())
+}
+
+// dirs are the directories that rows of the table name, by name.
+func (c Config) dirs() map[string]string {
+	dirs := map[string]string{"system": filepath.Join(c.Dir, "system"), "trust": filepath.Join(c.Dir, "trust")}
+	if c.SelftestSets != "" {
+		dirs["sets"] = c.SelftestSets
+	}
+	return dirs
 }
 
 func (c Config) check(rest int) error {

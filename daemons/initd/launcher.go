@@ -2,8 +2,10 @@ package initd
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"nexus/daemons/plat"
 )
@@ -18,10 +20,15 @@ type processes struct {
 	bin     string // where the links to the binary are
 	binary  string
 	spawner plat.Spawner
+	dirs    map[string]string // paths of the directories that rows name
 }
 
 func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process, error) {
 	path, err := p.link(name)
+	if err != nil {
+		return nil, err
+	}
+	confinement, err := p.confinement(name, path)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +42,42 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 
 		// Every daemon ends with its channel. execd is given the time to: it has to sweep up what its services leave behind.
 		DieWithParent: name != "execd",
+		Confinement:   &confinement,
 	})
 }
+
+// confinement is what the daemon's row says, with the directories where they are here, and the one binary, for the start.
+func (p *processes) confinement(name, path string) (plat.Confinement, error) {
+	for _, row := range Table() {
+		if row.Name != name {
+			continue
+		}
+		c := row.Confinement
+		c.Paths = []plat.PathRule{{Path: path, Access: plat.Read | plat.Execute}}
+		for _, rule := range row.Confinement.Paths {
+			if dir, named := strings.CutPrefix(rule.Path, dirPrefix); named {
+				rule.Path = p.dirs[dir]
+				if err := open(rule, c.User); err != nil {
+					return plat.Confinement{}, fmt.Errorf("cannot open %s to %s: %w", rule.Path, name, err)
+				}
+			}
+			c.Paths = append(c.Paths, rule)
+		}
+		return c, nil
+	}
+	return plat.Confinement{}, fmt.Errorf("cannot confine %s: it has no row", name)
+}
+
+// open lets a daemon's user at a directory that its row names.
+func open(rule plat.PathRule, user uint32) error {
+	if rule.Access&plat.Write != 0 {
+		return plat.Own(rule.Path, user)
+	}
+	return plat.Share(rule.Path, user)
+}
+
+// dirPrefix marks a directory of a row as the path of a rule.
+const dirPrefix = "dir:"
 
 // link makes the path under which a daemon is executed, unless it is there: a link named after it, so that its process shows its name.
 func (p *processes) link(name string) (string, error) {

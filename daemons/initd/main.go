@@ -50,8 +50,9 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 	if err != nil {
 		return err
 	}
+	plat.ShareFiles()
 	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner}
-	return Boot(ctx, config, host, &processes{bin: bin, binary: binary, spawner: spawner}, console, stderr)
+	return Boot(ctx, config, host, &processes{bin: bin, binary: binary, spawner: spawner, dirs: config.dirs()}, console, stderr)
 }
 
 // ownBinary is the one binary that all daemons are.

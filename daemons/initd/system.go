@@ -84,12 +84,8 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 }
 
 // openResources opens what rows of the table name: directories and files that are granted as descriptors.
-func (s *system) openResources(f *folder, console *os.File) (err error) {
-	paths := map[string]string{"system": f.at("system"), "trust": f.at("trust")}
-	if s.config.SelftestSets != "" {
-		paths["sets"] = s.config.SelftestSets
-	}
-	for name, path := range paths {
+func (s *system) openResources(console *os.File) (err error) {
+	for name, path := range s.config.dirs() {
 		if s.dirs[name], err = os.Open(path); err != nil {
 			return err
 		}

@@ -1,5 +1,7 @@
 package initd
 
+import "nexus/daemons/plat"
+
 // A Daemon is one row of the authority table: everything it will ever hold.
 type Daemon struct {
 	Name     string
@@ -7,6 +9,8 @@ type Daemon struct {
 	Dirs     []string // directories
 	Files    []string // open files
 	Settings []string // policy values
+
+	Confinement plat.Confinement // what its process may do; a path "dir:NAME" is that of one of Dirs
 }
 
 // An Edge is one facet a daemon holds.
@@ -29,20 +33,28 @@ func Table() []Daemon {
 		{
 			Name:  "logd",
 			Files: []string{"console"},
+
+			Confinement: daemon(0),
 		},
 		{
 			Name:  "samgrd",
 			Holds: []Edge{logSink()},
+
+			Confinement: daemon(1),
 		},
 		{
 			Name:  "keystored",
 			Holds: []Edge{logSink()},
 			Dirs:  []string{"trust"},
+
+			Confinement: daemon(2, plat.PathRule{Path: "dir:trust", Access: plat.Read}),
 		},
 		{
 			Name:  "bundlemgrd",
 			Holds: []Edge{logSink(), registrar("BundleMgr")},
 			Dirs:  []string{"system"},
+
+			Confinement: daemon(3, plat.PathRule{Path: "dir:system", Access: plat.Read}),
 		},
 		{
 			Name: "packagefsd",
@@ -50,6 +62,8 @@ func Table() []Daemon {
 				logSink(), registrar("PackageFs"),
 				{Facet: "BundleMgr", From: "bundlemgrd"},
 			},
+
+			Confinement: daemon(4),
 		},
 		{
 			Name: "updated",
@@ -61,6 +75,8 @@ func Table() []Daemon {
 			Dirs:     []string{"system"},
 			Files:    []string{"record", "factory"},
 			Settings: []string{"limit-archive", "limit-payload", "tries"},
+
+			Confinement: daemon(5, plat.PathRule{Path: "dir:system", Access: plat.Read | plat.Write}),
 		},
 		{
 			Name: "execd",
@@ -71,6 +87,8 @@ func Table() []Daemon {
 				{Facet: "BundleRegistrar", From: "samgrd"},
 			},
 			Settings: []string{"settle"},
+
+			Confinement: starter(6),
 		},
 		{
 			Name: selftestName,
@@ -80,6 +98,8 @@ func Table() []Daemon {
 				{Facet: "HealthVote", From: initName},
 			},
 			Dirs: []string{"sets"},
+
+			Confinement: asStarter(daemon(0, plat.PathRule{Path: "dir:sets", Access: plat.Read})),
 		},
 		{
 			Name: initName,
@@ -106,4 +126,32 @@ func logSink() Edge { return Edge{Facet: "LogSink", From: "logd"} }
 // registrar is the right to stand behind one name in samgrd.
 func registrar(name string) Edge {
 	return Edge{Facet: "Registrar", From: "samgrd", Grants: []string{name}}
+}
+
+// Limits of a daemon. All need a small part of it: a limit is for one that went wrong.
+const (
+	daemonMemory = 512 << 20
+	daemonFiles  = 4096
+)
+
+// daemon confines a daemon that starts nothing, the nth of its kind.
+func daemon(nth uint32, paths ...plat.PathRule) plat.Confinement {
+	return plat.Confinement{
+		Paths: paths, Calls: plat.CallsDaemon, User: plat.FirstDaemonUser + nth, Memory: daemonMemory, Files: daemonFiles,
+	}
+}
+
+// asStarter keeps the user of who started the system: the folder of sets is that user's.
+func asStarter(c plat.Confinement) plat.Confinement {
+	c.User = 0
+	return c
+}
+
+// starter confines the daemon that runs payloads: it reads of /proc its own part, to find the orphans that are its own, keeps what
+// a payload may have, and where initd is root the powers to make each payload a user of its own and to end it.
+func starter(nth uint32) plat.Confinement {
+	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: "/proc", Access: plat.Read})...)
+	c.Calls = plat.CallsSpawner
+	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
+	return c
 }

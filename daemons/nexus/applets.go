@@ -67,6 +67,10 @@ func run(name string, args []string, stdout, stderr *os.File) int {
 
 // serve lives a daemon's life on the birth channel. It ends when initd closes the channel, or dies.
 func serve(name string, live life) error {
+	starts := name == "execd"
+	if err := plat.Settle(starts); err != nil {
+		return err
+	}
 	channel, err := vat.ChannelOf(os.NewFile(vat.BirthFD, "birth"))
 	if err != nil {
 		return fmt.Errorf("cannot be born: %w (daemons are started by initd)", err)
@@ -81,7 +85,7 @@ func serve(name string, live life) error {
 		time.AfterFunc(stopPatience, func() { os.Exit(1) }) // for when initd, who would see to it, is dead
 	}()
 	host := plat.Host{Clock: plat.RealClock{}}
-	if name == "execd" {
+	if starts {
 		if host.Spawner, err = plat.NewReaper(); err != nil {
 			return err
 		}

@@ -21,7 +21,8 @@ type Command struct {
 	Stderr *os.File   // its standard error; nil: /dev/null
 	Extra  []*os.File // its descriptors from 3 on
 
-	DieWithParent bool // SIGKILL it when this process ends, however it ends
+	DieWithParent bool         // SIGKILL it when this process ends, however it ends
+	Confinement   *Confinement // what it may do; nil: what this process may
 }
 
 // An Exit is how a process ended.
@@ -58,7 +59,8 @@ type Spawner interface {
 }
 
 // A forker is the Spawner of the real machine. The kernel ties the signal of DieWithParent to the thread that forked (prctl(2),
-// PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking.
+// PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking. A process that is to be confined has a thread of its own, which
+// is as confined as it and is kept as long as it lives.
 type forker struct {
 	requests chan forkRequest
 	reapAny  bool
@@ -111,7 +113,11 @@ func newForker(reapAny bool) *forker {
 // Spawn starts the command.
 func (f *forker) Spawn(cmd Command) (Process, error) {
 	answer := make(chan forkAnswer, 1)
-	f.requests <- forkRequest{cmd, answer}
+	if cmd.Confinement != nil {
+		go f.forkConfined(cmd, answer)
+	} else {
+		f.requests <- forkRequest{cmd, answer}
+	}
 	a := <-answer
 	if a.err != nil {
 		return nil, a.err
@@ -123,17 +129,63 @@ func (f *forker) Spawn(cmd Command) (Process, error) {
 func (f *forker) fork() {
 	runtime.LockOSThread()
 	for r := range f.requests {
-		c, err := f.start(r.cmd)
+		c, err := f.startFree(r.cmd)
 		r.answer <- forkAnswer{c, err}
 	}
 }
 
-func (f *forker) start(cmd Command) (*child, error) {
+func (f *forker) startFree(cmd Command) (*child, error) {
+	null, err := openNull(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	return f.start(cmd, null)
+}
+
+// forkConfined puts a confinement on a thread of its own and forks there: the child is confined from its first instruction on, and no code
+// but this package's had to be trusted with it. The thread ends with the child, because the goroutine does and never unlocks it.
+func (f *forker) forkConfined(cmd Command, answer chan<- forkAnswer) {
+	runtime.LockOSThread()
+	c, err := f.startConfined(cmd)
+	answer <- forkAnswer{c, err}
+	if err == nil {
+		<-c.done
+	}
+}
+
+func (f *forker) startConfined(cmd Command) (*child, error) {
+	null, err := openNull(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	k := look()
+	if err := cmd.Confinement.enter(k); err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
+	}
+	c, err := f.start(cmd, null)
+	if err != nil {
+		return nil, err
+	}
+	c.measures = k.measures(*cmd.Confinement)
+	if err := cmd.Confinement.limit(c.pid); err != nil {
+		c.Kill()
+		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
+	}
+	return c, nil
+}
+
+func openNull(cmd Command) (*os.File, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
 	}
-	defer null.Close()
+	return null, nil
+}
+
+// start forks on the calling thread.
+func (f *forker) start(cmd Command, null *os.File) (*child, error) {
 	attr := &syscall.ProcAttr{
 		Dir: cmd.Dir, Env: cmd.Env, Files: descriptors(cmd, null),
 		Sys: &syscall.SysProcAttr{Setpgid: true},
@@ -231,7 +283,12 @@ type child struct {
 	done chan struct{}
 	mu   sync.Mutex
 	exit Exit
+
+	measures []Measure // what confines it; none for one that may do what its starter may
 }
+
+// Measures tells what confines it.
+func (c *child) Measures() []Measure { return c.measures }
 
 func (c *child) PID() int              { return c.pid }
 func (c *child) Done() <-chan struct{} { return c.done }

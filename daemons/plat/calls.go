@@ -1,0 +1,165 @@
+package plat
+
+import "golang.org/x/sys/unix"
+
+// A CallSet names a set of system calls.
+type CallSet string
+
+// The sets. Each is in the next but one: what a process starts can have no more than itself.
+const (
+	CallsDaemon  CallSet = "daemon"  // a Go program, files below granted directories, sockets that it was handed; it starts nothing
+	CallsSpawner CallSet = "spawner" // besides: start and signal processes, and confine them further
+	CallsPayload CallSet = "payload" // a program of any language; it may start threads and copies of itself
+)
+
+// rules are the rules of a set while the program is started. Settle takes more away once a daemon runs.
+func (s CallSet) rules() []rule {
+	switch s {
+	case CallsDaemon:
+		rules := append(allowed(runtimeCalls(), fileCalls(), birthCalls()), commonRules(takingCalls())...)
+		return append(rules, rule{number: unix.SYS_PRLIMIT64}) // until Settle
+	case CallsPayload:
+		rules := append(allowed(runtimeCalls(), fileCalls(), birthCalls(), programCalls()), programRules(takingCalls())...)
+		return append(rules, ownLimits())
+	case CallsSpawner:
+		rules := allowed(runtimeCalls(), fileCalls(), birthCalls(), programCalls(), spawnerCalls())
+		rules = append(rules, programRules(append(takingCalls(), spawnerPrctl()...))...)
+		return append(append(rules, spawnerRules()...), rule{number: unix.SYS_PRLIMIT64}) // until Settle
+	default:
+		return nil
+	}
+}
+
+// allowed allows calls whatever their arguments. A call may be in several lists.
+func allowed(lists ...[]uint32) []rule {
+	var rules []rule
+	seen := map[uint32]bool{}
+	for _, list := range lists {
+		for _, number := range list {
+			if !seen[number] {
+				seen[number] = true
+				rules = append(rules, rule{number: number})
+			}
+		}
+	}
+	return rules
+}
+
+// namespaces are the flags of clone(2) that make one; a new user namespace would give capabilities.
+const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+
+// takingCalls are the operations of prctl(2) that take power away, or name a thread or a piece of memory.
+func takingCalls() []uint32 {
+	return []uint32{
+		unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_SET_PDEATHSIG, unix.PR_SET_DUMPABLE, unix.PR_GET_DUMPABLE,
+		unix.PR_SET_NO_NEW_PRIVS, unix.PR_GET_NO_NEW_PRIVS, unix.PR_CAPBSET_READ,
+	}
+}
+
+// spawnerPrctl are those by which execd takes power away from payloads, and reaps their orphans.
+func spawnerPrctl() []uint32 {
+	return []uint32{unix.PR_SET_CHILD_SUBREAPER, unix.PR_CAPBSET_DROP, unix.PR_CAP_AMBIENT, unix.PR_SET_KEEPCAPS}
+}
+
+// Requests of ioctl(2) that x/sys has no names for (asm-generic/ioctls.h).
+const (
+	fioNonBlocking = 0x5421
+	fioCloseOnExec = 0x5451
+)
+
+// ioctls are the requests that tell something, or that durable files are copied with: none that changes a device.
+func ioctls() []uint32 {
+	return []uint32{unix.TCGETS, unix.TIOCGWINSZ, unix.TIOCGPGRP, unix.TIOCINQ, fioNonBlocking, fioCloseOnExec, unix.SIOCOUTQ, unix.FICLONE, unix.FICLONERANGE}
+}
+
+// commonRules are the calls of all sets that only some arguments make harmless.
+func commonRules(prctl []uint32) []rule {
+	return []rule{
+		{number: unix.SYS_CLONE, when: []condition{{0, namespaces, []uint32{0}}}},
+		{number: unix.SYS_CLONE3, refuse: unix.ENOSYS}, // its flags are in memory, which a filter cannot see; C libraries then use clone
+		{number: unix.SYS_PRCTL, when: []condition{{0, whole, prctl}}},
+		{number: unix.SYS_IOCTL, when: []condition{{1, whole, ioctls()}}},
+	}
+}
+
+// programRules are those of programs that are no daemons.
+func programRules(prctl []uint32) []rule {
+	return append(commonRules(prctl), rule{number: unix.SYS_SOCKETPAIR, when: []condition{{0, whole, []uint32{unix.AF_UNIX}}}})
+}
+
+// ownLimits keeps a process to its own limits, which it can only lower: nothing has the power to raise them.
+func ownLimits() rule {
+	return rule{number: unix.SYS_PRLIMIT64, when: []condition{{0, whole, []uint32{0}}}}
+}
+
+// spawnerRules let execd become a payload's user, and nobody else.
+func spawnerRules() []rule {
+	payload := func(argument uint32) condition {
+		return condition{argument, ^uint32(payloadUsers - 1), []uint32{FirstPayloadUser}}
+	}
+	return []rule{
+		{number: unix.SYS_SETGROUPS, when: []condition{{0, whole, []uint32{0}}}},
+		{number: unix.SYS_SETRESUID, when: []condition{payload(0), payload(1), payload(2)}},
+		{number: unix.SYS_SETRESGID, when: []condition{payload(0), payload(1), payload(2)}},
+	}
+}
+
+// runtimeCalls are what Go's runtime needs, and little else: memory, threads, signals of its own, time, waiting.
+func runtimeCalls() []uint32 {
+	return append(machineCalls(), []uint32{
+		unix.SYS_BRK, unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_MINCORE,
+		unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_FUTEX, unix.SYS_SET_ROBUST_LIST, unix.SYS_GET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_SET_TID_ADDRESS,
+		unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY, unix.SYS_GETCPU, unix.SYS_MEMBARRIER,
+		unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_RESTART_SYSCALL, unix.SYS_TGKILL, unix.SYS_TKILL,
+		unix.SYS_GETPID, unix.SYS_GETTID, unix.SYS_GETPPID, unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_GETGROUPS,
+		unix.SYS_GETRESUID, unix.SYS_GETRESGID, unix.SYS_GETPGID, unix.SYS_GETSID, unix.SYS_GETRUSAGE, unix.SYS_UNAME, unix.SYS_SYSINFO, unix.SYS_GETCWD,
+		unix.SYS_CAPGET, unix.SYS_SETITIMER,
+		unix.SYS_CLOCK_GETTIME, unix.SYS_CLOCK_GETRES, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_NANOSLEEP, unix.SYS_GETTIMEOFDAY,
+		unix.SYS_TIMER_CREATE, unix.SYS_TIMER_SETTIME, unix.SYS_TIMER_GETTIME, unix.SYS_TIMER_DELETE,
+		unix.SYS_TIMERFD_CREATE, unix.SYS_TIMERFD_SETTIME, unix.SYS_TIMERFD_GETTIME,
+		unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EVENTFD2, unix.SYS_PPOLL, unix.SYS_PSELECT6,
+		unix.SYS_GETRANDOM,
+	}...)
+}
+
+// fileCalls work on descriptors, and on paths as far as the rules on paths let them.
+func fileCalls() []uint32 {
+	return []uint32{
+		unix.SYS_READ, unix.SYS_WRITE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PREAD64, unix.SYS_PWRITE64, unix.SYS_LSEEK, unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE,
+		unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_FCNTL, unix.SYS_PIPE2, unix.SYS_SENDFILE, unix.SYS_SPLICE, unix.SYS_COPY_FILE_RANGE,
+		unix.SYS_OPENAT, unix.SYS_FSTAT, unix.SYS_STATX, unix.SYS_STATFS, unix.SYS_FSTATFS, unix.SYS_READLINKAT, unix.SYS_GETDENTS64,
+		unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
+		unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_SYNC_FILE_RANGE, unix.SYS_FADVISE64, unix.SYS_FLOCK,
+		unix.SYS_FCHMOD, unix.SYS_FCHMODAT, unix.SYS_UTIMENSAT,
+	}
+}
+
+// birthCalls are for sockets that were handed over, and for what happens between the fork and the program's first instruction.
+func birthCalls() []uint32 {
+	return []uint32{
+		unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SHUTDOWN,
+		unix.SYS_GETSOCKOPT, unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
+		unix.SYS_EXECVE, unix.SYS_SETPGID, unix.SYS_CHDIR, unix.SYS_KILL, unix.SYS_SECCOMP,
+	}
+}
+
+// programCalls are what programs of other languages use besides, in the course of nature.
+func programCalls() []uint32 {
+	return append(machineProgramCalls(), []uint32{
+		unix.SYS_WAIT4, unix.SYS_WAITID, unix.SYS_SETSID, unix.SYS_UMASK, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_PREADV2, unix.SYS_PWRITEV2,
+		unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MSYNC, unix.SYS_GETPRIORITY, unix.SYS_SETPRIORITY,
+		unix.SYS_SCHED_GETPARAM, unix.SYS_SCHED_GETSCHEDULER, unix.SYS_SCHED_GET_PRIORITY_MAX, unix.SYS_SCHED_GET_PRIORITY_MIN, unix.SYS_SCHED_SETAFFINITY,
+		unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_SIGSUSPEND, unix.SYS_SIGNALFD4, unix.SYS_GETITIMER,
+		unix.SYS_EPOLL_PWAIT2, unix.SYS_FUTEX_WAITV, unix.SYS_TIMES, unix.SYS_TEE, unix.SYS_FCHDIR, unix.SYS_TRUNCATE, unix.SYS_FCHMODAT2, unix.SYS_OPENAT2,
+		unix.SYS_SENDMMSG, unix.SYS_RECVMMSG, unix.SYS_SCHED_SETSCHEDULER, unix.SYS_SCHED_SETPARAM,
+	}...)
+}
+
+// spawnerCalls are what it takes to run a payload from memory, to look after it, and to confine it.
+func spawnerCalls() []uint32 {
+	return []uint32{
+		unix.SYS_MEMFD_CREATE, unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_SEND_SIGNAL,
+		unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_LANDLOCK_ADD_RULE, unix.SYS_LANDLOCK_RESTRICT_SELF,
+		unix.SYS_CAPSET,
+	}
+}

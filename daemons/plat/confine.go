@@ -1,0 +1,162 @@
+package plat
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A kernel is what this machine can take measures with.
+type kernel struct {
+	powers   powerSet
+	landlock int
+	seccomp  bool
+}
+
+// look finds out what the machine and this process can.
+func look() kernel {
+	return kernel{powers: ownPowers(), landlock: landlockABI(), seccomp: seccompWorks()}
+}
+
+// canSetUser tells whether processes can be given users of their own, and be ended again.
+func (k kernel) canSetUser() bool {
+	return k.powers.has(PowerSetUser, PowerSetGrp, PowerSetCap, PowerKill)
+}
+
+// Measures tells which measures a confinement means on this machine. A measure that is on and then fails keeps the process from
+// being started.
+func (c Confinement) Measures() []Measure { return look().measures(c) }
+
+func (k kernel) measures(c Confinement) []Measure {
+	const notRoot = "needs root"
+	take := func(name string, on bool, how, whyNot string) Measure {
+		if on {
+			return Measure{name, true, how}
+		}
+		return Measure{name, false, whyNot}
+	}
+	return []Measure{
+		take(MeasureNetwork, k.ownNetwork(), "an empty namespace", k.withoutNetwork()),
+		take(MeasureUser, c.User != 0 && k.canSetUser(), fmt.Sprintf("%d", c.User), k.withoutUser(c)),
+		take(MeasureCapabilities, k.canSetUser(), powerNames(c.Powers), "the bounding set "+notRoot+"; those in force are none"),
+		take(MeasurePrivileges, true, "no new ones", ""),
+		take(MeasurePaths, k.landlock >= abiRefer, fmt.Sprintf("%s (Landlock %d)", ruleNames(c.Paths), k.landlock), k.withoutLandlock(abiRefer)),
+		take(MeasureSignals, k.landlock >= abiScopes, "to what it starts", k.withoutLandlock(abiScopes)),
+		take(MeasureCalls, k.seccomp, string(c.Calls), "the kernel has no seccomp filters for this machine"),
+		take(MeasureLimits, true, c.limits(), ""),
+	}
+}
+
+func (k kernel) withoutUser(c Confinement) string {
+	if c.User == 0 {
+		return "it works in a folder of its starter's user"
+	}
+	return "needs root"
+}
+
+func (c Confinement) limits() string {
+	if c.Memory == 0 {
+		return "those of its starter"
+	}
+	return fmt.Sprintf("%d MiB, %d descriptors", c.Memory>>20, c.Files)
+}
+
+// ownNetwork tells whether a process gets a network namespace. One that cannot be root's starter passes on its own.
+func (k kernel) ownNetwork() bool { return k.powers.has(unix.CAP_SYS_ADMIN) }
+
+func (k kernel) withoutNetwork() string {
+	if k.seccomp {
+		return "needs root; its system calls make no sockets of any family"
+	}
+	return "needs root"
+}
+
+func (k kernel) withoutLandlock(need int) string {
+	if k.landlock == 0 {
+		return "the kernel has no Landlock"
+	}
+	return fmt.Sprintf("the kernel has version %d of Landlock, and %d is needed", k.landlock, need)
+}
+
+func powerNames(list []Power) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, p := range list {
+		names = append(names, p.String())
+	}
+	return strings.Join(names, " ")
+}
+
+func ruleNames(list []PathRule) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, r := range list {
+		names = append(names, r.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// enter puts on the calling thread all that a process inherits through fork and exec. The thread is good for nothing but that fork
+// afterwards. The order is from what needs power to what gives it up; the filter comes last, because it refuses what the others are made with.
+func (c Confinement) enter(k kernel) error {
+	steps := []struct {
+		measure string
+		on      bool
+		put     func() error
+	}{
+		{MeasureNetwork, k.ownNetwork(), func() error { return unix.Unshare(unix.CLONE_NEWNET) }},
+		{MeasureCapabilities, k.canSetUser(), func() error { return boundThread(powersOf(c.Powers...)) }},
+		{MeasureUser, k.canSetUser() && c.User != 0, func() error { return setThreadUser(c.User) }},
+		{MeasureCapabilities, k.powers != 0, func() error { return setThreadPowers(k.kept(c), k.passing()) }},
+		{MeasurePrivileges, true, func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
+		{MeasurePaths, k.landlock >= abiRefer, func() error { return restrictThread(c.Paths, k.landlock) }},
+		{MeasureCalls, k.seccomp, func() error { return compile(c.Calls.rules(), refuse(unix.EPERM)).install(0) }},
+	}
+	for _, step := range steps {
+		if !step.on {
+			continue
+		}
+		if err := step.put(); err != nil {
+			return cannotConfine(step.measure, err)
+		}
+	}
+	return nil
+}
+
+// kept are the powers that stay, as far as this process has them.
+func (k kernel) kept(c Confinement) powerSet { return powersOf(c.Powers...) & k.powers }
+
+// passing is what the thread needs until it has executed the program, and the program does not get: finding it, wherever its folder is.
+func (k kernel) passing() powerSet { return powersOf(unix.CAP_DAC_READ_SEARCH) & k.powers }
+
+// limit puts limits on a process that has just been started; what it starts has them too. The kernel puts none on a thread that is about
+// to fork, so this comes after: a daemon has been handed nothing by then.
+func (c Confinement) limit(pid int) error {
+	if c.Memory == 0 {
+		return nil
+	}
+	for resource, most := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_DATA: c.Memory, unix.RLIMIT_NOFILE: c.Files} {
+		var now unix.Rlimit
+		if err := unix.Prlimit(pid, resource, nil, &now); err != nil {
+			return ignoreGone(err)
+		}
+		most = min(most, now.Max)
+		if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil); err != nil {
+			return ignoreGone(err)
+		}
+	}
+	return nil
+}
+
+// ignoreGone is no error when the process has ended already.
+func ignoreGone(err error) error {
+	if err == unix.ESRCH {
+		return nil
+	}
+	return cannotConfine(MeasureLimits, err)
+}

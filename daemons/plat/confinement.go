@@ -1,0 +1,89 @@
+package plat
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Confinement is what is left to a process of what its user may do: everything that is not named here is refused by the kernel. It
+// is put on before the first instruction of the program runs, and what the program starts inherits it.
+type Confinement struct {
+	Paths  []PathRule // what may be opened by path; descriptors that were handed over need none
+	Calls  CallSet    // the system calls
+	Powers []Power    // the capabilities of the kernel's (capabilities(7)) that stay, where initd is root; none for all but execd
+	User   uint32     // user and group of its own, where initd is root; 0: those of the starter
+	Memory uint64     // private writable memory, in bytes (getrlimit(2), RLIMIT_DATA); 0: the limits of the starter
+	Files  uint64     // open descriptors (RLIMIT_NOFILE), where Memory is set
+}
+
+// A PathRule lets a file, or everything below a directory, be opened.
+type PathRule struct {
+	Path   string // absolute
+	Access Access
+}
+
+// Access is what may be done below a path.
+type Access uint8
+
+// The kinds of access, to be combined.
+const (
+	Read    Access = 1 << iota // read files, list directories
+	Write                      // write, make, move and remove files and directories; never device files
+	Execute                    // execute files
+)
+
+// String is the access as `nx status` and the documents have it: "read", "read write".
+func (a Access) String() string {
+	var words []string
+	for i, word := range []string{"read", "write", "exec"} {
+		if a&(1<<i) != 0 {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (r PathRule) String() string { return r.Path + " (" + r.Access.String() + ")" }
+
+// A Measure is one thing that confines a process, or would where the machine could.
+type Measure struct {
+	Name   string // as in MeasureNames
+	On     bool
+	Detail string // how, or why not
+}
+
+func (m Measure) String() string {
+	if m.On {
+		return m.Name + ": " + m.Detail
+	}
+	return m.Name + ": off, " + m.Detail
+}
+
+// The measures, in the order in which they are put on.
+const (
+	MeasureNetwork      = "network"      // an empty network namespace
+	MeasureUser         = "user"         // user and group of its own
+	MeasureCapabilities = "capabilities" // none of the kernel's, now or ever
+	MeasurePrivileges   = "privileges"   // no program that it executes gives it more
+	MeasurePaths        = "paths"        // nothing opened by path but what is named (Landlock)
+	MeasureSignals      = "signals"      // signals and abstract sockets reach only what it started (Landlock)
+	MeasureCalls        = "calls"        // no system calls but those of its set (seccomp)
+	MeasureLimits       = "limits"       // memory and descriptors
+)
+
+// MeasureNames lists all measures, in the order in which they are put on.
+func MeasureNames() []string {
+	return []string{
+		MeasureNetwork, MeasureUser, MeasureCapabilities, MeasurePrivileges, MeasurePaths, MeasureSignals, MeasureCalls, MeasureLimits,
+	}
+}
+
+// Measured is a Process that knows how it is confined.
+type Measured interface {
+	Measures() []Measure
+}
+
+// cannotConfine is the error of a measure that the machine should be able to take.
+func cannotConfine(measure string, cause error) error {
+	return fmt.Errorf("cannot confine: %s: %w", measure, cause)
+}

@@ -1,0 +1,105 @@
+package plat
+
+import (
+	"fmt"
+
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// What Landlock can restrict, by the version of its interface (landlock(7)).
+const (
+	abiRefer    = 2 // moving files between directories; before it, that is always refused
+	abiTruncate = 3
+	abiNetwork  = 4
+	abiIoctl    = 5
+	abiScopes   = 6
+	abiResolve  = 9
+)
+
+// landlockABI is the version of the kernel's Landlock, 0 when it has none.
+func landlockABI() int {
+	abi, err := ll.LandlockGetABIVersion()
+	if err != nil {
+		return 0
+	}
+	return abi
+}
+
+// readRights, writeRights and executeRights are the kinds of access in Landlock's terms. What is in none of them (device files, sockets,
+// ioctl, connecting to sockets by path) is never allowed.
+const (
+	readRights    = ll.AccessFSReadFile | ll.AccessFSReadDir
+	executeRights = ll.AccessFSExecute
+	writeRights   = ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSRemoveDir | ll.AccessFSRemoveFile |
+		ll.AccessFSMakeDir | ll.AccessFSMakeReg | ll.AccessFSMakeSym | ll.AccessFSRefer
+	fileRights = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSExecute // all that a rule on a file may hold
+)
+
+// rights translates an access for a kernel with that interface.
+func (a Access) rights(abi int) uint64 {
+	var rights uint64
+	if a&Read != 0 {
+		rights |= readRights
+	}
+	if a&Write != 0 {
+		rights |= writeRights
+	}
+	if a&Execute != 0 {
+		rights |= executeRights
+	}
+	return rights & handledRights(abi)
+}
+
+// handledRights are all rights on files that a kernel knows: what is not allowed is refused.
+func handledRights(abi int) uint64 {
+	all := uint64(ll.AccessFSMakeSym<<1) - 1 // those of the first version
+	for _, later := range []struct {
+		abi   int
+		right uint64
+	}{
+		{abiRefer, ll.AccessFSRefer}, {abiTruncate, ll.AccessFSTruncate}, {abiIoctl, ll.AccessFSIoctlDev}, {abiResolve, ll.AccessFSResolveUnix},
+	} {
+		if abi >= later.abi {
+			all |= later.right
+		}
+	}
+	return all
+}
+
+// restrictThread puts a Landlock domain on the calling thread alone: the library's own Restrict puts it on every thread of the process, and
+// the process here is the starter. The kernel must be at least at abiRefer.
+func restrictThread(rules []PathRule, abi int) error {
+	attr := ll.RulesetAttr{HandledAccessFS: handledRights(abi)}
+	if abi >= abiNetwork {
+		attr.HandledAccessNet = ll.AccessNetBindTCP | ll.AccessNetConnectTCP
+	}
+	if abi >= abiScopes {
+		attr.Scoped = ll.ScopeAbstractUnixSocket | ll.ScopeSignal
+	}
+	ruleset, err := ll.LandlockCreateRuleset(&attr, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(ruleset)
+	for _, rule := range rules {
+		if err := allow(ruleset, rule, abi); err != nil {
+			return fmt.Errorf("%s: %w", rule.Path, err)
+		}
+	}
+	return ll.LandlockRestrictSelf(ruleset, 0)
+}
+
+// allow adds one rule to a ruleset.
+func allow(ruleset int, rule PathRule, abi int) error {
+	fd, err := unix.Open(rule.Path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	rights, err := rightsOn(rule, abi)
+	if err != nil {
+		return err
+	}
+	return ll.LandlockAddPathBeneathRule(ruleset, &ll.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}, 0)
+}

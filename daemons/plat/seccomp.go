@@ -1,0 +1,113 @@
+package plat
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The filters are written here, in the kernel's own terms: the libraries for it either need cgo (libseccomp) or know nothing of
+// riscv64 (elastic/go-seccomp-bpf, gVisor).
+
+// Where things are in what a filter sees (seccomp(2), struct seccomp_data), on a little-endian machine. Arguments have 64 bits.
+const (
+	dataNumber   = 0
+	dataArch     = 4
+	dataArgument = 16
+)
+
+// A rule is how a filter answers one system call.
+type rule struct {
+	number uint32
+	when   []condition // allowed if all hold; none: always allowed, or never where refuse is set
+	refuse unix.Errno  // the answer where it is not allowed; 0: EPERM
+}
+
+// A condition is on the low 32 bits of one argument: masked, it must be one of the values.
+type condition struct {
+	argument uint32
+	mask     uint32
+	values   []uint32
+}
+
+// whole is the mask that leaves an argument as it is.
+const whole = ^uint32(0)
+
+// A filter is a seccomp program.
+type filter []unix.SockFilter
+
+func (f *filter) statement(code uint16, k uint32) {
+	*f = append(*f, unix.SockFilter{Code: code, K: k})
+}
+
+// equal skips so many instructions where the accumulator is k, and otherwise so many where it is not.
+func (f *filter) equal(k uint32, skip, otherwise uint8) {
+	*f = append(*f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: skip, Jf: otherwise, K: k})
+}
+
+func (f *filter) load(offset uint32) { f.statement(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, offset) }
+func (f *filter) answer(what uint32) { f.statement(unix.BPF_RET|unix.BPF_K, what) }
+
+// refuse is the answer to a call: it fails with this error.
+func refuse(err unix.Errno) uint32 { return unix.SECCOMP_RET_ERRNO | uint32(err) }
+
+// compile makes a filter of rules. A call of another architecture's numbering, such as the 32-bit one of amd64, ends the process; a call without a
+// rule gets the answer otherwise.
+func compile(rules []rule, otherwise uint32) filter {
+	var f filter
+	f.load(dataArch)
+	f.equal(auditArch, 1, 0)
+	f.answer(unix.SECCOMP_RET_KILL_PROCESS)
+	f.load(dataNumber)
+	for _, r := range rules {
+		body := r.compile()
+		f.equal(r.number, 0, uint8(len(body)))
+		f = append(f, body...)
+	}
+	f.answer(otherwise)
+	return f
+}
+
+// compile makes the instructions for a call that is known to be the rule's.
+func (r rule) compile() filter {
+	refused := refuse(unix.EPERM)
+	if r.refuse != 0 {
+		refused = refuse(r.refuse)
+	}
+	var body filter
+	for _, c := range r.when {
+		body.load(dataArgument + 8*c.argument)
+		body.statement(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, c.mask)
+		for i, value := range c.values {
+			body.equal(value, uint8(len(c.values)-i), 0) // over the other values and the refusal
+		}
+		body.answer(refused)
+	}
+	if len(r.when) == 0 && r.refuse != 0 {
+		body.answer(refused)
+	} else {
+		body.answer(unix.SECCOMP_RET_ALLOW)
+	}
+	return body
+}
+
+// install puts a filter on the calling thread, or with SECCOMP_FILTER_FLAG_TSYNC on all of the process. The process must have given up new privileges.
+func (f filter) install(flags uintptr) error {
+	program := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// seccompWorks tells whether the kernel takes filters for this kind of machine.
+func seccompWorks() bool {
+	if auditArch == 0 || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return false
+	}
+	action := uint32(unix.SECCOMP_RET_KILL_PROCESS)
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
+	return errno == 0
+}
