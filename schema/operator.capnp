@@ -70,6 +70,21 @@ struct DaemonStatus {
   pssBytes @5 :UInt64;
   # Memory it needs, in bytes: its proportional set size (proc(5), smaps_rollup), in which what is shared counts in shares. 0 while it does
   # not run, and where the kernel does not tell.
+  measures @6 :List(Measure);
+  # What confines its process, in the order in which it was put on; at most 64. Empty for `initd`, which confines the others, and while it
+  # does not run.
+}
+
+struct Measure {
+  # One thing that confines a process, or would if the machine could.
+
+  name @0 :Text;
+  # Which: `network`, `user`, `capabilities`, `privileges`, `paths`, `signals`, `calls`, `limits` (docs/security.md). At most 32 bytes.
+  on @1 :Bool;
+  # Whether it is on; false means that the machine cannot give it or the row does not ask for it: there is no third state, because a measure
+  # that fails keeps the process from being started.
+  detail @2 :Text;
+  # How, or why it is not. At most 4 KiB.
 }
 
 struct Edge {
