@@ -46,6 +46,14 @@ func (c *child) pid() int {
 	return c.process.PID()
 }
 
+// measures are what confines its process; none while it is dead.
+func (c *child) measures() []plat.Measure {
+	if process, ok := c.process.(plat.Measured); ok && c.parent != nil {
+		return process.Measures()
+	}
+	return nil
+}
+
 // keepAlive runs one daemon until the system stops: starts it, waits for its end, starts it again.
 func (s *system) keepAlive(ctx context.Context, c *child) {
 	defer close(c.gone)

@@ -146,6 +146,9 @@ func (o *operatorServer) Daemons(_ context.Context, call operator.Operator_daemo
 		if err := d.SetLastExit(c.lastExit); err != nil {
 			return err
 		}
+		if err := setMeasures(d, c.measures()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -158,6 +161,25 @@ func describe(d operator.DaemonStatus, name string, pid int, ready bool) error {
 		d.SetPssBytes(plat.PSS(pid))
 	}
 	return d.SetName(name)
+}
+
+// setMeasures says how a daemon's process is confined.
+func setMeasures(d operator.DaemonStatus, measures []plat.Measure) error {
+	list, err := d.NewMeasures(int32(len(measures)))
+	if err != nil {
+		return err
+	}
+	for i, measure := range measures {
+		m := list.At(i)
+		m.SetOn(measure.On)
+		if err := m.SetName(measure.Name); err != nil {
+			return err
+		}
+		if err := m.SetDetail(measure.Detail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) error {

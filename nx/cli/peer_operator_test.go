@@ -97,7 +97,14 @@ func (*peerOperator) Daemons(_ context.Context, call operator.Operator_daemons) 
 	logd.SetReady(true)
 	execd.SetRestarts(1)
 	logd.SetPssBytes(5 << 20)
-	return errors.Join(logd.SetName("logd"), execd.SetName("execd"), execd.SetLastExit("signal 9 (killed)"))
+	measures, err := logd.NewMeasures(2)
+	if err != nil {
+		return err
+	}
+	paths, user := measures.At(0), measures.At(1)
+	paths.SetOn(true)
+	err = errors.Join(paths.SetName("paths"), paths.SetDetail("none"), user.SetName("user"), user.SetDetail("needs root"))
+	return errors.Join(err, logd.SetName("logd"), execd.SetName("execd"), execd.SetLastExit("signal 9 (killed)"))
 }
 
 func (*peerOperator) Graph(_ context.Context, call operator.Operator_graph) error {

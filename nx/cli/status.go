@@ -19,12 +19,22 @@ func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("show status", "", err)
 		}
-		return in.answer(now, func(w io.Writer) { printState(w, now) })
+		confinement, err := s.confinement(ctx)
+		if err != nil {
+			return cannot("show status", "", err)
+		}
+		return in.answer(report{now, confinement}, func(w io.Writer) { printState(w, now, confinementRows(confinement)) })
 	})
 }
 
+// A report is all that `nx status` says: the state, and how the daemons are confined.
+type report struct {
+	state
+	Confinement []confined `json:"confinement"`
+}
+
 // printState tells what runs, what else there is, and what to do next.
-func printState(w io.Writer, s state) {
+func printState(w io.Writer, s state, confinement [][]string) {
 	rows := [][]string{{"system", s.running()}}
 	if s.PendingSlot != nil {
 		rows = append(rows, []string{"on trial", fmt.Sprintf("%s, %s left", s.place(*s.PendingSlot), tries(s.TriesLeft))})
@@ -43,6 +53,7 @@ func printState(w io.Writer, s state) {
 		rows = append(rows, []string{"rolled back", fmt.Sprintf("%s: %s", r.SystemVersion, r.why())})
 	}
 	rows = append(rows, []string{"state", s.persistence()})
+	rows = append(rows, confinement...)
 	if next := s.next(); next != "" {
 		rows = append(rows, []string{"next", next})
 	}

@@ -27,7 +27,8 @@ func TestStatusForPrograms(t *testing.T) {
 	got := p.nx("status", "--json")
 	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"watched":false,"boot":1,` +
 		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA + `","good":true,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
-		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"bundles":[]}},"quarantine":[],"lastRollback":null}` + "\n"
+		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"bundles":[]}},"quarantine":[],"lastRollback":null,` +
+		`"confinement":[{"daemon":"logd","measures":[{"name":"paths","on":true,"detail":"none"},{"name":"user","on":false,"detail":"needs root"}]}]}` + "\n"
 	got.want(t, 0, want, "")
 
 	p.change(onTrial)
@@ -50,10 +51,11 @@ func TestStatusForPrograms(t *testing.T) {
 func TestStatusForPeople(t *testing.T) {
 	p := startPeer(t)
 	p.nx("status").want(t, 0, ""+
-		"system  1.0.0 in slot a, healthy\n"+
-		"slot a  1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
-		"slot b  empty\n"+
-		"state   not kept over a reboot\n", "")
+		"system    1.0.0 in slot a, healthy\n"+
+		"slot a    1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
+		"slot b    empty\n"+
+		"state     not kept over a reboot\n"+
+		"confined  all daemons without user: needs root\n", "")
 
 	p.change(onTrial)
 	p.nx("status").want(t, 0, ""+
@@ -64,15 +66,17 @@ func TestStatusForPeople(t *testing.T) {
 		"quarantined  1.1.0 (bbbbbbbbbbbb): service-exited\n"+
 		"rolled back  1.1.0: service-exited: hello ended with exit code 3\n"+
 		"state        kept over a reboot\n"+
+		"confined     all daemons without user: needs root\n"+
 		"next         the verdict comes by itself; `nx rollback` ends the trial\n", "")
 
 	p.change(func(s *peerState) { *s = peerState{active: bootrecord.Slot_a, sets: map[bootrecord.Slot]peerSet{}} })
 	p.nx("status").want(t, 0, ""+
-		"system  none: slot a is empty\n"+
-		"slot a  empty\n"+
-		"slot b  empty\n"+
-		"state   not kept over a reboot\n"+
-		"next    `nx update FILE` installs a system set\n", "")
+		"system    none: slot a is empty\n"+
+		"slot a    empty\n"+
+		"slot b    empty\n"+
+		"state     not kept over a reboot\n"+
+		"confined  all daemons without user: needs root\n"+
+		"next      `nx update FILE` installs a system set\n", "")
 }
 
 // What a set or a service calls itself must not reach the terminal as it is.

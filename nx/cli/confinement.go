@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"nexus/capnpgen/operator"
+)
+
+// A confined daemon is what keeps one daemon to what the table grants it.
+type confined struct {
+	Daemon   string    `json:"daemon"`
+	Measures []measure `json:"measures"`
+}
+
+// A measure is one thing that confines a process, or would if the machine could.
+type measure struct {
+	Name   string `json:"name"`
+	On     bool   `json:"on"`
+	Detail string `json:"detail"`
+}
+
+// initDaemon starts and confines the others.
+const initDaemon = "initd"
+
+// confinement asks how the daemons that run are confined.
+func (s *session) confinement(ctx context.Context) ([]confined, error) {
+	answer, release := s.operator.Daemons(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := res.Daemons()
+	if err != nil {
+		return nil, err
+	}
+	var r reader
+	all := []confined{}
+	for i := range list.Len() {
+		d := list.At(i)
+		name := r.text(d.Name())
+		if name != initDaemon && d.Pid() != 0 {
+			all = append(all, confined{name, r.measures(d.Measures())})
+		}
+	}
+	return all, r.err
+}
+
+func (r *reader) measures(list operator.Measure_List, err error) []measure {
+	r.note(err)
+	all := []measure{}
+	for i := range list.Len() {
+		m := list.At(i)
+		all = append(all, measure{r.text(m.Name()), m.On(), r.text(m.Detail())})
+	}
+	return all
+}
+
+// confinementRows say in a line that all is on, or in a line for each measure that is not, where and why.
+func confinementRows(all []confined) [][]string {
+	type lack struct{ measure, why string }
+	var lacks []lack
+	daemons := map[lack][]string{}
+	for _, d := range all {
+		if len(d.Measures) == 0 {
+			d.Measures = []measure{{Name: "confinement", Detail: "the system does not say more"}}
+		}
+		for _, m := range d.Measures {
+			if m.On {
+				continue
+			}
+			l := lack{m.Name, m.Detail}
+			if daemons[l] == nil {
+				lacks = append(lacks, l)
+			}
+			daemons[l] = append(daemons[l], d.Daemon)
+		}
+	}
+	if len(lacks) == 0 {
+		return [][]string{{"confined", fmt.Sprintf("all %d daemons, by every measure", len(all))}}
+	}
+	var rows [][]string
+	for _, l := range lacks {
+		where := strings.Join(daemons[l], ", ")
+		if len(daemons[l]) == len(all) {
+			where = "all daemons"
+		}
+		rows = append(rows, []string{"confined", fmt.Sprintf("%s without %s: %s", where, l.measure, l.why)})
+	}
+	return rows
+}
