@@ -28,7 +28,7 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 	if err != nil {
 		return nil, err
 	}
-	confinement, err := p.confinement(name, path)
+	confinement, err := Confinement(name, path, p.dirs)
 	if err != nil {
 		return nil, err
 	}
@@ -46,17 +46,18 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 	})
 }
 
-// confinement is what the daemon's row says, with the directories where they are here, and the one binary, for the start.
-func (p *processes) confinement(name, path string) (plat.Confinement, error) {
+// Confinement is what a daemon's row says, for this machine: with the directories that it names where they are here, which its user is let
+// at, and the one binary, for the start.
+func Confinement(name, binary string, dirs map[string]string) (plat.Confinement, error) {
 	for _, row := range Table() {
 		if row.Name != name {
 			continue
 		}
 		c := row.Confinement
-		c.Paths = []plat.PathRule{{Path: path, Access: plat.Read | plat.Execute}}
+		c.Paths = []plat.PathRule{{Path: binary, Access: plat.Read | plat.Execute}}
 		for _, rule := range row.Confinement.Paths {
 			if dir, named := strings.CutPrefix(rule.Path, dirPrefix); named {
-				rule.Path = p.dirs[dir]
+				rule.Path = dirs[dir]
 				if err := open(rule, c.User); err != nil {
 					return plat.Confinement{}, fmt.Errorf("cannot open %s to %s: %w", rule.Path, name, err)
 				}

@@ -72,6 +72,14 @@ func ioctls() []uint32 {
 	return []uint32{unix.TCGETS, unix.TIOCGWINSZ, unix.TIOCGPGRP, unix.TIOCINQ, fioNonBlocking, fioCloseOnExec, unix.SIOCOUTQ, unix.FICLONE, unix.FICLONERANGE}
 }
 
+// fcntls are the operations that work on descriptors and locks: none that has the kernel send a signal to another process.
+func fcntls() []uint32 {
+	return []uint32{
+		unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW,
+		unix.F_OFD_GETLK, unix.F_OFD_SETLK, unix.F_OFD_SETLKW, unix.F_ADD_SEALS, unix.F_GET_SEALS, unix.F_GETPIPE_SZ,
+	}
+}
+
 // commonRules are the calls of all sets that only some arguments make harmless.
 func commonRules(prctl []uint32) []rule {
 	return []rule{
@@ -79,12 +87,19 @@ func commonRules(prctl []uint32) []rule {
 		{number: unix.SYS_CLONE3, refuse: unix.ENOSYS}, // its flags are in memory, which a filter cannot see; C libraries then use clone
 		{number: unix.SYS_PRCTL, when: []condition{{0, whole, prctl}}},
 		{number: unix.SYS_IOCTL, when: []condition{{1, whole, ioctls()}}},
+		{number: unix.SYS_FCNTL, when: []condition{{1, whole, fcntls()}}},
 	}
 }
 
 // programRules are those of programs that are no daemons.
 func programRules(prctl []uint32) []rule {
-	return append(commonRules(prctl), rule{number: unix.SYS_SOCKETPAIR, when: []condition{{0, whole, []uint32{unix.AF_UNIX}}}})
+	rules := append(commonRules(prctl), rule{number: unix.SYS_SOCKETPAIR, when: []condition{{0, whole, []uint32{unix.AF_UNIX}}}})
+	self := []uint32{0}
+	rules = append(rules, rule{number: unix.SYS_SETPRIORITY, when: []condition{{0, whole, []uint32{unix.PRIO_PROCESS}}, {1, whole, self}}})
+	for _, number := range []uint32{unix.SYS_SCHED_SETAFFINITY, unix.SYS_SCHED_SETSCHEDULER, unix.SYS_SCHED_SETPARAM} {
+		rules = append(rules, rule{number: number, when: []condition{{0, whole, self}}})
+	}
+	return rules
 }
 
 // ownLimits keeps a process to its own limits, which it can only lower: nothing has the power to raise them.
@@ -126,11 +141,11 @@ func runtimeCalls() []uint32 {
 func fileCalls() []uint32 {
 	return []uint32{
 		unix.SYS_READ, unix.SYS_WRITE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PREAD64, unix.SYS_PWRITE64, unix.SYS_LSEEK, unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE,
-		unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_FCNTL, unix.SYS_PIPE2, unix.SYS_SENDFILE, unix.SYS_SPLICE, unix.SYS_COPY_FILE_RANGE,
+		unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_PIPE2, unix.SYS_SENDFILE, unix.SYS_SPLICE, unix.SYS_COPY_FILE_RANGE,
 		unix.SYS_OPENAT, unix.SYS_FSTAT, unix.SYS_STATX, unix.SYS_STATFS, unix.SYS_FSTATFS, unix.SYS_READLINKAT, unix.SYS_GETDENTS64,
 		unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
 		unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_SYNC_FILE_RANGE, unix.SYS_FADVISE64, unix.SYS_FLOCK,
-		unix.SYS_FCHMOD, unix.SYS_FCHMODAT, unix.SYS_UTIMENSAT,
+		unix.SYS_UMASK, // no call changes modes, owners or times by path: no rule on paths would hold them
 	}
 }
 
@@ -146,19 +161,19 @@ func birthCalls() []uint32 {
 // programCalls are what programs of other languages use besides, in the course of nature.
 func programCalls() []uint32 {
 	return append(machineProgramCalls(), []uint32{
-		unix.SYS_WAIT4, unix.SYS_WAITID, unix.SYS_SETSID, unix.SYS_UMASK, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_PREADV2, unix.SYS_PWRITEV2,
-		unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MSYNC, unix.SYS_GETPRIORITY, unix.SYS_SETPRIORITY,
-		unix.SYS_SCHED_GETPARAM, unix.SYS_SCHED_GETSCHEDULER, unix.SYS_SCHED_GET_PRIORITY_MAX, unix.SYS_SCHED_GET_PRIORITY_MIN, unix.SYS_SCHED_SETAFFINITY,
+		unix.SYS_WAIT4, unix.SYS_WAITID, unix.SYS_SETSID, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_PREADV2, unix.SYS_PWRITEV2,
+		unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MSYNC, unix.SYS_GETPRIORITY,
+		unix.SYS_SCHED_GETPARAM, unix.SYS_SCHED_GETSCHEDULER, unix.SYS_SCHED_GET_PRIORITY_MAX, unix.SYS_SCHED_GET_PRIORITY_MIN,
 		unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_SIGSUSPEND, unix.SYS_SIGNALFD4, unix.SYS_GETITIMER,
-		unix.SYS_EPOLL_PWAIT2, unix.SYS_FUTEX_WAITV, unix.SYS_TIMES, unix.SYS_TEE, unix.SYS_FCHDIR, unix.SYS_TRUNCATE, unix.SYS_FCHMODAT2, unix.SYS_OPENAT2,
-		unix.SYS_SENDMMSG, unix.SYS_RECVMMSG, unix.SYS_SCHED_SETSCHEDULER, unix.SYS_SCHED_SETPARAM,
+		unix.SYS_EPOLL_PWAIT2, unix.SYS_FUTEX_WAITV, unix.SYS_TIMES, unix.SYS_TEE, unix.SYS_FCHDIR, unix.SYS_TRUNCATE, unix.SYS_OPENAT2,
+		unix.SYS_SENDMMSG, unix.SYS_RECVMMSG,
 	}...)
 }
 
 // spawnerCalls are what it takes to run a payload from memory, to look after it, and to confine it.
 func spawnerCalls() []uint32 {
 	return []uint32{
-		unix.SYS_MEMFD_CREATE, unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_SEND_SIGNAL,
+		unix.SYS_MEMFD_CREATE,
 		unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_LANDLOCK_ADD_RULE, unix.SYS_LANDLOCK_RESTRICT_SELF,
 		unix.SYS_CAPSET,
 	}

@@ -30,6 +30,17 @@ func StarterRules() []PathRule {
 	return append(LoaderRules(), PathRule{os.DevNull, Read | Write})
 }
 
+// PayloadConfinement is what a bundle's program may do by default: use the descriptors it was given, compute, and start threads and copies
+// of itself. By path it may open /dev/null, which its standard input is anyway; a dynamic program may read the machine's libraries. Its limits
+// are those of its starter, which it inherits.
+func PayloadConfinement(user uint32, dynamic bool) Confinement {
+	c := Confinement{Calls: CallsPayload, User: user, Paths: []PathRule{{os.DevNull, Read | Write}}}
+	if dynamic {
+		c.Paths = append(c.Paths, LoaderRules()...)
+	}
+	return c
+}
+
 // Dynamic tells whether an ELF program names a loader.
 func Dynamic(program io.ReaderAt) bool {
 	f, err := elf.NewFile(program)
