@@ -43,8 +43,14 @@ func rules() []rule {
 		{
 			who:    "...",
 			except: []string{"daemons/plat"},
+			never:  []string{"github.com/landlock-lsm/go-landlock/..."},
+			reason: "confinement is put on in one place",
+		},
+		{
+			who:    "...",
+			except: []string{"daemons/plat", "selftest/probe"},
 			never:  []string{"golang.org/x/sys/..."},
-			reason: "only plat talks to the operating system",
+			reason: "only plat talks to the operating system, and the probe tries what plat has taken away",
 		},
 		{
 			who:    "nxspack/...",

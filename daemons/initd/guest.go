@@ -56,7 +56,7 @@ const onPanic = "1"
 
 // runMachine makes the machine ready and runs the system until it stops.
 func runMachine(args []string, console *os.File) error {
-	for _, m := range guestMounts() {
+	for _, m := range GuestMounts() {
 		if err := m.Mount(); err != nil {
 			return err
 		}
@@ -80,9 +80,9 @@ func runMachine(args []string, console *os.File) error {
 	return up(ctx, config, GuestBin, console, console)
 }
 
-// guestMounts are the file systems of a machine, in order. Nothing in them can be executed: the daemons are in the image, and bundles run
+// GuestMounts are the file systems of a machine, in order. Nothing in them can be executed: the daemons are in the image, and bundles run
 // from sealed memory.
-func guestMounts() []plat.Mount {
+func GuestMounts() []plat.Mount {
 	return []plat.Mount{
 		{Type: "proc", Target: "/proc"},
 		{Type: "sysfs", Target: "/sys"},

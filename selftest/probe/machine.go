@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"nexus/daemons/initd"
+	"nexus/daemons/plat"
+)
+
+// machine does as the first process of a machine what host does on a host, and powers the machine off.
+func machine(out io.Writer) error {
+	if err := onMachine(out); err != nil {
+		fmt.Fprintf(out, "%s %v\n", initd.LineFatal, err)
+	}
+	fmt.Fprintln(out, initd.LineLast)
+	return plat.PowerOff()
+}
+
+func onMachine(out io.Writer) error {
+	for _, m := range initd.GuestMounts() {
+		if err := m.Mount(); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(initd.GuestDir, 0o755); err != nil { // its prey is for everybody
+		return err
+	}
+	dir := filepath.Join(initd.GuestDir, "probe")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return report(dir, out, (*ground).everything)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"nexus/daemons/initd"
+	"nexus/daemons/plat"
+)
+
+// kindFree is a process that is not confined: the control.
+const kindFree = "free"
+
+// An attacked is how one confinement held.
+type attacked struct {
+	kind     string
+	measures []plat.Measure
+	outcomes []outcome
+}
+
+// through are the attempts that were not refused as they should.
+func (a attacked) through() []outcome {
+	var through []outcome
+	for _, o := range a.outcomes {
+		if !o.refused() {
+			through = append(through, o)
+		}
+	}
+	return through
+}
+
+// A ground is what the probe is started with.
+type ground struct {
+	program string // its own
+	spawner plat.Spawner
+	prey    prey
+}
+
+// everything attacks each daemon's confinement and a payload's.
+func (g *ground) everything() ([]attacked, error) {
+	var all []attacked
+	for _, row := range initd.Table() {
+		if row.Confinement.Calls == "" {
+			continue // initd itself
+		}
+		a, err := g.daemon(row.Name, partInside)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	payload, err := g.daemon(kindStarter, partStarter)
+	payload.kind = kindPayload
+	return append(all, payload), err
+}
+
+// daemon starts the probe as initd starts a daemon.
+func (g *ground) daemon(name, part string) (attacked, error) {
+	c, err := initd.Confinement(name, g.program, g.prey.Granted)
+	if err != nil {
+		return attacked{}, err
+	}
+	return g.start(name, part, &c)
+}
+
+// control attacks without any confinement: what the attempts are worth on this machine.
+func (g *ground) control() ([]attacked, error) {
+	a, err := g.start(kindFree, partInside, nil)
+	return []attacked{a}, err
+}
+
+func (g *ground) start(kind, part string, c *plat.Confinement) (attacked, error) {
+	text, err := json.Marshal(g.prey)
+	if err != nil {
+		return attacked{}, err
+	}
+	program, err := os.Open(g.program)
+	if err != nil {
+		return attacked{}, err
+	}
+	defer program.Close()
+	out, in, err := os.Pipe()
+	if err != nil {
+		return attacked{}, err
+	}
+	defer out.Close()
+	process, err := g.spawner.Spawn(plat.Command{
+		Path: g.program, Argv: []string{kind, part, string(text)}, Dir: "/", Stdout: in, Stderr: os.Stderr,
+		Extra: []*os.File{program}, Confinement: c,
+	})
+	in.Close()
+	if err != nil {
+		return attacked{}, err
+	}
+	said, err := io.ReadAll(out)
+	if err != nil {
+		return attacked{}, err
+	}
+	<-process.Done()
+	if exit := process.Exit(); !exit.OK() {
+		return attacked{}, fmt.Errorf("the probe as %s ended: %v: %s", kind, exit, bytes.TrimSpace(said))
+	}
+	a := attacked{kind: kind}
+	if measured, ok := process.(plat.Measured); ok {
+		a.measures = measured.Measures()
+	}
+	return a, json.Unmarshal(said, &a.outcomes)
+}
+
+// timed starts a program that does nothing, and tells how long it took to its end.
+func (g *ground) timed(kind string) (time.Duration, error) {
+	var c *plat.Confinement
+	if kind != kindFree {
+		confinement, err := initd.Confinement(kind, g.program, g.prey.Granted)
+		if err != nil {
+			return 0, err
+		}
+		c = &confinement
+	}
+	begin := time.Now()
+	process, err := g.spawner.Spawn(plat.Command{Path: g.program, Argv: []string{kind, partInside, ""}, Dir: "/", Stderr: os.Stderr, Confinement: c})
+	if err != nil {
+		return 0, err
+	}
+	<-process.Done()
+	if exit := process.Exit(); !exit.OK() {
+		return 0, fmt.Errorf("the probe as %s ended: %v", kind, exit)
+	}
+	return time.Since(begin), nil
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"nexus/daemons/plat"
+)
+
+// build makes the probe as daemons are made, where every user can execute it.
+func build(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nexus-probe-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "probe")
+	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build probe: %v\n%s", err, out)
+	}
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// users are the one who runs the tests and, where that is root, one who is nobody.
+func users() map[string]*syscall.SysProcAttr {
+	all := map[string]*syscall.SysProcAttr{"as oneself": nil}
+	if os.Geteuid() == 0 {
+		all["as nobody"] = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	return all
+}
+
+func probe(t *testing.T, path string, user *syscall.SysProcAttr, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	cmd.SysProcAttr, cmd.Dir = user, "/"
+	cmd.Env = []string{"TMPDIR=" + os.TempDir()}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s\n%s", err, &errs, out)
+	}
+	return string(out)
+}
+
+// machineHas skips where the kernel lacks a measure that stands alone against some attempts.
+func machineHas(t *testing.T) {
+	for _, m := range plat.PayloadConfinement(0, false).Measures() {
+		if !m.On && (m.Name == plat.MeasurePaths || m.Name == plat.MeasureSignals || m.Name == plat.MeasureCalls) {
+			t.Skipf("this machine cannot give %v", m)
+		}
+	}
+}
+
+// TestNothingGetsThrough attacks every daemon's confinement and a payload's, with and without root.
+func TestNothingGetsThrough(t *testing.T) {
+	machineHas(t)
+	path := build(t)
+	for name, user := range users() {
+		t.Run(name, func(t *testing.T) {
+			out := probe(t, path, user)
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			last := lines[len(lines)-1]
+			var through, of int
+			if _, err := fmt.Sscanf(last, "probe: %d of %d get through", &through, &of); err != nil || through != 0 || of < 1000 {
+				t.Errorf("%s\nin\n%s", last, out)
+			}
+			t.Log(last)
+		})
+	}
+}
+
+// TestControl makes the same attempts without a confinement: where they are refused then, too, the test above proves nothing.
+func TestControl(t *testing.T) {
+	path := build(t)
+	for name, user := range users() {
+		t.Run(name, func(t *testing.T) {
+			out := probe(t, path, user, partFree)
+			for _, attempt := range []string{
+				"read a file", "write a file", "create a file", "make a folder", "remove a file", "change the mode of a file", "list all processes",
+				"read the arguments of another process", "connect: by path", "connect: abstract", "connect: TCP", "connect: UDP",
+				"signal another process", "open another process", "have another one signalled", "limit another process", "start a process", "execute oneself",
+				"make a file to execute", "load a module from a file", "mount the new way", "get another personality",
+			} {
+				if user != nil && (attempt == "load a module from a file" || attempt == "mount the new way") {
+					continue // the kernel asks for root
+				}
+				if !strings.Contains(out, "probe: free: "+attempt+": error ") {
+					t.Errorf("without a confinement, refused: %s", attempt)
+				}
+			}
+			t.Log(strings.SplitN(out, "\n", 2)[0])
+		})
+	}
+}
+
+// TestWiderRowShows gives a daemon more than its row does: the probe must find it.
+func TestWiderRowShows(t *testing.T) {
+	machineHas(t)
+	g, stop, err := newGround(shared(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	g.program = build(t)
+	for want, widen := range map[string]func(c *plat.Confinement){
+		"read a file": func(c *plat.Confinement) {
+			c.Paths = append(c.Paths, plat.PathRule{Path: g.prey.Dir, Access: plat.Read})
+		},
+		"create a file": func(c *plat.Confinement) {
+			c.Paths = append(c.Paths, plat.PathRule{Path: g.prey.Dir, Access: plat.Write})
+		},
+		"list the root":          func(c *plat.Confinement) { c.Paths = append(c.Paths, plat.PathRule{Path: "/", Access: plat.Read}) },
+		"make a file to execute": func(c *plat.Confinement) { c.Calls = plat.CallsSpawner },
+	} {
+		c := plat.PayloadConfinement(0, false)
+		c.Calls = plat.CallsDaemon
+		c.Paths = append(c.Paths, plat.PathRule{Path: g.program, Access: plat.Read | plat.Execute})
+		widen(&c)
+		a, err := g.start("logd", partInside, &c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, o := range a.through() {
+			found = found || o.Name == want
+		}
+		if !found {
+			t.Errorf("the probe does not find: %s; it finds %v", want, a.through())
+		}
+	}
+}
+
+// shared is a new folder that every user can look into.
+func shared(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nexus-probe-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// BenchmarkStart compares a daemon's start, from spawning to the end of a program that does nothing, with and without its confinement.
+func BenchmarkStart(b *testing.B) {
+	g, stop, err := newGround(shared(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer stop()
+	g.program = build(b)
+	var confined, free float64
+	for b.Loop() {
+		c, err := g.timed("logd")
+		if err != nil {
+			b.Fatal(err)
+		}
+		f, err := g.timed(kindFree)
+		if err != nil {
+			b.Fatal(err)
+		}
+		confined, free = confined+c.Seconds(), free+f.Seconds()
+	}
+	b.ReportMetric(confined/free, "confined/free")
+	b.ReportMetric((confined-free)/float64(b.N)*1e3, "ms-more")
+}
