@@ -104,6 +104,10 @@ func ruleNames(list []PathRule) string {
 // enter puts on the calling thread all that a process inherits through fork and exec. The thread is good for nothing but that fork
 // afterwards. The order is from what needs power to what gives it up; the filter comes last, because it refuses what the others are made with.
 func (c Confinement) enter(k kernel) error {
+	rules := c.Calls.rules()
+	if len(rules) == 0 {
+		return cannotConfine(MeasureCalls, fmt.Errorf("no set is named %q", c.Calls))
+	}
 	steps := []struct {
 		measure string
 		on      bool
@@ -115,7 +119,7 @@ func (c Confinement) enter(k kernel) error {
 		{MeasureCapabilities, k.powers != 0, func() error { return setThreadPowers(k.kept(c), k.passing()) }},
 		{MeasurePrivileges, true, func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 		{MeasurePaths, k.landlock >= abiRefer, func() error { return restrictThread(c.Paths, k.landlock) }},
-		{MeasureCalls, k.seccomp, func() error { return compile(c.Calls.rules(), refuse(unix.EPERM)).install(0) }},
+		{MeasureCalls, k.seccomp, func() error { return compile(rules, refuse(unix.EPERM)).install(0) }},
 	}
 	for _, step := range steps {
 		if !step.on {

@@ -114,7 +114,7 @@ func newForker(reapAny bool) *forker {
 func (f *forker) Spawn(cmd Command) (Process, error) {
 	answer := make(chan forkAnswer, 1)
 	if cmd.Confinement != nil {
-		go f.forkConfined(cmd, answer)
+		onOwnThread(func() { f.forkConfined(cmd, answer) })
 	} else {
 		f.requests <- forkRequest{cmd, answer}
 	}
@@ -123,6 +123,26 @@ func (f *forker) Spawn(cmd Command) (Process, error) {
 		return nil, a.err
 	}
 	return a.child, nil
+}
+
+// onOwnThread has f called on a thread that no other code runs on, then or later. It is not the first one of the process: the kernel takes
+// that one for who the process is, and Go never ends it.
+func onOwnThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return // still locked: the thread ends with the goroutine
+		}
+		elsewhere := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(elsewhere)
+			f()
+		}()
+		<-elsewhere // not on this thread, for it is held here until then
+		runtime.UnlockOSThread()
+	}()
 }
 
 // fork serves requests on one thread.
@@ -144,9 +164,8 @@ func (f *forker) startFree(cmd Command) (*child, error) {
 }
 
 // forkConfined puts a confinement on a thread of its own and forks there: the child is confined from its first instruction on, and no code
-// but this package's had to be trusted with it. The thread ends with the child, because the goroutine does and never unlocks it.
+// but this package's had to be trusted with it. The thread is kept as long as the child lives.
 func (f *forker) forkConfined(cmd Command, answer chan<- forkAnswer) {
-	runtime.LockOSThread()
 	c, err := f.startConfined(cmd)
 	answer <- forkAnswer{c, err}
 	if err == nil {
