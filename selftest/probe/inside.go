@@ -10,35 +10,39 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Parts that the probe plays, by the second word of its command line. The first is the kind of process; the third, where it has one, is the prey.
+// Parts that the probe plays, by the second word of its command line. The first is the kind of process.
 const (
 	partInside  = "inside"  // attack
 	partFree    = "free"    // start one without a confinement that attacks: the control
 	partStarter = "starter" // start a payload that attacks, as execd does
 )
 
-// programFD is where a starter finds the probe's own program: the payload.
-const programFD = 3
+// Descriptors the probe is started with. It is handed its prey as a daemon is handed all it holds: once it has been started.
+const (
+	preyFD    = 3 // what to attack, until the end of file; nothing: a start to be measured
+	programFD = 4 // a starter's payload: the probe's own program
+)
 
-// inside attacks and says on standard output how it went. Without a prey it does nothing: a start to be measured.
-func inside(kind, text string) error {
+// inside attacks and says on standard output how it went.
+func inside(kind string) error {
 	if kind != kindPayload && kind != kindFree {
 		if err := plat.Settle(kind == kindStarter); err != nil {
 			return err
 		}
 	}
-	if text == "" {
-		return nil
-	}
 	p := new(prey)
-	if err := json.Unmarshal([]byte(text), p); err != nil {
+	switch err := json.NewDecoder(os.NewFile(preyFD, "prey")).Decode(p); err {
+	case nil:
+	case io.EOF:
+		return nil
+	default:
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(attack(kind, p))
 }
 
 // starter becomes what execd is and runs the probe from sealed memory in a payload's confinement.
-func starter(text string) error {
+func starter() error {
 	if err := plat.Settle(true); err != nil {
 		return err
 	}
@@ -56,8 +60,8 @@ func starter(text string) error {
 	}
 	c := plat.PayloadConfinement(plat.PayloadUsers([]string{kindPayload})[kindPayload], plat.Dynamic(payload))
 	process, err := spawner.Spawn(plat.Command{
-		Path: fmt.Sprintf("/proc/self/fd/%d", payload.Fd()), Argv: []string{kindPayload, partInside, text}, Dir: "/",
-		Stdout: os.Stdout, Stderr: os.Stderr, DieWithParent: true, Confinement: &c,
+		Path: fmt.Sprintf("/proc/self/fd/%d", payload.Fd()), Argv: []string{kindPayload, partInside}, Dir: "/",
+		Stdout: os.Stdout, Stderr: os.Stderr, Extra: []*os.File{os.NewFile(preyFD, "prey")}, DieWithParent: true, Confinement: &c,
 	})
 	if err != nil {
 		return err

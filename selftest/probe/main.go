@@ -20,10 +20,10 @@ func run(args []string, out io.Writer) error {
 	switch {
 	case os.Getpid() == 1:
 		return machine(out)
-	case len(args) == 3 && args[1] == partInside:
-		return inside(args[0], args[2])
-	case len(args) == 3 && args[1] == partStarter:
-		return starter(args[2])
+	case len(args) == 2 && args[1] == partInside:
+		return inside(args[0])
+	case len(args) == 2 && args[1] == partStarter:
+		return starter()
 	case len(args) == 2 && args[1] == partFree:
 		return host(out, (*ground).control)
 	default:

@@ -74,28 +74,11 @@ func (g *ground) control() ([]attacked, error) {
 }
 
 func (g *ground) start(kind, part string, c *plat.Confinement) (attacked, error) {
-	text, err := json.Marshal(g.prey)
-	if err != nil {
-		return attacked{}, err
-	}
-	program, err := os.Open(g.program)
-	if err != nil {
-		return attacked{}, err
-	}
-	defer program.Close()
-	out, in, err := os.Pipe()
+	process, out, err := g.run(kind, part, c, &g.prey)
 	if err != nil {
 		return attacked{}, err
 	}
 	defer out.Close()
-	process, err := g.spawner.Spawn(plat.Command{
-		Path: g.program, Argv: []string{kind, part, string(text)}, Dir: "/", Stdout: in, Stderr: os.Stderr,
-		Extra: []*os.File{program}, Confinement: c,
-	})
-	in.Close()
-	if err != nil {
-		return attacked{}, err
-	}
 	said, err := io.ReadAll(out)
 	if err != nil {
 		return attacked{}, err
@@ -111,6 +94,37 @@ func (g *ground) start(kind, part string, c *plat.Confinement) (attacked, error)
 	return a, json.Unmarshal(said, &a.outcomes)
 }
 
+// run starts the probe and, once it is started, hands it its prey. What it says is read from out.
+func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process plat.Process, out *os.File, err error) {
+	program, err := os.Open(g.program)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer program.Close()
+	hand, handed, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer hand.Close()
+	defer handed.Close()
+	out, says, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer says.Close()
+	process, err = g.spawner.Spawn(plat.Command{
+		Path: g.program, Argv: []string{kind, part}, Dir: "/", Stdout: says, Stderr: os.Stderr, Extra: []*os.File{hand, program}, Confinement: c,
+	})
+	if err == nil && p != nil {
+		err = json.NewEncoder(handed).Encode(p) // far less than a pipe holds
+	}
+	if err != nil {
+		out.Close()
+		return nil, nil, err
+	}
+	return process, out, nil
+}
+
 // timed starts a program that does nothing, and tells how long it took to its end.
 func (g *ground) timed(kind string) (time.Duration, error) {
 	var c *plat.Confinement
@@ -122,10 +136,11 @@ func (g *ground) timed(kind string) (time.Duration, error) {
 		c = &confinement
 	}
 	begin := time.Now()
-	process, err := g.spawner.Spawn(plat.Command{Path: g.program, Argv: []string{kind, partInside, ""}, Dir: "/", Stderr: os.Stderr, Confinement: c})
+	process, out, err := g.run(kind, partInside, c, nil)
 	if err != nil {
 		return 0, err
 	}
+	defer out.Close()
 	<-process.Done()
 	if exit := process.Exit(); !exit.OK() {
 		return 0, fmt.Errorf("the probe as %s ended: %v", kind, exit)

@@ -185,7 +185,7 @@ func TestFindsSocketLeftOver(t *testing.T) {
 
 func strays(t *testing.T, p Proc) []error {
 	t.Helper()
-	names, err := unixSockets()
+	names, err := unixSockets(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

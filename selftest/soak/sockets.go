@@ -10,11 +10,12 @@ import (
 // straySockets are sockets of the system but for the pairs between its processes and the one that operators come in by: a connection that
 // outlived its operator, a second listener, anything of a network.
 func (s *Soak) straySockets() (found []error) {
-	names, err := unixSockets()
+	members := s.host.members()
+	names, err := unixSockets(members)
 	if err != nil {
 		return []error{err}
 	}
-	for _, p := range s.host.members() {
+	for _, p := range members {
 		allowed := 0
 		if p.PID == s.host.pid() {
 			allowed = 1 // the one that operators come in by
@@ -40,11 +41,16 @@ func wrongSockets(p Proc, names map[string]string, allowed int) (found []error) 
 	return found
 }
 
-// unixSockets are the names of all unix sockets by inode; most have none. A connection has the name of the socket that it came in by.
-func unixSockets() (map[string]string, error) {
+// unixSockets are the names of all unix sockets by inode; most have none. A connection has the name of the socket that it came in by. Each
+// network namespace has a table of its own, and each daemon may have a namespace.
+func unixSockets(members []Proc) (map[string]string, error) {
 	table, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range members {
+		own, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/unix", p.PID)) // one that has just ended has none
+		table = append(table, own...)
 	}
 	const inode, name = 6, 7 // columns
 	names := map[string]string{}
