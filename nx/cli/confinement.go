@@ -79,7 +79,7 @@ func confinementRows(all []confined) [][]string {
 		}
 	}
 	if len(lacks) == 0 {
-		return [][]string{{"confined", fmt.Sprintf("all %d daemons, by every measure", len(all))}}
+		return [][]string{{"bounds", fmt.Sprintf("all %d daemons, by every measure", len(all))}}
 	}
 	var rows [][]string
 	for _, l := range lacks {
@@ -87,7 +87,7 @@ func confinementRows(all []confined) [][]string {
 		if len(daemons[l]) == len(all) {
 			where = "all daemons"
 		}
-		rows = append(rows, []string{"confined", fmt.Sprintf("%s without %s: %s", where, l.measure, l.why)})
+		rows = append(rows, []string{"bounds", fmt.Sprintf("%s without %s: %s", where, l.measure, l.why)})
 	}
 	return rows
 }

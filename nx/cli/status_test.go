@@ -51,11 +51,11 @@ func TestStatusForPrograms(t *testing.T) {
 func TestStatusForPeople(t *testing.T) {
 	p := startPeer(t)
 	p.nx("status").want(t, 0, ""+
-		"system    1.0.0 in slot a, healthy\n"+
-		"slot a    1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
-		"slot b    empty\n"+
-		"state     not kept over a reboot\n"+
-		"confined  all daemons without user: needs root\n", "")
+		"system  1.0.0 in slot a, healthy\n"+
+		"slot a  1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
+		"slot b  empty\n"+
+		"state   not kept over a reboot\n"+
+		"bounds  all daemons without user: needs root\n", "")
 
 	p.change(onTrial)
 	p.nx("status").want(t, 0, ""+
@@ -66,17 +66,17 @@ func TestStatusForPeople(t *testing.T) {
 		"quarantined  1.1.0 (bbbbbbbbbbbb): service-exited\n"+
 		"rolled back  1.1.0: service-exited: hello ended with exit code 3\n"+
 		"state        kept over a reboot\n"+
-		"confined     all daemons without user: needs root\n"+
+		"bounds       all daemons without user: needs root\n"+
 		"next         the verdict comes by itself; `nx rollback` ends the trial\n", "")
 
 	p.change(func(s *peerState) { *s = peerState{active: bootrecord.Slot_a, sets: map[bootrecord.Slot]peerSet{}} })
 	p.nx("status").want(t, 0, ""+
-		"system    none: slot a is empty\n"+
-		"slot a    empty\n"+
-		"slot b    empty\n"+
-		"state     not kept over a reboot\n"+
-		"confined  all daemons without user: needs root\n"+
-		"next      `nx update FILE` installs a system set\n", "")
+		"system  none: slot a is empty\n"+
+		"slot a  empty\n"+
+		"slot b  empty\n"+
+		"state   not kept over a reboot\n"+
+		"bounds  all daemons without user: needs root\n"+
+		"next    `nx update FILE` installs a system set\n", "")
 }
 
 // What a set or a service calls itself must not reach the terminal as it is.
