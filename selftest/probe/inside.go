@@ -12,6 +12,7 @@ import (
 
 // Parts that the probe plays, by the second word of its command line. The first is the kind of process.
 const (
+	partAll     = "all"     // start one in each confinement; the default
 	partInside  = "inside"  // attack
 	partFree    = "free"    // start one without a confinement that attacks: the control
 	partStarter = "starter" // start a payload that attacks, as execd does
