@@ -1,9 +1,11 @@
 @0x9b26fd50d44b8e74;
 # What passes over a daemon's birth channel: fd 3, one end of a SOCK_SEQPACKET pair whose other end `initd` keeps.
 #
-# A daemon is born with this one descriptor and nothing else. Each message from initd carries exactly one descriptor as SCM_RIGHTS
-# (unix(7)) and says what it is. That is the whole of a daemon's authority: what never came over the channel it does not have.
-# End of file on the channel is the order to stop.
+# A daemon is born with this one descriptor and nothing else. Each thing that initd grants is a message with one descriptor as
+# SCM_RIGHTS (unix(7)) that says what it is. That is the whole of a daemon's authority: what never came over the channel it does not
+# have. End of file on the channel is the order to stop.
+#
+# The other way pass Reports: that the daemon serves, that a link ended, that it answers. None asks for anything.
 #
 # Class: lockstep (both ends are the same binary). One message per packet, at most 4 KiB, one segment.
 
@@ -27,6 +29,9 @@ struct Endowment {
   # For serve: what this client may reach through the facet, where the facet has names to grant (ServiceManager: service names;
   # Registrar: the one name; Verifier: the role). At most 32.
 
+  link @4 :UInt64;
+  # For serve and use: initd's number of this link, counted from 1, the same at both ends. For cut: the link that is to end. Else 0.
+
   enum Kind {
     # What a descriptor is good for.
 
@@ -40,12 +45,35 @@ struct Endowment {
     # An open file or console.
     setting @4;
     # No descriptor: `grants` holds the value of the policy setting `name`.
+    cut @5;
+    # No descriptor: the daemon closes the connection of the link `link`, at whichever end it is. Unknown numbers are ignored.
+    ping @6;
+    # No descriptor: the daemon answers with a Report `alive`.
   }
 }
 
-struct Ready {
-  # Daemon to initd, once: it has what it needs and serves.
+struct Report {
+  # Daemon to initd: what initd cannot see by itself.
 
-  protocol @0 :UInt16 = 1;
-  # Version of this channel's protocol. Always 1.
+  kind @0 :Kind;
+  # What happened.
+
+  facet @1 :Text;
+  # For ended: the facet whose connection ended, as its Endowment named it. Else empty.
+
+  link @2 :UInt64;
+  # For ended: the number of the link that ended. A link that is not the facet's newest is ignored: another has taken its place.
+
+  enum Kind {
+    # What a daemon reports.
+
+    unknown @0;
+    # Nothing that this reader knows; ignored.
+    ready @1;
+    # It has what it needs and serves. Said once.
+    ended @2;
+    # A link that it uses has ended, though it did not mean it to.
+    alive @3;
+    # The answer to a ping.
+  }
 }

@@ -14,12 +14,12 @@ type Endowment capnp.Struct
 const Endowment_TypeID = 0x84d788a9299bb6a4
 
 func NewEndowment(s *capnp.Segment) (Endowment, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
 	return Endowment(st), err
 }
 
 func NewRootEndowment(s *capnp.Segment) (Endowment, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
 	return Endowment(st), err
 }
 
@@ -122,13 +122,20 @@ func (s Endowment) NewGrants(n int32) (capnp.TextList, error) {
 	err = capnp.Struct(s).SetPtr(2, l.ToPtr())
 	return l, err
 }
+func (s Endowment) Link() uint64 {
+	return capnp.Struct(s).Uint64(8)
+}
+
+func (s Endowment) SetLink(v uint64) {
+	capnp.Struct(s).SetUint64(8, v)
+}
 
 // Endowment_List is a list of Endowment.
 type Endowment_List = capnp.StructList[Endowment]
 
 // NewEndowment creates a new list of Endowment.
 func NewEndowment_List(s *capnp.Segment, sz int32) (Endowment_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3}, sz)
 	return capnp.StructList[Endowment](l), err
 }
 
@@ -152,6 +159,8 @@ const (
 	Endowment_Kind_dir     Endowment_Kind = 2
 	Endowment_Kind_file    Endowment_Kind = 3
 	Endowment_Kind_setting Endowment_Kind = 4
+	Endowment_Kind_cut     Endowment_Kind = 5
+	Endowment_Kind_ping    Endowment_Kind = 6
 )
 
 // String returns the enum's constant name.
@@ -167,6 +176,10 @@ func (c Endowment_Kind) String() string {
 		return "file"
 	case Endowment_Kind_setting:
 		return "setting"
+	case Endowment_Kind_cut:
+		return "cut"
+	case Endowment_Kind_ping:
+		return "ping"
 
 	default:
 		return ""
@@ -187,6 +200,10 @@ func Endowment_KindFromString(c string) Endowment_Kind {
 		return Endowment_Kind_file
 	case "setting":
 		return Endowment_Kind_setting
+	case "cut":
+		return Endowment_Kind_cut
+	case "ping":
+		return Endowment_Kind_ping
 
 	default:
 		return 0
@@ -199,111 +216,201 @@ func NewEndowment_Kind_List(s *capnp.Segment, sz int32) (Endowment_Kind_List, er
 	return capnp.NewEnumList[Endowment_Kind](s, sz)
 }
 
-type Ready capnp.Struct
+type Report capnp.Struct
 
-// Ready_TypeID is the unique identifier for the type Ready.
-const Ready_TypeID = 0xf43dc8be8831ef50
+// Report_TypeID is the unique identifier for the type Report.
+const Report_TypeID = 0xb53dbd5829444d34
 
-func NewReady(s *capnp.Segment) (Ready, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
-	return Ready(st), err
+func NewReport(s *capnp.Segment) (Report, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 1})
+	return Report(st), err
 }
 
-func NewRootReady(s *capnp.Segment) (Ready, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
-	return Ready(st), err
+func NewRootReport(s *capnp.Segment) (Report, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 1})
+	return Report(st), err
 }
 
-func ReadRootReady(msg *capnp.Message) (Ready, error) {
+func ReadRootReport(msg *capnp.Message) (Report, error) {
 	root, err := msg.Root()
-	return Ready(root.Struct()), err
+	return Report(root.Struct()), err
 }
 
-func (s Ready) String() string {
-	str, _ := text.Marshal(0xf43dc8be8831ef50, capnp.Struct(s))
+func (s Report) String() string {
+	str, _ := text.Marshal(0xb53dbd5829444d34, capnp.Struct(s))
 	return str
 }
 
-func (s Ready) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+func (s Report) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
 	return capnp.Struct(s).EncodeAsPtr(seg)
 }
 
-func (Ready) DecodeFromPtr(p capnp.Ptr) Ready {
-	return Ready(capnp.Struct{}.DecodeFromPtr(p))
+func (Report) DecodeFromPtr(p capnp.Ptr) Report {
+	return Report(capnp.Struct{}.DecodeFromPtr(p))
 }
 
-func (s Ready) ToPtr() capnp.Ptr {
+func (s Report) ToPtr() capnp.Ptr {
 	return capnp.Struct(s).ToPtr()
 }
-func (s Ready) IsValid() bool {
+func (s Report) IsValid() bool {
 	return capnp.Struct(s).IsValid()
 }
 
-func (s Ready) Message() *capnp.Message {
+func (s Report) Message() *capnp.Message {
 	return capnp.Struct(s).Message()
 }
 
-func (s Ready) Segment() *capnp.Segment {
+func (s Report) Segment() *capnp.Segment {
 	return capnp.Struct(s).Segment()
 }
-func (s Ready) Protocol() uint16 {
-	return capnp.Struct(s).Uint16(0) ^ 1
+func (s Report) Kind() Report_Kind {
+	return Report_Kind(capnp.Struct(s).Uint16(0))
 }
 
-func (s Ready) SetProtocol(v uint16) {
-	capnp.Struct(s).SetUint16(0, v^1)
+func (s Report) SetKind(v Report_Kind) {
+	capnp.Struct(s).SetUint16(0, uint16(v))
 }
 
-// Ready_List is a list of Ready.
-type Ready_List = capnp.StructList[Ready]
-
-// NewReady creates a new list of Ready.
-func NewReady_List(s *capnp.Segment, sz int32) (Ready_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0}, sz)
-	return capnp.StructList[Ready](l), err
+func (s Report) Facet() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
 }
 
-// Ready_Future is a wrapper for a Ready promised by a client call.
-type Ready_Future struct{ *capnp.Future }
+func (s Report) HasFacet() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
 
-func (f Ready_Future) Struct() (Ready, error) {
+func (s Report) FacetBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s Report) SetFacet(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s Report) Link() uint64 {
+	return capnp.Struct(s).Uint64(8)
+}
+
+func (s Report) SetLink(v uint64) {
+	capnp.Struct(s).SetUint64(8, v)
+}
+
+// Report_List is a list of Report.
+type Report_List = capnp.StructList[Report]
+
+// NewReport creates a new list of Report.
+func NewReport_List(s *capnp.Segment, sz int32) (Report_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 1}, sz)
+	return capnp.StructList[Report](l), err
+}
+
+// Report_Future is a wrapper for a Report promised by a client call.
+type Report_Future struct{ *capnp.Future }
+
+func (f Report_Future) Struct() (Report, error) {
 	p, err := f.Future.Ptr()
-	return Ready(p.Struct()), err
+	return Report(p.Struct()), err
 }
 
-const schema_9b26fd50d44b8e74 = "x\xda\\P\xbfk\x14A\x18}\xef\x9b=\xb7\xb9\xcb" +
-	"f\xd8\xf3\x17x\x04\x84\x08\x1e\\ \x82M@\"\x82" +
-	"\x8d\x87p#\xd8Y\xb8f\xc7\xdc\xe0\xdd\xec\xb2\xbb*" +
-	"6\xa6I\x91\xca\xc26\x9d\xd8\xd8*X\x0avb-" +
-	"\x08\xfe\x03\x96\"\xd8\xca\xca\\0\xa7\xa9\x86y\xbc\xf7" +
-	"\xbe\xf7\xde\xea\xe7\xeb\xd1f\xaf\x10\x88\xb9\xd09\xd5\xbe" +
-	"~\x7fx\xf9\xcd\xc1\xd7}\x98.\xd96/\xc6_&" +
-	"\xbf/\x1d\xa2\xa3b \x1d\xf0m\xba\xce\xb3@:\xe2" +
-	"w\xb0}\xdes\xef>\xbe\x9a\xfe\x84>#K%\x98" +
-	"j\xf9\x96\x0e$H\xce\xcb\x1e\xd8N~l\x1e|\xf8" +
-	"t\xed\xd7\x09\xd7(0n\xcb\xcb\xf4\xee\x82kd\x1b" +
-	"\xa3\xf6\x81\xab\x9a\xe9\xc6N\xc6\xd2\x97[7}^\xac" +
-	"=\x9d[\xdf\x98\x88\xff\x1e\xe40\x19;\x9f\x9bU\x15" +
-	"\x01\x11\x01\x9d\x0d\x01sO\xd1L\x85\x9a\xec3\x806" +
-	"\x80\xf7\x15\xcdLH\xe9S\x00\xed\x02\x96+\x9aR\xa8" +
-	"\x95\xf4\xa9\x00=\xdf\x02\xccT\xd1\xec\x0b\x13\x9f\xcd-" +
-	"\xbb\x10v\xc1\xa4\xb4\xb6:\xfe<r>g\xb2\xcc\x01" +
-	"2\x01\xb7w\xab\xcc75W\xc0\x89\xe2\x82\xbc\x02\x1e" +
-	"7\x91\xbfM\x16E6\xc6N\xf9|B\x9a\xa38W" +
-	"\xaf\x04\x17=\xba\x08P\xf4zx\x94\x1e\x0c\x01F\xfa" +
-	"\xf4\x0d`\xad\xb6\xd5\x13\x1b?\xaem\x9c\xbb*y\xe8" +
-	"fv\xaf\xb6M\xe3\xfc\xee\xff[\xdd\xb1Y\xceg\xc1" +
-	"8:\x1a\x85\xd4\xbd[\x80\xe9*\x9as\xc2\xb6\xac\x8a" +
-	"\xa6\xd8)f\x00\x18C:1\xc1?\x01\x00\x00\xff\xff" +
-	"\x00Px\xc2"
+type Report_Kind uint16
+
+// Report_Kind_TypeID is the unique identifier for the type Report_Kind.
+const Report_Kind_TypeID = 0xbdf9676d197ba066
+
+// Values of Report_Kind.
+const (
+	Report_Kind_unknown Report_Kind = 0
+	Report_Kind_ready   Report_Kind = 1
+	Report_Kind_ended   Report_Kind = 2
+	Report_Kind_alive   Report_Kind = 3
+)
+
+// String returns the enum's constant name.
+func (c Report_Kind) String() string {
+	switch c {
+	case Report_Kind_unknown:
+		return "unknown"
+	case Report_Kind_ready:
+		return "ready"
+	case Report_Kind_ended:
+		return "ended"
+	case Report_Kind_alive:
+		return "alive"
+
+	default:
+		return ""
+	}
+}
+
+// Report_KindFromString returns the enum value with a name,
+// or the zero value if there's no such value.
+func Report_KindFromString(c string) Report_Kind {
+	switch c {
+	case "unknown":
+		return Report_Kind_unknown
+	case "ready":
+		return Report_Kind_ready
+	case "ended":
+		return Report_Kind_ended
+	case "alive":
+		return Report_Kind_alive
+
+	default:
+		return 0
+	}
+}
+
+type Report_Kind_List = capnp.EnumList[Report_Kind]
+
+func NewReport_Kind_List(s *capnp.Segment, sz int32) (Report_Kind_List, error) {
+	return capnp.NewEnumList[Report_Kind](s, sz)
+}
+
+const schema_9b26fd50d44b8e74 = "x\xdal\x91_K\x14Q\x18\xc6\x9f\xe7\x9c\xd1EX" +
+	"\x9d\x0e\xb3$B1)\x18\xec\x82R[\xdd\x08\x92\x84" +
+	"Bb\xc2\x9e(\xa8\xcb\xcd9\xae\x83z\\fGM" +
+	"\xfac\x82\x81Bt\x1dI \xe1MWBQw^" +
+	"\xd4M_ \x08\xfa\x16]v\x11\x1bg\x96\xdd\xcd\xe8" +
+	"j\x98\x97g~\xef\xef\x99\xf7\xd20\xa7\xbc\xcb\xfd_" +
+	"\x05\x84\xbe\xd0\xd3\xdb<\xfatP|\xb7\xf7}\x17:" +
+	"O\xd1L_\xce}\xab\xfc\xbex\x80\x1e\x99\x03\x82Y" +
+	"\xbe\x0f4\x07\x81+\xf7\x19\x12l^\x9d\x9f.\xde;" +
+	"\x99\xfc\xf8o\x9a.\xbd%^\x07;b\x10\x08\xf6\xc5" +
+	"1\xd8\\<|4\xb4Z\xfbu\x02\x15\x88\xee\x97`" +
+	"0,\xbf\x04\xc5l\xc1\xa8\xac\x81\xcd\xa7\xfd\xf1\x87\xcf" +
+	"o\x97~B\x9d\x15]!0\x98\x95?\x82\xbbYP" +
+	"\xcbc\x8c5\x1f\xc4I\xba4\xbePe\xdd\xd6'f" +
+	"l\xb4\x16n\xae\x1a\x9bj\x8f\x7fCX\xf2\xe7b\x1b" +
+	"\xe9\x82\xf4\x00\x8f\x80zR\x02\xf4CI\xbd+\xa8\xc8" +
+	"\x02\xddp\xc7\x0d\x1fK\xea=A\x8a\x02\x05\xa0\x9e\xbb" +
+	"\xd93I\xfdBPIQ\xa0\x04\xd4\xfe\x04\xa0w%" +
+	"\xf5\xa1\xa0\xf2X\xa0\x07\xa87.\xf9JR\x1f\x09\xfa" +
+	"\xb6\xbaj\x98\x87`\x1e\xf4\xeb\xc6$\x9d\x97\xe5\xd8F" +
+	"\xf4\xbbr }\xf0z-\xa9\xda\xb4\xc1\x01\xb0\"\x99" +
+	"\x85\x07@\x7f%\xb6\xcb\xec\x83`\x1fx\xba\xebmS" +
+	"_\x93I\xabh\xf7\xb7\xb6\x8b\xe6;Eg\x9c\xd5\x94" +
+	"\xa4\xbe%\xd8\xee9[\x06\xf4\xb4\xa4\xae\x08*\xc1V" +
+	"\xd1y\x17\xbc)\xa9\xef\x88\x8ed\x07\xdc\x92\x0c\x17\xab" +
+	"\x0b&\xed4\xf9\xaf\x9ch\xcb%\xe9\xb8SA\x85\xd4" +
+	"g\xb2\x0d\xc5\x1b\x8e\xa3\x86\xcb\x00\x85\x1ar\x0f\xa9T" +
+	"\x19\xd8^\xb7\xcbvm\xd3\x86\x89\xa9F[\xa1\xb1\x91" +
+	"\x89\xc2\xeaJ\xbcaNc\xdd}\xb3\xf3\x8e\xcf\xc5\xd2" +
+	"F\x8e|\xae\xe5^\xce\xc83#\x19yr$#_" +
+	"+\x01\xf4\xd4\x98\xdb\xda\xa3F\xdd\xb0W\x9d/\x01a" +
+	"\xc3$\x1b&\xb7\xde0\xb9(N\xfc\xc5x\xc5l7" +
+	"L\x9a\xc6\xb6\x96[XO\xfdzlk\x7f\x02\x00\x00" +
+	"\xff\xff\xe8\x8a\xb6\xbb"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_9b26fd50d44b8e74,
 		Nodes: []uint64{
 			0x84d788a9299bb6a4,
+			0xb53dbd5829444d34,
+			0xbdf9676d197ba066,
 			0xf168a2c1b3690d7e,
-			0xf43dc8be8831ef50,
 		},
 		Compressed: true,
 	})
