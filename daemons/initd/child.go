@@ -89,6 +89,8 @@ func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 		case <-ready:
 			ready = nil
 			s.setReady(c)
+		case ended := <-parent.Ended():
+			s.linkEnded(c.row.Name, ended)
 		case <-process.Done():
 			return process.Exit(), nil
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package initd
 import (
 	"errors"
 	"os"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -47,6 +48,18 @@ func (s *system) grantResources(row Daemon, parent *vat.Parent) error {
 	return errors.Join(errs...)
 }
 
+// A link is one connection that initd made between two daemons, or between itself and one.
+type link struct {
+	number uint64 // counted from 1 over the system's life
+	edge   Edge
+	made   time.Time
+	pause  time.Duration // how long to wait before it is made again
+	healed bool          // its end was reported, so it is on its way to be made again
+}
+
+// A linkKey names a link by what it is good for. Under one key there is one link at a time, the newest.
+type linkKey struct{ holder, facet string }
+
 // link connects a holder with the provider of one edge by a fresh socket, if both live. The system's lock is held.
 func (s *system) link(holder string, edge Edge) error {
 	if !s.alive(holder) || !s.alive(edge.From) {
@@ -58,10 +71,13 @@ func (s *system) link(holder string, edge Edge) error {
 	}
 	defer ours.Close()
 	defer theirs.Close()
+	s.lastLink++
+	l := &link{number: s.lastLink, edge: edge, made: s.host.Clock.Now(), pause: firstPause}
+	s.links[linkKey{holder, edge.Facet}] = l
 	client := vat.Client{Name: holder, Grants: edge.Grants}
 	return errors.Join(
-		s.grantServe(edge, client, theirs),
-		s.grantUse(holder, edge, ours),
+		s.grantServe(l, client, theirs),
+		s.grantUse(holder, l, ours),
 	)
 }
 
@@ -74,24 +90,28 @@ func (s *system) alive(name string) bool {
 }
 
 // grantServe gives the provider its end. What initd itself serves it serves at once.
-func (s *system) grantServe(edge Edge, client vat.Client, socket *os.File) error {
-	if edge.From != initName {
-		return s.children[edge.From].parent.GrantServe(edge.Facet, client, socket)
+func (s *system) grantServe(l *link, client vat.Client, socket *os.File) error {
+	if l.edge.From != initName {
+		return s.children[l.edge.From].parent.GrantServe(l.edge.Facet, client, l.number, socket)
 	}
-	_, err := connect(socket, s.serveOwn(edge.Facet, client))
+	_, err := connect(socket, s.serveOwn(l.edge.Facet, client))
 	return err
 }
 
 // grantUse gives the holder its end. What initd itself holds goes into its own holdings.
-func (s *system) grantUse(holder string, edge Edge, socket *os.File) error {
+func (s *system) grantUse(holder string, l *link, socket *os.File) error {
 	if holder != initName {
-		return s.children[holder].parent.GrantUse(edge.Facet, edge.From, socket)
+		return s.children[holder].parent.GrantUse(l.edge.Facet, l.edge.From, l.number, socket)
 	}
 	conn, err := connect(socket, capnp.Client{})
 	if err != nil {
 		return err
 	}
-	s.holdings[edge.Facet].Renew(conn)
+	s.holdings[l.edge.Facet].Renew(conn)
+	go func() {
+		<-conn.Done()
+		s.linkEnded(initName, vat.Ended{Facet: l.edge.Facet, Link: l.number})
+	}()
 	return nil
 }
 

@@ -33,8 +33,11 @@ type system struct {
 	mu       sync.Mutex
 	children map[string]*child
 	order    []*child // in start order
+	links    map[linkKey]*link
+	lastLink uint64 // the number of the newest link
 	outcome  outcome
 	stopping chan struct{} // closed when the order to stop was given
+	down     chan struct{} // closed when the daemons are about to be stopped: from then on a link that ends stays ended
 }
 
 // An outcome is how the system ended.
@@ -60,7 +63,9 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 		},
 		changed:  vat.NewNotifier(),
 		children: map[string]*child{},
+		links:    map[linkKey]*link{},
 		stopping: make(chan struct{}),
+		down:     make(chan struct{}),
 	}
 	s.ballot = &ballot{changed: s.changed}
 	if config.SelftestSets != "" {
@@ -140,6 +145,7 @@ func (s *system) run(ctx context.Context, control *controlSocket) error {
 	control.close()
 	stopGather()
 	<-health
+	close(s.down)
 	s.takeDown(stops)
 	return s.result()
 }

@@ -33,13 +33,14 @@ type Birth struct {
 	waiting   map[string][]arrival // served links that came before their server
 	holdings  map[string]*Holding
 	resources map[resource]*slot
-	conns     map[*Conn]struct{}
+	conns     map[*Conn]uint64 // each with the number of its link
 	refused   func(peer string, reason guard.Reason)
 }
 
 // An arrival is one served link as it came over the channel.
 type arrival struct {
 	client Client
+	link   uint64
 	socket net.Conn
 }
 
@@ -66,7 +67,7 @@ func Born(channel *net.UnixConn) *Birth {
 		waiting:   map[string][]arrival{},
 		holdings:  map[string]*Holding{},
 		resources: map[resource]*slot{},
-		conns:     map[*Conn]struct{}{},
+		conns:     map[*Conn]uint64{},
 		refused:   lastWords,
 	}
 	go b.receive()
@@ -77,7 +78,7 @@ func Born(channel *net.UnixConn) *Birth {
 func (b *Birth) Done() <-chan struct{} { return b.done }
 
 // Ready tells initd that the daemon has what it needs and serves.
-func (b *Birth) Ready() error { return sendReady(b.channel) }
+func (b *Birth) Ready() error { return sendReport(b.channel, report{Kind: birth.Report_Kind_ready}) }
 
 // Close ends every connection of the daemon, then its channel. The end of the channel alone leaves them open: a daemon that was told to
 // stop may still say its last words.
@@ -219,11 +220,11 @@ func (b *Birth) take(e endowment) {
 	case birth.Endowment_Kind_serve:
 		b.takeServe(e)
 	case birth.Endowment_Kind_use:
-		if socket, err := socketOf(e.File); err == nil {
-			conn := Connect(socket, capnp.Client{}, b.watch(e.Peer))
-			b.track(conn)
-			b.Use(e.Name).Renew(conn)
-		}
+		b.takeUse(e)
+	case birth.Endowment_Kind_cut:
+		b.cut(e.Link)
+	case birth.Endowment_Kind_ping:
+		sendReport(b.channel, report{Kind: birth.Report_Kind_alive})
 	default:
 		s := b.slot(resource{e.Kind, e.Name})
 		s.once.Do(func() {
@@ -238,7 +239,7 @@ func (b *Birth) takeServe(e endowment) {
 	if err != nil {
 		return
 	}
-	a := arrival{Client{Name: e.Peer, Grants: e.Grants}, socket}
+	a := arrival{Client{Name: e.Peer, Grants: e.Grants}, e.Link, socket}
 	b.mu.Lock()
 	bootstrap := b.servers[e.Name]
 	if bootstrap == nil {
@@ -248,28 +249,4 @@ func (b *Birth) takeServe(e endowment) {
 	if bootstrap != nil {
 		b.serve(a, bootstrap)
 	}
-}
-
-func (b *Birth) serve(a arrival, bootstrap func(Client) capnp.Client) {
-	b.track(Connect(a.socket, bootstrap(a.client), b.watch(a.client.Name)))
-}
-
-// track remembers a connection until it ends, so that all end with the channel.
-func (b *Birth) track(c *Conn) {
-	b.mu.Lock()
-	over := b.conns == nil
-	if !over {
-		b.conns[c] = struct{}{}
-	}
-	b.mu.Unlock()
-	if over {
-		c.Close()
-		return
-	}
-	go func() {
-		<-c.Done()
-		b.mu.Lock()
-		delete(b.conns, c)
-		b.mu.Unlock()
-	}()
 }

@@ -69,8 +69,14 @@ func serveNames(b *vat.Birth) <-chan struct{} {
 	return closed
 }
 
-// link grants one edge from a provider to a holder.
+// link grants one edge from a provider to a holder, as link 1.
 func link(t *testing.T, provider, holder *vat.Parent, as string) {
+	t.Helper()
+	linkAs(t, 1, provider, holder, as)
+}
+
+// linkAs is link under a number.
+func linkAs(t *testing.T, number uint64, provider, holder *vat.Parent, as string) {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
 	if err != nil {
@@ -78,10 +84,10 @@ func link(t *testing.T, provider, holder *vat.Parent, as string) {
 	}
 	defer ours.Close()
 	defer theirs.Close()
-	if err := provider.GrantServe("TrustAnchors", vat.Client{Name: as}, theirs); err != nil {
+	if err := provider.GrantServe("TrustAnchors", vat.Client{Name: as}, number, theirs); err != nil {
 		t.Fatal(err)
 	}
-	if err := holder.GrantUse("TrustAnchors", "provider", ours); err != nil {
+	if err := holder.GrantUse("TrustAnchors", "provider", number, ours); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -312,7 +318,7 @@ func TestRefusalIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ours.Close()
-	if err := providerEnd.GrantServe("TrustAnchors", vat.Client{Name: "nx"}, theirs); err != nil {
+	if err := providerEnd.GrantServe("TrustAnchors", vat.Client{Name: "nx"}, 1, theirs); err != nil {
 		t.Fatal(err)
 	}
 	theirs.Close()

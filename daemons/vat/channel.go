@@ -25,7 +25,8 @@ type endowment struct {
 	Name   string
 	Peer   string
 	Grants []string
-	File   *os.File // nil for a setting
+	Link   uint64   // initd's number of the link; 0 for what is no link
+	File   *os.File // nil for what is said without a descriptor
 }
 
 // ChannelOf makes a birth channel's end usable. It takes the file over.
@@ -68,6 +69,7 @@ func sendEndowment(channel *net.UnixConn, e endowment) error {
 		return err
 	}
 	m.SetKind(e.Kind)
+	m.SetLink(e.Link)
 	if err := errors.Join(m.SetName(e.Name), m.SetPeer(e.Peer), SetTexts(m.NewGrants, e.Grants)); err != nil {
 		return err
 	}
@@ -157,22 +159,7 @@ func parseEndowment(packet []byte) (endowment, error) {
 	if err != nil {
 		return endowment{}, err
 	}
-	return endowment{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants}, nil
-}
-
-// sendReady says Ready on the channel.
-func sendReady(channel *net.UnixConn) error {
-	msg, seg := capnp.NewSingleSegmentMessage(nil)
-	defer msg.Release()
-	if _, err := birth.NewRootReady(seg); err != nil {
-		return err
-	}
-	packet, err := msg.Marshal()
-	if err != nil {
-		return err
-	}
-	_, err = channel.Write(packet)
-	return err
+	return endowment{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants, Link: m.Link()}, nil
 }
 
 // Texts copies a list of texts out of a message.

@@ -3,37 +3,71 @@ package vat
 import (
 	"net"
 	"os"
+	"sync"
 
 	"nexus/capnpgen/birth"
 )
+
+// maxUnheard bounds the ended links of one daemon that initd has not taken up yet. A daemon holds a dozen.
+const maxUnheard = 64
 
 // A Parent is initd's end of a daemon's birth channel.
 type Parent struct {
 	channel *net.UnixConn
 	ready   chan struct{}
+	alive   chan struct{}
+	ended   chan Ended
+	over    chan struct{}
+	close   func()
 }
 
-// NewParent takes over initd's end of the channel and listens for the daemon's Ready.
+// An Ended says that a link which the daemon uses has ended under it.
+type Ended struct {
+	Facet string // Which facet it used over the link; its own word, so hold it against what was granted.
+	Link  uint64 // The link's number, as it was granted.
+}
+
+// NewParent takes over initd's end of the channel and listens for what the daemon reports.
 func NewParent(channel *net.UnixConn) *Parent {
-	p := &Parent{channel: channel, ready: make(chan struct{})}
-	go p.awaitReady()
+	p := &Parent{
+		channel: channel,
+		ready:   make(chan struct{}),
+		alive:   make(chan struct{}, 1),
+		ended:   make(chan Ended, maxUnheard),
+		over:    make(chan struct{}),
+	}
+	p.close = sync.OnceFunc(func() {
+		close(p.over)
+		channel.Close()
+	})
+	go p.hear()
 	return p
 }
 
 // Ready is closed when the daemon has said that it serves.
 func (p *Parent) Ready() <-chan struct{} { return p.ready }
 
-// Close orders the daemon to stop.
-func (p *Parent) Close() { p.channel.Close() }
+// Alive gets a value for the daemon's answer to a ping. Answers between two receptions are one.
+func (p *Parent) Alive() <-chan struct{} { return p.alive }
 
-// GrantServe hands the daemon a socket on which to serve facet to client. The caller keeps the file and closes it.
-func (p *Parent) GrantServe(facet string, client Client, socket *os.File) error {
-	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, File: socket})
+// Ended gets the links that the daemon has found ended. When nobody takes them, the daemon is not heard further.
+func (p *Parent) Ended() <-chan Ended { return p.ended }
+
+// Close orders the daemon to stop. A second call has no effect.
+func (p *Parent) Close() { p.close() }
+
+// GrantServe hands the daemon a socket on which to serve facet to client, as initd's link of that number. The caller keeps the file
+// and closes it.
+func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os.File) error {
+	return sendEndowment(p.channel, endowment{
+		Kind: birth.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, File: socket,
+	})
 }
 
-// GrantUse hands the daemon a socket on which provider serves it facet. The caller keeps the file and closes it.
-func (p *Parent) GrantUse(facet, provider string, socket *os.File) error {
-	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_use, Name: facet, Peer: provider, File: socket})
+// GrantUse hands the daemon a socket on which provider serves it facet, as initd's link of that number. The caller keeps the file and
+// closes it.
+func (p *Parent) GrantUse(facet, provider string, link uint64, socket *os.File) error {
+	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, File: socket})
 }
 
 // GrantDir hands the daemon a directory. The caller keeps the file.
@@ -51,8 +85,18 @@ func (p *Parent) GrantSetting(name string, values ...string) error {
 	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_setting, Name: name, Grants: values})
 }
 
-// awaitReady reads the channel to its end; the first packet is the daemon's Ready. Nothing else is ever read from a daemon here.
-func (p *Parent) awaitReady() {
+// Cut has the daemon close its end of a link.
+func (p *Parent) Cut(link uint64) error {
+	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_cut, Link: link})
+}
+
+// Ping asks the daemon for a sign of life, which comes by Alive.
+func (p *Parent) Ping() error {
+	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_ping})
+}
+
+// hear reads the channel to its end. What cannot be read as a report is ignored: a daemon harms nobody but itself by it.
+func (p *Parent) hear() {
 	packet := make([]byte, maxPacket)
 	said := false
 	for {
@@ -60,9 +104,27 @@ func (p *Parent) awaitReady() {
 		if err != nil || n == 0 {
 			return
 		}
-		if !said {
-			said = true
-			close(p.ready)
+		r, err := parseReport(packet[:n])
+		if err != nil {
+			continue
+		}
+		switch r.Kind {
+		case birth.Report_Kind_ready:
+			if !said {
+				said = true
+				close(p.ready)
+			}
+		case birth.Report_Kind_alive:
+			select {
+			case p.alive <- struct{}{}:
+			default:
+			}
+		case birth.Report_Kind_ended:
+			select {
+			case p.ended <- Ended{Facet: r.Facet, Link: r.Link}:
+			case <-p.over:
+				return
+			}
 		}
 	}
 }

@@ -22,10 +22,10 @@ import (
 // A life is a daemon's Run.
 type life func(context.Context, *vat.Birth, plat.Host) error
 
-func lives() map[string]life {
+func lives(visitor life) map[string]life {
 	return map[string]life{
 		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "keystored": keystored.Run, "logd": logd.Run,
-		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "updated": updated.Run,
+		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "updated": updated.Run, "selftest": visitor,
 	}
 }
 
@@ -33,6 +33,7 @@ func lives() map[string]life {
 type launcher struct {
 	host    plat.Host
 	tapping *tapping // nil: nobody listens
+	visitor life     // nil: none
 
 	mu     sync.Mutex
 	down   bool // PID 1 is dead: nothing comes to life
@@ -41,13 +42,13 @@ type launcher struct {
 	ended  []string // in the order in which their last lives ended
 }
 
-func newLauncher(host plat.Host, t *tapping) *launcher {
-	return &launcher{host: host, tapping: t, living: map[string]*daemon{}}
+func newLauncher(host plat.Host, t *tapping, visitor life) *launcher {
+	return &launcher{host: host, tapping: t, visitor: visitor, living: map[string]*daemon{}}
 }
 
 // Launch runs a daemon's life on its birth channel.
 func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, error) {
-	run := lives()[name]
+	run := lives(l.visitor)[name]
 	if run == nil {
 		return nil, fmt.Errorf("cannot launch %s: no such daemon", name)
 	}

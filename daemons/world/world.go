@@ -12,6 +12,7 @@ import (
 
 	"nexus/daemons/initd"
 	"nexus/daemons/plat"
+	"nexus/daemons/vat"
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/trust"
@@ -27,6 +28,7 @@ type World struct {
 	Dir      string
 	tapping  *tapping // nil: nobody listens
 	launcher *launcher
+	visitor  life // plays the selftest, if there is one
 	stop     context.CancelFunc
 	ended    chan error
 
@@ -43,6 +45,12 @@ func New(t testing.TB) *World {
 // Listen has the tap told of every message from the next Start on.
 func (w *World) Listen(tap Tap) { w.tapping = newTapping(tap) }
 
+// Visit has a life of the test's own run in the place of the selftest, with what the authority table grants that. It is said before
+// Start. No commit comes before it has voted.
+func (w *World) Visit(run func(context.Context, *vat.Birth) error) {
+	w.visitor = func(ctx context.Context, b *vat.Birth, _ plat.Host) error { return run(ctx, b) }
+}
+
 // Start boots the system with these trusted keys and, if it is not empty, a factory set.
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Helper()
@@ -56,6 +64,9 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 			w.t.Fatal(err)
 		}
 	}
+	if w.visitor != nil {
+		config.SelftestSets = w.t.TempDir()
+	}
 	reader, console, err := os.Pipe()
 	if err != nil {
 		w.t.Fatal(err)
@@ -64,7 +75,7 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	go w.read(reader)
 	ctx, cancel := context.WithCancel(context.Background())
 	host := plat.Host{Clock: w.Clock, Spawner: &programs{clock: w.Clock}}
-	w.launcher, w.stop, w.ended = newLauncher(host, w.tapping), cancel, make(chan error, 1)
+	w.launcher, w.stop, w.ended = newLauncher(host, w.tapping, w.visitor), cancel, make(chan error, 1)
 	go func() {
 		defer console.Close()
 		w.ended <- initd.Boot(ctx, config, host, w.launcher, console, console)

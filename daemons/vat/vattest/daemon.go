@@ -3,6 +3,7 @@ package vattest
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ const Patience = 10 * time.Second
 type Daemon struct {
 	t       testing.TB
 	parent  *vat.Parent
+	links   atomic.Uint64 // how many it was granted
 	ended   chan struct{} // closed when run has returned
 	err     error         // what it returned, unless it was told to stop; valid after ended
 	awaited bool          // the test has taken err

@@ -33,7 +33,7 @@ func (d *Daemon) Connect(facet, name string, grants ...string) (client capnp.Cli
 	d.t.Helper()
 	ours, theirs := d.pair()
 	defer ours.Close()
-	d.must(d.parent.GrantServe(facet, vat.Client{Name: name, Grants: grants}, theirs))
+	d.must(d.parent.GrantServe(facet, vat.Client{Name: name, Grants: grants}, d.number(), theirs))
 	theirs.Close()
 	socket, err := vat.Socket(ours)
 	d.must(err)
@@ -61,7 +61,7 @@ func (d *Daemon) Provide(facet string, server capnp.Client) (cut func()) {
 	d.must(err)
 	cut = cutter(socket, vat.Connect(socket, server))
 	d.t.Cleanup(cut)
-	d.must(d.parent.GrantUse(facet, "test", theirs))
+	d.must(d.parent.GrantUse(facet, "test", d.number(), theirs))
 	return cut
 }
 
@@ -79,8 +79,9 @@ func (d *Daemon) Link(facet string, provider *Daemon, name string, grants ...str
 	served, used := d.pair()
 	defer served.Close()
 	defer used.Close()
-	d.must(provider.parent.GrantServe(facet, vat.Client{Name: name, Grants: grants}, served))
-	d.must(d.parent.GrantUse(facet, "test", used))
+	number := d.number()
+	d.must(provider.parent.GrantServe(facet, vat.Client{Name: name, Grants: grants}, number, served))
+	d.must(d.parent.GrantUse(facet, "test", number, used))
 }
 
 // Dir grants the directory at path.
@@ -103,6 +104,9 @@ func (d *Daemon) Setting(name string, values ...string) {
 	d.t.Helper()
 	d.must(d.parent.GrantSetting(name, values...))
 }
+
+// number numbers the next link of this daemon.
+func (d *Daemon) number() uint64 { return d.links.Add(1) }
 
 func (d *Daemon) pair() (a, b *os.File) {
 	d.t.Helper()

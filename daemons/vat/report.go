@@ -1,0 +1,53 @@
+package vat
+
+import (
+	"net"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/birth"
+)
+
+// A report is what a daemon tells initd over its birth channel.
+type report struct {
+	Kind  birth.Report_Kind
+	Facet string // for ended: whose connection
+	Link  uint64 // for ended: its number
+}
+
+// sendReport tells initd. It does not wait longer than grantTimeout.
+func sendReport(channel *net.UnixConn, r report) error {
+	msg, seg := capnp.NewSingleSegmentMessage(nil)
+	defer msg.Release()
+	m, err := birth.NewRootReport(seg)
+	if err != nil {
+		return err
+	}
+	m.SetKind(r.Kind)
+	m.SetLink(r.Link)
+	if err := m.SetFacet(r.Facet); err != nil {
+		return err
+	}
+	packet, err := msg.Marshal()
+	if err != nil {
+		return err
+	}
+	channel.SetWriteDeadline(time.Now().Add(grantTimeout))
+	_, err = channel.Write(packet)
+	return err
+}
+
+// parseReport reads what a daemon said, which may be anything.
+func parseReport(packet []byte) (report, error) {
+	msg, err := capnp.Unmarshal(packet)
+	if err != nil {
+		return report{}, err
+	}
+	m, err := birth.ReadRootReport(msg)
+	if err != nil {
+		return report{}, err
+	}
+	facet, err := m.Facet()
+	return report{Kind: m.Kind(), Facet: facet, Link: m.Link()}, err
+}

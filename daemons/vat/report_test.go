@@ -1,0 +1,84 @@
+package vat_test
+
+import (
+	"context"
+	"testing"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/keystore"
+	"nexus/daemons/vat"
+)
+
+// TestEndedLinkIsReported has a provider close a connection under its user: initd hears which link it was, and of that one only.
+func TestEndedLinkIsReported(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	provider, providerEnd := born(t)
+	holder, holderEnd := born(t)
+	serveNames(provider)
+	linkAs(t, 7, providerEnd, holderEnd, "x")
+	if _, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil {
+		t.Fatal(err)
+	}
+	provider.Close()
+	select {
+	case got := <-holderEnd.Ended():
+		if want := (vat.Ended{Facet: "TrustAnchors", Link: 7}); got != want {
+			t.Errorf("reported %v, want %v", got, want)
+		}
+	case <-ctx.Done():
+		t.Fatal("nobody reported the end")
+	}
+}
+
+// TestCutEndsOneLink cuts one client of two: its next call fails as disconnected, the other's does not.
+func TestCutEndsOneLink(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	provider, providerEnd := born(t)
+	provider.Serve("TrustAnchors", func(c vat.Client) capnp.Client {
+		return capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: c.Name, closed: make(chan struct{})}))
+	})
+	var holders [2]*vat.Birth
+	var clients [2]keystore.TrustAnchors
+	for i := range holders {
+		birth, end := born(t)
+		linkAs(t, uint64(1+i), providerEnd, end, "x")
+		client, err := birth.Use("TrustAnchors").Get(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		holders[i], clients[i] = birth, keystore.TrustAnchors(client)
+		defer client.Release()
+	}
+	if err := providerEnd.Cut(1); err != nil {
+		t.Fatal(err)
+	}
+	holders[0].Use("TrustAnchors").Lost(ctx, capnp.Client(clients[0]))
+	for i, want := range []bool{true, false} {
+		answer, release := clients[i].List(ctx, nil)
+		_, err := answer.Struct()
+		release()
+		if vat.Disconnected(err) != want {
+			t.Errorf("client %d: got %v, want disconnected to be %v", i, err, want)
+		}
+	}
+}
+
+// TestPingIsAnswered asks a daemon for a sign of life before and after it is ready.
+func TestPingIsAnswered(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	b, end := born(t)
+	for range 2 {
+		if err := end.Ping(); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, ctx, end.Alive())
+		if err := b.Ready(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	receive(t, ctx, end.Ready())
+}
