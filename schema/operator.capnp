@@ -52,6 +52,18 @@ interface Operator {
 
   stop @11 () -> ();
   # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is done.
+
+  authority @12 () -> (authority :Authority);
+  # Take back what a daemon holds.
+}
+
+interface Authority {
+  # The power to take back what the authority table grants.
+
+  revoke @0 (client :Text, service :Text) -> (refusal :Keystore.Refusal);
+  # Cuts the daemon `client` from `service`, a facet that it holds or a name that it may look up, until the system stops: its next call
+  # fails with `disconnected`, and no link is made again. No other client is concerned. Writes one audit record. `refusal` is null on success;
+  # `unknown-name`, with nothing changed, when the table grants no such thing. Revoking twice changes nothing.
 }
 
 struct DaemonStatus {

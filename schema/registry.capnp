@@ -27,6 +27,11 @@ interface ServiceManager {
 
   attenuate @3 (names :List(Text)) -> (manager :ServiceManager);
   # A ServiceManager that knows only those of `names` that this one knows. At most 64 names; `bundle/*` stands for all bundles.
+
+  introduce @4 (name :Text) -> (direct :Bool);
+  # For clients with a birth channel: a link of the client's own to whoever stands behind the name. `direct` says that the client is
+  # handed it, over its birth channel, as the facet `service:<name>`; it then outlives samgrd. False where there is none to be had (the
+  # provider or the client is a bundle): get is the way then. Asking again changes nothing. Refused as `unknown-name` like get.
 }
 
 interface NameObserver {
@@ -53,6 +58,15 @@ interface Registrar {
 
 interface Registration {
   # Holding it keeps the name; dropping it removes the name.
+}
+
+interface Introducer {
+  # The right to say that a client is to be linked with a provider: what `initd` serves to samgrd. It adds no authority: initd links a
+  # client only to what the authority table grants it by that name.
+
+  introduce @0 (client :Text, name :Text) -> (direct :Bool);
+  # Links the client to the daemon that is bound to the name, unless they are linked; `direct` says that they are now. False, with
+  # nothing changed, when the table does not grant the client this very name, or no daemon is bound to it.
 }
 
 interface BundleRegistrar {

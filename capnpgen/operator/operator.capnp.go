@@ -262,6 +262,26 @@ func (c Operator) Stop(ctx context.Context, params func(Operator_stop_Params) er
 
 }
 
+func (c Operator) Authority(ctx context.Context, params func(Operator_authority_Params) error) (Operator_authority_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      12,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "authority",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Operator_authority_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Operator_authority_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c Operator) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -358,6 +378,8 @@ type Operator_Server interface {
 	Graph(context.Context, Operator_graph) error
 
 	Stop(context.Context, Operator_stop) error
+
+	Authority(context.Context, Operator_authority) error
 }
 
 // Operator_NewServer creates a new Server from an implementation of Operator_Server.
@@ -376,7 +398,7 @@ func Operator_ServerToClient(s Operator_Server) Operator {
 // This can be used to create a more complicated Server.
 func Operator_Methods(methods []server.Method, s Operator_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 12)
+		methods = make([]server.Method, 0, 13)
 	}
 
 	methods = append(methods, server.Method{
@@ -520,6 +542,18 @@ func Operator_Methods(methods []server.Method, s Operator_Server) []server.Metho
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Stop(ctx, Operator_stop{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      12,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "authority",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Authority(ctx, Operator_authority{call})
 		},
 	})
 
@@ -728,6 +762,23 @@ func (c Operator_stop) Args() Operator_stop_Params {
 func (c Operator_stop) AllocResults() (Operator_stop_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
 	return Operator_stop_Results(r), err
+}
+
+// Operator_authority holds the state for a server call to Operator.authority.
+// See server.Call for documentation.
+type Operator_authority struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Operator_authority) Args() Operator_authority_Params {
+	return Operator_authority_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Operator_authority) AllocResults() (Operator_authority_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_authority_Results(r), err
 }
 
 // Operator_List is a list of Operator.
@@ -2525,6 +2576,508 @@ func (f Operator_stop_Results_Future) Struct() (Operator_stop_Results, error) {
 	return Operator_stop_Results(p.Struct()), err
 }
 
+type Operator_authority_Params capnp.Struct
+
+// Operator_authority_Params_TypeID is the unique identifier for the type Operator_authority_Params.
+const Operator_authority_Params_TypeID = 0xa95c26916ea81139
+
+func NewOperator_authority_Params(s *capnp.Segment) (Operator_authority_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Operator_authority_Params(st), err
+}
+
+func NewRootOperator_authority_Params(s *capnp.Segment) (Operator_authority_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Operator_authority_Params(st), err
+}
+
+func ReadRootOperator_authority_Params(msg *capnp.Message) (Operator_authority_Params, error) {
+	root, err := msg.Root()
+	return Operator_authority_Params(root.Struct()), err
+}
+
+func (s Operator_authority_Params) String() string {
+	str, _ := text.Marshal(0xa95c26916ea81139, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_authority_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_authority_Params) DecodeFromPtr(p capnp.Ptr) Operator_authority_Params {
+	return Operator_authority_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_authority_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_authority_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_authority_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_authority_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// Operator_authority_Params_List is a list of Operator_authority_Params.
+type Operator_authority_Params_List = capnp.StructList[Operator_authority_Params]
+
+// NewOperator_authority_Params creates a new list of Operator_authority_Params.
+func NewOperator_authority_Params_List(s *capnp.Segment, sz int32) (Operator_authority_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[Operator_authority_Params](l), err
+}
+
+// Operator_authority_Params_Future is a wrapper for a Operator_authority_Params promised by a client call.
+type Operator_authority_Params_Future struct{ *capnp.Future }
+
+func (f Operator_authority_Params_Future) Struct() (Operator_authority_Params, error) {
+	p, err := f.Future.Ptr()
+	return Operator_authority_Params(p.Struct()), err
+}
+
+type Operator_authority_Results capnp.Struct
+
+// Operator_authority_Results_TypeID is the unique identifier for the type Operator_authority_Results.
+const Operator_authority_Results_TypeID = 0xb2e635c6558781d7
+
+func NewOperator_authority_Results(s *capnp.Segment) (Operator_authority_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_authority_Results(st), err
+}
+
+func NewRootOperator_authority_Results(s *capnp.Segment) (Operator_authority_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_authority_Results(st), err
+}
+
+func ReadRootOperator_authority_Results(msg *capnp.Message) (Operator_authority_Results, error) {
+	root, err := msg.Root()
+	return Operator_authority_Results(root.Struct()), err
+}
+
+func (s Operator_authority_Results) String() string {
+	str, _ := text.Marshal(0xb2e635c6558781d7, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_authority_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_authority_Results) DecodeFromPtr(p capnp.Ptr) Operator_authority_Results {
+	return Operator_authority_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_authority_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_authority_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_authority_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_authority_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Operator_authority_Results) Authority() Authority {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return Authority(p.Interface().Client())
+}
+
+func (s Operator_authority_Results) HasAuthority() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Operator_authority_Results) SetAuthority(v Authority) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// Operator_authority_Results_List is a list of Operator_authority_Results.
+type Operator_authority_Results_List = capnp.StructList[Operator_authority_Results]
+
+// NewOperator_authority_Results creates a new list of Operator_authority_Results.
+func NewOperator_authority_Results_List(s *capnp.Segment, sz int32) (Operator_authority_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Operator_authority_Results](l), err
+}
+
+// Operator_authority_Results_Future is a wrapper for a Operator_authority_Results promised by a client call.
+type Operator_authority_Results_Future struct{ *capnp.Future }
+
+func (f Operator_authority_Results_Future) Struct() (Operator_authority_Results, error) {
+	p, err := f.Future.Ptr()
+	return Operator_authority_Results(p.Struct()), err
+}
+func (p Operator_authority_Results_Future) Authority() Authority {
+	return Authority(p.Future.Field(0, nil).Client())
+}
+
+type Authority capnp.Client
+
+// Authority_TypeID is the unique identifier for the type Authority.
+const Authority_TypeID = 0xf21c1554f266bb70
+
+func (c Authority) Revoke(ctx context.Context, params func(Authority_revoke_Params) error) (Authority_revoke_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xf21c1554f266bb70,
+			MethodID:      0,
+			InterfaceName: "operator.capnp:Authority",
+			MethodName:    "revoke",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Authority_revoke_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Authority_revoke_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c Authority) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c Authority) String() string {
+	return "Authority(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c Authority) AddRef() Authority {
+	return Authority(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c Authority) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c Authority) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c Authority) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (Authority) DecodeFromPtr(p capnp.Ptr) Authority {
+	return Authority(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c Authority) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c Authority) IsSame(other Authority) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c Authority) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c Authority) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A Authority_Server is a Authority with a local implementation.
+type Authority_Server interface {
+	Revoke(context.Context, Authority_revoke) error
+}
+
+// Authority_NewServer creates a new Server from an implementation of Authority_Server.
+func Authority_NewServer(s Authority_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(Authority_Methods(nil, s), s, c)
+}
+
+// Authority_ServerToClient creates a new Client from an implementation of Authority_Server.
+// The caller is responsible for calling Release on the returned Client.
+func Authority_ServerToClient(s Authority_Server) Authority {
+	return Authority(capnp.NewClient(Authority_NewServer(s)))
+}
+
+// Authority_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func Authority_Methods(methods []server.Method, s Authority_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xf21c1554f266bb70,
+			MethodID:      0,
+			InterfaceName: "operator.capnp:Authority",
+			MethodName:    "revoke",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Revoke(ctx, Authority_revoke{call})
+		},
+	})
+
+	return methods
+}
+
+// Authority_revoke holds the state for a server call to Authority.revoke.
+// See server.Call for documentation.
+type Authority_revoke struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Authority_revoke) Args() Authority_revoke_Params {
+	return Authority_revoke_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Authority_revoke) AllocResults() (Authority_revoke_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Authority_revoke_Results(r), err
+}
+
+// Authority_List is a list of Authority.
+type Authority_List = capnp.CapList[Authority]
+
+// NewAuthority_List creates a new list of Authority.
+func NewAuthority_List(s *capnp.Segment, sz int32) (Authority_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[Authority](l), err
+}
+
+type Authority_revoke_Params capnp.Struct
+
+// Authority_revoke_Params_TypeID is the unique identifier for the type Authority_revoke_Params.
+const Authority_revoke_Params_TypeID = 0xc2061e31c949fa8b
+
+func NewAuthority_revoke_Params(s *capnp.Segment) (Authority_revoke_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Authority_revoke_Params(st), err
+}
+
+func NewRootAuthority_revoke_Params(s *capnp.Segment) (Authority_revoke_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Authority_revoke_Params(st), err
+}
+
+func ReadRootAuthority_revoke_Params(msg *capnp.Message) (Authority_revoke_Params, error) {
+	root, err := msg.Root()
+	return Authority_revoke_Params(root.Struct()), err
+}
+
+func (s Authority_revoke_Params) String() string {
+	str, _ := text.Marshal(0xc2061e31c949fa8b, capnp.Struct(s))
+	return str
+}
+
+func (s Authority_revoke_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Authority_revoke_Params) DecodeFromPtr(p capnp.Ptr) Authority_revoke_Params {
+	return Authority_revoke_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Authority_revoke_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Authority_revoke_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Authority_revoke_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Authority_revoke_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Authority_revoke_Params) Client() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s Authority_revoke_Params) HasClient() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Authority_revoke_Params) ClientBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s Authority_revoke_Params) SetClient(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s Authority_revoke_Params) Service() (string, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.Text(), err
+}
+
+func (s Authority_revoke_Params) HasService() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s Authority_revoke_Params) ServiceBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.TextBytes(), err
+}
+
+func (s Authority_revoke_Params) SetService(v string) error {
+	return capnp.Struct(s).SetText(1, v)
+}
+
+// Authority_revoke_Params_List is a list of Authority_revoke_Params.
+type Authority_revoke_Params_List = capnp.StructList[Authority_revoke_Params]
+
+// NewAuthority_revoke_Params creates a new list of Authority_revoke_Params.
+func NewAuthority_revoke_Params_List(s *capnp.Segment, sz int32) (Authority_revoke_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[Authority_revoke_Params](l), err
+}
+
+// Authority_revoke_Params_Future is a wrapper for a Authority_revoke_Params promised by a client call.
+type Authority_revoke_Params_Future struct{ *capnp.Future }
+
+func (f Authority_revoke_Params_Future) Struct() (Authority_revoke_Params, error) {
+	p, err := f.Future.Ptr()
+	return Authority_revoke_Params(p.Struct()), err
+}
+
+type Authority_revoke_Results capnp.Struct
+
+// Authority_revoke_Results_TypeID is the unique identifier for the type Authority_revoke_Results.
+const Authority_revoke_Results_TypeID = 0x95e8f9c08e05c41d
+
+func NewAuthority_revoke_Results(s *capnp.Segment) (Authority_revoke_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Authority_revoke_Results(st), err
+}
+
+func NewRootAuthority_revoke_Results(s *capnp.Segment) (Authority_revoke_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Authority_revoke_Results(st), err
+}
+
+func ReadRootAuthority_revoke_Results(msg *capnp.Message) (Authority_revoke_Results, error) {
+	root, err := msg.Root()
+	return Authority_revoke_Results(root.Struct()), err
+}
+
+func (s Authority_revoke_Results) String() string {
+	str, _ := text.Marshal(0x95e8f9c08e05c41d, capnp.Struct(s))
+	return str
+}
+
+func (s Authority_revoke_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Authority_revoke_Results) DecodeFromPtr(p capnp.Ptr) Authority_revoke_Results {
+	return Authority_revoke_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Authority_revoke_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Authority_revoke_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Authority_revoke_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Authority_revoke_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Authority_revoke_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s Authority_revoke_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Authority_revoke_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s Authority_revoke_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// Authority_revoke_Results_List is a list of Authority_revoke_Results.
+type Authority_revoke_Results_List = capnp.StructList[Authority_revoke_Results]
+
+// NewAuthority_revoke_Results creates a new list of Authority_revoke_Results.
+func NewAuthority_revoke_Results_List(s *capnp.Segment, sz int32) (Authority_revoke_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Authority_revoke_Results](l), err
+}
+
+// Authority_revoke_Results_Future is a wrapper for a Authority_revoke_Results promised by a client call.
+type Authority_revoke_Results_Future struct{ *capnp.Future }
+
+func (f Authority_revoke_Results_Future) Struct() (Authority_revoke_Results, error) {
+	p, err := f.Future.Ptr()
+	return Authority_revoke_Results(p.Struct()), err
+}
+func (p Authority_revoke_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
 type DaemonStatus capnp.Struct
 
 // DaemonStatus_TypeID is the unique identifier for the type DaemonStatus.
@@ -2931,109 +3484,126 @@ func (f Edge_Future) Struct() (Edge, error) {
 	return Edge(p.Struct()), err
 }
 
-const schema_c4d297091038a2d6 = "x\xda\x8cV}lTY\x15?\xe7\xbe\x99\xbe\x8e\xb6" +
-	"N/o0X\xa7;#\x99\xec\x9an-m\xcd&" +
-	"k\xd5\x9d\xa1\xb4q\xb7n\xddyt7\x1b\x13\x96\xe5" +
-	"1\xf3h\x0b\xd3\x99\xe9{o\x1a\xf8\xa3i\xe4\xc3\x88" +
-	"\xa1i@\x08Qi\x10\x02\x06B\xa0\xa8\xe5C\x02I" +
-	"\x0b\x18\xa9\x0aV\x82\xd0\x1a\xff\x90\xf2%*\x89E$" +
-	"\xb6\x88\xcf\xdc\xf7\xd5\xd7i\xda\xd9\xf4\x9f\xce=\xe7\xfe" +
-	"\xce\xbd\xe7\xfc\xee\xef\xf7j6\xf9b\x9e\xdaR\xfd\x0d" +
-	" \xad\x1a\xf1\x16\xe9kJ\x0f\x0c\xb4\x7f\xf6[[A" +
-	"\xf4#\xa7\xdf>\xfcf\x99o\xff\xcd\xab\xe0\xe5x\x00" +
-	"\xe1A\xf9\xa40U\xce\x03|\xf9Iy?\x02\xea{" +
-	"^}Y;\xf8f\xf9\x0e\xa0\xcb\x10\xc0\xc3\"\xfb\x82" +
-	"\xf5\x08\x1e\xfd\xd1pl|\xed\xa3\xcf\xf7\xb9\"=\xc1" +
-	"\x06\x16\xf9k\xe5\xeb\x1f]\xf6\xbd\xd8\xef\x8a\xc8\xe6\x1e" +
-	"\xe5\x8d\xfe\xe8\xaa\xde\x81\x03f\xc4\x8b,\xd4\xc26\xa1" +
-	"\xf0A0\x0a\xa8_\xach\xfc\xfb\x86;\xf4\xa0;!" +
-	"\xc7\xf6\xa2\xd0c$\xb4\xb6\xdd\xfcM\xe3\x8agG\x81" +
-	"\xfa\xd1uxVD\x18\x08\x1e\x16\x8e\x06\xd9\x7f\x87\x82" +
-	"\x8f\x00\xf5\xd3_\x7f\xfb\xe7\x83\x17\xea\x8f\xbb\xc1vV" +
-	"\xd41\xb0\xdd\x15\x0cl\xb4\xecJ\xfa\xe9\xd4\xfdS\xee" +
-	"\x84\x91\x0a\xe38\xa3F\xc2?\xabN\xae\xfaX\x7fz" +
-	"\x0a\xa8\xdf\xd5*@\xe1q\xc5ea\xaa\xc2\xe8S\x05" +
-	"\xcf\x09\x13!\x1e@\xafM\x7f8\xe6]2>8\x07" +
-	".\xd4\xcc\xe0\xae\x87\x18\xdc\xc7\x97r\xaf\xacx\xcb{" +
-	"\xc6\xd5\x98\xa9\x90\xd12}\xe6\xc8\x8f\xd3#\xcaYW" +
-	"d\xc2\x8c\xbc:\xf8\xa3\xa1_{\x96\\pEFB" +
-	"F3\xf7\xac\xb8\xf5\xd3\x9a\xfb{\x7f\xe5.w\xdc," +
-	"w\xc6(W{\xfbO7\xca\x96?\x9c\x93`\xa0\xa2" +
-	"p\xd7H\xb8\xd9U\xbc\xf6\xec\xb5\xe6k.l\x1a\xae" +
-	"d\xd8\xbe\x95\xd3\xdd\x17[\xb7^wE\xa6\xcd\xaa\xef" +
-	">\xac|\xed\xf5\xf1\x93cn\xd0\xbbf\xd5'\x06h" +
-	"w\xe0\xf9N\x8e\xfb\xfd\x18\xe3\x97{D\x84\x0d\x86\x86" +
-	"/\x08\x9f\x0b\xb3\xff\x96\x86\x07\x01\xf5\xa2\xe9\xfaD\xff" +
-	"\xde\x81;\xae:'\xc3\xcbY\x1do\xcf\xda`\xe7\xa9" +
-	"C\x93n\xe2\x85\xebXd\xdd\x92M\xc3\xbb\x9b>\xfa" +
-	"\x9b\x9bx\xe6\xa9\xbb^\x93\x03WN\x1c\x9er\x9fM" +
-	"\x0e\x1b\x17\xee\x0c\xb3\xb3UU\x95\x7fQ\xfd\xd7\xbd)" +
-	"\xd7\xd6>\xb3\xdc+GrK\xbf\xbb\xac\xfa\xf9\x1c\xe2" +
-	"1T\x14z\x8c\xaduM\x0f\xfa\xd7o\xfe`\xc6\xb5" +
-	"u lt\xe4\x1f3\xdf8/Nv\xcf\xb8\xb7\xee" +
-	"0\xab\xf6\x85\xa3\xa0;\x7f\xbb\xf4LVV$-\xa3" +
-	"\x90\xea\x84\x94Mg\xeb\x1b%\xb93\x93n\xd5$^" +
-	"\xcb\xa9qD1\xc8y\x00<\x08@\xcfT\x02\x88\xa7" +
-	"9\x14/\x12D\x0c [\xfb\xe5r\x00q\x88Cq" +
-	"\x98 %\xe1\x00\x12\x00z\xa9\x0e@<\xcf\xa1x\x95" +
-	" \xe5H\x009\x00:\xd2\x0c \x0es(\xfe\x8e " +
-	"\xf5`\x00=\x00t\x94-^\xe3P\xbcE\x90zI" +
-	"\x00\xbd\x00\xf4\x0flq\x8cC\xf1\xcf\x04i\x11\x09`" +
-	"\x11\x00\x9d`\x8b\xe3\x1c\x8a\xcf\x08\xfa\xd3R\xa7\x8c%" +
-	"@\xb0\x04\x90\xcfv$\xb1\x18\x08\x16\x03\x86\x14YJ" +
-	"nA\x04\x82L)\x14Y\xd5$ES\x01\xc0\xce\xd0" +
-	"S\x92\xaa5m\xee\xd0\xd8\x9a\x85\xa0gU\xb5a\x8b" +
-	"&\x1by> \xe8\x03\xd4;eI\xcd)\xe6\xdag" +
-	"\x00\xe3\x1cb\xd9,\x91\x00\xd9\xa2\xd3<\xcej\xde{" +
-	"\xd6\xef\xea\x8d\x99\x9c\x92\x96R\x91h\\R\xa4N\xd5" +
-	"I,\xceOT\xe4D\xa6[V\xb6D\xccD\xb0\x13" +
-	"\xf3\xf3r\xd9\xa4\xa4\xc9\xc9y\x80\x9e\xfc\xc4\xf5\xb9t" +
-	"2%\xab\x91\xd5\xb2\x9aKi*\x88\x1eg~\xa5\x0d" +
-	"\x00b1\x87b\x80`\xaf\x95\x87T\x7f\xfa\xe1O\xce" +
-	"\xdd\xe6\x93\x93\xecRt\xb1K\xa9\x9a\xa4\xe5\xd4\xc8\xea" +
-	"\xa8\x09\xedF\xae\x9fE\x8e\x9aiH\xf5c\xbf\xf8A" +
-	"fW\xe4\xc5o\xf3\x81\xd1\x02n\xe2\x93m2\xa3X" +
-	"\x99\x03$1\xa05\x1c\x8a\xed\x04\xa9\xcd1\x99\xd1i" +
-	"\x1d\x87b\x8aq\x8c\x98\x1c\xeb`|h\xe7P\xd4\x18" +
-	"\xc78\x93c]l{\x8aC\xf1{\x04\xa3\xed\x99T" +
-	"RV\xec!\x876H\x09Y\x9b\x1d\xb9\x92\xe9\xeeH" +
-	"\xca\x8a\x8b\x06\xd16EJk\xaa=m\xb6\xba\xe8\x8c" +
-	"\xdb\x14)\xdb\x1eY-\x87\xe6u\xa3\xce\xeaF\x84`" +
-	"HN\xb6\xc9\xea,\x83\x1c\xb3\xc8c\xd0\xbc9J\xe9" +
-	"D{F)<G+\x0f\xa9~0Zu\xe0\xc6\xbd" +
-	"\xbf\x0c\xe5\xb7\x9b\xe4A\x03ky\x0d\xe7\x05p\x14\x0d" +
-	"m\x93\x13\xba\xb0\x1e\x88 #\x8f\xe8\x98&\xdar\"" +
-	"|\x1b\x1b\x80\x08-\xc8#q\xcc\x16m\xd1\x17Vb" +
-	"3\x10\xe1+\xc8#\xe7\x984\xda\x02(|\xc9\xd8\xfb" +
-	"\x05\xe4\xd1\xe3(\x17\xda\xee+,5\xa2>\xe4\xd1\xeb" +
-	"8\x0f\xda\xeeE_6\x03\xa1\xff\xe6\xb1\xc8\xf1+\xb4" +
-	"E\x9f>f\xb1\xbb<\xf2\x8er\xa3\xad\x9c\xf4\x8f\x95" +
-	"@\xe8(\x8f\xc5\x8eg\xa1m\xb0\xf4R\x03\x10\xfa3" +
-	"\x1e}\x8e\xb3\xa0\xedN\xf4(\x8b\xfd\x90\xc7O9~" +
-	"\x84\xb6s\xd3\xbe: \xf4;<~\xda\x91n\xb4\xe5" +
-	"\x9f\xe6X\xbd\x0e\xdez\x021\xec\xb5\x9em\x8ci\x91" +
-	"\xf9\xd0\x01 \x86\xbd\x96>\xc4\x9cw\x18C=+%" +
-	"6Im\x86\xe2\xc4PWe\xa5\xbb#a\xfd\xf2\xcb" +
-	"\x9b\xe5D\xcc\x19v\x0c{\x93\x86L\xab1\x0c\x194" +
-	"\x8c\xa1_\xd52\xd9\x18\xc6q\x11N\xd9\x15\x1cR\xcd" +
-	"a\x15{P%\x1c\x8a\xcb\xc8\x9c\xb3 \xd5\xff\x13\xdf" +
-	"\xb6~lM\xd3\xf7\xf3\x99U:O!\xacC\x17R" +
-	"3\xe7 \x05\xf2\xecGPP\xf5\x1c\x19-x3\xd7" +
-	"\x1c\x90\xea\xc1\xff\xd1s\xdf\x1c}o\"\xfff\xf3\x0a" +
-	"X\xfd^\xf49F\x883\x97\xd9\x07\xef|\xdb\x16\xb2" +
-	"\x0cSN\xe2\x92\x7f\xceM\xb9\x85\x0eR\xb0%\xce," +
-	"\x0a\xb6\xc4E5\xa4z*\x96\xf4o\x1b\xda\xb7}!" +
-	"\xd5n\x89\x9a\xce\xc8T\xa4\xc4\x01lb\xdf\x061\x0e" +
-	"\xc5wg\xbf\x0d\xde)\x07\x10\x1b9\x14\xe3L\xb7\xd1" +
-	"\xd4\xed\x16&\xd1os(\xbe\x9f\xe7\xe3\\&m\x1b" +
-	"w4)kRG\xca\x11\xeb\x05\x9b\xc1\x9e\x05\xe3\x10" +
-	"\xbfh\xcb,\xdf\x8a\x87$\xa5@^&\xcb\xba\xe5g" +
-	"\xedZ\xb8\xb1\xb6\xb7\x17Rf+\x0f\xa9>\xfdV\xe8" +
-	"\xfdc\x89\xff\x9e\xfd\x04\x0e\x9b\xc9\x16\xbe\x8fqk\xfb" +
-	"\x9c\xee\xea\x95\xb3\xd5\x0d\xc5@\xaa\xaf\xdc\xf8\xd5\xe6\x13" +
-	"\xdb\xab\xf7\x16,m\x7f7\x14\xe4\x95\xfd%R\xe8\xfa" +
-	"V\x1eR\xbd\xfcj\xe9\xd7\xdeYUs\xc2:\xc3\xff" +
-	"\x03\x00\x00\xff\xff\x84\xbe\x01\x1c"
+const schema_c4d297091038a2d6 = "x\xda\x8cW}lS\xd7\x15?\xe7>;/i\x93" +
+	"%\x97g&\x0a\xd8\x89-\x97\xb6)\x04\x92\x15\xad\xcb" +
+	"F\xed\x04\"JV\xd6\xbc\x00\xaa\x90\x80\xf6a?\x12" +
+	"\x17\xc76\xef=g\xe4\x8f*\xea\xd7V\xb6v(\x1b" +
+	"\xa8\xd2\x06\xea`\xed\x04B\x90\xae\xa3|\x8dJ\x81\xc2" +
+	"F\xba\xb5KQ\xc5\xc74\xa4\x8dv\xd0n\xfdcd" +
+	"\xa5\x1a\xe9\xba7\xdd\xf7\xe5\x1b\x9b\xc4S\xfeq\xee\xf9" +
+	"\xdds\xce=\xf7w\xcf\xef\xbcE\x81;\xe2\xbe\xe6\x9a" +
+	"\xa3_\x07\xb2\xea\x05\xe2\xaf0\xd7\xd5\xec\xda\xdd\xfb\xd5" +
+	"\xef<\x03r-\x0a\xe6\x85\xbd\x0f\xd6U\xbd|\xfe\x0c" +
+	"\xf8\x05\x11@:5\xe7\xaa\xf4\xee\x1c\x11\xe0k\xa3s" +
+	"\xb6#\xa0\xf9\xe3y_6\x0f?8\xfby\xa0\xb3\x10" +
+	"\xc0\xc7,[\x82\xad\x08>\xf3\xfaH\xfc\xd2\x86\xebs" +
+	"^\xe2,k\x83\xed\xcc\x12<\xe3\xff\xd1\xc8\xad\x8fw" +
+	"\x02\xbd\x0b\x01\xfc\xc8Lm\xcc\x84\xd2\x8a`\x0c\xd0\xfc" +
+	"\xb8\xf1\xfe\xf5\xa7\xab\xbex\x99\xdb\x9a\xb2\x9dj\x8b\xb7" +
+	"\xc7\x96\x0e\xee\xdee[\xec\xad\xb2\xbdu\xad\xb5\xf5d" +
+	"p\xd9?6]\xa4\xaf\xf0\x80\x01\xb6\x17\xa5\xa7-\xc0" +
+	"\xaa\x9e\xf3\xef,[\xf8\xd9k@k\x91;\x1d\x0b\"" +
+	"\xed\x09\xee\x95\xf6\x07\xd9\xaf\xd7\x82\xd7\x01\xcd\xd7\x97<" +
+	"\xfc\xc6\xf0\x89\xd6\xfd\xbc\xb3\x97B-\xcc\xd9\xce\x10s" +
+	"\xf6\x0d\xba/34o\xdd~.\xd1\xb3\xa1N\x96\xe8" +
+	"h\xdd\xdb\x99\xf1\x1b\x1f\x1d\xe2\xb7\xfe*d%z\xdc" +
+	"\xda\xfa\xcf\xf9\x07\x97>n\x8e\x1f\x02Z\xcbU\x19P" +
+	"\xba\x1c:-\xfd5\xc4\xf0WB\xcb\x05\xe9f\x83\x08" +
+	"`6g\x1e\x1b\xf3\xcf\xb84\xcc\xbb\xbb\xd2\xd0\xc9\xdc" +
+	"}\xd2\xc0\xdc]|\xfa\xfbk~\xbb\xf8\xda\x1b<\xa0" +
+	"&\xdc\xcd\x00w\x85\x19\xe0\xf1\xb7\xf2\xa1\x85\x0f\xf9\xdf" +
+	"\xe4R]\x12\xb6\xae\xc3\x9cx\xf5g\x99S\xda\x11\xce" +
+	"r\xb7m\x997\xfc\xd3\xc3\xbf\xf3\xcd8\xc1Yj\xc2" +
+	"\xd6=\xfcpb\xc5hs\xa8\xe2\xb4s\x85\x84\x99n" +
+	"6Xe\xfe\xb2\xe1\xbb\x8c\x17\x0b?\xf8\xe5\xa2\x8fv" +
+	"\x9c\xe5\xf3Y\x1b\xb6\x12V\xad|\x9a/\xfc\xe9\xbd\xba" +
+	"\xc8\xb5I\x80ma\xab@C\x16\xe0\xfc\x96\xca\x0dG" +
+	"\xceu\x9e\xe3\x82\x9f\x0a7\xb2\xe0Um\xb7\xfaO\xae" +
+	"z\xe6]\xce\xb2\xdfN\xeb\x91k\x8d\xf7\xdc\x7f\xe9\xe0" +
+	"\x18\xeft\xc8\x8e\xba\xdbr\xda\x1f\xf8|\x9b \xfcq" +
+	"\x8c\x91\x9b\xbf~b\x91;|B\x1a\x0d\xb3_g\xc3" +
+	"\xc3\x80f\xc5\xad\xd6\xc4\xf6\x1d\xbb/rq\xd6G\"" +
+	",\x8e\xff\xa9\x0ds\xfb\x0e\xed\xb9\xcaY:\"-\xcc" +
+	"\xf2\xc4\x8c\xcd#C\x1d\xeb\xff\xceY\x16D\xac\xac\xb7" +
+	"\xdc\xa3\x06\xde>\xb0\xf7\x06\x9f\xdb\xcc\x88u\xe0`\x84" +
+	"\xe56\x7f\xfe\xec{\xf5\x7f}x\x83\xbf!;\\\xee" +
+	"7\x9b\xc6W\xcf\x9c;^\xc2\x95\xbb#\xefH\xcd\x11" +
+	"\x96\xf1\x82\xc8ri\x0d\xfbe\x86^\xcd\xcf\xfc\xde\xac" +
+	"\xa6\xcf\xf98KX\x0a(uXqZ:\xfe\xb6}" +
+	"\xe3\xd65\x13\\\x1c5b\x95\xef\xd3\x89\xe5\xc7\xe4\xab" +
+	"\xfd\x13\xfc\xd6\x95v\x8ak\"10\xbd\xbf\x17\xcdl" +
+	"N\xd5\x14#\xab\x91\xa6\x84\x92\xcb\xe4Z\x97)j_" +
+	"6\xb3\xcaPD#\xafw!\xcas\x05\x1f\x80\x0f\x01" +
+	"\xe8\x9b\x8d\x00\xf2\xeb\x02\xca'\x09\"\x06\x90\xad\x1d\x8f" +
+	"\x00\xc8\x87\x05\x94G\x08R\xd2\x10@\x02@\xdfj\x01" +
+	"\x90\x8f\x09(\x9f!H\x05\x12@\x01\x80\x9e\xea\x04\x90" +
+	"G\x04\x94\xff@\x90\xfa0\x80>\x00:\xca\x16\xcf\x09" +
+	"(\x7f@\x90\xfaI\x00\xfd\x00\xf4}\xb68&\xa0\xfc" +
+	"g\x82\xb4\x82\x04\xb0\x02\x80^f\x8b\x97\x04\x94?#" +
+	"X\x9bQ\xfaT\xac\x06\x82\xd5\x80b.\x95\xc4J " +
+	"X\x09X\xaf\xa9Jr\x00\x11\x08\xb2\x9e\xa6\xa9\xba\xa1" +
+	"h\x86\x0e\x00.\xc2L+\xba\xd1\xb15e\xb05\xc7" +
+	"\x83\x99\xd3\xf5\xf6\x01C\xb5pU@\xb0\x0a\xd0\xecS" +
+	"\x15=\xaf\xd9k_\x01\xec\x12\x10\xeb\x0a\xac\x03d\x8b" +
+	"^\xf1\x04\xa7x\x8f:\xff7=\x99\xcdk\x19%\x1d" +
+	"\x8du)\x9a\xd2\xa7{\xc0\xaab\xa0\xa6&\xb2\xfd\xaa" +
+	"6\x10\xb5\x81\xe0\x02\x1d\\[\xde\xe8\xcdj)c\xa0" +
+	"IS\xfb\xb3\x9b\xd5h\xb7\xaa\xe7\xd3\x86\x0e\xb2\xcf\xbb" +
+	"\x96\x9av\x00\xb9R@9@pPS7\xe5u%" +
+	"\x8duf\xdb\xa7\xc7\x1a\xef\xecO\xfe\x82\xe5Z7]" +
+	"\xae\xf9\\R1\xd4dI\xae\xbeb\xe0\xc6|&\x99" +
+	"V\xf5\xb2988\xa4\xe6\xf8c??zAL^" +
+	"e9\xd0\xe9r\xd0\x0d\xc5\xc8\xeb\xd1\xee\x98\xed\x9a\xf7" +
+	"\xdcZ\xf0\x1c\xb3aH\xcd}\xbf\xfeI\xf6\xc5\xe8\x17" +
+	"\xbf/v\x8c\x8e\xe3\x0e1\xd9\xa32\xf6\xd6y\x8e\x14" +
+	"\xe6h\x9d\x80r/A\xea\xd2WeL}B@9" +
+	"\xcd\xe8Kl\xfa\xa6\x18\xd5z\x05\x94\x0dF_\xc1\xa6" +
+	"\xef\x16\xb6=-\xa0\xfc\x02\xc1Xo6\x9dT5\x97" +
+	"?\xf5\x9b\x94\x84j\x14\xd8\xa4e\xfbSIU\xe3\x18" +
+	"\x16\xeb\xd1\x94\x8c\xa1\xbbDb\xab\xd3\xd2\xa7GSr" +
+	"\xbd\xd1n\xb5\xbe\xa4\x1a-N5\xa2\x04\xeb\xd5d\x8f" +
+	"\xaa\x17\xc8\xe9\x09b\x119K\xeeQqI\xe5\x92\x0e" +
+	"\xa6\xc1f\x12\xbdY\xad\xfc\x9d;8\xa4\xe6+\xb1\xf9" +
+	"\xbb\xde\xfb\xf0/\x87\x8b\xaf\x86\x14\xb9\x06v=\x0f\x08" +
+	"~\x00\xaf\x0b\xa3+\xfa\xd2\x10\xb6\x02\x91\x9eG\x11\x0b" +
+	"C\x04\xba]M\x1a\xc0v R\x1f\x8aH\xbc\xe9\x04" +
+	"]\xa1\x92\x14\xec\x04\"\xadE\x11\x05o\xaaA\xb7i" +
+	"K+\xad\xbdm(\xa2\xcfk\xa0\xe8N#\xd2b\xcb" +
+	"z\x1f\x8a\xe8\xf7\xe4\x14]\xcd\x96\x82\x96\xe7\x99(b" +
+	"\x85'\xc3\xe8J\x95TeY\x11E\x14=\xc5A\xb7" +
+	"\x89\xd3\x9b\x8d@\xe8'\"Vzb\x8c\xeehA\xaf" +
+	"\xb4\x03\xa1\xef\x8bX\xe5)\"\xba\xaaJ\xcf2\xdbq" +
+	"\x11\xef\xf0t\x14\xddi\x86\x1el\x01B\xf7\x88x\xa7" +
+	"'9\xe8\xca\x16\xdd\xc9\xe2m\x13\xb1\xda\x9bm\xd0\x1d" +
+	"-\xe8S\xdd@h^t\x9eS\x1c\x07\x9d\x16\x10g" +
+	"-\xd3\xeeG\x00\x10\xc7A\xa7\x8d\xc5\xbd7\x1dG3" +
+	"\xa7$6+=Vc\x8c\xa3\xa9\xabZ\x7f*\xe1\xfc" +
+	"W\xabnU\x13q\x8f\x0cq\x1cLZj\xa2\xc7\xb1" +
+	"\xde\xa2t\x1cku#\x9b\x8b\xa3\xe9r\x10p \x8e" +
+	"]8\x0d[\xddx\x1e\x05'q\x90=\xd5j\x01\xe5" +
+	"YdRfH\xcd\x7fw=\xbbql]\xc7\x0f\x8a" +
+	"y8\xcds\xb0#\xe0\xa4\x07\xd7\xcd\x05\xe0\x92FZ" +
+	"\x10\xf3\xa2\x005%\xcd\xcd\xa9\xd1\x14=\xbe\xf4\xa4e" +
+	"p\xee\x9b,n\xd8\xc2T\xa2\xe1\x00\xe5J\xefX\xf7" +
+	"\xb1n\x16\x15P^\xc45\xc3\x05\xecA\xdf+\xa0\xfc" +
+	"\x00\xc1X\"\x9dR3^S\x1bt\xce\xe05\xb9)" +
+	"\xab\xe9\x09Z\xd9\xeb\xe2\xa8\x86\xd4\x9c\xfb_z\xf4\xdb" +
+	"\xa3\x8f^.{]\x0e\xa5\xa6\xedHQ\xe2Q\xaf\xd0" +
+	"\x1f\xbd\xef\xa1r\xe2mw\xdf.\xa5\xf6\xb6\xd5-I" +
+	"\xa4\xacnz\xf7_\xb6$\xdckBj\xa6\xe3\xc9\xda" +
+	"g\x0f\xef|n*\x91[\x19\xb3g\x14\xd6H\xab=" +
+	"\x87\x1dlJ\x8b\x0b(?R\x98\xd2V\xcc\x06\x90\x97" +
+	"\x09(w1\x99C[\xe6V2\x0e<,\xa0\xbc\xba" +
+	"h\xa2\x12\xb2\x19w\x84\x8a%UCI\xa5K\xae\xbd" +
+	"\xa4\x18\xec\xe53\xde\x8a\xd3\x96\xcc\x91\xf9\xaezE+" +
+	"\x83\xcb\xe6X\xb5jY\xb9\xa6.\xac;e\x95\x13'" +
+	"\x07\x87\xd4\xbc\xf5P\xfd\xea}\x89\xff\x1c\xf9?\x06\x92" +
+	"l\xae\xe4<\xa4\xf8\x81\x81%b>K\xc4\xdc/)" +
+	"t\xbf\x8a)m\x05B\xfdb\xcc~\x85\x93\xdb\xdc\xed" +
+	"\x0b\xe8\x1e\x99?Hc\xe1 V\x7fEj\xb6=\xf9" +
+	"\xcd\xce\x03\xcf5\xed({\x0awb+KQw\x06" +
+	",WI\x07\x87\xd4\x9c}\xa6\xe6[+\x96.:\xe0" +
+	"\xe4\xf0\xbf\x00\x00\x00\xff\xff&\x0e\xae\xb6"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -3042,17 +3612,21 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x824e16689d9c0d5c,
 			0x851a38af31fd2692,
 			0x8d1be75ed840c0e7,
+			0x95e8f9c08e05c41d,
 			0x97fb09c25d2b2ae8,
 			0x9c9d7f433f8f3572,
 			0x9f11d766eb441dbc,
 			0xa5f42f44cad26753,
 			0xa93abaafb2483db0,
+			0xa95c26916ea81139,
 			0xaee4f1f26ec310c9,
 			0xaef2ff5f43ad2cf0,
 			0xafd81205d0576e31,
+			0xb2e635c6558781d7,
 			0xb5053e2f1e75bd5f,
 			0xb672c16e9ba4faff,
 			0xba1204c7b49aaf26,
+			0xc2061e31c949fa8b,
 			0xc594e430a6d42f92,
 			0xc5e62210cedad631,
 			0xc84ac8b65e0871d2,
@@ -3064,6 +3638,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xea5d4591c06b1260,
 			0xf1a2abc314652771,
 			0xf1e3f373281a2c2c,
+			0xf21c1554f266bb70,
 			0xf62e18861575a41e,
 			0xfa5578628fe54532,
 			0xfa76e251b847faec,

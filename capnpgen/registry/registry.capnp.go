@@ -96,6 +96,26 @@ func (c ServiceManager) Attenuate(ctx context.Context, params func(ServiceManage
 
 }
 
+func (c ServiceManager) Introduce(ctx context.Context, params func(ServiceManager_introduce_Params) error) (ServiceManager_introduce_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xfe82c0757a5de8e6,
+			MethodID:      4,
+			InterfaceName: "registry.capnp:ServiceManager",
+			MethodName:    "introduce",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(ServiceManager_introduce_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return ServiceManager_introduce_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c ServiceManager) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -176,6 +196,8 @@ type ServiceManager_Server interface {
 	Watch(context.Context, ServiceManager_watch) error
 
 	Attenuate(context.Context, ServiceManager_attenuate) error
+
+	Introduce(context.Context, ServiceManager_introduce) error
 }
 
 // ServiceManager_NewServer creates a new Server from an implementation of ServiceManager_Server.
@@ -194,7 +216,7 @@ func ServiceManager_ServerToClient(s ServiceManager_Server) ServiceManager {
 // This can be used to create a more complicated Server.
 func ServiceManager_Methods(methods []server.Method, s ServiceManager_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 4)
+		methods = make([]server.Method, 0, 5)
 	}
 
 	methods = append(methods, server.Method{
@@ -242,6 +264,18 @@ func ServiceManager_Methods(methods []server.Method, s ServiceManager_Server) []
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Attenuate(ctx, ServiceManager_attenuate{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xfe82c0757a5de8e6,
+			MethodID:      4,
+			InterfaceName: "registry.capnp:ServiceManager",
+			MethodName:    "introduce",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Introduce(ctx, ServiceManager_introduce{call})
 		},
 	})
 
@@ -314,6 +348,23 @@ func (c ServiceManager_attenuate) Args() ServiceManager_attenuate_Params {
 func (c ServiceManager_attenuate) AllocResults() (ServiceManager_attenuate_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return ServiceManager_attenuate_Results(r), err
+}
+
+// ServiceManager_introduce holds the state for a server call to ServiceManager.introduce.
+// See server.Call for documentation.
+type ServiceManager_introduce struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c ServiceManager_introduce) Args() ServiceManager_introduce_Params {
+	return ServiceManager_introduce_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c ServiceManager_introduce) AllocResults() (ServiceManager_introduce_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return ServiceManager_introduce_Results(r), err
 }
 
 // ServiceManager_List is a list of ServiceManager.
@@ -1004,6 +1055,160 @@ func (f ServiceManager_attenuate_Results_Future) Struct() (ServiceManager_attenu
 }
 func (p ServiceManager_attenuate_Results_Future) Manager() ServiceManager {
 	return ServiceManager(p.Future.Field(0, nil).Client())
+}
+
+type ServiceManager_introduce_Params capnp.Struct
+
+// ServiceManager_introduce_Params_TypeID is the unique identifier for the type ServiceManager_introduce_Params.
+const ServiceManager_introduce_Params_TypeID = 0xbcf511543aa4a3ae
+
+func NewServiceManager_introduce_Params(s *capnp.Segment) (ServiceManager_introduce_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return ServiceManager_introduce_Params(st), err
+}
+
+func NewRootServiceManager_introduce_Params(s *capnp.Segment) (ServiceManager_introduce_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return ServiceManager_introduce_Params(st), err
+}
+
+func ReadRootServiceManager_introduce_Params(msg *capnp.Message) (ServiceManager_introduce_Params, error) {
+	root, err := msg.Root()
+	return ServiceManager_introduce_Params(root.Struct()), err
+}
+
+func (s ServiceManager_introduce_Params) String() string {
+	str, _ := text.Marshal(0xbcf511543aa4a3ae, capnp.Struct(s))
+	return str
+}
+
+func (s ServiceManager_introduce_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (ServiceManager_introduce_Params) DecodeFromPtr(p capnp.Ptr) ServiceManager_introduce_Params {
+	return ServiceManager_introduce_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s ServiceManager_introduce_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s ServiceManager_introduce_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s ServiceManager_introduce_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s ServiceManager_introduce_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s ServiceManager_introduce_Params) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s ServiceManager_introduce_Params) HasName() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s ServiceManager_introduce_Params) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s ServiceManager_introduce_Params) SetName(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// ServiceManager_introduce_Params_List is a list of ServiceManager_introduce_Params.
+type ServiceManager_introduce_Params_List = capnp.StructList[ServiceManager_introduce_Params]
+
+// NewServiceManager_introduce_Params creates a new list of ServiceManager_introduce_Params.
+func NewServiceManager_introduce_Params_List(s *capnp.Segment, sz int32) (ServiceManager_introduce_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[ServiceManager_introduce_Params](l), err
+}
+
+// ServiceManager_introduce_Params_Future is a wrapper for a ServiceManager_introduce_Params promised by a client call.
+type ServiceManager_introduce_Params_Future struct{ *capnp.Future }
+
+func (f ServiceManager_introduce_Params_Future) Struct() (ServiceManager_introduce_Params, error) {
+	p, err := f.Future.Ptr()
+	return ServiceManager_introduce_Params(p.Struct()), err
+}
+
+type ServiceManager_introduce_Results capnp.Struct
+
+// ServiceManager_introduce_Results_TypeID is the unique identifier for the type ServiceManager_introduce_Results.
+const ServiceManager_introduce_Results_TypeID = 0xf1009b21e5f04895
+
+func NewServiceManager_introduce_Results(s *capnp.Segment) (ServiceManager_introduce_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return ServiceManager_introduce_Results(st), err
+}
+
+func NewRootServiceManager_introduce_Results(s *capnp.Segment) (ServiceManager_introduce_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return ServiceManager_introduce_Results(st), err
+}
+
+func ReadRootServiceManager_introduce_Results(msg *capnp.Message) (ServiceManager_introduce_Results, error) {
+	root, err := msg.Root()
+	return ServiceManager_introduce_Results(root.Struct()), err
+}
+
+func (s ServiceManager_introduce_Results) String() string {
+	str, _ := text.Marshal(0xf1009b21e5f04895, capnp.Struct(s))
+	return str
+}
+
+func (s ServiceManager_introduce_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (ServiceManager_introduce_Results) DecodeFromPtr(p capnp.Ptr) ServiceManager_introduce_Results {
+	return ServiceManager_introduce_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s ServiceManager_introduce_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s ServiceManager_introduce_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s ServiceManager_introduce_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s ServiceManager_introduce_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s ServiceManager_introduce_Results) Direct() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s ServiceManager_introduce_Results) SetDirect(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+// ServiceManager_introduce_Results_List is a list of ServiceManager_introduce_Results.
+type ServiceManager_introduce_Results_List = capnp.StructList[ServiceManager_introduce_Results]
+
+// NewServiceManager_introduce_Results creates a new list of ServiceManager_introduce_Results.
+func NewServiceManager_introduce_Results_List(s *capnp.Segment, sz int32) (ServiceManager_introduce_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0}, sz)
+	return capnp.StructList[ServiceManager_introduce_Results](l), err
+}
+
+// ServiceManager_introduce_Results_Future is a wrapper for a ServiceManager_introduce_Results promised by a client call.
+type ServiceManager_introduce_Results_Future struct{ *capnp.Future }
+
+func (f ServiceManager_introduce_Results_Future) Struct() (ServiceManager_introduce_Results, error) {
+	p, err := f.Future.Ptr()
+	return ServiceManager_introduce_Results(p.Struct()), err
 }
 
 type NameObserver capnp.Client
@@ -1870,6 +2075,339 @@ func NewRegistration_List(s *capnp.Segment, sz int32) (Registration_List, error)
 	return capnp.CapList[Registration](l), err
 }
 
+type Introducer capnp.Client
+
+// Introducer_TypeID is the unique identifier for the type Introducer.
+const Introducer_TypeID = 0xe06eb63c0fa88b3f
+
+func (c Introducer) Introduce(ctx context.Context, params func(Introducer_introduce_Params) error) (Introducer_introduce_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xe06eb63c0fa88b3f,
+			MethodID:      0,
+			InterfaceName: "registry.capnp:Introducer",
+			MethodName:    "introduce",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Introducer_introduce_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Introducer_introduce_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c Introducer) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c Introducer) String() string {
+	return "Introducer(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c Introducer) AddRef() Introducer {
+	return Introducer(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c Introducer) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c Introducer) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c Introducer) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (Introducer) DecodeFromPtr(p capnp.Ptr) Introducer {
+	return Introducer(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c Introducer) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c Introducer) IsSame(other Introducer) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c Introducer) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c Introducer) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A Introducer_Server is a Introducer with a local implementation.
+type Introducer_Server interface {
+	Introduce(context.Context, Introducer_introduce) error
+}
+
+// Introducer_NewServer creates a new Server from an implementation of Introducer_Server.
+func Introducer_NewServer(s Introducer_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(Introducer_Methods(nil, s), s, c)
+}
+
+// Introducer_ServerToClient creates a new Client from an implementation of Introducer_Server.
+// The caller is responsible for calling Release on the returned Client.
+func Introducer_ServerToClient(s Introducer_Server) Introducer {
+	return Introducer(capnp.NewClient(Introducer_NewServer(s)))
+}
+
+// Introducer_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func Introducer_Methods(methods []server.Method, s Introducer_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xe06eb63c0fa88b3f,
+			MethodID:      0,
+			InterfaceName: "registry.capnp:Introducer",
+			MethodName:    "introduce",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Introduce(ctx, Introducer_introduce{call})
+		},
+	})
+
+	return methods
+}
+
+// Introducer_introduce holds the state for a server call to Introducer.introduce.
+// See server.Call for documentation.
+type Introducer_introduce struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Introducer_introduce) Args() Introducer_introduce_Params {
+	return Introducer_introduce_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Introducer_introduce) AllocResults() (Introducer_introduce_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return Introducer_introduce_Results(r), err
+}
+
+// Introducer_List is a list of Introducer.
+type Introducer_List = capnp.CapList[Introducer]
+
+// NewIntroducer_List creates a new list of Introducer.
+func NewIntroducer_List(s *capnp.Segment, sz int32) (Introducer_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[Introducer](l), err
+}
+
+type Introducer_introduce_Params capnp.Struct
+
+// Introducer_introduce_Params_TypeID is the unique identifier for the type Introducer_introduce_Params.
+const Introducer_introduce_Params_TypeID = 0xe1e69fbbf316a625
+
+func NewIntroducer_introduce_Params(s *capnp.Segment) (Introducer_introduce_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Introducer_introduce_Params(st), err
+}
+
+func NewRootIntroducer_introduce_Params(s *capnp.Segment) (Introducer_introduce_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Introducer_introduce_Params(st), err
+}
+
+func ReadRootIntroducer_introduce_Params(msg *capnp.Message) (Introducer_introduce_Params, error) {
+	root, err := msg.Root()
+	return Introducer_introduce_Params(root.Struct()), err
+}
+
+func (s Introducer_introduce_Params) String() string {
+	str, _ := text.Marshal(0xe1e69fbbf316a625, capnp.Struct(s))
+	return str
+}
+
+func (s Introducer_introduce_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Introducer_introduce_Params) DecodeFromPtr(p capnp.Ptr) Introducer_introduce_Params {
+	return Introducer_introduce_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Introducer_introduce_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Introducer_introduce_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Introducer_introduce_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Introducer_introduce_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Introducer_introduce_Params) Client() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s Introducer_introduce_Params) HasClient() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Introducer_introduce_Params) ClientBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s Introducer_introduce_Params) SetClient(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s Introducer_introduce_Params) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.Text(), err
+}
+
+func (s Introducer_introduce_Params) HasName() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s Introducer_introduce_Params) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.TextBytes(), err
+}
+
+func (s Introducer_introduce_Params) SetName(v string) error {
+	return capnp.Struct(s).SetText(1, v)
+}
+
+// Introducer_introduce_Params_List is a list of Introducer_introduce_Params.
+type Introducer_introduce_Params_List = capnp.StructList[Introducer_introduce_Params]
+
+// NewIntroducer_introduce_Params creates a new list of Introducer_introduce_Params.
+func NewIntroducer_introduce_Params_List(s *capnp.Segment, sz int32) (Introducer_introduce_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[Introducer_introduce_Params](l), err
+}
+
+// Introducer_introduce_Params_Future is a wrapper for a Introducer_introduce_Params promised by a client call.
+type Introducer_introduce_Params_Future struct{ *capnp.Future }
+
+func (f Introducer_introduce_Params_Future) Struct() (Introducer_introduce_Params, error) {
+	p, err := f.Future.Ptr()
+	return Introducer_introduce_Params(p.Struct()), err
+}
+
+type Introducer_introduce_Results capnp.Struct
+
+// Introducer_introduce_Results_TypeID is the unique identifier for the type Introducer_introduce_Results.
+const Introducer_introduce_Results_TypeID = 0xb4ecd0ca0f742510
+
+func NewIntroducer_introduce_Results(s *capnp.Segment) (Introducer_introduce_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return Introducer_introduce_Results(st), err
+}
+
+func NewRootIntroducer_introduce_Results(s *capnp.Segment) (Introducer_introduce_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return Introducer_introduce_Results(st), err
+}
+
+func ReadRootIntroducer_introduce_Results(msg *capnp.Message) (Introducer_introduce_Results, error) {
+	root, err := msg.Root()
+	return Introducer_introduce_Results(root.Struct()), err
+}
+
+func (s Introducer_introduce_Results) String() string {
+	str, _ := text.Marshal(0xb4ecd0ca0f742510, capnp.Struct(s))
+	return str
+}
+
+func (s Introducer_introduce_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Introducer_introduce_Results) DecodeFromPtr(p capnp.Ptr) Introducer_introduce_Results {
+	return Introducer_introduce_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Introducer_introduce_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Introducer_introduce_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Introducer_introduce_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Introducer_introduce_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Introducer_introduce_Results) Direct() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s Introducer_introduce_Results) SetDirect(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+// Introducer_introduce_Results_List is a list of Introducer_introduce_Results.
+type Introducer_introduce_Results_List = capnp.StructList[Introducer_introduce_Results]
+
+// NewIntroducer_introduce_Results creates a new list of Introducer_introduce_Results.
+func NewIntroducer_introduce_Results_List(s *capnp.Segment, sz int32) (Introducer_introduce_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0}, sz)
+	return capnp.StructList[Introducer_introduce_Results](l), err
+}
+
+// Introducer_introduce_Results_Future is a wrapper for a Introducer_introduce_Results promised by a client call.
+type Introducer_introduce_Results_Future struct{ *capnp.Future }
+
+func (f Introducer_introduce_Results_Future) Struct() (Introducer_introduce_Results, error) {
+	p, err := f.Future.Ptr()
+	return Introducer_introduce_Results(p.Struct()), err
+}
+
 type BundleRegistrar capnp.Client
 
 // BundleRegistrar_TypeID is the unique identifier for the type BundleRegistrar.
@@ -2198,74 +2736,87 @@ func (p BundleRegistrar_forBundle_Results_Future) Registrar() Registrar {
 	return Registrar(p.Future.Field(0, nil).Client())
 }
 
-const schema_f10932218e564b86 = "x\xda\xa4V]h\x1cU\x14>g\xe6\xceL\x82\xa9" +
-	"\xeb\xcd\xb4b\xc0\x1aZ\x82%\xb1Y\xdb\x84\x8a\xad\x0f" +
-	"\xbb\x0d\xc4-\x1b\xd3\xeel\xd0\xa2Rq\x92L\xd7-" +
-	"\xd9\xddtf6%\xd5\x12\xac`m\xc0 \xc6\xa2\"" +
-	"j\xf3P\x9fl\xa9\x0a\x16\x85\x14\x95\xfa\x836\x88\xbe" +
-	"\x14\xb4*\xc66\xa6\x95\xa2\xa9\xf8\"\xc4\x91{g\xe7" +
-	"'\xfbS\x12}X\x98\x9d{\xee\xf7}\xe7\xbb\xe7\x9c" +
-	";\x9b\xde\x13\xe2d\xf3\xaaD\x1d\x08\xda\xe3\x92\xec\xc4" +
-	"\x8f\xecnL\xbe\xd2\xf0<\xd0;\x10@B\x05\xa0\xb3" +
-	"\x9e<\x82\x80\xea\x1a\x12\x03t\x1e\xcb&O\xed\xb9?" +
-	"9\x01\xb4\xc9\x0f\xe8&I\x16\xa0\xf1\x80w\xef{k" +
-	"\xb2\xe7\xf7\xf5/\x00\x8d\x88\xce\xb3=\x0fM\xac\xeb\xa8" +
-	"_\x00@u?\x99U\x0f\x11\x05@\x1d%\x0a\xfb\x01" +
-	"8\xa7\xcf=}\xd3\x93\x9f\xed>]\x11\xac\x93/\xd5" +
-	"\x1c\x0f\xce\x92\x84z\x8c\x07\xff\xb6Y\x18\x9fiz\xe3" +
-	"L\x98\xfa\x10I3\xea\xa3\x8cz\xf1\xfc\xecT\xfb\xc4" +
-	"\x17\xd3\xb4\xd9_>I\xc6\xd9\xf24Wv\xb7F\x12" +
-	"\xafuo8[A\xf63\x99U\xafq\xb2+$\xa1" +
-	"\xae\x91\x18Y\xdd\xf5g6\x8c}s\xf2\x93\xb0\x11\x8b" +
-	"\xe40C\xab\x97b\x80?=\xf7\xf9\xdb\xbf\xbe\xbe\xe3" +
-	"\x9c\xbb,\xb0\xe5V\x89\xfb\xb4E:\x00\xe8H\x1f\xbe" +
-	"\xf9\xe7\xe0]\xd7\xbe\x0a\xef?&q\x9f\xa6\xd8~\xe7" +
-	"\xea\xa5\xe3[\xe7\xf6f\xbe\x05z;\x020\xf6\xce\x8f" +
-	"\xa5q\x04\xe2(;\xa6G\xe7\xbf\x9e\xbb\x10\xde\xfa\x8e" +
-	"\xc4\xf3\x9c\xe6[_\xdc\xfe\xf2\x89\xb53\x0b?\x96'" +
-	"\xd2\xf9\x83$\xa0z\x85\xe9W/K\x0a\xfb\x018\xf7" +
-	"|\xdf{\xeb\xa9\x8bm\xbf\xb8p\x9ch\x86\xa1\x11g" +
-	"\xb2k\xd7K\x8f\xf6\xcd\xcfC\xc8\xb1\x0f$\x9e\xe3\xa7" +
-	"\x9c\xa8\x0b/\xdey4\xff\xe0UW\xa3\x1bp\xd9\x0d" +
-	"X\xe0\x01;\xa3=\x93\x97\xc6\xde\xff\xa3\xc2R*\xff" +
-	"\xad\xae\x95\x99\x90&9\xa1v\xb3'\xe7\xccw\x0f\x1c" +
-	"\xb7\xa6\x1a\x17\xc2y\xb5\xcb\x07\x19\xdaV\x99\xa1]8" +
-	"\xf2\xd7Sr\xee\xecb8 +\xf7\xb3\x80\"\x0f\x98" +
-	"\x9b\xdfs\xb0\xf8\xd1\xe1\x7f*\xe8^\x95\xaf\xab'\x18" +
-	"I\xe7\x94\xac\xa0\xda\xad(\xb0\xd11\x8dL\xd6\xb2\xcd" +
-	"Q\x12\x1d\xd0\x87\xf3\xc3\xdb\xfa\x0cs$;`\xf4\xea" +
-	"y=c\x98\xd1\xa1\xace\xb7\xa4\x0d\xab8$\xda\x96" +
-	"FD\x02@\x10\x80\xae\xea\x00\xd0\xeaD\xd4Z\x04l" +
-	"\xce\xeb9\xc3\xc2\x9b\x01S\"b\x03\x08\xec\xb1\x028" +
-	"\xed\xfe\xd7\xcd\xa8\xbbb\x98-)\xdd\xd4s\x16@\x18" +
-	"\xb7\xab\x84\xbbZ\xc01\xcb\xd5\x82\x8dD\x04\xc4\xc6\x10" +
-	"\xa8P\x06j+\xd9B>\x85\x98\x12\xa5\x14\xd6\x0e3" +
-	"\x01R\x88\x1a\x11%\x00\xbfI\xd1k\x19J\x93 \xd0" +
-	"z\xc5\xf1\x04\x02@\x1c\xc3x7\xc8\x85{d\xe3\x12" +
-	"\x8f\xf6\x01h\x0d\"j\xb7\x09>\x84\x0e\x11;[\xc8" +
-	"#\x0dF\x00 \xd2PjR\x89\xa3\xab\x98\x1f\x1c2" +
-	"\x02\xa6\xbd\x05\xd3}U\xa2*\xf3-]\x8d\x0bM\xa4" +
-	"\xc1\xf8(#\xf2\xcc\xd9\xa9\xe7\x8c]\xfd\x96a*#" +
-	"\x86\x19\xd8\xe3\x955z=H\xe9>\xd7\x9eB\xdeU" +
-	"\x05\x11\xc34\x06\x97:$U/#\xdd\xb6\x8d|Q" +
-	"\xb7\x03\xf1\xb5\xce<\xe7\xee@\x1a\xd4q\x99\xee\x1a\x95" +
-	"z@\xb7\x07\x9e\xe0%%\xe6,\xad\xceGom\x03" +
-	"\xd0ZD\xd46\x09H\x11W#{\xd9\x9e\x04\xd06" +
-	"\x8a\xa8\xdd+`\x84\x95//\xdb\x06@\xa7\xc0\x9c\x18" +
-	"\xe1g\x8f4\x98\x86\xcb\xd3\x901\xec\xaaE\xdd\x16$" +
-	"\xb8\x94\xad\xdc6\xff,F\x0c3\xea\xf9\xcc\\\x0e\x0e" +
-	"}9\x1a\xaa\x15\xe3\xf2\x1aK\x0c\x09\xe9+\xf6[\x03" +
-	"fv\x98\x15,T6\xd7\x8d&\x067\x01\xad\x15\x14" +
-	"u\xc9\xb6\xb0\xe2m\x81\xe2X?\x8f\xfa\x0f\xbeU\xc1" +
-	"]\xd9\x88\xf1%\xc7\\\xcdA\x87x7\x03\x9e\x87\xd2" +
-	"\x9dJ\xd3n\x87xi\x01\x1a\xd5\x07H\xcd\xf6\x88\xb9" +
-	"z\xff\xd7\xa4\xad\xda\x18\xac$\x94!\xbb\xe6|\xb2J" +
-	"\x87\xed\xcf'\xff\xfe\xac16|\x96fN\xc3l\xb9" +
-	"\x85\xdb\xe2]\xea\xe8]\xd1t\xffz\x10\xa8\xa1 \xfa" +
-	"\xd7,z\x9fP\xf4\xe16\x10h\xaf\x82\x82\xf7\xad\x10" +
-	"\xba\xe0\xb6w\x80@\xb7((\xfa\xb7\"z_\x1c\xb4" +
-	"\x95Y\xbdNQ2\x86\x1d\xc7\x08+\xba86\xf3T" +
-	"\xe3\xe8x~z\xfe\xff\x1b\x00\x00\xff\xff%\x8b\xc8\x01"
+const schema_f10932218e564b86 = "x\xda\x9cV{l\x14\xd5\x17>g^w\x9b_\xf9" +
+	"\xad\xb7\x83D\x88\xa5))\"H+\x0f1Z%[" +
+	"\x9a`i\xb1\xd0)V\x82\x06\x93\xe9v\xa8K\xbaS" +
+	"\x98\x99\x96\x80\x12\"\x06\x11\x8cDD\xa3\x09A *" +
+	"\xd1D\x091\x0a\x89\x0a>BT\x10\xa2\x90\x10\x12%" +
+	"*\x08\xb5A\x8d,\x84\x7fLp\xcc\xbd\xb3\xf3\xe8\xee" +
+	"\xacn\xfdc\x93i\xe7\x9bs\xbf\xf3}\xe7\x9c{f" +
+	"\x98b\x934s\x8c[\x01\x82\xe6\xc8\x8a\xdb\xb4yi" +
+	"U\xdb\xab\x95\xcf\x03\x9d\x88\x002\x12\x80\xd9\x97\xa4G" +
+	"\x10P\xcdI)@\xf7\xb1L\xdb\xfe\xe5\x0f\xb4m\x03" +
+	":>\x00\xd4\xcam\x0cP/3\xc0{\xf7\xed\xdb\xb1" +
+	"\xf0\x8fI/\x00M\x8a\xee3\x0b\x1f\xdeV;\xab\"" +
+	"\x07\x80j\xbb|A]&\x13\x00\xb5K&\xec\x07\xe0" +
+	"\x1e8\xfa\xd4\xff\x9e\xf8b\xe9\x81\"\xf0\\\xf9\xb8\xda" +
+	"\xca\xc1\xf3\xe5\x16u5\x07\xdf4\xd9I\x1e\xff\xf6\xb7" +
+	"\xf7A\x9b\x80\x08 \xb1\xa3\x97\xc9\xdd\xech\x83\x1f\xfd" +
+	"\xebLa\xeb\xc9\xf1\xaf\x1d\x8ar\xdb$w2\xc0v" +
+	"\x0e\xd8\xff\xfa\x1b\x8d\x0f\xd1\xeb\x1fG\xb3\xfb@^\xc7" +
+	"\x00\x9f1\xc0\x8d\x13\x17\xf6\xd6o\xfb\xea0\xad\x09^" +
+	"\x9f\x97\xb7\xf2\xe4\xf9\xf7wjR\xcb\xce\xf9S\x8e\x14" +
+	"\xd1\xbdY\xb9\xa0\xd6*\x8cn\xb5\xd2\xa2\xb6\xb2'7" +
+	"q\xf5\xe9)\x1bN\xbd\xfby\xf4\xb0\x99\xcaF\x16m" +
+	"\xae\x92\x02\xfc\xf1\xd9/\xdf\xf9e\xd7\x82\xa3\xdek\x81" +
+	"\xbd^\xaep\xa53\xca\x1a@W\xfep\xf7\xb5\x9e;" +
+	"~\xff:\xfa\xfd1\x85+}\x86}\xef^\xbe\xb8\xe7" +
+	"\xde\xa1\x15\xbd\xa7\x81\xde\xea\xcbq]\xd9\x8a \xb9d" +
+	"\xc1\xe1\xb5\xc3\xdf\x0c\x9d\x1d\xe1\xa2\xc2\x85\xc8\xf1O_" +
+	"\x9c\xf7\xca\x9b\xd5's?\x14&2\x9b\x12\x01\xd5j" +
+	"\xc22\x19O\x08\xfb\x01\xb8\xa9\xe7\xdeJ\xde\x7f\xd0\xfc" +
+	"\xa9(m$\xa7\xd51\x1c\\AZ\xd49\x1c<y" +
+	"\xdf\xb8k\x1f\xed\x1e:\x0ftB\x90W5\xe1yM" +
+	"%,\xaf\xbb\xbfo\x1f\xb7\xff\xdc\xb4\x9f=r\x9c\xf6" +
+	"&\xd2\xc9h\xefh^\xfc\xd2\xa3K\x86\x87!\xa2\xff" +
+	"j\xc2\x15[O\x18\xedf<w\xdb\x16\xb3\xeb\xb2\x97" +
+	"\xb1\x07\xd8\xe5\x01\xde\xe6\x80E\x0d\x0bw\\\xdcp\xf0" +
+	"J\x11\xd3c\xe4O\xf5\x0cgz\x8a\xb4\xa87\xd8\xd3" +
+	"'//\xb8r\xa9vgN\x9b\x18T\xd3%/V" +
+	"\x8e\xc7:\xf4\xdd\x83{\xec\xbdU\xb9\xa8\x884\xc1\x8b" +
+	"\xa5:\xc1\x00g7_\x7fR\xc9\x1e\xb9\x11\x05\xb4'" +
+	"x=.\xe3\x80\xa1\xe1\xe5\xeb\x06>\xdd\xf8W\x11\x9b" +
+	"\xf5\x89\xab\xea\x96\x04\xcf<\xd1\x82jW\x05\x81\xe9\xae" +
+	"e\xf4fl\xc7Z+5\xa4\xf5U\xe6\xaa\xc6%\x86" +
+	"5\x98I\x1b\xed\xba\xa9\xf7\x1aVC_\xc6v\xea:" +
+	"\x0d{\xa0OtlM\x12%\x00\x09\x01\xe8\x98Y\x00" +
+	"ZBD\xadN\xc0\x1aS\xcf\x1a6\xfe\x1f\xb0CD" +
+	"\xac\x04\x81=\x16\x05\xee\xf4\xfe\xd6\xad\x06\xef\x8da\xd5" +
+	"u\xe8\x96\x9e\xb5\x01\xa2q\x9b\xf3q\xc7\x0a\xb8\xc1\xf6" +
+	"\xb8`\x95$\x02bU$\xa8P\x10\xd4!\x99~\xb3" +
+	"\x03\xb1C\x94;\xb04\xcc\x02\xe8@\xd4$Q\x06\x08" +
+	"f\x0a\xfa\x0dLi\x1b\x08\xb4\x82\xb8>A\x00h\xc2" +
+	"h<?\x97V\xd3\xb1\xfa{\x06\xd2\x86\xd5\x90\xf1\x1f" +
+	"\xb9J\xa4o\xa4J\x8da6\xa9\x9e\x8ce\xa4\x1dD" +
+	"\x10\x10\xcb\xd3\x87\xeb\xee\xe0\x88\x88+\x01\xb4J\x11\xb5" +
+	"[\x84 \x84\x0eI'\xd3o\"\x0d\xa7  \xd2\x98" +
+	"3\x0a\xcc\x0d\xb9\xa7<+\xa2\x07M\x0b\xa9'\x99\xc1" +
+	"\xdc\xd8\xcaHP9\x1f\xb4y\xc0\xec\xe93B\xfa+" +
+	"\xfa-\xef_y\xfe\x05\x06w\xc6%\x80\x16\xd2p," +
+	"\x17\xb0\xf7]\\\xa4g\x8d\xc5\xdd\xb6a\x91A\xc3\x0a" +
+	"}\xf4\xdb\x13\xfd\xc9D\xe9J\xcf\xc7~\xd3c\x05I" +
+	"\xc32zFZ)\xc7K\xa2;\x8ea\x0e\xe8NH" +
+	"\xbeTqf\xbd/\x90\x86\x0dW\x9e\xeakt'\xfd" +
+	"8\xaf}1kk\x89 \xfaT\xa6x\x9d\x88\xda\x0c" +
+	"\x01)\xe2X6\x1fh}\x1b\x806]D\xed\x9eB" +
+	"\x1b\xfa\x99\x12\x83\xbcH\x91\x86wDy\x1cz\x0d'" +
+	"\xb6\xfb\xca6=\xf0b\xd0\xb0\x1a|\x9d\x99\xca\xa1\xe9" +
+	"\xe5p\x88\xab\xf0\xf2&\x80\x18!\xb2d\xa0\xdbN[" +
+	"\x99U\xac\x0b\xa0\xf4\x14\x08\xba\x16#\xd5\xe3_\x1c\xe8" +
+	"\xdf\xf3\x94vz\xd5\xe3w\x07\xa01\x8a)\x10\xe3k" +
+	"c\x9c\xafL\xe9\xdbE\xd4\xee\x120\x95\xee\xcb\x18\xa6" +
+	"\xe3k\x1d/\xfc?\xcdg\xee$\xda\xa3\xe8\xcc\xbc\xf7" +
+	"\xa5FU7G\xfd\x07\xf3c\xe2\x8en\xa0\x07\x94S" +
+	"\x1e\xe7\xd0(\xff\x9a\xc6\x13\x90_\x97|\xa3\xfc\xb4\x8a" +
+	"\x8c\x92\xffm\xec\xc5\xf5\xf8(Fv\xc9\xd9\x113N" +
+	"G}_\xc6N\x8d\xb8;&z#\xd8\xf9N\x08n" +
+	"\x84`\xe5*1S\x83Sj\xf81L\xee\xb1\\n" +
+	"\x7f\x0fD\x7f\xab\xa3\xdb'\x81@7\x11\x0cw)\xf4" +
+	"\xf7v\xbav\x1a\x084KP\xf0\xd7\xcb\xc8\x9a\xa2\xcf" +
+	"\x02\x81v\x11\x14\x83\xdd\x06\xfd%\x95\xb62\x0b\xe7\x11" +
+	"\x94\x82%\x19\xbd\xfd\x08rt\x0e{WOH\xaf\xe1" +
+	"4a\x92\x15z\x13\xd6p\x19\x9a\xd0\xf5\xb5\xe6\x9e\x17" +
+	"\xb5\xea\xdf\x01\x00\x00\xff\xff\x0c\xaez\xc8"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -2275,7 +2826,9 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x8e4a465dae4a695e,
 			0x9022ef4b93a63bb2,
 			0xb057c67b0b81c4b0,
+			0xb4ecd0ca0f742510,
 			0xb79e19cd8a0231eb,
+			0xbcf511543aa4a3ae,
 			0xbdc88e2da1e200cc,
 			0xbe27459b4704512f,
 			0xc2add17f2783f208,
@@ -2284,10 +2837,13 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xd26766e639a0e4ea,
 			0xd7e6cfe879bd4807,
 			0xdef1cd1da5974192,
+			0xe06eb63c0fa88b3f,
+			0xe1e69fbbf316a625,
 			0xe32adcae164ddb36,
 			0xe8e8535b944f4293,
 			0xea556e8926dc0142,
 			0xf0b67fe4934b2e4e,
+			0xf1009b21e5f04895,
 			0xf112a173a04cdab7,
 			0xfdbe6d067cf587d7,
 			0xfe82c0757a5de8e6,
