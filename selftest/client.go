@@ -8,12 +8,10 @@ import (
 	"io"
 	"time"
 
-	"capnproto.org/go/capnp/v3"
-
-	"nexus/capnpgen/registry"
 	"nexus/capnpgen/service"
 	"nexus/capnpgen/update"
 	"nexus/capnpgen/vote"
+	"nexus/daemons/names"
 	"nexus/daemons/wire"
 )
 
@@ -23,28 +21,10 @@ const chunk = 256 << 10
 // pollEvery is how often the probe is asked again while another version answers.
 const pollEvery = 50 * time.Millisecond
 
-// get looks a service up; the caller releases it.
-func (t *selftest) get(ctx context.Context, name string) (capnp.Client, error) {
-	client, err := t.services.Get(ctx)
-	if err != nil {
-		return capnp.Client{}, err
-	}
-	defer client.Release()
-	answer, release := registry.ServiceManager(client).Get(ctx, func(p registry.ServiceManager_get_Params) error {
-		return p.SetName(name)
-	})
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return capnp.Client{}, fmt.Errorf("cannot get %s: %w", name, err)
-	}
-	return res.Service().AddRef(), nil
-}
-
 // updated looks Updated up, and waits for it while its daemon comes up.
 func (t *selftest) updated(ctx context.Context) (update.Updated, error) {
 	for {
-		client, err := t.get(ctx, "Updated")
+		client, err := names.Find(ctx, t.birth, "Updated")
 		if err == nil {
 			return update.Updated(client), nil
 		}
@@ -178,7 +158,7 @@ func (t *selftest) awaitVersion(ctx context.Context, want string) error {
 }
 
 func (t *selftest) askVersion(ctx context.Context) (string, error) {
-	client, err := t.get(ctx, "bundle/"+probe)
+	client, err := names.Find(ctx, t.birth, "bundle/"+probe)
 	if err != nil {
 		return "", err
 	}

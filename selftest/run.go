@@ -36,8 +36,8 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	}
 	t := &selftest{
 		host: host, log: log, sets: sets,
-		services: b.Use("ServiceManager"),
-		votes:    b.Use("HealthVote"),
+		birth: b,
+		votes: b.Use("HealthVote"),
 	}
 	if err := b.Ready(); err != nil {
 		return err

@@ -18,11 +18,11 @@ import (
 
 // A selftest is the client and what it was granted.
 type selftest struct {
-	host     plat.Host
-	log      *logs.Log
-	sets     *os.Root
-	services *vat.Holding
-	votes    *vat.Holding
+	host  plat.Host
+	log   *logs.Log
+	sets  *os.Root
+	birth *vat.Birth
+	votes *vat.Holding
 }
 
 // A stagedSet is a set the selftest has staged.

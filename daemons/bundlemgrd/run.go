@@ -6,8 +6,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bundle"
-	"nexus/capnpgen/registry"
 	"nexus/daemons/logs"
+	"nexus/daemons/names"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/durable"
@@ -27,28 +27,10 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	b.Serve("SlotPublisher", func(vat.Client) capnp.Client {
 		return capnp.Client(bundle.SlotPublisher_ServerToClient(p))
 	})
-	b.Serve("BundleMgr", func(vat.Client) capnp.Client {
-		return capnp.Client(bundle.BundleMgr_ServerToClient(newManager(s)))
-	})
-	go b.Use("Registrar").Each(ctx, func(ctx context.Context, client capnp.Client) {
-		if err := register(ctx, registry.Registrar(client), s); err != nil && ctx.Err() == nil {
-			log.Warn("cannot register", "error", err)
-		}
-	})
+	manager := func() capnp.Client { return capnp.Client(bundle.BundleMgr_ServerToClient(newManager(s))) }
+	b.Serve("BundleMgr", func(vat.Client) capnp.Client { return manager() })
+	go names.Offer(ctx, b, "BundleMgr", log, manager)
 	if err := b.Ready(); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return nil
-}
-
-// register stands behind the daemon's name for one life of samgrd: the registration lasts as long as its answer is held.
-func register(ctx context.Context, registrar registry.Registrar, s *shelf) error {
-	answer, release := registrar.Register(ctx, func(p registry.Registrar_register_Params) error {
-		return p.SetService(capnp.Client(bundle.BundleMgr_ServerToClient(newManager(s))))
-	})
-	defer release()
-	if _, err := answer.Struct(); err != nil {
 		return err
 	}
 	<-ctx.Done()

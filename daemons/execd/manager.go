@@ -65,6 +65,12 @@ func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) err
 	return res.SetService(found.Service().AddRef())
 }
 
+// Introduce has no link to give: a bundle has no birth channel over which it could come.
+func (m *manager) Introduce(_ context.Context, call registry.ServiceManager_introduce) error {
+	_, err := call.AllocResults()
+	return err
+}
+
 // List names what is granted and registered.
 func (m *manager) List(ctx context.Context, call registry.ServiceManager_list) error {
 	call.Go()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"capnproto.org/go/capnp/v3"
-
 	"nexus/capnpgen/vote"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
@@ -45,14 +43,6 @@ func (b *ballot) update(change func()) {
 	change()
 	b.mu.Unlock()
 	b.changed.Notify()
-}
-
-// serveOwn is what initd serves to daemons by itself.
-func (s *system) serveOwn(facet string, _ vat.Client) capnp.Client {
-	if facet != "HealthVote" {
-		return capnp.Client{}
-	}
-	return capnp.Client(vote.HealthVote_ServerToClient(&voter{ballot: s.ballot, finish: s.finishSelftest}))
 }
 
 // A voter is the HealthVote capability.

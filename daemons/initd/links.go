@@ -3,10 +3,13 @@ package initd
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
 
+	"nexus/capnpgen/registry"
+	"nexus/capnpgen/vote"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -18,8 +21,9 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 	defer s.mu.Unlock()
 	c.process, c.parent = process, parent
 	err := s.grantResources(c.row, parent)
+	delete(s.introduced, c.row.Name) // this life has asked for nothing yet
 	for _, row := range s.table {
-		for _, edge := range row.Holds {
+		for _, edge := range slices.Concat(row.Holds, s.introduced[row.Name]) {
 			if row.Name == c.row.Name || edge.From == c.row.Name {
 				err = errors.Join(err, s.link(row.Name, edge))
 			}
@@ -55,6 +59,7 @@ type link struct {
 	made   time.Time
 	pause  time.Duration // how long to wait before it is made again
 	healed bool          // its end was reported, so it is on its way to be made again
+	own    *vat.Conn     // initd's connection, where initd is an end; else nil
 }
 
 // A linkKey names a link by what it is good for. Under one key there is one link at a time, the newest.
@@ -62,7 +67,7 @@ type linkKey struct{ holder, facet string }
 
 // link connects a holder with the provider of one edge by a fresh socket, if both live. The system's lock is held.
 func (s *system) link(holder string, edge Edge) error {
-	if !s.alive(holder) || !s.alive(edge.From) {
+	if !s.alive(holder) || !s.alive(edge.From) || s.revoked[linkKey{holder, edge.Facet}] {
 		return nil
 	}
 	ours, theirs, err := plat.StreamPair()
@@ -74,7 +79,7 @@ func (s *system) link(holder string, edge Edge) error {
 	s.lastLink++
 	l := &link{number: s.lastLink, edge: edge, made: s.host.Clock.Now(), pause: firstPause}
 	s.links[linkKey{holder, edge.Facet}] = l
-	client := vat.Client{Name: holder, Grants: edge.Grants}
+	client := vat.Client{Name: holder, Grants: s.grantsOf(holder, edge)}
 	return errors.Join(
 		s.grantServe(l, client, theirs),
 		s.grantUse(holder, l, ours),
@@ -94,7 +99,8 @@ func (s *system) grantServe(l *link, client vat.Client, socket *os.File) error {
 	if l.edge.From != initName {
 		return s.children[l.edge.From].parent.GrantServe(l.edge.Facet, client, l.number, socket)
 	}
-	_, err := connect(socket, s.serveOwn(l.edge.Facet, client))
+	conn, err := connect(socket, s.serveOwn(l.edge.Facet))
+	l.own = conn
 	return err
 }
 
@@ -108,11 +114,24 @@ func (s *system) grantUse(holder string, l *link, socket *os.File) error {
 		return err
 	}
 	s.holdings[l.edge.Facet].Renew(conn)
+	l.own = conn
 	go func() {
 		<-conn.Done()
 		s.linkEnded(initName, vat.Ended{Facet: l.edge.Facet, Link: l.number})
 	}()
 	return nil
+}
+
+// serveOwn is what initd serves to daemons by itself.
+func (s *system) serveOwn(facet string) capnp.Client {
+	switch facet {
+	case "HealthVote":
+		return capnp.Client(vote.HealthVote_ServerToClient(&voter{ballot: s.ballot, finish: s.finishSelftest}))
+	case "Introducer":
+		return capnp.Client(registry.Introducer_ServerToClient(&introducer{s}))
+	default:
+		return capnp.Client{}
+	}
 }
 
 // connect speaks RPC over a copy of the socket; the caller keeps its own.

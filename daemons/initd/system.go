@@ -30,14 +30,16 @@ type system struct {
 	changed  *vat.Notifier // daemons' readiness, votes
 	ballot   *ballot
 
-	mu       sync.Mutex
-	children map[string]*child
-	order    []*child // in start order
-	links    map[linkKey]*link
-	lastLink uint64 // the number of the newest link
-	outcome  outcome
-	stopping chan struct{} // closed when the order to stop was given
-	down     chan struct{} // closed when the daemons are about to be stopped: from then on a link that ends stays ended
+	mu         sync.Mutex
+	children   map[string]*child
+	order      []*child // in start order
+	links      map[linkKey]*link
+	lastLink   uint64            // the number of the newest link
+	introduced map[string][]Edge // the links that each holder's present life was given by name
+	revoked    map[linkKey]bool  // what a holder has no more, by facet
+	outcome    outcome
+	stopping   chan struct{} // closed when the order to stop was given
+	down       chan struct{} // closed when the daemons are about to be stopped: from then on a link that ends stays ended
 }
 
 // An outcome is how the system ended.
@@ -61,11 +63,13 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 			"tries":         strconv.Itoa(int(config.Policy.Tries)),
 			"settle":        config.Policy.SettleTime.String(),
 		},
-		changed:  vat.NewNotifier(),
-		children: map[string]*child{},
-		links:    map[linkKey]*link{},
-		stopping: make(chan struct{}),
-		down:     make(chan struct{}),
+		changed:    vat.NewNotifier(),
+		children:   map[string]*child{},
+		links:      map[linkKey]*link{},
+		introduced: map[string][]Edge{},
+		revoked:    map[linkKey]bool{},
+		stopping:   make(chan struct{}),
+		down:       make(chan struct{}),
 	}
 	s.ballot = &ballot{changed: s.changed}
 	if config.SelftestSets != "" {

@@ -37,8 +37,11 @@ func Table() []Daemon {
 			Confinement: daemon(0),
 		},
 		{
-			Name:  "samgrd",
-			Holds: []Edge{logSink()},
+			Name: "samgrd",
+			Holds: []Edge{
+				logSink(),
+				{Facet: "Introducer", From: initName},
+			},
 
 			Confinement: daemon(1),
 		},

@@ -63,6 +63,14 @@ func (d *directory) get(name string) (service capnp.Client, issued ticket, found
 	return service.AddRef(), issued, true
 }
 
+// has tells whether something stands behind a name.
+func (d *directory) has(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, _, found := d.table.get(name)
+	return found
+}
+
 // list returns the registered names that are allowed, in byte order.
 func (d *directory) list(allowed func(string) bool) []string {
 	d.mu.Lock()

@@ -19,6 +19,7 @@ var errUnknownName = fmt.Errorf("%s: no service has this name, or the name is no
 // A manager is the ServiceManager of one client.
 type manager struct {
 	directory *directory
+	introduce introduction // of the client to whom the daemon served this manager, or the one it was attenuated from
 	grant     grant
 	watches   *quota // shared with every manager attenuated from this one
 }
@@ -92,6 +93,6 @@ func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_atte
 	if err != nil {
 		return err
 	}
-	smaller := &manager{directory: m.directory, grant: m.grant.narrow(names), watches: m.watches}
+	smaller := &manager{directory: m.directory, introduce: m.introduce, grant: m.grant.narrow(names), watches: m.watches}
 	return res.SetManager(registry.ServiceManager_ServerToClient(smaller))
 }

@@ -16,9 +16,10 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	log := logs.New("samgrd", b.Use("LogSink"))
 	defer log.Close()
 	d := newDirectory()
+	initd := b.Use("Introducer")
 
 	b.Serve("ServiceManager", func(c vat.Client) capnp.Client {
-		m := &manager{directory: d, grant: grant(c.Grants), watches: &quota{}}
+		m := &manager{directory: d, introduce: introduce(initd, c.Name), grant: grant(c.Grants), watches: &quota{}}
 		return capnp.Client(registry.ServiceManager_ServerToClient(m))
 	})
 	b.Serve("Registrar", func(c vat.Client) capnp.Client {

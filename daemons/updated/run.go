@@ -8,9 +8,9 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/registry"
 	"nexus/capnpgen/update"
 	"nexus/daemons/logs"
+	"nexus/daemons/names"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
@@ -34,7 +34,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	}
 	e.resume()
 	go e.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
-	go b.Use("Registrar").Each(ctx, e.register(ctx))
+	go names.Offer(ctx, b, "Updated", log, func() capnp.Client { return capnp.Client(e.updated(ctx)) })
 
 	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateStatus_ServerToClient(&statusServer{e}))
@@ -123,23 +123,6 @@ func (e *engine) resume() {
 
 func (e *engine) updated(life context.Context) update.Updated {
 	return update.Updated_ServerToClient(&updatedServer{statusServer{e}, life})
-}
-
-// register puts Updated under its name for each life of samgrd.
-func (e *engine) register(life context.Context) func(context.Context, capnp.Client) {
-	return func(ctx context.Context, client capnp.Client) {
-		answer, release := registry.Registrar(client).Register(ctx, func(p registry.Registrar_register_Params) error {
-			return p.SetService(capnp.Client(e.updated(life)))
-		})
-		defer release()
-		if _, err := answer.Struct(); err != nil {
-			if ctx.Err() == nil {
-				e.log.Warn("cannot register", "error", err)
-			}
-			return
-		}
-		<-ctx.Done() // the registration lasts as long as its answer is held
-	}
 }
 
 // A FactoryError says that the set the system was told to begin with is refused. Starting again cannot help.

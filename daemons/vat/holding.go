@@ -42,6 +42,13 @@ func (h *Holding) Get(ctx context.Context) (capnp.Client, error) {
 	}
 }
 
+// Now returns the provider's capability, which the caller releases, if it is there. It does not wait.
+func (h *Holding) Now() (client capnp.Client, there bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.client.AddRef(), h.client.IsValid()
+}
+
 // Call runs f with the capability and, when its connection ends under f, again with that of the provider's next life. It waits for that
 // life as long as ctx. f must be such that it may run twice.
 func (h *Holding) Call(ctx context.Context, f func(capnp.Client) error) error {

@@ -2,6 +2,7 @@ package world_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -9,8 +10,12 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/registry"
+	capupdate "nexus/capnpgen/update"
+	lookup "nexus/daemons/names"
 	"nexus/daemons/vat"
 	"nexus/daemons/world"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
 	"nexus/libupdates/updatestest"
 )
 
@@ -89,4 +94,169 @@ func TestALinkThatEndsIsMadeAgain(t *testing.T) {
 		}
 	}
 	w.Await("initd: [warn] link made again holder=selftest facet=ServiceManager provider=samgrd", 3)
+}
+
+// updatedOf is a path of the visitor's own to Updated.
+func updatedOf(t *testing.T, ctx context.Context, w *world.World, b *vat.Birth) capupdate.Updated {
+	t.Helper()
+	var client capnp.Client
+	err := errors.New("not asked")
+	for err != nil && ctx.Err() == nil {
+		winding(w, func() { client, err = lookup.Find(ctx, b, "Updated") }) // its daemon registers when it is ready
+	}
+	if err != nil {
+		t.Fatalf("cannot find Updated: %v\n%s", err, w.Console())
+	}
+	return capupdate.Updated(client)
+}
+
+// TestSamgrdMayDieUnderAConversation kills samgrd while a set is being sent over what it introduced. What is in flight arrives, the
+// capabilities of the conversation stay good, and so does the next call.
+func TestSamgrdMayDieUnderAConversation(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w, b := visited(t)
+	updated := updatedOf(t, ctx, w, b)
+	defer updated.Release()
+	archive := set(t, "1.1.0", "serve 1.1.0")
+	answer, release := updated.StageSystem(ctx, func(p capupdate.Updated_stageSystem_Params) error {
+		p.SetSizeBytes(uint64(len(archive)))
+		return nil
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := res.Sink()
+	send := func(part []byte) {
+		if err := sink.Write(ctx, func(p capupdate.StageSink_write_Params) error { return p.SetBytes(part) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	half := len(archive) / 2
+	send(archive[:half])
+	w.Kill("samgrd")
+	send(archive[half:])
+	if err := sink.WaitStreaming(); err != nil {
+		t.Fatalf("what was in flight is lost: %v", err)
+	}
+	done, releaseDone := sink.Done(ctx, nil)
+	defer releaseDone()
+	if res, err := done.Struct(); err != nil || res.HasRefusal() {
+		t.Fatalf("the stage fails: %v", err)
+	}
+	status, releaseStatus := updated.GetStatus(ctx, nil)
+	defer releaseStatus()
+	if _, err := status.Struct(); err != nil {
+		t.Errorf("the next call: %v", err)
+	}
+}
+
+// TestAProviderThatIsBornAgainIsFoundAgain kills the provider: the link is made anew without a look-up.
+func TestAProviderThatIsBornAgainIsFoundAgain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w, b := visited(t)
+	before := updatedOf(t, ctx, w, b)
+	defer before.Release()
+	w.Kill("updated")
+	link := b.Use(lookup.Facet("Updated"))
+	link.Lost(ctx, capnp.Client(before))
+	var err error
+	winding(w, func() {
+		err = link.Call(ctx, func(client capnp.Client) error {
+			answer, release := capupdate.Updated(client).GetStatus(ctx, nil)
+			defer release()
+			_, err := answer.Struct()
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRevokedNameIsGone takes Updated from a client that holds it: its next call fails as disconnected, it finds the name no more, by a
+// link or through samgrd, not after a restart of the provider either, and what else it holds is as before. initd, another client of the
+// same daemon, does not notice.
+func TestRevokedNameIsGone(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w, b := visited(t)
+	updated := updatedOf(t, ctx, w, b)
+	defer updated.Release()
+	o := w.Operator()
+	if err := o.Revoke("selftest", "Updated"); err != nil {
+		t.Fatal(err)
+	}
+	b.Use(lookup.Facet("Updated")).Lost(ctx, capnp.Client(updated))
+	answer, release := updated.GetStatus(ctx, nil)
+	_, err := answer.Struct()
+	release()
+	if !vat.Disconnected(err) {
+		t.Errorf("the next call: %v, want disconnected", err)
+	}
+	gone := func() {
+		t.Helper()
+		for name, there := range map[string]bool{"Updated": false, "BundleMgr": true} {
+			var client capnp.Client
+			var err error
+			winding(w, func() {
+				err = b.Use("ServiceManager").Call(ctx, func(capnp.Client) (err error) {
+					client, err = lookup.Find(ctx, b, name)
+					return err
+				})
+			})
+			if (err == nil) != there {
+				t.Errorf("%s is found: %v, want %v (%v)", name, err == nil, there, err)
+			}
+			client.Release()
+		}
+	}
+	gone()
+	w.Kill("updated")
+	o.AwaitState("its next life", 50*time.Millisecond, func(s world.State) bool { return s.Active == bootctl.A })
+	gone()
+}
+
+// TestRevokedFacetStaysGone takes a facet of its row from a client: no birth brings it back.
+func TestRevokedFacetStaysGone(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w, b := visited(t)
+	client, err := b.Use("ServiceManager").Get(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Release()
+	if err := w.Operator().Revoke("selftest", "ServiceManager"); err != nil {
+		t.Fatal(err)
+	}
+	b.Use("ServiceManager").Lost(ctx, client)
+	if err := names(ctx, client); !vat.Disconnected(err) {
+		t.Errorf("the next call: %v, want disconnected", err)
+	}
+	w.Kill("samgrd")
+	w.Kill("samgrd") // by then the birth before has made its links
+	if client, there := b.Use("ServiceManager").Now(); there {
+		client.Release()
+		t.Error("a birth brought it back")
+	}
+}
+
+// TestRevokeRefuses holds what nobody was granted, and what is no client's, against revoke: nothing is cut by it.
+func TestRevokeRefuses(t *testing.T) {
+	w, _ := started(t)
+	o := w.Operator()
+	for _, c := range [][2]string{
+		{"updated", "HealthGate"}, {"nobody", "LogSink"}, {"initd", "HealthGate"}, {"execd", "bundle/hello"}, {"execd", "bundle/*"},
+		{"execd", "Updated"}, {"", ""},
+	} {
+		if err := o.Revoke(c[0], c[1]); refusal.Of(err) != refusal.UnknownName {
+			t.Errorf("revoke %s from %s: %v, want unknown-name", c[1], c[0], err)
+		}
+	}
+	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
+	o.AwaitState("the commit", 0, committed(bootctl.B))
 }

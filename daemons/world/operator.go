@@ -302,6 +302,27 @@ func (o *Operator) Discard() {
 	}
 }
 
+// Revoke cuts a daemon from a service.
+func (o *Operator) Revoke(client, service string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	answer, release := o.cap.Authority(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	revoked, releaseRevoked := res.Authority().Revoke(ctx, func(p operator.Authority_revoke_Params) error {
+		return errors.Join(p.SetClient(client), p.SetService(service))
+	})
+	defer releaseRevoked()
+	outcome, err := revoked.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(outcome.Refusal())
+}
+
 // TryDiscard drops a staged set, asked once.
 func (o *Operator) TryDiscard(system update.StagedSystem) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)

@@ -6,6 +6,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
 	"nexus/capnpgen/journal"
+	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
 )
 
@@ -79,4 +80,14 @@ func (s *session) exec(ctx context.Context) (exec.Exec, error) {
 		return exec.Exec{}, err
 	}
 	return held(res.Exec())
+}
+
+func (s *session) authority(ctx context.Context) (operator.Authority, error) {
+	answer, release := s.operator.Authority(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return operator.Authority{}, err
+	}
+	return held(res.Authority())
 }

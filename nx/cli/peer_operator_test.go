@@ -11,6 +11,8 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
+	"nexus/libupdates/refusal"
 )
 
 // A peerOperator is Operator of the peer. What nx does not use is not there.
@@ -128,6 +130,29 @@ func (*peerOperator) Graph(_ context.Context, call operator.Operator_graph) erro
 func (o *peerOperator) Stop(context.Context, operator.Operator_stop) error {
 	go (<-o.p.conns).Close()
 	return nil
+}
+
+func (*peerOperator) Authority(_ context.Context, call operator.Operator_authority) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetAuthority(operator.Authority_ServerToClient(peerAuthority{}))
+}
+
+// A peerAuthority takes back LogSink and refuses everything else.
+type peerAuthority struct{}
+
+func (peerAuthority) Revoke(_ context.Context, call operator.Authority_revoke) error {
+	service, err := call.Args().Service()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil || service == "LogSink" {
+		return err
+	}
+	return wire.Refuse(res.NewRefusal, refusal.New(refusal.UnknownName, "updated is granted no %s", service))
 }
 
 type peerBundles struct{}

@@ -23,8 +23,8 @@ func vatMutants() []mutant {
 			id:     "vat-name-is-the-facet",
 			breaks: "a client's name is what initd said, and cannot be chosen",
 			file:   "daemons/vat/birth.go",
-			old:    "a := arrival{Client{Name: e.Peer, Grants: e.Grants}, socket}",
-			new:    "a := arrival{Client{Name: e.Name, Grants: e.Grants}, socket}",
+			old:    "a := arrival{Client{Name: e.Peer, Grants: e.Grants}, e.Link, socket}",
+			new:    "a := arrival{Client{Name: e.Name, Grants: e.Grants}, e.Link, socket}",
 			tests:  suite{packages: "./daemons/vat"},
 		},
 		{

@@ -1,0 +1,62 @@
+package names
+
+import (
+	"context"
+	"fmt"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/registry"
+	"nexus/daemons/vat"
+)
+
+// managerFacet is the right to look names up.
+const managerFacet = "ServiceManager"
+
+// Find returns what stands behind a name, which the caller releases. Behind a daemon's name that is the end of a link of the caller's
+// own: it lives as long as the two do, and a call on it passes through neither samgrd nor initd. While that link stands samgrd is not
+// even asked. Where there is no such link, behind the name of a bundle, calls pass through samgrd and end with it. The error for an unknown
+// name is `unknown-name`. The wait for a daemon that is on its way back ends with ctx.
+func Find(ctx context.Context, b *vat.Birth, name string) (capnp.Client, error) {
+	link := b.Use(Facet(name))
+	if client, there := link.Now(); there {
+		return client, nil
+	}
+	client, err := b.Use(managerFacet).Get(ctx)
+	if err != nil {
+		return capnp.Client{}, err
+	}
+	defer client.Release()
+	services := registry.ServiceManager(client)
+	direct, err := introduce(ctx, services, name)
+	switch {
+	case err != nil:
+		return capnp.Client{}, fmt.Errorf("cannot find %s: %w", name, err)
+	case direct:
+		return link.Get(ctx)
+	default:
+		return get(ctx, services, name)
+	}
+}
+
+// introduce asks for a link to the provider.
+func introduce(ctx context.Context, services registry.ServiceManager, name string) (direct bool, err error) {
+	answer, release := services.Introduce(ctx, func(p registry.ServiceManager_introduce_Params) error { return p.SetName(name) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return false, err
+	}
+	return res.Direct(), nil
+}
+
+// get looks the name up in the way that is open to all.
+func get(ctx context.Context, services registry.ServiceManager, name string) (capnp.Client, error) {
+	answer, release := services.Get(ctx, func(p registry.ServiceManager_get_Params) error { return p.SetName(name) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return capnp.Client{}, fmt.Errorf("cannot find %s: %w", name, err)
+	}
+	return res.Service().AddRef(), nil
+}
