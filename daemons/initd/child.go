@@ -84,8 +84,19 @@ func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 	}
 	defer parent.Close()
 	ready := parent.Ready()
+	dog := newWatchdog(s.host.Clock, s.config.Policy.Hang)
 	for {
 		select {
+		case <-parent.Alive():
+			dog.answered()
+		case <-dog.due:
+			if dog.hung() {
+				s.log.Warn("daemon does not answer, killing it", "daemon", c.row.Name, "pid", process.PID())
+				process.Kill()
+				<-process.Done()
+				return process.Exit(), errHung
+			}
+			parent.Ping() // where it cannot even be asked, it does not answer
 		case <-ready:
 			ready = nil
 			s.setReady(c)

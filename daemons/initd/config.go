@@ -39,6 +39,7 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	set.DurationVar(&c.Policy.SettleTime, "settle", c.Policy.SettleTime, "how long a plain service must run")
 	set.DurationVar(&c.Policy.Deadline, "health-deadline", c.Policy.Deadline, "how long an attempt may take")
 	set.DurationVar(&c.Policy.Watch, "watch", c.Policy.Watch, "how long a confirmed set stays under watch; 0: not at all")
+	set.DurationVar(&c.Policy.Hang, "hang", c.Policy.Hang, "how long a daemon may not answer; 0: for ever")
 	set.StringVar(&c.SelftestSets, "selftest", "", "run the selftest with the sets in this `folder` and stop")
 	if err := set.Parse(args); err != nil {
 		return Config{}, err

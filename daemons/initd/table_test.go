@@ -26,6 +26,7 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		"Verifier":        {"updated"},
 		"BundleRegistrar": {"execd"},
 		"HealthVote":      {selftestName},
+		"Introducer":      {"samgrd"},
 	} {
 		if got := holders(facet); !slices.Equal(got, want) {
 			t.Errorf("%s is held by %v, want %v", facet, got, want)

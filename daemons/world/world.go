@@ -55,6 +55,7 @@ func (w *World) Visit(run func(context.Context, *vat.Birth) error) {
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Helper()
 	config := initd.Config{Dir: w.Dir, Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
+	config.Policy.Hang = 0 // the clock is wound faster than anyone could answer
 	for _, key := range keys {
 		config.Trust = append(config.Trust, key.String())
 	}

@@ -11,17 +11,20 @@ type Policy struct {
 	Deadline   time.Duration // how long an attempt may wait for its verdict; more than 0, at most MaxDeadline
 	Tries      uint8         // attempts a switched-to slot gets; 1 to MaxTries
 	Watch      time.Duration // how long a set that was just confirmed may still fail for good; 0 (not at all) to MaxDeadline
+	Hang       time.Duration // how long a daemon may leave a question whether it is alive without an answer; 0 (for ever) or MinHang to MaxDeadline
 }
 
 // Bounds of a policy.
 const (
 	MaxDeadline = time.Hour
 	MaxTries    = 16
+	MinHang     = time.Second // below it a busy machine would pass for a hung daemon
 )
 
-// DefaultPolicy is one second to settle, thirty for the verdict, two tries, and a minute under watch.
+// DefaultPolicy is one second to settle, thirty for the verdict, two tries, a minute under watch, and ten seconds
+// for a sign of life.
 func DefaultPolicy() Policy {
-	return Policy{SettleTime: time.Second, Deadline: 30 * time.Second, Tries: 2, Watch: time.Minute}
+	return Policy{SettleTime: time.Second, Deadline: 30 * time.Second, Tries: 2, Watch: time.Minute, Hang: 10 * time.Second}
 }
 
 // Check refuses a policy outside its bounds: with none of these would every trial come to an end.
@@ -35,6 +38,8 @@ func (p Policy) Check() error {
 		return fmt.Errorf("cannot use %d tries: not from 1 to %d", p.Tries, MaxTries)
 	case p.Watch < 0 || p.Watch > MaxDeadline:
 		return fmt.Errorf("cannot watch for %v: not from 0 to %v", p.Watch, MaxDeadline)
+	case p.Hang != 0 && (p.Hang < MinHang || p.Hang > MaxDeadline):
+		return fmt.Errorf("cannot take %v without an answer for hung: not 0 and not from %v to %v", p.Hang, MinHang, MaxDeadline)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type upVerb struct {
 	Settle         time.Duration `placeholder:"DUR" default:"1s" help:"How long a plain service must run to count as healthy (default: 1s)."`
 	HealthDeadline time.Duration `placeholder:"DUR" default:"30s" help:"How long an attempt may take to prove healthy (default: 30s)."`
 	Watch          time.Duration `placeholder:"DUR" default:"1m" help:"How long a set that was just confirmed stays under watch, 0 for not at all (default: 1m)."`
+	Hang           time.Duration `placeholder:"DUR" default:"10s" help:"How long a daemon may give no sign of life before it is killed and started again, 0 for ever (default: 10s)."`
 	Selftest       string        `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
 }
 
@@ -46,7 +47,7 @@ func (v *upVerb) Run(_ context.Context, in *invocation) error {
 
 // check refuses what the system would refuse, before anything is started.
 func (v *upVerb) check() error {
-	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries, Watch: v.Watch}
+	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries, Watch: v.Watch, Hang: v.Hang}
 	if err := policy.Check(); err != nil {
 		return wrongUsage("%v", err)
 	}
@@ -85,7 +86,8 @@ func (v *upVerb) argv(dir string) []string {
 		"--tries", strconv.Itoa(int(v.Tries)),
 		"--settle", v.Settle.String(),
 		"--health-deadline", v.HealthDeadline.String(),
-		"--watch", v.Watch.String())
+		"--watch", v.Watch.String(),
+		"--hang", v.Hang.String())
 	if v.Selftest != "" {
 		argv = append(argv, "--selftest", v.Selftest)
 	}

@@ -59,13 +59,13 @@ func TestUpBecomesInitd(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"by default", nil, "initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --settle 1s --health-deadline 30s --watch 1m0s"},
+		{"by default", nil, "initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
 		{"with all", []string{"--dir", "d", "--trust", key, "--trust", strings.Repeat("02", 32), "--factory", set, "--limit-archive", "2GiB",
 			"--limit-payload=500MB", "--tries", "3", "--settle", "200ms", "--health-deadline", "1m", "--selftest", sets},
 			"initd --dir d --trust " + key + " --trust " + strings.Repeat("02", 32) + " --factory " + set +
-				" --limit-archive 2147483648 --limit-payload 500000000 --tries 3 --settle 200ms --health-deadline 1m0s --watch 1m0s --selftest " + sets},
+				" --limit-archive 2147483648 --limit-payload 500000000 --tries 3 --settle 200ms --health-deadline 1m0s --watch 1m0s --hang 10s --selftest " + sets},
 		{"at the bounds", []string{"--limit-archive", "16GiB", "--limit-payload", "1"},
-			"initd --dir /from/environment --limit-archive 17179869184 --limit-payload 1 --tries 2 --settle 1s --health-deadline 30s --watch 1m0s"},
+			"initd --dir /from/environment --limit-archive 17179869184 --limit-payload 1 --tries 2 --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, launched := up(t, c.args...)
@@ -108,6 +108,7 @@ func TestUpRefuses(t *testing.T) {
 		{[]string{"--settle=-1s"}, 2, "nx: cannot use settle time -1s: "},
 		{[]string{"--settle", "1m", "--health-deadline", "1m"}, 2, "nx: cannot use settle time 1m0s: "},
 		{[]string{"--health-deadline", "2h"}, 2, "nx: cannot use deadline 2h0m0s: "},
+		{[]string{"--hang", "1ms"}, 2, "nx: cannot take 1ms without an answer for hung: "},
 		{[]string{"--tries", "0"}, 2, "nx: cannot use 0 tries: "},
 		{[]string{"--tries", "17"}, 2, "nx: cannot use 17 tries: "},
 		{[]string{"--frob"}, 2, "nx: unknown flag --frob"},
