@@ -18,11 +18,11 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench fuzz schema-check schema-lock api mutants model chaos soak ci clean FORCE \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery fuzz schema-check schema-lock api mutants model chaos soak ci clean FORCE \
 	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build nexus (all daemons), nx, nxs-pack and nxb-pack into bin/
 	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nexus ./daemons/nexus
@@ -141,6 +141,9 @@ diag-os: ## what this machine has for running the system
 
 bench: ## benchmarks, as ratios within one run
 	go test -run '^$$' -bench . ./...
+
+bench-recovery: ## how long each daemon takes to come back after kill -9, and after it was stopped
+	go test -run '^$$' -bench Recovery -benchtime 3x ./testscripts
 
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target for FUZZTIME each

@@ -1,0 +1,98 @@
+package testscripts
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// benchHang is the patience of the benchmarked system, and so a floor of what recovery from a stop takes. It is the least there is.
+const benchHang = time.Second
+
+// A daemonState is what the benchmark reads of `nx services --json`.
+type daemonState struct {
+	Name     string `json:"name"`
+	PID      int    `json:"pid"`
+	Ready    bool   `json:"ready"`
+	Restarts int    `json:"restarts"`
+}
+
+// BenchmarkRecovery shows how long each daemon of a running system takes from kill -9, and from SIGSTOP, until its next life says that it
+// serves. A daemon that ends again soon waits before it is born: each fault hits a system that was started for it.
+func BenchmarkRecovery(b *testing.B) {
+	for _, fault := range []struct {
+		name   string
+		signal syscall.Signal
+	}{{"kill", syscall.SIGKILL}, {"stop", syscall.SIGSTOP}} {
+		for _, daemon := range []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "updated", "execd"} {
+			b.Run(daemon+"/"+fault.name, func(b *testing.B) {
+				var total time.Duration
+				for range b.N {
+					total += recovery(b, daemon, fault.signal)
+				}
+				b.ReportMetric(float64(total.Milliseconds())/float64(b.N), "ms/recovery")
+				b.ReportMetric(0, "ns/op") // it would count the system's start
+			})
+		}
+	}
+}
+
+// recovery boots a system, sends a daemon the signal and returns how long it was until the daemon was back.
+func recovery(b *testing.B, daemon string, fault syscall.Signal) time.Duration {
+	b.Helper()
+	dir := b.TempDir()
+	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", dir, "--settle", "200ms", "--hang", benchHang.String(),
+		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
+	if err := up.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer up.Wait()
+	defer up.Process.Signal(syscall.SIGTERM)
+
+	before := awaitDaemon(b, dir, daemon, func(d daemonState) bool { return d.Ready })
+	began := time.Now()
+	if err := syscall.Kill(before.PID, fault); err != nil {
+		b.Fatal(err)
+	}
+	awaitDaemon(b, dir, daemon, func(d daemonState) bool { return d.Ready && d.Restarts > before.Restarts })
+	return time.Since(began)
+}
+
+// awaitDaemon asks initd, as an operator does, until the daemon is as wanted. One question takes some milliseconds, by which the result
+// is too long.
+func awaitDaemon(b *testing.B, dir, daemon string, wanted func(daemonState) bool) daemonState {
+	b.Helper()
+	deadline := time.Now().Add(waitLimit)
+	for time.Now().Before(deadline) {
+		d, err := lookAtDaemon(dir, daemon)
+		if err == nil && wanted(d) {
+			return d
+		}
+	}
+	b.Fatalf("%s is not as wanted within %v", daemon, waitLimit)
+	return daemonState{}
+}
+
+func lookAtDaemon(dir, daemon string) (daemonState, error) {
+	out, err := exec.Command(filepath.Join(shared.bin(), "nx"), "--dir", dir, "--json", "services").Output()
+	if err != nil {
+		return daemonState{}, err
+	}
+	var all struct {
+		Daemons []daemonState `json:"daemons"`
+	}
+	if err := json.Unmarshal(out, &all); err != nil {
+		return daemonState{}, err
+	}
+	for _, d := range all.Daemons {
+		if d.Name == daemon {
+			return d, nil
+		}
+	}
+	return daemonState{}, fmt.Errorf("%w: no daemon %s", os.ErrNotExist, daemon)
+}
