@@ -186,13 +186,19 @@ func TestRevokedNameIsGone(t *testing.T) {
 	w, b := visited(t)
 	updated := updatedOf(t, ctx, w, b)
 	defer updated.Release()
+	manager, err := b.Use("ServiceManager").Get(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Release()
 	o := w.Operator()
 	if err := o.Revoke("selftest", "Updated"); err != nil {
 		t.Fatal(err)
 	}
 	b.Use(lookup.Facet("Updated")).Lost(ctx, capnp.Client(updated))
+	b.Use("ServiceManager").Lost(ctx, manager) // the ends were told of both; each closes in its own time
 	answer, release := updated.GetStatus(ctx, nil)
-	_, err := answer.Struct()
+	_, err = answer.Struct()
 	release()
 	if !vat.Disconnected(err) {
 		t.Errorf("the next call: %v, want disconnected", err)
