@@ -1,0 +1,72 @@
+package digest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// errMoot ends a stream behind one that has failed; it is never the first error.
+var errMoot = errors.New("an earlier stream has failed")
+
+// pump does one stream: it reads, while what was read before is written and digested.
+func (r *runner) pump(ctx context.Context, i int, buffers *ring) error {
+	s := r.streams[i]
+	var out writer
+	var sides sync.WaitGroup
+	toWrite, toHash := make(chan *piece, piecesPerStream), make(chan *piece, piecesPerStream)
+	if s.Write != nil {
+		sides.Go(func() { out.run(s.Write, toWrite) })
+	}
+	var sum Sum
+	sides.Go(func() { sum = r.hasher.sum(toHash) })
+	err := func() error {
+		for off := int64(0); off < s.Size; {
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case r.moot(i):
+				return errMoot
+			case out.failed.Load():
+				return nil // it says why
+			}
+			p := buffers.take(s.Offset+off, s.Size-off)
+			if err := s.Read(p.bytes, off); err != nil {
+				buffers.free <- p
+				return err
+			}
+			p.off, off = off, off+int64(len(p.bytes))
+			p.hold(toHash, toWrite, s.Write != nil)
+		}
+		return nil
+	}()
+	close(toHash)
+	close(toWrite)
+	sides.Wait()
+	switch {
+	case err != nil:
+		return err
+	case out.err != nil:
+		return out.err
+	case s.Check != nil:
+		return s.Check(sum)
+	}
+	return nil
+}
+
+// A writer is the writing side of one stream. After a failure it lets the rest pass.
+type writer struct {
+	failed atomic.Bool
+	err    error // read when run has returned
+}
+
+func (w *writer) run(write func(p []byte, off int64) error, pieces <-chan *piece) {
+	for p := range pieces {
+		if w.err == nil {
+			w.err = write(p.bytes, p.off)
+			w.failed.Store(w.err != nil)
+		}
+		p.release()
+	}
+}
