@@ -19,7 +19,7 @@ const (
 )
 
 // maxStreams is how many streams there may be in flight within Memory.
-const maxStreams = Memory / (piecesPerStream * (minPiece + 2*BlockSize))
+const maxStreams = Memory / (piecesPerStream * (minPiece + BlockSize))
 
 // A ring is the buffers of one stream in flight.
 type ring struct {
@@ -27,10 +27,13 @@ type ring struct {
 	free chan *piece
 }
 
-// newRing makes buffers for one of so many streams.
-func newRing(streams int) *ring {
+// newRing makes buffers for one of so many streams, none of which is larger than that.
+func newRing(streams int, largest int64) *ring {
 	size := int64(maxPiece)
-	for size > minPiece && int64(streams)*piecesPerStream*(size+2*BlockSize) > Memory {
+	for size > minPiece && int64(streams)*piecesPerStream*(size+BlockSize) > Memory {
+		size /= 2
+	}
+	for size > BlockSize && size/2 >= largest {
 		size /= 2
 	}
 	r := &ring{size: size, free: make(chan *piece, piecesPerStream)}

@@ -31,7 +31,7 @@ func run(ctx context.Context, streams []Stream, h hasher) error {
 	var workers sync.WaitGroup
 	inFlight := min(h.streams(), len(streams))
 	for range inFlight {
-		workers.Go(func() { r.work(ctx, newRing(inFlight)) })
+		workers.Go(func() { r.work(ctx, newRing(inFlight, streams[r.queue[0]].Size)) })
 	}
 	workers.Wait()
 	for _, err := range r.errs {

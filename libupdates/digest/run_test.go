@@ -210,7 +210,7 @@ func TestPiecesAreAligned(t *testing.T) {
 // However many streams are in flight, their buffers fit into Memory.
 func TestMemoryIsBounded(t *testing.T) {
 	for n := 1; n <= maxStreams; n++ {
-		if got := int64(n) * piecesPerStream * (newRing(n).size + BlockSize); got > Memory {
+		if got := int64(n) * piecesPerStream * (newRing(n, 1<<40).size + BlockSize); got > Memory {
 			t.Fatalf("%d streams take %d bytes", n, got)
 		}
 	}

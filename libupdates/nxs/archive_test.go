@@ -2,9 +2,11 @@ package nxs_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -49,7 +51,24 @@ type contents struct {
 	payloads [][]byte
 }
 
+// readSet reads a set as a stream. What lies in memory is also read as a file is, and must be taken or refused in the same words.
 func readSet(r io.Reader, size int64, limits nxs.Limits) (contents, error) {
+	c, err := readStream(r, size, limits)
+	file, ok := r.(*bytes.Reader)
+	if !ok {
+		return c, err
+	}
+	head, manifests, asFile := nxs.VerifyFile(context.Background(), file, size, limits, verify)
+	switch {
+	case fmt.Sprint(asFile) != fmt.Sprint(err) || refusal.Of(asFile) != refusal.Of(err):
+		return c, fmt.Errorf("as a file: %v, as a stream: %v", asFile, err)
+	case err == nil && (!reflect.DeepEqual(head, c.head) || len(manifests) != len(c.bundles)):
+		return c, fmt.Errorf("as a file: %+v, as a stream: %+v", head, c.head)
+	}
+	return c, err
+}
+
+func readStream(r io.Reader, size int64, limits nxs.Limits) (contents, error) {
 	var c contents
 	in := nxs.NewReader(r, size, limits, verify)
 	head, err := in.Open()

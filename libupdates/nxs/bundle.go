@@ -256,8 +256,16 @@ func (p *payload) end() error {
 	if err := p.in.padding(p.entry.PayloadSize); err != nil {
 		return err
 	}
-	if Digest(p.hash.Sum(nil)) != p.entry.PayloadSHA256 {
-		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s/%s", p.entry.Name, filePayload)
+	if err := p.entry.checkPayload(Digest(p.hash.Sum(nil))); err != nil {
+		return err
 	}
 	return io.EOF
+}
+
+// checkPayload wants the signed digest.
+func (e Entry) checkPayload(sum Digest) error {
+	if sum != e.PayloadSHA256 {
+		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s/%s", e.Name, filePayload)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package nxs_test
 
 import (
 	"bytes"
+	"io"
 	"reflect"
 	"testing"
 
@@ -33,6 +34,13 @@ func FuzzReader(f *testing.F) {
 		}
 		if err.Error() != "EOF" && refusal.Of(err) == refusal.IO {
 			t.Fatalf("no refusal: %v", err)
+		}
+		_, _, asFile := nxs.VerifyFile(t.Context(), bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), believe)
+		if asFile == nil {
+			asFile = io.EOF
+		}
+		if asFile.Error() != err.Error() {
+			t.Fatalf("as a file: %v, as a stream: %v", asFile, err)
 		}
 	})
 }

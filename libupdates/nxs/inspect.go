@@ -1,7 +1,7 @@
 package nxs
 
 import (
-	"errors"
+	"context"
 	"io"
 
 	"nexus/libupdates/nxb"
@@ -16,11 +16,12 @@ type Inspection struct {
 }
 
 // Inspect reads a whole archive for an operator who asks to see what nobody has vouched for. It is the one function here that
-// interprets an index without a trusted signature; a device never calls it. Reader, decoder and bounds are the same, every digest is
-// checked, and an archive that breaks the format is refused for the same reasons; only a wrong signature is reported, not refused.
-func Inspect(r io.Reader, size int64, limits Limits) (*Inspection, error) {
+// interprets an index without a trusted signature; a device never calls it. Decoder, bounds and checks are those of VerifyFile, every
+// digest is checked, and an archive that breaks the format is refused for the same reasons; only a wrong signature is reported, not
+// refused. The context ends it early.
+func Inspect(ctx context.Context, file io.ReaderAt, size int64, limits Limits) (*Inspection, error) {
 	found := &Inspection{}
-	in := NewReader(r, size, limits, func(message, signature []byte) (trust.PublicKey, error) {
+	head, manifests, err := VerifyFile(ctx, file, size, limits, func(message, signature []byte) (trust.PublicKey, error) {
 		claimed, err := ParseIndex(message)
 		if err != nil {
 			return trust.PublicKey{}, err
@@ -28,19 +29,9 @@ func Inspect(r io.Reader, size int64, limits Limits) (*Inspection, error) {
 		found.SignatureValid = claimed.Publisher.Signed(message, signature)
 		return claimed.Publisher, nil
 	})
-	head, err := in.Open()
 	if err != nil {
 		return nil, err
 	}
-	found.Head = *head
-	for {
-		b, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return found, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		found.Manifests = append(found.Manifests, b.Manifest)
-	}
+	found.Head, found.Manifests = *head, manifests
+	return found, nil
 }

@@ -2,6 +2,7 @@ package nxs_test
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	"nexus/libupdates/nxs"
@@ -10,7 +11,7 @@ import (
 )
 
 func inspect(raw []byte) (*nxs.Inspection, error) {
-	return nxs.Inspect(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits())
+	return nxs.Inspect(context.Background(), bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits())
 }
 
 // Anybody's set can be looked at.

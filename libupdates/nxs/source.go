@@ -9,8 +9,9 @@ import (
 
 // A source is the stream of an archive, with what is left of its announced size.
 type source struct {
-	r    io.Reader
-	left int64
+	r      io.Reader
+	left   int64
+	seeker io.Seeker // r again, where it can skip without reading; else nil
 }
 
 // Read reads on, up to the announced end. A stream that ends before it is Truncated.
@@ -65,9 +66,19 @@ func (s *source) padding(size int64) error {
 	return nil
 }
 
-// skip reads past an entry's content and padding.
+// skip goes past an entry's content and padding.
 func (s *source) skip(size int64) error {
-	_, err := io.CopyN(io.Discard, s, padded(size))
+	if s.seeker == nil {
+		_, err := io.CopyN(io.Discard, s, padded(size))
+		return err
+	}
+	size = padded(size)
+	if size > s.left {
+		s.left = 0
+		return errTruncated()
+	}
+	s.left -= size
+	_, err := s.seeker.Seek(size, io.SeekCurrent)
 	return err
 }
 

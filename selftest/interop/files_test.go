@@ -37,7 +37,7 @@ func files(t *testing.T) []file {
 		return bootctl.Encode(r)
 	}
 	set := read("system.nxs")
-	inspected, err := nxs.Inspect(bytes.NewReader(set), int64(len(set)), nxs.DefaultLimits())
+	inspected, err := nxs.Inspect(t.Context(), bytes.NewReader(set), int64(len(set)), nxs.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,16 @@ func nxsMutants() []mutant {
 			id:     "nxs-payload-digest-ignored",
 			breaks: "every payload byte is the signed one",
 			file:   "libupdates/nxs/bundle.go",
-			old:    "if Digest(p.hash.Sum(nil)) != p.entry.PayloadSHA256 {",
-			new:    "if false && Digest(p.hash.Sum(nil)) != p.entry.PayloadSHA256 {",
+			old:    "if sum != e.PayloadSHA256 {",
+			new:    "if false && sum != e.PayloadSHA256 {",
+			tests:  tests,
+		},
+		{
+			id:     "nxs-file-faults-out-of-order",
+			breaks: "of several faults the first in the archive is reported, whatever was read first",
+			file:   "libupdates/nxs/file.go",
+			old:    "\t\tif err := digest.Run(ctx, payloads); err != nil {\n\t\t\treturn nil, nil, err\n\t\t}\n\t\tif !errors.Is(walked, io.EOF) {\n\t\t\treturn nil, nil, walked\n\t\t}\n",
+			new:    "\t\tif !errors.Is(walked, io.EOF) {\n\t\t\treturn nil, nil, walked\n\t\t}\n\t\tif err := digest.Run(ctx, payloads); err != nil {\n\t\t\treturn nil, nil, err\n\t\t}\n",
 			tests:  tests,
 		},
 		{
