@@ -18,6 +18,20 @@ type Source struct {
 // says, as SizeMismatch or DigestMismatch, one of a size that no policy allows, as PayloadTooLarge, and a name that no header holds, as
 // BadEntryName. It does not check what a Reader will: the order of the bundles, the index, the signature.
 func Write(w io.Writer, rawIndex, signature []byte, bundles []Source) error {
+	return write(w, rawIndex, signature, bundles, func(b Source) error { return copyPayload(w, b) })
+}
+
+// WriteAround writes a set but for its payloads, which are at their places already (Places) or will be. It begins where w stands and
+// never touches the places. Refusals: BadEntryName and PayloadTooLarge, as in Write; a Source's Payload is not used.
+func WriteAround(w io.WriteSeeker, rawIndex, signature []byte, bundles []Source) error {
+	return write(w, rawIndex, signature, bundles, func(b Source) error {
+		_, err := w.Seek(b.Entry.PayloadSize, io.SeekCurrent)
+		return err
+	})
+}
+
+// write is the order of a set. The content of each payload is the caller's affair.
+func write(w io.Writer, rawIndex, signature []byte, bundles []Source, payload func(Source) error) error {
 	if err := writeFile(w, IndexName, rawIndex); err != nil {
 		return err
 	}
@@ -29,7 +43,13 @@ func Write(w io.Writer, rawIndex, signature []byte, bundles []Source) error {
 		if err := writeFile(w, folder+fileManifest, b.RawManifest); err != nil {
 			return err
 		}
-		if err := writePayload(w, folder+filePayload, b); err != nil {
+		if err := writeHeader(w, folder+filePayload, b.Entry.PayloadSize); err != nil {
+			return err
+		}
+		if err := payload(b); err != nil {
+			return err
+		}
+		if err := writePadding(w, b.Entry.PayloadSize); err != nil {
 			return err
 		}
 	}
@@ -48,10 +68,9 @@ func writeFile(w io.Writer, name string, content []byte) error {
 	return writePadding(w, int64(len(content)))
 }
 
-func writePayload(w io.Writer, name string, b Source) error {
-	if err := writeHeader(w, name, b.Entry.PayloadSize); err != nil {
-		return err
-	}
+// copyPayload copies a payload and wants it to be what the index says.
+func copyPayload(w io.Writer, b Source) error {
+	name := b.Entry.Name + "/" + filePayload
 	hashed := newHashingReader(b.Payload)
 	n, err := io.Copy(w, io.LimitReader(hashed, b.Entry.PayloadSize))
 	if err != nil {
@@ -59,12 +78,12 @@ func writePayload(w io.Writer, name string, b Source) error {
 	}
 	var one [1]byte
 	if more, _ := io.ReadFull(b.Payload, one[:]); more > 0 || n != b.Entry.PayloadSize {
-		return refusal.New(refusal.SizeMismatch, "%s has not the %d bytes it had before: it changed while it was packed", shown(name), b.Entry.PayloadSize)
+		return refusal.New(refusal.SizeMismatch, "%s has not the %d bytes it had before: it changed while it was packed", name, b.Entry.PayloadSize)
 	}
 	if hashed.digest() != b.Entry.PayloadSHA256 {
-		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s: it changed while it was packed", shown(name))
+		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s: it changed while it was packed", name)
 	}
-	return writePadding(w, b.Entry.PayloadSize)
+	return nil
 }
 
 func writePadding(w io.Writer, size int64) error {
@@ -97,11 +116,24 @@ func writeHeader(w io.Writer, name string, size int64) error {
 	return err
 }
 
-// ArchiveSize is the size in bytes of the archive that Write makes of these.
+// ArchiveSize is the size in bytes of the archive that Write makes of these. Only sizes matter, not digests or payloads.
 func ArchiveSize(rawIndex, signature []byte, bundles []Source) int64 {
-	size := 2*blockSize + padded(int64(len(rawIndex))) + padded(int64(len(signature)))
+	_, size := places(rawIndex, signature, bundles)
+	return size
+}
+
+// Places are the offsets in bytes at which the payloads begin in the archive that Write makes of these. Only sizes matter.
+func Places(rawIndex, signature []byte, bundles []Source) []int64 {
+	at, _ := places(rawIndex, signature, bundles)
+	return at
+}
+
+func places(rawIndex, signature []byte, bundles []Source) (payloads []int64, size int64) {
+	size = 2*blockSize + padded(int64(len(rawIndex))) + padded(int64(len(signature)))
 	for _, b := range bundles {
-		size += 2*blockSize + padded(int64(len(b.RawManifest))) + padded(b.Entry.PayloadSize)
+		size += 2*blockSize + padded(int64(len(b.RawManifest)))
+		payloads = append(payloads, size)
+		size += padded(b.Entry.PayloadSize)
 	}
-	return size + 2*blockSize
+	return payloads, size + 2*blockSize
 }

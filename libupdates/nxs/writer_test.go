@@ -34,6 +34,59 @@ func TestWriteIsDeterministic(t *testing.T) {
 	}
 }
 
+// A set that is written around its payloads has the same bytes, and the payloads are not touched.
+func TestWriteAround(t *testing.T) {
+	for _, raw := range [][]byte{smallArchive(t), updatestest.Archive(t, updatestest.Key(1), "1.1.0", odd()...)} {
+		found, err := inspect(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s []nxs.Source
+		all := append(small(), odd()...)
+		for i, e := range found.Index.Bundles {
+			n := slices.IndexFunc(all, func(m updatestest.Made) bool { return m.Entry == found.Index.Bundles[i] })
+			s = append(s, nxs.Source{Entry: e, RawManifest: all[n].Manifest})
+		}
+		want := bytes.Clone(raw)
+		got := &memory{b: bytes.Repeat([]byte{0xa5}, len(raw))}
+		for i, at := range nxs.Places(found.Raw, found.Signature, s) {
+			for k := range s[i].Entry.PayloadSize {
+				want[at+k] = 0xa5
+			}
+		}
+		if err := nxs.WriteAround(got, found.Raw, found.Signature, s); err != nil || !bytes.Equal(got.b, want) {
+			t.Errorf("%v, or other bytes than Write's", err)
+		}
+	}
+}
+
+// odd are bundles whose payloads fill no block, one, and more.
+func odd() []updatestest.Made {
+	key := updatestest.Key(1)
+	var made []updatestest.Made
+	for i, size := range []int{0, 1, 511, 512, 513, 5000} {
+		made = append(made, updatestest.Bundle("odd"+string(rune('a'+i)), "1.0.0", nil, make([]byte, size), key))
+	}
+	return made
+}
+
+// memory is a file in memory, of a size that does not change.
+type memory struct {
+	b  []byte
+	at int
+}
+
+func (m *memory) Write(p []byte) (int, error) {
+	n := copy(m.b[m.at:], p)
+	m.at += n
+	return n, nil
+}
+
+func (m *memory) Seek(offset int64, _ int) (int64, error) {
+	m.at += int(offset)
+	return int64(m.at), nil
+}
+
 // A payload that is no longer what it was when it was measured.
 func TestWriteRefusesAChangedPayload(t *testing.T) {
 	for payload, want := range map[string]refusal.Reason{
