@@ -1,6 +1,7 @@
 package nxspack
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -27,22 +28,29 @@ func withArchive(name string, use func(f *os.File, size int64) error) error {
 }
 
 // inspect reads a set that nobody has vouched for.
-func inspect(name string) (found *nxs.Inspection, size int64, err error) {
+func inspect(ctx context.Context, name string) (found *nxs.Inspection, size int64, err error) {
 	err = withArchive(name, func(f *os.File, n int64) error {
 		size = n
-		found, err = nxs.Inspect(f, n, formatLimits())
+		found, err = nxs.Inspect(ctx, f, n, formatLimits())
 		return err
 	})
 	return found, size, err
 }
 
-// verify reads a set as a device does that trusts the anchors. It hands the verified head to begin, then every bundle to each. Only when
-// it returns without an error has all of the archive passed.
-func verify(name string, limits nxs.Limits, anchors trust.Anchors, begin func(*nxs.Head) error, each func(*nxs.Bundle) error) (head *nxs.Head, err error) {
+// verify reads a set as a device does that trusts the anchors.
+func verify(ctx context.Context, name string, limits nxs.Limits, anchors trust.Anchors) (head *nxs.Head, err error) {
 	err = withArchive(name, func(f *os.File, size int64) error {
-		r := nxs.NewReader(f, size, limits, func(message, signature []byte) (trust.PublicKey, error) {
-			return anchors.Verify(trust.RoleSystem, message, signature)
-		})
+		head, _, err = nxs.VerifyFile(ctx, f, size, limits, asSystem(anchors))
+		return err
+	})
+	return head, err
+}
+
+// read is verify, but hands the verified head to begin and then every bundle to each. Only when it returns without an error has all of
+// the archive passed.
+func read(ctx context.Context, name string, limits nxs.Limits, anchors trust.Anchors, begin func(*nxs.Head) error, each func(*nxs.Bundle) error) (head *nxs.Head, err error) {
+	err = withArchive(name, func(f *os.File, size int64) error {
+		r := nxs.NewReader(interruptible{ctx, f}, size, limits, asSystem(anchors))
 		if head, err = r.Open(); err != nil {
 			return err
 		}
@@ -63,4 +71,23 @@ func verify(name string, limits nxs.Limits, anchors trust.Anchors, begin func(*n
 		}
 	})
 	return head, err
+}
+
+func asSystem(anchors trust.Anchors) nxs.VerifyFunc {
+	return func(message, signature []byte) (trust.PublicKey, error) {
+		return anchors.Verify(trust.RoleSystem, message, signature)
+	}
+}
+
+// An interruptible reader fails when the context has ended.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, context.Cause(i.ctx)
+	}
+	return i.r.Read(p)
 }

@@ -2,6 +2,7 @@ package nxspack
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -24,9 +25,10 @@ type bundleGrammar struct {
 
 // RunBundlePacker runs nxb-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2
 // wrong usage.
-func RunBundlePacker(args []string, stdout, stderr io.Writer) int {
+// The end of the context is treated like that of RunSetPacker.
+func RunBundlePacker(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := &command{name: "nxb-pack", description: "Pack a program and its manifest into a Nexus bundle (.nxb).", stdout: stdout, stderr: stderr}
-	return c.run(&bundleGrammar{}, args)
+	return c.run(ctx, &bundleGrammar{}, args)
 }
 
 // Run packs one bundle.
@@ -47,7 +49,7 @@ func (g *bundleGrammar) Run(c *command) error {
 	if err != nil {
 		return cannot("use", name, err)
 	}
-	err = publishDir(g.Out, func(dir string) error { return fillBundle(dir, raw, bytes.NewReader(payload)) })
+	err = c.publishDir(g.Out, func(dir string) error { return fillBundle(dir, raw, bytes.NewReader(payload)) })
 	if err != nil {
 		return cannot("write", g.Out, err)
 	}

@@ -2,29 +2,29 @@ package nxspack
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
 
-// A payload changes after it was measured and before it is copied: the moment between the two passes over it.
+// A payload changes after it was opened and before it is copied.
 func TestRejectPayloadThatChangesWhilePacked(t *testing.T) {
 	for payload, want := range map[string]refusal.Reason{
 		"program": "", "PROGRAM": refusal.DigestMismatch, "program, longer": refusal.SizeMismatch, "prog": refusal.SizeMismatch,
 	} {
 		dir := t.TempDir()
 		set := prepared(t, dir, "program")
-		if err := os.WriteFile(set.bundles[0].payload, []byte(payload), 0o600); err != nil {
-			t.Fatal(err)
+		if payload != "program" {
+			rewrite(t, set.bundles[0], payload)
 		}
 		target := filepath.Join(dir, "out", "x.nxs")
-		err := publishFile(target, set.write)
+		err := publishFile(target, func(f *os.File) error { return set.write(t.Context(), f) })
 		if got := refusal.Of(err); got != want {
 			t.Errorf("%q: got %v, want %q", payload, err, want)
 		}
@@ -59,11 +59,22 @@ func prepared(t *testing.T, dir, payload string) *preparedSet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := seal(setMeta{SystemVersion: "1.0.0"}, bundles, key)
+	set, err := newPreparedSet(setMeta{SystemVersion: "1.0.0"}, bundles, key)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(set.close)
 	return set
+}
+
+// rewrite writes a payload anew, at a time that differs whatever the clock of the file system is.
+func rewrite(t *testing.T, b bundleFolder, payload string) {
+	t.Helper()
+	name := filepath.Join(b.path, payloadFile)
+	later := b.payload.was.ModTime().Add(time.Second)
+	if err := errors.Join(os.WriteFile(name, []byte(payload), 0o600), os.Chtimes(name, later, later)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func names(t *testing.T, dir string) []string {
@@ -87,8 +98,8 @@ func TestPublishLeavesTheTargetAloneOnFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := errors.New("no more")
-	err := publishFile(file, func(w io.Writer) error {
-		io.WriteString(w, "half of the new")
+	err := publishFile(file, func(f *os.File) error {
+		f.WriteString("half of the new")
 		return broken
 	})
 	if got, _ := os.ReadFile(file); !errors.Is(err, broken) || string(got) != "old" {

@@ -1,12 +1,15 @@
 package nxspack
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 
@@ -28,13 +31,14 @@ type command struct {
 	name           string
 	description    string
 	stdout, stderr io.Writer
-	json           bool // answers and errors are JSON objects
+	json           bool       // answers and errors are JSON objects
+	publishing     sync.Mutex // held while something is made that is not whole yet
 }
 
 // run parses the arguments into the grammar, runs the verb they name and returns the exit status.
-func (c *command) run(grammar any, args []string) int {
+func (c *command) run(ctx context.Context, grammar any, args []string) int {
 	c.json = slices.Contains(args, "--json") // until the command line is known to be right
-	parsed, over, err := c.parse(grammar, args)
+	parsed, over, err := c.parse(ctx, grammar, args)
 	switch {
 	case over:
 		return exitDone
@@ -42,19 +46,53 @@ func (c *command) run(grammar any, args []string) int {
 		c.report(failure{text: err.Error(), reason: reasonUsage, hint: "`" + c.name + " --help` shows how it is used"})
 		return exitUsage
 	}
-	if err := parsed.Run(); err != nil {
+	if err := c.finish(ctx, parsed.Run); err != nil {
 		c.report(explain(err))
 		return exitRefused
 	}
 	return exitDone
 }
 
+// finish runs a verb to its end or the context's. A verb that waits, for a key's agent or a pipe, is then left where it is, and ends with
+// the process; one that is making something first ends that, which the context bids it.
+func (c *command) finish(ctx context.Context, verb func(...any) error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- verb() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	c.publishing.Lock() // for good: nothing is begun any more
+	select {
+	case err := <-ended:
+		return err
+	default:
+		return context.Cause(ctx)
+	}
+}
+
+// publishFile is the package's, and is not left unfinished when the command ends.
+func (c *command) publishFile(target string, fill func(f *os.File) error) error {
+	c.publishing.Lock()
+	defer c.publishing.Unlock()
+	return publishFile(target, fill)
+}
+
+// publishDir is the package's, and is not left unfinished when the command ends.
+func (c *command) publishDir(target string, fill func(dir string) error) error {
+	c.publishing.Lock()
+	defer c.publishing.Unlock()
+	return publishDir(target, fill)
+}
+
 // parse reads the command line; over means that it asked for help, which has been given.
-func (c *command) parse(grammar any, args []string) (parsed *kong.Context, over bool, err error) {
+func (c *command) parse(ctx context.Context, grammar any, args []string) (parsed *kong.Context, over bool, err error) {
 	parser, err := kong.New(grammar,
 		kong.Name(c.name),
 		kong.Description(c.description+" Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
 		kong.Bind(c),
+		kong.BindTo(ctx, (*context.Context)(nil)),
 		defaultLimits(),
 		kong.Writers(c.stdout, c.stderr),
 		kong.Exit(func(int) { over = true }),

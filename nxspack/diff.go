@@ -1,6 +1,7 @@
 package nxspack
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,12 +16,12 @@ type diffVerb struct {
 }
 
 // Run shows what changed. Like inspect it trusts nobody.
-func (v *diffVerb) Run(c *command) error {
-	before, _, err := inspect(v.Old)
+func (v *diffVerb) Run(ctx context.Context, c *command) error {
+	before, _, err := inspect(ctx, v.Old)
 	if err != nil {
 		return cannot("inspect", v.Old, err)
 	}
-	after, _, err := inspect(v.New)
+	after, _, err := inspect(ctx, v.New)
 	if err != nil {
 		return cannot("inspect", v.New, err)
 	}

@@ -2,6 +2,7 @@ package nxspack
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -19,14 +20,14 @@ type extractVerb struct {
 }
 
 // Run unpacks the set into a folder that appears only when all of the set has passed.
-func (v *extractVerb) Run(c *command) error {
+func (v *extractVerb) Run(ctx context.Context, c *command) error {
 	trusted, err := anchors(v.Trust)
 	if err != nil {
 		return err
 	}
 	var head *nxs.Head
-	err = publishDir(v.Output, func(dir string) error {
-		head, err = verify(v.File, v.limits(), trusted,
+	err = c.publishDir(v.Output, func(dir string) error {
+		head, err = read(ctx, v.File, v.limits(), trusted,
 			func(h *nxs.Head) error { return extractHead(dir, h) },
 			func(b *nxs.Bundle) error { return extractBundle(dir, b) })
 		return plain(err, v.File)

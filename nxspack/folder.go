@@ -19,12 +19,13 @@ const (
 	payloadFile  = "payload.elf"
 )
 
-// A bundleFolder is one `<name>.nxb` folder on disk, its manifest read and its payload measured.
+// A bundleFolder is one `<name>.nxb` folder on disk, its manifest read and its payload open.
 type bundleFolder struct {
-	entry       nxs.Entry
+	path        string
+	entry       nxs.Entry // without the payload's digest, until it was read
 	rawManifest []byte
-	payload     string // path
-	service     bool   // whether it is run as one
+	payload     *payloadSource
+	service     bool // whether it is run as one
 }
 
 // readFolders reads every bundle in a folder, in byte order of their names. Anything there that is no bundle is refused: what is left
@@ -39,11 +40,19 @@ func readFolders(dir string, limits nxs.Limits) ([]bundleFolder, error) {
 		path := filepath.Join(dir, e.Name())
 		b, err := readFolder(path, e, limits)
 		if err != nil {
+			closeFolders(bundles)
 			return nil, cannot("pack", path, err)
 		}
 		bundles = append(bundles, b)
 	}
 	return sorted(bundles), nil
+}
+
+// closeFolders closes the payloads.
+func closeFolders(bundles []bundleFolder) {
+	for _, b := range bundles {
+		b.payload.file.Close()
+	}
 }
 
 func readFolder(path string, e os.DirEntry, limits nxs.Limits) (bundleFolder, error) {
@@ -65,20 +74,38 @@ func readFolder(path string, e os.DirEntry, limits nxs.Limits) (bundleFolder, er
 	if err != nil {
 		return bundleFolder{}, err
 	}
-	b := bundleFolder{rawManifest: raw, payload: filepath.Join(path, payloadFile), service: slices.Contains(m.Abilities, nxb.AbilityService)}
-	digest, size, err := measure(b.payload, limits.Payload)
+	payload, err := openPayload(path, name, limits.Payload)
 	if err != nil {
 		return bundleFolder{}, err
 	}
-	b.entry = nxs.Entry{
-		Name:           name,
-		Version:        m.Version,
-		ManifestSHA256: nxs.Sum(raw),
-		PayloadSHA256:  digest,
-		PayloadSize:    size,
+	b := bundleFolder{path: path, rawManifest: raw, payload: payload, service: slices.Contains(m.Abilities, nxb.AbilityService)}
+	b.entry = nxs.Entry{Name: name, Version: m.Version, ManifestSHA256: nxs.Sum(raw), PayloadSize: payload.size()}
+	if err := b.checkEarly(m); err != nil {
+		payload.file.Close()
+		return bundleFolder{}, err
 	}
-	_, err = nxs.CheckManifest(b.entry, raw)
-	return b, err
+	return b, nil
+}
+
+// checkEarly holds the manifest against the entry in all that is known before the payload is read: a payload of the right size may still
+// be the right one.
+func (b bundleFolder) checkEarly(m nxb.Manifest) error {
+	hopeful := b.entry
+	if m.PayloadSize == uint64(hopeful.PayloadSize) {
+		copy(hopeful.PayloadSHA256[:], m.PayloadDigest)
+	}
+	_, err := nxs.CheckManifest(hopeful, b.rawManifest)
+	return err
+}
+
+// digested takes the payload's digest, when all of it was read.
+func (b *bundleFolder) digested(sum nxs.Digest) error {
+	if err := b.payload.unchanged(); err != nil {
+		return err
+	}
+	b.entry.PayloadSHA256 = sum
+	_, err := nxs.CheckManifest(b.entry, b.rawManifest)
+	return err
 }
 
 // checkContents wants exactly the two files, neither of them a link.
@@ -116,18 +143,4 @@ func readManifest(name string) ([]byte, error) {
 		err = refusal.New(refusal.ManifestTooLarge, "manifest is over the limit of %d bytes", nxs.MaxManifest)
 	}
 	return raw, err
-}
-
-// measure digests a payload of at most limit bytes.
-func measure(name string, limit int64) (nxs.Digest, int64, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nxs.Digest{}, 0, err
-	}
-	defer f.Close()
-	digest, size, err := nxs.Measure(f, limit)
-	if err == nil && size > limit {
-		err = refusal.New(refusal.PayloadTooLarge, "payload is over the limit of %d bytes", limit)
-	}
-	return digest, size, err
 }

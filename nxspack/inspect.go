@@ -1,6 +1,7 @@
 package nxspack
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -15,8 +16,8 @@ type inspectVerb struct {
 }
 
 // Run shows what a set says about itself. It ends as refused when the set's own signature is wrong: what was shown is then nobody's word.
-func (v *inspectVerb) Run(c *command) error {
-	found, size, err := inspect(v.File)
+func (v *inspectVerb) Run(ctx context.Context, c *command) error {
+	found, size, err := inspect(ctx, v.File)
 	if err != nil {
 		return cannot("inspect", v.File, err)
 	}

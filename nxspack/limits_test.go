@@ -11,11 +11,11 @@ import (
 func TestDefaultLimits(t *testing.T) {
 	c := &command{name: "test", stdout: io.Discard, stderr: io.Discard}
 	var set setGrammar
-	if _, _, err := c.parse(&set, []string{"--input", "i", "--meta", "m", "--key", "k", "--output", "o"}); err != nil {
+	if _, _, err := c.parse(t.Context(), &set, []string{"--input", "i", "--meta", "m", "--key", "k", "--output", "o"}); err != nil {
 		t.Fatal(err)
 	}
 	var bundle bundleGrammar
-	if _, _, err := c.parse(&bundle, []string{"payload", "out.nxb"}); err != nil {
+	if _, _, err := c.parse(t.Context(), &bundle, []string{"payload", "out.nxb"}); err != nil {
 		t.Fatal(err)
 	}
 	want := nxs.DefaultLimits()

@@ -2,7 +2,6 @@ package nxspack
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ func TestPublishReplacesRegularFilesOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = publishFile(target, func(io.Writer) error {
+		err = publishFile(target, func(*os.File) error {
 			t.Errorf("%s: it was written", target)
 			return nil
 		})
@@ -40,7 +39,7 @@ func TestPublishReplacesRegularFilesOnly(t *testing.T) {
 // The same failure has the same words every time: they name the target, never the temporary.
 func TestPublishErrorsNameTheTarget(t *testing.T) {
 	inside := func(dir string) error { _, err := os.Open(filepath.Join(dir, "none")); return err }
-	closed := func(w io.Writer) error { return errors.Join(w.(*os.File).Close(), fill(w)) }
+	closed := func(f *os.File) error { return errors.Join(f.Close(), fill(f)) }
 	for _, c := range []struct {
 		name    string
 		publish func(target string) error
@@ -61,8 +60,8 @@ func TestPublishErrorsNameTheTarget(t *testing.T) {
 	}
 }
 
-func fill(w io.Writer) error {
-	_, err := io.WriteString(w, "new")
+func fill(f *os.File) error {
+	_, err := f.WriteString("new")
 	return err
 }
 

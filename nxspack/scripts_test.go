@@ -13,9 +13,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	nxspack.Endless()
 	testscript.Main(m, map[string]func(){
-		"nxs-pack": func() { os.Exit(nxspack.RunSetPacker(os.Args[1:], os.Stdout, os.Stderr)) },
-		"nxb-pack": func() { os.Exit(nxspack.RunBundlePacker(os.Args[1:], os.Stdout, os.Stderr)) },
+		"nxs-pack": func() { os.Exit(nxspack.RunSetPacker(nxspack.UntilSignal(), os.Args[1:], os.Stdout, os.Stderr)) },
+		"nxb-pack": func() { os.Exit(nxspack.RunBundlePacker(nxspack.UntilSignal(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})
 }
 

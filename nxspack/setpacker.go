@@ -1,6 +1,9 @@
 package nxspack
 
-import "io"
+import (
+	"context"
+	"io"
+)
 
 // setGrammar is the command line of nxs-pack. Without a verb it packs.
 type setGrammar struct {
@@ -15,13 +18,13 @@ type setGrammar struct {
 }
 
 // RunSetPacker runs nxs-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2 wrong
-// usage.
-func RunSetPacker(args []string, stdout, stderr io.Writer) int {
+// usage. When the context ends, so does the command, as failed: what it was making is gone, what was there before is there still.
+func RunSetPacker(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := &command{
 		name:        "nxs-pack",
 		description: "Pack and examine Nexus system sets (.nxs). Without a command it packs: nxs-pack --input DIR --meta FILE --key KEY --output FILE.nxs.",
 		stdout:      stdout,
 		stderr:      stderr,
 	}
-	return c.run(&setGrammar{}, args)
+	return c.run(ctx, &setGrammar{}, args)
 }

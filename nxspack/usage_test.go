@@ -2,6 +2,7 @@ package nxspack_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -53,11 +54,11 @@ func TestExitStatus(t *testing.T) {
 }
 
 func set(args []string, stdout, stderr *bytes.Buffer) int {
-	return nxspack.RunSetPacker(args, stdout, stderr)
+	return nxspack.RunSetPacker(context.Background(), args, stdout, stderr)
 }
 
 func bundle(args []string, stdout, stderr *bytes.Buffer) int {
-	return nxspack.RunBundlePacker(args, stdout, stderr)
+	return nxspack.RunBundlePacker(context.Background(), args, stdout, stderr)
 }
 
 // For programs every end is one JSON object on stdout.

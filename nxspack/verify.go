@@ -1,9 +1,8 @@
 package nxspack
 
 import (
+	"context"
 	"fmt"
-
-	"nexus/libupdates/nxs"
 )
 
 // verifyVerb checks a set.
@@ -14,13 +13,12 @@ type verifyVerb struct {
 }
 
 // Run says that a device with these publishers and limits would take the set, or why it would not.
-func (v *verifyVerb) Run(c *command) error {
+func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 	trusted, err := anchors(v.Trust)
 	if err != nil {
 		return err
 	}
-	pass := func(*nxs.Bundle) error { return nil } // the reader checks what is not read
-	head, err := verify(v.File, v.limits(), trusted, func(*nxs.Head) error { return nil }, pass)
+	head, err := verify(ctx, v.File, v.limits(), trusted)
 	if err != nil {
 		return cannot("verify", v.File, err)
 	}

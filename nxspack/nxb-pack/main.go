@@ -8,5 +8,5 @@ import (
 )
 
 func main() {
-	os.Exit(nxspack.RunBundlePacker(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(nxspack.RunBundlePacker(nxspack.UntilSignal(), os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -8,5 +8,5 @@ import (
 )
 
 func main() {
-	os.Exit(nxspack.RunSetPacker(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(nxspack.RunSetPacker(nxspack.UntilSignal(), os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -1,0 +1,11 @@
+package nxspack
+
+import (
+	"os"
+	"syscall"
+)
+
+// openDirect opens a file for writing past the page cache.
+func openDirect(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_WRONLY|syscall.O_DIRECT, 0)
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package nxspack
+
+import (
+	"errors"
+	"os"
+)
+
+// openDirect refuses: only Linux has the flag for it.
+func openDirect(string) (*os.File, error) { return nil, errors.ErrUnsupported }

@@ -1,0 +1,138 @@
+package nxspack
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"nexus/libupdates/digest"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
+)
+
+// A preparedSet is all of a set but its payloads, which stay on disk until they are copied.
+type preparedSet struct {
+	meta     setMeta
+	key      trust.Signer
+	bundles  []bundleFolder
+	index    nxs.Index
+	rawIndex []byte // without the payloads' digests, but of the right size, until they were read
+}
+
+// newPreparedSet makes the index of these bundles, but for the digests of the payloads.
+func newPreparedSet(meta setMeta, bundles []bundleFolder, key trust.Signer) (*preparedSet, error) {
+	s := &preparedSet{meta: meta, key: key, bundles: bundles}
+	return s, s.encode()
+}
+
+// encode makes the index of what is known of the bundles. It is read back: what a device would refuse is refused here, in the same words.
+func (s *preparedSet) encode() error {
+	x := nxs.Index{SystemVersion: s.meta.SystemVersion, Publisher: s.key.Public(), TimestampUnixMs: uint64(s.meta.TimestampUnixMs)}
+	for _, b := range s.bundles {
+		x.Bundles = append(x.Bundles, b.entry)
+	}
+	err := s.meta.Health.apply(&x, s.bundles)
+	if err != nil {
+		return err
+	}
+	if s.rawIndex, err = x.Encode(); err != nil {
+		return err
+	}
+	s.index, err = nxs.ParseIndex(s.rawIndex)
+	return err
+}
+
+func (s *preparedSet) close() { closeFolders(s.bundles) }
+
+// write makes the archive. Sizes are known, so every payload is read once: it is digested and written to its place from the same memory,
+// several at a time. What is in the archive is therefore what was digested, whatever happens to the file it came from. Then the index is
+// complete, is signed, and all else is written around the payloads.
+func (s *preparedSet) write(ctx context.Context, f *os.File) error {
+	if err := s.copyPayloads(ctx, f); err != nil {
+		return err
+	}
+	if err := s.encode(); err != nil {
+		return err
+	}
+	signature, err := sign(ctx, s.key, s.rawIndex)
+	if err != nil {
+		return err
+	}
+	return nxs.WriteAround(io.NewOffsetWriter(f, 0), s.rawIndex, signature, s.sources())
+}
+
+// copyPayloads digests and copies the payloads. Of several that are refused it reports the first, in byte order of their names.
+func (s *preparedSet) copyPayloads(ctx context.Context, f *os.File) error {
+	out, err := newOutput(f, s.size())
+	if err != nil {
+		return err
+	}
+	places := nxs.Places(s.rawIndex, noSignature(), s.sources())
+	streams := make([]digest.Stream, len(s.bundles))
+	for i, at := range places {
+		streams[i] = s.bundles[i].stream(out, at)
+	}
+	return errors.Join(digest.Run(ctx, streams), out.Close())
+}
+
+// stream copies the payload to its place.
+func (b *bundleFolder) stream(out *output, at int64) digest.Stream {
+	return digest.Stream{
+		Size:   b.entry.PayloadSize,
+		Offset: at,
+		Read:   func(p []byte, off int64) error { return ofInput(b.path, b.payload.read(p, off)) },
+		Write: func(p []byte, off int64) error {
+			_, err := out.WriteAt(p, at+off)
+			return err
+		},
+		Check: func(sum digest.Sum) error { return ofInput(b.path, b.digested(sum)) },
+	}
+}
+
+// sign is key.Sign, unless the context ends first: an agent may ask its user, who may not be there. What waits for the agent then ends
+// with the process.
+func sign(ctx context.Context, key trust.Signer, message []byte) ([]byte, error) {
+	type answer struct {
+		signature []byte
+		err       error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		signature, err := key.Sign(message)
+		answers <- answer{signature, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.signature, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// sources are the bundles as the writer takes them, but for their payloads.
+func (s *preparedSet) sources() []nxs.Source {
+	sources := make([]nxs.Source, len(s.bundles))
+	for i, b := range s.bundles {
+		sources[i] = nxs.Source{Entry: b.entry, RawManifest: b.rawManifest}
+	}
+	return sources
+}
+
+// size is the size of the archive in bytes.
+func (s *preparedSet) size() int64 { return nxs.ArchiveSize(s.rawIndex, noSignature(), s.sources()) }
+
+// noSignature takes the room of a signature.
+func noSignature() []byte { return make([]byte, nxs.SignatureSize) }
+
+// An inputError is about a bundle that was to be packed, not about the set. It is a whole sentence.
+type inputError struct{ error }
+
+func (e inputError) Unwrap() error { return e.error }
+
+func ofInput(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return inputError{cannot("pack", path, err)}
+}
