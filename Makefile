@@ -139,8 +139,11 @@ diag-os: ## what this machine has for running the system
 	@go version; uname -srm; for tool in capnp qemu-system-riscv64 qemu-system-x86_64; do \
 		printf '%s: ' $$tool; command -v $$tool || echo 'not installed (not needed on the host)'; done
 
-bench: ## benchmarks, as ratios within one run
-	go test -run '^$$' -bench . ./...
+BENCH ?=
+bench: build ## benchmarks, as ratios within one run; docs/benchmarks.md gets the tables (BENCH=quick: a short run that writes nothing)
+	go build -o $(BIN)/bench ./selftest/bench
+	$(BIN)/bench $(if $(filter quick,$(BENCH)),-quick,-o docs/benchmarks.md)
+	$(if $(filter quick,$(BENCH)),,go test -run '^$$' -bench . ./...)
 
 bench-recovery: ## how long each daemon takes to come back after kill -9, and after it was stopped
 	go test -run '^$$' -bench Recovery -benchtime 3x ./testscripts

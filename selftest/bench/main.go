@@ -1,0 +1,86 @@
+// Command bench packs and verifies the same inputs with our tools, with what any system has for it and with peers, in turn, and prints
+// medians and their ratios. It measures, decides nothing, and never changes what it finds installed.
+//
+// Usage: bench [-quick] [-rounds N] [-only REGEXP] [-bin DIR] [-dir DIR] [-o FILE]
+//
+//	bench sha256 FILE    (one stream through the standard library: a floor of some tables)
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, w io.Writer) error {
+	if len(args) == 2 && args[0] == "sha256" {
+		return oneStream(args[1], w)
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	quick := flags.Bool("quick", false, "the small inputs only, three rounds")
+	rounds := flags.Int("rounds", 5, "how often each row is run")
+	only := flags.String("only", "", "only the tables whose title matches")
+	bin := flags.String("bin", "bin", "where our tools are")
+	dir := flags.String("dir", "out/bench", "where inputs are kept and outputs made")
+	output := flags.String("o", "", "write the tables to this file too")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	wanted, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	place, err := newPlace(*bin, *dir)
+	if err != nil {
+		return err
+	}
+	var results []result
+	for _, t := range tables() {
+		if !wanted.MatchString(t.Title) || *quick && !t.Quick {
+			continue
+		}
+		n := *rounds
+		if *quick {
+			n = 3
+		}
+		r, err := measure(ctx, place, t, n, w)
+		if err != nil {
+			return fmt.Errorf("cannot measure %s: %w", t.Title, err)
+		}
+		results = append(results, r)
+	}
+	if *output == "" {
+		return nil
+	}
+	return writeReport(*output, results)
+}
+
+// oneStream digests a file as the standard library does it.
+func oneStream(name string, w io.Writer) error {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, make([]byte, 1<<20)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%x\n", h.Sum(nil))
+	return err
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// A result is a table that was measured.
+type result struct {
+	Table
+	samples map[string][]Sample // by the row's name
+	missing map[string]string   // why a row was left out
+}
+
+// measure runs a table. Rows take turns, so that what else the machine does hits all of them.
+func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (result, error) {
+	r := result{Table: t, samples: map[string][]Sample{}, missing: map[string]string{}}
+	var err error
+	if p.Input, err = t.Input.make(p); err != nil {
+		return r, err
+	}
+	if p.Work, err = p.fresh("work"); err != nil {
+		return r, err
+	}
+	if _, err := Shell(t.Setup)(ctx, p); err != nil {
+		return r, err
+	}
+	var ready []Row
+	for _, row := range t.Rows {
+		if why := absent(row.Needs); why != "" {
+			r.missing[row.Name] = why
+			continue
+		}
+		if _, err := Shell(row.Setup)(ctx, p); err != nil {
+			r.missing[row.Name] = "its preparation failed: " + strings.ReplaceAll(err.Error(), "\n", ": ")
+			continue
+		}
+		ready = append(ready, row)
+	}
+	if t.Once {
+		rounds = 1
+	}
+	for range rounds {
+		for _, row := range ready {
+			if p.Out, err = p.fresh("out"); err != nil {
+				return r, err
+			}
+			syscall.Sync() // what an earlier row left to be written is not this one's
+			sample, err := row.Run(ctx, p)
+			if err != nil {
+				return r, fmt.Errorf("%s: %w", row.Name, err)
+			}
+			r.samples[row.Name] = append(r.samples[row.Name], sample)
+		}
+	}
+	for _, name := range []string{"work", "out"} {
+		if _, err := p.fresh(name); err != nil {
+			return r, err
+		}
+	}
+	return r, r.print(w)
+}
+
+// absent says which program is not there, or nothing.
+func absent(needs []string) string {
+	for _, name := range needs {
+		if _, err := exec.LookPath(name); err != nil {
+			return name + " is not installed"
+		}
+	}
+	return ""
+}
+
+// median of one figure of the samples; 0 of none.
+func median(samples []Sample, of func(Sample) float64) float64 {
+	if len(samples) == 0 {
+		return 0
+	}
+	var all []float64
+	for _, s := range samples {
+		all = append(all, of(s))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// ratio is the median, over the rounds, of what a row took in what the floor took in the same round.
+func (r result) ratio(row, floor string) float64 {
+	samples, floors := r.samples[row], r.samples[floor]
+	if len(floors) < len(samples) {
+		return 0
+	}
+	var all []Sample
+	for i, s := range samples {
+		all = append(all, Sample{Seconds: s.Seconds / floors[i].Seconds})
+	}
+	return median(all, func(s Sample) float64 { return s.Seconds })
+}

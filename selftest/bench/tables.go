@@ -1,0 +1,94 @@
+package main
+
+import "fmt"
+
+// limits are the device's policy that large inputs need.
+const limits = "--limit-archive 16GiB --limit-payload 16GiB"
+
+// Scripts of ours.
+const (
+	pack   = `"$BIN/nxs-pack" --input "$INPUT" --meta "$WORK/set.toml" --key "$KEY" ` + limits + ` --output "$OUT/set.nxs" >/dev/null`
+	verify = `"$BIN/nxs-pack" verify ` + limits + ` --trust "$KEY.pub" "$WORK/set.nxs" >/dev/null`
+	meta   = `printf 'system_version = "1.0.0"\n' >set.toml`
+	ready  = meta + "\n" + `"$BIN/nxs-pack" --input "$INPUT" --meta set.toml --key "$KEY" ` + limits + ` --output set.nxs >/dev/null; cat set.nxs >/dev/null`
+)
+
+// tables are what is measured.
+func tables() []Table {
+	return []Table{
+		packing(small(), true),
+		packing(large(), false),
+		packingOne(),
+		verifying(small(), true),
+		verifying(large(), false),
+		memory(),
+		edges(),
+	}
+}
+
+func packing(in Input, quick bool) Table {
+	return Table{
+		Title: fmt.Sprintf("pack and sign %d bundles, %d MiB (%s)", in.Bundles, in.Size>>20, in.Name),
+		Input: in, Quick: quick, Setup: meta, Floor: "tar", Ours: "nxs-pack, durable", Aim: 1.3,
+		Rows: append([]Row{
+			{Name: "cp -r", Run: Shell(`cp -r "$INPUT" "$OUT/copy"`)},
+			{Name: "tar", Run: Shell(`tar cf "$OUT/set.tar" -C "$INPUT" .`)},
+			{Name: "tar + sync", Run: Shell(`tar cf "$OUT/set.tar" -C "$INPUT" .; sync "$OUT/set.tar"`)},
+			{Name: "tar + openssl dgst, 2 processes", Needs: []string{"openssl"}, Run: Shell(`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n1 openssl dgst -sha256 >"$OUT/sums"; tar cf "$OUT/set.tar" -C "$INPUT" .`)},
+			{Name: "nxs-pack, durable", Run: Shell(pack)},
+		}, packers()...),
+	}
+}
+
+func packingOne() Table {
+	return Table{
+		Title: "pack and sign one payload of 1 GiB", Input: one(), Setup: meta, Floor: "SHA-256 in Go, one stream", Ours: "nxs-pack, durable", Aim: 1.1,
+		Rows: []Row{
+			{Name: "SHA-256 in Go, one stream", Run: Shell(`"$SELF" sha256 "$INPUT/bundle00.nxb/payload.elf" >/dev/null`)},
+			{Name: "cp", Run: Shell(`cp "$INPUT/bundle00.nxb/payload.elf" "$OUT/copy"`)},
+			{Name: "cp + sync", Run: Shell(`cp "$INPUT/bundle00.nxb/payload.elf" "$OUT/copy"; sync "$OUT/copy"`)},
+			{Name: "tar", Run: Shell(`tar cf "$OUT/set.tar" -C "$INPUT" .`)},
+			{Name: "nxs-pack, durable", Run: Shell(pack)},
+		},
+	}
+}
+
+func verifying(in Input, quick bool) Table {
+	return Table{
+		Title: fmt.Sprintf("verify %d bundles, %d MiB (%s)", in.Bundles, in.Size>>20, in.Name),
+		Input: in, Quick: quick, Setup: ready, Floor: "openssl dgst, 2 processes", Ours: "nxs-pack verify", Aim: 0.4,
+		Rows: append([]Row{
+			{Name: "cat", Run: Shell(`cat "$WORK/set.nxs" >/dev/null`)},
+			{Name: "openssl dgst, 2 processes", Needs: []string{"openssl"}, Run: Shell(`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n1 openssl dgst -sha256 >/dev/null`)},
+			{Name: "SHA-256 in Go, one stream", Run: Shell(`"$SELF" sha256 "$WORK/set.nxs" >/dev/null`)},
+			{Name: "nxs-pack verify", Run: Shell(verify)},
+		}, verifiers()...),
+	}
+}
+
+// memory is about the peaks: those of packing and verifying against that of a process that does nothing.
+func memory() Table {
+	t := Table{Title: "peak memory, payloads of holes", Once: true, Floor: "nxs-pack --help", Ours: "", Setup: meta}
+	t.Rows = []Row{{Name: "nxs-pack --help", Run: Shell(`"$BIN/nxs-pack" --help >/dev/null`)}}
+	for _, gib := range []int64{1, 8} {
+		in := sparse(gib << 30)
+		t.Rows = append(t.Rows,
+			Row{Name: fmt.Sprintf("pack %d GiB", gib), Run: with(in, pack)},
+			Row{Name: fmt.Sprintf("pack %d GiB, then verify", gib), Run: with(in, packAndVerify)})
+	}
+	return t
+}
+
+const packAndVerify = pack + "\n" + `"$BIN/nxs-pack" verify ` + limits + ` --trust "$KEY.pub" "$OUT/set.nxs" >/dev/null`
+
+// edges are the sizes at which 32 bits end, with or without a sign. What is packed must verify.
+func edges() Table {
+	t := Table{Title: "sizes at which 32 bits end: pack, then verify", Once: true, Setup: meta}
+	for _, bits := range []int{31, 32} {
+		for _, by := range []int64{-1, 0, 1} {
+			size := int64(1)<<bits + by
+			t.Rows = append(t.Rows, Row{Name: fmt.Sprintf("2^%d%+d bytes", bits, by), Run: with(sparse(size), packAndVerify)})
+		}
+	}
+	return t
+}
