@@ -37,7 +37,7 @@ func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (re
 			continue
 		}
 		if _, err := Shell(row.Setup)(ctx, p); err != nil {
-			r.missing[row.Name] = "its preparation failed: " + strings.ReplaceAll(err.Error(), "\n", ": ")
+			r.missing[row.Name] = "its preparation failed: " + oneLine(err)
 			continue
 		}
 		ready = append(ready, row)
@@ -47,12 +47,19 @@ func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (re
 	}
 	for range rounds {
 		for _, row := range ready {
+			if r.missing[row.Name] != "" {
+				continue
+			}
 			if p.Out, err = p.fresh("out"); err != nil {
 				return r, err
 			}
 			syscall.Sync() // what an earlier row left to be written is not this one's
 			sample, err := row.Run(ctx, p)
-			if err != nil {
+			switch {
+			case err != nil && len(row.Needs) > 0 && ctx.Err() == nil:
+				r.missing[row.Name] = "it failed: " + oneLine(err)
+				continue
+			case err != nil:
 				return r, fmt.Errorf("%s: %w", row.Name, err)
 			}
 			r.samples[row.Name] = append(r.samples[row.Name], sample)
@@ -75,6 +82,8 @@ func absent(needs []string) string {
 	}
 	return ""
 }
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ": ") }
 
 // median of one figure of the samples; 0 of none.
 func median(samples []Sample, of func(Sample) float64) float64 {

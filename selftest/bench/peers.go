@@ -7,7 +7,7 @@ func packers() []Row {
 			Name:  "rauc bundle, plain",
 			Needs: []string{"rauc", "mksquashfs", "openssl"},
 			Setup: certificate + raucContent,
-			Run:   Shell(`rm -rf content; mkdir content; for f in "$INPUT"/*; do ln "$f/payload.elf" "content/$(basename "$f").img"; done; cp manifest.raucm content/` + "\n" + raucBundle + ` content "$OUT/set.raucb" >/dev/null 2>&1`),
+			Run:   Shell(`rm -rf content; mkdir content; for f in "$INPUT"/*; do ln "$f/payload.elf" "content/$(basename "$f").img"; done; cp manifest.raucm content/` + "\n" + raucBundle + ` content "$OUT/set.raucb" >/dev/null`),
 		},
 		{
 			Name:  "swupdate: openssl dgst + cms, cpio",
@@ -18,9 +18,9 @@ func packers() []Row {
 		{
 			Name:  "mender-artifact, no compression",
 			Needs: []string{"mender-artifact"},
-			Run: Shell(`mender-artifact write module-image --no-progress --compression none -T files -n 1.0.0 -t any -k key.pem -o "$OUT/set.mender" \
+			Run: Shell(`mender-artifact write module-image --no-progress --compression none -T files -n 1.0.0 -t any -k mender.pem -o "$OUT/set.mender" \
 				$(for f in "$INPUT"/*/payload.elf; do printf -- '-f %s ' "$f"; done)`),
-			Setup: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out key.pem 2>/dev/null`,
+			Setup: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out mender.pem 2>/dev/null`,
 		},
 	}
 }
@@ -32,14 +32,14 @@ func verifiers() []Row {
 			Name:  "rauc info",
 			Needs: []string{"rauc", "mksquashfs", "openssl"},
 			Setup: certificate + raucContent + `rm -rf content; mkdir content; for f in "$INPUT"/*; do ln "$f/payload.elf" "content/$(basename "$f").img"; done; cp manifest.raucm content/` + "\n" +
-				raucBundle + ` content set.raucb >/dev/null 2>&1; cat set.raucb >/dev/null`,
-			Run: Shell(`rauc --keyring=cert.pem info set.raucb >/dev/null 2>&1`),
+				raucBundle + ` content set.raucb >/dev/null; cat set.raucb >/dev/null`,
+			Run: Shell(`rauc --keyring=cert.pem info set.raucb >/dev/null`),
 		},
 		{
 			Name:  "mender-artifact validate",
 			Needs: []string{"mender-artifact"},
-			Setup: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out key.pem 2>/dev/null; openssl pkey -in key.pem -pubout -out pub.pem
-				mender-artifact write module-image --no-progress --compression none -T files -n 1.0.0 -t any -k key.pem -o set.mender $(for f in "$INPUT"/*/payload.elf; do printf -- '-f %s ' "$f"; done)`,
+			Setup: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out mender.pem 2>/dev/null; openssl pkey -in mender.pem -pubout -out pub.pem
+				mender-artifact write module-image --no-progress --compression none -T files -n 1.0.0 -t any -k mender.pem -o set.mender $(for f in "$INPUT"/*/payload.elf; do printf -- '-f %s ' "$f"; done)`,
 			Run: Shell(`mender-artifact validate -k pub.pem set.mender >/dev/null`),
 		},
 	}
