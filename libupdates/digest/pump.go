@@ -11,7 +11,7 @@ import (
 var errMoot = errors.New("an earlier stream has failed")
 
 // pump does one stream: it reads, while what was read before is written and digested.
-func (r *runner) pump(ctx context.Context, i int, buffers *ring) error {
+func (r *runner) pump(ctx context.Context, i int, hash seat, buffers *ring) error {
 	s := r.streams[i]
 	var out writer
 	var sides sync.WaitGroup
@@ -20,7 +20,7 @@ func (r *runner) pump(ctx context.Context, i int, buffers *ring) error {
 		sides.Go(func() { out.run(s.Write, toWrite) })
 	}
 	var sum Sum
-	sides.Go(func() { sum = r.hasher.sum(toHash) })
+	sides.Go(func() { sum = hash.sum(toHash) })
 	err := func() error {
 		for off := int64(0); off < s.Size; {
 			switch {

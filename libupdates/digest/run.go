@@ -22,16 +22,17 @@ func Run(ctx context.Context, streams []Stream) error {
 func run(ctx context.Context, streams []Stream, h hasher) error {
 	r := &runner{
 		streams: streams,
-		hasher:  h,
 		queue:   largestFirst(streams),
 		errs:    make([]error, len(streams)),
 	}
 	r.failed.Store(int64(len(streams)))
-	defer h.close()
 	var workers sync.WaitGroup
 	inFlight := min(h.streams(), len(streams))
-	for range inFlight {
-		workers.Go(func() { r.work(ctx, newRing(inFlight, streams[r.queue[0]].Size)) })
+	for _, s := range h.seats(inFlight) {
+		workers.Go(func() {
+			defer s.leave()
+			r.work(ctx, s, newRing(inFlight, streams[r.queue[0]].Size))
+		})
 	}
 	workers.Wait()
 	for _, err := range r.errs {
@@ -55,7 +56,6 @@ func largestFirst(streams []Stream) []int {
 // A runner is one call of Run.
 type runner struct {
 	streams []Stream
-	hasher  hasher
 	queue   []int
 	next    atomic.Int64 // place in the queue
 	failed  atomic.Int64 // the first stream that failed so far, else their number
@@ -63,14 +63,14 @@ type runner struct {
 }
 
 // work does streams until none is left.
-func (r *runner) work(ctx context.Context, buffers *ring) {
+func (r *runner) work(ctx context.Context, s seat, buffers *ring) {
 	for {
 		at := r.next.Add(1) - 1
 		if at >= int64(len(r.queue)) {
 			return
 		}
 		i := r.queue[at]
-		if err := r.pump(ctx, i, buffers); err != nil {
+		if err := r.pump(ctx, i, s, buffers); err != nil {
 			r.errs[i] = err
 			r.lower(int64(i))
 		}

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -14,10 +16,17 @@ import (
 
 // hashers are all of them: no digest may depend on which one ran.
 func hashers() map[string]func() hasher {
-	return map[string]func() hasher{
+	all := map[string]func() hasher{
 		"serial":           func() hasher { return serial{2} },
 		"serial, one core": func() hasher { return serial{1} },
+		"lanes":            func() hasher { return lanes{2, 3} },
+		"lanes, all":       func() hasher { return lanes{1, 1} },
+		"lanes, too few":   func() hasher { return lanes{3, 9} },
 	}
+	if !hasLanes() {
+		maps.DeleteFunc(all, func(name string, _ func() hasher) bool { return strings.HasPrefix(name, "lanes") })
+	}
+	return all
 }
 
 // A source is a payload in memory that counts what is done with it.
@@ -66,7 +75,7 @@ func TestDigestsAndCopies(t *testing.T) {
 				for i := range n {
 					s := newSource(uint64(i), sizes()[(i*7+n)%len(sizes())])
 					sources = append(sources, s)
-					streams = append(streams, s.stream(int64(512*i), i%3 != 0))
+					streams = append(streams, s.stream(int64(512*i+i%5), i%3 != 0))
 				}
 				if err := run(t.Context(), streams, hasher()); err != nil {
 					t.Fatal(err)
@@ -214,7 +223,9 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatalf("%d streams take %d bytes", n, got)
 		}
 	}
-	if got := (serial{1000}).streams(); got > maxStreams {
-		t.Errorf("on 1000 cores there are %d streams in flight", got)
+	for _, cores := range []int{1, 2, 8, 1000} {
+		if got := chooseHasher(1000, cores).streams(); got > maxStreams {
+			t.Errorf("on %d cores there are %d streams in flight", cores, got)
+		}
 	}
 }
