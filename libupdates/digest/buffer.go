@@ -13,31 +13,48 @@ const Memory = 16 << 20
 
 // Bounds of a piece, in bytes. Smaller ones cost more calls, larger ones fall out of a core's cache between reading and digesting.
 const (
-	minPiece        = 64 << 10
-	maxPiece        = 1 << 20
-	piecesPerStream = 4 // one is read, one is digested, one is written, one waits
+	minPiece = 64 << 10
+	maxPiece = 1 << 20
 )
+
+// How many pieces a stream in flight has, and how many of them are written at a time. Where there are many streams, one is read, one
+// digested, one written and one waits; where there are few, the disk needs more from each.
+const (
+	piecesPerStream = 4
+	fewStreams      = 4
+	piecesOfFew     = 6
+	writesOfFew     = 2
+)
+
+func depth(streams int) (pieces, writes int) {
+	if streams > fewStreams {
+		return piecesPerStream, 1
+	}
+	return piecesOfFew, writesOfFew
+}
 
 // maxStreams is how many streams there may be in flight within Memory.
 const maxStreams = Memory / (piecesPerStream * (minPiece + BlockSize))
 
 // A ring is the buffers of one stream in flight.
 type ring struct {
-	size int64 // of a piece
-	free chan *piece
+	size   int64 // of a piece
+	writes int   // pieces that are written at a time
+	free   chan *piece
 }
 
 // newRing makes buffers for one of so many streams, none of which is larger than that.
 func newRing(streams int, largest int64) *ring {
+	pieces, writes := depth(streams)
 	size := int64(maxPiece)
-	for size > minPiece && int64(streams)*piecesPerStream*(size+BlockSize) > Memory {
+	for size > minPiece && int64(streams*pieces)*(size+BlockSize) > Memory {
 		size /= 2
 	}
 	for size > BlockSize && size/2 >= largest {
 		size /= 2
 	}
-	r := &ring{size: size, free: make(chan *piece, piecesPerStream)}
-	for range piecesPerStream {
+	r := &ring{size: size, writes: writes, free: make(chan *piece, pieces)}
+	for range pieces {
 		r.free <- &piece{block: aligned(size), home: r}
 	}
 	return r

@@ -15,9 +15,11 @@ func (r *runner) pump(ctx context.Context, i int, hash seat, buffers *ring) erro
 	s := r.streams[i]
 	var out writer
 	var sides sync.WaitGroup
-	toWrite, toHash := make(chan *piece, piecesPerStream), make(chan *piece, piecesPerStream)
+	toWrite, toHash := make(chan *piece, cap(buffers.free)), make(chan *piece, cap(buffers.free))
 	if s.Write != nil {
-		sides.Go(func() { out.run(s.Write, toWrite) })
+		for range buffers.writes {
+			sides.Go(func() { out.run(s.Write, toWrite) })
+		}
 	}
 	var sum Sum
 	sides.Go(func() { sum = hash.sum(toHash) })
@@ -58,14 +60,17 @@ func (r *runner) pump(ctx context.Context, i int, hash seat, buffers *ring) erro
 // A writer is the writing side of one stream. After a failure it lets the rest pass.
 type writer struct {
 	failed atomic.Bool
-	err    error // read when run has returned
+	once   sync.Once
+	err    error // the first one; read when run has returned
 }
 
 func (w *writer) run(write func(p []byte, off int64) error, pieces <-chan *piece) {
 	for p := range pieces {
-		if w.err == nil {
-			w.err = write(p.bytes, p.off)
-			w.failed.Store(w.err != nil)
+		if !w.failed.Load() {
+			if err := write(p.bytes, p.off); err != nil {
+				w.once.Do(func() { w.err = err })
+				w.failed.Store(true)
+			}
 		}
 		p.release()
 	}

@@ -219,7 +219,8 @@ func TestPiecesAreAligned(t *testing.T) {
 // However many streams are in flight, their buffers fit into Memory.
 func TestMemoryIsBounded(t *testing.T) {
 	for n := 1; n <= maxStreams; n++ {
-		if got := int64(n) * piecesPerStream * (newRing(n, 1<<40).size + BlockSize); got > Memory {
+		r := newRing(n, 1<<40)
+		if got := int64(n*cap(r.free)) * (r.size + BlockSize); got > Memory {
 			t.Fatalf("%d streams take %d bytes", n, got)
 		}
 	}

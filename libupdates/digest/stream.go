@@ -19,8 +19,8 @@ type Stream struct {
 	// cannot fill p.
 	Read func(p []byte, off int64) error
 
-	// Write, if there is one, is handed what Read has read, in the same pieces and the same order. It runs beside the reading of what
-	// follows and beside the digesting of the same bytes, which it must not change or keep.
+	// Write, if there is one, is handed what Read has read, in the same pieces. It runs beside the reading of what follows, beside the
+	// digesting of the same bytes, which it must not change or keep, and beside itself: a disk that has two requests at a time is busy.
 	Write func(p []byte, off int64) error
 
 	// Check is given the digest, when all of the stream was read and written without an error. It may be nil.
