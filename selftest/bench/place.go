@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// A Place is where rows find and leave things. Scripts have the same as variables: BIN, SELF, KEY, INPUT, WORK, OUT.
+// A Place is where rows find and leave things. Scripts have the same as variables: BIN, SELF, KEY, INPUT, WORK, OUT; and
+// HALF is half the number of payloads, what one of two processes gets.
 type Place struct {
 	Bin   string // our tools
 	Self  string // this program
@@ -61,7 +62,11 @@ func Shell(script string) func(context.Context, Place) (Sample, error) {
 	return func(ctx context.Context, p Place) (Sample, error) {
 		cmd := exec.CommandContext(ctx, "sh", "-euc", script)
 		cmd.Dir = p.Work
-		cmd.Env = append(os.Environ(), "BIN="+p.Bin, "SELF="+p.Self, "KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out)
+		bundles, err := filepath.Glob(filepath.Join(p.Input, "*.nxb"))
+		if err != nil {
+			return Sample{}, err
+		}
+		cmd.Env = append(os.Environ(), fmt.Sprintf("HALF=%d", (len(bundles)+1)/2), "BIN="+p.Bin, "SELF="+p.Self, "KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out)
 		return timed(cmd)
 	}
 }

@@ -34,7 +34,7 @@ func packing(in Input, quick bool) Table {
 			{Name: "cp -r", Run: Shell(`cp -r "$INPUT" "$OUT/copy"`)},
 			{Name: "tar", Run: Shell(`tar cf "$OUT/set.tar" -C "$INPUT" .`)},
 			{Name: "tar + sync", Run: Shell(`tar cf "$OUT/set.tar" -C "$INPUT" .; sync "$OUT/set.tar"`)},
-			{Name: "tar + openssl dgst, 2 processes", Needs: []string{"openssl"}, Run: Shell(`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n1 openssl dgst -sha256 >"$OUT/sums"; tar cf "$OUT/set.tar" -C "$INPUT" .`)},
+			{Name: "tar + openssl dgst, 2 processes", Needs: []string{"openssl"}, Run: Shell(`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n"$HALF" openssl dgst -sha256 >"$OUT/sums"; tar cf "$OUT/set.tar" -C "$INPUT" .`)},
 			{Name: "nxs-pack, durable", Run: Shell(pack)},
 		}, packers()...),
 	}
@@ -59,7 +59,7 @@ func verifying(in Input, quick bool) Table {
 		Input: in, Quick: quick, Setup: ready, Floor: "openssl dgst, 2 processes", Ours: "nxs-pack verify", Aim: 0.4,
 		Rows: append([]Row{
 			{Name: "cat", Run: Shell(`cat "$WORK/set.nxs" >/dev/null`)},
-			{Name: "openssl dgst, 2 processes", Needs: []string{"openssl"}, Run: Shell(`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n1 openssl dgst -sha256 >/dev/null`)},
+			{Name: "openssl dgst, 2 processes", Needs: []string{"openssl"}, Run: Shell(`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n"$HALF" openssl dgst -sha256 >/dev/null`)},
 			{Name: "SHA-256 in Go, one stream", Run: Shell(`"$SELF" sha256 "$WORK/set.nxs" >/dev/null`)},
 			{Name: "nxs-pack verify", Run: Shell(verify)},
 		}, verifiers()...),
@@ -68,13 +68,11 @@ func verifying(in Input, quick bool) Table {
 
 // memory is about the peaks: those of packing and verifying against that of a process that does nothing.
 func memory() Table {
-	t := Table{Title: "peak memory, payloads of holes", Once: true, Floor: "nxs-pack --help", Ours: "", Setup: meta}
+	t := Table{Title: "peak memory, payloads of holes", Once: true, Setup: meta}
 	t.Rows = []Row{{Name: "nxs-pack --help", Run: Shell(`"$BIN/nxs-pack" --help >/dev/null`)}}
 	for _, gib := range []int64{1, 8} {
 		in := sparse(gib << 30)
-		t.Rows = append(t.Rows,
-			Row{Name: fmt.Sprintf("pack %d GiB", gib), Run: with(in, pack)},
-			Row{Name: fmt.Sprintf("pack %d GiB, then verify", gib), Run: with(in, packAndVerify)})
+		t.Rows = append(t.Rows, Row{Name: fmt.Sprintf("pack %d GiB, then verify", gib), Run: with(in, packAndVerify)})
 	}
 	return t
 }
