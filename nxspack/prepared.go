@@ -3,6 +3,7 @@ package nxspack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -52,8 +53,12 @@ func (s *preparedSet) write(ctx context.Context, f *os.File) error {
 	if err := s.copyPayloads(ctx, f); err != nil {
 		return err
 	}
+	room := len(s.rawIndex)
 	if err := s.encode(); err != nil {
 		return err
+	}
+	if len(s.rawIndex) != room {
+		return fmt.Errorf("cannot write index: it has %d bytes, its place %d", len(s.rawIndex), room)
 	}
 	signature, err := sign(ctx, s.key, s.rawIndex)
 	if err != nil {
