@@ -121,7 +121,7 @@ func waits() []attack {
 			}
 		}},
 		{name: "small answers never read", reason: guard.NeverReads, short: write, run: func(p *peer) {
-			for i := range uint32(guard.MaxCalls + guard.MaxWaiting) {
+			for i := range uint32(guard.MaxAnswers / 2) { // more than any socket holds
 				p.call(i, imported(served), echo)
 			}
 		}},

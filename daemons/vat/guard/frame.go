@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"capnproto.org/go/capnp/v3"
 )
 
 // A Stream is what a connection runs over: a socket, or a port that a machine has to the outside. Deadlines and Close interrupt reads
@@ -26,7 +28,23 @@ const (
 // A frame is one message as it came: the bytes of each segment, one after the other in one allocation.
 type frame struct {
 	segments [][]byte
-	size     int // bytes, of all segments
+	size     int    // bytes, of all segments
+	room     []byte // what they lie in, if that is the shelf's
+	shelf    *shelf
+}
+
+// arena makes the frame an arena to read.
+func (f frame) arena() capnp.Arena {
+	var arena capnp.Arena
+	if len(f.segments) == 1 {
+		arena = capnp.SingleSegment(f.segments[0])
+	} else {
+		arena = capnp.MultiSegment(f.segments)
+	}
+	if f.room == nil {
+		return arena
+	}
+	return &lent{arena, f.room, f.shelf}
 }
 
 // A framer cuts a stream into frames. A read that a deadline interrupts can be taken up again: nothing that was read is lost.
@@ -40,6 +58,7 @@ type framer struct {
 	sizes  []int  // of its segments, in bytes; empty before the header is whole
 	body   []byte // what came of it
 	total  int
+	shelf  shelf
 }
 
 // idle tells that nothing of a frame has come yet.
@@ -55,7 +74,10 @@ func (f *framer) next() (frame, error) {
 	if err := f.readBody(); err != nil {
 		return frame{}, err
 	}
-	out := frame{segments: make([][]byte, len(f.sizes)), size: f.total}
+	out := frame{segments: make([][]byte, len(f.sizes)), size: f.total, shelf: &f.shelf}
+	if f.total > firstPart {
+		out.room = f.body
+	}
 	rest := f.body
 	for i, size := range f.sizes {
 		out.segments[i], rest = rest[:size:size], rest[size:]
@@ -113,9 +135,9 @@ func (f *framer) readBody() error {
 	}
 	for len(f.body) < f.total {
 		if len(f.body) == cap(f.body) {
-			f.body = append(make([]byte, 0, f.total), f.body...)
+			f.body = append(f.shelf.get(f.total), f.body...)
 		}
-		if err := f.readInto(f.body[len(f.body):cap(f.body)]); err != nil {
+		if err := f.readInto(f.body[len(f.body):min(f.total, cap(f.body))]); err != nil {
 			return f.torn(err)
 		}
 	}

@@ -18,8 +18,7 @@ type Guard struct {
 	framer  framer
 	checker checker
 
-	out   sync.Mutex // whoever holds it writes
-	enc   *capnp.Encoder
+	out   *writer
 	moved chan struct{} // something left the tables
 	over  chan struct{} // closed at the end
 	close func()        // closes it
@@ -76,7 +75,6 @@ func New(stream Stream, options ...Option) *Guard {
 		stream:    stream,
 		patience:  patience{frame: FrameTimeout, write: WriteTimeout, stall: StallTimeout},
 		observe:   func(Reason) {},
-		enc:       capnp.NewEncoder(stream),
 		moved:     make(chan struct{}, 1),
 		over:      make(chan struct{}),
 		lanes:     map[lane]int{},
@@ -94,13 +92,16 @@ func New(stream Stream, options ...Option) *Guard {
 		o(g)
 	}
 	g.close = sync.OnceFunc(func() { close(g.over) })
+	g.out = newWriter(stream, g.patience.write, func(err error) { g.end(unread(err)) })
+	go g.out.run(g.over)
 	g.framer = framer{stream: (*reader)(g), ahead: make([]byte, readAhead)}
 	return g
 }
 
-// Close ends the connection; reads and writes under way fail.
+// Close ends the connection; reads and writes under way fail. What was already said reaches the peer, if it reads.
 func (g *Guard) Close() error {
 	g.close()
+	g.out.drain(closeTimeout)
 	return g.stream.Close()
 }
 
@@ -179,13 +180,7 @@ func (g *Guard) receive(f frame) error {
 	if err := g.checker.check(f.segments); err != nil {
 		return err
 	}
-	var arena capnp.Arena
-	if len(f.segments) == 1 {
-		arena = capnp.SingleSegment(f.segments[0])
-	} else {
-		arena = capnp.MultiSegment(f.segments)
-	}
-	msg, _, err := capnp.NewMessage(arena)
+	msg, _, err := capnp.NewMessage(f.arena())
 	if err != nil {
 		return err
 	}
@@ -223,12 +218,7 @@ func (g *Guard) end(err error) error {
 
 // abort tells the peer the reason, unless a write is under way.
 func (g *Guard) abort(refusal *Refusal) {
-	if !g.out.TryLock() {
-		return
-	}
-	defer g.out.Unlock()
 	msg := abortMessage(refusal.Error())
 	defer msg.Release()
-	g.stream.SetWriteDeadline(time.Now().Add(abortTimeout))
-	g.enc.Encode(msg)
+	g.out.last(msg, abortTimeout)
 }

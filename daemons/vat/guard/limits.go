@@ -58,6 +58,8 @@ const (
 	WriteTimeout = 10 * time.Second
 	// StallTimeout is how long a peer may stay at a bound with nothing moving.
 	StallTimeout = 10 * time.Second
+	// closeTimeout is how long the last messages may take when the connection is closed.
+	closeTimeout = 100 * time.Millisecond
 	// abortTimeout is how long telling a refused peer the reason may take.
 	abortTimeout = 100 * time.Millisecond
 )

@@ -3,7 +3,6 @@ package guard
 import (
 	"errors"
 	"net"
-	"time"
 
 	"capnproto.org/go/capnp/v3"
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
@@ -19,14 +18,15 @@ func (g *Guard) Encode(msg *capnp.Message) error {
 	if err != nil {
 		return g.end(err)
 	}
-	switch err := g.note(m); {
+	alone, err := g.note(m)
+	switch {
 	case errors.Is(err, errSwallow):
 		return nil
 	case err != nil:
 		g.end(err)
 		return err
 	}
-	if err := g.write(msg); err != nil && !asks(m) {
+	if err := g.write(msg, alone); err != nil && !asks(m) {
 		return err
 	}
 	return nil
@@ -37,30 +37,38 @@ func asks(m rpccp.Message) bool {
 	return m.Which() == rpccp.Message_Which_call || m.Which() == rpccp.Message_Which_bootstrap
 }
 
-// write writes one message.
-func (g *Guard) write(msg *capnp.Message) error {
-	g.out.Lock()
-	g.stream.SetWriteDeadline(time.Now().Add(g.patience.write))
-	err := g.enc.Encode(msg)
-	g.out.Unlock()
-	switch {
-	case err == nil:
-	case late(err):
-		g.end(refuse(NeverReads))
-	default:
-		g.end(err)
+// write writes one message, now or with others.
+func (g *Guard) write(msg *capnp.Message, now bool) error {
+	err := g.out.add(msg, now)
+	if err != nil {
+		g.end(unread(err))
 	}
 	return err
 }
 
-// note brings the tables up to date with a message that is about to be written, and puts the peer's ids where the library has its own.
-func (g *Guard) note(m rpccp.Message) error {
+// unread is the refusal of a peer that left a message unread, or the error of a stream that broke otherwise.
+func unread(err error) error {
+	if late(err) {
+		return refuse(NeverReads)
+	}
+	return err
+}
+
+// note brings the tables up to date with a message that is about to be written, and puts the peer's ids where the library has its own. It
+// tells whether somebody waits for this message and for nothing else on the connection.
+func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.refused != nil && (g.mourned || !asks(m)) {
-		return &net.OpError{Op: "write", Net: "rpc", Err: g.refused} // as from a closed socket: the caller is disconnected
+		return false, &net.OpError{Op: "write", Net: "rpc", Err: g.refused} // as from a closed socket: the caller is disconnected
 	}
 	defer g.wake()
+	err = g.noteMessage(m)
+	awaited := asks(m) || m.Which() == rpccp.Message_Which_return
+	return awaited && len(g.questions) <= 1 && g.computing == 0 && len(g.waiting) == 0, err
+}
+
+func (g *Guard) noteMessage(m rpccp.Message) error {
 	switch m.Which() {
 	case rpccp.Message_Which_bootstrap:
 		boot, err := m.Bootstrap()

@@ -242,7 +242,7 @@ func (g *Guard) flush() {
 		msg := g.outbox[0]
 		g.outbox = g.outbox[1:]
 		g.mu.Unlock()
-		g.write(msg)
+		g.write(msg, false)
 		msg.Release()
 	}
 }

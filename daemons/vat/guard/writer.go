@@ -1,0 +1,142 @@
+package guard
+
+import (
+	"encoding/binary"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+)
+
+// batchBytes is how many bytes of small messages may wait to be written. Whoever adds more writes them, so that a peer that does not read
+// is noticed by whoever has something to say.
+const batchBytes = 32 << 10
+
+// A writer puts messages on the stream in the order in which it gets them. Small ones that are ready together leave together: the peer is
+// then woken once for all of them. One that somebody waits for, with nothing else under way, leaves at once.
+type writer struct {
+	stream   Stream
+	patience time.Duration
+	lost     func(error) // told, without the lock, of a write that failed when nobody waited for it
+
+	mu      sync.Mutex // whoever holds it writes
+	pending []byte
+	err     error // of a write: the stream is torn, nothing is written after it
+	kicked  chan struct{}
+}
+
+func newWriter(stream Stream, patience time.Duration, lost func(error)) *writer {
+	return &writer{stream: stream, patience: patience, lost: lost, kicked: make(chan struct{}, 1)}
+}
+
+// run writes what waits, until over is closed.
+func (w *writer) run(over <-chan struct{}) {
+	for {
+		select {
+		case <-w.kicked:
+		case <-over:
+			return
+		}
+		runtime.Gosched() // whoever can run now may have more to say
+		w.mu.Lock()
+		err := w.flush()
+		w.mu.Unlock()
+		if err != nil {
+			w.lost(err)
+			return
+		}
+	}
+}
+
+// add writes a message, or has it wait for others, unless it is to leave now. An error is that of an earlier write, or of this one.
+func (w *writer) add(msg *capnp.Message, now bool) error {
+	segments, size, err := segmentsOf(msg)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return w.err
+	}
+	w.pending = appendTable(w.pending, segments)
+	if now || len(w.pending)+size > batchBytes {
+		return w.write(append(net.Buffers{w.pending}, segments...))
+	}
+	for _, s := range segments {
+		w.pending = append(w.pending, s...)
+	}
+	select {
+	case w.kicked <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// flush writes what waits. The lock is held.
+func (w *writer) flush() error {
+	if w.err != nil || len(w.pending) == 0 {
+		return w.err
+	}
+	return w.write(net.Buffers{w.pending})
+}
+
+// write writes the buffers, what waits among them. The lock is held.
+func (w *writer) write(all net.Buffers) error {
+	w.stream.SetWriteDeadline(time.Now().Add(w.patience))
+	_, w.err = all.WriteTo(w.stream)
+	w.pending = w.pending[:0]
+	return w.err
+}
+
+// drain writes what waits, as far as the peer takes it without a wait of more than that.
+func (w *writer) drain(patience time.Duration) {
+	if !w.mu.TryLock() {
+		return
+	}
+	defer w.mu.Unlock()
+	w.patience = patience
+	w.flush()
+}
+
+// last writes one message after all others and does not wait long: unless somebody writes, who may wait for a peer that does not read.
+func (w *writer) last(msg *capnp.Message, patience time.Duration) {
+	if !w.mu.TryLock() {
+		return
+	}
+	defer w.mu.Unlock()
+	segments, _, err := segmentsOf(msg)
+	if err != nil || w.err != nil {
+		return
+	}
+	w.pending = appendTable(w.pending, segments)
+	w.patience = patience
+	w.write(append(net.Buffers{w.pending}, segments...))
+}
+
+func segmentsOf(msg *capnp.Message) (segments [][]byte, size int, err error) {
+	segments = make([][]byte, msg.NumSegments())
+	for i := range segments {
+		s, err := msg.Segment(capnp.SegmentID(i))
+		if err != nil {
+			return nil, 0, err
+		}
+		segments[i] = s.Data()
+		size += len(segments[i])
+	}
+	return segments, size, nil
+}
+
+// appendTable appends the table that goes before the segments of a message: their number less one, their sizes in words, and padding.
+func appendTable(b []byte, segments [][]byte) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(segments)-1))
+	for _, s := range segments {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(s)/wordSize))
+	}
+	if len(segments)%2 == 0 {
+		b = binary.LittleEndian.AppendUint32(b, 0)
+	}
+	return b
+}
