@@ -18,7 +18,7 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery fuzz schema-check schema-lock api mutants model chaos soak ci clean FORCE \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-rpc fuzz schema-check schema-lock api mutants model chaos soak ci clean FORCE \
 	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
@@ -147,6 +147,9 @@ bench: build ## benchmarks, as ratios within one run; docs/benchmarks.md gets th
 
 bench-recovery: ## how long each daemon takes to come back after kill -9, and after it was stopped
 	go test -run '^$$' -bench Recovery -benchtime 3x ./testscripts
+
+bench-rpc: ## our call beside gRPC, D-Bus and a bare socket (D-Bus needs the package dbus)
+	@cd selftest/rpcbench && go test . >/dev/null && go run .
 
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target for FUZZTIME each
