@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -13,12 +14,13 @@ import (
 // managerFor makes the ServiceManager a bundle finds on fd 3: it knows the names its manifest asks for, as far as execd may hand them
 // on, and it outlives a restart of samgrd.
 func (s *supervisor) managerFor(spec spec) capnp.Client {
-	return capnp.Client(registry.ServiceManager_ServerToClient(&manager{holding: s.managers, names: spec.grants}))
+	return capnp.Client(registry.ServiceManager_ServerToClient(&manager{holding: s.managers, find: s.find, names: spec.grants}))
 }
 
 // A manager attenuates execd's own ServiceManager to some names, anew for each call.
 type manager struct {
 	holding *vat.Holding
+	find    func(ctx context.Context, name string) (capnp.Client, error) // by execd's own right
 	names   []string
 }
 
@@ -40,29 +42,44 @@ func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
 	return res.Manager().AddRef(), nil
 }
 
-// Get looks a granted name up.
+// Get looks a granted name up. What it finds comes over a link that execd and the provider share, so that samgrd may die under it. Only a
+// name that is not plainly granted, because it is granted by a pattern or not at all, is left to samgrd to judge.
 func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) error {
 	call.Go()
 	name, err := call.Args().Name()
 	if err != nil {
 		return err
 	}
-	inner, err := m.inner(ctx)
+	find := m.find
+	if !slices.Contains(m.names, name) {
+		find = m.ask
+	}
+	service, err := find(ctx, name)
 	if err != nil {
 		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		service.Release()
+		return err
+	}
+	return res.SetService(service)
+}
+
+// ask has samgrd look the name up among those that are granted.
+func (m *manager) ask(ctx context.Context, name string) (capnp.Client, error) {
+	inner, err := m.inner(ctx)
+	if err != nil {
+		return capnp.Client{}, err
 	}
 	defer inner.Release()
 	answer, release := inner.Get(ctx, func(p registry.ServiceManager_get_Params) error { return p.SetName(name) })
 	defer release()
 	found, err := answer.Struct()
 	if err != nil {
-		return err
+		return capnp.Client{}, err
 	}
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	return res.SetService(found.Service().AddRef())
+	return found.Service().AddRef(), nil
 }
 
 // Introduce has no link to give: a bundle has no birth channel over which it could come.
@@ -151,7 +168,7 @@ func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_atte
 	if err != nil {
 		return err
 	}
-	smaller := &manager{holding: m.holding, names: common(m.names, wanted)}
+	smaller := &manager{holding: m.holding, find: m.find, names: common(m.names, wanted)}
 	return res.SetManager(registry.ServiceManager_ServerToClient(smaller))
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"nexus/capnpgen/exec"
 	"nexus/daemons/logs"
+	"nexus/daemons/names"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -27,6 +28,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		bundles:    b.Use("BundleMgr"),
 		sinks:      b.Use("LogSink"),
 		managers:   b.Use("ServiceManager"),
+		find:       func(ctx context.Context, name string) (capnp.Client, error) { return names.Find(ctx, b, name) },
 		registrars: b.Use("BundleRegistrar"),
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),

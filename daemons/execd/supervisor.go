@@ -23,6 +23,7 @@ type supervisor struct {
 	bundles    *vat.Holding
 	sinks      *vat.Holding
 	managers   *vat.Holding
+	find       func(ctx context.Context, name string) (capnp.Client, error)
 	registrars *vat.Holding
 	changed    *vat.Notifier // something about the publication or a service
 	loading    chan struct{} // a token for each payload that is being loaded

@@ -15,6 +15,7 @@ import (
 	"nexus/daemons/vat"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updatestest"
 )
@@ -265,4 +266,24 @@ func TestRevokeRefuses(t *testing.T) {
 	}
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
 	o.AwaitState("the commit", 0, committed(bootctl.B))
+}
+
+// TestSamgrdMayDieUnderABundle has a bundle that found BundleMgr by name. The death of samgrd breaks nothing between the two; that of
+// bundlemgrd does, which also shows that the bundle still called.
+func TestSamgrdMayDieUnderABundle(t *testing.T) {
+	w := world.New(t)
+	key := updatestest.Key(1)
+	finder := updatestest.Bundle("hello", "1.0.0", []string{nxb.AbilityService, nxb.AbilityNative}, world.Program("find 1.0.0"), key)
+	w.Start(updatestest.Archive(t, key, "1.0.0", finder.Asking("BundleMgr")), key.Public())
+	w.Await("init: health ok (slot a)", 1)
+	o := w.Operator()
+	const crash = `execd: crash process=bundle:hello exit="exit code 1"`
+	w.Kill("samgrd")
+	began := w.Clock.Now()
+	o.AwaitState("ten seconds", 100*time.Millisecond, func(world.State) bool { return w.Clock.Now().Sub(began) > 10*time.Second })
+	if w.Shows(crash) {
+		t.Errorf("the bundle lost what it had found:\n%s", w.Console())
+	}
+	w.Kill("bundlemgrd")
+	winding(w, func() { w.Await(crash, 1) })
 }

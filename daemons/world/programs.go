@@ -15,6 +15,8 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/registry"
 	"nexus/capnpgen/service"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
@@ -22,7 +24,7 @@ import (
 
 // Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
 // understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
-// that it fails), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
+// that it fails), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
 // `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
@@ -32,6 +34,9 @@ func Program(text string) []byte {
 	binary.LittleEndian.PutUint16(header[18:], uint16(plat.Machine()))
 	return append(header, text...)
 }
+
+// findEvery is the pause between two calls of a program that found somebody.
+const findEvery = time.Second
 
 // tiredAfter is how long a tired program serves.
 const tiredAfter = 3 * time.Second
@@ -121,22 +126,57 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 			return
 		}
 		says := verb
-		if verb == "tired" {
+		if verb == "tired" || verb == "find" {
 			says = "serve"
 		}
 		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(native{says, arg})))
 		defer served.Close()
-		if verb == "tired" {
-			select {
-			case <-p.clock.After(tiredAfter):
-				p.exit.Code = 1
-				return
-			case <-p.kill:
-			}
+		var over <-chan time.Time
+		switch verb {
+		case "tired":
+			over = p.clock.After(tiredAfter)
+		case "find":
+			over = p.find(served)
 		}
-		<-p.kill
+		select {
+		case <-over:
+			p.exit.Code = 1
+			return
+		case <-p.kill:
+		}
 	}
 	p.exit.Signal = int(syscall.SIGKILL)
+}
+
+// find finds BundleMgr once, and calls it again and again until a call fails. It tells when.
+func (p *program) find(conn *vat.Conn) <-chan time.Time {
+	over := make(chan time.Time, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-p.done
+		cancel()
+	}()
+	go func() {
+		defer func() { over <- p.clock.Now() }()
+		services, err := conn.Bootstrap(ctx)
+		if err != nil {
+			return
+		}
+		defer services.Release()
+		answer, release := registry.ServiceManager(services).Get(ctx, func(a registry.ServiceManager_get_Params) error { return a.SetName("BundleMgr") })
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return
+		}
+		for err == nil {
+			list, done := bundle.BundleMgr(res.Service()).List(ctx, nil)
+			_, err = list.Struct()
+			done()
+			<-p.clock.After(findEvery)
+		}
+	}()
+	return over
 }
 
 // native is the Service of a native program.

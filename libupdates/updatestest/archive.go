@@ -53,6 +53,20 @@ func Bundle(name, version string, abilities []string, payload []byte, key trust.
 	}
 }
 
+// Asking is the bundle with a manifest that asks for these names.
+func (m Made) Asking(names ...string) Made {
+	manifest, err := nxb.ParseManifest(m.Manifest)
+	if err != nil {
+		panic(err)
+	}
+	manifest.Capabilities = names
+	if m.Manifest, err = manifest.Encode(); err != nil {
+		panic(err)
+	}
+	m.Entry.ManifestSHA256 = nxs.Sum(m.Manifest)
+	return m
+}
+
 // Index returns the index of a set of these bundles, in the order a set has them.
 func Index(key trust.Signer, version string, bundles ...Made) nxs.Index {
 	x := nxs.Index{SystemVersion: version, Publisher: key.Public()}
