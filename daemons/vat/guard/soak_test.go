@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,39 +34,58 @@ func TestSoak(t *testing.T) {
 	attacked := <-done
 	after := settled(t)
 
-	t.Logf("%d attacks; honest calls: alone %d, p99 %v; beside attackers %d, p99 %v", attacked, len(alone), p99(alone), len(beside), p99(beside))
+	t.Logf("%d attacks; honest calls: alone %d, p99 %v; beside attackers %d, p99 %v", attacked, alone.calls, alone.p99(), beside.calls, beside.p99())
 	t.Logf("before %+v, after %+v", before, after)
 	if after.goroutines > before.goroutines+spareGoroutines || after.files > before.files+spareFiles || after.heap > before.heap+spareHeap {
 		t.Errorf("grew from %+v to %+v", before, after)
 	}
 }
 
-// measure has each client call without pause, and returns how long each call took.
-func measure(clients []*pair, d time.Duration) []time.Duration {
+// A tally counts calls by how long they took, in steps of ten microseconds. Its size does not depend on their number: it is part of the
+// footprint that must not grow.
+type tally struct {
+	calls int
+	steps [1 << 14]int
+}
+
+const step = 10 * time.Microsecond
+
+func (l *tally) add(took time.Duration) {
+	l.calls++
+	l.steps[min(int(took/step), len(l.steps)-1)]++
+}
+
+// p99 is how long all but one in a hundred calls took at most.
+func (l *tally) p99() time.Duration {
+	left := l.calls / 100
+	for i := len(l.steps) - 1; i > 0; i-- {
+		if left -= l.steps[i]; left < 0 {
+			return time.Duration(i+1) * step
+		}
+	}
+	return step
+}
+
+// measure has each client call without pause, and returns how long the calls took.
+func measure(clients []*pair, d time.Duration) *tally {
 	var mu sync.Mutex
-	var all []time.Duration
+	all := &tally{}
 	var wg sync.WaitGroup
 	for _, c := range clients {
 		c := &pair{TB: c.TB, ctx: context.Background(), client: c.client}
 		wg.Go(func() {
-			var took []time.Duration
 			for end := time.Now().Add(d); time.Now().Before(end); {
 				start := time.Now()
 				c.says(c.client, "soak")
-				took = append(took, time.Since(start))
+				took := time.Since(start)
+				mu.Lock()
+				all.add(took)
+				mu.Unlock()
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, took...)
 		})
 	}
 	wg.Wait()
 	return all
-}
-
-func p99(took []time.Duration) time.Duration {
-	slices.Sort(took)
-	return took[len(took)*99/100]
 }
 
 // storm runs random attacks one after the other, and returns how many.
