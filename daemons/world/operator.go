@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -37,6 +38,16 @@ func (w *World) Operator() *Operator {
 	}
 	w.t.Cleanup(o.Close)
 	return o
+}
+
+// Dial opens the control socket as a program does that knows nothing of operators.
+func (w *World) Dial(t testing.TB) *vat.Conn {
+	t.Helper()
+	socket, err := plat.DialPath(filepath.Join(w.Dir, "control.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return vat.Connect(socket, capnp.Client{})
 }
 
 // TryOperator is Operator where the system may be down; the caller closes what it gets.
