@@ -67,6 +67,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", shared.bin()+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("DEMO", shared.demo())
+			docs, err := filepath.Abs("../docs")
+			if err != nil {
+				return err
+			}
+			env.Setenv("DOCS", docs)
 			env.Setenv("GOCACHE", goEnv("GOCACHE"))
 			env.Setenv("GOFLAGS", "-mod=mod")
 			env.Setenv("CGO_ENABLED", "0")
@@ -88,6 +93,7 @@ func TestScripts(t *testing.T) {
 			"snapshot":  snapshot,
 			"unchanged": unchanged,
 			"mutate":    mutate,
+			"wired":     wired,
 		},
 	})
 }

@@ -10,7 +10,8 @@ import (
 
 // graphVerb shows the authority graph as initd made it.
 type graphVerb struct {
-	Dot bool `help:"Print it for Graphviz."`
+	Dot bool `help:"Print it for Graphviz." xor:"form"`
+	SVG bool `help:"Draw it: a row for each holder, a column for each provider." xor:"form"`
 }
 
 // An edge is one thing a daemon holds.
@@ -23,8 +24,11 @@ type edge struct {
 
 // Run shows who was handed what.
 func (v *graphVerb) Run(ctx context.Context, in *invocation) error {
-	if v.Dot && in.json {
+	switch {
+	case v.Dot && in.json:
 		return wrongUsage("--dot and --json exclude each other")
+	case v.SVG && in.json:
+		return wrongUsage("--svg and --json exclude each other")
 	}
 	ctx, cancel := patient(ctx)
 	defer cancel()
@@ -34,9 +38,12 @@ func (v *graphVerb) Run(ctx context.Context, in *invocation) error {
 			return cannot("show graph", "", err)
 		}
 		return in.answer(edges, func(w io.Writer) {
-			if v.Dot {
+			switch {
+			case v.Dot:
 				printDot(w, edges)
-			} else {
+			case v.SVG:
+				printSVG(w, edges)
+			default:
 				printEdges(w, edges)
 			}
 		})

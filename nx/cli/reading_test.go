@@ -46,6 +46,8 @@ func TestGraph(t *testing.T) {
 	p.nx("graph", "--dot").want(t, 0, "digraph nexus {\n\trankdir=LR;\n"+
 		"\t\"updated\" -> \"keystored\" [label=\"Verifier system\"];\n"+
 		"\t\"dir:system\" [shape=folder];\n\t\"updated\" -> \"dir:system\";\n}\n", "")
+	p.nx("graph", "--svg", "--json").want(t, 2, `{"error":"--svg and --json exclude each other","reason":"usage"}`+"\n",
+		"nx: --svg and --json exclude each other\nhint: `nx --help` shows the verbs, `nx VERB --help` one of them\n")
 	p.nx("graph", "--json").want(t, 0, `[{"holder":"updated","facet":"Verifier","provider":"keystored","grants":["system"]},`+
 		`{"holder":"updated","facet":"dir:system","provider":null,"grants":[]}]`+"\n", "")
 }

@@ -39,6 +39,7 @@ func (t trial) run(ctx context.Context, s suite, overlay string) (finding, error
 	began := time.Now()
 	cmd := exec.CommandContext(ctx, "go", append(args, strings.Fields(s.packages)...)...)
 	cmd.Dir = t.module
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make has it: the daemons are static, and confined as static programs
 	cmd.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
