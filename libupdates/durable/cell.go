@@ -54,6 +54,10 @@ func OpenCell(f CellFile) (*Cell, error) {
 	return c, nil
 }
 
+// ResetCell is a cell in which nothing was stored, whatever the file holds: for an owner that knows how to begin again where OpenCell
+// found both copies damaged. The file is not touched before the first store.
+func ResetCell(f CellFile) *Cell { return &Cell{file: f, newest: -1} }
+
 // Load returns the newest value; the caller may keep and change it. The bool is false before the first store.
 func (c *Cell) Load() ([]byte, bool) {
 	if c.newest < 0 {
@@ -82,6 +86,16 @@ func (c *Cell) Store(value []byte) error {
 	}
 	c.newest, c.latest = target, next
 	return nil
+}
+
+// StoreTwice is Store into both halves, one after the other: once it has returned, either half may be damaged and this very value is
+// still there, not only the one before it. After a cut or an error each half holds the old value or the new one, and the new one counts
+// where it is.
+func (c *Cell) StoreTwice(value []byte) error {
+	if err := c.Store(value); err != nil {
+		return err
+	}
+	return c.Store(value)
 }
 
 func (c *Cell) write(half int, next copyOf) error {
