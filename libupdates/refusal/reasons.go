@@ -62,6 +62,16 @@ const (
 	IO                Reason = "io"                 // something outside the input failed
 )
 
+// Reasons about stored state.
+const (
+	BadStateKey   Reason = "bad-state-key"   // a key is not of the form that keys of the state have
+	NoSuchKey     Reason = "no-such-key"     // nothing is stored under the key
+	ValueTooLarge Reason = "value-too-large" // the value is over the limit of values
+	QuotaExceeded Reason = "quota-exceeded"  // the prefix has no room for it
+	StateDamaged  Reason = "state-damaged"   // what is stored is not what was put there
+	ForeignState  Reason = "foreign-state"   // the folder holds something that is no state of this system
+)
+
 // Reasons for a rollback.
 const (
 	ServiceExited      Reason = "service-exited"       // a service of the slot ended
