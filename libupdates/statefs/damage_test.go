@@ -1,0 +1,321 @@
+package statefs_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"nexus/libupdates/durable"
+	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/statefs"
+)
+
+// populated returns a disk with a value in each prefix, and nothing in doubt.
+func populated(t *testing.T) *durabletest.Disk {
+	t.Helper()
+	d := durabletest.New()
+	s := open(t, d)
+	for name := range statefs.Quotas() {
+		put(t, s.Prefix(name), "key", name)
+	}
+	return d.Clone()
+}
+
+// Whichever bit of whichever file flips: the key it belongs to is damaged, says so, and no other is touched.
+func TestEveryFlippedBitIsNoticed(t *testing.T) {
+	clean := populated(t)
+	for name := range statefs.Quotas() {
+		raw := read(t, clean, name+"/key.value")
+		for bit := range 8 * len(raw) {
+			d := clean.Clone()
+			bad := bytes.Clone(raw)
+			bad[bit/8] ^= 1 << (bit % 8)
+			if err := d.Overwrite(name+"/key.value", bad); err != nil {
+				t.Fatal(err)
+			}
+			wantOnlyDamaged(t, open(t, d), name)
+		}
+	}
+}
+
+func TestEveryTruncationIsNoticed(t *testing.T) {
+	clean := populated(t)
+	raw := read(t, clean, "boot/key.value")
+	for n := range len(raw) {
+		d := clean.Clone()
+		if err := d.Overwrite("boot/key.value", raw[:n]); err != nil {
+			t.Fatal(err)
+		}
+		wantOnlyDamaged(t, open(t, d), "boot")
+	}
+	d := clean.Clone()
+	if err := d.Overwrite("boot/key.value", append(raw, 0)); err != nil {
+		t.Fatal(err)
+	}
+	wantOnlyDamaged(t, open(t, d), "boot")
+	if err := d.Overwrite("boot/key.value", make([]byte, statefs.MaxValue+4096)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, d)
+	wantOnlyDamaged(t, s, "boot")
+	put(t, s.Prefix("boot"), "key", "boot") // what is damaged can be replaced
+	wantOnlyDamaged(t, open(t, d), "")
+}
+
+func wantOnlyDamaged(t *testing.T, s *statefs.Store, prefix string) {
+	t.Helper()
+	for name := range statefs.Quotas() {
+		if name != prefix {
+			wantValue(t, s.Prefix(name), "key", name)
+			continue
+		}
+		_, err := s.Prefix(name).Get("key")
+		wantRefusal(t, err, refusal.StateDamaged)
+	}
+}
+
+func TestAnUnreadableValueIsDamaged(t *testing.T) {
+	d := populated(t)
+	s := open(t, d)
+	d.FailAt(1, syscall.EIO)
+	_, err := s.Prefix("boot").Get("key")
+	wantRefusal(t, err, refusal.StateDamaged)
+	wantValue(t, s.Prefix("boot"), "key", "boot")
+}
+
+func TestAFreshFolder(t *testing.T) {
+	for name, prepare := range map[string]func(*durabletest.Disk){
+		"empty":      func(*durabletest.Disk) {},
+		"new ext4":   func(d *durabletest.Disk) { d.Mkdir("lost+found") },
+		"cut before": func(d *durabletest.Disk) { file(t, d, "statefs.tmp", []byte("half a v")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := durabletest.New()
+			prepare(d)
+			s := open(t, d)
+			if notes := s.Notes(); len(notes) > 0 {
+				t.Errorf("a fresh folder is reported: %q", notes)
+			}
+			put(t, s.Prefix("boot"), "key", "v")
+			wantValue(t, open(t, d).Prefix("boot"), "key", "v")
+		})
+	}
+}
+
+func TestAForeignFolderIsLeftAlone(t *testing.T) {
+	for name, prepare := range map[string]func(*durabletest.Disk){
+		"a file":              func(d *durabletest.Disk) { file(t, d, "holiday.jpg", []byte("x")) },
+		"a folder":            func(d *durabletest.Disk) { d.Mkdir("home") },
+		"our name, not ours":  func(d *durabletest.Disk) { file(t, d, "statefs", []byte("x")) },
+		"a prefix, not ours":  func(d *durabletest.Disk) { d.Mkdir("boot"); file(t, d, "boot/vmlinuz", []byte("x")) },
+		"a value, not intact": func(d *durabletest.Disk) { d.Mkdir("boot"); file(t, d, "boot/key.value", []byte("x")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := durabletest.New()
+			prepare(d)
+			before := d.Snapshot()
+			_, err := statefs.Open(d)
+			wantRefusal(t, err, refusal.ForeignState)
+			wantSame(t, d, before)
+		})
+	}
+}
+
+func TestANewerLayoutIsLeftAlone(t *testing.T) {
+	d := populated(t)
+	file(t, d, "statefs", statefs.EncodeValue("statefs", []byte("2")))
+	before := d.Snapshot()
+	_, err := statefs.Open(d)
+	wantRefusal(t, err, refusal.BadSchemaVersion)
+	wantSame(t, d, before)
+}
+
+// Where the mark is damaged or gone, one intact value proves that the folder is ours.
+func TestALostMarkIsMended(t *testing.T) {
+	for name, lose := range map[string]func(*durabletest.Disk) error{
+		"gone":    func(d *durabletest.Disk) error { return d.Remove("statefs") },
+		"damaged": func(d *durabletest.Disk) error { return d.Overwrite("statefs", []byte("#!/bin/sh")) },
+		"empty":   func(d *durabletest.Disk) error { return d.Overwrite("statefs", nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := populated(t)
+			if err := lose(d); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, d)
+			wantOnlyDamaged(t, s, "")
+			if len(s.Notes()) != 1 {
+				t.Errorf("got the notes %q", s.Notes())
+			}
+			if again := open(t, d); len(again.Notes()) > 0 {
+				t.Errorf("it was not mended: %q", again.Notes())
+			}
+		})
+	}
+}
+
+func TestLeftoversGoAndStrangersStay(t *testing.T) {
+	d := populated(t)
+	file(t, d, "apps/key.value.tmp", []byte("half"))
+	for _, name := range []string{"stranger", "boot/stranger", "boot/Key.value", "boot/stranger.tmp", "boot/a+.value"} {
+		file(t, d, name, []byte("x"))
+	}
+	s := open(t, d)
+	if _, err := d.Open("apps/key.value.tmp"); err == nil {
+		t.Error("a leftover stayed")
+	}
+	if len(s.Notes()) != 5 {
+		t.Errorf("got the notes %q", s.Notes())
+	}
+	for _, name := range []string{"stranger", "boot/stranger", "boot/Key.value", "boot/stranger.tmp", "boot/a+.value"} {
+		read(t, d, name)
+	}
+	entries, _, err := s.Prefix("boot").List("", "", 0)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the list has %v, %v", entries, err)
+	}
+}
+
+var update = flag.Bool("update", false, "write golden files that are missing")
+
+// TestGolden holds the files of version 1 against what was written when the format was made.
+func TestGolden(t *testing.T) {
+	d := durabletest.New()
+	put(t, open(t, d).Prefix("boot"), "record.0", "a value")
+	put(t, open(t, d).Prefix("apps"), "hello/empty", "")
+	for _, name := range []string{"statefs", "boot/record.0.value", "apps/hello+empty.value"} {
+		golden := "testdata/" + strings.ReplaceAll(name, "/", "_")
+		if _, err := os.Stat(golden); err != nil && *update {
+			if err := os.WriteFile(golden, read(t, d, name), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, d, name); !bytes.Equal(got, want) {
+			t.Errorf("%s is\n%q\nwant\n%q", name, got, want)
+		}
+	}
+}
+
+// FuzzAnyFile puts any bytes where a value should be: a value comes out only if it went in.
+func FuzzAnyFile(f *testing.F) {
+	f.Add(statefs.EncodeValue("boot/key", []byte("value")))
+	f.Add([]byte("nxstate1"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		d := durabletest.New()
+		open(t, d)
+		file(t, d, "boot/key.value", raw)
+		value, err := open(t, d).Prefix("boot").Get("key")
+		if err == nil && !bytes.Equal(statefs.EncodeValue("boot/key", value), raw) {
+			t.Fatalf("%q was read as %q", raw, value)
+		}
+	})
+}
+
+// A fullDisk has no space for anything new, as long as what it holds is over its capacity.
+type fullDisk struct {
+	*durabletest.Disk
+	spare map[string]int64 // space taken, by file
+	free  int64
+}
+
+func (d *fullDisk) Create(name string, perm os.FileMode) (durable.File, error) {
+	f, err := d.Disk.Create(name, perm)
+	return &fullFile{f, d, name}, err
+}
+
+func (d *fullDisk) RemoveAll(name string) error {
+	d.give(name)
+	return d.Disk.RemoveAll(name)
+}
+
+func (d *fullDisk) Rename(from, to string) error {
+	d.give(to)
+	d.spare[to] = d.spare[from]
+	delete(d.spare, from)
+	return d.Disk.Rename(from, to)
+}
+
+func (d *fullDisk) give(name string) {
+	d.free += d.spare[name]
+	delete(d.spare, name)
+}
+
+func (d *fullDisk) take(name string, size int64) error {
+	if size > d.free {
+		return refusal.New(refusal.NoSpace, "no space left")
+	}
+	d.free -= size
+	d.spare[name] += size
+	return nil
+}
+
+type fullFile struct {
+	durable.File
+	disk *fullDisk
+	name string
+}
+
+func (f *fullFile) Write(p []byte) (int, error) {
+	if err := f.disk.take(f.name, int64(len(p))); err != nil {
+		return 0, err
+	}
+	return f.File.Write(p)
+}
+
+func (f *fullFile) Allocate(size int64) error {
+	if err := f.disk.take(f.name, size); err != nil {
+		return err
+	}
+	return f.File.Allocate(size)
+}
+
+// On a disk that others have filled the boot record can still be written, over and over; others are refused, and keep what they had.
+func TestAFullDisk(t *testing.T) {
+	d := &fullDisk{durabletest.New(), map[string]int64{}, 1 << 20}
+	s := open(t, d)
+	boot, apps := s.Prefix("boot"), s.Prefix("apps")
+	put(t, boot, "record.0", strings.Repeat("0", 64<<10))
+	put(t, boot, "record.1", strings.Repeat("0", 64<<10))
+	put(t, apps, "key", "old")
+	d.free = 0 // others came
+	wantRefusal(t, apps.Put("key", []byte("new")), refusal.NoSpace)
+	wantValue(t, apps, "key", "old")
+	for i := range 10 {
+		value := strings.Repeat(fmt.Sprint(i), 64<<10)
+		for _, key := range []string{"record.0", "record.1"} {
+			put(t, boot, key, value)
+			wantValue(t, boot, key, value)
+		}
+		wantRefusal(t, apps.Put("key", []byte("new")), refusal.NoSpace)
+	}
+	if f, err := d.Open("statefs.reserve"); err != nil {
+		t.Error("the reserve was not made again: ", err)
+	} else {
+		f.Close()
+	}
+	if s := open(t, d); len(s.Notes()) > 0 {
+		t.Errorf("a full disk is reported: %q", s.Notes())
+	}
+	wantValue(t, open(t, d).Prefix("apps"), "key", "old")
+}
+
+func TestAFolderOnAFullDisk(t *testing.T) {
+	d := &fullDisk{durabletest.New(), map[string]int64{}, 4 << 10}
+	s := open(t, d)
+	if notes := s.Notes(); len(notes) != 1 || !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "no space") }) {
+		t.Errorf("got the notes %q", notes)
+	}
+	put(t, s.Prefix("boot"), "key", "fits")
+	wantRefusal(t, s.Prefix("boot").Put("big", make([]byte, 8<<10)), refusal.NoSpace)
+	wantValue(t, s.Prefix("boot"), "key", "fits")
+}

@@ -1,0 +1,156 @@
+package statefs
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"nexus/libupdates/durable"
+	"nexus/libupdates/refusal"
+)
+
+// A Prefix is the keys of one prefix. Its methods may be called from any goroutine.
+type Prefix struct {
+	store *Store
+	name  string
+	quota Quota
+
+	mu    sync.Mutex
+	sizes map[string]int64 // of the values, by key, in bytes
+	used  int64            // bytes of all keys and values
+}
+
+// An Entry is one key of a list.
+type Entry struct {
+	Key  string
+	Size int64 // of the value in bytes, as far as the disk tells without reading it
+}
+
+// Get returns the value under the key, checked. Refused as BadStateKey, NoSuchKey or StateDamaged.
+func (p *Prefix) Get(key string) ([]byte, error) {
+	if err := CheckKey(key); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.has(key); err != nil {
+		return nil, err
+	}
+	return readValue(p.store.fs, p.file(key), path.Join(p.name, key))
+}
+
+// Put replaces the value under the key in one step; Sync makes that durable. Refused as BadStateKey, ValueTooLarge, QuotaExceeded or
+// NoSpace. After an error the key has the value it had.
+func (p *Prefix) Put(key string, value []byte) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	if len(value) > MaxValue {
+		return refusal.New(refusal.ValueTooLarge, "a value of %d bytes is over the limit of %d", len(value), MaxValue)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.admit(key, int64(len(value))); err != nil {
+		return err
+	}
+	raw := encodeValue(path.Join(p.name, key), value)
+	err := durable.Replace(p.store.fs, p.file(key), raw)
+	if refusal.Of(err) == refusal.NoSpace && p.quota.Reserved {
+		err = p.store.onReserve(func() error { return durable.Replace(p.store.fs, p.file(key), raw) })
+	}
+	if err != nil {
+		return err
+	}
+	p.remove(key)
+	p.add(key, int64(len(value)))
+	return nil
+}
+
+// Delete removes the key and its value, also a damaged one; Sync makes that durable. Refused as BadStateKey or NoSuchKey.
+func (p *Prefix) Delete(key string) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.has(key); err != nil {
+		return err
+	}
+	if err := p.store.fs.RemoveAll(p.file(key)); err != nil {
+		return err
+	}
+	p.remove(key)
+	return nil
+}
+
+// List returns the keys that begin with start and come after the key after, in byte order, at most limit and at most MaxPage, for a
+// limit of 0 MaxPage; more tells that there are others. Refused as BadStateKey where no key can be meant.
+func (p *Prefix) List(start, after string, limit int) (entries []Entry, more bool, err error) {
+	for _, text := range []string{start, after} {
+		if err := checkStart(text); err != nil {
+			return nil, false, err
+		}
+	}
+	if limit <= 0 || limit > MaxPage {
+		limit = MaxPage
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, size := range p.sizes {
+		if strings.HasPrefix(key, start) && key > after {
+			entries = append(entries, Entry{key, size})
+		}
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
+	if len(entries) > limit {
+		return entries[:limit], true, nil
+	}
+	return entries, false, nil
+}
+
+// Sync makes durable what was put and deleted before.
+func (p *Prefix) Sync() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.store.fs.SyncDir(p.name)
+}
+
+func (p *Prefix) file(key string) string { return path.Join(p.name, fileOf(key)) }
+
+func (p *Prefix) has(key string) error {
+	if _, ok := p.sizes[key]; !ok {
+		return refusal.New(refusal.NoSuchKey, "nothing is stored under %s", path.Join(p.name, key))
+	}
+	return nil
+}
+
+// admit refuses a value that the prefix has no room for. What takes no more than its predecessor always has: a prefix that is over its
+// bounds, because they became smaller, can still be changed.
+func (p *Prefix) admit(key string, size int64) error {
+	old, replaces := p.sizes[key]
+	switch {
+	case replaces && size <= old:
+		return nil
+	case !replaces && len(p.sizes) >= p.quota.Keys:
+		return refusal.New(refusal.QuotaExceeded, "%s has %d keys, as many as it may", p.name, len(p.sizes))
+	case !replaces:
+		size += int64(len(key))
+	}
+	if after := p.used - old + size; after > p.quota.Bytes {
+		return refusal.New(refusal.QuotaExceeded, "%s would hold %d bytes and may hold %d", p.name, after, p.quota.Bytes)
+	}
+	return nil
+}
+
+func (p *Prefix) add(key string, size int64) {
+	p.sizes[key] = size
+	p.used += size + int64(len(key))
+}
+
+func (p *Prefix) remove(key string) {
+	if size, ok := p.sizes[key]; ok {
+		p.used -= size + int64(len(key))
+		delete(p.sizes, key)
+	}
+}

@@ -1,0 +1,44 @@
+package statefs
+
+import (
+	"errors"
+
+	"nexus/libupdates/durable"
+	"nexus/libupdates/refusal"
+)
+
+// Keys is what a Record needs of a prefix, here or at the other end of a capability.
+type Keys interface {
+	Get(key string) ([]byte, error)
+	Put(key string, value []byte) error
+	Sync() error
+}
+
+// A Record is the two copies of the boot record, each under a key of its own, as the halves of a durable.Cell.
+type Record struct{ Keys Keys }
+
+// recordKeys are the keys of the two copies.
+func recordKeys() [2]string { return [2]string{"record.0", "record.1"} }
+
+// Load returns a copy as it was stored.
+func (r *Record) Load(half int) ([]byte, error) {
+	raw, err := r.Keys.Get(recordKeys()[half])
+	var refused *refusal.Error
+	switch {
+	case err == nil:
+		return raw, nil
+	case !errors.As(err, &refused):
+		return nil, err
+	case refused.Reason == refusal.NoSuchKey:
+		return nil, nil
+	case refused.Reason == refusal.StateDamaged:
+		return nil, durable.ErrDamaged
+	}
+	return nil, err
+}
+
+// Store replaces a copy.
+func (r *Record) Store(half int, raw []byte) error { return r.Keys.Put(recordKeys()[half], raw) }
+
+// Sync makes what was stored durable.
+func (r *Record) Sync() error { return r.Keys.Sync() }
