@@ -1,0 +1,72 @@
+package statefsd
+
+import (
+	"context"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/statefs"
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/refusal"
+	store "nexus/libupdates/statefs"
+)
+
+// Run is the daemon's life.
+func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
+	log := logs.New("statefsd", b.Use("LogSink"))
+	defer log.Close()
+
+	root, err := b.Dir(ctx, "state")
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	state, err := open(durable.OS(root))
+	if err != nil {
+		return err
+	}
+	for _, note := range state.Notes() {
+		log.Warn("state folder", "note", note)
+	}
+	b.Serve("StateFs", func(c vat.Client) capnp.Client {
+		keys := granted(state, c.Grants)
+		if keys == nil {
+			log.Error("cannot serve state: it needs one prefix", "client", c.Name)
+			return capnp.Client{}
+		}
+		return capnp.Client(statefs.StateFs_ServerToClient(&server{keys}))
+	})
+	if err := b.Ready(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// granted returns the keys of the one prefix that was granted; nil where there is none, or more than one.
+func granted(state *store.Store, grants []string) *store.Prefix {
+	if len(grants) != 1 {
+		return nil
+	}
+	return state.Prefix(grants[0])
+}
+
+// An UnusableError says that the folder is not one for state of this system. Starting again cannot help, and going on without what was to
+// be remembered would break a promise.
+type UnusableError struct{ Err error }
+
+func (e *UnusableError) Error() string { return e.Err.Error() }
+func (e *UnusableError) Unwrap() error { return e.Err }
+
+// open takes up the folder. A disk that fails is another matter than a folder that is not ours: that may pass.
+func open(fs durable.FS) (*store.Store, error) {
+	state, err := store.Open(fs)
+	switch refusal.Of(err) {
+	case refusal.ForeignState, refusal.BadSchemaVersion:
+		return nil, &UnusableError{err}
+	}
+	return state, err
+}

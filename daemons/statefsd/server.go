@@ -1,0 +1,111 @@
+package statefsd
+
+import (
+	"context"
+
+	"nexus/capnpgen/keystore"
+	"nexus/capnpgen/statefs"
+	"nexus/daemons/wire"
+	store "nexus/libupdates/statefs"
+)
+
+// A server is the StateFs of one prefix.
+type server struct {
+	keys *store.Prefix
+}
+
+// Get answers the value under a key.
+func (s *server) Get(_ context.Context, call statefs.StateReader_get) error {
+	call.Go()
+	key, err := call.Args().Key()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	value, err := s.keys.Get(key)
+	if err != nil {
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	return res.SetValue(value)
+}
+
+// List answers a page of keys.
+func (s *server) List(_ context.Context, call statefs.StateReader_list) error {
+	call.Go()
+	start, err := call.Args().Prefix()
+	if err != nil {
+		return err
+	}
+	after, err := call.Args().After()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	page := min(call.Args().Limit(), statefs.MaxPageEntries)
+	entries, more, err := s.keys.List(start, after, int(page))
+	if err != nil {
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	res.SetMore(more)
+	list, err := res.NewEntries(int32(len(entries)))
+	if err != nil {
+		return err
+	}
+	for i, entry := range entries {
+		list.At(i).SetSizeBytes(uint64(entry.Size))
+		if err := list.At(i).SetKey(entry.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Put replaces a value.
+func (s *server) Put(_ context.Context, call statefs.StateFs_put) error {
+	call.Go()
+	key, err := call.Args().Key()
+	if err != nil {
+		return err
+	}
+	value, err := call.Args().Value()
+	if err != nil {
+		return err
+	}
+	err = s.keys.Put(key, value)
+	res, allocErr := call.AllocResults()
+	return answer(res.NewRefusal, err, allocErr)
+}
+
+// Delete removes a key.
+func (s *server) Delete(_ context.Context, call statefs.StateFs_delete) error {
+	call.Go()
+	key, err := call.Args().Key()
+	if err != nil {
+		return err
+	}
+	err = s.keys.Delete(key)
+	res, allocErr := call.AllocResults()
+	return answer(res.NewRefusal, err, allocErr)
+}
+
+// Sync makes it all durable.
+func (s *server) Sync(_ context.Context, call statefs.StateFs_sync) error {
+	call.Go()
+	err := s.keys.Sync()
+	res, allocErr := call.AllocResults()
+	return answer(res.NewRefusal, err, allocErr)
+}
+
+// answer ends a call whose only result is whether it was refused.
+func answer(refusal func() (keystore.Refusal, error), err, allocErr error) error {
+	if err == nil || allocErr != nil {
+		return allocErr
+	}
+	return wire.Refuse(refusal, err)
+}
