@@ -19,7 +19,7 @@ func ofStates() []invariant[device] {
 		{"no quarantined set is staged or on trial", everyRecord(nothingQuarantinedWaits)},
 		{"tries are counted only during a trial", everyRecord(triesNeedATrial)},
 		{"nothing is confirmed during a trial", everyRecord(noTrialIsConfirmed)},
-		{"a trial has a try left or under way", everyRecord(trialsHaveATry)},
+		{"a trial has a try left or under way, unless a boot has just begun, whose first attempt ends it", trialsHaveATry},
 		{"a trial without a verdict ends, one attempt after its tries, at the slot that was active", everyRecord(trialsEnd)},
 		{"a set is under watch only while no other is staged or on trial", everyRecord(watchIsAlone)},
 		{"a set under watch that never gets a verdict is left, for the set before it", everyRecord(watchesEnd)},
@@ -44,6 +44,7 @@ func ofSteps() []invariant[step] {
 		{"a set leaves the quarantine only because an operator cleared it", quarantineIsKept},
 		{"numbers of attempts and stages never go back", numbersGrow},
 		{"a start forgets nothing that was durable: no quarantine, no try that was counted, no slot", startKeepsTheRecord},
+		{"no attempt is under way when a boot begins: nothing of a slot runs before one is counted", bootsBeginWithNothing},
 		{"what was staged is on trial only after a switch", trialNeedsASwitch},
 		{"a stage writes the standby slot only", stageSparesTheActiveSlot},
 	}
@@ -80,8 +81,9 @@ func triesNeedATrial(r bootctl.Record) bool { return r.TriesLeft == 0 || r.Pendi
 
 func noTrialIsConfirmed(r bootctl.Record) bool { return r.Pending == bootctl.None || !r.HealthOK }
 
-func trialsHaveATry(r bootctl.Record) bool {
-	return r.Pending == bootctl.None || r.TriesLeft > 0 || r.Begun()
+func trialsHaveATry(d device) bool {
+	r := d.kept
+	return d.held == 0 || r.Pending == bootctl.None || r.TriesLeft > 0 || r.Begun()
 }
 
 func trialsEnd(r bootctl.Record) bool {
@@ -123,7 +125,7 @@ func linkIsProven(d device) bool { return d.hurt || d.isProven(d.link) }
 
 // bootChoiceIsSafe asks what a start with a sound medium makes of the state. A start that finds no record is asked by linkIsProven.
 func bootChoiceIsSafe(d device) bool {
-	read := d.load(done).kept
+	read := d.load(done, newBoot).kept
 	next, a := read.BootAttempt()
 	if a.Trial {
 		return read.Pending == a.Slot && next.TriesLeft == read.TriesLeft-1
@@ -132,9 +134,14 @@ func bootChoiceIsSafe(d device) bool {
 }
 
 func loadIsStable(d device) bool {
-	once := d.load(done)
-	twice := once.load(done)
-	return keyOf(once.kept) == keyOf(twice.kept)
+	for _, boot := range []bool{sameBoot, newBoot} {
+		once := d.load(done, boot)
+		twice := once.load(done, boot)
+		if keyOf(once.kept) != keyOf(twice.kept) || once.kept.Boot != twice.kept.Boot {
+			return false
+		}
+	}
+	return true
 }
 
 func refusalChangesNothing(s step) bool {
@@ -229,6 +236,10 @@ func startKeepsTheRecord(s step) bool {
 	was, is := keyOf(newest), keyOf(s.after.kept)
 	return is.active == was.active && was.quarantined&^is.quarantined == 0 && is.tries <= was.tries &&
 		(is.pending == bootctl.None || is.pending == was.pending) && (is.staged == bootctl.None || is.staged == was.staged)
+}
+
+func bootsBeginWithNothing(s step) bool {
+	return !s.cut || s.after.down || !s.after.kept.Begun() && !s.after.kept.HealthOK && s.after.runs == 0
 }
 
 func trialNeedsASwitch(s step) bool {

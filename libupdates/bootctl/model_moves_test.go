@@ -16,6 +16,7 @@ type step struct {
 	outcome       outcome
 	err           error // the refusal; then after is before
 	changed       bool  // whether a refused operation gave another record than it was given
+	cut           bool  // whether it is the end of a boot and the beginning of the next
 	forgets       bool  // whether the record is lost with the step
 	before, after device
 }

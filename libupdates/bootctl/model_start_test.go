@@ -51,7 +51,7 @@ func (d device) starts(m machine) []step {
 		for _, o := range outcomes() {
 			if o == done || (m.disk && o != linked) {
 				start(fmt.Sprintf("cut, %s", fault), o, d.cut(m, fault, o))
-				steps[len(steps)-1].forgets = !m.disk
+				steps[len(steps)-1].cut, steps[len(steps)-1].forgets = true, !m.disk
 			}
 		}
 	}
@@ -60,7 +60,7 @@ func (d device) starts(m machine) []step {
 
 // restart is what a new owner does while the system goes on: it reads, and publishes again what its predecessor had begun.
 func (d device) restart(o outcome) device {
-	d = d.load(o)
+	d = d.load(o, sameBoot)
 	if !d.down && d.kept.Begun() {
 		was := d.up
 		d = d.publish(d.kept.Running())
@@ -85,12 +85,12 @@ func (d device) cut(m machine, fault medium, o outcome) device {
 		readable = 0
 	case fault == hurtNewest && readable == 2:
 		d.kept, d.spare = other, spare{state: torn}
-		return d.load(o)
+		return d.load(o, newBoot)
 	case fault == hurtNewest:
 		readable = 0
 	case fault == hurtSpare:
 		d.kept, d.spare = newest, spare{state: torn}
-		return d.load(o)
+		return d.load(o, newBoot)
 	}
 	if readable == 0 { // no record is left: the link knows what was confirmed
 		a, b := d.found()
@@ -99,7 +99,7 @@ func (d device) cut(m machine, fault medium, o outcome) device {
 		d.doubt = false
 		return d
 	}
-	return d.load(o)
+	return d.load(o, newBoot)
 }
 
 // copies returns what the two copies hold, the one that counts first, and how many can be read.
@@ -114,13 +114,24 @@ func (d device) copies() (newest, other bootctl.Record, readable int) {
 	}
 }
 
-// load reads the copy that counts, makes it agree with the slots, and makes the result durable. Where that fails the owner ends.
-func (d device) load(o outcome) device {
+// Whether the owner takes up the record in the boot in which it was written, or in a new one.
+const (
+	sameBoot = false
+	newBoot  = true
+)
+
+// load reads the copy that counts, begins a new boot with it, makes it agree with the slots, and makes the result durable. Where that fails
+// the owner ends.
+func (d device) load(o outcome, isNew bool) device {
 	if d.spare.state == newer {
 		d.kept, d.spare = d.spare.record, spare{older, d.kept}
 	}
+	record := d.kept
+	if isNew {
+		record = record.Restart()
+	}
 	a, b := d.found()
-	record, _ := d.kept.Reconcile(a, b)
+	record, _ = record.Reconcile(a, b)
 	d = d.save(record, o)
 	d.down, d.doubt = o != done, false
 	return d
