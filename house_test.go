@@ -59,7 +59,7 @@ func rules() []rule {
 		},
 		{
 			who:    "nx/...",
-			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd", "nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored", "nexus/daemons/packagefsd"},
+			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd", "nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored", "nexus/daemons/packagefsd", "nexus/daemons/statefsd"},
 			reason: "an operator meets the system through capabilities only",
 		},
 		{
@@ -151,7 +151,7 @@ func TestPackageDocs(t *testing.T) {
 // isDaemon tells the daemons from the rooms they share.
 func isDaemon(name string) bool {
 	switch name {
-	case "bundlemgrd", "execd", "initd", "keystored", "logd", "packagefsd", "samgrd", "updated":
+	case "bundlemgrd", "execd", "initd", "keystored", "logd", "packagefsd", "samgrd", "statefsd", "updated":
 		return true
 	}
 	return false

@@ -21,6 +21,11 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 			return err
 		}
 	}
+	state, err := openState(config.state())
+	if err != nil {
+		return err
+	}
+	defer state.close()
 	control, err := listen(folder)
 	if err != nil {
 		return err

@@ -1,9 +1,11 @@
 package initd
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"nexus/libupdates/health"
@@ -14,6 +16,7 @@ import (
 type Config struct {
 	Dir          string        // the system's folder
 	Trust        []string      // public key files or texts to allow for the role system, kept in the folder
+	State        string        // folder of durable state; empty: that in Dir, where there is one, else the boot record is kept in memory
 	Factory      string        // the set that fills slot a at the first start; empty: none
 	Limits       nxs.Limits    // policy on sizes, in bytes
 	Policy       health.Policy // patience with a new slot
@@ -32,6 +35,7 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 		c.Trust = append(c.Trust, v)
 		return nil
 	})
+	set.StringVar(&c.State, "state", "", "`folder` of durable state, made where it is missing; by default `state` in the system's, where it is there")
 	set.StringVar(&c.Factory, "factory", "", "system set that fills slot a at the first start")
 	set.Int64Var(&c.Limits.Archive, "limit-archive", limits.Archive, "largest archive in `bytes`")
 	set.Int64Var(&c.Limits.Payload, "limit-payload", limits.Payload, "largest payload in `bytes`")
@@ -48,11 +52,27 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	return c, c.check(set.NArg())
 }
 
+// state is the folder of durable state: what was asked for, or the one that the system's own folder has; empty: none. Once a system has
+// state it keeps it: no flag has to be repeated, and none forgotten.
+func (c Config) state() string {
+	if c.State != "" {
+		return c.State
+	}
+	own := filepath.Join(c.Dir, stateDir)
+	if _, err := os.Stat(own); errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	return own
+}
+
 // dirs are the directories that rows of the table name, by name.
 func (c Config) dirs() map[string]string {
 	dirs := map[string]string{"system": filepath.Join(c.Dir, "system"), "trust": filepath.Join(c.Dir, "trust")}
 	if c.SelftestSets != "" {
 		dirs["sets"] = c.SelftestSets
+	}
+	if state := c.state(); state != "" {
+		dirs["state"] = state
 	}
 	return dirs
 }

@@ -2,14 +2,10 @@ package initd
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"nexus/daemons/plat"
-	"nexus/libupdates/durable"
-	"nexus/libupdates/trust"
 )
 
 // A folder is where one system lives on this host:
@@ -19,6 +15,7 @@ import (
 //	run/                       a link per daemon to the one binary, there while the system runs
 //	trust/<role>/<key>.pub     public keys allowed for a role
 //	system/                    the slots (libupdates/slots)
+//	state/                     durable state (libupdates/statefs), where there is any
 type folder struct {
 	path string
 	lock *os.File
@@ -77,28 +74,4 @@ func (f *folder) at(name string) string { return filepath.Join(f.path, name) }
 func (f *folder) close() {
 	os.RemoveAll(f.at(runDir))
 	f.lock.Close()
-}
-
-// maxKeyText bounds a public key file.
-const maxKeyText = 4096
-
-// addTrust keeps a public key, given as a file or as its text, for the role system.
-func (f *folder) addTrust(source string) error {
-	text := []byte(source)
-	if file, err := os.Open(source); err == nil {
-		defer file.Close()
-		if text, err = io.ReadAll(io.LimitReader(file, maxKeyText)); err != nil {
-			return fmt.Errorf("cannot read key %s: %w", source, err)
-		}
-	}
-	key, err := trust.ParsePublicKey(text)
-	if err != nil {
-		return fmt.Errorf("cannot trust %s: %w", source, err)
-	}
-	root, err := os.OpenRoot(f.at("trust/system"))
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	return durable.WriteFile(durable.OS(root), key.String()+".pub", []byte(key.String()+"\n"))
 }

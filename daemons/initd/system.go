@@ -62,6 +62,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 			"limit-payload": strconv.FormatInt(config.Limits.Payload, 10),
 			"tries":         strconv.Itoa(int(config.Policy.Tries)),
 			"settle":        config.Policy.SettleTime.String(),
+			"record":        recordPlace(config.state() != ""),
 		},
 		changed:    vat.NewNotifier(),
 		children:   map[string]*child{},
@@ -75,7 +76,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 	if config.SelftestSets != "" {
 		s.ballot.voter = selftestName
 	}
-	for _, row := range Table() {
+	for _, row := range tableFor(config.state() != "") {
 		switch row.Name {
 		case selftestName:
 			if config.SelftestSets == "" {

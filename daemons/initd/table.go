@@ -46,6 +46,13 @@ func Table() []Daemon {
 			Confinement: daemon(1),
 		},
 		{
+			Name:  stateName,
+			Holds: []Edge{logSink()},
+			Dirs:  []string{"state"},
+
+			Confinement: daemon(7, plat.PathRule{Path: "dir:state", Access: plat.Read | plat.Write}),
+		},
+		{
 			Name:  "keystored",
 			Holds: []Edge{logSink()},
 			Dirs:  []string{"trust"},
@@ -74,10 +81,11 @@ func Table() []Daemon {
 				logSink(), registrar("Updated"),
 				{Facet: "Verifier", From: "keystored", Grants: []string{"system"}},
 				{Facet: "SlotPublisher", From: "bundlemgrd"},
+				{Facet: "StateFs", From: stateName, Grants: []string{"boot"}},
 			},
 			Dirs:     []string{"system"},
 			Files:    []string{"record", "factory"},
-			Settings: []string{"limit-archive", "limit-payload", "tries"},
+			Settings: []string{"limit-archive", "limit-payload", "tries", "record"},
 
 			Confinement: daemon(5, plat.PathRule{Path: "dir:system", Access: plat.Read | plat.Write}),
 		},

@@ -27,6 +27,7 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		"BundleRegistrar": {"execd"},
 		"HealthVote":      {selftestName},
 		"Introducer":      {"samgrd"},
+		"StateFs":         {"updated"},
 	} {
 		if got := holders(facet); !slices.Equal(got, want) {
 			t.Errorf("%s is held by %v, want %v", facet, got, want)
@@ -74,7 +75,7 @@ func TestEveryProviderIsInTheTable(t *testing.T) {
 
 // TestOnlyWritersHoldTheSlots keeps directories with those the design names.
 func TestOnlyWritersHoldTheSlots(t *testing.T) {
-	want := map[string][]string{"system": {"bundlemgrd", "updated"}, "trust": {"keystored"}, "sets": {selftestName}}
+	want := map[string][]string{"system": {"bundlemgrd", "updated"}, "trust": {"keystored"}, "sets": {selftestName}, "state": {stateName}}
 	got := map[string][]string{}
 	for _, row := range Table() {
 		for _, dir := range row.Dirs {
@@ -88,5 +89,39 @@ func TestOnlyWritersHoldTheSlots(t *testing.T) {
 	}
 	if len(got) != len(want) {
 		t.Errorf("granted directories are %v, want %v", got, want)
+	}
+}
+
+// TestOnePrefixForOneHolder keeps what daemons remember apart.
+func TestOnePrefixForOneHolder(t *testing.T) {
+	seen := map[string]string{}
+	for _, row := range Table() {
+		for _, edge := range row.Holds {
+			if edge.Facet != "StateFs" {
+				continue
+			}
+			if len(edge.Grants) != 1 || seen[edge.Grants[0]] != "" {
+				t.Errorf("%s is granted the prefixes %q, which %q have", row.Name, edge.Grants, seen)
+				continue
+			}
+			seen[edge.Grants[0]] = row.Name
+		}
+	}
+}
+
+// TestWithoutStateNothingIsHeldFromIt holds the table of a system without state against the whole one.
+func TestWithoutStateNothingIsHeldFromIt(t *testing.T) {
+	if whole := tableFor(true); len(whole) != len(Table()) {
+		t.Errorf("with state the table has %d rows of %d", len(whole), len(Table()))
+	}
+	for _, row := range tableFor(false) {
+		if row.Name == stateName {
+			t.Errorf("%s is in the table", stateName)
+		}
+		for _, edge := range row.Holds {
+			if edge.From == stateName {
+				t.Errorf("%s holds %s", row.Name, edge.Facet)
+			}
+		}
 	}
 }

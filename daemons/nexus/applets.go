@@ -18,6 +18,7 @@ import (
 	"nexus/daemons/packagefsd"
 	"nexus/daemons/plat"
 	"nexus/daemons/samgrd"
+	"nexus/daemons/statefsd"
 	"nexus/daemons/updated"
 	"nexus/daemons/vat"
 	"nexus/selftest"
@@ -42,6 +43,7 @@ func applets() map[string]life {
 		"packagefsd": packagefsd.Run,
 		"samgrd":     samgrd.Run,
 		"selftest":   selftest.Run,
+		"statefsd":   statefsd.Run,
 		"updated":    updated.Run,
 	}
 }
@@ -99,10 +101,11 @@ func serve(name string, live life) error {
 
 func status(err error) int {
 	var factory *updated.FactoryError
+	var state *statefsd.UnusableError
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &factory):
+	case errors.As(err, &factory), errors.As(err, &state):
 		return exitFatal
 	default:
 		return 1

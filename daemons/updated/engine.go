@@ -21,7 +21,8 @@ type engine struct {
 	clock     plat.Clock
 	log       *logs.Log
 	store     *slots.Store
-	cell      *durable.Cell
+	cell      *durable.Cell // the record
+	thisBoot  *durable.Cell // where the record is on a state disk: a copy that lives as long as this boot; else nil
 	verifier  *vat.Holding
 	publisher *publisher
 	limits    nxs.Limits
@@ -29,13 +30,18 @@ type engine struct {
 	followers followers
 	stages    sync.WaitGroup // those that are being received
 
-	mu       sync.Mutex
+	steps sync.Mutex // one step at a time, the writing of its record included; whoever only looks never waits for it
+	doubt bool       // a write failed, so a start may read either record: nothing is built on ours before it is written again
+
+	mu       sync.Mutex // held for moments, never over a call; the record changes only under steps
 	record   bootctl.Record
 	contents [2]slots.Content // what the slots hold
 	unread   bool             // a slot may have changed since contents was read
 	staging  bool
-	doubt    bool // a write failed, so a start may read either record: nothing is built on ours before it is written again
 }
+
+// persistent tells whether the record outlives this boot.
+func (e *engine) persistent() bool { return e.thisBoot != nil }
 
 // snapshot returns the record as it is now.
 func (e *engine) snapshot() bootctl.Record {
@@ -47,16 +53,15 @@ func (e *engine) snapshot() bootctl.Record {
 // change applies one step of the state machine: decided, made durable, then visible, in that order. A step that is refused, or whose
 // record cannot be made durable, has changed nothing.
 func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.steps.Lock()
+	defer e.steps.Unlock()
 	if err := e.settle(); err != nil {
 		return err
 	}
-	// A step before may have filled a slot and failed to say so in the record, or even to look at it.
-	if err := e.look(); err != nil {
+	seen, err := e.seen()
+	if err != nil {
 		return err
 	}
-	seen, _ := e.record.Reconcile(e.contents[0].Record(), e.contents[1].Record())
 	next, err := step(seen)
 	if err != nil {
 		return err
@@ -64,28 +69,52 @@ func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error
 	if err := e.save(next); err != nil {
 		return err
 	}
-	e.record = next
-	e.followers.notify()
+	e.show(next)
 	return nil
 }
 
-// settle ends the doubt after a write that failed: its record may be durable all the same, and a start would go by it. Whoever has the lock
-// may call it.
+// seen is the record as the slots are: a step before may have filled one and failed to say so in the record, or even to look at it.
+func (e *engine) seen() (bootctl.Record, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.look(); err != nil {
+		return e.record, err
+	}
+	seen, _ := e.record.Reconcile(e.contents[0].Record(), e.contents[1].Record())
+	return seen, nil
+}
+
+// show makes a durable record the visible one.
+func (e *engine) show(r bootctl.Record) {
+	e.mu.Lock()
+	e.record = r
+	e.mu.Unlock()
+	e.followers.notify()
+}
+
+// settle ends the doubt after a write that failed: its record may be durable all the same, and a start would go by it. The caller holds
+// steps.
 func (e *engine) settle() error {
 	if !e.doubt {
 		return nil
 	}
-	return e.save(e.record)
+	return e.save(e.snapshot())
 }
 
 // idle refuses what must not happen while the standby slot is being written.
 func (e *engine) idle(step func(bootctl.Record) (bootctl.Record, error)) error {
 	return e.change(func(r bootctl.Record) (bootctl.Record, error) {
-		if e.staging {
+		if e.isStaging() {
 			return r, refusal.New(refusal.StageInProgress, "a stage is under way")
 		}
 		return step(r)
 	})
+}
+
+func (e *engine) isStaging() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.staging
 }
 
 // save makes a record durable, and before it what the record builds on: which slot the next boot starts with.
@@ -98,74 +127,11 @@ func (e *engine) save(r bootctl.Record) error {
 	if err != nil {
 		return fmt.Errorf("cannot encode boot record: %w", err)
 	}
-	if err := e.cell.Store(raw); err != nil {
+	if err := e.keep(raw); err != nil {
 		return fmt.Errorf("cannot store boot record: %w", err)
 	}
 	e.doubt = false
 	return nil
-}
-
-// load takes up the record a predecessor left in this boot, or resumes from what the disk knows, and makes it agree with what the slots
-// hold: a cut between image and record is mended here.
-func (e *engine) load() error {
-	if err := e.readSlots(); err != nil {
-		return err
-	}
-	a, b := e.contents[0].Record(), e.contents[1].Record()
-	raw, found := e.cell.Load()
-	if !found {
-		active, err := e.store.Active()
-		if err != nil {
-			return err
-		}
-		return e.adopt(bootctl.Resume(active, a, b))
-	}
-	record, err := bootctl.Decode(raw)
-	if err != nil {
-		return fmt.Errorf("cannot load boot record: %w", err)
-	}
-	record, changes := record.Reconcile(a, b)
-	for _, change := range changes {
-		e.log.Warn("boot record mended", "change", change)
-	}
-	return e.adopt(record)
-}
-
-// adopt makes a record the current one, durably.
-func (e *engine) adopt(r bootctl.Record) error {
-	return e.change(func(bootctl.Record) (bootctl.Record, error) { return r, nil })
-}
-
-// readSlots looks at what the slots hold.
-func (e *engine) readSlots() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.unread = true
-	return e.look()
-}
-
-// look reads the slots unless it is known what they hold. Whoever has the lock may call it.
-func (e *engine) look() error {
-	if !e.unread {
-		return nil
-	}
-	a, err := e.store.Content(bootctl.A)
-	if err != nil {
-		return fmt.Errorf("cannot read slot a: %w", err)
-	}
-	b, err := e.store.Content(bootctl.B)
-	if err != nil {
-		return fmt.Errorf("cannot read slot b: %w", err)
-	}
-	e.contents, e.unread = [2]slots.Content{a, b}, false
-	return nil
-}
-
-// touched says that a slot may have changed, also where the step that was to change it failed.
-func (e *engine) touched() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.unread = true
 }
 
 // rpcPatience bounds a call to another daemon, its restart included.

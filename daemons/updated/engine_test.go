@@ -19,11 +19,9 @@ import (
 	"nexus/daemons/vat"
 	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
-	"nexus/libupdates/durable"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
-	"nexus/libupdates/slots"
 	"nexus/libupdates/updatestest"
 )
 
@@ -40,21 +38,13 @@ type device struct {
 func newDevice(t *testing.T) *device {
 	t.Helper()
 	d := &device{disk: durabletest.New(), medium: &medium{}}
-	store, err := slots.Open(d.disk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cell, err := durable.OpenCell(d.medium)
-	if err != nil {
-		t.Fatal(err)
-	}
 	d.engine = &engine{
-		clock: plat.RealClock{}, log: logs.New("updated", vat.NewHolding("LogSink")), store: store, cell: cell,
+		clock: plat.RealClock{}, log: logs.New("updated", vat.NewHolding("LogSink")),
 		verifier:  provided(t, capnp.Client(keystore.Verifier_ServerToClient((*fakeKeystored)(d)))),
 		publisher: &publisher{holding: provided(t, capnp.Client(bundle.SlotPublisher_ServerToClient((*fakeBundlemgrd)(d))))},
 		limits:    nxs.DefaultLimits(), tries: bootctl.DefaultTries,
 	}
-	if err := d.load(); err != nil {
+	if err := d.open(d.disk, d.medium, nil); err != nil {
 		t.Fatal(err)
 	}
 	return d

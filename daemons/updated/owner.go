@@ -37,7 +37,7 @@ func Own(fs durable.FS, record durable.CellFile, p Parts) (*Owner, error) {
 		clock: p.Clock, log: p.Log, verifier: p.Verifier, publisher: &publisher{holding: p.SlotPublisher},
 		limits: p.Limits, tries: p.Tries,
 	}
-	if err := e.open(fs, record); err != nil {
+	if err := e.open(fs, record, nil); err != nil {
 		return nil, err
 	}
 	e.resume()

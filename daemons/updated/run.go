@@ -18,6 +18,7 @@ import (
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"
+	"nexus/libupdates/statefs"
 )
 
 // Run is the daemon's life.
@@ -43,7 +44,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{e}))
 	})
-	log.Announce(ctx, "updated: ready (non-persistent)")
+	log.Announce(ctx, e.ready())
 	b.Serve("HealthGate", func(vat.Client) capnp.Client {
 		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{e}))
 	})
@@ -73,18 +74,38 @@ func open(ctx context.Context, b *vat.Birth, host plat.Host, log *logs.Log) (*en
 	if err := e.readPolicy(ctx, b); err != nil {
 		return nil, err
 	}
-	return e, e.open(durable.OS(root), memory)
+	where, err := oneSetting(ctx, b, "record")
+	if err != nil {
+		return nil, err
+	}
+	if where == recordInState {
+		disk := durable.Apart(&statefs.Record{Keys: &stateKeys{b.Use("StateFs")}})
+		return e, e.open(durable.OS(root), disk, memory)
+	}
+	return e, e.open(durable.OS(root), memory, nil)
 }
 
-// open takes up the slots and the record, the slots first: their leftovers are gone before anything goes by them.
-func (e *engine) open(fs durable.FS, record durable.CellFile) (err error) {
-	if e.store, err = slots.Open(fs); err != nil {
-		return fmt.Errorf("cannot open slots: %w", err)
+// recordInState is the value of the setting `record` by which the record is kept in the state folder. Any other keeps it in memory, for
+// this boot.
+const recordInState = "statefs"
+
+// ready is the marker that says how long the record lives.
+func (e *engine) ready() string {
+	if e.persistent() {
+		return "updated: ready (statefs)"
 	}
-	if e.cell, err = durable.OpenCell(record); err != nil {
-		return fmt.Errorf("cannot open boot record: %w", err)
+	return "updated: ready (non-persistent)"
+}
+
+func oneSetting(ctx context.Context, b *vat.Birth, name string) (string, error) {
+	values, err := b.Setting(ctx, name)
+	if err == nil && len(values) != 1 {
+		err = fmt.Errorf("cannot use setting %s: it has %d values", name, len(values))
 	}
-	return e.load()
+	if err != nil {
+		return "", err
+	}
+	return values[0], nil
 }
 
 func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
@@ -92,14 +113,11 @@ func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
 	for name, value := range map[string]*int64{
 		"limit-archive": &e.limits.Archive, "limit-payload": &e.limits.Payload, "tries": &tries,
 	} {
-		setting, err := b.Setting(ctx, name)
+		setting, err := oneSetting(ctx, b, name)
 		if err != nil {
 			return err
 		}
-		if len(setting) != 1 {
-			return fmt.Errorf("cannot use setting %s: it has %d values", name, len(setting))
-		}
-		if *value, err = strconv.ParseInt(setting[0], 10, 64); err != nil {
+		if *value, err = strconv.ParseInt(setting, 10, 64); err != nil {
 			return fmt.Errorf("cannot use setting %s: %w", name, err)
 		}
 	}
@@ -146,10 +164,7 @@ func (e *engine) fillFactorySlot(ctx context.Context, b *vat.Birth) error {
 	if err := e.readSlots(); err != nil {
 		return err
 	}
-	return e.change(func(r bootctl.Record) (bootctl.Record, error) {
-		next, _ := r.Reconcile(e.contents[0].Record(), e.contents[1].Record())
-		return next, nil
-	})
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r, nil })
 }
 
 func (e *engine) installFactory(ctx context.Context, file *os.File) error {

@@ -53,24 +53,25 @@ func (e *engine) begin(size int64) error {
 
 // takePlace takes the right to write the standby slot, which one has at a time.
 func (e *engine) takePlace() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.staging {
+	e.steps.Lock()
+	defer e.steps.Unlock()
+	if e.isStaging() {
 		return refusal.New(refusal.StageInProgress, "another stage is under way")
 	}
 	if err := e.settle(); err != nil { // a start must not go by a record in which this slot is the active one
 		return err
 	}
-	e.staging = true
-	e.followers.notify()
+	e.setStaging(true)
 	return nil
 }
 
 // end gives the place back.
-func (e *engine) end() {
+func (e *engine) end() { e.setStaging(false) }
+
+func (e *engine) setStaging(staging bool) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.staging = false
+	e.staging = staging
+	e.mu.Unlock()
 	e.followers.notify()
 }
 

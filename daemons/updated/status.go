@@ -79,7 +79,7 @@ func (e *engine) fillStatus(m update.Status) error {
 	m.SetStaged(wire.Slot(r.Staged))
 	m.SetTriesLeft(r.TriesLeft)
 	m.SetHealthOk(r.HealthOK)
-	m.SetPersistent(false)
+	m.SetPersistent(e.persistent())
 	m.SetBoot(r.Boot)
 	m.SetStaging(staging)
 	m.SetWatched(r.WatchLeft > 0)

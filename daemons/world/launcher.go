@@ -15,6 +15,7 @@ import (
 	"nexus/daemons/packagefsd"
 	"nexus/daemons/plat"
 	"nexus/daemons/samgrd"
+	"nexus/daemons/statefsd"
 	"nexus/daemons/updated"
 	"nexus/daemons/vat"
 )
@@ -25,7 +26,7 @@ type life func(context.Context, *vat.Birth, plat.Host) error
 func lives(visitor life) map[string]life {
 	return map[string]life{
 		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "keystored": keystored.Run, "logd": logd.Run,
-		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "updated": updated.Run, "selftest": visitor,
+		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "statefsd": statefsd.Run, "updated": updated.Run, "selftest": visitor,
 	}
 }
 
@@ -112,7 +113,8 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 
 func codeOf(err error) int {
 	var factory *updated.FactoryError
-	if errors.As(err, &factory) {
+	var state *statefsd.UnusableError
+	if errors.As(err, &factory) || errors.As(err, &state) {
 		return 78
 	}
 	return 1

@@ -27,6 +27,7 @@ type World struct {
 	Clock    *Clock
 	Dir      string
 	tapping  *tapping // nil: nobody listens
+	State    string   // the folder of durable state; empty: that in Dir, where it is there
 	launcher *launcher
 	visitor  life // plays the selftest, if there is one
 	stop     context.CancelFunc
@@ -54,7 +55,7 @@ func (w *World) Visit(run func(context.Context, *vat.Birth) error) {
 // Start boots the system with these trusted keys and, if it is not empty, a factory set.
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Helper()
-	config := initd.Config{Dir: w.Dir, Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
+	config := initd.Config{Dir: w.Dir, State: w.State, Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
 	config.Policy.Hang = 0 // the clock is wound faster than anyone could answer
 	for _, key := range keys {
 		config.Trust = append(config.Trust, key.String())
@@ -113,6 +114,20 @@ func (w *World) End(name string) {
 	}
 	if stop := w.stop; stop != nil {
 		stop()
+	}
+}
+
+// AwaitEnd waits until the system has stopped by itself and returns how it ended.
+func (w *World) AwaitEnd() error {
+	w.t.Helper()
+	select {
+	case err := <-w.ended:
+		w.stop()
+		w.stop = nil
+		return err
+	case <-time.After(limit):
+		w.t.Fatalf("the system does not end; console:\n%s", w.Console())
+		return nil
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"nexus/libupdates/durable"
-	"nexus/libupdates/refusal"
 )
 
 // version is that of the layout.
@@ -39,11 +38,15 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	if err := s.identify(names); err != nil {
+	mark, err := identify(s.fs, names)
+	if err != nil {
+		return err
+	}
+	if err := s.mark(mark); err != nil {
 		return err
 	}
 	for _, name := range names {
-		if !s.isOurs(name) {
+		if !isOurs(name) {
 			s.note("left alone: %s", name)
 		}
 	}
@@ -71,57 +74,16 @@ func (s *Store) note(format string, args ...any) {
 	s.notes = append(s.notes, fmt.Sprintf(format, args...))
 }
 
-// identify finds out whether the folder is ours, and marks it where the mark is missing. The mark comes before anything else: a cut
-// leaves a folder that is empty, or one that is known.
-func (s *Store) identify(names []string) error {
-	if slices.Contains(names, formatFile) {
-		got, err := readValue(s.fs, formatFile, formatKey)
-		switch {
-		case err != nil && !s.anyIntact(names):
-			return refusal.New(refusal.ForeignState, "it holds %s, which is not ours", formatFile)
-		case err != nil:
-			s.note("the version of the layout was damaged")
-		case string(got) != version:
-			return refusal.New(refusal.BadSchemaVersion, "its layout is version %.20q, not %q", got, version)
-		default:
-			return nil
-		}
-	} else if i := slices.IndexFunc(names, isForeign); i >= 0 {
-		if !s.anyIntact(names) {
-			return refusal.New(refusal.ForeignState, "it holds %s, which is not ours", names[i])
-		}
-		s.note("the version of the layout was missing")
+// mark marks the folder as ours where that is missing. It comes before anything else: a cut leaves a folder that is empty, or one that is
+// known.
+func (s *Store) mark(was mark) error {
+	switch was {
+	case marked:
+		return nil
+	case lostMark:
+		s.note("the version of the layout was damaged or gone")
 	}
 	return durable.WriteFile(s.fs, formatFile, encodeValue(formatKey, []byte(version)))
-}
-
-// isForeign reports whether a name may not be in a folder that was never used.
-func isForeign(name string) bool { return name != lostFound && name != formatFile+tempSuffix }
-
-func (s *Store) isOurs(name string) bool {
-	_, prefix := Quotas()[name]
-	return prefix || name == reserveFile || name == formatFile || !isForeign(name)
-}
-
-// anyIntact reports whether some prefix holds an intact value.
-func (s *Store) anyIntact(names []string) bool {
-	for _, prefix := range names {
-		if _, known := Quotas()[prefix]; !known {
-			continue
-		}
-		files, err := s.fs.ReadDir(prefix)
-		if err != nil {
-			continue
-		}
-		for _, file := range files {
-			if key, ok := keyOf(file); ok {
-				if _, err := readValue(s.fs, path.Join(prefix, file), path.Join(prefix, key)); err == nil {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }
 
 // openPrefix makes the prefix's directory where it is missing and learns what is in it.

@@ -21,6 +21,7 @@ const maxKeyText = 4 << 10
 // upVerb runs a system on this host.
 type upVerb struct {
 	Trust          []string      `placeholder:"PUB" help:"Public key to allow for system sets, as a file or as text; kept in the folder. Repeatable."`
+	State          string        `placeholder:"DIR" help:"Folder of durable state, made where it is missing (default: state in the system's folder, where it is there)."`
 	Factory        string        `placeholder:"FILE" help:"System set that fills slot a at the first start."`
 	LimitArchive   size          `placeholder:"SIZE" default:"100MiB" help:"Largest system set to accept (default: 100MiB, at most 16GiB)."`
 	LimitPayload   size          `placeholder:"SIZE" default:"50MiB" help:"Largest payload to accept (default: 50MiB, at most 16GiB)."`
@@ -76,6 +77,9 @@ func (v *upVerb) argv(dir string) []string {
 	argv := []string{"initd", "--dir", dir}
 	for _, source := range v.Trust {
 		argv = append(argv, "--trust", source)
+	}
+	if v.State != "" {
+		argv = append(argv, "--state", v.State)
 	}
 	if v.Factory != "" {
 		argv = append(argv, "--factory", v.Factory)

@@ -24,8 +24,8 @@ func durableMutants() []mutant {
 			id:     "durable-dir-sync-before-rename",
 			breaks: "a replaced file stays replaced after a cut",
 			file:   "libupdates/durable/replace.go",
-			old:    "\tif err := fs.Rename(temp, name); err != nil {\n\t\tfs.RemoveAll(temp)\n\t\treturn err\n\t}\n\treturn fs.SyncDir(path.Dir(name))",
-			new:    "\tif err := fs.SyncDir(path.Dir(name)); err != nil {\n\t\treturn err\n\t}\n\tif err := fs.Rename(temp, name); err != nil {\n\t\tfs.RemoveAll(temp)\n\t\treturn err\n\t}\n\treturn nil",
+			old:    "\tif err := Replace(fs, name, data); err != nil {\n\t\treturn err\n\t}\n\treturn fs.SyncDir(path.Dir(name))",
+			new:    "\tif err := fs.SyncDir(path.Dir(name)); err != nil {\n\t\treturn err\n\t}\n\treturn Replace(fs, name, data)",
 			tests:  tests,
 		},
 		{

@@ -1,0 +1,137 @@
+package updated
+
+import (
+	"errors"
+	"fmt"
+
+	"nexus/daemons/logs"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// open takes up the slots and the record, the slots first: their leftovers are gone before anything goes by them. thisBoot is nil where
+// the record itself lives no longer than this boot.
+func (e *engine) open(fs durable.FS, record, thisBoot durable.CellFile) (err error) {
+	if e.store, err = slots.Open(fs); err != nil {
+		return fmt.Errorf("cannot open slots: %w", err)
+	}
+	if thisBoot != nil {
+		if e.thisBoot, err = durable.OpenCell(thisBoot); err != nil {
+			return fmt.Errorf("cannot open boot record of this boot: %w", err)
+		}
+	}
+	e.cell, err = durable.OpenCell(record)
+	if errors.Is(err, durable.ErrDamaged) && e.persistent() {
+		e.lost(err)
+		e.cell, err = durable.ResetCell(record), nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot open boot record: %w", err)
+	}
+	return e.load()
+}
+
+// lost tells that both copies of the record are damaged. The system goes on with what else is known: the copy of this boot, or which slot
+// was confirmed last.
+func (e *engine) lost(err error) {
+	e.log.Error("boot record lost", "error", err)
+	e.auditAs("record", subject{reason: string(refusal.StateDamaged), detail: err.Error()}, logs.ResultFailed)
+}
+
+// load takes up the newest record, or resumes from what the slots know, and makes it agree with what they hold: a cut between image and
+// record is mended here. A record that is older than this boot begins it: no attempt of the boot before counts, and nothing is published
+// for it.
+func (e *engine) load() error {
+	if err := e.readSlots(); err != nil {
+		return err
+	}
+	a, b := e.contents[0].Record(), e.contents[1].Record()
+	raw, found := e.stored()
+	if !found {
+		active, err := e.store.Active()
+		if err != nil {
+			return err
+		}
+		return e.adopt(bootctl.Resume(active, a, b))
+	}
+	record, err := bootctl.Decode(raw)
+	if err != nil {
+		return fmt.Errorf("cannot load boot record: %w", err)
+	}
+	if e.firstLife() {
+		record = record.Restart()
+	}
+	record, changes := record.Reconcile(a, b)
+	for _, change := range changes {
+		e.log.Warn("boot record mended", "change", change)
+	}
+	return e.adopt(record)
+}
+
+// stored is the newest record there is: the durable one or, where that is lost, the copy of this boot.
+func (e *engine) stored() ([]byte, bool) {
+	raw, found := e.cell.Load()
+	if !found && e.persistent() {
+		return e.thisBoot.Load()
+	}
+	return raw, found
+}
+
+// firstLife tells whether no life of this daemon has taken up the record in this boot.
+func (e *engine) firstLife() bool {
+	if !e.persistent() {
+		return false // the record would not be there
+	}
+	_, found := e.thisBoot.Load()
+	return !found
+}
+
+// keep stores an encoded record: on a state disk in both copies, so that either may be damaged, and then for this boot.
+func (e *engine) keep(raw []byte) error {
+	if !e.persistent() {
+		return e.cell.Store(raw)
+	}
+	if err := e.cell.StoreTwice(raw); err != nil {
+		return err
+	}
+	return e.thisBoot.Store(raw)
+}
+
+// adopt makes a record the current one, durably.
+func (e *engine) adopt(r bootctl.Record) error {
+	return e.change(func(bootctl.Record) (bootctl.Record, error) { return r, nil })
+}
+
+// readSlots looks at what the slots hold.
+func (e *engine) readSlots() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unread = true
+	return e.look()
+}
+
+// look reads the slots unless it is known what they hold. The caller holds mu.
+func (e *engine) look() error {
+	if !e.unread {
+		return nil
+	}
+	a, err := e.store.Content(bootctl.A)
+	if err != nil {
+		return fmt.Errorf("cannot read slot a: %w", err)
+	}
+	b, err := e.store.Content(bootctl.B)
+	if err != nil {
+		return fmt.Errorf("cannot read slot b: %w", err)
+	}
+	e.contents, e.unread = [2]slots.Content{a, b}, false
+	return nil
+}
+
+// touched says that a slot may have changed, also where the step that was to change it failed.
+func (e *engine) touched() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unread = true
+}

@@ -1,0 +1,81 @@
+package main
+
+// stateMutants are faults in what is to outlive a boot.
+func stateMutants() []mutant {
+	store := suite{packages: "./libupdates/statefs"}
+	owner := suite{packages: "./daemons/updated"}
+	return []mutant{
+		{
+			id:     "state-checksum-ignored",
+			breaks: "a flipped bit in a stored value is noticed",
+			file:   "libupdates/statefs/value.go",
+			old:    "if sum := sumOf(header, name, value); !bytes.Equal(sum[:], header[sumOffset:]) {",
+			new:    "if sum := sumOf(header, name, value); false && !bytes.Equal(sum[:], header[sumOffset:]) {",
+			tests:  store,
+		},
+		{
+			id:     "state-name-not-covered",
+			breaks: "a value counts only under the key it was put under",
+			file:   "libupdates/statefs/value.go",
+			old:    "\tio.WriteString(h, name)\n",
+			new:    "\tio.WriteString(h, name[:0])\n",
+			tests:  store,
+		},
+		{
+			id:     "state-quota-ignored",
+			breaks: "no prefix takes another one's space",
+			file:   "libupdates/statefs/prefix.go",
+			old:    "after > p.quota.Bytes {",
+			new:    "after > 1<<40 {",
+			tests:  store,
+		},
+		{
+			id:     "state-foreign-taken",
+			breaks: "a folder that is not ours is left as it is",
+			file:   "libupdates/statefs/identify.go",
+			old:    "\tif !anyIntact(fs, names) {\n",
+			new:    "\tif false && !anyIntact(fs, names) {\n",
+			tests:  store,
+		},
+		{
+			id:     "state-no-reserve",
+			breaks: "a full disk never stops the boot record",
+			file:   "libupdates/statefs/prefix.go",
+			old:    "if refusal.Of(err) == refusal.NoSpace && p.quota.Reserved {",
+			new:    "if false && refusal.Of(err) == refusal.NoSpace && p.quota.Reserved {",
+			tests:  store,
+		},
+		{
+			id:     "state-any-prefix",
+			breaks: "a capability for one prefix reaches no other",
+			file:   "daemons/statefsd/run.go",
+			old:    "\tif len(grants) != 1 {\n\t\treturn nil\n\t}\n",
+			new:    "\tif len(grants) == 0 {\n\t\treturn nil\n\t}\n",
+			tests:  suite{packages: "./daemons/statefsd"},
+		},
+		{
+			id:     "record-kept-once",
+			breaks: "either copy of the boot record may be damaged and nothing is lost",
+			file:   "daemons/updated/load.go",
+			old:    "e.cell.StoreTwice(raw)",
+			new:    "e.cell.Store(raw)",
+			tests:  owner,
+		},
+		{
+			id:     "record-attempt-survives-boot",
+			breaks: "nothing of a slot runs in a boot before an attempt was counted in it",
+			file:   "daemons/updated/load.go",
+			old:    "\tif e.firstLife() {\n",
+			new:    "\tif false && e.firstLife() {\n",
+			tests:  owner,
+		},
+		{
+			id:     "record-damage-fatal",
+			breaks: "a device whose record is lost runs what was confirmed last",
+			file:   "daemons/updated/load.go",
+			old:    "errors.Is(err, durable.ErrDamaged) && e.persistent()",
+			new:    "errors.Is(err, durable.ErrDamaged) && !e.persistent()",
+			tests:  owner,
+		},
+	}
+}
