@@ -18,7 +18,7 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-rpc fuzz schema-check schema-lock api mutants model chaos soak ci clean FORCE \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak ci clean FORCE \
 	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
@@ -128,6 +128,9 @@ SOAK_CYCLES ?= 1000
 SEED ?= 1
 soak: demo ## kill -9 the real system through SOAK_CYCLES update cycles; SEED decides all
 	go run ./selftest/soak -cycles $(SOAK_CYCLES) -seed $(SEED) -bin $(BIN) -sets $(DEMO)
+
+crash-matrix: ## each daemon killed, stopped and panicking at each stand of an update; minutes
+	go test ./testscripts -run TestCrashMatrix -timeout 60m -args -whole
 
 chaos: ## every flow cut at every operation of the disk and killed at every message; minutes
 	go test ./selftest/chaos -run 'TestDevices|TestWorlds' -v -timeout 60m -args -whole

@@ -1,9 +1,7 @@
 package initd
 
 import (
-	"bufio"
 	"context"
-	"io"
 	"os"
 	"time"
 
@@ -24,9 +22,6 @@ const stopPatience = 3 * time.Second
 // exitFatal is the exit code by which a daemon says that starting it again cannot help: what it was given to start with is refused.
 const exitFatal = 78
 
-// maxStderrLine bounds one line a daemon writes on its standard error.
-const maxStderrLine = 64 << 10
-
 // A child is one daemon as initd sees it. The system's lock guards it.
 type child struct {
 	row      Daemon
@@ -35,7 +30,7 @@ type child struct {
 	ready    bool
 	restarts uint32
 	lastExit string
-	lastWord chan string   // the last line of its standard error, once that has ended
+	words    chan words    // what it wrote on its standard error, once that has ended; nil: this life has none
 	gone     chan struct{} // closed when it will not be started again
 }
 
@@ -78,6 +73,7 @@ func (s *system) keepAlive(ctx context.Context, c *child) {
 
 // live is one life of a daemon, from birth to end. Once ctx is done the daemon is asked to stop and, if it does not, killed.
 func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
+	c.words = nil
 	process, parent, err := s.birth(c)
 	if err != nil {
 		return plat.Exit{}, err
@@ -145,25 +141,11 @@ func (s *system) birth(c *child) (plat.Process, *vat.Parent, error) {
 		says.Close()
 		return nil, nil, err
 	}
-	c.lastWord = make(chan string, 1)
-	go s.relay(c.row.Name, says, c.lastWord)
+	c.words = make(chan words, 1)
+	go s.relay(c.row.Name, says, c.words)
 	parent := vat.NewParent(channel)
 	s.endow(c, process, parent)
 	return process, parent, nil
-}
-
-// relay passes on what a daemon writes on its standard error: nothing in good times, a panic's trace in bad ones.
-func (s *system) relay(name string, says io.ReadCloser, lastWord chan<- string) {
-	defer says.Close()
-	lines := bufio.NewScanner(says)
-	lines.Buffer(nil, maxStderrLine)
-	last := ""
-	for lines.Scan() {
-		last = lines.Text()
-		s.sayAs(name, last)
-	}
-	lastWord <- last
-	io.Copy(io.Discard, says) // after a line without end: a full pipe would stop the daemon, a closed one kill it
 }
 
 // ended records how a life ended and tells whether it was the last one.
@@ -187,10 +169,11 @@ func (s *system) ended(ctx context.Context, c *child, exit plat.Exit, err error)
 		s.stop(outcome{failed: true, why: s.lastWord(c)})
 		return true
 	}
+	report := s.wordsOf(c).report
 	s.mu.Lock()
 	c.restarts++
 	s.mu.Unlock()
-	s.log.Crash(c.row.Name, c.lastExit, nil)
+	s.log.Crash(c.row.Name, c.lastExit, report)
 	return false
 }
 
@@ -199,14 +182,4 @@ func (s *system) setReady(c *child) {
 	c.ready = true
 	s.mu.Unlock()
 	s.changed.Notify()
-}
-
-// lastWord is why a daemon cannot start, in its own words.
-func (s *system) lastWord(c *child) string {
-	select {
-	case line := <-c.lastWord:
-		return line
-	case <-s.host.Clock.After(firstPause):
-		return c.row.Name + " cannot start"
-	}
 }

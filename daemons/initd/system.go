@@ -3,7 +3,6 @@ package initd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -196,12 +195,6 @@ func (s *system) result() error {
 		return errors.New(s.outcome.why)
 	}
 	return nil
-}
-
-// sayAs passes on a line of a daemon's standard error.
-func (s *system) sayAs(name, line string) {
-	fmt.Fprintf(s.stderr, "%s\n", line)
-	s.log.Info("daemon wrote to standard error", "daemon", name, "line", line)
 }
 
 // core is how the daemons are. The selftest is not core: it votes.

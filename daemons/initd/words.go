@@ -1,0 +1,92 @@
+package initd
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+)
+
+// Bounds of what one life of a daemon says on its standard error.
+const (
+	maxStderrLine  = 64 << 10 // a line, bytes; after a longer one nothing is passed on
+	maxRecorded    = 32       // lines that become log records, so that a life that ends loudly does not push out what others said
+	maxReport      = 16       // lines of a crash report
+	maxReportBytes = 200      // of each of them
+)
+
+// The words of one life are what is worth keeping of its standard error: nothing in good times, a panic's trace in bad ones.
+type words struct {
+	last   string   // the last line: why it cannot start, if it says so
+	report []string // for a crash record: from the beginning of the newest trace on, else from the first line on
+}
+
+// relay passes on what a daemon writes on its standard error, and sends what is worth keeping once that has ended.
+func (s *system) relay(name string, says io.ReadCloser, over chan<- words) {
+	defer says.Close()
+	lines := bufio.NewScanner(says)
+	lines.Buffer(nil, maxStderrLine)
+	var w words
+	for n := 1; lines.Scan(); n++ {
+		line := printable(lines.Text())
+		w.add(line)
+		fmt.Fprintf(s.stderr, "initd: %s wrote: %s\n", name, line) // under a name that no marker has, and none that the daemon chose
+		if n <= maxRecorded {
+			s.log.Info("daemon wrote to standard error", "daemon", name, "line", line)
+		}
+	}
+	over <- w
+	io.Copy(io.Discard, says) // after a line without end: a full pipe would stop the daemon, a closed one kill it
+}
+
+func (w *words) add(line string) {
+	w.last = line
+	if beginsTrace(line) {
+		w.report = nil
+	}
+	if len(w.report) < maxReport {
+		w.report = append(w.report, strings.ToValidUTF8(line[:min(len(line), maxReportBytes)], ""))
+	}
+}
+
+// beginsTrace tells the line in which a Go program says why it crashes. What comes after it is where.
+func beginsTrace(line string) bool {
+	for _, beginning := range []string{"panic: ", "fatal error: ", "SIGQUIT: ", "SIGABRT: ", "SIGSEGV: "} {
+		if strings.HasPrefix(line, beginning) {
+			return true
+		}
+	}
+	return false
+}
+
+// printable has a line hold nothing that a terminal would obey.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, line)
+}
+
+// wordsOf waits for what a life that has ended wrote, but not for ever: another process may hold its standard error.
+func (s *system) wordsOf(c *child) words {
+	if c.words == nil {
+		return words{}
+	}
+	select {
+	case w := <-c.words:
+		return w
+	case <-s.host.Clock.After(firstPause):
+		return words{}
+	}
+}
+
+// lastWord is why a daemon cannot start, in its own words.
+func (s *system) lastWord(c *child) string {
+	if last := s.wordsOf(c).last; last != "" {
+		return last
+	}
+	return c.row.Name + " cannot start"
+}

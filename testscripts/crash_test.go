@@ -1,0 +1,114 @@
+package testscripts
+
+import (
+	"flag"
+	"fmt"
+	"syscall"
+	"testing"
+)
+
+// whole has the crash matrix try every cell; without it, those of sample.
+var whole = flag.Bool("whole", false, "try every cell of the crash matrix; minutes")
+
+// inFlight is how many systems the matrix runs at a time. Most of a cell is waiting.
+const inFlight = 4
+
+// coreDaemons are all daemons but initd, whose end is the system's: kill_all.txtar and the soak see to that.
+var coreDaemons = []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "updated", "execd"}
+
+// A crash is a way in which a daemon stops to serve, and how initd then says that its life ended.
+type crash struct {
+	name   string
+	signal syscall.Signal
+	exit   string
+}
+
+// crashes are the ways. SIGQUIT makes a Go program end as a panic does: a trace on standard error, and exit status 2.
+var crashes = []crash{
+	{"kill", syscall.SIGKILL, "signal 9 (killed)"},
+	{"stop", syscall.SIGSTOP, "hung: it gave no sign of life, and was killed"},
+	{"panic", syscall.SIGQUIT, "exit code 2"},
+}
+
+// A cell is one crash of one daemon at one stand of an update.
+type cell struct {
+	daemon string
+	crash  crash
+	stand  stand
+}
+
+func (c cell) String() string { return fmt.Sprintf("%s/%s/%s", c.daemon, c.crash.name, c.stand.name) }
+
+// cells is the matrix: all of it, or a sample that has each daemon with each crash once, and each stand equally often.
+func cells(all bool) []cell {
+	var found []cell
+	for d, daemon := range coreDaemons {
+		for c, crash := range crashes {
+			for s, stand := range stands {
+				if all || s == (d+2*c)%len(stands) {
+					found = append(found, cell{daemon, crash, stand})
+				}
+			}
+		}
+	}
+	return found
+}
+
+// TestCrashMatrix lets each daemon crash at each stand of an update. Whatever crashes, the system ends as the old one or as the new one, the
+// record says which, the operator's command ends with a result or a reason, nobody else is born again, and the next update goes through.
+func TestCrashMatrix(t *testing.T) {
+	work := make(chan cell)
+	done := make(chan struct{})
+	for range inFlight {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for c := range work {
+				t.Run(c.String(), c.try)
+			}
+		}()
+	}
+	for _, c := range cells(*whole) {
+		work <- c
+	}
+	close(work)
+	for range inFlight {
+		<-done
+	}
+}
+
+// try takes one system through the cell.
+func (c cell) try(t *testing.T) {
+	r := newCrashRig(t)
+	before := r.daemons()
+	outcome := c.stand.reach(r, func() { r.strike(c) })
+	r.awaitQuiet(c, before)
+	c.stand.judge(r, outcome)
+	r.wantWhole()
+	r.wantOnly(c, before)
+	r.wantRecorded(c)
+	r.wantNextUpdate()
+}
+
+// TestCrashSample holds the sample against what it promises.
+func TestCrashSample(t *testing.T) {
+	count := map[string]int{}
+	for _, c := range cells(false) {
+		count[c.daemon+" "+c.crash.name]++
+		count[c.stand.name]++
+	}
+	for _, daemon := range coreDaemons {
+		for _, crash := range crashes {
+			if got := count[daemon+" "+crash.name]; got != 1 {
+				t.Errorf("the sample has %s of %s %d times, not once", crash.name, daemon, got)
+			}
+		}
+	}
+	for _, stand := range stands {
+		if got := count[stand.name]; got != len(crashes) {
+			t.Errorf("the sample has the stand %q %d times, not %d", stand.name, got, len(crashes))
+		}
+	}
+	if got, want := len(cells(true)), len(coreDaemons)*len(crashes)*len(stands); got != want {
+		t.Errorf("the matrix has %d cells, not %d", got, want)
+	}
+}
