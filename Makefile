@@ -126,7 +126,7 @@ mutants: ## seed faults into our own code, one at a time; the tests must catch e
 
 SOAK_CYCLES ?= 1000
 SEED ?= 1
-soak: demo ## kill -9 the real system through SOAK_CYCLES update cycles; SEED decides all
+soak: demo ## kill -9 and stop the real system through SOAK_CYCLES update cycles; SEED decides all
 	go run ./selftest/soak -cycles $(SOAK_CYCLES) -seed $(SEED) -bin $(BIN) -sets $(DEMO)
 
 crash-matrix: ## each daemon killed, stopped and panicking at each stand of an update; minutes

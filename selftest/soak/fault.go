@@ -68,11 +68,11 @@ func daemons() []string {
 	return []string{"bundlemgrd", "execd", "keystored", "logd", "packagefsd", "samgrd", "updated"}
 }
 
-// strike kills what the plan says and returns what that was; empty where it does not run.
+// strike kills or stops what the plan says and returns what that was; empty where it does not run.
 func (s *Soak) strike(c Cycle, verb *Verb) string {
 	switch c.Target {
 	case Daemon:
-		return s.killDaemons(c)
+		return s.strikeDaemons(c)
 	case Service:
 		services := slices.DeleteFunc(s.host.members(), func(p Proc) bool { return !isService(p) })
 		if len(services) == 0 {
@@ -94,8 +94,8 @@ func (s *Soak) strike(c Cycle, verb *Verb) string {
 	}
 }
 
-// killDaemons kills one daemon, or two that are not the same.
-func (s *Soak) killDaemons(c Cycle) string {
+// strikeDaemons kills or stops one daemon, or two that are not the same.
+func (s *Soak) strikeDaemons(c Cycle) string {
 	names := daemons()
 	at := c.Victim % len(names)
 	hit := []string{names[at]}
@@ -103,9 +103,13 @@ func (s *Soak) killDaemons(c Cycle) string {
 		more := 1 + c.Victim/len(names)%(len(names)-1)
 		hit = append(hit, names[(at+more)%len(names)])
 	}
+	signal := syscall.SIGKILL
+	if c.Stop {
+		signal = syscall.SIGSTOP
+	}
 	for _, p := range s.host.members() {
 		if slices.Contains(hit, p.Name) && !isService(p) {
-			kill(p)
+			syscall.Kill(p.PID, signal) // it may have ended since it was seen
 		}
 	}
 	return strings.Join(hit, " and ")

@@ -28,6 +28,7 @@ const (
 	settle         = 50 * time.Millisecond
 	healthDeadline = 8 * time.Second
 	tries          = 2
+	hang           = 2 * time.Second // long beside what a busy machine makes a daemon wait, short beside the bounds
 )
 
 // keptLines is how much of the console is kept.
@@ -54,7 +55,7 @@ type Host struct {
 // up starts the system; it does not wait.
 func (h *Host) up() error {
 	h.cmd = exec.Command(filepath.Join(h.bin, "nx"), "up", "--dir", h.dir, "--trust", h.trust, "--factory", h.factory,
-		"--settle", settle.String(), "--health-deadline", healthDeadline.String(), "--tries", strconv.Itoa(tries),
+		"--settle", settle.String(), "--hang", hang.String(), "--health-deadline", healthDeadline.String(), "--tries", strconv.Itoa(tries),
 		"--limit-archive", strconv.Itoa(limitArchive), "--limit-payload", strconv.Itoa(limitPayload))
 	h.cmd.Env = []string{"TMPDIR=" + h.tmp}
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}

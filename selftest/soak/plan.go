@@ -85,6 +85,7 @@ type Cycle struct {
 	Order  uint64 // in what order everything is killed
 	Again  bool   // strike twice: a second daemon with the first, or the system once more while it starts
 	Pause  int    // after how many lines of the console it is struck while it starts
+	Stop   bool   // a daemon is stopped rather than killed; it is for the system to find out
 }
 
 // In each stretch the first cycles leave initd alone, so that what it might leak has the time to show.
@@ -110,6 +111,7 @@ func plan(seed uint64, number int) Cycle {
 		},
 	}
 	c.Again, c.Pause = r.IntN(4) == 0, r.IntN(4)
+	c.Stop = r.IntN(4) == 0
 	if c.Target.restarts() && number%stretch < calm {
 		c.Target = Daemon
 	}
@@ -137,7 +139,11 @@ func (c Cycle) fault() string {
 	if c.Target == Nobody {
 		return "no fault"
 	}
-	text := fmt.Sprintf("kill %s at %s %d + %s", c.Target, c.Moment.Trigger, c.Moment.N, c.Moment.Delay.Round(time.Microsecond))
+	how := "kill"
+	if c.Stop && c.Target == Daemon {
+		how = "stop"
+	}
+	text := fmt.Sprintf("%s %s at %s %d + %s", how, c.Target, c.Moment.Trigger, c.Moment.N, c.Moment.Delay.Round(time.Microsecond))
 	if c.Again && (c.Target == Daemon || c.Target.restarts()) {
 		text += ", twice"
 	}

@@ -37,13 +37,19 @@ func TestPlanReachesEverything(t *testing.T) {
 	}
 }
 
-// TestShortSoakIsNotHarmless wants the short soak's plan to kill, and to bring sets of every fate.
+// TestShortSoakIsNotHarmless wants the short soak's plan to kill, to stop, and to bring sets of every fate.
 func TestShortSoakIsNotHarmless(t *testing.T) {
-	targets, fates := map[Target]int{}, map[Fate]int{}
+	targets, fates, stops := map[Target]int{}, map[Fate]int{}, 0
 	for number := range shortCycles {
 		c := plan(shortSeed, shortFirst+number)
 		targets[c.Target]++
 		fates[c.Fate]++
+		if c.Target == Daemon && c.Stop {
+			stops++
+		}
+	}
+	if stops == 0 {
+		t.Error("no daemon is stopped")
 	}
 	if targets[Daemon] == 0 || targets[Command] == 0 || targets[Service] == 0 || targets[Init]+targets[Everything] == 0 || len(fates) != 4 {
 		t.Errorf("targets %v, fates %v", targets, fates)
