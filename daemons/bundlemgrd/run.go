@@ -17,6 +17,7 @@ import (
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	log := logs.New("bundlemgrd", b.Use("LogSink"))
 	defer log.Close()
+	b.OnRefused(log.Refused)
 	root, err := b.Dir(ctx, "system")
 	if err != nil {
 		return err

@@ -54,8 +54,13 @@ func (s *service) watch(ctx context.Context, p *program) {
 	}
 }
 
-// hungUp tells whether the program has closed fd 3.
+// hungUp tells whether the program has closed fd 3. One whose connection the guard closed has not.
 func hungUp(p *program) bool {
+	select {
+	case <-p.breach.known:
+		return false
+	default:
+	}
 	select {
 	case <-p.conn.Done():
 		return true

@@ -9,6 +9,7 @@ import (
 	"nexus/capnpgen/bootrecord"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 )
 
 // A program is a bundle's payload as a running process.
@@ -17,6 +18,22 @@ type program struct {
 	socket  *net.UnixConn // our end of its fd 3
 	conn    *vat.Conn
 	output  *output
+	breach  *breach
+}
+
+// A breach is that a program broke the protocol on its connection, which the guard then closed.
+type breach struct {
+	known  chan struct{} // closed when there was one
+	reason guard.Reason  // valid from then on
+}
+
+// watchFor makes the guard log a breach of the bundle's, and say so.
+func (s *supervisor) watchFor(b *breach, bundle string) guard.Option {
+	return guard.Observe(func(reason guard.Reason) {
+		s.log.Refused("bundle:"+bundle, reason)
+		b.reason = reason
+		close(b.known)
+	})
 }
 
 // start loads a payload, checks it, and runs the very bytes that were checked.
@@ -59,11 +76,13 @@ func (s *supervisor) start(ctx context.Context, spec spec) (*program, error) {
 		socket.Close()
 		return nil, err
 	}
+	b := &breach{known: make(chan struct{})}
 	return &program{
 		process: process,
 		socket:  socket.(*net.UnixConn),
-		conn:    vat.Connect(socket, s.managerFor(spec)),
+		conn:    vat.Connect(socket, s.managerFor(spec), s.watchFor(b, spec.name)),
 		output:  out,
+		breach:  b,
 	}, nil
 }
 

@@ -18,6 +18,7 @@ import (
 func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	log := logs.New("execd", b.Use("LogSink"))
 	defer log.Close()
+	b.OnRefused(log.Refused)
 
 	settle, err := settleTime(ctx, b)
 	if err != nil {

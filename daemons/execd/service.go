@@ -89,6 +89,10 @@ func (s *service) live(ctx context.Context) {
 	case <-program.process.Done():
 		end() // nothing may call it healthy any more
 		s.ended(program)
+	case <-program.breach.known:
+		end()
+		s.fail(health.Unhealthy, "it broke the protocol on its connection: "+string(program.breach.reason))
+		program.stop(s.sup.host.Clock) // whatever it is, it is not the service that was signed for
 	case <-ctx.Done():
 		program.stop(s.sup.host.Clock)
 	}

@@ -69,7 +69,7 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 		return
 	}
 	conn := vat.Connect(socket, capnp.Client(operator.Operator_ServerToClient(&operatorServer{s})), guard.Greet(),
-		guard.Observe(func(reason guard.Reason) { s.log.Warn("peer broke protocol", "peer", "operator", "reason", reason) }))
+		s.refuses("operator"))
 	c.conns[conn] = struct{}{}
 	go func() {
 		<-conn.Done()

@@ -12,6 +12,7 @@ import (
 	"nexus/capnpgen/vote"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 )
 
 // endow makes a newborn daemon what its row says: resources first, then a link for each edge whose other end lives. Edges to a
@@ -99,7 +100,7 @@ func (s *system) grantServe(l *link, client vat.Client, socket *os.File) error {
 	if l.edge.From != initName {
 		return s.children[l.edge.From].parent.GrantServe(l.edge.Facet, client, l.number, socket)
 	}
-	conn, err := connect(socket, s.serveOwn(l.edge.Facet))
+	conn, err := s.connect(client.Name, socket, s.serveOwn(l.edge.Facet))
 	l.own = conn
 	return err
 }
@@ -109,7 +110,7 @@ func (s *system) grantUse(holder string, l *link, socket *os.File) error {
 	if holder != initName {
 		return s.children[holder].parent.GrantUse(l.edge.Facet, l.edge.From, l.number, socket)
 	}
-	conn, err := connect(socket, capnp.Client{})
+	conn, err := s.connect(l.edge.From, socket, capnp.Client{})
 	if err != nil {
 		return err
 	}
@@ -134,12 +135,17 @@ func (s *system) serveOwn(facet string) capnp.Client {
 	}
 }
 
-// connect speaks RPC over a copy of the socket; the caller keeps its own.
-func connect(socket *os.File, bootstrap capnp.Client) (*vat.Conn, error) {
+// connect speaks RPC with a daemon over a copy of the socket; the caller keeps its own.
+func (s *system) connect(peer string, socket *os.File, bootstrap capnp.Client) (*vat.Conn, error) {
 	copied, err := vat.Socket(socket)
 	if err != nil {
 		bootstrap.Release()
 		return nil, err
 	}
-	return vat.Connect(copied, bootstrap), nil
+	return vat.Connect(copied, bootstrap, s.refuses(peer)), nil
+}
+
+// refuses logs that a peer lost its connection for what it sent.
+func (s *system) refuses(peer string) guard.Option {
+	return guard.Observe(func(reason guard.Reason) { s.log.Refused(peer, reason) })
 }

@@ -20,7 +20,7 @@ const portPause = 100 * time.Millisecond
 func (s *system) servePort(ctx context.Context, name string) {
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
-			conn := vat.Connect(port, capnp.Client(operator.Operator_ServerToClient(&operatorServer{s})))
+			conn := vat.Connect(port, capnp.Client(operator.Operator_ServerToClient(&operatorServer{s})), s.refuses("port"))
 			select {
 			case <-conn.Done():
 			case <-ctx.Done():

@@ -17,6 +17,7 @@ import (
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	log := logs.New("keystored", b.Use("LogSink"))
 	defer log.Close()
+	b.OnRefused(log.Refused)
 	dir, err := b.Dir(ctx, "trust")
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"nexus/capnpgen/journal"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 )
 
 // closePatience is how long Close waits for logd.
@@ -87,6 +88,11 @@ func (l *Log) Announce(ctx context.Context, line string) {
 
 // announcePatience bounds the wait for the console.
 const announcePatience = 2 * time.Second
+
+// Refused records that a peer broke the protocol and lost its connection for it, by the name that whoever made the connection gave it.
+func (l *Log) Refused(peer string, reason guard.Reason) {
+	l.Warn("peer broke protocol", "peer", peer, "reason", string(reason))
+}
 
 // Close sends what is still waiting, for at most one second, and ends the log: what is said afterwards is lost, a marker is refused. A
 // second call has no effect.

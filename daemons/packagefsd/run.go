@@ -16,6 +16,7 @@ import (
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	log := logs.New("packagefsd", b.Use("LogSink"))
 	defer log.Close()
+	b.OnRefused(log.Refused)
 	v := newView(b.Use("BundleMgr"))
 
 	view := func() capnp.Client { return capnp.Client(packagefs.PackageFs_ServerToClient(&server{v})) }

@@ -15,6 +15,7 @@ import (
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	log := logs.New("samgrd", b.Use("LogSink"))
 	defer log.Close()
+	b.OnRefused(log.Refused)
 	d := newDirectory()
 	initd := b.Use("Introducer")
 

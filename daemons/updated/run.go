@@ -25,6 +25,7 @@ import (
 func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	log := logs.New("updated", b.Use("LogSink"))
 	defer log.Close()
+	b.OnRefused(log.Refused)
 
 	e, err := open(ctx, b, host, log)
 	if err != nil {

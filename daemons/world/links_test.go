@@ -11,6 +11,7 @@ import (
 
 	"nexus/capnpgen/registry"
 	capupdate "nexus/capnpgen/update"
+	"nexus/capnpgen/vote"
 	lookup "nexus/daemons/names"
 	"nexus/daemons/vat"
 	"nexus/daemons/world"
@@ -95,6 +96,27 @@ func TestALinkThatEndsIsMadeAgain(t *testing.T) {
 		}
 	}
 	w.Await("initd: [warn] link made again holder=selftest facet=ServiceManager provider=samgrd", 3)
+	w.Await("samgrd: [warn] peer broke protocol peer=selftest reason=frame-too-big", 3)
+}
+
+// TestInitLogsWhomItRefuses has a client break the protocol towards initd itself, which says so and lives on.
+func TestInitLogsWhomItRefuses(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w, b := visited(t)
+	err := b.Use("HealthVote").Call(ctx, func(client capnp.Client) error {
+		answer, release := vote.HealthVote(client).Cast(ctx, func(p vote.HealthVote_cast_Params) error {
+			return p.SetDetail(strings.Repeat("x", 5<<20))
+		})
+		defer release()
+		_, err := answer.Struct()
+		cancel() // once is enough
+		return err
+	})
+	if !vat.Disconnected(err) && !errors.Is(err, context.Canceled) {
+		t.Errorf("a message over the bound: %v, want disconnected", err)
+	}
+	w.Await("initd: [warn] peer broke protocol peer=selftest reason=frame-too-big", 1)
 }
 
 // updatedOf is a path of the visitor's own to Updated.
