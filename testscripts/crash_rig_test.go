@@ -26,9 +26,9 @@ type crashRig struct {
 	struck time.Time
 }
 
-// newCrashRig starts a system that runs oldVersion, and waits until that is healthy.
-func newCrashRig(t *testing.T) *crashRig {
-	r := &crashRig{t: t, dir: t.TempDir(), stderr: &console{news: make(chan struct{}, 1)}}
+// newCrashRig starts a system in a folder; it runs oldVersion, and that is healthy.
+func newCrashRig(t *testing.T, dir string) *crashRig {
+	r := &crashRig{t: t, dir: dir, stderr: &console{news: make(chan struct{}, 1)}}
 	r.system = &system{ended: make(chan struct{}), news: make(chan struct{})}
 	r.system.cmd = exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", r.dir, "--settle", "200ms", "--hang", benchHang.String(),
 		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", setFile(oldVersion))

@@ -78,7 +78,7 @@ func TestCrashMatrix(t *testing.T) {
 
 // try takes one system through the cell.
 func (c cell) try(t *testing.T) {
-	r := newCrashRig(t)
+	r := newCrashRig(t, t.TempDir())
 	before := r.daemons()
 	outcome := c.stand.reach(r, func() { r.strike(c) })
 	r.awaitQuiet(c, before)
