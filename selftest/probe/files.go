@@ -62,6 +62,8 @@ func files() []attempt {
 	granted("add a key", "trust", "new", unix.O_WRONLY|unix.O_CREAT)
 	granted("read the sets", "sets", ".", unix.O_RDONLY|unix.O_DIRECTORY, "selftest")
 	granted("add a set", "sets", "new", unix.O_WRONLY|unix.O_CREAT)
+	granted("read the state", "state", ".", unix.O_RDONLY|unix.O_DIRECTORY, "statefsd")
+	granted("write the state", "state", "new", unix.O_WRONLY|unix.O_CREAT, "statefsd")
 	changing := func(name string, want syscall.Errno, try func(p *prey) error) {
 		all = append(all, attempt{name: name, want: want, try: try})
 	}

@@ -12,7 +12,7 @@ func lay(dir string) (prey, func(), error) {
 		Parent: os.Getpid(), Dir: filepath.Join(dir, "prey"), Abstract: "@nexus-probe-" + filepath.Base(dir), Granted: map[string]string{},
 	}
 	p.Unix = filepath.Join(p.Dir, "socket")
-	for _, name := range []string{"system", "trust", "sets"} {
+	for _, name := range []string{"system", "trust", "sets", "state"} {
 		p.Granted[name] = filepath.Join(dir, name)
 		if err := os.MkdirAll(p.Granted[name], 0o755); err != nil {
 			return p, nil, err
