@@ -18,6 +18,7 @@ import (
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	log := logs.New("statefsd", b.Use("LogSink"))
 	defer log.Close()
+	b.OnRefused(log.Refused)
 
 	root, err := b.Dir(ctx, "state")
 	if err != nil {
