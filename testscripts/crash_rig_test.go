@@ -26,12 +26,12 @@ type crashRig struct {
 	struck time.Time
 }
 
-// newCrashRig starts a system in a folder; it runs oldVersion, and that is healthy.
-func newCrashRig(t *testing.T, dir string) *crashRig {
+// newCrashRig starts a system in a folder, with more flags; it runs oldVersion, and that is healthy.
+func newCrashRig(t *testing.T, dir string, flags ...string) *crashRig {
 	r := &crashRig{t: t, dir: dir, stderr: &console{news: make(chan struct{}, 1)}}
 	r.system = &system{ended: make(chan struct{}), news: make(chan struct{})}
-	r.system.cmd = exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", r.dir, "--settle", "200ms", "--hang", benchHang.String(),
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", setFile(oldVersion))
+	r.system.cmd = exec.Command(filepath.Join(shared.bin(), "nx"), append([]string{"up", "--dir", r.dir, "--settle", "200ms",
+		"--hang", benchHang.String(), "--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", setFile(oldVersion)}, flags...)...)
 	r.system.cmd.Env = []string{}
 	out, in := io.Pipe()
 	r.system.cmd.Stdout, r.system.cmd.Stderr = in, r.stderr
