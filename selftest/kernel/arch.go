@@ -8,6 +8,7 @@ type arch struct {
 	image    string   // Debian's package that depends on the current kernel
 	emulator string   // QEMU's program
 	packages []string // what the host needs for it
+	pin      pin      // the kernel package that is taken where nobody asks for a newer one
 }
 
 // suite is the Debian release kernels are taken from.
@@ -19,9 +20,15 @@ func modules() []string { return []string{"virtio_pci", "virtio_console", "virti
 func archOf(name string) (arch, error) {
 	switch name {
 	case "riscv64":
-		return arch{name, "linux-image-riscv64", "qemu-system-riscv64", []string{"qemu-system-misc", "opensbi", "xz-utils"}}, nil
+		return arch{name, "linux-image-riscv64", "qemu-system-riscv64", []string{"qemu-system-misc", "opensbi", "xz-utils"}, pin{
+			path:   "pool/main/l/linux/linux-image-6.12.107+deb13-riscv64_6.12.107-1_riscv64.deb",
+			sha256: "abe9f65d74b434692149482b031db7a2aaf832921e09f69f775293c0e0c5799c",
+		}}, nil
 	case "amd64":
-		return arch{name, "linux-image-cloud-amd64", "qemu-system-x86_64", []string{"qemu-system-x86", "xz-utils"}}, nil
+		return arch{name, "linux-image-cloud-amd64", "qemu-system-x86_64", []string{"qemu-system-x86", "xz-utils"}, pin{
+			path:   "pool/main/l/linux-signed-amd64/linux-image-6.12.107+deb13-cloud-amd64_6.12.107-1_amd64.deb",
+			sha256: "04434ff520f860423eafe4203d986a35682ce73c2f71baa39e988ca0da93ac91",
+		}}, nil
 	default:
 		return arch{}, fmt.Errorf("unknown guest %q: riscv64 or amd64", name)
 	}

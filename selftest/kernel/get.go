@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
 
 // Get puts the emulator on this host and the kernel for one kind of guest into the cache folder, and says on show what it does. What is
-// there stays; with refresh, a newer kernel replaces the one in the cache.
+// there stays; with refresh, the newest kernel of the suite replaces the one in the cache.
 func Get(ctx context.Context, cache, guest string, refresh bool, show io.Writer) (Cached, error) {
 	a, err := archOf(guest)
 	if err != nil {
@@ -23,7 +24,7 @@ func Get(ctx context.Context, cache, guest string, refresh bool, show io.Writer)
 	if err := t.install(ctx, a); err != nil {
 		return Cached{}, err
 	}
-	if err := t.fetch(ctx, cache, a); err != nil {
+	if err := t.fetch(ctx, cache, a, refresh); err != nil {
 		return Cached{}, err
 	}
 	return Find(cache, guest)
@@ -57,7 +58,7 @@ func (t tools) install(ctx context.Context, a arch) error {
 }
 
 // fetch gets the kernel package and keeps what a guest needs of it.
-func (t tools) fetch(ctx context.Context, cache string, a arch) error {
+func (t tools) fetch(ctx context.Context, cache string, a arch, newest bool) error {
 	cache, err := filepath.Abs(cache)
 	if err != nil {
 		return err
@@ -74,25 +75,39 @@ func (t tools) fetch(ctx context.Context, cache string, a arch) error {
 	if err != nil {
 		return err
 	}
-	t.say("looking up %s in Debian %s", a.image, suite)
-	if err := apt.update(ctx); err != nil {
-		return err
-	}
-	name, err := apt.kernelPackage(ctx)
+	file, err := apt.get(ctx, newest)
 	if err != nil {
 		return err
 	}
-	t.say("fetching %s", name)
-	file, err := apt.download(ctx, name)
-	if err != nil {
-		return err
-	}
+	name := strings.TrimSuffix(filepath.Base(file), ".deb")
 	t.say("unpacking %s", name)
 	work, err := t.unpack(ctx, dir, file)
 	if err != nil {
 		return fmt.Errorf("cannot unpack %s: %w", name, err)
 	}
-	return keep(cache, a, work, strings.TrimSuffix(filepath.Base(file), ".deb"))
+	return keep(cache, a, work, name)
+}
+
+// get fetches the pinned kernel package, or the newest one: when that is asked for, and when the mirror has the pinned one no more.
+func (a *apt) get(ctx context.Context, newest bool) (string, error) {
+	if !newest {
+		a.say("fetching %s", path.Base(a.arch.pin.path))
+		file, err := a.downloadPinned(ctx)
+		if err == nil || ctx.Err() != nil {
+			return file, err
+		}
+		a.say("not to be had: %v", err)
+	}
+	a.say("looking up %s in Debian %s", a.arch.image, suite)
+	if err := a.update(ctx); err != nil {
+		return "", err
+	}
+	name, err := a.kernelPackage(ctx)
+	if err != nil {
+		return "", err
+	}
+	a.say("fetching %s", name)
+	return a.download(ctx, name)
 }
 
 // unpack puts the kernel and the modules of a package file into a folder in dir, and returns that.
