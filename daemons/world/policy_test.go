@@ -132,3 +132,25 @@ func TestAnOptionalCrashLoopUnderWatch(t *testing.T) {
 		}
 	})
 }
+
+// TestLateIsTooLate has a service that is healthy some time after the deadline: by then its set is gone.
+func TestLateIsTooLate(t *testing.T) {
+	w, o := started(t)
+	update(t, o, set(t, "1.1.0", "late 1.1.0"))
+	s := o.AwaitState("the rollback", 200*time.Millisecond, rolledBack)
+	if s.Active != bootctl.A || s.Rollback != string(refusal.HealthTimeout) || w.Shows("init: health ok (slot b)") {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// TestFlappingSpendsTries has a service that ends in the first try and serves in the second: its end is the verdict on the first, nothing is
+// started again within a try, and the second is the last one there is.
+func TestFlappingSpendsTries(t *testing.T) {
+	w, o := started(t)
+	update(t, o, set(t, "1.1.0", "flaky 1.1.0"))
+	s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool { return rolledBack(s) || committed(bootctl.B)(s) })
+	if s.Active != bootctl.B || s.Rollback != "" {
+		t.Errorf("got %+v", s)
+	}
+	w.Await("updated: audit op=health slot=b version=1.1.0 result=failed reason=service-exited", 1)
+}

@@ -24,7 +24,7 @@ import (
 
 // Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
 // understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
-// that it fails), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
+// that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
 // `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
@@ -37,6 +37,9 @@ func Program(text string) []byte {
 
 // findEvery is the pause between two calls of a program that found somebody.
 const findEvery = time.Second
+
+// lateAfter is how long a late program starts: longer than the default deadline of a trial.
+const lateAfter = 40 * time.Second
 
 // tiredAfter is how long a tired program serves.
 const tiredAfter = 3 * time.Second
@@ -129,7 +132,11 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		if verb == "tired" || verb == "find" {
 			says = "serve"
 		}
-		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(native{says, arg})))
+		server := native{verb: says, version: arg, clock: p.clock, well: p.clock.Now()}
+		if verb == "late" {
+			server.verb, server.well = "serve", server.well.Add(lateAfter)
+		}
+		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(server)))
 		defer served.Close()
 		var over <-chan time.Time
 		switch verb {
@@ -180,7 +187,11 @@ func (p *program) find(conn *vat.Conn) <-chan time.Time {
 }
 
 // native is the Service of a native program.
-type native struct{ verb, version string }
+type native struct {
+	verb, version string
+	clock         plat.Clock
+	well          time.Time // until then it is starting
+}
 
 func (n native) Version(_ context.Context, call service.Service_version) error {
 	res, err := call.AllocResults()
@@ -195,8 +206,12 @@ func (n native) Health(_ context.Context, call service.Service_health) error {
 	if err != nil {
 		return err
 	}
+	says := n.verb
+	if n.clock.Now().Before(n.well) {
+		says = "start"
+	}
 	res.SetHealth(map[string]service.Health{
 		"serve": service.Health_ok, "start": service.Health_starting, "fail": service.Health_failing,
-	}[n.verb])
-	return res.SetDetail(n.verb)
+	}[says])
+	return res.SetDetail(says)
 }
