@@ -1,0 +1,95 @@
+package updated
+
+import (
+	"testing"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+// onTrial is a device whose second set is on trial, and the gate to it.
+func onTrial(t *testing.T) (*device, update.HealthGate, uint64) {
+	t.Helper()
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	must(t, d.put(t, "1.1.0"))
+	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+	attempt, refused, err := d.bootAttempt(t.Context())
+	must(t, refused)
+	must(t, err)
+	gate := update.HealthGate_ServerToClient(&gateServer{d.engine})
+	t.Cleanup(gate.Release)
+	return d, gate, attempt.Boot
+}
+
+// verdicts are the calls by which a holder of HealthGate speaks of one boot.
+var verdicts = map[string]func(*testing.T, update.HealthGate, uint64) error{
+	"healthOk": func(t *testing.T, gate update.HealthGate, boot uint64) error {
+		answer, release := gate.HealthOk(t.Context(), func(p update.HealthGate_healthOk_Params) error {
+			p.SetBoot(boot)
+			return nil
+		})
+		defer release()
+		res, err := answer.Struct()
+		must(t, err)
+		return wire.Refused(res.Refusal())
+	},
+	"healthFailed": func(t *testing.T, gate update.HealthGate, boot uint64) error {
+		answer, release := gate.HealthFailed(t.Context(), func(p update.HealthGate_healthFailed_Params) error {
+			p.SetBoot(boot)
+			return p.SetReason(string(refusal.ServiceExited))
+		})
+		defer release()
+		res, err := answer.Struct()
+		must(t, err)
+		return wire.Refused(res.Refusal())
+	},
+	"watchOver": func(t *testing.T, gate update.HealthGate, boot uint64) error {
+		answer, release := gate.WatchOver(t.Context(), func(p update.HealthGate_watchOver_Params) error {
+			p.SetBoot(boot)
+			return nil
+		})
+		defer release()
+		res, err := answer.Struct()
+		must(t, err)
+		return wire.Refused(res.Refusal())
+	},
+}
+
+// TestGateKnowsOneBoot has the holder of HealthGate speak of every boot but the current one: refused each time, and the record, in memory
+// and on its medium, is as it was.
+func TestGateKnowsOneBoot(t *testing.T) {
+	d, gate, boot := onTrial(t)
+	before, medium := d.snapshot(), string(d.medium.raw)
+	for name, say := range verdicts {
+		for _, other := range []uint64{0, 1, boot - 1, boot + 1, ^uint64(0)} {
+			if err := say(t, gate, other); refusal.Of(err) != refusal.WrongBoot {
+				t.Errorf("%s for boot %d, the current one is %d: %v, want wrong-boot", name, other, boot, err)
+			}
+		}
+	}
+	if now := d.snapshot(); now.Pending != before.Pending || now.TriesLeft != before.TriesLeft || len(now.Quarantine) != 0 {
+		t.Errorf("the record is %+v, was %+v", now, before)
+	}
+	if string(d.medium.raw) != medium {
+		t.Error("the medium was written")
+	}
+}
+
+// TestACommitIsNotTakenBack has the holder of HealthGate speak twice of one boot. A set that was confirmed for good may be found unhealthy later,
+// but neither is it on trial again nor does that quarantine it.
+func TestACommitIsNotTakenBack(t *testing.T) {
+	d, gate, boot := onTrial(t)
+	confirmed := d.snapshot().Pending
+	for range 2 {
+		must(t, verdicts["healthOk"](t, gate, boot))
+		wantActive(t, d, confirmed)
+	}
+	must(t, verdicts["healthFailed"](t, gate, boot))
+	wantActive(t, d, confirmed)
+	if now := d.snapshot(); now.Pending != bootctl.None || now.HealthOK || len(now.Quarantine) != 0 {
+		t.Errorf("a set that was confirmed: %+v", now)
+	}
+}
