@@ -3,14 +3,14 @@ package bundlemgrd
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"nexus/capnpgen/bundle"
+	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
 // errUnknownBundle is the answer for a name that no published bundle has.
-var errUnknownBundle = fmt.Errorf("%s: no published bundle has this name", refusal.UnknownBundle)
+var errUnknownBundle = wire.Except(refusal.New(refusal.UnknownBundle, "no published bundle has this name"))
 
 // A manager is the BundleMgr of one client.
 type manager struct {

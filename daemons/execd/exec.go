@@ -2,13 +2,13 @@ package execd
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
+	"nexus/daemons/wire"
 	"nexus/libupdates/nxb"
+	"nexus/libupdates/refusal"
 )
 
 // An execServer is Exec: it runs bundles on demand.
@@ -25,12 +25,12 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	}
 	spec, err := e.s.lookUp(ctx, name)
 	if err != nil {
-		return err
+		return wire.Except(err)
 	}
 	// The program outlives the call: it ends with the capability that is returned.
 	program, err := e.s.start(context.WithoutCancel(ctx), spec)
 	if err != nil {
-		return err
+		return wire.Except(err)
 	}
 	p := &processServer{program: program}
 	res, err := call.AllocResults()
@@ -75,12 +75,12 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 		switch {
 		case found.name != name:
 		case !slices.Contains(abilities, nxb.AbilityMain):
-			return spec{}, fmt.Errorf("not-runnable: %s does not name %s", name, nxb.AbilityMain)
+			return spec{}, refusal.New(refusal.NotRunnable, "%s does not name %s", name, nxb.AbilityMain)
 		default:
 			return found, nil
 		}
 	}
-	return spec{}, errors.New("unknown-bundle: no published bundle has this name")
+	return spec{}, refusal.New(refusal.UnknownBundle, "no published bundle has this name")
 }
 
 // A processServer is Process: one program that was run on demand. It ends with the last reference.

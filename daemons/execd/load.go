@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -52,9 +52,7 @@ func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 }
 
 // unpublished tells whether bundlemgrd has not published the bundle, or not yet again.
-func unpublished(err error) bool {
-	return err != nil && strings.Contains(err.Error(), string(refusal.UnknownBundle)+": ")
-}
+func unpublished(err error) bool { return refusal.Of(err) == refusal.UnknownBundle }
 
 // loadOnce loads a payload from one life of bundlemgrd.
 func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) {
@@ -69,7 +67,7 @@ func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) 
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return nil, err
+		return nil, wire.Excepted(err)
 	}
 	hash := sha256.New()
 	payload, err := plat.SealedMemory(spec.name, io.TeeReader(&blobReader{ctx: ctx, blob: res.Blob()}, hash), spec.size)

@@ -8,6 +8,7 @@ import (
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 )
 
 // managerFacet is the right to look names up.
@@ -45,7 +46,7 @@ func introduce(ctx context.Context, services registry.ServiceManager, name strin
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return false, err
+		return false, wire.Excepted(err)
 	}
 	return res.Direct(), nil
 }
@@ -56,7 +57,7 @@ func get(ctx context.Context, services registry.ServiceManager, name string) (ca
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return capnp.Client{}, fmt.Errorf("cannot find %s: %w", name, err)
+		return capnp.Client{}, fmt.Errorf("cannot find %s: %w", name, wire.Excepted(err))
 	}
 	return res.Service().AddRef(), nil
 }

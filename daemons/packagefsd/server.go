@@ -2,12 +2,10 @@ package packagefsd
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/packagefs"
-	"nexus/libupdates/refusal"
+	"nexus/daemons/wire"
 )
 
 // A server is PackageFs. All clients see the same, so all have the same one.
@@ -24,7 +22,7 @@ func (s *server) Stat(ctx context.Context, call packagefs.PackageFs_stat) error 
 	call.Go()
 	found, err := s.view.stat(ctx, path)
 	if err != nil {
-		return refused(err)
+		return wire.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {
@@ -46,7 +44,7 @@ func (s *server) List(ctx context.Context, call packagefs.PackageFs_list) error 
 	call.Go()
 	entries, err := s.view.list(ctx, path)
 	if err != nil {
-		return refused(err)
+		return wire.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {
@@ -74,7 +72,7 @@ func (s *server) Read(ctx context.Context, call packagefs.PackageFs_read) error 
 	call.Go()
 	bytes, err := s.view.read(ctx, path, offset, count)
 	if err != nil {
-		return refused(err)
+		return wire.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {
@@ -87,13 +85,4 @@ func (i info) encode(m packagefs.FileInfo) error {
 	m.SetType(i.kind)
 	m.SetSizeBytes(i.size)
 	return m.SetName(i.name)
-}
-
-// refused puts the stable code of a refusal in front of its text; other errors stay as they are.
-func refused(err error) error {
-	var r *refusal.Error
-	if errors.As(err, &r) {
-		return fmt.Errorf("%s: %w", r.Reason, err)
-	}
-	return err
 }

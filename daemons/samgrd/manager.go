@@ -7,6 +7,7 @@ import (
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -14,7 +15,7 @@ import (
 const maxAttenuation = 64
 
 // errUnknownName is the one answer for a name that is not granted and for one that nobody registered.
-var errUnknownName = fmt.Errorf("%s: no service has this name, or the name is not granted", refusal.UnknownName)
+var errUnknownName = wire.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
 
 // A manager is the ServiceManager of one client.
 type manager struct {

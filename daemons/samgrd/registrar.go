@@ -3,12 +3,11 @@ package samgrd
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/logs"
+	"nexus/daemons/wire"
 	"nexus/libupdates/nxb"
-	"nexus/libupdates/refusal"
 )
 
 // A registrar is the right to stand behind one name.
@@ -62,7 +61,7 @@ func (b *bundleRegistrar) ForBundle(_ context.Context, call registry.BundleRegis
 		return err
 	}
 	if err := nxb.CheckName(bundle); err != nil {
-		return fmt.Errorf("%s: %w", refusal.Of(err), err)
+		return wire.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {

@@ -2,7 +2,6 @@ package updated
 
 import (
 	"context"
-	"errors"
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/wire"
@@ -27,7 +26,7 @@ type stagedServer struct {
 func (s *stagedServer) Describe(_ context.Context, call update.StagedSystem_describe) error {
 	r := s.engine.snapshot()
 	if r.Staged == bootctl.None || r.StageSerial != s.serial {
-		return errors.New("stale: the set is no longer staged")
+		return wire.Except(refusal.New(refusal.Stale, "the set is no longer staged"))
 	}
 	res, err := call.AllocResults()
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"nexus/capnpgen/registry"
 	lookup "nexus/daemons/names"
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 	"nexus/daemons/world"
 	"nexus/libupdates/refusal"
 )
@@ -234,7 +235,7 @@ func TestNamesLeadWhereTheyMay(t *testing.T) {
 					t.Errorf("%s looks up %q: %v", who, name, err)
 				}
 				if err != nil {
-					if !strings.Contains(err.Error(), string(refusal.UnknownName)) {
+					if refusal.Of(wire.Excepted(err)) != refusal.UnknownName {
 						t.Errorf("%s looks up %q: got %v, want %s", who, name, err, refusal.UnknownName)
 					}
 					if client, err := lookup.Find(ctx, birthOf(t, w, who), name); err == nil {

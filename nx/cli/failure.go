@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -61,7 +62,7 @@ func (in *invocation) explain(ctx context.Context, err error) *failure {
 func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, string) {
 	var refused *refusal.Error
 	switch {
-	case errors.As(err, &refused):
+	case errors.As(wire.Excepted(err), &refused):
 		return refused.Reason, refused.Detail
 	case ctx.Err() != nil:
 		return refusal.Cancelled, "interrupted"
@@ -70,38 +71,8 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 	case errors.Is(err, context.DeadlineExceeded):
 		return refusal.Stalled, "the system in " + in.dir + " does not answer"
 	default:
-		return fromWire(err.Error())
+		return refusal.IO, wire.Text(err)
 	}
-}
-
-// fromWire takes apart the text of an exception: the library puts the method's name before it, and a refusal begins with its code.
-func fromWire(text string) (refusal.Reason, string) {
-	parts := strings.Split(text, ": ")
-	for i, part := range parts {
-		if isCode(part) && i+1 < len(parts) {
-			return refusal.Reason(part), strings.Join(parts[i+1:], ": ")
-		}
-	}
-	for len(parts) > 1 && isLibraryPrefix(parts[0]) {
-		parts = parts[1:]
-	}
-	return refusal.IO, strings.Join(parts, ": ")
-}
-
-// isCode tells whether a part of an exception is a reason. Each reason that crosses the wire as an exception is listed in a schema.
-func isCode(part string) bool {
-	switch refusal.Reason(part) {
-	case refusal.UnknownBundle, refusal.UnknownName, refusal.NotRunnable, refusal.WrongArchitecture, refusal.Stale, refusal.BadPath,
-		refusal.NoSuchFile, refusal.NotADirectory, refusal.IsADirectory, refusal.DigestMismatch:
-		return true
-	default:
-		return false
-	}
-}
-
-// isLibraryPrefix tells whether a part is where the library says that an error came from: `rpc`, `bundle.capnp:BundleMgr.list`.
-func isLibraryPrefix(part string) bool {
-	return part == "rpc" || part == "capnp" || part == "call" || strings.Contains(part, ".capnp:")
 }
 
 // hint says what to do about a reason, where there is something to do.
