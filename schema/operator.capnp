@@ -1,5 +1,6 @@
 @0xc4d297091038a2d6;
-# The operator's way in: what `initd` serves on the control socket (mode 0600 in the system's folder).
+# The operator's way in: what `initd` serves on the control socket (mode 0600 in the system's folder), and, with fewer methods, on the
+# sockets that a system shares with others.
 #
 # Each method hands out one facet; whoever holds Operator can hand on less than all of it.
 # Class: blessed (the operator's program may be older or newer than the system). One call or answer is at most 4 MiB (daemons/vat).
@@ -15,7 +16,8 @@ $Go.package("operator");
 $Go.import("nexus/capnpgen/operator");
 
 interface Operator {
-  # Facets of a running system. Each may end with `disconnected` when its daemon restarts: ask again.
+  # Facets of a running system. Each may end with `disconnected` when its daemon restarts: ask again. Any but `attenuate` may be
+  # `not-granted` (an exception): this Operator was made without it.
 
   status @0 () -> (status :Update.UpdateStatus);
   # Look at slots and state.
@@ -55,6 +57,14 @@ interface Operator {
 
   authority @12 () -> (authority :Authority);
   # Take back what a daemon holds.
+
+  stage @13 () -> (stage :Update.UpdateStage);
+  # Stage, and no more.
+
+  attenuate @14 (methods :List(Text)) -> (operator :Operator);
+  # An Operator that has only those of `methods` that this one has, by their names here, and `attenuate`. At most 64 names; what is no
+  # method's name gives nothing. Every other method of it is refused as `not-granted` (an exception). It is good for as long as the
+  # connection over which it was made.
 }
 
 interface Authority {

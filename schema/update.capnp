@@ -4,8 +4,8 @@
 # Verification yields authority: `switch` exists only on StagedSystem, and only a complete, verified stage returns one.
 # Committing is another power than switching: HealthGate is granted to initd alone and no name leads to it.
 #
-# Who holds what: UpdateStatus: whoever may look. Updated: operators and the selftest. UpdateRecovery: the operator.
-# HealthGate: initd.
+# Who holds what: UpdateStatus: whoever may look. UpdateStage: whoever may bring sets and no more. Updated: operators and the selftest.
+# UpdateRecovery: the operator. HealthGate: initd.
 #
 # Class: blessed (the operator's program calls it), but for HealthGate. One call or answer is at most 4 MiB (daemons/vat).
 #
@@ -114,6 +114,26 @@ interface StageSink {
   done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal);
   # No more bytes. When it returns a system, the set is complete, verified and durable in the standby slot. When it returns a
   # refusal, nothing durable has changed. Call once.
+}
+
+interface UpdateStage {
+  # Bring sets, without the power to take one up: no StagedSystem is had from it, by stage or otherwise.
+
+  stage @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageOnlySink, refusal :Keystore.Refusal);
+  # Starts a stage into the standby slot, as Updated.stageSystem does and with its refusals: a set that was staged before is superseded.
+  # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards everything received.
+}
+
+interface StageOnlySink {
+  # Receives the archive in order.
+
+  write @0 (bytes :Data) -> stream;
+  # The next bytes, at most maxChunkBytes. Fails once the stage was refused; done() then says why.
+
+  done @1 () -> (staged :StagedInfo, refusal :Keystore.Refusal);
+  # No more bytes. When it tells what is staged, the set is complete, verified and durable in the standby slot, and waits for somebody
+  # who may switch. When it returns a refusal, nothing durable has changed; `stale` means that the set was staged, and superseded or
+  # taken up before it could be described. Call once.
 }
 
 interface StageProgress {

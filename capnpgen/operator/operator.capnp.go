@@ -282,6 +282,46 @@ func (c Operator) Authority(ctx context.Context, params func(Operator_authority_
 
 }
 
+func (c Operator) Stage(ctx context.Context, params func(Operator_stage_Params) error) (Operator_stage_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      13,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "stage",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Operator_stage_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Operator_stage_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c Operator) Attenuate(ctx context.Context, params func(Operator_attenuate_Params) error) (Operator_attenuate_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      14,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "attenuate",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Operator_attenuate_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Operator_attenuate_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c Operator) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -380,6 +420,10 @@ type Operator_Server interface {
 	Stop(context.Context, Operator_stop) error
 
 	Authority(context.Context, Operator_authority) error
+
+	Stage(context.Context, Operator_stage) error
+
+	Attenuate(context.Context, Operator_attenuate) error
 }
 
 // Operator_NewServer creates a new Server from an implementation of Operator_Server.
@@ -398,7 +442,7 @@ func Operator_ServerToClient(s Operator_Server) Operator {
 // This can be used to create a more complicated Server.
 func Operator_Methods(methods []server.Method, s Operator_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 13)
+		methods = make([]server.Method, 0, 15)
 	}
 
 	methods = append(methods, server.Method{
@@ -554,6 +598,30 @@ func Operator_Methods(methods []server.Method, s Operator_Server) []server.Metho
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Authority(ctx, Operator_authority{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      13,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "stage",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Stage(ctx, Operator_stage{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      14,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "attenuate",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Attenuate(ctx, Operator_attenuate{call})
 		},
 	})
 
@@ -779,6 +847,40 @@ func (c Operator_authority) Args() Operator_authority_Params {
 func (c Operator_authority) AllocResults() (Operator_authority_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return Operator_authority_Results(r), err
+}
+
+// Operator_stage holds the state for a server call to Operator.stage.
+// See server.Call for documentation.
+type Operator_stage struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Operator_stage) Args() Operator_stage_Params {
+	return Operator_stage_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Operator_stage) AllocResults() (Operator_stage_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_stage_Results(r), err
+}
+
+// Operator_attenuate holds the state for a server call to Operator.attenuate.
+// See server.Call for documentation.
+type Operator_attenuate struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Operator_attenuate) Args() Operator_attenuate_Params {
+	return Operator_attenuate_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Operator_attenuate) AllocResults() (Operator_attenuate_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_attenuate_Results(r), err
 }
 
 // Operator_List is a list of Operator.
@@ -2726,6 +2828,329 @@ func (p Operator_authority_Results_Future) Authority() Authority {
 	return Authority(p.Future.Field(0, nil).Client())
 }
 
+type Operator_stage_Params capnp.Struct
+
+// Operator_stage_Params_TypeID is the unique identifier for the type Operator_stage_Params.
+const Operator_stage_Params_TypeID = 0xb946037cfd127af6
+
+func NewOperator_stage_Params(s *capnp.Segment) (Operator_stage_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Operator_stage_Params(st), err
+}
+
+func NewRootOperator_stage_Params(s *capnp.Segment) (Operator_stage_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Operator_stage_Params(st), err
+}
+
+func ReadRootOperator_stage_Params(msg *capnp.Message) (Operator_stage_Params, error) {
+	root, err := msg.Root()
+	return Operator_stage_Params(root.Struct()), err
+}
+
+func (s Operator_stage_Params) String() string {
+	str, _ := text.Marshal(0xb946037cfd127af6, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_stage_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_stage_Params) DecodeFromPtr(p capnp.Ptr) Operator_stage_Params {
+	return Operator_stage_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_stage_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_stage_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_stage_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_stage_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// Operator_stage_Params_List is a list of Operator_stage_Params.
+type Operator_stage_Params_List = capnp.StructList[Operator_stage_Params]
+
+// NewOperator_stage_Params creates a new list of Operator_stage_Params.
+func NewOperator_stage_Params_List(s *capnp.Segment, sz int32) (Operator_stage_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[Operator_stage_Params](l), err
+}
+
+// Operator_stage_Params_Future is a wrapper for a Operator_stage_Params promised by a client call.
+type Operator_stage_Params_Future struct{ *capnp.Future }
+
+func (f Operator_stage_Params_Future) Struct() (Operator_stage_Params, error) {
+	p, err := f.Future.Ptr()
+	return Operator_stage_Params(p.Struct()), err
+}
+
+type Operator_stage_Results capnp.Struct
+
+// Operator_stage_Results_TypeID is the unique identifier for the type Operator_stage_Results.
+const Operator_stage_Results_TypeID = 0x84fb80b2e6291cb2
+
+func NewOperator_stage_Results(s *capnp.Segment) (Operator_stage_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_stage_Results(st), err
+}
+
+func NewRootOperator_stage_Results(s *capnp.Segment) (Operator_stage_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_stage_Results(st), err
+}
+
+func ReadRootOperator_stage_Results(msg *capnp.Message) (Operator_stage_Results, error) {
+	root, err := msg.Root()
+	return Operator_stage_Results(root.Struct()), err
+}
+
+func (s Operator_stage_Results) String() string {
+	str, _ := text.Marshal(0x84fb80b2e6291cb2, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_stage_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_stage_Results) DecodeFromPtr(p capnp.Ptr) Operator_stage_Results {
+	return Operator_stage_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_stage_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_stage_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_stage_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_stage_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Operator_stage_Results) Stage() update.UpdateStage {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return update.UpdateStage(p.Interface().Client())
+}
+
+func (s Operator_stage_Results) HasStage() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Operator_stage_Results) SetStage(v update.UpdateStage) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// Operator_stage_Results_List is a list of Operator_stage_Results.
+type Operator_stage_Results_List = capnp.StructList[Operator_stage_Results]
+
+// NewOperator_stage_Results creates a new list of Operator_stage_Results.
+func NewOperator_stage_Results_List(s *capnp.Segment, sz int32) (Operator_stage_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Operator_stage_Results](l), err
+}
+
+// Operator_stage_Results_Future is a wrapper for a Operator_stage_Results promised by a client call.
+type Operator_stage_Results_Future struct{ *capnp.Future }
+
+func (f Operator_stage_Results_Future) Struct() (Operator_stage_Results, error) {
+	p, err := f.Future.Ptr()
+	return Operator_stage_Results(p.Struct()), err
+}
+func (p Operator_stage_Results_Future) Stage() update.UpdateStage {
+	return update.UpdateStage(p.Future.Field(0, nil).Client())
+}
+
+type Operator_attenuate_Params capnp.Struct
+
+// Operator_attenuate_Params_TypeID is the unique identifier for the type Operator_attenuate_Params.
+const Operator_attenuate_Params_TypeID = 0xdd629bf6896997e4
+
+func NewOperator_attenuate_Params(s *capnp.Segment) (Operator_attenuate_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_attenuate_Params(st), err
+}
+
+func NewRootOperator_attenuate_Params(s *capnp.Segment) (Operator_attenuate_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_attenuate_Params(st), err
+}
+
+func ReadRootOperator_attenuate_Params(msg *capnp.Message) (Operator_attenuate_Params, error) {
+	root, err := msg.Root()
+	return Operator_attenuate_Params(root.Struct()), err
+}
+
+func (s Operator_attenuate_Params) String() string {
+	str, _ := text.Marshal(0xdd629bf6896997e4, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_attenuate_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_attenuate_Params) DecodeFromPtr(p capnp.Ptr) Operator_attenuate_Params {
+	return Operator_attenuate_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_attenuate_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_attenuate_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_attenuate_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_attenuate_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Operator_attenuate_Params) Methods() (capnp.TextList, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return capnp.TextList(p.List()), err
+}
+
+func (s Operator_attenuate_Params) HasMethods() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Operator_attenuate_Params) SetMethods(v capnp.TextList) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewMethods sets the methods field to a newly
+// allocated capnp.TextList, preferring placement in s's segment.
+func (s Operator_attenuate_Params) NewMethods(n int32) (capnp.TextList, error) {
+	l, err := capnp.NewTextList(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.TextList{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+
+// Operator_attenuate_Params_List is a list of Operator_attenuate_Params.
+type Operator_attenuate_Params_List = capnp.StructList[Operator_attenuate_Params]
+
+// NewOperator_attenuate_Params creates a new list of Operator_attenuate_Params.
+func NewOperator_attenuate_Params_List(s *capnp.Segment, sz int32) (Operator_attenuate_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Operator_attenuate_Params](l), err
+}
+
+// Operator_attenuate_Params_Future is a wrapper for a Operator_attenuate_Params promised by a client call.
+type Operator_attenuate_Params_Future struct{ *capnp.Future }
+
+func (f Operator_attenuate_Params_Future) Struct() (Operator_attenuate_Params, error) {
+	p, err := f.Future.Ptr()
+	return Operator_attenuate_Params(p.Struct()), err
+}
+
+type Operator_attenuate_Results capnp.Struct
+
+// Operator_attenuate_Results_TypeID is the unique identifier for the type Operator_attenuate_Results.
+const Operator_attenuate_Results_TypeID = 0xd1dabbca3a46fb46
+
+func NewOperator_attenuate_Results(s *capnp.Segment) (Operator_attenuate_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_attenuate_Results(st), err
+}
+
+func NewRootOperator_attenuate_Results(s *capnp.Segment) (Operator_attenuate_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_attenuate_Results(st), err
+}
+
+func ReadRootOperator_attenuate_Results(msg *capnp.Message) (Operator_attenuate_Results, error) {
+	root, err := msg.Root()
+	return Operator_attenuate_Results(root.Struct()), err
+}
+
+func (s Operator_attenuate_Results) String() string {
+	str, _ := text.Marshal(0xd1dabbca3a46fb46, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_attenuate_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_attenuate_Results) DecodeFromPtr(p capnp.Ptr) Operator_attenuate_Results {
+	return Operator_attenuate_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_attenuate_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_attenuate_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_attenuate_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_attenuate_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Operator_attenuate_Results) Operator() Operator {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return Operator(p.Interface().Client())
+}
+
+func (s Operator_attenuate_Results) HasOperator() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Operator_attenuate_Results) SetOperator(v Operator) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// Operator_attenuate_Results_List is a list of Operator_attenuate_Results.
+type Operator_attenuate_Results_List = capnp.StructList[Operator_attenuate_Results]
+
+// NewOperator_attenuate_Results creates a new list of Operator_attenuate_Results.
+func NewOperator_attenuate_Results_List(s *capnp.Segment, sz int32) (Operator_attenuate_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Operator_attenuate_Results](l), err
+}
+
+// Operator_attenuate_Results_Future is a wrapper for a Operator_attenuate_Results promised by a client call.
+type Operator_attenuate_Results_Future struct{ *capnp.Future }
+
+func (f Operator_attenuate_Results_Future) Struct() (Operator_attenuate_Results, error) {
+	p, err := f.Future.Ptr()
+	return Operator_attenuate_Results(p.Struct()), err
+}
+func (p Operator_attenuate_Results_Future) Operator() Operator {
+	return Operator(p.Future.Field(0, nil).Client())
+}
+
 type Authority capnp.Client
 
 // Authority_TypeID is the unique identifier for the type Authority.
@@ -3484,132 +3909,143 @@ func (f Edge_Future) Struct() (Edge, error) {
 	return Edge(p.Struct()), err
 }
 
-const schema_c4d297091038a2d6 = "x\xda\x8cW}lS\xd7\x15?\xe7>;/i\x93" +
-	"%\x97g&\x0a\xd8\x89-\x97\xb6)\x04\x92\x15\xad\xcb" +
-	"F\xed\x04\"JV\xd6\xbc\x00\xaa\x90\x80\xf6a?\x12" +
-	"\x17\xc76\xef=g\xe4\x8f*\xea\xd7V\xb6v(\x1b" +
-	"\xa8\xd2\x06\xea`\xed\x04B\x90\xae\xa3|\x8dJ\x81\xc2" +
-	"F\xba\xb5KQ\xc5\xc74\xa4\x8dv\xd0n\xfdcd" +
-	"\xa5\x1a\xe9\xba7\xdd\xf7\xe5\x1b\x9b\xc4S\xfeq\xee\xf9" +
-	"\xdds\xce=\xf7w\xcf\xef\xbcE\x81;\xe2\xbe\xe6\x9a" +
-	"\xa3_\x07\xb2\xea\x05\xe2\xaf0\xd7\xd5\xec\xda\xdd\xfb\xd5" +
-	"\xef<\x03r-\x0a\xe6\x85\xbd\x0f\xd6U\xbd|\xfe\x0c" +
-	"\xf8\x05\x11@:5\xe7\xaa\xf4\xee\x1c\x11\xe0k\xa3s" +
-	"\xb6#\xa0\xf9\xe3y_6\x0f?8\xfby\xa0\xb3\x10" +
-	"\xc0\xc7,[\x82\xad\x08>\xf3\xfaH\xfc\xd2\x86\xebs" +
-	"^\xe2,k\x83\xed\xcc\x12<\xe3\xff\xd1\xc8\xad\x8fw" +
-	"\x02\xbd\x0b\x01\xfc\xc8Lm\xcc\x84\xd2\x8a`\x0c\xd0\xfc" +
-	"\xb8\xf1\xfe\xf5\xa7\xab\xbex\x99\xdb\x9a\xb2\x9dj\x8b\xb7" +
-	"\xc7\x96\x0e\xee\xdee[\xec\xad\xb2\xbdu\xad\xb5\xf5d" +
-	"p\xd9?6]\xa4\xaf\xf0\x80\x01\xb6\x17\xa5\xa7-\xc0" +
-	"\xaa\x9e\xf3\xef,[\xf8\xd9k@k\x91;\x1d\x0b\"" +
-	"\xed\x09\xee\x95\xf6\x07\xd9\xaf\xd7\x82\xd7\x01\xcd\xd7\x97<" +
-	"\xfc\xc6\xf0\x89\xd6\xfd\xbc\xb3\x97B-\xcc\xd9\xce\x10s" +
-	"\xf6\x0d\xba/34o\xdd~.\xd1\xb3\xa1N\x96\xe8" +
-	"h\xdd\xdb\x99\xf1\x1b\x1f\x1d\xe2\xb7\xfe*d%z\xdc" +
-	"\xda\xfa\xcf\xf9\x07\x97>n\x8e\x1f\x02Z\xcbU\x19P" +
-	"\xba\x1c:-\xfd5\xc4\xf0WB\xcb\x05\xe9f\x83\x08" +
-	"`6g\x1e\x1b\xf3\xcf\xb84\xcc\xbb\xbb\xd2\xd0\xc9\xdc" +
-	"}\xd2\xc0\xdc]|\xfa\xfbk~\xbb\xf8\xda\x1b<\xa0" +
-	"&\xdc\xcd\x00w\x85\x19\xe0\xf1\xb7\xf2\xa1\x85\x0f\xf9\xdf" +
-	"\xe4R]\x12\xb6\xae\xc3\x9cx\xf5g\x99S\xda\x11\xce" +
-	"r\xb7m\x997\xfc\xd3\xc3\xbf\xf3\xcd8\xc1Yj\xc2" +
-	"\xd6=\xfcpb\xc5hs\xa8\xe2\xb4s\x85\x84\x99n" +
-	"6Xe\xfe\xb2\xe1\xbb\x8c\x17\x0b?\xf8\xe5\xa2\x8fv" +
-	"\x9c\xe5\xf3Y\x1b\xb6\x12V\xad|\x9a/\xfc\xe9\xbd\xba" +
-	"\xc8\xb5I\x80ma\xab@C\x16\xe0\xfc\x96\xca\x0dG" +
-	"\xceu\x9e\xe3\x82\x9f\x0a7\xb2\xe0Um\xb7\xfaO\xae" +
-	"z\xe6]\xce\xb2\xdfN\xeb\x91k\x8d\xf7\xdc\x7f\xe9\xe0" +
-	"\x18\xeft\xc8\x8e\xba\xdbr\xda\x1f\xf8|\x9b \xfcq" +
-	"\x8c\x91\x9b\xbf~b\x91;|B\x1a\x0d\xb3_g\xc3" +
-	"\xc3\x80f\xc5\xad\xd6\xc4\xf6\x1d\xbb/rq\xd6G\"" +
-	",\x8e\xff\xa9\x0ds\xfb\x0e\xed\xb9\xcaY:\"-\xcc" +
-	"\xf2\xc4\x8c\xcd#C\x1d\xeb\xff\xceY\x16D\xac\xac\xb7" +
-	"\xdc\xa3\x06\xde>\xb0\xf7\x06\x9f\xdb\xcc\x88u\xe0`\x84" +
-	"\xe56\x7f\xfe\xec{\xf5\x7f}x\x83\xbf!;\\\xee" +
-	"7\x9b\xc6W\xcf\x9c;^\xc2\x95\xbb#\xefH\xcd\x11" +
-	"\x96\xf1\x82\xc8ri\x0d\xfbe\x86^\xcd\xcf\xfc\xde\xac" +
-	"\xa6\xcf\xf98KX\x0a(uXqZ:\xfe\xb6}" +
-	"\xe3\xd65\x13\\\x1c5b\x95\xef\xd3\x89\xe5\xc7\xe4\xab" +
-	"\xfd\x13\xfc\xd6\x95v\x8ak\"10\xbd\xbf\x17\xcdl" +
-	"N\xd5\x14#\xab\x91\xa6\x84\x92\xcb\xe4Z\x97)j_" +
-	"6\xb3\xcaPD#\xafw!\xcas\x05\x1f\x80\x0f\x01" +
-	"\xe8\x9b\x8d\x00\xf2\xeb\x02\xca'\x09\"\x06\x90\xad\x1d\x8f" +
-	"\x00\xc8\x87\x05\x94G\x08R\xd2\x10@\x02@\xdfj\x01" +
-	"\x90\x8f\x09(\x9f!H\x05\x12@\x01\x80\x9e\xea\x04\x90" +
-	"G\x04\x94\xff@\x90\xfa0\x80>\x00:\xca\x16\xcf\x09" +
-	"(\x7f@\x90\xfaI\x00\xfd\x00\xf4}\xb68&\xa0\xfc" +
-	"g\x82\xb4\x82\x04\xb0\x02\x80^f\x8b\x97\x04\x94?#" +
-	"X\x9bQ\xfaT\xac\x06\x82\xd5\x80b.\x95\xc4J " +
-	"X\x09X\xaf\xa9Jr\x00\x11\x08\xb2\x9e\xa6\xa9\xba\xa1" +
-	"h\x86\x0e\x00.\xc2L+\xba\xd1\xb15e\xb05\xc7" +
-	"\x83\x99\xd3\xf5\xf6\x01C\xb5pU@\xb0\x0a\xd0\xecS" +
-	"\x15=\xaf\xd9k_\x01\xec\x12\x10\xeb\x0a\xac\x03d\x8b" +
-	"^\xf1\x04\xa7x\x8f:\xff7=\x99\xcdk\x19%\x1d" +
-	"\x8du)\x9a\xd2\xa7{\xc0\xaab\xa0\xa6&\xb2\xfd\xaa" +
-	"6\x10\xb5\x81\xe0\x02\x1d\\[\xde\xe8\xcdj)c\xa0" +
-	"IS\xfb\xb3\x9b\xd5h\xb7\xaa\xe7\xd3\x86\x0e\xb2\xcf\xbb" +
-	"\x96\x9av\x00\xb9R@9@pPS7\xe5u%" +
-	"\x8duf\xdb\xa7\xc7\x1a\xef\xecO\xfe\x82\xe5Z7]" +
-	"\xae\xf9\\R1\xd4dI\xae\xbeb\xe0\xc6|&\x99" +
-	"V\xf5\xb2988\xa4\xe6\xf8c??zAL^" +
-	"e9\xd0\xe9r\xd0\x0d\xc5\xc8\xeb\xd1\xee\x98\xed\x9a\xf7" +
-	"\xdcZ\xf0\x1c\xb3aH\xcd}\xbf\xfeI\xf6\xc5\xe8\x17" +
-	"\xbf/v\x8c\x8e\xe3\x0e1\xd9\xa32\xf6\xd6y\x8e\x14" +
-	"\xe6h\x9d\x80r/A\xea\xd2WeL}B@9" +
-	"\xcd\xe8Kl\xfa\xa6\x18\xd5z\x05\x94\x0dF_\xc1\xa6" +
-	"\xef\x16\xb6=-\xa0\xfc\x02\xc1Xo6\x9dT5\x97" +
-	"?\xf5\x9b\x94\x84j\x14\xd8\xa4e\xfbSIU\xe3\x18" +
-	"\x16\xeb\xd1\x94\x8c\xa1\xbbDb\xab\xd3\xd2\xa7GSr" +
-	"\xbd\xd1n\xb5\xbe\xa4\x1a-N5\xa2\x04\xeb\xd5d\x8f" +
-	"\xaa\x17\xc8\xe9\x09b\x119K\xeeQqI\xe5\x92\x0e" +
-	"\xa6\xc1f\x12\xbdY\xad\xfc\x9d;8\xa4\xe6+\xb1\xf9" +
-	"\xbb\xde\xfb\xf0/\x87\x8b\xaf\x86\x14\xb9\x06v=\x0f\x08" +
-	"~\x00\xaf\x0b\xa3+\xfa\xd2\x10\xb6\x02\x91\x9eG\x11\x0b" +
-	"C\x04\xba]M\x1a\xc0v R\x1f\x8aH\xbc\xe9\x04" +
-	"]\xa1\x92\x14\xec\x04\"\xadE\x11\x05o\xaaA\xb7i" +
-	"K+\xad\xbdm(\xa2\xcfk\xa0\xe8N#\xd2b\xcb" +
-	"z\x1f\x8a\xe8\xf7\xe4\x14]\xcd\x96\x82\x96\xe7\x99(b" +
-	"\x85'\xc3\xe8J\x95TeY\x11E\x14=\xc5A\xb7" +
-	"\x89\xd3\x9b\x8d@\xe8'\"Vzb\x8c\xeehA\xaf" +
-	"\xb4\x03\xa1\xef\x8bX\xe5)\"\xba\xaaJ\xcf2\xdbq" +
-	"\x11\xef\xf0t\x14\xddi\x86\x1el\x01B\xf7\x88x\xa7" +
-	"'9\xe8\xca\x16\xdd\xc9\xe2m\x13\xb1\xda\x9bm\xd0\x1d" +
-	"-\xe8S\xdd@h^t\x9eS\x1c\x07\x9d\x16\x10g" +
-	"-\xd3\xeeG\x00\x10\xc7A\xa7\x8d\xc5\xbd7\x1dG3" +
-	"\xa7$6+=Vc\x8c\xa3\xa9\xabZ\x7f*\xe1\xfc" +
-	"W\xabnU\x13q\x8f\x0cq\x1cLZj\xa2\xc7\xb1" +
-	"\xde\xa2t\x1cku#\x9b\x8b\xa3\xe9r\x10p \x8e" +
-	"]8\x0d[\xddx\x1e\x05'q\x90=\xd5j\x01\xe5" +
-	"YdRfH\xcd\x7fw=\xbbql]\xc7\x0f\x8a" +
-	"y8\xcds\xb0#\xe0\xa4\x07\xd7\xcd\x05\xe0\x92FZ" +
-	"\x10\xf3\xa2\x005%\xcd\xcd\xa9\xd1\x14=\xbe\xf4\xa4e" +
-	"p\xee\x9b,n\xd8\xc2T\xa2\xe1\x00\xe5J\xefX\xf7" +
-	"\xb1n\x16\x15P^\xc45\xc3\x05\xecA\xdf+\xa0\xfc" +
-	"\x00\xc1X\"\x9dR3^S\x1bt\xce\xe05\xb9)" +
-	"\xab\xe9\x09Z\xd9\xeb\xe2\xa8\x86\xd4\x9c\xfb_z\xf4\xdb" +
-	"\xa3\x8f^.{]\x0e\xa5\xa6\xedHQ\xe2Q\xaf\xd0" +
-	"\x1f\xbd\xef\xa1r\xe2mw\xdf.\xa5\xf6\xb6\xd5-I" +
-	"\xa4\xacnz\xf7_\xb6$\xdckBj\xa6\xe3\xc9\xda" +
-	"g\x0f\xef|n*\x91[\x19\xb3g\x14\xd6H\xab=" +
-	"\x87\x1dlJ\x8b\x0b(?R\x98\xd2V\xcc\x06\x90\x97" +
-	"\x09(w1\x99C[\xe6V2\x0e<,\xa0\xbc\xba" +
-	"h\xa2\x12\xb2\x19w\x84\x8a%UCI\xa5K\xae\xbd" +
-	"\xa4\x18\xec\xe53\xde\x8a\xd3\x96\xcc\x91\xf9\xaezE+" +
-	"\x83\xcb\xe6X\xb5jY\xb9\xa6.\xac;e\x95\x13'" +
-	"\x07\x87\xd4\xbc\xf5P\xfd\xea}\x89\xff\x1c\xf9?\x06\x92" +
-	"l\xae\xe4<\xa4\xf8\x81\x81%b>K\xc4\xdc/)" +
-	"t\xbf\x8a)m\x05B\xfdb\xcc~\x85\x93\xdb\xdc\xed" +
-	"\x0b\xe8\x1e\x99?Hc\xe1 V\x7fEj\xb6=\xf9" +
-	"\xcd\xce\x03\xcf5\xed({\x0awb+KQw\x06" +
-	",WI\x07\x87\xd4\x9c}\xa6\xe6[+\x96.:\xe0" +
-	"\xe4\xf0\xbf\x00\x00\x00\xff\xff&\x0e\xae\xb6"
+const schema_c4d297091038a2d6 = "x\xda\x8cXkl\x14\xd7\xf5?\xe7\xce\xae\xc7\x9b\xe0" +
+	"\xd8\x97q\xfe\"\xfc1k\xe1\x81\x04\x87\xf2p\x8b\x94" +
+	":\x8f]\x03&\xb1\x1b\x1a\x8f\xc1\xca\x17L2\xec\x0e" +
+	"\xf6\x86\xf5\xee23\xeb\xe2\xaa\x91\x9b\x04\xda\xd2\x96\"" +
+	"Z\x10J\x83\x95BB\x05B\xc6\x81\x1a\x02\x04$\x87" +
+	"@\x83i\x9b\xda(\x01\x1c\xb5R!<\xd26H\xb5" +
+	"\x13\xa1\xda4\x9d\xea\xcek\xc7\xebx7\xf2\x97\xdd{" +
+	"\xce=\xf7w\xde\xbf\xf5\xc2\xdb\xf7\x84}\x8b\x8a:\x1f" +
+	"\x05\xb2\xb2\x97\xf8\x0b\x8c\xd5E\xbb\xbbZ\xff\xef\xbb/" +
+	"\x83T\x8c\x9cqi\xef#%\x81]\x17\xcf\x82\x9f\xe3" +
+	"\x01\x84}e\xd7\x84\xc3e<\xc07\xbb\xcb\xb6!\xa0" +
+	"qd\xc6\xdc\x9bG~xw\x13\xd0i\x08\xe0G&" +
+	"j\x0aV!\xa0\xd0\x1c\x0c\x01\x1a\xbf\x9c\xf3\xe5\xa2\x9e" +
+	"G\xa6o\xb6\x14|L\xfeb\xb0\x1a\xc1g\xdc\xea\x0b" +
+	"_Ys\xeb\xff\xb7z$Jp\x09\x93\x94\x9d\xf5\xff" +
+	"\xa2o\xf4\xd3\x9d@\x1fp\x8d\xae`\"\x14\x9aL\xa3" +
+	"\x9fV>\xdc|&pw\x97\xe7j\xda2\xaa.\xde" +
+	"\x16Z\xda\xd9\xb5\xdb\x8b\xa7\xd9\xba\xaa\x98WO\x95-" +
+	"\xfb\xe7\xba\xcb\xf4u\xaf\xc2fv\x17\x85\xad\xa6\xc2\xca" +
+	"\x96\x8b\x17\x96-\xf8b\x1f\xd0b\xf4\xb8\xcf\x1e\x11\xba" +
+	"\x83{\x85\xa3A\xf6\xe9p\xf0\x16\xa0\xf1\xd6\xe3O\x1d" +
+	"\xe99Y}\xc0k\xec\xd5r\xd3\xfb=\xe5\xcc\xd8\xb7" +
+	"\xe9\xfe\xc4\xf69\xab\x0fx\x80\x0e\x96\xd73\xa0\xfd%" +
+	"\xef%F\x86\xaf\x1f\xf2^=]n\x02=g^\xfd" +
+	"\xd7\xbc\xee\xa5\xcf\x19#\x87\x80\x16{\xd2\x00(\xdc(" +
+	"?#\xdc.g\xfa\x7f/\x7f\x9f\x13\x9a*x\x00c" +
+	"Q\xe2\xd9\x01\xff\xd4+=^s\x8fW\xd43su" +
+	"\x15\xcc\xdc\xe5\x97~\xdc\xf4\xfb\xc57\x8fx\x15\xda*" +
+	"\x1a\x99B\x87\xa9\xf0\xdc\xe9\xf4\xcc\x05O\xf8\x8fz\xa0" +
+	"vU\x98\xe90\xc6\xde|-\xf1\xaez\xcc#\xd9l" +
+	"I\xee|\x7f\xea\x97?\xe0\x96\x9f\xf0H\xda**\x99" +
+	"dN\xcf\xaf{\xdf\xf7M=\xe9\x914U\x98\x19\xfa" +
+	"\xd9X]\xff\xa2\x99\x05g\xec\xe4\x12\x0b\xa9\x99\x80\xda" +
+	"\x8a\xef\xb1\x8aY\xf0\xe1o\x17^\xdfq\xce\x8bt\x8f" +
+	"\xe5J\xb7\x89t\xd1\xa5\x8f?(\x99us\x9c\xc2`" +
+	"\x85\x19\xba!S\xe1\xe2\x86\xc25\xc7\xce\xd7\x9f\xf7<" +
+	"\x1e\x10MX\x81\x9a\xd1\xf6S+_\xfe\x93G2l" +
+	"\xc1z\xfaf\xe5\x83\x0f_\xe9\x1e\xf0\x1a\x1d\xb2^\xbd" +
+	"a\x1am/\xbd\xb3\x85\xe3\xfe<\xc0\xfa\xc2[\x18\xcc" +
+	"\x01! \x9e\x14\xa8\xc8>\x15\x89=\x80\xc6\xf2\xbb\xcb" +
+	"\xab/\xbc\xf3\xf1\xa0\xd7\xda>\xd1\x8c\xf6a\x91Y+" +
+	"\x18\xad\x8el\xdb\xd1u\xd9\x03\xe4#q\x16\x03r}" +
+	"Wl\xcb\x9d\xd7\xd6\xfeu\\a\x88&\x90~\xf3\xaa" +
+	"\xff\xc553\xda\x0e\xed\xb9\xe6\xb9:*V\xb1\xab\xcf" +
+	"O]\xdf\xb7\xbd\xb6\xf9\x1f\x1e\xc9U\xcb\xef\x0d\x0f*" +
+	"\xa5\xef\x1d\xdc;\xec5\xda/\x9a!\x1b4\x8d\xce\x9b" +
+	"7\xfd!\xed\xf3O\x86\xbd\x81\xb1\xf0\xa4\xdeY7\xb2" +
+	"\xea\xfe\x19#\x13\xeapH\xbc \xdc0}\xbe*>" +
+	")\x04f\xb32\x9c\xf9f\xfa\xfe\x1fM\x9b\x7f\xc7\xfb" +
+	"\xce0\x83\x80\xc2\xa8\xf9NU\xed\x8dmk76\x8d" +
+	"y\xdey`\xb6\x99\x80\xcf\xc6\x9e<.]k\x1f\xf3" +
+	"^\xc5\xd9&\xc4\xc0\xec\x10\x18\xee\xdf\x90\x91L)\xaa" +
+	"\xac'U2?\"\xa7\x12\xa9\xeae\xb2\xd2\x96L\xac" +
+	"\xd4e^Ok\x0d\x88\xd2\x0c\xce\x07\xe0C\x00z\xb4" +
+	"\x12@z\x8bC\xe9\x14A\xc4Rdg'f\x01H" +
+	"\xbd\x1cJ}\x04))/E\x02@OW\x01H\xc7" +
+	"9\x94\xce\x12\xa4\x1c)E\x0e\x80\xbe[\x0f \xf5q" +
+	"(\xfd\x91 \xf5a)\xfa\x00h?;<\xcf\xa1\xf4" +
+	"!A\xea'\xa5\xe8\x07\xa0\x83\xecp\x80C\xe9/\x04" +
+	"i\x01)\xc5\x02\x00:\xc4\x0e\xafp(}A\xb08" +
+	"!\xb7)8\x05\x08N\x01\xe4S\xb1(\x16\x02\xc1B" +
+	"\xc0\xa0\xaa\xc8\xd1\x0eD \xc8\x06\xaa\xaah\xba\xac\xea" +
+	"\x1a\x008\x1aF\\\xd6\xf4\xda\x8d1\x9d\x9d\xd9\x16\x8c" +
+	"\x94\xa6-\xe9\xd0\x15S/\x00\x04\x03\x80F\x9b\"k" +
+	"i\xd5:\xbb\x0f\xb0\x81C,\xc9\xd4- ;t\x83" +
+	"\xc7\xd9\xc1{\xc6\xfe>_\xd3\xe5\x16ElT\x82Z" +
+	":\xaek\x92\xcf\x8da\x11\x0bM!\x87R)\xc1\xa0" +
+	"\xa9\x85\xd4x#\xb1w\xe7Ty\xcd\xe7\xcc,\xcde" +
+	"\xf6\x85dZM\xc8q1\xd4 \xabr\x9b\xe6*\x06" +
+	"\xb2\x15U%\x92lW\xd4\x0e\xd1R\x04G\xd1\xd6\xab" +
+	"I\xeb\xadI5\xa6w\xccW\x95\xf6\xe4z\x86\xd4\x04" +
+	"\x0a^\xa4K2H;Ue]Z\x93\xe3Xb\xd4" +
+	"|v\xbc\xf2\xde\xf6\xe8\x1b\x0ckI.\xac\xe9TT" +
+	"\xd6\x95\xe8\x04\xac\xbel\xc5\xb5\xe9D4\xaehy1" +
+	"\xd8zH\x8d\x91g\x7f\xf3\xf6%>z-o\xbc4" +
+	"]\xd6\xd3\x9a\xd8\x18R&\xe4\xa1:c9d\xa9!" +
+	"5\xf6\xff\xeeW\xc9\x9f\x8bw\xff\x90m\x18m\xc3\xb5" +
+	"|\xb4EaMQ\xe2\x1a\x92\x99\xa1\xd5\x1cJ\xad\x04" +
+	"\xa9\xd3\x15\x0a\xcb\xf2\xf3\x1cJq\xd6\x15\xc4\xea\x8a\x18" +
+	"\xab\xe0V\x0e%\x9du\x05gu\xc5\x06v=\xce\xa1" +
+	"\xf4\x13\x82\xa1\xd6d<\xaa\xa8NY\x06\xd7\xc9\x11E" +
+	"\xcf\x14\xa9\x9al\x8fE\x15\xd5S\xb8\xa1\x16UN\xe8" +
+	"\x9aS\x9f\xec4gU\xb6\xa8r\xaa5gU\x8a\x04" +
+	"\x83J\xb4E\xd125\xef\xee\xf0\xac\x9a\x9f\x90G\xd9" +
+	")*\xa7\xe8 \x87n\"\xd2\x9aT\xf3\xe7\xdc\xd6C" +
+	"j\xbc\x1e\x9a\xb7\xfb\x83O\xfe\xd6\x9b\x9d\x1a\x92e\x1a" +
+	"Xz\x1e\xe3\xfc\x00\xeepG\x87\xa7\x08\x83X\x0dD" +
+	"8\x87<fx\x0f:\xc3R8\x81K\x80\x08\xdd\xc8" +
+	"#q\x09\x15:\x1bT\xd8\x83\xf5@\x84W\x91G\xce" +
+	"%b\xe8\xec\x02a\xaby\xf7%\xe4\xd1\xe7\xceet" +
+	"\x08\x94\x906\xa51\xe4\xd1\xef2\x00th\x86\xd0l" +
+	"ZnB\x1e\x0b\\\xe6\x80\xce\x0e\x15\xeaLi\x0d\xf2" +
+	"\xc8\xbb\x9b\x0e\x9d\xdd ,\xc6J \xc2\\\xe4\xb1\xd0" +
+	"\xe5\x09\xe8\xf0!\xa1\xcc|\x97\"\x8f\x01w]\xa3\xb3" +
+	"\xf2\x05?\x93\xd2Q\x1e\xefq\xb7<:,\x8c\xde\xae" +
+	"\x02B\xaf\xf2x\xaf\xbb\xce\xd0Y\x89\xf4\xa3J \xb4" +
+	"\x9f\xc7).'C\x87\x12\xd1\xd3\x8d@\xe8Q\x1e\x8b" +
+	"\\B\x83\x0e\xaf\xa5\x07\x98\xcd.\x1e\xefs\x173:" +
+	"\xcb\x9dng\xf7\xb6\xf0v/\x86\xb1\xd3\x9e\x1fa6" +
+	"\xc6\xada\x06\x00a\xec\xb4g`\xd8\x1d\x08a4R" +
+	"rd\xbd\xdcb\x0e\xeb0\x1a\x9a\xa2\xb6\xc7\"\xf6\xb7" +
+	"be\xa3\x12\x09\xbb\x95\x14\xc6\xce\xa8\xb9\xe1\xb40\x06" +
+	"\xcd~\x08c\xb1\xa6'Sa4\x9c\x02\x06\xec\x08\xdb" +
+	"\xc3\x99\x9d\xea\xba\x92H\xcb:\xa0\x12\xc6\x06\xcc\xd1\x00" +
+	"\x0e\x0a\xb7\xaa\xc7\x955\xeb\xfe)\x1cJ\xd3\xc88\xbc" +
+	"H\x8d\x7f7\xbc\xb2v`u\xedO\xb3K;G\x87" +
+	"Y/\xe0\xb8\x1en\xf4<\xe0q\x05i\x86vd=" +
+	"P4a^\xda\x91\x9bdmL\xf44\x8f\x9e\xb5\x06" +
+	"\x1b\xe4\xe2q\x1b\x80\x9bl\x1ad\xaf\x0an\xb2ue" +
+	"+J\x85\xae\xf7s\xd9\x1c\x159\x94\x16z\xc6\xf07" +
+	"\xd8(y\x88C\xe9[\x04C\x91xLI\xb8\xe3\xb4" +
+	"\xd3v\xd5\x1d\xaf\x93\x06\xdd]\xa5y\xb3\xea\xa9S\xa4" +
+	"\xc6\x8c\xff\xd2\xb7\xbf\xd3\xff\xccP\xde\xac\xda\xf5\x98s" +
+	"\x16\x8a\xc4\xad\xdb\xccdv\x7f]\xe6c#\xd6\xdc\xcf" +
+	"\x9b\x06\x07H\xde\x8d\xed\x96I\xde\x90xZ\x11\xa9\x11" +
+	"\x0fG\x8b_\xe9\xdd\xb9i\xb2\xf5\xba\"d\x91.6" +
+	"\xc2\xa7\xb8\x06k\x19\xed\x0cs(=\x9d\xa1\x9du\xd3" +
+	"\x01\xa4e\x1cJ\x0dl\xc1\xa2\xb5`W\xb0\x1ax\x8a" +
+	"CiU\x16E\xe4\x92\x09\x87\x13\x86\xa2\x8a.\xc7\xe2" +
+	"\xf9\xd3\xee\xb4\xbd\xf2\x95\xbd\xe6\xf5\xd11a\xf9\xe8\xfe" +
+	"\xd4\xcc\xc7M\xd8\\b\xfd\xc3\xe7\x0cu\x06\x86\xb3T" +
+	"'+\x8f6EoMF\xbf>\x19\xb0\xb9QCP" +
+	"\xce]\x15l8\xb2\x18\x14\xb3LO\x0e\xd4\xa1\xa6\xf9" +
+	"6\xba\xad\x87\xd4\x18}\"\xb8j\x7f\xe4?\xc7\xbe\x06" +
+	"\x8bK\xa6&D\x8ad\xcf\x0607\xbf\xcf\xdc\xfc\xce" +
+	"\xefbt\xfe\xfbAi5\x10\xea\xe7C\xd6\x00\x19?" +
+	"\xc8\xbf:5\x8e\xcb^G*3\x8e\x98{\x05\xa9Q" +
+	"\xf3\xc2\xa3\xf5\x077\xcd\xdf\x91\xd7\x0b\x87\xe6\xe6\xed." +
+	"\x878\xe7\x8b\xa4\xad\x87\xd4\x98~\xb6\xe8\xb1\xba\xa5\x0b" +
+	"\x0f\xda\x18\xfe\x17\x00\x00\xff\xff\x0b\xe4Q\x15"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_c4d297091038a2d6,
 		Nodes: []uint64{
 			0x824e16689d9c0d5c,
+			0x84fb80b2e6291cb2,
 			0x851a38af31fd2692,
 			0x8d1be75ed840c0e7,
 			0x95e8f9c08e05c41d,
@@ -3625,6 +4061,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xb2e635c6558781d7,
 			0xb5053e2f1e75bd5f,
 			0xb672c16e9ba4faff,
+			0xb946037cfd127af6,
 			0xba1204c7b49aaf26,
 			0xc2061e31c949fa8b,
 			0xc594e430a6d42f92,
@@ -3633,7 +4070,9 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xcd8253bc76f94109,
 			0xd0add82b272ae64c,
 			0xd0cf030389f61476,
+			0xd1dabbca3a46fb46,
 			0xd79d948f633af906,
+			0xdd629bf6896997e4,
 			0xe2a1ae6d1c5e7d05,
 			0xea5d4591c06b1260,
 			0xf1a2abc314652771,

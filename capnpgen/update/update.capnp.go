@@ -2807,6 +2807,843 @@ func (p StageSink_done_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
 }
 
+type UpdateStage capnp.Client
+
+// UpdateStage_TypeID is the unique identifier for the type UpdateStage.
+const UpdateStage_TypeID = 0xf35e611295a26ea3
+
+func (c UpdateStage) Stage(ctx context.Context, params func(UpdateStage_stage_Params) error) (UpdateStage_stage_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xf35e611295a26ea3,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateStage",
+			MethodName:    "stage",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateStage_stage_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateStage_stage_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c UpdateStage) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c UpdateStage) String() string {
+	return "UpdateStage(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c UpdateStage) AddRef() UpdateStage {
+	return UpdateStage(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c UpdateStage) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c UpdateStage) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c UpdateStage) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (UpdateStage) DecodeFromPtr(p capnp.Ptr) UpdateStage {
+	return UpdateStage(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c UpdateStage) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c UpdateStage) IsSame(other UpdateStage) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c UpdateStage) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c UpdateStage) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A UpdateStage_Server is a UpdateStage with a local implementation.
+type UpdateStage_Server interface {
+	Stage(context.Context, UpdateStage_stage) error
+}
+
+// UpdateStage_NewServer creates a new Server from an implementation of UpdateStage_Server.
+func UpdateStage_NewServer(s UpdateStage_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(UpdateStage_Methods(nil, s), s, c)
+}
+
+// UpdateStage_ServerToClient creates a new Client from an implementation of UpdateStage_Server.
+// The caller is responsible for calling Release on the returned Client.
+func UpdateStage_ServerToClient(s UpdateStage_Server) UpdateStage {
+	return UpdateStage(capnp.NewClient(UpdateStage_NewServer(s)))
+}
+
+// UpdateStage_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func UpdateStage_Methods(methods []server.Method, s UpdateStage_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xf35e611295a26ea3,
+			MethodID:      0,
+			InterfaceName: "update.capnp:UpdateStage",
+			MethodName:    "stage",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Stage(ctx, UpdateStage_stage{call})
+		},
+	})
+
+	return methods
+}
+
+// UpdateStage_stage holds the state for a server call to UpdateStage.stage.
+// See server.Call for documentation.
+type UpdateStage_stage struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c UpdateStage_stage) Args() UpdateStage_stage_Params {
+	return UpdateStage_stage_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c UpdateStage_stage) AllocResults() (UpdateStage_stage_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return UpdateStage_stage_Results(r), err
+}
+
+// UpdateStage_List is a list of UpdateStage.
+type UpdateStage_List = capnp.CapList[UpdateStage]
+
+// NewUpdateStage_List creates a new list of UpdateStage.
+func NewUpdateStage_List(s *capnp.Segment, sz int32) (UpdateStage_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[UpdateStage](l), err
+}
+
+type UpdateStage_stage_Params capnp.Struct
+
+// UpdateStage_stage_Params_TypeID is the unique identifier for the type UpdateStage_stage_Params.
+const UpdateStage_stage_Params_TypeID = 0xaeb55c23662e7ccc
+
+func NewUpdateStage_stage_Params(s *capnp.Segment) (UpdateStage_stage_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return UpdateStage_stage_Params(st), err
+}
+
+func NewRootUpdateStage_stage_Params(s *capnp.Segment) (UpdateStage_stage_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return UpdateStage_stage_Params(st), err
+}
+
+func ReadRootUpdateStage_stage_Params(msg *capnp.Message) (UpdateStage_stage_Params, error) {
+	root, err := msg.Root()
+	return UpdateStage_stage_Params(root.Struct()), err
+}
+
+func (s UpdateStage_stage_Params) String() string {
+	str, _ := text.Marshal(0xaeb55c23662e7ccc, capnp.Struct(s))
+	return str
+}
+
+func (s UpdateStage_stage_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (UpdateStage_stage_Params) DecodeFromPtr(p capnp.Ptr) UpdateStage_stage_Params {
+	return UpdateStage_stage_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s UpdateStage_stage_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s UpdateStage_stage_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s UpdateStage_stage_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s UpdateStage_stage_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s UpdateStage_stage_Params) SizeBytes() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s UpdateStage_stage_Params) SetSizeBytes(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s UpdateStage_stage_Params) Progress() StageProgress {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return StageProgress(p.Interface().Client())
+}
+
+func (s UpdateStage_stage_Params) HasProgress() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s UpdateStage_stage_Params) SetProgress(v StageProgress) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// UpdateStage_stage_Params_List is a list of UpdateStage_stage_Params.
+type UpdateStage_stage_Params_List = capnp.StructList[UpdateStage_stage_Params]
+
+// NewUpdateStage_stage_Params creates a new list of UpdateStage_stage_Params.
+func NewUpdateStage_stage_Params_List(s *capnp.Segment, sz int32) (UpdateStage_stage_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[UpdateStage_stage_Params](l), err
+}
+
+// UpdateStage_stage_Params_Future is a wrapper for a UpdateStage_stage_Params promised by a client call.
+type UpdateStage_stage_Params_Future struct{ *capnp.Future }
+
+func (f UpdateStage_stage_Params_Future) Struct() (UpdateStage_stage_Params, error) {
+	p, err := f.Future.Ptr()
+	return UpdateStage_stage_Params(p.Struct()), err
+}
+func (p UpdateStage_stage_Params_Future) Progress() StageProgress {
+	return StageProgress(p.Future.Field(0, nil).Client())
+}
+
+type UpdateStage_stage_Results capnp.Struct
+
+// UpdateStage_stage_Results_TypeID is the unique identifier for the type UpdateStage_stage_Results.
+const UpdateStage_stage_Results_TypeID = 0xdcc78cc41f58dfd4
+
+func NewUpdateStage_stage_Results(s *capnp.Segment) (UpdateStage_stage_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return UpdateStage_stage_Results(st), err
+}
+
+func NewRootUpdateStage_stage_Results(s *capnp.Segment) (UpdateStage_stage_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return UpdateStage_stage_Results(st), err
+}
+
+func ReadRootUpdateStage_stage_Results(msg *capnp.Message) (UpdateStage_stage_Results, error) {
+	root, err := msg.Root()
+	return UpdateStage_stage_Results(root.Struct()), err
+}
+
+func (s UpdateStage_stage_Results) String() string {
+	str, _ := text.Marshal(0xdcc78cc41f58dfd4, capnp.Struct(s))
+	return str
+}
+
+func (s UpdateStage_stage_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (UpdateStage_stage_Results) DecodeFromPtr(p capnp.Ptr) UpdateStage_stage_Results {
+	return UpdateStage_stage_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s UpdateStage_stage_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s UpdateStage_stage_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s UpdateStage_stage_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s UpdateStage_stage_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s UpdateStage_stage_Results) Sink() StageOnlySink {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return StageOnlySink(p.Interface().Client())
+}
+
+func (s UpdateStage_stage_Results) HasSink() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s UpdateStage_stage_Results) SetSink(v StageOnlySink) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+func (s UpdateStage_stage_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s UpdateStage_stage_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s UpdateStage_stage_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s UpdateStage_stage_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// UpdateStage_stage_Results_List is a list of UpdateStage_stage_Results.
+type UpdateStage_stage_Results_List = capnp.StructList[UpdateStage_stage_Results]
+
+// NewUpdateStage_stage_Results creates a new list of UpdateStage_stage_Results.
+func NewUpdateStage_stage_Results_List(s *capnp.Segment, sz int32) (UpdateStage_stage_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[UpdateStage_stage_Results](l), err
+}
+
+// UpdateStage_stage_Results_Future is a wrapper for a UpdateStage_stage_Results promised by a client call.
+type UpdateStage_stage_Results_Future struct{ *capnp.Future }
+
+func (f UpdateStage_stage_Results_Future) Struct() (UpdateStage_stage_Results, error) {
+	p, err := f.Future.Ptr()
+	return UpdateStage_stage_Results(p.Struct()), err
+}
+func (p UpdateStage_stage_Results_Future) Sink() StageOnlySink {
+	return StageOnlySink(p.Future.Field(0, nil).Client())
+}
+
+func (p UpdateStage_stage_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
+}
+
+type StageOnlySink capnp.Client
+
+// StageOnlySink_TypeID is the unique identifier for the type StageOnlySink.
+const StageOnlySink_TypeID = 0xb602b16cf90d0768
+
+func (c StageOnlySink) Write(ctx context.Context, params func(StageOnlySink_write_Params) error) error {
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb602b16cf90d0768,
+			MethodID:      0,
+			InterfaceName: "update.capnp:StageOnlySink",
+			MethodName:    "write",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(StageOnlySink_write_Params(s)) }
+	}
+
+	return capnp.Client(c).SendStreamCall(ctx, s)
+
+}
+
+func (c StageOnlySink) Done(ctx context.Context, params func(StageOnlySink_done_Params) error) (StageOnlySink_done_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb602b16cf90d0768,
+			MethodID:      1,
+			InterfaceName: "update.capnp:StageOnlySink",
+			MethodName:    "done",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(StageOnlySink_done_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return StageOnlySink_done_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c StageOnlySink) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c StageOnlySink) String() string {
+	return "StageOnlySink(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c StageOnlySink) AddRef() StageOnlySink {
+	return StageOnlySink(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c StageOnlySink) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c StageOnlySink) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c StageOnlySink) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (StageOnlySink) DecodeFromPtr(p capnp.Ptr) StageOnlySink {
+	return StageOnlySink(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c StageOnlySink) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c StageOnlySink) IsSame(other StageOnlySink) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c StageOnlySink) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c StageOnlySink) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A StageOnlySink_Server is a StageOnlySink with a local implementation.
+type StageOnlySink_Server interface {
+	Write(context.Context, StageOnlySink_write) error
+
+	Done(context.Context, StageOnlySink_done) error
+}
+
+// StageOnlySink_NewServer creates a new Server from an implementation of StageOnlySink_Server.
+func StageOnlySink_NewServer(s StageOnlySink_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(StageOnlySink_Methods(nil, s), s, c)
+}
+
+// StageOnlySink_ServerToClient creates a new Client from an implementation of StageOnlySink_Server.
+// The caller is responsible for calling Release on the returned Client.
+func StageOnlySink_ServerToClient(s StageOnlySink_Server) StageOnlySink {
+	return StageOnlySink(capnp.NewClient(StageOnlySink_NewServer(s)))
+}
+
+// StageOnlySink_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func StageOnlySink_Methods(methods []server.Method, s StageOnlySink_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 2)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb602b16cf90d0768,
+			MethodID:      0,
+			InterfaceName: "update.capnp:StageOnlySink",
+			MethodName:    "write",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Write(ctx, StageOnlySink_write{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb602b16cf90d0768,
+			MethodID:      1,
+			InterfaceName: "update.capnp:StageOnlySink",
+			MethodName:    "done",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Done(ctx, StageOnlySink_done{call})
+		},
+	})
+
+	return methods
+}
+
+// StageOnlySink_write holds the state for a server call to StageOnlySink.write.
+// See server.Call for documentation.
+type StageOnlySink_write struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c StageOnlySink_write) Args() StageOnlySink_write_Params {
+	return StageOnlySink_write_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c StageOnlySink_write) AllocResults() (stream.StreamResult, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return stream.StreamResult(r), err
+}
+
+// StageOnlySink_done holds the state for a server call to StageOnlySink.done.
+// See server.Call for documentation.
+type StageOnlySink_done struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c StageOnlySink_done) Args() StageOnlySink_done_Params {
+	return StageOnlySink_done_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c StageOnlySink_done) AllocResults() (StageOnlySink_done_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StageOnlySink_done_Results(r), err
+}
+
+// StageOnlySink_List is a list of StageOnlySink.
+type StageOnlySink_List = capnp.CapList[StageOnlySink]
+
+// NewStageOnlySink_List creates a new list of StageOnlySink.
+func NewStageOnlySink_List(s *capnp.Segment, sz int32) (StageOnlySink_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[StageOnlySink](l), err
+}
+
+type StageOnlySink_write_Params capnp.Struct
+
+// StageOnlySink_write_Params_TypeID is the unique identifier for the type StageOnlySink_write_Params.
+const StageOnlySink_write_Params_TypeID = 0x9b903c250a1c9090
+
+func NewStageOnlySink_write_Params(s *capnp.Segment) (StageOnlySink_write_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StageOnlySink_write_Params(st), err
+}
+
+func NewRootStageOnlySink_write_Params(s *capnp.Segment) (StageOnlySink_write_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StageOnlySink_write_Params(st), err
+}
+
+func ReadRootStageOnlySink_write_Params(msg *capnp.Message) (StageOnlySink_write_Params, error) {
+	root, err := msg.Root()
+	return StageOnlySink_write_Params(root.Struct()), err
+}
+
+func (s StageOnlySink_write_Params) String() string {
+	str, _ := text.Marshal(0x9b903c250a1c9090, capnp.Struct(s))
+	return str
+}
+
+func (s StageOnlySink_write_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StageOnlySink_write_Params) DecodeFromPtr(p capnp.Ptr) StageOnlySink_write_Params {
+	return StageOnlySink_write_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StageOnlySink_write_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StageOnlySink_write_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StageOnlySink_write_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StageOnlySink_write_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StageOnlySink_write_Params) Bytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s StageOnlySink_write_Params) HasBytes() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StageOnlySink_write_Params) SetBytes(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+// StageOnlySink_write_Params_List is a list of StageOnlySink_write_Params.
+type StageOnlySink_write_Params_List = capnp.StructList[StageOnlySink_write_Params]
+
+// NewStageOnlySink_write_Params creates a new list of StageOnlySink_write_Params.
+func NewStageOnlySink_write_Params_List(s *capnp.Segment, sz int32) (StageOnlySink_write_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[StageOnlySink_write_Params](l), err
+}
+
+// StageOnlySink_write_Params_Future is a wrapper for a StageOnlySink_write_Params promised by a client call.
+type StageOnlySink_write_Params_Future struct{ *capnp.Future }
+
+func (f StageOnlySink_write_Params_Future) Struct() (StageOnlySink_write_Params, error) {
+	p, err := f.Future.Ptr()
+	return StageOnlySink_write_Params(p.Struct()), err
+}
+
+type StageOnlySink_done_Params capnp.Struct
+
+// StageOnlySink_done_Params_TypeID is the unique identifier for the type StageOnlySink_done_Params.
+const StageOnlySink_done_Params_TypeID = 0x9254be956a2c53cc
+
+func NewStageOnlySink_done_Params(s *capnp.Segment) (StageOnlySink_done_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StageOnlySink_done_Params(st), err
+}
+
+func NewRootStageOnlySink_done_Params(s *capnp.Segment) (StageOnlySink_done_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StageOnlySink_done_Params(st), err
+}
+
+func ReadRootStageOnlySink_done_Params(msg *capnp.Message) (StageOnlySink_done_Params, error) {
+	root, err := msg.Root()
+	return StageOnlySink_done_Params(root.Struct()), err
+}
+
+func (s StageOnlySink_done_Params) String() string {
+	str, _ := text.Marshal(0x9254be956a2c53cc, capnp.Struct(s))
+	return str
+}
+
+func (s StageOnlySink_done_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StageOnlySink_done_Params) DecodeFromPtr(p capnp.Ptr) StageOnlySink_done_Params {
+	return StageOnlySink_done_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StageOnlySink_done_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StageOnlySink_done_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StageOnlySink_done_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StageOnlySink_done_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// StageOnlySink_done_Params_List is a list of StageOnlySink_done_Params.
+type StageOnlySink_done_Params_List = capnp.StructList[StageOnlySink_done_Params]
+
+// NewStageOnlySink_done_Params creates a new list of StageOnlySink_done_Params.
+func NewStageOnlySink_done_Params_List(s *capnp.Segment, sz int32) (StageOnlySink_done_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[StageOnlySink_done_Params](l), err
+}
+
+// StageOnlySink_done_Params_Future is a wrapper for a StageOnlySink_done_Params promised by a client call.
+type StageOnlySink_done_Params_Future struct{ *capnp.Future }
+
+func (f StageOnlySink_done_Params_Future) Struct() (StageOnlySink_done_Params, error) {
+	p, err := f.Future.Ptr()
+	return StageOnlySink_done_Params(p.Struct()), err
+}
+
+type StageOnlySink_done_Results capnp.Struct
+
+// StageOnlySink_done_Results_TypeID is the unique identifier for the type StageOnlySink_done_Results.
+const StageOnlySink_done_Results_TypeID = 0xa647cf7d5ae76cad
+
+func NewStageOnlySink_done_Results(s *capnp.Segment) (StageOnlySink_done_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StageOnlySink_done_Results(st), err
+}
+
+func NewRootStageOnlySink_done_Results(s *capnp.Segment) (StageOnlySink_done_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StageOnlySink_done_Results(st), err
+}
+
+func ReadRootStageOnlySink_done_Results(msg *capnp.Message) (StageOnlySink_done_Results, error) {
+	root, err := msg.Root()
+	return StageOnlySink_done_Results(root.Struct()), err
+}
+
+func (s StageOnlySink_done_Results) String() string {
+	str, _ := text.Marshal(0xa647cf7d5ae76cad, capnp.Struct(s))
+	return str
+}
+
+func (s StageOnlySink_done_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StageOnlySink_done_Results) DecodeFromPtr(p capnp.Ptr) StageOnlySink_done_Results {
+	return StageOnlySink_done_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StageOnlySink_done_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StageOnlySink_done_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StageOnlySink_done_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StageOnlySink_done_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StageOnlySink_done_Results) Staged() (StagedInfo, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return StagedInfo(p.Struct()), err
+}
+
+func (s StageOnlySink_done_Results) HasStaged() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StageOnlySink_done_Results) SetStaged(v StagedInfo) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewStaged sets the staged field to a newly
+// allocated StagedInfo struct, preferring placement in s's segment.
+func (s StageOnlySink_done_Results) NewStaged() (StagedInfo, error) {
+	ss, err := NewStagedInfo(capnp.Struct(s).Segment())
+	if err != nil {
+		return StagedInfo{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+func (s StageOnlySink_done_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s StageOnlySink_done_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s StageOnlySink_done_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s StageOnlySink_done_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// StageOnlySink_done_Results_List is a list of StageOnlySink_done_Results.
+type StageOnlySink_done_Results_List = capnp.StructList[StageOnlySink_done_Results]
+
+// NewStageOnlySink_done_Results creates a new list of StageOnlySink_done_Results.
+func NewStageOnlySink_done_Results_List(s *capnp.Segment, sz int32) (StageOnlySink_done_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[StageOnlySink_done_Results](l), err
+}
+
+// StageOnlySink_done_Results_Future is a wrapper for a StageOnlySink_done_Results promised by a client call.
+type StageOnlySink_done_Results_Future struct{ *capnp.Future }
+
+func (f StageOnlySink_done_Results_Future) Struct() (StageOnlySink_done_Results, error) {
+	p, err := f.Future.Ptr()
+	return StageOnlySink_done_Results(p.Struct()), err
+}
+func (p StageOnlySink_done_Results_Future) Staged() StagedInfo_Future {
+	return StagedInfo_Future{Future: p.Future.Field(0, nil)}
+}
+func (p StageOnlySink_done_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
+}
+
 type StageProgress capnp.Client
 
 // StageProgress_TypeID is the unique identifier for the type StageProgress.
@@ -5893,221 +6730,238 @@ func NewVerdict_List(s *capnp.Segment, sz int32) (Verdict_List, error) {
 	return capnp.NewEnumList[Verdict](s, sz)
 }
 
-const schema_f783b1efe4e5d4ec = "x\xda\xbcX}\x90TUv?\xe7\xbd\x1ezf\xe9" +
-	"N\xf7\xad\xd7\xc3L\xcfHf7\x05\x15!q\xc2\x0c" +
-	"Jt\x04\xe7C]\x1d\x04\x99\xd7\x1d\xddu\x04\xe3\x9b" +
-	"\xee\xcbLC\x7f\xf9\xde\xeb\xc1q\xb1fM \x08\x01" +
-	"\x12j\xc3F\xb6\x82.\xc6\xadB\x94\xb8*\xec.f" +
-	"]\x84\xc5%F\xdc\xec\xaa\x80\xa8\x88A\xcc\xae\x0a\x11" +
-	"+e)Y\xf5\xa5\xce}\xfd\xfa\xbd\xe9\xee\x19&\xa6" +
-	"*\x7fLU\xcfy\xe7\xde{\xee\xb9\xe7\xfc\xce\xef\x9c" +
-	"9\x97\xd7u\xf9\xda\x82\xfb\x1b@\x8aG\xb0f\x8a\xf5" +
-	"\xc2/v\xde\xf1X\xa2\xf6>`\x0d\x08P#\xf9\x01" +
-	"\xe6>?\xf5\x0f\x10Pyi\xea*@\xab\xf7\xe6\xcb" +
-	"\xf7\xdc;g\xf4>`\xf5\x08\xe0\xa3\xef\xb3\x02M\x08" +
-	">\xeb\xc4\xc2\x1b\x95\xf6\x9f/\xfa+`M\xb4\x14\xe9" +
-	"\x13\x0b\xc4h\xe9\xf4@'\xa0\xf5\xfe\x8a7\x9ey\xf0" +
-	"\xf5\x7f\xbe\x1fX\x10\xad\xb3\xaf\xbe{\xe6\xc3'\xff\xf2" +
-	"\x13\xfb\x0ceA\xe0\xa0r}\x80~u\x07\xe8\x98\x9f" +
-	"\x86\xbb\x8f\xefi\x9b\xb6\xc9\xdeL\x1c\xb3;\xd0C\xc7" +
-	"\x046\x1c\xdb\xd5{O\xe3&\xef1[\x03\x03t\xcc" +
-	"\x0eq\xcc\xde\x1d\xf7?\xba\xf2\x8e\xd8\x16\xaf\xc2\x81\xc0" +
-	"Bq\x05\xa10\xe3\x89\x83\xc7nz\xed\xcd\xad\xc0\x82" +
-	"\x92k\x07\xa0\xf2Q`\x97rA\x18\xf1q`\x10\xd0" +
-	":\xf8\xfdZ\xf5\x1bo<\xf7\x00\xb0\xa0<F\xf1k" +
-	"\xc1\x83\xca\xac m<3\xe8G\xe5(\xfd\xb4\xfez" +
-	"\xc7\x85S\xdf>s\xf36P\x83\xe8Q\x17\x06(\xcf" +
-	"\x06w)\xcf\x8b\x15\x07\x82\x87\x11\xd0\xfad\xde\xb9\xc4" +
-	"\xd3\x83\xdfy\x10X\xd07f\xefM\xa1\xd7\x95m!" +
-	"?@\xfc\xefB2\xc6\xbf\x1f\x92\x10\xc0\xfa\xd1\xcf>" +
-	"\xdb\xb2\xed\xea\xba\x87@mD\xc7![B\xe2R\xdb" +
-	"Ct\xa9\xc2\xbc\xd5\x1f\x8d\xf0\xcd\x0f\x95\xdb:\xf7\xd9" +
-	"\x90\x84\xca\x0b\xb4\xa1\xf2|\xc8O\x7f\x00\xd6\xd9\x7f\xbb" +
-	"s\xf0W\x17n\x7f\x04\xd4z,9iw\xa8\x87\xf6" +
-	"\xdb\x1bZ\x05\xf8\xc5\xfds\x97\xae\xbd\xdd\xda\xe9\xba?" +
-	"\x1a^H\xeeo:\x14\x9c\xdf{\xed\x9c\xc7*|R" +
-	"\x13\xde\xa5\x04\xc3tL]x\x9d\xb2,\xdc\x00`\x9d" +
-	"y\xcbZ1\xf7\x83?}\x02Xc\xe9\x94\xc5a\xf1" +
-	"V\xb7\x85\xc9\xea\xfdS_\xf9\x93\xde\x0f\x1e|\xaab" +
-	"\xb7\x91\xf0\xcb\xcaZ\xb1\xdb}\xe1\xc3\xca\xe7\xf4\xcb\x9a" +
-	"\xbf\xef\xe7\xf1w6\xf7?]\xa1\xfcn\xf8u\xe5#" +
-	"\xa1|.|\x83\x12e\xa4\\\xb77\xf1\xc8\xae\x97\xfb" +
-	"\xf7\x14\x03Y\x1c\x8dL\x04r\x1d\xa3\xa3??r\xc7" +
-	"\xe7'\x97]\xb1\x97\x9e\xcb\x13\x065tYe\x16{" +
-	"Xi\xa3}\xe6^\xc6NI\x80V\xfc\xc3\xe7\xbbN" +
-	"\xae;\xb1\x17\xd8%\xa5\xed\xba#+h\xbb\xc5\x11\xda" +
-	".\xf0\xcb_\xdc\xf1@\xe4\xce\x1f\xd9\x0a\xc2c\x99\xc8" +
-	"\x00y\xec\xf4\xa5G[\xae\x8e}\xf7\xa7\x15f\xdf\x16" +
-	"yF\xd1\"t\xdc\xb2\xc8:e7\xfd\xb2.\xed\x99" +
-	"\xd2~\xe57v?GVy\x93D&\xb5\xad\x91\x83" +
-	"\xcav\xb1`[\xe47\x80\xd6\xe3\xeb\x97f\x8c\xdc\x81" +
-	"Cv.\xda\xc9\xba\xb6^\x04\xc5\x96z\xca\xa2\xbf\xdf" +
-	"\xf0\x1f\xc3\xd9O\x16\xbfX\x8c\x1a\xdb\xecs\xf5\xc2\xec" +
-	"\x0bBc\xe7\xd3\xdf\xc9m\x9c\xf1\xbb\x17+\x8c\xbbe" +
-	"\xda\xcb\x8a6M\x187\xed\xb0r\x82~\xfd\xee\xb6\xeb" +
-	"wn0\x8e\x1d+n&\x8e;0M\xbc\xe6K\xd3" +
-	"\x9e\x00<\xf5_}\x89\x05o\xec?\xce\x9a\x1d\x0f\xf0" +
-	"\x06\x9d<\xb0\xf1\xc5E\xb1k\xbe8z\xdc\x93\xccj" +
-	"\x83\x88\xa6K\xbe`?\xbe\xe9\x85%'*\x8e_\xd0" +
-	"pZ\xe9m\xa0\xe3\xafoX\xa7l\xa7_V\xef\xfa" +
-	"\x9b\xfff\xe0\x0f\xe7\x9d\xacP^\xdbpZ\xd9\"\x94" +
-	"75\xdc\xa0\xec\x13\xca\xa7\xf8\x95\x8f/\xfa\xa7u'" +
-	"\xbd\xbe\xd9\xd1 \xde\xff\xd1\x06\xbay\xfb\xcd\xbb\xae\xd9" +
-	"\xba\xf5\xad\xb7\xbc0Q\xd3(\x9c\xc7\x1a\xe9E\xeb\xda" +
-	"\xb6\x7f\xf5\xd0\x0f\xce\xfe\x06\xc4}l\x85\xb6F\xe1\xbb" +
-	"\x05B!}\xe6t\xd3\xbf\x1f\xb7~\x0bl\x9ad}" +
-	"\xfc\xd0'7\xbd\xba\xa1\xf0\x11\xd9\xa35\x9eV2\x8d" +
-	"dO\xaaq\x09\xbdS\xdf%\x87\x8f\xfcK\xfb\xfb\xde" +
-	"\xe0Yk\xef\xb4E\xec\xf4\xfe\xcc\xc5G\x0e\xacY\xfd" +
-	"\xfe\x98wz\xd26\xe6\xd9F\xb2\xf6\xa5\xfa#\x1b\xf7" +
-	"'\x17\x7f\xe0\x09\xafhT8\xf7\xe8\xbe\xf5[_\xfe" +
-	"\xd7\xc2\xb91\xf7\x88\x0a\xd8eQ\xda|\xf6\xdc\xc1\x86" +
-	"\xeeo\x1d>W\x0dv\xbb\xa3\xcf(\xbdQ\xe1\xe6(" +
-	"\x1d\xf3\xce\xbcC\xb7n}\xee\xd3\x0f\xbd\x9b\xed\x88\xf6" +
-	"\xd3f\xbb\xc5f\xb9\xdf\xdfz\xef\xf4\xd7>=\xefU" +
-	"x)*p\xe3\xa8P\xd8\xbc}\xe3\xb1_\xee\xfb\xec" +
-	"\xbc\xf7\xae\x17\xa2\x0f\x8b\xbck\"\x85\x92\xa3\xaa\xc1\xe4" +
-	"\xac\xa6\xa7\x94\xb6\xa6\x06\x00\xe5\xaa&\x8a\xf0\xa7V\xec" +
-	"\xfa\xee\x9a\xf9\xe7?\xf5DN}s?][\x9a\xb3" +
-	"{s\xfbu\xd2\x05r\x99T\xfc\x84\xcd\xc2\x90\xbaf" +
-	"\xbaJ\xdb\x86W\xe4\xe8\xacW\xff\xdb\xb3\x947\xc7h" +
-	"\xe9\x0b}\x87\xbe~\xef\xf2\xd3\x9fyQIm\x16\x1e" +
-	"[\xd6L&\x0e~3\x7f{\xf8[\x97Z\xb6\x82X" +
-	"z\xaf}\xea+-\x7f<\xff\x89\xab\xfe\xc1\xf2\xde." +
-	"\xd5\xfc=Z:\"\x96.}\xa0c\xcdp\xfc\x94e" +
-	"\xc3\x8eX\xba\xbd\xb9\x09a\x8fU\xc8'5\x93\xb7&" +
-	"d-\x9f\xcdw\xc4Mm\x90\xc7S\xd9\x95\xad\xc9\\" +
-	"\x96\xcf\x88q\xa3\xe0O\x9b\x86Z+\xfb\x00|\x08\xc0" +
-	"fu\x00\xa83dT\xe7H\xc8\x10#\x14\x18\xec\xb2" +
-	"\x1e\x00\xf5R\x19\xd5\xcb%\xec4F\x0c\x93g\x90\xb9" +
-	"(\x0a\x88\x0cpT\xe7\xcb\x0b\x86\x96\xc6\xb0\xd5}\xf6" +
-	"'\xb3\xa7\x0e'\xff\x91\xbe\x84\xa9J\x8c1\xe2\x16\xf1" +
-	"_\xb2\xd5 c\x923\xfa4]\x933FI\xc9\xe7" +
-	"Z\x9a\x8c\x8b\xb3Z\x93)#\xa1\xe9Iao\xdaD" +
-	"C\xf5\x95\xec\x0d\x92i\xb52\xaa\x11i2\x16H\xf6" +
-	"\xe6\xe9\x9c\x1975\xb3`@\x1f\xa2\xf7\xf6=\x13\xdd" +
-	"\xfe:\x09G\x13\xb9\xac\xc9\xb3&\x86\xad\xc8\x0f\x7f\xbd" +
-	"\xfe\xbd?\xba\xf5\xed\xe2\x11\xa3\x03\x85l2\xcd\x0d\xfc" +
-	"=\xc0>\x191\xecf\x00 \x09K6\xd4U^\xd0" +
-	"X\x952\x13C\xc2\x15\x19\x03\x1cE\x8f\xb7lk[" +
-	"\x07y\xd1n\xf7\xe9<\xae\xe8p]\xd1i\x085\x0c" +
-	"\xbb\x05\xa7\xcc\x13\xbe\xca\xdd\x97\xe7\xd2\xe9\xdc\xaa\xa2\x97" +
-	"\x0d\x00\xef\xde+\x00\xd4\x80\x8cj\xa3\x84\x96Q\x180" +
-	"\x12z*\x0f!3\x95\xcb\"sY\x80\x1d\x09\xa53" +
-	"P\x9cq+\xd7C\xc9T\xc2$W\x87)k\xd8\xac" +
-	"\x01\xa19\xb3\x1d\x00%6\xbd\x1f\x00e\x16m\x07\xb0" +
-	"\x0aY#\xcf\x13\xa9\xe5\xe0O\xf1d\x8b\xceM}\xc4" +
-	"\xd2s\xe94O\xf6h 'V\xb6\x18\xa66b\x94" +
-	"=\xe7\x8d\\K\x9bC7h&\x17\xcf\x19\x96k\x00" +
-	"J\xd9\x84\x0e\x1b`w\x0d\x80\xc4R~\xc4R\x16\xa3" +
-	"\x83\x80l\xd9B\x90\xd8-~\x94\x9cj\xe3\x161\xd6" +
-	"\xbb\x02$\xd6\xedG\xb9D\x87\xd0\xc9evE\x0c$" +
-	"v\x99\xdf\x1a\xc8\xe5\xccn\xd3\xe4\xe0\xcf\xe4\xcd.\xb4" +
-	"\x86\x84IKV\x02@\xe9\xbf\xafk\x10J\xa5y\xb2" +
-	"\x0b\xadU\x9a\x99\x18Z2\xcc\x01\xf5.\xec\xc3r\x8f" +
-	"u\x9bf\x88g\xf2\xc2c_-\xbd\xc1\xafg\x03\xa8" +
-	"GdT_\xa3\xe0\xf4\xd9\xc1y\x94\x84\xbf\x92Q}" +
-	"SB&\xf5E\x84\x7fO\xb4\x03\xa8\xaf\xca\xa8\xbe-" +
-	"!\x93\xa7FP\x06`'c\x00\xea\x9b2\xaa\xbf\x95" +
-	"\x90V\xfb\x00\xd8\xbb\x14\xdao\xcb\xa8\x9e\x95\x90\xd5\xa8" +
-	"\x11\xac\x01`\xef\x91\xf0\x8c\x8c\xeay\x09\xd9\x149\x82" +
-	"S\x00\xd8\xb9~\x00\xf5\xac\x8c\xea\xa7\x122\xbf/B" +
-	"\x18\xc4>&\xcd\xf32\xaa\x9fI\x18\"\x17`\x1dH" +
-	"X\x07\x182\xd29\x13C\xd6\xa6\xaf\xfd,\xf3P\xf6" +
-	"\xe1=\xf4\xdc!\xc0\x16SOiiD\x90\x90\xc8\xa8" +
-	"\xa9\xa7\xb8\xb1\x88/\x074q\x0aH8e\"\x10\x19" +
-	"\x15>\xe3\xc9\xd2\xea$\xd7\x92\xe9T\x96\x83\xbc\xd8\xc0" +
-	"Z\x90\xb0\xd6Qr\xff/\x0b\x94\x8cv\xf7\xb5C\x85" +
-	"\xec\xca\x9e\x11S\xe6F\x1f\"\xe9u\xd7V\xa6\x85\x1b" +
-	"Q\xad\xceS\xe9Nv\x8eI\x8b\xd9n\xca\x8dq@" +
-	"%\xee\x9a\x05#^\xcc\x1b\xca\x1a\x8a\xd4>\xb9\xc6\xfb" +
-	"\xf6\xbeJt\xb4\xe1\xc19\xd9\x0bT1\x17\x91\x1d\x9c" +
-	"j[\x08\xa0\xce\x91Q\x9dO9\x9a\xba\x87\xf7\x8c\x98" +
-	"\x1c\xd0(\xd9\x94\xd7s\x83:7\x0c\x00@\xe6\xf2\xda" +
-	"\xb2\xa4\xad\x02\x0cC)\xc3\xcc\xe9#%\x0f\x94\x85\xeb" +
-	"-\xf9d\x88l\xb6\xb1\xb4\xc6C\xf4\xd1\xe1\x8a\xac\x8d" +
-	"\x92o\x16%\x9f\xd3\xca\xa1\xc3\x95\xd8\xf4\x0e\x90\x18\xf3" +
-	"[\xce\x95\xc1o\xf2L\x97\xc0\xb0AJ\x17\xd5\x87\x1e" +
-	"\xca\xe89\xbe\xe2\xb1\x9c4\xcc\xe4\xcd\xaa\x08\xe9-\x16" +
-	"\x9a\xad\x87a\xb7\x85\xaa^,\\\xa0\xc6\x0c]1 " +
-	"\xae\xe8\x14zt\xc8\x0bS\x09Cz\xe9\x8aN\x1b\x89" +
-	"\x0e\xdbc\x0b\xe8\x8am~\x94J\xac\x14\x9d\xc6\x95\xcd" +
-	"\xec\x01\x89E\xfdV\x92St\x0cp\x81\x19\x9dvI" +
-	"\xe8\xc2\xd1b\xf1\x1b\x8b\x13\x1e\xd3\xfa\xc4\xab\xca\x06\xc5" +
-	"\xb3\xea\x13\xb69\x1c\x12\x055\x86\xfd\xc7\x19\xeb\x07\x89" +
-	"\xd5\xf9\xad\\\xd6V\x07\xd90\xc6\xeeXN\x10V\xe9" +
-	")\x93\xd3\x8b\xfb\xb5\xcc\x18\x1f\xb6\xbb>l\x19\x181" +
-	"\xb9\x81A\x900X\x01\xfbqS\xf3\x9b\x05a\xd5\xe5" +
-	"\xceje\x19v\x00\xc4\xbf\x892\xc6\x93\xe8\xd6XE" +
-	"\xc3\x1e\x80\xf8R\x92\x0f\x91\\\x92\x04\x92)\\\xe8\xdf" +
-	"I\xf24\xc9\xe5)\x02\xcc\x94\x14\xc6\x00\xe2C$7" +
-	"I\xee\xbbR\x00\x9ar\x17.\x04\x88\xe7I\xbe\x9a\xe4" +
-	"5W\x09LSF\xb0\x1f ~7\xc9\xd7\x90|\x0a" +
-	"\x0aXS\xee\xc3\xd9\x00\xf1\xd5$\xbf\x1f%D\xbf\x00" +
-	"6e-\xb6\x03\xc4\xbfM\xe2\x8d\xa4^\x8b\x11\xac\x05" +
-	"P\xd6\x0b\xf9\x1a\x92\xff-\xc9\xeb\xa4\x08\xd6Q\x03 " +
-	"\xb6\xdfH\xf2\x9d$\xff\x8a\x1c\xc1\xaf\x00(?\xc0\x15" +
-	"\x00\xf1GH\xfeC\x92O\xed\x88\xe0T\x00e\xb7\xb8" +
-	"\xeeN\x92\xef!y\xe0\xea\x08\x06\x00\x94'\x85\xfcq" +
-	"\x92\xff\x04%\xec\xd4\x12fj\x98W\x02\xe9h\x9eg" +
-	"\x93\xa9\xec`\xe5\x97b\xd2T~\xa8\x86\xb6\xde2U" +
-	"\xc2\xd5<\xd7\x8d\x94ar\x90\xb3\xa6#\x1c\x83m-" +
-	"\x04\xee\xdd\x18v'+v\xde\x08yO\xa5\xdc\xba\xab" +
-	"\xa0\xe9Z\xd6L\x81\x9c\xe5.=z\xef\xc7\xfb\x1e[" +
-	"\xb2\x04\x1fu\xe8QZ3\xccX.\x9d\x86\xd0\x80\x96" +
-	"X\x89ak\xe15\x9b\x97\xcf-L\xff\xd0)\x00t" +
-	"3\xbas\xd1\xa6\x8a\x82P\x0d\xc0b<\x91\x1b\xe6\xfa" +
-	"H+\x91\x08\xda\x97`!T\x98\x00\x16.\xce!'" +
-	"\xde\xbf\x981\x95\xc9\xd0i'\x96\x0b\x92\xce\xac\x00\xb3" +
-	"O>\xb7j\xee\xf7\xfe|\x1bkk\x07\x89\xcd$\x04" +
-	"q\x08=:\x931\x16\x9d\x0d\x12\x0b\xfa[D^v" +
-	"a\x88\x08\xfc\xb8\x98\x90\xec\xcd.\xcf\x15\xc9\x90sK" +
-	"\x8dj\xd5R\x19\xd5!\xb7dp\x1d@M\xca\xa8\xe6" +
-	")\xe7\xd0f\x0f\x99\x01\x005-\xa3z7%\x9cd" +
-	"\xb3\x87\x02\xf9(/\xa3\xbaQ\x1a\xaf\xba[vgp" +
-	"+\x87\x16\xdd b\x18\x00\x09\x03\x80V*\x9b\xe4w" +
-	"\xc7\x874\xf0\xb7_1\xcfA\x8b\xc9\xf3\xe5\xf1\xeb\xa2" +
-	"\xcbT=\x95q\xf6E\x1a\x98\x90\x91\xca\xaeD\xe6\x0e" +
-	"H&\xdd\xbeT\x94\x1b\x87\xd7\x11\xabs\x03\xabz;" +
-	"Q\xcd\x94\xd1a\xae\x133\xc6\x90;\x1d,&\xf8d" +
-	"[\x19O\x9dF\xc3\xadNN\x07\x8b\xce\xdc\x92\xa9\xb1" +
-	"burfl\x9e\x16~A\x8fS\x9d\x9cF\x1b\x9d" +
-	"q&\x9b\xd9aW'\xa7\xf5\x004\xbap\xb4\xc8\x08" +
-	"\xba\xb0\xd3n\x1a\xc6F\xe2\xc4\x8erjJ\xa0\xe4\xa7" +
-	"\xeb\xe9\xcd\xbadT\x17\xb9~\xea\xa5n\xe6:\x19\xd5" +
-	">Oh.&\xe1\x8d2\xaa\x7fV\xc6\xb7:u\xae" +
-	"\x19n\xc8u&\xb9\xa9\xa5\xd2\xa5\x08\xac\xd2[\xf6\x15" +
-	"\xc9P\xabS\x12\x0dj\xaaZD@M\xa6\x17\xad\xe0" +
-	"BR9,\xf8\xb9>\xe2f\xbb3\xa9Cg\xa6G" +
-	"|\xadH\x89\x9c\xfe\x1e\x9d1\x06\x9b\xfe\x17 \xb1z" +
-	"\xbf\xe5\xc0\x8a\xddG$\xd2\\\xd3\xd5\x82\x86\x02N\xb3" +
-	"\x1c\xc6\x01\x00\xb3`,\x190\xb8\xee\x1f\xe6\xba\xcb\x0a" +
-	"\x9cy\x10:S\x1d\xc6b\x0e+\xb8vH\xcb\x0er" +
-	"\xc0d5RP\xd6\xb0\xff\x7fO\x0d|\xe3\xf6\xcbU" +
-	";\xd5/\x03\xe6\xe3FD\x9f\x16\xd2\xcb\xf8\xcfBO" +
-	"'\xece\xd4a\xef0\xaeJ\xa6\x96\xb6\xef\x1b\xf2k" +
-	"\x06\x17\xb9*\x82zzL\xf8\"\xda/\xba\xe1\xfa\x0e" +
-	"\x00K\xe7\x09\x9e\x1aNe\x01\x07\xad|a \x9d2" +
-	"\x86\xa8z\x0ev\xea\xbc`\xf0d\xa5\xf5\xce\x8b\x0fs" +
-	"\xbd\xd5y\xcdd5\xeb\xbf\xc4\x8c\xa0\"\x8f\x97\xac\xac" +
-	"\x8e\xbc\x17C\xbb\xb2\x82\xfd\xbfy\x9d\xea\xf7\x1b'_" +
-	"\xab\xf6.\xd5fG\x8e3fH\xd8\xc9\x87y\xd6\xf4" +
-	"T\xa3\xb6\xff<\xf9\xe2;\xe1{>.\xafFv=" +
-	"\xef)d;\x93i\x1e\xe3\xcb\xcb\x06H\x17\xad>Y" +
-	"-\xc3\x1d\\\"\xfc\x1fS)'\xc2\x9dbw`_" +
-	"D\x9e`\xf2cgZ\xd8\x1d\xeaOz\xf2\xe3\xf4\x99" +
-	"\xe3D{\xae\xf8\x02v\xffX\x9a\x8b\x97\xf5\x8f5\xd5" +
-	"\xe8\x91\x83\\E\xe0\xbahsv\xf1\xd0@'\xa9Z" +
-	"DV\x89\x1e\xd1\x1d\x8dc{K\xdf\x90fp/\xff" +
-	"iw\xf9O\xe9ix\xccK\x80\xa4\"\x01\xeaw\x09" +
-	"\x10\xcaE\xfe\xd3Q\xe4?\xab%l\xc9\xd3\xd6\x18r" +
-	"\xcf+\x12 \xe2d\xe5M\xb7\x993\xb5t\xcf\x88\x09" +
-	"2/\x09;m\xee3\xce\xb3\x8f3\xf1\xab>'\xad" +
-	"\x96\x9cU\xc6\x05c\xc2\xb2\xab\x18\x96\xed\x9e\xb0\x1cC" +
-	"\xf0E\xa2\x8e\xc3\xab\xab\x07\xa58\x12\x8d\xc9\x8cQ\xfe" +
-	"\xefC\xdc\x09\xdb\xfer7M*\x1c\x8b\x8b\xbc&\x0d" +
-	"x\x02\xbf*\x81\x9dx\xb4^\xdc\xf1\x7f\x02\x00\x00\xff" +
-	"\xff\xcd(\xc7\xf1"
+const schema_f783b1efe4e5d4ec = "x\xda\xbcY{t\x14e\x96\xbf\xb7\xaaC'\x92N" +
+	"\xfa\xa3B\xc8\x93\x8c\xbbpF\xd9!K\x82\xb0\x1a\xc1" +
+	"<\x94\xc1 \x98T\xf7\xe8h\x04\xd6J\xf7\x97\xa4I" +
+	"\xa7\xbb\xe9\xaa\x0e\xc6\xc1\x93q\x17\x17a\x81\xd5\x9d\x93" +
+	"Y\x99]u\xc7\xd1=\x882\x0e\x0a\xce\xe0\xce\xfa`" +
+	"\xd8a\x19\x99\x87\xca\xc3\xa8\x88 \xae\x83\xc2\x0ag\x0e" +
+	"G\xd9\x11k\xcf\xfd\xaa\xab\xab\x92\xee@\x9c=\xc7?" +
+	"rN\xe7\xf6\xf7\xb8\xdf}\xfc\xee\xef\xde\x9e5\xe7\xb2" +
+	"&O\x9d\xef\xeb\x15 \x05ga\xde\x04s\xdf/\xb7" +
+	",\x7f*\x94\x7f/\xb0)\x08\x90'y\x01f\x9f/" +
+	"\xfc3\x04T\xd0\xb7\x0a\xd0l\xbd\xf9\xaa\x1d\xf7\xcc\x1a" +
+	"\xbc\x17\xd8d\x04\xf0\xd0\xf7\xcb|\x15\x08\x1esx\xd1" +
+	"\x8dJ\xfd/\x16\xff\x1d\xb0\x0a\xda\x8a\xf4\xd5\x02_\x80" +
+	"\xb6\xaa\xbeF@\xf3\xa3\x15o\xbf\xf0\xc8[\xff~?" +
+	"0\x1f\x9a\xa7\x0e|p\xe2\x93\xed\x7f\xfb\xa9u\x87\xb2" +
+	"\xd2\xb7[\x19\xf0\xd1\xa7\x94\xb8\xe6\xe7\xfe\xe6\xc3;\xea" +
+	"J7Z\x87\x89k\x8e\xf9Z\xe8\x9a\xc2\xf5\x87\xb6\xb6" +
+	"\xde]\xb6\xd1}\xcd>_']sP\\\xb3\xf3\x87" +
+	"\xf7?\xd9\xbb<\xf0\xa0{\xc19\xdf\"\xf1\x84\"Z" +
+	"\xb0?\xf8\x8d\x15C/~\xeb\x1f\x81U\xdagO/" +
+	"j\xa0\xb3\xa7=\xb3\xfb\xd0Mo\xbe3\x04\xcc'9" +
+	"\x1a\x02*\xbe\xa2\xad\xca\xe4\"R\x8f\x15u\x03\x9a\xbb" +
+	"\xff5_\xfd\xf6\xdb/?\x04\xcc'\x8fX8\xbfh" +
+	"\xb7\xb2\x80\x16\xcen.\xf2\xa2r\x96>\x9a\x7f\xff\xc3" +
+	"\xf3G\xbf{\xe2\xe6\xcd\xa0\xfa\xd0\xb5\\\xa8\xa6\x0c\x17" +
+	"mU\x8e\x89\x1dG\x8a\xf6\"\xa0\xf9\xc0\x03U\x97M" +
+	"\x9f\xf7\xc0?[\xeaY\xfa?\xe9o!\xfd\xb7\xfbI" +
+	"\xffO\xe7\x9e\x0e=\xd7\xfd\xbdG\x80\xf9<#.\x7f" +
+	"\xcd\xff\x96r\xc4\xef\x05\x08\xbe\xe9\x971x\xc2/!" +
+	"\x80\xf9\xfc\x8b\x9f?\xb8\xf9\xda\x82GA-C\xfb\xbd" +
+	"\x07\xfd\xc2\x1e\xc7\xc4y\xa9\xb9\xab\xcf\x0e\xf0M\x8f\x8e" +
+	"~\xccld\x12*>FZ\x160/\xfd\x01\x98\xa7" +
+	"~{g\xf7\xef\xce\xdf\xf18\xa8\x931\xa3\xdfYK" +
+	"\xbf\xf3~\xf2\xdd\xb6\xe8\x87\x1d\xf7\xfcv\xe1\xbf\xa5\x1f" +
+	" bh\x19\x13\x0b8[\x05\xf8\xc5\xfd\xb3\x97\xdew" +
+	"\x87\xb9\xc5q\xed+l\x11\x99\xbfb\x8fo^\xeb\xf5" +
+	"\xb3\x9e\xca\xb2\xea6\xb6U\xd9)\xf4\xd8\xce\xd6*y" +
+	"\x93\xa6\x00\x98\xfbW\xd7v\xfd\xf9\xd2\x9d?\x06\xb5\xdc" +
+	"\xd1\xe3\x1c\xab\xa7k.\xd05\xe6\x89w\xcd\x15\xb3?" +
+	"\xfe\xabg\x80\x95e\x16h\x93D\xa4\xf4M\xa2\x87\xbf" +
+	"4\xf1\x8d\xbfl\xfd\xf8\x91g\xb3\xee\xdb8\xe9ue" +
+	"\xf3$\xbaoh\xd2^\x85)\xf4\xeey\xbb~\x11|" +
+	"\x7fS\xc7sY\x8b\xcfOzK\xc9\xa3%\x0a*\x0b" +
+	"\x95\x99bq\xc1\xce\xd0\xe3[_\xef\xd8\x91N#q" +
+	"\xf5dE\xa4Q\xb5BW_\xd8\xbf\xfc\xc2\x91es" +
+	"vRH\xb8B-\x8f\xcc\xa1\xccW\x1eS\x16(\"" +
+	"\x88\x94\xa3\x12\xa0\x19\xfc\xe4?\x9b\x8e\xac\x1d\xde\x09\xac" +
+	"*s\xdc-\xa5+\xe88\xad\x94\x8e\xeb\xf1\xfa\xceG" +
+	"\xb7K\xcfg)wo\xe9[\xca\xc6R:t]\xe9" +
+	"Ze\x98>\x99\x85\xbf\xf9\xe5\xf2\x87J\xee|\xde:" +
+	"\xcdr@i'9\xe0\xf8\x15\x07k\xae\x0d|\xff\xe7" +
+	"\xd9\x0e(}A\xd9)\x8e\xd9^\xbaV\xc1)t\xcc" +
+	"\x15-\x13\xea\xaf\xfe\xf6\xb6\x97\xe9\x09\xee|\x96i\xd9" +
+	"\xc9\xd2\xdd\xcaY\xb1\xe1t\xe9\x87\x80\xe6\xd3\xeb\x96\xf6" +
+	"\xe9\xf1W\xf6X\xb0a\xc5\xc4\xf0\x14\x11\x84\x1fL!" +
+	"g\xfd\xd3\xfa\xff\xee\x8f}\xba\xe4\xd5t\x94Zol" +
+	".\x13o\\RF+\xb6<\xf7\xbd\xf8\x86i\x7f|" +
+	"5K\xb9'\xcb^Wv\x96\x09\xe5\xca\xf6*3\xcb" +
+	"\xbd\x00\x7f\xbc}\xc1\x96\xf5\xfa\xa1C\xe9\xc3\xc4u\x93" +
+	"\xcb\x85\xeb//\x7f\x06\xf0\xe8\x1f\xdaC\xf3\xdf~\xe9" +
+	"\xb0\x83\x00\xbb\xca\x93d\x81\x0d\xaf.\x0e\\\xf7\xc5\xc1" +
+	"\xc3.\xdcy\xa2\\\x04g\xd5\x17\xec\xa77\xedk\x1b" +
+	"\xce\xba\xfe\xc1\xf2\xe3\xca\xc3t\xa9\xb2\xb9|\xadr\x96" +
+	">\x99\x07\x8e\xdeV\xb3g\xc3\xdew\x80\x95;\xcf-" +
+	"o\x109W.`t\xdd\xcd\xff\xd0\xf9\xf5\xb9G\xb2" +
+	"\x01\xa4\xe2\xb8\xd2ZA\xa7-\xa8X\xa8\xac\xa4O\xe6" +
+	"Q~\xf5\xd3\x8b\x7f\xbc\xf6\x88\xdbx\xb7W\x88h\xd2" +
+	"*\xe8\xb4\xfa\x9b\xb7^74\xf4\xee\xbbn\xc8\xfb\x8f" +
+	"\x0aa\xdd}\x15\x14\x1f\x05u\x0f\x7fm\xcf\x13\xa7>" +
+	"tc\xca\xc9\x0aa\xdcsbA\xf4\xc4\xf1\x8ac\x87" +
+	"\xcd\xdf\x03+\x95\xccs\x8f~z\xd3\x81\xf5\xa9\xb3\xa4" +
+	"Oy\xe5qez%\xe9sye\x1b9\xb2\xbdj" +
+	"\xef\xfe\xff\xaa\xff\xc8\x1d\x8a\xf3+\xc5I\xad\x95\x02\xe5" +
+	"\xa7/\xd9\xff\xca\x9a\xd5\x1f\x8dpd\xa4R(\x93\xaa" +
+	"$m\x7f=y\xff\x86\x97\xc2K>v\xc5\xdfk\x95" +
+	"\xc2\xfa\x07w\xad\x1bz\xfdW\xa9\xd3#\xdeQ)J" +
+	"\xc8>q\xf8\x8c\xd9\xddS\x9a\xbf\xb3\xf7t\xae\x12r" +
+	"\xbe\xf2\x05\x05\xab\xe8\xd3\x05q\xcd\xfbs\xf7\xdc:\xf4" +
+	"\xf2g\x9f\xb8\x0f\xbb\xbd\xaaC\xc0P\x15\x1d\x16\x9f:" +
+	"tO\xf5\x9b\x9f\x9dq/\xb8\xafJ\xe0\xd4F\xb1`" +
+	"\xd3\xc3\x1b\x0e\xfdf\xd7\xe7g\xdco\xdd^\xf5\x18-" +
+	"xE,\xc8\x18*\x17\xb0\x1f\xabzV9Y5\x05" +
+	"@9[E)\xf0\xa3\xd8cC\x93\xb4\xe5\x7f\xc8r" +
+	"\xf9\xaf\xab\x7f\xa5\x0cW\xd3\x96\x83\xd5\x0b\x95\x0b\xf4\xc9" +
+	"|v\xc5\xd6\xef\xaf\x99w\xe63W\x1c~P\xddA" +
+	"6\x92fm\xdbT\x7f\x83t\x9e\xec+\xd9\xe6\xab\x16" +
+	"Z\x0fW\xd3\xbb\xeb\xd6\xbf!\x97_y\xe0\x7f][" +
+	"\xe7L\x0d\xd0\xd6}\xed{\xbeyO\xd7\xf1\xcf\xdd\x80" +
+	"x\xf9Ta\xde\x99S\xe9=\xdd\xb7%\xee\xf0\x7f\xe7" +
+	"\x0a\xd3Z \xb6.\x99*n}\xa3\xe6\x1b\xf3\x9e\xb9" +
+	"\xe6_L\xb7)\xae\x99\xfa\x03\xe1v\xb1u\xe9C\x0d" +
+	"k\xfa\x83GM\x0b\xf1\xc4\xd6\xbe\xa9\x15\x08;\xccT" +
+	"\"\xac\x19\xbc6$k\x89X\xa2!hh\xdd<\x18" +
+	"\x89\xf5\xd6\x86\xe31>-\xc0\xf5\x947j\xe8j\xbe" +
+	"\xec\x01\xf0 \x00\xbb\xb2\x01@\x9d&\xa3:KB\x86" +
+	"XBQ\xc4f\xb6\x00\xa8W\xc8\xa8^%a\xa3>" +
+	"\xa0\x1b\xbc\x0f\x99\x03\xe0\x80\xc8\x00\x07\x93\xbc+\xa5k" +
+	"Q\xf4\x9b\xcd\xa7~6cb\x7f\xf8G\xf4\x8d\x9fj" +
+	"\xdc\x08%n\x11\xff\x85kuR&<\xad]Kj" +
+	"r\x9f\x9eY\xe4q4\x0d\x07\xc5]\xb5\xe1\x88\x1e\xd2" +
+	"\x92a\xa1o\xd4@]\xf5d\xf4\xf5\x91j\xf92\xaa" +
+	"%\xd2x4\x90\xac\xc3\xa3q#hhFJ\x87v" +
+	"D\xf7\xeb[.\xf6\xfa\x1b$\x1c\x0c\xc5c\x06\x8f\x19" +
+	"\xe87K~\xf2\xda\xba\x93\x7fq\xeb{\xe9+\x06;" +
+	"S\xb1p\x94\xebX\x04\xd8.#\xfa\x9dt\x01$a" +
+	"F\x87\x82\xec\x07\xea\xab\"F\xa8G\x98\xa2O\x07{" +
+	"\xa1\xcbZ\x96\xb6\xb5\xdd<\xad\xb7\xe3:\x97)\x1a\x1c" +
+	"S4\xeab\x19\xfa\x9dZ7\xca\x12\x9e\xec\xd3\xbb\xe2" +
+	"\xd1h|U\xda\xca:\x80\xfb\xec\x15\x00j\xa1\x8cj" +
+	"\x99\x84\xa6\x9e\xea\xd4C\xc9H\x02\x8a\x8dH<\x86\xcc" +
+	"\xe10V$\xe4\x0a\xba\xb6Xt\xc0\x09\xbcF\xeb\xa5" +
+	"\x99\x85(\x16\xde\xca\x93\xc5\xe1H\xc8 \x9f\xf8)\xbd" +
+	"\xd8\x95\x9d\xe2\xc8\xe9\xf5\x00(\xb1\xea\x0e\x00\x94Yy" +
+	"=\x80\x99\x8a\xe9\x09\x1e\x8at\x817\xc2\xc35In" +
+	"$\x07\xccd<\x1a\xe5\xe1\x16\x0d\xe4Po\x8dnh" +
+	"\x03\xfa(\xbf\xdf\xc8\xb5\xa8\xd1\xb3P3\xb8\xf0\xbb_" +
+	"\xce\x03\xc8\xa4\x1d\xda\x8c\x85\xad\xec\x04\x89E\xbc\x88\x99" +
+	"tG\x1bW\xd9\xb2E \xb1[\xbc(\xd9E\xce\xa9" +
+	"\x9d\xacu\x05H\xac\xd9\x8br\x86\xf5\xa1\x9d\xf4lN" +
+	"\x00$6\xd3kv\xc6\xe3F\xb3ap\xf0\xf6%\x8c" +
+	"&4{\x84Jm\xbd\x00\x90\xf9\xef\x9b\x1a\x14G\xa2" +
+	"<\xdc\x84\xe6*\xcd\x08\xf5\xb4\xf5s\xc0d\x13\xb6#" +
+	"\x8e\xb2X\xb3a\x14\xf3\xbe\x84\xb0\xd8\xd72\xcezm" +
+	"\x06\x80\xba_F\xf5M\x8ab\x8f\x15\xc5\x07I\xf8;" +
+	"\x19\xd5w$dR{\x89\xb0\xefp=\x80z@F" +
+	"\xf5=\x09\x99<\xb1\x04e\x00v$\x00\xa0\xbe#\xa3" +
+	"\xfa{\x09i\xb7\x07\x80}@9\xf0\x9e\x8c\xea)\x09" +
+	"Y\x9eZ\x82y\x00\xec$\x09O\xc8\xa8\x9e\x91\x90M" +
+	"\x90Kp\x02\x00;\xdd\x01\xa0\x9e\x92Q\xfdLB\xe6" +
+	"\xf5\x94\x10X\xb1s\xb4\xf2\x8c\x8c\xea\xe7\x12\x16\x93\x09" +
+	"\xb0\x00$,\x00,\xd6\xa3q\x03\x8b\xcd\x8d\x97\xbf\xd8" +
+	"\xf7h\xec\xb1\x1d\xe4\xeeb\xc0\x1a#\x19\xd1\xa2\x88 " +
+	"!\x91r#\x19\xe1\xfab\xde\x05h\xe0\x04\x90p\xc2" +
+	"\xc5\xd0fP\xd8\x8c\x873\xbb\xc3\\\x0bG#1\x0e" +
+	"\xf2\x12\x1d\xf3A\xc2|{\x91\xf3\x7f.\xf4\xc9\x84\xec" +
+	"\xaad\xc4\xe0vr\xba\x93\xa2\xdeI\xb8\x9a\xce\x01\x83" +
+	"\xeb\xe8\x03\x09}Yx\xd3\xa7\xddu}O*\xd6\xdb" +
+	"2`\xc8\\oG\xa4k\x9b\xf3\xb3\xd3\xd1\x09\xd0Z" +
+	"\xdb\xf3I\xfb\xe2\x117\xcfpn\x1ea\xcf\xec\xd43" +
+	"Rz0\x9d\xaf\x94\xad\x14\xf8\xedr\x9e;\x94<\xd9" +
+	"\xa8l\xc1R\xe6\xc9.\x80\x0c8\x95\xc0\xc6\xc7\xbaE" +
+	"\x00\xea,\x19\xd5y\x84\x0d\x91\xbby\xcb\x80\xc1\x01\xf5" +
+	"\x8cN\x89d\xbc;\xc9u\x1d\x00\x909T~\x14X" +
+	"x\xc6\x02\x0b\x1b\x8f\xbe\\\x95\x12\xf0\x8a~\x87(\xa7" +
+	"\xa3\xe3\xd25\"\x072\xf6Dt#\x9e\x1c\xc8\xb8b" +
+	"T\x1a\xde\x92\x08\x17\x93\xf1\xacb\x92\xe7\xea\xd3\xd0\xa6" +
+	"\xde\xac\x8e@\xe5J\x02\x15\xbb\x89G\x9bY\xb2\xea\x06" +
+	"\x90\x18\xf3\x9a\xb6\xed\xc1k\xf0\xbe&\xfb\x11M\xa8z" +
+	"\xd0\xc5\xc0]\xd7\xcb#U\xed\xe6\x96\xfb\xa6\xb5\xd7\x08" +
+	"E\xbfJ\xc7\xb9B\xd7\xc6\xb8\xbe\x84\x91\xb3N\xb9K" +
+	"\xb6f\xadC\xbf\xd3\xa7\xe7.\xd9N\xb9\xc4>\xb2s" +
+	"\xa1\xb0\xb3M\xb7\xd0\xe6\x9bL%\x80n%;\xdbS" +
+	"\x0c\xb4\x09:\x9bOv\xae\xf3\xa2\x94\xe94\xd0\x9e\x9b" +
+	"\xb0\xe9- \xb1r\xaf\x19\xe6\x94+\x9d\\\x00r\xa3" +
+	"U\x98\x9bp0MAF\x82\xb0K\xb5va*Y" +
+	"\xa7\xecV=B7\x9b\xf6\xa3hw\xe0\xa5\xc3\x8cu" +
+	"\x80\xc4\x0a\xbcf<f-\x07Y\xd7G\x9e8\x9a\xa6" +
+	"e\xa0\xc7K\xee\xfcR\xd0\x83\xf6Q^#%\xb4\xba" +
+	"\xca\xde\xad,\xc3\x06\x80\xe0m(c0\x8cN\x06)" +
+	"\x1a\xb6\x00\x04\x97\x92\xbc\x87\xe4\x92$\xca\x84\xc2\xc5\xfa" +
+	";I\x1e%\xb9<AT\x0a%\x82\x01\x80`\x0f\xc9" +
+	"\x0d\x92{\xae\x16\xd5BY\x89\x8b\x00\x82\x09\x92\xaf&" +
+	"y\xde5\xa2`(\x03\xd8\x01\x10\xbc\x8b\xe4kH>" +
+	"\x01E\xcdP\xee\xc5\x19\x00\xc1\xd5$\xbf\x1f%D\xaf" +
+	"\xa8\x1a\xca}X\x0f\x10\xfc.\x897\xd0\xf2|,\xc1" +
+	"|j\xa6\x85|\x0d\xc9\x1f y\x81T\x82\x05\x00\xca" +
+	"Fq\xfc\x06\x92o!\xf9er\x09^\x06\xa0<\x81" +
+	"+\x00\x82\x8f\x93\xfc'$\x9f\xd8P\x82\x13\x01\x94m" +
+	"\xe2\xb9[H\xbe\x83\xe4\x85\xd7\x96`!5\xb2B\xfe" +
+	"4\xc9\x7f\x86\x126j!#\xd2\xcf\xb3\xab\xd4`\x82" +
+	"\xc7\xc2\x91Xw\xf676\xfcd}\x91\xab\x94\xb99" +
+	"@\xa6h%xR\x8f\xe8\x06\x079f\xd8\xc2\x11H" +
+	"_C\x95\xb3\x19\xfd\xce`\xcf\xca\x1b!o\xc9\x96\x9b" +
+	"+SZR\x8b\x19\x11\x90c\xdc!\xa9'\x7f\xba\xeb" +
+	"\xa9\xb66|\xd2&\xa9QM7\x02\xf1h\x14\x8a;" +
+	"\xb5P/\xfa\xcdE\xd7m\xea\x9a\x9d\xaa\xfe\xc4\xc6O" +
+	"z\x19\xbd9\xadSV\xb5\xcd\x85\xa2\x01\x1e\x8a\xf7\xf3" +
+	"\xe4@-14:\x97`\xa18u\x11X\x187\x93" +
+	"w\xca\x85\x1c\xebu\xf0\xd7\x1e\xe3al\xfb\xcb\xabf" +
+	"\xff\xe0\xaf7\xb3\xbaz\x90\xd8t\xc2\x05{\x02\x89\xf6" +
+	"\xa8\x8c\x95\xcf\x00\x89\xf9\xbc5\"\xdb\x9a\xb0\x98\xca\xce" +
+	"\xc8\xbc\xbc\xf8k\xd2\xf9\x99\x9dz\x8dV\x1a;z\xd9" +
+	"\xa3\xa9\\z\xd9M\x1c\xdac\xe0q\xe8\xe5\x06\xc7\xd6" +
+	"XW<\xcdkm\x9bj\xc4\x13\x96\xca\xa8\xf68\xa8" +
+	"\xcf\x93\x00jXF5A\x19\x8e\x16\x11\xec\xeb\x04P" +
+	"\xa32\xaawQzK\x16\x11L\x91G\x122\xaa\x1b" +
+	"\xa4\xb1\x88\x9aiu\x83\xb7r\xa8I\xea\xd4\x0c\x14\x82" +
+	"\x84\x85\x80f$\x16\xe6w\x05{4\xf0\xd6\xcf\x99k" +
+	"c\xd3\xf8{\xa4\xb19\x89\xd3\x9d\xb8\x8a\xdb\x8cK\xd0" +
+	"\x81b=\x12\xebE\xe6\x8c\xd8\xc6\xdd\xb2f\x157\x9b" +
+	"\xa2\x13Aw\xc28w\x0b\x99K\x95\xc1~\x9e\xa4&" +
+	"\x07\x8b\x9d\x81w\x1aN\xc6\x1b\xf4.j\x82\xbaS\x0b" +
+	"\xed\xa9\x05\xdaCz\xa6\x06\xd2\xb5\xd0\x1e\xfa\xbaf<" +
+	"\xf3[\xecZhOb\xd0\x9e\xdd\xb3\xe9\x0dV-\xb4" +
+	"\xdbM@\xbd\x09\x07\xd3$\xa8\x09\x1b\xadF1W\x86" +
+	"\x8ce(\xbb\x82\x15f\xec\xb4\x80|\xd6$\xa3\xba\xd8" +
+	"\xb1S+\xd1\xba\x1bdT\xdb]\xa1\xb9\x84\x847\xca" +
+	"\xa8~k\x14\xd7mLrMwB\xae1\xcc\x0d-" +
+	"\x12\xcdD`\x0e^\xd9\x9e\xe63\xb5v\x01\xd6\xa9\x91" +
+	"\xae\x11\x015\x9e\xf9C\x16\xfd\x93F\xc3\x82\x97'\x07" +
+	"\x9cl\xb7g\xbdh\x8f\x90\x89r\xa5Y\xa0=\xd3A" +
+	"{\xce\xc5\xaa\xff\x06$6\xd9k\xda\xb0b\xb5\x84\xa1" +
+	"(\xd7\x92jJC\x01\xde1\x0e\xb9\x08C6\x03\x0c" +
+	"4Zy\xf2\xa7dIf\x9e=\xee,\x91\\\xddF" +
+	"[\xa7\xce\x93\xde~\x9et\x98\x90=\xb6D{\xf8\xc8" +
+	"X\xc0fB\xd7\xf7h\xb1n\x0e\x18\x1e\xfb]\x99Q" +
+	"\xd1W=\xaf\xf2\x8c9\xa9\xc99#\xf9r\x05\xec\x12" +
+	"q\xd9\xae\x15'Gq\xbeE\xae\x19\x8c\x9b\x9a\xfb\xdd" +
+	"3\xe3\x1c~\xc9\x1c\xdf\xde\xe3\xd5t.\x10C\xa4V" +
+	"u@\xd8\xa2\xbcC\x8cW&7\x00\x98I\x1e\xe2\x91" +
+	"\xfeH\x0c\xb0\xdbL\xa4:\xa3\x11\xbd\x87\x18Cwc" +
+	"\x92\xa7t\x1e\xce\xd6\xde\xf6x?O\xd6\xda\xde\x0c\xe7" +
+	"\xd2\xfeO\x98Ne\xa1I[on\xfc\xbf\x14\xe6\x8e" +
+	"\")_\xc6;\xb9\xdf7\x06j\xe4l\x1asM-" +
+	"mcL\x93\xb0\x91\xf7\xf3\x98\xe1\xaa\x89u\xffs\xe4" +
+	"\xd5\xf7\xfdw\x9f\x1b]\x13-V\xd1\x92\x8a5\x86\xa3" +
+	"<\xc0\xbbF\x8d./\x99\xdd1\xad\x8f\xdb\xe8HU" +
+	"hD\xbd\xbe\x18\xfa\xa5;\"\xeb!\xf2Ef\x8eV" +
+	"\xa6e\xf5\xdc\xe3\x989\xe6\x18\xae\xb8\xa3=\x9e\xf6\x80" +
+	"\xd5\x88f~\xbe\x19\xd5\x88\xe6\xe5\"i6~\xa6\xe1" +
+	"\xf3\x92\x0d\xe9\xa5C\x03\xed\xa4\xaa\x11Y%\x9as\xe7" +
+	"\x17\x1c\xac\xafi\xef\xd1t\xeefa\xf5\x0e\x0b\xcb\xb8" +
+	"\x86\x07\xdc4LJ\xd3\xb0\x0e\x87\x86\xa1\x9cfa\x0d" +
+	"i\x16\xb6Z\xc2\x9a\x04\x1d\x8d\xc5\xce}i\x1aF\xcc" +
+	"pt\xf7n\xc4\x0d-\xda2`\x80\xcc3\xc2F\x8b" +
+	"\x81e\xb9]\x1a]F\x00\x1c\xf8\xb6\x7f\xecE\xfb\x87" +
+	"5\xc6\x88\xb4\xe6yk\x04.\x8f\xcd\x94\xb3\xa6\xd6\xb9" +
+	"g\xfd\xb9\xd2<\xc7\xe8iD\x807\xa5\x03\xbc\xde\x15" +
+	"\xe0#\xda#\x91\xf2ct%\xb9\xc3[\\\x89\xfax" +
+	"Fr\xff\xff\x1f\".:4\x19m\xa6q\x05vz" +
+	"\x93[\xa5NW\x0a\xe5$\xe4\x17\xffy(}\xe2\xff" +
+	"\x05\x00\x00\xff\xff\x09\xa5\xda\xfd"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -6120,21 +6974,26 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x8d1631b4d74110bc,
 			0x8d187a49aad68a0c,
 			0x91525e6ba988a1b5,
+			0x9254be956a2c53cc,
 			0x95dcd84bd6c2af24,
 			0x98c0db575108a0c2,
 			0x994ee480dff9a18b,
+			0x9b903c250a1c9090,
 			0x9e9367b363ed36f7,
 			0x9f093b9991fcbeb6,
 			0x9f8e6579f17c3675,
 			0xa45bf9d06760cfec,
+			0xa647cf7d5ae76cad,
 			0xa8ff5b855c338800,
 			0xab3043493c0dc41a,
+			0xaeb55c23662e7ccc,
 			0xaf37eb336affdee4,
 			0xb29eeb492fd30bbf,
 			0xb35a8ee353c3b93c,
 			0xb45ad2aaa463b509,
 			0xb5355dddfd5eccfd,
 			0xb5d987dd40c5ef53,
+			0xb602b16cf90d0768,
 			0xb66014985ec6ce0c,
 			0xbc96523b1fd528e2,
 			0xc0ad573832064228,
@@ -6145,6 +7004,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xd7bf00db3d6350f3,
 			0xd7d5fe3e524ccb8c,
 			0xd94fc94bb711fe1c,
+			0xdcc78cc41f58dfd4,
 			0xdd3627628f4e8949,
 			0xdd87ae4cac3865df,
 			0xdede95953eaa4e32,
@@ -6159,6 +7019,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xf0f8d81d7d951e6f,
 			0xf0fcb9ced68c9d8e,
 			0xf1758ad44bf79ff5,
+			0xf35e611295a26ea3,
 			0xf8f03c8496aa6ab2,
 			0xf90244328ead3002,
 			0xfad4291903d38a31,
