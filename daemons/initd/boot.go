@@ -26,15 +26,15 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 		return err
 	}
 	defer state.close()
-	control, err := listen(folder)
+	sockets, err := openSockets(folder, config.Shares)
 	if err != nil {
 		return err
 	}
-	defer control.close()
+	defer closeSockets(sockets)
 	s := newSystem(config, host, launcher, stderr)
 	defer s.closeResources()
 	if err := s.openResources(console); err != nil {
 		return err
 	}
-	return s.run(ctx, control)
+	return s.run(ctx, sockets)
 }

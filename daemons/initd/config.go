@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
@@ -20,6 +21,7 @@ type Config struct {
 	Factory      string        // the set that fills slot a at the first start; empty: none
 	Limits       nxs.Limits    // policy on sizes, in bytes
 	Policy       health.Policy // patience with a new slot
+	Shares       []Share       // sockets beside the control socket, each for a role
 	Port         string        // virtio-serial port that operators come in by, beside the control socket; empty: none
 	SelftestSets string        // folder of demo sets; not empty: run the selftest and stop with its outcome
 }
@@ -44,6 +46,11 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	set.DurationVar(&c.Policy.Deadline, "health-deadline", c.Policy.Deadline, "how long an attempt may take")
 	set.DurationVar(&c.Policy.Watch, "watch", c.Policy.Watch, "how long a confirmed set stays under watch; 0: not at all")
 	set.DurationVar(&c.Policy.Hang, "hang", c.Policy.Hang, "how long a daemon may not answer; 0: for ever")
+	set.Func("share", "`ROLE=PATH`: a socket for those who may have that role and no more; may be given more than once", func(v string) error {
+		share, err := parseShare(v)
+		c.Shares = append(c.Shares, share)
+		return err
+	})
 	set.StringVar(&c.SelftestSets, "selftest", "", "run the selftest with the sets in this `folder` and stop")
 	if err := set.Parse(args); err != nil {
 		return Config{}, err
@@ -75,6 +82,13 @@ func (c Config) dirs() map[string]string {
 		dirs["state"] = state
 	}
 	return dirs
+}
+
+// roles are those by which somebody may come in: the operator's, and what is shared.
+func (c Config) roles() []Role {
+	return slices.DeleteFunc(Roles(), func(r Role) bool {
+		return r.Name != operatorRole && !slices.ContainsFunc(c.Shares, func(s Share) bool { return s.Role == r.Name })
+	})
 }
 
 func (c Config) check(rest int) error {

@@ -9,7 +9,6 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/operator"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
@@ -22,10 +21,11 @@ const (
 	maxIdle = 10 * time.Second
 )
 
-// A controlSocket is the operator's way in.
+// A controlSocket is a way in for those outside: the operator's, or one that is shared.
 type controlSocket struct {
 	listener net.Listener
 	path     string
+	role     Role
 
 	mu    sync.Mutex
 	conns map[*vat.Conn]struct{}
@@ -43,7 +43,12 @@ func listen(f *folder) (*controlSocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &controlSocket{listener: listener, path: path, conns: map[*vat.Conn]struct{}{}}, nil
+	role, _ := roleOf(operatorRole)
+	return newControlSocket(listener, path, role), nil
+}
+
+func newControlSocket(listener net.Listener, path string, role Role) *controlSocket {
+	return &controlSocket{listener: listener, path: path, role: role, conns: map[*vat.Conn]struct{}{}}
 }
 
 // serve answers operators until the socket is closed.
@@ -68,8 +73,7 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 		socket.Close()
 		return
 	}
-	conn := vat.Connect(socket, capnp.Client(operator.Operator_ServerToClient(&operatorServer{s})), guard.Greet(),
-		s.refuses("operator"))
+	conn := vat.Connect(socket, capnp.Client(s.operatorWith(c.role.Methods)), guard.Greet(), s.refuses(c.role.Name))
 	c.conns[conn] = struct{}{}
 	go func() {
 		<-conn.Done()
@@ -100,6 +104,9 @@ func (c *controlSocket) evict(now time.Time) bool {
 func (c *controlSocket) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return // what is at the path by now may be another's
+	}
 	c.over = true
 	c.listener.Close()
 	os.Remove(c.path)

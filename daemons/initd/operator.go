@@ -21,9 +21,10 @@ import (
 // handOutPatience is how long an operator waits for a facet whose daemon is starting.
 const handOutPatience = 10 * time.Second
 
-// An operatorServer is what the control socket gives: each method hands out one of initd's holdings.
+// An operatorServer is what stands behind an Operator: each method hands out one of initd's holdings.
 type operatorServer struct {
-	s *system
+	s       *system
+	methods []string // what this Operator has: see operatorWith
 }
 
 // handOut waits for a facet and gives a reference of it away.
@@ -123,6 +124,15 @@ func (o *operatorServer) Anchors(ctx context.Context, call operator.Operator_anc
 	return give[keystore.TrustAnchors](o, ctx, "TrustAnchors", res.SetAnchors)
 }
 
+func (o *operatorServer) Stage(ctx context.Context, call operator.Operator_stage) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return give[update.UpdateStage](o, ctx, "UpdateStage", res.SetStage)
+}
+
 func (o *operatorServer) Daemons(_ context.Context, call operator.Operator_daemons) error {
 	res, err := call.AllocResults()
 	if err != nil {
@@ -187,7 +197,7 @@ func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) 
 	if err != nil {
 		return err
 	}
-	edges := graph(o.s.table)
+	edges := graph(o.s.table, o.s.config.roles())
 	list, err := res.NewEdges(int32(len(edges)))
 	if err != nil {
 		return err
@@ -222,8 +232,8 @@ type graphEdge struct {
 	Edge
 }
 
-// graph flattens the table: for each row its facets, then its resources.
-func graph(table []Daemon) []graphEdge {
+// graph flattens the table: for each row its facets, then its resources; then the roles by which somebody may come in.
+func graph(table []Daemon, roles []Role) []graphEdge {
 	var edges []graphEdge
 	for _, row := range table {
 		for _, edge := range row.Holds {
@@ -235,6 +245,9 @@ func graph(table []Daemon) []graphEdge {
 		for _, name := range row.Files {
 			edges = append(edges, graphEdge{row.Name, Edge{Facet: "file:" + name}})
 		}
+	}
+	for _, role := range roles {
+		edges = append(edges, graphEdge{role.Name, role.Edge()})
 	}
 	return edges
 }

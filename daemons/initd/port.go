@@ -6,7 +6,6 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/operator"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -18,9 +17,10 @@ const portPause = 100 * time.Millisecond
 // the system is down: as on the control socket, operators wait for that. A port cannot tell one peer from the next, so it is closed
 // after each: that is what the other end sees of the end of a connection.
 func (s *system) servePort(ctx context.Context, name string) {
+	role, _ := roleOf(operatorRole)
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
-			conn := vat.Connect(port, capnp.Client(operator.Operator_ServerToClient(&operatorServer{s})), s.refuses("port"))
+			conn := vat.Connect(port, capnp.Client(s.operatorWith(role.Methods)), s.refuses("port"))
 			select {
 			case <-conn.Done():
 			case <-ctx.Done():

@@ -121,7 +121,7 @@ func (s *system) closeResources() {
 }
 
 // run brings the whole system up, keeps it up until it is told to stop or ctx ends, and takes it down in reverse order.
-func (s *system) run(ctx context.Context, control *controlSocket) error {
+func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	core, stopCore := context.WithCancel(context.Background())
 	defer stopCore()
 
@@ -137,7 +137,9 @@ func (s *system) run(ctx context.Context, control *controlSocket) error {
 	health := make(chan struct{})
 	gather, stopGather := context.WithCancel(core)
 	go func() { defer close(health); s.watchHealth(gather) }()
-	go control.serve(s)
+	for _, socket := range sockets {
+		go socket.serve(s)
+	}
 	if s.config.Port != "" {
 		go s.servePort(core, s.config.Port)
 	}
@@ -146,7 +148,7 @@ func (s *system) run(ctx context.Context, control *controlSocket) error {
 	case <-ctx.Done():
 	case <-s.stopping:
 	}
-	control.close()
+	closeSockets(sockets)
 	stopGather()
 	<-health
 	close(s.down)

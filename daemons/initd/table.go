@@ -118,8 +118,9 @@ func Table() []Daemon {
 				logSink(),
 				{Facet: "HealthGate", From: "updated"},
 				{Facet: "ServiceWatch", From: "execd"},
-				// What follows is handed out through Operator, on the control socket.
+				// What follows is handed out through Operator, to each role as much as is its: see Roles.
 				{Facet: "UpdateStatus", From: "updated"},
+				{Facet: "UpdateStage", From: "updated"},
 				{Facet: "Updated", From: "updated"},
 				{Facet: "UpdateRecovery", From: "updated"},
 				{Facet: "Journal", From: "logd"},

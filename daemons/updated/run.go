@@ -41,6 +41,9 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateStatus_ServerToClient(&statusServer{e}))
 	})
+	b.Serve("UpdateStage", func(vat.Client) capnp.Client {
+		return capnp.Client(update.UpdateStage_ServerToClient(&stagerServer{e, ctx}))
+	})
 	b.Serve("Updated", func(vat.Client) capnp.Client { return capnp.Client(e.updated(ctx)) })
 	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{e}))

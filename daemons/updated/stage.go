@@ -157,6 +157,9 @@ func (e *engine) receiving(slot bootctl.Slot, d bootctl.Digest) error {
 
 // write takes the next bytes; it returns once they were verified and written, or the stage is over.
 func (s *stage) write(b []byte) error {
+	if len(b) > int(update.MaxChunkBytes) {
+		return errors.New("cannot take chunk: it is over 1 MiB")
+	}
 	s.writing.Add(1)
 	_, err := s.in.Write(b)
 	s.writing.Add(-1)
@@ -224,9 +227,6 @@ func (s *sinkServer) Write(_ context.Context, call update.StageSink_write) error
 	b, err := call.Args().Bytes()
 	if err != nil {
 		return err
-	}
-	if len(b) > int(update.MaxChunkBytes) {
-		return errors.New("cannot take chunk: it is over 1 MiB")
 	}
 	return s.stage.write(b)
 }

@@ -24,15 +24,20 @@ type stagedServer struct {
 
 // Describe tells what is staged.
 func (s *stagedServer) Describe(_ context.Context, call update.StagedSystem_describe) error {
-	r := s.engine.snapshot()
-	if r.Staged == bootctl.None || r.StageSerial != s.serial {
-		return wire.Except(refusal.New(refusal.Stale, "the set is no longer staged"))
-	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	info, err := res.NewSystem()
+	return wire.Except(s.engine.describe(s.serial, res.NewSystem))
+}
+
+// describe fills what is known of a stage, given the method that makes it. Refused as Stale unless it is what is staged now.
+func (e *engine) describe(serial uint64, make func() (update.StagedInfo, error)) error {
+	r := e.snapshot()
+	if r.Staged == bootctl.None || r.StageSerial != serial {
+		return refusal.New(refusal.Stale, "the set is no longer staged")
+	}
+	info, err := make()
 	if err != nil {
 		return err
 	}
@@ -44,7 +49,7 @@ func (s *stagedServer) Describe(_ context.Context, call update.StagedSystem_desc
 	if err := info.SetIndexSha256(wire.Digest(what.digest)); err != nil {
 		return err
 	}
-	return setBundles(info.NewBundles, s.engine.content(r.Staged).Bundles)
+	return setBundles(info.NewBundles, e.content(r.Staged).Bundles)
 }
 
 // Switch puts the staged set on trial.

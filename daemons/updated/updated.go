@@ -17,21 +17,25 @@ type updatedServer struct {
 
 // StageSystem starts a stage and gives the sink for its bytes.
 func (s *updatedServer) StageSystem(_ context.Context, call update.Updated_stageSystem) error {
-	size := call.Args().SizeBytes()
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	if size > 1<<62 {
-		size = 1 << 62 // over every limit, and an int64
-	}
-	if err := s.engine.begin(int64(size)); err != nil {
-		standby := s.engine.snapshot().Standby()
-		s.engine.audit("stage", subject{slot: standby, size: int64(size)}, err)
+	stage, err := s.engine.admitStage(s.life, call.Args().SizeBytes(), call.Args().Progress())
+	if err != nil {
 		return wire.Refuse(res.NewRefusal, err)
 	}
-	stage := s.engine.startStage(s.life, int64(size), call.Args().Progress().AddRef())
 	return res.SetSink(update.StageSink_ServerToClient(&sinkServer{stage}))
+}
+
+// admitStage starts a stage for a sender, who keeps the observer, or refuses it with an audit record.
+func (e *engine) admitStage(life context.Context, sizeBytes uint64, observer update.StageProgress) (*stage, error) {
+	size := int64(min(sizeBytes, 1<<62)) // over every limit, and an int64
+	if err := e.begin(size); err != nil {
+		e.audit("stage", subject{slot: e.snapshot().Standby(), size: size}, err)
+		return nil, err
+	}
+	return e.startStage(life, size, observer.AddRef()), nil
 }
 
 // Staged gives the capability for what is staged.

@@ -40,10 +40,10 @@ func (w *World) Operator() *Operator {
 	return o
 }
 
-// Dial opens the control socket as a program does that knows nothing of operators.
-func (w *World) Dial(t testing.TB) *vat.Conn {
+// Dial opens a socket of the system's folder as a program does that knows nothing of operators.
+func (w *World) Dial(t testing.TB, name string) *vat.Conn {
 	t.Helper()
-	socket, err := plat.DialPath(filepath.Join(w.Dir, "control.sock"))
+	socket, err := plat.DialPath(filepath.Join(w.Dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}

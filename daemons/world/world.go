@@ -30,6 +30,7 @@ type World struct {
 	State    string   // the folder of durable state; empty: that in Dir, where it is there
 	launcher *launcher
 	visitor  life // plays the selftest, if there is one
+	shares   []initd.Share
 	stop     context.CancelFunc
 	ended    chan error
 
@@ -52,10 +53,15 @@ func (w *World) Visit(run func(context.Context, *vat.Birth) error) {
 	w.visitor = func(ctx context.Context, b *vat.Birth, _ plat.Host) error { return run(ctx, b) }
 }
 
+// Share has the system give a role on a socket `<role>.sock` of its folder from the next Start on.
+func (w *World) Share(role string) {
+	w.shares = append(w.shares, initd.Share{Role: role, Path: filepath.Join(w.Dir, role+".sock")})
+}
+
 // Start boots the system with these trusted keys and, if it is not empty, a factory set.
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Helper()
-	config := initd.Config{Dir: w.Dir, State: w.State, Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
+	config := initd.Config{Dir: w.Dir, State: w.State, Shares: w.shares, Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
 	config.Policy.Hang = 0 // the clock is wound faster than anyone could answer
 	for _, key := range keys {
 		config.Trust = append(config.Trust, key.String())

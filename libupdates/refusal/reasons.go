@@ -94,7 +94,7 @@ const (
 	Disconnected   Reason = "disconnected"    // the system went away
 	UnknownBundle  Reason = "unknown-bundle"  // no published bundle has this name
 	UnknownName    Reason = "unknown-name"    // no service has this name, or the name is not granted
-	NotGranted     Reason = "not-granted"     // the capability was made without this method
+	NotGranted     Reason = "not-granted"     // the capability, or the way in, does not give this
 	NotRunnable    Reason = "not-runnable"    // the bundle's abilities do not allow this
 	BadPath        Reason = "bad-path"        // a path that is not of the view
 	NoSuchFile     Reason = "no-such-file"    // nothing is at the path

@@ -32,6 +32,16 @@ func (s *session) updated(ctx context.Context) (update.Updated, error) {
 	return held(res.Updated())
 }
 
+func (s *session) stager(ctx context.Context) (update.UpdateStage, error) {
+	answer, release := s.operator.Stage(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return update.UpdateStage{}, err
+	}
+	return held(res.Stage())
+}
+
 func (s *session) recovery(ctx context.Context) (update.UpdateRecovery, error) {
 	answer, release := s.operator.Recovery(ctx, nil)
 	defer release()

@@ -67,9 +67,9 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 	case ctx.Err() != nil:
 		return refusal.Cancelled, "interrupted"
 	case vat.Disconnected(err), errors.Is(err, errGone):
-		return refusal.Disconnected, "the system in " + in.dir + " went away"
+		return refusal.Disconnected, "the system " + in.place() + " went away"
 	case errors.Is(err, context.DeadlineExceeded):
-		return refusal.Stalled, "the system in " + in.dir + " does not answer"
+		return refusal.Stalled, "the system " + in.place() + " does not answer"
 	default:
 		return refusal.IO, wire.Text(err)
 	}
@@ -78,8 +78,16 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 // hint says what to do about a reason, where there is something to do.
 func (in *invocation) hint(reason refusal.Reason) string {
 	nx := "nx --dir " + in.dir
+	if in.socket != "" {
+		nx = "nx --socket " + in.socket
+	}
 	switch reason {
+	case refusal.NotGranted:
+		return "whoever runs the system decides what it gives to whom: `nx up --share ROLE=PATH`"
 	case refusal.NotRunning:
+		if in.socket != "" {
+			return "a system shares a socket while it runs with `nx up --share ROLE=" + in.socket + "`"
+		}
 		return "start it with `nx up --dir " + in.dir + "`"
 	case refusal.Quarantined:
 		return "it was rolled back before; `" + nx + " clear DIGEST` lets it be staged again"

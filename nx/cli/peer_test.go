@@ -34,6 +34,8 @@ type peer struct {
 	mu        sync.Mutex
 	state     peerState
 	refuse    map[string][2]string // method: reason and detail of its refusal
+	older     bool                 // it knows of no facet that can only stage
+	withheld  bool                 // it does not give that facet
 	refuseAt  int                  // a write that brings the stage to so many bytes is refused; 0: none
 	received  bytes.Buffer
 	onSwitch  func(*peer) // what becomes of a trial

@@ -138,6 +138,11 @@ func (k *peerSink) Write(ctx context.Context, call update.StageSink_write) error
 	if err != nil {
 		return err
 	}
+	return k.take(ctx, piece, call.Go)
+}
+
+// take takes the next piece; letNext lets the piece after it come.
+func (k *peerSink) take(ctx context.Context, piece []byte, letNext func()) error {
 	k.p.will(func(p *peer) func(*peer) { return p.onWrite })()
 	k.p.mu.Lock()
 	k.p.received.Write(piece)
@@ -145,7 +150,7 @@ func (k *peerSink) Write(ctx context.Context, call update.StageSink_write) error
 	got := k.got
 	refuseAt := k.p.refuseAt
 	k.p.mu.Unlock()
-	call.Go() // only now: what came next may not overtake this piece
+	letNext() // only now: what came next may not overtake this piece
 	if refuseAt != 0 && got >= uint64(refuseAt) {
 		return errors.New("the stage was refused")
 	}
@@ -188,10 +193,7 @@ func (k *peerSink) Done(_ context.Context, call update.StageSink_done) error {
 	if refused, err := k.p.refused("done", res.NewRefusal); refused || err != nil {
 		return err
 	}
-	k.p.change(func(s *peerState) {
-		s.staged = bootrecord.Slot_b
-		s.sets[bootrecord.Slot_b] = peerSet{"1.2.0", 0xcc, false, []string{"hello", "ticker"}}
-	})
+	k.p.stage()
 	return res.SetSystem(update.StagedSystem_ServerToClient(&peerStaged{k.p}))
 }
 
@@ -214,11 +216,7 @@ func (s *peerStaged) Describe(_ context.Context, call update.StagedSystem_descri
 	if err != nil {
 		return err
 	}
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	set := s.p.state.sets[bootrecord.Slot_b]
-	m.SetSlot(bootrecord.Slot_b)
-	return errors.Join(m.SetSystemVersion(set.version), m.SetIndexSha256(digest(set.digest)), set.fillBundles(m.NewBundles))
+	return s.p.fillStaged(m)
 }
 
 func (s *peerStaged) Switch(_ context.Context, call update.StagedSystem_switch) error {

@@ -21,8 +21,9 @@ const defaultDir = "nexus-system"
 
 // A grammar is the command line.
 type grammar struct {
-	Dir  string `placeholder:"DIR" help:"The system's folder (NX_DIR; default: ${dir})."`
-	JSON bool   `name:"json" help:"Answer with JSON, errors too."`
+	Dir    string `placeholder:"DIR" help:"The system's folder (NX_DIR; default: ${dir})."`
+	Socket string `placeholder:"PATH" help:"Reach the system by a socket that it shares, instead of by its folder (NX_SOCKET)."`
+	JSON   bool   `name:"json" help:"Answer with JSON, errors too."`
 
 	Up        upVerb       `cmd:"" help:"Run a system on this host, in the foreground."`
 	Status    statusVerb   `cmd:"" help:"Show what runs, what is on trial, what is staged."`
@@ -44,9 +45,10 @@ type grammar struct {
 
 // An invocation is one run of the command: where it works and how it answers.
 type invocation struct {
-	host Host
-	dir  string
-	json bool
+	host   Host
+	dir    string
+	socket string // of those the system shares; empty: the folder's own
+	json   bool
 }
 
 // Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2 wrong usage.
@@ -62,7 +64,7 @@ func Run(ctx context.Context, args []string, host Host) int {
 		in.report(&failure{text: err.Error(), reason: reasonUsage, hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"})
 		return exitUsage
 	}
-	in.dir, in.json = in.folder(g.Dir), g.JSON
+	in.dir, in.socket, in.json = in.folder(g.Dir), in.shared(g), g.JSON
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(in); err != nil {
 		f := in.explain(ctx, err)
@@ -101,6 +103,22 @@ func (in *invocation) folder(flag string) string {
 		return env
 	}
 	return defaultDir
+}
+
+// shared is the socket to come in by: the flag, or the environment unless a folder is named.
+func (in *invocation) shared(g grammar) string {
+	if g.Socket != "" || g.Dir != "" {
+		return g.Socket
+	}
+	return in.host.Getenv("NX_SOCKET")
+}
+
+// place says where the system is.
+func (in *invocation) place() string {
+	if in.socket != "" {
+		return "at " + in.socket
+	}
+	return "in " + in.dir
 }
 
 // answer prints the outcome of a verb: a value for programs, or text for people.

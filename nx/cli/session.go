@@ -28,10 +28,16 @@ type session struct {
 	operator operator.Operator
 }
 
-// dial connects to the system in the folder. The caller closes the session.
+// dial connects to the system. The caller closes the session.
 func (in *invocation) dial(ctx context.Context) (*session, error) {
-	socket, err := plat.DialPath(filepath.Join(in.dir, "control.sock"))
+	path := in.socket
+	if path == "" {
+		path = filepath.Join(in.dir, "control.sock")
+	}
+	socket, err := plat.DialPath(path)
 	switch {
+	case errors.Is(err, os.ErrPermission):
+		return nil, refusal.New(refusal.NotGranted, "its socket is not yours to open")
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, refusal.New(refusal.NotRunning, "no system runs there")
 	case err != nil:
@@ -58,7 +64,7 @@ func (s *session) close() {
 func (in *invocation) with(ctx context.Context, f func(*session) error) error {
 	s, err := in.dial(ctx)
 	if err != nil {
-		return cannot("reach the system in", in.dir, err)
+		return cannot("reach the system", in.place(), err)
 	}
 	defer s.close()
 	if err = f(s); err != nil && context.Cause(ctx) == errSilent {

@@ -22,7 +22,7 @@ func (*shutdownVerb) Run(ctx context.Context, in *invocation) error {
 		if err := s.stop(ctx); err != nil {
 			return cannot("shut down", in.dir, err)
 		}
-		return in.answer(struct{}{}, func(w io.Writer) { fmt.Fprintf(w, "the system in %s is down\n", in.dir) })
+		return in.answer(struct{}{}, func(w io.Writer) { fmt.Fprintf(w, "the system %s is down\n", in.place()) })
 	})
 }
 

@@ -16,11 +16,11 @@ type stageVerb struct {
 // Run stages the file.
 func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		set, err := s.upload(ctx, v.File, in.progress(v.File))
+		set, err := s.upload(ctx, v.File, in.progress(v.File), s.toStage)
 		if err != nil {
 			return cannot("stage", v.File, err)
 		}
-		defer set.system.Release()
+		set.system.Release()
 		return in.answer(set, func(w io.Writer) {
 			fmt.Fprintf(w, "staged %s in slot %s: %s\n", clean(set.SystemVersion), set.Slot, count(len(set.Bundles), "bundle"))
 			fmt.Fprintln(w, "next: `nx switch` puts it on trial, `nx discard` drops it")

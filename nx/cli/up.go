@@ -30,11 +30,15 @@ type upVerb struct {
 	HealthDeadline time.Duration `placeholder:"DUR" default:"30s" help:"How long an attempt may take to prove healthy (default: 30s)."`
 	Watch          time.Duration `placeholder:"DUR" default:"1m" help:"How long a set that was just confirmed stays under watch, 0 for not at all (default: 1m)."`
 	Hang           time.Duration `placeholder:"DUR" default:"10s" help:"How long a daemon may give no sign of life before it is killed and started again, 0 for ever (default: 10s)."`
+	Share          []string      `placeholder:"ROLE=PATH" sep:"none" help:"Socket for those who may have that role and no more: status (look), stage (look and stage) or operator. Mode 0660. Repeatable."`
 	Selftest       string        `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
 }
 
 // Run checks the arguments and becomes initd; it returns only when that failed.
 func (v *upVerb) Run(_ context.Context, in *invocation) error {
+	if in.socket != "" {
+		return wrongUsage("--socket and NX_SOCKET are for a system that runs already")
+	}
 	if err := v.check(); err != nil {
 		return err
 	}
@@ -92,6 +96,9 @@ func (v *upVerb) argv(dir string) []string {
 		"--health-deadline", v.HealthDeadline.String(),
 		"--watch", v.Watch.String(),
 		"--hang", v.Hang.String())
+	for _, share := range v.Share {
+		argv = append(argv, "--share", share)
+	}
 	if v.Selftest != "" {
 		argv = append(argv, "--selftest", v.Selftest)
 	}

@@ -18,7 +18,7 @@ type updateVerb struct {
 // Run exits 0 only after the commit.
 func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		set, err := s.upload(ctx, v.File, in.progress(v.File))
+		set, err := s.upload(ctx, v.File, in.progress(v.File), s.toSwitch)
 		if err != nil {
 			return cannot("stage", v.File, err)
 		}

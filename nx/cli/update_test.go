@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -63,7 +64,14 @@ func wantQuarters(t *testing.T, stderr string) {
 }
 
 func TestStage(t *testing.T) {
+	for _, older := range []bool{false, true} {
+		t.Run(fmt.Sprintf("an older system %t", older), func(t *testing.T) { stageAt(t, older) })
+	}
+}
+
+func stageAt(t *testing.T, older bool) {
 	p := startPeer(t)
+	p.set(func(p *peer) { p.older = older })
 	file, content := archive(t)
 	got := p.nx("stage", file)
 	wantQuarters(t, got.stderr)
@@ -103,13 +111,38 @@ func TestStageRefused(t *testing.T) {
 		{"with a hint", "stageSystem", 0, [2]string{"archive-too-large", "3145745 bytes are over the 1 MiB of the policy"},
 			"hint: the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`\n"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			p := startPeer(t)
-			p.set(func(p *peer) { p.refuse[c.method], p.refuseAt = c.why, c.refuseAt })
-			text := "cannot stage " + file + ": " + c.why[1]
-			p.nx("stage", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"`+c.why[0]+`"}`+"\n", "nx: "+text+"\n"+c.hint)
-		})
+		for _, older := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, an older system %t", c.name, older), func(t *testing.T) {
+				p := startPeer(t)
+				p.set(func(p *peer) { p.older, p.refuse[c.method], p.refuseAt = older, c.why, c.refuseAt })
+				text := "cannot stage " + file + ": " + c.why[1]
+				p.nx("stage", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"`+c.why[0]+`"}`+"\n", "nx: "+text+"\n"+c.hint)
+			})
+		}
 	}
+}
+
+// TestStageNotGranted comes in by a way that does not give what it takes. The other facet, which could do it too, is not tried.
+func TestStageNotGranted(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.withheld = true })
+	file, _ := archive(t)
+	text := "cannot stage " + file + ": this Operator was made without stage"
+	p.nx("stage", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"not-granted"}`+"\n",
+		"nx: "+text+"\nhint: whoever runs the system decides what it gives to whom: `nx up --share ROLE=PATH`\n")
+}
+
+// TestSocket reaches a system by a socket instead of a folder, and says so where there is none.
+func TestSocket(t *testing.T) {
+	p := startPeer(t)
+	p.refuses("staged", "nothing-staged", "nothing is staged")
+	p.nx("--dir", "elsewhere", "--socket", filepath.Join(p.dir, "control.sock"), "discard").want(t, 1, "",
+		"nx: cannot discard: nothing is staged\nhint: stage a set with `nx --socket "+filepath.Join(p.dir, "control.sock")+" stage FILE`\n")
+	none := filepath.Join(t.TempDir(), "none.sock")
+	run(t.Context(), "--socket", none, "status").want(t, 1, "", "nx: cannot reach the system at "+none+": no system runs there\n"+
+		"hint: a system shares a socket while it runs with `nx up --share ROLE="+none+"`\n")
+	run(t.Context(), "--socket", none, "up").want(t, 2, "",
+		"nx: --socket and NX_SOCKET are for a system that runs already\nhint: `nx --help` shows the verbs, `nx VERB --help` one of them\n")
 }
 
 func TestStageOfNoFile(t *testing.T) {

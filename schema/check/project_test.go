@@ -21,16 +21,22 @@ const top = "../.."
 // TestHolders holds schema/HOLDERS, from which the API reference says who holds what, to the authority table itself.
 func TestHolders(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Who holds what from birth: the authority table of daemons/initd, as the API reference reads it. Made by\n" +
+	b.WriteString("# Who holds what: the authority table and the roles of daemons/initd, as the API reference reads them. Made by\n" +
 		"# go test ./schema/check -update; do not edit.\n")
+	hold := func(holder string, edge initd.Edge) {
+		grants := "-"
+		if len(edge.Grants) > 0 {
+			grants = strings.Join(edge.Grants, " ")
+		}
+		fmt.Fprintf(&b, "%-10s  %-15s  %-10s  %s\n", holder, edge.Facet, edge.From, grants)
+	}
 	for _, row := range initd.Table() {
 		for _, edge := range row.Holds {
-			grants := "-"
-			if len(edge.Grants) > 0 {
-				grants = strings.Join(edge.Grants, " ")
-			}
-			fmt.Fprintf(&b, "%-10s  %-15s  %-10s  %s\n", row.Name, edge.Facet, edge.From, grants)
+			hold(row.Name, edge)
 		}
+	}
+	for _, role := range initd.Roles() {
+		hold(role.Name, role.Edge())
 	}
 	path := filepath.Join(top, "schema", "HOLDERS")
 	if *update {

@@ -1,0 +1,88 @@
+package initd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"nexus/daemons/plat"
+)
+
+// A Share is a socket beside the control socket, by which those come in who may have less than an operator.
+type Share struct {
+	Role string // one of Roles
+	Path string // where the socket is, mode 0660: whoever may write to it has the role
+}
+
+// parseShare reads `ROLE=PATH`.
+func parseShare(text string) (Share, error) {
+	role, path, found := strings.Cut(text, "=")
+	if _, known := roleOf(role); !found || !known || path == "" {
+		var names []string
+		for _, r := range Roles() {
+			names = append(names, r.Name)
+		}
+		return Share{}, fmt.Errorf("%q is no ROLE=PATH with a role of %s", text, strings.Join(names, ", "))
+	}
+	return Share{Role: role, Path: path}, nil
+}
+
+// open listens on the socket. One that a killed system left is in the way; one that somebody serves, and every other file, is not touched.
+func (s Share) open() (*controlSocket, error) {
+	if err := s.clear(); err != nil {
+		return nil, fmt.Errorf("cannot share %s at %s: %w", s.Role, s.Path, err)
+	}
+	listener, err := plat.ListenShared(s.Path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot share %s: %w", s.Role, err)
+	}
+	role, _ := roleOf(s.Role)
+	return newControlSocket(listener, s.Path, role), nil
+}
+
+func (s Share) clear() error {
+	info, err := os.Lstat(s.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return errors.New("something else is there")
+	}
+	switch conn, err := plat.DialPath(s.Path); {
+	case err == nil:
+		conn.Close()
+		return errors.New("somebody serves it already")
+	case !errors.Is(err, syscall.ECONNREFUSED):
+		return err
+	}
+	return os.Remove(s.Path)
+}
+
+// openSockets opens the ways in: the control socket in the folder, and what is shared. Either all are open or none.
+func openSockets(f *folder, shares []Share) (sockets []*controlSocket, err error) {
+	control, err := listen(f)
+	if err != nil {
+		return nil, err
+	}
+	sockets = []*controlSocket{control}
+	for _, share := range shares {
+		socket, err := share.open()
+		if err != nil {
+			closeSockets(sockets)
+			return nil, err
+		}
+		sockets = append(sockets, socket)
+	}
+	return sockets, nil
+}
+
+func closeSockets(sockets []*controlSocket) {
+	for _, c := range sockets {
+		c.close()
+	}
+}

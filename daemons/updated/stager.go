@@ -1,0 +1,59 @@
+package updated
+
+import (
+	"context"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
+)
+
+// A stagerServer is UpdateStage: it brings sets and can do nothing with them. A StagedSystem is not among what it can make.
+type stagerServer struct {
+	engine *engine
+	life   context.Context // of the daemon: no stage outlives it
+}
+
+// Stage starts a stage and gives the sink for its bytes.
+func (s *stagerServer) Stage(_ context.Context, call update.UpdateStage_stage) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	stage, err := s.engine.admitStage(s.life, call.Args().SizeBytes(), call.Args().Progress())
+	if err != nil {
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	return res.SetSink(update.StageOnlySink_ServerToClient(&stagerSink{stage}))
+}
+
+// A stagerSink is the StageOnlySink of one stage.
+type stagerSink struct{ stage *stage }
+
+// Write hands on the next bytes, one chunk at a time.
+func (s *stagerSink) Write(_ context.Context, call update.StageOnlySink_write) error {
+	b, err := call.Args().Bytes()
+	if err != nil {
+		return err
+	}
+	return s.stage.write(b)
+}
+
+// Done waits for the outcome and describes what is staged.
+func (s *stagerSink) Done(ctx context.Context, call update.StageOnlySink_done) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	serial, err := s.stage.finish(ctx)
+	if err == nil {
+		err = s.stage.engine.describe(serial, res.NewStaged)
+	}
+	if err != nil {
+		return wire.Refuse(res.NewRefusal, err)
+	}
+	return nil
+}
+
+// Shutdown runs when the sender dropped the sink, or died.
+func (s *stagerSink) Shutdown() { s.stage.drop() }

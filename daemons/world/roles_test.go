@@ -1,0 +1,267 @@
+package world_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/exc"
+
+	"nexus/capnpgen/operator"
+	capupdate "nexus/capnpgen/update"
+	"nexus/daemons/vat"
+	"nexus/daemons/wire"
+	"nexus/daemons/world"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/updatestest"
+)
+
+// roles says once more, beside the table of roles, which methods of Operator each has, and which facets it is handed by them.
+var roles = map[string]struct{ methods, facets []string }{
+	"status": {[]string{"status", "services", "daemons", "graph"}, []string{"UpdateStatus", "ServiceWatch"}},
+	"stage":  {[]string{"status", "services", "daemons", "graph", "stage"}, []string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
+}
+
+// facetsOf are what an Operator may hand out, each with the call that does it.
+var facetsOf = map[string]func(context.Context, operator.Operator) (capnp.Client, capnp.ReleaseFunc, error){
+	"UpdateStatus": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
+		answer, release := o.Status(ctx, nil)
+		res, err := answer.Struct()
+		return capnp.Client(res.Status()), release, err
+	},
+	"ServiceWatch": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
+		answer, release := o.Services(ctx, nil)
+		res, err := answer.Struct()
+		return capnp.Client(res.Services()), release, err
+	},
+	"UpdateStage": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
+		answer, release := o.Stage(ctx, nil)
+		res, err := answer.Struct()
+		return capnp.Client(res.Stage()), release, err
+	},
+}
+
+// shared boots a world that shares a socket for each small role.
+func shared(t *testing.T) *world.World {
+	t.Helper()
+	w := world.New(t)
+	for role := range roles {
+		w.Share(role)
+	}
+	w.Start(set(t, "1.0.0", "serve 1.0.0"), updatestest.Key(1).Public())
+	w.Await("init: health ok (slot a)", 1)
+	return w
+}
+
+// as comes in by the socket of a role.
+func as(t *testing.T, ctx context.Context, w *world.World, role string) operator.Operator {
+	t.Helper()
+	conn := w.Dial(t, role+".sock")
+	t.Cleanup(conn.Close)
+	root, err := conn.Bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(root.Release)
+	return operator.Operator(root)
+}
+
+// tryOperator calls every method of every interface on an Operator that is to have these methods. The others of its own are refused as
+// not-granted, those of other interfaces are not there.
+func tryOperator(t *testing.T, ctx context.Context, who string, o operator.Operator, granted []string) (tried int) {
+	t.Helper()
+	for _, m := range methods(t) {
+		err := call(ctx, capnp.Client(o), m)
+		reason := refusal.Of(wire.Excepted(err))
+		tried++
+		switch {
+		case m.face != "Operator":
+			if !exc.IsType(err, exc.Unimplemented) {
+				t.Errorf("%s calls %s.%s: %v, want unimplemented", who, m.face, m.name, err)
+			}
+		case m.name == "attenuate" || slices.Contains(granted, m.name):
+			if exc.IsType(err, exc.Unimplemented) || reason == refusal.NotGranted || vat.Disconnected(err) {
+				t.Errorf("%s calls Operator.%s: %v, want it granted", who, m.name, err)
+			}
+		case reason != refusal.NotGranted:
+			t.Errorf("%s calls Operator.%s: %v, want not-granted", who, m.name, err)
+		}
+	}
+	return tried
+}
+
+// TestRolesReachWhatIsTheirs has each small role try every method of every interface on its Operator, and on each facet that it is handed:
+// exactly those of the role are there, and nothing it tried stopped, staged or changed anything.
+func TestRolesReachWhatIsTheirs(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
+	defer cancel()
+	w := shared(t)
+	before, tried := stateNow(w.Operator()), 0
+	for role, has := range roles {
+		o := as(t, ctx, w, role)
+		tried += tryOperator(t, ctx, role, o, has.methods)
+		for facet, ask := range facetsOf {
+			client, release, err := ask(ctx, o)
+			if granted := slices.Contains(has.facets, facet); !granted {
+				if refusal.Of(wire.Excepted(err)) != refusal.NotGranted || client.IsValid() {
+					t.Errorf("%s is handed %s: %v, want not-granted", role, facet, err)
+				}
+			} else if err != nil {
+				t.Errorf("%s is not handed %s: %v", role, facet, err)
+			} else {
+				p := &trespasser{t: t, methods: methods(t)}
+				p.try(role, facet, client)
+				tried += p.tried
+			}
+			release()
+		}
+	}
+	unmoved(t, w.Operator(), before, "the small roles")
+	t.Logf("%d roles tried %d calls", len(roles), tried)
+}
+
+// TestStagerCannotSwitch stages a set by the socket that is for that. Neither what it holds nor what it gets has a way to switch, discard or
+// commit; an operator takes the set up.
+func TestStagerCannotSwitch(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := shared(t)
+	o := w.Operator()
+	client, release, err := facetsOf["UpdateStage"](ctx, as(t, ctx, w, "stage"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	archive := set(t, "1.1.0", "serve 1.1.0")
+	answer, releaseStage := capupdate.UpdateStage(client).Stage(ctx, func(p capupdate.UpdateStage_stage_Params) error {
+		p.SetSizeBytes(uint64(len(archive)))
+		return nil
+	})
+	defer releaseStage()
+	res, err := answer.Struct()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink := res.Sink()
+	for _, part := range [][]byte{archive[:len(archive)/2], archive[len(archive)/2:]} {
+		if err := sink.Write(ctx, func(p capupdate.StageOnlySink_write_Params) error { return p.SetBytes(part) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, releaseDone := sink.Done(ctx, nil)
+	defer releaseDone()
+	outcome, err := done.Struct()
+	if err != nil || outcome.HasRefusal() {
+		t.Fatalf("the stage: %v", err)
+	}
+	info, err := outcome.Staged()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if version, _ := info.SystemVersion(); version != "1.1.0" || wire.SlotOf(info.Slot()) != bootctl.B {
+		t.Errorf("staged %s in %v", version, info.Slot())
+	}
+	before := o.AwaitState("the staged set", 0, func(s world.State) bool { return s.Staged == bootctl.B })
+	for _, m := range methods(t) {
+		if m.face != "StagedSystem" && m.face != "Updated" && m.face != "UpdateRecovery" && m.face != "HealthGate" {
+			continue
+		}
+		for what, held := range map[string]capnp.Client{"UpdateStage": client, "its sink": capnp.Client(sink)} {
+			if err := call(ctx, held, m); !exc.IsType(err, exc.Unimplemented) {
+				t.Errorf("%s.%s on %s: %v, want unimplemented", m.face, m.name, what, err)
+			}
+		}
+	}
+	unmoved(t, o, before, "a stager")
+	staged, err := o.Staged()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer staged.Release()
+	if err := o.Switch(staged); err != nil {
+		t.Fatal(err)
+	}
+	o.AwaitState("the commit", 0, committed(bootctl.B))
+}
+
+// attenuated makes a smaller Operator.
+func attenuated(t *testing.T, ctx context.Context, o operator.Operator, methods ...string) operator.Operator {
+	t.Helper()
+	answer, release := o.Attenuate(ctx, func(p operator.Operator_attenuate_Params) error {
+		return vat.SetTexts(p.NewMethods, methods)
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		t.Fatal(err)
+	}
+	smaller := res.Operator().AddRef()
+	t.Cleanup(smaller.Release)
+	return smaller
+}
+
+// TestAttenuationOnlyTakes has an operator hand on less and less, to somebody on a connection that initd knows nothing of. Asking for what
+// one has not, or for all, gives no more; what was handed on ends with the connection it came of.
+func TestAttenuationOnlyTakes(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
+	defer cancel()
+	w := shared(t)
+	conn := w.Dial(t, "control.sock")
+	defer conn.Close()
+	root, err := conn.Bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Release()
+	two := attenuated(t, ctx, operator.Operator(root), "status", "journal", "HealthGate", "", "*")
+	tryOperator(t, ctx, "two methods", two, []string{"status", "journal"})
+	one := attenuated(t, ctx, two, "stop", "status", "updated")
+	tryOperator(t, ctx, "one method", one, []string{"status"})
+	tryOperator(t, ctx, "no method", attenuated(t, ctx, one), nil)
+	tryOperator(t, ctx, "the role stage", attenuated(t, ctx, as(t, ctx, w, "stage"), "stage", "updated"), []string{"stage"})
+
+	friend := operator.Operator(befriend(t, ctx, capnp.Client(one.AddRef())))
+	if _, release, err := facetsOf["UpdateStatus"](ctx, friend); err != nil {
+		t.Errorf("what was handed on is not good: %v", err)
+	} else {
+		release()
+	}
+	conn.Close()
+	_, release, err := facetsOf["UpdateStatus"](ctx, friend)
+	release()
+	if !vat.Disconnected(err) {
+		t.Errorf("after its end: %v, want disconnected", err)
+	}
+
+	answer, releaseMany := as(t, ctx, w, "status").Attenuate(ctx, func(p operator.Operator_attenuate_Params) error {
+		return vat.SetTexts(p.NewMethods, slices.Repeat([]string{"status"}, 65))
+	})
+	defer releaseMany()
+	if _, err := answer.Struct(); err == nil || wire.Text(err) != "cannot attenuate: 65 names are over the 64 of one call" {
+		t.Errorf("65 names: %v", err)
+	}
+}
+
+// TestOneSocketDoesNotCrowdAnother fills every place of a shared socket with operators who keep a facet: the control socket still has its own.
+func TestOneSocketDoesNotCrowdAnother(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := shared(t)
+	const places = 32
+	for range places {
+		_, release, err := facetsOf["UpdateStatus"](ctx, as(t, ctx, w, "status"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+	}
+	late := w.Dial(t, "status.sock")
+	defer late.Close()
+	if _, err := late.Bootstrap(ctx); err == nil {
+		t.Error("there is no end of places")
+	}
+	w.Operator().AwaitState("the state", time.Millisecond, func(s world.State) bool { return s.Active == bootctl.A })
+}

@@ -1,0 +1,97 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bootrecord"
+	"nexus/capnpgen/operator"
+	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
+	"nexus/libupdates/refusal"
+)
+
+// Stage hands out UpdateStage, as no peer did at first.
+func (o *peerOperator) Stage(_ context.Context, call operator.Operator_stage) error {
+	o.p.mu.Lock()
+	older, withheld := o.p.older, o.p.withheld
+	o.p.mu.Unlock()
+	switch {
+	case older:
+		return capnp.Unimplemented("stage")
+	case withheld:
+		return wire.Except(refusal.New(refusal.NotGranted, "this Operator was made without stage"))
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetStage(update.UpdateStage_ServerToClient(&peerStager{o.p}))
+}
+
+func (*peerOperator) Attenuate(context.Context, operator.Operator_attenuate) error {
+	return errors.New("not asked")
+}
+
+// A peerStager is UpdateStage of the peer.
+type peerStager struct{ p *peer }
+
+func (s *peerStager) Stage(_ context.Context, call update.UpdateStage_stage) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if refused, err := s.p.refused("stageSystem", res.NewRefusal); refused || err != nil {
+		return err
+	}
+	sink := &peerSink{p: s.p, size: call.Args().SizeBytes(), progress: call.Args().Progress().AddRef()}
+	return res.SetSink(update.StageOnlySink_ServerToClient(&peerStageOnlySink{sink}))
+}
+
+// A peerStageOnlySink is a peerSink that yields no StagedSystem.
+type peerStageOnlySink struct{ sink *peerSink }
+
+func (k *peerStageOnlySink) Write(ctx context.Context, call update.StageOnlySink_write) error {
+	piece, err := call.Args().Bytes()
+	if err != nil {
+		return err
+	}
+	return k.sink.take(ctx, piece, call.Go)
+}
+
+func (k *peerStageOnlySink) Done(_ context.Context, call update.StageOnlySink_done) error {
+	k.sink.done = true
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if refused, err := k.sink.p.refused("done", res.NewRefusal); refused || err != nil {
+		return err
+	}
+	k.sink.p.stage()
+	m, err := res.NewStaged()
+	if err != nil {
+		return err
+	}
+	return k.sink.p.fillStaged(m)
+}
+
+func (k *peerStageOnlySink) Shutdown() { k.sink.Shutdown() }
+
+// stage puts the set into slot b.
+func (p *peer) stage() {
+	p.change(func(s *peerState) {
+		s.staged = bootrecord.Slot_b
+		s.sets[bootrecord.Slot_b] = peerSet{"1.2.0", 0xcc, false, []string{"hello", "ticker"}}
+	})
+}
+
+func (p *peer) fillStaged(m update.StagedInfo) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	set := p.state.sets[bootrecord.Slot_b]
+	m.SetSlot(bootrecord.Slot_b)
+	return errors.Join(m.SetSystemVersion(set.version), m.SetIndexSha256(digest(set.digest)), set.fillBundles(m.NewBundles))
+}
