@@ -66,6 +66,10 @@ struct BootRecord {
   watchLeft @13 :UInt8;
   # While the active set, confirmed lately, is under watch: boot attempts it may begin until one more is a crash loop, and the slot before
   # comes back. 0: it is not under watch.
+
+  versionFloor @14 :Text;
+  # No set of an older version is accepted, SemVer, at most 64 bytes; empty: there is no floor. It rises with what is confirmed for good, and
+  # only an operator lowers it.
 }
 
 struct SlotContent {
@@ -79,6 +83,13 @@ struct SlotContent {
 
   good @2 :Bool;
   # Whether this very set was confirmed healthy in this slot once, or never was. Only a good set can be returned to by an operator.
+
+  versionFloor @3 :Text;
+  # The floor that this set asks for, as far as the device's policy heeds it, SemVer; empty: none.
+
+  damage @4 :Text;
+  # Reason code of the damage that was found in what the slot holds (`digest-mismatch`, `size-mismatch`, `missing-entry`); empty: none was. A
+  # damaged slot is neither switched to nor returned to.
 }
 
 struct Quarantined {
@@ -114,19 +125,19 @@ struct Event {
   # One accepted step. Refusals change nothing, so they are not here but in the audit log.
 
   op @0 :Text;
-  # `stage`, `discard`, `switch`, `attempt`, `commit`, `rollback` or `clear`.
+  # `stage`, `discard`, `switch`, `attempt`, `commit`, `rollback`, `clear`, `held`, `floor`, `damaged` or `mended`.
 
   slot @1 :Slot;
   # The slot it was about.
 
   systemVersion @2 :Text;
-  # Version of the set it was about.
+  # Version of the set it was about; of a `floor`, the new floor.
 
   indexSha256 @3 :Data;
   # 32 bytes: the set it was about; empty for an empty slot.
 
   reason @4 :Text;
-  # Reason code where the step has one (rollback, clear), else empty.
+  # Reason code where the step has one (rollback, clear, damaged), else empty.
 
   boot @5 :UInt64;
   # The boot attempt during which it happened.

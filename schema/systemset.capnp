@@ -32,6 +32,10 @@ struct SystemSetIndex {
   health @5 :HealthPolicy;
   # What the publisher asks of a trial of this set. Absent in sets made before this field: then every service is required, and the
   # device's own policy is all there is.
+
+  versionFloor @6 :Text;
+  # Once this set has proven itself for good, no set of an older version is accepted any more, by the precedence of SemVer 2.0.0. At most
+  # systemVersion; empty: it asks for no floor. The device's policy may ignore it, or ask for more.
 }
 
 struct HealthPolicy {

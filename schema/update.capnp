@@ -73,6 +73,8 @@ struct Status {
   # Whether a stage is under way, or none is.
   watched @12 :Bool;
   # Whether the active set, confirmed lately, is under watch: should it not hold, the slot before comes back. Else it stands for good.
+  versionFloor @13 :Text;
+  # No set of an older version is accepted, SemVer; empty: there is no floor.
 }
 
 struct SlotStatus {
@@ -202,6 +204,29 @@ interface UpdateRecovery {
 
   clearQuarantine @1 (indexSha256 :Data) -> (refusal :Keystore.Refusal);
   # Lets the quarantined set with the digest `indexSha256` be staged again. Refused as `not-quarantined`.
+
+  lowerFloor @2 (systemVersion :Text) -> (refusal :Keystore.Refusal);
+  # Lowers the version floor to `systemVersion`, SemVer, at most 64 bytes; empty takes it away. Durable when it returns; what the
+  # set that runs asks for counts again once it is confirmed the next time. Refused as `floor-not-lower`, `bad-version`.
+
+  scrub @3 () -> (slots :List(SlotCheck), refusal :Keystore.Refusal);
+  # Reads every byte of both slots again and holds it against the signed digests, with as little memory as one piece of a payload needs. A
+  # slot in which damage is found is marked so, durably, and if it is the active one the other slot comes back if that is good and intact; a mark
+  # that is no longer true is taken away. No stage can begin meanwhile: refused as `stage-in-progress`, also while one is under way.
+}
+
+struct SlotCheck {
+  # What a check of one slot found.
+
+  slot @0 :Bootrecord.Slot;
+  # The slot.
+  systemVersion @1 :Text;
+  # Version of the set it was to hold; empty for an empty slot, which is always intact.
+  reason @2 :Text;
+  # Why the set did not pass, a reason code; empty: every byte is what was signed. Codes other than those of damage (bootrecord.capnp) say that it
+  # could not be checked.
+  detail @3 :Text;
+  # One line for people, where there is a reason.
 }
 
 interface HealthGate {

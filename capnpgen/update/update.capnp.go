@@ -1195,12 +1195,12 @@ type Status capnp.Struct
 const Status_TypeID = 0xb5355dddfd5eccfd
 
 func NewStatus(s *capnp.Segment) (Status, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 5})
 	return Status(st), err
 }
 
 func NewRootStatus(s *capnp.Segment) (Status, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 5})
 	return Status(st), err
 }
 
@@ -1403,12 +1403,30 @@ func (s Status) SetWatched(v bool) {
 	capnp.Struct(s).SetBit(59, v)
 }
 
+func (s Status) VersionFloor() (string, error) {
+	p, err := capnp.Struct(s).Ptr(4)
+	return p.Text(), err
+}
+
+func (s Status) HasVersionFloor() bool {
+	return capnp.Struct(s).HasPtr(4)
+}
+
+func (s Status) VersionFloorBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(4)
+	return p.TextBytes(), err
+}
+
+func (s Status) SetVersionFloor(v string) error {
+	return capnp.Struct(s).SetText(4, v)
+}
+
 // Status_List is a list of Status.
 type Status_List = capnp.StructList[Status]
 
 // NewStatus creates a new list of Status.
 func NewStatus_List(s *capnp.Segment, sz int32) (Status_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 4}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 5}, sz)
 	return capnp.StructList[Status](l), err
 }
 
@@ -5019,6 +5037,46 @@ func (c UpdateRecovery) ClearQuarantine(ctx context.Context, params func(UpdateR
 
 }
 
+func (c UpdateRecovery) LowerFloor(ctx context.Context, params func(UpdateRecovery_lowerFloor_Params) error) (UpdateRecovery_lowerFloor_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "lowerFloor",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateRecovery_lowerFloor_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateRecovery_lowerFloor_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c UpdateRecovery) Scrub(ctx context.Context, params func(UpdateRecovery_scrub_Params) error) (UpdateRecovery_scrub_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      3,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "scrub",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(UpdateRecovery_scrub_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return UpdateRecovery_scrub_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c UpdateRecovery) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -5095,6 +5153,10 @@ type UpdateRecovery_Server interface {
 	Rollback(context.Context, UpdateRecovery_rollback) error
 
 	ClearQuarantine(context.Context, UpdateRecovery_clearQuarantine) error
+
+	LowerFloor(context.Context, UpdateRecovery_lowerFloor) error
+
+	Scrub(context.Context, UpdateRecovery_scrub) error
 }
 
 // UpdateRecovery_NewServer creates a new Server from an implementation of UpdateRecovery_Server.
@@ -5113,7 +5175,7 @@ func UpdateRecovery_ServerToClient(s UpdateRecovery_Server) UpdateRecovery {
 // This can be used to create a more complicated Server.
 func UpdateRecovery_Methods(methods []server.Method, s UpdateRecovery_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 2)
+		methods = make([]server.Method, 0, 4)
 	}
 
 	methods = append(methods, server.Method{
@@ -5137,6 +5199,30 @@ func UpdateRecovery_Methods(methods []server.Method, s UpdateRecovery_Server) []
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.ClearQuarantine(ctx, UpdateRecovery_clearQuarantine{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      2,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "lowerFloor",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.LowerFloor(ctx, UpdateRecovery_lowerFloor{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd94fc94bb711fe1c,
+			MethodID:      3,
+			InterfaceName: "update.capnp:UpdateRecovery",
+			MethodName:    "scrub",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Scrub(ctx, UpdateRecovery_scrub{call})
 		},
 	})
 
@@ -5175,6 +5261,40 @@ func (c UpdateRecovery_clearQuarantine) Args() UpdateRecovery_clearQuarantine_Pa
 func (c UpdateRecovery_clearQuarantine) AllocResults() (UpdateRecovery_clearQuarantine_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return UpdateRecovery_clearQuarantine_Results(r), err
+}
+
+// UpdateRecovery_lowerFloor holds the state for a server call to UpdateRecovery.lowerFloor.
+// See server.Call for documentation.
+type UpdateRecovery_lowerFloor struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c UpdateRecovery_lowerFloor) Args() UpdateRecovery_lowerFloor_Params {
+	return UpdateRecovery_lowerFloor_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c UpdateRecovery_lowerFloor) AllocResults() (UpdateRecovery_lowerFloor_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return UpdateRecovery_lowerFloor_Results(r), err
+}
+
+// UpdateRecovery_scrub holds the state for a server call to UpdateRecovery.scrub.
+// See server.Call for documentation.
+type UpdateRecovery_scrub struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c UpdateRecovery_scrub) Args() UpdateRecovery_scrub_Params {
+	return UpdateRecovery_scrub_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c UpdateRecovery_scrub) AllocResults() (UpdateRecovery_scrub_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return UpdateRecovery_scrub_Results(r), err
 }
 
 // UpdateRecovery_List is a list of UpdateRecovery.
@@ -5508,6 +5628,484 @@ func (f UpdateRecovery_clearQuarantine_Results_Future) Struct() (UpdateRecovery_
 }
 func (p UpdateRecovery_clearQuarantine_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type UpdateRecovery_lowerFloor_Params capnp.Struct
+
+// UpdateRecovery_lowerFloor_Params_TypeID is the unique identifier for the type UpdateRecovery_lowerFloor_Params.
+const UpdateRecovery_lowerFloor_Params_TypeID = 0x86f66a3b3589eda6
+
+func NewUpdateRecovery_lowerFloor_Params(s *capnp.Segment) (UpdateRecovery_lowerFloor_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return UpdateRecovery_lowerFloor_Params(st), err
+}
+
+func NewRootUpdateRecovery_lowerFloor_Params(s *capnp.Segment) (UpdateRecovery_lowerFloor_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return UpdateRecovery_lowerFloor_Params(st), err
+}
+
+func ReadRootUpdateRecovery_lowerFloor_Params(msg *capnp.Message) (UpdateRecovery_lowerFloor_Params, error) {
+	root, err := msg.Root()
+	return UpdateRecovery_lowerFloor_Params(root.Struct()), err
+}
+
+func (s UpdateRecovery_lowerFloor_Params) String() string {
+	str, _ := text.Marshal(0x86f66a3b3589eda6, capnp.Struct(s))
+	return str
+}
+
+func (s UpdateRecovery_lowerFloor_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (UpdateRecovery_lowerFloor_Params) DecodeFromPtr(p capnp.Ptr) UpdateRecovery_lowerFloor_Params {
+	return UpdateRecovery_lowerFloor_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s UpdateRecovery_lowerFloor_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s UpdateRecovery_lowerFloor_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s UpdateRecovery_lowerFloor_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s UpdateRecovery_lowerFloor_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s UpdateRecovery_lowerFloor_Params) SystemVersion() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s UpdateRecovery_lowerFloor_Params) HasSystemVersion() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s UpdateRecovery_lowerFloor_Params) SystemVersionBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s UpdateRecovery_lowerFloor_Params) SetSystemVersion(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// UpdateRecovery_lowerFloor_Params_List is a list of UpdateRecovery_lowerFloor_Params.
+type UpdateRecovery_lowerFloor_Params_List = capnp.StructList[UpdateRecovery_lowerFloor_Params]
+
+// NewUpdateRecovery_lowerFloor_Params creates a new list of UpdateRecovery_lowerFloor_Params.
+func NewUpdateRecovery_lowerFloor_Params_List(s *capnp.Segment, sz int32) (UpdateRecovery_lowerFloor_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[UpdateRecovery_lowerFloor_Params](l), err
+}
+
+// UpdateRecovery_lowerFloor_Params_Future is a wrapper for a UpdateRecovery_lowerFloor_Params promised by a client call.
+type UpdateRecovery_lowerFloor_Params_Future struct{ *capnp.Future }
+
+func (f UpdateRecovery_lowerFloor_Params_Future) Struct() (UpdateRecovery_lowerFloor_Params, error) {
+	p, err := f.Future.Ptr()
+	return UpdateRecovery_lowerFloor_Params(p.Struct()), err
+}
+
+type UpdateRecovery_lowerFloor_Results capnp.Struct
+
+// UpdateRecovery_lowerFloor_Results_TypeID is the unique identifier for the type UpdateRecovery_lowerFloor_Results.
+const UpdateRecovery_lowerFloor_Results_TypeID = 0x9a13f8745c63538e
+
+func NewUpdateRecovery_lowerFloor_Results(s *capnp.Segment) (UpdateRecovery_lowerFloor_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return UpdateRecovery_lowerFloor_Results(st), err
+}
+
+func NewRootUpdateRecovery_lowerFloor_Results(s *capnp.Segment) (UpdateRecovery_lowerFloor_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return UpdateRecovery_lowerFloor_Results(st), err
+}
+
+func ReadRootUpdateRecovery_lowerFloor_Results(msg *capnp.Message) (UpdateRecovery_lowerFloor_Results, error) {
+	root, err := msg.Root()
+	return UpdateRecovery_lowerFloor_Results(root.Struct()), err
+}
+
+func (s UpdateRecovery_lowerFloor_Results) String() string {
+	str, _ := text.Marshal(0x9a13f8745c63538e, capnp.Struct(s))
+	return str
+}
+
+func (s UpdateRecovery_lowerFloor_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (UpdateRecovery_lowerFloor_Results) DecodeFromPtr(p capnp.Ptr) UpdateRecovery_lowerFloor_Results {
+	return UpdateRecovery_lowerFloor_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s UpdateRecovery_lowerFloor_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s UpdateRecovery_lowerFloor_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s UpdateRecovery_lowerFloor_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s UpdateRecovery_lowerFloor_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s UpdateRecovery_lowerFloor_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s UpdateRecovery_lowerFloor_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s UpdateRecovery_lowerFloor_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s UpdateRecovery_lowerFloor_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// UpdateRecovery_lowerFloor_Results_List is a list of UpdateRecovery_lowerFloor_Results.
+type UpdateRecovery_lowerFloor_Results_List = capnp.StructList[UpdateRecovery_lowerFloor_Results]
+
+// NewUpdateRecovery_lowerFloor_Results creates a new list of UpdateRecovery_lowerFloor_Results.
+func NewUpdateRecovery_lowerFloor_Results_List(s *capnp.Segment, sz int32) (UpdateRecovery_lowerFloor_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[UpdateRecovery_lowerFloor_Results](l), err
+}
+
+// UpdateRecovery_lowerFloor_Results_Future is a wrapper for a UpdateRecovery_lowerFloor_Results promised by a client call.
+type UpdateRecovery_lowerFloor_Results_Future struct{ *capnp.Future }
+
+func (f UpdateRecovery_lowerFloor_Results_Future) Struct() (UpdateRecovery_lowerFloor_Results, error) {
+	p, err := f.Future.Ptr()
+	return UpdateRecovery_lowerFloor_Results(p.Struct()), err
+}
+func (p UpdateRecovery_lowerFloor_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type UpdateRecovery_scrub_Params capnp.Struct
+
+// UpdateRecovery_scrub_Params_TypeID is the unique identifier for the type UpdateRecovery_scrub_Params.
+const UpdateRecovery_scrub_Params_TypeID = 0xe35bbb649e0e9d45
+
+func NewUpdateRecovery_scrub_Params(s *capnp.Segment) (UpdateRecovery_scrub_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return UpdateRecovery_scrub_Params(st), err
+}
+
+func NewRootUpdateRecovery_scrub_Params(s *capnp.Segment) (UpdateRecovery_scrub_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return UpdateRecovery_scrub_Params(st), err
+}
+
+func ReadRootUpdateRecovery_scrub_Params(msg *capnp.Message) (UpdateRecovery_scrub_Params, error) {
+	root, err := msg.Root()
+	return UpdateRecovery_scrub_Params(root.Struct()), err
+}
+
+func (s UpdateRecovery_scrub_Params) String() string {
+	str, _ := text.Marshal(0xe35bbb649e0e9d45, capnp.Struct(s))
+	return str
+}
+
+func (s UpdateRecovery_scrub_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (UpdateRecovery_scrub_Params) DecodeFromPtr(p capnp.Ptr) UpdateRecovery_scrub_Params {
+	return UpdateRecovery_scrub_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s UpdateRecovery_scrub_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s UpdateRecovery_scrub_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s UpdateRecovery_scrub_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s UpdateRecovery_scrub_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// UpdateRecovery_scrub_Params_List is a list of UpdateRecovery_scrub_Params.
+type UpdateRecovery_scrub_Params_List = capnp.StructList[UpdateRecovery_scrub_Params]
+
+// NewUpdateRecovery_scrub_Params creates a new list of UpdateRecovery_scrub_Params.
+func NewUpdateRecovery_scrub_Params_List(s *capnp.Segment, sz int32) (UpdateRecovery_scrub_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[UpdateRecovery_scrub_Params](l), err
+}
+
+// UpdateRecovery_scrub_Params_Future is a wrapper for a UpdateRecovery_scrub_Params promised by a client call.
+type UpdateRecovery_scrub_Params_Future struct{ *capnp.Future }
+
+func (f UpdateRecovery_scrub_Params_Future) Struct() (UpdateRecovery_scrub_Params, error) {
+	p, err := f.Future.Ptr()
+	return UpdateRecovery_scrub_Params(p.Struct()), err
+}
+
+type UpdateRecovery_scrub_Results capnp.Struct
+
+// UpdateRecovery_scrub_Results_TypeID is the unique identifier for the type UpdateRecovery_scrub_Results.
+const UpdateRecovery_scrub_Results_TypeID = 0x86301789d7982d6a
+
+func NewUpdateRecovery_scrub_Results(s *capnp.Segment) (UpdateRecovery_scrub_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return UpdateRecovery_scrub_Results(st), err
+}
+
+func NewRootUpdateRecovery_scrub_Results(s *capnp.Segment) (UpdateRecovery_scrub_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return UpdateRecovery_scrub_Results(st), err
+}
+
+func ReadRootUpdateRecovery_scrub_Results(msg *capnp.Message) (UpdateRecovery_scrub_Results, error) {
+	root, err := msg.Root()
+	return UpdateRecovery_scrub_Results(root.Struct()), err
+}
+
+func (s UpdateRecovery_scrub_Results) String() string {
+	str, _ := text.Marshal(0x86301789d7982d6a, capnp.Struct(s))
+	return str
+}
+
+func (s UpdateRecovery_scrub_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (UpdateRecovery_scrub_Results) DecodeFromPtr(p capnp.Ptr) UpdateRecovery_scrub_Results {
+	return UpdateRecovery_scrub_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s UpdateRecovery_scrub_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s UpdateRecovery_scrub_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s UpdateRecovery_scrub_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s UpdateRecovery_scrub_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s UpdateRecovery_scrub_Results) Slots() (SlotCheck_List, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return SlotCheck_List(p.List()), err
+}
+
+func (s UpdateRecovery_scrub_Results) HasSlots() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s UpdateRecovery_scrub_Results) SetSlots(v SlotCheck_List) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewSlots sets the slots field to a newly
+// allocated SlotCheck_List, preferring placement in s's segment.
+func (s UpdateRecovery_scrub_Results) NewSlots(n int32) (SlotCheck_List, error) {
+	l, err := NewSlotCheck_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return SlotCheck_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+func (s UpdateRecovery_scrub_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s UpdateRecovery_scrub_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s UpdateRecovery_scrub_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s UpdateRecovery_scrub_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// UpdateRecovery_scrub_Results_List is a list of UpdateRecovery_scrub_Results.
+type UpdateRecovery_scrub_Results_List = capnp.StructList[UpdateRecovery_scrub_Results]
+
+// NewUpdateRecovery_scrub_Results creates a new list of UpdateRecovery_scrub_Results.
+func NewUpdateRecovery_scrub_Results_List(s *capnp.Segment, sz int32) (UpdateRecovery_scrub_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[UpdateRecovery_scrub_Results](l), err
+}
+
+// UpdateRecovery_scrub_Results_Future is a wrapper for a UpdateRecovery_scrub_Results promised by a client call.
+type UpdateRecovery_scrub_Results_Future struct{ *capnp.Future }
+
+func (f UpdateRecovery_scrub_Results_Future) Struct() (UpdateRecovery_scrub_Results, error) {
+	p, err := f.Future.Ptr()
+	return UpdateRecovery_scrub_Results(p.Struct()), err
+}
+func (p UpdateRecovery_scrub_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
+}
+
+type SlotCheck capnp.Struct
+
+// SlotCheck_TypeID is the unique identifier for the type SlotCheck.
+const SlotCheck_TypeID = 0xef70605074cecc5b
+
+func NewSlotCheck(s *capnp.Segment) (SlotCheck, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3})
+	return SlotCheck(st), err
+}
+
+func NewRootSlotCheck(s *capnp.Segment) (SlotCheck, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3})
+	return SlotCheck(st), err
+}
+
+func ReadRootSlotCheck(msg *capnp.Message) (SlotCheck, error) {
+	root, err := msg.Root()
+	return SlotCheck(root.Struct()), err
+}
+
+func (s SlotCheck) String() string {
+	str, _ := text.Marshal(0xef70605074cecc5b, capnp.Struct(s))
+	return str
+}
+
+func (s SlotCheck) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SlotCheck) DecodeFromPtr(p capnp.Ptr) SlotCheck {
+	return SlotCheck(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SlotCheck) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SlotCheck) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SlotCheck) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SlotCheck) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SlotCheck) Slot() bootrecord.Slot {
+	return bootrecord.Slot(capnp.Struct(s).Uint16(0))
+}
+
+func (s SlotCheck) SetSlot(v bootrecord.Slot) {
+	capnp.Struct(s).SetUint16(0, uint16(v))
+}
+
+func (s SlotCheck) SystemVersion() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s SlotCheck) HasSystemVersion() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SlotCheck) SystemVersionBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s SlotCheck) SetSystemVersion(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s SlotCheck) Reason() (string, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.Text(), err
+}
+
+func (s SlotCheck) HasReason() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s SlotCheck) ReasonBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.TextBytes(), err
+}
+
+func (s SlotCheck) SetReason(v string) error {
+	return capnp.Struct(s).SetText(1, v)
+}
+
+func (s SlotCheck) Detail() (string, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return p.Text(), err
+}
+
+func (s SlotCheck) HasDetail() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s SlotCheck) DetailBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return p.TextBytes(), err
+}
+
+func (s SlotCheck) SetDetail(v string) error {
+	return capnp.Struct(s).SetText(2, v)
+}
+
+// SlotCheck_List is a list of SlotCheck.
+type SlotCheck_List = capnp.StructList[SlotCheck]
+
+// NewSlotCheck creates a new list of SlotCheck.
+func NewSlotCheck_List(s *capnp.Segment, sz int32) (SlotCheck_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3}, sz)
+	return capnp.StructList[SlotCheck](l), err
+}
+
+// SlotCheck_Future is a wrapper for a SlotCheck promised by a client call.
+type SlotCheck_Future struct{ *capnp.Future }
+
+func (f SlotCheck_Future) Struct() (SlotCheck, error) {
+	p, err := f.Future.Ptr()
+	return SlotCheck(p.Struct()), err
 }
 
 type HealthGate capnp.Client
@@ -6730,238 +7328,255 @@ func NewVerdict_List(s *capnp.Segment, sz int32) (Verdict_List, error) {
 	return capnp.NewEnumList[Verdict](s, sz)
 }
 
-const schema_f783b1efe4e5d4ec = "x\xda\xbcY{t\x14e\x96\xbf\xb7\xaaC'\x92N" +
-	"\xfa\xa3B\xc8\x93\x8c\xbbpF\xd9!K\x82\xb0\x1a\xc1" +
-	"<\x94\xc1 \x98T\xf7\xe8h\x04\xd6J\xf7\x97\xa4I" +
-	"\xa7\xbb\xe9\xaa\x0e\xc6\xc1\x93q\x17\x17a\x81\xd5\x9d\x93" +
-	"Y\x99]u\xc7\xd1=\x882\x0e\x0a\xce\xe0\xce\xfa`" +
-	"\xd8a\x19\x99\x87\xca\xc3\xa8\x88 \xae\x83\xc2\x0ag\x0e" +
-	"G\xd9\x11k\xcf\xfd\xaa\xab\xab\x92\xee@\x9c=\xc7?" +
-	"rN\xe7\xf6\xf7\xb8\xdf}\xfc\xee\xef\xde\x9e5\xe7\xb2" +
-	"&O\x9d\xef\xeb\x15 \x05ga\xde\x04s\xdf/\xb7" +
-	",\x7f*\x94\x7f/\xb0)\x08\x90'y\x01f\x9f/" +
-	"\xfc3\x04T\xd0\xb7\x0a\xd0l\xbd\xf9\xaa\x1d\xf7\xcc\x1a" +
-	"\xbc\x17\xd8d\x04\xf0\xd0\xf7\xcb|\x15\x08\x1esx\xd1" +
-	"\x8dJ\xfd/\x16\xff\x1d\xb0\x0a\xda\x8a\xf4\xd5\x02_\x80" +
-	"\xb6\xaa\xbeF@\xf3\xa3\x15o\xbf\xf0\xc8[\xff~?" +
-	"0\x1f\x9a\xa7\x0e|p\xe2\x93\xed\x7f\xfb\xa9u\x87\xb2" +
-	"\xd2\xb7[\x19\xf0\xd1\xa7\x94\xb8\xe6\xe7\xfe\xe6\xc3;\xea" +
-	"J7Z\x87\x89k\x8e\xf9Z\xe8\x9a\xc2\xf5\x87\xb6\xb6" +
-	"\xde]\xb6\xd1}\xcd>_']sP\\\xb3\xf3\x87" +
-	"\xf7?\xd9\xbb<\xf0\xa0{\xc19\xdf\"\xf1\x84\"Z" +
-	"\xb0?\xf8\x8d\x15C/~\xeb\x1f\x81U\xdagO/" +
-	"j\xa0\xb3\xa7=\xb3\xfb\xd0Mo\xbe3\x04\xcc'9" +
-	"\x1a\x02*\xbe\xa2\xad\xca\xe4\"R\x8f\x15u\x03\x9a\xbb" +
-	"\xff5_\xfd\xf6\xdb/?\x04\xcc'\x8fX8\xbfh" +
-	"\xb7\xb2\x80\x16\xcen.\xf2\xa2r\x96>\x9a\x7f\xff\xc3" +
-	"\xf3G\xbf{\xe2\xe6\xcd\xa0\xfa\xd0\xb5\\\xa8\xa6\x0c\x17" +
-	"mU\x8e\x89\x1dG\x8a\xf6\"\xa0\xf9\xc0\x03U\x97M" +
-	"\x9f\xf7\xc0?[\xeaY\xfa?\xe9o!\xfd\xb7\xfbI" +
-	"\xffO\xe7\x9e\x0e=\xd7\xfd\xbdG\x80\xf9<#.\x7f" +
-	"\xcd\xff\x96r\xc4\xef\x05\x08\xbe\xe9\x971x\xc2/!" +
-	"\x80\xf9\xfc\x8b\x9f?\xb8\xf9\xda\x82GA-C\xfb\xbd" +
-	"\x07\xfd\xc2\x1e\xc7\xc4y\xa9\xb9\xab\xcf\x0e\xf0M\x8f\x8e" +
-	"~\xccld\x12*>FZ\x160/\xfd\x01\x98\xa7" +
-	"~{g\xf7\xef\xce\xdf\xf18\xa8\x931\xa3\xdfYK" +
-	"\xbf\xf3~\xf2\xdd\xb6\xe8\x87\x1d\xf7\xfcv\xe1\xbf\xa5\x1f" +
-	" bh\x19\x13\x0b8[\x05\xf8\xc5\xfd\xb3\x97\xdew" +
-	"\x87\xb9\xc5q\xed+l\x11\x99\xbfb\x8fo^\xeb\xf5" +
-	"\xb3\x9e\xca\xb2\xea6\xb6U\xd9)\xf4\xd8\xce\xd6*y" +
-	"\x93\xa6\x00\x98\xfbW\xd7v\xfd\xf9\xd2\x9d?\x06\xb5\xdc" +
-	"\xd1\xe3\x1c\xab\xa7k.\xd05\xe6\x89w\xcd\x15\xb3?" +
-	"\xfe\xabg\x80\x95e\x16h\x93D\xa4\xf4M\xa2\x87\xbf" +
-	"4\xf1\x8d\xbfl\xfd\xf8\x91g\xb3\xee\xdb8\xe9ue" +
-	"\xf3$\xbaoh\xd2^\x85)\xf4\xeey\xbb~\x11|" +
-	"\x7fS\xc7sY\x8b\xcfOzK\xc9\xa3%\x0a*\x0b" +
-	"\x95\x99bq\xc1\xce\xd0\xe3[_\xef\xd8\x91N#q" +
-	"\xf5dE\xa4Q\xb5BW_\xd8\xbf\xfc\xc2\x91es" +
-	"vRH\xb8B-\x8f\xcc\xa1\xccW\x1eS\x16(\"" +
-	"\x88\x94\xa3\x12\xa0\x19\xfc\xe4?\x9b\x8e\xac\x1d\xde\x09\xac" +
-	"*s\xdc-\xa5+\xe88\xad\x94\x8e\xeb\xf1\xfa\xceG" +
-	"\xb7K\xcfg)wo\xe9[\xca\xc6R:t]\xe9" +
-	"Ze\x98>\x99\x85\xbf\xf9\xe5\xf2\x87J\xee|\xde:" +
-	"\xcdr@i'9\xe0\xf8\x15\x07k\xae\x0d|\xff\xe7" +
-	"\xd9\x0e(}A\xd9)\x8e\xd9^\xbaV\xc1)t\xcc" +
-	"\x15-\x13\xea\xaf\xfe\xf6\xb6\x97\xe9\x09\xee|\x96i\xd9" +
-	"\xc9\xd2\xdd\xcaY\xb1\xe1t\xe9\x87\x80\xe6\xd3\xeb\x96\xf6" +
-	"\xe9\xf1W\xf6X\xb0a\xc5\xc4\xf0\x14\x11\x84\x1fL!" +
-	"g\xfd\xd3\xfa\xff\xee\x8f}\xba\xe4\xd5t\x94Zol" +
-	".\x13o\\RF+\xb6<\xf7\xbd\xf8\x86i\x7f|" +
-	"5K\xb9'\xcb^Wv\x96\x09\xe5\xca\xf6*3\xcb" +
-	"\xbd\x00\x7f\xbc}\xc1\x96\xf5\xfa\xa1C\xe9\xc3\xc4u\x93" +
-	"\xcb\x85\xeb//\x7f\x06\xf0\xe8\x1f\xdaC\xf3\xdf~\xe9" +
-	"\xb0\x83\x00\xbb\xca\x93d\x81\x0d\xaf.\x0e\\\xf7\xc5\xc1" +
-	"\xc3.\xdcy\xa2\\\x04g\xd5\x17\xec\xa77\xedk\x1b" +
-	"\xce\xba\xfe\xc1\xf2\xe3\xca\xc3t\xa9\xb2\xb9|\xadr\x96" +
-	">\x99\x07\x8e\xdeV\xb3g\xc3\xdew\x80\x95;\xcf-" +
-	"o\x109W.`t\xdd\xcd\xff\xd0\xf9\xf5\xb9G\xb2" +
-	"\x01\xa4\xe2\xb8\xd2ZA\xa7-\xa8X\xa8\xac\xa4O\xe6" +
-	"Q~\xf5\xd3\x8b\x7f\xbc\xf6\x88\xdbx\xb7W\x88h\xd2" +
-	"*\xe8\xb4\xfa\x9b\xb7^74\xf4\xee\xbbn\xc8\xfb\x8f" +
-	"\x0aa\xdd}\x15\x14\x1f\x05u\x0f\x7fm\xcf\x13\xa7>" +
-	"tc\xca\xc9\x0aa\xdcsbA\xf4\xc4\xf1\x8ac\x87" +
-	"\xcd\xdf\x03+\x95\xccs\x8f~z\xd3\x81\xf5\xa9\xb3\xa4" +
-	"Oy\xe5qez%\xe9sye\x1b9\xb2\xbdj" +
-	"\xef\xfe\xff\xaa\xff\xc8\x1d\x8a\xf3+\xc5I\xad\x95\x02\xe5" +
-	"\xa7/\xd9\xff\xca\x9a\xd5\x1f\x8dpd\xa4R(\x93\xaa" +
-	"$m\x7f=y\xff\x86\x97\xc2K>v\xc5\xdfk\x95" +
-	"\xc2\xfa\x07w\xad\x1bz\xfdW\xa9\xd3#\xdeQ)J" +
-	"\xc8>q\xf8\x8c\xd9\xddS\x9a\xbf\xb3\xf7t\xae\x12r" +
-	"\xbe\xf2\x05\x05\xab\xe8\xd3\x05q\xcd\xfbs\xf7\xdc:\xf4" +
-	"\xf2g\x9f\xb8\x0f\xbb\xbd\xaaC\xc0P\x15\x1d\x16\x9f:" +
-	"tO\xf5\x9b\x9f\x9dq/\xb8\xafJ\xe0\xd4F\xb1`" +
-	"\xd3\xc3\x1b\x0e\xfdf\xd7\xe7g\xdco\xdd^\xf5\x18-" +
-	"xE,\xc8\x18*\x17\xb0\x1f\xabzV9Y5\x05" +
-	"@9[E)\xf0\xa3\xd8cC\x93\xb4\xe5\x7f\xc8r" +
-	"\xf9\xaf\xab\x7f\xa5\x0cW\xd3\x96\x83\xd5\x0b\x95\x0b\xf4\xc9" +
-	"|v\xc5\xd6\xef\xaf\x99w\xe63W\x1c~P\xddA" +
-	"6\x92fm\xdbT\x7f\x83t\x9e\xec+\xd9\xe6\xab\x16" +
-	"Z\x0fW\xd3\xbb\xeb\xd6\xbf!\x97_y\xe0\x7f][" +
-	"\xe7L\x0d\xd0\xd6}\xed{\xbeyO\xd7\xf1\xcf\xdd\x80" +
-	"x\xf9Ta\xde\x99S\xe9=\xdd\xb7%\xee\xf0\x7f\xe7" +
-	"\x0a\xd3Z \xb6.\x99*n}\xa3\xe6\x1b\xf3\x9e\xb9" +
-	"\xe6_L\xb7)\xae\x99\xfa\x03\xe1v\xb1u\xe9C\x0d" +
-	"k\xfa\x83GM\x0b\xf1\xc4\xd6\xbe\xa9\x15\x08;\xccT" +
-	"\"\xac\x19\xbc6$k\x89X\xa2!hh\xdd<\x18" +
-	"\x89\xf5\xd6\x86\xe31>-\xc0\xf5\x947j\xe8j\xbe" +
-	"\xec\x01\xf0 \x00\xbb\xb2\x01@\x9d&\xa3:KB\x86" +
-	"XBQ\xc4f\xb6\x00\xa8W\xc8\xa8^%a\xa3>" +
-	"\xa0\x1b\xbc\x0f\x99\x03\xe0\x80\xc8\x00\x07\x93\xbc+\xa5k" +
-	"Q\xf4\x9b\xcd\xa7~6cb\x7f\xf8G\xf4\x8d\x9fj" +
-	"\xdc\x08%n\x11\xff\x85kuR&<\xad]Kj" +
-	"r\x9f\x9eY\xe4q4\x0d\x07\xc5]\xb5\xe1\x88\x1e\xd2" +
-	"\x92a\xa1o\xd4@]\xf5d\xf4\xf5\x91j\xf92\xaa" +
-	"%\xd2x4\x90\xac\xc3\xa3q#hhFJ\x87v" +
-	"D\xf7\xeb[.\xf6\xfa\x1b$\x1c\x0c\xc5c\x06\x8f\x19" +
-	"\xe87K~\xf2\xda\xba\x93\x7fq\xeb{\xe9+\x06;" +
-	"S\xb1p\x94\xebX\x04\xd8.#\xfa\x9dt\x01$a" +
-	"F\x87\x82\xec\x07\xea\xab\"F\xa8G\x98\xa2O\x07{" +
-	"\xa1\xcbZ\x96\xb6\xb5\xdd<\xad\xb7\xe3:\x97)\x1a\x1c" +
-	"S4\xeab\x19\xfa\x9dZ7\xca\x12\x9e\xec\xd3\xbb\xe2" +
-	"\xd1h|U\xda\xca:\x80\xfb\xec\x15\x00j\xa1\x8cj" +
-	"\x99\x84\xa6\x9e\xea\xd4C\xc9H\x02\x8a\x8dH<\x86\xcc" +
-	"\xe10V$\xe4\x0a\xba\xb6Xt\xc0\x09\xbcF\xeb\xa5" +
-	"\x99\x85(\x16\xde\xca\x93\xc5\xe1H\xc8 \x9f\xf8)\xbd" +
-	"\xd8\x95\x9d\xe2\xc8\xe9\xf5\x00(\xb1\xea\x0e\x00\x94Yy" +
-	"=\x80\x99\x8a\xe9\x09\x1e\x8at\x817\xc2\xc35In" +
-	"$\x07\xccd<\x1a\xe5\xe1\x16\x0d\xe4Po\x8dnh" +
-	"\x03\xfa(\xbf\xdf\xc8\xb5\xa8\xd1\xb3P3\xb8\xf0\xbb_" +
-	"\xce\x03\xc8\xa4\x1d\xda\x8c\x85\xad\xec\x04\x89E\xbc\x88\x99" +
-	"tG\x1bW\xd9\xb2E \xb1[\xbc(\xd9E\xce\xa9" +
-	"\x9d\xacu\x05H\xac\xd9\x8br\x86\xf5\xa1\x9d\xf4lN" +
-	"\x00$6\xd3kv\xc6\xe3F\xb3ap\xf0\xf6%\x8c" +
-	"&4{\x84Jm\xbd\x00\x90\xf9\xef\x9b\x1a\x14G\xa2" +
-	"<\xdc\x84\xe6*\xcd\x08\xf5\xb4\xf5s\xc0d\x13\xb6#" +
-	"\x8e\xb2X\xb3a\x14\xf3\xbe\x84\xb0\xd8\xd72\xcezm" +
-	"\x06\x80\xba_F\xf5M\x8ab\x8f\x15\xc5\x07I\xf8;" +
-	"\x19\xd5w$dR{\x89\xb0\xefp=\x80z@F" +
-	"\xf5=\x09\x99<\xb1\x04e\x00v$\x00\xa0\xbe#\xa3" +
-	"\xfa{\x09i\xb7\x07\x80}@9\xf0\x9e\x8c\xea)\x09" +
-	"Y\x9eZ\x82y\x00\xec$\x09O\xc8\xa8\x9e\x91\x90M" +
-	"\x90Kp\x02\x00;\xdd\x01\xa0\x9e\x92Q\xfdLB\xe6" +
-	"\xf5\x94\x10X\xb1s\xb4\xf2\x8c\x8c\xea\xe7\x12\x16\x93\x09" +
-	"\xb0\x00$,\x00,\xd6\xa3q\x03\x8b\xcd\x8d\x97\xbf\xd8" +
-	"\xf7h\xec\xb1\x1d\xe4\xeeb\xc0\x1a#\x19\xd1\xa2\x88 " +
-	"!\x91r#\x19\xe1\xfab\xde\x05h\xe0\x04\x90p\xc2" +
-	"\xc5\xd0fP\xd8\x8c\x873\xbb\xc3\\\x0bG#1\x0e" +
-	"\xf2\x12\x1d\xf3A\xc2|{\x91\xf3\x7f.\xf4\xc9\x84\xec" +
-	"\xaad\xc4\xe0vr\xba\x93\xa2\xdeI\xb8\x9a\xce\x01\x83" +
-	"\xeb\xe8\x03\x09}Yx\xd3\xa7\xddu}O*\xd6\xdb" +
-	"2`\xc8\\oG\xa4k\x9b\xf3\xb3\xd3\xd1\x09\xd0Z" +
-	"\xdb\xf3I\xfb\xe2\x117\xcfpn\x1ea\xcf\xec\xd43" +
-	"Rz0\x9d\xaf\x94\xad\x14\xf8\xedr\x9e;\x94<\xd9" +
-	"\xa8l\xc1R\xe6\xc9.\x80\x0c8\x95\xc0\xc6\xc7\xbaE" +
-	"\x00\xea,\x19\xd5y\x84\x0d\x91\xbby\xcb\x80\xc1\x01\xf5" +
-	"\x8cN\x89d\xbc;\xc9u\x1d\x00\x909T~\x14X" +
-	"x\xc6\x02\x0b\x1b\x8f\xbe\\\x95\x12\xf0\x8a~\x87(\xa7" +
-	"\xa3\xe3\xd25\"\x072\xf6Dt#\x9e\x1c\xc8\xb8b" +
-	"T\x1a\xde\x92\x08\x17\x93\xf1\xacb\x92\xe7\xea\xd3\xd0\xa6" +
-	"\xde\xac\x8e@\xe5J\x02\x15\xbb\x89G\x9bY\xb2\xea\x06" +
-	"\x90\x18\xf3\x9a\xb6\xed\xc1k\xf0\xbe&\xfb\x11M\xa8z" +
-	"\xd0\xc5\xc0]\xd7\xcb#U\xed\xe6\x96\xfb\xa6\xb5\xd7\x08" +
-	"E\xbfJ\xc7\xb9B\xd7\xc6\xb8\xbe\x84\x91\xb3N\xb9K" +
-	"\xb6f\xadC\xbf\xd3\xa7\xe7.\xd9N\xb9\xc4>\xb2s" +
-	"\xa1\xb0\xb3M\xb7\xd0\xe6\x9bL%\x80n%;\xdbS" +
-	"\x0c\xb4\x09:\x9bOv\xae\xf3\xa2\x94\xe94\xd0\x9e\x9b" +
-	"\xb0\xe9- \xb1r\xaf\x19\xe6\x94+\x9d\\\x00r\xa3" +
-	"U\x98\x9bp0MAF\x82\xb0K\xb5va*Y" +
-	"\xa7\xecV=B7\x9b\xf6\xa3hw\xe0\xa5\xc3\x8cu" +
-	"\x80\xc4\x0a\xbcf<f-\x07Y\xd7G\x9e8\x9a\xa6" +
-	"e\xa0\xc7K\xee\xfcR\xd0\x83\xf6Q^#%\xb4\xba" +
-	"\xca\xde\xad,\xc3\x06\x80\xe0m(c0\x8cN\x06)" +
-	"\x1a\xb6\x00\x04\x97\x92\xbc\x87\xe4\x92$\xca\x84\xc2\xc5\xfa" +
-	";I\x1e%\xb9<AT\x0a%\x82\x01\x80`\x0f\xc9" +
-	"\x0d\x92{\xae\x16\xd5BY\x89\x8b\x00\x82\x09\x92\xaf&" +
-	"y\xde5\xa2`(\x03\xd8\x01\x10\xbc\x8b\xe4kH>" +
-	"\x01E\xcdP\xee\xc5\x19\x00\xc1\xd5$\xbf\x1f%D\xaf" +
-	"\xa8\x1a\xca}X\x0f\x10\xfc.\x897\xd0\xf2|,\xc1" +
-	"|j\xa6\x85|\x0d\xc9\x1f y\x81T\x82\x05\x00\xca" +
-	"Fq\xfc\x06\x92o!\xf9er\x09^\x06\xa0<\x81" +
-	"+\x00\x82\x8f\x93\xfc'$\x9f\xd8P\x82\x13\x01\x94m" +
-	"\xe2\xb9[H\xbe\x83\xe4\x85\xd7\x96`!5\xb2B\xfe" +
-	"4\xc9\x7f\x86\x126j!#\xd2\xcf\xb3\xab\xd4`\x82" +
-	"\xc7\xc2\x91Xw\xf676\xfcd}\x91\xab\x94\xb99" +
-	"@\xa6h%xR\x8f\xe8\x06\x079f\xd8\xc2\x11H" +
-	"_C\x95\xb3\x19\xfd\xce`\xcf\xca\x1b!o\xc9\x96\x9b" +
-	"+SZR\x8b\x19\x11\x90c\xdc!\xa9'\x7f\xba\xeb" +
-	"\xa9\xb66|\xd2&\xa9QM7\x02\xf1h\x14\x8a;" +
-	"\xb5P/\xfa\xcdE\xd7m\xea\x9a\x9d\xaa\xfe\xc4\xc6O" +
-	"z\x19\xbd9\xadSV\xb5\xcd\x85\xa2\x01\x1e\x8a\xf7\xf3" +
-	"\xe4@-14:\x97`\xa18u\x11X\x187\x93" +
-	"w\xca\x85\x1c\xebu\xf0\xd7\x1e\xe3al\xfb\xcb\xabf" +
-	"\xff\xe0\xaf7\xb3\xbaz\x90\xd8t\xc2\x05{\x02\x89\xf6" +
-	"\xa8\x8c\x95\xcf\x00\x89\xf9\xbc5\"\xdb\x9a\xb0\x98\xca\xce" +
-	"\xc8\xbc\xbc\xf8k\xd2\xf9\x99\x9dz\x8dV\x1a;z\xd9" +
-	"\xa3\xa9\\z\xd9M\x1c\xdac\xe0q\xe8\xe5\x06\xc7\xd6" +
-	"XW<\xcdkm\x9bj\xc4\x13\x96\xca\xa8\xf68\xa8" +
-	"\xcf\x93\x00jXF5A\x19\x8e\x16\x11\xec\xeb\x04P" +
-	"\xa32\xaawQzK\x16\x11L\x91G\x122\xaa\x1b" +
-	"\xa4\xb1\x88\x9aiu\x83\xb7r\xa8I\xea\xd4\x0c\x14\x82" +
-	"\x84\x85\x80f$\x16\xe6w\x05{4\xf0\xd6\xcf\x99k" +
-	"c\xd3\xf8{\xa4\xb19\x89\xd3\x9d\xb8\x8a\xdb\x8cK\xd0" +
-	"\x81b=\x12\xebE\xe6\x8c\xd8\xc6\xdd\xb2f\x157\x9b" +
-	"\xa2\x13Aw\xc28w\x0b\x99K\x95\xc1~\x9e\xa4&" +
-	"\x07\x8b\x9d\x81w\x1aN\xc6\x1b\xf4.j\x82\xbaS\x0b" +
-	"\xed\xa9\x05\xdaCz\xa6\x06\xd2\xb5\xd0\x1e\xfa\xbaf<" +
-	"\xf3[\xecZhOb\xd0\x9e\xdd\xb3\xe9\x0dV-\xb4" +
-	"\xdbM@\xbd\x09\x07\xd3$\xa8\x09\x1b\xadF1W\x86" +
-	"\x8ce(\xbb\x82\x15f\xec\xb4\x80|\xd6$\xa3\xba\xd8" +
-	"\xb1S+\xd1\xba\x1bdT\xdb]\xa1\xb9\x84\x847\xca" +
-	"\xa8~k\x14\xd7mLrMwB\xae1\xcc\x0d-" +
-	"\x12\xcdD`\x0e^\xd9\x9e\xe63\xb5v\x01\xd6\xa9\x91" +
-	"\xae\x11\x015\x9e\xf9C\x16\xfd\x93F\xc3\x82\x97'\x07" +
-	"\x9cl\xb7g\xbdh\x8f\x90\x89r\xa5Y\xa0=\xd3A" +
-	"{\xce\xc5\xaa\xff\x06$6\xd9k\xda\xb0b\xb5\x84\xa1" +
-	"(\xd7\x92jJC\x01\xde1\x0e\xb9\x08C6\x03\x0c" +
-	"4Zy\xf2\xa7dIf\x9e=\xee,\x91\\\xddF" +
-	"[\xa7\xce\x93\xde~\x9et\x98\x90=\xb6D{\xf8\xc8" +
-	"X\xc0fB\xd7\xf7h\xb1n\x0e\x18\x1e\xfb]\x99Q" +
-	"\xd1W=\xaf\xf2\x8c9\xa9\xc99#\xf9r\x05\xec\x12" +
-	"q\xd9\xae\x15'Gq\xbeE\xae\x19\x8c\x9b\x9a\xfb\xdd" +
-	"3\xe3\x1c~\xc9\x1c\xdf\xde\xe3\xd5t.\x10C\xa4V" +
-	"u@\xd8\xa2\xbcC\x8cW&7\x00\x98I\x1e\xe2\x91" +
-	"\xfeH\x0c\xb0\xdbL\xa4:\xa3\x11\xbd\x87\x18Cwc" +
-	"\x92\xa7t\x1e\xce\xd6\xde\xf6x?O\xd6\xda\xde\x0c\xe7" +
-	"\xd2\xfeO\x98Ne\xa1I[on\xfc\xbf\x14\xe6\x8e" +
-	"\")_\xc6;\xb9\xdf7\x06j\xe4l\x1asM-" +
-	"mcL\x93\xb0\x91\xf7\xf3\x98\xe1\xaa\x89u\xffs\xe4" +
-	"\xd5\xf7\xfdw\x9f\x1b]\x13-V\xd1\x92\x8a5\x86\xa3" +
-	"<\xc0\xbbF\x8d./\x99\xdd1\xad\x8f\xdb\xe8HU" +
-	"hD\xbd\xbe\x18\xfa\xa5;\"\xeb!\xf2Ef\x8eV" +
-	"\xa6e\xf5\xdc\xe3\x989\xe6\x18\xae\xb8\xa3=\x9e\xf6\x80" +
-	"\xd5\x88f~\xbe\x19\xd5\x88\xe6\xe5\"i6~\xa6\xe1" +
-	"\xf3\x92\x0d\xe9\xa5C\x03\xed\xa4\xaa\x11Y%\x9as\xe7" +
-	"\x17\x1c\xac\xafi\xef\xd1t\xeefa\xf5\x0e\x0b\xcb\xb8" +
-	"\x86\x07\xdc4LJ\xd3\xb0\x0e\x87\x86\xa1\x9cfa\x0d" +
-	"i\x16\xb6Z\xc2\x9a\x04\x1d\x8d\xc5\xce}i\x1aF\xcc" +
-	"pt\xf7n\xc4\x0d-\xda2`\x80\xcc3\xc2F\x8b" +
-	"\x81e\xb9]\x1a]F\x00\x1c\xf8\xb6\x7f\xecE\xfb\x87" +
-	"5\xc6\x88\xb4\xe6yk\x04.\x8f\xcd\x94\xb3\xa6\xd6\xb9" +
-	"g\xfd\xb9\xd2<\xc7\xe8iD\x807\xa5\x03\xbc\xde\x15" +
-	"\xe0#\xda#\x91\xf2ct%\xb9\xc3[\\\x89\xfax" +
-	"Fr\xff\xff\x1f\".:4\x19m\xa6q\x05vz" +
-	"\x93[\xa5NW\x0a\xe5$\xe4\x17\xffy(}\xe2\xff" +
-	"\x05\x00\x00\xff\xff\x09\xa5\xda\xfd"
+const schema_f783b1efe4e5d4ec = "x\xda\xbcZ}xT\xe5\x95?\xe7\xde\x09C\x840" +
+	"\xb9\xb9CIB\xc2\xc0.<+lIIRX\x88" +
+	"`B\x041\x08\x92\x9b)\xb6\x86\x8f\xf5f\xe6%\x99" +
+	"d2\x13\xe6\xde\x09\xc6\xc2\x93\xb2\x8b\xe5c\x81\x95m" +
+	"\xd3\x05\xb7\xa8X\xe9\x03\xa8uQ\xb0\x8bm\x15(-" +
+	"\xa5F\xeb\x07\x1f\xa2D\x14q\xad\x0a\x0b<}Xa" +
+	"\xab\xde}\xce{\xe7\xce\xbd\x99\x99@\xb0}\xfc\xc3\xe7" +
+	"\x09g\xce=\xefy\xcf\xc7\xef|\xbcN\xf8\xc6\xa0*" +
+	"Wi\xce\xe9\xe1 \xf8g`\xd6\x00\xe3\xc8ow," +
+	"~\"0p%H\xc3\x10 Kp\x03\x94\x1f\xcb\xf9" +
+	"\x1b\x04\x94{r\x96\x01\x1a5w}s\xcf\x8a\x09\x9d" +
+	"+A\x1a\x8a\x00.\xfa}\xca\x90B\x04\x97\xd1<~" +
+	"\xf3\x89\xb5\xc3&|\x1f\xa4\xa2\xe4\xa7\xa3\x86\xd4\xd1\xa7" +
+	"\xe3\x87\xd0\xa7'g\xdf!\x97\xfdz\xce\xf7A*$" +
+	"\x06$\x86-&\xc3\xf6!\x95\x80\xc6O\xcf\xaf\x9dx" +
+	"K\xf3\xffZ\x128\xc3o\x86\xc4\x88\xe15\xce\xf0q" +
+	"\xf3\xdb\xcf?\xfc\xd6/\xd6\x80\x94\x83\xc6\xb9\xa3\x1f\x9c" +
+	"\xbd\xb0\xfb\x9f?5\x8f\x92/\x0f9(\x7f>\x84\xfe" +
+	"\xba\xcaO\xfbe\xee\xf4\x13{J\xbf\xb6\xc1<\x8d+" +
+	"\xca<\xd5\xa4\xe8\xe0u\xc7w\xd5\xdc\x9f\xbf\xc1\xa9\xc7" +
+	"\\O\x03\x1ds\x8f\x87\x8e\xd9\xbbm\xcd\xce\x96\xc5u" +
+	"\x9b\x9c\x0c\x1d\x9e\xd9\xc4\xf0\x00g\xe8\xf6\x7f\xbd\xb9\xeb" +
+	"\x85o\xfd\x1bH\xc3-\xd9;=\x15${\xf4\xd3\x07" +
+	"\x8f\xdf\xf9\xe6\xa9.\x90r\x04[C@y\x93g\x97" +
+	"\xbc\xc5C\xeauy\x1a\x01\x8d\x83\x8f\x0eT\xbe\xfd\xf6" +
+	"\xfe\xcd \xe5\x88\xbd\x18\x0fx\x0e\xcaG<\xfc\xea\x1e" +
+	"7\xca\xf1\\7\x80\xf1/\xdb\xae\x9e\xfe\xde\xd9\xbb\xb6" +
+	"\x80\x92\x83\x0ev\xae\x9a\xbc(w\x97\xcc\x88\xad\\\xcd" +
+	"=\x8c\x80\xc6F\x7f`\xa1~E~\xc8i\xc7\xf1y" +
+	"\xf7\x93\xfeS\xf2H\xff\x07\x1f,\xbai\xcc\xd4\x07\xff" +
+	"\xc3\xd4\xdfd\xb8'\xaf\x9a\x18T\xce\xf0\xe9\xa4\xf3\x81" +
+	"g\x1b\x7f\xf00H9\xae^\xda\xad\xcc{K\xde\x90" +
+	"\xe7\x06\xf0\xaf\xc9\x13\xd1\xff\xc3<\x01\x01\x8c\xe7^\xf8" +
+	"l\xd3\x96[\xb2\x1f\x01%\x1f-\x83<\x90\xc7\x0d\xb6" +
+	"\x89\xcb\x8bOZ~\xa9\x83m|$\xf5\xb6\xe5\xbb\xf3" +
+	"\x04\x94\x7fE\x02\xe5}yn\xfa\x0f\xc08\xf7\x87{" +
+	"\x1b_\xbd\xba\xe0qP\x86bR\xbfm\xa6~;\xf3" +
+	"\xc8\xb9O\x85?\xac_\xf1\x87Y?M\\\x80\xc7Z" +
+	"\x8e\xcc\x19\x86\xca\xcb\x00\xbfXS\xbe\xf0\x81\x05\xc6\x0e" +
+	"\xdb\xf7K\xe5\xd9\xe4\x9f\xc2C9Skn\x9b\xf0D" +
+	"\x9a\xd9\x17\xc9\xbbd&\x93\x1e\xaa\xbcZ\xde+\x0f\x03" +
+	"0\xba\x97\x97,\xf9\xdb\x85{\x7f\x06J\x81\xad\xc7v" +
+	"\xb9\x8c\x8ey\x8a\x8e1\xce\xbec4\x97\x7f\xf2\x0fO" +
+	"\x83\x94\x9fd\x90\xbc<\x94\x8a\xbdt\xf1\x17\x07\xbd\xf1" +
+	"\x8d\x9aO\x1e~&\xed\xbci\xde\xd7\xe5\x1a/\x9d7" +
+	"\xd3{X>@\x7f\x19S\xf7\xfd\xda\xff\xfe\xc6\xfag" +
+	"\xd3\x98wz\xdf\x92\xf7r\xe6\xdd\xdeYr\x0fg\xce" +
+	"\xde\x1bx|\xd7\xeb\xf5{\x12\x99j&\x8b\x97g\xea" +
+	"\xcb\xfc\xe8\xcf\xbb\x17\x7f\xde\xb3h\xe2^\x8a\x19G," +
+	"fe\x91\x9c\xf3\xde\xc7\xe4\xcb$\xa7\xfc\x92w\x98\x08" +
+	"h\xf8/\xfc\xa6\xaag\xf5\xc9\xbd\xce\x98\x99\x99\xdfL" +
+	"\xe2\x94|\x12\xd7\xe4\xce\xb9\x1a\xde-<\x97\xa6\xdc\xd2" +
+	"\xfc\xb7\xe4\x15\xf9$\xb4#\x7f\xb5|\x84\xfe2\x06\xbf" +
+	"\xf2\xdb\xc5\x9b\xbd\xf7>gJ\xe3\x0e\xd8\x9d\xdf@\x0e" +
+	"8s\xf31\xdf-u?\xfae\x9a\x98\xad\xf9\xcf\xcb" +
+	"\xdb\xb9\x98m\xf9\xab\xe5K\\\xcc\xcd\xd5\x03\xca&\x7f" +
+	"\xfb\xa9\xfdt\x05g\xc2\x8b\xc4v2\xff\xa0\xfc\x1e\xff" +
+	"\xa0'\xffC@\xe3\xc9\xb5\x0b[\xb5\xe8\x81C&2" +
+	"\x991q\xa4\x80\x07\xe1\xb1\x02r\xd6\xbf\xaf\xfb\xef\xf6" +
+	"\xc8\xa7s_JD\xa9y\xc7\xd2B~\xc7i\x85\xc4" +
+	"\xb1\xe3\xd9\x1fD\xd7\x8f\xfe\xf3Ki\xcam)|]" +
+	"\xde^\xc8\x95+<,\x17\x0fw\x03\xfc\xf9\x9e\x99;" +
+	"\xd6i\xc7\x8f'\x84\xf1\xe3\xb2\x86s\xd7K\xc3\x9f\x06" +
+	"<\xfd\xa7\xda\xc0\xb4\xb7_<\xe1\x80\x88\xe11\xb2\xc0" +
+	"\xfa\x97\xe6\xd4\xdd\xfa\xc5\xb1\x13\x0e`\xea\x1a\xce\x83\xb3" +
+	"\xe8\x0b\xe9\xe7w\x1e\x99w2\xed\xf8\x95\xc3\xcf\xc8\x1b" +
+	"\xe8\xd0\xf2\xb5\xc3\xdd(O,\"\xe3\x1c=\xfd\x1d\xdf" +
+	"\xa1\xf5\x87O\x81T\x90T\xa0\xb8\xa8\x82\x14\x18S\xc4" +
+	"\xa1z\xed]\xff\xda\xf0w\x93z\xd2\xc5\x15\x9d\x917" +
+	"\x90\x0cym\xd1,y/\x97v\x9aM~r\xce\xcf" +
+	"V\xf78\xad\xb7\xb5\x88\x87\xd3v.\xad\xec\xae]\xb7" +
+	"vu\xbd\xf3\x8e\x13\x14\xb1\x98\x9b7\xa7\x98\x02d\xe6" +
+	"\xd6!\x0f\x07\x7f\xb1\xe0}\x87\xcf\xc7\x17\xf3{e\x97" +
+	"n\x1dyh\xfb\xb9\x0f\x9dpSP\xcc\xed>\x86\x7f" +
+	"\x1a>{\xa6\xf0\xbd\x13\xc6\x1fA\xfa\x9a`\\~\xe4" +
+	"\xd3;\x8f\xae\x8b_\"Mk\x8a\xcf\xc8\xf3\x8bIS" +
+	"\xa5x\x1e\xf9\xb8\xb6\xe8p\xf7\xef\xca>vFi\xab" +
+	")\xa9\x83K\xfax\xcc\xdc\xee\x03\xab\x96\x7f\xdc\xcb\xc7" +
+	"[L5\xb7\x17\xd3=^\x1e\xda\xbd\xfe\xc5\xe0\xdcO" +
+	"\x1cj\xe2\x08\xee\x98c\xfb\xd6v\xbd\xfe\xfb\xf8y\xe7" +
+	"\x0d\xcf\x17\xf3\xfat\x95\x0b\x1fW\xde8l\xfaw\x0f" +
+	"\x9f\xcfT~\xc6\x8ex^.\x1dA\x7f\x8d\x1fA\xc7" +
+	",\xe8~E\xaf\xbd\xb7\xedB\xc6\xd0];\xe2yy" +
+	"\x13g\xde0\x82B\xf7\xfdI\x87\xee\xee\xda\x7f\xe5\x82" +
+	"\xf3d\xe6\xab\xa7\x93\x97\xfa\xe8\xe4\xe8\x88\xae\x15\xc5o" +
+	"^\xb9\xe8d\xd8\xe4\xe3x\xb7\x853l\xdc\xba\xfe\xf8" +
+	"+\xfb>\xbb\xe84\xcc\xaf|\x8fq4\xe0\x0cI\xab" +
+	"f\xaa \xe7}\xcf\xc8\x97}\xc3\x00\xe4\xcf}\xa4\xcf" +
+	"O\"\x8fu\xe5\xa9\x8b\xff\x94\x169'G\xfe^\xfe" +
+	"`$}\xf2\xde\xc8Yr\xf6(\x8a\x9cg\x9aw\xfd" +
+	"h\xd5\xd4\x8bW\x1c\xf1|id=\x19T\x98\xf0\xd4" +
+	"\xc6\xb2\x19\xc2Ur\x86\x90\xf8\xa9g$\xd7\xfa\x83\x91" +
+	"d\xa4\xd2uo\x88\x05c\x8f\xfe\x9f\xe3\xd3\xe9\xa3\xea" +
+	"\xe8\xd3#\xb5\x87n_\xb1\xe4\xccgN`\x1d?\x8a" +
+	"\xfbb\xca(\xbaO\xe3w\xda\x16\xe4~\xf7f\xc3d" +
+	"\xe0\x9f\xde3\x8a\x9f\xfa\x86\xef\xebS\x9f\x9e\xf2c\xa3" +
+	"\x17\x92\x8dz\x88>\x9d\xcf?]\xb8\xb9bU\xbb\xff" +
+	"\xb4a\"'\xff\xb4cT!\xc2\x1e#\xde\x16Tu" +
+	"V\x12\x10\xd5\xb6H[\x85_W\x1b\x99?\x14i)" +
+	"\x09F#lt\x1d\xd3\xe2\xee\xb0\xae)\x03E\x17\x80" +
+	"\x0b\x01\xa4\xb1\x15\x00\xcah\x11\x95\x09\x02J\x88^\x0a" +
+	"9i|5\x80r\xb3\x88\xca7\x05\xac\xd4:4\x9d" +
+	"\xb5\xa2d\x17\x02@\x94\x00;clI\\S\xc3\x98" +
+	"kL?\xf7_\xe3\x06\xb5\x07\x7fB\xbf\xe4R\xad\xec" +
+	"\xa5\xc4|\xfe\xaf`\x89F\xca\x04G\xd7\xaa1Ul" +
+	"\xd5\x92L.\x07S\x1d\x0bD\xdbY\xac\xa3D\x0b\xc4" +
+	"\xe2\x0d\\\xdf\xb0\x8e\xbd\xf4-K\xe8[\xe5\xd0w\x1a" +
+	"\xe9;YDe\x86\x80>-\x1c\xd55\x1c\x02X+" +
+	"\"\xe6\xdaQ\x0cH\xc4~h\xed\xb2M\x17\xf4\xf3\xcb" +
+	"\x97\x04CZ@\x8d\x05m\x85\\I\x85r\xe8\xec\x81" +
+	"\"*^\xa1\xff\xc2Sn\x1b\x8e.c\xb1\xdb\xc3\xd1" +
+	"hlt\xadO\x8d\xa9\xad\xbd\x0e\x88\x01(\x83ET" +
+	"\xf2\x054Lg\xdc\xcd\xc0\x17\xd3B\xd1\x08\x0e\x06\x01" +
+	"\x07;\xc4\x0b\xa6\xee\xe1\xa8\xee\xd7U=\xaeA-\xa2" +
+	"\xd3z\xd5\xd7\xf2\xf6\x0c\x01;\x03\xd1\x88\xce\":\xe6" +
+	"\x1a\xde\xff|m\xedG\x7f\x7f\xf7\xbb\x89\x1bt6\xc4" +
+	"#\xc10sX6\x89%\xa6e\x93:d\xa7\xdbO" +
+	"[\x16\xd2\x03M\xdc\xf5\xad\x1aX\x8c\x0eS\x98\xda\x96" +
+	"4\xb2\x84\xdev\xa8:\x0cQa[\xbaR\xe3l\x98" +
+	"k\xf7\x08\xd70tB\xfa\x92h8\x1c]\x96p\xa2" +
+	"\x06\xe0\x94\xdd\xec4r\xbcA\x0b\xc4Bm\xe0\xd1\xc9" +
+	"\xc6\x92\xdd\xfb\x99\x91\x9f)\xc9\xe6E\xc2\x1dv\xa2U" +
+	"\x9a7M2\"g\xbc\x9b\xc5<\xc1P@'\x9f\xe4" +
+	"\x12\x9cHc\x1b\xb8\xc81e\x00(H\xc5\xf5\x00(" +
+	"J\x05e\x00F<\xa2\xb5\xb1@h\x09\xb8C,\xe8" +
+	"\x8b1=\xd6a\xc4\xa2\xe10\x0bV\xab \x06Z|" +
+	"\x9a\xaevh)~\xbf\x83\xa9a\xbdi\x96\xaa3\xee" +
+	"\xf7\\1\x0b \x093huz\xd2\xd2\x06\x10\xa4\x90" +
+	"\x1b1\x09oh\x15\x1di\xd1l\x10\xa4\xf9n\x14\xac" +
+	"\xe6\xc0\xee9\xa4\x9af\x10\xa4\xe9n\x14\x93\xdd2Z" +
+	" 'M\xac\x03A\x1a\xef6\x1a\xa2Q}\xba\xae3" +
+	"p\xb7\xb6\xe9Uh4q\x95\xe6\xb5\x00@\xf2_\xb7" +
+	"\xab\xe0\x09\x85Y\xb0\x0a\x8de\xaa\x1eh\x9a\xd7\xce\x00" +
+	"cUX\x8b\x98b\xb1\xe9\xba\xeea\xadm\xdcb#" +
+	"\x93\xcezm\x1c\x80\xd2-\xa2\xf2&E\xb1\xcb\x8c\xe2" +
+	"cD|UD\xe5\x94\x80\x92P\xeb\xe5\xf6=Ih" +
+	"qTD\xe5]\x01%q\x90\x17E\x00\xa9\xa7\x0e@" +
+	"9%\xa2\xf2G\x01\xe9k\x17\x80\xf4\x01\xe5\xc0\xbb\"" +
+	"*\xe7\x04\x94\xb2\x14/f\x01H\x1f\x11\xf1\xac\x88\xca" +
+	"E\x01\xa5\x01\xa2\x17\x07\x00H\xe7\xeb\x01\x94s\"*" +
+	"W\x04\x94\xdc./\x81\xb3t\x998/\x8a\xa8|&" +
+	"\xa0\x87L\x80\xd9 `6\xa0\x87\xd0\x08=\xc6\x86Q" +
+	"/\xb4>\x12yl\x0f\xb9\xdb\x03\xe8\xd3c!5\x8c" +
+	"\x08\x02\xd2\xb4\xa3\xc7BL\x9b\xc3\x96\x00\xea8\x00\x04" +
+	"\x1cp-\x9c\xea\xe46c\xc1\xe4\xd7A\xa6\x06\xc3\xa1" +
+	"\x08\x03q\xae\x86\x03A\xc0\x81\x16\x93\xfd\xef~\xe3O" +
+	"]\xa5\x99\x1d\x7f)\xc2\xf5N\x8ae\xb1\x90\xce\xac\xf4" +
+	"w\x8a.\xb3E\xfb\x1a:t\xa6a\x0e\x08\x98\x93\x86" +
+	"h\xad\xea}\xb75\xc5#-\xd5\x1d\xba\xc8\xb4ZD" +
+	"\xba\xd8\xf4\x81\xe9\xe7\xda)Pb\xc5V\xcc:\xb8\xd7" +
+	"\xc9\xe3\xec\x93{y,=\xb9\xf5\xb8\xe6O \x02\xe1" +
+	"\x01\xa5V\xad\x98\xe5\x0cVWz\x9d3\x81/ye" +
+	"\x07\x04\xd7\xd9\xb5\xd5B\xe0\xd2\xd9\x00\xca\x04\x11\x95\xa9" +
+	"\x84>\xa1\xfbYu\x87\xce\x00\xb5\xa4Nm\xb1hc" +
+	"\x8ci\x1a\x00\xa0d\x0fY)p\xe4\xea\x0b\x8e,\xc4" +
+	"\xbb\xb1\xba\xcf\x01\x1cs\xed\x11&\x11\x7f7V\xe4\x12" +
+	"\xd8\xdb\x14\xd2\xf4h\xac#\xe9\x8a\x94D\x9f\xdf\x16\xf4" +
+	"\x90\xf1\xccr\x95\xe5\x98\xa0\xd1\x1a\x8a\xa4R\x82\xad\xb1" +
+	"\x04[\xd6\x06\x07\xad\x96_*\xae\x00A\x92\xdc\x86e" +
+	"{p\xeb\xac\xb5\xca\xbaD\x15*.t\xccF\x8e\xe3" +
+	"\xc5\xde\xaa62\xd3}\xc9:\xfc\x15:\xce\x11\xba\x16" +
+	"\x8a\xb6\xb6\xe9\x19+\xa13#U\x93\x0fs\xed\x15K" +
+	"\x8a;\x84\xd4\x82\x8c\xadd\xe7\xc1\xdc\xceV\x03\x8bV" +
+	"\x07/)T\x02j\xc8\xce\xd6\x02\x0a\xad\xc9I\x9aF" +
+	"v.u\xa3\x90\x9c\x01\xd1\xda\x89Ic\xaaA\x90\x0a" +
+	"\xdcF\x90Q\xae40\x0e\xf9\x95f\xe9\xaf\xc2\xceD" +
+	"\x0f\xd5\x1b\xe6\x1d\xaa\xd5rS\x89\x1ae\xb7\xe2\xe2\xba" +
+	"YS\x17\xf2A\x14^<!I\xf5 H\xd9n#" +
+	"\x1a1\xd9A\xd4\xb4\xde\x12S\x1b\xdf$\xf4\xb8S\xda" +
+	"\xaa\xebC\x0fZ\xa2\xdcz\x9ck5\xd9\xfaZ\xee\xc0" +
+	"\x0a\x00\xbf\x8e\"\xfa\xbf\x87v\x06\xc9+\xb0\x1a\xc0\x7f" +
+	"\x1f\xd1W\x11]\x10x!\x92Wr\xfe\xe5D_C" +
+	"tq\x00\xafE\xf2\x03X\x07\xe0_E\xf4\x07\x89\xee" +
+	"\x9a\xcc\xeb\x91\xbc\x01g\x03\xf8\xd7\x13}3\xd1\xb3\xa6" +
+	"\xf0\x92$wa=\x80\xff\x87D\x7f\x94\xe8\x03\x90W" +
+	"%y+\x8e\x03\xf0o&\xfa\xe3( \xbay]\x92" +
+	"\xb7a\x19\x80\xff\xc7D\xdeA\xec\x03\xd1\x8b\x03\x01\xe4" +
+	"\xed\x9c\xfe(\xd1\x9f$z\xb6\xe0\xc5l\x00y'\x17" +
+	"\xbf\x83\xe8\x87\x88~\x93\xe8\xc5\x9b\x00\xe4\x03\xd8\x0c\xe0" +
+	"\xdfO\xf4n\xa2\x0f\xaa\xf0\xe2 \x00\xf9\x08\xbf\xee!" +
+	"\xa2\xbfJ\xf4\xc1\xb7xq0\x80\xfc2\xa7\xff\x8e\xe8" +
+	"G\x89\x9e\xe3\xf2b\x0e\x80\xfc\x1a\x97\xf3*\xd1O\xa1" +
+	"\x80\x95j@\x0f\xb5\xb3\xf4\xfa\xd8\xd9\xc6\"\xc1P\xa4" +
+	"1\xfd\x17\x0b\x96\xd2~\xc8TD\x9d\xddG\xb2\\\xb6" +
+	"\xb1\x98\x16\xd2t\x06bD\xb7\x88\xbd*\x00\x9f \xa6" +
+	"c\xae\xbd\xab5\xf3\x89\xd3\xab\xd3\xe9\xc6\xd2\xb8\x1aS" +
+	"#z\x08\xc4\x08\xb3\xdb\xe3\x8f~\xbe\xef\x89y\xf3p" +
+	"\xa7\xd5\x1e\x87UM\xaf\x8b\x86\xc3\xe0iP\x03-\x98" +
+	"k\xcc\xbeu\xe3\x92\xf2x\xf1\x05\x0bW\xe9ft\xe7" +
+	"\x84Niu\xbe\x9d\xf1\x9e\xffv\xf0P\xa5Nk\xfd" +
+	"3Vvj\x19\xe98B\x11\xcf_V\xd7\x85\xd4\xea" +
+	"\"FZl\xb8\xb6\xf6\xb1\x18\xd9\xbd\x7fY\xf9C\xff" +
+	"\xb8E*-\x03A\x1aC0b\xed\x9a\xd1\xdayJ" +
+	"\x05\xe3@\x90r\xdc>\x9e\x9cU\xe8\xa1*\xd5;\x8d" +
+	"\xaf}\x9bD:\xa7gj\xa5\x99\xf5\xb6^\xd6\x8e1" +
+	"\x93^\xd6\x14\x8d\xd6\x93A?\xf4rbiMdI" +
+	"4\xd1h[6U\xa9\xadX(\xa2\xd2d\x17\x09F" +
+	"\x03\\PD\xa5\x8d\x00\x01\xcd\xce\xb4\xb5\x01@\x09\x8b" +
+	"\xa8\xdcGh \x98\x9di\x9c<\xd2&\xa2\xb2^\xe8" +
+	"\xabs\xecs\x02\x0cE\x82\xec>\x7f\x93\x0a\xee\xb2\x89" +
+	"\x93,(\xeb\xff\xd0\xd6w\x0bc\x8fK\x8eZ8\xee" +
+	":\xdd\x83G\x0bEZP\xb2w\xa5\xfd\xde\x19\xa4\xd5" +
+	"Bkf\xa0\x89\xc1\x0e\xe3\xcc3m&U:\xdbY" +
+	"\x8c\xa6.\xf4\xd8O\x1b\x09\x94\xe9o\xd0;:\x19\xd4" +
+	"\xec\xd2i\xad\x8d\xd0z\x8e\x91\x94\xbaD\xe9\xb4\xb6\xf7" +
+	"\x8e\x8d\xdc\xb4j\xabtZ\xab0\xb4^i\xa41\x15" +
+	"f\xe9\xb4\xe6_@\xad\x0a;\x13=S\x15V\x9a\x93" +
+	"k\xa6\x0c\xe9\xcbPV\xc1\x1b\x9c\xb4\xd3L\xf2Y\x95" +
+	"\x88\xca\x1c\xdbN5\xd4\x05\xce\x10Q\xa9u\x84\xe6\\" +
+	"\"\xde!\xa2\xf2\xad\x94\xd6\xb82\xc6T\xcd\x0e\xb9\xca" +
+	" \xd3\xd5P\xb8\x0f r\xd4tM+\xb1\xea\xb5F" +
+	"\x93\xbd\x8f\x07T\x7f\xf6-i\xdd\xa2\x90\x0a\x0bn\x16" +
+	"\xeb\xb0g]ki\x8f\xd6[\x80\xb4t\xb65\xebZ" +
+	"K5\xb4\x16\x8d\xd2\xa2\x7fJ\xcc\xba\xc9g;\xb4\xde" +
+	"\x9d\xa4\x9azk\xd6\xb5\x96\xc2h\xbd\x0eJ\x13\xcbx" +
+	"#jXpd\xce\xb6\x810ScJ\\E^\x0b" +
+	"\"\x8ch\xd6`\x05b4V\x85>\xbe\xd5\xca\xd4\xae" +
+	"\xa4\xf7\x9f\xc99\xecK$]\xf2\x9d\xa3\xdfI'8" +
+	"f\x9dy\x0d\x1a\x8b\xb9\xdbY\xcc\xee\xc3\xac\x9d5Z" +
+	"\x9bgI\xaa\xb3\xfa\xb0\xdb\x9a\xd4H#\x03\x0c\xf6}" +
+	"\xaf\xe4\xea\xef\xab\xde?\xba\xfa\xdcDe\xdc\x01\xfd\x15" +
+	"6y\xe6\xde2-l\xaf\x93\x12\xb5\xaa'u\xe97" +
+	"\xdb\xb1\x8fr\x0e\x11\xb9\xce\xc7\x85\x0c>L\x8a\xafm" +
+	"r\xab\x1a\xe3`\xc5\xb3\xba\xb8\x8e\xdb\xad\xa0\x9e\xaf\x9a" +
+	"\x86V\x00\x181\x16`\xa1\xf6P\x04\xb0\xd1h\x8b7" +
+	"\x84CZ\x13\xf50\x8d\x951\x16\xd7X0]{+" +
+	":\xdaY\xac\xc4\xf2|0\x93\xf6_bS\x97\x06d" +
+	"\xf3Z2\x97\x9e\xeb\xc1}J\xdbt#a\x92\xf9~" +
+	"}\x00V\xc6\xf16\xd3\x82\xd82\xc6h\x01+Y;" +
+	"\x8b8\xb7\xd3\xa5\xff\xd3\xf3\xd2\xfb\xb9\xf7_N-\xc7" +
+	"fCS\x1d\x8fT\x06\xc3\xac\x8e-IY\xe3^\x17" +
+	"\x09\"j+\xb3\x80\xb93\xd18\xa6\x015Z\xcb\xe2" +
+	"J\xfd\xb6&\x16h\xf9\xb2\xad\x0c]\xb0IDEw" +
+	"\xb42K+\xec\xfe\xe6\x06[\x99\x1b/3\xc9\xb2\x91" +
+	"\x98<M7\x88\xd7\xd8\x1e\x9b\x98\x92\xb6\xdb\xe8\xc7\xf6" +
+	"8\xc3\x12\xcb\x99\xab\xd1D\xfc\x98\x03\x7f\xf2\xfd2e" +
+	"\xe0\xcf\xca\x84\x1dV\x01I\xd4\x8f\xeb\x0e\xfe\xd7\x0fl" +
+	"\xb4 \xc1\xc71\x81/A\xec\x87J,\xf3\xd56\xa9" +
+	"\x1as\xfa\xbc\xcc\xf6y2\xb0X\x9d\xd3\xe9B\xc2\xe9" +
+	"\xf5\xb6\x7fQL\xb4\xaf\x15\x89\xf6u\xb9\x80\xbe6\x12" +
+	"\x8d\x1e\xfb\xbc\x84\xd3\xa9\xa5N\xdd\x92\xe8Q]\x0dW" +
+	"w\xe8 \xb2$\xb1\xd2l]\xfbx\xe1p\x14L\x00" +
+	"\xbbPY\xff\xbb\x03Z/\xcb\x92D\xb5:\xcb\xed\xe3" +
+	"\x15\xa8\xef\x11#\xed\xfd!\xf3+U&\x90\xca\xb0\xe2" +
+	"\xeb\x95\x9eU\x89\xf4,s\xa4g\xafq\x93\x03Vr" +
+	"\xca\xebOx\xf3#Q\xeb\xcf\xea\xf3\xaf\xf5b\xd5\xc7" +
+	"r*\xd5L\xfd\x0a\xec\xc4GN\x95\x1a\x1c)\x94q" +
+	"\x92\xb9\xf6\xc3fB\xe2\xff\x07\x00\x00\xff\xff\x9f\xf9\xc8" +
+	"y"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -6969,7 +7584,9 @@ func RegisterSchema(reg *schemas.Registry) {
 		Nodes: []uint64{
 			0x810863ab5ea8c6c9,
 			0x817f307db4344e49,
+			0x86301789d7982d6a,
 			0x864cc33213484ad9,
+			0x86f66a3b3589eda6,
 			0x88bbda9ebadb6aea,
 			0x8d1631b4d74110bc,
 			0x8d187a49aad68a0c,
@@ -6978,6 +7595,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x95dcd84bd6c2af24,
 			0x98c0db575108a0c2,
 			0x994ee480dff9a18b,
+			0x9a13f8745c63538e,
 			0x9b903c250a1c9090,
 			0x9e9367b363ed36f7,
 			0x9f093b9991fcbeb6,
@@ -7008,6 +7626,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xdd3627628f4e8949,
 			0xdd87ae4cac3865df,
 			0xdede95953eaa4e32,
+			0xe35bbb649e0e9d45,
 			0xe7eca5c4209d3109,
 			0xe8ffd7e11ae2e46c,
 			0xea32c8ccc71c50ac,
@@ -7015,6 +7634,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xeb4d64bf8ccc15cd,
 			0xed75cad29589b9d5,
 			0xedc77b411767332a,
+			0xef70605074cecc5b,
 			0xeff8c09556c436e3,
 			0xf0f8d81d7d951e6f,
 			0xf0fcb9ced68c9d8e,
