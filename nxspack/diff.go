@@ -42,11 +42,13 @@ type diffSide struct {
 	Publisher      string `json:"publisher"`
 	SignatureValid bool   `json:"signatureValid"`
 
-	Health healthDescription `json:"health"`
+	Health       healthDescription `json:"health"`
+	VersionFloor string            `json:"versionFloor"`
 }
 
 func side(found *nxs.Inspection) diffSide {
-	return diffSide{found.Index.SystemVersion, found.Digest.String(), found.Index.Publisher.String(), found.SignatureValid, describeHealth(found.Index.Health)}
+	x := found.Index
+	return diffSide{x.SystemVersion, found.Digest.String(), x.Publisher.String(), found.SignatureValid, describeHealth(x.Health), x.VersionFloor}
 }
 
 // change is what happened to one bundle. The old values are empty for one that was added, the new ones for one that was removed.
@@ -112,6 +114,9 @@ func (d difference) text(before, after *nxs.Inspection) string {
 	fmt.Fprintf(&b, "new: %s, signature: %s\n", d.New.SystemVersion, signatureText(after))
 	if was, is := healthText(before.Index), healthText(after.Index); was != is {
 		fmt.Fprintf(&b, "health: %s -> %s\n", was, is)
+	}
+	if d.Old.VersionFloor != d.New.VersionFloor {
+		fmt.Fprintf(&b, "version floor: %s -> %s\n", list([]string{d.Old.VersionFloor}), list([]string{d.New.VersionFloor}))
 	}
 	for _, c := range d.Bundles {
 		fmt.Fprintf(&b, "%s\n", c.line())

@@ -38,6 +38,7 @@ type description struct {
 	TimestampUnixMs uint64              `json:"timestampUnixMs"`
 	Size            int64               `json:"size"`
 	Health          healthDescription   `json:"health"`
+	VersionFloor    string              `json:"versionFloor"` // empty: none
 	Bundles         []bundleDescription `json:"bundles"`
 }
 
@@ -64,6 +65,7 @@ func describe(found *nxs.Inspection, size int64) description {
 		TimestampUnixMs: x.TimestampUnixMs,
 		Size:            size,
 		Health:          describeHealth(x.Health),
+		VersionFloor:    x.VersionFloor,
 	}
 	for i, e := range x.Bundles {
 		d.Bundles = append(d.Bundles, describeBundle(e, found.Manifests[i]))
@@ -96,6 +98,9 @@ func describeText(found *nxs.Inspection, size int64) string {
 	fmt.Fprintf(&b, "timestamp: %s\n", made(x))
 	fmt.Fprintf(&b, "size: %d bytes\n", size)
 	fmt.Fprintf(&b, "health: %s\n", healthText(x))
+	if x.VersionFloor != "" {
+		fmt.Fprintf(&b, "version floor: %s\n", x.VersionFloor)
+	}
 	fmt.Fprintf(&b, "bundles: %d\n", len(x.Bundles))
 	for i, e := range x.Bundles {
 		m := found.Manifests[i]

@@ -82,6 +82,7 @@ func sorted(bundles []bundleFolder) []bundleFolder {
 type setMeta struct {
 	SystemVersion   string     `toml:"system_version"`
 	TimestampUnixMs int64      `toml:"timestamp_unix_ms"` // signed, because the library would wrap a negative one round in silence
+	VersionFloor    string     `toml:"version_floor"`
 	Health          healthMeta `toml:"health"`
 }
 

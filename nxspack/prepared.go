@@ -29,7 +29,7 @@ func newPreparedSet(meta setMeta, bundles []bundleFolder, key trust.Signer) (*pr
 
 // encode makes the index of what is known of the bundles. It is read back: what a device would refuse is refused here, in the same words.
 func (s *preparedSet) encode() error {
-	x := nxs.Index{SystemVersion: s.meta.SystemVersion, Publisher: s.key.Public(), TimestampUnixMs: uint64(s.meta.TimestampUnixMs)}
+	x := nxs.Index{SystemVersion: s.meta.SystemVersion, Publisher: s.key.Public(), TimestampUnixMs: uint64(s.meta.TimestampUnixMs), VersionFloor: s.meta.VersionFloor}
 	for _, b := range s.bundles {
 		x.Bundles = append(x.Bundles, b.entry)
 	}

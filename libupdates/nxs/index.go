@@ -23,6 +23,7 @@ type Index struct {
 	TimestampUnixMs uint64          // milliseconds since 1970 UTC; 0 where the maker gave none
 	Bundles         []Entry         // in strictly ascending byte order of their names
 	Health          Health          // what its publisher asks of a trial
+	VersionFloor    string          // SemVer: no set of an older version is to follow once this one has proven itself; empty: none
 }
 
 // Entry is one bundle of a set, bound by digest.
@@ -66,6 +67,9 @@ func (x Index) fill(root systemset.SystemSetIndex) error {
 		if err := entry.fill(list.At(i)); err != nil {
 			return err
 		}
+	}
+	if err := root.SetVersionFloor(x.VersionFloor); err != nil {
+		return err
 	}
 	if x.Health == (Health{}) {
 		return nil // as a set that has no policy was always written
@@ -148,7 +152,10 @@ func readIndex(root systemset.SystemSetIndex) (Index, error) {
 	if err != nil {
 		return Index{}, badIndex(err)
 	}
-	x.Health, err = readHealth(policy, x.Bundles)
+	if x.Health, err = readHealth(policy, x.Bundles); err != nil {
+		return Index{}, err
+	}
+	x.VersionFloor, err = readFloor(root, x.SystemVersion)
 	return x, err
 }
 
