@@ -54,3 +54,16 @@ func damage(how string, raw []byte) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// flip turns the middle bit of a file, behind everybody's back: `flip FILE`.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: flip file")
+	}
+	name := ts.MkAbs(args[0])
+	raw, err := os.ReadFile(name)
+	ts.Check(err)
+	raw[len(raw)/2] ^= 1
+	ts.Check(os.Chmod(name, 0o644))
+	ts.Check(os.WriteFile(name, raw, 0o644))
+}

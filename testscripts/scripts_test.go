@@ -94,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"unchanged": unchanged,
 			"mutate":    mutate,
 			"wired":     wired,
+			"flip":      flip,
 		},
 	})
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Limits       nxs.Limits    // policy on sizes, in bytes
 	Policy       health.Policy // patience with a new slot
 	Shares       []Share       // sockets beside the control socket, each for a role
+	Floor        string        // what becomes of the version floors that sets ask for: signed, always or never; empty: signed
 	Port         string        // virtio-serial port that operators come in by, beside the control socket; empty: none
 	SelftestSets string        // folder of demo sets; not empty: run the selftest and stop with its outcome
 }
@@ -50,6 +51,10 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 		share, err := parseShare(v)
 		c.Shares = append(c.Shares, share)
 		return err
+	})
+	set.Func("floor", "version floor: as sets ask for it (`signed`), each set's own version (always), or none (never)", func(v string) error {
+		c.Floor = v
+		return checkFloor(v)
 	})
 	set.StringVar(&c.SelftestSets, "selftest", "", "run the selftest with the sets in this `folder` and stop")
 	if err := set.Parse(args); err != nil {
@@ -90,6 +95,17 @@ func (c Config) roles() []Role {
 		return r.Name != operatorRole && !slices.ContainsFunc(c.Shares, func(s Share) bool { return s.Role == r.Name })
 	})
 }
+
+func checkFloor(policy string) error {
+	switch policy {
+	case floorSigned, "always", "never":
+		return nil
+	}
+	return fmt.Errorf("%q is not signed, always or never", policy)
+}
+
+// floorSigned is the policy on version floors where nothing else was said.
+const floorSigned = "signed"
 
 func (c Config) check(rest int) error {
 	switch {

@@ -32,6 +32,7 @@ func TestParseArgsRefuses(t *testing.T) {
 		{"--dir", "sys", "--tries", "300"},
 		{"--dir", "sys", "--settle", "31s"},
 		{"--dir", "sys", "--health-deadline", "0s"},
+		{"--dir", "sys", "--floor", "sometimes"},
 		{"--dir", "sys", "--hang", "999ms"},
 		{"--dir", "sys", "--hang", "61m"},
 	} {

@@ -1,6 +1,7 @@
 package initd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -61,6 +62,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 			"limit-payload": strconv.FormatInt(config.Limits.Payload, 10),
 			"tries":         strconv.Itoa(int(config.Policy.Tries)),
 			"settle":        config.Policy.SettleTime.String(),
+			"floor":         cmp.Or(config.Floor, floorSigned),
 			"record":        recordPlace(config.state() != ""),
 		},
 		changed:    vat.NewNotifier(),

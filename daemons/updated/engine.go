@@ -27,6 +27,7 @@ type engine struct {
 	publisher *publisher
 	limits    nxs.Limits
 	tries     uint8
+	floor     floorPolicy
 	followers followers
 	stages    sync.WaitGroup // those that are being received
 
@@ -80,7 +81,7 @@ func (e *engine) seen() (bootctl.Record, error) {
 	if err := e.look(); err != nil {
 		return e.record, err
 	}
-	seen, _ := e.record.Reconcile(e.contents[0].Record(), e.contents[1].Record())
+	seen, _ := e.record.Reconcile(e.recorded(e.contents[0]), e.recorded(e.contents[1]))
 	return seen, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
 )
 
 // A gateServer is the HealthGate: the power to count attempts and to commit.
@@ -46,9 +47,23 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 	return nil
 }
 
-// bootAttempt counts durably, verifies the slot's every byte against its signature, and has it published. publishErr tells why the
-// slot cannot run; err means that not even the attempt could be counted.
+// bootAttempt counts durably, verifies the slot's every byte against its signature, and has it published. A slot in which damage is found is
+// marked so, and where that brings the other one back, an attempt for it follows. publishErr tells why the slot cannot run; err means that not even the
+// attempt could be counted.
 func (e *engine) bootAttempt(ctx context.Context) (attempt bootctl.Attempt, publishErr, err error) {
+	for {
+		attempt, publishErr, err = e.attempt(ctx)
+		reason, damaged := slots.DamageOf(publishErr)
+		if err != nil || !damaged {
+			return attempt, publishErr, err
+		}
+		if moved, err := e.damaged(attempt.Slot, reason, publishErr); err != nil || !moved {
+			return attempt, publishErr, nil
+		}
+	}
+}
+
+func (e *engine) attempt(ctx context.Context) (attempt bootctl.Attempt, publishErr, err error) {
 	err = e.change(func(r bootctl.Record) (bootctl.Record, error) {
 		next, a := r.BootAttempt()
 		attempt = a

@@ -44,6 +44,9 @@ func Own(fs durable.FS, record durable.CellFile, p Parts) (*Owner, error) {
 	return &Owner{e}, nil
 }
 
+// LowerFloor lowers the version floor, as UpdateRecovery.lowerFloor does.
+func (o *Owner) LowerFloor(version string) error { return o.engine.lowerFloor(version) }
+
 // Record returns the record as it is now.
 func (o *Owner) Record() bootctl.Record { return o.engine.snapshot() }
 

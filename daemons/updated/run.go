@@ -129,7 +129,11 @@ func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
 		return fmt.Errorf("cannot use setting tries: %d is not 1 to %d", tries, health.MaxTries)
 	}
 	e.tries = uint8(tries)
-	return nil
+	floor, err := oneSetting(ctx, b, "floor")
+	if err == nil {
+		e.floor, err = parseFloorPolicy(floor)
+	}
+	return err
 }
 
 // resume tells the publisher what should be published when this is not the first life of the daemon in this boot: its predecessor
@@ -184,7 +188,7 @@ func (e *engine) installFactory(ctx context.Context, file *os.File) error {
 	_, err = e.store.Stage(ctx, bootctl.A, reader, slots.StageOptions{
 		Admit: func(head *nxs.Head) error {
 			what.version, what.digest = head.Index.SystemVersion, head.Digest
-			return nil
+			return e.snapshot().AdmitFactory(e.candidate(head.Digest, head.Index))
 		},
 	})
 	e.audit("factory", what, err)

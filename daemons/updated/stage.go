@@ -119,11 +119,13 @@ var errOver = errors.New("the stage is over")
 // install brings an archive into a slot: verified while it is written, durable, and then in the record.
 func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, size int64, p *progress) (subject, uint64, error) {
 	to := subject{slot: slot}
+	var set bootctl.Content
 	reader := nxs.NewReader(r, size, e.limits, verifyBy(ctx, e.verifier))
 	_, err := e.store.Stage(ctx, slot, reader, slots.StageOptions{
 		Admit: func(head *nxs.Head) error {
 			to.version, to.digest = head.Index.SystemVersion, head.Digest
-			return e.receiving(slot, bootctl.Digest(head.Digest))
+			set = e.candidate(head.Digest, head.Index)
+			return e.receiving(slot, set)
 		},
 		Progress: p.report,
 	})
@@ -136,8 +138,7 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, si
 	}
 	var serial uint64
 	err = e.change(func(r bootctl.Record) (bootctl.Record, error) {
-		content := bootctl.Content{Digest: bootctl.Digest(to.digest), Version: to.version}
-		next, n, err := r.Stage(content)
+		next, n, err := r.Stage(set)
 		serial = n
 		return next, err
 	})
@@ -146,13 +147,13 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, si
 
 // receiving refuses a set that may not be written into the slot now. Where writing it takes away what a watch would go back to, the watch is
 // over first, durably.
-func (e *engine) receiving(slot bootctl.Slot, d bootctl.Digest) error {
+func (e *engine) receiving(slot bootctl.Slot, set bootctl.Content) error {
 	r := e.snapshot()
-	next, err := r.Receive(slot, d)
+	next, err := r.Receive(slot, set)
 	if err != nil || next.WatchLeft == r.WatchLeft {
 		return err
 	}
-	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, d) })
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, set) })
 }
 
 // write takes the next bytes; it returns once they were verified and written, or the stage is over.

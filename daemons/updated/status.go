@@ -83,6 +83,9 @@ func (e *engine) fillStatus(m update.Status) error {
 	m.SetBoot(r.Boot)
 	m.SetStaging(staging)
 	m.SetWatched(r.WatchLeft > 0)
+	if err := m.SetVersionFloor(r.Floor); err != nil {
+		return err
+	}
 	if err := setSlot(m.NewSlotA, r.Slot(bootctl.A), contents[0]); err != nil {
 		return err
 	}
@@ -109,6 +112,12 @@ func setSlot(make func() (update.SlotStatus, error), c bootctl.Content, disk slo
 		return err
 	}
 	if err := content.SetSystemVersion(c.Version); err != nil {
+		return err
+	}
+	if err := content.SetVersionFloor(c.Floor); err != nil {
+		return err
+	}
+	if err := content.SetDamage(string(c.Damage)); err != nil {
 		return err
 	}
 	return setBundles(m.NewBundles, disk.Bundles)

@@ -67,9 +67,20 @@ func (r Record) BootAttempt() (Record, Attempt) {
 	}
 }
 
-// CommitHealth confirms the attempt: a pending slot becomes the active one, and the set it holds is good from now on, without a watch. A
-// second commit of the same attempt changes nothing. Refused as WrongBoot unless boot is the attempt that was begun last.
+// CommitHealth confirms the attempt for good: a pending slot becomes the active one, and the set it holds is good from now on, without a
+// watch; the version floor rises to what it asks for. A second commit of the same attempt changes nothing. Refused as WrongBoot unless boot
+// is the attempt that was begun last.
 func (r Record) CommitHealth(boot uint64) (Record, error) {
+	next, err := r.confirm(boot)
+	if err != nil || r.HealthOK {
+		return next, err
+	}
+	next.raiseFloor()
+	return next, nil
+}
+
+// confirm is a commit but for the floor.
+func (r Record) confirm(boot uint64) (Record, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, err
 	}

@@ -193,8 +193,8 @@ func TestQuarantineKeepsTheNewest(t *testing.T) {
 	}
 	equal(t, "length", len(r.Quarantine), bootctl.MaxQuarantine)
 	equal(t, "oldest", r.Quarantine[0].Digest, set(3).Digest)
-	m.ok(r.Admit(set(2).Digest))
-	wantReason(t, r.Admit(set(3).Digest), refusal.Quarantined)
+	m.ok(r.Admit(set(2)))
+	wantReason(t, r.Admit(set(3)), refusal.Quarantined)
 }
 
 // What reaches the record from outside is made storable, not trusted.

@@ -22,6 +22,14 @@ func full(t *testing.T) bootctl.Record {
 	return m.attempt(m.put(m.commit(m.attempt(r)), set(3)))
 }
 
+// floored returns a record with a version floor and a slot in which damage was found.
+func floored(t *testing.T) bootctl.Record {
+	r := confirmed(t, confirmed(t, bootctl.New(), asking(1, "1.1.0", "1.0.0")), asking(2, "1.2.0", "1.1.0"))
+	r, err := r.Damage(r.Standby(), refusal.SizeMismatch, "")
+	must{t}.ok(err)
+	return r
+}
+
 func encode(t *testing.T, r bootctl.Record) []byte {
 	t.Helper()
 	raw, err := bootctl.Encode(r)
@@ -32,6 +40,7 @@ func encode(t *testing.T, r bootctl.Record) []byte {
 func TestRoundTrip(t *testing.T) {
 	all := states(t)
 	all["full"] = full(t)
+	all["floor and damage"] = floored(t)
 	for name, want := range all {
 		t.Run(name, func(t *testing.T) {
 			raw := encode(t, want)
@@ -43,6 +52,7 @@ func TestRoundTrip(t *testing.T) {
 			equal(t, "tries left", got.TriesLeft, want.TriesLeft)
 			equal(t, "health", got.HealthOK, want.HealthOK)
 			equal(t, "boot", got.Boot, want.Boot)
+			equal(t, "floor", got.Floor, want.Floor)
 			equal(t, "stage serial", got.StageSerial, want.StageSerial)
 			equal(t, "slots", got.Slots, want.Slots)
 			equal(t, "quarantine", len(got.Quarantine), len(want.Quarantine))
@@ -62,11 +72,16 @@ func TestGoldenBytes(t *testing.T) {
 	if got := hex.EncodeToString(sum[:]); got != goldenFull {
 		t.Errorf("full record:\n got  %s\n want %s", got, goldenFull)
 	}
+	sum = sha256.Sum256(encode(t, floored(t)))
+	if got := hex.EncodeToString(sum[:]); got != goldenFloor {
+		t.Errorf("record with a floor and damage:\n got  %s\n want %s", got, goldenFloor)
+	}
 }
 
 const (
-	goldenNew  = "000000000400000000000000010002000000010000000000fcffffff00000000fcffffff00000000"
-	goldenFull = "ba4da1dc9e812cee0957d967a14fde508a535c80b2275503f939d623dca02a92"
+	goldenNew   = "000000000400000000000000010002000000010000000000fcffffff00000000fcffffff00000000"
+	goldenFloor = "3ca1b9af21772528f28f8441c70ad9342c515e824f986a8c83b42bb855dbc79e"
+	goldenFull  = "ba4da1dc9e812cee0957d967a14fde508a535c80b2275503f939d623dca02a92"
 )
 
 func TestLargestRecordFits(t *testing.T) {
@@ -74,7 +89,7 @@ func TestLargestRecordFits(t *testing.T) {
 	long := string(bytes.Repeat([]byte("9"), 64))
 	r := bootctl.New()
 	for n := range 100 {
-		c := bootctl.Content{Digest: bootctl.Digest{byte(n + 1)}, Version: long}
+		c := bootctl.Content{Digest: bootctl.Digest{byte(n + 1)}, Version: long, Floor: long}
 		var err error
 		r, err = m.attempt(m.put(r, c)).Rollback(refusal.ServiceStartFailed, long+long+long+long)
 		m.ok(err)

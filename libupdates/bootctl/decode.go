@@ -46,6 +46,7 @@ func decode(raw []byte) (Record, error) {
 		StageSerial: root.StageSerial(),
 	}
 	d := reader{}
+	r.Floor = d.text(root.VersionFloor())
 	r.Active, r.Pending, r.Staged = d.slot(root.Active()), d.slot(root.Pending()), d.slot(root.Staged())
 	r.Slots[0] = d.content(root.SlotA())
 	r.Slots[1] = d.content(root.SlotB())

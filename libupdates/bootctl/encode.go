@@ -54,6 +54,7 @@ func (w *writer) root(r Record, stored bootrecord.BootRecord) bootrecord.BootRec
 	root.SetStaged(bootrecord.Slot(r.Staged))
 	root.SetBoot(r.Boot)
 	root.SetStageSerial(r.StageSerial)
+	w.text(r.Floor, root.SetVersionFloor)
 
 	slotA, _ := stored.SlotA()
 	slotB, _ := stored.SlotB()

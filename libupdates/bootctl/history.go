@@ -18,16 +18,19 @@ const (
 	OpCommit   Op = "commit"
 	OpRollback Op = "rollback"
 	OpClear    Op = "clear"
-	OpHeld     Op = "held" // the watch over a confirmed set ended
+	OpHeld     Op = "held"    // the watch over a confirmed set ended
+	OpFloor    Op = "floor"   // the version floor rose, or was lowered, to the event's version
+	OpDamaged  Op = "damaged" // the slot no longer holds what was signed
+	OpMended   Op = "mended"  // it does again
 )
 
 // Event is one accepted step. Refusals change nothing, so they are not events.
 type Event struct {
 	Op      Op
 	Slot    Slot           // the slot it was about; None for OpClear
-	Version string         // of the set it was about
+	Version string         // of the set it was about; of an OpFloor, the new floor
 	Digest  Digest         // the set it was about; zero for an empty slot
-	Reason  refusal.Reason // of a rollback or of a quarantine that was cleared, else empty
+	Reason  refusal.Reason // of a rollback, of a quarantine that was cleared, of damage; else empty
 	Boot    uint64         // the attempt during which it happened
 }
 

@@ -53,7 +53,10 @@ func (r Record) checkSlots() error {
 }
 
 func (r Record) checkTexts() error {
-	ok := isLine(r.Slots[0].Version, maxVersion) && isLine(r.Slots[1].Version, maxVersion)
+	ok := isLine(r.Floor, maxVersion)
+	for _, c := range r.Slots {
+		ok = ok && isLine(c.Version, maxVersion) && isLine(c.Floor, maxVersion) && isCode(string(c.Damage), maxReason)
+	}
 	for i, q := range r.Quarantine {
 		if q.Digest.IsZero() {
 			return fmt.Errorf("quarantine entry %d names no set", i)

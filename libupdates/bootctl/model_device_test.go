@@ -98,13 +98,20 @@ func (d device) isProven(s bootctl.Slot) bool { return d.proven[s-bootctl.A] == 
 func (d device) on(s bootctl.Slot) byte { return d.disk[s-bootctl.A] }
 
 // found is the content of the slots as it is read at boot.
-func (d device) found() (a, b bootctl.Content) { return content(d.disk[0]), content(d.disk[1]) }
+func (d device) found(m machine) (a, b bootctl.Content) {
+	return m.content(d.disk[0]), m.content(d.disk[1])
+}
 
-func content(n byte) bootctl.Content {
+// content is a set as it is read, 0 for none. Where the model has a floor, each set but the first asks for its own version.
+func (m machine) content(n byte) bootctl.Content {
 	if n == 0 {
 		return bootctl.Content{}
 	}
-	return set(n)
+	c := set(n)
+	if m.floor && n > 1 {
+		c.Floor = c.Version
+	}
+	return c
 }
 
 // number is the set that a digest of the model names.
@@ -126,13 +133,17 @@ type recordKey struct {
 	sets                    [2]byte
 	good                    [2]bool
 	quarantined             uint8 // a bit for each set
+	floor                   string
+	damaged                 [2]bool
 }
 
 func keyOf(r bootctl.Record) recordKey {
 	k := recordKey{
 		active: r.Active, pending: r.Pending, staged: r.Staged, tries: r.TriesLeft, watch: r.WatchLeft, healthy: r.HealthOK, begun: r.Begun(),
-		sets: [2]byte{number(r.Slots[0].Digest), number(r.Slots[1].Digest)},
-		good: [2]bool{r.Slots[0].Good, r.Slots[1].Good},
+		sets:    [2]byte{number(r.Slots[0].Digest), number(r.Slots[1].Digest)},
+		good:    [2]bool{r.Slots[0].Good, r.Slots[1].Good},
+		floor:   r.Floor,
+		damaged: [2]bool{r.Slots[0].Damage != "", r.Slots[1].Damage != ""},
 	}
 	for _, q := range r.Quarantine {
 		k.quarantined |= 1 << number(q.Digest)

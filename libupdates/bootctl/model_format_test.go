@@ -50,7 +50,7 @@ func (s *search) newReadsOld(t *testing.T) {
 func shown(r bootctl.Record) bootctl.Record {
 	s := bootctl.Record{
 		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, WatchLeft: r.WatchLeft, HealthOK: r.HealthOK,
-		Boot: r.Boot, StageSerial: r.StageSerial, Slots: r.Slots, LastRollback: r.LastRollback,
+		Boot: r.Boot, StageSerial: r.StageSerial, Floor: r.Floor, Slots: r.Slots, LastRollback: r.LastRollback,
 	}
 	s.Quarantine = append(s.Quarantine, r.Quarantine...)
 	s.History = append(s.History, r.History...)
@@ -60,7 +60,10 @@ func shown(r bootctl.Record) bootctl.Record {
 func withoutLastFields(r bootctl.Record) bootctl.Record {
 	old := shown(r)
 	old.History = nil
-	old.Slots[0].Good, old.Slots[1].Good = false, false
+	old.Floor = ""
+	for i := range old.Slots {
+		old.Slots[i] = bootctl.Content{Digest: old.Slots[i].Digest, Version: old.Slots[i].Version}
+	}
 	for i := range old.Quarantine {
 		old.Quarantine[i].Reason = ""
 	}

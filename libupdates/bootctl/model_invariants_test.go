@@ -12,7 +12,7 @@ type invariant[S any] struct {
 }
 
 // ofStates are the invariants of every state.
-func ofStates() []invariant[device] {
+func ofStates(m machine) []invariant[device] {
 	return []invariant[device]{
 		{"one slot is active", everyRecord(oneSlotIsActive)},
 		{"at most one of pending and staged is set, and it is the standby slot with a set in it", everyRecord(standbyHasOneUse)},
@@ -25,8 +25,9 @@ func ofStates() []invariant[device] {
 		{"a set under watch that never gets a verdict is left, for the set before it", everyRecord(watchesEnd)},
 		{"what a record calls good was found healthy in that slot, or is what the device was delivered with", goodWasProven},
 		{"the slot that a start without a record begins with was found healthy, or is what the device was delivered with", linkIsProven},
-		{"after a cut at this moment the next attempt is for the set that was proven last, or for a trial and counted", bootChoiceIsSafe},
-		{"what was reconciled once needs no reconciling again", loadIsStable},
+		{"after a cut at this moment the next attempt is for the set that was proven last, or for a trial and counted", bootChoiceIsSafe(m)},
+		{"no set that is older than the floor is staged, on trial or active", nothingIsBelowTheFloor},
+		{"what was reconciled once needs no reconciling again", loadIsStable(m)},
 	}
 }
 
@@ -45,6 +46,8 @@ func ofSteps() []invariant[step] {
 		{"numbers of attempts and stages never go back", numbersGrow},
 		{"a start forgets nothing that was durable: no quarantine, no try that was counted, no slot", startKeepsTheRecord},
 		{"no attempt is under way when a boot begins: nothing of a slot runs before one is counted", bootsBeginWithNothing},
+		{"the floor rises to what the active set asks for, once it is confirmed for good, and sinks only because an operator lowered it", floorMovesForAReason},
+		{"no step leads to a slot in which damage was found", nothingGoesToDamage},
 		{"what was staged is on trial only after a switch", trialNeedsASwitch},
 		{"a stage writes the standby slot only", stageSparesTheActiveSlot},
 	}
@@ -124,24 +127,28 @@ func goodWasProven(d device) bool {
 func linkIsProven(d device) bool { return d.hurt || d.isProven(d.link) }
 
 // bootChoiceIsSafe asks what a start with a sound medium makes of the state. A start that finds no record is asked by linkIsProven.
-func bootChoiceIsSafe(d device) bool {
-	read := d.load(done, newBoot).kept
-	next, a := read.BootAttempt()
-	if a.Trial {
-		return read.Pending == a.Slot && next.TriesLeft == read.TriesLeft-1
+func bootChoiceIsSafe(m machine) func(device) bool {
+	return func(d device) bool {
+		read := d.load(m, done, newBoot).kept
+		next, a := read.BootAttempt()
+		if a.Trial {
+			return read.Pending == a.Slot && next.TriesLeft == read.TriesLeft-1
+		}
+		return d.hurt || (a.Slot == next.Active && d.isProven(a.Slot))
 	}
-	return d.hurt || (a.Slot == next.Active && d.isProven(a.Slot))
 }
 
-func loadIsStable(d device) bool {
-	for _, boot := range []bool{sameBoot, newBoot} {
-		once := d.load(done, boot)
-		twice := once.load(done, boot)
-		if keyOf(once.kept) != keyOf(twice.kept) || once.kept.Boot != twice.kept.Boot {
-			return false
+func loadIsStable(m machine) func(device) bool {
+	return func(d device) bool {
+		for _, boot := range []bool{sameBoot, newBoot} {
+			once := d.load(m, done, boot)
+			twice := once.load(m, done, boot)
+			if keyOf(once.kept) != keyOf(twice.kept) || once.kept.Boot != twice.kept.Boot {
+				return false
+			}
 		}
+		return true
 	}
-	return true
 }
 
 func refusalChangesNothing(s step) bool {
@@ -185,8 +192,8 @@ func activeMovesForAReason(s step) bool {
 	switch s.op {
 	case bootctl.OpCommit:
 		return after.Active == before.Pending && after.HealthOK
-	case bootctl.OpRollback, bootctl.OpAttempt:
-		return (s.op == bootctl.OpRollback || before.WatchLeft == 1) &&
+	case bootctl.OpRollback, bootctl.OpAttempt, bootctl.OpDamaged:
+		return (s.op != bootctl.OpAttempt || before.WatchLeft == 1) &&
 			before.Pending == bootctl.None && before.Slot(after.Active).Good && s.before.isProven(after.Active)
 	default:
 		return false
@@ -195,7 +202,7 @@ func activeMovesForAReason(s step) bool {
 
 func leftSetIsQuarantined(s step) bool {
 	before, after := s.before.kept, s.after.kept
-	if s.op == "" || before.Pending == bootctl.None || after.Pending != bootctl.None || s.op == bootctl.OpCommit {
+	if s.op == "" || before.Pending == bootctl.None || after.Pending != bootctl.None || s.op == bootctl.OpCommit || s.op == bootctl.OpDamaged {
 		return true
 	}
 	return after.IsQuarantined(before.Slot(before.Pending).Digest) && after.LastRollback != nil && after.Active == before.Active
@@ -203,7 +210,7 @@ func leftSetIsQuarantined(s step) bool {
 
 func leftWatchIsQuarantined(s step) bool {
 	before, after := s.before.kept, s.after.kept
-	if s.op == "" || before.WatchLeft == 0 || before.Active == after.Active {
+	if s.op == "" || before.WatchLeft == 0 || before.Active == after.Active || s.op == bootctl.OpDamaged {
 		return true
 	}
 	return after.IsQuarantined(before.Slot(before.Active).Digest) && after.LastRollback != nil
@@ -236,6 +243,40 @@ func startKeepsTheRecord(s step) bool {
 	was, is := keyOf(newest), keyOf(s.after.kept)
 	return is.active == was.active && was.quarantined&^is.quarantined == 0 && is.tries <= was.tries &&
 		(is.pending == bootctl.None || is.pending == was.pending) && (is.staged == bootctl.None || is.staged == was.staged)
+}
+
+func nothingIsBelowTheFloor(d device) bool {
+	return d.hurt || everyRecord(func(r bootctl.Record) bool {
+		for _, s := range []bootctl.Slot{r.Staged, r.Pending, r.Active} {
+			if c := r.Slot(s); r.Floor != "" && !c.IsEmpty() && c.Version < r.Floor { // the model's versions sort as texts
+				return false
+			}
+		}
+		return true
+	})(d)
+}
+
+func floorMovesForAReason(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	switch {
+	case s.op == "" || before.Floor == after.Floor || s.outcome != done:
+		return true
+	case after.Floor < before.Floor:
+		return s.op == bootctl.OpFloor
+	default:
+		return after.WatchLeft == 0 && after.Floor == after.Slot(after.Active).Floor && after.Slot(after.Active).Good
+	}
+}
+
+func nothingGoesToDamage(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	if s.op == "" {
+		return true
+	}
+	goes := func(from, to bootctl.Slot) bool {
+		return to == bootctl.None || from == to || after.Slot(to).Damage == ""
+	}
+	return (goes(before.Active, after.Active) || s.op == bootctl.OpCommit) && goes(before.Pending, after.Pending)
 }
 
 func bootsBeginWithNothing(s step) bool {

@@ -3,6 +3,7 @@ package bootctl_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
@@ -33,9 +34,9 @@ type doing struct {
 
 // try applies an operation with every outcome of its write. The owner decides about what the slots hold now: a step before may have
 // changed a slot and failed to record it.
-func (d device) try(do doing) []step {
+func (d device) try(m machine, do doing) []step {
 	s := step{name: do.name, op: do.op, number: do.number, before: d}
-	seen, _ := d.kept.Reconcile(d.found())
+	seen, _ := d.kept.Reconcile(d.found(m))
 	next, err := do.decide(seen)
 	if err != nil {
 		s.err = err
@@ -71,10 +72,10 @@ func (d device) moves(m machine) []step {
 	switch {
 	case d.down:
 	case d.doubt:
-		steps = d.try(settle())
+		steps = d.try(m, settle())
 	default:
-		for _, do := range append(d.operator(m), d.gate()...) {
-			steps = append(steps, d.try(do)...)
+		for _, do := range slices.Concat(d.operator(m), d.gate(), d.floors(m), d.rots(m)) {
+			steps = append(steps, d.try(m, do)...)
 		}
 	}
 	return append(steps, d.starts(m)...)
@@ -94,13 +95,13 @@ func (d device) operator(m machine) []doing {
 		all = append(all, doing{
 			name: fmt.Sprint("stage ", n), op: bootctl.OpStage,
 			first:  func(d device) device { return d.put(standby, n) },
-			decide: func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(set(n)); return r, err },
+			decide: func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(m.content(n)); return r, err },
 		}, doing{
 			name: fmt.Sprint("clear ", n), op: bootctl.OpClear,
 			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.ClearQuarantine(set(n).Digest) },
 		})
 		if d.disk == [2]byte{} && d.held == 0 {
-			all = append(all, d.factory(n))
+			all = append(all, d.factory(m, n))
 		}
 	}
 	for _, serial := range []uint64{r.StageSerial, r.StageSerial - 1} {
@@ -123,17 +124,58 @@ func (d device) operator(m machine) []doing {
 }
 
 // factory fills slot a, as is done at a start that finds both slots empty, before the first attempt.
-func (d device) factory(n byte) doing {
+func (d device) factory(m machine, n byte) doing {
 	filled := d.put(bootctl.A, n).prove(bootctl.A)
 	return doing{
 		name:  fmt.Sprint("factory set ", n),
 		op:    opFactory,
 		first: func(device) device { return filled },
 		decide: func(r bootctl.Record) (bootctl.Record, error) {
-			next, _ := r.Reconcile(filled.found())
+			next, _ := r.Reconcile(filled.found(m))
 			return next, nil
 		},
 	}
+}
+
+// floors are the ways in which an operator lowers the floor.
+func (d device) floors(m machine) []doing {
+	if !m.floor {
+		return nil
+	}
+	versions := []string{""}
+	for n := byte(1); n <= m.sets; n++ {
+		versions = append(versions, set(n).Version)
+	}
+	var all []doing
+	for _, version := range versions {
+		all = append(all, doing{
+			name: "lower the floor to " + version, op: bootctl.OpFloor,
+			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.LowerFloor(version) },
+		})
+	}
+	return all
+}
+
+// rots are what a check of the slots may find: damage, or that there is none any more.
+func (d device) rots(m machine) []doing {
+	var all []doing
+	for _, s := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		switch {
+		case !m.rot:
+		case d.kept.Slot(s).Damage != "":
+			all = append(all, doing{
+				name: "mended " + s.String(), op: bootctl.OpMended,
+				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Mended(s), nil },
+			})
+		case !d.hurt:
+			all = append(all, doing{
+				name: "damaged " + s.String(), op: bootctl.OpDamaged,
+				first:  func(d device) device { d.hurt = true; return d },
+				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Damage(s, refusal.DigestMismatch, "") },
+			})
+		}
+	}
+	return all
 }
 
 // The steps of the model that leave no event.

@@ -12,6 +12,8 @@ type machine struct {
 	disk  bool  // whether the record outlives a cut; the slots and their link always do
 	sets  byte  // how many sets there are
 	tries uint8 // the most tries a switch gives
+	floor bool  // whether sets ask for a version floor, and operators lower it
+	rot   bool  // whether damage may be found in a slot, as the one fault of the medium
 }
 
 // medium is a fault of the medium that a start meets. A device has one in its life: two are beyond what two copies can promise.
@@ -37,7 +39,7 @@ func (d device) starts(m machine) []step {
 	}
 	for _, o := range outcomes() {
 		if o != linked {
-			start("restart", o, d.restart(o))
+			start("restart", o, d.restart(m, o))
 		}
 	}
 	faults := []medium{sound}
@@ -59,8 +61,8 @@ func (d device) starts(m machine) []step {
 }
 
 // restart is what a new owner does while the system goes on: it reads, and publishes again what its predecessor had begun.
-func (d device) restart(o outcome) device {
-	d = d.load(o, sameBoot)
+func (d device) restart(m machine, o outcome) device {
+	d = d.load(m, o, sameBoot)
 	if !d.down && d.kept.Begun() {
 		was := d.up
 		d = d.publish(d.kept.Running())
@@ -85,21 +87,21 @@ func (d device) cut(m machine, fault medium, o outcome) device {
 		readable = 0
 	case fault == hurtNewest && readable == 2:
 		d.kept, d.spare = other, spare{state: torn}
-		return d.load(o, newBoot)
+		return d.load(m, o, newBoot)
 	case fault == hurtNewest:
 		readable = 0
 	case fault == hurtSpare:
 		d.kept, d.spare = newest, spare{state: torn}
-		return d.load(o, newBoot)
+		return d.load(m, o, newBoot)
 	}
 	if readable == 0 { // no record is left: the link knows what was confirmed
-		a, b := d.found()
+		a, b := d.found(m)
 		resumed := bootctl.Resume(d.link, a, b)
 		d.kept, d.spare, d.link, d.down = resumed, spare{older, resumed}, resumed.Active, false
 		d.doubt = false
 		return d
 	}
-	return d.load(o, newBoot)
+	return d.load(m, o, newBoot)
 }
 
 // copies returns what the two copies hold, the one that counts first, and how many can be read.
@@ -122,7 +124,7 @@ const (
 
 // load reads the copy that counts, begins a new boot with it, makes it agree with the slots, and makes the result durable. Where that fails
 // the owner ends.
-func (d device) load(o outcome, isNew bool) device {
+func (d device) load(m machine, o outcome, isNew bool) device {
 	if d.spare.state == newer {
 		d.kept, d.spare = d.spare.record, spare{older, d.kept}
 	}
@@ -130,7 +132,7 @@ func (d device) load(o outcome, isNew bool) device {
 	if isNew {
 		record = record.Restart()
 	}
-	a, b := d.found()
+	a, b := d.found(m)
 	record, _ = record.Reconcile(a, b)
 	d = d.save(record, o)
 	d.down, d.doubt = o != done, false

@@ -57,7 +57,10 @@ func (d *reader) content(c bootrecord.SlotContent, err error) Content {
 		d.fail(err)
 		return Content{}
 	}
-	return Content{Digest: d.digest(c.IndexSha256()), Version: d.text(c.SystemVersion()), Good: c.Good()}
+	return Content{
+		Digest: d.digest(c.IndexSha256()), Version: d.text(c.SystemVersion()), Floor: d.text(c.VersionFloor()), Good: c.Good(),
+		Damage: d.reason(c.Damage()),
+	}
 }
 
 func (d *reader) quarantined(q bootrecord.Quarantined) Quarantined {

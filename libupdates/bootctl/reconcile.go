@@ -21,6 +21,10 @@ func (r Record) Reconcile(a, b Content) (Record, []string) {
 	}{{A, a}, {B, b}} {
 		slot, was := found.slot, r.Slot(found.slot)
 		if was.Digest == found.Digest {
+			if found.Version != "" { // else its index cannot be read, and the record knows more
+				was.Floor = found.asFound().Floor // as the device's policy has it now
+				next.put(slot, was)
+			}
 			continue
 		}
 		changes = append(changes, fmt.Sprintf("slot %s: recorded %s, found %s", slot, was.name(), found.name()))
@@ -43,7 +47,7 @@ func (c Content) asFound() Content {
 	if c.IsEmpty() {
 		return Content{}
 	}
-	return Content{Digest: c.Digest, Version: clip(c.Version, maxVersion)}
+	return Content{Digest: c.Digest, Version: clip(c.Version, maxVersion), Floor: clip(c.Floor, maxVersion)}
 }
 
 func (c Content) name() string {

@@ -27,6 +27,7 @@ type Record struct {
 	HealthOK    bool   // whether the current attempt was confirmed; false from its beginning until then
 	Boot        uint64 // number of the current attempt; a switch or a rollback draws a number too, so that older ones are void
 	StageSerial uint64 // number of the last completed stage
+	Floor       string // no set of an older version is accepted, SemVer; empty: no floor
 
 	Slots        [2]Content    // what slots a and b hold; see Slot
 	Quarantine   []Quarantined // oldest first

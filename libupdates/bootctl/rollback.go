@@ -36,6 +36,10 @@ func (r Record) canReturn() error {
 		cause = "the slot is empty"
 	case !back.Good:
 		cause = "the set there was never confirmed healthy"
+	case back.Damage != "":
+		cause = "damage was found in the set there: " + string(back.Damage)
+	case r.belowFloor(back) != nil:
+		cause = "the set there is older than the version floor " + r.Floor
 	case back.Digest == r.Slot(r.Active).Digest:
 		cause = "it holds the same set"
 	case r.IsQuarantined(back.Digest):
@@ -57,7 +61,7 @@ func (r *Record) endTrial(reason refusal.Reason, detail string) {
 // quarantine become durable in one write.
 func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	c, code := r.Slot(left), cleanReason(reason)
-	if !c.IsEmpty() {
+	if !c.IsEmpty() && c.Damage == "" {
 		r.quarantine(c, code)
 	}
 	r.LastRollback = &Rollback{Reason: code, Detail: cleanDetail(detail), Digest: c.Digest, Version: c.Version}

@@ -3,6 +3,8 @@ package bootctl
 import (
 	"crypto/sha256"
 	"encoding/hex"
+
+	"nexus/libupdates/refusal"
 )
 
 // Slot is one of the two places a system set can be in, or None.
@@ -51,8 +53,10 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 // Content is what one slot holds. The zero value is an empty slot.
 type Content struct {
 	Digest  Digest
-	Version string // of the set, SemVer, at most 64 bytes; empty for an empty slot
-	Good    bool   // whether this very set was confirmed healthy in this slot once
+	Version string         // of the set, SemVer, at most 64 bytes; empty for an empty slot
+	Floor   string         // the version floor that the set asks for, SemVer; empty: none
+	Good    bool           // whether this very set was confirmed healthy in this slot once
+	Damage  refusal.Reason // of the damage that was found in it; empty: none was
 }
 
 // IsEmpty reports whether the slot holds nothing.

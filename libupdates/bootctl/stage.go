@@ -3,29 +3,33 @@ package bootctl
 import "nexus/libupdates/refusal"
 
 // Admit tells whether Stage would accept the set. It is asked before a payload byte is written. Refusals: TrialInProgress,
-// Quarantined, BadIndex for the zero digest.
-func (r Record) Admit(d Digest) error {
+// Quarantined, VersionFloor, BadIndex for the zero digest.
+func (r Record) Admit(c Content) error {
 	switch {
 	case r.Pending != None:
 		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", r.Pending)
-	case d.IsZero():
+	case c.IsEmpty():
 		return refusal.New(refusal.BadIndex, "the set has no digest")
-	case r.IsQuarantined(d):
-		return refusal.New(refusal.Quarantined, "set %s is quarantined", d)
+	case r.IsQuarantined(c.Digest):
+		return refusal.New(refusal.Quarantined, "set %s is quarantined", c.Digest)
 	}
-	return nil
+	return r.belowFloor(c)
 }
+
+// AdmitFactory tells whether the set may be what a device with empty slots begins with. Refused as VersionFloor.
+func (r Record) AdmitFactory(c Content) error { return r.belowFloor(c) }
 
 // Stage records that the standby slot now holds the complete, verified, durable set c. It supersedes a set that was staged before.
 // The serial names this stage in Switch and Discard. Refused as Admit says.
 func (r Record) Stage(c Content) (Record, uint64, error) {
-	if err := r.Admit(c.Digest); err != nil {
+	held := r.unwatched()
+	if err := held.Admit(c); err != nil {
 		return r, 0, err
 	}
-	next := r.unwatched().clone()
+	next := held.clone()
 	next.Staged = r.Standby()
 	next.StageSerial++
-	next.put(next.Staged, Content{Digest: c.Digest, Version: clip(c.Version, maxVersion)})
+	next.put(next.Staged, c.asFound())
 	next.note(OpStage, next.Staged, "")
 	return next, next.StageSerial, nil
 }
@@ -44,13 +48,13 @@ func (r Record) Discard(serial uint64) (Record, error) {
 
 // Switch puts the staged slot on trial with that many tries, at least 1. The attempt that is under way becomes void: only a new
 // BootAttempt can lead to a commit. Refused as Stale unless the stage numbered serial is still the staged one (so also during a
-// trial, when nothing is staged), as Quarantined if the set may not come back.
+// trial, when nothing is staged), as Quarantined if the set may not come back, as VersionFloor if it is older than the floor.
 func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
 	if err := r.current(serial); err != nil {
 		return r, err
 	}
-	if d := r.Slot(r.Staged).Digest; r.IsQuarantined(d) {
-		return r, refusal.New(refusal.Quarantined, "set %s is quarantined", d)
+	if err := r.Admit(r.Slot(r.Staged)); err != nil {
+		return r, err
 	}
 	next := r.clone()
 	next.note(OpSwitch, r.Staged, "")

@@ -35,6 +35,6 @@ func key(r bootctl.Record) string {
 		quarantined = append(quarantined, q.Digest[0])
 	}
 	slices.Sort(quarantined)
-	content := func(c bootctl.Content) string { return fmt.Sprint(c.Digest[0], c.Good) }
-	return fmt.Sprint(summary(r), r.Begun(), content(r.Slots[0]), content(r.Slots[1]), quarantined)
+	content := func(c bootctl.Content) string { return fmt.Sprint(c.Digest[0], c.Good, c.Floor, c.Damage) }
+	return fmt.Sprint(summary(r), r.Begun(), content(r.Slots[0]), content(r.Slots[1]), quarantined, r.Floor)
 }

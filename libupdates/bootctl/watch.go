@@ -10,7 +10,7 @@ import "nexus/libupdates/refusal"
 // until one more counts as a crash loop, at least 1; one that was under watch before stays so. There is no watch where there is nothing to
 // go back to.
 func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
-	next, err := r.CommitHealth(boot)
+	next, err := r.confirm(boot)
 	if err != nil || r.HealthOK {
 		return next, err
 	}
@@ -21,6 +21,9 @@ func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
 	}
 	if next.Slot(next.Active).IsEmpty() || next.canReturn() != nil {
 		next.WatchLeft = 0
+	}
+	if next.WatchLeft == 0 {
+		next.raiseFloor()
 	}
 	return next, nil
 }
@@ -35,15 +38,16 @@ func (r Record) EndWatch(boot uint64) (Record, error) {
 }
 
 // Receive is the record from the moment on at which the slot is written for the set: there is nothing to return to any more, so it ends a
-// watch. Refused as Admit says, and as Superseded if the slot is no longer the standby slot: a watch may have ended in a rollback since.
-func (r Record) Receive(slot Slot, d Digest) (Record, error) {
-	if err := r.Admit(d); err != nil {
+// watch, and the set that is active is confirmed for good. Refused as Admit says, and as Superseded if the slot is no longer the standby slot: a watch may have ended in a rollback since.
+func (r Record) Receive(slot Slot, c Content) (Record, error) {
+	next := r.unwatched()
+	if err := next.Admit(c); err != nil {
 		return r, err
 	}
 	if slot != r.Standby() {
 		return r, refusal.New(refusal.Superseded, "slot %s has become the active one", slot)
 	}
-	return r.unwatched(), nil
+	return next, nil
 }
 
 func (r Record) unwatched() Record {
@@ -53,6 +57,7 @@ func (r Record) unwatched() Record {
 	next := r.clone()
 	next.WatchLeft = 0
 	next.note(OpHeld, next.Active, "")
+	next.raiseFloor()
 	return next
 }
 

@@ -79,10 +79,10 @@ func TestWatchEnds(t *testing.T) {
 	if next, err := r.EndWatch(r.Boot + 1); refusal.Of(err) != refusal.WrongBoot || key(next) != key(r) {
 		t.Errorf("another attempt ended it: %v", err)
 	}
-	received, err := r.Receive(r.Standby(), set(3).Digest)
+	received, err := r.Receive(r.Standby(), set(3))
 	m.ok(err)
 	equal(t, "watch once the other slot is written", int(received.WatchLeft), 0)
-	if next, err := r.Receive(r.Active, set(3).Digest); refusal.Of(err) != refusal.Superseded || key(next) != key(r) {
+	if next, err := r.Receive(r.Active, set(3)); refusal.Of(err) != refusal.Superseded || key(next) != key(r) {
 		t.Errorf("the active slot may be written: %v", err)
 	}
 	confirmed, err := r.CommitHealth(r.Boot)

@@ -37,6 +37,11 @@ func widest(x, y capnp.ObjectSize) capnp.ObjectSize {
 	return capnp.ObjectSize{DataSize: max(x.DataSize, y.DataSize), PointerCount: max(x.PointerCount, y.PointerCount)}
 }
 
+// text sets a text that most records do not have: empty is null, as in a message of a version that did not know it.
+func (w *writer) text(value string, set func(string) error) {
+	w.fail(set(value))
+}
+
 func (w *writer) content(c Content, stored bootrecord.SlotContent) bootrecord.SlotContent {
 	if (&reader{}).digest(stored.IndexSha256()) != c.Digest {
 		stored = bootrecord.SlotContent{}
@@ -50,6 +55,8 @@ func (w *writer) content(c Content, stored bootrecord.SlotContent) bootrecord.Sl
 	w.fail(s.SetIndexSha256(bytesOf(c.Digest)))
 	w.fail(s.SetSystemVersion(c.Version))
 	s.SetGood(c.Good)
+	w.text(c.Floor, s.SetVersionFloor)
+	w.text(string(c.Damage), s.SetDamage)
 	return s
 }
 

@@ -50,6 +50,8 @@ const (
 	Stale             Reason = "stale"              // the staged set was superseded, discarded or switched to
 	StageInProgress   Reason = "stage-in-progress"  // another stage is under way
 	TrialInProgress   Reason = "trial-in-progress"  // a slot is on trial
+	VersionFloor      Reason = "version-floor"      // the set is older than the version floor
+	FloorNotLower     Reason = "floor-not-lower"    // the version floor would not become lower
 	NoTrial           Reason = "no-trial"           // no slot is on trial
 	NoPrevious        Reason = "no-previous"        // there is no good set to return to
 	WrongBoot         Reason = "wrong-boot"         // the verdict is about another boot attempt

@@ -12,24 +12,26 @@ type Content struct {
 	Digest  nxs.Digest  // of the set's index
 	Version string      // of the set
 	Bundles []nxs.Entry // in byte order of their names
+	Floor   string      // the version floor it asks for; empty: none
 	Health  nxs.Health  // what its publisher asks of a trial
 }
 
 // Record returns the content as a boot record keeps it: a set that is not confirmed.
 func (c Content) Record() bootctl.Content {
-	return bootctl.Content{Digest: bootctl.Digest(c.Digest), Version: c.Version}
+	return bootctl.Content{Digest: bootctl.Digest(c.Digest), Version: c.Version, Floor: c.Floor}
 }
 
 func contentOf(d nxs.Digest, x nxs.Index) Content {
-	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles, Health: x.Health}
+	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles, Floor: x.VersionFloor, Health: x.Health}
 }
 
 // Content returns what the slot holds, by the stored index, whose digest is checked; signature and bundles are not, see Verify. Refused as
-// SlotMismatch where the link leads to no set, as DigestMismatch where the index is not the one its directory is named after.
+// SlotMismatch where the link leads to no set, as DigestMismatch where the index is not the one its directory is named after. Where the index
+// is damaged (DamageOf), the content has the digest and nothing else.
 func (s *Store) Content(slot bootctl.Slot) (Content, error) {
 	content, err := s.content(slot)
 	if err != nil {
-		return Content{}, fmt.Errorf("cannot read slot %s: %w", slot, err)
+		return content, fmt.Errorf("cannot read slot %s: %w", slot, err)
 	}
 	return content, nil
 }
@@ -44,7 +46,7 @@ func (s *Store) content(slot bootctl.Slot) (Content, error) {
 	}
 	index, err := stored{s.fs, d}.index()
 	if err != nil {
-		return Content{}, err
+		return Content{Digest: d}, err
 	}
 	return contentOf(d, index), nil
 }

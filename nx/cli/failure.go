@@ -91,6 +91,8 @@ func (in *invocation) hint(reason refusal.Reason) string {
 		return "start it with `nx up --dir " + in.dir + "`"
 	case refusal.Quarantined:
 		return "it was rolled back before; `" + nx + " clear DIGEST` lets it be staged again"
+	case refusal.VersionFloor:
+		return "`" + nx + " floor lower VERSION` lets older sets in again"
 	case refusal.NothingStaged:
 		return "stage a set with `" + nx + " stage FILE`"
 	case refusal.TrialInProgress:

@@ -53,6 +53,8 @@ type peerState struct {
 	boot                    uint64
 	sets                    map[bootrecord.Slot]peerSet
 	quarantine              []peerRollback
+	floor                   string
+	damage                  string // of slot b
 	last                    *peerRollback
 }
 
@@ -232,6 +234,9 @@ func (p *peer) fill(m update.Status) error {
 	m.SetHealthOk(s.healthy)
 	m.SetPersistent(s.persistent)
 	m.SetBoot(s.boot)
+	if err := m.SetVersionFloor(s.floor); err != nil {
+		return err
+	}
 	a, errA := m.NewSlotA()
 	b, errB := m.NewSlotB()
 	quarantine, errQ := m.NewQuarantine(int32(len(s.quarantine)))
@@ -254,7 +259,19 @@ func (p *peer) fill(m update.Status) error {
 			return err
 		}
 	}
-	return errors.Join(s.sets[bootrecord.Slot_a].fill(a), s.sets[bootrecord.Slot_b].fill(b))
+	return errors.Join(s.sets[bootrecord.Slot_a].fill(a), s.sets[bootrecord.Slot_b].fill(b), s.hurt(b))
+}
+
+// hurt shows the damage in slot b, if there is any.
+func (s peerState) hurt(b update.SlotStatus) error {
+	if s.damage == "" {
+		return nil
+	}
+	content, err := b.Content()
+	if err != nil {
+		return err
+	}
+	return content.SetDamage(s.damage)
 }
 
 func (s peerSet) fill(m update.SlotStatus) error {

@@ -124,6 +124,51 @@ func (u *peerUpdated) ClearQuarantine(_ context.Context, call update.UpdateRecov
 	return err
 }
 
+func (u *peerUpdated) LowerFloor(_ context.Context, call update.UpdateRecovery_lowerFloor) error {
+	version, err := call.Args().SystemVersion()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if refused, err := u.p.refused("lowerFloor", res.NewRefusal); refused || err != nil {
+		return err
+	}
+	u.p.change(func(s *peerState) { s.floor = version })
+	return nil
+}
+
+func (u *peerUpdated) Scrub(_ context.Context, call update.UpdateRecovery_scrub) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if refused, err := u.p.refused("scrub", res.NewRefusal); refused || err != nil {
+		return err
+	}
+	list, err := res.NewSlots(2)
+	if err != nil {
+		return err
+	}
+	u.p.mu.Lock()
+	defer u.p.mu.Unlock()
+	for i, slot := range []bootrecord.Slot{bootrecord.Slot_a, bootrecord.Slot_b} {
+		list.At(i).SetSlot(slot)
+		if err := list.At(i).SetSystemVersion(u.p.state.sets[slot].version); err != nil {
+			return err
+		}
+	}
+	if u.p.state.damage == "" {
+		return nil
+	}
+	if err := list.At(1).SetReason(u.p.state.damage); err != nil {
+		return err
+	}
+	return list.At(1).SetDetail("digest mismatch in hello.nxb/payload.elf")
+}
+
 // A peerSink takes an archive in.
 type peerSink struct {
 	p        *peer

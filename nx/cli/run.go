@@ -33,6 +33,8 @@ type grammar struct {
 	Rollback  rollbackVerb `cmd:"" help:"End a trial, or return to the set in the other slot."`
 	Discard   discardVerb  `cmd:"" help:"Drop the staged set."`
 	Clear     clearVerb    `cmd:"" help:"Let a quarantined set be staged again."`
+	Floor     floorVerb    `cmd:"" help:"Show or lower the version floor."`
+	Verify    verifyVerb   `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`
 	History   historyVerb  `cmd:"" help:"Show the last steps of the state machine."`
 	Bundles   bundlesVerb  `cmd:"" help:"Show the published bundles."`
 	Services  servicesVerb `cmd:"" help:"Show services and daemons."`

@@ -18,6 +18,7 @@ type state struct {
 	Staging      bool          `json:"staging"`
 	Watched      bool          `json:"watched"`
 	Boot         uint64        `json:"boot"`
+	VersionFloor *string       `json:"versionFloor"`
 	Slots        slotStates    `json:"slots"`
 	Quarantine   []quarantined `json:"quarantine"`
 	LastRollback *rolledBack   `json:"lastRollback"`
@@ -28,11 +29,12 @@ type slotStates struct {
 	B slotState `json:"b"`
 }
 
-// A slotState is what one slot holds; version and digest are null for an empty slot.
+// A slotState is what one slot holds; version and digest are null for an empty slot, the reason of damage where none was found.
 type slotState struct {
 	SystemVersion *string     `json:"systemVersion"`
 	IndexSHA256   *string     `json:"indexSha256"`
 	Good          bool        `json:"good"`
+	Damage        *string     `json:"damage"`
 	Bundles       []bundleRef `json:"bundles"`
 }
 
@@ -91,6 +93,7 @@ func readState(m update.Status, err error) (state, error) {
 		ActiveSlot: slotName(m.Active()), PendingSlot: slotOrNull(m.Pending()), StagedSlot: slotOrNull(m.Staged()),
 		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(), Watched: m.Watched(), Boot: m.Boot(),
 	}
+	s.VersionFloor = orNull(r.text(m.VersionFloor()), "")
 	s.Slots.A = r.slot(m.SlotA())
 	s.Slots.B = r.slot(m.SlotB())
 	s.Quarantine = r.quarantine(m.Quarantine())
@@ -106,6 +109,7 @@ func (r *reader) slot(m update.SlotStatus, err error) slotState {
 		SystemVersion: orNull(r.text(content.SystemVersion()), ""),
 		IndexSHA256:   orNull(r.digest(content.IndexSha256()), ""),
 		Good:          content.Good(),
+		Damage:        orNull(r.text(content.Damage()), ""),
 		Bundles:       r.bundleRefs(m.Bundles()),
 	}
 }

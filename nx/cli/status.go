@@ -46,6 +46,9 @@ func printState(w io.Writer, s state, confinement [][]string) {
 		rows = append(rows, []string{"staging", "a set is being received"})
 	}
 	rows = append(rows, []string{"slot a", s.Slots.A.describe()}, []string{"slot b", s.Slots.B.describe()})
+	if s.VersionFloor != nil {
+		rows = append(rows, []string{"floor", "no set older than " + *s.VersionFloor})
+	}
 	for _, q := range s.Quarantine {
 		rows = append(rows, []string{"quarantined", fmt.Sprintf("%s (%s): %s", q.SystemVersion, short(q.IndexSHA256), q.Reason)})
 	}
@@ -103,6 +106,8 @@ func (s state) next() string {
 		return "`nx switch` puts it on trial, `nx discard` drops it"
 	case s.slot(s.ActiveSlot).SystemVersion == nil:
 		return "`nx update FILE` installs a system set"
+	case s.Slots.A.Damage != nil || s.Slots.B.Damage != nil:
+		return "`nx stage FILE` with the same set mends the standby slot, `nx verify` looks again"
 	case !s.HealthOK:
 		return "`nx services` shows how the services are, `nx log` why"
 	default:
@@ -119,7 +124,10 @@ func (s slotState) describe() string {
 		bundles = append(bundles, b.Name+" "+b.Version)
 	}
 	good := "not yet confirmed"
-	if s.Good {
+	switch {
+	case s.Damage != nil:
+		good = "DAMAGED: " + *s.Damage
+	case s.Good:
 		good = "good"
 	}
 	return fmt.Sprintf("%s (%s), %s: %s", *s.SystemVersion, short(*s.IndexSHA256), good, strings.Join(bundles, ", "))

@@ -26,6 +26,7 @@ type upVerb struct {
 	LimitArchive   size          `placeholder:"SIZE" default:"100MiB" help:"Largest system set to accept (default: 100MiB, at most 16GiB)."`
 	LimitPayload   size          `placeholder:"SIZE" default:"50MiB" help:"Largest payload to accept (default: 50MiB, at most 16GiB)."`
 	Tries          uint8         `placeholder:"N" default:"2" help:"Boot attempts a new slot gets, 1 to 16 (default: 2)."`
+	Floor          string        `placeholder:"POLICY" default:"signed" enum:"signed,always,never" help:"Version floor: signed, as sets ask for it; always, the version of each set that is confirmed for good; never (default: signed)."`
 	Settle         time.Duration `placeholder:"DUR" default:"1s" help:"How long a plain service must run to count as healthy (default: 1s)."`
 	HealthDeadline time.Duration `placeholder:"DUR" default:"30s" help:"How long an attempt may take to prove healthy (default: 30s)."`
 	Watch          time.Duration `placeholder:"DUR" default:"1m" help:"How long a set that was just confirmed stays under watch, 0 for not at all (default: 1m)."`
@@ -92,6 +93,7 @@ func (v *upVerb) argv(dir string) []string {
 		"--limit-archive", strconv.FormatInt(int64(v.LimitArchive), 10),
 		"--limit-payload", strconv.FormatInt(int64(v.LimitPayload), 10),
 		"--tries", strconv.Itoa(int(v.Tries)),
+		"--floor", v.Floor,
 		"--settle", v.Settle.String(),
 		"--health-deadline", v.HealthDeadline.String(),
 		"--watch", v.Watch.String(),

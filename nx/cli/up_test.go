@@ -59,16 +59,16 @@ func TestUpBecomesInitd(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"by default", nil, "initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
+		{"by default", nil, "initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --floor signed --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
 		{"with all", []string{"--dir", "d", "--trust", key, "--trust", strings.Repeat("02", 32), "--factory", set, "--limit-archive", "2GiB",
 			"--limit-payload=500MB", "--tries", "3", "--settle", "200ms", "--health-deadline", "1m", "--selftest", sets},
 			"initd --dir d --trust " + key + " --trust " + strings.Repeat("02", 32) + " --factory " + set +
-				" --limit-archive 2147483648 --limit-payload 500000000 --tries 3 --settle 200ms --health-deadline 1m0s --watch 1m0s --hang 10s --selftest " + sets},
+				" --limit-archive 2147483648 --limit-payload 500000000 --tries 3 --floor signed --settle 200ms --health-deadline 1m0s --watch 1m0s --hang 10s --selftest " + sets},
 		{"with sockets for others", []string{"--share", "status=/run/a,b/status.sock", "--share", "stage=stage.sock"},
-			"initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --settle 1s --health-deadline 30s --watch 1m0s --hang 10s " +
+			"initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --floor signed --settle 1s --health-deadline 30s --watch 1m0s --hang 10s " +
 				"--share status=/run/a,b/status.sock --share stage=stage.sock"},
 		{"at the bounds", []string{"--limit-archive", "16GiB", "--limit-payload", "1"},
-			"initd --dir /from/environment --limit-archive 17179869184 --limit-payload 1 --tries 2 --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
+			"initd --dir /from/environment --limit-archive 17179869184 --limit-payload 1 --tries 2 --floor signed --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, launched := up(t, c.args...)

@@ -56,7 +56,7 @@ func updatedMutants() []mutant {
 			id:     "updated-admits-quarantined",
 			breaks: "a set that is refused by its digest writes nothing",
 			file:   "daemons/updated/stage.go",
-			old:    "return e.receiving(slot, bootctl.Digest(head.Digest))",
+			old:    "return e.receiving(slot, set)",
 			new:    "return nil",
 			tests:  suite{packages: "./daemons/updated"},
 		},

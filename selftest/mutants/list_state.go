@@ -4,6 +4,7 @@ package main
 func stateMutants() []mutant {
 	store := suite{packages: "./libupdates/statefs"}
 	owner := suite{packages: "./daemons/updated"}
+	machine := suite{packages: "./libupdates/bootctl", run: "Floor|Damage|Return"}
 	return []mutant{
 		{
 			id:     "state-checksum-ignored",
@@ -75,6 +76,46 @@ func stateMutants() []mutant {
 			file:   "daemons/updated/load.go",
 			old:    "errors.Is(err, durable.ErrDamaged) && e.persistent()",
 			new:    "errors.Is(err, durable.ErrDamaged) && !e.persistent()",
+			tests:  owner,
+		},
+		{
+			id:     "floor-not-asked",
+			breaks: "a set that is older than the floor is refused",
+			file:   "libupdates/bootctl/stage.go",
+			old:    "\treturn r.belowFloor(c)\n}\n\n// AdmitFactory",
+			new:    "\treturn nil\n}\n\n// AdmitFactory",
+			tests:  machine,
+		},
+		{
+			id:     "floor-during-watch",
+			breaks: "the floor does not rise while the set before may have to come back",
+			file:   "libupdates/bootctl/watch.go",
+			old:    "\tif next.WatchLeft == 0 {\n\t\tnext.raiseFloor()",
+			new:    "\tif true {\n\t\tnext.raiseFloor()",
+			tests:  machine,
+		},
+		{
+			id:     "floor-raised-by-lowering",
+			breaks: "the recovery facet only lowers the floor",
+			file:   "libupdates/bootctl/floor.go",
+			old:    "case version != \"\" && !older(version, r.Floor):",
+			new:    "case false && !older(version, r.Floor):",
+			tests:  machine,
+		},
+		{
+			id:     "damage-returned-to",
+			breaks: "no way leads back to a slot in which damage was found",
+			file:   "libupdates/bootctl/rollback.go",
+			old:    "\tcase back.Damage != \"\":\n",
+			new:    "\tcase false && back.Damage != \"\":\n",
+			tests:  machine,
+		},
+		{
+			id:     "damage-not-marked",
+			breaks: "a flipped bit in the active slot brings the other one back",
+			file:   "daemons/updated/gate.go",
+			old:    "\t\tif err != nil || !damaged {\n",
+			new:    "\t\tif true || err != nil || !damaged {\n",
 			tests:  owner,
 		},
 	}

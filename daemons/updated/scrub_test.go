@@ -1,0 +1,165 @@
+package updated
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/refusal"
+)
+
+// flip turns one bit of a file of the set in a slot and returns the way back.
+func (d *device) flip(t *testing.T, slot bootctl.Slot, file string) (undo func()) {
+	t.Helper()
+	name := "sets/" + d.snapshot().Slot(slot).Digest.String() + "/" + file
+	f, err := d.disk.Open(name)
+	must(t, err)
+	defer f.Close()
+	raw := make([]byte, f.Size())
+	_, err = f.ReadAt(raw, 0)
+	must(t, err)
+	bad := bytes.Clone(raw)
+	bad[len(bad)/2] ^= 1
+	must(t, d.disk.Overwrite(name, bad))
+	return func() { must(t, d.disk.Overwrite(name, raw)) }
+}
+
+// setFiles are those whose digests are signed, and the index with them.
+func setFiles() []string {
+	return []string{"system.nxsindex", "notes.nxb/manifest.nxb", "notes.nxb/payload.elf"}
+}
+
+// TestAFlippedBitInTheActiveSlot is found before anything of the slot runs, and the slot before comes back, by no fault of the set.
+func TestAFlippedBitInTheActiveSlot(t *testing.T) {
+	for _, file := range setFiles() {
+		t.Run(file, func(t *testing.T) {
+			d := newDevice(t)
+			d.confirm(t, "1.0.0")
+			d.confirm(t, "1.1.0")
+			bad := d.snapshot().Active
+			d.flip(t, bad, file)
+			published := d.published.Load()
+			must(t, d.readSlots())
+			a := d.attempt(t)
+			r := d.snapshot()
+			if a.Slot != bad.Other() || r.Active != bad.Other() || d.published.Load() != published+1 {
+				t.Errorf("got attempt %+v, record %+v, %d publications", a, r, d.published.Load()-published)
+			}
+			if r.Slot(bad).Damage != refusal.DigestMismatch || len(r.Quarantine) != 0 || r.LastRollback.Reason != refusal.DigestMismatch {
+				t.Errorf("the record is %+v", r)
+			}
+			if err := d.rollback(); refusal.Of(err) != refusal.NoPrevious {
+				t.Errorf("back to the damaged slot: %v", err)
+			}
+			must(t, d.commit(a.Boot))
+			must(t, d.put(t, "1.1.0")) // the same set mends the slot
+			must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+			if a := d.attempt(t); a.Slot != bad {
+				t.Errorf("got attempt %+v", a)
+			}
+		})
+	}
+}
+
+func TestAFlippedBitWithNothingToReturnTo(t *testing.T) {
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	slot := d.snapshot().Active
+	undo := d.flip(t, slot, "notes.nxb/payload.elf")
+	published := d.published.Load()
+	a, refused, err := d.bootAttempt(t.Context())
+	must(t, err)
+	if a.Slot != slot || refusal.Of(refused) != refusal.DigestMismatch || d.published.Load() != published {
+		t.Errorf("got attempt %+v, %v, %d publications", a, refused, d.published.Load()-published)
+	}
+	if got := d.snapshot().Slot(slot).Damage; got != refusal.DigestMismatch {
+		t.Errorf("the slot is marked %q", got)
+	}
+	undo()
+	checks, err := d.scrub(t.Context())
+	must(t, err)
+	if checks[1].err != nil || d.snapshot().Slot(slot).Damage != "" {
+		t.Errorf("found intact again: %+v, %+v", checks, d.snapshot())
+	}
+	d.attempt(t)
+}
+
+// TestScrub finds damage wherever it is, and says so in the record.
+func TestScrub(t *testing.T) {
+	for _, file := range setFiles() {
+		for _, active := range []bool{true, false} {
+			d := newDevice(t)
+			d.confirm(t, "1.0.0")
+			d.confirm(t, "1.1.0")
+			checks, err := d.scrub(t.Context())
+			must(t, err)
+			if len(checks) != 2 || checks[0].err != nil || checks[1].err != nil {
+				t.Fatalf("intact slots: %+v", checks)
+			}
+			before := d.snapshot()
+			bad := before.Active
+			if !active {
+				bad = before.Standby()
+			}
+			d.flip(t, bad, file)
+			checks, err = d.scrub(t.Context())
+			must(t, err)
+			got, other := checks[bad-bootctl.A], checks[bad.Other()-bootctl.A]
+			if refusal.Of(got.err) != refusal.DigestMismatch || !strings.Contains(got.err.Error(), file) || other.err != nil {
+				t.Errorf("%s of slot %s: %+v", file, bad, checks)
+			}
+			r := d.snapshot()
+			if r.Slot(bad).Damage != refusal.DigestMismatch || r.Active != before.Active && !active || r.Active == bad {
+				t.Errorf("%s of slot %s: the record is %+v", file, bad, r)
+			}
+		}
+	}
+}
+
+func TestScrubMarksNoSlotForOtherReasons(t *testing.T) {
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	before := d.snapshot()
+	d.distrust.Store(true)
+	checks, err := d.scrub(t.Context())
+	must(t, err)
+	if refusal.Of(checks[1].err) != refusal.InvalidSignature || d.snapshot().Slots != before.Slots {
+		t.Errorf("a key that is not trusted: %+v, %+v", checks, d.snapshot())
+	}
+	d.distrust.Store(false)
+	must(t, d.begin(1))
+	if _, err := d.scrub(t.Context()); refusal.Of(err) != refusal.StageInProgress {
+		t.Errorf("during a stage: %v", err)
+	}
+	d.end()
+}
+
+// TestAMissingFileIsDamage takes a file away.
+func TestAMissingFileIsDamage(t *testing.T) {
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	d.confirm(t, "1.1.0")
+	bad := d.snapshot().Active
+	must(t, d.disk.Remove("sets/"+d.snapshot().Slot(bad).Digest.String()+"/notes.nxb/payload.elf"))
+	if a := d.attempt(t); a.Slot != bad.Other() || d.snapshot().Slot(bad).Damage != refusal.MissingEntry {
+		t.Errorf("got attempt %+v, record %+v", a, d.snapshot())
+	}
+}
+
+// TestAStartWithADamagedIndex begins where the index of the active slot is damaged: the system starts, and runs the other slot.
+func TestAStartWithADamagedIndex(t *testing.T) {
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	d.confirm(t, "1.1.0")
+	bad := d.snapshot().Active
+	d.flip(t, bad, "system.nxsindex")
+	next := &device{disk: d.disk.Reboot(durabletest.Outcomes()[1]), medium: &medium{raw: d.medium.raw}, engine: &engine{
+		log: d.log, verifier: d.verifier, publisher: d.publisher, limits: d.limits, tries: d.tries,
+	}}
+	must(t, next.open(next.disk, next.medium, nil))
+	if a := next.attempt(t); a.Slot != bad.Other() {
+		t.Errorf("got attempt %+v, record %+v", a, next.snapshot())
+	}
+}

@@ -1,0 +1,61 @@
+package bootctl
+
+import (
+	"github.com/Masterminds/semver/v3"
+
+	"nexus/libupdates/refusal"
+)
+
+// The version floor keeps an old set, signed as properly as ever, from bringing old faults back. It rises when a set that asks for it is
+// confirmed for good: while there is a watch, the set before must be able to return. Only an operator lowers it.
+
+// belowFloor refuses, as VersionFloor, a set that is older than the floor. Versions are compared by the precedence of SemVer 2.0.0; where
+// there is a floor, what is no version is below it.
+func (r Record) belowFloor(c Content) error {
+	if r.Floor == "" || !older(c.Version, r.Floor) {
+		return nil
+	}
+	return refusal.New(refusal.VersionFloor, "set %s is older than the version floor %s", c.Version, r.Floor)
+}
+
+// older reports whether a version precedes another one.
+func older(version, than string) bool {
+	v, err := semver.StrictNewVersion(version)
+	if err != nil {
+		return true
+	}
+	floor, err := semver.StrictNewVersion(than)
+	return err == nil && v.LessThan(floor)
+}
+
+// raiseFloor raises the floor to what the active set asks for, never above its own version. A staged set that is below it then is no longer
+// staged.
+func (r *Record) raiseFloor() {
+	c := r.Slot(r.Active)
+	if c.Floor == "" || older(c.Version, c.Floor) || r.Floor != "" && !older(r.Floor, c.Floor) {
+		return
+	}
+	r.Floor = c.Floor
+	r.append(Event{Op: OpFloor, Slot: r.Active, Version: c.Floor, Digest: c.Digest, Boot: r.Boot})
+	if r.Staged != None && r.belowFloor(r.Slot(r.Staged)) != nil {
+		r.Staged = None
+	}
+}
+
+// LowerFloor lowers the floor to a version; empty takes it away. What the active set asks for counts again when it is confirmed the next
+// time. Refused as BadVersion, or as FloorNotLower.
+func (r Record) LowerFloor(version string) (Record, error) {
+	if _, err := semver.StrictNewVersion(version); version != "" && (err != nil || len(version) > maxVersion) {
+		return r, refusal.New(refusal.BadVersion, "version %.80q is no SemVer 2.0.0 of at most %d characters", version, maxVersion)
+	}
+	switch {
+	case r.Floor == "":
+		return r, refusal.New(refusal.FloorNotLower, "there is no version floor")
+	case version != "" && !older(version, r.Floor):
+		return r, refusal.New(refusal.FloorNotLower, "%s is not lower than the version floor %s", version, r.Floor)
+	}
+	next := r.clone()
+	next.Floor = version
+	next.append(Event{Op: OpFloor, Version: version, Boot: r.Boot})
+	return next, nil
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
+)
+
+// floorVerb is about the version floor.
+type floorVerb struct {
+	Show  floorShowVerb  `cmd:"" default:"1" help:"Show the version floor."`
+	Lower floorLowerVerb `cmd:"" help:"Lower the version floor, so that older sets are accepted again."`
+}
+
+// A floor is the answer of both verbs.
+type floor struct {
+	VersionFloor *string `json:"versionFloor"`
+}
+
+func (f floor) print(w io.Writer) {
+	if f.VersionFloor == nil {
+		fmt.Fprintln(w, "no version floor: every set that is signed may follow")
+		return
+	}
+	fmt.Fprintf(w, "no set older than %s is accepted\n", clean(*f.VersionFloor))
+}
+
+// floorShowVerb shows the floor.
+type floorShowVerb struct{}
+
+// Run asks for the state and shows its floor.
+func (*floorShowVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		now, err := s.state(ctx)
+		if err != nil {
+			return cannot("show floor", "", err)
+		}
+		is := floor{now.VersionFloor}
+		return in.answer(is, is.print)
+	})
+}
+
+// floorLowerVerb lowers the floor.
+type floorLowerVerb struct {
+	Version string `arg:"" placeholder:"VERSION" help:"The new floor, or none."`
+}
+
+// noFloor is the word for a floor that is taken away.
+const noFloor = "none"
+
+// Run lowers the floor and shows what it is then.
+func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		version := v.Version
+		if version == noFloor {
+			version = ""
+		}
+		if err := s.lowerFloor(ctx, version); err != nil {
+			return cannot("lower floor to", v.Version, err)
+		}
+		is := floor{orNull(version, "")}
+		return in.answer(is, is.print)
+	})
+}
+
+func (s *session) lowerFloor(ctx context.Context, version string) error {
+	recovery, err := s.recovery(ctx)
+	if err != nil {
+		return err
+	}
+	defer recovery.Release()
+	answer, release := recovery.LowerFloor(ctx, func(p update.UpdateRecovery_lowerFloor_Params) error { return p.SetSystemVersion(version) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(res.Refusal())
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
+	"nexus/libupdates/refusal"
+)
+
+// verifyVerb checks what is in the slots.
+type verifyVerb struct{}
+
+// A slotCheck is what a check of one slot found; version is null for an empty slot, reason and detail are null for an intact one.
+type slotCheck struct {
+	Slot          string  `json:"slot"`
+	SystemVersion *string `json:"systemVersion"`
+	Intact        bool    `json:"intact"`
+	Reason        *string `json:"reason"`
+	Detail        *string `json:"detail"`
+}
+
+// Run has both slots checked. A slot that did not pass is a failure, after all was told.
+func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		checks, err := s.scrub(ctx)
+		if err != nil {
+			return cannot("verify slots", "", err)
+		}
+		if err := in.answer(checks, func(w io.Writer) { printChecks(w, checks) }); err != nil {
+			return err
+		}
+		for _, c := range checks {
+			if !c.Intact {
+				in.json = false // the answer says it already
+				return cannot("verify slot", c.Slot, refusal.New(refusal.Reason(*c.Reason), "%s", *c.Detail))
+			}
+		}
+		return nil
+	})
+}
+
+func (s *session) scrub(ctx context.Context) ([]slotCheck, error) {
+	recovery, err := s.recovery(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer recovery.Release()
+	answer, release := recovery.Scrub(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	if err := wire.Refused(res.Refusal()); err != nil {
+		return nil, err
+	}
+	list, err := res.Slots()
+	if err != nil {
+		return nil, err
+	}
+	var r reader
+	checks := []slotCheck{}
+	for i := range list.Len() {
+		checks = append(checks, r.slotCheck(list.At(i)))
+	}
+	return checks, r.err
+}
+
+func (r *reader) slotCheck(m update.SlotCheck) slotCheck {
+	reason := r.text(m.Reason())
+	check := slotCheck{Slot: slotName(m.Slot()), SystemVersion: orNull(r.text(m.SystemVersion()), ""), Intact: reason == ""}
+	if !check.Intact {
+		detail := r.text(m.Detail())
+		check.Reason, check.Detail = &reason, &detail
+	}
+	return check
+}
+
+func printChecks(w io.Writer, checks []slotCheck) {
+	for _, c := range checks {
+		switch {
+		case c.SystemVersion == nil && c.Intact:
+			fmt.Fprintf(w, "slot %s: empty\n", c.Slot)
+		case c.Intact:
+			fmt.Fprintf(w, "slot %s: %s is intact\n", c.Slot, clean(*c.SystemVersion))
+		default:
+			fmt.Fprintf(w, "slot %s: %s is not: %s\n", c.Slot, clean(orElse(c.SystemVersion, "its set")), clean(*c.Detail))
+		}
+	}
+}
+
+func orElse(text *string, otherwise string) string {
+	if text == nil {
+		return otherwise
+	}
+	return *text
+}

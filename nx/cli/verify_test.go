@@ -1,0 +1,30 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+
+	"nexus/capnpgen/bootrecord"
+)
+
+func TestVerify(t *testing.T) {
+	p := startPeer(t)
+	p.change(func(s *peerState) {
+		s.sets = map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {"1.0.0", 0xaa, true, nil}}
+	})
+	p.nx("verify").want(t, 0, "slot a: 1.0.0 is intact\nslot b: empty\n", "")
+	p.change(func(s *peerState) {
+		s.sets[bootrecord.Slot_b], s.damage = peerSet{"1.1.0", 0xbb, true, nil}, "digest-mismatch"
+	})
+	p.nx("verify").want(t, 1, "slot a: 1.0.0 is intact\nslot b: 1.1.0 is not: digest mismatch in hello.nxb/payload.elf\n",
+		"nx: cannot verify slot b: digest mismatch in hello.nxb/payload.elf\n")
+	p.nx("verify", "--json").want(t, 1,
+		`[{"slot":"a","systemVersion":"1.0.0","intact":true,"reason":null,"detail":null},`+
+			`{"slot":"b","systemVersion":"1.1.0","intact":false,"reason":"digest-mismatch","detail":"digest mismatch in hello.nxb/payload.elf"}]`+"\n",
+		"nx: cannot verify slot b: digest mismatch in hello.nxb/payload.elf\n")
+	if out := p.nx("status").stdout; !strings.Contains(out, "DAMAGED: digest-mismatch") {
+		t.Errorf("status shows no damage:\n%s", out)
+	}
+	p.refuses("scrub", "stage-in-progress", "another stage is under way")
+	p.nx("verify").want(t, 1, "", "nx: cannot verify slots: another stage is under way\n")
+}
