@@ -14,6 +14,8 @@ func signs() []sign {
 		{what: "a daemon crashed", prefix: "initd: crash "},
 		{what: "a program of Go crashed", prefix: "panic: "},
 		{what: "a program of Go crashed", prefix: "fatal error: "},
+		{what: "a slot no longer holds what was signed", prefix: "updated: audit op=damaged "},
+		{what: "the boot record was lost", prefix: "updated: audit op=record "},
 		{what: "the first process gave up", prefix: "init: fatal:"},
 		{what: "the selftest failed", prefix: "SELFTEST: ota failed"},
 		{what: "kernel panic", within: "Kernel panic - "},
