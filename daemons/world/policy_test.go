@@ -56,8 +56,13 @@ func TestQuorum(t *testing.T) {
 		{"a required one ends", 0, []program{{name: "core", does: "exit 3"}, well}, refusal.ServiceExited},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, o := started(t)
+			w, o := started(t)
 			update(t, o, asking(t, "1.1.0", nxs.Health{Quorum: c.quorum}, c.programs...))
+			for _, p := range c.programs {
+				if p.does == ended.does {
+					w.Await("execd: crash process=bundle:"+p.name+` exit="exit code 3"`, 1) // before the clock runs: a busy machine winds it faster than programs end
+				}
+			}
 			s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool { return rolledBack(s) || committed(bootctl.B)(s) })
 			if s.Rollback != string(c.want) {
 				t.Errorf("rolled back: %q, want %q", s.Rollback, c.want)
