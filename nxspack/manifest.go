@@ -22,8 +22,16 @@ type manifestToml struct {
 }
 
 func readManifestToml(name string) (manifestToml, error) {
+	text, err := readText(name)
+	if err != nil {
+		return manifestToml{}, err
+	}
+	return decodeManifestToml(text)
+}
+
+func decodeManifestToml(text []byte) (manifestToml, error) {
 	var meta manifestToml
-	return meta, readToml(name, &meta, "name", "version")
+	return meta, decodeToml(text, &meta, "name", "version")
 }
 
 // unsigned is the manifest of a payload but for publisher and signature.

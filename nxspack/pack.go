@@ -87,8 +87,16 @@ type setMeta struct {
 }
 
 func readMeta(name string) (setMeta, error) {
+	text, err := readText(name)
+	if err != nil {
+		return setMeta{}, err
+	}
+	return decodeMeta(text)
+}
+
+func decodeMeta(text []byte) (setMeta, error) {
 	var meta setMeta
-	err := readToml(name, &meta, "system_version")
+	err := decodeToml(text, &meta, "system_version")
 	if err == nil && meta.TimestampUnixMs < 0 {
 		err = refusal.New(refusal.BadMetadata, "timestamp_unix_ms is negative")
 	}

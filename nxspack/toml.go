@@ -14,18 +14,19 @@ import (
 // maxToml bounds a metadata file, in bytes.
 const maxToml = 1 << 20
 
-// readToml reads a metadata file into v. Keys that v does not know, and those of required that the file lacks, are refused as
-// BadMetadata: a misspelt key would otherwise change a release without a word.
-func readToml(name string, v any, required ...string) error {
+// readText reads a metadata file, and of one that is too long one byte too many.
+func readText(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxToml+1))
-	if err != nil {
-		return err
-	}
+	return io.ReadAll(io.LimitReader(f, maxToml+1))
+}
+
+// decodeToml reads the text of a metadata file into v. Keys that v does not know, and those of required that the text lacks, are refused
+// as BadMetadata: a misspelt key would otherwise change a release without a word.
+func decodeToml(text []byte, v any, required ...string) error {
 	if len(text) > maxToml {
 		return refusal.New(refusal.BadMetadata, "file of over %d bytes", maxToml)
 	}
