@@ -107,16 +107,25 @@ type footprint struct {
 	heap              uint64
 }
 
+// steadyLooks is how many looks in a row must see no shrinking: on a busy machine what ends now and then waits for its turn.
+const steadyLooks = 10
+
 // settled returns the footprint once it does not shrink any more.
 func settled(t testing.TB) footprint {
 	t.Helper()
 	last := footprint{heap: ^uint64(0), goroutines: 1 << 30}
+	steady := 0
 	for deadline := time.Now().Add(limit); ; time.Sleep(hurry) {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		now := footprint{runtime.NumGoroutine(), descriptors(t), m.HeapAlloc}
-		if now.goroutines >= last.goroutines && now.heap+1<<16 >= last.heap || time.Now().After(deadline) {
+		if now.goroutines >= last.goroutines && now.heap+1<<16 >= last.heap {
+			steady++
+		} else {
+			steady = 0
+		}
+		if steady == steadyLooks || time.Now().After(deadline) {
 			return now
 		}
 		last = now
