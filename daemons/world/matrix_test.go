@@ -307,6 +307,7 @@ func TestOperatorIsNoGate(t *testing.T) {
 		}
 		p.try("operator", facet, client, "switch", "discard")
 		client.Release()
+		o.AwaitState("the end of a stage that was dropped", 0, func(s world.State) bool { return !s.Staging })
 	}
 	conn := w.Dial(t, "control.sock")
 	defer conn.Close()

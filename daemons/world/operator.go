@@ -113,6 +113,7 @@ type State struct {
 	Active, Pending, Staged bootctl.Slot
 	TriesLeft               uint8
 	HealthOK, Watched       bool
+	Staging                 bool
 	Persistent              bool
 	Boot                    uint64
 	Versions                [2]string // of slots a and b
@@ -149,7 +150,7 @@ func (o *Operator) State() (s State, err error) {
 func stateOf(m update.Status) (State, error) {
 	s := State{
 		Active: wire.SlotOf(m.Active()), Pending: wire.SlotOf(m.Pending()), Staged: wire.SlotOf(m.Staged()),
-		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Persistent: m.Persistent(), Boot: m.Boot(),
+		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Staging: m.Staging(), Persistent: m.Persistent(), Boot: m.Boot(),
 	}
 	a, errA := versionOf(m.SlotA())
 	b, errB := versionOf(m.SlotB())
