@@ -136,6 +136,9 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		if verb == "late" {
 			server.verb, server.well = "serve", server.well.Add(lateAfter)
 		}
+		if verb == "find" {
+			server.found = make(chan struct{})
+		}
 		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(server)))
 		defer served.Close()
 		var over <-chan time.Time
@@ -143,7 +146,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		case "tired":
 			over = p.clock.After(tiredAfter)
 		case "find":
-			over = p.find(served)
+			over = p.find(served, server.found)
 		}
 		select {
 		case <-over:
@@ -155,8 +158,8 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 	p.exit.Signal = int(syscall.SIGKILL)
 }
 
-// find finds BundleMgr once, and calls it again and again until a call fails. It tells when.
-func (p *program) find(conn *vat.Conn) <-chan time.Time {
+// find finds BundleMgr once, which closes found, and calls it again and again until a call fails. It tells when.
+func (p *program) find(conn *vat.Conn, found chan<- struct{}) <-chan time.Time {
 	over := make(chan time.Time, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -176,6 +179,7 @@ func (p *program) find(conn *vat.Conn) <-chan time.Time {
 		if err != nil {
 			return
 		}
+		close(found)
 		for err == nil {
 			list, done := bundle.BundleMgr(res.Service()).List(ctx, nil)
 			_, err = list.Struct()
@@ -190,7 +194,8 @@ func (p *program) find(conn *vat.Conn) <-chan time.Time {
 type native struct {
 	verb, version string
 	clock         plat.Clock
-	well          time.Time // until then it is starting
+	well          time.Time     // until then it is starting
+	found         chan struct{} // closed when it has found what it looks for, nil if that is nothing
 }
 
 func (n native) Version(_ context.Context, call service.Service_version) error {
@@ -201,7 +206,16 @@ func (n native) Version(_ context.Context, call service.Service_version) error {
 	return res.SetVersion(n.version)
 }
 
-func (n native) Health(_ context.Context, call service.Service_health) error {
+// Health of a program that looks for something is said once that is found: a good verdict on the boot then says that it was.
+func (n native) Health(ctx context.Context, call service.Service_health) error {
+	if n.found != nil {
+		call.Go()
+		select {
+		case <-n.found:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
