@@ -1,4 +1,4 @@
-// Command bench packs and verifies the same inputs with our tools, with what any system has for it and with peers, in turn, and prints
+// Command bench packs, verifies and stages the same inputs with our tools, with what any system has for it and with peers, in turn, and prints
 // medians and their ratios. It measures, decides nothing, and never changes what it finds installed.
 //
 // Usage: bench [-quick] [-rounds N] [-only REGEXP] [-bin DIR] [-dir DIR] [-o FILE]

@@ -21,6 +21,8 @@ func tables() []Table {
 		packingOne(),
 		verifying(small(), 0),
 		verifying(large(), 0.4),
+		staging(small(), 0),
+		staging(large(), 0.25),
 		memory(),
 		edges(),
 	}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// staging is about a set on its way into the standby slot, by a whole system: nx sends the archive over RPC, and updated verifies and
+// writes it. What it is held against is what scripts do: unpack, digest, sync.
+func staging(in Input, aim float64) Table {
+	const (
+		floor  = "tar xf + openssl dgst + sync"
+		unpack = `tar xf "$WORK/set.nxs" -C "$OUT"; `
+		sync   = `; sync -f "$OUT"`
+	)
+	return Table{
+		Title: fmt.Sprintf("verify, stage and make durable %d bundles, %d MiB (%s)", in.Bundles, in.Size>>20, in.Name),
+		Input: in, Quick: in.Size < large().Size, Setup: ready, Floor: floor, Ours: "nx stage, durable", Aim: aim,
+		Rows: []Row{
+			{Name: "tar xf + sync", Run: Shell(unpack + sync[2:])},
+			{Name: floor, Needs: []string{"openssl"}, Run: Shell(unpack + `find "$OUT" -name payload.elf -print0 | xargs -0 openssl dgst -sha256 >/dev/null` + sync)},
+			{Name: "nx stage, durable", Run: stageOnce},
+		},
+	}
+}
+
+// patience is how long a system may take to serve.
+const patience = 30 * time.Second
+
+// stageOnce boots a system on an empty folder and stages the set. The start is not in its time, and its peak is that of updated beyond
+// what updated had needed before.
+func stageOnce(ctx context.Context, p Place) (_ Sample, err error) {
+	dir := filepath.Join(p.Out, "system")
+	up := exec.CommandContext(ctx, filepath.Join(p.Bin, "nx"), append([]string{
+		"up", "--dir", dir, "--state", filepath.Join(p.Out, "state"), "--trust", p.Key + ".pub",
+	}, strings.Fields(limits)...)...)
+	up.Cancel = func() error { return up.Process.Signal(syscall.SIGTERM) }
+	if err := up.Start(); err != nil {
+		return Sample{}, err
+	}
+	defer func() {
+		err = errors.Join(err, up.Process.Signal(syscall.SIGTERM), up.Wait())
+	}()
+	nx := func(args ...string) *exec.Cmd {
+		return exec.CommandContext(ctx, filepath.Join(p.Bin, "nx"), append([]string{"--dir", dir}, args...)...)
+	}
+	updated, err := awaitUpdated(ctx, nx)
+	if err != nil {
+		return Sample{}, err
+	}
+	before, err := peak(updated)
+	if err != nil {
+		return Sample{}, err
+	}
+	sample, err := timed(nx("stage", filepath.Join(p.Work, "set.nxs")))
+	if err != nil {
+		return Sample{}, err
+	}
+	after, err := peak(updated)
+	sample.Peak = after - before
+	return sample, err
+}
+
+// awaitUpdated waits until all daemons serve and returns the process of updated.
+func awaitUpdated(ctx context.Context, nx func(...string) *exec.Cmd) (pid int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		if pid, err = lookForUpdated(nx); err == nil {
+			return pid, nil
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("the system does not serve: %w", err)
+		}
+	}
+}
+
+func lookForUpdated(nx func(...string) *exec.Cmd) (int, error) {
+	out, err := nx("--json", "services").Output()
+	if err != nil {
+		return 0, err
+	}
+	var services struct {
+		Daemons []struct {
+			Name  string `json:"name"`
+			PID   int    `json:"pid"`
+			Ready bool   `json:"ready"`
+		} `json:"daemons"`
+	}
+	if err := json.Unmarshal(out, &services); err != nil {
+		return 0, err
+	}
+	pid := 0
+	for _, d := range services.Daemons {
+		if !d.Ready {
+			return 0, fmt.Errorf("%s is not ready", d.Name)
+		}
+		if d.Name == "updated" {
+			pid = d.PID
+		}
+	}
+	if pid == 0 {
+		return 0, errors.New("there is no updated")
+	}
+	return pid, nil
+}
+
+// peak is the most resident memory that a process has had, in bytes (proc_pid_status(5)).
+func peak(pid int) (int64, error) {
+	kib, err := strconv.ParseInt(strings.TrimSuffix(line(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"), " kB"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("cannot read the memory of process %d: %w", pid, err)
+	}
+	return kib << 10, nil
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// The row that stages needs more than a script: it is run once, on a set of few bytes, with the programs as they are now.
+func TestStagingRow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs")
+	}
+	bin := t.TempDir()
+	for _, pkg := range []string{"nexus/daemons/nexus", "nexus/nx", "nexus/nxspack/nxs-pack"} {
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/", pkg)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // confined daemons may not run the dynamic linker
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	p, err := newPlace(bin, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Input, err = (Input{"tiny", 2, 1 << 20, false}).make(p); err != nil {
+		t.Fatal(err)
+	}
+	if p.Work, err = p.fresh("work"); err != nil {
+		t.Fatal(err)
+	}
+	if p.Out, err = p.fresh("out"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Shell(ready)(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	got, err := stageOnce(t.Context(), p)
+	if err != nil || got.Seconds <= 0 || got.Peak < 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
