@@ -23,7 +23,6 @@ func (s *Store) add(head *nxs.Head, in *incoming) error {
 		err = s.receive(head, in)
 	}
 	if err == nil {
-		in.enter(Publishing)
 		err = s.keep(head)
 	}
 	if err != nil {
@@ -33,99 +32,157 @@ func (s *Store) add(head *nxs.Head, in *incoming) error {
 }
 
 func (s *Store) receive(head *nxs.Head, in *incoming) error {
-	if err := s.fs.Mkdir(stageDir); err != nil {
-		return err
-	}
-	if err := s.write(path.Join(stageDir, indexFile), head.Raw); err != nil {
-		return err
-	}
-	if err := s.write(path.Join(stageDir, signatureFile), head.Signature); err != nil {
-		return err
-	}
-	waiting, err := s.reserve(head.Index)
-	defer waiting.close()
-	if err != nil {
+	files := files{fs: s.fs, waiting: make(map[string]durable.File, len(head.Index.Bundles))}
+	defer files.close()
+	if err := files.prepare(head); err != nil {
 		return err
 	}
 	in.enter(Receiving)
+	disk := startBehind()
+	err := files.fill(head.Index, in, disk)
+	if failed := disk.wait(); failed != nil { // it was asked for before what ended the reading was read
+		err = failed
+	}
+	if err != nil {
+		return err
+	}
+	in.enter(Publishing)
+	return files.sync(head.Index)
+}
+
+// files are those of a set that is being received. They are made durable together, at the end: until the set has its name, nobody will
+// ask for one of them after a cut.
+type files struct {
+	fs      durable.FS
+	waiting map[string]durable.File // payloads that wait for their bytes, by bundle name
+	open    []durable.File          // all that are not closed
+}
+
+// prepare makes the folders and the files whose bytes are known, and every payload file with its signed size, so that a set that does not
+// fit is refused before its first payload byte.
+func (f *files) prepare(head *nxs.Head) error {
+	if err := f.fs.Mkdir(stageDir); err != nil {
+		return err
+	}
+	if err := f.write(path.Join(stageDir, indexFile), head.Raw); err != nil {
+		return err
+	}
+	if err := f.write(path.Join(stageDir, signatureFile), head.Signature); err != nil {
+		return err
+	}
+	for _, entry := range head.Index.Bundles {
+		if err := f.fs.Mkdir(bundleDir(stageDir, entry.Name)); err != nil {
+			return err
+		}
+		payload, err := f.create(payloadPath(stageDir, entry.Name), payloadPerm)
+		if err != nil {
+			return err
+		}
+		f.waiting[entry.Name] = payload
+		if err := payload.Allocate(entry.PayloadSize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill receives the bundles, to the verified end of the archive.
+func (f *files) fill(index nxs.Index, in *incoming, disk *behind) error {
 	for {
 		bundle, err := in.next()
 		if err == io.EOF {
 			break
 		}
 		if err == nil {
-			err = s.receiveBundle(bundle, waiting, in)
+			err = f.fillBundle(bundle, in, disk)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for _, entry := range head.Index.Bundles {
-		if waiting[entry.Name] != nil {
+	for _, entry := range index.Bundles {
+		if f.waiting[entry.Name] != nil {
 			return refusal.New(refusal.MissingEntry, "%s is missing", payloadPath("", entry.Name))
 		}
 	}
-	return s.fs.SyncDir(stageDir)
+	return nil
 }
 
-// payloads are the files that wait for their bytes, by bundle name.
-type payloads map[string]durable.File
+// writebackBytes is how much of a payload gathers before the disk is set to work on it: enough for it to be written at full speed, little
+// beside what a disk writes in the time that a stage takes.
+const writebackBytes = 4 << 20
 
-// reserve makes every payload file with its signed size, so that a set that does not fit is refused before its first payload byte.
-func (s *Store) reserve(index nxs.Index) (payloads, error) {
-	files := make(payloads, len(index.Bundles))
-	for _, entry := range index.Bundles {
-		if err := s.fs.Mkdir(bundleDir(stageDir, entry.Name)); err != nil {
-			return files, err
-		}
-		f, err := s.fs.Create(payloadPath(stageDir, entry.Name), payloadPerm)
-		if err != nil {
-			return files, err
-		}
-		files[entry.Name] = f
-		if err := f.Allocate(entry.PayloadSize); err != nil {
-			return files, err
-		}
-	}
-	return files, nil
-}
-
-// close closes the files that did not get their bytes.
-func (p payloads) close() {
-	for _, f := range p {
-		f.Close()
-	}
-}
-
-// receiveBundle writes one bundle and makes it durable.
-func (s *Store) receiveBundle(bundle *nxs.Bundle, waiting payloads, in *incoming) error {
+// fillBundle receives one bundle.
+func (f *files) fillBundle(bundle *nxs.Bundle, in *incoming, disk *behind) error {
 	name := bundle.Entry.Name
-	f := waiting[name]
-	if f == nil {
+	payload := f.waiting[name]
+	if payload == nil {
 		return refusal.New(refusal.UnexpectedEntry, "%s was not announced", payloadPath("", name))
 	}
-	if err := s.write(manifestPath(stageDir, name), bundle.RawManifest); err != nil {
-		return err
-	}
-	if err := in.copy(f, bundle); err != nil {
-		return err
-	}
-	delete(waiting, name)
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return s.fs.SyncDir(bundleDir(stageDir, name))
-}
-
-// write makes a small file and makes its bytes durable.
-func (s *Store) write(name string, data []byte) error {
-	f, err := s.fs.Create(name, dataPerm)
+	delete(f.waiting, name)
+	err := disk.do(func() error { return f.write(manifestPath(stageDir, name), bundle.RawManifest) })
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if _, err := f.Write(data); err != nil {
+	var written, started int64 // where the disk is
+	begin := func() {
+		durable.StartWriteback(payload, started, written-started)
+		started = written
+	}
+	err = in.copy(bundle, disk.piece, func(piece []byte) error {
+		return disk.do(func() error {
+			n, err := payload.Write(piece)
+			if written += int64(n); written-started >= writebackBytes {
+				begin()
+			}
+			disk.free <- piece[:cap(piece)]
+			return err
+		})
+	})
+	if err != nil {
 		return err
 	}
-	return f.Sync()
+	return disk.do(func() error { begin(); return nil })
+}
+
+// sync makes all of it durable: the bytes of every file, then the names. It closes the files.
+func (f *files) sync(index nxs.Index) error {
+	for len(f.open) > 0 {
+		file := f.open[0]
+		f.open = f.open[1:]
+		if err := errors.Join(file.Sync(), file.Close()); err != nil {
+			return err
+		}
+	}
+	for _, entry := range index.Bundles {
+		if err := f.fs.SyncDir(bundleDir(stageDir, entry.Name)); err != nil {
+			return err
+		}
+	}
+	return f.fs.SyncDir(stageDir)
+}
+
+// write makes a small file.
+func (f *files) write(name string, data []byte) error {
+	file, err := f.create(name, dataPerm)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return err
+}
+
+func (f *files) create(name string, perm fs.FileMode) (durable.File, error) {
+	file, err := f.fs.Create(name, perm)
+	if err == nil {
+		f.open = append(f.open, file)
+	}
+	return file, err
+}
+
+// close closes what an error left open.
+func (f *files) close() {
+	for _, file := range f.open {
+		file.Close()
+	}
 }

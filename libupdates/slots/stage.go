@@ -106,13 +106,16 @@ type incoming struct {
 // drain verifies the archive to its end and keeps nothing of it.
 func (in *incoming) drain() error {
 	in.enter(Reused)
+	piece := make([]byte, pieceBytes)
+	get := func() ([]byte, error) { return piece, nil }
+	put := func([]byte) error { return nil }
 	for {
 		bundle, err := in.next()
 		if err == io.EOF {
 			return nil
 		}
 		if err == nil {
-			err = in.copy(io.Discard, bundle)
+			err = in.copy(bundle, get, put)
 		}
 		if err != nil {
 			return err
@@ -134,27 +137,45 @@ func (in *incoming) next() (*nxs.Bundle, error) {
 	return bundle, nil
 }
 
-// copyBytes is how much of a payload is received between two looks at the context.
-const copyBytes = 256 << 10
-
-// copy writes a bundle's payload. The payload's own reader refuses wrong bytes at their end.
-func (in *incoming) copy(w io.Writer, bundle *nxs.Bundle) error {
+// copy hands a bundle's payload to put, piece by piece. What get gives is memory for the next piece, put's to keep. The payload's own
+// reader refuses wrong bytes at their end.
+func (in *incoming) copy(bundle *nxs.Bundle, get func() ([]byte, error), put func([]byte) error) error {
 	for left := bundle.Entry.PayloadSize; ; {
-		n, err := io.CopyN(w, bundle.Payload, copyBytes)
-		left -= n
-		switch {
-		case err == io.EOF && left == 0:
-			return nil
-		case err == io.EOF || left < 0:
-			return refusal.New(refusal.SizeMismatch, "size mismatch in %s", payloadPath("", bundle.Entry.Name))
-		case err != nil:
+		piece, err := get()
+		if err != nil {
 			return err
+		}
+		n, err := fill(bundle.Payload, piece)
+		left -= int64(n)
+		if left < 0 || err == io.EOF && left > 0 {
+			return refusal.New(refusal.SizeMismatch, "size mismatch in %s", payloadPath("", bundle.Entry.Name))
+		}
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if n > 0 {
+			if err := put(piece[:n]); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
 		}
 		if err := in.ended(); err != nil {
 			return err
 		}
 		in.report()
 	}
+}
+
+// fill reads until the piece is full, or there is an error.
+func fill(r io.Reader, piece []byte) (n int, err error) {
+	for n < len(piece) && err == nil {
+		var more int
+		more, err = r.Read(piece[n:])
+		n += more
+	}
+	return n, err
 }
 
 // ended says why the stage is to end, if it is.
