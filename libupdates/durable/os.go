@@ -74,7 +74,7 @@ func (o osFS) Create(name string, perm fs.FileMode) (File, error) {
 	if err != nil {
 		return nil, failed("create", name, err)
 	}
-	return osFile{f, name}, nil
+	return &osFile{f: f, name: name}, nil
 }
 
 func (o osFS) Rename(from, to string) error {
@@ -133,26 +133,6 @@ type osReadFile struct {
 }
 
 func (f osReadFile) Size() int64 { return f.size }
-
-type osFile struct {
-	f    *os.File
-	name string
-}
-
-func (f osFile) Write(p []byte) (int, error) {
-	n, err := f.f.Write(p)
-	return n, failed("write", f.name, err)
-}
-
-func (f osFile) Allocate(size int64) error {
-	if size <= 0 {
-		return nil
-	}
-	return failed("reserve space for", f.name, allocate(f.f, size))
-}
-
-func (f osFile) Sync() error  { return failed("sync", f.name, f.f.Sync()) }
-func (f osFile) Close() error { return failed("close", f.name, f.f.Close()) }
 
 // failed gives an error its sentence. The names os puts into its errors are dropped: ours is the one the caller used. A full disk
 // or quota becomes the refusal NoSpace.

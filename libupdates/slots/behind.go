@@ -1,14 +1,26 @@
 package slots
 
+import "nexus/libupdates/nxs"
+
 // What a stage may hold in memory between the archive and the disk: 4 MiB.
 const (
-	pieceBytes = 256 << 10 // also how much of a payload is received between two looks at the context
-	pieces     = 16
+	pieceBytes = 1 << 20 // also how much of a payload is received between two looks at the context
+	pieces     = 4
 )
+
+// pieceSize is how large the pieces are: a set of small payloads needs no large ones.
+func pieceSize(index nxs.Index) int {
+	largest := int64(1)
+	for _, entry := range index.Bundles {
+		largest = max(largest, entry.PayloadSize)
+	}
+	return int(min(largest, pieceBytes))
+}
 
 // behind changes the disk behind whoever asks for the changes: one after the other, in the order in which they were asked for, while
 // the asker goes on. After one that failed there are no more. So the disk sees the same changes as if the asker made them.
 type behind struct {
+	size    int // of a piece
 	changes chan func() error
 	free    chan []byte // pieces that hold nothing
 	failed  chan struct{}
@@ -16,8 +28,10 @@ type behind struct {
 	err     error // why there are no more changes, valid after failed is closed
 }
 
-func startBehind() *behind {
+// startBehind starts for a set with that index.
+func startBehind(index nxs.Index) *behind {
 	b := &behind{
+		size:    pieceSize(index),
 		changes: make(chan func() error, pieces),
 		free:    make(chan []byte, pieces),
 		failed:  make(chan struct{}),
@@ -60,7 +74,7 @@ func (b *behind) piece() ([]byte, error) {
 		return nil, b.err
 	case p := <-b.free:
 		if p == nil {
-			p = make([]byte, pieceBytes)
+			p = make([]byte, b.size)
 		}
 		return p, nil
 	}

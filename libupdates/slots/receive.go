@@ -38,7 +38,7 @@ func (s *Store) receive(head *nxs.Head, in *incoming) error {
 		return err
 	}
 	in.enter(Receiving)
-	disk := startBehind()
+	disk := startBehind(head.Index)
 	err := files.fill(head.Index, in, disk)
 	if failed := disk.wait(); failed != nil { // it was asked for before what ended the reading was read
 		err = failed
@@ -108,10 +108,6 @@ func (f *files) fill(index nxs.Index, in *incoming, disk *behind) error {
 	return nil
 }
 
-// writebackBytes is how much of a payload gathers before the disk is set to work on it: enough for it to be written at full speed, little
-// beside what a disk writes in the time that a stage takes.
-const writebackBytes = 4 << 20
-
 // fillBundle receives one bundle.
 func (f *files) fillBundle(bundle *nxs.Bundle, in *incoming, disk *behind) error {
 	name := bundle.Entry.Name
@@ -124,25 +120,13 @@ func (f *files) fillBundle(bundle *nxs.Bundle, in *incoming, disk *behind) error
 	if err != nil {
 		return err
 	}
-	var written, started int64 // where the disk is
-	begin := func() {
-		durable.StartWriteback(payload, started, written-started)
-		started = written
-	}
-	err = in.copy(bundle, disk.piece, func(piece []byte) error {
+	return in.copy(bundle, disk.piece, func(piece []byte) error {
 		return disk.do(func() error {
-			n, err := payload.Write(piece)
-			if written += int64(n); written-started >= writebackBytes {
-				begin()
-			}
+			_, err := payload.Write(piece)
 			disk.free <- piece[:cap(piece)]
 			return err
 		})
 	})
-	if err != nil {
-		return err
-	}
-	return disk.do(func() error { begin(); return nil })
 }
 
 // sync makes all of it durable: the bytes of every file, then the names. It closes the files.

@@ -15,7 +15,7 @@ import (
 type StageOptions struct {
 	// Admit is asked once the signature has passed and the index is known, before anything is written. Its error ends the stage.
 	Admit func(*nxs.Head) error
-	// Progress is told at each new phase and bundle, and at most every 256 KiB of a payload.
+	// Progress is told at each new phase and bundle, and at most every MiB of a payload.
 	Progress func(Progress)
 }
 
@@ -69,7 +69,7 @@ func (s *Store) stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt
 	}
 	in := incoming{ctx: ctx, reader: r, tell: opt.Progress}
 	if s.has(head) {
-		err = in.drain()
+		err = in.drain(head.Index)
 	} else {
 		err = s.add(head, &in)
 	}
@@ -104,9 +104,9 @@ type incoming struct {
 }
 
 // drain verifies the archive to its end and keeps nothing of it.
-func (in *incoming) drain() error {
+func (in *incoming) drain(index nxs.Index) error {
 	in.enter(Reused)
-	piece := make([]byte, pieceBytes)
+	piece := make([]byte, pieceSize(index))
 	get := func() ([]byte, error) { return piece, nil }
 	put := func([]byte) error { return nil }
 	for {

@@ -1,0 +1,28 @@
+package durable
+
+import (
+	"os"
+	"syscall"
+)
+
+// setDirect says whether what is written from now on goes past the page cache (open(2), O_DIRECT).
+func setDirect(f *os.File, direct bool) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	flags := syscall.O_WRONLY
+	if direct {
+		flags |= syscall.O_DIRECT
+	}
+	var errno syscall.Errno
+	if err := conn.Control(func(fd uintptr) {
+		_, _, errno = syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_SETFL, uintptr(flags))
+	}); err != nil {
+		return err
+	}
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package durable
+
+import (
+	"errors"
+	"os"
+)
+
+// setDirect refuses: only Linux has the flag for it.
+func setDirect(*os.File, bool) error { return errors.ErrUnsupported }
