@@ -28,7 +28,7 @@ type stage struct {
 	in       *io.PipeWriter
 	cancel   context.CancelCauseFunc
 	alive    chan struct{} // a beat at the end of each chunk
-	writing  atomic.Int32  // chunks that are being verified and written
+	writing  atomic.Int32  // chunks that are being taken
 	over     chan struct{} // closed when the outcome is known
 
 	// The outcome, valid after over is closed.
@@ -156,7 +156,7 @@ func (e *engine) receiving(slot bootctl.Slot, set bootctl.Content) error {
 	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, set) })
 }
 
-// write takes the next bytes; it returns once they were verified and written, or the stage is over.
+// write takes the next bytes; it returns once they were taken into the check, at most 4 MiB ahead of the disk, or the stage is over.
 func (s *stage) write(b []byte) error {
 	if len(b) > int(update.MaxChunkBytes) {
 		return errors.New("cannot take chunk: it is over 1 MiB")
