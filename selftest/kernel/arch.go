@@ -8,27 +8,45 @@ type arch struct {
 	image    string   // Debian's package that depends on the current kernel
 	emulator string   // QEMU's program
 	packages []string // what the host needs for it
+	watchdog string   // the module of its machine's watchdog; empty: the kernel has none
 	pin      pin      // the kernel package that is taken where nobody asks for a newer one
 }
 
 // suite is the Debian release kernels are taken from.
 const suite = "trixie"
 
-// modules are what a guest needs, whether it is built into its kernel or not: its way out to the operator, and a source of randomness.
-func modules() []string { return []string{"virtio_pci", "virtio_console", "virtio_rng"} }
+// modules are what a guest needs, whether it is built into its kernel or not: its way out to the operator, a source of randomness, its disk
+// and the file system on that, and a watchdog. One that the machine has stands before the kernel's own, so that it is the first there is.
+// ext4 asks for the checksum by the name of an algorithm, which no module says that it depends on.
+func (a arch) modules() []string {
+	modules := []string{"virtio_pci", "virtio_console", "virtio_rng", "virtio_blk", "crc32c_generic", "ext4"}
+	if a.watchdog != "" {
+		modules = append(modules, a.watchdog)
+	}
+	return append(modules, "softdog")
+}
 
 func archOf(name string) (arch, error) {
 	switch name {
 	case "riscv64":
-		return arch{name, "linux-image-riscv64", "qemu-system-riscv64", []string{"qemu-system-misc", "opensbi", "xz-utils"}, pin{
-			path:   "pool/main/l/linux/linux-image-6.12.107+deb13-riscv64_6.12.107-1_riscv64.deb",
-			sha256: "abe9f65d74b434692149482b031db7a2aaf832921e09f69f775293c0e0c5799c",
-		}}, nil
+		return arch{
+			name: name, image: "linux-image-riscv64", emulator: "qemu-system-riscv64",
+			packages: []string{"qemu-system-misc", "opensbi", "xz-utils"},
+			pin: pin{
+				path:   "pool/main/l/linux/linux-image-6.12.107+deb13-riscv64_6.12.107-1_riscv64.deb",
+				sha256: "abe9f65d74b434692149482b031db7a2aaf832921e09f69f775293c0e0c5799c",
+			},
+		}, nil
 	case "amd64":
-		return arch{name, "linux-image-cloud-amd64", "qemu-system-x86_64", []string{"qemu-system-x86", "xz-utils"}, pin{
-			path:   "pool/main/l/linux-signed-amd64/linux-image-6.12.107+deb13-cloud-amd64_6.12.107-1_amd64.deb",
-			sha256: "04434ff520f860423eafe4203d986a35682ce73c2f71baa39e988ca0da93ac91",
-		}}, nil
+		return arch{
+			name: name, image: "linux-image-cloud-amd64", emulator: "qemu-system-x86_64",
+			packages: []string{"qemu-system-x86", "xz-utils"},
+			watchdog: "i6300esb",
+			pin: pin{
+				path:   "pool/main/l/linux-signed-amd64/linux-image-6.12.107+deb13-cloud-amd64_6.12.107-1_amd64.deb",
+				sha256: "04434ff520f860423eafe4203d986a35682ce73c2f71baa39e988ca0da93ac91",
+			},
+		}, nil
 	default:
 		return arch{}, fmt.Errorf("unknown guest %q: riscv64 or amd64", name)
 	}

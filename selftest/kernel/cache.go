@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // A Cached is a kernel in the cache folder, ready to be started.
@@ -19,9 +20,13 @@ type Cached struct {
 // names of what is in an architecture's folder of the cache. The package's name is written last: without it the rest does not count.
 const (
 	fileKernel  = "kernel"
+	fileWanted  = "wanted" // the modules that were asked for, a name a line
 	filePackage = "package"
 	dirModules  = "modules"
 )
+
+// wanted is what the file of that name holds where the modules that are kept are those that a guest needs by this source.
+func (a arch) wanted() string { return strings.Join(a.modules(), "\n") + "\n" }
 
 // Find returns what Get has put into the cache, without asking anybody outside this machine.
 func Find(cache, guest string) (Cached, error) {
@@ -33,6 +38,9 @@ func Find(cache, guest string) (Cached, error) {
 	name, err := os.ReadFile(filepath.Join(dir, filePackage))
 	if err != nil {
 		return Cached{}, &MissingError{Guest: guest, What: "kernel", Cause: err, Command: "guest-deps"}
+	}
+	if kept, err := os.ReadFile(filepath.Join(dir, fileWanted)); string(kept) != a.wanted() {
+		return Cached{}, &MissingError{Guest: guest, What: "all modules", Cause: err, Command: "guest-deps"}
 	}
 	emulator, err := exec.LookPath(a.emulator)
 	if err != nil {

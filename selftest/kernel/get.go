@@ -81,7 +81,7 @@ func (t tools) fetch(ctx context.Context, cache string, a arch, newest bool) err
 	}
 	name := strings.TrimSuffix(filepath.Base(file), ".deb")
 	t.say("unpacking %s", name)
-	work, err := t.unpack(ctx, dir, file)
+	work, err := t.unpack(ctx, a, dir, file)
 	if err != nil {
 		return fmt.Errorf("cannot unpack %s: %w", name, err)
 	}
@@ -111,7 +111,7 @@ func (a *apt) get(ctx context.Context, newest bool) (string, error) {
 }
 
 // unpack puts the kernel and the modules of a package file into a folder in dir, and returns that.
-func (t tools) unpack(ctx context.Context, dir, file string) (string, error) {
+func (t tools) unpack(ctx context.Context, a arch, dir, file string) (string, error) {
 	all := filepath.Join(dir, "all")
 	if _, err := t.run(ctx, dir, "dpkg-deb", "-x", file, all); err != nil {
 		return "", err
@@ -131,7 +131,7 @@ func (t tools) unpack(ctx context.Context, dir, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	needed, err := resolve(modules(), tree.dependencies(ctx, t))
+	needed, err := resolve(a.modules(), tree.dependencies(ctx, t))
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +141,7 @@ func (t tools) unpack(ctx context.Context, dir, file string) (string, error) {
 			return "", err
 		}
 	}
-	return work, nil
+	return work, os.WriteFile(filepath.Join(work, fileWanted), []byte(a.wanted()), 0o644)
 }
 
 // one is the one file that a pattern finds.

@@ -123,6 +123,39 @@ func TestHalfACacheIsNone(t *testing.T) {
 	}
 }
 
+// A kernel that was kept by a source that asked for other modules is to be fetched again.
+func TestACacheWithoutAModuleIsNoticed(t *testing.T) {
+	cache := t.TempDir()
+	a, err := archOf("amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, a.name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{fileKernel: "", filePackage: "linux-image", fileWanted: "virtio_pci\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, lose := range []func() error{func() error { return nil }, func() error { return os.Remove(filepath.Join(dir, fileWanted)) }} {
+		if err := lose(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Find(cache, a.name)
+		if err == nil || err.Error() != "cannot find all modules for guest amd64" || hint(err) != "`make guest-deps GUEST=amd64` brings it" {
+			t.Errorf("got %v, hint: %s", err, hint(err))
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, fileWanted), []byte(a.wanted()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Find(cache, a.name); err != nil && !strings.HasPrefix(err.Error(), "cannot find qemu") {
+		t.Errorf("with all modules: %v", err)
+	}
+}
+
 func TestToolsSayWhatWentWrong(t *testing.T) {
 	_, err := tools{}.run(t.Context(), "/", "no-such-program-of-debian")
 	if err == nil || err.Error() != "cannot run no-such-program-of-debian: it is not installed" || hint(err) == "" {
