@@ -153,10 +153,8 @@ func (in *incoming) copy(bundle *nxs.Bundle, get func() ([]byte, error), put fun
 		if err != nil && err != io.EOF {
 			return err
 		}
-		if n > 0 {
-			if err := put(piece[:n]); err != nil {
-				return err
-			}
+		if err := put(piece[:n]); err != nil { // also a piece of nothing: it is put's to give back
+			return err
 		}
 		if err == io.EOF {
 			return nil

@@ -244,3 +244,17 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// A set whose payloads fill whole pieces, or are all empty, is received like any other: every piece of memory comes back.
+func TestPayloadsOfWholePieces(t *testing.T) {
+	key := updatestest.Key(1)
+	for _, size := range []int{0, 1, 4096, 1 << 20} {
+		var bundles []updatestest.Made
+		for _, name := range strings.Split("abcdefgh", "") {
+			bundles = append(bundles, updatestest.Bundle(name, "1.0.0", nil, bytes.Repeat([]byte(name), size), key))
+		}
+		s := open(t, durabletest.New())
+		mustStage(t, s, bootctl.A, updatestest.Archive(t, key, "1.0.0", bundles...))
+		wantSlot(t, s, bootctl.A, "1.0.0")
+	}
+}
