@@ -22,6 +22,25 @@ enum Slot {
   # Slot b.
 }
 
+enum BootCause {
+  # Why a boot began. Only `commanded` has a consequence; the others are what the machine shows, for people.
+
+  unknown @0;
+  # Nothing tells.
+
+  commanded @1;
+  # Somebody ordered the end of the boot before: a reboot, a shutdown, a signal, the machine's own keys.
+
+  crash @2;
+  # The system before ended by itself: its kernel or its first process failed.
+
+  watchdog @3;
+  # The system before hung, and the watchdog reset the machine.
+
+  power @4;
+  # The machine had no power.
+}
+
 struct BootRecord {
   # The whole state of libupdates/bootctl. All digests are 32-byte SHA-256 of the raw bytes of a set's index.
 
@@ -65,11 +84,22 @@ struct BootRecord {
   # What happened, oldest first. At most 64; the oldest makes room.
   watchLeft @13 :UInt8;
   # While the active set, confirmed lately, is under watch: boot attempts it may begin until one more is a crash loop, and the slot before
-  # comes back. 0: it is not under watch.
+  # comes back; one more than a watch begins with while the boot that somebody ordered has begun no attempt. 0: it is not under watch.
 
   versionFloor @14 :Text;
   # No set of an older version is accepted, SemVer, at most 64 bytes; empty: there is no floor. It rises with what is confirmed for good, and
   # only an operator lowers it.
+
+  bootCause @15 :BootCause;
+  # Why the boot under way began.
+
+  endOrdered @16 :Bool;
+  # Whether somebody ordered the end of the boot under way, or nobody did: the next boot's cause is `commanded` then, and the attempt under
+  # way is given back. No attempt was begun since.
+
+  abruptEnds @17 :UInt8;
+  # Boots in a row that ended without an order while the same set ran, and not once held; 255: that many or more. A boot waits the longer
+  # before its first attempt.
 }
 
 struct SlotContent {
@@ -125,7 +155,7 @@ struct Event {
   # One accepted step. Refusals change nothing, so they are not here but in the audit log.
 
   op @0 :Text;
-  # `stage`, `discard`, `switch`, `attempt`, `commit`, `rollback`, `clear`, `held`, `floor`, `damaged` or `mended`.
+  # `stage`, `discard`, `switch`, `attempt`, `commit`, `rollback`, `clear`, `held`, `floor`, `damaged`, `mended` or `boot`.
 
   slot @1 :Slot;
   # The slot it was about.
@@ -137,7 +167,7 @@ struct Event {
   # 32 bytes: the set it was about; empty for an empty slot.
 
   reason @4 :Text;
-  # Reason code where the step has one (rollback, clear, damaged), else empty.
+  # Reason code where the step has one (rollback, clear, damaged); of a `boot` its cause, a BootCause by name; else empty.
 
   boot @5 :UInt64;
   # The boot attempt during which it happened.

@@ -60,7 +60,7 @@ struct Status {
   persistent @5 :Bool;
   # Whether the record survives a reboot; else it is kept in memory only.
   boot @6 :UInt64;
-  # The current boot attempt. When it is another than the one initd last began, a switch or a rollback has made a new one due.
+  # The current boot attempt. When it is another than the one initd last began, a switch, a failed try or a rollback has made a new one due.
   slotA @7 :SlotStatus;
   # Slot a.
   slotB @8 :SlotStatus;
@@ -75,6 +75,12 @@ struct Status {
   # Whether the active set, confirmed lately, is under watch: should it not hold, the slot before comes back. Else it stands for good.
   versionFloor @13 :Text;
   # No set of an older version is accepted, SemVer; empty: there is no floor.
+  bootCause @14 :Bootrecord.BootCause;
+  # Why the boot under way began.
+  abruptEnds @15 :UInt8;
+  # Boots in a row that ended without an order while the same set ran, and not once held; 255: that many or more.
+  pauseMs @16 :UInt32;
+  # How long initd waits before the first attempt of a boot that begins like this, milliseconds, because of those ends.
 }
 
 struct SlotStatus {
@@ -250,8 +256,12 @@ interface HealthGate {
   # bootAttempt that follows publishes the previous one. So is a confirmed set that is under watch: `crash-loop` is the reason then.
 
   watchOver @3 (boot :UInt64) -> (refusal :Keystore.Refusal);
-  # The set that was confirmed by the attempt `boot` has held: it is no longer under watch. Durable when it returns; a second call has no
-  # effect. Refused as `wrong-boot` if that is not the current attempt.
+  # The set that was confirmed by the attempt `boot` has held: it is no longer under watch, and the abrupt ends before are forgotten.
+  # Durable when it returns; a second call has no effect. Refused as `wrong-boot` if that is not the current attempt.
+
+  bootEnds @4 () -> ();
+  # This boot is about to end because somebody ordered it. Durable when it returns: the cause of the next boot is `commanded`, and the
+  # attempt under way costs nothing. A bootAttempt that follows takes it back; a second call has no effect.
 }
 
 struct Attempt {
@@ -275,6 +285,8 @@ struct Attempt {
   # How long the set lets an attempt wait for its verdict, milliseconds; 0: it does not say.
   watchMs @7 :UInt32;
   # How long the set wants to be under watch after its commit, milliseconds; 0: it does not say.
+  abruptEnds @8 :UInt8;
+  # Boots in a row that ended without an order; where there are any, watchOver is wanted once the set has held, also where it is not under watch.
 }
 
 enum Verdict {
