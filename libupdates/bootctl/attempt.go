@@ -8,6 +8,7 @@ type Attempt struct {
 	Slot       Slot   // the slot that is to run
 	Trial      bool   // whether that slot is on trial
 	TriesLeft  uint8  // tries left after this one
+	AbruptEnds uint8  // boots in a row that ended without an order: see Record
 	Watched    bool   // whether that slot's set was confirmed lately and is under watch
 	RolledBack bool   // whether the pending slot had no try left, or the watched one no attempt, and was rolled back first
 }
@@ -49,7 +50,7 @@ func (r Record) BootAttempt() (Record, Attempt) {
 		exhausted = false
 	}
 	next.Boot++
-	next.HealthOK = false
+	next.HealthOK, next.EndOrdered = false, false
 	if next.Pending != None {
 		next.TriesLeft--
 	}
@@ -62,6 +63,7 @@ func (r Record) BootAttempt() (Record, Attempt) {
 		Slot:       next.Running(),
 		Trial:      next.Pending != None,
 		TriesLeft:  next.TriesLeft,
+		AbruptEnds: next.AbruptEnds,
 		Watched:    next.WatchLeft > 0,
 		RolledBack: exhausted,
 	}
@@ -90,6 +92,9 @@ func (r Record) confirm(boot uint64) (Record, error) {
 	next := r.clone()
 	next.Active, next.Pending, next.TriesLeft = r.Running(), None, 0
 	next.HealthOK, next.WatchLeft = true, 0
+	if r.Pending != None {
+		next.AbruptEnds = 0 // they were those of another set
+	}
 	if c := next.Slot(next.Active); !c.IsEmpty() {
 		c.Good = true
 		next.put(next.Active, c)
@@ -98,14 +103,15 @@ func (r Record) confirm(boot uint64) (Record, error) {
 	return next, nil
 }
 
-// Fail records that the attempt did not prove healthy. During a trial with tries left the verdict is Retry and the record stays as
-// it is, unless the reason is HealthTimeout: waiting again would not help. Otherwise a trial ends in a rollback, and so does a watch if
+// Fail records that the attempt did not prove healthy. During a trial with tries left the verdict is Retry and the attempt is over,
+// unless the reason is HealthTimeout: waiting again would not help. Otherwise a trial ends in a rollback, and so does a watch if
 // there still is a set to return to. Without either the slot stays, unconfirmed. Refused as WrongBoot unless boot is the attempt that was begun last.
 func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record, Verdict, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, 0, err
 	}
 	if r.Pending != None && r.TriesLeft > 0 && reason != refusal.HealthTimeout {
+		r.Boot++ // it can neither be committed any more nor given back
 		return r, Retry, nil
 	}
 	next := r.clone()

@@ -130,7 +130,9 @@ func TestFailureRetriesWhileTriesAreLeft(t *testing.T) {
 	r, verdict, err := trial.Fail(trial.Boot, refusal.ServiceExited, "")
 	m.ok(err)
 	equal(t, "verdict", verdict, bootctl.Retry)
-	equal(t, "record", r, trial)
+	equal(t, "tries left", r.TriesLeft, trial.TriesLeft)
+	_, err = r.CommitHealth(trial.Boot)
+	wantReason(t, err, refusal.WrongBoot)
 
 	r = m.attempt(r)
 	r, verdict, err = r.Fail(r.Boot, refusal.ServiceExited, "exit status 3")

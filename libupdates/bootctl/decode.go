@@ -41,12 +41,15 @@ func decode(raw []byte) (Record, error) {
 	r := Record{
 		TriesLeft:   root.TriesLeft(),
 		WatchLeft:   root.WatchLeft(),
+		EndOrdered:  root.EndOrdered(),
+		AbruptEnds:  root.AbruptEnds(),
 		HealthOK:    root.HealthOk(),
 		Boot:        root.Boot(),
 		StageSerial: root.StageSerial(),
 	}
 	d := reader{}
 	r.Floor = d.text(root.VersionFloor())
+	r.BootCause = d.cause(root.BootCause())
 	r.Active, r.Pending, r.Staged = d.slot(root.Active()), d.slot(root.Pending()), d.slot(root.Staged())
 	r.Slots[0] = d.content(root.SlotA())
 	r.Slots[1] = d.content(root.SlotB())

@@ -22,15 +22,16 @@ const (
 	OpFloor    Op = "floor"   // the version floor rose, or was lowered, to the event's version
 	OpDamaged  Op = "damaged" // the slot no longer holds what was signed
 	OpMended   Op = "mended"  // it does again
+	OpBoot     Op = "boot"    // a boot began; the reason is its cause
 )
 
 // Event is one accepted step. Refusals change nothing, so they are not events.
 type Event struct {
 	Op      Op
-	Slot    Slot           // the slot it was about; None for OpClear
+	Slot    Slot           // the slot it was about; None for OpClear and OpBoot
 	Version string         // of the set it was about; of an OpFloor, the new floor
 	Digest  Digest         // the set it was about; zero for an empty slot
-	Reason  refusal.Reason // of a rollback, of a quarantine that was cleared, of damage; else empty
+	Reason  refusal.Reason // of a rollback, of a quarantine that was cleared, of damage; the cause of a boot; else empty
 	Boot    uint64         // the attempt during which it happened
 }
 
@@ -52,7 +53,7 @@ func (r *Record) append(e Event) {
 	r.History = append(r.History, e)
 }
 
-// begun reports whether the attempt numbered Boot was begun. A switch or a rollback draws a number that no attempt has begun, and a
+// begun reports whether the attempt numbered Boot was begun. A switch, a failed try or a rollback draws a number that no attempt has begun, and a
 // verdict about such a number must not count: nothing of that slot has run yet.
 func (r Record) Begun() bool { return slices.ContainsFunc(r.History, r.begins) }
 

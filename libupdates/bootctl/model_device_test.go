@@ -129,7 +129,7 @@ func brief(r bootctl.Record) bootctl.Record {
 type recordKey struct {
 	active, pending, staged bootctl.Slot
 	tries, watch            uint8
-	healthy, begun          bool
+	healthy, begun, ordered bool
 	sets                    [2]byte
 	good                    [2]bool
 	quarantined             uint8 // a bit for each set
@@ -140,6 +140,7 @@ type recordKey struct {
 func keyOf(r bootctl.Record) recordKey {
 	k := recordKey{
 		active: r.Active, pending: r.Pending, staged: r.Staged, tries: r.TriesLeft, watch: r.WatchLeft, healthy: r.HealthOK, begun: r.Begun(),
+		ordered: r.EndOrdered && r.Begun() && (r.Pending != bootctl.None || r.WatchLeft > 0), // elsewhere nothing follows from it
 		sets:    [2]byte{number(r.Slots[0].Digest), number(r.Slots[1].Digest)},
 		good:    [2]bool{r.Slots[0].Good, r.Slots[1].Good},
 		floor:   r.Floor,

@@ -51,6 +51,7 @@ func shown(r bootctl.Record) bootctl.Record {
 	s := bootctl.Record{
 		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, WatchLeft: r.WatchLeft, HealthOK: r.HealthOK,
 		Boot: r.Boot, StageSerial: r.StageSerial, Floor: r.Floor, Slots: r.Slots, LastRollback: r.LastRollback,
+		BootCause: r.BootCause, EndOrdered: r.EndOrdered, AbruptEnds: r.AbruptEnds,
 	}
 	s.Quarantine = append(s.Quarantine, r.Quarantine...)
 	s.History = append(s.History, r.History...)

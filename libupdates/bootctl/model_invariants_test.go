@@ -20,7 +20,7 @@ func ofStates(m machine) []invariant[device] {
 		{"tries are counted only during a trial", everyRecord(triesNeedATrial)},
 		{"nothing is confirmed during a trial", everyRecord(noTrialIsConfirmed)},
 		{"a trial has a try left or under way, unless a boot has just begun, whose first attempt ends it", trialsHaveATry},
-		{"a trial without a verdict ends, one attempt after its tries, at the slot that was active", everyRecord(trialsEnd)},
+		{"a trial without a verdict ends, one attempt after its tries, at the slot that was active, boots that nobody ordered included", everyRecord(trialsEnd)},
 		{"a set is under watch only while no other is staged or on trial", everyRecord(watchIsAlone)},
 		{"a set under watch that never gets a verdict is left, for the set before it", everyRecord(watchesEnd)},
 		{"what a record calls good was found healthy in that slot, or is what the device was delivered with", goodWasProven},
@@ -36,7 +36,8 @@ func ofSteps() []invariant[step] {
 	return []invariant[step]{
 		{"a refusal has a reason and changes nothing", refusalChangesNothing},
 		{"an attempt runs the set that its record names, and no set on trial that is quarantined", attemptRunsWhatItCounts},
-		{"an attempt of a trial costs a try, and a trial gets no tries back", triesOnlyGoDown},
+		{"an attempt of a trial costs a try, and a trial gets none back but the one whose end was ordered", triesOnlyGoDown},
+		{"a start gives back the attempt whose end was ordered, to a trial or to a watch, and no other", startGivesBackWhatWasOrdered},
 		{"a commit counts only for the attempt that was begun last and is under way", commitIsOfTheAttempt},
 		{"the active slot changes only by the commit of a trial, or to a set that was good: by the operator, or from a set under watch", activeMovesForAReason},
 		{"a trial that ends without a commit leaves its set in quarantine", leftSetIsQuarantined},
@@ -46,6 +47,7 @@ func ofSteps() []invariant[step] {
 		{"numbers of attempts and stages never go back", numbersGrow},
 		{"a start forgets nothing that was durable: no quarantine, no try that was counted, no slot", startKeepsTheRecord},
 		{"no attempt is under way when a boot begins: nothing of a slot runs before one is counted", bootsBeginWithNothing},
+		{"an order to end is about the attempt under way: the next one takes it back", ordersEnd},
 		{"the floor rises to what the active set asks for, once it is confirmed for good, and sinks only because an operator lowered it", floorMovesForAReason},
 		{"no step leads to a slot in which damage was found", nothingGoesToDamage},
 		{"what was staged is on trial only after a switch", trialNeedsASwitch},
@@ -94,8 +96,8 @@ func trialsEnd(r bootctl.Record) bool {
 		return true
 	}
 	active := r.Active
-	for range int(r.TriesLeft) + 1 {
-		r, _ = r.BootAttempt()
+	for range int(r.TriesLeft) + int(givesBack(r)) + 1 {
+		r, _ = r.Restart(bootctl.Crash).BootAttempt()
 	}
 	return r.Pending == bootctl.None && r.Active == active
 }
@@ -109,8 +111,8 @@ func watchesEnd(r bootctl.Record) bool {
 	if attempts == 0 {
 		return true
 	}
-	for range attempts {
-		r, _ = r.BootAttempt()
+	for range attempts + givesBack(r) {
+		r, _ = r.Restart(bootctl.Crash).BootAttempt()
 	}
 	return r.Active == active.Other() && r.WatchLeft == 0
 }
@@ -167,13 +169,50 @@ func attemptRunsWhatItCounts(s step) bool {
 
 func triesOnlyGoDown(s step) bool {
 	before, after := s.before.kept, s.after.kept
+	if s.op == "" {
+		before, _, _ = s.before.copies() // a start goes by what it reads
+	}
 	if s.outcome != done || before.Pending == bootctl.None || after.Pending == bootctl.None || broken(s) {
 		return true
 	}
 	if s.op == bootctl.OpAttempt {
 		return after.TriesLeft == before.TriesLeft-1
 	}
-	return after.TriesLeft <= before.TriesLeft
+	return after.TriesLeft <= before.TriesLeft+givenBack(s)
+}
+
+// givesBack is what the next start gives back of a trial's tries, or a watch's attempts.
+func givesBack(r bootctl.Record) uint8 {
+	if r.EndOrdered && r.Begun() {
+		return 1
+	}
+	return 0
+}
+
+// givenBack is what a step that is a start gave back.
+func givenBack(s step) uint8 {
+	if !s.cut {
+		return 0
+	}
+	newest, _, _ := s.before.copies()
+	return givesBack(newest)
+}
+
+func startGivesBackWhatWasOrdered(s step) bool {
+	if !s.cut || s.forgets || broken(s) || s.after.down {
+		return true
+	}
+	was, _, _ := s.before.copies()
+	is := s.after.kept
+	return (is.Pending == bootctl.None || is.TriesLeft == was.TriesLeft+givenBack(s)) &&
+		(is.WatchLeft == 0 || is.WatchLeft == was.WatchLeft+givenBack(s))
+}
+
+func ordersEnd(s step) bool {
+	if s.outcome != done || s.op != bootctl.OpAttempt && !s.cut || s.after.down {
+		return true
+	}
+	return !s.after.kept.EndOrdered
 }
 
 func commitIsOfTheAttempt(s step) bool {
@@ -217,7 +256,7 @@ func leftWatchIsQuarantined(s step) bool {
 }
 
 func watchNeedsACommit(s step) bool {
-	return s.op == "" || s.op == bootctl.OpCommit || s.after.kept.WatchLeft <= s.before.kept.WatchLeft
+	return s.op == "" || s.op == bootctl.OpCommit || s.after.kept.WatchLeft <= s.before.kept.WatchLeft // what a start may give back is another rule
 }
 
 func quarantineIsKept(s step) bool {
@@ -241,7 +280,7 @@ func startKeepsTheRecord(s step) bool {
 	}
 	newest, _, _ := s.before.copies()
 	was, is := keyOf(newest), keyOf(s.after.kept)
-	return is.active == was.active && was.quarantined&^is.quarantined == 0 && is.tries <= was.tries &&
+	return is.active == was.active && was.quarantined&^is.quarantined == 0 && is.tries <= was.tries+givenBack(s) &&
 		(is.pending == bootctl.None || is.pending == was.pending) && (is.staged == bootctl.None || is.staged == was.staged)
 }
 

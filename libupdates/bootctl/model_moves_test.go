@@ -182,11 +182,15 @@ func (d device) rots(m machine) []doing {
 const (
 	opFactory bootctl.Op = "factory"
 	opSettle  bootctl.Op = "settle"
+	opEnd     bootctl.Op = "end"
 )
 
 // gate is what initd can ask for. It gives a good verdict only about an attempt whose slot was published; its older verdicts may come late.
 func (d device) gate() []doing {
-	all := []doing{d.attempt()}
+	all := []doing{d.attempt(), {
+		name: "order the end", op: opEnd,
+		decide: func(r bootctl.Record) (bootctl.Record, error) { return r.EndBoot(), nil },
+	}}
 	if d.held == 0 {
 		return all
 	}

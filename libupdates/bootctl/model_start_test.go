@@ -96,7 +96,7 @@ func (d device) cut(m machine, fault medium, o outcome) device {
 	}
 	if readable == 0 { // no record is left: the link knows what was confirmed
 		a, b := d.found(m)
-		resumed := bootctl.Resume(d.link, a, b)
+		resumed := brief(bootctl.Resume(d.link, a, b).Booted(bootctl.Power))
 		d.kept, d.spare, d.link, d.down = resumed, spare{older, resumed}, resumed.Active, false
 		d.doubt = false
 		return d
@@ -130,7 +130,7 @@ func (d device) load(m machine, o outcome, isNew bool) device {
 	}
 	record := d.kept
 	if isNew {
-		record = record.Restart()
+		record = record.Restart(bootctl.Power)
 	}
 	a, b := d.found(m)
 	record, _ = record.Reconcile(a, b)

@@ -25,6 +25,14 @@ func (d *reader) slot(s bootrecord.Slot) Slot {
 	return Slot(s)
 }
 
+// cause takes one that only a newer version knows as unknown: nothing depends on it.
+func (d *reader) cause(c bootrecord.BootCause) Cause {
+	if c > bootrecord.BootCause_power {
+		return Unknown
+	}
+	return Cause(c)
+}
+
 // digest takes 32 bytes, or none for no set. 32 zero bytes are refused: no set may have two names.
 func (d *reader) digest(raw []byte, err error) Digest {
 	var sum Digest

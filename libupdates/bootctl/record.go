@@ -25,9 +25,12 @@ type Record struct {
 	TriesLeft   uint8  // attempts the pending slot may still begin
 	WatchLeft   uint8  // while the active set is under watch: attempts it may begin until one more is a crash loop; 0: it is not
 	HealthOK    bool   // whether the current attempt was confirmed; false from its beginning until then
-	Boot        uint64 // number of the current attempt; a switch or a rollback draws a number too, so that older ones are void
+	Boot        uint64 // number of the current attempt; a switch, a failed try or a rollback draws a number too, so that older ones are void
 	StageSerial uint64 // number of the last completed stage
 	Floor       string // no set of an older version is accepted, SemVer; empty: no floor
+	BootCause   Cause  // why the boot under way began
+	EndOrdered  bool   // whether somebody ordered the end of the boot under way, and no attempt was begun since
+	AbruptEnds  uint8  // boots in a row that ended without an order while the same set ran, and not once held; see Pause
 
 	Slots        [2]Content    // what slots a and b hold; see Slot
 	Quarantine   []Quarantined // oldest first

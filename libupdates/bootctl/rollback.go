@@ -66,7 +66,7 @@ func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	}
 	r.LastRollback = &Rollback{Reason: code, Detail: cleanDetail(detail), Digest: c.Digest, Version: c.Version}
 	r.note(OpRollback, left, code)
-	r.HealthOK, r.WatchLeft = false, 0
+	r.HealthOK, r.WatchLeft, r.AbruptEnds = false, 0, 0
 	r.Boot++
 }
 

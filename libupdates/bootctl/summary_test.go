@@ -22,6 +22,9 @@ func summary(r bootctl.Record) string {
 	if r.WatchLeft > 0 {
 		s += fmt.Sprintf(" watched %d", r.WatchLeft)
 	}
+	if r.EndOrdered {
+		s += " ends"
+	}
 	if n := len(r.Quarantine); n > 0 {
 		s += fmt.Sprintf(" q%d", n)
 	}

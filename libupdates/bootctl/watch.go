@@ -28,13 +28,15 @@ func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
 	return next, nil
 }
 
-// EndWatch ends the watch over the set that the attempt confirmed: it has held. Without a watch it changes nothing. Refused as WrongBoot unless
-// boot is the attempt that was begun last.
+// EndWatch says that the set that the attempt confirmed has held: a watch over it ends, and the abrupt ends before are forgotten. Refused as
+// WrongBoot unless boot is the attempt that was begun last.
 func (r Record) EndWatch(boot uint64) (Record, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, err
 	}
-	return r.unwatched(), nil
+	next := r.unwatched()
+	next.AbruptEnds = 0
+	return next, nil
 }
 
 // Receive is the record from the moment on at which the slot is written for the set: there is nothing to return to any more, so it ends a
