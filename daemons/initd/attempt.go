@@ -22,11 +22,13 @@ type attempt struct {
 	failed   *failure         // it could not even be published
 	deadline <-chan time.Time // when the verdict is due
 	services serviceWord
-	trial    bool // whether its slot is on trial
-	reported bool // it was found unhealthy, and there is nothing to go back to: from then on only better news count
-	settled  bool // its verdict has been acknowledged
-	failing  bool // the verdict was to try again, and no attempt has been begun since
-	watched  bool // it was confirmed, and its set is under watch
+	trial    bool             // whether its slot is on trial
+	reported bool             // it was found unhealthy, and there is nothing to go back to: from then on only better news count
+	settled  bool             // its verdict has been acknowledged
+	watched  bool             // it was confirmed, and its set is under watch
+	abrupt   bool             // boots ended without an order: once its set has held without a watch, that is to be said, too
+	holds    <-chan time.Time // when it will have; nil: not asked
+	held     bool             // it has, and that was not said yet
 	watch    serviceWord
 
 	beginWatch func() // starts to look at its services, once it was confirmed
@@ -68,7 +70,7 @@ func (s *system) newAttempt(ctx context.Context, m update.Attempt) *attempt {
 	ctx, end := context.WithCancel(ctx)
 	policy := s.config.Policy.With(milliseconds(m.DeadlineMs()), milliseconds(m.WatchMs()))
 	a := &attempt{
-		boot: m.Boot(), slot: m.Slot(), trial: m.Trial(), policy: policy, end: end,
+		boot: m.Boot(), slot: m.Slot(), trial: m.Trial(), abrupt: m.AbruptEnds() > 0, policy: policy, end: end,
 		deadline: s.host.Clock.After(policy.Deadline),
 	}
 	a.beginWatch = func() { go s.keepWatch(ctx, a) }

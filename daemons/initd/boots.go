@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -16,12 +17,18 @@ var (
 	errLate   = errors.New("the record has moved on")
 )
 
-// followBoot returns the boot number of the record, now and after each change; only the newest is kept. The channel is closed when
+// A bootWord is what the record says of the boot.
+type bootWord struct {
+	boot  uint64        // the number of the attempt that is due or under way
+	pause time.Duration // how long the first attempt of a boot that begins like this is held back
+}
+
+// followBoot returns what the record says of the boot, now and after each change; only the newest is kept. The channel is closed when
 // updated no longer tells.
-func (s *system) followBoot(ctx context.Context) (<-chan uint64, error) {
-	var boots chan uint64
+func (s *system) followBoot(ctx context.Context) (<-chan bootWord, error) {
+	var boots chan bootWord
 	err := s.holdings["UpdateStatus"].Call(ctx, func(client capnp.Client) error {
-		boots = make(chan uint64, 1)
+		boots = make(chan bootWord, 1)
 		observer := &bootObserver{boots: boots}
 		answer, release := update.UpdateStatus(client).Follow(ctx, func(p update.UpdateStatus_follow_Params) error {
 			return p.SetObserver(update.StatusObserver_ServerToClient(observer))
@@ -38,11 +45,11 @@ func (s *system) followBoot(ctx context.Context) (<-chan uint64, error) {
 	return boots, err
 }
 
-// A bootObserver keeps the newest boot number.
+// A bootObserver keeps the newest word.
 type bootObserver struct {
 	mu    sync.Mutex
 	over  bool
-	boots chan uint64
+	boots chan bootWord
 }
 
 // OnChanged takes a state.
@@ -60,7 +67,7 @@ func (o *bootObserver) OnChanged(_ context.Context, call update.StatusObserver_o
 	case <-o.boots:
 	default:
 	}
-	o.boots <- status.Boot()
+	o.boots <- bootWord{status.Boot(), milliseconds(status.PauseMs())}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"nexus/libupdates/bootctl"
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
 )
@@ -23,6 +24,7 @@ type Config struct {
 	Policy       health.Policy // patience with a new slot
 	Shares       []Share       // sockets beside the control socket, each for a role
 	Floor        string        // what becomes of the version floors that sets ask for: signed, always or never; empty: signed
+	Cause        bootctl.Cause // why this boot began, as far as the machine tells
 	Port         string        // virtio-serial port that operators come in by, beside the control socket; empty: none
 	SelftestSets string        // folder of demo sets; not empty: run the selftest and stop with its outcome
 }

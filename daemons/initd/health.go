@@ -1,8 +1,10 @@
 package initd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -50,7 +52,12 @@ func (g *gatekeeper) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	due := g.at.boot == 0 || g.at.failing // a retry leaves the record as it is: nothing there would ask for it
+	due := g.at.boot == 0
+	if due {
+		if err := g.holdBack(ctx, boots); err != nil {
+			return err
+		}
+	}
 	for {
 		switch {
 		case due:
@@ -66,11 +73,39 @@ func (g *gatekeeper) run(ctx context.Context) error {
 	}
 }
 
+// holdBack waits before the first attempt of a boot where too many before it ended without an order, and no longer than until an operator has
+// changed what is to run.
+func (g *gatekeeper) holdBack(ctx context.Context, boots <-chan bootWord) error {
+	var over <-chan time.Time
+	for {
+		select {
+		case word, following := <-boots:
+			if !following {
+				return errFollow
+			}
+			if word.pause == 0 {
+				return nil
+			}
+			if over == nil {
+				g.s.log.Warn("boots end without an order: the next attempt waits", "pause", word.pause)
+				over = g.s.host.Clock.After(word.pause)
+			}
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // awaitBoot waits for the next word of the record and tells whether it asks for another attempt. Meanwhile a set under watch may prove that
 // it holds, or that it does not.
-func (g *gatekeeper) awaitBoot(ctx context.Context, boots <-chan uint64) (due bool, err error) {
+func (g *gatekeeper) awaitBoot(ctx context.Context, boots <-chan bootWord) (due bool, err error) {
 	changed := g.s.changed.Next()
-	if g.at.watched {
+	switch {
+	case g.at.held:
+		return false, g.endWatch(ctx)
+	case g.at.watched:
 		switch v := g.at.watch.get(); v.Outcome {
 		case health.OK:
 			return false, g.endWatch(ctx)
@@ -81,17 +116,20 @@ func (g *gatekeeper) awaitBoot(ctx context.Context, boots <-chan uint64) (due bo
 	select {
 	case <-changed:
 		return false, nil
-	case boot, following := <-boots:
+	case <-g.at.holds:
+		g.at.holds, g.at.held = nil, true
+		return false, nil
+	case word, following := <-boots:
 		if !following {
 			return false, errFollow
 		}
-		return boot > g.at.boot, nil
+		return word.boot > g.at.boot, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
 }
 
-// endWatch says that the set under watch has held.
+// endWatch says that the set has held, under watch or without.
 func (g *gatekeeper) endWatch(ctx context.Context) error {
 	answer, release := g.gate.WatchOver(ctx, func(p update.HealthGate_watchOver_Params) error {
 		p.SetBoot(g.at.boot)
@@ -102,7 +140,7 @@ func (g *gatekeeper) endWatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.at.watched = false // refused or not: a watch over another attempt is none of this one
+	g.at.watched, g.at.held = false, false // refused or not: a watch over another attempt is none of this one
 	return wire.Refused(res.Refusal())
 }
 
@@ -130,7 +168,7 @@ func (g *gatekeeper) begin(ctx context.Context) error {
 
 // settle gathers the verdict on the current attempt and delivers it. It returns due when another attempt is to begin: a retry, or
 // because the record moved on in the meantime.
-func (g *gatekeeper) settle(ctx context.Context, boots <-chan uint64) (due bool, err error) {
+func (g *gatekeeper) settle(ctx context.Context, boots <-chan bootWord) (due bool, err error) {
 	for {
 		changed := g.s.changed.Next()
 		switch v := g.judge(); {
@@ -141,11 +179,11 @@ func (g *gatekeeper) settle(ctx context.Context, boots <-chan uint64) (due bool,
 		}
 		select {
 		case <-changed:
-		case boot, following := <-boots:
+		case word, following := <-boots:
 			if !following {
 				return false, errFollow
 			}
-			if boot > g.at.boot {
+			if word.boot > g.at.boot {
 				return true, nil
 			}
 		case <-g.at.deadline:
@@ -186,9 +224,13 @@ func (g *gatekeeper) commit(ctx context.Context) error {
 	if err := g.acknowledged(wire.Refused(res.Refusal())); err != nil || !g.at.settled {
 		return err
 	}
-	if res.Watched() && !g.at.watched {
+	switch {
+	case res.Watched() && !g.at.watched:
 		g.at.watched = true
 		g.at.beginWatch()
+	case !res.Watched() && g.at.abrupt:
+		g.at.abrupt = false
+		g.at.holds = g.s.host.Clock.After(cmp.Or(g.at.policy.Watch, health.DefaultPolicy().Watch))
 	}
 	g.s.log.Announce(ctx, fmt.Sprintf("init: health ok (slot %s)", g.at.slot))
 	return nil
@@ -229,6 +271,5 @@ func (g *gatekeeper) fail(ctx context.Context, f failure) (retry bool, err error
 		g.at.reported, g.at.settled, g.at.failed = true, false, nil
 		return false, nil
 	}
-	g.at.failing = true
 	return true, nil
 }

@@ -222,7 +222,7 @@ func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) 
 
 func (o *operatorServer) Stop(_ context.Context, _ operator.Operator_stop) error {
 	o.s.log.Info("stop ordered by operator")
-	o.s.stop(outcome{})
+	o.s.stop(outcome{ordered: true})
 	return nil
 }
 

@@ -44,8 +44,9 @@ type system struct {
 
 // An outcome is how the system ended.
 type outcome struct {
-	failed bool
-	why    string // one line, when it failed
+	ordered bool // somebody outside wanted it
+	failed  bool
+	why     string // one line, when it failed
 }
 
 func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Writer) *system {
@@ -64,6 +65,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 			"settle":        config.Policy.SettleTime.String(),
 			"floor":         cmp.Or(config.Floor, floorSigned),
 			"record":        recordPlace(config.state() != ""),
+			"boot-cause":    config.Cause.String(),
 		},
 		changed:    vat.NewNotifier(),
 		children:   map[string]*child{},
@@ -153,6 +155,9 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	closeSockets(sockets)
 	stopGather()
 	<-health
+	if s.ordered(ctx) {
+		s.orderEnd()
+	}
 	close(s.down)
 	s.takeDown(stops)
 	return s.result()

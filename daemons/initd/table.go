@@ -85,7 +85,7 @@ func Table() []Daemon {
 			},
 			Dirs:     []string{"system"},
 			Files:    []string{"record", "factory"},
-			Settings: []string{"limit-archive", "limit-payload", "tries", "floor", "record"},
+			Settings: []string{"limit-archive", "limit-payload", "tries", "floor", "record", "boot-cause"},
 
 			Confinement: daemon(5, plat.PathRule{Path: "dir:system", Access: plat.Read | plat.Write}),
 		},

@@ -28,6 +28,7 @@ type engine struct {
 	limits    nxs.Limits
 	tries     uint8
 	floor     floorPolicy
+	cause     bootctl.Cause // of this boot, as far as the machine tells
 	followers followers
 	stages    sync.WaitGroup // those that are being received
 

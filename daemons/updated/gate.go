@@ -38,6 +38,7 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 	a.SetTrial(attempt.Trial)
 	a.SetTriesLeft(attempt.TriesLeft)
 	a.SetWatched(attempt.Watched)
+	a.SetAbruptEnds(attempt.AbruptEnds)
 	asks := g.engine.content(attempt.Slot).Health
 	a.SetDeadlineMs(uint32(asks.Deadline / time.Millisecond))
 	a.SetWatchMs(uint32(asks.Watch / time.Millisecond))
@@ -140,12 +141,25 @@ func (g *gateServer) WatchOver(_ context.Context, call update.HealthGate_watchOv
 
 func (e *engine) endWatch(boot uint64) error {
 	var what subject
+	watched := false
 	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
-		what = about(r, r.Active)
+		what, watched = about(r, r.Active), r.WatchLeft > 0
 		return r.EndWatch(boot)
 	})
-	e.audit("held", what, err)
+	if watched || err != nil {
+		e.audit("held", what, err)
+	}
 	return err
+}
+
+// BootEnds notes that the end of this boot was ordered.
+func (g *gateServer) BootEnds(_ context.Context, call update.HealthGate_bootEnds) error {
+	call.Go()
+	return g.engine.endBoot()
+}
+
+func (e *engine) endBoot() error {
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.EndBoot(), nil })
 }
 
 // HealthFailed takes the bad verdict on the current attempt.

@@ -54,14 +54,14 @@ func (e *engine) load() error {
 		if err != nil {
 			return err
 		}
-		return e.adopt(bootctl.Resume(active, a, b))
+		return e.adopt(bootctl.Resume(active, a, b).Booted(e.cause))
 	}
 	record, err := bootctl.Decode(raw)
 	if err != nil {
 		return fmt.Errorf("cannot load boot record: %w", err)
 	}
 	if e.firstLife() {
-		record = record.Restart()
+		record = record.Restart(e.cause)
 	}
 	record, changes := record.Reconcile(a, b)
 	for _, change := range changes {

@@ -129,6 +129,11 @@ func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
 		return fmt.Errorf("cannot use setting tries: %d is not 1 to %d", tries, health.MaxTries)
 	}
 	e.tries = uint8(tries)
+	cause, err := oneSetting(ctx, b, "boot-cause")
+	if err != nil {
+		return err
+	}
+	e.cause = bootctl.CauseOf(cause)
 	floor, err := oneSetting(ctx, b, "floor")
 	if err == nil {
 		e.floor, err = parseFloorPolicy(floor)

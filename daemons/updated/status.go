@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"time"
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
@@ -83,6 +84,9 @@ func (e *engine) fillStatus(m update.Status) error {
 	m.SetBoot(r.Boot)
 	m.SetStaging(staging)
 	m.SetWatched(r.WatchLeft > 0)
+	m.SetBootCause(wire.Cause(r.BootCause))
+	m.SetAbruptEnds(r.AbruptEnds)
+	m.SetPauseMs(uint32(r.Pause() / time.Millisecond))
 	if err := m.SetVersionFloor(r.Floor); err != nil {
 		return err
 	}

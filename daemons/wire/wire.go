@@ -63,6 +63,17 @@ func SlotOf(s bootrecord.Slot) bootctl.Slot {
 	}
 }
 
+// Cause is the cause of a boot as the schema names it.
+func Cause(c bootctl.Cause) bootrecord.BootCause { return bootrecord.BootCause(c) }
+
+// CauseOf is a cause of the schema as the domain names it; one that the schema does not know is Unknown.
+func CauseOf(c bootrecord.BootCause) bootctl.Cause {
+	if c > bootrecord.BootCause_power {
+		return bootctl.Unknown
+	}
+	return bootctl.Cause(c)
+}
+
 // Digest is a digest as bytes, empty for the zero digest of an empty slot.
 func Digest(d nxs.Digest) []byte {
 	if d.IsZero() {

@@ -116,6 +116,8 @@ type State struct {
 	Staging                 bool
 	Persistent              bool
 	Boot                    uint64
+	Cause                   bootctl.Cause
+	AbruptEnds              uint8
 	Versions                [2]string // of slots a and b
 	Quarantine              int
 	Rollback                string // reason of the last one, or empty
@@ -151,6 +153,7 @@ func stateOf(m update.Status) (State, error) {
 	s := State{
 		Active: wire.SlotOf(m.Active()), Pending: wire.SlotOf(m.Pending()), Staged: wire.SlotOf(m.Staged()),
 		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Staging: m.Staging(), Persistent: m.Persistent(), Boot: m.Boot(),
+		Cause: wire.CauseOf(m.BootCause()), AbruptEnds: m.AbruptEnds(),
 	}
 	a, errA := versionOf(m.SlotA())
 	b, errB := versionOf(m.SlotB())

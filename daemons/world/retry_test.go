@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// TestARetryIsNotForgotten kills updated when it is asked to count the second attempt. The verdict on the first has left the record as it
-// was, so nothing there asks for another attempt: initd has to remember.
+// TestARetryIsNotForgotten kills updated when it is asked to count the second attempt. The verdict on the first is in the record, which asks
+// for another attempt whoever comes by.
 func TestARetryIsNotForgotten(t *testing.T) {
 	w := world.New(t)
 	var failed, killed atomic.Bool

@@ -24,12 +24,25 @@ func startedWithState(t *testing.T) (*world.World, *world.Operator) {
 	return w, w.Operator()
 }
 
-// startAgain boots the same folder without a flag.
+// startAgain stops the system and boots the same folder without a flag.
 func startAgain(t *testing.T, w *world.World) *world.Operator {
 	t.Helper()
 	if err := w.Stop(); err != nil {
 		t.Fatal(err)
 	}
+	return start(w)
+}
+
+// startAfterCut boots the same folder after everything died at once.
+func startAfterCut(t *testing.T, w *world.World) *world.Operator {
+	t.Helper()
+	if err := w.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	return start(w)
+}
+
+func start(w *world.World) *world.Operator {
 	w.State = ""
 	boots := strings.Count(w.Console(), "updated: ready (statefs)")
 	w.Start(nil)
@@ -62,15 +75,71 @@ func TestATrialIsCutAgainAndAgain(t *testing.T) {
 	update(t, o, set(t, "1.1.0", "start 1.1.0"))
 	o.AwaitState("the first try", 0, func(s world.State) bool { return s.Pending == bootctl.B && s.TriesLeft == 1 })
 	o.Close()
-	o = startAgain(t, w)
+	o = startAfterCut(t, w)
 	o.AwaitState("the second try", 0, func(s world.State) bool { return s.Pending == bootctl.B && s.TriesLeft == 0 })
 	o.Close()
-	o = startAgain(t, w)
+	o = startAfterCut(t, w)
 	s := o.AwaitState("the way back", 0, rolledBack)
 	if s.Active != bootctl.A || s.Rollback != string(refusal.TriesExhausted) || s.Quarantine != 1 {
 		t.Errorf("got %+v", s)
 	}
 }
+
+// Whoever stops a system in the middle of a trial takes nothing from it, however often.
+func TestAStoppedTrialKeepsItsTries(t *testing.T) {
+	w, o := startedWithState(t)
+	update(t, o, set(t, "1.1.0", "start 1.1.0"))
+	for range 3 {
+		o.AwaitState("the first try", 0, func(s world.State) bool { return s.Pending == bootctl.B && s.TriesLeft == 1 })
+		o.Close()
+		o = startAgain(t, w)
+	}
+	s := o.AwaitState("the first try again", 0, func(s world.State) bool { return s.Pending == bootctl.B && s.TriesLeft == 1 })
+	if s.Cause != bootctl.Commanded {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// A confirmed set that takes the system down again and again waits before it may do so the next time, unless an operator acts.
+func TestAbruptEndsHoldTheNextAttemptBack(t *testing.T) {
+	w, o := startedWithState(t)
+	waits := func(ends uint8) func(world.State) bool {
+		return func(s world.State) bool { return s.AbruptEnds == ends && !s.HealthOK }
+	}
+	for range 3 {
+		o.Close()
+		o = startAfterCut(t, w)
+		o.AwaitState("health without a pause", 0, committed(bootctl.A))
+	}
+	o.Close()
+	o = startAfterCut(t, w)
+	o.AwaitState("the fourth abrupt end", 0, waits(4))
+	w.Await(holding+"1s", 1)
+	w.Clock.Wind(time.Second)
+	o.AwaitState("health after the pause", 0, committed(bootctl.A))
+
+	o.Close()
+	o = startAfterCut(t, w)
+	o.AwaitState("the fifth abrupt end", 0, waits(5))
+	w.Await(holding+"2s", 1)
+	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
+	o.AwaitState("a trial, which waits for nobody", 0, committed(bootctl.B))
+}
+
+// A set that has held is taken for sound again.
+func TestAbruptEndsAreForgotten(t *testing.T) {
+	w, o := startedWithState(t)
+	o.Close()
+	o = startAfterCut(t, w)
+	s := o.AwaitState("the health after the cut", 0, committed(bootctl.A))
+	if s.AbruptEnds != 1 {
+		t.Errorf("got %+v", s)
+	}
+	o.AwaitState("a minute later", time.Second, func(s world.State) bool { return s.AbruptEnds == 0 })
+}
+
+// holding is what the console shows of an attempt that waits.
+const holding = "initd: [warn] boots end without an order: the next attempt waits pause="
 
 func TestStatefsdMayDieAtAnyTime(t *testing.T) {
 	w, o := startedWithState(t)

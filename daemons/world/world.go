@@ -31,7 +31,7 @@ type World struct {
 	launcher *launcher
 	visitor  life // plays the selftest, if there is one
 	shares   []initd.Share
-	stop     context.CancelFunc
+	stop     context.CancelCauseFunc
 	ended    chan error
 
 	mu    sync.Mutex
@@ -81,7 +81,7 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	}
 	w.t.Cleanup(func() { reader.Close() }) // a writer that was killed may have left its end open
 	go w.read(reader)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	host := plat.Host{Clock: w.Clock, Spawner: &programs{clock: w.Clock}}
 	w.launcher, w.stop, w.ended = newLauncher(host, w.tapping, w.visitor), cancel, make(chan error, 1)
 	go func() {
@@ -96,7 +96,7 @@ func (w *World) Stop() error {
 	if w.stop == nil {
 		return nil
 	}
-	w.stop()
+	w.stop(nil)
 	w.stop = nil
 	select {
 	case err := <-w.ended:
@@ -119,8 +119,15 @@ func (w *World) End(name string) {
 		w.tapping.sever("Operator")
 	}
 	if stop := w.stop; stop != nil {
-		stop()
+		stop(initd.ErrNoOrder)
 	}
+}
+
+// Cut ends everything at once, as a loss of power does, and waits until it is over.
+func (w *World) Cut() error {
+	w.t.Helper()
+	w.End(InitName)
+	return w.Stop()
 }
 
 // AwaitEnd waits until the system has stopped by itself and returns how it ended.
@@ -128,7 +135,7 @@ func (w *World) AwaitEnd() error {
 	w.t.Helper()
 	select {
 	case err := <-w.ended:
-		w.stop()
+		w.stop(nil)
 		w.stop = nil
 		return err
 	case <-time.After(limit):

@@ -5,6 +5,7 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
 )
 
 // A state is what `nx status` knows: the boot record for people and programs.
@@ -18,6 +19,9 @@ type state struct {
 	Staging      bool          `json:"staging"`
 	Watched      bool          `json:"watched"`
 	Boot         uint64        `json:"boot"`
+	BootCause    string        `json:"bootCause"`
+	AbruptEnds   uint8         `json:"abruptEnds"`
+	PauseMs      uint32        `json:"pauseMs"`
 	VersionFloor *string       `json:"versionFloor"`
 	Slots        slotStates    `json:"slots"`
 	Quarantine   []quarantined `json:"quarantine"`
@@ -92,6 +96,7 @@ func readState(m update.Status, err error) (state, error) {
 	s := state{
 		ActiveSlot: slotName(m.Active()), PendingSlot: slotOrNull(m.Pending()), StagedSlot: slotOrNull(m.Staged()),
 		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(), Watched: m.Watched(), Boot: m.Boot(),
+		BootCause: wire.CauseOf(m.BootCause()).String(), AbruptEnds: m.AbruptEnds(), PauseMs: m.PauseMs(),
 	}
 	s.VersionFloor = orNull(r.text(m.VersionFloor()), "")
 	s.Slots.A = r.slot(m.SlotA())

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // statusVerb shows the state.
@@ -56,6 +58,9 @@ func printState(w io.Writer, s state, confinement [][]string) {
 		rows = append(rows, []string{"rolled back", fmt.Sprintf("%s: %s", r.SystemVersion, r.why())})
 	}
 	rows = append(rows, []string{"state", s.persistence()})
+	if began := s.began(); began != "" {
+		rows = append(rows, []string{"boot", began})
+	}
 	rows = append(rows, confinement...)
 	if next := s.next(); next != "" {
 		rows = append(rows, []string{"next", next})
@@ -95,6 +100,21 @@ func (s state) persistence() string {
 		return "kept over a reboot"
 	}
 	return "not kept over a reboot"
+}
+
+// began says why the boot began, and what it is one of a row of; empty where nothing tells.
+func (s state) began() string {
+	text := map[string]string{
+		"commanded": "by command", "crash": "after a crash", "watchdog": "reset by the watchdog", "power": "after a loss of power",
+	}[s.BootCause]
+	if s.AbruptEnds < 2 {
+		return text
+	}
+	text = cmp.Or(text, "cause unknown") + fmt.Sprintf(", %d ends in a row that nobody ordered", s.AbruptEnds)
+	if s.PauseMs > 0 && !s.HealthOK {
+		text += fmt.Sprintf(": services wait %v", time.Duration(s.PauseMs)*time.Millisecond)
+	}
+	return text
 }
 
 // next says what an operator would do now, if anything.

@@ -96,8 +96,8 @@ func bootctlMutants() []mutant {
 			id:     "bootctl-rollback-keeps-number",
 			breaks: "a verdict on the slot that was left is void",
 			file:   "libupdates/bootctl/rollback.go",
-			old:    "\tr.HealthOK, r.WatchLeft = false, 0\n\tr.Boot++\n",
-			new:    "\tr.HealthOK, r.WatchLeft = false, 0\n",
+			old:    "\tr.HealthOK, r.WatchLeft, r.AbruptEnds = false, 0, 0\n\tr.Boot++\n",
+			new:    "\tr.HealthOK, r.WatchLeft, r.AbruptEnds = false, 0, 0\n",
 			tests:  tests,
 		},
 		{

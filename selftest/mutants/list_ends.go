@@ -1,0 +1,121 @@
+package main
+
+// endMutants are faults in why a boot began, and what follows from that.
+func endMutants() []mutant {
+	record := suite{packages: "./libupdates/bootctl"}
+	flow := suite{packages: "./daemons/world", run: "Stopped|Abrupt"}
+	return []mutant{
+		{
+			id:     "ends-every-boot-is-ordered",
+			breaks: "only an end that was ordered costs no try",
+			file:   "libupdates/bootctl/restart.go",
+			old:    "if r.EndOrdered {",
+			new:    "if true {",
+			tests:  record,
+		},
+		{
+			id:     "ends-order-costs-a-try",
+			breaks: "an operator's own reboot costs no try",
+			file:   "libupdates/bootctl/restart.go",
+			old:    "\t\tnext.giveBack()\n",
+			new:    "",
+			tests:  record,
+		},
+		{
+			id:     "ends-order-never-ends",
+			breaks: "an order is about one end",
+			file:   "libupdates/bootctl/restart.go",
+			old:    "\tnext.EndOrdered = false\n",
+			new:    "",
+			tests:  record,
+		},
+		{
+			id:     "ends-gives-back-what-failed",
+			breaks: "a try that failed is not given back",
+			file:   "libupdates/bootctl/restart.go",
+			old:    "\tcase !r.Begun():\n",
+			new:    "",
+			tests:  record,
+		},
+		{
+			id:     "ends-failed-try-is-under-way",
+			breaks: "a try that failed can be neither committed nor given back",
+			file:   "libupdates/bootctl/attempt.go",
+			old:    "\t\tr.Boot++ // it can",
+			new:    "\t\t// it can",
+			tests:  record,
+		},
+		{
+			id:     "ends-order-outlives-an-attempt",
+			breaks: "an attempt that was begun after an order is not given back",
+			file:   "libupdates/bootctl/attempt.go",
+			old:    "next.HealthOK, next.EndOrdered = false, false",
+			new:    "next.HealthOK = false",
+			tests:  record,
+		},
+		{
+			id:     "ends-no-pause",
+			breaks: "a set that takes the machine down again and again waits before the next time",
+			file:   "libupdates/bootctl/pause.go",
+			old:    "if r.Pending != None || r.WatchLeft > 0 || r.AbruptEnds <= freeAbruptEnds {",
+			new:    "if true {",
+			tests:  record,
+		},
+		{
+			id:     "ends-pause-has-no-end",
+			breaks: "a pause is a minute at most",
+			file:   "libupdates/bootctl/pause.go",
+			old:    "n > 1 && pause < maxPause",
+			new:    "n > 1",
+			tests:  record,
+		},
+		{
+			id:     "ends-never-forgotten",
+			breaks: "a set that has held is taken for sound",
+			file:   "libupdates/bootctl/watch.go",
+			old:    "\tnext.AbruptEnds = 0\n",
+			new:    "",
+			tests:  record,
+		},
+		{
+			id:     "ends-cause-is-not-passed-on",
+			breaks: "a boot has the cause that the machine saw",
+			file:   "daemons/updated/load.go",
+			old:    "record.Restart(e.cause)",
+			new:    "record.Restart(bootctl.Unknown)",
+			tests:  suite{packages: "./daemons/updated", run: "End"},
+		},
+		{
+			id:     "ends-not-noted",
+			breaks: "a stop that an operator ordered is in the record before the system is down",
+			file:   "daemons/initd/system.go",
+			old:    "if s.ordered(ctx) {",
+			new:    "if false {",
+			tests:  flow,
+		},
+		{
+			id:     "ends-nobody-waits",
+			breaks: "the first attempt of a boot waits as long as the record says",
+			file:   "daemons/initd/health.go",
+			old:    "if word.pause == 0 {",
+			new:    "if true {",
+			tests:  flow,
+		},
+		{
+			id:     "ends-waits-for-nothing",
+			breaks: "an operator who acts is not kept waiting",
+			file:   "daemons/initd/health.go",
+			old:    "if word.pause == 0 {",
+			new:    "if word.pause == 0 && over == nil {",
+			tests:  flow,
+		},
+		{
+			id:     "ends-nobody-says-it-held",
+			breaks: "a set that has held is taken for sound",
+			file:   "daemons/initd/health.go",
+			old:    "\t\tg.at.holds, g.at.held = nil, true\n",
+			new:    "\t\tg.at.holds = nil\n",
+			tests:  flow,
+		},
+	}
+}
