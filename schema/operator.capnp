@@ -53,7 +53,8 @@ interface Operator {
   # The authority table, in its order: who is handed what while both ends live.
 
   stop @11 () -> ();
-  # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is done.
+  # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is done. Refused as `superseded` (an
+  # exception) once a reboot was ordered.
 
   authority @12 () -> (authority :Authority);
   # Take back what a daemon holds.
@@ -65,6 +66,11 @@ interface Operator {
   # An Operator that has only those of `methods` that this one has, by their names here, and `attenuate`. At most 64 names; what is no
   # method's name gives nothing. Every other method of it is refused as `not-granted` (an exception). It is good for as long as the
   # connection over which it was made.
+
+  reboot @15 () -> ();
+  # Stops the system as `stop` does, and has it begin anew: in a machine of which `initd` is the first process, by a restart of the
+  # machine. Returns when the stop has begun; the connection ends when it is done. Refused as `superseded` (an exception) once another end
+  # was ordered.
 }
 
 interface Authority {
