@@ -8,7 +8,7 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Boot runs a system until ctx ends, an operator stops it, or it cannot go on. It takes the folder, opens what the table grants, and has
+// Boot runs a system until ctx ends, an operator stops it, or it cannot go on; it returns ErrReboot where it is to begin anew. It takes the folder, opens what the table grants, and has
 // the launcher bring the daemons to life. The console gets markers and what an operator should see, stderr a daemon's last words.
 func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher, console *os.File, stderr io.Writer) error {
 	folder, err := openFolder(config.Dir)

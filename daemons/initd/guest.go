@@ -31,10 +31,11 @@ const (
 	LineFirst = "init: first process"
 	LineFatal = "init: fatal:"
 	LineLast  = "init: powering off"
+	LineAgain = "init: restarting"
 )
 
 // Init is Main for the first process of a machine: it makes the machine ready, runs the system, and powers the machine off when the
-// system has stopped or cannot go on. It returns only to a process that is not the first.
+// system has stopped or cannot go on, or restarts it where that was ordered. It returns only to a process that is not the first.
 func Init(args []string, console *os.File) int {
 	if os.Getpid() != 1 {
 		fmt.Fprintln(console, "init: cannot start: not the first process of a machine")
@@ -42,11 +43,15 @@ func Init(args []string, console *os.File) int {
 		return 2
 	}
 	fmt.Fprintf(console, "%s on %s\n", LineFirst, runtime.GOARCH)
-	if err := runMachine(args, console); err != nil {
+	line, end := LineLast, plat.PowerOff
+	switch err := runMachine(args, console); {
+	case errors.Is(err, ErrReboot):
+		line, end = LineAgain, plat.Restart
+	case err != nil:
 		fmt.Fprintf(console, "%s %v\n", LineFatal, err)
 	}
-	fmt.Fprintln(console, LineLast)
-	err := plat.PowerOff()
+	fmt.Fprintln(console, line)
+	err := end()
 	fmt.Fprintf(console, "%s %v\n", LineFatal, err)
 	return 1 // the kernel takes the end of the first process for a panic, and onPanic says what follows
 }

@@ -30,7 +30,11 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	if err := up(ctx, config, filepath.Join(config.Dir, runDir), stdout, stderr); err != nil {
+	err = up(ctx, config, filepath.Join(config.Dir, runDir), stdout, stderr)
+	if errors.Is(err, ErrReboot) {
+		err = beginAnew()
+	}
+	if err != nil {
 		fmt.Fprintf(stderr, "nx: cannot run the system in %s: %v\n", config.Dir, err)
 		if errors.Is(err, errAlreadyRunning) {
 			fmt.Fprintf(stderr, "hint: `nx --dir %s status` shows it, `nx --dir %s shutdown` stops it\n", config.Dir, config.Dir)
@@ -53,6 +57,15 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 	plat.ShareFiles()
 	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner}
 	return Boot(ctx, config, host, &processes{bin: bin, binary: binary, spawner: spawner, dirs: config.dirs()}, console, stderr)
+}
+
+// beginAnew starts this process over: the same process, with the same arguments. It returns only when that failed.
+func beginAnew() error {
+	binary, err := ownBinary()
+	if err != nil {
+		return err
+	}
+	return plat.Become(binary, os.Args)
 }
 
 // ownBinary is the one binary that all daemons are.

@@ -222,8 +222,12 @@ func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) 
 
 func (o *operatorServer) Stop(_ context.Context, _ operator.Operator_stop) error {
 	o.s.log.Info("stop ordered by operator")
-	o.s.stop(outcome{ordered: true})
-	return nil
+	return o.s.endBy(outcome{ordered: true})
+}
+
+func (o *operatorServer) Reboot(_ context.Context, _ operator.Operator_reboot) error {
+	o.s.log.Info("reboot ordered by operator")
+	return o.s.endBy(outcome{ordered: true, again: true})
 }
 
 // A graphEdge is one line of `nx graph`.

@@ -8,6 +8,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/update"
+	"nexus/daemons/wire"
+	"nexus/libupdates/refusal"
 )
 
 // orderPatience is how long an end that was ordered waits for updated to note it. A system that cannot is taken down all the same.
@@ -15,6 +17,17 @@ const orderPatience = 5 * time.Second
 
 // ErrNoOrder is the cause with which Boot's context is cancelled where nobody ordered the end: tests cut a system so.
 var ErrNoOrder = errors.New("nobody ordered it")
+
+// ErrReboot is how a system ends that is to begin anew.
+var ErrReboot = errors.New("a reboot was ordered")
+
+// endBy gives an operator's order to end. A second one of the same kind changes nothing; one of another kind is refused.
+func (s *system) endBy(o outcome) error {
+	if s.stop(o).again == o.again {
+		return nil
+	}
+	return wire.Except(refusal.New(refusal.Superseded, "another end was ordered before"))
+}
 
 // ordered tells whether somebody outside ordered the end: an operator, or whoever sent a signal to the first process.
 func (s *system) ordered(ctx context.Context) bool {

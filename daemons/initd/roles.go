@@ -31,7 +31,7 @@ func Roles() []Role {
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},
 		{Name: operatorRole, Methods: append(slices.Clone(stage),
-			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "authority", "stop")},
+			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "authority", "stop", "reboot")},
 	}
 }
 

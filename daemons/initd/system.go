@@ -45,6 +45,7 @@ type system struct {
 // An outcome is how the system ended.
 type outcome struct {
 	ordered bool // somebody outside wanted it
+	again   bool // it is to begin anew
 	failed  bool
 	why     string // one line, when it failed
 }
@@ -160,7 +161,7 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	}
 	close(s.down)
 	s.takeDown(stops)
-	return s.result()
+	return s.result(ctx)
 }
 
 func (s *system) start(ctx context.Context, row Daemon) {
@@ -185,8 +186,8 @@ func (s *system) takeDown(stops []context.CancelFunc) {
 	s.host.Spawner.Sweep()
 }
 
-// stop gives the order to stop; the first outcome counts.
-func (s *system) stop(o outcome) {
+// stop gives the order to stop. The first outcome counts, and is returned.
+func (s *system) stop(o outcome) outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
@@ -195,15 +196,21 @@ func (s *system) stop(o outcome) {
 		s.outcome = o
 		close(s.stopping)
 	}
+	return s.outcome
 }
 
-func (s *system) result() error {
+// result is how the system ended. Whoever ended ctx wanted it down for good, whatever was ordered before.
+func (s *system) result(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outcome.failed {
+	switch {
+	case s.outcome.failed:
 		return errors.New(s.outcome.why)
+	case s.outcome.again && ctx.Err() == nil:
+		return ErrReboot
+	default:
+		return nil
 	}
-	return nil
 }
 
 // core is how the daemons are. The selftest is not core: it votes.

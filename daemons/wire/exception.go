@@ -55,6 +55,7 @@ func fromLibrary(part string) bool {
 func crosses(reason refusal.Reason) bool {
 	switch reason {
 	case refusal.UnknownBundle, refusal.UnknownName, refusal.NotGranted, refusal.NotRunnable, refusal.WrongArchitecture, refusal.Stale,
+		refusal.Superseded,
 		refusal.BadPath, refusal.BadBundleName, refusal.NoSuchFile, refusal.NotADirectory, refusal.IsADirectory, refusal.DigestMismatch:
 		return true
 	default:

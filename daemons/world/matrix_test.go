@@ -316,6 +316,6 @@ func TestOperatorIsNoGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Release()
-	p.try("operator", "Operator", root, "stop")
+	p.try("operator", "Operator", root, "stop", "reboot")
 	t.Logf("%d calls tried, %d reached a method, all of them the operator's", p.tried, p.reached)
 }

@@ -318,6 +318,16 @@ func (o *Operator) Discard() {
 	}
 }
 
+// Reboot orders the system to begin anew.
+func (o *Operator) Reboot() error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	answer, release := o.cap.Reboot(ctx, nil)
+	defer release()
+	_, err := answer.Struct()
+	return err
+}
+
 // Revoke cuts a daemon from a service.
 func (o *Operator) Revoke(client, service string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)

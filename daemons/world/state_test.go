@@ -1,12 +1,14 @@
 package world_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"nexus/daemons/initd"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
@@ -175,5 +177,21 @@ func TestAForeignStateFolderIsRefused(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(w.State); len(entries) != 1 {
 		t.Errorf("the folder holds %v", entries)
+	}
+}
+
+// A reboot takes the system down in order, and says that it is to begin anew. Who wants another end after that is told.
+func TestReboot(t *testing.T) {
+	w, o := startedWithState(t)
+	if err := o.Reboot(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.AwaitEnd(); !errors.Is(err, initd.ErrReboot) {
+		t.Errorf("the system ended with %v", err)
+	}
+	o.Close()
+	o = start(w)
+	if s := o.AwaitState("the health of the new boot", 0, committed(bootctl.A)); s.Cause != bootctl.Commanded || s.AbruptEnds != 0 {
+		t.Errorf("got %+v", s)
 	}
 }

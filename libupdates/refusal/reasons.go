@@ -60,7 +60,7 @@ const (
 	NoSpace           Reason = "no-space"           // the set does not fit
 	Stalled           Reason = "stalled"            // the sender stopped sending
 	Cancelled         Reason = "cancelled"          // the sender went away
-	Superseded        Reason = "superseded"         // another attempt took its place
+	Superseded        Reason = "superseded"         // another attempt took its place; another end was ordered before
 	IO                Reason = "io"                 // something outside the input failed
 )
 

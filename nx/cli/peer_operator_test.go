@@ -132,6 +132,15 @@ func (o *peerOperator) Stop(context.Context, operator.Operator_stop) error {
 	return nil
 }
 
+// Reboot ends the connection as Stop does, unless somebody has ordered another end before.
+func (o *peerOperator) Reboot(context.Context, operator.Operator_reboot) error {
+	if o.p.stopping.Load() {
+		return wire.Except(refusal.New(refusal.Superseded, "another end was ordered before"))
+	}
+	go (<-o.p.conns).Close()
+	return nil
+}
+
 func (*peerOperator) Authority(_ context.Context, call operator.Operator_authority) error {
 	res, err := call.AllocResults()
 	if err != nil {

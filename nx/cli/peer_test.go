@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ type peer struct {
 	dir string
 
 	conns chan *vat.Conn // as they come
+
+	stopping atomic.Bool // an end was ordered before
 
 	mu        sync.Mutex
 	state     peerState

@@ -100,3 +100,13 @@ func TestShutdownWaitsForTheEnd(t *testing.T) {
 	p.nx("shutdown").want(t, 0, "the system in "+p.dir+" is down\n", "")
 	p.nx("shutdown", "--json").want(t, 0, "{}\n", "")
 }
+
+func TestRebootWaitsForTheEnd(t *testing.T) {
+	p := startPeer(t)
+	p.nx("reboot").want(t, 0, "the system in "+p.dir+" is down and begins anew\n", "")
+	p.nx("reboot", "--json").want(t, 0, "{}\n", "")
+	p.stopping.Store(true)
+	p.nx("reboot").want(t, 1, "", "nx: cannot reboot "+p.dir+": another end was ordered before\n")
+	p.nx("reboot", "--json").want(t, 1, `{"error":"cannot reboot `+p.dir+`: another end was ordered before","reason":"superseded"}`+"\n",
+		"nx: cannot reboot "+p.dir+": another end was ordered before\n")
+}

@@ -43,6 +43,7 @@ type grammar struct {
 	Log       logVerb      `cmd:"" help:"Show the journal."`
 	RunBundle runVerb      `cmd:"" name:"run" help:"Run a bundle and wait for its end."`
 	Shutdown  shutdownVerb `cmd:"" help:"Stop the system."`
+	Reboot    rebootVerb   `cmd:"" help:"Stop the system and have it begin anew."`
 }
 
 // An invocation is one run of the command: where it works and how it answers.

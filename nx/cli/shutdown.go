@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -19,18 +20,36 @@ type shutdownVerb struct{}
 // Run returns when the system is down, which is when it ends the connection.
 func (*shutdownVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		if err := s.stop(ctx); err != nil {
+		answer, release := s.operator.Stop(ctx, nil)
+		defer release()
+		_, err := answer.Struct()
+		if err := s.awaitDown(ctx, err); err != nil {
 			return cannot("shut down", in.dir, err)
 		}
 		return in.answer(struct{}{}, func(w io.Writer) { fmt.Fprintf(w, "the system %s is down\n", in.place()) })
 	})
 }
 
-func (s *session) stop(ctx context.Context) error {
-	answer, release := s.operator.Stop(ctx, nil)
-	defer release()
-	if _, err := answer.Struct(); err != nil && !vat.Disconnected(err) {
-		return err
+// rebootVerb has the system begin anew.
+type rebootVerb struct{}
+
+// Run returns when the system is down; whether it is back is seen as for any other start.
+func (*rebootVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		answer, release := s.operator.Reboot(ctx, nil)
+		defer release()
+		_, err := answer.Struct()
+		if err := s.awaitDown(ctx, err); err != nil {
+			return cannot("reboot", in.dir, err)
+		}
+		return in.answer(struct{}{}, func(w io.Writer) { fmt.Fprintf(w, "the system %s is down and begins anew\n", in.place()) })
+	})
+}
+
+// awaitDown waits for the end that was ordered, given the answer to the order.
+func (s *session) awaitDown(ctx context.Context, err error) error {
+	if err != nil && !vat.Disconnected(err) {
+		return wire.Excepted(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()

@@ -136,7 +136,7 @@ func TestUpRefuses(t *testing.T) {
 func TestNotRunning(t *testing.T) {
 	dir := t.TempDir()
 	text := "cannot reach the system in " + dir + ": no system runs there"
-	for _, verb := range []string{"status", "switch", "rollback", "discard", "history", "bundles", "services", "graph", "log", "shutdown"} {
+	for _, verb := range []string{"status", "switch", "rollback", "discard", "history", "bundles", "services", "graph", "log", "shutdown", "reboot"} {
 		run(context.Background(), "--dir", dir, "--json", verb).want(t, 1, `{"error":"`+text+`","reason":"not-running"}`+"\n",
 			"nx: "+text+"\nhint: start it with `nx up --dir "+dir+"`\n")
 	}

@@ -3,7 +3,8 @@ package main
 // endMutants are faults in why a boot began, and what follows from that.
 func endMutants() []mutant {
 	record := suite{packages: "./libupdates/bootctl"}
-	flow := suite{packages: "./daemons/world", run: "Stopped|Abrupt"}
+	flow := suite{packages: "./daemons/world", run: "Stopped|Abrupt|Reboot"}
+	orders := suite{packages: "./daemons/initd", run: "Order|Signal"}
 	return []mutant{
 		{
 			id:     "ends-every-boot-is-ordered",
@@ -92,6 +93,30 @@ func endMutants() []mutant {
 			old:    "if s.ordered(ctx) {",
 			new:    "if false {",
 			tests:  flow,
+		},
+		{
+			id:     "ends-reboot-is-a-stop",
+			breaks: "a system that was rebooted begins anew",
+			file:   "daemons/initd/operator.go",
+			old:    "outcome{ordered: true, again: true}",
+			new:    "outcome{ordered: true}",
+			tests:  flow,
+		},
+		{
+			id:     "ends-signal-is-outvoted",
+			breaks: "who sends a signal to the first process ends it for good",
+			file:   "daemons/initd/system.go",
+			old:    "case s.outcome.again && ctx.Err() == nil:",
+			new:    "case s.outcome.again:",
+			tests:  orders,
+		},
+		{
+			id:     "ends-last-order-counts",
+			breaks: "who wants another end than the one under way is told",
+			file:   "daemons/initd/order.go",
+			old:    "if s.stop(o).again == o.again {",
+			new:    "if s.stop(o); true {",
+			tests:  orders,
 		},
 		{
 			id:     "ends-nobody-waits",

@@ -1,0 +1,60 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"nexus/daemons/wire"
+	"nexus/libupdates/refusal"
+)
+
+// The first order counts; the same again changes nothing, and another one is refused in words that cross the wire.
+func TestTheFirstOrderCounts(t *testing.T) {
+	stop, reboot := outcome{ordered: true}, outcome{ordered: true, again: true}
+	for _, c := range []struct {
+		name        string
+		first, then outcome
+		refused     bool
+		result      error
+	}{
+		{"stop, stop", stop, stop, false, nil},
+		{"stop, reboot", stop, reboot, true, nil},
+		{"reboot, reboot", reboot, reboot, false, ErrReboot},
+		{"reboot, stop", reboot, stop, true, ErrReboot},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &system{stopping: make(chan struct{})}
+			if err := s.endBy(c.first); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.endBy(c.then); (refusal.Of(wire.Excepted(err)) == refusal.Superseded) != c.refused {
+				t.Errorf("got %v, want it refused: %t", err, c.refused)
+			}
+			if err := s.result(t.Context()); !errors.Is(err, c.result) {
+				t.Errorf("it ends with %v, want %v", err, c.result)
+			}
+		})
+	}
+}
+
+// Who sends a signal to the first process orders an end, and one for good.
+func TestASignalIsAnOrder(t *testing.T) {
+	s := &system{stopping: make(chan struct{})}
+	ctx, signal := context.WithCancelCause(t.Context())
+	if s.ordered(ctx) {
+		t.Error("an end was ordered by nobody")
+	}
+	if err := s.endBy(outcome{ordered: true, again: true}); err != nil || !s.ordered(ctx) {
+		t.Errorf("a reboot is no order: %v", err)
+	}
+	signal(nil)
+	if !s.ordered(ctx) || s.result(ctx) != nil {
+		t.Errorf("after a signal it ends with %v", s.result(ctx))
+	}
+	cut, end := context.WithCancelCause(t.Context())
+	end(ErrNoOrder)
+	if s.ordered(cut) {
+		t.Error("a cut is an order")
+	}
+}
