@@ -1,0 +1,59 @@
+package statedisk
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"testing"
+)
+
+// seed decides which sectors of a cache survive a cut.
+const seed = 7
+
+// survivals are the selections of a cache's sectors that are tried: none, all, and where those are not everything each half and some at random.
+func survivals(cached int) []func(int) bool {
+	keep := []func(int) bool{func(int) bool { return false }, func(int) bool { return true }}
+	if cached < 2 {
+		return keep[:cached+1]
+	}
+	keep = append(keep, func(i int) bool { return i < cached/2 }, func(i int) bool { return i >= cached/2 })
+	random := rand.New(rand.NewPCG(seed, uint64(cached)))
+	for range 4 {
+		picked := random.Perm(cached)
+		keep = append(keep, func(i int) bool { return picked[i]%2 == 0 })
+	}
+	return keep
+}
+
+// Cut after any operation, whatever of the disk's cache survives: the disk is new or ours, and preparing it again makes it the template.
+func TestPrepareSurvivesEveryCut(t *testing.T) {
+	want := prepared(t, MinSize)
+	outcomes := 0
+	for n, done := 0, false; !done; n++ {
+		cut := blank(MinSize).leaving(n)
+		_, err := Prepare(cut, MinSize)
+		done = err == nil
+		for _, keep := range survivals(len(cut.cache)) {
+			outcomes++
+			after := cut.after(keep)
+			kind, err := Prepare(after, MinSize)
+			if err != nil || done && kind != Ours {
+				t.Fatalf("cut after operation %d: %v, %v", n, kind, err)
+			}
+			if !bytes.Equal(after.durable, want.durable) {
+				t.Fatalf("cut after operation %d: the disk is not the template", n)
+			}
+		}
+	}
+	t.Logf("%d disks after a cut", outcomes)
+}
+
+// To what is ours or anybody's not one byte is written.
+func TestPrepareLeavesOthersAlone(t *testing.T) {
+	for name, d := range map[string]*testDisk{"ours": prepared(t, MinSize), "a stranger's": holding(MinSize, 0, "\xeb\x3c\x90MSDOS5.0")} {
+		kind, err := Prepare(d.leaving(0), MinSize)
+		if errors.Is(err, errCut) || err == nil && kind != Ours {
+			t.Errorf("%s: got %v, %v", name, kind, err)
+		}
+	}
+}
