@@ -15,7 +15,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Where things are in a machine of which init is the first process. The image has all but Dir, which is in memory.
+// Where things are in a machine of which init is the first process. The image has all but Dir, which is on the machine's state disk, or in
+// memory where it has none.
 const (
 	GuestBin     = "/bin"                   // nexus, and a link to it for each daemon
 	GuestTrust   = "/etc/nexus/trust"       // public keys allowed for the role system
@@ -24,6 +25,7 @@ const (
 	GuestModules = "/lib/modules"           // kernel modules, loaded in byte order of their names; may be missing
 	GuestDir     = "/nexus"                 // the system's folder
 	GuestPort    = "org.nexus.operator"     // the virtio-serial port that operators come in by
+	GuestDisk    = "nexus-state"            // the serial number of the disk that state is kept on
 )
 
 // Lines by which whoever watches the console knows where the machine is.
@@ -72,9 +74,17 @@ func runMachine(args []string, console *os.File) error {
 	if err := loadModules(GuestModules); err != nil {
 		return err
 	}
+	persistent, err := mountFolder(console)
+	if err != nil {
+		return err
+	}
+	defer leaveFolder(console)
 	config, err := guestConfig(args, console)
 	if err != nil {
 		return err
+	}
+	if persistent && config.State == "" {
+		config.State = filepath.Join(GuestDir, stateDir)
 	}
 	if err := plat.TakeCtrlAltDel(); err != nil {
 		return err
@@ -85,15 +95,19 @@ func runMachine(args []string, console *os.File) error {
 	return up(ctx, config, GuestBin, console, console)
 }
 
-// GuestMounts are the file systems of a machine, in order. Nothing in them can be executed: the daemons are in the image, and bundles run
-// from sealed memory.
+// GuestMounts are the file systems of every machine, in order. Nothing in them can be executed, nor in the system's folder: the daemons are in
+// the image, and bundles run from sealed memory.
 func GuestMounts() []plat.Mount {
 	return []plat.Mount{
 		{Type: "proc", Target: "/proc"},
 		{Type: "sysfs", Target: "/sys"},
 		{Type: "devtmpfs", Target: "/dev", Devices: true},
-		{Type: "tmpfs", Target: GuestDir, Options: "mode=0700"},
 	}
+}
+
+// GuestMemory is what the system's folder is on in a machine without a state disk.
+func GuestMemory() plat.Mount {
+	return plat.Mount{Type: "tmpfs", Target: GuestDir, Options: "mode=0700"}
 }
 
 func loadModules(dir string) error {

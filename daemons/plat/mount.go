@@ -1,6 +1,7 @@
 package plat
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 
@@ -9,7 +10,8 @@ import (
 
 // A Mount is one file system to mount.
 type Mount struct {
-	Type    string // as in filesystems(5); it is also what the source is called
+	Type    string // as in filesystems(5)
+	Source  string // the block device it is on; empty: none, and the source is called as the type
 	Target  string // where to; made if it is not there
 	Options string // of the file system itself, such as `mode=0755`
 	Devices bool   // whether device files work in it; programs and set-user-ID never do
@@ -20,12 +22,25 @@ func (m Mount) Mount() error {
 	if err := os.MkdirAll(m.Target, 0o755); err != nil {
 		return fmt.Errorf("cannot mount %s: %w", m.Target, err)
 	}
-	flags := uintptr(unix.MS_NOSUID | unix.MS_NOEXEC)
+	flags := uintptr(unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_NOATIME) // nobody asks when a file was read
 	if !m.Devices {
 		flags |= unix.MS_NODEV
 	}
-	if err := unix.Mount(m.Type, m.Target, m.Type, flags, m.Options); err != nil && err != unix.EBUSY {
+	if err := unix.Mount(cmp.Or(m.Source, m.Type), m.Target, m.Type, flags, m.Options); err != nil && err != unix.EBUSY {
 		return fmt.Errorf("cannot mount %s: %w", m.Target, err)
+	}
+	return nil
+}
+
+// Unmount ends a file system: all that was written to it is durable, and its device as it is after a start in good order. One that is still in use
+// is made read-only instead, which is as good.
+func Unmount(target string) error {
+	err := unix.Unmount(target, unix.UMOUNT_NOFOLLOW)
+	if err == unix.EBUSY {
+		err = unix.Mount("", target, "", unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+	}
+	if err != nil {
+		return fmt.Errorf("cannot unmount %s: %w", target, err)
 	}
 	return nil
 }

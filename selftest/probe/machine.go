@@ -20,7 +20,7 @@ func machine(out io.Writer) error {
 }
 
 func onMachine(out io.Writer) error {
-	for _, m := range initd.GuestMounts() {
+	for _, m := range append(initd.GuestMounts(), initd.GuestMemory()) {
 		if err := m.Mount(); err != nil {
 			return err
 		}
