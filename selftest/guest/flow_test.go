@@ -26,9 +26,13 @@ func flow(t *testing.T, m qemu.Machine) error {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rungs := ladder.OTA()
+	if m.Disk.File != "" {
+		rungs = ladder.Persistent()
+	}
 	var console bytes.Buffer
 	w := watch.Watcher{
-		Rungs: ladder.OTA(), Once: []string{initd.LineFirst}, Timeout: time.After(patience), Patience: watch.DefaultPatience, Out: &console,
+		Rungs: rungs, Boot: initd.LineFirst, Timeout: time.After(patience), Patience: watch.DefaultPatience, Out: &console,
 	}
 	err = w.Run(guest)
 	if err != nil {

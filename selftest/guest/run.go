@@ -22,6 +22,13 @@ type runVerb struct {
 
 // Run ends well only when every marker came, in order, and the guest powered its machine off.
 func (v *runVerb) Run(g *grammar) error {
+	rungs := ladder.OTA()
+	if v.Disk != "" {
+		if _, err := os.Stat(v.Disk); err == nil {
+			return &usedDiskError{v.Disk}
+		}
+		rungs = ladder.Persistent()
+	}
 	m, err := v.machine(g, "--selftest", initd.GuestSets)
 	if err != nil {
 		return err
@@ -39,16 +46,26 @@ func (v *runVerb) Run(g *grammar) error {
 		return err
 	}
 	w := watch.Watcher{
-		Rungs: ladder.OTA(), Once: []string{initd.LineFirst},
+		Rungs: rungs, Boot: initd.LineFirst,
 		UntilMarker: v.UntilMarker, Timeout: timeout, Interrupted: interrupted, Patience: watch.DefaultPatience,
 		Out: os.Stdout, Log: log,
 	}
 	if err := w.Run(guest); err != nil {
 		return &loggedError{err, log.Name()}
 	}
-	fmt.Printf("run: all %d markers seen, in order, on %s\n", len(ladder.OTA()), v.Arch)
+	fmt.Printf("run: all %d markers seen, in order, on %s\n", len(rungs), v.Arch)
 	return nil
 }
+
+// A usedDiskError says that a run cannot begin with this disk: it shows a system from its first start on.
+type usedDiskError struct{ file string }
+
+func (e *usedDiskError) Error() string {
+	return fmt.Sprintf("cannot run on %s: the flow begins with a new disk", e.file)
+}
+
+// Hint is what to do about it.
+func (e *usedDiskError) Hint() string { return "remove it, or name another file" }
 
 // A loggedError is one whose whole story is in a file.
 type loggedError struct {

@@ -28,6 +28,13 @@ func OTA() []string {
 	}
 }
 
+// Persistent is the same flow on a system that keeps its state, from its first start on.
+func Persistent() []string {
+	rungs := OTA()
+	rungs[0] = "updated: ready (statefs)"
+	return rungs
+}
+
 // prefixes are how a marker begins. A line that begins so is held against the ladder; all others are let pass.
 func prefixes() []string {
 	return []string{"updated: ready", "bundlemgrd: slot ", "init: health ", "SELFTEST: "}

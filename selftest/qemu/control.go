@@ -7,7 +7,7 @@ import (
 )
 
 // A control is QEMU's own control connection (QEMU Machine Protocol): JSON values, one answer to each command, events between them. It is
-// written here because the libraries for it bring a whole management layer along, for two commands and two events.
+// written here because the libraries for it bring a whole management layer along, for three commands and three events.
 type control struct {
 	socket net.Conn
 	tell   func(event)
@@ -20,7 +20,7 @@ type event struct {
 	Data struct {
 		ID     string `json:"id"`     // VSERPORT_CHANGE: the port
 		Open   bool   `json:"open"`   // VSERPORT_CHANGE: whether the guest has it open
-		Reason string `json:"reason"` // SHUTDOWN: why
+		Reason string `json:"reason"` // SHUTDOWN, RESET: why
 	} `json:"data"`
 }
 
@@ -47,6 +47,9 @@ func (c *control) run() {
 
 // quit has QEMU end the machine and itself. Where it is gone already there is nothing to end.
 func (c *control) quit() { c.command("quit") }
+
+// reset has QEMU start the machine anew, as by its reset button.
+func (c *control) reset() { c.command("system_reset") }
 
 func (c *control) command(name string) {
 	json.NewEncoder(c.socket).Encode(map[string]string{"execute": name})

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"nexus/capnpgen/operator"
@@ -22,8 +23,9 @@ type Guest struct {
 	way     *way
 	sockets string // folder of QEMU's sockets, for us alone
 
-	mu  sync.Mutex
-	end string // how the machine ended, in QEMU's words; empty while it runs
+	mu     sync.Mutex
+	end    string   // how the machine ended, in QEMU's words; empty while it runs
+	resets []string // why it started anew, in QEMU's words, in order
 }
 
 // Start starts a machine. Operators find it at the socket `control.sock` in dir; empty: they do not. The caller calls Wait.
@@ -88,6 +90,10 @@ func (g *Guest) event(e event) {
 		g.mu.Lock()
 		g.end = e.Data.Reason
 		g.mu.Unlock()
+	case e.Name == "RESET":
+		g.mu.Lock()
+		g.resets = append(g.resets, e.Data.Reason)
+		g.mu.Unlock()
 	case e.Name == "VSERPORT_CHANGE" && e.Data.ID == portName && !e.Data.Open:
 		g.way.again()
 	}
@@ -115,17 +121,28 @@ func (g *Guest) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Stop ends the machine as if its power were cut. Nothing in it is to be kept.
+// Stop ends the machine as if its power were cut, but for what it has written to its disk: QEMU sees to that.
 func (g *Guest) Stop() { g.control.quit() }
 
-// Kill ends QEMU at once.
+// Reset starts the machine anew, as by its reset button: the guest is not asked. Of its memory nothing is left.
+func (g *Guest) Reset() { g.control.reset() }
+
+// Resets are why the machine has started anew so far, in order and in QEMU's words: `guest-reset` where the guest asked for it, also by a panic or its
+// watchdog, `host-qmp-system-reset` where Reset did.
+func (g *Guest) Resets() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.resets)
+}
+
+// Kill ends QEMU at once: for the machine, its power is cut. What it has not written to its disk yet is lost.
 func (g *Guest) Kill() { g.process.Kill() }
 
 // Done is closed when QEMU has ended.
 func (g *Guest) Done() <-chan struct{} { return g.process.Done() }
 
-// errRestarted says why a machine ended that wanted to start again: after a panic, for the first process never restarts it.
-var errRestarted = errors.New("the guest restarted itself, which no part of it does but after a kernel panic")
+// errRestarted says why a machine ended that wanted to start again and was not to.
+var errRestarted = errors.New("the guest restarted itself, which nobody asked for")
 
 // Wait waits for QEMU's end and returns how the machine ended: nil when the guest has powered it off.
 func (g *Guest) Wait() error {

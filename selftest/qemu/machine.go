@@ -28,6 +28,8 @@ type Machine struct {
 	Args    []string      // for the first process, beyond what the image says
 	Console string        // extra kernel parameters, such as where the console is; empty: the first serial line
 	KVM     bool          // let the host's processor run the guest; by default it is emulated
+	Disk    Disk          // its state disk; without one, what it remembers is in its memory
+	Reboots bool          // a guest that restarts its machine gets it restarted; else that is its end
 }
 
 // descriptors QEMU inherits.
@@ -47,16 +49,20 @@ func (m Machine) check() error {
 // args is QEMU's command line. sockets is the folder for its sockets.
 func (m Machine) args(sockets string) []string {
 	args := []string{
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-nodefaults", "-no-user-config", "-display", "none",
 		"-m", strconv.Itoa(m.Memory) + "M", "-smp", strconv.Itoa(processors),
 		"-kernel", m.Kernel.Kernel, "-initrd", m.Image, "-append", m.kernelLine(),
 		"-serial", "stdio",
 		"-chardev", fmt.Sprintf("socket,id=control,fd=%d", fdControl), "-mon", "chardev=control,mode=control",
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci",
-		"-chardev", "socket,id=port,server=on,wait=off,path=" + strings.ReplaceAll(portSocket(sockets), ",", ",,"), // QEMU's way to write a comma
+		"-chardev", "socket,id=port,server=on,wait=off,path=" + value(portSocket(sockets)),
 		"-device", "virtserialport,chardev=port,id=" + portName + ",name=" + initd.GuestPort,
 	}
+	if !m.Reboots {
+		args = append(args, "-no-reboot")
+	}
+	args = append(args, m.Disk.args()...)
 	if m.KVM {
 		return append(args, "-machine", machineType(m.Arch)+",accel=kvm", "-cpu", "host")
 	}
@@ -77,6 +83,9 @@ func machineType(arch string) string {
 	}
 	return "q35"
 }
+
+// value is a text as QEMU takes it for the value of an option.
+func value(text string) string { return strings.ReplaceAll(text, ",", ",,") }
 
 func portSocket(folder string) string { return filepath.Join(folder, "port") }
 

@@ -29,7 +29,8 @@ type System interface {
 // A Watcher says what is wanted of a system.
 type Watcher struct {
 	Rungs       []string         // the markers, in order
-	Once        []string         // how lines begin that may be there once at most
+	Boot        string           // how the first line of a boot begins; empty: boots are not told apart
+	Boots       int              // how many boots are asked for; 0: one
 	UntilMarker bool             // stop the system once the last marker was seen
 	Timeout     <-chan time.Time // the run fails when it fires
 	Interrupted <-chan os.Signal // and when a signal comes
@@ -43,7 +44,7 @@ const DefaultPatience = 10 * time.Second
 
 // Run sees a system to its end and returns what was wrong, with the last lines of its console.
 func (w *Watcher) Run(s System) error {
-	c := &console{watcher: w, climber: ladder.New(w.Rungs), seen: map[string]bool{}, verdict: make(chan error, 1)}
+	c := &console{watcher: w, climber: ladder.New(w.Rungs), verdict: make(chan error, 1)}
 	over := make(chan struct{})
 	go func() { defer close(over); c.read(s.Console()) }()
 
@@ -109,7 +110,7 @@ const maxLine = 1 << 20
 type console struct {
 	watcher *Watcher
 	climber *ladder.Climber
-	seen    map[string]bool // beginnings of lines that may be there once
+	boots   int
 	last    []string
 	verdict chan error // gets one: what is wrong, or nil where the last marker ends the run
 	given   bool
@@ -144,13 +145,10 @@ func (c *console) look(line string) {
 		c.give(fmt.Errorf("%s: %s", what, line))
 		return
 	}
-	for _, beginning := range c.watcher.Once {
-		if strings.HasPrefix(line, beginning) {
-			if c.seen[beginning] {
-				c.give(fmt.Errorf("a second boot that nobody asked for: %s", line))
-				return
-			}
-			c.seen[beginning] = true
+	if c.watcher.Boot != "" && strings.HasPrefix(line, c.watcher.Boot) {
+		if c.boots++; c.boots > max(1, c.watcher.Boots) {
+			c.give(fmt.Errorf("boot %d, which nobody asked for: %s", c.boots, line))
+			return
 		}
 	}
 	err := c.climber.Line(line)

@@ -50,6 +50,13 @@ func TestRunPasses(t *testing.T) {
 	}
 }
 
+func TestBootsThatAreAskedFor(t *testing.T) {
+	err, _ := run(t, "echo boot; echo SELFTEST: one; echo boot; echo SELFTEST: two", watch.Watcher{Boot: "boot", Boots: 2})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUntilMarkerStopsTheSystem(t *testing.T) {
 	err, _ := run(t, "echo SELFTEST: one; echo SELFTEST: two; "+forever, watch.Watcher{UntilMarker: true})
 	if err != nil {
@@ -76,7 +83,8 @@ func TestRunFails(t *testing.T) {
 		{"killed", "kill -9 $$", watch.Watcher{}, `the system ended before "SELFTEST: one": killed by signal 9 (killed)`},
 		{"crash report", "echo 'initd: crash process=updated'; " + forever, watch.Watcher{}, "a daemon crashed: initd: crash process=updated"},
 		{"kernel panic", "echo '[    0.1] Kernel panic - not syncing: no init'; " + forever, watch.Watcher{}, "kernel panic: [    0.1] Kernel panic - not syncing: no init"},
-		{"second boot", "echo boot 1; echo boot 2; " + forever, watch.Watcher{Once: []string{"boot"}}, "a second boot that nobody asked for: boot 2"},
+		{"second boot", "echo boot 1; echo boot 2; " + forever, watch.Watcher{Boot: "boot"}, "boot 2, which nobody asked for: boot 2"},
+		{"third boot", "echo boot 1; echo SELFTEST: one; echo boot 2; echo boot 3; " + forever, watch.Watcher{Boot: "boot", Boots: 2}, "boot 3, which nobody asked for: boot 3"},
 		{"time", forever, watch.Watcher{Timeout: now}, "time is up"},
 		{"interrupt", forever, watch.Watcher{Interrupted: interrupted}, "interrupted"},
 	} {

@@ -1,0 +1,54 @@
+package qemu
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"nexus/daemons/initd"
+)
+
+// A Disk is a machine's state disk: a raw image in a file of this host.
+type Disk struct {
+	File  string // empty: the machine has none
+	Cache string // QEMU's word for what becomes of a write before the guest asks for it to be durable; empty: writeback
+	Log   string // a file that gets every write and flush, in the format of the kernel's dm-log-writes; empty: none
+}
+
+// DefaultDiskSize is how many bytes a new disk has.
+const DefaultDiskSize = 512 << 20
+
+// MakeDisk makes a blank disk of that many bytes, unless the file is there. It takes no space before it is written to.
+func MakeDisk(file string, size int64) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(f.Truncate(size), f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("cannot make disk: %w", err)
+	}
+	return nil
+}
+
+// args are QEMU's for the disk. What the guest gives back, or fills with zeros, takes no space in the file.
+func (d Disk) args() []string {
+	if d.File == "" {
+		return nil
+	}
+	cache := d.Cache
+	if cache == "" {
+		cache = "writeback"
+	}
+	drive := fmt.Sprintf("if=none,id=state,cache=%s,discard=unmap,detect-zeroes=unmap,", value(cache))
+	if d.Log == "" {
+		drive += "format=raw,file=" + value(d.File)
+	} else {
+		drive += "driver=blklogwrites,log-sector-size=512,log-super-update-interval=1," +
+			"file.driver=raw,file.file.driver=file,file.file.filename=" + value(d.File) + ",log.driver=raw,log.file.driver=file,log.file.filename=" + value(d.Log)
+	}
+	return []string{"-drive", drive, "-device", "virtio-blk-pci,drive=state,serial=" + initd.GuestDisk}
+}
