@@ -60,8 +60,11 @@ $(GUESTS:%=image-%): image-%: build guest
 	@go run ./selftest/mkdemo -bin $(BIN) -arch $* -output out/guest/$*/demo >out/guest/$*/demo.log
 	@$(BIN)/guest image $*
 
-guest-up: image-$(or $(filter $(GUESTS),$(GUEST)),riscv64) ## keep a guest running for `nx --dir out/guest/system`
-	@$(BIN)/guest up $(or $(filter $(GUESTS),$(GUEST)),riscv64) --dir out/guest/system
+UP := $(or $(filter $(GUESTS),$(GUEST)),riscv64)
+FRESH ?=
+guest-up: image-$(UP) ## keep a guest running for `nx --dir out/guest/system`; its disk stays (FRESH=1: begin with a new one)
+	$(if $(filter 1,$(FRESH)),@rm -f out/guest/$(UP)/state.img)
+	@$(BIN)/guest up $(UP) --dir out/guest/system --disk out/guest/$(UP)/state.img
 
 bench-guest: $(FOR:%=image-%) ## how long a guest takes to start, and what its daemons need
 	@$(BIN)/guest bench $(FOR)

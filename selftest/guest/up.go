@@ -47,9 +47,13 @@ func (v *upVerb) Run(g *grammar) error {
 	signal.Ignore(syscall.SIGPIPE) // whoever reads the console may go away; the guest stays
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	m.Reboots = true
 	guest, err := qemu.Start(m, v.Dir)
 	if err != nil {
 		return err
+	}
+	if v.Disk != "" {
+		fmt.Printf("guest: what it remembers is on %s; without that file it starts afresh\n", v.Disk)
 	}
 	fmt.Printf("guest: %s under QEMU; `nx --dir %s status` reaches it, `nx --dir %s shutdown` or Ctrl-C stops it\n", v.Arch, v.Dir, v.Dir)
 	stopped := make(chan error, 1)

@@ -7,7 +7,7 @@ type arch struct {
 	name     string   // as Go and Debian name it
 	image    string   // Debian's package that depends on the current kernel
 	emulator string   // QEMU's program
-	packages []string // what the host needs for it
+	packages []string // what the host needs for it, and to look at its disk
 	watchdog string   // the module of its machine's watchdog; empty: the kernel has none
 	pin      pin      // the kernel package that is taken where nobody asks for a newer one
 }
@@ -31,7 +31,7 @@ func archOf(name string) (arch, error) {
 	case "riscv64":
 		return arch{
 			name: name, image: "linux-image-riscv64", emulator: "qemu-system-riscv64",
-			packages: []string{"qemu-system-misc", "opensbi", "xz-utils"},
+			packages: []string{"qemu-system-misc", "opensbi", "xz-utils", "e2fsprogs"},
 			pin: pin{
 				path:   "pool/main/l/linux/linux-image-6.12.107+deb13-riscv64_6.12.107-1_riscv64.deb",
 				sha256: "abe9f65d74b434692149482b031db7a2aaf832921e09f69f775293c0e0c5799c",
@@ -40,7 +40,7 @@ func archOf(name string) (arch, error) {
 	case "amd64":
 		return arch{
 			name: name, image: "linux-image-cloud-amd64", emulator: "qemu-system-x86_64",
-			packages: []string{"qemu-system-x86", "xz-utils"},
+			packages: []string{"qemu-system-x86", "xz-utils", "e2fsprogs"},
 			watchdog: "i6300esb",
 			pin: pin{
 				path:   "pool/main/l/linux-signed-amd64/linux-image-6.12.107+deb13-cloud-amd64_6.12.107-1_amd64.deb",
