@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"nexus/libupdates/refusal"
+	"nexus/selftest/onlooker"
 )
 
 // audited wants the journal to have exactly the steps of the cycle. Records are on their way for a moment.
@@ -41,9 +42,9 @@ func (r *Run) stepsOfFlow() []string {
 		return []string{"stage ok"}
 	case r.Flow == Discard:
 		return []string{"stage ok", "discard ok"}
-	case r.Set.Fate == Unfit:
+	case r.Set.Fate == onlooker.Unfit:
 		return []string{"stage ok", "switch refused"}
-	case r.Set.Fate == Good:
+	case r.Set.Fate == onlooker.Good:
 		return []string{"stage ok", "switch ok", "health ok"}
 	}
 	steps := []string{"stage ok", "switch ok"}

@@ -3,16 +3,18 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"nexus/selftest/onlooker"
 )
 
 // A Run is one cycle as it went.
 type Run struct {
 	Cycle
-	Set     *Set // nil where the flow brings none
-	Other   *Set // what the rival brought
-	Cleared bool // whether its quarantine was ended first
-	Before  State
-	After   State
+	Set     *onlooker.Set // nil where the flow brings none
+	Other   *onlooker.Set // what the rival brought
+	Cleared bool          // whether its quarantine was ended first
+	Before  onlooker.State
+	After   onlooker.State
 	Verbs   []*Verb // of the operator
 	Second  *Verb   // of the rival
 	Hit     string  // what was killed, empty: nobody
@@ -70,22 +72,22 @@ func (s *Soak) choose(r *Run) error {
 	if r.Flow == Rollback {
 		return nil
 	}
-	some := s.sets.of(r.Fate)
+	some := s.sets.Of(r.Fate)
 	if r.Flow == Rivals {
-		some = s.sets.of(Good)
-		r.Fate = Good
+		some = s.sets.Of(onlooker.Good)
+		r.Fate = onlooker.Good
 		r.Other = some[r.Rival%len(some)]
 	}
 	r.Set = some[r.Pick%len(some)]
-	for _, set := range []*Set{r.Set, r.Other} {
-		if set == nil || !r.Clear || r.Before.quarantined(set.Digest) == "" {
+	for _, set := range []*onlooker.Set{r.Set, r.Other} {
+		if set == nil || !r.Clear || r.Before.Quarantined(set.Digest) == "" {
 			continue
 		}
 		var done struct{}
 		if err := s.host.ask(&done, "clear", set.Digest); err != nil {
 			return err
 		}
-		r.Cleared, r.Before = true, State{}
+		r.Cleared, r.Before = true, onlooker.State{}
 		if err := s.host.ask(&r.Before, "status"); err != nil {
 			return err
 		}
@@ -145,7 +147,7 @@ func (s *Soak) hit(r *Run, verb *Verb) error {
 // answers waits until the system answers.
 func (s *Soak) answers(r *Run) error {
 	err := within(answerBound, "an answer of the system", func() bool {
-		var now State
+		var now onlooker.State
 		return s.host.ask(&now, "status") == nil
 	})
 	r.Answer = time.Since(r.Struck)
@@ -197,5 +199,5 @@ func (r *Run) log() string {
 		}
 	}
 	return text + fmt.Sprintf("\n    active %s %.12s, standby %.12s, boot %d, %d quarantined, quiet after %s", r.After.ActiveSlot,
-		r.After.active().digest(), r.After.standby().digest(), r.After.Boot, len(r.After.Quarantine), r.Quiet.Round(time.Millisecond))
+		r.After.Active().Digest(), r.After.Standby().Digest(), r.After.Boot, len(r.After.Quarantine), r.Quiet.Round(time.Millisecond))
 }

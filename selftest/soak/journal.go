@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"nexus/selftest/onlooker"
 )
 
 // records reads the journal: one object a line.
-func (s *Soak) records() ([]Record, error) {
+func (s *Soak) records() ([]onlooker.Record, error) {
 	v, err := s.host.start(false, "log")
 	if err != nil {
 		return nil, err
@@ -17,9 +19,9 @@ func (s *Soak) records() ([]Record, error) {
 	if v.exit() != 0 {
 		return nil, errors.New(v.String())
 	}
-	var records []Record
+	var records []onlooker.Record
 	for decoder := json.NewDecoder(bytes.NewReader(v.stdout.Bytes())); decoder.More(); {
-		var r Record
+		var r onlooker.Record
 		if err := decoder.Decode(&r); err != nil {
 			return nil, fmt.Errorf("cannot read the journal: %w", err)
 		}
@@ -41,7 +43,7 @@ func (s *Soak) journal() []error {
 	return wrongJournal(records)
 }
 
-func wrongJournal(records []Record) (found []error) {
+func wrongJournal(records []onlooker.Record) (found []error) {
 	for i, r := range records {
 		if r.Sender == "" {
 			found = append(found, fmt.Errorf("journal: record %d has no sender", r.Sequence))
@@ -57,11 +59,11 @@ func wrongJournal(records []Record) (found []error) {
 const watchOver = "held"
 
 // auditsIn are the audit records after one, as operation and result.
-func auditsIn(records []Record, after uint64) []string {
+func auditsIn(records []onlooker.Record, after uint64) []string {
 	var steps []string
 	for _, r := range records {
-		if r.Kind == "audit" && r.Sender == "updated" && r.Sequence > after && r.field("op") != watchOver {
-			steps = append(steps, r.field("op")+" "+r.field("result"))
+		if r.Kind == "audit" && r.Sender == "updated" && r.Sequence > after && r.Field("op") != watchOver {
+			steps = append(steps, r.Field("op")+" "+r.Field("result"))
 		}
 	}
 	return steps

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"nexus/libupdates/refusal"
+	"nexus/selftest/onlooker"
 )
 
 // maxBoots bounds the boot numbers one cycle may draw: a switch, its tries, a rollback and the attempt after it; twice that where two
@@ -29,13 +30,13 @@ func (s *Soak) judge(r *Run) error {
 // oldOrNew wants the confirmed set to be the one before or, if it is good, the new one; after an operator's rollback or a crash loop, the
 // one returned to.
 func oldOrNew(r *Run) error {
-	now, was := r.After.active().digest(), r.Before.active().digest()
-	for _, set := range []*Set{r.Set, r.Other} {
-		if set != nil && set.Fate == Good && now == set.Digest {
+	now, was := r.After.Active().Digest(), r.Before.Active().Digest()
+	for _, set := range []*onlooker.Set{r.Set, r.Other} {
+		if set != nil && set.Fate == onlooker.Good && now == set.Digest {
 			return nil
 		}
 	}
-	if now == was || (r.Flow == Rollback || r.crashLooped()) && now == r.Before.standby().digest() {
+	if now == was || (r.Flow == Rollback || r.crashLooped()) && now == r.Before.Standby().Digest() {
 		return nil
 	}
 	return fmt.Errorf("the confirmed set was %.12s and is %.12s, which nobody brought", was, now)
@@ -47,13 +48,13 @@ func ackedStays(r *Run) error {
 	if r.crashLooped() {
 		return nil
 	}
-	if r.Flow == Update && r.Verbs[0].exit() == 0 && r.After.active().digest() != r.Set.Digest {
-		return fmt.Errorf("nx update said %q is committed, and %.12s is active", r.Set.Name, r.After.active().digest())
+	if r.Flow == Update && r.Verbs[0].exit() == 0 && r.After.Active().Digest() != r.Set.Digest {
+		return fmt.Errorf("nx update said %q is committed, and %.12s is active", r.Set.Name, r.After.Active().Digest())
 	}
 	if r.Flow == Rivals {
 		return nil
 	}
-	told := "init: health ok (slot " + other(r.Before.ActiveSlot) + ")"
+	told := "init: health ok (slot " + onlooker.Other(r.Before.ActiveSlot) + ")"
 	if slices.Contains(r.Lines, told) && r.After.ActiveSlot == r.Before.ActiveSlot {
 		return fmt.Errorf("the console said %q, and slot %s is active", told, r.After.ActiveSlot)
 	}
@@ -80,7 +81,7 @@ func keepsQuarantine(r *Run) error {
 		return nil
 	}
 	for _, q := range r.Before.Quarantine {
-		if r.After.quarantined(q.IndexSHA256) == "" {
+		if r.After.Quarantined(q.IndexSHA256) == "" {
 			return fmt.Errorf("set %.12s is no longer quarantined", q.IndexSHA256)
 		}
 	}
@@ -91,7 +92,7 @@ func keepsQuarantine(r *Run) error {
 // gives.
 func rolledBackForCause(r *Run) error {
 	for _, q := range r.After.Quarantine {
-		if r.Before.quarantined(q.IndexSHA256) == q.Reason {
+		if r.Before.Quarantined(q.IndexSHA256) == q.Reason {
 			continue
 		}
 		if !slices.Contains(r.causes(q.IndexSHA256), q.Reason) {
@@ -108,10 +109,10 @@ func rolledBackForCause(r *Run) error {
 func (r *Run) causes(digest string) []refusal.Reason {
 	var causes []refusal.Reason
 	mine := false
-	for _, set := range []*Set{r.Set, r.Other} {
+	for _, set := range []*onlooker.Set{r.Set, r.Other} {
 		if set != nil && set.Digest == digest {
 			mine = true
-			if set.Fate == Broken {
+			if set.Fate == onlooker.Broken {
 				causes = append(causes, set.Reason)
 			}
 		}
@@ -119,7 +120,7 @@ func (r *Run) causes(digest string) []refusal.Reason {
 	if r.Flow == Rollback {
 		return append(causes, refusal.ByOperator)
 	}
-	if r.crashLooped() && (mine || digest == r.Before.active().digest()) {
+	if r.crashLooped() && (mine || digest == r.Before.Active().Digest()) {
 		return append(causes, refusal.CrashLoop)
 	}
 	if !mine {
@@ -129,7 +130,7 @@ func (r *Run) causes(digest string) []refusal.Reason {
 	case Service:
 		causes = append(causes, refusal.ServiceExited)
 	case Daemon:
-		if r.Set.Fate == Broken {
+		if r.Set.Fate == onlooker.Broken {
 			causes = append(causes, refusal.HealthTimeout, refusal.CoreNotReady, refusal.ServiceExited, refusal.ServiceUnhealthy,
 				refusal.ServiceStartFailed)
 		}
@@ -148,13 +149,13 @@ func (r *Run) undisturbed() error {
 		return fmt.Errorf("the flow ended with verb %d, want %d: %s", len(r.Verbs), want.verbs, last)
 	case last.exit() != want.exit || !last.watched && last.reason() != want.reason:
 		return fmt.Errorf("%s; want exit %d %s", last, want.exit, want.reason)
-	case r.After.active().digest() != want.active:
-		return fmt.Errorf("%.12s is active, want %.12s", r.After.active().digest(), want.active)
-	case text(r.After.StagedSlot) != want.staged:
-		return fmt.Errorf("slot %q is staged, want %q", text(r.After.StagedSlot), want.staged)
-	case r.After.standby().digest() != want.standby:
-		return fmt.Errorf("the standby slot holds %.12q, want %.12q", r.After.standby().digest(), want.standby)
-	case want.quarantined != "" && r.After.quarantined(want.quarantined) == "":
+	case r.After.Active().Digest() != want.active:
+		return fmt.Errorf("%.12s is active, want %.12s", r.After.Active().Digest(), want.active)
+	case onlooker.Text(r.After.StagedSlot) != want.staged:
+		return fmt.Errorf("slot %q is staged, want %q", onlooker.Text(r.After.StagedSlot), want.staged)
+	case r.After.Standby().Digest() != want.standby:
+		return fmt.Errorf("the standby slot holds %.12q, want %.12q", r.After.Standby().Digest(), want.standby)
+	case want.quarantined != "" && r.After.Quarantined(want.quarantined) == "":
 		return fmt.Errorf("set %.12s is not quarantined", want.quarantined)
 	}
 	return nil
@@ -173,18 +174,18 @@ type Want struct {
 // want says what has to come of it.
 func (r *Run) want() Want {
 	was := r.Before
-	active, standby, free := was.active().digest(), was.standby().digest(), other(was.ActiveSlot)
-	unchanged := Want{verbs: 1, exit: 1, active: active, standby: standby, staged: text(was.StagedSlot)}
+	active, standby, free := was.Active().Digest(), was.Standby().Digest(), onlooker.Other(was.ActiveSlot)
+	unchanged := Want{verbs: 1, exit: 1, active: active, standby: standby, staged: onlooker.Text(was.StagedSlot)}
 	if r.Flow == Rollback {
 		return r.wantReturn(unchanged)
 	}
 	refused := unchanged
 	staged := Want{verbs: 1, active: active, standby: r.Set.Digest, staged: free}
 	switch {
-	case was.quarantined(r.Set.Digest) != "":
+	case was.Quarantined(r.Set.Digest) != "":
 		refused.reason = refusal.Quarantined
 		return refused
-	case r.Set.Fate == Refused:
+	case r.Set.Fate == onlooker.Refused:
 		refused.reason = r.Set.Reason
 		return refused
 	case r.Flow == Stage:
@@ -194,11 +195,11 @@ func (r *Run) want() Want {
 	}
 	staged.verbs = len(strings.Fields(map[Flow]string{Update: "update", Switch: "stage switch"}[r.Flow]))
 	switch r.Set.Fate {
-	case Unfit:
+	case onlooker.Unfit:
 		staged.exit, staged.reason = 1, r.Set.Reason
-	case Good:
+	case onlooker.Good:
 		staged.active, staged.standby, staged.staged = r.Set.Digest, active, ""
-	case Broken:
+	case onlooker.Broken:
 		staged.staged, staged.quarantined = "", r.Set.Digest
 		if r.Flow == Update {
 			staged.exit, staged.reason = 1, r.Set.Reason
@@ -210,10 +211,10 @@ func (r *Run) want() Want {
 // wantReturn says what has to come of an operator's rollback: the other slot's set, where it was good and differs.
 func (r *Run) wantReturn(refused Want) Want {
 	was := r.Before
-	active, standby := was.active().digest(), was.standby()
-	if was.StagedSlot != nil || !standby.Good || standby.digest() == active || was.quarantined(standby.digest()) != "" {
+	active, standby := was.Active().Digest(), was.Standby()
+	if was.StagedSlot != nil || !standby.Good || standby.Digest() == active || was.Quarantined(standby.Digest()) != "" {
 		refused.reason = refusal.NoPrevious
 		return refused
 	}
-	return Want{verbs: 1, active: standby.digest(), standby: active, quarantined: active}
+	return Want{verbs: 1, active: standby.Digest(), standby: active, quarantined: active}
 }

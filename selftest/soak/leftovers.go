@@ -73,7 +73,7 @@ func (s *Soak) strayProcesses(runs bool) (found []error) {
 		for _, name := range daemons() {
 			wanted[name]++
 		}
-		for name := range s.sets.known(s.state.active().digest()).payloads() {
+		for name := range s.sets.Known(s.state.Active().Digest()).Payloads() {
 			wanted[name]++
 		}
 	}

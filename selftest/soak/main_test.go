@@ -12,6 +12,7 @@ import (
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/demo"
+	"nexus/selftest/onlooker"
 )
 
 // A fixture is where the real binaries and the demo's sets are: in bin and in demo below the root.
@@ -76,15 +77,15 @@ func breaks(t *testing.T, f fixture) {
 	s := realSoak(t, f)
 	for _, set := range s.sets {
 		if set.Reason == refusal.ServiceExited {
-			set.Fate, s.sets = Good, Sets{set}
+			set.Fate, s.sets = onlooker.Good, onlooker.Sets{set}
 			break
 		}
 	}
 	if err := s.host.up(); err != nil {
 		t.Fatal(err)
 	}
-	s.sets = append(s.sets, &Set{Name: "the first", File: s.host.factory, Fate: Good})
-	if err := s.sets[1].load(); err != nil {
+	s.sets = append(s.sets, &onlooker.Set{Name: "the first", File: s.host.factory, Fate: onlooker.Good})
+	if err := s.sets[1].Load(); err != nil {
 		t.Fatal(err)
 	}
 	var err error

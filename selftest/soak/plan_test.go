@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"testing"
+
+	"nexus/selftest/onlooker"
 )
 
 // TestPlanIsOfTheSeed wants one seed to give one plan, and another another.
@@ -39,7 +41,7 @@ func TestPlanReachesEverything(t *testing.T) {
 
 // TestShortSoakIsNotHarmless wants the short soak's plan to kill, to stop, and to bring sets of every fate.
 func TestShortSoakIsNotHarmless(t *testing.T) {
-	targets, fates, stops := map[Target]int{}, map[Fate]int{}, 0
+	targets, fates, stops := map[Target]int{}, map[onlooker.Fate]int{}, 0
 	for number := range shortCycles {
 		c := plan(shortSeed, shortFirst+number)
 		targets[c.Target]++

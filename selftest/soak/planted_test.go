@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"nexus/selftest/onlooker"
 )
 
 // A planted system is a folder as a system leaves it: a good set in slot a, a broken one in slot b, shut down.
@@ -23,7 +25,7 @@ func plantedSystem(t *testing.T) *Soak {
 	}
 	plant(t, s.at("lock"), "")
 	plant(t, s.at("trust/system/0.pub"), "key")
-	s.sets = Sets{plantedSet(t, s, "a", Good), plantedSet(t, s, "b", Broken)}
+	s.sets = onlooker.Sets{plantedSet(t, s, "a", onlooker.Good), plantedSet(t, s, "b", onlooker.Broken)}
 	link(t, "a", s.at("system/active"))
 	s.state.ActiveSlot, s.state.HealthOK = "a", true
 	s.state.Slots.A.IndexSHA256, s.state.Slots.B.IndexSHA256 = &s.sets[0].Digest, &s.sets[1].Digest
@@ -31,10 +33,10 @@ func plantedSystem(t *testing.T) *Soak {
 }
 
 // plantedSet makes an archive, reads it as any other, and puts its files into a slot.
-func plantedSet(t *testing.T, s *Soak, slot string, fate Fate) *Set {
+func plantedSet(t *testing.T, s *Soak, slot string, fate onlooker.Fate) *onlooker.Set {
 	t.Helper()
-	set := &Set{Name: slot, File: filepath.Join(t.TempDir(), "set.nxs"), Fate: fate}
-	files := map[string]string{indexFile: "index of " + slot, "hello.nxb/manifest.nxb": "manifest", "hello.nxb/payload.elf": "program of " + slot}
+	set := &onlooker.Set{Name: slot, File: filepath.Join(t.TempDir(), "set.nxs"), Fate: fate}
+	files := map[string]string{onlooker.IndexFile: "index of " + slot, "hello.nxb/manifest.nxb": "manifest", "hello.nxb/payload.elf": "program of " + slot}
 	archive, err := os.Create(set.File)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +54,7 @@ func plantedSet(t *testing.T, s *Soak, slot string, fate Fate) *Set {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := set.load(); err != nil {
+	if err := set.Load(); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range files {
@@ -104,10 +106,10 @@ func TestChecksFindWhatIsPlanted(t *testing.T) {
 		{"slots that changed places", func(t *testing.T, s *Soak) {
 			s.state.Slots.A, s.state.Slots.B = s.state.Slots.B, s.state.Slots.A
 		}, "slot a: it leads to"},
-		{"a slot the state says is empty", func(_ *testing.T, s *Soak) { s.state.Slots.B = Slot{} }, "slot b: it is empty"},
+		{"a slot the state says is empty", func(_ *testing.T, s *Soak) { s.state.Slots.B = onlooker.Slot{} }, "slot b: it is empty"},
 		{"another confirmed slot", func(_ *testing.T, s *Soak) { s.state.ActiveSlot = "b" }, "its link leads to \"a\""},
-		{"a set no slot leads to", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/old/"+indexFile), "") }, "set system/sets/old is left over"},
-		{"a stage", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/.stage/"+indexFile), "") }, "set system/sets/.stage is left over"},
+		{"a set no slot leads to", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/old/"+onlooker.IndexFile), "") }, "set system/sets/old is left over"},
+		{"a stage", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/.stage/"+onlooker.IndexFile), "") }, "set system/sets/.stage is left over"},
 		{"a link that got no name", func(t *testing.T, s *Soak) { link(t, "sets/old", s.at("system/a.new")) }, "system/a.new is left over"},
 		{"the socket", func(t *testing.T, s *Soak) { plant(t, s.at("control.sock"), "") }, "control.sock is left over"},
 		{"the folder of links", func(t *testing.T, s *Soak) { plant(t, s.at("run/updated"), "") }, "folder run is left over"},

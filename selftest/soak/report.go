@@ -69,13 +69,13 @@ func (r *Run) outcome() string {
 	}
 	kind := r.Set.Fate.String()
 	switch {
-	case r.After.active().digest() == r.Set.Digest && r.Before.active().digest() != r.Set.Digest:
+	case r.After.Active().Digest() == r.Set.Digest && r.Before.Active().Digest() != r.Set.Digest:
 		return kind + ": committed"
-	case r.After.quarantined(r.Set.Digest) != "" && r.Before.quarantined(r.Set.Digest) == "":
+	case r.After.Quarantined(r.Set.Digest) != "" && r.Before.Quarantined(r.Set.Digest) == "":
 		return kind + ": rolled back"
-	case r.Before.quarantined(r.Set.Digest) != "":
+	case r.Before.Quarantined(r.Set.Digest) != "":
 		return kind + ": in quarantine"
-	case r.After.StagedSlot != nil && r.After.slot(*r.After.StagedSlot).digest() == r.Set.Digest:
+	case r.After.StagedSlot != nil && r.After.Slot(*r.After.StagedSlot).Digest() == r.Set.Digest:
 		return kind + ": staged"
 	default:
 		return kind + ": left no trace"

@@ -3,22 +3,24 @@ package main
 import (
 	"fmt"
 	"slices"
+
+	"nexus/selftest/onlooker"
 )
 
 // published wants the confirmed set to be what is published, with the digests of the archive.
 func (s *Soak) published() []error {
-	var p Publication
+	var p onlooker.Publication
 	if err := s.host.ask(&p, "bundles"); err != nil {
 		return []error{err}
 	}
-	set := s.sets.known(s.state.active().digest())
-	if text(p.Slot) != s.state.ActiveSlot || set == nil || text(p.IndexSHA256) != set.Digest {
-		return []error{fmt.Errorf("slot %q with %.12q is published, not slot %s", text(p.Slot), text(p.IndexSHA256), s.state.ActiveSlot)}
+	set := s.sets.Known(s.state.Active().Digest())
+	if onlooker.Text(p.Slot) != s.state.ActiveSlot || set == nil || onlooker.Text(p.IndexSHA256) != set.Digest {
+		return []error{fmt.Errorf("slot %q with %.12q is published, not slot %s", onlooker.Text(p.Slot), onlooker.Text(p.IndexSHA256), s.state.ActiveSlot)}
 	}
-	have := map[string]string{indexFile: set.Digest, "system.sig.ed25519": set.Files["system.sig.ed25519"]}
+	have := map[string]string{onlooker.IndexFile: set.Digest, "system.sig.ed25519": set.Files["system.sig.ed25519"]}
 	for _, b := range p.Bundles {
-		have[b.Name+bundleExt+payloadFile] = b.PayloadSHA256
-		have[b.Name+bundleExt+"/manifest.nxb"] = b.ManifestSHA256
+		have[b.Name+onlooker.BundleExt+onlooker.PayloadFile] = b.PayloadSHA256
+		have[b.Name+onlooker.BundleExt+"/manifest.nxb"] = b.ManifestSHA256
 	}
 	for name, sum := range set.Files {
 		if have[name] != sum {
@@ -33,20 +35,20 @@ func (s *Soak) published() []error {
 
 // services wants exactly the services of the confirmed set to run, each from the very bytes of the archive, and every daemon to be ready.
 func (s *Soak) services() (found []error) {
-	var roll Roll
+	var roll onlooker.Roll
 	if err := s.host.ask(&roll, "services"); err != nil {
 		return []error{err}
 	}
-	set := s.sets.known(s.state.active().digest())
-	programs := set.payloads()
+	set := s.sets.Known(s.state.Active().Digest())
+	programs := set.Payloads()
 	for _, service := range roll.Services {
-		sum, err := sumOf(fmt.Sprintf("/proc/%d/exe", service.PID))
+		sum, err := onlooker.SumOf(fmt.Sprintf("/proc/%d/exe", service.PID))
 		if err != nil || sum != programs[service.Name] {
 			found = append(found, fmt.Errorf("service %s (%s) runs program %.12q, not %.12q (%v)",
 				service.Name, service.State, sum, programs[service.Name], err))
 		}
-		if text(service.Slot) != s.state.ActiveSlot {
-			found = append(found, fmt.Errorf("service %s is of slot %q", service.Name, text(service.Slot)))
+		if onlooker.Text(service.Slot) != s.state.ActiveSlot {
+			found = append(found, fmt.Errorf("service %s is of slot %q", service.Name, onlooker.Text(service.Slot)))
 		}
 		env := Proc{PID: service.PID}.env()
 		if err == nil && !slices.Contains(env, "NEXUS_SLOT="+s.state.ActiveSlot) {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"syscall"
+
+	"nexus/selftest/onlooker"
 )
 
 // A Fingerprint is every file and link of the slots: what it is, and which one it is. A file that was written again is another one.
@@ -66,5 +68,5 @@ func (r *Run) refused() bool {
 
 // tried tells whether the set came as far as the standby slot.
 func (r *Run) tried() bool {
-	return r.Flow != Rollback && r.Set.Fate != Refused && r.Before.quarantined(r.Set.Digest) == ""
+	return r.Flow != Rollback && r.Set.Fate != onlooker.Refused && r.Before.Quarantined(r.Set.Digest) == ""
 }

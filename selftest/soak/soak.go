@@ -9,16 +9,18 @@ import (
 	"path/filepath"
 	"reflect"
 	"time"
+
+	"nexus/selftest/onlooker"
 )
 
 // A Soak is one run of many cycles on one system.
 type Soak struct {
 	seed     uint64
 	host     *Host
-	sets     Sets
-	state    State  // at the last quiet moment
-	sequence uint64 // of the last journal record seen in this life of logd
-	kills    int    // of services of the confirmed set
+	sets     onlooker.Sets
+	state    onlooker.State // at the last quiet moment
+	sequence uint64         // of the last journal record seen in this life of logd
+	kills    int            // of services of the confirmed set
 	growth   Growth
 	tally    Tally
 	steps    []string // the last ones
@@ -98,13 +100,13 @@ func (s *Soak) run(ctx context.Context, first, cycles int, tell io.Writer) error
 // quiet waits until the system answers, no stage and no trial is under way, the confirmed set is healthy, and all that is still so a moment
 // later: what a killed nx had asked for may be on its way. Every answer on the way is
 // held against what may be active at all.
-func (s *Soak) quiet() (State, error) {
+func (s *Soak) quiet() (onlooker.State, error) {
 	begun := time.Now()
 	answered := begun
-	var now, before State
+	var now, before onlooker.State
 	var last error
 	for time.Since(begun) < quietBound {
-		now = State{}
+		now = onlooker.State{}
 		if last = s.host.ask(&now, "status"); last != nil {
 			if time.Since(answered) > answerBound {
 				return now, fmt.Errorf("the system does not answer for %s: %w", answerBound, last)
@@ -113,7 +115,7 @@ func (s *Soak) quiet() (State, error) {
 			continue
 		}
 		answered = time.Now()
-		if err := s.mayBe(now); err != nil {
+		if err := now.Check(s.sets); err != nil {
 			return now, err
 		}
 		if s.isQuiet(now, time.Since(begun)) && reflect.DeepEqual(now, before) {
@@ -126,26 +128,8 @@ func (s *Soak) quiet() (State, error) {
 }
 
 // isQuiet tells whether nothing is under way, neither now nor due.
-func (s *Soak) isQuiet(now State, waited time.Duration) bool {
+func (s *Soak) isQuiet(now onlooker.State, waited time.Duration) bool {
 	return !now.Staging && now.PendingSlot == nil && now.HealthOK && (!s.looping(now) || waited > watchBound)
-}
-
-// mayBe refuses a state that must never be, not even for a moment.
-func (s *Soak) mayBe(now State) error {
-	active := s.sets.known(now.active().digest())
-	switch {
-	case active == nil:
-		return fmt.Errorf("slot %s is active and holds %q, which is no verified set", now.ActiveSlot, now.active().digest())
-	case active.Fate != Good:
-		return fmt.Errorf("slot %s is active and holds %q, which is %s", now.ActiveSlot, active.Name, active.Fate)
-	case now.standby().digest() != "" && s.sets.known(now.standby().digest()) == nil:
-		return fmt.Errorf("the standby slot holds %q, which is no verified set", now.standby().digest())
-	case now.PendingSlot != nil && now.quarantined(now.slot(*now.PendingSlot).digest()) != "":
-		return fmt.Errorf("slot %s is on trial and holds a quarantined set", *now.PendingSlot)
-	case now.StagedSlot != nil && now.quarantined(now.slot(*now.StagedSlot).digest()) != "":
-		return fmt.Errorf("slot %s is staged and holds a quarantined set", *now.StagedSlot)
-	}
-	return nil
 }
 
 // shutdown stops the system as an operator does, and looks what it leaves behind.

@@ -1,4 +1,6 @@
-package main
+// Package onlooker knows what can be seen of a system from outside: what `nx --json` answers, what an archive has and a slot so must hold, and which
+// states and histories cannot be. It asks the code under test nothing, and decides nothing about faults: who makes those knows what may follow.
+package onlooker
 
 import "nexus/libupdates/refusal"
 
@@ -48,24 +50,24 @@ type RolledBack struct {
 	IndexSHA256 string         `json:"indexSha256"`
 }
 
-// slot is the slot of that name.
-func (s State) slot(name string) Slot {
+// Slot is the slot of that name.
+func (s State) Slot(name string) Slot {
 	if name == "b" {
 		return s.Slots.B
 	}
 	return s.Slots.A
 }
 
-// active is the confirmed slot, standby the other one.
-func (s State) active() Slot { return s.slot(s.ActiveSlot) }
+// Active is the confirmed slot, Standby the other one.
+func (s State) Active() Slot { return s.Slot(s.ActiveSlot) }
 
-func (s State) standby() Slot { return s.slot(other(s.ActiveSlot)) }
+func (s State) Standby() Slot { return s.Slot(Other(s.ActiveSlot)) }
 
-// digest is that of the slot's set, empty for an empty slot.
-func (s Slot) digest() string { return text(s.IndexSHA256) }
+// Digest is that of the slot's set, empty for an empty slot.
+func (s Slot) Digest() string { return Text(s.IndexSHA256) }
 
-// quarantined tells why a set may not be staged; empty when it may.
-func (s State) quarantined(digest string) refusal.Reason {
+// Quarantined tells why a set may not be staged; empty when it may.
+func (s State) Quarantined(digest string) refusal.Reason {
 	for _, q := range s.Quarantine {
 		if q.IndexSHA256 == digest {
 			return q.Reason
@@ -74,15 +76,15 @@ func (s State) quarantined(digest string) refusal.Reason {
 	return ""
 }
 
-func other(slot string) string {
+func Other(slot string) string {
 	if slot == "a" {
 		return "b"
 	}
 	return "a"
 }
 
-// text is what may be null.
-func text(s *string) string {
+// Text is what may be null.
+func Text(s *string) string {
 	if s == nil {
 		return ""
 	}
@@ -139,8 +141,8 @@ type Record struct {
 	} `json:"fields"`
 }
 
-// field is the value of a field, empty where it is not there.
-func (r Record) field(key string) string {
+// Field is the value of a field, empty where it is not there.
+func (r Record) Field(key string) string {
 	for _, f := range r.Fields {
 		if f.Key == key {
 			return f.Value

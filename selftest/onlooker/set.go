@@ -1,4 +1,4 @@
-package main
+package onlooker
 
 import (
 	"archive/tar"
@@ -38,16 +38,16 @@ type Set struct {
 	Files   map[string]string // what a slot with it has to hold: path to SHA-256, in hex
 }
 
-// Names of entries, as the format has them.
+// Names of entries and their ends, as the format has them.
 const (
-	indexFile   = "system.nxsindex"
-	payloadFile = "/payload.elf"
-	bundleExt   = ".nxb"
+	IndexFile   = "system.nxsindex"
+	PayloadFile = "/payload.elf"
+	BundleExt   = ".nxb"
 )
 
-// load reads from the archive what a slot with the set has to hold. It does so by the standard library alone, so that what it says is not
+// Load reads from the archive what a slot with the set has to hold. It does so by the standard library alone, so that what it says is not
 // the word of the code under test.
-func (s *Set) load() error {
+func (s *Set) Load() error {
 	archive, err := os.Open(s.File)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (s *Set) load() error {
 			return fmt.Errorf("cannot read %s: %w", s.File, err)
 		}
 		s.Files[h.Name] = hex.EncodeToString(sum.Sum(nil))
-		s.Digest = s.Files[indexFile]
+		s.Digest = s.Files[IndexFile]
 	}
 	if s.Digest == "" {
 		return fmt.Errorf("cannot read %s: it has no index", s.File)
@@ -78,11 +78,11 @@ func (s *Set) load() error {
 	return nil
 }
 
-// payloads are the digests of its programs, by the bundle's name.
-func (s *Set) payloads() map[string]string {
+// Payloads are the digests of its programs, by the bundle's name.
+func (s *Set) Payloads() map[string]string {
 	programs := map[string]string{}
 	for path, sum := range s.Files {
-		if name, ok := strings.CutSuffix(path, bundleExt+payloadFile); ok {
+		if name, ok := strings.CutSuffix(path, BundleExt+PayloadFile); ok {
 			programs[name] = sum
 		}
 	}
@@ -92,8 +92,8 @@ func (s *Set) payloads() map[string]string {
 // Sets are all there are, in a fixed order.
 type Sets []*Set
 
-// of returns those of some fate.
-func (all Sets) of(fate Fate) Sets {
+// Of returns those of some fate.
+func (all Sets) Of(fate Fate) Sets {
 	var some Sets
 	for _, s := range all {
 		if s.Fate == fate {
@@ -103,8 +103,8 @@ func (all Sets) of(fate Fate) Sets {
 	return some
 }
 
-// known returns the set with that digest, nil where there is none: no set of ours that may ever be in a slot.
-func (all Sets) known(digest string) *Set {
+// Known returns the set with that digest, nil where there is none: no set of ours that may ever be in a slot.
+func (all Sets) Known(digest string) *Set {
 	for _, s := range all {
 		if s.Fate != Refused && s.Digest == digest {
 			return s
