@@ -87,12 +87,11 @@ func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 			dog.answered()
 		case <-dog.due:
 			if dog.hung() {
-				s.log.Warn("daemon does not answer, killing it", "daemon", c.row.Name, "pid", process.PID())
-				process.Kill()
-				<-process.Done()
-				return process.Exit(), errHung
+				return s.giveUp(c, process, errHung), errHung
 			}
-			parent.Ping() // where it cannot even be asked, it does not answer
+			parent.Ping()
+		case <-parent.Stuffed():
+			return s.giveUp(c, process, errStuffed), errStuffed
 		case <-ready:
 			ready = nil
 			s.setReady(c)
@@ -105,6 +104,14 @@ func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 			return s.awaitEnd(process), nil
 		}
 	}
+}
+
+// giveUp ends a life that is of no use any more.
+func (s *system) giveUp(c *child, process plat.Process, why error) plat.Exit {
+	s.log.Warn("killing daemon", "daemon", c.row.Name, "pid", process.PID(), "reason", why)
+	process.Kill()
+	<-process.Done()
+	return process.Exit()
 }
 
 func (s *system) awaitEnd(process plat.Process) plat.Exit {

@@ -49,7 +49,7 @@ func (s *system) relink(key linkKey, l *link, pause time.Duration) bool {
 		return true
 	}
 	if err := s.link(key.holder, l.edge); err != nil {
-		s.links[key] = l // an end is dying, and its next birth makes a link; or it takes nothing now, and is asked again
+		s.links[key] = l // there is no descriptor for it now
 		return false
 	}
 	s.links[key].pause = pause

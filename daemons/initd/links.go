@@ -31,7 +31,7 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 		}
 	}
 	if err != nil {
-		// It has died already, or it would live without something its row grants. Its next life gets all of it.
+		// It would live without something its row grants. Its next life gets all of it.
 		s.log.Warn("cannot endow daemon", "daemon", c.row.Name, "error", err)
 		process.Kill()
 	}

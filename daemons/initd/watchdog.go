@@ -10,6 +10,9 @@ import (
 // errHung is how a life ended that gave no sign any more.
 var errHung = errors.New("hung: it gave no sign of life, and was killed")
 
+// errStuffed is how a life ended that took nothing from its birth channel, while others were born again and linked with it.
+var errStuffed = errors.New("stuffed: it did not take what it was granted, and was killed")
+
 // questions is how many in a row a daemon leaves without an answer before it counts as hung. They are counted, rather than the time
 // since its last answer, so that a clock that jumps, because the machine was suspended, condemns nobody.
 const questions = 4

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"time"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -15,9 +14,6 @@ import (
 
 // maxPacket bounds one message on a birth channel (schema/birth.capnp).
 const maxPacket = 4096
-
-// grantTimeout is how long a daemon may leave its channel full before a grant is given up.
-const grantTimeout = time.Second
 
 // An endowment is one granted thing as it passes over a birth channel.
 type endowment struct {
@@ -60,33 +56,27 @@ func rootOf(dir *os.File) (*os.Root, error) {
 	return os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
 }
 
-// sendEndowment sends one endowment. The receiver gets a descriptor of its own; the caller keeps e.File.
-func sendEndowment(channel *net.UnixConn, e endowment) error {
+// packet is the endowment as it passes over a channel, without its descriptor.
+func (e endowment) packet() ([]byte, error) {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()
 	m, err := birth.NewRootEndowment(seg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m.SetKind(e.Kind)
 	m.SetLink(e.Link)
 	if err := errors.Join(m.SetName(e.Name), m.SetPeer(e.Peer), SetTexts(m.NewGrants, e.Grants)); err != nil {
-		return err
+		return nil, err
 	}
 	packet, err := msg.Marshal()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(packet) > maxPacket {
-		return fmt.Errorf("cannot grant %s: %d bytes is over the %d of a packet", e.Name, len(packet), maxPacket)
+		return nil, fmt.Errorf("cannot grant %s: %d bytes is over the %d of a packet", e.Name, len(packet), maxPacket)
 	}
-	var rights []byte
-	if e.File != nil {
-		rights = syscall.UnixRights(int(e.File.Fd()))
-	}
-	channel.SetWriteDeadline(time.Now().Add(grantTimeout))
-	_, _, err = channel.WriteMsgUnix(packet, rights, nil)
-	return err
+	return packet, nil
 }
 
 // receiveEndowment takes the next endowment; an error means that the channel has ended.

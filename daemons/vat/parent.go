@@ -11,9 +11,11 @@ import (
 // maxUnheard bounds the ended links of one daemon that initd has not taken up yet. A daemon holds a dozen.
 const maxUnheard = 64
 
-// A Parent is initd's end of a daemon's birth channel.
+// A Parent is initd's end of a daemon's birth channel. What it grants, cuts and asks is sent in that order, by a goroutine of its own: no
+// method waits for the daemon, which may be stopped, hostile or dead. An error says that a thing cannot be granted to anyone.
 type Parent struct {
 	channel *net.UnixConn
+	grants  *outbox
 	ready   chan struct{}
 	alive   chan struct{}
 	ended   chan Ended
@@ -31,6 +33,7 @@ type Ended struct {
 func NewParent(channel *net.UnixConn) *Parent {
 	p := &Parent{
 		channel: channel,
+		grants:  newOutbox(),
 		ready:   make(chan struct{}),
 		alive:   make(chan struct{}, 1),
 		ended:   make(chan Ended, maxUnheard),
@@ -39,8 +42,10 @@ func NewParent(channel *net.UnixConn) *Parent {
 	p.close = sync.OnceFunc(func() {
 		close(p.over)
 		channel.Close()
+		p.grants.close()
 	})
 	go p.hear()
+	go p.grants.run(channel)
 	return p
 }
 
@@ -53,13 +58,17 @@ func (p *Parent) Alive() <-chan struct{} { return p.alive }
 // Ended gets the links that the daemon has found ended. When nobody takes them, the daemon is not heard further.
 func (p *Parent) Ended() <-chan Ended { return p.ended }
 
+// Stuffed is closed when the daemon has left so much of what it was granted untaken that the rest is lost: it cannot be what its row says
+// any more in this life.
+func (p *Parent) Stuffed() <-chan struct{} { return p.grants.stuffed }
+
 // Close orders the daemon to stop. A second call has no effect.
 func (p *Parent) Close() { p.close() }
 
 // GrantServe hands the daemon a socket on which to serve facet to client, as initd's link of that number. The caller keeps the file
 // and closes it.
 func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os.File) error {
-	return sendEndowment(p.channel, endowment{
+	return p.grants.put(endowment{
 		Kind: birth.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, File: socket,
 	})
 }
@@ -67,32 +76,32 @@ func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os
 // GrantUse hands the daemon a socket on which provider serves it facet, as initd's link of that number. The caller keeps the file and
 // closes it.
 func (p *Parent) GrantUse(facet, provider string, link uint64, socket *os.File) error {
-	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, File: socket})
+	return p.grants.put(endowment{Kind: birth.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, File: socket})
 }
 
 // GrantDir hands the daemon a directory. The caller keeps the file.
 func (p *Parent) GrantDir(name string, dir *os.File) error {
-	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_dir, Name: name, File: dir})
+	return p.grants.put(endowment{Kind: birth.Endowment_Kind_dir, Name: name, File: dir})
 }
 
 // GrantFile hands the daemon an open file. The caller keeps the file.
 func (p *Parent) GrantFile(name string, file *os.File) error {
-	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_file, Name: name, File: file})
+	return p.grants.put(endowment{Kind: birth.Endowment_Kind_file, Name: name, File: file})
 }
 
 // GrantSetting hands the daemon the values of a policy setting.
 func (p *Parent) GrantSetting(name string, values ...string) error {
-	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_setting, Name: name, Grants: values})
+	return p.grants.put(endowment{Kind: birth.Endowment_Kind_setting, Name: name, Grants: values})
 }
 
 // Cut has the daemon close its end of a link.
 func (p *Parent) Cut(link uint64) error {
-	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_cut, Link: link})
+	return p.grants.put(endowment{Kind: birth.Endowment_Kind_cut, Link: link})
 }
 
 // Ping asks the daemon for a sign of life, which comes by Alive.
 func (p *Parent) Ping() error {
-	return sendEndowment(p.channel, endowment{Kind: birth.Endowment_Kind_ping})
+	return p.grants.put(endowment{Kind: birth.Endowment_Kind_ping})
 }
 
 // hear reads the channel to its end. What cannot be read as a report is ignored: a daemon harms nobody but itself by it.

@@ -9,6 +9,9 @@ import (
 	"nexus/capnpgen/birth"
 )
 
+// reportTimeout is how long initd may leave a channel full before a report is given up.
+const reportTimeout = time.Second
+
 // A report is what a daemon tells initd over its birth channel.
 type report struct {
 	Kind  birth.Report_Kind
@@ -16,7 +19,7 @@ type report struct {
 	Link  uint64 // for ended: its number
 }
 
-// sendReport tells initd. It does not wait longer than grantTimeout.
+// sendReport tells initd. It does not wait longer than reportTimeout.
 func sendReport(channel *net.UnixConn, r report) error {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()
@@ -33,7 +36,7 @@ func sendReport(channel *net.UnixConn, r report) error {
 	if err != nil {
 		return err
 	}
-	channel.SetWriteDeadline(time.Now().Add(grantTimeout))
+	channel.SetWriteDeadline(time.Now().Add(reportTimeout))
 	_, err = channel.Write(packet)
 	return err
 }
