@@ -7,7 +7,10 @@
 #
 # The other way pass Reports: that the daemon serves, that a link ended, that it answers. None asks for anything.
 #
-# Class: lockstep (both ends are the same binary). One message per packet, at most 4 KiB, one segment.
+# A bundle is born with such a channel too, as its fd 4, whose other end `execd` keeps (service.capnp): there pass Endowments of the kinds
+# serve, use and cut, and Reports of the kinds ready and ended.
+#
+# Class: blessed (bundles outlive images). One message per packet, at most 4 KiB, one segment. Kinds that a reader does not know it ignores.
 
 using Go = import "/go.capnp";
 $Go.package("birth");
@@ -27,10 +30,13 @@ struct Endowment {
 
   grants @3 :List(Text);
   # For serve: what this client may reach through the facet, where the facet has names to grant (ServiceManager: service names;
-  # Registrar: the one name; Verifier: the role). At most 32.
+  # Registrar: the one name; Verifier: the role). Of ServiceManager, a name after `!` is not granted, though a pattern may have it. At most 32.
 
   link @4 :UInt64;
   # For serve and use: initd's number of this link, counted from 1, the same at both ends. For cut: the link that is to end. Else 0.
+
+  onward @5 :Text;
+  # For serve and use, to execd: the bundle that the descriptor is for; execd passes it on. Else empty. At most 64 bytes.
 
   enum Kind {
     # What a descriptor is good for.

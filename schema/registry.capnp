@@ -31,7 +31,8 @@ interface ServiceManager {
   introduce @4 (name :Text) -> (direct :Bool);
   # For clients with a birth channel: a link of the client's own to whoever stands behind the name. `direct` says that the client is
   # handed it, over its birth channel, as the facet `service:<name>`; it then outlives samgrd. False where there is none to be had (the
-  # provider or the client is a bundle): get is the way then. Asking again changes nothing. Refused as `unknown-name` like get.
+  # client is a bundle that has not reported ready on its channel): get is the way then. A daemon that asks again changes nothing; a
+  # bundle that does gets a new link in place of the old, at most 20 a second. Refused as `unknown-name` like get.
 }
 
 interface NameObserver {
@@ -67,6 +68,16 @@ interface Introducer {
   introduce @0 (client :Text, name :Text) -> (direct :Bool);
   # Links the client to the daemon that is bound to the name, unless they are linked; `direct` says that they are now. False, with
   # nothing changed, when the table does not grant the client this very name, or no daemon is bound to it.
+}
+
+interface BundleIntroducer {
+  # The right to have bundles linked with whom they look up: what `initd` serves to execd, which starts them. It adds no authority: a bundle
+  # is linked only with what execd may look up itself.
+
+  introduce @0 (bundle :Text, name :Text) -> (direct :Bool);
+  # Links the bundle with whoever stands behind the name, by a link in place of an earlier one. Its end, and the other too where the name
+  # is that of a bundle, comes over execd's birth channel, to be passed on; `direct` says so. False, with nothing changed, when one of the
+  # ends is not there now: ask again. Refused as `unknown-name` when execd may not look the name up.
 }
 
 interface BundleRegistrar {

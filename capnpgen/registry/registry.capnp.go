@@ -2408,6 +2408,339 @@ func (f Introducer_introduce_Results_Future) Struct() (Introducer_introduce_Resu
 	return Introducer_introduce_Results(p.Struct()), err
 }
 
+type BundleIntroducer capnp.Client
+
+// BundleIntroducer_TypeID is the unique identifier for the type BundleIntroducer.
+const BundleIntroducer_TypeID = 0x97475e55a90c79d7
+
+func (c BundleIntroducer) Introduce(ctx context.Context, params func(BundleIntroducer_introduce_Params) error) (BundleIntroducer_introduce_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0x97475e55a90c79d7,
+			MethodID:      0,
+			InterfaceName: "registry.capnp:BundleIntroducer",
+			MethodName:    "introduce",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(BundleIntroducer_introduce_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return BundleIntroducer_introduce_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c BundleIntroducer) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c BundleIntroducer) String() string {
+	return "BundleIntroducer(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c BundleIntroducer) AddRef() BundleIntroducer {
+	return BundleIntroducer(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c BundleIntroducer) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c BundleIntroducer) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c BundleIntroducer) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (BundleIntroducer) DecodeFromPtr(p capnp.Ptr) BundleIntroducer {
+	return BundleIntroducer(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c BundleIntroducer) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c BundleIntroducer) IsSame(other BundleIntroducer) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c BundleIntroducer) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c BundleIntroducer) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A BundleIntroducer_Server is a BundleIntroducer with a local implementation.
+type BundleIntroducer_Server interface {
+	Introduce(context.Context, BundleIntroducer_introduce) error
+}
+
+// BundleIntroducer_NewServer creates a new Server from an implementation of BundleIntroducer_Server.
+func BundleIntroducer_NewServer(s BundleIntroducer_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(BundleIntroducer_Methods(nil, s), s, c)
+}
+
+// BundleIntroducer_ServerToClient creates a new Client from an implementation of BundleIntroducer_Server.
+// The caller is responsible for calling Release on the returned Client.
+func BundleIntroducer_ServerToClient(s BundleIntroducer_Server) BundleIntroducer {
+	return BundleIntroducer(capnp.NewClient(BundleIntroducer_NewServer(s)))
+}
+
+// BundleIntroducer_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func BundleIntroducer_Methods(methods []server.Method, s BundleIntroducer_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0x97475e55a90c79d7,
+			MethodID:      0,
+			InterfaceName: "registry.capnp:BundleIntroducer",
+			MethodName:    "introduce",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Introduce(ctx, BundleIntroducer_introduce{call})
+		},
+	})
+
+	return methods
+}
+
+// BundleIntroducer_introduce holds the state for a server call to BundleIntroducer.introduce.
+// See server.Call for documentation.
+type BundleIntroducer_introduce struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c BundleIntroducer_introduce) Args() BundleIntroducer_introduce_Params {
+	return BundleIntroducer_introduce_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c BundleIntroducer_introduce) AllocResults() (BundleIntroducer_introduce_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return BundleIntroducer_introduce_Results(r), err
+}
+
+// BundleIntroducer_List is a list of BundleIntroducer.
+type BundleIntroducer_List = capnp.CapList[BundleIntroducer]
+
+// NewBundleIntroducer_List creates a new list of BundleIntroducer.
+func NewBundleIntroducer_List(s *capnp.Segment, sz int32) (BundleIntroducer_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[BundleIntroducer](l), err
+}
+
+type BundleIntroducer_introduce_Params capnp.Struct
+
+// BundleIntroducer_introduce_Params_TypeID is the unique identifier for the type BundleIntroducer_introduce_Params.
+const BundleIntroducer_introduce_Params_TypeID = 0x98873b0604833bfa
+
+func NewBundleIntroducer_introduce_Params(s *capnp.Segment) (BundleIntroducer_introduce_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return BundleIntroducer_introduce_Params(st), err
+}
+
+func NewRootBundleIntroducer_introduce_Params(s *capnp.Segment) (BundleIntroducer_introduce_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return BundleIntroducer_introduce_Params(st), err
+}
+
+func ReadRootBundleIntroducer_introduce_Params(msg *capnp.Message) (BundleIntroducer_introduce_Params, error) {
+	root, err := msg.Root()
+	return BundleIntroducer_introduce_Params(root.Struct()), err
+}
+
+func (s BundleIntroducer_introduce_Params) String() string {
+	str, _ := text.Marshal(0x98873b0604833bfa, capnp.Struct(s))
+	return str
+}
+
+func (s BundleIntroducer_introduce_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (BundleIntroducer_introduce_Params) DecodeFromPtr(p capnp.Ptr) BundleIntroducer_introduce_Params {
+	return BundleIntroducer_introduce_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s BundleIntroducer_introduce_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s BundleIntroducer_introduce_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s BundleIntroducer_introduce_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s BundleIntroducer_introduce_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s BundleIntroducer_introduce_Params) Bundle() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s BundleIntroducer_introduce_Params) HasBundle() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s BundleIntroducer_introduce_Params) BundleBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s BundleIntroducer_introduce_Params) SetBundle(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s BundleIntroducer_introduce_Params) Name() (string, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.Text(), err
+}
+
+func (s BundleIntroducer_introduce_Params) HasName() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s BundleIntroducer_introduce_Params) NameBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.TextBytes(), err
+}
+
+func (s BundleIntroducer_introduce_Params) SetName(v string) error {
+	return capnp.Struct(s).SetText(1, v)
+}
+
+// BundleIntroducer_introduce_Params_List is a list of BundleIntroducer_introduce_Params.
+type BundleIntroducer_introduce_Params_List = capnp.StructList[BundleIntroducer_introduce_Params]
+
+// NewBundleIntroducer_introduce_Params creates a new list of BundleIntroducer_introduce_Params.
+func NewBundleIntroducer_introduce_Params_List(s *capnp.Segment, sz int32) (BundleIntroducer_introduce_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[BundleIntroducer_introduce_Params](l), err
+}
+
+// BundleIntroducer_introduce_Params_Future is a wrapper for a BundleIntroducer_introduce_Params promised by a client call.
+type BundleIntroducer_introduce_Params_Future struct{ *capnp.Future }
+
+func (f BundleIntroducer_introduce_Params_Future) Struct() (BundleIntroducer_introduce_Params, error) {
+	p, err := f.Future.Ptr()
+	return BundleIntroducer_introduce_Params(p.Struct()), err
+}
+
+type BundleIntroducer_introduce_Results capnp.Struct
+
+// BundleIntroducer_introduce_Results_TypeID is the unique identifier for the type BundleIntroducer_introduce_Results.
+const BundleIntroducer_introduce_Results_TypeID = 0xad55920fc0626045
+
+func NewBundleIntroducer_introduce_Results(s *capnp.Segment) (BundleIntroducer_introduce_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return BundleIntroducer_introduce_Results(st), err
+}
+
+func NewRootBundleIntroducer_introduce_Results(s *capnp.Segment) (BundleIntroducer_introduce_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return BundleIntroducer_introduce_Results(st), err
+}
+
+func ReadRootBundleIntroducer_introduce_Results(msg *capnp.Message) (BundleIntroducer_introduce_Results, error) {
+	root, err := msg.Root()
+	return BundleIntroducer_introduce_Results(root.Struct()), err
+}
+
+func (s BundleIntroducer_introduce_Results) String() string {
+	str, _ := text.Marshal(0xad55920fc0626045, capnp.Struct(s))
+	return str
+}
+
+func (s BundleIntroducer_introduce_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (BundleIntroducer_introduce_Results) DecodeFromPtr(p capnp.Ptr) BundleIntroducer_introduce_Results {
+	return BundleIntroducer_introduce_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s BundleIntroducer_introduce_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s BundleIntroducer_introduce_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s BundleIntroducer_introduce_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s BundleIntroducer_introduce_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s BundleIntroducer_introduce_Results) Direct() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s BundleIntroducer_introduce_Results) SetDirect(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+// BundleIntroducer_introduce_Results_List is a list of BundleIntroducer_introduce_Results.
+type BundleIntroducer_introduce_Results_List = capnp.StructList[BundleIntroducer_introduce_Results]
+
+// NewBundleIntroducer_introduce_Results creates a new list of BundleIntroducer_introduce_Results.
+func NewBundleIntroducer_introduce_Results_List(s *capnp.Segment, sz int32) (BundleIntroducer_introduce_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0}, sz)
+	return capnp.StructList[BundleIntroducer_introduce_Results](l), err
+}
+
+// BundleIntroducer_introduce_Results_Future is a wrapper for a BundleIntroducer_introduce_Results promised by a client call.
+type BundleIntroducer_introduce_Results_Future struct{ *capnp.Future }
+
+func (f BundleIntroducer_introduce_Results_Future) Struct() (BundleIntroducer_introduce_Results, error) {
+	p, err := f.Future.Ptr()
+	return BundleIntroducer_introduce_Results(p.Struct()), err
+}
+
 type BundleRegistrar capnp.Client
 
 // BundleRegistrar_TypeID is the unique identifier for the type BundleRegistrar.
@@ -2736,87 +3069,94 @@ func (p BundleRegistrar_forBundle_Results_Future) Registrar() Registrar {
 	return Registrar(p.Future.Field(0, nil).Client())
 }
 
-const schema_f10932218e564b86 = "x\xda\x9cV{l\x14\xd5\x17>g^w\x9b_\xf9" +
-	"\xad\xb7\x83D\x88\xa5))\"H+\x0f1Z%[" +
-	"\x9a`i\xb1\xd0)V\x82\x06\x93\xe9v\xa8K\xbaS" +
-	"\x98\x99\x96\x80\x12\"\x06\x11\x8cDD\xa3\x09A *" +
-	"\xd1D\x091\x0a\x89\x0a>BT\x10\xa2\x90\x10\x12%" +
-	"*\x08\xb5A\x8d,\x84\x7fLp\xcc\xbd\xb3\xf3\xe8\xee" +
-	"\xacn\xfdc\x93i\xe7\x9bs\xbf\xf3}\xe7\x9c{f" +
-	"\x98b\x934s\x8c[\x01\x82\xe6\xc8\x8a\xdb\xb4yi" +
-	"U\xdb\xab\x95\xcf\x03\x9d\x88\x002\x12\x80\xd9\x97\xa4G" +
-	"\x10P\xcdI)@\xf7\xb1L\xdb\xfe\xe5\x0f\xb4m\x03" +
-	":>\x00\xd4\xcam\x0cP/3\xc0{\xf7\xed\xdb\xb1" +
-	"\xf0\x8fI/\x00M\x8a\xee3\x0b\x1f\xdeV;\xab\"" +
-	"\x07\x80j\xbb|A]&\x13\x00\xb5K&\xec\x07\xe0" +
-	"\x1e8\xfa\xd4\xff\x9e\xf8b\xe9\x81\"\xf0\\\xf9\xb8\xda" +
-	"\xca\xc1\xf3\xe5\x16u5\x07\xdf4\xd9I\x1e\xff\xf6\xb7" +
-	"\xf7A\x9b\x80\x08 \xb1\xa3\x97\xc9\xdd\xech\x83\x1f\xfd" +
-	"\xebLa\xeb\xc9\xf1\xaf\x1d\x8ar\xdb$w2\xc0v" +
-	"\x0e\xd8\xff\xfa\x1b\x8d\x0f\xd1\xeb\x1fG\xb3\xfb@^\xc7" +
-	"\x00\x9f1\xc0\x8d\x13\x17\xf6\xd6o\xfb\xea0\xad\x09^" +
-	"\x9f\x97\xb7\xf2\xe4\xf9\xf7wjR\xcb\xce\xf9S\x8e\x14" +
-	"\xd1\xbdY\xb9\xa0\xd6*\x8cn\xb5\xd2\xa2\xb6\xb2'7" +
-	"q\xf5\xe9)\x1bN\xbd\xfby\xf4\xb0\x99\xcaF\x16m" +
-	"\xae\x92\x02\xfc\xf1\xd9/\xdf\xf9e\xd7\x82\xa3\xdek\x81" +
-	"\xbd^\xaep\xa53\xca\x1a@W\xfep\xf7\xb5\x9e;" +
-	"~\xff:\xfa\xfd1\x85+}\x86}\xef^\xbe\xb8\xe7" +
-	"\xde\xa1\x15\xbd\xa7\x81\xde\xea\xcbq]\xd9\x8a \xb9d" +
-	"\xc1\xe1\xb5\xc3\xdf\x0c\x9d\x1d\xe1\xa2\xc2\x85\xc8\xf1O_" +
-	"\x9c\xf7\xca\x9b\xd5's?\x14&2\x9b\x12\x01\xd5j" +
-	"\xc22\x19O\x08\xfb\x01\xb8\xa9\xe7\xdeJ\xde\x7f\xd0\xfc" +
-	"\xa9(m$\xa7\xd51\x1c\\AZ\xd49\x1c<y" +
-	"\xdf\xb8k\x1f\xed\x1e:\x0ftB\x90W5\xe1yM" +
-	"%,\xaf\xbb\xbfo\x1f\xb7\xff\xdc\xb4\x9f=r\x9c\xf6" +
-	"&\xd2\xc9h\xefh^\xfc\xd2\xa3K\x86\x87!\xa2\xff" +
-	"j\xc2\x15[O\x18\xedf<w\xdb\x16\xb3\xeb\xb2\x97" +
-	"\xb1\x07\xd8\xe5\x01\xde\xe6\x80E\x0d\x0bw\\\xdcp\xf0" +
-	"J\x11\xd3c\xe4O\xf5\x0cgz\x8a\xb4\xa87\xd8\xd3" +
-	"'//\xb8r\xa9vgN\x9b\x18T\xd3%/V" +
-	"\x8e\xc7:\xf4\xdd\x83{\xec\xbdU\xb9\xa8\x884\xc1\x8b" +
-	"\xa5:\xc1\x00g7_\x7fR\xc9\x1e\xb9\x11\x05\xb4'" +
-	"x=.\xe3\x80\xa1\xe1\xe5\xeb\x06>\xdd\xf8W\x11\x9b" +
-	"\xf5\x89\xab\xea\x96\x04\xcf<\xd1\x82jW\x05\x81\xe9\xae" +
-	"e\xf4fl\xc7Z+5\xa4\xf5U\xe6\xaa\xc6%\x86" +
-	"5\x98I\x1b\xed\xba\xa9\xf7\x1aVC_\xc6v\xea:" +
-	"\x0d{\xa0OtlM\x12%\x00\x09\x01\xe8\x98Y\x00" +
-	"ZBD\xadN\xc0\x1aS\xcf\x1a6\xfe\x1f\xb0CD" +
-	"\xac\x04\x81=\x16\x05\xee\xf4\xfe\xd6\xad\x06\xef\x8da\xd5" +
-	"u\xe8\x96\x9e\xb5\x01\xa2q\x9b\xf3q\xc7\x0a\xb8\xc1\xf6" +
-	"\xb8`\x95$\x02bU$\xa8P\x10\xd4!\x99~\xb3" +
-	"\x03\xb1C\x94;\xb04\xcc\x02\xe8@\xd4$Q\x06\x08" +
-	"f\x0a\xfa\x0dLi\x1b\x08\xb4\x82\xb8>A\x00h\xc2" +
-	"h<?\x97V\xd3\xb1\xfa{\x06\xd2\x86\xd5\x90\xf1\x1f" +
-	"\xb9J\xa4o\xa4J\x8da6\xa9\x9e\x8ce\xa4\x1dD" +
-	"\x10\x10\xcb\xd3\x87\xeb\xee\xe0\x88\x88+\x01\xb4J\x11\xb5" +
-	"[\x84 \x84\x0eI'\xd3o\"\x0d\xa7  \xd2\x98" +
-	"3\x0a\xcc\x0d\xb9\xa7<+\xa2\x07M\x0b\xa9'\x99\xc1" +
-	"\xdc\xd8\xcaHP9\x1f\xb4y\xc0\xec\xe93B\xfa+" +
-	"\xfa-\xef_y\xfe\x05\x06w\xc6%\x80\x16\xd2p," +
-	"\x17\xb0\xf7]\\\xa4g\x8d\xc5\xdd\xb6a\x91A\xc3\x0a" +
-	"}\xf4\xdb\x13\xfd\xc9D\xe9J\xcf\xc7~\xd3c\x05I" +
-	"\xc32zFZ)\xc7K\xa2;\x8ea\x0e\xe8NH" +
-	"\xbeTqf\xbd/\x90\x86\x0dW\x9e\xeakt'\xfd" +
-	"8\xaf}1kk\x89 \xfaT\xa6x\x9d\x88\xda\x0c" +
-	"\x01)\xe2X6\x1fh}\x1b\x806]D\xed\x9eB" +
-	"\x1b\xfa\x99\x12\x83\xbcH\x91\x86wDy\x1cz\x0d'" +
-	"\xb6\xfb\xca6=\xf0b\xd0\xb0\x1a|\x9d\x99\xca\xa1\xe9" +
-	"\xe5p\x88\xab\xf0\xf2&\x80\x18!\xb2d\xa0\xdbN[" +
-	"\x99U\xac\x0b\xa0\xf4\x14\x08\xba\x16#\xd5\xe3_\x1c\xe8" +
-	"\xdf\xf3\x94vz\xd5\xe3w\x07\xa01\x8a)\x10\xe3k" +
-	"c\x9c\xafL\xe9\xdbE\xd4\xee\x120\x95\xee\xcb\x18\xa6" +
-	"\xe3k\x1d/\xfc?\xcdg\xee$\xda\xa3\xe8\xcc\xbc\xf7" +
-	"\xa5FU7G\xfd\x07\xf3c\xe2\x8en\xa0\x07\x94S" +
-	"\x1e\xe7\xd0(\xff\x9a\xc6\x13\x90_\x97|\xa3\xfc\xb4\x8a" +
-	"\x8c\x92\xffm\xec\xc5\xf5\xf8(Fv\xc9\xd9\x113N" +
-	"G}_\xc6N\x8d\xb8;&z#\xd8\xf9N\x08n" +
-	"\x84`\xe5*1S\x83Sj\xf81L\xee\xb1\\n" +
-	"\x7f\x0fD\x7f\xab\xa3\xdb'\x81@7\x11\x0cw)\xf4" +
-	"\xf7v\xbav\x1a\x084KP\xf0\xd7\xcb\xc8\x9a\xa2\xcf" +
-	"\x02\x81v\x11\x14\x83\xdd\x06\xfd%\x95\xb62\x0b\xe7\x11" +
-	"\x94\x82%\x19\xbd\xfd\x08rt\x0e{WOH\xaf\xe1" +
-	"4a\x92\x15z\x13\xd6p\x19\x9a\xd0\xf5\xb5\xe6\x9e\x17" +
-	"\xb5\xea\xdf\x01\x00\x00\xff\xff\x0c\xaez\xc8"
+const schema_f10932218e564b86 = "x\xda\x94Wml\x14U\x14\xbdwfggV\x8a" +
+	"\xeb\xeb\x10\"D(%E\xb4\xd2\xca\x87\x1a)\x9a\x96" +
+	"&\xb8\xb4X\xe8\x14+\xa9\x06\xe2t;\xd4%\xdd-" +
+	"\xce\xcc\x96\x14M\x10\x08\"\x18\x89\x80\x04\x0cQ \x0a" +
+	"\xd1\xc4\x124\x06\x82\x0a\x82\xc1/\xa4Q\xf8CP@" +
+	"E\xa8\x0dJ\xa4\x10\xfe\x90\xe0\x98\xf7f\xe7\x83\xdd\xd9" +
+	"\xd2\xfd\xb1\xc9\xec\xcey\xf7\x9d{\xce\xbb\xf7\xdd\x9d|" +
+	"\x9e\xaf\x09M\x19.\x0e\x03NyU\x08[5k\x17" +
+	"\x14\xd7o+z\x13\xc8X\x04\x10P\x04\x98\x96\x10\x9e" +
+	"C@9-T\x03Z\x8b\x12\xf5{\x17>U\xbf\x01" +
+	"\xc8(\x17\xb0[\xa8\xa7\x80O\x18\xe0\xd3\x19{6\xcf" +
+	"\xf9w\xfc[@\xa2\xbc\xf5\xda\x9cg7\x94N\x8d\x0c" +
+	"\x00\xa0|R\xb8 \x9f\x13D\x00\xf9\x8c \xd2\x0f\x80" +
+	"u\xba\xbb\xe8\xa3\xe6E\xb1\xad\xd9\xe0iG\x05\x0e\xe5" +
+	"^\x86\xfeA\x88\xc97\x18\xfa\xe6\x8c\xd5\xa1\xf0\x8c\xb5" +
+	"\xdb\x80\x8c\xa3{st\xefs\xc2z\xba\xf7\x15a\x19" +
+	"\xa05\xeb\x85\xd6#\xd1M\xcd=\xa0\x8cC\x04\x08Q" +
+	"@]x\x13\x05\xb4\x84)\xb9}\xc7V\x0e{\xf9\xdb" +
+	"\x05\xfbr\xc8u\x87\x8f\xcbk\xc2t\xbb\x95\xe1\x98\xdc" +
+	"C\x9f\xac{&\x98\xd1\xe3?\xff\xf3\x19(\xa3\xddh" +
+	"[\xc2\xad4\xda.\x16\xed\xef)\xdc\xfa\xdeQ\xef\x1d" +
+	"\xf0kq4\xdcD\x01\xbd\x0c\xb0\xf7\xfd\x0f\xaa\x9e!" +
+	"7\xbe\xf4\xab9\x10^N\x01\xb7(\xe0\xd6\x89\x0b\xbb" +
+	"*6|\x7f\x88\x94\xb8\xaf\xc7\x88,\x9f\x0a\x91\xae\x7f" +
+	"X\x09\xc5\xb6\xcf\x9ax8\x87\xae\"^\x90\x17\x8a\x94" +
+	"n\x8b\x18\x93\xd7\xd0'K\xba\xb6z\xe2\x8a\x93=_" +
+	"\xfb7K\x8a\xabh\xb4n\x1a\xed\xb7\xd7\xbf\xfb\xf8\xaf" +
+	"wg\x1f\xb3_3\xf1\xde\x11\x99\xb3\xbbE*\x9e\xf0" +
+	"\xf9\x8e\xebm\x0f]\xf9\xd1\xbf^\x90\x98\xb3D\xa2l" +
+	"._\xdc9\xbdoq\xfb) \xf79rL\x91\xd6" +
+	"#\x84,q\xf6\xa1\xee\xfe\x9f\xfaN\xfb\x97\x96JL" +
+	"\x88\x0a\xb6t\xd3\xcc\xad\xbb\xc7\xf4\x0e\x9c\xcf\xf1\xb9A" +
+	"\xe2Pn\x91h&\xcd\x92H?\x00V\xf5\x1b\x1fF" +
+	"\x9f\xd8\x9f\xfa='\xed'\xa5Sr\x1d\x03\xcf\x92b" +
+	"\xf2K\x0c<a\xcf\xc8\xeb_\xec\xe8\xfb\x03\xc8h7" +
+	"\xaf\x16\x89\xe5\xa5I4\xaf\xc7~m\x18\xb9\xf7l\xf9" +
+	"\x9f69F\xfb(\xe5\x16\xb26\xd7\xce{\xfb\xf9\xf9" +
+	"\xfd\xfd\xe0\xd3\xbfGb\x8a\x1dd\xb4k\xf1\xec\xfd\xeb" +
+	"R\xcd\x97\xed\x8cm\xc0\x19\x1bp\x89\x01\xe6V\xce\xd9" +
+	"|q\xc5\xfe\xab9L\x85\xc8M\x99D(\xd3\xe1\x91" +
+	"\x98<\x9d>}\xb5e\xf6\xd5K\xa5\xdb\x07\x94\xb1\xee" +
+	"i*\x8d\xb0X\x15\x11\x1a\xeb\xc0/O\xef4v\x15" +
+	"\x0f\xf8El\x88\xb0\xc3\xd2\xc2\x00\xa7\xd7\xdex%\x9c" +
+	"<|\xcb\x0fX\x17a\xe7q\x0b\x03\xf4\xf5/\\\x9e" +
+	">\xb2\xea\xbf\x1c6\x07#\xd7\xe4o\",\xf3H\x0c" +
+	"\xe5\x8dw\x890\xc9\xd2\xb5\xf6\x84a\xea\xdd\xa1\xca\xb8" +
+	"\xba4\xb5\xb4j\xbe\xa6w%\xe2Z\x83\x9aR\xdb5" +
+	"\xbd\xb2#a\x98eM\x9a\x91\xee\xe0MC\x09\xf1!" +
+	"\x80\x10\x02\x90\xe1S\x01\x14\x89G\xa5\x8c\xc3\x92\x94\x9a" +
+	"\xd4\x0c\xbc\x1b\xb0\x91G,\x02\x8e>\xe6\x04n\xb2\xbf" +
+	"\xabz\xa5\xfdF\xd3\xcb\x1aU]M\x1a\x00\xfe\xb8\xb5" +
+	"\x99\xb8#8\\a\xd8\\\xb08\xc4\x03b\xb1/(" +
+	"\x97\x15\xd4\x14\x13\x9d\xa9F\xc4F^hD\x0f\xc6g" +
+	"`\xb5\xe9T[\x87V\x972\xf5\xce\xb6t\\\xd3\xa1" +
+	"\x11Q\x09\xf1\x82\xaf\x9b\xa0\xd35\x08i\x02\x8eDD" +
+	"+\x91\x81\x03j5\xe8\x8f*\xe4\x89Z\xe9\xac\xd0\xbc" +
+	"\xcc$7\xb3\x07\xab\x00\x942\x1e\x95\xc9\x1c\x12\xc4\x11" +
+	"\xd4~RQ\x0e\xa0<\xc0\xa3\xf2\x08\x87\xd5\xad,\x1e" +
+	"\x13\xb0\x080JUu\xbe\x14\xb27s\xcb\xc4\xdb\xdc" +
+	"\xaa\xf2T\xadnK\xe8Z\xdcD\x04\x0eq\x10Iu" +
+	"\xf0\xa9\xe4\xf4{t\x9a\x1d!\xf5\xb6J\x8e\x99\x00p" +
+	"\xbbJ\x8e\xefy9\x8a\x1df\xa1\x1c\x079KAY" +
+	"/\x01P\x8axT\xee\xe5\xdc\x10*D\xcdDg\x0a" +
+	"\x89wC\x01\"\x09\xd8#\xab\x10<\xee\xd5\xb6\xb9\xfe" +
+	"\x8d\xca=\xeaC\xb1\xcd\xa3\xbf\xb8S\xb7\x7f\xca\xf0\xcf" +
+	"*\x86\xa6\xa0\x04PG\xe2]aY\xec\x1d\x17\xe7\xaa" +
+	"Im^\xab\xa1\xe9b\x97\xa6{>:\xad\x0c\x9d." +
+	"N\xc8\x12\xdb\xc7\xce\x94\xcd\x0a\xa2\x9a\xae\xb5\x05\x1f\xf8" +
+	",IT\xd3\xd4Ri\xd5\xf4\xc8\xe7+\xe4\xa4\xbd\x02" +
+	"\x89\xd7\x9c\x86\xa6\xfa2\xd5\x8c\xbf\xc8\xaa\x89O\x1a\xfe" +
+	"b*\x0f*\xa6z\x00e\x12\x8f\xca\xe3\xd96tR" +
+	"%\xba\xd8!E\xe2\xdd\xa7C\xe3\xd0\xae\x99\x81\x9dj" +
+	"\xc8\xa6\xbb^tiz\xa5\xa33U\xd93}(\x1c" +
+	"\x82N\xf8\xd0\xba%\xef#2?\xddj\xc4\xf5\xc4R" +
+	"Z\x05\x90\xdb1\xb9\xec\xaaE\xdf\xe9q.Ytf" +
+	"\xa2;\xf7\xcaA\xbb@\x80\xafwl\x92\xf1\x8e\x84\x96" +
+	"2\x07o\x92\x83\xdde\xccI4\x0a\xa8\xcc\x8c\xf7\xf9" +
+	"Z\xd5\xed]\xbb\x00\xf3\x03\xe2\x16v\xf9\xb9\x94\xabm" +
+	"\xce\x9eQ\xceH\x83' 3Z:F9i\xe5\xbd" +
+	"\xd4\xf2\xb6\xbd\xa0\x1a/\xa0e\xe7\xed\x1d\x01\xed\xb4\xe0" +
+	"\xd9\"\xb0k\x04\xdd1\xfe\x1b\xc1\xc8T\x82{#\xb8" +
+	"\xe3i\x9e\x9e\xea\xeeR\xc2\xb6\xa1r\x8f`r;3" +
+	"3:\x130\xd98\x1e8\xb2FDo\xeeD\xe7?" +
+	"\x15\xe9.\x07\x8e$E\xe4\x9cQ\xdc7\xd2\xa9S\x81" +
+	"#\xcd\"\xf2\xee\x1c\x88\xce@O\xea\xa8\x853E\x0c" +
+	"\xb9\x7f(\xd0\x9e%a\x80<J\xdfU\x88b\xbbf" +
+	"\xd6`\x94\x1e\xf4\x1a,a2\xd4\xa0\xe5h\xcd<\xcf" +
+	")\xd5\xff\x03\x00\x00\xff\xff\xbc7\xe7\xbe"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -2825,6 +3165,9 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x8d0c984a12578740,
 			0x8e4a465dae4a695e,
 			0x9022ef4b93a63bb2,
+			0x97475e55a90c79d7,
+			0x98873b0604833bfa,
+			0xad55920fc0626045,
 			0xb057c67b0b81c4b0,
 			0xb4ecd0ca0f742510,
 			0xb79e19cd8a0231eb,
