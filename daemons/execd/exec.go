@@ -2,6 +2,7 @@ package execd
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"nexus/capnpgen/bundle"
@@ -28,7 +29,7 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 		return wire.Except(err)
 	}
 	// The program outlives the call: it ends with the capability that is returned.
-	program, err := e.s.start(context.WithoutCancel(ctx), spec)
+	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)))
 	if err != nil {
 		return wire.Except(err)
 	}

@@ -3,7 +3,6 @@ package execd
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -13,20 +12,20 @@ import (
 
 // managerFor makes the ServiceManager a bundle finds on fd 3: it knows the names its manifest asks for, as far as execd may hand them
 // on, and it outlives a restart of samgrd.
-func (s *supervisor) managerFor(spec spec) capnp.Client {
-	return capnp.Client(registry.ServiceManager_ServerToClient(&manager{holding: s.managers, find: s.find, names: spec.grants}))
+func (s *supervisor) managerFor(spec spec, p *program) capnp.Client {
+	return capnp.Client(registry.ServiceManager_ServerToClient(&manager{sup: s, program: p, names: spec.grants}))
 }
 
 // A manager attenuates execd's own ServiceManager to some names, anew for each call.
 type manager struct {
-	holding *vat.Holding
-	find    func(ctx context.Context, name string) (capnp.Client, error) // by execd's own right
+	sup     *supervisor
+	program *program // whose it is
 	names   []string
 }
 
 // inner returns samgrd's attenuated manager. The caller releases it.
 func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
-	client, err := m.holding.Get(ctx)
+	client, err := m.sup.managers.Get(ctx)
 	if err != nil {
 		return registry.ServiceManager{}, err
 	}
@@ -42,19 +41,17 @@ func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
 	return res.Manager().AddRef(), nil
 }
 
-// Get looks a granted name up. What it finds comes over a link that execd and the provider share, so that samgrd may die under it. Only a
-// name that is not plainly granted, because it is granted by a pattern or not at all, is left to samgrd to judge.
+// Get looks a granted name up. What it finds comes over a link that execd and the provider share, so that samgrd may die under it.
 func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) error {
 	call.Go()
 	name, err := call.Args().Name()
 	if err != nil {
 		return err
 	}
-	find := m.find
-	if !slices.Contains(m.names, name) {
-		find = m.ask
+	if !m.mayFind(name) {
+		return errUnknownName
 	}
-	service, err := find(ctx, name)
+	service, err := m.sup.find(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -64,28 +61,6 @@ func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) err
 		return err
 	}
 	return res.SetService(service)
-}
-
-// ask has samgrd look the name up among those that are granted.
-func (m *manager) ask(ctx context.Context, name string) (capnp.Client, error) {
-	inner, err := m.inner(ctx)
-	if err != nil {
-		return capnp.Client{}, err
-	}
-	defer inner.Release()
-	answer, release := inner.Get(ctx, func(p registry.ServiceManager_get_Params) error { return p.SetName(name) })
-	defer release()
-	found, err := answer.Struct()
-	if err != nil {
-		return capnp.Client{}, err
-	}
-	return found.Service().AddRef(), nil
-}
-
-// Introduce has no link to give: a bundle has no birth channel over which it could come.
-func (m *manager) Introduce(_ context.Context, call registry.ServiceManager_introduce) error {
-	_, err := call.AllocResults()
-	return err
 }
 
 // List names what is granted and registered.
@@ -168,7 +143,7 @@ func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_atte
 	if err != nil {
 		return err
 	}
-	smaller := &manager{holding: m.holding, find: m.find, names: common(m.names, wanted)}
+	smaller := &manager{sup: m.sup, program: m.program, names: common(m.names, wanted)}
 	return res.SetManager(registry.ServiceManager_ServerToClient(smaller))
 }
 

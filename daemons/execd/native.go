@@ -82,6 +82,8 @@ func (s *service) watchNative(ctx context.Context, p *program, client servicecap
 	if !s.askNative(ctx, p, client) {
 		return
 	}
+	p.links.serve(client)
+	defer p.links.unserve()
 	s.sup.registrars.Each(ctx, func(ctx context.Context, registrars capnp.Client) {
 		if err := register(ctx, registry.BundleRegistrar(registrars), s.spec.name, client); err != nil && ctx.Err() == nil {
 			s.sup.log.Warn("cannot register service", "bundle", s.spec.name, "error", err)

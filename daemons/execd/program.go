@@ -14,9 +14,11 @@ import (
 
 // A program is a bundle's payload as a running process.
 type program struct {
+	name    string // the bundle's, with a number after `#` if it was started on demand
 	process plat.Process
 	socket  *net.UnixConn // our end of its fd 3
 	conn    *vat.Conn
+	links   *links // over its fd 4
 	output  *output
 	breach  *breach
 }
@@ -36,54 +38,84 @@ func (s *supervisor) watchFor(b *breach, bundle string) guard.Option {
 	})
 }
 
-// start loads a payload, checks it, and runs the very bytes that were checked.
-func (s *supervisor) start(ctx context.Context, spec spec) (*program, error) {
+// start loads a payload, checks it, and runs the very bytes that were checked, as the program of that name.
+func (s *supervisor) start(ctx context.Context, spec spec, name string) (*program, error) {
 	payload, err := s.load(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
 	defer payload.Close()
-
-	ours, theirs, err := plat.StreamPair()
+	p, inherited, err := s.connect(spec, name)
 	if err != nil {
 		return nil, err
 	}
-	defer ours.Close()
-	defer theirs.Close()
-	socket, err := vat.Socket(ours)
-	if err != nil {
-		return nil, err
-	}
+	defer inherited.Close()
 	out, writer, err := s.capture(spec.name)
 	if err != nil {
-		socket.Close()
+		p.close()
 		return nil, err
 	}
 	defer writer.Close()
-	process, err := s.host.Spawner.Spawn(plat.Command{
+	p.output = out
+	p.process, err = s.host.Spawner.Spawn(plat.Command{
 		Path:   fmt.Sprintf("/proc/self/fd/%d", payload.Fd()),
 		Argv:   []string{spec.name},
 		Env:    environment(spec),
 		Dir:    "/",
 		Stdout: writer,
 		Stderr: writer,
-		Extra:  []*os.File{theirs},
+		Extra:  inherited,
 
 		DieWithParent: true,
 		Confinement:   s.confinement(spec, payload),
 	})
 	if err != nil {
-		socket.Close()
+		p.close()
 		return nil, err
 	}
-	b := &breach{known: make(chan struct{})}
-	return &program{
-		process: process,
-		socket:  socket.(*net.UnixConn),
-		conn:    vat.Connect(socket, s.managerFor(spec), s.watchFor(b, spec.name)),
-		output:  out,
-		breach:  b,
-	}, nil
+	return p, nil
+}
+
+// files are what a program inherits.
+type files []*os.File
+
+// Close closes our copies.
+func (f files) Close() {
+	for _, file := range f {
+		file.Close()
+	}
+}
+
+// connect makes a program's two sockets, its descriptors 3 and 4, and has our ends served.
+func (s *supervisor) connect(spec spec, name string) (p *program, inherited files, err error) {
+	defer func() {
+		if err != nil {
+			inherited.Close()
+		}
+	}()
+	ours, theirs, err := plat.StreamPair()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer ours.Close()
+	inherited = files{theirs}
+	parent, channel, err := plat.PacketPair()
+	if err != nil {
+		return nil, inherited, err
+	}
+	inherited = append(inherited, channel)
+	links, err := s.linksOf(name, parent)
+	if err != nil {
+		return nil, inherited, err
+	}
+	socket, err := vat.Socket(ours)
+	if err != nil {
+		links.close()
+		return nil, inherited, err
+	}
+	p = &program{name: name, socket: socket.(*net.UnixConn), links: links, breach: &breach{known: make(chan struct{})}}
+	p.conn = vat.Connect(socket, s.managerFor(spec, p), s.watchFor(p.breach, spec.name))
+	return p, inherited, nil
 }
 
 // environment is the whole environment of a bundle.
@@ -97,4 +129,8 @@ func environment(spec spec) []string {
 
 func slotName(s bootrecord.Slot) string { return s.String() }
 
-func (p *program) close() { p.conn.Close() }
+// close ends what it speaks over.
+func (p *program) close() {
+	p.links.close()
+	p.conn.Close()
+}

@@ -31,9 +31,12 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		managers:   b.Use("ServiceManager"),
 		find:       func(ctx context.Context, name string) (capnp.Client, error) { return names.Find(ctx, b, name) },
 		registrars: b.Use("BundleRegistrar"),
+		introducer: b.Use("BundleIntroducer"),
+		carrier:    newCarrier(b.ReportEnded),
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),
 	}
+	b.OnPassage(s.carrier)
 	b.Serve("ServiceWatch", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.ServiceWatch_ServerToClient(&watchServer{s}))
 	})

@@ -71,7 +71,7 @@ func (s *service) awaitRestart(ctx context.Context, pause time.Duration) bool {
 // live is one life of the service: start, watch, end.
 func (s *service) live(ctx context.Context) {
 	s.update(func() { s.State, s.Detail, s.Native = health.Starting, "", false })
-	program, err := s.sup.start(ctx, s.spec)
+	program, err := s.sup.start(ctx, s.spec, s.spec.name)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.fail(health.StartFailed, err.Error())

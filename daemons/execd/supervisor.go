@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -25,6 +26,9 @@ type supervisor struct {
 	managers   *vat.Holding
 	find       func(ctx context.Context, name string) (capnp.Client, error)
 	registrars *vat.Holding
+	introducer *vat.Holding
+	carrier    *carrier
+	runs       atomic.Uint64 // how many programs were started on demand
 	changed    *vat.Notifier // something about the publication or a service
 	loading    chan struct{} // a token for each payload that is being loaded
 

@@ -9,17 +9,33 @@ import (
 // linkEnded takes a holder's word that one of its links has ended, and sees to it that the link is made again. When an end of it died,
 // its birth makes the links anew and this one is history; a link whose two ends live has ended for another reason: a guard closed it,
 // or an end was stopped while it was written to. Only the newest link of a facet counts, once, so a daemon that
-// reports what it likes gains nothing by it.
+// reports what it likes gains nothing by it. Links with a bundle at an end are forgotten: who wants one asks for it.
 func (s *system) linkEnded(holder string, ended vat.Ended) {
 	key := linkKey{holder, ended.Facet}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.links[key]
-	if l == nil || l.number != ended.Link || l.healed {
+	switch {
+	case holder == runner && (l == nil || l.number != ended.Link):
+		s.forgetLink(ended)
+		return
+	case l == nil || l.number != ended.Link || l.healed:
+		return
+	case isBundle(l.edge.From):
+		s.drop(key)
 		return
 	}
 	l.healed = true
 	go s.heal(key, l)
+}
+
+// forgetLink takes the word of the daemon that runs bundles for the end of a link that one of them used.
+func (s *system) forgetLink(ended vat.Ended) {
+	for key, l := range s.links {
+		if isBundle(key.holder) && key.facet == ended.Facet && l.number == ended.Link {
+			s.drop(key)
+		}
+	}
 }
 
 // heal makes a link again after a pause, which doubles from one time to the next unless the link held for a while in between.

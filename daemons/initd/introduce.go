@@ -3,9 +3,12 @@ package initd
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/names"
+	"nexus/daemons/wire"
+	"nexus/libupdates/refusal"
 )
 
 // An introducer is the Introducer capability: samgrd says who asked for which name, and initd links the two if the table has it so. A
@@ -34,16 +37,45 @@ func (i *introducer) Introduce(_ context.Context, call registry.Introducer_intro
 	return nil
 }
 
+// A bundleIntroducer is the BundleIntroducer capability: execd says which bundle looks up which name.
+type bundleIntroducer struct{ s *system }
+
+// Introduce links a bundle with whoever stands behind a name.
+func (i *bundleIntroducer) Introduce(_ context.Context, call registry.BundleIntroducer_introduce) error {
+	bundle, err := call.Args().Bundle()
+	if err != nil {
+		return err
+	}
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	direct, err := i.s.introduceBundle(bundle, name)
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetDirect(direct)
+	return nil
+}
+
 // managerFacet is the facet through which names are looked up.
 const managerFacet = "ServiceManager"
 
-// introduce gives a client the facet of a name, for the rest of its life: the facet is linked again like those of its row.
+// introduce gives a client the facet of a name. That of a daemon it has for the rest of its life: it is linked again like those of its
+// row. That of a bundle it asks for again.
 func (s *system) introduce(client, name string) (direct bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	edge := Edge{Facet: names.Facet(name), From: providerOf(s.table, name)}
-	if s.revoked[linkKey{client, edge.Facet}] || !mayFind(s.table, client, name) || !s.alive(client) {
+	if !s.mayFind(client, name) || !s.alive(client) {
 		return false, nil
+	}
+	if isBundle(edge.From) {
+		return s.linkBundle(client, edge)
 	}
 	if slices.ContainsFunc(s.introduced[client], func(e Edge) bool { return e.Facet == edge.Facet }) {
 		return true, nil
@@ -55,14 +87,60 @@ func (s *system) introduce(client, name string) (direct bool, err error) {
 	return true, nil
 }
 
-// mayFind tells whether the table grants the client the name, in so many words: a pattern grants names of bundles, which have no link.
-func mayFind(table []Daemon, client, name string) bool {
-	manager, has := edgeOf(table, client, managerFacet)
-	return has && providerOf(table, name) != "" && slices.Contains(manager.Grants, name)
+// introduceBundle gives a bundle the facet of a name, by the right of the daemon that runs it. It refuses what that may not look up.
+func (s *system) introduceBundle(bundle, name string) (direct bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	edge := Edge{Facet: names.Facet(name), From: providerOf(s.table, name)}
+	if !isProgram(bundle) || !s.mayFind(runner, name) {
+		return false, wire.Except(refusal.New(refusal.UnknownName, "%s is granted no %s", runner, name))
+	}
+	return s.linkBundle(bundleMark+bundle, edge)
 }
 
-// providerOf returns the daemon that is bound to a name, or "".
+// maxBundleLinks bounds the links that have a bundle at one end: a slot's 256 bundles, four each. It is for a runner that was taken over.
+const maxBundleLinks = 1024
+
+// linkBundle makes a link with a bundle at one end or both, in place of an earlier one.
+func (s *system) linkBundle(holder string, edge Edge) (direct bool, err error) {
+	key := linkKey{holder, edge.Facet}
+	if !s.alive(holder) || !s.alive(edge.From) || s.links[key] == nil && s.bundleLinks() >= maxBundleLinks {
+		return false, nil
+	}
+	if err := s.drop(key); err != nil {
+		return false, err
+	}
+	return true, s.link(holder, edge)
+}
+
+// bundleLinks counts the links with a bundle at one end.
+func (s *system) bundleLinks() (count int) {
+	for key, l := range s.links {
+		if isBundle(key.holder) || isBundle(l.edge.From) {
+			count++
+		}
+	}
+	return count
+}
+
+// mayFind tells whether a client may look a name up now: the table grants it, and it was not revoked.
+func (s *system) mayFind(client, name string) bool {
+	return granted(s.table, client, name) && !s.revoked[linkKey{client, names.Facet(name)}] &&
+		!(isBundleName(name) && s.revoked[linkKey{client, names.Facet(allBundles)}])
+}
+
+// granted tells whether the table grants the client the name, by itself or by the pattern for bundles.
+func granted(table []Daemon, client, name string) bool {
+	manager, has := edgeOf(table, client, managerFacet)
+	return has && providerOf(table, name) != "" &&
+		(slices.Contains(manager.Grants, name) || isBundleName(name) && slices.Contains(manager.Grants, allBundles))
+}
+
+// providerOf returns the daemon that is bound to a name, or the bundle of that name, or "".
 func providerOf(table []Daemon, name string) string {
+	if isBundleName(name) {
+		return bundleMark + strings.TrimPrefix(name, bundlePrefix)
+	}
 	for _, row := range table {
 		for _, edge := range row.Holds {
 			if edge.Facet == "Registrar" && slices.Contains(edge.Grants, name) {

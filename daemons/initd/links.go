@@ -2,6 +2,7 @@ package initd
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -23,6 +24,9 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 	c.process, c.parent = process, parent
 	err := s.grantResources(c.row, parent)
 	delete(s.introduced, c.row.Name) // this life has asked for nothing yet
+	if c.row.Name == runner {
+		s.forgetBundles()
+	}
 	for _, row := range s.table {
 		for _, edge := range slices.Concat(row.Holds, s.introduced[row.Name]) {
 			if row.Name == c.row.Name || edge.From == c.row.Name {
@@ -35,6 +39,11 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 		s.log.Warn("cannot endow daemon", "daemon", c.row.Name, "error", err)
 		process.Kill()
 	}
+}
+
+// forgetBundles forgets the links of bundles, which end with the daemon that ran them. The lock is held.
+func (s *system) forgetBundles() {
+	maps.DeleteFunc(s.links, func(key linkKey, l *link) bool { return isBundle(key.holder) || isBundle(l.edge.From) })
 }
 
 func (s *system) grantResources(row Daemon, parent *vat.Parent) error {
@@ -91,14 +100,16 @@ func (s *system) alive(name string) bool {
 	if name == initName {
 		return true
 	}
-	c := s.children[name]
+	daemon, _ := by(name)
+	c := s.children[daemon]
 	return c != nil && c.parent != nil
 }
 
 // grantServe gives the provider its end. What initd itself serves it serves at once.
 func (s *system) grantServe(l *link, client vat.Client, socket *os.File) error {
 	if l.edge.From != initName {
-		return s.children[l.edge.From].parent.GrantServe(l.edge.Facet, client, l.number, socket)
+		daemon, onward := by(l.edge.From)
+		return s.children[daemon].parent.PassServe(onward, l.edge.Facet, client, l.number, socket)
 	}
 	conn, err := s.connect(client.Name, socket, s.serveOwn(l.edge.Facet))
 	l.own = conn
@@ -108,7 +119,8 @@ func (s *system) grantServe(l *link, client vat.Client, socket *os.File) error {
 // grantUse gives the holder its end. What initd itself holds goes into its own holdings.
 func (s *system) grantUse(holder string, l *link, socket *os.File) error {
 	if holder != initName {
-		return s.children[holder].parent.GrantUse(l.edge.Facet, l.edge.From, l.number, socket)
+		daemon, onward := by(holder)
+		return s.children[daemon].parent.PassUse(onward, l.edge.Facet, l.edge.From, l.number, socket)
 	}
 	conn, err := s.connect(l.edge.From, socket, capnp.Client{})
 	if err != nil {
@@ -128,6 +140,8 @@ func (s *system) serveOwn(facet string) capnp.Client {
 	switch facet {
 	case "HealthVote":
 		return capnp.Client(vote.HealthVote_ServerToClient(&voter{ballot: s.ballot, finish: s.finishSelftest}))
+	case "BundleIntroducer":
+		return capnp.Client(registry.BundleIntroducer_ServerToClient(&bundleIntroducer{s}))
 	case "Introducer":
 		return capnp.Client(registry.Introducer_ServerToClient(&introducer{s}))
 	default:

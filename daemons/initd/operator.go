@@ -197,7 +197,7 @@ func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) 
 	if err != nil {
 		return err
 	}
-	edges := graph(o.s.table, o.s.config.roles())
+	edges := graph(o.s.granted(), o.s.config.roles())
 	list, err := res.NewEdges(int32(len(edges)))
 	if err != nil {
 		return err

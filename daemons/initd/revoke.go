@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"nexus/capnpgen/operator"
 	"nexus/daemons/logs"
@@ -55,22 +56,55 @@ func (s *system) auditRevoke(client, service string, err error) {
 }
 
 // revoke takes a facet of its row, or a name that it may look up, from a client until the system stops. What initd itself holds is
-// no client's.
+// no client's. What the daemon that runs bundles may look up no more, they may not either.
 func (s *system) revoke(client, service string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	edge, granted := edgeOf(s.table, client, service)
+	edge, held := edgeOf(s.table, client, service)
 	switch {
 	case client == initName:
-		granted = false
-	case granted:
+		held = false
+	case held:
 		return s.cut(linkKey{client, edge.Facet})
-	case mayFind(s.table, client, service):
-		manager, _ := edgeOf(s.table, client, managerFacet)
-		direct := s.cut(linkKey{client, names.Facet(service)})
-		return errors.Join(direct, s.narrow(client, manager))
+	case granted(s.table, client, service) || service == allBundles && grantsAll(s.table, client):
+		return s.revokeName(client, service)
 	}
 	return refusal.New(refusal.UnknownName, "%s is granted no %s", client, service)
+}
+
+// maxExceptions bounds the bundles that one client is refused one by one: they stand in the grant of its ServiceManager.
+const maxExceptions = 24
+
+// revokeName takes a name from a client, with the links that it led to.
+func (s *system) revokeName(client, name string) error {
+	manager, _ := edgeOf(s.table, client, managerFacet)
+	key := linkKey{client, names.Facet(name)}
+	s.revoked[key] = true
+	if len(s.grantsOf(client, manager)) > len(manager.Grants)+maxExceptions {
+		delete(s.revoked, key)
+		return fmt.Errorf("%d bundles are refused to %s already: revoke %s", maxExceptions, client, allBundles)
+	}
+	var errs []error
+	for key := range s.links {
+		if s.ledTo(key, client, name) {
+			errs = append(errs, s.drop(key))
+		}
+	}
+	return errors.Join(append(errs, s.narrow(client, manager))...)
+}
+
+// ledTo tells whether a link came of a client's right to look a name up: it is the client's, or that of a bundle that the client runs.
+func (s *system) ledTo(key linkKey, client, name string) bool {
+	if key.holder != client && !(client == runner && isBundle(key.holder)) {
+		return false
+	}
+	return key.facet == names.Facet(name) || name == allBundles && strings.HasPrefix(key.facet, names.Facet(bundlePrefix))
+}
+
+// grantsAll tells whether the table grants the client the names of all bundles.
+func grantsAll(table []Daemon, client string) bool {
+	manager, has := edgeOf(table, client, managerFacet)
+	return has && slices.Contains(manager.Grants, allBundles)
 }
 
 // cut ends a link for good. Each end is told, so it takes both of them to keep it, and the provider is the one that the cut protects.
@@ -91,8 +125,8 @@ func (s *system) drop(key linkKey) error {
 	}
 	var errs []error
 	for _, end := range []string{l.edge.From, key.holder} {
-		if end != initName && s.alive(end) {
-			errs = append(errs, s.children[end].parent.Cut(l.number))
+		if daemon, _ := by(end); end != initName && s.alive(end) {
+			errs = append(errs, s.children[daemon].parent.Cut(l.number))
 		}
 	}
 	return errors.Join(errs...)
@@ -109,7 +143,38 @@ func (s *system) grantsOf(holder string, edge Edge) []string {
 	if edge.Facet != managerFacet {
 		return edge.Grants
 	}
-	return slices.DeleteFunc(slices.Clone(edge.Grants), func(name string) bool { return s.revoked[linkKey{holder, names.Facet(name)}] })
+	grants := slices.DeleteFunc(slices.Clone(edge.Grants), func(name string) bool { return s.revoked[linkKey{holder, names.Facet(name)}] })
+	if !slices.Contains(grants, allBundles) {
+		return grants
+	}
+	var excepted []string
+	for key := range s.revoked {
+		if bundle, is := strings.CutPrefix(key.facet, names.Facet(bundlePrefix)); is && key.holder == holder {
+			excepted = append(excepted, exceptMark+bundlePrefix+bundle)
+		}
+	}
+	slices.Sort(excepted)
+	return append(grants, excepted...)
+}
+
+// exceptMark stands before a name that is not granted though a pattern has it (schema/birth.capnp).
+const exceptMark = "!"
+
+// granted is the table less what was revoked.
+func (s *system) granted() []Daemon {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	table := slices.Clone(s.table)
+	for i, row := range table {
+		var holds []Edge
+		for _, edge := range row.Holds {
+			if edge.Grants = s.grantsOf(row.Name, edge); !s.revoked[linkKey{row.Name, edge.Facet}] {
+				holds = append(holds, edge)
+			}
+		}
+		table[i].Holds = holds
+	}
+	return table
 }
 
 // edgeOf returns the edge by which a holder has a facet.

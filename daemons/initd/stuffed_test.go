@@ -39,17 +39,17 @@ func living(t *testing.T, s *system, name string) (channel func() *vat.Birth, pa
 	}, parent
 }
 
-// TestAStoppedDaemonHoldsUpNobody links a daemon, again and again, with one that takes nothing from its channel. No link waits for that
-// one, which is given up in the end, and what the other daemon is granted meanwhile arrives.
+// TestAStoppedDaemonHoldsUpNobody links two daemons, again and again, that take nothing from their channels. No link waits for them, they
+// are given up in the end, and what a third is granted meanwhile arrives.
 func TestAStoppedDaemonHoldsUpNobody(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	s := newSystem(Config{}, plat.Host{Clock: plat.RealClock{}}, nil, io.Discard)
-	_, stopped := living(t, s, "samgrd")
-	born, _ := living(t, s, "bundlemgrd")
+	_, samgrd := living(t, s, "samgrd")
+	_, bundlemgrd := living(t, s, "bundlemgrd")
+	born, updated := living(t, s, "updated")
 	b := born()
-	stuffed := false
-	for !stuffed {
+	for stuffed := false; !stuffed; {
 		s.mu.Lock()
 		err := s.link("bundlemgrd", registrar("BundleMgr"))
 		s.mu.Unlock()
@@ -57,20 +57,21 @@ func TestAStoppedDaemonHoldsUpNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		select {
-		case <-stopped.Stuffed():
+		case <-samgrd.Stuffed():
 			stuffed = true
 		case <-ctx.Done():
 			t.Fatal("a daemon that takes nothing holds up the others")
 		default:
 		}
 	}
-	s.mu.Lock()
-	err := s.grantResources(Daemon{Settings: []string{"tries"}}, s.children["bundlemgrd"].parent)
-	s.mu.Unlock()
-	if err != nil {
+	if err := updated.GrantSetting("tries", "2"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Setting(ctx, "tries"); err != nil {
-		t.Errorf("what the other daemon is granted does not arrive: %v", err)
+		t.Errorf("what another daemon is granted does not arrive: %v", err)
+	}
+	bundlemgrd.Close() // a second end is no end
+	if err := bundlemgrd.GrantSetting("tries", "2"); err != nil {
+		t.Errorf("a grant to one that has died: %v", err)
 	}
 }

@@ -96,6 +96,7 @@ func Table() []Daemon {
 				{Facet: "BundleMgr", From: "bundlemgrd"},
 				{Facet: "ServiceManager", From: "samgrd", Grants: []string{"BundleMgr", "PackageFs", "bundle/*"}},
 				{Facet: "BundleRegistrar", From: "samgrd"},
+				{Facet: "BundleIntroducer", From: initName},
 			},
 			Settings: []string{"settle"},
 

@@ -28,6 +28,8 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		"HealthVote":      {selftestName},
 		"Introducer":      {"samgrd"},
 		"StateFs":         {"updated"},
+
+		"BundleIntroducer": {"execd"},
 	} {
 		if got := holders(facet); !slices.Equal(got, want) {
 			t.Errorf("%s is held by %v, want %v", facet, got, want)

@@ -24,6 +24,10 @@ func TestGrantAllows(t *testing.T) {
 		{grant{"bundle/*"}, "bundle", false},
 		{grant{"*"}, "Updated", false},
 		{grant{"Up*"}, "Updated", false},
+		{grant{"bundle/*", "!bundle/hello"}, "bundle/hello", false},
+		{grant{"bundle/*", "!bundle/hello"}, "bundle/other", true},
+		{grant{"!bundle/hello", "bundle/hello"}, "bundle/hello", false},
+		{grant{"bundle/*", "!bundle/hello"}, "!bundle/hello", false},
 	} {
 		if got := c.grant.allows(c.name); got != c.want {
 			t.Errorf("%q allows %q: %t, want %t", c.grant, c.name, got, c.want)
@@ -45,6 +49,9 @@ func TestGrantNarrow(t *testing.T) {
 		{"all bundles to one", grant{"bundle/*"}, []string{"bundle/x"}, []string{"bundle/x"}},
 		{"all bundles to all", grant{"a", "bundle/*"}, []string{"bundle/*"}, []string{"bundle/*"}},
 		{"one bundle stays one", grant{"a", "bundle/x"}, []string{"bundle/*"}, []string{"bundle/x"}},
+		{"what is excepted stays so", grant{"bundle/*", "!bundle/x"}, []string{"bundle/*"}, []string{"!bundle/x", "bundle/*"}},
+		{"what is excepted is not to be had", grant{"bundle/*", "!bundle/x"}, []string{"bundle/x"}, []string{"!bundle/x"}},
+		{"to all but one", grant{"bundle/*"}, []string{"bundle/*", "!bundle/x"}, []string{"!bundle/x", "bundle/*"}},
 		{"no bundles stay none", grant{"a"}, []string{"bundle/*"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -13,8 +13,12 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// BirthFD is the descriptor on which a daemon finds its birth channel. It is born with no other but the three standard ones.
-const BirthFD = 3
+// Where a process finds its birth channel. A daemon is born with no other descriptor but the three standard ones, a bundle with those and
+// the connection on descriptor 3.
+const (
+	BirthFD       = 3
+	BundleBirthFD = 4
+)
 
 // A Client is who stands at the other end of a served facet, as initd fixed it.
 type Client struct {
@@ -35,6 +39,7 @@ type Birth struct {
 	resources map[resource]*slot
 	conns     map[*Conn]uint64 // each with the number of its link
 	refused   func(peer string, reason guard.Reason)
+	carrier   Carrier // nil: nothing is passed on
 }
 
 // An arrival is one served link as it came over the channel.
@@ -216,6 +221,10 @@ func (b *Birth) receive() {
 }
 
 func (b *Birth) take(e endowment) {
+	if e.Onward != "" {
+		b.carry(e)
+		return
+	}
 	switch e.Kind {
 	case birth.Endowment_Kind_serve:
 		b.takeServe(e)

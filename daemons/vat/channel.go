@@ -22,6 +22,7 @@ type endowment struct {
 	Peer   string
 	Grants []string
 	Link   uint64   // initd's number of the link; 0 for what is no link
+	Onward string   // for whom it is, if not for the daemon itself
 	File   *os.File // nil for what is said without a descriptor
 }
 
@@ -66,7 +67,7 @@ func (e endowment) packet() ([]byte, error) {
 	}
 	m.SetKind(e.Kind)
 	m.SetLink(e.Link)
-	if err := errors.Join(m.SetName(e.Name), m.SetPeer(e.Peer), SetTexts(m.NewGrants, e.Grants)); err != nil {
+	if err := errors.Join(m.SetName(e.Name), m.SetPeer(e.Peer), m.SetOnward(e.Onward), SetTexts(m.NewGrants, e.Grants)); err != nil {
 		return nil, err
 	}
 	packet, err := msg.Marshal()
@@ -149,7 +150,8 @@ func parseEndowment(packet []byte) (endowment, error) {
 	if err != nil {
 		return endowment{}, err
 	}
-	return endowment{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants, Link: m.Link()}, nil
+	onward, err := m.Onward()
+	return endowment{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants, Link: m.Link(), Onward: onward}, err
 }
 
 // Texts copies a list of texts out of a message.

@@ -2,8 +2,6 @@ package vat
 
 import (
 	"capnproto.org/go/capnp/v3"
-
-	"nexus/capnpgen/birth"
 )
 
 // takeUse connects to the provider of a facet. When that connection ends and the daemon did not mean it to, initd is told, which makes
@@ -15,7 +13,7 @@ func (b *Birth) takeUse(e endowment) {
 	}
 	conn := Connect(socket, capnp.Client{}, b.watch(e.Peer))
 	b.track(conn, e.Link, func() {
-		sendReport(b.channel, report{Kind: birth.Report_Kind_ended, Facet: e.Name, Link: e.Link})
+		b.ReportEnded(e.Name, e.Link)
 	})
 	b.Use(e.Name).Renew(conn)
 }
@@ -69,7 +67,11 @@ func (b *Birth) cut(link uint64) {
 		}
 		b.waiting[facet] = kept
 	}
+	carrier := b.carrier
 	b.mu.Unlock()
+	if carrier != nil {
+		carrier.Cut(link)
+	}
 	for _, c := range cut {
 		go c.Close() // it waits for the library, and other things may come over the channel meanwhile
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // maxUntaken bounds the packets that wait for a daemon to take those before them, beside what the kernel keeps of a channel. A birth
-// has a few dozen, and the rebirth of a neighbour a few more.
-const maxUntaken = 256
+// has a few dozen, the rebirth of a neighbour a few more, and each bundle that looks up what a daemon serves one.
+const maxUntaken = 512
 
 // An outbox keeps what a daemon is granted until the daemon takes it, so that whoever grants waits for no daemon.
 type outbox struct {

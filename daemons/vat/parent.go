@@ -11,7 +11,7 @@ import (
 // maxUnheard bounds the ended links of one daemon that initd has not taken up yet. A daemon holds a dozen.
 const maxUnheard = 64
 
-// A Parent is initd's end of a daemon's birth channel. What it grants, cuts and asks is sent in that order, by a goroutine of its own: no
+// A Parent is initd's end of a daemon's birth channel, or execd's end of a bundle's. What it grants, cuts and asks is sent in that order, by a goroutine of its own: no
 // method waits for the daemon, which may be stopped, hostile or dead. An error says that a thing cannot be granted to anyone.
 type Parent struct {
 	channel *net.UnixConn
@@ -29,7 +29,7 @@ type Ended struct {
 	Link  uint64 // The link's number, as it was granted.
 }
 
-// NewParent takes over initd's end of the channel and listens for what the daemon reports.
+// NewParent takes over the parent's end of the channel and listens for what the daemon reports.
 func NewParent(channel *net.UnixConn) *Parent {
 	p := &Parent{
 		channel: channel,
@@ -77,6 +77,20 @@ func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os
 // closes it.
 func (p *Parent) GrantUse(facet, provider string, link uint64, socket *os.File) error {
 	return p.grants.put(endowment{Kind: birth.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, File: socket})
+}
+
+// PassServe is GrantServe for a process that the daemon started, to which the daemon passes the socket on.
+func (p *Parent) PassServe(onward, facet string, client Client, link uint64, socket *os.File) error {
+	return p.grants.put(endowment{
+		Kind: birth.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, Onward: onward, File: socket,
+	})
+}
+
+// PassUse is GrantUse for a process that the daemon started, to which the daemon passes the socket on.
+func (p *Parent) PassUse(onward, facet, provider string, link uint64, socket *os.File) error {
+	return p.grants.put(endowment{
+		Kind: birth.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, Onward: onward, File: socket,
+	})
 }
 
 // GrantDir hands the daemon a directory. The caller keeps the file.

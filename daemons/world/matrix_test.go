@@ -33,7 +33,7 @@ var granted = map[string][]string{
 	"bundlemgrd": {"LogSink", "Registrar"},
 	"packagefsd": {"LogSink", "Registrar", "BundleMgr"},
 	"updated":    {"LogSink", "Registrar", "Verifier", "SlotPublisher"},
-	"execd":      {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar"},
+	"execd":      {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer"},
 	selftest:     {"LogSink", "ServiceManager", "HealthVote"},
 }
 

@@ -24,7 +24,8 @@ import (
 
 // Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
 // understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
-// that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
+// that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `link VERSION NAME` (serves, takes links,
+// and does the same with what stands behind the name), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
 // `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
@@ -66,6 +67,10 @@ func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	channel, err := dup(cmd.Extra[1])
+	if err != nil {
+		return nil, err
+	}
 	out, err := dup(cmd.Stdout)
 	if err != nil {
 		return nil, err
@@ -78,7 +83,7 @@ func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 			p.ran, text = map[string]bool{text: true}, "exit 1"
 		}
 	}
-	run := &program{clock: p.clock, pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
+	run := &program{clock: p.clock, name: cmd.Argv[0], channel: channel, pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
 	p.mu.Unlock()
 	go run.live(text, socket, out)
 	return run, nil
@@ -96,12 +101,14 @@ func dup(f *os.File) (*os.File, error) {
 
 // A program is one running payload.
 type program struct {
-	clock plat.Clock
-	pid   int
-	kill  chan struct{}
-	once  sync.Once
-	done  chan struct{}
-	exit  plat.Exit
+	clock   plat.Clock
+	name    string
+	channel *os.File // its birth channel
+	pid     int
+	kill    chan struct{}
+	once    sync.Once
+	done    chan struct{}
+	exit    plat.Exit
 }
 
 func (p *program) PID() int              { return p.pid }
@@ -114,6 +121,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 	defer close(p.done)
 	defer out.Close()
 	defer socket.Close()
+	defer p.channel.Close()
 	verb, arg, _ := strings.Cut(text, " ")
 	fmt.Fprintf(out, "%s %s\n", verb, arg)
 	switch verb {
@@ -129,14 +137,16 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 			return
 		}
 		says := verb
-		if verb == "tired" || verb == "find" {
+		var name string
+		if verb == "tired" || verb == "find" || verb == "link" {
 			says = "serve"
+			arg, name, _ = strings.Cut(arg, " ")
 		}
 		server := native{verb: says, version: arg, clock: p.clock, well: p.clock.Now()}
 		if verb == "late" {
 			server.verb, server.well = "serve", server.well.Add(lateAfter)
 		}
-		if verb == "find" {
+		if verb == "find" || verb == "link" {
 			server.found = make(chan struct{})
 		}
 		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(server)))
@@ -147,6 +157,14 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 			over = p.clock.After(tiredAfter)
 		case "find":
 			over = p.find(served, server.found)
+		case "link":
+			links, err := p.takeLinks(server)
+			if err != nil {
+				p.exit.Code = 1
+				return
+			}
+			defer links.Close()
+			over = p.callLinked(served, links, name, server.found)
 		}
 		select {
 		case <-over:

@@ -12,7 +12,7 @@ import (
 // revokeVerb takes back what a daemon was granted.
 type revokeVerb struct {
 	Client  string `arg:"" placeholder:"CLIENT" help:"The daemon that is to lose it."`
-	Service string `arg:"" placeholder:"SERVICE" help:"A facet it holds or a name it may look up, as the graph shows them."`
+	Service string `arg:"" placeholder:"SERVICE" help:"A facet it holds or a name it may look up, as the graph shows them, or one bundle: bundle/NAME."`
 }
 
 // A revoked is what was taken from whom.

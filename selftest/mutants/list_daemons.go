@@ -189,8 +189,16 @@ func initdMutants() []mutant {
 			id:     "samgrd-any-name",
 			breaks: "no name is reachable unless the table says so",
 			file:   "daemons/samgrd/grant.go",
-			old:    "return slices.Contains(g, name) ||",
-			new:    "return len(g) > 0 ||",
+			old:    "granted := slices.Contains(g, name) ||",
+			new:    "granted := len(g) > 0 ||",
+			tests:  suite{packages: "./daemons/samgrd"},
+		},
+		{
+			id:     "samgrd-excepts-nothing",
+			breaks: "a bundle that was revoked is not to be had by a pattern",
+			file:   "daemons/samgrd/grant.go",
+			old:    "both := append(g.exceptions(), wanted.exceptions()...)",
+			new:    "var both grant",
 			tests:  suite{packages: "./daemons/samgrd"},
 		},
 	}

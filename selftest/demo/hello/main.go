@@ -1,4 +1,5 @@
-// Command hello is the native service of the demo sets: it exports Service on fd 3 and answers with the version it was built as.
+// Command hello is the native service of the demo sets: it exports Service on fd 3 and answers with the version it was built as. It takes
+// links on fd 4, and calls BundleMgr over one of its own.
 //
 //	go build -ldflags '-X main.version=1.1.0 -X main.mode=exit' ./selftest/demo/hello
 package main
@@ -11,7 +12,10 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/registry"
 	"nexus/capnpgen/service"
+	"nexus/daemons/names"
 	"nexus/daemons/vat"
 )
 
@@ -47,8 +51,70 @@ func serve() error {
 		return fmt.Errorf("cannot serve: %w", err)
 	}
 	conn := vat.Connect(socket, capnp.Client(service.Service_ServerToClient(hello{})))
+	links, err := takeLinks()
+	if err != nil {
+		return err
+	}
+	defer links.Close()
+	go func() {
+		if err := look(conn, links); err != nil {
+			fmt.Fprintf(os.Stderr, "hello: cannot look around: %v\n", err)
+		}
+	}()
 	<-conn.Done()
 	return nil
+}
+
+// takeLinks takes links on the birth channel, and serves on those of whoever looks hello up.
+func takeLinks() (*vat.Birth, error) {
+	channel, err := vat.ChannelOf(os.NewFile(vat.BundleBirthFD, "birth"))
+	if err != nil {
+		return nil, err
+	}
+	links := vat.Born(channel)
+	links.Serve(names.Facet("bundle/"+os.Getenv("NEXUS_BUNDLE")), func(vat.Client) capnp.Client {
+		return capnp.Client(service.Service_ServerToClient(hello{}))
+	})
+	return links, links.Ready()
+}
+
+// look counts the bundles beside it, over a link to bundlemgrd that it keeps: when that has ended, it asks for another.
+func look(conn *vat.Conn, links *vat.Birth) error {
+	ctx := context.Background()
+	services, err := conn.Bootstrap(ctx)
+	if err != nil {
+		return err
+	}
+	defer services.Release()
+	for {
+		client, err := names.FindBy(ctx, links, registry.ServiceManager(services), "BundleMgr")
+		if err != nil {
+			return err
+		}
+		if count, err := countBundles(ctx, bundle.BundleMgr(client)); err == nil {
+			fmt.Printf("hello %s is one of %d\n", version, count)
+		}
+		links.Use(names.Facet("BundleMgr")).Lost(ctx, client)
+		client.Release()
+	}
+}
+
+func countBundles(ctx context.Context, bundles bundle.BundleMgr) (int, error) {
+	answer, release := bundles.List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return 0, err
+	}
+	p, err := res.Publication()
+	if err != nil {
+		return 0, err
+	}
+	list, err := p.Bundles()
+	if err != nil {
+		return 0, err
+	}
+	return list.Len(), nil
 }
 
 // hello is the service.

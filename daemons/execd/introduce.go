@@ -1,0 +1,82 @@
+package execd
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/registry"
+	"nexus/daemons/wire"
+	"nexus/libupdates/refusal"
+)
+
+// Names of bundles, and the one that stands for all of them.
+const (
+	bundlePrefix = "bundle/"
+	allBundles   = bundlePrefix + "*"
+)
+
+// errUnknownName is the one answer for a name that is not granted and for one that nobody stands behind.
+var errUnknownName = wire.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
+
+// Introduce has initd link the bundle with whoever stands behind the name. The link comes over the bundle's fd 4, so one that does not read
+// that has none.
+func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_introduce) error {
+	call.Go()
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	if !m.mayFind(name) {
+		return errUnknownName
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	if !m.program.links.taken() {
+		return nil
+	}
+	direct := false
+	for m.mayFind(name) && !direct { // a daemon that has died is on its way back
+		if err := m.program.links.pace(ctx, name); err != nil {
+			return err
+		}
+		if direct, err = m.sup.introduce(ctx, m.program.name, name); err != nil {
+			return err
+		}
+	}
+	res.SetDirect(direct)
+	return nil
+}
+
+// mayFind tells whether the bundle is granted a name that somebody stands behind. A daemon is waited for; a bundle is there or is not.
+func (m *manager) mayFind(name string) bool {
+	bundle, is := strings.CutPrefix(name, bundlePrefix)
+	if !is {
+		return slices.Contains(m.names, name)
+	}
+	return (slices.Contains(m.names, name) || slices.Contains(m.names, allBundles)) && m.sup.carrier.knows(bundle)
+}
+
+// introduce asks initd for the link.
+func (s *supervisor) introduce(ctx context.Context, program, name string) (direct bool, err error) {
+	err = s.introducer.Call(ctx, func(c capnp.Client) error {
+		answer, release := registry.BundleIntroducer(c).Introduce(ctx, func(p registry.BundleIntroducer_introduce_Params) error {
+			if err := p.SetBundle(program); err != nil {
+				return err
+			}
+			return p.SetName(name)
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		direct = res.Direct()
+		return nil
+	})
+	return direct, err
+}

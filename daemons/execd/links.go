@@ -1,0 +1,163 @@
+package execd
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	servicecap "nexus/capnpgen/service"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// linkPause is how long a program waits at least for the next link under a name.
+const linkPause = 50 * time.Millisecond
+
+// links are the links of one program: the other end of its birth channel, and what went over it.
+type links struct {
+	name    string // the program's
+	parent  *vat.Parent
+	clock   plat.Clock
+	carrier *carrier
+	over    chan struct{} // closed when the program has ended
+
+	mu     sync.Mutex
+	closed bool
+	offer  servicecap.Service   // what it serves, once it is healthy
+	used   map[uint64]string    // the links that it uses, by number, with their facets
+	served map[uint64]bool      // the links on which it serves
+	asked  map[string]time.Time // when it may ask for the next link, by name
+}
+
+// linksOf makes a program's links known, over our end of its channel.
+func (s *supervisor) linksOf(name string, end *os.File) (*links, error) {
+	channel, err := vat.ChannelOf(end)
+	if err != nil {
+		return nil, err
+	}
+	l := &links{
+		name: name, parent: vat.NewParent(channel), clock: s.host.Clock, carrier: s.carrier, over: make(chan struct{}),
+		used: map[uint64]string{}, served: map[uint64]bool{}, asked: map[string]time.Time{},
+	}
+	s.carrier.add(l)
+	go l.watch()
+	return l, nil
+}
+
+// taken tells whether the program takes links.
+func (l *links) taken() bool {
+	select {
+	case <-l.parent.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
+// serve has the program looked up, by what it serves, for as long as it is offered.
+func (l *links) serve(client servicecap.Service) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.offer = client.AddRef()
+}
+
+// unserve takes the offer back.
+func (l *links) unserve() {
+	l.mu.Lock()
+	offer := l.offer
+	l.offer = servicecap.Service{}
+	l.mu.Unlock()
+	offer.Release()
+}
+
+// offered returns what the program serves, for the caller to release.
+func (l *links) offered() (client servicecap.Service, there bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.offer.AddRef(), l.offer.IsValid()
+}
+
+// pace waits until the program may have another link under the name: whoever is at the other end takes each.
+func (l *links) pace(ctx context.Context, name string) error {
+	l.mu.Lock()
+	now := l.clock.Now()
+	next := l.asked[name]
+	if next.Before(now) {
+		next = now
+	}
+	l.asked[name] = next.Add(linkPause)
+	l.mu.Unlock()
+	if !next.After(now) {
+		return nil
+	}
+	select {
+	case <-l.clock.After(next.Sub(now)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pass hands the program its end of a link.
+func (l *links) pass(p vat.Passage) {
+	l.mu.Lock()
+	closed := l.closed
+	switch {
+	case closed:
+	case p.Serves():
+		l.served[p.Link()] = true
+	default:
+		l.used[p.Link()] = p.Facet()
+	}
+	l.mu.Unlock()
+	if closed {
+		p.Close()
+		return
+	}
+	p.PassOn(l.parent)
+}
+
+// cut tells the program that a link has ended for it, if it has it.
+func (l *links) cut(link uint64) {
+	l.mu.Lock()
+	has := l.used[link] != "" || l.served[link]
+	delete(l.used, link)
+	delete(l.served, link)
+	l.mu.Unlock()
+	if has {
+		l.parent.Cut(link)
+	}
+}
+
+// watch has initd told of the links that the program has found ended.
+func (l *links) watch() {
+	for {
+		select {
+		case ended := <-l.parent.Ended():
+			l.mu.Lock()
+			facet, known := l.used[ended.Link]
+			delete(l.used, ended.Link)
+			l.mu.Unlock()
+			if known {
+				l.carrier.ended(facet, ended.Link)
+			}
+		case <-l.over:
+			return
+		}
+	}
+}
+
+// close ends the channel, and all that the program used.
+func (l *links) close() {
+	l.carrier.remove(l)
+	l.parent.Close()
+	close(l.over)
+	l.mu.Lock()
+	used := l.used
+	l.used, l.closed = nil, true
+	l.mu.Unlock()
+	for link, facet := range used {
+		l.carrier.ended(facet, link)
+	}
+}

@@ -1,0 +1,89 @@
+package world
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/registry"
+	"nexus/capnpgen/service"
+	"nexus/daemons/names"
+	"nexus/daemons/vat"
+)
+
+// takeLinks has the program take links over its birth channel, and serve those who look it up.
+func (p *program) takeLinks(server native) (*vat.Birth, error) {
+	channel, err := dup(p.channel)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := vat.ChannelOf(channel)
+	if err != nil {
+		return nil, err
+	}
+	b := vat.Born(conn)
+	b.Serve(names.Facet("bundle/"+p.name), func(vat.Client) capnp.Client {
+		return capnp.Client(service.Service_ServerToClient(server))
+	})
+	return b, b.Ready()
+}
+
+// callLinked finds what stands behind a name, which closes found, and calls it again and again over that one link until a call fails. It
+// tells when.
+func (p *program) callLinked(conn *vat.Conn, links *vat.Birth, name string, found chan<- struct{}) <-chan time.Time {
+	over := make(chan time.Time, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-p.done
+		cancel()
+	}()
+	go func() {
+		defer func() { over <- p.clock.Now() }()
+		client, err := p.await(ctx, conn, links, name)
+		if err != nil {
+			return
+		}
+		defer client.Release()
+		for said := false; err == nil; {
+			if err = ask(ctx, client, name); err == nil && !said {
+				said = true
+				close(found)
+			}
+			<-p.clock.After(findEvery)
+		}
+	}()
+	return over
+}
+
+// await looks the name up until somebody stands behind it.
+func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Birth, name string) (capnp.Client, error) {
+	services, err := conn.Bootstrap(ctx)
+	if err != nil {
+		return capnp.Client{}, err
+	}
+	defer services.Release()
+	for {
+		client, err := names.FindBy(ctx, links, registry.ServiceManager(services), name)
+		if err == nil || ctx.Err() != nil {
+			return client, err
+		}
+		<-p.clock.After(findEvery)
+	}
+}
+
+// ask calls a bundle or BundleMgr.
+func ask(ctx context.Context, client capnp.Client, name string) error {
+	if strings.HasPrefix(name, "bundle/") {
+		answer, release := service.Service(client).Version(ctx, nil)
+		defer release()
+		_, err := answer.Struct()
+		return err
+	}
+	answer, release := bundle.BundleMgr(client).List(ctx, nil)
+	defer release()
+	_, err := answer.Struct()
+	return err
+}
