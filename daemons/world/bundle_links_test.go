@@ -182,3 +182,16 @@ func TestRevokedFromThoseWhoRunThere(t *testing.T) {
 	}
 	winding(w, func() { w.Await(crashed("gamma"), 1) })
 }
+
+// TestProvidersKnowLinkedBundles has a bundle break the protocol on its link: the provider's own guard sees it, under the bundle's name.
+func TestProvidersKnowLinkedBundles(t *testing.T) {
+	w := bundles(t, nil, bundleOf{"alpha", "rude 1.0.0 BundleMgr", []string{"BundleMgr"}}, bundleOf{"beta", "link 1.0.0 BundleMgr", []string{"BundleMgr"}})
+	winding(w, func() {
+		w.Await("bundlemgrd: [warn] peer broke protocol peer=bundle:alpha reason=frame-too-big", 1)
+		w.Await(crashed("alpha"), 1)
+	})
+	passes(w)
+	if w.Shows(crashed("beta")) {
+		t.Errorf("it was another's link that ended:\n%s", w.Console())
+	}
+}

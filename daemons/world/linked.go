@@ -33,7 +33,7 @@ func (p *program) takeLinks(server native) (*vat.Birth, error) {
 
 // callLinked finds what stands behind a name, which closes found, and calls it again and again over that one link until a call fails. It
 // tells when.
-func (p *program) callLinked(conn *vat.Conn, links *vat.Birth, name string, found chan<- struct{}) <-chan time.Time {
+func (p *program) callLinked(conn *vat.Conn, links *vat.Birth, name string, found chan<- struct{}, rude bool) <-chan time.Time {
 	over := make(chan time.Time, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -51,6 +51,9 @@ func (p *program) callLinked(conn *vat.Conn, links *vat.Birth, name string, foun
 			if err = ask(ctx, client, name); err == nil && !said {
 				said = true
 				close(found)
+			}
+			if rude {
+				err = tooMuch(ctx, bundle.BundleMgr(client))
 			}
 			<-p.clock.After(findEvery)
 		}
@@ -72,6 +75,14 @@ func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Birth, n
 		}
 		<-p.clock.After(findEvery)
 	}
+}
+
+// tooMuch sends what no guard lets through.
+func tooMuch(ctx context.Context, mgr bundle.BundleMgr) error {
+	answer, release := mgr.OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(strings.Repeat("x", 5<<20)) })
+	defer release()
+	_, err := answer.Struct()
+	return err
 }
 
 // ask calls a bundle or BundleMgr.

@@ -25,7 +25,7 @@ import (
 // Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
 // understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
 // that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `link VERSION NAME` (serves, takes links,
-// and does the same with what stands behind the name), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
+// and does the same with what stands behind the name), `rude VERSION NAME` (the same, with calls that are larger than any may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
 // `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
@@ -138,7 +138,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		}
 		says := verb
 		var name string
-		if verb == "tired" || verb == "find" || verb == "link" {
+		if verb == "tired" || verb == "find" || verb == "link" || verb == "rude" {
 			says = "serve"
 			arg, name, _ = strings.Cut(arg, " ")
 		}
@@ -146,7 +146,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		if verb == "late" {
 			server.verb, server.well = "serve", server.well.Add(lateAfter)
 		}
-		if verb == "find" || verb == "link" {
+		if verb == "find" || verb == "link" || verb == "rude" {
 			server.found = make(chan struct{})
 		}
 		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(server)))
@@ -157,14 +157,14 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 			over = p.clock.After(tiredAfter)
 		case "find":
 			over = p.find(served, server.found)
-		case "link":
+		case "link", "rude":
 			links, err := p.takeLinks(server)
 			if err != nil {
 				p.exit.Code = 1
 				return
 			}
 			defer links.Close()
-			over = p.callLinked(served, links, name, server.found)
+			over = p.callLinked(served, links, name, server.found, verb == "rude")
 		}
 		select {
 		case <-over:
