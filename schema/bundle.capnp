@@ -34,7 +34,7 @@ interface BundleMgr {
 }
 
 interface Blob {
-  # Bytes of one file of the published slot, held open: a later publication does not change them.
+  # Bytes of one file of a slot, held open: a later publication does not change them.
 
   read @0 (offset :UInt64, count :UInt32) -> (bytes :Data);
   # At most `count` bytes (and at most maxReadBytes) from `offset`; empty at the end.

@@ -13,6 +13,7 @@
 
 using Go = import "/go.capnp";
 using Bootrecord = import "bootrecord.capnp";
+using Bundle = import "bundle.capnp";
 using Keystore = import "keystore.capnp";
 $Go.package("update");
 $Go.import("nexus/capnpgen/update");
@@ -81,6 +82,8 @@ struct Status {
   # Boots in a row that ended without an order while the same set ran, and not once held; 255: that many or more.
   pauseMs @16 :UInt32;
   # How long initd waits before the first attempt of a boot that begins like this, milliseconds, because of those ends.
+  core @17 :Text;
+  # Version of the bundle `nexus.core` that the system itself runs from, SemVer; empty: the system runs from the program it was started with.
 }
 
 struct SlotStatus {
@@ -240,9 +243,10 @@ interface HealthGate {
   #
   # Class: lockstep (only initd holds it).
 
-  bootAttempt @0 () -> (attempt :Attempt);
-  # Counts one attempt (durable before anything of the slot runs), then publishes the slot that is to run. When the pending slot has
-  # no try left it is rolled back first and the attempt is for the active slot.
+  bootAttempt @0 (begun :UInt64) -> (attempt :Attempt);
+  # Counts one attempt (durable before anything of the slot runs), then publishes the slot that is to run, unless that slot's core has to take
+  # over first. When the pending slot has no try left it is rolled back first and the attempt is for the active slot. `begun`: the
+  # attempt that the core before has counted for this one, which is taken up and not counted again if it is still the current one; 0: none.
 
   healthOk @1 (boot :UInt64, watch :Bool) -> (watched :Bool, refusal :Keystore.Refusal);
   # The attempt `boot` proved healthy: durable when it returns. Refused as `wrong-boot` if that is not the current attempt. With `watch`,
@@ -262,6 +266,10 @@ interface HealthGate {
   bootEnds @4 () -> ();
   # This boot is about to end because somebody ordered it. Durable when it returns: the cause of the next boot is `commanded`, and the
   # attempt under way costs nothing. A bootAttempt that follows takes it back; a second call has no effect.
+
+  core @5 () -> (index :Data, signature :Data, payload :Bundle.Blob, refusal :Keystore.Refusal);
+  # The core that the set of the current attempt carries, for whoever trusts no word of this daemon: the raw index (at most 1 MiB), its Ed25519
+  # signature (64 bytes), and the payload of the bundle `nexus.core` that the index names. Refused as `unknown-bundle` if the set carries none.
 }
 
 struct Attempt {
@@ -287,6 +295,21 @@ struct Attempt {
   # How long the set wants to be under watch after its commit, milliseconds; 0: it does not say.
   abruptEnds @8 :UInt8;
   # Boots in a row that ended without an order; where there are any, watchOver is wanted once the set has held, also where it is not under watch.
+  handOver @9 :HandOver;
+  # Which core has to take over before anything of the slot runs; then nothing was published.
+}
+
+enum HandOver {
+  # Which core an attempt is for, as seen from the one that runs.
+  #
+  # Class: lockstep.
+
+  none @0;
+  # The one that runs.
+  slot @1;
+  # The one that the slot's set carries: see HealthGate.core.
+  image @2;
+  # The one that the machine started with: the slot's set carries none.
 }
 
 enum Verdict {
