@@ -96,16 +96,9 @@ func (r *Reader) head() (*Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := r.verify(raw, signature)
+	index, err := VerifyIndex(raw, signature, r.verify)
 	if err != nil {
 		return nil, err
-	}
-	index, err := ParseIndex(raw)
-	if err != nil {
-		return nil, err
-	}
-	if index.Publisher != key {
-		return nil, refusal.New(refusal.PublisherMismatch, "the index names publisher %s, its signature is by %s", index.Publisher, key)
 	}
 	if err := r.checkSizes(index); err != nil {
 		return nil, err

@@ -43,26 +43,20 @@ func (s stored) index() (nxs.Index, error) {
 
 // verifiedIndex returns the index after its signature passed; nothing in it is looked at before.
 func (s stored) verifiedIndex(verify nxs.VerifyFunc) (nxs.Index, error) {
-	raw, err := s.rawIndex()
+	raw, signature, err := s.signed()
 	if err != nil {
 		return nxs.Index{}, err
 	}
-	signature, err := s.signature()
-	if err != nil {
-		return nxs.Index{}, err
+	return nxs.VerifyIndex(raw, signature, verify)
+}
+
+// signed returns the raw index and its signature, neither of which was looked at.
+func (s stored) signed() (index, signature []byte, err error) {
+	if index, err = s.rawIndex(); err != nil {
+		return nil, nil, err
 	}
-	signer, err := verify(raw, signature)
-	if err != nil {
-		return nxs.Index{}, err
-	}
-	index, err := nxs.ParseIndex(raw)
-	if err != nil {
-		return nxs.Index{}, err
-	}
-	if index.Publisher != signer {
-		return nxs.Index{}, refusal.New(refusal.PublisherMismatch, "the index names publisher %s but %s signed it", index.Publisher, signer)
-	}
-	return index, nil
+	signature, err = s.signature()
+	return index, signature, err
 }
 
 func (s stored) signature() ([]byte, error) {

@@ -1,0 +1,58 @@
+package slots
+
+import (
+	"fmt"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// Core is the core that a slot's set carries, with what proves it to whoever trusts no word of the reader.
+type Core struct {
+	Index     []byte // as it was signed
+	Signature []byte
+	Entry     nxs.Entry        // what the index says of the core
+	Payload   durable.ReadFile // of the signed size; its digest is not checked
+}
+
+// OpenCore opens the core in a slot. The caller closes the payload. Refused as UnknownBundle where the set carries none or the slot is empty.
+func (s *Store) OpenCore(slot bootctl.Slot) (*Core, error) {
+	core, err := s.openCore(slot)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the core in slot %s: %w", slot, err)
+	}
+	return core, nil
+}
+
+func (s *Store) openCore(slot bootctl.Slot) (*Core, error) {
+	if err := checkSlot(slot); err != nil {
+		return nil, err
+	}
+	d, err := resolve(s.fs, slot)
+	if err != nil {
+		return nil, err
+	}
+	if d.IsZero() {
+		return nil, refusal.New(refusal.UnknownBundle, "the slot is empty")
+	}
+	set := stored{s.fs, d}
+	raw, signature, err := set.signed()
+	if err != nil {
+		return nil, err
+	}
+	index, err := nxs.ParseIndex(raw) // its digest is that of the set which the slot was verified to hold
+	if err != nil {
+		return nil, err
+	}
+	entry, carried := nxs.Core(index.Bundles)
+	if !carried {
+		return nil, refusal.New(refusal.UnknownBundle, "its set carries no %s", nxs.CoreName)
+	}
+	payload, err := set.openPayload(entry)
+	if err != nil {
+		return nil, err
+	}
+	return &Core{Index: raw, Signature: signature, Entry: entry, Payload: payload}, nil
+}
