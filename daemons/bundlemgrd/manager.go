@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"nexus/capnpgen/bundle"
+	"nexus/daemons/payload"
 	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
@@ -95,7 +96,7 @@ func (m *manager) OpenManifest(_ context.Context, call bundle.BundleMgr_openMani
 }
 
 // open makes a blob of a file of a published bundle, within the client's quota.
-func (m *manager) open(name string, file opener) (*blob, error) {
+func (m *manager) open(name string, file opener) (*payload.Blob, error) {
 	p := m.shelf.now()
 	b, found := p.bundle(name)
 	if !found {
@@ -109,7 +110,7 @@ func (m *manager) open(name string, file opener) (*blob, error) {
 		m.blobs.give()
 		return nil, err
 	}
-	opened.quota = m.blobs
+	opened.Closed = m.blobs.give
 	return opened, nil
 }
 

@@ -2,17 +2,13 @@ package execd
 
 import (
 	"context"
-	"crypto/sha256"
-	"fmt"
-	"io"
 	"os"
 	"time"
 
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/plat"
+	"nexus/daemons/payload"
 	"nexus/daemons/vat"
 	"nexus/daemons/wire"
-	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -37,10 +33,10 @@ func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 	}
 	lost := false
 	for range askAgainTimes {
-		payload, err := s.loadOnce(ctx, spec)
+		program, err := s.loadOnce(ctx, spec)
 		lost = lost || vat.Disconnected(err)
 		if !lost || !vat.Disconnected(err) && !unpublished(err) {
-			return payload, err
+			return program, err
 		}
 		select {
 		case <-s.host.Clock.After(askAgainAfter):
@@ -69,49 +65,6 @@ func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) 
 	if err != nil {
 		return nil, wire.Excepted(err)
 	}
-	hash := sha256.New()
-	payload, err := plat.SealedMemory(spec.name, io.TeeReader(&blobReader{ctx: ctx, blob: res.Blob()}, hash), spec.size)
-	if err != nil {
-		return nil, err
-	}
-	if nxs.Digest(hash.Sum(nil)) != spec.digest {
-		payload.Close()
-		return nil, refusal.New(refusal.DigestMismatch, "digest mismatch in %s/payload.elf", spec.name)
-	}
-	if err := nxb.CheckELF(payload, spec.size, plat.Machine()); err != nil {
-		payload.Close()
-		return nil, err
-	}
-	return payload, nil
-}
-
-// A blobReader reads a blob from its start.
-type blobReader struct {
-	ctx    context.Context
-	blob   bundle.Blob
-	offset uint64
-}
-
-func (r *blobReader) Read(b []byte) (int, error) {
-	count := uint32(min(len(b), int(bundle.MaxReadBytes)))
-	answer, release := r.blob.Read(r.ctx, func(p bundle.Blob_read_Params) error {
-		p.SetOffset(r.offset)
-		p.SetCount(count)
-		return nil
-	})
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return 0, fmt.Errorf("cannot read payload: %w", err)
-	}
-	got, err := res.Bytes()
-	if err != nil {
-		return 0, fmt.Errorf("cannot read payload: %w", err)
-	}
-	if len(got) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(b, got)
-	r.offset += uint64(n)
-	return n, nil
+	entry := nxs.Entry{Name: spec.name, PayloadSHA256: spec.digest, PayloadSize: spec.size}
+	return payload.Load(ctx, res.Blob(), entry)
 }

@@ -126,7 +126,7 @@ func bundlemgrdMutants() []mutant {
 		{
 			id:     "bundlemgrd-unbounded-read",
 			breaks: "an answer has a bounded size",
-			file:   "daemons/bundlemgrd/blob.go",
+			file:   "daemons/payload/blob.go",
 			old:    "min(uint64(count), uint64(bundle.MaxReadBytes), size-offset)",
 			new:    "min(uint64(count), size-offset)",
 			tests:  tests,
@@ -241,17 +241,17 @@ func execdMutants() []mutant {
 		{
 			id:     "execd-any-architecture",
 			breaks: "only programs for this machine are started",
-			file:   "daemons/execd/load.go",
-			old:    "plat.Machine()); err != nil {",
-			new:    "plat.Machine()); err != nil && false {",
+			file:   "daemons/payload/load.go",
+			old:    "return nxb.CheckELF(payload, entry.PayloadSize, plat.Machine())",
+			new:    "_, _ = nxb.CheckELF, plat.Machine\n\treturn nil",
 			tests:  suite{packages: "./daemons/execd"},
 		},
 		{
 			id:     "execd-digest-ignored",
 			breaks: "what runs has the signed digest, checked where it cannot change any more",
-			file:   "daemons/execd/load.go",
-			old:    "if nxs.Digest(hash.Sum(nil)) != spec.digest {",
-			new:    "if false && nxs.Digest(hash.Sum(nil)) != spec.digest {",
+			file:   "daemons/payload/load.go",
+			old:    "if got != entry.PayloadSHA256 {",
+			new:    "if false && got != entry.PayloadSHA256 {",
 			tests:  suite{packages: "./daemons/execd"},
 		},
 		{
