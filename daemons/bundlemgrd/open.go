@@ -51,9 +51,9 @@ func checkEmpty(files durable.ReadFS, slot bootctl.Slot) error {
 	}
 }
 
-// checkMachine refuses a service that is no program for this machine. Payloads that name no service may be any bytes.
+// checkMachine refuses a service, or a core, that is no program for this machine. Payloads that name neither may be any bytes.
 func checkMachine(set *slots.Set, b slots.Bundle) error {
-	if !b.Manifest.IsService() {
+	if !b.Manifest.IsService() && b.Entry.Name != nxs.CoreName {
 		return nil
 	}
 	payload, err := set.OpenPayload(b.Entry.Name)

@@ -14,7 +14,7 @@ func (d *device) confirm(t *testing.T, version string) {
 	t.Helper()
 	must(t, d.put(t, version))
 	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-	attempt, refused, err := d.bootAttempt(t.Context())
+	attempt, refused, err := d.bootAttempt(t.Context(), 0)
 	must(t, refused)
 	must(t, err)
 	must(t, d.commit(attempt.Boot))

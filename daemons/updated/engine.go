@@ -29,6 +29,7 @@ type engine struct {
 	tries     uint8
 	floor     floorPolicy
 	cause     bootctl.Cause // of this boot, as far as the machine tells
+	core      nxs.Digest    // payload of the core that the system runs from; zero: the one that the machine started with
 	followers followers
 	stages    sync.WaitGroup // those that are being received
 

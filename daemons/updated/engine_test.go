@@ -177,7 +177,7 @@ func must(t *testing.T, err error) {
 func TestAStepThatIsNotDurableHasNotHappened(t *testing.T) {
 	for name, do := range map[string]func(*device) error{
 		"attempt": func(d *device) error {
-			_, _, err := d.bootAttempt(t.Context())
+			_, _, err := d.bootAttempt(t.Context(), 0)
 			return err
 		},
 		"switch":    func(d *device) error { return d.switchTo(t.Context(), d.snapshot().StageSerial) },
@@ -186,7 +186,7 @@ func TestAStepThatIsNotDurableHasNotHappened(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDevice(t)
-			_, _, err := d.bootAttempt(t.Context())
+			_, _, err := d.bootAttempt(t.Context(), 0)
 			must(t, err)
 			must(t, d.put(t, "1.0.0"))
 			before, onDisk := d.snapshot(), d.content(bootctl.B)
@@ -209,7 +209,7 @@ func TestConfirmedSlotOutlivesTheRecord(t *testing.T) {
 	d := newDevice(t)
 	must(t, d.put(t, "1.0.0"))
 	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-	attempt, refused, err := d.bootAttempt(t.Context())
+	attempt, refused, err := d.bootAttempt(t.Context(), 0)
 	must(t, errors.Join(refused, err))
 	wantActive(t, d, bootctl.A)
 	must(t, d.commit(attempt.Boot))
@@ -229,7 +229,7 @@ func TestWhatNoLongerVerifiesIsNotPublished(t *testing.T) {
 	must(t, d.put(t, "1.0.0"))
 	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
 	d.distrust.Store(true)
-	attempt, refused, err := d.bootAttempt(t.Context())
+	attempt, refused, err := d.bootAttempt(t.Context(), 0)
 	must(t, err)
 	if refusal.Of(refused) != refusal.InvalidSignature || d.published.Load() > 0 {
 		t.Errorf("got refusal %v and %d publications, want %s and none", refused, d.published.Load(), refusal.InvalidSignature)
@@ -238,7 +238,7 @@ func TestWhatNoLongerVerifiesIsNotPublished(t *testing.T) {
 		t.Errorf("%d tries are left, want %d", attempt.TriesLeft, bootctl.DefaultTries-1)
 	}
 	d.distrust.Store(false)
-	if _, refused, err = d.bootAttempt(t.Context()); refused != nil || err != nil || d.published.Load() != 1 {
+	if _, refused, err = d.bootAttempt(t.Context(), 0); refused != nil || err != nil || d.published.Load() != 1 {
 		t.Errorf("trusted again: got refusal %v, error %v, %d publications", refused, err, d.published.Load())
 	}
 }

@@ -18,10 +18,10 @@ type gateServer struct {
 	engine *engine
 }
 
-// BootAttempt counts an attempt, and only then lets its slot run.
+// BootAttempt counts an attempt, and only then lets its slot run, or the core that has to take over for it.
 func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_bootAttempt) error {
 	call.Go()
-	attempt, publishErr, err := g.engine.bootAttempt(ctx)
+	attempt, publishErr, err := g.engine.bootAttempt(ctx, call.Args().Begun())
 	if err != nil {
 		return err
 	}
@@ -45,15 +45,17 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 	if publishErr != nil {
 		return wire.Refuse(a.NewRefusal, publishErr)
 	}
+	a.SetHandOver(g.engine.successor(attempt.Slot))
 	return nil
 }
 
-// bootAttempt counts durably, verifies the slot's every byte against its signature, and has it published. A slot in which damage is found is
-// marked so, and where that brings the other one back, an attempt for it follows. publishErr tells why the slot cannot run; err means that not even the
-// attempt could be counted.
-func (e *engine) bootAttempt(ctx context.Context) (attempt bootctl.Attempt, publishErr, err error) {
+// bootAttempt counts durably, verifies the slot's every byte against its signature, and has it published, unless another core has to take over
+// for it first. The attempt that was begun for this one by the core before, if it is still the current one, is not counted again. A slot in which
+// damage is found is marked so, and where that brings the other one back, an attempt for it follows. publishErr tells why the slot cannot run;
+// err means that not even the attempt could be counted.
+func (e *engine) bootAttempt(ctx context.Context, begun uint64) (attempt bootctl.Attempt, publishErr, err error) {
 	for {
-		attempt, publishErr, err = e.attempt(ctx)
+		attempt, publishErr, err = e.attempt(ctx, begun)
 		reason, damaged := slots.DamageOf(publishErr)
 		if err != nil || !damaged {
 			return attempt, publishErr, err
@@ -64,7 +66,10 @@ func (e *engine) bootAttempt(ctx context.Context) (attempt bootctl.Attempt, publ
 	}
 }
 
-func (e *engine) attempt(ctx context.Context) (attempt bootctl.Attempt, publishErr, err error) {
+func (e *engine) attempt(ctx context.Context, begun uint64) (attempt bootctl.Attempt, publishErr, err error) {
+	if attempt, underWay := e.snapshot().Attempt(begun); underWay {
+		return attempt, e.runSlot(ctx, attempt), nil
+	}
 	err = e.change(func(r bootctl.Record) (bootctl.Record, error) {
 		next, a := r.BootAttempt()
 		attempt = a
@@ -73,19 +78,22 @@ func (e *engine) attempt(ctx context.Context) (attempt bootctl.Attempt, publishE
 	if err != nil {
 		return attempt, nil, err
 	}
-	r := e.snapshot()
 	if attempt.RolledBack {
-		e.auditRollback(r)
+		e.auditRollback(e.snapshot())
 	}
-	return attempt, e.runSlot(ctx, r, attempt), nil
+	return attempt, e.runSlot(ctx, attempt), nil
 }
 
-func (e *engine) runSlot(ctx context.Context, r bootctl.Record, attempt bootctl.Attempt) error {
-	digest := nxs.Digest(r.Slot(attempt.Slot).Digest)
+// runSlot verifies the slot and has it published, if the core that runs is the one for it.
+func (e *engine) runSlot(ctx context.Context, attempt bootctl.Attempt) error {
+	digest := nxs.Digest(e.snapshot().Slot(attempt.Slot).Digest)
 	if !digest.IsZero() {
 		if err := e.store.Verify(attempt.Slot, verifyBy(ctx, e.verifier)); err != nil {
 			return err
 		}
+	}
+	if e.successor(attempt.Slot) != update.HandOver_none {
+		return nil
 	}
 	return e.publisher.publish(ctx, publication{slot: attempt.Slot, digest: digest, boot: attempt.Boot})
 }

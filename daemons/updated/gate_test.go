@@ -16,7 +16,7 @@ func onTrial(t *testing.T) (*device, update.HealthGate, uint64) {
 	d.confirm(t, "1.0.0")
 	must(t, d.put(t, "1.1.0"))
 	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-	attempt, refused, err := d.bootAttempt(t.Context())
+	attempt, refused, err := d.bootAttempt(t.Context(), 0)
 	must(t, refused)
 	must(t, err)
 	gate := update.HealthGate_ServerToClient(&gateServer{d.engine})

@@ -73,7 +73,7 @@ func (o *Owner) Discard(serial uint64) error { return o.engine.discard(serial) }
 // BootAttempt counts an attempt and publishes its slot, as HealthGate.bootAttempt does. unpublished is why the slot cannot run; err
 // means that not even the attempt could be counted.
 func (o *Owner) BootAttempt(ctx context.Context) (a bootctl.Attempt, unpublished, err error) {
-	return o.engine.bootAttempt(ctx)
+	return o.engine.bootAttempt(ctx, 0)
 }
 
 // HealthOK commits the attempt, as HealthGate.healthOk does.

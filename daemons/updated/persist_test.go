@@ -96,7 +96,7 @@ func mustBoot(t *testing.T, disk *durabletest.Disk, memory *medium) *device {
 // attempt begins an attempt that must be possible.
 func (d *device) attempt(t *testing.T) bootctl.Attempt {
 	t.Helper()
-	a, refused, err := d.bootAttempt(t.Context())
+	a, refused, err := d.bootAttempt(t.Context(), 0)
 	must(t, refused)
 	must(t, err)
 	return a
@@ -267,7 +267,7 @@ func TestCutEveryStep(t *testing.T) {
 				must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
 			},
 			do: func(d *device) error {
-				_, refused, err := d.bootAttempt(t.Context())
+				_, refused, err := d.bootAttempt(t.Context(), 0)
 				if err == nil {
 					err = refused
 				}

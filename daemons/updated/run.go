@@ -34,8 +34,6 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	if err := e.fillFactorySlot(ctx, b); err != nil {
 		return err
 	}
-	e.resume()
-	go e.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
 	go names.Offer(ctx, b, "Updated", log, func() capnp.Client { return capnp.Client(e.updated(ctx)) })
 
 	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
@@ -49,6 +47,8 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{e}))
 	})
 	log.Announce(ctx, e.ready())
+	e.resume()
+	go e.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
 	b.Serve("HealthGate", func(vat.Client) capnp.Client {
 		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{e}))
 	})
@@ -76,6 +76,9 @@ func open(ctx context.Context, b *vat.Birth, host plat.Host, log *logs.Log) (*en
 		publisher: &publisher{holding: b.Use("SlotPublisher")},
 	}
 	if err := e.readPolicy(ctx, b); err != nil {
+		return nil, err
+	}
+	if err := e.readCore(ctx, b); err != nil {
 		return nil, err
 	}
 	where, err := oneSetting(ctx, b, "record")
@@ -142,10 +145,11 @@ func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
 }
 
 // resume tells the publisher what should be published when this is not the first life of the daemon in this boot: its predecessor
-// published something, and bundlemgrd may have died together with it. What no attempt has begun for is not to run.
+// published something, and bundlemgrd may have died together with it. What no attempt has begun for is not to run, and neither is what
+// another core has to take over for first.
 func (e *engine) resume() {
 	r := e.snapshot()
-	if !r.Begun() {
+	if !r.Begun() || e.successor(r.Running()) != update.HandOver_none {
 		return
 	}
 	slot := r.Running()

@@ -69,7 +69,7 @@ func TestAFlippedBitWithNothingToReturnTo(t *testing.T) {
 	slot := d.snapshot().Active
 	undo := d.flip(t, slot, "notes.nxb/payload.elf")
 	published := d.published.Load()
-	a, refused, err := d.bootAttempt(t.Context())
+	a, refused, err := d.bootAttempt(t.Context(), 0)
 	must(t, err)
 	if a.Slot != slot || refusal.Of(refused) != refusal.DigestMismatch || d.published.Load() != published {
 		t.Errorf("got attempt %+v, %v, %d publications", a, refused, d.published.Load()-published)

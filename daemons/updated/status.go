@@ -72,7 +72,7 @@ func (e *engine) content(slot bootctl.Slot) slots.Content {
 
 func (e *engine) fillStatus(m update.Status) error {
 	e.mu.Lock()
-	r, contents, staging := e.record, e.contents, e.staging
+	r, contents, staging, core := e.record, e.contents, e.staging, e.coreVersion()
 	e.mu.Unlock()
 
 	m.SetActive(wire.Slot(r.Active))
@@ -88,6 +88,9 @@ func (e *engine) fillStatus(m update.Status) error {
 	m.SetAbruptEnds(r.AbruptEnds)
 	m.SetPauseMs(uint32(r.Pause() / time.Millisecond))
 	if err := m.SetVersionFloor(r.Floor); err != nil {
+		return err
+	}
+	if err := m.SetCore(core); err != nil {
 		return err
 	}
 	if err := setSlot(m.NewSlotA, r.Slot(bootctl.A), contents[0]); err != nil {

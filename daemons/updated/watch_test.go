@@ -17,7 +17,7 @@ func watched(t *testing.T) *device {
 	d.confirm(t, "1.0.0")
 	must(t, d.put(t, "1.1.0"))
 	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-	attempt, refused, err := d.bootAttempt(t.Context())
+	attempt, refused, err := d.bootAttempt(t.Context(), 0)
 	must(t, refused)
 	must(t, err)
 	under, err := d.engine.confirm(attempt.Boot, true)

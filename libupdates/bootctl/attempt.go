@@ -58,15 +58,20 @@ func (r Record) BootAttempt() (Record, Attempt) {
 		next.WatchLeft--
 	}
 	next.note(OpAttempt, next.Running(), "")
-	return next, Attempt{
-		Boot:       next.Boot,
-		Slot:       next.Running(),
-		Trial:      next.Pending != None,
-		TriesLeft:  next.TriesLeft,
-		AbruptEnds: next.AbruptEnds,
-		Watched:    next.WatchLeft > 0,
-		RolledBack: exhausted,
+	a, _ := next.Attempt(next.Boot)
+	a.RolledBack = exhausted
+	return next, a
+}
+
+// Attempt returns the attempt under way, if it is that of the number: for whoever takes it up from the one who began it.
+func (r Record) Attempt(boot uint64) (Attempt, bool) {
+	if r.attempted(boot) != nil {
+		return Attempt{}, false
 	}
+	return Attempt{
+		Boot: r.Boot, Slot: r.Running(), Trial: r.Pending != None, TriesLeft: r.TriesLeft, Watched: r.WatchLeft > 0,
+		AbruptEnds: r.AbruptEnds,
+	}, true
 }
 
 // CommitHealth confirms the attempt for good: a pending slot becomes the active one, and the set it holds is good from now on, without a
