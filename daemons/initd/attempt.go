@@ -25,6 +25,7 @@ type attempt struct {
 	trial    bool             // whether its slot is on trial
 	reported bool             // it was found unhealthy, and there is nothing to go back to: from then on only better news count
 	settled  bool             // its verdict has been acknowledged
+	handing  bool             // another core has to take over for it, and has not yet
 	watched  bool             // it was confirmed, and its set is under watch
 	abrupt   bool             // boots ended without an order: once its set has held without a watch, that is to be said, too
 	holds    <-chan time.Time // when it will have; nil: not asked

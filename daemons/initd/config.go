@@ -27,12 +27,17 @@ type Config struct {
 	Cause        bootctl.Cause // why this boot began, as far as the machine tells
 	Port         string        // virtio-serial port that operators come in by, beside the control socket; empty: none
 	SelftestSets string        // folder of demo sets; not empty: run the selftest and stop with its outcome
+	Handed       Handed        // what the core before has left; the zero value: there was none
+
+	name string   // what the first process is called: argv[0]
+	args []string // the command line, for the next core
 }
 
 // parseArgs reads a command line.
 func parseArgs(args []string, stderr io.Writer) (Config, error) {
+	args, handed := ownArgs(args)
 	limits := nxs.DefaultLimits()
-	c := Config{Limits: limits, Policy: health.DefaultPolicy()}
+	c := Config{Limits: limits, Policy: health.DefaultPolicy(), name: initName, args: args}
 	set := flag.NewFlagSet(initName, flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.StringVar(&c.Dir, "dir", "", "the system's `folder`")
@@ -63,7 +68,12 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 		return Config{}, err
 	}
 	c.Policy.Tries = uint8(min(*tries, 255))
-	return c, c.check(set.NArg())
+	if err := c.check(set.NArg()); err != nil || handed == "" {
+		return c, err
+	}
+	var err error
+	c.Handed, err = parseHanded(handed)
+	return c, err
 }
 
 // state is the folder of durable state: what was asked for, or the one that the system's own folder has; empty: none. Once a system has

@@ -2,6 +2,7 @@ package initd
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -24,6 +25,7 @@ const (
 // A controlSocket is a way in for those outside: the operator's, or one that is shared.
 type controlSocket struct {
 	listener net.Listener
+	file     *os.File // the same socket: it stays open for the next core while nobody serves it
 	path     string
 	role     Role
 
@@ -44,11 +46,20 @@ func listen(f *folder) (*controlSocket, error) {
 		return nil, err
 	}
 	role, _ := roleOf(operatorRole)
-	return newControlSocket(listener, path, role), nil
+	return newControlSocket(listener, path, role)
 }
 
-func newControlSocket(listener net.Listener, path string, role Role) *controlSocket {
-	return &controlSocket{listener: listener, path: path, role: role, conns: map[*vat.Conn]struct{}{}}
+func newControlSocket(listener net.Listener, path string, role Role) (*controlSocket, error) {
+	unix, ok := listener.(*net.UnixListener)
+	if !ok {
+		return nil, fmt.Errorf("cannot serve %s: it is no unix socket", path)
+	}
+	file, err := unix.File()
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return &controlSocket{listener: listener, file: file, path: path, role: role, conns: map[*vat.Conn]struct{}{}}, nil
 }
 
 // serve answers operators until the socket is closed.
@@ -100,14 +111,28 @@ func (c *controlSocket) evict(now time.Time) bool {
 	return true
 }
 
-// close removes the socket, so that nobody new gets in. Operators who are in stay until the system is down: they wait for that.
+// close has nobody new come in. Operators who are in stay until the system is down: they wait for that. Those who knock meanwhile wait for the
+// next core, unless the socket is removed.
 func (c *controlSocket) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
-		return // what is at the path by now may be another's
-	}
 	c.over = true
 	c.listener.Close()
-	os.Remove(c.path)
+}
+
+// hangUp ends the connections of those who are in.
+func (c *controlSocket) hangUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		go conn.Close()
+	}
+}
+
+// remove closes the socket and takes it from its folder.
+func (c *controlSocket) remove() {
+	c.close()
+	if c.file.Close() == nil { // once: what is at the path later may be another's
+		os.Remove(c.path)
+	}
 }

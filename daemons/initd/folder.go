@@ -27,8 +27,8 @@ const runDir = "run"
 // errAlreadyRunning says that another system holds the folder.
 var errAlreadyRunning = errors.New("a system is running there already")
 
-// openFolder makes the folder if it is new and takes its lock. Nothing is changed when another system holds it.
-func openFolder(path string) (*folder, error) {
+// openFolder makes the folder if it is new and takes its lock, unless the core before has left it. Nothing is changed when another system holds it.
+func openFolder(path string, held *os.File) (*folder, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, err
 	}
@@ -36,7 +36,21 @@ func openFolder(path string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f := &folder{path: path, lock: held}
+	if held == nil {
+		if f.lock, err = takeLock(filepath.Join(path, "lock")); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.prepare(); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func takeLock(path string) (*os.File, error) {
+	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +61,7 @@ func openFolder(path string) (*folder, error) {
 		}
 		return nil, err
 	}
-	f := &folder{path: path, lock: lock}
-	if err := f.prepare(); err != nil {
-		f.close()
-		return nil, err
-	}
-	return f, nil
+	return lock, nil
 }
 
 // prepare makes the sub-folders and clears what a killed system left.

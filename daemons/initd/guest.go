@@ -31,6 +31,7 @@ const (
 // Lines by which whoever watches the console knows where the machine is.
 const (
 	LineFirst = "init: first process"
+	LineNext  = "init: next core"
 	LineFatal = "init: fatal:"
 	LineLast  = "init: powering off"
 	LineAgain = "init: restarting"
@@ -44,7 +45,11 @@ func Init(args []string, console *os.File) int {
 		fmt.Fprintln(console, "hint: start a system on a host with `nx up --dir DIR`")
 		return 2
 	}
-	fmt.Fprintf(console, "%s on %s\n", LineFirst, runtime.GOARCH)
+	first := LineFirst
+	if _, handed := ownArgs(args); handed != "" {
+		first = LineNext
+	}
+	fmt.Fprintf(console, "%s on %s\n", first, runtime.GOARCH)
 	line, end := LineLast, plat.PowerOff
 	switch err := runMachine(args, console); {
 	case errors.Is(err, ErrReboot):
@@ -61,22 +66,14 @@ func Init(args []string, console *os.File) int {
 // onPanic is in how many seconds the kernel restarts the machine after a panic: its own, or one of this process.
 const onPanic = "1"
 
-// runMachine makes the machine ready and runs the system until it stops.
+// runMachine makes the machine ready, unless the core before has, and runs the system until it stops.
 func runMachine(args []string, console *os.File) error {
-	for _, m := range GuestMounts() {
-		if err := m.Mount(); err != nil {
+	persistent := false
+	if _, handed := ownArgs(args); handed == "" {
+		var err error
+		if persistent, err = prepareMachine(console); err != nil {
 			return err
 		}
-	}
-	if err := os.WriteFile("/proc/sys/kernel/panic", []byte(onPanic), 0); err != nil {
-		return err
-	}
-	if err := loadModules(GuestModules); err != nil {
-		return err
-	}
-	persistent, err := mountFolder(console)
-	if err != nil {
-		return err
 	}
 	defer leaveFolder(console)
 	config, err := guestConfig(args, console)
@@ -93,6 +90,22 @@ func runMachine(args []string, console *os.File) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	return up(ctx, config, GuestBin, console, console)
+}
+
+// prepareMachine tells whether the system's folder outlives the machine's power.
+func prepareMachine(console *os.File) (persistent bool, err error) {
+	for _, m := range GuestMounts() {
+		if err := m.Mount(); err != nil {
+			return false, err
+		}
+	}
+	if err := os.WriteFile("/proc/sys/kernel/panic", []byte(onPanic), 0); err != nil {
+		return false, err
+	}
+	if err := loadModules(GuestModules); err != nil {
+		return false, err
+	}
+	return mountFolder(console)
 }
 
 // GuestMounts are the file systems of every machine, in order. Nothing in them can be executed, nor in the system's folder: the daemons are in
@@ -126,6 +139,7 @@ func loadModules(dir string) error {
 // guestConfig is how the system of this image is to run: the image says what it trusts and starts from, the kernel's command line, behind
 // `--`, what may differ from boot to boot.
 func guestConfig(args []string, stderr io.Writer) (Config, error) {
+	own, _ := ownArgs(args)
 	c, err := parseArgs(append([]string{"--dir", GuestDir}, args...), stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return Config{}, errors.New("cannot start: the kernel's command line asks for help")
@@ -137,6 +151,7 @@ func guestConfig(args []string, stderr io.Writer) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	c.name, c.args = "init", own
 	c.Trust = append(keys, c.Trust...)
 	c.Port = GuestPort
 	if _, err := os.Stat(GuestFactory); err == nil && c.Factory == "" {

@@ -9,6 +9,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/update"
+	"nexus/daemons/vat"
 	"nexus/daemons/wire"
 	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
@@ -52,8 +53,8 @@ func (g *gatekeeper) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	due := g.at.boot == 0
-	if due {
+	due := g.at.boot == 0 || g.at.handing
+	if g.at.boot == 0 && g.begun() == 0 {
 		if err := g.holdBack(ctx, boots); err != nil {
 			return err
 		}
@@ -144,9 +145,13 @@ func (g *gatekeeper) endWatch(ctx context.Context) error {
 	return wire.Refused(res.Refusal())
 }
 
-// begin counts an attempt. When it returns, the attempt is durable and its slot is published, or the reason why not is known.
+// begin counts an attempt, or takes up the one that was counted for it. When it returns, the attempt is durable and its slot is published, or the
+// reason why not is known. Where another core has to take over, it returns with ctx.
 func (g *gatekeeper) begin(ctx context.Context) error {
-	answer, release := g.gate.BootAttempt(ctx, nil)
+	answer, release := g.gate.BootAttempt(ctx, func(p update.HealthGate_bootAttempt_Params) error {
+		p.SetBegun(g.begun())
+		return nil
+	})
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
@@ -158,12 +163,35 @@ func (g *gatekeeper) begin(ctx context.Context) error {
 	}
 	g.at.end()
 	g.at = g.attempt(a)
-	if refused := wire.Refused(a.Refusal()); refused != nil {
+	refused := wire.Refused(a.Refusal())
+	if refused == nil && a.HandOver() != update.HandOver_none {
+		g.at.handing = true
+		refused = g.handOver(ctx, a)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case vat.Disconnected(refused):
+			return refused // asked again in the next life of the gate
+		}
+		g.at.handing = false
+	}
+	if refused != nil {
 		g.at.failed = &failure{refusal.PublishFailed, refusal.DetailOf(refused)}
 	}
 	g.s.log.Info("boot attempt", "boot", a.Boot(), "slot", a.Slot(), "trial", a.Trial(), "tries_left", a.TriesLeft(),
 		"deadline", g.at.policy.Deadline, "watch", g.at.policy.Watch)
 	return nil
+}
+
+// begun is the number of the attempt that was counted already: by the core before, or by this one, which could not hand over for it yet.
+func (g *gatekeeper) begun() uint64 {
+	switch {
+	case g.at.handing:
+		return g.at.boot
+	case g.at.boot == 0:
+		return g.s.config.Handed.Attempt
+	}
+	return 0
 }
 
 // settle gathers the verdict on the current attempt and delivers it. It returns due when another attempt is to begin: a retry, or

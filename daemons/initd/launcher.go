@@ -19,6 +19,7 @@ type Launcher interface {
 type processes struct {
 	bin     string // where the links to the binary are
 	binary  string
+	memory  *os.File // where the binary is in sealed memory, that; else nil
 	spawner plat.Spawner
 	dirs    map[string]string // paths of the directories that rows name
 }
@@ -28,7 +29,7 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 	if err != nil {
 		return nil, err
 	}
-	confinement, err := Confinement(name, path, p.dirs)
+	confinement, err := Confinement(name, p.ruled(path), p.dirs)
 	if err != nil {
 		return nil, err
 	}
@@ -46,15 +47,26 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 	})
 }
 
+// ruled is the binary as far as a rule has to let it be executed: what is in memory has no path that could be ruled.
+func (p *processes) ruled(path string) string {
+	if p.memory != nil {
+		return ""
+	}
+	return path
+}
+
 // Confinement is what a daemon's row says, for this machine: with the directories that it names where they are here, which its user is let
-// at, and the one binary, for the start.
+// at, and the one binary, for the start; empty: it is in memory.
 func Confinement(name, binary string, dirs map[string]string) (plat.Confinement, error) {
 	for _, row := range Table() {
 		if row.Name != name {
 			continue
 		}
 		c := row.Confinement
-		c.Paths = []plat.PathRule{{Path: binary, Access: plat.Read | plat.Execute}}
+		c.Paths = nil
+		if binary != "" {
+			c.Paths = []plat.PathRule{{Path: binary, Access: plat.Read | plat.Execute}}
+		}
 		for _, rule := range row.Confinement.Paths {
 			if dir, named := strings.CutPrefix(rule.Path, dirPrefix); named {
 				rule.Path = dirs[dir]

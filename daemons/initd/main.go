@@ -32,7 +32,7 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 
 	err = up(ctx, config, filepath.Join(config.Dir, runDir), stdout, stderr)
 	if errors.Is(err, ErrReboot) {
-		err = beginAnew()
+		err = config.beginAnew()
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "nx: cannot run the system in %s: %v\n", config.Dir, err)
@@ -44,31 +44,39 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	return 0
 }
 
-// up runs a system of real processes on this machine. Links to the one binary are in bin, or are put there.
+// up runs a system of real processes on this machine, and becomes the core that is to go on where this one ends. Links to the one binary are in
+// bin, or are put there.
 func up(ctx context.Context, config Config, bin string, console *os.File, stderr io.Writer) error {
-	binary, err := ownBinary()
-	if err != nil {
-		return err
-	}
 	spawner, err := plat.NewReaper()
 	if err != nil {
 		return err
 	}
-	plat.ShareFiles()
-	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner}
-	return Boot(ctx, config, host, &processes{bin: bin, binary: binary, spawner: spawner, dirs: config.dirs()}, console, stderr)
-}
-
-// beginAnew starts this process over: the same process, with the same arguments. It returns only when that failed.
-func beginAnew() error {
-	binary, err := ownBinary()
-	if err != nil {
+	p := &processes{bin: bin, spawner: spawner, dirs: config.dirs()}
+	if err := p.find(&config.Handed, config.Dir); err != nil {
 		return err
 	}
-	return plat.Become(binary, os.Args)
+	plat.ShareFiles()
+	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner}
+	next, err := Boot(ctx, config, host, p, console, stderr)
+	if err != nil || next == nil {
+		return err
+	}
+	return config.become(next)
 }
 
-// ownBinary is the one binary that all daemons are.
+// find says where the one binary is that all daemons are: a core of a set is in memory, and its links are in the system's folder.
+func (p *processes) find(handed *Handed, dir string) (err error) {
+	if core := handed.take(handedProgram); core != nil {
+		p.bin, p.binary, p.memory = filepath.Join(dir, runDir), plat.ByDescriptor(core), core
+		return nil
+	}
+	if p.binary, err = ownBinary(); err == nil && !handed.Given() {
+		handed.Image = p.binary
+	}
+	return err
+}
+
+// ownBinary is the file that this process executes.
 func ownBinary() (string, error) {
 	path, err := os.Executable()
 	if err != nil {

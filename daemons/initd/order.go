@@ -21,12 +21,14 @@ var ErrNoOrder = errors.New("nobody ordered it")
 // ErrReboot is how a system ends that is to begin anew.
 var ErrReboot = errors.New("a reboot was ordered")
 
-// endBy gives an operator's order to end. A second one of the same kind changes nothing; one of another kind is refused.
+// endBy gives an operator's order to end. A second one of the same kind changes nothing; one of another kind is refused, and so is any that comes
+// when another core is about to take over.
 func (s *system) endBy(o outcome) error {
-	if s.stop(o).again == o.again {
-		return nil
+	first, err := s.stop(o)
+	if err == nil && first.again != o.again {
+		err = refusal.New(refusal.Superseded, "another end was ordered before")
 	}
-	return wire.Except(refusal.New(refusal.Superseded, "another end was ordered before"))
+	return wire.Except(err)
 }
 
 // ordered tells whether somebody outside ordered the end: an operator, or whoever sent a signal to the first process.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -40,7 +41,7 @@ func (s Share) open() (*controlSocket, error) {
 		return nil, fmt.Errorf("cannot share %s: %w", s.Role, err)
 	}
 	role, _ := roleOf(s.Role)
-	return newControlSocket(listener, s.Path, role), nil
+	return newControlSocket(listener, s.Path, role)
 }
 
 func (s Share) clear() error {
@@ -63,17 +64,17 @@ func (s Share) clear() error {
 	return os.Remove(s.Path)
 }
 
-// openSockets opens the ways in: the control socket in the folder, and what is shared. Either all are open or none.
-func openSockets(f *folder, shares []Share) (sockets []*controlSocket, err error) {
-	control, err := listen(f)
-	if err != nil {
-		return nil, err
-	}
-	sockets = []*controlSocket{control}
+// openSockets opens the ways in: the control socket in the folder, and what is shared. What the core before has left is open already. Either all
+// are open or none.
+func openSockets(f *folder, shares []Share, handed *Handed) (sockets []*controlSocket, err error) {
+	ways := []way{{Share{operatorRole, f.at("control.sock")}, func() (*controlSocket, error) { return listen(f) }}}
 	for _, share := range shares {
-		socket, err := share.open()
+		ways = append(ways, way{share, share.open})
+	}
+	for i, w := range ways {
+		socket, err := w.enter(handed.take(fmt.Sprint(handedSocket, i)))
 		if err != nil {
-			closeSockets(sockets)
+			removeSockets(sockets)
 			return nil, err
 		}
 		sockets = append(sockets, socket)
@@ -81,8 +82,34 @@ func openSockets(f *folder, shares []Share) (sockets []*controlSocket, err error
 	return sockets, nil
 }
 
-func closeSockets(sockets []*controlSocket) {
+// A way in, and how it is opened where nobody has left it open.
+type way struct {
+	Share
+	open func() (*controlSocket, error)
+}
+
+func (w way) enter(left *os.File) (*controlSocket, error) {
+	if left == nil {
+		return w.open()
+	}
+	defer left.Close()
+	listener, err := net.FileListener(left)
+	if err != nil {
+		return nil, fmt.Errorf("cannot take over %s: %w", w.Path, err)
+	}
+	role, _ := roleOf(w.Role)
+	return newControlSocket(listener, w.Path, role)
+}
+
+// hangUp ends the connections of those who are in: what they hold is of a core that has ended.
+func hangUp(sockets []*controlSocket) {
 	for _, c := range sockets {
-		c.close()
+		c.hangUp()
+	}
+}
+
+func removeSockets(sockets []*controlSocket) {
+	for _, c := range sockets {
+		c.remove()
 	}
 }

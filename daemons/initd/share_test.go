@@ -37,12 +37,13 @@ func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 	if _, err := at("fresh").open(); err == nil || !strings.HasSuffix(err.Error(), "fresh: somebody serves it already") {
 		t.Errorf("one that is served: %v", err)
 	}
-	fresh.listener.Close() // as kill -9 does: the file stays
+	fresh.close() // as kill -9 does: the file stays
+	fresh.file.Close()
 	again, err := at("fresh").open()
 	if err != nil {
 		t.Fatalf("one that was left: %v", err)
 	}
-	again.close()
+	again.remove()
 	if _, err := os.Lstat(again.path); !os.IsNotExist(err) {
 		t.Errorf("it is there after its end: %v", err)
 	}
@@ -70,18 +71,18 @@ func TestSocketsOpenTogether(t *testing.T) {
 	dir := t.TempDir()
 	f := &folder{path: dir}
 	shares := []Share{{"status", filepath.Join(dir, "status.sock")}, {"stage", filepath.Join(dir, "missing", "stage.sock")}}
-	if _, err := openSockets(f, shares); err == nil {
+	if _, err := openSockets(f, shares, &Handed{}); err == nil {
 		t.Fatal("opened in a folder that is not there")
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 0 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
-	sockets, err := openSockets(f, shares[:1])
+	sockets, err := openSockets(f, shares[:1], &Handed{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeSockets(sockets)
+	defer removeSockets(sockets)
 	for _, c := range sockets {
 		conn, err := plat.DialPath(c.path)
 		if err != nil {
@@ -98,13 +99,13 @@ func TestClosingTwiceLeavesASuccessor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.close()
+	first.remove()
 	second, err := s.open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer second.close()
-	first.close()
+	defer second.remove()
+	first.remove()
 	conn, err := plat.DialPath(s.Path)
 	if err != nil {
 		t.Fatalf("the successor lost its socket: %v", err)

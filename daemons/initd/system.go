@@ -38,7 +38,10 @@ type system struct {
 	introduced map[string][]Edge // the links that each holder's present life was given by name
 	revoked    map[linkKey]bool  // what a holder has no more, by facet
 	outcome    outcome
-	stopping   chan struct{} // closed when the order to stop was given
+	next       *Handed       // what is left to the core that is to take over; nil: none is
+	ending     bool          // the system was told to stop, or cannot go on; outcome says which
+	gone       bool          // the next core takes over: no order is taken any more
+	stopping   chan struct{} // closed when the system is to be taken down
 	down       chan struct{} // closed when the daemons are about to be stopped: from then on a link that ends stays ended
 }
 
@@ -67,6 +70,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 			"floor":         cmp.Or(config.Floor, floorSigned),
 			"record":        recordPlace(config.state() != ""),
 			"boot-cause":    config.Cause.String(),
+			"core":          coreSetting(config.Handed.Core),
 		},
 		changed:    vat.NewNotifier(),
 		children:   map[string]*child{},
@@ -110,7 +114,9 @@ func (s *system) openResources(console *os.File) (err error) {
 		}
 	}
 	s.files["console"] = console
-	s.files["record"], err = plat.Memory("boot-record")
+	if s.files["record"] = s.config.Handed.take(handedRecord); s.files["record"] == nil {
+		s.files["record"], err = plat.Memory("boot-record")
+	}
 	return err
 }
 
@@ -153,7 +159,7 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	case <-ctx.Done():
 	case <-s.stopping:
 	}
-	closeSockets(sockets)
+	s.closeWays(sockets)
 	stopGather()
 	<-health
 	if s.ordered(ctx) {
@@ -186,17 +192,34 @@ func (s *system) takeDown(stops []context.CancelFunc) {
 	s.host.Spawner.Sweep()
 }
 
-// stop gives the order to stop. The first outcome counts, and is returned.
-func (s *system) stop(o outcome) outcome {
+// closeWays has nobody come in any more. For a core that is to take over the sockets stay.
+func (s *system) closeWays(sockets []*controlSocket) {
+	s.mu.Lock()
+	handing := s.next != nil
+	s.mu.Unlock()
+	for _, c := range sockets {
+		c.close()
+	}
+	if !handing {
+		removeSockets(sockets)
+	}
+}
+
+// stop gives the order to stop. The first outcome counts, and is returned. It is refused once another core is about to take over.
+func (s *system) stop(o outcome) (outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	select {
-	case <-s.stopping:
-	default:
-		s.outcome = o
+	switch {
+	case s.gone:
+		return outcome{}, errGoingOn
+	case s.ending:
+		return s.outcome, nil
+	}
+	s.ending, s.outcome = true, o
+	if s.next == nil {
 		close(s.stopping)
 	}
-	return s.outcome
+	return s.outcome, nil
 }
 
 // result is how the system ended. Whoever ended ctx wanted it down for good, whatever was ordered before.

@@ -85,7 +85,7 @@ func Table() []Daemon {
 			},
 			Dirs:     []string{"system"},
 			Files:    []string{"record", "factory"},
-			Settings: []string{"limit-archive", "limit-payload", "tries", "floor", "record", "boot-cause"},
+			Settings: []string{"limit-archive", "limit-payload", "tries", "floor", "record", "boot-cause", "core"},
 
 			Confinement: daemon(5, plat.PathRule{Path: "dir:system", Access: plat.Read | plat.Write}),
 		},
@@ -119,6 +119,7 @@ func Table() []Daemon {
 				logSink(),
 				{Facet: "HealthGate", From: "updated"},
 				{Facet: "ServiceWatch", From: "execd"},
+				{Facet: "Verifier", From: "keystored", Grants: []string{"system"}},
 				// What follows is handed out through Operator, to each role as much as is its: see Roles.
 				{Facet: "UpdateStatus", From: "updated"},
 				{Facet: "UpdateStage", From: "updated"},

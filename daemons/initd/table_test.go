@@ -23,7 +23,7 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		"HealthGate":      {initName},
 		"UpdateRecovery":  {initName},
 		"SlotPublisher":   {"updated"},
-		"Verifier":        {"updated"},
+		"Verifier":        {"updated", initName}, // neither takes the other's word for what may take the place of the first process
 		"BundleRegistrar": {"execd"},
 		"HealthVote":      {selftestName},
 		"Introducer":      {"samgrd"},

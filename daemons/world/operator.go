@@ -121,6 +121,7 @@ type State struct {
 	Versions                [2]string // of slots a and b
 	Quarantine              int
 	Rollback                string // reason of the last one, or empty
+	Core                    string // version of the core that runs; empty: the one of the test
 }
 
 // look is how long a question may take before it is asked again, with the clock wound.
@@ -149,8 +150,8 @@ func (o *Operator) State() (s State, err error) {
 	return stateOf(now)
 }
 
-func stateOf(m update.Status) (State, error) {
-	s := State{
+func stateOf(m update.Status) (s State, err error) {
+	s = State{
 		Active: wire.SlotOf(m.Active()), Pending: wire.SlotOf(m.Pending()), Staged: wire.SlotOf(m.Staged()),
 		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Staging: m.Staging(), Persistent: m.Persistent(), Boot: m.Boot(),
 		Cause: wire.CauseOf(m.BootCause()), AbruptEnds: m.AbruptEnds(),
@@ -159,6 +160,9 @@ func stateOf(m update.Status) (State, error) {
 	b, errB := versionOf(m.SlotB())
 	list, errQ := m.Quarantine()
 	if err := errors.Join(errA, errB, errQ); err != nil {
+		return s, err
+	}
+	if s.Core, err = m.Core(); err != nil {
 		return s, err
 	}
 	s.Versions, s.Quarantine = [2]string{a, b}, list.Len()

@@ -86,9 +86,21 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.launcher, w.stop, w.ended = newLauncher(host, w.tapping, w.visitor), cancel, make(chan error, 1)
 	go func() {
 		defer console.Close()
-		w.ended <- initd.Boot(ctx, config, host, w.launcher, console, console)
+		w.ended <- w.boot(ctx, config, host, console)
 	}()
 	w.t.Cleanup(func() { w.Stop() })
+}
+
+// boot runs one core after another, as the first process does that executes itself anew. Each is the code of this process, under the digest of the
+// core that was handed over to.
+func (w *World) boot(ctx context.Context, config initd.Config, host plat.Host, console *os.File) error {
+	for {
+		next, err := initd.Boot(ctx, config, host, w.launcher, console, console)
+		if err != nil || next == nil {
+			return err
+		}
+		config.Handed = *next
+	}
 }
 
 // Stop stops the system in order and returns how it ended. A second call does nothing.

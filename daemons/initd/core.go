@@ -1,0 +1,82 @@
+package initd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/keystore"
+	"nexus/capnpgen/update"
+	"nexus/daemons/payload"
+	"nexus/daemons/wire"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// corePatience bounds how long it may take to get and check a core.
+const corePatience = 60 * time.Second
+
+// loadCore brings the core that the current attempt's slot carries into sealed memory. updated, which has the slot, is believed nothing: whose
+// signature it is says keystored, and everything else follows from what was signed. So neither of the two alone can put a program in the
+// place of the first process.
+func (s *system) loadCore(ctx context.Context, gate update.HealthGate) (*os.File, nxs.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, corePatience)
+	defer cancel()
+	answer, release := gate.Core(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, nxs.Entry{}, err
+	}
+	if err := wire.Refused(res.Refusal()); err != nil {
+		return nil, nxs.Entry{}, err
+	}
+	entry, err := s.provenCore(ctx, res)
+	if err != nil {
+		return nil, nxs.Entry{}, err
+	}
+	program, err := payload.Load(ctx, res.Payload(), entry)
+	return program, entry, err
+}
+
+// provenCore is the index's entry for the core, after the signature over the index has passed.
+func (s *system) provenCore(ctx context.Context, res update.HealthGate_core_Results) (nxs.Entry, error) {
+	raw, err := res.Index()
+	if err != nil {
+		return nxs.Entry{}, err
+	}
+	signature, err := res.Signature()
+	if err != nil {
+		return nxs.Entry{}, err
+	}
+	if len(raw) > nxs.MaxIndex || len(signature) != nxs.SignatureSize {
+		return nxs.Entry{}, fmt.Errorf("index of %d bytes and signature of %d", len(raw), len(signature))
+	}
+	index, err := nxs.VerifyIndex(raw, signature, s.verifyBy(ctx))
+	if err != nil {
+		return nxs.Entry{}, err
+	}
+	entry, carried := nxs.Core(index.Bundles)
+	switch {
+	case !carried:
+		return nxs.Entry{}, refusal.New(refusal.UnknownBundle, "the set carries no %s", nxs.CoreName)
+	case entry.PayloadSize > s.config.Limits.Payload:
+		return nxs.Entry{}, refusal.New(refusal.PayloadTooLarge, "%s of %d bytes is over the limit of %d", nxs.CoreName, entry.PayloadSize, s.config.Limits.Payload)
+	}
+	return entry, nil
+}
+
+// verifyBy asks keystored whose signature it is: the first process reads no key.
+func (s *system) verifyBy(ctx context.Context) nxs.VerifyFunc {
+	return func(message, signature []byte) (key trust.PublicKey, err error) {
+		err = s.holdings["Verifier"].Call(ctx, func(client capnp.Client) error {
+			key, err = wire.Verify(ctx, keystore.Verifier(client), message, signature)
+			return err
+		})
+		return key, err
+	}
+}

@@ -1,0 +1,116 @@
+package initd
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"nexus/daemons/plat"
+	"nexus/libupdates/nxs"
+)
+
+// Handed is what one core leaves to the next when the first process executes itself anew. It is a contract between versions: it may only grow,
+// and a core ignores what it does not know. As an argument it is a query (RFC 3986, 3.4) behind `--handed`, always the last two arguments:
+//
+//	attempt=7     the boot attempt that was counted for the next core, and is not to be counted again
+//	core=HEX      SHA-256 of the next core's payload; missing where it is the program that the machine started with
+//	image=PATH    that program
+//	file.NAME=N   an open file, by its descriptor: see the names below
+//
+// Whoever can write it could have executed anything as the first process, so nothing in it is held against the disk again.
+type Handed struct {
+	Core    nxs.Digest
+	Attempt uint64
+	Image   string
+	Files   map[string]*os.File
+}
+
+// The files that are handed on, so that nobody takes the folder, misses the socket or forgets the attempt in between.
+const (
+	handedProgram = "program" // the core itself, in sealed memory, where it is not the image's
+	handedLock    = "lock"    // the folder's lock
+	handedState   = "state"   // the state folder's lock
+	handedRecord  = "record"  // the record of this boot
+	handedSocket  = "socket." // each listening socket, by its number in the order of the command line
+)
+
+// flagHanded is the argument in front of a Handed.
+const flagHanded = "--handed"
+
+const handedFile = "file."
+
+// String is the value of the argument.
+func (h Handed) String() string {
+	values := url.Values{"attempt": {strconv.FormatUint(h.Attempt, 10)}, "image": {h.Image}}
+	if !h.Core.IsZero() {
+		values.Set("core", h.Core.String())
+	}
+	for name, file := range h.Files {
+		values.Set(handedFile+name, strconv.FormatUint(uint64(file.Fd()), 10))
+	}
+	return values.Encode()
+}
+
+// parseHanded reads the value of the argument, and takes over the files it names.
+func parseHanded(text string) (Handed, error) {
+	h, err := readHanded(text)
+	if err != nil {
+		return Handed{}, fmt.Errorf("cannot take over: %w", err)
+	}
+	return h, nil
+}
+
+func readHanded(text string) (h Handed, err error) {
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		return h, err
+	}
+	if h.Attempt, err = strconv.ParseUint(values.Get("attempt"), 10, 64); err != nil {
+		return h, err
+	}
+	if core := values.Get("core"); core != "" {
+		if h.Core, err = nxs.ParseDigest(core); err != nil {
+			return h, err
+		}
+	}
+	h.Image, h.Files = values.Get("image"), map[string]*os.File{}
+	for key := range values {
+		name, isFile := strings.CutPrefix(key, handedFile)
+		if !isFile {
+			continue
+		}
+		if h.Files[name], err = plat.Inherited(values.Get(key), name); err != nil {
+			return h, err
+		}
+	}
+	return h, nil
+}
+
+// Given tells whether there was a core before.
+func (h Handed) Given() bool { return h.Image != "" }
+
+// take returns a file that was handed on, once; nil where it was not.
+func (h Handed) take(name string) *os.File {
+	file := h.Files[name]
+	delete(h.Files, name)
+	return file
+}
+
+// files returns the files as a list.
+func (h Handed) files() []*os.File {
+	var files []*os.File
+	for _, file := range h.Files {
+		files = append(files, file)
+	}
+	return files
+}
+
+// ownArgs splits a command line into what whoever started the machine wrote, and what a core left behind it.
+func ownArgs(args []string) (own []string, handed string) {
+	if n := len(args); n >= 2 && args[n-2] == flagHanded {
+		return args[:n-2], args[n-1]
+	}
+	return args, ""
+}
