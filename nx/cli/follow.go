@@ -2,33 +2,43 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"nexus/capnpgen/update"
 	"nexus/libupdates/refusal"
 )
 
-// When updated restarts, whoever follows it asks again: that often, and that many times in a row without news.
+// When updated restarts, or the whole system under another core, whoever follows it asks again: that often, and that many times in a row without news.
 const (
 	askAgainAfter = 250 * time.Millisecond
 	askAgainTimes = 40
 )
 
-// await follows the state until look says that it has seen enough. It goes on over a restart of updated, and ends with the connection,
-// with ctx, or after patience.
+// await follows the state until look says that it has seen enough. It goes on over a restart of updated and of the system, and ends when no system
+// runs there any more, with ctx, or after patience.
 func (s *session) await(ctx context.Context, patience time.Duration, look func(state) (enough bool, err error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, refusal.New(refusal.HealthTimeout, "no verdict within %s", patience))
 	defer cancel()
+	return s.persist(ctx, func() (heard, enough bool, err error) { return s.followOnce(ctx, look) })
+}
+
+// persist follows one life of a daemon after the other, and of the system, until one says that it is enough. Too many in a row without news are
+// the end.
+func (s *session) persist(ctx context.Context, follow func() (heard, enough bool, err error)) error {
 	for silent := 0; silent < askAgainTimes; silent++ {
-		heard, enough, err := s.followOnce(ctx, look)
+		heard, enough, err := follow()
+		if err == nil && !enough {
+			err = s.pause(ctx, askAgainAfter)
+		}
+		if errors.Is(err, errGone) {
+			err = s.comeBack(ctx)
+		}
 		switch {
 		case enough, err != nil:
 			return err
 		case heard:
 			silent = 0
-		}
-		if err := s.pause(ctx, askAgainAfter); err != nil {
-			return err
 		}
 	}
 	return errGone

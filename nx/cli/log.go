@@ -65,21 +65,12 @@ func (v *logVerb) fill(m journal.Filter, err error) error {
 	return m.SetSender(v.Sender)
 }
 
-// follow shows records until ctx ends. When logd restarts it begins with the new journal.
+// follow shows records until ctx ends. When logd restarts, or the system under another core, it begins with the new journal.
 func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error {
-	for silent := 0; silent < askAgainTimes; silent++ {
-		heard, err := v.followOnce(ctx, in, s)
-		if err != nil {
-			return err
-		}
-		if heard {
-			silent = 0
-		}
-		if err := s.pause(ctx, askAgainAfter); err != nil {
-			return err
-		}
-	}
-	return errGone
+	return s.persist(ctx, func() (heard, enough bool, err error) {
+		heard, err = v.followOnce(ctx, in, s)
+		return heard, false, err
+	})
 }
 
 // followOnce follows one life of logd.

@@ -30,7 +30,8 @@ type peer struct {
 	t   *testing.T
 	dir string
 
-	conns chan *vat.Conn // as they come
+	conns    chan *vat.Conn // as they come
+	listener net.Listener
 
 	stopping atomic.Bool // an end was ordered before
 
@@ -92,6 +93,7 @@ func startPeer(t *testing.T) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
+	p.listener = listener
 	go p.serve(listener)
 	return p
 }

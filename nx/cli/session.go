@@ -24,6 +24,7 @@ var errGone = errors.New("the system went away")
 
 // A session is one connection to a running system.
 type session struct {
+	in       *invocation
 	conn     *vat.Conn
 	operator operator.Operator
 }
@@ -51,7 +52,30 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &session{conn: conn, operator: operator.Operator(bootstrap)}, nil
+	return &session{in: in, conn: conn, operator: operator.Operator(bootstrap)}, nil
+}
+
+// comeBack connects anew after the connection has ended: the system may go on under another core, or after a reboot of its machine. Everything that
+// was held is gone. It fails with errGone once no system runs there, else with ctx.
+func (s *session) comeBack(ctx context.Context) error {
+	for {
+		again, err := s.in.dial(ctx)
+		switch {
+		case err == nil:
+			s.close()
+			*s = *again
+			return nil
+		case refusal.Of(err) == refusal.NotRunning:
+			return errGone
+		}
+		timer := time.NewTimer(askAgainAfter)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // close ends the connection, and with it everything that was held over it.

@@ -23,6 +23,7 @@ type state struct {
 	AbruptEnds   uint8         `json:"abruptEnds"`
 	PauseMs      uint32        `json:"pauseMs"`
 	VersionFloor *string       `json:"versionFloor"`
+	Core         *string       `json:"core"` // version of the core that a set carried and that runs; null: the one that the machine started with
 	Slots        slotStates    `json:"slots"`
 	Quarantine   []quarantined `json:"quarantine"`
 	LastRollback *rolledBack   `json:"lastRollback"`
@@ -99,6 +100,7 @@ func readState(m update.Status, err error) (state, error) {
 		BootCause: wire.CauseOf(m.BootCause()).String(), AbruptEnds: m.AbruptEnds(), PauseMs: m.PauseMs(),
 	}
 	s.VersionFloor = orNull(r.text(m.VersionFloor()), "")
+	s.Core = orNull(r.text(m.Core()), "")
 	s.Slots.A = r.slot(m.SlotA())
 	s.Slots.B = r.slot(m.SlotB())
 	s.Quarantine = r.quarantine(m.Quarantine())

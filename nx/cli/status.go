@@ -48,6 +48,9 @@ func printState(w io.Writer, s state, confinement [][]string) {
 		rows = append(rows, []string{"staging", "a set is being received"})
 	}
 	rows = append(rows, []string{"slot a", s.Slots.A.describe()}, []string{"slot b", s.Slots.B.describe()})
+	if s.Core != nil {
+		rows = append(rows, []string{"core", *s.Core})
+	}
 	if s.VersionFloor != nil {
 		rows = append(rows, []string{"floor", "no set older than " + *s.VersionFloor})
 	}

@@ -25,7 +25,7 @@ func onTrial(s *peerState) {
 func TestStatusForPrograms(t *testing.T) {
 	p := startPeer(t)
 	got := p.nx("status", "--json")
-	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"watched":false,"boot":1,"bootCause":"unknown","abruptEnds":0,"pauseMs":0,"versionFloor":null,` +
+	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"watched":false,"boot":1,"bootCause":"unknown","abruptEnds":0,"pauseMs":0,"versionFloor":null,"core":null,` +
 		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA + `","good":true,"damage":null,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
 		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]}},"quarantine":[],"lastRollback":null,` +
 		`"confinement":[{"daemon":"logd","measures":[{"name":"paths","on":true,"detail":"none"},{"name":"user","on":false,"detail":"needs root"}]}]}` + "\n"

@@ -228,9 +228,32 @@ func TestUpdateGoesOnOverARestartOfUpdated(t *testing.T) {
 	}
 }
 
+// TestUpdateGoesOnUnderAnotherCore has every connection end in mid-trial while the socket stays, as when another core takes over.
+func TestUpdateGoesOnUnderAnotherCore(t *testing.T) {
+	p := startPeer(t)
+	drama := func(p *peer) {
+		for range 2 {
+			<-p.followed
+			(<-p.conns).Close()
+		}
+		<-p.followed
+		commit(p)
+	}
+	p.set(func(p *peer) { p.onSwitch = drama })
+	file, _ := archive(t)
+	if got := p.nx("update", "--json", file); got.status != 0 {
+		t.Errorf("status %d: %s", got.status, got.stderr)
+	}
+}
+
 func TestUpdateWhileTheSystemGoesAway(t *testing.T) {
 	p := startPeer(t)
-	p.set(func(p *peer) { p.onSwitch = func(p *peer) { (<-p.conns).Close() } })
+	p.set(func(p *peer) {
+		p.onSwitch = func(p *peer) {
+			p.listener.Close()
+			(<-p.conns).Close()
+		}
+	})
 	file, _ := archive(t)
 	got := p.nx("update", "--json", file)
 	if got.status != 1 || !strings.HasSuffix(got.stdout, `the system in `+p.dir+` went away","reason":"disconnected"}`+"\n") {
