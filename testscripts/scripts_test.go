@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", shared.bin()+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("DEMO", shared.demo())
+			env.Setenv("BIN", shared.bin())
 			docs, err := filepath.Abs("../docs")
 			if err != nil {
 				return err

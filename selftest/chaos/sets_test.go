@@ -27,6 +27,10 @@ const (
 	hanging  = "3.0.0"
 	deadly   = "4.0.0"
 	nextGood = "1.9.0" // the update after all that went wrong
+
+	// Sets of whole systems that carry a core.
+	withCore        = "1.5.0"
+	exitingWithCore = "2.5.0"
 )
 
 func natureOf(version string) nature {

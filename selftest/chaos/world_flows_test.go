@@ -45,6 +45,11 @@ func worldFlows() []worldFlow {
 			}
 			return fmt.Errorf("staged again: %v", err)
 		}},
+		{name: "a core takes over", want: func(s *system) error {
+			_, err := newPerson(s).update(withCore)
+			return err
+		}},
+		{name: "a core takes over and gives back", bad: true, want: rollback(exitingWithCore)},
 		{name: "two operators", want: func(s *system) error {
 			first, second := newPerson(s), newPerson(s)
 			err := errors.Join(first.stage(newer), second.stage(newest), first.discard())

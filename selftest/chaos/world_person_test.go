@@ -11,6 +11,7 @@ import (
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updatestest"
 )
@@ -185,7 +186,7 @@ func (p *person) goBack() error {
 // worldSets makes every set that world flows need, by version.
 func worldSets(t testing.TB) map[string][]byte {
 	archives := map[string][]byte{}
-	for _, version := range []string{factory, newer, newest, exiting, hanging, nextGood} {
+	for _, version := range []string{factory, newer, newest, exiting, hanging, nextGood, withCore, exitingWithCore} {
 		archives[version] = worldSet(t, version)
 	}
 	return archives
@@ -205,7 +206,12 @@ func worldSet(t testing.TB, version string) []byte {
 		abilities = append(abilities, nxb.AbilityNative)
 	}
 	key := updatestest.Key(1)
-	return updatestest.Archive(t, key, version,
+	bundles := []updatestest.Made{
 		updatestest.Bundle("hello", version, abilities, world.Program(program), key),
-		updatestest.Bundle("notes", version, nil, fmt.Appendf(nil, "notes of %s", version), key))
+		updatestest.Bundle("notes", version, nil, fmt.Appendf(nil, "notes of %s", version), key),
+	}
+	if version == withCore || version == exitingWithCore {
+		bundles = append(bundles, updatestest.Bundle(nxs.CoreName, version, nil, world.Program("core "+version), key))
+	}
+	return updatestest.Archive(t, key, version, bundles...)
 }
