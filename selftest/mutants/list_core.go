@@ -64,7 +64,7 @@ func coreMutants() []mutant {
 			id:     "core-order-lost",
 			breaks: "nobody is told that a system stops which goes on",
 			file:   "daemons/initd/system.go",
-			old:    "\tcase s.gone:\n\t\treturn errGoingOn\n",
+			old:    "\tcase s.gone:\n\t\treturn outcome{}, errGoingOn\n",
 			new:    "",
 			tests:  suite{packages: "./daemons/initd", run: "TestAnOrderToStop"},
 		},
