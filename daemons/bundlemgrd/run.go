@@ -31,6 +31,9 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	manager := func() capnp.Client { return capnp.Client(bundle.BundleMgr_ServerToClient(newManager(s))) }
 	b.Serve("BundleMgr", func(vat.Client) capnp.Client { return manager() })
 	go names.Offer(ctx, b, "BundleMgr", log, manager)
+	self := bundle.BundleMgr(manager())
+	defer self.Release()
+	b.Vital(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

@@ -43,6 +43,9 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("Exec", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.Exec_ServerToClient(&execServer{s}))
 	})
+	self := exec.ServiceWatch_ServerToClient(&watchServer{s})
+	defer self.Release()
+	b.Vital(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

@@ -42,6 +42,9 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	b.Serve("TrustAnchors", func(vat.Client) capnp.Client {
 		return capnp.Client(keystore.TrustAnchors_ServerToClient(&reader{anchors}))
 	})
+	self := keystore.TrustAnchors_ServerToClient(&reader{anchors})
+	defer self.Release()
+	b.Vital(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

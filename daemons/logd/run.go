@@ -28,6 +28,9 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("Journal", func(vat.Client) capnp.Client {
 		return capnp.Client(journal.Journal_ServerToClient(&reader{ledger: l, follows: &quota{}}))
 	})
+	self := journal.Journal_ServerToClient(&reader{ledger: l, follows: &quota{}})
+	defer self.Release()
+	b.Vital(func() { vat.Served(self.Stats(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

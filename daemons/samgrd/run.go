@@ -33,6 +33,9 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	b.Serve("BundleRegistrar", func(vat.Client) capnp.Client {
 		return capnp.Client(registry.BundleRegistrar_ServerToClient(&bundleRegistrar{d, log}))
 	})
+	self := registry.ServiceManager_ServerToClient(&manager{directory: d})
+	defer self.Release()
+	b.Vital(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

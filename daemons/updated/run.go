@@ -52,6 +52,9 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("HealthGate", func(vat.Client) capnp.Client {
 		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{e}))
 	})
+	self := update.UpdateStatus_ServerToClient(&statusServer{e})
+	defer self.Release()
+	b.Vital(func() { vat.Served(self.GetStatus(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ type Birth struct {
 	conns     map[*Conn]uint64 // each with the number of its link
 	refused   func(peer string, reason guard.Reason)
 	carrier   Carrier // nil: nothing is passed on
+	vital     func()  // nil: nothing is done before a ping is answered
+	asked     bool    // vital is under way
 }
 
 // An arrival is one served link as it came over the channel.
@@ -233,7 +235,7 @@ func (b *Birth) take(e endowment) {
 	case birth.Endowment_Kind_cut:
 		b.cut(e.Link)
 	case birth.Endowment_Kind_ping:
-		sendReport(b.channel, report{Kind: birth.Report_Kind_alive})
+		b.answer()
 	default:
 		s := b.slot(resource{e.Kind, e.Name})
 		s.once.Do(func() {

@@ -52,6 +52,14 @@ func vatMutants() []mutant {
 			tests:  suite{packages: "./daemons/initd"},
 		},
 		{
+			id:     "vat-answers-for-the-deadlocked",
+			breaks: "a daemon that can do no work gives no sign of life",
+			file:   "daemons/vat/vital.go",
+			old:    "	case vital == nil:",
+			new:    "	case vital == nil || busy || !busy:",
+			tests:  suite{packages: "./daemons/vat", run: "Deadlocked"},
+		},
+		{
 			id:     "initd-waits-for-the-stopped",
 			breaks: "a daemon that takes nothing holds up nobody, and is killed for it",
 			file:   "daemons/vat/outbox.go",

@@ -1,0 +1,51 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// A deadlocked daemon serves, and then waits for ever where its work is done. It launches itself.
+type deadlocked struct {
+	birth *vat.Birth
+	ended chan struct{}
+}
+
+func (d *deadlocked) Launch(_ string, channel, _ *os.File) (plat.Process, error) {
+	own, err := vat.Socket(channel)
+	if err != nil {
+		return nil, err
+	}
+	d.birth = vat.Born(own.(*net.UnixConn))
+	d.birth.Vital(func() { <-d.ended })
+	return d, d.birth.Ready()
+}
+
+func (d *deadlocked) PID() int              { return 1 }
+func (d *deadlocked) Done() <-chan struct{} { return d.ended }
+func (d *deadlocked) Exit() plat.Exit       { return plat.Exit{Signal: 9} }
+func (d *deadlocked) Terminate()            {}
+func (d *deadlocked) Kill()                 { close(d.ended) }
+
+// TestADeadlockedDaemonIsHung gives up a daemon whose process takes all that comes over its channel, and whose work stands still.
+func TestADeadlockedDaemonIsHung(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	d := &deadlocked{ended: make(chan struct{})}
+	s := newSystem(Config{}, plat.Host{Clock: plat.RealClock{}}, d, io.Discard)
+	s.config.Policy.Hang = 200 * time.Millisecond
+	c := &child{row: Daemon{Name: "samgrd"}}
+	s.children["samgrd"] = c
+	if exit, err := s.live(ctx, c); !errors.Is(err, errHung) || exit.Signal != 9 {
+		t.Errorf("its life ended with %v, %v, want to be given up", exit, err)
+	}
+	d.birth.Close()
+}

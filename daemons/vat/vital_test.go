@@ -1,0 +1,61 @@
+package vat_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"nexus/daemons/vat"
+)
+
+// TestADeadlockedDaemonGivesNoSign has a method of a daemon never come back with its lock: pings get no answer, though what comes over the
+// channel is taken. When the lock is free again one answer is given.
+func TestADeadlockedDaemonGivesNoSign(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	b, end := born(t)
+	var state sync.Mutex
+	b.Vital(func() {
+		state.Lock()
+		defer state.Unlock()
+	})
+	ping := func() {
+		t.Helper()
+		if err := end.Ping(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ping()
+	receive(t, ctx, end.Alive())
+	state.Lock()
+	ping()
+	ping()
+	taken(t, ctx, b, end, "before")
+	if answered(end) {
+		t.Error("a daemon that can do nothing says that it is alive")
+	}
+	state.Unlock()
+	receive(t, ctx, end.Alive())
+	ping()
+	receive(t, ctx, end.Alive())
+}
+
+// taken waits until the daemon has taken all that it was sent.
+func taken(t *testing.T, ctx context.Context, b *vat.Birth, end *vat.Parent, setting string) {
+	t.Helper()
+	if err := end.GrantSetting(setting, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Setting(ctx, setting); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func answered(end *vat.Parent) bool {
+	select {
+	case <-end.Alive():
+		return true
+	default:
+		return false
+	}
+}
