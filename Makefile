@@ -18,7 +18,7 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak ci clean FORCE \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak powercut ci clean FORCE \
 	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
@@ -76,7 +76,7 @@ test-host: fmt-check dep-gate
 	go test $(TIMEOUT) ./...
 
 test-os: guest-deps $(FOR:%=image-%) ## the system as the first process of QEMU guests, riscv64 and amd64; installs what it needs
-	NEXUS_GUESTS="$(FOR)" go test $(TIMEOUT) -count=1 -v ./selftest/guest
+	NEXUS_GUESTS="$(FOR)" go test -timeout 30m -p 1 -count=1 -v ./selftest/guest ./selftest/powercut
 
 test-all: test race run-host test-os ## test, again with the race detector where the daemons are, and the flow on the host and in guests
 
@@ -131,6 +131,12 @@ SOAK_CYCLES ?= 1000
 SEED ?= 1
 soak: demo ## kill -9 and stop the real system through SOAK_CYCLES update cycles; SEED decides all
 	go run ./selftest/soak -cycles $(SOAK_CYCLES) -seed $(SEED) -bin $(BIN) -sets $(DEMO)
+
+CUTS ?= 200
+powercut: guest-deps image-$(UP) ## record the disk of a guest and look at it after every barrier; then cut its power CUTS times; SEED decides all
+	go build -o $(BIN)/powercut ./selftest/powercut
+	$(BIN)/powercut replay --arch $(UP) --seed $(SEED)
+	$(BIN)/powercut kill --arch $(UP) --seed $(SEED) --cycles $(CUTS)
 
 crash-matrix: ## each daemon killed, stopped and panicking at each stand of an update; minutes
 	go test ./testscripts -run TestCrashMatrix -timeout 60m -args -whole

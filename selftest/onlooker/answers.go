@@ -6,16 +6,17 @@ import "nexus/libupdates/refusal"
 
 // A State is what `nx status --json` says.
 type State struct {
-	ActiveSlot  string  `json:"activeSlot"`
-	PendingSlot *string `json:"pendingSlot"`
-	StagedSlot  *string `json:"stagedSlot"`
-	TriesLeft   int     `json:"triesLeft"`
-	HealthOK    bool    `json:"healthOk"`
-	Persistent  bool    `json:"persistent"`
-	Staging     bool    `json:"staging"`
-	Watched     bool    `json:"watched"` // the confirmed set may still fail
-	Boot        uint64  `json:"boot"`
-	Slots       struct {
+	ActiveSlot   string  `json:"activeSlot"`
+	PendingSlot  *string `json:"pendingSlot"`
+	StagedSlot   *string `json:"stagedSlot"`
+	TriesLeft    int     `json:"triesLeft"`
+	HealthOK     bool    `json:"healthOk"`
+	Persistent   bool    `json:"persistent"`
+	Staging      bool    `json:"staging"`
+	Watched      bool    `json:"watched"` // the confirmed set may still fail
+	Boot         uint64  `json:"boot"`
+	VersionFloor *string `json:"versionFloor"`
+	Slots        struct {
 		A Slot `json:"a"`
 		B Slot `json:"b"`
 	} `json:"slots"`

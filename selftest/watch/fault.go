@@ -9,9 +9,12 @@ type sign struct {
 	within string // what is in it
 }
 
+// DaemonCrash is what a line is a sign of that says that a daemon ended: the system goes on, and starts it again.
+const DaemonCrash = "a daemon crashed"
+
 func signs() []sign {
 	return []sign{
-		{what: "a daemon crashed", prefix: "initd: crash "},
+		{what: DaemonCrash, prefix: "initd: crash "},
 		{what: "a program of Go crashed", prefix: "panic: "},
 		{what: "a program of Go crashed", prefix: "fatal error: "},
 		{what: "a slot no longer holds what was signed", prefix: "updated: audit op=damaged "},
@@ -29,8 +32,8 @@ func signs() []sign {
 	}
 }
 
-// fault tells what a line is a sign of; empty for an ordinary one.
-func fault(line string) string {
+// Fault tells what a line is a sign of; empty for an ordinary one.
+func Fault(line string) string {
 	for _, s := range signs() {
 		if s.prefix != "" && strings.HasPrefix(line, s.prefix) || s.within != "" && strings.Contains(line, s.within) {
 			return s.what

@@ -141,7 +141,7 @@ func (c *console) read(from io.Reader) {
 func (c *console) look(line string) {
 	c.last = append(c.last, line)
 	c.last = c.last[max(0, len(c.last)-lastLines):]
-	if what := fault(line); what != "" {
+	if what := Fault(line); what != "" {
 		c.give(fmt.Errorf("%s: %s", what, line))
 		return
 	}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"nexus/daemons/initd"
+	"nexus/selftest/onlooker"
+)
+
+// A stand is where a flow had come to when something was acknowledged to whoever watches, and what must be true from then on.
+type stand struct {
+	Name       string
+	Requests   uint64 // how many requests the disk had taken by then, at most
+	Made       bool   // the disk is a file system of ours
+	Recorded   bool   // there is a record
+	Active     string // version of the set that is confirmed; empty: none yet
+	Staged     string // version of the set that is staged, until the next stand
+	Drops      bool   // the step to here drops what was staged
+	Quarantine bool   // the broken set is in quarantine
+	Floor      string // the version floor
+}
+
+// A recording is a flow that went its way, and every write that its disk saw.
+type recording struct {
+	sets   onlooker.Sets
+	stands []stand
+	writes []write
+}
+
+// A flow records one as it goes.
+type flow struct {
+	life   *life
+	log    string
+	sets   onlooker.Sets
+	stands []stand
+}
+
+// reach notes that something was acknowledged, as a change of the stand before.
+func (f *flow) reach(name string, change func(*stand)) error {
+	next := stand{}
+	if n := len(f.stands); n > 0 {
+		next = f.stands[n-1]
+	}
+	requests, err := logged(f.log)
+	if err != nil {
+		return err
+	}
+	next.Name, next.Requests = name, requests
+	change(&next)
+	f.stands = append(f.stands, next)
+	return nil
+}
+
+// A step is what an operator, or time, brings about, and the stand that it leads to.
+type step struct {
+	name   string
+	do     func(f *flow) error
+	change func(*stand)
+}
+
+// steps are the flow: a first start on a blank disk, an update, one that fails, two refusals, an update with a version floor, a reset, a set that is
+// staged and dropped, and the end.
+func steps() []step {
+	same := func(*stand) {}
+	return []step{
+		{"the disk is made", says(initd.LineNewDisk, 1), func(s *stand) { s.Made = true }},
+		{"the factory set is there", says("updated: ready (statefs)", 1), func(s *stand) { s.Recorded, s.Active = true, factory }},
+		{"the factory set is healthy", says("init: health ok (slot a)", 1), same},
+		{"an update is staged", types(0, "stage", second), func(s *stand) { s.Staged = second }},
+		{"the update is switched to", types(0, "switch"), func(s *stand) { s.Staged = "" }},
+		{"the update is confirmed", says("init: health ok (slot b)", 1), func(s *stand) { s.Active = second }},
+		{"a bad update has failed", types(1, "update", broken), func(s *stand) { s.Quarantine = true }},
+		{"the update is back", says("init: health ok (slot b)", 2), same},
+		{"the bad update is refused", types(1, "stage", broken), same},
+		{"a forged update is refused", types(1, "stage", forged), same},
+		{"another update is confirmed", types(0, "update", third), func(s *stand) { s.Active = third }},
+		{"its watch is over", raises(second), func(s *stand) { s.Floor = second }},
+		{"the machine was reset and is healthy", resets("init: health ok (slot a)", 3), same},
+		{"an update is staged and left", types(0, "stage", second), func(s *stand) { s.Staged = second }},
+		{"the staged update is dropped", types(0, "discard"), func(s *stand) { s.Staged, s.Drops = "", true }},
+		{"the system is down", types(0, "shutdown"), func(s *stand) { s.Drops = false }},
+	}
+}
+
+// says waits for the nth line of the console that begins with a text.
+func says(text string, nth int) func(*flow) error {
+	return func(f *flow) error { return f.life.awaitLine(text, nth) }
+}
+
+// resets presses the reset button and waits for such a line.
+func resets(text string, nth int) func(*flow) error {
+	return func(f *flow) error {
+		f.life.Reset()
+		return f.life.awaitLine(text, nth)
+	}
+}
+
+// types has an operator type a verb, with the set of a name where it takes one, and wants the exit status.
+func types(want int, verb string, name ...string) func(*flow) error {
+	return func(f *flow) error {
+		args := []string{verb}
+		for _, n := range name {
+			args = append(args, named(f.sets, n).File)
+		}
+		out, status, err := f.life.run(args...)
+		if err == nil && status != want {
+			err = fmt.Errorf("nx %q: status %d, want %d: %s", args, status, want, strings.TrimSpace(out))
+		}
+		return err
+	}
+}
+
+// lookPause is how long to wait between two looks at a status that changes by itself.
+const lookPause = 200 * time.Millisecond
+
+// raises waits until the version floor is that.
+func raises(floor string) func(*flow) error {
+	return func(f *flow) error {
+		var now struct {
+			VersionFloor *string `json:"versionFloor"`
+		}
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(lookPause) {
+			if err := f.life.ask(&now, "status"); err != nil {
+				return err
+			}
+			if onlooker.Text(now.VersionFloor) == floor {
+				return nil
+			}
+		}
+		return fmt.Errorf("the version floor is %q, not %s", onlooker.Text(now.VersionFloor), floor)
+	}
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"nexus/daemons/initd"
+	"nexus/selftest/onlooker"
+)
+
+// maxBoots bounds the boot numbers that one start of the machine, and one verb in it, can draw: a switch, its tries, a rollback and the attempt
+// after it.
+const maxBoots = 5
+
+// live goes through a life up to its cut.
+func (h *harness) live(life *life, c cycle) error {
+	h.told = "cut while it started"
+	if c.act == nothing {
+		return h.cut(life, c, nil, 0)
+	}
+	if err := h.settle(life); err != nil {
+		return err
+	}
+	h.told = "healthy before"
+	args, next := h.verb(c)
+	h.ahead = next
+	shown := len(life.told())
+	verb, err := startVerb(life, args)
+	if err != nil {
+		return err
+	}
+	defer verb.cmd.Process.Kill()
+	if err := h.cut(life, c, verb, shown); err != nil {
+		return err
+	}
+	h.acknowledge(verb, c, life.told()[shown:])
+	return nil
+}
+
+// settle waits until the system is well, and holds it against what was acknowledged before the cuts since it last was. What it says now counts from then
+// on.
+func (h *harness) settle(life *life) error {
+	now, err := life.quiet(h.sets)
+	if err != nil {
+		return err
+	}
+	if err := (promise{h.sets, true}).toldAs(now, h.was, h.ahead); err != nil {
+		return err
+	}
+	if h.was.Made && life.says(initd.LineNewDisk) {
+		return fmt.Errorf("the disk was made anew")
+	}
+	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.lives+1)) {
+		return fmt.Errorf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.lives)
+	}
+	h.boot, h.lives, h.free = now.Boot, 0, onlooker.Other(now.ActiveSlot)
+	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name, Floor: onlooker.Text(now.VersionFloor)}
+	if now.StagedSlot != nil {
+		h.was.Staged = h.sets.Known(now.Slot(*now.StagedSlot).Digest()).Name
+	}
+	h.was.Quarantine = now.Quarantined(named(h.sets, broken).Digest) != ""
+	h.ahead = nil
+	return h.clear(life, now)
+}
+
+// clear lets a set be brought again that has failed.
+func (h *harness) clear(life *life, now onlooker.State) error {
+	for _, q := range now.Quarantine {
+		if out, status, err := life.run("clear", q.IndexSHA256); err != nil || status != 0 {
+			return fmt.Errorf("nx clear: status %d: %s (%w)", status, out, err)
+		}
+	}
+	h.was.Quarantine = false
+	return nil
+}
+
+// verb is what the operator types, and what may come of it.
+func (h *harness) verb(c cycle) (args []string, ahead []stand) {
+	good := second
+	if h.was.Active == second {
+		good = third
+	}
+	next := h.was
+	switch c.act {
+	case updates:
+		next.Active, next.Staged = good, ""
+		return []string{"update", named(h.sets, good).File}, h.mayBe(next, good)
+	case fails:
+		next.Staged = ""
+		next.Drops = true
+		return []string{"update", named(h.sets, broken).File}, []stand{next}
+	case switches:
+		if h.was.Staged != "" {
+			next.Active, next.Staged = h.was.Staged, ""
+			return []string{"switch"}, h.mayBe(next, h.was.Staged)
+		}
+	case returns:
+		return []string{"rollback"}, h.anyGood(next)
+	}
+	next.Staged, next.Drops = good, true
+	return []string{"stage", named(h.sets, good).File}, []stand{next}
+}
+
+// mayBe are the stands of a good set on its way: confirmed, or dropped with what was staged before it.
+func (h *harness) mayBe(next stand, name string) []stand {
+	next.Drops = true
+	if name == third {
+		next.Floor = second
+	}
+	return []stand{next}
+}
+
+// anyGood are the stands of a rollback by an operator: whichever good set the other slot holds.
+func (h *harness) anyGood(next stand) (stands []stand) {
+	next.Drops = true
+	for _, s := range h.sets.Of(onlooker.Good) {
+		next.Active = s.Name
+		stands = append(stands, next)
+	}
+	return stands
+}
+
+// acknowledge notes what somebody was told before the cut.
+func (h *harness) acknowledge(verb *verb, c cycle, lines []string) {
+	for _, line := range lines {
+		switch {
+		case line == "init: health ok (slot "+h.free+")" && (c.act == updates || c.act == switches) && len(h.ahead) == 1 && h.ahead[0].Active != h.was.Active:
+			h.was, h.ahead = h.ahead[0], nil
+			h.was.Drops = false
+		case strings.HasPrefix(line, "updated: audit op=rollback ") && strings.HasSuffix(line, "version="+broken+" result=ok reason=service-exited") && c.act == fails:
+			h.was.Quarantine = true
+		}
+	}
+	if c.act == stages && verb.over.Load() && verb.cmd.ProcessState.ExitCode() == 0 {
+		h.was, h.ahead = h.ahead[0], nil
+		h.was.Drops = false
+	}
+}
+
+// hear notes what the console said in a life: that the disk was made, and that there is a record.
+func (h *harness) hear(life *life) {
+	lines := life.told()
+	h.was.Made = h.was.Made || count(lines, initd.LineNewDisk) > 0
+	if slices.Contains(lines, "updated: ready (statefs)") {
+		h.was.Made, h.was.Recorded = true, true
+		if h.was.Active == "" {
+			h.was.Active = factory
+		}
+	}
+	h.tally[h.told]++
+}
+
+// A verb is one run of nx.
+type verb struct {
+	cmd   *exec.Cmd
+	shown atomic.Int64 // lines of progress
+	over  atomic.Bool
+	done  chan struct{}
+}
+
+func startVerb(life *life, args []string) (*verb, error) {
+	v := &verb{cmd: exec.Command(life.device.nx, append([]string{"--dir", life.device.dir}, args...)...), done: make(chan struct{})}
+	out, err := v.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := v.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(v.done)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			v.shown.Add(1)
+		}
+		io.Copy(io.Discard, out)
+		v.cmd.Wait()
+		v.over.Store(true)
+	}()
+	return v, nil
+}
+
+// cut waits for the moment, or for the end of the verb, whichever is first, and kills the machine.
+func (h *harness) cut(life *life, c cycle, v *verb, shown int) error {
+	seen := func() bool {
+		switch c.trigger {
+		case starting:
+			lines := life.told()
+			return count(lines, "init")+count(lines, "updated: ")+count(lines, "bundlemgrd: ") >= c.n
+		case progress:
+			return v.shown.Load() >= int64(c.n)
+		case console:
+			return len(life.told()) >= shown+c.n
+		}
+		return false
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(lookPause / 40) {
+		over := v != nil && v.over.Load() || v == nil && life.says("init: health ok") // before the look, so that what came last is seen
+		if seen() {
+			h.tally["at the moment that was planned"]++
+			break
+		}
+		if over {
+			break
+		}
+		if bad := fatal(life.told()); bad != "" {
+			return fmt.Errorf("the guest: %s", bad)
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("no %s %d within %v", c.trigger, c.n, patience)
+		}
+	}
+	time.Sleep(c.delay)
+	life.end()
+	if v != nil {
+		<-v.done
+	}
+	if bad := fatal(life.told()); bad != "" {
+		return fmt.Errorf("the guest: %s", bad)
+	}
+	return nil
+}
+
+// summary is the tally in one line.
+func (h *harness) summary() string {
+	var parts []string
+	for what, n := range h.tally {
+		parts = append(parts, fmt.Sprintf("%s %d", what, n))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, "; ")
+}

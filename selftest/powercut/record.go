@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"nexus/selftest/onlooker"
+	"nexus/selftest/qemu"
+)
+
+// diskSize is how many bytes the disks of guests have here: enough for three sets, and small enough to be copied often.
+const diskSize = 48 << 20
+
+// record runs the flow on a blank disk.
+func record(ctx context.Context, d *device, sets onlooker.Sets, work string) (*recording, error) {
+	disk := qemu.Disk{File: filepath.Join(work, "disk"), Log: filepath.Join(work, "log")}
+	for file, size := range map[string]int64{disk.File: diskSize, disk.Log: 0} {
+		if err := qemu.MakeDisk(file, size); err != nil {
+			return nil, err
+		}
+	}
+	d.machine.Disk = disk
+	d.machine.Args = append(patient(), "--watch", "3s")
+	life, err := d.start()
+	if err != nil {
+		return nil, err
+	}
+	defer life.end()
+	defer context.AfterFunc(ctx, life.Kill)()
+	f := &flow{life: life, log: disk.Log, sets: sets}
+	for _, step := range steps() {
+		if err := step.do(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+		if err := f.reach(step.name, step.change); err != nil {
+			return nil, err
+		}
+	}
+	if err := life.Wait(); err != nil {
+		return nil, err
+	}
+	raw, err := json.MarshalIndent(f.stands, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(work, "stands.json"), raw, 0o600); err != nil {
+		return nil, err
+	}
+	return load(sets, work)
+}
+
+// load takes up what record has left in a folder.
+func load(sets onlooker.Sets, work string) (*recording, error) {
+	r := &recording{sets: sets}
+	raw, err := os.ReadFile(filepath.Join(work, "stands.json"))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &r.stands); err != nil {
+		return nil, err
+	}
+	r.writes, err = readLog(filepath.Join(work, "log"))
+	return r, err
+}
+
+// around is what had been acknowledged before the disk had taken that many requests, and what was under way: what the next step brings may be done,
+// and a commit comes by itself behind a switch.
+func (r *recording) around(requests int) (was stand, ahead []stand) {
+	next := 0
+	for next < len(r.stands) && r.stands[next].Requests <= uint64(requests) {
+		was = r.stands[next]
+		next++
+	}
+	return was, r.stands[next:min(next+2, len(r.stands))]
+}

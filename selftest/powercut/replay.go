@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"nexus/libupdates/nxs"
+)
+
+// A cut is one state in which the disk may be left.
+type cut struct {
+	requests int // how many requests it had taken: all before the last barrier are on it
+	variant  int // which loss of those behind the barrier; 0: all of them are lost
+	disk     *tracked
+}
+
+// replayed is what a replay came to.
+type replayed struct {
+	requests, barriers, cuts, distinct, fresh, mended int
+}
+
+// replay looks at every state in which barriers may leave the disk, and at some losses in between, and returns the first one that breaks the
+// promise. Cuts are looked at side by side.
+func (r *recording) replay(ctx context.Context, seed uint64, losses int, verify nxs.VerifyFunc, work string) (replayed, error) {
+	done := replayed{requests: len(r.writes)}
+	cuts := make(chan cut)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	for worker := range runtime.NumCPU() {
+		all.Go(func() {
+			dir := filepath.Join(work, fmt.Sprintf("look-%d", worker))
+			os.MkdirAll(dir, 0o700)
+			for c := range cuts {
+				f, err := lookAt(c.disk.raw, dir, verify)
+				if err == nil {
+					was, ahead := r.around(c.requests)
+					err = promise{sets: r.sets}.check(f, was, ahead)
+				}
+				mu.Lock()
+				switch {
+				case err != nil && failed == nil:
+					failed = r.keep(c, err, work)
+				case err == nil && f.fresh:
+					done.fresh++
+				case err == nil && len(f.mended) > 0:
+					done.mended++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	type look struct {
+		sum uint64
+		was string
+	}
+	seen := map[look]bool{}
+	done.barriers = r.each(seed, losses, func(c cut) bool {
+		mu.Lock()
+		over := failed != nil || ctx.Err() != nil
+		done.cuts++
+		mu.Unlock()
+		was, _ := r.around(c.requests)
+		if this := (look{c.disk.sum, was.Name}); !over && !seen[this] {
+			seen[this] = true
+			c.disk = c.disk.clone()
+			cuts <- c
+		}
+		return !over
+	})
+	close(cuts)
+	all.Wait()
+	done.distinct = len(seen)
+	if failed == nil {
+		failed = ctx.Err()
+	}
+	return done, failed
+}
+
+// each calls f for each cut, in order, until it returns false, and returns how many barriers there are. f may not keep the disk.
+func (r *recording) each(seed uint64, losses int, f func(cut) bool) (barriers int) {
+	disk := &tracked{raw: make(image, diskSize)}
+	after := barriersOf(r.writes)
+	for i, begin := range after {
+		end := len(r.writes)
+		if i+1 < len(after) {
+			end = after[i+1]
+		}
+		if !f(cut{requests: begin, disk: disk}) {
+			return len(after)
+		}
+		unflushed := r.writes[begin:end]
+		if i+1 < len(after) {
+			unflushed = unflushed[:len(unflushed)-1] // the last one is the barrier: once that is done, nothing before it is lost
+		}
+		random := rand.New(rand.NewPCG(seed, uint64(begin)))
+		for variant := 1; variant <= losses && len(unflushed) > 1; variant++ {
+			upTo := 1 + random.IntN(len(unflushed))
+			lost := disk.clone()
+			lost.apply(survivors(random, unflushed[:upTo])...)
+			if !f(cut{requests: begin + upTo, variant: variant, disk: lost}) {
+				return len(after)
+			}
+		}
+		disk.apply(r.writes[begin:end]...)
+	}
+	return len(after)
+}
+
+// keep keeps the disk of a cut that broke the promise.
+func (r *recording) keep(c cut, err error, work string) error {
+	file := filepath.Join(work, "violation")
+	if keepErr := c.disk.raw.store(file); keepErr != nil {
+		return keepErr
+	}
+	was, _ := r.around(c.requests)
+	return fmt.Errorf("after %d requests, loss %d, acknowledged was %q: %w; the disk is kept in %s", c.requests, c.variant, was.Name, err, file)
+}

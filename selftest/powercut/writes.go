@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// A write is one request that reached the disk, as the log of QEMU's driver blklogwrites has it (the format is that of the kernel's dm-log-writes).
+type write struct {
+	offset int64
+	data   []byte // nil for a barrier alone
+	flush  bool   // all that was acknowledged before is durable once this is
+}
+
+// Layout of a log: a superblock in its first sector, then for each request a sector that describes it and its data. Numbers are little-endian.
+const (
+	logSector  = 512
+	logMagic   = 0x6a736677736872
+	logVersion = 1
+
+	flagFlush   = 1
+	flagFUA     = 2
+	flagDiscard = 4
+	flagKnown   = flagFlush | flagFUA | flagDiscard
+
+	maxRequest = 64 << 20 / logSector // sectors
+)
+
+// logged is how many requests a log says that it has: at least all up to the last barrier.
+func logged(file string) (uint64, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	head := make([]byte, 28)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return 0, fmt.Errorf("cannot read log: %w", err)
+	}
+	if binary.LittleEndian.Uint64(head) != logMagic || binary.LittleEndian.Uint64(head[8:]) != logVersion || binary.LittleEndian.Uint32(head[24:]) != logSector {
+		return 0, errors.New("cannot read log: it is none of ours")
+	}
+	return binary.LittleEndian.Uint64(head[16:]), nil
+}
+
+// readLog reads all requests of a log, also those behind the last barrier, which its superblock does not count yet.
+func readLog(file string) ([]write, error) {
+	counted, err := logged(file)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(logSector, io.SeekStart); err != nil {
+		return nil, err
+	}
+	var writes []write
+	for {
+		w, err := readRequest(f)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read request %d of the log: %w", len(writes), err)
+		}
+		writes = append(writes, w)
+	}
+	if uint64(len(writes)) < counted {
+		return nil, fmt.Errorf("cannot read log: it has %d requests, and says %d", len(writes), counted)
+	}
+	return writes, nil
+}
+
+// readRequest reads one request; io.EOF where there is none, or only half of one.
+func readRequest(r io.Reader) (write, error) {
+	head := make([]byte, logSector)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return write{}, io.EOF
+	}
+	sector, count, flags := binary.LittleEndian.Uint64(head), binary.LittleEndian.Uint64(head[8:]), binary.LittleEndian.Uint64(head[16:])
+	switch {
+	case sector == 0 && count == 0 && flags == 0:
+		return write{}, io.EOF
+	case flags&^flagKnown != 0 || count > maxRequest || sector > 1<<40:
+		return write{}, errors.New("it makes no sense")
+	case flags&flagDiscard != 0:
+		return write{}, errors.New("a discard, which no guest of ours asks for")
+	}
+	w := write{offset: int64(sector) * logSector, flush: flags&(flagFlush|flagFUA) != 0}
+	if count > 0 {
+		w.data = make([]byte, count*logSector)
+		if _, err := io.ReadFull(r, w.data); err != nil {
+			return write{}, io.EOF
+		}
+	}
+	return w, nil
+}

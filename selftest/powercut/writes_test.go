@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"nexus/libupdates/statedisk"
+)
+
+// A testLog is a log as QEMU writes it.
+type testLog struct{ raw []byte }
+
+func newTestLog(counted uint64) *testLog {
+	head := make([]byte, logSector)
+	binary.LittleEndian.PutUint64(head, logMagic)
+	binary.LittleEndian.PutUint64(head[8:], logVersion)
+	binary.LittleEndian.PutUint64(head[16:], counted)
+	binary.LittleEndian.PutUint32(head[24:], logSector)
+	return &testLog{head}
+}
+
+func (l *testLog) add(sector, count, flags uint64, data string) *testLog {
+	head := make([]byte, logSector)
+	binary.LittleEndian.PutUint64(head, sector)
+	binary.LittleEndian.PutUint64(head[8:], count)
+	binary.LittleEndian.PutUint64(head[16:], flags)
+	l.raw = append(append(l.raw, head...), bytes.Repeat([]byte(data), int(count)*logSector)...)
+	return l
+}
+
+func (l *testLog) file(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(file, l.raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestReadLog(t *testing.T) {
+	writes, err := readLog(newTestLog(2).add(3, 1, 0, "a").add(0, 0, flagFlush, "").add(4, 2, 0, "b").file(t))
+	if err != nil || len(writes) != 3 || writes[0].offset != 3*logSector || writes[0].flush || !writes[1].flush || len(writes[2].data) != 2*logSector {
+		t.Fatalf("got %+v, %v", writes, err)
+	}
+	if got := barriersOf(writes); !slices.Equal(got, []int{0, 2}) {
+		t.Errorf("barriers %v", got)
+	}
+	half := newTestLog(1).add(3, 1, 0, "a").add(4, 2, 0, "b")
+	half.raw = half.raw[:len(half.raw)-1]
+	if writes, err := readLog(half.file(t)); err != nil || len(writes) != 1 {
+		t.Errorf("with half a request: %d, %v", len(writes), err)
+	}
+}
+
+func TestReadLogRefuses(t *testing.T) {
+	for want, l := range map[string]*testLog{
+		"it is none of ours":               {make([]byte, logSector)},
+		"it has 1 requests, and says 2":    newTestLog(2).add(3, 1, 0, "a"),
+		"it makes no sense":                newTestLog(0).add(3, 1, 128, "a"),
+		"a discard, which no guest of our": newTestLog(0).add(3, 1, flagDiscard, ""),
+	} {
+		if _, err := readLog(l.file(t)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// What survives is some of what was written, in its order, and the same for the same seed.
+func TestSurvivors(t *testing.T) {
+	var all []write
+	for i := range 20 {
+		all = append(all, write{offset: int64(i), data: bytes.Repeat([]byte{byte(i)}, 4*statedisk.BlockSize)})
+	}
+	sizes, torn := map[int]bool{}, false
+	for seed := range uint64(50) {
+		kept := survivors(rand.New(rand.NewPCG(seed, 0)), all)
+		again := survivors(rand.New(rand.NewPCG(seed, 0)), all)
+		if len(kept) != len(again) {
+			t.Fatalf("seed %d keeps %d and %d", seed, len(kept), len(again))
+		}
+		last := int64(-1)
+		for _, w := range kept {
+			if w.offset <= last || len(w.data)%statedisk.BlockSize != 0 {
+				t.Fatalf("seed %d: %d after %d", seed, w.offset, last)
+			}
+			last, torn = w.offset, torn || len(w.data) < 4*statedisk.BlockSize
+		}
+		sizes[len(kept)] = true
+	}
+	if len(sizes) < 10 || !torn {
+		t.Errorf("%d different numbers of writes survive, torn ones: %v", len(sizes), torn)
+	}
+}
+
+func TestPlanIsTheSeedsAlone(t *testing.T) {
+	acts, triggers := map[act]int{}, map[trigger]int{}
+	for n := range 500 {
+		c := planned(1, n)
+		if c != planned(1, n) {
+			t.Fatalf("cycle %d is planned in two ways", n)
+		}
+		acts[c.act]++
+		triggers[c.trigger]++
+	}
+	if len(acts) != 6 || len(triggers) != 4 {
+		t.Errorf("acts %v, triggers %v", acts, triggers)
+	}
+}
