@@ -49,7 +49,6 @@ func compare(ctx context.Context, rounds int, e effort) error {
 	var (
 		names   []string
 		clients []client
-		nexus   int
 	)
 	for i, who := range contenders() {
 		if who.ready != nil {
@@ -63,9 +62,6 @@ func compare(ctx context.Context, rounds int, e effort) error {
 			return err
 		}
 		defer end()
-		if who.name == "nexus" {
-			nexus = len(names)
-		}
 		fmt.Printf("%s: %s\n", who.name, who.about)
 		names, clients = append(names, who.name), append(clients, c)
 	}
@@ -78,7 +74,12 @@ func compare(ctx context.Context, rounds int, e effort) error {
 	if err := print(os.Stdout, names, table); err != nil {
 		return err
 	}
-	fmt.Printf("\nnexus: three calls in one chain cost %.2f of one call\n", chains(table, nexus))
+	fmt.Println()
+	for i, name := range names {
+		if cost := chains(table, i); cost > 0 {
+			fmt.Printf("%s: three calls in one chain cost %.2f of one call\n", name, cost)
+		}
+	}
 	return nil
 }
 
