@@ -80,6 +80,12 @@ func TestScripts(t *testing.T) {
 			env.Values[systemKey{}] = &system{}
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("there is no condition %q", cond)
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"boot":      boot,
 			"await":     awaitLine,

@@ -38,13 +38,13 @@ func (k kernel) measures(c Confinement) []Measure {
 	}
 	return []Measure{
 		take(MeasureNetwork, k.ownNetwork(), "an empty namespace", k.withoutNetwork()),
-		take(MeasureUser, c.User != 0 && k.canSetUser(), fmt.Sprintf("%d", c.User), k.withoutUser(c)),
+		take(MeasureUser, k.ownUser(c), fmt.Sprintf("%d", c.User), k.withoutUser(c)),
 		take(MeasureCapabilities, k.canSetUser(), powerNames(c.Powers), "the bounding set "+notRoot+"; those in force are none"),
 		take(MeasurePrivileges, true, "no new ones", ""),
 		take(MeasurePaths, k.landlock >= abiRefer, fmt.Sprintf("%s (Landlock %d)", ruleNames(c.Paths), k.landlock), k.withoutLandlock(abiRefer)),
 		take(MeasureSignals, k.landlock >= abiScopes, "to what it starts", k.withoutLandlock(abiScopes)),
 		take(MeasureCalls, k.seccomp, string(c.Calls), "the kernel has no seccomp filters for this machine"),
-		take(MeasureLimits, true, c.limits(), ""),
+		take(MeasureLimits, true, k.limits(c), ""),
 	}
 }
 
@@ -55,12 +55,23 @@ func (k kernel) withoutUser(c Confinement) string {
 	return "needs root"
 }
 
-func (c Confinement) limits() string {
-	if c.Memory == 0 {
+// maxTasks bounds the processes and threads of one user. Each daemon is one of its own where it can be, and so is each payload, which has the
+// limit from its starter; where they share their starter's user with all else that runs under it there is no such bound.
+const maxTasks = 1024
+
+func (k kernel) limits(c Confinement) string {
+	switch {
+	case c.Memory == 0:
 		return "those of its starter"
+	case k.ownUser(c):
+		return fmt.Sprintf("%d MiB, %d descriptors, %d threads", c.Memory>>20, c.Files, maxTasks)
+	default:
+		return fmt.Sprintf("%d MiB, %d descriptors", c.Memory>>20, c.Files)
 	}
-	return fmt.Sprintf("%d MiB, %d descriptors", c.Memory>>20, c.Files)
 }
+
+// ownUser tells whether a process is a user of its own.
+func (k kernel) ownUser(c Confinement) bool { return c.User != 0 && k.canSetUser() }
 
 // ownNetwork tells whether a process gets a network namespace. One that cannot be root's starter passes on its own.
 func (k kernel) ownNetwork() bool { return k.powers.has(unix.CAP_SYS_ADMIN) }
@@ -115,7 +126,7 @@ func (c Confinement) enter(k kernel) error {
 	}{
 		{MeasureNetwork, k.ownNetwork(), func() error { return unix.Unshare(unix.CLONE_NEWNET) }},
 		{MeasureCapabilities, k.canSetUser(), func() error { return boundThread(powersOf(c.Powers...)) }},
-		{MeasureUser, k.canSetUser() && c.User != 0, func() error { return setThreadUser(c.User) }},
+		{MeasureUser, k.ownUser(c), func() error { return setThreadUser(c.User) }},
 		{MeasureCapabilities, k.powers != 0, func() error { return setThreadPowers(k.kept(c), k.passing()) }},
 		{MeasurePrivileges, true, func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 		{MeasurePaths, k.landlock >= abiRefer, func() error { return restrictThread(c.Paths, k.landlock) }},
@@ -140,11 +151,15 @@ func (k kernel) passing() powerSet { return powersOf(unix.CAP_DAC_READ_SEARCH) &
 
 // limit puts limits on a process that has just been started; what it starts has them too. The kernel puts none on a thread that is about
 // to fork, so this comes after: a daemon has been handed nothing by then.
-func (c Confinement) limit(pid int) error {
+func (c Confinement) limit(k kernel, pid int) error {
 	if c.Memory == 0 {
 		return nil
 	}
-	for resource, most := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_DATA: c.Memory, unix.RLIMIT_NOFILE: c.Files} {
+	limits := map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_DATA: c.Memory, unix.RLIMIT_NOFILE: c.Files}
+	if k.ownUser(c) {
+		limits[unix.RLIMIT_NPROC] = maxTasks
+	}
+	for resource, most := range limits {
 		var now unix.Rlimit
 		if err := unix.Prlimit(pid, resource, nil, &now); err != nil {
 			return ignoreGone(err)

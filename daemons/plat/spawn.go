@@ -188,7 +188,7 @@ func (f *forker) startConfined(cmd Command) (*child, error) {
 		return nil, err
 	}
 	c.measures = k.measures(*cmd.Confinement)
-	if err := cmd.Confinement.limit(c.pid); err != nil {
+	if err := cmd.Confinement.limit(k, c.pid); err != nil {
 		c.Kill()
 		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
 	}
