@@ -8,6 +8,7 @@ import (
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/vat"
+	"nexus/daemons/wire"
 )
 
 // managerFor makes the ServiceManager a bundle finds on fd 3: it knows the names its manifest asks for, as far as execd may hand them
@@ -53,7 +54,7 @@ func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) err
 	}
 	service, err := m.sup.find(ctx, name)
 	if err != nil {
-		return err
+		return wire.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {

@@ -3,6 +3,7 @@ package world_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 func visited(t *testing.T) (*world.World, *vat.Birth) {
 	t.Helper()
 	w := world.New(t)
+	w.State = filepath.Join(w.Dir, "state") // so that every row lives
 	births := make(chan *vat.Birth, 1)
 	w.Visit(func(ctx context.Context, b *vat.Birth) error {
 		births <- b

@@ -29,10 +29,11 @@ const selftest = "selftest"
 var granted = map[string][]string{
 	"logd":       {},
 	"samgrd":     {"LogSink", "Introducer"},
+	"statefsd":   {"LogSink"},
 	"keystored":  {"LogSink"},
 	"bundlemgrd": {"LogSink", "Registrar"},
 	"packagefsd": {"LogSink", "Registrar", "BundleMgr"},
-	"updated":    {"LogSink", "Registrar", "Verifier", "SlotPublisher"},
+	"updated":    {"LogSink", "Registrar", "Verifier", "SlotPublisher", "StateFs"},
 	"execd":      {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer"},
 	selftest:     {"LogSink", "ServiceManager", "HealthVote"},
 }
@@ -77,6 +78,8 @@ func methods(t *testing.T) []method {
 // faces are the interfaces that stand behind a facet or a name: its own, and what that extends.
 func faces(facet string) []string {
 	switch {
+	case facet == "StateFs":
+		return []string{"StateFs", "StateReader"}
 	case facet == "Updated":
 		return []string{"Updated", "UpdateStatus"}
 	case strings.HasPrefix(facet, "bundle/"):
@@ -263,6 +266,37 @@ func TestNamesLeadWhereTheyMay(t *testing.T) {
 		})
 	}
 	t.Logf("%d names guessed, %d found, all of them granted", guessed, found)
+}
+
+// TestABundleHasWhatItsManifestAsks takes a bundle over: of the names it may guess it finds those that its manifest asks for and execd may
+// look up, and nothing else, though the manifest asks for more.
+func TestABundleHasWhatItsManifestAsks(t *testing.T) {
+	all := methods(t)
+	w := bundles(t, nil,
+		bundleOf{"hello", "serve 1.0.0", []string{"BundleMgr", "bundle/other", "Updated", "HealthGate", "!bundle/more"}},
+		bundleOf{"other", "serve 1.0.0", nil}, bundleOf{"more", "serve 1.0.0", nil})
+	w.Await("init: health ok (slot a)", 1)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	manager, err := w.ConnOf("hello").Bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Release()
+	p := &trespasser{t: t, methods: all}
+	p.try("bundle hello", "ServiceManager", manager)
+	for _, name := range append(guesses(all), "bundle/other", "bundle/more", "!bundle/more", "PackageFs") {
+		may := name == "BundleMgr" || name == "bundle/other"
+		service, err := get(ctx, registry.ServiceManager(manager), name, may)
+		if may != (err == nil) || err != nil && refusal.Of(wire.Excepted(err)) != refusal.UnknownName {
+			t.Errorf("the bundle looks up %q: %v", name, err)
+		}
+		if err == nil {
+			p.try("bundle hello", name, service)
+			service.Release()
+		}
+	}
+	t.Logf("a bundle tried %d calls; %d reached a method, all of them granted", p.tried, p.reached)
 }
 
 // get looks a name up; one that may be found is waited for, because its provider may not have registered yet.

@@ -52,6 +52,8 @@ type programs struct {
 	mu   sync.Mutex
 	next int
 	ran  map[string]bool // texts that were run before
+
+	conns map[string]*vat.Conn // of the newest native program of each bundle
 }
 
 // Sweep has nothing to do: a goroutine leaves no orphans.
@@ -83,10 +85,27 @@ func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 			p.ran, text = map[string]bool{text: true}, "exit 1"
 		}
 	}
-	run := &program{clock: p.clock, name: cmd.Argv[0], channel: channel, pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
+	run := &program{clock: p.clock, of: p, name: cmd.Argv[0], channel: channel, pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
 	p.mu.Unlock()
 	go run.live(text, socket, out)
 	return run, nil
+}
+
+func (p *programs) note(name string, conn *vat.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns == nil {
+		p.conns = map[string]*vat.Conn{}
+	}
+	p.conns[name] = conn
+}
+
+// ConnOf is the connection of a native bundle's program, on its descriptor 3: whoever takes the bundle over has this and its links.
+func (w *World) ConnOf(bundle string) *vat.Conn {
+	p := w.launcher.host.Spawner.(*programs)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conns[bundle]
 }
 
 // dup gives a descriptor of its own to whoever keeps it longer than its lender.
@@ -102,6 +121,7 @@ func dup(f *os.File) (*os.File, error) {
 // A program is one running payload.
 type program struct {
 	clock   plat.Clock
+	of      *programs
 	name    string
 	channel *os.File // its birth channel
 	pid     int
@@ -151,6 +171,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		}
 		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(server)))
 		defer served.Close()
+		p.of.note(p.name, served)
 		var over <-chan time.Time
 		switch verb {
 		case "tired":

@@ -120,6 +120,7 @@ func TestRolesReachWhatIsTheirs(t *testing.T) {
 			release()
 		}
 	}
+	w.Operator().AwaitState("the end of the stages that were dropped", 0, func(s world.State) bool { return !s.Staging })
 	unmoved(t, w.Operator(), before, "the small roles")
 	t.Logf("%d roles tried %d calls", len(roles), tried)
 }
