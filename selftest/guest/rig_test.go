@@ -157,7 +157,13 @@ func (r *running) command(ctx context.Context, args ...string) *exec.Cmd {
 
 func (r *running) nx(args ...string) result {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	return r.nxOver(0, args...)
+}
+
+// nxOver is nx for a command that goes on over so many boots of the machine.
+func (r *running) nxOver(boots int, args ...string) result {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Duration(1+boots)*patience)
 	defer cancel()
 	cmd := r.command(ctx, args...)
 	var out, errs bytes.Buffer
