@@ -30,19 +30,41 @@ func (*shutdownVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// rebootVerb has the system begin anew.
-type rebootVerb struct{}
+// rebootPatience bounds how long services may take to be back.
+const rebootPatience = 10 * time.Minute
 
-// Run returns when the system is down; whether it is back is seen as for any other start.
-func (*rebootVerb) Run(ctx context.Context, in *invocation) error {
+// rebootVerb has the system begin anew.
+type rebootVerb struct {
+	Downtime bool `help:"Wait until every service is back, and say how long each was away."`
+}
+
+// A rebooted is what a reboot has led to.
+type rebooted struct {
+	Downtime []away `json:"downtime,omitempty"` // where that was asked for
+}
+
+// Run returns when the system is down; whether it is back is seen as for any other start, unless it is asked for.
+func (v *rebootVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
+		watched, err := in.watchServices(ctx, v.Downtime)
+		if err != nil {
+			return cannot("watch the services", "", err)
+		}
+		defer watched.stop()
 		answer, release := s.operator.Reboot(ctx, nil)
 		defer release()
-		_, err := answer.Struct()
+		_, err = answer.Struct()
 		if err := s.awaitDown(ctx, err); err != nil {
 			return cannot("reboot", in.dir, err)
 		}
-		return in.answer(struct{}{}, func(w io.Writer) { fmt.Fprintf(w, "the system %s is down and begins anew\n", in.place()) })
+		if err := watched.awaitBack(ctx); err != nil {
+			return cannot("see the services back", in.dir, err)
+		}
+		done := rebooted{watched.stop()}
+		return in.answer(done, func(w io.Writer) {
+			fmt.Fprintf(w, "the system %s is down and begins anew\n", in.place())
+			printDowntime(w, done.Downtime)
+		})
 	})
 }
 

@@ -11,8 +11,9 @@ import (
 
 // updateVerb stages a set, switches to it and waits for the verdict.
 type updateVerb struct {
-	File    string        `arg:"" placeholder:"FILE" help:"System set (.nxs)."`
-	Timeout time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
+	File     string        `arg:"" placeholder:"FILE" help:"System set (.nxs)."`
+	Timeout  time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
+	Downtime bool          `help:"Say how long each service was away."`
 }
 
 // Run exits 0 only after the commit.
@@ -23,6 +24,11 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 			return cannot("stage", v.File, err)
 		}
 		defer set.system.Release()
+		watched, err := in.watchServices(ctx, v.Downtime)
+		if err != nil {
+			return cannot("watch the services", "", err)
+		}
+		defer watched.stop()
 		if err := set.switchTo(ctx); err != nil {
 			return cannot("switch to", set.SystemVersion, err)
 		}
@@ -30,10 +36,18 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 		if err := s.await(ctx, v.Timeout, set.verdict); err != nil {
 			return cannot("update to", set.SystemVersion, err)
 		}
-		return in.answer(set, func(w io.Writer) {
+		done := updated{set, watched.stop()}
+		return in.answer(done, func(w io.Writer) {
 			fmt.Fprintf(w, "updated to %s in slot %s, healthy\n", clean(set.SystemVersion), set.Slot)
+			printDowntime(w, done.Downtime)
 		})
 	})
+}
+
+// An updated is what an update has led to.
+type updated struct {
+	staged
+	Downtime []away `json:"downtime,omitempty"` // where that was asked for
 }
 
 // verdict looks whether the trial of the set is over: committed, or rolled back, which is an error. Every state it is shown is of a time

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"nexus/libupdates/refusal"
+)
+
+// lookEvery is the pause between two looks at the services. A downtime is as exact as that and the time that a look takes.
+const lookEvery = 2 * time.Millisecond
+
+// healthyState is that of a service that is well, as ServiceStatus names it.
+const healthyState = "healthy"
+
+// An away is how long a service was not there for whoever needs it.
+type away struct {
+	Service string  `json:"service"`
+	AwayMs  float64 `json:"awayMs"`
+}
+
+// A downtime looks at the services over and over, and adds up how long each was away: from the last look at which it was healthy to the first at
+// which it is again, in another process or after looks that did not find it so.
+type downtime struct {
+	end  context.CancelFunc
+	over chan struct{} // closed when nobody looks any more
+
+	mu       sync.Mutex
+	services map[string]*presence
+}
+
+// A presence is what was seen of one service.
+type presence struct {
+	pid    uint32
+	seen   time.Time // when it was last healthy
+	missed bool      // a look since then did not find it so
+	away   time.Duration
+}
+
+// watchServices begins to look, over a connection of its own, and goes on over restarts of the system until ctx ends or stop is called. When it
+// returns there was a first look. Where nobody wants it the result is nil, of which stop does nothing.
+func (in *invocation) watchServices(ctx context.Context, wanted bool) (*downtime, error) {
+	if !wanted {
+		return nil, nil
+	}
+	ctx, end := context.WithCancel(ctx)
+	d := &downtime{services: map[string]*presence{}, end: end, over: make(chan struct{})}
+	s, err := in.dial(ctx)
+	if err == nil {
+		if err = d.look(ctx, s); err != nil {
+			s.close()
+		}
+	}
+	if err != nil {
+		end()
+		return nil, err
+	}
+	go d.watch(ctx, s)
+	return d, nil
+}
+
+func (d *downtime) watch(ctx context.Context, s *session) {
+	defer close(d.over)
+	defer s.close()
+	for {
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return
+		}
+		err := s.pause(ctx, 0)
+		if errors.Is(err, errGone) {
+			err = s.comeBack(ctx)
+		}
+		if err == nil {
+			err = d.look(ctx, s)
+		}
+		if err != nil && ctx.Err() == nil {
+			d.note(nil, time.Now())
+		}
+	}
+}
+
+func (d *downtime) look(ctx context.Context, s *session) error {
+	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	states, err := s.serviceStates(ctx)
+	if err == nil {
+		d.note(states, time.Now())
+	}
+	return err
+}
+
+// note takes what one look showed.
+func (d *downtime) note(states []serviceState, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	healthy := map[string]uint32{}
+	for _, s := range states {
+		if s.State == healthyState {
+			healthy[s.Name] = s.PID
+		}
+	}
+	for name, pid := range healthy {
+		if d.services[name] == nil {
+			d.services[name] = &presence{pid: pid, seen: now}
+		}
+	}
+	for name, p := range d.services {
+		pid, there := healthy[name]
+		if !there {
+			p.missed = true
+			continue
+		}
+		if p.missed || p.pid != pid {
+			p.away += now.Sub(p.seen)
+		}
+		p.pid, p.seen, p.missed = pid, now, false
+	}
+}
+
+// allBack tells whether every service that was seen is healthy now, and has been away.
+func (d *downtime) allBack() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.services {
+		if p.missed || p.away == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// awaitBack waits until every service was away and is back; for a nil one there is nothing to wait for.
+func (d *downtime) awaitBack(ctx context.Context) error {
+	if d == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, rebootPatience, refusal.New(refusal.Stalled, "not every service was back within %s", rebootPatience))
+	defer cancel()
+	for !d.allBack() {
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// stop ends the looking, the first time, and returns how long each service was away that is healthy now, by name.
+func (d *downtime) stop() []away {
+	if d == nil {
+		return nil
+	}
+	d.end()
+	<-d.over
+	list := []away{}
+	for _, name := range slices.Sorted(maps.Keys(d.services)) {
+		if p := d.services[name]; !p.missed {
+			list = append(list, away{name, float64(p.away.Microseconds()) / 1000})
+		}
+	}
+	return list
+}
+
+func printDowntime(w io.Writer, list []away) {
+	for _, a := range list {
+		fmt.Fprintf(w, "%s was away for %.0f ms\n", clean(a.Service), a.AwayMs)
+	}
+}
