@@ -18,7 +18,7 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak powercut ci clean FORCE \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak powercut ci clean FORCE \
 	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
@@ -159,6 +159,9 @@ bench: build ## benchmarks, as ratios within one run; docs/benchmarks.md gets th
 
 bench-recovery: ## how long each daemon takes to come back after kill -9, and after it was stopped
 	go test -run '^$$' -bench Recovery -benchtime 3x ./testscripts
+
+bench-downtime: ## how long services are away at a switch, at an update of the core, and at a reboot
+	go test -run '^$$' -bench Downtime -benchtime 5x ./testscripts
 
 bench-rpc: ## our call beside gRPC, D-Bus and a bare socket (D-Bus needs the package dbus)
 	@cd selftest/rpcbench && go test . >/dev/null && go run .

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"nexus/daemons/initd"
 	"nexus/libupdates/bootctl"
-	"nexus/libupdates/nxs"
+	"nexus/selftest/demo"
 	"nexus/selftest/qemu"
 )
 
@@ -55,26 +51,9 @@ func TestCore(t *testing.T) {
 // withCore packs a set of the demo's healthy services and a program as its core, and returns its file.
 func withCore(t *testing.T, arch, version, program string) string {
 	t.Helper()
-	demo, dir := filepath.Join("../../out/guest", arch, "demo"), t.TempDir()
-	bundles := filepath.Join(dir, "bundles")
-	if err := os.CopyFS(bundles, os.DirFS(filepath.Join(demo, "work/1.1.0/bundles"))); err != nil {
+	set, err := demo.WithCore("../../bin", filepath.Join("../../out/guest", arch, "demo"), version, program, t.TempDir())
+	if err != nil {
 		t.Fatal(err)
-	}
-	manifest := fmt.Sprintf("name = %q\nversion = %q\nabilities = []\ncaps = []\nmin_sdk = \"1.0.0\"\n", nxs.CoreName, version)
-	meta, set := filepath.Join(dir, "system-set.toml"), filepath.Join(dir, "system.nxs")
-	for path, text := range map[string]string{filepath.Join(dir, "core.toml"): manifest, meta: fmt.Sprintf("system_version = %q\n", version)} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	key := filepath.Join(demo, "keys/demo")
-	for _, command := range [][]string{
-		{"nxb-pack", "--toml", filepath.Join(dir, "core.toml"), "--key", key, program, filepath.Join(bundles, nxs.CoreName+".nxb")},
-		{"nxs-pack", "--input", bundles, "--meta", meta, "--key", key, "--output", set},
-	} {
-		if out, err := exec.CommandContext(t.Context(), filepath.Join("../../bin", command[0]), command[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
-		}
 	}
 	return set
 }
