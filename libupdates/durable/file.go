@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 	"unsafe"
 )
@@ -17,32 +18,41 @@ const (
 // An osFile is a file of the real file system. Large pieces that lie in whole blocks, in memory and in the file, go to the disk directly,
 // past the page cache: that spares a copy and the memory that the cache would take. All else goes through the cache.
 type osFile struct {
-	f        *os.File
-	name     string
-	at       int64 // where the next byte goes
-	direct   bool
-	indirect bool // the file system has no direct I/O
+	f    *os.File
+	name string
+	at   int64 // where Write's next byte goes
+
+	mu       sync.Mutex // for the way, not for the writing: whichever way a piece takes, it is written
+	direct   bool       // the way that is set
+	indirect bool       // there is no other: the file system, or this disk, has no direct I/O
 }
 
 func (f *osFile) Write(p []byte) (int, error) {
-	if err := f.goDirect(!f.indirect && f.aligned(p)); err != nil {
+	n, err := f.WriteAt(p, f.at)
+	f.at += int64(n)
+	return n, err
+}
+
+func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.choose(aligned(p, off)); err != nil {
 		return 0, failed("write", f.name, err)
 	}
-	n, err := f.f.Write(p)
-	if f.direct && errors.Is(err, syscall.EINVAL) { // this disk has larger blocks, or it took a part: the rest goes through the cache
-		f.indirect = true
-		if err = f.goDirect(false); err == nil {
+	n, err := f.f.WriteAt(p, off)
+	if errors.Is(err, syscall.EINVAL) { // this disk has larger blocks, or it took a part: the rest goes through the cache
+		if err = f.giveUpDirect(); err == nil {
 			var more int
-			more, err = f.f.Write(p[n:])
+			more, err = f.f.WriteAt(p[n:], off+int64(n))
 			n += more
 		}
 	}
-	f.at += int64(n)
 	return n, failed("write", f.name, err)
 }
 
-// goDirect chooses the way for what is written next. Where there is no direct way, that is no error.
-func (f *osFile) goDirect(direct bool) error {
+// choose sets the way for what is written next. Where there is no direct way, that is no error.
+func (f *osFile) choose(direct bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	direct = direct && !f.indirect
 	if direct == f.direct {
 		return nil
 	}
@@ -56,8 +66,15 @@ func (f *osFile) goDirect(direct bool) error {
 	return err
 }
 
-func (f *osFile) aligned(p []byte) bool {
-	return len(p) >= leastDirect && len(p)%directBlock == 0 && f.at%directBlock == 0 && uintptr(unsafe.Pointer(&p[0]))%directBlock == 0
+func (f *osFile) giveUpDirect() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.indirect, f.direct = true, false
+	return setDirect(f.f, false)
+}
+
+func aligned(p []byte, off int64) bool {
+	return len(p) >= leastDirect && len(p)%directBlock == 0 && off%directBlock == 0 && uintptr(unsafe.Pointer(&p[0]))%directBlock == 0
 }
 
 func (f *osFile) Allocate(size int64) error {

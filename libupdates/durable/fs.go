@@ -49,9 +49,11 @@ type ReadFile interface {
 	Size() int64
 }
 
-// File is a file being written, from its beginning on.
+// File is a file being written: from its beginning on by Write, or each piece to its place by WriteAt, not both.
 type File interface {
 	io.Writer
+	// WriteAt may be called by several at a time, for pieces that do not overlap.
+	io.WriterAt
 	// Allocate reserves space for the first size bytes and makes the file that long, so that writing them cannot fail for want of
 	// space. Where the file system has no such thing it does nothing.
 	Allocate(size int64) error

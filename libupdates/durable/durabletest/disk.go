@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"syscall"
 
 	"nexus/libupdates/refusal"
@@ -12,12 +13,14 @@ import (
 // ErrCut is the error of every operation after the power was cut.
 var ErrCut = errors.New("the power is cut")
 
-// Disk is a durable.FS in memory. It has one user at a time.
+// Disk is a durable.FS in memory. It has one user at a time; open files may be read and written by several.
 //
 // Operations are counted from 1, the looking ones too. RemoveAll is as many operations as it removes things, as on a real disk.
 type Disk struct {
 	root *node
-	ops  []string
+
+	mu  sync.Mutex // for what is done to open files: ops, and the bytes of what is written
+	ops []string
 
 	cut      bool
 	cutAfter int // the power goes after that many operations, if cut is set
@@ -86,6 +89,13 @@ func changes(verb string) bool {
 
 // step counts one operation and says whether it may happen.
 func (d *Disk) step(verb, name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.count(verb, name)
+}
+
+// count is step for who has the lock.
+func (d *Disk) count(verb, name string) error {
 	if d.cut && len(d.ops) >= d.cutAfter {
 		d.metCut = true
 		return failed(verb, name, ErrCut)

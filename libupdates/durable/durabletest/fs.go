@@ -118,6 +118,8 @@ func (d *Disk) Rename(from, to string) error {
 	case n == nil:
 		return failed("rename", from, syscall.ENOENT)
 	case there == nil:
+	case n == there:
+		return nil // rename(2): two names of one file both stay
 	case (n.kind == directory) != (there.kind == directory):
 		return failed("rename", to, syscall.EEXIST)
 	case there.kind == directory && len(there.entries) > 0:

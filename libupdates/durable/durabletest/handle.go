@@ -39,15 +39,22 @@ type writeHandle struct {
 }
 
 func (h *writeHandle) Write(p []byte) (int, error) {
-	err := h.disk.step("write", h.name)
+	n, err := h.WriteAt(p, int64(h.at))
+	h.at += n
+	return n, err
+}
+
+func (h *writeHandle) WriteAt(p []byte, off int64) (int, error) {
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	err := h.disk.count("write", h.name)
 	if err != nil {
 		if h.disk.powerless() {
 			return 0, err
 		}
 		p = p[:len(p)/2]
 	}
-	h.node.data = spliced(h.node.data, p, h.at)
-	h.at += len(p)
+	h.node.data = spliced(h.node.data, p, int(off))
 	return len(p), err
 }
 
