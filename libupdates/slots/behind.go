@@ -1,6 +1,9 @@
 package slots
 
-import "nexus/libupdates/nxs"
+import (
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+)
 
 // What a stage may hold in memory between the archive and the disk: 4 MiB.
 const (
@@ -78,6 +81,19 @@ func (b *behind) piece() ([]byte, error) {
 		}
 		return p, nil
 	}
+}
+
+// write asks for the first n bytes of a piece to be written, and takes the piece back. A payload that is nil is not written.
+func (b *behind) write(payload durable.File, piece []byte, n int) error {
+	if payload == nil || n == 0 {
+		b.free <- piece
+		return nil
+	}
+	return b.do(func() error {
+		_, err := payload.Write(piece[:n])
+		b.free <- piece
+		return err
+	})
 }
 
 // wait ends the asking and returns when all changes were made, or one failed.

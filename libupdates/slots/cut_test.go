@@ -26,6 +26,10 @@ func changes(t *testing.T) []change {
 		raw := archive(t, version)
 		return func(s *slots.Store) error { _, err := stage(s, bootctl.B, raw); return err }
 	}
+	stagingFile := func(version string) func(*slots.Store) error {
+		raw := archive(t, version)
+		return func(s *slots.Store) error { _, err := stageFile(s, bootctl.B, raw); return err }
+	}
 	emptying := func(s *slots.Store) error { return s.Empty(bootctl.B) }
 	list := []change{
 		{name: "first stage", from: "", to: "1.1.0", do: staging("1.1.0")},
@@ -33,6 +37,7 @@ func changes(t *testing.T) []change {
 		{name: "take the other slot's set", from: "0.9.0", to: "1.0.0", do: staging("1.0.0")},
 		{name: "leave the other slot's set", from: "1.0.0", to: "1.1.0", do: staging("1.1.0")},
 		{name: "stage the same set again", from: "1.1.0", to: "1.1.0", do: staging("1.1.0")},
+		{name: "replace a set by one in a file", from: "0.9.0", to: "1.1.0", do: stagingFile("1.1.0")},
 		{name: "empty", from: "1.1.0", to: "", do: emptying},
 		{name: "empty what the other slot holds too", from: "1.0.0", to: "", do: emptying},
 	}

@@ -17,13 +17,15 @@ import (
 
 const service = "nexus.ability.Service"
 
-// archive makes a set of two bundles, whose payloads differ from version to version. The second one has an empty payload.
+// archive makes a set of two bundles: the payload of the first differs from version to version, that of the second never.
 func archive(t testing.TB, version string) []byte {
 	key := updatestest.Key(1)
 	return updatestest.Archive(t, key, version,
 		updatestest.Bundle("alpha.app", version, []string{service}, payload(version), key),
-		updatestest.Bundle("beta", "1.0.0", nil, nil, key))
+		updatestest.Bundle("beta", "1.0.0", nil, []byte(data), key))
 }
+
+const data = "data of all versions"
 
 func payload(version string) []byte { return []byte("program of version " + version) }
 
@@ -38,6 +40,11 @@ func verify(message, signature []byte) (trust.PublicKey, error) {
 
 func reader(raw []byte) *nxs.Reader {
 	return nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify)
+}
+
+// stageFile stages what lies in a file.
+func stageFile(s *slots.Store, slot bootctl.Slot, raw []byte) (slots.Content, error) {
+	return s.StageFile(context.Background(), slot, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify, slots.StageOptions{})
 }
 
 // stage stages without any option.

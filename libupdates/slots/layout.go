@@ -15,6 +15,8 @@ const (
 	stageDir = setsDir + "/.stage"
 	newLink  = ".new" // suffix of a slot's link before it takes the slot's name
 
+	mendedFile = "mended" // in stageDir: a second name of a payload, before it takes a damaged one's name
+
 	indexFile     = "system.nxsindex"
 	signatureFile = "system.sig.ed25519"
 	manifestFile  = "manifest.nxb"

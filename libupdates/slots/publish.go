@@ -30,8 +30,11 @@ func (s *Store) keep(head *nxs.Head) error {
 }
 
 // mend replaces the files of a damaged set one by one. Each has only one right content, which its digest says, so every step leaves
-// the set better or as it was, and a cut between two steps does no harm.
+// the set better or as it was, and a cut between two steps does no harm. What is damaged under two names is mended under both.
 func (s *Store) mend(head *nxs.Head) error {
+	if err := s.mendOthers(head); err != nil {
+		return err
+	}
 	dir := setDir(head.Digest)
 	for _, entry := range head.Index.Bundles {
 		if err := s.fs.Mkdir(bundleDir(dir, entry.Name)); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -55,6 +58,50 @@ func (s *Store) mend(head *nxs.Head) error {
 		return err
 	}
 	return s.fs.RemoveAll(stageDir)
+}
+
+// mendOthers replaces the damaged payloads of other sets that the received set has too, each by a second name of the received one.
+func (s *Store) mendOthers(head *nxs.Head) error {
+	sets, err := s.sets()
+	if err != nil {
+		return err
+	}
+	received := map[identity]string{}
+	for _, entry := range head.Index.Bundles {
+		received[identityOf(entry)] = payloadPath(stageDir, entry.Name)
+	}
+	for _, set := range sets {
+		index, err := set.index()
+		if err != nil || set.digest == head.Digest {
+			continue
+		}
+		for _, entry := range index.Bundles {
+			from, is := received[identityOf(entry)]
+			if !is || set.checkPayload(entry) == nil {
+				continue
+			}
+			if err := s.replaceFile(from, payloadPath(set.dir(), entry.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// replaceFile gives a received file a second name, which a damaged one had, durably and in one step. Where the file system has no second
+// names the damaged one stays.
+func (s *Store) replaceFile(from, to string) error {
+	beside := path.Join(stageDir, mendedFile)
+	if s.fs.Link(from, beside) != nil {
+		return nil
+	}
+	if err := s.fs.Mkdir(path.Dir(to)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := s.fs.Rename(beside, to); err != nil {
+		return err
+	}
+	return s.fs.SyncDir(path.Dir(to))
 }
 
 // point makes the slot lead to the set, or to none for the zero digest, durably, and removes the set it led to unless the other slot

@@ -2,7 +2,6 @@ package slots
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"path"
 
@@ -17,10 +16,10 @@ const (
 )
 
 // add receives a set into sets/.stage and gives it its name. The set is durable when add returns; after an error nothing is left.
-func (s *Store) add(head *nxs.Head, in *incoming) error {
+func (s *Store) add(head *nxs.Head, a archive, in *incoming) error {
 	err := s.fs.RemoveAll(stageDir) // what a stage left when the disk failed while it cleaned up
 	if err == nil {
-		err = s.receive(head, in)
+		err = s.receive(head, a, in)
 	}
 	if err == nil {
 		err = s.keep(head)
@@ -31,19 +30,21 @@ func (s *Store) add(head *nxs.Head, in *incoming) error {
 	return err
 }
 
-func (s *Store) receive(head *nxs.Head, in *incoming) error {
+func (s *Store) receive(head *nxs.Head, a archive, in *incoming) error {
+	here, err := s.reusable(in, head.Index)
+	if err != nil {
+		return err
+	}
 	files := files{fs: s.fs, waiting: make(map[string]durable.File, len(head.Index.Bundles))}
 	defer files.close()
-	if err := files.prepare(head); err != nil {
+	if in.at.Reused, err = files.prepare(head, here); err != nil {
 		return err
 	}
 	in.enter(Receiving)
-	disk := startBehind(head.Index)
-	err := files.fill(head.Index, in, disk)
-	if failed := disk.wait(); failed != nil { // it was asked for before what ended the reading was read
-		err = failed
+	if err := a.deliver(in, head.Index, &files); err != nil {
+		return err
 	}
-	if err != nil {
+	if err := files.complete(head.Index); err != nil {
 		return err
 	}
 	in.enter(Publishing)
@@ -54,79 +55,65 @@ func (s *Store) receive(head *nxs.Head, in *incoming) error {
 // ask for one of them after a cut.
 type files struct {
 	fs      durable.FS
-	waiting map[string]durable.File // payloads that wait for their bytes, by bundle name
+	waiting map[string]durable.File // payloads that wait for their bytes, by bundle name; nil for one that was there already
 	open    []durable.File          // all that are not closed
 }
 
-// prepare makes the folders and the files whose bytes are known, and every payload file with its signed size, so that a set that does not
-// fit is refused before its first payload byte.
-func (f *files) prepare(head *nxs.Head) error {
+// prepare makes the folders and the files whose bytes are known: those of the head, and the payloads that are here. Every other payload gets a
+// file of its signed size, so that a set that does not fit is refused before its first payload byte. It returns how many bytes were here.
+func (f *files) prepare(head *nxs.Head, here map[identity]string) (reused int64, err error) {
 	if err := f.fs.Mkdir(stageDir); err != nil {
-		return err
+		return 0, err
 	}
 	if err := f.write(path.Join(stageDir, indexFile), head.Raw); err != nil {
-		return err
+		return 0, err
 	}
 	if err := f.write(path.Join(stageDir, signatureFile), head.Signature); err != nil {
-		return err
+		return 0, err
 	}
 	for _, entry := range head.Index.Bundles {
 		if err := f.fs.Mkdir(bundleDir(stageDir, entry.Name)); err != nil {
-			return err
+			return 0, err
 		}
-		payload, err := f.create(payloadPath(stageDir, entry.Name), payloadPerm)
+		name := payloadPath(stageDir, entry.Name)
+		f.waiting[entry.Name] = nil
+		if from, is := here[identityOf(entry)]; is && f.fs.Link(from, name) == nil {
+			reused += entry.PayloadSize
+			continue
+		}
+		payload, err := f.create(name, payloadPerm) // also where the file system has no second names
 		if err != nil {
-			return err
+			return 0, err
 		}
 		f.waiting[entry.Name] = payload
 		if err := payload.Allocate(entry.PayloadSize); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return reused, nil
 }
 
-// fill receives the bundles, to the verified end of the archive.
-func (f *files) fill(index nxs.Index, in *incoming, disk *behind) error {
-	for {
-		bundle, err := in.next()
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			err = f.fillBundle(bundle, in, disk)
-		}
-		if err != nil {
-			return err
-		}
+func (f *files) payload(bundle string) (durable.File, error) {
+	payload, announced := f.waiting[bundle]
+	if !announced {
+		return nil, refusal.New(refusal.UnexpectedEntry, "%s was not announced", payloadPath("", bundle))
 	}
+	delete(f.waiting, bundle)
+	return payload, nil
+}
+
+func (f *files) manifest(bundle *nxs.Bundle) error {
+	return f.write(manifestPath(stageDir, bundle.Entry.Name), bundle.RawManifest)
+}
+
+// complete wants all of the set to have come.
+func (f *files) complete(index nxs.Index) error {
 	for _, entry := range index.Bundles {
-		if f.waiting[entry.Name] != nil {
+		if _, waits := f.waiting[entry.Name]; waits {
 			return refusal.New(refusal.MissingEntry, "%s is missing", payloadPath("", entry.Name))
 		}
 	}
 	return nil
-}
-
-// fillBundle receives one bundle.
-func (f *files) fillBundle(bundle *nxs.Bundle, in *incoming, disk *behind) error {
-	name := bundle.Entry.Name
-	payload := f.waiting[name]
-	if payload == nil {
-		return refusal.New(refusal.UnexpectedEntry, "%s was not announced", payloadPath("", name))
-	}
-	delete(f.waiting, name)
-	err := disk.do(func() error { return f.write(manifestPath(stageDir, name), bundle.RawManifest) })
-	if err != nil {
-		return err
-	}
-	return in.copy(bundle, disk.piece, func(piece []byte) error {
-		return disk.do(func() error {
-			_, err := payload.Write(piece)
-			disk.free <- piece[:cap(piece)]
-			return err
-		})
-	})
 }
 
 // sync makes all of it durable: the bytes of every file, then the names. It closes the files.

@@ -8,7 +8,6 @@ import (
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
-	"nexus/libupdates/refusal"
 )
 
 // StageOptions are what the owner wants to have a say in, or to hear of, during a stage. The zero value asks and tells nothing.
@@ -24,6 +23,7 @@ type Progress struct {
 	Phase     Phase
 	DoneBytes int64  // of the archive, received and checked
 	Bundle    string // the bundle being received; empty before the first
+	Reused    int64  // bytes of payloads that were on the disk already, verified anew, and are not written again
 }
 
 // Phase is what a stage is doing.
@@ -41,37 +41,46 @@ const (
 //
 // After any refusal or error the slot holds what it held, and everything written is gone; where the disk fails even then, the next
 // Open removes it. After a cut at any moment the slot holds what it held or the whole new set. Space is reserved before the first
-// payload byte is written. Ending ctx ends the stage between two pieces: with the refusal that is its cause, or as Cancelled. The
+// payload byte is written. A payload that a slot holds already is not written again: the new set gets a second name of it, once every
+// byte of it was verified. Ending ctx ends the stage between two pieces: with the refusal that is its cause, or as Cancelled. The
 // other reasons are those of the archive, Admit's, and NoSpace.
 func (s *Store) Stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt StageOptions) (Content, error) {
+	return s.stageFrom(ctx, slot, stream{r}, opt)
+}
+
+// StageFile is Stage of a set that lies in a file, of which it reads several places at a time, each once.
+func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt, size int64, limits nxs.Limits, verify nxs.VerifyFunc, opt StageOptions) (Content, error) {
+	return s.stageFrom(ctx, slot, newFile(f, size, limits, verify), opt)
+}
+
+func (s *Store) stageFrom(ctx context.Context, slot bootctl.Slot, a archive, opt StageOptions) (Content, error) {
 	if err := checkSlot(slot); err != nil {
 		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
-	content, err := s.stage(ctx, slot, r, opt)
+	content, err := s.stage(slot, a, &incoming{ctx: ctx, tell: opt.Progress}, opt.Admit)
 	if err != nil {
 		return Content{}, fmt.Errorf("cannot stage into slot %s: %w", slot, err)
 	}
 	return content, nil
 }
 
-func (s *Store) stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt StageOptions) (Content, error) {
+func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, admit func(*nxs.Head) error) (Content, error) {
 	if _, err := s.used(); err != nil { // what cannot be told apart from a leftover must not be added to
 		return Content{}, err
 	}
-	head, err := r.Open()
+	head, err := a.open()
 	if err != nil {
 		return Content{}, err
 	}
-	if opt.Admit != nil {
-		if err := opt.Admit(head); err != nil {
+	if admit != nil {
+		if err := admit(head); err != nil {
 			return Content{}, err
 		}
 	}
-	in := incoming{ctx: ctx, reader: r, tell: opt.Progress}
 	if s.has(head) {
-		err = in.drain(head.Index)
+		err = drain(head.Index, a, in)
 	} else {
-		err = s.add(head, &in)
+		err = s.add(head, a, in)
 	}
 	if err != nil {
 		return Content{}, err
@@ -95,104 +104,11 @@ func (s *Store) has(head *nxs.Head) bool {
 	return set.checkBundles(head.Index) == nil
 }
 
-// incoming is the archive as it arrives.
-type incoming struct {
-	ctx    context.Context
-	reader *nxs.Reader
-	tell   func(Progress)
-	at     Progress
-}
-
 // drain verifies the archive to its end and keeps nothing of it.
-func (in *incoming) drain(index nxs.Index) error {
+func drain(index nxs.Index, a archive, in *incoming) error {
+	for _, entry := range index.Bundles {
+		in.at.Reused += entry.PayloadSize
+	}
 	in.enter(Reused)
-	piece := make([]byte, pieceSize(index))
-	get := func() ([]byte, error) { return piece, nil }
-	put := func([]byte) error { return nil }
-	for {
-		bundle, err := in.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			err = in.copy(bundle, get, put)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// next returns the next bundle; io.EOF means that the whole archive is verified.
-func (in *incoming) next() (*nxs.Bundle, error) {
-	if err := in.ended(); err != nil {
-		return nil, err
-	}
-	bundle, err := in.reader.Next()
-	if err != nil {
-		return nil, err
-	}
-	in.at.Bundle = bundle.Entry.Name
-	in.report()
-	return bundle, nil
-}
-
-// copy hands a bundle's payload to put, piece by piece. What get gives is memory for the next piece, put's to keep. The payload's own
-// reader refuses wrong bytes at their end.
-func (in *incoming) copy(bundle *nxs.Bundle, get func() ([]byte, error), put func([]byte) error) error {
-	for left := bundle.Entry.PayloadSize; ; {
-		piece, err := get()
-		if err != nil {
-			return err
-		}
-		n, err := fill(bundle.Payload, piece)
-		left -= int64(n)
-		if left < 0 || err == io.EOF && left > 0 {
-			return refusal.New(refusal.SizeMismatch, "size mismatch in %s", payloadPath("", bundle.Entry.Name))
-		}
-		if err != nil && err != io.EOF {
-			return err
-		}
-		if err := put(piece[:n]); err != nil { // also a piece of nothing: it is put's to give back
-			return err
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err := in.ended(); err != nil {
-			return err
-		}
-		in.report()
-	}
-}
-
-// fill reads until the piece is full, or there is an error.
-func fill(r io.Reader, piece []byte) (n int, err error) {
-	for n < len(piece) && err == nil {
-		var more int
-		more, err = r.Read(piece[n:])
-		n += more
-	}
-	return n, err
-}
-
-// ended says why the stage is to end, if it is.
-func (in *incoming) ended() error {
-	cause := context.Cause(in.ctx)
-	if cause == nil || refusal.Of(cause) != refusal.IO {
-		return cause
-	}
-	return refusal.New(refusal.Cancelled, "the stage was cancelled: %v", cause)
-}
-
-func (in *incoming) enter(p Phase) {
-	in.at.Phase = p
-	in.report()
-}
-
-func (in *incoming) report() {
-	if in.tell != nil {
-		in.at.DoneBytes = in.reader.Offset()
-		in.tell(in.at)
-	}
+	return a.deliver(in, index, nothing{})
 }

@@ -224,23 +224,33 @@ func TestCancelBetweenTwoPieces(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	s := open(t, durabletest.New())
 	raw := archive(t, "1.0.0")
-	for _, want := range [][]slots.Phase{{slots.Receiving, slots.Publishing}, {slots.Reused}} {
-		var phases []slots.Phase
-		var done int64
-		_, err := s.Stage(context.Background(), bootctl.A, reader(raw), slots.StageOptions{Progress: func(p slots.Progress) {
-			phases = append(phases, p.Phase)
-			if p.DoneBytes < done || p.DoneBytes > int64(len(raw)) {
-				t.Errorf("done went from %d to %d of %d bytes", done, p.DoneBytes, len(raw))
+	for _, way := range []string{"stream", "file"} {
+		s := open(t, durabletest.New())
+		for _, want := range [][]slots.Phase{{slots.Receiving, slots.Publishing}, {slots.Reused}} {
+			var phases []slots.Phase
+			var done int64
+			opt := slots.StageOptions{Progress: func(p slots.Progress) {
+				phases = append(phases, p.Phase)
+				if p.DoneBytes < done || p.DoneBytes > int64(len(raw)) {
+					t.Errorf("%s: done went from %d to %d of %d bytes", way, done, p.DoneBytes, len(raw))
+				}
+				if done = p.DoneBytes; p.Phase == slots.Publishing && done < int64(len(raw)) {
+					t.Errorf("%s: publishing after %d of %d bytes", way, done, len(raw))
+				}
+			}}
+			var err error
+			if way == "stream" {
+				_, err = s.Stage(context.Background(), bootctl.A, reader(raw), opt)
+			} else {
+				_, err = s.StageFile(context.Background(), bootctl.A, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify, opt)
 			}
-			done = p.DoneBytes
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := slices.Compact(phases); !slices.Equal(got, want) {
-			t.Errorf("got phases %v, want %v", got, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := slices.Compact(phases); !slices.Equal(got, want) || done != int64(len(raw)) {
+				t.Errorf("%s: got phases %v and %d bytes, want %v and %d", way, got, done, want, len(raw))
+			}
 		}
 	}
 }
@@ -253,8 +263,13 @@ func TestPayloadsOfWholePieces(t *testing.T) {
 		for _, name := range strings.Split("abcdefgh", "") {
 			bundles = append(bundles, updatestest.Bundle(name, "1.0.0", nil, bytes.Repeat([]byte(name), size), key))
 		}
-		s := open(t, durabletest.New())
-		mustStage(t, s, bootctl.A, updatestest.Archive(t, key, "1.0.0", bundles...))
-		wantSlot(t, s, bootctl.A, "1.0.0")
+		raw := updatestest.Archive(t, key, "1.0.0", bundles...)
+		for _, way := range ways {
+			s := open(t, durabletest.New())
+			if _, err := way.stage(s, bootctl.A, raw); err != nil {
+				t.Fatal(err)
+			}
+			wantSlot(t, s, bootctl.A, "1.0.0")
+		}
 	}
 }

@@ -62,17 +62,30 @@ func (s *Store) removeLeftovers() error {
 
 // used returns the directories that slots lead to.
 func (s *Store) used() (map[string]bool, error) {
-	dirs := make(map[string]bool, 2)
+	sets, err := s.sets()
+	if err != nil {
+		return nil, err
+	}
+	dirs := make(map[string]bool, len(sets))
+	for _, set := range sets {
+		dirs[set.dir()] = true
+	}
+	return dirs, nil
+}
+
+// sets returns the sets that slots lead to, each once.
+func (s *Store) sets() ([]stored, error) {
+	var sets []stored
 	for _, slot := range both() {
 		d, err := resolve(s.fs, slot)
 		if err != nil {
 			return nil, err
 		}
-		if !d.IsZero() {
-			dirs[setDir(d)] = true
+		if !d.IsZero() && (len(sets) == 0 || sets[0].digest != d) {
+			sets = append(sets, stored{s.fs, d})
 		}
 	}
-	return dirs, nil
+	return sets, nil
 }
 
 // drop removes a set no slot leads to. What cannot be removed now is a leftover for the next Open.

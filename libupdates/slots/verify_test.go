@@ -31,7 +31,7 @@ var damages = []struct {
 	{"manifest huge", "alpha.app.nxb/manifest.nxb", huge, refusal.SizeMismatch},
 	{"payload changed", "alpha.app.nxb/payload.elf", flip, refusal.DigestMismatch},
 	{"payload cut", "alpha.app.nxb/payload.elf", cut, refusal.SizeMismatch},
-	{"empty payload grown", "beta.nxb/payload.elf", grow, refusal.SizeMismatch},
+	{"payload grown", "beta.nxb/payload.elf", grow, refusal.SizeMismatch},
 }
 
 func flip(b []byte) []byte { b[len(b)/2] ^= 1; return b }

@@ -40,8 +40,8 @@ func nxsMutants() []mutant {
 			id:     "nxs-file-faults-out-of-order",
 			breaks: "of several faults the first in the archive is reported, whatever was read first",
 			file:   "libupdates/nxs/file.go",
-			old:    "\t\tif err := digest.Run(ctx, payloads); err != nil {\n\t\t\treturn nil, nil, err\n\t\t}\n\t\tif !errors.Is(walked, io.EOF) {\n\t\t\treturn nil, nil, walked\n\t\t}\n",
-			new:    "\t\tif !errors.Is(walked, io.EOF) {\n\t\t\treturn nil, nil, walked\n\t\t}\n\t\tif err := digest.Run(ctx, payloads); err != nil {\n\t\t\treturn nil, nil, err\n\t\t}\n",
+			old:    "\t\tif err := digest.Run(ctx, payloads); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tif !errors.Is(walked, io.EOF) {\n\t\t\treturn walked\n\t\t}\n",
+			new:    "\t\tif !errors.Is(walked, io.EOF) {\n\t\t\treturn walked\n\t\t}\n\t\tif err := digest.Run(ctx, payloads); err != nil {\n\t\t\treturn err\n\t\t}\n",
 			tests:  tests,
 		},
 		{

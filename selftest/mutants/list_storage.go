@@ -76,6 +76,46 @@ func slotsMutants() []mutant {
 	tests := suite{packages: "./libupdates/slots"}
 	return []mutant{
 		{
+			id:     "slots-reuses-unread-payload",
+			breaks: "a payload is used again only when every byte of it was verified now",
+			file:   "libupdates/slots/reuse.go",
+			old:    "c.intact = c.sum == sum",
+			new:    "c.intact = c.sum == sum || true",
+			tests:  suite{packages: "./libupdates/slots", run: "Damaged"},
+		},
+		{
+			id:     "slots-second-name-not-durable",
+			breaks: "a second name of a payload is durable before the set has its name",
+			file:   "libupdates/slots/receive.go",
+			old:    "\t\tif err := f.fs.SyncDir(bundleDir(stageDir, entry.Name)); err != nil {\n\t\t\treturn err\n\t\t}\n",
+			new:    "\t\t_ = entry\n",
+			tests:  suite{packages: "./libupdates/slots", run: "CutEverywhere|UsedAgain"},
+		},
+		{
+			id:     "slots-mends-one-name",
+			breaks: "what is damaged under two names is mended under both",
+			file:   "libupdates/slots/publish.go",
+			old:    "\tif err := s.mendOthers(head); err != nil {\n\t\treturn err\n\t}\n",
+			new:    "",
+			tests:  suite{packages: "./libupdates/slots", run: "Mend"},
+		},
+		{
+			id:     "slots-mends-in-place",
+			breaks: "a damaged name leads to the damaged file or the right one",
+			file:   "libupdates/slots/publish.go",
+			old:    "\tif err := s.fs.Rename(beside, to); err != nil {\n",
+			new:    "\tif err := errors.Join(s.fs.RemoveAll(to), s.fs.Rename(beside, to)); err != nil {\n",
+			tests:  suite{packages: "./libupdates/slots", run: "Mend"},
+		},
+		{
+			id:     "nxs-file-read-twice",
+			breaks: "every byte of a file is read once",
+			file:   "libupdates/nxs/file.go",
+			old:    "\t\t\treturn in(offset+off, int64(len(p))).full(p)\n",
+			new:    "\t\t\tif err := in(offset+off, int64(len(p))).full(p); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\treturn in(offset+off, int64(len(p))).full(p)\n",
+			tests:  suite{packages: "./libupdates/slots", run: "File"},
+		},
+		{
 			id:     "slots-no-payload-sync",
 			breaks: "an image is durable before a slot leads to it",
 			file:   "libupdates/slots/receive.go",
@@ -127,8 +167,8 @@ func slotsMutants() []mutant {
 			id:     "slots-admit-unasked",
 			breaks: "a set that is refused by its digest writes nothing",
 			file:   "libupdates/slots/stage.go",
-			old:    "if opt.Admit != nil {",
-			new:    "if opt.Admit == nil {",
+			old:    "if admit != nil {",
+			new:    "if admit == nil {",
 			tests:  suite{packages: "./libupdates/slots", run: "TestRefused"},
 		},
 		{

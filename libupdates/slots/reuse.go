@@ -1,0 +1,108 @@
+package slots
+
+import (
+	"context"
+
+	"nexus/libupdates/digest"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// An identity is all that matters of a payload.
+type identity struct {
+	sum  nxs.Digest
+	size int64
+}
+
+func identityOf(entry nxs.Entry) identity { return identity{entry.PayloadSHA256, entry.PayloadSize} }
+
+// reusable finds the payloads of a set that the slots hold already, under whatever name, and returns where each is. Every byte of them was read
+// now and is what the digest says. What is damaged, or cannot be read, is not among them: it comes with the archive.
+//
+// A payload that is used again is one file with two names. Nobody ever writes to a file of a set (what changes is which file has a name), so
+// what was verified under one name stays what it is under the other, and the file goes with the last of them.
+func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, error) {
+	wanted := map[identity]bool{}
+	for _, entry := range index.Bundles {
+		wanted[identityOf(entry)] = entry.PayloadSize > 0
+	}
+	sets, err := s.sets()
+	if err != nil {
+		return nil, err
+	}
+	here := map[identity]string{}
+	for _, set := range sets {
+		held, err := set.index()
+		if err != nil {
+			continue
+		}
+		var candidates []*candidate
+		for _, entry := range held.Bundles {
+			if id := identityOf(entry); wanted[id] {
+				wanted[id] = false
+				candidates = append(candidates, &candidate{identity: id, path: payloadPath(set.dir(), entry.Name)})
+			}
+		}
+		intact(in.ctx, s.fs, candidates)
+		for _, c := range candidates {
+			if wanted[c.identity] = !c.intact; c.intact {
+				here[c.identity] = c.path
+			}
+		}
+	}
+	return here, in.ended()
+}
+
+// A candidate is a payload on the disk of which it is not known yet whether it is what it should be.
+type candidate struct {
+	identity
+	path   string
+	file   durable.ReadFile
+	failed bool // it is not, or cannot be read
+	intact bool // it is
+}
+
+// intact tries the candidates, many at a time, until each is known to be intact or not. The context ends it early.
+func intact(ctx context.Context, fs durable.ReadFS, all []*candidate) {
+	for _, c := range all {
+		file, err := fs.Open(c.path)
+		if err != nil {
+			c.failed = true
+			continue
+		}
+		defer file.Close()
+		c.file, c.failed = file, file.Size() != c.size
+	}
+	for open := true; open && ctx.Err() == nil; {
+		var streams []digest.Stream
+		for _, c := range all {
+			if !c.failed && !c.intact {
+				streams = append(streams, c.stream())
+			}
+		}
+		open = digest.Run(ctx, streams) != nil // one has failed, and others may have been left: again, without it
+	}
+}
+
+func (c *candidate) stream() digest.Stream {
+	return digest.Stream{
+		Size: c.size,
+		Read: func(p []byte, off int64) error {
+			n, err := c.file.ReadAt(p, off)
+			if n == len(p) {
+				return nil
+			}
+			c.failed = true
+			return err
+		},
+		Check: func(sum digest.Sum) error {
+			c.intact = c.sum == sum
+			c.failed = !c.intact
+			if c.failed {
+				return refusal.New(refusal.DigestMismatch, "digest mismatch in %s", c.path)
+			}
+			return nil
+		},
+	}
+}
