@@ -55,6 +55,9 @@ struct Endowment {
     # No descriptor: the daemon closes the connection of the link `link`, at whichever end it is. Unknown numbers are ignored.
     ping @6;
     # No descriptor: the daemon answers with a Report `alive`.
+    handed @7;
+    # A file that somebody outside handed over, open for reading; `grants` holds the ticket it came with, in hex. `name` says what it is good
+    # for. Nobody vouches for it; one that the daemon did not ask for is closed.
   }
 }
 

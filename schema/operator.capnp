@@ -71,6 +71,19 @@ interface Operator {
   # Stops the system as `stop` does, and has it begin anew: in a machine of which `initd` is the first process, by a restart of the
   # machine. Returns when the stop has begun; the connection ends when it is done. Refused as `superseded` (an exception) once another end
   # was ordered.
+
+  handFile @16 () -> (file :HandedFile, refusal :Keystore.Refusal);
+  # Takes the open file that came over the same socket as a descriptor (SCM_RIGHTS, unix(7)) with the bytes of this call or before them, for a
+  # stage that is to read it; of several the last one. Refused as `bad-file`, with no effect, when none came, and unless it is a regular
+  # file of a local file system, open for reading: send its bytes then. Whoever passes an Operator on passes no descriptors: that is `bad-file`.
+}
+
+interface HandedFile {
+  # An open file on its way to a stage. Dropping it closes it.
+
+  give @0 (ticket :Data) -> (refusal :Keystore.Refusal);
+  # Gives the file to the stage that made `ticket` (StageSink.ticket), 16 bytes. With a ticket of no stage the file is closed, and nobody is
+  # told. Refused as `bad-file` when it was given before.
 }
 
 interface Authority {

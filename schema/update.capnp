@@ -122,9 +122,14 @@ interface StageSink {
   write @0 (bytes :Data) -> stream;
   # The next bytes, at most maxChunkBytes. Fails once the stage was refused; done() then says why.
 
-  done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal);
+  done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal, reusedBytes :UInt64);
   # No more bytes. When it returns a system, the set is complete, verified and durable in the standby slot. When it returns a
-  # refusal, nothing durable has changed. Call once.
+  # refusal, nothing durable has changed. `reusedBytes`: see Progress. Call once.
+
+  ticket @2 () -> (ticket :Data);
+  # For a sender on the same machine, before the first write: the archive comes as an open file, to whoever names this ticket
+  # (HandedFile.give), and from now on not by write. `ticket`: 16 bytes that nobody can guess, good for this stage and one file. The file has
+  # to come within a minute. Dropping the sink before done() has returned discards the stage. Another call returns the same ticket.
 }
 
 interface UpdateStage {
@@ -141,10 +146,13 @@ interface StageOnlySink {
   write @0 (bytes :Data) -> stream;
   # The next bytes, at most maxChunkBytes. Fails once the stage was refused; done() then says why.
 
-  done @1 () -> (staged :StagedInfo, refusal :Keystore.Refusal);
+  done @1 () -> (staged :StagedInfo, refusal :Keystore.Refusal, reusedBytes :UInt64);
   # No more bytes. When it tells what is staged, the set is complete, verified and durable in the standby slot, and waits for somebody
   # who may switch. When it returns a refusal, nothing durable has changed; `stale` means that the set was staged, and superseded or
-  # taken up before it could be described. Call once.
+  # taken up before it could be described. `reusedBytes`: see Progress. Call once.
+
+  ticket @2 () -> (ticket :Data);
+  # For a sender on the same machine: as StageSink.ticket.
 }
 
 interface StageProgress {
@@ -165,6 +173,9 @@ struct Progress {
   # Size of the archive.
   bundle @3 :Text;
   # The bundle being received; empty before the first.
+  reusedBytes @4 :UInt64;
+  # Bytes of payloads that the device had already, verified anew, and that are not written again. They count as done when their bytes of the
+  # archive were checked.
 
   enum Phase {
     # What is being done.

@@ -342,6 +342,26 @@ func (c Operator) Reboot(ctx context.Context, params func(Operator_reboot_Params
 
 }
 
+func (c Operator) HandFile(ctx context.Context, params func(Operator_handFile_Params) error) (Operator_handFile_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      16,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "handFile",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Operator_handFile_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Operator_handFile_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c Operator) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -446,6 +466,8 @@ type Operator_Server interface {
 	Attenuate(context.Context, Operator_attenuate) error
 
 	Reboot(context.Context, Operator_reboot) error
+
+	HandFile(context.Context, Operator_handFile) error
 }
 
 // Operator_NewServer creates a new Server from an implementation of Operator_Server.
@@ -464,7 +486,7 @@ func Operator_ServerToClient(s Operator_Server) Operator {
 // This can be used to create a more complicated Server.
 func Operator_Methods(methods []server.Method, s Operator_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 16)
+		methods = make([]server.Method, 0, 17)
 	}
 
 	methods = append(methods, server.Method{
@@ -656,6 +678,18 @@ func Operator_Methods(methods []server.Method, s Operator_Server) []server.Metho
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Reboot(ctx, Operator_reboot{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      16,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "handFile",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.HandFile(ctx, Operator_handFile{call})
 		},
 	})
 
@@ -932,6 +966,23 @@ func (c Operator_reboot) Args() Operator_reboot_Params {
 func (c Operator_reboot) AllocResults() (Operator_reboot_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
 	return Operator_reboot_Results(r), err
+}
+
+// Operator_handFile holds the state for a server call to Operator.handFile.
+// See server.Call for documentation.
+type Operator_handFile struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Operator_handFile) Args() Operator_handFile_Params {
+	return Operator_handFile_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Operator_handFile) AllocResults() (Operator_handFile_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Operator_handFile_Results(r), err
 }
 
 // Operator_List is a list of Operator.
@@ -3332,6 +3383,513 @@ func (f Operator_reboot_Results_Future) Struct() (Operator_reboot_Results, error
 	return Operator_reboot_Results(p.Struct()), err
 }
 
+type Operator_handFile_Params capnp.Struct
+
+// Operator_handFile_Params_TypeID is the unique identifier for the type Operator_handFile_Params.
+const Operator_handFile_Params_TypeID = 0xd82ee89b30bc479c
+
+func NewOperator_handFile_Params(s *capnp.Segment) (Operator_handFile_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Operator_handFile_Params(st), err
+}
+
+func NewRootOperator_handFile_Params(s *capnp.Segment) (Operator_handFile_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Operator_handFile_Params(st), err
+}
+
+func ReadRootOperator_handFile_Params(msg *capnp.Message) (Operator_handFile_Params, error) {
+	root, err := msg.Root()
+	return Operator_handFile_Params(root.Struct()), err
+}
+
+func (s Operator_handFile_Params) String() string {
+	str, _ := text.Marshal(0xd82ee89b30bc479c, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_handFile_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_handFile_Params) DecodeFromPtr(p capnp.Ptr) Operator_handFile_Params {
+	return Operator_handFile_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_handFile_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_handFile_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_handFile_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_handFile_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// Operator_handFile_Params_List is a list of Operator_handFile_Params.
+type Operator_handFile_Params_List = capnp.StructList[Operator_handFile_Params]
+
+// NewOperator_handFile_Params creates a new list of Operator_handFile_Params.
+func NewOperator_handFile_Params_List(s *capnp.Segment, sz int32) (Operator_handFile_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[Operator_handFile_Params](l), err
+}
+
+// Operator_handFile_Params_Future is a wrapper for a Operator_handFile_Params promised by a client call.
+type Operator_handFile_Params_Future struct{ *capnp.Future }
+
+func (f Operator_handFile_Params_Future) Struct() (Operator_handFile_Params, error) {
+	p, err := f.Future.Ptr()
+	return Operator_handFile_Params(p.Struct()), err
+}
+
+type Operator_handFile_Results capnp.Struct
+
+// Operator_handFile_Results_TypeID is the unique identifier for the type Operator_handFile_Results.
+const Operator_handFile_Results_TypeID = 0x931e571fd2f049a2
+
+func NewOperator_handFile_Results(s *capnp.Segment) (Operator_handFile_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Operator_handFile_Results(st), err
+}
+
+func NewRootOperator_handFile_Results(s *capnp.Segment) (Operator_handFile_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return Operator_handFile_Results(st), err
+}
+
+func ReadRootOperator_handFile_Results(msg *capnp.Message) (Operator_handFile_Results, error) {
+	root, err := msg.Root()
+	return Operator_handFile_Results(root.Struct()), err
+}
+
+func (s Operator_handFile_Results) String() string {
+	str, _ := text.Marshal(0x931e571fd2f049a2, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_handFile_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_handFile_Results) DecodeFromPtr(p capnp.Ptr) Operator_handFile_Results {
+	return Operator_handFile_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_handFile_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_handFile_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_handFile_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_handFile_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Operator_handFile_Results) File() HandedFile {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return HandedFile(p.Interface().Client())
+}
+
+func (s Operator_handFile_Results) HasFile() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Operator_handFile_Results) SetFile(v HandedFile) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+func (s Operator_handFile_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s Operator_handFile_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s Operator_handFile_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s Operator_handFile_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// Operator_handFile_Results_List is a list of Operator_handFile_Results.
+type Operator_handFile_Results_List = capnp.StructList[Operator_handFile_Results]
+
+// NewOperator_handFile_Results creates a new list of Operator_handFile_Results.
+func NewOperator_handFile_Results_List(s *capnp.Segment, sz int32) (Operator_handFile_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[Operator_handFile_Results](l), err
+}
+
+// Operator_handFile_Results_Future is a wrapper for a Operator_handFile_Results promised by a client call.
+type Operator_handFile_Results_Future struct{ *capnp.Future }
+
+func (f Operator_handFile_Results_Future) Struct() (Operator_handFile_Results, error) {
+	p, err := f.Future.Ptr()
+	return Operator_handFile_Results(p.Struct()), err
+}
+func (p Operator_handFile_Results_Future) File() HandedFile {
+	return HandedFile(p.Future.Field(0, nil).Client())
+}
+
+func (p Operator_handFile_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
+}
+
+type HandedFile capnp.Client
+
+// HandedFile_TypeID is the unique identifier for the type HandedFile.
+const HandedFile_TypeID = 0xc8c0107092371171
+
+func (c HandedFile) Give(ctx context.Context, params func(HandedFile_give_Params) error) (HandedFile_give_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xc8c0107092371171,
+			MethodID:      0,
+			InterfaceName: "operator.capnp:HandedFile",
+			MethodName:    "give",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(HandedFile_give_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return HandedFile_give_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c HandedFile) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c HandedFile) String() string {
+	return "HandedFile(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c HandedFile) AddRef() HandedFile {
+	return HandedFile(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c HandedFile) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c HandedFile) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c HandedFile) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (HandedFile) DecodeFromPtr(p capnp.Ptr) HandedFile {
+	return HandedFile(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c HandedFile) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c HandedFile) IsSame(other HandedFile) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c HandedFile) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c HandedFile) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A HandedFile_Server is a HandedFile with a local implementation.
+type HandedFile_Server interface {
+	Give(context.Context, HandedFile_give) error
+}
+
+// HandedFile_NewServer creates a new Server from an implementation of HandedFile_Server.
+func HandedFile_NewServer(s HandedFile_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(HandedFile_Methods(nil, s), s, c)
+}
+
+// HandedFile_ServerToClient creates a new Client from an implementation of HandedFile_Server.
+// The caller is responsible for calling Release on the returned Client.
+func HandedFile_ServerToClient(s HandedFile_Server) HandedFile {
+	return HandedFile(capnp.NewClient(HandedFile_NewServer(s)))
+}
+
+// HandedFile_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func HandedFile_Methods(methods []server.Method, s HandedFile_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xc8c0107092371171,
+			MethodID:      0,
+			InterfaceName: "operator.capnp:HandedFile",
+			MethodName:    "give",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Give(ctx, HandedFile_give{call})
+		},
+	})
+
+	return methods
+}
+
+// HandedFile_give holds the state for a server call to HandedFile.give.
+// See server.Call for documentation.
+type HandedFile_give struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c HandedFile_give) Args() HandedFile_give_Params {
+	return HandedFile_give_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c HandedFile_give) AllocResults() (HandedFile_give_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return HandedFile_give_Results(r), err
+}
+
+// HandedFile_List is a list of HandedFile.
+type HandedFile_List = capnp.CapList[HandedFile]
+
+// NewHandedFile_List creates a new list of HandedFile.
+func NewHandedFile_List(s *capnp.Segment, sz int32) (HandedFile_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[HandedFile](l), err
+}
+
+type HandedFile_give_Params capnp.Struct
+
+// HandedFile_give_Params_TypeID is the unique identifier for the type HandedFile_give_Params.
+const HandedFile_give_Params_TypeID = 0x88a3dafd5f6dc83d
+
+func NewHandedFile_give_Params(s *capnp.Segment) (HandedFile_give_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return HandedFile_give_Params(st), err
+}
+
+func NewRootHandedFile_give_Params(s *capnp.Segment) (HandedFile_give_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return HandedFile_give_Params(st), err
+}
+
+func ReadRootHandedFile_give_Params(msg *capnp.Message) (HandedFile_give_Params, error) {
+	root, err := msg.Root()
+	return HandedFile_give_Params(root.Struct()), err
+}
+
+func (s HandedFile_give_Params) String() string {
+	str, _ := text.Marshal(0x88a3dafd5f6dc83d, capnp.Struct(s))
+	return str
+}
+
+func (s HandedFile_give_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (HandedFile_give_Params) DecodeFromPtr(p capnp.Ptr) HandedFile_give_Params {
+	return HandedFile_give_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s HandedFile_give_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s HandedFile_give_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s HandedFile_give_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s HandedFile_give_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s HandedFile_give_Params) Ticket() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s HandedFile_give_Params) HasTicket() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s HandedFile_give_Params) SetTicket(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+// HandedFile_give_Params_List is a list of HandedFile_give_Params.
+type HandedFile_give_Params_List = capnp.StructList[HandedFile_give_Params]
+
+// NewHandedFile_give_Params creates a new list of HandedFile_give_Params.
+func NewHandedFile_give_Params_List(s *capnp.Segment, sz int32) (HandedFile_give_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[HandedFile_give_Params](l), err
+}
+
+// HandedFile_give_Params_Future is a wrapper for a HandedFile_give_Params promised by a client call.
+type HandedFile_give_Params_Future struct{ *capnp.Future }
+
+func (f HandedFile_give_Params_Future) Struct() (HandedFile_give_Params, error) {
+	p, err := f.Future.Ptr()
+	return HandedFile_give_Params(p.Struct()), err
+}
+
+type HandedFile_give_Results capnp.Struct
+
+// HandedFile_give_Results_TypeID is the unique identifier for the type HandedFile_give_Results.
+const HandedFile_give_Results_TypeID = 0x8bc2471f2b39c15f
+
+func NewHandedFile_give_Results(s *capnp.Segment) (HandedFile_give_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return HandedFile_give_Results(st), err
+}
+
+func NewRootHandedFile_give_Results(s *capnp.Segment) (HandedFile_give_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return HandedFile_give_Results(st), err
+}
+
+func ReadRootHandedFile_give_Results(msg *capnp.Message) (HandedFile_give_Results, error) {
+	root, err := msg.Root()
+	return HandedFile_give_Results(root.Struct()), err
+}
+
+func (s HandedFile_give_Results) String() string {
+	str, _ := text.Marshal(0x8bc2471f2b39c15f, capnp.Struct(s))
+	return str
+}
+
+func (s HandedFile_give_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (HandedFile_give_Results) DecodeFromPtr(p capnp.Ptr) HandedFile_give_Results {
+	return HandedFile_give_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s HandedFile_give_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s HandedFile_give_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s HandedFile_give_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s HandedFile_give_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s HandedFile_give_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s HandedFile_give_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s HandedFile_give_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s HandedFile_give_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// HandedFile_give_Results_List is a list of HandedFile_give_Results.
+type HandedFile_give_Results_List = capnp.StructList[HandedFile_give_Results]
+
+// NewHandedFile_give_Results creates a new list of HandedFile_give_Results.
+func NewHandedFile_give_Results_List(s *capnp.Segment, sz int32) (HandedFile_give_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[HandedFile_give_Results](l), err
+}
+
+// HandedFile_give_Results_Future is a wrapper for a HandedFile_give_Results promised by a client call.
+type HandedFile_give_Results_Future struct{ *capnp.Future }
+
+func (f HandedFile_give_Results_Future) Struct() (HandedFile_give_Results, error) {
+	p, err := f.Future.Ptr()
+	return HandedFile_give_Results(p.Struct()), err
+}
+func (p HandedFile_give_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
 type Authority capnp.Client
 
 // Authority_TypeID is the unique identifier for the type Authority.
@@ -4090,140 +4648,153 @@ func (f Edge_Future) Struct() (Edge, error) {
 	return Edge(p.Struct()), err
 }
 
-const schema_c4d297091038a2d6 = "x\xda\x8cX{lS\xd7\x19?\xdf\xb9vn2p" +
-	"\x9d\xc3\x0d\x130\xc0!\xb2\xdd6\xe5\x95lH%[" +
-	"\xb1\x03\x846)]sy\xa8\x9aDi/\xf6%q" +
-	"qls\xefuF\xa6\xa1\xac-{\xb0\x17b\x03\xb1" +
-	"\xad\xa0\xae\xb4\x9b`\x08\xe8\x18P\xa0D\x0a\x146\xc2" +
-	"F\x17\x10\xcf\xaaH\x1b\x85\xd0v\xfdc\xa4\x05-\xc9" +
-	"\xd8\x9d\xce\xb9\x0f\x9f8\x8d]\xe5\x1f\xfb\x9c\xef\xfb\xce" +
-	"\xef{\xff\x9c\xd9\xdf\x1a\x13\xf5\xd4\xf8\"\xf3\x10^z" +
-	"\x11{K\xcc\x15\xbe\xed;Z\xbf\xfc\xcd\x97\x90\xec\x07" +
-	"\xc1\xbc\xbc\xf3\xd1\xf2\xb2m\x17N!\xaf \"$y" +
-	"\x037$\x12\x10\x11\xfa\xaa/\xb0\x09\x10\x98\x07&?" +
-	"\xdcw\xe0{C\x1b\x10\x99\x00\x08y\x81^\x1d\xaa\xac" +
-	"\x05\x04RWe\x04\x81\xf9\x8b\xf0\xfd\x9a\xfd\x8fN\xfa" +
-	"\xbe%\xe0\xa1\xf7\xd7+\xeb\x00y\xcc\xdb\xdd\xd1\xab+" +
-	"o\x7f\xe5g\xdc\xcd\xe9\xca\xf9\xf4f\xca)\xef\xcf\xbb" +
-	"\x07>\xdc\x8a\xc8D\xd7\xe8^z\x05\xd2!f\xf4\xc3" +
-	"\xeaG\x9e=Y6\xb4\x8dS\xbdd\x19\xd5\xe6l\x8a" +
-	",\xe8\xdc\xb1\x9d\xc7\xd3e\xa9\x9ef\xaa\xe7\x9f\\\xd6" +
-	"\xd7\xf5\x87_\xed\xe0ToY\xaa\xc7\xa7,\xfc\xd7\xea" +
-	"+\xe4U^\xf5\x1c\xbd\x02\xe9\x12S]\xdar\xe1\xec" +
-	"\xc2Y\x9f\xfd\x0e\x11?p\x81\xa16\xa4\xbb\x95;\xa5" +
-	"\xfb\x95\xf4\xd3@\xe5m\x04\xe6\x9b\x8f=q`\xff\xb1" +
-	"\xba\xdd\xbc\xb1\x7fNcq\xf9h\x1a56\x97\xecJ" +
-	"m\x0e\xaf\xd8\xcd\xe1\x98X\xd5Dq\xf4\x94\xbf\x93\xea" +
-	"\xbfss\x1f\xaf\xea\xadb.\xf8\xaa\xa8\xea\xbf\xa7\xef" +
-	"]\xf0\x9c\xd9\xbf\x0f\x11?\x97 \x04\xd2\x8c\xaa\x93\xd2" +
-	"\x9c**_S%z\xa4\xd3A\x11!\xb3&\xf5L" +
-	"\xafw\xdc\xd5\xfd\xbc\xb9\xbd\xc1&j\xeeh\x90\x9a\xbb" +
-	"\xf2\xe2\x0f\x97\xffyN\xdf\x01^\xe0zp\x09\x83\xca" +
-	"\x04\x9e\xeb\xcaN\x9d5\xcf{\x88\x83\xea\x0b\xb1D\x99" +
-	"\x83o\xbc\x92:\xa1\x1d\xe6n\xee\x06\xd9\xcd\xbd\xef\x8c" +
-	"\xbb\xff]a\xd1Q>\xed\xc1jz\x13\xde\xff\x9b\x83" +
-	"\x7f\xf1\x8c;\xc6\xa7=\xc8\x12\xf0\x93\xc1\xc6\x9e\x9a\xa9" +
-	"%'\xed\xb4c\x0b)K\xc0\xa1\xe0\xb7i-\xcd\xba" +
-	"\xf8\xfb\xd97\xb7\x9c\xe6\x91\x92\x10seJ\x88\"\xad" +
-	"\xb9\xfc\xde\xbb\xe5U}\xc3\x04\xeaC,t\x8dL\xe0" +
-	"\xc2\xda\xd2\x95\x87\xcf4\x9d\xe1\x1e\xef\x081Xe\xf5" +
-	"\x03\xed\xc7\x97\xbet\x8e\xbbQB\x0c\xd6\xe2\xbe\xea\x07" +
-	"\x1f\xb9\xba\xb7\x977\xdah\xbd\xba\x9c\x19m\xaf\xb8\xb7" +
-	"Q\x10\xfe\xdeK;\x86/\x0c\xea\x80\xd4\x11:&\xbd" +
-	"\x18\xa2\x9f\xd6\x87\xf6#0\x17\x0d-\xaa;\xfb\xf6{" +
-	"\xe7yk\xe3\xc3,\xda\xd3\xc2\xd4Z\xc9@]l\xd3" +
-	"\x96\x1dW8 \x0d\xe1*\x0a\xe4\xe6\xb6\xc4\xc6{\xaf" +
-	"\xac\xba\xce\xab\xce\x083 s\x99\xaaw\xfd\xca\xc9m" +
-	"\xfb^\xbb\xc1\xa9&\xc2\xb5T\xf5\xf9qk\xba77" +
-	"<\xfb1w#\x87\x99\xdfk\x1fT+\xde\xd9\xb3\xf3" +
-	"\x0eotn\x98\x85\xac\x9e\x19\x9d>}\xd2C\xfa\xa7" +
-	"\x1f\xdc\xe1\x03c\xe1\xc9\xbc\xbd\xba\x7f\xd9\xf8\xc9\xfd#" +
-	"\xea\xb01|VZ\x1e\xa6>\xcb\xe1\xc7\xa5\x0e\xfa\xc9" +
-	"\x9c\xfaFv\xfc\x0f&\xcc\xbc\xc7\xbf\xa3P\x08 %" +
-	"\xd8;\xb5\x0d\xb76\xadZ\xb7|\x90{gc\x98%" +
-	"\xe0\x93\xc1\xc7\x8f\xc87\xda\x07y\xd5\xb5\x16\xc4\x0e\xa6" +
-	":u\xfa\xc7\x8bk\x9a\xdf\x1f\xe2T\x7fM\xfd6\xb9" +
-	"\xbf\xa9f:\xa3j\x8a\x91\xd6\xf0\xcc\x98\x92Ie\xea" +
-	"\x16*j[:\xb5\xd4PD#\xab7\x03\xc8\x93\x05" +
-	"\x0fB\x1e@\x88\x1c\xaaFH~S\x00\xf98\x06\x80" +
-	"\x0a\xa0gG\xab\x10\x92\x0f\x0a wc \xb8\xb2\x02" +
-	"0B\xa4\xab\x16!\xf9\x88\x00\xf2)\x0cD\xc0\x15 " +
-	" DN4!$w\x0b \xff\x0d\x03\xf1@\x05x" +
-	"\x10\"=\xf4\xf0\x8c\x00\xf2E\x0c\xc4\x8b+\xc0\x8b\x10" +
-	"9O\x0f{\x05\x90\xdf\xc7@Jp\x05\x94 D\xae" +
-	"\xd1\xc3\xab\x02\xc8\x9fa\xf0\xa7\x946\x15\xc6\"\x0cc" +
-	"\x11\x88\x99D\x1cJ\x11\x86R\x04\x01MU\xe2\x1d\x00" +
-	"\x08\x03\x1d\xc3\x9a\xaa\x1b\x8af\xe8\x08!G\xc2L*" +
-	"\xba\xd1\xb0.a\xd03\xdb\x82\x99\xd1\xf5\xf9\x1d\x86\xca" +
-	"\xe4\xca\x10\x862\x04f\x9b\xaa\xe8Y\xcd:{\x00A" +
-	"\xb3\x00P\x9e\xabi\x04\xf4\xd0\x0d\x9e`\x07\xefi\xfb" +
-	"\xfbL\xddPZ\xd4\xe0\x125\xa0g\x93\x86.{\xdc" +
-	"\x18\xfahhJ\x05\x90+0\x04\x98\x14\x10\xf3\xf5\xd4" +
-	"\xce\xad\xe3\x94\x95\x9fR\xb3\xa4\x90\xd9\x17\xd2Y-\xa5" +
-	"$\x83\x91fES\xdatW\xb0,_PSc\xe9" +
-	"vU\xeb\x08Z\x82\xc8\x11\xb4\xe5\xea\xb3FkZK" +
-	"\x18\x1d35\xb5=\xbd\x86\"e@\x11\x8ft~\x0e" +
-	"i\xa7\xa6\xae\xce\xeaJ\x12\xca\xcd\xfaO\x8eT\x8fi" +
-	"\x8f\xbfN\xb1\x96\x17\xc2\x9a\xcd\xc4\x15C\x8d\x8f\xc0\xea" +
-	"\xc9\x17\\\x95M\xc5\x93\xaa^\x14\x83-\x07\xc4\xec\x7f" +
-	"\xe6\xb7o]\x16\xe37\x8a\xc6KSW\xa5\xd3Fp" +
-	"I\xc42]0_FVw\x05y\x08u9\x08\x11" +
-	"K\x0c\x88\xb9\xebO\xbfL\xff48\xf4\xd7|\x04`" +
-	"\x1bn\x10\xe3-*\xed\x9er\xd7\x90B\x0d\xad\x10@" +
-	"n\xc5@\x9c\xf6Qi9</\x80\x9c\xa4\xed\x83\xad" +
-	"\xf6I\xd0Ro\x15@6h\xfb\x08V\xfb\xac\xa5\xea" +
-	"I\x01\xe4\x1fa\x88\xb4\xa6\x93qUs\xea7\xb0Z" +
-	"\x89\xa9F\xae\x9a\xb5t{\"\xaej\\\x85GZ4" +
-	"%e\xe8N!\xd3\xd3\x82\xe5\xdb\xa2)\x99\xd6\x82\xe5" +
-	"\x1b\xc4\x10P\xe3-\xaa\x9ek\x0e\x97\x08\xe45\xc7\x88" +
-	"\x84+N\xf59\xd5\x89\x0a\xc8\xa6b\xadi\xadxq" +
-	"\xd8r@\xccW#\xd3\xb7\xbf\xfb\xc1?\x0e\xe6\xa7\x06" +
-	"\xe7\x99F4=Q\xc1\x8b\x90\xbb!\xc0!;\xd2\x1d" +
-	"\xa8CX\xba\x05\"\xe4h\x158\x13W\xba\x06\xf3\x11" +
-	"\x96\xce\x81\x08\xd8\xe5k\xe0\xaca\xe9\x044!,\x1d" +
-	"\x05\x11\x04\x97\xe7\x81\xb3P\xa4\xbdL\xf75\x10\xc1\xe3" +
-	"\x0ewp\xf8\x99\xb4\x95\xddn\x04\x11\xbc.\x8d\x00\x87" +
-	"\xabH\xeb\x99\xe5,\x88P\xe2\xd2\x0fp\x16\xb1\x94`" +
-	"\xb7\x0a\x88 \xba\xeb\x12\x9c\x05#-\x87j\x84\xa5F" +
-	"\x10\xa1\xd4%\x1b\xe0\x90*\xe91\xf6n\x0d\x88P\xe6" +
-	"\xee|px\x83\x14b\xb7\x13A\x84/\xb9\\\x01\x1c" +
-	".'\xf9\xa0\x16a\x09@\x841\xeeZ\x04g\xb5\x92" +
-	"\xbb\xd5\x08\x93\x8fD\x18\xebr;p\xa8\x15\xb9\xbe\x04" +
-	"arI\x04\x9fK\x8c\xc0a\xce\xa4\xa7\x16a\xd2%" +
-	"\xc2\x03\xee\x82\x07\x87$\x90?R\xbd\xdd\"\xf8\xdd\x1d" +
-	"\x07\x0e\x81%;\xea\x10&\x9bE\xbbU\xa3\xd0i\xcf" +
-	"\xa1(]\x07\xd6PD\x08E\xa1\xd3\x9e\xa5Qw\xb0" +
-	"D\xc1\xcc(\xb15J\x0b\x1b\xfaQ0uUkO" +
-	"\xc4\xeco~u\x9d\x1a\x8b\xba\x85\x16\x85\xce8\xdb\x94" +
-	"z\x14\x02\xac]\xa2\xe0\xd7\x8dt&\x0a\xa6S\xdf\x08" +
-	":\xa2\xf6\x90\xa7\xa7\x86\xa1\xa6\xb2\x8a\x81@\x8dB\xc4" +
-	"\x9aLQh\x86\x02\x8d\xe2\xc0q\xab\x7fX\xf9\xd3)" +
-	"1V\x00y\x02\x1e\x06\x1c\x88\xf9\x9f\xe6\x97W\xf5\xae" +
-	"h\xf8q~\x0b\x14\xe8D\xeb\x05\x18\xd6\xebK\xb8\x07" +
-	"8\x9f\x80\xe48N\xde\x03\xbe\x11s\xd5\x0e\xe1({" +
-	"h\xa4\xa7E\xe4\xac\xbd\xda\xac\xf8\x87\xad\x14a\xb4\xa9" +
-	"\x91\xbf{\x84\xd1\xf6\x9f-(\x97\xba\xde?L\xe7m" +
-	"P\x00y67\xaeg\xd0\x91\xf3\x90\x00\xf2\xd70D" +
-	"b\xc9\x84\x9ar\xc7n\xa7\xed\xaa;\x86G\x0d\xba\xbb" +
-	"\x9b\x8bf\x95+X \xe6\xe4\xff\x91\xb7\x9e\xecy\xfa" +
-	"Z\xd1\xac\xda\x85Ypf\x06\xb1[\xc0\xb9\x09\xee\xfe" +
-	"\xc8-Fo\xac\xfdP4\x0d\x0e\x90\xa2\x14\xc0-\x93" +
-	"\xa2!\xe1z\x12\x88\x99\x8c\xc6\xfd/\x1f\xdc\xbaa\xb4" +
-	"5\xfcT\xc4bqt\xd4\x8fu\x0d6P\x1e\x1b\x15" +
-	"@^\x9c\xe3\xb1\x8d\x93\x10\x92\x17\x0a 7\xd3E\x0c" +
-	"\xd6\"~\x8a\xd6\xc0\x13\x02\xc8\xcb\xf28\xa7\x90N9" +
-	"$3\x12W\x0d%\x91,\x9ev\xa7\xff\xd5\xcf\xed5" +
-	"\xdeG\xc7\x84\xe5\xa3\xfb\xbb\xb6\x18\xd9\xa1\x03\x8a\xf6\x8f" +
-	"X0\xd49\x18\xce\xf2\x1d\xad<\xdaT\xa35\x1d\xff" +
-	"\xe2\xa4\xc1\xe6P\xcd\x01\xa5pU\xd0)Ic\xe0\x1f" +
-	"F\xc9<\xa3q\xddb\x9b\xdf\x96\x03b\x0e\xcc\x0b," +
-	"\xdb\x15\xfb\xef\xe1\xa2\x91b\x08\xf2#\x85\xf3g\x03b" +
-	"\x0c\xc1\xc3\x18\x82\xf3#\x1c\x9c\x7f\xc2\x10B\xf7\x8cW" +
-	"\x8cX\x03d\xf8 \xff\xfc\xd48.\xf3\x8eT\xe7\x1c" +
-	"a\x0b\x06\x88Y\xff\xc2\xd7\x9b\xf6l\x98\xb9\xa5\xa8\x17" +
-	"\x0eo.\xda]\x0e\x13/\x16I[\x0e\x889\xe9\x94" +
-	"\xef\x1b\x8d\x0bf\xef\xf9\xa2\x04\xdb\xce\xf9\xff\x03\x00\x00" +
-	"\xff\xff\x001\x87N"
+const schema_c4d297091038a2d6 = "x\xda\x9cX{lS\xd7\x19?\xdf\xb9v.^\x93" +
+	":\x87\x9bN\xc0\x80\xb0\xc4\xc5&\x84@\xb2\xa1\x95l" +
+	"\xd4\x0e\x10BRXs\x03\x15\x9a\xc4\xa3\x17\xfb\x92\xb8" +
+	"8\xb6\xb9\xbe\xce\xc8\xb4*\xa3e[Y\xd7!(\x88" +
+	"m\x10u\x85v\x82\xa1Ba@\x81\x82\x94P\xba\x01" +
+	"\x1b\x1dA\x15\x10T\xa4\x952\x1e]'\x15\xda\xa1\x06" +
+	"\xc6\xeet\xce}\xf8\xc4!1\x9a\xf2O|\xce\xf7~" +
+	"\xfe\xce\x9dR\x9e\x1frU\x16,\xacAx\xfeW\xd8" +
+	"\x9dg,*\xd8\xda\xd9\xf2\xf5\xef\xbf\x80d/\x08\xc6" +
+	"\xf9mO\x14z6\x9f;\x81\xdc\x82\x88\x90\xb4~\xdc" +
+	"\x15\xa9s\x9c\x88\xd0\xb7~3n\x1d 0\xf6\x8d\x9e" +
+	"pm\xdfO\xee\xadAd\x04 \xe4\x06zUSR" +
+	"\x05\x08\xa4\xfa\x92 \x02c\xc3\xf8\xfb\x95{\x9e\x18\xf5" +
+	"S\x93\xc0E\xef\xa3%\xd5\x80\\\xc6\xf4\x93\xadK\xef" +
+	"_\xda\xfe\x12\"\xa3\x1cV\xd9d\xfd\x01c]\xda=" +
+	"mbq\xdd\xf1\x97y\x82v\xca\x0b\xd2jFp\xbd" +
+	"+tq\xc9\xf5o\xbc\xc2\xc9~\xbdd\x06\x95\xbd\xad" +
+	"\xfe\xf3s\xc5\x0b\xc7\xbej\x99\x85\xe9\xd5\xda\x92\x06\xca" +
+	"\xba\xa9\xe4\x87\x08\x8c1'\xdc\xbf\xea\xea\xbb\xb1\x09\x91" +
+	"\x91\x8e\xec[\x94\x17\xa4>&\xfbF\xd9\xc4\xc5\xc7=" +
+	"\xf76s\xb2G\x962\xbb\xb5\xa9\xeb\x823;:\xb7" +
+	"\xf2.C)c\xf5\x94R\xd6\x9e\xa7\x16\\;\xf6\x87" +
+	"_wr\xac\x13L\xd6\xa3cf\xfds\xf9\x05\xf2\x1a" +
+	"\xcfJJ\x99G#\x19\xeb\xfc\xe6s\xa7gM\xfe\xf2" +
+	"MD\xbc\xc0\xc5\x9e\xca\x90\xa6\x95n\x93jJ\xe9\x7f" +
+	"\xd3K\xaf#0\xde\x9e>g\xdf\x9e#\xd5;ya" +
+	"\x8f\xfbX\xfc&\xf9\xa8\xb0idG|\xfd\xf8E;" +
+	"9;\x16\xfb\x1a\xa8\x1d\xa7\x0a\xdf\x8b\xdf\xbeuu7" +
+	"\xcfZ\xefc.\xc8\x8c\xf5\xf3\xf2\xb7f.5n\xef" +
+	"F\xc4\xcb\xd5\x00\x02i\xa5\xef\xb8\xd4\xee\xa3\xf4i_" +
+	"\x9dK\x9a\xea\x17\x112*\xe3\x0b\xcf\xba\x87_\xdc\xc3" +
+	"\x8b\x1b\xe3g\xd1\x9e\xe0\xa7\xe2.\xac\xfe\xf93\x7f\x9a" +
+	"zm\x1fO0\xcf\xdf\xc4R\xcd\x08\x96\x1eK\x8f\x9d" +
+	"\xfc\xa4\xfb\x00g\xea\xf3~\x96I\xe3\xee\x1b[\xe2\xdd" +
+	"\xdaA\xeeF5o\xee\xfch\xf8\xfd\x1f\x0b\xb3\x0fs" +
+	"7\xf3\xfce\xf4f\xfc\x9e\xdf\xee\xff\xb3k\xf8\x11\xee" +
+	"f\xaa\x9f%\xe0\xe5\xbb\xf5\xa7*\xc7\xe6\x1d\xb7\xd2\x8e" +
+	"MKY\x02\x1e\xf7\xd3\xba\xd80\xf9\xc3\xdfO\xb9\xba" +
+	"\xf1}\xde\xd2\xd5\xa6+\xaf0K+\xcf_\xfa\xa0\xb0" +
+	"\xe4Z?\x82\xbd~\x16\xba\xc3\x8c\xe0\xdc\xcaaK\x0e" +
+	"\x9el8\xc9)\xbfi\x9a\xb5\x92|gC\xb2\xb0\xeb" +
+	"\xe4\x80\xa0\xf6\xf8\xcfI\x97i$\xa5^\x7f\x9d\x04\x01" +
+	"\x1aSOM_\xdb\xd1\xf9/\x9c\xe9'\x86\xf90\xf7" +
+	"Z\x99\x7f\xe2\xc5\xb7\xce\xf2\x16\xf4\x98&^f\x16\xb4" +
+	"\x15\xddY+\x08\x7f;K;\x98\xaf\"\xea\xad\x04\x81" +
+	"#\x92\x87j\x90\xdc\x81=\x08\x8c\xd9\xf7fW\x9f~" +
+	"\xf7R\x0f/\xad3\xc0R\xb33@\xa5\xe5\xf5U\x87" +
+	"\xd7m\xec\xbc\xc0\x19r&PB\x0d\xd9Zwt\xca" +
+	"\x96\x1b\x15\x17\xb9\x9b\x03\x01\x96\x9a\xab\x9b\xa3k\xefl" +
+	"Yv\xb9\xbf\xd0\x86\x8cP\xf7\xf3KF\xb7\xee~\xfd" +
+	"\x0a\xc7\xda\x1b\xa8\xa2\xac\xcf\x0e_\xd1\xb5\xbev\xf1\xa7" +
+	"\xdcMw\xc0\x0c\x9f_-zo\xd7\xb6[\xbc\xd0\x9d" +
+	"\x01\x16\xf9\xbdLhy\xf9\xa8@\xea\x8bOnq\xac" +
+	"=\xa6\xa5\xc9w\x97\xdf^\xf0\xd8\xe8\xdb\x03\"\x7f8" +
+	"pZz\x9fE\xa3;P'\xddd\x91\x1f\xfbF\xfa" +
+	"\xb1\x9f\x8d\xa8\xb8\xd3/\xbe\xd4\x04\x90z\x99\x9e\xaa\xda" +
+	"\x7f\xac[\xb6\xea\x99\xbb\x9c\x9e\xbe\x00K\xcdgw\xeb" +
+	"\x0e\xc9W\xda\xee\xf2\xac\x1f\x9b&\xded\xacc\xcb?" +
+	"\x9d[\xd9\xf8\xd1=\x8e\xd53\xa1\x0a\x90\xc1\xfd5\x18" +
+	"\x89\xa4\xaa)zB\xc3\x15a%\x19OV\xcfR\xd4" +
+	"\xd6D|\xbe\xae\x88z:\xd5\x08 \x8f\x16\\\x08\xb9" +
+	"\x00!r\xa0\x0c!\xf9m\x01\xe4\xa3\x18\x00\x8a\x80\x9e" +
+	"\x1d.AH\xde/\x80\xdc\x85\x81\xe0qE\x80\x11\"" +
+	"\xc7\xaa\x10\x92\x0f\x09 \x9f\xc0@\x04\\\x04\x02B\xa4" +
+	"\xbb\x01!\xb9K\x00\xf9\xaf\x18\x88\x0b\x8a\xc0\x85\x109" +
+	"E\x0fO\x0a \x7f\x88\x81\xb8q\x11\xb8\x11\"=\xf4" +
+	"\xf0\xac\x00\xf2G\x18H\x1e.\x82<\x84H/=\xbc" +
+	"(\x80\xfc%\x06o\\iU!\x1fa\xc8G &" +
+	"\xa3\x11\x18\x860\x0cCP\xac\xa9J\xa4\x1d\x00a\xa0" +
+	"\x0bCSS\xba\xa2\xe9)\x84\x90Ma\xc4\x94\x94^" +
+	"\xbb*\xaa\xd33K\x82\x91L\xa5f\xb4\xeb*\xa3\xf3" +
+	" \x0c\x1e\x04F\xab\xaa\xa4\xd2\x9ay\xf6(\x82F\x01" +
+	"\xa00S\xed\x08\xe8\xa1\x13<\xc1\x0a\xde\xd3\xd6\xef\x8a" +
+	"\x94\xae4\xab\xbe&\xb58\x95\x8e\xe9)\xd9\xe5\xc4\xb0" +
+	"\x80\x86f\x98\x00r\x11\x86bF\x05\xc4\xd8\x1e\xdf\xb6" +
+	"i\xb8\xb2\xe4\x0b*\x96\x0c%\xf6\xb9DZ\x8b+1" +
+	"_\xb0Q\xd1\x94\xd6\xd4\x00\xc29J<\xa2FfG" +
+	"cjEs\xb4M\xf55\x163:^\x7fuF\x7f" +
+	"P\x8f\x86W\xa8:\x14 \x0c\x05\x0fP\x9b-\xad)" +
+	"\xa8\x0epgFF\\\x87\xa6.O\xa7\x94\x18\x14\x1a" +
+	"5\x9f\x1d*{\xa4-\xb2\x9d:T\xc8I\xf6d;" +
+	"\xa4\xa9\xe1D\x9b\xaa\xb5\xfbL\x87\x90M\x98M\xd7\xa2" +
+	"\xc4\x99!\xbe&\xd3\x04\xa6\xd56b\x02\xadK\x9f\x00" +
+	"\xf2\x14\x0c\xc4.\xccI\xd4\xb2\x80\x00\xf2\xb71x\x97" +
+	"Gc4\xce\xceP4\xe3\xfc\x10\x06\xbb,Cj\xd2" +
+	"zKB\x8b\xea\xed\x15\x9a\xda\x96X\x91\xb1\xe3\xff\x8f" +
+	"\xc5\x80\xe4\xa6\x93\x11EW#\x03\x92\xeb\xca&\\\x96" +
+	"\x8eGbj*\xa7\x0d\x16\x1d\x10\xe3\xf6\xc2\xdf\xbds" +
+	"^\x8c\\\xc9Y`\x9a\xba,\x91\xd0\x9dL\x0fY\xe0" +
+	"z:\xf5\xc0\x92\xe0+\xcc$\x03b\xec\xf8\xe3\xab\x89" +
+	"_\xfa\xee\xfd%\xdb\x02\xb0\x04\xd7\x8a\x91f\x95\x8e\x9b" +
+	"BG\x90B\x05-\x12@n\xe1\xd2\xaa\xd2\xfeyV" +
+	"\x009F\xe7\x0d6\xe7M\x94\xce\x86\x16\x01d\x9d\xce" +
+	"\x1b\xc1\x9c7+){L\x00\xf9%\x0c\xc1\x96D," +
+	"\xa2jv\xc3\x17/W\xc2\xaa\x9ei\x7f-\xd1\x16\x8d" +
+	"\xa8\x1a7\x12\x82\xcd\x9a\x12\xd7Sv\xe7\xd3\xd3!\xfb" +
+	"\xbdYS\x92-C\xf6\xbb\x0fC\xb1\x1aiVS\x99" +
+	"i\xe2\x00\xb0\xaci2 \xe1\x8a]}v\x9b\xa0!" +
+	"h\xe3\xe1\x96\x84\x96\xbb8,: \xc6k\xc1\xf2\xad" +
+	"\x1f|\xf2\xf7\xfd\xd9\xa9\xc1Y\xa2\x11M\xcf,\xc1\x8d" +
+	"\x90\xb3R\xc1\x06\x99\x12\xc1\xd5\x08Kn,B\x06\xce" +
+	"\x82\xbd\xa2\xa4>\x98\x81\xb0\xf4/\x10\x01;@\x1al" +
+	"\xf8#}\x0c\x0d\x08K\xbd \x82\xe0@x\xb07\xb0" +
+	"t\x86\xf1v\x83\x08.g\x1b\x82\x8d\x8b\xa5\x03\xecv" +
+	"'\x88\xe0v\xe0\x1b\xd8\x18Q\xead\x927\x81\x08y" +
+	"\x0e\xec\x03\x1b\xd3Hk\xd9\xedj\x10At\x90\x07\xd8" +
+	"\x1bYJC\x19\xc2R\x14D\x18\xe6\x80<\xb0\xc1\xac" +
+	"\xb4\x98\xe9\x95A\x04\x8f\x03\x9f\xc0\xc6kR-\xbb\x9d" +
+	"\x06\"|\xcd\xc1h`chi\x12T!,}\x13" +
+	"Dx\xc4\xc1\x11`c\x11\xe91\xa6\xd7\x03\"\xe4;" +
+	"\xa8\x1alPK\xee7!L\xfe-B\x81\x03I\xc1" +
+	"~\x16\x91\x9bU\x08\x93\xcb\"<\xea`\"\xb0\x11\x17" +
+	"\xe9\xa1|\xa7D\xf0:\xb0\x00\xec\xa7\x039V\x8d0" +
+	"\xd9+B\xa1\x83\xb2\xc0~\xd3\x907\x1b\x10&\x9d\xa2" +
+	"\xd5\xc8!\xe8\xb0\xa6T\x88nWsv#\x84B\xd0" +
+	"a\xad\xa6\x903vB`$\x95\xf0\x0a\xa5\x99\xed\xd0" +
+	"\x10\x18)Uk\x8b\x86\xad_^u\x95\x1a\x0e9e" +
+	"\x18\x82\x8e\x08\x03\x1e\xa9\x10\x14\xb3f\x0a\x817\xa5'" +
+	"\x92!0\xec\xeaG\xd0\x1e\xb2v&=\xd5u5\x9e" +
+	"Vt\x04j\x08\x82\xe6\xdc\x0a\x81a/\x0a\xa6\xa4\x11" +
+	"\x86h*\xdb8n\xa5p\xadB'J\xbe\x00\xf2\x08" +
+	"\xdc\xcf\x0d \xc6W\x8d/.;\xbb\xa8\xf6\x17\xd9\xed" +
+	"2D\xd7\x9a\x1a\xa0\xdf\\h\xe2\x14p\x1e\x02\xc9\x00" +
+	"\xc8,\x05\x05\x03f\xb0\x15\xd0\\\xcb\xd3\xf14\x07\x9d" +
+	"\x09Z\x1a\x15\xef\x03\xb1\xc5\x80\x093\x18\x08\x19\xb0+" +
+	"-B~cW\xe7\xd8\xd8\xc1p,\xaa\xc6\x9d\x11\xdd" +
+	"a\xb9\xea\x8c\xecA\x83\xee\x00\x8a\x9cY\xe5\xca\x17\x88" +
+	"1\xfa\xbf\xe4\x9d\xa7N=\xdd\x9b3\xabV\x99\x0e9" +
+	"_}\xd8)\xe7\xcc\xb4w\xbeu\xe4\xc2\x8e\xe6.\xc9" +
+	"N\x03\xce\x06e\xc0\xd6\xa5\x8b\xcdc\xfb\xf3\x06\xd8\x9f" +
+	"1\x08)C\x98\xb8E/\x05n\xfd\x1bA\x18\xcc\xa3" +
+	"\x9c\xb8\xc3\xa9\xb7\x9c\xb1\xe5Z\x1d\x88\x11\x0bE\xbc/" +
+	"\xee\xdf\xb4f\xb0\xdd?/hbm\xeaO\xbe#\xb0" +
+	"\x96\xa2\xba\x90\x00\xf2\xdc\xcck\xa3~\x14B\xf2,\x01" +
+	"\xe4F\xba\xfd\xc1\xdc\xfe\xf3h1\xcd\x11@^\x90\xf5" +
+	"2\x10\x12q\xfb)\x10\x8c\xa8\xba\x12\x8d\xe5\xae\x1f{" +
+	"\xac\xa8\x0flZ\xdeG[\x84\xe9\xa3\xf3\x11#\x17\xc2" +
+	"\xa2s\x8f6\xa2\xc8\x87\xda3(\xde\xcd\xd1\xb2\x19s" +
+	"md0X=\xb6\xaazK\"\xf2\xf0\x88\xc6\x02x" +
+	"\xd6\x0bb(\xbaD\x92\xc6\xca\xdb\x0f/\xba\x06{\xb9" +
+	"\xe4\x82%\x16\x1d\x10\xa3\xef\xc9\xe2\x05;\xc2\xff9\x98" +
+	"3\xa2\xcc\x82\xec\x88\xe2\xeca\x84P\xa6]\xec/3" +
+	"`\x7f\x99#\xa4\x9a\xb5K\xd0\x9cX9\x1a\x86\xa5\xd0" +
+	"v\x99w\xa4,\xe3\x08\xdbo@\x8c\x9a\xe7\xbe\xdb\xb0" +
+	"kM\xc5\xc6\x9c^\xd8\xa0>g\x17\xda\xcf\x84\\\x91" +
+	"\xb4\xe8\x80\x18\xa3N\x14|\xaf~\xe6\x94]\x0f\x8b\xfe" +
+	"\xad\x9c\xff/\x00\x00\xff\xff\x07\xac7R"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -4232,7 +4803,10 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x824e16689d9c0d5c,
 			0x84fb80b2e6291cb2,
 			0x851a38af31fd2692,
+			0x88a3dafd5f6dc83d,
+			0x8bc2471f2b39c15f,
 			0x8d1be75ed840c0e7,
+			0x931e571fd2f049a2,
 			0x95e8f9c08e05c41d,
 			0x97fb09c25d2b2ae8,
 			0x9c9d7f433f8f3572,
@@ -4253,11 +4827,13 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xc594e430a6d42f92,
 			0xc5e62210cedad631,
 			0xc84ac8b65e0871d2,
+			0xc8c0107092371171,
 			0xcd8253bc76f94109,
 			0xd0add82b272ae64c,
 			0xd0cf030389f61476,
 			0xd1dabbca3a46fb46,
 			0xd79d948f633af906,
+			0xd82ee89b30bc479c,
 			0xdd629bf6896997e4,
 			0xe2a1ae6d1c5e7d05,
 			0xea5d4591c06b1260,
