@@ -42,6 +42,7 @@ type Birth struct {
 	carrier   Carrier // nil: nothing is passed on
 	vital     func()  // nil: nothing is done before a ping is answered
 	asked     bool    // vital is under way
+	handed    map[string]func(ticket string, f *os.File)
 }
 
 // An arrival is one served link as it came over the channel.
@@ -76,6 +77,7 @@ func Born(channel *net.UnixConn) *Birth {
 		resources: map[resource]*slot{},
 		conns:     map[*Conn]uint64{},
 		refused:   lastWords,
+		handed:    map[string]func(string, *os.File){},
 	}
 	go b.receive()
 	return b
@@ -107,6 +109,28 @@ func (b *Birth) OnRefused(f func(peer string, reason guard.Reason)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refused = f
+}
+
+// OnHanded has f take each file of that name that somebody outside hands over, with the ticket that came with it. f closes the file, whoever
+// sent it may be anybody, and f must not block. Files that come without it are closed.
+func (b *Birth) OnHanded(name string, f func(ticket string, file *os.File)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.handed[name] = f
+}
+
+// takeHanded hands on a file that was handed over.
+func (b *Birth) takeHanded(e endowment) {
+	b.mu.Lock()
+	take := b.handed[e.Name]
+	b.mu.Unlock()
+	switch {
+	case e.File == nil:
+	case take == nil || len(e.Grants) != 1:
+		e.File.Close()
+	default:
+		take(e.Grants[0], e.File)
+	}
 }
 
 // lastWords is where a daemon speaks that has no log.
@@ -234,6 +258,8 @@ func (b *Birth) take(e endowment) {
 		b.takeUse(e)
 	case birth.Endowment_Kind_cut:
 		b.cut(e.Link)
+	case birth.Endowment_Kind_handed:
+		b.takeHanded(e)
 	case birth.Endowment_Kind_ping:
 		b.answer()
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -33,6 +34,10 @@ func Connect(socket Stream, bootstrap capnp.Client, options ...guard.Option) *Co
 // Idle tells since when the peer has said nothing, and whether it has anything under way: a call, or a capability that it holds beside
 // the bootstrap.
 func (c *Conn) Idle() (since time.Time, busy bool) { return c.guard.Idle() }
+
+// Attach has an open file leave with the first bytes that are written from now on: with the next call, if not before. The caller keeps it open
+// until that is answered. It is errors.ErrUnsupported on what is no unix socket.
+func (c *Conn) Attach(f *os.File) error { return c.guard.Attach(f) }
 
 // Bootstrap returns the peer's bootstrap once it has answered. It waits for the peer rather than pipelining on the promise: a
 // pipelined call on an answer that turns out null would end the peer's process.

@@ -1,6 +1,7 @@
 package vat
 
 import (
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -53,6 +54,20 @@ func (o *outbox) put(e endowment) error {
 	o.untaken = append(o.untaken, p)
 	o.kick()
 	return nil
+}
+
+// maxOffered is how many packets may wait for an offer to be put behind them.
+const maxOffered = 64
+
+// offer is put, but for when so much is untaken that the daemon may not be well.
+func (o *outbox) offer(e endowment) error {
+	o.mu.Lock()
+	waiting := len(o.untaken)
+	o.mu.Unlock()
+	if waiting >= maxOffered {
+		return errors.New("cannot hand over: the daemon takes nothing")
+	}
+	return o.put(e)
 }
 
 // run sends until the channel or the outbox ends.

@@ -103,6 +103,12 @@ func (p *Parent) GrantFile(name string, file *os.File) error {
 	return p.grants.put(endowment{Kind: birth.Endowment_Kind_file, Name: name, File: file})
 }
 
+// GrantHanded passes on a file that somebody outside handed over, with the ticket it came with. The caller keeps the file. While the daemon
+// leaves much untaken it is refused: what comes from outside never takes the place of what initd grants.
+func (p *Parent) GrantHanded(name, ticket string, file *os.File) error {
+	return p.grants.offer(endowment{Kind: birth.Endowment_Kind_handed, Name: name, Grants: []string{ticket}, File: file})
+}
+
 // GrantSetting hands the daemon the values of a policy setting.
 func (p *Parent) GrantSetting(name string, values ...string) error {
 	return p.grants.put(endowment{Kind: birth.Endowment_Kind_setting, Name: name, Grants: values})

@@ -13,6 +13,7 @@ type Guard struct {
 	stream   Stream
 	patience patience
 	observe  func(Reason)
+	files    *Files // nil: the peer may not send any
 
 	// For Decode's goroutine alone.
 	framer  framer
@@ -91,7 +92,7 @@ func New(stream Stream, options ...Option) *Guard {
 	for _, o := range options {
 		o(g)
 	}
-	g.close = sync.OnceFunc(func() { close(g.over) })
+	g.close = sync.OnceFunc(func() { close(g.over); g.files.close() })
 	g.out = newWriter(stream, g.patience.write, func(err error) { g.end(unread(err)) })
 	go g.out.run(g.over)
 	g.framer = framer{stream: (*reader)(g), ahead: make([]byte, readAhead)}

@@ -17,7 +17,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	if err := g.arm(); err != nil {
 		return 0, err
 	}
-	n, err := g.stream.Read(p)
+	n, err := g.read(p)
 	g.mu.Lock()
 	g.reading = false
 	g.mu.Unlock()

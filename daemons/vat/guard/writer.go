@@ -3,6 +3,7 @@ package guard
 import (
 	"encoding/binary"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -21,10 +22,11 @@ type writer struct {
 	patience time.Duration
 	lost     func(error) // told, without the lock, of a write that failed when nobody waited for it
 
-	mu      sync.Mutex // whoever holds it writes
-	pending []byte
-	err     error // of a write: the stream is torn, nothing is written after it
-	kicked  chan struct{}
+	mu       sync.Mutex // whoever holds it writes
+	pending  []byte
+	err      error    // of a write: the stream is torn, nothing is written after it
+	attached *os.File // leaves with the next bytes, if there is one
+	kicked   chan struct{}
 }
 
 func newWriter(stream Stream, patience time.Duration, lost func(error)) *writer {
@@ -86,7 +88,12 @@ func (w *writer) flush() error {
 // write writes the buffers, what waits among them. The lock is held.
 func (w *writer) write(all net.Buffers) error {
 	w.stream.SetWriteDeadline(time.Now().Add(w.patience))
-	_, w.err = all.WriteTo(w.stream)
+	if w.attached != nil {
+		all, w.err = w.writeAttached(all)
+	}
+	if w.err == nil {
+		_, w.err = all.WriteTo(w.stream)
+	}
 	w.pending = w.pending[:0]
 	return w.err
 }
