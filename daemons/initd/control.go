@@ -84,7 +84,8 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 		socket.Close()
 		return
 	}
-	conn := vat.Connect(socket, capnp.Client(s.operatorWith(c.role.Methods)), guard.Greet(), s.refuses(c.role.Name))
+	files := &guard.Files{}
+	conn := vat.Connect(socket, capnp.Client(s.operatorWith(c.role.Methods, files)), guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
 	c.conns[conn] = struct{}{}
 	go func() {
 		<-conn.Done()

@@ -16,6 +16,7 @@ import (
 	"nexus/capnpgen/update"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 )
 
 // handOutPatience is how long an operator waits for a facet whose daemon is starting.
@@ -24,7 +25,8 @@ const handOutPatience = 10 * time.Second
 // An operatorServer is what stands behind an Operator: each method hands out one of initd's holdings.
 type operatorServer struct {
 	s       *system
-	methods []string // what this Operator has: see operatorWith
+	methods []string     // what this Operator has: see operatorWith
+	files   *guard.Files // what came beside the messages of its connection; nil where that carries none
 }
 
 // handOut waits for a facet and gives a reference of it away.
@@ -248,6 +250,9 @@ func graph(table []Daemon, roles []Role) []graphEdge {
 		}
 		for _, name := range row.Files {
 			edges = append(edges, graphEdge{row.Name, Edge{Facet: "file:" + name}})
+		}
+		for _, name := range row.Takes {
+			edges = append(edges, graphEdge{row.Name, Edge{Facet: "handed:" + name}})
 		}
 	}
 	for _, role := range roles {

@@ -20,7 +20,7 @@ func (s *system) servePort(ctx context.Context, name string) {
 	role, _ := roleOf(operatorRole)
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
-			conn := vat.Connect(port, capnp.Client(s.operatorWith(role.Methods)), s.refuses("port"))
+			conn := vat.Connect(port, capnp.Client(s.operatorWith(role.Methods, nil)), s.refuses("port"))
 			select {
 			case <-conn.Done():
 			case <-ctx.Done():

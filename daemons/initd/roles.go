@@ -10,6 +10,7 @@ import (
 
 	"nexus/capnpgen/operator"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
@@ -26,7 +27,7 @@ const operatorRole = "operator"
 // Roles are all roles there are, from the least to the whole. They are to those outside the system what Table is to the daemons.
 func Roles() []Role {
 	look := []string{"status", "services", "daemons", "graph"}
-	stage := append(slices.Clone(look), "stage")
+	stage := append(slices.Clone(look), "stage", "handFile")
 	return []Role{
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},
@@ -60,10 +61,10 @@ const attenuateMethod = "attenuate"
 // maxAttenuation bounds the names of one attenuation (schema/operator.capnp).
 const maxAttenuation = 64
 
-// operatorWith makes an Operator that has these methods. The others are taken out of what is served, before any code of theirs: nothing in
+// operatorWith makes an Operator that has these methods, for a connection over which these files come. The others are taken out of what is served, before any code of theirs: nothing in
 // operatorServer has to remember who asks.
-func (s *system) operatorWith(methods []string) operator.Operator {
-	served := operator.Operator_Methods(nil, &operatorServer{s: s, methods: methods})
+func (s *system) operatorWith(methods []string, files *guard.Files) operator.Operator {
+	served := operator.Operator_Methods(nil, &operatorServer{s: s, methods: methods, files: files})
 	for i, m := range served {
 		if m.MethodName != attenuateMethod && !slices.Contains(methods, m.MethodName) {
 			served[i].Impl = notGranted(m.MethodName)
@@ -97,5 +98,5 @@ func (o *operatorServer) Attenuate(_ context.Context, call operator.Operator_att
 		return err
 	}
 	kept := slices.DeleteFunc(slices.Clone(o.methods), func(method string) bool { return !slices.Contains(wanted, method) })
-	return res.SetOperator(o.s.operatorWith(kept))
+	return res.SetOperator(o.s.operatorWith(kept, o.files))
 }

@@ -18,7 +18,7 @@ func withCore(t *testing.T) (*device, bootctl.Attempt) {
 	d.confirm(t, "1.0.0")
 	key := updatestest.Key(1)
 	archive := updatestest.Archive(t, key, "1.1.0", updatestest.Bundle(nxs.CoreName, "1.1.0", nil, []byte("the core"), key))
-	_, _, err := d.install(t.Context(), d.snapshot().Standby(), bytes.NewReader(archive), int64(len(archive)), newProgress(update.StageProgress{}, 0))
+	_, _, err := d.install(t.Context(), d.snapshot().Standby(), d.fromStream(bytes.NewReader(archive), int64(len(archive))), newProgress(update.StageProgress{}, 0))
 	must(t, err)
 	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
 	attempt, refused, err := d.bootAttempt(t.Context(), 0)

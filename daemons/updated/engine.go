@@ -41,6 +41,7 @@ type engine struct {
 	contents [2]slots.Content // what the slots hold
 	unread   bool             // a slot may have changed since contents was read
 	staging  bool
+	expected *stage // the one that waits for its archive as a file
 }
 
 // persistent tells whether the record outlives this boot.
@@ -159,7 +160,7 @@ func (e *engine) auditAs(op string, what subject, result string) {
 		digest = what.digest.String()
 	}
 	e.log.Audit(logs.Audit{
-		Op: op, Slot: what.slot.String(), Version: what.version, Digest: digest, Size: what.size,
+		Op: op, Slot: what.slot.String(), Version: what.version, Digest: digest, Size: what.size, Reused: what.reused,
 		Result: result, Reason: what.reason, Detail: what.detail,
 	})
 }
@@ -170,6 +171,7 @@ type subject struct {
 	version string
 	digest  nxs.Digest
 	size    int64
+	reused  int64 // bytes of payloads that were not written again
 	reason  string
 	detail  string
 }

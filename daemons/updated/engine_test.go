@@ -152,7 +152,7 @@ func (d *device) put(t *testing.T, version string) error {
 		return err
 	}
 	defer d.end()
-	_, _, err := d.install(t.Context(), d.snapshot().Standby(), newPipe(raw), int64(len(raw)), newProgress(update.StageProgress{}, int64(len(raw))))
+	_, _, err := d.install(t.Context(), d.snapshot().Standby(), d.fromStream(newPipe(raw), int64(len(raw))), newProgress(update.StageProgress{}, int64(len(raw))))
 	return err
 }
 

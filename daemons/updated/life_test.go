@@ -21,9 +21,7 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 	life, end := context.WithCancel(t.Context())
 	must(t, d.begin(int64(len(raw))))
 	s := d.startStage(life, int64(len(raw)), update.StageProgress{})
-	if _, err := s.in.Write(raw[:len(raw)/2]); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.write(raw[:len(raw)/2]))
 	end()
 	d.stages.Wait()
 	if refusal.Of(s.err) != refusal.Cancelled {

@@ -58,7 +58,7 @@ func (o *Owner) Receive(ctx context.Context, archive io.Reader, size int64) (ser
 	defer o.engine.end()
 	progress := newProgress(update.StageProgress(capnp.Client{}), size)
 	defer progress.close()
-	_, serial, err = o.engine.install(ctx, o.engine.snapshot().Standby(), archive, size, progress)
+	_, serial, err = o.engine.install(ctx, o.engine.snapshot().Standby(), o.engine.fromStream(archive, size), progress)
 	return serial, err
 }
 

@@ -84,6 +84,7 @@ func (p *progress) call(now slots.Progress) error {
 		m.SetPhase(wirePhase(now.Phase))
 		m.SetDoneBytes(uint64(now.DoneBytes))
 		m.SetTotalBytes(uint64(p.size))
+		m.SetReusedBytes(uint64(now.Reused))
 		return m.SetBundle(now.Bundle)
 	})
 	defer release()

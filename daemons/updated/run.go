@@ -46,6 +46,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{e}))
 	})
+	b.OnHanded(archiveFile, e.takeHanded)
 	log.Announce(ctx, e.ready())
 	e.resume()
 	go e.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,14 +30,19 @@ type stage struct {
 	cancel   context.CancelCauseFunc
 	alive    chan struct{} // a beat at the end of each chunk
 	writing  atomic.Int32  // chunks that are being taken
+	streams  chan struct{} // closed when it is known that the archive comes by write
+	handed   chan *os.File // the archive, where it comes as a file
 	over     chan struct{} // closed when the outcome is known
 
 	// The outcome, valid after over is closed.
 	serial uint64
+	reused int64 // bytes of payloads
 	err    error
 
-	mu   sync.Mutex
-	done bool // the sender said that all was sent
+	mu     sync.Mutex
+	way    way
+	ticket []byte // what a file for this stage must come with; nil until it was asked for
+	done   bool   // the sender said that all was sent
 }
 
 // begin takes the one place for a stage, or refuses.
@@ -83,6 +89,8 @@ func (e *engine) startStage(life context.Context, size int64, observer update.St
 		engine: e, size: size, in: in, cancel: cancel,
 		progress: newProgress(observer, size),
 		alive:    make(chan struct{}, 1),
+		streams:  make(chan struct{}),
+		handed:   make(chan *os.File, 1),
 		over:     make(chan struct{}),
 	}
 	go s.watchStall(ctx, e.clock)
@@ -96,8 +104,7 @@ func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
 	stop := context.AfterFunc(ctx, func() { out.CloseWithError(context.Cause(ctx)) })
 	defer stop()
 
-	standby := s.engine.snapshot().Standby()
-	subject, serial, err := s.engine.install(ctx, standby, out, s.size, s.progress)
+	subject, serial, err := s.install(ctx, out)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // the pipe's end is only how it was noticed
 	}
@@ -105,8 +112,9 @@ func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
 		err = refusal.New(refusal.Cancelled, "updated is stopping")
 	}
 	subject.size = s.size
-	s.serial, s.err = serial, err
+	s.serial, s.reused, s.err = serial, subject.reused, err
 	s.engine.audit("stage", subject, err)
+	s.takeNoMore()
 	s.engine.end()
 	s.progress.close()
 	close(s.over)
@@ -117,17 +125,19 @@ func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
 var errOver = errors.New("the stage is over")
 
 // install brings an archive into a slot: verified while it is written, durable, and then in the record.
-func (e *engine) install(ctx context.Context, slot bootctl.Slot, r io.Reader, size int64, p *progress) (subject, uint64, error) {
+func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival, p *progress) (subject, uint64, error) {
 	to := subject{slot: slot}
 	var set bootctl.Content
-	reader := nxs.NewReader(r, size, e.limits, verifyBy(ctx, e.verifier))
-	_, err := e.store.Stage(ctx, slot, reader, slots.StageOptions{
+	err := archive(ctx, slot, slots.StageOptions{
 		Admit: func(head *nxs.Head) error {
 			to.version, to.digest = head.Index.SystemVersion, head.Digest
 			set = e.candidate(head.Digest, head.Index)
 			return e.receiving(slot, set)
 		},
-		Progress: p.report,
+		Progress: func(now slots.Progress) {
+			to.reused = now.Reused
+			p.report(now)
+		},
 	})
 	e.touched()
 	if err != nil {
@@ -161,6 +171,9 @@ func (s *stage) write(b []byte) error {
 	if len(b) > int(update.MaxChunkBytes) {
 		return errors.New("cannot take chunk: it is over 1 MiB")
 	}
+	if !s.stream() {
+		return errors.New("cannot take chunk: the archive comes as a file")
+	}
 	s.writing.Add(1)
 	_, err := s.in.Write(b)
 	s.writing.Add(-1)
@@ -172,25 +185,27 @@ func (s *stage) write(b []byte) error {
 }
 
 // finish waits for the outcome after the last byte.
-func (s *stage) finish(ctx context.Context) (uint64, error) {
+func (s *stage) finish(ctx context.Context) (serial uint64, reused int64, err error) {
+	s.stream()
 	s.mu.Lock()
 	s.done = true
 	s.mu.Unlock()
 	s.in.Close()
 	select {
 	case <-s.over:
-		return s.serial, s.err
+		return s.serial, s.reused, s.err
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return 0, 0, ctx.Err()
 	}
 }
 
-// drop discards the stage unless the sender said that all was sent.
+// drop discards the stage unless the sender said that all was sent. Of a file a sender can say so at once, so that is not enough: the stage
+// goes on as long as somebody waits for its outcome.
 func (s *stage) drop() {
 	s.mu.Lock()
-	done := s.done
+	sent := s.done && s.way == byWrite
 	s.mu.Unlock()
-	if !done {
+	if !sent {
 		s.cancel(refusal.New(refusal.Cancelled, "the sender went away before the end"))
 	}
 }
@@ -204,11 +219,8 @@ func (s *stage) watchStall(ctx context.Context, clock plat.Clock) {
 			if s.writing.Load() > 0 {
 				continue // the sender waits for us
 			}
-			s.mu.Lock()
-			done := s.done
-			s.mu.Unlock()
-			if done {
-				return // all was sent; what remains is our own work
+			if s.sent() {
+				return // what remains is our own work
 			}
 			s.cancel(refusal.New(refusal.Stalled, "the sender sent nothing for %s", stallPatience))
 			return
@@ -239,11 +251,25 @@ func (s *sinkServer) Done(ctx context.Context, call update.StageSink_done) error
 	if err != nil {
 		return err
 	}
-	serial, err := s.stage.finish(ctx)
+	serial, reused, err := s.stage.finish(ctx)
 	if err != nil {
 		return wire.Refuse(res.NewRefusal, err)
 	}
+	res.SetReusedBytes(uint64(reused))
 	return res.SetSystem(s.stage.engine.stagedSystem(serial))
+}
+
+// Ticket says with which ticket a file has to come.
+func (s *sinkServer) Ticket(_ context.Context, call update.StageSink_ticket) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	ticket, err := s.stage.drawTicket()
+	if err != nil {
+		return err
+	}
+	return res.SetTicket(ticket)
 }
 
 // Shutdown runs when the sender dropped the sink, or died.

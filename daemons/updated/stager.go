@@ -45,14 +45,28 @@ func (s *stagerSink) Done(ctx context.Context, call update.StageOnlySink_done) e
 	if err != nil {
 		return err
 	}
-	serial, err := s.stage.finish(ctx)
+	serial, reused, err := s.stage.finish(ctx)
 	if err == nil {
 		err = s.stage.engine.describe(serial, res.NewStaged)
 	}
 	if err != nil {
 		return wire.Refuse(res.NewRefusal, err)
 	}
+	res.SetReusedBytes(uint64(reused))
 	return nil
+}
+
+// Ticket says with which ticket a file has to come.
+func (s *stagerSink) Ticket(_ context.Context, call update.StageOnlySink_ticket) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	ticket, err := s.stage.drawTicket()
+	if err != nil {
+		return err
+	}
+	return res.SetTicket(ticket)
 }
 
 // Shutdown runs when the sender dropped the sink, or died.

@@ -31,7 +31,7 @@ func watched(t *testing.T) *device {
 // receive brings an archive to a slot as a stage does.
 func (d *device) receive(t *testing.T, slot bootctl.Slot, raw []byte) error {
 	t.Helper()
-	_, _, err := d.install(t.Context(), slot, bytes.NewReader(raw), int64(len(raw)), newProgress(update.StageProgress{}, int64(len(raw))))
+	_, _, err := d.install(t.Context(), slot, d.fromStream(bytes.NewReader(raw), int64(len(raw))), newProgress(update.StageProgress{}, int64(len(raw))))
 	return err
 }
 

@@ -95,3 +95,17 @@ func (p *peer) fillStaged(m update.StagedInfo) error {
 	m.SetSlot(bootrecord.Slot_b)
 	return errors.Join(m.SetSystemVersion(set.version), m.SetIndexSha256(digest(set.digest)), set.fillBundles(m.NewBundles))
 }
+
+// The peer is a system that takes bytes and no files, as all were at first.
+
+func (*peerOperator) HandFile(context.Context, operator.Operator_handFile) error {
+	return capnp.Unimplemented("handFile")
+}
+
+func (*peerSink) Ticket(context.Context, update.StageSink_ticket) error {
+	return capnp.Unimplemented("ticket")
+}
+
+func (*peerStageOnlySink) Ticket(context.Context, update.StageOnlySink_ticket) error {
+	return capnp.Unimplemented("ticket")
+}

@@ -16,7 +16,7 @@ import (
 
 // A progress shows how a stage proceeds. Its methods may be called from any goroutine; after end it shows nothing.
 type progress interface {
-	at(phase update.Progress_Phase, done, total uint64)
+	at(phase update.Progress_Phase, done, total, reused uint64)
 	end()
 }
 
@@ -42,16 +42,16 @@ func (s *progressServer) OnProgress(_ context.Context, call update.StageProgress
 	if err != nil {
 		return err
 	}
-	s.show.at(p.Phase(), p.DoneBytes(), p.TotalBytes())
+	s.show.at(p.Phase(), p.DoneBytes(), p.TotalBytes(), p.ReusedBytes())
 	return nil
 }
 
 type silence struct{}
 
-func (silence) at(update.Progress_Phase, uint64, uint64) {}
-func (silence) end()                                     {}
+func (silence) at(update.Progress_Phase, uint64, uint64, uint64) {}
+func (silence) end()                                             {}
 
-// lines prints a line at each quarter and at each new phase.
+// lines prints a line at each quarter, at each new phase, and when it is known how much is in place already.
 type lines struct {
 	w    io.Writer
 	name string
@@ -60,13 +60,18 @@ type lines struct {
 	over    bool
 	quarter uint64
 	phase   update.Progress_Phase
+	reused  uint64
 }
 
-func (l *lines) at(phase update.Progress_Phase, done, total uint64) {
+func (l *lines) at(phase update.Progress_Phase, done, total, reused uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.over || total == 0 {
 		return
+	}
+	if reused != l.reused && phase != update.Progress_Phase_reused {
+		l.reused = reused
+		fmt.Fprintf(l.w, "%s: %s in place already\n", l.name, humanize.IBytes(reused))
 	}
 	if quarter := uint64(4 * float64(min(done, total)) / float64(total)); quarter > l.quarter {
 		l.quarter = quarter
@@ -109,7 +114,7 @@ type bar struct {
 	bar   *progressbar.ProgressBar
 }
 
-func (b *bar) at(phase update.Progress_Phase, done, total uint64) {
+func (b *bar) at(phase update.Progress_Phase, done, total, _ uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over || total == 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 
 	"capnproto.org/go/capnp/v3/exc"
@@ -18,6 +19,7 @@ const windowBytes = 4 << 20
 type sink struct {
 	write   func(context.Context, []byte) error   // the next bytes; they may be used again when it returns
 	flush   func() error                          // waits until all bytes were taken
+	ticket  func(context.Context) ([]byte, error) // instead of bytes: what an open file has to come with
 	done    func(context.Context) (staged, error) // no more bytes: the outcome
 	release func()                                // what was received is discarded unless it is done
 }
@@ -34,6 +36,9 @@ func outcome[R interface {
 	}
 	return res, err
 }
+
+// copied keeps bytes of an answer beyond it.
+func copied(b []byte, err error) ([]byte, error) { return bytes.Clone(b), err }
 
 // toSwitch opens a sink whose outcome is a StagedSystem.
 func (s *session) toSwitch(ctx context.Context, sizeBytes uint64, progress update.StageProgress) (sink, error) {
@@ -63,6 +68,15 @@ func (s *session) toSwitch(ctx context.Context, sizeBytes uint64, progress updat
 			return stream.Write(ctx, func(p update.StageSink_write_Params) error { return p.SetBytes(b) })
 		},
 		flush: stream.WaitStreaming,
+		ticket: func(ctx context.Context) ([]byte, error) {
+			answer, release := end.Ticket(ctx, nil)
+			defer release()
+			res, err := answer.Struct()
+			if err != nil {
+				return nil, err
+			}
+			return copied(res.Ticket())
+		},
 		done: func(ctx context.Context) (staged, error) {
 			answer, release := end.Done(ctx, nil)
 			defer release()
@@ -70,7 +84,9 @@ func (s *session) toSwitch(ctx context.Context, sizeBytes uint64, progress updat
 			if err != nil {
 				return staged{}, err
 			}
-			return describe(ctx, res.System())
+			set, err := describe(ctx, res.System())
+			set.ReusedBytes = res.ReusedBytes()
+			return set, err
 		},
 		release: func() { end.Release(); release() },
 	}, nil
@@ -106,6 +122,15 @@ func (s *session) toStage(ctx context.Context, sizeBytes uint64, progress update
 			return stream.Write(ctx, func(p update.StageOnlySink_write_Params) error { return p.SetBytes(b) })
 		},
 		flush: stream.WaitStreaming,
+		ticket: func(ctx context.Context) ([]byte, error) {
+			answer, release := end.Ticket(ctx, nil)
+			defer release()
+			res, err := answer.Struct()
+			if err != nil {
+				return nil, err
+			}
+			return copied(res.Ticket())
+		},
 		done: func(ctx context.Context) (staged, error) {
 			answer, release := end.Done(ctx, nil)
 			defer release()
@@ -113,7 +138,9 @@ func (s *session) toStage(ctx context.Context, sizeBytes uint64, progress update
 			if err != nil {
 				return staged{}, err
 			}
-			return readStaged(res.Staged())
+			set, err := readStaged(res.Staged())
+			set.ReusedBytes = res.ReusedBytes()
+			return set, err
 		},
 		release: func() { end.Release(); release() },
 	}, nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/dustin/go-humanize"
+
 	"nexus/daemons/wire"
 )
 
@@ -22,10 +24,18 @@ func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		set.system.Release()
 		return in.answer(set, func(w io.Writer) {
-			fmt.Fprintf(w, "staged %s in slot %s: %s\n", clean(set.SystemVersion), set.Slot, count(len(set.Bundles), "bundle"))
+			fmt.Fprintf(w, "staged %s in slot %s: %s%s\n", clean(set.SystemVersion), set.Slot, count(len(set.Bundles), "bundle"), inPlace(set.ReusedBytes))
 			fmt.Fprintln(w, "next: `nx switch` puts it on trial, `nx discard` drops it")
 		})
 	})
+}
+
+// inPlace tells how much was not written again.
+func inPlace(reused uint64) string {
+	if reused == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s in place already", humanize.IBytes(reused))
 }
 
 // switchVerb puts the staged set on trial.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
 )
 
@@ -18,11 +19,13 @@ type staged struct {
 	SystemVersion string      `json:"systemVersion"`
 	IndexSHA256   string      `json:"indexSha256"`
 	Bundles       []bundleRef `json:"bundles"`
+	ReusedBytes   uint64      `json:"reusedBytes,omitempty"` // of payloads that were in place already, known to whoever staged it
 
 	system update.StagedSystem // the power to switch to it, null where it was only to be staged; whoever has it releases it
 }
 
-// upload stages a file through the sink that open asks for. When it does not return a set, the system has discarded what it received.
+// upload stages a file through the sink that open asks for: as an open file where the system can take one, else as bytes. When it does not
+// return a set, the system has discarded what it received.
 func (s *session) upload(ctx context.Context, path string, show progress, open opening) (staged, error) {
 	defer show.end()
 	info, err := regular(path)
@@ -34,12 +37,50 @@ func (s *session) upload(ctx context.Context, path string, show progress, open o
 		return staged{}, plain(err)
 	}
 	defer file.Close()
+	handed := s.hand(ctx, file)
+	defer handed.Release()
 	sink, err := open(ctx, uint64(info.Size()), update.StageProgress_ServerToClient(&progressServer{show}))
 	if err != nil {
 		return staged{}, err
 	}
 	defer sink.release()
+	if handed.IsValid() {
+		return sink.lend(ctx, handed)
+	}
 	return sink.pour(ctx, io.LimitReader(file, info.Size()))
+}
+
+// hand hands an open file over. The result is null where that is not possible: the system is on another machine, or an older one, or does not
+// take files of that kind.
+func (s *session) hand(ctx context.Context, file *os.File) operator.HandedFile {
+	if s.conn.Attach(file) != nil {
+		return operator.HandedFile{}
+	}
+	answer, release := s.operator.HandFile(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil || !res.File().IsValid() {
+		return operator.HandedFile{} // what else is wrong will show again
+	}
+	return res.File().AddRef()
+}
+
+// lend lets the system read the archive by itself.
+func (k sink) lend(ctx context.Context, file operator.HandedFile) (staged, error) {
+	ticket, err := k.ticket(ctx)
+	if err != nil {
+		return staged{}, err
+	}
+	answer, release := file.Give(ctx, func(p operator.HandedFile_give_Params) error { return p.SetTicket(ticket) })
+	defer release()
+	if _, err := outcome(answer.Struct()); err != nil {
+		return staged{}, err
+	}
+	result, err := k.done(ctx)
+	if err != nil && ctx.Err() != nil {
+		return staged{}, context.Cause(ctx)
+	}
+	return result, err
 }
 
 // pour sends the archive. When the system stops taking it, done says why.
