@@ -84,3 +84,42 @@ func Text(s string, err error, limit int) (string, error) {
 	}
 	return strings.Clone(s), nil
 }
+
+// A Kind is what a pointer of a struct leads to.
+type Kind uint8
+
+// The kinds.
+const (
+	ToStruct Kind = iota
+	ToList
+	ToData
+	ToText
+)
+
+// Pointers wants the first pointers of a struct each to be null or to lead to what its schema says. The library reads a pointer to anything
+// else as null, other readers refuse the message: nothing may be one thing here and another there.
+func Pointers(s capnp.Struct, kinds ...Kind) error {
+	for i, kind := range kinds {
+		p, err := s.Ptr(uint16(i))
+		if err != nil {
+			return err
+		}
+		if p.IsValid() && !kind.is(p) {
+			return fmt.Errorf("pointer %d leads to something else than its schema says", i)
+		}
+	}
+	return nil
+}
+
+func (k Kind) is(p capnp.Ptr) bool {
+	switch k {
+	case ToStruct:
+		return p.Struct().IsValid()
+	case ToList:
+		return p.List().IsValid()
+	case ToData:
+		return p.Data() != nil
+	default:
+		return p.TextBytes() != nil
+	}
+}

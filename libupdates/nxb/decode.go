@@ -35,6 +35,11 @@ func ParseManifest(raw []byte) (Manifest, error) {
 	if v := root.SchemaVersion(); v != schemaVersion {
 		return Manifest{}, refusal.New(refusal.BadSchemaVersion, "schema version of the manifest is %d, not %d", v, schemaVersion)
 	}
+	err = framing.Pointers(capnp.Struct(root), framing.ToText, framing.ToText, framing.ToList, framing.ToList, framing.ToText,
+		framing.ToData, framing.ToData, framing.ToData)
+	if err != nil {
+		return Manifest{}, bad(err)
+	}
 	m, err := read(root)
 	if err != nil {
 		return Manifest{}, bad(err)

@@ -137,6 +137,14 @@ func manifests(t testing.TB) []corpus {
 		{"long name", with(func(m manifest.BundleManifest) error { return m.SetName(strings.Repeat("a", 4096)) }), refusal.BadManifest},
 		{"version", with(func(m manifest.BundleManifest) error { return m.SetSemver("1.0") }), refusal.BadVersion},
 		{"SDK version", with(func(m manifest.BundleManifest) error { return m.SetMinSdk("any") }), refusal.BadVersion},
+		{"abilities that are a text", with(func(m manifest.BundleManifest) error { return capnp.Struct(m).SetText(2, "nexus.ability.Main") }), refusal.BadManifest},
+		{"minimal SDK that is a list", with(func(m manifest.BundleManifest) error {
+			list, err := capnp.NewUInt64List(m.Segment(), 1)
+			if err != nil {
+				return err
+			}
+			return capnp.Struct(m).SetPtr(4, list.ToPtr())
+		}), refusal.BadManifest},
 		{"65 abilities", abilities(65, "x"), refusal.BadManifest},
 		{"ability of 129 bytes", abilities(1, strings.Repeat("x", 129)), refusal.BadManifest},
 		{"ability that is no UTF-8", abilities(2, "\xc0\x80"), refusal.BadManifest},

@@ -119,6 +119,9 @@ func ParseIndex(raw []byte) (Index, error) {
 	if v := root.SchemaVersion(); v != schemaVersion {
 		return Index{}, refusal.New(refusal.BadSchemaVersion, "schema version of the index is %d, not %d", v, schemaVersion)
 	}
+	if err := framing.Pointers(capnp.Struct(root), framing.ToText, framing.ToData, framing.ToList, framing.ToStruct, framing.ToText); err != nil {
+		return Index{}, badIndex(err)
+	}
 	return readIndex(root)
 }
 

@@ -128,6 +128,12 @@ func hostileIndexes(t testing.TB) []indexCase {
 		{"quorum of services that are all required", with(policy(0, 0, 1)), refusal.BadIndex},
 		{"quorum of 65535", with(policy(0, 0, 65535)), refusal.BadIndex},
 
+		{"health that is a text", with(func(x systemset.SystemSetIndex) error { return capnp.Struct(x).SetText(3, "healthy") }), refusal.BadIndex},
+		{"version floor that is a struct", with(misled(4)), refusal.BadIndex},
+		{"version floor without its end", with(func(x systemset.SystemSetIndex) error { return capnp.Struct(x).SetData(4, []byte("1.0.0")) }), refusal.BadIndex},
+		{"bundles that are a struct", with(misled(2)), refusal.BadIndex},
+		{"publisher that is a struct", with(misled(1)), refusal.BadIndex},
+
 		{"no bundles", with(names(0, numbered)), refusal.BadIndex},
 		{"257 bundles", with(names(257, numbered)), refusal.TooManyBundles},
 		{"bundles of one name", with(names(2, same("alpha"))), refusal.BadIndex},
@@ -156,12 +162,23 @@ func hostileIndexes(t testing.TB) []indexCase {
 		{"65 segments", withEmptySegments(good, 65), refusal.BadIndex},
 		{"a segment of 2^32-1 words", words(0xffffffff<<32, 0), refusal.BadIndex},
 		{"root that is a list", words(2<<32, 0x0000000100000001, 0), refusal.BadIndex},
-		{"root that leads to itself", words(1<<32, 0x00010000fffffffc), refusal.BadVersion},
+		{"root that leads to itself", words(1<<32, 0x00010000fffffffc), refusal.BadIndex},
 		{"root outside of the segment", words(1<<32, 0x0003000200000ffc), refusal.BadIndex},
 		{"far pointer to itself", words(1<<32, 2), refusal.BadIndex},
 		{"257 bundles of no size", claiming(t, 257), refusal.TooManyBundles},
 		{"256 bundles of no size", claiming(t, 256), refusal.BadBundleName},
 		{"2^29-1 bundles of no size", claiming(t, 1<<29-1), refusal.BadIndex},
+	}
+}
+
+// misled has a pointer of the index lead to an empty struct.
+func misled(pointer uint16) func(systemset.SystemSetIndex) error {
+	return func(x systemset.SystemSetIndex) error {
+		s, err := capnp.NewStruct(x.Segment(), capnp.ObjectSize{DataSize: 8})
+		if err != nil {
+			return err
+		}
+		return capnp.Struct(x).SetPtr(pointer, s.ToPtr())
 	}
 }
 
@@ -282,13 +299,13 @@ func newer(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
-	wide, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 24, PointerCount: 4})
+	wide, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 24, PointerCount: 6})
 	if err == nil {
 		err = wide.CopyFrom(from.Struct())
 	}
 	if err == nil {
 		wide.SetUint64(16, 1<<63)
-		err = wide.SetText(3, "from the future")
+		err = wide.SetText(5, "from the future")
 	}
 	if err != nil {
 		t.Fatal(err)

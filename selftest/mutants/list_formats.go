@@ -37,6 +37,14 @@ func nxsMutants() []mutant {
 			tests:  tests,
 		},
 		{
+			id:     "framing-wrong-kind-is-null",
+			breaks: "what leads to something else than its schema says is refused, not read as nothing",
+			file:   "libupdates/framing/framing.go",
+			old:    "if p.IsValid() && !kind.is(p) {",
+			new:    "if p.IsValid() && !kind.is(p) && i < 0 {",
+			tests:  suite{packages: "./libupdates/nxs ./libupdates/nxb", run: "Refuses|HostileIndex|Manifest"},
+		},
+		{
 			id:     "nxs-file-faults-out-of-order",
 			breaks: "of several faults the first in the archive is reported, whatever was read first",
 			file:   "libupdates/nxs/file.go",
