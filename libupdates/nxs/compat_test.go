@@ -60,10 +60,10 @@ func gnuTar(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	tar, err := exec.LookPath("tar")
 	if err != nil {
-		t.Skip("no tar on this machine to compare with: ", err)
+		missing(t, "there is no tar on this machine to compare with")
 	}
 	if version, err := exec.Command(tar, "--version").Output(); err != nil || !bytes.Contains(version, []byte("GNU tar")) {
-		t.Skip("the tar on this machine is not GNU's: its options are others")
+		missing(t, "the tar on this machine is not GNU's: its options are others")
 	}
 	cmd := exec.Command(tar, args...)
 	cmd.Dir = dir
