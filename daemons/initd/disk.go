@@ -9,6 +9,7 @@ import (
 
 	"nexus/daemons/plat"
 	"nexus/libupdates/statedisk"
+	"nexus/libupdates/statefs"
 )
 
 // Lines about the state disk that whoever watches the console may look for.
@@ -53,10 +54,24 @@ func mountDisk(disk string, console io.Writer) error {
 	if err := plat.GrowExt4(GuestDir, uint64(size/statedisk.BlockSize)); err != nil {
 		fmt.Fprintf(console, "%s%v\n", LineSmallDisk, err) // what fits goes on to fit
 	}
+	if err := sound(GuestDir); err != nil {
+		return err
+	}
 	if err := os.Chmod(GuestDir, 0o700); err != nil {
 		return err
 	}
 	return os.RemoveAll(filepath.Join(GuestDir, "trust")) // whom this machine trusts its image says; what an older one said is void
+}
+
+// sound wants the directories to be in order that no start can do without: one that is damaged would have daemons end again and again, and
+// nobody told why. To look for a name that is not there has the kernel read a directory and check it; to list it does not.
+func sound(dir string) error {
+	for _, name := range []string{".", "system", "system/sets", stateDir, stateDir + "/" + statefs.Boot} {
+		if _, err := os.Lstat(filepath.Join(dir, name, "no-such-name")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // makeReady looks at a disk before anything is mounted, and makes a file system on one that is new. Nothing is written to any other. It

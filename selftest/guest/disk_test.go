@@ -173,7 +173,9 @@ func badDisks() []badDisk {
 		{"journal damaged", func(t *testing.T, disk string) { overwriteFile(t, disk, "<8>") },
 			"init: fatal: cannot use state disk /dev/vda: cannot mount /nexus: ", false},
 		{"root directory damaged", func(t *testing.T, disk string) { overwriteFile(t, disk, "/") },
-			"init: fatal: ", false},
+			"init: fatal: cannot use state disk /dev/vda: ", false},
+		{"the record's directory damaged", func(t *testing.T, disk string) { overwriteFile(t, disk, "/state/boot") },
+			"init: fatal: cannot use state disk /dev/vda: ", false},
 		{"somebody else's", strangers, "init: fatal: cannot use state disk /dev/vda: it holds a file system of the ext family named \"holidays\", which is not ours", true},
 		{"state of a newer layout", newerState, "init: fatal: cannot use state in /nexus/state: cannot open state: its layout is version \"2\", not \"1\"", false},
 	}
