@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
@@ -272,4 +273,17 @@ func TestPayloadsOfWholePieces(t *testing.T) {
 			wantSlot(t, s, bootctl.A, "1.0.0")
 		}
 	}
+}
+
+// A stream that trickles is received like any other.
+func TestTricklingStream(t *testing.T) {
+	raw := archive(t, "1.1.0")
+	d := durabletest.New()
+	s := open(t, d)
+	mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+	r := nxs.NewReader(iotest.OneByteReader(bytes.NewReader(raw)), int64(len(raw)), nxs.DefaultLimits(), verify)
+	if _, err := s.Stage(context.Background(), bootctl.B, r, slots.StageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantSlot(t, s, bootctl.B, "1.1.0")
 }
