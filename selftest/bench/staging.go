@@ -27,7 +27,9 @@ func staging(in Input, aim float64) Table {
 		Rows: []Row{
 			{Name: "tar xf + sync", Run: Shell(unpack + sync[2:])},
 			{Name: floor, Needs: []string{"openssl"}, Run: Shell(unpack + `find "$OUT" -name payload.elf -print0 | xargs -0 openssl dgst -sha256 >/dev/null` + sync)},
-			{Name: "nx stage, durable", Run: stageOnce},
+			{Name: "nx stage, durable", Run: func(ctx context.Context, p Place) (Sample, error) {
+				return stageOnce(ctx, p, filepath.Join(p.Work, "set.nxs"))
+			}},
 		},
 	}
 }
@@ -37,7 +39,7 @@ const patience = 30 * time.Second
 
 // stageOnce boots a system on an empty folder and stages the set. The start is not in its time, and its peak is that of updated beyond
 // what updated had needed before.
-func stageOnce(ctx context.Context, p Place) (_ Sample, err error) {
+func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
 	dir := filepath.Join(p.Out, "system")
 	up := exec.CommandContext(ctx, filepath.Join(p.Bin, "nx"), append([]string{
 		"up", "--dir", dir, "--state", filepath.Join(p.Out, "state"), "--trust", p.Key + ".pub",
@@ -60,13 +62,23 @@ func stageOnce(ctx context.Context, p Place) (_ Sample, err error) {
 	if err != nil {
 		return Sample{}, err
 	}
-	sample, err := timed(nx("stage", filepath.Join(p.Work, "set.nxs")))
+	sample, err := timed(nx("stage", set))
 	if err != nil {
 		return Sample{}, err
 	}
 	after, err := peak(updated)
 	sample.Peak = after - before
 	return sample, err
+}
+
+// packAndStage packs an input and stages the set; only the stage is measured.
+func packAndStage(in Input) func(context.Context, Place) (Sample, error) {
+	return func(ctx context.Context, p Place) (Sample, error) {
+		if _, err := with(in, pack)(ctx, p); err != nil {
+			return Sample{}, err
+		}
+		return stageOnce(ctx, p, filepath.Join(p.Out, "set.nxs"))
+	}
 }
 
 // awaitUpdated waits until all daemons serve and returns the process of updated.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -35,7 +36,7 @@ func TestStagingRow(t *testing.T) {
 	if _, err := Shell(ready)(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	got, err := stageOnce(t.Context(), p)
+	got, err := stageOnce(t.Context(), p, filepath.Join(p.Work, "set.nxs"))
 	if err != nil || got.Seconds <= 0 || got.Peak < 0 {
 		t.Errorf("%+v, %v", got, err)
 	}

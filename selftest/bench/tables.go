@@ -68,13 +68,16 @@ func verifying(in Input, aim float64) Table {
 	}
 }
 
-// memory is about the peaks: those of packing and verifying against that of a process that does nothing.
+// memory is about the peaks: those of packing and verifying against that of a process that does nothing, and that of updated against its own
+// start.
 func memory() Table {
 	t := Table{Title: "peak memory, payloads of holes", Once: true, Setup: meta}
 	t.Rows = []Row{{Name: "nxs-pack --help", Run: Shell(`"$BIN/nxs-pack" --help >/dev/null`)}}
 	for _, gib := range []int64{1, 8} {
 		in := sparse(gib << 30)
-		t.Rows = append(t.Rows, Row{Name: fmt.Sprintf("pack %d GiB, then verify", gib), Run: with(in, packAndVerify)})
+		t.Rows = append(t.Rows,
+			Row{Name: fmt.Sprintf("pack %d GiB, then verify", gib), Run: with(in, packAndVerify)},
+			Row{Name: fmt.Sprintf("nx stage, %d GiB: updated beyond its start", gib), Run: packAndStage(in)})
 	}
 	return t
 }
