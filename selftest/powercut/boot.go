@@ -35,7 +35,7 @@ func (r *recording) boot(ctx context.Context, d *device, seed uint64, boots, los
 }
 
 func (r *recording) bootFrom(ctx context.Context, d *device, c cut, work string) error {
-	d.machine.Disk = qemu.Disk{File: filepath.Join(work, "disk")}
+	d.machine.Disk, d.machine.Args = qemu.Disk{File: filepath.Join(work, "disk")}, patient()
 	if err := c.disk.raw.store(d.machine.Disk.File); err != nil {
 		return err
 	}
