@@ -59,7 +59,9 @@ func kept(folder *folder, state *stateFolder, s *system, sockets []*controlSocke
 		files[handedState] = state.lock
 	}
 	for i, socket := range sockets {
-		files[fmt.Sprint(handedSocket, i)] = socket.file
+		if socket.file != nil {
+			files[fmt.Sprint(handedSocket, i)] = socket.file
+		}
 	}
 	return files
 }

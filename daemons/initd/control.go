@@ -25,13 +25,14 @@ const (
 // A controlSocket is a way in for those outside: the operator's, or one that is shared.
 type controlSocket struct {
 	listener net.Listener
-	file     *os.File // the same socket: it stays open for the next core while nobody serves it
 	path     string
 	role     Role
 
-	mu    sync.Mutex
-	conns map[*vat.Conn]struct{}
-	over  bool
+	mu      sync.Mutex
+	conns   map[*vat.Conn]struct{}
+	over    bool
+	file    *os.File // the same socket, open for the next core while nobody serves it; nil: none is to come
+	removed bool
 }
 
 // listen opens the socket in the folder, for the folder's owner only. A socket a killed system left is in the way; the folder's
@@ -46,20 +47,11 @@ func listen(f *folder) (*controlSocket, error) {
 		return nil, err
 	}
 	role, _ := roleOf(operatorRole)
-	return newControlSocket(listener, path, role)
+	return newControlSocket(listener, path, role), nil
 }
 
-func newControlSocket(listener net.Listener, path string, role Role) (*controlSocket, error) {
-	unix, ok := listener.(*net.UnixListener)
-	if !ok {
-		return nil, fmt.Errorf("cannot serve %s: it is no unix socket", path)
-	}
-	file, err := unix.File()
-	if err != nil {
-		listener.Close()
-		return nil, err
-	}
-	return &controlSocket{listener: listener, file: file, path: path, role: role, conns: map[*vat.Conn]struct{}{}}, nil
+func newControlSocket(listener net.Listener, path string, role Role) *controlSocket {
+	return &controlSocket{listener: listener, path: path, role: role, conns: map[*vat.Conn]struct{}{}}
 }
 
 // serve answers operators until the socket is closed.
@@ -112,8 +104,7 @@ func (c *controlSocket) evict(now time.Time) bool {
 	return true
 }
 
-// close has nobody new come in. Operators who are in stay until the system is down: they wait for that. Those who knock meanwhile wait for the
-// next core, unless the socket is removed.
+// close has nobody new come in. Operators who are in stay until the system is down: they wait for that.
 func (c *controlSocket) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -121,19 +112,40 @@ func (c *controlSocket) close() {
 	c.listener.Close()
 }
 
-// hangUp ends the connections of those who are in.
+// leave closes the socket for this core and keeps it open for the next: who knocks meanwhile waits for that.
+func (c *controlSocket) leave() (err error) {
+	unix, ok := c.listener.(*net.UnixListener)
+	if !ok {
+		return fmt.Errorf("cannot leave %s open: it is no unix socket", c.path)
+	}
+	if c.file, err = unix.File(); err == nil {
+		c.close()
+	}
+	return err
+}
+
+// hangUp ends the connections of those who are in, once what was left of the socket is in the next core's hands.
 func (c *controlSocket) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.file != nil {
+		c.file.Close()
+	}
 	for conn := range c.conns {
 		go conn.Close()
 	}
 }
 
-// remove closes the socket and takes it from its folder.
+// remove closes the socket and takes it from its folder, once: what is at the path later may be another's.
 func (c *controlSocket) remove() {
 	c.close()
-	if c.file.Close() == nil { // once: what is at the path later may be another's
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file != nil {
+		c.file.Close()
+	}
+	if !c.removed {
+		c.removed = true
 		os.Remove(c.path)
 	}
 }

@@ -41,7 +41,7 @@ func (s Share) open() (*controlSocket, error) {
 		return nil, fmt.Errorf("cannot share %s: %w", s.Role, err)
 	}
 	role, _ := roleOf(s.Role)
-	return newControlSocket(listener, s.Path, role)
+	return newControlSocket(listener, s.Path, role), nil
 }
 
 func (s Share) clear() error {
@@ -98,7 +98,7 @@ func (w way) enter(left *os.File) (*controlSocket, error) {
 		return nil, fmt.Errorf("cannot take over %s: %w", w.Path, err)
 	}
 	role, _ := roleOf(w.Role)
-	return newControlSocket(listener, w.Path, role)
+	return newControlSocket(listener, w.Path, role), nil
 }
 
 // hangUp ends the connections of those who are in: what they hold is of a core that has ended.

@@ -38,7 +38,6 @@ func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 		t.Errorf("one that is served: %v", err)
 	}
 	fresh.close() // as kill -9 does: the file stays
-	fresh.file.Close()
 	again, err := at("fresh").open()
 	if err != nil {
 		t.Fatalf("one that was left: %v", err)

@@ -192,16 +192,15 @@ func (s *system) takeDown(stops []context.CancelFunc) {
 	s.host.Spawner.Sweep()
 }
 
-// closeWays has nobody come in any more. For a core that is to take over the sockets stay.
+// closeWays has nobody come in any more. For a core that is to take over the sockets stay; one that cannot be left is opened again by that.
 func (s *system) closeWays(sockets []*controlSocket) {
 	s.mu.Lock()
 	handing := s.next != nil
 	s.mu.Unlock()
 	for _, c := range sockets {
-		c.close()
-	}
-	if !handing {
-		removeSockets(sockets)
+		if !handing || c.leave() != nil {
+			c.remove()
+		}
 	}
 }
 
