@@ -76,6 +76,9 @@ interface Operator {
   # Takes the open file that came over the same socket as a descriptor (SCM_RIGHTS, unix(7)) with the bytes of this call or before them, for a
   # stage that is to read it; of several the last one. Refused as `bad-file`, with no effect, when none came, and unless it is a regular
   # file of a local file system, open for reading: send its bytes then. Whoever passes an Operator on passes no descriptors: that is `bad-file`.
+
+  watchdog @17 () -> (watchdog :Watchdog);
+  # The watchdog that restarts the machine when the system hangs. Null where `initd` is not the first process of a machine.
 }
 
 interface HandedFile {
@@ -114,6 +117,19 @@ struct DaemonStatus {
   measures @6 :List(Measure);
   # What confines its process, in the order in which it was put on; at most 64. Empty for `initd`, which confines the others, and while it
   # does not run.
+}
+
+struct Watchdog {
+  # What restarts the machine when its kernel or its first process hangs.
+
+  on @0 :Bool;
+  # Whether there is one and it is armed, or the machine has none.
+  name @1 :Text;
+  # What it calls itself. At most 32 bytes.
+  timeoutMs @2 :UInt32;
+  # How long the system may make no progress, milliseconds.
+  detail @3 :Text;
+  # Why there is none. At most 256 bytes.
 }
 
 struct Measure {
