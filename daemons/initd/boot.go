@@ -58,6 +58,9 @@ func kept(folder *folder, state *stateFolder, s *system, sockets []*controlSocke
 	if state != nil {
 		files[handedState] = state.lock
 	}
+	if m := s.config.machine; m != nil && m.open != nil {
+		files[handedWatchdog] = m.open
+	}
 	for i, socket := range sockets {
 		if socket.file != nil {
 			files[fmt.Sprint(handedSocket, i)] = socket.file

@@ -31,6 +31,7 @@ type child struct {
 	restarts uint32
 	lastExit string
 	words    chan words    // what it wrote on its standard error, once that has ended; nil: this life has none
+	turn     chan struct{} // its loop takes one whenever it comes round: see petWatchdog
 	gone     chan struct{} // closed when it will not be started again
 }
 
@@ -62,12 +63,24 @@ func (s *system) keepAlive(ctx context.Context, c *child) {
 		if s.host.Clock.Now().Sub(born) > goodLife {
 			pause = firstPause
 		}
-		select {
-		case <-s.host.Clock.After(pause):
-		case <-ctx.Done():
+		if !s.rest(ctx, c, pause) {
 			return
 		}
 		pause = min(2*pause, maxPause)
+	}
+}
+
+// rest waits before the next life, and tells whether there is to be one.
+func (s *system) rest(ctx context.Context, c *child, pause time.Duration) bool {
+	over := s.host.Clock.After(pause)
+	for {
+		select {
+		case <-c.turn:
+		case <-over:
+			return true
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
@@ -83,6 +96,7 @@ func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 	dog := newWatchdog(s.host.Clock, s.config.Policy.Hang)
 	for {
 		select {
+		case <-c.turn:
 		case <-parent.Alive():
 			dog.answered()
 		case <-dog.due:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/health"
@@ -25,12 +26,15 @@ type Config struct {
 	Shares       []Share       // sockets beside the control socket, each for a role
 	Floor        string        // what becomes of the version floors that sets ask for: signed, always or never; empty: signed
 	Cause        bootctl.Cause // why this boot began, as far as the machine tells
+	Watchdog     time.Duration // after how long without progress a machine is restarted; 0: never
+	Mark         uint64        // physical address of a page of a machine's memory that its kernel does not use; 0: there is none
 	Port         string        // virtio-serial port that operators come in by, beside the control socket; empty: none
 	SelftestSets string        // folder of demo sets; not empty: run the selftest and stop with its outcome
 	Handed       Handed        // what the core before has left; the zero value: there was none
 
-	name string   // what the first process is called: argv[0]
-	args []string // the command line, for the next core
+	name    string   // what the first process is called: argv[0]
+	args    []string // the command line, for the next core
+	machine *machine // what only the first process of a machine has; nil on a host
 }
 
 // parseArgs reads a command line.
@@ -63,6 +67,8 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 		c.Floor = v
 		return checkFloor(v)
 	})
+	set.DurationVar(&c.Watchdog, "watchdog", defaultWatchdog, "in a machine: how long the system may make no progress until the machine is restarted; 0: for ever")
+	set.Uint64Var(&c.Mark, "mark", 0, "in a machine: physical `address` of a page that its kernel does not use, for a mark of how a boot ended")
 	set.StringVar(&c.SelftestSets, "selftest", "", "run the selftest with the sets in this `folder` and stop")
 	if err := set.Parse(args); err != nil {
 		return Config{}, err
@@ -116,6 +122,13 @@ func checkFloor(policy string) error {
 	return fmt.Errorf("%q is not signed, always or never", policy)
 }
 
+// The watchdog's time. Its devices count seconds, some of them to no more than 2046.
+const (
+	defaultWatchdog = time.Minute
+	minWatchdog     = 2 * time.Second
+	maxWatchdog     = 30 * time.Minute
+)
+
 // floorSigned is the policy on version floors where nothing else was said.
 const floorSigned = "signed"
 
@@ -127,6 +140,8 @@ func (c Config) check(rest int) error {
 		return fmt.Errorf("cannot start: --dir is missing")
 	case c.Limits.Archive < 1 || c.Limits.Archive > nxs.MaxPolicy || c.Limits.Payload < 1 || c.Limits.Payload > nxs.MaxPolicy:
 		return fmt.Errorf("cannot start: a limit must be 1 byte to 16 GiB")
+	case c.Watchdog != 0 && (c.Watchdog < minWatchdog || c.Watchdog > maxWatchdog):
+		return fmt.Errorf("cannot start: the watchdog's time must be 0, or 2s to 30m")
 	}
 	return c.Policy.Check()
 }

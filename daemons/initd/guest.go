@@ -67,19 +67,33 @@ func Init(args []string, console *os.File) int {
 const onPanic = "1"
 
 // runMachine makes the machine ready, unless the core before has, and runs the system until it stops.
-func runMachine(args []string, console *os.File) error {
-	persistent := false
-	if _, handed := ownArgs(args); handed == "" {
-		var err error
-		if persistent, err = prepareMachine(console); err != nil {
+func runMachine(args []string, console *os.File) (err error) {
+	_, handed := ownArgs(args)
+	if handed == "" {
+		if err := prepareMachine(); err != nil {
 			return err
 		}
 	}
-	defer leaveFolder(console)
 	config, err := guestConfig(args, console)
 	if err != nil {
 		return err
 	}
+	config.machine, config.Cause = openMachine(&config, console)
+	defer func() {
+		if endErr := config.machine.end(errors.Is(err, ErrReboot)); endErr != nil {
+			fmt.Fprintf(console, "init: %v\n", endErr)
+		}
+	}()
+	persistent := false
+	if handed == "" {
+		if persistent, err = mountFolder(console); err != nil {
+			return err
+		}
+		if err := config.machine.pet(); err != nil {
+			return err
+		}
+	}
+	defer leaveFolder(console)
 	if persistent && config.State == "" {
 		config.State = filepath.Join(GuestDir, stateDir)
 	}
@@ -92,20 +106,17 @@ func runMachine(args []string, console *os.File) error {
 	return up(ctx, config, GuestBin, console, console)
 }
 
-// prepareMachine tells whether the system's folder outlives the machine's power.
-func prepareMachine(console *os.File) (persistent bool, err error) {
+// prepareMachine makes the kernel ready.
+func prepareMachine() error {
 	for _, m := range GuestMounts() {
 		if err := m.Mount(); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if err := os.WriteFile("/proc/sys/kernel/panic", []byte(onPanic), 0); err != nil {
-		return false, err
+		return err
 	}
-	if err := loadModules(GuestModules); err != nil {
-		return false, err
-	}
-	return mountFolder(console)
+	return loadModules(GuestModules)
 }
 
 // GuestMounts are the file systems of every machine, in order. Nothing in them can be executed, nor in the system's folder: the daemons are in

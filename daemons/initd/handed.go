@@ -29,11 +29,12 @@ type Handed struct {
 
 // The files that are handed on, so that nobody takes the folder, misses the socket or forgets the attempt in between.
 const (
-	handedProgram = "program" // the core itself, in sealed memory, where it is not the image's
-	handedLock    = "lock"    // the folder's lock
-	handedState   = "state"   // the state folder's lock
-	handedRecord  = "record"  // the record of this boot
-	handedSocket  = "socket." // each listening socket, by its number in the order of the command line
+	handedProgram  = "program"  // the core itself, in sealed memory, where it is not the image's
+	handedLock     = "lock"     // the folder's lock
+	handedState    = "state"    // the state folder's lock
+	handedRecord   = "record"   // the record of this boot
+	handedWatchdog = "watchdog" // the machine's watchdog, which nobody pets meanwhile
+	handedSocket   = "socket."  // each listening socket, by its number in the order of the command line
 )
 
 // flagHanded is the argument in front of a Handed.

@@ -232,6 +232,18 @@ func (o *operatorServer) Reboot(_ context.Context, _ operator.Operator_reboot) e
 	return o.s.endBy(outcome{ordered: true, again: true})
 }
 
+func (o *operatorServer) Watchdog(_ context.Context, call operator.Operator_watchdog) error {
+	res, err := call.AllocResults()
+	if err != nil || o.s.config.machine == nil {
+		return err
+	}
+	w, err := res.NewWatchdog()
+	if err != nil {
+		return err
+	}
+	return o.s.config.machine.describe(w)
+}
+
 // A graphEdge is one line of `nx graph`.
 type graphEdge struct {
 	holder string

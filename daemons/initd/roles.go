@@ -26,7 +26,7 @@ const operatorRole = "operator"
 
 // Roles are all roles there are, from the least to the whole. They are to those outside the system what Table is to the daemons.
 func Roles() []Role {
-	look := []string{"status", "services", "daemons", "graph"}
+	look := []string{"status", "services", "daemons", "graph", "watchdog"}
 	stage := append(slices.Clone(look), "stage", "handFile")
 	return []Role{
 		{Name: "status", Methods: look},

@@ -55,8 +55,8 @@ func TestRolesGrow(t *testing.T) {
 // TestSmallRolesChangeLittle says once more, beside the roles, what those may do who are no operators.
 func TestSmallRolesChangeLittle(t *testing.T) {
 	for name, want := range map[string][]string{
-		"status": {"status", "services", "daemons", "graph"},
-		"stage":  {"status", "services", "daemons", "graph", "stage", "handFile"},
+		"status": {"status", "services", "daemons", "graph", "watchdog"},
+		"stage":  {"status", "services", "daemons", "graph", "watchdog", "stage", "handFile"},
 	} {
 		if role, known := roleOf(name); !known || !slices.Equal(role.Methods, want) {
 			t.Errorf("%s has %v, want %v", name, role.Methods, want)

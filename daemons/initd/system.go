@@ -148,6 +148,7 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	health := make(chan struct{})
 	gather, stopGather := context.WithCancel(core)
 	go func() { defer close(health); s.watchHealth(gather) }()
+	go s.petWatchdog(core)
 	for _, socket := range sockets {
 		go socket.serve(s)
 	}
@@ -171,7 +172,7 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 }
 
 func (s *system) start(ctx context.Context, row Daemon) {
-	c := &child{row: row, gone: make(chan struct{})}
+	c := &child{row: row, turn: make(chan struct{}), gone: make(chan struct{})}
 	s.mu.Lock()
 	s.children[row.Name] = c
 	s.order = append(s.order, c)

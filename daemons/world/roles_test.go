@@ -21,8 +21,8 @@ import (
 
 // roles says once more, beside the table of roles, which methods of Operator each has, and which facets it is handed by them.
 var roles = map[string]struct{ methods, facets []string }{
-	"status": {[]string{"status", "services", "daemons", "graph"}, []string{"UpdateStatus", "ServiceWatch"}},
-	"stage":  {[]string{"status", "services", "daemons", "graph", "stage", "handFile"}, []string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
+	"status": {[]string{"status", "services", "daemons", "graph", "watchdog"}, []string{"UpdateStatus", "ServiceWatch"}},
+	"stage":  {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "handFile"}, []string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
 }
 
 // facetsOf are what an Operator may hand out, each with the call that does it.

@@ -8,7 +8,6 @@ const (
 	freeAbruptEnds = 3           // abrupt ends that nothing follows from: a trial with the default tries takes no more
 	firstPause     = time.Second // after one more; it doubles with each
 	maxPause       = time.Minute
-	maxAbruptEnds  = 255
 )
 
 // Pause is how long the first attempt of a boot is held back. A trial and a watch are never: both are bounded by themselves.

@@ -9,8 +9,11 @@ func (r Record) Restart(seen Cause) Record {
 		seen = Commanded
 		next.giveBack()
 		next.AbruptEnds = 0
-	} else if next.AbruptEnds < maxAbruptEnds {
-		next.AbruptEnds++
+	} else {
+		next.AbruptEnds = max(r.AbruptEnds, r.AbruptEnds+1)
+		if seen == Commanded {
+			seen = Unknown // an order would be in the record
+		}
 	}
 	next.EndOrdered = false
 	if r.Begun() {

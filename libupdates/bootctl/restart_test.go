@@ -54,6 +54,7 @@ func TestCauseOfABoot(t *testing.T) {
 		{bootctl.Power, true, bootctl.Commanded},
 		{bootctl.Unknown, true, bootctl.Commanded},
 		{bootctl.Crash, false, bootctl.Crash}, // the order before has had its boot
+		{bootctl.Commanded, false, bootctl.Unknown},
 	} {
 		if c.ordered {
 			r = r.EndBoot()

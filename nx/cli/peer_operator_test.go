@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
@@ -139,6 +141,28 @@ func (o *peerOperator) Reboot(context.Context, operator.Operator_reboot) error {
 	}
 	go (<-o.p.conns).Close()
 	return nil
+}
+
+func (o *peerOperator) Watchdog(_ context.Context, call operator.Operator_watchdog) error {
+	o.p.mu.Lock()
+	defer o.p.mu.Unlock()
+	res, err := call.AllocResults()
+	if err != nil || !o.p.state.machine {
+		return err
+	}
+	if o.p.older {
+		return capnp.Unimplemented("method not implemented")
+	}
+	w, err := res.NewWatchdog()
+	if err != nil {
+		return err
+	}
+	if why := o.p.state.noWatchdog; why != "" {
+		return w.SetDetail(why)
+	}
+	w.SetOn(true)
+	w.SetTimeoutMs(30_000)
+	return w.SetName("a hound")
 }
 
 func (*peerOperator) Authority(_ context.Context, call operator.Operator_authority) error {

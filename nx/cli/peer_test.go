@@ -60,6 +60,11 @@ type peerState struct {
 	floor                   string
 	damage                  string // of slot b
 	last                    *peerRollback
+	cause                   bootrecord.BootCause
+	abrupt                  uint8
+	pauseMs                 uint32
+	machine                 bool   // it has a machine of its own
+	noWatchdog              string // why that has no watchdog
 }
 
 type peerSet struct {
@@ -237,6 +242,9 @@ func (p *peer) fill(m update.Status) error {
 	m.SetStaged(s.staged)
 	m.SetTriesLeft(s.tries)
 	m.SetHealthOk(s.healthy)
+	m.SetBootCause(s.cause)
+	m.SetAbruptEnds(s.abrupt)
+	m.SetPauseMs(s.pauseMs)
 	m.SetPersistent(s.persistent)
 	m.SetBoot(s.boot)
 	if err := m.SetVersionFloor(s.floor); err != nil {

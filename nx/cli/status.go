@@ -25,18 +25,25 @@ func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("show status", "", err)
 		}
-		return in.answer(report{now, confinement}, func(w io.Writer) { printState(w, now, confinementRows(confinement)) })
+		watchdog, err := s.watchdog(ctx)
+		if err != nil {
+			return cannot("show status", "", err)
+		}
+		return in.answer(report{now, watchdog, confinement}, func(w io.Writer) {
+			printState(w, now, append(watchdog.rows(), confinementRows(confinement)...))
+		})
 	})
 }
 
-// A report is all that `nx status` says: the state, and how the daemons are confined.
+// A report is all that `nx status` says: the state, what guards the machine, and how the daemons are confined.
 type report struct {
 	state
+	Watchdog    *watchdog  `json:"watchdog"`
 	Confinement []confined `json:"confinement"`
 }
 
 // printState tells what runs, what else there is, and what to do next.
-func printState(w io.Writer, s state, confinement [][]string) {
+func printState(w io.Writer, s state, machine [][]string) {
 	rows := [][]string{{"system", s.running()}}
 	if s.PendingSlot != nil {
 		rows = append(rows, []string{"on trial", fmt.Sprintf("%s, %s left", s.place(*s.PendingSlot), tries(s.TriesLeft))})
@@ -64,7 +71,7 @@ func printState(w io.Writer, s state, confinement [][]string) {
 	if began := s.began(); began != "" {
 		rows = append(rows, []string{"boot", began})
 	}
-	rows = append(rows, confinement...)
+	rows = append(rows, machine...)
 	if next := s.next(); next != "" {
 		rows = append(rows, []string{"next", next})
 	}

@@ -27,7 +27,7 @@ func TestStatusForPrograms(t *testing.T) {
 	got := p.nx("status", "--json")
 	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"watched":false,"boot":1,"bootCause":"unknown","abruptEnds":0,"pauseMs":0,"versionFloor":null,"core":null,` +
 		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA + `","good":true,"damage":null,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
-		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]}},"quarantine":[],"lastRollback":null,` +
+		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]}},"quarantine":[],"lastRollback":null,"watchdog":null,` +
 		`"confinement":[{"daemon":"logd","measures":[{"name":"paths","on":true,"detail":"none"},{"name":"user","on":false,"detail":"needs root"}]}]}` + "\n"
 	got.want(t, 0, want, "")
 
@@ -77,6 +77,39 @@ func TestStatusForPeople(t *testing.T) {
 		"state   not kept over a reboot\n"+
 		"bounds  all daemons without user: needs root\n"+
 		"next    `nx update FILE` installs a system set\n", "")
+}
+
+// Why the boot began, and what guards the machine, where that is known.
+func TestStatusOfAMachine(t *testing.T) {
+	p := startPeer(t)
+	for _, c := range []struct {
+		state    func(*peerState)
+		boot     string
+		watchdog string
+	}{
+		{func(s *peerState) { s.cause = bootrecord.BootCause_power }, "boot      after a loss of power\n", "watchdog  a hound, after 30s\n"},
+		{func(s *peerState) { s.cause, s.abrupt = bootrecord.BootCause_crash, 2 },
+			"boot      after a crash, 2 ends in a row that nobody ordered\n", "watchdog  a hound, after 30s\n"},
+		{func(s *peerState) { s.cause, s.abrupt, s.pauseMs, s.healthy = 0, 9, 32000, false },
+			"boot      cause unknown, 9 ends in a row that nobody ordered: services wait 32s\n", "watchdog  a hound, after 30s\n"},
+		{func(s *peerState) {
+			s.cause, s.abrupt, s.noWatchdog = bootrecord.BootCause_watchdog, 1, "cannot open watchdog"
+		},
+			"boot      reset by the watchdog\n", "watchdog  none: cannot open watchdog\n"},
+	} {
+		p.change(func(s *peerState) { s.machine = true; c.state(s) })
+		if got := p.nx("status").stdout; !strings.Contains(got, c.boot) || !strings.Contains(got, c.watchdog) {
+			t.Errorf("got\n%s\nwant %q, %q", got, c.boot, c.watchdog)
+		}
+	}
+	if got := p.nx("status", "--json").stdout; !strings.Contains(got, `"bootCause":"watchdog","abruptEnds":1,`) ||
+		!strings.Contains(got, `"watchdog":{"on":false,"name":"","timeoutMs":0,"detail":"cannot open watchdog"}`) {
+		t.Errorf("got %s", got)
+	}
+	p.older = true
+	if got := p.nx("status"); got.status != 0 || strings.Contains(got.stdout, "watchdog  ") {
+		t.Errorf("of an older system: %+v", got)
+	}
 }
 
 // What a set or a service calls itself must not reach the terminal as it is.

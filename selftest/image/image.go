@@ -19,6 +19,7 @@ type Spec struct {
 	Arch    string   // as Go names it: `riscv64`, `amd64`
 	Binary  string   // the one binary, static, for that architecture
 	Trust   []string // public key files, *.pub
+	Init    string   // a program of its own that is the first process; empty: the binary is
 	Factory string   // the set for slot a; empty: none
 	Sets    []string // sets for the selftest
 	Modules []string // uncompressed kernel modules, in the order in which they are to be loaded
@@ -67,7 +68,11 @@ func (b *builder) layout(spec Spec) {
 
 	binary := path.Join(initd.GuestBin, "nexus")
 	b.file(binary, spec.Binary, modeProgram)
-	b.link("/init", binary)
+	if spec.Init != "" {
+		b.file("/init", spec.Init, modeProgram)
+	} else {
+		b.link("/init", binary)
+	}
 	for _, daemon := range initd.Table() {
 		b.link(path.Join(initd.GuestBin, daemon.Name), "nexus")
 	}

@@ -108,6 +108,11 @@ func (g *Guest) Operator(ctx context.Context) (operator.Operator, error) {
 	return operator.Operator(client), err
 }
 
+// Port is this host's end of one of the machine's further ports.
+func (g *Guest) Port(name string) (net.Conn, error) {
+	return net.Dial("unix", filepath.Join(g.sockets, name))
+}
+
 // Shutdown asks the system in the guest to stop, as `nx shutdown` does; the guest then powers its machine off.
 func (g *Guest) Shutdown(ctx context.Context) error {
 	system, err := g.Operator(ctx)

@@ -1,0 +1,164 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"nexus/capnpgen/operator"
+	"nexus/daemons/plat"
+	"nexus/libupdates/bootctl"
+)
+
+// Lines by which the console says once what a machine cannot give.
+const (
+	LineNoWatchdog = "init: no watchdog: "
+	LineNoMark     = "init: why a boot begins cannot be told: "
+)
+
+// A machine is what only the first process of one has: the watchdog that restarts it when it hangs, and a page of memory that survives that.
+type machine struct {
+	watchdog dog      // nil: there is none
+	missing  string   // then: why
+	open     *os.File // the watchdog, for the next core
+	memory   memory   // nil: there is none
+	clock    plat.Clock
+
+	mu    sync.Mutex
+	mark  mark
+	count uint64 // of the mark that was written last
+}
+
+// A dog is a watchdog: see plat.Watchdog.
+type dog interface {
+	Name() string
+	Timeout() time.Duration
+	Pet() error
+	Disarm() error
+}
+
+// openMachine arms the watchdog, or takes up the one that the core before has left open, and tells why the boot began.
+func openMachine(c *Config, console io.Writer) (*machine, bootctl.Cause) {
+	m := &machine{clock: plat.RealClock{}}
+	watchdog, err := openWatchdog(c.Watchdog, c.Handed.take(handedWatchdog))
+	if err != nil {
+		m.missing = err.Error()
+		fmt.Fprintf(console, "%s%v\n", LineNoWatchdog, err)
+	} else {
+		m.watchdog, m.open = watchdog, watchdog.File()
+	}
+	if c.Mark != 0 {
+		if window, err := plat.OpenWindow(c.Mark); err != nil {
+			fmt.Fprintf(console, "%s%v\n", LineNoMark, err)
+		} else {
+			m.memory = window
+		}
+	}
+	uptime, err := plat.Uptime()
+	if err != nil {
+		fmt.Fprintf(console, "%s%v\n", LineNoMark, err)
+	}
+	cause := m.begin(watchdog != nil && watchdog.Barked(), uptime)
+	if c.Handed.Given() {
+		cause = bootctl.Unknown // it is the same boot
+	}
+	return m, cause
+}
+
+func openWatchdog(timeout time.Duration, taken *os.File) (*plat.Watchdog, error) {
+	switch {
+	case taken != nil:
+		return plat.TakeWatchdog(taken, timeout)
+	case timeout == 0:
+		return nil, errors.New("it was not asked for")
+	default:
+		return plat.OpenWatchdog(timeout)
+	}
+}
+
+// begin reads the mark of the boot before and leaves the first one of this.
+func (m *machine) begin(barked bool, uptime time.Duration) bootctl.Cause {
+	cause := bootctl.Unknown
+	if m.memory != nil {
+		before, count := readMark(m.memory)
+		cause = before.cause(count > 0, m.clock.Now().Add(-uptime))
+		m.count = count
+	}
+	if barked {
+		cause = bootctl.Watchdog
+	}
+	m.note(markRuns, m.clock.Now())
+	return cause
+}
+
+// note leaves a mark.
+func (m *machine) note(state markState, petted time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mark = mark{state: state, petted: petted}
+	if m.watchdog != nil {
+		m.mark.timeout = m.watchdog.Timeout()
+	}
+	if m.memory != nil {
+		m.count++
+		writeMark(m.memory, m.mark, m.count)
+	}
+}
+
+// pet says that the system makes progress.
+func (m *machine) pet() error {
+	m.note(markRuns, m.clock.Now())
+	if m.watchdog == nil {
+		return nil
+	}
+	return m.watchdog.Pet()
+}
+
+// witness looks, until ctx ends, whether the system still pets its watchdog, and leaves a mark when it does not: when the reset comes it will be
+// known for what it was.
+func (m *machine) witness(ctx context.Context) {
+	for {
+		select {
+		case <-m.clock.After(m.petEvery()):
+		case <-ctx.Done():
+			return
+		}
+		m.mu.Lock()
+		last := m.mark
+		m.mu.Unlock()
+		if last.state == markRuns && m.clock.Now().Sub(last.petted) > last.timeout/2 {
+			m.note(markHangs, last.petted)
+		}
+	}
+}
+
+// petEvery is how often the watchdog is petted: so often that one time may be missed.
+func (m *machine) petEvery() time.Duration { return m.watchdog.Timeout() / 4 }
+
+// end is the orderly end: the watchdog is disarmed, and no mark is left but that the machine is to begin anew.
+func (m *machine) end(again bool) error {
+	if m.memory != nil {
+		wipeMark(m.memory)
+		if again {
+			m.note(markEnds, m.clock.Now())
+		}
+	}
+	if m.watchdog == nil {
+		return nil
+	}
+	return m.watchdog.Disarm()
+}
+
+// describe says what there is for a watchdog.
+func (m *machine) describe(w operator.Watchdog) error {
+	if m.watchdog == nil {
+		return w.SetDetail(m.missing)
+	}
+	w.SetOn(true)
+	w.SetTimeoutMs(uint32(m.watchdog.Timeout() / time.Millisecond))
+	return w.SetName(m.watchdog.Name())
+}

@@ -1,0 +1,92 @@
+package plat
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Watchdog restarts the machine unless it is petted in time, whatever else has stopped: the first of the kernel's
+// (Documentation/watchdog/watchdog-api.rst). It belongs to whoever has it open, and goes on when that process ends.
+type Watchdog struct {
+	file    *os.File
+	name    string
+	timeout time.Duration
+	barked  bool
+}
+
+// OpenWatchdog opens the machine's watchdog, which arms it, with a timeout that is rounded up to seconds. The error is os.ErrNotExist where
+// the machine has none.
+func OpenWatchdog(timeout time.Duration) (*Watchdog, error) {
+	file, err := os.OpenFile("/dev/watchdog", os.O_WRONLY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open watchdog: %w", err)
+	}
+	return TakeWatchdog(file, timeout)
+}
+
+// TakeWatchdog takes up a watchdog that is open already: by its descriptor it outlives the program that opened it. In an error the file is
+// closed, and the watchdog goes on.
+func TakeWatchdog(file *os.File, timeout time.Duration) (*Watchdog, error) {
+	w := &Watchdog{file: file}
+	if err := w.set(timeout); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("cannot set watchdog: %w", err)
+	}
+	return w, nil
+}
+
+func (w *Watchdog) set(timeout time.Duration) error {
+	fd := int(w.file.Fd())
+	info, err := unix.IoctlGetWatchdogInfo(fd)
+	if err != nil {
+		return err
+	}
+	w.name = unix.ByteSliceToString(info.Identity[:])
+	seconds := int((timeout + time.Second - 1) / time.Second)
+	if err := unix.IoctlSetPointerInt(fd, unix.WDIOC_SETTIMEOUT, seconds); err != nil {
+		return err
+	}
+	if seconds, err = unix.IoctlGetInt(fd, unix.WDIOC_GETTIMEOUT); err != nil {
+		return err
+	}
+	w.timeout = time.Duration(seconds) * time.Second
+	if status, err := unix.IoctlGetInt(fd, unix.WDIOC_GETBOOTSTATUS); err == nil { // not every one knows
+		w.barked = status&unix.WDIOF_CARDRESET != 0
+	}
+	return w.Pet()
+}
+
+// Name is what it calls itself.
+func (w *Watchdog) Name() string { return w.name }
+
+// Timeout is how long it waits.
+func (w *Watchdog) Timeout() time.Duration { return w.timeout }
+
+// Barked tells whether it says that this boot began because it restarted the machine. Not every one remembers that.
+func (w *Watchdog) Barked() bool { return w.barked }
+
+// File is the open watchdog, for a program that is to take it up.
+func (w *Watchdog) File() *os.File { return w.file }
+
+// Pet has it wait anew.
+func (w *Watchdog) Pet() error {
+	if err := unix.IoctlWatchdogKeepalive(int(w.file.Fd())); err != nil {
+		return fmt.Errorf("cannot pet watchdog: %w", err)
+	}
+	return nil
+}
+
+// Disarm ends it for good, where it can be ended: the machine is about to go down in order.
+func (w *Watchdog) Disarm() error {
+	_, err := w.file.WriteString("V") // the letter by which a close is told from the end of the process
+	if closeErr := w.file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("cannot disarm watchdog: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"capnproto.org/go/capnp/v3/exc"
+)
+
+// A watchdog is what restarts the machine when the system hangs.
+type watchdog struct {
+	On        bool   `json:"on"`
+	Name      string `json:"name"`
+	TimeoutMs uint32 `json:"timeoutMs"`
+	Detail    string `json:"detail"`
+}
+
+// watchdog asks for the machine's; nil where the system has no machine of its own, or is older than the question.
+func (s *session) watchdog(ctx context.Context) (*watchdog, error) {
+	answer, release := s.operator.Watchdog(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if exc.IsType(err, exc.Unimplemented) {
+		return nil, nil
+	}
+	if err != nil || !res.HasWatchdog() {
+		return nil, err
+	}
+	m, err := res.Watchdog()
+	var r reader
+	r.note(err)
+	w := &watchdog{On: m.On(), Name: r.text(m.Name()), TimeoutMs: m.TimeoutMs(), Detail: r.text(m.Detail())}
+	return w, r.err
+}
+
+// rows are the lines of `nx status` about it.
+func (w *watchdog) rows() [][]string {
+	switch {
+	case w == nil:
+		return nil
+	case w.On:
+		return [][]string{{"watchdog", fmt.Sprintf("%s, after %v", w.Name, time.Duration(w.TimeoutMs)*time.Millisecond)}}
+	default:
+		return [][]string{{"watchdog", "none: " + w.Detail}}
+	}
+}
