@@ -31,6 +31,7 @@ type machine struct {
 	mu    sync.Mutex
 	mark  mark
 	count uint64 // of the mark that was written last
+	ended bool   // in order
 }
 
 // A dog is a watchdog: see plat.Watchdog.
@@ -82,6 +83,8 @@ func openWatchdog(timeout time.Duration, taken *os.File) (*plat.Watchdog, error)
 
 // begin reads the mark of the boot before and leaves the first one of this.
 func (m *machine) begin(barked bool, uptime time.Duration) bootctl.Cause {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	cause := bootctl.Unknown
 	if m.memory != nil {
 		before, count := readMark(m.memory)
@@ -91,14 +94,12 @@ func (m *machine) begin(barked bool, uptime time.Duration) bootctl.Cause {
 	if barked {
 		cause = bootctl.Watchdog
 	}
-	m.note(markRuns, m.clock.Now())
+	m.leave(markRuns, m.clock.Now())
 	return cause
 }
 
-// note leaves a mark.
-func (m *machine) note(state markState, petted time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// leave leaves a mark. It needs the lock.
+func (m *machine) leave(state markState, petted time.Time) {
 	m.mark = mark{state: state, petted: petted}
 	if m.watchdog != nil {
 		m.mark.timeout = m.watchdog.Timeout()
@@ -111,7 +112,12 @@ func (m *machine) note(state markState, petted time.Time) {
 
 // pet says that the system makes progress.
 func (m *machine) pet() error {
-	m.note(markRuns, m.clock.Now())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
+		return nil
+	}
+	m.leave(markRuns, m.clock.Now())
 	if m.watchdog == nil {
 		return nil
 	}
@@ -127,24 +133,32 @@ func (m *machine) witness(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		m.mu.Lock()
-		last := m.mark
-		m.mu.Unlock()
-		if last.state == markRuns && m.clock.Now().Sub(last.petted) > last.timeout/2 {
-			m.note(markHangs, last.petted)
-		}
+		m.look()
+	}
+}
+
+func (m *machine) look() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	last := m.mark
+	if !m.ended && last.state == markRuns && m.clock.Now().Sub(last.petted) > last.timeout/2 {
+		m.leave(markHangs, last.petted)
 	}
 }
 
 // petEvery is how often the watchdog is petted: so often that one time may be missed.
 func (m *machine) petEvery() time.Duration { return m.watchdog.Timeout() / 4 }
 
-// end is the orderly end: the watchdog is disarmed, and no mark is left but that the machine is to begin anew.
+// end is the orderly end: the watchdog is disarmed, and no mark is left but that the machine is to begin anew. What pets it may still run,
+// and leaves none from here on.
 func (m *machine) end(again bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended = true
 	if m.memory != nil {
 		wipeMark(m.memory)
 		if again {
-			m.note(markEnds, m.clock.Now())
+			m.leave(markEnds, m.clock.Now())
 		}
 	}
 	if m.watchdog == nil {

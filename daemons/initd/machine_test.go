@@ -100,7 +100,9 @@ func TestOnlyProgressPets(t *testing.T) {
 				if hangs != (c.want == bootctl.Watchdog) {
 					t.Errorf("petted %d times since", h.petted()-before)
 				}
+				s.config.machine.mu.Lock()
 				m, count := readMark(memory)
+				s.config.machine.mu.Unlock()
 				if got := m.cause(count > 0, m.petted); got != c.want {
 					t.Errorf("the next boot would see %s, want %s", got, c.want)
 				}
@@ -159,6 +161,10 @@ func TestOneBootTellsTheNext(t *testing.T) {
 			if err := c.leave(first); err != nil {
 				t.Fatal(err)
 			}
+			if err := first.pet(); err != nil { // by a loop that has not heard of the end
+				t.Fatal(err)
+			}
+			first.look()
 			next := &machine{watchdog: h, memory: memory, clock: plat.RealClock{}}
 			if got := next.begin(c.barked, 0); got != c.want {
 				t.Errorf("the next boot sees %s, want %s", got, c.want)
