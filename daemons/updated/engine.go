@@ -31,7 +31,7 @@ type engine struct {
 	cause     bootctl.Cause // of this boot, as far as the machine tells
 	core      nxs.Digest    // payload of the core that the system runs from; zero: the one that the machine started with
 	followers followers
-	stages    sync.WaitGroup // those that are being received
+	stages    sync.WaitGroup // those that are being received; grows under mu
 
 	steps sync.Mutex // one step at a time, the writing of its record included; whoever only looks never waits for it
 	doubt bool       // a write failed, so a start may read either record: nothing is built on ours before it is written again
@@ -41,6 +41,7 @@ type engine struct {
 	contents [2]slots.Content // what the slots hold
 	unread   bool             // a slot may have changed since contents was read
 	staging  bool
+	stopping bool   // no stage begins any more
 	expected *stage // the one that waits for its archive as a file
 }
 

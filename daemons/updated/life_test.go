@@ -20,10 +20,11 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 
 	life, end := context.WithCancel(t.Context())
 	must(t, d.begin(int64(len(raw))))
-	s := d.startStage(life, int64(len(raw)), update.StageProgress{})
+	s, err := d.startStage(life, int64(len(raw)), update.StageProgress{})
+	must(t, err)
 	must(t, s.write(raw[:len(raw)/2]))
 	end()
-	d.stages.Wait()
+	d.stop()
 	if refusal.Of(s.err) != refusal.Cancelled {
 		t.Errorf("the stage ended with %v, want %s", s.err, refusal.Cancelled)
 	}
@@ -36,5 +37,13 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 	s.in.Write(raw[len(raw)/2:])
 	if now := d.disk.Ops(); !slices.Equal(now, written) {
 		t.Errorf("written after the end: %v", now[len(written):])
+	}
+
+	must(t, d.begin(int64(len(raw))))
+	if _, err := d.startStage(t.Context(), int64(len(raw)), update.StageProgress{}); refusal.Of(err) != refusal.Cancelled {
+		t.Errorf("a stage after the end: %v, want %s", err, refusal.Cancelled)
+	}
+	if d.isStaging() {
+		t.Error("the stage that did not begin has kept the place")
 	}
 }

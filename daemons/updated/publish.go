@@ -30,12 +30,17 @@ type publisher struct {
 
 // publish makes p what is published, once bundlemgrd has acknowledged it.
 func (p *publisher) publish(ctx context.Context, want publication) error {
-	p.mu.Lock()
-	p.target = &want
-	p.mu.Unlock()
+	p.aim(want)
 	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
 		return setActive(ctx, client, want)
 	})
+}
+
+// aim sets what should be published, without waiting for it.
+func (p *publisher) aim(want publication) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = &want
 }
 
 // check asks whether a set could be published, without doing it.

@@ -60,7 +60,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		return err
 	}
 	<-ctx.Done()
-	e.stages.Wait() // the slots have one writer: the next life must not meet this one's
+	e.stop() // the slots have one writer: the next life must not meet this one's
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (e *engine) resume() {
 		return
 	}
 	slot := r.Running()
-	e.publisher.target = &publication{slot: slot, digest: nxs.Digest(r.Slot(slot).Digest), boot: r.Boot}
+	e.publisher.aim(publication{slot: slot, digest: nxs.Digest(r.Slot(slot).Digest), boot: r.Boot})
 }
 
 func (e *engine) updated(life context.Context) update.Updated {

@@ -81,8 +81,34 @@ func (e *engine) setStaging(staging bool) {
 	e.followers.notify()
 }
 
-// startStage starts to receive an archive of the given size, until life ends. It takes the observer over.
-func (e *engine) startStage(life context.Context, size int64, observer update.StageProgress) *stage {
+// errStopping is why a stage ends with its daemon, or does not begin.
+var errStopping = refusal.New(refusal.Cancelled, "updated is stopping")
+
+// enter counts a stage in, unless the daemon is about to end.
+func (e *engine) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.stopping {
+		e.stages.Add(1)
+	}
+	return !e.stopping
+}
+
+// stop waits for the stages under way, after whose life it is called, and lets none begin.
+func (e *engine) stop() {
+	e.mu.Lock()
+	e.stopping = true
+	e.mu.Unlock()
+	e.stages.Wait()
+}
+
+// startStage starts to receive an archive of the given size, until life ends, in the place that begin took. It takes the observer over.
+func (e *engine) startStage(life context.Context, size int64, observer update.StageProgress) (*stage, error) {
+	if !e.enter() {
+		e.end()
+		observer.Release()
+		return nil, errStopping
+	}
 	ctx, cancel := context.WithCancelCause(life)
 	out, in := io.Pipe()
 	s := &stage{
@@ -94,8 +120,11 @@ func (e *engine) startStage(life context.Context, size int64, observer update.St
 		over:     make(chan struct{}),
 	}
 	go s.watchStall(ctx, e.clock)
-	e.stages.Go(func() { s.receive(ctx, out) })
-	return s
+	go func() {
+		defer e.stages.Done()
+		s.receive(ctx, out)
+	}()
+	return s, nil
 }
 
 // receive verifies and writes the archive as it comes, then makes it what is staged.
@@ -109,7 +138,7 @@ func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
 		err = cause // the pipe's end is only how it was noticed
 	}
 	if errors.Is(err, context.Canceled) {
-		err = refusal.New(refusal.Cancelled, "updated is stopping")
+		err = errStopping
 	}
 	subject.size = s.size
 	s.serial, s.reused, s.err = serial, subject.reused, err

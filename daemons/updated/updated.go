@@ -31,11 +31,15 @@ func (s *updatedServer) StageSystem(_ context.Context, call update.Updated_stage
 // admitStage starts a stage for a sender, who keeps the observer, or refuses it with an audit record.
 func (e *engine) admitStage(life context.Context, sizeBytes uint64, observer update.StageProgress) (*stage, error) {
 	size := int64(min(sizeBytes, 1<<62)) // over every limit, and an int64
-	if err := e.begin(size); err != nil {
-		e.audit("stage", subject{slot: e.snapshot().Standby(), size: size}, err)
-		return nil, err
+	err := e.begin(size)
+	var s *stage
+	if err == nil {
+		s, err = e.startStage(life, size, observer.AddRef())
 	}
-	return e.startStage(life, size, observer.AddRef()), nil
+	if err != nil {
+		e.audit("stage", subject{slot: e.snapshot().Standby(), size: size}, err)
+	}
+	return s, err
 }
 
 // Staged gives the capability for what is staged.
