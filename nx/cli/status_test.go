@@ -106,7 +106,7 @@ func TestStatusOfAMachine(t *testing.T) {
 		!strings.Contains(got, `"watchdog":{"on":false,"name":"","timeoutMs":0,"detail":"cannot open watchdog"}`) {
 		t.Errorf("got %s", got)
 	}
-	p.older = true
+	p.set(func(p *peer) { p.older = true })
 	if got := p.nx("status"); got.status != 0 || strings.Contains(got.stdout, "watchdog  ") {
 		t.Errorf("of an older system: %+v", got)
 	}
