@@ -117,7 +117,7 @@ func TestOnlyProgressPets(t *testing.T) {
 // A lock that is never given back ends the petting, too.
 func TestAKeptLockPetsNobody(t *testing.T) {
 	memory := &page{}
-	s, _ := guarded(memory, 40*time.Millisecond)
+	s, h := guarded(memory, 40*time.Millisecond)
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
 	s.order = nil
@@ -128,15 +128,54 @@ func TestAKeptLockPetsNobody(t *testing.T) {
 		s.config.machine.mu.Lock()
 		state := s.config.machine.mark.state
 		s.config.machine.mu.Unlock()
+		if h.petted() > 0 {
+			t.Fatal("the watchdog is petted by a system that stands still")
+		}
 		if state == markHangs {
 			return
 		}
 		select {
 		case <-time.After(time.Millisecond):
 		case <-deadline:
-			t.Fatal("the watchdog is petted by a system that stands still")
+			t.Fatal("no mark says that the system stands still")
 		}
 	}
+}
+
+// A loop that stood for a moment, less than the watchdog waits, costs nothing.
+func TestWhatGoesOnIsPettedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := &page{}
+		s, h := guarded(memory, 20*time.Second)
+		ctx, end := context.WithCancel(t.Context())
+		stand, never := make(chan struct{}), make(chan struct{})
+		go loop(s.order[0], never)
+		go loop(s.order[1], stand)
+		go s.petWatchdog(ctx)
+		time.Sleep(time.Minute)
+
+		close(stand)
+		synctest.Wait()
+		before := h.petted()
+		time.Sleep(13 * time.Second)
+		if n := h.petted() - before; n != 0 {
+			t.Errorf("petted %d times while it stood", n)
+		}
+		go loop(s.order[1], never)
+		time.Sleep(time.Minute)
+		if n := h.petted() - before; n < 11 || n > 13 {
+			t.Errorf("petted %d times in a minute since it goes on", n)
+		}
+		s.config.machine.mu.Lock()
+		m, count := readMark(memory)
+		s.config.machine.mu.Unlock()
+		if got := m.cause(count > 0, m.petted); got != bootctl.Crash {
+			t.Errorf("the next boot would see %s, want %s", got, bootctl.Crash)
+		}
+		end()
+		close(never)
+		s.log.Close()
+	})
 }
 
 // What one boot leaves is what the next one sees.

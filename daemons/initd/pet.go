@@ -14,12 +14,13 @@ func (s *system) petWatchdog(ctx context.Context) {
 		return
 	}
 	go m.witness(ctx)
-	for {
+	for ctx.Err() == nil {
 		next := s.host.Clock.After(m.petEvery())
-		if s.turns(ctx, next) {
-			if err := m.pet(); err != nil {
-				s.log.Error("the machine will be restarted", "error", err)
-			}
+		if !s.turns(ctx, next) {
+			continue // it was next already
+		}
+		if err := m.pet(); err != nil {
+			s.log.Error("the machine will be restarted", "error", err)
 		}
 		select {
 		case <-next:
