@@ -80,8 +80,8 @@ test-os: guest-deps $(FOR:%=image-%) ## the system as the first process of QEMU 
 
 test-all: test race run-host test-os ## test, again with the race detector where the daemons are, and the flow on the host and in guests
 
-race: ## the packages with concurrency under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race $(TIMEOUT) ./daemons/... ./libupdates/... ./nx/...
+race: ## the packages with concurrency under the race detector, their sweeps shortened (needs a C compiler)
+	CGO_ENABLED=1 go test -race -short $(TIMEOUT) ./daemons/... ./libupdates/... ./nx/...
 
 fmt-check: ## fail when a file is not gofmt'ed
 	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$out" || { echo "not gofmt'ed:"; echo "$$out"; exit 1; }

@@ -10,6 +10,7 @@ import (
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
+	"nexus/libupdates/updatestest"
 )
 
 // change is a change of slot b from one version to another (empty for an empty slot), while slot a holds 1.0.0.
@@ -140,7 +141,7 @@ func TestCutAfterTheWriterDied(t *testing.T) {
 	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			for died := range c.operations(t) + 1 {
+			for died := range updatestest.Sweep(c.operations(t) + 1) {
 				for opened, n := false, 0; !opened; n++ {
 					for _, outcome := range durabletest.Outcomes() {
 						d, s := c.begin(t)
@@ -192,7 +193,7 @@ func TestCutAfterAFailure(t *testing.T) {
 	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			for n := range c.operations(t) {
+			for n := range updatestest.Sweep(c.operations(t)) {
 				for ended, cut := false, 0; !ended; cut++ {
 					for _, outcome := range durabletest.Outcomes() {
 						d, s := c.begin(t)
