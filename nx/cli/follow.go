@@ -9,10 +9,11 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// When updated restarts, or the whole system under another core, whoever follows it asks again: that often, and that many times in a row without news.
+// When updated restarts, or the whole system under another core, whoever follows it asks again: that often, and that many times in a row without
+// news. A slow machine answers long before its daemons do: for each of its boots it has 30 seconds.
 const (
 	askAgainAfter = 250 * time.Millisecond
-	askAgainTimes = 40
+	askAgainTimes = 120
 )
 
 // await follows the state until look says that it has seen enough. It goes on over a restart of updated and of the system, and ends when no system
@@ -23,22 +24,24 @@ func (s *session) await(ctx context.Context, patience time.Duration, look func(s
 	return s.persist(ctx, func() (heard, enough bool, err error) { return s.followOnce(ctx, look) })
 }
 
-// persist follows one life of a daemon after the other, and of the system, until one says that it is enough. Too many in a row without news are
-// the end.
+// persist follows one life of a daemon after the other, and of the system, until one says that it is enough. Too many in a row without news, in
+// one life of the system or of such lives, are the end.
 func (s *session) persist(ctx context.Context, follow func() (heard, enough bool, err error)) error {
-	for silent := 0; silent < askAgainTimes; silent++ {
+	for silent, lives := 0, 0; silent < askAgainTimes && lives < askAgainTimes; silent++ {
 		heard, enough, err := follow()
 		if err == nil && !enough {
 			err = s.pause(ctx, askAgainAfter)
 		}
 		if errors.Is(err, errGone) {
 			err = s.comeBack(ctx)
+			silent = 0
+			lives++
 		}
 		switch {
 		case enough, err != nil:
 			return err
 		case heard:
-			silent = 0
+			silent, lives = 0, 0
 		}
 	}
 	return errGone
