@@ -17,8 +17,8 @@ func TestOperator(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		r := up(t, m)
 		r.await("init: health ok (slot a)", 1)
-		r.nx("status").want(t, 0, "system  1.0.0 in slot a, healthy")
-		r.nx("status").want(t, 0, "bounds  all 7 daemons, by every measure")
+		r.nx("status").want(t, 0, "1.0.0 in slot a, healthy")
+		r.nx("status").want(t, 0, "bounds    all 7 daemons, by every measure")
 
 		// One follows the log while the other updates.
 		follow, stop := context.WithCancel(t.Context())
@@ -73,13 +73,13 @@ func TestDeadOperator(t *testing.T) {
 // The memory of a guest is its disk. A set that is too large for what is left of it is refused, and the next one is not.
 func TestFullRAMDisk(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
-		m.Memory = 192
+		m.Memory = 256
 		m.Args = []string{"--limit-archive", "1073741824", "--limit-payload", "1073741824"}
 		r := up(t, m)
 		r.await("init: health ok (slot a)", 1)
-		large := largeSet(t, m.Arch, 160<<20)
+		large := largeSet(t, m.Arch, 200<<20)
 		r.nx("stage", "--json", large).want(t, 1, `"reason":"no-space"`)
-		r.nx("status").want(t, 0, "slot b  empty")
+		r.nx("status").want(t, 0, "slot b    empty")
 		r.nx("update", set(m.Arch, "system-v1.1.0.nxs")).want(t, 0, "updated to 1.1.0 in slot b, healthy")
 	})
 }
