@@ -104,7 +104,7 @@ func (g *Guest) Console() io.Reader { return g.process.Console() }
 
 // Operator is the guest's own, once it answers; the caller releases it.
 func (g *Guest) Operator(ctx context.Context) (operator.Operator, error) {
-	client, err := g.way.guest.Get(ctx)
+	client, err := g.way.operator(ctx)
 	return operator.Operator(client), err
 }
 

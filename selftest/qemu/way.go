@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -28,16 +29,17 @@ type way struct {
 	port     string       // QEMU's socket
 	path     string       // ours, for operators
 	listener net.Listener // nil: no operators
-	guest    *vat.Holding // the guest's Operator
 
 	mu        sync.Mutex
-	conn      *vat.Conn // the connection through the port
+	conn      *vat.Conn     // the connection through the port
+	guest     capnp.Client  // the guest's Operator; valid from its answer to the connection's end
+	turned    chan struct{} // closed and replaced when guest has become valid
 	operators map[*vat.Conn]struct{}
 	closed    bool
 }
 
 func newWay(port string) *way {
-	return &way{port: port, guest: vat.NewHolding("Operator"), operators: map[*vat.Conn]struct{}{}}
+	return &way{port: port, turned: make(chan struct{}), operators: map[*vat.Conn]struct{}{}}
 }
 
 // listen opens the socket for operators.
@@ -62,7 +64,7 @@ func (w *way) keep(over <-chan struct{}) {
 			if !w.begin(conn) {
 				return
 			}
-			w.guest.Renew(conn)
+			w.open(conn)
 			<-conn.Done()
 			conn.Close()
 			w.hangUp()
@@ -87,6 +89,29 @@ func (w *way) begin(conn *vat.Conn) bool {
 	return true
 }
 
+// open lets operators through once the guest has answered. It returns earlier if the connection ends.
+func (w *way) open(conn *vat.Conn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-conn.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	guest, err := conn.Bootstrap(ctx)
+	if err != nil {
+		conn.Close()
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.guest = guest
+	close(w.turned)
+	w.turned = make(chan struct{})
+}
+
 // again ends the connection through the port, because the guest has closed its end of it. What was on its way is void.
 func (w *way) again() {
 	w.mu.Lock()
@@ -97,10 +122,12 @@ func (w *way) again() {
 	}
 }
 
-// hangUp ends every operator's connection: what they hold is of a connection that has ended.
+// hangUp ends every operator's connection: what they hold is of a connection that has ended. Whoever comes from here on waits for the next.
 func (w *way) hangUp() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.guest.Release()
+	w.guest = capnp.Client{}
 	for conn := range w.operators {
 		go conn.Close()
 	}
@@ -120,19 +147,44 @@ func (w *way) accept() {
 func (w *way) admit(socket net.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	guest, err := w.guest.Get(ctx)
-	if err != nil {
+	if err := w.through(ctx, func(guest capnp.Client) { w.connect(socket, guest) }); err != nil {
 		socket.Close()
-		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+}
+
+// operator is the guest's Operator, once it answers; the caller releases it.
+func (w *way) operator(ctx context.Context) (client capnp.Client, err error) {
+	err = w.through(ctx, func(guest capnp.Client) { client = guest.AddRef() })
+	return client, err
+}
+
+// through waits until the guest answers and gives its Operator to take, under the lock: what is taken is hung up when the connection ends.
+func (w *way) through(ctx context.Context, take func(guest capnp.Client)) error {
+	for {
+		w.mu.Lock()
+		turned, there := w.turned, w.guest.IsValid()
+		if there {
+			take(w.guest)
+		}
+		w.mu.Unlock()
+		if there {
+			return nil
+		}
+		select {
+		case <-turned:
+		case <-ctx.Done():
+			return fmt.Errorf("cannot reach the guest: %w", ctx.Err())
+		}
+	}
+}
+
+// connect serves an operator. It needs the lock.
+func (w *way) connect(socket net.Conn, guest capnp.Client) {
 	if w.closed || len(w.operators) >= maxOperators {
-		guest.Release()
 		socket.Close()
 		return
 	}
-	conn := vat.Connect(socket, guest)
+	conn := vat.Connect(socket, guest.AddRef())
 	w.operators[conn] = struct{}{}
 	go func() {
 		<-conn.Done()
