@@ -36,8 +36,8 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 	if err != nil {
 		return err
 	}
-	if !m.program.links.taken() {
-		return nil
+	if taken, err := m.program.links.wanted(ctx); !taken {
+		return err
 	}
 	direct := false
 	for m.mayFind(name) && !direct { // a daemon that has died is on its way back

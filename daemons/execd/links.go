@@ -55,6 +55,19 @@ func (l *links) taken() bool {
 	}
 }
 
+// wanted is taken, for a program that has just asked for one. What it said on fd 4 before may be heard only after what it asks on fd 3, so
+// that is waited for: a program that would be served by way of execd instead has a longer way for the rest of its life.
+func (l *links) wanted(ctx context.Context) (bool, error) {
+	select {
+	case <-l.parent.Ready():
+		return true, nil
+	case <-l.clock.After(linkPause):
+		return l.taken(), nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
 // serve has the program looked up, by what it serves, for as long as it is offered.
 func (l *links) serve(client servicecap.Service) {
 	l.mu.Lock()

@@ -79,8 +79,8 @@ func vatMutants() []mutant {
 			id:     "execd-links-nobody",
 			breaks: "a bundle's calls pass through nobody",
 			file:   "daemons/execd/introduce.go",
-			old:    "if !m.program.links.taken() {",
-			new:    "if true {",
+			old:    "if taken, err := m.program.links.wanted(ctx); !taken {\n\t\treturn err\n\t}",
+			new:    "if true {\n\t\treturn nil\n\t}",
 			tests:  suite{packages: "./daemons/world", run: "Linked"},
 		},
 		{
