@@ -292,7 +292,7 @@ func TestReady(t *testing.T) {
 	receive(t, ctx, end.Ready())
 }
 
-func receive(t *testing.T, ctx context.Context, c <-chan struct{}) {
+func receive[T any](t *testing.T, ctx context.Context, c <-chan T) {
 	t.Helper()
 	select {
 	case <-c:

@@ -40,7 +40,7 @@ func TestADeadlockedDaemonGivesNoSign(t *testing.T) {
 	receive(t, ctx, end.Alive())
 }
 
-// taken waits until the daemon has taken all that it was sent.
+// taken waits until the daemon has taken all that it was sent, and what it said to that is heard.
 func taken(t *testing.T, ctx context.Context, b *vat.Birth, end *vat.Parent, setting string) {
 	t.Helper()
 	if err := end.GrantSetting(setting, "x"); err != nil {
@@ -49,6 +49,10 @@ func taken(t *testing.T, ctx context.Context, b *vat.Birth, end *vat.Parent, set
 	if _, err := b.Setting(ctx, setting); err != nil {
 		t.Fatal(err)
 	}
+	if err := b.ReportEnded("last", 1); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, ctx, end.Ended())
 }
 
 func answered(end *vat.Parent) bool {
