@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -21,10 +22,13 @@ import (
 type benchVerb struct {
 	Arch []string `arg:"" enum:"riscv64,amd64" help:"Architectures: riscv64, amd64."`
 	Runs int      `default:"5" help:"How often to start each."`
+
+	Bin      string `default:"bin" help:"Folder with the packers."`
+	DiskRuns int    `default:"3" help:"How often to start each with a new disk, and once more with what is on it."`
 }
 
 // benchPatience bounds one start.
-const benchPatience = 60 * time.Second
+const benchPatience = 3 * time.Minute
 
 // firstHealth is the line that says that the system is up and confirmed.
 const firstHealth = "init: health ok (slot a)"
@@ -45,25 +49,28 @@ func (v *benchVerb) Run(ctx context.Context, g *grammar) error {
 		}
 		var starts []start
 		for range v.Runs {
-			s, err := measure(ctx, g, arch)
+			m, err := (&machineFlags{Arch: arch, Memory: qemu.DefaultMemory}).machine(g)
+			if err != nil {
+				return err
+			}
+			s, err := measure(ctx, m)
 			if err != nil {
 				return fmt.Errorf("cannot measure guest %s: %w", arch, err)
 			}
 			starts = append(starts, s)
 		}
 		print(arch, info.Size(), starts)
+		if err := v.fromDisk(ctx, g, arch); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// measure starts a guest, sees it healthy, asks what its daemons need, and stops it.
-func measure(ctx context.Context, g *grammar, arch string) (start, error) {
+// measure starts a guest, sees it healthy, asks what its daemons need, and has it power off.
+func measure(ctx context.Context, m qemu.Machine) (start, error) {
 	ctx, cancel := context.WithTimeout(ctx, benchPatience)
 	defer cancel()
-	m, err := (&machineFlags{Arch: arch, Memory: qemu.DefaultMemory}).machine(g)
-	if err != nil {
-		return start{}, err
-	}
 	begin := time.Now()
 	guest, err := qemu.Start(m, "")
 	if err != nil {
@@ -82,8 +89,14 @@ func measure(ctx context.Context, g *grammar, arch string) (start, error) {
 			s.toFirst = time.Since(begin)
 		case line == firstHealth:
 			s.toHealth = time.Since(begin) - s.toFirst
-			s.memory, err = memory(ctx, guest)
-			return s, err
+			if s.memory, err = memory(ctx, guest); err != nil {
+				return s, err
+			}
+			if err := guest.Shutdown(ctx); err != nil {
+				return s, err
+			}
+			io.Copy(io.Discard, guest.Console())
+			return s, guest.Wait()
 		}
 	}
 	return start{}, errors.New("it ended before it was healthy")
