@@ -58,6 +58,9 @@ func (l *links) taken() bool {
 // wanted is taken, for a program that has just asked for one. What it said on fd 4 before may be heard only after what it asks on fd 3, so
 // that is waited for: a program that would be served by way of execd instead has a longer way for the rest of its life.
 func (l *links) wanted(ctx context.Context) (bool, error) {
+	if l.taken() {
+		return true, nil
+	}
 	select {
 	case <-l.parent.Ready():
 		return true, nil
