@@ -66,6 +66,14 @@ func loop(c *child, stand <-chan struct{}) {
 	}
 }
 
+// nextSees is why the next boot would take itself to have begun, if the reset came right after the last pet.
+func nextSees(s *system, memory *page) bootctl.Cause {
+	s.config.machine.mu.Lock()
+	defer s.config.machine.mu.Unlock()
+	m, count := readMark(memory)
+	return m.cause(count > 0, m.petted)
+}
+
 // The watchdog is petted while all loops turn, and no longer; then the mark says so before the reset comes.
 func TestOnlyProgressPets(t *testing.T) {
 	for _, c := range []struct {
@@ -100,10 +108,7 @@ func TestOnlyProgressPets(t *testing.T) {
 				if hangs != (c.want == bootctl.Watchdog) {
 					t.Errorf("petted %d times since", h.petted()-before)
 				}
-				s.config.machine.mu.Lock()
-				m, count := readMark(memory)
-				s.config.machine.mu.Unlock()
-				if got := m.cause(count > 0, m.petted); got != c.want {
+				if got := nextSees(s, memory); got != c.want {
 					t.Errorf("the next boot would see %s, want %s", got, c.want)
 				}
 				end()
@@ -166,10 +171,7 @@ func TestWhatGoesOnIsPettedAgain(t *testing.T) {
 		if n := h.petted() - before; n < 11 || n > 13 {
 			t.Errorf("petted %d times in a minute since it goes on", n)
 		}
-		s.config.machine.mu.Lock()
-		m, count := readMark(memory)
-		s.config.machine.mu.Unlock()
-		if got := m.cause(count > 0, m.petted); got != bootctl.Crash {
+		if got := nextSees(s, memory); got != bootctl.Crash {
 			t.Errorf("the next boot would see %s, want %s", got, bootctl.Crash)
 		}
 		end()
