@@ -53,7 +53,7 @@ func testRemembers(t *testing.T, m qemu.Machine) {
 		end()
 	}
 	r.end()
-	if resets, boots := r.Resets(), count(r.console(), initd.LineFirst); resets[0] != "host-qmp-system-reset" || boots != 2 {
+	if resets, boots := r.Resets(), count(r.console(), initd.LineFirst); len(resets) == 0 || resets[0] != "host-qmp-system-reset" || boots != 2 {
 		t.Errorf("the machine was started %d times, reset: %q", boots, resets) // firmware resets it, too, before its kernel starts
 	}
 	r = up(t, m)
