@@ -159,5 +159,6 @@ func median(starts []start, of func(start) float64) float64 {
 		values = append(values, of(s))
 	}
 	slices.Sort(values)
-	return values[len(values)/2]
+	n := len(values)
+	return (values[(n-1)/2] + values[n/2]) / 2
 }
