@@ -20,6 +20,7 @@ type Spec struct {
 	Binary  string   // the one binary, static, for that architecture
 	Trust   []string // public key files, *.pub
 	Init    string   // a program of its own that is the first process; empty: the binary is
+	Tools   []string // further programs, static, for that architecture
 	Factory string   // the set for slot a; empty: none
 	Sets    []string // sets for the selftest
 	Modules []string // uncompressed kernel modules, in the order in which they are to be loaded
@@ -34,8 +35,10 @@ const (
 
 // Write writes the image, as cpio (newc, as the kernel's buffer format says) compressed with zstd.
 func Write(w io.Writer, spec Spec) error {
-	if err := checkBinary(spec.Binary, spec.Arch); err != nil {
-		return fmt.Errorf("cannot build image: %w", err)
+	for _, program := range append([]string{spec.Binary}, spec.Tools...) {
+		if err := checkBinary(program, spec.Arch); err != nil {
+			return fmt.Errorf("cannot build image: %w", err)
+		}
 	}
 	packed, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
 	if err != nil {
@@ -75,6 +78,9 @@ func (b *builder) layout(spec Spec) {
 	}
 	for _, daemon := range initd.Table() {
 		b.link(path.Join(initd.GuestBin, daemon.Name), "nexus")
+	}
+	for _, tool := range spec.Tools {
+		b.file(path.Join(initd.GuestBin, filepath.Base(tool)), tool, modeProgram)
 	}
 	for _, key := range spec.Trust {
 		b.file(path.Join(initd.GuestTrust, filepath.Base(key)), key, modeFile)

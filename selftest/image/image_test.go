@@ -31,6 +31,7 @@ func newRig(t *testing.T) rig {
 	r := rig{dir: t.TempDir()}
 	r.spec = image.Spec{
 		Arch: runtime.GOARCH, Binary: r.program(t, "static", "0"),
+		Tools: []string{r.program(t, "tool", "0")},
 		Trust: []string{r.write(t, "demo.pub", "key")}, Factory: r.write(t, "system-v1.0.0.nxs", "factory"),
 		Sets:    []string{r.write(t, "b.nxs", "set b"), r.write(t, "a.nxs", "set a")},
 		Modules: []string{r.write(t, "virtio.ko", "first"), r.write(t, "console.ko", "second")},
@@ -121,6 +122,9 @@ func TestLayout(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, there, want)
 		}
 	}
+	if !strings.HasPrefix(content["bin/tool"], "\x7fELF") {
+		t.Errorf("bin/tool is %q", content["bin/tool"])
+	}
 	for _, daemon := range initd.Table() {
 		if content["bin/"+daemon.Name] != "nexus" {
 			t.Errorf("no link for %s", daemon.Name)
@@ -131,12 +135,14 @@ func TestLayout(t *testing.T) {
 // The same inputs give the same bytes, wherever they are and whenever they were written.
 func TestReproducible(t *testing.T) {
 	one, two := newRig(t), newRig(t)
-	copied, err := os.ReadFile(one.spec.Binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(two.spec.Binary, copied, 0o600); err != nil {
-		t.Fatal(err)
+	for from, to := range map[string]string{one.spec.Binary: two.spec.Binary, one.spec.Tools[0]: two.spec.Tools[0]} {
+		copied, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, copied, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if !bytes.Equal(build(t, one.spec), build(t, two.spec)) {
 		t.Error("two builds of the same inputs differ")
@@ -154,6 +160,7 @@ func TestRefuses(t *testing.T) {
 		{"unknown architecture", func(s *image.Spec) { s.Arch = "vax" }, `unknown architecture "vax"`},
 		{"binary for another machine", func(s *image.Spec) { s.Arch = other }, "is for EM_"},
 		{"no program", func(s *image.Spec) { s.Binary = s.Factory }, "cannot read"},
+		{"no program among the tools", func(s *image.Spec) { s.Tools = append(s.Tools, s.Factory) }, "cannot read"},
 		{"no binary", func(s *image.Spec) { s.Binary = "none" }, "no such file"},
 		{"missing module", func(s *image.Spec) { s.Modules = []string{"none.ko"} }, "none.ko: no such file"},
 		{"missing set", func(s *image.Spec) { s.Sets = []string{"none.nxs"} }, "none.nxs: no such file"},
