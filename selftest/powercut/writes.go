@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ const (
 	maxRequest = 64 << 20 / logSector // sectors
 )
 
-// logged is how many requests a log says that it has: at least all up to the last barrier.
+// logged is how many requests a log says that it has: at least all up to the last barrier. QEMU writes its superblock at the first one, so a log
+// without it says none.
 func logged(file string) (uint64, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -37,8 +39,11 @@ func logged(file string) (uint64, error) {
 	}
 	defer f.Close()
 	head := make([]byte, 28)
-	if _, err := io.ReadFull(f, head); err != nil {
+	if _, err := io.ReadFull(f, head); err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return 0, fmt.Errorf("cannot read log: %w", err)
+	}
+	if bytes.Count(head, []byte{0}) == len(head) {
+		return 0, nil
 	}
 	if binary.LittleEndian.Uint64(head) != logMagic || binary.LittleEndian.Uint64(head[8:]) != logVersion || binary.LittleEndian.Uint32(head[24:]) != logSector {
 		return 0, errors.New("cannot read log: it is none of ours")

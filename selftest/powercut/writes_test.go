@@ -58,9 +58,21 @@ func TestReadLog(t *testing.T) {
 	}
 }
 
+// A machine that was killed before its first barrier has logged what it wrote, and no superblock.
+func TestReadLogBeforeTheFirstBarrier(t *testing.T) {
+	early := newTestLog(0).add(3, 1, 0, "a")
+	clear(early.raw[:logSector])
+	if writes, err := readLog(early.file(t)); err != nil || len(writes) != 1 || writes[0].flush {
+		t.Errorf("got %+v, %v", writes, err)
+	}
+	if writes, err := readLog((&testLog{}).file(t)); err != nil || len(writes) != 0 {
+		t.Errorf("nothing written: got %+v, %v", writes, err)
+	}
+}
+
 func TestReadLogRefuses(t *testing.T) {
 	for want, l := range map[string]*testLog{
-		"it is none of ours":               {make([]byte, logSector)},
+		"it is none of ours":               {bytes.Repeat([]byte{1}, logSector)},
 		"it has 1 requests, and says 2":    newTestLog(2).add(3, 1, 0, "a"),
 		"it makes no sense":                newTestLog(0).add(3, 1, 128, "a"),
 		"a discard, which no guest of our": newTestLog(0).add(3, 1, flagDiscard, ""),
