@@ -66,8 +66,10 @@ guest-up: image-$(UP) ## keep a guest running for `nx --dir out/guest/system`; i
 	$(if $(filter 1,$(FRESH)),@rm -f out/guest/$(UP)/state.img)
 	@$(BIN)/guest up $(UP) --dir out/guest/system --disk out/guest/$(UP)/state.img
 
-bench-guest: $(FOR:%=image-%) ## how long a guest takes to start, and what its daemons need
+bench-guest: $(FOR:%=image-%) ## how long a guest takes to start and to stage a set, and what its daemons need
 	@$(BIN)/guest bench $(FOR)
+	@go build -o $(BIN)/bench ./selftest/bench
+	@for guest in $(FOR); do $(BIN)/bench guest $$guest || exit 1; done
 
 test: test-host ## everything that needs only Go: formats, domain, daemons, real processes
 

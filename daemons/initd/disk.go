@@ -19,9 +19,9 @@ const (
 	LineSmallDisk = "init: state disk: it keeps its size: "
 )
 
-// mountFolder mounts what the system's folder is on, and tells whether that outlives the boot: the machine's state disk, or a RAM disk where it
+// MountFolder mounts what the system's folder is on, and tells whether that outlives the boot: the machine's state disk, or a RAM disk where it
 // has none. A disk that cannot be used is an error, and so no reason to go on without what was to be remembered.
-func mountFolder(console io.Writer) (persistent bool, err error) {
+func MountFolder(console io.Writer) (persistent bool, err error) {
 	disk, err := plat.FindDisk(GuestDisk)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

@@ -70,7 +70,7 @@ const onPanic = "1"
 func runMachine(args []string, console *os.File) (err error) {
 	_, handed := ownArgs(args)
 	if handed == "" {
-		if err := prepareMachine(); err != nil {
+		if err := PrepareMachine(); err != nil {
 			return err
 		}
 	}
@@ -86,7 +86,7 @@ func runMachine(args []string, console *os.File) (err error) {
 	}()
 	persistent := false
 	if handed == "" {
-		if persistent, err = mountFolder(console); err != nil {
+		if persistent, err = MountFolder(console); err != nil {
 			return err
 		}
 		if err := config.machine.pet(); err != nil {
@@ -106,8 +106,8 @@ func runMachine(args []string, console *os.File) (err error) {
 	return up(ctx, config, GuestBin, console, console)
 }
 
-// prepareMachine makes the kernel ready.
-func prepareMachine() error {
+// PrepareMachine makes the kernel of a machine ready for its first process: what is mounted in every one, what follows a panic, and the modules.
+func PrepareMachine() error {
 	for _, m := range GuestMounts() {
 		if err := m.Mount(); err != nil {
 			return err

@@ -3,7 +3,8 @@
 //
 // Usage: bench [-quick] [-rounds N] [-only REGEXP] [-bin DIR] [-dir DIR] [-o FILE]
 //
-//	bench sha256 FILE    (one stream through the standard library: a floor of some tables)
+//	bench sha256 FILE                     one stream through the standard library: a floor of some tables
+//	bench guest [-rounds N] riscv64|amd64  stage in a guest, beside busybox
 package main
 
 import (
@@ -21,6 +22,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if os.Getpid() == 1 {
+		inside(ctx, os.Args[1:])
+	}
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
 		os.Exit(1)
@@ -30,6 +34,9 @@ func main() {
 func run(ctx context.Context, args []string, w io.Writer) error {
 	if len(args) == 2 && args[0] == "sha256" {
 		return oneStream(args[1], w)
+	}
+	if len(args) > 0 && args[0] == "guest" {
+		return inGuest(ctx, args[1:], w)
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	quick := flags.Bool("quick", false, "the small inputs only, three rounds")

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"nexus/daemons/initd"
 )
 
-// A Place is where rows find and leave things. Scripts have the same as variables: BIN, SELF, KEY, INPUT, WORK, OUT; and
-// HALF is half the number of payloads, what one of two processes gets.
+// A Place is where rows find and leave things. Scripts have the same as variables: BIN, SELF, KEY, INPUT, WORK, OUT; HALF is
+// half the number of payloads, what one of two processes gets, and SETS the folder that a guest finds sets in.
 type Place struct {
 	Bin   string // our tools
 	Self  string // this program
@@ -66,7 +68,7 @@ func Shell(script string) func(context.Context, Place) (Sample, error) {
 		if err != nil {
 			return Sample{}, err
 		}
-		cmd.Env = append(os.Environ(), fmt.Sprintf("HALF=%d", (len(bundles)+1)/2), "BIN="+p.Bin, "SELF="+p.Self, "KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out)
+		cmd.Env = append(os.Environ(), fmt.Sprintf("HALF=%d", (len(bundles)+1)/2), "BIN="+p.Bin, "SELF="+p.Self, "KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out, "SETS="+initd.GuestSets)
 		return timed(cmd)
 	}
 }

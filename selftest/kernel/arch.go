@@ -10,6 +10,7 @@ type arch struct {
 	packages []string // what the host needs for it, and to look at its disk
 	watchdog string   // the module of its machine's watchdog; empty: the kernel has none
 	pin      pin      // the kernel package that is taken where nobody asks for a newer one
+	busybox  pin      // the package of what small systems have for tools
 }
 
 // suite is the Debian release kernels are taken from.
@@ -36,6 +37,10 @@ func archOf(name string) (arch, error) {
 				path:   "pool/main/l/linux/linux-image-6.12.107+deb13-riscv64_6.12.107-1_riscv64.deb",
 				sha256: "abe9f65d74b434692149482b031db7a2aaf832921e09f69f775293c0e0c5799c",
 			},
+			busybox: pin{
+				path:   "pool/main/b/busybox/busybox-static_1.37.0-6+b9_riscv64.deb",
+				sha256: "4add476d2b185c5b487c285b38d790f0881a7e4a8e2ddde835f917e770eb8633",
+			},
 		}, nil
 	case "amd64":
 		return arch{
@@ -45,6 +50,10 @@ func archOf(name string) (arch, error) {
 			pin: pin{
 				path:   "pool/main/l/linux-signed-amd64/linux-image-6.12.107+deb13-cloud-amd64_6.12.107-1_amd64.deb",
 				sha256: "04434ff520f860423eafe4203d986a35682ce73c2f71baa39e988ca0da93ac91",
+			},
+			busybox: pin{
+				path:   "pool/main/b/busybox/busybox-static_1.37.0-6+b9_amd64.deb",
+				sha256: "598a3fd92bdafc34cd81196b2952ad36e910e47a4ecf162f8ce5e8e262598e53",
 			},
 		}, nil
 	default:

@@ -92,7 +92,7 @@ func (t tools) fetch(ctx context.Context, cache string, a arch, newest bool) err
 func (a *apt) get(ctx context.Context, newest bool) (string, error) {
 	if !newest {
 		a.say("fetching %s", path.Base(a.arch.pin.path))
-		file, err := a.downloadPinned(ctx)
+		file, err := a.downloadPinned(ctx, a.arch.pin)
 		if err == nil || ctx.Err() != nil {
 			return file, err
 		}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"nexus/selftest/image"
+	"nexus/selftest/kernel"
+	"nexus/selftest/qemu"
+)
+
+// guestMemory is the memory of the guest in MiB: its image, the set's pages and those of what was unpacked have room in it.
+const guestMemory = 1024
+
+// guestDisk is how many bytes the guest's disk has.
+const guestDisk = 1 << 30
+
+// What the guest says before and when it has measured all; what stands before is the firmware's.
+const (
+	lineBegin = "bench: first process"
+	lineDone  = "bench: done"
+)
+
+// inGuest measures in a QEMU guest: this program is its first process (see inside).
+func inGuest(ctx context.Context, args []string, w io.Writer) error {
+	flags := flag.NewFlagSet("bench guest", flag.ContinueOnError)
+	rounds := flags.Int("rounds", 5, "how often each row is run")
+	bin := flags.String("bin", "bin", "where our packer for this host is")
+	dir := flags.String("dir", "out/bench", "where inputs are kept and outputs made")
+	cache := flags.String("cache", ".cache/guest", "where kernels are")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return errors.New("which guest: riscv64 or amd64?")
+	}
+	place, err := newPlace(*bin, *dir)
+	if err != nil {
+		return err
+	}
+	m, err := guest(ctx, place, *cache, flags.Arg(0), w)
+	if err != nil {
+		return err
+	}
+	m.Args = []string{"--rounds", strconv.Itoa(*rounds)}
+	err = runGuest(ctx, m, w)
+	_, freshErr := place.fresh("work")
+	return errors.Join(err, freshErr)
+}
+
+// guest makes the machine: a set, our programs and busybox are in its image.
+func guest(ctx context.Context, p Place, cache, arch string, w io.Writer) (qemu.Machine, error) {
+	found, err := kernel.Find(cache, arch)
+	if err != nil {
+		return qemu.Machine{}, err
+	}
+	busybox, err := kernel.Busybox(ctx, cache, arch, w)
+	if err != nil {
+		return qemu.Machine{}, err
+	}
+	if p.Input, err = small().make(p); err != nil {
+		return qemu.Machine{}, err
+	}
+	if p.Work, err = p.fresh("work"); err != nil {
+		return qemu.Machine{}, err
+	}
+	if _, err := Shell(ready)(ctx, p); err != nil {
+		return qemu.Machine{}, err
+	}
+	in := func(name string) string { return filepath.Join(p.Work, name) }
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", p.Work+"/",
+		"nexus/daemons/nexus", "nexus/nx", "nexus/selftest/bench")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if out, err := build.CombinedOutput(); err != nil {
+		return qemu.Machine{}, fmt.Errorf("cannot build for guest %s: %w: %s", arch, err, out)
+	}
+	m := qemu.Machine{
+		Arch: arch, Kernel: found, Memory: guestMemory, Image: in("initramfs"), Disk: qemu.Disk{File: in("disk")},
+	}
+	if err := qemu.MakeDisk(m.Disk.File, guestDisk); err != nil {
+		return m, err
+	}
+	_, err = image.WriteFile(m.Image, image.Spec{
+		Arch: arch, Binary: in("nexus"), Init: in("bench"), Tools: []string{in("nx"), busybox},
+		Trust: []string{p.Key + ".pub"}, Sets: []string{in("set.nxs")}, Modules: found.Modules,
+	})
+	return m, err
+}
+
+// runGuest runs the machine to its end and shows what it says.
+func runGuest(ctx context.Context, m qemu.Machine, w io.Writer) error {
+	g, err := qemu.Start(m, "")
+	if err != nil {
+		return err
+	}
+	defer g.Wait()
+	defer g.Kill()
+	stop := context.AfterFunc(ctx, g.Kill)
+	defer stop()
+	var early []string // worth showing where nothing else comes
+	shown := false
+	for lines := bufio.NewScanner(g.Console()); lines.Scan(); {
+		switch line := strings.TrimRight(lines.Text(), "\r"); {
+		case line == lineDone:
+			return nil
+		case line == lineBegin:
+			shown = true
+		case shown:
+			fmt.Fprintln(w, line)
+		default:
+			early = append(early, line)
+		}
+	}
+	if !shown {
+		fmt.Fprintln(w, strings.Join(early, "\n"))
+	}
+	return errors.Join(errors.New("the guest ended before it had measured all"), ctx.Err())
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"nexus/daemons/initd"
+	"nexus/daemons/plat"
+)
+
+// inside is this program as the first process of a guest: it measures what a guest can do, and powers off. Where a machine's system folder would be
+// is where it works, on the same disk and file system.
+func inside(ctx context.Context, args []string) {
+	fmt.Println(lineBegin)
+	if err := measureInside(ctx, args); err != nil {
+		fmt.Printf("bench: %v\n", err)
+	} else {
+		fmt.Println(lineDone)
+	}
+	fmt.Printf("bench: %v\n", plat.PowerOff())
+}
+
+func measureInside(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("bench inside", flag.ContinueOnError)
+	rounds := flags.Int("rounds", 5, "how often each row is run")
+	flags.String("mark", "", "where init would keep its mark")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := initd.PrepareMachine(); err != nil {
+		return err
+	}
+	if _, err := initd.MountFolder(os.Stdout); err != nil {
+		return err
+	}
+	if err := (plat.Mount{Type: "tmpfs", Target: "/tmp"}).Mount(); err != nil {
+		return err
+	}
+	for _, tool := range []string{"sh", "cat", "cp", "find", "sha256sum", "sync", "tar", "xargs"} {
+		if err := os.Symlink("busybox", filepath.Join(initd.GuestBin, tool)); err != nil {
+			return err
+		}
+	}
+	if err := os.Setenv("PATH", initd.GuestBin); err != nil {
+		return err
+	}
+	place := Place{Bin: initd.GuestBin, Self: "/init", Key: filepath.Join(initd.GuestTrust, "key"), root: initd.GuestDir}
+	r, err := measure(ctx, place, stagingInside(small()), *rounds, os.Stdout)
+	if err != nil {
+		return err
+	}
+	fmt.Print(r.outcome())
+	return nil
+}
