@@ -2,6 +2,7 @@ package nxspack
 
 import (
 	"errors"
+	"io"
 	"os"
 	"syscall"
 
@@ -13,8 +14,14 @@ import (
 // the CPU time, and nothing is left to be written when the file is synced at last. The ends of payloads, which fill no block, go through
 // the cache; the two never touch the same block.
 type output struct {
-	cached *os.File
-	direct *os.File // the same file; nil where the file system has no direct I/O
+	cached blockFile
+	direct blockFile // the same file; nil where the file system has no direct I/O
+}
+
+// A blockFile is an open file that is written by offset.
+type blockFile interface {
+	io.WriterAt
+	io.Closer
 }
 
 // newOutput reserves space for size bytes, so that a disk that is too full is known before anything is written.

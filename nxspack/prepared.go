@@ -50,7 +50,15 @@ func (s *preparedSet) close() { closeFolders(s.bundles) }
 // several at a time. What is in the archive is therefore what was digested, whatever happens to the file it came from. Then the index is
 // complete, is signed, and all else is written around the payloads.
 func (s *preparedSet) write(ctx context.Context, f *os.File) error {
-	if err := s.copyPayloads(ctx, f); err != nil {
+	out, err := newOutput(f, s.size())
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.writeTo(ctx, out), out.Close())
+}
+
+func (s *preparedSet) writeTo(ctx context.Context, out *output) error {
+	if err := s.copyPayloads(ctx, out); err != nil {
 		return err
 	}
 	room := len(s.rawIndex)
@@ -64,21 +72,17 @@ func (s *preparedSet) write(ctx context.Context, f *os.File) error {
 	if err != nil {
 		return err
 	}
-	return nxs.WriteAround(io.NewOffsetWriter(f, 0), s.rawIndex, signature, s.sources())
+	return nxs.WriteAround(io.NewOffsetWriter(out.cached, 0), s.rawIndex, signature, s.sources())
 }
 
 // copyPayloads digests and copies the payloads. Of several that are refused it reports the first, in byte order of their names.
-func (s *preparedSet) copyPayloads(ctx context.Context, f *os.File) error {
-	out, err := newOutput(f, s.size())
-	if err != nil {
-		return err
-	}
+func (s *preparedSet) copyPayloads(ctx context.Context, out *output) error {
 	places := nxs.Places(s.rawIndex, noSignature(), s.sources())
 	streams := make([]digest.Stream, len(s.bundles))
 	for i, at := range places {
 		streams[i] = s.bundles[i].stream(out, at)
 	}
-	return errors.Join(digest.Run(ctx, streams), out.Close())
+	return digest.Run(ctx, streams)
 }
 
 // stream copies the payload to its place.

@@ -12,16 +12,11 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// maxSeed keeps the seeds of the fuzz targets small, in bytes.
-const maxSeed = 64 << 10
-
 // FuzzReader reads any bytes as a set of a device that believes every signature: so that the fuzzer gets behind it.
 func FuzzReader(f *testing.F) {
 	f.Add(smallArchive(f))
 	for _, c := range hostileArchives(f) {
-		if len(c.raw) < maxSeed {
-			f.Add(c.raw)
-		}
+		f.Add(c.raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		in := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), believe)
@@ -55,9 +50,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add(smallIndex(f))
 	f.Add(mustEncode(f, updatestest.Index(updatestest.Key(1), "1.0.0", small()[:1]...)))
 	for _, c := range hostileIndexes(f) {
-		if len(c.raw) < maxSeed {
-			f.Add(c.raw)
-		}
+		f.Add(c.raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		x, err := nxs.ParseIndex(raw)
