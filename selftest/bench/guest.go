@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nexus/daemons/initd"
 	"nexus/selftest/image"
 	"nexus/selftest/kernel"
 	"nexus/selftest/qemu"
@@ -24,11 +25,8 @@ const guestMemory = 1024
 // guestDisk is how many bytes the guest's disk has.
 const guestDisk = 1 << 30
 
-// What the guest says before and when it has measured all; what stands before is the firmware's.
-const (
-	lineBegin = "bench: first process"
-	lineDone  = "bench: done"
-)
+// lineDone is what the guest says when it has measured all. What stands before its first process is the firmware's.
+const lineDone = "bench: done"
 
 // inGuest measures in a QEMU guest: this program is its first process (see inside).
 func inGuest(ctx context.Context, args []string, w io.Writer) error {
@@ -112,7 +110,7 @@ func runGuest(ctx context.Context, m qemu.Machine, w io.Writer) error {
 		switch line := strings.TrimRight(lines.Text(), "\r"); {
 		case line == lineDone:
 			return nil
-		case line == lineBegin:
+		case strings.HasPrefix(line, initd.LineFirst):
 			shown = true
 		case shown:
 			fmt.Fprintln(w, line)

@@ -14,7 +14,7 @@ import (
 // inside is this program as the first process of a guest: it measures what a guest can do, and powers off. Where a machine's system folder would be
 // is where it works, on the same disk and file system.
 func inside(ctx context.Context, args []string) {
-	fmt.Println(lineBegin)
+	fmt.Println(initd.LineFirst)
 	if err := measureInside(ctx, args); err != nil {
 		fmt.Printf("bench: %v\n", err)
 	} else {

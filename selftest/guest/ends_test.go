@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"nexus/daemons/initd"
 	"nexus/selftest/image"
@@ -18,23 +19,35 @@ const saboteurPort = "org.nexus.saboteur"
 // sabotaged is the machine with the demo's image, of which the first process is the saboteur until it becomes init.
 func sabotaged(t *testing.T, m qemu.Machine) qemu.Machine {
 	t.Helper()
-	dir := t.TempDir()
-	program := filepath.Join(dir, "saboteur")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "nexus/selftest/saboteur")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+m.Arch)
+	program := filepath.Join(t.TempDir(), "saboteur")
+	build(t, m.Arch, program, "nexus/selftest/saboteur")
+	m = withInit(t, m, program)
+	m.Ports = []string{saboteurPort}
+	return m
+}
+
+// build builds a program for a guest.
+func build(t *testing.T, arch, program, source string) {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, source)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("cannot build saboteur: %v\n%s", err, out)
+		t.Fatalf("cannot build %s: %v\n%s", source, err, out)
 	}
+}
+
+// withInit is the machine with the demo's image, of which the first process is another program.
+func withInit(t *testing.T, m qemu.Machine, program string) qemu.Machine {
+	t.Helper()
 	spec, err := top().place(m.Arch).spec(m.Kernel.Modules)
 	if err != nil {
 		t.Fatal(err)
 	}
 	spec.Init, spec.Sets = program, nil
-	m.Image = filepath.Join(dir, "initramfs")
+	m.Image = filepath.Join(t.TempDir(), "initramfs")
 	if _, err := image.WriteFile(m.Image, spec); err != nil {
 		t.Fatal(err)
 	}
-	m.Ports = []string{saboteurPort}
 	return m
 }
 
@@ -84,5 +97,47 @@ func TestWhyABootBegan(t *testing.T) {
 		}
 		r.nx("status").want(t, 0, "tries-exhausted")
 		r.nx("status").want(t, 0, "watchdog  ")
+	})
+}
+
+// mute is a first process that waits for nothing.
+const mute = `package main
+
+import (
+	"os"
+	"os/signal"
+)
+
+func main() {
+	never := make(chan os.Signal)
+	signal.Notify(never)
+	for {
+		<-never
+	}
+}
+`
+
+// A kernel that does not get to its first process is given another start, by the machine's reset button, and the console says so. Here it is a first
+// process that says nothing.
+func TestKernelThatHangs(t *testing.T) {
+	each(t, func(t *testing.T, m qemu.Machine) {
+		dir := t.TempDir()
+		source, program := filepath.Join(dir, "mute.go"), filepath.Join(dir, "mute")
+		if err := os.WriteFile(source, []byte(mute), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		build(t, m.Arch, program, source)
+		m = withInit(t, m, program)
+		m.Wake = 3 * time.Second
+		r := up(t, m)
+		for end, look := time.After(patience), time.NewTicker(50*time.Millisecond); count(r.Resets(), "host-qmp-system-reset") < 2; {
+			select {
+			case <-look.C:
+			case <-end:
+				t.Fatalf("not reset twice within %v: %q", patience, r.Resets())
+			}
+		}
+		r.Kill()
+		r.await(qemu.LineWake, 2)
 	})
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // A control is QEMU's own control connection (QEMU Machine Protocol): JSON values, one answer to each command, events between them. It is
-// written here because the libraries for it bring a whole management layer along, for three commands and three events.
+// written here because the libraries for it bring a whole management layer along, for a handful of commands and three events.
 type control struct {
 	socket net.Conn
 	tell   func(event)
@@ -51,8 +51,26 @@ func (c *control) quit() { c.command("quit") }
 // reset has QEMU start the machine anew, as by its reset button.
 func (c *control) reset() { c.command("system_reset") }
 
-func (c *control) command(name string) {
-	json.NewEncoder(c.socket).Encode(map[string]string{"execute": name})
+// onReboot says what becomes of the machine when it is reset: it starts anew, or that is its end.
+func (c *control) onReboot(again bool) {
+	action := "shutdown"
+	if again {
+		action = "reset"
+	}
+	c.command("set-action", "reboot", action)
+}
+
+// command gives an order; arguments are names and values in turns. QEMU carries out one after the other.
+func (c *control) command(name string, arguments ...string) {
+	order := map[string]any{"execute": name}
+	if len(arguments) > 0 {
+		named := map[string]string{}
+		for i := 0; i+1 < len(arguments); i += 2 {
+			named[arguments[i]] = arguments[i+1]
+		}
+		order["arguments"] = named
+	}
+	json.NewEncoder(c.socket).Encode(order)
 }
 
 func (c *control) close() { c.socket.Close() }

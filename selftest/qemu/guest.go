@@ -20,6 +20,7 @@ import (
 type Guest struct {
 	process *watch.Process
 	control *control
+	waker   *waker
 	way     *way
 	sockets string // folder of QEMU's sockets, for us alone
 
@@ -78,6 +79,11 @@ func (g *Guest) start(m Machine, dir string) error {
 	if g.process, err = watch.Start(m.Kernel.Emulator, m.args(g.sockets), []*os.File{theirs}); err != nil {
 		return err
 	}
+	g.waker = newWaker(g.process.Console(), m.Wake, func() {
+		g.control.onReboot(true) // also for the reset that firmware of amd64 follows this one with
+		g.control.reset()
+	}, func() { g.control.onReboot(m.Reboots) })
+	g.waker.started()
 	go g.control.run()
 	go g.way.keep(g.process.Done())
 	return nil
@@ -94,13 +100,14 @@ func (g *Guest) event(e event) {
 		g.mu.Lock()
 		g.resets = append(g.resets, e.Data.Reason)
 		g.mu.Unlock()
+		g.waker.started()
 	case e.Name == "VSERPORT_CHANGE" && e.Data.ID == portName && !e.Data.Open:
 		g.way.again()
 	}
 }
 
 // Console is what the guest prints on its first serial line.
-func (g *Guest) Console() io.Reader { return g.process.Console() }
+func (g *Guest) Console() io.Reader { return g.waker }
 
 // Operator is the guest's own, once it answers; the caller releases it.
 func (g *Guest) Operator(ctx context.Context) (operator.Operator, error) {
@@ -169,6 +176,9 @@ func (g *Guest) Wait() error {
 }
 
 func (g *Guest) close() {
+	if g.waker != nil {
+		g.waker.over()
+	}
 	if g.way != nil {
 		g.way.close()
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"nexus/daemons/initd"
 	"nexus/selftest/kernel"
@@ -31,6 +32,7 @@ type Machine struct {
 	Disk    Disk          // its state disk; without one, what it remembers is in its memory
 	Ports   []string      // names of further virtio-serial ports: see Guest.Port
 	Reboots bool          // a guest that restarts its machine gets it restarted; else that is its end
+	Wake    time.Duration // how long its kernel may take before the machine is reset; 0: DefaultWake
 }
 
 // descriptors QEMU inherits.
