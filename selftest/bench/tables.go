@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+)
 
 // limits are the device's policy that large inputs need.
 const limits = "--limit-archive 16GiB --limit-payload 16GiB"
@@ -84,14 +88,19 @@ func memory() Table {
 
 const packAndVerify = pack + "\n" + `"$BIN/nxs-pack" verify ` + limits + ` --trust "$KEY.pub" "$OUT/set.nxs" >/dev/null`
 
-// edges are the sizes at which 32 bits end, with or without a sign. What is packed must verify.
+// edges are the sizes at which 32 bits end, with or without a sign, and one well beyond. What is packed must verify, and a device must take it.
 func edges() Table {
-	t := Table{Title: "sizes at which 32 bits end: pack, then verify", Once: true, Setup: meta}
-	for _, bits := range []int{31, 32} {
-		for _, by := range []int64{-1, 0, 1} {
-			size := int64(1)<<bits + by
-			t.Rows = append(t.Rows, Row{Name: fmt.Sprintf("2^%d%+d bytes", bits, by), Run: with(sparse(size), packAndVerify)})
-		}
+	t := Table{Title: "sizes at which 32 bits end: pack, verify and stage", Once: true, Setup: meta}
+	for _, edge := range []struct{ bits, by int64 }{{31, -1}, {31, 0}, {31, 1}, {32, -1}, {32, 0}, {32, 1}, {33, 0}} {
+		in := sparse(int64(1)<<edge.bits + edge.by)
+		t.Rows = append(t.Rows, Row{Name: fmt.Sprintf("2^%d%+d bytes", edge.bits, edge.by), Run: func(ctx context.Context, p Place) (Sample, error) {
+			packed, err := with(in, packAndVerify)(ctx, p)
+			if err != nil {
+				return packed, err
+			}
+			staged, err := stageOnce(ctx, p, filepath.Join(p.Out, "set.nxs"))
+			return Sample{Seconds: packed.Seconds + staged.Seconds, Peak: max(packed.Peak, staged.Peak)}, err
+		}})
 	}
 	return t
 }
