@@ -64,6 +64,8 @@ func (s *system) revoke(client, service string) error {
 	switch {
 	case client == initName:
 		held = false
+	case isBundleName(client):
+		return refusal.New(refusal.UnknownName, "%s is no daemon: what bundles look up is revoked from %s, for all of them", client, runner)
 	case held:
 		return s.cut(linkKey{client, edge.Facet})
 	case granted(s.table, client, service) || service == allBundles && grantsAll(s.table, client):

@@ -282,11 +282,14 @@ func TestRevokeRefuses(t *testing.T) {
 	o := w.Operator()
 	for _, c := range [][2]string{
 		{"updated", "HealthGate"}, {"nobody", "LogSink"}, {"initd", "HealthGate"}, {"execd", "bundle/../x"}, {"updated", "bundle/hello"}, {"updated", "bundle/*"},
-		{"execd", "Updated"}, {"", ""},
+		{"execd", "Updated"}, {"bundle/hello", "BundleMgr"}, {"", ""},
 	} {
 		if err := o.Revoke(c[0], c[1]); refusal.Of(err) != refusal.UnknownName {
 			t.Errorf("revoke %s from %s: %v, want unknown-name", c[1], c[0], err)
 		}
+	}
+	if err := o.Revoke("bundle/hello", "BundleMgr"); err == nil || !strings.Contains(err.Error(), "revoked from execd") {
+		t.Errorf("a bundle is no client: %v", err)
 	}
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
 	o.AwaitState("the commit", 0, committed(bootctl.B))

@@ -38,6 +38,7 @@ func stagingInside(in Input) Table {
 		Rows: []Row{
 			{Name: "busybox: tar xf + sync", Run: Shell(unpack + durable)},
 			{Name: floor, Run: Shell(unpack + payloads + `sha256sum >/dev/null; ` + durable)},
+			{Name: "SHA-256 in Go, one stream", Run: Shell(`"$SELF" sha256 "$WORK/set.nxs" >/dev/null`)},
 			{Name: "busybox: tar xf + sha256sum, 2 processes + sync", Run: Shell(unpack + payloads + `-P2 -n1 sha256sum >/dev/null; ` + durable)},
 			{Name: stages, Run: stage},
 		},
