@@ -33,7 +33,7 @@ func staging(in Input, aim float64) Table {
 func stagingInside(in Input) Table {
 	const floor = "busybox: tar xf + sha256sum + sync"
 	return Table{
-		Title: stagingTitle(in) + ", in a " + runtime.GOARCH + " guest",
+		Title: stagingTitle(in) + ", in guest " + runtime.GOARCH,
 		Setup: `cp "$SETS/set.nxs" set.nxs; cat set.nxs >/dev/null`, Floor: floor, Ours: stages, Aim: 1,
 		Rows: []Row{
 			{Name: "busybox: tar xf + sync", Run: Shell(unpack + durable)},
