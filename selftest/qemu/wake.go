@@ -10,8 +10,9 @@ import (
 	"nexus/daemons/initd"
 )
 
-// DefaultWake is how long a kernel may take to its first process. One takes a few seconds on a machine that does nothing else.
-const DefaultWake = time.Minute
+// DefaultWake is how long a kernel may take to its first process. One takes a few seconds on a machine that does nothing else, and one that was only slow
+// loses what it had done so far.
+const DefaultWake = 30 * time.Second
 
 // maxWakes is how often a machine is reset for its kernel; after that it is left to whoever waits for it.
 const maxWakes = 2
