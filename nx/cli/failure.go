@@ -89,6 +89,8 @@ func (in *invocation) hint(reason refusal.Reason) string {
 			return "a system shares a socket while it runs with `nx up --share ROLE=" + in.socket + "`"
 		}
 		return "start it with `nx up --dir " + in.dir + "`"
+	case refusal.Disconnected:
+		return "what it was asked for may be done all the same: `" + nx + " status` shows it"
 	case refusal.Quarantined:
 		return "it was rolled back before; `" + nx + " clear DIGEST` lets it be staged again"
 	case refusal.VersionFloor:
