@@ -259,3 +259,18 @@ func receive[T any](t *testing.T, from <-chan T) T {
 		panic("unreachable")
 	}
 }
+
+// TestAliveWithoutBundlemgrd has more calls wait for bundlemgrd than are at work at one time. That is no fault of packagefsd's: it gives a sign
+// of life, which goes where its clients' calls go.
+func TestAliveWithoutBundlemgrd(t *testing.T) {
+	d := start(t)
+	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 20 {
+		_, release := fs.Stat(ctx, func(p packagefs.PackageFs_stat_Params) error { return p.SetPath("alpha.app") })
+		defer release()
+	}
+	defer cancel()
+	d.AwaitReady()
+	d.AwaitAlive()
+}

@@ -21,9 +21,15 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 
 	view := func() capnp.Client { return capnp.Client(packagefs.PackageFs_ServerToClient(&server{v})) }
 	b.Serve("PackageFs", func(vat.Client) capnp.Client { return view() })
+	self := packagefs.PackageFs_ServerToClient(&server{v})
+	defer self.Release()
+	b.Vital(func() { vat.Served(self.Stat(ctx, nowhere)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}
 	names.Offer(ctx, b, "PackageFs", log, view)
 	return nil
 }
+
+// nowhere is a path that this daemon answers by itself: whether it is alive is no question to bundlemgrd.
+func nowhere(p packagefs.PackageFs_stat_Params) error { return p.SetPath(".") }

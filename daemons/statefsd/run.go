@@ -40,12 +40,18 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 		}
 		return capnp.Client(statefs.StateFs_ServerToClient(&server{keys}))
 	})
+	self := statefs.StateFs_ServerToClient(&server{state.Prefix(store.Boot)})
+	defer self.Release()
+	b.Vital(func() { vat.Served(self.Get(ctx, noKey)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return nil
 }
+
+// noKey is a key that is refused before the disk is asked: one that stands still is no reason to end the daemon, whose next life would have the same.
+func noKey(p statefs.StateReader_get_Params) error { return p.SetKey("") }
 
 // granted returns the keys of the one prefix that was granted; nil where there is none, or more than one.
 func granted(state *store.Store, grants []string) *store.Prefix {

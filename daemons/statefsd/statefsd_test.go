@@ -225,3 +225,10 @@ func TestTheSchemaPromisesWhatTheStoreKeeps(t *testing.T) {
 		t.Fatal("schema and store have different bounds")
 	}
 }
+
+func TestAlive(t *testing.T) {
+	d := start(t, t.TempDir())
+	d.AwaitReady()
+	d.AwaitAlive()
+	d.AwaitAlive()
+}

@@ -60,6 +60,14 @@ func vatMutants() []mutant {
 			tests:  suite{packages: "./daemons/vat", run: "Deadlocked"},
 		},
 		{
+			id:     "packagefsd-lives-by-bundlemgrd",
+			breaks: "a daemon is alive though another one that it asks is not",
+			file:   "daemons/packagefsd/run.go",
+			old:    "return p.SetPath(\".\")",
+			new:    "return p.SetPath(\"a\")",
+			tests:  suite{packages: "./daemons/packagefsd", run: "Alive"},
+		},
+		{
 			id:     "initd-waits-for-the-stopped",
 			breaks: "a daemon that takes nothing holds up nobody, and is killed for it",
 			file:   "daemons/vat/outbox.go",

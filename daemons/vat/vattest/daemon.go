@@ -74,6 +74,17 @@ func (d *Daemon) AwaitReady() {
 	}
 }
 
+// AwaitAlive asks the daemon whether it is alive, and waits for the answer.
+func (d *Daemon) AwaitAlive() {
+	d.t.Helper()
+	d.must(d.parent.Ping())
+	select {
+	case <-d.parent.Alive():
+	case <-time.After(Patience):
+		d.t.Fatal("the daemon gives no sign of life")
+	}
+}
+
 // Await waits for the daemon to end by itself and returns the error it ended with, which then does not fail the test.
 func (d *Daemon) Await() error {
 	d.t.Helper()
