@@ -93,7 +93,7 @@ const (
 const (
 	AlreadyRunning Reason = "already-running" // a system runs in this folder
 	NotRunning     Reason = "not-running"     // no system runs in this folder
-	Disconnected   Reason = "disconnected"    // the system went away
+	Disconnected   Reason = "disconnected"    // the system went away, or who was asked in it; `nx status` shows what was done
 	BadFile        Reason = "bad-file"        // a file that was handed over cannot be read from here
 	UnknownBundle  Reason = "unknown-bundle"  // no published bundle has this name
 	UnknownName    Reason = "unknown-name"    // no service has this name, or the name is not granted

@@ -11,7 +11,7 @@ import (
 // A machine whose first process is not seen in time is reset, a bounded number of times, and the console says so.
 func TestWaker(t *testing.T) {
 	for name, c := range map[string]struct {
-		console []string // what each read brings; empty: a minute passes
+		console []string // what each read brings; empty: more than a minute passes
 		resets  int      // the machine's own, a while after
 		want    int      // how often the waker resets it
 		awake   int      // how often it says that this helped
@@ -35,7 +35,7 @@ func TestWaker(t *testing.T) {
 				w.started()
 				for _, text := range c.console {
 					if text == "" {
-						time.Sleep(time.Minute)
+						time.Sleep(time.Minute + time.Second)
 					} else {
 						reads <- text
 					}
