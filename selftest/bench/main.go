@@ -22,8 +22,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if os.Getpid() == 1 {
+	if os.Getpid() == 1 && os.Args[0] == "/init" { // of a guest's image; in a container it may be the first process, too
 		inside(ctx, os.Args[1:])
+		return
 	}
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %v\n", err)

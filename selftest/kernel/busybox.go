@@ -25,7 +25,7 @@ func Busybox(ctx context.Context, cache, guest string, show io.Writer) (string, 
 	if exists(kept) {
 		return kept, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
 	dir, err := os.MkdirTemp(cache, "fetch-") // beside its place in the end, so that it can be renamed
@@ -48,6 +48,9 @@ func Busybox(ctx context.Context, cache, guest string, show io.Writer) (string, 
 	program, err := one(filepath.Join(dir, "all", "usr", "bin", "busybox"))
 	if err != nil {
 		return "", fmt.Errorf("cannot find busybox in its package: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+		return "", err
 	}
 	return kept, os.Rename(program, kept)
 }

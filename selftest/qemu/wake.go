@@ -20,9 +20,9 @@ const maxWakes = 2
 // LineWake is what the console gets for a reset of that kind, as a line of its own before what the machine says next.
 const LineWake = "qemu: no first process, the machine is reset"
 
-// A waker resets a machine whose kernel does not get to its first process. QEMU 7.2 emulates two processors so that now and then one sees memory in an
-// order that it should not: once in some hundred starts a riscv64 kernel runs over the end of its stack while its second processor starts, and
-// hangs. That is no fault of what is tested, and nothing of the machine is lost: no driver of a disk is loaded before there is a first process.
+// A waker resets a machine whose kernel does not get to its first process. Under QEMU 7.2, with a thread for each of two processors, a riscv64 kernel
+// hangs once in some hundred starts: one processor was seen beyond the end of its kernel stack, the other without page tables. That is no fault of what
+// is tested, and nothing of the machine is lost: no driver of a disk is loaded before there is a first process.
 //
 // It is a reader of the console, since there the first process is seen: somebody has to read it.
 type waker struct {
