@@ -18,10 +18,10 @@ import (
 	"nexus/daemons/packagefsd"
 	"nexus/daemons/plat"
 	"nexus/daemons/samgrd"
+	"nexus/daemons/selftest"
 	"nexus/daemons/statefsd"
 	"nexus/daemons/updated"
 	"nexus/daemons/vat"
-	"nexus/selftest"
 )
 
 // exitFatal tells initd that starting this daemon again cannot help.
