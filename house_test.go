@@ -1,16 +1,18 @@
 package nexus_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// A rule forbids imports, with the reason why. Packages are named relative to the module; a trailing /... means a tree.
+// A rule forbids imports, with the reason why. A name stands for the package and all below it; those of the module are relative to it.
 type rule struct {
 	who    string
 	except []string
@@ -21,54 +23,54 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		{
-			who:    "libupdates/...",
-			never:  []string{"capnproto.org/go/capnp/v3/rpc", "capnproto.org/go/capnp/v3/server", "github.com/hashicorp/go-hclog", "os/exec", "golang.org/x/sys/...", "nexus/daemons/...", "nexus/nx/...", "nexus/nxspack/..."},
+			who:    "libupdates",
+			never:  []string{"capnproto.org/go/capnp/v3/rpc", "capnproto.org/go/capnp/v3/server", "github.com/hashicorp/go-hclog", "os/exec", "golang.org/x/sys", "nexus/daemons", "nexus/nx", "nexus/nxspack"},
 			reason: "the domain is free of transport, logging and processes, so that it can be proven on any host",
 		},
 		{
-			who:    "capnpgen/...",
-			never:  []string{"nexus/libupdates/...", "nexus/daemons/..."},
+			who:    "capnpgen",
+			never:  []string{"nexus/libupdates", "nexus/daemons"},
 			reason: "the schema knows nobody",
 		},
 		{
 			who:    "daemons/vat",
-			never:  []string{"nexus/libupdates/...", "nexus/capnpgen/update", "nexus/capnpgen/bundle"},
+			never:  []string{"nexus/libupdates", "nexus/capnpgen/update", "nexus/capnpgen/bundle"},
 			reason: "the plumbing knows no domain",
 		},
 		{
 			who:    "daemons/plat",
-			never:  []string{"nexus/..."},
+			never:  []string{"nexus"},
 			reason: "the operating system's adapters decide nothing",
 		},
 		{
-			who:    "...",
+			who:    ".",
 			except: []string{"daemons/plat"},
-			never:  []string{"github.com/landlock-lsm/go-landlock/..."},
+			never:  []string{"github.com/landlock-lsm/go-landlock"},
 			reason: "confinement is put on in one place",
 		},
 		{
-			who:    "...",
+			who:    ".",
 			except: []string{"daemons/plat", "selftest/probe"},
-			never:  []string{"golang.org/x/sys/..."},
+			never:  []string{"golang.org/x/sys"},
 			reason: "only plat talks to the operating system, and the probe tries what plat has taken away",
 		},
 		{
-			who:    "nxspack/...",
-			never:  []string{"nexus/daemons/...", "capnproto.org/go/capnp/v3/rpc"},
+			who:    "nxspack",
+			never:  []string{"nexus/daemons", "capnproto.org/go/capnp/v3/rpc"},
 			reason: "a packer needs no running system",
 		},
 		{
-			who:    "nx/...",
+			who:    "nx",
 			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd", "nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored", "nexus/daemons/packagefsd", "nexus/daemons/statefsd"},
 			reason: "an operator meets the system through capabilities only",
 		},
 		{
-			who:    "schema/...",
-			never:  []string{"nexus/libupdates/...", "nexus/daemons/...", "nexus/nx/...", "nexus/nxspack/...", "nexus/capnpgen/..."},
+			who:    "schema",
+			never:  []string{"nexus/libupdates", "nexus/daemons", "nexus/nx", "nexus/nxspack", "nexus/capnpgen"},
 			reason: "the review gate judges any project's schemas and knows none",
 		},
 		{
-			who:    "selftest",
+			who:    "daemons/selftest",
 			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/bundlemgrd"},
 			reason: "the selftest is a client like any other",
 		},
@@ -98,6 +100,104 @@ func TestImports(t *testing.T) {
 					t.Errorf("%s imports %s: daemons meet only through capabilities", pkg, imported)
 				}
 			}
+		}
+	}
+}
+
+// A caller may call the operating system by package syscall, beside plat. Its constants, errors and types are values that anybody may name.
+type caller struct {
+	pkg    string
+	calls  []string
+	reason string
+}
+
+func callers() []caller {
+	return []caller{
+		{"daemons/vat", []string{"CloseOnExec", "Dup"}, "descriptors that travel beside messages are copied where they arrive"},
+		{
+			"daemons/vat", []string{"CmsgSpace", "ParseSocketControlMessage", "ParseUnixRights", "UnixRights"},
+			"control messages are parsed where the messages are",
+		},
+		{"daemons/world", []string{"CloseOnExec", "Dup"}, "it stands in for plat"},
+		{
+			"daemons/world", []string{"CmsgSpace", "ParseSocketControlMessage", "ParseUnixRights", "UnixRights"},
+			"its taps sit between two ends of a socket",
+		},
+		{"libupdates/durable", []string{"Fallocate", "Syscall"}, "os has neither reserved space nor direct writes"},
+		{"nx/cli", []string{"Exec"}, "nx up becomes the first process"},
+		{"selftest", []string{"Exec", "Kill", "RawSyscall", "RawSyscall6", "Sync"}, "the harness watches, kills and measures from outside"},
+	}
+}
+
+// TestCalls holds the use of package syscall against the callers, by name.
+func TestCalls(t *testing.T) {
+	for _, file := range goFiles(t) {
+		for _, call := range syscallsIn(t, file) {
+			pkg := filepath.Dir(file)
+			if !isValue(call) && !matches("daemons/plat", pkg) && !mayCall(pkg, call) {
+				t.Errorf("%s calls syscall.%s: only plat talks to the operating system", file, call)
+			}
+		}
+	}
+}
+
+func mayCall(pkg, call string) bool {
+	return slices.ContainsFunc(callers(), func(c caller) bool { return matches(c.pkg, pkg) && slices.Contains(c.calls, call) })
+}
+
+// isValue tells constants, errors and types of package syscall from its functions.
+func isValue(name string) bool {
+	switch name {
+	case "Errno", "ForkLock", "Rusage", "Signal", "Stat_t", "SysProcAttr":
+		return true
+	}
+	return name == strings.ToUpper(name)
+}
+
+// syscallsIn returns what a file names of package syscall, under whatever name it imports it.
+func syscallsIn(t *testing.T, file string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := ""
+	for _, imported := range f.Imports {
+		if imported.Path.Value != `"syscall"` {
+			continue
+		}
+		if local = "syscall"; imported.Name != nil {
+			local = imported.Name.Name
+		}
+	}
+	var names []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok && local != "" {
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == local {
+				names = append(names, s.Sel.Name)
+			}
+		}
+		return true
+	})
+	return names
+}
+
+// TestPatterns holds the patterns of the rules themselves.
+func TestPatterns(t *testing.T) {
+	for _, c := range []struct {
+		pattern, pkg string
+		want         bool
+	}{
+		{".", "daemons/vat", true},
+		{"daemons/vat", "daemons/vat", true},
+		{"daemons/vat", "daemons/vat/guard", true},
+		{"daemons/vat", "daemons/vats", false},
+		{"daemons/vat", "daemons", false},
+		{"golang.org/x/sys", "golang.org/x/sys/unix", true},
+		{"golang.org/x/sys", "golang.org/x/system", false},
+	} {
+		if got := matches(c.pattern, c.pkg); got != c.want {
+			t.Errorf("%q matches %q: got %t", c.pattern, c.pkg, got)
 		}
 	}
 }
@@ -151,7 +251,7 @@ func TestPackageDocs(t *testing.T) {
 // isDaemon tells the daemons from the rooms they share.
 func isDaemon(name string) bool {
 	switch name {
-	case "bundlemgrd", "execd", "initd", "keystored", "logd", "packagefsd", "samgrd", "statefsd", "updated":
+	case "bundlemgrd", "execd", "initd", "keystored", "logd", "packagefsd", "samgrd", "selftest", "statefsd", "updated":
 		return true
 	}
 	return false
@@ -202,10 +302,7 @@ func anyMatches(patterns []string, pkg string) bool {
 	return false
 }
 
+// matches tells whether a package is in a pattern's tree: the pattern itself, or below it. "." is everything.
 func matches(pattern, pkg string) bool {
-	if pattern == "..." {
-		return true
-	}
-	tree, ok := strings.CutSuffix(pattern, "/...")
-	return pkg == tree || !ok && pkg == pattern || ok && strings.HasPrefix(pkg, tree+"/")
+	return pattern == "." || pkg == pattern || strings.HasPrefix(pkg, pattern+"/")
 }
