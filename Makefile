@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export CGO_ENABLED := 0
+# A clone that another user owns, or a tarball, has no history that git would read out.
+export GOFLAGS := -buildvcs=false $(GOFLAGS)
 
 BIN := bin
 DEMO := out/demo
@@ -25,10 +27,10 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build nexus (all daemons), nx, nxs-pack and nxb-pack into bin/
-	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nexus ./daemons/nexus
-	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nx ./nx
-	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nxs-pack ./nxspack/nxs-pack
-	go build -trimpath -buildvcs=false -ldflags='-s -w' -o $(BIN)/nxb-pack ./nxspack/nxb-pack
+	go build -trimpath -ldflags='-s -w' -o $(BIN)/nexus ./daemons/nexus
+	go build -trimpath -ldflags='-s -w' -o $(BIN)/nx ./nx
+	go build -trimpath -ldflags='-s -w' -o $(BIN)/nxs-pack ./nxspack/nxs-pack
+	go build -trimpath -ldflags='-s -w' -o $(BIN)/nxb-pack ./nxspack/nxb-pack
 
 demo: build ## pack the demo sets v1.0.0, v1.1.0 and v1.2.0 from programs built on the spot
 	go run ./selftest/mkdemo -bin $(BIN) -output $(DEMO)
@@ -56,7 +58,7 @@ guest-deps: guest ## install QEMU and fetch kernels for guests (GUEST=riscv64|am
 guest-image: $(FOR:%=image-%) ## build the image a guest starts from: the same sets give the same bytes
 
 $(GUESTS:%=image-%): image-%: build guest
-	@GOARCH=$* go build -trimpath -buildvcs=false -ldflags='-s -w' -o out/guest/$*/nexus ./daemons/nexus
+	@GOARCH=$* go build -trimpath -ldflags='-s -w' -o out/guest/$*/nexus ./daemons/nexus
 	@go run ./selftest/mkdemo -bin $(BIN) -arch $* -output out/guest/$*/demo >out/guest/$*/demo.log
 	@$(BIN)/guest image $*
 
@@ -86,10 +88,12 @@ race: ## the packages with concurrency under the race detector, their sweeps sho
 	CGO_ENABLED=1 go test -race -short $(TIMEOUT) ./daemons/... ./libupdates/... ./nx/...
 
 fmt-check: ## fail when a file is not gofmt'ed
-	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$out" || { echo "not gofmt'ed:"; echo "$$out"; exit 1; }
+	@files=$$(find . -name '*.go' -not -path './out/*' -not -path './.*'); test -n "$$files" || { echo "no Go files here"; exit 1; }; \
+	out=$$(gofmt -l $$files) && test -z "$$out" || { echo "not gofmt'ed:"; echo "$$out"; exit 1; }
 
-lint: fmt-check ## gofmt, vet and the house rules
+lint: fmt-check ## gofmt, vet, staticcheck and the house rules
 	go vet ./...
+	go tool staticcheck ./...
 	go test $(TIMEOUT) .
 
 dep-gate: ## fail when a package imports what the house forbids

@@ -20,8 +20,6 @@ type publisher struct {
 	log   *logs.Log
 	shelf *shelf
 	turn  chan struct{} // holds the one turn to publish
-	// announced is whether the marker of the current publication was printed. Whoever has the turn may use it.
-	announced bool
 }
 
 func newPublisher(files durable.ReadFS, log *logs.Log, shelf *shelf) *publisher {

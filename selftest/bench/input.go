@@ -6,8 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 
 	"nexus/libupdates/nxb"
 )
@@ -110,8 +111,12 @@ func (p *programs) Read(b []byte) (int, error) {
 
 func (p *programs) advance() error {
 	if p.names == nil {
+		root, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			return fmt.Errorf("cannot find the Go toolchain: %w", err)
+		}
 		for _, dir := range []string{"bin", "pkg/tool"} {
-			err := filepath.WalkDir(filepath.Join(runtime.GOROOT(), dir), func(name string, e fs.DirEntry, err error) error {
+			err := filepath.WalkDir(filepath.Join(strings.TrimSpace(string(root)), dir), func(name string, e fs.DirEntry, err error) error {
 				if err == nil && e.Type().IsRegular() {
 					p.names = append(p.names, name)
 				}

@@ -138,7 +138,7 @@ func widened(raw []byte, mark uint64) ([]byte, capnp.Size, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	msg, segment, err := capnp.NewMessage(capnp.SingleSegment(nil))
+	_, segment, err := capnp.NewMessage(capnp.SingleSegment(nil))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -148,7 +148,7 @@ func widened(raw []byte, mark uint64) ([]byte, capnp.Size, error) {
 	}
 	size := capnp.Struct(known).Size() // a field at its default may not have been written
 	size.DataSize, size.PointerCount = max(size.DataSize, was.Size().DataSize)+8, max(size.PointerCount, was.Size().PointerCount)
-	msg, segment, err = capnp.NewMessage(capnp.SingleSegment(nil))
+	msg, segment, err := capnp.NewMessage(capnp.SingleSegment(nil))
 	if err != nil {
 		return nil, 0, err
 	}

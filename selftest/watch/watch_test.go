@@ -16,15 +16,15 @@ import (
 const patience = 20 * time.Second
 
 // run runs a script as a system and returns what the watcher made of it, and what it showed.
-func run(t *testing.T, script string, w watch.Watcher) (error, string) {
+func run(t *testing.T, script string, w watch.Watcher) (shown string, err error) {
 	t.Helper()
 	system, err := watch.Start("/bin/sh", []string{"-c", script}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var shown bytes.Buffer
+	var console bytes.Buffer
 	w.Rungs = []string{"SELFTEST: one", "SELFTEST: two"}
-	w.Out = &shown
+	w.Out = &console
 	if w.Patience == 0 {
 		w.Patience = patience
 	}
@@ -37,28 +37,28 @@ func run(t *testing.T, script string, w watch.Watcher) (error, string) {
 	default:
 		t.Error("the system still runs")
 	}
-	return err, shown.String()
+	return console.String(), err
 }
 
 // forever keeps a script from ending by itself.
 const forever = "exec sleep 1000"
 
 func TestRunPasses(t *testing.T) {
-	err, shown := run(t, "echo SELFTEST: one; echo other; printf 'SELFTEST: two\\r\\n'", watch.Watcher{})
+	shown, err := run(t, "echo SELFTEST: one; echo other; printf 'SELFTEST: two\\r\\n'", watch.Watcher{})
 	if err != nil || shown != "SELFTEST: one\nother\nSELFTEST: two\n" {
 		t.Errorf("got %v\n%s", err, shown)
 	}
 }
 
 func TestBootsThatAreAskedFor(t *testing.T) {
-	err, _ := run(t, "echo boot; echo SELFTEST: one; echo boot; echo SELFTEST: two", watch.Watcher{Boot: "boot", Boots: 2})
+	_, err := run(t, "echo boot; echo SELFTEST: one; echo boot; echo SELFTEST: two", watch.Watcher{Boot: "boot", Boots: 2})
 	if err != nil {
 		t.Error(err)
 	}
 }
 
 func TestUntilMarkerStopsTheSystem(t *testing.T) {
-	err, _ := run(t, "echo SELFTEST: one; echo SELFTEST: two; "+forever, watch.Watcher{UntilMarker: true})
+	_, err := run(t, "echo SELFTEST: one; echo SELFTEST: two; "+forever, watch.Watcher{UntilMarker: true})
 	if err != nil {
 		t.Error(err)
 	}
@@ -89,7 +89,7 @@ func TestRunFails(t *testing.T) {
 		{"interrupt", forever, watch.Watcher{Interrupted: interrupted}, "interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err, _ := run(t, c.script, c.watcher)
+			_, err := run(t, c.script, c.watcher)
 			var failure *watch.Failure
 			if !errors.As(err, &failure) || err.Error() != c.want {
 				t.Fatalf("got %v, want %s", err, c.want)
@@ -108,7 +108,7 @@ func TestRunFailsWithoutRoomForTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	err, _ = run(t, "echo SELFTEST: one; "+forever, watch.Watcher{Log: full})
+	_, err = run(t, "echo SELFTEST: one; "+forever, watch.Watcher{Log: full})
 	if err == nil || err.Error() != "cannot keep console: write /dev/full: no space left on device" {
 		t.Errorf("got %v", err)
 	}
@@ -116,7 +116,7 @@ func TestRunFailsWithoutRoomForTheLog(t *testing.T) {
 
 // A system that does not stop when it is asked to is killed, with all that it started.
 func TestStubbornSystemIsKilled(t *testing.T) {
-	err, _ := run(t, "trap '' TERM; echo SELFTEST: two; "+forever, watch.Watcher{Patience: time.Millisecond})
+	_, err := run(t, "trap '' TERM; echo SELFTEST: two; "+forever, watch.Watcher{Patience: time.Millisecond})
 	if err == nil || !strings.HasPrefix(err.Error(), "wrong marker") {
 		t.Errorf("got %v", err)
 	}
