@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"nexus/daemons/initd"
+	"nexus/schema/check/casetest"
 	"nexus/schema/check/cli"
 )
 
@@ -57,10 +58,6 @@ func TestProject(t *testing.T) {
 		t.Skip("capnp is not installed: schema/API.lock and docs/api.md are not compared with the schemas")
 	}
 	t.Chdir(top)
-	library, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "capnproto.org/go/capnp/v3").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	where := "--check"
 	if *update {
 		where = "--output"
@@ -70,7 +67,7 @@ func TestProject(t *testing.T) {
 		{"lock", where, "schema/API.lock"},
 		{"api", "--holders", "schema/HOLDERS", "--command", "make api", where, "docs/api.md"},
 	} {
-		args := append(verb, "--no-standard-import", "-I", filepath.Join(strings.TrimSpace(string(library)), "std"), "schema")
+		args := append(verb, "--no-standard-import", "-I", casetest.LibrarySchemas(t), "schema")
 		var out, errs strings.Builder
 		if status := cli.Run(args, strings.NewReader(""), &out, &errs); status != 0 {
 			t.Errorf("schema-check %s: exit status %d\n%s%s", strings.Join(args, " "), status, out.String(), errs.String())

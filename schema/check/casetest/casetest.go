@@ -125,6 +125,17 @@ func NeedCompiler(t *testing.T) {
 	}
 }
 
+// LibrarySchemas is the folder of the schemas that come with the RPC library. The compiler's own are in another package than the
+// compiler, which need not be installed.
+func LibrarySchemas(t *testing.T) string {
+	t.Helper()
+	library, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "capnproto.org/go/capnp/v3").Output()
+	if err != nil {
+		t.Fatalf("cannot find the RPC library: %v", err)
+	}
+	return filepath.Join(strings.TrimSpace(string(library)), "std")
+}
+
 func (c *Case) folders() []string {
 	var all []string
 	for _, f := range c.archive.Files {
@@ -164,7 +175,9 @@ func (c *Case) compile(t *testing.T, folder string) []byte {
 			t.Fatal(err)
 		}
 	}
-	request, err := source.Compile(source.Input{Paths: []string{filepath.Join(work, folder)}})
+	request, err := source.Compile(source.Input{
+		Paths: []string{filepath.Join(work, folder)}, Imports: []string{LibrarySchemas(t)}, NoStandardImport: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
