@@ -93,10 +93,14 @@ func TestReadmeShowsTheFlow(t *testing.T) {
 		t.Fatalf("%v\n%s", err, console)
 	}
 	want, got := slices.Sorted(strings.Lines(shown)), slices.Sorted(strings.Lines(string(console)))
+	got = slices.DeleteFunc(got, ofThisMachine)
 	if !slices.Equal(got, want) {
 		t.Errorf("the console is\n%s\nand the README shows\n%s", console, shown)
 	}
 }
+
+// ofThisMachine tells the lines that say what a machine cannot give; the README shows one that lacks nothing.
+func ofThisMachine(line string) bool { return strings.Contains(line, "payloads are less confined on this machine") }
 
 // stepsOf finds the commands of a document: the lines that begin with "$ " in fenced blocks, each with the lines up to the next.
 func stepsOf(doc string) []step {
