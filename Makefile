@@ -75,9 +75,10 @@ bench-guest: $(FOR:%=image-%) ## how long a guest takes to start and to stage a 
 
 test: test-host ## everything that needs only Go: formats, domain, daemons, real processes
 
+# Ends with what was skipped, and why.
 test-host: fmt-check dep-gate
 	go vet ./...
-	go test $(TIMEOUT) ./...
+	go tool gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- $(TIMEOUT) ./...
 
 test-os: guest-deps $(FOR:%=image-%) ## the system as the first process of QEMU guests, riscv64 and amd64; installs what it needs
 	NEXUS_GUESTS="$(FOR)" go test -timeout 30m -p 1 -count=1 -v ./selftest/guest ./selftest/powercut
