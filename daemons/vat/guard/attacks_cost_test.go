@@ -55,7 +55,7 @@ func floods() []attack {
 			p.drain()
 			p.call(0, imported(served), block)
 			for i := range uint32(guard.MaxWaiting + 10) {
-				p.call(i+1, answered(i, 0), echo, inAnswer(0, 1), inAnswer(0, 1))
+				p.call(i+1, answered(0, 0), echo)
 			}
 		}},
 		{name: "answers never finished", reason: guard.AnswersUnfinished, short: stall, run: func(p *peer) {

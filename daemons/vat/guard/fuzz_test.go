@@ -92,7 +92,7 @@ func honestTraffic(t testing.TB) []byte {
 	p.says(client, "hello")
 	p.data(client, callback, "back", own)
 	answer, release := send(ctx, client, fresh, nil)
-	deep := answer.Field(0, nil).Client() // once: asked again before the answer is there, the library would lock up
+	deep := answer.Field(0, nil).Client()
 	p.says(deep, "deep")
 	p.data(client, callback, "back", deep)
 	p.data(answer.Field(1, nil).Client(), echo, "nothing", capnp.Client{})
