@@ -21,7 +21,7 @@ $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
 .PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak powercut ci clean FORCE \
-	run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
+	run-host after-run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,14 @@ demo: build ## pack the demo sets v1.0.0, v1.1.0 and v1.2.0 from programs built 
 	go run ./selftest/mkdemo -bin $(BIN) -output $(DEMO)
 
 run: guest ## boot the system and show the whole update flow (GUEST=host|riscv64|amd64; by default what this machine is ready for)
-	@guest=$(or $(GUEST),$$($(BIN)/guest ready riscv64 && echo riscv64 || echo host)) && \
-	$(MAKE) --no-print-directory run-$$guest
+	@if [[ -n "$(GUEST)" ]]; then guest=$(GUEST); \
+	elif $(BIN)/guest ready riscv64 >/dev/null 2>&1; then guest=riscv64; else guest=host; fi; \
+	$(MAKE) --no-print-directory run-$$guest && \
+	if [[ -z "$(GUEST)" && $$guest == host ]]; then $(MAKE) --no-print-directory after-run-host; fi
+
+after-run-host:
+	@echo "run: shown was an update, a rollback and three refusals, by processes of this host"
+	@echo "run: next: \`make guest-deps run\` shows the same in a riscv64 machine; README.md, \"Use it\", starts a system that stays"
 
 run-host: demo
 	@echo "run: on this host"
