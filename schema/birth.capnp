@@ -20,7 +20,7 @@ struct Endowment {
   # initd to daemon: one granted thing, with its descriptor.
 
   name @0 :Text;
-  # Facet or resource name as the authority table has it, e.g. `Verifier`, `system`.
+  # Facet or resource name as the authority table has it, e.g. `Verifier`, `system`. For cut: the facet that was revoked, or empty.
 
   peer @1 :Text;
   # For serve: the client on the other end, fixed by initd and so unforgeable. For use: the provider. Else empty.
@@ -52,7 +52,8 @@ struct Endowment {
     setting @4;
     # No descriptor: `grants` holds the value of the policy setting `name`.
     cut @5;
-    # No descriptor: the daemon closes the connection of the link `link`, at whichever end it is. Unknown numbers are ignored.
+    # No descriptor: the daemon closes the connection of the link `link`, at whichever end it is. Unknown numbers are ignored. With a `name`,
+    # that facet was revoked: the daemon waits for it no longer, until it is granted again.
     ping @6;
     # No descriptor: the daemon answers with a Report `alive`.
     handed @7;

@@ -90,12 +90,18 @@ interface HandedFile {
 }
 
 interface Authority {
-  # The power to take back what the authority table grants.
+  # The power to take back what the authority table grants, and to give it again.
 
   revoke @0 (client :Text, service :Text) -> (refusal :Keystore.Refusal);
-  # Cuts the daemon `client` from `service`, a facet that it holds or a name that it may look up, until the system stops: its next call
-  # fails with `disconnected`, and no link is made again. No other client is concerned. Writes one audit record. `refusal` is null on success;
-  # `unknown-name`, with nothing changed, when the table grants no such thing. Revoking twice changes nothing.
+  # Takes `service`, a facet or a name that it may look up, from `client`, a daemon or a role, until the system stops or it is granted again.
+  # Every link that the client has under that word is cut, also those of the bundles that found something by its right: the holder's next call
+  # fails with `disconnected`, a new look-up as `unknown-name`, and no link is made again. Writes one audit record. `refusal` is null on success;
+  # `unknown-name`, with nothing changed, when the graph shows no such thing, and `not-revocable` when it cannot be taken back. Revoking
+  # twice changes nothing.
+
+  grant @1 (client :Text, service :Text) -> (refusal :Keystore.Refusal);
+  # Undoes `revoke`: the client has `service` again, as the table grants it. Never gives more than the table. Writes one audit record. Refused like
+  # `revoke`. Granting what was not revoked changes nothing.
 }
 
 struct DaemonStatus {
