@@ -2,12 +2,14 @@ package execd
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/registry"
+	"nexus/daemons/vat"
 	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
@@ -20,6 +22,14 @@ const (
 
 // errUnknownName is the one answer for a name that is not granted and for one that nobody stands behind.
 var errUnknownName = wire.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
+
+// unlessRevoked makes unknown-name of an error that says that the right to look names up was revoked.
+func unlessRevoked(err error) error {
+	if errors.Is(err, vat.ErrRevoked) {
+		return errUnknownName
+	}
+	return err
+}
 
 // Introduce has initd link the bundle with whoever stands behind the name. The link comes over the bundle's fd 4, so one that does not read
 // that has none.
@@ -44,7 +54,11 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 		if err := m.program.links.pace(ctx, name); err != nil {
 			return err
 		}
-		if direct, err = m.sup.introduce(ctx, m.program.name, name); err != nil {
+		direct, err = m.sup.introduce(ctx, m.program.name, name)
+		if errors.Is(err, vat.ErrRevoked) {
+			return nil // it gets no links of its own any more, but may look up by way of execd
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,7 @@ type controlSocket struct {
 	mu      sync.Mutex
 	conns   map[*vat.Conn]struct{}
 	over    bool
+	barred  bool     // the role was revoked: whoever comes in is given nothing
 	file    *os.File // the same socket, open for the next core while nobody serves it; nil: none is to come
 	removed bool
 }
@@ -77,7 +78,11 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 		return
 	}
 	files := &guard.Files{}
-	conn := vat.Connect(socket, capnp.Client(s.operatorWith(c.role.Methods, files)), guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
+	methods := c.role.Methods
+	if c.barred {
+		methods = nil
+	}
+	conn := vat.Connect(socket, capnp.Client(s.operatorWith(methods, files)), guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
 	c.conns[conn] = struct{}{}
 	go func() {
 		<-conn.Done()
@@ -122,6 +127,20 @@ func (c *controlSocket) leave() (err error) {
 		c.close()
 	}
 	return err
+}
+
+// bar revokes or grants a role, if this is a way in for it. Who is in by a role that is revoked is cut off; who comes in then finds an Operator
+// without methods, which says so.
+func (c *controlSocket) bar(role string, barred bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.role.Name != role {
+		return
+	}
+	c.barred = barred
+	for conn := range c.conns {
+		go conn.Close()
+	}
 }
 
 // hangUp ends the connections of those who are in, once what was left of the socket is in the next core's hands.

@@ -65,6 +65,9 @@ func (i *bundleIntroducer) Introduce(_ context.Context, call registry.BundleIntr
 // managerFacet is the facet through which names are looked up.
 const managerFacet = "ServiceManager"
 
+// registrarFacet is the right to stand behind a name.
+const registrarFacet = "Registrar"
+
 // introduce gives a client the facet of a name. That of a daemon it has for the rest of its life: it is linked again like those of its
 // row. That of a bundle it asks for again.
 func (s *system) introduce(client, name string) (direct bool, err error) {
@@ -92,7 +95,7 @@ func (s *system) introduceBundle(bundle, name string) (direct bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	edge := Edge{Facet: names.Facet(name), From: providerOf(s.table, name)}
-	if !isProgram(bundle) || !s.mayFind(runner, name) {
+	if !isProgram(bundle) || s.withheld(bundleMark+bundle, edge) {
 		return false, wire.Except(refusal.New(refusal.UnknownName, "%s is granted no %s", runner, name))
 	}
 	return s.linkBundle(bundleMark+bundle, edge)
@@ -123,10 +126,16 @@ func (s *system) bundleLinks() (count int) {
 	return count
 }
 
-// mayFind tells whether a client may look a name up now: the table grants it, and it was not revoked.
+// mayFind tells whether a client may look a name up now: the table grants it, and neither that nor the right to stand behind the name was
+// revoked.
 func (s *system) mayFind(client, name string) bool {
-	return granted(s.table, client, name) && !s.revoked[linkKey{client, names.Facet(name)}] &&
-		!(isBundleName(name) && s.revoked[linkKey{client, names.Facet(allBundles)}])
+	revoked := s.revoked[linkKey{client, managerFacet}] || s.revoked[linkKey{client, names.Facet(name)}]
+	if isBundleName(name) {
+		revoked = revoked || s.revoked[linkKey{client, names.Facet(allBundles)}] || s.revoked[linkKey{runner, "BundleRegistrar"}]
+	} else {
+		revoked = revoked || s.revoked[linkKey{providerOf(s.table, name), registrarFacet}]
+	}
+	return granted(s.table, client, name) && !revoked
 }
 
 // granted tells whether the table grants the client the name, by itself or by the pattern for bundles.
@@ -143,7 +152,7 @@ func providerOf(table []Daemon, name string) string {
 	}
 	for _, row := range table {
 		for _, edge := range row.Holds {
-			if edge.Facet == "Registrar" && slices.Contains(edge.Grants, name) {
+			if edge.Facet == registrarFacet && slices.Contains(edge.Grants, name) {
 				return row.Name
 			}
 		}

@@ -34,6 +34,11 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 			}
 		}
 	}
+	for _, edge := range c.row.Holds {
+		if s.revoked[linkKey{c.row.Name, edge.Facet}] {
+			err = errors.Join(err, parent.Revoke(edge.Facet))
+		}
+	}
 	if err != nil {
 		// It would live without something its row grants. Its next life gets all of it.
 		s.log.Warn("cannot endow daemon", "daemon", c.row.Name, "error", err)
@@ -77,7 +82,7 @@ type linkKey struct{ holder, facet string }
 
 // link connects a holder with the provider of one edge by a fresh socket, if both live. The system's lock is held.
 func (s *system) link(holder string, edge Edge) error {
-	if !s.alive(holder) || !s.alive(edge.From) || s.revoked[linkKey{holder, edge.Facet}] {
+	if !s.alive(holder) || !s.alive(edge.From) || s.withheld(holder, edge) {
 		return nil
 	}
 	ours, theirs, err := plat.StreamPair()

@@ -199,7 +199,7 @@ func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) 
 	if err != nil {
 		return err
 	}
-	edges := graph(o.s.granted(), o.s.config.roles())
+	edges := graph(o.s.granted(), o.s.grantedRoles())
 	list, err := res.NewEdges(int32(len(edges)))
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
 	"nexus/daemons/logs"
 	"nexus/daemons/names"
@@ -27,11 +28,7 @@ func (o *operatorServer) Authority(_ context.Context, call operator.Operator_aut
 
 // Revoke cuts a client from a service.
 func (a *authorityServer) Revoke(_ context.Context, call operator.Authority_revoke) error {
-	client, err := call.Args().Client()
-	if err != nil {
-		return err
-	}
-	service, err := call.Args().Service()
+	client, service, err := clientAndService(call.Args())
 	if err != nil {
 		return err
 	}
@@ -39,80 +36,197 @@ func (a *authorityServer) Revoke(_ context.Context, call operator.Authority_revo
 	if err != nil {
 		return err
 	}
-	err = a.s.revoke(client, service)
-	a.s.auditRevoke(client, service, err)
+	return a.s.decide("revoke", client, service, a.s.revoke, res.NewRefusal)
+}
+
+// Grant gives back what was revoked.
+func (a *authorityServer) Grant(_ context.Context, call operator.Authority_grant) error {
+	client, service, err := clientAndService(call.Args())
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return a.s.decide("grant", client, service, a.s.grant, res.NewRefusal)
+}
+
+func clientAndService(args interface {
+	Client() (string, error)
+	Service() (string, error)
+}) (client, service string, err error) {
+	if client, err = args.Client(); err != nil {
+		return "", "", err
+	}
+	service, err = args.Service()
+	return client, service, err
+}
+
+// decide does what an operator asks about a client's service, and writes the audit record.
+func (s *system) decide(
+	op, client, service string, do func(client, service string) error, newRefusal func() (keystore.Refusal, error),
+) error {
+	err := do(client, service)
+	audit := logs.Audit{Op: op, Result: logs.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client, service)}
 	if err == nil {
+		s.log.Audit(audit)
 		return nil
 	}
-	return wire.Refuse(res.NewRefusal, err)
-}
-
-func (s *system) auditRevoke(client, service string, err error) {
-	audit := logs.Audit{Op: "revoke", Result: logs.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client, service)}
-	if err != nil {
-		audit.Result, audit.Reason = logs.ResultRefused, string(refusal.Of(err))
-	}
+	audit.Result, audit.Reason = logs.ResultRefused, string(refusal.Of(err))
 	s.log.Audit(audit)
+	return wire.Refuse(newRefusal, err)
 }
 
-// revoke takes a facet of its row, or a name that it may look up, from a client until the system stops. What initd itself holds is
-// no client's. What the daemon that runs bundles may look up no more, they may not either.
+// revoke takes what the graph shows under a word from a client until the system stops: a facet of its row, a name that it may look up, or
+// both where the word is one of each; or its way in, where the client is a role. What the daemon that runs bundles loses, they lose.
 func (s *system) revoke(client, service string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	edge, held := edgeOf(s.table, client, service)
-	switch {
-	case client == initName:
-		held = false
-	case isBundleName(client):
-		return refusal.New(refusal.UnknownName, "%s is no daemon: what bundles look up is revoked from %s, for all of them", client, runner)
-	case held:
-		return s.cut(linkKey{client, edge.Facet})
-	case granted(s.table, client, service) || service == allBundles && grantsAll(s.table, client):
-		return s.revokeName(client, service)
+	keys, err := s.marks(client, service)
+	if err != nil {
+		return err
 	}
-	return refusal.New(refusal.UnknownName, "%s is granted no %s", client, service)
+	var fresh []linkKey
+	for _, key := range keys {
+		if !s.revoked[key] {
+			fresh = append(fresh, key)
+			s.revoked[key] = true
+		}
+	}
+	manager, _ := edgeOf(s.table, client, managerFacet)
+	if len(s.grantsOf(client, manager)) > len(manager.Grants)+maxExceptions {
+		s.unmark(fresh)
+		return fmt.Errorf("%d bundles are refused to %s already: revoke %s", maxExceptions, client, allBundles)
+	}
+	return errors.Join(s.cutWithheld(), s.renew(client, fresh))
 }
 
 // maxExceptions bounds the bundles that one client is refused one by one: they stand in the grant of its ServiceManager.
 const maxExceptions = 24
 
-// revokeName takes a name from a client, with the links that it led to.
-func (s *system) revokeName(client, name string) error {
-	manager, _ := edgeOf(s.table, client, managerFacet)
-	key := linkKey{client, names.Facet(name)}
-	s.revoked[key] = true
-	if len(s.grantsOf(client, manager)) > len(manager.Grants)+maxExceptions {
-		delete(s.revoked, key)
-		return fmt.Errorf("%d bundles are refused to %s already: revoke %s", maxExceptions, client, allBundles)
+// grant undoes revoke: the links of the table, and those that were introduced to daemons, are made again. Bundles ask again for theirs.
+func (s *system) grant(client, service string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys, err := s.marks(client, service)
+	if err != nil {
+		return err
 	}
+	keys = slices.DeleteFunc(keys, func(key linkKey) bool { return !s.revoked[key] })
+	s.unmark(keys)
+	return errors.Join(s.renew(client, keys), s.linkMissing())
+}
+
+func (s *system) unmark(keys []linkKey) {
+	for _, key := range keys {
+		delete(s.revoked, key)
+	}
+}
+
+// marks are the keys under which a client has what the graph shows under a word. It refuses a word that the graph does not show, and what
+// cannot be taken back.
+func (s *system) marks(client, service string) (keys []linkKey, err error) {
+	edge, held := edgeOf(s.table, client, service)
+	named := granted(s.table, client, service) || service == allBundles && grantsAll(s.table, client)
+	switch {
+	case held && client == initName:
+		return nil, refusal.New(refusal.NotRevocable, "initd hands out everything, so nothing is taken from it: revoke what %s holds, or shut "+
+			"the system down", edge.From)
+	case isBundleName(client):
+		return nil, refusal.New(refusal.UnknownName, "%s is no daemon: what bundles look up is revoked from %s, for all of them", client, runner)
+	case !held && !named:
+		return s.marksOfOther(client, service)
+	}
+	if held {
+		keys = append(keys, linkKey{client, edge.Facet})
+	}
+	if named {
+		keys = append(keys, linkKey{client, names.Facet(service)})
+	}
+	return keys, nil
+}
+
+// marksOfOther are the marks of what is no link between daemons: the way in of a role. The rest of what the graph shows cannot be taken.
+func (s *system) marksOfOther(client, service string) (keys []linkKey, err error) {
+	for _, e := range graph(s.table, s.config.roles()) {
+		switch {
+		case e.holder != client:
+		case e.Facet == service && e.Facet == operatorFacet && client != operatorRole:
+			return []linkKey{{client, service}}, nil
+		case e.Facet == service && e.Facet == operatorFacet:
+			return nil, refusal.New(refusal.NotRevocable, "you came in as %s yourself: shut the system down, and share less the next time", client)
+		case e.Facet == service:
+			return nil, refusal.New(refusal.NotRevocable, "%s has %s open, and an open file cannot be taken from a process: shut the system down",
+				client, service)
+		case slices.Contains(e.Grants, service):
+			return nil, refusal.New(refusal.NotRevocable, "%s is only a part of what %s holds: revoke %s", service, client, e.Facet)
+		}
+	}
+	return nil, refusal.New(refusal.UnknownName, "%s is granted no %s", client, service)
+}
+
+// renew has a client live with what was revoked or granted just now: its ServiceManager is replaced where names have changed, so that what it
+// looked up through the old one ends with it; whoever waits for a facet that is gone waits no longer; the ways in of a role are shut or open.
+func (s *system) renew(client string, changed []linkKey) (err error) {
+	for _, key := range changed {
+		switch {
+		case strings.HasPrefix(key.facet, names.Facet("")):
+			manager, _ := edgeOf(s.table, client, managerFacet)
+			err = errors.Join(err, s.drop(linkKey{client, manager.Facet}), s.link(client, manager))
+		case key.facet == operatorFacet:
+			for _, way := range s.ways {
+				way.bar(client, s.revoked[key])
+			}
+		case s.revoked[key] && s.alive(client):
+			err = errors.Join(err, s.children[client].parent.Revoke(key.facet))
+		}
+	}
+	return err
+}
+
+// cutWithheld drops every link that was made by a right which is gone. Each end is told, so it takes both of them to keep one, and the provider
+// is the one that the cut protects.
+func (s *system) cutWithheld() error {
 	var errs []error
-	for key := range s.links {
-		if s.ledTo(key, client, name) {
+	for key, l := range s.links {
+		if s.withheld(key.holder, l.edge) {
 			errs = append(errs, s.drop(key))
 		}
 	}
-	return errors.Join(append(errs, s.narrow(client, manager))...)
+	return errors.Join(errs...)
 }
 
-// ledTo tells whether a link came of a client's right to look a name up: it is the client's, or that of a bundle that the client runs.
-func (s *system) ledTo(key linkKey, client, name string) bool {
-	if key.holder != client && !(client == runner && isBundle(key.holder)) {
-		return false
+// linkMissing makes the links of rows and introductions that are not there.
+func (s *system) linkMissing() error {
+	var errs []error
+	for _, row := range s.table {
+		for _, edge := range slices.Concat(row.Holds, s.introduced[row.Name]) {
+			if s.links[linkKey{row.Name, edge.Facet}] == nil {
+				errs = append(errs, s.link(row.Name, edge))
+			}
+		}
 	}
-	return key.facet == names.Facet(name) || name == allBundles && strings.HasPrefix(key.facet, names.Facet(bundlePrefix))
+	return errors.Join(errs...)
+}
+
+// withheld tells whether a holder may not have a link now: the facet was revoked, or the right by which its name is looked up. That of a bundle
+// is its runner's.
+func (s *system) withheld(holder string, edge Edge) bool {
+	name, found := strings.CutPrefix(edge.Facet, names.Facet(""))
+	switch {
+	case s.revoked[linkKey{holder, edge.Facet}]:
+		return true
+	case isBundle(holder):
+		return s.revoked[linkKey{runner, "BundleIntroducer"}] || !s.mayFind(runner, name)
+	}
+	return found && !s.mayFind(holder, name)
 }
 
 // grantsAll tells whether the table grants the client the names of all bundles.
 func grantsAll(table []Daemon, client string) bool {
 	manager, has := edgeOf(table, client, managerFacet)
 	return has && slices.Contains(manager.Grants, allBundles)
-}
-
-// cut ends a link for good. Each end is told, so it takes both of them to keep it, and the provider is the one that the cut protects.
-func (s *system) cut(key linkKey) error {
-	s.revoked[key] = true
-	return s.drop(key)
 }
 
 // drop ends a link, which is forgotten, so that nobody makes it again for having ended.
@@ -132,12 +246,6 @@ func (s *system) drop(key linkKey) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// narrow gives a client a ServiceManager that no longer knows what was revoked, in place of the one it has: what it looked up through that
-// one ends with it.
-func (s *system) narrow(client string, manager Edge) error {
-	return errors.Join(s.drop(linkKey{client, manager.Facet}), s.link(client, manager))
 }
 
 // grantsOf returns what may be reached through an edge: what its row says, less what was revoked.
@@ -177,6 +285,13 @@ func (s *system) granted() []Daemon {
 		table[i].Holds = holds
 	}
 	return table
+}
+
+// grantedRoles are the roles by which somebody may come in now.
+func (s *system) grantedRoles() []Role {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(s.config.roles(), func(r Role) bool { return s.revoked[linkKey{r.Name, operatorFacet}] })
 }
 
 // edgeOf returns the edge by which a holder has a facet.

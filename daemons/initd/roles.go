@@ -21,6 +21,9 @@ type Role struct {
 	Methods []string // of Operator, by their names in the schema; `attenuate` is in every role
 }
 
+// operatorFacet is what every role holds a part of.
+const operatorFacet = "Operator"
+
 // operatorRole is the whole of Operator: the role of the control socket, and of the machine's port.
 const operatorRole = "operator"
 
@@ -38,7 +41,7 @@ func Roles() []Role {
 
 // Edge is the role as a line of the authority graph: Operator from initd, and its methods where it does not have all.
 func (r Role) Edge() Edge {
-	edge := Edge{Facet: "Operator", From: initName}
+	edge := Edge{Facet: operatorFacet, From: initName}
 	if r.Name != operatorRole {
 		edge.Grants = r.Methods
 	}

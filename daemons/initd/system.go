@@ -37,6 +37,7 @@ type system struct {
 	lastLink   uint64            // the number of the newest link
 	introduced map[string][]Edge // the links that each holder's present life was given by name
 	revoked    map[linkKey]bool  // what a holder has no more, by facet
+	ways       []*controlSocket  // by which those outside come in
 	outcome    outcome
 	next       *Handed       // what is left to the core that is to take over; nil: none is
 	ending     bool          // the system was told to stop, or cannot go on; outcome says which
@@ -149,6 +150,9 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	gather, stopGather := context.WithCancel(core)
 	go func() { defer close(health); s.watchHealth(gather) }()
 	go s.petWatchdog(core)
+	s.mu.Lock()
+	s.ways = sockets
+	s.mu.Unlock()
 	for _, socket := range sockets {
 		go socket.serve(s)
 	}

@@ -141,7 +141,7 @@ func logSink() Edge { return Edge{Facet: "LogSink", From: "logd"} }
 
 // registrar is the right to stand behind one name in samgrd.
 func registrar(name string) Edge {
-	return Edge{Facet: "Registrar", From: "samgrd", Grants: []string{name}}
+	return Edge{Facet: registrarFacet, From: "samgrd", Grants: []string{name}}
 }
 
 // Limits of a daemon. All need a small part of it: a limit is for one that went wrong.

@@ -258,6 +258,9 @@ func (b *Birth) take(e endowment) {
 		b.takeUse(e)
 	case birth.Endowment_Kind_cut:
 		b.cut(e.Link)
+		if e.Name != "" {
+			b.Use(e.Name).revoke()
+		}
 	case birth.Endowment_Kind_handed:
 		b.takeHanded(e)
 	case birth.Endowment_Kind_ping:

@@ -2,6 +2,7 @@ package vat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -14,25 +15,33 @@ type Holding struct {
 
 	mu      sync.Mutex
 	client  capnp.Client  // valid while the provider lives
+	revoked bool          // nothing comes until a link is granted again
 	changed chan struct{} // closed and replaced at each change of client
 }
+
+// ErrRevoked is why a facet cannot be reached that was taken back: waiting for the provider's next life would not help.
+var ErrRevoked = errors.New("it was revoked")
 
 // NewHolding returns an empty holding; initd, which has no birth channel, makes its own. Renew fills it.
 func NewHolding(facet string) *Holding {
 	return &Holding{facet: facet, changed: make(chan struct{})}
 }
 
-// Get waits until the provider is there and returns its capability, which the caller releases. The wait ends with ctx.
+// Get waits until the provider is there and returns its capability, which the caller releases. The wait ends with ctx, and with ErrRevoked
+// when the facet was taken back.
 func (h *Holding) Get(ctx context.Context) (capnp.Client, error) {
 	for {
 		h.mu.Lock()
-		client, changed := h.client, h.changed
+		client, changed, revoked := h.client, h.changed, h.revoked
 		if client.IsValid() {
 			client = client.AddRef()
 		}
 		h.mu.Unlock()
-		if client.IsValid() {
+		switch {
+		case client.IsValid():
 			return client, nil
+		case revoked:
+			return capnp.Client{}, fmt.Errorf("cannot reach %s: %w", h.facet, ErrRevoked)
 		}
 		select {
 		case <-changed:
@@ -105,6 +114,9 @@ func runLife(ctx context.Context, over <-chan struct{}, client capnp.Client, f f
 
 // Renew puts a fresh connection behind the holding, once its provider has answered, for as long as it lives.
 func (h *Holding) Renew(conn *Conn) {
+	h.mu.Lock()
+	h.revoked = false
+	h.mu.Unlock()
 	go func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
@@ -123,9 +135,25 @@ func (h *Holding) Renew(conn *Conn) {
 	}()
 }
 
-// set takes the client over and gives up the one before it.
+// revoke gives the capability up, and has Get fail until the next Renew.
+func (h *Holding) revoke() {
+	h.mu.Lock()
+	old := h.client
+	h.client, h.revoked = capnp.Client{}, true
+	close(h.changed)
+	h.changed = make(chan struct{})
+	h.mu.Unlock()
+	old.Release()
+}
+
+// set takes the client over and gives up the one before it. One that comes after the facet was revoked is not wanted any more.
 func (h *Holding) set(client capnp.Client) {
 	h.mu.Lock()
+	if h.revoked {
+		h.mu.Unlock()
+		client.Release()
+		return
+	}
 	old := h.client
 	h.client = client
 	close(h.changed)

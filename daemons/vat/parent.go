@@ -119,6 +119,11 @@ func (p *Parent) Cut(link uint64) error {
 	return p.grants.put(endowment{Kind: birth.Endowment_Kind_cut, Link: link})
 }
 
+// Revoke has the daemon know that a facet was taken back: whoever waits for it there waits no longer.
+func (p *Parent) Revoke(facet string) error {
+	return p.grants.put(endowment{Kind: birth.Endowment_Kind_cut, Name: facet})
+}
+
 // Ping asks the daemon for a sign of life, which comes by Alive.
 func (p *Parent) Ping() error {
 	return p.grants.put(endowment{Kind: birth.Endowment_Kind_ping})

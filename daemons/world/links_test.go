@@ -281,7 +281,7 @@ func TestRevokeRefuses(t *testing.T) {
 	w, _ := started(t)
 	o := w.Operator()
 	for _, c := range [][2]string{
-		{"updated", "HealthGate"}, {"nobody", "LogSink"}, {"initd", "HealthGate"}, {"execd", "bundle/../x"}, {"updated", "bundle/hello"}, {"updated", "bundle/*"},
+		{"updated", "HealthGate"}, {"nobody", "LogSink"}, {"initd", "Frobnicate"}, {"execd", "bundle/../x"}, {"updated", "bundle/hello"}, {"updated", "bundle/*"},
 		{"execd", "Updated"}, {"bundle/hello", "BundleMgr"}, {"", ""},
 	} {
 		if err := o.Revoke(c[0], c[1]); refusal.Of(err) != refusal.UnknownName {

@@ -334,6 +334,35 @@ func (o *Operator) Reboot() error {
 
 // Revoke cuts a daemon from a service.
 func (o *Operator) Revoke(client, service string) error {
+	return o.withAuthority(func(ctx context.Context, a operator.Authority) error {
+		answer, release := a.Revoke(ctx, func(p operator.Authority_revoke_Params) error {
+			return errors.Join(p.SetClient(client), p.SetService(service))
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return wire.Refused(res.Refusal())
+	})
+}
+
+// Grant undoes Revoke.
+func (o *Operator) Grant(client, service string) error {
+	return o.withAuthority(func(ctx context.Context, a operator.Authority) error {
+		answer, release := a.Grant(ctx, func(p operator.Authority_grant_Params) error {
+			return errors.Join(p.SetClient(client), p.SetService(service))
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return wire.Refused(res.Refusal())
+	})
+}
+
+func (o *Operator) withAuthority(ask func(context.Context, operator.Authority) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	answer, release := o.cap.Authority(ctx, nil)
@@ -342,15 +371,56 @@ func (o *Operator) Revoke(client, service string) error {
 	if err != nil {
 		return err
 	}
-	revoked, releaseRevoked := res.Authority().Revoke(ctx, func(p operator.Authority_revoke_Params) error {
-		return errors.Join(p.SetClient(client), p.SetService(service))
-	})
-	defer releaseRevoked()
-	outcome, err := revoked.Struct()
+	return ask(ctx, res.Authority())
+}
+
+// An Edge is one line of the authority graph.
+type Edge struct {
+	Holder, Facet, Provider string
+	Grants                  []string
+}
+
+// Graph is the authority graph as the system shows it.
+func (o *Operator) Graph() (edges []Edge) {
+	o.w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	answer, release := o.cap.Graph(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
 	if err != nil {
-		return err
+		o.w.t.Fatal(err)
 	}
-	return wire.Refused(outcome.Refusal())
+	list, err := res.Edges()
+	if err != nil {
+		o.w.t.Fatal(err)
+	}
+	for i := range list.Len() {
+		edge, err := readEdge(list.At(i))
+		if err != nil {
+			o.w.t.Fatal(err)
+		}
+		edges = append(edges, edge)
+	}
+	return edges
+}
+
+func readEdge(m operator.Edge) (e Edge, err error) {
+	if e.Holder, err = m.Holder(); err != nil {
+		return e, err
+	}
+	if e.Facet, err = m.Facet(); err != nil {
+		return e, err
+	}
+	if e.Provider, err = m.Provider(); err != nil {
+		return e, err
+	}
+	grants, err := m.Grants()
+	if err != nil {
+		return e, err
+	}
+	e.Grants, err = vat.Texts(grants)
+	return e, err
 }
 
 // TryDiscard drops a staged set, asked once.

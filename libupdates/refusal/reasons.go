@@ -98,6 +98,7 @@ const (
 	UnknownBundle  Reason = "unknown-bundle"  // no published bundle has this name
 	UnknownName    Reason = "unknown-name"    // no service has this name, or the name is not granted
 	NotGranted     Reason = "not-granted"     // the capability, or the way in, does not give this
+	NotRevocable   Reason = "not-revocable"   // what the graph shows there cannot be taken back; the answer says what to do instead
 	NotRunnable    Reason = "not-runnable"    // the bundle's abilities do not allow this
 	BadPath        Reason = "bad-path"        // a path that is not of the view
 	NoSuchFile     Reason = "no-such-file"    // nothing is at the path
