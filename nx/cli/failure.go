@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,15 +46,19 @@ func (a *act) Unwrap() error { return a.cause }
 
 // explain makes the one line, the code and the hint of an error.
 func (in *invocation) explain(ctx context.Context, err error) *failure {
-	var ready *failure
-	if errors.As(err, &ready) {
-		return ready
-	}
-	what, cause := "cannot go on", err
+	what, cause := "", err
 	var a *act
 	if errors.As(err, &a) {
 		what, cause = a.what, a.cause
 	}
+	var ready *failure
+	if errors.As(cause, &ready) {
+		if what == "" {
+			return ready
+		}
+		return &failure{text: clean(what + ": " + ready.text), reason: ready.reason, hint: ready.hint}
+	}
+	what = cmp.Or(what, "cannot go on")
 	reason, detail := in.cause(ctx, cause)
 	return &failure{text: clean(what + ": " + detail), reason: reason, hint: in.hint(reason)}
 }

@@ -10,8 +10,10 @@ import (
 
 // A Host is what the command touches of the machine, besides the files it is told to read and the control socket.
 type Host struct {
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Terminal       bool                                        // whether Stderr is a terminal
+	Asks           bool                                        // whether somebody can be asked: Stdin and Stderr are terminals
 	Getenv         func(name string) string                    // as os.Getenv
 	Executable     func() (string, error)                      // as os.Executable
 	Exec           func(path string, argv, env []string) error // as syscall.Exec: it returns only when it failed
@@ -19,10 +21,13 @@ type Host struct {
 
 // System is the machine the process runs on.
 func System() Host {
+	terminal := term.IsTerminal(int(os.Stderr.Fd()))
 	return Host{
+		Stdin:      os.Stdin,
 		Stdout:     os.Stdout,
 		Stderr:     os.Stderr,
-		Terminal:   term.IsTerminal(int(os.Stderr.Fd())),
+		Terminal:   terminal,
+		Asks:       terminal && term.IsTerminal(int(os.Stdin.Fd())),
 		Getenv:     os.Getenv,
 		Executable: os.Executable,
 		Exec:       syscall.Exec,

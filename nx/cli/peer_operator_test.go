@@ -188,6 +188,19 @@ func (peerAuthority) Revoke(_ context.Context, call operator.Authority_revoke) e
 	return wire.Refuse(res.NewRefusal, refusal.New(refusal.UnknownName, "updated is granted no %s", service))
 }
 
+// Grant gives back LogSink likewise.
+func (peerAuthority) Grant(_ context.Context, call operator.Authority_grant) error {
+	service, err := call.Args().Service()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil || service == "LogSink" {
+		return err
+	}
+	return wire.Refuse(res.NewRefusal, refusal.New(refusal.UnknownName, "updated is granted no %s", service))
+}
+
 type peerBundles struct{}
 
 func (peerBundles) List(_ context.Context, call bundle.BundleMgr_list) error {

@@ -152,9 +152,14 @@ func (p *peer) nx(args ...string) outcome {
 }
 
 func run(ctx context.Context, args ...string) outcome {
+	return runOn(ctx, cli.Host{}, args...)
+}
+
+// runOn is run on a host that is not like the others.
+func runOn(ctx context.Context, host cli.Host, args ...string) outcome {
 	var stdout, stderr lockedBuffer
 	status := cli.Run(ctx, args, cli.Host{
-		Stdout: &stdout, Stderr: &stderr,
+		Stdin: host.Stdin, Stdout: &stdout, Stderr: &stderr, Asks: host.Asks,
 		Getenv:     func(string) string { return "" },
 		Executable: func() (string, error) { return "", errors.New("no executable") },
 		Exec:       func(string, []string, []string) error { return errors.New("no exec") },

@@ -9,20 +9,30 @@ import (
 	"nexus/daemons/wire"
 )
 
-// revokeVerb takes back what a daemon was granted.
+// revokeVerb takes back what a daemon or a role was granted.
 type revokeVerb struct {
-	Client  string `arg:"" placeholder:"CLIENT" help:"The daemon that is to lose it."`
-	Service string `arg:"" placeholder:"SERVICE" help:"A facet it holds or a name it may look up, as the graph shows them, or one bundle: bundle/NAME."`
+	Client  string `arg:"" placeholder:"CLIENT" help:"Who is to lose it: a daemon or a role, as nx graph shows it."`
+	Service string `arg:"" placeholder:"SERVICE" help:"A facet it holds or a name it may look up, as nx graph shows them, or one bundle: bundle/NAME."`
+	Yes     bool   `short:"y" help:"Do not ask."`
 }
 
-// A revoked is what was taken from whom.
+// grantVerb gives it back.
+type grantVerb struct {
+	Client  string `arg:"" placeholder:"CLIENT" help:"The daemon or role that lost it."`
+	Service string `arg:"" placeholder:"SERVICE" help:"What was revoked, by the same word."`
+}
+
+// A revoked is what was taken from whom, or given back.
 type revoked struct {
 	Client  string `json:"client"`
 	Service string `json:"service"`
 }
 
-// Run cuts a daemon from a service until the system stops.
+// Run cuts a client from a service until the system stops or it is granted again.
 func (v *revokeVerb) Run(ctx context.Context, in *invocation) error {
+	if err := in.confirm(ctx, v.Yes, fmt.Sprintf("Take %s from %s? What runs may fail for it.", v.Service, v.Client)); err != nil {
+		return cannot("revoke", v.Service, err)
+	}
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
@@ -31,6 +41,21 @@ func (v *revokeVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		return in.answer(revoked{v.Client, v.Service}, func(w io.Writer) {
 			fmt.Fprintf(w, "revoked: %s has no %s until the system stops\n", clean(v.Client), clean(v.Service))
+			fmt.Fprintf(w, "next: `nx grant %s %s` undoes it\n", clean(v.Client), clean(v.Service))
+		})
+	})
+}
+
+// Run gives back what was revoked.
+func (v *grantVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		if err := s.grant(ctx, v.Client, v.Service); err != nil {
+			return cannot("grant", v.Service, err)
+		}
+		return in.answer(revoked{v.Client, v.Service}, func(w io.Writer) {
+			fmt.Fprintf(w, "granted: %s has %s as the authority table says\n", clean(v.Client), clean(v.Service))
 		})
 	})
 }
@@ -42,6 +67,26 @@ func (s *session) revoke(ctx context.Context, client, service string) error {
 	}
 	defer authority.Release()
 	answer, release := authority.Revoke(ctx, func(p operator.Authority_revoke_Params) error {
+		if err := p.SetClient(client); err != nil {
+			return err
+		}
+		return p.SetService(service)
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	return wire.Refused(res.Refusal())
+}
+
+func (s *session) grant(ctx context.Context, client, service string) error {
+	authority, err := s.authority(ctx)
+	if err != nil {
+		return err
+	}
+	defer authority.Release()
+	answer, release := authority.Grant(ctx, func(p operator.Authority_grant_Params) error {
 		if err := p.SetClient(client); err != nil {
 			return err
 		}

@@ -39,7 +39,8 @@ type grammar struct {
 	Bundles   bundlesVerb  `cmd:"" help:"Show the published bundles."`
 	Services  servicesVerb `cmd:"" help:"Show services and daemons."`
 	Graph     graphVerb    `cmd:"" help:"Show who was handed what."`
-	Revoke    revokeVerb   `cmd:"" help:"Cut a daemon from a service until the system stops."`
+	Revoke    revokeVerb   `cmd:"" help:"Cut a daemon or a role from a service until the system stops."`
+	Grant     grantVerb    `cmd:"" help:"Undo a revoke."`
 	Log       logVerb      `cmd:"" help:"Show the journal."`
 	RunBundle runVerb      `cmd:"" name:"run" help:"Run a bundle and wait for its end."`
 	Shutdown  shutdownVerb `cmd:"" help:"Stop the system."`

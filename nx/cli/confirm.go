@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"nexus/libupdates/refusal"
+)
+
+// confirm asks a person whether a thing that may do harm is meant, unless that was said already. Where nobody can be asked it is refused.
+func (in *invocation) confirm(ctx context.Context, said bool, question string) error {
+	switch {
+	case said:
+		return nil
+	case !in.host.Asks || in.json:
+		return &failure{text: "nobody can be asked whether this is meant", reason: reasonUsage, hint: "say so with --yes"}
+	}
+	fmt.Fprintf(in.host.Stderr, "%s [y/N] ", clean(question))
+	answered := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(in.host.Stdin).ReadString('\n')
+		answered <- line
+	}()
+	select {
+	case line := <-answered:
+		if answer := strings.ToLower(strings.TrimSpace(line)); answer == "y" || answer == "yes" {
+			return nil
+		}
+		return refusal.New(refusal.Cancelled, "not confirmed")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
