@@ -101,6 +101,7 @@ func TestScripts(t *testing.T) {
 			"unchanged": unchanged,
 			"mutate":    mutate,
 			"wired":     wired,
+			"logged":    logged,
 			"flip":      flip,
 		},
 	})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -19,12 +20,20 @@ import (
 
 // wired holds the authority table against what the kernel knows: between any two processes of the system there are exactly the connections
 // that the table grants them, and those of the demo's bundle, and each daemon has open exactly the files and directories of its row. `wired` says nothing when that is so.
+// After `less` stand links that are not there, because they were revoked.
 func wired(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: wired")
+	if neg || len(args) > 0 && args[0] != "less" {
+		ts.Fatalf("usage: wired [less A-B...]")
 	}
 	_, err := os.Stat(filepath.Join(ts.Getenv("NX_DIR"), "state"))
 	want := declared(err == nil)
+	for _, link := range args[min(1, len(args)):] {
+		i := slices.Index(want, "stream "+link)
+		if i < 0 {
+			ts.Fatalf("no link %s is declared", link)
+		}
+		want = slices.Delete(want, i, i+1)
+	}
 	var got []string
 	defer func() {
 		if !slices.Equal(got, want) {
@@ -41,6 +50,21 @@ func wired(ts *testscript.TestScript, neg bool, args []string) {
 			got = found
 		}
 		return err == nil && slices.Equal(got, want)
+	})
+}
+
+// logged waits until the journal has a record of a sender that matches: `logged SENDER REGEXP`.
+func logged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: logged sender regexp")
+	}
+	want, err := regexp.Compile(args[1])
+	ts.Check(err)
+	eventually(ts, "a record like "+args[1], func() bool {
+		cmd := exec.Command(filepath.Join(shared.bin(), "nx"), "log", "--sender", args[0])
+		cmd.Env = append(os.Environ(), "NX_DIR="+ts.Getenv("NX_DIR"))
+		out, err := cmd.Output()
+		return err == nil && want.Match(out)
 	})
 }
 

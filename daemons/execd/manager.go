@@ -28,7 +28,7 @@ type manager struct {
 func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
 	client, err := m.sup.managers.Get(ctx)
 	if err != nil {
-		return registry.ServiceManager{}, unlessRevoked(err)
+		return registry.ServiceManager{}, sameWords(err)
 	}
 	defer client.Release()
 	answer, release := registry.ServiceManager(client).Attenuate(ctx, func(p registry.ServiceManager_attenuate_Params) error {
@@ -54,7 +54,7 @@ func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) err
 	}
 	service, err := m.sup.find(ctx, name)
 	if err != nil {
-		return wire.Except(unlessRevoked(err))
+		return wire.Except(sameWords(err))
 	}
 	res, err := call.AllocResults()
 	if err != nil {
