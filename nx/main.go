@@ -4,14 +4,13 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"syscall"
 
+	"nexus/daemons/plat"
 	"nexus/nx/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx := plat.UntilSignal(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	os.Exit(cli.Run(ctx, os.Args[1:], cli.System()))
 }

@@ -26,9 +26,7 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 		return 2
 	}
 	signal.Ignore(syscall.SIGPIPE) // whoever reads the console may go away; the system stays
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx := plat.UntilSignal(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 
 	err = up(ctx, config, filepath.Join(config.Dir, runDir), stdout, stderr)
 	if errors.Is(err, ErrReboot) {
