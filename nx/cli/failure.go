@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -60,7 +59,23 @@ func (in *invocation) explain(ctx context.Context, err error) *failure {
 	}
 	what = cmp.Or(what, "cannot go on")
 	reason, detail := in.cause(ctx, cause)
+	detail = saidOnce(what, detail)
 	return &failure{text: clean(what + ": " + detail), reason: reason, hint: in.hint(reason)}
+}
+
+// saidOnce takes from the text of a cause what it says once more: that the very same could not be done.
+func saidOnce(what, detail string) string {
+	words := strings.Fields(what)
+	for {
+		first, rest, found := strings.Cut(detail, ": ")
+		again := strings.Fields(first)
+		same := first == what || len(words) > 1 && len(again) > 1 && again[0] == words[0] && again[1] == words[1] &&
+			(len(again) == 2 || again[2] == "into")
+		if !found || !same {
+			return detail
+		}
+		detail = rest
+	}
 }
 
 // cause tells the code and the text of a cause: what the command itself knows first, then what the system said.
@@ -124,7 +139,7 @@ func (in *invocation) report(f *failure) {
 		fmt.Fprintf(in.host.Stderr, "hint: %s\n", f.hint)
 	}
 	if in.json {
-		json.NewEncoder(in.host.Stdout).Encode(struct {
+		in.encode(struct {
 			Error  string         `json:"error"`
 			Reason refusal.Reason `json:"reason"`
 		}{f.text, f.reason})

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"nexus/capnpgen/journal"
@@ -35,7 +34,10 @@ func (v *logVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("show log", "", err)
 		}
-		return in.printRecords(records)
+		if err := in.printRecords(records); err != nil {
+			return cannot("show log", "", err)
+		}
+		return nil
 	})
 }
 
@@ -132,7 +134,7 @@ func (f *follower) Shutdown() { close(f.gone) }
 func (in *invocation) printRecords(records []record) error {
 	for _, r := range records {
 		if in.json {
-			if err := json.NewEncoder(in.host.Stdout).Encode(r); err != nil {
+			if err := in.encode(r); err != nil {
 				return err
 			}
 			continue

@@ -42,6 +42,7 @@ type peer struct {
 	withheld  bool                 // it does not give that facet
 	refuseAt  int                  // a write that brings the stage to so many bytes is refused; 0: none
 	received  bytes.Buffer
+	found     [2]string   // reason and detail of what a check of slot b finds
 	onSwitch  func(*peer) // what becomes of a trial
 	onWrite   func(*peer) // at each write
 	observers map[*peerSubscription]update.StatusObserver
@@ -79,7 +80,13 @@ type peerRollback struct {
 	digest                  byte
 }
 
-func digest(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+// digest is one of 32 such bytes, or none.
+func digest(b byte) []byte {
+	if b == 0 {
+		return nil
+	}
+	return bytes.Repeat([]byte{b}, 32)
+}
 
 // startPeer serves an operator until the test ends.
 func startPeer(t *testing.T) *peer {
@@ -158,8 +165,11 @@ func run(ctx context.Context, args ...string) outcome {
 // runOn is run on a host that is not like the others.
 func runOn(ctx context.Context, host cli.Host, args ...string) outcome {
 	var stdout, stderr lockedBuffer
+	if host.Stdout == nil {
+		host.Stdout = &stdout
+	}
 	status := cli.Run(ctx, args, cli.Host{
-		Stdin: host.Stdin, Stdout: &stdout, Stderr: &stderr, Asks: host.Asks,
+		Stdin: host.Stdin, Stdout: host.Stdout, Stderr: &stderr, Asks: host.Asks,
 		Getenv:     func(string) string { return "" },
 		Executable: func() (string, error) { return "", errors.New("no executable") },
 		Exec:       func(string, []string, []string) error { return errors.New("no exec") },

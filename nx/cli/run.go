@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 
@@ -58,10 +58,15 @@ type invocation struct {
 // Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2 wrong usage.
 // It ends when ctx does.
 func Run(ctx context.Context, args []string, host Host) int {
+	out := &output{to: host.Stdout}
+	host.Stdout = out
 	in := &invocation{host: host, json: slices.Contains(args, "--json")}
 	var g grammar
 	parsed, over, err := parse(&g, args, host)
 	switch {
+	case out.err != nil: // nothing but help has been printed yet
+		in.report(in.explain(ctx, cannot("print", "help", plain(out.err))))
+		return exitRefused
 	case over:
 		return exitDone
 	case err != nil:
@@ -70,7 +75,11 @@ func Run(ctx context.Context, args []string, host Host) int {
 	}
 	in.dir, in.socket, in.json = in.folder(g.Dir), in.shared(g), g.JSON
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(in); err != nil {
+	err = parsed.Run(in)
+	if out.err != nil && (err == nil || errors.Is(err, out.err)) {
+		err = cannot("print", "the answer", plain(out.err))
+	}
+	if err != nil {
 		f := in.explain(ctx, err)
 		in.report(f)
 		if f.reason == reasonUsage {
@@ -79,6 +88,20 @@ func Run(ctx context.Context, args []string, host Host) int {
 		return exitRefused
 	}
 	return exitDone
+}
+
+// An output remembers the first failure to write: those who print do not look.
+type output struct {
+	to  io.Writer
+	err error
+}
+
+// Write writes; after a failure nothing more.
+func (o *output) Write(p []byte) (n int, err error) {
+	if o.err == nil {
+		n, o.err = o.to.Write(p)
+	}
+	return n, o.err
 }
 
 // parse reads the command line; over means that it asked for help, which has been given.
@@ -131,5 +154,5 @@ func (in *invocation) answer(value any, text func(w io.Writer)) error {
 		text(in.host.Stdout)
 		return nil
 	}
-	return json.NewEncoder(in.host.Stdout).Encode(value)
+	return in.encode(value)
 }
