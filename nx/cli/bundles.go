@@ -74,7 +74,7 @@ func (r *reader) publication(m bundle.Publication) publication {
 	}
 	list, err := m.Bundles()
 	r.note(err)
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		b := list.At(i)
 		p.Bundles = append(p.Bundles, publishedBundle{
 			Name: r.text(b.Name()), Version: r.text(b.Version()),

@@ -38,7 +38,7 @@ func (s *session) confinement(ctx context.Context) ([]confined, error) {
 	}
 	var r reader
 	all := []confined{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		d := list.At(i)
 		name := r.text(d.Name())
 		if name != initDaemon && d.Pid() != 0 {
@@ -51,7 +51,7 @@ func (s *session) confinement(ctx context.Context) ([]confined, error) {
 func (r *reader) measures(list operator.Measure_List, err error) []measure {
 	r.note(err)
 	all := []measure{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		m := list.At(i)
 		all = append(all, measure{r.text(m.Name()), m.On(), r.text(m.Detail())})
 	}

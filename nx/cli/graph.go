@@ -63,7 +63,7 @@ func (s *session) edges(ctx context.Context) ([]edge, error) {
 	}
 	var r reader
 	edges := []edge{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		m := list.At(i)
 		edges = append(edges, edge{
 			Holder: r.text(m.Holder()), Facet: r.text(m.Facet()), Provider: orNull(r.text(m.Provider()), ""), Grants: r.texts(m.Grants()),

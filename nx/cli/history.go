@@ -52,7 +52,7 @@ func (s *session) history(ctx context.Context) ([]event, error) {
 	}
 	var r reader
 	events := []event{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		events = append(events, r.event(list.At(i)))
 	}
 	return events, r.err

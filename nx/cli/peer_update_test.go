@@ -160,6 +160,9 @@ func (u *peerUpdated) Scrub(_ context.Context, call update.UpdateRecovery_scrub)
 			return err
 		}
 	}
+	if found := u.p.found; found[0] != "" {
+		return errors.Join(list.At(1).SetReason(found[0]), list.At(1).SetDetail(found[1]))
+	}
 	if u.p.state.damage == "" {
 		return nil
 	}

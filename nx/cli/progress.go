@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"sync"
 	"time"
@@ -120,6 +121,8 @@ func (b *bar) at(phase update.Progress_Phase, done, total, _ uint64) {
 	if b.over || total == 0 {
 		return
 	}
+	const most = math.MaxInt64 // of what the bar can count
+	done, total = min(done, most), min(total, most)
 	if b.bar == nil {
 		b.bar = progressbar.NewOptions64(int64(total),
 			progressbar.OptionSetWriter(b.w), progressbar.OptionSetDescription(b.name),
@@ -130,7 +133,7 @@ func (b *bar) at(phase update.Progress_Phase, done, total, _ uint64) {
 		b.phase = phase
 		b.bar.Describe(b.name + ": " + phaseText(phase))
 	}
-	b.bar.Set64(int64(min(done, total)))
+	b.bar.Set64(min(int64(done), b.bar.GetMax64()))
 }
 
 func (b *bar) end() {

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/hex"
+	"fmt"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -19,6 +21,21 @@ func (r *reader) note(err error) {
 	}
 }
 
+// maxItems bounds every list of an answer. No system has as many of anything.
+const maxItems = 1024
+
+// items is how many elements of a list are read: all of them, or none where it is too long to be meant.
+func (r *reader) items(length int) int {
+	if length <= maxItems {
+		return length
+	}
+	r.note(fmt.Errorf("the system answers with a list of %d, over the %d that are read", length, maxItems))
+	return 0
+}
+
+// nameOf is an enumerant for people; one that this version does not know has no name of its own.
+func nameOf(enumerant string) string { return cmp.Or(enumerant, "unknown") }
+
 func (r *reader) text(text string, err error) string {
 	r.note(err)
 	return text
@@ -32,7 +49,7 @@ func (r *reader) digest(raw []byte, err error) string {
 
 func (r *reader) texts(list capnp.TextList, err error) []string {
 	r.note(err)
-	if err != nil {
+	if err != nil || r.items(list.Len()) < list.Len() {
 		return []string{}
 	}
 	texts, err := vat.Texts(list)

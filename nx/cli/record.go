@@ -34,7 +34,7 @@ func readRecords(list journal.Record_List, err error) ([]record, error) {
 	}
 	var r reader
 	var records []record
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		records = append(records, r.record(list.At(i)))
 	}
 	return records, r.err
@@ -46,7 +46,7 @@ func (r *reader) record(m journal.Record) record {
 	return record{
 		Sequence: m.Sequence(),
 		Time:     time.UnixMilli(m.UnixMs()).UTC().Format("2006-01-02T15:04:05.000Z"),
-		Sender:   r.text(m.Sender()), Level: levelName(entry.Level()), Kind: entry.Kind().String(),
+		Sender:   r.text(m.Sender()), Level: levelName(entry.Level()), Kind: nameOf(entry.Kind().String()),
 		Message: r.text(entry.Message_()), Fields: r.fields(entry.Fields()),
 	}
 }
@@ -54,7 +54,7 @@ func (r *reader) record(m journal.Record) record {
 func (r *reader) fields(list journal.Field_List, err error) []field {
 	r.note(err)
 	fields := []field{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		fields = append(fields, field{r.text(list.At(i).Key()), r.text(list.At(i).Value())})
 	}
 	return fields
@@ -65,7 +65,7 @@ func levelName(level journal.Level) string {
 	if level == journal.Level_unspecified {
 		level = journal.Level_info
 	}
-	return level.String()
+	return nameOf(level.String())
 }
 
 // line is a record for people. What a sender wrote cannot break out of its line or reach the terminal as a command.

@@ -76,7 +76,7 @@ func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
 	}
 	var r reader
 	states := []serviceState{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		states = append(states, r.service(list.At(i)))
 	}
 	return states, r.err
@@ -84,7 +84,7 @@ func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
 
 func (r *reader) service(m exec.ServiceStatus) serviceState {
 	return serviceState{
-		Name: r.text(m.Name()), Version: r.text(m.Version()), State: m.State().String(), Native: m.Native(), PID: m.Pid(),
+		Name: r.text(m.Name()), Version: r.text(m.Version()), State: nameOf(m.State().String()), Native: m.Native(), PID: m.Pid(),
 		Restarts: m.Restarts(), Detail: r.text(m.Detail()), Slot: slotOrNull(m.Slot()),
 	}
 }
@@ -102,7 +102,7 @@ func (s *session) daemonStates(ctx context.Context) ([]daemonState, error) {
 	}
 	var r reader
 	states := []daemonState{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		states = append(states, r.daemon(list.At(i)))
 	}
 	return states, r.err

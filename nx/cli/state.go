@@ -63,10 +63,13 @@ type rolledBack struct {
 
 // slot is what the slot of that name holds.
 func (s state) slot(name string) slotState {
-	if name == "b" {
+	switch name {
+	case "a":
+		return s.Slots.A
+	case "b":
 		return s.Slots.B
 	}
-	return s.Slots.A
+	return slotState{}
 }
 
 // holds tells whether a slot holds the set with that digest.
@@ -124,7 +127,7 @@ func (r *reader) slot(m update.SlotStatus, err error) slotState {
 func (r *reader) bundleRefs(list update.BundleRef_List, err error) []bundleRef {
 	r.note(err)
 	refs := []bundleRef{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		refs = append(refs, bundleRef{r.text(list.At(i).Name()), r.text(list.At(i).Version())})
 	}
 	return refs
@@ -133,7 +136,7 @@ func (r *reader) bundleRefs(list update.BundleRef_List, err error) []bundleRef {
 func (r *reader) quarantine(list bootrecord.Quarantined_List, err error) []quarantined {
 	r.note(err)
 	all := []quarantined{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		q := list.At(i)
 		all = append(all, quarantined{r.digest(q.IndexSha256()), r.text(q.SystemVersion()), r.text(q.Reason())})
 	}

@@ -160,7 +160,11 @@ func (s slotState) describe() string {
 	case s.Good:
 		good = "good"
 	}
-	return fmt.Sprintf("%s (%s), %s: %s", *s.SystemVersion, short(*s.IndexSHA256), good, strings.Join(bundles, ", "))
+	text := fmt.Sprintf("%s (%s), %s", *s.SystemVersion, short(textOf(s.IndexSHA256)), good)
+	if len(bundles) == 0 {
+		return text
+	}
+	return text + ": " + strings.Join(bundles, ", ")
 }
 
 // why is a rollback's reason with its detail.

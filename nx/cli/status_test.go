@@ -123,3 +123,23 @@ func TestStatusCannotDriveTheTerminal(t *testing.T) {
 		t.Errorf("control characters came through: %q", got)
 	}
 }
+
+// TestStatusWithoutADigest has a system say which version a slot holds and not which set, or a set without bundles, or a slot that there is not.
+func TestStatusWithoutADigest(t *testing.T) {
+	p := startPeer(t)
+	p.change(func(s *peerState) {
+		s.sets = map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {"1.0.0", 0, true, []string{"hello"}}, bootrecord.Slot_b: {"1.1.0", 0, true, nil}}
+		s.damage = "digest-mismatch"
+		s.machine = false
+	})
+	out := p.nx("status").stdout
+	for _, line := range []string{"slot a  1.0.0 (-), good: hello 1.0.0\n", "slot b  1.1.0 (-), DAMAGED: digest-mismatch\n"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("no %q in:\n%s", line, out)
+		}
+	}
+	p.change(func(s *peerState) { s.active = 77 })
+	if out := p.nx("status").stdout; !strings.Contains(out, "system  none: slot none is empty\n") {
+		t.Errorf("a slot that there is not:\n%s", out)
+	}
+}

@@ -35,10 +35,24 @@ func table(w io.Writer, rows [][]string) {
 	for _, row := range rows {
 		for i, cell := range row {
 			row[i] = clean(cell)
+			if i < len(row)-1 {
+				row[i] = clip(row[i])
+			}
 		}
 		fmt.Fprintln(columns, strings.TrimRight(strings.Join(row, "\t"), "\t"))
 	}
 	columns.Flush()
+}
+
+// maxCell bounds a cell that makes its whole column wide.
+const maxCell = 512
+
+// clip shortens a text that is too long for its column.
+func clip(cell string) string {
+	if runes := []rune(cell); len(runes) > maxCell {
+		return string(runes[:maxCell-1]) + "…"
+	}
+	return cell
 }
 
 // orDash keeps a column visible when its cell is empty.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 		for _, c := range checks {
 			if !c.Intact {
 				in.json = false // the answer says it already
-				return cannot("verify slot", c.Slot, refusal.New(refusal.Reason(*c.Reason), "%s", *c.Detail))
+				return cannot("verify slot", c.Slot, refusal.New(refusal.Reason(*c.Reason), "%s", cmp.Or(*c.Detail, *c.Reason)))
 			}
 		}
 		return nil
@@ -63,7 +64,7 @@ func (s *session) scrub(ctx context.Context) ([]slotCheck, error) {
 	}
 	var r reader
 	checks := []slotCheck{}
-	for i := range list.Len() {
+	for i := range r.items(list.Len()) {
 		checks = append(checks, r.slotCheck(list.At(i)))
 	}
 	return checks, r.err
@@ -73,7 +74,7 @@ func (r *reader) slotCheck(m update.SlotCheck) slotCheck {
 	reason := r.text(m.Reason())
 	check := slotCheck{Slot: slotName(m.Slot()), SystemVersion: orNull(r.text(m.SystemVersion()), ""), Intact: reason == ""}
 	if !check.Intact {
-		detail := r.text(m.Detail())
+		detail := saidOnce("cannot verify slot "+check.Slot, r.text(m.Detail()))
 		check.Reason, check.Detail = &reason, &detail
 	}
 	return check
@@ -87,7 +88,7 @@ func printChecks(w io.Writer, checks []slotCheck) {
 		case c.Intact:
 			fmt.Fprintf(w, "slot %s: %s is intact\n", c.Slot, clean(*c.SystemVersion))
 		default:
-			fmt.Fprintf(w, "slot %s: %s is not: %s\n", c.Slot, clean(orElse(c.SystemVersion, "its set")), clean(*c.Detail))
+			fmt.Fprintf(w, "slot %s: %s is not: %s\n", c.Slot, clean(orElse(c.SystemVersion, "its set")), clean(cmp.Or(*c.Detail, *c.Reason)))
 		}
 	}
 }

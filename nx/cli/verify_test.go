@@ -28,3 +28,23 @@ func TestVerify(t *testing.T) {
 	p.refuses("scrub", "stage-in-progress", "another stage is under way")
 	p.nx("verify").want(t, 1, "", "nx: cannot verify slots: another stage is under way\n")
 }
+
+// TestVerifySaysItOnce has the system say what was to be verified, as nx does.
+func TestVerifySaysItOnce(t *testing.T) {
+	for said, want := range map[string]string{
+		"cannot verify slot b: cannot open sets/x: no such file": "cannot open sets/x: no such file",
+		"cannot verify bundle hello: it is gone":                 "cannot verify bundle hello: it is gone",
+		"":                                                       "io", // nothing is said but the reason
+	} {
+		p := startPeer(t)
+		p.set(func(p *peer) { p.found = [2]string{"io", said} })
+		p.nx("verify").want(t, 1, "slot a: 1.0.0 is intact\nslot b: its set is not: "+want+"\n", "nx: cannot verify slot b: "+want+"\n")
+	}
+}
+
+// TestStageSaysItOnce likewise.
+func TestStageSaysItOnce(t *testing.T) {
+	p := startPeer(t)
+	p.refuses("scrub", "io", "cannot verify: cannot verify slots: disk on fire")
+	p.nx("verify").want(t, 1, "", "nx: cannot verify slots: disk on fire\n")
+}
