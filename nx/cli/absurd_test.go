@@ -2,7 +2,10 @@ package cli_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -66,23 +69,43 @@ func (a *absurd) methods() (all []server.Method) {
 	all = exec.ServiceWatch_Methods(all, nil)
 	all = exec.Exec_Methods(all, nil)
 	all = exec.Process_Methods(all, nil)
-	for i := range all {
-		all[i].Impl = a.answer
+	for i, m := range all {
+		facets := strings.HasSuffix(m.InterfaceName, ":Operator") &&
+			!slices.Contains([]string{"graph", "daemons", "watchdog"}, m.MethodName)
+		all[i].Impl = func(_ context.Context, call *server.Call) error { return a.answer(call, facets) }
 	}
 	return all
 }
 
-func (a *absurd) answer(_ context.Context, call *server.Call) error {
+// answer grows the results of a call. Those of one that gives a facet mostly begin with a capability, those of others with a struct or a list.
+func (a *absurd) answer(call *server.Call, facet bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.next() == 0xff {
+	how := a.next()
+	if how == 0xff {
 		return capnp.Unimplemented("nothing of the kind")
 	}
 	res, err := call.AllocResults(capnp.ObjectSize{DataSize: 64, PointerCount: 4})
 	if err != nil {
 		return err
 	}
-	return a.fill(res, 0)
+	kind := byte(growsStruct)
+	switch {
+	case how > 0xf0:
+		return a.fill(res, 0)
+	case facet:
+		kind = growsCapability
+	case how%2 == 1:
+		kind = growsStructs
+	}
+	p, err := a.growAs(res.Segment(), kind, 0)
+	if err != nil {
+		return err
+	}
+	if !facet {
+		err = a.fill(res, 0)
+	}
+	return errors.Join(err, res.SetPtr(0, p))
 }
 
 // next is the byte that decides next, or 0.
@@ -100,9 +123,10 @@ const maxDepth = 4
 
 // fill grows a struct: its numbers, then what its pointers lead to.
 func (a *absurd) fill(s capnp.Struct, depth int) error {
+	which := a.next()
 	for i := range s.Size().DataSize / 8 {
-		if b := a.next(); b != 0 {
-			s.SetUint64(capnp.DataOffset(i*8), uint64(b)*0x8101010101010101)
+		if which>>i&1 == 1 {
+			s.SetUint64(capnp.DataOffset(i*8), uint64(a.next())*0x8101010101010101)
 		}
 	}
 	for i := range s.Size().PointerCount {
@@ -120,33 +144,46 @@ func (a *absurd) fill(s capnp.Struct, depth int) error {
 // words are texts as a hostile system may choose them.
 var words = []string{"", "a", "1.0.0", "healthy", "initd", "\x1b[2J\x1b]0;x\x07", "\u009b31m", "\u202eabc", "\xff\xfe\x00x", "none", "a\tb\nc", "bundle/x"}
 
+// What a pointer may lead to; of eight kinds the others are nothing and lists of pointers, and a text is two.
+const (
+	growsCapability = 1
+	growsText       = 2
+	growsTextToo    = 3
+	growsData       = 4
+	growsStruct     = 5
+	growsStructs    = 6
+	growsPointers   = 7
+)
+
 // grow makes what a pointer leads to.
 func (a *absurd) grow(seg *capnp.Segment, depth int) (capnp.Ptr, error) {
-	kind := a.next()
-	if depth == 0 && kind == 0 || kind%8 == 1 {
+	return a.growAs(seg, a.next()%8, depth)
+}
+
+func (a *absurd) growAs(seg *capnp.Segment, kind byte, depth int) (capnp.Ptr, error) {
+	switch kind {
+	case growsCapability:
 		return capnp.NewInterface(seg, seg.Message().CapTable().Add(a.self.AddRef())).ToPtr(), nil
-	}
-	switch kind % 8 {
-	case 2, 3:
+	case growsText, growsTextToo:
 		text, err := capnp.NewText(seg, words[int(a.next())%len(words)])
 		return text.ToPtr(), err
-	case 4:
+	case growsData:
 		data, err := capnp.NewData(seg, make([]byte, int(a.next())))
 		return data.ToPtr(), err
 	}
 	if depth == maxDepth {
 		return capnp.Ptr{}, nil
 	}
-	switch kind % 8 {
-	case 5:
-		s, err := capnp.NewStruct(seg, capnp.ObjectSize{DataSize: 64, PointerCount: 6})
+	switch kind {
+	case growsStruct:
+		s, err := capnp.NewStruct(seg, capnp.ObjectSize{DataSize: 64, PointerCount: 8})
 		if err != nil {
 			return capnp.Ptr{}, err
 		}
 		return s.ToPtr(), a.fill(s, depth+1)
-	case 6:
+	case growsStructs:
 		return a.growStructs(seg, depth)
-	case 7:
+	case growsPointers:
 		list, err := capnp.NewPointerList(seg, int32(a.next()))
 		if err != nil {
 			return capnp.Ptr{}, err
@@ -169,7 +206,7 @@ func (a *absurd) grow(seg *capnp.Segment, depth int) (capnp.Ptr, error) {
 func (a *absurd) growStructs(seg *capnp.Segment, depth int) (capnp.Ptr, error) {
 	n := int32(a.next())
 	if n > 0xf0 {
-		list, err := capnp.NewCompositeList(seg, capnp.ObjectSize{}, n<<10)
+		list, err := capnp.NewCompositeList(seg, capnp.ObjectSize{}, n<<3)
 		return list.ToPtr(), err
 	}
 	n %= 8
