@@ -1,9 +1,8 @@
 package bootctl
 
 import (
-	"github.com/Masterminds/semver/v3"
-
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/semver"
 )
 
 // The version floor keeps an old set, signed as properly as ever, from bringing old faults back. It rises when a set that asks for it is
@@ -20,12 +19,10 @@ func (r Record) belowFloor(c Content) error {
 
 // older reports whether a version precedes another one.
 func older(version, than string) bool {
-	v, err := semver.StrictNewVersion(version)
-	if err != nil {
+	if !semver.Valid(version) {
 		return true
 	}
-	floor, err := semver.StrictNewVersion(than)
-	return err == nil && v.LessThan(floor)
+	return semver.Valid(than) && semver.Compare(version, than) < 0
 }
 
 // raiseFloor raises the floor to what the active set asks for, never above its own version. A staged set that is below it then is no longer
@@ -45,7 +42,7 @@ func (r *Record) raiseFloor() {
 // LowerFloor lowers the floor to a version; empty takes it away. What the active set asks for counts again when it is confirmed the next
 // time. Refused as BadVersion, or as FloorNotLower.
 func (r Record) LowerFloor(version string) (Record, error) {
-	if _, err := semver.StrictNewVersion(version); version != "" && (err != nil || len(version) > maxVersion) {
+	if version != "" && (!semver.Valid(version) || len(version) > maxVersion) {
 		return r, refusal.New(refusal.BadVersion, "version %.80q is no SemVer 2.0.0 of at most %d characters", version, maxVersion)
 	}
 	switch {

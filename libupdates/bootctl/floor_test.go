@@ -198,3 +198,21 @@ func decode(t *testing.T, raw []byte) bootctl.Record {
 	must{t}.ok(err)
 	return r
 }
+
+// Numbers of more than 64 bits are numbers: nothing passes below the floor, or lowers it, by being compared as a text.
+func TestTheFloorComparesNumbersOfAnyLength(t *testing.T) {
+	const shorter, longer = "1.0.0-99999999999999999999", "1.0.0-100000000000000000000"
+	r := confirmed(t, bootctl.New(), asking(1, longer, longer))
+	equal(t, "the floor", r.Floor, longer)
+	if _, _, err := r.Stage(asking(2, shorter, "")); refusal.Of(err) != refusal.VersionFloor {
+		t.Errorf("a set below the floor: %v", err)
+	}
+	if _, _, err := r.Stage(asking(2, "100000000000000000000.0.0", "")); err != nil {
+		t.Errorf("a set above the floor: %v", err)
+	}
+	lower, err := r.LowerFloor(shorter)
+	must{t}.ok(err)
+	if _, err := lower.LowerFloor(longer); refusal.Of(err) != refusal.FloorNotLower {
+		t.Errorf("raised by lowering: %v", err)
+	}
+}

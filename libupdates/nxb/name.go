@@ -3,9 +3,8 @@ package nxb
 import (
 	"strings"
 
-	"github.com/Masterminds/semver/v3"
-
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/semver"
 )
 
 // Bounds of texts, in bytes.
@@ -37,7 +36,7 @@ func CheckVersion(version string) error {
 	if len(version) > MaxVersion {
 		return refusal.New(refusal.BadVersion, "version of %d characters, not at most %d", len(version), MaxVersion)
 	}
-	if _, err := semver.StrictNewVersion(version); err != nil {
+	if !semver.Valid(version) {
 		return refusal.New(refusal.BadVersion, "version %q is no SemVer 2.0.0", version)
 	}
 	return nil

@@ -3,12 +3,10 @@ package nxs
 import (
 	"fmt"
 
-	"github.com/Masterminds/semver/v3"
-
 	"nexus/capnpgen/systemset"
 	"nexus/libupdates/framing"
 	"nexus/libupdates/nxb"
-	"nexus/libupdates/refusal"
+	"nexus/libupdates/semver"
 )
 
 // CheckFloor refuses a version floor that a set of that version cannot ask for: no SemVer (BadVersion), or above the set's own version
@@ -20,11 +18,10 @@ func CheckFloor(floor, systemVersion string) error {
 	if err := nxb.CheckVersion(floor); err != nil {
 		return err
 	}
-	own, err := semver.StrictNewVersion(systemVersion)
-	if err != nil {
-		return refusal.New(refusal.BadVersion, "version %q is no SemVer 2.0.0", systemVersion)
+	if err := nxb.CheckVersion(systemVersion); err != nil {
+		return err
 	}
-	if below, err := semver.StrictNewVersion(floor); err != nil || own.LessThan(below) {
+	if semver.Compare(systemVersion, floor) < 0 {
 		return badIndex(fmt.Errorf("the version floor %s is above the set's own version %s", floor, systemVersion))
 	}
 	return nil

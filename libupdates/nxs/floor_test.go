@@ -19,6 +19,9 @@ func TestVersionFloorOfAnIndex(t *testing.T) {
 		{"0.0.0", "1.2.0", ""},
 		{"1.2.1", "1.2.0", refusal.BadIndex},
 		{"1.2.0", "1.2.0-rc.1", refusal.BadIndex},
+		{"1.0.0-100000000000000000000", "1.0.0-99999999999999999999", refusal.BadIndex}, // as numbers, not as texts
+		{"1.0.0-99999999999999999999", "1.0.0-100000000000000000000", ""},
+		{"99999999999999999999.0.0", "100000000000000000000.0.0", ""},
 		{"1.2", "1.2.0", refusal.BadVersion},
 		{"v1.2.0", "1.2.0", refusal.BadVersion},
 	} {
