@@ -3,6 +3,7 @@ package nxspack_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/pem"
 	"net"
 	"os"
@@ -25,11 +26,17 @@ func TestEveryFormOfAKeyPacksTheSameSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	serveAgent(t, agent.AddedKey{PrivateKey: key, Comment: "release"})
 	for name, text := range map[string][]byte{
-		"seed":          []byte("0101010101010101010101010101010101010101010101010101010101010101\n"),
+		"seed":          []byte("nexus-ed25519-seed:0101010101010101010101010101010101010101010101010101010101010101\n"),
 		"openssh":       pem.EncodeToMemory(block),
 		"openssh.pub":   ssh.MarshalAuthorizedKey(public),
+		"bare":          []byte("0101010101010101010101010101010101010101010101010101010101010101\n"),
+		"pkcs8":         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}),
 		"hex.pub":       []byte("8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c\n"),
 		"program":       []byte("program"),
 		"manifest.toml": []byte("name = \"a\"\nversion = \"1.0.0\"\n"),
@@ -40,12 +47,12 @@ func TestEveryFormOfAKeyPacksTheSameSet(t *testing.T) {
 		}
 	}
 	want := packWith(t, "seed")
-	for _, name := range []string{"openssh", "openssh.pub", "hex.pub", "agent:", "agent:release", "agent:" + ssh.FingerprintSHA256(public)} {
+	for _, name := range []string{"hex-seed:bare", "pkcs8", "openssh", "openssh.pub", "hex.pub", "agent:", "agent:release", "agent:" + ssh.FingerprintSHA256(public)} {
 		if got := packWith(t, name); !bytes.Equal(got, want) {
 			t.Errorf("%s: another set than by the seed", name)
 		}
 	}
-	for _, name := range []string{"hex.pub", "openssh.pub", "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c"} {
+	for _, name := range []string{"hex.pub", "openssh.pub", "nexus-ed25519-public:8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c"} {
 		run(t, set, "verify", "--trust", name, "system.nxs")
 	}
 }

@@ -17,7 +17,7 @@ import (
 type bundleGrammar struct {
 	answerFlags
 	Toml         string `placeholder:"FILE" help:"The manifest (default: manifest.toml beside PAYLOAD)."`
-	Key          string `placeholder:"KEY" help:"Seed file, OpenSSH Ed25519 key, or agent: for ssh-agent. Needed unless the manifest has publisher and sig."`
+	Key          string `placeholder:"KEY" help:"${key} Needed unless the manifest has publisher and sig."`
 	LimitPayload size   `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload the device takes (${default})."`
 	Payload      string `arg:"" name:"payload" help:"The program."`
 	Out          string `arg:"" name:"out.nxb" help:"The bundle's folder to make: NAME.nxb. It must not be there yet."`
@@ -32,7 +32,7 @@ func RunBundlePacker(ctx context.Context, args []string, stdout, stderr io.Write
 }
 
 // Run packs one bundle.
-func (g *bundleGrammar) Run(c *command) error {
+func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
 	payload, err := readPayload(g.Payload, int64(g.LimitPayload))
 	if err != nil {
 		return cannot("pack", g.Payload, err)
@@ -41,7 +41,7 @@ func (g *bundleGrammar) Run(c *command) error {
 	if name == "" {
 		name = filepath.Join(filepath.Dir(g.Payload), "manifest.toml")
 	}
-	m, err := g.manifest(name, payload)
+	m, err := g.manifest(ctx, c, name, payload)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (g *bundleGrammar) Run(c *command) error {
 }
 
 // manifest makes the manifest of the payload by manifest.toml and the key.
-func (g *bundleGrammar) manifest(name string, payload []byte) (nxb.Manifest, error) {
+func (g *bundleGrammar) manifest(ctx context.Context, c *command, name string, payload []byte) (nxb.Manifest, error) {
 	meta, err := readManifestToml(name)
 	if err != nil {
 		return nxb.Manifest{}, cannot("use", name, err)
@@ -73,7 +73,7 @@ func (g *bundleGrammar) manifest(name string, payload []byte) (nxb.Manifest, err
 		m, err := meta.signed(payload)
 		return m, cannot("use", name, err)
 	}
-	key, err := signer(g.Key)
+	key, err := c.signer(ctx, g.Key)
 	if err != nil {
 		return nxb.Manifest{}, err
 	}

@@ -93,7 +93,7 @@ func (c *command) parse(ctx context.Context, grammar any, args []string) (parsed
 		kong.Description(c.description+" Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
 		kong.Bind(c),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		defaultLimits(),
+		helpTexts(),
 		kong.Writers(c.stdout, c.stderr),
 		kong.Exit(func(int) { over = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
@@ -175,7 +175,7 @@ func hintFor(reason refusal.Reason) string {
 	case refusal.Unsigned, refusal.InvalidSignature:
 		return "pack the set again and sign it with --key"
 	case refusal.BadKey:
-		return "`nxs-pack keygen` makes a key; OpenSSH Ed25519 keys and ssh-agent (agent:) will do too"
+		return "`nxs-pack keygen` makes a key; Ed25519 keys of OpenSSH and OpenSSL and ssh-agent (agent:) will do too"
 	default:
 		return ""
 	}

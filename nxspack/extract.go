@@ -13,7 +13,7 @@ import (
 
 // extractVerb unpacks a set.
 type extractVerb struct {
-	Trust  []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: a public key, or a file with one. May be repeated."`
+	Trust  []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: ${public}. May be repeated."`
 	Output string   `required:"" placeholder:"DIR" help:"The folder to make. It must not be there yet."`
 	limitFlags
 	File string `arg:"" help:"The set."`

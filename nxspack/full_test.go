@@ -3,7 +3,6 @@ package nxspack
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -97,14 +96,14 @@ func TestDisksOfEverySize(t *testing.T) {
 	work, payload := t.TempDir(), bytes.Repeat([]byte("program "), 5000)
 	in := func(name string) string { return filepath.Join(work, name) }
 	for name, text := range map[string]string{
-		"key": hex.EncodeToString(make([]byte, 32)), "program": string(payload),
+		"key": trust.SeedText([32]byte{}), "program": string(payload),
 		"manifest.toml": "name = \"a\"\nversion = \"1.0.0\"\n", "set.toml": "system_version = \"1.0.0\"\n",
 	} {
 		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	public := trust.NewSigner([32]byte{}).Public().String()
+	public := trust.NewSigner([32]byte{}).Public().Text()
 	if err := errors.Join(os.Mkdir(in("bundles"), 0o700), os.Mkdir(in("disk"), 0o700)); err != nil {
 		t.Fatal(err)
 	}

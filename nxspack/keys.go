@@ -1,15 +1,14 @@
 package nxspack
 
 import (
+	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
-	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
 
@@ -18,7 +17,7 @@ type keygenVerb struct {
 	Output string `required:"" placeholder:"FILE" help:"Where the private key goes; the public key goes to FILE.pub."`
 }
 
-// publicSuffix is how the names of public key files end, and of nothing else (trust.LoadSigner).
+// publicSuffix is how the names of public key files end, and of nothing else.
 const publicSuffix = ".pub"
 
 // Validate refuses to put a seed where everybody looks for a public key.
@@ -34,15 +33,15 @@ func (v *keygenVerb) Run(c *command) error {
 	var seed [32]byte
 	rand.Read(seed[:]) // never fails: the runtime ends the process when the system has no randomness
 	public := trust.NewSigner(seed).Public()
-	if err := writeNew(v.Output, 0o600, hex.EncodeToString(seed[:])); err != nil {
+	if err := writeNew(v.Output, 0o600, trust.SeedText(seed)); err != nil {
 		return cannot("write key", v.Output, err)
 	}
-	if err := writeNew(v.Output+publicSuffix, modeFile, public.String()); err != nil {
+	if err := writeNew(v.Output+publicSuffix, modeFile, public.Text()); err != nil {
 		return cannot("write key", v.Output+publicSuffix, errors.Join(err, os.Remove(v.Output)))
 	}
 	return c.answer(struct {
 		PublicKey string `json:"publicKey"`
-	}{public.String()}, public.String()+"\n")
+	}{public.String()}, public.Text()+"\n")
 }
 
 // writeNew writes one line to a file that must not be there yet.
@@ -61,48 +60,27 @@ func writeNew(name string, mode os.FileMode, line string) error {
 	return nil
 }
 
-// maxKeyText bounds a public key's text, in bytes.
-const maxKeyText = 4 << 10
-
 // anchors are the publishers named by --trust.
 func anchors(sources []string) (trust.Anchors, error) {
 	var a trust.Anchors
 	for _, source := range sources {
-		text, err := keyText(source)
+		key, err := publicKey(source)
 		if err != nil {
-			return a, cannot("read key", source, err)
-		}
-		key, err := trust.ParsePublicKey(text)
-		if err != nil {
-			return a, cannot("use key", source, err)
+			return a, err
 		}
 		a = a.Add(trust.RoleSystem, key)
 	}
 	return a, nil
 }
 
-// keyText is what a file holds, or the source itself where it is a key and not a file's name.
-func keyText(source string) ([]byte, error) {
-	if _, err := trust.ParsePublicKey([]byte(source)); err == nil {
-		return []byte(source), nil
-	}
-	f, err := os.Open(source)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyText+1))
-	if err == nil && len(text) > maxKeyText {
-		err = refusal.New(refusal.BadKey, "file of over %d bytes", maxKeyText)
-	}
-	return text, err
+// publicKey is a key named by its text or its file.
+func publicKey(source string) (trust.PublicKey, error) {
+	key, err := trust.ReadPublicKey(source)
+	return key, cannot("use key", trust.Shown(source), err)
 }
 
 // signer is the key named by --key.
-func signer(name string) (trust.Signer, error) {
-	s, err := trust.LoadSigner(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use key %s: %w", show(name), plain(err, name))
-	}
-	return s, nil
+func (c *command) signer(ctx context.Context, name string) (trust.Signer, error) {
+	s, err := trust.LoadSigner(name, c.passphrase(ctx, name))
+	return s, cannot("use key", trust.Shown(name), err)
 }

@@ -31,10 +31,13 @@ type limitFlags struct {
 	LimitPayload size `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload the device takes (${default})."`
 }
 
-// defaultLimits are the limits of a device without a policy of its own, as a command line has them.
-func defaultLimits() kong.Vars {
+// helpTexts are what help texts share: the limits of a device without a policy of its own, and what names a key.
+func helpTexts() kong.Vars {
 	limits := nxs.DefaultLimits()
 	return kong.Vars{
+		"key": "Private key: a file (keygen's, OpenSSH, PKCS#8 as PEM or DER; hex-seed:FILE for bare hex), " +
+			"or for ssh-agent agent:, agent:COMMENT, agent:SHA256:... or a public key's file.",
+		"public":        "a public key as text or as a file (keygen's, OpenSSH, SPKI as PEM or DER; hex-public:FILE for bare hex in a file not named *.pub)",
 		"archive_limit": humanize.IBytes(uint64(limits.Archive)),
 		"payload_limit": humanize.IBytes(uint64(limits.Payload)),
 	}

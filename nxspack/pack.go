@@ -16,14 +16,14 @@ import (
 type packVerb struct {
 	Input  string `required:"" placeholder:"DIR" help:"Folder with the bundles, each a folder NAME.nxb made by nxb-pack."`
 	Meta   string `required:"" placeholder:"FILE" help:"system-set.toml: system_version, timestamp_unix_ms."`
-	Key    string `required:"" placeholder:"KEY" help:"Seed file, OpenSSH Ed25519 key, or agent: for ssh-agent."`
+	Key    string `required:"" placeholder:"KEY" help:"${key}"`
 	Output string `required:"" placeholder:"FILE.nxs" help:"Where the set goes."`
 	limitFlags
 }
 
 // Run packs, and prints what a release note needs.
 func (v *packVerb) Run(ctx context.Context, c *command) error {
-	set, err := v.prepare()
+	set, err := v.prepare(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -49,13 +49,13 @@ func (v *packVerb) Run(ctx context.Context, c *command) error {
 }
 
 // prepare reads and checks everything but the payloads.
-func (v *packVerb) prepare() (*preparedSet, error) {
+func (v *packVerb) prepare(ctx context.Context, c *command) (*preparedSet, error) {
 	limits := v.limits()
 	meta, err := readMeta(v.Meta)
 	if err != nil {
 		return nil, cannot("use", v.Meta, err)
 	}
-	key, err := signer(v.Key)
+	key, err := c.signer(ctx, v.Key)
 	if err != nil {
 		return nil, err
 	}

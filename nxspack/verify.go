@@ -7,7 +7,7 @@ import (
 
 // verifyVerb checks a set.
 type verifyVerb struct {
-	Trust []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: a public key, or a file with one. May be repeated."`
+	Trust []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: ${public}. May be repeated."`
 	limitFlags
 	File string `arg:"" help:"The set."`
 }

@@ -84,12 +84,12 @@ func (l *loader) key(name string, entry fs.DirEntry) (trust.PublicKey, error) {
 	if err != nil {
 		return trust.PublicKey{}, err
 	}
-	key, err := trust.ParsePublicKey(text)
+	key, err := trust.ParsePublicFile(entry.Name(), text)
 	if err != nil {
 		return trust.PublicKey{}, err
 	}
-	if entry.Name() != key.String()+".pub" {
-		return trust.PublicKey{}, refusal.New(refusal.NameMismatch, "the file holds the key %s", key)
+	if want := key.String() + ".pub"; entry.Name() != want {
+		return trust.PublicKey{}, refusal.New(refusal.NameMismatch, "the file must be named after the key it holds: %s", want)
 	}
 	return key, nil
 }

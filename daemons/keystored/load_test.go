@@ -18,6 +18,7 @@ import (
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/vattest"
+	"nexus/libupdates/trust"
 	"nexus/libupdates/updatestest"
 )
 
@@ -82,13 +83,15 @@ func TestBrokenKeysAreSkipped(t *testing.T) {
 		spoil func(dir string)
 		want  string // what the warning has
 	}{
-		{"no key", func(dir string) { put(t, dir, name, "not a key") }, name + ": neither 64 hex digits"},
-		{"empty", func(dir string) { put(t, dir, name, "") }, name + ": neither 64 hex digits"},
-		{"short key", func(dir string) { put(t, dir, name, other[:62]) }, name + ": neither 64 hex digits"},
-		{"another key", func(dir string) { put(t, dir, name, updatestest.Key(3).Public().String()) }, name + ": the file holds the key " + updatestest.Key(3).Public().String()},
-		{"other name", func(dir string) { put(t, dir, "system/release.pub", other) }, "system/release.pub: the file holds the key " + other},
-		{"upper case name", func(dir string) { put(t, dir, "system/"+strings.ToUpper(other)+".pub", other) }, ": the file holds the key " + other},
-		{"no suffix", func(dir string) { put(t, dir, "system/"+other, other) }, "system/" + other + ": the file holds"},
+		{"no key", func(dir string) { put(t, dir, name, "not a key") }, name + ": no key in a form that is read here"},
+		{"empty", func(dir string) { put(t, dir, name, "") }, name + ": no key in a form that is read here"},
+		{"short key", func(dir string) { put(t, dir, name, other[:62]) }, name + ": no key in a form that is read here"},
+		{"another key", func(dir string) { put(t, dir, name, updatestest.Key(3).Public().String()) }, name + ": the file must be named after the key it holds: " + updatestest.Key(3).Public().String() + ".pub"},
+		{"other name", func(dir string) { put(t, dir, "system/release.pub", other) }, "system/release.pub: the file must be named after the key it holds: " + other + ".pub"},
+		{"upper case name", func(dir string) { put(t, dir, "system/"+strings.ToUpper(other)+".pub", other) }, ": the file must be named after the key it holds: " + other + ".pub"},
+		{"no suffix", func(dir string) { put(t, dir, "system/"+other, other) }, "system/" + other + ": 64 hex digits do not say whether"},
+		{"no suffix, OpenSSH", func(dir string) { put(t, dir, "system/release", updatestest.Key(2).Public().Text()) }, "system/release: the file must be named after the key it holds: " + other + ".pub"},
+		{"private key", func(dir string) { put(t, dir, name, trust.SeedText([32]byte{1})) }, name + ": it is a private key"},
 		{"too large", func(dir string) { put(t, dir, name, other+strings.Repeat("\n", 4096)) }, name + ": the file is over 4096 bytes"},
 		{"folder", func(dir string) { put(t, dir, name+"/x", other) }, name + ": not a regular file"},
 		{"link out of the folder", func(dir string) { link(t, outside(t, other), filepath.Join(dir, name)) }, name + ": not a regular file"},

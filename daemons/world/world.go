@@ -64,7 +64,7 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	config := initd.Config{Dir: w.Dir, State: w.State, Shares: w.shares, Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
 	config.Policy.Hang = 0 // the clock is wound faster than anyone could answer
 	for _, key := range keys {
-		config.Trust = append(config.Trust, key.String())
+		config.Trust = append(config.Trust, key.Text())
 	}
 	if factory != nil {
 		config.Factory = filepath.Join(w.t.TempDir(), "factory.nxs")

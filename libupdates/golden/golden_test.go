@@ -104,7 +104,7 @@ func describe(t *testing.T, name, dir string) string {
 
 func key(t *testing.T, dir string) trust.PublicKey {
 	t.Helper()
-	k, err := trust.ParsePublicKey(read(t, dir, "key.pub"))
+	k, err := trust.ParsePublicFile("key.pub", read(t, dir, "key.pub"))
 	must(t, err)
 	return k
 }

@@ -27,6 +27,7 @@ const (
 	UntrustedPublisher Reason = "untrusted-publisher"  // a valid signature, by a key that is not trusted for the role
 	PublisherMismatch  Reason = "publisher-mismatch"   // the index names another key than the one that signed it
 	BadKey             Reason = "bad-key"              // a key file holds no usable key
+	MessageTooLong     Reason = "message-too-long"     // whoever holds the key signs no message of that length
 )
 
 // Reasons about index and manifest.

@@ -170,7 +170,6 @@ func integer(text string) *big.Int {
 	return n
 }
 
-
 // FuzzCompare: on whatever is valid, it is a total order, and no text makes it panic.
 func FuzzCompare(f *testing.F) {
 	for _, seed := range [][2]string{{"1.0.0", "1.0.0-a"}, {"1.0.0-1.a", "1.0.0-a.1+b"}, {"", "."}, {"1", "1.2.3.4"}, {"18446744073709551616.0.0", "1.0.0--"}} {

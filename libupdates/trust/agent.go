@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 
@@ -21,15 +22,46 @@ type agentKey struct {
 
 func (a agentKey) Public() PublicKey { return a.public }
 
+// Sign has the agent sign. A message that no agent takes is refused as MessageTooLong before anything is sent.
 func (a agentKey) Sign(message []byte) ([]byte, error) {
+	if err := a.fits(int64(len(message))); err != nil {
+		return nil, err
+	}
 	signature, err := a.signer.Sign(nil, message)
 	if err != nil {
-		return nil, fmt.Errorf("cannot sign by ssh-agent: %w", err)
+		return nil, fmt.Errorf("cannot sign by ssh-agent, which does not say why: "+
+			"its user refused or could not be asked (ssh-add -c), or the key has expired (ssh-add -t) or was removed: %w", err)
 	}
 	if !ed25519.Verify(a.public[:], message, signature.Blob) {
 		return nil, errors.New("cannot sign by ssh-agent: its signature does not verify")
 	}
 	return signature.Blob, nil
+}
+
+// SignFrom is Sign: what an agent takes fits into memory.
+func (a agentKey) SignFrom(message Message) ([]byte, error) {
+	if err := a.fits(message.Size()); err != nil {
+		return nil, err
+	}
+	whole := make([]byte, message.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(message, 0, message.Size()), whole); err != nil {
+		return nil, err
+	}
+	return a.Sign(whole)
+}
+
+// maxAgentMessage is the longest message, in bytes, that OpenSSH's agent reads (AGENT_MAX_LEN); at a longer one it hangs up. The request to sign
+// has a byte for its kind, the key and the data with four bytes each for their length, and four bytes of flags.
+const (
+	maxAgentMessage = 256 << 10
+	agentOverhead   = 1 + 4 + 4 + 4
+)
+
+func (a agentKey) fits(size int64) error {
+	if most := int64(maxAgentMessage - agentOverhead - len(a.signer.PublicKey().Marshal())); size > most {
+		return refusal.New(refusal.MessageTooLong, "ssh-agent signs at most %d bytes, and there are %d to sign", most, size)
+	}
+	return nil
 }
 
 // agentSigner finds the one Ed25519 key in the agent that is wanted. The connection to the agent lives as long as the signer, which is

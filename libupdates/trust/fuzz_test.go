@@ -34,8 +34,16 @@ func keySeeds(f *testing.F) {
 		[]byte(hex.EncodeToString(private(1).Public().(ed25519.PublicKey))), []byte(hex.EncodeToString(make([]byte, 32))),
 		line, append(line, line...), append([]byte("restrict "), line...), []byte("sk-" + string(line)),
 		pem.EncodeToMemory(plain), pem.EncodeToMemory(locked), []byte("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"),
+		[]byte(key(1).Public().Text()), []byte(trust.SeedText([32]byte{1}) + "\n"), []byte("nexus-ed25519-public:00"),
 	} {
 		f.Add(seed)
+	}
+	for _, name := range made(f) {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
 	}
 }
 
@@ -48,7 +56,7 @@ func FuzzPublicKey(f *testing.F) {
 			wantReason(t, err, refusal.BadKey)
 			return
 		}
-		if again, err := trust.ParsePublicKey([]byte(key.String())); err != nil || again != key {
+		if again, err := trust.ParsePublicKey([]byte(key.Text())); err != nil || again != key {
 			t.Fatalf("%s reads back as %s, %v", key, again, err)
 		}
 		if forged(key) {
@@ -67,10 +75,13 @@ func FuzzKeyFile(f *testing.F) {
 		if err := os.WriteFile(name, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		signer, err := trust.LoadSigner(name)
+		signer, err := trust.LoadSigner(name, trust.NoPassphrase)
 		if err != nil {
 			wantReason(t, err, refusal.BadKey)
 			return
+		}
+		if _, err := trust.ParsePublicKey(text); refusal.Of(err) != refusal.BadKey {
+			t.Fatalf("a private key is taken for a public one: %v", err)
 		}
 		signature, err := signer.Sign(message)
 		if err != nil || !signer.Public().Signed(message, signature) {

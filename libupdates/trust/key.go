@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +16,9 @@ type PublicKey [ed25519.PublicKeySize]byte
 // String returns the key as 64 hex digits.
 func (k PublicKey) String() string { return hex.EncodeToString(k[:]) }
 
+// Text returns the key as a text that says what it is, for files and command lines. ParsePublicKey reads it.
+func (k PublicKey) Text() string { return publicPrefix + k.String() }
+
 // ID is the short name of a key in bundle manifests: the first 16 bytes of its SHA-256.
 func (k PublicKey) ID() [16]byte {
 	sum := sha256.Sum256(k[:])
@@ -28,31 +30,34 @@ func (k PublicKey) Signed(message, signature []byte) bool {
 	return ed25519.Verify(k[:], message, signature)
 }
 
-// ParsePublicKey reads a key as 64 hex digits or as an OpenSSH line (`ssh-ed25519 AAAA… comment`), one line without options. Refused as
-// BadKey, and so is a key under which anybody could sign.
-func ParsePublicKey(text []byte) (PublicKey, error) {
-	key, err := parseKey(bytes.TrimSpace(text))
-	if err == nil && key.weak() {
-		return PublicKey{}, refusal.New(refusal.BadKey, "key %s is of small order: anybody could sign with it", key)
-	}
-	return key, err
+// ParsePublicKey reads the text of a key: our own form, an OpenSSH line without options (`ssh-ed25519 AAAA… comment`), or SPKI as PEM or DER.
+// Refused as BadKey, and so are a private key, bare hex, which could be one, and a key under which anybody could sign.
+func ParsePublicKey(text []byte) (PublicKey, error) { return parsePublic(text, unclaimed) }
+
+// ParsePublicFile is ParsePublicKey for what a file of that name holds: where the name ends in .pub, bare hex is a public key.
+func ParsePublicFile(name string, text []byte) (PublicKey, error) {
+	claim, _ := claimed(name)
+	return parsePublic(text, claim)
 }
 
-func parseKey(text []byte) (PublicKey, error) {
-	if raw, err := hex.DecodeString(string(text)); err == nil && len(raw) == ed25519.PublicKeySize {
-		return PublicKey(raw), nil
-	}
-	if bytes.ContainsAny(text, "\r\n") {
-		return PublicKey{}, refusal.New(refusal.BadKey, "more than one line: a key stands alone")
-	}
-	parsed, _, options, _, err := ssh.ParseAuthorizedKey(text)
+func parsePublic(text []byte, c claim) (PublicKey, error) {
+	k, err := parseText(text)
 	if err != nil {
-		return PublicKey{}, refusal.New(refusal.BadKey, "neither 64 hex digits nor an OpenSSH public key")
+		return PublicKey{}, err
 	}
-	if len(options) > 0 {
-		return PublicKey{}, refusal.New(refusal.BadKey, "the key has options, which would have no effect here")
+	k = k.as(c)
+	switch {
+	case k.private():
+		return PublicKey{}, refusal.New(refusal.BadKey, "it is a private key, which nobody else needs: name the public key that belongs to it")
+	case k.public == nil:
+		return PublicKey{}, refusal.New(refusal.BadKey, "64 hex digits do not say whether they are a public key or a private one: "+
+			"if they are public, put %s before them, or %s before the file's name", publicPrefix, hexPublic)
+	case !k.public.onCurve():
+		return PublicKey{}, refusal.New(refusal.BadKey, "%s is no Ed25519 key: nothing could be signed under it", k.public)
+	case k.public.weak():
+		return PublicKey{}, refusal.New(refusal.BadKey, "key %s is of small order: anybody could sign with it", k.public)
 	}
-	return fromSSH(parsed)
+	return *k.public, nil
 }
 
 // fromSSH takes the Ed25519 key out of an OpenSSH one. The key in a security key (sk-ssh-ed25519) is another kind: what it signs is never

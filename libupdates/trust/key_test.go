@@ -30,7 +30,8 @@ func sshLine(t *testing.T, public any) string {
 func TestParsePublicKey(t *testing.T) {
 	want := key(1).Public()
 	line := sshLine(t, ed25519.PublicKey(want[:]))
-	for _, text := range []string{want.String(), strings.ToUpper(want.String()), " " + want.String() + "\r\n", line, line + " who@where\n"} {
+	named := want.Text()
+	for _, text := range []string{named, " " + named + "\r\n", strings.Replace(named, want.String(), strings.ToUpper(want.String()), 1), line, line + " who@where\n"} {
 		got, err := trust.ParsePublicKey([]byte(text))
 		if err != nil || got != want {
 			t.Errorf("%q: got %s, %v", text, got, err)
@@ -43,13 +44,19 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := key(1).Public().String()
+	good, named := key(1).Public().String(), key(1).Public().Text()
 	line := sshLine(t, ed25519.PublicKey(must(hex.DecodeString(good))))
 	for name, text := range map[string]string{
 		"nothing":                "",
-		"one digit too few":      good[1:],
-		"one byte too many":      good + "00",
-		"not hex":                strings.Repeat("zz", 32),
+		"bare hex":               good,
+		"a seed":                 trust.SeedText([32]byte{1}),
+		"another word":           "nexus-ed25519-key:" + good,
+		"no digits":              "nexus-ed25519-public:",
+		"two words":              "nexus-ed25519-public:nexus-ed25519-public:" + good,
+		"one digit too few":      named[:len(named)-1],
+		"one byte too many":      named + "00",
+		"not hex":                "nexus-ed25519-public:" + strings.Repeat("zz", 32),
+		"no point of the curve":  "nexus-ed25519-public:02" + strings.Repeat("00", 31),
 		"two keys":               line + "\n" + line,
 		"a comment, then a key":  "# was revoked:\n" + line,
 		"junk, then a key":       "junk\n" + line,
@@ -58,8 +65,8 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 		"security key":           sk(good),
 		"another kind":           sshLine(t, &other.PublicKey),
 		"a private key":          "-----BEGIN OPENSSH PRIVATE KEY-----\n",
-		"NUL":                    good + "\x00",
-		"a key of zeros":         strings.Repeat("00", 32),
+		"NUL":                    named + "\x00",
+		"a key of zeros":         "nexus-ed25519-public:" + strings.Repeat("00", 32),
 		"small order as OpenSSH": sshLine(t, ed25519.PublicKey(make([]byte, 32))),
 	} {
 		if _, err := trust.ParsePublicKey([]byte(text)); refusal.Of(err) != refusal.BadKey {
@@ -95,7 +102,7 @@ func TestKeysOfSmallOrderWouldTrustAnybody(t *testing.T) {
 		if !forged(weak) {
 			t.Errorf("%s: no signature could be forged", text)
 		}
-		if _, err := trust.ParsePublicKey([]byte(text)); refusal.Of(err) != refusal.BadKey {
+		if _, err := trust.ParsePublicKey([]byte(weak.Text())); refusal.Of(err) != refusal.BadKey || !strings.Contains(err.Error(), "small order") {
 			t.Errorf("%s: got %v", text, err)
 		}
 	}

@@ -52,11 +52,11 @@ func seedText(n byte) string { return hex.EncodeToString(private(n).Seed()) }
 func TestLoadSigner(t *testing.T) {
 	block, err := ssh.MarshalPrivateKey(private(1), "comment")
 	for name, text := range map[string]string{
-		"seed":              seedText(1) + "\n",
+		"seed":              trust.SeedText([32]byte(private(1).Seed())) + "\n",
 		"OpenSSH":           pemText(t, block, err),
-		"seed without line": seedText(1),
+		"seed without line": trust.SeedText([32]byte(private(1).Seed())),
 	} {
-		s, err := trust.LoadSigner(file(t, text))
+		s, err := trust.LoadSigner(file(t, text), trust.NoPassphrase)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -76,14 +76,15 @@ func TestLoadSignerRefuses(t *testing.T) {
 	other, otherErr := ssh.MarshalPrivateKey(curve, "")
 	for name, text := range map[string]string{
 		"nothing":       "",
-		"short seed":    seedText(1)[2:],
-		"long seed":     seedText(1) + "00",
+		"bare hex":      seedText(1),
+		"short seed":    trust.SeedText([32]byte(private(1).Seed()))[:80],
+		"long seed":     trust.SeedText([32]byte(private(1).Seed())) + "00",
 		"no key":        "hello",
 		"another kind":  pemText(t, other, otherErr),
 		"passphrase":    pemText(t, locked, lockedErr),
-		"over the size": strings.Repeat(" ", 16<<10) + seedText(1),
+		"over the size": strings.Repeat(" ", 16<<10) + trust.SeedText([32]byte(private(1).Seed())),
 	} {
-		_, err := trust.LoadSigner(file(t, text))
+		_, err := trust.LoadSigner(file(t, text), trust.NoPassphrase)
 		if refusal.Of(err) != refusal.BadKey {
 			t.Errorf("%s: got %v", name, err)
 			continue
@@ -95,7 +96,7 @@ func TestLoadSignerRefuses(t *testing.T) {
 			t.Errorf("%s: no way out in %v", name, err)
 		}
 	}
-	if _, err := trust.LoadSigner(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := trust.LoadSigner(filepath.Join(t.TempDir(), "none"), trust.NoPassphrase); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: got %v", err)
 	}
 }
@@ -152,7 +153,7 @@ func TestLoadSignerFromAgent(t *testing.T) {
 		fileNamed(t, "key.pub", key(2).Public().String()+"\n"): 2,
 		file(t, sshLine(t, one.Public())+" who@me"):            1,
 	} {
-		s, err := trust.LoadSigner(name)
+		s, err := trust.LoadSigner(name, trust.NoPassphrase)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -162,7 +163,7 @@ func TestLoadSignerFromAgent(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"agent:", "agent:nobody", fileNamed(t, "key.pub", key(3).Public().String())} {
-		if _, err := trust.LoadSigner(name); refusal.Of(err) != refusal.BadKey {
+		if _, err := trust.LoadSigner(name, trust.NoPassphrase); refusal.Of(err) != refusal.BadKey {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -170,6 +171,6 @@ func TestLoadSignerFromAgent(t *testing.T) {
 
 func TestLoadSignerWithoutAgent(t *testing.T) {
 	t.Setenv("SSH_AUTH_SOCK", "")
-	_, err := trust.LoadSigner("agent:")
+	_, err := trust.LoadSigner("agent:", trust.NoPassphrase)
 	wantReason(t, err, refusal.BadKey)
 }

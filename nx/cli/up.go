@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,12 +14,9 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// maxKeyText bounds the text of a public key.
-const maxKeyText = 4 << 10
-
 // upVerb runs a system on this host.
 type upVerb struct {
-	Trust          []string      `placeholder:"PUB" help:"Public key to allow for system sets, as a file or as text; kept in the folder. Repeatable."`
+	Trust          []string      `placeholder:"PUB" help:"Public key to allow for system sets, as a file (keygen's, OpenSSH, PEM or DER) or as text; kept in the folder. Repeatable."`
 	State          string        `placeholder:"DIR" help:"Folder of durable state, made where it is missing (default: state in the system's folder, where it is there)."`
 	Factory        string        `placeholder:"FILE" help:"System set that fills slot a at the first start."`
 	LimitArchive   size          `placeholder:"SIZE" default:"100MiB" help:"Largest system set to accept (default: 100MiB, at most 16GiB)."`
@@ -58,8 +54,8 @@ func (v *upVerb) check() error {
 		return wrongUsage("%v", err)
 	}
 	for _, source := range v.Trust {
-		if err := checkKey(source); err != nil {
-			return cannot("trust", source, err)
+		if _, err := trust.ReadPublicKey(source); err != nil {
+			return cannot("trust", trust.Shown(source), err)
 		}
 	}
 	if v.Factory != "" {
@@ -121,19 +117,6 @@ func (in *invocation) binary() (string, error) {
 		return "", fmt.Errorf("cannot use %s, which must lie beside nx: %w", binary, err)
 	}
 	return binary, nil
-}
-
-// checkKey looks whether there is a public key in a file, or in the argument itself.
-func checkKey(source string) error {
-	text := []byte(source)
-	if file, err := os.Open(source); err == nil {
-		defer file.Close()
-		if text, err = io.ReadAll(io.LimitReader(file, maxKeyText)); err != nil {
-			return plain(err)
-		}
-	}
-	_, err := trust.ParsePublicKey(text)
-	return err
 }
 
 // regular returns what is known about a regular file.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
+	"nexus/libupdates/updatestest"
 	"nexus/nx/cli"
 )
 
@@ -50,7 +52,7 @@ func up(t *testing.T, args ...string) (outcome, *launch) {
 func TestUpBecomesInitd(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "key.pub")
 	set := filepath.Join(t.TempDir(), "system-v1.0.0.nxs")
-	if err := errors.Join(os.WriteFile(key, []byte(strings.Repeat("01", 32)+"\n"), 0o644), os.WriteFile(set, nil, 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(key, []byte(updatestest.Key(1).Public().String()+"\n"), 0o644), os.WriteFile(set, nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	sets := filepath.Dir(set)
@@ -60,9 +62,9 @@ func TestUpBecomesInitd(t *testing.T) {
 		want string
 	}{
 		{"by default", nil, "initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --floor signed --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
-		{"with all", []string{"--dir", "d", "--trust", key, "--trust", strings.Repeat("02", 32), "--factory", set, "--limit-archive", "2GiB",
+		{"with all", []string{"--dir", "d", "--trust", key, "--trust", updatestest.Key(2).Public().Text(), "--factory", set, "--limit-archive", "2GiB",
 			"--limit-payload=500MB", "--tries", "3", "--settle", "200ms", "--health-deadline", "1m", "--selftest", sets},
-			"initd --dir d --trust " + key + " --trust " + strings.Repeat("02", 32) + " --factory " + set +
+			"initd --dir d --trust " + key + " --trust " + updatestest.Key(2).Public().Text() + " --factory " + set +
 				" --limit-archive 2147483648 --limit-payload 500000000 --tries 3 --floor signed --settle 200ms --health-deadline 1m0s --watch 1m0s --hang 10s --selftest " + sets},
 		{"with sockets for others", []string{"--share", "status=/run/a,b/status.sock", "--share", "stage=stage.sock"},
 			"initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --floor signed --settle 1s --health-deadline 30s --watch 1m0s --hang 10s " +
@@ -95,8 +97,9 @@ func TestUpDefaults(t *testing.T) {
 }
 
 func TestUpRefuses(t *testing.T) {
-	bad := filepath.Join(t.TempDir(), "bad.pub")
-	if err := os.WriteFile(bad, []byte("no key"), 0o644); err != nil {
+	bad, private := filepath.Join(t.TempDir(), "bad.pub"), filepath.Join(t.TempDir(), "publisher")
+	err := errors.Join(os.WriteFile(bad, []byte("no key"), 0o644), os.WriteFile(private, []byte(trust.SeedText([32]byte{1})+"\n"), 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -117,7 +120,10 @@ func TestUpRefuses(t *testing.T) {
 		{[]string{"--frob"}, 2, "nx: unknown flag --frob"},
 		{[]string{"extra"}, 2, "nx: unexpected argument extra"},
 		{[]string{"--trust", bad}, 1, "nx: cannot trust " + bad + ": "},
-		{[]string{"--trust", "none.pub"}, 1, "nx: cannot trust none.pub: "},
+		{[]string{"--trust", "none.pub"}, 1, "nx: cannot trust none.pub: no such file or directory\n"},
+		{[]string{"--trust", private}, 1, "nx: cannot trust " + private + ": it is a private key"},
+		{[]string{"--trust", trust.SeedText([32]byte{1})}, 1, "nx: cannot trust (given as text): it is a private key"},
+		{[]string{"--trust", strings.Repeat("01", 32)}, 1, "nx: cannot trust (given as text): 64 hex digits do not say"},
 		{[]string{"--factory", "none.nxs"}, 1, "nx: cannot use factory set none.nxs: no such file or directory\n"},
 		{[]string{"--selftest", bad}, 1, "nx: cannot use sets in " + bad + ": it is no folder\n"},
 	} {

@@ -56,11 +56,7 @@ func (g *grammar) demo() string { return filepath.Join(g.Out, g.Arch, "demo") }
 
 // verifier checks signatures by the demo's key.
 func (g *grammar) verifier() (nxs.VerifyFunc, error) {
-	text, err := os.ReadFile(filepath.Join(g.demo(), "keys", "demo.pub"))
-	if err != nil {
-		return nil, err
-	}
-	key, err := trust.ParsePublicKey(text)
+	key, err := trust.ReadPublicKey(filepath.Join(g.demo(), "keys", "demo.pub"))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,53 @@
+package nxspack
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/term"
+
+	"nexus/libupdates/trust"
+)
+
+// passphrase asks for the passphrase of a key on the terminal, and refuses the key where there is none.
+func (c *command) passphrase(ctx context.Context, key string) trust.Passphrase {
+	return func() ([]byte, error) {
+		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+		if err != nil {
+			return trust.NoPassphrase()
+		}
+		defer tty.Close()
+		c.publishing.Lock() // a terminal left without its echo is something unfinished, too
+		defer c.publishing.Unlock()
+		return ask(ctx, tty, fmt.Sprintf("Passphrase of %s: ", show(key)))
+	}
+}
+
+// ask prompts, and reads a line without showing it. When the context ends the terminal is what it was before.
+func ask(ctx context.Context, tty *os.File, prompt string) ([]byte, error) {
+	was, err := term.GetState(int(tty.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprint(tty, prompt)
+	defer fmt.Fprintln(tty)
+	type line struct {
+		text []byte
+		err  error
+	}
+	lines := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(int(tty.Fd()))
+		lines <- line{text, err}
+	}()
+	select {
+	case l := <-lines:
+		return l.text, l.err
+	case <-ctx.Done():
+		if err := term.Restore(int(tty.Fd()), was); err != nil {
+			return nil, err
+		}
+		return nil, context.Cause(ctx)
+	}
+}
