@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -70,6 +71,12 @@ func archives(t *testing.T) map[string][]byte {
 	}
 	for _, c := range hostileArchives(t) {
 		all["hostile "+c.name] = c.raw
+	}
+	maps.Copy(all, otherForms(t))
+	for _, w := range writings() {
+		if w.keep != "" {
+			all["of "+w.tool] = readFile(t, kept(w.keep))
+		}
 	}
 	for _, folder := range []string{"testdata/fuzz/FuzzReader", *corpus} {
 		for _, name := range inputs(folder) {

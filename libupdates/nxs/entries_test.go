@@ -127,7 +127,8 @@ func hostileHeaders(t testing.TB) []archiveCase {
 		{"checksum", changed(t, 3, 148, '1'), refusal.BadArchive},
 		{"padding after the payload", changedAfter(t, 3), refusal.BadArchive},
 	}
-	for _, flag := range []byte("\x00" + "1234678xgLKSVMNDAX9a") {
+	cases = append(cases, archiveCase{"type NUL", kind(0), ""}) // a regular file
+	for _, flag := range []byte("1234678xgLKSVMNDAX9a\x01\xff") {
 		cases = append(cases, archiveCase{fmt.Sprintf("type %q", flag), kind(flag), refusal.BadEntryType})
 	}
 	return cases

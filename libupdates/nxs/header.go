@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"nexus/libupdates/refusal"
@@ -12,10 +13,11 @@ import (
 // blockSize is the unit of a ustar archive (POSIX.1-2017, pax, "ustar Interchange Format").
 const blockSize = 512
 
-// The kinds of entry a set may hold.
+// The kinds of entry a set may hold. The second is a regular file, too (POSIX.1-2017): writers that set no type leave it so.
 const (
-	typeFile = '0'
-	typeDir  = '5'
+	typeFile    = '0'
+	typeOldFile = 0
+	typeDir     = '5'
 )
 
 // Fixed modes of entries.
@@ -59,11 +61,11 @@ const (
 	magicGNU   = "ustar  \x00"
 )
 
-// The two forms of a checksum. The second is that of the same writers. No other is taken, so that a header has no bit that may change.
-const (
-	checksumPOSIX = "%06o\x00 "
-	checksumLong  = "%07o\x00"
-)
+// The forms of a checksum: that of POSIX, that of the same writers, and the historical order of the first, which npm's writers keep. No other is
+// taken.
+func checksumForms() []string { return []string{checksumPOSIX, "%07o\x00", "%06o \x00"} }
+
+const checksumPOSIX = "%06o\x00 "
 
 func (f field) of(b []byte) []byte { return b[f.at : f.at+f.size] }
 
@@ -72,18 +74,18 @@ func (f field) of(b []byte) []byte { return b[f.at : f.at+f.size] }
 func parseHeader(b *[blockSize]byte) (header, error) {
 	block := b[:]
 	if magic := string(fieldMagic.of(block)); magic != magicUstar && magic != magicGNU {
-		return header{}, refusal.New(refusal.BadArchive, "bad archive: a header is no ustar header")
+		return header{}, notUstar(block)
 	}
-	if got, sum := string(fieldChecksum.of(block)), checksum(block); got != fmt.Sprintf(checksumPOSIX, sum) && got != fmt.Sprintf(checksumLong, sum) {
-		return header{}, refusal.New(refusal.BadArchive, "bad archive: a header's checksum is wrong")
+	if err := checkChecksum(block); err != nil {
+		return header{}, err
 	}
 	h := header{}
-	switch block[fieldType.at] {
-	case typeFile:
+	switch kind := block[fieldType.at]; kind {
+	case typeFile, typeOldFile:
 	case typeDir:
 		h.dir = true
 	default:
-		return header{}, refusal.New(refusal.BadEntryType, "an entry is of type %q, neither file nor directory", block[fieldType.at])
+		return header{}, wrongType(kind)
 	}
 	var err error
 	if h.name, err = entryName(fieldName.of(block)); err != nil {
@@ -94,9 +96,21 @@ func parseHeader(b *[blockSize]byte) (header, error) {
 	}
 	var ok bool
 	if h.size, ok = octal(fieldSize.of(block)); !ok {
-		return header{}, refusal.New(refusal.BadArchive, "bad archive: the size of %s is no plain octal number", h.name)
+		return header{}, bad("the size of %s is no plain octal number", h.name)
 	}
 	return h, h.checkRest(block)
+}
+
+// checkChecksum wants the sum of the block, in one of its forms.
+func checkChecksum(block []byte) error {
+	got, sum := string(fieldChecksum.of(block)), checksum(block)
+	if slices.ContainsFunc(checksumForms(), func(form string) bool { return got == fmt.Sprintf(form, sum) }) {
+		return nil
+	}
+	if n, ok := octal([]byte(strings.TrimLeft(got, " "))); ok && n == sum {
+		return bad("a header's checksum is right, but not written as six digits, NUL, space")
+	}
+	return bad("a header's checksum is wrong")
 }
 
 // checkRest wants the fixed values in all other fields.
@@ -111,20 +125,28 @@ func (h header) checkRest(block []byte) error {
 		want int64
 	}{
 		{"mode", fieldMode, mode}, {"user id", fieldUID, 0}, {"group id", fieldGID, 0},
-		{"time", fieldMtime, 0}, {"device", fieldMajor, 0}, {"device", fieldMinor, 0},
+		{"time", fieldMtime, 0}, {"device number", fieldMajor, 0}, {"device number", fieldMinor, 0},
 	}
 	for _, x := range fixed {
 		if got, ok := octal(x.f.of(block)); !ok || got != x.want {
-			return refusal.New(refusal.BadArchive, "bad archive: the %s of %s is not %o", x.what, h.name, x.want)
+			return bad("the %s of %s is not %o%s", x.what, h.name, x.want, remedy(x.what))
 		}
 	}
-	for _, f := range []field{fieldLink, fieldUname, fieldGname, fieldRest} {
-		if !isZero(f.of(block)) {
-			return refusal.New(refusal.BadArchive, "bad archive: %s has a link, an owner's name or a long name", h.name)
+	empty := []struct {
+		what   string
+		fields []field
+	}{
+		{"link", []field{fieldLink}}, {"owner's name", []field{fieldUname, fieldGname}}, {"prefix before its name", []field{fieldRest}},
+	}
+	for _, x := range empty {
+		for _, f := range x.fields {
+			if !isZero(f.of(block)) {
+				return bad("%s has a%s %s%s", h.name, article(x.what), x.what, remedy(x.what))
+			}
 		}
 	}
 	if h.dir && h.size != 0 {
-		return refusal.New(refusal.BadArchive, "bad archive: directory %s has a size", h.name)
+		return bad("directory %s has a size", h.name)
 	}
 	return nil
 }
@@ -147,7 +169,7 @@ func entryName(b []byte) (string, error) {
 	return name, nil
 }
 
-// octal reads a number field: octal digits, then NULs and spaces or the field's edge; a field of NULs alone is 0. Base-256, signs and
+// octal reads a number field: octal digits, then any NULs and spaces, or the field's edge; a field of NULs alone is 0. Base-256, signs and
 // leading spaces are no numbers here. Twelve digits fill a size, 64 GiB less one; eleven and a NUL reach 8 GiB less one.
 func octal(b []byte) (int64, bool) {
 	digits := bytes.TrimRight(b, " \x00")

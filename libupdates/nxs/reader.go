@@ -229,7 +229,10 @@ func (r *Reader) finish() error {
 		return err
 	}
 	if !isZero(block[:]) {
-		return refusal.New(refusal.BadArchive, "bad archive: one zero block at its end, not two")
+		return bad("one zero block at its end, not two")
+	}
+	if r.in.left > 0 {
+		return filled(r.in.left, r.size)
 	}
 	return r.in.end()
 }

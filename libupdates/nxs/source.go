@@ -61,7 +61,7 @@ func (s *source) padding(size int64) error {
 		return err
 	}
 	if !isZero(rest) {
-		return refusal.New(refusal.BadArchive, "bad archive: bytes in the padding of an entry")
+		return bad("bytes in the padding of an entry")
 	}
 	return nil
 }
@@ -82,11 +82,8 @@ func (s *source) skip(size int64) error {
 	return err
 }
 
-// end wants the announced size to be used up and the stream to be over.
+// end wants the stream to be over, the announced size being used up.
 func (s *source) end() error {
-	if s.left > 0 {
-		return refusal.New(refusal.TrailingData, "%d bytes after the end of the archive", s.left)
-	}
 	var one [1]byte
 	n, err := io.ReadFull(s.r, one[:])
 	switch {
