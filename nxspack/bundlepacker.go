@@ -1,15 +1,14 @@
 package nxspack
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
 	"nexus/libupdates/nxb"
-	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
 
@@ -17,7 +16,10 @@ import (
 type bundleGrammar struct {
 	answerFlags
 	Toml         string `placeholder:"FILE" help:"The manifest (default: manifest.toml beside PAYLOAD)."`
-	Key          string `placeholder:"KEY" help:"${key} Needed unless the manifest has publisher and sig."`
+	Key          string `placeholder:"KEY" xor:"by" help:"${key} Or --signature or --unsigned, unless the manifest has publisher and sig."`
+	Signature    string `placeholder:"FILE" xor:"by" and:"elsewhere" help:"The signature over PAYLOAD, made elsewhere: 64 bytes, or their hex or base64."`
+	Publisher    string `placeholder:"PUB" and:"elsewhere" help:"Who made --signature: ${public}."`
+	Unsigned     bool   `xor:"by" help:"Name no publisher and leave out the signature: for a bundle that travels in sets only, where the signed index covers it."`
 	LimitPayload size   `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload the device takes (${default})."`
 	Payload      string `arg:"" name:"payload" help:"The program."`
 	Out          string `arg:"" name:"out.nxb" help:"The bundle's folder to make: NAME.nxb. It must not be there yet."`
@@ -31,54 +33,125 @@ func RunBundlePacker(ctx context.Context, args []string, stdout, stderr io.Write
 	return c.run(ctx, &bundleGrammar{}, args)
 }
 
-// Run packs one bundle.
+// Run packs one bundle. The payload is copied first, into a folder that nobody else knows, and what is digested and signed is that copy.
 func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
-	payload, err := readPayload(g.Payload, int64(g.LimitPayload))
+	payload, err := os.Open(g.Payload)
 	if err != nil {
 		return cannot("pack", g.Payload, err)
 	}
-	name := g.Toml
-	if name == "" {
-		name = filepath.Join(filepath.Dir(g.Payload), "manifest.toml")
-	}
-	m, err := g.manifest(ctx, c, name, payload)
+	defer payload.Close()
+	make, err := g.maker(ctx, c)
 	if err != nil {
 		return err
 	}
-	raw, err := encodeManifest(m)
-	if err != nil {
-		return cannot("use", name, err)
+	var made bundleMade
+	err = c.publishDir(g.Out, func(dir string) error {
+		made, err = g.fill(ctx, dir, payload, make)
+		return err
+	})
+	if own, ok := errors.AsType[inputError](err); ok {
+		return own.error
 	}
-	err = c.publishDir(g.Out, func(dir string) error { return fillBundle(dir, raw, bytes.NewReader(payload)) })
 	if err != nil {
 		return cannot("write", g.Out, err)
 	}
-	return c.answer(struct {
-		Bundle        string `json:"bundle"`
-		Name          string `json:"name"`
-		Version       string `json:"version"`
-		PayloadSHA256 string `json:"payloadSha256"`
-		PayloadSize   int    `json:"payloadSize"`
-	}{g.Out, m.Name, m.Version, nxs.Sum(payload).String(), len(payload)},
-		fmt.Sprintf("%s: %s %s, payload of %d bytes\n", show(g.Out), m.Name, m.Version, len(payload)))
+	return c.answer(made, fmt.Sprintf("%s: %s %s, payload of %d bytes\n", show(g.Out), made.Name, made.Version, made.PayloadSize))
 }
 
-// manifest makes the manifest of the payload by manifest.toml and the key.
-func (g *bundleGrammar) manifest(ctx context.Context, c *command, name string, payload []byte) (nxb.Manifest, error) {
+// bundleMade is a bundle that was packed, as JSON.
+type bundleMade struct {
+	Bundle        string `json:"bundle"`
+	Name          string `json:"name"`
+	Version       string `json:"version"`
+	PayloadSHA256 string `json:"payloadSha256"`
+	PayloadSize   int64  `json:"payloadSize"`
+}
+
+// A manifestMaker makes the manifest of a payload.
+type manifestMaker func(content) (nxb.Manifest, error)
+
+// maker reads manifest.toml, and whatever says who made the bundle.
+func (g *bundleGrammar) maker(ctx context.Context, c *command) (manifestMaker, error) {
+	name := g.toml()
 	meta, err := readManifestToml(name)
 	if err != nil {
-		return nxb.Manifest{}, cannot("use", name, err)
+		return nil, cannot("use", name, err)
 	}
-	if g.Key == "" {
-		m, err := meta.signed(payload)
-		return m, cannot("use", name, err)
+	switch {
+	case g.Unsigned:
+		return meta.unsigned, nil
+	case g.Signature != "":
+		return g.elsewhere(meta)
+	case g.Key == "":
+		return meta.signed, nil
 	}
 	key, err := c.signer(ctx, g.Key)
 	if err != nil {
-		return nxb.Manifest{}, err
+		return nil, err
 	}
-	m, err := meta.sign(payload, key)
-	return m, cannot("use", name, err)
+	return func(p content) (nxb.Manifest, error) { return meta.sign(p, key) }, nil
+}
+
+// elsewhere makes the manifest with a signature that was made elsewhere.
+func (g *bundleGrammar) elsewhere(meta manifestToml) (manifestMaker, error) {
+	publisher, err := publicKey(g.Publisher)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := readSignature(g.Signature)
+	if err != nil {
+		return nil, cannot("use", g.Signature, err)
+	}
+	return func(p content) (nxb.Manifest, error) { return meta.signedBy(p, publisher, signature) }, nil
+}
+
+func (g *bundleGrammar) toml() string {
+	if g.Toml != "" {
+		return g.Toml
+	}
+	return filepath.Join(filepath.Dir(g.Payload), "manifest.toml")
+}
+
+// fill puts the two files of the bundle into its folder.
+func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader, make manifestMaker) (bundleMade, error) {
+	p, err := takeContent(filepath.Join(dir, payloadFile), fromInput{interruptible{ctx, payload}, g.Payload}, int64(g.LimitPayload))
+	if err != nil {
+		return bundleMade{}, err
+	}
+	defer p.close()
+	m, err := make(p)
+	if err != nil {
+		return bundleMade{}, g.notMade(err)
+	}
+	raw, err := encodeManifest(m)
+	if err != nil {
+		return bundleMade{}, inputError{cannot("use", g.toml(), err)}
+	}
+	return bundleMade{g.Out, m.Name, m.Version, p.digest.String(), p.message.Size()}, finishBundle(dir, raw)
+}
+
+// notMade says what is wrong: manifest.toml, or what was signed or is to be.
+func (g *bundleGrammar) notMade(err error) error {
+	switch refusal.Of(err) {
+	case refusal.BadMetadata, refusal.PublisherMismatch:
+		return inputError{cannot("use", g.toml(), err)}
+	default:
+		return inputError{cannot("pack", g.Payload, err)}
+	}
+}
+
+// A fromInput reads what is to be packed: that it cannot be read is not the output's fault.
+type fromInput struct {
+	r    io.Reader
+	name string
+}
+
+func (f fromInput) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = ofInput(f.name, err)
+	}
+	return n, err
 }
 
 // encodeManifest writes the manifest and reads it back: what a reader would refuse is refused here, in the same words.
@@ -91,16 +164,7 @@ func encodeManifest(m nxb.Manifest) ([]byte, error) {
 	return raw, err
 }
 
-// readPayload reads a payload of at most limit bytes. Ed25519 wants the whole of it at once.
-func readPayload(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	payload, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(payload)) > limit {
-		err = refusal.New(refusal.PayloadTooLarge, "payload is over the limit of %d bytes", limit)
-	}
-	return payload, err
+// tooLarge refuses a payload over the limit.
+func tooLarge(limit int64) error {
+	return refusal.New(refusal.PayloadTooLarge, "payload is over the limit of %d bytes", limit)
 }

@@ -41,7 +41,7 @@ func TestRejectPayloadThatChangesWhilePacked(t *testing.T) {
 func prepared(t *testing.T, dir, payload string) *preparedSet {
 	t.Helper()
 	key := trust.NewSigner([32]byte{1})
-	m, err := manifestToml{Name: "a", Version: "1.0.0"}.sign([]byte(payload), key)
+	m, err := manifestToml{Name: "a", Version: "1.0.0"}.sign(contentOf([]byte(payload)), key)
 	if err != nil {
 		t.Fatal(err)
 	}

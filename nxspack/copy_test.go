@@ -22,7 +22,7 @@ func bundles(t *testing.T, payloads ...[]byte) (folder string, key trust.Signer)
 	folder, key = t.TempDir(), trust.NewSigner([32]byte{1})
 	for i, payload := range payloads {
 		name := fmt.Sprintf("b%02d", i)
-		m, err := manifestToml{Name: name, Version: "1.0.0"}.sign(payload, key)
+		m, err := manifestToml{Name: name, Version: "1.0.0"}.sign(contentOf(payload), key)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,10 +61,15 @@ func makeBundle(dir string, rawManifest []byte, payload io.Reader) error {
 
 // fillBundle puts the two files of a bundle into its folder.
 func fillBundle(dir string, rawManifest []byte, payload io.Reader) error {
-	if err := writeFile(filepath.Join(dir, manifestFile), bytes.NewReader(rawManifest)); err != nil {
+	if err := writeFile(filepath.Join(dir, payloadFile), payload); err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, payloadFile), payload); err != nil {
+	return finishBundle(dir, rawManifest)
+}
+
+// finishBundle puts the manifest beside the payload.
+func finishBundle(dir string, rawManifest []byte) error {
+	if err := writeFile(filepath.Join(dir, manifestFile), bytes.NewReader(rawManifest)); err != nil {
 		return err
 	}
 	if err := os.Chmod(dir, modeDir); err != nil {

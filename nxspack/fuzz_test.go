@@ -48,7 +48,7 @@ func FuzzManifestToml(f *testing.F) {
 			wantRefusal(t, err, refusal.BadMetadata)
 			return
 		}
-		m, err := meta.sign(payload, key)
+		m, err := meta.sign(contentOf(payload), key)
 		if err != nil {
 			wantRefusal(t, err, refusal.BadMetadata, refusal.PublisherMismatch, refusal.InvalidSignature)
 			return

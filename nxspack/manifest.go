@@ -34,22 +34,31 @@ func decodeManifestToml(text []byte) (manifestToml, error) {
 	return meta, decodeToml(text, &meta, "name", "version")
 }
 
-// unsigned is the manifest of a payload but for publisher and signature.
-func (t manifestToml) unsigned(payload []byte) nxb.Manifest {
-	digest := nxs.Sum(payload)
+// of is the manifest of a payload but for publisher and signature.
+func (t manifestToml) of(p content) nxb.Manifest {
 	return nxb.Manifest{
 		Name:          t.Name,
 		Version:       t.Version,
 		Abilities:     t.Abilities,
 		Capabilities:  t.Caps,
 		MinSDK:        t.MinSDK,
-		PayloadDigest: digest[:],
-		PayloadSize:   uint64(len(payload)),
+		PayloadDigest: p.digest[:],
+		PayloadSize:   uint64(p.message.Size()),
 	}
 }
 
+// unsigned is the manifest of a payload without publisher and signature, both of which are zeros.
+func (t manifestToml) unsigned(p content) (nxb.Manifest, error) {
+	if t.Publisher != "" || t.Sig != "" {
+		return nxb.Manifest{}, refusal.New(refusal.BadMetadata, "it has a publisher or a sig, which --unsigned would leave out")
+	}
+	m := t.of(p)
+	m.Signature = noSignature()
+	return m, nil
+}
+
 // signed is the manifest of a payload that was signed elsewhere. Without the publisher's key the signature cannot be checked here.
-func (t manifestToml) signed(payload []byte) (nxb.Manifest, error) {
+func (t manifestToml) signed(p content) (nxb.Manifest, error) {
 	if t.Publisher == "" || t.Sig == "" {
 		err := refusal.New(refusal.BadMetadata, "keys publisher and sig are missing")
 		return nxb.Manifest{}, hinted{err, "name the key to sign with: --key KEY"}
@@ -58,30 +67,49 @@ func (t manifestToml) signed(payload []byte) (nxb.Manifest, error) {
 	if err != nil {
 		return nxb.Manifest{}, err
 	}
-	m := t.unsigned(payload)
+	m := t.of(p)
 	m.Publisher = [16]byte(publisher)
 	m.Signature, err = hexField("sig", t.Sig, nxs.SignatureSize)
 	return m, err
 }
 
 // sign is the manifest of a payload, signed by the key. What the file says about publisher and signature must be true of that key.
-func (t manifestToml) sign(payload []byte, key trust.Signer) (nxb.Manifest, error) {
-	m := t.unsigned(payload)
-	public := key.Public()
-	m.Publisher = public.ID()
+func (t manifestToml) sign(p content, key trust.Signer) (nxb.Manifest, error) {
+	if t.Sig != "" {
+		signature, err := hexField("sig", t.Sig, nxs.SignatureSize)
+		if err != nil {
+			return nxb.Manifest{}, err
+		}
+		return t.signedBy(p, key.Public(), signature)
+	}
+	m, err := t.by(p, key.Public())
+	if err != nil {
+		return m, err
+	}
+	m.Signature, err = key.SignFrom(p.message)
+	return m, err
+}
+
+// signedBy is the manifest of a payload with a signature by that key, which must be one.
+func (t manifestToml) signedBy(p content, key trust.PublicKey, signature []byte) (nxb.Manifest, error) {
+	m, err := t.by(p, key)
+	if err != nil {
+		return m, err
+	}
+	m.Signature = signature
+	ok, err := key.SignedFrom(p.message, signature)
+	if err == nil && !ok {
+		err = refusal.New(refusal.InvalidSignature, "the signature is not by %s over the payload", key)
+	}
+	return m, err
+}
+
+// by is the manifest of a payload but for the signature. What the file says about the publisher must be true of the key.
+func (t manifestToml) by(p content, key trust.PublicKey) (nxb.Manifest, error) {
+	m := t.of(p)
+	m.Publisher = key.ID()
 	if t.Publisher != "" && !strings.EqualFold(t.Publisher, hex.EncodeToString(m.Publisher[:])) {
 		return m, refusal.New(refusal.PublisherMismatch, "publisher is not that of the key, %x", m.Publisher)
-	}
-	var err error
-	if t.Sig == "" {
-		m.Signature, err = key.Sign(payload)
-		return m, err
-	}
-	if m.Signature, err = hexField("sig", t.Sig, nxs.SignatureSize); err != nil {
-		return m, err
-	}
-	if !public.Signed(payload, m.Signature) {
-		return m, refusal.New(refusal.InvalidSignature, "sig is not the key's signature over the payload")
 	}
 	return m, nil
 }

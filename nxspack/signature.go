@@ -1,0 +1,41 @@
+package nxspack
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"os"
+
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// maxSignatureText bounds the file of a signature, in bytes.
+const maxSignatureText = 1 << 10
+
+// readSignature reads a signature that was made elsewhere: 64 bytes, or their hex or base64. Refused as BadSignatureLength.
+func readSignature(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxSignatureText))
+	if err != nil {
+		return nil, err
+	}
+	return decodeSignature(raw)
+}
+
+func decodeSignature(raw []byte) ([]byte, error) {
+	text := string(bytes.TrimSpace(raw))
+	inHex, _ := hex.DecodeString(text)
+	inBase64, _ := base64.StdEncoding.DecodeString(text)
+	for _, signature := range [][]byte{raw, inHex, inBase64} {
+		if len(signature) == nxs.SignatureSize {
+			return signature, nil
+		}
+	}
+	return nil, refusal.New(refusal.BadSignatureLength, "neither %d bytes nor their hex or base64", nxs.SignatureSize)
+}
