@@ -100,6 +100,7 @@ func (t manifestToml) signedBy(p content, key trust.PublicKey, signature []byte)
 	ok, err := key.SignedFrom(p.message, signature)
 	if err == nil && !ok {
 		err = refusal.New(refusal.InvalidSignature, "the signature is not by %s over the payload", key)
+		err = hinted{err, "it must be over the raw bytes of the payload, as `openssl pkeyutl -sign -rawin` makes it"}
 	}
 	return m, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,28 +13,38 @@ import (
 	"nexus/libupdates/refusal"
 )
 
+// sourceFlags say what a set is made of, and where the outcome goes.
+type sourceFlags struct {
+	Input string `required:"" placeholder:"DIR" help:"Folder with the bundles, each a folder NAME.nxb made by nxb-pack."`
+	Meta  string `required:"" placeholder:"FILE" help:"system-set.toml: system_version, timestamp_unix_ms, version_floor, health."`
+	limitFlags
+}
+
 // packVerb makes a system set.
 type packVerb struct {
-	Input  string `required:"" placeholder:"DIR" help:"Folder with the bundles, each a folder NAME.nxb made by nxb-pack."`
-	Meta   string `required:"" placeholder:"FILE" help:"system-set.toml: system_version, timestamp_unix_ms."`
+	sourceFlags
 	Key    string `required:"" placeholder:"KEY" help:"${key}"`
-	Output string `required:"" placeholder:"FILE.nxs" help:"Where the set goes."`
-	limitFlags
+	Output string `required:"" placeholder:"FILE.nxs" help:"Where the set goes, outside of --input."`
 }
 
 // Run packs, and prints what a release note needs.
 func (v *packVerb) Run(ctx context.Context, c *command) error {
-	set, err := v.prepare(ctx, c)
+	return v.pack(ctx, c, v.Output, func() (indexSigner, error) { return c.signer(ctx, v.Key) })
+}
+
+// pack makes a set and signs it.
+func (f sourceFlags) pack(ctx context.Context, c *command, output string, key func() (indexSigner, error)) error {
+	set, err := f.prepare(output, key)
 	if err != nil {
 		return err
 	}
 	defer set.close()
-	err = c.publishFile(v.Output, func(f *os.File) error { return set.write(ctx, f) })
+	err = c.publishFile(output, func(f *os.File) error { return set.write(ctx, f) })
 	if own, ok := errors.AsType[inputError](err); ok {
 		return own.error
 	}
 	if err != nil {
-		return cannot("pack", v.Output, err)
+		return cannot("pack", output, err)
 	}
 	digest := nxs.Sum(set.rawIndex)
 	return c.answer(struct {
@@ -43,35 +54,58 @@ func (v *packVerb) Run(ctx context.Context, c *command) error {
 		IndexSHA256   string `json:"indexSha256"`
 		Publisher     string `json:"publisher"`
 		Bundles       int    `json:"bundles"`
-	}{v.Output, set.size(), set.index.SystemVersion, digest.String(), set.index.Publisher.String(), len(set.bundles)},
-		fmt.Sprintf("%s: version %s, %s, %d bytes\nindex sha256: %s\npublisher: %s\n", show(v.Output), set.index.SystemVersion,
+	}{output, set.size(), set.index.SystemVersion, digest.String(), set.index.Publisher.String(), len(set.bundles)},
+		fmt.Sprintf("%s: version %s, %s, %d bytes\nindex sha256: %s\npublisher: %s\n", show(output), set.index.SystemVersion,
 			count(len(set.bundles), "bundle"), set.size(), digest, set.index.Publisher))
 }
 
 // prepare reads and checks everything but the payloads.
-func (v *packVerb) prepare(ctx context.Context, c *command) (*preparedSet, error) {
-	limits := v.limits()
-	meta, err := readMeta(v.Meta)
+func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*preparedSet, error) {
+	limits := f.limits()
+	meta, err := readMeta(f.Meta)
 	if err != nil {
-		return nil, cannot("use", v.Meta, err)
+		return nil, cannot("use", f.Meta, err)
 	}
-	key, err := c.signer(ctx, v.Key)
+	if err := outside(f.Input, output); err != nil {
+		return nil, cannot("pack", output, err)
+	}
+	signer, err := key()
 	if err != nil {
 		return nil, err
 	}
-	bundles, err := readFolders(v.Input, limits)
+	bundles, err := readFolders(f.Input, limits)
 	if err != nil {
 		return nil, err
 	}
-	set, err := newPreparedSet(meta, bundles, key)
+	set, err := newPreparedSet(meta, bundles, signer)
 	if err == nil && set.size() > limits.Archive {
 		err = refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", set.size(), limits.Archive)
 	}
 	if err != nil {
 		closeFolders(bundles)
-		return nil, cannot("pack", v.Output, err)
+		return nil, cannot("pack", output, err)
 	}
 	return set, nil
+}
+
+// outside refuses an output in the folder that is packed: the next packing would find it there.
+func outside(input, output string) error {
+	into, err := filepath.EvalSymlinks(filepath.Dir(output))
+	if err != nil {
+		return nil // there is no such folder, which whoever writes to it will say
+	}
+	for dir := into; ; dir = filepath.Join(dir, "..") {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return nil
+		}
+		if of, err := os.Stat(input); err == nil && os.SameFile(info, of) {
+			return refusal.New(refusal.UnexpectedEntry, "it is in the folder of --input, which would then hold something else than bundles")
+		}
+		if parent, err := os.Stat(filepath.Join(dir, "..")); err != nil || os.SameFile(info, parent) {
+			return nil
+		}
+	}
 }
 
 func sorted(bundles []bundleFolder) []bundleFolder {

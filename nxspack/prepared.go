@@ -15,14 +15,20 @@ import (
 // A preparedSet is all of a set but its payloads, which stay on disk until they are copied.
 type preparedSet struct {
 	meta     setMeta
-	key      trust.Signer
+	key      indexSigner
 	bundles  []bundleFolder
 	index    nxs.Index
 	rawIndex []byte // without the payloads' digests, but of the right size, until they were read
 }
 
+// An indexSigner signs indexes as one publisher. A trust.Signer is one.
+type indexSigner interface {
+	Public() trust.PublicKey
+	Sign(index []byte) ([]byte, error)
+}
+
 // newPreparedSet makes the index of these bundles, but for the digests of the payloads.
-func newPreparedSet(meta setMeta, bundles []bundleFolder, key trust.Signer) (*preparedSet, error) {
+func newPreparedSet(meta setMeta, bundles []bundleFolder, key indexSigner) (*preparedSet, error) {
 	s := &preparedSet{meta: meta, key: key, bundles: bundles}
 	return s, s.encode()
 }
@@ -61,6 +67,18 @@ func (s *preparedSet) writeTo(ctx context.Context, out *output) error {
 	if err := s.copyPayloads(ctx, out); err != nil {
 		return err
 	}
+	if err := s.complete(); err != nil {
+		return err
+	}
+	signature, err := sign(ctx, s.key, s.rawIndex)
+	if err != nil {
+		return err
+	}
+	return nxs.WriteAround(io.NewOffsetWriter(out.cached, 0), s.rawIndex, signature, s.sources())
+}
+
+// complete makes the index again, with the digests of the payloads.
+func (s *preparedSet) complete() error {
 	room := len(s.rawIndex)
 	if err := s.encode(); err != nil {
 		return err
@@ -68,11 +86,19 @@ func (s *preparedSet) writeTo(ctx context.Context, out *output) error {
 	if len(s.rawIndex) != room {
 		return fmt.Errorf("cannot write index: it has %d bytes, its place %d", len(s.rawIndex), room)
 	}
-	signature, err := sign(ctx, s.key, s.rawIndex)
-	if err != nil {
+	return nil
+}
+
+// digestPayloads completes the index, and copies nothing.
+func (s *preparedSet) digestPayloads(ctx context.Context) error {
+	streams := make([]digest.Stream, len(s.bundles))
+	for i := range s.bundles {
+		streams[i] = s.bundles[i].stream(nil, 0)
+	}
+	if err := digest.Run(ctx, streams); err != nil {
 		return err
 	}
-	return nxs.WriteAround(io.NewOffsetWriter(out.cached, 0), s.rawIndex, signature, s.sources())
+	return s.complete()
 }
 
 // copyPayloads digests and copies the payloads. Of several that are refused it reports the first, in byte order of their names.
@@ -85,23 +111,26 @@ func (s *preparedSet) copyPayloads(ctx context.Context, out *output) error {
 	return digest.Run(ctx, streams)
 }
 
-// stream copies the payload to its place.
+// stream digests the payload and, where there is an output, copies it to its place there.
 func (b *bundleFolder) stream(out *output, at int64) digest.Stream {
-	return digest.Stream{
+	s := digest.Stream{
 		Size:   b.entry.PayloadSize,
 		Offset: at,
 		Read:   func(p []byte, off int64) error { return ofInput(b.path, b.payload.read(p, off)) },
-		Write: func(p []byte, off int64) error {
+		Check:  func(sum digest.Sum) error { return ofInput(b.path, b.digested(sum)) },
+	}
+	if out != nil {
+		s.Write = func(p []byte, off int64) error {
 			_, err := out.WriteAt(p, at+off)
 			return err
-		},
-		Check: func(sum digest.Sum) error { return ofInput(b.path, b.digested(sum)) },
+		}
 	}
+	return s
 }
 
 // sign is key.Sign, unless the context ends first: an agent may ask its user, who may not be there. What waits for the agent then ends
 // with the process.
-func sign(ctx context.Context, key trust.Signer, message []byte) ([]byte, error) {
+func sign(ctx context.Context, key indexSigner, message []byte) ([]byte, error) {
 	type answer struct {
 		signature []byte
 		err       error

@@ -10,6 +10,8 @@ type setGrammar struct {
 	answerFlags
 
 	Pack    packVerb    `cmd:"" default:"withargs" help:"Pack bundles into a signed system set."`
+	Prepare prepareVerb `cmd:"" help:"Write the bytes to sign of a system set, for a key that is elsewhere."`
+	Attach  attachVerb  `cmd:"" help:"Pack with the signature over what prepare wrote."`
 	Inspect inspectVerb `cmd:"" help:"Show what a set says about itself. Trusts nobody, proves nothing."`
 	Verify  verifyVerb  `cmd:"" help:"Check a set as a device does that trusts these publishers."`
 	Extract extractVerb `cmd:"" help:"Verify a set and unpack it into a new folder."`

@@ -1,0 +1,96 @@
+package nxspack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// Where the key is elsewhere a set is made in two steps: prepare writes what is to be signed, attach takes the signature. Both make the index
+// from the same input, so nothing has to be carried from one to the other.
+
+// prepareVerb writes the index.
+type prepareVerb struct {
+	sourceFlags
+	Publisher string `required:"" placeholder:"PUB" help:"Who will sign: ${public}."`
+	Output    string `required:"" placeholder:"FILE" help:"Where the bytes to sign go, outside of --input."`
+}
+
+// Run writes the bytes over which the publisher's signature has to be.
+func (v *prepareVerb) Run(ctx context.Context, c *command) error {
+	set, err := v.prepare(v.Output, func() (indexSigner, error) {
+		publisher, err := publicKey(v.Publisher)
+		return attached{publisher: publisher}, err
+	})
+	if err != nil {
+		return err
+	}
+	defer set.close()
+	err = set.digestPayloads(ctx)
+	if own, ok := errors.AsType[inputError](err); ok {
+		return own.error
+	}
+	if err == nil {
+		err = c.publishFile(v.Output, func(f *os.File) error {
+			_, err := io.Copy(f, bytes.NewReader(set.rawIndex))
+			return err
+		})
+	}
+	if err != nil {
+		return cannot("prepare", v.Output, err)
+	}
+	digest := nxs.Sum(set.rawIndex)
+	return c.answer(struct {
+		File          string `json:"file"`
+		Size          int    `json:"size"`
+		SystemVersion string `json:"systemVersion"`
+		IndexSHA256   string `json:"indexSha256"`
+		Publisher     string `json:"publisher"`
+	}{v.Output, len(set.rawIndex), set.index.SystemVersion, digest.String(), set.index.Publisher.String()},
+		fmt.Sprintf("%s: %d bytes to sign, of version %s\nindex sha256: %s\npublisher: %s\n", show(v.Output), len(set.rawIndex),
+			set.index.SystemVersion, digest, set.index.Publisher))
+}
+
+// attachVerb makes a set with a signature that was made elsewhere.
+type attachVerb struct {
+	sourceFlags
+	Publisher string `required:"" placeholder:"PUB" help:"Who has signed: ${public}."`
+	Signature string `required:"" placeholder:"FILE" help:"The signature over what prepare wrote: 64 bytes, or their hex or base64."`
+	Output    string `required:"" placeholder:"FILE.nxs" help:"Where the set goes, outside of --input."`
+}
+
+// Run makes the set, as the key itself would have made it.
+func (v *attachVerb) Run(ctx context.Context, c *command) error {
+	return v.pack(ctx, c, v.Output, func() (indexSigner, error) {
+		publisher, err := publicKey(v.Publisher)
+		if err != nil {
+			return nil, err
+		}
+		signature, err := readSignature(v.Signature)
+		return attached{publisher, signature}, cannot("use", v.Signature, err)
+	})
+}
+
+// attached is the signature of a publisher whose key is elsewhere.
+type attached struct {
+	publisher trust.PublicKey
+	signature []byte
+}
+
+func (a attached) Public() trust.PublicKey { return a.publisher }
+
+// Sign returns the signature, if it is over this index.
+func (a attached) Sign(index []byte) ([]byte, error) {
+	if !a.publisher.Signed(index, a.signature) {
+		err := refusal.New(refusal.InvalidSignature, "the signature is not by %s over the index %s of this input", a.publisher, nxs.Sum(index))
+		return nil, hinted{err, "run `nxs-pack prepare` again with the same input, and sign the raw bytes that it writes"}
+	}
+	return a.signature, nil
+}
