@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/trust"
 )
@@ -37,10 +38,14 @@ func inspect(ctx context.Context, name string) (found *nxs.Inspection, size int6
 	return found, size, err
 }
 
-// verify reads a set as a device does that trusts the anchors.
-func verify(ctx context.Context, name string, limits nxs.Limits, anchors trust.Anchors) (head *nxs.Head, err error) {
+// verify reads a set as a device of that SDK does that trusts the anchors.
+func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, anchors trust.Anchors) (head *nxs.Head, err error) {
 	err = withArchive(name, func(f *os.File, size int64) error {
-		head, _, err = nxs.VerifyFile(ctx, f, size, limits, asSystem(anchors))
+		var manifests []nxb.Manifest
+		head, manifests, err = nxs.VerifyFile(ctx, f, size, limits, asSystem(anchors))
+		for i := 0; err == nil && i < len(manifests); i++ {
+			err = manifests[i].CheckDemands(sdk)
+		}
 		return err
 	})
 	return head, err

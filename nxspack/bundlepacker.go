@@ -21,8 +21,9 @@ type bundleGrammar struct {
 	Publisher    string `placeholder:"PUB" and:"elsewhere" help:"Who made --signature: ${public}."`
 	Unsigned     bool   `xor:"by" help:"Name no publisher and leave out the signature: for a bundle that travels in sets only, where the signed index covers it."`
 	LimitPayload size   `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload the device takes (${default})."`
-	Payload      string `arg:"" name:"payload" help:"The program."`
-	Out          string `arg:"" name:"out.nxb" help:"The bundle's folder to make: NAME.nxb. It must not be there yet."`
+	deviceFlags
+	Payload string `arg:"" name:"payload" help:"The program."`
+	Out     string `arg:"" name:"out.nxb" help:"The bundle's folder to make: NAME.nxb. It must not be there yet."`
 }
 
 // RunBundlePacker runs nxb-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2
@@ -55,6 +56,7 @@ func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
 	if err != nil {
 		return cannot("write", g.Out, err)
 	}
+	made.noted = c.note(made.Notes)
 	return c.answer(made, fmt.Sprintf("%s: %s %s, payload of %d bytes\n", show(g.Out), made.Name, made.Version, made.PayloadSize))
 }
 
@@ -65,6 +67,7 @@ type bundleMade struct {
 	Version       string `json:"version"`
 	PayloadSHA256 string `json:"payloadSha256"`
 	PayloadSize   int64  `json:"payloadSize"`
+	noted
 }
 
 // A manifestMaker makes the manifest of a payload.
@@ -124,19 +127,23 @@ func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader,
 		return bundleMade{}, g.notMade(err)
 	}
 	raw, err := encodeManifest(m)
-	if err != nil {
-		return bundleMade{}, inputError{cannot("use", g.toml(), err)}
+	if err == nil {
+		err = device{sdk: g.SDK, machine: g.machine()}.takes(m, p.message, p.message.Size())
 	}
-	return bundleMade{g.Out, m.Name, m.Version, p.digest.String(), p.message.Size()}, finishBundle(dir, raw)
+	if err != nil {
+		return bundleMade{}, g.notMade(err)
+	}
+	notes := noted{bundleNotes(m, p.message, p.message.Size())}
+	return bundleMade{g.Out, m.Name, m.Version, p.digest.String(), p.message.Size(), notes}, finishBundle(dir, raw)
 }
 
 // notMade says what is wrong: manifest.toml, or what was signed or is to be.
 func (g *bundleGrammar) notMade(err error) error {
 	switch refusal.Of(err) {
-	case refusal.BadMetadata, refusal.PublisherMismatch:
-		return inputError{cannot("use", g.toml(), err)}
-	default:
+	case refusal.InvalidSignature, refusal.MessageTooLong, refusal.WrongArchitecture, refusal.IO:
 		return inputError{cannot("pack", g.Payload, err)}
+	default:
+		return inputError{cannot("use", g.toml(), err)}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -55,7 +54,7 @@ func prepared(t *testing.T, dir, payload string) *preparedSet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundles, err := readFolders(filepath.Join(dir, "in"), nxs.DefaultLimits())
+	bundles, err := readFolders(filepath.Join(dir, "in"), anyDevice())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -174,6 +174,8 @@ func hintFor(reason refusal.Reason) string {
 		return "name its publisher with --trust, if you trust it"
 	case refusal.Unsigned, refusal.InvalidSignature:
 		return "pack the set again and sign it with --key"
+	case refusal.SDKTooOld:
+		return "--sdk says which SDK the devices have, if it is another"
 	case refusal.MessageTooLong:
 		return "sign it where the key is and name the result (--signature, --publisher), or, for a bundle that travels in sets only, use --unsigned"
 	case refusal.BadKey:

@@ -39,7 +39,7 @@ func bundles(t *testing.T, payloads ...[]byte) (folder string, key trust.Signer)
 
 func prepare(t *testing.T, folder string, key trust.Signer) *preparedSet {
 	t.Helper()
-	found, err := readFolders(folder, formatLimits())
+	found, err := readFolders(folder, anyDevice())
 	if err != nil {
 		t.Fatal(err)
 	}

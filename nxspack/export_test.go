@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 )
 
@@ -20,3 +21,6 @@ func contentOf(payload []byte) content {
 	message := io.NewSectionReader(bytes.NewReader(payload), 0, int64(len(payload)))
 	return content{message, nxs.Sum(payload), func() error { return nil }}
 }
+
+// anyDevice takes whatever a device may take.
+func anyDevice() device { return device{limits: formatLimits(), sdk: nxb.SDK} }

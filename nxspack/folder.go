@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"nexus/libupdates/nxb"
@@ -30,7 +29,7 @@ type bundleFolder struct {
 
 // readFolders reads every bundle in a folder, in byte order of their names. Anything there that is no bundle is refused: what is left
 // out of a set in silence is missed only on the device.
-func readFolders(dir string, limits nxs.Limits) ([]bundleFolder, error) {
+func readFolders(dir string, d device) ([]bundleFolder, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, cannot("read", dir, err)
@@ -38,7 +37,7 @@ func readFolders(dir string, limits nxs.Limits) ([]bundleFolder, error) {
 	var bundles []bundleFolder
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		b, err := readFolder(path, e, limits)
+		b, err := readFolder(path, e, d)
 		if err != nil {
 			closeFolders(bundles)
 			return nil, cannot("pack", path, err)
@@ -55,7 +54,7 @@ func closeFolders(bundles []bundleFolder) {
 	}
 }
 
-func readFolder(path string, e os.DirEntry, limits nxs.Limits) (bundleFolder, error) {
+func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
 	name, ok := strings.CutSuffix(e.Name(), bundleSuffix)
 	if !ok || !e.IsDir() {
 		return bundleFolder{}, refusal.New(refusal.UnexpectedEntry, "not a bundle folder, which is named NAME.nxb")
@@ -74,13 +73,17 @@ func readFolder(path string, e os.DirEntry, limits nxs.Limits) (bundleFolder, er
 	if err != nil {
 		return bundleFolder{}, err
 	}
-	payload, err := openPayload(path, name, limits.Payload)
+	payload, err := openPayload(path, name, d.limits.Payload)
 	if err != nil {
 		return bundleFolder{}, err
 	}
-	b := bundleFolder{path: path, rawManifest: raw, payload: payload, service: slices.Contains(m.Abilities, nxb.AbilityService)}
+	b := bundleFolder{path: path, rawManifest: raw, payload: payload, service: m.IsService()}
 	b.entry = nxs.Entry{Name: name, Version: m.Version, ManifestSHA256: nxs.Sum(raw), PayloadSize: payload.size()}
-	if err := b.checkEarly(m); err != nil {
+	err = b.checkEarly(m)
+	if err == nil {
+		err = d.takes(m, payload.file, payload.size())
+	}
+	if err != nil {
 		payload.file.Close()
 		return bundleFolder{}, err
 	}

@@ -18,6 +18,7 @@ type sourceFlags struct {
 	Input string `required:"" placeholder:"DIR" help:"Folder with the bundles, each a folder NAME.nxb made by nxb-pack."`
 	Meta  string `required:"" placeholder:"FILE" help:"system-set.toml: system_version, timestamp_unix_ms, version_floor, health."`
 	limitFlags
+	deviceFlags
 }
 
 // packVerb makes a system set.
@@ -54,7 +55,8 @@ func (f sourceFlags) pack(ctx context.Context, c *command, output string, key fu
 		IndexSHA256   string `json:"indexSha256"`
 		Publisher     string `json:"publisher"`
 		Bundles       int    `json:"bundles"`
-	}{output, set.size(), set.index.SystemVersion, digest.String(), set.index.Publisher.String(), len(set.bundles)},
+		noted
+	}{output, set.size(), set.index.SystemVersion, digest.String(), set.index.Publisher.String(), len(set.bundles), c.note(setNotes(set.bundles))},
 		fmt.Sprintf("%s: version %s, %s, %d bytes\nindex sha256: %s\npublisher: %s\n", show(output), set.index.SystemVersion,
 			count(len(set.bundles), "bundle"), set.size(), digest, set.index.Publisher))
 }
@@ -73,7 +75,7 @@ func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*p
 	if err != nil {
 		return nil, err
 	}
-	bundles, err := readFolders(f.Input, limits)
+	bundles, err := readFolders(f.Input, device{limits, f.SDK, f.machine()})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 type verifyVerb struct {
 	Trust []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: ${public}. May be repeated."`
 	limitFlags
+	sdkFlag
 	File string `arg:"" help:"The set."`
 }
 
@@ -18,7 +19,7 @@ func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
-	head, err := verify(ctx, v.File, v.limits(), trusted)
+	head, err := verify(ctx, v.File, v.limits(), v.SDK, trusted)
 	if err != nil {
 		return cannot("verify", v.File, err)
 	}

@@ -94,3 +94,39 @@ func TestCheckELFReadErrors(t *testing.T) {
 		t.Errorf("a payload shorter than announced: %v", err)
 	}
 }
+
+// dynamic is a program that names a loader.
+func dynamic(loader string) []byte {
+	h := program(elf.ET_DYN, elf.EM_RISCV)
+	binary.LittleEndian.PutUint32(h[20:], uint32(elf.EV_CURRENT))
+	binary.LittleEndian.PutUint64(h[32:], 64) // where the segments are listed
+	binary.LittleEndian.PutUint16(h[52:], 64)
+	binary.LittleEndian.PutUint16(h[54:], 56)
+	binary.LittleEndian.PutUint16(h[56:], 1)
+	segment := make([]byte, 56)
+	binary.LittleEndian.PutUint32(segment, uint32(elf.PT_INTERP))
+	binary.LittleEndian.PutUint64(segment[8:], 64+56)
+	binary.LittleEndian.PutUint64(segment[32:], uint64(len(loader)+1))
+	return append(append(h, segment...), loader+"\x00"...)
+}
+
+func TestProgramNeeds(t *testing.T) {
+	if got := nxb.ProgramNeeds(bytes.NewReader(dynamic("/lib/ld.so.1"))); got.Loader != "/lib/ld.so.1" || len(got.Libraries) != 0 {
+		t.Errorf("got %+v", got)
+	}
+	for name, payload := range map[string][]byte{
+		"static": program(elf.ET_EXEC, elf.EM_RISCV), "nothing": nil, "script": []byte("#!/bin/sh\n"), "cut off": dynamic("/lib/ld.so.1")[:125],
+	} {
+		if got := nxb.ProgramNeeds(bytes.NewReader(payload)); got.Loader != "" || got.Libraries != nil {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+	sh, err := os.Open("/bin/sh")
+	if err != nil {
+		t.Skip("there is no /bin/sh to look at: ", err)
+	}
+	defer sh.Close()
+	if got := nxb.ProgramNeeds(sh); got.Loader != "" && len(got.Libraries) == 0 {
+		t.Errorf("/bin/sh needs %s and no library", got.Loader)
+	}
+}

@@ -32,15 +32,18 @@ const (
 
 // Reasons about index and manifest.
 const (
-	BadIndex         Reason = "bad-index"          // the index is no well-formed message of its schema
-	BadManifest      Reason = "bad-manifest"       // a manifest is no well-formed message of its schema
-	BadSchemaVersion Reason = "bad-schema-version" // schemaVersion is not 1
-	BadBundleName    Reason = "bad-bundle-name"    // a name breaks the bundle name rules
-	BadVersion       Reason = "bad-version"        // a version is no SemVer 2.0.0
-	BadMetadata      Reason = "bad-metadata"       // a TOML file lacks a key, has an unknown one, or a value of the wrong kind
-	DigestMismatch   Reason = "digest-mismatch"    // bytes are not those of the signed digest
-	NameMismatch     Reason = "name-mismatch"      // manifest and index, or manifest and folder, name different bundles
-	VersionMismatch  Reason = "version-mismatch"   // manifest and index give different versions
+	BadIndex          Reason = "bad-index"          // the index is no well-formed message of its schema
+	BadManifest       Reason = "bad-manifest"       // a manifest is no well-formed message of its schema
+	BadSchemaVersion  Reason = "bad-schema-version" // schemaVersion is not 1
+	BadBundleName     Reason = "bad-bundle-name"    // a name breaks the bundle name rules
+	BadVersion        Reason = "bad-version"        // a version is no SemVer 2.0.0
+	BadMetadata       Reason = "bad-metadata"       // a TOML file lacks a key, has an unknown one, or a value of the wrong kind
+	UnknownAbility    Reason = "unknown-ability"    // an ability under `nexus.` that there is not; of packers only
+	UnknownCapability Reason = "unknown-capability" // a bundle asks for a capability that the system does not have
+	SDKTooOld         Reason = "sdk-too-old"        // a bundle needs a later SDK than the system has
+	DigestMismatch    Reason = "digest-mismatch"    // bytes are not those of the signed digest
+	NameMismatch      Reason = "name-mismatch"      // manifest and index, or manifest and folder, name different bundles
+	VersionMismatch   Reason = "version-mismatch"   // manifest and index give different versions
 )
 
 // Reasons about state.

@@ -1,0 +1,67 @@
+package nxspack
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+)
+
+// What is allowed and still seldom meant is said, on stderr and in the JSON answer.
+
+// noted is the part of an answer with the notes.
+type noted struct {
+	Notes []string `json:"notes,omitempty"`
+}
+
+// note says the notes.
+func (c *command) note(notes []string) noted {
+	for _, n := range notes {
+		fmt.Fprintf(c.stderr, "note: %s\n", n)
+	}
+	return noted{notes}
+}
+
+// bundleNotes are about a bundle that was packed.
+func bundleNotes(m nxb.Manifest, payload io.ReaderAt, size int64) (notes []string) {
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if !runs(m) {
+		note("nothing of %s runs: it has neither %s nor %s", m.Name, nxb.AbilityService, nxb.AbilityMain)
+		return notes
+	}
+	for _, name := range m.Capabilities {
+		if !nxb.GrantedCapability(name) {
+			note("%s asks for %s, which no bundle is given", m.Name, name)
+		}
+	}
+	if !isProgram(payload, size) {
+		note("no device can run the payload of %s: it is no 64-bit little-endian ELF program", m.Name)
+	}
+	if needs := nxb.ProgramNeeds(payload); needs.Loader != "" {
+		note("the devices must have what %s needs: %s", m.Name, strings.Join(append([]string{needs.Loader}, needs.Libraries...), ", "))
+	}
+	return notes
+}
+
+// isProgram tells whether the payload is a program for any of the machines that the system runs on.
+func isProgram(payload io.ReaderAt, size int64) bool {
+	return slices.ContainsFunc(machines(), func(arch string) bool {
+		machine, _ := nxb.MachineOf(arch)
+		return nxb.CheckELF(payload, size, machine) == nil
+	})
+}
+
+// setNotes are about a set that was packed.
+func setNotes(bundles []bundleFolder) []string {
+	for _, b := range bundles {
+		if b.service || b.entry.Name == nxs.CoreName {
+			return nil
+		}
+	}
+	return []string{"nothing in this set runs by itself: no bundle has " + nxb.AbilityService}
+}
+
+func machines() []string { return []string{"amd64", "arm64", "riscv64"} }
