@@ -9,6 +9,7 @@ import (
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
 )
 
 // What a bundle's folder holds.
@@ -24,7 +25,8 @@ type bundleFolder struct {
 	entry       nxs.Entry // without the payload's digest, until it was read
 	rawManifest []byte
 	payload     *payloadSource
-	service     bool // whether it is run as one
+	manifest    nxb.Manifest
+	publisher   trust.PublicKey // of the set
 }
 
 // readFolders reads every bundle in a folder, in byte order of their names. Anything there that is no bundle is refused: what is left
@@ -77,7 +79,7 @@ func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
 	if err != nil {
 		return bundleFolder{}, err
 	}
-	b := bundleFolder{path: path, rawManifest: raw, payload: payload, service: m.IsService()}
+	b := bundleFolder{path: path, rawManifest: raw, payload: payload, manifest: m}
 	b.entry = nxs.Entry{Name: name, Version: m.Version, ManifestSHA256: nxs.Sum(raw), PayloadSize: payload.size()}
 	err = b.checkEarly(m)
 	if err == nil {
@@ -107,7 +109,21 @@ func (b *bundleFolder) digested(sum nxs.Digest) error {
 		return err
 	}
 	b.entry.PayloadSHA256 = sum
-	_, err := nxs.CheckManifest(b.entry, b.rawManifest)
+	if _, err := nxs.CheckManifest(b.entry, b.rawManifest); err != nil {
+		return err
+	}
+	return b.checkSignature()
+}
+
+// checkSignature checks the bundle's own signature where it is the set's publisher's; the keys of others are not known here.
+func (b *bundleFolder) checkSignature() error {
+	if !b.manifest.PublishedBy(b.publisher) {
+		return nil
+	}
+	ok, err := b.publisher.SignedFrom(io.NewSectionReader(b.payload.file, 0, b.payload.size()), b.manifest.Signature)
+	if err == nil && !ok {
+		err = b.manifest.NotSigned()
+	}
 	return err
 }
 

@@ -77,7 +77,7 @@ func FuzzManifestToml(f *testing.F) {
 func FuzzSetToml(f *testing.F) {
 	tomlSeeds(f)
 	key := updatestest.Key(1)
-	bundles := []bundleFolder{{entry: fuzzEntry("notes")}, {entry: fuzzEntry("ui"), service: true}}
+	bundles := []bundleFolder{{entry: fuzzEntry("notes")}, {entry: fuzzEntry("ui"), manifest: nxb.Manifest{Abilities: []string{nxb.AbilityService}}}}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		meta, err := decodeMeta(text)
 		if err != nil {

@@ -26,7 +26,7 @@ func (h healthMeta) apply(x *nxs.Index, bundles []bundleFolder) error {
 		switch {
 		case at < 0:
 			return refusal.New(refusal.BadMetadata, "health.optional names %q, which is no bundle of the set", name)
-		case !bundles[at].service:
+		case !bundles[at].manifest.IsService():
 			return refusal.New(refusal.BadMetadata, "health.optional names %q, which is no service", name)
 		case slices.Contains(h.Optional[:i], name):
 			return refusal.New(refusal.BadMetadata, "health.optional names %q twice", name)

@@ -55,13 +55,21 @@ func isProgram(payload io.ReaderAt, size int64) bool {
 }
 
 // setNotes are about a set that was packed.
-func setNotes(bundles []bundleFolder) []string {
+func setNotes(bundles []bundleFolder) (notes []string) {
+	runs, strangers := false, 0
 	for _, b := range bundles {
-		if b.service || b.entry.Name == nxs.CoreName {
-			return nil
+		runs = runs || b.manifest.IsService() || b.entry.Name == nxs.CoreName
+		if b.manifest.IsSigned() && !b.manifest.PublishedBy(b.publisher) {
+			strangers++
 		}
 	}
-	return []string{"nothing in this set runs by itself: no bundle has " + nxb.AbilityService}
+	if !runs {
+		notes = append(notes, "nothing in this set runs by itself: no bundle has "+nxb.AbilityService)
+	}
+	if strangers > 0 {
+		notes = append(notes, count(strangers, "bundle")+" by other publishers than the set's, whose signatures were not checked here (nxs-pack verify --bundles)")
+	}
+	return notes
 }
 
 func machines() []string { return []string{"amd64", "arm64", "riscv64"} }

@@ -30,6 +30,9 @@ type indexSigner interface {
 // newPreparedSet makes the index of these bundles, but for the digests of the payloads.
 func newPreparedSet(meta setMeta, bundles []bundleFolder, key indexSigner) (*preparedSet, error) {
 	s := &preparedSet{meta: meta, key: key, bundles: bundles}
+	for i := range bundles {
+		bundles[i].publisher = key.Public()
+	}
 	return s, s.encode()
 }
 

@@ -3,11 +3,17 @@ package nxspack
 import (
 	"context"
 	"fmt"
+	"io"
+
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
 )
 
 // verifyVerb checks a set.
 type verifyVerb struct {
-	Trust []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: ${public}. May be repeated."`
+	Trust     []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: ${public}. May be repeated."`
+	Bundles   bool     `help:"Check the signature of each bundle too, as if it stood alone; in a set the index's signature takes its place."`
+	BundleKey []string `sep:"none" placeholder:"PUB" help:"With --bundles: the key of another publisher of bundles. May be repeated."`
 	limitFlags
 	sdkFlag
 	File string `arg:"" help:"The set."`
@@ -19,13 +25,54 @@ func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
+	keys, err := v.bundleKeys(trusted)
+	if err != nil {
+		return err
+	}
 	head, err := verify(ctx, v.File, v.limits(), v.SDK, trusted)
+	if err == nil && v.Bundles {
+		err = verifyBundles(ctx, v.File, v.limits(), trusted, keys)
+	}
 	if err != nil {
 		return cannot("verify", v.File, err)
 	}
 	return c.answer(verified{v.File, head.Index.SystemVersion, head.Digest.String(), head.Index.Publisher.String()},
 		fmt.Sprintf("%s: version %s, %s, verified\nindex sha256: %s\nsigned by: %s\n", show(v.File), head.Index.SystemVersion,
 			count(len(head.Index.Bundles), "bundle"), head.Digest, head.Index.Publisher))
+}
+
+// bundleKeys are the keys by which bundles may be signed.
+func (v *verifyVerb) bundleKeys(trusted trust.Anchors) ([]trust.PublicKey, error) {
+	var keys []trust.PublicKey
+	for _, anchor := range trusted.List() {
+		keys = append(keys, anchor.Key)
+	}
+	for _, source := range v.BundleKey {
+		key, err := publicKey(source)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// verifyBundles checks the signature of each bundle of a set.
+func verifyBundles(ctx context.Context, name string, limits nxs.Limits, trusted trust.Anchors, keys []trust.PublicKey) error {
+	_, err := read(ctx, name, limits, trusted, func(*nxs.Head) error { return nil }, func(b *nxs.Bundle) error {
+		check, err := b.Manifest.CheckSignature(keys)
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(check, b.Payload); err != nil {
+			return err
+		}
+		if !check.Passed() {
+			return b.Manifest.NotSigned()
+		}
+		return nil
+	})
+	return err
 }
 
 // verified is what is known of a set that passed, as JSON.

@@ -48,26 +48,52 @@ func (s seedSigner) SignFrom(message Message) ([]byte, error) {
 	return append(commitment, response.Bytes()...), nil
 }
 
-// SignedFrom tells, like Signed, whether the key made the signature over the message; it reads the message once. What it accepts is exactly what
-// the standard library accepts.
-func (k PublicKey) SignedFrom(message Message, signature []byte) (bool, error) {
-	if len(signature) != ed25519.SignatureSize {
-		return false, nil
+// A Check tells whether a key made a signature over all that is written to it. What it accepts is exactly what the standard library accepts.
+type Check struct {
+	key       PublicKey
+	signature []byte
+	wide      hash.Hash // of the commitment, the key and the message
+}
+
+// Check begins to check a signature. One of another size than 64 bytes is none.
+func (k PublicKey) Check(signature []byte) *Check {
+	c := &Check{k, signature, sha512.New()}
+	c.wide.Write(signature[:min(len(signature), ed25519.SignatureSize/2)])
+	c.wide.Write(k[:])
+	return c
+}
+
+// Write takes the next bytes of the message.
+func (c *Check) Write(p []byte) (int, error) { return c.wide.Write(p) }
+
+// Passed tells whether the message that was written is what was signed.
+func (c *Check) Passed() bool {
+	if len(c.signature) != ed25519.SignatureSize {
+		return false
 	}
-	public, err := new(edwards25519.Point).SetBytes(k[:])
+	public, err := new(edwards25519.Point).SetBytes(c.key[:])
 	if err != nil {
-		return false, nil
+		return false
 	}
-	response, err := edwards25519.NewScalar().SetCanonicalBytes(signature[32:])
+	response, err := edwards25519.NewScalar().SetCanonicalBytes(c.signature[32:])
 	if err != nil {
-		return false, nil
+		return false
 	}
-	challenge, _, err := scalarOf(message, signature[:32], k[:])
+	challenge, err := edwards25519.NewScalar().SetUniformBytes(c.wide.Sum(nil))
 	if err != nil {
-		return false, err
+		return false
 	}
 	commitment := new(edwards25519.Point).VarTimeDoubleScalarBaseMult(challenge, public.Negate(public), response)
-	return bytes.Equal(signature[:32], commitment.Bytes()), nil
+	return bytes.Equal(c.signature[:32], commitment.Bytes())
+}
+
+// SignedFrom tells, like Signed, whether the key made the signature over the message; it reads the message once.
+func (k PublicKey) SignedFrom(message Message, signature []byte) (bool, error) {
+	check := k.Check(signature)
+	if err := feed(message, check); err != nil {
+		return false, err
+	}
+	return check.Passed(), nil
 }
 
 // scalarOf is the SHA-512 of what stands before the message and of the message, as a scalar. It returns the SHA-256 of the message beside it.
@@ -76,7 +102,7 @@ func scalarOf(message Message, before ...[]byte) (*edwards25519.Scalar, [sha256.
 	for _, b := range before {
 		wide.Write(b)
 	}
-	if err := digest(message, io.MultiWriter(wide, alone)); err != nil {
+	if err := feed(message, io.MultiWriter(wide, alone)); err != nil {
 		return nil, [sha256.Size]byte{}, err
 	}
 	scalar, err := edwards25519.NewScalar().SetUniformBytes(wide.Sum(nil))
@@ -88,8 +114,8 @@ func sum(h hash.Hash) [sha256.Size]byte { return [sha256.Size]byte(h.Sum(nil)) }
 // chunk is how much of a message is in memory at a time, in bytes.
 const chunk = 256 << 10
 
-// digest feeds all of the message, which is as long as it says.
-func digest(message Message, to io.Writer) error {
+// feed hands on all of the message, which is as long as it says.
+func feed(message Message, to io.Writer) error {
 	buffer := make([]byte, min(chunk, message.Size()))
 	for at := int64(0); at < message.Size(); {
 		piece := buffer[:min(int64(len(buffer)), message.Size()-at)]
