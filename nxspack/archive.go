@@ -44,7 +44,7 @@ func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, anc
 		var manifests []nxb.Manifest
 		head, manifests, err = nxs.VerifyFile(ctx, f, size, limits, asSystem(anchors))
 		for i := 0; err == nil && i < len(manifests); i++ {
-			err = manifests[i].CheckDemands(sdk)
+			err = head.Index.CheckDemands(manifests[i], sdk)
 		}
 		return err
 	})

@@ -128,7 +128,10 @@ func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader,
 	}
 	raw, err := encodeManifest(m)
 	if err == nil {
-		err = device{sdk: g.SDK, machine: g.machine()}.takes(m, p.message, p.message.Size())
+		err = m.CheckDemands(g.SDK)
+	}
+	if err == nil {
+		err = device{machine: g.machine()}.takes(m, p.message, p.message.Size())
 	}
 	if err != nil {
 		return bundleMade{}, g.notMade(err)

@@ -37,16 +37,12 @@ func (f deviceFlags) machine() elf.Machine {
 // A device is what is known of those that a set is for.
 type device struct {
 	limits  nxs.Limits
-	sdk     string
 	machine elf.Machine
 }
 
 // takes refuses a bundle that could not run on the device as its maker thinks.
 func (d device) takes(m nxb.Manifest, payload io.ReaderAt, size int64) error {
 	if err := m.CheckAbilities(); err != nil {
-		return err
-	}
-	if err := m.CheckDemands(d.sdk); err != nil {
 		return err
 	}
 	if d.machine == elf.EM_NONE || !runs(m) {

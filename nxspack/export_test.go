@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 
-	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 )
 
@@ -23,4 +22,4 @@ func contentOf(payload []byte) content {
 }
 
 // anyDevice takes whatever a device may take.
-func anyDevice() device { return device{limits: formatLimits(), sdk: nxb.SDK} }
+func anyDevice() device { return device{limits: formatLimits()} }

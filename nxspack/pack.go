@@ -75,7 +75,7 @@ func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*p
 	if err != nil {
 		return nil, err
 	}
-	bundles, err := readFolders(f.Input, device{limits, f.SDK, f.machine()})
+	bundles, err := readFolders(f.Input, device{limits, f.machine()})
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +84,13 @@ func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*p
 		err = refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", set.size(), limits.Archive)
 	}
 	if err != nil {
+		err = cannot("pack", output, err)
+	} else {
+		err = set.checkDemands(f.SDK)
+	}
+	if err != nil {
 		closeFolders(bundles)
-		return nil, cannot("pack", output, err)
+		return nil, err
 	}
 	return set, nil
 }

@@ -53,6 +53,16 @@ func (s *preparedSet) encode() error {
 	return err
 }
 
+// checkDemands refuses a bundle that asks for what devices of that SDK do not have.
+func (s *preparedSet) checkDemands(sdk string) error {
+	for _, b := range s.bundles {
+		if err := s.index.CheckDemands(b.manifest, sdk); err != nil {
+			return cannot("pack", b.path, err)
+		}
+	}
+	return nil
+}
+
 func (s *preparedSet) close() { closeFolders(s.bundles) }
 
 // write makes the archive. Sizes are known, so every payload is read once: it is digested and written to its place from the same memory,

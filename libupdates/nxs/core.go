@@ -3,6 +3,8 @@ package nxs
 import (
 	"slices"
 	"strings"
+
+	"nexus/libupdates/nxb"
 )
 
 // CoreName is the name of the bundle by which a set carries the system itself: the one binary that is the first process and every daemon.
@@ -15,4 +17,13 @@ func Core(bundles []Entry) (Entry, bool) {
 		return Entry{}, false
 	}
 	return bundles[i], true
+}
+
+// CheckDemands refuses a bundle of the set that could not get what it asks for on a system of that SDK, as Manifest.CheckDemands does. The bundles of
+// a set that carries a core run on that, and what it offers only it knows.
+func (x Index) CheckDemands(m nxb.Manifest, sdk string) error {
+	if _, carries := Core(x.Bundles); carries {
+		return nil
+	}
+	return m.CheckDemands(sdk)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"nexus/libupdates/durable"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -23,6 +24,32 @@ type keeper interface {
 	payload(bundle string) (durable.File, error)
 	// manifest keeps the bundle's manifest.
 	manifest(*nxs.Bundle) error
+}
+
+// asked is an archive of which the owner of the slots has a say in each bundle.
+type asked struct {
+	archive
+	admit func(nxs.Index, nxb.Manifest) error // nil: all are admitted
+}
+
+func (a asked) deliver(in *incoming, index nxs.Index, to keeper) error {
+	return a.archive.deliver(in, index, choosy{to, index, a.admit})
+}
+
+// choosy keeps the bundles that are admitted. At the first one that is not, the archive ends.
+type choosy struct {
+	keeper
+	index nxs.Index
+	admit func(nxs.Index, nxb.Manifest) error
+}
+
+func (c choosy) manifest(bundle *nxs.Bundle) error {
+	if c.admit != nil {
+		if err := c.admit(c.index, bundle.Manifest); err != nil {
+			return err
+		}
+	}
+	return c.keeper.manifest(bundle)
 }
 
 // nothing keeps nothing.

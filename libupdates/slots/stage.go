@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 )
 
@@ -14,6 +15,8 @@ import (
 type StageOptions struct {
 	// Admit is asked once the signature has passed and the index is known, before anything is written. Its error ends the stage.
 	Admit func(*nxs.Head) error
+	// AdmitBundle is asked about each bundle, once its manifest is verified and before its payload is taken. Its error ends the stage.
+	AdmitBundle func(nxs.Index, nxb.Manifest) error
 	// Progress is told at each new phase and bundle, and at most every MiB of a payload.
 	Progress func(Progress)
 }
@@ -57,7 +60,7 @@ func (s *Store) stageFrom(ctx context.Context, slot bootctl.Slot, a archive, opt
 	if err := checkSlot(slot); err != nil {
 		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
-	content, err := s.stage(slot, a, &incoming{ctx: ctx, tell: opt.Progress}, opt.Admit)
+	content, err := s.stage(slot, asked{a, opt.AdmitBundle}, &incoming{ctx: ctx, tell: opt.Progress}, opt.Admit)
 	if err != nil {
 		return Content{}, fmt.Errorf("cannot stage into slot %s: %w", slot, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
@@ -286,4 +287,39 @@ func TestTricklingStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantSlot(t, s, bootctl.B, "1.1.0")
+}
+
+// A bundle that the owner does not admit ends the stage, at its manifest, whether the set is new, comes as a file, or is here already.
+func TestABundleThatIsNotAdmitted(t *testing.T) {
+	d := durabletest.New()
+	s := open(t, d)
+	mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+	for _, version := range []string{"1.0.0", "1.1.0"} {
+		for i, way := range []func([]byte, slots.StageOptions) error{
+			func(raw []byte, opt slots.StageOptions) error {
+				_, err := s.Stage(t.Context(), bootctl.B, reader(raw), opt)
+				return err
+			},
+			func(raw []byte, opt slots.StageOptions) error {
+				_, err := s.StageFile(t.Context(), bootctl.B, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify, opt)
+				return err
+			},
+		} {
+			var asked []string
+			err := way(archive(t, version), slots.StageOptions{AdmitBundle: func(x nxs.Index, m nxb.Manifest) error {
+				asked = append(asked, x.SystemVersion+" "+m.Name)
+				if m.Name == "beta" {
+					return refusal.New(refusal.SDKTooOld, "no")
+				}
+				return nil
+			}})
+			wantReason(t, err, refusal.SDKTooOld)
+			if want := []string{version + " alpha.app", version + " beta"}; !slices.Equal(asked, want) {
+				t.Errorf("%s, way %d: asked about %v, want %v", version, i, asked, want)
+			}
+			wantSlot(t, s, bootctl.A, "1.0.0")
+			wantSlot(t, s, bootctl.B, "")
+			wantSets(t, d, 1)
+		}
+	}
 }

@@ -55,11 +55,20 @@ func Bundle(name, version string, abilities []string, payload []byte, key trust.
 
 // Asking is the bundle with a manifest that asks for these names.
 func (m Made) Asking(names ...string) Made {
+	return m.changed(func(manifest *nxb.Manifest) { manifest.Capabilities = names })
+}
+
+// Needing is the bundle with a manifest that needs this SDK.
+func (m Made) Needing(sdk string) Made {
+	return m.changed(func(manifest *nxb.Manifest) { manifest.MinSDK = sdk })
+}
+
+func (m Made) changed(change func(*nxb.Manifest)) Made {
 	manifest, err := nxb.ParseManifest(m.Manifest)
 	if err != nil {
 		panic(err)
 	}
-	manifest.Capabilities = names
+	change(&manifest)
 	if m.Manifest, err = manifest.Encode(); err != nil {
 		panic(err)
 	}
