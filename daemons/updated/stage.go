@@ -13,6 +13,7 @@ import (
 	"nexus/daemons/plat"
 	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
@@ -163,6 +164,7 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 			set = e.candidate(head.Digest, head.Index)
 			return e.receiving(slot, set)
 		},
+		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
 		Progress: func(now slots.Progress) {
 			to.reused = now.Reused
 			p.report(now)

@@ -197,3 +197,22 @@ func TestASenderThatStallsIsDropped(t *testing.T) {
 	again(t, o, archive, func() { w.Clock.Wind(30 * time.Second) })
 	w.Await("updated: audit op=stage slot=b version=1.1.0 result=refused reason=stalled", 1)
 }
+
+// TestDemandsAreKnownWhenASetIsStaged refuses a bundle that the system could not give what it needs, before a slot changes.
+func TestDemandsAreKnownWhenASetIsStaged(t *testing.T) {
+	w, o := started(t)
+	key := updatestest.Key(1)
+	bundle := updatestest.Bundle("hello", "1.1.0", []string{nxb.AbilityService}, world.Program("serve 1.1.0"), key)
+	for reason, made := range map[refusal.Reason]updatestest.Made{
+		refusal.UnknownCapability: bundle.Asking("BundleMgr", "Frobnicate"),
+		refusal.SDKTooOld:         bundle.Needing("99.0.0"),
+	} {
+		if _, err := o.Stage(updatestest.Archive(t, key, "1.1.0", made)); refusal.Of(err) != reason {
+			t.Errorf("got %v, want %s", err, reason)
+		}
+		w.Await("updated: audit op=stage slot=b version=1.1.0 result=refused reason="+string(reason), 1)
+	}
+	if s := o.AwaitState("the state", 0, func(world.State) bool { return true }); s.Active != bootctl.A || s.Staged != bootctl.None || !s.HealthOK {
+		t.Errorf("got %+v", s)
+	}
+}
