@@ -55,6 +55,7 @@ const (
 	StageInProgress   Reason = "stage-in-progress"  // another stage is under way
 	TrialInProgress   Reason = "trial-in-progress"  // a slot is on trial
 	VersionFloor      Reason = "version-floor"      // the set is older than the version floor
+	Downgrade         Reason = "downgrade"          // the set is older than the one that runs, and nobody said that it may be
 	FloorNotLower     Reason = "floor-not-lower"    // the version floor would not become lower
 	NoTrial           Reason = "no-trial"           // no slot is on trial
 	NoPrevious        Reason = "no-previous"        // there is no good set to return to

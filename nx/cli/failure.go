@@ -113,6 +113,8 @@ func (in *invocation) hint(reason refusal.Reason) string {
 		return "what it was asked for may be done all the same: `" + nx + " status` shows it"
 	case refusal.Quarantined:
 		return "it was rolled back before; `" + nx + " clear DIGEST` lets it be staged again"
+	case refusal.Downgrade:
+		return "`" + nx + " update --downgrade FILE` goes down all the same"
 	case refusal.VersionFloor:
 		return "`" + nx + " floor lower VERSION` lets older sets in again"
 	case refusal.NothingStaged:

@@ -5,8 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+
+	"nexus/libupdates/nxs"
 )
 
 // statusVerb shows the state.
@@ -21,6 +24,7 @@ func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("show status", "", err)
 		}
+		idle := s.idle(ctx, now)
 		confinement, err := s.confinement(ctx)
 		if err != nil {
 			return cannot("show status", "", err)
@@ -30,9 +34,21 @@ func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 			return cannot("show status", "", err)
 		}
 		return in.answer(report{now, watchdog, confinement}, func(w io.Writer) {
-			printState(w, now, append(watchdog.rows(), confinementRows(confinement)...))
+			printState(w, now, append(append(idle, watchdog.rows()...), confinementRows(confinement)...))
 		})
 	})
+}
+
+// idle is the line that says so where a set runs in which nothing does. Who has no answer says nothing: the state is what was asked for.
+func (s *session) idle(ctx context.Context, now state) [][]string {
+	bundles := now.slot(now.ActiveSlot).Bundles
+	if !now.HealthOK || len(bundles) == 0 || slices.ContainsFunc(bundles, func(b bundleRef) bool { return b.Name == nxs.CoreName }) {
+		return nil
+	}
+	if services, err := s.serviceStates(ctx); err != nil || len(services) > 0 {
+		return nil
+	}
+	return [][]string{{"services", "none: nothing in this set runs by itself"}}
 }
 
 // A report is all that `nx status` says: the state, what guards the machine, and how the daemons are confined.

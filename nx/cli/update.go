@@ -14,11 +14,16 @@ type updateVerb struct {
 	File     string        `arg:"" placeholder:"FILE" help:"System set (.nxs)."`
 	Timeout  time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
 	Downtime bool          `help:"Say how long each service was away."`
+
+	Downgrade bool `help:"Update to a set that is older than the one that runs."`
 }
 
 // Run exits 0 only after the commit.
 func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
+		if err := v.preflight(ctx, in, s); err != nil {
+			return cannot("stage", v.File, err)
+		}
 		set, err := s.upload(ctx, v.File, in.progress(v.File), s.toSwitch)
 		if err != nil {
 			return cannot("stage", v.File, err)

@@ -90,11 +90,11 @@ func (h *harness) verb(c cycle) (args []string, ahead []stand) {
 	switch c.act {
 	case updates:
 		next.Active, next.Staged = good, ""
-		return []string{"update", named(h.sets, good).File}, h.mayBe(next, good)
+		return []string{"update", "--downgrade", named(h.sets, good).File}, h.mayBe(next, good)
 	case fails:
 		next.Staged = ""
 		next.Drops = true
-		return []string{"update", named(h.sets, broken).File}, []stand{next}
+		return []string{"update", "--downgrade", named(h.sets, broken).File}, []stand{next}
 	case switches:
 		if h.was.Staged != "" {
 			next.Active, next.Staged = h.was.Staged, ""

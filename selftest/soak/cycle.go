@@ -106,7 +106,7 @@ func (s *Soak) act(r *Run, watch Watch) error {
 		}
 		r.Verbs = append(r.Verbs, verb)
 		if i == 0 && r.Other != nil {
-			if r.Second, err = s.host.start(false, "update", r.Other.File); err != nil {
+			if r.Second, err = s.host.start(false, "update", "--downgrade", r.Other.File); err != nil {
 				return err
 			}
 		}
@@ -158,7 +158,7 @@ func (s *Soak) answers(r *Run) error {
 func (s *Soak) verbs(r *Run) [][]string {
 	switch r.Flow {
 	case Update, Rivals:
-		return [][]string{{"update", r.Set.File}}
+		return [][]string{{"update", "--downgrade", r.Set.File}}
 	case Switch:
 		return [][]string{{"stage", r.Set.File}, {"switch"}}
 	case Discard:

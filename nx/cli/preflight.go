@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"os"
+
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/semver"
+)
+
+// nothingRuns is said of a set without a service.
+const nothingRuns = "nothing in this set runs by itself: no bundle has " + nxb.AbilityService
+
+// preflight says what an operator should know of a set before the standby slot is given up for it: that it is older than what runs, and that
+// nothing of it runs. It proves nothing, for nobody has vouched for the file yet: what it cannot read is left to the system, which judges all.
+func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session) error {
+	found, err := peek(v.File)
+	if err != nil {
+		return nil
+	}
+	now, err := s.state(ctx)
+	if err != nil {
+		return err
+	}
+	runs := now.slot(now.ActiveSlot).SystemVersion
+	if !v.Downgrade && runs != nil && nxb.CheckVersion(*runs) == nil && semver.Compare(found.Index.SystemVersion, *runs) < 0 {
+		return refusal.New(refusal.Downgrade, "%s is older than %s, which runs", found.Index.SystemVersion, *runs)
+	}
+	if !runsServices(found) {
+		in.note("note: %s", nothingRuns)
+	}
+	return nil
+}
+
+// peek reads what a file says of itself, without its payloads.
+func peek(path string) (*nxs.Inspection, error) {
+	info, err := regular(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return nxs.Peek(file, info.Size(), nxs.Limits{Archive: nxs.MaxPolicy, Payload: nxs.MaxPolicy})
+}
+
+// runsServices tells whether something in the set runs by itself: a service, or the system.
+func runsServices(found *nxs.Inspection) bool {
+	if _, carries := nxs.Core(found.Index.Bundles); carries {
+		return true
+	}
+	for _, m := range found.Manifests {
+		if m.IsService() {
+			return true
+		}
+	}
+	return false
+}
