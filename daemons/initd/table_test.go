@@ -3,6 +3,8 @@ package initd
 import (
 	"slices"
 	"testing"
+
+	"nexus/libupdates/nxb"
 )
 
 // holders returns who holds a facet.
@@ -47,6 +49,24 @@ func TestNoNameLeadsToHealthGate(t *testing.T) {
 			for _, name := range edge.Grants {
 				if slices.Contains([]string{"HealthGate", "UpdateRecovery", "SlotPublisher", "Verifier", "LogSink", "*"}, name) {
 					t.Errorf("%s is granted the name %s", row.Name, name)
+				}
+			}
+		}
+	}
+}
+
+// TestBundlesAreGivenWhatPackersSayTheyAre holds the names that bundles may be granted against what the domain says of them, and all names there are
+// against those that a manifest may ask for.
+func TestBundlesAreGivenWhatPackersSayTheyAre(t *testing.T) {
+	for _, row := range Table() {
+		for _, edge := range row.Holds {
+			for _, name := range edge.Grants {
+				if row.Name == "execd" && edge.Facet == "ServiceManager" && !nxb.GrantedCapability(name) {
+					t.Errorf("bundles are granted %s, and packers say that none is", name)
+				}
+				asks := nxb.Manifest{Capabilities: []string{name}}
+				if err := asks.CheckDemands(nxb.SDK); edge.Facet == "Registrar" && err != nil {
+					t.Errorf("there is %s, and a bundle that asks for it is refused: %v", name, err)
 				}
 			}
 		}
