@@ -39,7 +39,9 @@ func inspect(ctx context.Context, name string) (found *nxs.Inspection, size int6
 }
 
 // verify reads a set as a device of that SDK does that trusts the anchors.
-func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, anchors trust.Anchors) (head *nxs.Head, err error) {
+func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, anchors trust.Anchors) (
+	head *nxs.Head, err error,
+) {
 	err = withArchive(name, func(f *os.File, size int64) error {
 		var manifests []nxb.Manifest
 		head, manifests, err = nxs.VerifyFile(ctx, f, size, limits, asSystem(anchors))

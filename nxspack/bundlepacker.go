@@ -34,7 +34,8 @@ func RunBundlePacker(ctx context.Context, args []string, stdout, stderr io.Write
 	return c.run(ctx, &bundleGrammar{}, args)
 }
 
-// Run packs one bundle. The payload is copied first, into a folder that nobody else knows, and what is digested and signed is that copy.
+// Run packs one bundle. The payload is copied first, into a folder that nobody else knows, and what is digested and
+// signed is that copy.
 func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
 	payload, err := os.Open(g.Payload)
 	if err != nil {
@@ -57,7 +58,8 @@ func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
 		return cannot("write", g.Out, err)
 	}
 	made.noted = c.note(made.Notes)
-	return c.answer(made, fmt.Sprintf("%s: %s %s, payload of %d bytes\n", show(g.Out), made.Name, made.Version, made.PayloadSize))
+	return c.answer(made, fmt.Sprintf("%s: %s %s, payload of %d bytes\n",
+		show(g.Out), made.Name, made.Version, made.PayloadSize))
 }
 
 // bundleMade is a bundle that was packed, as JSON.
@@ -116,8 +118,11 @@ func (g *bundleGrammar) toml() string {
 }
 
 // fill puts the two files of the bundle into its folder.
-func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader, make manifestMaker) (bundleMade, error) {
-	p, err := takeContent(filepath.Join(dir, payloadFile), fromInput{interruptible{ctx, payload}, g.Payload}, int64(g.LimitPayload))
+func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader, make manifestMaker) (
+	bundleMade, error,
+) {
+	in := fromInput{interruptible{ctx, payload}, g.Payload}
+	p, err := takeContent(filepath.Join(dir, payloadFile), in, int64(g.LimitPayload))
 	if err != nil {
 		return bundleMade{}, err
 	}

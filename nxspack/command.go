@@ -177,7 +177,8 @@ func hintFor(reason refusal.Reason) string {
 	case refusal.SDKTooOld:
 		return "--sdk says which SDK the devices have, if it is another"
 	case refusal.MessageTooLong:
-		return "sign it where the key is and name the result (--signature, --publisher), or, for a bundle that travels in sets only, use --unsigned"
+		return "sign it where the key is and name the result (--signature, --publisher), " +
+			"or, for a bundle that travels in sets only, use --unsigned"
 	case refusal.BadKey:
 		return "`nxs-pack keygen` makes a key; Ed25519 keys of OpenSSH and OpenSSL and ssh-agent (agent:) will do too"
 	default:

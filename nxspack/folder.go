@@ -115,7 +115,8 @@ func (b *bundleFolder) digested(sum nxs.Digest) error {
 	return b.checkSignature()
 }
 
-// checkSignature checks the bundle's own signature where it is the set's publisher's; the keys of others are not known here.
+// checkSignature checks the bundle's own signature where it is the set's publisher's; the keys of others are not known
+// here.
 func (b *bundleFolder) checkSignature() error {
 	if !b.manifest.PublishedBy(b.publisher) {
 		return nil

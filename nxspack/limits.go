@@ -38,8 +38,9 @@ func helpTexts() kong.Vars {
 	return kong.Vars{
 		"key": "Private key: a file (keygen's, OpenSSH, PKCS#8 as PEM or DER; hex-seed:FILE for bare hex), " +
 			"or for ssh-agent agent:, agent:COMMENT, agent:SHA256:... or a public key's file.",
-		"sdk":           nxb.SDK,
-		"public":        "a public key as text or as a file (keygen's, OpenSSH, SPKI as PEM or DER; hex-public:FILE for bare hex in a file not named *.pub)",
+		"sdk": nxb.SDK,
+		"public": "a public key as text or as a file " +
+			"(keygen's, OpenSSH, SPKI as PEM or DER; hex-public:FILE for bare hex in a file not named *.pub)",
 		"archive_limit": humanize.IBytes(uint64(limits.Archive)),
 		"payload_limit": humanize.IBytes(uint64(limits.Payload)),
 	}

@@ -50,7 +50,8 @@ func (t manifestToml) of(p content) nxb.Manifest {
 // unsigned is the manifest of a payload without publisher and signature, both of which are zeros.
 func (t manifestToml) unsigned(p content) (nxb.Manifest, error) {
 	if t.Publisher != "" || t.Sig != "" {
-		return nxb.Manifest{}, refusal.New(refusal.BadMetadata, "it has a publisher or a sig, which --unsigned would leave out")
+		return nxb.Manifest{}, refusal.New(refusal.BadMetadata,
+			"it has a publisher or a sig, which --unsigned would leave out")
 	}
 	m := t.of(p)
 	m.Signature = noSignature()
@@ -105,7 +106,8 @@ func (t manifestToml) signedBy(p content, key trust.PublicKey, signature []byte)
 	return m, err
 }
 
-// by is the manifest of a payload but for the signature. What the file says about the publisher must be true of the key.
+// by is the manifest of a payload but for the signature. What the file says about the publisher must be true of the
+// key.
 func (t manifestToml) by(p content, key trust.PublicKey) (nxb.Manifest, error) {
 	m := t.of(p)
 	m.Publisher = key.ID()

@@ -107,7 +107,8 @@ func outside(input, output string) error {
 			return nil
 		}
 		if of, err := os.Stat(input); err == nil && os.SameFile(info, of) {
-			return refusal.New(refusal.UnexpectedEntry, "it is in the folder of --input, which would then hold something else than bundles")
+			return refusal.New(refusal.UnexpectedEntry,
+				"it is in the folder of --input, which would then hold something else than bundles")
 		}
 		if parent, err := os.Stat(filepath.Join(dir, "..")); err != nil || os.SameFile(info, parent) {
 			return nil

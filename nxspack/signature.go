@@ -14,7 +14,8 @@ import (
 // maxSignatureText bounds the file of a signature, in bytes.
 const maxSignatureText = 1 << 10
 
-// readSignature reads a signature that was made elsewhere: 64 bytes, or their hex or base64. Refused as BadSignatureLength.
+// readSignature reads a signature that was made elsewhere: 64 bytes, or their hex or base64. Refused as
+// BadSignatureLength.
 func readSignature(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Where the key is elsewhere a set is made in two steps: prepare writes what is to be signed, attach takes the signature. Both make the index
-// from the same input, so nothing has to be carried from one to the other.
+// Where the key is elsewhere a set is made in two steps: prepare writes what is to be signed, attach takes the
+// signature. Both make the index from the same input, so nothing has to be carried from one to the other.
 
 // prepareVerb writes the index.
 type prepareVerb struct {
@@ -89,7 +89,8 @@ func (a attached) Public() trust.PublicKey { return a.publisher }
 // Sign returns the signature, if it is over this index.
 func (a attached) Sign(index []byte) ([]byte, error) {
 	if !a.publisher.Signed(index, a.signature) {
-		err := refusal.New(refusal.InvalidSignature, "the signature is not by %s over the index %s of this input", a.publisher, nxs.Sum(index))
+		err := refusal.New(refusal.InvalidSignature,
+			"the signature is not by %s over the index %s of this input", a.publisher, nxs.Sum(index))
 		return nil, hinted{err, "run `nxs-pack prepare` again with the same input, and sign the raw bytes that it writes"}
 	}
 	return a.signature, nil

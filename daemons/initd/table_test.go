@@ -55,8 +55,8 @@ func TestNoNameLeadsToHealthGate(t *testing.T) {
 	}
 }
 
-// TestBundlesAreGivenWhatPackersSayTheyAre holds the names that bundles may be granted against what the domain says of them, and all names there are
-// against those that a manifest may ask for.
+// TestBundlesAreGivenWhatPackersSayTheyAre holds the names that bundles may be granted against what the domain says of
+// them, and all names there are against those that a manifest may ask for.
 func TestBundlesAreGivenWhatPackersSayTheyAre(t *testing.T) {
 	for _, row := range Table() {
 		for _, edge := range row.Holds {

@@ -8,8 +8,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// addTrust keeps a public key, given as a file or as its text, for the role system. It is kept as bare hex, which earlier versions of this system
-// can read as well: the file's name says that it is public.
+// addTrust keeps a public key, given as a file or as its text, for the role system. It is kept as bare hex, which
+// earlier versions of this system can read as well: the file's name says that it is public.
 func (f *folder) addTrust(source string) error {
 	key, err := trust.ReadPublicKey(source)
 	if err != nil {

@@ -89,7 +89,8 @@ func (l *loader) key(name string, entry fs.DirEntry) (trust.PublicKey, error) {
 		return trust.PublicKey{}, err
 	}
 	if want := key.String() + ".pub"; entry.Name() != want {
-		return trust.PublicKey{}, refusal.New(refusal.NameMismatch, "the file must be named after the key it holds: %s", want)
+		return trust.PublicKey{}, refusal.New(refusal.NameMismatch,
+			"the file must be named after the key it holds: %s", want)
 	}
 	return key, nil
 }

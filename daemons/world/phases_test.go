@@ -198,7 +198,8 @@ func TestASenderThatStallsIsDropped(t *testing.T) {
 	w.Await("updated: audit op=stage slot=b version=1.1.0 result=refused reason=stalled", 1)
 }
 
-// TestDemandsAreKnownWhenASetIsStaged refuses a bundle that the system could not give what it needs, before a slot changes.
+// TestDemandsAreKnownWhenASetIsStaged refuses a bundle that the system could not give what it needs, before a slot
+// changes.
 func TestDemandsAreKnownWhenASetIsStaged(t *testing.T) {
 	w, o := started(t)
 	key := updatestest.Key(1)

@@ -38,6 +38,14 @@ const maxLoader = 4096
 
 // MachineOf is the machine of an architecture as Go names it, of those that the system runs on.
 func MachineOf(arch string) (elf.Machine, bool) {
-	machine, known := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV}[arch]
-	return machine, known
+	switch arch {
+	case "amd64":
+		return elf.EM_X86_64, true
+	case "arm64":
+		return elf.EM_AARCH64, true
+	case "riscv64":
+		return elf.EM_RISCV, true
+	default:
+		return elf.EM_NONE, false
+	}
 }

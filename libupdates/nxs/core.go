@@ -19,8 +19,8 @@ func Core(bundles []Entry) (Entry, bool) {
 	return bundles[i], true
 }
 
-// CheckDemands refuses a bundle of the set that could not get what it asks for on a system of that SDK, as Manifest.CheckDemands does. The bundles of
-// a set that carries a core run on that, and what it offers only it knows.
+// CheckDemands refuses a bundle of the set that could not get what it asks for on a system of that SDK, as
+// Manifest.CheckDemands does. The bundles of a set that carries a core run on that, and what it offers only it knows.
 func (x Index) CheckDemands(m nxb.Manifest, sdk string) error {
 	if _, carries := Core(x.Bundles); carries {
 		return nil

@@ -13,7 +13,8 @@ import (
 // blockSize is the unit of a ustar archive (POSIX.1-2017, pax, "ustar Interchange Format").
 const blockSize = 512
 
-// The kinds of entry a set may hold. The second is a regular file, too (POSIX.1-2017): writers that set no type leave it so.
+// The kinds of entry a set may hold. The second is a regular file, too (POSIX.1-2017): writers that set no type leave
+// it so.
 const (
 	typeFile    = '0'
 	typeOldFile = 0
@@ -61,8 +62,8 @@ const (
 	magicGNU   = "ustar  \x00"
 )
 
-// The forms of a checksum: that of POSIX, that of the same writers, and the historical order of the first, which npm's writers keep. No other is
-// taken.
+// The forms of a checksum: that of POSIX, that of the same writers, and the historical order of the first, which npm's
+// writers keep. No other is taken.
 func checksumForms() []string { return []string{checksumPOSIX, "%07o\x00", "%06o \x00"} }
 
 const checksumPOSIX = "%06o\x00 "
@@ -169,8 +170,9 @@ func entryName(b []byte) (string, error) {
 	return name, nil
 }
 
-// octal reads a number field: octal digits, then any NULs and spaces, or the field's edge; a field of NULs alone is 0. Base-256, signs and
-// leading spaces are no numbers here. Twelve digits fill a size, 64 GiB less one; eleven and a NUL reach 8 GiB less one.
+// octal reads a number field: octal digits, then any NULs and spaces, or the field's edge; a field of NULs alone is 0.
+// Base-256, signs and leading spaces are no numbers here. Twelve digits fill a size, 64 GiB less one; eleven and a NUL
+// reach 8 GiB less one.
 func octal(b []byte) (int64, bool) {
 	digits := bytes.TrimRight(b, " \x00")
 	var n int64

@@ -20,8 +20,8 @@ func TestHeaderSizes(t *testing.T) {
 	}
 }
 
-// With its checksum made right again, a header still has no byte that may be another, but for the ways to write a zero, to end a number and to
-// call a file a file.
+// With its checksum made right again, a header still has no byte that may be another, but for the ways to write a zero,
+// to end a number and to call a file a file.
 func TestHeaderBytesAreFixed(t *testing.T) {
 	var out bytes.Buffer
 	if err := writeHeader(&out, "alpha.nxb/payload.elf", 0o1234567); err != nil {

@@ -7,8 +7,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A set may be packed by any writer of ustar archives, few of which do so by default. So a refusal says what to tell the usual ones; the table in
-// docs/packaging/system-set.md has the whole command lines.
+// A set may be packed by any writer of ustar archives, few of which do so by default. So a refusal says what to tell
+// the usual ones; the table in docs/packaging/system-set.md has the whole command lines.
 
 func bad(format string, args ...any) error {
 	return refusal.New(refusal.BadArchive, "bad archive: "+format, args...)
@@ -74,8 +74,9 @@ const record = 20 * blockSize
 // filled says that an archive goes on after its end, and why that may be.
 func filled(left, size int64) error {
 	if left < record && size%record == 0 {
-		return refusal.New(refusal.TrailingData, "%d bytes after the end of the archive, which is filled up to whole records of 10 KiB "+
-			"(GNU tar: -b1; Python: tarfile.RECORDSIZE = 512)", left)
+		return refusal.New(refusal.TrailingData,
+			"%d bytes after the end of the archive, which is filled up to whole records of 10 KiB "+
+				"(GNU tar: -b1; Python: tarfile.RECORDSIZE = 512)", left)
 	}
 	return refusal.New(refusal.TrailingData, "%d bytes after the end of the archive", left)
 }

@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the table of docs/packaging/system-set.md, and the archives of testdata/tools, again")
 
-// A writing is a tool that packs the small set from its files, and what becomes of that. The script runs in the set's folder, where all files
-// are of mode 0644; its arguments are the archive and the files in the order of a set.
+// A writing is a tool that packs the small set from its files, and what becomes of that. The script runs in the set's
+// folder, where all files are of mode 0644; its arguments are the archive and the files in the order of a set.
 type writing struct {
 	tool, version string // as the documents name it, and the version that was tried last
 	need          string // a command without which there is no such tool
@@ -155,8 +155,8 @@ func TestArchivesOfOtherTools(t *testing.T) {
 	}
 }
 
-// The ways of other writers to put the same: Rust's crate tar leaves the type NUL and ends a checksum by NUL alone, npm's writers put the
-// checksum's space before the NUL, bsdtar ends numbers by a space and a NUL.
+// The ways of other writers to put the same: Rust's crate tar leaves the type NUL and ends a checksum by NUL alone,
+// npm's writers put the checksum's space before the NUL, bsdtar ends numbers by a space and a NUL.
 func otherForms(t testing.TB) map[string][]byte {
 	resealed := func(form string, change func(b []byte)) []byte {
 		made := updatestest.Archive(t, updatestest.Key(1), "1.1.0", small()...)

@@ -1,5 +1,5 @@
-// Package semver is the one order of versions here: SemVer 2.0.0, for numbers of any length. It reads no more than texts; how long one
-// may be is the rule of the field it stands in.
+// Package semver is the one order of versions here: SemVer 2.0.0, for numbers of any length. It reads no more than
+// texts; how long one may be is the rule of the field it stands in.
 package semver
 
 import (
@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Valid tells whether the text is a version by SemVer 2.0.0: MAJOR.MINOR.PATCH, then -PRERELEASE and +BUILD where they are.
+// Valid tells whether the text is a version by SemVer 2.0.0: MAJOR.MINOR.PATCH, then -PRERELEASE and +BUILD where they
+// are.
 func Valid(version string) bool {
 	v := split(version)
 	if len(v.core) != 3 {
@@ -31,7 +32,8 @@ func Valid(version string) bool {
 	return true
 }
 
-// Compare orders two valid versions by precedence (SemVer 2.0.0, section 11): -1, 0 or 1. Build metadata counts for nothing.
+// Compare orders two valid versions by precedence (SemVer 2.0.0, section 11): -1, 0 or 1. Build metadata counts for
+// nothing.
 func Compare(a, b string) int {
 	left, right := split(a), split(b)
 	for i := range min(len(left.core), len(right.core)) {
@@ -71,7 +73,8 @@ func split(version string) (p parts) {
 	return p
 }
 
-// compareIdentifiers orders two identifiers of a prerelease: numbers by value and below all others, the others by their ASCII bytes.
+// compareIdentifiers orders two identifiers of a prerelease: numbers by value and below all others, the others by their
+// ASCII bytes.
 func compareIdentifiers(a, b string) int {
 	switch number := isDigits(a); {
 	case number && isDigits(b):

@@ -15,7 +15,8 @@ import (
 type StageOptions struct {
 	// Admit is asked once the signature has passed and the index is known, before anything is written. Its error ends the stage.
 	Admit func(*nxs.Head) error
-	// AdmitBundle is asked about each bundle, once its manifest is verified and before its payload is taken. Its error ends the stage.
+	// AdmitBundle is asked about each bundle, once its manifest is verified and before its payload is taken. Its error
+	// ends the stage.
 	AdmitBundle func(nxs.Index, nxb.Manifest) error
 	// Progress is told at each new phase and bundle, and at most every MiB of a payload.
 	Progress func(Progress)

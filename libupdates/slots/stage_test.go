@@ -289,7 +289,8 @@ func TestTricklingStream(t *testing.T) {
 	wantSlot(t, s, bootctl.B, "1.1.0")
 }
 
-// A bundle that the owner does not admit ends the stage, at its manifest, whether the set is new, comes as a file, or is here already.
+// A bundle that the owner does not admit ends the stage, at its manifest, whether the set is new, comes as a file, or
+// is here already.
 func TestABundleThatIsNotAdmitted(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)

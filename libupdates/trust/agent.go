@@ -30,7 +30,8 @@ func (a agentKey) Sign(message []byte) ([]byte, error) {
 	signature, err := a.signer.Sign(nil, message)
 	if err != nil {
 		return nil, fmt.Errorf("cannot sign by ssh-agent, which does not say why: "+
-			"its user refused or could not be asked (ssh-add -c), or the key has expired (ssh-add -t) or was removed: %w", err)
+			"its user refused or could not be asked (ssh-add -c), "+
+			"or the key has expired (ssh-add -t) or was removed: %w", err)
 	}
 	if !ed25519.Verify(a.public[:], message, signature.Blob) {
 		return nil, errors.New("cannot sign by ssh-agent: its signature does not verify")
@@ -50,8 +51,9 @@ func (a agentKey) SignFrom(message Message) ([]byte, error) {
 	return a.Sign(whole)
 }
 
-// maxAgentMessage is the longest message, in bytes, that OpenSSH's agent reads (AGENT_MAX_LEN); at a longer one it hangs up. The request to sign
-// has a byte for its kind, the key and the data with four bytes each for their length, and four bytes of flags.
+// maxAgentMessage is the longest message, in bytes, that OpenSSH's agent reads (AGENT_MAX_LEN); at a longer one it
+// hangs up. The request to sign has a byte for its kind, the key and the data with four bytes each for their length,
+// and four bytes of flags.
 const (
 	maxAgentMessage = 256 << 10
 	agentOverhead   = 1 + 4 + 4 + 4
@@ -59,7 +61,8 @@ const (
 
 func (a agentKey) fits(size int64) error {
 	if most := int64(maxAgentMessage - agentOverhead - len(a.signer.PublicKey().Marshal())); size > most {
-		return refusal.New(refusal.MessageTooLong, "ssh-agent signs at most %d bytes, and there are %d to sign", most, size)
+		return refusal.New(refusal.MessageTooLong,
+			"ssh-agent signs at most %d bytes, and there are %d to sign", most, size)
 	}
 	return nil
 }

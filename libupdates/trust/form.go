@@ -14,7 +14,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A seed and a public key are both 32 bytes, and nothing in them tells one from the other. So our own key files say which they hold.
+// A seed and a public key are both 32 bytes, and nothing in them tells one from the other. So our own key files say
+// which they hold.
 const (
 	seedPrefix   = "nexus-ed25519-seed:"
 	publicPrefix = "nexus-ed25519-public:"
@@ -34,8 +35,8 @@ type keyText struct {
 // private tells whether there is a secret in it.
 func (k keyText) private() bool { return k.seed != nil || k.locked != nil }
 
-// parseText reads the text of a key in any form: our own, OpenSSH, PKCS#8 and SPKI as PEM and as DER, bare hex. Refused as BadKey; no part
-// of the text is in the error.
+// parseText reads the text of a key in any form: our own, OpenSSH, PKCS#8 and SPKI as PEM and as DER, bare hex. Refused
+// as BadKey; no part of the text is in the error.
 func parseText(raw []byte) (keyText, error) {
 	text := bytes.TrimSpace(raw)
 	if value, ok := bytes.CutPrefix(text, []byte(seedPrefix)); ok {
@@ -116,7 +117,8 @@ func parseDER(der []byte) (keyText, error) {
 		}
 		return keyText{public: (*PublicKey)(public)}, nil
 	}
-	return keyText{}, refusal.New(refusal.BadKey, "neither a PKCS#8 nor an SPKI key of a kind that is known here, let alone Ed25519")
+	return keyText{}, refusal.New(refusal.BadKey,
+		"neither a PKCS#8 nor an SPKI key of a kind that is known here, let alone Ed25519")
 }
 
 // parseLine reads an OpenSSH public key: one line without options.
@@ -137,5 +139,6 @@ func parseLine(text []byte) (keyText, error) {
 func errNotEd25519() error { return refusal.New(refusal.BadKey, "the key is not Ed25519") }
 
 func errNoKey() error {
-	return refusal.New(refusal.BadKey, "no key in a form that is read here: `nxs-pack keygen`, OpenSSH, or PKCS#8 and SPKI (PEM, DER)")
+	return refusal.New(refusal.BadKey,
+		"no key in a form that is read here: `nxs-pack keygen`, OpenSSH, or PKCS#8 and SPKI (PEM, DER)")
 }

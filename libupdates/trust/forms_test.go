@@ -180,7 +180,8 @@ func TestAKeyStandsAlone(t *testing.T) {
 	}
 }
 
-// A private key in any form is never a public one, whatever the file's name and whatever was said of it, and no message shows a part of it.
+// A private key in any form is never a public one, whatever the file's name and whatever was said of it, and no message
+// shows a part of it.
 func TestAPrivateKeyIsNeverTrusted(t *testing.T) {
 	secrets := map[string]string{"our own": trust.SeedText([32]byte(private(1).Seed())) + "\n"}
 	for _, name := range made(t) {
@@ -202,7 +203,8 @@ func TestAPrivateKeyIsNeverTrusted(t *testing.T) {
 	}
 }
 
-// Bare hex may be either half: it is taken for what it is said to be, by the name of a public file or by a word, and else for nothing.
+// Bare hex may be either half: it is taken for what it is said to be, by the name of a public file or by a word, and
+// else for nothing.
 func TestBareHexSaysNothing(t *testing.T) {
 	public, seed := key(1).Public(), seedText(1)
 	for _, source := range []string{

@@ -30,11 +30,13 @@ func (k PublicKey) Signed(message, signature []byte) bool {
 	return ed25519.Verify(k[:], message, signature)
 }
 
-// ParsePublicKey reads the text of a key: our own form, an OpenSSH line without options (`ssh-ed25519 AAAA… comment`), or SPKI as PEM or DER.
-// Refused as BadKey, and so are a private key, bare hex, which could be one, and a key under which anybody could sign.
+// ParsePublicKey reads the text of a key: our own form, an OpenSSH line without options (`ssh-ed25519 AAAA… comment`),
+// or SPKI as PEM or DER. Refused as BadKey, and so are a private key, bare hex, which could be one, and a key under
+// which anybody could sign.
 func ParsePublicKey(text []byte) (PublicKey, error) { return parsePublic(text, unclaimed) }
 
-// ParsePublicFile is ParsePublicKey for what a file of that name holds: where the name ends in .pub, bare hex is a public key.
+// ParsePublicFile is ParsePublicKey for what a file of that name holds: where the name ends in .pub, bare hex is a
+// public key.
 func ParsePublicFile(name string, text []byte) (PublicKey, error) {
 	claim, _ := claimed(name)
 	return parsePublic(text, claim)
@@ -48,14 +50,18 @@ func parsePublic(text []byte, c claim) (PublicKey, error) {
 	k = k.as(c)
 	switch {
 	case k.private():
-		return PublicKey{}, refusal.New(refusal.BadKey, "it is a private key, which nobody else needs: name the public key that belongs to it")
+		return PublicKey{}, refusal.New(refusal.BadKey,
+			"it is a private key, which nobody else needs: name the public key that belongs to it")
 	case k.public == nil:
-		return PublicKey{}, refusal.New(refusal.BadKey, "64 hex digits do not say whether they are a public key or a private one: "+
-			"if they are public, put %s before them, or %s before the file's name", publicPrefix, hexPublic)
+		return PublicKey{}, refusal.New(refusal.BadKey,
+			"64 hex digits do not say whether they are a public key or a private one: "+
+				"if they are public, put %s before them, or %s before the file's name", publicPrefix, hexPublic)
 	case !k.public.onCurve():
-		return PublicKey{}, refusal.New(refusal.BadKey, "%s is no Ed25519 key: nothing could be signed under it", k.public)
+		return PublicKey{}, refusal.New(refusal.BadKey,
+			"%s is no Ed25519 key: nothing could be signed under it", k.public)
 	case k.public.weak():
-		return PublicKey{}, refusal.New(refusal.BadKey, "key %s is of small order: anybody could sign with it", k.public)
+		return PublicKey{}, refusal.New(refusal.BadKey,
+			"key %s is of small order: anybody could sign with it", k.public)
 	}
 	return *k.public, nil
 }

@@ -38,9 +38,10 @@ func SeedText(seed [ed25519.SeedSize]byte) string { return seedPrefix + hex.Enco
 // agentPrefix says that the key is in the running ssh-agent: `agent:` alone or with a comment or SHA256 fingerprint.
 const agentPrefix = "agent:"
 
-// LoadSigner returns the signer that a key names: a file with a private key in any form that parseText knows; a file with a public key, or
-// `agent:` alone or with a comment or fingerprint, for a key in the running ssh-agent. `hex-seed:` before a file's name says that bare hex in it
-// is a private key. Where the key has a passphrase, ask is called. Refused as BadKey; no part of a key is in the error.
+// LoadSigner returns the signer that a key names: a file with a private key in any form that parseText knows; a file
+// with a public key, or `agent:` alone or with a comment or fingerprint, for a key in the running ssh-agent.
+// `hex-seed:` before a file's name says that bare hex in it is a private key. Where the key has a passphrase, ask is
+// called. Refused as BadKey; no part of a key is in the error.
 func LoadSigner(name string, ask Passphrase) (Signer, error) {
 	if which, ok := strings.CutPrefix(name, agentPrefix); ok {
 		return agentSigner(func(key *agent.Key, _ PublicKey) bool {
@@ -73,11 +74,13 @@ func (k keyText) signer(ask Passphrase) (Signer, error) {
 	case k.public != nil:
 		signer, err := agentSigner(func(_ *agent.Key, held PublicKey) bool { return held == *k.public })
 		if err != nil {
-			return nil, refusal.New(refusal.Of(err), "it is a public key, for which ssh-agent would have to sign: %v", err)
+			return nil, refusal.New(refusal.Of(err),
+				"it is a public key, for which ssh-agent would have to sign: %v", err)
 		}
 		return signer, nil
 	default:
-		return nil, refusal.New(refusal.BadKey, "64 hex digits do not say whether they are a private key or a public one: "+
-			"if they are a seed to sign with, put %s before the file's name", hexSeed)
+		return nil, refusal.New(refusal.BadKey,
+			"64 hex digits do not say whether they are a private key or a public one: "+
+				"if they are a seed to sign with, put %s before the file's name", hexSeed)
 	}
 }

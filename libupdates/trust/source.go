@@ -56,9 +56,9 @@ func (k keyText) as(c claim) keyText {
 	}
 }
 
-// ReadPublicKey returns the public key that an argument names: the text of a key, or a file with one, as ParsePublicKey reads it. Bare hex is
-// taken where it is said to be public: `hex-public:` before it or before the file's name, or a file name that ends in .pub. Refused as BadKey;
-// what is no key is not in the error, for it could be a secret.
+// ReadPublicKey returns the public key that an argument names: the text of a key, or a file with one, as ParsePublicKey
+// reads it. Bare hex is taken where it is said to be public: `hex-public:` before it or before the file's name, or a
+// file name that ends in .pub. Refused as BadKey; what is no key is not in the error, for it could be a secret.
 func ReadPublicKey(source string) (PublicKey, error) {
 	claim, name := claimed(source)
 	text, err := keyOrFile(name)
@@ -78,14 +78,17 @@ func keyOrFile(argument string) ([]byte, error) {
 
 // isKey tells whether an argument is a key, or was to be one, and no file's name.
 func isKey(argument string) bool {
-	if strings.HasPrefix(argument, seedPrefix) || strings.HasPrefix(argument, publicPrefix) || strings.Contains(argument, "-----BEGIN ") {
-		return true
+	for _, begins := range []string{seedPrefix, publicPrefix, "-----BEGIN "} {
+		if strings.HasPrefix(strings.TrimSpace(argument), begins) {
+			return true
+		}
 	}
 	_, err := parseText([]byte(argument))
 	return err == nil
 }
 
-// Shown is how an argument that names a key stands in a message: as it is, unless it is a key itself, which could be a secret.
+// Shown is how an argument that names a key stands in a message: as it is, unless it is a key itself, which could be a
+// secret.
 func Shown(source string) string {
 	if _, name := claimed(source); isKey(name) {
 		return "(given as text)"

@@ -15,15 +15,16 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Ed25519 reads its message twice (RFC 8032, 5.1.6): for the nonce, and for the challenge. The standard library wants it in memory for that; a
-// payload of gigabytes is read from its file instead. The arithmetic is that of filippo.io/edwards25519, which the standard library's is made
-// from: what it does with the seed and the nonce takes the same time whatever they are.
+// Ed25519 reads its message twice (RFC 8032, 5.1.6): for the nonce, and for the challenge. The standard library wants
+// it in memory for that; a payload of gigabytes is read from its file instead. The arithmetic is that of
+// filippo.io/edwards25519, which the standard library's is made from: what it does with the seed and the nonce takes
+// the same time whatever they are.
 
 // A Message is what is signed or checked where it lies. It is read more than once.
 type Message = *io.SectionReader
 
-// SignFrom signs like Sign. A message that changes between the two readings is refused as DigestMismatch: two challenges with one nonce would
-// give the key away.
+// SignFrom signs like Sign. A message that changes between the two readings is refused as DigestMismatch: two
+// challenges with one nonce would give the key away.
 func (s seedSigner) SignFrom(message Message) ([]byte, error) {
 	expanded := sha512.Sum512(s.key.Seed())
 	defer clear(expanded[:])
@@ -48,7 +49,8 @@ func (s seedSigner) SignFrom(message Message) ([]byte, error) {
 	return append(commitment, response.Bytes()...), nil
 }
 
-// A Check tells whether a key made a signature over all that is written to it. What it accepts is exactly what the standard library accepts.
+// A Check tells whether a key made a signature over all that is written to it. What it accepts is exactly what the
+// standard library accepts.
 type Check struct {
 	key       PublicKey
 	signature []byte
@@ -96,7 +98,8 @@ func (k PublicKey) SignedFrom(message Message, signature []byte) (bool, error) {
 	return check.Passed(), nil
 }
 
-// scalarOf is the SHA-512 of what stands before the message and of the message, as a scalar. It returns the SHA-256 of the message beside it.
+// scalarOf is the SHA-512 of what stands before the message and of the message, as a scalar. It returns the SHA-256 of
+// the message beside it.
 func scalarOf(message Message, before ...[]byte) (*edwards25519.Scalar, [sha256.Size]byte, error) {
 	wide, alone := sha512.New(), sha256.New()
 	for _, b := range before {

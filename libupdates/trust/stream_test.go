@@ -60,7 +60,8 @@ func TestSignFromIsThatOfTheRFC(t *testing.T) {
 	}
 }
 
-// Whatever the key and the message, streamed signatures are those of the standard library, byte for byte, and so is what is accepted.
+// Whatever the key and the message, streamed signatures are those of the standard library, byte for byte, and so is
+// what is accepted.
 func TestSignFromIsThatOfTheStandardLibrary(t *testing.T) {
 	draw := rand.NewChaCha8([32]byte{8, 0, 3, 2})
 	sizes := []int{0, 1, 63, 64, 127, 128, 1023, 256<<10 - 1, 256 << 10, 256<<10 + 1, 1 << 20}
@@ -97,7 +98,8 @@ func sameVerdict(t *testing.T, key trust.PublicKey, message, signature []byte) {
 	}
 }
 
-// Keys and signatures at the edges of the format: what is not canonical, of small order, no point, or of another length.
+// Keys and signatures at the edges of the format: what is not canonical, of small order, no point, or of another
+// length.
 func TestSignedFromAtTheEdges(t *testing.T) {
 	message := []byte("message")
 	good := sign(t, key(1), message)

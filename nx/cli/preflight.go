@@ -13,8 +13,9 @@ import (
 // nothingRuns is said of a set without a service.
 const nothingRuns = "nothing in this set runs by itself: no bundle has " + nxb.AbilityService
 
-// preflight says what an operator should know of a set before the standby slot is given up for it: that it is older than what runs, and that
-// nothing of it runs. It proves nothing, for nobody has vouched for the file yet: what it cannot read is left to the system, which judges all.
+// preflight says what an operator should know of a set before the standby slot is given up for it: that it is older
+// than what runs, and that nothing of it runs. It proves nothing, for nobody has vouched for the file yet: what it
+// cannot read is left to the system, which judges all.
 func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session) error {
 	found, err := peek(v.File)
 	if err != nil {
@@ -24,9 +25,10 @@ func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session) 
 	if err != nil {
 		return err
 	}
-	runs := now.slot(now.ActiveSlot).SystemVersion
-	if !v.Downgrade && runs != nil && nxb.CheckVersion(*runs) == nil && semver.Compare(found.Index.SystemVersion, *runs) < 0 {
-		return refusal.New(refusal.Downgrade, "%s is older than %s, which runs", found.Index.SystemVersion, *runs)
+	version, runs := found.Index.SystemVersion, now.slot(now.ActiveSlot).SystemVersion
+	down := runs != nil && semver.Valid(*runs) && semver.Compare(version, *runs) < 0
+	if down && !v.Downgrade {
+		return refusal.New(refusal.Downgrade, "%s is older than %s, which runs", version, *runs)
 	}
 	if !runsServices(found) {
 		in.note("note: %s", nothingRuns)

@@ -39,10 +39,12 @@ func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// idle is the line that says so where a set runs in which nothing does. Who has no answer says nothing: the state is what was asked for.
+// idle is the line that says so where a set runs in which nothing does. Who has no answer says nothing: the state is
+// what was asked for.
 func (s *session) idle(ctx context.Context, now state) [][]string {
 	bundles := now.slot(now.ActiveSlot).Bundles
-	if !now.HealthOK || len(bundles) == 0 || slices.ContainsFunc(bundles, func(b bundleRef) bool { return b.Name == nxs.CoreName }) {
+	core := slices.ContainsFunc(bundles, func(b bundleRef) bool { return b.Name == nxs.CoreName })
+	if !now.HealthOK || len(bundles) == 0 || core {
 		return nil
 	}
 	if services, err := s.serviceStates(ctx); err != nil || len(services) > 0 {
