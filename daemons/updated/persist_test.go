@@ -29,6 +29,7 @@ type below struct {
 
 func (b below) at(name string) string { return path.Join(b.dir, name) }
 
+func (b below) Kind(name string) (fs.FileMode, error)      { return b.FS.Kind(b.at(name)) }
 func (b below) Open(name string) (durable.ReadFile, error) { return b.FS.Open(b.at(name)) }
 func (b below) Readlink(name string) (string, error)       { return b.FS.Readlink(b.at(name)) }
 func (b below) ReadDir(name string) ([]string, error)      { return b.FS.ReadDir(b.at(name)) }

@@ -10,6 +10,8 @@ import (
 // ReadFS is the looking half of FS. Names are slash-separated and relative to the root, as fs.ValidPath says; any other name is
 // refused as BadPath. Opening follows links, and no link leads out of the root.
 type ReadFS interface {
+	// Kind says what has the name: the type bits of its mode. A link is not followed and nothing is opened.
+	Kind(name string) (fs.FileMode, error)
 	// Open opens a regular file for reading; it never waits, whatever the name turns out to be.
 	Open(name string) (ReadFile, error)
 	// Readlink returns the target of the link.

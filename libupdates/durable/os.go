@@ -18,17 +18,35 @@ func OS(root *os.Root) FS { return osFS{root} }
 
 type osFS struct{ root *os.Root }
 
+func (o osFS) Kind(name string) (fs.FileMode, error) {
+	if err := CheckName(name); err != nil {
+		return 0, err
+	}
+	info, err := o.root.Lstat(name)
+	if err != nil {
+		return 0, failed("look at", name, err)
+	}
+	return info.Mode().Type(), nil
+}
+
 func (o osFS) Open(name string) (ReadFile, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: a FIFO must not make us wait for a writer
+	info, err := o.root.Stat(name)
+	if err == nil && !info.Mode().IsRegular() { // before it is opened: what opening a device does is up to the device
+		err = errNotRegular
+	}
 	if err != nil {
 		return nil, failed("open", name, err)
 	}
-	info, err := f.Stat()
+	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: a FIFO that took its place must not make us wait
+	if err != nil {
+		return nil, failed("open", name, err)
+	}
+	info, err = f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+		err = errNotRegular
 	}
 	if err != nil {
 		f.Close()
@@ -36,6 +54,8 @@ func (o osFS) Open(name string) (ReadFile, error) {
 	}
 	return osReadFile{f, info.Size()}, nil
 }
+
+var errNotRegular = errors.New("not a regular file")
 
 func (o osFS) Readlink(name string) (string, error) {
 	if err := CheckName(name); err != nil {
@@ -49,7 +69,7 @@ func (o osFS) ReadDir(name string) ([]string, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	dir, err := o.root.Open(name)
+	dir, err := o.openDir(name)
 	if err != nil {
 		return nil, failed("list", name, err)
 	}
@@ -60,6 +80,11 @@ func (o osFS) ReadDir(name string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// openDir opens a directory and nothing else: to open a FIFO in its place would wait for a writer, to open a device might do anything.
+func (o osFS) openDir(name string) (*os.File, error) {
+	return o.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
 
 func (o osFS) Mkdir(name string) error {
@@ -108,7 +133,7 @@ func (o osFS) RemoveAll(name string) error {
 
 func (o osFS) SyncDir(name string) error {
 	return o.act("sync directory", name, func() error {
-		dir, err := o.root.Open(name)
+		dir, err := o.openDir(name)
 		if err != nil {
 			return err
 		}

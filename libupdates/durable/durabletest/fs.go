@@ -23,6 +23,25 @@ func (d *Disk) begin(verb string, names ...string) error {
 	return d.step(verb, names[len(names)-1])
 }
 
+// Kind implements durable.ReadFS.
+func (d *Disk) Kind(name string) (fs.FileMode, error) {
+	if err := d.begin("look at", name); err != nil {
+		return 0, err
+	}
+	n, err := d.entry(name)
+	if err != nil {
+		return 0, failed("look at", name, err)
+	}
+	switch n.kind {
+	case directory:
+		return fs.ModeDir, nil
+	case link:
+		return fs.ModeSymlink, nil
+	default:
+		return 0, nil
+	}
+}
+
 // Open implements durable.ReadFS.
 func (d *Disk) Open(name string) (durable.ReadFile, error) {
 	if err := d.begin("open", name); err != nil {
