@@ -29,18 +29,17 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	if err != nil {
 		return err
 	}
-	for _, note := range state.Notes() {
-		log.Warn("state folder", "note", note)
-	}
+	report := func() { tell(log, state.Notes()) }
+	report()
 	b.Serve("StateFs", func(c vat.Client) capnp.Client {
 		keys := granted(state, c.Grants)
 		if keys == nil {
 			log.Error("cannot serve state: it needs one prefix", "client", c.Name)
 			return capnp.Client{}
 		}
-		return capnp.Client(statefs.StateFs_ServerToClient(&server{keys}))
+		return capnp.Client(statefs.StateFs_ServerToClient(&server{keys, report}))
 	})
-	self := statefs.StateFs_ServerToClient(&server{state.Prefix(store.Boot)})
+	self := statefs.StateFs_ServerToClient(&server{state.Prefix(store.Boot), report})
 	defer self.Release()
 	b.Vital(func() { vat.Served(self.Get(ctx, noKey)) })
 	if err := b.Ready(); err != nil {
@@ -48,6 +47,17 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// tell says what was found in the folder, and records what was done about it.
+func tell(log *logs.Log, notes []store.Note) {
+	for _, note := range notes {
+		log.Warn("state folder", "note", note.Text)
+		if note.Mended {
+			reason := string(refusal.StateDamaged)
+			log.Audit(logs.Audit{Op: "mend", Result: logs.ResultOK, Reason: reason, Detail: note.Text})
+		}
+	}
 }
 
 // noKey is a key that is refused before the disk is asked: one that stands still is no reason to end the daemon, whose next life would have the same.

@@ -11,7 +11,8 @@ import (
 
 // A server is the StateFs of one prefix.
 type server struct {
-	keys *store.Prefix
+	keys   *store.Prefix
+	report func() // says what was found in the folder since it was called last
 }
 
 // Get answers the value under a key.
@@ -78,6 +79,7 @@ func (s *server) Put(_ context.Context, call statefs.StateFs_put) error {
 		return err
 	}
 	err = s.keys.Put(key, value)
+	s.report()
 	res, allocErr := call.AllocResults()
 	return answer(res.NewRefusal, err, allocErr)
 }

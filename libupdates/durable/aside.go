@@ -12,9 +12,9 @@ const asideInfix = ".set-aside."
 // maxAside bounds what is kept of the things that were in the way at one name.
 const maxAside = 4
 
-// SetAside frees a name for what belongs there: whatever has it is renamed to NAME.set-aside.1, or the next free number up to 4, after which the
-// last one is replaced. A FIFO, a socket or a device that may not be renamed is removed, for it holds nothing. It returns the new name, "" for
-// what was removed.
+// SetAside frees a name for what belongs there: whatever has it is renamed to NAME.set-aside.1, or the next free number
+// up to 4, after which the last one is replaced. A FIFO, a socket or a device that may not be renamed is removed, for
+// it holds nothing. It returns the new name, "" for what was removed.
 func SetAside(fsys FS, name string) (to string, err error) {
 	for n := 1; n <= maxAside; n++ {
 		to = fmt.Sprint(name, asideInfix, n)

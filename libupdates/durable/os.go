@@ -40,7 +40,8 @@ func (o osFS) Open(name string) (ReadFile, error) {
 	if err != nil {
 		return nil, failed("open", name, err)
 	}
-	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: a FIFO that took its place must not make us wait
+	// O_NONBLOCK: a FIFO that took its place must not make us wait for a writer.
+	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, failed("open", name, err)
 	}
@@ -82,7 +83,8 @@ func (o osFS) ReadDir(name string) ([]string, error) {
 	return names, nil
 }
 
-// openDir opens a directory and nothing else: to open a FIFO in its place would wait for a writer, to open a device might do anything.
+// openDir opens a directory and nothing else: to open a FIFO in its place would wait for a writer, to open a device
+// might do anything.
 func (o osFS) openDir(name string) (*os.File, error) {
 	return o.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }

@@ -97,7 +97,7 @@ func TestAFreshFolder(t *testing.T) {
 			prepare(d)
 			s := open(t, d)
 			if notes := s.Notes(); len(notes) > 0 {
-				t.Errorf("a fresh folder is reported: %q", notes)
+				t.Errorf("a fresh folder is reported: %v", notes)
 			}
 			put(t, s.Prefix("boot"), "key", "v")
 			wantValue(t, open(t, d).Prefix("boot"), "key", "v")
@@ -147,11 +147,11 @@ func TestALostMarkIsMended(t *testing.T) {
 			}
 			s := open(t, d)
 			wantOnlyDamaged(t, s, "")
-			if len(s.Notes()) != 1 {
-				t.Errorf("got the notes %q", s.Notes())
+			if notes := s.Notes(); len(notes) != 1 || !notes[0].Mended {
+				t.Errorf("got the notes %v", notes)
 			}
-			if again := open(t, d); len(again.Notes()) > 0 {
-				t.Errorf("it was not mended: %q", again.Notes())
+			if notes := open(t, d).Notes(); len(notes) > 0 {
+				t.Errorf("it was not mended: %v", notes)
 			}
 		})
 	}
@@ -167,8 +167,8 @@ func TestLeftoversGoAndStrangersStay(t *testing.T) {
 	if _, err := d.Open("apps/key.value.tmp"); err == nil {
 		t.Error("a leftover stayed")
 	}
-	if len(s.Notes()) != 5 {
-		t.Errorf("got the notes %q", s.Notes())
+	if notes := s.Notes(); len(notes) != 5 || notes[0].Mended {
+		t.Errorf("got the notes %v", notes)
 	}
 	for _, name := range []string{"stranger", "boot/stranger", "boot/Key.value", "boot/stranger.tmp", "boot/a+.value"} {
 		read(t, d, name)

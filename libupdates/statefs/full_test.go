@@ -3,7 +3,6 @@ package statefs_test
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -94,8 +93,8 @@ func TestAFullDisk(t *testing.T) {
 	} else {
 		f.Close()
 	}
-	if s := open(t, d); len(s.Notes()) > 0 {
-		t.Errorf("a full disk is reported: %q", s.Notes())
+	if notes := open(t, d).Notes(); len(notes) > 0 {
+		t.Errorf("a full disk is reported: %v", notes)
 	}
 	wantValue(t, open(t, d).Prefix("apps"), "key", "old")
 }
@@ -103,8 +102,8 @@ func TestAFullDisk(t *testing.T) {
 func TestAFolderOnAFullDisk(t *testing.T) {
 	d := &fullDisk{durabletest.New(), map[string]int64{}, 4 << 10}
 	s := open(t, d)
-	if notes := s.Notes(); len(notes) != 1 || !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "no space") }) {
-		t.Errorf("got the notes %q", notes)
+	if notes := s.Notes(); len(notes) != 1 || !strings.Contains(notes[0].Text, "no space") {
+		t.Errorf("got the notes %v", notes)
 	}
 	put(t, s.Prefix("boot"), "key", "fits")
 	wantRefusal(t, s.Prefix("boot").Put("big", make([]byte, 8<<10)), refusal.NoSpace)

@@ -56,6 +56,9 @@ func identify(fs durable.ReadFS, names []string) (mark, error) {
 func isForeign(name string) bool { return name != lostFound && name != formatFile+tempSuffix }
 
 func isOurs(name string) bool {
+	if was, aside := durable.Aside(name); aside {
+		return isOurs(was)
+	}
 	_, prefix := Quotas()[name]
 	return prefix || name == reserveFile || name == formatFile || !isForeign(name)
 }

@@ -1,6 +1,8 @@
 package statefs
 
 import (
+	"errors"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -37,7 +39,11 @@ func (p *Prefix) Get(key string) ([]byte, error) {
 	if err := p.has(key); err != nil {
 		return nil, err
 	}
-	return readValue(p.store.fs, p.file(key), path.Join(p.name, key))
+	name := path.Join(p.name, key)
+	if !p.inPlace() {
+		return nil, damaged(name, "its folder is lost")
+	}
+	return readValue(p.store.fs, p.file(key), name)
 }
 
 // Put replaces the value under the key in one step; Sync makes that durable. Refused as BadStateKey, ValueTooLarge, QuotaExceeded or
@@ -55,9 +61,9 @@ func (p *Prefix) Put(key string, value []byte) error {
 		return err
 	}
 	raw := encodeValue(path.Join(p.name, key), value)
-	err := durable.Replace(p.store.fs, p.file(key), raw)
+	err := p.replace(key, raw)
 	if refusal.Of(err) == refusal.NoSpace && p.quota.Reserved {
-		err = p.store.onReserve(func() error { return durable.Replace(p.store.fs, p.file(key), raw) })
+		err = p.store.onReserve(func() error { return p.replace(key, raw) })
 	}
 	if err != nil {
 		return err
@@ -65,6 +71,42 @@ func (p *Prefix) Put(key string, value []byte) error {
 	p.remove(key)
 	p.add(key, int64(len(value)))
 	return nil
+}
+
+// replace writes the file of a key. Where something else has its name, or that of the prefix, or the prefix was lost,
+// that is mended first.
+func (p *Prefix) replace(key string, raw []byte) error {
+	if !p.inPlace() {
+		if _, err := p.store.seat(p.name); err != nil {
+			return err
+		}
+		if err := p.store.fs.SyncDir(root); err != nil {
+			return err
+		}
+	}
+	if err := p.store.makeWay(p.file(key)); err != nil {
+		return err
+	}
+	err := durable.Replace(p.store.fs, p.file(key), raw)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	// The directory is somebody else's. Its values may be read, but the next step of the system must not wait for who
+	// can mend that.
+	if err := p.store.setAside(p.name, "a folder that this system may not write to"); err != nil {
+		return err
+	}
+	if err := p.store.fs.Mkdir(p.name); err != nil {
+		return err
+	}
+	p.sizes, p.used = map[string]int64{}, 0
+	return errors.Join(p.store.fs.SyncDir(root), durable.Replace(p.store.fs, p.file(key), raw))
+}
+
+// inPlace tells whether the prefix is still a directory: through a link that took its place nothing is read or written.
+func (p *Prefix) inPlace() bool {
+	kind, err := p.store.fs.Kind(p.name)
+	return err == nil && kind == fs.ModeDir
 }
 
 // Delete removes the key and its value, also a damaged one; Sync makes that durable. Refused as BadStateKey or NoSuchKey.

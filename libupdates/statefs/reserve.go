@@ -5,11 +5,16 @@ package statefs
 
 // keepReserve makes the reserve where it is missing. It may be made of less than it should be, which is no error.
 func (s *Store) keepReserve() error {
-	if f, err := s.fs.Open(reserveFile); err == nil {
-		defer f.Close()
-		if f.Size() >= reserveSize {
-			return nil
+	if kind, err := s.fs.Kind(reserveFile); err == nil && kind == 0 {
+		if f, err := s.fs.Open(reserveFile); err == nil {
+			defer f.Close()
+			if f.Size() >= reserveSize {
+				return nil
+			}
 		}
+	}
+	if err := s.makeWay(reserveFile); err != nil {
+		return err
 	}
 	if err := s.fs.RemoveAll(reserveFile); err != nil {
 		return err

@@ -1,13 +1,12 @@
 package statefs
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"nexus/libupdates/durable"
 )
@@ -19,7 +18,15 @@ const version = "1"
 type Store struct {
 	fs       durable.FS
 	prefixes map[string]*Prefix
-	notes    []string
+
+	mu    sync.Mutex
+	notes []Note
+}
+
+// A Note is something in the folder that is not, or was not, as it should be.
+type Note struct {
+	Text   string
+	Mended bool // something was set aside or made anew: whoever keeps records of what is done to a system records it
 }
 
 // Open takes up a state folder, or makes one where nothing is: a file system's own lost+found is nothing. Values that were being written
@@ -42,7 +49,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	if err := s.mark(mark); err != nil {
+	if err := s.mark(mark, slices.Contains(names, formatFile)); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -67,55 +74,83 @@ func (s *Store) open() error {
 // Prefix returns the keys of one prefix; nil for one that is not in Quotas.
 func (s *Store) Prefix(name string) *Prefix { return s.prefixes[name] }
 
-// Notes returns what Open found that is not as it should be, one line each.
-func (s *Store) Notes() []string { return slices.Clone(s.notes) }
+// Notes returns what was found since the last call, one line each.
+func (s *Store) Notes() []Note {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	notes := s.notes
+	s.notes = nil
+	return notes
+}
 
-func (s *Store) note(format string, args ...any) {
-	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+func (s *Store) note(format string, args ...any) { s.add(Note{Text: fmt.Sprintf(format, args...)}) }
+
+func (s *Store) mended(format string, args ...any) {
+	s.add(Note{Text: fmt.Sprintf(format, args...), Mended: true})
+}
+
+func (s *Store) add(n Note) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notes = append(s.notes, n)
 }
 
 // mark marks the folder as ours where that is missing. It comes before anything else: a cut leaves a folder that is empty, or one that is
 // known.
-func (s *Store) mark(was mark) error {
+func (s *Store) mark(was mark, there bool) error {
 	switch was {
 	case marked:
 		return nil
 	case lostMark:
-		s.note("the version of the layout was damaged or gone")
+		s.mended("the version of the layout was damaged or gone")
+	}
+	if there {
+		if err := s.makeWay(formatFile); err != nil {
+			return err
+		}
 	}
 	return durable.WriteFile(s.fs, formatFile, encodeValue(formatKey, []byte(version)))
 }
 
 // openPrefix makes the prefix's directory where it is missing and learns what is in it.
 func (s *Store) openPrefix(name string, quota Quota) error {
-	if err := s.fs.Mkdir(name); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	files, err := s.fs.ReadDir(name)
+	files, err := s.seat(name)
 	if err != nil {
 		return err
 	}
 	p := &Prefix{store: s, name: name, quota: quota, sizes: map[string]int64{}}
 	for _, file := range files {
-		key, ok := keyOf(file)
-		_, leftover := keyOf(strings.TrimSuffix(file, tempSuffix))
-		switch {
-		case ok:
-			p.add(key, s.sizeOf(path.Join(name, file)))
-		case leftover:
-			if err := s.fs.RemoveAll(path.Join(name, file)); err != nil {
-				return err
-			}
-		default:
-			s.note("left alone: %s", path.Join(name, file))
+		if err := p.found(file); err != nil {
+			return err
 		}
 	}
 	s.prefixes[name] = p
 	return s.fs.SyncDir(name) // what is there counts, also where a cut could still take it back
 }
 
+// found takes up one file of the prefix.
+func (p *Prefix) found(file string) error {
+	name := path.Join(p.name, file)
+	key, isValue := keyOf(file)
+	_, leftover := keyOf(strings.TrimSuffix(file, tempSuffix))
+	_, aside := durable.Aside(file)
+	switch {
+	case isValue:
+		p.add(key, p.store.sizeOf(name))
+	case leftover:
+		return p.store.fs.RemoveAll(name)
+	case !aside:
+		p.store.note("left alone: %s", name)
+	}
+	return nil
+}
+
 // sizeOf returns the size of the value in a file, as far as it can be told.
 func (s *Store) sizeOf(file string) int64 {
+	if kind, err := s.fs.Kind(file); err == nil && kind != 0 {
+		s.note("%s is %s: it counts as a damaged value", file, durable.KindName(kind))
+		return 0
+	}
 	f, err := s.fs.Open(file)
 	if err != nil {
 		return 0

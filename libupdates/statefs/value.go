@@ -37,8 +37,15 @@ func sumOf(header []byte, name string, value []byte) [sha256.Size]byte {
 }
 
 // readValue reads the value of that name from a file, whose size is looked at before a byte is read. Whatever is wrong with the file is
-// StateDamaged, a disk that cannot read it included.
+// StateDamaged, a disk that cannot read it included. No link is followed: what is behind it is not what was put there.
 func readValue(fs durable.ReadFS, file, name string) ([]byte, error) {
+	kind, err := fs.Kind(file)
+	if err != nil {
+		return nil, damaged(name, err.Error())
+	}
+	if kind != 0 {
+		return nil, damaged(name, "its file is "+durable.KindName(kind))
+	}
 	f, err := fs.Open(file)
 	if err != nil {
 		return nil, damaged(name, err.Error())

@@ -151,7 +151,7 @@ func openRecord(state string) ([]byte, error) {
 		return nil, err
 	}
 	if notes := keys.Notes(); len(notes) > 0 {
-		return nil, fmt.Errorf("the state folder says %q", notes)
+		return nil, fmt.Errorf("the state folder says %v", notes)
 	}
 	boot := keys.Prefix(statefs.Boot)
 	entries, _, err := boot.List("", "", statefs.MaxPage)
