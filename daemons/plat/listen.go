@@ -18,7 +18,7 @@ func ListenShared(path string) (net.Listener, error) { return listen(path, 0o117
 // listen binds the socket by way of its folder's descriptor, so that the length limit of socket addresses (unix(7), 107 bytes) does not
 // limit where the folder is. The mode is there from the first moment.
 func listen(path string, mask int) (net.Listener, error) {
-	dir, err := os.Open(filepath.Dir(path))
+	dir, err := OpenFolder(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func listen(path string, mask int) (net.Listener, error) {
 
 // DialPath connects to a unix stream socket wherever its folder is.
 func DialPath(path string) (net.Conn, error) {
-	dir, err := os.Open(filepath.Dir(path))
+	dir, err := OpenFolder(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
