@@ -10,19 +10,23 @@ import (
 // A kernel is what this machine can take measures with.
 type kernel struct {
 	powers   powerSet
+	users    bool // those that daemons and payloads are given are there
 	landlock int
 	seccomp  bool
 }
 
 // look finds out what the machine and this process can.
 func look() kernel {
-	return kernel{powers: ownPowers(), landlock: landlockABI(), seccomp: seccompWorks()}
+	return kernel{powers: ownPowers(), users: mapsUsers(), landlock: landlockABI(), seccomp: seccompWorks()}
 }
 
 // canSetUser tells whether processes can be given users of their own, and be ended again.
 func (k kernel) canSetUser() bool {
-	return k.powers.has(PowerSetUser, PowerSetGrp, PowerSetCap, PowerKill)
+	return k.users && k.powers.has(PowerSetUser, PowerSetGrp, PowerSetCap, PowerKill)
 }
+
+// canBound tells whether capabilities can be taken for good from a process and what it executes.
+func (k kernel) canBound() bool { return k.powers.has(PowerSetCap) || boundedToNothing() }
 
 // Measures tells which measures a confinement means on this machine. A measure that is on and then fails keeps the process from
 // being started.
@@ -39,7 +43,8 @@ func (k kernel) measures(c Confinement) []Measure {
 	return []Measure{
 		take(MeasureNetwork, k.ownNetwork(), "an empty namespace", k.withoutNetwork()),
 		take(MeasureUser, k.ownUser(c), fmt.Sprintf("%d", c.User), k.withoutUser(c)),
-		take(MeasureCapabilities, k.canSetUser(), powerNames(c.Powers), "the bounding set "+notRoot+"; those in force are none"),
+		take(MeasureCapabilities, k.canBound(), powerNames(k.left(c)),
+			"the bounding set "+notRoot+"; those in force are none"),
 		take(MeasurePrivileges, true, "no new ones", ""),
 		take(MeasurePaths, k.landlock >= abiRefer, fmt.Sprintf("%s (Landlock %d)", ruleNames(c.Paths), k.landlock), k.withoutLandlock(abiRefer)),
 		take(MeasureSignals, k.landlock >= abiScopes, "to what it starts", k.withoutLandlock(abiScopes)),
@@ -51,6 +56,9 @@ func (k kernel) measures(c Confinement) []Measure {
 func (k kernel) withoutUser(c Confinement) string {
 	if c.User == 0 {
 		return "it works in a folder of its starter's user"
+	}
+	if !k.users {
+		return "the user namespace lacks the users for it"
 	}
 	return "needs root"
 }
@@ -125,7 +133,7 @@ func (c Confinement) enter(k kernel) error {
 		put     func() error
 	}{
 		{MeasureNetwork, k.ownNetwork(), func() error { return unix.Unshare(unix.CLONE_NEWNET) }},
-		{MeasureCapabilities, k.canSetUser(), func() error { return boundThread(powersOf(c.Powers...)) }},
+		{MeasureCapabilities, k.canBound(), func() error { return boundThread(powersOf(k.left(c)...)) }},
 		{MeasureUser, k.ownUser(c), func() error { return setThreadUser(c.User) }},
 		{MeasureCapabilities, k.powers != 0, func() error { return setThreadPowers(k.kept(c), k.passing()) }},
 		{MeasurePrivileges, true, func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
@@ -143,8 +151,17 @@ func (c Confinement) enter(k kernel) error {
 	return nil
 }
 
+// left are the powers that a confinement leaves to a process: they are for becoming other users, so where there are
+// none they are not left.
+func (k kernel) left(c Confinement) []Power {
+	if !k.canSetUser() {
+		return nil
+	}
+	return c.Powers
+}
+
 // kept are the powers that stay, as far as this process has them.
-func (k kernel) kept(c Confinement) powerSet { return powersOf(c.Powers...) & k.powers }
+func (k kernel) kept(c Confinement) powerSet { return powersOf(k.left(c)...) & k.powers }
 
 // passing is what the thread needs until it has executed the program, and the program does not get: finding it, wherever its folder is.
 func (k kernel) passing() powerSet { return powersOf(unix.CAP_DAC_READ_SEARCH) & k.powers }

@@ -79,7 +79,7 @@ func setThreadUser(id uint32) error {
 // boundThread takes every power but those kept out of the bounding set: nothing that is executed can have them again.
 func boundThread(keep powerSet) error {
 	for p := Power(0); p <= unix.CAP_LAST_CAP; p++ {
-		if keep.has(p) {
+		if keep.has(p) || !inBounds(p) {
 			continue
 		}
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(p), 0, 0, 0); err != nil && err != unix.EINVAL { // EINVAL: an older kernel has it not
@@ -87,6 +87,22 @@ func boundThread(keep powerSet) error {
 		}
 	}
 	return nil
+}
+
+// inBounds tells whether what this thread executes may come to have a power.
+func inBounds(p Power) bool {
+	in, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(p), 0, 0, 0)
+	return err == nil && in == 1
+}
+
+// boundedToNothing tells whether that is so of no power at all.
+func boundedToNothing() bool {
+	for p := Power(0); p <= unix.CAP_LAST_CAP; p++ {
+		if inBounds(p) {
+			return false
+		}
+	}
+	return true
 }
 
 // setThreadPowers leaves the thread keep, which what it executes has as well, and now, which ends with the next program.
