@@ -2,7 +2,9 @@ package initd
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"nexus/daemons/plat"
@@ -28,6 +30,10 @@ type child struct {
 	process  plat.Process
 	parent   *vat.Parent // nil while it is dead
 	ready    bool
+	settled  bool   // it was ready once
+	failures int    // lives that ended by themselves before it was ready, until it was
+	fault    string // why the first of those ended
+	endowed  error  // why this life was not given all that its row grants; nil: it was
 	restarts uint32
 	lastExit string
 	words    chan words    // what it wrote on its standard error, once that has ended; nil: this life has none
@@ -86,7 +92,7 @@ func (s *system) rest(ctx context.Context, c *child, pause time.Duration) bool {
 
 // live is one life of a daemon, from birth to end. Once ctx is done the daemon is asked to stop and, if it does not, killed.
 func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
-	c.words = nil
+	c.words, c.endowed = nil, nil
 	process, parent, err := s.birth(c)
 	if err != nil {
 		return plat.Exit{}, err
@@ -112,7 +118,7 @@ func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 		case ended := <-parent.Ended():
 			s.linkEnded(c.row.Name, ended)
 		case <-process.Done():
-			return process.Exit(), nil
+			return process.Exit(), c.endowed
 		case <-ctx.Done():
 			parent.Close()
 			return s.awaitEnd(process), nil
@@ -190,17 +196,55 @@ func (s *system) ended(ctx context.Context, c *child, exit plat.Exit, err error)
 		s.stop(outcome{failed: true, why: s.lastWord(c)})
 		return true
 	}
-	report := s.wordsOf(c).report
+	said := s.wordsOf(c)
 	s.mu.Lock()
 	c.restarts++
+	hopeless := c.failed(exit, err, said.why())
 	s.mu.Unlock()
-	s.log.Crash(c.row.Name, c.lastExit, report)
+	s.log.Crash(c.row.Name, c.lastExit, said.report)
+	if hopeless && !s.onTrial() {
+		why := fmt.Sprintf("%s cannot start, %d times in a row: %s", c.row.Name, c.failures, c.fault)
+		s.stop(outcome{failed: true, why: why})
+		return true
+	}
 	return false
 }
 
+// maxFailures is how often a daemon may fail to start. The pauses in between make it some seconds: what passes has
+// passed by then.
+const maxFailures = 8
+
+// failed counts a life that ended before the daemon was ready for the first time, and tells whether another one is of
+// no use: a system whose daemon never starts does nothing, and would do so without a word. One that was killed from
+// outside says nothing about the next. The system's lock is held.
+func (c *child) failed(exit plat.Exit, err error, why string) bool {
+	if c.settled || err == nil && killed(exit) {
+		return false
+	}
+	if c.failures++; c.failures == 1 {
+		if c.fault = c.lastExit; err == nil && why != "" {
+			c.fault = why
+		}
+	}
+	return c.failures >= maxFailures
+}
+
+// killed tells whether somebody ended a process by a signal, rather than the kernel for what it did.
+func killed(exit plat.Exit) bool {
+	switch syscall.Signal(exit.Signal) {
+	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+		return true
+	}
+	return false
+}
+
+// onTrial tells whether the daemons are of a core that has to prove itself: what does not start is for the health of
+// its attempt then.
+func (s *system) onTrial() bool { return !s.config.Handed.Core.IsZero() }
+
 func (s *system) setReady(c *child) {
 	s.mu.Lock()
-	c.ready = true
+	c.ready, c.settled = true, true
 	s.mu.Unlock()
 	s.changed.Notify()
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -42,6 +43,8 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 	if err != nil {
 		// It would live without something its row grants. Its next life gets all of it.
 		s.log.Warn("cannot endow daemon", "daemon", c.row.Name, "error", err)
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		c.endowed = errors.New(first)
 		process.Kill()
 	}
 }

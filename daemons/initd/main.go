@@ -68,10 +68,13 @@ func (p *processes) find(handed *Handed, dir string) (err error) {
 		p.bin, p.binary, p.memory = filepath.Join(dir, runDir), plat.ByDescriptor(core), core
 		return nil
 	}
-	if p.binary, err = ownBinary(); err == nil && !handed.Given() {
+	if p.binary, err = ownBinary(); err != nil {
+		return err
+	}
+	if !handed.Given() {
 		handed.Image = p.binary
 	}
-	return err
+	return checkStatic(p.binary)
 }
 
 // ownBinary is the file that this process executes.
@@ -81,4 +84,18 @@ func ownBinary() (string, error) {
 		return "", err
 	}
 	return filepath.EvalSymlinks(path)
+}
+
+// checkStatic wants the one binary to start by itself: a daemon may open no loader and no library, so one that needs
+// them would never say a word.
+func checkStatic(binary string) error {
+	file, err := os.Open(binary)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if plat.Dynamic(file) {
+		return fmt.Errorf("%s needs a loader, and confined daemons may open none: build it with CGO_ENABLED=0", binary)
+	}
+	return nil
 }

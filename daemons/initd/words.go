@@ -50,6 +50,15 @@ func (w *words) add(line string) {
 	}
 }
 
+// why is the one line that says why a life ended, as far as it said so: the beginning of a trace, or else the last
+// line.
+func (w words) why() string {
+	if len(w.report) > 0 && beginsTrace(w.report[0]) {
+		return w.report[0]
+	}
+	return w.last
+}
+
 // beginsTrace tells the line in which a Go program says why it crashes. What comes after it is where.
 func beginsTrace(line string) bool {
 	for _, beginning := range []string{"panic: ", "fatal error: ", "SIGQUIT: ", "SIGABRT: ", "SIGSEGV: "} {
