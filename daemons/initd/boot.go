@@ -13,17 +13,21 @@ import (
 // The error is ErrReboot where it is to begin anew. It takes the folder, opens what the table grants, and has the launcher bring the daemons to
 // life. The console gets markers and what an operator should see, stderr a daemon's last words.
 func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher, console *os.File, stderr io.Writer) (next *Handed, err error) {
-	folder, err := openFolder(config.Dir, config.Handed.take(handedLock))
+	config.State = config.state()
+	folder, err := openFolder(config.Dir, config.Handed.take(handedLock), len(config.Trust) > 0)
 	if err != nil {
 		return nil, err
 	}
-	defer folder.close()
+	defer folder.clear()
 	for _, source := range config.Trust {
 		if err := folder.addTrust(source); err != nil {
 			return nil, err
 		}
 	}
-	state, err := openState(config.state(), config.Handed.take(handedState))
+	if err := folder.checkTrust(); err != nil {
+		return nil, err
+	}
+	state, err := openState(config.State, config.Handed.take(handedState), folder)
 	if err != nil {
 		return nil, err
 	}
@@ -39,9 +43,10 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 	}()
 	s := newSystem(config, host, launcher, stderr)
 	defer s.closeResources()
-	if err := s.openResources(console); err != nil {
+	if err := s.openResources(console, folder, state); err != nil {
 		return nil, err
 	}
+	s.tell(folder.found)
 	if err := s.run(ctx, sockets); err != nil {
 		return nil, err
 	}

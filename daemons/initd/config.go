@@ -88,8 +88,8 @@ func (c Config) state() string {
 	if c.State != "" {
 		return c.State
 	}
-	own := filepath.Join(c.Dir, stateDir)
-	if _, err := os.Stat(own); errors.Is(err, os.ErrNotExist) {
+	own := filepath.Join(c.Dir, stateDir) // also a link that leads nowhere says that there was state
+	if _, err := os.Lstat(own); errors.Is(err, os.ErrNotExist) {
 		return ""
 	}
 	return own

@@ -3,6 +3,7 @@ package initd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"sync"
@@ -39,8 +40,11 @@ type controlSocket struct {
 // listen opens the socket in the folder, for the folder's owner only. A socket a killed system left is in the way; the folder's
 // lock says that nobody serves it.
 func listen(f *folder) (*controlSocket, error) {
-	path := f.at("control.sock")
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+	path := f.at(controlFile)
+	if err := f.makeWay(controlFile, fs.ModeSocket); err != nil {
+		return nil, err
+	}
+	if err := f.root.Remove(controlFile); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
 	listener, err := plat.ListenPrivate(path)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"nexus/daemons/plat"
 	"nexus/libupdates/statedisk"
@@ -63,11 +64,14 @@ func mountDisk(disk string, console io.Writer) error {
 	return os.RemoveAll(filepath.Join(GuestDir, "trust")) // whom this machine trusts its image says; what an older one said is void
 }
 
-// sound wants the directories to be in order that no start can do without: one that is damaged would have daemons end again and again, and
-// nobody told why. To look for a name that is not there has the kernel read a directory and check it; to list it does not.
+// sound wants the directories to be in order that no start can do without: one that is damaged would have daemons end
+// again and again, and nobody told why. To look for a name that is not there has the kernel read a directory and check
+// it; to list it does not. What is no directory is somebody else's to judge.
 func sound(dir string) error {
 	for _, name := range []string{".", "system", "system/sets", stateDir, stateDir + "/" + statefs.Boot} {
-		if _, err := os.Lstat(filepath.Join(dir, name, "no-such-name")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		_, err := os.Lstat(filepath.Join(dir, name, "no-such-name"))
+		nothing := errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+		if err != nil && !nothing {
 			return err
 		}
 	}

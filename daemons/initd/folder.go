@@ -2,10 +2,12 @@ package initd
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"nexus/daemons/plat"
+	"nexus/libupdates/durable"
 )
 
 // A folder is where one system lives on this host:
@@ -16,71 +18,200 @@ import (
 //	trust/<role>/<key>.pub     public keys allowed for a role
 //	system/                    the slots (libupdates/slots)
 //	state/                     durable state (libupdates/statefs), where there is any
+//
+// The path is an operator's, and may lead through links. Nothing below it is opened through one.
 type folder struct {
-	path string
-	lock *os.File
+	path  string
+	dir   *os.File
+	root  *os.Root
+	files durable.FS // what is below dir
+	lock  *os.File
+	found []finding
 }
 
-// runDir holds the links under which daemons are executed.
-const runDir = "run"
+// Names in the folder.
+const (
+	lockFile    = "lock"
+	controlFile = "control.sock"
+	runDir      = "run" // the links under which daemons are executed
+	systemDir   = "system"
+	trustDir    = "trust"
+	systemKeys  = trustDir + "/system"
+	appsKeys    = trustDir + "/apps"
+)
 
 // errAlreadyRunning says that another system holds the folder.
 var errAlreadyRunning = errors.New("a system is running there already")
 
-// openFolder makes the folder if it is new and takes its lock, unless the core before has left it. Nothing is changed when another system holds it.
-func openFolder(path string, held *os.File) (*folder, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, err
-	}
+// openFolder makes the folder if it is new and takes its lock, unless the core before has left it. Nothing is changed
+// when another system holds it. What can be made anew is; what else is in the way and is not needed is set aside.
+// keysGiven says that trust is, by the command line.
+func openFolder(path string, held *os.File, keysGiven bool) (*folder, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{path: path, lock: held}
-	if held == nil {
-		if f.lock, err = takeLock(filepath.Join(path, "lock")); err != nil {
-			return nil, err
-		}
+	f := &folder{path: path}
+	if err := f.open(); err != nil {
+		return nil, err
 	}
-	if err := f.prepare(); err != nil {
+	if err := f.take(held); err != nil {
 		f.close()
+		return nil, err
+	}
+	if err := f.prepare(keysGiven); err != nil {
+		f.clear()
 		return nil, err
 	}
 	return f, nil
 }
 
-func takeLock(path string) (*os.File, error) {
-	lock, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
+// open opens the folder itself.
+func (f *folder) open() (err error) {
+	if f.dir, err = f.openNamed(f.path, "--dir", 0o755, 0); err != nil {
+		return err
 	}
-	if err := plat.Lock(lock); err != nil {
-		lock.Close()
-		if errors.Is(err, plat.ErrLocked) {
-			return nil, errAlreadyRunning
+	if f.root, err = plat.Root(f.dir); err != nil {
+		f.dir.Close()
+		return err
+	}
+	f.files = durable.OS(f.root)
+	return nil
+}
+
+// take takes the lock. A file of that name is made anew where something else has it; who serves the control socket runs
+// in any case.
+func (f *folder) take(held *os.File) (err error) {
+	if f.lock = held; held != nil {
+		return nil
+	}
+	if object, err := plat.Look(f.dir, controlFile); err == nil && object.Kind == fs.ModeSocket {
+		if conn, err := plat.DialPath(f.at(controlFile)); err == nil {
+			conn.Close()
+			return errAlreadyRunning
 		}
-		return nil, err
 	}
-	return lock, nil
+	if err := f.makeWay(lockFile, 0); err != nil {
+		return err
+	}
+	f.openUp(lockFile, 0o600)
+	if f.lock, err = plat.OpenFileAt(f.dir, lockFile, 0o600); err != nil {
+		return f.cannotOpen(lockFile, err)
+	}
+	if err := plat.Lock(f.lock); errors.Is(err, plat.ErrLocked) {
+		return errAlreadyRunning
+	} else if err != nil {
+		return cannotUse(f.at(lockFile), plainly(err), "its file system has no locks: name another folder with --dir")
+	}
+	return nil
 }
 
 // prepare makes the sub-folders and clears what a killed system left.
-func (f *folder) prepare() error {
-	if err := os.RemoveAll(f.at(runDir)); err != nil {
+func (f *folder) prepare(keysGiven bool) error {
+	if err := f.prepareRun(); err != nil {
 		return err
 	}
-	for _, name := range []string{runDir, "system", "trust/apps", "trust/system"} {
-		if err := os.MkdirAll(f.at(name), 0o755); err != nil {
+	beginAnew := "put the folder back, or move this away to begin without sets"
+	giveKeys := "put the folder back, or give the keys with --trust"
+	if keysGiven {
+		giveKeys = ""
+	}
+	for _, place := range []struct {
+		name   string
+		needed string // what to do where it is not what it should be; empty: it can be made anew
+		reader bool   // nothing is written there but what an operator gives
+	}{
+		{systemDir, beginAnew, false},
+		{trustDir, giveKeys, true},
+		{systemKeys, giveKeys, true},
+		{appsKeys, "", true},
+	} {
+		if err := f.prepareDir(place.name, place.needed, place.reader); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// prepareRun makes an empty folder for links.
+func (f *folder) prepareRun() error {
+	if err := f.makeWay(runDir, fs.ModeDir); err != nil {
+		return err
+	}
+	f.openUp(runDir, 0o700)
+	if f.root.RemoveAll(runDir) != nil { // somebody else's, perhaps
+		if err := f.setAside(runDir); err != nil {
+			return err
+		}
+	}
+	return f.files.Mkdir(runDir)
+}
+
+// prepareDir makes a folder where it is missing.
+func (f *folder) prepareDir(name, needed string, reader bool) error {
+	kind, err := f.files.Kind(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.files.Mkdir(name)
+	case err != nil:
+		return cannotLook(f.at(name), err)
+	case kind != fs.ModeDir && needed != "":
+		return cannotUse(f.at(name), "it is "+durable.KindName(kind)+", not a folder", needed)
+	case kind != fs.ModeDir:
+		if err := f.setAside(name); err != nil {
+			return err
+		}
+		return f.files.Mkdir(name)
+	}
+	return f.checkDir(name, reader)
+}
+
+// checkDir wants a folder to be one that this system can use.
+func (f *folder) checkDir(name string, reader bool) error {
+	parent, base, err := f.parent(name)
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	owner := claimOf(name).OwnerOf()
+	if reader {
+		owner = 0 // root may keep the keys of a system that is not root's
+	}
+	return f.checkAt(parent, base, name, owner)
+}
+
+// checkAt looks at whose a folder is, and whether its owner, where that is us, may use it.
+func (f *folder) checkAt(parent *os.File, base, name string, owner uint32) error {
+	object, err := plat.Look(parent, base)
+	if err != nil {
+		return err
+	}
+	if err := checkOwner(f.at(name), object.Owner, owner); err != nil {
+		return err
+	}
+	if done, err := plat.OpenUp(parent, base, 0o700); err == nil && done {
+		f.say("%s was closed to its owner: opened", name)
+	}
+	dir, err := plat.OpenFolderAt(parent, base)
+	if err != nil {
+		return cannotUse(f.at(name), plainly(err), "start the system as its owner, or give it to this user")
+	}
+	return dir.Close()
+}
+
 func (f *folder) at(name string) string { return filepath.Join(f.path, name) }
+
+// clear gives the folder back as it is after an orderly end.
+func (f *folder) clear() {
+	f.root.RemoveAll(runDir)
+	f.close()
+}
 
 // close gives the folder back.
 func (f *folder) close() {
-	os.RemoveAll(f.at(runDir))
-	f.lock.Close()
+	if f.lock != nil {
+		f.lock.Close()
+	}
+	f.root.Close()
+	f.dir.Close()
 }

@@ -1,11 +1,11 @@
 package initd
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"nexus/daemons/plat"
 )
@@ -22,6 +22,8 @@ type processes struct {
 	memory  *os.File // where the binary is in sealed memory, that; else nil
 	spawner plat.Spawner
 	dirs    map[string]string // paths of the directories that rows name
+
+	mu sync.Mutex // for the folder of links
 }
 
 func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process, error) {
@@ -92,14 +94,42 @@ func open(rule plat.PathRule, user uint32) error {
 // dirPrefix marks a directory of a row as the path of a rule.
 const dirPrefix = "dir:"
 
-// link makes the path under which a daemon is executed, unless it is there: a link named after it, so that its process shows its name.
+// link makes the path under which a daemon is executed, unless it is there: a link named after it, so that its process
+// shows its name. Whatever else has its name, or that of the folder of links, gives way: nothing in there lasts longer
+// than the system runs.
 func (p *processes) link(name string) (string, error) {
 	path, err := filepath.Abs(filepath.Join(p.bin, name))
 	if err != nil {
 		return "", err
 	}
-	if err := os.Symlink(p.binary, path); err != nil && !errors.Is(err, os.ErrExist) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if leadsTo(path, p.binary) {
+		return path, nil
+	}
+	if info, err := os.Lstat(p.bin); err != nil || !info.IsDir() {
+		if err := os.RemoveAll(p.bin); err != nil {
+			return "", err
+		}
+		if err := os.Mkdir(p.bin, 0o755); err != nil {
+			return "", err
+		}
+	}
+	if err := os.RemoveAll(path); err != nil {
 		return "", err
 	}
-	return path, nil
+	return path, os.Symlink(p.binary, path)
+}
+
+// leadsTo tells whether a link leads to a file.
+func leadsTo(link, file string) bool {
+	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
+		return false
+	}
+	there, err := os.Stat(link)
+	if err != nil {
+		return false
+	}
+	wanted, err := os.Stat(file)
+	return err == nil && os.SameFile(there, wanted)
 }

@@ -44,7 +44,7 @@ func (s *system) ordered(ctx context.Context) bool {
 // orderEnd has the end noted in the boot record while it can be, durably: the next boot is then a commanded one, and the attempt that ends
 // with this boot costs nothing. Without a state folder there is no next boot that could read it.
 func (s *system) orderEnd() {
-	if s.config.state() == "" {
+	if s.config.State == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), orderPatience)

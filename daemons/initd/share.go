@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"nexus/daemons/plat"
+	"nexus/libupdates/durable"
 )
 
 // A Share is a socket beside the control socket, by which those come in who may have less than an operator.
@@ -52,7 +53,7 @@ func (s Share) clear() error {
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return errors.New("something else is there")
+		return fmt.Errorf("%s is there: move it away", durable.KindName(info.Mode()))
 	}
 	switch conn, err := plat.DialPath(s.Path); {
 	case err == nil:
@@ -67,9 +68,9 @@ func (s Share) clear() error {
 // openSockets opens the ways in: the control socket in the folder, and what is shared. What the core before has left is open already. Either all
 // are open or none.
 func openSockets(f *folder, shares []Share, handed *Handed) (sockets []*controlSocket, err error) {
-	ways := []way{{Share{operatorRole, f.at("control.sock")}, func() (*controlSocket, error) { return listen(f) }}}
+	ways := []way{{Share{operatorRole, f.at(controlFile)}, func() (*controlSocket, error) { return listen(f) }}}
 	for _, share := range shares {
-		ways = append(ways, way{share, share.open})
+		ways = append(ways, way{share, func() (*controlSocket, error) { return f.share(share) }})
 	}
 	for i, w := range ways {
 		socket, err := w.enter(handed.take(fmt.Sprint(handedSocket, i)))
@@ -80,6 +81,22 @@ func openSockets(f *folder, shares []Share, handed *Handed) (sockets []*controlS
 		sockets = append(sockets, socket)
 	}
 	return sockets, nil
+}
+
+// share opens a shared socket. In the system's own folder whatever else has its name is set aside, and no link leads to
+// it.
+func (f *folder) share(s Share) (*controlSocket, error) {
+	if way, below := inside(f.path, s.Path); below {
+		parent, _, err := f.parent(way)
+		if err != nil {
+			return nil, fmt.Errorf("cannot share %s at %s: %w", s.Role, s.Path, err)
+		}
+		defer parent.Close()
+		if err := f.makeWay(way, fs.ModeSocket); err != nil {
+			return nil, err
+		}
+	}
+	return s.open()
 }
 
 // A way in, and how it is opened where nobody has left it open.

@@ -47,6 +47,7 @@ func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 		t.Errorf("it is there after its end: %v", err)
 	}
 
+	kinds := map[string]string{"file": "a file", "dir": "a folder", "link": "a link"}
 	for name, make := range map[string]func(string) error{
 		"file": func(path string) error { return os.WriteFile(path, []byte("precious"), 0o600) },
 		"dir":  func(path string) error { return os.Mkdir(path, 0o700) },
@@ -56,7 +57,7 @@ func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 		if err := make(s.Path); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.open(); err == nil || !strings.HasSuffix(err.Error(), name+": something else is there") {
+		if _, err := s.open(); err == nil || !strings.HasSuffix(err.Error(), name+": "+kinds[name]+" is there: move it away") {
 			t.Errorf("a %s: %v", name, err)
 		}
 		if _, err := os.Lstat(s.Path); err != nil {
@@ -69,6 +70,10 @@ func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 func TestSocketsOpenTogether(t *testing.T) {
 	dir := t.TempDir()
 	f := &folder{path: dir}
+	if err := f.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
 	shares := []Share{{"status", filepath.Join(dir, "status.sock")}, {"stage", filepath.Join(dir, "missing", "stage.sock")}}
 	if _, err := openSockets(f, shares, &Handed{}); err == nil {
 		t.Fatal("opened in a folder that is not there")

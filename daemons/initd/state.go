@@ -3,7 +3,9 @@ package initd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"nexus/daemons/plat"
 	"nexus/libupdates/durable"
@@ -21,44 +23,80 @@ type stateFolder struct{ lock *os.File }
 
 // openState makes the folder where it is missing and locks it, unless the core before has left that: two systems may not share one. One that is
 // not for our state is refused, with nothing in it changed, not even whose it is. The result is nil without a path.
-func openState(path string, held *os.File) (*stateFolder, error) {
+func openState(path string, held *os.File, f *folder) (*stateFolder, error) {
 	switch {
 	case path == "":
 		return nil, nil
 	case held != nil:
 		return &stateFolder{held}, nil
 	}
-	s, err := lockState(path)
+	dir, err := findState(path, f)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use state in %s: %w", path, err)
+		return nil, err
 	}
-	return s, nil
+	if err := lockState(dir); err != nil {
+		dir.Close()
+		const remedy = "put the state back, or name another folder with --state"
+		return nil, fmt.Errorf("cannot use state in %s: %w: %s", path, err, remedy)
+	}
+	return &stateFolder{dir}, nil
 }
 
-func lockState(path string) (*stateFolder, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, err
+// findState opens the folder. Below the system's own no link leads to it; elsewhere the path is an operator's.
+func findState(path string, f *folder) (*os.File, error) {
+	if way, below := inside(f.path, path); below {
+		return f.stateBelow(way)
 	}
-	root, err := os.OpenRoot(path)
+	return f.openNamed(path, "--state", 0o700, claimOf(stateDir).OwnerOf())
+}
+
+// stateBelow opens, or makes, a folder of state below the system's own.
+func (f *folder) stateBelow(way string) (*os.File, error) {
+	name := ""
+	for _, part := range parts(way) {
+		name = filepath.Join(name, part)
+		kind, err := f.files.Kind(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			err = f.root.Mkdir(name, 0o700)
+		case err == nil && kind != fs.ModeDir:
+			return nil, cannotUse(f.at(name), "it is "+durable.KindName(kind)+", not a folder",
+				"put the folder back, or name the one that holds the state with --state")
+		case err == nil && name == way:
+			err = f.checkState(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return f.below(way)
+}
+
+// checkState wants a state folder that is there to be one that this system can use.
+func (f *folder) checkState(name string) error {
+	parent, base, err := f.parent(name)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	defer parent.Close()
+	return f.checkAt(parent, base, name, claimOf(stateDir).OwnerOf())
+}
+
+func lockState(dir *os.File) error {
+	root, err := plat.Root(dir)
+	if err != nil {
+		return err
 	}
 	defer root.Close()
 	if err := statefs.Identify(durable.OS(root)); err != nil {
-		return nil, err
+		return err
 	}
-	lock, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	if err := plat.Lock(dir); errors.Is(err, plat.ErrLocked) {
+		return errors.New("another system has it")
+	} else if err != nil {
+		return err
 	}
-	if err := plat.Lock(lock); err != nil {
-		lock.Close()
-		if errors.Is(err, plat.ErrLocked) {
-			err = errors.New("another system has it")
-		}
-		return nil, err
-	}
-	return &stateFolder{lock}, nil
+	return nil
 }
 
 // close gives the folder back; that there is none is fine.

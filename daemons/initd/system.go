@@ -69,7 +69,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 			"tries":         strconv.Itoa(int(config.Policy.Tries)),
 			"settle":        config.Policy.SettleTime.String(),
 			"floor":         cmp.Or(config.Floor, floorSigned),
-			"record":        recordPlace(config.state() != ""),
+			"record":        recordPlace(config.State != ""),
 			"boot-cause":    config.Cause.String(),
 			"core":          coreSetting(config.Handed.Core),
 		},
@@ -85,7 +85,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 	if config.SelftestSets != "" {
 		s.ballot.voter = selftestName
 	}
-	for _, row := range tableFor(config.state() != "") {
+	for _, row := range tableFor(config.State != "") {
 		switch row.Name {
 		case selftestName:
 			if config.SelftestSets == "" {
@@ -102,10 +102,26 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 	return s
 }
 
-// openResources opens what rows of the table name: directories and files that are granted as descriptors.
-func (s *system) openResources(console *os.File) (err error) {
-	for name, path := range s.config.dirs() {
-		if s.dirs[name], err = os.Open(path); err != nil {
+// openResources opens what rows of the table name: directories and files that are granted as descriptors. The
+// directories are made what the daemons need that work there.
+func (s *system) openResources(console *os.File, f *folder, state *stateFolder) (err error) {
+	if s.dirs[systemDir], err = f.below(systemDir); err != nil {
+		return err
+	}
+	if s.dirs[trustDir], err = f.below(trustDir); err != nil {
+		return err
+	}
+	if state != nil { // opened anew: the lock is not for statefsd
+		if s.dirs[stateDir], err = plat.OpenFolderAt(state.lock, "."); err != nil {
+			return err
+		}
+	}
+	found, err := ownAll(s.dirs)
+	if f.found = append(f.found, found...); err != nil {
+		return err
+	}
+	if s.config.SelftestSets != "" {
+		if s.dirs["sets"], err = plat.OpenFolder(s.config.SelftestSets); err != nil {
 			return err
 		}
 	}

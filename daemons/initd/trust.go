@@ -3,6 +3,9 @@ package initd
 import (
 	"fmt"
 	"os"
+	"path"
+	"slices"
+	"strings"
 
 	"nexus/libupdates/durable"
 	"nexus/libupdates/trust"
@@ -15,10 +18,28 @@ func (f *folder) addTrust(source string) error {
 	if err != nil {
 		return fmt.Errorf("cannot trust %s: %w", trust.Shown(source), err)
 	}
-	root, err := os.OpenRoot(f.at("trust/system"))
-	if err != nil {
+	name := path.Join(systemKeys, key.String()+keySuffix)
+	if err := f.makeWay(name, 0); err != nil {
 		return err
 	}
-	defer root.Close()
-	return durable.WriteFile(durable.OS(root), key.String()+".pub", []byte(key.String()+"\n"))
+	return durable.WriteFile(f.files, name, []byte(key.String()+"\n"))
+}
+
+// keySuffix ends the name of a key's file.
+const keySuffix = ".pub"
+
+// checkTrust wants somebody to be trusted where there are sets: without a key none of them can be verified, so nothing
+// would run, and it would be for no fault of theirs.
+func (f *folder) checkTrust() error {
+	keys, err := f.files.ReadDir(systemKeys)
+	if err != nil || slices.ContainsFunc(keys, func(name string) bool { return strings.HasSuffix(name, keySuffix) }) {
+		return err
+	}
+	for _, name := range []string{"a", "b"} {
+		if _, err := f.files.Kind(path.Join(systemDir, name)); err == nil {
+			return cannotUse(f.at(systemKeys), "it holds no key, and without one no set can be verified",
+				"give the publisher's key with --trust")
+		}
+	}
+	return nil
 }

@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strings"
+	"syscall"
 
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
@@ -22,6 +25,29 @@ const (
 type skip struct {
 	path  string
 	cause error
+}
+
+// An UnusableError says that keys are there and none of them can be used: no set can be verified, whoever made it, and
+// starting again cannot help.
+type UnusableError struct{ first skip }
+
+func (e *UnusableError) Error() string {
+	const remedy = "put the keys right, or give the publisher's with --trust"
+	return fmt.Sprintf("cannot trust anybody: trust/%s: %v: %s", e.first.path, e.first.cause, remedy)
+}
+
+// unusable is the error of a folder that has keys for sets and no good one; nil for any other.
+func unusable(anchors trust.Anchors, skipped []skip) error {
+	if slices.ContainsFunc(anchors.List(), func(a trust.Anchor) bool { return a.Role == trust.RoleSystem }) {
+		return nil
+	}
+	system := string(trust.RoleSystem)
+	for _, s := range skipped {
+		if s.path == system || strings.HasPrefix(s.path, system+"/") {
+			return &UnusableError{s}
+		}
+	}
+	return nil
 }
 
 // load reads the keys of all roles: files `<role>/<key in hex>.pub`. What is not exactly that is skipped, never fatal: a broken file
@@ -96,7 +122,7 @@ func (l *loader) key(name string, entry fs.DirEntry) (trust.PublicKey, error) {
 }
 
 func (l *loader) read(name string) ([]byte, error) {
-	f, err := l.dir.Open(name)
+	f, err := l.dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +139,7 @@ func (l *loader) read(name string) ([]byte, error) {
 
 // entries lists a folder. One with too many is refused whole: which keys are trusted must not depend on the order they are found in.
 func (l *loader) entries(name string) ([]fs.DirEntry, error) {
-	f, err := l.dir.Open(name)
+	f, err := l.dir.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

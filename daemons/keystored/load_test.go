@@ -2,6 +2,7 @@ package keystored_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,8 +167,39 @@ func TestTooManyKeysTrustNobody(t *testing.T) {
 		t.Errorf("trusts %d of 256 keys, warned %q", len(trusted), warned)
 	}
 	put(t, dir, "system/one-more", "")
-	warned, trusted := skipped(t, dir)
-	if want := []string{"system: over 256 entries"}; len(trusted) != 0 || !slices.Equal(warned, want) {
-		t.Errorf("trusts %d keys, warned %q", len(trusted), warned)
+	wantUnusable(t, dir, "trust/system: over 256 entries")
+}
+
+// Where there are keys and none of them is good, nothing could ever run: that ends the start with the first of them,
+// and does not wait for a set to be blamed. Keys of another role are no help.
+func TestNoGoodKeyIsFatal(t *testing.T) {
+	for name, place := range map[string]func(path string) error{
+		"FIFO":       func(p string) error { return syscall.Mkfifo(p, 0o600) },
+		"link":       func(p string) error { return os.Symlink("/etc/hostname", p) },
+		"folder":     func(p string) error { return os.Mkdir(p, 0o700) },
+		"emptied":    func(p string) error { return os.WriteFile(p, nil, 0o600) },
+		"other text": func(p string) error { return os.WriteFile(p, []byte("rot"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			trusting(t, dir, "apps", updatestest.Key(1))
+			if err := os.Mkdir(filepath.Join(dir, "system"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			key := updatestest.Key(1).Public().String() + ".pub"
+			if err := place(filepath.Join(dir, "system", key)); err != nil {
+				t.Fatal(err)
+			}
+			wantUnusable(t, dir, "trust/system/"+key+": ")
+		})
+	}
+}
+
+func wantUnusable(t *testing.T, dir, cause string) {
+	t.Helper()
+	err := start(t, dir).Await()
+	var unusable *keystored.UnusableError
+	if !errors.As(err, &unusable) || !strings.Contains(err.Error(), cause) {
+		t.Errorf("it ended with %v, want %q", err, cause)
 	}
 }

@@ -30,6 +30,9 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	for _, s := range skipped {
 		log.Warn("key skipped", "file", s.path, "error", s.cause)
 	}
+	if err := unusable(anchors, skipped); err != nil {
+		return err
+	}
 	log.Info("keys loaded", "count", len(anchors.List()))
 
 	b.Serve("Verifier", func(c vat.Client) capnp.Client {

@@ -102,10 +102,11 @@ func serve(name string, live life) error {
 func status(err error) int {
 	var factory *updated.FactoryError
 	var state *statefsd.UnusableError
+	var keys *keystored.UnusableError
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &factory), errors.As(err, &state):
+	case errors.As(err, &factory), errors.As(err, &state), errors.As(err, &keys):
 		return exitFatal
 	default:
 		return 1

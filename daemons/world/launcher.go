@@ -114,7 +114,8 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 func codeOf(err error) int {
 	var factory *updated.FactoryError
 	var state *statefsd.UnusableError
-	if errors.As(err, &factory) || errors.As(err, &state) {
+	var keys *keystored.UnusableError
+	if errors.As(err, &factory) || errors.As(err, &state) || errors.As(err, &keys) {
 		return 78
 	}
 	return 1

@@ -1,0 +1,107 @@
+package initd
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"nexus/daemons/logs"
+	"nexus/daemons/plat"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/refusal"
+)
+
+// A finding is something in the system's folders that is not, or was not, as it should be.
+type finding struct {
+	text   string
+	mended bool
+}
+
+// openUp gives the owner, where that is us, the rights without which nothing works, and says so.
+func (f *folder) openUp(name string, need uint32) {
+	if done, err := plat.OpenUp(f.dir, name, need); err == nil && done {
+		f.say("%s was closed to its owner: opened", name)
+	}
+}
+
+// makeWay sets aside what has a name and is of another kind.
+func (f *folder) makeWay(name string, want fs.FileMode) error {
+	kind, err := f.files.Kind(name)
+	if err != nil || kind == want {
+		return nil // what cannot be looked at shows when it is opened
+	}
+	return f.setAside(name)
+}
+
+func (f *folder) setAside(name string) error {
+	kind, err := f.files.Kind(name)
+	if err != nil {
+		return cannotLook(f.at(name), err)
+	}
+	to, err := durable.SetAside(f.files, name)
+	if err != nil {
+		cause := "it is " + durable.KindName(kind) + ", and cannot be set aside: " + plainly(err)
+		return cannotUse(f.at(name), cause, "move it away")
+	}
+	f.say("%s was %s: set aside as %s", name, durable.KindName(kind), to)
+	return nil
+}
+
+// say notes what was mended.
+func (f *folder) say(format string, args ...any) {
+	f.found = append(f.found, finding{fmt.Sprintf(format, args...), true})
+}
+
+// claimOf is how a folder that rows of the table name is to be: its writer's, and open to its readers.
+func claimOf(name string) plat.Claim {
+	var c plat.Claim
+	for _, row := range Table() {
+		for _, rule := range row.Confinement.Paths {
+			switch {
+			case rule.Path != dirPrefix+name:
+			case rule.Access&plat.Write != 0:
+				c.User = row.Confinement.User
+			default:
+				c.Shared = true
+			}
+		}
+	}
+	return c
+}
+
+// ownAll makes folders as the table claims them, and returns what was not so.
+func ownAll(dirs map[string]*os.File) (found []finding, err error) {
+	for _, name := range []string{systemDir, trustDir, stateDir} {
+		dir := dirs[name]
+		if dir == nil {
+			continue
+		}
+		notes, err := plat.Give(dir, claimOf(name))
+		for _, n := range notes {
+			found = append(found, finding{filepath.Join(name, n.Name) + " " + n.What, n.Mended})
+		}
+		if err != nil {
+			return found, fmt.Errorf("cannot use %s: %w", name, err)
+		}
+	}
+	return found, nil
+}
+
+// maxFound bounds how much is said about the folders: whoever has so much to mend knows it.
+const maxFound = 16
+
+// tell says what was found at the start, and records what was done about it.
+func (s *system) tell(found []finding) {
+	for i, f := range found {
+		if i == maxFound {
+			s.log.Warn("folder", "note", fmt.Sprintf("and %d more", len(found)-maxFound))
+			return
+		}
+		s.log.Warn("folder", "note", f.text)
+		if f.mended {
+			reason := string(refusal.StateDamaged)
+			s.log.Audit(logs.Audit{Op: "mend", Result: logs.ResultOK, Reason: reason, Detail: f.text})
+		}
+	}
+}
