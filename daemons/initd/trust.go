@@ -2,7 +2,6 @@ package initd
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strings"
