@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"syscall"
 
@@ -33,21 +34,20 @@ func (o osFS) Open(name string) (ReadFile, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	info, err := o.root.Stat(name)
-	if err == nil && !info.Mode().IsRegular() { // before it is opened: what opening a device does is up to the device
+	named, err := o.root.Lstat(name)
+	if err == nil && !named.Mode().IsRegular() {
 		err = errNotRegular
 	}
 	if err != nil {
-		return nil, failed("open", name, err)
+		return nil, o.failedAt("open", name, err)
 	}
-	// O_NONBLOCK: a FIFO that took its place must not make us wait for a writer.
-	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: a FIFO must not make us wait for a writer
 	if err != nil {
-		return nil, failed("open", name, err)
+		return nil, o.failedAt("open", name, err)
 	}
-	info, err = f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errNotRegular
+	info, err := f.Stat()
+	if err == nil && !os.SameFile(named, info) {
+		err = errNotRegular // replaced meanwhile, perhaps by a link
 	}
 	if err != nil {
 		f.Close()
@@ -56,13 +56,27 @@ func (o osFS) Open(name string) (ReadFile, error) {
 	return osReadFile{f, info.Size()}, nil
 }
 
-var errNotRegular = errors.New("not a regular file")
+// errNotRegular is what a FIFO, a device, a link or a directory in place of a file gives.
+var errNotRegular = wrongKind{errors.New("not a regular file")}
+
+// failedAt is failed for a name below folders. A link among them that leads out of the root is of the wrong kind, however it was noticed.
+func (o osFS) failedAt(verb, name string, err error) error {
+	for dir := path.Dir(name); dir != "." && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrKind); dir = path.Dir(dir) {
+		if info, lookErr := o.root.Lstat(dir); lookErr == nil && info.Mode()&fs.ModeSymlink != 0 {
+			err = wrongKind{err}
+		}
+	}
+	return failed(verb, name, err)
+}
 
 func (o osFS) Readlink(name string) (string, error) {
 	if err := CheckName(name); err != nil {
 		return "", err
 	}
 	target, err := o.root.Readlink(name)
+	if errors.Is(err, syscall.EINVAL) {
+		err = wrongKind{errors.New("not a link")}
+	}
 	return target, failed("read link", name, err)
 }
 
@@ -83,8 +97,7 @@ func (o osFS) ReadDir(name string) ([]string, error) {
 	return names, nil
 }
 
-// openDir opens a directory and nothing else: to open a FIFO in its place would wait for a writer, to open a device
-// might do anything.
+// openDir never waits: of a FIFO it says at once that it is no directory.
 func (o osFS) openDir(name string) (*os.File, error) {
 	return o.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
@@ -170,13 +183,24 @@ func failed(verb, name string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return refusal.New(refusal.NoSpace, "cannot %s %s: no space left", verb, name)
 	}
-	var path *fs.PathError
-	var link *os.LinkError
+	var ofPath *fs.PathError
+	var ofLink *os.LinkError
+	var kind wrongKind
 	switch {
-	case errors.As(err, &path):
-		err = path.Err
-	case errors.As(err, &link):
-		err = link.Err
+	case errors.As(err, &kind):
+	case errors.As(err, &ofPath):
+		err = ofPath.Err
+	case errors.As(err, &ofLink):
+		err = ofLink.Err
+	}
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ELOOP) {
+		err = wrongKind{err}
 	}
 	return fmt.Errorf("cannot %s %s: %w", verb, name, err)
 }
+
+// wrongKind is an error that is ErrKind.
+type wrongKind struct{ error }
+
+func (wrongKind) Is(target error) bool { return target == ErrKind }
+func (w wrongKind) Unwrap() error      { return w.error }

@@ -71,7 +71,11 @@ func TestDiskBehavesLikeTheRealOne(t *testing.T) {
 		{"link again", func(d durable.FS) error { return d.Symlink("other", "link") }, fs.ErrExist},
 		{"open through the link", open("link/file"), nil},
 		{"open nothing", open("dir/none"), fs.ErrNotExist},
-		{"read a file as a link", func(d durable.FS) error { _, err := d.Readlink("dir/file"); return err }, syscall.EINVAL},
+		{"open a directory", open("dir"), durable.ErrKind},
+		{"open a link", open("link"), durable.ErrKind},
+		{"open below a file", open("dir/file/x"), durable.ErrKind},
+		{"list a file", list("dir/file"), durable.ErrKind},
+		{"read a file as a link", func(d durable.FS) error { _, err := d.Readlink("dir/file"); return err }, durable.ErrKind},
 		{"read no link", func(d durable.FS) error { _, err := d.Readlink("none"); return err }, fs.ErrNotExist},
 		{"second name", func(d durable.FS) error { return d.Link("dir/file", "second") }, nil},
 		{"second name again", func(d durable.FS) error { return d.Link("dir/file", "second") }, fs.ErrExist},
@@ -81,7 +85,7 @@ func TestDiskBehavesLikeTheRealOne(t *testing.T) {
 		{"rename over a link", func(d durable.FS) error {
 			return errors.Join(d.Symlink("nowhere", "new"), d.Rename("new", "link"))
 		}, nil},
-		{"open a dangling link", open("link"), fs.ErrNotExist},
+		{"open a dangling link", open("link"), durable.ErrKind},
 		{"rename nothing", func(d durable.FS) error { return d.Rename("none", "x") }, fs.ErrNotExist},
 		{"rename over a full directory", func(d durable.FS) error {
 			return errors.Join(d.Mkdir("empty"), d.Rename("empty", "dir"))
@@ -101,6 +105,35 @@ func TestDiskBehavesLikeTheRealOne(t *testing.T) {
 				t.Errorf("%s on the %s disk: got %v, want %v", step.name, kind, err, step.want)
 			}
 		}
+	}
+}
+
+// What stands where a file or a folder should be is told apart from what is missing, and a FIFO makes nobody wait.
+func TestOfAnotherKind(t *testing.T) {
+	d, root := realFS(t)
+	if err := errors.Join(
+		syscall.Mkfifo(root.Name()+"/fifo", 0o600),
+		root.Symlink("/", "out"),
+		root.Symlink("loop", "loop"),
+		root.Symlink("fifo", "link"),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fifo", "fifo/file", "out", "out/etc/passwd", "loop", "loop/file", "link"} {
+		if _, err := d.Open(name); !errors.Is(err, durable.ErrKind) {
+			t.Errorf("open %s: got %v", name, err)
+		}
+	}
+	for _, name := range []string{"fifo", "fifo/dir", "loop", "link"} {
+		if _, err := d.ReadDir(name); !errors.Is(err, durable.ErrKind) {
+			t.Errorf("list %s: got %v", name, err)
+		}
+		if err := d.SyncDir(name); !errors.Is(err, durable.ErrKind) {
+			t.Errorf("sync directory %s: got %v", name, err)
+		}
+	}
+	if _, err := d.Readlink("fifo"); !errors.Is(err, durable.ErrKind) {
+		t.Errorf("read link: got %v", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 
+	"nexus/libupdates/durable"
 	"nexus/libupdates/refusal"
 )
 
@@ -120,6 +121,9 @@ func (d *Disk) failsOn(verb string) bool {
 func failed(verb, name string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
 		return refusal.New(refusal.NoSpace, "cannot %s %s: no space left", verb, name)
+	}
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ELOOP) {
+		err = fmt.Errorf("%w: %w", durable.ErrKind, err)
 	}
 	return fmt.Errorf("cannot %s %s: %w", verb, name, err)
 }

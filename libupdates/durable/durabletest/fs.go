@@ -47,12 +47,12 @@ func (d *Disk) Open(name string) (durable.ReadFile, error) {
 	if err := d.begin("open", name); err != nil {
 		return nil, err
 	}
-	n, err := d.walk(name, maxLinks)
+	n, err := d.entry(name)
+	if err == nil && n.kind != file {
+		err = syscall.EISDIR
+	}
 	if err != nil {
 		return nil, failed("open", name, err)
-	}
-	if n.kind != file {
-		return nil, failed("open", name, syscall.EISDIR)
 	}
 	return &readHandle{disk: d, name: name, reader: bytes.NewReader(n.data)}, nil
 }
@@ -64,7 +64,7 @@ func (d *Disk) Readlink(name string) (string, error) {
 	}
 	n, err := d.entry(name)
 	if err == nil && n.kind != link {
-		err = syscall.EINVAL
+		err = durable.ErrKind
 	}
 	if err != nil {
 		return "", failed("read link", name, err)
