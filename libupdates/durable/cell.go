@@ -27,6 +27,7 @@ type Cell struct {
 	file   CellFile
 	newest int // which half holds the value; -1 before the first store
 	latest copyOf
+	fault  error // what was wrong when it was opened
 }
 
 // ErrDamaged means that a value was stored and neither copy of it is intact.
@@ -51,8 +52,29 @@ func OpenCell(f CellFile) (*Cell, error) {
 	if c.newest < 0 && states[1] != blank {
 		return nil, fmt.Errorf("cannot read cell: %w", ErrDamaged)
 	}
+	c.fault = c.faultOf(states)
 	return c, nil
 }
+
+// faultOf says what is wrong with the copy that is not the newest. A second copy that is blank beside the very first one is none: the first
+// store was cut.
+func (c *Cell) faultOf(states [2]state) error {
+	if c.newest < 0 {
+		return nil
+	}
+	other := 1 - c.newest
+	switch {
+	case states[other] == damaged:
+		return fmt.Errorf("copy %d is damaged", other)
+	case states[other] == blank && (other == 0 || c.latest.generation > 1):
+		return fmt.Errorf("copy %d is missing", other)
+	}
+	return nil
+}
+
+// Fault says what was wrong with one of two copies when the cell was opened; nil: nothing, and either is the newest value or the one before. An
+// owner who stores the value again mends it.
+func (c *Cell) Fault() error { return c.fault }
 
 // ResetCell is a cell in which nothing was stored, whatever the file holds: for an owner that knows how to begin again where OpenCell
 // found both copies damaged. The file is not touched before the first store.

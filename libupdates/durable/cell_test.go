@@ -207,3 +207,35 @@ func FuzzOpenCell(f *testing.F) {
 		wantValue(t, openCell(t, file), "stored")
 	})
 }
+
+// Of two copies the one that is gone or damaged is told, as long as the value was not stored again. One that is a store behind is neither.
+func TestCellFault(t *testing.T) {
+	f := newMemory(nil)
+	store(t, openCell(t, f), "first")
+	cutShort := newMemory(f.data[:durable.MaxCellValue]) // the first store was cut between its copies
+	wantFault(t, openCell(t, cutShort), "")
+	store(t, openCell(t, f), "second")
+	wantFault(t, openCell(t, f), "")
+	for name, half := range map[string]int{"copy 0": 0, "copy 1": durable.MaxCellValue + 4096} {
+		damaged := newMemory(f.data)
+		damaged.data[half+8] ^= 1
+		wantFault(t, openCell(t, damaged), name+" is damaged")
+		gone := newMemory(f.data)
+		clear(gone.data[half:min(half+durable.MaxCellValue, len(gone.data))])
+		c := openCell(t, gone)
+		wantFault(t, c, name+" is missing")
+		store(t, c, "third")
+		wantFault(t, openCell(t, gone), "")
+	}
+}
+
+func wantFault(t *testing.T, c *durable.Cell, want string) {
+	t.Helper()
+	got := ""
+	if err := c.Fault(); err != nil {
+		got = err.Error()
+	}
+	if got != want {
+		t.Errorf("got fault %q, want %q", got, want)
+	}
+}

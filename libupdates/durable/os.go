@@ -86,7 +86,7 @@ func (o osFS) ReadDir(name string) ([]string, error) {
 	}
 	dir, err := o.openDir(name)
 	if err != nil {
-		return nil, failed("list", name, err)
+		return nil, o.failedAt("list", name, err)
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
@@ -99,6 +99,13 @@ func (o osFS) ReadDir(name string) ([]string, error) {
 
 // openDir never waits: of a FIFO it says at once that it is no directory.
 func (o osFS) openDir(name string) (*os.File, error) {
+	info, err := o.root.Lstat(name)
+	if err == nil && !info.IsDir() {
+		err = wrongKind{syscall.ENOTDIR}
+	}
+	if err != nil {
+		return nil, err
+	}
 	return o.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
 

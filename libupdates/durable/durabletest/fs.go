@@ -77,7 +77,10 @@ func (d *Disk) ReadDir(name string) ([]string, error) {
 	if err := d.begin("list", name); err != nil {
 		return nil, err
 	}
-	dir, err := d.directory(name)
+	dir, err := d.entry(name)
+	if err == nil && dir.kind != directory {
+		err = syscall.ENOTDIR
+	}
 	if err != nil {
 		return nil, failed("list", name, err)
 	}
@@ -196,7 +199,10 @@ func (d *Disk) SyncDir(name string) error {
 	if err := d.begin("syncdir", name); err != nil {
 		return err
 	}
-	dir, err := d.directory(name)
+	dir, err := d.entry(name)
+	if err == nil && dir.kind != directory {
+		err = syscall.ENOTDIR
+	}
 	if err != nil {
 		return failed("syncdir", name, err)
 	}
@@ -218,12 +224,4 @@ func (d *Disk) add(verb, name string, n *node) error {
 	}
 	dir.change(func(at names) { at[base] = n })
 	return nil
-}
-
-func (d *Disk) directory(name string) (*node, error) {
-	n, err := d.walk(name, maxLinks)
-	if err == nil && n.kind != directory {
-		err = syscall.ENOTDIR
-	}
-	return n, err
 }
