@@ -44,7 +44,7 @@ func checkEmpty(files durable.ReadFS, slot bootctl.Slot) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case err != nil:
+	case err != nil && !errors.Is(err, durable.ErrKind):
 		return err
 	default:
 		return refusal.New(refusal.SlotMismatch, "cannot open slot %s: it is not empty", slot)

@@ -30,7 +30,7 @@ func TestNoReturnToWhatNobodySwitchedTo(t *testing.T) {
 		t.Fatal("the stage was recorded on a medium that fails")
 	}
 	d.medium.fail = false
-	if err := d.rollback(); refusal.Of(err) != refusal.NoPrevious {
+	if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
 		t.Errorf("got %v, want %s", err, refusal.NoPrevious)
 	}
 	wantActive(t, d, bootctl.A)
@@ -43,7 +43,7 @@ func TestNothingIsBuiltOnARecordInDoubt(t *testing.T) {
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
 	d.medium.failSync = true
-	if err := d.rollback(); err == nil {
+	if err := d.rollback(t.Context()); err == nil {
 		t.Fatal("the rollback was recorded on a medium that fails")
 	}
 	d.medium.fail = true

@@ -33,6 +33,8 @@ type engine struct {
 	followers followers
 	stages    sync.WaitGroup // those that are being received; grows under mu
 
+	recordLost bool // no copy of the record was left when it was taken up
+
 	steps sync.Mutex // one step at a time, the writing of its record included; whoever only looks never waits for it
 	doubt bool       // a write failed, so a start may read either record: nothing is built on ours before it is written again
 
@@ -63,7 +65,8 @@ func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error
 	if err := e.settle(); err != nil {
 		return err
 	}
-	seen, err := e.seen()
+	before := e.snapshot()
+	seen, _, err := e.seen()
 	if err != nil {
 		return err
 	}
@@ -75,18 +78,44 @@ func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error
 		return err
 	}
 	e.show(next)
+	e.auditFound(before, seen)
 	return nil
 }
 
-// seen is the record as the slots are: a step before may have filled one and failed to say so in the record, or even to look at it.
-func (e *engine) seen() (bootctl.Record, error) {
+// seen is the record as the slots are, and what had to be changed for that: a step before may have filled one and
+// failed to say so in the record, or even to look at it.
+func (e *engine) seen() (bootctl.Record, []string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.look(); err != nil {
-		return e.record, err
+		return e.record, nil, err
 	}
-	seen, _ := e.record.Reconcile(e.recorded(e.contents[0]), e.recorded(e.contents[1]))
-	return seen, nil
+	seen, changes := e.record.Reconcile(e.recorded(e.contents[0]), e.recorded(e.contents[1]))
+	return seen, changes, nil
+}
+
+// agree makes the record agree with what the slots hold.
+func (e *engine) agree() error {
+	if _, changes, err := e.seen(); err != nil || len(changes) == 0 {
+		return err
+	}
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r, nil })
+}
+
+// auditFound records what a look at the slots made of the record: damage, and the rollback that followed from it.
+func (e *engine) auditFound(before, seen bootctl.Record) {
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		was, is := before.Slot(slot), seen.Slot(slot)
+		if is.Damage == "" || is.Damage == was.Damage || is.Digest != was.Digest {
+			continue
+		}
+		what := about(seen, slot)
+		what.reason, what.detail = string(is.Damage), "it does not lead to the set that it held"
+		e.auditAs("damaged", what, logs.ResultFailed)
+	}
+	if before.Active != bootctl.None && before.Running() != seen.Running() {
+		e.auditRollback(seen)
+	}
 }
 
 // show makes a durable record the visible one.

@@ -42,6 +42,9 @@ func (p floorPolicy) of(x nxs.Index) string {
 
 // recorded is what a slot holds as the record has it, under this device's policy.
 func (e *engine) recorded(c slots.Content) bootctl.Content {
+	if c.Damage != "" {
+		return bootctl.Content{Damage: c.Damage}
+	}
 	return e.candidate(c.Digest, nxs.Index{SystemVersion: c.Version, VersionFloor: c.Floor})
 }
 

@@ -52,7 +52,7 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 // bootAttempt counts durably, verifies the slot's every byte against its signature, and has it published, unless another core has to take over
 // for it first. The attempt that was begun for this one by the core before, if it is still the current one, is not counted again. A slot in which
 // damage is found is marked so, and where that brings the other one back, an attempt for it follows. publishErr tells why the slot cannot run;
-// err means that not even the attempt could be counted.
+// err means that not even the attempt, or its end, could be recorded.
 func (e *engine) bootAttempt(ctx context.Context, begun uint64) (attempt bootctl.Attempt, publishErr, err error) {
 	for {
 		attempt, publishErr, err = e.attempt(ctx, begun)
@@ -61,7 +61,7 @@ func (e *engine) bootAttempt(ctx context.Context, begun uint64) (attempt bootctl
 			return attempt, publishErr, err
 		}
 		if moved, err := e.damaged(attempt.Slot, reason, publishErr); err != nil || !moved {
-			return attempt, publishErr, nil
+			return attempt, publishErr, err
 		}
 	}
 }
@@ -69,6 +69,11 @@ func (e *engine) bootAttempt(ctx context.Context, begun uint64) (attempt bootctl
 func (e *engine) attempt(ctx context.Context, begun uint64) (attempt bootctl.Attempt, publishErr, err error) {
 	if attempt, underWay := e.snapshot().Attempt(begun); underWay {
 		return attempt, e.runSlot(ctx, attempt), nil
+	}
+	if e.snapshot().WatchLeft > 0 { // it may be the last one of a watch, and go back
+		if err := e.lookBack(ctx); err != nil {
+			return attempt, nil, err
+		}
 	}
 	err = e.change(func(r bootctl.Record) (bootctl.Record, error) {
 		next, a := r.BootAttempt()
@@ -84,17 +89,22 @@ func (e *engine) attempt(ctx context.Context, begun uint64) (attempt bootctl.Att
 	return attempt, e.runSlot(ctx, attempt), nil
 }
 
-// runSlot verifies the slot and has it published, if the core that runs is the one for it.
+// runSlot verifies the slot and has it published, if its set may run and the core that runs is the one for it.
 func (e *engine) runSlot(ctx context.Context, attempt bootctl.Attempt) error {
-	digest := nxs.Digest(e.snapshot().Slot(attempt.Slot).Digest)
-	if !digest.IsZero() {
-		if err := e.store.Verify(attempt.Slot, verifyBy(ctx, e.verifier)); err != nil {
-			return err
-		}
+	if err := e.verify(ctx, attempt.Slot); err != nil {
+		return err
+	}
+	if err := e.mended(attempt.Slot); err != nil {
+		return err
+	}
+	r := e.snapshot()
+	if err := r.MayRun(attempt.Slot); err != nil {
+		return err
 	}
 	if e.successor(attempt.Slot) != update.HandOver_none {
 		return nil
 	}
+	digest := nxs.Digest(r.Slot(attempt.Slot).Digest)
 	return e.publisher.publish(ctx, publication{slot: attempt.Slot, digest: digest, boot: attempt.Boot})
 }
 
@@ -171,7 +181,7 @@ func (e *engine) endBoot() error {
 }
 
 // HealthFailed takes the bad verdict on the current attempt.
-func (g *gateServer) HealthFailed(_ context.Context, call update.HealthGate_healthFailed) error {
+func (g *gateServer) HealthFailed(ctx context.Context, call update.HealthGate_healthFailed) error {
 	call.Go()
 	reason, err := call.Args().Reason()
 	if err != nil {
@@ -181,7 +191,7 @@ func (g *gateServer) HealthFailed(_ context.Context, call update.HealthGate_heal
 	if err != nil {
 		return err
 	}
-	verdict, err := g.engine.fail(call.Args().Boot(), refusal.Reason(reason), detail)
+	verdict, err := g.engine.fail(ctx, call.Args().Boot(), refusal.Reason(reason), detail)
 	res, allocErr := call.AllocResults()
 	if allocErr != nil {
 		return allocErr
@@ -193,7 +203,12 @@ func (g *gateServer) HealthFailed(_ context.Context, call update.HealthGate_heal
 	return nil
 }
 
-func (e *engine) fail(boot uint64, reason refusal.Reason, detail string) (bootctl.Verdict, error) {
+func (e *engine) fail(ctx context.Context, boot uint64, reason refusal.Reason, detail string) (bootctl.Verdict, error) {
+	if r := e.snapshot(); r.WatchLeft > 0 && r.Boot == boot {
+		if err := e.lookBack(ctx); err != nil {
+			return 0, err
+		}
+	}
 	var verdict bootctl.Verdict
 	var what subject
 	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {

@@ -24,20 +24,39 @@ func (e *engine) open(fs durable.FS, record, thisBoot durable.CellFile) (err err
 	}
 	e.cell, err = durable.OpenCell(record)
 	if errors.Is(err, durable.ErrDamaged) && e.persistent() {
-		e.lost(err)
+		e.lost(refusal.New(refusal.StateDamaged, "%v", err))
 		e.cell, err = durable.ResetCell(record), nil
 	}
 	if err != nil {
 		return fmt.Errorf("cannot open boot record: %w", err)
 	}
-	return e.load()
+	if err := e.load(); err != nil {
+		return err
+	}
+	e.tellMended()
+	return nil
 }
 
-// lost tells that both copies of the record are damaged. The system goes on with what else is known: the copy of this boot, or which slot
-// was confirmed last.
-func (e *engine) lost(err error) {
-	e.log.Error("boot record lost", "error", err)
-	e.auditAs("record", subject{reason: string(refusal.StateDamaged), detail: err.Error()}, logs.ResultFailed)
+// lost tells that no copy of the record is left. The system goes on with what else is known: the copy of this boot, or
+// which slot was confirmed last.
+func (e *engine) lost(why error) {
+	if e.recordLost { // it was told
+		return
+	}
+	e.recordLost = true
+	e.log.Error("boot record lost", "error", why)
+	e.auditAs("record", subject{reason: string(refusal.Of(why)), detail: why.Error()}, logs.ResultFailed)
+}
+
+// tellMended tells that one of two copies of the record was not as it was stored. It was made anew when the record was
+// taken up.
+func (e *engine) tellMended() {
+	fault := e.cell.Fault()
+	if fault == nil || !e.persistent() {
+		return
+	}
+	e.log.Warn("copy of the boot record mended", "error", fault)
+	e.auditAs("record", subject{reason: string(refusal.StateDamaged), detail: fault.Error()}, logs.ResultOK)
 }
 
 // load takes up the newest record, or resumes from what the slots know, and makes it agree with what they hold: a cut between image and
@@ -48,13 +67,13 @@ func (e *engine) load() error {
 		return err
 	}
 	a, b := e.recorded(e.contents[0]), e.recorded(e.contents[1])
-	raw, found := e.stored()
+	confirmed, err := e.confirmed(a, b)
+	if err != nil {
+		return err
+	}
+	raw, found := e.stored(confirmed != bootctl.None || !a.IsEmpty() || !b.IsEmpty())
 	if !found {
-		active, err := e.store.Active()
-		if err != nil {
-			return err
-		}
-		return e.adopt(bootctl.Resume(active, a, b).Booted(e.cause))
+		return e.adopt(bootctl.Resume(confirmed, a, b).Booted(e.cause))
 	}
 	record, err := bootctl.Decode(raw)
 	if err != nil {
@@ -63,18 +82,42 @@ func (e *engine) load() error {
 	if e.firstLife() {
 		record = record.Restart(e.cause)
 	}
-	record, changes := record.Reconcile(a, b)
+	agreed, changes := record.Reconcile(a, b)
 	for _, change := range changes {
 		e.log.Warn("boot record mended", "change", change)
 	}
-	return e.adopt(record)
+	if err := e.adopt(agreed); err != nil {
+		return err
+	}
+	e.auditFound(record, agreed)
+	return nil
 }
 
-// stored is the newest record there is: the durable one or, where that is lost, the copy of this boot.
-func (e *engine) stored() ([]byte, bool) {
-	raw, found := e.cell.Load()
-	if !found && e.persistent() {
-		return e.thisBoot.Load()
+// confirmed is the slot that was confirmed last, by its link. Where that is damaged, it is the one that holds a set,
+// slot a before slot b.
+func (e *engine) confirmed(a, b bootctl.Content) (bootctl.Slot, error) {
+	slot, err := e.store.Active()
+	if _, damaged := slots.DamageOf(err); !damaged {
+		return slot, err
+	}
+	slot = bootctl.A
+	if a.IsEmpty() && !b.IsEmpty() {
+		slot = bootctl.B
+	}
+	e.log.Warn("cannot tell which slot was confirmed last", "error", err, "taken", slot)
+	return slot, nil
+}
+
+// stored is the newest record there is: the durable one or, where that is lost, the copy of this boot. A device that
+// was used has one.
+func (e *engine) stored(used bool) (raw []byte, found bool) {
+	raw, found = e.cell.Load()
+	if found || !e.persistent() {
+		return raw, found
+	}
+	raw, found = e.thisBoot.Load()
+	if used || found {
+		e.lost(refusal.New(refusal.NoSuchKey, "there is no boot record: quarantine, version floor and history are lost, if there were any"))
 	}
 	return raw, found
 }
@@ -129,11 +172,11 @@ func (e *engine) look() error {
 	return nil
 }
 
-// lookAt reads one slot. One whose index is damaged still has its set's digest: the record knows the rest, and the check before it runs finds
-// the damage.
+// lookAt reads one slot. Of a damaged one it is known whether it still leads to a set, and to which: the record knows
+// the rest, and the check before it runs finds the damage.
 func (e *engine) lookAt(slot bootctl.Slot) (slots.Content, error) {
 	content, err := e.store.Content(slot)
-	if _, damaged := slots.DamageOf(err); damaged && !content.Digest.IsZero() {
+	if _, damaged := slots.DamageOf(err); damaged {
 		return content, nil
 	}
 	return content, err

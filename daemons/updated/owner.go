@@ -86,11 +86,11 @@ func (o *Owner) WatchOver(boot uint64) error { return o.engine.endWatch(boot) }
 
 // HealthFailed takes the bad verdict on the attempt, as HealthGate.healthFailed does.
 func (o *Owner) HealthFailed(boot uint64, reason refusal.Reason, detail string) (bootctl.Verdict, error) {
-	return o.engine.fail(boot, reason, detail)
+	return o.engine.fail(context.Background(), boot, reason, detail)
 }
 
 // Rollback goes back at an operator's word, as UpdateRecovery.rollback does.
-func (o *Owner) Rollback() error { return o.engine.rollback() }
+func (o *Owner) Rollback() error { return o.engine.rollback(context.Background()) }
 
 // ClearQuarantine lets a set be tried again, as UpdateRecovery.clearQuarantine does.
 func (o *Owner) ClearQuarantine(digest nxs.Digest) error { return o.engine.clearQuarantine(digest) }

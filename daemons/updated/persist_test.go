@@ -108,7 +108,7 @@ func TestTheRecordOutlivesTheBoot(t *testing.T) {
 	d := mustBoot(t, disk, &medium{})
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	must(t, d.rollback())
+	must(t, d.rollback(t.Context()))
 	must(t, d.put(t, "1.2.0"))
 	before := d.snapshot()
 
@@ -192,7 +192,7 @@ func TestEitherCopyOfTheRecordMayBeDamaged(t *testing.T) {
 	d := mustBoot(t, disk, &medium{})
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	must(t, d.rollback()) // the last word: without it the quarantine would be empty
+	must(t, d.rollback(t.Context())) // the last word: without it the quarantine would be empty
 	want := d.snapshot()
 	for _, damaged := range recordFiles() {
 		bad := disk.Clone()
@@ -219,7 +219,7 @@ func TestWithBothCopiesDamagedTheConfirmedSlotRuns(t *testing.T) {
 	d := mustBoot(t, disk, memory)
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	must(t, d.rollback())
+	must(t, d.rollback(t.Context()))
 	want := d.snapshot()
 	for _, name := range recordFiles() {
 		must(t, disk.Overwrite(name, []byte("rot")))
@@ -289,7 +289,7 @@ func TestCutEveryStep(t *testing.T) {
 		{
 			name:    "rollback",
 			prepare: func(*device) {},
-			do:      (*device).rollback,
+			do:      func(d *device) error { return d.rollback(t.Context()) },
 			same:    func(before, after bootctl.Record) bool { return after.Active == before.Active },
 		},
 	} {
@@ -326,7 +326,7 @@ func TestCutEveryStep(t *testing.T) {
 						if slot == bootctl.None {
 							continue
 						}
-						if err := next.store.Verify(slot, verifyBy(t.Context(), next.verifier)); err != nil {
+						if err := next.verify(t.Context(), slot); err != nil {
 							t.Fatalf("cut after operation %d, %s: %v", n, outcome.Name, err)
 						}
 					}

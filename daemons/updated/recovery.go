@@ -17,9 +17,9 @@ type recoveryServer struct {
 }
 
 // Rollback goes back by the code that goes back by itself.
-func (s *recoveryServer) Rollback(_ context.Context, call update.UpdateRecovery_rollback) error {
+func (s *recoveryServer) Rollback(ctx context.Context, call update.UpdateRecovery_rollback) error {
 	call.Go()
-	err := s.engine.rollback()
+	err := s.engine.rollback(ctx)
 	res, allocErr := call.AllocResults()
 	if err == nil || allocErr != nil {
 		return allocErr
@@ -27,7 +27,12 @@ func (s *recoveryServer) Rollback(_ context.Context, call update.UpdateRecovery_
 	return wire.Refuse(res.NewRefusal, err)
 }
 
-func (e *engine) rollback() error {
+func (e *engine) rollback(ctx context.Context) error {
+	if !e.isStaging() {
+		if err := e.lookBack(ctx); err != nil {
+			return err
+		}
+	}
 	var from subject
 	err := e.idle(func(r bootctl.Record) (bootctl.Record, error) {
 		from = about(r, r.Running())

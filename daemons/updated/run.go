@@ -170,22 +170,21 @@ type FactoryError struct{ Err error }
 func (e *FactoryError) Error() string { return "cannot install factory set: " + e.Err.Error() }
 func (e *FactoryError) Unwrap() error { return e.Err }
 
-// fillFactorySlot installs the factory set into slot a at the first start, which is when both slots are empty. It goes the way of
-// every other set: nothing is trusted for having come from the command line.
+// fillFactorySlot installs the factory set into slot a where both slots hold nothing: at the first start, or when both
+// are lost. It goes the way of every other set: nothing is trusted for having come from the command line.
 func (e *engine) fillFactorySlot(ctx context.Context, b *vat.Birth) error {
 	file, granted := b.Given("factory")
-	r := e.snapshot()
-	if !granted || !r.Slot(bootctl.A).Digest.IsZero() || !r.Slot(bootctl.B).Digest.IsZero() {
+	if !granted || !e.content(bootctl.A).Digest.IsZero() || !e.content(bootctl.B).Digest.IsZero() {
 		return nil
 	}
-	err := e.installFactory(ctx, file)
-	if err != nil {
+	if err := e.installFactory(ctx, file); err != nil {
 		return &FactoryError{err}
 	}
 	if err := e.readSlots(); err != nil {
 		return err
 	}
-	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r, nil })
+	set := e.recorded(e.content(bootctl.A))
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Factory(set) })
 }
 
 func (e *engine) installFactory(ctx context.Context, file *os.File) error {

@@ -50,7 +50,7 @@ func TestAFlippedBitInTheActiveSlot(t *testing.T) {
 			if r.Slot(bad).Damage != refusal.DigestMismatch || len(r.Quarantine) != 0 || r.LastRollback.Reason != refusal.DigestMismatch {
 				t.Errorf("the record is %+v", r)
 			}
-			if err := d.rollback(); refusal.Of(err) != refusal.NoPrevious {
+			if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
 				t.Errorf("back to the damaged slot: %v", err)
 			}
 			must(t, d.commit(a.Boot))

@@ -162,9 +162,11 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 		Admit: func(head *nxs.Head) error {
 			to.version, to.digest = head.Index.SystemVersion, head.Digest
 			set = e.candidate(head.Digest, head.Index)
-			return e.receiving(slot, set)
+			_, err := e.snapshot().Receive(slot, set)
+			return err
 		},
 		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
+		Verified: func() error { return e.moveOn(slot, set) },
 		Progress: func(now slots.Progress) {
 			to.reused = now.Reused
 			p.report(now)
@@ -186,13 +188,10 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 	return to, serial, err
 }
 
-// receiving refuses a set that may not be written into the slot now. Where writing it takes away what a watch would go back to, the watch is
-// over first, durably.
-func (e *engine) receiving(slot bootctl.Slot, set bootctl.Content) error {
-	r := e.snapshot()
-	next, err := r.Receive(slot, set)
-	if err != nil || next.WatchLeft == r.WatchLeft {
-		return err
+// moveOn ends a watch, durably, when a verified set is about to take the place of what the watch would go back to.
+func (e *engine) moveOn(slot bootctl.Slot, set bootctl.Content) error {
+	if e.snapshot().WatchLeft == 0 {
+		return nil
 	}
 	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, set) })
 }

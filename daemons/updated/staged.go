@@ -80,6 +80,9 @@ func (e *engine) switchTo(ctx context.Context, serial uint64) error {
 	what := about(r, r.Staged)
 	err := e.runnable(ctx, r, serial)
 	if err == nil {
+		err = e.inspect(ctx, r.Active) // what is lost of the way back is said before the trial; a new set is what mends it
+	}
+	if err == nil {
 		err = e.idle(func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(serial, e.tries) })
 	}
 	e.audit("switch", what, err)

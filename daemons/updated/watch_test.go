@@ -2,6 +2,7 @@ package updated
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	"nexus/capnpgen/update"
@@ -46,7 +47,8 @@ func archive(t *testing.T, damaged bool) []byte {
 	return raw
 }
 
-// TestWatchIsOverBeforeItsWayBackIs receives sets that are refused before and after the first byte would be written.
+// TestWatchIsOverBeforeItsWayBackIs receives sets that are refused, at their signature and at their last byte, and one
+// that is not: only that takes the way back, and ends the watch.
 func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
 	d := watched(t)
 	unsigned := archive(t, false)
@@ -61,8 +63,29 @@ func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
 	if err := d.receive(t, standby, archive(t, true)); refusal.Of(err) != refusal.DigestMismatch {
 		t.Fatalf("got %v, want %s", err, refusal.DigestMismatch)
 	}
+	if err := d.verify(t.Context(), standby); err != nil || d.snapshot().WatchLeft == 0 {
+		t.Errorf("a set that was refused cost the watch, or the set to return to: %v", err)
+	}
+	must(t, d.receive(t, standby, archive(t, false)))
 	if d.snapshot().WatchLeft != 0 {
 		t.Error("the other slot was written under watch")
+	}
+}
+
+// TestTheSetThatRunsIsNotStagedAgain would lose what can be returned to, and the watch, for a copy of what runs.
+func TestTheSetThatRunsIsNotStagedAgain(t *testing.T) {
+	d := watched(t)
+	before, ops := d.snapshot(), len(d.disk.Changes())
+	if err := d.put(t, "1.1.0"); refusal.Of(err) != refusal.AlreadyActive {
+		t.Errorf("got %v, want %s", err, refusal.AlreadyActive)
+	}
+	if after := d.snapshot(); !reflect.DeepEqual(after, before) || len(d.disk.Changes()) != ops {
+		t.Errorf("the record was %+v and is %+v, after %q", before, after, d.disk.Ops()[ops:])
+	}
+	verdict, err := d.fail(t.Context(), before.Boot, refusal.CrashLoop, "")
+	must(t, err)
+	if r := d.snapshot(); verdict != bootctl.RolledBack || r.Slot(r.Active).Version != "1.0.0" {
+		t.Errorf("got %s, record %+v", verdict, r)
 	}
 }
 
@@ -70,7 +93,7 @@ func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
 func TestNoStageIntoTheSlotThatHasComeBack(t *testing.T) {
 	d := watched(t)
 	standby := d.snapshot().Standby()
-	if _, err := d.fail(d.snapshot().Boot, refusal.CrashLoop, ""); err != nil {
+	if _, err := d.fail(t.Context(), d.snapshot().Boot, refusal.CrashLoop, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantActive(t, d, standby)

@@ -163,6 +163,51 @@ func TestStatefsdMayDieAtAnyTime(t *testing.T) {
 	}
 }
 
+// What is lost of the boot record is told, once: one copy is made anew, and without any the system begins with what the
+// slots know.
+func TestALostRecordIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name, told string
+		do         func(boot string) error
+	}{
+		{"a damaged copy", "result=ok reason=state-damaged", func(boot string) error {
+			return os.WriteFile(filepath.Join(boot, "record.0.value"), []byte("rot"), 0o600)
+		}},
+		{"a missing copy", "result=ok reason=state-damaged", func(boot string) error {
+			return os.Remove(filepath.Join(boot, "record.1.value"))
+		}},
+		{"both damaged", "result=failed reason=state-damaged", func(boot string) error {
+			return errors.Join(os.WriteFile(filepath.Join(boot, "record.0.value"), []byte("rot"), 0o600),
+				os.WriteFile(filepath.Join(boot, "record.1.value"), []byte("rot"), 0o600))
+		}},
+		{"all is gone", "result=failed reason=no-such-key", os.RemoveAll},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, o := startedWithState(t)
+			o.AwaitState("the health", 0, committed(bootctl.A))
+			o.Close()
+			if err := w.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(w.Console(), "audit op=record") {
+				t.Error("something was told of a record that is sound")
+			}
+			if err := c.do(filepath.Join(w.Dir, "state", "boot")); err != nil {
+				t.Fatal(err)
+			}
+			o = start(w)
+			o.AwaitState("the health of the new boot", 0, committed(bootctl.A))
+			w.Await("updated: audit op=record slot=none "+c.told, 1)
+			o.Close()
+			o = startAgain(t, w)
+			o.AwaitState("the health of the boot after", 0, committed(bootctl.A))
+			if n := strings.Count(w.Console(), "audit op=record"); n != 1 {
+				t.Errorf("it was told %d times", n)
+			}
+		})
+	}
+}
+
 func TestAForeignStateFolderIsRefused(t *testing.T) {
 	w := world.New(t)
 	w.State = t.TempDir()

@@ -76,7 +76,7 @@ func (r Record) Attempt(boot uint64) (Attempt, bool) {
 
 // CommitHealth confirms the attempt for good: a pending slot becomes the active one, and the set it holds is good from now on, without a
 // watch; the version floor rises to what it asks for. A second commit of the same attempt changes nothing. Refused as WrongBoot unless boot
-// is the attempt that was begun last.
+// is the attempt that was begun last, and where damage has been found in its slot.
 func (r Record) CommitHealth(boot uint64) (Record, error) {
 	next, err := r.confirm(boot)
 	if err != nil || r.HealthOK {
@@ -93,6 +93,9 @@ func (r Record) confirm(boot uint64) (Record, error) {
 	}
 	if r.HealthOK {
 		return r, nil
+	}
+	if damage := r.Slot(r.Running()).Damage; damage != "" {
+		return r, refusal.New(refusal.WrongBoot, "slot %s of boot attempt %d is damaged: %s", r.Running(), boot, damage)
 	}
 	next := r.clone()
 	next.Active, next.Pending, next.TriesLeft = r.Running(), None, 0
@@ -130,6 +133,15 @@ func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record,
 	}
 	next.HealthOK, next.WatchLeft = false, 0
 	return next, Stays, nil
+}
+
+// MayRun refuses a slot whose set must not run: one in quarantine as Quarantined, one below the floor as VersionFloor.
+// It is asked at each attempt.
+func (r Record) MayRun(s Slot) error {
+	if c := r.Slot(s); !c.IsEmpty() {
+		return r.barred(c)
+	}
+	return nil
 }
 
 // attempted refuses a number that is not the begun, current attempt.

@@ -45,7 +45,7 @@ func (r Record) checkSlots() error {
 		return errors.New("the active set is under watch while another is on trial or staged")
 	}
 	for _, c := range r.Slots {
-		if c.IsEmpty() && c != (Content{}) {
+		if c.IsEmpty() && c != (Content{Damage: c.Damage}) {
 			return errors.New("an empty slot has a version or was good")
 		}
 	}

@@ -11,7 +11,7 @@ type device struct {
 	// What outlives the owner, and a cut where the record is kept on disk.
 	kept  bootctl.Record // the newest record whose write was acknowledged: the owner goes by it
 	spare spare          // the other copy
-	link  bootctl.Slot   // the slot that was confirmed last, as the slots know it
+	link  bootctl.Slot   // the slot that was confirmed last, as the slots know it; None before there was anything in it
 	disk  [2]byte        // the set in each slot, 0 for none
 
 	// What a cut takes.
@@ -45,7 +45,7 @@ const (
 
 // start is a device as it leaves the factory: empty slots and a first record, which fills both copies.
 func start() device {
-	return device{kept: bootctl.New(), spare: spare{older, bootctl.New()}, link: bootctl.A, proven: [2]byte{0, never}}
+	return device{kept: bootctl.New(), spare: spare{older, bootctl.New()}, proven: [2]byte{0, never}}
 }
 
 // outcome is what becomes of a write.
@@ -65,7 +65,9 @@ func (o outcome) String() string { return [...]string{"done", "linked", "torn", 
 // save writes a record as the owner does: first the link that the record builds on, then the copy that is not the newest.
 func (d device) save(next bootctl.Record, o outcome) device {
 	next = brief(next)
-	d.link = next.Active
+	if d.link != bootctl.None || next.Active != bootctl.A || d.on(bootctl.A) != 0 {
+		d.link = next.Active
+	}
 	d.doubt = o != done
 	switch o {
 	case done:

@@ -23,7 +23,7 @@ func ofStates(m machine) []invariant[device] {
 		{"a trial without a verdict ends, one attempt after its tries, at the slot that was active, boots that nobody ordered included", everyRecord(trialsEnd)},
 		{"a set is under watch only while no other is staged or on trial", everyRecord(watchIsAlone)},
 		{"a set under watch that never gets a verdict is left, for the set before it", everyRecord(watchesEnd)},
-		{"what a record calls good was found healthy in that slot, or is what the device was delivered with", goodWasProven},
+		{"what a record calls good and not damaged was found healthy in that slot, or is what the device was delivered with", goodWasProven},
 		{"the slot that a start without a record begins with was found healthy, or is what the device was delivered with", linkIsProven},
 		{"after a cut at this moment the next attempt is for the set that was proven last, or for a trial and counted", bootChoiceIsSafe(m)},
 		{"no set that is older than the floor is staged, on trial or active", nothingIsBelowTheFloor},
@@ -36,6 +36,9 @@ func ofSteps() []invariant[step] {
 	return []invariant[step]{
 		{"a refusal has a reason and changes nothing", refusalChangesNothing},
 		{"an attempt runs the set that its record names, and no set on trial that is quarantined", attemptRunsWhatItCounts},
+		{"no set that is older than the floor or in quarantine is attempted", nothingBarredIsAttempted},
+		{"no slot is committed that is damaged, or has lost its set", nothingDamagedIsCommitted},
+		{"no set is quarantined for the damage of its slot", damageIsNotTheSets},
 		{"an attempt of a trial costs a try, and a trial gets none back but the one whose end was ordered", triesOnlyGoDown},
 		{"a start gives back the attempt whose end was ordered, to a trial or to a watch, and no other", startGivesBackWhatWasOrdered},
 		{"a commit counts only for the attempt that was begun last and is under way", commitIsOfTheAttempt},
@@ -119,14 +122,14 @@ func watchesEnd(r bootctl.Record) bool {
 
 func goodWasProven(d device) bool {
 	for i, c := range d.kept.Slots {
-		if c.Good && number(c.Digest) != d.proven[i] {
+		if c.Good && c.Damage == "" && number(c.Digest) != d.proven[i] {
 			return false
 		}
 	}
 	return true
 }
 
-func linkIsProven(d device) bool { return d.hurt || d.isProven(d.link) }
+func linkIsProven(d device) bool { return d.hurt || d.link == bootctl.None || d.isProven(d.link) }
 
 // bootChoiceIsSafe asks what a start with a sound medium makes of the state. A start that finds no record is asked by linkIsProven.
 func bootChoiceIsSafe(m machine) func(device) bool {
@@ -165,6 +168,45 @@ func attemptRunsWhatItCounts(s step) bool {
 	c := r.Slot(r.Running())
 	return s.after.runs == number(c.Digest) && s.after.runs == s.after.on(r.Running()) &&
 		(r.Pending == bootctl.None || !r.IsQuarantined(c.Digest))
+}
+
+func nothingBarredIsAttempted(s step) bool {
+	r := s.after.kept
+	if s.op != bootctl.OpAttempt || s.outcome != done || !s.after.up {
+		return true
+	}
+	c := r.Slot(r.Running())
+	return !r.IsQuarantined(c.Digest) && (r.Floor == "" || c.IsEmpty() || c.Version >= r.Floor) // the model's versions sort as texts
+}
+
+func nothingDamagedIsCommitted(s step) bool {
+	r := s.before.kept
+	if s.op != bootctl.OpCommit || s.err != nil || r.HealthOK {
+		return true
+	}
+	slot := r.Running()
+	held := s.before.on(slot)
+	return r.Slot(slot).Damage == "" && held == number(r.Slot(slot).Digest) &&
+		(held != 0 || s.before.proven[slot-bootctl.A] == 0 || s.before.hurt) // a set may be lost before any record knew of it
+}
+
+func damageIsNotTheSets(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	if s.op == "" {
+		before, _, _ = s.before.copies() // a start goes by what it reads
+		if s.forgets || broken(s) || s.after.down {
+			return true
+		}
+	}
+	for _, q := range after.Quarantine {
+		if before.IsQuarantined(q.Digest) {
+			continue
+		}
+		if s.op == "" || s.op == bootctl.OpDamaged || before.Slot(before.Running()).Damage != "" {
+			return false
+		}
+	}
+	return true
 }
 
 func triesOnlyGoDown(s step) bool {
@@ -231,6 +273,8 @@ func activeMovesForAReason(s step) bool {
 	switch s.op {
 	case bootctl.OpCommit:
 		return after.Active == before.Pending && after.HealthOK
+	case opFactory:
+		return s.before.hurt && s.before.disk == [2]byte{} // all that was there is lost
 	case bootctl.OpRollback, bootctl.OpAttempt, bootctl.OpDamaged:
 		return (s.op != bootctl.OpAttempt || before.WatchLeft == 1) &&
 			before.Pending == bootctl.None && before.Slot(after.Active).Good && s.before.isProven(after.Active)
@@ -244,7 +288,8 @@ func leftSetIsQuarantined(s step) bool {
 	if s.op == "" || before.Pending == bootctl.None || after.Pending != bootctl.None || s.op == bootctl.OpCommit || s.op == bootctl.OpDamaged {
 		return true
 	}
-	return after.IsQuarantined(before.Slot(before.Pending).Digest) && after.LastRollback != nil && after.Active == before.Active
+	left := before.Slot(before.Pending).Digest
+	return (after.IsQuarantined(left) || left == before.Slot(before.Active).Digest) && after.LastRollback != nil && after.Active == before.Active
 }
 
 func leftWatchIsQuarantined(s step) bool {
@@ -280,7 +325,8 @@ func startKeepsTheRecord(s step) bool {
 	}
 	newest, _, _ := s.before.copies()
 	was, is := keyOf(newest), keyOf(s.after.kept)
-	return is.active == was.active && was.quarantined&^is.quarantined == 0 && is.tries <= was.tries+givenBack(s) &&
+	lost := s.before.on(newest.Active) != number(newest.Slot(newest.Active).Digest) // in the start before, which could not record it
+	return (is.active == was.active || lost) && was.quarantined&^is.quarantined == 0 && is.tries <= was.tries+givenBack(s) &&
 		(is.pending == bootctl.None || is.pending == was.pending) && (is.staged == bootctl.None || is.staged == was.staged)
 }
 

@@ -127,13 +127,10 @@ func (d device) operator(m machine) []doing {
 func (d device) factory(m machine, n byte) doing {
 	filled := d.put(bootctl.A, n).prove(bootctl.A)
 	return doing{
-		name:  fmt.Sprint("factory set ", n),
-		op:    opFactory,
-		first: func(device) device { return filled },
-		decide: func(r bootctl.Record) (bootctl.Record, error) {
-			next, _ := r.Reconcile(filled.found(m))
-			return next, nil
-		},
+		name:   fmt.Sprint("factory set ", n),
+		op:     opFactory,
+		first:  func(device) device { return filled },
+		decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Factory(m.content(n)) },
 	}
 }
 
@@ -241,9 +238,11 @@ func (d device) attempt() doing {
 	}
 }
 
-// publish shows a slot to those who run it, unless it holds another set than the record says.
+// publish shows a slot to those who run it, unless it holds another set than the record says, or no longer what was
+// signed, or must not run.
 func (d device) publish(s bootctl.Slot) device {
-	d.up = d.on(s) == number(d.kept.Slot(s).Digest)
+	c := d.kept.Slot(s)
+	d.up = d.on(s) == number(c.Digest) && c.Damage == "" && d.kept.MayRun(s) == nil
 	if d.up {
 		d.runs = d.on(s)
 	}

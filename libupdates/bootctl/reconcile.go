@@ -6,40 +6,65 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Reconcile makes the record agree with the sets found on disk, and says what it changed, one line each, slot a first. An image
-// becomes durable before the record, so a cut between the two leaves a slot the record does not know: here the two meet. Goodness
-// belongs to a set in a slot, so it survives only where the digest is the same.
+// Reconcile makes the record agree with the sets found on disk, and says what it changed, one line each, the standby
+// slot first. An image becomes durable before the record, so a cut between the two leaves another set in the standby
+// slot than the record knows: it is taken note of, and is neither staged nor good. Goodness belongs to a set in a slot,
+// so it survives only where the digest is the same.
 //
-// A staged slot that holds another set is no longer staged. A pending slot that holds another set, or none, is rolled back as
-// PublishFailed: nothing may be on trial that nobody switched to. Applied to its own result, Reconcile changes nothing.
+// Every other difference is damage, as Damage has it: nothing of ours takes a set away that the record names, or
+// changes the slot that runs. The mark is MissingEntry, SlotMismatch, or the one that comes with what was found.
+// Applied to its own result, Reconcile changes nothing.
 func (r Record) Reconcile(a, b Content) (Record, []string) {
 	next := r.clone()
 	var changes []string
-	for _, found := range []struct {
-		slot Slot
-		Content
-	}{{A, a}, {B, b}} {
-		slot, was := found.slot, r.Slot(found.slot)
-		if was.Digest == found.Digest {
-			if found.Version != "" { // else its index cannot be read, and the record knows more
-				was.Floor = found.asFound().Floor // as the device's policy has it now
+	found := [...]Content{A: a, B: b}
+	for _, slot := range []Slot{r.Standby(), r.Active} {
+		was, is := r.Slot(slot), found[slot]
+		lost := !was.IsEmpty() && (is.IsEmpty() || slot == r.Active || slot == r.Pending)
+		switch {
+		case was.Digest == is.Digest:
+			if is.Version != "" { // else its index cannot be read, and the record knows more
+				was.Floor = is.asFound().Floor // as the device's policy has it now
 				next.put(slot, was)
 			}
 			continue
+		case lost && was.Damage != "":
+			continue // it is known
+		case lost:
+			next = next.lose(slot, is)
+		default:
+			next.take(slot, is)
 		}
-		changes = append(changes, fmt.Sprintf("slot %s: recorded %s, found %s", slot, was.name(), found.name()))
-		switch slot {
-		case r.Pending:
-			next.endTrial(refusal.PublishFailed, fmt.Sprintf("slot %s no longer holds the set on trial", slot))
-		case r.Staged:
-			next.Staged = None
-		case r.Active:
-			next.HealthOK = false
-		}
-		next.put(slot, found.asFound())
-		next.WatchLeft = 0 // one of the two sets that a watch is about is gone
+		changes = append(changes, fmt.Sprintf("slot %s: recorded %s, found %s", slot, was.name(), is.name()))
 	}
 	return next, changes
+}
+
+// take takes note of a set that nobody has switched to.
+func (r *Record) take(slot Slot, is Content) {
+	switch slot {
+	case r.Staged:
+		r.Staged = None
+	case r.Active:
+		r.HealthOK = false
+	}
+	r.put(slot, is.asFound())
+	r.WatchLeft = 0 // one of the two sets that a watch is about is gone
+}
+
+// lose marks a slot whose set is gone. Where that leaves it the standby slot, what was found instead is taken note of.
+func (r Record) lose(slot Slot, is Content) Record {
+	reason, detail := refusal.MissingEntry, fmt.Sprintf("the link of slot %s is missing", slot)
+	if !is.IsEmpty() {
+		reason, detail = refusal.SlotMismatch, fmt.Sprintf("slot %s holds another set", slot)
+	} else if is.Damage != "" {
+		reason, detail = is.Damage, fmt.Sprintf("slot %s leads to no set", slot)
+	}
+	next, _ := r.Damage(slot, reason, detail) // refused for an empty slot only
+	if slot == next.Standby() && !is.IsEmpty() {
+		next.take(slot, is)
+	}
+	return next
 }
 
 // asFound is the content as a record may hold it: a set nobody has confirmed, or nothing at all.

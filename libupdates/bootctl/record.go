@@ -16,8 +16,9 @@ const (
 // Record is the whole A/B state. It is a value: a method that changes the state returns a new record and leaves its receiver as it
 // was; one that refuses returns the receiver. New and Decode make records; the zero Record is none.
 //
-// Invariants: Active is A or B. At most one of Pending and Staged is set, it is Active.Other(), and that slot is not empty. TriesLeft
-// is 0 without a trial. WatchLeft is 0 with a pending or staged slot. No digest that was rolled back becomes staged or pending before ClearQuarantine let it.
+// Invariants: Active is A or B. At most one of Pending and Staged is set, it is Active.Other(), and that slot is not
+// empty. TriesLeft is 0 without a trial. WatchLeft is 0 with a pending or staged slot. Of an empty slot only damage may
+// be known. No digest that was rolled back becomes staged or pending before ClearQuarantine let it.
 type Record struct {
 	Active      Slot   // the slot that last proved healthy, or the one the device started with
 	Pending     Slot   // the slot on trial, or None
@@ -58,15 +59,22 @@ type Rollback struct {
 // New returns the record of a device that has never been updated: slot a is active, both slots are empty.
 func New() Record { return Record{Active: A} }
 
-// Resume returns the record of a device that keeps no record over a reboot, but knows which slot was confirmed last and what the slots
-// hold. That slot is active, and its set is good: it was confirmed before. The other holds whatever was left there; nobody has switched to it.
-func Resume(active Slot, a, b Content) Record {
+// Resume returns the record of a device that keeps no record over a reboot, but knows which slot was confirmed last, if
+// one ever was, and what the slots hold. That slot is active, and its set is good: it was confirmed before; without it,
+// the slot is damaged. The other holds whatever was left there; nobody has switched to it.
+func Resume(confirmed Slot, a, b Content) Record {
 	r, _ := New().Reconcile(a, b)
-	r.Active = active
-	if c := r.Slot(active); !c.IsEmpty() {
-		c.Good = true
-		r.put(active, c)
+	if confirmed != None {
+		r.Active = confirmed
 	}
+	c := r.Slot(r.Active)
+	switch {
+	case !c.IsEmpty():
+		c.Good = true
+	case confirmed != None:
+		c.Damage = refusal.MissingEntry
+	}
+	r.put(r.Active, c)
 	return r
 }
 

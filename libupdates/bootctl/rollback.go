@@ -6,13 +6,17 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Rollback is the operator's way back. During a trial it ends the trial. Otherwise it returns to the set in the other slot. Either
-// way the set that is left is quarantined, the attempt under way becomes void, and the slot that is back is unconfirmed until an
-// attempt for it is committed. Refused as NoPrevious without a trial unless the other slot holds another set that was good once, is
-// not quarantined, and nothing is staged.
+// Rollback is the operator's way back. During a trial it ends the trial. Otherwise it returns to the set in the other
+// slot. Either way the set that is left is quarantined, the attempt under way becomes void, and the slot that is back
+// is unconfirmed until an attempt for it is committed. Refused as NoPrevious where damage was found in the slot to
+// return to; without a trial also unless that slot holds another set that was good once, is not quarantined, and
+// nothing is staged.
 func (r Record) Rollback(reason refusal.Reason, detail string) (Record, error) {
 	next := r.clone()
 	if r.Pending != None {
+		if damage := r.Slot(r.Active).Damage; damage != "" {
+			return r, refusal.New(refusal.NoPrevious, "there is nothing to return to in slot %s: damage was found in the set there: %s", r.Active, damage)
+		}
 		next.endTrial(reason, detail)
 		return next, nil
 	}
@@ -61,7 +65,7 @@ func (r *Record) endTrial(reason refusal.Reason, detail string) {
 // quarantine become durable in one write.
 func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	c, code := r.Slot(left), cleanReason(reason)
-	if !c.IsEmpty() && c.Damage == "" {
+	if !c.IsEmpty() && c.Damage == "" && c.Digest != r.Slot(r.Active).Digest { // what comes back is not barred
 		r.quarantine(c, code)
 	}
 	r.LastRollback = &Rollback{Reason: code, Detail: cleanDetail(detail), Digest: c.Digest, Version: c.Version}

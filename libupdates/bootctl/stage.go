@@ -2,22 +2,49 @@ package bootctl
 
 import "nexus/libupdates/refusal"
 
-// Admit tells whether Stage would accept the set. It is asked before a payload byte is written. Refusals: TrialInProgress,
-// Quarantined, VersionFloor, BadIndex for the zero digest.
+// Admit tells whether Stage would accept the set. It is asked before a payload byte is written. Refusals:
+// TrialInProgress, Quarantined, VersionFloor, AlreadyActive, BadIndex for the zero digest. The active set is accepted
+// again where its slot is damaged: that mends it.
 func (r Record) Admit(c Content) error {
+	active := r.Slot(r.Active)
 	switch {
 	case r.Pending != None:
 		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", r.Pending)
 	case c.IsEmpty():
 		return refusal.New(refusal.BadIndex, "the set has no digest")
-	case r.IsQuarantined(c.Digest):
+	case c.Digest == active.Digest && active.Damage == "":
+		return refusal.New(refusal.AlreadyActive, "%s runs already in slot %s", active.Version, r.Active)
+	}
+	return r.barred(c)
+}
+
+// AdmitFactory tells whether the set may be what a device begins with whose slots hold nothing. Refused as Quarantined
+// or VersionFloor.
+func (r Record) AdmitFactory(c Content) error { return r.barred(c) }
+
+// barred refuses a set that must not run: Quarantined, VersionFloor.
+func (r Record) barred(c Content) error {
+	if r.IsQuarantined(c.Digest) {
 		return refusal.New(refusal.Quarantined, "set %s is quarantined", c.Digest)
 	}
 	return r.belowFloor(c)
 }
 
-// AdmitFactory tells whether the set may be what a device with empty slots begins with. Refused as VersionFloor.
-func (r Record) AdmitFactory(c Content) error { return r.belowFloor(c) }
+// Factory begins with the set that slot a now holds, where neither slot held one: they never did, or have lost what
+// they held. Refused as AdmitFactory says.
+func (r Record) Factory(c Content) (Record, error) {
+	if err := r.AdmitFactory(c); err != nil {
+		return r, err
+	}
+	next := r.clone()
+	next.Active, next.Pending, next.Staged = A, None, None
+	next.TriesLeft, next.WatchLeft, next.HealthOK = 0, 0, false
+	next.Slots = [2]Content{c.asFound(), {}}
+	if r.Begun() {
+		next.Boot++
+	}
+	return next, nil
+}
 
 // Stage records that the standby slot now holds the complete, verified, durable set c. It supersedes a set that was staged before.
 // The serial names this stage in Switch and Discard. Refused as Admit says.

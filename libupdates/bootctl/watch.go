@@ -39,8 +39,9 @@ func (r Record) EndWatch(boot uint64) (Record, error) {
 	return next, nil
 }
 
-// Receive is the record from the moment on at which the slot is written for the set: there is nothing to return to any more, so it ends a
-// watch, and the set that is active is confirmed for good. Refused as Admit says, and as Superseded if the slot is no longer the standby slot: a watch may have ended in a rollback since.
+// Receive is the record from the moment on at which the slot is about to change for the set: there is nothing to return
+// to any more, so it ends a watch, and the set that is active is confirmed for good. Refused as Admit says, and as
+// Superseded if the slot is no longer the standby slot: a watch may have ended in a rollback since.
 func (r Record) Receive(slot Slot, c Content) (Record, error) {
 	next := r.unwatched()
 	if err := next.Admit(c); err != nil {

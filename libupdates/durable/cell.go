@@ -56,8 +56,8 @@ func OpenCell(f CellFile) (*Cell, error) {
 	return c, nil
 }
 
-// faultOf says what is wrong with the copy that is not the newest. A second copy that is blank beside the very first one is none: the first
-// store was cut.
+// faultOf says what is wrong with the copy that is not the newest. A second copy that is blank beside the very first
+// one is none: the first store was cut.
 func (c *Cell) faultOf(states [2]state) error {
 	if c.newest < 0 {
 		return nil
@@ -72,8 +72,8 @@ func (c *Cell) faultOf(states [2]state) error {
 	return nil
 }
 
-// Fault says what was wrong with one of two copies when the cell was opened; nil: nothing, and either is the newest value or the one before. An
-// owner who stores the value again mends it.
+// Fault says what was wrong with one of two copies when the cell was opened; nil: nothing, and either is the newest
+// value or the one before. An owner who stores the value again mends it.
 func (c *Cell) Fault() error { return c.fault }
 
 // ResetCell is a cell in which nothing was stored, whatever the file holds: for an owner that knows how to begin again where OpenCell

@@ -208,7 +208,8 @@ func FuzzOpenCell(f *testing.F) {
 	})
 }
 
-// Of two copies the one that is gone or damaged is told, as long as the value was not stored again. One that is a store behind is neither.
+// Of two copies the one that is gone or damaged is told, as long as the value was not stored again. One that is a store
+// behind is neither.
 func TestCellFault(t *testing.T) {
 	f := newMemory(nil)
 	store(t, openCell(t, f), "first")

@@ -8,12 +8,14 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// ErrKind says that a name stands for another kind of thing: a folder, a link, a FIFO in place of a file, a file in place of a folder.
+// ErrKind says that a name stands for another kind of thing: a folder, a link, a FIFO in place of a file, a file in
+// place of a folder.
 var ErrKind = errors.New("of another kind")
 
-// ReadFS is the looking half of FS. Names are slash-separated and relative to the root, as fs.ValidPath says; any other name is
-// refused as BadPath. Links among the folders of a name are followed, and no link leads out of the root; a name's last part is
-// never followed. An error says by fs.ErrNotExist, fs.ErrPermission or ErrKind that it is about what is there.
+// ReadFS is the looking half of FS. Names are slash-separated and relative to the root, as fs.ValidPath says; any other
+// name is refused as BadPath. Links among the folders of a name are followed, and no link leads out of the root; a
+// name's last part is never followed. An error says by fs.ErrNotExist, fs.ErrPermission or ErrKind that it is about
+// what is there.
 type ReadFS interface {
 	// Kind says what has the name: the type bits of its mode. A link is not followed and nothing is opened.
 	Kind(name string) (fs.FileMode, error)

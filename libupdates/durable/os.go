@@ -59,7 +59,8 @@ func (o osFS) Open(name string) (ReadFile, error) {
 // errNotRegular is what a FIFO, a device, a link or a directory in place of a file gives.
 var errNotRegular = wrongKind{errors.New("not a regular file")}
 
-// failedAt is failed for a name below folders. A link among them that leads out of the root is of the wrong kind, however it was noticed.
+// failedAt is failed for a name below folders. A link among them that leads out of the root is of the wrong kind,
+// however it was noticed.
 func (o osFS) failedAt(verb, name string, err error) error {
 	for dir := path.Dir(name); dir != "." && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrKind); dir = path.Dir(dir) {
 		if info, lookErr := o.root.Lstat(dir); lookErr == nil && info.Mode()&fs.ModeSymlink != 0 {

@@ -61,6 +61,8 @@ const (
 	NoPrevious        Reason = "no-previous"        // there is no good set to return to
 	WrongBoot         Reason = "wrong-boot"         // the verdict is about another boot attempt
 	SlotMismatch      Reason = "slot-mismatch"      // the slot does not hold the set it should
+	UnreadableEntry   Reason = "unreadable-entry"   // a file of a slot's set must not be read by those who have to
+	AlreadyActive     Reason = "already-active"     // the set runs already, and is intact
 	WrongArchitecture Reason = "wrong-architecture" // a service is no ELF program for this machine
 	NoSpace           Reason = "no-space"           // the set does not fit
 	Stalled           Reason = "stalled"            // the sender stopped sending

@@ -21,8 +21,14 @@ func active(t *testing.T, s *slots.Store) bootctl.Slot {
 func TestActive(t *testing.T) {
 	disk := durabletest.New()
 	s := open(t, disk)
+	must(t, s.SetActive(bootctl.A)) // nothing is there to be found again
+	if got := active(t, s); got != bootctl.None {
+		t.Errorf("on a new device slot %s was confirmed", got)
+	}
+	mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+	must(t, s.SetActive(bootctl.A))
 	if got := active(t, s); got != bootctl.A {
-		t.Errorf("a new device begins with slot %s", got)
+		t.Errorf("got slot %s, want a", got)
 	}
 	for _, slot := range []bootctl.Slot{bootctl.B, bootctl.B, bootctl.A} {
 		if err := s.SetActive(slot); err != nil {

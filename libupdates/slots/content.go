@@ -5,15 +5,17 @@ import (
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
 )
 
 // Content is what a slot holds; the zero value is an empty slot.
 type Content struct {
-	Digest  nxs.Digest  // of the set's index
-	Version string      // of the set
-	Bundles []nxs.Entry // in byte order of their names
-	Floor   string      // the version floor it asks for; empty: none
-	Health  nxs.Health  // what its publisher asks of a trial
+	Digest  nxs.Digest     // of the set's index
+	Version string         // of the set
+	Bundles []nxs.Entry    // in byte order of their names
+	Floor   string         // the version floor it asks for; empty: none
+	Health  nxs.Health     // what its publisher asks of a trial
+	Damage  refusal.Reason // of a slot that leads to no set, though something is in place of its link
 }
 
 // Record returns the content as a boot record keeps it: a set that is not confirmed.
@@ -25,9 +27,10 @@ func contentOf(d nxs.Digest, x nxs.Index) Content {
 	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles, Floor: x.VersionFloor, Health: x.Health}
 }
 
-// Content returns what the slot holds, by the stored index, whose digest is checked; signature and bundles are not, see Verify. Refused as
-// SlotMismatch where the link leads to no set, as DigestMismatch where the index is not the one its directory is named after. Where the index
-// is damaged (DamageOf), the content has the digest and nothing else.
+// Content returns what the slot holds, by the stored index, whose digest is checked; signature and bundles are not, see
+// Verify. Refused as SlotMismatch where the slot leads to no set, which the content says too, as DigestMismatch where
+// the index is not the one its directory is named after. Where the index is damaged (DamageOf), the content has the
+// digest and nothing else.
 func (s *Store) Content(slot bootctl.Slot) (Content, error) {
 	content, err := s.content(slot)
 	if err != nil {
@@ -42,7 +45,8 @@ func (s *Store) content(slot bootctl.Slot) (Content, error) {
 	}
 	d, err := resolve(s.fs, slot)
 	if err != nil || d.IsZero() {
-		return Content{}, err
+		damage, _ := DamageOf(err)
+		return Content{Damage: damage}, err
 	}
 	index, err := stored{s.fs, d}.index()
 	if err != nil {
@@ -62,25 +66,25 @@ func (s *Store) Empty(slot bootctl.Slot) error {
 	return nil
 }
 
-// Verify checks everything the slot holds against its index and the index's signature, as if it had just arrived. An empty slot
-// passes. It reads every byte of the set; the reasons of refusal are those of the archive.
-func (s *Store) Verify(slot bootctl.Slot, verify nxs.VerifyFunc) error {
-	err := checkSlot(slot)
-	if err == nil {
-		err = s.verify(slot, verify)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot verify slot %s: %w", slot, err)
-	}
-	return nil
-}
-
-func (s *Store) verify(slot bootctl.Slot, verify nxs.VerifyFunc) error {
-	d, err := resolve(s.fs, slot)
-	if err != nil || d.IsZero() {
+// Verify checks that the slot holds the set of that digest, and everything of it against its index and the index's
+// signature, as if it had just arrived. With the zero digest the slot has to be empty. It reads every byte of the set;
+// FaultOf says what an error means.
+func (s *Store) Verify(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc) error {
+	if err := checkSlot(slot); err != nil {
 		return err
 	}
-	set := stored{s.fs, d}
+	held, err := resolve(s.fs, slot)
+	switch {
+	case err != nil:
+		return err
+	case held.IsZero() && !want.IsZero():
+		return refusal.New(refusal.MissingEntry, "the link of slot %s is missing", slot)
+	case held != want:
+		return refusal.New(refusal.SlotMismatch, "slot %s holds another set, %s", slot, held)
+	case want.IsZero():
+		return nil
+	}
+	set := stored{s.fs, held}
 	index, err := set.verifiedIndex(verify)
 	if err != nil {
 		return err

@@ -86,7 +86,7 @@ func (c change) holds(d *durabletest.Disk, done bool) error {
 		return err
 	}
 	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
-		if err := s.Verify(slot, verify); err != nil {
+		if err := s.Verify(slot, held(s, slot), verify); err != nil {
 			return err
 		}
 	}

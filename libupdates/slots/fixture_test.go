@@ -80,7 +80,7 @@ func wantSlot(t testing.TB, s *slots.Store, slot bootctl.Slot, version string) {
 
 func verified(t testing.TB, s *slots.Store, slot bootctl.Slot) string {
 	t.Helper()
-	if err := s.Verify(slot, verify); err != nil {
+	if err := s.Verify(slot, held(s, slot), verify); err != nil {
 		t.Fatal(err)
 	}
 	content, err := s.Content(slot)
@@ -95,4 +95,10 @@ func wantReason(t testing.TB, err error, want refusal.Reason) {
 	if got := refusal.Of(err); got != want {
 		t.Fatalf("got reason %q (%v), want %q", got, err, want)
 	}
+}
+
+// held is the set that a slot leads to.
+func held(s *slots.Store, slot bootctl.Slot) nxs.Digest {
+	content, _ := s.Content(slot) // has the digest also where the set is damaged
+	return content.Digest
 }

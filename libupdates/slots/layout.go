@@ -13,7 +13,8 @@ const (
 	root     = "."
 	setsDir  = "sets"
 	stageDir = setsDir + "/.stage"
-	newLink  = ".new" // suffix of a slot's link before it takes the slot's name
+	newLink  = ".new"   // suffix of a slot's link before it takes the slot's name
+	aside    = ".aside" // suffix of a set's directory that can neither be mended nor removed
 
 	mendedFile = "mended" // in stageDir: a second name of a payload, before it takes a damaged one's name
 

@@ -6,14 +6,18 @@ import (
 	"path"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
 )
 
 // keep gives the received set, whose files are durable, its name. Where that name is taken, the set there is not intact, and a slot
-// may lead to it: then it is mended.
+// may lead to it: then it is mended, or makes room where it cannot be.
 func (s *Store) keep(head *nxs.Head) error {
 	dir := setDir(head.Digest)
-	_, err := s.fs.ReadDir(dir)
+	err := s.makeRoom(head)
+	if err == nil {
+		_, err = s.fs.ReadDir(dir)
+	}
 	switch {
 	case err == nil:
 		err = s.mend(head)
@@ -29,6 +33,23 @@ func (s *Store) keep(head *nxs.Head) error {
 	return err
 }
 
+// makeRoom takes away what has the name of the received set and cannot be mended file by file: what is no folder is
+// removed, and a folder of which something must not be read is set aside, for it cannot be removed either.
+func (s *Store) makeRoom(head *nxs.Head) error {
+	dir := setDir(head.Digest)
+	_, err := s.fs.ReadDir(dir)
+	if errors.Is(err, durable.ErrKind) {
+		return s.fs.RemoveAll(dir)
+	}
+	if !errors.Is(err, fs.ErrPermission) && !(stored{s.fs, head.Digest}).isLocked(head.Index) {
+		return nil
+	}
+	if err := s.fs.RemoveAll(dir + aside); err != nil {
+		return err
+	}
+	return s.fs.Rename(dir, dir+aside)
+}
+
 // mend replaces the files of a damaged set one by one. Each has only one right content, which its digest says, so every step leaves
 // the set better or as it was, and a cut between two steps does no harm. What is damaged under two names is mended under both.
 func (s *Store) mend(head *nxs.Head) error {
@@ -37,11 +58,11 @@ func (s *Store) mend(head *nxs.Head) error {
 	}
 	dir := setDir(head.Digest)
 	for _, entry := range head.Index.Bundles {
-		if err := s.fs.Mkdir(bundleDir(dir, entry.Name)); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := s.makeDir(bundleDir(dir, entry.Name)); err != nil {
 			return err
 		}
 		for _, of := range []func(set, name string) string{manifestPath, payloadPath} {
-			if err := s.fs.Rename(of(stageDir, entry.Name), of(dir, entry.Name)); err != nil {
+			if err := s.replace(of(stageDir, entry.Name), of(dir, entry.Name)); err != nil {
 				return err
 			}
 		}
@@ -50,7 +71,7 @@ func (s *Store) mend(head *nxs.Head) error {
 		}
 	}
 	for _, name := range []string{indexFile, signatureFile} {
-		if err := s.fs.Rename(path.Join(stageDir, name), path.Join(dir, name)); err != nil {
+		if err := s.replace(path.Join(stageDir, name), path.Join(dir, name)); err != nil {
 			return err
 		}
 	}
@@ -58,6 +79,33 @@ func (s *Store) mend(head *nxs.Head) error {
 		return err
 	}
 	return s.fs.RemoveAll(stageDir)
+}
+
+// makeDir makes a folder where there is none; what is there and is no folder goes.
+func (s *Store) makeDir(name string) error {
+	err := s.fs.Mkdir(name)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, err := s.fs.ReadDir(name); !errors.Is(err, durable.ErrKind) {
+		return err
+	}
+	if err := s.fs.RemoveAll(name); err != nil {
+		return err
+	}
+	return s.fs.Mkdir(name)
+}
+
+// replace gives a file a name in one step; a folder that has that name goes first.
+func (s *Store) replace(from, to string) error {
+	err := s.fs.Rename(from, to)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := s.fs.RemoveAll(to); err != nil {
+		return err
+	}
+	return s.fs.Rename(from, to)
 }
 
 // mendOthers replaces the damaged payloads of other sets that the received set has too, each by a second name of the received one.
@@ -95,10 +143,10 @@ func (s *Store) replaceFile(from, to string) error {
 	if s.fs.Link(from, beside) != nil {
 		return nil
 	}
-	if err := s.fs.Mkdir(path.Dir(to)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := s.makeDir(path.Dir(to)); err != nil {
 		return err
 	}
-	if err := s.fs.Rename(beside, to); err != nil {
+	if err := s.replace(beside, to); err != nil {
 		return err
 	}
 	return s.fs.SyncDir(path.Dir(to))
@@ -109,12 +157,12 @@ func (s *Store) replaceFile(from, to string) error {
 //
 // A set is removed only when the links that no longer lead to it are durable: else a cut could bring back a link to nothing.
 func (s *Store) point(slot bootctl.Slot, to nxs.Digest) error {
-	from, err := resolve(s.fs, slot)
+	from, err := resolved(s.fs, slot)
 	if err != nil {
 		s.drop(to)
 		return err
 	}
-	if from == to {
+	if from == to && !to.IsZero() {
 		return s.fs.SyncDir(root)
 	}
 	if err = s.link(slot, to); err == nil {
@@ -147,7 +195,7 @@ func (s *Store) replaceLink(target, name string) error {
 	if err := s.fs.Symlink(target, temp); err != nil {
 		return err
 	}
-	if err := s.fs.Rename(temp, name); err != nil {
+	if err := s.replace(temp, name); err != nil {
 		s.fs.RemoveAll(temp)
 		return err
 	}

@@ -119,7 +119,7 @@ func TestDamagedPayloadIsNotUsedAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 				wantSlot(t, s, bootctl.B, "1.1.0")
-				if s.Verify(bootctl.A, verify) == nil {
+				if s.Verify(bootctl.A, held(s, bootctl.A), verify) == nil {
 					t.Error("the damage is gone")
 				}
 			})
@@ -230,7 +230,7 @@ func TestSharedOnTheRealDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
-		wantReason(t, s.Verify(slot, verify), refusal.DigestMismatch)
+		wantReason(t, s.Verify(slot, held(s, slot), verify), refusal.DigestMismatch)
 	}
 	mustStage(t, s, bootctl.B, archive(t, "1.1.0"))
 	wantSlot(t, s, bootctl.A, "1.0.0")
@@ -270,7 +270,7 @@ func TestMendingMendsBoth(t *testing.T) {
 				mustStage(t, s, bootctl.B, archive(t, "1.1.0"))
 				harm(t, d)
 				for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
-					if s.Verify(slot, verify) == nil {
+					if s.Verify(slot, held(s, slot), verify) == nil {
 						t.Fatalf("slot %s is not damaged", slot)
 					}
 				}

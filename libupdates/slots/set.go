@@ -101,5 +101,5 @@ func (s *Set) OpenManifest(name string) (durable.ReadFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.stored.fs.Open(manifestPath(s.stored.dir(), b.Entry.Name))
+	return s.stored.open(manifestPath("", b.Entry.Name))
 }

@@ -18,6 +18,9 @@ type StageOptions struct {
 	// AdmitBundle is asked about each bundle, once its manifest is verified and before its payload is taken. Its error
 	// ends the stage.
 	AdmitBundle func(nxs.Index, nxb.Manifest) error
+	// Verified is asked once the whole set is verified and durable, before the slot loses what it held. Its error ends
+	// the stage.
+	Verified func() error
 	// Progress is told at each new phase and bundle, and at most every MiB of a payload.
 	Progress func(Progress)
 }
@@ -61,14 +64,14 @@ func (s *Store) stageFrom(ctx context.Context, slot bootctl.Slot, a archive, opt
 	if err := checkSlot(slot); err != nil {
 		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
-	content, err := s.stage(slot, asked{a, opt.AdmitBundle}, &incoming{ctx: ctx, tell: opt.Progress}, opt.Admit)
+	content, err := s.stage(slot, asked{a, opt.AdmitBundle}, &incoming{ctx: ctx, tell: opt.Progress}, opt)
 	if err != nil {
 		return Content{}, fmt.Errorf("cannot stage into slot %s: %w", slot, err)
 	}
 	return content, nil
 }
 
-func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, admit func(*nxs.Head) error) (Content, error) {
+func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, opt StageOptions) (Content, error) {
 	if _, err := s.used(); err != nil { // what cannot be told apart from a leftover must not be added to
 		return Content{}, err
 	}
@@ -76,8 +79,8 @@ func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, admit func(*nx
 	if err != nil {
 		return Content{}, err
 	}
-	if admit != nil {
-		if err := admit(head); err != nil {
+	if opt.Admit != nil {
+		if err := opt.Admit(head); err != nil {
 			return Content{}, err
 		}
 	}
@@ -88,6 +91,12 @@ func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, admit func(*nx
 	}
 	if err != nil {
 		return Content{}, err
+	}
+	if opt.Verified != nil {
+		if err := opt.Verified(); err != nil {
+			s.drop(head.Digest)
+			return Content{}, err
+		}
 	}
 	if err := s.point(slot, head.Digest); err != nil {
 		return Content{}, err

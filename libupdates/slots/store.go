@@ -9,13 +9,15 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
 )
 
 // Store is the writer's side of the slots. It has one owner, which makes one call at a time; readers use OpenSet meanwhile.
 type Store struct{ fs durable.FS }
 
-// Open makes the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no slot leads to,
-// and links that never got a slot's name. Slots keep what they hold.
+// Open makes the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no
+// slot leads to, and links that never got a slot's name. Slots keep what they hold. Whatever is in place of sets/ and
+// is no folder holds no set and goes; a leftover that cannot be removed stays.
 func Open(fs durable.FS) (*Store, error) {
 	s := &Store{fs}
 	if err := s.prepare(); err != nil {
@@ -25,7 +27,7 @@ func Open(fs durable.FS) (*Store, error) {
 }
 
 func (s *Store) prepare() error {
-	if err := s.fs.Mkdir(setsDir); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := s.makeDir(setsDir); err != nil { // a link is not followed: what it leads to is not ours
 		return err
 	}
 	for _, link := range []string{bootctl.A.String(), bootctl.B.String(), activeLink} {
@@ -51,10 +53,12 @@ func (s *Store) removeLeftovers() error {
 		return err
 	}
 	for _, name := range names {
-		if dir := path.Join(setsDir, name); !used[dir] {
-			if err := s.fs.RemoveAll(dir); err != nil {
-				return err
-			}
+		dir := path.Join(setsDir, name)
+		if used[dir] {
+			continue
+		}
+		if err := s.fs.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
 		}
 	}
 	return nil
@@ -77,7 +81,7 @@ func (s *Store) used() (map[string]bool, error) {
 func (s *Store) sets() ([]stored, error) {
 	var sets []stored
 	for _, slot := range both() {
-		d, err := resolve(s.fs, slot)
+		d, err := resolved(s.fs, slot)
 		if err != nil {
 			return nil, err
 		}
@@ -95,16 +99,28 @@ func (s *Store) drop(d nxs.Digest) {
 	}
 }
 
-// resolve returns the digest of the set a slot leads to, zero for an empty slot.
+// resolve returns the digest of the set a slot leads to, zero for an empty slot. Refused as SlotMismatch where
+// something else is in place of the slot's link, or it leads to no set.
 func resolve(fsys durable.ReadFS, slot bootctl.Slot) (nxs.Digest, error) {
 	target, err := fsys.Readlink(slot.String())
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nxs.Digest{}, nil
-	}
-	if err != nil {
+	case errors.Is(err, durable.ErrKind):
+		return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "slot %s is no link", slot)
+	case err != nil:
 		return nxs.Digest{}, err
 	}
 	return digestOf(slot, target)
+}
+
+// resolved is resolve for whoever has to know only what slots need: a slot that leads to no set needs nothing.
+func resolved(fsys durable.ReadFS, slot bootctl.Slot) (nxs.Digest, error) {
+	d, err := resolve(fsys, slot)
+	if refusal.Of(err) == refusal.SlotMismatch {
+		return nxs.Digest{}, nil
+	}
+	return d, err
 }
 
 func both() [2]bootctl.Slot { return [2]bootctl.Slot{bootctl.A, bootctl.B} }

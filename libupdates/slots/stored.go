@@ -1,9 +1,11 @@
 package slots
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxb"
@@ -22,7 +24,7 @@ func (s stored) dir() string { return setDir(s.digest) }
 // rawIndex returns the bytes of the index after their digest was checked. It proves only that they are those the directory is named
 // after: a signature, or whoever gave the digest, has to vouch for that.
 func (s stored) rawIndex() ([]byte, error) {
-	raw, err := readFile(s.fs, path.Join(s.dir(), indexFile), nxs.MaxIndex)
+	raw, err := s.readFile(indexFile, nxs.MaxIndex)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +49,11 @@ func (s stored) verifiedIndex(verify nxs.VerifyFunc) (nxs.Index, error) {
 	if err != nil {
 		return nxs.Index{}, err
 	}
-	return nxs.VerifyIndex(raw, signature, verify)
+	index, err := nxs.VerifyIndex(raw, signature, verify)
+	if err != nil {
+		return nxs.Index{}, blame(err, raw, signature)
+	}
+	return index, nil
 }
 
 // signed returns the raw index and its signature, neither of which was looked at.
@@ -60,7 +66,7 @@ func (s stored) signed() (index, signature []byte, err error) {
 }
 
 func (s stored) signature() ([]byte, error) {
-	return readFile(s.fs, path.Join(s.dir(), signatureFile), nxs.SignatureSize)
+	return s.readFile(signatureFile, nxs.SignatureSize)
 }
 
 // checkBundles checks every manifest and every payload that the index names. Files it does not name are never looked at.
@@ -78,11 +84,11 @@ func (s stored) checkBundles(index nxs.Index) error {
 
 // manifest returns a bundle's manifest after its digest was checked.
 func (s stored) manifest(entry nxs.Entry) (nxb.Manifest, error) {
-	raw, err := readFile(s.fs, manifestPath(s.dir(), entry.Name), nxs.MaxManifest)
+	name := manifestPath("", entry.Name)
+	raw, err := s.readFile(name, nxs.MaxManifest)
 	if err != nil {
 		return nxb.Manifest{}, err
 	}
-	name := manifestPath("", entry.Name)
 	if nxs.Sum(raw) != entry.ManifestSHA256 {
 		return nxb.Manifest{}, refusal.New(refusal.DigestMismatch, "digest mismatch in %s", name)
 	}
@@ -100,13 +106,14 @@ func (s stored) manifest(entry nxs.Entry) (nxb.Manifest, error) {
 
 // openPayload opens a payload of the signed size.
 func (s stored) openPayload(entry nxs.Entry) (durable.ReadFile, error) {
-	f, err := s.fs.Open(payloadPath(s.dir(), entry.Name))
+	name := payloadPath("", entry.Name)
+	f, err := s.open(name)
 	if err != nil {
 		return nil, err
 	}
 	if f.Size() != entry.PayloadSize {
 		f.Close()
-		return nil, refusal.New(refusal.SizeMismatch, "size mismatch in %s", payloadPath("", entry.Name))
+		return nil, refusal.New(refusal.SizeMismatch, "size mismatch in %s", name)
 	}
 	return f, nil
 }
@@ -127,9 +134,33 @@ func (s stored) checkPayload(entry nxs.Entry) error {
 	return nil
 }
 
-// readFile reads a whole file of at most limit bytes.
-func readFile(fs durable.ReadFS, name string, limit int64) ([]byte, error) {
-	f, err := fs.Open(name)
+// isLocked tells whether a file of the set must not be read.
+func (s stored) isLocked(index nxs.Index) bool {
+	names := []string{indexFile, signatureFile}
+	for _, entry := range index.Bundles {
+		names = append(names, manifestPath("", entry.Name), payloadPath("", entry.Name))
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		f, err := s.open(name)
+		if err == nil {
+			f.Close()
+		}
+		return refusal.Of(err) == refusal.UnreadableEntry
+	})
+}
+
+// open opens a file of the set.
+func (s stored) open(name string) (durable.ReadFile, error) {
+	f, err := s.fs.Open(path.Join(s.dir(), name))
+	if err != nil {
+		return nil, unusable(name, err)
+	}
+	return f, nil
+}
+
+// readFile reads a whole file of the set, of at most limit bytes.
+func (s stored) readFile(name string, limit int64) ([]byte, error) {
+	f, err := s.open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +169,11 @@ func readFile(fs durable.ReadFS, name string, limit int64) ([]byte, error) {
 		return nil, refusal.New(refusal.SizeMismatch, "%s is larger than %d bytes", name, limit)
 	}
 	raw := make([]byte, f.Size())
-	if _, err := io.ReadFull(f, raw); err != nil {
+	_, err = io.ReadFull(f, raw)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // it became shorter
+		return nil, refusal.New(refusal.SizeMismatch, "size mismatch in %s", name)
+	case err != nil:
 		return nil, fmt.Errorf("cannot read %s: %w", name, err)
 	}
 	return raw, nil

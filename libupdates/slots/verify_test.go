@@ -1,13 +1,14 @@
 package slots_test
 
 import (
-	"io/fs"
+	"errors"
 	"path"
 	"strings"
 	"testing"
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 	"nexus/libupdates/trust"
@@ -54,7 +55,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			s := open(t, d)
 			mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
 			damage(t, d, c.file, c.change)
-			wantReason(t, s.Verify(bootctl.A, verify), c.reason)
+			wantReason(t, s.Verify(bootctl.A, held(s, bootctl.A), verify), c.reason)
 		})
 	}
 	t.Run("file gone", func(t *testing.T) {
@@ -64,19 +65,19 @@ func TestVerifyFindsDamage(t *testing.T) {
 		if err := d.Remove("a/beta.nxb/payload.elf"); err != nil {
 			t.Fatal(err)
 		}
-		wantReason(t, s.Verify(bootctl.A, verify), refusal.IO)
+		wantReason(t, s.Verify(bootctl.A, held(s, bootctl.A), verify), refusal.MissingEntry)
 	})
 	t.Run("publisher no longer trusted", func(t *testing.T) {
 		s := open(t, durabletest.New())
 		mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
-		wantReason(t, s.Verify(bootctl.A, func(_, _ []byte) (trust.PublicKey, error) {
+		wantReason(t, s.Verify(bootctl.A, held(s, bootctl.A), func(_, _ []byte) (trust.PublicKey, error) {
 			return trust.PublicKey{}, refusal.New(refusal.UntrustedPublisher, "not trusted")
 		}), refusal.UntrustedPublisher)
 	})
 	t.Run("signed by another trusted key", func(t *testing.T) {
 		s := open(t, durabletest.New())
 		mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
-		wantReason(t, s.Verify(bootctl.A, func(_, _ []byte) (trust.PublicKey, error) {
+		wantReason(t, s.Verify(bootctl.A, held(s, bootctl.A), func(_, _ []byte) (trust.PublicKey, error) {
 			return updatestest.Key(2).Public(), nil
 		}), refusal.PublisherMismatch)
 	})
@@ -90,7 +91,7 @@ func TestVerifyAsksForTheSignatureFirst(t *testing.T) {
 	from := len(d.Ops())
 	refused := refusal.New(refusal.InvalidSignature, "no")
 	var seen []string
-	err := s.Verify(bootctl.A, func(_, _ []byte) (trust.PublicKey, error) {
+	err := s.Verify(bootctl.A, held(s, bootctl.A), func(_, _ []byte) (trust.PublicKey, error) {
 		seen = d.Ops()[from:]
 		return trust.PublicKey{}, refused
 	})
@@ -151,33 +152,72 @@ func wantMended(t *testing.T, d *durabletest.Disk, done bool) {
 		wantSlot(t, s, bootctl.A, "1.0.0")
 		wantSlot(t, s, bootctl.B, "1.0.0")
 	}
-	if names, err := d.ReadDir("a"); err != nil || len(names) != 4 {
+	if names, err := d.ReadDir("sets/" + held(s, bootctl.A).String()); err != nil || len(names) != 4 {
 		t.Fatalf("slot a has %q, %v", names, err)
 	}
 }
 
+// What is in place of a slot's link and leads to no set is damage of that slot alone: the store opens, and a stage into
+// the slot mends it.
 func TestLinkToNoSet(t *testing.T) {
 	for _, target := range []string{"elsewhere", "sets/x", "sets/.stage", "sets", "sets/" + strings.Repeat("A", 64), "sets/" + strings.Repeat("a", 64) + "/x"} {
 		d := durabletest.New()
 		s := open(t, d)
+		mustStage(t, s, bootctl.B, archive(t, "1.1.0"))
 		if err := d.Symlink(target, "a"); err != nil {
 			t.Fatal(err)
 		}
 		_, err := s.Content(bootctl.A)
 		wantReason(t, err, refusal.SlotMismatch)
-		_, err = slots.Open(d)
-		wantReason(t, err, refusal.SlotMismatch)
-		before := d.Snapshot()
-		_, err = stage(s, bootctl.A, archive(t, "1.0.0"))
-		wantReason(t, err, refusal.SlotMismatch)
-		wantSame(t, d, before)
+		s = open(t, d)
+		wantSlot(t, s, bootctl.B, "1.1.0")
+		wantReason(t, s.Verify(bootctl.A, nxs.Digest{}, verify), refusal.SlotMismatch)
+		mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+		wantSlot(t, s, bootctl.A, "1.0.0")
+		wantSlot(t, s, bootctl.B, "1.1.0")
 	}
 	d := durabletest.New()
 	s := open(t, d)
 	if err := d.Symlink("sets/"+strings.Repeat("a", 64), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Content(bootctl.A); refusal.Of(err) != refusal.IO {
-		t.Errorf("a link to a set that is gone: got %v, want an error that wraps %v", err, fs.ErrNotExist)
+	_, err := s.Content(bootctl.A)
+	wantReason(t, err, refusal.MissingEntry)
+}
+
+// A slot holds the set that its owner says, or it is damaged.
+func TestVerifyWantsTheVerySet(t *testing.T) {
+	d := durabletest.New()
+	s := open(t, d)
+	first := mustStage(t, s, bootctl.A, archive(t, "1.0.0")).Digest
+	second := mustStage(t, s, bootctl.B, archive(t, "1.1.0")).Digest
+	wantReason(t, s.Verify(bootctl.A, second, verify), refusal.SlotMismatch)
+	wantReason(t, s.Verify(bootctl.A, nxs.Digest{}, verify), refusal.SlotMismatch)
+	if err := d.Remove("a"); err != nil {
+		t.Fatal(err)
 	}
+	wantReason(t, s.Verify(bootctl.A, first, verify), refusal.MissingEntry)
+	wantReason(t, s.Verify(bootctl.A, nxs.Digest{}, verify), "")
+	wantReason(t, s.Verify(bootctl.B, second, verify), "")
+}
+
+// Only what is wrong with the slot itself is its damage.
+func TestFaults(t *testing.T) {
+	d := durabletest.New()
+	s := open(t, d)
+	digest := mustStage(t, s, bootctl.A, archive(t, "1.0.0")).Digest
+	untrusted := func(_, _ []byte) (trust.PublicKey, error) {
+		return trust.PublicKey{}, refusal.New(refusal.InvalidSignature, "invalid signature")
+	}
+	wantFault := func(err error, want slots.Fault) {
+		t.Helper()
+		if got, reason := slots.FaultOf(err); got != want {
+			t.Errorf("%v (%s): got fault %d, want %d", err, reason, got, want)
+		}
+	}
+	wantFault(s.Verify(bootctl.A, digest, untrusted), slots.Passing)
+	wantFault(errors.New("the disk failed"), slots.Passing)
+	wantFault(refusal.New(refusal.WrongArchitecture, "it is for another machine"), slots.OfTheSet)
+	damage(t, d, "system.sig.ed25519", flip)
+	wantFault(s.Verify(bootctl.A, digest, untrusted), slots.Medium)
 }

@@ -33,7 +33,7 @@ func flows() []flow {
 		{"quarantine", steps(stages(hanging), switches, settles, stages(hanging), clears(hanging), stages(hanging))},
 		{"restage over a staged slot", steps(stages(newer), stages(newest), switches, settles)},
 		{"restage the same set", steps(stages(newer), stages(newer), switches, settles)},
-		{"the active set into the other slot", steps(stages(factory), switches, settles, stages(newer), switches, settles)},
+		{"the active set again", steps(stages(factory), switches, settles, stages(newer), switches, settles)},
 		{"damaged sets", steps(stages(newer), offers(badSignature, refusal.InvalidSignature), offers(badPayload, refusal.DigestMismatch),
 			offers(cutShort, refusal.Truncated), offers(badTail, refusal.BadArchive), switches, settles)},
 	}

@@ -43,6 +43,8 @@ func staging(version string) rule {
 		switch {
 		case b.use == trial:
 			return b, nil, refusal.TrialInProgress
+		case b.active == version:
+			return b, nil, refusal.AlreadyActive
 		case b.bars(version):
 			return b, nil, refusal.Quarantined
 		}

@@ -26,8 +26,8 @@ func TestOrderOfCalls(t *testing.T) {
 		version string
 		want    []string
 	}{
-		{newer, []string{"verify", "check", "attempt", "verify", "publish", "ask services", "commit"}},
-		{exiting, []string{"verify", "check",
+		{newer, []string{"verify", "check", "verify", "attempt", "verify", "publish", "ask services", "commit"}},
+		{exiting, []string{"verify", "check", "verify",
 			"attempt", "verify", "publish", "ask services", "fail", "attempt", "verify", "publish", "ask services", "fail",
 			"attempt", "verify", "publish", "ask services", "commit"}},
 	} {

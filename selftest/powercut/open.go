@@ -132,7 +132,7 @@ func (f *found) openSlots(system durable.FS, verify nxs.VerifyFunc) (*slots.Stor
 		if f.slots[i], err = store.Content(slot); err != nil {
 			return nil, err
 		}
-		if err := store.Verify(slot, verify); err != nil {
+		if err := store.Verify(slot, f.slots[i].Digest, verify); err != nil {
 			return nil, err
 		}
 	}

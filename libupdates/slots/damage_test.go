@@ -1,0 +1,108 @@
+package slots_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/slots"
+	"nexus/libupdates/updatestest"
+)
+
+// Whatever becomes of whatever a slot consists of is damage of that slot alone: it is found, the other slot holds its
+// set, the store opens again, and the same set staged again mends the slot.
+func TestEveryDamageOnTheRealDisk(t *testing.T) {
+	for _, at := range []string{
+		"a", "a/.", "a/system.nxsindex", "a/system.sig.ed25519", "a/alpha.app.nxb", "a/alpha.app.nxb/manifest.nxb", "a/alpha.app.nxb/payload.elf",
+	} {
+		for _, damage := range updatestest.Damages() {
+			t.Run(filepath.Base(at)+" "+damage.Name, func(t *testing.T) {
+				root, err := os.OpenRoot(t.TempDir())
+				must(t, err)
+				t.Cleanup(func() { allow(root.Name()); root.Close() })
+				fsys := durable.OS(root)
+				s := open(t, fsys)
+				mustStage(t, s, bootctl.B, archive(t, "1.1.0"))
+				set := mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+				done, err := damage.Do(place(root, at))
+				must(t, err)
+				if !done {
+					t.Skip("changes nothing here")
+				}
+
+				err = s.Verify(bootctl.A, set.Digest, verify)
+				if _, damaged := slots.DamageOf(err); !damaged {
+					t.Errorf("verify says %v", err)
+				}
+				if _, err := slots.OpenSet(fsys, bootctl.A, set.Digest); err != nil {
+					if _, damaged := slots.DamageOf(err); !damaged {
+						t.Errorf("opening it says %v", err)
+					}
+				}
+				s = open(t, fsys)
+				wantSlot(t, s, bootctl.B, "1.1.0")
+				if err := s.Verify(bootctl.A, set.Digest, verify); err == nil {
+					t.Error("opening the store mended it")
+				}
+				mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+				wantSlot(t, s, bootctl.A, "1.0.0")
+				wantSlot(t, s, bootctl.B, "1.1.0")
+			})
+		}
+	}
+}
+
+// The folder of the sets is made anew, and what is in its place is not followed.
+func TestEveryDamageOfTheSetsFolder(t *testing.T) {
+	for _, damage := range updatestest.Damages() {
+		root, err := os.OpenRoot(t.TempDir())
+		must(t, err)
+		t.Cleanup(func() { root.Close() })
+		s := open(t, durable.OS(root))
+		set := mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+		if damage.Name == "mode 000" {
+			continue // nobody but its owner can mend that
+		}
+		if done, err := damage.Do(place(root, "sets")); err != nil || !done {
+			continue
+		}
+		s = open(t, durable.OS(root))
+		if _, damaged := slots.DamageOf(s.Verify(bootctl.A, set.Digest, verify)); !damaged {
+			t.Errorf("%s: the slot is not damaged", damage.Name)
+		}
+		mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+		wantSlot(t, s, bootctl.A, "1.0.0")
+	}
+}
+
+// place is the path of what a name stands for: of a slot its link, of a slot's "." the folder of its set.
+func place(root *os.Root, name string) string {
+	if dir, err := filepath.EvalSymlinks(filepath.Join(root.Name(), filepath.Dir(name))); err == nil && filepath.Base(name) != "." {
+		return filepath.Join(dir, filepath.Base(name))
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Join(root.Name(), name))
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}
+
+// allow lets the test remove what it made.
+func allow(dir string) {
+	filepath.WalkDir(dir, func(path string, _ fs.DirEntry, _ error) error {
+		if info, err := os.Lstat(path); err == nil && info.Mode().Perm() == 0 {
+			os.Chmod(path, 0o755)
+		}
+		return nil
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,69 @@
+package updatestest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// A Damage is one way in which a disk, or whoever can write to it, changes what is at a path.
+type Damage struct {
+	Name string
+	Do   func(path string) (done bool, err error) // not done: it makes no sense for what is there, or changes nothing for this user
+}
+
+// Damages returns the ways. Another name of the same file keeps its bytes.
+func Damages() []Damage {
+	return []Damage{
+		{"emptied", onBytes(func(raw []byte) []byte { return nil })},
+		{"halved", onBytes(func(raw []byte) []byte { return raw[:len(raw)/2] })},
+		{"one byte changed", onBytes(func(raw []byte) []byte { raw[len(raw)/2] ^= 1; return raw })},
+		{"longer", onBytes(func(raw []byte) []byte { return append(raw, 0) })},
+		{"deleted", instead(func(string) error { return nil })},
+		{"a folder", instead(func(path string) error { return os.MkdirAll(filepath.Join(path, "inside"), 0o755) })},
+		{"an empty folder", instead(func(path string) error { return os.Mkdir(path, 0o755) })},
+		{"a file", instead(func(path string) error { return os.WriteFile(path, []byte("file"), 0o644) })},
+		{"a link out", instead(func(path string) error { return os.Symlink("/proc/self", path) })},
+		{"a dangling link", instead(func(path string) error { return os.Symlink("nowhere", path) })},
+		{"a FIFO", instead(func(path string) error { return syscall.Mkfifo(path, 0o644) })},
+		{"mode 000", forbidden},
+	}
+}
+
+// onBytes changes the bytes of a file.
+func onBytes(change func([]byte) []byte) func(string) (bool, error) {
+	return func(path string) (bool, error) {
+		info, err := os.Lstat(path)
+		if err != nil || !info.Mode().IsRegular() {
+			return false, err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return false, err
+		}
+		if err := os.Remove(path); err != nil {
+			return false, err
+		}
+		return true, os.WriteFile(path, change(raw), 0o644)
+	}
+}
+
+// instead puts something else at the path.
+func instead(put func(string) error) func(string) (bool, error) {
+	return func(path string) (bool, error) {
+		if err := os.RemoveAll(path); err != nil {
+			return false, err
+		}
+		return true, put(path)
+	}
+}
+
+// forbidden lets nobody read what is there. Root reads it all the same, and a link has no mode.
+func forbidden(path string) (bool, error) {
+	info, err := os.Lstat(path)
+	if err != nil || os.Geteuid() == 0 || info.Mode()&fs.ModeSymlink != 0 {
+		return false, err
+	}
+	return true, os.Chmod(path, 0)
+}
