@@ -166,7 +166,7 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 			return err
 		},
 		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
-		Verified: func() error { return e.moveOn(slot, set) },
+		Verified:    func() error { return e.moveOn(slot, set) },
 		Progress: func(now slots.Progress) {
 			to.reused = now.Reused
 			p.report(now)
