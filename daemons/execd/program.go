@@ -2,7 +2,6 @@ package execd
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 
@@ -57,8 +56,18 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 	}
 	defer writer.Close()
 	p.output = out
+	if err := s.spawn(p, spec, payload, writer, inherited); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// spawn executes a payload as a program.
+func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, inherited files) (err error) {
 	p.process, err = s.host.Spawner.Spawn(plat.Command{
-		Path:   fmt.Sprintf("/proc/self/fd/%d", payload.Fd()),
+		Path:   plat.ByDescriptor(payload),
+		File:   payload,
 		Argv:   []string{spec.name},
 		Env:    environment(spec),
 		Dir:    "/",
@@ -69,11 +78,7 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 		DieWithParent: true,
 		Confinement:   s.confinement(spec, payload),
 	})
-	if err != nil {
-		p.close()
-		return nil, err
-	}
-	return p, nil
+	return err
 }
 
 // files are what a program inherits.

@@ -113,7 +113,7 @@ func describeRow(row Daemon) string {
 		}
 	}
 	if c.Calls == plat.CallsSpawner {
-		paths = append(paths, "its own part of `/proc` (read)", "`/dev/null` (read write)", "loaders (read exec), libraries (read)")
+		paths = append(paths, "its own program (read exec)", "`/dev/null` (read write)", "loaders (read exec), libraries (read)")
 		powers = "in place of root: " + powerNames(c.Powers)
 	}
 	if len(paths) == 0 {

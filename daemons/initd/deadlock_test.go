@@ -31,6 +31,7 @@ func (d *deadlocked) Launch(_ string, channel, _ *os.File) (plat.Process, error)
 
 func (d *deadlocked) PID() int              { return 1 }
 func (d *deadlocked) Done() <-chan struct{} { return d.ended }
+func (d *deadlocked) Gone() <-chan struct{} { return d.ended }
 func (d *deadlocked) Exit() plat.Exit       { return plat.Exit{Signal: 9} }
 func (d *deadlocked) Terminate()            {}
 func (d *deadlocked) Kill()                 { close(d.ended) }

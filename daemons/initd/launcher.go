@@ -37,6 +37,7 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 	}
 	return p.spawner.Spawn(plat.Command{
 		Path:   path,
+		File:   p.memory,
 		Argv:   []string{name},
 		Dir:    "/",
 		Stdout: stderr,
@@ -44,7 +45,7 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		Extra:  []*os.File{channel},
 
 		// Every daemon ends with its channel. execd is given the time to: it has to sweep up what its services leave behind.
-		DieWithParent: name != "execd",
+		DieWithParent: name != runner,
 		Confinement:   &confinement,
 	})
 }

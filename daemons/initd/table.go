@@ -163,10 +163,10 @@ func asStarter(c plat.Confinement) plat.Confinement {
 	return c
 }
 
-// starter confines the daemon that runs payloads: it reads of /proc its own part, to find the orphans that are its own, keeps what
-// a payload may have, and where initd is root the powers to make each payload a user of its own and to end it.
+// starter confines the daemon that runs payloads: it keeps what a payload may have, and where initd is root the powers to make each payload a
+// user of its own and to end it.
 func starter(nth uint32) plat.Confinement {
-	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: "/proc", Access: plat.Read})...)
+	c := daemon(nth, plat.StarterRules()...)
 	c.Calls = plat.CallsSpawner
 	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
 	return c

@@ -4,8 +4,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+
+	"nexus/daemons/plat"
 )
 
 func main() {
+	plat.Stage()
 	os.Exit(run(filepath.Base(os.Args[0]), os.Args[1:], os.Stdout, os.Stderr))
 }

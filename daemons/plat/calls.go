@@ -12,19 +12,19 @@ const (
 	CallsPayload CallSet = "payload" // a program of any language; it may start threads and copies of itself
 )
 
-// rules are the rules of a set while the program is started. Settle takes more away once a daemon runs.
-func (s CallSet) rules() []rule {
+// rules are the rules of a set for the process of that number, while its program is started. Settle takes more away once a daemon runs.
+func (s CallSet) rules(pid uint32) []rule {
 	switch s {
 	case CallsDaemon:
 		rules := append(allowed(runtimeCalls(), fileCalls(), birthCalls()), commonRules(takingCalls())...)
-		return append(rules, rule{number: unix.SYS_PRLIMIT64}) // until Settle
+		return append(append(rules, threadRules(pid)...), ownLimits())
 	case CallsPayload:
 		rules := append(allowed(runtimeCalls(), fileCalls(), birthCalls(), programCalls()), programRules(takingCalls())...)
-		return append(rules, ownLimits())
+		return append(append(append(rules, threadRules(pid)...), groupRules()...), ownLimits())
 	case CallsSpawner:
-		rules := allowed(runtimeCalls(), fileCalls(), birthCalls(), programCalls(), spawnerCalls())
+		rules := allowed(runtimeCalls(), fileCalls(), birthCalls(), programCalls(), spawnerCalls(), threadCalls())
 		rules = append(rules, programRules(append(takingCalls(), spawnerPrctl()...))...)
-		return append(append(rules, spawnerRules()...), rule{number: unix.SYS_PRLIMIT64}) // until Settle
+		return append(append(rules, spawnerRules()...), ownLimits())
 	default:
 		return nil
 	}
@@ -107,12 +107,33 @@ func ownLimits() rule {
 	return rule{number: unix.SYS_PRLIMIT64, when: []condition{{0, whole, []uint32{0}}}}
 }
 
-// spawnerRules let execd become a payload's user, and nobody else.
+// threadCalls signal threads by their numbers, or carry a value with a signal.
+func threadCalls() []uint32 {
+	return []uint32{unix.SYS_TGKILL, unix.SYS_TKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO}
+}
+
+// threadRules leave a process these within itself. The spawner is without them: what it starts has another number, and would be left none.
+func threadRules(pid uint32) []rule {
+	var rules []rule
+	for _, number := range threadCalls() {
+		rules = append(rules, rule{number: number, when: []condition{{0, whole, []uint32{pid}}}})
+	}
+	return rules
+}
+
+// groupRules keep a payload and all that it starts in one process group, so that one signal ends them all. Programs leave their group, or make a
+// session, without a need to, and give up where they cannot; so they are told that they have.
+func groupRules() []rule {
+	return []rule{{number: unix.SYS_SETPGID, pretend: true}, {number: unix.SYS_SETSID, pretend: true}}
+}
+
+// spawnerRules let execd start a process in a group of its own, become a payload's user, and nobody else.
 func spawnerRules() []rule {
 	payload := func(argument uint32) condition {
 		return condition{argument, ^uint32(payloadUsers - 1), []uint32{FirstPayloadUser}}
 	}
 	return []rule{
+		{number: unix.SYS_SETPGID, when: []condition{{0, whole, []uint32{0}}, {1, whole, []uint32{0}}}},
 		{number: unix.SYS_SETGROUPS, when: []condition{{0, whole, []uint32{0}}}},
 		{number: unix.SYS_SETRESUID, when: []condition{payload(0), payload(1), payload(2)}},
 		{number: unix.SYS_SETRESGID, when: []condition{payload(0), payload(1), payload(2)}},
@@ -125,7 +146,7 @@ func runtimeCalls() []uint32 {
 		unix.SYS_BRK, unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_MINCORE,
 		unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_FUTEX, unix.SYS_SET_ROBUST_LIST, unix.SYS_GET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_SET_TID_ADDRESS,
 		unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY, unix.SYS_GETCPU, unix.SYS_MEMBARRIER,
-		unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_RESTART_SYSCALL, unix.SYS_TGKILL, unix.SYS_TKILL,
+		unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_RESTART_SYSCALL,
 		unix.SYS_GETPID, unix.SYS_GETTID, unix.SYS_GETPPID, unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_GETGROUPS,
 		unix.SYS_GETRESUID, unix.SYS_GETRESGID, unix.SYS_GETPGID, unix.SYS_GETSID, unix.SYS_GETRUSAGE, unix.SYS_UNAME, unix.SYS_SYSINFO, unix.SYS_GETCWD,
 		unix.SYS_CAPGET, unix.SYS_SETITIMER,
@@ -149,22 +170,22 @@ func fileCalls() []uint32 {
 	}
 }
 
-// birthCalls are for sockets that were handed over, and for what happens between the fork and the program's first instruction.
+// birthCalls are for sockets that were handed over, and for what happens between the confinement and the program's first instruction.
 func birthCalls() []uint32 {
 	return []uint32{
 		unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SHUTDOWN,
 		unix.SYS_GETSOCKOPT, unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
-		unix.SYS_EXECVE, unix.SYS_SETPGID, unix.SYS_CHDIR, unix.SYS_KILL, unix.SYS_SECCOMP,
+		unix.SYS_EXECVE, unix.SYS_SECCOMP,
 	}
 }
 
 // programCalls are what programs of other languages use besides, in the course of nature.
 func programCalls() []uint32 {
 	return append(machineProgramCalls(), []uint32{
-		unix.SYS_WAIT4, unix.SYS_WAITID, unix.SYS_SETSID, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_PREADV2, unix.SYS_PWRITEV2,
+		unix.SYS_WAIT4, unix.SYS_WAITID, unix.SYS_KILL, unix.SYS_CHDIR, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_PREADV2, unix.SYS_PWRITEV2,
 		unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MSYNC, unix.SYS_GETPRIORITY,
 		unix.SYS_SCHED_GETPARAM, unix.SYS_SCHED_GETSCHEDULER, unix.SYS_SCHED_GET_PRIORITY_MAX, unix.SYS_SCHED_GET_PRIORITY_MIN,
-		unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_SIGSUSPEND, unix.SYS_SIGNALFD4, unix.SYS_GETITIMER,
+		unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_RT_SIGSUSPEND, unix.SYS_SIGNALFD4, unix.SYS_GETITIMER,
 		unix.SYS_EPOLL_PWAIT2, unix.SYS_FUTEX_WAITV, unix.SYS_TIMES, unix.SYS_TEE, unix.SYS_FCHDIR, unix.SYS_TRUNCATE, unix.SYS_OPENAT2,
 		unix.SYS_SENDMMSG, unix.SYS_RECVMMSG,
 	}...)

@@ -2,6 +2,7 @@ package plat
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -9,24 +10,24 @@ import (
 
 // A kernel is what this machine can take measures with.
 type kernel struct {
-	powers   powerSet
-	users    bool // those that daemons and payloads are given are there
-	landlock int
-	seccomp  bool
+	Powers   powerSet
+	Users    bool // those that daemons and payloads are given are there
+	Landlock int
+	Seccomp  bool
 }
 
 // look finds out what the machine and this process can.
 func look() kernel {
-	return kernel{powers: ownPowers(), users: mapsUsers(), landlock: landlockABI(), seccomp: seccompWorks()}
+	return kernel{Powers: ownPowers(), Users: mapsUsers(), Landlock: landlockABI(), Seccomp: seccompWorks()}
 }
 
 // canSetUser tells whether processes can be given users of their own, and be ended again.
 func (k kernel) canSetUser() bool {
-	return k.users && k.powers.has(PowerSetUser, PowerSetGrp, PowerSetCap, PowerKill)
+	return k.Users && k.Powers.has(PowerSetUser, PowerSetGrp, PowerSetCap, PowerKill)
 }
 
 // canBound tells whether capabilities can be taken for good from a process and what it executes.
-func (k kernel) canBound() bool { return k.powers.has(PowerSetCap) || boundedToNothing() }
+func (k kernel) canBound() bool { return k.Powers.has(PowerSetCap) || boundedToNothing() }
 
 // Measures tells which measures a confinement means on this machine. A measure that is on and then fails keeps the process from
 // being started.
@@ -46,9 +47,9 @@ func (k kernel) measures(c Confinement) []Measure {
 		take(MeasureCapabilities, k.canBound(), powerNames(k.left(c)),
 			"the bounding set "+notRoot+"; those in force are none"),
 		take(MeasurePrivileges, true, "no new ones", ""),
-		take(MeasurePaths, k.landlock >= abiRefer, fmt.Sprintf("%s (Landlock %d)", ruleNames(c.Paths), k.landlock), k.withoutLandlock(abiRefer)),
-		take(MeasureSignals, k.landlock >= abiScopes, "to what it starts", k.withoutLandlock(abiScopes)),
-		take(MeasureCalls, k.seccomp, string(c.Calls), "the kernel has no seccomp filters for this machine"),
+		take(MeasurePaths, k.Landlock >= abiRefer, fmt.Sprintf("%s (Landlock %d)", ruleNames(c.Paths), k.Landlock), k.withoutLandlock(abiRefer)),
+		take(MeasureSignals, k.Landlock >= abiScopes, "to what it starts", k.withoutLandlock(abiScopes)),
+		take(MeasureCalls, k.Seccomp, string(c.Calls), "the kernel has no seccomp filters for this machine"),
 		take(MeasureLimits, true, k.limits(c), ""),
 	}
 }
@@ -57,7 +58,7 @@ func (k kernel) withoutUser(c Confinement) string {
 	if c.User == 0 {
 		return "it works in a folder of its starter's user"
 	}
-	if !k.users {
+	if !k.Users {
 		return "the user namespace lacks the users for it"
 	}
 	return "needs root"
@@ -82,20 +83,20 @@ func (k kernel) limits(c Confinement) string {
 func (k kernel) ownUser(c Confinement) bool { return c.User != 0 && k.canSetUser() }
 
 // ownNetwork tells whether a process gets a network namespace. One that cannot be root's starter passes on its own.
-func (k kernel) ownNetwork() bool { return k.powers.has(unix.CAP_SYS_ADMIN) }
+func (k kernel) ownNetwork() bool { return k.Powers.has(unix.CAP_SYS_ADMIN) }
 
 func (k kernel) withoutNetwork() string {
-	if k.seccomp {
+	if k.Seccomp {
 		return "needs root; its system calls make no sockets of any family"
 	}
 	return "needs root"
 }
 
 func (k kernel) withoutLandlock(need int) string {
-	if k.landlock == 0 {
+	if k.Landlock == 0 {
 		return "the kernel has no Landlock"
 	}
-	return fmt.Sprintf("the kernel has version %d of Landlock, and %d is needed", k.landlock, need)
+	return fmt.Sprintf("the kernel has version %d of Landlock, and %d is needed", k.Landlock, need)
 }
 
 func powerNames(list []Power) string {
@@ -120,10 +121,10 @@ func ruleNames(list []PathRule) string {
 	return strings.Join(names, ", ")
 }
 
-// enter puts on the calling thread all that a process inherits through fork and exec. The thread is good for nothing but that fork
-// afterwards. The order is from what needs power to what gives it up; the filter comes last, because it refuses what the others are made with.
+// enter puts on the calling thread all that a program which it executes keeps. The order is from what needs power to what gives it up; the
+// filter comes last, because it refuses what the others are made with.
 func (c Confinement) enter(k kernel) error {
-	rules := c.Calls.rules()
+	rules := c.Calls.rules(uint32(os.Getpid()))
 	if len(rules) == 0 {
 		return cannotConfine(MeasureCalls, fmt.Errorf("no set is named %q", c.Calls))
 	}
@@ -135,10 +136,10 @@ func (c Confinement) enter(k kernel) error {
 		{MeasureNetwork, k.ownNetwork(), func() error { return unix.Unshare(unix.CLONE_NEWNET) }},
 		{MeasureCapabilities, k.canBound(), func() error { return boundThread(powersOf(k.left(c)...)) }},
 		{MeasureUser, k.ownUser(c), func() error { return setThreadUser(c.User) }},
-		{MeasureCapabilities, k.powers != 0, func() error { return setThreadPowers(k.kept(c), k.passing()) }},
+		{MeasureCapabilities, k.Powers != 0, func() error { return setThreadPowers(k.kept(c), k.passing()) }},
 		{MeasurePrivileges, true, func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
-		{MeasurePaths, k.landlock >= abiRefer, func() error { return restrictThread(c.Paths, k.landlock) }},
-		{MeasureCalls, k.seccomp, func() error { return compile(rules, refuse(unix.EPERM)).install(0) }},
+		{MeasurePaths, k.Landlock >= abiRefer, func() error { return restrictThread(c.Paths, k.Landlock) }},
+		{MeasureCalls, k.Seccomp, func() error { return compile(rules, refuse(unix.EPERM)).install() }},
 	}
 	for _, step := range steps {
 		if !step.on {
@@ -161,14 +162,13 @@ func (k kernel) left(c Confinement) []Power {
 }
 
 // kept are the powers that stay, as far as this process has them.
-func (k kernel) kept(c Confinement) powerSet { return powersOf(k.left(c)...) & k.powers }
+func (k kernel) kept(c Confinement) powerSet { return powersOf(k.left(c)...) & k.Powers }
 
-// passing is what the thread needs until it has executed the program, and the program does not get: finding it, wherever its folder is.
-func (k kernel) passing() powerSet { return powersOf(unix.CAP_DAC_READ_SEARCH) & k.powers }
+// passing is what the stage needs until it has executed the program, and the program does not get: finding it, wherever its folder is.
+func (k kernel) passing() powerSet { return powersOf(unix.CAP_DAC_READ_SEARCH) & k.Powers }
 
-// limit puts limits on a process that has just been started; what it starts has them too. The kernel puts none on a thread that is about
-// to fork, so this comes after: a daemon has been handed nothing by then.
-func (c Confinement) limit(k kernel, pid int) error {
+// limit puts limits on this process; what it starts has them too.
+func (c Confinement) limit(k kernel) error {
 	if c.Memory == 0 {
 		return nil
 	}
@@ -178,21 +178,13 @@ func (c Confinement) limit(k kernel, pid int) error {
 	}
 	for resource, most := range limits {
 		var now unix.Rlimit
-		if err := unix.Prlimit(pid, resource, nil, &now); err != nil {
-			return ignoreGone(err)
+		if err := unix.Getrlimit(resource, &now); err != nil {
+			return cannotConfine(MeasureLimits, err)
 		}
 		most = min(most, now.Max)
-		if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil); err != nil {
-			return ignoreGone(err)
+		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: most, Max: most}); err != nil {
+			return cannotConfine(MeasureLimits, err)
 		}
 	}
 	return nil
-}
-
-// ignoreGone is no error when the process has ended already.
-func ignoreGone(err error) error {
-	if err == unix.ESRCH {
-		return nil
-	}
-	return cannotConfine(MeasureLimits, err)
 }

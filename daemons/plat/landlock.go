@@ -2,6 +2,7 @@ package plat
 
 import (
 	"fmt"
+	"os"
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
@@ -102,4 +103,17 @@ func allow(ruleset int, rule PathRule, abi int) error {
 		return err
 	}
 	return ll.LandlockAddPathBeneathRule(ruleset, &ll.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}, 0)
+}
+
+// rightsOn are the rights of a rule on what is at its path: a file can be given fewer than a directory.
+func rightsOn(rule PathRule, abi int) (uint64, error) {
+	info, err := os.Stat(rule.Path)
+	if err != nil {
+		return 0, err
+	}
+	rights := rule.Access.rights(abi)
+	if !info.IsDir() {
+		rights &= fileRights
+	}
+	return rights, nil
 }

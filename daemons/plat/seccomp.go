@@ -19,9 +19,10 @@ const (
 
 // A rule is how a filter answers one system call.
 type rule struct {
-	number uint32
-	when   []condition // allowed if all hold; none: always allowed, or never where refuse is set
-	refuse unix.Errno  // the answer where it is not allowed; 0: EPERM
+	number  uint32
+	when    []condition // allowed if all hold; none: always allowed, or never where refuse or pretend is set
+	refuse  unix.Errno  // the answer where it is not allowed; 0: EPERM
+	pretend bool        // never made, and answered as if it had been
 }
 
 // A condition is on the low 32 bits of one argument: masked, it must be one of the values.
@@ -84,16 +85,24 @@ func (r rule) compile() filter {
 		}
 		body.answer(refused)
 	}
-	if len(r.when) == 0 && r.refuse != 0 {
+	switch {
+	case r.pretend:
+		body.answer(refuse(0))
+	case len(r.when) == 0 && r.refuse != 0:
 		body.answer(refused)
-	} else {
+	default:
 		body.answer(unix.SECCOMP_RET_ALLOW)
 	}
 	return body
 }
 
-// install puts a filter on the calling thread, or with SECCOMP_FILTER_FLAG_TSYNC on all of the process. The process must have given up new privileges.
-func (f filter) install(flags uintptr) error {
+// install puts a filter on the calling thread, which must have given up new privileges.
+func (f filter) install() error { return f.put(0) }
+
+// installOnAll puts a filter on all threads of this process.
+func (f filter) installOnAll() error { return f.put(unix.SECCOMP_FILTER_FLAG_TSYNC) }
+
+func (f filter) put(flags uintptr) error {
 	program := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program)))
 	if errno != 0 {

@@ -14,6 +14,7 @@ import (
 // A Command says what to start. The child gets exactly these files and this environment, and a process group of its own.
 type Command struct {
 	Path   string     // what to execute
+	File   *os.File   // where Path leads to it by its descriptor: see ByDescriptor; else nil
 	Argv   []string   // its argument vector, argv[0] included
 	Env    []string   // its whole environment
 	Dir    string     // its working directory
@@ -44,10 +45,11 @@ func (e Exit) String() string {
 // A Process is a started child.
 type Process interface {
 	PID() int
-	Done() <-chan struct{} // closed when it has ended and was reaped
+	Done() <-chan struct{} // closed when it has ended and was reaped, and what is left of its process group was killed
+	Gone() <-chan struct{} // closed when nothing is left of its process group either
 	Exit() Exit            // how it ended; valid after Done
-	Terminate()            // SIGTERM to its process group; no effect once it has ended
-	Kill()                 // SIGKILL to its process group; no effect once it has ended
+	Terminate()            // SIGTERM to it and its process group; no effect once it has ended
+	Kill()                 // SIGKILL to it and its process group; no effect once it has ended
 }
 
 // firstExtra is the first descriptor after the three standard ones.
@@ -59,8 +61,7 @@ type Spawner interface {
 }
 
 // A forker is the Spawner of the real machine. The kernel ties the signal of DieWithParent to the thread that forked (prctl(2),
-// PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking. A process that is to be confined has a thread of its own, which
-// is as confined as it and is kept as long as it lives.
+// PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking.
 type forker struct {
 	requests chan forkRequest
 	reapAny  bool
@@ -86,8 +87,8 @@ func NewSpawner() Spawner { return newForker(false) }
 // A Reaper is a Spawner that also takes in the orphans of its children's children, wherever they moved, and reaps them.
 type Reaper interface {
 	Spawner
-	// Sweep kills every orphan there is, and theirs: whatever this process has as a child and did not start. It returns when none is
-	// left, or after a while in which one would not die.
+	// Sweep kills every orphan there is, with its process group, and theirs: whatever this process has as a child and did not start. It
+	// returns when none is left, or after a while in which one would not die.
 	Sweep()
 }
 
@@ -106,105 +107,47 @@ func newForker(reapAny bool) *forker {
 	unix.CloseRange(firstExtra, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	f := &forker{requests: make(chan forkRequest), reapAny: reapAny, children: map[int]*child{}}
 	f.born = sync.NewCond(&f.mu)
-	go f.fork()
+	go f.serve()
 	return f
 }
 
-// Spawn starts the command.
+// Spawn starts the command. One that is to be confined is started by way of the stage, which confines itself.
 func (f *forker) Spawn(cmd Command) (Process, error) {
-	answer := make(chan forkAnswer, 1)
+	start := f.fork
 	if cmd.Confinement != nil {
-		onOwnThread(func() { f.forkConfined(cmd, answer) })
-	} else {
-		f.requests <- forkRequest{cmd, answer}
+		start = f.spawnConfined
 	}
-	a := <-answer
-	if a.err != nil {
-		return nil, a.err
-	}
-	return a.child, nil
-}
-
-// onOwnThread has f called on a thread that no other code runs on, then or later. It is not the first one of the process: the kernel takes
-// that one for who the process is, and Go never ends it.
-func onOwnThread(f func()) {
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() != unix.Getpid() {
-			f()
-			return // still locked: the thread ends with the goroutine
-		}
-		elsewhere := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			close(elsewhere)
-			f()
-		}()
-		<-elsewhere // not on this thread, for it is held here until then
-		runtime.UnlockOSThread()
-	}()
-}
-
-// fork serves requests on one thread.
-func (f *forker) fork() {
-	runtime.LockOSThread()
-	for r := range f.requests {
-		c, err := f.startFree(r.cmd)
-		r.answer <- forkAnswer{c, err}
-	}
-}
-
-func (f *forker) startFree(cmd Command) (*child, error) {
-	null, err := openNull(cmd)
+	c, err := start(cmd)
 	if err != nil {
-		return nil, err
-	}
-	defer null.Close()
-	return f.start(cmd, null)
-}
-
-// forkConfined puts a confinement on a thread of its own and forks there: the child is confined from its first instruction on, and no code
-// but this package's had to be trusted with it. The thread is kept as long as the child lives.
-func (f *forker) forkConfined(cmd Command, answer chan<- forkAnswer) {
-	c, err := f.startConfined(cmd)
-	answer <- forkAnswer{c, err}
-	if err == nil {
-		<-c.done
-	}
-}
-
-func (f *forker) startConfined(cmd Command) (*child, error) {
-	null, err := openNull(cmd)
-	if err != nil {
-		return nil, err
-	}
-	defer null.Close()
-	k := look()
-	if err := cmd.Confinement.enter(k); err != nil {
-		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
-	}
-	c, err := f.start(cmd, null)
-	if err != nil {
-		return nil, err
-	}
-	c.measures = k.measures(*cmd.Confinement)
-	if err := cmd.Confinement.limit(k, c.pid); err != nil {
-		c.Kill()
 		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
 	}
 	return c, nil
 }
 
-func openNull(cmd Command) (*os.File, error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
+// fork has the one thread fork.
+func (f *forker) fork(cmd Command) (*child, error) {
+	answer := make(chan forkAnswer, 1)
+	f.requests <- forkRequest{cmd, answer}
+	a := <-answer
+	return a.child, a.err
+}
+
+// serve forks on one thread, as often as it is asked to.
+func (f *forker) serve() {
+	runtime.LockOSThread()
+	for r := range f.requests {
+		c, err := f.start(r.cmd)
+		r.answer <- forkAnswer{c, err}
 	}
-	return null, nil
 }
 
 // start forks on the calling thread.
-func (f *forker) start(cmd Command, null *os.File) (*child, error) {
+func (f *forker) start(cmd Command) (*child, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
 	attr := &syscall.ProcAttr{
 		Dir: cmd.Dir, Env: cmd.Env, Files: descriptors(cmd, null),
 		Sys: &syscall.SysProcAttr{Setpgid: true},
@@ -217,13 +160,13 @@ func (f *forker) start(cmd Command, null *os.File) (*child, error) {
 	pid, err := syscall.ForkExec(cmd.Path, cmd.Argv, attr)
 	runtime.KeepAlive(cmd)
 	if err != nil {
-		return nil, fmt.Errorf("cannot start %s: %w", cmd.Argv[0], err)
+		return nil, err
 	}
-	c := &child{pid: pid, done: make(chan struct{})}
+	c := newChild(pid)
 	f.children[pid] = c
 	f.born.Broadcast()
 	if !f.reapAny {
-		go f.wait(c)
+		go f.reapOne(c)
 	}
 	return c, nil
 }
@@ -240,91 +183,4 @@ func descriptors(cmd Command, null *os.File) []uintptr {
 		files = append(files, f.Fd())
 	}
 	return files
-}
-
-// wait reaps one child.
-func (f *forker) wait(c *child) {
-	var status unix.WaitStatus
-	for {
-		_, err := unix.Wait4(c.pid, &status, 0, nil)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	f.ended(c.pid, status)
-}
-
-// reap reaps every child, its own and inherited ones, for ever.
-func (f *forker) reap() {
-	for {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
-		switch err {
-		case nil:
-			f.ended(pid, status)
-		case unix.ECHILD:
-			f.awaitChild()
-		}
-	}
-}
-
-// awaitChild blocks until there is a child to wait for.
-func (f *forker) awaitChild() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for len(f.children) == 0 {
-		f.born.Wait()
-	}
-}
-
-func (f *forker) ended(pid int, status unix.WaitStatus) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c := f.children[pid]
-	if c == nil {
-		return // an orphan that was taken in
-	}
-	delete(f.children, pid)
-	unix.Kill(-pid, unix.SIGKILL) // what it left in its process group goes with it
-	c.mu.Lock()
-	if status.Signaled() {
-		c.exit.Signal = int(status.Signal())
-	} else {
-		c.exit.Code = status.ExitStatus()
-	}
-	c.mu.Unlock()
-	close(c.done)
-}
-
-// A child is a process of a forker.
-type child struct {
-	pid  int
-	done chan struct{}
-	mu   sync.Mutex
-	exit Exit
-
-	measures []Measure // what confines it; none for one that may do what its starter may
-}
-
-// Measures tells what confines it.
-func (c *child) Measures() []Measure { return c.measures }
-
-func (c *child) PID() int              { return c.pid }
-func (c *child) Done() <-chan struct{} { return c.done }
-
-func (c *child) Exit() Exit {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.exit
-}
-
-func (c *child) Terminate() { c.signal(unix.SIGTERM) }
-func (c *child) Kill()      { c.signal(unix.SIGKILL) }
-
-func (c *child) signal(number unix.Signal) {
-	select {
-	case <-c.done:
-	default:
-		unix.Kill(-c.pid, number)
-	}
 }

@@ -27,7 +27,8 @@ func (f *forker) Sweep() {
 	}
 }
 
-// killOrphans kills every child this process did not start, and tells whether there was one.
+// killOrphans kills every child this process did not start, with its process group, and tells whether there was one. A program that starts itself
+// anew faster than it is found is in that group, too.
 func (f *forker) killOrphans() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -35,6 +36,9 @@ func (f *forker) killOrphans() bool {
 	for _, pid := range kernelChildren() {
 		if f.children[pid] == nil {
 			any = true
+			if group, err := unix.Getpgid(pid); err == nil && group > 1 && group != unix.Getpgrp() && f.children[group] == nil {
+				unix.Kill(-group, unix.SIGKILL)
+			}
 			unix.Kill(pid, unix.SIGKILL)
 		}
 	}

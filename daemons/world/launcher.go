@@ -175,6 +175,7 @@ type daemon struct {
 
 func (d *daemon) PID() int              { return d.pid }
 func (d *daemon) Done() <-chan struct{} { return d.done }
+func (d *daemon) Gone() <-chan struct{} { return d.done }
 func (d *daemon) Exit() plat.Exit       { return d.exit }
 func (d *daemon) Terminate()            { d.Kill() }
 

@@ -76,7 +76,7 @@ func errnoOf(err error) syscall.Errno {
 // attempts are all, by what they go for.
 func attempts() []attempt {
 	var all []attempt
-	for _, list := range [][]attempt{files(), sockets(), processes(), kernel(), powers()} {
+	for _, list := range [][]attempt{files(), sockets(), processes(), threads(), kernel(), powers()} {
 		all = append(all, list...)
 	}
 	return all

@@ -61,7 +61,7 @@ func starter() error {
 	}
 	c := plat.PayloadConfinement(plat.PayloadUsers([]string{kindPayload})[kindPayload], plat.Dynamic(payload))
 	process, err := spawner.Spawn(plat.Command{
-		Path: fmt.Sprintf("/proc/self/fd/%d", payload.Fd()), Argv: []string{kindPayload, partInside}, Dir: "/",
+		Path: plat.ByDescriptor(payload), File: payload, Argv: []string{kindPayload, partInside}, Dir: "/",
 		Stdout: os.Stdout, Stderr: os.Stderr, Extra: []*os.File{os.NewFile(preyFD, "prey")}, DieWithParent: true, Confinement: &c,
 	})
 	if err != nil {

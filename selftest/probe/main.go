@@ -9,6 +9,7 @@ import (
 )
 
 func main() {
+	plat.Stage()
 	if err := run(os.Args, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "probe: %v\n", err)
 		os.Exit(1)

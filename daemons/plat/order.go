@@ -1,0 +1,97 @@
+package plat
+
+import (
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"time"
+)
+
+// Bounds on the stage, which has nothing to wait for.
+const (
+	stagePatience = 30 * time.Second
+	maxComplaint  = 4096 // bytes of why it failed
+)
+
+var errNoStage = errors.New("this program cannot confine what it starts: it does not call plat.Stage")
+
+// spawnConfined starts the stage and orders it to become the program.
+func (f *forker) spawnConfined(cmd Command) (*child, error) {
+	switch {
+	case !hasStage.Load():
+		return nil, errNoStage
+	case cmd.File != nil && cmd.File.Fd() < sealedFDs:
+		return nil, fmt.Errorf("its descriptor %d may be one that it inherits", cmd.File.Fd())
+	}
+	ours, theirs, err := StreamPair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	ours.Close()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	k := look()
+	c, err := f.fork(cmd.staged(theirs))
+	if err != nil {
+		return nil, err
+	}
+	theirs.Close()
+	if err := cmd.order(k).give(conn); err != nil {
+		c.Kill()
+		<-c.Done()
+		return nil, err
+	}
+	c.measures = k.measures(*cmd.Confinement)
+	return c, nil
+}
+
+// staged is the command that starts the stage in the place of this one's program. It has all that the program inherits, and behind that what it
+// needs itself: see order.carryOut.
+func (cmd Command) staged(socket *os.File) Command {
+	stage := cmd
+	stage.Path, stage.Argv = ownProgram, []string{stageName, strconv.Itoa(firstExtra + len(cmd.Extra))}
+	stage.Env = nil // it has the program's in its order: nothing in there may change how the stage runs
+	stage.Extra = append(append([]*os.File(nil), cmd.Extra...), socket)
+	if cmd.File != nil {
+		stage.Extra = append(stage.Extra, cmd.File)
+	}
+	return stage
+}
+
+func (cmd Command) order(k kernel) order {
+	o := order{Confinement: *cmd.Confinement, Kernel: k, Path: cmd.Path, Argv: cmd.Argv, Env: cmd.Env}
+	if cmd.DieWithParent {
+		o.Parent = os.Getpid()
+	}
+	if cmd.File != nil {
+		o.File = int(cmd.File.Fd())
+	}
+	return o
+}
+
+// give sends the order to the stage and waits until it is carried out: executing the program closes the socket.
+func (o order) give(conn net.Conn) error {
+	if err := conn.SetDeadline(time.Now().Add(stagePatience)); err != nil {
+		return err
+	}
+	if err := gob.NewEncoder(conn).Encode(o); err != nil {
+		return err
+	}
+	complaint, err := io.ReadAll(io.LimitReader(conn, maxComplaint))
+	switch {
+	case err != nil:
+		return err
+	case len(complaint) > 0:
+		return errors.New(string(complaint))
+	default:
+		return nil
+	}
+}

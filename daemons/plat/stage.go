@@ -1,0 +1,125 @@
+package plat
+
+import (
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// The stage is between the fork and a confined program. It is this very program once more, executed by the child that is to be confined: it
+// takes its order from the starter over a socket, puts the confinement on itself, and executes the program in its own place. So nothing of
+// the starter's is ever inside a confinement, and no code but this package's runs between the two.
+
+// stageName is the argv[0] by which a program knows that it is to be the stage. The argument behind it is the descriptor of the socket.
+const stageName = "nexus-confine"
+
+// ownProgram is the program that runs, wherever it is: on a disk, in memory, or removed since.
+const ownProgram = "/proc/self/exe"
+
+// hasStage tells whether this program can be the stage.
+var hasStage atomic.Bool
+
+// An order is what the stage is to do.
+type order struct {
+	Confinement Confinement
+	Kernel      kernel // as the starter saw it: what it counts on is put on, or the start fails
+	Path        string
+	Argv, Env   []string
+	Parent      int // die with it; 0: do not
+	File        int // the descriptor by which Path leads to the program; 0: it is on a disk
+}
+
+// Stage makes this process the stage, where it was started as that, and then never returns. A program that starts confined processes calls it
+// before anything else.
+func Stage() {
+	if os.Args[0] != stageName {
+		hasStage.Store(true)
+		return
+	}
+	os.Exit(runStage(os.Args[1:]))
+}
+
+// runStage returns only where the program was not executed. The starter is told why.
+func runStage(args []string) int {
+	runtime.LockOSThread() // the confinement is put on the thread that executes the program: no other survives that
+	if len(args) != 1 {
+		return usageOfStage()
+	}
+	number, err := strconv.Atoi(args[0])
+	if err != nil {
+		return usageOfStage()
+	}
+	socket := os.NewFile(uintptr(number), "starter")
+	if socket == nil {
+		return usageOfStage()
+	}
+	o, err := takeOrder(socket)
+	if err == nil {
+		err = o.carryOut(socket)
+	}
+	io.WriteString(socket, err.Error())
+	return 1
+}
+
+func usageOfStage() int {
+	fmt.Fprintf(os.Stderr, "%s: cannot start: it is a part of how a confined process is started\n", stageName)
+	return 2
+}
+
+// takeOrder reads the order. From here on nothing but what the program inherits outlasts its execution.
+func takeOrder(socket *os.File) (o order, err error) {
+	unix.CloseOnExec(int(socket.Fd()))
+	err = gob.NewDecoder(socket).Decode(&o)
+	return o, err
+}
+
+// carryOut returns only with an error. The socket is the last of the descriptors that the program inherits; behind it is the program's file,
+// where there is one.
+func (o order) carryOut(socket *os.File) error {
+	next := int(socket.Fd()) + 1
+	if o.File != 0 {
+		if err := move(next, o.File); err != nil { // Path leads there by this number
+			return err
+		}
+	}
+	if err := o.Confinement.limit(o.Kernel); err != nil {
+		return err
+	}
+	if err := o.Confinement.enter(o.Kernel); err != nil {
+		return err
+	}
+	if o.Parent != 0 {
+		if err := dieWith(o.Parent); err != nil {
+			return err
+		}
+	}
+	return unix.Exec(o.Path, o.Argv, o.Env)
+}
+
+// move gives an open file another descriptor, which is closed when the program is executed.
+func move(from, to int) error {
+	if err := unix.Dup3(from, to, unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	return unix.Close(from)
+}
+
+var errOrphan = errors.New("its starter has ended")
+
+// dieWith has the kernel kill this process when the one that started it ends. Becoming another user undoes it (prctl(2)), so it comes after that.
+func dieWith(parent int) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return err
+	}
+	if unix.Getppid() != parent {
+		return errOrphan // before it could be known
+	}
+	return nil
+}

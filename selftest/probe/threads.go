@@ -1,0 +1,92 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// around is how many numbers of threads are tried on both sides of those that are known; atMost bounds all that are tried between them.
+const (
+	around = 200
+	atMost = 20_000
+)
+
+// threads go for single threads by their numbers, known or guessed: a signal that ends one ends the process. And they go for the process group
+// and the session, by which others are found.
+func threads() []attempt {
+	guess := func(name string, try func(p *prey, thread int) error) attempt {
+		return attempt{name: name, want: unix.EPERM, try: func(p *prey) error { return guessing(p, try) }}
+	}
+	return []attempt{
+		guess("signal any thread of the starter", func(p *prey, thread int) error { return unix.Tgkill(os.Getppid(), thread, 0) }),
+		guess("signal any thread of who started that", func(p *prey, thread int) error { return unix.Tgkill(p.Parent, thread, 0) }),
+		guess("signal any thread as a process", func(_ *prey, thread int) error { return unix.Tgkill(thread, thread, 0) }),
+		guess("signal any thread by number", func(_ *prey, thread int) error { return raw(unix.SYS_TKILL, uintptr(thread), 0) }),
+		guess("signal any process", func(_ *prey, thread int) error { return unix.Kill(thread, 0) }),
+		guess("signal any process with a value", func(_ *prey, thread int) error {
+			return queue(unix.SYS_RT_SIGQUEUEINFO, uintptr(thread), 0)
+		}),
+		guess("signal any thread with a value", func(_ *prey, thread int) error {
+			return queue(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(os.Getppid()), uintptr(thread), 0)
+		}),
+		{name: "join the group of the session", want: unix.EPERM, try: func(*prey) error {
+			session, err := unix.Getsid(0)
+			if err != nil {
+				return err
+			}
+			return leaving(unix.Setpgid(0, session))
+		}},
+		{name: "begin a session", want: unix.EPERM, try: func(*prey) error {
+			_, err := unix.Setsid()
+			return leaving(err)
+		}},
+	}
+}
+
+// guessing tries every number around the own and those of the starters. What reaches anybody else gets through; that nobody has a number counts as
+// refused where another was.
+func guessing(p *prey, try func(p *prey, thread int) error) error {
+	own, known := os.Getpid(), []int{os.Getpid(), os.Getppid(), p.Parent}
+	first, last := own, own
+	for _, pid := range known {
+		first, last = min(first, pid-around), max(last, pid+around)
+	}
+	outcome := error(unix.ESRCH)
+	for thread := max(1, first, last-atMost); thread <= last; thread++ {
+		if unix.Tgkill(own, thread, 0) == nil {
+			continue // a thread of the probe's
+		}
+		switch err := try(p, thread); err {
+		case nil:
+			return nil
+		case unix.ESRCH:
+		default:
+			outcome = err
+		}
+	}
+	return outcome
+}
+
+// leaving is EPERM where the process is in the group in which it was started, whatever it was told.
+func leaving(err error) error {
+	session, failed := unix.Getsid(0)
+	if group := unix.Getpgrp(); err == nil && failed == nil && group == os.Getpid() && session != os.Getpid() {
+		return unix.EPERM
+	}
+	return err
+}
+
+// queue is rt_sigqueueinfo(2) and the like: a signal from this process, with a value. Its address is the last argument.
+func queue(number uintptr, arguments ...uintptr) error {
+	info := &unix.Siginfo{Code: siQueue}
+	var pinner runtime.Pinner
+	pinner.Pin(info)
+	defer pinner.Unpin()
+	return raw(number, append(arguments, uintptr(unsafe.Pointer(info)))...)
+}
+
+// siQueue is SI_QUEUE (asm-generic/siginfo.h).
+const siQueue = -1
