@@ -33,7 +33,7 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	if err != nil {
 		return wire.Except(err)
 	}
-	p := &processServer{program: program}
+	p := &processServer{s: e.s, spec: spec, program: program}
 	res, err := call.AllocResults()
 	if err != nil {
 		p.Shutdown()
@@ -86,6 +86,8 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 
 // A processServer is Process: one program that was run on demand. It ends with the last reference.
 type processServer struct {
+	s       *supervisor
+	spec    spec
 	program *program
 }
 
@@ -116,5 +118,5 @@ func (p *processServer) Kill(context.Context, exec.Process_kill) error {
 // Shutdown runs when nobody holds it any more.
 func (p *processServer) Shutdown() {
 	p.program.process.Kill()
-	p.program.close()
+	go p.s.dismiss(p.spec, p.program)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"nexus/daemons/plat"
 	"nexus/libupdates/health"
 )
 
@@ -14,9 +13,6 @@ const (
 	maxPause   = 10 * time.Second
 	goodLife   = 30 * time.Second
 )
-
-// stopPatience is how long a service may take to end after SIGTERM.
-const stopPatience = time.Second
 
 // A service is one service bundle of the publication.
 type service struct {
@@ -78,7 +74,7 @@ func (s *service) live(ctx context.Context) {
 		}
 		return
 	}
-	defer program.close()
+	defer s.sup.dismiss(s.spec, program)
 	s.update(func() { s.pid = program.process.PID() })
 	defer s.update(func() { s.pid = 0 })
 
@@ -96,14 +92,12 @@ func (s *service) live(ctx context.Context) {
 	case <-ctx.Done():
 		program.stop(s.sup.host.Clock)
 	}
-	s.sup.host.Spawner.Sweep() // what it left behind by moving out of its process group
 }
 
 // ended records the end of a program nobody told to end.
 func (s *service) ended(program *program) {
 	exit := program.process.Exit()
 	s.fail(health.Exited, exit.String())
-	s.sup.host.Spawner.Sweep()
 	program.output.drain(s.sup.host.Clock)
 	if !exit.OK() {
 		s.sup.log.Crash("bundle:"+s.spec.name, exit.String(), program.output.last())
@@ -129,15 +123,4 @@ func (s *service) update(change func()) {
 	change()
 	s.sup.mu.Unlock()
 	s.sup.changed.Notify()
-}
-
-// stop asks a program to end, and makes it.
-func (p *program) stop(clock plat.Clock) {
-	p.process.Terminate()
-	select {
-	case <-p.process.Done():
-	case <-clock.After(stopPatience):
-		p.process.Kill()
-		<-p.process.Done()
-	}
 }

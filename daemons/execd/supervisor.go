@@ -36,6 +36,7 @@ type supervisor struct {
 	current   publication
 	services  []*service
 	delivered bool // the verdict on the publication was told
+	stuck     []stuck
 }
 
 // run follows publications until ctx ends, then stops everything.

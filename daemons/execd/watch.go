@@ -22,12 +22,17 @@ func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	res.SetQuorum(uint16(w.s.current.quorum))
-	list, err := res.NewServices(int32(len(w.s.services)))
+	list, err := res.NewServices(int32(len(w.s.services) + len(w.s.stuck)))
 	if err != nil {
 		return err
 	}
 	for i, service := range w.s.services {
 		if err := service.fill(list.At(i)); err != nil {
+			return err
+		}
+	}
+	for i, stuck := range w.s.stuck {
+		if err := stuck.fill(list.At(len(w.s.services) + i)); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"testing"
@@ -122,6 +123,32 @@ type State struct {
 	Quarantine              int
 	Rollback                string // reason of the last one, or empty
 	Core                    string // version of the core that runs; empty: the one of the test
+}
+
+// Services tells what execd says of each service, as `NAME VERSION: DETAIL`.
+func (o *Operator) Services(ctx context.Context) (all []string, err error) {
+	answer, release := o.cap.Services(ctx, nil)
+	defer release()
+	list, releaseList := answer.Services().List(ctx, nil)
+	defer releaseList()
+	res, err := list.Struct()
+	if err != nil {
+		return nil, err
+	}
+	services, err := res.Services()
+	if err != nil {
+		return nil, err
+	}
+	for i := range services.Len() {
+		name, errName := services.At(i).Name()
+		version, errVersion := services.At(i).Version()
+		detail, errDetail := services.At(i).Detail()
+		if err := errors.Join(errName, errVersion, errDetail); err != nil {
+			return nil, err
+		}
+		all = append(all, fmt.Sprintf("%s %s: %s", name, version, detail))
+	}
+	return all, nil
 }
 
 // look is how long a question may take before it is asked again, with the clock wound.

@@ -25,7 +25,7 @@ import (
 // Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
 // understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
 // that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `link VERSION NAME` (serves, takes links,
-// and does the same with what stands behind the name), `rude VERSION NAME` (the same, with calls that are larger than any may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter),
+// and does the same with what stands behind the name), `rude VERSION NAME` (the same, with calls that are larger than any may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter), `stuck VERSION` (serves, and does not end when it is killed until LetGo),
 // `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
@@ -54,7 +54,12 @@ type programs struct {
 	ran  map[string]bool // texts that were run before
 
 	conns map[string]*vat.Conn // of the newest native program of each bundle
+
+	letGo chan struct{} // closed when stuck programs may end
 }
+
+// LetGo has the programs end that were killed and are stuck.
+func (w *World) LetGo() { close(w.launcher.host.Spawner.(*programs).letGo) }
 
 // Sweep has nothing to do: a goroutine leaves no orphans.
 func (p *programs) Sweep() {}
@@ -133,6 +138,7 @@ type program struct {
 
 func (p *program) PID() int              { return p.pid }
 func (p *program) Done() <-chan struct{} { return p.done }
+func (p *program) Gone() <-chan struct{} { return p.done }
 func (p *program) Exit() plat.Exit       { return p.exit }
 func (p *program) Terminate()            { p.Kill() }
 func (p *program) Kill()                 { p.once.Do(func() { close(p.kill) }) }
@@ -158,7 +164,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		}
 		says := verb
 		var name string
-		if verb == "tired" || verb == "find" || verb == "link" || verb == "rude" {
+		if verb == "tired" || verb == "stuck" || verb == "find" || verb == "link" || verb == "rude" {
 			says = "serve"
 			arg, name, _ = strings.Cut(arg, " ")
 		}
@@ -193,6 +199,9 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 			return
 		case <-p.kill:
 		}
+	}
+	if verb == "stuck" {
+		<-p.of.letGo
 	}
 	p.exit.Signal = int(syscall.SIGKILL)
 }
