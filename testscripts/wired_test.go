@@ -97,7 +97,9 @@ func declared(state bool) (lines []string) {
 			lines = append(lines, between("stream", row.Name, edge.From))
 		}
 		for _, dir := range row.Dirs {
-			lines = append(lines, row.Name+" dir "+dir)
+			if dir != "groups" { // the machine's, where it has any; the others are the system's
+				lines = append(lines, row.Name+" dir "+dir)
+			}
 		}
 	}
 	lines = append(lines, ofHello())

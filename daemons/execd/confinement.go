@@ -15,7 +15,7 @@ func (s *supervisor) confinement(spec spec, payload io.ReaderAt) *plat.Confineme
 // reportConfinement says once what this machine cannot keep payloads from.
 func (s *supervisor) reportConfinement() {
 	for _, m := range plat.PayloadConfinement(plat.FirstPayloadUser, false).Measures() {
-		// The network is execd's own, and so are the limits: initd reports on them.
+		// The network is execd's own, and so are the limits and the groups: initd reports on them.
 		if !m.On && m.Name != plat.MeasureNetwork {
 			s.log.Warn("payloads are less confined on this machine", "measure", m.Name, "reason", m.Detail)
 		}

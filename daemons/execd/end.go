@@ -36,6 +36,7 @@ const stuckDetail = "it was killed, and the kernel has not ended it"
 func (s *supervisor) dismiss(spec spec, p *program) {
 	p.close()
 	if within(s.host.Clock, killPatience, p.process.Gone()) {
+		p.group.Remove()
 		return
 	}
 	one := stuck{spec, p.process.PID()}
@@ -46,6 +47,7 @@ func (s *supervisor) dismiss(spec spec, p *program) {
 	s.changed.Notify()
 	go func() {
 		<-p.process.Gone()
+		p.group.Remove()
 		s.log.Info("program has ended after all", "bundle", spec.name, "version", spec.version, "pid", one.pid)
 		s.mu.Lock()
 		s.stuck = slices.DeleteFunc(s.stuck, func(other stuck) bool { return other.pid == one.pid })

@@ -15,6 +15,7 @@ import (
 type program struct {
 	name    string // the bundle's, with a number after `#` if it was started on demand
 	process plat.Process
+	group   *plat.Group   // nil: it is in execd's
 	socket  *net.UnixConn // our end of its fd 3
 	conn    *vat.Conn
 	links   *links // over its fd 4
@@ -57,6 +58,7 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 	defer writer.Close()
 	p.output = out
 	if err := s.spawn(p, spec, payload, writer, inherited); err != nil {
+		p.group.Remove()
 		p.close()
 		return nil, err
 	}
@@ -65,6 +67,9 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 
 // spawn executes a payload as a program.
 func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, inherited files) (err error) {
+	if p.group, err = s.groups.Make(p.name); err != nil {
+		return err
+	}
 	p.process, err = s.host.Spawner.Spawn(plat.Command{
 		Path:   plat.ByDescriptor(payload),
 		File:   payload,
@@ -77,6 +82,7 @@ func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, inhe
 
 		DieWithParent: true,
 		Confinement:   s.confinement(spec, payload),
+		Group:         p.group,
 	})
 	return err
 }

@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -24,8 +25,12 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	if err != nil {
 		return err
 	}
+	groups, err := groupsOf(ctx, b)
+	if err != nil {
+		return err
+	}
 	s := &supervisor{
-		host: host, log: log, settle: settle,
+		host: host, log: log, settle: settle, groups: groups,
 		bundles:    b.Use("BundleMgr"),
 		sinks:      b.Use("LogSink"),
 		managers:   b.Use("ServiceManager"),
@@ -52,6 +57,19 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	s.reportConfinement()
 	s.run(ctx)
 	return nil
+}
+
+// groupsOf takes over where control groups for bundles are made; nil where the machine has none.
+func groupsOf(ctx context.Context, b *vat.Birth) (*plat.Groups, error) {
+	setting, err := b.Setting(ctx, "groups")
+	if err != nil || !slices.Equal(setting, []string{"true"}) {
+		return nil, err
+	}
+	root, err := b.Dir(ctx, "groups")
+	if err != nil {
+		return nil, err
+	}
+	return plat.NewGroups(root), nil
 }
 
 func settleTime(ctx context.Context, b *vat.Birth) (time.Duration, error) {

@@ -97,7 +97,11 @@ func (s *service) live(ctx context.Context) {
 // ended records the end of a program nobody told to end.
 func (s *service) ended(program *program) {
 	exit := program.process.Exit()
-	s.fail(health.Exited, exit.String())
+	detail := exit.String()
+	if program.group.Exceeded() {
+		detail += ": over the memory of a bundle"
+	}
+	s.fail(health.Exited, detail)
 	program.output.drain(s.sup.host.Clock)
 	if !exit.OK() {
 		s.sup.log.Crash("bundle:"+s.spec.name, exit.String(), program.output.last())

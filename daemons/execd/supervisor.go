@@ -21,6 +21,7 @@ type supervisor struct {
 	host       plat.Host
 	log        *logs.Log
 	settle     time.Duration
+	groups     *plat.Groups // nil: the machine has none for bundles
 	bundles    *vat.Holding
 	sinks      *vat.Holding
 	managers   *vat.Holding

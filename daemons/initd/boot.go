@@ -41,6 +41,9 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 			removeSockets(sockets)
 		}
 	}()
+	host.Groups.Make(folder.path) // what a life before has left in them is ended, so the folder has to be ours
+	defer host.Groups.Remove()
+	config.groups = host.Groups.Dir()
 	s := newSystem(config, host, launcher, stderr)
 	defer s.closeResources()
 	if err := s.openResources(console, folder, state); err != nil {

@@ -35,6 +35,7 @@ type Config struct {
 	name    string   // what the first process is called: argv[0]
 	args    []string // the command line, for the next core
 	machine *machine // what only the first process of a machine has; nil on a host
+	groups  string   // where the daemon that runs bundles makes control groups; empty: nowhere
 }
 
 // parseArgs reads a command line.
@@ -103,6 +104,9 @@ func (c Config) dirs() map[string]string {
 	}
 	if state := c.state(); state != "" {
 		dirs["state"] = state
+	}
+	if c.groups != "" {
+		dirs[groupsDir] = c.groups
 	}
 	return dirs
 }

@@ -126,6 +126,7 @@ func GuestMounts() []plat.Mount {
 		{Type: "proc", Target: "/proc"},
 		{Type: "sysfs", Target: "/sys"},
 		{Type: "devtmpfs", Target: "/dev", Devices: true},
+		{Type: "cgroup2", Target: "/sys/fs/cgroup", Optional: true},
 	}
 }
 

@@ -2,6 +2,7 @@ package initd
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ type processes struct {
 	memory  *os.File // where the binary is in sealed memory, that; else nil
 	spawner plat.Spawner
 	dirs    map[string]string // paths of the directories that rows name
+	groups  *plat.Delegation  // of the daemon that runs bundles
 
 	mu sync.Mutex // for the folder of links
 }
@@ -31,9 +33,18 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 	if err != nil {
 		return nil, err
 	}
-	confinement, err := Confinement(name, p.ruled(path), p.dirs)
+	dirs := p.dirs
+	if name == runner {
+		dirs = maps.Clone(dirs)
+		dirs[groupsDir] = p.groups.Dir()
+	}
+	confinement, err := Confinement(name, p.ruled(path), dirs)
 	if err != nil {
 		return nil, err
+	}
+	var group *plat.Group
+	if name == runner {
+		group, confinement.Groups = p.groups.Group(), p.groups.Measure()
 	}
 	return p.spawner.Spawn(plat.Command{
 		Path:   path,
@@ -47,6 +58,7 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		// Every daemon ends with its channel. execd is given the time to: it has to sweep up what its services leave behind.
 		DieWithParent: name != runner,
 		Confinement:   &confinement,
+		Group:         group,
 	})
 }
 
@@ -72,7 +84,9 @@ func Confinement(name, binary string, dirs map[string]string) (plat.Confinement,
 		}
 		for _, rule := range row.Confinement.Paths {
 			if dir, named := strings.CutPrefix(rule.Path, dirPrefix); named {
-				rule.Path = dirs[dir]
+				if rule.Path = dirs[dir]; rule.Path == "" && dir == groupsDir {
+					continue // a machine without
+				}
 				if err := open(rule, c.User); err != nil {
 					return plat.Confinement{}, fmt.Errorf("cannot open %s to %s: %w", rule.Path, name, err)
 				}

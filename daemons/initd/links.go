@@ -65,7 +65,9 @@ func (s *system) grantResources(row Daemon, parent *vat.Parent) error {
 		}
 	}
 	for _, name := range row.Dirs {
-		errs = append(errs, parent.GrantDir(name, s.dirs[name]))
+		if dir := s.dirs[name]; dir != nil || name != groupsDir {
+			errs = append(errs, parent.GrantDir(name, dir))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -49,12 +49,13 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 	if err != nil {
 		return err
 	}
-	p := &processes{bin: bin, spawner: spawner, dirs: config.dirs()}
+	groups := &plat.Delegation{}
+	p := &processes{bin: bin, spawner: spawner, dirs: config.dirs(), groups: groups}
 	if err := p.find(&config.Handed, config.Dir); err != nil {
 		return err
 	}
 	plat.ShareFiles()
-	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner}
+	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner, Groups: groups}
 	next, err := Boot(ctx, config, host, p, console, stderr)
 	if err != nil || next == nil {
 		return err

@@ -72,6 +72,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 			"record":        recordPlace(config.State != ""),
 			"boot-cause":    config.Cause.String(),
 			"core":          coreSetting(config.Handed.Core),
+			groupsDir:       strconv.FormatBool(config.groups != ""),
 		},
 		changed:    vat.NewNotifier(),
 		children:   map[string]*child{},

@@ -100,7 +100,8 @@ func Table() []Daemon {
 				{Facet: "BundleRegistrar", From: "samgrd"},
 				{Facet: "BundleIntroducer", From: initName},
 			},
-			Settings: []string{"settle"},
+			Dirs:     []string{groupsDir},
+			Settings: []string{"settle", groupsDir},
 
 			Confinement: starter(6),
 		},
@@ -163,10 +164,13 @@ func asStarter(c plat.Confinement) plat.Confinement {
 	return c
 }
 
+// groupsDir is where the daemon that runs payloads makes control groups for them, in a machine that has such.
+const groupsDir = "groups"
+
 // starter confines the daemon that runs payloads: it keeps what a payload may have, and where initd is root the powers to make each payload a
 // user of its own and to end it.
 func starter(nth uint32) plat.Confinement {
-	c := daemon(nth, plat.StarterRules()...)
+	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: "dir:" + groupsDir, Access: plat.Read | plat.Write})...)
 	c.Calls = plat.CallsSpawner
 	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
 	return c

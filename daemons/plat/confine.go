@@ -41,7 +41,7 @@ func (k kernel) measures(c Confinement) []Measure {
 		}
 		return Measure{name, false, whyNot}
 	}
-	return []Measure{
+	measures := []Measure{
 		take(MeasureNetwork, k.ownNetwork(), "an empty namespace", k.withoutNetwork()),
 		take(MeasureUser, k.ownUser(c), fmt.Sprintf("%d", c.User), k.withoutUser(c)),
 		take(MeasureCapabilities, k.canBound(), powerNames(k.left(c)),
@@ -52,6 +52,10 @@ func (k kernel) measures(c Confinement) []Measure {
 		take(MeasureCalls, k.Seccomp, string(c.Calls), "the kernel has no seccomp filters for this machine"),
 		take(MeasureLimits, true, k.limits(c), ""),
 	}
+	if c.Groups.Name != "" {
+		measures = append(measures, c.Groups)
+	}
+	return measures
 }
 
 func (k kernel) withoutUser(c Confinement) string {

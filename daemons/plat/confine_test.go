@@ -152,7 +152,8 @@ func TestSettleWantsAStarter(t *testing.T) {
 
 func TestMeasuresSayWhy(t *testing.T) {
 	var names []string
-	for _, m := range (plat.Confinement{Calls: plat.CallsDaemon}).Measures() {
+	c := plat.Confinement{Calls: plat.CallsSpawner, Groups: (&plat.Delegation{}).Measure()}
+	for _, m := range c.Measures() {
 		names = append(names, m.Name)
 		if m.Detail == "" {
 			t.Errorf("%s says nothing", m.Name)

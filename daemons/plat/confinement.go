@@ -14,6 +14,7 @@ type Confinement struct {
 	User   uint32     // user and group of its own, where initd is root; 0: those of the starter
 	Memory uint64     // private writable memory, in bytes (getrlimit(2), RLIMIT_DATA); 0: the limits of the starter
 	Files  uint64     // open descriptors (RLIMIT_NOFILE), where Memory is set
+	Groups Measure    // for one that starts others: whether each of those has a control group of its own
 }
 
 // A PathRule lets a file, or everything below a directory, be opened.
@@ -68,13 +69,14 @@ const (
 	MeasurePaths        = "paths"        // nothing opened by path but what is named (Landlock)
 	MeasureSignals      = "signals"      // signals and abstract sockets reach only what it started (Landlock)
 	MeasureCalls        = "calls"        // no system calls but those of its set (seccomp)
-	MeasureLimits       = "limits"       // memory and descriptors
+	MeasureLimits       = "limits"       // memory and descriptors of each process
+	MeasureGroup        = "group"        // memory and processes of all that a bundle runs (control groups)
 )
 
 // MeasureNames lists all measures, in the order in which they are put on.
 func MeasureNames() []string {
 	return []string{
-		MeasureNetwork, MeasureUser, MeasureCapabilities, MeasurePrivileges, MeasurePaths, MeasureSignals, MeasureCalls, MeasureLimits,
+		MeasureNetwork, MeasureUser, MeasureCapabilities, MeasurePrivileges, MeasurePaths, MeasureSignals, MeasureCalls, MeasureLimits, MeasureGroup,
 	}
 }
 

@@ -63,11 +63,14 @@ func (cmd Command) staged(socket *os.File) Command {
 	if cmd.File != nil {
 		stage.Extra = append(stage.Extra, cmd.File)
 	}
+	if cmd.Group != nil {
+		stage.Extra = append(stage.Extra, cmd.Group.procs)
+	}
 	return stage
 }
 
 func (cmd Command) order(k kernel) order {
-	o := order{Confinement: *cmd.Confinement, Kernel: k, Path: cmd.Path, Argv: cmd.Argv, Env: cmd.Env}
+	o := order{Confinement: *cmd.Confinement, Kernel: k, Path: cmd.Path, Argv: cmd.Argv, Env: cmd.Env, Group: cmd.Group != nil}
 	if cmd.DieWithParent {
 		o.Parent = os.Getpid()
 	}

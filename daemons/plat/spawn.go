@@ -24,6 +24,7 @@ type Command struct {
 
 	DieWithParent bool         // SIGKILL it when this process ends, however it ends
 	Confinement   *Confinement // what it may do; nil: what this process may
+	Group         *Group       // the control group that it is to be in, where it is confined; nil: that of this process
 }
 
 // An Exit is how a process ended.

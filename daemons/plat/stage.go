@@ -32,8 +32,9 @@ type order struct {
 	Kernel      kernel // as the starter saw it: what it counts on is put on, or the start fails
 	Path        string
 	Argv, Env   []string
-	Parent      int // die with it; 0: do not
-	File        int // the descriptor by which Path leads to the program; 0: it is on a disk
+	Parent      int  // die with it; 0: do not
+	File        int  // the descriptor by which Path leads to the program; 0: it is on a disk
+	Group       bool // enter a control group
 }
 
 // Stage makes this process the stage, where it was started as that, and then never returns. A program that starts confined processes calls it
@@ -80,13 +81,19 @@ func takeOrder(socket *os.File) (o order, err error) {
 	return o, err
 }
 
-// carryOut returns only with an error. The socket is the last of the descriptors that the program inherits; behind it is the program's file,
-// where there is one.
+// carryOut returns only with an error. The socket is the last of the descriptors that the program inherits; behind it are the program's file and
+// the group's, as far as there are any.
 func (o order) carryOut(socket *os.File) error {
 	next := int(socket.Fd()) + 1
 	if o.File != 0 {
 		if err := move(next, o.File); err != nil { // Path leads there by this number
 			return err
+		}
+		next++
+	}
+	if o.Group {
+		if err := enterGroup(next); err != nil {
+			return cannotConfine(MeasureGroup, err)
 		}
 	}
 	if err := o.Confinement.limit(o.Kernel); err != nil {

@@ -32,7 +32,7 @@ func probeImage(t *testing.T, arch string) string {
 // Nothing gets out of any daemon's confinement or a payload's, and in a machine of our own every measure is on.
 func TestConfinement(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
-		m.Image = probeImage(t, m.Arch)
+		m.Image, m.Memory = probeImage(t, m.Arch), 2048 // more than a bundle may have
 		r := up(t, m)
 		if err := r.end(); err != nil {
 			t.Fatal(err)

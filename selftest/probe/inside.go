@@ -59,10 +59,20 @@ func starter() error {
 	if err != nil {
 		return err
 	}
+	groups, err := ownGroups()
+	if err != nil {
+		return err
+	}
+	group, err := groups.Make(kindPayload)
+	if err != nil {
+		return err
+	}
+	defer group.Remove()
 	c := plat.PayloadConfinement(plat.PayloadUsers([]string{kindPayload})[kindPayload], plat.Dynamic(payload))
 	process, err := spawner.Spawn(plat.Command{
 		Path: plat.ByDescriptor(payload), File: payload, Argv: []string{kindPayload, partInside}, Dir: "/",
 		Stdout: os.Stdout, Stderr: os.Stderr, Extra: []*os.File{os.NewFile(preyFD, "prey")}, DieWithParent: true, Confinement: &c,
+		Group: group,
 	})
 	if err != nil {
 		return err
@@ -71,5 +81,27 @@ func starter() error {
 	if exit := process.Exit(); !exit.OK() {
 		return fmt.Errorf("the payload ended: %v", exit)
 	}
-	return nil
+	if groups == nil {
+		return nil
+	}
+	outcomes, err := hoards(spawner, groups, payload, c)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(outcomes)
+}
+
+// envGroups is by what a starter is told where it may make control groups; a daemon is handed the directory.
+const envGroups = "PROBE_GROUPS"
+
+func ownGroups() (*plat.Groups, error) {
+	dir := os.Getenv(envGroups)
+	if dir == "" {
+		return nil, nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return plat.NewGroups(root), nil
 }

@@ -23,6 +23,8 @@ func run(args []string, out io.Writer) error {
 		return machine(out)
 	case len(args) == 2 && args[1] == partInside:
 		return inside(args[0])
+	case len(args) == 2 && (args[1] == partShared || args[1] == partMany || args[1] == partOne):
+		return hoarding(args[1], out)
 	case len(args) == 2 && args[1] == partStarter:
 		return starter()
 	case len(args) == 2 && args[1] == partFree:
@@ -52,6 +54,8 @@ func report(dir string, out io.Writer, attack func(*ground) ([]attacked, error))
 		return err
 	}
 	defer stop()
+	g.groups.Make(dir)
+	defer g.groups.Remove()
 	all, err := attack(g)
 	if err != nil {
 		return err
@@ -84,5 +88,5 @@ func newGround(dir string) (*ground, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &ground{program: program, spawner: plat.NewSpawner(), prey: p}, stop, nil
+	return &ground{program: program, spawner: plat.NewSpawner(), prey: p, groups: &plat.Delegation{}}, stop, nil
 }

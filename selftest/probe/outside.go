@@ -38,6 +38,7 @@ type ground struct {
 	program string // its own
 	spawner plat.Spawner
 	prey    prey
+	groups  *plat.Delegation
 }
 
 // everything attacks each daemon's confinement and a payload's.
@@ -60,9 +61,15 @@ func (g *ground) everything() ([]attacked, error) {
 
 // daemon starts the probe as initd starts a daemon.
 func (g *ground) daemon(name, part string) (attacked, error) {
+	if name == kindStarter {
+		g.prey.Granted["groups"] = g.groups.Dir()
+	}
 	c, err := initd.Confinement(name, g.program, g.prey.Granted)
 	if err != nil {
 		return attacked{}, err
+	}
+	if name == kindStarter {
+		c.Groups = g.groups.Measure()
 	}
 	return g.start(name, part, &c)
 }
@@ -91,7 +98,14 @@ func (g *ground) start(kind, part string, c *plat.Confinement) (attacked, error)
 	if measured, ok := process.(plat.Measured); ok {
 		a.measures = measured.Measures()
 	}
-	return a, json.Unmarshal(said, &a.outcomes)
+	for parts := json.NewDecoder(bytes.NewReader(said)); parts.More(); {
+		var outcomes []outcome
+		if err := parts.Decode(&outcomes); err != nil {
+			return a, err
+		}
+		a.outcomes = append(a.outcomes, outcomes...)
+	}
+	return a, nil
 }
 
 // run starts the probe and, once it is started, hands it its prey. What it says is read from out.
@@ -112,9 +126,13 @@ func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process p
 		return nil, nil, err
 	}
 	defer says.Close()
-	process, err = g.spawner.Spawn(plat.Command{
+	cmd := plat.Command{
 		Path: g.program, Argv: []string{kind, part}, Dir: "/", Stdout: says, Stderr: os.Stderr, Extra: []*os.File{hand, program}, Confinement: c,
-	})
+	}
+	if kind == kindStarter {
+		cmd.Env, cmd.Group = []string{envGroups + "=" + g.groups.Dir()}, g.groups.Group()
+	}
+	process, err = g.spawner.Spawn(cmd)
 	if err == nil && p != nil {
 		err = json.NewEncoder(handed).Encode(p) // far less than a pipe holds
 	}
