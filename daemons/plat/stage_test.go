@@ -31,14 +31,15 @@ func TestMain(m *testing.M) {
 // roles are what the test's own program does as a payload, by argv[0].
 func roles() map[string]func() {
 	return map[string]func(){
-		"wait":   wait,
-		"parent": func() { fmt.Println(os.Getppid()); wait() },
-		"leave":  leave,
-		"detach": detach,
-		"runner": runner,
-		"stray":  func() { fmt.Println("stray"); wait() },
-		"relay":  relay,
-		"env":    func() { fmt.Println(os.Environ(), os.Args) },
+		"wait":    wait,
+		"parent":  func() { fmt.Println(os.Getppid()); wait() },
+		"leave":   leave,
+		"detach":  detach,
+		"runner":  runner,
+		"stray":   func() { fmt.Println("stray"); wait() },
+		"relay":   relay,
+		"starter": starter,
+		"env":     func() { fmt.Println(os.Environ(), os.Args) },
 	}
 }
 
@@ -81,6 +82,34 @@ func relay() {
 	start("relay", &syscall.SysProcAttr{Setpgid: true})
 }
 
+// starter starts the program whose descriptor it inherits, as a payload that dies with it.
+func starter() {
+	program := os.NewFile(3, "program")
+	sealed, err := plat.SealedMemory("payload", program, fileSize(program))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
+	_, err = plat.NewSpawner().Spawn(plat.Command{
+		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{"wait"}, Dir: "/", Stdout: os.Stdout, Stderr: os.Stderr,
+		DieWithParent: true, Confinement: &c,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	time.Sleep(time.Hour)
+}
+
+func fileSize(f *os.File) int64 {
+	info, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 // runs starts the test's own program as a payload, in a role.
 func runs(t *testing.T, role string) (plat.Process, *bufio.Reader) {
 	t.Helper()
@@ -96,6 +125,7 @@ func runsBy(t *testing.T, spawner plat.Spawner, role string) (plat.Process, *buf
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { out.Close() })
+	out.SetReadDeadline(time.Now().Add(limit))
 	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
 	p, err := spawner.Spawn(plat.Command{
 		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{role}, Env: []string{"ONLY=this"}, Dir: "/", Stdout: in, Stderr: in,
@@ -232,6 +262,34 @@ func TestProgramIsItsStartersChild(t *testing.T) {
 	if got := line(t, out); got != fmt.Sprint(os.Getpid()) {
 		t.Errorf("its parent is %s and we are %d", got, os.Getpid())
 	}
+}
+
+// A program ends with its starter, though it has become another user, which undoes the kernel's promise to end it.
+func TestProgramDiesWithItsStarter(t *testing.T) {
+	own, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args, cmd.ExtraFiles = []string{"starter"}, []*os.File{own}
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out := bufio.NewReader(pipe)
+	if got := line(t, out); got != "here" {
+		t.Errorf("the program says %q", got)
+	}
+	pipe.(*os.File).SetReadDeadline(time.Now().Add(limit))
+	cmd.Process.Kill()
+	if _, err := io.ReadAll(out); err != nil { // ends when the last holder of the pipe does
+		t.Errorf("the program outlives its starter: %v", err)
+	}
+	cmd.Wait()
 }
 
 // The stage by itself does nothing.

@@ -298,9 +298,17 @@ func execdMutants() []mutant {
 			id:     "execd-exit-is-healthy",
 			breaks: "a service that ended is not healthy",
 			file:   "daemons/execd/service.go",
-			old:    "\ts.fail(health.Exited, exit.String())\n",
-			new:    "\ts.fail(health.Healthy, exit.String())\n",
+			old:    "\ts.fail(health.Exited, detail)\n",
+			new:    "\ts.fail(health.Healthy, detail)\n",
 			tests:  suite{packages: "./daemons/world", run: "TestRollback$"},
+		},
+		{
+			id:     "execd-waits-for-the-stuck",
+			breaks: "what the kernel does not end holds up nobody",
+			file:   "daemons/execd/end.go",
+			old:    "\tif within(s.host.Clock, killPatience, p.process.Gone()) {\n",
+			new:    "\tif <-p.process.Gone(); true {\n",
+			tests:  suite{packages: "./daemons/world", run: "TestWhatCannotBeKilled"},
 		},
 	}
 }

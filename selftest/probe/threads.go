@@ -32,6 +32,10 @@ func threads() []attempt {
 		guess("signal any thread with a value", func(_ *prey, thread int) error {
 			return queue(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(os.Getppid()), uintptr(thread), 0)
 		}),
+		nobody("ask for a thread", unix.SYS_TGKILL, none, none),
+		nobody("ask for a thread by number", unix.SYS_TKILL, none),
+		nobody("ask for a process with a value", unix.SYS_RT_SIGQUEUEINFO, none),
+		nobody("ask for a thread with a value", unix.SYS_RT_TGSIGQUEUEINFO, none, none),
 		{name: "join the group of the session", want: unix.EPERM, try: func(*prey) error {
 			session, err := unix.Getsid(0)
 			if err != nil {
@@ -44,6 +48,14 @@ func threads() []attempt {
 			return leaving(err)
 		}},
 	}
+}
+
+// none is a number that no process has: the largest is 1<<22 (proc_sys_kernel(5)).
+const none = 1 << 30
+
+// nobody asks for who is not there. The kernel would say so; the filter does not let it be asked.
+func nobody(name string, number uintptr, arguments ...uintptr) attempt {
+	return attempt{name: name, want: unix.EPERM, except: []string{kindStarter}, try: func(*prey) error { return queue(number, append(arguments, 0)...) }}
 }
 
 // guessing tries every number around the own and those of the starters. What reaches anybody else gets through; that nobody has a number counts as
