@@ -53,9 +53,10 @@ func (d *stillborn) Done() <-chan struct{} {
 	close(done)
 	return done
 }
-func (d *stillborn) Exit() plat.Exit { return d.exit }
-func (d *stillborn) Terminate()      {}
-func (d *stillborn) Kill()           {}
+func (d *stillborn) Gone() <-chan struct{} { return d.Done() }
+func (d *stillborn) Exit() plat.Exit       { return d.exit }
+func (d *stillborn) Terminate()            {}
+func (d *stillborn) Kill()                 {}
 
 // A sweeper has nothing to sweep.
 type sweeper struct{ plat.Spawner }
