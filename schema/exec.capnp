@@ -1,9 +1,9 @@
 @0x9351478dc0794896;
 # Running bundles: what `execd` serves.
 #
-# Who holds what: initd holds ServiceWatch; the operator holds Exec through initd.
+# Who holds what: initd holds ServiceHealth; operators hold ServiceWatch and Exec through initd.
 #
-# Class: blessed (the operator's program calls it). One call or answer is at most 4 MiB (daemons/vat).
+# Class: blessed (the operator's program calls it), but for ServiceHealth. One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 using Bootrecord = import "bootrecord.capnp";
@@ -20,6 +20,18 @@ interface ServiceWatch {
   verdict @1 (boot :UInt64) -> (ok :Bool, reason :Text, detail :Text);
   # Waits until of the services published for that boot attempt all that are required and enough optional ones are healthy (ok), or
   # that can no longer be (reason code, and a line of detail). Also ends as not ok, `superseded`, when another attempt is published. The caller bounds the wait.
+}
+
+interface ServiceHealth {
+  # Follow the services of a boot attempt, with the power to settle it. Granted to initd, once, and to nobody else.
+  #
+  # Class: lockstep (only initd holds it).
+
+  next @0 (known :UInt64, settled :UInt64) -> (revision :UInt64, boot :UInt64, services :List(ServiceStatus), quorum :UInt16);
+  # The services of the publication that execd runs, which is for the attempt `boot`, and their `quorum`, as ServiceWatch.list has them. Answers once the
+  # revision is no longer `known` (0: at once), and after a quarter of a second in any case, so that a caller knows that execd
+  # is at work. `settled`: the newest attempt to which the end of a service makes no difference any more; services of its
+  # publication that end are started again, those of a newer one are not. It never goes back.
 }
 
 struct ServiceStatus {
@@ -43,6 +55,10 @@ struct ServiceStatus {
   # The slot it is run from.
   optional @8 :Bool;
   # Whether it counts for the quorum only; else it is required.
+  reason @9 :Text;
+  # Why it failed, where it did: `service-exited`, `service-unhealthy` or `service-start-failed`.
+  lapses @10 :UInt32;
+  # How often it was healthy and then said otherwise, or did not answer in time, in this publication.
 
   enum State {
     # How a service is.

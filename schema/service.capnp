@@ -28,7 +28,8 @@ interface Service {
   # The version of the running program, SemVer. Must be the one its manifest names.
 
   health @1 () -> (health :Health, detail :Text);
-  # Whether it can do its work now. `detail`: one line for people.
+  # Whether it can do its work now. `detail`: one line for people. Asked as long as the service runs, about once a second once it
+  # was healthy; one call at a time. Without an answer for ten seconds it counts as unhealthy until it answers.
 }
 
 enum Health {

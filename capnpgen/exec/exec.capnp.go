@@ -564,18 +564,370 @@ func (f ServiceWatch_verdict_Results_Future) Struct() (ServiceWatch_verdict_Resu
 	return ServiceWatch_verdict_Results(p.Struct()), err
 }
 
+type ServiceHealth capnp.Client
+
+// ServiceHealth_TypeID is the unique identifier for the type ServiceHealth.
+const ServiceHealth_TypeID = 0xe32ef05173be8b62
+
+func (c ServiceHealth) Next(ctx context.Context, params func(ServiceHealth_next_Params) error) (ServiceHealth_next_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xe32ef05173be8b62,
+			MethodID:      0,
+			InterfaceName: "exec.capnp:ServiceHealth",
+			MethodName:    "next",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 16, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(ServiceHealth_next_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return ServiceHealth_next_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c ServiceHealth) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c ServiceHealth) String() string {
+	return "ServiceHealth(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c ServiceHealth) AddRef() ServiceHealth {
+	return ServiceHealth(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c ServiceHealth) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c ServiceHealth) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c ServiceHealth) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (ServiceHealth) DecodeFromPtr(p capnp.Ptr) ServiceHealth {
+	return ServiceHealth(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c ServiceHealth) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c ServiceHealth) IsSame(other ServiceHealth) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c ServiceHealth) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c ServiceHealth) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A ServiceHealth_Server is a ServiceHealth with a local implementation.
+type ServiceHealth_Server interface {
+	Next(context.Context, ServiceHealth_next) error
+}
+
+// ServiceHealth_NewServer creates a new Server from an implementation of ServiceHealth_Server.
+func ServiceHealth_NewServer(s ServiceHealth_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(ServiceHealth_Methods(nil, s), s, c)
+}
+
+// ServiceHealth_ServerToClient creates a new Client from an implementation of ServiceHealth_Server.
+// The caller is responsible for calling Release on the returned Client.
+func ServiceHealth_ServerToClient(s ServiceHealth_Server) ServiceHealth {
+	return ServiceHealth(capnp.NewClient(ServiceHealth_NewServer(s)))
+}
+
+// ServiceHealth_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func ServiceHealth_Methods(methods []server.Method, s ServiceHealth_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xe32ef05173be8b62,
+			MethodID:      0,
+			InterfaceName: "exec.capnp:ServiceHealth",
+			MethodName:    "next",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Next(ctx, ServiceHealth_next{call})
+		},
+	})
+
+	return methods
+}
+
+// ServiceHealth_next holds the state for a server call to ServiceHealth.next.
+// See server.Call for documentation.
+type ServiceHealth_next struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c ServiceHealth_next) Args() ServiceHealth_next_Params {
+	return ServiceHealth_next_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c ServiceHealth_next) AllocResults() (ServiceHealth_next_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 24, PointerCount: 1})
+	return ServiceHealth_next_Results(r), err
+}
+
+// ServiceHealth_List is a list of ServiceHealth.
+type ServiceHealth_List = capnp.CapList[ServiceHealth]
+
+// NewServiceHealth_List creates a new list of ServiceHealth.
+func NewServiceHealth_List(s *capnp.Segment, sz int32) (ServiceHealth_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[ServiceHealth](l), err
+}
+
+type ServiceHealth_next_Params capnp.Struct
+
+// ServiceHealth_next_Params_TypeID is the unique identifier for the type ServiceHealth_next_Params.
+const ServiceHealth_next_Params_TypeID = 0xf43e66fc7f3cdd69
+
+func NewServiceHealth_next_Params(s *capnp.Segment) (ServiceHealth_next_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 0})
+	return ServiceHealth_next_Params(st), err
+}
+
+func NewRootServiceHealth_next_Params(s *capnp.Segment) (ServiceHealth_next_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 0})
+	return ServiceHealth_next_Params(st), err
+}
+
+func ReadRootServiceHealth_next_Params(msg *capnp.Message) (ServiceHealth_next_Params, error) {
+	root, err := msg.Root()
+	return ServiceHealth_next_Params(root.Struct()), err
+}
+
+func (s ServiceHealth_next_Params) String() string {
+	str, _ := text.Marshal(0xf43e66fc7f3cdd69, capnp.Struct(s))
+	return str
+}
+
+func (s ServiceHealth_next_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (ServiceHealth_next_Params) DecodeFromPtr(p capnp.Ptr) ServiceHealth_next_Params {
+	return ServiceHealth_next_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s ServiceHealth_next_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s ServiceHealth_next_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s ServiceHealth_next_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s ServiceHealth_next_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s ServiceHealth_next_Params) Known() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s ServiceHealth_next_Params) SetKnown(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s ServiceHealth_next_Params) Settled() uint64 {
+	return capnp.Struct(s).Uint64(8)
+}
+
+func (s ServiceHealth_next_Params) SetSettled(v uint64) {
+	capnp.Struct(s).SetUint64(8, v)
+}
+
+// ServiceHealth_next_Params_List is a list of ServiceHealth_next_Params.
+type ServiceHealth_next_Params_List = capnp.StructList[ServiceHealth_next_Params]
+
+// NewServiceHealth_next_Params creates a new list of ServiceHealth_next_Params.
+func NewServiceHealth_next_Params_List(s *capnp.Segment, sz int32) (ServiceHealth_next_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 0}, sz)
+	return capnp.StructList[ServiceHealth_next_Params](l), err
+}
+
+// ServiceHealth_next_Params_Future is a wrapper for a ServiceHealth_next_Params promised by a client call.
+type ServiceHealth_next_Params_Future struct{ *capnp.Future }
+
+func (f ServiceHealth_next_Params_Future) Struct() (ServiceHealth_next_Params, error) {
+	p, err := f.Future.Ptr()
+	return ServiceHealth_next_Params(p.Struct()), err
+}
+
+type ServiceHealth_next_Results capnp.Struct
+
+// ServiceHealth_next_Results_TypeID is the unique identifier for the type ServiceHealth_next_Results.
+const ServiceHealth_next_Results_TypeID = 0x89c9a26e7ab89d78
+
+func NewServiceHealth_next_Results(s *capnp.Segment) (ServiceHealth_next_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 1})
+	return ServiceHealth_next_Results(st), err
+}
+
+func NewRootServiceHealth_next_Results(s *capnp.Segment) (ServiceHealth_next_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 1})
+	return ServiceHealth_next_Results(st), err
+}
+
+func ReadRootServiceHealth_next_Results(msg *capnp.Message) (ServiceHealth_next_Results, error) {
+	root, err := msg.Root()
+	return ServiceHealth_next_Results(root.Struct()), err
+}
+
+func (s ServiceHealth_next_Results) String() string {
+	str, _ := text.Marshal(0x89c9a26e7ab89d78, capnp.Struct(s))
+	return str
+}
+
+func (s ServiceHealth_next_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (ServiceHealth_next_Results) DecodeFromPtr(p capnp.Ptr) ServiceHealth_next_Results {
+	return ServiceHealth_next_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s ServiceHealth_next_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s ServiceHealth_next_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s ServiceHealth_next_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s ServiceHealth_next_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s ServiceHealth_next_Results) Revision() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s ServiceHealth_next_Results) SetRevision(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s ServiceHealth_next_Results) Boot() uint64 {
+	return capnp.Struct(s).Uint64(8)
+}
+
+func (s ServiceHealth_next_Results) SetBoot(v uint64) {
+	capnp.Struct(s).SetUint64(8, v)
+}
+
+func (s ServiceHealth_next_Results) Services() (ServiceStatus_List, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return ServiceStatus_List(p.List()), err
+}
+
+func (s ServiceHealth_next_Results) HasServices() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s ServiceHealth_next_Results) SetServices(v ServiceStatus_List) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewServices sets the services field to a newly
+// allocated ServiceStatus_List, preferring placement in s's segment.
+func (s ServiceHealth_next_Results) NewServices(n int32) (ServiceStatus_List, error) {
+	l, err := NewServiceStatus_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return ServiceStatus_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+func (s ServiceHealth_next_Results) Quorum() uint16 {
+	return capnp.Struct(s).Uint16(16)
+}
+
+func (s ServiceHealth_next_Results) SetQuorum(v uint16) {
+	capnp.Struct(s).SetUint16(16, v)
+}
+
+// ServiceHealth_next_Results_List is a list of ServiceHealth_next_Results.
+type ServiceHealth_next_Results_List = capnp.StructList[ServiceHealth_next_Results]
+
+// NewServiceHealth_next_Results creates a new list of ServiceHealth_next_Results.
+func NewServiceHealth_next_Results_List(s *capnp.Segment, sz int32) (ServiceHealth_next_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 24, PointerCount: 1}, sz)
+	return capnp.StructList[ServiceHealth_next_Results](l), err
+}
+
+// ServiceHealth_next_Results_Future is a wrapper for a ServiceHealth_next_Results promised by a client call.
+type ServiceHealth_next_Results_Future struct{ *capnp.Future }
+
+func (f ServiceHealth_next_Results_Future) Struct() (ServiceHealth_next_Results, error) {
+	p, err := f.Future.Ptr()
+	return ServiceHealth_next_Results(p.Struct()), err
+}
+
 type ServiceStatus capnp.Struct
 
 // ServiceStatus_TypeID is the unique identifier for the type ServiceStatus.
 const ServiceStatus_TypeID = 0xbb25df6fabd803b2
 
 func NewServiceStatus(s *capnp.Segment) (ServiceStatus, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 4})
 	return ServiceStatus(st), err
 }
 
 func NewRootServiceStatus(s *capnp.Segment) (ServiceStatus, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 4})
 	return ServiceStatus(st), err
 }
 
@@ -713,12 +1065,38 @@ func (s ServiceStatus) SetOptional(v bool) {
 	capnp.Struct(s).SetBit(17, v)
 }
 
+func (s ServiceStatus) Reason() (string, error) {
+	p, err := capnp.Struct(s).Ptr(3)
+	return p.Text(), err
+}
+
+func (s ServiceStatus) HasReason() bool {
+	return capnp.Struct(s).HasPtr(3)
+}
+
+func (s ServiceStatus) ReasonBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(3)
+	return p.TextBytes(), err
+}
+
+func (s ServiceStatus) SetReason(v string) error {
+	return capnp.Struct(s).SetText(3, v)
+}
+
+func (s ServiceStatus) Lapses() uint32 {
+	return capnp.Struct(s).Uint32(16)
+}
+
+func (s ServiceStatus) SetLapses(v uint32) {
+	capnp.Struct(s).SetUint32(16, v)
+}
+
 // ServiceStatus_List is a list of ServiceStatus.
 type ServiceStatus_List = capnp.StructList[ServiceStatus]
 
 // NewServiceStatus creates a new list of ServiceStatus.
 func NewServiceStatus_List(s *capnp.Segment, sz int32) (ServiceStatus_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 24, PointerCount: 4}, sz)
 	return capnp.StructList[ServiceStatus](l), err
 }
 
@@ -1599,79 +1977,95 @@ func (f Process_kill_Results_Future) Struct() (Process_kill_Results, error) {
 	return Process_kill_Results(p.Struct()), err
 }
 
-const schema_9351478dc0794896 = "x\xda\x84U_l\x14\xd5\x1b\xfd\xce\xbd3\xbd\xdb\xd0" +
-	"\xfevof\x7f\x91*\x91?\xa1*\x15\xab\xa5\x9a\x98" +
-	"E\xb3\xdb\x0a\x02\x8d\xe8^\x16\xa2>\x908\xdd\x1d\xca" +
-	"\xc8vv\xd9\x99-`\xa2(b\x88&M\x8c\x08\x89" +
-	"\x04B\xd4\x17#!&\x0a\x0f\xc6?P\x0c\x0f\xfa\x82" +
-	"\x891\x11_H|\xf2A\x13\x8ch\xa0\x8ac\xeet" +
-	"g\xffP\x82o;\xdf|\xf7|\xe7\x9c\xef\xdc\xd9\x07" +
-	">`9c\xa87+\x88\xa9\xcdfW\xb8\xf5\xf3g" +
-	"\xee\xba\xfb\xec\xea\xfd$\x17\xf0\xf0\xf0\xfa=g\xa7\xd7" +
-	"\xa9\x83D\xb0^\xe3G\xaci.\x88\xac\xd7\xf9\x01\xeb" +
-	"\xa2\xfe\x15\x96s\xa5\xe4\xab\xa7\x0e\xcdo\x9e\xe1\xe7\xac" +
-	"\xaf\xa3\xe6\xf3\xfc\x80\xf5\x7fC7_~k\xe1\xd1\xfe" +
-	"$;Hj!@d2A4|\x9d\x8f\x82`\x99" +
-	"\xc6G\x84p\xe4\xf9\xd5c'\xf6\x0f\xbe=\x0f\xee\x98" +
-	"\xb1\xcfzW\x83X\xc7\x8cu\xd6\xf9\x08\xee\xa9\xd9\xd4" +
-	"\x93SK\xc4\xd1\x18\x0e\x1a\xee\xa41\xa0\xe1N\x1b\xbb" +
-	"\x08\xe1Wg\xce\xfc\xf5\xf2\x9f\xff\xbc\xdf\xe8\xd0\xa7\x86" +
-	"\xfb\xcd\x8cn\xb8\xcf\xcc\x12\xc2\xcc\x87\xcfn\xa8\xd6\xeb" +
-	"\x9f\x90\xb4\xe2\xf7\x1bM\x062\xc2\xe2\xa2\xd3o\xce\xec" +
-	"\xeb>M2\x15c[C\xe6\x8f\x04\xeb\xa1\xe8\xe4\xc7" +
-	"\xfc\x87\x13\x95K\xfd\x9f\x91Z\x00\xd6\xa2jF\x92\xb7" +
-	"\x98\xdfX\xb6y\x1b\xd1\xb0k\x86 \x84+\x0fl\x1d" +
-	"\xbf\xb4fh\xa65\xc7\xda)f\xc9\x08\xcf\xee:\xe2" +
-	"\x8cL\x97fH.\x8c\x09l\x11\xcb4\x81\xdfW^" +
-	"\xfc\xe2\xfe\x97\xee8\xd7N\xe0Q\xf1\x13\xc1\x1a\x11\x9a" +
-	"\xc0\x85\xea\xbdKN\xbe\xf2\xe2\x05\x92}\xac\xc5\x86`" +
-	"\xd9b\xd6\x9a\x14\xba\xdd\x15\x13\x84\xf0\xce\xa5\xc7\x9f\xfb" +
-	"\xf6\xd3\xd5\xdf\x91\xb2\x9a&\x1c\x12L\x9b\xf0\x8e\xd0." +
-	"\x0d\xbf\xd0=\x91z\xe3\xf0\xf7m\xe4\xae\x89Yz<" +
-	"tv;\xc5\xc1\xa2]\x85W\xcd\xe4k\x95\xa2\xc3}" +
-	"?\x0f\xa8\x047\x89\x9a\xc7\x10\x0f\x90C\x03\xc4d\xbf" +
-	"@K/b\x83e\x9f~\xd7+\x92\xbbl7\xc8!" +
-	"\xb9\xc3-\x97s\xc8\x03\xcd!\xcc\xabf\x0aNm\xca" +
-	"-:O\xdbAq;\xb5&\xc5&!\xdex\xdb\xa4" +
-	"x\xc5\x88\xc3%\xfbF\xe7&\x95]?\xc8a\xef\x94" +
-	"S+\xb9\xc5\xa0s\x98q\xc3\xb0\xc1F\xd7\xf2M\x8e" +
-	"_/\x07>\xa9\x1en\x10\x19 \x92ko'R9" +
-	"\x0e\xf5\x04\x03\x90\xd6\x1e\xca\x0d\x19\"\xb5\x86C\xe5\x19" +
-	"$C\x1a\x8cHn\xd4\xc5\xf5\x1cj3\x03\xaf\xec\x00" +
-	"\x88\x01\x84l\xcd\xb1\xfd\x8a\x87\x1eb\xe8!dKN" +
-	"`\xbb\xe5\xf8\xb1\xc3\xe4\xb5\xbb\x9db\xa4\xdb\x88t\xc7" +
-	"\x19D\x9c\x05)\x97\x11\x93\xa6\x10\xb5\xba\xd7)\x88\xdf" +
-	"(H\xab\xd7j\x92Z\x8eJ4\xd5\xac\x18#R\xf7" +
-	"p\xa85-5#\x9a\xf8#\x1cj=C\xe8\xcf\xa1" +
-	"\xf8D\x84\xff\x11\xf2\x1cH\xb5\xe7K\x17\xb3;\xeb\x95" +
-	"Z}\x12\x82\x18\x04\xdd\x82Elk6o\xd7\xecI" +
-	"_\x19M\x1e\xbd\x03D*\xc1\xa1\xd2\x0c\xc9\xf1J%" +
-	"@71t\xb7\x81u\xc5\xa9\xf3\xfdA\x1d\x97\xe6n" +
-	"\xe2\x86\x86a\x83\xb5\xba\xb7\\\xe3\xf3\xce\x01\x99\xd6\x80" +
-	"\xecx\xdd+\x95\x9dy\x9e\xb7e\xae\x10\xd8A\xdd'" +
-	"R\x06\xda\xef\x16V-\xd6o\x1c\xb5\xbc\x09\xfc\xabf" +
-	"\xfe3\x87\xba\xc2 c\x0b\x7f\x1b%R\xbfp\xa8\xab" +
-	"\x0c`sy\xf8c\x15\x91\xba\xcc\xa1\xfef\x90<\x95" +
-	"\x06'\x92\xd74\xad+\x1c\x9b\xc0 \x0d\xa4a\x10\xc9" +
-	"\xeb\xcb\x88\xd4U\x8e\x82\xa1\xab&K\xc3$\xb2\x801" +
-	"\xa2M\xe0(\xf4\xe8r\x17K\xa3\x8b\xc8\xeaF\x86\xa8" +
-	"`\xe8zJ\xd7EW:\xfa8\xf4b\x80\xa8\x90\xd0" +
-	"\xf5\xb4\xae'd\x1a\x09\"Kj\x98BJ\xd7\x17\x81" +
-	"!\xe9\xd9\x93M'\xf4\xed\xf0\xddV8\x17\xfbZ," +
-	"\x92-\x07\x08H\x12\xb2\x9e\x1d\xb8SN\x1ciQu" +
-	"KH\x10C\x82\x10\xd6\x1c?\xb0kA\x14\x98F\xed" +
-	"\x86\x8c'\xfdr%@2\x9c^\xfa\xe5\xe4q\xef\xbd" +
-	"S\x0d\xd0\xb0R\x0d\xdc\x8ag\x97\xf5\xc9\x06r\xc7j" +
-	":\xb6\xdf\x88\xd0\x7f$>o\xd7D{\x17k\x0f\x89" +
-	"\x0e\x90\xd0\xd7\xa1-%\xa3\xad\x94\xec\xad\xce\xcd\x83l" +
-	"\xfd\x07\x12 o\x15\x98\xec`\x14\x0f}gS\xd1\xd2" +
-	"W\x8cGg\xfa\xc7\x88\xc0\xe4\xd2Q\"p\xd9\x97!" +
-	"\x0a\xeb\x9e_u\x8a\xee6\x12\xaeS\x0a#\xcf\\o" +
-	"\x82\x88\xf6nw\xecr\xb0}Ov\x9b\xed\x96\x9dR" +
-	"\x87\xc2\xd8\x02\xfd\xd9l}\x9cnr\x9d\x1fl\x0b\xe3" +
-	"\x90\xce\xd8J\x0e\xf50\xd3\xd4\xdd\xe0\xb1J\xc9\xd1&" +
-	"\x1b\xc4`\x10\xb2\xbe;\xe1\xd9\xe5\xf8\xf1\xa6\x9eG\x03" +
-	"\x1b\x9e\xff\x1b\x00\x00\xff\xff\x1e\xde\x0a\xa4"
+const schema_9351478dc0794896 = "x\xda\xa4Vml\x14\xe5\x16>\xe7\x9d\xd9\xd9\x1d\xa0" +
+	"w;\x99%\x97\xde{s\x0b\xa4U\xa8\xed\xda\x0fL" +
+	"p\xa9n[\xda\xb44\xa0\xfb\xb2\x18!\xb1\x09\xd3\xdd" +
+	"\xa1\x8cLg\xd7\x9d\xd9\xb6\x90`\x01!\x88JbD" +
+	"I$\x10\x12\x8c?\x94\x10\x13\x85D\xa3\xf2e\xfc!" +
+	"\x09\xc1\xc4\x90\x88\x89!j\x8c\xf1\x87\x09\x89\xc6\x1f\xf8" +
+	"1\xe6\xbc\xdd\xd9\x9d\xb6\xa0&\xfe\x9b\xf7\x993\xe7\xe3" +
+	"9\xcf9\xef\xb4\xe7\xa5\x1e\xb9\xa3n0\x06\x8co\x8d" +
+	"(\xfe\xc8\x07\x9b\xef\xb9\xf7\xe2\x9a\xfd\xa0-\x94\xfc\xa3" +
+	"C;/\x1e\x1e\xe4G\x00PW\xe5c\xba&G\x01" +
+	"\xf4:\xf9\xa0>BO\xbe\xdd\x93\x8f?s\xf6\x95\xf9" +
+	"\xc6\x03\xf2e}\x830^'\x1f\xd4_\x15\xc6S'" +
+	"\xde\xdd\xe5\x9c\xfa\xe4\x10\xf0\x06\x94\x00\"\x18\x05\xe8\xda" +
+	"+w\"\xa0~H\xfe\x0e\xd0\xbf\xf5\xd2\x92\xe3\xcdq" +
+	"v\x04\xf8\x12D\x80\x08#\x8br\xa4\x8f,vG\xde" +
+	"\x02\xf4{\x9f\\3|z\x7f\xf2\xe5y\x01\x17+\xfb" +
+	"\xf4\x06\x85\x02.V\x06\xf5\x87\xe8\xc9\x7f\xf4v\xfd#" +
+	"\x13K\xa3\xc7\x03w\"`\xb3\xd2B\xee\xda\x94I@" +
+	"\xff\xa3\x0b\x17~\xd9\xf3\xf3\xef\xafU,(\xcd\xae\x13" +
+	"J\x8a\x0c^W\xd2\x80~\xea\xcd-\xeb\x8a\xe5\xf2;" +
+	"\xa0\xe9\xc1\xfb\x8f\x15\x86 \xfb\xb9\xff\x9d{\xf1\xd2>" +
+	"\xf5\x1ch\xf5\x81o\xfd\x0d\xe5\x0b@\xfd\x8c\xf8\xf2m" +
+	"\xe9\xf3\xd3\x85\x9b\xcd\xef\x03_\x88\xa1T#\x82\x94\xab" +
+	"\xca\x15\xfd\x86\xf2o\x80\xae\xaf\x94\x02\x03\xf4[\x0f\x8e" +
+	"\x8c\xde\xec\xef\xb8T\x8b\xa3\x1b\xeam\x90\xfd\x8b\x93\xc7" +
+	"\xcc\xde\xc3\xf9K\xa0-\x09\x12\x18P\x97S\x02?\xb6" +
+	"\xde\xf8\xf0\xfe\xa7\xff{9\x9c@\x9b\xfa5\xa0\xde\xa1" +
+	"R\x02\xd7\x8a\xf7-=\xb3w\xf75\xd0\x1aX-\x1b" +
+	"@\x9d\xab\xb7\xf5\x11\x95\xcc\xb7\xa8c\x80\xfe\xff\x97\x9d" +
+	"\xdc\xfa\xe9{k>\x03\xaeWI8\xa02\xd1\x16\x95" +
+	"X\xea\xda\xa5\x8e\xd5?w\xf4z(\xb9\xefEr\xa3" +
+	"\xcf\x9fw\xf9\xad\xe47\xf3\xbaqU\xbd\xa2\xdf\x10!" +
+	"\xae\xab\x83\xfao\xf4\xe4[_vO\xff\xba\xed\xe1\x9f" +
+	"\xa8\xfd\xac\x12\xe6[U4\xe3\x07u\x12\xd6\xfa\xe6\x94" +
+	"\x99K\xe6\x8c\":\xc5T\xa6T\xc8\x99\x92\xebf\x10" +
+	"yL\x8a\x00T\x93\xc0 ]\xad\xa3\x05\x98\xd6\x1c\xc5" +
+	"\x1a{\x18\xb4Kk\xa0wu\xd1\xf8\xa4ay=\x18" +
+	"\xdfa\xd9v\x0ff\x10\xabA\x98SLe\xcd\xd2\x84" +
+	"\x953\x1f7\xbc\xdcv\xa8E\x0a(\xc7@?\xa1H" +
+	"\x81`0\x90\xaa\xd6\xd07\x13\xc9\xb6\\\xaf\x07\xa7'" +
+	"\xccR\xde\xcay\xb3\x83I\xb5`C\xa6a{\xdb\x93" +
+	"\x8e9\xe55m4\x1b\xdd\xb2\xed\xb9\xbc^\x92\x01d" +
+	"\x04\xd0\x8ca\x00\xbeUBn3\xd4\x10\x13\xd4\x10\xcd" +
+	"j\x01\xe0y\x09y\x91!\xb2\x04\xb1\xa7\x8d\x93\xa1-" +
+	"!\x7f\x96\xa1&\xc5\x124Q\xda\x81\x14\x00\xdf#!" +
+	"\x7f\x81\xa1_2',\xd7*8\x00\x80*0T\x01" +
+	"\xe3\xa3\x85\x82\x17\x1c|w&#\x97\x0c\xfe\x05\x98\x91" +
+	"\x10\xeb\xc3B!0\xfdT\xb9P*\x8fc\x14\x18F" +
+	"\xa1V\x91<\x87\xbed\xa5\xee\xa6\x8d\xa6(\x09\xf8\xa2" +
+	"jM\x03\xff\x01\xe0=\x12\xf2\xf5\x0c\x83\x92\xd6Q\xa6" +
+	"\xfd\x12\xf2\x0cC\x8d\xe1LM\x1b\x08\x1c\x92\x90ob" +
+	"(\x15v \x02C\x04L\x97L\xc3-8\xb8\x08\x18" +
+	".\x02L\xe7M\xcf\xb0\xec\xe08K6\x03SfN" +
+	"tR\x16\x9d\x0cf\x14\x83Y\xd1\xb4\xe5\xc0\xb4H4" +
+	"Z*;wm\xd1LA\xd4O\xaa&.:\x14\xab" +
+	"V\xb3\x92\x88_!!\xef\xafU\xd3K\x89wK\xc8" +
+	"\x87\xd8?\xa3U\xba\x1b\xad\xe9\x8cQ2\xc6].W" +
+	"\xf3\xa8#Q\xc4$\xe4\x096\xa7\xaf\x813%\x98#" +
+	"\xd7M\xd2\x00T{\x13\x18T\x08K\x96\xcaN\x13\xf9" +
+	"\x97f\x07H\xd5\x02\xa4G\xcbN\xde6\xe7q\x1e\x9a" +
+	"\xa2\xacgxe\x17\x80\xcb\x18\xde=\xd8\xd9HoL" +
+	"\xde\x1a8\xd6\x9b\xb1\x05 \xbb\x14%\xcc\xb6bM\xe6" +
+	"\xfaJ\xec\x03\xc86\x11\xde\x8eU\xa5\xebm\xd8\x09\x90" +
+	"]A\xf0*2\x97\xea\x85\xd8\xf5\x0eL\x01d[\x09" +
+	"_M\xb8\x8c\x09\x94\x01\xf4\x07p9@\xb6\x9d\xf0n" +
+	"\xc2#,\x81\x11\x00\xfdA\x1c\x06\xc8\xae&\xbc\x9fp" +
+	"\x85%P\x01\xd0{\x85\x9fn\xc2\x87\x08\x8f*\x09\xb1" +
+	"K\x07D\x9a=\x84\xaf'<\xa6%0F\x17\x9a\xf0" +
+	"3D\xf8&\xc2U)\x81*\x80\xce\x85\x9f\xf5\x84o" +
+	"&|\x81\x9c\xc0\x05\x00\xfac\x02\xcf\x10\xfe\x042\x8c" +
+	";\xc6x\x95HZ\x174\xa3\xc1\xb9\xd1%\xae0^" +
+	"#\x10\x10\xe3\x80i\xc7\xf0\xac\x093\x98\x88h\xd1\xca" +
+	"c\x0c\x18\xc6\x80\xe6\xdc\xf5\x8c\x92'\xf4V\xc1\xe6\x8c" +
+	"H\xdc\xb5\x0b\x1e\xc6\xfd\xc3\xcb\xce\x8f\x9ftN\x9d\xad" +
+	"8\xf5\x0bE\xcf*8\x86M_\xdee\xd6l\xa3\xe8" +
+	"\x9an5V\xb8\xef\xb3\xa4U\xd1\xe7_\x8cS\xc6(" +
+	"E\xc3V,\xac@Rg\x94f-$\xc1\xbe\x9a\x04" +
+	"\xa7\x8b3\xf1P\xab\xfd\xa2\x00\xa2\xf6gjL'\x85" +
+	"\xf6h!\xd4\x8b\x0d\xb3rT|\xd3<\x0c\x80L[" +
+	"\xd6\x07\x80\x92\xd6\x90\x02\xf0\xcb\x8e[4s\xd66\x88" +
+	"Zf\xde\x17\x8cZ\xce\x18\x00Lo\x17\x1b{gz" +
+	"\x9ba\xd9f~V\x85\x01\x05t\xcb\xd46\xdf\x1dv" +
+	"\xc5\xaa\xd06\xef\xa0\xb9j\x95\x90\xaff\x94\xba\xe5\xad" +
+	"-\xe4Mj\x81\x0c\x0ce\xc0\xb4k\x8d9\x86\x1d\x1c" +
+	"\xef\xc8\xb9\x088\x97s6\xf7\x96\x81\xd0*\x0cn_" +
+	"\x0c\xfe\xc24\xadE\xac\xc28]E\x7f\xeb\xba\xca\x18" +
+	"q\xb1\x83B\xf5u\x02\xf0&\x09y{\xa8\xbe\xb6\xbe" +
+	"Z\xd1\x8d;\x9c\xc2\xa4\x13l\xa6i\xd7\xf4<\xdb\xcc" +
+	"\x07\xe7?\x02\x00\x00\xff\xff\xb2\x88\x88\x9a"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -1679,6 +2073,7 @@ func RegisterSchema(reg *schemas.Registry) {
 		Nodes: []uint64{
 			0x843bc0272658bc5d,
 			0x8495b4830f64406c,
+			0x89c9a26e7ab89d78,
 			0x93020f259c1892f0,
 			0x942e84ab4a3b6a41,
 			0x9c0720764e10fa4f,
@@ -1692,6 +2087,8 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xcf7d81ad202b70cf,
 			0xd33bb9d0609f211e,
 			0xd5968a1067097a33,
+			0xe32ef05173be8b62,
+			0xf43e66fc7f3cdd69,
 		},
 		Compressed: true,
 	})
