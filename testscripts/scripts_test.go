@@ -94,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"killall":   killSystem,
 			"running":   running,
 			"signal":    signalProcess,
+			"freeze":    freeze,
 			"status":    statusIs,
 			"gone":      gone,
 			"nolitter":  noLitter,

@@ -185,6 +185,26 @@ func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no process is named %s", args[1])
 }
 
+// freeze stops all processes of the system, as a machine that is frozen or suspended does, and has them go on after a time: `freeze 4s`.
+func freeze(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: freeze duration")
+	}
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	s := systemOf(ts)
+	ts.Check(s.cmd.Process.Signal(syscall.SIGSTOP)) // first, so that it sees nobody else stand still
+	family := descendants(s.cmd.Process.Pid)
+	for _, p := range family {
+		ts.Check(syscall.Kill(p.pid, syscall.SIGSTOP))
+	}
+	<-time.After(d)
+	ts.Check(s.cmd.Process.Signal(syscall.SIGCONT))
+	for _, p := range family {
+		ts.Check(syscall.Kill(p.pid, syscall.SIGCONT))
+	}
+}
+
 // running waits until a daemon or a service runs: `running NAME`; or one below another, as an orphan is not: `running NAME PARENT`.
 func running(ts *testscript.TestScript, _ bool, args []string) {
 	s := systemOf(ts)

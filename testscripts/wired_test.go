@@ -87,14 +87,18 @@ func declared(state bool) (lines []string) {
 		if row.Name == "selftest" || row.Name == "statefsd" && !state {
 			continue
 		}
-		if row.Name != "initd" {
+		holder := row.Name
+		if !row.Process() {
+			holder = "initd" // which has the links of operators
+		}
+		if holder != "initd" {
 			lines = append(lines, between("packet", "initd", row.Name))
 		}
 		for _, edge := range row.Holds {
 			if edge.From == "statefsd" && !state {
 				continue
 			}
-			lines = append(lines, between("stream", row.Name, edge.From))
+			lines = append(lines, between("stream", holder, edge.From))
 		}
 		for _, dir := range row.Dirs {
 			if dir != "groups" { // the machine's, where it has any; the others are the system's

@@ -13,8 +13,15 @@ import (
 	"nexus/libupdates/health"
 )
 
-// pollEvery is how often a native service that is still starting is asked again.
-const pollEvery = 50 * time.Millisecond
+// How often a native service is asked: while it starts, and from then on.
+const (
+	pollEvery = 50 * time.Millisecond
+	askEvery  = time.Second
+)
+
+// askPatience is for how long a service that was healthy may leave a question without an answer. It is execd's own running time, so that
+// a service is not blamed for what both slept through.
+const askPatience = 10 * time.Second
 
 // watch finds out whether a running program is healthy. A native service answers on fd 3 and is asked. A plain one never touches fd 3,
 // which shows: what we sent there stays unread; it is healthy once it has run for the settle time. One that answers later is asked from then
@@ -32,7 +39,7 @@ func (s *service) watch(ctx context.Context, p *program) {
 			client.Release()
 		}
 	}()
-	settled := s.sup.host.Clock.After(s.sup.settle)
+	settled := plat.AfterRunning(ctx, s.sup.host.Clock, s.sup.settle)
 	for {
 		select {
 		case client := <-answered:
@@ -43,10 +50,10 @@ func (s *service) watch(ctx context.Context, p *program) {
 			case s.spec.native:
 				settled = nil
 			case untouched(p), hungUp(p): // the latter closes whatever it finds open, as daemons do
-				s.well(false, "runs")
+				s.say(ctx, false, health.Healthy, "runs")
 				settled = nil
 			default: // it reads fd 3, so it is about to answer
-				settled = s.sup.host.Clock.After(pollEvery)
+				settled = plat.AfterRunning(ctx, s.sup.host.Clock, pollEvery)
 			}
 		case <-ctx.Done():
 			return
@@ -75,13 +82,42 @@ func untouched(p *program) bool {
 	return err == nil && unread > 0
 }
 
-// watchNative asks a native service until it says that it is healthy, then keeps it registered under its name. It takes the client
-// over.
+// watchNative asks a native service how it is for as long as it runs, and has it found under its name once it was healthy. It takes the
+// client over.
 func (s *service) watchNative(ctx context.Context, p *program, client servicecap.Service) {
 	defer client.Release()
-	if !s.askNative(ctx, p, client) {
-		return
+	offered := false
+	var a answer
+	for {
+		var err error
+		a, err = s.ask(ctx, client, a.version)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.unanswered(ctx, p, err)
+			return
+		}
+		s.say(ctx, true, a.state, a.detail)
+		if a.state == health.Healthy && !offered {
+			offered = true
+			go s.offer(ctx, p, client.AddRef())
+		}
+		pause := askEvery
+		if a.state == health.Starting {
+			pause = pollEvery
+		}
+		select {
+		case <-s.sup.host.Clock.After(pause):
+		case <-ctx.Done():
+			return
+		}
 	}
+}
+
+// offer registers a service under its name, as long as ctx. It takes the client over.
+func (s *service) offer(ctx context.Context, p *program, client servicecap.Service) {
+	defer client.Release()
 	p.links.serve(client)
 	defer p.links.unserve()
 	s.sup.registrars.Each(ctx, func(ctx context.Context, registrars capnp.Client) {
@@ -91,64 +127,100 @@ func (s *service) watchNative(ctx context.Context, p *program, client servicecap
 	})
 }
 
-// askNative asks for version and health; false means that the service is not healthy or the wait is over.
-func (s *service) askNative(ctx context.Context, p *program, client servicecap.Service) bool {
-	for {
-		state, detail, err := ask(ctx, client, s.spec.version)
-		switch {
-		case ctx.Err() != nil:
-			return false
-		case err != nil:
-			s.unanswered(ctx, p, err)
-			return false
-		case state == health.Healthy:
-			s.well(true, detail)
-			return true
-		case state != health.Starting:
-			s.fail(state, detail)
-			return false
-		}
-		select {
-		case <-s.sup.host.Clock.After(pollEvery):
-		case <-ctx.Done():
-			return false
-		}
+// say records how a running service is. One that was healthy in this life and no longer is has lapsed. Once ctx has ended the life has, too,
+// and how it ended says more.
+func (s *service) say(ctx context.Context, native bool, state health.State, detail string) {
+	s.sup.mu.Lock()
+	news := s.State != state || s.Detail != detail || s.Native != native
+	s.sup.mu.Unlock()
+	if !news {
+		return
 	}
+	s.update(func() {
+		if ctx.Err() != nil {
+			return
+		}
+		if s.State == health.Healthy && state != health.Healthy {
+			s.lapses++
+		}
+		s.State, s.Detail, s.Native = state, detail, native
+	})
 }
 
-// unanswered records that a native service did not answer. If it is because its program ended, the end says more, so that is waited for.
+// unanswered records that a native service can no longer be asked. If it is because its program ended, the end says more, so that is waited
+// for.
 func (s *service) unanswered(ctx context.Context, p *program, cause error) {
 	select {
 	case <-p.process.Done():
-	case <-s.sup.host.Clock.After(s.sup.settle):
-		s.fail(health.Unhealthy, cause.Error())
+	case <-plat.AfterRunning(ctx, s.sup.host.Clock, s.sup.settle):
+		s.say(ctx, true, health.Unhealthy, cause.Error())
 	case <-ctx.Done():
 	}
 }
 
-// ask asks the running program which version it is and how it is.
-func ask(ctx context.Context, client servicecap.Service, want string) (health.State, string, error) {
+// An answer is what a service says of itself, judged.
+type answer struct {
+	version string
+	state   health.State
+	detail  string
+}
+
+// ask asks once and waits for the answer, however long that takes: no second question is put meanwhile. A service that was healthy
+// counts as unhealthy while it takes too long.
+func (s *service) ask(ctx context.Context, client servicecap.Service, version string) (a answer, err error) {
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		if version != s.spec.version {
+			version, err = askVersion(ctx, client)
+		}
+		if err == nil {
+			a, err = askHealth(ctx, client, version, s.spec.version)
+		}
+	}()
+	select {
+	case <-answered:
+	case <-plat.AfterRunning(waiting, s.sup.host.Clock, askPatience):
+		if s.isHealthy() {
+			s.say(ctx, true, health.Unhealthy, "it does not answer")
+		}
+		<-answered // ends with ctx, too
+	}
+	return a, err
+}
+
+func (s *service) isHealthy() bool {
+	s.sup.mu.Lock()
+	defer s.sup.mu.Unlock()
+	return s.State == health.Healthy
+}
+
+// askVersion asks the running program which version it is.
+func askVersion(ctx context.Context, client servicecap.Service) (string, error) {
 	v, release := client.Version(ctx, nil)
 	defer release()
-	versionRes, err := v.Struct()
+	res, err := v.Struct()
 	if err != nil {
-		return 0, "", err
+		return "", err
 	}
-	version, err := versionRes.Version()
-	if err != nil {
-		return 0, "", err
-	}
+	return res.Version()
+}
+
+// askHealth asks how it is. A version that is not the wanted one is unhealthy, whatever it says.
+func askHealth(ctx context.Context, client servicecap.Service, version, want string) (answer, error) {
 	h, release := client.Health(ctx, nil)
 	defer release()
 	res, err := h.Struct()
 	if err != nil {
-		return 0, "", err
+		return answer{}, err
 	}
 	detail, err := res.Detail()
 	if version != want {
 		detail = fmt.Sprintf("it answers as version %q", version)
 	}
-	return health.NativeState(answerOf(res.Health()), version, want), detail, err
+	return answer{version, health.NativeState(answerOf(res.Health()), version, want), detail}, err
 }
 
 // answerOf is an answer of the schema as the domain names it; one that the schema does not know counts as none.

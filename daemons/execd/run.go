@@ -45,6 +45,9 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("ServiceWatch", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.ServiceWatch_ServerToClient(&watchServer{s}))
 	})
+	b.Serve("ServiceHealth", func(vat.Client) capnp.Client {
+		return capnp.Client(exec.ServiceHealth_ServerToClient(&healthServer{s}))
+	})
 	b.Serve("Exec", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.Exec_ServerToClient(&execServer{s}))
 	})

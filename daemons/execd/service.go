@@ -23,6 +23,7 @@ type service struct {
 	health.Service
 	pid      int
 	restarts uint32
+	lapses   uint32 // how often it was healthy and then no longer, without an end
 }
 
 // run keeps the service running until ctx ends.
@@ -113,18 +114,4 @@ func (s *service) fail(how health.State, detail string) {
 	s.update(func() { s.State, s.Detail = how, detail })
 }
 
-// well records that the service is healthy, unless it has failed in the meantime.
-func (s *service) well(native bool, detail string) {
-	s.update(func() {
-		if s.State == health.Starting || s.State == health.Healthy {
-			s.State, s.Native, s.Detail = health.Healthy, native, detail
-		}
-	})
-}
-
-func (s *service) update(change func()) {
-	s.sup.mu.Lock()
-	change()
-	s.sup.mu.Unlock()
-	s.sup.changed.Notify()
-}
+func (s *service) update(change func()) { s.sup.change(change) }

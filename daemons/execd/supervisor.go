@@ -33,11 +33,12 @@ type supervisor struct {
 	changed    *vat.Notifier // something about the publication or a service
 	loading    chan struct{} // a token for each payload that is being loaded
 
-	mu        sync.Mutex
-	current   publication
-	services  []*service
-	delivered bool // the verdict on the publication was told
-	stuck     []stuck
+	mu       sync.Mutex
+	current  publication
+	services []*service
+	revision uint64 // counts the changes
+	settled  uint64 // the newest attempt to which the end of a service makes no difference any more
+	stuck    []stuck
 }
 
 // run follows publications until ctx ends, then stops everything.
@@ -94,10 +95,7 @@ func (s *supervisor) begin(ctx context.Context, p publication) (stop func()) {
 			Service: health.Service{Name: spec.name, Version: spec.version, Optional: spec.optional},
 		})
 	}
-	s.mu.Lock()
-	s.current, s.services, s.delivered = p, services, false
-	s.mu.Unlock()
-	s.changed.Notify()
+	s.change(func() { s.current, s.services = p, services })
 	for _, service := range services {
 		running.Go(func() { service.run(ctx) })
 	}
@@ -107,12 +105,21 @@ func (s *supervisor) begin(ctx context.Context, p publication) (stop func()) {
 	}
 }
 
-// mayRestart tells whether a service that ended is started again: not before the verdict on its publication was told, for until then
-// its end is the verdict.
+// change changes what is known of the publication or its services, and says so.
+func (s *supervisor) change(f func()) {
+	s.mu.Lock()
+	f()
+	s.revision++
+	s.mu.Unlock()
+	s.changed.Notify()
+}
+
+// mayRestart tells whether a service that ended is started again: not before the attempt of its publication is settled, for until then its
+// end is the verdict.
 func (s *supervisor) mayRestart() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.delivered
+	return s.settled >= s.current.boot
 }
 
 // await waits for a change after the one that next was taken at.

@@ -2,10 +2,11 @@ package execd
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"nexus/capnpgen/exec"
 	"nexus/libupdates/health"
-	"nexus/libupdates/refusal"
 )
 
 // A watchServer is ServiceWatch.
@@ -21,18 +22,34 @@ func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error
 	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	res.SetQuorum(uint16(w.s.current.quorum))
-	list, err := res.NewServices(int32(len(w.s.services) + len(w.s.stuck)))
+	return w.s.fill(res, w.s.stuck)
+}
+
+// Verdict is asked for by nobody any more.
+func (w *watchServer) Verdict(context.Context, exec.ServiceWatch_verdict) error {
+	return errors.New("cannot give a verdict: ServiceHealth does")
+}
+
+// A listing is what results that list services have in common.
+type listing interface {
+	SetQuorum(uint16)
+	NewServices(int32) (exec.ServiceStatus_List, error)
+}
+
+// fill says how the services are, and which programs of others are stuck. The lock is held.
+func (s *supervisor) fill(res listing, others []stuck) error {
+	res.SetQuorum(uint16(s.current.quorum))
+	list, err := res.NewServices(int32(len(s.services) + len(others)))
 	if err != nil {
 		return err
 	}
-	for i, service := range w.s.services {
+	for i, service := range s.services {
 		if err := service.fill(list.At(i)); err != nil {
 			return err
 		}
 	}
-	for i, stuck := range w.s.stuck {
-		if err := stuck.fill(list.At(len(w.s.services) + i)); err != nil {
+	for i, other := range others {
+		if err := other.fill(list.At(len(s.services) + i)); err != nil {
 			return err
 		}
 	}
@@ -45,11 +62,15 @@ func (s *service) fill(m exec.ServiceStatus) error {
 	m.SetOptional(s.Optional)
 	m.SetPid(uint32(s.pid))
 	m.SetRestarts(s.restarts)
+	m.SetLapses(s.lapses)
 	m.SetSlot(s.spec.slot)
 	if err := m.SetName(s.spec.name); err != nil {
 		return err
 	}
 	if err := m.SetVersion(s.spec.version); err != nil {
+		return err
+	}
+	if err := m.SetReason(string(s.State.Reason())); err != nil {
 		return err
 	}
 	return m.SetDetail(s.Detail)
@@ -66,62 +87,60 @@ func wireState(s health.State) exec.ServiceStatus_State {
 	}
 }
 
-// Verdict waits until the services of one boot attempt are as healthy as their set asks, or can no longer be.
-func (w *watchServer) Verdict(ctx context.Context, call exec.ServiceWatch_verdict) error {
+// A healthServer is ServiceHealth.
+type healthServer struct {
+	s *supervisor
+}
+
+// answerEvery is how long a caller is at most left without an answer, by which it knows that execd is at work.
+const answerEvery = 250 * time.Millisecond
+
+// Next tells how the services are once that is news to the caller, who says which attempt is settled.
+func (h *healthServer) Next(ctx context.Context, call exec.ServiceHealth_next) error {
 	call.Go()
-	v, err := w.s.awaitVerdict(ctx, call.Args().Boot())
-	if err != nil {
+	h.s.settleAttempt(call.Args().Settled())
+	if err := h.s.awaitNews(ctx, call.Args().Known()); err != nil {
 		return err
 	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	res.SetOk(v.Outcome == health.OK)
-	if err := res.SetReason(string(v.Reason)); err != nil {
-		return err
-	}
-	return res.SetDetail(v.Detail)
+	h.s.mu.Lock()
+	defer h.s.mu.Unlock()
+	res.SetRevision(h.s.revision)
+	res.SetBoot(h.s.current.boot)
+	return h.s.fill(res, nil)
 }
 
-func (s *supervisor) awaitVerdict(ctx context.Context, boot uint64) (health.Verdict, error) {
+// awaitNews waits until there is another revision than the known one, but not for long.
+func (s *supervisor) awaitNews(ctx context.Context, known uint64) error {
+	late := s.host.Clock.After(answerEvery)
 	for {
 		next := s.changed.Next()
-		if v := s.judge(boot); v.Outcome != health.Waiting {
-			return v, nil
+		s.mu.Lock()
+		news := s.revision != known
+		s.mu.Unlock()
+		if news {
+			return nil
 		}
-		if err := await(ctx, next); err != nil {
-			return health.Verdict{}, err
+		select {
+		case <-next:
+		case <-late:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
-// judge tells the verdict on the services of a boot attempt. What was told once is final: from then on a service that ends is started
-// again.
-func (s *supervisor) judge(boot uint64) health.Verdict {
+// settleAttempt notes that the end of a service makes no difference any more to this attempt and those before.
+func (s *supervisor) settleAttempt(boot uint64) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.current.boot > boot:
-		return health.Verdict{Outcome: health.Failed, Reason: refusal.Superseded, Detail: "another attempt began"}
-	case s.current.boot < boot:
-		return health.Verdict{Outcome: health.Waiting}
-	}
-	services := make([]health.Service, len(s.services))
-	for i, service := range s.services {
-		services[i] = service.Service
-	}
-	v := health.Judge(nil, services, s.current.quorum, nil)
-	if v.Outcome != health.Waiting {
-		s.deliver()
-	}
-	return v
-}
-
-// deliver notes that the verdict was told. The lock is held.
-func (s *supervisor) deliver() {
-	if !s.delivered {
-		s.delivered = true
+	newer := boot > s.settled
+	s.settled = max(s.settled, boot)
+	s.mu.Unlock()
+	if newer {
 		s.changed.Notify()
 	}
 }

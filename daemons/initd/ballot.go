@@ -23,19 +23,17 @@ type ballot struct {
 	gone   bool // the voter ended: its word on every attempt is no
 }
 
-// votes returns the word on a boot attempt.
-func (b *ballot) votes(boot uint64) []health.Vote {
+// votes returns the newest word.
+func (b *ballot) votes() []health.Vote {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case b.voter == "":
 		return nil
 	case b.gone:
-		return []health.Vote{{Voter: b.voter, Choice: health.No, Detail: "it ended"}}
-	case b.boot != boot:
-		return []health.Vote{{Voter: b.voter, Choice: health.NotCast}}
+		return []health.Vote{{Voter: b.voter, Choice: health.Gone, Detail: "it ended"}}
 	}
-	return []health.Vote{{Voter: b.voter, Choice: b.choice, Detail: b.why}}
+	return []health.Vote{{Voter: b.voter, Boot: b.boot, Choice: b.choice, Detail: b.why}}
 }
 
 func (b *ballot) update(change func()) {

@@ -9,47 +9,53 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/update"
+	"nexus/libupdates/health"
 )
 
-// Why the gatekeeper starts over.
-var (
-	errFollow = errors.New("the record can no longer be followed")
-	errLate   = errors.New("the record has moved on")
-)
+// errFollow is why the record is followed anew.
+var errFollow = errors.New("the record can no longer be followed")
 
-// A bootWord is what the record says of the boot.
-type bootWord struct {
-	boot  uint64        // the number of the attempt that is due or under way
-	pause time.Duration // how long the first attempt of a boot that begins like this is held back
+// followRecord tells of each change of the record, until ctx ends.
+func (k *keeper) followRecord(ctx context.Context) {
+	k.s.holdings["UpdateStatus"].Each(ctx, func(ctx context.Context, client capnp.Client) {
+		for {
+			err := k.observe(ctx, update.UpdateStatus(client))
+			if !k.rest(ctx) {
+				return // updated is on its way back
+			}
+			k.s.log.Warn("cannot follow the record", "error", err)
+		}
+	})
 }
 
-// followBoot returns what the record says of the boot, now and after each change; only the newest is kept. The channel is closed when
-// updated no longer tells.
-func (s *system) followBoot(ctx context.Context) (<-chan bootWord, error) {
-	var boots chan bootWord
-	err := s.holdings["UpdateStatus"].Call(ctx, func(client capnp.Client) error {
-		boots = make(chan bootWord, 1)
-		observer := &bootObserver{boots: boots}
-		answer, release := update.UpdateStatus(client).Follow(ctx, func(p update.UpdateStatus_follow_Params) error {
-			return p.SetObserver(update.StatusObserver_ServerToClient(observer))
-		})
-		defer release()
-		res, err := answer.Struct()
-		if err != nil {
-			return err
-		}
-		subscription := res.Subscription().AddRef()
-		context.AfterFunc(ctx, subscription.Release)
-		return nil
+// observe follows the record for as long as it is told.
+func (k *keeper) observe(ctx context.Context, status update.UpdateStatus) error {
+	boots := make(chan health.Recorded, 1)
+	answer, release := status.Follow(ctx, func(p update.UpdateStatus_follow_Params) error {
+		return p.SetObserver(update.StatusObserver_ServerToClient(&bootObserver{boots: boots}))
 	})
-	return boots, err
+	defer release() // the subscription lasts as long as its answer is held
+	if _, err := answer.Struct(); err != nil {
+		return err
+	}
+	for {
+		select {
+		case word, following := <-boots:
+			if !following {
+				return errFollow
+			}
+			k.tell(ctx, word)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // A bootObserver keeps the newest word.
 type bootObserver struct {
 	mu    sync.Mutex
 	over  bool
-	boots chan bootWord
+	boots chan health.Recorded
 }
 
 // OnChanged takes a state.
@@ -67,7 +73,7 @@ func (o *bootObserver) OnChanged(_ context.Context, call update.StatusObserver_o
 	case <-o.boots:
 	default:
 	}
-	o.boots <- bootWord{status.Boot(), milliseconds(status.PauseMs())}
+	o.boots <- health.Recorded{Boot: status.Boot(), Pause: milliseconds(status.PauseMs())}
 	return nil
 }
 
@@ -80,3 +86,5 @@ func (o *bootObserver) Shutdown() {
 		close(o.boots)
 	}
 }
+
+func milliseconds(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -107,7 +107,7 @@ func (s *system) link(holder string, edge Edge) error {
 }
 
 func (s *system) alive(name string) bool {
-	if name == initName {
+	if ownEnd(name) {
 		return true
 	}
 	daemon, _ := by(name)
@@ -126,9 +126,9 @@ func (s *system) grantServe(l *link, client vat.Client, socket *os.File) error {
 	return err
 }
 
-// grantUse gives the holder its end. What initd itself holds goes into its own holdings.
+// grantUse gives the holder its end. What initd itself holds, or has for operators, goes into a holding.
 func (s *system) grantUse(holder string, l *link, socket *os.File) error {
-	if holder != initName {
+	if !ownEnd(holder) {
 		daemon, onward := by(holder)
 		return s.children[daemon].parent.PassUse(onward, l.edge.Facet, l.edge.From, l.number, socket)
 	}
@@ -136,13 +136,21 @@ func (s *system) grantUse(holder string, l *link, socket *os.File) error {
 	if err != nil {
 		return err
 	}
-	s.holdings[l.edge.Facet].Renew(conn)
+	s.holdingsOf(holder)[l.edge.Facet].Renew(conn)
 	l.own = conn
 	go func() {
 		<-conn.Done()
-		s.linkEnded(initName, vat.Ended{Facet: l.edge.Facet, Link: l.number})
+		s.linkEnded(holder, vat.Ended{Facet: l.edge.Facet, Link: l.number})
 	}()
 	return nil
+}
+
+// holdingsOf are initd's own holdings, or those that it has for operators.
+func (s *system) holdingsOf(end string) map[string]*vat.Holding {
+	if end == operatorsName {
+		return s.lent
+	}
+	return s.holdings
 }
 
 // serveOwn is what initd serves to daemons by itself.

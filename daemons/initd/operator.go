@@ -22,7 +22,7 @@ import (
 // handOutPatience is how long an operator waits for a facet whose daemon is starting.
 const handOutPatience = 10 * time.Second
 
-// An operatorServer is what stands behind an Operator: each method hands out one of initd's holdings.
+// An operatorServer is what stands behind an Operator: each method hands out one of the holdings that are there for operators.
 type operatorServer struct {
 	s       *system
 	methods []string     // what this Operator has: see operatorWith
@@ -33,7 +33,7 @@ type operatorServer struct {
 func (o *operatorServer) handOut(ctx context.Context, facet string) (capnp.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, handOutPatience)
 	defer cancel()
-	return o.s.holdings[facet].Get(ctx)
+	return o.s.lent[facet].Get(ctx)
 }
 
 // give places a facet into results that are about to be sent.

@@ -130,7 +130,7 @@ func (s *system) marks(client, service string) (keys []linkKey, err error) {
 	edge, held := edgeOf(s.table, client, service)
 	named := granted(s.table, client, service) || service == allBundles && grantsAll(s.table, client)
 	switch {
-	case held && client == initName:
+	case held && ownEnd(client):
 		return nil, refusal.New(refusal.NotRevocable, "initd hands out everything, so nothing is taken from it: revoke what %s holds, or shut "+
 			"the system down", edge.From)
 	case isBundleName(client):
@@ -241,7 +241,7 @@ func (s *system) drop(key linkKey) error {
 	}
 	var errs []error
 	for _, end := range []string{l.edge.From, key.holder} {
-		if daemon, _ := by(end); end != initName && s.alive(end) {
+		if daemon, _ := by(end); !ownEnd(end) && s.alive(end) {
 			errs = append(errs, s.children[daemon].parent.Cut(l.number))
 		}
 	}

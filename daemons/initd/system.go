@@ -24,6 +24,7 @@ type system struct {
 	log      *logs.Log
 	table    []Daemon
 	holdings map[string]*vat.Holding // initd's own facets
+	lent     map[string]*vat.Holding // those that are handed out to operators
 	settings map[string]string
 	files    map[string]*os.File
 	dirs     map[string]*os.File
@@ -61,6 +62,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 		launcher: launcher,
 		stderr:   stderr,
 		holdings: map[string]*vat.Holding{},
+		lent:     map[string]*vat.Holding{},
 		files:    map[string]*os.File{},
 		dirs:     map[string]*os.File{},
 		settings: map[string]string{
@@ -87,14 +89,12 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 		s.ballot.voter = selftestName
 	}
 	for _, row := range tableFor(config.State != "") {
-		switch row.Name {
-		case selftestName:
-			if config.SelftestSets == "" {
-				continue
-			}
-		case initName:
+		switch {
+		case row.Name == selftestName && config.SelftestSets == "":
+			continue
+		case ownEnd(row.Name):
 			for _, edge := range row.Holds {
-				s.holdings[edge.Facet] = vat.NewHolding(edge.Facet)
+				s.holdingsOf(row.Name)[edge.Facet] = vat.NewHolding(edge.Facet)
 			}
 		}
 		s.table = append(s.table, row)
@@ -156,7 +156,7 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 
 	var stops []context.CancelFunc
 	for _, row := range s.table {
-		if row.Name == initName {
+		if ownEnd(row.Name) {
 			continue
 		}
 		life, stop := context.WithCancel(core)

@@ -24,6 +24,15 @@ type Edge struct {
 // initName is the name under which initd itself stands in the table.
 const initName = "initd"
 
+// operatorsName is the row of those who come in from outside. They have no process of their own: initd ends their links.
+const operatorsName = "operators"
+
+// Process tells whether a row is a process.
+func (d Daemon) Process() bool { return d.Name != operatorsName }
+
+// ownEnd tells whether initd itself is at that end of a link.
+func ownEnd(name string) bool { return name == initName || name == operatorsName }
+
 // selftestName is the one row that is there only when the system was started with a selftest.
 const selftestName = "selftest"
 
@@ -121,9 +130,16 @@ func Table() []Daemon {
 			Holds: []Edge{
 				logSink(),
 				{Facet: "HealthGate", From: "updated"},
-				{Facet: "ServiceWatch", From: "execd"},
+				{Facet: "UpdateStatus", From: "updated"},
+				{Facet: "ServiceHealth", From: "execd"},
 				{Facet: "Verifier", From: "keystored", Grants: []string{"system"}},
-				// What follows is handed out through Operator, to each role as much as is its: see Roles.
+			},
+		},
+		{
+			// What is handed out through Operator, to each role as much as is its: see Roles. These are other links than initd's
+			// own, so that nobody who calls from outside can fill or end one that a verdict needs.
+			Name: operatorsName,
+			Holds: []Edge{
 				{Facet: "UpdateStatus", From: "updated"},
 				{Facet: "UpdateStage", From: "updated"},
 				{Facet: "Updated", From: "updated"},
@@ -131,6 +147,7 @@ func Table() []Daemon {
 				{Facet: "Journal", From: "logd"},
 				{Facet: "BundleMgr", From: "bundlemgrd"},
 				{Facet: "PackageFs", From: "packagefsd"},
+				{Facet: "ServiceWatch", From: "execd"},
 				{Facet: "Exec", From: "execd"},
 				{Facet: "TrustAnchors", From: "keystored"},
 			},

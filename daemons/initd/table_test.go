@@ -23,7 +23,8 @@ func holders(facet string) []string {
 func TestPowersHaveOneHolder(t *testing.T) {
 	for facet, want := range map[string][]string{
 		"HealthGate":      {initName},
-		"UpdateRecovery":  {initName},
+		"UpdateRecovery":  {operatorsName},
+		"ServiceHealth":   {initName},
 		"SlotPublisher":   {"updated"},
 		"Verifier":        {"updated", initName}, // neither takes the other's word for what may take the place of the first process
 		"BundleRegistrar": {"execd"},

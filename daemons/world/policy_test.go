@@ -110,9 +110,9 @@ func TestTheLongerWatchHolds(t *testing.T) {
 			update(t, o, asking(t, "1.1.0", nxs.Health{Watch: c.asks}, program{name: "core", does: "serve 1.1.0"}))
 			o.AwaitState("the watch", 0, watched)
 			began := w.Clock.Now()
-			o.AwaitState("the end of the watch", time.Second, func(s world.State) bool { return !s.Watched })
-			if took := w.Clock.Now().Sub(began); took < c.holds-2*time.Second {
-				t.Errorf("the watch was over after %v", took)
+			s := o.AwaitState("the end of the watch", 200*time.Millisecond, func(s world.State) bool { return !s.Watched })
+			if took := w.Clock.Now().Sub(began); took < c.holds-2*time.Second || s.Rollback != "" {
+				t.Errorf("the watch was over after %v: %+v\n%s", took, s, w.Console())
 			}
 		})
 	}

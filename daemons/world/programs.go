@@ -25,8 +25,11 @@ import (
 // Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
 // understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
 // that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `link VERSION NAME` (serves, takes links,
-// and does the same with what stands behind the name), `rude VERSION NAME` (the same, with calls that are larger than any may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after tiredAfter), `stuck VERSION` (serves, and does not end when it is killed until LetGo),
-// `plain` (runs), `exit CODE`.
+// and does the same with what stands behind the name), `rude VERSION NAME` (the same, with calls that are larger than any
+// may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after
+// tiredAfter), `stuck VERSION` (serves, and does not end when it is killed until LetGo), `sick VERSION` (serves, and says
+// that it fails after tiredAfter), `moody VERSION` (serves and says that it fails by turns of tiredAfter), `mute VERSION`
+// (serves, and gives no answer any more after tiredAfter), `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -168,7 +171,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 			says = "serve"
 			arg, name, _ = strings.Cut(arg, " ")
 		}
-		server := native{verb: says, version: arg, clock: p.clock, well: p.clock.Now()}
+		server := native{verb: says, version: arg, clock: p.clock, well: p.clock.Now(), born: p.clock.Now()}
 		if verb == "late" {
 			server.verb, server.well = "serve", server.well.Add(lateAfter)
 		}
@@ -242,7 +245,8 @@ func (p *program) find(conn *vat.Conn, found chan<- struct{}) <-chan time.Time {
 type native struct {
 	verb, version string
 	clock         plat.Clock
-	well          time.Time     // until then it is starting
+	well          time.Time // until then it is starting
+	born          time.Time
 	found         chan struct{} // closed when it has found what it looks for, nil if that is nothing
 }
 
@@ -264,16 +268,34 @@ func (n native) Health(ctx context.Context, call service.Service_health) error {
 			return ctx.Err()
 		}
 	}
+	says := n.now()
+	if says == "mute" {
+		call.Go()
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
-	}
-	says := n.verb
-	if n.clock.Now().Before(n.well) {
-		says = "start"
 	}
 	res.SetHealth(map[string]service.Health{
 		"serve": service.Health_ok, "start": service.Health_starting, "fail": service.Health_failing,
 	}[says])
 	return res.SetDetail(says)
+}
+
+// now is what it does at the moment, as one of the verbs that have no turns.
+func (n native) now() string {
+	age := n.clock.Now().Sub(n.born)
+	switch {
+	case n.clock.Now().Before(n.well):
+		return "start"
+	case n.verb != "sick" && n.verb != "moody" && n.verb != "mute":
+		return n.verb
+	case age < tiredAfter || n.verb == "moody" && age/tiredAfter%2 == 0:
+		return "serve"
+	case n.verb == "mute":
+		return "mute"
+	}
+	return "fail"
 }

@@ -33,7 +33,7 @@ func TestWatchEndsWell(t *testing.T) {
 	_, o := started(t)
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
 	o.AwaitState("the watch", 0, watched)
-	s := o.AwaitState("the end of the watch", time.Second, func(s world.State) bool { return !s.Watched })
+	s := o.AwaitState("the end of the watch", 200*time.Millisecond, func(s world.State) bool { return !s.Watched })
 	if s.Active != bootctl.B || !s.HealthOK || s.Rollback != "" {
 		t.Errorf("got %+v", s)
 	}

@@ -23,12 +23,14 @@ type Choice uint8
 const (
 	NotCast Choice = iota // nothing yet
 	Yes
-	No // or the voter went away
+	No
+	Gone // the voter went away: no, to every attempt
 )
 
 // Vote is the word of someone the verdict has to wait for.
 type Vote struct {
 	Voter  string
+	Boot   uint64 // the attempt it is about
 	Choice Choice
 	Detail string // one line for people
 }

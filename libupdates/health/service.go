@@ -1,6 +1,10 @@
 package health
 
-import "time"
+import (
+	"time"
+
+	"nexus/libupdates/refusal"
+)
 
 // State is how a service is.
 type State uint8
@@ -29,6 +33,32 @@ func (s State) String() string {
 		return "start-failed"
 	default:
 		return "unknown"
+	}
+}
+
+// Reason is why a service in this state fails an attempt; empty: it does not.
+func (s State) Reason() refusal.Reason {
+	switch s {
+	case Starting, Healthy:
+		return ""
+	case Exited:
+		return refusal.ServiceExited
+	case StartFailed:
+		return refusal.ServiceStartFailed
+	default:
+		return refusal.ServiceUnhealthy
+	}
+}
+
+// FailedState is the state that fails an attempt for this reason.
+func FailedState(reason refusal.Reason) State {
+	switch reason {
+	case refusal.ServiceExited:
+		return Exited
+	case refusal.ServiceStartFailed:
+		return StartFailed
+	default:
+		return Unhealthy
 	}
 }
 

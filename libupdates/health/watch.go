@@ -6,13 +6,14 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// MaxRestarts is how often a service may be started again while its set is under watch; once more is a crash loop.
+// MaxRestarts is how often a service may end or become unhealthy while its set is under watch; once more is a crash loop.
 const MaxRestarts = 2
 
 // Watched is a service of a confirmed set that is under watch.
 type Watched struct {
 	Service
 	Restarts uint32 // since its set was published
+	Lapses   uint32 // how often it became unhealthy without ending, since then
 }
 
 // JudgeWatch gives the verdict on a set under watch as things stand. over: its time is up. A required service that is in a crash loop fails the
@@ -36,7 +37,7 @@ func JudgeWatch(services []Watched, need int, over bool) Verdict {
 		}
 		if !s.Optional || spare < 0 {
 			return Verdict{Outcome: Failed, Reason: refusal.CrashLoop,
-				Detail: fmt.Sprintf("service %s %s: started again %d times: %s", s.Name, s.Version, s.Restarts, s.Detail)}
+				Detail: fmt.Sprintf("service %s %s: %s: %s", s.Name, s.Version, s.failures(), s.Detail)}
 		}
 	}
 	if !over {
@@ -45,8 +46,16 @@ func JudgeWatch(services []Watched, need int, over bool) Verdict {
 	return Judge(nil, now, need, nil)
 }
 
-// loops tells whether the service is in a crash loop.
-func (w Watched) loops() bool { return w.Restarts > MaxRestarts }
+// loops tells whether the service is in a crash loop: one that becomes unhealthy counts as one that ended.
+func (w Watched) loops() bool { return uint64(w.Restarts)+uint64(w.Lapses) > MaxRestarts }
+
+// failures says how often the service failed.
+func (w Watched) failures() string {
+	if w.Lapses == 0 {
+		return fmt.Sprintf("started again %d times", w.Restarts)
+	}
+	return fmt.Sprintf("started again %d times and unhealthy %d times", w.Restarts, w.Lapses)
+}
 
 // now is how the service counts: in a crash loop it is not healthy, even if it happens to run.
 func (w Watched) now() Service {

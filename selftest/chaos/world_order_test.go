@@ -20,7 +20,7 @@ func TestOrderOfCalls(t *testing.T) {
 		"HealthGate initd>updated 0":         "attempt",
 		"HealthGate initd>updated 1":         "commit",
 		"HealthGate initd>updated 2":         "fail",
-		"ServiceWatch initd>execd 1":         "ask services",
+		"ServiceHealth initd>execd 0":        "ask services",
 	}
 	for _, c := range []struct {
 		version string
@@ -62,9 +62,19 @@ func TestOrderOfCalls(t *testing.T) {
 			return resting(s) && (holds(s, s.Active, c.version) || s.Rollback != "")
 		})
 		mu.Lock()
-		if !slices.Equal(calls, c.want) {
-			t.Errorf("update to %s:\ngot  %q\nwant %q", c.version, calls, c.want)
+		if got := deciding(calls); !slices.Equal(got, c.want) {
+			t.Errorf("update to %s:\ngot  %q\nwant %q", c.version, got, c.want)
 		}
 		mu.Unlock()
 	}
+}
+
+// deciding leaves out each question about services but the one before a verdict: they are asked again and again.
+func deciding(calls []string) (kept []string) {
+	for i, name := range calls {
+		if name != "ask services" || i+1 < len(calls) && slices.Contains([]string{"commit", "fail"}, calls[i+1]) {
+			kept = append(kept, name)
+		}
+	}
+	return kept
 }

@@ -76,8 +76,10 @@ func (b *builder) layout(spec Spec) {
 	} else {
 		b.link("/init", binary)
 	}
-	for _, daemon := range initd.Table() {
-		b.link(path.Join(initd.GuestBin, daemon.Name), "nexus")
+	for _, row := range initd.Table() {
+		if row.Process() {
+			b.link(path.Join(initd.GuestBin, row.Name), "nexus")
+		}
 	}
 	for _, tool := range spec.Tools {
 		b.file(path.Join(initd.GuestBin, filepath.Base(tool)), tool, modeProgram)

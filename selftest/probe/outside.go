@@ -46,7 +46,7 @@ func (g *ground) everything() ([]attacked, error) {
 	var all []attacked
 	for _, row := range initd.Table() {
 		if row.Confinement.Calls == "" {
-			continue // initd itself
+			continue // initd itself, or no process
 		}
 		a, err := g.daemon(row.Name, partInside)
 		if err != nil {

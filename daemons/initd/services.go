@@ -1,0 +1,134 @@
+package initd
+
+import (
+	"context"
+	"sync"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/exec"
+	"nexus/daemons/vat"
+	"nexus/libupdates/health"
+	"nexus/libupdates/refusal"
+)
+
+// A serviceQuestion is what execd is asked, or not.
+type serviceQuestion struct {
+	changed *vat.Notifier
+
+	mu      sync.Mutex
+	settled uint64 // the newest settled attempt
+	listens bool   // whether how the services are makes a difference
+}
+
+func newServiceQuestion() serviceQuestion { return serviceQuestion{changed: vat.NewNotifier()} }
+
+func (q *serviceQuestion) set(settled uint64, listens bool) {
+	q.mu.Lock()
+	news := q.settled != settled || q.listens != listens
+	q.settled, q.listens = settled, listens
+	q.mu.Unlock()
+	if news {
+		q.changed.Notify()
+	}
+}
+
+// next waits until there is something to ask or to say, to a life of execd that was told that far.
+func (q *serviceQuestion) next(ctx context.Context, told uint64) (settled uint64, err error) {
+	for {
+		changed := q.changed.Next()
+		q.mu.Lock()
+		settled, listens := q.settled, q.listens
+		q.mu.Unlock()
+		if listens || settled != told {
+			return settled, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// followServices tells how the services are, over all lives of execd, until ctx ends.
+func (k *keeper) followServices(ctx context.Context) {
+	var life uint64
+	k.s.holdings["ServiceHealth"].Each(ctx, func(connected context.Context, client capnp.Client) {
+		life++
+		err := k.hear(connected, exec.ServiceHealth(client), life)
+		k.tell(ctx, health.Unreported{})
+		if connected.Err() == nil && !vat.Disconnected(err) {
+			k.s.log.Warn("cannot follow the services", "error", err)
+		}
+	})
+}
+
+// hear asks one life of execd again and again.
+func (k *keeper) hear(ctx context.Context, services exec.ServiceHealth, life uint64) error {
+	var known, told uint64
+	for {
+		settled, err := k.ask.next(ctx, told)
+		if err != nil {
+			return err
+		}
+		r, revision, err := report(ctx, services, known, settled)
+		if err != nil {
+			return err
+		}
+		r.Life = life
+		k.tell(ctx, r)
+		known, told = revision, settled
+	}
+}
+
+// report asks once: how are the services, if that is not known yet?
+func report(ctx context.Context, services exec.ServiceHealth, known, settled uint64) (r health.Reported, revision uint64, err error) {
+	answer, release := services.Next(ctx, func(p exec.ServiceHealth_next_Params) error {
+		p.SetKnown(known)
+		p.SetSettled(settled)
+		return nil
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return r, 0, err
+	}
+	list, err := res.Services()
+	if err != nil {
+		return r, 0, err
+	}
+	r.Boot, r.Quorum = res.Boot(), int(res.Quorum())
+	for i := range list.Len() {
+		service, err := watchedService(list.At(i))
+		if err != nil {
+			return r, 0, err
+		}
+		r.Services = append(r.Services, service)
+	}
+	return r, res.Revision(), nil
+}
+
+func watchedService(m exec.ServiceStatus) (w health.Watched, err error) {
+	if w.Name, err = m.Name(); err != nil {
+		return w, err
+	}
+	if w.Version, err = m.Version(); err != nil {
+		return w, err
+	}
+	reason, err := m.Reason()
+	if err != nil {
+		return w, err
+	}
+	w.Detail, err = m.Detail()
+	w.Restarts, w.Lapses, w.Optional, w.Native = m.Restarts(), m.Lapses(), m.Optional(), m.Native()
+	switch m.State() {
+	case exec.ServiceStatus_State_healthy:
+		w.State = health.Healthy
+	case exec.ServiceStatus_State_starting:
+		w.State = health.Starting
+	default:
+		w.State = health.FailedState(refusal.Reason(reason))
+	}
+	return w, err
+}
