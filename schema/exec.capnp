@@ -16,10 +16,6 @@ interface ServiceWatch {
   list @0 () -> (services :List(ServiceStatus), quorum :UInt16);
   # The services of the publication that execd runs, in byte order of their names; `quorum`: how many of the optional ones must be
   # healthy.
-
-  verdict @1 (boot :UInt64) -> (ok :Bool, reason :Text, detail :Text);
-  # Waits until of the services published for that boot attempt all that are required and enough optional ones are healthy (ok), or
-  # that can no longer be (reason code, and a line of detail). Also ends as not ok, `superseded`, when another attempt is published. The caller bounds the wait.
 }
 
 interface ServiceHealth {

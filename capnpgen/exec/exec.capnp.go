@@ -37,26 +37,6 @@ func (c ServiceWatch) List(ctx context.Context, params func(ServiceWatch_list_Pa
 
 }
 
-func (c ServiceWatch) Verdict(ctx context.Context, params func(ServiceWatch_verdict_Params) error) (ServiceWatch_verdict_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0x8495b4830f64406c,
-			MethodID:      1,
-			InterfaceName: "exec.capnp:ServiceWatch",
-			MethodName:    "verdict",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(ServiceWatch_verdict_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return ServiceWatch_verdict_Results_Future{Future: ans.Future()}, release
-
-}
-
 func (c ServiceWatch) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -131,8 +111,6 @@ func (c ServiceWatch) GetFlowLimiter() fc.FlowLimiter {
 // A ServiceWatch_Server is a ServiceWatch with a local implementation.
 type ServiceWatch_Server interface {
 	List(context.Context, ServiceWatch_list) error
-
-	Verdict(context.Context, ServiceWatch_verdict) error
 }
 
 // ServiceWatch_NewServer creates a new Server from an implementation of ServiceWatch_Server.
@@ -151,7 +129,7 @@ func ServiceWatch_ServerToClient(s ServiceWatch_Server) ServiceWatch {
 // This can be used to create a more complicated Server.
 func ServiceWatch_Methods(methods []server.Method, s ServiceWatch_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 2)
+		methods = make([]server.Method, 0, 1)
 	}
 
 	methods = append(methods, server.Method{
@@ -163,18 +141,6 @@ func ServiceWatch_Methods(methods []server.Method, s ServiceWatch_Server) []serv
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.List(ctx, ServiceWatch_list{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0x8495b4830f64406c,
-			MethodID:      1,
-			InterfaceName: "exec.capnp:ServiceWatch",
-			MethodName:    "verdict",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Verdict(ctx, ServiceWatch_verdict{call})
 		},
 	})
 
@@ -196,23 +162,6 @@ func (c ServiceWatch_list) Args() ServiceWatch_list_Params {
 func (c ServiceWatch_list) AllocResults() (ServiceWatch_list_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
 	return ServiceWatch_list_Results(r), err
-}
-
-// ServiceWatch_verdict holds the state for a server call to ServiceWatch.verdict.
-// See server.Call for documentation.
-type ServiceWatch_verdict struct {
-	*server.Call
-}
-
-// Args returns the call's arguments.
-func (c ServiceWatch_verdict) Args() ServiceWatch_verdict_Params {
-	return ServiceWatch_verdict_Params(c.Call.Args())
-}
-
-// AllocResults allocates the results struct.
-func (c ServiceWatch_verdict) AllocResults() (ServiceWatch_verdict_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 2})
-	return ServiceWatch_verdict_Results(r), err
 }
 
 // ServiceWatch_List is a list of ServiceWatch.
@@ -382,186 +331,6 @@ type ServiceWatch_list_Results_Future struct{ *capnp.Future }
 func (f ServiceWatch_list_Results_Future) Struct() (ServiceWatch_list_Results, error) {
 	p, err := f.Future.Ptr()
 	return ServiceWatch_list_Results(p.Struct()), err
-}
-
-type ServiceWatch_verdict_Params capnp.Struct
-
-// ServiceWatch_verdict_Params_TypeID is the unique identifier for the type ServiceWatch_verdict_Params.
-const ServiceWatch_verdict_Params_TypeID = 0xa3fef680fbbfbfc3
-
-func NewServiceWatch_verdict_Params(s *capnp.Segment) (ServiceWatch_verdict_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
-	return ServiceWatch_verdict_Params(st), err
-}
-
-func NewRootServiceWatch_verdict_Params(s *capnp.Segment) (ServiceWatch_verdict_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
-	return ServiceWatch_verdict_Params(st), err
-}
-
-func ReadRootServiceWatch_verdict_Params(msg *capnp.Message) (ServiceWatch_verdict_Params, error) {
-	root, err := msg.Root()
-	return ServiceWatch_verdict_Params(root.Struct()), err
-}
-
-func (s ServiceWatch_verdict_Params) String() string {
-	str, _ := text.Marshal(0xa3fef680fbbfbfc3, capnp.Struct(s))
-	return str
-}
-
-func (s ServiceWatch_verdict_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (ServiceWatch_verdict_Params) DecodeFromPtr(p capnp.Ptr) ServiceWatch_verdict_Params {
-	return ServiceWatch_verdict_Params(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s ServiceWatch_verdict_Params) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s ServiceWatch_verdict_Params) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s ServiceWatch_verdict_Params) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s ServiceWatch_verdict_Params) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s ServiceWatch_verdict_Params) Boot() uint64 {
-	return capnp.Struct(s).Uint64(0)
-}
-
-func (s ServiceWatch_verdict_Params) SetBoot(v uint64) {
-	capnp.Struct(s).SetUint64(0, v)
-}
-
-// ServiceWatch_verdict_Params_List is a list of ServiceWatch_verdict_Params.
-type ServiceWatch_verdict_Params_List = capnp.StructList[ServiceWatch_verdict_Params]
-
-// NewServiceWatch_verdict_Params creates a new list of ServiceWatch_verdict_Params.
-func NewServiceWatch_verdict_Params_List(s *capnp.Segment, sz int32) (ServiceWatch_verdict_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0}, sz)
-	return capnp.StructList[ServiceWatch_verdict_Params](l), err
-}
-
-// ServiceWatch_verdict_Params_Future is a wrapper for a ServiceWatch_verdict_Params promised by a client call.
-type ServiceWatch_verdict_Params_Future struct{ *capnp.Future }
-
-func (f ServiceWatch_verdict_Params_Future) Struct() (ServiceWatch_verdict_Params, error) {
-	p, err := f.Future.Ptr()
-	return ServiceWatch_verdict_Params(p.Struct()), err
-}
-
-type ServiceWatch_verdict_Results capnp.Struct
-
-// ServiceWatch_verdict_Results_TypeID is the unique identifier for the type ServiceWatch_verdict_Results.
-const ServiceWatch_verdict_Results_TypeID = 0x93020f259c1892f0
-
-func NewServiceWatch_verdict_Results(s *capnp.Segment) (ServiceWatch_verdict_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
-	return ServiceWatch_verdict_Results(st), err
-}
-
-func NewRootServiceWatch_verdict_Results(s *capnp.Segment) (ServiceWatch_verdict_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
-	return ServiceWatch_verdict_Results(st), err
-}
-
-func ReadRootServiceWatch_verdict_Results(msg *capnp.Message) (ServiceWatch_verdict_Results, error) {
-	root, err := msg.Root()
-	return ServiceWatch_verdict_Results(root.Struct()), err
-}
-
-func (s ServiceWatch_verdict_Results) String() string {
-	str, _ := text.Marshal(0x93020f259c1892f0, capnp.Struct(s))
-	return str
-}
-
-func (s ServiceWatch_verdict_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (ServiceWatch_verdict_Results) DecodeFromPtr(p capnp.Ptr) ServiceWatch_verdict_Results {
-	return ServiceWatch_verdict_Results(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s ServiceWatch_verdict_Results) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s ServiceWatch_verdict_Results) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s ServiceWatch_verdict_Results) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s ServiceWatch_verdict_Results) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s ServiceWatch_verdict_Results) Ok() bool {
-	return capnp.Struct(s).Bit(0)
-}
-
-func (s ServiceWatch_verdict_Results) SetOk(v bool) {
-	capnp.Struct(s).SetBit(0, v)
-}
-
-func (s ServiceWatch_verdict_Results) Reason() (string, error) {
-	p, err := capnp.Struct(s).Ptr(0)
-	return p.Text(), err
-}
-
-func (s ServiceWatch_verdict_Results) HasReason() bool {
-	return capnp.Struct(s).HasPtr(0)
-}
-
-func (s ServiceWatch_verdict_Results) ReasonBytes() ([]byte, error) {
-	p, err := capnp.Struct(s).Ptr(0)
-	return p.TextBytes(), err
-}
-
-func (s ServiceWatch_verdict_Results) SetReason(v string) error {
-	return capnp.Struct(s).SetText(0, v)
-}
-
-func (s ServiceWatch_verdict_Results) Detail() (string, error) {
-	p, err := capnp.Struct(s).Ptr(1)
-	return p.Text(), err
-}
-
-func (s ServiceWatch_verdict_Results) HasDetail() bool {
-	return capnp.Struct(s).HasPtr(1)
-}
-
-func (s ServiceWatch_verdict_Results) DetailBytes() ([]byte, error) {
-	p, err := capnp.Struct(s).Ptr(1)
-	return p.TextBytes(), err
-}
-
-func (s ServiceWatch_verdict_Results) SetDetail(v string) error {
-	return capnp.Struct(s).SetText(1, v)
-}
-
-// ServiceWatch_verdict_Results_List is a list of ServiceWatch_verdict_Results.
-type ServiceWatch_verdict_Results_List = capnp.StructList[ServiceWatch_verdict_Results]
-
-// NewServiceWatch_verdict_Results creates a new list of ServiceWatch_verdict_Results.
-func NewServiceWatch_verdict_Results_List(s *capnp.Segment, sz int32) (ServiceWatch_verdict_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2}, sz)
-	return capnp.StructList[ServiceWatch_verdict_Results](l), err
-}
-
-// ServiceWatch_verdict_Results_Future is a wrapper for a ServiceWatch_verdict_Results promised by a client call.
-type ServiceWatch_verdict_Results_Future struct{ *capnp.Future }
-
-func (f ServiceWatch_verdict_Results_Future) Struct() (ServiceWatch_verdict_Results, error) {
-	p, err := f.Future.Ptr()
-	return ServiceWatch_verdict_Results(p.Struct()), err
 }
 
 type ServiceHealth capnp.Client
@@ -1977,95 +1746,87 @@ func (f Process_kill_Results_Future) Struct() (Process_kill_Results, error) {
 	return Process_kill_Results(p.Struct()), err
 }
 
-const schema_9351478dc0794896 = "x\xda\xa4Vml\x14\xe5\x16>\xe7\x9d\xd9\xd9\x1d\xa0" +
-	"w;\x99%\x97\xde{s\x0b\xa4U\xa8\xed\xda\x0fL" +
-	"p\xa9n[\xda\xb44\xa0\xfb\xb2\x18!\xb1\x09\xd3\xdd" +
-	"\xa1\x8cLg\xd7\x9d\xd9\xb6\x90`\x01!\x88JbD" +
-	"I$\x10\x12\x8c?\x94\x10\x13\x85D\xa3\xf2e\xfc!" +
-	"\x09\xc1\xc4\x90\x88\x89!j\x8c\xf1\x87\x09\x89\xc6\x1f\xf8" +
-	"1\xe6\xbc\xdd\xd9\x9d\xb6\xa0&\xfe\x9b\xf7\x993\xe7\xe3" +
-	"9\xcf9\xef\xb4\xe7\xa5\x1e\xb9\xa3n0\x06\x8co\x8d" +
-	"(\xfe\xc8\x07\x9b\xef\xb9\xf7\xe2\x9a\xfd\xa0-\x94\xfc\xa3" +
-	"C;/\x1e\x1e\xe4G\x00PW\xe5c\xba&G\x01" +
-	"\xf4:\xf9\xa0>BO\xbe\xdd\x93\x8f?s\xf6\x95\xf9" +
-	"\xc6\x03\xf2e}\x830^'\x1f\xd4_\x15\xc6S'" +
-	"\xde\xdd\xe5\x9c\xfa\xe4\x10\xf0\x06\x94\x00\"\x18\x05\xe8\xda" +
-	"+w\"\xa0~H\xfe\x0e\xd0\xbf\xf5\xd2\x92\xe3\xcdq" +
-	"v\x04\xf8\x12D\x80\x08#\x8br\xa4\x8f,vG\xde" +
-	"\x02\xf4{\x9f\\3|z\x7f\xf2\xe5y\x01\x17+\xfb" +
-	"\xf4\x06\x85\x02.V\x06\xf5\x87\xe8\xc9\x7f\xf4v\xfd#" +
-	"\x13K\xa3\xc7\x03w\"`\xb3\xd2B\xee\xda\x94I@" +
-	"\xff\xa3\x0b\x17~\xd9\xf3\xf3\xef\xafU,(\xcd\xae\x13" +
-	"J\x8a\x0c^W\xd2\x80~\xea\xcd-\xeb\x8a\xe5\xf2;" +
-	"\xa0\xe9\xc1\xfb\x8f\x15\x86 \xfb\xb9\xff\x9d{\xf1\xd2>" +
-	"\xf5\x1ch\xf5\x81o\xfd\x0d\xe5\x0b@\xfd\x8c\xf8\xf2m" +
-	"\xe9\xf3\xd3\x85\x9b\xcd\xef\x03_\x88\xa1T#\x82\x94\xab" +
-	"\xca\x15\xfd\x86\xf2o\x80\xae\xaf\x94\x02\x03\xf4[\x0f\x8e" +
-	"\x8c\xde\xec\xef\xb8T\x8b\xa3\x1b\xeam\x90\xfd\x8b\x93\xc7" +
-	"\xcc\xde\xc3\xf9K\xa0-\x09\x12\x18P\x97S\x02?\xb6" +
-	"\xde\xf8\xf0\xfe\xa7\xff{9\x9c@\x9b\xfa5\xa0\xde\xa1" +
-	"R\x02\xd7\x8a\xf7-=\xb3w\xf75\xd0\x1aX-\x1b" +
-	"@\x9d\xab\xb7\xf5\x11\x95\xcc\xb7\xa8c\x80\xfe\xff\x97\x9d" +
-	"\xdc\xfa\xe9{k>\x03\xaeWI8\xa02\xd1\x16\x95" +
-	"X\xea\xda\xa5\x8e\xd5?w\xf4z(\xb9\xefEr\xa3" +
-	"\xcf\x9fw\xf9\xad\xe47\xf3\xbaqU\xbd\xa2\xdf\x10!" +
-	"\xae\xab\x83\xfao\xf4\xe4[_vO\xff\xba\xed\xe1\x9f" +
-	"\xa8\xfd\xac\x12\xe6[U4\xe3\x07u\x12\xd6\xfa\xe6\x94" +
-	"\x99K\xe6\x8c\":\xc5T\xa6T\xc8\x99\x92\xebf\x10" +
-	"yL\x8a\x00T\x93\xc0 ]\xad\xa3\x05\x98\xd6\x1c\xc5" +
-	"\x1a{\x18\xb4Kk\xa0wu\xd1\xf8\xa4ay=\x18" +
-	"\xdfa\xd9v\x0ff\x10\xabA\x98SLe\xcd\xd2\x84" +
-	"\x953\x1f7\xbc\xdcv\xa8E\x0a(\xc7@?\xa1H" +
-	"\x81`0\x90\xaa\xd6\xd07\x13\xc9\xb6\\\xaf\x07\xa7'" +
-	"\xccR\xde\xcay\xb3\x83I\xb5`C\xa6a{\xdb\x93" +
-	"\x8e9\xe55m4\x1b\xdd\xb2\xed\xb9\xbc^\x92\x01d" +
-	"\x04\xd0\x8ca\x00\xbeUBn3\xd4\x10\x13\xd4\x10\xcd" +
-	"j\x01\xe0y\x09y\x91!\xb2\x04\xb1\xa7\x8d\x93\xa1-" +
-	"!\x7f\x96\xa1&\xc5\x124Q\xda\x81\x14\x00\xdf#!" +
-	"\x7f\x81\xa1_2',\xd7*8\x00\x80*0T\x01" +
-	"\xe3\xa3\x85\x82\x17\x1c|w&#\x97\x0c\xfe\x05\x98\x91" +
-	"\x10\xeb\xc3B!0\xfdT\xb9P*\x8fc\x14\x18F" +
-	"\xa1V\x91<\x87\xbed\xa5\xee\xa6\x8d\xa6(\x09\xf8\xa2" +
-	"jM\x03\xff\x01\xe0=\x12\xf2\xf5\x0c\x83\x92\xd6Q\xa6" +
-	"\xfd\x12\xf2\x0cC\x8d\xe1LM\x1b\x08\x1c\x92\x90ob" +
-	"(\x15v \x02C\x04L\x97L\xc3-8\xb8\x08\x18" +
-	".\x02L\xe7M\xcf\xb0\xec\xe08K6\x03SfN" +
-	"tR\x16\x9d\x0cf\x14\x83Y\xd1\xb4\xe5\xc0\xb4H4" +
-	"Z*;wm\xd1LA\xd4O\xaa&.:\x14\xab" +
-	"V\xb3\x92\x88_!!\xef\xafU\xd3K\x89wK\xc8" +
-	"\x87\xd8?\xa3U\xba\x1b\xad\xe9\x8cQ2\xc6].W" +
-	"\xf3\xa8#Q\xc4$\xe4\x096\xa7\xaf\x813%\x98#" +
-	"\xd7M\xd2\x00T{\x13\x18T\x08K\x96\xcaN\x13\xf9" +
-	"\x97f\x07H\xd5\x02\xa4G\xcbN\xde6\xe7q\x1e\x9a" +
-	"\xa2\xacgxe\x17\x80\xcb\x18\xde=\xd8\xd9HoL" +
-	"\xde\x1a8\xd6\x9b\xb1\x05 \xbb\x14%\xcc\xb6bM\xe6" +
-	"\xfaJ\xec\x03\xc86\x11\xde\x8eU\xa5\xebm\xd8\x09\x90" +
-	"]A\xf0*2\x97\xea\x85\xd8\xf5\x0eL\x01d[\x09" +
-	"_M\xb8\x8c\x09\x94\x01\xf4\x07p9@\xb6\x9d\xf0n" +
-	"\xc2#,\x81\x11\x00\xfdA\x1c\x06\xc8\xae&\xbc\x9fp" +
-	"\x85%P\x01\xd0{\x85\x9fn\xc2\x87\x08\x8f*\x09\xb1" +
-	"K\x07D\x9a=\x84\xaf'<\xa6%0F\x17\x9a\xf0" +
-	"3D\xf8&\xc2U)\x81*\x80\xce\x85\x9f\xf5\x84o" +
-	"&|\x81\x9c\xc0\x05\x00\xfac\x02\xcf\x10\xfe\x042\x8c" +
-	";\xc6x\x95HZ\x174\xa3\xc1\xb9\xd1%\xae0^" +
-	"#\x10\x10\xe3\x80i\xc7\xf0\xac\x093\x98\x88h\xd1\xca" +
-	"c\x0c\x18\xc6\x80\xe6\xdc\xf5\x8c\x92'\xf4V\xc1\xe6\x8c" +
-	"H\xdc\xb5\x0b\x1e\xc6\xfd\xc3\xcb\xce\x8f\x9ftN\x9d\xad" +
-	"8\xf5\x0bE\xcf*8\x86M_\xdee\xd6l\xa3\xe8" +
-	"\x9an5V\xb8\xef\xb3\xa4U\xd1\xe7_\x8cS\xc6(" +
-	"E\xc3V,\xac@Rg\x94f-$\xc1\xbe\x9a\x04" +
-	"\xa7\x8b3\xf1P\xab\xfd\xa2\x00\xa2\xf6gjL'\x85" +
-	"\xf6h!\xd4\x8b\x0d\xb3rT|\xd3<\x0c\x80L[" +
-	"\xd6\x07\x80\x92\xd6\x90\x02\xf0\xcb\x8e[4s\xd66\x88" +
-	"Zf\xde\x17\x8cZ\xce\x18\x00Lo\x17\x1b{gz" +
-	"\x9ba\xd9f~V\x85\x01\x05t\xcb\xd46\xdf\x1dv" +
-	"\xc5\xaa\xd06\xef\xa0\xb9j\x95\x90\xaff\x94\xba\xe5\xad" +
-	"-\xe4Mj\x81\x0c\x0ce\xc0\xb4k\x8d9\x86\x1d\x1c" +
-	"\xef\xc8\xb9\x088\x97s6\xf7\x96\x81\xd0*\x0cn_" +
-	"\x0c\xfe\xc24\xadE\xac\xc28]E\x7f\xeb\xba\xca\x18" +
-	"q\xb1\x83B\xf5u\x02\xf0&\x09y{\xa8\xbe\xb6\xbe" +
-	"Z\xd1\x8d;\x9c\xc2\xa4\x13l\xa6i\xd7\xf4<\xdb\xcc" +
-	"\x07\xe7?\x02\x00\x00\xff\xff\xb2\x88\x88\x9a"
+const schema_9351478dc0794896 = "x\xda\xa4V_l\x14U\x17?\xe7\xde\x99\xce\x14\xe8" +
+	"\xb7;\xb9\xfb\xe5\xa3\xf9\xbe\xcf\x02i\x15jY\xfb\x07" +
+	"\x13,\xd5m\x0b\xa4\xa5!\xba\x97\xd5\x88\x89$Lw" +
+	"/ed:\xbb\xee\xcc\xb6\x85\x04\xab\x08\xc1\x7fM$" +
+	"*F\"!\x92\xf8\"\xf1A\xa5\x89D%\xc0\x9b\xbc" +
+	"`bL\xd4\xc4\x90h\x8c\xf1\xc1D\xa3<H0c" +
+	"\xce\xd0\xd9\x9d\x02\xfeI|\xeb\xfd\xed\xb9\xe7\xfc\xce\xef" +
+	"\xfe\xce\x99v_c\x83ZO\xcb\xab\x060\xb9]o" +
+	"\x0aw|\xb8\xfd\xf6;\xcem8\x08\xd6R\x1e\x1e\x1d" +
+	"\xdd{nnD\xbe\x04\x80\xe2\x1d~L\x9c\xe1\x06\x80" +
+	"\x98\xe7\x87\x85\xae\x19\x00\xa1;XJ=}\xfa\x95\x9b" +
+	"\x83\x7f\xe0\x17\xc4\x95(\xf8'>\"Z\xa3\xe0\x99\xe3" +
+	"\xef\xef\xf3N~\xfc,\xc8V\xe4\x00:\x1a\x00}\xa8" +
+	"\xf5\"\xa0h\xd6\xbe\x03\x0c\x87\x1e\xdb0v\xea`\xf6" +
+	"\xe5\x9b\xd2]\xd1\x0e\x88_)\x89\xb8\xa2\x8d\x88\xff\xeb" +
+	"\x94\xee\x81\xab\xe9\xfb\xa7V\x18\xaf\x83\\\x8e\x18\xa7\xd3" +
+	"\xf5NJ\xd7\xa2O\x03\x86\xfdo=\xb2\xa5R\xab\xbd" +
+	"\x07\x96@\x00\xba\xde\xb7_g\x08ZX\xfc\xdf\xfc\x8b" +
+	"\xe7\x0f4\xcf\x83\x95\x8e\xaf\x0a[\xff\x12P(=\x07" +
+	"\x18\xbe\xcb??U\xbe\xdc\xf1\x01\xc8\xa5\x98`\x125" +
+	"-\x0e\xe9\x17\xc5\x11\xfd?\x00}\xaf\xe9e\x06\x18v" +
+	"\x1d\xde1~yS\xcf\xf9F\x1d\xd1j^\x05-<" +
+	"7}L\x0d\xcd\x95\xce\x83\xb5<&\xf0\x9b\xb1\x8a\x08" +
+	"\xfc\xdc\xf5\xc5Gw=\xf1\xdf\x0bI\x02\xdf\x1a_\x03" +
+	"\x8a\xef\x0d\"p\xa9r\xe7\x8a\xb7\x9f\xda\x7f\x09\xacV" +
+	"\xd6`CB\x99W\xc5\xbfM\x0a\xb7\xcc\x09\xc0\xf0\xb6" +
+	"\x95'v~rf\xc3\xa7 \x05\xc65\xee5\x19\x89" +
+	"0d\x92\x08}\xfb\x9a'\xd2\xcf\x1d\xfd,A\xee\x8d" +
+	"\x88\xdc\xf8\xf3g}\xf9c\xf6\x9b\x9b\xc4>d^\x14" +
+	"G\xa2\x12s\xe6\x88\x98\xa7\xbfB\xe7\xab\x81\xd9k\xbb" +
+	"\xee\xfb\x85\xde\x8e-\x949nFZ\xbfiN\xc3\xc6" +
+	"P\xcd\xa8b\xb6hW\xd0\xab\xf4\xe7\xab\xe5\xa2\xe2\xbe" +
+	"\x9fG\x94&\xd7\x01\xea$0\xa6k\xf5t\x02\xb3:" +
+	"\x0cl\xa8\x87\xf1sY\xad\xf4[\x8b\x91\x9a\xb6\x9d`" +
+	"\x10S{\x1c\xd7\x1d\xc4<b\xbd\x08\xf3*\xfd\x05U" +
+	"\x9dr\x8a\xeaa;(\xee\x06\xaa\xa4E\x95b\xc91" +
+	"\xb6\x87eQ6\xddH\xb9\x8e\x1f,N\xc3\x1biF" +
+	"\x95\xed\x06\xbb\xb3\x9e\x9a\x09\xda\xb7\xa96\xbf\xe6\x06\xbe" +
+	"Ls\x0d@C\x00\xcb\x1e\x03\x90;9J\x97\xa1\x85" +
+	"\x98!\xa9-\xa7\x13@\x968\xca\x0aCd\x19\xd2\xc5" +
+	"\x9a\xa4@\x97\xa3|\x86\xa1\xc5\xcd\x0c\x19\xdd:\xd4\x0f" +
+	" \x9f\xe4(_`\x18V\xd5\x94\xe3;e\x0f\x00\xb0" +
+	"\x19\x186\x03\xa6\xc6\xcb\xe5 >\x84\xfeuF>\x05" +
+	"\xfc\x0b0\xcf\x11\xd3I\x0b\x10\x98{\xbcV\xae\xd6&" +
+	"\xd1\x00\x86\x06\xe0\"\xf57\xcf\xa8bB\x90\xd8\xea\x18" +
+	"[\xce\xb2VE\x82\x18\xd5\x9a\xf7\x87zD\xb2fI" +
+	"\xb2\xf6m\xcaOEr\x98u9\xd6P\x97\xab9\xca" +
+	"M\x0cc5\x86\xa8\xc9\x01\x8er\x94\xfd\xb3\x1e\x9ab" +
+	"\x07\xf9~\x96\x9e\x9e\x08P}\x88\x03\x16z\xccVk" +
+	"^{\xde\xae\xda|\xd2\x97Z\x9d[\x0b\xf109\xca" +
+	"\x0c\xc3\xdcx\xcd+\xb9\x0a\x97\x01\xc3epK\xff\x14" +
+	"\x02;\xa8\xf9\x00R\xc3\xe4\xd4ao\x1b\xfd\xa2dW" +
+	"\x9cXt`'@a\x05r,ta\xc3\x06b\x0d" +
+	"\x0e\x03\x14\xda\x09\xef\xc6\xba\x13\xc4Z\xec\x05(\xac&" +
+	"x\x1d\x85\xf3td\x06\xd1\x83\xfd\x00\x85.\xc2\xd7\x13" +
+	"\xaea\x065\x00q7\xae\x02(t\x13>@\xb8\xce" +
+	"2\xa8\x03\x88{p\x0c\xa0\xb0\x9e\xf0M\x847\xb1\x0c" +
+	"6\x01\x88\xa1(\xcf\x00\xe1\xa3\x84\x1bM\x99h\x8bl" +
+	"\x8eh\x0e\x12\xbe\x95p\xd3\xca\xa0\x09 \xb6DyF" +
+	"\x09\x7f\x90\xf0f\x9e\xc1f\x00!\xa3<[\x09\xdfN" +
+	"\xf8\x12-\x83K\x00\xc4C\x11\x9e'\xfcQd\x98\xf2" +
+	"\xec\xc9\xba\x90\xb3S\xaaJ\x1e\x8e\xcfm>i\x85\xa9" +
+	"\x86\x80\x80\x98\x02\xccyv\xe0L)D`\x88\x80F" +
+	"\xc5)\xa1\x09\x0cM\xa09\xf0\x03\xbb\x1aD\x16Y\xc0" +
+	"r%\x15\xd8\x8e\x1bgM\xf9n9\xc0T8\xb7\xf2" +
+	"\xec\xe4\x09\xef\xe4\xe9\x85\xa4a\xb9\x128e\xcfv\xe9" +
+	"\xe6B\xe6\\U\xd9~\x83O\xce\xb5+\xbe\xf2\xeb\xb5" +
+	"\x92\xef\xbe\xc8Z9\xf2\xcf\xa4\xff\x17\x13\x90\xb7\xabF" +
+	"2\x8a%\x1dH\xee4h<\x12\x16\x1cnXp\xb6" +
+	"r\xbd\x1eZ\x8d/+ Z\x7f\xe6\xc6\\6\xf2\x1e" +
+	"\xcdp:\xda*k\xc6\xa3;\x1dc\x00\xc8\xac\x95\xc3" +
+	"\x00\xc8\xad\xd6~\x80\xb0\xe6\xf9\x15Utv\x81\xe1\xa8" +
+	"R\x18)\xeax\x13\x000\xbb;\xdah{s\xbbl" +
+	"\xc7U\xa5E\x1d\xc6\x12\xd0~\xadO\xd7\xad\xc6{]" +
+	"b\xdb\xf5\xd0\\uq\x94\xeb\x19Qw\x82\x8d\xe5\x92" +
+	"\xa2'\xd0\x80\xa1\x06\x98\xf3\x9d\x09\xcfv\xe3\xe3-5" +
+	"\x8f\x0a\xde\xa89\xbbq\x0bCb{\xc5\xdf\x1d\x8c\xff" +
+	"y\xa8\xafsZ\xd5\x7fk\x9d\xe7\xed\x14\xd5K\xf6\xd7" +
+	"\x0b \xdb9\xca\xeeD\x7fk\x87\x1bM\xb7\xed\xf1\xca" +
+	"\xd3^\xbc\x91g}\x15\x04\xae*\xc5\xe7\xdf\x03\x00\x00" +
+	"\xff\xff;\xb4;\x0b"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -2074,10 +1835,8 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x843bc0272658bc5d,
 			0x8495b4830f64406c,
 			0x89c9a26e7ab89d78,
-			0x93020f259c1892f0,
 			0x942e84ab4a3b6a41,
 			0x9c0720764e10fa4f,
-			0xa3fef680fbbfbfc3,
 			0xb37575704959aa3a,
 			0xb50982c190b51c63,
 			0xbb25df6fabd803b2,

@@ -2,7 +2,6 @@ package execd
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"nexus/capnpgen/exec"
@@ -23,11 +22,6 @@ func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	return w.s.fill(res, w.s.stuck)
-}
-
-// Verdict is asked for by nobody any more.
-func (w *watchServer) Verdict(context.Context, exec.ServiceWatch_verdict) error {
-	return errors.New("cannot give a verdict: ServiceHealth does")
 }
 
 // A listing is what results that list services have in common.

@@ -259,10 +259,6 @@ func (peerServices) List(_ context.Context, call exec.ServiceWatch_list) error {
 	return errors.Join(s.SetName("hello"), s.SetVersion("1.0.0"), s.SetDetail("greeting\x1b[2J"))
 }
 
-func (peerServices) Verdict(context.Context, exec.ServiceWatch_verdict) error {
-	return errors.New("not asked")
-}
-
 type peerExec struct{}
 
 // Run runs a bundle that ends as its name says.
