@@ -12,6 +12,7 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
+	"nexus/capnpgen/exec"
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
 	"nexus/daemons/plat"
@@ -501,4 +502,11 @@ func (o *Operator) recover(ask func(context.Context, update.UpdateRecovery) erro
 		return err
 	}
 	return ask(ctx, res.Recovery())
+}
+
+// Services returns the facet that tells how the services are, which lasts as long as ctx.
+func (o *Operator) Services(ctx context.Context) exec.ServiceWatch {
+	answer, release := o.cap.Services(ctx, nil)
+	context.AfterFunc(ctx, release)
+	return answer.Services()
 }
