@@ -2,10 +2,12 @@ package bundlemgrd
 
 import (
 	"context"
-	"errors"
+
+	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/payload"
+	"nexus/daemons/vat"
 	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
@@ -13,15 +15,21 @@ import (
 // errUnknownBundle is the answer for a name that no published bundle has.
 var errUnknownBundle = wire.Except(refusal.New(refusal.UnknownBundle, "no published bundle has this name"))
 
+// What one client may have at one time.
+const (
+	maxBlobs   = 64
+	maxWatches = 64
+)
+
 // A manager is the BundleMgr of one client.
 type manager struct {
 	shelf   *shelf
-	blobs   *quota
-	watches *quota
+	blobs   *vat.Quota
+	watches *vat.Quota
 }
 
 func newManager(s *shelf) *manager {
-	return &manager{shelf: s, blobs: newQuota("blobs", maxBlobs), watches: newQuota("watches", maxWatches)}
+	return &manager{shelf: s, blobs: vat.NewQuota("blobs", maxBlobs), watches: vat.NewQuota("watches", maxWatches)}
 }
 
 // List tells what is published.
@@ -102,31 +110,29 @@ func (m *manager) open(name string, file opener) (*payload.Blob, error) {
 	if !found {
 		return nil, errUnknownBundle
 	}
-	if err := m.blobs.take(); err != nil {
+	if err := m.blobs.Take(); err != nil {
 		return nil, err
 	}
 	opened, err := file(p, b)
 	if err != nil {
-		m.blobs.give()
+		m.blobs.Give()
 		return nil, err
 	}
-	opened.Closed = m.blobs.give
+	opened.Closed = m.blobs.Give
 	return opened, nil
 }
 
 // Watch tells an observer of publications.
 func (m *manager) Watch(_ context.Context, call bundle.BundleMgr_watch) error {
-	observer := call.Args().Observer()
-	if !observer.IsValid() {
-		return errors.New("cannot watch: the observer is null")
-	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	if err := m.watches.take(); err != nil {
+	observer := call.Args().Observer().AddRef()
+	w := &watch{shelf: m.shelf, observer: observer}
+	subscription, err := vat.Feed{Changed: m.shelf.changed, Quota: m.watches}.Follow(capnp.Client(observer), w.tell)
+	if err != nil {
 		return err
 	}
-	w := &watch{shelf: m.shelf, observer: observer.AddRef(), quota: m.watches}
-	return res.SetSubscription(w.start())
+	return res.SetSubscription(bundle.PublicationSubscription_ServerToClient(subscription))
 }

@@ -113,7 +113,11 @@ func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string
 // A publicationObserver hands on what is published, the newest only.
 type publicationObserver struct {
 	news chan publication
+	gone chan struct{} // closed when it was let go
 }
+
+// Shutdown runs when bundlemgrd has let go of it.
+func (o *publicationObserver) Shutdown() { close(o.gone) }
 
 func (o *publicationObserver) OnPublished(_ context.Context, call bundle.PublicationObserver_onPublished) error {
 	m, err := call.Args().Publication()

@@ -63,19 +63,27 @@ func (s *supervisor) run(ctx context.Context) {
 	}
 }
 
-// subscribe keeps a watch on bundlemgrd for one of its lives.
+// subscribe keeps a watch on bundlemgrd for one of its lives: a watch that has lost its place, as that of a process which was stopped
+// may, is made again.
 func (s *supervisor) subscribe(ctx context.Context, mgr bundle.BundleMgr, news chan publication) {
-	answer, release := mgr.Watch(ctx, func(p bundle.BundleMgr_watch_Params) error {
-		return p.SetObserver(bundle.PublicationObserver_ServerToClient(&publicationObserver{news}))
-	})
-	defer release()
-	if _, err := answer.Struct(); err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("cannot watch publications", "error", err)
+	for ctx.Err() == nil {
+		observer := &publicationObserver{news: news, gone: make(chan struct{})}
+		answer, release := mgr.Watch(ctx, func(p bundle.BundleMgr_watch_Params) error {
+			return p.SetObserver(bundle.PublicationObserver_ServerToClient(observer))
+		})
+		if _, err := answer.Struct(); err != nil {
+			if ctx.Err() == nil {
+				s.log.Warn("cannot watch publications", "error", err)
+			}
+			release()
+			return
 		}
-		return
+		select { // the subscription lasts as long as its answer is held
+		case <-observer.gone:
+		case <-ctx.Done():
+		}
+		release()
 	}
-	<-ctx.Done() // the subscription lasts as long as its answer is held
 }
 
 func (s *supervisor) isCurrent(p publication) bool {

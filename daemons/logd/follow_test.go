@@ -202,7 +202,7 @@ func TestFollowRefusals(t *testing.T) {
 	answer, release := j.Follow(t.Context(), nil)
 	defer release()
 	_, err := answer.Struct()
-	wantError(t, err, "the follower is null")
+	wantError(t, err, "the observer is null")
 
 	var drops []func()
 	for range 16 {

@@ -2,15 +2,17 @@ package logd
 
 import (
 	"context"
-	"errors"
+
+	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/journal"
+	"nexus/daemons/vat"
 )
 
 // A reader is the Journal of one client.
 type reader struct {
 	ledger  *ledger
-	follows *quota
+	follows *vat.Quota
 }
 
 // Query answers the newest records that match.
@@ -37,19 +39,17 @@ func (r *reader) Follow(_ context.Context, call journal.Journal_follow) error {
 	if err != nil {
 		return err
 	}
-	follower := call.Args().Follower()
-	if !follower.IsValid() {
-		return errors.New("cannot follow: the follower is null")
-	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	if err := r.follows.take(); err != nil {
+	follower := call.Args().Follower().AddRef()
+	p := &pusher{ledger: r.ledger, filter: f, cursor: r.ledger.start(f), follower: follower}
+	subscription, err := vat.Feed{Changed: r.ledger.changed, Quota: r.follows}.Follow(capnp.Client(follower), p.tell)
+	if err != nil {
 		return err
 	}
-	s := &subscription{ledger: r.ledger, filter: f, cursor: r.ledger.start(f), follower: follower.AddRef(), quota: r.follows}
-	return res.SetSubscription(s.start())
+	return res.SetSubscription(journal.Subscription_ServerToClient(subscription))
 }
 
 // Stats answers the counters.

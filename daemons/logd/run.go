@@ -26,9 +26,9 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		return capnp.Client(journal.LogSink_ServerToClient(s))
 	})
 	b.Serve("Journal", func(vat.Client) capnp.Client {
-		return capnp.Client(journal.Journal_ServerToClient(&reader{ledger: l, follows: &quota{}}))
+		return capnp.Client(journal.Journal_ServerToClient(&reader{ledger: l, follows: follows()}))
 	})
-	self := journal.Journal_ServerToClient(&reader{ledger: l, follows: &quota{}})
+	self := journal.Journal_ServerToClient(&reader{ledger: l, follows: follows()})
 	defer self.Release()
 	b.Vital(func() { vat.Served(self.Stats(ctx, nil)) })
 	if err := b.Ready(); err != nil {

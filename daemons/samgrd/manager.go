@@ -2,8 +2,9 @@ package samgrd
 
 import (
 	"context"
-	"errors"
 	"fmt"
+
+	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/vat"
@@ -22,7 +23,7 @@ type manager struct {
 	directory *directory
 	introduce introduction // of the client to whom the daemon served this manager, or the one it was attenuated from
 	grant     grant
-	watches   *quota // shared with every manager attenuated from this one
+	watches   *vat.Quota // shared with every manager attenuated from this one
 }
 
 // Get looks up a name.
@@ -62,19 +63,17 @@ func (m *manager) Watch(_ context.Context, call registry.ServiceManager_watch) e
 	if err != nil {
 		return err
 	}
-	observer := call.Args().Observer()
-	if !observer.IsValid() {
-		return errors.New("cannot watch: the observer is null")
-	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	if err := m.watches.take(); err != nil {
+	observer := call.Args().Observer().AddRef()
+	w := &watch{directory: m.directory, name: name, observer: observer, mute: !m.grant.allows(name)}
+	subscription, err := vat.Feed{Changed: m.directory.changed, Quota: m.watches}.Follow(capnp.Client(observer), w.tell)
+	if err != nil {
 		return err
 	}
-	w := &watch{directory: m.directory, name: name, observer: observer.AddRef(), quota: m.watches, mute: !m.grant.allows(name)}
-	return res.SetSubscription(w.start())
+	return res.SetSubscription(registry.NameSubscription_ServerToClient(subscription))
 }
 
 // Attenuate makes a manager that knows fewer names.

@@ -20,7 +20,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	initd := b.Use("Introducer")
 
 	b.Serve("ServiceManager", func(c vat.Client) capnp.Client {
-		m := &manager{directory: d, introduce: introduce(initd, c.Name), grant: grant(c.Grants), watches: &quota{}}
+		m := &manager{directory: d, introduce: introduce(initd, c.Name), grant: grant(c.Grants), watches: watches()}
 		return capnp.Client(registry.ServiceManager_ServerToClient(m))
 	})
 	b.Serve("Registrar", func(c vat.Client) capnp.Client {

@@ -28,9 +28,9 @@ type engine struct {
 	limits    nxs.Limits
 	tries     uint8
 	floor     floorPolicy
-	cause     bootctl.Cause // of this boot, as far as the machine tells
-	core      nxs.Digest    // payload of the core that the system runs from; zero: the one that the machine started with
-	followers followers
+	cause     bootctl.Cause  // of this boot, as far as the machine tells
+	core      nxs.Digest     // payload of the core that the system runs from; zero: the one that the machine started with
+	changed   vat.Notifier   // the state
 	stages    sync.WaitGroup // those that are being received; grows under mu
 
 	recordLost bool // no copy of the record was left when it was taken up
@@ -123,7 +123,7 @@ func (e *engine) show(r bootctl.Record) {
 	e.mu.Lock()
 	e.record = r
 	e.mu.Unlock()
-	e.followers.notify()
+	e.changed.Notify()
 }
 
 // settle ends the doubt after a write that failed: its record may be durable all the same, and a start would go by it. The caller holds

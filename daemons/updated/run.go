@@ -37,7 +37,8 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	go names.Offer(ctx, b, "Updated", log, func() capnp.Client { return capnp.Client(e.updated(ctx)) })
 
 	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
-		return capnp.Client(update.UpdateStatus_ServerToClient(&statusServer{e}))
+		status := e.status()
+		return capnp.Client(update.UpdateStatus_ServerToClient(&status))
 	})
 	b.Serve("UpdateStage", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateStage_ServerToClient(&stagerServer{e, ctx}))
@@ -53,7 +54,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	b.Serve("HealthGate", func(vat.Client) capnp.Client {
 		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{e}))
 	})
-	self := update.UpdateStatus_ServerToClient(&statusServer{e})
+	self := update.UpdateStatus_ServerToClient(&statusServer{engine: e})
 	defer self.Release()
 	b.Vital(func() { vat.Served(self.GetStatus(ctx, nil)) })
 	if err := b.Ready(); err != nil {
@@ -161,7 +162,7 @@ func (e *engine) resume() {
 }
 
 func (e *engine) updated(life context.Context) update.Updated {
-	return update.Updated_ServerToClient(&updatedServer{statusServer{e}, life})
+	return update.Updated_ServerToClient(&updatedServer{e.status(), life})
 }
 
 // A FactoryError says that the set the system was told to begin with is refused. Starting again cannot help.

@@ -79,7 +79,7 @@ func (e *engine) setStaging(staging bool) {
 	e.mu.Lock()
 	e.staging = staging
 	e.mu.Unlock()
-	e.followers.notify()
+	e.changed.Notify()
 }
 
 // errStopping is why a stage ends with its daemon, or does not begin.

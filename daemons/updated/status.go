@@ -4,17 +4,28 @@ import (
 	"context"
 	"time"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
+	"nexus/daemons/vat"
 	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"
 )
 
-// A statusServer is UpdateStatus: it looks, and changes nothing.
+// maxFollows bounds the observers of one client.
+const maxFollows = 16
+
+// A statusServer is the UpdateStatus of one client: it looks, and changes nothing.
 type statusServer struct {
-	engine *engine
+	engine  *engine
+	follows *vat.Quota
+}
+
+func (e *engine) status() statusServer {
+	return statusServer{e, vat.NewQuota("subscriptions", maxFollows)}
 }
 
 // GetStatus tells the state now.
@@ -49,15 +60,19 @@ func (s *statusServer) History(_ context.Context, call update.UpdateStatus_histo
 	return nil
 }
 
-// Follow subscribes an observer.
+// Follow tells an observer of each change, the newest state only.
 func (s *statusServer) Follow(_ context.Context, call update.UpdateStatus_follow) error {
-	observer := call.Args().Observer().AddRef()
 	res, err := call.AllocResults()
 	if err != nil {
-		observer.Release()
 		return err
 	}
-	return res.SetSubscription(s.engine.follow(observer))
+	observer := call.Args().Observer().AddRef()
+	tell := func(ctx context.Context) (more bool, err error) { return false, s.engine.tell(ctx, observer) }
+	subscription, err := vat.Feed{Changed: &s.engine.changed, Quota: s.follows}.Follow(capnp.Client(observer), tell)
+	if err != nil {
+		return err
+	}
+	return res.SetSubscription(update.StatusSubscription_ServerToClient(subscription))
 }
 
 // content is what a slot holds.
