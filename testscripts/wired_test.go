@@ -80,7 +80,7 @@ func missing(from, in []string) (all []string) {
 	return all
 }
 
-// declared is the table as lines: a birth channel for each daemon, a link for each facet, and what the row has open. Without a state folder
+// declared is the table as lines: a birth channel for each daemon, a link for each facet but those lent to operators, of whom none is in, and what the row has open. Without a state folder
 // there is no statefsd.
 func declared(state bool) (lines []string) {
 	for _, row := range initd.Table() {
@@ -95,7 +95,7 @@ func declared(state bool) (lines []string) {
 			lines = append(lines, between("packet", "initd", row.Name))
 		}
 		for _, edge := range row.Holds {
-			if edge.From == "statefsd" && !state {
+			if edge.Lent || edge.From == "statefsd" && !state {
 				continue
 			}
 			lines = append(lines, between("stream", holder, edge.From))

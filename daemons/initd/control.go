@@ -51,7 +51,7 @@ func listen(f *folder) (*controlSocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	role, _ := roleOf(operatorRole)
+	role, _ := RoleOf(operatorRole)
 	return newControlSocket(listener, path, role), nil
 }
 
@@ -86,10 +86,13 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 	if c.barred {
 		methods = nil
 	}
-	conn := vat.Connect(socket, capnp.Client(s.operatorWith(methods, files)), guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
+	session := s.openSession(c.role.Name)
+	root := capnp.Client(session.operator(methods, files))
+	conn := vat.Connect(socket, root, guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
 	c.conns[conn] = struct{}{}
 	go func() {
 		<-conn.Done()
+		session.end()
 		c.mu.Lock()
 		delete(c.conns, conn)
 		c.mu.Unlock()

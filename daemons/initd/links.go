@@ -40,6 +40,7 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 			err = errors.Join(err, parent.Revoke(edge.Facet))
 		}
 	}
+	err = errors.Join(err, s.linkSessions(c.row.Name))
 	if err != nil {
 		// It would live without something its row grants. Its next life gets all of it.
 		s.log.Warn("cannot endow daemon", "daemon", c.row.Name, "error", err)
@@ -47,6 +48,18 @@ func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 		c.endowed = errors.New(first)
 		process.Kill()
 	}
+}
+
+// linkSessions makes the links again that those outside have with a daemon.
+func (s *system) linkSessions(daemon string) (err error) {
+	for name := range s.sessions {
+		for _, edge := range s.introduced[name] {
+			if edge.From == daemon {
+				err = errors.Join(err, s.link(name, edge))
+			}
+		}
+	}
+	return err
 }
 
 // forgetBundles forgets the links of bundles, which end with the daemon that ran them. The lock is held.
@@ -99,7 +112,7 @@ func (s *system) link(holder string, edge Edge) error {
 	s.lastLink++
 	l := &link{number: s.lastLink, edge: edge, made: s.host.Clock.Now(), pause: firstPause}
 	s.links[linkKey{holder, edge.Facet}] = l
-	client := vat.Client{Name: holder, Grants: s.grantsOf(holder, edge)}
+	client := vat.Client{Name: s.knownAs(holder), Grants: s.grantsOf(holder, edge)}
 	return errors.Join(
 		s.grantServe(l, client, theirs),
 		s.grantUse(holder, l, ours),
@@ -107,7 +120,7 @@ func (s *system) link(holder string, edge Edge) error {
 }
 
 func (s *system) alive(name string) bool {
-	if ownEnd(name) {
+	if name == initName || s.sessions[name] != nil {
 		return true
 	}
 	daemon, _ := by(name)
@@ -126,9 +139,10 @@ func (s *system) grantServe(l *link, client vat.Client, socket *os.File) error {
 	return err
 }
 
-// grantUse gives the holder its end. What initd itself holds, or has for operators, goes into a holding.
+// grantUse gives the holder its end. What initd itself holds, or those outside, goes into holdings here.
 func (s *system) grantUse(holder string, l *link, socket *os.File) error {
-	if !ownEnd(holder) {
+	holding := s.holdingOf(holder, l.edge.Facet)
+	if holding == nil {
 		daemon, onward := by(holder)
 		return s.children[daemon].parent.PassUse(onward, l.edge.Facet, l.edge.From, l.number, socket)
 	}
@@ -136,21 +150,13 @@ func (s *system) grantUse(holder string, l *link, socket *os.File) error {
 	if err != nil {
 		return err
 	}
-	s.holdingsOf(holder)[l.edge.Facet].Renew(conn)
+	holding.Renew(conn)
 	l.own = conn
 	go func() {
 		<-conn.Done()
 		s.linkEnded(holder, vat.Ended{Facet: l.edge.Facet, Link: l.number})
 	}()
 	return nil
-}
-
-// holdingsOf are initd's own holdings, or those that it has for operators.
-func (s *system) holdingsOf(end string) map[string]*vat.Holding {
-	if end == operatorsName {
-		return s.lent
-	}
-	return s.holdings
 }
 
 // serveOwn is what initd serves to daemons by itself.

@@ -3,7 +3,6 @@ package initd
 import (
 	"context"
 	"os"
-	"time"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -19,26 +18,17 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// handOutPatience is how long an operator waits for a facet whose daemon is starting.
-const handOutPatience = 10 * time.Second
-
-// An operatorServer is what stands behind an Operator: each method hands out one of the holdings that are there for operators.
+// An operatorServer is what stands behind an Operator: each method hands out a facet of a daemon.
 type operatorServer struct {
 	s       *system
-	methods []string     // what this Operator has: see operatorWith
+	session *session     // over whose links the facets are reached
+	methods []string     // what this Operator has: see session.operator
 	files   *guard.Files // what came beside the messages of its connection; nil where that carries none
-}
-
-// handOut waits for a facet and gives a reference of it away.
-func (o *operatorServer) handOut(ctx context.Context, facet string) (capnp.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, handOutPatience)
-	defer cancel()
-	return o.s.lent[facet].Get(ctx)
 }
 
 // give places a facet into results that are about to be sent.
 func give[T ~capnp.ClientKind](o *operatorServer, ctx context.Context, facet string, set func(T) error) error {
-	client, err := o.handOut(ctx, facet)
+	client, err := o.session.handOut(ctx, facet)
 	if err != nil {
 		return err
 	}

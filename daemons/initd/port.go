@@ -17,15 +17,17 @@ const portPause = 100 * time.Millisecond
 // the system is down: as on the control socket, operators wait for that. A port cannot tell one peer from the next, so it is closed
 // after each: that is what the other end sees of the end of a connection.
 func (s *system) servePort(ctx context.Context, name string) {
-	role, _ := roleOf(operatorRole)
+	role, _ := RoleOf(operatorRole)
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
-			conn := vat.Connect(port, capnp.Client(s.operatorWith(role.Methods, nil)), s.refuses("port"))
+			session := s.openSession("port")
+			conn := vat.Connect(port, capnp.Client(session.operator(role.Methods, nil)), s.refuses("port"))
 			select {
 			case <-conn.Done():
 			case <-ctx.Done():
 			}
 			conn.Close()
+			session.end()
 		}
 		select {
 		case <-s.host.Clock.After(portPause):

@@ -48,8 +48,8 @@ func (r Role) Edge() Edge {
 	return edge
 }
 
-// roleOf returns the role of that name.
-func roleOf(name string) (Role, bool) {
+// RoleOf returns the role of that name.
+func RoleOf(name string) (Role, bool) {
 	roles := Roles()
 	i := slices.IndexFunc(roles, func(r Role) bool { return r.Name == name })
 	if i < 0 {
@@ -64,10 +64,10 @@ const attenuateMethod = "attenuate"
 // maxAttenuation bounds the names of one attenuation (schema/operator.capnp).
 const maxAttenuation = 64
 
-// operatorWith makes an Operator that has these methods, for a connection over which these files come. The others are taken out of what is served, before any code of theirs: nothing in
-// operatorServer has to remember who asks.
-func (s *system) operatorWith(methods []string, files *guard.Files) operator.Operator {
-	served := operator.Operator_Methods(nil, &operatorServer{s: s, methods: methods, files: files})
+// operator makes an Operator that has these methods, for a session over whose connection these files come. The others are taken out of
+// what is served, before any code of theirs: nothing in operatorServer has to remember who asks.
+func (o *session) operator(methods []string, files *guard.Files) operator.Operator {
+	served := operator.Operator_Methods(nil, &operatorServer{s: o.s, session: o, methods: methods, files: files})
 	for i, m := range served {
 		if m.MethodName != attenuateMethod && !slices.Contains(methods, m.MethodName) {
 			served[i].Impl = notGranted(m.MethodName)
@@ -101,5 +101,5 @@ func (o *operatorServer) Attenuate(_ context.Context, call operator.Operator_att
 		return err
 	}
 	kept := slices.DeleteFunc(slices.Clone(o.methods), func(method string) bool { return !slices.Contains(wanted, method) })
-	return res.SetOperator(o.s.operatorWith(kept, o.files))
+	return res.SetOperator(o.session.operator(kept, o.files))
 }

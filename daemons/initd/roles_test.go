@@ -58,7 +58,7 @@ func TestSmallRolesChangeLittle(t *testing.T) {
 		"status": {"status", "services", "daemons", "graph", "watchdog"},
 		"stage":  {"status", "services", "daemons", "graph", "watchdog", "stage", "handFile"},
 	} {
-		if role, known := roleOf(name); !known || !slices.Equal(role.Methods, want) {
+		if role, known := RoleOf(name); !known || !slices.Equal(role.Methods, want) {
 			t.Errorf("%s has %v, want %v", name, role.Methods, want)
 		}
 	}

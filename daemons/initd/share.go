@@ -22,7 +22,7 @@ type Share struct {
 // parseShare reads `ROLE=PATH`.
 func parseShare(text string) (Share, error) {
 	role, path, found := strings.Cut(text, "=")
-	if _, known := roleOf(role); !found || !known || path == "" {
+	if _, known := RoleOf(role); !found || !known || path == "" {
 		var names []string
 		for _, r := range Roles() {
 			names = append(names, r.Name)
@@ -41,7 +41,7 @@ func (s Share) open() (*controlSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot share %s: %w", s.Role, err)
 	}
-	role, _ := roleOf(s.Role)
+	role, _ := RoleOf(s.Role)
 	return newControlSocket(listener, s.Path, role), nil
 }
 
@@ -114,7 +114,7 @@ func (w way) enter(left *os.File) (*controlSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot take over %s: %w", w.Path, err)
 	}
-	role, _ := roleOf(w.Role)
+	role, _ := RoleOf(w.Role)
 	return newControlSocket(listener, w.Path, role), nil
 }
 

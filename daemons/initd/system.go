@@ -24,27 +24,28 @@ type system struct {
 	log      *logs.Log
 	table    []Daemon
 	holdings map[string]*vat.Holding // initd's own facets
-	lent     map[string]*vat.Holding // those that are handed out to operators
 	settings map[string]string
 	files    map[string]*os.File
 	dirs     map[string]*os.File
 	changed  *vat.Notifier // daemons' readiness, votes
 	ballot   *ballot
 
-	mu         sync.Mutex
-	children   map[string]*child
-	order      []*child // in start order
-	links      map[linkKey]*link
-	lastLink   uint64            // the number of the newest link
-	introduced map[string][]Edge // the links that each holder's present life was given by name
-	revoked    map[linkKey]bool  // what a holder has no more, by facet
-	ways       []*controlSocket  // by which those outside come in
-	outcome    outcome
-	next       *Handed       // what is left to the core that is to take over; nil: none is
-	ending     bool          // the system was told to stop, or cannot go on; outcome says which
-	gone       bool          // the next core takes over: no order is taken any more
-	stopping   chan struct{} // closed when the system is to be taken down
-	down       chan struct{} // closed when the daemons are about to be stopped: from then on a link that ends stays ended
+	mu          sync.Mutex
+	children    map[string]*child
+	order       []*child // in start order
+	links       map[linkKey]*link
+	lastLink    uint64              // the number of the newest link
+	introduced  map[string][]Edge   // the links that each holder's present life was given by name
+	revoked     map[linkKey]bool    // what a holder has no more, by facet
+	sessions    map[string]*session // of those outside, by their names as holders
+	lastSession uint64              // the number of the newest
+	ways        []*controlSocket    // by which those outside come in
+	outcome     outcome
+	next        *Handed       // what is left to the core that is to take over; nil: none is
+	ending      bool          // the system was told to stop, or cannot go on; outcome says which
+	gone        bool          // the next core takes over: no order is taken any more
+	stopping    chan struct{} // closed when the system is to be taken down
+	down        chan struct{} // closed when the daemons are about to be stopped: from then on a link that ends stays ended
 }
 
 // An outcome is how the system ended.
@@ -62,7 +63,6 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 		launcher: launcher,
 		stderr:   stderr,
 		holdings: map[string]*vat.Holding{},
-		lent:     map[string]*vat.Holding{},
 		files:    map[string]*os.File{},
 		dirs:     map[string]*os.File{},
 		settings: map[string]string{
@@ -81,6 +81,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 		links:      map[linkKey]*link{},
 		introduced: map[string][]Edge{},
 		revoked:    map[linkKey]bool{},
+		sessions:   map[string]*session{},
 		stopping:   make(chan struct{}),
 		down:       make(chan struct{}),
 	}
@@ -92,9 +93,9 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 		switch {
 		case row.Name == selftestName && config.SelftestSets == "":
 			continue
-		case ownEnd(row.Name):
+		case row.Name == initName:
 			for _, edge := range row.Holds {
-				s.holdingsOf(row.Name)[edge.Facet] = vat.NewHolding(edge.Facet)
+				s.holdings[edge.Facet] = vat.NewHolding(edge.Facet)
 			}
 		}
 		s.table = append(s.table, row)

@@ -24,14 +24,15 @@ type Edge struct {
 // initName is the name under which initd itself stands in the table.
 const initName = "initd"
 
-// operatorsName is the row of those who come in from outside. They have no process of their own: initd ends their links.
+// operatorsName is the row of what those who come in from outside may be handed. Each has links of its own, a session's: the row itself
+// has none.
 const operatorsName = "operators"
 
 // Process tells whether a row is a process.
 func (d Daemon) Process() bool { return d.Name != operatorsName }
 
 // ownEnd tells whether initd itself is at that end of a link.
-func ownEnd(name string) bool { return name == initName || name == operatorsName }
+func ownEnd(name string) bool { return name == initName || name == operatorsName || isSession(name) }
 
 // selftestName is the one row that is there only when the system was started with a selftest.
 const selftestName = "selftest"
@@ -136,8 +137,8 @@ func Table() []Daemon {
 			},
 		},
 		{
-			// What is handed out through Operator, to each role as much as is its: see Roles. These are other links than initd's
-			// own, so that nobody who calls from outside can fill or end one that a verdict needs.
+			// What is handed out through Operator, to each role as much as is its: see Roles. Each connection has other links than
+			// initd and all others, so that it can fill or end none but its own.
 			Name: operatorsName,
 			Holds: []Edge{
 				{Facet: "UpdateStatus", From: "updated"},

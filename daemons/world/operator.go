@@ -504,8 +504,8 @@ func (o *Operator) recover(ask func(context.Context, update.UpdateRecovery) erro
 	return ask(ctx, res.Recovery())
 }
 
-// Services returns the facet that tells how the services are, which lasts as long as ctx.
-func (o *Operator) Services(ctx context.Context) exec.ServiceWatch {
+// ServiceWatch returns the facet that tells how the services are, which lasts as long as ctx.
+func (o *Operator) ServiceWatch(ctx context.Context) exec.ServiceWatch {
 	answer, release := o.cap.Services(ctx, nil)
 	context.AfterFunc(ctx, release)
 	return answer.Services()

@@ -12,23 +12,25 @@ import (
 	capupdate "nexus/capnpgen/update"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/updatestest"
 )
 
-// A silent observer never answers.
-type silent struct{ asked atomic.Int32 }
+// A silentObserver never answers.
+type silentObserver struct{ asked atomic.Int32 }
 
-func (s *silent) OnChanged(ctx context.Context, call capupdate.StatusObserver_onChanged) error {
+func (s *silentObserver) OnChanged(ctx context.Context, call capupdate.StatusObserver_onChanged) error {
 	call.Go()
 	s.asked.Add(1)
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// openVerdicts asks for a verdict that never comes, again and again, and waits for none.
-func openVerdicts(ctx context.Context, services exec.ServiceWatch, count int) (release func()) {
+// openLists asks how the services are, again and again, and finishes none of the questions until it is released.
+func openLists(ctx context.Context, services exec.ServiceWatch, count int) (release func()) {
 	var all []capnp.ReleaseFunc
 	for range count {
-		_, release := services.Verdict(ctx, func(p exec.ServiceWatch_verdict_Params) error { p.SetBoot(1 << 40); return nil })
+		_, release := services.List(ctx, nil)
 		all = append(all, release)
 	}
 	return func() {
@@ -38,11 +40,18 @@ func openVerdicts(ctx context.Context, services exec.ServiceWatch, count int) (r
 	}
 }
 
+// openWaits waits for the end of a program that does not end, again and again.
+func openWaits(ctx context.Context, process exec.Process, count int) {
+	for range count {
+		process.Wait(ctx, nil)
+	}
+}
+
 // openFollows subscribes observers that never answer, and waits for none.
 func openFollows(ctx context.Context, status capupdate.UpdateStatus, count int) {
 	for range count {
 		status.Follow(ctx, func(p capupdate.UpdateStatus_follow_Params) error {
-			return p.SetObserver(capupdate.StatusObserver_ServerToClient(&silent{}))
+			return p.SetObserver(capupdate.StatusObserver_ServerToClient(&silentObserver{}))
 		})
 	}
 }
@@ -93,11 +102,11 @@ func TestOpenCallsOfARole(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer release()
-		defer openVerdicts(ctx, exec.ServiceWatch(client), 200)()
+		defer openLists(ctx, exec.ServiceWatch(client), 200)()
 	}
 	o := w.Operator()
 	updates(t, w, o, "1.1.0", bootctl.B)
-	answer, release := o.Services(ctx).List(ctx, nil)
+	answer, release := o.ServiceWatch(ctx).List(ctx, nil)
 	defer release()
 	if _, err := answer.Struct(); err != nil {
 		t.Errorf("an operator lists the services: %v", err)
@@ -125,11 +134,16 @@ func TestSilentObserversOfARole(t *testing.T) {
 	blames(t, w)
 }
 
-// TestTooManyCallsOfARole goes over every bound at once: it is the role that is named and cut, nobody else.
+// TestTooManyCallsOfARole goes over every bound at once: it is the peer that does so who is named and cut, nobody else.
 func TestTooManyCallsOfARole(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
 	defer cancel()
-	w := shared(t)
+	key := updatestest.Key(1)
+	w := world.New(t)
+	w.Share("status")
+	w.Start(updatestest.Archive(t, key, "1.0.0",
+		updatestest.Bundle("tool", "1.0.0", []string{nxb.AbilityMain}, world.Program("plain"), key)), key.Public())
+	w.Await("init: health ok (slot a)", 1)
 	o := w.Operator()
 	status, release, err := facetsOf["UpdateStatus"](ctx, as(t, ctx, w, "status"))
 	if err != nil {
@@ -137,13 +151,15 @@ func TestTooManyCallsOfARole(t *testing.T) {
 	}
 	defer release()
 	openFollows(ctx, capupdate.UpdateStatus(status), 300)
-	client, releaseWatch, err := facetsOf["ServiceWatch"](ctx, as(t, ctx, w, "status"))
-	if err != nil {
+	runner, releaseExec := as(t, ctx, w, "control").Exec(ctx, nil)
+	defer releaseExec()
+	run, releaseRun := runner.Exec().Run(ctx, func(p exec.Exec_run_Params) error { return p.SetBundle("tool") })
+	defer releaseRun()
+	if _, err := run.Struct(); err != nil {
 		t.Fatal(err)
 	}
-	defer releaseWatch()
-	go openVerdicts(ctx, exec.ServiceWatch(client), 2000)
-	w.Await("initd: [warn] peer broke protocol peer=status reason=too-many-calls", 1)
+	go openWaits(ctx, run.Process(), 2000)
+	w.Await("initd: [warn] peer broke protocol peer=operator reason=too-many-calls", 1)
 	updates(t, w, o, "1.1.0", bootctl.B)
-	blames(t, w, "status")
+	blames(t, w, "operator")
 }

@@ -9,6 +9,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/birth"
+	"nexus/daemons/initd"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -94,6 +95,9 @@ func linkOf(daemon string, packet []byte) (w link, tapped bool, err error) {
 	case birth.Endowment_Kind_use:
 		return link{name, daemon, peer}, true, errors.Join(errName, errPeer)
 	case birth.Endowment_Kind_serve:
+		if _, role := initd.RoleOf(peer); role { // a link that initd holds for somebody outside
+			peer = InitName
+		}
 		return link{name, peer, daemon}, peer == InitName, errors.Join(errName, errPeer)
 	}
 	return w, false, nil
