@@ -31,7 +31,8 @@ interface UpdateStatus {
   # The last accepted steps, oldest first, at most 64.
 
   follow @2 (observer :StatusObserver) -> (subscription :StatusSubscription);
-  # Calls onChanged now and after each change of the state. An observer that does not keep up sees only the newest state.
+  # Calls onChanged now and after each change of the state. An observer that does not keep up sees only the newest state; one that takes
+  # 10 s over a call is let go. At most 16 for one client, beyond that `overloaded`; null is refused (an exception).
 }
 
 interface StatusObserver {
@@ -110,7 +111,8 @@ interface Updated extends(UpdateStatus) {
   stageSystem @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageSink, refusal :Keystore.Refusal);
   # Starts a stage into the standby slot. `sizeBytes`: the exact size of the archive; `progress` may be null. One stage at a time:
   # refused as `stage-in-progress`; refused as `trial-in-progress` while a slot is on trial, `archive-too-large` over the policy.
-  # Nothing that was published or active changes. Dropping the sink before done() discards everything received.
+  # Nothing that was published or active changes. Dropping the sink before done() discards everything received. A sender of whom less than
+  # 256 KiB come in a minute is refused as `stalled`, and so is one that takes more than ten minutes and a second for every 16 KiB.
 
   staged @1 () -> (system :StagedSystem, refusal :Keystore.Refusal);
   # The set that is staged now, from a complete, verified stage; refused as `nothing-staged`.
@@ -124,12 +126,13 @@ interface StageSink {
 
   done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal, reusedBytes :UInt64);
   # No more bytes. When it returns a system, the set is complete, verified and durable in the standby slot. When it returns a
-  # refusal, nothing durable has changed. `reusedBytes`: see Progress. Call once.
+  # refusal, nothing durable has changed. `reusedBytes`: see Progress. A second call is refused (an exception).
 
   ticket @2 () -> (ticket :Data);
   # For a sender on the same machine, before the first write: the archive comes as an open file, to whoever names this ticket
   # (HandedFile.give), and from now on not by write. `ticket`: 16 bytes that nobody can guess, good for this stage and one file. The file has
-  # to come within a minute. Dropping the sink before done() has returned discards the stage. Another call returns the same ticket.
+  # to come within a minute. Dropping the sink before done() has returned discards the stage. Another call returns the same ticket; after
+  # done(), or the end of the stage, it is refused (an exception).
 }
 
 interface UpdateStage {
@@ -149,7 +152,7 @@ interface StageOnlySink {
   done @1 () -> (staged :StagedInfo, refusal :Keystore.Refusal, reusedBytes :UInt64);
   # No more bytes. When it tells what is staged, the set is complete, verified and durable in the standby slot, and waits for somebody
   # who may switch. When it returns a refusal, nothing durable has changed; `stale` means that the set was staged, and superseded or
-  # taken up before it could be described. `reusedBytes`: see Progress. Call once.
+  # taken up before it could be described. `reusedBytes`: see Progress. A second call is refused (an exception).
 
   ticket @2 () -> (ticket :Data);
   # For a sender on the same machine: as StageSink.ticket.
@@ -233,6 +236,11 @@ interface UpdateRecovery {
   # Reads every byte of both slots again and holds it against the signed digests, with as little memory as one piece of a payload needs. A
   # slot in which damage is found is marked so, durably, and if it is the active one the other slot comes back if that is good and intact; a mark
   # that is no longer true is taken away. No stage can begin meanwhile: refused as `stage-in-progress`, also while one is under way.
+
+  endStage @4 () -> (ended :Bool);
+  # Ends the stage under way, whoever began it: its sender is refused as `cancelled`. Returns when its place is free; `ended` is false when there
+  # was none, or it was complete before. For a minute no stage begins by UpdateStage then, so that who keeps the place busy does not take it
+  # again.
 }
 
 struct SlotCheck {
