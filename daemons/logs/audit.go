@@ -20,7 +20,7 @@ type Audit struct {
 	Slot    string // `a`, `b`, or "" where none is concerned
 	Version string // of the set
 	Digest  string // of the set's index, in hex
-	Size    int64  // of the archive, bytes; 0 where there was none
+	Size    uint64 // of the archive, bytes; 0 where there was none
 	Reused  int64  // bytes of it that were in place already
 	Result  string // one of the results
 	Reason  string // stable code when it was not done; for a rollback why it was
@@ -35,7 +35,7 @@ func (l *Log) Audit(a Audit) {
 		{"op", a.Op},
 		{"slot", a.Slot},
 		{"version", a.Version},
-		{"size", strconv.FormatInt(a.Size, 10)},
+		{"size", strconv.FormatUint(a.Size, 10)},
 		{"digest", a.Digest},
 		{"result", a.Result},
 		{"reason", a.Reason},

@@ -80,8 +80,11 @@ func (s *stage) stream() bool {
 func (s *stage) drawTicket() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.way == byWrite {
+	switch {
+	case s.way == byWrite:
 		return nil, errors.New("cannot draw ticket: the archive comes by write")
+	case s.done || len(s.ticket) == 0 && s.way != unknown:
+		return nil, errors.New("cannot draw ticket: the stage is over, or done was called")
 	}
 	if s.way == unknown {
 		s.way, s.ticket = byTicket, make([]byte, ticketBytes)

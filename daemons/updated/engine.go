@@ -38,13 +38,15 @@ type engine struct {
 	steps sync.Mutex // one step at a time, the writing of its record included; whoever only looks never waits for it
 	doubt bool       // a write failed, so a start may read either record: nothing is built on ours before it is written again
 
-	mu       sync.Mutex // held for moments, never over a call; the record changes only under steps
-	record   bootctl.Record
-	contents [2]slots.Content // what the slots hold
-	unread   bool             // a slot may have changed since contents was read
-	staging  bool
-	stopping bool   // no stage begins any more
-	expected *stage // the one that waits for its archive as a file
+	mu        sync.Mutex // held for moments, never over a call; the record changes only under steps
+	record    bootctl.Record
+	contents  [2]slots.Content // what the slots hold
+	unread    bool             // a slot may have changed since contents was read
+	staging   bool
+	stopping  bool      // no stage begins any more
+	stage     *stage    // the one under way
+	expected  *stage    // the one that waits for its archive as a file
+	heldUntil time.Time // until then only operators stage
 }
 
 // persistent tells whether the record outlives this boot.
@@ -200,7 +202,7 @@ type subject struct {
 	slot    bootctl.Slot
 	version string
 	digest  nxs.Digest
-	size    int64
+	size    uint64
 	reused  int64 // bytes of payloads that were not written again
 	reason  string
 	detail  string

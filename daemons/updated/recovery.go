@@ -73,3 +73,18 @@ func (e *engine) clearQuarantine(digest nxs.Digest) error {
 	e.audit("clear", subject{digest: digest}, err)
 	return err
 }
+
+// EndStage ends the stage under way, whoever began it.
+func (s *recoveryServer) EndStage(ctx context.Context, call update.UpdateRecovery_endStage) error {
+	call.Go()
+	ended, err := s.engine.endStage(ctx)
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetEnded(ended)
+	return nil
+}

@@ -196,7 +196,7 @@ func (e *engine) installFactory(ctx context.Context, file *os.File) error {
 	if _, err := file.Seek(0, 0); err != nil {
 		return err
 	}
-	what := subject{slot: bootctl.A, size: info.Size()}
+	what := subject{slot: bootctl.A, size: uint64(info.Size())}
 	reader := nxs.NewReader(file, info.Size(), e.limits, verifyBy(ctx, e.verifier))
 	_, err = e.store.Stage(ctx, bootctl.A, reader, slots.StageOptions{
 		Admit: func(head *nxs.Head) error {

@@ -19,8 +19,18 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// stallPatience is how long a sender may pause in mid-stage before the stage is discarded.
-const stallPatience = 60 * time.Second
+// What a stage has to do to keep the one place there is for it.
+const (
+	stallPatience = time.Minute      // in each of these
+	leastProgress = 256 << 10        // so many bytes have to come, or all that are left
+	stageGrace    = 10 * time.Minute // the whole stage may take this
+	leastRate     = 16 << 10         // and a second more for so many bytes of the archive
+)
+
+// longest is how long the archive of a stage may take to come.
+func longest(size int64) time.Duration {
+	return stageGrace + time.Duration(size/leastRate)*time.Second
+}
 
 // A stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or dropped.
 type stage struct {
@@ -29,7 +39,7 @@ type stage struct {
 	size     int64
 	in       *io.PipeWriter
 	cancel   context.CancelCauseFunc
-	alive    chan struct{} // a beat at the end of each chunk
+	received atomic.Int64  // bytes
 	writing  atomic.Int32  // chunks that are being taken
 	streams  chan struct{} // closed when it is known that the archive comes by write
 	handed   chan *os.File // the archive, where it comes as a file
@@ -115,11 +125,11 @@ func (e *engine) startStage(life context.Context, size int64, observer update.St
 	s := &stage{
 		engine: e, size: size, in: in, cancel: cancel,
 		progress: newProgress(observer, size),
-		alive:    make(chan struct{}, 1),
 		streams:  make(chan struct{}),
 		handed:   make(chan *os.File, 1),
 		over:     make(chan struct{}),
 	}
+	e.setStage(s)
 	go s.watchStall(ctx, e.clock)
 	go func() {
 		defer e.stages.Done()
@@ -141,10 +151,11 @@ func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
 	if errors.Is(err, context.Canceled) {
 		err = errStopping
 	}
-	subject.size = s.size
+	subject.size = uint64(s.size)
 	s.serial, s.reused, s.err = serial, subject.reused, err
 	s.engine.audit("stage", subject, err)
 	s.takeNoMore()
+	s.engine.setStage(nil)
 	s.engine.end()
 	s.progress.close()
 	close(s.over)
@@ -204,13 +215,13 @@ func (s *stage) write(b []byte) error {
 	if !s.stream() {
 		return errors.New("cannot take chunk: the archive comes as a file")
 	}
-	s.writing.Add(1)
-	_, err := s.in.Write(b)
-	s.writing.Add(-1)
-	select {
-	case s.alive <- struct{}{}:
-	default:
+	if len(b) == 0 {
+		return nil
 	}
+	s.writing.Add(1)
+	n, err := s.in.Write(b)
+	s.received.Add(int64(n))
+	s.writing.Add(-1)
 	return err
 }
 
@@ -218,8 +229,12 @@ func (s *stage) write(b []byte) error {
 func (s *stage) finish(ctx context.Context) (serial uint64, reused int64, err error) {
 	s.stream()
 	s.mu.Lock()
+	again := s.done
 	s.done = true
 	s.mu.Unlock()
+	if again {
+		return 0, 0, errAgain
+	}
 	s.in.Close()
 	select {
 	case <-s.over:
@@ -228,6 +243,9 @@ func (s *stage) finish(ctx context.Context) (serial uint64, reused int64, err er
 		return 0, 0, ctx.Err()
 	}
 }
+
+// errAgain is for a sender that says twice that all was sent.
+var errAgain = errors.New("cannot finish stage: done was called before")
 
 // drop discards the stage unless the sender said that all was sent. Of a file a sender can say so at once, so that is not enough: the stage
 // goes on as long as somebody waits for its outcome.
@@ -240,19 +258,25 @@ func (s *stage) drop() {
 	}
 }
 
-// watchStall discards the stage when its sender pauses for too long.
+// watchStall discards the stage when its sender is too slow: no sender keeps the one place for long by sending next to nothing.
 func (s *stage) watchStall(ctx context.Context, clock plat.Clock) {
-	for {
+	over := clock.After(longest(s.size))
+	for had := int64(0); ; {
 		select {
-		case <-s.alive:
 		case <-clock.After(stallPatience):
-			if s.writing.Load() > 0 {
-				continue // the sender waits for us
-			}
-			if s.sent() {
+			now, wanted := s.received.Load(), max(min(leastProgress, s.size-had), 1)
+			switch {
+			case s.sent():
 				return // what remains is our own work
+			case s.writing.Load() == 0 && now-had < wanted: // else the sender waits for us
+				s.cancel(refusal.New(refusal.Stalled, "%d bytes came in %s, at least %d have to", now-had, stallPatience, wanted))
+				return
 			}
-			s.cancel(refusal.New(refusal.Stalled, "the sender sent nothing for %s", stallPatience))
+			had = now
+		case <-over:
+			if !s.sent() {
+				s.cancel(refusal.New(refusal.Stalled, "%d of %d bytes came in %s", s.received.Load(), s.size, longest(s.size)))
+			}
 			return
 		case <-ctx.Done():
 			return
@@ -282,6 +306,9 @@ func (s *sinkServer) Done(ctx context.Context, call update.StageSink_done) error
 		return err
 	}
 	serial, reused, err := s.stage.finish(ctx)
+	if errors.Is(err, errAgain) {
+		return err
+	}
 	if err != nil {
 		return wire.Refuse(res.NewRefusal, err)
 	}

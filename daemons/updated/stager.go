@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"errors"
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/wire"
@@ -14,12 +15,14 @@ type stagerServer struct {
 }
 
 // Stage starts a stage and gives the sink for its bytes.
-func (s *stagerServer) Stage(_ context.Context, call update.UpdateStage_stage) error {
+func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage) error {
+	call.Go()
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	stage, err := s.engine.admitStage(s.life, call.Args().SizeBytes(), call.Args().Progress())
+	args := call.Args()
+	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), s.engine.heldOff})
 	if err != nil {
 		return wire.Refuse(res.NewRefusal, err)
 	}
@@ -46,6 +49,9 @@ func (s *stagerSink) Done(ctx context.Context, call update.StageOnlySink_done) e
 		return err
 	}
 	serial, reused, err := s.stage.finish(ctx)
+	if errors.Is(err, errAgain) {
+		return err
+	}
 	if err == nil {
 		err = s.stage.engine.describe(serial, res.NewStaged)
 	}

@@ -477,6 +477,18 @@ func (o *Operator) Rollback() error {
 	})
 }
 
+// EndStage ends the stage under way, and tells whether there was one.
+func (o *Operator) EndStage() (ended bool, err error) {
+	err = o.recover(func(ctx context.Context, r update.UpdateRecovery) error {
+		answer, release := r.EndStage(ctx, nil)
+		defer release()
+		res, err := answer.Struct()
+		ended = res.Ended()
+		return err
+	})
+	return ended, err
+}
+
 // ClearQuarantine lets the set be staged again, asked once.
 func (o *Operator) ClearQuarantine(digest []byte) error {
 	return o.recover(func(ctx context.Context, r update.UpdateRecovery) error {

@@ -52,7 +52,7 @@ const (
 	NotQuarantined    Reason = "not-quarantined"    // there is no such quarantined set
 	NothingStaged     Reason = "nothing-staged"     // there is no staged set
 	Stale             Reason = "stale"              // the staged set was superseded, discarded or switched to
-	StageInProgress   Reason = "stage-in-progress"  // another stage is under way
+	StageInProgress   Reason = "stage-in-progress"  // another stage is under way, or its place is kept
 	TrialInProgress   Reason = "trial-in-progress"  // a slot is on trial
 	VersionFloor      Reason = "version-floor"      // the set is older than the version floor
 	Downgrade         Reason = "downgrade"          // the set is older than the one that runs, and nobody said that it may be
@@ -65,8 +65,8 @@ const (
 	AlreadyActive     Reason = "already-active"     // the set runs already, and is intact
 	WrongArchitecture Reason = "wrong-architecture" // a service is no ELF program for this machine
 	NoSpace           Reason = "no-space"           // the set does not fit
-	Stalled           Reason = "stalled"            // the sender stopped sending
-	Cancelled         Reason = "cancelled"          // the sender went away
+	Stalled           Reason = "stalled"            // the sender stopped sending, or sent too slowly
+	Cancelled         Reason = "cancelled"          // the sender went away, or an operator ended the stage
 	Superseded        Reason = "superseded"         // another attempt took its place; another end was ordered before
 	IO                Reason = "io"                 // something outside the input failed
 )

@@ -140,6 +140,16 @@ func (u *peerUpdated) LowerFloor(_ context.Context, call update.UpdateRecovery_l
 	return nil
 }
 
+func (u *peerUpdated) EndStage(_ context.Context, call update.UpdateRecovery_endStage) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetEnded(u.p.underWay)
+	u.p.underWay = false
+	return nil
+}
+
 func (u *peerUpdated) Scrub(_ context.Context, call update.UpdateRecovery_scrub) error {
 	res, err := call.AllocResults()
 	if err != nil {

@@ -31,7 +31,7 @@ type grammar struct {
 	Switch    switchVerb   `cmd:"" help:"Put the staged set on trial."`
 	Update    updateVerb   `cmd:"" help:"Stage a system set, switch to it and wait for the verdict."`
 	Rollback  rollbackVerb `cmd:"" help:"End a trial, or return to the set in the other slot."`
-	Discard   discardVerb  `cmd:"" help:"Drop the staged set."`
+	Discard   discardVerb  `cmd:"" help:"Drop the staged set, or end the stage under way."`
 	Clear     clearVerb    `cmd:"" help:"Let a quarantined set be staged again."`
 	Floor     floorVerb    `cmd:"" help:"Show or lower the version floor."`
 	Verify    verifyVerb   `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`

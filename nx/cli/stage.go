@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"capnproto.org/go/capnp/v3/exc"
 	"github.com/dustin/go-humanize"
 
 	"nexus/daemons/wire"
@@ -59,12 +60,24 @@ func (*switchVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// discardVerb drops the staged set.
+// discardVerb drops the staged set, or the stage under way.
 type discardVerb struct{}
 
-// Run discards whatever is staged now.
+// endedStage is the answer where a stage was under way.
+type endedStage struct {
+	EndedStage bool `json:"endedStage"`
+}
+
+// Run ends the stage under way, whoever began it; where there is none it discards whatever is staged now.
 func (*discardVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
+		ended, err := s.endStage(ctx)
+		if err != nil {
+			return cannot("discard", "", err)
+		}
+		if ended {
+			return in.answer(endedStage{true}, func(w io.Writer) { fmt.Fprintln(w, "ended the stage under way") })
+		}
 		set, err := s.staged(ctx)
 		if err != nil {
 			return cannot("discard", "", err)
@@ -77,6 +90,22 @@ func (*discardVerb) Run(ctx context.Context, in *invocation) error {
 			fmt.Fprintf(w, "discarded %s from slot %s\n", clean(set.SystemVersion), set.Slot)
 		})
 	})
+}
+
+// endStage ends the stage under way and tells whether there was one. A system that is older than this verb's use of it has no way to.
+func (s *session) endStage(ctx context.Context) (ended bool, err error) {
+	recovery, err := s.recovery(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer recovery.Release()
+	answer, release := recovery.EndStage(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if exc.IsType(err, exc.Unimplemented) {
+		return false, nil
+	}
+	return err == nil && res.Ended(), err
 }
 
 // staged asks for the set that is staged now; the caller releases its system.

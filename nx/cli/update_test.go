@@ -151,6 +151,15 @@ func TestStageOfNoFile(t *testing.T) {
 	p.nx("stage", p.dir).want(t, 1, "", "nx: cannot stage "+p.dir+": it is no regular file\n")
 }
 
+// A stage under way is what discard ends first, whoever began it.
+func TestDiscardEndsAStage(t *testing.T) {
+	p := startPeer(t)
+	p.underWay = true
+	p.nx("--dir", p.dir, "--json", "discard").want(t, 0, "{\"endedStage\":true}\n", "")
+	p.underWay = true
+	p.nx("--dir", p.dir, "discard").want(t, 0, "ended the stage under way\n", "")
+}
+
 // An interrupt drops the sink, and that discards what was received.
 func TestInterruptDiscards(t *testing.T) {
 	p := startPeer(t)
