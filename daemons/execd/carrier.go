@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"strings"
 	"sync"
 
 	"capnproto.org/go/capnp/v3"
@@ -51,12 +52,19 @@ func (c *carrier) knows(bundle string) bool {
 	return there
 }
 
-// Carry passes an end on, or serves on it. Whoever cannot be reached closes it, so that the client asks again.
+// heldMark is behind the name of a program for which this daemon holds a link (daemons/initd).
+const heldMark = "@execd"
+
+// Carry passes an end on, holds it for a program that looks names up by this daemon, or serves on it. Whoever cannot be reached closes it, so
+// that the client asks again.
 func (c *carrier) Carry(p vat.Passage) {
-	l := c.program(p.For())
+	name, held := strings.CutSuffix(p.For(), heldMark)
+	l := c.program(name)
 	switch {
 	case l == nil:
 		p.Close()
+	case held:
+		l.keep(p)
 	case l.taken():
 		l.pass(p)
 	case p.Serves():
@@ -75,12 +83,44 @@ func (c *carrier) Cut(link uint64) {
 	}
 }
 
+// maxStanding bounds the links on which a program is stood in for to one client. One that has ended counts until what was called on it has
+// returned, so that a client that comes again and again has no more calls under way than one that stays.
+const maxStanding = 2
+
 // stand serves in the place of a program that takes no links.
 func (l *links) stand(p vat.Passage) {
+	client := p.Peer()
+	l.mu.Lock()
+	full := l.standing[client] >= maxStanding
+	if !full {
+		l.standing[client]++
+	}
+	l.mu.Unlock()
 	service, there := l.offered()
-	if !there {
+	if full || !there {
+		service.Release()
 		p.Close()
+		if !full {
+			l.left(client)
+		}
 		return
 	}
-	p.Serve(capnp.Client(service))
+	conn := p.Serve(capnp.Client(service))
+	if conn == nil {
+		l.left(client)
+		return
+	}
+	go func() {
+		<-conn.Done()
+		l.left(client)
+	}()
+}
+
+// left notes the end of a link on which the program was stood in for.
+func (l *links) left(client string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.standing[client]--; l.standing[client] == 0 {
+		delete(l.standing, client)
+	}
 }

@@ -28,6 +28,9 @@ type links struct {
 	used   map[uint64]string    // the links that it uses, by number, with their facets
 	served map[uint64]bool      // the links on which it serves
 	asked  map[string]time.Time // when it may ask for the next link, by name
+
+	standing map[string]int       // links on which it is stood in for, by client
+	held     map[string]*heldLink // those that are held for it, by facet
 }
 
 // linksOf makes a program's links known, over our end of its channel.
@@ -39,6 +42,7 @@ func (s *supervisor) linksOf(name string, end *os.File) (*links, error) {
 	l := &links{
 		name: name, parent: vat.NewParent(channel), clock: s.host.Clock, carrier: s.carrier, over: make(chan struct{}),
 		used: map[uint64]string{}, served: map[uint64]bool{}, asked: map[string]time.Time{},
+		standing: map[string]int{}, held: map[string]*heldLink{},
 	}
 	s.carrier.add(l)
 	go l.watch()
@@ -170,9 +174,12 @@ func (l *links) close() {
 	l.parent.Close()
 	close(l.over)
 	l.mu.Lock()
-	used := l.used
-	l.used, l.closed = nil, true
+	used, held := l.used, l.held
+	l.used, l.held, l.closed = nil, nil, true
 	l.mu.Unlock()
+	for _, h := range held {
+		h.close()
+	}
 	for link, facet := range used {
 		l.carrier.ended(facet, link)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 )
 
 // managerFor makes the ServiceManager a bundle finds on fd 3: it knows the names its manifest asks for, as far as execd may hand them
@@ -17,7 +16,7 @@ func (s *supervisor) managerFor(spec spec, p *program) capnp.Client {
 	return capnp.Client(registry.ServiceManager_ServerToClient(&manager{sup: s, program: p, names: spec.grants}))
 }
 
-// A manager attenuates execd's own ServiceManager to some names, anew for each call.
+// A manager attenuates the program's own ServiceManager at samgrd, which is as good as execd's, to some names, anew for each call.
 type manager struct {
 	sup     *supervisor
 	program *program // whose it is
@@ -26,7 +25,7 @@ type manager struct {
 
 // inner returns samgrd's attenuated manager. The caller releases it.
 func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
-	client, err := m.sup.managers.Get(ctx)
+	client, err := m.services(ctx)
 	if err != nil {
 		return registry.ServiceManager{}, sameWords(err)
 	}
@@ -42,7 +41,8 @@ func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
 	return res.Manager().AddRef(), nil
 }
 
-// Get looks a granted name up. What it finds comes over a link that execd and the provider share, so that samgrd may die under it.
+// Get looks a granted name up. What it finds comes over a link of the program's own, which execd holds for it, so that samgrd may die under
+// it.
 func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) error {
 	call.Go()
 	name, err := call.Args().Name()
@@ -52,9 +52,9 @@ func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) err
 	if !m.mayFind(name) {
 		return errUnknownName
 	}
-	service, err := m.sup.find(ctx, name)
+	service, err := m.service(ctx, name)
 	if err != nil {
-		return wire.Except(sameWords(err))
+		return sameWords(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {

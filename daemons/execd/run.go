@@ -10,7 +10,6 @@ import (
 
 	"nexus/capnpgen/exec"
 	"nexus/daemons/logs"
-	"nexus/daemons/names"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -33,8 +32,6 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		host: host, log: log, settle: settle, groups: groups,
 		bundles:    b.Use("BundleMgr"),
 		sinks:      b.Use("LogSink"),
-		managers:   b.Use("ServiceManager"),
-		find:       func(ctx context.Context, name string) (capnp.Client, error) { return names.Find(ctx, b, name) },
 		registrars: b.Use("BundleRegistrar"),
 		introducer: b.Use("BundleIntroducer"),
 		carrier:    newCarrier(b.ReportEnded),

@@ -24,8 +24,6 @@ type supervisor struct {
 	groups     *plat.Groups // nil: the machine has none for bundles
 	bundles    *vat.Holding
 	sinks      *vat.Holding
-	managers   *vat.Holding
-	find       func(ctx context.Context, name string) (capnp.Client, error)
 	registrars *vat.Holding
 	introducer *vat.Holding
 	carrier    *carrier

@@ -13,6 +13,7 @@ const (
 	bundleMark   = "bundle:"
 	bundlePrefix = "bundle/" // of the names under which bundles are looked up
 	allBundles   = bundlePrefix + "*"
+	heldMark     = "@" + runner // behind a bundle's name: the runner holds the link for the bundle
 )
 
 // isBundle tells whether an end of a link is a bundle.
@@ -24,8 +25,10 @@ func isBundleName(name string) bool {
 	return found && nxb.CheckName(bundle) == nil
 }
 
-// isProgram tells whether the runner may have a program of that name: a bundle's, with a number after `#` for one that it runs on demand.
+// isProgram tells whether the runner may have a program of that name: a bundle's, with a number after `#` for one that it runs on demand; or
+// may hold a link for it.
 func isProgram(name string) bool {
+	name = strings.TrimSuffix(name, heldMark)
 	bundle, number, _ := strings.Cut(name, "#")
 	return nxb.CheckName(bundle) == nil && len(number) <= len("18446744073709551615")
 }

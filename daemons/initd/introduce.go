@@ -2,8 +2,12 @@ package initd
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+
+	"capnproto.org/go/capnp/v3/exc"
 
 	"nexus/capnpgen/registry"
 	"nexus/daemons/names"
@@ -94,6 +98,9 @@ func (s *system) introduce(client, name string) (direct bool, err error) {
 func (s *system) introduceBundle(bundle, name string) (direct bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if isProgram(bundle) && strings.HasSuffix(bundle, heldMark) && name == managerFacet {
+		return s.linkManager(bundleMark + bundle)
+	}
 	edge := Edge{Facet: names.Facet(name), From: providerOf(s.table, name)}
 	if !isProgram(bundle) || s.withheld(bundleMark+bundle, edge) {
 		return false, wire.Except(refusal.New(refusal.UnknownName, "%s is granted no %s", runner, name))
@@ -101,14 +108,40 @@ func (s *system) introduceBundle(bundle, name string) (direct bool, err error) {
 	return s.linkBundle(bundleMark+bundle, edge)
 }
 
-// maxBundleLinks bounds the links that have a bundle at one end: a slot's 256 bundles, four each. It is for a runner that was taken over.
-const maxBundleLinks = 1024
+// linkManager gives a bundle a ServiceManager of its own, as good as that of the daemon that runs it, which holds the link.
+func (s *system) linkManager(holder string) (direct bool, err error) {
+	edge, held := edgeOf(s.table, runner, managerFacet)
+	if !held || s.revoked[linkKey{runner, managerFacet}] {
+		return false, wire.Except(refusal.New(refusal.UnknownName, "%s is granted no %s", runner, managerFacet))
+	}
+	return s.linkBundle(holder, edge)
+}
+
+// dropManagers cuts the bundles from what they look names up by. They ask again.
+func (s *system) dropManagers() error {
+	var errs []error
+	for key := range s.links {
+		if isBundle(key.holder) && key.facet == managerFacet {
+			errs = append(errs, s.drop(key))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Bounds on links that have a bundle at one end. Each of the 256 bundles of a slot has its share; the sum is for a runner that was taken over.
+const (
+	maxLinksOfBundle = 16 // held by one bundle, or for it
+	maxBundleLinks   = 256 * maxLinksOfBundle
+)
 
 // linkBundle makes a link with a bundle at one end or both, in place of an earlier one.
 func (s *system) linkBundle(holder string, edge Edge) (direct bool, err error) {
 	key := linkKey{holder, edge.Facet}
-	if !s.alive(holder) || !s.alive(edge.From) || s.links[key] == nil && s.bundleLinks() >= maxBundleLinks {
+	if !s.alive(holder) || !s.alive(edge.From) {
 		return false, nil
+	}
+	if of, all := s.bundleLinks(holder); s.links[key] == nil && (of >= maxLinksOfBundle && isBundle(holder) || all >= maxBundleLinks) {
+		return false, exc.New(exc.Overloaded, "", fmt.Sprintf("too many links: the limit is %d", maxLinksOfBundle))
 	}
 	if err := s.drop(key); err != nil {
 		return false, err
@@ -116,14 +149,18 @@ func (s *system) linkBundle(holder string, edge Edge) (direct bool, err error) {
 	return true, s.link(holder, edge)
 }
 
-// bundleLinks counts the links with a bundle at one end.
-func (s *system) bundleLinks() (count int) {
+// bundleLinks counts the links with a bundle at one end: those of one holder, or held for it, and all.
+func (s *system) bundleLinks(holder string) (of, all int) {
+	holder = strings.TrimSuffix(holder, heldMark)
 	for key, l := range s.links {
 		if isBundle(key.holder) || isBundle(l.edge.From) {
-			count++
+			all++
+		}
+		if strings.TrimSuffix(key.holder, heldMark) == holder {
+			of++
 		}
 	}
-	return count
+	return of, all
 }
 
 // mayFind tells whether a client may look a name up now: the table grants it, and neither that nor the right to stand behind the name was

@@ -174,6 +174,9 @@ func (s *system) renew(client string, changed []linkKey) (err error) {
 		case strings.HasPrefix(key.facet, names.Facet("")):
 			manager, _ := edgeOf(s.table, client, managerFacet)
 			err = errors.Join(err, s.drop(linkKey{client, manager.Facet}), s.link(client, manager))
+			if client == runner {
+				err = errors.Join(err, s.dropManagers())
+			}
 		case key.facet == operatorFacet:
 			for _, way := range s.ways {
 				way.bar(client, s.revoked[key])
@@ -218,7 +221,8 @@ func (s *system) withheld(holder string, edge Edge) bool {
 	case s.revoked[linkKey{holder, edge.Facet}]:
 		return true
 	case isBundle(holder):
-		return s.revoked[linkKey{runner, "BundleIntroducer"}] || !s.mayFind(runner, name)
+		byRunner := !s.revoked[linkKey{runner, "BundleIntroducer"}] && !s.revoked[linkKey{runner, managerFacet}]
+		return !byRunner || found && !s.mayFind(runner, name)
 	}
 	return found && !s.mayFind(holder, name)
 }
@@ -252,6 +256,9 @@ func (s *system) drop(key linkKey) error {
 func (s *system) grantsOf(holder string, edge Edge) []string {
 	if edge.Facet != managerFacet {
 		return edge.Grants
+	}
+	if isBundle(holder) {
+		holder = runner // it looks up by the right of that
 	}
 	grants := slices.DeleteFunc(slices.Clone(edge.Grants), func(name string) bool { return s.revoked[linkKey{holder, names.Facet(name)}] })
 	if !slices.Contains(grants, allBundles) {

@@ -167,6 +167,7 @@ func registrar(name string) Edge {
 const (
 	daemonMemory = 512 << 20
 	daemonFiles  = 4096
+	starterFiles = 16384 // it holds what bundles find by it: 16 links of each of 256, and the other ends of those among them
 )
 
 // daemon confines a daemon that starts nothing, the nth of its kind.
@@ -189,7 +190,7 @@ const groupsDir = "groups"
 // user of its own and to end it.
 func starter(nth uint32) plat.Confinement {
 	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: "dir:" + groupsDir, Access: plat.Read | plat.Write})...)
-	c.Calls = plat.CallsSpawner
+	c.Calls, c.Files = plat.CallsSpawner, starterFiles
 	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
 	return c
 }

@@ -140,12 +140,14 @@ func lastWords(peer string, reason guard.Reason) {
 
 // watch reports a peer's refusal under its name.
 func (b *Birth) watch(peer string) guard.Option {
-	return guard.Observe(func(reason guard.Reason) {
-		b.mu.Lock()
-		report := b.refused
-		b.mu.Unlock()
-		report(peer, reason)
-	})
+	return guard.Observe(func(reason guard.Reason) { b.report(peer, reason) })
+}
+
+func (b *Birth) report(peer string, reason guard.Reason) {
+	b.mu.Lock()
+	report := b.refused
+	b.mu.Unlock()
+	report(peer, reason)
 }
 
 // Serve answers each client of a facet with a capability of its own.

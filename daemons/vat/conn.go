@@ -76,7 +76,10 @@ const closeTimeout = time.Second
 // calls that fail by it with empty results, which a peer that still hears them would take for success. The library is left to find out
 // for itself: told to close, it would first wait for the methods that it runs, and leave those unanswered that wait for the peer.
 func (c *Conn) Close() {
-	c.guard.Close()
+	c.guard.HangUp()
+	if c.guard.Outlives() {
+		return
+	}
 	patience := time.NewTimer(closeTimeout)
 	defer patience.Stop()
 	select {

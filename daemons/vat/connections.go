@@ -2,6 +2,8 @@ package vat
 
 import (
 	"capnproto.org/go/capnp/v3"
+
+	"nexus/daemons/vat/guard"
 )
 
 // takeUse connects to the provider of a facet. When that connection ends and the daemon did not mean it to, initd is told, which makes
@@ -19,8 +21,10 @@ func (b *Birth) takeUse(e endowment) {
 }
 
 // serve answers a client. That its connection ends is for the client to report: it may have meant it.
-func (b *Birth) serve(a arrival, bootstrap func(Client) capnp.Client) {
-	b.track(Connect(a.socket, bootstrap(a.client), b.watch(a.client.Name)), a.link, func() {})
+func (b *Birth) serve(a arrival, bootstrap func(Client) capnp.Client, options ...guard.Option) *Conn {
+	conn := Connect(a.socket, bootstrap(a.client), append(options, b.watch(a.client.Name))...)
+	b.track(conn, a.link, func() {})
+	return conn
 }
 
 // track remembers a connection until it ends, so that all end with the channel, and says when it has ended before that.

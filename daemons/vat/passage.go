@@ -4,6 +4,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/birth"
+	"nexus/daemons/vat/guard"
 )
 
 // A Carrier takes what a daemon is handed for the processes that it started. It must not block.
@@ -60,15 +61,42 @@ func (p Passage) PassOn(to *Parent) error {
 	return to.grants.put(onward)
 }
 
-// Serve serves bootstrap on the end in place of the process, until the link is cut or ends.
-func (p Passage) Serve(bootstrap capnp.Client) {
+// Peer is who is at the other end.
+func (p Passage) Peer() string { return p.end.Peer }
+
+// Serve serves bootstrap on the end in place of the process, until the link is cut or ends. What is called on it is passed on: a call counts
+// until it has returned. It is nil where there is no link.
+func (p Passage) Serve(bootstrap capnp.Client) *Conn {
 	socket, err := socketOf(p.end.File)
 	if err != nil {
 		bootstrap.Release()
-		return
+		return nil
 	}
 	client := Client{Name: p.end.Peer, Grants: p.end.Grants}
-	p.birth.serve(arrival{client, p.end.Link, socket}, func(Client) capnp.Client { return bootstrap })
+	return p.birth.serve(arrival{client, p.end.Link, socket}, func(Client) capnp.Client { return bootstrap }, guard.Forwards())
+}
+
+// Use fills a holding with what is served on the end, in place of the process, until the link is cut or ends. It is nil where there is no link.
+func (p Passage) Use(h *Holding) *Conn {
+	socket, err := socketOf(p.end.File)
+	if err != nil {
+		return nil
+	}
+	conn := Connect(socket, capnp.Client{}, guard.Forwards(), p.watch())
+	p.birth.track(conn, p.end.Link, func() { p.birth.ReportEnded(p.end.Name, p.end.Link) })
+	h.Renew(conn)
+	return conn
+}
+
+// watch reports a breach by whoever it is: calls are given up by the process, everything else is said by the peer.
+func (p Passage) watch() guard.Option {
+	return guard.Observe(func(reason guard.Reason) {
+		who := p.end.Peer
+		if reason == guard.GivesUp {
+			who = p.end.Onward
+		}
+		p.birth.report(who, reason)
+	})
 }
 
 // Close closes the end: whoever has the other one finds the link ended.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,9 @@ import (
 	"time"
 
 	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/rpc"
+	"capnproto.org/go/capnp/v3/rpc/transport"
+	capnpserver "capnproto.org/go/capnp/v3/server"
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/registry"
@@ -29,7 +33,8 @@ import (
 // may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after
 // tiredAfter), `stuck VERSION` (serves, and does not end when it is killed until LetGo), `sick VERSION` (serves, and says
 // that it fails after tiredAfter), `moody VERSION` (serves and says that it fails by turns of tiredAfter), `mute VERSION`
-// (serves, and gives no answer any more after tiredAfter), `plain` (runs), `exit CODE`.
+// (serves, and gives no answer any more after tiredAfter), `slow VERSION` (serves, and BundleMgr beside it, of which no
+// call ever returns), `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -167,6 +172,9 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		}
 		says := verb
 		var name string
+		if verb == "slow" {
+			says = "serve"
+		}
 		if verb == "tired" || verb == "stuck" || verb == "find" || verb == "link" || verb == "rude" {
 			says = "serve"
 			arg, name, _ = strings.Cut(arg, " ")
@@ -177,6 +185,12 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		}
 		if verb == "find" || verb == "link" || verb == "rude" {
 			server.found = make(chan struct{})
+		}
+		if verb == "slow" { // by another library than ours: nobody bounds what it has under way
+			served := rpc.NewConn(transport.NewStream(conn), &rpc.Options{BootstrapClient: p.slow(server)})
+			defer served.Close()
+			<-p.kill
+			break
 		}
 		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(server)))
 		defer served.Close()
@@ -207,6 +221,24 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		<-p.of.letGo
 	}
 	p.exit.Signal = int(syscall.SIGKILL)
+}
+
+// slow is what a slow program serves.
+func (p *program) slow(server native) capnp.Client {
+	methods := bundle.BundleMgr_Methods(service.Service_Methods(nil, server), &stuck{end: p.kill})
+	return capnp.NewClient(capnpserver.New(methods, nil, nil))
+}
+
+// stuck is a BundleMgr that answers when its program ends, and does not care who has given up.
+type stuck struct {
+	bundle.BundleMgr_Server
+	end chan struct{}
+}
+
+func (s *stuck) List(_ context.Context, call bundle.BundleMgr_list) error {
+	call.Go()
+	<-s.end
+	return errors.New("the program has ended")
 }
 
 // find finds BundleMgr once, which closes found, and calls it again and again until a call fails. It tells when.

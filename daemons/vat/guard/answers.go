@@ -22,9 +22,12 @@ func (g *Guard) open(wire uint32) (*answer, error) {
 // cancel takes the Finish of a question that has not returned. What waits for its answer can never go on.
 func (g *Guard) cancel(a *answer, msg *capnp.Message, dropResults bool) {
 	a.cancelled, a.dropResults = true, dropResults
-	if a.stage == waiting {
+	switch {
+	case a.stage == waiting:
 		g.withdraw(a)
-	} else {
+	case g.forwards && !a.boot:
+		a.held = msg
+	default:
 		g.pass(msg)
 	}
 	if a.users > 0 {

@@ -14,6 +14,7 @@ type Guard struct {
 	patience patience
 	observe  func(Reason)
 	files    *Files // nil: the peer may not send any
+	forwards bool   // what the peer calls is on another connection
 
 	// For Decode's goroutine alone.
 	framer  framer
@@ -27,6 +28,7 @@ type Guard struct {
 	mu       sync.Mutex // for all below
 	refused  error      // why the connection was ended
 	mourned  bool       // The library has been told.
+	left     bool       // The library has closed the connection.
 	ready    []*capnp.Message
 	waiting  []*item      // in the order in which they came
 	lanes    map[lane]int // how many of the waiting are in each
@@ -70,6 +72,11 @@ func Observe(f func(Reason)) Option { return func(g *Guard) { g.observe = f } }
 // Greet refuses a peer that is silent for GreetTimeout from the beginning.
 func Greet() Option { return func(g *Guard) { g.patience.greet = GreetTimeout } }
 
+// Forwards is for a connection whose calls the library passes on to another one. A call that its peer gives up counts as under way until it
+// has returned there, also when this connection has ended: else a caller who gives up again and again would have the other peer look like
+// one that never returns.
+func Forwards() Option { return func(g *Guard) { g.forwards = true } }
+
 // New guards a stream, which it takes over.
 func New(stream Stream, options ...Option) *Guard {
 	g := &Guard{
@@ -101,10 +108,23 @@ func New(stream Stream, options ...Option) *Guard {
 
 // Close ends the connection; reads and writes under way fail. What was already said reaches the peer, if it reads.
 func (g *Guard) Close() error {
+	g.mu.Lock()
+	g.left = true
+	g.move()
+	g.mu.Unlock()
+	return g.HangUp()
+}
+
+// HangUp is Close for whoever is not the library, which ends once it has heard of it: on a connection that forwards, after the calls under way
+// have returned.
+func (g *Guard) HangUp() error {
 	g.close()
 	g.out.drain(closeTimeout)
 	return g.stream.Close()
 }
+
+// Outlives tells whether the library may outlive the connection: see HangUp.
+func (g *Guard) Outlives() bool { return g.forwards }
 
 // Idle tells since when the peer has said nothing, and whether it has anything under way: a call, or a capability beside the bootstrap.
 func (g *Guard) Idle() (since time.Time, busy bool) {
@@ -134,6 +154,9 @@ func (g *Guard) take() (*capnp.Message, error) {
 		g.mourn()
 	}
 	if len(g.ready) == 0 {
+		if g.lingers() {
+			return nil, nil
+		}
 		return nil, g.refused
 	}
 	msg := g.ready[0]
@@ -158,8 +181,18 @@ func (g *Guard) mourn() {
 	}
 }
 
+// lingers tells whether the connection has ended, and the library does not know it yet because calls are still under way.
+func (g *Guard) lingers() bool { return g.forwards && g.refused != nil && !g.left && g.computing > 0 }
+
 // step reads and judges one frame, or waits until one may be read.
 func (g *Guard) step() error {
+	g.mu.Lock()
+	lingers := g.lingers()
+	g.mu.Unlock()
+	if lingers {
+		<-g.moved
+		return nil
+	}
 	if g.choked() {
 		return g.awaitRoom()
 	}
@@ -213,7 +246,7 @@ func (g *Guard) end(err error) error {
 		g.observe(refusal.Reason)
 		g.abort(refusal)
 	}
-	g.Close()
+	g.HangUp()
 	return err
 }
 

@@ -59,6 +59,12 @@ func unread(err error) error {
 func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.lingers() && !asks(m) {
+		if m.Which() == rpccp.Message_Which_return {
+			err = g.noteMessage(m)
+		}
+		return false, errors.Join(err, errSwallow)
+	}
 	if g.refused != nil && (g.mourned || !asks(m)) {
 		return false, &net.OpError{Op: "write", Net: "rpc", Err: g.refused} // as from a closed socket: the caller is disconnected
 	}
@@ -184,10 +190,15 @@ func (g *Guard) noteFinish(m rpccp.Message) error {
 		delete(g.questions, fin.QuestionId())
 		return nil
 	}
-	if g.abandoned++; g.abandoned > MaxAbandoned {
+	g.abandoned++
+	switch {
+	case g.abandoned <= MaxAbandoned:
+		return nil
+	case g.forwards:
+		return refuse(GivesUp)
+	default:
 		return refuse(NeverReturns)
 	}
-	return nil
 }
 
 // noteRelease gives the peer back a reference. One that it never saw used it does not hear of.

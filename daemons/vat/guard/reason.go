@@ -51,6 +51,7 @@ const (
 	TooManyCalls        Reason = "too-many-calls"        // More than MaxWaiting calls, and none returned for StallTimeout.
 	AnswersUnfinished   Reason = "answers-unfinished"    // MaxAnswers or their bytes, and no finish for StallTimeout.
 	NeverReturns        Reason = "never-returns"         // More than MaxAbandoned of our calls given up and not returned.
+	GivesUp             Reason = "gives-up"              // The same, where the calls are another's: that one gave them up.
 )
 
 // Time: the peer keeps a connection that it does not use as one.

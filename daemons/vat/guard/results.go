@@ -29,6 +29,7 @@ func (g *Guard) noteReturn(m rpccp.Message) error {
 		g.callBytes -= a.callBytes
 	}
 	g.move()
+	a.cancelled = a.cancelled && a.held == nil // else the Finish comes now, as far as the library is concerned
 	if err := g.noteResults(a, ret); err != nil {
 		return err
 	}
@@ -45,7 +46,23 @@ func (g *Guard) noteReturn(m rpccp.Message) error {
 	if a.users > 0 || wasFull {
 		g.admit()
 	}
-	return nil
+	return g.finishHeld(a)
+}
+
+// finishHeld takes the Finish that was held until the Return.
+func (g *Guard) finishHeld(a *answer) error {
+	if a.held == nil {
+		return nil
+	}
+	m, err := rpccp.ReadRootMessage(a.held)
+	if err != nil {
+		return err
+	}
+	fin, err := m.Finish()
+	if err != nil {
+		return err
+	}
+	return g.finishReturned(a, a.held, fin)
 }
 
 // noteResults remembers what of the results a later message may refer to.

@@ -26,6 +26,7 @@ type answer struct {
 	exports     []uint32       // our capabilities in its results, once for each reference
 	cancelled   bool           // The peer finished it before it returned.
 	dropResults bool           // ... and gave up the capabilities in its results.
+	held        *capnp.Message // the peer's Finish, which follows the Return: see Forwards
 	users       int            // waiting messages that refer to it
 	finish      *capnp.Message // the peer's Finish, which follows those messages
 }
