@@ -140,7 +140,8 @@ interface UpdateStage {
 
   stage @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageOnlySink, refusal :Keystore.Refusal);
   # Starts a stage into the standby slot, as Updated.stageSystem does and with its refusals: a set that was staged before is superseded.
-  # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards everything received.
+  # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards everything received. What was
+  # staged by Updated is that client's to take up: for a minute, or until it is, this is refused as `stage-in-progress`.
 }
 
 interface StageOnlySink {
@@ -239,8 +240,7 @@ interface UpdateRecovery {
 
   endStage @4 () -> (ended :Bool);
   # Ends the stage under way, whoever began it: its sender is refused as `cancelled`. Returns when its place is free; `ended` is false when there
-  # was none, or it was complete before. For a minute no stage begins by UpdateStage then, so that who keeps the place busy does not take it
-  # again.
+  # was none, or it was complete before. The place is then kept for whoever holds Updated, for a minute or until a switch: see UpdateStage.
 }
 
 struct SlotCheck {
