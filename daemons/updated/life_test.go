@@ -20,7 +20,7 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 
 	life, end := context.WithCancel(t.Context())
 	must(t, d.begin(int64(len(raw))))
-	s, err := d.startStage(life, int64(len(raw)), update.StageProgress{})
+	s, err := d.startStage(life, int64(len(raw)), update.StageProgress{}, true)
 	must(t, err)
 	must(t, s.write(raw[:len(raw)/2]))
 	end()
@@ -40,7 +40,7 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 	}
 
 	must(t, d.begin(int64(len(raw))))
-	if _, err := d.startStage(t.Context(), int64(len(raw)), update.StageProgress{}); refusal.Of(err) != refusal.Cancelled {
+	if _, err := d.startStage(t.Context(), int64(len(raw)), update.StageProgress{}, true); refusal.Of(err) != refusal.Cancelled {
 		t.Errorf("a stage after the end: %v, want %s", err, refusal.Cancelled)
 	}
 	if d.isStaging() {

@@ -14,7 +14,8 @@ import (
 // end.
 const placePatience = time.Second
 
-// holdOff is how long those who may only stage leave the place to others after an operator has ended a stage.
+// holdOff is how long those who may only stage leave the place to operators after one of these has staged a set, which is his to take up, or
+// has ended a stage.
 const holdOff = time.Minute
 
 // A request is one sender's wish to stage.
@@ -22,7 +23,7 @@ type request struct {
 	life     context.Context // of the daemon: no stage outlives it
 	size     uint64          // of the archive, as the sender says
 	progress update.StageProgress
-	mayBegin func() error // nil: always
+	operator bool // else it is of one who may only stage
 }
 
 // admitStage starts a stage for a sender, who keeps the observer, or refuses it with an audit record.
@@ -38,17 +39,15 @@ func (e *engine) tryStage(ctx context.Context, r request) (*stage, error) {
 	if r.size > uint64(e.limits.Archive) {
 		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.size, e.limits.Archive)
 	}
-	if r.mayBegin != nil {
-		if err := r.mayBegin(); err != nil {
-			return nil, err
-		}
+	if err := e.heldOff(); err != nil && !r.operator {
+		return nil, err
 	}
 	e.awaitPlace(ctx)
 	size := int64(r.size)
 	if err := e.begin(size); err != nil {
 		return nil, err
 	}
-	return e.startStage(r.life, size, r.progress.AddRef())
+	return e.startStage(r.life, size, r.progress.AddRef(), r.operator)
 }
 
 // awaitPlace waits a moment for a place that is taken: a stage that is being given back is no reason to refuse the next.
@@ -75,14 +74,11 @@ func (e *engine) setStage(s *stage) {
 	e.stage = s
 }
 
-// endStage ends the stage under way, if there is one, and keeps those who may only stage from beginning another at once. It returns when
-// the place is free.
+// endStage ends the stage under way, if there is one, and keeps the place for operators. It returns when the place is free.
 func (e *engine) endStage(ctx context.Context) (ended bool, err error) {
+	e.holdPlace()
 	e.mu.Lock()
 	s := e.stage
-	if s != nil {
-		e.heldUntil = e.clock.Now().Add(holdOff)
-	}
 	e.mu.Unlock()
 	if s == nil {
 		return false, nil
@@ -96,12 +92,26 @@ func (e *engine) endStage(ctx context.Context) (ended bool, err error) {
 	}
 }
 
-// heldOff refuses those who may only stage for a while after an operator has ended a stage.
+// holdPlace keeps the place for operators for a while.
+func (e *engine) holdPlace() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.heldUntil = e.clock.Now().Add(holdOff)
+}
+
+// freePlace ends that: what was staged is taken up.
+func (e *engine) freePlace() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.heldUntil = time.Time{}
+}
+
+// heldOff refuses those who may only stage while the place is kept for operators.
 func (e *engine) heldOff() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if left := e.heldUntil.Sub(e.clock.Now()); left > 0 {
-		return refusal.New(refusal.StageInProgress, "an operator ended a stage: the place is kept for operators for %s", left.Round(time.Second))
+		return refusal.New(refusal.StageInProgress, "the place is kept for operators for another %s", left.Round(time.Second))
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ func longest(size int64) time.Duration {
 // A stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or dropped.
 type stage struct {
 	engine   *engine
+	operator bool // who sends it may take it up
 	progress *progress
 	size     int64
 	in       *io.PipeWriter
@@ -114,7 +115,7 @@ func (e *engine) stop() {
 }
 
 // startStage starts to receive an archive of the given size, until life ends, in the place that begin took. It takes the observer over.
-func (e *engine) startStage(life context.Context, size int64, observer update.StageProgress) (*stage, error) {
+func (e *engine) startStage(life context.Context, size int64, observer update.StageProgress, operator bool) (*stage, error) {
 	if !e.enter() {
 		e.end()
 		observer.Release()
@@ -123,7 +124,7 @@ func (e *engine) startStage(life context.Context, size int64, observer update.St
 	ctx, cancel := context.WithCancelCause(life)
 	out, in := io.Pipe()
 	s := &stage{
-		engine: e, size: size, in: in, cancel: cancel,
+		engine: e, operator: operator, size: size, in: in, cancel: cancel,
 		progress: newProgress(observer, size),
 		streams:  make(chan struct{}),
 		handed:   make(chan *os.File, 1),
@@ -156,6 +157,9 @@ func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
 	s.engine.audit("stage", subject, err)
 	s.takeNoMore()
 	s.engine.setStage(nil)
+	if s.operator && s.err == nil {
+		s.engine.holdPlace()
+	}
 	s.engine.end()
 	s.progress.close()
 	close(s.over)

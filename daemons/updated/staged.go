@@ -85,6 +85,9 @@ func (e *engine) switchTo(ctx context.Context, serial uint64) error {
 	if err == nil {
 		err = e.idle(func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(serial, e.tries) })
 	}
+	if err == nil {
+		e.freePlace()
+	}
 	e.audit("switch", what, err)
 	return err
 }

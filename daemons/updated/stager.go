@@ -22,7 +22,7 @@ func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage)
 		return err
 	}
 	args := call.Args()
-	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), s.engine.heldOff})
+	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), false})
 	if err != nil {
 		return wire.Refuse(res.NewRefusal, err)
 	}

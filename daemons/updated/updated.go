@@ -23,7 +23,7 @@ func (s *updatedServer) StageSystem(ctx context.Context, call update.Updated_sta
 		return err
 	}
 	args := call.Args()
-	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), nil})
+	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), true})
 	if err != nil {
 		return wire.Refuse(res.NewRefusal, err)
 	}

@@ -23,7 +23,7 @@ type bundleOf struct {
 }
 
 // bundles boots a world with these bundles, all of them native services.
-func bundles(t *testing.T, visitor func(context.Context, *vat.Birth) error, list ...bundleOf) *world.World {
+func bundles(t testing.TB, visitor func(context.Context, *vat.Birth) error, list ...bundleOf) *world.World {
 	t.Helper()
 	w := world.New(t)
 	if visitor != nil {

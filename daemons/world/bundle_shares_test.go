@@ -30,7 +30,7 @@ func (h hearer) OnRegistered(context.Context, registry.NameObserver_onRegistered
 }
 
 // managerOf is the ServiceManager that a bundle has, for whoever took the bundle over.
-func managerOf(t *testing.T, ctx context.Context, w *world.World, name string) registry.ServiceManager {
+func managerOf(t testing.TB, ctx context.Context, w *world.World, name string) registry.ServiceManager {
 	t.Helper()
 	client, err := w.ConnOf(name).Bootstrap(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func managerOf(t *testing.T, ctx context.Context, w *world.World, name string) r
 }
 
 // getAs looks a name up as a bundle that takes no links does.
-func getAs(t *testing.T, ctx context.Context, w *world.World, name, of string) capnp.Client {
+func getAs(t testing.TB, ctx context.Context, w *world.World, name, of string) capnp.Client {
 	t.Helper()
 	var found capnp.Client
 	winding(w, func() {

@@ -45,7 +45,7 @@ var facetsOf = map[string]func(context.Context, operator.Operator) (capnp.Client
 }
 
 // shared boots a world that shares a socket for each small role.
-func shared(t *testing.T) *world.World {
+func shared(t testing.TB) *world.World {
 	t.Helper()
 	w := world.New(t)
 	for role := range roles {
@@ -57,7 +57,7 @@ func shared(t *testing.T) *world.World {
 }
 
 // as comes in by the socket of a role.
-func as(t *testing.T, ctx context.Context, w *world.World, role string) operator.Operator {
+func as(t testing.TB, ctx context.Context, w *world.World, role string) operator.Operator {
 	t.Helper()
 	conn := w.Dial(t, role+".sock")
 	t.Cleanup(conn.Close)

@@ -48,7 +48,7 @@ func openFollows(ctx context.Context, status capupdate.UpdateStatus, count int) 
 }
 
 // updates brings a set through stage, switch and commit, and wants no set to have suffered for what others do meanwhile.
-func updates(t *testing.T, w *world.World, o *world.Operator, version string, to bootctl.Slot) {
+func updates(t testing.TB, w *world.World, o *world.Operator, version string, to bootctl.Slot) {
 	t.Helper()
 	staged, err := o.Stage(set(t, version, "serve "+version))
 	if err != nil {
@@ -65,7 +65,7 @@ func updates(t *testing.T, w *world.World, o *world.Operator, version string, to
 }
 
 // blames wants nobody but these to have lost a connection.
-func blames(t *testing.T, w *world.World, guilty ...string) {
+func blames(t testing.TB, w *world.World, guilty ...string) {
 	t.Helper()
 	for _, line := range strings.Split(w.Console(), "\n") {
 		_, peer, broke := strings.Cut(line, "peer broke protocol peer=")

@@ -17,7 +17,7 @@ import (
 )
 
 // stager holds UpdateStage by the role stage.
-func stager(t *testing.T, ctx context.Context, w *world.World) capupdate.UpdateStage {
+func stager(t testing.TB, ctx context.Context, w *world.World) capupdate.UpdateStage {
 	t.Helper()
 	client, release, err := facetsOf["UpdateStage"](ctx, as(t, ctx, w, "stage"))
 	if err != nil {
@@ -28,7 +28,7 @@ func stager(t *testing.T, ctx context.Context, w *world.World) capupdate.UpdateS
 }
 
 // beginStage begins a stage of so many bytes, or says why not.
-func beginStage(t *testing.T, ctx context.Context, stage capupdate.UpdateStage, size uint64) (capupdate.StageOnlySink, error) {
+func beginStage(t testing.TB, ctx context.Context, stage capupdate.UpdateStage, size uint64) (capupdate.StageOnlySink, error) {
 	t.Helper()
 	answer, release := stage.Stage(ctx, func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(size); return nil })
 	t.Cleanup(release)
@@ -98,6 +98,7 @@ func TestAnOperatorEndsAStage(t *testing.T) {
 	if ended, err := o.EndStage(); ended || err != nil {
 		t.Errorf("with no stage under way: ended %t, %v", ended, err)
 	}
+	w.Clock.Wind(2 * time.Minute)
 	stage := stager(t, ctx, w)
 	sink, err := beginStage(t, ctx, stage, 1<<20)
 	if err != nil {
@@ -120,12 +121,31 @@ func TestAnOperatorEndsAStage(t *testing.T) {
 		t.Errorf("the sender begins again: %v, want %s", err, refusal.StageInProgress)
 	}
 	updates(t, w, o, "1.1.0", bootctl.B)
-	w.Clock.Wind(2 * time.Minute)
 	sink, err = beginStage(t, ctx, stage, 1<<20)
 	if err != nil {
-		t.Errorf("a stage two minutes later: %v", err)
+		t.Errorf("a stage once the operator's is taken up: %v", err)
 	}
 	capnp.Client(sink).Release()
+}
+
+// TestWhatAnOperatorStagedIsHis has the role stage begin a stage between an operator's stage and his switch: it has to wait for a minute.
+func TestWhatAnOperatorStagedIsHis(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := shared(t)
+	stage := stager(t, ctx, w)
+	staged, err := w.Operator().Stage(set(t, "1.1.0", "serve 1.1.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer staged.Release()
+	if _, err := beginStage(t, ctx, stage, 1<<20); refusal.Of(err) != refusal.StageInProgress {
+		t.Errorf("at once: %v, want %s", err, refusal.StageInProgress)
+	}
+	w.Clock.Wind(2 * time.Minute)
+	if _, err := beginStage(t, ctx, stage, 1<<20); err != nil {
+		t.Errorf("two minutes later: %v", err)
+	}
 }
 
 // TestAStageThatIsGivenBackIsWaitedFor drops a connection in mid-stage and updates at once, again and again.
@@ -149,6 +169,7 @@ func TestAStageThatIsGivenBackIsWaitedFor(t *testing.T) {
 			t.Fatalf("a stage after one that was dropped: %v", err)
 		}
 		staged.Release()
+		w.Clock.Wind(2 * time.Minute) // the role stage may come again
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // set makes a set with one service whose program does what the text says, and a plain one.
-func set(t *testing.T, version, program string) []byte {
+func set(t testing.TB, version, program string) []byte {
 	key := updatestest.Key(1)
 	return updatestest.Archive(t, key, version,
 		updatestest.Bundle("hello", version, abilities(program), world.Program(program), key),
@@ -30,7 +30,7 @@ func abilities(program string) []string {
 }
 
 // started boots a world with a healthy factory set and returns it confirmed.
-func started(t *testing.T) (*world.World, *world.Operator) {
+func started(t testing.TB) (*world.World, *world.Operator) {
 	t.Helper()
 	w := world.New(t)
 	w.Start(set(t, "1.0.0", "serve 1.0.0"), updatestest.Key(1).Public())

@@ -1,0 +1,215 @@
+package world_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/operator"
+	"nexus/capnpgen/registry"
+	capupdate "nexus/capnpgen/update"
+	"nexus/daemons/wire"
+	"nexus/daemons/world"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/updatestest"
+)
+
+// besiegedSet has a bundle that is hostile, one that behaves, one that is slow, and bytes to stage.
+func besiegedSet(t testing.TB, version string, size int) []byte {
+	key := updatestest.Key(1)
+	native := []string{nxb.AbilityService, nxb.AbilityNative}
+	return updatestest.Archive(t, key, version,
+		updatestest.Bundle("alpha", version, native, world.Program("serve "+version), key).Asking("BundleMgr", "bundle/slow"),
+		updatestest.Bundle("beta", version, native, world.Program("serve "+version), key),
+		updatestest.Bundle("notes", version, nil, bytes.Repeat([]byte(version), size/len(version)), key),
+		updatestest.Bundle("slow", version, native, world.Program("slow "+version), key))
+}
+
+// besieged boots a system into which hostile roles may come.
+func besieged(t testing.TB) *world.World {
+	w := world.New(t)
+	w.Share("status")
+	w.Share("stage")
+	w.Start(besiegedSet(t, "1.0.0", 1<<10), updatestest.Key(1).Public())
+	w.Await("init: health ok (slot a)", 1)
+	return w
+}
+
+// attackPause is between two rounds of an attack: it fills every bound again and again, and leaves the machine its processors.
+const attackPause = 20 * time.Millisecond
+
+// attack has hostile roles and a hostile bundle do all that they can to keep others waiting, until the returned function is called.
+func attack(t testing.TB, w *world.World) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var under sync.WaitGroup
+	for range 4 {
+		root := as(t, ctx, w, "status")
+		under.Go(func() { crowdStatus(ctx, root) })
+	}
+	stages := stager(t, ctx, w)
+	for _, attack := range []func(){
+		func() { holdStage(ctx, stages) },
+		func() { crowdNames(ctx, w) },
+		func() { giveUpCalls(ctx, w) },
+	} {
+		under.Go(func() {
+			for ctx.Err() == nil {
+				attack()
+				rest(ctx)
+			}
+		})
+	}
+	return func() {
+		cancel()
+		under.Wait()
+	}
+}
+
+func rest(ctx context.Context) {
+	select {
+	case <-time.After(attackPause):
+	case <-ctx.Done():
+	}
+}
+
+// crowdStatus leaves calls and observers open.
+func crowdStatus(ctx context.Context, root operator.Operator) {
+	services, releaseServices := root.Services(ctx, nil)
+	defer releaseServices()
+	status, releaseStatus := root.Status(ctx, nil)
+	defer releaseStatus()
+	if _, err := services.Struct(); err != nil {
+		return
+	}
+	if _, err := status.Struct(); err != nil {
+		return
+	}
+	openVerdicts(ctx, services.Services(), 200)
+	openFollows(ctx, status.Status(), 130)
+	<-ctx.Done()
+}
+
+// holdStage takes the one place for a stage whenever it is free, and sends next to nothing.
+func holdStage(ctx context.Context, stages capupdate.UpdateStage) {
+	answer, release := stages.Stage(ctx, func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(1 << 20); return nil })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil || wire.Refused(res.Refusal()) != nil {
+		return
+	}
+	for ctx.Err() == nil && send(ctx, res.Sink(), []byte{'s'}) == nil {
+		rest(ctx)
+	}
+}
+
+// crowdNames watches names with observers that never answer.
+func crowdNames(ctx context.Context, w *world.World) {
+	client, err := w.ConnOf("alpha").Bootstrap(ctx)
+	if err != nil {
+		return
+	}
+	defer client.Release()
+	for range 100 {
+		answer, release := registry.ServiceManager(client).Watch(ctx, func(p registry.ServiceManager_watch_Params) error {
+			if err := p.SetName("BundleMgr"); err != nil {
+				return err
+			}
+			return p.SetObserver(registry.NameObserver_ServerToClient(sleeper{}))
+		})
+		defer release()
+		if _, err := answer.Struct(); err != nil {
+			return
+		}
+	}
+	rest(ctx)
+}
+
+// giveUpCalls calls a bundle that is slow, and gives up.
+func giveUpCalls(ctx context.Context, w *world.World) {
+	client, err := w.ConnOf("alpha").Bootstrap(ctx)
+	if err != nil {
+		return
+	}
+	defer client.Release()
+	answer, release := registry.ServiceManager(client).Get(ctx, func(p registry.ServiceManager_get_Params) error { return p.SetName("bundle/slow") })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return
+	}
+	call, giveUp := context.WithTimeout(ctx, attackPause)
+	defer giveUp()
+	for range 100 {
+		bundle.BundleMgr(res.Service()).List(call, nil)
+	}
+	<-call.Done()
+}
+
+// takesUp brings a set to its commit, as an operator does whose place others may hold, and wants no set to have suffered.
+func takesUp(t testing.TB, w *world.World, o *world.Operator, archive []byte, to bootctl.Slot) {
+	t.Helper()
+	if _, err := o.EndStage(); err != nil {
+		t.Fatal(err)
+	}
+	staged, err := o.Stage(archive)
+	if err != nil {
+		t.Fatalf("cannot stage: %v\n%s", err, w.Console())
+	}
+	defer staged.Release()
+	if err := o.Switch(staged); err != nil {
+		t.Fatalf("cannot switch: %v\n%s", err, w.Console())
+	}
+	s := o.AwaitState("the commit", 0, committed(to))
+	if s.Quarantine != 0 || s.Rollback != "" {
+		t.Fatalf("%d sets in quarantine, rolled back for %q", s.Quarantine, s.Rollback)
+	}
+}
+
+// TestUpdatesUnderAttack keeps up every attack at once while good updates go through: none of their verdicts is another for it, and nobody
+// else is blamed.
+func TestUpdatesUnderAttack(t *testing.T) {
+	w := besieged(t)
+	o := w.Operator()
+	defer attack(t, w)()
+	slot := bootctl.A
+	for _, version := range []string{"1.1.0", "1.2.0", "1.3.0", "1.4.0"} {
+		slot = slot.Other()
+		takesUp(t, w, o, besiegedSet(t, version, 64<<10), slot)
+	}
+	blames(t, w, "status", "stage", "bundle:alpha")
+}
+
+// BenchmarkAttack is the time of an update under attack, as a multiple of that in peace, in turn within one run: the median of the rounds.
+func BenchmarkAttack(b *testing.B) {
+	w := besieged(b)
+	o := w.Operator()
+	slot := bootctl.A
+	update := func(version string) time.Duration {
+		archive := besiegedSet(b, version, 8<<20)
+		slot = slot.Other()
+		began := time.Now()
+		takesUp(b, w, o, archive, slot)
+		took := time.Since(began)
+		return took
+	}
+	var peace, ratios []float64
+	for n := 1; b.Loop(); n++ {
+		alone := update(fmt.Sprintf("%d.1.0", n))
+		end := attack(b, w)
+		time.Sleep(5 * attackPause) // every bound is full
+		attacked := update(fmt.Sprintf("%d.2.0", n))
+		end()
+		peace = append(peace, alone.Seconds()*1e3)
+		ratios = append(ratios, attacked.Seconds()/alone.Seconds())
+	}
+	slices.Sort(ratios)
+	slices.Sort(peace)
+	b.ReportMetric(peace[len(peace)/2], "ms/update")
+	b.ReportMetric(ratios[len(ratios)/2], "×attacked")
+}
