@@ -1,0 +1,150 @@
+package vat_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/rpc"
+	"capnproto.org/go/capnp/v3/rpc/transport"
+
+	"nexus/capnpgen/keystore"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
+)
+
+// slowAnchors answers when it is told to, whoever has given up meanwhile.
+type slowAnchors struct {
+	called  atomic.Int32
+	release chan struct{}
+}
+
+func (s *slowAnchors) List(_ context.Context, call keystore.TrustAnchors_list) error {
+	call.Go()
+	s.called.Add(1)
+	<-s.release
+	_, err := call.AllocResults()
+	return err
+}
+
+// pair connects a client to what is served on the other end, with these options of the server's guard.
+func pair(t *testing.T, served capnp.Client, options ...guard.Option) (client capnp.Client, near, far *vat.Conn) {
+	t.Helper()
+	ours, theirs, err := plat.StreamPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	nearSocket, errNear := vat.Socket(ours)
+	farSocket, errFar := vat.Socket(theirs)
+	if errNear != nil || errFar != nil {
+		t.Fatal(errNear, errFar)
+	}
+	far = vat.Connect(farSocket, served, options...)
+	near = vat.Connect(nearSocket, capnp.Client{})
+	t.Cleanup(near.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	client, err = near.Bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client, near, far
+}
+
+// foreign serves on a connection without a guard, as a program with another library does, and returns what we hold of it.
+func foreign(t *testing.T, served capnp.Client) capnp.Client {
+	t.Helper()
+	ours, theirs, err := plat.StreamPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	nearSocket, errNear := vat.Socket(ours)
+	farSocket, errFar := vat.Socket(theirs)
+	if errNear != nil || errFar != nil {
+		t.Fatal(errNear, errFar)
+	}
+	conn := rpc.NewConn(transport.NewStream(farSocket), &rpc.Options{BootstrapClient: served})
+	t.Cleanup(func() { conn.Close() })
+	near := vat.Connect(nearSocket, capnp.Client{})
+	t.Cleanup(near.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	client, err := near.Bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// TestAForwardedCallCountsUntilItHasReturned has a client call through a connection that forwards, and give up. What is under way behind it is
+// never more than one connection may have, also after the client has gone; when it has returned, the connection is over and all of it is given
+// back.
+func TestAForwardedCallCountsUntilItHasReturned(t *testing.T) {
+	slow := &slowAnchors{release: make(chan struct{})}
+	served := foreign(t, capnp.Client(keystore.TrustAnchors_ServerToClient(slow)))
+	client, near, far := pair(t, served, guard.Forwards())
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	for range 4 {
+		wanted := min(slow.called.Load()+100, guard.MaxCalls)
+		call, giveUp := context.WithCancel(ctx)
+		var answers []keystore.TrustAnchors_list_Results_Future
+		for range 100 {
+			answer, _ := keystore.TrustAnchors(client).List(call, nil)
+			answers = append(answers, answer)
+		}
+		for slow.called.Load() < wanted && ctx.Err() == nil {
+			time.Sleep(time.Millisecond) // until they have come to the other side
+		}
+		giveUp()
+		for _, answer := range answers {
+			answer.Struct()
+		}
+	}
+	if called := slow.called.Load(); called != guard.MaxCalls {
+		t.Errorf("%d calls are under way, want %d", called, guard.MaxCalls)
+	}
+	near.Close()
+	select {
+	case <-far.Done():
+		t.Error("the connection is over while calls are under way")
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(slow.release)
+	within(t, "the end of the connection", far.Done())
+	if called := slow.called.Load(); called != guard.MaxCalls {
+		t.Errorf("%d calls came, want %d", called, guard.MaxCalls)
+	}
+}
+
+// TestAForwardedCallIsAnswered has a connection that forwards carry calls that nobody gives up, and calls that were given up and then returned:
+// its places are free again.
+func TestAForwardedCallIsAnswered(t *testing.T) {
+	slow := &slowAnchors{release: make(chan struct{})}
+	client, _, _ := pair(t, foreign(t, capnp.Client(keystore.TrustAnchors_ServerToClient(slow))), guard.Forwards())
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	call, giveUp := context.WithCancel(ctx)
+	for range guard.MaxCalls {
+		keystore.TrustAnchors(client).List(call, nil)
+	}
+	for slow.called.Load() < guard.MaxCalls && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	giveUp()
+	close(slow.release)
+	for range 3 * guard.MaxCalls {
+		answer, release := keystore.TrustAnchors(client).List(ctx, nil)
+		if _, err := answer.Struct(); err != nil {
+			t.Fatal(err)
+		}
+		release()
+	}
+}
