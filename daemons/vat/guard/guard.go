@@ -179,6 +179,7 @@ func (g *Guard) mourn() {
 			g.pass(goneMessage(it.question))
 		}
 	}
+	g.waiting = nil // nobody is there for what they would answer
 }
 
 // lingers tells whether the connection has ended, and the library does not know it yet because calls are still under way.
