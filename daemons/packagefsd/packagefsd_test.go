@@ -202,9 +202,15 @@ func TestManyCallsAtOnce(t *testing.T) {
 		<-gate
 		atWork.Add(-1)
 	}
-	fs := viewOf(t, s)
+	d := start(t)
+	d.Provide("BundleMgr", s.client())
+	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))
 	answers := make(chan error, cap(asked))
-	for range cap(answers) {
+	for n := range cap(answers) {
+		if n%20 == 0 { // one client has no more than two at work
+			fs = packagefs.PackageFs(d.Client("PackageFs", "operator"))
+		}
+		fs := fs
 		go func() {
 			_, err := read(t, fs, "alpha.app/payload.elf", 0, 1<<10)
 			answers <- err
@@ -226,6 +232,40 @@ func TestManyCallsAtOnce(t *testing.T) {
 	}
 	if n := most.Load(); n != 8 {
 		t.Errorf("%d calls were at work at one time, want 8", n)
+	}
+}
+
+// A client that asks for as much as it can leaves turns to the next.
+func TestOneClientTakesTwoTurns(t *testing.T) {
+	s := twoBundles()
+	asked, gate := make(chan struct{}, 100), make(chan struct{})
+	s.hold = func(context.Context) {
+		asked <- struct{}{}
+		<-gate
+	}
+	d := start(t)
+	d.Provide("BundleMgr", s.client())
+	greedy := packagefs.PackageFs(d.Client("PackageFs", "greedy"))
+	answers := make(chan error, 51)
+	ask := func(fs packagefs.PackageFs) {
+		_, err := read(t, fs, "alpha.app/payload.elf", 0, 1<<10)
+		answers <- err
+	}
+	for range 50 {
+		go ask(greedy)
+	}
+	receive(t, asked)
+	receive(t, asked)
+	go ask(packagefs.PackageFs(d.Client("PackageFs", "modest")))
+	receive(t, asked)
+	if len(asked) != 0 {
+		t.Error("the greedy client has more than two turns")
+	}
+	close(gate)
+	for range cap(answers) {
+		if err := receive(t, answers); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

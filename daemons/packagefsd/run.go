@@ -19,7 +19,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	b.OnRefused(log.Refused)
 	v := newView(b.Use("BundleMgr"))
 
-	view := func() capnp.Client { return capnp.Client(packagefs.PackageFs_ServerToClient(&server{v})) }
+	view := func() capnp.Client { return capnp.Client(packagefs.PackageFs_ServerToClient(&server{v.forClient()})) }
 	b.Serve("PackageFs", func(vat.Client) capnp.Client { return view() })
 	self := packagefs.PackageFs_ServerToClient(&server{v})
 	defer self.Release()

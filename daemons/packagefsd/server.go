@@ -8,7 +8,7 @@ import (
 	"nexus/daemons/wire"
 )
 
-// A server is PackageFs. All clients see the same, so all have the same one.
+// A server is the PackageFs of one client. All see the same.
 type server struct {
 	view *view
 }

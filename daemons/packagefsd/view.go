@@ -14,17 +14,27 @@ import (
 // patience bounds what one call spends on bundlemgrd, a restart of it included.
 const patience = 10 * time.Second
 
-// maxTurns bounds how many calls are at work at one time, and so how many pieces of files are in memory. The others wait.
-const maxTurns = 8
+// How many calls are at work at one time, and so how many pieces of files are in memory. The others wait: of one client behind its own, so
+// that each client waits for at most two calls of any other.
+const (
+	maxTurns = 8 // of all
+	maxOwn   = 2 // of one client, at work or next
+)
 
-// A view answers paths out of what bundlemgrd has published.
+// A view answers one client's paths out of what bundlemgrd has published.
 type view struct {
 	bundles *vat.Holding
 	turns   chan struct{} // holds one token per call at work
+	own     chan struct{} // one per call of the client's, at work or next
 }
 
 func newView(bundles *vat.Holding) *view {
-	return &view{bundles: bundles, turns: make(chan struct{}, maxTurns)}
+	return (&view{bundles: bundles, turns: make(chan struct{}, maxTurns)}).forClient()
+}
+
+// forClient is the same view for another client.
+func (v *view) forClient() *view {
+	return &view{bundles: v.bundles, turns: v.turns, own: make(chan struct{}, maxOwn)}
 }
 
 // An info is packagefs.FileInfo as a value.
@@ -36,11 +46,13 @@ type info struct {
 
 // ask runs f with BundleMgr, again with the next life's when bundlemgrd ends under it.
 func (v *view) ask(ctx context.Context, f func(context.Context, bundle.BundleMgr) error) error {
-	select {
-	case v.turns <- struct{}{}:
-		defer func() { <-v.turns }()
-	case <-ctx.Done():
-		return ctx.Err()
+	for _, turns := range []chan struct{}{v.own, v.turns} {
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
