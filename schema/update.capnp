@@ -140,8 +140,8 @@ interface UpdateStage {
 
   stage @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageOnlySink, refusal :Keystore.Refusal);
   # Starts a stage into the standby slot, as Updated.stageSystem does and with its refusals: a set that was staged before is superseded.
-  # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards everything received. What was
-  # staged by Updated is that client's to take up: for a minute, or until it is, this is refused as `stage-in-progress`.
+  # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards everything received. What an
+  # operator has staged is his to take up: for a minute, or until it is, those who may only stage are refused as `stage-in-progress`.
 }
 
 interface StageOnlySink {
@@ -240,7 +240,7 @@ interface UpdateRecovery {
 
   endStage @4 () -> (ended :Bool);
   # Ends the stage under way, whoever began it: its sender is refused as `cancelled`. Returns when its place is free; `ended` is false when there
-  # was none, or it was complete before. The place is then kept for whoever holds Updated, for a minute or until a switch: see UpdateStage.
+  # was none, or it was complete before. The place is then kept for operators, for a minute or until a switch: see UpdateStage.
 }
 
 struct SlotCheck {
