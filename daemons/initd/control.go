@@ -86,7 +86,7 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 	if c.barred {
 		methods = nil
 	}
-	session := s.openSession(c.role.Name)
+	session := s.openSession(c.role.Name, methods)
 	root := capnp.Client(session.operator(methods, files))
 	conn := vat.Connect(socket, root, guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
 	c.conns[conn] = struct{}{}

@@ -112,7 +112,7 @@ func (s *system) link(holder string, edge Edge) error {
 	s.lastLink++
 	l := &link{number: s.lastLink, edge: edge, made: s.host.Clock.Now(), pause: firstPause}
 	s.links[linkKey{holder, edge.Facet}] = l
-	client := vat.Client{Name: s.knownAs(holder), Grants: s.grantsOf(holder, edge)}
+	client := s.clientOf(holder, edge)
 	return errors.Join(
 		s.grantServe(l, client, theirs),
 		s.grantUse(holder, l, ours),

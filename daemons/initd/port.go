@@ -20,7 +20,7 @@ func (s *system) servePort(ctx context.Context, name string) {
 	role, _ := RoleOf(operatorRole)
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
-			session := s.openSession("port")
+			session := s.openSession("port", role.Methods)
 			conn := vat.Connect(port, capnp.Client(session.operator(role.Methods, nil)), s.refuses("port"))
 			select {
 			case <-conn.Done():

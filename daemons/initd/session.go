@@ -18,7 +18,8 @@ import (
 type session struct {
 	s    *system
 	role string
-	name string // as a holder of links
+	has  []string // the methods of Operator that it came in with
+	name string   // as a holder of links
 
 	holdings map[string]*vat.Holding // by facet; nil once the session has ended. The system's lock guards it.
 }
@@ -29,12 +30,13 @@ const sessionMark = "operator:"
 // isSession tells whether an end of a link is a session.
 func isSession(end string) bool { return strings.HasPrefix(end, sessionMark) }
 
-// openSession begins a session of a role. It lasts until end.
-func (s *system) openSession(role string) *session {
+// openSession begins a session that has these methods, under the name of its role. It lasts until end.
+func (s *system) openSession(role string, methods []string) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastSession++
-	o := &session{s: s, role: role, name: fmt.Sprintf("%s%s#%d", sessionMark, role, s.lastSession), holdings: map[string]*vat.Holding{}}
+	name := fmt.Sprintf("%s%s#%d", sessionMark, role, s.lastSession)
+	o := &session{s: s, role: role, has: methods, name: name, holdings: map[string]*vat.Holding{}}
 	s.sessions[o.name] = o
 	return o
 }
@@ -90,12 +92,12 @@ func (o *session) hold(facet string) (*vat.Holding, error) {
 	return o.holdings[facet], nil
 }
 
-// knownAs is the name under which a provider knows the holder of a link: of a session, its role.
-func (s *system) knownAs(holder string) string {
+// clientOf is the holder of a link as its provider knows it: of a session, its role and what it may do.
+func (s *system) clientOf(holder string, edge Edge) vat.Client {
 	if o := s.sessions[holder]; o != nil {
-		return o.role
+		return vat.Client{Name: o.role, Grants: o.has}
 	}
-	return holder
+	return vat.Client{Name: holder, Grants: s.grantsOf(holder, edge)}
 }
 
 // holdingOf is where a link that ends in this process puts what it leads to; nil for a link of another holder.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"capnproto.org/go/capnp/v3"
@@ -40,8 +41,9 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		status := e.status()
 		return capnp.Client(update.UpdateStatus_ServerToClient(&status))
 	})
-	b.Serve("UpdateStage", func(vat.Client) capnp.Client {
-		return capnp.Client(update.UpdateStage_ServerToClient(&stagerServer{e, ctx}))
+	b.Serve("UpdateStage", func(c vat.Client) capnp.Client {
+		stager := &stagerServer{engine: e, life: ctx, operator: slices.Contains(c.Grants, takesUp)}
+		return capnp.Client(update.UpdateStage_ServerToClient(stager))
 	})
 	b.Serve("Updated", func(vat.Client) capnp.Client { return capnp.Client(e.updated(ctx)) })
 	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
@@ -64,6 +66,9 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	e.stop() // the slots have one writer: the next life must not meet this one's
 	return nil
 }
+
+// takesUp is the method of Operator by which a client may take up what it stages, beside UpdateStage (daemons/initd).
+const takesUp = "updated"
 
 // open takes up resources, settings and the record.
 func open(ctx context.Context, b *vat.Birth, host plat.Host, log *logs.Log) (*engine, error) {

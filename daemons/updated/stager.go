@@ -10,8 +10,9 @@ import (
 
 // A stagerServer is UpdateStage: it brings sets and can do nothing with them. A StagedSystem is not among what it can make.
 type stagerServer struct {
-	engine *engine
-	life   context.Context // of the daemon: no stage outlives it
+	engine   *engine
+	life     context.Context // of the daemon: no stage outlives it
+	operator bool            // its client may take up what it stages, by other means
 }
 
 // Stage starts a stage and gives the sink for its bytes.
@@ -22,7 +23,7 @@ func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage)
 		return err
 	}
 	args := call.Args()
-	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), false})
+	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), s.operator})
 	if err != nil {
 		return wire.Refuse(res.NewRefusal, err)
 	}

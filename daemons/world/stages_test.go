@@ -142,6 +142,16 @@ func TestWhatAnOperatorStagedIsHis(t *testing.T) {
 	if _, err := beginStage(t, ctx, stage, 1<<20); refusal.Of(err) != refusal.StageInProgress {
 		t.Errorf("at once: %v, want %s", err, refusal.StageInProgress)
 	}
+	own, release, err := facetsOf["UpdateStage"](ctx, as(t, ctx, w, "control"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	again, err := beginStage(t, ctx, capupdate.UpdateStage(own), 1<<20)
+	if err != nil {
+		t.Errorf("an operator stages again: %v", err)
+	}
+	capnp.Client(again).Release()
 	w.Clock.Wind(2 * time.Minute)
 	if _, err := beginStage(t, ctx, stage, 1<<20); err != nil {
 		t.Errorf("two minutes later: %v", err)
