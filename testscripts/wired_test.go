@@ -80,25 +80,21 @@ func missing(from, in []string) (all []string) {
 	return all
 }
 
-// declared is the table as lines: a birth channel for each daemon, a link for each facet but those lent to operators, of whom none is in, and what the row has open. Without a state folder
-// there is no statefsd.
+// declared is the table as lines: a birth channel for each daemon, a link for each facet, and what the row has open. Operators have
+// links of their own while they are in, and none is in. Without a state folder there is no statefsd.
 func declared(state bool) (lines []string) {
 	for _, row := range initd.Table() {
-		if row.Name == "selftest" || row.Name == "statefsd" && !state {
+		if row.Name == "selftest" || row.Name == "statefsd" && !state || !row.Process() {
 			continue
 		}
-		holder := row.Name
-		if !row.Process() {
-			holder = "initd" // which has the links of operators
-		}
-		if holder != "initd" {
+		if row.Name != "initd" {
 			lines = append(lines, between("packet", "initd", row.Name))
 		}
 		for _, edge := range row.Holds {
-			if edge.Lent || edge.From == "statefsd" && !state {
+			if edge.From == "statefsd" && !state {
 				continue
 			}
-			lines = append(lines, between("stream", holder, edge.From))
+			lines = append(lines, between("stream", row.Name, edge.From))
 		}
 		for _, dir := range row.Dirs {
 			if dir != "groups" { // the machine's, where it has any; the others are the system's

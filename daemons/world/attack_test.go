@@ -90,7 +90,7 @@ func crowdStatus(ctx context.Context, root operator.Operator) {
 	if _, err := status.Struct(); err != nil {
 		return
 	}
-	openVerdicts(ctx, services.Services(), 200)
+	openLists(ctx, services.Services(), 200)
 	openFollows(ctx, status.Status(), 130)
 	<-ctx.Done()
 }

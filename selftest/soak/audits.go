@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"nexus/libupdates/refusal"
+	"nexus/selftest/host"
 	"nexus/selftest/onlooker"
 )
 
 // audited wants the journal to have exactly the steps of the cycle. Records are on their way for a moment.
 func (s *Soak) audited(r *Run, sequence uint64) error {
 	want, have := strings.Join(r.audits(), ", "), ""
-	err := within(checkBound, "the steps "+want, func() bool {
+	err := host.Within(checkBound, "the steps "+want, func() bool {
 		records, err := s.records()
 		have = strings.Join(auditsIn(records, sequence), ", ")
 		return err == nil && have == want

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"time"
+
+	"nexus/selftest/host"
 )
 
 // check holds slots, publication, services, history, journal and what is left over against the state. What was under way when the state
@@ -17,7 +19,7 @@ func (s *Soak) check() error {
 		if time.Since(begun) > checkBound {
 			return errors.Join(found...)
 		}
-		time.Sleep(10 * lookPause)
+		time.Sleep(10 * host.LookPause)
 	}
 }
 
@@ -32,5 +34,5 @@ func (s *Soak) findings() []error {
 	if len(found) > 0 {
 		return found // a process that has only just begun is no measure
 	}
-	return s.growth.look(s.host.members())
+	return s.growth.look(s.host.Members())
 }

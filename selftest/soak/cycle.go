@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"nexus/selftest/host"
 	"nexus/selftest/onlooker"
 )
 
@@ -15,11 +16,11 @@ type Run struct {
 	Cleared bool          // whether its quarantine was ended first
 	Before  onlooker.State
 	After   onlooker.State
-	Verbs   []*Verb // of the operator
-	Second  *Verb   // of the rival
-	Hit     string  // what was killed, empty: nobody
-	Kills   int     // how often services of the confirmed set were killed so far
-	InTime  bool    // whether the moment of the fault came
+	Verbs   []*host.Verb // of the operator
+	Second  *host.Verb   // of the rival
+	Hit     string       // what was killed, empty: nobody
+	Kills   int          // how often services of the confirmed set were killed so far
+	InTime  bool         // whether the moment of the fault came
 	Lines   []string
 	Struck  time.Time     // when it was killed
 	Answer  time.Duration // from then until the system answered again
@@ -55,7 +56,7 @@ func (s *Soak) cycle(c Cycle) (*Run, error) {
 		return r, err
 	}
 	r.Quiet = time.Since(ended)
-	r.Lines = s.host.since(watch.line)
+	r.Lines = s.host.Since(watch.line)
 	s.state = r.After
 	if err := s.judge(r); err != nil {
 		return r, err
@@ -84,11 +85,11 @@ func (s *Soak) choose(r *Run) error {
 			continue
 		}
 		var done struct{}
-		if err := s.host.ask(&done, "clear", set.Digest); err != nil {
+		if err := s.host.Ask(&done, "clear", set.Digest); err != nil {
 			return err
 		}
 		r.Cleared, r.Before = true, onlooker.State{}
-		if err := s.host.ask(&r.Before, "status"); err != nil {
+		if err := s.host.Ask(&r.Before, "status"); err != nil {
 			return err
 		}
 	}
@@ -100,13 +101,13 @@ func (s *Soak) act(r *Run, watch Watch) error {
 	struck := r.Target == Nobody
 	watched := r.Target != Nobody && r.Moment.Trigger == Progress
 	for i, args := range s.verbs(r) {
-		verb, err := s.host.start(watched, args...)
+		verb, err := s.host.Start(watched, args...)
 		if err != nil {
 			return err
 		}
 		r.Verbs = append(r.Verbs, verb)
 		if i == 0 && r.Other != nil {
-			if r.Second, err = s.host.start(false, "update", "--downgrade", r.Other.File); err != nil {
+			if r.Second, err = s.host.Start(false, "update", "--downgrade", r.Other.File); err != nil {
 				return err
 			}
 		}
@@ -119,8 +120,8 @@ func (s *Soak) act(r *Run, watch Watch) error {
 				}
 			}
 		}
-		<-verb.done
-		if verb.exit() != 0 {
+		<-verb.Done
+		if verb.Exit() != 0 {
 			if !struck {
 				if err := s.hit(r, verb); err != nil {
 					return err
@@ -130,13 +131,13 @@ func (s *Soak) act(r *Run, watch Watch) error {
 		}
 	}
 	if r.Second != nil {
-		<-r.Second.done
+		<-r.Second.Done
 	}
 	return r.hung()
 }
 
 // hit strikes, and wants a system that is still there to answer while the verb goes on.
-func (s *Soak) hit(r *Run, verb *Verb) error {
+func (s *Soak) hit(r *Run, verb *host.Verb) error {
 	r.Hit, r.Struck = s.strike(r.Cycle, verb), time.Now()
 	if r.Hit == "" || r.Target.restarts() {
 		return nil
@@ -146,9 +147,9 @@ func (s *Soak) hit(r *Run, verb *Verb) error {
 
 // answers waits until the system answers.
 func (s *Soak) answers(r *Run) error {
-	err := within(answerBound, "an answer of the system", func() bool {
+	err := host.Within(answerBound, "an answer of the system", func() bool {
 		var now onlooker.State
-		return s.host.ask(&now, "status") == nil
+		return s.host.Ask(&now, "status") == nil
 	})
 	r.Answer = time.Since(r.Struck)
 	return err
@@ -173,7 +174,7 @@ func (s *Soak) verbs(r *Run) [][]string {
 // hung refuses verbs that had to be ended.
 func (r *Run) hung() error {
 	for _, v := range append(r.Verbs, r.Second) {
-		if v != nil && v.exit() < 0 && (r.Hit != "nx" || v == r.Second) {
+		if v != nil && v.Exit() < 0 && (r.Hit != "nx" || v == r.Second) {
 			return fmt.Errorf("%s", v)
 		}
 	}
@@ -194,7 +195,7 @@ func (r *Run) log() string {
 		text += fmt.Sprintf(": hit %s, in time %t", r.Hit, r.InTime)
 	}
 	for _, v := range append(r.Verbs, r.Second) {
-		if v != nil && v.ended() {
+		if v != nil && v.Ended() {
 			text += "\n    " + v.String()
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"nexus/selftest/host"
 )
 
 // Links are where the system's links lead: the slots, and the confirmed one.
@@ -27,29 +29,29 @@ type Watch struct {
 	links Links
 }
 
-func (s *Soak) watch() Watch { return Watch{s, s.host.shown(), s.links()} }
+func (s *Soak) watch() Watch { return Watch{s, s.host.Shown(), s.links()} }
 
 // await waits for the moment, or for the end of the verb, whichever is first, and tells whether the moment came.
-func (w Watch) await(m Moment, verb *Verb) bool {
+func (w Watch) await(m Moment, verb *host.Verb) bool {
 	seen, over := false, false
 	for !seen && !over {
-		over = verb.ended() // before the look, so that what the verb did last is seen
+		over = verb.Ended() // before the look, so that what the verb did last is seen
 		if seen = w.sees(m, verb); !seen {
-			time.Sleep(lookPause / 4)
+			time.Sleep(host.LookPause / 4)
 		}
 	}
 	time.Sleep(m.Delay)
 	return seen
 }
 
-func (w Watch) sees(m Moment, verb *Verb) bool {
+func (w Watch) sees(m Moment, verb *host.Verb) bool {
 	switch m.Trigger {
 	case Begun:
 		return true
 	case Progress:
-		return verb.progress() >= m.N
+		return verb.Progress() >= m.N
 	case Console:
-		return w.soak.host.shown() >= w.line+m.N
+		return w.soak.host.Shown() >= w.line+m.N
 	case Receiving:
 		_, err := os.Lstat(w.soak.at("system/sets/.stage"))
 		return err == nil
@@ -59,7 +61,7 @@ func (w Watch) sees(m Moment, verb *Verb) bool {
 	case Committed:
 		return w.soak.links().active != w.links.active
 	default:
-		return verb.ended()
+		return verb.Ended()
 	}
 }
 
@@ -69,24 +71,24 @@ func daemons() []string {
 }
 
 // strike kills or stops what the plan says and returns what that was; empty where it does not run.
-func (s *Soak) strike(c Cycle, verb *Verb) string {
+func (s *Soak) strike(c Cycle, verb *host.Verb) string {
 	switch c.Target {
 	case Daemon:
 		return s.strikeDaemons(c)
 	case Service:
-		services := slices.DeleteFunc(s.host.members(), func(p Proc) bool { return !isService(p) })
+		services := slices.DeleteFunc(s.host.Members(), func(p host.Proc) bool { return !isService(p) })
 		if len(services) == 0 {
 			return ""
 		}
 		return kill(services[c.Victim%len(services)])
 	case Command:
-		if verb.ended() {
+		if verb.Ended() {
 			return ""
 		}
-		verb.cmd.Process.Kill()
+		verb.Kill()
 		return "nx"
 	case Init:
-		syscall.Kill(s.host.pid(), syscall.SIGKILL)
+		syscall.Kill(s.host.PID(), syscall.SIGKILL)
 		return "initd"
 	default:
 		s.killAll(c)
@@ -107,7 +109,7 @@ func (s *Soak) strikeDaemons(c Cycle) string {
 	if c.Stop {
 		signal = syscall.SIGSTOP
 	}
-	for _, p := range s.host.members() {
+	for _, p := range s.host.Members() {
 		if slices.Contains(hit, p.Name) && !isService(p) {
 			syscall.Kill(p.PID, signal) // it may have ended since it was seen
 		}
@@ -117,7 +119,7 @@ func (s *Soak) strikeDaemons(c Cycle) string {
 
 // killAll kills every process of the system, in the order of the plan.
 func (s *Soak) killAll(c Cycle) {
-	all := s.host.members()
+	all := s.host.Members()
 	r := rand.New(rand.NewPCG(c.Order, 0))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for _, p := range all {
@@ -128,30 +130,30 @@ func (s *Soak) killAll(c Cycle) {
 // restart starts the system again after all of it has gone. Where the plan strikes twice, it dies once more on the way up.
 func (s *Soak) restart(c Cycle) error {
 	for strike := c.Again; ; strike = false {
-		if err := s.host.gone(); err != nil {
+		if err := s.host.Gone(); err != nil {
 			return err
 		}
-		line := s.host.shown()
-		if err := s.host.up(); err != nil {
+		line := s.host.Shown()
+		if err := s.up(); err != nil {
 			return err
 		}
 		if !strike {
 			return nil
 		}
-		if err := within(startBound, "the console", func() bool { return s.host.shown() >= line+c.Pause }); err != nil {
+		if err := host.Within(host.StartBound, "the console", func() bool { return s.host.Shown() >= line+c.Pause }); err != nil {
 			return err
 		}
 		time.Sleep(c.Moment.Delay)
 		s.killAll(c)
-		syscall.Kill(s.host.pid(), syscall.SIGKILL) // it may not have been a member yet
+		syscall.Kill(s.host.PID(), syscall.SIGKILL) // it may not have been a member yet
 	}
 }
 
 // kill kills one process; it may have ended since it was seen.
-func kill(p Proc) string {
+func kill(p host.Proc) string {
 	syscall.Kill(p.PID, syscall.SIGKILL)
 	return p.Name
 }
 
 // isService tells services from daemons: execd gives them an environment, and daemons have none.
-func isService(p Proc) bool { return len(p.env()) > 0 && p.Name != "initd" }
+func isService(p host.Proc) bool { return len(p.Env()) > 0 && p.Name != "initd" }

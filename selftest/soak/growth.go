@@ -1,12 +1,17 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"nexus/selftest/host"
+)
 
 // Bounds of growth, from the first quiet moment in the life of a process to any later one. A Go program opens a few descriptors late; one
 // that leaks one a cycle passes the bound within a stretch.
 const (
 	moreFDs = 8
 	moreRSS = 64 << 20 // bytes
+
 )
 
 // A Size is what a process takes at a quiet moment.
@@ -26,12 +31,12 @@ type Life struct {
 type Growth map[string]*Life
 
 // look measures the processes, and returns those that grew over the bounds.
-func (g Growth) look(members []Proc) (found []error) {
+func (g Growth) look(members []host.Proc) (found []error) {
 	for _, p := range members {
 		if isService(p) {
 			continue
 		}
-		if err := g.note(fmt.Sprintf("%d/%s", p.PID, p.Start), p.Name, Size{p.fds(), p.rss()}); err != nil {
+		if err := g.note(fmt.Sprintf("%d/%s", p.PID, p.Start), p.Name, Size{p.FDs(), p.RSS()}); err != nil {
 			found = append(found, err)
 		}
 	}

@@ -11,16 +11,16 @@ import (
 
 // records reads the journal: one object a line.
 func (s *Soak) records() ([]onlooker.Record, error) {
-	v, err := s.host.start(false, "log")
+	v, err := s.host.Start(false, "log")
 	if err != nil {
 		return nil, err
 	}
-	<-v.done
-	if v.exit() != 0 {
+	<-v.Done
+	if v.Exit() != 0 {
 		return nil, errors.New(v.String())
 	}
 	var records []onlooker.Record
-	for decoder := json.NewDecoder(bytes.NewReader(v.stdout.Bytes())); decoder.More(); {
+	for decoder := json.NewDecoder(bytes.NewReader(v.Stdout.Bytes())); decoder.More(); {
 		var r onlooker.Record
 		if err := decoder.Decode(&r); err != nil {
 			return nil, fmt.Errorf("cannot read the journal: %w", err)

@@ -48,7 +48,7 @@ func ackedStays(r *Run) error {
 	if r.crashLooped() {
 		return nil
 	}
-	if r.Flow == Update && r.Verbs[0].exit() == 0 && r.After.Active().Digest() != r.Set.Digest {
+	if r.Flow == Update && r.Verbs[0].Exit() == 0 && r.After.Active().Digest() != r.Set.Digest {
 		return fmt.Errorf("nx update said %q is committed, and %.12s is active", r.Set.Name, r.After.Active().Digest())
 	}
 	if r.Flow == Rivals {
@@ -147,7 +147,7 @@ func (r *Run) undisturbed() error {
 	switch {
 	case len(r.Verbs) != want.verbs:
 		return fmt.Errorf("the flow ended with verb %d, want %d: %s", len(r.Verbs), want.verbs, last)
-	case last.exit() != want.exit || !last.watched && last.reason() != want.reason:
+	case last.Exit() != want.exit || !last.Watched && last.Reason() != want.reason:
 		return fmt.Errorf("%s; want exit %d %s", last, want.exit, want.reason)
 	case r.After.Active().Digest() != want.active:
 		return fmt.Errorf("%.12s is active, want %.12s", r.After.Active().Digest(), want.active)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"nexus/libupdates/refusal"
+	"nexus/selftest/host"
 	"nexus/selftest/onlooker"
 )
 
@@ -166,7 +168,14 @@ func TestGrowth(t *testing.T) {
 
 // TestExplain wants a failure to show steps, console and folder.
 func TestExplain(t *testing.T) {
-	s := &Soak{host: &Host{dir: "/where/it/is", lines: []string{"the console"}}}
+	s := &Soak{host: &host.Host{Bin: t.TempDir(), Dir: "/where/it/is"}}
+	link(t, "/bin/echo", filepath.Join(s.host.Bin, "nx"))
+	if err := s.host.Up("the console"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.host.Gone(); err != nil {
+		t.Fatal(err)
+	}
 	for range keptSteps + 1 {
 		s.step("a step")
 	}

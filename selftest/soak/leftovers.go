@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"nexus/selftest/host"
 )
 
 // leftovers are what a system at rest has no use for: files, processes, sockets. A system that was shut down leaves nothing but its lock,
@@ -33,11 +35,11 @@ func (s *Soak) strayFiles(runs bool) (found []error) {
 		}
 	}
 	folders := []string{".", "system", "system/sets", "system/sets/*", "system/sets/*/*.nxb", "trust", "trust/*", "run"}
-	err := filepath.WalkDir(s.host.dir, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(s.host.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		name, _ := filepath.Rel(s.host.dir, path)
+		name, _ := filepath.Rel(s.host.Dir, path)
 		switch {
 		case entry.IsDir() && name == "run" && !runs:
 			found = append(found, fmt.Errorf("folder %s is left over", name))
@@ -77,10 +79,10 @@ func (s *Soak) strayProcesses(runs bool) (found []error) {
 			wanted[name]++
 		}
 	}
-	all := session(s.host.sessions...)
+	all := host.Session(s.host.Sessions...)
 	for _, p := range all {
 		switch {
-		case p.Zombie && (!runs || p.Parent != s.host.pid()):
+		case p.Zombie && (!runs || p.Parent != s.host.PID()):
 			continue // its parent is not ours to judge
 		case p.Zombie:
 			found = append(found, fmt.Errorf("process %s has ended, and initd does not wait for it", p))
@@ -104,10 +106,10 @@ const goRuntime = "/sys/fs/cgroup/"
 
 // outside are the files a process has open that are none of its business: what is not below the system's folder, an archive, its own part of
 // /proc, or without a name in the file system.
-func (s *Soak) outside(p Proc) (found []error) {
-	for _, path := range p.openFiles() {
-		if strings.HasPrefix(path, s.host.dir+"/") && !strings.HasSuffix(path, " (deleted)") ||
-			strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, goRuntime) || path == os.DevNull || path == fmt.Sprintf("/proc/%d", p.PID) || path == s.host.factory {
+func (s *Soak) outside(p host.Proc) (found []error) {
+	for _, path := range p.OpenFiles() {
+		if strings.HasPrefix(path, s.host.Dir+"/") && !strings.HasSuffix(path, " (deleted)") ||
+			strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, goRuntime) || path == os.DevNull || path == fmt.Sprintf("/proc/%d", p.PID) || path == s.factory {
 			continue
 		}
 		found = append(found, fmt.Errorf("process %s has %s open", p, path))
@@ -117,7 +119,7 @@ func (s *Soak) outside(p Proc) (found []error) {
 
 // temporary is what was left where programs put what is temporary.
 func (s *Soak) temporary() (found []error) {
-	names, err := os.ReadDir(s.host.tmp)
+	names, err := os.ReadDir(s.host.Tmp)
 	if err != nil {
 		return []error{err}
 	}

@@ -50,10 +50,10 @@ func soak(seed uint64, first, cycles int, bin, demo string, stdout, stderr io.Wr
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, s.host.kill) // whoever waits for the system then sees it gone
+	context.AfterFunc(ctx, s.host.Kill) // whoever waits for the system then sees it gone
 	begun := time.Now()
 	err = s.run(ctx, first, cycles, stderr)
-	s.host.kill() // after a failure; a system that was shut down has left nothing
+	s.host.Kill() // after a failure; a system that was shut down has left nothing
 	if err != nil {
 		s.explain(stderr)
 		return fmt.Errorf("seed %d: %w", seed, err)

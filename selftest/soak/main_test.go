@@ -81,10 +81,10 @@ func breaks(t *testing.T, f fixture) {
 			break
 		}
 	}
-	if err := s.host.up(); err != nil {
+	if err := s.up(); err != nil {
 		t.Fatal(err)
 	}
-	s.sets = append(s.sets, &onlooker.Set{Name: "the first", File: s.host.factory, Fate: onlooker.Good})
+	s.sets = append(s.sets, &onlooker.Set{Name: "the first", File: s.factory, Fate: onlooker.Good})
 	if err := s.sets[1].Load(); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func breaks(t *testing.T, f fixture) {
 // planted puts things into a system that runs, and wants them found.
 func planted(t *testing.T, f fixture) {
 	s := realSoak(t, f)
-	if err := s.host.up(); err != nil {
+	if err := s.up(); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -132,6 +132,6 @@ func realSoak(t *testing.T, f fixture) *Soak {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.host.kill)
+	t.Cleanup(s.host.Kill)
 	return s
 }

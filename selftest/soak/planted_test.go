@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"nexus/selftest/host"
 	"nexus/selftest/onlooker"
 )
 
@@ -17,7 +18,7 @@ import (
 func plantedSystem(t *testing.T) *Soak {
 	t.Helper()
 	dir := t.TempDir()
-	s := &Soak{host: &Host{dir: filepath.Join(dir, "system"), tmp: filepath.Join(dir, "tmp")}, growth: Growth{}}
+	s := &Soak{host: &host.Host{Dir: filepath.Join(dir, "system"), Tmp: filepath.Join(dir, "tmp")}, growth: Growth{}}
 	for _, made := range []string{"system/trust/apps", "system/trust/system", "system/system/sets", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, made), 0o755); err != nil {
 			t.Fatal(err)
@@ -114,7 +115,7 @@ func TestChecksFindWhatIsPlanted(t *testing.T) {
 		{"the socket", func(t *testing.T, s *Soak) { plant(t, s.at("control.sock"), "") }, "control.sock is left over"},
 		{"the folder of links", func(t *testing.T, s *Soak) { plant(t, s.at("run/updated"), "") }, "folder run is left over"},
 		{"a file in the folder", func(t *testing.T, s *Soak) { plant(t, s.at("record.tmp"), "") }, "record.tmp is left over"},
-		{"a temporary file", func(t *testing.T, s *Soak) { plant(t, filepath.Join(s.host.tmp, "x"), "") }, "x is left over in the folder for temporary files"},
+		{"a temporary file", func(t *testing.T, s *Soak) { plant(t, filepath.Join(s.host.Tmp, "x"), "") }, "x is left over in the folder for temporary files"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := plantedSystem(t)
@@ -147,11 +148,11 @@ func TestFindsProcessLeftOver(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Skipf("no sleep here: %v", err)
 	}
-	s.host.sessions = []int{cmd.Process.Pid}
+	s.host.Sessions = []int{cmd.Process.Pid}
 	if found := s.leftovers(false); !mentions(found, "process sleep") {
 		t.Errorf("found %v, not the process", found)
 	}
-	s.host.kill()
+	s.host.Kill()
 	cmd.Wait()
 	if found := s.leftovers(false); len(found) > 0 {
 		t.Errorf("found %v after its end", found)
@@ -160,7 +161,7 @@ func TestFindsProcessLeftOver(t *testing.T) {
 
 // TestFindsSocketLeftOver wants a listener, a connection and a network socket found; unnamed pairs are none of them.
 func TestFindsSocketLeftOver(t *testing.T) {
-	own, ok := procOf(os.Getpid())
+	own, ok := host.ProcOf(os.Getpid())
 	if !ok {
 		t.Fatal("cannot look at this process")
 	}
@@ -185,7 +186,7 @@ func TestFindsSocketLeftOver(t *testing.T) {
 	}
 }
 
-func strays(t *testing.T, p Proc) []error {
+func strays(t *testing.T, p host.Proc) []error {
 	t.Helper()
 	names, err := unixSockets(nil)
 	if err != nil {

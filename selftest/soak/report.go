@@ -98,7 +98,7 @@ func (s *Soak) report(w io.Writer, took time.Duration) {
 	rows(table, "  moment ", moments)
 	fmt.Fprintf(table, "outcomes\n")
 	rows(table, "  ", t.outcomes)
-	fmt.Fprintf(table, "starts of the system\t%d\n", s.host.starts)
+	fmt.Fprintf(table, "starts of the system\t%d\n", len(s.host.Sessions))
 	fmt.Fprintf(table, "slowest answer after a kill\t%s\n", t.answer)
 	fmt.Fprintf(table, "slowest return to quiet\t%s\n", t.quiet)
 	fmt.Fprintf(table, "longest life of\tlooks\tfds first, last, most\tMiB first, last, most\n")
@@ -130,8 +130,8 @@ func (s *Soak) explain(w io.Writer) {
 		fmt.Fprintf(w, "  %s\n", step)
 	}
 	fmt.Fprintf(w, "the console's last lines:\n")
-	for _, line := range s.host.since(s.host.shown() - consoleLines) {
+	for _, line := range s.host.Since(s.host.Shown() - consoleLines) {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
-	fmt.Fprintf(w, "soak: the folder is kept in %s\n", s.host.dir)
+	fmt.Fprintf(w, "soak: the folder is kept in %s\n", s.host.Dir)
 }

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"slices"
 
+	"nexus/selftest/host"
 	"nexus/selftest/onlooker"
 )
 
 // published wants the confirmed set to be what is published, with the digests of the archive.
 func (s *Soak) published() []error {
 	var p onlooker.Publication
-	if err := s.host.ask(&p, "bundles"); err != nil {
+	if err := s.host.Ask(&p, "bundles"); err != nil {
 		return []error{err}
 	}
 	set := s.sets.Known(s.state.Active().Digest())
@@ -36,7 +37,7 @@ func (s *Soak) published() []error {
 // services wants exactly the services of the confirmed set to run, each from the very bytes of the archive, and every daemon to be ready.
 func (s *Soak) services() (found []error) {
 	var roll onlooker.Roll
-	if err := s.host.ask(&roll, "services"); err != nil {
+	if err := s.host.Ask(&roll, "services"); err != nil {
 		return []error{err}
 	}
 	set := s.sets.Known(s.state.Active().Digest())
@@ -50,7 +51,7 @@ func (s *Soak) services() (found []error) {
 		if onlooker.Text(service.Slot) != s.state.ActiveSlot {
 			found = append(found, fmt.Errorf("service %s is of slot %q", service.Name, onlooker.Text(service.Slot)))
 		}
-		env := Proc{PID: service.PID}.env()
+		env := host.Proc{PID: service.PID}.Env()
 		if err == nil && !slices.Contains(env, "NEXUS_SLOT="+s.state.ActiveSlot) {
 			found = append(found, fmt.Errorf("service %s runs with %q", service.Name, env))
 		}

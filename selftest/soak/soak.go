@@ -8,15 +8,19 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"time"
 
+	"nexus/selftest/host"
 	"nexus/selftest/onlooker"
 )
 
 // A Soak is one run of many cycles on one system.
 type Soak struct {
 	seed     uint64
-	host     *Host
+	host     *host.Host
+	factory  string
+	trust    string
 	sets     onlooker.Sets
 	state    onlooker.State // at the last quiet moment
 	sequence uint64         // of the last journal record seen in this life of logd
@@ -24,6 +28,22 @@ type Soak struct {
 	growth   Growth
 	tally    Tally
 	steps    []string // the last ones
+}
+
+// How the system is run: little patience, so that the soak takes many steps. The deadline is still longer than initd's longest pause before
+// it starts a daemon again (5 s), so that no set fails for a daemon that is killed often.
+const (
+	settle         = 50 * time.Millisecond
+	healthDeadline = 8 * time.Second
+	tries          = 2
+	hang           = 2 * time.Second // long beside what a busy machine makes a daemon wait, short beside the bounds
+)
+
+// up starts the system; it does not wait.
+func (s *Soak) up() error {
+	return s.host.Up("--trust", s.trust, "--factory", s.factory,
+		"--settle", settle.String(), "--hang", hang.String(), "--health-deadline", healthDeadline.String(), "--tries", strconv.Itoa(tries),
+		"--limit-archive", strconv.Itoa(limitArchive), "--limit-payload", strconv.Itoa(limitPayload))
 }
 
 // Bounds of recovery.
@@ -35,13 +55,13 @@ const (
 )
 
 func (s *Soak) at(parts ...string) string {
-	return filepath.Join(append([]string{s.host.dir}, parts...)...)
+	return filepath.Join(append([]string{s.host.Dir}, parts...)...)
 }
 
 // newSoak copies the binaries, packs the sets and prepares the folders, all below dir.
 func newSoak(seed uint64, bin, demo, dir string) (*Soak, error) {
-	h := &Host{bin: filepath.Join(dir, "bin"), dir: filepath.Join(dir, "system"), tmp: filepath.Join(dir, "tmp")}
-	for _, made := range []string{h.bin, h.tmp} {
+	h := &host.Host{Bin: filepath.Join(dir, "bin"), Dir: filepath.Join(dir, "system"), Tmp: filepath.Join(dir, "tmp")}
+	for _, made := range []string{h.Bin, h.Tmp} {
 		if err := os.MkdirAll(made, 0o755); err != nil {
 			return nil, err
 		}
@@ -49,7 +69,7 @@ func newSoak(seed uint64, bin, demo, dir string) (*Soak, error) {
 	for _, name := range []string{"nx", "nexus"} { // the soak goes on with these, whatever is built meanwhile
 		raw, err := os.ReadFile(filepath.Join(bin, name))
 		if err == nil {
-			err = os.WriteFile(filepath.Join(h.bin, name), raw, 0o755)
+			err = os.WriteFile(filepath.Join(h.Bin, name), raw, 0o755)
 		}
 		if err != nil {
 			return nil, err
@@ -59,8 +79,7 @@ func newSoak(seed uint64, bin, demo, dir string) (*Soak, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.factory, h.trust = sets[0].File, filepath.Join(demo, "keys", "demo.pub")
-	return &Soak{seed: seed, host: h, sets: sets, growth: Growth{}, tally: newTally()}, nil
+	return &Soak{seed: seed, host: h, factory: sets[0].File, trust: filepath.Join(demo, "keys", "demo.pub"), sets: sets, growth: Growth{}, tally: newTally()}, nil
 }
 
 // toldEvery is after how many cycles somebody who waits is told.
@@ -68,7 +87,7 @@ const toldEvery = 100
 
 // run goes through so many cycles from the first one on, stops the system and looks what is left. It ends when ctx does.
 func (s *Soak) run(ctx context.Context, first, cycles int, tell io.Writer) error {
-	if err := s.host.up(); err != nil {
+	if err := s.up(); err != nil {
 		return err
 	}
 	var err error
@@ -107,11 +126,11 @@ func (s *Soak) quiet() (onlooker.State, error) {
 	var last error
 	for time.Since(begun) < quietBound {
 		now = onlooker.State{}
-		if last = s.host.ask(&now, "status"); last != nil {
+		if last = s.host.Ask(&now, "status"); last != nil {
 			if time.Since(answered) > answerBound {
 				return now, fmt.Errorf("the system does not answer for %s: %w", answerBound, last)
 			}
-			time.Sleep(lookPause)
+			time.Sleep(host.LookPause)
 			continue
 		}
 		answered = time.Now()
@@ -135,13 +154,13 @@ func (s *Soak) isQuiet(now onlooker.State, waited time.Duration) bool {
 // shutdown stops the system as an operator does, and looks what it leaves behind.
 func (s *Soak) shutdown() error {
 	var done struct{}
-	if err := s.host.ask(&done, "shutdown"); err != nil {
+	if err := s.host.Ask(&done, "shutdown"); err != nil {
 		return err
 	}
-	if err := s.host.gone(); err != nil {
+	if err := s.host.Gone(); err != nil {
 		return err
 	}
-	if code := s.host.cmd.ProcessState.ExitCode(); code != 0 {
+	if code := s.host.Exit(); code != 0 {
 		return fmt.Errorf("the system ended with status %d", code)
 	}
 	return errors.Join(s.leftovers(false)...)

@@ -5,19 +5,21 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"nexus/selftest/host"
 )
 
 // straySockets are sockets of the system but for the pairs between its processes and the one that operators come in by: a connection that
 // outlived its operator, a second listener, anything of a network.
 func (s *Soak) straySockets() (found []error) {
-	members := s.host.members()
+	members := s.host.Members()
 	names, err := unixSockets(members)
 	if err != nil {
 		return []error{err}
 	}
 	for _, p := range members {
 		allowed := 0
-		if p.PID == s.host.pid() {
+		if p.PID == s.host.PID() {
 			allowed = 1 // the one that operators come in by
 		}
 		found = append(found, wrongSockets(p, names, allowed)...)
@@ -26,8 +28,8 @@ func (s *Soak) straySockets() (found []error) {
 }
 
 // wrongSockets are a process's sockets of a network, and those with a name beyond the allowed number.
-func wrongSockets(p Proc, names map[string]string, allowed int) (found []error) {
-	for _, inode := range p.sockets() {
+func wrongSockets(p host.Proc, names map[string]string, allowed int) (found []error) {
+	for _, inode := range sockets(p) {
 		name, ok := names[inode]
 		switch {
 		case !ok:
@@ -43,7 +45,7 @@ func wrongSockets(p Proc, names map[string]string, allowed int) (found []error) 
 
 // unixSockets are the names of all unix sockets by inode; most have none. A connection has the name of the socket that it came in by. Each
 // network namespace has a table of its own, and each daemon may have a namespace.
-func unixSockets(members []Proc) (map[string]string, error) {
+func unixSockets(members []host.Proc) (map[string]string, error) {
 	table, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
 		return nil, err
@@ -63,7 +65,7 @@ func unixSockets(members []Proc) (map[string]string, error) {
 }
 
 // sockets are the inodes of the sockets that a process has open.
-func (p Proc) sockets() []string {
+func sockets(p host.Proc) []string {
 	var inodes []string
 	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.PID))
 	for _, link := range links {

@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"bufio"
@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -23,26 +22,25 @@ const verbBound = 90 * time.Second
 // A Verb is one run of nx.
 type Verb struct {
 	args    []string
-	watched bool // it shows its progress, and then has no code for why it failed
+	Watched bool // it shows its progress, and then has no code for why it failed
 	cmd     *exec.Cmd
-	done    chan struct{} // closed when it has ended
+	Done    chan struct{} // closed when it has ended
+	Stdout  bytes.Buffer
 
 	mu     sync.Mutex
 	shown  int // lines on standard error
 	stderr bytes.Buffer
-	stdout bytes.Buffer
 }
 
-// start begins a verb.
-func (h *Host) start(watched bool, args ...string) (*Verb, error) {
-	v := &Verb{args: args, watched: watched, done: make(chan struct{})}
-	all := append([]string{"--dir", h.dir}, args...)
+// Start begins a verb. One that is not watched answers with JSON.
+func (h *Host) Start(watched bool, args ...string) (*Verb, error) {
+	v := &Verb{args: args, Watched: watched, Done: make(chan struct{})}
+	all := append([]string{"--dir", h.Dir}, args...)
 	if !watched {
 		all = append([]string{"--json"}, all...)
 	}
-	v.cmd = exec.Command(filepath.Join(h.bin, "nx"), all...)
-	v.cmd.Env = []string{"TMPDIR=" + h.tmp}
-	v.cmd.Stdout = &v.stdout
+	v.cmd = h.command(all...)
+	v.cmd.Stdout = &v.Stdout
 	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -54,7 +52,7 @@ func (h *Host) start(watched bool, args ...string) (*Verb, error) {
 	in.Close()
 	kill := time.AfterFunc(verbBound, func() { v.cmd.Process.Kill() })
 	go func() {
-		defer close(v.done)
+		defer close(v.Done)
 		v.read(out)
 		v.cmd.Wait()
 		if !kill.Stop() {
@@ -74,55 +72,61 @@ func (v *Verb) read(stderr io.ReadCloser) {
 	}
 }
 
-// progress is how many lines it has shown.
-func (v *Verb) progress() int {
+// Kill ends it with SIGKILL.
+func (v *Verb) Kill() { v.cmd.Process.Kill() }
+
+// Said is what it wrote to standard error. Valid once it has ended.
+func (v *Verb) Said() string { return strings.TrimSpace(v.stderr.String()) }
+
+// Progress is how many lines it has shown.
+func (v *Verb) Progress() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.shown
 }
 
-// ended tells whether it is over.
-func (v *Verb) ended() bool {
+// Ended tells whether it is over.
+func (v *Verb) Ended() bool {
 	select {
-	case <-v.done:
+	case <-v.Done:
 		return true
 	default:
 		return false
 	}
 }
 
-// exit is its exit status, -1 when it was killed. Valid once it has ended.
-func (v *Verb) exit() int { return v.cmd.ProcessState.ExitCode() }
+// Exit is its exit status, -1 when it was killed. Valid once it has ended.
+func (v *Verb) Exit() int { return v.cmd.ProcessState.ExitCode() }
 
-// reason is why it failed, where it says so.
-func (v *Verb) reason() refusal.Reason {
+// Reason is why it failed, where it says so.
+func (v *Verb) Reason() refusal.Reason {
 	var failure struct {
 		Reason refusal.Reason `json:"reason"`
 	}
-	lines := bytes.Split(bytes.TrimSpace(v.stdout.Bytes()), []byte("\n"))
+	lines := bytes.Split(bytes.TrimSpace(v.Stdout.Bytes()), []byte("\n"))
 	json.Unmarshal(lines[len(lines)-1], &failure)
 	return failure.Reason
 }
 
 func (v *Verb) String() string {
-	text := fmt.Sprintf("nx %s: exit %d %s", strings.Join(v.args, " "), v.exit(), v.reason())
-	if v.exit() != 0 {
-		text += ": " + strings.ReplaceAll(strings.TrimSpace(v.stderr.String()), "\n", "; ")
+	text := fmt.Sprintf("nx %s: exit %d %s", strings.Join(v.args, " "), v.Exit(), v.Reason())
+	if v.Exit() != 0 {
+		text += ": " + strings.ReplaceAll(v.Said(), "\n", "; ")
 	}
 	return text
 }
 
-// ask runs a verb to its end and reads its answer.
-func (h *Host) ask(answer any, args ...string) error {
-	v, err := h.start(false, args...)
+// Ask runs a verb to its end and reads its answer.
+func (h *Host) Ask(answer any, args ...string) error {
+	v, err := h.Start(false, args...)
 	if err != nil {
 		return err
 	}
-	<-v.done
-	if v.exit() != 0 {
+	<-v.Done
+	if v.Exit() != 0 {
 		return errors.New(v.String())
 	}
-	if err := json.Unmarshal(v.stdout.Bytes(), answer); err != nil {
+	if err := json.Unmarshal(v.Stdout.Bytes(), answer); err != nil {
 		return fmt.Errorf("cannot read the answer of nx %s: %w", strings.Join(args, " "), err)
 	}
 	return nil

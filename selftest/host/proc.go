@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"fmt"
@@ -28,8 +28,8 @@ const (
 	statFields  = 20
 )
 
-// procOf looks at one process; its name is left out.
-func procOf(pid int) (Proc, bool) {
+// ProcOf looks at one process; its name is left out.
+func ProcOf(pid int) (Proc, bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return Proc{}, false
@@ -51,9 +51,9 @@ func nameOf(pid int) string {
 	return name
 }
 
-// session lists the processes of the sessions, in order of their numbers. A session is inherited and survives whoever began it, so a
+// Session lists the processes of the sessions, in order of their numbers. A session is inherited and survives whoever began it, so a
 // process of a system belongs to the system's session wherever it moved.
-func session(ids ...int) []Proc {
+func Session(ids ...int) []Proc {
 	var members []Proc
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
@@ -61,7 +61,7 @@ func session(ids ...int) []Proc {
 		if err != nil {
 			continue
 		}
-		if p, ok := procOf(pid); ok && slices.Contains(ids, p.Session) {
+		if p, ok := ProcOf(pid); ok && slices.Contains(ids, p.Session) {
 			p.Name = nameOf(pid)
 			members = append(members, p)
 		}
@@ -70,19 +70,19 @@ func session(ids ...int) []Proc {
 	return members
 }
 
-// living leaves those out that have ended.
-func living(all []Proc) []Proc {
+// Living leaves those out that have ended.
+func Living(all []Proc) []Proc {
 	return slices.DeleteFunc(slices.Clone(all), func(p Proc) bool { return p.Zombie })
 }
 
-// fds counts a process's open descriptors.
-func (p Proc) fds() int {
+// FDs counts a process's open descriptors.
+func (p Proc) FDs() int {
 	names, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID))
 	return len(names)
 }
 
-// openFiles are the paths of the regular files and folders that a process has open.
-func (p Proc) openFiles() []string {
+// OpenFiles are the paths of the regular files and folders that a process has open.
+func (p Proc) OpenFiles() []string {
 	var paths []string
 	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.PID))
 	for _, link := range links {
@@ -93,8 +93,8 @@ func (p Proc) openFiles() []string {
 	return paths
 }
 
-// rss is a process's resident memory in bytes, 0 when it has ended.
-func (p Proc) rss() int64 {
+// RSS is a process's resident memory in bytes, 0 when it has ended.
+func (p Proc) RSS() int64 {
 	statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.PID))
 	fields := strings.Fields(string(statm))
 	if len(fields) < 2 {
@@ -104,8 +104,8 @@ func (p Proc) rss() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// env is a process's environment.
-func (p Proc) env() []string {
+// Env is a process's environment.
+func (p Proc) Env() []string {
 	raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
 	return strings.FieldsFunc(string(raw), func(c rune) bool { return c == 0 })
 }

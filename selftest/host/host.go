@@ -1,0 +1,164 @@
+// Package host runs a system of real processes on one folder, and knows it from outside only: by its console, by `nx` and by /proc.
+package host
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Bounds of what the system may take. None of them decides what is done: they turn a hang into a failure.
+const (
+	StartBound = 30 * time.Second // from `nx up` to healthy
+	GoneBound  = 15 * time.Second // from the death of initd to that of the last process
+	LookPause  = 2 * time.Millisecond
+)
+
+// keptLines is how much of the console is kept.
+const keptLines = 4000
+
+// A Host runs one system at a time on one folder, each in a session of its own.
+type Host struct {
+	Bin      string              // nx and nexus
+	Dir      string              // the system's folder
+	Tmp      string              // TMPDIR of every process
+	User     *syscall.Credential // of every process; nil: whoever this process is
+	Sessions []int               // of all systems there have been
+
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when initd has ended
+	quiet chan struct{} // closed when nobody is left who could write to the console
+
+	mu      sync.Mutex
+	lines   []string // of the console, of all systems
+	dropped int      // how many are no longer kept
+}
+
+// Up starts the system with these flags; it does not wait.
+func (h *Host) Up(flags ...string) error {
+	h.cmd = h.command(append([]string{"up", "--dir", h.Dir}, flags...)...)
+	h.cmd.SysProcAttr.Setsid, h.cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
+	out, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	h.cmd.Stdout, h.cmd.Stderr = in, in
+	if err := h.cmd.Start(); err != nil {
+		return errors.Join(err, in.Close(), out.Close())
+	}
+	in.Close()
+	h.Sessions = append(h.Sessions, h.cmd.Process.Pid)
+	h.ended, h.quiet = make(chan struct{}), make(chan struct{})
+	go h.read(out, h.quiet)
+	go func(cmd *exec.Cmd, ended chan struct{}) {
+		defer close(ended)
+		cmd.Wait()
+	}(h.cmd, h.ended)
+	return nil
+}
+
+// command is nx as a process of the system's user.
+func (h *Host) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(h.Bin, "nx"), args...)
+	cmd.Env = []string{"TMPDIR=" + h.Tmp}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.User}
+	return cmd
+}
+
+// read keeps the console to its end.
+func (h *Host) read(console io.ReadCloser, quiet chan struct{}) {
+	defer close(quiet)
+	defer console.Close()
+	for lines := bufio.NewScanner(console); lines.Scan(); {
+		h.mu.Lock()
+		h.lines = append(h.lines, lines.Text())
+		if extra := len(h.lines) - keptLines; extra > 0 {
+			h.lines, h.dropped = slices.Delete(h.lines, 0, extra), h.dropped+extra
+		}
+		h.mu.Unlock()
+	}
+}
+
+// Shown is how many lines the console has shown so far.
+func (h *Host) Shown() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.dropped + len(h.lines)
+}
+
+// Since returns the console's lines from the one with that number on.
+func (h *Host) Since(line int) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.lines[max(0, min(line-h.dropped, len(h.lines))):])
+}
+
+// Exit is the exit status of initd, -1 when it was killed. Valid once it has ended.
+func (h *Host) Exit() int { return h.cmd.ProcessState.ExitCode() }
+
+// PID is initd's.
+func (h *Host) PID() int { return h.cmd.Process.Pid }
+
+// Members are the living processes of the system that runs now.
+func (h *Host) Members() []Proc { return Living(Session(h.PID())) }
+
+// Alive tells whether initd runs.
+func (h *Host) Alive() bool {
+	select {
+	case <-h.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Gone waits until no process of any system there has been is left.
+func (h *Host) Gone() error {
+	var left []Proc
+	err := Within(GoneBound, "the end of every process", func() bool {
+		left = Living(Session(h.Sessions...))
+		return !h.Alive() && len(left) == 0
+	})
+	if err != nil {
+		return fmt.Errorf("%w; left: %v", err, left)
+	}
+	<-h.quiet
+	return nil
+}
+
+// Kill ends all there is, whatever state it is in.
+func (h *Host) Kill() {
+	for range 100 {
+		left := Living(Session(h.Sessions...))
+		if len(left) == 0 {
+			return
+		}
+		for _, p := range left {
+			syscall.Kill(p.PID, syscall.SIGKILL)
+		}
+		time.Sleep(LookPause)
+	}
+}
+
+// Within looks again and again until something is so, and gives up after the bound.
+func Within(bound time.Duration, what string, so func() bool) error {
+	deadline := time.After(bound)
+	look := time.NewTicker(LookPause)
+	defer look.Stop()
+	for !so() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			return fmt.Errorf("waited %s in vain for %s", bound, what)
+		}
+	}
+	return nil
+}
