@@ -29,6 +29,7 @@ type Slot struct {
 	SystemVersion *string     `json:"systemVersion"`
 	IndexSHA256   *string     `json:"indexSha256"`
 	Good          bool        `json:"good"`
+	Damage        *string     `json:"damage"`
 	Bundles       []BundleRef `json:"bundles"`
 }
 

@@ -81,6 +81,9 @@ func (s *Set) Load() error {
 // Payloads are the digests of its programs, by the bundle's name.
 func (s *Set) Payloads() map[string]string {
 	programs := map[string]string{}
+	if s == nil {
+		return programs
+	}
 	for path, sum := range s.Files {
 		if name, ok := strings.CutSuffix(path, BundleExt+PayloadFile); ok {
 			programs[name] = sum

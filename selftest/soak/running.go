@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
-	"nexus/selftest/host"
 	"nexus/selftest/onlooker"
 )
 
@@ -34,36 +32,7 @@ func (s *Soak) published() []error {
 	return nil
 }
 
-// services wants exactly the services of the confirmed set to run, each from the very bytes of the archive, and every daemon to be ready.
-func (s *Soak) services() (found []error) {
-	var roll onlooker.Roll
-	if err := s.host.Ask(&roll, "services"); err != nil {
-		return []error{err}
-	}
-	set := s.sets.Known(s.state.Active().Digest())
-	programs := set.Payloads()
-	for _, service := range roll.Services {
-		sum, err := onlooker.SumOf(fmt.Sprintf("/proc/%d/exe", service.PID))
-		if err != nil || sum != programs[service.Name] {
-			found = append(found, fmt.Errorf("service %s (%s) runs program %.12q, not %.12q (%v)",
-				service.Name, service.State, sum, programs[service.Name], err))
-		}
-		if onlooker.Text(service.Slot) != s.state.ActiveSlot {
-			found = append(found, fmt.Errorf("service %s is of slot %q", service.Name, onlooker.Text(service.Slot)))
-		}
-		env := host.Proc{PID: service.PID}.Env()
-		if err == nil && !slices.Contains(env, "NEXUS_SLOT="+s.state.ActiveSlot) {
-			found = append(found, fmt.Errorf("service %s runs with %q", service.Name, env))
-		}
-		delete(programs, service.Name)
-	}
-	for name := range programs {
-		found = append(found, fmt.Errorf("service %s is not there", name))
-	}
-	for _, d := range roll.Daemons {
-		if !d.Ready {
-			found = append(found, fmt.Errorf("%s is not ready", d.Name))
-		}
-	}
-	return found
+// services wants exactly the services of the confirmed set to run, and every daemon to be ready.
+func (s *Soak) services() []error {
+	return s.host.Services(s.sets.Known(s.state.Active().Digest()), s.state.ActiveSlot)
 }
