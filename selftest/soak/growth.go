@@ -25,6 +25,52 @@ type Life struct {
 	Name              string
 	First, Last, Most Size
 	Looks             int
+	Windows           []Window
+}
+
+// A Window is what so many looks in a row have seen.
+type Window struct {
+	Looks int
+	FDs   int   // the most
+	RSS   int64 // bytes, all together
+}
+
+// window is how many looks make one, and how far a later one may be above the second: the first has what a process takes up once.
+const (
+	window    = 100
+	windowFDs = 2
+	windowRSS = 2 << 20 // bytes
+)
+
+// Mean is the memory at a look.
+func (w Window) Mean() int64 { return w.RSS / int64(w.Looks) }
+
+// add takes one more look into the last window.
+func (l *Life) add(now Size) {
+	if l.Looks%window == 0 {
+		l.Windows = append(l.Windows, Window{})
+	}
+	w := &l.Windows[len(l.Windows)-1]
+	w.Looks, w.FDs, w.RSS = w.Looks+1, max(w.FDs, now.FDs), w.RSS+now.RSS
+	l.Last, l.Looks = now, l.Looks+1
+	l.Most = Size{max(l.Most.FDs, now.FDs), max(l.Most.RSS, now.RSS)}
+}
+
+// flat wants the longest life of that name not to grow from its second window on.
+func (g Growth) flat(name string) error {
+	for _, l := range g.longest() {
+		if l.Name != name || len(l.Windows) < 2 {
+			continue
+		}
+		base := l.Windows[1]
+		for i, w := range l.Windows[2:] {
+			if w.FDs > base.FDs+windowFDs || w.Mean() > base.Mean()+windowRSS {
+				return fmt.Errorf("%s grows: %d descriptors and %d KiB in looks from %d on, %d and %d KiB from %d on",
+					name, base.FDs, base.Mean()>>10, window, w.FDs, w.Mean()>>10, (i+2)*window)
+			}
+		}
+	}
+	return nil
 }
 
 // Growth is how the processes of the system grew, by process.
@@ -56,8 +102,7 @@ func (g Growth) note(key, name string, now Size) error {
 	if now.RSS > life.First.RSS+moreRSS {
 		return fmt.Errorf("%s takes %d MiB of memory, and took %d", name, now.RSS>>20, life.First.RSS>>20)
 	}
-	life.Last, life.Looks = now, life.Looks+1
-	life.Most = Size{max(life.Most.FDs, now.FDs), max(life.Most.RSS, now.RSS)}
+	life.add(now)
 	return nil
 }
 

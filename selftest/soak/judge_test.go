@@ -190,3 +190,26 @@ func TestExplain(t *testing.T) {
 		t.Errorf("it shows %d steps, want %d", n, keptSteps)
 	}
 }
+
+// TestFlat wants a process that leaks a descriptor or a page at every look to be found, and one that takes up something early not to be.
+func TestFlat(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		size func(look int) Size
+		want string
+	}{
+		{"level", func(look int) Size { return Size{40 + min(look, 5), 10<<20 + int64(min(look, window))<<16} }, ""},
+		{"descriptors", func(look int) Size { return Size{40 + look/50, 10 << 20} }, "initd grows"},
+		{"memory", func(look int) Size { return Size{40, 10<<20 + int64(look)<<14} }, "initd grows"},
+	} {
+		g := Growth{}
+		for look := range 4 * window {
+			if err := g.note("1", "initd", c.size(look)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.flat("initd"); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}

@@ -22,11 +22,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	first := set.Int("first", 0, "number of the first cycle")
 	seed := set.Uint64("seed", 1, "what decides sets, flows, faults and moments")
 	bin := set.String("bin", "bin", "folder with nx, nexus and the packers")
+	more := set.Int("more", 0, "how many further daemons are killed after each cycle; initd then lives throughout, and must not grow")
 	demo := set.String("sets", "out/demo", "folder with the demo's sets and keys")
-	if err := set.Parse(args); err != nil || set.NArg() > 0 || *cycles < 1 || *first < 0 {
+	if err := set.Parse(args); err != nil || set.NArg() > 0 || *cycles < 1 || *first < 0 || *more < 0 {
 		return 2
 	}
-	if err := soak(*seed, *first, *cycles, *bin, *demo, stdout, stderr); err != nil {
+	if err := soak(*seed, *first, *cycles, *more, *bin, *demo, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "soak: cannot soak: %v\n", err)
 		return 1
 	}
@@ -34,7 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // soak runs one soak in a folder of its own, which a failure leaves for inspection.
-func soak(seed uint64, first, cycles int, bin, demo string, stdout, stderr io.Writer) error {
+func soak(seed uint64, first, cycles, more int, bin, demo string, stdout, stderr io.Writer) error {
 	demo, err := filepath.Abs(demo)
 	if err != nil {
 		return err
@@ -48,6 +49,7 @@ func soak(seed uint64, first, cycles int, bin, demo string, stdout, stderr io.Wr
 		os.RemoveAll(dir)
 		return err
 	}
+	s.more = more
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, s.host.Kill) // whoever waits for the system then sees it gone

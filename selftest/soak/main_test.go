@@ -62,7 +62,7 @@ func TestSoak(t *testing.T) {
 func keeps(t *testing.T, f fixture) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var out, errs bytes.Buffer
-	if err := soak(shortSeed, shortFirst, shortCycles, f.bin(), f.demo(), &out, &errs); err != nil {
+	if err := soak(shortSeed, shortFirst, shortCycles, 0, f.bin(), f.demo(), &out, &errs); err != nil {
 		t.Fatalf("%v\n%s", err, errs.String())
 	}
 	t.Logf("\n%s", out.String())

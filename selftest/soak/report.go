@@ -106,6 +106,12 @@ func (s *Soak) report(w io.Writer, took time.Duration) {
 		fmt.Fprintf(table, "  %s\t%d\t%d %d %d\t%d %d %d\n", l.Name, l.Looks, l.First.FDs, l.Last.FDs, l.Most.FDs,
 			l.First.RSS>>20, l.Last.RSS>>20, l.Most.RSS>>20)
 	}
+	if s.more > 0 {
+		fmt.Fprintf(table, "initd, looks from\tfds, most\tKiB, mean\n")
+		for i, w := range s.growth.longest()[0].Windows {
+			fmt.Fprintf(table, "  %d\t%d\t%d\n", i*window, w.FDs, w.Mean()>>10)
+		}
+	}
 }
 
 // rows prints counts in the order of their names.

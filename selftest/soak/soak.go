@@ -25,6 +25,7 @@ type Soak struct {
 	state    onlooker.State // at the last quiet moment
 	sequence uint64         // of the last journal record seen in this life of logd
 	kills    int            // of services of the confirmed set
+	more     int            // how many further daemons are killed after each cycle; then initd is left alone
 	growth   Growth
 	tally    Tally
 	steps    []string // the last ones
@@ -100,7 +101,11 @@ func (s *Soak) run(ctx context.Context, first, cycles int, tell io.Writer) error
 	for done := range cycles {
 		number := first + done
 		begun := time.Now()
-		run, err := s.cycle(plan(s.seed, number))
+		c := plan(s.seed, number)
+		if s.more > 0 && c.Target.restarts() {
+			c.Target = Daemon
+		}
+		run, err := s.cycle(c)
 		s.step(fmt.Sprintf("%s, checked after %s", run.log(), time.Since(begun).Round(time.Millisecond)))
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
@@ -109,11 +114,40 @@ func (s *Soak) run(ctx context.Context, first, cycles int, tell io.Writer) error
 			return fmt.Errorf("cycle %d: %w", number, err)
 		}
 		s.tally.add(run)
+		if err := s.press(number); err != nil {
+			return fmt.Errorf("after cycle %d: %w", number, err)
+		}
 		if (done+1)%toldEvery == 0 {
 			fmt.Fprintf(tell, "soak: %d of %d cycles\n", done+1, cycles)
 		}
 	}
+	if s.more > 0 {
+		if err := s.growth.flat("initd"); err != nil {
+			return err
+		}
+	}
 	return s.shutdown()
+}
+
+// press kills further daemons in turn, each once the system is quiet again. None of that may change what is confirmed.
+func (s *Soak) press(number int) error {
+	for n := range s.more {
+		hit := s.strikeDaemons(Cycle{Victim: number*s.more + n})
+		now, err := s.quiet()
+		if err != nil {
+			return fmt.Errorf("%s was killed: %w", hit, err)
+		}
+		if now.ActiveSlot != s.state.ActiveSlot || now.Active().Digest() != s.state.Active().Digest() {
+			return fmt.Errorf("%s was killed: slot %s is active, not %s", hit, now.ActiveSlot, s.state.ActiveSlot)
+		}
+		s.tally.faults++
+		s.tally.kills[hit]++
+	}
+	if s.more == 0 {
+		return nil
+	}
+	s.kills = 0 // execd was killed as well, and has counted anew
+	return s.check()
 }
 
 // quiet waits until the system answers, no stage and no trial is under way, the confirmed set is healthy, and all that is still so a moment
