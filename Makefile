@@ -20,7 +20,7 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak powercut ci clean FORCE \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak damage powercut ci clean FORCE \
 	run-host after-run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
@@ -142,8 +142,13 @@ mutants: ## seed faults into our own code, one at a time; the tests must catch e
 
 SOAK_CYCLES ?= 1000
 SEED ?= 1
-soak: demo ## kill -9 and stop the real system through SOAK_CYCLES update cycles; SEED decides all
-	go run ./selftest/soak -cycles $(SOAK_CYCLES) -seed $(SEED) -bin $(BIN) -sets $(DEMO)
+MORE ?= 0
+soak: demo ## kill -9 and stop the real system through SOAK_CYCLES update cycles; SEED decides all (MORE=N: N more kills a cycle, initd lives on)
+	go run ./selftest/soak -cycles $(SOAK_CYCLES) -seed $(SEED) -more $(MORE) -bin $(BIN) -sets $(DEMO)
+
+CELL ?=
+damage: demo ## damage every file and folder of the real system in every way, at every time; about an hour (CELL=NAME: cells that begin so)
+	go run ./selftest/damage -bin $(BIN) -sets $(DEMO) $(if $(CELL),-cell $(CELL) -console,-whole)
 
 CUTS ?= 200
 powercut: guest-deps image-$(UP) ## record the disk of a guest and look at it after every barrier; then cut its power CUTS times; SEED decides all

@@ -148,7 +148,7 @@ func mayCall(pkg, call string) bool {
 // isValue tells constants, errors and types of package syscall from its functions.
 func isValue(name string) bool {
 	switch name {
-	case "Errno", "ForkLock", "Rusage", "Signal", "Stat_t", "SysProcAttr":
+	case "Credential", "Errno", "ForkLock", "Rusage", "Signal", "Stat_t", "SysProcAttr":
 		return true
 	}
 	return name == strings.ToUpper(name)

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"nexus/selftest/host"
+	"nexus/selftest/onlooker"
+)
+
+// A life is one system, through its starts and ends.
+type life struct {
+	host  *host.Host
+	bound time.Duration
+	mark  int // the first line of the console since the last start
+	harm  int // and the first one since the damage
+}
+
+// newLife makes the folder of a system, and does not start it.
+func (c *Campaign) newLife(u User, dir string) (*life, error) {
+	h := &host.Host{Bin: c.at("bin"), Dir: c.at(dir), Tmp: c.at(dir + ".tmp"), User: u.Cred}
+	for _, made := range []string{h.Dir, h.Tmp} {
+		if err := os.MkdirAll(made, 0o755); err != nil {
+			return nil, err
+		}
+		if u.Cred == nil {
+			continue
+		}
+		if err := os.Chown(made, int(u.Cred.Uid), int(u.Cred.Gid)); err != nil {
+			return nil, err
+		}
+	}
+	return &life{host: h, bound: c.Bound}, nil
+}
+
+func (l *life) system() string { return l.host.Dir }
+
+// begin starts the system with little patience, and does not wait. What it was told once it has to know.
+func (l *life) begin(flags ...string) error {
+	l.mark = l.host.Shown()
+	return l.host.Up(append([]string{"--state", filepath.Join(l.system(), "state"),
+		"--settle", "20ms", "--watch", "0", "--hang", "2s", "--health-deadline", "4s"}, flags...)...)
+}
+
+// start starts the system and wants it to be well.
+func (l *life) start(flags ...string) error {
+	if err := l.begin(flags...); err != nil {
+		return err
+	}
+	if _, settled := l.settle(started); !settled {
+		return fmt.Errorf("the system is not well after its start:\n%s", strings.Join(l.console(), "\n"))
+	}
+	return nil
+}
+
+// settle waits until the system rests with a confirmed set. It gives up when the system has ended, when a daemon ends
+// again and again, and when nothing was said for as long as the bound, or too much. A start has to confirm its set anew;
+// after a verb there may be nothing to confirm.
+func (l *life) settle(when When) (state onlooker.State, settled bool) {
+	for shown := -1; shown != l.host.Shown() && !settled && l.host.Alive() && !l.hopeless(); {
+		shown = l.host.Shown()
+		host.Within(l.bound, "rest or news", func() bool {
+			settled = (when != started || shows(l.console(), "init: health ok")) &&
+				l.host.Ask(&state, "status") == nil && state.HealthOK && state.PendingSlot == nil
+			return settled || !l.host.Alive() || l.host.Shown() > shown
+		})
+	}
+	return state, settled
+}
+
+// enough is how many lines the longest way to rest may take.
+const enough = 60
+
+func (l *life) hopeless() bool { return looping(l.console()) != "" || len(l.console()) > enough }
+
+// looping is the daemon that ended five times, if there is one.
+func looping(lines []string) string {
+	crashes := map[string]int{}
+	for _, line := range lines {
+		if rest, ok := strings.CutPrefix(line, "initd: crash process="); ok {
+			name, _, _ := strings.Cut(rest, " ")
+			if crashes[name]++; crashes[name] == 5 {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// console is what was shown since the mark.
+func (l *life) console() []string { return l.host.Since(l.mark) }
+
+// nx runs a verb to its end and returns its answer.
+func (l *life) nx(args ...string) ([]byte, error) {
+	v, err := l.host.Start(false, args...)
+	if err != nil {
+		return nil, err
+	}
+	<-v.Done
+	if v.Exit() != 0 {
+		return v.Stdout.Bytes(), errors.New(v.String())
+	}
+	return v.Stdout.Bytes(), nil
+}
+
+// A Check is what `nx verify` says about a slot.
+type Check struct {
+	Slot          string  `json:"slot"`
+	SystemVersion *string `json:"systemVersion"`
+	Intact        bool    `json:"intact"`
+}
+
+// verify has the system check its slots; nil where it gives no answer.
+func (l *life) verify() (checks []Check, err error) {
+	raw, err := l.nx("verify")
+	if json.Unmarshal(raw, &checks) == nil {
+		return checks, nil
+	}
+	return nil, err
+}
+
+// stop has the system end in order, and wants nothing of it to be left.
+func (l *life) stop() error {
+	if l.host.Alive() {
+		syscall.Kill(l.host.PID(), syscall.SIGTERM)
+	}
+	if err := l.host.Gone(); err != nil {
+		l.host.Kill()
+		return fmt.Errorf("it does not stop: %w", err)
+	}
+	if l.host.Exit() != 0 {
+		return fmt.Errorf("it stops with status %d", l.host.Exit())
+	}
+	return nil
+}
+
+// kill ends the first process at once, and all others with it.
+func (l *life) kill() error {
+	syscall.Kill(l.host.PID(), syscall.SIGKILL)
+	return l.host.Gone()
+}
+
+// shows tells whether one of the lines begins so.
+func shows(lines []string, text string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, text) })
+}
