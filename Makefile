@@ -147,7 +147,7 @@ soak: demo ## kill -9 and stop the real system through SOAK_CYCLES update cycles
 	go run ./selftest/soak -cycles $(SOAK_CYCLES) -seed $(SEED) -more $(MORE) -bin $(BIN) -sets $(DEMO)
 
 CELL ?=
-damage: demo ## damage every file and folder of the real system in every way, at every time; about an hour (CELL=NAME: cells that begin so)
+damage: demo ## damage every file and folder of the real system in every way, at every time (CELL=NAME: cells that begin so)
 	go run ./selftest/damage -bin $(BIN) -sets $(DEMO) $(if $(CELL),-cell $(CELL) -console,-whole)
 
 CUTS ?= 200
