@@ -124,6 +124,7 @@ func callers() []caller {
 			"its taps sit between two ends of a socket",
 		},
 		{"libupdates/durable", []string{"Fallocate", "Syscall"}, "os has neither reserved space nor direct writes"},
+		{"libupdates/updatestest", []string{"Mkfifo"}, "it damages folders for tests"},
 		{"nx/cli", []string{"Exec"}, "nx up becomes the first process"},
 		{"selftest", []string{"Exec", "Kill", "RawSyscall", "RawSyscall6", "Sync"}, "the harness watches, kills and measures from outside"},
 	}

@@ -31,7 +31,7 @@ func made(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "sys")
 	f := mustOpen(t, dir, true)
-	must(t, f.addTrust(key().String()))
+	must(t, f.addTrust(key().Text()))
 	must(t, os.Symlink("sets/x", f.at("system/a")))
 	f.clear()
 	return dir
@@ -85,7 +85,7 @@ func opening(dir, state string, keys ...string) (found []finding, err error) {
 
 // What can be made anew is, and what was there instead is kept under another name and said.
 func TestWhatIsInTheWayIsSetAside(t *testing.T) {
-	key := key().String()
+	key, given := key().String(), key().Text()
 	for name, c := range map[string]struct {
 		want string   // the kind that belongs there
 		keys []string // from the command line
@@ -94,9 +94,9 @@ func TestWhatIsInTheWayIsSetAside(t *testing.T) {
 		"control.sock":                 {"a socket", nil},
 		"run":                          {"a folder", nil},
 		"trust/apps":                   {"a folder", nil},
-		"trust/system":                 {"a folder", []string{key}},
-		"trust":                        {"a folder", []string{key}},
-		"trust/system/" + key + ".pub": {"a file", []string{key}},
+		"trust/system":                 {"a folder", []string{given}},
+		"trust":                        {"a folder", []string{given}},
+		"trust/system/" + key + ".pub": {"a file", []string{given}},
 	} {
 		for kind, place := range intruders(t.TempDir()) {
 			if kind == c.want {
@@ -271,7 +271,7 @@ func TestSetsNeedAKey(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "cannot use "+filepath.Join(dir, systemKeys)+": it holds no key") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := opening(dir, "", key().String()); err != nil {
+	if _, err := opening(dir, "", key().Text()); err != nil {
 		t.Errorf("with a key from the command line: %v", err)
 	}
 	if _, err := opening(filepath.Join(t.TempDir(), "new"), ""); err != nil {
