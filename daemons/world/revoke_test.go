@@ -244,7 +244,7 @@ func TestWhatExecdLosesItsBundlesLose(t *testing.T) {
 	}{
 		{"execd", "BundleMgr", []string{"alpha", "beta"}, nil}, // a facet, and a name
 		{"execd", "ServiceManager", []string{"alpha", "beta", "gamma"}, nil},
-		{"execd", "BundleIntroducer", []string{"alpha", "gamma"}, []string{"beta"}}, // which has no link of its own
+		{"execd", "BundleIntroducer", []string{"alpha", "beta", "gamma"}, []string{"zeta"}}, // which looks nothing up
 		{"execd", "BundleRegistrar", []string{"gamma"}, []string{"alpha", "beta"}},
 		{"execd", "bundle/*", []string{"gamma"}, []string{"alpha", "beta"}},
 		{"bundlemgrd", "Registrar", []string{"alpha"}, nil},
