@@ -40,8 +40,8 @@ func updatedMutants() []mutant {
 			id:     "updated-stall-ignored",
 			breaks: "a sender that stalls does not hold the slot for ever",
 			file:   "daemons/updated/stage.go",
-			old:    "\t\t\ts.cancel(refusal.New(refusal.Stalled,",
-			new:    "\t\t\t_ = (refusal.New(refusal.Stalled,",
+			old:    "s.cancel(refusal.New(refusal.Stalled, \"%d bytes came",
+			new:    "_ = (refusal.New(refusal.Stalled, \"%d bytes came",
 			tests:  suite{packages: "./daemons/world", run: "TestASender"},
 		},
 		{
@@ -158,7 +158,7 @@ func bundlemgrdMutants() []mutant {
 		{
 			id:     "bundlemgrd-no-quota",
 			breaks: "a client has a bounded number of open blobs",
-			file:   "daemons/bundlemgrd/quota.go",
+			file:   "daemons/vat/quota.go",
 			old:    "if q.used.Add(1) > q.limit {",
 			new:    "if q.used.Add(1) > q.limit+1 {",
 			tests:  tests,
@@ -232,14 +232,6 @@ func initdMutants() []mutant {
 			old:    "case t.time.missing() >= t.hang+t.at.Policy.Deadline:",
 			new:    "case false:",
 			tests:  suite{packages: "./libupdates/health"},
-		},
-		{
-			id:     "initd-shares-its-links",
-			breaks: "operators cannot fill the links that a verdict needs",
-			file:   "daemons/initd/links.go",
-			old:    "\t\treturn s.lent\n",
-			new:    "\t\treturn s.holdings\n",
-			tests:  suite{packages: "./daemons/world", run: "Strangers"},
 		},
 		{
 			id:     "initd-service-ignored",

@@ -47,8 +47,8 @@ func vatMutants() []mutant {
 			id:     "initd-links-what-execd-says",
 			breaks: "execd can have bundles linked only with what it may look up itself",
 			file:   "daemons/initd/introduce.go",
-			old:    "|| !s.mayFind(runner, name) {",
-			new:    "|| providerOf(s.table, name) == \"\" {",
+			old:    "|| s.withheld(bundleMark+bundle, edge) {",
+			new:    "|| edge.From == \"\" {",
 			tests:  suite{packages: "./daemons/initd"},
 		},
 		{
@@ -79,8 +79,8 @@ func vatMutants() []mutant {
 			id:     "initd-revoked-bundles-keep-links",
 			breaks: "what is taken from execd is taken from the bundles that found it by its right",
 			file:   "daemons/initd/revoke.go",
-			old:    "return s.revoked[linkKey{runner, \"BundleIntroducer\"}] || !s.mayFind(runner, name)",
-			new:    "return false",
+			old:    "return !byRunner || found && !s.mayFind(runner, name)",
+			new:    "return !byRunner && found && name == \"\"",
 			tests:  suite{packages: "./daemons/world", run: "Revoked"},
 		},
 		{
