@@ -258,5 +258,5 @@ func (r *crashRig) wantNextUpdate() {
 	if r.state.version(r.state.ActiveSlot) == newVersion {
 		next = oldVersion
 	}
-	r.must("update", setFile(next))
+	r.must("update", "--downgrade", setFile(next))
 }

@@ -65,7 +65,7 @@ func (k kernel) withoutUser(c Confinement) string {
 	if !k.Users {
 		return "the user namespace lacks the users for it"
 	}
-	return "needs root"
+	return "needs root, and users that a user namespace may lack"
 }
 
 // maxTasks bounds the processes and threads of one user. Each daemon is one of its own where it can be, and so is each payload, which has the

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -39,6 +41,9 @@ func (f *forker) spawnConfined(cmd Command) (*child, error) {
 	}
 	defer conn.Close()
 	k := look()
+	if cmd.Confinement, err = cmd.Confinement.fromRoot(); err != nil {
+		return nil, err
+	}
 	c, err := f.fork(cmd.staged(theirs))
 	if err != nil {
 		return nil, err
@@ -51,6 +56,20 @@ func (f *forker) spawnConfined(cmd Command) (*child, error) {
 	}
 	c.measures = k.measures(*cmd.Confinement)
 	return c, nil
+}
+
+// fromRoot is the confinement with paths that do not depend on the working directory: the stage has the program's.
+func (c *Confinement) fromRoot() (*Confinement, error) {
+	rooted := *c
+	rooted.Paths = slices.Clone(c.Paths)
+	for i, rule := range rooted.Paths {
+		path, err := filepath.Abs(rule.Path)
+		if err != nil {
+			return nil, err
+		}
+		rooted.Paths[i].Path = path
+	}
+	return &rooted, nil
 }
 
 // staged is the command that starts the stage in the place of this one's program. It has all that the program inherits, and behind that what it

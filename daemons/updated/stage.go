@@ -178,6 +178,9 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 			to.version, to.digest = head.Index.SystemVersion, head.Digest
 			set = e.candidate(head.Digest, head.Index)
 			_, err := e.snapshot().Receive(slot, set)
+			if refusal.Of(err) == refusal.AlreadyActive {
+				return nil // said once the whole archive is verified: one that is damaged is refused for that
+			}
 			return err
 		},
 		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
@@ -205,8 +208,9 @@ func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 
 // moveOn ends a watch, durably, when a verified set is about to take the place of what the watch would go back to.
 func (e *engine) moveOn(slot bootctl.Slot, set bootctl.Content) error {
-	if e.snapshot().WatchLeft == 0 {
-		return nil
+	now := e.snapshot()
+	if _, err := now.Receive(slot, set); err != nil || now.WatchLeft == 0 {
+		return err
 	}
 	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, set) })
 }
