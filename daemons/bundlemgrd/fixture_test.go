@@ -291,6 +291,9 @@ func (r *registrar) Register(_ context.Context, call registry.Registrar_register
 // damage changes the middle of a file on the disk.
 func damage(t *testing.T, path string) {
 	t.Helper()
+	if err := os.Chmod(path, 0o644); err != nil { // files of a set are for reading, also for their owner
+		t.Fatal(err)
+	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
