@@ -70,6 +70,12 @@ func rules() []rule {
 			reason: "the review gate judges any project's schemas and knows none",
 		},
 		{
+			who:    "packaging",
+			except: []string{"packaging/deb", "packaging/pages"},
+			never:  []string{"nexus"},
+			reason: "commands know their version and how to describe themselves; what knows that knows no command",
+		},
+		{
 			who:    "daemons/selftest",
 			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/bundlemgrd"},
 			reason: "the selftest is a client like any other",

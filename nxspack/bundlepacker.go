@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/alecthomas/kong"
+
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
@@ -15,6 +17,8 @@ import (
 // bundleGrammar is the command line of nxb-pack.
 type bundleGrammar struct {
 	answerFlags
+	Version kong.VersionFlag `help:"Show the version."`
+
 	Toml         string `placeholder:"FILE" help:"The manifest (default: manifest.toml beside PAYLOAD)."`
 	Key          string `placeholder:"KEY" xor:"by" help:"${key} Or --signature or --unsigned, unless the manifest has publisher and sig."`
 	Signature    string `placeholder:"FILE" xor:"by" and:"elsewhere" help:"The signature over PAYLOAD, made elsewhere: 64 bytes, or their hex or base64."`
@@ -30,8 +34,16 @@ type bundleGrammar struct {
 // wrong usage.
 // The end of the context is treated like that of RunSetPacker.
 func RunBundlePacker(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	c := &command{name: "nxb-pack", description: "Pack a program and its manifest into a Nexus bundle (.nxb).", stdout: stdout, stderr: stderr}
-	return c.run(ctx, &bundleGrammar{}, args)
+	return bundlePacker(stdout, stderr).run(ctx, &bundleGrammar{}, args)
+}
+
+func bundlePacker(stdout, stderr io.Writer) *command {
+	return &command{
+		name:        "nxb-pack",
+		description: "Pack a program and its manifest into a Nexus bundle (.nxb).",
+		stdout:      stdout,
+		stderr:      stderr,
+	}
 }
 
 // Run packs one bundle. The payload is copied first, into a folder that nobody else knows, and what is digested and

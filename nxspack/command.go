@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"nexus/libupdates/refusal"
+	"nexus/packaging/release"
 )
 
 // Exit statuses.
@@ -88,21 +89,43 @@ func (c *command) publishDir(target string, fill func(dir string) error) error {
 
 // parse reads the command line; over means that it asked for help, which has been given.
 func (c *command) parse(ctx context.Context, grammar any, args []string) (parsed *kong.Context, over bool, err error) {
-	parser, err := kong.New(grammar,
-		kong.Name(c.name),
-		kong.Description(c.description+" Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
+	parser, err := c.parser(grammar,
 		kong.Bind(c),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		helpTexts(),
 		kong.Writers(c.stdout, c.stderr),
 		kong.Exit(func(int) { over = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 	if err != nil {
 		return nil, false, err
 	}
 	parsed, err = parser.Parse(args)
 	return parsed, over, err
+}
+
+func (c *command) parser(grammar any, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(grammar, append(options,
+		kong.Name(c.name),
+		kong.Description(c.description+" Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
+		helpTexts(),
+		kong.Vars{"version": release.Line(c.name)},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)...)
+}
+
+// Definitions are the command lines of both packers, for those who describe them: man pages and completion.
+func Definitions() ([]*kong.Application, error) {
+	var all []*kong.Application
+	for _, packer := range []struct {
+		command *command
+		grammar any
+	}{{setPacker(nil, nil), &setGrammar{}}, {bundlePacker(nil, nil), &bundleGrammar{}}} {
+		parser, err := packer.command.parser(packer.grammar)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parser.Model)
+	}
+	return all, nil
 }
 
 // answerFlags say how every verb answers.

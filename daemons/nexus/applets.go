@@ -22,6 +22,7 @@ import (
 	"nexus/daemons/statefsd"
 	"nexus/daemons/updated"
 	"nexus/daemons/vat"
+	"nexus/packaging/release"
 )
 
 // exitFatal tells initd that starting this daemon again cannot help.
@@ -58,6 +59,9 @@ func run(name string, args []string, stdout, stderr *os.File) int {
 	}
 	live, known := applets()[name]
 	if !known {
+		if slices.Equal(args, []string{"--version"}) {
+			return version(stdout, stderr)
+		}
 		return usage(name, stderr)
 	}
 	err := serve(name, live)
@@ -111,6 +115,14 @@ func status(err error) int {
 	default:
 		return 1
 	}
+}
+
+func version(stdout, stderr io.Writer) int {
+	if _, err := fmt.Fprintln(stdout, release.Line("nexus")); err != nil {
+		fmt.Fprintf(stderr, "nexus: cannot print version: %v\n", err)
+		return 1
+	}
+	return 0
 }
 
 func usage(name string, stderr io.Writer) int {

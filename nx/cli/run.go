@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/alecthomas/kong"
+
+	"nexus/packaging/release"
 )
 
 // Exit statuses.
@@ -24,6 +26,8 @@ type grammar struct {
 	Dir    string `placeholder:"DIR" help:"The system's folder (NX_DIR; default: ${dir})."`
 	Socket string `placeholder:"PATH" help:"Reach the system by a socket that it shares, instead of by its folder (NX_SOCKET)."`
 	JSON   bool   `name:"json" help:"Answer with JSON, errors too."`
+
+	Version kong.VersionFlag `help:"Show the version."`
 
 	Up        upVerb       `cmd:"" help:"Run a system on this host, in the foreground."`
 	Status    statusVerb   `cmd:"" help:"Show what runs, what is on trial, what is staged."`
@@ -45,6 +49,8 @@ type grammar struct {
 	RunBundle runVerb      `cmd:"" name:"run" help:"Run a bundle and wait for its end."`
 	Shutdown  shutdownVerb `cmd:"" help:"Stop the system."`
 	Reboot    rebootVerb   `cmd:"" help:"Stop the system and have it begin anew."`
+
+	Completion completionVerb `cmd:"" help:"Print a script that completes the command line in a shell."`
 }
 
 // An invocation is one run of the command: where it works and how it answers.
@@ -106,19 +112,30 @@ func (o *output) Write(p []byte) (n int, err error) {
 
 // parse reads the command line; over means that it asked for help, which has been given.
 func parse(g *grammar, args []string, host Host) (parsed *kong.Context, over bool, err error) {
-	parser, err := kong.New(g,
-		kong.Name("nx"),
-		kong.Description("Run and update a Nexus system. Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
-		kong.Vars{"dir": defaultDir},
-		kong.Writers(host.Stdout, host.Stderr),
-		kong.Exit(func(int) { over = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-	)
+	parser, err := parserOf(g, kong.Writers(host.Stdout, host.Stderr), kong.Exit(func(int) { over = true }))
 	if err != nil {
 		return nil, false, err
 	}
 	parsed, err = parser.Parse(args)
 	return parsed, over, err
+}
+
+func parserOf(g *grammar, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(g, append(options,
+		kong.Name("nx"),
+		kong.Description("Run and update a Nexus system. Exit status: 0 done, 1 refused or failed, 2 wrong usage."),
+		kong.Vars{"dir": defaultDir, "version": release.Line("nx")},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)...)
+}
+
+// Definition is the command line, for those who describe it: the man page and completion.
+func Definition() (*kong.Application, error) {
+	parser, err := parserOf(&grammar{})
+	if err != nil {
+		return nil, err
+	}
+	return parser.Model, nil
 }
 
 // folder is the system's folder: the flag, the environment, the default.

@@ -1,0 +1,45 @@
+package release
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// What `git describe --tags --dirty` prints: a tag, the commits since, and whether files differ.
+var (
+	tagged = regexp.MustCompile(`^v(\d+\.\d+\.\d+)(?:-([0-9A-Za-z.-]*[0-9A-Za-z]))?(?:\+([0-9A-Za-z.]+))?$`)
+	since  = regexp.MustCompile(`-(\d+)-(g[0-9a-f]+)$`)
+)
+
+// Debian turns a version into a Debian one that sorts the same way: a pre-release before its release, later commits after their tag.
+// A build without a version sorts before every release, by the time of its commit.
+func Debian(version string, commit time.Time) (string, error) {
+	if version == "" {
+		return "0~" + commit.UTC().Format("20060102150405"), nil
+	}
+	tag, dirty := strings.CutSuffix(version, "-dirty")
+	commits := since.FindStringSubmatch(tag)
+	if commits != nil {
+		tag = strings.TrimSuffix(tag, commits[0])
+	}
+	m := tagged.FindStringSubmatch(tag)
+	if m == nil {
+		return "", fmt.Errorf("cannot package version %q: want a tag such as v1.2.0 or v1.2.0-rc.1", version)
+	}
+	debian := m[1]
+	if pre := m[2]; pre != "" {
+		debian += "~" + strings.ReplaceAll(pre, "-", ".")
+	}
+	if build := m[3]; build != "" {
+		debian += "+" + build
+	}
+	if commits != nil {
+		debian += "+" + commits[1] + "." + commits[2]
+	}
+	if dirty {
+		debian += "+dirty"
+	}
+	return debian, nil
+}
