@@ -13,6 +13,13 @@ RUN_TIMEOUT ?= 190s
 RUN_UNTIL_MARKER ?= 0
 TIMEOUT := -timeout 600s
 
+# The version is that of the last tag, as git tells it; a tarball made by git has it in a file. Neither: a build without a version.
+VERSION ?= $(shell if [[ -e .git ]]; then git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null; \
+	else sed -n 's/^version: v/v/p' packaging/VERSION; fi)
+LDFLAGS = -s -w$(if $(VERSION), -X nexus/packaging/release.version=$(VERSION))
+SOURCE_DATE_EPOCH ?= $(shell if [[ -e .git ]]; then git log -1 --format=%ct 2>/dev/null; \
+	else sed -n 's/^time: \([0-9]\)/\1/p' packaging/VERSION; fi)
+
 GUESTS := riscv64 amd64
 # The guests a command is for: what GUEST says, else both.
 FOR := $(or $(filter $(GUESTS),$(GUEST)),$(GUESTS))
@@ -20,17 +27,17 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak damage powercut ci clean FORCE \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak damage powercut ci man deb deb-check clean FORCE \
 	run-host after-run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build nexus (all daemons), nx, nxs-pack and nxb-pack into bin/
-	go build -trimpath -ldflags='-s -w' -o $(BIN)/nexus ./daemons/nexus
-	go build -trimpath -ldflags='-s -w' -o $(BIN)/nx ./nx
-	go build -trimpath -ldflags='-s -w' -o $(BIN)/nxs-pack ./nxspack/nxs-pack
-	go build -trimpath -ldflags='-s -w' -o $(BIN)/nxb-pack ./nxspack/nxb-pack
+	go build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/nexus ./daemons/nexus
+	go build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/nx ./nx
+	go build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/nxs-pack ./nxspack/nxs-pack
+	go build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/nxb-pack ./nxspack/nxb-pack
 
 demo: build ## pack the demo sets v1.0.0, v1.1.0 and v1.2.0 from programs built on the spot
 	go run ./selftest/mkdemo -bin $(BIN) -output $(DEMO)
@@ -64,7 +71,7 @@ guest-deps: guest ## install QEMU and fetch kernels for guests (GUEST=riscv64|am
 guest-image: $(FOR:%=image-%) ## build the image a guest starts from: the same sets give the same bytes
 
 $(GUESTS:%=image-%): image-%: build guest
-	@GOARCH=$* go build -trimpath -ldflags='-s -w' -o out/guest/$*/nexus ./daemons/nexus
+	@GOARCH=$* go build -trimpath -ldflags='$(LDFLAGS)' -o out/guest/$*/nexus ./daemons/nexus
 	@go run ./selftest/mkdemo -bin $(BIN) -arch $* -output out/guest/$*/demo >out/guest/$*/demo.log
 	@$(BIN)/guest image $*
 
@@ -192,6 +199,19 @@ fuzz: ## every fuzz target for FUZZTIME each
 		done; done
 
 ci: gen-check schema-check lint test race run-host test-os ## what CI runs
+
+man: ## write man pages and shell completion of all commands into out/pages
+	go run ./packaging/pages out/pages
+
+DEB := out/deb
+deb: build man ## build the Debian packages nexus and nexus-tools into out/deb, for this machine's architecture
+	@test -n '$(SOURCE_DATE_EPOCH)' || { echo 'deb: no history says when this was made: set SOURCE_DATE_EPOCH'; exit 1; }
+	cd packaging/nfpm && go build -o ../../$(BIN)/nfpm github.com/goreleaser/nfpm/v2/cmd/nfpm
+	@rm -rf $(DEB)
+	@go run ./packaging/deb -version '$(VERSION)' -time $(SOURCE_DATE_EPOCH) -nfpm $(BIN)/nfpm
+
+deb-check: ## build the Debian packages twice, compare them, and try them (needs lintian)
+	packaging/debian/check
 
 clean: ## remove what make made
 	rm -rf $(BIN) out

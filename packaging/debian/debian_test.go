@@ -1,0 +1,34 @@
+// Package debian_test holds the files of the Debian packages against the programs that they are for.
+package debian_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+
+	"nexus/daemons/initd"
+)
+
+// TestUsers wants a name for the user of every daemon, and for nobody else.
+func TestUsers(t *testing.T) {
+	raw, err := os.ReadFile("sysusers.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, d := range initd.Table() {
+		if d.Confinement.User != 0 {
+			want = append(want, fmt.Sprintf("nexus-%s %d", d.Name, d.Confinement.User))
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^u (\S+) +(\d+) `).FindAllStringSubmatch(string(raw), -1) {
+		got = append(got, m[1]+" "+m[2])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
