@@ -82,6 +82,7 @@ func (e *engine) load() error {
 	if e.firstLife() {
 		record = record.Restart(e.cause)
 	}
+	record, behind := record.CatchUp(confirmed, a, b)
 	agreed, changes := record.Reconcile(a, b)
 	for _, change := range changes {
 		e.log.Warn("boot record mended", "change", change)
@@ -89,8 +90,20 @@ func (e *engine) load() error {
 	if err := e.adopt(agreed); err != nil {
 		return err
 	}
+	if behind {
+		e.tellBehind(agreed)
+	}
 	e.auditFound(record, agreed)
 	return nil
+}
+
+// tellBehind tells that the record was older than the slots, and which set runs all the same.
+func (e *engine) tellBehind(r bootctl.Record) {
+	what := about(r, r.Active)
+	e.log.Warn("boot record older than the slots", "active", what.slot, "version", what.version)
+	what.reason = string(refusal.SlotMismatch)
+	what.detail = "the record was older than the slots: what it did not know of quarantine and version floor is lost"
+	e.auditAs("record", what, logs.ResultOK)
 }
 
 // confirmed is the slot that was confirmed last, by its link. Where that is damaged, it is the one that holds a set,

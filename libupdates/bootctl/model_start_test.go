@@ -133,6 +133,7 @@ func (d device) load(m machine, o outcome, isNew bool) device {
 		record = record.Restart(bootctl.Power)
 	}
 	a, b := d.found(m)
+	record, _ = record.CatchUp(d.link, a, b)
 	record, _ = record.Reconcile(a, b)
 	d = d.save(record, o)
 	d.down, d.doubt = o != done, false

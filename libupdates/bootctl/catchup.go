@@ -1,0 +1,26 @@
+package bootctl
+
+// CatchUp is for a record that is older than the slots, such as one put back from a backup: a set it could run is left in
+// neither slot. If the slot that was confirmed last holds a newer set that is not barred, that slot becomes the active
+// one. No attempt of it counts as confirmed yet. Quarantine, floor and history stay as the record has them.
+//
+// In every other case the record stays as it is, and behind is false. An older set never runs this way: it may be there
+// to bring an old fault back.
+func (r Record) CatchUp(confirmed Slot, a, b Content) (next Record, behind bool) {
+	found := New()
+	found.Slots = [...]Content{a.asFound(), b.asFound()}
+	is := found.Slot(confirmed)
+	if is.IsEmpty() || is.Digest == r.Slot(confirmed).Digest || r.barred(is) != nil {
+		return r, false
+	}
+	agreed, _ := r.Reconcile(a, b)
+	lost := agreed.Slot(agreed.Running())
+	if lost.Damage == "" || lost.Digest == a.Digest || lost.Digest == b.Digest || !older(lost.Version, is.Version) {
+		return r, false
+	}
+	next = r.clone()
+	next.Slots, next.Active, next.Pending, next.Staged = found.Slots, confirmed, None, None
+	next.TriesLeft, next.WatchLeft, next.AbruptEnds, next.HealthOK = 0, 0, 0, false
+	next.Boot++ // no verdict about an attempt of another set counts
+	return next, true
+}
