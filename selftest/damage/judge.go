@@ -104,8 +104,12 @@ func (s Seen) judgeEnded() (Outcome, []string) {
 	return ended, nil
 }
 
-// needed tells whether no start can do without the thing: it cannot be made anew, and nothing stands in for it.
+// needed tells whether no start can do without the thing: it cannot be made anew, and nothing stands in for it. Keys
+// that a stranger owns end it as well: they may be meant, and then they are not to be set aside.
 func needed(c Cell) bool {
+	if strings.HasPrefix(c.Path, "trust") && c.Way.Name == "owner" {
+		return true
+	}
 	return slices.Contains([]string{"system", "system/sets", "state", "state/boot", "state/statefs", "lock"}, c.Path) ||
 		strings.HasPrefix(c.Path, "trust") && !strings.HasSuffix(c.Path, "apps")
 }

@@ -62,6 +62,10 @@ func TestJudge(t *testing.T) {
 			s.Slots["a"], s.Told = "gone", []string{left}
 		}, other, ""},
 		{"ended, named", func(s *Seen) { s.over("trust", 1, "nx: cannot run: trust is a file") }, ended, ""},
+		{"ended, a stranger's keys", func(s *Seen) {
+			s.over("trust/apps", 1, "nx: trust/apps is another user's")
+			s.Cell.Way.Name = "owner"
+		}, ended, ""},
 		{"checked", func(s *Seen) {
 			s.When, s.Checks = verified, []Check{{Slot: "a", Intact: true}, {Slot: "b"}}
 		}, asBefore, ""},
@@ -106,6 +110,7 @@ func TestJudge(t *testing.T) {
 		{"ended well", func(s *Seen) { s.over("trust", 0, "nx: trust") }, none, "status 0"},
 		{"ended in silence", func(s *Seen) { s.over("trust", 1, "updated: ready (statefs)") }, none, "ended in silence"},
 		{"ended for nothing", func(s *Seen) { s.over("state/apps", 1, "nx: state/apps") }, none, "not needed"},
+		{"ended for nothing, keys", func(s *Seen) { s.over("trust/apps", 1, "nx: trust/apps") }, none, "not needed"},
 		{"ended, unnamed", func(s *Seen) { s.over("trust", 1, "nx: cannot run") }, none, "did not name it"},
 		{"ended, talkative", func(s *Seen) { s.over("trust", 1, "nx: trust", "nx: trust") }, none, "ended with 2 lines"},
 	} {
