@@ -104,11 +104,14 @@ func (s *Soak) strayProcesses(runs bool) (found []error) {
 // goRuntime is where the runtime of a Go program looks for the processors it may use, for as long as it runs.
 const goRuntime = "/sys/fs/cgroup/"
 
-// outside are the files a process has open that are none of its business: what is neither the system's folder nor below it, an archive, its own part of
-// /proc, or without a name in the file system.
+// outside are the files a process has open that are none of its business: what is not below the system's folder, an archive, its own part of
+// /proc, or without a name in the file system. The folder itself is open in initd alone.
 func (s *Soak) outside(p host.Proc) (found []error) {
 	for _, path := range p.OpenFiles() {
-		if strings.HasPrefix(path+"/", s.host.Dir+"/") && !strings.HasSuffix(path, " (deleted)") ||
+		if path == s.host.Dir && p.Name == "initd" {
+			continue
+		}
+		if strings.HasPrefix(path, s.host.Dir+"/") && !strings.HasSuffix(path, " (deleted)") ||
 			strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, goRuntime) || path == os.DevNull || path == fmt.Sprintf("/proc/%d", p.PID) || path == s.factory {
 			continue
 		}
