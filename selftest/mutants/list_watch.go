@@ -98,8 +98,8 @@ func watchMutants() []mutant {
 			id:     "watch-outlives-a-stage",
 			breaks: "the watch is over before the slot it goes back to is written",
 			file:   "daemons/updated/stage.go",
-			old:    "if e.snapshot().WatchLeft == 0 {",
-			new:    "if true {",
+			old:    "err != nil || now.WatchLeft == 0 {",
+			new:    "err != nil || true {",
 			tests:  suite{packages: "./daemons/updated"},
 		},
 	}
