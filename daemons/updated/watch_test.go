@@ -66,6 +66,12 @@ func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
 	if err := d.verify(t.Context(), standby); err != nil || d.snapshot().WatchLeft == 0 {
 		t.Errorf("a set that was refused cost the watch, or the set to return to: %v", err)
 	}
+	before := d.content(standby)
+	d.medium.fail = true
+	if err := d.receive(t, standby, archive(t, false)); err == nil || d.content(standby).Digest != before.Digest {
+		t.Errorf("the way back was taken though the end of the watch is not in the record: %v", err)
+	}
+	d.medium.fail = false
 	must(t, d.receive(t, standby, archive(t, false)))
 	if d.snapshot().WatchLeft != 0 {
 		t.Error("the other slot was written under watch")
