@@ -100,7 +100,9 @@ func TestReadmeShowsTheFlow(t *testing.T) {
 }
 
 // ofThisMachine tells the lines that say what a machine cannot give; the README shows one that lacks nothing.
-func ofThisMachine(line string) bool { return strings.Contains(line, "payloads are less confined on this machine") }
+func ofThisMachine(line string) bool {
+	return strings.Contains(line, "payloads are less confined on this machine")
+}
 
 // stepsOf finds the commands of a document: the lines that begin with "$ " in fenced blocks, each with the lines up to the next.
 func stepsOf(doc string) []step {
