@@ -30,7 +30,7 @@ func TestEveryDamageOnTheRealDisk(t *testing.T) {
 				done, err := damage.Do(place(root, at))
 				must(t, err)
 				if !done {
-					t.Skip("changes nothing here")
+					return // it makes no sense for what is there, or for root
 				}
 
 				err = s.Verify(bootctl.A, set.Digest, verify)

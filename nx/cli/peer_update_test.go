@@ -145,8 +145,10 @@ func (u *peerUpdated) EndStage(_ context.Context, call update.UpdateRecovery_end
 	if err != nil {
 		return err
 	}
-	res.SetEnded(u.p.underWay)
-	u.p.underWay = false
+	u.p.set(func(p *peer) {
+		res.SetEnded(p.underWay)
+		p.underWay = false
+	})
 	return nil
 }
 

@@ -154,9 +154,9 @@ func TestStageOfNoFile(t *testing.T) {
 // A stage under way is what discard ends first, whoever began it.
 func TestDiscardEndsAStage(t *testing.T) {
 	p := startPeer(t)
-	p.underWay = true
+	p.set(func(p *peer) { p.underWay = true })
 	p.nx("--dir", p.dir, "--json", "discard").want(t, 0, "{\"endedStage\":true}\n", "")
-	p.underWay = true
+	p.set(func(p *peer) { p.underWay = true })
 	p.nx("--dir", p.dir, "discard").want(t, 0, "ended the stage under way\n", "")
 }
 
