@@ -122,6 +122,11 @@ func (s *system) openResources(console *os.File, f *folder, state *stateFolder) 
 	if f.found = append(f.found, found...); err != nil {
 		return err
 	}
+	if s.config.groups != "" {
+		if s.dirs[groupsDir], err = plat.OpenFolder(s.config.groups); err != nil {
+			return err
+		}
+	}
 	if s.config.SelftestSets != "" {
 		if s.dirs["sets"], err = plat.OpenFolder(s.config.SelftestSets); err != nil {
 			return err
