@@ -75,7 +75,7 @@ func (l *links) keep(p vat.Passage) {
 	h.set(p)
 }
 
-// find returns what stands behind a name, or the program's own ServiceManager, over a link that is held for it. The caller releases it. It
+// find returns what is registered under a name, or the program's own ServiceManager, over a link that is held for it. The caller releases it. It
 // waits for a provider that is on its way back, as long as the program may find the name.
 func (m *manager) find(ctx context.Context, name, facet string, may func() bool) (capnp.Client, error) {
 	h := m.program.links.heldFor(facet)
@@ -119,7 +119,7 @@ func awaitHeld(ctx context.Context, h *vat.Holding) (capnp.Client, error) {
 	return h.Get(ctx)
 }
 
-// service finds what stands behind a name.
+// service finds what is registered under a name.
 func (m *manager) service(ctx context.Context, name string) (capnp.Client, error) {
 	return m.find(ctx, name, names.Facet(name), func() bool { return m.mayFind(name) })
 }

@@ -69,7 +69,7 @@ func (i *bundleIntroducer) Introduce(_ context.Context, call registry.BundleIntr
 // managerFacet is the facet through which names are looked up.
 const managerFacet = "ServiceManager"
 
-// registrarFacet is the right to stand behind a name.
+// registrarFacet is the right to register a name.
 const registrarFacet = "Registrar"
 
 // introduce gives a client the facet of a name. That of a daemon it has for the rest of its life: it is linked again like those of its

@@ -18,7 +18,7 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// An operatorServer is what stands behind an Operator: each method hands out a facet of a daemon.
+// An operatorServer serves Operator: each method hands out a facet of a daemon.
 type operatorServer struct {
 	s       *system
 	session *session     // over whose links the facets are reached

@@ -19,7 +19,7 @@ type watch struct {
 	told      ticket
 }
 
-// tell hands the observer what stands behind the name, unless that is what it was told.
+// tell hands the observer what is registered under the name, unless it knows that already.
 func (w *watch) tell(ctx context.Context) (more bool, err error) {
 	if w.mute {
 		return false, nil
