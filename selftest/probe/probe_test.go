@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"nexus/daemons/plat"
 )
 
@@ -115,6 +117,10 @@ func TestControl(t *testing.T) {
 			} {
 				if (user != nil || os.Geteuid() != 0) && (attempt == "load a module from a file" || attempt == "mount the new way") {
 					continue // the kernel asks for root
+				}
+				if session, _ := unix.Getsid(0); session == 0 && attempt == "begin a session" {
+					t.Log("the session's leader is outside this PID namespace: there is no group to leave to, and a leader begins no session (setsid(2))")
+					continue
 				}
 				if !strings.Contains(out, "probe: free: "+attempt+": error ") {
 					t.Errorf("without a confinement, refused: %s", attempt)
