@@ -11,7 +11,7 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -85,7 +85,7 @@ func TestUnknownBundles(t *testing.T) {
 	v.mustPublish(bootctl.A, v.stage(bootctl.A, "1.0.0", service("1.0.0")), 1)
 	for _, name := range []string{"", "hello", "hello.app.nxb", "../b/hello.app", "hello.app/..", strings.Repeat("x", 1<<20)} {
 		for _, what := range []string{"payload", "manifest"} {
-			if _, err := open(t, v.manager, what, name); refusal.Of(wire.Excepted(err)) != refusal.UnknownBundle {
+			if _, err := open(t, v.manager, what, name); refusal.Of(convert.Excepted(err)) != refusal.UnknownBundle {
 				t.Errorf("%s of %.20q: %v, want unknown-bundle", what, name, err)
 			}
 		}

@@ -18,10 +18,10 @@ import (
 	"nexus/capnpgen/journal"
 	"nexus/capnpgen/registry"
 	"nexus/daemons/bundlemgrd"
+	"nexus/daemons/convert"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/vattest"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxb"
@@ -137,9 +137,9 @@ func (v *device) stage(slot bootctl.Slot, version string, bundles ...updatestest
 func (v *device) publish(slot bootctl.Slot, digest nxs.Digest, boot uint64) (reason string) {
 	v.t.Helper()
 	answer, release := v.publisher.SetActiveSlot(v.t.Context(), func(p bundle.SlotPublisher_setActiveSlot_Params) error {
-		p.SetSlot(wire.Slot(slot))
+		p.SetSlot(convert.Slot(slot))
 		p.SetBoot(boot)
-		return p.SetIndexSha256(wire.Digest(digest))
+		return p.SetIndexSha256(convert.Digest(digest))
 	})
 	defer release()
 	res, err := answer.Struct()
@@ -171,8 +171,8 @@ func (v *device) mustPublish(slot bootctl.Slot, digest nxs.Digest, boot uint64) 
 func (v *device) check(slot bootctl.Slot, digest nxs.Digest) (reason string) {
 	v.t.Helper()
 	answer, release := v.publisher.Check(v.t.Context(), func(p bundle.SlotPublisher_check_Params) error {
-		p.SetSlot(wire.Slot(slot))
-		return p.SetIndexSha256(wire.Digest(digest))
+		p.SetSlot(convert.Slot(slot))
+		return p.SetIndexSha256(convert.Digest(digest))
 	})
 	defer release()
 	res, err := answer.Struct()

@@ -6,14 +6,14 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/payload"
+	"nexus/daemons/blob"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
 // errUnknownBundle is the answer for a name that no published bundle has.
-var errUnknownBundle = wire.Except(refusal.New(refusal.UnknownBundle, "no published bundle has this name"))
+var errUnknownBundle = convert.Except(refusal.New(refusal.UnknownBundle, "no published bundle has this name"))
 
 // What one client may have at one time.
 const (
@@ -104,7 +104,7 @@ func (m *manager) OpenManifest(_ context.Context, call bundle.BundleMgr_openMani
 }
 
 // open makes a blob of a file of a published bundle, within the client's quota.
-func (m *manager) open(name string, file opener) (*payload.Blob, error) {
+func (m *manager) open(name string, file opener) (*blob.Blob, error) {
 	p := m.shelf.now()
 	b, found := p.bundle(name)
 	if !found {

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"nexus/capnpgen/bundle"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"
@@ -45,9 +45,9 @@ func (p *publication) bundle(name string) (published, bool) {
 
 // fill writes the publication as the schema has it.
 func (p *publication) fill(m bundle.Publication) error {
-	m.SetSlot(wire.Slot(p.slot))
+	m.SetSlot(convert.Slot(p.slot))
 	m.SetBoot(p.boot)
-	if err := m.SetIndexSha256(wire.Digest(p.digest)); err != nil {
+	if err := m.SetIndexSha256(convert.Digest(p.digest)); err != nil {
 		return err
 	}
 	if p.set != nil {

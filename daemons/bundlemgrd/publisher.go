@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/logs"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
@@ -17,12 +17,12 @@ import (
 // A publisher is SlotPublisher.
 type publisher struct {
 	files durable.ReadFS
-	log   *logs.Log
+	log   *logclient.Log
 	shelf *shelf
 	turn  chan struct{} // holds the one turn to publish
 }
 
-func newPublisher(files durable.ReadFS, log *logs.Log, shelf *shelf) *publisher {
+func newPublisher(files durable.ReadFS, log *logclient.Log, shelf *shelf) *publisher {
 	p := &publisher{files: files, log: log, shelf: shelf, turn: make(chan struct{}, 1)}
 	p.turn <- struct{}{}
 	return p
@@ -45,10 +45,10 @@ func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	slot := wire.SlotOf(call.Args().Slot())
+	slot := convert.SlotOf(call.Args().Slot())
 	if err := p.publish(ctx, slot, digest, call.Args().Boot()); err != nil {
 		p.log.Warn("cannot publish", "slot", slot, "reason", refusal.Of(err), "error", err)
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	return nil
 }
@@ -83,8 +83,8 @@ func (p *publisher) Check(_ context.Context, call bundle.SlotPublisher_check) er
 	if err != nil {
 		return err
 	}
-	if _, err := open(p.files, wire.SlotOf(call.Args().Slot()), digest, 0); err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+	if _, err := open(p.files, convert.SlotOf(call.Args().Slot()), digest, 0); err != nil {
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	return nil
 }
@@ -97,6 +97,6 @@ func digestOf(raw []byte, err error) (nxs.Digest, error) {
 	case len(raw) != 0 && len(raw) != len(nxs.Digest{}):
 		return nxs.Digest{}, errors.New("cannot read digest: it is not 32 bytes")
 	default:
-		return wire.DigestOf(raw), nil
+		return convert.DigestOf(raw), nil
 	}
 }

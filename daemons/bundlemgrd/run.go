@@ -6,8 +6,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/logs"
-	"nexus/daemons/names"
+	"nexus/daemons/discovery"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/durable"
@@ -15,7 +15,7 @@ import (
 
 // Run is the daemon's life. It begins with nothing published: who owns the boot record says what is.
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
-	log := logs.New("bundlemgrd", b.Use("LogSink"))
+	log := logclient.New("bundlemgrd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
 	root, err := b.Dir(ctx, "system")
@@ -30,7 +30,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	})
 	manager := func() capnp.Client { return capnp.Client(bundle.BundleMgr_ServerToClient(newManager(s))) }
 	b.Serve("BundleMgr", func(vat.Client) capnp.Client { return manager() })
-	go names.Offer(ctx, b, "BundleMgr", log, manager)
+	go discovery.Offer(ctx, b, "BundleMgr", log, manager)
 	self := bundle.BundleMgr(manager())
 	defer self.Release()
 	b.Vital(func() { vat.Served(self.List(ctx, nil)) })

@@ -7,7 +7,7 @@ import (
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
@@ -26,12 +26,12 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	}
 	spec, err := e.s.lookUp(ctx, name)
 	if err != nil {
-		return wire.Except(err)
+		return convert.Except(err)
 	}
 	// The program outlives the call: it ends with the capability that is returned.
 	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)))
 	if err != nil {
-		return wire.Except(err)
+		return convert.Except(err)
 	}
 	p := &processServer{s: e.s, spec: spec, program: program}
 	res, err := call.AllocResults()

@@ -7,7 +7,7 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/daemons/names"
+	"nexus/daemons/discovery"
 	"nexus/daemons/vat"
 )
 
@@ -121,7 +121,7 @@ func awaitHeld(ctx context.Context, h *vat.Holding) (capnp.Client, error) {
 
 // service finds what is registered under a name.
 func (m *manager) service(ctx context.Context, name string) (capnp.Client, error) {
-	return m.find(ctx, name, names.Facet(name), func() bool { return m.mayFind(name) })
+	return m.find(ctx, name, discovery.Facet(name), func() bool { return m.mayFind(name) })
 }
 
 // services finds the program's own ServiceManager.

@@ -9,8 +9,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/registry"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -21,11 +21,11 @@ const (
 )
 
 // errUnknownName is the one answer for a name that is not granted and for one that nobody stands behind.
-var errUnknownName = wire.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
+var errUnknownName = convert.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
 
 // sameWords gives a bundle the one answer for a name that it cannot have, whoever said so: execd's own right may have been revoked.
 func sameWords(err error) error {
-	if errors.Is(err, vat.ErrRevoked) || refusal.Of(wire.Excepted(err)) == refusal.UnknownName {
+	if errors.Is(err, vat.ErrRevoked) || refusal.Of(convert.Excepted(err)) == refusal.UnknownName {
 		return errUnknownName
 	}
 	return err
@@ -59,7 +59,7 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 			return nil // it gets no links of its own any more, but may look up by way of execd
 		}
 		if err != nil {
-			return wire.Except(sameWords(err))
+			return convert.Except(sameWords(err))
 		}
 	}
 	res.SetDirect(direct)

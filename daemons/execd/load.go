@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/payload"
+	"nexus/daemons/blob"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -63,8 +63,8 @@ func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) 
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return nil, wire.Excepted(err)
+		return nil, convert.Excepted(err)
 	}
 	entry := nxs.Entry{Name: spec.name, PayloadSHA256: spec.digest, PayloadSize: spec.size}
-	return payload.Load(ctx, res.Blob(), entry)
+	return blob.Load(ctx, res.Blob(), entry)
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 )
 
@@ -22,7 +22,7 @@ const drainPatience = 500 * time.Millisecond
 
 // An output is what a program writes on its standard output and error: each line a log record of that bundle.
 type output struct {
-	log  *logs.Log
+	log  *logclient.Log
 	pipe *os.File
 	over chan struct{} // closed when all was taken
 

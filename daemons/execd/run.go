@@ -9,14 +9,14 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/exec"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
 
 // Run is the daemon's life.
 func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
-	log := logs.New("execd", b.Use("LogSink"))
+	log := logclient.New("execd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
 

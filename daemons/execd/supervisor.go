@@ -10,7 +10,7 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/bundle"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
@@ -19,7 +19,7 @@ import (
 // A supervisor runs the services of one publication at a time.
 type supervisor struct {
 	host       plat.Host
-	log        *logs.Log
+	log        *logclient.Log
 	settle     time.Duration
 	groups     *plat.Groups // nil: the machine has none for bundles
 	bundles    *vat.Holding

@@ -10,8 +10,8 @@ import (
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/update"
-	"nexus/daemons/payload"
-	"nexus/daemons/wire"
+	"nexus/daemons/blob"
+	"nexus/daemons/convert"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
@@ -32,14 +32,14 @@ func (s *system) loadCore(ctx context.Context, gate update.HealthGate) (*os.File
 	if err != nil {
 		return nil, nxs.Entry{}, err
 	}
-	if err := wire.Refused(res.Refusal()); err != nil {
+	if err := convert.Refused(res.Refusal()); err != nil {
 		return nil, nxs.Entry{}, err
 	}
 	entry, err := s.provenCore(ctx, res)
 	if err != nil {
 		return nil, nxs.Entry{}, err
 	}
-	program, err := payload.Load(ctx, res.Payload(), entry)
+	program, err := blob.Load(ctx, res.Payload(), entry)
 	return program, entry, err
 }
 
@@ -74,7 +74,7 @@ func (s *system) provenCore(ctx context.Context, res update.HealthGate_core_Resu
 func (s *system) verifyBy(ctx context.Context) nxs.VerifyFunc {
 	return func(message, signature []byte) (key trust.PublicKey, err error) {
 		err = s.holdings["Verifier"].Call(ctx, func(client capnp.Client) error {
-			key, err = wire.Verify(ctx, keystore.Verifier(client), message, signature)
+			key, err = convert.Verify(ctx, keystore.Verifier(client), message, signature)
 			return err
 		})
 		return key, err

@@ -15,10 +15,10 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/update"
-	"nexus/daemons/payload"
+	"nexus/daemons/blob"
+	"nexus/daemons/convert"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updatestest"
@@ -41,7 +41,7 @@ func (l *liar) Core(_ context.Context, call update.HealthGate_core) error {
 	if err := res.SetSignature(l.signature); err != nil {
 		return err
 	}
-	return res.SetPayload(bundle.Blob_ServerToClient(&payload.Blob{File: inMemory{bytes.NewReader(l.payload)}, Digest: nxs.Sum(l.payload)}))
+	return res.SetPayload(bundle.Blob_ServerToClient(&blob.Blob{File: inMemory{bytes.NewReader(l.payload)}, Digest: nxs.Sum(l.payload)}))
 }
 
 // inMemory is a file of a slot.
@@ -67,7 +67,7 @@ func (honest) Verify(_ context.Context, call keystore.Verifier_verify) error {
 	}
 	key := updatestest.Key(1).Public()
 	if !ed25519.Verify(key[:], message, signature) {
-		return wire.Refuse(res.NewRefusal, refusal.New(refusal.InvalidSignature, "invalid signature"))
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.InvalidSignature, "invalid signature"))
 	}
 	return res.SetPublisher(key[:])
 }

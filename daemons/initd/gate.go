@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
 )
@@ -62,7 +62,7 @@ func (k *keeper) begin(ctx context.Context, gate update.HealthGate) (health.Even
 	if err != nil {
 		return nil, err
 	}
-	refused := wire.Refused(a.Refusal())
+	refused := convert.Refused(a.Refusal())
 	if refused == nil && a.HandOver() != update.HandOver_none {
 		k.begun = a.Boot() // not to be counted again where this is cut short
 		refused = k.handOver(ctx, gate, a)
@@ -92,7 +92,7 @@ func (k *keeper) commit(ctx context.Context, gate update.HealthGate, do health.A
 	if err != nil {
 		return nil, err
 	}
-	if late, err := k.tooLate(do.Boot, wire.Refused(res.Refusal())); late || err != nil {
+	if late, err := k.tooLate(do.Boot, convert.Refused(res.Refusal())); late || err != nil {
 		return health.TooLate{}, err
 	}
 	k.s.log.Announce(ctx, fmt.Sprintf("init: health ok (slot %s)", k.slot))
@@ -114,7 +114,7 @@ func (k *keeper) fail(ctx context.Context, gate update.HealthGate, do health.Act
 	if err != nil {
 		return nil, err
 	}
-	if late, err := k.tooLate(do.Boot, wire.Refused(res.Refusal())); late || err != nil {
+	if late, err := k.tooLate(do.Boot, convert.Refused(res.Refusal())); late || err != nil {
 		return health.TooLate{}, err
 	}
 	return health.Rejected{Stays: res.Verdict() == update.Verdict_stays}, nil
@@ -141,7 +141,7 @@ func (k *keeper) endWatch(ctx context.Context, gate update.HealthGate, boot uint
 	if err != nil {
 		return nil, err
 	}
-	if err := wire.Refused(res.Refusal()); err != nil {
+	if err := convert.Refused(res.Refusal()); err != nil {
 		k.s.log.Warn("the watch is none of this attempt's", "boot", boot, "error", err)
 	}
 	return health.WatchEnded{}, nil

@@ -9,8 +9,8 @@ import (
 	"sync"
 
 	"nexus/capnpgen/operator"
+	"nexus/daemons/convert"
 	"nexus/daemons/plat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -28,11 +28,11 @@ func (o *operatorServer) HandFile(_ context.Context, call operator.Operator_hand
 	}
 	file := o.files.Take()
 	if file == nil {
-		return wire.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "no file came with the call"))
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "no file came with the call"))
 	}
 	if err := plat.CheckHanded(file); err != nil {
 		file.Close()
-		return wire.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "the file that was handed over: %v", err))
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "the file that was handed over: %v", err))
 	}
 	return res.SetFile(operator.HandedFile_ServerToClient(&lentFile{s: o.s, file: file}))
 }
@@ -59,7 +59,7 @@ func (h *lentFile) Give(_ context.Context, call operator.HandedFile_give) error 
 	file := h.take()
 	switch {
 	case file == nil:
-		return wire.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "the file was given before"))
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "the file was given before"))
 	case len(ticket) != ticketBytes:
 		err = errors.New("cannot give file: a ticket has 16 bytes")
 	default:

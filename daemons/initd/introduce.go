@@ -10,8 +10,8 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 
 	"nexus/capnpgen/registry"
-	"nexus/daemons/names"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
+	"nexus/daemons/discovery"
 	"nexus/libupdates/refusal"
 )
 
@@ -77,7 +77,7 @@ const registrarFacet = "Registrar"
 func (s *system) introduce(client, name string) (direct bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	edge := Edge{Facet: names.Facet(name), From: providerOf(s.table, name)}
+	edge := Edge{Facet: discovery.Facet(name), From: providerOf(s.table, name)}
 	if !s.mayFind(client, name) || !s.alive(client) {
 		return false, nil
 	}
@@ -101,9 +101,9 @@ func (s *system) introduceBundle(bundle, name string) (direct bool, err error) {
 	if isProgram(bundle) && strings.HasSuffix(bundle, heldMark) && name == managerFacet {
 		return s.linkManager(bundleMark + bundle)
 	}
-	edge := Edge{Facet: names.Facet(name), From: providerOf(s.table, name)}
+	edge := Edge{Facet: discovery.Facet(name), From: providerOf(s.table, name)}
 	if !isProgram(bundle) || s.withheld(bundleMark+bundle, edge) {
-		return false, wire.Except(refusal.New(refusal.UnknownName, "%s is granted no %s", runner, name))
+		return false, convert.Except(refusal.New(refusal.UnknownName, "%s is granted no %s", runner, name))
 	}
 	return s.linkBundle(bundleMark+bundle, edge)
 }
@@ -112,7 +112,7 @@ func (s *system) introduceBundle(bundle, name string) (direct bool, err error) {
 func (s *system) linkManager(holder string) (direct bool, err error) {
 	edge, held := edgeOf(s.table, runner, managerFacet)
 	if !held || s.revoked[linkKey{runner, managerFacet}] {
-		return false, wire.Except(refusal.New(refusal.UnknownName, "%s is granted no %s", runner, managerFacet))
+		return false, convert.Except(refusal.New(refusal.UnknownName, "%s is granted no %s", runner, managerFacet))
 	}
 	return s.linkBundle(holder, edge)
 }
@@ -166,9 +166,9 @@ func (s *system) bundleLinks(holder string) (of, all int) {
 // mayFind tells whether a client may look a name up now: the table grants it, and neither that nor the right to stand behind the name was
 // revoked.
 func (s *system) mayFind(client, name string) bool {
-	revoked := s.revoked[linkKey{client, managerFacet}] || s.revoked[linkKey{client, names.Facet(name)}]
+	revoked := s.revoked[linkKey{client, managerFacet}] || s.revoked[linkKey{client, discovery.Facet(name)}]
 	if isBundleName(name) {
-		revoked = revoked || s.revoked[linkKey{client, names.Facet(allBundles)}] || s.revoked[linkKey{runner, "BundleRegistrar"}]
+		revoked = revoked || s.revoked[linkKey{client, discovery.Facet(allBundles)}] || s.revoked[linkKey{runner, "BundleRegistrar"}]
 	} else {
 		revoked = revoked || s.revoked[linkKey{providerOf(s.table, name), registrarFacet}]
 	}

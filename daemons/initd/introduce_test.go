@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"nexus/daemons/convert"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -44,7 +44,7 @@ func TestIntroductionsAreBoundByTheTable(t *testing.T) {
 		{"hello#1#2" + strings.Repeat("3", 64), "BundleMgr"},
 		{"execd", ""},
 	} {
-		if direct, err := s.introduceBundle(c.bundle, c.name); direct || refusal.Of(wire.Excepted(err)) != refusal.UnknownName {
+		if direct, err := s.introduceBundle(c.bundle, c.name); direct || refusal.Of(convert.Excepted(err)) != refusal.UnknownName {
 			t.Errorf("introduce bundle %q to %q: %v, %v, want unknown-name", c.bundle, c.name, direct, err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/refusal"
@@ -101,7 +101,7 @@ func (s *system) tell(found []finding) {
 		s.log.Warn("folder", "note", f.text)
 		if f.mended {
 			reason := string(refusal.StateDamaged)
-			s.log.Audit(logs.Audit{Op: "mend", Result: logs.ResultOK, Reason: reason, Detail: f.text})
+			s.log.Audit(logclient.Audit{Op: "mend", Result: logclient.ResultOK, Reason: reason, Detail: f.text})
 		}
 	}
 }

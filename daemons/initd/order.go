@@ -8,7 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/refusal"
 )
 
@@ -28,7 +28,7 @@ func (s *system) endBy(o outcome) error {
 	if err == nil && first.again != o.again {
 		err = refusal.New(refusal.Superseded, "another end was ordered before")
 	}
-	return wire.Except(err)
+	return convert.Except(err)
 }
 
 // ordered tells whether somebody outside ordered the end: an operator, or whoever sent a signal to the first process.

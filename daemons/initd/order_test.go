@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/refusal"
 )
 
@@ -28,7 +28,7 @@ func TestTheFirstOrderCounts(t *testing.T) {
 			if err := s.endBy(c.first); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.endBy(c.then); (refusal.Of(wire.Excepted(err)) == refusal.Superseded) != c.refused {
+			if err := s.endBy(c.then); (refusal.Of(convert.Excepted(err)) == refusal.Superseded) != c.refused {
 				t.Errorf("got %v, want it refused: %t", err, c.refused)
 			}
 			if err := s.result(t.Context()); !errors.Is(err, c.result) {

@@ -9,9 +9,9 @@ import (
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
-	"nexus/daemons/logs"
-	"nexus/daemons/names"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
+	"nexus/daemons/discovery"
+	"nexus/daemons/logclient"
 	"nexus/libupdates/refusal"
 )
 
@@ -68,14 +68,14 @@ func (s *system) decide(
 	op, client, service string, do func(client, service string) error, newRefusal func() (keystore.Refusal, error),
 ) error {
 	err := do(client, service)
-	audit := logs.Audit{Op: op, Result: logs.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client, service)}
+	audit := logclient.Audit{Op: op, Result: logclient.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client, service)}
 	if err == nil {
 		s.log.Audit(audit)
 		return nil
 	}
-	audit.Result, audit.Reason = logs.ResultRefused, string(refusal.Of(err))
+	audit.Result, audit.Reason = logclient.ResultRefused, string(refusal.Of(err))
 	s.log.Audit(audit)
-	return wire.Refuse(newRefusal, err)
+	return convert.Refuse(newRefusal, err)
 }
 
 // revoke takes what the graph shows under a word from a client until the system stops: a facet of its row, a name that it may look up, or
@@ -142,7 +142,7 @@ func (s *system) marks(client, service string) (keys []linkKey, err error) {
 		keys = append(keys, linkKey{client, edge.Facet})
 	}
 	if named {
-		keys = append(keys, linkKey{client, names.Facet(service)})
+		keys = append(keys, linkKey{client, discovery.Facet(service)})
 	}
 	return keys, nil
 }
@@ -171,7 +171,7 @@ func (s *system) marksOfOther(client, service string) (keys []linkKey, err error
 func (s *system) renew(client string, changed []linkKey) (err error) {
 	for _, key := range changed {
 		switch {
-		case strings.HasPrefix(key.facet, names.Facet("")):
+		case strings.HasPrefix(key.facet, discovery.Facet("")):
 			manager, _ := edgeOf(s.table, client, managerFacet)
 			err = errors.Join(err, s.drop(linkKey{client, manager.Facet}), s.link(client, manager))
 			if client == runner {
@@ -216,7 +216,7 @@ func (s *system) linkMissing() error {
 // withheld tells whether a holder may not have a link now: the facet was revoked, or the right by which its name is looked up. That of a bundle
 // is its runner's.
 func (s *system) withheld(holder string, edge Edge) bool {
-	name, found := strings.CutPrefix(edge.Facet, names.Facet(""))
+	name, found := strings.CutPrefix(edge.Facet, discovery.Facet(""))
 	switch {
 	case s.revoked[linkKey{holder, edge.Facet}]:
 		return true
@@ -260,13 +260,13 @@ func (s *system) grantsOf(holder string, edge Edge) []string {
 	if isBundle(holder) {
 		holder = runner // it looks up by the right of that
 	}
-	grants := slices.DeleteFunc(slices.Clone(edge.Grants), func(name string) bool { return s.revoked[linkKey{holder, names.Facet(name)}] })
+	grants := slices.DeleteFunc(slices.Clone(edge.Grants), func(name string) bool { return s.revoked[linkKey{holder, discovery.Facet(name)}] })
 	if !slices.Contains(grants, allBundles) {
 		return grants
 	}
 	var excepted []string
 	for key := range s.revoked {
-		if bundle, is := strings.CutPrefix(key.facet, names.Facet(bundlePrefix)); is && key.holder == holder {
+		if bundle, is := strings.CutPrefix(key.facet, discovery.Facet(bundlePrefix)); is && key.holder == holder {
 			excepted = append(excepted, exceptMark+bundlePrefix+bundle)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"capnproto.org/go/capnp/v3/server"
 
 	"nexus/capnpgen/operator"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -79,7 +79,7 @@ func (o *session) operator(methods []string, files *guard.Files) operator.Operat
 // notGranted is what stands in for a method that an Operator was made without.
 func notGranted(method string) func(context.Context, *server.Call) error {
 	return func(context.Context, *server.Call) error {
-		return wire.Except(refusal.New(refusal.NotGranted, "this Operator was made without %s", method))
+		return convert.Except(refusal.New(refusal.NotGranted, "this Operator was made without %s", method))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync"
 
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
@@ -21,7 +21,7 @@ type system struct {
 	host     plat.Host
 	launcher Launcher
 	stderr   io.Writer
-	log      *logs.Log
+	log      *logclient.Log
 	table    []Daemon
 	holdings map[string]*vat.Holding // initd's own facets
 	settings map[string]string
@@ -100,7 +100,7 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 		}
 		s.table = append(s.table, row)
 	}
-	s.log = logs.New(initName, s.holdings["LogSink"])
+	s.log = logclient.New(initName, s.holdings["LogSink"])
 	return s
 }
 

@@ -15,7 +15,7 @@ import (
 
 	"nexus/capnpgen/journal"
 	"nexus/daemons/keystored"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/vattest"
@@ -34,7 +34,7 @@ func (w warnings) Write(_ context.Context, call journal.LogSink_write) error {
 		return err
 	}
 	for i := range list.Len() {
-		e, err := logs.ReadEntry(list.At(i))
+		e, err := logclient.ReadEntry(list.At(i))
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/keystore"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/trust"
@@ -15,7 +15,7 @@ import (
 
 // Run is the daemon's life.
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
-	log := logs.New("keystored", b.Use("LogSink"))
+	log := logclient.New("keystored", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
 	dir, err := b.Dir(ctx, "trust")

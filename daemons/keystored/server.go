@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"nexus/capnpgen/keystore"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -31,7 +31,7 @@ func (v *verifier) Verify(_ context.Context, call keystore.Verifier_verify) erro
 	}
 	publisher, err := v.verify(message, signature)
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	return res.SetPublisher(publisher[:])
 }

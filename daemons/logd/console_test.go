@@ -5,14 +5,14 @@ import (
 	"testing"
 
 	"nexus/capnpgen/journal"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 )
 
 func TestConsoleLines(t *testing.T) {
-	field := func(key, value string) logs.Field { return logs.Field{Key: key, Value: value} }
+	field := func(key, value string) logclient.Field { return logclient.Field{Key: key, Value: value} }
 	for _, c := range []struct {
 		name  string
-		entry logs.Entry
+		entry logclient.Entry
 		want  []string
 	}{
 		{"debug", message(journal.Level_debug, "quiet"), nil},
@@ -25,14 +25,14 @@ func TestConsoleLines(t *testing.T) {
 		{"control characters", message(journal.Level_warn, "a\nupdated: ready\x1b[2J\u202e\x00", field("k", "v\r\nw"), field("\t", "\u2028")),
 			[]string{`updated: [warn] a\nupdated: ready\x1b[2J\u202e\x00 k="v\r\nw" "\t"="\u2028"`}},
 		{"beyond ASCII", message(journal.Level_warn, `für "dich" \`), []string{`updated: [warn] für "dich" \\`}},
-		{"audit", logs.Entry{Level: journal.Level_info, Kind: journal.Kind_audit, Message: "audit", Fields: []logs.Field{
+		{"audit", logclient.Entry{Level: journal.Level_info, Kind: journal.Kind_audit, Message: "audit", Fields: []logclient.Field{
 			field("scope", "updated"), field("op", "stage"), field("slot", "b"), field("version", "1.1.0"), field("size", "4096"),
 			field("digest", "00ff"), field("result", "ok"), field("reason", "")}},
 			[]string{"updated: audit op=stage slot=b version=1.1.0 result=ok"}},
-		{"refused audit", logs.Entry{Level: journal.Level_warn, Kind: journal.Kind_audit, Message: "audit", Fields: []logs.Field{
+		{"refused audit", logclient.Entry{Level: journal.Level_warn, Kind: journal.Kind_audit, Message: "audit", Fields: []logclient.Field{
 			field("op", "stage"), field("result", "refused"), field("reason", "unsigned"), field("detail", "a\nb")}},
 			[]string{"updated: audit op=stage result=refused reason=unsigned"}},
-		{"crash", logs.Entry{Level: journal.Level_error, Kind: journal.Kind_crash, Message: "crash", Fields: []logs.Field{
+		{"crash", logclient.Entry{Level: journal.Level_error, Kind: journal.Kind_crash, Message: "crash", Fields: []logclient.Field{
 			field("process", "keystored"), field("exit", "exit code 2"), field("output", "panic: 0xc000\n")}},
 			[]string{`updated: crash process=keystored exit="exit code 2"`}},
 	} {

@@ -10,7 +10,7 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 
 	"nexus/capnpgen/journal"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/vat/vattest"
 )
 
@@ -115,7 +115,7 @@ func TestFollowSendsWhatIsThereThenWhatComes(t *testing.T) {
 
 func TestFollowSendsAtMost64AtOnce(t *testing.T) {
 	r := start(t)
-	mustWrite(t, r.sink("updated"), make([]logs.Entry, 200)...)
+	mustWrite(t, r.sink("updated"), make([]logclient.Entry, 200)...)
 	f := newFollower(t)
 	mustFollow(t, r.journal(), f, nil)
 	var sizes []int
@@ -142,7 +142,7 @@ func TestStuckFollowerHoldsNobodyUp(t *testing.T) {
 	large := info(strings.Repeat("x", 4096))
 	const flood = 20 * 64 // over what the ring holds of that size
 	for range 20 {
-		mustWrite(t, sink, slices.Repeat([]logs.Entry{large}, 64)...)
+		mustWrite(t, sink, slices.Repeat([]logclient.Entry{large}, 64)...)
 	}
 	prompt.collect(1 + 64)
 	if n := len(stuck.calls); n != 0 {

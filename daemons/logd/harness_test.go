@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"nexus/capnpgen/journal"
+	"nexus/daemons/logclient"
 	"nexus/daemons/logd"
-	"nexus/daemons/logs"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/vattest"
@@ -66,7 +66,7 @@ func (r *rig) sink(sender string, grants ...string) journal.LogSink {
 
 func (r *rig) journal() journal.Journal { return journal.Journal(r.Client("Journal", "operator")) }
 
-func write(t *testing.T, sink journal.LogSink, dropped uint64, entries ...logs.Entry) error {
+func write(t *testing.T, sink journal.LogSink, dropped uint64, entries ...logclient.Entry) error {
 	t.Helper()
 	answer, release := sink.Write(t.Context(), func(p journal.LogSink_write_Params) error {
 		p.SetDropped(dropped)
@@ -86,7 +86,7 @@ func write(t *testing.T, sink journal.LogSink, dropped uint64, entries ...logs.E
 	return err
 }
 
-func mustWrite(t *testing.T, sink journal.LogSink, entries ...logs.Entry) {
+func mustWrite(t *testing.T, sink journal.LogSink, entries ...logclient.Entry) {
 	t.Helper()
 	if err := write(t, sink, 0, entries...); err != nil {
 		t.Fatalf("cannot write: %v", err)
@@ -101,18 +101,18 @@ func mark(t *testing.T, sink journal.LogSink, line string) error {
 	return err
 }
 
-func message(level journal.Level, text string, fields ...logs.Field) logs.Entry {
-	return logs.Entry{Level: level, Message: text, Fields: fields}
+func message(level journal.Level, text string, fields ...logclient.Field) logclient.Entry {
+	return logclient.Entry{Level: level, Message: text, Fields: fields}
 }
 
-func info(text string) logs.Entry { return message(journal.Level_info, text) }
+func info(text string) logclient.Entry { return message(journal.Level_info, text) }
 
 // A record is journal.Record as a value.
 type record struct {
 	sequence uint64
 	sender   string
 	unixMs   int64
-	entry    logs.Entry
+	entry    logclient.Entry
 }
 
 func readRecords(t *testing.T, list journal.Record_List, err error) []record {
@@ -131,7 +131,7 @@ func readRecords(t *testing.T, list journal.Record_List, err error) []record {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := logs.ReadEntry(entry)
+		e, err := logclient.ReadEntry(entry)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"nexus/capnpgen/journal"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -34,7 +34,7 @@ func newLedger(clock plat.Clock, console io.Writer) *ledger {
 }
 
 // write adds records of one sender and prints those that an operator must see. A console that fails loses nothing of the journal.
-func (l *ledger) write(sender string, entries []logs.Entry, dropped uint64) {
+func (l *ledger) write(sender string, entries []logclient.Entry, dropped uint64) {
 	var lines []string
 	for _, e := range entries {
 		if line, printed := lineOf(sender, e); printed {
@@ -61,8 +61,8 @@ func (l *ledger) mark(sender, line string) error {
 	if err := l.print(line); err != nil {
 		return fmt.Errorf("cannot print line: %w", err)
 	}
-	marker := logs.Entry{Level: journal.Level_info, Kind: journal.Kind_marker, Message: line}
-	l.add(sender, []logs.Entry{marker}, 0)
+	marker := logclient.Entry{Level: journal.Level_info, Kind: journal.Kind_marker, Message: line}
+	l.add(sender, []logclient.Entry{marker}, 0)
 	return nil
 }
 
@@ -71,7 +71,7 @@ func (l *ledger) print(line string) error {
 	return err
 }
 
-func (l *ledger) add(sender string, entries []logs.Entry, dropped uint64) {
+func (l *ledger) add(sender string, entries []logclient.Entry, dropped uint64) {
 	now := l.clock.Now().UnixMilli()
 	l.mu.Lock()
 	for _, e := range entries {

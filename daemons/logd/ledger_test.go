@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"nexus/capnpgen/journal"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 )
 
@@ -28,7 +28,7 @@ func TestStuckConsoleHoldsUpOnlyWhoPrints(t *testing.T) {
 	go func() { printed <- l.mark("updated", "updated: ready (non-persistent)") }()
 	<-console.writing
 
-	l.write("keystored", []logs.Entry{{Level: journal.Level_info, Message: "goes on"}}, 0)
+	l.write("keystored", []logclient.Entry{{Level: journal.Level_info, Message: "goes on"}}, 0)
 	got := l.query(filter{limit: maxAnswer})
 	if len(got) != 1 || got[0].entry.Message != "goes on" {
 		t.Errorf("the journal has %v, want the message alone: the marker is not printed yet", got)
@@ -66,7 +66,7 @@ func TestConsoleHasTheJournalsOrderAmongSenders(t *testing.T) {
 				if err := l.mark("marking", fmt.Sprintf("marker %d of %d", i, n)); err != nil {
 					t.Error(err)
 				}
-				l.write("warning", []logs.Entry{{Level: journal.Level_warn, Message: fmt.Sprintf("message %d of %d", i, n)}}, 0)
+				l.write("warning", []logclient.Entry{{Level: journal.Level_warn, Message: fmt.Sprintf("message %d of %d", i, n)}}, 0)
 			}
 		})
 	}

@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	"nexus/capnpgen/journal"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 )
 
 // lineOf returns a record as the console shows it, if it does: audit, crash, and what is a warning or worse. It has no time and no
 // number in it, so that two runs of the same story print the same.
-func lineOf(sender string, e logs.Entry) (string, bool) {
+func lineOf(sender string, e logclient.Entry) (string, bool) {
 	switch {
 	case e.Kind == journal.Kind_audit:
 		return sender + ": audit" + some(e, "op", "slot", "version", "result", "reason"), true
@@ -24,17 +24,17 @@ func lineOf(sender string, e logs.Entry) (string, bool) {
 }
 
 // some shows these fields as far as they have a value; the journal has the rest.
-func some(e logs.Entry, keys ...string) string {
+func some(e logclient.Entry, keys ...string) string {
 	var line strings.Builder
 	for _, key := range keys {
 		if value := e.Value(key); value != "" {
-			writeField(&line, logs.Field{Key: key, Value: value})
+			writeField(&line, logclient.Field{Key: key, Value: value})
 		}
 	}
 	return line.String()
 }
 
-func all(e logs.Entry) string {
+func all(e logclient.Entry) string {
 	var line strings.Builder
 	for _, f := range e.Fields {
 		writeField(&line, f)
@@ -42,7 +42,7 @@ func all(e logs.Entry) string {
 	return line.String()
 }
 
-func writeField(line *strings.Builder, f logs.Field) {
+func writeField(line *strings.Builder, f logclient.Field) {
 	line.WriteByte(' ')
 	line.WriteString(word(f.Key))
 	line.WriteByte('=')

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"nexus/capnpgen/journal"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 )
 
 func TestQueryFilters(t *testing.T) {
@@ -15,8 +15,8 @@ func TestQueryFilters(t *testing.T) {
 	updated, keystored := r.sink("updated"), r.sink("keystored")
 	mustWrite(t, updated, message(journal.Level_debug, "1 debug"), message(journal.Level_unspecified, "2 none"))
 	mustWrite(t, keystored, message(journal.Level_warn, "3 warn"))
-	mustWrite(t, updated, logs.Entry{Level: journal.Level_error, Kind: journal.Kind_crash, Message: "4 crash"})
-	mustWrite(t, updated, logs.Entry{Level: journal.Level_info, Kind: journal.Kind_audit, Message: "5 audit"})
+	mustWrite(t, updated, logclient.Entry{Level: journal.Level_error, Kind: journal.Kind_crash, Message: "4 crash"})
+	mustWrite(t, updated, logclient.Entry{Level: journal.Level_info, Kind: journal.Kind_audit, Message: "5 audit"})
 	if err := mark(t, keystored, "6 marker"); err != nil {
 		t.Fatal(err)
 	}
@@ -80,9 +80,9 @@ func TestTooManyKindsAreRefused(t *testing.T) {
 func TestLargestAnswer(t *testing.T) {
 	r := start(t)
 	sink := r.sink("updated")
-	fields := slices.Repeat([]logs.Field{{Key: "k", Value: strings.Repeat("v", 125)}}, 32)
+	fields := slices.Repeat([]logclient.Field{{Key: "k", Value: strings.Repeat("v", 125)}}, 32)
 	for range 10 {
-		batch := slices.Repeat([]logs.Entry{{Message: strings.Repeat("m", 64), Fields: fields}}, 64)
+		batch := slices.Repeat([]logclient.Entry{{Message: strings.Repeat("m", 64), Fields: fields}}, 64)
 		mustWrite(t, sink, batch...)
 	}
 	got := query(t, r.journal(), nil)
@@ -95,7 +95,7 @@ func TestStats(t *testing.T) {
 	r := start(t)
 	sink := r.sink("updated")
 	for i := range 20 {
-		batch := make([]logs.Entry, 256)
+		batch := make([]logclient.Entry, 256)
 		for j := range batch {
 			batch[j] = info(fmt.Sprint(i, j))
 		}

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 )
 
 // Bounds of the ring: whichever is reached first pushes out the oldest.
@@ -24,7 +24,7 @@ type record struct {
 	sequence uint64 // from 1, without gaps
 	sender   string
 	unixMs   int64
-	entry    logs.Entry
+	entry    logclient.Entry
 }
 
 func (r record) cost() int {

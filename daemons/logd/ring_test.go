@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 )
 
-func entryOf(size int) logs.Entry { return logs.Entry{Message: strings.Repeat("x", size)} }
+func entryOf(size int) logclient.Entry { return logclient.Entry{Message: strings.Repeat("x", size)} }
 
 func TestRingKeepsTheNewestByCount(t *testing.T) {
 	r := newRing()
@@ -63,7 +63,7 @@ func TestRingKeepsTheNewestByBytes(t *testing.T) {
 func TestRingCountsEmptyFields(t *testing.T) {
 	r := newRing()
 	for range 2 * maxRecords {
-		r.add(record{entry: logs.Entry{Fields: make([]logs.Field, 32)}})
+		r.add(record{entry: logclient.Entry{Fields: make([]logclient.Field, 32)}})
 	}
 	if r.kept() >= maxRecords || r.bytes > maxBytes {
 		t.Errorf("kept %d records of 32 fields each as %d bytes", r.kept(), r.bytes)

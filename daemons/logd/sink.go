@@ -8,7 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 
 	"nexus/capnpgen/journal"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 )
 
 // Bounds on what one call brings.
@@ -34,9 +34,9 @@ func (s *sink) Write(_ context.Context, call journal.LogSink_write) error {
 	if list.Len() > maxEntries {
 		return exc.New(exc.Overloaded, "", fmt.Sprintf("cannot write: %d entries are over the %d of one call", list.Len(), maxEntries))
 	}
-	entries := make([]logs.Entry, list.Len())
+	entries := make([]logclient.Entry, list.Len())
 	for i := range entries {
-		if entries[i], err = logs.ReadEntry(list.At(i)); err != nil {
+		if entries[i], err = logclient.ReadEntry(list.At(i)); err != nil {
 			return err
 		}
 		entries[i].Kind = s.admitted(entries[i].Kind)

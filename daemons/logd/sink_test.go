@@ -9,19 +9,19 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 
 	"nexus/capnpgen/journal"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
 )
 
 func TestRecordHasItsSenderTimeAndPlace(t *testing.T) {
 	r := start(t)
-	mustWrite(t, r.sink("updated"), info("one"), message(journal.Level_debug, "two", logs.Field{Key: "slot", Value: "b"}))
+	mustWrite(t, r.sink("updated"), info("one"), message(journal.Level_debug, "two", logclient.Field{Key: "slot", Value: "b"}))
 	mustWrite(t, r.sink("keystored"), info("three"))
 
 	got := query(t, r.journal(), nil)
 	want := []record{
 		{1, "updated", 1_700_000_000_000, info("one")},
-		{2, "updated", 1_700_000_000_000, message(journal.Level_debug, "two", logs.Field{Key: "slot", Value: "b"})},
+		{2, "updated", 1_700_000_000_000, message(journal.Level_debug, "two", logclient.Field{Key: "slot", Value: "b"})},
 		{3, "keystored", 1_700_000_000_000, info("three")},
 	}
 	if !slices.EqualFunc(got, want, same) {
@@ -80,7 +80,7 @@ func TestRefusedMarkerLeavesNothing(t *testing.T) {
 // Only what was printed is a marker, whatever a sender says.
 func TestWrittenMarkerIsAMessage(t *testing.T) {
 	r := start(t)
-	mustWrite(t, r.sink("updated"), logs.Entry{Level: journal.Level_info, Kind: journal.Kind_marker, Message: "SELFTEST: ota stage ok"})
+	mustWrite(t, r.sink("updated"), logclient.Entry{Level: journal.Level_info, Kind: journal.Kind_marker, Message: "SELFTEST: ota stage ok"})
 	if got := query(t, r.journal(), nil); len(got) != 1 || got[0].entry.Kind != journal.Kind_message {
 		t.Errorf("the journal has %v, want a plain message", got)
 	}
@@ -91,7 +91,7 @@ func TestWrittenMarkerIsAMessage(t *testing.T) {
 
 func TestUnknownLevelAndKind(t *testing.T) {
 	r := start(t)
-	mustWrite(t, r.sink("updated"), logs.Entry{Level: 999, Kind: 999, Message: "odd"})
+	mustWrite(t, r.sink("updated"), logclient.Entry{Level: 999, Kind: 999, Message: "odd"})
 	got := query(t, r.journal(), nil)
 	if len(got) != 1 || got[0].entry.Level != journal.Level_error || got[0].entry.Kind != journal.Kind_message {
 		t.Errorf("the journal has %v, want an error message", got)
@@ -117,7 +117,7 @@ func TestChildSpeaksUnderItsOwnNameAndSaysMessagesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, child, info("plain"), logs.Entry{Kind: journal.Kind_audit, Message: "audit"}, logs.Entry{Kind: journal.Kind_crash, Message: "crash"})
+	mustWrite(t, child, info("plain"), logclient.Entry{Kind: journal.Kind_audit, Message: "audit"}, logclient.Entry{Kind: journal.Kind_crash, Message: "crash"})
 	wantError(t, mark(t, child, "init: health ok (slot b)"), "the sink is a child's")
 	_, err = forSender(t, child, "grandchild")
 	wantError(t, err, "bundle:hello may not speak for others")
@@ -151,14 +151,14 @@ func TestForSenderRefusals(t *testing.T) {
 func TestTooManyEntriesAreRefusedWhole(t *testing.T) {
 	r := start(t)
 	sink := r.sink("updated")
-	err := write(t, sink, 7, make([]logs.Entry, 257)...)
+	err := write(t, sink, 7, make([]logclient.Entry, 257)...)
 	if !exc.IsType(err, exc.Overloaded) {
 		t.Errorf("257 entries: %v, want overloaded", err)
 	}
 	if got := query(t, r.journal(), nil); len(got) != 0 {
 		t.Errorf("%d records of a refused call were kept", len(got))
 	}
-	mustWrite(t, sink, make([]logs.Entry, 256)...)
+	mustWrite(t, sink, make([]logclient.Entry, 256)...)
 	if got := query(t, r.journal(), nil); len(got) != 256 {
 		t.Errorf("%d records, want 256", len(got))
 	}
@@ -167,9 +167,9 @@ func TestTooManyEntriesAreRefusedWhole(t *testing.T) {
 func TestLargeEntryIsCut(t *testing.T) {
 	r := start(t)
 	mustWrite(t, r.sink("updated"),
-		message(journal.Level_info, strings.Repeat("m", 3<<20), logs.Field{Key: "never", Value: "seen"}),
-		message(journal.Level_info, "m", logs.Field{Key: "k", Value: strings.Repeat("v", 1<<19)}, logs.Field{Key: "never", Value: "seen"}),
-		logs.Entry{Message: "many", Fields: slices.Repeat([]logs.Field{{Key: "k", Value: "v"}}, 33)},
+		message(journal.Level_info, strings.Repeat("m", 3<<20), logclient.Field{Key: "never", Value: "seen"}),
+		message(journal.Level_info, "m", logclient.Field{Key: "k", Value: strings.Repeat("v", 1<<19)}, logclient.Field{Key: "never", Value: "seen"}),
+		logclient.Entry{Message: "many", Fields: slices.Repeat([]logclient.Field{{Key: "k", Value: "v"}}, 33)},
 		info(strings.Repeat("é", 2048)+"é"),
 		info("bad \xff\xfe utf-8"),
 	)

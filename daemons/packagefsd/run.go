@@ -6,15 +6,15 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/packagefs"
-	"nexus/daemons/logs"
-	"nexus/daemons/names"
+	"nexus/daemons/discovery"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
 
 // Run is the daemon's life.
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
-	log := logs.New("packagefsd", b.Use("LogSink"))
+	log := logclient.New("packagefsd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
 	v := newView(b.Use("BundleMgr"))
@@ -27,7 +27,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	if err := b.Ready(); err != nil {
 		return err
 	}
-	names.Offer(ctx, b, "PackageFs", log, view)
+	discovery.Offer(ctx, b, "PackageFs", log, view)
 	return nil
 }
 

@@ -5,7 +5,7 @@ import (
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/packagefs"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 )
 
 // A server is the PackageFs of one client. All see the same.
@@ -22,7 +22,7 @@ func (s *server) Stat(ctx context.Context, call packagefs.PackageFs_stat) error 
 	call.Go()
 	found, err := s.view.stat(ctx, path)
 	if err != nil {
-		return wire.Except(err)
+		return convert.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *server) List(ctx context.Context, call packagefs.PackageFs_list) error 
 	call.Go()
 	entries, err := s.view.list(ctx, path)
 	if err != nil {
-		return wire.Except(err)
+		return convert.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *server) Read(ctx context.Context, call packagefs.PackageFs_read) error 
 	call.Go()
 	bytes, err := s.view.read(ctx, path, offset, count)
 	if err != nil {
-		return wire.Except(err)
+		return convert.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {

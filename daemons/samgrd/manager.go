@@ -7,8 +7,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/registry"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -16,7 +16,7 @@ import (
 const maxAttenuation = 64
 
 // errUnknownName is the one answer for a name that is not granted and for one that nobody registered.
-var errUnknownName = wire.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
+var errUnknownName = convert.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
 
 // A manager is the ServiceManager of one client.
 type manager struct {

@@ -5,15 +5,15 @@ import (
 	"errors"
 
 	"nexus/capnpgen/registry"
-	"nexus/daemons/logs"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/libupdates/nxb"
 )
 
 // A registrar is the right to stand behind one name.
 type registrar struct {
 	directory *directory
-	log       *logs.Log
+	log       *logclient.Log
 	name      string
 }
 
@@ -51,7 +51,7 @@ func (r *registration) Shutdown() {
 // A bundleRegistrar is the right to make registrars for bundles.
 type bundleRegistrar struct {
 	directory *directory
-	log       *logs.Log
+	log       *logclient.Log
 }
 
 // ForBundle makes a registrar bound to the name of one bundle.
@@ -61,7 +61,7 @@ func (b *bundleRegistrar) ForBundle(_ context.Context, call registry.BundleRegis
 		return err
 	}
 	if err := nxb.CheckName(bundle); err != nil {
-		return wire.Except(err)
+		return convert.Except(err)
 	}
 	res, err := call.AllocResults()
 	if err != nil {

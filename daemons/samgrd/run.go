@@ -6,14 +6,14 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/registry"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
 
 // Run is the daemon's life. The directory lives as long as it: providers register again with the next life.
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
-	log := logs.New("samgrd", b.Use("LogSink"))
+	log := logclient.New("samgrd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
 	d := newDirectory()

@@ -11,11 +11,11 @@ import (
 	"nexus/capnpgen/journal"
 	"nexus/capnpgen/registry"
 	"nexus/capnpgen/service"
+	"nexus/daemons/convert"
 	"nexus/daemons/plat"
 	"nexus/daemons/samgrd"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/vattest"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -103,7 +103,7 @@ func lookUp(t *testing.T, manager registry.ServiceManager, name string) (capnp.C
 func wantUnknown(t *testing.T, manager registry.ServiceManager, name string) string {
 	t.Helper()
 	_, err := get(t, manager, name)
-	if refusal.Of(wire.Excepted(err)) != refusal.UnknownName {
+	if refusal.Of(convert.Excepted(err)) != refusal.UnknownName {
 		t.Fatalf("get %q: %v, want unknown-name", name, err)
 	}
 	return err.Error()
@@ -283,7 +283,7 @@ func TestBundleRegistrar(t *testing.T) {
 		answer, release := bundles.ForBundle(t.Context(), func(p registry.BundleRegistrar_forBundle_Params) error {
 			return p.SetBundle(bad)
 		})
-		if _, err := answer.Struct(); refusal.Of(wire.Excepted(err)) != refusal.BadBundleName {
+		if _, err := answer.Struct(); refusal.Of(convert.Excepted(err)) != refusal.BadBundleName {
 			t.Errorf("registrar for %q: %v, want bad-bundle-name", bad, err)
 		}
 		release()

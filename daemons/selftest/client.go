@@ -11,8 +11,8 @@ import (
 	"nexus/capnpgen/service"
 	"nexus/capnpgen/update"
 	"nexus/capnpgen/vote"
-	"nexus/daemons/names"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
+	"nexus/daemons/discovery"
 )
 
 // chunk is how much of a set is sent at once.
@@ -24,7 +24,7 @@ const pollEvery = 50 * time.Millisecond
 // updated looks Updated up, and waits for it while its daemon comes up.
 func (t *selftest) updated(ctx context.Context) (update.Updated, error) {
 	for {
-		client, err := names.Find(ctx, t.birth, "Updated")
+		client, err := discovery.Find(ctx, t.birth, "Updated")
 		if err == nil {
 			return update.Updated(client), nil
 		}
@@ -70,7 +70,7 @@ func (t *selftest) send(ctx context.Context, file string) (stagedSet, error) {
 	if err != nil {
 		return stagedSet{}, err
 	}
-	if err := wire.Refused(res.Refusal()); err != nil {
+	if err := convert.Refused(res.Refusal()); err != nil {
 		return stagedSet{}, err
 	}
 	// The library fails every later call on a client one of whose stream calls failed, so done() needs a client of its own: it is what
@@ -111,7 +111,7 @@ func finish(ctx context.Context, sink update.StageSink) (stagedSet, error) {
 	if err != nil {
 		return stagedSet{}, err
 	}
-	if err := wire.Refused(res.Refusal()); err != nil {
+	if err := convert.Refused(res.Refusal()); err != nil {
 		return stagedSet{}, err
 	}
 	return describe(ctx, res.System().AddRef())
@@ -158,7 +158,7 @@ func (t *selftest) awaitVersion(ctx context.Context, want string) error {
 }
 
 func (t *selftest) askVersion(ctx context.Context) (string, error) {
-	client, err := names.Find(ctx, t.birth, "bundle/"+probe)
+	client, err := discovery.Find(ctx, t.birth, "bundle/"+probe)
 	if err != nil {
 		return "", err
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
@@ -28,7 +28,7 @@ const (
 
 // Run is the daemon's life: the whole flow, then its outcome.
 func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
-	log := logs.New("selftest", b.Use("LogSink"))
+	log := logclient.New("selftest", b.Use("LogSink"))
 	defer log.Close()
 	sets, err := b.Dir(ctx, "sets")
 	if err != nil {

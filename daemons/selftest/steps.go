@@ -9,17 +9,17 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
-	"nexus/daemons/logs"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
 // A selftest is the client and what it was granted.
 type selftest struct {
 	host  plat.Host
-	log   *logs.Log
+	log   *logclient.Log
 	sets  *os.Root
 	birth *vat.Birth
 	votes *vat.Holding
@@ -94,7 +94,7 @@ func (t *selftest) switchTo(ctx context.Context, staged stagedSet) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }
 
 // awaitRollback waits until the system is back at the healthy set, and checks that the broken one is named as the cause and

@@ -6,7 +6,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/statefs"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/durable"
@@ -16,7 +16,7 @@ import (
 
 // Run is the daemon's life.
 func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
-	log := logs.New("statefsd", b.Use("LogSink"))
+	log := logclient.New("statefsd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
 
@@ -50,12 +50,12 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 }
 
 // tell says what was found in the folder, and records what was done about it.
-func tell(log *logs.Log, notes []store.Note) {
+func tell(log *logclient.Log, notes []store.Note) {
 	for _, note := range notes {
 		log.Warn("state folder", "note", note.Text)
 		if note.Mended {
 			reason := string(refusal.StateDamaged)
-			log.Audit(logs.Audit{Op: "mend", Result: logs.ResultOK, Reason: reason, Detail: note.Text})
+			log.Audit(logclient.Audit{Op: "mend", Result: logclient.ResultOK, Reason: reason, Detail: note.Text})
 		}
 	}
 }

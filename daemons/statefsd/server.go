@@ -5,7 +5,7 @@ import (
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/statefs"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	store "nexus/libupdates/statefs"
 )
 
@@ -28,7 +28,7 @@ func (s *server) Get(_ context.Context, call statefs.StateReader_get) error {
 	}
 	value, err := s.keys.Get(key)
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	return res.SetValue(value)
 }
@@ -51,7 +51,7 @@ func (s *server) List(_ context.Context, call statefs.StateReader_list) error {
 	page := min(call.Args().Limit(), statefs.MaxPageEntries)
 	entries, more, err := s.keys.List(start, after, int(page))
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	res.SetMore(more)
 	list, err := res.NewEntries(int32(len(entries)))
@@ -109,5 +109,5 @@ func answer(refusal func() (keystore.Refusal, error), err, allocErr error) error
 	if err == nil || allocErr != nil {
 		return allocErr
 	}
-	return wire.Refuse(refusal, err)
+	return convert.Refuse(refusal, err)
 }

@@ -10,11 +10,11 @@ import (
 	"testing"
 
 	"nexus/capnpgen/statefs"
+	"nexus/daemons/convert"
 	"nexus/daemons/plat"
 	"nexus/daemons/statefsd"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/vattest"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 	store "nexus/libupdates/statefs"
 )
@@ -46,7 +46,7 @@ func put(t *testing.T, c statefs.StateFs, key string, value []byte) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }
 
 func get(t *testing.T, c statefs.StateFs, key string) (string, error) {
@@ -61,7 +61,7 @@ func get(t *testing.T, c statefs.StateFs, key string) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(value), wire.Refused(res.Refusal())
+	return string(value), convert.Refused(res.Refusal())
 }
 
 func remove(t *testing.T, c statefs.StateFs, key string) error {
@@ -72,7 +72,7 @@ func remove(t *testing.T, c statefs.StateFs, key string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }
 
 func list(t *testing.T, c statefs.StateFs, start, after string, limit uint32) (keys []string, more bool, err error) {
@@ -100,7 +100,7 @@ func list(t *testing.T, c statefs.StateFs, start, after string, limit uint32) (k
 		}
 		keys = append(keys, key)
 	}
-	return keys, res.More(), wire.Refused(res.Refusal())
+	return keys, res.More(), convert.Refused(res.Refusal())
 }
 
 func wantReason(t *testing.T, err error, want refusal.Reason) {
@@ -127,7 +127,7 @@ func TestValuesOutliveTheDaemon(t *testing.T) {
 	defer release()
 	res, err := answer.Struct()
 	if err == nil {
-		err = wire.Refused(res.Refusal())
+		err = convert.Refused(res.Refusal())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -6,9 +6,9 @@ import (
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/update"
-	"nexus/daemons/payload"
+	"nexus/daemons/blob"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -59,9 +59,9 @@ func (g *gateServer) Core(_ context.Context, call update.HealthGate_core) error 
 	}
 	core, err := g.engine.openCore()
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
-	blob := bundle.Blob_ServerToClient(&payload.Blob{File: core.Payload, Digest: core.Entry.PayloadSHA256})
+	blob := bundle.Blob_ServerToClient(&blob.Blob{File: core.Payload, Digest: core.Entry.PayloadSHA256})
 	if err := res.SetPayload(blob); err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
@@ -19,7 +19,7 @@ import (
 // An engine owns the boot record and the slots. All its facets share it.
 type engine struct {
 	clock     plat.Clock
-	log       *logs.Log
+	log       *logclient.Log
 	store     *slots.Store
 	cell      *durable.Cell // the record
 	thisBoot  *durable.Cell // where the record is on a state disk: a copy that lives as long as this boot; else nil
@@ -113,7 +113,7 @@ func (e *engine) auditFound(before, seen bootctl.Record) {
 		}
 		what := about(seen, slot)
 		what.reason, what.detail = string(is.Damage), "it does not lead to the set that it held"
-		e.auditAs("damaged", what, logs.ResultFailed)
+		e.auditAs("damaged", what, logclient.ResultFailed)
 	}
 	if before.Active != bootctl.None && before.Running() != seen.Running() {
 		e.auditRollback(seen)
@@ -175,12 +175,12 @@ const rpcPatience = 10 * time.Second
 
 // audit writes the record of one step, whether it succeeded, was refused or failed.
 func (e *engine) audit(op string, what subject, err error) {
-	result := logs.ResultOK
+	result := logclient.ResultOK
 	if err != nil {
 		reason := refusal.Of(err)
-		what.reason, what.detail, result = string(reason), refusal.DetailOf(err), logs.ResultRefused
+		what.reason, what.detail, result = string(reason), refusal.DetailOf(err), logclient.ResultRefused
 		if reason == refusal.IO {
-			result = logs.ResultFailed
+			result = logclient.ResultFailed
 		}
 	}
 	e.auditAs(op, what, result)
@@ -191,7 +191,7 @@ func (e *engine) auditAs(op string, what subject, result string) {
 	if !what.digest.IsZero() {
 		digest = what.digest.String()
 	}
-	e.log.Audit(logs.Audit{
+	e.log.Audit(logclient.Audit{
 		Op: op, Slot: what.slot.String(), Version: what.version, Digest: digest, Size: what.size, Reused: what.reused,
 		Result: result, Reason: what.reason, Detail: what.detail,
 	})

@@ -14,10 +14,10 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/update"
-	"nexus/daemons/logs"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/nxs"
@@ -39,7 +39,7 @@ func newDevice(t *testing.T) *device {
 	t.Helper()
 	d := &device{disk: durabletest.New(), medium: &medium{}}
 	d.engine = &engine{
-		clock: plat.RealClock{}, log: logs.New("updated", vat.NewHolding("LogSink")),
+		clock: plat.RealClock{}, log: logclient.New("updated", vat.NewHolding("LogSink")),
 		verifier:  provided(t, capnp.Client(keystore.Verifier_ServerToClient((*fakeKeystored)(d)))),
 		publisher: &publisher{holding: provided(t, capnp.Client(bundle.SlotPublisher_ServerToClient((*fakeBundlemgrd)(d))))},
 		limits:    nxs.DefaultLimits(), tries: bootctl.DefaultTries,
@@ -92,7 +92,7 @@ func (k *fakeKeystored) Verify(_ context.Context, call keystore.Verifier_verify)
 	}
 	key := updatestest.Key(1).Public()
 	if k.distrust.Load() || !ed25519.Verify(key[:], message, signature) {
-		return wire.Refuse(res.NewRefusal, refusal.New(refusal.InvalidSignature, "invalid signature"))
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.InvalidSignature, "invalid signature"))
 	}
 	return res.SetPublisher(key[:])
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"
@@ -68,7 +68,7 @@ func (s *recoveryServer) LowerFloor(_ context.Context, call update.UpdateRecover
 	if err == nil || allocErr != nil {
 		return allocErr
 	}
-	return wire.Refuse(res.NewRefusal, err)
+	return convert.Refuse(res.NewRefusal, err)
 }
 
 func (e *engine) lowerFloor(version string) error {

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/logs"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -34,7 +34,7 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 		return err
 	}
 	a.SetBoot(attempt.Boot)
-	a.SetSlot(wire.Slot(attempt.Slot))
+	a.SetSlot(convert.Slot(attempt.Slot))
 	a.SetTrial(attempt.Trial)
 	a.SetTriesLeft(attempt.TriesLeft)
 	a.SetWatched(attempt.Watched)
@@ -43,7 +43,7 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 	a.SetDeadlineMs(uint32(asks.Deadline / time.Millisecond))
 	a.SetWatchMs(uint32(asks.Watch / time.Millisecond))
 	if publishErr != nil {
-		return wire.Refuse(a.NewRefusal, publishErr)
+		return convert.Refuse(a.NewRefusal, publishErr)
 	}
 	a.SetHandOver(g.engine.successor(attempt.Slot))
 	return nil
@@ -117,7 +117,7 @@ func (g *gateServer) HealthOk(_ context.Context, call update.HealthGate_healthOk
 	case allocErr != nil:
 		return allocErr
 	case err != nil:
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	res.SetWatched(watched)
 	return nil
@@ -154,7 +154,7 @@ func (g *gateServer) WatchOver(_ context.Context, call update.HealthGate_watchOv
 	if err == nil || allocErr != nil {
 		return allocErr
 	}
-	return wire.Refuse(res.NewRefusal, err)
+	return convert.Refuse(res.NewRefusal, err)
 }
 
 func (e *engine) endWatch(boot uint64) error {
@@ -197,7 +197,7 @@ func (g *gateServer) HealthFailed(ctx context.Context, call update.HealthGate_he
 		return allocErr
 	}
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	res.SetVerdict(wireVerdict(verdict))
 	return nil
@@ -222,7 +222,7 @@ func (e *engine) fail(ctx context.Context, boot uint64, reason refusal.Reason, d
 		return verdict, err
 	}
 	what.reason, what.detail = string(reason), detail
-	e.auditAs("health", what, logs.ResultFailed)
+	e.auditAs("health", what, logclient.ResultFailed)
 	if verdict == bootctl.RolledBack {
 		e.auditRollback(e.snapshot())
 	}

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 )
@@ -34,7 +34,7 @@ var verdicts = map[string]func(*testing.T, update.HealthGate, uint64) error{
 		defer release()
 		res, err := answer.Struct()
 		must(t, err)
-		return wire.Refused(res.Refusal())
+		return convert.Refused(res.Refusal())
 	},
 	"healthFailed": func(t *testing.T, gate update.HealthGate, boot uint64) error {
 		answer, release := gate.HealthFailed(t.Context(), func(p update.HealthGate_healthFailed_Params) error {
@@ -44,7 +44,7 @@ var verdicts = map[string]func(*testing.T, update.HealthGate, uint64) error{
 		defer release()
 		res, err := answer.Struct()
 		must(t, err)
-		return wire.Refused(res.Refusal())
+		return convert.Refused(res.Refusal())
 	},
 	"watchOver": func(t *testing.T, gate update.HealthGate, boot uint64) error {
 		answer, release := gate.WatchOver(t.Context(), func(p update.HealthGate_watchOver_Params) error {
@@ -54,7 +54,7 @@ var verdicts = map[string]func(*testing.T, update.HealthGate, uint64) error{
 		defer release()
 		res, err := answer.Struct()
 		must(t, err)
-		return wire.Refused(res.Refusal())
+		return convert.Refused(res.Refusal())
 	},
 }
 

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/refusal"
@@ -45,7 +45,7 @@ func (e *engine) lost(why error) {
 	}
 	e.recordLost = true
 	e.log.Error("boot record lost", "error", why)
-	e.auditAs("record", subject{reason: string(refusal.Of(why)), detail: why.Error()}, logs.ResultFailed)
+	e.auditAs("record", subject{reason: string(refusal.Of(why)), detail: why.Error()}, logclient.ResultFailed)
 }
 
 // tellMended tells that one of two copies of the record was not as it was stored. It was made anew when the record was
@@ -56,7 +56,7 @@ func (e *engine) tellMended() {
 		return
 	}
 	e.log.Warn("copy of the boot record mended", "error", fault)
-	e.auditAs("record", subject{reason: string(refusal.StateDamaged), detail: fault.Error()}, logs.ResultOK)
+	e.auditAs("record", subject{reason: string(refusal.StateDamaged), detail: fault.Error()}, logclient.ResultOK)
 }
 
 // load takes up the newest record, or resumes from what the slots know, and makes it agree with what they hold: a cut between image and
@@ -103,7 +103,7 @@ func (e *engine) tellBehind(r bootctl.Record) {
 	e.log.Warn("boot record older than the slots", "active", what.slot, "version", what.version)
 	what.reason = string(refusal.SlotMismatch)
 	what.detail = "the record was older than the slots: what it did not know of quarantine and version floor is lost"
-	e.auditAs("record", what, logs.ResultOK)
+	e.auditAs("record", what, logclient.ResultOK)
 }
 
 // confirmed is the slot that was confirmed last, by its link. Where that is damaged, it is the one that holds a set,

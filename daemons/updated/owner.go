@@ -7,7 +7,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
@@ -19,7 +19,7 @@ import (
 // Parts are what an Owner is made of.
 type Parts struct {
 	Clock         plat.Clock
-	Log           *logs.Log
+	Log           *logclient.Log
 	Verifier      *vat.Holding // keystored's
 	SlotPublisher *vat.Holding // bundlemgrd's
 	Limits        nxs.Limits   // in bytes

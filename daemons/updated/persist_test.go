@@ -10,7 +10,7 @@ import (
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/keystore"
-	"nexus/daemons/logs"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
@@ -66,7 +66,7 @@ func newDeviceOn(t *testing.T) *device {
 	t.Helper()
 	d := &device{medium: &medium{}}
 	d.engine = &engine{
-		clock: plat.RealClock{}, log: logs.New("updated", vat.NewHolding("LogSink")),
+		clock: plat.RealClock{}, log: logclient.New("updated", vat.NewHolding("LogSink")),
 		verifier:  provided(t, capnp.Client(keystore.Verifier_ServerToClient((*fakeKeystored)(d)))),
 		publisher: &publisher{holding: provided(t, capnp.Client(bundle.SlotPublisher_ServerToClient((*fakeBundlemgrd)(d))))},
 		limits:    nxs.DefaultLimits(), tries: bootctl.DefaultTries,

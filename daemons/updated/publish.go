@@ -7,8 +7,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bundle"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 )
@@ -47,15 +47,15 @@ func (p *publisher) aim(want publication) {
 func (p *publisher) check(ctx context.Context, slot bootctl.Slot, digest nxs.Digest) error {
 	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
 		answer, release := client.Check(ctx, func(args bundle.SlotPublisher_check_Params) error {
-			args.SetSlot(wire.Slot(slot))
-			return args.SetIndexSha256(wire.Digest(digest))
+			args.SetSlot(convert.Slot(slot))
+			return args.SetIndexSha256(convert.Digest(digest))
 		})
 		defer release()
 		res, err := answer.Struct()
 		if err != nil {
 			return err
 		}
-		return wire.Refused(res.Refusal())
+		return convert.Refused(res.Refusal())
 	})
 }
 
@@ -85,14 +85,14 @@ func (p *publisher) keep(ctx context.Context, report func(error)) {
 
 func setActive(ctx context.Context, client bundle.SlotPublisher, want publication) error {
 	answer, release := client.SetActiveSlot(ctx, func(args bundle.SlotPublisher_setActiveSlot_Params) error {
-		args.SetSlot(wire.Slot(want.slot))
+		args.SetSlot(convert.Slot(want.slot))
 		args.SetBoot(want.boot)
-		return args.SetIndexSha256(wire.Digest(want.digest))
+		return args.SetIndexSha256(convert.Digest(want.digest))
 	})
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -24,7 +24,7 @@ func (s *recoveryServer) Rollback(ctx context.Context, call update.UpdateRecover
 	if err == nil || allocErr != nil {
 		return allocErr
 	}
-	return wire.Refuse(res.NewRefusal, err)
+	return convert.Refuse(res.NewRefusal, err)
 }
 
 func (e *engine) rollback(ctx context.Context) error {
@@ -63,7 +63,7 @@ func (s *recoveryServer) ClearQuarantine(_ context.Context, call update.UpdateRe
 	if err == nil || allocErr != nil {
 		return allocErr
 	}
-	return wire.Refuse(res.NewRefusal, err)
+	return convert.Refuse(res.NewRefusal, err)
 }
 
 func (e *engine) clearQuarantine(digest nxs.Digest) error {

@@ -10,8 +10,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/logs"
-	"nexus/daemons/names"
+	"nexus/daemons/discovery"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
@@ -24,7 +24,7 @@ import (
 
 // Run is the daemon's life.
 func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
-	log := logs.New("updated", b.Use("LogSink"))
+	log := logclient.New("updated", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
 
@@ -35,7 +35,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	if err := e.fillFactorySlot(ctx, b); err != nil {
 		return err
 	}
-	go names.Offer(ctx, b, "Updated", log, func() capnp.Client { return capnp.Client(e.updated(ctx)) })
+	go discovery.Offer(ctx, b, "Updated", log, func() capnp.Client { return capnp.Client(e.updated(ctx)) })
 
 	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
 		status := e.status()
@@ -71,7 +71,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 const takesUp = "updated"
 
 // open takes up resources, settings and the record.
-func open(ctx context.Context, b *vat.Birth, host plat.Host, log *logs.Log) (*engine, error) {
+func open(ctx context.Context, b *vat.Birth, host plat.Host, log *logclient.Log) (*engine, error) {
 	root, err := b.Dir(ctx, "system")
 	if err != nil {
 		return nil, err

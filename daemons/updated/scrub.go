@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/logs"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -37,7 +37,7 @@ func (e *engine) damaged(slot bootctl.Slot, reason refusal.Reason, found error) 
 	}
 	after := e.snapshot()
 	moved = after.Running() != before.Running()
-	e.auditAs("damaged", what, logs.ResultFailed)
+	e.auditAs("damaged", what, logclient.ResultFailed)
 	if moved {
 		e.auditRollback(after)
 	}
@@ -136,7 +136,7 @@ func (s *recoveryServer) Scrub(ctx context.Context, call update.UpdateRecovery_s
 	case allocErr != nil:
 		return allocErr
 	case err != nil:
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	list, err := res.NewSlots(int32(len(found)))
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *recoveryServer) Scrub(ctx context.Context, call update.UpdateRecovery_s
 }
 
 func (c slotCheck) fill(m update.SlotCheck) error {
-	m.SetSlot(wire.Slot(c.slot))
+	m.SetSlot(convert.Slot(c.slot))
 	if err := m.SetSystemVersion(c.version); err != nil || c.err == nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/daemons/plat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
@@ -318,7 +318,7 @@ func (s *sinkServer) Done(ctx context.Context, call update.StageSink_done) error
 		return err
 	}
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	res.SetReusedBytes(uint64(reused))
 	return res.SetSystem(s.stage.engine.stagedSystem(serial))

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -28,7 +28,7 @@ func (s *stagedServer) Describe(_ context.Context, call update.StagedSystem_desc
 	if err != nil {
 		return err
 	}
-	return wire.Except(s.engine.describe(s.serial, res.NewSystem))
+	return convert.Except(s.engine.describe(s.serial, res.NewSystem))
 }
 
 // describe fills what is known of a stage, given the method that makes it. Refused as Stale unless it is what is staged now.
@@ -42,11 +42,11 @@ func (e *engine) describe(serial uint64, make func() (update.StagedInfo, error))
 		return err
 	}
 	what := about(r, r.Staged)
-	info.SetSlot(wire.Slot(what.slot))
+	info.SetSlot(convert.Slot(what.slot))
 	if err := info.SetSystemVersion(what.version); err != nil {
 		return err
 	}
-	if err := info.SetIndexSha256(wire.Digest(what.digest)); err != nil {
+	if err := info.SetIndexSha256(convert.Digest(what.digest)); err != nil {
 		return err
 	}
 	return setBundles(info.NewBundles, e.content(r.Staged).Bundles)
@@ -60,7 +60,7 @@ func (s *stagedServer) Switch(ctx context.Context, call update.StagedSystem_swit
 	if err == nil || allocErr != nil {
 		return allocErr
 	}
-	return wire.Refuse(res.NewRefusal, err)
+	return convert.Refuse(res.NewRefusal, err)
 }
 
 // Discard empties the standby slot.
@@ -71,7 +71,7 @@ func (s *stagedServer) Discard(_ context.Context, call update.StagedSystem_disca
 	if err == nil || allocErr != nil {
 		return allocErr
 	}
-	return wire.Refuse(res.NewRefusal, err)
+	return convert.Refuse(res.NewRefusal, err)
 }
 
 // switchTo asks first whether the set could run here at all, then puts it on trial.

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 )
 
 // A stagerServer is UpdateStage: it brings sets and can do nothing with them. A StagedSystem is not among what it can make.
@@ -25,7 +25,7 @@ func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage)
 	args := call.Args()
 	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), s.operator})
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	return res.SetSink(update.StageOnlySink_ServerToClient(&stagerSink{stage}))
 }
@@ -57,7 +57,7 @@ func (s *stagerSink) Done(ctx context.Context, call update.StageOnlySink_done) e
 		err = s.stage.engine.describe(serial, res.NewStaged)
 	}
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	res.SetReusedBytes(uint64(reused))
 	return nil

@@ -7,8 +7,8 @@ import (
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/statefs"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 )
 
 // stateKeys is the prefix of the state that this daemon was granted. Each call waits for a restarting statefsd as long as for any other
@@ -30,7 +30,7 @@ func (k *stateKeys) Get(key string) (value []byte, err error) {
 		if err != nil {
 			return err
 		}
-		if err := wire.Refused(res.Refusal()); err != nil {
+		if err := convert.Refused(res.Refusal()); err != nil {
 			return err
 		}
 		got, err := res.Value()
@@ -70,5 +70,5 @@ func outcome(refused func() (keystore.Refusal, error), err error) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(refused())
+	return convert.Refused(refused())
 }

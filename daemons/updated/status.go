@@ -8,8 +8,8 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"
@@ -90,16 +90,16 @@ func (e *engine) fillStatus(m update.Status) error {
 	r, contents, staging, core := e.record, e.contents, e.staging, e.coreVersion()
 	e.mu.Unlock()
 
-	m.SetActive(wire.Slot(r.Active))
-	m.SetPending(wire.Slot(r.Pending))
-	m.SetStaged(wire.Slot(r.Staged))
+	m.SetActive(convert.Slot(r.Active))
+	m.SetPending(convert.Slot(r.Pending))
+	m.SetStaged(convert.Slot(r.Staged))
 	m.SetTriesLeft(r.TriesLeft)
 	m.SetHealthOk(r.HealthOK)
 	m.SetPersistent(e.persistent())
 	m.SetBoot(r.Boot)
 	m.SetStaging(staging)
 	m.SetWatched(r.WatchLeft > 0)
-	m.SetBootCause(wire.Cause(r.BootCause))
+	m.SetBootCause(convert.Cause(r.BootCause))
 	m.SetAbruptEnds(r.AbruptEnds)
 	m.SetPauseMs(uint32(r.Pause() / time.Millisecond))
 	if err := m.SetVersionFloor(r.Floor); err != nil {
@@ -130,7 +130,7 @@ func setSlot(make func() (update.SlotStatus, error), c bootctl.Content, disk slo
 		return err
 	}
 	content.SetGood(c.Good)
-	if err := content.SetIndexSha256(wire.Digest(nxs.Digest(c.Digest))); err != nil {
+	if err := content.SetIndexSha256(convert.Digest(nxs.Digest(c.Digest))); err != nil {
 		return err
 	}
 	if err := content.SetSystemVersion(c.Version); err != nil {
@@ -201,7 +201,7 @@ func setRollback(m update.Status, last *bootctl.Rollback) error {
 }
 
 func setEvent(m bootrecord.Event, e bootctl.Event) error {
-	m.SetSlot(wire.Slot(e.Slot))
+	m.SetSlot(convert.Slot(e.Slot))
 	m.SetBoot(e.Boot)
 	if err := m.SetOp(string(e.Op)); err != nil {
 		return err
@@ -209,7 +209,7 @@ func setEvent(m bootrecord.Event, e bootctl.Event) error {
 	if err := m.SetSystemVersion(e.Version); err != nil {
 		return err
 	}
-	if err := m.SetIndexSha256(wire.Digest(nxs.Digest(e.Digest))); err != nil {
+	if err := m.SetIndexSha256(convert.Digest(nxs.Digest(e.Digest))); err != nil {
 		return err
 	}
 	return m.SetReason(string(e.Reason))

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 )
@@ -25,7 +25,7 @@ func (s *updatedServer) StageSystem(ctx context.Context, call update.Updated_sta
 	args := call.Args()
 	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), true})
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	return res.SetSink(update.StageSink_ServerToClient(&sinkServer{stage}))
 }
@@ -38,7 +38,7 @@ func (s *updatedServer) Staged(_ context.Context, call update.Updated_staged) er
 	}
 	r := s.engine.snapshot()
 	if r.Staged == bootctl.None {
-		return wire.Refuse(res.NewRefusal, refusal.New(refusal.NothingStaged, "nothing is staged"))
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.NothingStaged, "nothing is staged"))
 	}
 	return res.SetSystem(s.engine.stagedSystem(r.StageSerial))
 }

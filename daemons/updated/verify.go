@@ -6,8 +6,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/keystore"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/trust"
 )
@@ -18,7 +18,7 @@ func verifyBy(ctx context.Context, verifier *vat.Holding) nxs.VerifyFunc {
 		ctx, cancel := bounded(ctx)
 		defer cancel()
 		err = verifier.Call(ctx, func(client capnp.Client) error {
-			key, err = wire.Verify(ctx, keystore.Verifier(client), message, signature)
+			key, err = convert.Verify(ctx, keystore.Verifier(client), message, signature)
 			return err
 		})
 		return key, err

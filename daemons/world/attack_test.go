@@ -13,7 +13,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/registry"
 	capupdate "nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxb"
@@ -100,7 +100,7 @@ func holdStage(ctx context.Context, stages capupdate.UpdateStage) {
 	answer, release := stages.Stage(ctx, func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(1 << 20); return nil })
 	defer release()
 	res, err := answer.Struct()
-	if err != nil || wire.Refused(res.Refusal()) != nil {
+	if err != nil || convert.Refused(res.Refusal()) != nil {
 		return
 	}
 	for ctx.Err() == nil && send(ctx, res.Sink(), []byte{'s'}) == nil {

@@ -8,7 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/service"
-	lookup "nexus/daemons/names"
+	lookup "nexus/daemons/discovery"
 	"nexus/daemons/vat"
 	"nexus/daemons/world"
 	"nexus/libupdates/nxb"

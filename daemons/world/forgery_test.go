@@ -13,10 +13,10 @@ import (
 
 	"nexus/capnpgen/registry"
 	capupdate "nexus/capnpgen/update"
-	lookup "nexus/daemons/names"
+	"nexus/daemons/convert"
+	lookup "nexus/daemons/discovery"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
@@ -105,7 +105,7 @@ func TestDiscardedSystemIsStale(t *testing.T) {
 	if err := o.TryDiscard(kept); refusal.Of(err) != refusal.Stale {
 		t.Errorf("discard: %v, want stale", err)
 	}
-	if err := describes(ctx, kept); refusal.Of(wire.Excepted(err)) != refusal.Stale {
+	if err := describes(ctx, kept); refusal.Of(convert.Excepted(err)) != refusal.Stale {
 		t.Errorf("describe: %v, want stale", err)
 	}
 	unmoved(t, o, before, "a discarded set")

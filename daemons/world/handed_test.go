@@ -13,8 +13,8 @@ import (
 
 	"nexus/capnpgen/operator"
 	capupdate "nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
@@ -55,7 +55,7 @@ func (h *hander) hand(f *os.File) (operator.HandedFile, error) {
 	defer release()
 	res, err := answer.Struct()
 	if err == nil {
-		err = wire.Refused(res.Refusal())
+		err = convert.Refused(res.Refusal())
 	}
 	if err != nil {
 		return operator.HandedFile{}, err
@@ -70,7 +70,7 @@ func (h *hander) give(file operator.HandedFile, ticket []byte) error {
 	defer release()
 	res, err := answer.Struct()
 	if err == nil {
-		err = wire.Refused(res.Refusal())
+		err = convert.Refused(res.Refusal())
 	}
 	return err
 }
@@ -91,7 +91,7 @@ func (h *hander) begin(size int64) capupdate.StageSink {
 	defer releaseBegun()
 	got, err := begun.Struct()
 	if err == nil {
-		err = wire.Refused(got.Refusal())
+		err = convert.Refused(got.Refusal())
 	}
 	if err != nil {
 		h.t.Fatal(err)
@@ -117,7 +117,7 @@ func (h *hander) done(sink capupdate.StageSink) (reused uint64, err error) {
 	defer release()
 	res, err := answer.Struct()
 	if err == nil {
-		err = wire.Refused(res.Refusal())
+		err = convert.Refused(res.Refusal())
 	}
 	return res.ReusedBytes(), err
 }

@@ -10,7 +10,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/registry"
 	"nexus/capnpgen/service"
-	"nexus/daemons/names"
+	"nexus/daemons/discovery"
 	"nexus/daemons/vat"
 )
 
@@ -25,7 +25,7 @@ func (p *program) takeLinks(server native) (*vat.Birth, error) {
 		return nil, err
 	}
 	b := vat.Born(conn)
-	b.Serve(names.Facet("bundle/"+p.name), func(vat.Client) capnp.Client {
+	b.Serve(discovery.Facet("bundle/"+p.name), func(vat.Client) capnp.Client {
 		return capnp.Client(service.Service_ServerToClient(server))
 	})
 	return b, b.Ready()
@@ -69,7 +69,7 @@ func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Birth, n
 	}
 	defer services.Release()
 	for {
-		client, err := names.FindBy(ctx, links, registry.ServiceManager(services), name)
+		client, err := discovery.FindBy(ctx, links, registry.ServiceManager(services), name)
 		if err == nil || ctx.Err() != nil {
 			return client, err
 		}

@@ -13,7 +13,7 @@ import (
 	"nexus/capnpgen/registry"
 	capupdate "nexus/capnpgen/update"
 	"nexus/capnpgen/vote"
-	lookup "nexus/daemons/names"
+	lookup "nexus/daemons/discovery"
 	"nexus/daemons/vat"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"

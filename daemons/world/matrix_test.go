@@ -15,9 +15,9 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 
 	"nexus/capnpgen/registry"
-	lookup "nexus/daemons/names"
+	"nexus/daemons/convert"
+	lookup "nexus/daemons/discovery"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/daemons/world"
 	"nexus/libupdates/refusal"
 )
@@ -250,7 +250,7 @@ func TestNamesLeadWhereTheyMay(t *testing.T) {
 					t.Errorf("%s looks up %q: %v", who, name, err)
 				}
 				if err != nil {
-					if refusal.Of(wire.Excepted(err)) != refusal.UnknownName {
+					if refusal.Of(convert.Excepted(err)) != refusal.UnknownName {
 						t.Errorf("%s looks up %q: got %v, want %s", who, name, err, refusal.UnknownName)
 					}
 					if client, err := lookup.Find(ctx, birthOf(t, w, who), name); err == nil {
@@ -288,7 +288,7 @@ func TestABundleHasWhatItsManifestAsks(t *testing.T) {
 	for _, name := range append(guesses(all), "bundle/other", "bundle/more", "!bundle/more", "PackageFs") {
 		may := name == "BundleMgr" || name == "bundle/other"
 		service, err := get(ctx, registry.ServiceManager(manager), name, may)
-		if may != (err == nil) || err != nil && refusal.Of(wire.Excepted(err)) != refusal.UnknownName {
+		if may != (err == nil) || err != nil && refusal.Of(convert.Excepted(err)) != refusal.UnknownName {
 			t.Errorf("the bundle looks up %q: %v", name, err)
 		}
 		if err == nil {

@@ -15,9 +15,9 @@ import (
 	"nexus/capnpgen/exec"
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 )
@@ -180,9 +180,9 @@ func (o *Operator) State() (s State, err error) {
 
 func stateOf(m update.Status) (s State, err error) {
 	s = State{
-		Active: wire.SlotOf(m.Active()), Pending: wire.SlotOf(m.Pending()), Staged: wire.SlotOf(m.Staged()),
+		Active: convert.SlotOf(m.Active()), Pending: convert.SlotOf(m.Pending()), Staged: convert.SlotOf(m.Staged()),
 		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Staging: m.Staging(), Persistent: m.Persistent(), Boot: m.Boot(),
-		Cause: wire.CauseOf(m.BootCause()), AbruptEnds: m.AbruptEnds(),
+		Cause: convert.CauseOf(m.BootCause()), AbruptEnds: m.AbruptEnds(),
 	}
 	a, errA := versionOf(m.SlotA())
 	b, errB := versionOf(m.SlotB())
@@ -250,7 +250,7 @@ func (o *Operator) Stage(archive []byte) (update.StagedSystem, error) {
 	if err != nil {
 		return update.StagedSystem{}, err
 	}
-	if err := wire.Refused(res.Refusal()); err != nil {
+	if err := convert.Refused(res.Refusal()); err != nil {
 		return update.StagedSystem{}, err
 	}
 	return pour(ctx, res.Sink(), archive)
@@ -276,7 +276,7 @@ func pour(ctx context.Context, sink update.StageSink, archive []byte) (update.St
 	if err != nil {
 		return update.StagedSystem{}, err
 	}
-	if err := wire.Refused(res.Refusal()); err != nil {
+	if err := convert.Refused(res.Refusal()); err != nil {
 		return update.StagedSystem{}, err
 	}
 	return res.System().AddRef(), nil
@@ -292,7 +292,7 @@ func (o *Operator) Switch(system update.StagedSystem) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }
 
 // Staged takes up what is staged; the caller releases it.
@@ -317,7 +317,7 @@ func (o *Operator) TryStaged(ctx context.Context) (update.StagedSystem, error) {
 	defer release()
 	res, err := answer.Struct()
 	if err == nil {
-		err = wire.Refused(res.Refusal())
+		err = convert.Refused(res.Refusal())
 	}
 	if err != nil {
 		return update.StagedSystem{}, err
@@ -371,7 +371,7 @@ func (o *Operator) Revoke(client, service string) error {
 		if err != nil {
 			return err
 		}
-		return wire.Refused(res.Refusal())
+		return convert.Refused(res.Refusal())
 	})
 }
 
@@ -386,7 +386,7 @@ func (o *Operator) Grant(client, service string) error {
 		if err != nil {
 			return err
 		}
-		return wire.Refused(res.Refusal())
+		return convert.Refused(res.Refusal())
 	})
 }
 
@@ -461,7 +461,7 @@ func (o *Operator) TryDiscard(system update.StagedSystem) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }
 
 // Rollback asks once for the way back.
@@ -473,7 +473,7 @@ func (o *Operator) Rollback() error {
 		if err != nil {
 			return err
 		}
-		return wire.Refused(res.Refusal())
+		return convert.Refused(res.Refusal())
 	})
 }
 
@@ -500,7 +500,7 @@ func (o *Operator) ClearQuarantine(digest []byte) error {
 		if err != nil {
 			return err
 		}
-		return wire.Refused(res.Refusal())
+		return convert.Refused(res.Refusal())
 	})
 }
 

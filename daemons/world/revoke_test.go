@@ -13,7 +13,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 	"capnproto.org/go/capnp/v3/exc"
 
-	lookup "nexus/daemons/names"
+	lookup "nexus/daemons/discovery"
 	"nexus/daemons/vat"
 	"nexus/daemons/world"
 	"nexus/libupdates/nxb"

@@ -11,8 +11,8 @@ import (
 
 	"nexus/capnpgen/operator"
 	capupdate "nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
@@ -76,7 +76,7 @@ func tryOperator(t *testing.T, ctx context.Context, who string, o operator.Opera
 	for _, m := range methods(t) {
 		has := m.face == "Operator" && (m.name == "attenuate" || slices.Contains(granted, m.name))
 		err := call(ctx, capnp.Client(o), m, patience(has))
-		reason := refusal.Of(wire.Excepted(err))
+		reason := refusal.Of(convert.Excepted(err))
 		tried++
 		switch {
 		case has:
@@ -107,7 +107,7 @@ func TestRolesReachWhatIsTheirs(t *testing.T) {
 		for facet, ask := range facetsOf {
 			client, release, err := ask(ctx, o)
 			if granted := slices.Contains(has.facets, facet); !granted {
-				if refusal.Of(wire.Excepted(err)) != refusal.NotGranted || client.IsValid() {
+				if refusal.Of(convert.Excepted(err)) != refusal.NotGranted || client.IsValid() {
 					t.Errorf("%s is handed %s: %v, want not-granted", role, facet, err)
 				}
 			} else if err != nil {
@@ -163,7 +163,7 @@ func TestStagerCannotSwitch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if version, _ := info.SystemVersion(); version != "1.1.0" || wire.SlotOf(info.Slot()) != bootctl.B {
+	if version, _ := info.SystemVersion(); version != "1.1.0" || convert.SlotOf(info.Slot()) != bootctl.B {
 		t.Errorf("staged %s in %v", version, info.Slot())
 	}
 	before := o.AwaitState("the staged set", 0, func(s world.State) bool { return s.Staged == bootctl.B })
@@ -242,7 +242,7 @@ func TestAttenuationOnlyTakes(t *testing.T) {
 		return vat.SetTexts(p.NewMethods, slices.Repeat([]string{"status"}, 65))
 	})
 	defer releaseMany()
-	if _, err := answer.Struct(); err == nil || wire.Text(err) != "cannot attenuate: 65 names are over the 64 of one call" {
+	if _, err := answer.Struct(); err == nil || convert.Text(err) != "cannot attenuate: 65 names are over the 64 of one call" {
 		t.Errorf("65 names: %v", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"nexus/capnpgen/operator"
 	capupdate "nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/daemons/world"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
@@ -36,7 +36,7 @@ func beginStage(t testing.TB, ctx context.Context, stage capupdate.UpdateStage, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res.Sink(), wire.Refused(res.Refusal())
+	return res.Sink(), convert.Refused(res.Refusal())
 }
 
 func send(ctx context.Context, sink capupdate.StageOnlySink, chunk []byte) error {
@@ -80,7 +80,7 @@ func TestAStageThatHardlyMovesIsEnded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := wire.Refused(outcome.Refusal()); refusal.Of(err) != refusal.Stalled {
+			if err := convert.Refused(outcome.Refusal()); refusal.Of(err) != refusal.Stalled {
 				t.Errorf("the stage ended with %v, want %s", err, refusal.Stalled)
 			}
 			updates(t, w, o, "1.1.0", bootctl.B)
@@ -113,7 +113,7 @@ func TestAnOperatorEndsAStage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lost := wire.Refused(outcome.Refusal())
+	lost := convert.Refused(outcome.Refusal())
 	if refusal.Of(lost) != refusal.Cancelled || !strings.Contains(refusal.DetailOf(lost), "an operator ended the stage") {
 		t.Errorf("the sender hears %v", lost)
 	}
@@ -203,12 +203,12 @@ func TestSinksOutOfOrder(t *testing.T) {
 	}
 	for range 2 {
 		ticket, release := sink.Ticket(ctx, nil)
-		if _, err := ticket.Struct(); err == nil || wire.Text(err) != "cannot draw ticket: the stage is over, or done was called" {
+		if _, err := ticket.Struct(); err == nil || convert.Text(err) != "cannot draw ticket: the stage is over, or done was called" {
 			t.Errorf("a ticket after done: %v", err)
 		}
 		release()
 		done, release := sink.Done(ctx, nil)
-		if _, err := done.Struct(); err == nil || wire.Text(err) != "cannot finish stage: done was called before" {
+		if _, err := done.Struct(); err == nil || convert.Text(err) != "cannot finish stage: done was called before" {
 			t.Errorf("done after done: %v", err)
 		}
 		release()
@@ -265,7 +265,7 @@ func TestNullObserversAreRefused(t *testing.T) {
 		},
 	}
 	for what, subscribe := range subscriptions {
-		if err := subscribe(); err == nil || wire.Text(err) != "cannot subscribe: the observer is null" {
+		if err := subscribe(); err == nil || convert.Text(err) != "cannot subscribe: the observer is null" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"nexus/capnpgen/bootrecord"
-	"nexus/libupdates/framing"
+	"nexus/libupdates/message"
 	"nexus/libupdates/refusal"
 )
 
@@ -64,7 +64,7 @@ func open(raw []byte) (bootrecord.BootRecord, error) {
 	if len(raw) > MaxEncoded {
 		return bootrecord.BootRecord{}, fmt.Errorf("larger than %d bytes", MaxEncoded)
 	}
-	msg, err := framing.Open(raw)
+	msg, err := message.Open(raw)
 	if err != nil {
 		return bootrecord.BootRecord{}, err
 	}

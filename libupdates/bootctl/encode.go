@@ -6,7 +6,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bootrecord"
-	"nexus/libupdates/framing"
+	"nexus/libupdates/message"
 )
 
 // Encode returns the canonical message of the record, at most MaxEncoded bytes. It starts from the message the record was read from,
@@ -35,7 +35,7 @@ func encode(r Record, stored bootrecord.BootRecord) ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
-	return framing.Canonical(capnp.Struct(root))
+	return message.Canonical(capnp.Struct(root))
 }
 
 func (w *writer) root(r Record, stored bootrecord.BootRecord) bootrecord.BootRecord {

@@ -8,7 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/manifest"
-	"nexus/libupdates/framing"
+	"nexus/libupdates/message"
 	"nexus/libupdates/refusal"
 )
 
@@ -21,7 +21,7 @@ func ParseManifest(raw []byte) (Manifest, error) {
 	if len(raw) > MaxManifest {
 		return Manifest{}, refusal.New(refusal.ManifestTooLarge, "manifest of %d bytes is over the limit of %d", len(raw), MaxManifest)
 	}
-	msg, err := framing.Open(raw)
+	msg, err := message.Open(raw)
 	if err != nil {
 		return Manifest{}, bad(err)
 	}
@@ -35,8 +35,8 @@ func ParseManifest(raw []byte) (Manifest, error) {
 	if v := root.SchemaVersion(); v != schemaVersion {
 		return Manifest{}, refusal.New(refusal.BadSchemaVersion, "schema version of the manifest is %d, not %d", v, schemaVersion)
 	}
-	err = framing.Pointers(capnp.Struct(root), framing.ToText, framing.ToText, framing.ToList, framing.ToList, framing.ToText,
-		framing.ToData, framing.ToData, framing.ToData)
+	err = message.Pointers(capnp.Struct(root), message.ToText, message.ToText, message.ToList, message.ToList, message.ToText,
+		message.ToData, message.ToData, message.ToData)
 	if err != nil {
 		return Manifest{}, bad(err)
 	}
@@ -51,7 +51,7 @@ func bad(cause error) error { return refusal.New(refusal.BadManifest, "bad manif
 
 func read(root manifest.BundleManifest) (m Manifest, err error) {
 	text := func(s string, textErr error, limit int) string {
-		out, readErr := framing.Text(s, textErr, limit)
+		out, readErr := message.Text(s, textErr, limit)
 		if err == nil {
 			err = readErr
 		}
@@ -118,7 +118,7 @@ func texts(list capnp.TextList, err error) ([]string, error) {
 	var out []string
 	for i := range list.Len() {
 		s, err := list.At(i)
-		if s, err = framing.Text(s, err, MaxListedText); err != nil {
+		if s, err = message.Text(s, err, MaxListedText); err != nil {
 			return nil, err
 		}
 		out = append(out, s)

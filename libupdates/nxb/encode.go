@@ -6,7 +6,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/manifest"
-	"nexus/libupdates/framing"
+	"nexus/libupdates/message"
 )
 
 // Encode writes the manifest as canonical bytes: same manifest, same bytes.
@@ -20,7 +20,7 @@ func (m Manifest) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot encode manifest: %w", err)
 	}
-	return framing.Canonical(capnp.Struct(root))
+	return message.Canonical(capnp.Struct(root))
 }
 
 func (m Manifest) fill(root manifest.BundleManifest) error {

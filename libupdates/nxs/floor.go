@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"nexus/capnpgen/systemset"
-	"nexus/libupdates/framing"
+	"nexus/libupdates/message"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/semver"
 )
@@ -29,7 +29,7 @@ func CheckFloor(floor, systemVersion string) error {
 
 func readFloor(root systemset.SystemSetIndex, systemVersion string) (string, error) {
 	text, err := root.VersionFloor()
-	floor, err := framing.Text(text, err, maxText)
+	floor, err := message.Text(text, err, maxText)
 	if err != nil {
 		return "", badIndex(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/systemset"
-	"nexus/libupdates/framing"
+	"nexus/libupdates/message"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
@@ -47,7 +47,7 @@ func (x Index) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot encode index: %w", err)
 	}
-	return framing.Canonical(capnp.Struct(root))
+	return message.Canonical(capnp.Struct(root))
 }
 
 func (x Index) fill(root systemset.SystemSetIndex) error {
@@ -105,7 +105,7 @@ func ParseIndex(raw []byte) (Index, error) {
 	if len(raw) > MaxIndex {
 		return Index{}, refusal.New(refusal.IndexTooLarge, "index of %d bytes is over the limit of %d", len(raw), MaxIndex)
 	}
-	msg, err := framing.Open(raw)
+	msg, err := message.Open(raw)
 	if err != nil {
 		return Index{}, badIndex(err)
 	}
@@ -119,7 +119,7 @@ func ParseIndex(raw []byte) (Index, error) {
 	if v := root.SchemaVersion(); v != schemaVersion {
 		return Index{}, refusal.New(refusal.BadSchemaVersion, "schema version of the index is %d, not %d", v, schemaVersion)
 	}
-	if err := framing.Pointers(capnp.Struct(root), framing.ToText, framing.ToData, framing.ToList, framing.ToStruct, framing.ToText); err != nil {
+	if err := message.Pointers(capnp.Struct(root), message.ToText, message.ToData, message.ToList, message.ToStruct, message.ToText); err != nil {
 		return Index{}, badIndex(err)
 	}
 	return readIndex(root)
@@ -130,7 +130,7 @@ func badIndex(cause error) error { return refusal.New(refusal.BadIndex, "bad ind
 func readIndex(root systemset.SystemSetIndex) (Index, error) {
 	x := Index{TimestampUnixMs: root.TimestampUnixMs()}
 	version, err := root.SystemVersion()
-	if x.SystemVersion, err = framing.Text(version, err, maxText); err != nil {
+	if x.SystemVersion, err = message.Text(version, err, maxText); err != nil {
 		return Index{}, badIndex(err)
 	}
 	if err := nxb.CheckVersion(x.SystemVersion); err != nil {
@@ -189,14 +189,14 @@ func readEntries(list systemset.BundleEntry_List) ([]Entry, error) {
 func readEntry(m systemset.BundleEntry) (Entry, error) {
 	e := Entry{Optional: m.Optional()}
 	name, err := m.Name()
-	if e.Name, err = framing.Text(name, err, maxText); err != nil {
+	if e.Name, err = message.Text(name, err, maxText); err != nil {
 		return e, badIndex(err)
 	}
 	if err := nxb.CheckName(e.Name); err != nil {
 		return e, err
 	}
 	version, err := m.Version()
-	if e.Version, err = framing.Text(version, err, maxText); err != nil {
+	if e.Version, err = message.Text(version, err, maxText); err != nil {
 		return e, badIndex(err)
 	}
 	if err := nxb.CheckVersion(e.Version); err != nil {

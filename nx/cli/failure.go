@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -82,7 +82,7 @@ func saidOnce(what, detail string) string {
 func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, string) {
 	var refused *refusal.Error
 	switch {
-	case errors.As(wire.Excepted(err), &refused):
+	case errors.As(convert.Excepted(err), &refused):
 		return refused.Reason, refused.Detail
 	case ctx.Err() != nil:
 		return refusal.Cancelled, "interrupted"
@@ -91,7 +91,7 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 	case errors.Is(err, context.DeadlineExceeded):
 		return refusal.Stalled, "the system " + in.place() + " does not answer"
 	default:
-		return refusal.IO, wire.Text(err)
+		return refusal.IO, convert.Text(err)
 	}
 }
 

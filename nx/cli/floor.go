@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 )
 
 // floorVerb is about the version floor.
@@ -80,5 +80,5 @@ func (s *session) lowerFloor(ctx context.Context, version string) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }

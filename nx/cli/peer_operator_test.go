@@ -12,8 +12,8 @@ import (
 	"nexus/capnpgen/journal"
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -137,7 +137,7 @@ func (o *peerOperator) Stop(context.Context, operator.Operator_stop) error {
 // Reboot ends the connection as Stop does, unless somebody has ordered another end before.
 func (o *peerOperator) Reboot(context.Context, operator.Operator_reboot) error {
 	if o.p.stopping.Load() {
-		return wire.Except(refusal.New(refusal.Superseded, "another end was ordered before"))
+		return convert.Except(refusal.New(refusal.Superseded, "another end was ordered before"))
 	}
 	go (<-o.p.conns).Close()
 	return nil
@@ -185,7 +185,7 @@ func (peerAuthority) Revoke(_ context.Context, call operator.Authority_revoke) e
 	if err != nil || service == "LogSink" {
 		return err
 	}
-	return wire.Refuse(res.NewRefusal, refusal.New(refusal.UnknownName, "updated is granted no %s", service))
+	return convert.Refuse(res.NewRefusal, refusal.New(refusal.UnknownName, "updated is granted no %s", service))
 }
 
 // Grant gives back LogSink likewise.
@@ -198,7 +198,7 @@ func (peerAuthority) Grant(_ context.Context, call operator.Authority_grant) err
 	if err != nil || service == "LogSink" {
 		return err
 	}
-	return wire.Refuse(res.NewRefusal, refusal.New(refusal.UnknownName, "updated is granted no %s", service))
+	return convert.Refuse(res.NewRefusal, refusal.New(refusal.UnknownName, "updated is granted no %s", service))
 }
 
 type peerBundles struct{}

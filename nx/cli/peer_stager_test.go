@@ -9,7 +9,7 @@ import (
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/refusal"
 )
 
@@ -22,7 +22,7 @@ func (o *peerOperator) Stage(_ context.Context, call operator.Operator_stage) er
 	case older:
 		return capnp.Unimplemented("stage")
 	case withheld:
-		return wire.Except(refusal.New(refusal.NotGranted, "this Operator was made without stage"))
+		return convert.Except(refusal.New(refusal.NotGranted, "this Operator was made without stage"))
 	}
 	res, err := call.AllocResults()
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bootrecord"
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 )
 
 // A reader takes values out of a message and keeps the first error, so that a caller reads field by field and asks once.
@@ -61,7 +61,7 @@ func (r *reader) texts(list capnp.TextList, err error) []string {
 }
 
 // slotName is a slot as it is shown: a, b or none.
-func slotName(slot bootrecord.Slot) string { return wire.SlotOf(slot).String() }
+func slotName(slot bootrecord.Slot) string { return convert.SlotOf(slot).String() }
 
 // slotOrNull is a slot for programs: null where there is none.
 func slotOrNull(slot bootrecord.Slot) *string { return orNull(slotName(slot), "none") }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -48,7 +48,7 @@ func (s *session) rollback(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }
 
 // clearVerb lets a quarantined set come back.
@@ -112,5 +112,5 @@ func (s *session) clear(ctx context.Context, digest string) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }

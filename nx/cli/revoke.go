@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"nexus/capnpgen/operator"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 )
 
 // revokeVerb takes back what a daemon or a role was granted.
@@ -77,7 +77,7 @@ func (s *session) revoke(ctx context.Context, client, service string) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }
 
 func (s *session) grant(ctx context.Context, client, service string) error {
@@ -97,5 +97,5 @@ func (s *session) grant(ctx context.Context, client, service string) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }

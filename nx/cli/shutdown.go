@@ -6,8 +6,8 @@ import (
 	"io"
 	"time"
 
+	"nexus/daemons/convert"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/refusal"
 )
 
@@ -71,7 +71,7 @@ func (v *rebootVerb) Run(ctx context.Context, in *invocation) error {
 // awaitDown waits for the end that was ordered, given the answer to the order.
 func (s *session) awaitDown(ctx context.Context, err error) error {
 	if err != nil && !vat.Disconnected(err) {
-		return wire.Excepted(err)
+		return convert.Excepted(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
 	defer cancel()

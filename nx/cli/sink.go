@@ -9,7 +9,7 @@ import (
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 )
 
 // windowBytes is how much of an archive may be under way at one time.
@@ -32,7 +32,7 @@ func outcome[R interface {
 	Refusal() (keystore.Refusal, error)
 }](res R, err error) (R, error) {
 	if err == nil {
-		err = wire.Refused(res.Refusal())
+		err = convert.Refused(res.Refusal())
 	}
 	return res, err
 }

@@ -8,7 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 	"github.com/dustin/go-humanize"
 
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 )
 
 // stageVerb stages a set.
@@ -121,7 +121,7 @@ func (s *session) staged(ctx context.Context) (staged, error) {
 	if err != nil {
 		return staged{}, err
 	}
-	if err := wire.Refused(res.Refusal()); err != nil {
+	if err := convert.Refused(res.Refusal()); err != nil {
 		return staged{}, err
 	}
 	return describe(ctx, res.System())
@@ -135,7 +135,7 @@ func (s staged) switchTo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }
 
 // discard empties the standby slot.
@@ -146,5 +146,5 @@ func (s staged) discard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return wire.Refused(res.Refusal())
+	return convert.Refused(res.Refusal())
 }

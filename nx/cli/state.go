@@ -5,7 +5,7 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 )
 
 // A state is what `nx status` knows: the boot record for people and programs.
@@ -100,7 +100,7 @@ func readState(m update.Status, err error) (state, error) {
 	s := state{
 		ActiveSlot: slotName(m.Active()), PendingSlot: slotOrNull(m.Pending()), StagedSlot: slotOrNull(m.Staged()),
 		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(), Watched: m.Watched(), Boot: m.Boot(),
-		BootCause: wire.CauseOf(m.BootCause()).String(), AbruptEnds: m.AbruptEnds(), PauseMs: m.PauseMs(),
+		BootCause: convert.CauseOf(m.BootCause()).String(), AbruptEnds: m.AbruptEnds(), PauseMs: m.PauseMs(),
 	}
 	s.VersionFloor = orNull(r.text(m.VersionFloor()), "")
 	s.Core = orNull(r.text(m.Core()), "")

@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"nexus/capnpgen/update"
-	"nexus/daemons/wire"
+	"nexus/daemons/convert"
 	"nexus/libupdates/refusal"
 )
 
@@ -55,7 +55,7 @@ func (s *session) scrub(ctx context.Context) ([]slotCheck, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := wire.Refused(res.Refusal()); err != nil {
+	if err := convert.Refused(res.Refusal()); err != nil {
 		return nil, err
 	}
 	list, err := res.Slots()

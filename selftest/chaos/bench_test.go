@@ -9,11 +9,11 @@ import (
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/keystore"
-	"nexus/daemons/logs"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/updated"
 	"nexus/daemons/vat"
-	"nexus/daemons/wire"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -48,7 +48,7 @@ func newBench(l *library) (*bench, error) {
 		closeVerifier()
 		return nil, err
 	}
-	log := logs.New("updated", vat.NewHolding("LogSink"))
+	log := logclient.New("updated", vat.NewHolding("LogSink"))
 	b.parts = updated.Parts{
 		Clock: plat.RealClock{}, Log: log, Verifier: verifier, SlotPublisher: publisher, Limits: nxs.DefaultLimits(), Tries: tries,
 	}
@@ -87,7 +87,7 @@ func (keystored) Verify(_ context.Context, call keystore.Verifier_verify) error 
 	}
 	key, err := verify(message, signature)
 	if err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	return res.SetPublisher(key[:])
 }
@@ -109,10 +109,10 @@ func (b *bundlemgrd) SetActiveSlot(_ context.Context, call bundle.SlotPublisher_
 	if err := errors.Join(errDigest, errResults); err != nil {
 		return err
 	}
-	p := published{slot: wire.SlotOf(call.Args().Slot()), boot: call.Args().Boot()}
+	p := published{slot: convert.SlotOf(call.Args().Slot()), boot: call.Args().Boot()}
 	copy(p.digest[:], raw)
 	if err := b.device.publish(p); err != nil {
-		return wire.Refuse(res.NewRefusal, err)
+		return convert.Refuse(res.NewRefusal, err)
 	}
 	return nil
 }

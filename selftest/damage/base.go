@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"nexus/selftest/host"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // The systems that cells begin with, in the order in which they are made. Each is a stand of the one before.
@@ -87,9 +87,9 @@ func (c *Campaign) pack(version, from, floor string) error {
 
 // load reads what the sets hold.
 func (c *Campaign) load() error {
-	c.sets = onlooker.Sets{}
+	c.sets = oracle.Sets{}
 	for _, name := range []string{oldSet, otherSet, badSet, activeSet, trialSet} {
-		set := &onlooker.Set{Name: name, File: c.set(name), Version: name}
+		set := &oracle.Set{Name: name, File: c.set(name), Version: name}
 		if err := set.Load(); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A Campaign is one run over many cells.
@@ -28,7 +28,7 @@ type Campaign struct {
 	Out, Tell io.Writer
 
 	dir  string
-	sets onlooker.Sets
+	sets oracle.Sets
 }
 
 // The times at which damage comes.

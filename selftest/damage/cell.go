@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A Result is what came of a cell.
@@ -207,12 +207,12 @@ func (c *Campaign) slots(cell Cell, system string, when When) map[string]string 
 	return found
 }
 
-func (c *Campaign) byVersion(version string) *onlooker.Set {
-	return c.sets[slices.IndexFunc(c.sets, func(s *onlooker.Set) bool { return s.Version == version })]
+func (c *Campaign) byVersion(version string) *oracle.Set {
+	return c.sets[slices.IndexFunc(c.sets, func(s *oracle.Set) bool { return s.Version == version })]
 }
 
 // wrongSlot finds what a slot lacks. It follows no link but the slot's own, and opens nothing but plain files.
-func wrongSlot(system, slot string, set *onlooker.Set) string {
+func wrongSlot(system, slot string, set *oracle.Set) string {
 	link, err := os.Readlink(filepath.Join(system, "system", slot))
 	if err != nil || link != "sets/"+set.Digest {
 		return "its link is wrong"
@@ -226,7 +226,7 @@ func wrongSlot(system, slot string, set *onlooker.Set) string {
 				return path + " is not there"
 			}
 		}
-		if have, err := onlooker.SumOf(place); err != nil || have != sum {
+		if have, err := oracle.SumOf(place); err != nil || have != sum {
 			return path + " is damaged"
 		}
 	}
@@ -246,7 +246,7 @@ func fingerprint(root string) (map[string]string, error) {
 		}
 		content, _ := os.Readlink(path)
 		if info.Mode().IsRegular() {
-			content, err = onlooker.SumOf(path)
+			content, err = oracle.SumOf(path)
 		}
 		rel, _ := filepath.Rel(root, path)
 		print[rel] = fmt.Sprintf("%s, owner %s, content %.12s", info.Mode(), owner(info), content)

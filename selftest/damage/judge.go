@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // An Outcome is what may come of damage.
@@ -44,14 +44,14 @@ const unknown = "?"
 type Seen struct {
 	Cell    Cell
 	When    When
-	Sets    onlooker.Sets
+	Sets    oracle.Sets
 	Settled bool // the system has confirmed a set and rests
 	Answers bool // it has not, and answers
 	Ended   bool
 	Exit    int
 	Lines   []string // of the console, since the start or the verb
 	Told    []string // the same, since the damage
-	State   onlooker.State
+	State   oracle.State
 	Slots   map[string]string // what is wrong with each, before the look
 	Checks  []Check           // the answer of `nx verify`
 	Err     error             // of the verb
@@ -174,7 +174,7 @@ func (s Seen) wrongRecord() (wrong []string) {
 	switch {
 	case !quarantine && !(inState && loud):
 		wrong = append(wrong, "unsaid: the quarantine is forgotten")
-	case onlooker.Text(s.State.VersionFloor) != floor && !(inState && loud):
+	case oracle.Text(s.State.VersionFloor) != floor && !(inState && loud):
 		wrong = append(wrong, "unsaid: the version floor is forgotten")
 	case s.When == started && strings.HasPrefix(s.Cell.Path, "state/boot/record") && !loud && !aged:
 		wrong = append(wrong, "unsaid: a copy of the record was damaged")

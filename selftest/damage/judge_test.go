@@ -6,22 +6,22 @@ import (
 	"strings"
 	"testing"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // madeUp are sets that no archive holds.
-func madeUp() (all onlooker.Sets) {
+func madeUp() (all oracle.Sets) {
 	for _, version := range []string{oldSet, otherSet, badSet, activeSet, trialSet} {
-		all = append(all, &onlooker.Set{Name: version, Version: version, Digest: "digest of " + version})
+		all = append(all, &oracle.Set{Name: version, Version: version, Digest: "digest of " + version})
 	}
 	return all
 }
 
 // well is a look at a system that runs as before, and says that one byte of the standby slot's signature was changed.
 func well() Seen {
-	slot := func(version string) onlooker.Slot {
+	slot := func(version string) oracle.Slot {
 		digest := "digest of " + version
-		return onlooker.Slot{SystemVersion: &version, IndexSHA256: &digest, Good: true}
+		return oracle.Slot{SystemVersion: &version, IndexSHA256: &digest, Good: true}
 	}
 	s := Seen{
 		Cell: Cell{Time: atRest, Path: "system/sets/" + otherSet + "/system.sig.ed25519", Way: Way{Name: "byte"}},
@@ -29,8 +29,8 @@ func well() Seen {
 		Lines: []string{"updated: ready (statefs)", "bundlemgrd: slot a active", "init: health ok (slot a)"},
 	}
 	version, damage := floor, "invalid-signature"
-	s.State = onlooker.State{ActiveSlot: "a", HealthOK: true, VersionFloor: &version}
-	s.State.Quarantine = []onlooker.Quarantined{{IndexSHA256: "digest of " + badSet}}
+	s.State = oracle.State{ActiveSlot: "a", HealthOK: true, VersionFloor: &version}
+	s.State.Quarantine = []oracle.Quarantined{{IndexSHA256: "digest of " + badSet}}
 	s.State.Slots.A, s.State.Slots.B = slot(activeSet), slot(otherSet)
 	s.State.Slots.B.Damage = &damage
 	return s
@@ -87,12 +87,12 @@ func TestJudge(t *testing.T) {
 		}, none, "crash loop of updated"},
 		{"the other slot, unsaid", func(s *Seen) { s.runs(otherSet); s.Slots["a"] = "gone" }, none, "unsaid: the other slot"},
 		{"a good set left", func(s *Seen) { s.runs(otherSet); s.Told = []string{left} }, none, "a good set was left"},
-		{"an empty slot", func(s *Seen) { s.State.Slots.A = onlooker.Slot{} }, none, "healthy and empty"},
+		{"an empty slot", func(s *Seen) { s.State.Slots.A = oracle.Slot{} }, none, "healthy and empty"},
 		{"below the floor", func(s *Seen) { s.runs(oldSet) }, none, "below the version floor"},
 		{"from quarantine", func(s *Seen) { s.runs(badSet) }, none, "in quarantine"},
 		{"another program", func(s *Seen) { s.Wrong = []error{errors.New("a stranger's")} }, none, "wrong program"},
 		{"a good set in quarantine", func(s *Seen) {
-			s.State.Quarantine = append(s.State.Quarantine, onlooker.Quarantined{IndexSHA256: "digest of " + activeSet})
+			s.State.Quarantine = append(s.State.Quarantine, oracle.Quarantined{IndexSHA256: "digest of " + activeSet})
 		}, none, "a good set is in quarantine"},
 		{"quarantine forgotten", func(s *Seen) { s.State.Quarantine = nil }, none, "quarantine is forgotten"},
 		{"floor forgotten", func(s *Seen) { s.State.VersionFloor = nil }, none, "version floor is forgotten"},

@@ -20,7 +20,7 @@ const saboteurPort = "org.nexus.saboteur"
 func sabotaged(t *testing.T, m qemu.Machine) qemu.Machine {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "saboteur")
-	build(t, m.Arch, program, "nexus/selftest/saboteur")
+	build(t, m.Arch, program, "nexus/selftest/faultinit")
 	m = withInit(t, m, program)
 	m.Ports = []string{saboteurPort}
 	return m

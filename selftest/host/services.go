@@ -4,24 +4,24 @@ import (
 	"fmt"
 	"slices"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // Services wants exactly the services of the set in that slot to run, each from the very bytes of the archive, and every daemon to be ready.
-func (h *Host) Services(set *onlooker.Set, slot string) (found []error) {
-	var roll onlooker.Roll
+func (h *Host) Services(set *oracle.Set, slot string) (found []error) {
+	var roll oracle.Roll
 	if err := h.Ask(&roll, "services"); err != nil {
 		return []error{err}
 	}
 	programs := set.Payloads()
 	for _, service := range roll.Services {
-		sum, err := onlooker.SumOf(fmt.Sprintf("/proc/%d/exe", service.PID))
+		sum, err := oracle.SumOf(fmt.Sprintf("/proc/%d/exe", service.PID))
 		if err != nil || sum != programs[service.Name] {
 			found = append(found, fmt.Errorf("service %s (%s) runs program %.12q, not %.12q (%v)",
 				service.Name, service.State, sum, programs[service.Name], err))
 		}
-		if onlooker.Text(service.Slot) != slot {
-			found = append(found, fmt.Errorf("service %s is of slot %q", service.Name, onlooker.Text(service.Slot)))
+		if oracle.Text(service.Slot) != slot {
+			found = append(found, fmt.Errorf("service %s is of slot %q", service.Name, oracle.Text(service.Slot)))
 		}
 		env := Proc{PID: service.PID}.Env()
 		if err == nil && !slices.Contains(env, "NEXUS_SLOT="+slot) {

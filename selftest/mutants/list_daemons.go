@@ -166,7 +166,7 @@ func bundlemgrdMutants() []mutant {
 		{
 			id:     "bundlemgrd-unbounded-read",
 			breaks: "an answer has a bounded size",
-			file:   "daemons/payload/blob.go",
+			file:   "daemons/blob/blob.go",
 			old:    "min(uint64(count), uint64(bundle.MaxReadBytes), size-offset)",
 			new:    "min(uint64(count), size-offset)",
 			tests:  tests,
@@ -305,7 +305,7 @@ func execdMutants() []mutant {
 		{
 			id:     "execd-any-architecture",
 			breaks: "only programs for this machine are started",
-			file:   "daemons/payload/load.go",
+			file:   "daemons/blob/load.go",
 			old:    "return nxb.CheckELF(payload, entry.PayloadSize, plat.Machine())",
 			new:    "_, _ = nxb.CheckELF, plat.Machine\n\treturn nil",
 			tests:  suite{packages: "./daemons/execd"},
@@ -313,7 +313,7 @@ func execdMutants() []mutant {
 		{
 			id:     "execd-digest-ignored",
 			breaks: "what runs has the signed digest, checked where it cannot change any more",
-			file:   "daemons/payload/load.go",
+			file:   "daemons/blob/load.go",
 			old:    "if got != entry.PayloadSHA256 {",
 			new:    "if false && got != entry.PayloadSHA256 {",
 			tests:  suite{packages: "./daemons/execd"},

@@ -39,7 +39,7 @@ func nxsMutants() []mutant {
 		{
 			id:     "framing-wrong-kind-is-null",
 			breaks: "what leads to something else than its schema says is refused, not read as nothing",
-			file:   "libupdates/framing/framing.go",
+			file:   "libupdates/message/framing.go",
 			old:    "if p.IsValid() && !kind.is(p) {",
 			new:    "if p.IsValid() && !kind.is(p) && i < 0 {",
 			tests:  suite{packages: "./libupdates/nxs ./libupdates/nxb", run: "Refuses|HostileIndex|Manifest"},
@@ -127,10 +127,10 @@ func nxsMutants() []mutant {
 		{
 			id:     "framing-endless-pointers",
 			breaks: "a small message cannot unfold into much work",
-			file:   "libupdates/framing/framing.go",
+			file:   "libupdates/message/framing.go",
 			old:    "msg.ResetReadLimit(uint64(traverseFactor*len(raw) + traverseBase))",
 			new:    "msg.ResetReadLimit(1 << 62)",
-			tests:  suite{packages: "./libupdates/framing"},
+			tests:  suite{packages: "./libupdates/message"},
 		},
 		{
 			id:     "nxb-any-machine",

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"nexus/daemons/initd"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 	"nexus/selftest/qemu"
 )
 
@@ -58,7 +58,7 @@ func (r *recording) bootFrom(ctx context.Context, d *device, c cut, work string)
 
 // quiet waits until the system answers, nothing is on trial or being received, and the confirmed set is healthy; has it look at every byte of both
 // slots; and returns its state. Every state on the way must be one that can be.
-func (l *life) quiet(sets onlooker.Sets) (now onlooker.State, err error) {
+func (l *life) quiet(sets oracle.Sets) (now oracle.State, err error) {
 	if err := l.awaitLine("updated: ready (statefs)", 1); err != nil {
 		return now, err
 	}
@@ -66,7 +66,7 @@ func (l *life) quiet(sets onlooker.Sets) (now onlooker.State, err error) {
 		if bad := fatal(l.told()); bad != "" {
 			return now, fmt.Errorf("the guest: %s", bad)
 		}
-		now = onlooker.State{}
+		now = oracle.State{}
 		if err = l.ask(&now, "status"); err != nil {
 			if l.gone() {
 				return now, fmt.Errorf("the machine ended before it was healthy: %w", err)
@@ -84,24 +84,24 @@ func (l *life) quiet(sets onlooker.Sets) (now onlooker.State, err error) {
 }
 
 // intact has the system read its slots, and looks at its history.
-func (l *life) intact(sets onlooker.Sets) error {
+func (l *life) intact(sets oracle.Sets) error {
 	if out, status, err := l.run("verify"); err != nil || status != 0 {
 		return fmt.Errorf("nx verify: status %d: %s (%w)", status, out, err)
 	}
-	var events []onlooker.Event
+	var events []oracle.Event
 	if err := l.ask(&events, "history"); err != nil {
 		return err
 	}
-	for _, wrong := range onlooker.WrongHistory(events, sets) {
+	for _, wrong := range oracle.WrongHistory(events, sets) {
 		return wrong
 	}
 	return nil
 }
 
 // toldAs holds what an operator is told against what had been acknowledged before a cut.
-func (p promise) toldAs(now onlooker.State, was stand, ahead []stand) error {
+func (p promise) toldAs(now oracle.State, was stand, ahead []stand) error {
 	active := now.Active().Digest()
-	floor := onlooker.Text(now.VersionFloor)
+	floor := oracle.Text(now.VersionFloor)
 	confirmed, floored := was.Active == "" && active == named(p.sets, factory).Digest, false
 	for _, s := range append([]stand{was}, ahead...) {
 		floored = floored || s.Floor == floor

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"nexus/daemons/initd"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A stand is where a flow had come to when something was acknowledged to whoever watches, and what must be true from then on.
@@ -24,7 +24,7 @@ type stand struct {
 
 // A recording is a flow that went its way, and every write that its disk saw.
 type recording struct {
-	sets   onlooker.Sets
+	sets   oracle.Sets
 	stands []stand
 	writes []write
 }
@@ -33,7 +33,7 @@ type recording struct {
 type flow struct {
 	life   *life
 	log    string
-	sets   onlooker.Sets
+	sets   oracle.Sets
 	stands []stand
 }
 
@@ -125,10 +125,10 @@ func raises(floor string) func(*flow) error {
 			if err := f.life.ask(&now, "status"); err != nil {
 				return err
 			}
-			if onlooker.Text(now.VersionFloor) == floor {
+			if oracle.Text(now.VersionFloor) == floor {
 				return nil
 			}
 		}
-		return fmt.Errorf("the version floor is %q, not %s", onlooker.Text(now.VersionFloor), floor)
+		return fmt.Errorf("the version floor is %q, not %s", oracle.Text(now.VersionFloor), floor)
 	}
 }

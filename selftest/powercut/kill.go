@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"nexus/libupdates/nxs"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 	"nexus/selftest/qemu"
 )
 
@@ -60,7 +60,7 @@ func (v *killVerb) run(ctx context.Context, g *grammar, work string, out io.Writ
 // A harness is one device over many cuts, and what is known about it.
 type harness struct {
 	device *device
-	sets   onlooker.Sets
+	sets   oracle.Sets
 	verify nxs.VerifyFunc
 	work   string
 

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"nexus/daemons/initd"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // maxBoots bounds the boot numbers that one start of the machine, and one verb in it, can draw: a switch, its tries, a rollback and the attempt
@@ -59,8 +59,8 @@ func (h *harness) settle(life *life) error {
 	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.lives+1)) {
 		return fmt.Errorf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.lives)
 	}
-	h.boot, h.lives, h.free = now.Boot, 0, onlooker.Other(now.ActiveSlot)
-	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name, Floor: onlooker.Text(now.VersionFloor)}
+	h.boot, h.lives, h.free = now.Boot, 0, oracle.Other(now.ActiveSlot)
+	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name, Floor: oracle.Text(now.VersionFloor)}
 	if now.StagedSlot != nil {
 		h.was.Staged = h.sets.Known(now.Slot(*now.StagedSlot).Digest()).Name
 	}
@@ -70,7 +70,7 @@ func (h *harness) settle(life *life) error {
 }
 
 // clear lets a set be brought again that has failed.
-func (h *harness) clear(life *life, now onlooker.State) error {
+func (h *harness) clear(life *life, now oracle.State) error {
 	for _, q := range now.Quarantine {
 		if out, status, err := life.run("clear", q.IndexSHA256); err != nil || status != 0 {
 			return fmt.Errorf("nx clear: status %d: %s (%w)", status, out, err)
@@ -119,7 +119,7 @@ func (h *harness) mayBe(next stand, name string) []stand {
 // anyGood are the stands of a rollback by an operator: whichever good set the other slot holds.
 func (h *harness) anyGood(next stand) (stands []stand) {
 	next.Drops = true
-	for _, s := range h.sets.Of(onlooker.Good) {
+	for _, s := range h.sets.Of(oracle.Good) {
 		next.Active = s.Name
 		stands = append(stands, next)
 	}

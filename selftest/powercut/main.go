@@ -15,7 +15,7 @@ import (
 
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/trust"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A grammar is the command line.
@@ -114,7 +114,7 @@ func (v *replayVerb) run(ctx context.Context, g *grammar, work string, out io.Wr
 }
 
 // recording makes one, or takes up one that was kept.
-func (v *replayVerb) recording(ctx context.Context, d *device, sets onlooker.Sets, work string) (*recording, error) {
+func (v *replayVerb) recording(ctx context.Context, d *device, sets oracle.Sets, work string) (*recording, error) {
 	if v.Again != "" {
 		return load(sets, v.Again)
 	}

@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 
 	"nexus/libupdates/bootctl"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A promise is what must hold on the disk of a device that these sets were brought to.
 type promise struct {
-	sets    onlooker.Sets
+	sets    oracle.Sets
 	mayFail bool // also a good set may be in quarantine: its tries may have been cut short
 }
 
@@ -44,7 +44,7 @@ func (p promise) wholly(f *found, _ stand, _ []stand) error {
 		if set == nil {
 			return fmt.Errorf("slot %d holds %s, which nobody brought", i, digest)
 		}
-		if err := onlooker.SameFiles(filepath.Join(f.system, "sets", digest), set.Files); err != nil {
+		if err := oracle.SameFiles(filepath.Join(f.system, "sets", digest), set.Files); err != nil {
 			return fmt.Errorf("slot %d: %w", i, err)
 		}
 	}

@@ -11,25 +11,25 @@ import (
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // digest is that of a made-up set.
 func digest(b byte) (d [32]byte) { d[0] = b; return d }
 
 // madeUp are sets with one file each.
-func madeUp() onlooker.Sets {
-	var sets onlooker.Sets
+func madeUp() oracle.Sets {
+	var sets oracle.Sets
 	for i, name := range []string{factory, second, third, broken} {
 		d := digest(byte(i + 1))
-		sets = append(sets, &onlooker.Set{Name: name, Digest: hex.EncodeToString(d[:]), Files: map[string]string{}})
+		sets = append(sets, &oracle.Set{Name: name, Digest: hex.EncodeToString(d[:]), Files: map[string]string{}})
 	}
-	sets[3].Fate = onlooker.Broken
+	sets[3].Fate = oracle.Broken
 	return sets
 }
 
 // wellFound is a disk on which the second set is confirmed, the broken one in quarantine and the floor at the second.
-func wellFound(t *testing.T, sets onlooker.Sets) *found {
+func wellFound(t *testing.T, sets oracle.Sets) *found {
 	t.Helper()
 	f := &found{recorded: true, system: t.TempDir(), record: bootctl.New()}
 	f.record.Active, f.record.Floor = bootctl.B, second
@@ -100,20 +100,20 @@ func TestWhatIsToldCanBreakThePromise(t *testing.T) {
 	was := stand{Made: true, Recorded: true, Active: second, Quarantine: true, Floor: second}
 	for _, c := range []struct {
 		name  string
-		spoil func(now *onlooker.State)
+		spoil func(now *oracle.State)
 		want  string
 	}{
-		{"nothing", func(*onlooker.State) {}, ""},
-		{"the old set is active", func(now *onlooker.State) { now.ActiveSlot = "a" }, `is active, and "1.1.0" was confirmed`},
-		{"floor forgotten", func(now *onlooker.State) { now.VersionFloor = nil }, "the version floor is"},
-		{"quarantine forgotten", func(now *onlooker.State) { now.Quarantine = nil }, "is no longer in quarantine"},
-		{"the record is in memory", func(now *onlooker.State) { now.Persistent = false }, "the record is not persistent"},
+		{"nothing", func(*oracle.State) {}, ""},
+		{"the old set is active", func(now *oracle.State) { now.ActiveSlot = "a" }, `is active, and "1.1.0" was confirmed`},
+		{"floor forgotten", func(now *oracle.State) { now.VersionFloor = nil }, "the version floor is"},
+		{"quarantine forgotten", func(now *oracle.State) { now.Quarantine = nil }, "is no longer in quarantine"},
+		{"the record is in memory", func(now *oracle.State) { now.Persistent = false }, "the record is not persistent"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			floor := second
-			now := onlooker.State{ActiveSlot: "b", Persistent: true, VersionFloor: &floor}
+			now := oracle.State{ActiveSlot: "b", Persistent: true, VersionFloor: &floor}
 			now.Slots.A.IndexSHA256, now.Slots.B.IndexSHA256 = &named(sets, factory).Digest, &named(sets, second).Digest
-			now.Quarantine = []onlooker.Quarantined{{IndexSHA256: named(sets, broken).Digest, Reason: refusal.ServiceExited}}
+			now.Quarantine = []oracle.Quarantined{{IndexSHA256: named(sets, broken).Digest, Reason: refusal.ServiceExited}}
 			c.spoil(&now)
 			err := promise{sets: sets}.toldAs(now, was, nil)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

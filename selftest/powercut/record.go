@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 	"nexus/selftest/qemu"
 )
 
@@ -15,7 +15,7 @@ import (
 const diskSize = 48 << 20
 
 // record runs the flow on a blank disk.
-func record(ctx context.Context, d *device, sets onlooker.Sets, work string) (*recording, error) {
+func record(ctx context.Context, d *device, sets oracle.Sets, work string) (*recording, error) {
 	disk := qemu.Disk{File: filepath.Join(work, "disk"), Log: filepath.Join(work, "log")}
 	for file, size := range map[string]int64{disk.File: diskSize, disk.Log: 0} {
 		if err := qemu.MakeDisk(file, size); err != nil {
@@ -53,7 +53,7 @@ func record(ctx context.Context, d *device, sets onlooker.Sets, work string) (*r
 }
 
 // load takes up what record has left in a folder.
-func load(sets onlooker.Sets, work string) (*recording, error) {
+func load(sets oracle.Sets, work string) (*recording, error) {
 	r := &recording{sets: sets}
 	raw, err := os.ReadFile(filepath.Join(work, "stands.json"))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"nexus/libupdates/refusal"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // Versions of the sets that operators bring here.
@@ -20,14 +20,14 @@ const (
 )
 
 // brought are the sets: those of the demo for an architecture, and one more that is packed of its bundles.
-func brought(bin, demo, work string) (onlooker.Sets, error) {
+func brought(bin, demo, work string) (oracle.Sets, error) {
 	file := func(version string) string { return filepath.Join(demo, "system-v"+version+".nxs") }
-	sets := onlooker.Sets{
+	sets := oracle.Sets{
 		{Name: factory, File: file(factory), Version: factory},
 		{Name: second, File: file(second), Version: second},
 		{Name: third, File: filepath.Join(work, "system-v"+third+".nxs"), Version: third},
-		{Name: broken, File: file(broken), Version: broken, Fate: onlooker.Broken, Reason: refusal.ServiceExited},
-		{Name: forged, File: filepath.Join(demo, "bad-signature.nxs"), Fate: onlooker.Refused, Reason: refusal.InvalidSignature},
+		{Name: broken, File: file(broken), Version: broken, Fate: oracle.Broken, Reason: refusal.ServiceExited},
+		{Name: forged, File: filepath.Join(demo, "bad-signature.nxs"), Fate: oracle.Refused, Reason: refusal.InvalidSignature},
 	}
 	meta := filepath.Join(work, "system-set.toml")
 	if err := os.WriteFile(meta, fmt.Appendf(nil, "system_version = %q\nversion_floor = %q\n", third, second), 0o600); err != nil {
@@ -39,7 +39,7 @@ func brought(bin, demo, work string) (onlooker.Sets, error) {
 		return nil, fmt.Errorf("cannot pack %s: %w: %s", third, err, out)
 	}
 	for _, s := range sets {
-		if s.Fate == onlooker.Refused {
+		if s.Fate == oracle.Refused {
 			continue
 		}
 		if err := s.Load(); err != nil {
@@ -50,7 +50,7 @@ func brought(bin, demo, work string) (onlooker.Sets, error) {
 }
 
 // named is the set of that name.
-func named(sets onlooker.Sets, name string) *onlooker.Set {
+func named(sets oracle.Sets, name string) *oracle.Set {
 	for _, s := range sets {
 		if s.Name == name {
 			return s

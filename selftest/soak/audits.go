@@ -6,7 +6,7 @@ import (
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/host"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // audited wants the journal to have exactly the steps of the cycle. Records are on their way for a moment.
@@ -43,9 +43,9 @@ func (r *Run) stepsOfFlow() []string {
 		return []string{"stage ok"}
 	case r.Flow == Discard:
 		return []string{"stage ok", "discard ok"}
-	case r.Set.Fate == onlooker.Unfit:
+	case r.Set.Fate == oracle.Unfit:
 		return []string{"stage ok", "switch refused"}
-	case r.Set.Fate == onlooker.Good:
+	case r.Set.Fate == oracle.Good:
 		return []string{"stage ok", "switch ok", "health ok"}
 	}
 	steps := []string{"stage ok", "switch ok"}

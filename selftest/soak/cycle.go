@@ -5,17 +5,17 @@ import (
 	"time"
 
 	"nexus/selftest/host"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A Run is one cycle as it went.
 type Run struct {
 	Cycle
-	Set     *onlooker.Set // nil where the flow brings none
-	Other   *onlooker.Set // what the rival brought
-	Cleared bool          // whether its quarantine was ended first
-	Before  onlooker.State
-	After   onlooker.State
+	Set     *oracle.Set // nil where the flow brings none
+	Other   *oracle.Set // what the rival brought
+	Cleared bool        // whether its quarantine was ended first
+	Before  oracle.State
+	After   oracle.State
 	Verbs   []*host.Verb // of the operator
 	Second  *host.Verb   // of the rival
 	Hit     string       // what was killed, empty: nobody
@@ -75,12 +75,12 @@ func (s *Soak) choose(r *Run) error {
 	}
 	some := s.sets.Of(r.Fate)
 	if r.Flow == Rivals {
-		some = s.sets.Of(onlooker.Good)
-		r.Fate = onlooker.Good
+		some = s.sets.Of(oracle.Good)
+		r.Fate = oracle.Good
 		r.Other = some[r.Rival%len(some)]
 	}
 	r.Set = some[r.Pick%len(some)]
-	for _, set := range []*onlooker.Set{r.Set, r.Other} {
+	for _, set := range []*oracle.Set{r.Set, r.Other} {
 		if set == nil || !r.Clear || r.Before.Quarantined(set.Digest) == "" {
 			continue
 		}
@@ -88,7 +88,7 @@ func (s *Soak) choose(r *Run) error {
 		if err := s.host.Ask(&done, "clear", set.Digest); err != nil {
 			return err
 		}
-		r.Cleared, r.Before = true, onlooker.State{}
+		r.Cleared, r.Before = true, oracle.State{}
 		if err := s.host.Ask(&r.Before, "status"); err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (s *Soak) hit(r *Run, verb *host.Verb) error {
 // answers waits until the system answers.
 func (s *Soak) answers(r *Run) error {
 	err := host.Within(answerBound, "an answer of the system", func() bool {
-		var now onlooker.State
+		var now oracle.State
 		return s.host.Ask(&now, "status") == nil
 	})
 	r.Answer = time.Since(r.Struck)

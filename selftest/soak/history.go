@@ -1,12 +1,12 @@
 package main
 
-import "nexus/selftest/onlooker"
+import "nexus/selftest/oracle"
 
 // history wants a history that can have happened.
 func (s *Soak) history() (found []error) {
-	var events []onlooker.Event
+	var events []oracle.Event
 	if err := s.host.Ask(&events, "history"); err != nil {
 		return []error{err}
 	}
-	return onlooker.WrongHistory(events, s.sets)
+	return oracle.WrongHistory(events, s.sets)
 }

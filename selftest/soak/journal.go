@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // records reads the journal: one object a line.
-func (s *Soak) records() ([]onlooker.Record, error) {
+func (s *Soak) records() ([]oracle.Record, error) {
 	v, err := s.host.Start(false, "log")
 	if err != nil {
 		return nil, err
@@ -19,9 +19,9 @@ func (s *Soak) records() ([]onlooker.Record, error) {
 	if v.Exit() != 0 {
 		return nil, errors.New(v.String())
 	}
-	var records []onlooker.Record
+	var records []oracle.Record
 	for decoder := json.NewDecoder(bytes.NewReader(v.Stdout.Bytes())); decoder.More(); {
-		var r onlooker.Record
+		var r oracle.Record
 		if err := decoder.Decode(&r); err != nil {
 			return nil, fmt.Errorf("cannot read the journal: %w", err)
 		}
@@ -43,7 +43,7 @@ func (s *Soak) journal() []error {
 	return wrongJournal(records)
 }
 
-func wrongJournal(records []onlooker.Record) (found []error) {
+func wrongJournal(records []oracle.Record) (found []error) {
 	for i, r := range records {
 		if r.Sender == "" {
 			found = append(found, fmt.Errorf("journal: record %d has no sender", r.Sequence))
@@ -59,7 +59,7 @@ func wrongJournal(records []onlooker.Record) (found []error) {
 const watchOver = "held"
 
 // auditsIn are the audit records after one, as operation and result.
-func auditsIn(records []onlooker.Record, after uint64) []string {
+func auditsIn(records []oracle.Record, after uint64) []string {
 	var steps []string
 	for _, r := range records {
 		if r.Kind == "audit" && r.Sender == "updated" && r.Sequence > after && r.Field("op") != watchOver {

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"nexus/libupdates/refusal"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // maxBoots bounds the boot numbers one cycle may draw: a switch, its tries, a rollback and the attempt after it; twice that where two
@@ -31,8 +31,8 @@ func (s *Soak) judge(r *Run) error {
 // one returned to.
 func oldOrNew(r *Run) error {
 	now, was := r.After.Active().Digest(), r.Before.Active().Digest()
-	for _, set := range []*onlooker.Set{r.Set, r.Other} {
-		if set != nil && set.Fate == onlooker.Good && now == set.Digest {
+	for _, set := range []*oracle.Set{r.Set, r.Other} {
+		if set != nil && set.Fate == oracle.Good && now == set.Digest {
 			return nil
 		}
 	}
@@ -54,7 +54,7 @@ func ackedStays(r *Run) error {
 	if r.Flow == Rivals {
 		return nil
 	}
-	told := "init: health ok (slot " + onlooker.Other(r.Before.ActiveSlot) + ")"
+	told := "init: health ok (slot " + oracle.Other(r.Before.ActiveSlot) + ")"
 	if slices.Contains(r.Lines, told) && r.After.ActiveSlot == r.Before.ActiveSlot {
 		return fmt.Errorf("the console said %q, and slot %s is active", told, r.After.ActiveSlot)
 	}
@@ -109,10 +109,10 @@ func rolledBackForCause(r *Run) error {
 func (r *Run) causes(digest string) []refusal.Reason {
 	var causes []refusal.Reason
 	mine := false
-	for _, set := range []*onlooker.Set{r.Set, r.Other} {
+	for _, set := range []*oracle.Set{r.Set, r.Other} {
 		if set != nil && set.Digest == digest {
 			mine = true
-			if set.Fate == onlooker.Broken {
+			if set.Fate == oracle.Broken {
 				causes = append(causes, set.Reason)
 			}
 		}
@@ -130,7 +130,7 @@ func (r *Run) causes(digest string) []refusal.Reason {
 	case Service:
 		causes = append(causes, refusal.ServiceExited)
 	case Daemon:
-		if r.Set.Fate == onlooker.Broken {
+		if r.Set.Fate == oracle.Broken {
 			causes = append(causes, refusal.HealthTimeout, refusal.CoreNotReady, refusal.ServiceExited, refusal.ServiceUnhealthy,
 				refusal.ServiceStartFailed)
 		}
@@ -151,8 +151,8 @@ func (r *Run) undisturbed() error {
 		return fmt.Errorf("%s; want exit %d %s", last, want.exit, want.reason)
 	case r.After.Active().Digest() != want.active:
 		return fmt.Errorf("%.12s is active, want %.12s", r.After.Active().Digest(), want.active)
-	case onlooker.Text(r.After.StagedSlot) != want.staged:
-		return fmt.Errorf("slot %q is staged, want %q", onlooker.Text(r.After.StagedSlot), want.staged)
+	case oracle.Text(r.After.StagedSlot) != want.staged:
+		return fmt.Errorf("slot %q is staged, want %q", oracle.Text(r.After.StagedSlot), want.staged)
 	case r.After.Standby().Digest() != want.standby:
 		return fmt.Errorf("the standby slot holds %.12q, want %.12q", r.After.Standby().Digest(), want.standby)
 	case want.quarantined != "" && r.After.Quarantined(want.quarantined) == "":
@@ -174,8 +174,8 @@ type Want struct {
 // want says what has to come of it.
 func (r *Run) want() Want {
 	was := r.Before
-	active, standby, free := was.Active().Digest(), was.Standby().Digest(), onlooker.Other(was.ActiveSlot)
-	unchanged := Want{verbs: 1, exit: 1, active: active, standby: standby, staged: onlooker.Text(was.StagedSlot)}
+	active, standby, free := was.Active().Digest(), was.Standby().Digest(), oracle.Other(was.ActiveSlot)
+	unchanged := Want{verbs: 1, exit: 1, active: active, standby: standby, staged: oracle.Text(was.StagedSlot)}
 	if r.Flow == Rollback {
 		return r.wantReturn(unchanged)
 	}
@@ -185,7 +185,7 @@ func (r *Run) want() Want {
 	case was.Quarantined(r.Set.Digest) != "":
 		refused.reason = refusal.Quarantined
 		return refused
-	case r.Set.Fate == onlooker.Refused:
+	case r.Set.Fate == oracle.Refused:
 		refused.reason = r.Set.Reason
 		return refused
 	case r.Flow == Stage:
@@ -195,11 +195,11 @@ func (r *Run) want() Want {
 	}
 	staged.verbs = len(strings.Fields(map[Flow]string{Update: "update", Switch: "stage switch"}[r.Flow]))
 	switch r.Set.Fate {
-	case onlooker.Unfit:
+	case oracle.Unfit:
 		staged.exit, staged.reason = 1, r.Set.Reason
-	case onlooker.Good:
+	case oracle.Good:
 		staged.active, staged.standby, staged.staged = r.Set.Digest, active, ""
-	case onlooker.Broken:
+	case oracle.Broken:
 		staged.staged, staged.quarantined = "", r.Set.Digest
 		if r.Flow == Update {
 			staged.exit, staged.reason = 1, r.Set.Reason

@@ -7,18 +7,18 @@ import (
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/host"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // Sets that runs are made up of.
-func someSets() (was, next, broken *onlooker.Set) {
-	return &onlooker.Set{Name: "was", Digest: "aaa", Fate: onlooker.Good}, &onlooker.Set{Name: "next", Digest: "bbb", Fate: onlooker.Good},
-		&onlooker.Set{Name: "broken", Digest: "ccc", Fate: onlooker.Broken, Reason: refusal.ServiceExited}
+func someSets() (was, next, broken *oracle.Set) {
+	return &oracle.Set{Name: "was", Digest: "aaa", Fate: oracle.Good}, &oracle.Set{Name: "next", Digest: "bbb", Fate: oracle.Good},
+		&oracle.Set{Name: "broken", Digest: "ccc", Fate: oracle.Broken, Reason: refusal.ServiceExited}
 }
 
 // stateOf is a quiet state: set a is confirmed in slot a, b is in the other.
-func stateOf(boot uint64, a, b string) onlooker.State {
-	s := onlooker.State{ActiveSlot: "a", HealthOK: true, Boot: boot}
+func stateOf(boot uint64, a, b string) oracle.State {
+	s := oracle.State{ActiveSlot: "a", HealthOK: true, Boot: boot}
 	s.Slots.A.IndexSHA256, s.Slots.B.IndexSHA256 = &a, &b
 	return s
 }
@@ -41,11 +41,11 @@ func TestJudgeRefusesBrokenPromises(t *testing.T) {
 		{"it fell with the record in memory", func(r *Run) { r.Target = Everything; r.After.Boot = 1 }, ""},
 		{"it fell with a record that is kept", func(r *Run) { r.Target = Everything; r.After.Boot = 1; r.After.Persistent = true }, "from 5 to 1"},
 		{"quarantine forgotten", func(r *Run) {
-			r.Before.Quarantine = []onlooker.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
+			r.Before.Quarantine = []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 		}, "no longer quarantined"},
 		{"quarantine forgotten over a restart", func(r *Run) {
 			r.Target = Init
-			r.Before.Quarantine = []onlooker.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
+			r.Before.Quarantine = []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 		}, ""},
 		{"a good set rolled back for nothing", func(r *Run) { rolledBack(r, "bbb", refusal.ServiceExited) }, "without a cause"},
 		{"a good set rolled back for its killed service", func(r *Run) { r.Target = Service; rolledBack(r, "bbb", refusal.ServiceExited) }, ""},
@@ -74,38 +74,38 @@ func TestJudgeRefusesBrokenPromises(t *testing.T) {
 }
 
 func rolledBack(r *Run, digest string, reason refusal.Reason) {
-	r.After.Quarantine = append(r.After.Quarantine, onlooker.Quarantined{IndexSHA256: digest, Reason: reason})
-	r.After.LastRollback = &onlooker.RolledBack{Reason: reason, IndexSHA256: digest}
+	r.After.Quarantine = append(r.After.Quarantine, oracle.Quarantined{IndexSHA256: digest, Reason: reason})
+	r.After.LastRollback = &oracle.RolledBack{Reason: reason, IndexSHA256: digest}
 }
 
 // TestMayBe refuses states that must not be for a moment.
 func TestMayBe(t *testing.T) {
 	was, next, broken := someSets()
 	slot := "b"
-	sets := onlooker.Sets{was, next, broken}
+	sets := oracle.Sets{was, next, broken}
 	for _, c := range []struct {
 		name string
-		now  func() onlooker.State
+		now  func() oracle.State
 		want string
 	}{
-		{"a good set is active", func() onlooker.State { return stateOf(1, "aaa", "") }, ""},
-		{"a broken set is on trial", func() onlooker.State {
+		{"a good set is active", func() oracle.State { return stateOf(1, "aaa", "") }, ""},
+		{"a broken set is on trial", func() oracle.State {
 			now := stateOf(1, "aaa", "ccc")
 			now.PendingSlot = &slot
 			return now
 		}, ""},
-		{"a broken set is active", func() onlooker.State { return stateOf(1, "ccc", "aaa") }, "which is broken"},
-		{"an unknown set is active", func() onlooker.State { return stateOf(1, "ddd", "") }, "which is no verified set"},
-		{"nothing is active", func() onlooker.State { return stateOf(1, "", "aaa") }, "which is no verified set"},
-		{"an unknown set stands by", func() onlooker.State { return stateOf(1, "aaa", "ddd") }, "the standby slot holds"},
-		{"a quarantined set is on trial", func() onlooker.State {
+		{"a broken set is active", func() oracle.State { return stateOf(1, "ccc", "aaa") }, "which is broken"},
+		{"an unknown set is active", func() oracle.State { return stateOf(1, "ddd", "") }, "which is no verified set"},
+		{"nothing is active", func() oracle.State { return stateOf(1, "", "aaa") }, "which is no verified set"},
+		{"an unknown set stands by", func() oracle.State { return stateOf(1, "aaa", "ddd") }, "the standby slot holds"},
+		{"a quarantined set is on trial", func() oracle.State {
 			now := stateOf(1, "aaa", "ccc")
-			now.PendingSlot, now.Quarantine = &slot, []onlooker.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
+			now.PendingSlot, now.Quarantine = &slot, []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 			return now
 		}, "is on trial and holds a quarantined set"},
-		{"a quarantined set is staged", func() onlooker.State {
+		{"a quarantined set is staged", func() oracle.State {
 			now := stateOf(1, "aaa", "ccc")
-			now.StagedSlot, now.Quarantine = &slot, []onlooker.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
+			now.StagedSlot, now.Quarantine = &slot, []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 			return now
 		}, "is staged and holds a quarantined set"},
 	} {
@@ -121,26 +121,26 @@ func TestMayBe(t *testing.T) {
 // TestHistoryAndJournal find what no history and no journal may say.
 func TestHistoryAndJournal(t *testing.T) {
 	was, next, broken := someSets()
-	sets, a, empty := onlooker.Sets{was, next, broken}, "a", ""
-	attempt := onlooker.Event{Op: "attempt", Slot: &a, IndexSHA256: &was.Digest, Boot: 3}
-	commit := onlooker.Event{Op: "commit", Slot: &a, IndexSHA256: &was.Digest, Boot: 3}
-	if found := onlooker.WrongHistory([]onlooker.Event{attempt, commit}, sets); len(found) > 0 {
+	sets, a, empty := oracle.Sets{was, next, broken}, "a", ""
+	attempt := oracle.Event{Op: "attempt", Slot: &a, IndexSHA256: &was.Digest, Boot: 3}
+	commit := oracle.Event{Op: "commit", Slot: &a, IndexSHA256: &was.Digest, Boot: 3}
+	if found := oracle.WrongHistory([]oracle.Event{attempt, commit}, sets); len(found) > 0 {
 		t.Errorf("found %v in a history that is right", found)
 	}
 	bad, late := commit, commit
 	bad.IndexSHA256 = &broken.Digest
 	late.Boot = 4
-	for want, events := range map[string][]onlooker.Event{
+	for want, events := range map[string][]oracle.Event{
 		"without an attempt":  {attempt, late},
 		"was committed":       {attempt, bad},
 		"stands after boot 4": {late, attempt},
 		"without a reason":    {{Op: "rollback", Slot: &a, Reason: &empty, Boot: 3}},
 	} {
-		if found := onlooker.WrongHistory(events, sets); !mentions(found, want) {
+		if found := oracle.WrongHistory(events, sets); !mentions(found, want) {
 			t.Errorf("found %v, want %q", found, want)
 		}
 	}
-	if found := wrongJournal([]onlooker.Record{{Sequence: 1, Sender: "updated"}, {Sequence: 1}}); len(found) != 2 {
+	if found := wrongJournal([]oracle.Record{{Sequence: 1, Sender: "updated"}, {Sequence: 1}}); len(found) != 2 {
 		t.Errorf("found %v, want a record without sender and one out of order", found)
 	}
 }

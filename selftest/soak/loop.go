@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"nexus/libupdates/refusal"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // What makes a crash loop of a service whose set is under watch: being started again more often than that. Nobody looks all the time, so
@@ -38,7 +38,7 @@ func (s *Soak) noteConfirmed(r *Run) {
 }
 
 // looping tells whether a verdict on a crash loop is due.
-func (s *Soak) looping(now onlooker.State) bool { return now.Watched && s.kills > maxRestarts }
+func (s *Soak) looping(now oracle.State) bool { return now.Watched && s.kills > maxRestarts }
 
 // crashLooped tells whether the confirmed set was left because its services were killed too often.
 func (r *Run) crashLooped() bool {

@@ -12,7 +12,7 @@ import (
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/demo"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A fixture is where the real binaries and the demo's sets are: in bin and in demo below the root.
@@ -77,14 +77,14 @@ func breaks(t *testing.T, f fixture) {
 	s := realSoak(t, f)
 	for _, set := range s.sets {
 		if set.Reason == refusal.ServiceExited {
-			set.Fate, s.sets = onlooker.Good, onlooker.Sets{set}
+			set.Fate, s.sets = oracle.Good, oracle.Sets{set}
 			break
 		}
 	}
 	if err := s.up(); err != nil {
 		t.Fatal(err)
 	}
-	s.sets = append(s.sets, &onlooker.Set{Name: "the first", File: s.factory, Fate: onlooker.Good})
+	s.sets = append(s.sets, &oracle.Set{Name: "the first", File: s.factory, Fate: oracle.Good})
 	if err := s.sets[1].Load(); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"nexus/libupdates/refusal"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // Policy of the system under test, smaller than the default so that what is too large need not be large.
@@ -33,12 +33,12 @@ func (p Packer) at(parts ...string) string {
 func (p Packer) key() string { return filepath.Join(p.demo, "keys", "demo") }
 
 // all makes every set there is. The first is the one to begin with.
-func (p Packer) all() (onlooker.Sets, error) {
+func (p Packer) all() (oracle.Sets, error) {
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
 		return nil, err
 	}
-	var sets onlooker.Sets
-	for _, make := range []func() (onlooker.Sets, error){p.given, p.good, p.broken, p.unfit, p.refused} {
+	var sets oracle.Sets
+	for _, make := range []func() (oracle.Sets, error){p.given, p.good, p.broken, p.unfit, p.refused} {
 		more, err := make()
 		if err != nil {
 			return nil, err
@@ -46,7 +46,7 @@ func (p Packer) all() (onlooker.Sets, error) {
 		sets = append(sets, more...)
 	}
 	for _, s := range sets {
-		if s.Fate == onlooker.Refused && !s.Behind {
+		if s.Fate == oracle.Refused && !s.Behind {
 			continue
 		}
 		if err := s.Load(); err != nil && (!s.Behind || s.Digest == "") {
@@ -57,19 +57,19 @@ func (p Packer) all() (onlooker.Sets, error) {
 }
 
 // given are the demo's own sets.
-func (p Packer) given() (onlooker.Sets, error) {
+func (p Packer) given() (oracle.Sets, error) {
 	file := func(name string) string { return filepath.Join(p.demo, name) }
-	return onlooker.Sets{
+	return oracle.Sets{
 		{Name: "demo 1.0.0", File: file("system-v1.0.0.nxs"), Version: "1.0.0"},
 		{Name: "demo 1.1.0", File: file("system-v1.1.0.nxs"), Version: "1.1.0"},
-		{Name: "service exits", File: file("system-v1.2.0.nxs"), Version: "1.2.0", Fate: onlooker.Broken, Reason: refusal.ServiceExited},
-		{Name: "bad signature", File: file("bad-signature.nxs"), Fate: onlooker.Refused, Reason: refusal.InvalidSignature},
-		{Name: "bad digest", File: file("bad-digest.nxs"), Fate: onlooker.Refused, Reason: refusal.DigestMismatch, Behind: true},
+		{Name: "service exits", File: file("system-v1.2.0.nxs"), Version: "1.2.0", Fate: oracle.Broken, Reason: refusal.ServiceExited},
+		{Name: "bad signature", File: file("bad-signature.nxs"), Fate: oracle.Refused, Reason: refusal.InvalidSignature},
+		{Name: "bad digest", File: file("bad-digest.nxs"), Fate: oracle.Refused, Reason: refusal.DigestMismatch, Behind: true},
 	}, nil
 }
 
 // good are more healthy sets: one with the programs of another, and one with fewer.
-func (p Packer) good() (onlooker.Sets, error) {
+func (p Packer) good() (oracle.Sets, error) {
 	if err := p.extract("1.0.0"); err != nil {
 		return nil, err
 	}
@@ -89,11 +89,11 @@ func (p Packer) good() (onlooker.Sets, error) {
 		return nil, err
 	}
 	same.Name, mixed.Name, fewer.Name = "same programs", "programs of two sets", "one program"
-	return onlooker.Sets{same, mixed, fewer}, nil
+	return oracle.Sets{same, mixed, fewer}, nil
 }
 
 // broken are sets whose services cannot become healthy.
-func (p Packer) broken() (onlooker.Sets, error) {
+func (p Packer) broken() (oracle.Sets, error) {
 	native := `"nexus.ability.Service", "nexus.ability.Native"`
 	if err := p.bundle("lies/hello.nxb", "hello", "3.0.0", native, p.at("1.1.0", "hello.nxb", "payload.elf")); err != nil {
 		return nil, err
@@ -109,13 +109,13 @@ func (p Packer) broken() (onlooker.Sets, error) {
 	if err != nil {
 		return nil, err
 	}
-	lies.Name, lies.Fate, lies.Reason = "service answers as another version", onlooker.Broken, refusal.ServiceUnhealthy
-	mute.Name, mute.Fate, mute.Reason = "service never answers", onlooker.Broken, refusal.HealthTimeout
-	return onlooker.Sets{lies, mute}, nil
+	lies.Name, lies.Fate, lies.Reason = "service answers as another version", oracle.Broken, refusal.ServiceUnhealthy
+	mute.Name, mute.Fate, mute.Reason = "service never answers", oracle.Broken, refusal.HealthTimeout
+	return oracle.Sets{lies, mute}, nil
 }
 
 // unfit is a set with a program for another machine.
-func (p Packer) unfit() (onlooker.Sets, error) {
+func (p Packer) unfit() (oracle.Sets, error) {
 	program, err := os.ReadFile(p.at("1.1.0", "ticker.nxb", "payload.elf"))
 	if err != nil {
 		return nil, err
@@ -137,17 +137,17 @@ func (p Packer) unfit() (onlooker.Sets, error) {
 	if err != nil {
 		return nil, err
 	}
-	set.Name, set.Fate, set.Reason = "wrong architecture", onlooker.Unfit, refusal.WrongArchitecture
-	return onlooker.Sets{set}, nil
+	set.Name, set.Fate, set.Reason = "wrong architecture", oracle.Unfit, refusal.WrongArchitecture
+	return oracle.Sets{set}, nil
 }
 
 // refused are archives that must never be staged.
-func (p Packer) refused() (onlooker.Sets, error) {
+func (p Packer) refused() (oracle.Sets, error) {
 	raw, err := os.ReadFile(filepath.Join(p.demo, "system-v1.1.0.nxs"))
 	if err != nil {
 		return nil, err
 	}
-	sets := onlooker.Sets{
+	sets := oracle.Sets{
 		{Name: "truncated in a payload", File: p.at("truncated.nxs"), Reason: refusal.Truncated, Behind: true},
 		{Name: "truncated in the index", File: p.at("stub.nxs"), Reason: refusal.Truncated},
 		{Name: "more after the end", File: p.at("trailing.nxs"), Reason: refusal.TrailingData, Behind: true},
@@ -171,13 +171,13 @@ func (p Packer) refused() (onlooker.Sets, error) {
 	}
 	sets = append(sets, heavy, foreign)
 	for _, s := range sets {
-		s.Fate = onlooker.Refused
+		s.Fate = oracle.Refused
 	}
 	return sets, nil
 }
 
 // heavy is a set with a payload over the system's limit, and below the packers'.
-func (p Packer) heavy() (*onlooker.Set, error) {
+func (p Packer) heavy() (*oracle.Set, error) {
 	blob := p.at("blob")
 	if err := os.WriteFile(blob, make([]byte, limitPayload+1), 0o644); err != nil {
 		return nil, err
@@ -194,7 +194,7 @@ func (p Packer) heavy() (*onlooker.Set, error) {
 }
 
 // untrusted is a set of a publisher nobody trusts.
-func (p Packer) untrusted() (*onlooker.Set, error) {
+func (p Packer) untrusted() (*oracle.Set, error) {
 	stranger := p.at("stranger")
 	if err := p.run("nxs-pack", "keygen", "--output", stranger); err != nil {
 		return nil, err
@@ -227,7 +227,7 @@ func (p Packer) bundle(output, name, version, abilities, payload string) error {
 }
 
 // pack packs bundles into a set of that version.
-func (p Packer) pack(version, key string, bundles ...string) (*onlooker.Set, error) {
+func (p Packer) pack(version, key string, bundles ...string) (*oracle.Set, error) {
 	input, meta, output := p.at("set-"+version), p.at("set-"+version+".toml"), p.at("system-v"+version+".nxs")
 	for _, bundle := range bundles {
 		if err := os.CopyFS(filepath.Join(input, filepath.Base(bundle)), os.DirFS(bundle)); err != nil {
@@ -237,7 +237,7 @@ func (p Packer) pack(version, key string, bundles ...string) (*onlooker.Set, err
 	if err := os.WriteFile(meta, fmt.Appendf(nil, "system_version = %q\n", version), 0o644); err != nil {
 		return nil, err
 	}
-	set := &onlooker.Set{File: output, Version: version}
+	set := &oracle.Set{File: output, Version: version}
 	return set, p.run("nxs-pack", "--input", input, "--meta", meta, "--key", key, "--output", output)
 }
 

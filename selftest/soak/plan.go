@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A Flow is what the operator does in a cycle.
@@ -77,10 +77,10 @@ const maxDelay = 25 * time.Millisecond
 type Cycle struct {
 	Number int
 	Flow   Flow
-	Fate   onlooker.Fate // of the set
-	Pick   int           // which of the sets of that fate
-	Rival  int           // which good set the other operator brings
-	Clear  bool          // let a quarantined set be staged again, first
+	Fate   oracle.Fate // of the set
+	Pick   int         // which of the sets of that fate
+	Rival  int         // which good set the other operator brings
+	Clear  bool        // let a quarantined set be staged again, first
 	Target Target
 	Victim int // which of the daemons, or of the services
 	Moment Moment
@@ -102,7 +102,7 @@ func plan(seed uint64, number int) Cycle {
 	c := Cycle{
 		Number: number,
 		Flow:   weighted[Flow](r, 40, 20, 8, 8, 12, 12),
-		Fate:   weighted[onlooker.Fate](r, 50, 25, 7, 18),
+		Fate:   weighted[oracle.Fate](r, 50, 25, 7, 18),
 		Pick:   r.IntN(1 << 16), Rival: r.IntN(1 << 16), Victim: r.IntN(1 << 16), Order: r.Uint64(),
 		Clear:  r.IntN(4) > 0,
 		Target: weighted[Target](r, 25, 40, 14, 10, 4, 7),

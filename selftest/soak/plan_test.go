@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // TestPlanIsOfTheSeed wants one seed to give one plan, and another another.
@@ -41,7 +41,7 @@ func TestPlanReachesEverything(t *testing.T) {
 
 // TestShortSoakIsNotHarmless wants the short soak's plan to kill, to stop, and to bring sets of every fate.
 func TestShortSoakIsNotHarmless(t *testing.T) {
-	targets, fates, stops := map[Target]int{}, map[onlooker.Fate]int{}, 0
+	targets, fates, stops := map[Target]int{}, map[oracle.Fate]int{}, 0
 	for number := range shortCycles {
 		c := plan(shortSeed, shortFirst+number)
 		targets[c.Target]++

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"nexus/selftest/host"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A planted system is a folder as a system leaves it: a good set in slot a, a broken one in slot b, shut down.
@@ -26,7 +26,7 @@ func plantedSystem(t *testing.T) *Soak {
 	}
 	plant(t, s.at("lock"), "")
 	plant(t, s.at("trust/system/0.pub"), "key")
-	s.sets = onlooker.Sets{plantedSet(t, s, "a", onlooker.Good), plantedSet(t, s, "b", onlooker.Broken)}
+	s.sets = oracle.Sets{plantedSet(t, s, "a", oracle.Good), plantedSet(t, s, "b", oracle.Broken)}
 	link(t, "a", s.at("system/active"))
 	s.state.ActiveSlot, s.state.HealthOK = "a", true
 	s.state.Slots.A.IndexSHA256, s.state.Slots.B.IndexSHA256 = &s.sets[0].Digest, &s.sets[1].Digest
@@ -34,10 +34,10 @@ func plantedSystem(t *testing.T) *Soak {
 }
 
 // plantedSet makes an archive, reads it as any other, and puts its files into a slot.
-func plantedSet(t *testing.T, s *Soak, slot string, fate onlooker.Fate) *onlooker.Set {
+func plantedSet(t *testing.T, s *Soak, slot string, fate oracle.Fate) *oracle.Set {
 	t.Helper()
-	set := &onlooker.Set{Name: slot, File: filepath.Join(t.TempDir(), "set.nxs"), Fate: fate}
-	files := map[string]string{onlooker.IndexFile: "index of " + slot, "hello.nxb/manifest.nxb": "manifest", "hello.nxb/payload.elf": "program of " + slot}
+	set := &oracle.Set{Name: slot, File: filepath.Join(t.TempDir(), "set.nxs"), Fate: fate}
+	files := map[string]string{oracle.IndexFile: "index of " + slot, "hello.nxb/manifest.nxb": "manifest", "hello.nxb/payload.elf": "program of " + slot}
 	archive, err := os.Create(set.File)
 	if err != nil {
 		t.Fatal(err)
@@ -107,10 +107,10 @@ func TestChecksFindWhatIsPlanted(t *testing.T) {
 		{"slots that changed places", func(t *testing.T, s *Soak) {
 			s.state.Slots.A, s.state.Slots.B = s.state.Slots.B, s.state.Slots.A
 		}, "slot a: it leads to"},
-		{"a slot the state says is empty", func(_ *testing.T, s *Soak) { s.state.Slots.B = onlooker.Slot{} }, "slot b: it is empty"},
+		{"a slot the state says is empty", func(_ *testing.T, s *Soak) { s.state.Slots.B = oracle.Slot{} }, "slot b: it is empty"},
 		{"another confirmed slot", func(_ *testing.T, s *Soak) { s.state.ActiveSlot = "b" }, "its link leads to \"a\""},
-		{"a set no slot leads to", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/old/"+onlooker.IndexFile), "") }, "set system/sets/old is left over"},
-		{"a stage", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/.stage/"+onlooker.IndexFile), "") }, "set system/sets/.stage is left over"},
+		{"a set no slot leads to", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/old/"+oracle.IndexFile), "") }, "set system/sets/old is left over"},
+		{"a stage", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/.stage/"+oracle.IndexFile), "") }, "set system/sets/.stage is left over"},
 		{"a link that got no name", func(t *testing.T, s *Soak) { link(t, "sets/old", s.at("system/a.new")) }, "system/a.new is left over"},
 		{"the socket", func(t *testing.T, s *Soak) { plant(t, s.at("control.sock"), "") }, "control.sock is left over"},
 		{"the folder of links", func(t *testing.T, s *Soak) { plant(t, s.at("run/updated"), "") }, "folder run is left over"},

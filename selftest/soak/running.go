@@ -3,23 +3,23 @@ package main
 import (
 	"fmt"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // published wants the confirmed set to be what is published, with the digests of the archive.
 func (s *Soak) published() []error {
-	var p onlooker.Publication
+	var p oracle.Publication
 	if err := s.host.Ask(&p, "bundles"); err != nil {
 		return []error{err}
 	}
 	set := s.sets.Known(s.state.Active().Digest())
-	if onlooker.Text(p.Slot) != s.state.ActiveSlot || set == nil || onlooker.Text(p.IndexSHA256) != set.Digest {
-		return []error{fmt.Errorf("slot %q with %.12q is published, not slot %s", onlooker.Text(p.Slot), onlooker.Text(p.IndexSHA256), s.state.ActiveSlot)}
+	if oracle.Text(p.Slot) != s.state.ActiveSlot || set == nil || oracle.Text(p.IndexSHA256) != set.Digest {
+		return []error{fmt.Errorf("slot %q with %.12q is published, not slot %s", oracle.Text(p.Slot), oracle.Text(p.IndexSHA256), s.state.ActiveSlot)}
 	}
-	have := map[string]string{onlooker.IndexFile: set.Digest, "system.sig.ed25519": set.Files["system.sig.ed25519"]}
+	have := map[string]string{oracle.IndexFile: set.Digest, "system.sig.ed25519": set.Files["system.sig.ed25519"]}
 	for _, b := range p.Bundles {
-		have[b.Name+onlooker.BundleExt+onlooker.PayloadFile] = b.PayloadSHA256
-		have[b.Name+onlooker.BundleExt+"/manifest.nxb"] = b.ManifestSHA256
+		have[b.Name+oracle.BundleExt+oracle.PayloadFile] = b.PayloadSHA256
+		have[b.Name+oracle.BundleExt+"/manifest.nxb"] = b.ManifestSHA256
 	}
 	for name, sum := range set.Files {
 		if have[name] != sum {

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // slots holds every byte of both slots against the archives, and the links against the state.
@@ -34,5 +34,5 @@ func (s *Soak) slot(digest, link string) error {
 	if set == nil {
 		return fmt.Errorf("it holds %s, which is no verified set", digest)
 	}
-	return onlooker.SameFiles(s.at("system", link), set.Files)
+	return oracle.SameFiles(s.at("system", link), set.Files)
 }

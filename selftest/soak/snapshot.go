@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"syscall"
 
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A Fingerprint is every file and link of the slots: what it is, and which one it is. A file that was written again is another one.
@@ -68,5 +68,5 @@ func (r *Run) refused() bool {
 
 // tried tells whether the set came as far as the standby slot.
 func (r *Run) tried() bool {
-	return r.Flow != Rollback && r.Set.Fate != onlooker.Refused && r.Before.Quarantined(r.Set.Digest) == ""
+	return r.Flow != Rollback && r.Set.Fate != oracle.Refused && r.Before.Quarantined(r.Set.Digest) == ""
 }

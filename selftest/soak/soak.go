@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"nexus/selftest/host"
-	"nexus/selftest/onlooker"
+	"nexus/selftest/oracle"
 )
 
 // A Soak is one run of many cycles on one system.
@@ -21,11 +21,11 @@ type Soak struct {
 	host     *host.Host
 	factory  string
 	trust    string
-	sets     onlooker.Sets
-	state    onlooker.State // at the last quiet moment
-	sequence uint64         // of the last journal record seen in this life of logd
-	kills    int            // of services of the confirmed set
-	more     int            // how many further daemons are killed after each cycle; then initd is left alone
+	sets     oracle.Sets
+	state    oracle.State // at the last quiet moment
+	sequence uint64       // of the last journal record seen in this life of logd
+	kills    int          // of services of the confirmed set
+	more     int          // how many further daemons are killed after each cycle; then initd is left alone
 	growth   Growth
 	tally    Tally
 	steps    []string // the last ones
@@ -153,13 +153,13 @@ func (s *Soak) press(number int) error {
 // quiet waits until the system answers, no stage and no trial is under way, the confirmed set is healthy, and all that is still so a moment
 // later: what a killed nx had asked for may be on its way. Every answer on the way is
 // held against what may be active at all.
-func (s *Soak) quiet() (onlooker.State, error) {
+func (s *Soak) quiet() (oracle.State, error) {
 	begun := time.Now()
 	answered := begun
-	var now, before onlooker.State
+	var now, before oracle.State
 	var last error
 	for time.Since(begun) < quietBound {
-		now = onlooker.State{}
+		now = oracle.State{}
 		if last = s.host.Ask(&now, "status"); last != nil {
 			if time.Since(answered) > answerBound {
 				return now, fmt.Errorf("the system does not answer for %s: %w", answerBound, last)
@@ -181,7 +181,7 @@ func (s *Soak) quiet() (onlooker.State, error) {
 }
 
 // isQuiet tells whether nothing is under way, neither now nor due.
-func (s *Soak) isQuiet(now onlooker.State, waited time.Duration) bool {
+func (s *Soak) isQuiet(now oracle.State, waited time.Duration) bool {
 	return !now.Staging && now.PendingSlot == nil && now.HealthOK && (!s.looping(now) || waited > watchBound)
 }
 

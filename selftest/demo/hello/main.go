@@ -15,7 +15,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/registry"
 	"nexus/capnpgen/service"
-	"nexus/daemons/names"
+	"nexus/daemons/discovery"
 	"nexus/daemons/vat"
 )
 
@@ -72,7 +72,7 @@ func takeLinks() (*vat.Birth, error) {
 		return nil, err
 	}
 	links := vat.Born(channel)
-	links.Serve(names.Facet("bundle/"+os.Getenv("NEXUS_BUNDLE")), func(vat.Client) capnp.Client {
+	links.Serve(discovery.Facet("bundle/"+os.Getenv("NEXUS_BUNDLE")), func(vat.Client) capnp.Client {
 		return capnp.Client(service.Service_ServerToClient(hello{}))
 	})
 	return links, links.Ready()
@@ -87,14 +87,14 @@ func look(conn *vat.Conn, links *vat.Birth) error {
 	}
 	defer services.Release()
 	for {
-		client, err := names.FindBy(ctx, links, registry.ServiceManager(services), "BundleMgr")
+		client, err := discovery.FindBy(ctx, links, registry.ServiceManager(services), "BundleMgr")
 		if err != nil {
 			return err
 		}
 		if count, err := countBundles(ctx, bundle.BundleMgr(client)); err == nil {
 			fmt.Printf("hello %s is one of %d\n", version, count)
 		}
-		links.Use(names.Facet("BundleMgr")).Lost(ctx, client)
+		links.Use(discovery.Facet("BundleMgr")).Lost(ctx, client)
 		client.Release()
 	}
 }

@@ -1,0 +1,55 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"nexus/capnpgen/bundle"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+)
+
+// A Blob serves one file of a slot, held open: it stays what it is when another set takes its place and this one is removed.
+type Blob struct {
+	File   durable.ReadFile
+	Digest nxs.Digest // as the signed index has it; whoever runs the bytes checks them
+	Closed func()     // called once the file was closed; may be nil
+}
+
+// Read returns a piece of the file, empty at its end.
+func (b *Blob) Read(_ context.Context, call bundle.Blob_read) error {
+	offset, count := call.Args().Offset(), call.Args().Count()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	size := uint64(b.File.Size())
+	if offset >= size {
+		return nil
+	}
+	piece := make([]byte, min(uint64(count), uint64(bundle.MaxReadBytes), size-offset))
+	n, err := b.File.ReadAt(piece, int64(offset))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return res.SetBytes(piece[:n])
+}
+
+// Size returns the size and the signed digest.
+func (b *Blob) Size(_ context.Context, call bundle.Blob_size) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetBytes(uint64(b.File.Size()))
+	return res.SetSha256(b.Digest[:])
+}
+
+// Shutdown runs when the last holder let the blob go, or died.
+func (b *Blob) Shutdown() {
+	b.File.Close()
+	if b.Closed != nil {
+		b.Closed()
+	}
+}

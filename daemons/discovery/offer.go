@@ -1,0 +1,38 @@
+package discovery
+
+import (
+	"context"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/registry"
+	"nexus/daemons/logclient"
+	"nexus/daemons/vat"
+)
+
+// registrarFacet is the right to stand behind one name.
+const registrarFacet = "Registrar"
+
+// Offer stands behind the daemon's name until ctx ends: it serves each client that is introduced, and registers for those that come by
+// way of samgrd, anew for every life of samgrd. Each call of serve makes a capability, which Offer owns.
+func Offer(ctx context.Context, b *vat.Birth, name string, log *logclient.Log, serve func() capnp.Client) {
+	b.Serve(Facet(name), func(vat.Client) capnp.Client { return serve() })
+	b.Use(registrarFacet).Each(ctx, func(ctx context.Context, client capnp.Client) {
+		if err := register(ctx, registry.Registrar(client), serve); err != nil && ctx.Err() == nil {
+			log.Warn("cannot register", "name", name, "error", err)
+		}
+	})
+}
+
+// register keeps the registration for one life of samgrd: it lasts as long as its answer is held.
+func register(ctx context.Context, registrar registry.Registrar, serve func() capnp.Client) error {
+	answer, release := registrar.Register(ctx, func(p registry.Registrar_register_Params) error {
+		return p.SetService(serve())
+	})
+	defer release()
+	if _, err := answer.Struct(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}

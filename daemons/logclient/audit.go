@@ -1,0 +1,90 @@
+package logclient
+
+import (
+	"strconv"
+	"strings"
+
+	"nexus/capnpgen/journal"
+)
+
+// Results of an audited step.
+const (
+	ResultOK      = "ok"
+	ResultRefused = "refused"
+	ResultFailed  = "failed"
+)
+
+// An Audit is the record of one step that changes what runs, whether it was done or not.
+type Audit struct {
+	Op      string // e.g. `stage`
+	Slot    string // `a`, `b`, or "" where none is concerned
+	Version string // of the set
+	Digest  string // of the set's index, in hex
+	Size    uint64 // of the archive, bytes; 0 where there was none
+	Reused  int64  // bytes of it that were in place already
+	Result  string // one of the results
+	Reason  string // stable code when it was not done; for a rollback why it was
+	Detail  string // one line for people
+}
+
+// Audit records a step. The scope is the log's name. Every audit record has the same fields in the same order, whether or not they
+// have a value; `reused` and `detail` are there only when given.
+func (l *Log) Audit(a Audit) {
+	e := Entry{Level: levelOfResult(a.Result), Kind: journal.Kind_audit, Message: "audit", Fields: []Field{
+		{"scope", l.Name()},
+		{"op", a.Op},
+		{"slot", a.Slot},
+		{"version", a.Version},
+		{"size", strconv.FormatUint(a.Size, 10)},
+		{"digest", a.Digest},
+		{"result", a.Result},
+		{"reason", a.Reason},
+	}}
+	if a.Reused != 0 {
+		e.Fields = append(e.Fields, Field{"reused", strconv.FormatInt(a.Reused, 10)})
+	}
+	if a.Detail != "" {
+		e.Fields = append(e.Fields, Field{"detail", a.Detail})
+	}
+	l.queue.add(e)
+}
+
+func levelOfResult(result string) journal.Level {
+	switch result {
+	case ResultOK:
+		return journal.Level_info
+	case ResultRefused:
+		return journal.Level_warn
+	default:
+		return journal.Level_error
+	}
+}
+
+// maxOutput bounds the output in a crash report, so that the whole of it fits into a record.
+const maxOutput = maxBytes - 512
+
+// Crash records that a process ended as it should not have: which one, how, and the last lines it wrote, if they are known. The
+// newest lines are kept.
+func (l *Log) Crash(process, exit string, lastLines []string) {
+	e := Entry{Level: journal.Level_error, Kind: journal.Kind_crash, Message: "crash", Fields: []Field{
+		{"process", process},
+		{"exit", exit},
+	}}
+	if output := newest(lastLines, maxOutput); output != "" {
+		e.Fields = append(e.Fields, Field{"output", output})
+	}
+	l.queue.add(e)
+}
+
+// newest joins as many of the last lines as fit into size bytes. One line that is longer is cut at its front.
+func newest(lines []string, size int) string {
+	joined := strings.Join(lines, "\n")
+	if len(joined) <= size {
+		return joined
+	}
+	tail := joined[len(joined)-size:]
+	if i := strings.IndexByte(tail, '\n'); i >= 0 && i+1 < len(tail) {
+		tail = tail[i+1:]
+	}
+	return tail
+}

@@ -1,0 +1,67 @@
+package logclient
+
+import "nexus/capnpgen/journal"
+
+// Encode fills m with the entry.
+func (e Entry) Encode(m journal.Entry) error {
+	m.SetLevel(e.Level)
+	m.SetKind(e.Kind)
+	if err := m.SetMessage_(e.Message); err != nil {
+		return err
+	}
+	fields, err := m.NewFields(int32(len(e.Fields)))
+	if err != nil {
+		return err
+	}
+	for i, f := range e.Fields {
+		field := fields.At(i)
+		if err := field.SetKey(f.Key); err != nil {
+			return err
+		}
+		if err := field.SetValue(f.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadEntry copies an entry out of a message, whoever sent it. It is cut to the bounds of an entry before anything is copied; levels
+// that the schema does not know become the highest one, kinds that it does not know a plain message.
+func ReadEntry(m journal.Entry) (Entry, error) {
+	room := budget(maxBytes)
+	text, err := m.Message_Bytes()
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{Level: min(m.Level(), journal.Level_error), Kind: m.Kind(), Message: take(&room, text)}
+	if e.Kind > journal.Kind_crash {
+		e.Kind = journal.Kind_message
+	}
+	fields, err := m.Fields()
+	if err != nil {
+		return Entry{}, err
+	}
+	for i := range min(fields.Len(), maxFields) {
+		if room == 0 {
+			break
+		}
+		f, err := readField(fields.At(i), &room)
+		if err != nil {
+			return Entry{}, err
+		}
+		e.Fields = append(e.Fields, f)
+	}
+	return e, nil
+}
+
+func readField(m journal.Field, room *budget) (Field, error) {
+	key, err := m.KeyBytes()
+	if err != nil {
+		return Field{}, err
+	}
+	value, err := m.ValueBytes()
+	if err != nil {
+		return Field{}, err
+	}
+	return Field{take(room, key), take(room, value)}, nil
+}

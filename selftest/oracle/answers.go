@@ -1,0 +1,154 @@
+// Package oracle knows what can be seen of a system from outside: what `nx --json` answers, what an archive has and a slot so must hold, and which
+// states and histories cannot be. It asks the code under test nothing, and decides nothing about faults: who makes those knows what may follow.
+package oracle
+
+import "nexus/libupdates/refusal"
+
+// A State is what `nx status --json` says.
+type State struct {
+	ActiveSlot   string  `json:"activeSlot"`
+	PendingSlot  *string `json:"pendingSlot"`
+	StagedSlot   *string `json:"stagedSlot"`
+	TriesLeft    int     `json:"triesLeft"`
+	HealthOK     bool    `json:"healthOk"`
+	Persistent   bool    `json:"persistent"`
+	Staging      bool    `json:"staging"`
+	Watched      bool    `json:"watched"` // the confirmed set may still fail
+	Boot         uint64  `json:"boot"`
+	VersionFloor *string `json:"versionFloor"`
+	Slots        struct {
+		A Slot `json:"a"`
+		B Slot `json:"b"`
+	} `json:"slots"`
+	Quarantine   []Quarantined `json:"quarantine"`
+	LastRollback *RolledBack   `json:"lastRollback"`
+}
+
+// A Slot is what a slot holds; version and digest are null for an empty one.
+type Slot struct {
+	SystemVersion *string     `json:"systemVersion"`
+	IndexSHA256   *string     `json:"indexSha256"`
+	Good          bool        `json:"good"`
+	Damage        *string     `json:"damage"`
+	Bundles       []BundleRef `json:"bundles"`
+}
+
+// A BundleRef names a bundle.
+type BundleRef struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// A Quarantined set may not be staged.
+type Quarantined struct {
+	IndexSHA256 string         `json:"indexSha256"`
+	Reason      refusal.Reason `json:"reason"`
+}
+
+// A RolledBack is why the system last went back.
+type RolledBack struct {
+	Reason      refusal.Reason `json:"reason"`
+	Detail      string         `json:"detail"`
+	IndexSHA256 string         `json:"indexSha256"`
+}
+
+// Slot is the slot of that name.
+func (s State) Slot(name string) Slot {
+	if name == "b" {
+		return s.Slots.B
+	}
+	return s.Slots.A
+}
+
+// Active is the confirmed slot, Standby the other one.
+func (s State) Active() Slot { return s.Slot(s.ActiveSlot) }
+
+func (s State) Standby() Slot { return s.Slot(Other(s.ActiveSlot)) }
+
+// Digest is that of the slot's set, empty for an empty slot.
+func (s Slot) Digest() string { return Text(s.IndexSHA256) }
+
+// Quarantined tells why a set may not be staged; empty when it may.
+func (s State) Quarantined(digest string) refusal.Reason {
+	for _, q := range s.Quarantine {
+		if q.IndexSHA256 == digest {
+			return q.Reason
+		}
+	}
+	return ""
+}
+
+func Other(slot string) string {
+	if slot == "a" {
+		return "b"
+	}
+	return "a"
+}
+
+// Text is what may be null.
+func Text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// A Publication is what `nx bundles --json` says.
+type Publication struct {
+	Slot        *string `json:"slot"`
+	IndexSHA256 *string `json:"indexSha256"`
+	Bundles     []struct {
+		Name           string `json:"name"`
+		PayloadSHA256  string `json:"payloadSha256"`
+		ManifestSHA256 string `json:"manifestSha256"`
+	} `json:"bundles"`
+}
+
+// A Roll is what `nx services --json` says.
+type Roll struct {
+	Services []struct {
+		Name     string  `json:"name"`
+		Version  string  `json:"version"`
+		State    string  `json:"state"`
+		PID      int     `json:"pid"`
+		Slot     *string `json:"slot"`
+		Restarts int     `json:"restarts"`
+	} `json:"services"`
+	Daemons []struct {
+		Name     string `json:"name"`
+		PID      int    `json:"pid"`
+		Ready    bool   `json:"ready"`
+		Restarts int    `json:"restarts"`
+	} `json:"daemons"`
+}
+
+// An Event is one step of `nx history --json`.
+type Event struct {
+	Op          string  `json:"op"`
+	Slot        *string `json:"slot"`
+	IndexSHA256 *string `json:"indexSha256"`
+	Reason      *string `json:"reason"`
+	Boot        uint64  `json:"boot"`
+}
+
+// A Record is one line of `nx log --json`.
+type Record struct {
+	Sequence uint64 `json:"sequence"`
+	Sender   string `json:"sender"`
+	Kind     string `json:"kind"`
+	Message  string `json:"message"`
+	Fields   []struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	} `json:"fields"`
+}
+
+// Field is the value of a field, empty where it is not there.
+func (r Record) Field(key string) string {
+	for _, f := range r.Fields {
+		if f.Key == key {
+			return f.Value
+		}
+	}
+	return ""
+}
