@@ -29,8 +29,8 @@ interface ServiceManager {
   # A ServiceManager that knows only those of `names` that this one knows. At most 64 names; `bundle/*` stands for all bundles.
 
   introduce @4 (name :Text) -> (direct :Bool);
-  # For clients with a birth channel: a link of the client's own to whoever stands behind the name. `direct` says that the client is
-  # handed it, over its birth channel, as the facet `service:<name>`; it then outlives samgrd. False where there is none to be had (the
+  # For clients with an endowment channel: a link of the client's own to whoever stands behind the name. `direct` says that the client is
+  # handed it, over its endowment channel, as the facet `service:<name>`; it then outlives samgrd. False where there is none to be had (the
   # client is a bundle that has not reported ready on its channel): get is the way then. A daemon that asks again changes nothing; a
   # bundle that does gets a new link in place of the old, at most 20 a second. Refused as `unknown-name` like get.
 }
@@ -76,7 +76,7 @@ interface BundleIntroducer {
 
   introduce @0 (bundle :Text, name :Text) -> (direct :Bool);
   # Links the bundle with whoever stands behind the name, by a link in place of an earlier one. Its end, and the other too where the name
-  # is that of a bundle, comes over execd's birth channel, to be passed on; `direct` says so. False, with nothing changed, when one of the
+  # is that of a bundle, comes over execd's endowment channel, to be passed on; `direct` says so. False, with nothing changed, when one of the
   # ends is not there now: ask again. Refused as `unknown-name` when execd may not look the name up.
 }
 

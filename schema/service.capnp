@@ -5,7 +5,7 @@
 # own ServiceManager (registry.capnp), attenuated to what its manifest asks for and the authority table allows. A plain service never
 # touches fd 3.
 #
-# fd 4 is one end of a SOCK_SEQPACKET pair, the bundle's birth channel (birth.capnp), for links: stream sockets of the bundle's own that speak
+# fd 4 is one end of a SOCK_SEQPACKET pair, the bundle's endowment channel (endowment.capnp), for links: stream sockets of the bundle's own that speak
 # Cap'n Proto RPC with one other process each. A bundle may leave it alone. One that reads it says so by a Report `ready`; from then on
 #   - each `introduce(name)` on its ServiceManager that answers `direct` brings an Endowment `use` with the facet `service:<name>`: a socket
 #     whose other end serves what the name stands for, with nobody in between. When the link ends, and its calls fail as disconnected, the

@@ -61,7 +61,7 @@ func cells(all bool) []cell {
 }
 
 // TestCrashMatrix lets each daemon crash at each stand of an update. Whatever crashes, the system ends as the old one or as the new one, the
-// record says which, the operator's command ends with a result or a reason, nobody else is born again, and the next update goes through.
+// record says which, the operator's command ends with a result or a reason, nobody else restarts, and the next update goes through.
 func TestCrashMatrix(t *testing.T) {
 	work := make(chan cell)
 	done := make(chan struct{})

@@ -178,14 +178,14 @@ func filesOf(archive string) (map[string][32]byte, error) {
 	}
 }
 
-// wantOnly wants the daemon that crashed to have been born again once, and every other one to be in the life it was in.
+// wantOnly wants the daemon that crashed to have been restarted once, and every other one to be in the life it was in.
 func (r *crashRig) wantOnly(c cell, before map[string]daemonState) {
 	r.t.Helper()
 	for _, d := range r.rolls.Daemons {
 		was := before[d.Name]
 		switch {
 		case d.Name == c.daemon && (d.Restarts != was.Restarts+1 || d.LastExit != c.crash.exit):
-			r.t.Errorf("%s was born again %d times, its last life ended with %q, want once and %q",
+			r.t.Errorf("%s was restarted %d times, its last life ended with %q, want once and %q",
 				d.Name, d.Restarts-was.Restarts, d.LastExit, c.crash.exit)
 		case d.Name != c.daemon && (d.Restarts != was.Restarts || d.PID != was.PID || !d.Ready):
 			r.t.Errorf("%s was %+v and is %+v", d.Name, was, d.daemonState)

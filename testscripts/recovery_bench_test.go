@@ -23,7 +23,7 @@ type daemonState struct {
 }
 
 // BenchmarkRecovery shows how long each daemon of a running system takes from kill -9, and from SIGSTOP, until its next life says that it
-// serves. A daemon that ends again soon waits before it is born: each fault hits a system that was started for it.
+// serves. A daemon that ends again soon waits before it is started: each fault hits a system that was started for it.
 func BenchmarkRecovery(b *testing.B) {
 	for _, fault := range []struct {
 		name   string

@@ -40,7 +40,7 @@ func wired(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Logf("declared, and not live: %q\nlive, and not declared: %q", missing(want, got), missing(got, want))
 		}
 	}()
-	eventually(ts, "the declared connections", func() bool { // a daemon may be about to be born
+	eventually(ts, "the declared connections", func() bool { // a daemon may be about to start
 		found, err := live(ts)
 		if os.IsPermission(err) {
 			ts.Logf("not compared: who is not root may not look into daemons: %v", err)
@@ -80,7 +80,7 @@ func missing(from, in []string) (all []string) {
 	return all
 }
 
-// declared is the table as lines: a birth channel for each daemon, a link for each facet, and what the row has open. Operators have
+// declared is the table as lines: an endowment channel for each daemon, a link for each facet, and what the row has open. Operators have
 // links of their own while they are in, and none is in. Without a state folder there is no statefsd.
 func declared(state bool) (lines []string) {
 	for _, row := range initd.Table() {

@@ -53,7 +53,7 @@ func start(t *testing.T) *device {
 	if v.store, err = slots.Open(durable.OS(root)); err != nil {
 		t.Fatal(err)
 	}
-	v.daemon = vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	v.daemon = vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return bundlemgrd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
 	})
 	v.daemon.Dir("system", v.dir)

@@ -14,7 +14,7 @@ import (
 )
 
 // Run is the daemon's life. It begins with nothing published: who owns the boot record says what is.
-func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("bundlemgrd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -33,7 +33,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	go discovery.Offer(ctx, b, "BundleMgr", log, manager)
 	self := bundle.BundleMgr(manager())
 	defer self.Release()
-	b.Vital(func() { vat.Served(self.List(ctx, nil)) })
+	b.OnPing(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const managerFacet = "ServiceManager"
 // Find returns what stands behind a name, which the caller releases. That is the end of a link of the caller's own: it lives as long as
 // the two ends do, and a call on it passes through neither samgrd nor initd. While that link stands samgrd is not even asked. The error for
 // an unknown name is `unknown-name`. The wait for a daemon that is on its way back ends with ctx.
-func Find(ctx context.Context, b *vat.Birth, name string) (capnp.Client, error) {
+func Find(ctx context.Context, b *vat.Endowments, name string) (capnp.Client, error) {
 	if client, there := b.Use(Facet(name)).Now(); there {
 		return client, nil
 	}
@@ -30,9 +30,9 @@ func Find(ctx context.Context, b *vat.Birth, name string) (capnp.Client, error) 
 	return FindBy(ctx, b, registry.ServiceManager(client), name)
 }
 
-// FindBy is Find by a ServiceManager that is no holding: that of a bundle, whose birth channel brings the link. To whoever cannot be linked
+// FindBy is Find by a ServiceManager that is no holding: that of a bundle, whose endowment channel brings the link. To whoever cannot be linked
 // the name is looked up in the way that is open to all; calls then pass through whoever serves the manager.
-func FindBy(ctx context.Context, b *vat.Birth, services registry.ServiceManager, name string) (capnp.Client, error) {
+func FindBy(ctx context.Context, b *vat.Endowments, services registry.ServiceManager, name string) (capnp.Client, error) {
 	link := b.Use(Facet(name))
 	for {
 		if client, there := link.Now(); there {

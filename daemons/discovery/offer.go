@@ -15,7 +15,7 @@ const registrarFacet = "Registrar"
 
 // Offer stands behind the daemon's name until ctx ends: it serves each client that is introduced, and registers for those that come by
 // way of samgrd, anew for every life of samgrd. Each call of serve makes a capability, which Offer owns.
-func Offer(ctx context.Context, b *vat.Birth, name string, log *logclient.Log, serve func() capnp.Client) {
+func Offer(ctx context.Context, b *vat.Endowments, name string, log *logclient.Log, serve func() capnp.Client) {
 	b.Serve(Facet(name), func(vat.Client) capnp.Client { return serve() })
 	b.Use(registrarFacet).Each(ctx, func(ctx context.Context, client capnp.Client) {
 		if err := register(ctx, registry.Registrar(client), serve); err != nil && ctx.Err() == nil {

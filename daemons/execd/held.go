@@ -29,7 +29,7 @@ type heldLink struct {
 }
 
 // set takes the newest connection, unless the program has ended.
-func (h *heldLink) set(p vat.Passage) {
+func (h *heldLink) set(p vat.ForwardedLink) {
 	conn := p.Use(h.holding)
 	h.mu.Lock()
 	over := h.over
@@ -66,7 +66,7 @@ func (l *links) heldFor(facet string) *heldLink {
 }
 
 // keep takes a link that is held for the program.
-func (l *links) keep(p vat.Passage) {
+func (l *links) keep(p vat.ForwardedLink) {
 	h := l.heldFor(p.Facet())
 	if h == nil || p.Serves() {
 		p.Close()

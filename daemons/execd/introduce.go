@@ -72,7 +72,7 @@ func (m *manager) mayFind(name string) bool {
 	if !is {
 		return slices.Contains(m.names, name)
 	}
-	return (slices.Contains(m.names, name) || slices.Contains(m.names, allBundles)) && m.sup.carrier.knows(bundle)
+	return (slices.Contains(m.names, name) || slices.Contains(m.names, allBundles)) && m.sup.forwarder.knows(bundle)
 }
 
 // introduce asks initd for the link.

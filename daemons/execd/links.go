@@ -14,13 +14,13 @@ import (
 // linkPause is how long a program waits at least for the next link under a name.
 const linkPause = 50 * time.Millisecond
 
-// links are the links of one program: the other end of its birth channel, and what went over it.
+// links are the links of one program: the other end of its endowment channel, and what went over it.
 type links struct {
-	name    string // the program's
-	parent  *vat.Parent
-	clock   plat.Clock
-	carrier *carrier
-	over    chan struct{} // closed when the program has ended
+	name      string // the program's
+	parent    *vat.Parent
+	clock     plat.Clock
+	forwarder *forwarder
+	over      chan struct{} // closed when the program has ended
 
 	mu     sync.Mutex
 	closed bool
@@ -40,11 +40,11 @@ func (s *supervisor) linksOf(name string, end *os.File) (*links, error) {
 		return nil, err
 	}
 	l := &links{
-		name: name, parent: vat.NewParent(channel), clock: s.host.Clock, carrier: s.carrier, over: make(chan struct{}),
+		name: name, parent: vat.NewParent(channel), clock: s.host.Clock, forwarder: s.forwarder, over: make(chan struct{}),
 		used: map[uint64]string{}, served: map[uint64]bool{}, asked: map[string]time.Time{},
 		standing: map[string]int{}, held: map[string]*heldLink{},
 	}
-	s.carrier.add(l)
+	s.forwarder.add(l)
 	go l.watch()
 	return l, nil
 }
@@ -120,7 +120,7 @@ func (l *links) pace(ctx context.Context, name string) error {
 }
 
 // pass hands the program its end of a link.
-func (l *links) pass(p vat.Passage) {
+func (l *links) pass(p vat.ForwardedLink) {
 	l.mu.Lock()
 	closed := l.closed
 	switch {
@@ -160,7 +160,7 @@ func (l *links) watch() {
 			delete(l.used, ended.Link)
 			l.mu.Unlock()
 			if known {
-				l.carrier.ended(facet, ended.Link)
+				l.forwarder.ended(facet, ended.Link)
 			}
 		case <-l.over:
 			return
@@ -170,7 +170,7 @@ func (l *links) watch() {
 
 // close ends the channel, and all that the program used.
 func (l *links) close() {
-	l.carrier.remove(l)
+	l.forwarder.remove(l)
 	l.parent.Close()
 	close(l.over)
 	l.mu.Lock()
@@ -181,6 +181,6 @@ func (l *links) close() {
 		h.close()
 	}
 	for link, facet := range used {
-		l.carrier.ended(facet, link)
+		l.forwarder.ended(facet, link)
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Run is the daemon's life.
-func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	log := logclient.New("execd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -34,11 +34,11 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 		sinks:      b.Use("LogSink"),
 		registrars: b.Use("BundleRegistrar"),
 		introducer: b.Use("BundleIntroducer"),
-		carrier:    newCarrier(b.ReportEnded),
+		forwarder:  newForwarder(b.ReportEnded),
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),
 	}
-	b.OnPassage(s.carrier)
+	b.OnForwarded(s.forwarder)
 	b.Serve("ServiceWatch", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.ServiceWatch_ServerToClient(&watchServer{s}))
 	})
@@ -50,7 +50,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	})
 	self := exec.ServiceWatch_ServerToClient(&watchServer{s})
 	defer self.Release()
-	b.Vital(func() { vat.Served(self.List(ctx, nil)) })
+	b.OnPing(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 }
 
 // groupsOf takes over where control groups for bundles are made; nil where the machine has none.
-func groupsOf(ctx context.Context, b *vat.Birth) (*plat.Groups, error) {
+func groupsOf(ctx context.Context, b *vat.Endowments) (*plat.Groups, error) {
 	setting, err := b.Setting(ctx, "groups")
 	if err != nil || !slices.Equal(setting, []string{"true"}) {
 		return nil, err
@@ -72,7 +72,7 @@ func groupsOf(ctx context.Context, b *vat.Birth) (*plat.Groups, error) {
 	return plat.NewGroups(root), nil
 }
 
-func settleTime(ctx context.Context, b *vat.Birth) (time.Duration, error) {
+func settleTime(ctx context.Context, b *vat.Endowments) (time.Duration, error) {
 	setting, err := b.Setting(ctx, "settle")
 	if err != nil {
 		return 0, err

@@ -30,12 +30,12 @@ type service struct {
 func (s *service) run(ctx context.Context) {
 	pause := firstPause
 	for {
-		born := s.sup.host.Clock.Now()
+		began := s.sup.host.Clock.Now()
 		s.live(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if s.sup.host.Clock.Now().Sub(born) > goodLife {
+		if s.sup.host.Clock.Now().Sub(began) > goodLife {
 			pause = firstPause
 		}
 		if !s.awaitRestart(ctx, pause) {

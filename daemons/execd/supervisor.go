@@ -26,7 +26,7 @@ type supervisor struct {
 	sinks      *vat.Holding
 	registrars *vat.Holding
 	introducer *vat.Holding
-	carrier    *carrier
+	forwarder  *forwarder
 	runs       atomic.Uint64 // how many programs were started on demand
 	changed    *vat.Notifier // something about the publication or a service
 	loading    chan struct{} // a token for each payload that is being loaded

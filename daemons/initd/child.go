@@ -61,12 +61,12 @@ func (s *system) keepAlive(ctx context.Context, c *child) {
 	defer close(c.gone)
 	pause := firstPause
 	for {
-		born := s.host.Clock.Now()
+		began := s.host.Clock.Now()
 		exit, err := s.live(ctx, c)
 		if s.ended(ctx, c, exit, err) {
 			return
 		}
-		if s.host.Clock.Now().Sub(born) > goodLife {
+		if s.host.Clock.Now().Sub(began) > goodLife {
 			pause = firstPause
 		}
 		if !s.rest(ctx, c, pause) {
@@ -90,10 +90,10 @@ func (s *system) rest(ctx context.Context, c *child, pause time.Duration) bool {
 	}
 }
 
-// live is one life of a daemon, from birth to end. Once ctx is done the daemon is asked to stop and, if it does not, killed.
+// live is one life of a daemon, from start to end. Once ctx is done the daemon is asked to stop and, if it does not, killed.
 func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 	c.words, c.endowed = nil, nil
-	process, parent, err := s.birth(c)
+	process, parent, err := s.launch(c)
 	if err != nil {
 		return plat.Exit{}, err
 	}
@@ -145,8 +145,8 @@ func (s *system) awaitEnd(process plat.Process) plat.Exit {
 	return process.Exit()
 }
 
-// birth starts the daemon's process and hands it all that its row grants.
-func (s *system) birth(c *child) (plat.Process, *vat.Parent, error) {
+// launch starts the daemon's process and hands it all that its row grants.
+func (s *system) launch(c *child) (plat.Process, *vat.Parent, error) {
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
 		return nil, nil, err

@@ -15,8 +15,8 @@ import (
 
 // A deadlocked daemon serves, and then waits for ever where its work is done. It launches itself.
 type deadlocked struct {
-	birth *vat.Birth
-	ended chan struct{}
+	endowments *vat.Endowments
+	ended      chan struct{}
 }
 
 func (d *deadlocked) Launch(_ string, channel, _ *os.File) (plat.Process, error) {
@@ -24,9 +24,9 @@ func (d *deadlocked) Launch(_ string, channel, _ *os.File) (plat.Process, error)
 	if err != nil {
 		return nil, err
 	}
-	d.birth = vat.Born(own.(*net.UnixConn))
-	d.birth.Vital(func() { <-d.ended })
-	return d, d.birth.Ready()
+	d.endowments = vat.Endowed(own.(*net.UnixConn))
+	d.endowments.OnPing(func() { <-d.ended })
+	return d, d.endowments.Ready()
 }
 
 func (d *deadlocked) PID() int              { return 1 }
@@ -48,5 +48,5 @@ func TestADeadlockedDaemonIsHung(t *testing.T) {
 	if exit, err := s.live(ctx, c); !errors.Is(err, errHung) || exit.Signal != 9 {
 		t.Errorf("its life ended with %v, %v, want to be given up", exit, err)
 	}
-	d.birth.Close()
+	d.endowments.Close()
 }

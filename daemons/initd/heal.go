@@ -7,7 +7,7 @@ import (
 )
 
 // linkEnded takes a holder's word that one of its links has ended, and sees to it that the link is made again. When an end of it died,
-// its birth makes the links anew and this one is history; a link whose two ends live has ended for another reason: a guard closed it,
+// its restart makes the links anew and this one is history; a link whose two ends live has ended for another reason: a guard closed it,
 // or an end was stopped while it was written to. Only the newest link of a facet counts, once, so a daemon that
 // reports what it likes gains nothing by it. Links with a bundle at an end are forgotten: who wants one asks for it.
 func (s *system) linkEnded(holder string, ended vat.Ended) {
@@ -57,7 +57,7 @@ func (s *system) heal(key linkKey, l *link) {
 	}
 }
 
-// relink tells whether there is nothing more to do for a link that ended: it was made again, here or by a birth, or will be by one.
+// relink tells whether there is nothing more to do for a link that ended: it was made again, here or by a restart, or will be by one.
 func (s *system) relink(key linkKey, l *link, pause time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

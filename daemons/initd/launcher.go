@@ -11,7 +11,7 @@ import (
 	"nexus/daemons/plat"
 )
 
-// A Launcher brings a daemon to life with nothing but its birth channel and a place for what it says when it crashes.
+// A Launcher starts a daemon with nothing but its endowment channel and a place for what it says when it crashes.
 type Launcher interface {
 	Launch(name string, channel, stderr *os.File) (plat.Process, error)
 }

@@ -274,7 +274,7 @@ func (s *system) grantsOf(holder string, edge Edge) []string {
 	return append(grants, excepted...)
 }
 
-// exceptMark stands before a name that is not granted though a pattern has it (schema/birth.capnp).
+// exceptMark stands before a name that is not granted though a pattern has it (schema/endowment.capnp).
 const exceptMark = "!"
 
 // granted is the table less what was revoked.

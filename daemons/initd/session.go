@@ -69,7 +69,7 @@ func (o *session) handOut(ctx context.Context, facet string) (capnp.Client, erro
 	return holding.Get(ctx)
 }
 
-// hold returns the session's holding of a facet, which is linked now if that is the first time and its daemon lives, else at its birth.
+// hold returns the session's holding of a facet, which is linked now if that is the first time and its daemon runs, else at its next start.
 func (o *session) hold(facet string) (*vat.Holding, error) {
 	s := o.s
 	s.mu.Lock()

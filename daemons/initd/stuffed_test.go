@@ -13,8 +13,8 @@ import (
 // limit bounds each wait of these tests.
 const limit = 20 * time.Second
 
-// living gives the system a daemon with a birth channel, and returns the daemon's end of it.
-func living(t *testing.T, s *system, name string) (channel func() *vat.Birth, parent *vat.Parent) {
+// living gives the system a daemon with an endowment channel, and returns the daemon's end of it.
+func living(t *testing.T, s *system, name string) (channel func() *vat.Endowments, parent *vat.Parent) {
 	t.Helper()
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
@@ -28,12 +28,12 @@ func living(t *testing.T, s *system, name string) (channel func() *vat.Birth, pa
 	parent = vat.NewParent(own)
 	t.Cleanup(parent.Close)
 	s.children[name] = &child{row: Daemon{Name: name}, parent: parent}
-	return func() *vat.Birth {
+	return func() *vat.Endowments {
 		far, err := vat.ChannelOf(theirs)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := vat.Born(far)
+		b := vat.Endowed(far)
 		t.Cleanup(b.Close)
 		return b
 	}, parent
@@ -47,8 +47,8 @@ func TestAStoppedDaemonHoldsUpNobody(t *testing.T) {
 	s := newSystem(Config{}, plat.Host{Clock: plat.RealClock{}}, nil, io.Discard)
 	_, samgrd := living(t, s, "samgrd")
 	_, bundlemgrd := living(t, s, "bundlemgrd")
-	born, updated := living(t, s, "updated")
-	b := born()
+	first, updated := living(t, s, "updated")
+	b := first()
 	for stuffed := false; !stuffed; {
 		s.mu.Lock()
 		err := s.link("bundlemgrd", registrar("BundleMgr"))

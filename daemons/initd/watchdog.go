@@ -10,7 +10,7 @@ import (
 // errHung is how a life ended that gave no sign any more.
 var errHung = errors.New("hung: it gave no sign of life, and was killed")
 
-// errStuffed is how a life ended that took nothing from its birth channel, while others were born again and linked with it.
+// errStuffed is how a life ended that took nothing from its endowment channel, while others were restarted and linked with it.
 var errStuffed = errors.New("stuffed: it did not take what it was granted, and was killed")
 
 // questions is how many in a row a daemon leaves without an answer before it counts as hung. They are counted, rather than the time

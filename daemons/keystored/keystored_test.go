@@ -50,7 +50,7 @@ func put(t *testing.T, dir, name, text string) {
 // start runs keystored on a folder; what it logs waits for a test to provide a sink.
 func start(t *testing.T, dir string) *vattest.Daemon {
 	t.Helper()
-	d := vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return keystored.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
 	})
 	d.Provide("LogSink", warnings(make(chan string, 64)).client())

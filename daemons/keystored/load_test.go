@@ -55,7 +55,7 @@ func (warnings) ForSender(context.Context, journal.LogSink_forSender) error { re
 func skipped(t *testing.T, dir string) (warned, trusted []string) {
 	t.Helper()
 	sink := make(warnings, 1024)
-	d := vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return keystored.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
 	})
 	d.Provide("LogSink", sink.client())

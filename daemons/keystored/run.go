@@ -14,7 +14,7 @@ import (
 )
 
 // Run is the daemon's life.
-func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("keystored", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -47,7 +47,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	})
 	self := keystore.TrustAnchors_ServerToClient(&reader{anchors})
 	defer self.Release()
-	b.Vital(func() { vat.Served(self.List(ctx, nil)) })
+	b.OnPing(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

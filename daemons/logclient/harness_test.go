@@ -24,7 +24,7 @@ type process struct {
 func start(t *testing.T, name string) *process {
 	t.Helper()
 	holding := make(chan *vat.Holding, 1)
-	d := vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		holding <- b.Use("LogSink")
 		<-ctx.Done()
 		return nil
@@ -42,20 +42,20 @@ type call struct {
 	child   string // of the sink it came to
 }
 
-// A standIn is a LogSink whose answers the test decides.
-type standIn struct {
+// A fakeSink is a LogSink whose answers the test decides.
+type fakeSink struct {
 	calls  chan call
 	answer func(context.Context, call) error // nil: every call succeeds
 	child  string
 }
 
-func newStandIn(answer func(context.Context, call) error) *standIn {
-	return &standIn{calls: make(chan call, 1024), answer: answer}
+func newFakeSink(answer func(context.Context, call) error) *fakeSink {
+	return &fakeSink{calls: make(chan call, 1024), answer: answer}
 }
 
-func (s *standIn) client() capnp.Client { return capnp.Client(journal.LogSink_ServerToClient(s)) }
+func (s *fakeSink) client() capnp.Client { return capnp.Client(journal.LogSink_ServerToClient(s)) }
 
-func (s *standIn) take(ctx context.Context, c call) error {
+func (s *fakeSink) take(ctx context.Context, c call) error {
 	c.child = s.child
 	s.calls <- c
 	if s.answer == nil {
@@ -64,7 +64,7 @@ func (s *standIn) take(ctx context.Context, c call) error {
 	return s.answer(ctx, c)
 }
 
-func (s *standIn) Write(ctx context.Context, w journal.LogSink_write) error {
+func (s *fakeSink) Write(ctx context.Context, w journal.LogSink_write) error {
 	list, err := w.Args().Entries()
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (s *standIn) Write(ctx context.Context, w journal.LogSink_write) error {
 	return s.take(ctx, c)
 }
 
-func (s *standIn) Marker(ctx context.Context, m journal.LogSink_marker) error {
+func (s *fakeSink) Marker(ctx context.Context, m journal.LogSink_marker) error {
 	line, err := m.Args().Line()
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (s *standIn) Marker(ctx context.Context, m journal.LogSink_marker) error {
 	return s.take(ctx, call{marker: line})
 }
 
-func (s *standIn) ForSender(_ context.Context, f journal.LogSink_forSender) error {
+func (s *fakeSink) ForSender(_ context.Context, f journal.LogSink_forSender) error {
 	name, err := f.Args().Name()
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (s *standIn) ForSender(_ context.Context, f journal.LogSink_forSender) erro
 	if err != nil {
 		return err
 	}
-	return res.SetSink(journal.LogSink_ServerToClient(&standIn{s.calls, s.answer, name}))
+	return res.SetSink(journal.LogSink_ServerToClient(&fakeSink{s.calls, s.answer, name}))
 }
 
 // never answers a call before its connection ends.
@@ -123,7 +123,7 @@ func receive[T any](t *testing.T, from <-chan T) T {
 }
 
 // collect waits for n entries and adds up what was reported lost.
-func (s *standIn) collect(t *testing.T, n int) (entries []logclient.Entry, dropped uint64) {
+func (s *fakeSink) collect(t *testing.T, n int) (entries []logclient.Entry, dropped uint64) {
 	t.Helper()
 	for len(entries) < n {
 		c := receive(t, s.calls)

@@ -16,7 +16,7 @@ import (
 
 func TestMessagesBecomeEntries(t *testing.T) {
 	p := start(t, "updated")
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	p.log.Trace("stays here")
 	p.log.Debug("one")
@@ -49,7 +49,7 @@ func TestMessagesBecomeEntries(t *testing.T) {
 
 func TestAuditHasOneShape(t *testing.T) {
 	p := start(t, "updated")
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	p.log.Audit(logclient.Audit{Op: "stage", Slot: "b", Version: "1.1.0", Digest: "00ff", Size: 4096, Reused: 512, Result: logclient.ResultOK})
 	p.log.Audit(logclient.Audit{Op: "stage", Result: logclient.ResultRefused, Reason: "unsigned", Detail: "there is no signature"})
@@ -79,7 +79,7 @@ func line(e logclient.Entry) string {
 
 func TestCrashKeepsTheNewestOutput(t *testing.T) {
 	p := start(t, "execd")
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	var many []string
 	for i := range 100 {
@@ -110,7 +110,7 @@ func TestCrashKeepsTheNewestOutput(t *testing.T) {
 
 func TestForSenderSpeaksAsTheChild(t *testing.T) {
 	p := start(t, "execd")
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	child := p.log.ForSender("hello")
 	child.Info("from the child")
@@ -129,7 +129,7 @@ func TestForSenderSpeaksAsTheChild(t *testing.T) {
 
 func TestMarkerComesAfterWhatWasSaidBefore(t *testing.T) {
 	p := start(t, "updated")
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	for i := range 200 {
 		p.log.Info(fmt.Sprint(i))
@@ -157,7 +157,7 @@ func TestMarkerErrors(t *testing.T) {
 	if err := p.log.Marker(cancelled, "too early"); !errors.Is(err, context.Canceled) {
 		t.Errorf("without logd: %v, want the end of its context", err)
 	}
-	refusing := newStandIn(func(context.Context, call) error { return errors.New("cannot print line: it is ugly") })
+	refusing := newFakeSink(func(context.Context, call) error { return errors.New("cannot print line: it is ugly") })
 	p.Provide("LogSink", refusing.client())
 	err := p.log.Marker(t.Context(), "ugly")
 	if err == nil || !strings.HasPrefix(err.Error(), `cannot print marker "ugly": `) || !strings.HasSuffix(err.Error(), "it is ugly") {

@@ -19,7 +19,7 @@ func TestWhatIsSaidBeforeLogdIsUpArrives(t *testing.T) {
 		want = append(want, strconv.Itoa(i))
 		p.log.Info(want[i])
 	}
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	got, dropped := sink.collect(t, 256)
 	if !slices.Equal(texts(got), want) || dropped != 0 {
@@ -40,7 +40,7 @@ func TestFullQueueDropsPlainMessagesFirst(t *testing.T) {
 			p.log.Info("message", "number", i)
 		}
 	}
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	got, dropped := sink.collect(t, 256)
 	if len(got) != 256 || dropped != 44 {
@@ -79,7 +79,7 @@ func TestQueueFullOfAudit(t *testing.T) {
 		p.log.Audit(logclient.Audit{Op: strconv.Itoa(i), Result: logclient.ResultOK})
 	}
 	p.log.Info("no room")
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	got, dropped := sink.collect(t, 256)
 	if len(got) != 256 || dropped != 45 || got[255].Value("op") != "299" {
@@ -91,7 +91,7 @@ func TestQueueFullOfAudit(t *testing.T) {
 func TestBatchUnderWayIsNotDropped(t *testing.T) {
 	p := start(t, "updated")
 	gate := make(chan struct{})
-	sink := newStandIn(func(context.Context, call) error { <-gate; return nil })
+	sink := newFakeSink(func(context.Context, call) error { <-gate; return nil })
 	p.Provide("LogSink", sink.client())
 	p.log.Info("message", "number", 0)
 	under := receive(t, sink.calls)
@@ -117,7 +117,7 @@ func TestBatchUnderWayIsNotDropped(t *testing.T) {
 // A batch that is refused is lost, is reported so, and holds nothing up.
 func TestRefusedBatchIsReportedLost(t *testing.T) {
 	p := start(t, "updated")
-	sink := newStandIn(func(_ context.Context, c call) error {
+	sink := newFakeSink(func(_ context.Context, c call) error {
 		if len(c.entries) > 0 && c.entries[0].Message == "bad" {
 			return errors.New("cannot write: not today")
 		}
@@ -140,7 +140,7 @@ func TestRefusedBatchIsReportedLost(t *testing.T) {
 
 func TestCloseSendsWhatWaits(t *testing.T) {
 	p := start(t, "updated")
-	sink := newStandIn(nil)
+	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
 	for i := range 256 {
 		p.log.Info(fmt.Sprint(i))
@@ -164,7 +164,7 @@ func TestCloseEndsWithoutLogd(t *testing.T) {
 	absent.log.Close()
 
 	stuck := start(t, "updated")
-	sink := newStandIn(never)
+	sink := newFakeSink(never)
 	stuck.Provide("LogSink", sink.client())
 	stuck.log.Info("never answered")
 	receive(t, sink.calls)

@@ -19,7 +19,7 @@ import (
 
 func startLogd(t *testing.T, console *os.File) *vattest.Daemon {
 	t.Helper()
-	d := vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return logd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
 	})
 	d.File("console", console)
@@ -120,7 +120,7 @@ func TestNothingIsLostOverManyRestarts(t *testing.T) {
 	p := start(t, "updated")
 	said, heard := 0, -1
 	for range 50 {
-		life := newStandIn(nil)
+		life := newFakeSink(nil)
 		cut := p.Provide("LogSink", life.client())
 		for range 50 {
 			p.log.Info(strconv.Itoa(said))
@@ -162,12 +162,12 @@ func span(t *testing.T, entries []logclient.Entry) (first, last int) {
 // What is under way when logd dies goes to the next life.
 func TestCallUnderWayIsSentAgain(t *testing.T) {
 	p := start(t, "updated")
-	dying := newStandIn(never)
+	dying := newFakeSink(never)
 	cut := p.Provide("LogSink", dying.client())
 	p.log.Audit(logclient.Audit{Op: "stage", Result: logclient.ResultOK})
 	receive(t, dying.calls)
 	cut()
-	next := newStandIn(func(ctx context.Context, c call) error {
+	next := newFakeSink(func(ctx context.Context, c call) error {
 		if c.marker != "" {
 			return never(ctx, c)
 		}
@@ -184,7 +184,7 @@ func TestCallUnderWayIsSentAgain(t *testing.T) {
 		t.Fatalf("got %+v, want the marker", c)
 	}
 	cut()
-	last := newStandIn(nil)
+	last := newFakeSink(nil)
 	p.Provide("LogSink", last.client())
 	if err := receive(t, printed); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func start(t *testing.T) *rig {
 
 func startOn(t *testing.T, console *os.File) *vattest.Daemon {
 	t.Helper()
-	d := vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return logd.Run(ctx, b, plat.Host{Clock: stopped{}})
 	})
 	d.File("console", console)

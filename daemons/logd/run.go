@@ -11,7 +11,7 @@ import (
 )
 
 // Run is the daemon's life. The journal lives as long as it.
-func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	console, err := b.File(ctx, "console")
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	})
 	self := journal.Journal_ServerToClient(&reader{ledger: l, follows: follows()})
 	defer self.Release()
-	b.Vital(func() { vat.Served(self.Stats(ctx, nil)) })
+	b.OnPing(func() { vat.Served(self.Stats(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ const exitFatal = 78
 // stopPatience is how long a daemon may take to stop once it was told to.
 const stopPatience = 3 * time.Second
 
-// A daemon's life, from birth to the end of ctx.
-type life func(ctx context.Context, b *vat.Birth, host plat.Host) error
+// A daemon's life, from start to the end of ctx.
+type life func(ctx context.Context, b *vat.Endowments, host plat.Host) error
 
 // applets is the table of daemons.
 func applets() map[string]life {
@@ -71,17 +71,17 @@ func run(name string, args []string, stdout, stderr *os.File) int {
 	return status(err)
 }
 
-// serve lives a daemon's life on the birth channel. It ends when initd closes the channel, or dies.
+// serve lives a daemon's life on the endowment channel. It ends when initd closes the channel, or dies.
 func serve(name string, live life) error {
 	starts := name == "execd"
 	if err := plat.Settle(starts); err != nil {
 		return err
 	}
-	channel, err := vat.ChannelOf(os.NewFile(vat.BirthFD, "birth"))
+	channel, err := vat.ChannelOf(os.NewFile(vat.EndowmentFD, "endowments"))
 	if err != nil {
 		return fmt.Errorf("cannot be born: %w (daemons are started by initd)", err)
 	}
-	b := vat.Born(channel)
+	b := vat.Endowed(channel)
 	defer b.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

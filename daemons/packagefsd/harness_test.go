@@ -19,7 +19,7 @@ import (
 
 func start(t *testing.T) *vattest.Daemon {
 	t.Helper()
-	return vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	return vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return packagefsd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
 	})
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // Run is the daemon's life.
-func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("packagefsd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -23,7 +23,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	b.Serve("PackageFs", func(vat.Client) capnp.Client { return view() })
 	self := packagefs.PackageFs_ServerToClient(&server{v})
 	defer self.Release()
-	b.Vital(func() { vat.Served(self.Stat(ctx, nowhere)) })
+	b.OnPing(func() { vat.Served(self.Stat(ctx, nowhere)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

@@ -16,13 +16,13 @@ const (
 func (s CallSet) rules(pid uint32) []rule {
 	switch s {
 	case CallsDaemon:
-		rules := append(allowed(runtimeCalls(), fileCalls(), birthCalls()), commonRules(takingCalls())...)
+		rules := append(allowed(runtimeCalls(), fileCalls(), channelCalls()), commonRules(takingCalls())...)
 		return append(append(rules, threadRules(pid)...), ownLimits())
 	case CallsPayload:
-		rules := append(allowed(runtimeCalls(), fileCalls(), birthCalls(), programCalls()), programRules(takingCalls())...)
+		rules := append(allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls()), programRules(takingCalls())...)
 		return append(append(append(rules, threadRules(pid)...), groupRules()...), ownLimits())
 	case CallsSpawner:
-		rules := allowed(runtimeCalls(), fileCalls(), birthCalls(), programCalls(), spawnerCalls(), threadCalls())
+		rules := allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls(), spawnerCalls(), threadCalls())
 		rules = append(rules, programRules(append(takingCalls(), spawnerPrctl()...))...)
 		return append(append(rules, spawnerRules()...), ownLimits())
 	default:
@@ -170,8 +170,8 @@ func fileCalls() []uint32 {
 	}
 }
 
-// birthCalls are for sockets that were handed over, and for what happens between the confinement and the program's first instruction.
-func birthCalls() []uint32 {
+// channelCalls are for sockets that were handed over, and for what happens between the confinement and the program's first instruction.
+func channelCalls() []uint32 {
 	return []uint32{
 		unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SHUTDOWN,
 		unix.SYS_GETSOCKOPT, unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,

@@ -12,7 +12,7 @@ import (
 )
 
 // Run is the daemon's life. The directory lives as long as it: providers register again with the next life.
-func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("samgrd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -35,7 +35,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	})
 	self := registry.ServiceManager_ServerToClient(&manager{directory: d})
 	defer self.Release()
-	b.Vital(func() { vat.Served(self.List(ctx, nil)) })
+	b.OnPing(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 func start(t *testing.T) *vattest.Daemon {
-	d := vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return samgrd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
 	})
 	d.Provide("LogSink", capnp.Client(journal.LogSink_ServerToClient(deaf{})))

@@ -24,7 +24,7 @@ const pollEvery = 50 * time.Millisecond
 // updated looks Updated up, and waits for it while its daemon comes up.
 func (t *selftest) updated(ctx context.Context) (update.Updated, error) {
 	for {
-		client, err := discovery.Find(ctx, t.birth, "Updated")
+		client, err := discovery.Find(ctx, t.endowments, "Updated")
 		if err == nil {
 			return update.Updated(client), nil
 		}
@@ -158,7 +158,7 @@ func (t *selftest) awaitVersion(ctx context.Context, want string) error {
 }
 
 func (t *selftest) askVersion(ctx context.Context) (string, error) {
-	client, err := discovery.Find(ctx, t.birth, "bundle/"+probe)
+	client, err := discovery.Find(ctx, t.endowments, "bundle/"+probe)
 	if err != nil {
 		return "", err
 	}

@@ -27,7 +27,7 @@ const (
 )
 
 // Run is the daemon's life: the whole flow, then its outcome.
-func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	log := logclient.New("selftest", b.Use("LogSink"))
 	defer log.Close()
 	sets, err := b.Dir(ctx, "sets")
@@ -36,8 +36,8 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	}
 	t := &selftest{
 		host: host, log: log, sets: sets,
-		birth: b,
-		votes: b.Use("HealthVote"),
+		endowments: b,
+		votes:      b.Use("HealthVote"),
 	}
 	if err := b.Ready(); err != nil {
 		return err

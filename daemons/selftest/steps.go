@@ -18,11 +18,11 @@ import (
 
 // A selftest is the client and what it was granted.
 type selftest struct {
-	host  plat.Host
-	log   *logclient.Log
-	sets  *os.Root
-	birth *vat.Birth
-	votes *vat.Holding
+	host       plat.Host
+	log        *logclient.Log
+	sets       *os.Root
+	endowments *vat.Endowments
+	votes      *vat.Holding
 }
 
 // A stagedSet is a set the selftest has staged.

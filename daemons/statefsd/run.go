@@ -15,7 +15,7 @@ import (
 )
 
 // Run is the daemon's life.
-func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("statefsd", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -41,7 +41,7 @@ func Run(ctx context.Context, b *vat.Birth, _ plat.Host) error {
 	})
 	self := statefs.StateFs_ServerToClient(&server{state.Prefix(store.Boot), report})
 	defer self.Release()
-	b.Vital(func() { vat.Served(self.Get(ctx, noKey)) })
+	b.OnPing(func() { vat.Served(self.Get(ctx, noKey)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 // start runs statefsd on a folder; what it logs waits for a logd that is not there.
 func start(t *testing.T, dir string) *vattest.Daemon {
 	t.Helper()
-	d := vattest.Start(t, func(ctx context.Context, b *vat.Birth) error {
+	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return statefsd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
 	})
 	d.Dir("state", dir)

@@ -16,7 +16,7 @@ import (
 )
 
 // readCore takes up which core the system runs from: the digest of its payload, or nothing for the one that the machine started with.
-func (e *engine) readCore(ctx context.Context, b *vat.Birth) error {
+func (e *engine) readCore(ctx context.Context, b *vat.Endowments) error {
 	setting, err := oneSetting(ctx, b, "core")
 	if err != nil || setting == "" {
 		return err

@@ -23,7 +23,7 @@ import (
 )
 
 // Run is the daemon's life.
-func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	log := logclient.New("updated", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -58,7 +58,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 	})
 	self := update.UpdateStatus_ServerToClient(&statusServer{engine: e})
 	defer self.Release()
-	b.Vital(func() { vat.Served(self.GetStatus(ctx, nil)) })
+	b.OnPing(func() { vat.Served(self.GetStatus(ctx, nil)) })
 	if err := b.Ready(); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func Run(ctx context.Context, b *vat.Birth, host plat.Host) error {
 const takesUp = "updated"
 
 // open takes up resources, settings and the record.
-func open(ctx context.Context, b *vat.Birth, host plat.Host, log *logclient.Log) (*engine, error) {
+func open(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient.Log) (*engine, error) {
 	root, err := b.Dir(ctx, "system")
 	if err != nil {
 		return nil, err
@@ -114,7 +114,7 @@ func (e *engine) ready() string {
 	return "updated: ready (non-persistent)"
 }
 
-func oneSetting(ctx context.Context, b *vat.Birth, name string) (string, error) {
+func oneSetting(ctx context.Context, b *vat.Endowments, name string) (string, error) {
 	values, err := b.Setting(ctx, name)
 	if err == nil && len(values) != 1 {
 		err = fmt.Errorf("cannot use setting %s: it has %d values", name, len(values))
@@ -125,7 +125,7 @@ func oneSetting(ctx context.Context, b *vat.Birth, name string) (string, error) 
 	return values[0], nil
 }
 
-func (e *engine) readPolicy(ctx context.Context, b *vat.Birth) error {
+func (e *engine) readPolicy(ctx context.Context, b *vat.Endowments) error {
 	var tries int64
 	for name, value := range map[string]*int64{
 		"limit-archive": &e.limits.Archive, "limit-payload": &e.limits.Payload, "tries": &tries,
@@ -178,7 +178,7 @@ func (e *FactoryError) Unwrap() error { return e.Err }
 
 // fillFactorySlot installs the factory set into slot a where both slots hold nothing: at the first start, or when both
 // are lost. It goes the way of every other set: nothing is trusted for having come from the command line.
-func (e *engine) fillFactorySlot(ctx context.Context, b *vat.Birth) error {
+func (e *engine) fillFactorySlot(ctx context.Context, b *vat.Endowments) error {
 	file, granted := b.Given("factory")
 	if !granted || !e.content(bootctl.A).Digest.IsZero() || !e.content(bootctl.B).Digest.IsZero() {
 		return nil

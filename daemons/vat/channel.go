@@ -9,15 +9,15 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/birth"
+	"nexus/capnpgen/endowment"
 )
 
-// maxPacket bounds one message on a birth channel (schema/birth.capnp).
+// maxPacket bounds one message on an endowment channel (schema/endowment.capnp).
 const maxPacket = 4096
 
-// An endowment is one granted thing as it passes over a birth channel.
-type endowment struct {
-	Kind   birth.Endowment_Kind
+// An endowment is one granted thing as it passes over an endowment channel.
+type grant struct {
+	Kind   endowment.Endowment_Kind
 	Name   string
 	Peer   string
 	Grants []string
@@ -26,7 +26,7 @@ type endowment struct {
 	File   *os.File // nil for what is said without a descriptor
 }
 
-// ChannelOf makes a birth channel's end usable. It takes the file over.
+// ChannelOf makes an endowment channel's end usable. It takes the file over.
 func ChannelOf(f *os.File) (*net.UnixConn, error) {
 	conn, err := socketOf(f)
 	if err != nil {
@@ -35,7 +35,7 @@ func ChannelOf(f *os.File) (*net.UnixConn, error) {
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
 		conn.Close()
-		return nil, errors.New("cannot open birth channel: it is no unix socket")
+		return nil, errors.New("cannot open endowment channel: it is no unix socket")
 	}
 	return unix, nil
 }
@@ -58,10 +58,10 @@ func rootOf(dir *os.File) (*os.Root, error) {
 }
 
 // packet is the endowment as it passes over a channel, without its descriptor.
-func (e endowment) packet() ([]byte, error) {
+func (e grant) packet() ([]byte, error) {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()
-	m, err := birth.NewRootEndowment(seg)
+	m, err := endowment.NewRootEndowment(seg)
 	if err != nil {
 		return nil, err
 	}
@@ -81,17 +81,17 @@ func (e endowment) packet() ([]byte, error) {
 }
 
 // receiveEndowment takes the next endowment; an error means that the channel has ended.
-func receiveEndowment(channel *net.UnixConn) (endowment, error) {
+func receiveEndowment(channel *net.UnixConn) (grant, error) {
 	packet, file, err := receivePacket(channel)
 	if err != nil {
-		return endowment{}, err
+		return grant{}, err
 	}
 	e, err := parseEndowment(packet)
 	if err != nil {
 		if file != nil {
 			file.Close()
 		}
-		return endowment{}, err
+		return grant{}, err
 	}
 	e.File = file
 	return e, nil
@@ -125,33 +125,33 @@ func fileOf(rights []byte) (*os.File, error) {
 	return os.NewFile(uintptr(fds[0]), "granted"), nil
 }
 
-func parseEndowment(packet []byte) (endowment, error) {
+func parseEndowment(packet []byte) (grant, error) {
 	msg, err := capnp.Unmarshal(packet)
 	if err != nil {
-		return endowment{}, err
+		return grant{}, err
 	}
-	m, err := birth.ReadRootEndowment(msg)
+	m, err := endowment.ReadRootEndowment(msg)
 	if err != nil {
-		return endowment{}, err
+		return grant{}, err
 	}
 	name, err := m.Name()
 	if err != nil {
-		return endowment{}, err
+		return grant{}, err
 	}
 	peer, err := m.Peer()
 	if err != nil {
-		return endowment{}, err
+		return grant{}, err
 	}
 	list, err := m.Grants()
 	if err != nil {
-		return endowment{}, err
+		return grant{}, err
 	}
 	grants, err := Texts(list)
 	if err != nil {
-		return endowment{}, err
+		return grant{}, err
 	}
 	onward, err := m.Onward()
-	return endowment{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants, Link: m.Link(), Onward: onward}, err
+	return grant{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants, Link: m.Link(), Onward: onward}, err
 }
 
 // Texts copies a list of texts out of a message.

@@ -8,7 +8,7 @@ import (
 
 // takeUse connects to the provider of a facet. When that connection ends and the daemon did not mean it to, initd is told, which makes
 // the link again if both its ends still live.
-func (b *Birth) takeUse(e endowment) {
+func (b *Endowments) takeUse(e grant) {
 	socket, err := socketOf(e.File)
 	if err != nil {
 		return
@@ -21,14 +21,14 @@ func (b *Birth) takeUse(e endowment) {
 }
 
 // serve answers a client. That its connection ends is for the client to report: it may have meant it.
-func (b *Birth) serve(a arrival, bootstrap func(Client) capnp.Client, options ...guard.Option) *Conn {
+func (b *Endowments) serve(a arrival, bootstrap func(Client) capnp.Client, options ...guard.Option) *Conn {
 	conn := Connect(a.socket, bootstrap(a.client), append(options, b.watch(a.client.Name))...)
 	b.track(conn, a.link, func() {})
 	return conn
 }
 
 // track remembers a connection until it ends, so that all end with the channel, and says when it has ended before that.
-func (b *Birth) track(c *Conn, link uint64, ended func()) {
+func (b *Endowments) track(c *Conn, link uint64, ended func()) {
 	b.mu.Lock()
 	over := b.conns == nil
 	if !over {
@@ -52,7 +52,7 @@ func (b *Birth) track(c *Conn, link uint64, ended func()) {
 }
 
 // cut ends the connection of one link, also of one whose server is not there yet.
-func (b *Birth) cut(link uint64) {
+func (b *Endowments) cut(link uint64) {
 	var cut []*Conn
 	b.mu.Lock()
 	for c, number := range b.conns {
@@ -71,10 +71,10 @@ func (b *Birth) cut(link uint64) {
 		}
 		b.waiting[facet] = kept
 	}
-	carrier := b.carrier
+	forwarder := b.forwarder
 	b.mu.Unlock()
-	if carrier != nil {
-		carrier.Cut(link)
+	if forwarder != nil {
+		forwarder.Cut(link)
 	}
 	for _, c := range cut {
 		go c.Close() // it waits for the library, and other things may come over the channel meanwhile

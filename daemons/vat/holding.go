@@ -22,7 +22,7 @@ type Holding struct {
 // ErrRevoked is why a facet cannot be reached that was taken back: waiting for the provider's next life would not help.
 var ErrRevoked = errors.New("it was revoked")
 
-// NewHolding returns an empty holding; initd, which has no birth channel, makes its own. Renew fills it.
+// NewHolding returns an empty holding; initd, which has no endowment channel, makes its own. Renew fills it.
 func NewHolding(facet string) *Holding {
 	return &Holding{facet: facet, changed: make(chan struct{})}
 }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// maxUntaken bounds the packets that wait for a daemon to take those before them, beside what the kernel keeps of a channel. A birth
-// has a few dozen, the rebirth of a neighbour a few more, and each bundle that looks up what a daemon serves one.
+// maxUntaken bounds the packets that wait for a daemon to take those before them, beside what the kernel keeps of a channel. A start
+// has a few dozen, the restart of a neighbour a few more, and each bundle that looks up what a daemon serves one.
 const maxUntaken = 512
 
 // An outbox keeps what a daemon is granted until the daemon takes it, so that whoever grants waits for no daemon.
@@ -34,7 +34,7 @@ func newOutbox() *outbox {
 
 // put has the endowment sent after those before it. The caller keeps e.File. What is put for a daemon that has died is dropped: its next
 // life gets all that its row says.
-func (o *outbox) put(e endowment) error {
+func (o *outbox) put(e grant) error {
 	p, err := pack(e)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (o *outbox) put(e endowment) error {
 const maxOffered = 64
 
 // offer is put, but for when so much is untaken that the daemon may not be well.
-func (o *outbox) offer(e endowment) error {
+func (o *outbox) offer(e grant) error {
 	o.mu.Lock()
 	waiting := len(o.untaken)
 	o.mu.Unlock()
@@ -134,7 +134,7 @@ func (o *outbox) kick() {
 }
 
 // pack makes a parcel with a descriptor of its own.
-func pack(e endowment) (parcel, error) {
+func pack(e grant) (parcel, error) {
 	packet, err := e.packet()
 	if err != nil || e.File == nil {
 		return parcel{packet: packet}, err

@@ -5,13 +5,13 @@ import (
 	"os"
 	"sync"
 
-	"nexus/capnpgen/birth"
+	"nexus/capnpgen/endowment"
 )
 
 // maxUnheard bounds the ended links of one daemon that initd has not taken up yet. A daemon holds a dozen.
 const maxUnheard = 64
 
-// A Parent is initd's end of a daemon's birth channel, or execd's end of a bundle's. What it grants, cuts and asks is sent in that order, by a goroutine of its own: no
+// A Parent is initd's end of a daemon's endowment channel, or execd's end of a bundle's. What it grants, cuts and asks is sent in that order, by a goroutine of its own: no
 // method waits for the daemon, which may be stopped, hostile or dead. An error says that a thing cannot be granted to anyone.
 type Parent struct {
 	channel *net.UnixConn
@@ -68,65 +68,65 @@ func (p *Parent) Close() { p.close() }
 // GrantServe hands the daemon a socket on which to serve facet to client, as initd's link of that number. The caller keeps the file
 // and closes it.
 func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os.File) error {
-	return p.grants.put(endowment{
-		Kind: birth.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, File: socket,
+	return p.grants.put(grant{
+		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, File: socket,
 	})
 }
 
 // GrantUse hands the daemon a socket on which provider serves it facet, as initd's link of that number. The caller keeps the file and
 // closes it.
 func (p *Parent) GrantUse(facet, provider string, link uint64, socket *os.File) error {
-	return p.grants.put(endowment{Kind: birth.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, File: socket})
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, File: socket})
 }
 
 // PassServe is GrantServe for a process that the daemon started, to which the daemon passes the socket on.
 func (p *Parent) PassServe(onward, facet string, client Client, link uint64, socket *os.File) error {
-	return p.grants.put(endowment{
-		Kind: birth.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, Onward: onward, File: socket,
+	return p.grants.put(grant{
+		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, Onward: onward, File: socket,
 	})
 }
 
 // PassUse is GrantUse for a process that the daemon started, to which the daemon passes the socket on.
 func (p *Parent) PassUse(onward, facet, provider string, link uint64, socket *os.File) error {
-	return p.grants.put(endowment{
-		Kind: birth.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, Onward: onward, File: socket,
+	return p.grants.put(grant{
+		Kind: endowment.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, Onward: onward, File: socket,
 	})
 }
 
 // GrantDir hands the daemon a directory. The caller keeps the file.
 func (p *Parent) GrantDir(name string, dir *os.File) error {
-	return p.grants.put(endowment{Kind: birth.Endowment_Kind_dir, Name: name, File: dir})
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_dir, Name: name, File: dir})
 }
 
 // GrantFile hands the daemon an open file. The caller keeps the file.
 func (p *Parent) GrantFile(name string, file *os.File) error {
-	return p.grants.put(endowment{Kind: birth.Endowment_Kind_file, Name: name, File: file})
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_file, Name: name, File: file})
 }
 
 // GrantHanded passes on a file that somebody outside handed over, with the ticket it came with. The caller keeps the file. While the daemon
 // leaves much untaken it is refused: what comes from outside never takes the place of what initd grants.
 func (p *Parent) GrantHanded(name, ticket string, file *os.File) error {
-	return p.grants.offer(endowment{Kind: birth.Endowment_Kind_handed, Name: name, Grants: []string{ticket}, File: file})
+	return p.grants.offer(grant{Kind: endowment.Endowment_Kind_handed, Name: name, Grants: []string{ticket}, File: file})
 }
 
 // GrantSetting hands the daemon the values of a policy setting.
 func (p *Parent) GrantSetting(name string, values ...string) error {
-	return p.grants.put(endowment{Kind: birth.Endowment_Kind_setting, Name: name, Grants: values})
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_setting, Name: name, Grants: values})
 }
 
 // Cut has the daemon close its end of a link.
 func (p *Parent) Cut(link uint64) error {
-	return p.grants.put(endowment{Kind: birth.Endowment_Kind_cut, Link: link})
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_cut, Link: link})
 }
 
 // Revoke has the daemon know that a facet was taken back: whoever waits for it there waits no longer.
 func (p *Parent) Revoke(facet string) error {
-	return p.grants.put(endowment{Kind: birth.Endowment_Kind_cut, Name: facet})
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_cut, Name: facet})
 }
 
 // Ping asks the daemon for a sign of life, which comes by Alive.
 func (p *Parent) Ping() error {
-	return p.grants.put(endowment{Kind: birth.Endowment_Kind_ping})
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_ping})
 }
 
 // hear reads the channel to its end. What cannot be read as a report is ignored: a daemon harms nobody but itself by it.
@@ -143,17 +143,17 @@ func (p *Parent) hear() {
 			continue
 		}
 		switch r.Kind {
-		case birth.Report_Kind_ready:
+		case endowment.Report_Kind_ready:
 			if !said {
 				said = true
 				close(p.ready)
 			}
-		case birth.Report_Kind_alive:
+		case endowment.Report_Kind_alive:
 			select {
 			case p.alive <- struct{}{}:
 			default:
 			}
-		case birth.Report_Kind_ended:
+		case endowment.Report_Kind_ended:
 			select {
 			case p.ended <- Ended{Facet: r.Facet, Link: r.Link}:
 			case <-p.over:

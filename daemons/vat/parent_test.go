@@ -36,7 +36,7 @@ func TestParentHearsAnything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := vat.Born(far)
+	b := vat.Endowed(far)
 	defer b.Close()
 	if err := b.Ready(); err != nil {
 		t.Fatal(err)

@@ -6,15 +6,15 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/birth"
+	"nexus/capnpgen/endowment"
 )
 
 // reportTimeout is how long initd may leave a channel full before a report is given up.
 const reportTimeout = time.Second
 
-// A report is what a daemon tells initd over its birth channel.
+// A report is what a daemon tells initd over its endowment channel.
 type report struct {
-	Kind  birth.Report_Kind
+	Kind  endowment.Report_Kind
 	Facet string // for ended: whose connection
 	Link  uint64 // for ended: its number
 }
@@ -23,7 +23,7 @@ type report struct {
 func sendReport(channel *net.UnixConn, r report) error {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()
-	m, err := birth.NewRootReport(seg)
+	m, err := endowment.NewRootReport(seg)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func parseReport(packet []byte) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	m, err := birth.ReadRootReport(msg)
+	m, err := endowment.ReadRootReport(msg)
 	if err != nil {
 		return report{}, err
 	}

@@ -14,8 +14,8 @@ import (
 func TestEndedLinkIsReported(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	provider, providerEnd := born(t)
-	holder, holderEnd := born(t)
+	provider, providerEnd := newChannel(t)
+	holder, holderEnd := newChannel(t)
 	serveNames(provider)
 	linkAs(t, 7, providerEnd, holderEnd, "x")
 	if _, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil {
@@ -36,20 +36,20 @@ func TestEndedLinkIsReported(t *testing.T) {
 func TestCutEndsOneLink(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	provider, providerEnd := born(t)
+	provider, providerEnd := newChannel(t)
 	provider.Serve("TrustAnchors", func(c vat.Client) capnp.Client {
 		return capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: c.Name, closed: make(chan struct{})}))
 	})
-	var holders [2]*vat.Birth
+	var holders [2]*vat.Endowments
 	var clients [2]keystore.TrustAnchors
 	for i := range holders {
-		birth, end := born(t)
+		holder, end := newChannel(t)
 		linkAs(t, uint64(1+i), providerEnd, end, "x")
-		client, err := birth.Use("TrustAnchors").Get(ctx)
+		client, err := holder.Use("TrustAnchors").Get(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		holders[i], clients[i] = birth, keystore.TrustAnchors(client)
+		holders[i], clients[i] = holder, keystore.TrustAnchors(client)
 		defer client.Release()
 	}
 	if err := providerEnd.Cut(1); err != nil {
@@ -70,7 +70,7 @@ func TestCutEndsOneLink(t *testing.T) {
 func TestPingIsAnswered(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	b, end := born(t)
+	b, end := newChannel(t)
 	for range 2 {
 		if err := end.Ping(); err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ type bundleOf struct {
 }
 
 // bundles boots a world with these bundles, all of them native services.
-func bundles(t testing.TB, visitor func(context.Context, *vat.Birth) error, list ...bundleOf) *world.World {
+func bundles(t testing.TB, visitor func(context.Context, *vat.Endowments) error, list ...bundleOf) *world.World {
 	t.Helper()
 	w := world.New(t)
 	if visitor != nil {
@@ -73,20 +73,20 @@ func TestSamgrdMayDieUnderLinkedBundles(t *testing.T) {
 	}
 }
 
-// asVisitor boots bundles and returns the birth of a visitor.
-func asVisitor(t *testing.T, list ...bundleOf) (*world.World, *vat.Birth) {
+// asVisitor boots bundles and returns the endowments of a visitor.
+func asVisitor(t *testing.T, list ...bundleOf) (*world.World, *vat.Endowments) {
 	t.Helper()
-	births := make(chan *vat.Birth, 1)
-	w := bundles(t, func(ctx context.Context, b *vat.Birth) error {
-		births <- b
+	endowed := make(chan *vat.Endowments, 1)
+	w := bundles(t, func(ctx context.Context, b *vat.Endowments) error {
+		endowed <- b
 		<-ctx.Done()
 		return nil
 	}, list...)
-	return w, <-births
+	return w, <-endowed
 }
 
 // find looks a bundle up until it is there.
-func find(t *testing.T, ctx context.Context, w *world.World, b *vat.Birth, name string) (client capnp.Client) {
+func find(t *testing.T, ctx context.Context, w *world.World, b *vat.Endowments, name string) (client capnp.Client) {
 	t.Helper()
 	winding(w, func() {
 		for ctx.Err() == nil {

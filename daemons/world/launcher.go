@@ -21,7 +21,7 @@ import (
 )
 
 // A life is a daemon's Run.
-type life func(context.Context, *vat.Birth, plat.Host) error
+type life func(context.Context, *vat.Endowments, plat.Host) error
 
 func lives(visitor life) map[string]life {
 	return map[string]life{
@@ -47,7 +47,7 @@ func newLauncher(host plat.Host, t *tapping, visitor life) *launcher {
 	return &launcher{host: host, tapping: t, visitor: visitor, living: map[string]*daemon{}}
 }
 
-// Launch runs a daemon's life on its birth channel.
+// Launch runs a daemon's life on its endowment channel.
 func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, error) {
 	run := lives(l.visitor)[name]
 	if run == nil {
@@ -66,13 +66,13 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 		return nil, errors.New("cannot launch: the channel is no unix socket")
 	}
 	if l.tapping != nil {
-		if unix, err = l.tapping.birthChannel(name, unix); err != nil {
+		if unix, err = l.tapping.tappedChannel(name, unix); err != nil {
 			return nil, err
 		}
 	}
-	b := vat.Born(unix)
+	b := vat.Endowed(unix)
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &daemon{birth: b, cancel: cancel, done: make(chan struct{}), followed: make(chan struct{})}
+	d := &daemon{endowments: b, cancel: cancel, done: make(chan struct{}), followed: make(chan struct{})}
 	l.mu.Lock()
 	if l.down {
 		l.mu.Unlock()
@@ -163,14 +163,14 @@ func (l *launcher) endAll() {
 
 // A daemon is one life as a process.
 type daemon struct {
-	pid      int
-	birth    *vat.Birth
-	cancel   context.CancelFunc
-	done     chan struct{}
-	followed chan struct{} // closed when the daemon's next life begins
-	killed   bool          // written before cancel, read after the life has ended
-	once     sync.Once
-	exit     plat.Exit
+	pid        int
+	endowments *vat.Endowments
+	cancel     context.CancelFunc
+	done       chan struct{}
+	followed   chan struct{} // closed when the daemon's next life begins
+	killed     bool          // written before cancel, read after the life has ended
+	once       sync.Once
+	exit       plat.Exit
 }
 
 func (d *daemon) PID() int              { return d.pid }
@@ -182,6 +182,6 @@ func (d *daemon) Terminate()            { d.Kill() }
 func (d *daemon) Kill() {
 	d.once.Do(func() {
 		d.killed = true
-		d.birth.Close()
+		d.endowments.Close()
 	})
 }

@@ -14,8 +14,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// takeLinks has the program take links over its birth channel, and serve those who look it up.
-func (p *program) takeLinks(server native) (*vat.Birth, error) {
+// takeLinks has the program take links over its endowment channel, and serve those who look it up.
+func (p *program) takeLinks(server native) (*vat.Endowments, error) {
 	channel, err := dup(p.channel)
 	if err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func (p *program) takeLinks(server native) (*vat.Birth, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := vat.Born(conn)
+	b := vat.Endowed(conn)
 	b.Serve(discovery.Facet("bundle/"+p.name), func(vat.Client) capnp.Client {
 		return capnp.Client(service.Service_ServerToClient(server))
 	})
@@ -33,7 +33,7 @@ func (p *program) takeLinks(server native) (*vat.Birth, error) {
 
 // callLinked finds what stands behind a name, which closes found, and calls it again and again over that one link until a call fails. It
 // tells when.
-func (p *program) callLinked(conn *vat.Conn, links *vat.Birth, name string, found chan<- struct{}, rude bool) <-chan time.Time {
+func (p *program) callLinked(conn *vat.Conn, links *vat.Endowments, name string, found chan<- struct{}, rude bool) <-chan time.Time {
 	over := make(chan time.Time, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -62,7 +62,7 @@ func (p *program) callLinked(conn *vat.Conn, links *vat.Birth, name string, foun
 }
 
 // await looks the name up until somebody stands behind it.
-func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Birth, name string) (capnp.Client, error) {
+func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Endowments, name string) (capnp.Client, error) {
 	services, err := conn.Bootstrap(ctx)
 	if err != nil {
 		return capnp.Client{}, err

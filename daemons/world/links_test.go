@@ -22,23 +22,23 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// visited boots a world with a visitor that hands its birth to the test and stays.
-func visited(t *testing.T) (*world.World, *vat.Birth) {
+// visited boots a world with a visitor that hands its endowments to the test and stays.
+func visited(t *testing.T) (*world.World, *vat.Endowments) {
 	t.Helper()
 	w := world.New(t)
 	w.State = filepath.Join(w.Dir, "state") // so that every row lives
-	births := make(chan *vat.Birth, 1)
-	w.Visit(func(ctx context.Context, b *vat.Birth) error {
-		births <- b
+	endowed := make(chan *vat.Endowments, 1)
+	w.Visit(func(ctx context.Context, b *vat.Endowments) error {
+		endowed <- b
 		<-ctx.Done()
 		return nil
 	})
 	w.Start(set(t, "1.0.0", "serve 1.0.0"), updatestest.Key(1).Public())
 	select {
-	case b := <-births:
+	case b := <-endowed:
 		return w, b
 	case <-time.After(limit):
-		t.Fatal("the visitor was not born")
+		t.Fatal("the visitor did not start")
 		return nil, nil
 	}
 }
@@ -122,7 +122,7 @@ func TestInitLogsWhomItRefuses(t *testing.T) {
 }
 
 // updatedOf is a path of the visitor's own to Updated.
-func updatedOf(t *testing.T, ctx context.Context, w *world.World, b *vat.Birth) capupdate.Updated {
+func updatedOf(t *testing.T, ctx context.Context, w *world.World, b *vat.Endowments) capupdate.Updated {
 	t.Helper()
 	var client capnp.Client
 	err := errors.New("not asked")
@@ -251,7 +251,7 @@ func TestRevokedNameIsGone(t *testing.T) {
 	gone()
 }
 
-// TestRevokedFacetStaysGone takes a facet of its row from a client: no birth brings it back.
+// TestRevokedFacetStaysGone takes a facet of its row from a client: no restart brings it back.
 func TestRevokedFacetStaysGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -269,10 +269,10 @@ func TestRevokedFacetStaysGone(t *testing.T) {
 		t.Errorf("the next call: %v, want disconnected", err)
 	}
 	w.Kill("samgrd")
-	w.Kill("samgrd") // by then the birth before has made its links
+	w.Kill("samgrd") // by then the start before has made its links
 	if client, there := b.Use("ServiceManager").Now(); there {
 		client.Release()
-		t.Error("a birth brought it back")
+		t.Error("a restart brought it back")
 	}
 }
 

@@ -159,10 +159,10 @@ func TestTakenOverDaemonHasItsRow(t *testing.T) {
 		t.Run(who, func(t *testing.T) {
 			w, _ := visited(t)
 			p := &trespasser{t: t, methods: all}
-			holdsNoOther(t, birthOf(t, w, who), who, facets, row)
+			holdsNoOther(t, endowmentsOf(t, w, who), who, facets, row)
 			for _, facet := range row {
 				ctx, cancel := context.WithTimeout(t.Context(), limit)
-				client, err := birthOf(t, w, who).Use(facet).Get(ctx)
+				client, err := endowmentsOf(t, w, who).Use(facet).Get(ctx)
 				cancel()
 				if err != nil {
 					t.Fatalf("%s does not hold %s: %v", who, facet, err)
@@ -176,16 +176,16 @@ func TestTakenOverDaemonHasItsRow(t *testing.T) {
 	t.Logf("%d daemons tried %d calls; %d reached a method, all of them granted", len(granted), tried, reached)
 }
 
-// birthOf waits until the daemon is there.
-func birthOf(t *testing.T, w *world.World, who string) *vat.Birth {
+// endowmentsOf waits until the daemon is there.
+func endowmentsOf(t *testing.T, w *world.World, who string) *vat.Endowments {
 	t.Helper()
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
-		if b := w.BirthOf(who); b != nil {
+		if b := w.EndowmentsOf(who); b != nil {
 			return b
 		}
 		w.Clock.Wind(time.Millisecond)
 	}
-	t.Fatalf("%s was not born", who)
+	t.Fatalf("%s did not start", who)
 	return nil
 }
 
@@ -193,7 +193,7 @@ func birthOf(t *testing.T, w *world.World, who string) *vat.Birth {
 const settle = 250 * time.Millisecond
 
 // holdsNoOther wants none of the facets that are not in the row.
-func holdsNoOther(t *testing.T, b *vat.Birth, who string, facets, row []string) {
+func holdsNoOther(t *testing.T, b *vat.Endowments, who string, facets, row []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), settle)
 	defer cancel()
@@ -236,7 +236,7 @@ func TestNamesLeadWhereTheyMay(t *testing.T) {
 			w, _ := visited(t)
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
-			manager, err := birthOf(t, w, who).Use("ServiceManager").Get(ctx)
+			manager, err := endowmentsOf(t, w, who).Use("ServiceManager").Get(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +253,7 @@ func TestNamesLeadWhereTheyMay(t *testing.T) {
 					if refusal.Of(convert.Excepted(err)) != refusal.UnknownName {
 						t.Errorf("%s looks up %q: got %v, want %s", who, name, err, refusal.UnknownName)
 					}
-					if client, err := lookup.Find(ctx, birthOf(t, w, who), name); err == nil {
+					if client, err := lookup.Find(ctx, endowmentsOf(t, w, who), name); err == nil {
 						client.Release()
 						t.Errorf("%s was introduced to %q", who, name)
 					}

@@ -137,7 +137,7 @@ type program struct {
 	clock   plat.Clock
 	of      *programs
 	name    string
-	channel *os.File // its birth channel
+	channel *os.File // its endowment channel
 	pid     int
 	kill    chan struct{}
 	once    sync.Once
@@ -180,7 +180,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 			says = "serve"
 			arg, name, _ = strings.Cut(arg, " ")
 		}
-		server := native{verb: says, version: arg, clock: p.clock, well: p.clock.Now(), born: p.clock.Now()}
+		server := native{verb: says, version: arg, clock: p.clock, well: p.clock.Now(), began: p.clock.Now()}
 		if verb == "late" {
 			server.verb, server.well = "serve", server.well.Add(lateAfter)
 		}
@@ -279,7 +279,7 @@ type native struct {
 	verb, version string
 	clock         plat.Clock
 	well          time.Time // until then it is starting
-	born          time.Time
+	began         time.Time
 	found         chan struct{} // closed when it has found what it looks for, nil if that is nothing
 }
 
@@ -319,7 +319,7 @@ func (n native) Health(ctx context.Context, call service.Service_health) error {
 
 // now is what it does at the moment, as one of the verbs that have no turns.
 func (n native) now() string {
-	age := n.clock.Now().Sub(n.born)
+	age := n.clock.Now().Sub(n.began)
 	switch {
 	case n.clock.Now().Before(n.well):
 		return "start"

@@ -44,7 +44,7 @@ func everyRow(t *testing.T) (*world.World, *world.Operator) {
 	w.State = filepath.Join(w.Dir, "state")
 	w.Share("status")
 	w.Share("stage")
-	w.Visit(func(ctx context.Context, b *vat.Birth) error {
+	w.Visit(func(ctx context.Context, b *vat.Endowments) error {
 		<-ctx.Done()
 		return nil
 	})
@@ -80,7 +80,7 @@ type held struct {
 // holdings are what a client has under a word, live: the facet of its row, and what it found by that name.
 func holdings(t *testing.T, ctx context.Context, w *world.World, edges []world.Edge, is aWord) (all []held) {
 	t.Helper()
-	b := w.BirthOf(is.client)
+	b := w.EndowmentsOf(is.client)
 	for _, e := range edges {
 		var client capnp.Client
 		var err error
@@ -128,7 +128,7 @@ func TestWhatTheGraphShowsCanBeRevoked(t *testing.T) {
 		t.Run(is.client+"/"+strings.ReplaceAll(is.word, "/", "_"), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
-			if w.BirthOf(is.client) == nil || strings.Contains(is.word, ":") {
+			if w.EndowmentsOf(is.client) == nil || strings.Contains(is.word, ":") {
 				checkOther(t, o, is)
 				return
 			}
@@ -172,7 +172,7 @@ func partOfAnother(edges []world.Edge, is aWord) bool {
 // checkGone calls on with what a client held under a word, and looks for it again.
 func checkGone(t *testing.T, ctx context.Context, w *world.World, is aWord, had []held) {
 	t.Helper()
-	b := w.BirthOf(is.client)
+	b := w.EndowmentsOf(is.client)
 	for _, h := range had {
 		b.Use(h.facet).Lost(ctx, h.client)
 		if arrives(ctx, h.client) {
@@ -193,7 +193,7 @@ func checkGone(t *testing.T, ctx context.Context, w *world.World, is aWord, had 
 }
 
 // notFound looks a name up that was revoked.
-func notFound(ctx context.Context, w *world.World, b *vat.Birth, name string) (err error) {
+func notFound(ctx context.Context, w *world.World, b *vat.Endowments, name string) (err error) {
 	winding(w, func() {
 		err = b.Use("ServiceManager").Call(ctx, func(capnp.Client) error {
 			client, err := lookup.Find(ctx, b, name)

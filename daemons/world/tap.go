@@ -8,18 +8,18 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/birth"
+	"nexus/capnpgen/endowment"
 	"nexus/daemons/initd"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
 
-// maxPacket bounds one message on a birth channel (schema/birth.capnp).
+// maxPacket bounds one message on an endowment channel (schema/endowment.capnp).
 const maxPacket = 4096
 
-// birthChannel puts the world between initd and a newborn daemon: every link that initd hands over is one that is listened to. It returns
+// tappedChannel puts the world between initd and a newborn daemon: every link that initd hands over is one that is listened to. It returns
 // the daemon's end and keeps the channel, which is initd's other end.
-func (t *tapping) birthChannel(daemon string, channel *net.UnixConn) (*net.UnixConn, error) {
+func (t *tapping) tappedChannel(daemon string, channel *net.UnixConn) (*net.UnixConn, error) {
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
 		return nil, err
@@ -85,16 +85,16 @@ func linkOf(daemon string, packet []byte) (w link, tapped bool, err error) {
 	if err != nil {
 		return w, false, err
 	}
-	m, err := birth.ReadRootEndowment(msg)
+	m, err := endowment.ReadRootEndowment(msg)
 	if err != nil {
 		return w, false, err
 	}
 	name, errName := m.Name()
 	peer, errPeer := m.Peer()
 	switch m.Kind() {
-	case birth.Endowment_Kind_use:
+	case endowment.Endowment_Kind_use:
 		return link{name, daemon, peer}, true, errors.Join(errName, errPeer)
-	case birth.Endowment_Kind_serve:
+	case endowment.Endowment_Kind_serve:
 		if _, role := initd.RoleOf(peer); role { // a link that initd holds for somebody outside
 			peer = InitName
 		}

@@ -49,8 +49,8 @@ func (w *World) Listen(tap Tap) { w.tapping = newTapping(tap) }
 
 // Visit has a life of the test's own run in the place of the selftest, with what the authority table grants that. It is said before
 // Start. No commit comes before it has voted.
-func (w *World) Visit(run func(context.Context, *vat.Birth) error) {
-	w.visitor = func(ctx context.Context, b *vat.Birth, _ plat.Host) error { return run(ctx, b) }
+func (w *World) Visit(run func(context.Context, *vat.Endowments) error) {
+	w.visitor = func(ctx context.Context, b *vat.Endowments, _ plat.Host) error { return run(ctx, b) }
 }
 
 // Share has the system give a role on a socket `<role>.sock` of its folder from the next Start on.

@@ -22,7 +22,7 @@ func vatMutants() []mutant {
 		{
 			id:     "vat-name-is-the-facet",
 			breaks: "a client's name is what initd said, and cannot be chosen",
-			file:   "daemons/vat/birth.go",
+			file:   "daemons/vat/endowments.go",
 			old:    "a := arrival{Client{Name: e.Peer, Grants: e.Grants}, e.Link, socket}",
 			new:    "a := arrival{Client{Name: e.Name, Grants: e.Grants}, e.Link, socket}",
 			tests:  suite{packages: "./daemons/vat"},
@@ -54,7 +54,7 @@ func vatMutants() []mutant {
 		{
 			id:     "vat-answers-for-the-deadlocked",
 			breaks: "a daemon that can do no work gives no sign of life",
-			file:   "daemons/vat/vital.go",
+			file:   "daemons/vat/liveness.go",
 			old:    "	case vital == nil:",
 			new:    "	case vital == nil || busy || !busy:",
 			tests:  suite{packages: "./daemons/vat", run: "Deadlocked"},
@@ -92,8 +92,8 @@ func vatMutants() []mutant {
 			tests:  suite{packages: "./daemons/world", run: "Linked"},
 		},
 		{
-			id:     "initd-revoked-until-a-birth",
-			breaks: "what was revoked stays so when its provider is born again",
+			id:     "initd-revoked-until-a-restart",
+			breaks: "what was revoked stays so when its provider restarts",
 			file:   "daemons/initd/links.go",
 			old:    " || s.withheld(holder, edge)",
 			new:    "",

@@ -166,7 +166,7 @@ func TestFindsSocketLeftOver(t *testing.T) {
 		t.Fatal("cannot look at this process")
 	}
 	if found := strays(t, own); len(found) > 0 {
-		t.Skipf("this process was born with sockets: %v", found)
+		t.Skipf("this process began with sockets: %v", found)
 	}
 	unix, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
 	if err != nil {

@@ -27,7 +27,7 @@ type Guard struct {
 
 	mu       sync.Mutex // for all below
 	refused  error      // why the connection was ended
-	mourned  bool       // The library has been told.
+	answered bool       // The library has been told.
 	left     bool       // The library has closed the connection.
 	ready    []*capnp.Message
 	waiting  []*item      // in the order in which they came
@@ -149,9 +149,9 @@ func (g *Guard) Decode() (*capnp.Message, error) {
 func (g *Guard) take() (*capnp.Message, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.refused != nil && !g.mourned {
-		g.mourned = true
-		g.mourn()
+	if g.refused != nil && !g.answered {
+		g.answered = true
+		g.answerForPeer()
 	}
 	if len(g.ready) == 0 {
 		if g.lingers() {
@@ -165,9 +165,9 @@ func (g *Guard) take() (*capnp.Message, error) {
 	return msg, nil
 }
 
-// mourn answers our questions in place of a peer that has gone. The library would do it only after every method that it runs has
+// answerForPeer answers our questions in place of a peer that has gone. The library would do it only after every method that it runs has
 // returned, among them those that wait for such an answer.
-func (g *Guard) mourn() {
+func (g *Guard) answerForPeer() {
 	g.ready = nil
 	for id, q := range g.questions {
 		if !q.returned {

@@ -12,7 +12,7 @@ import (
 var errSwallow = errors.New("not for the peer")
 
 // Encode notes what a message of the library changes, and writes it. A late or failed write ends the connection: the library would
-// go on with a torn stream. A question that is noted fails by its Return from mourn alone: the library would reject it a second time.
+// go on with a torn stream. A question that is noted fails by its Return from answerForPeer alone: the library would reject it a second time.
 func (g *Guard) Encode(msg *capnp.Message) error {
 	m, err := rpccp.ReadRootMessage(msg)
 	if err != nil {
@@ -65,7 +65,7 @@ func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 		}
 		return false, errors.Join(err, errSwallow)
 	}
-	if g.refused != nil && (g.mourned || !asks(m)) {
+	if g.refused != nil && (g.answered || !asks(m)) {
 		return false, &net.OpError{Op: "write", Net: "rpc", Err: g.refused} // as from a closed socket: the caller is disconnected
 	}
 	defer g.wake()

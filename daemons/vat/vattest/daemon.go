@@ -26,7 +26,7 @@ type Daemon struct {
 }
 
 // Start runs a daemon until the test ends or Stop is called. An error it returns before it was told to stop fails the test.
-func Start(t testing.TB, run func(ctx context.Context, b *vat.Birth) error) *Daemon {
+func Start(t testing.TB, run func(ctx context.Context, b *vat.Endowments) error) *Daemon {
 	t.Helper()
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
@@ -42,13 +42,13 @@ func Start(t testing.TB, run func(ctx context.Context, b *vat.Birth) error) *Dae
 	}
 	d := &Daemon{t: t, parent: vat.NewParent(parental), ended: make(chan struct{})}
 	d.stop = sync.OnceFunc(d.end)
-	go d.live(vat.Born(channel), run)
+	go d.live(vat.Endowed(channel), run)
 	t.Cleanup(d.Stop)
 	return d
 }
 
 // live is what a daemon's main does.
-func (d *Daemon) live(b *vat.Birth, run func(context.Context, *vat.Birth) error) {
+func (d *Daemon) live(b *vat.Endowments, run func(context.Context, *vat.Endowments) error) {
 	defer close(d.ended)
 	defer b.Close()
 	ctx, cancel := context.WithCancel(context.Background())

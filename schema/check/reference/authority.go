@@ -14,7 +14,7 @@ type sources struct {
 
 func sourcesOf(s *surface.Surface) sources {
 	out := sources{gives: map[uint64][]string{}, takes: map[uint64][]string{}}
-	holds := carriers(s)
+	holds := forwarders(s)
 	for n := range s.All {
 		for _, m := range n.Methods {
 			name := fmt.Sprintf("[%s.%s](#%s)", n.Name, m.Name, n.Symbol())
@@ -41,8 +41,8 @@ func note(into map[uint64][]string, side surface.Signature, method string, holds
 	}
 }
 
-// carriers says, by struct, which declared types its fields refer to, through other structs too.
-func carriers(s *surface.Surface) map[uint64][]uint64 {
+// forwarders says, by struct, which declared types its fields refer to, through other structs too.
+func forwarders(s *surface.Surface) map[uint64][]uint64 {
 	direct := map[uint64][]uint64{}
 	for n := range s.All {
 		for _, f := range n.Fields {

@@ -65,13 +65,13 @@ func serve() error {
 	return nil
 }
 
-// takeLinks takes links on the birth channel, and serves on those of whoever looks hello up.
-func takeLinks() (*vat.Birth, error) {
-	channel, err := vat.ChannelOf(os.NewFile(vat.BundleBirthFD, "birth"))
+// takeLinks takes links on the endowment channel, and serves on those of whoever looks hello up.
+func takeLinks() (*vat.Endowments, error) {
+	channel, err := vat.ChannelOf(os.NewFile(vat.BundleEndowmentFD, "endowments"))
 	if err != nil {
 		return nil, err
 	}
-	links := vat.Born(channel)
+	links := vat.Endowed(channel)
 	links.Serve(discovery.Facet("bundle/"+os.Getenv("NEXUS_BUNDLE")), func(vat.Client) capnp.Client {
 		return capnp.Client(service.Service_ServerToClient(hello{}))
 	})
@@ -79,7 +79,7 @@ func takeLinks() (*vat.Birth, error) {
 }
 
 // look counts the bundles beside it, over a link to bundlemgrd that it keeps: when that has ended, it asks for another.
-func look(conn *vat.Conn, links *vat.Birth) error {
+func look(conn *vat.Conn, links *vat.Endowments) error {
 	ctx := context.Background()
 	services, err := conn.Bootstrap(ctx)
 	if err != nil {

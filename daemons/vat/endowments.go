@@ -9,15 +9,15 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
-	"nexus/capnpgen/birth"
+	"nexus/capnpgen/endowment"
 	"nexus/daemons/vat/guard"
 )
 
-// Where a process finds its birth channel. A daemon is born with no other descriptor but the three standard ones, a bundle with those and
+// Where a process finds its endowment channel. A daemon starts with no other descriptor but the three standard ones, a bundle with those and
 // the connection on descriptor 3.
 const (
-	BirthFD       = 3
-	BundleBirthFD = 4
+	EndowmentFD       = 3
+	BundleEndowmentFD = 4
 )
 
 // A Client is who stands at the other end of a served facet, as initd fixed it.
@@ -26,9 +26,9 @@ type Client struct {
 	Grants []string // What it may reach through the facet, where the facet has names to grant.
 }
 
-// A Birth is everything a daemon was handed and will be handed. Its methods may be called in any order and from any goroutine;
+// Endowments are everything a daemon was handed and will be handed. Its methods may be called in any order and from any goroutine;
 // what has not come yet is waited for.
-type Birth struct {
+type Endowments struct {
 	channel *net.UnixConn
 	done    chan struct{}
 
@@ -39,9 +39,9 @@ type Birth struct {
 	resources map[resource]*slot
 	conns     map[*Conn]uint64 // each with the number of its link
 	refused   func(peer string, reason guard.Reason)
-	carrier   Carrier // nil: nothing is passed on
-	vital     func()  // nil: nothing is done before a ping is answered
-	asked     bool    // vital is under way
+	forwarder Forwarder // nil: nothing is passed on
+	vital     func()    // nil: nothing is done before a ping is answered
+	asked     bool      // vital is under way
 	handed    map[string]func(ticket string, f *os.File)
 }
 
@@ -54,7 +54,7 @@ type arrival struct {
 
 // A resource names a thing that is not a facet.
 type resource struct {
-	kind birth.Endowment_Kind
+	kind endowment.Endowment_Kind
 	name string
 }
 
@@ -67,8 +67,8 @@ type slot struct {
 }
 
 // Born starts to take endowments from the channel, which it takes over.
-func Born(channel *net.UnixConn) *Birth {
-	b := &Birth{
+func Endowed(channel *net.UnixConn) *Endowments {
+	b := &Endowments{
 		channel:   channel,
 		done:      make(chan struct{}),
 		servers:   map[string]func(Client) capnp.Client{},
@@ -84,14 +84,16 @@ func Born(channel *net.UnixConn) *Birth {
 }
 
 // Done is closed when initd closed the channel: the order to stop.
-func (b *Birth) Done() <-chan struct{} { return b.done }
+func (b *Endowments) Done() <-chan struct{} { return b.done }
 
 // Ready tells initd that the daemon has what it needs and serves.
-func (b *Birth) Ready() error { return sendReport(b.channel, report{Kind: birth.Report_Kind_ready}) }
+func (b *Endowments) Ready() error {
+	return sendReport(b.channel, report{Kind: endowment.Report_Kind_ready})
+}
 
 // Close ends every connection of the daemon, then its channel. The end of the channel alone leaves them open: a daemon that was told to
 // stop may still say its last words.
-func (b *Birth) Close() {
+func (b *Endowments) Close() {
 	b.mu.Lock()
 	conns := b.conns
 	b.conns = nil
@@ -105,7 +107,7 @@ func (b *Birth) Close() {
 
 // OnRefused has f told of each peer that broke the protocol and lost its connection for it, by the name that initd gave it. f must not
 // block. Without it, a line on standard error says so, which initd puts into the log.
-func (b *Birth) OnRefused(f func(peer string, reason guard.Reason)) {
+func (b *Endowments) OnRefused(f func(peer string, reason guard.Reason)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refused = f
@@ -113,14 +115,14 @@ func (b *Birth) OnRefused(f func(peer string, reason guard.Reason)) {
 
 // OnHanded has f take each file of that name that somebody outside hands over, with the ticket that came with it. f closes the file, whoever
 // sent it may be anybody, and f must not block. Files that come without it are closed.
-func (b *Birth) OnHanded(name string, f func(ticket string, file *os.File)) {
+func (b *Endowments) OnHanded(name string, f func(ticket string, file *os.File)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.handed[name] = f
 }
 
 // takeHanded hands on a file that was handed over.
-func (b *Birth) takeHanded(e endowment) {
+func (b *Endowments) takeHanded(e grant) {
 	b.mu.Lock()
 	take := b.handed[e.Name]
 	b.mu.Unlock()
@@ -139,11 +141,11 @@ func lastWords(peer string, reason guard.Reason) {
 }
 
 // watch reports a peer's refusal under its name.
-func (b *Birth) watch(peer string) guard.Option {
+func (b *Endowments) watch(peer string) guard.Option {
 	return guard.Observe(func(reason guard.Reason) { b.report(peer, reason) })
 }
 
-func (b *Birth) report(peer string, reason guard.Reason) {
+func (b *Endowments) report(peer string, reason guard.Reason) {
 	b.mu.Lock()
 	report := b.refused
 	b.mu.Unlock()
@@ -151,7 +153,7 @@ func (b *Birth) report(peer string, reason guard.Reason) {
 }
 
 // Serve answers each client of a facet with a capability of its own.
-func (b *Birth) Serve(facet string, bootstrap func(Client) capnp.Client) {
+func (b *Endowments) Serve(facet string, bootstrap func(Client) capnp.Client) {
 	b.mu.Lock()
 	b.servers[facet] = bootstrap
 	early := b.waiting[facet]
@@ -163,7 +165,7 @@ func (b *Birth) Serve(facet string, bootstrap func(Client) capnp.Client) {
 }
 
 // Use returns the daemon's holding of a facet, whether or not it has arrived yet.
-func (b *Birth) Use(facet string) *Holding {
+func (b *Endowments) Use(facet string) *Holding {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := b.holdings[facet]
@@ -175,8 +177,8 @@ func (b *Birth) Use(facet string) *Holding {
 }
 
 // Dir waits for a granted directory and opens it as a root: nothing outside it can be reached through it.
-func (b *Birth) Dir(ctx context.Context, name string) (*os.Root, error) {
-	r, err := b.await(ctx, resource{birth.Endowment_Kind_dir, name})
+func (b *Endowments) Dir(ctx context.Context, name string) (*os.Root, error) {
+	r, err := b.await(ctx, resource{endowment.Endowment_Kind_dir, name})
 	if err != nil {
 		return nil, err
 	}
@@ -184,8 +186,8 @@ func (b *Birth) Dir(ctx context.Context, name string) (*os.Root, error) {
 }
 
 // File waits for a granted open file.
-func (b *Birth) File(ctx context.Context, name string) (*os.File, error) {
-	r, err := b.await(ctx, resource{birth.Endowment_Kind_file, name})
+func (b *Endowments) File(ctx context.Context, name string) (*os.File, error) {
+	r, err := b.await(ctx, resource{endowment.Endowment_Kind_file, name})
 	if err != nil {
 		return nil, err
 	}
@@ -194,8 +196,8 @@ func (b *Birth) File(ctx context.Context, name string) (*os.File, error) {
 
 // Given returns a file that may or may not be granted. It does not wait: initd grants files before directories, so
 // whoever has waited for a directory has every file it will get.
-func (b *Birth) Given(name string) (*os.File, bool) {
-	s := b.slot(resource{birth.Endowment_Kind_file, name})
+func (b *Endowments) Given(name string) (*os.File, bool) {
+	s := b.slot(resource{endowment.Endowment_Kind_file, name})
 	select {
 	case <-s.here:
 		return s.file, true
@@ -205,15 +207,15 @@ func (b *Birth) Given(name string) (*os.File, bool) {
 }
 
 // Setting waits for the values of a policy setting.
-func (b *Birth) Setting(ctx context.Context, name string) ([]string, error) {
-	r, err := b.await(ctx, resource{birth.Endowment_Kind_setting, name})
+func (b *Endowments) Setting(ctx context.Context, name string) ([]string, error) {
+	r, err := b.await(ctx, resource{endowment.Endowment_Kind_setting, name})
 	if err != nil {
 		return nil, err
 	}
 	return r.value, nil
 }
 
-func (b *Birth) await(ctx context.Context, key resource) (*slot, error) {
+func (b *Endowments) await(ctx context.Context, key resource) (*slot, error) {
 	s := b.slot(key)
 	select {
 	case <-s.here:
@@ -225,7 +227,7 @@ func (b *Birth) await(ctx context.Context, key resource) (*slot, error) {
 	}
 }
 
-func (b *Birth) slot(key resource) *slot {
+func (b *Endowments) slot(key resource) *slot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.resources[key]
@@ -237,7 +239,7 @@ func (b *Birth) slot(key resource) *slot {
 }
 
 // receive takes endowments until the channel ends.
-func (b *Birth) receive() {
+func (b *Endowments) receive() {
 	defer close(b.done)
 	for {
 		e, err := receiveEndowment(b.channel)
@@ -248,24 +250,24 @@ func (b *Birth) receive() {
 	}
 }
 
-func (b *Birth) take(e endowment) {
+func (b *Endowments) take(e grant) {
 	if e.Onward != "" {
 		b.carry(e)
 		return
 	}
 	switch e.Kind {
-	case birth.Endowment_Kind_serve:
+	case endowment.Endowment_Kind_serve:
 		b.takeServe(e)
-	case birth.Endowment_Kind_use:
+	case endowment.Endowment_Kind_use:
 		b.takeUse(e)
-	case birth.Endowment_Kind_cut:
+	case endowment.Endowment_Kind_cut:
 		b.cut(e.Link)
 		if e.Name != "" {
 			b.Use(e.Name).revoke()
 		}
-	case birth.Endowment_Kind_handed:
+	case endowment.Endowment_Kind_handed:
 		b.takeHanded(e)
-	case birth.Endowment_Kind_ping:
+	case endowment.Endowment_Kind_ping:
 		b.answer()
 	default:
 		s := b.slot(resource{e.Kind, e.Name})
@@ -276,7 +278,7 @@ func (b *Birth) take(e endowment) {
 	}
 }
 
-func (b *Birth) takeServe(e endowment) {
+func (b *Endowments) takeServe(e grant) {
 	socket, err := socketOf(e.File)
 	if err != nil {
 		return

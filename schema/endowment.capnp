@@ -1,20 +1,20 @@
 @0x9b26fd50d44b8e74;
-# What passes over a daemon's birth channel: fd 3, one end of a SOCK_SEQPACKET pair whose other end `initd` keeps.
+# What passes over a daemon's endowment channel: fd 3, one end of a SOCK_SEQPACKET pair whose other end `initd` keeps.
 #
-# A daemon is born with this one descriptor and nothing else. Each thing that initd grants is a message with one descriptor as
+# A daemon starts with this one descriptor and nothing else. Each thing that initd grants is a message with one descriptor as
 # SCM_RIGHTS (unix(7)) that says what it is. That is the whole of a daemon's authority: what never came over the channel it does not
 # have. End of file on the channel is the order to stop.
 #
 # The other way pass Reports: that the daemon serves, that a link ended, that it answers. None asks for anything.
 #
-# A bundle is born with such a channel too, as its fd 4, whose other end `execd` keeps (service.capnp): there pass Endowments of the kinds
+# A bundle starts with such a channel too, as its fd 4, whose other end `execd` keeps (service.capnp): there pass Endowments of the kinds
 # serve, use and cut, and Reports of the kinds ready and ended.
 #
 # Class: blessed (bundles outlive images). One message per packet, at most 4 KiB, one segment. Kinds that a reader does not know it ignores.
 
 using Go = import "/go.capnp";
-$Go.package("birth");
-$Go.import("nexus/capnpgen/birth");
+$Go.package("endowment");
+$Go.import("nexus/capnpgen/endowment");
 
 struct Endowment {
   # initd to daemon: one granted thing, with its descriptor.

@@ -19,8 +19,8 @@ import (
 // limit bounds each wait of these tests.
 const limit = 20 * time.Second
 
-// born returns both ends of a fresh birth channel.
-func born(t *testing.T) (*vat.Birth, *vat.Parent) {
+// newChannel returns both ends of a fresh endowment channel.
+func newChannel(t *testing.T) (*vat.Endowments, *vat.Parent) {
 	t.Helper()
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
@@ -34,7 +34,7 @@ func born(t *testing.T) (*vat.Birth, *vat.Parent) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, p := vat.Born(childEnd), vat.NewParent(parentEnd)
+	b, p := vat.Endowed(childEnd), vat.NewParent(parentEnd)
 	t.Cleanup(b.Close)
 	t.Cleanup(p.Close)
 	return b, p
@@ -61,7 +61,7 @@ func (a *anchors) List(_ context.Context, call keystore.TrustAnchors_list) error
 func (a *anchors) Shutdown() { close(a.closed) }
 
 // serveNames makes a daemon serve TrustAnchors and tells when a server was given up.
-func serveNames(b *vat.Birth) <-chan struct{} {
+func serveNames(b *vat.Endowments) <-chan struct{} {
 	closed := make(chan struct{})
 	b.Serve("TrustAnchors", func(c vat.Client) capnp.Client {
 		return capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: c.Name, closed: closed}))
@@ -115,8 +115,8 @@ func whoAmI(ctx context.Context, h *vat.Holding) (string, error) {
 func TestClientNameIsWhatInitdSaid(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	provider, providerEnd := born(t)
-	holder, holderEnd := born(t)
+	provider, providerEnd := newChannel(t)
+	holder, holderEnd := newChannel(t)
 	link(t, providerEnd, holderEnd, "updated") // the link may come before its server
 	serveNames(provider)
 	if got, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil || got != "updated" {
@@ -127,8 +127,8 @@ func TestClientNameIsWhatInitdSaid(t *testing.T) {
 func TestHoldingOutlivesItsProvider(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	first, firstEnd := born(t)
-	holder, holderEnd := born(t)
+	first, firstEnd := newChannel(t)
+	holder, holderEnd := newChannel(t)
 	serveNames(first)
 	link(t, firstEnd, holderEnd, "first life")
 	h := holder.Use("TrustAnchors")
@@ -150,7 +150,7 @@ func TestHoldingOutlivesItsProvider(t *testing.T) {
 		t.Fatalf("the dead capability answers %v, want disconnected", err)
 	}
 
-	second, secondEnd := born(t)
+	second, secondEnd := newChannel(t)
 	serveNames(second)
 	link(t, secondEnd, holderEnd, "second life")
 	if got, err := whoAmI(ctx, h); err != nil || got != "second life" {
@@ -162,8 +162,8 @@ func TestHoldingOutlivesItsProvider(t *testing.T) {
 func TestCallGoesOnInTheNextLife(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	first, firstEnd := born(t)
-	holder, holderEnd := born(t)
+	first, firstEnd := newChannel(t)
+	holder, holderEnd := newChannel(t)
 	serveNames(first)
 	link(t, firstEnd, holderEnd, "first life")
 	h := holder.Use("TrustAnchors")
@@ -172,7 +172,7 @@ func TestCallGoesOnInTheNextLife(t *testing.T) {
 		calls++
 		if calls == 1 {
 			first.Close()
-			second, secondEnd := born(t)
+			second, secondEnd := newChannel(t)
 			serveNames(second)
 			link(t, secondEnd, holderEnd, "second life")
 		}
@@ -194,7 +194,7 @@ func TestCallGoesOnInTheNextLife(t *testing.T) {
 func TestEachRunsOnceForEveryLife(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	holder, holderEnd := born(t)
+	holder, holderEnd := newChannel(t)
 	began, ended := make(chan struct{}), make(chan struct{})
 	go holder.Use("TrustAnchors").Each(ctx, func(ctx context.Context, _ capnp.Client) {
 		began <- struct{}{}
@@ -202,7 +202,7 @@ func TestEachRunsOnceForEveryLife(t *testing.T) {
 		ended <- struct{}{}
 	})
 	for range 3 {
-		provider, providerEnd := born(t)
+		provider, providerEnd := newChannel(t)
 		serveNames(provider)
 		link(t, providerEnd, holderEnd, "x")
 		receive(t, ctx, began)
@@ -214,8 +214,8 @@ func TestEachRunsOnceForEveryLife(t *testing.T) {
 func TestEndOfChannelEndsEverything(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	provider, providerEnd := born(t)
-	holder, holderEnd := born(t)
+	provider, providerEnd := newChannel(t)
+	holder, holderEnd := newChannel(t)
 	given := serveNames(provider)
 	link(t, providerEnd, holderEnd, "x")
 	if _, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil {
@@ -236,7 +236,7 @@ func TestEndOfChannelEndsEverything(t *testing.T) {
 func TestResources(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	b, end := born(t)
+	b, end := newChannel(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "inside"), []byte("here"), 0o600); err != nil {
 		t.Fatal(err)
@@ -280,7 +280,7 @@ func TestResources(t *testing.T) {
 func TestReady(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	b, end := born(t)
+	b, end := newChannel(t)
 	select {
 	case <-end.Ready():
 		t.Fatal("ready before it was said")
@@ -305,7 +305,7 @@ func receive[T any](t *testing.T, ctx context.Context, c <-chan T) {
 func TestRefusalIsReported(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	provider, providerEnd := born(t)
+	provider, providerEnd := newChannel(t)
 	type refusal struct {
 		peer   string
 		reason guard.Reason

@@ -13,9 +13,9 @@ import (
 func TestADeadlockedDaemonGivesNoSign(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	b, end := born(t)
+	b, end := newChannel(t)
 	var state sync.Mutex
-	b.Vital(func() {
+	b.OnPing(func() {
 		state.Lock()
 		defer state.Unlock()
 	})
@@ -41,7 +41,7 @@ func TestADeadlockedDaemonGivesNoSign(t *testing.T) {
 }
 
 // taken waits until the daemon has taken all that it was sent, and what it said to that is heard.
-func taken(t *testing.T, ctx context.Context, b *vat.Birth, end *vat.Parent, setting string) {
+func taken(t *testing.T, ctx context.Context, b *vat.Endowments, end *vat.Parent, setting string) {
 	t.Helper()
 	if err := end.GrantSetting(setting, "x"); err != nil {
 		t.Fatal(err)

@@ -9,25 +9,25 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A carrier passes the links of programs on to them. Where a program can be looked up and takes no links itself, it serves in its place.
-type carrier struct {
+// A forwarder passes the links of programs on to them. Where a program can be looked up and takes no links itself, it serves in its place.
+type forwarder struct {
 	ended func(facet string, link uint64) error // tells initd
 
 	mu       sync.Mutex
 	programs map[string]*links // by their names
 }
 
-func newCarrier(ended func(facet string, link uint64) error) *carrier {
-	return &carrier{ended: ended, programs: map[string]*links{}}
+func newForwarder(ended func(facet string, link uint64) error) *forwarder {
+	return &forwarder{ended: ended, programs: map[string]*links{}}
 }
 
-func (c *carrier) add(l *links) {
+func (c *forwarder) add(l *links) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.programs[l.name] = l
 }
 
-func (c *carrier) remove(l *links) {
+func (c *forwarder) remove(l *links) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.programs[l.name] == l {
@@ -35,14 +35,14 @@ func (c *carrier) remove(l *links) {
 	}
 }
 
-func (c *carrier) program(name string) *links {
+func (c *forwarder) program(name string) *links {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.programs[name]
 }
 
 // knows tells whether a bundle can be looked up.
-func (c *carrier) knows(bundle string) bool {
+func (c *forwarder) knows(bundle string) bool {
 	l := c.program(bundle)
 	if l == nil {
 		return false
@@ -57,7 +57,7 @@ const heldMark = "@execd"
 
 // Carry passes an end on, holds it for a program that looks names up by this daemon, or serves on it. Whoever cannot be reached closes it, so
 // that the client asks again.
-func (c *carrier) Carry(p vat.Passage) {
+func (c *forwarder) Carry(p vat.ForwardedLink) {
 	name, held := strings.CutSuffix(p.For(), heldMark)
 	l := c.program(name)
 	switch {
@@ -75,7 +75,7 @@ func (c *carrier) Carry(p vat.Passage) {
 }
 
 // Cut ends a link of a program.
-func (c *carrier) Cut(link uint64) {
+func (c *forwarder) Cut(link uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range c.programs {
@@ -88,7 +88,7 @@ func (c *carrier) Cut(link uint64) {
 const maxStanding = 2
 
 // stand serves in the place of a program that takes no links.
-func (l *links) stand(p vat.Passage) {
+func (l *links) stand(p vat.ForwardedLink) {
 	client := p.Peer()
 	l.mu.Lock()
 	full := l.standing[client] >= maxStanding
