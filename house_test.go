@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// A rule forbids imports, with the reason why. A name stands for the package and all below it; those of the module are relative to it.
+// A rule forbids imports, with the reason why. A name stands for the package and all below it; those of the module are
+// relative to it.
 type rule struct {
 	who    string
 	except []string
@@ -23,8 +24,10 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		{
-			who:    "libupdates",
-			never:  []string{"capnproto.org/go/capnp/v3/rpc", "capnproto.org/go/capnp/v3/server", "github.com/hashicorp/go-hclog", "os/exec", "golang.org/x/sys", "nexus/daemons", "nexus/nx", "nexus/nxspack"},
+			who: "libupdates",
+			never: []string{"capnproto.org/go/capnp/v3/rpc", "capnproto.org/go/capnp/v3/server",
+				"github.com/hashicorp/go-hclog", "os/exec", "golang.org/x/sys", "nexus/daemons", "nexus/nx",
+				"nexus/nxspack"},
 			reason: "the domain is free of transport, logging and processes, so that it can be proven on any host",
 		},
 		{
@@ -60,8 +63,10 @@ func rules() []rule {
 			reason: "a packer needs no running system",
 		},
 		{
-			who:    "nx",
-			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd", "nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored", "nexus/daemons/packagefsd", "nexus/daemons/statefsd"},
+			who: "nx",
+			never: []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd",
+				"nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored",
+				"nexus/daemons/packagefsd", "nexus/daemons/statefsd"},
 			reason: "an operator meets the system through capabilities only",
 		},
 		{
@@ -83,7 +88,8 @@ func rules() []rule {
 	}
 }
 
-// cpuFeatures says what the CPU can do and nothing else: it makes no system calls that decide anything. libupdates/digest asks it.
+// cpuFeatures says what the CPU can do and nothing else: it makes no system calls that decide anything.
+// libupdates/digest asks it.
 const cpuFeatures = "golang.org/x/sys/cpu"
 
 // TestImports holds every package's direct imports against the rules. Tests may import what they need.
@@ -110,7 +116,8 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// A caller may call the operating system by package syscall, beside plat. Its constants, errors and types are values that anybody may name.
+// A caller may call the operating system by package syscall, beside plat. Its constants, errors and types are values
+// that anybody may name.
 type caller struct {
 	pkg    string
 	calls  []string
@@ -119,7 +126,8 @@ type caller struct {
 
 func callers() []caller {
 	return []caller{
-		{"daemons/vat", []string{"CloseOnExec", "Dup"}, "descriptors that travel beside messages are copied where they arrive"},
+		{"daemons/vat", []string{"CloseOnExec", "Dup"},
+			"descriptors that travel beside messages are copied where they arrive"},
 		{
 			"daemons/vat", []string{"CmsgSpace", "ParseSocketControlMessage", "ParseUnixRights", "UnixRights"},
 			"control messages are parsed where the messages are",
@@ -132,7 +140,8 @@ func callers() []caller {
 		{"libupdates/durable", []string{"Fallocate", "Syscall"}, "os has neither reserved space nor direct writes"},
 		{"libupdates/updatestest", []string{"Mkfifo"}, "it damages folders for tests"},
 		{"nx/cli", []string{"Exec"}, "nx up becomes the first process"},
-		{"selftest", []string{"Exec", "Kill", "RawSyscall", "RawSyscall6", "Sync"}, "the harness watches, kills and measures from outside"},
+		{"selftest", []string{"Exec", "Kill", "RawSyscall", "RawSyscall6", "Sync"},
+			"the harness watches, kills and measures from outside"},
 	}
 }
 
@@ -149,7 +158,10 @@ func TestCalls(t *testing.T) {
 }
 
 func mayCall(pkg, call string) bool {
-	return slices.ContainsFunc(callers(), func(c caller) bool { return matches(c.pkg, pkg) && slices.Contains(c.calls, call) })
+	return slices.ContainsFunc(callers(), func(c caller) bool {
+		return matches(c.pkg, pkg) &&
+			slices.Contains(c.calls, call)
+	})
 }
 
 // isValue tells constants, errors and types of package syscall from its functions.
@@ -281,15 +293,21 @@ func packages(t *testing.T) map[string][]string {
 
 // goFiles returns the hand-written files that are not tests.
 func goFiles(t *testing.T) []string {
+	return slices.DeleteFunc(allGoFiles(t), func(path string) bool { return strings.HasSuffix(path, "_test.go") })
+}
+
+// allGoFiles returns the hand-written files.
+func allGoFiles(t *testing.T) []string {
 	t.Helper()
 	var files []string
 	err := filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (entry.Name() == "capnpgen" || entry.Name() == "testdata" || entry.Name() == "out" || path != "." && strings.HasPrefix(entry.Name(), ".")):
+		case entry.IsDir() && (entry.Name() == "capnpgen" || entry.Name() == "testdata" || entry.Name() == "out" ||
+			path != "." && strings.HasPrefix(entry.Name(), ".")):
 			return filepath.SkipDir
-		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
+		case strings.HasSuffix(path, ".go"):
 			files = append(files, path)
 		}
 		return nil

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// However a key is named, the set it signs is the same: as a seed, as an OpenSSH file, or in an agent that never shows it.
+// However a key is named, the set it signs is the same: as a seed, as an OpenSSH file, or in an agent that never shows
+// it.
 func TestEveryFormOfAKeyPacksTheSameSet(t *testing.T) {
 	t.Chdir(t.TempDir())
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
@@ -32,7 +33,8 @@ func TestEveryFormOfAKeyPacksTheSameSet(t *testing.T) {
 	}
 	serveAgent(t, agent.AddedKey{PrivateKey: key, Comment: "release"})
 	for name, text := range map[string][]byte{
-		"seed":          []byte("nexus-ed25519-seed:0101010101010101010101010101010101010101010101010101010101010101\n"),
+		"seed": []byte(
+			"nexus-ed25519-seed:0101010101010101010101010101010101010101010101010101010101010101\n"),
 		"openssh":       pem.EncodeToMemory(block),
 		"openssh.pub":   ssh.MarshalAuthorizedKey(public),
 		"bare":          []byte("0101010101010101010101010101010101010101010101010101010101010101\n"),
@@ -47,12 +49,14 @@ func TestEveryFormOfAKeyPacksTheSameSet(t *testing.T) {
 		}
 	}
 	want := packWith(t, "seed")
-	for _, name := range []string{"hex-seed:bare", "pkcs8", "openssh", "openssh.pub", "hex.pub", "agent:", "agent:release", "agent:" + ssh.FingerprintSHA256(public)} {
+	for _, name := range []string{"hex-seed:bare", "pkcs8", "openssh", "openssh.pub", "hex.pub", "agent:",
+		"agent:release", "agent:" + ssh.FingerprintSHA256(public)} {
 		if got := packWith(t, name); !bytes.Equal(got, want) {
 			t.Errorf("%s: another set than by the seed", name)
 		}
 	}
-	for _, name := range []string{"hex.pub", "openssh.pub", "nexus-ed25519-public:8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c"} {
+	for _, name := range []string{"hex.pub", "openssh.pub",
+		"nexus-ed25519-public:8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c"} {
 		run(t, set, "verify", "--trust", name, "system.nxs")
 	}
 }

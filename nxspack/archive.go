@@ -53,9 +53,10 @@ func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, anc
 	return head, err
 }
 
-// read is verify, but hands the verified head to begin and then every bundle to each. Only when it returns without an error has all of
-// the archive passed.
-func read(ctx context.Context, name string, limits nxs.Limits, anchors trust.Anchors, begin func(*nxs.Head) error, each func(*nxs.Bundle) error) (head *nxs.Head, err error) {
+// read is verify, but hands the verified head to begin and then every bundle to each. Only when it returns without an
+// error has all of the archive passed.
+func read(ctx context.Context, name string, limits nxs.Limits, anchors trust.Anchors, begin func(*nxs.Head) error,
+	each func(*nxs.Bundle) error) (head *nxs.Head, err error) {
 	err = withArchive(name, func(f *os.File, size int64) error {
 		r := nxs.NewReader(interruptible{ctx, f}, size, limits, asSystem(anchors))
 		if head, err = r.Open(); err != nil {

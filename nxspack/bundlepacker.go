@@ -30,9 +30,8 @@ type bundleGrammar struct {
 	Out     string `arg:"" name:"out.nxb" help:"The bundle's folder to make: NAME.nxb. It must not be there yet."`
 }
 
-// RunBundlePacker runs nxb-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2
-// wrong usage.
-// The end of the context is treated like that of RunSetPacker.
+// RunBundlePacker runs nxb-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused
+// or failed, 2 wrong usage. The end of the context is treated like that of RunSetPacker.
 func RunBundlePacker(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return bundlePacker(stdout, stderr).run(ctx, &bundleGrammar{}, args)
 }

@@ -15,7 +15,8 @@ import (
 // A payload changes after it was opened and before it is copied.
 func TestRejectPayloadThatChangesWhilePacked(t *testing.T) {
 	for payload, want := range map[string]refusal.Reason{
-		"program": "", "PROGRAM": refusal.DigestMismatch, "program, longer": refusal.SizeMismatch, "prog": refusal.SizeMismatch,
+		"program": "", "PROGRAM": refusal.DigestMismatch, "program, longer": refusal.SizeMismatch,
+		"prog": refusal.SizeMismatch,
 	} {
 		dir := t.TempDir()
 		set := prepared(t, dir, "program")

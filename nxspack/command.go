@@ -54,8 +54,8 @@ func (c *command) run(ctx context.Context, grammar any, args []string) int {
 	return exitDone
 }
 
-// finish runs a verb to its end or the context's. A verb that waits, for a key's agent or a pipe, is then left where it is, and ends with
-// the process; one that is making something first ends that, which the context bids it.
+// finish runs a verb to its end or the context's. A verb that waits, for a key's agent or a pipe, is then left where it
+// is, and ends with the process; one that is making something first ends that, which the context bids it.
 func (c *command) finish(ctx context.Context, verb func(...any) error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- verb() }()

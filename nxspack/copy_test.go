@@ -54,7 +54,8 @@ func prepare(t *testing.T, folder string, key trust.Signer) *preparedSet {
 // ends are payloads that begin and end everywhere in a block and in a buffer.
 func ends() [][]byte {
 	var all [][]byte
-	for i, size := range []int{0, 1, 511, 512, 513, 4095, 4096, 4097, 70_000, 1 << 20, 1<<20 + 1, 3<<20 - 700, 5 << 20} {
+	for i, size := range []int{0, 1, 511, 512, 513, 4095, 4096, 4097, 70_000, 1 << 20, 1<<20 +
+		1, 3<<20 - 700, 5 << 20} {
 		all = append(all, bytes.Repeat(fmt.Appendf(nil, "payload %d of %d;", i, size), size/10+1)[:size])
 	}
 	return all
@@ -172,7 +173,8 @@ func TestRejectPayloadThatChangesWhileRead(t *testing.T) {
 			streams = append(streams, s)
 		}
 		err = digest.Run(t.Context(), streams)
-		if got := refusal.Of(err); got != c.want || !strings.HasPrefix(err.Error(), "cannot pack "+set.bundles[1].path+": ") {
+		if got := refusal.Of(err); got != c.want ||
+			!strings.HasPrefix(err.Error(), "cannot pack "+set.bundles[1].path+": ") {
 			t.Errorf("%s: got %v, want %q for the second bundle", name, err, c.want)
 		}
 		errors.Join(output.Close(), f.Close())

@@ -48,10 +48,12 @@ type diffSide struct {
 
 func side(found *nxs.Inspection) diffSide {
 	x := found.Index
-	return diffSide{x.SystemVersion, found.Digest.String(), x.Publisher.String(), found.SignatureValid, describeHealth(x.Health), x.VersionFloor}
+	return diffSide{x.SystemVersion, found.Digest.String(), x.Publisher.String(), found.SignatureValid,
+		describeHealth(x.Health), x.VersionFloor}
 }
 
-// change is what happened to one bundle. The old values are empty for one that was added, the new ones for one that was removed.
+// change is what happened to one bundle. The old values are empty for one that was added, the new ones for one that was
+// removed.
 type change struct {
 	Name            string `json:"name"`
 	Change          string `json:"change"` // added, removed, changed or same
@@ -116,7 +118,8 @@ func (d difference) text(before, after *nxs.Inspection) string {
 		fmt.Fprintf(&b, "health: %s -> %s\n", was, is)
 	}
 	if d.Old.VersionFloor != d.New.VersionFloor {
-		fmt.Fprintf(&b, "version floor: %s -> %s\n", list([]string{d.Old.VersionFloor}), list([]string{d.New.VersionFloor}))
+		fmt.Fprintf(&b, "version floor: %s -> %s\n", list([]string{d.Old.VersionFloor}),
+			list([]string{d.New.VersionFloor}))
 	}
 	for _, c := range d.Bundles {
 		fmt.Fprintf(&b, "%s\n", c.line())

@@ -29,8 +29,8 @@ type bundleFolder struct {
 	publisher   trust.PublicKey // of the set
 }
 
-// readFolders reads every bundle in a folder, in byte order of their names. Anything there that is no bundle is refused: what is left
-// out of a set in silence is missed only on the device.
+// readFolders reads every bundle in a folder, in byte order of their names. Anything there that is no bundle is
+// refused: what is left out of a set in silence is missed only on the device.
 func readFolders(dir string, d device) ([]bundleFolder, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -92,8 +92,8 @@ func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
 	return b, nil
 }
 
-// checkEarly holds the manifest against the entry in all that is known before the payload is read: a payload of the right size may still
-// be the right one.
+// checkEarly holds the manifest against the entry in all that is known before the payload is read: a payload of the
+// right size may still be the right one.
 func (b bundleFolder) checkEarly(m nxb.Manifest) error {
 	hopeful := b.entry
 	if m.PayloadSize == uint64(hopeful.PayloadSize) {

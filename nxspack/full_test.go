@@ -17,8 +17,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// A fullDisk is a file on a disk that is full at one write, of which half still goes to it. Then somebody makes room: so it is this failure that
-// must be heard, not one of those that follow from it.
+// A fullDisk is a file on a disk that is full at one write, of which half still goes to it. Then somebody makes room:
+// so it is this failure that must be heard, not one of those that follow from it.
 type fullDisk struct {
 	*os.File
 	left *atomic.Int64 // writes before that one
@@ -32,7 +32,8 @@ func (d fullDisk) WriteAt(p []byte, off int64) (int, error) {
 	return n, errors.Join(err, &fs.PathError{Op: "write", Path: d.Name(), Err: syscall.ENOSPC})
 }
 
-// A file system that reserves nothing is full at any write of a set: the set that was there stays, nothing else does, and the reason is exact.
+// A file system that reserves nothing is full at any write of a set: the set that was there stays, nothing else does,
+// and the reason is exact.
 func TestNoSpaceAtEveryWrite(t *testing.T) {
 	payloads := ends()[3:11]
 	folder, key := bundles(t, payloads...)
@@ -88,7 +89,8 @@ func wantLeft(t *testing.T, target, want string) {
 	}
 }
 
-// On disks of every size, down to none, each command that writes does so whole, or says that there is no space and leaves nothing.
+// On disks of every size, down to none, each command that writes does so whole, or says that there is no space and
+// leaves nothing.
 func TestDisksOfEverySize(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("not root: cannot mount small disks to fill")
@@ -108,7 +110,8 @@ func TestDisksOfEverySize(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRun(t, RunBundlePacker, "--key", in("key"), in("program"), in("bundles/a.nxb"))
-	mustRun(t, RunSetPacker, "--input", in("bundles"), "--meta", in("set.toml"), "--key", in("key"), "--output", in("set.nxs"))
+	mustRun(t, RunSetPacker, "--input", in("bundles"), "--meta", in("set.toml"), "--key", in("key"), "--output",
+		in("set.nxs"))
 
 	for _, c := range []struct {
 		name   string
@@ -117,9 +120,12 @@ func TestDisksOfEverySize(t *testing.T) {
 		fails  string // how what it says begins
 		pages  int    // fewest that it needs
 	}{
-		{"pack", RunSetPacker, []string{"--input", in("bundles"), "--meta", in("set.toml"), "--key", in("key"), "--output", in("disk/set.nxs")}, "nxs-pack: cannot pack ", 10},
-		{"bundle", RunBundlePacker, []string{"--key", in("key"), in("program"), in("disk/b.nxb")}, "nxb-pack: cannot write ", 10},
-		{"extract", RunSetPacker, []string{"extract", "--trust", public, "--output", in("disk/set"), in("set.nxs")}, "nxs-pack: cannot extract ", 10},
+		{"pack", RunSetPacker, []string{"--input", in("bundles"), "--meta", in("set.toml"), "--key", in("key"),
+			"--output", in("disk/set.nxs")}, "nxs-pack: cannot pack ", 10},
+		{"bundle", RunBundlePacker, []string{"--key", in("key"), in("program"), in("disk/b.nxb")},
+			"nxb-pack: cannot write ", 10},
+		{"extract", RunSetPacker, []string{"extract", "--trust", public, "--output", in("disk/set"), in("set.nxs")},
+			"nxs-pack: cannot extract ", 10},
 		{"keygen", RunSetPacker, []string{"keygen", "--output", in("disk/key")}, "nxs-pack: cannot write key ", 2},
 	} {
 		failed := 0
@@ -146,7 +152,8 @@ func onDisk(t *testing.T, dir string, pages int, run packer, fails string, args 
 	if run(t.Context(), args, &stdout, &stderr) == 0 {
 		return true
 	}
-	if !strings.HasPrefix(stderr.String(), fails) || !strings.HasSuffix(strings.SplitN(stderr.String(), "\n", 2)[0], ": no space left on device") {
+	if !strings.HasPrefix(stderr.String(), fails) ||
+		!strings.HasSuffix(strings.SplitN(stderr.String(), "\n", 2)[0], ": no space left on device") {
 		t.Fatalf("with %d pages: %q", pages, &stderr)
 	}
 	if left := names(t, dir); len(left) != 0 {

@@ -38,7 +38,8 @@ func tomlSeeds(f *testing.F) {
 	}
 }
 
-// FuzzManifestToml: any file is refused with a reason or gives a manifest, and that manifest is one that a device reads as the same.
+// FuzzManifestToml: any file is refused with a reason or gives a manifest, and that manifest is one that a device reads
+// as the same.
 func FuzzManifestToml(f *testing.F) {
 	tomlSeeds(f)
 	payload, key := []byte("payload"), updatestest.Key(1)
@@ -77,7 +78,8 @@ func FuzzManifestToml(f *testing.F) {
 func FuzzSetToml(f *testing.F) {
 	tomlSeeds(f)
 	key := updatestest.Key(1)
-	bundles := []bundleFolder{{entry: fuzzEntry("notes")}, {entry: fuzzEntry("ui"), manifest: nxb.Manifest{Abilities: []string{nxb.AbilityService}}}}
+	bundles := []bundleFolder{{entry: fuzzEntry("notes")},
+		{entry: fuzzEntry("ui"), manifest: nxb.Manifest{Abilities: []string{nxb.AbilityService}}}}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		meta, err := decodeMeta(text)
 		if err != nil {
@@ -92,15 +94,18 @@ func FuzzSetToml(f *testing.F) {
 			return
 		}
 		x := set.index
-		if x.SystemVersion != meta.SystemVersion || x.TimestampUnixMs != uint64(meta.TimestampUnixMs) || x.VersionFloor != meta.VersionFloor ||
-			!reflect.DeepEqual(x.Health, nxs.Health{Deadline: meta.Health.Deadline, Watch: meta.Health.Watch, Quorum: meta.Health.Quorum}) {
+		if x.SystemVersion != meta.SystemVersion || x.TimestampUnixMs != uint64(meta.TimestampUnixMs) ||
+			x.VersionFloor != meta.VersionFloor ||
+			!reflect.DeepEqual(x.Health, nxs.Health{Deadline: meta.Health.Deadline, Watch: meta.Health.Watch,
+				Quorum: meta.Health.Quorum}) {
 			t.Fatalf("read as %+v, want %+v", x, meta)
 		}
 	})
 }
 
 func fuzzEntry(name string) nxs.Entry {
-	return nxs.Entry{Name: name, Version: "1.0.0", ManifestSHA256: nxs.Sum([]byte(name)), PayloadSHA256: nxs.Sum(nil), PayloadSize: 1}
+	return nxs.Entry{Name: name, Version: "1.0.0", ManifestSHA256: nxs.Sum([]byte(name)), PayloadSHA256: nxs.Sum(nil),
+		PayloadSize: 1}
 }
 
 func wantRefusal(t *testing.T, err error, reasons ...refusal.Reason) {

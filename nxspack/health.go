@@ -18,8 +18,8 @@ type healthMeta struct {
 	Optional []string      `toml:"optional"` // bundles whose services count for the quorum only
 }
 
-// apply puts it into an index of these bundles. What a device could not make sense of is refused as BadMetadata: an optional bundle that is
-// not there or runs no service, a deadline, a watch or a quorum out of bounds.
+// apply puts it into an index of these bundles. What a device could not make sense of is refused as BadMetadata: an
+// optional bundle that is not there or runs no service, a deadline, a watch or a quorum out of bounds.
 func (h healthMeta) apply(x *nxs.Index, bundles []bundleFolder) error {
 	for i, name := range h.Optional {
 		at := slices.IndexFunc(bundles, func(b bundleFolder) bool { return b.entry.Name == name })

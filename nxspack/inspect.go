@@ -15,7 +15,8 @@ type inspectVerb struct {
 	File string `arg:"" help:"The set."`
 }
 
-// Run shows what a set says about itself. It ends as refused when the set's own signature is wrong: what was shown is then nobody's word.
+// Run shows what a set says about itself. It ends as refused when the set's own signature is wrong: what was shown is
+// then nobody's word.
 func (v *inspectVerb) Run(ctx context.Context, c *command) error {
 	found, size, err := inspect(ctx, v.File)
 	if err != nil {

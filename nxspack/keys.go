@@ -23,7 +23,8 @@ const publicSuffix = ".pub"
 // Validate refuses to put a seed where everybody looks for a public key.
 func (v *keygenVerb) Validate() error {
 	if strings.HasSuffix(v.Output, publicSuffix) {
-		return fmt.Errorf("--output %s: that is the name of a public key, which is written beside the private one", show(v.Output))
+		return fmt.Errorf("--output %s: that is the name of a public key, which is written beside the private one",
+			show(v.Output))
 	}
 	return nil
 }

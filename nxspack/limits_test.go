@@ -11,7 +11,8 @@ import (
 func TestDefaultLimits(t *testing.T) {
 	c := &command{name: "test", stdout: io.Discard, stderr: io.Discard}
 	var set setGrammar
-	if _, _, err := c.parse(t.Context(), &set, []string{"--input", "i", "--meta", "m", "--key", "k", "--output", "o"}); err != nil {
+	if _, _, err := c.parse(t.Context(), &set, []string{"--input", "i", "--meta", "m", "--key", "k", "--output",
+		"o"}); err != nil {
 		t.Fatal(err)
 	}
 	var bundle bundleGrammar
@@ -30,7 +31,8 @@ func TestDefaultLimits(t *testing.T) {
 func TestSize(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1": 1, "1048576": 1 << 20, "500MB": 500e6, "2GiB": 2 << 30, "16GiB": 16 << 30, "17179869184": 16 << 30,
-		"17179869185": 0, "17GiB": 0, "0": 0, "0.5": 0, "-1": 0, "": 0, "GiB": 0, "much": 0, "1 1": 0, "99999999999999999999": 0,
+		"17179869185": 0, "17GiB": 0, "0": 0, "0.5": 0, "-1": 0, "": 0, "GiB": 0, "much": 0, "1 1": 0,
+		"99999999999999999999": 0,
 	} {
 		var got size
 		if err := got.UnmarshalText([]byte(text)); int64(got) != want || (err == nil) != (want != 0) {

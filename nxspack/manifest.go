@@ -10,7 +10,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// manifestToml is manifest.toml. Publisher and Sig are hex; they are computed where the file has none and a key is given.
+// manifestToml is manifest.toml. Publisher and Sig are hex; they are computed where the file has none and a key is
+// given.
 type manifestToml struct {
 	Name      string   `toml:"name"`
 	Version   string   `toml:"version"`
@@ -58,7 +59,8 @@ func (t manifestToml) unsigned(p content) (nxb.Manifest, error) {
 	return m, nil
 }
 
-// signed is the manifest of a payload that was signed elsewhere. Without the publisher's key the signature cannot be checked here.
+// signed is the manifest of a payload that was signed elsewhere. Without the publisher's key the signature cannot be
+// checked here.
 func (t manifestToml) signed(p content) (nxb.Manifest, error) {
 	if t.Publisher == "" || t.Sig == "" {
 		err := refusal.New(refusal.BadMetadata, "keys publisher and sig are missing")
@@ -74,7 +76,8 @@ func (t manifestToml) signed(p content) (nxb.Manifest, error) {
 	return m, err
 }
 
-// sign is the manifest of a payload, signed by the key. What the file says about publisher and signature must be true of that key.
+// sign is the manifest of a payload, signed by the key. What the file says about publisher and signature must be true
+// of that key.
 func (t manifestToml) sign(p content, key trust.Signer) (nxb.Manifest, error) {
 	if t.Sig != "" {
 		signature, err := hexField("sig", t.Sig, nxs.SignatureSize)

@@ -33,7 +33,8 @@ func TestPackingTakesLittleMemory(t *testing.T) {
 // peak packs a payload in a process of its own and returns the most memory it had, in KiB.
 func peak(t *testing.T, payload string) int64 {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "nxb-pack", "--toml", "a.toml", "--key", "key", "--limit-payload", "1GiB", payload, payload+".nxb")
+	cmd := exec.CommandContext(t.Context(), "nxb-pack", "--toml", "a.toml", "--key", "key", "--limit-payload", "1GiB",
+		payload, payload+".nxb")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

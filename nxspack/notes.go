@@ -41,7 +41,8 @@ func bundleNotes(m nxb.Manifest, payload io.ReaderAt, size int64) (notes []strin
 		note("no device can run the payload of %s: it is no 64-bit little-endian ELF program", m.Name)
 	}
 	if needs := nxb.ProgramNeeds(payload); needs.Loader != "" {
-		note("the devices must have what %s needs: %s", m.Name, strings.Join(append([]string{needs.Loader}, needs.Libraries...), ", "))
+		note("the devices must have what %s needs: %s", m.Name,
+			strings.Join(append([]string{needs.Loader}, needs.Libraries...), ", "))
 	}
 	return notes
 }
@@ -67,7 +68,9 @@ func setNotes(bundles []bundleFolder) (notes []string) {
 		notes = append(notes, "nothing in this set runs by itself: no bundle has "+nxb.AbilityService)
 	}
 	if strangers > 0 {
-		notes = append(notes, count(strangers, "bundle")+" by other publishers than the set's, whose signatures were not checked here (nxs-pack verify --bundles)")
+		notes = append(notes,
+			count(strangers,
+				"bundle")+" by other publishers than the set's, whose signatures were not checked here (nxs-pack verify --bundles)")
 	}
 	return notes
 }

@@ -10,9 +10,9 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// An output is the file of a set that is being made. Whole blocks go to the disk directly, past the page cache: that costs a fraction of
-// the CPU time, and nothing is left to be written when the file is synced at last. The ends of payloads, which fill no block, go through
-// the cache; the two never touch the same block.
+// An output is the file of a set that is being made. Whole blocks go to the disk directly, past the page cache: that
+// costs a fraction of the CPU time, and nothing is left to be written when the file is synced at last. The ends of
+// payloads, which fill no block, go through the cache; the two never touch the same block.
 type output struct {
 	cached blockFile
 	direct blockFile // the same file; nil where the file system has no direct I/O
@@ -42,7 +42,8 @@ func newOutput(f *os.File, size int64) (*output, error) {
 	return o, nil
 }
 
-// WriteAt writes p at off. Where p lies in memory as it does in the file, modulo digest.BlockSize, its whole blocks go directly.
+// WriteAt writes p at off. Where p lies in memory as it does in the file, modulo digest.BlockSize, its whole blocks go
+// directly.
 func (o *output) WriteAt(p []byte, off int64) (int, error) {
 	head := min(-off&(digest.BlockSize-1), int64(len(p)))
 	body := (int64(len(p)) - head) &^ (digest.BlockSize - 1)

@@ -56,8 +56,10 @@ func (f sourceFlags) pack(ctx context.Context, c *command, output string, key fu
 		Publisher     string `json:"publisher"`
 		Bundles       int    `json:"bundles"`
 		noted
-	}{output, set.size(), set.index.SystemVersion, digest.String(), set.index.Publisher.String(), len(set.bundles), c.note(setNotes(set.bundles))},
-		fmt.Sprintf("%s: version %s, %s, %d bytes\nindex sha256: %s\npublisher: %s\n", show(output), set.index.SystemVersion,
+	}{output, set.size(), set.index.SystemVersion, digest.String(), set.index.Publisher.String(), len(set.bundles),
+		c.note(setNotes(set.bundles))},
+		fmt.Sprintf("%s: version %s, %s, %d bytes\nindex sha256: %s\npublisher: %s\n", show(output),
+			set.index.SystemVersion,
 			count(len(set.bundles), "bundle"), set.size(), digest, set.index.Publisher))
 }
 
@@ -81,7 +83,8 @@ func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*p
 	}
 	set, err := newPreparedSet(meta, bundles, signer)
 	if err == nil && set.size() > limits.Archive {
-		err = refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", set.size(), limits.Archive)
+		err = refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", set.size(),
+			limits.Archive)
 	}
 	if err != nil {
 		err = cannot("pack", output, err)
@@ -117,13 +120,15 @@ func outside(input, output string) error {
 }
 
 func sorted(bundles []bundleFolder) []bundleFolder {
-	return slices.SortedFunc(slices.Values(bundles), func(a, b bundleFolder) int { return strings.Compare(a.entry.Name, b.entry.Name) })
+	return slices.SortedFunc(slices.Values(bundles),
+		func(a, b bundleFolder) int { return strings.Compare(a.entry.Name, b.entry.Name) })
 }
 
 // setMeta is system-set.toml.
 type setMeta struct {
-	SystemVersion   string     `toml:"system_version"`
-	TimestampUnixMs int64      `toml:"timestamp_unix_ms"` // signed, because the library would wrap a negative one round in silence
+	SystemVersion string `toml:"system_version"`
+	// signed, because the library would wrap a negative one round in silence
+	TimestampUnixMs int64      `toml:"timestamp_unix_ms"`
 	VersionFloor    string     `toml:"version_floor"`
 	Health          healthMeta `toml:"health"`
 }

@@ -17,10 +17,11 @@ type payloadSource struct {
 	was  os.FileInfo
 }
 
-// openPayload opens the payload of a bundle's folder. It is a regular file of at most limit bytes and no link, or it is refused as
-// BadEntryType or PayloadTooLarge.
+// openPayload opens the payload of a bundle's folder. It is a regular file of at most limit bytes and no link, or it is
+// refused as BadEntryType or PayloadTooLarge.
 func openPayload(folder, bundle string, limit int64) (*payloadSource, error) {
-	const never = syscall.O_NOFOLLOW | syscall.O_NONBLOCK // a link, or a FIFO that makes us wait, whatever came to be there
+	// a link, or a FIFO that makes us wait, whatever came to be there
+	const never = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 	f, err := os.OpenFile(filepath.Join(folder, payloadFile), os.O_RDONLY|never, 0)
 	if err != nil {
 		return nil, err
@@ -51,8 +52,8 @@ func (s *payloadSource) read(p []byte, off int64) error {
 	return err
 }
 
-// unchanged wants the file to be as it was when it was opened, by its size and time. A writer that hides behind the file system's clock,
-// which ticks every few milliseconds, is found by the digest in the manifest.
+// unchanged wants the file to be as it was when it was opened, by its size and time. A writer that hides behind the
+// file system's clock, which ticks every few milliseconds, is found by the digest in the manifest.
 func (s *payloadSource) unchanged() error {
 	is, err := s.file.Stat()
 	switch {
@@ -67,5 +68,6 @@ func (s *payloadSource) unchanged() error {
 }
 
 func (s *payloadSource) otherSize() error {
-	return refusal.New(refusal.SizeMismatch, "%s has not the %d bytes it had before: it changed while it was packed", s.name, s.size())
+	return refusal.New(refusal.SizeMismatch, "%s has not the %d bytes it had before: it changed while it was packed",
+		s.name, s.size())
 }

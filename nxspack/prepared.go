@@ -36,9 +36,11 @@ func newPreparedSet(meta setMeta, bundles []bundleFolder, key indexSigner) (*pre
 	return s, s.encode()
 }
 
-// encode makes the index of what is known of the bundles. It is read back: what a device would refuse is refused here, in the same words.
+// encode makes the index of what is known of the bundles. It is read back: what a device would refuse is refused here,
+// in the same words.
 func (s *preparedSet) encode() error {
-	x := nxs.Index{SystemVersion: s.meta.SystemVersion, Publisher: s.key.Public(), TimestampUnixMs: uint64(s.meta.TimestampUnixMs), VersionFloor: s.meta.VersionFloor}
+	x := nxs.Index{SystemVersion: s.meta.SystemVersion, Publisher: s.key.Public(),
+		TimestampUnixMs: uint64(s.meta.TimestampUnixMs), VersionFloor: s.meta.VersionFloor}
 	for _, b := range s.bundles {
 		x.Bundles = append(x.Bundles, b.entry)
 	}
@@ -65,9 +67,9 @@ func (s *preparedSet) checkDemands(sdk string) error {
 
 func (s *preparedSet) close() { closeFolders(s.bundles) }
 
-// write makes the archive. Sizes are known, so every payload is read once: it is digested and written to its place from the same memory,
-// several at a time. What is in the archive is therefore what was digested, whatever happens to the file it came from. Then the index is
-// complete, is signed, and all else is written around the payloads.
+// write makes the archive. Sizes are known, so every payload is read once: it is digested and written to its place from
+// the same memory, several at a time. What is in the archive is therefore what was digested, whatever happens to the
+// file it came from. Then the index is complete, is signed, and all else is written around the payloads.
 func (s *preparedSet) write(ctx context.Context, f *os.File) error {
 	out, err := newOutput(f, s.size())
 	if err != nil {
@@ -114,7 +116,8 @@ func (s *preparedSet) digestPayloads(ctx context.Context) error {
 	return s.complete()
 }
 
-// copyPayloads digests and copies the payloads. Of several that are refused it reports the first, in byte order of their names.
+// copyPayloads digests and copies the payloads. Of several that are refused it reports the first, in byte order of
+// their names.
 func (s *preparedSet) copyPayloads(ctx context.Context, out *output) error {
 	places := nxs.Places(s.rawIndex, noSignature(), s.sources())
 	streams := make([]digest.Stream, len(s.bundles))
@@ -141,8 +144,8 @@ func (b *bundleFolder) stream(out *output, at int64) digest.Stream {
 	return s
 }
 
-// sign is key.Sign, unless the context ends first: an agent may ask its user, who may not be there. What waits for the agent then ends
-// with the process.
+// sign is key.Sign, unless the context ends first: an agent may ask its user, who may not be there. What waits for the
+// agent then ends with the process.
 func sign(ctx context.Context, key indexSigner, message []byte) ([]byte, error) {
 	type answer struct {
 		signature []byte

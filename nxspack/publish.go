@@ -14,8 +14,9 @@ const (
 	modeDir  = 0o755
 )
 
-// publishFile writes a file whole or not at all: under another name beside the target, synced, then renamed. After an error the target
-// is what it was. Only a regular file is replaced: a rename onto a device, a pipe or a link takes its place and writes nothing to it.
+// publishFile writes a file whole or not at all: under another name beside the target, synced, then renamed. After an
+// error the target is what it was. Only a regular file is replaced: a rename onto a device, a pipe or a link takes its
+// place and writes nothing to it.
 func publishFile(target string, fill func(f *os.File) error) error {
 	if info, err := os.Lstat(target); err == nil && !info.Mode().IsRegular() {
 		return errors.New("what is there is no regular file")

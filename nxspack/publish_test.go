@@ -14,7 +14,8 @@ import (
 func TestPublishReplacesRegularFilesOnly(t *testing.T) {
 	dir := t.TempDir()
 	folder, link, pipe := filepath.Join(dir, "folder"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
-	if err := errors.Join(os.Mkdir(folder, 0o700), os.Symlink("elsewhere", link), syscall.Mkfifo(pipe, 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.Symlink("elsewhere", link),
+		syscall.Mkfifo(pipe, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for _, target := range []string{folder, link, pipe} {
@@ -46,15 +47,18 @@ func TestPublishErrorsNameTheTarget(t *testing.T) {
 		target  string
 		want    error
 	}{
-		{"no folder for a file", func(target string) error { return publishFile(target, fill) }, "none/x", fs.ErrNotExist},
-		{"no folder for a folder", func(target string) error { return publishDir(target, inside) }, "none/x", fs.ErrNotExist},
+		{"no folder for a file", func(target string) error { return publishFile(target, fill) }, "none/x",
+			fs.ErrNotExist},
+		{"no folder for a folder", func(target string) error { return publishDir(target, inside) }, "none/x",
+			fs.ErrNotExist},
 		{"file not written", func(target string) error { return publishFile(target, closed) }, "x", fs.ErrClosed},
 		{"file in a folder", func(target string) error { return publishDir(target, inside) }, "x", fs.ErrNotExist},
 		{"folder appears meanwhile", appears, "x", fs.ErrExist},
 	} {
 		t.Chdir(t.TempDir()) // relative targets: their temporaries begin with a dot and a slash, or do not
 		err := c.publish(c.target)
-		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.target) || strings.Contains(err.Error(), "nxs-pack-") {
+		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.target) ||
+			strings.Contains(err.Error(), "nxs-pack-") {
 			t.Errorf("%s: got %v, want %v about %s", c.name, err, c.want, c.target)
 		}
 	}

@@ -16,7 +16,10 @@ func TestMain(m *testing.M) {
 	nxspack.Endless()
 	testscript.Main(m, map[string]func(){
 		"nxs-pack": func() { os.Exit(nxspack.RunSetPacker(nxspack.UntilSignal(), os.Args[1:], os.Stdout, os.Stderr)) },
-		"nxb-pack": func() { os.Exit(nxspack.RunBundlePacker(nxspack.UntilSignal(), os.Args[1:], os.Stdout, os.Stderr)) },
+		"nxb-pack": func() {
+			os.Exit(nxspack.RunBundlePacker(nxspack.UntilSignal(), os.Args[1:], os.Stdout,
+				os.Stderr))
+		},
 	})
 }
 

@@ -22,8 +22,9 @@ type setGrammar struct {
 	Diff    diffVerb    `cmd:"" help:"Show what changed from one set to another."`
 }
 
-// RunSetPacker runs nxs-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2 wrong
-// usage. When the context ends, so does the command, as failed: what it was making is gone, what was there before is there still.
+// RunSetPacker runs nxs-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused or
+// failed, 2 wrong usage. When the context ends, so does the command, as failed: what it was making is gone, what was
+// there before is there still.
 func RunSetPacker(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return setPacker(stdout, stderr).run(ctx, &setGrammar{}, args)
 }

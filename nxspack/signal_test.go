@@ -54,7 +54,8 @@ func TestSignalsLeaveNothing(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, self)
-			cmd.Env = append(os.Environ(), endlessEnv+"="+filepath.Join(dir, target)+target[len(strings.TrimSuffix(target, "/")):])
+			cmd.Env = append(os.Environ(), endlessEnv+"="+filepath.Join(dir,
+				target)+target[len(strings.TrimSuffix(target, "/")):])
 			cmd.Stderr, cmd.WaitDelay = &stderr, time.Minute
 			stdout, err := cmd.StdoutPipe()
 			if err == nil {

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// UntilSignal is a context that the first signal which asks a process to end ends: so that what is not whole yet is taken away. The next
-// signal ends the process. A signal that was ignored from the start stays so (nohup(1)).
+// UntilSignal is a context that the first signal which asks a process to end ends: so that what is not whole yet is
+// taken away. The next signal ends the process. A signal that was ignored from the start stays so (nohup(1)).
 func UntilSignal() context.Context {
 	asked := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
 	if len(asked) == 0 {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// temporaryPattern is the name of what is not whole yet. No message shows it: the same failure has the same words every time, and they
-// are about the name that the operator gave.
+// temporaryPattern is the name of what is not whole yet. No message shows it: the same failure has the same words every
+// time, and they are about the name that the operator gave.
 const temporaryPattern = ".nxs-pack-*"
 
 // notMade says that nothing could be made beside the target.

@@ -24,8 +24,8 @@ func readText(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxToml+1))
 }
 
-// decodeToml reads the text of a metadata file into v. Keys that v does not know, and those of required that the text lacks, are refused
-// as BadMetadata: a misspelt key would otherwise change a release without a word.
+// decodeToml reads the text of a metadata file into v. Keys that v does not know, and those of required that the text
+// lacks, are refused as BadMetadata: a misspelt key would otherwise change a release without a word.
 func decodeToml(text []byte, v any, required ...string) error {
 	if len(text) > maxToml {
 		return refusal.New(refusal.BadMetadata, "file of over %d bytes", maxToml)

@@ -54,7 +54,8 @@ func (v *prepareVerb) Run(ctx context.Context, c *command) error {
 		IndexSHA256   string `json:"indexSha256"`
 		Publisher     string `json:"publisher"`
 	}{v.Output, len(set.rawIndex), set.index.SystemVersion, digest.String(), set.index.Publisher.String()},
-		fmt.Sprintf("%s: %d bytes to sign, of version %s\nindex sha256: %s\npublisher: %s\n", show(v.Output), len(set.rawIndex),
+		fmt.Sprintf("%s: %d bytes to sign, of version %s\nindex sha256: %s\npublisher: %s\n", show(v.Output),
+			len(set.rawIndex),
 			set.index.SystemVersion, digest, set.index.Publisher))
 }
 
@@ -91,7 +92,8 @@ func (a attached) Sign(index []byte) ([]byte, error) {
 	if !a.publisher.Signed(index, a.signature) {
 		err := refusal.New(refusal.InvalidSignature,
 			"the signature is not by %s over the index %s of this input", a.publisher, nxs.Sum(index))
-		return nil, hinted{err, "run `nxs-pack prepare` again with the same input, and sign the raw bytes that it writes"}
+		return nil,
+			hinted{err, "run `nxs-pack prepare` again with the same input, and sign the raw bytes that it writes"}
 	}
 	return a.signature, nil
 }

@@ -37,7 +37,8 @@ func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 		return cannot("verify", v.File, err)
 	}
 	return c.answer(verified{v.File, head.Index.SystemVersion, head.Digest.String(), head.Index.Publisher.String()},
-		fmt.Sprintf("%s: version %s, %s, verified\nindex sha256: %s\nsigned by: %s\n", show(v.File), head.Index.SystemVersion,
+		fmt.Sprintf("%s: version %s, %s, verified\nindex sha256: %s\nsigned by: %s\n", show(v.File),
+			head.Index.SystemVersion,
 			count(len(head.Index.Bundles), "bundle"), head.Digest, head.Index.Publisher))
 }
 
@@ -58,7 +59,8 @@ func (v *verifyVerb) bundleKeys(trusted trust.Anchors) ([]trust.PublicKey, error
 }
 
 // verifyBundles checks the signature of each bundle of a set.
-func verifyBundles(ctx context.Context, name string, limits nxs.Limits, trusted trust.Anchors, keys []trust.PublicKey) error {
+func verifyBundles(ctx context.Context, name string, limits nxs.Limits, trusted trust.Anchors,
+	keys []trust.PublicKey) error {
 	_, err := read(ctx, name, limits, trusted, func(*nxs.Head) error { return nil }, func(b *nxs.Bundle) error {
 		check, err := b.Manifest.CheckSignature(keys)
 		if err != nil {

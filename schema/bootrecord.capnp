@@ -1,9 +1,9 @@
 @0xe26cb5f34f2a6cce;
 # The boot record: the A/B state that decides what runs. One owner writes it: `updated`.
 #
-# Class: blessed. After a rollback the older system reads what the newer one wrote, so this file may only grow, and a writer starts
-# from the stored message so that fields it does not know survive. At most 64 KiB. Two copies are kept, each with a generation and
-# a checksum; the newest intact one counts (libupdates/durable, Cell).
+# Class: blessed. After a rollback the older system reads what the newer one wrote, so this file may only grow, and a
+# writer starts from the stored message so that fields it does not know survive. At most 64 KiB. Two copies are kept,
+# each with a generation and a checksum; the newest intact one counts (libupdates/durable, Cell).
 
 using Go = import "/go.capnp";
 $Go.package("bootrecord");
@@ -83,23 +83,24 @@ struct BootRecord {
   history @12 :List(Event);
   # What happened, oldest first. At most 64; the oldest makes room.
   watchLeft @13 :UInt8;
-  # While the active set, confirmed lately, is under watch: boot attempts it may begin until one more is a crash loop, and the slot before
-  # comes back; one more than a watch begins with while the boot that somebody ordered has begun no attempt. 0: it is not under watch.
+  # While the active set, confirmed lately, is under watch: boot attempts it may begin until one more is a crash loop,
+  # and the slot before comes back; one more than a watch begins with while the boot that somebody ordered has begun no
+  # attempt. 0: it is not under watch.
 
   versionFloor @14 :Text;
-  # No set of an older version is accepted, SemVer, at most 64 bytes; empty: there is no floor. It rises with what is confirmed for good, and
-  # only an operator lowers it.
+  # No set of an older version is accepted, SemVer, at most 64 bytes; empty: there is no floor. It rises with what is
+  # confirmed for good, and only an operator lowers it.
 
   bootCause @15 :BootCause;
   # Why the boot under way began.
 
   endOrdered @16 :Bool;
-  # Whether somebody ordered the end of the boot under way, or nobody did: the next boot's cause is `commanded` then, and the attempt under
-  # way is given back. No attempt was begun since.
+  # Whether somebody ordered the end of the boot under way, or nobody did: the next boot's cause is `commanded` then,
+  # and the attempt under way is given back. No attempt was begun since.
 
   abruptEnds @17 :UInt8;
-  # Boots in a row that ended without an order while the same set ran, and not once held; 255: that many or more. A boot waits the longer
-  # before its first attempt.
+  # Boots in a row that ended without an order while the same set ran, and not once held; 255: that many or more. A boot
+  # waits the longer before its first attempt.
 }
 
 struct SlotContent {
@@ -112,14 +113,15 @@ struct SlotContent {
   # Version of the set, SemVer; empty for an empty slot.
 
   good @2 :Bool;
-  # Whether this very set was confirmed healthy in this slot once, or never was. Only a good set can be returned to by an operator.
+  # Whether this very set was confirmed healthy in this slot once, or never was. Only a good set can be returned to by
+  # an operator.
 
   versionFloor @3 :Text;
   # The floor that this set asks for, as far as the device's policy heeds it, SemVer; empty: none.
 
   damage @4 :Text;
-  # Reason code of the damage that was found in what the slot holds (`digest-mismatch`, `size-mismatch`, `missing-entry`); empty: none was. A
-  # damaged slot is neither switched to nor returned to.
+  # Reason code of the damage that was found in what the slot holds (`digest-mismatch`, `size-mismatch`,
+  # `missing-entry`); empty: none was. A damaged slot is neither switched to nor returned to.
 }
 
 struct Quarantined {
@@ -155,7 +157,8 @@ struct Event {
   # One accepted step. Refusals change nothing, so they are not here but in the audit log.
 
   op @0 :Text;
-  # `stage`, `discard`, `switch`, `attempt`, `commit`, `rollback`, `clear`, `held`, `floor`, `damaged`, `mended` or `boot`.
+  # `stage`, `discard`, `switch`, `attempt`, `commit`, `rollback`, `clear`, `held`, `floor`, `damaged`, `mended` or
+  # `boot`.
 
   slot @1 :Slot;
   # The slot it was about.
@@ -167,7 +170,8 @@ struct Event {
   # 32 bytes: the set it was about; empty for an empty slot.
 
   reason @4 :Text;
-  # Reason code where the step has one (rollback, clear, damaged); of a `boot` its cause, a BootCause by name; else empty.
+  # Reason code where the step has one (rollback, clear, damaged); of a `boot` its cause, a BootCause by name; else
+  # empty.
 
   boot @5 :UInt64;
   # The boot attempt during which it happened.

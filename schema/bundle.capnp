@@ -1,7 +1,8 @@
 @0xa9f054a3f53ba946;
 # Published bundles: what `bundlemgrd` serves from the published slot.
 #
-# Who holds what: `updated` alone holds SlotPublisher; packagefsd, execd, the operator and bundles that ask for it hold BundleMgr.
+# Who holds what: `updated` alone holds SlotPublisher; packagefsd, execd, the operator and bundles that ask for it hold
+# BundleMgr.
 #
 # Class: blessed (the operator's program and bundles call BundleMgr). One call or answer is at most 4 MiB (daemons/vat).
 
@@ -24,7 +25,8 @@ interface BundleMgr {
   # The published bundle with that name, or found = false.
 
   openPayload @2 (name :Text) -> (blob :Blob);
-  # The payload of the published bundle with that name. Refused as `unknown-bundle`. The blob stays readable after the next publication.
+  # The payload of the published bundle with that name. Refused as `unknown-bundle`. The blob stays readable after the
+  # next publication.
 
   openManifest @3 (name :Text) -> (blob :Blob);
   # The raw manifest of the published bundle with that name. Refused as `unknown-bundle`.
@@ -40,8 +42,8 @@ interface Blob {
   # At most `count` bytes (and at most maxReadBytes) from `offset`; empty at the end.
 
   size @1 () -> (bytes :UInt64, sha256 :Data);
-  # The size in bytes, and as `sha256` the 32-byte SHA-256 that the signed index gives for it. Whoever runs the bytes checks them
-  # against it.
+  # The size in bytes, and as `sha256` the 32-byte SHA-256 that the signed index gives for it. Whoever runs the bytes
+  # checks them against it.
 }
 
 interface PublicationObserver {
@@ -101,9 +103,9 @@ interface SlotPublisher {
   # Class: lockstep (only updated holds it).
 
   setActiveSlot @0 (slot :Bootrecord.Slot, indexSha256 :Data, boot :UInt64) -> (refusal :Keystore.Refusal);
-  # Publishes the slot if it holds exactly the set with the digest `indexSha256` (empty: an empty slot), for the boot attempt `boot`,
-  # then prints `bundlemgrd: slot <a|b> active`. Refused as `slot-mismatch`, `digest-mismatch`, `wrong-architecture` or `io`: then the
-  # earlier publication stands.
+  # Publishes the slot if it holds exactly the set with the digest `indexSha256` (empty: an empty slot), for the boot
+  # attempt `boot`, then prints `bundlemgrd: slot <a|b> active`. Refused as `slot-mismatch`, `digest-mismatch`,
+  # `wrong-architecture` or `io`: then the earlier publication stands.
 
   check @1 (slot :Bootrecord.Slot, indexSha256 :Data) -> (refusal :Keystore.Refusal);
   # Whether setActiveSlot would be accepted for that slot and `indexSha256`, without publishing. No effect.

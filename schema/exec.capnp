@@ -3,7 +3,8 @@
 #
 # Who holds what: initd holds ServiceHealth; operators hold ServiceWatch and Exec through initd.
 #
-# Class: blessed (the operator's program calls it), but for ServiceHealth. One call or answer is at most 4 MiB (daemons/vat).
+# Class: blessed (the operator's program calls it), but for ServiceHealth. One call or answer is at most 4 MiB
+# (daemons/vat).
 
 using Go = import "/go.capnp";
 using Bootrecord = import "bootrecord.capnp";
@@ -13,9 +14,10 @@ $Go.import("nexus/capnpgen/exec");
 interface ServiceWatch {
   # Learn how the services of the published slot are.
 
-  list @0 () -> (services :List(ServiceStatus), quorum :UInt16);
-  # The services of the publication that execd runs, in byte order of their names; `quorum`: how many of the optional ones must be
-  # healthy.
+  list @0 () -> (services :List(ServiceStatus),
+    quorum :UInt16);
+  # The services of the publication that execd runs, in byte order of their names; `quorum`: how many of the optional
+  # ones must be healthy.
 }
 
 interface ServiceHealth {
@@ -23,11 +25,13 @@ interface ServiceHealth {
   #
   # Class: lockstep (only initd holds it).
 
-  next @0 (known :UInt64, settled :UInt64) -> (revision :UInt64, boot :UInt64, services :List(ServiceStatus), quorum :UInt16);
-  # The services of the publication that execd runs, which is for the attempt `boot`, and their `quorum`, as ServiceWatch.list has them. Answers once the
-  # revision is no longer `known` (0: at once), and after a quarter of a second in any case, so that a caller knows that execd
-  # is at work. `settled`: the newest attempt to which the end of a service makes no difference any more; services of its
-  # publication that end are started again, those of a newer one are not. It never goes back.
+  next @0 (known :UInt64, settled :UInt64) -> (revision :UInt64, boot :UInt64, services :List(ServiceStatus),
+    quorum :UInt16);
+  # The services of the publication that execd runs, which is for the attempt `boot`, and their `quorum`, as
+  # ServiceWatch.list has them. Answers once the revision is no longer `known` (0: at once), and after a quarter of a
+  # second in any case, so that a caller knows that execd is at work. `settled`: the newest attempt to which the end of
+  # a service makes no difference any more; services of its publication that end are started again, those of a newer one
+  # are not. It never goes back.
 }
 
 struct ServiceStatus {
@@ -73,7 +77,8 @@ interface Exec {
   # Run bundles of the published slot.
 
   run @0 (bundle :Text) -> (process :Process);
-  # Starts a bundle with the ability `nexus.ability.Main`. Refused as `unknown-bundle`, `not-runnable` or `wrong-architecture`.
+  # Starts a bundle with the ability `nexus.ability.Main`. Refused as `unknown-bundle`, `not-runnable` or
+  # `wrong-architecture`.
 }
 
 interface Process {

@@ -1,7 +1,8 @@
 @0xaaccfa1760482c3e;
 # Log, audit and console: what `logd` serves.
 #
-# Who holds what: every daemon holds one LogSink whose sender was fixed when the connection was made; the operator holds Journal.
+# Who holds what: every daemon holds one LogSink whose sender was fixed when the connection was made; the operator holds
+# Journal.
 #
 # Class: blessed (operators and programs read the journal). One call or answer is at most 4 MiB (daemons/vat).
 
@@ -83,16 +84,16 @@ interface LogSink {
   # Class: lockstep (only daemons hold it).
 
   write @0 (entries :List(Entry), dropped :UInt64) -> ();
-  # Adds up to 256 entries in order. `dropped`: how many the sender itself had to drop since its last call. In memory when it
-  # returns, not durable. Errors: overloaded when more than 256 entries come at once.
+  # Adds up to 256 entries in order. `dropped`: how many the sender itself had to drop since its last call. In memory
+  # when it returns, not durable. Errors: overloaded when more than 256 entries come at once.
 
   marker @1 (line :Text) -> ();
   # Prints the line on the console and records it. Returns after it was printed, so a marker that follows another was
   # printed after it. The line is printable ASCII of at most 120 bytes; control characters are refused.
 
   forSender @2 (name :Text) -> (sink :LogSink);
-  # A sink of its own for a child of the caller: its sender is `<kind>:<name>` with the kind fixed in the authority table.
-  # Only execd's sink can do this; for others the call is refused.
+  # A sink of its own for a child of the caller: its sender is `<kind>:<name>` with the kind fixed in the authority
+  # table. Only execd's sink can do this; for others the call is refused.
 }
 
 interface Journal {
@@ -102,8 +103,8 @@ interface Journal {
   # The newest records that match, oldest first. At most 512 at once.
 
   follow @1 (filter :Filter, follower :Follower) -> (subscription :Subscription);
-  # As query, then each new matching record as it arrives. Dropping the subscription ends it. A follower that does not keep up
-  # misses records (the sequence shows it); it never holds up logd.
+  # As query, then each new matching record as it arrives. Dropping the subscription ends it. A follower that does not
+  # keep up misses records (the sequence shows it); it never holds up logd.
 
   stats @2 () -> (stats :Stats);
   # Counters.

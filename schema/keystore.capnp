@@ -18,8 +18,8 @@ interface Verifier {
   # Class: lockstep (only updated holds it).
 
   verify @0 (message :Data, signature :Data) -> (publisher :Data, refusal :Refusal);
-  # Whether a key trusted for the role made this signature over these raw bytes. On success `publisher` is that 32-byte key and
-  # `refusal` has no reason; else `publisher` is empty. Reads the message as opaque bytes. No effect.
+  # Whether a key trusted for the role made this signature over these raw bytes. On success `publisher` is that 32-byte
+  # key and `refusal` has no reason; else `publisher` is empty. Reads the message as opaque bytes. No effect.
 }
 
 interface TrustAnchors {

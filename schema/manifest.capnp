@@ -1,11 +1,11 @@
 @0xf8a3b2c1d4e5f6a7;
 # The bundle manifest, `manifest.nxb`: what one bundle is, what it runs as and what it may ask for.
 #
-# Class: blessed. These bytes outlive every image, so this file may only grow: fields are appended, numbers, types and defaults
-# never change. Readers keep and ignore what they do not know, and refuse any schemaVersion but 1.
+# Class: blessed. These bytes outlive every image, so this file may only grow: fields are appended, numbers, types and
+# defaults never change. Readers keep and ignore what they do not know, and refuse any schemaVersion but 1.
 #
-# Encoding: one message in standard stream framing. We write one segment in canonical form; any valid encoding is accepted on
-# reading. The whole file is at most 256 KiB.
+# Encoding: one message in standard stream framing. We write one segment in canonical form; any valid encoding is
+# accepted on reading. The whole file is at most 256 KiB.
 
 using Go = import "/go.capnp";
 $Go.package("manifest");
@@ -24,14 +24,14 @@ struct BundleManifest {
   # Version of the bundle, SemVer 2.0.0 (https://semver.org), at most 64 characters.
 
   abilities @3 :List(Text);
-  # What the bundle runs as. `nexus.ability.Main`: started on demand. `nexus.ability.Service`: runs while its slot is published.
-  # `nexus.ability.Native`, beside Service: it exports Service (service.capnp) and is not healthy before it has said so; without it a
-  # service that does not answer within the settle time counts as plain.
-  # Others are kept and ignored. At most 64 entries of at most 128 bytes.
+  # What the bundle runs as. `nexus.ability.Main`: started on demand. `nexus.ability.Service`: runs while its slot is
+  # published. `nexus.ability.Native`, beside Service: it exports Service (service.capnp) and is not healthy before it
+  # has said so; without it a service that does not answer within the settle time counts as plain. Others are kept and
+  # ignored. At most 64 entries of at most 128 bytes.
 
   capabilities @4 :List(Text);
-  # Names the bundle asks its ServiceManager for, at most 64 of at most 128 bytes. It gets those of them that the authority table
-  # lets a bundle have, and no others.
+  # Names the bundle asks its ServiceManager for, at most 64 of at most 128 bytes. It gets those of them that the
+  # authority table lets a bundle have, and no others.
 
   minSdk @5 :Text;
   # Lowest SDK version that can run the bundle, SemVer; empty means any.

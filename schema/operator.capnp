@@ -1,9 +1,9 @@
 @0xc4d297091038a2d6;
-# The operator's way in: what `initd` serves on the control socket (mode 0600 in the system's folder), and, with fewer methods, on the
-# sockets that a system shares with others.
+# The operator's way in: what `initd` serves on the control socket (mode 0600 in the system's folder), and, with fewer
+# methods, on the sockets that a system shares with others.
 #
-# Each method hands out one facet; whoever holds Operator can hand on less than all of it.
-# Class: blessed (the operator's program may be older or newer than the system). One call or answer is at most 4 MiB (daemons/vat).
+# Each method hands out one facet; whoever holds Operator can hand on less than all of it. Class: blessed (the
+# operator's program may be older or newer than the system). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 using Bundle = import "bundle.capnp";
@@ -16,8 +16,8 @@ $Go.package("operator");
 $Go.import("nexus/capnpgen/operator");
 
 interface Operator {
-  # Facets of a running system. Each may end with `disconnected` when its daemon restarts: ask again. Any but `attenuate` may be
-  # `not-granted` (an exception): this Operator was made without it.
+  # Facets of a running system. Each may end with `disconnected` when its daemon restarts: ask again. Any but
+  # `attenuate` may be `not-granted` (an exception): this Operator was made without it.
 
   status @0 () -> (status :Update.UpdateStatus);
   # Look at slots and state.
@@ -53,8 +53,8 @@ interface Operator {
   # The authority table, in its order: who is handed what while both ends live.
 
   stop @11 () -> ();
-  # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is done. Refused as `superseded` (an
-  # exception) once a reboot was ordered.
+  # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is done.
+  # Refused as `superseded` (an exception) once a reboot was ordered.
 
   authority @12 () -> (authority :Authority);
   # Take back what a daemon holds.
@@ -63,45 +63,48 @@ interface Operator {
   # Stage, and no more.
 
   attenuate @14 (methods :List(Text)) -> (operator :Operator);
-  # An Operator that has only those of `methods` that this one has, by their names here, and `attenuate`. At most 64 names; what is no
-  # method's name gives nothing. Every other method of it is refused as `not-granted` (an exception). It is good for as long as the
-  # connection over which it was made.
+  # An Operator that has only those of `methods` that this one has, by their names here, and `attenuate`. At most 64
+  # names; what is no method's name gives nothing. Every other method of it is refused as `not-granted` (an exception).
+  # It is good for as long as the connection over which it was made.
 
   reboot @15 () -> ();
-  # Stops the system as `stop` does, and has it begin anew: in a machine of which `initd` is the first process, by a restart of the
-  # machine. Returns when the stop has begun; the connection ends when it is done. Refused as `superseded` (an exception) once another end
-  # was ordered.
+  # Stops the system as `stop` does, and has it begin anew: in a machine of which `initd` is the first process, by a
+  # restart of the machine. Returns when the stop has begun; the connection ends when it is done. Refused as
+  # `superseded` (an exception) once another end was ordered.
 
   handFile @16 () -> (file :HandedFile, refusal :Keystore.Refusal);
-  # Takes the open file that came over the same socket as a descriptor (SCM_RIGHTS, unix(7)) with the bytes of this call or before them, for a
-  # stage that is to read it; of several the last one. Refused as `bad-file`, with no effect, when none came, and unless it is a regular
-  # file of a local file system, open for reading: send its bytes then. Whoever passes an Operator on passes no descriptors: that is `bad-file`.
+  # Takes the open file that came over the same socket as a descriptor (SCM_RIGHTS, unix(7)) with the bytes of this call
+  # or before them, for a stage that is to read it; of several the last one. Refused as `bad-file`, with no effect, when
+  # none came, and unless it is a regular file of a local file system, open for reading: send its bytes then. Whoever
+  # passes an Operator on passes no descriptors: that is `bad-file`.
 
   watchdog @17 () -> (watchdog :Watchdog);
-  # The watchdog that restarts the machine when the system hangs. Null where `initd` is not the first process of a machine.
+  # The watchdog that restarts the machine when the system hangs. Null where `initd` is not the first process of a
+  # machine.
 }
 
 interface HandedFile {
   # An open file on its way to a stage. Dropping it closes it.
 
   give @0 (ticket :Data) -> (refusal :Keystore.Refusal);
-  # Gives the file to the stage that made `ticket` (StageSink.ticket), 16 bytes. With a ticket of no stage the file is closed, and nobody is
-  # told. Refused as `bad-file` when it was given before.
+  # Gives the file to the stage that made `ticket` (StageSink.ticket), 16 bytes. With a ticket of no stage the file is
+  # closed, and nobody is told. Refused as `bad-file` when it was given before.
 }
 
 interface Authority {
   # The power to take back what the authority table grants, and to give it again.
 
   revoke @0 (client :Text, service :Text) -> (refusal :Keystore.Refusal);
-  # Takes `service`, a facet or a name that it may look up, from `client`, a daemon or a role, until the system stops or it is granted again.
-  # Every link that the client has under that word is cut, also those of the bundles that found something by its right: the holder's next call
-  # fails with `disconnected`, a new look-up as `unknown-name`, and no link is made again. Writes one audit record. `refusal` is null on success;
-  # `unknown-name`, with nothing changed, when the graph shows no such thing, and `not-revocable` when it cannot be taken back. Revoking
-  # twice changes nothing.
+  # Takes `service`, a facet or a name that it may look up, from `client`, a daemon or a role, until the system stops or
+  # it is granted again. Every link that the client has under that word is cut, also those of the bundles that found
+  # something by its right: the holder's next call fails with `disconnected`, a new look-up as `unknown-name`, and no
+  # link is made again. Writes one audit record. `refusal` is null on success; `unknown-name`, with nothing changed,
+  # when the graph shows no such thing, and `not-revocable` when it cannot be taken back. Revoking twice changes
+  # nothing.
 
   grant @1 (client :Text, service :Text) -> (refusal :Keystore.Refusal);
-  # Undoes `revoke`: the client has `service` again, as the table grants it. Never gives more than the table. Writes one audit record. Refused like
-  # `revoke`. Granting what was not revoked changes nothing.
+  # Undoes `revoke`: the client has `service` again, as the table grants it. Never gives more than the table. Writes one
+  # audit record. Refused like `revoke`. Granting what was not revoked changes nothing.
 }
 
 struct DaemonStatus {
@@ -118,11 +121,11 @@ struct DaemonStatus {
   lastExit @4 :Text;
   # How it ended the last time, empty if it never did.
   pssBytes @5 :UInt64;
-  # Memory it needs, in bytes: its proportional set size (proc(5), smaps_rollup), in which what is shared counts in shares. 0 while it does
-  # not run, and where the kernel does not tell.
+  # Memory it needs, in bytes: its proportional set size (proc(5), smaps_rollup), in which what is shared counts in
+  # shares. 0 while it does not run, and where the kernel does not tell.
   measures @6 :List(Measure);
-  # What confines its process, in the order in which it was put on; at most 64. Empty for `initd`, which confines the others, and while it
-  # does not run.
+  # What confines its process, in the order in which it was put on; at most 64. Empty for `initd`, which confines the
+  # others, and while it does not run.
 }
 
 struct Watchdog {
@@ -142,10 +145,11 @@ struct Measure {
   # One thing that confines a process, or would if the machine could.
 
   name @0 :Text;
-  # Which: `network`, `user`, `capabilities`, `privileges`, `paths`, `signals`, `calls`, `limits` (docs/security.md). At most 32 bytes.
+  # Which: `network`, `user`, `capabilities`, `privileges`, `paths`, `signals`, `calls`, `limits` (docs/security.md). At
+  # most 32 bytes.
   on @1 :Bool;
-  # Whether it is on; false means that the machine cannot give it or the row does not ask for it: there is no third state, because a measure
-  # that fails keeps the process from being started.
+  # Whether it is on; false means that the machine cannot give it or the row does not ask for it: there is no third
+  # state, because a measure that fails keeps the process from being started.
   detail @2 :Text;
   # How, or why it is not. At most 4 KiB.
 }

@@ -1,8 +1,8 @@
 @0xa85698487b96693b;
 # A path view of the published bundles: what `packagefsd` serves.
 #
-# Paths are relative, `/`-separated, without `.` or `..`: the empty path is the root, which holds a directory per bundle, and each
-# directory holds `manifest.nxb` and `payload.elf`. A path is at most 255 bytes.
+# Paths are relative, `/`-separated, without `.` or `..`: the empty path is the root, which holds a directory per
+# bundle, and each directory holds `manifest.nxb` and `payload.elf`. A path is at most 255 bytes.
 #
 # Who holds it: the operator, the selftest, and bundles that ask for it.
 # Class: blessed (bundles call it). One call or answer is at most 4 MiB (daemons/vat).
@@ -21,7 +21,8 @@ interface PackageFs {
   # The entries of a directory in byte order of their names. Refused as `bad-path`, `no-such-file` or `not-a-directory`.
 
   read @2 (path :Text, offset :UInt64, count :UInt32) -> (bytes :Data);
-  # At most `count` bytes (and at most 1 MiB) from `offset`; empty at the end. Refused as `bad-path`, `no-such-file` or `is-a-directory`.
+  # At most `count` bytes (and at most 1 MiB) from `offset`; empty at the end. Refused as `bad-path`, `no-such-file` or
+  # `is-a-directory`.
 }
 
 struct FileInfo {

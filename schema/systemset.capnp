@@ -3,9 +3,9 @@
 #
 # Class: blessed. May only grow; readers keep and ignore what they do not know, and refuse any schemaVersion but 1.
 #
-# Encoding: one message in standard stream framing, at most 1 MiB. We write one segment in canonical form; any valid encoding is
-# accepted on reading. The signature beside it is over these raw bytes as they stand in the archive, never over a re-encoding,
-# and nothing of the index is interpreted before that signature has passed.
+# Encoding: one message in standard stream framing, at most 1 MiB. We write one segment in canonical form; any valid
+# encoding is accepted on reading. The signature beside it is over these raw bytes as they stand in the archive, never
+# over a re-encoding, and nothing of the index is interpreted before that signature has passed.
 
 using Go = import "/go.capnp";
 $Go.package("systemset");
@@ -30,27 +30,29 @@ struct SystemSetIndex {
   # The bundles in strictly ascending byte order of their names. 1 to 256 entries.
 
   health @5 :HealthPolicy;
-  # What the publisher asks of a trial of this set. Absent in sets made before this field: then every service is required, and the
-  # device's own policy is all there is.
+  # What the publisher asks of a trial of this set. Absent in sets made before this field: then every service is
+  # required, and the device's own policy is all there is.
 
   versionFloor @6 :Text;
-  # Once this set has proven itself for good, no set of an older version is accepted any more, by the precedence of SemVer 2.0.0. At most
-  # systemVersion; empty: it asks for no floor. The device's policy may ignore it, or ask for more.
+  # Once this set has proven itself for good, no set of an older version is accepted any more, by the precedence of
+  # SemVer 2.0.0. At most systemVersion; empty: it asks for no floor. The device's policy may ignore it, or ask for
+  # more.
 }
 
 struct HealthPolicy {
   # When a trial of the set is over, and how. It is combined with the policy of the device to the stricter of both.
 
   deadlineMs @0 :UInt32;
-  # How long an attempt may wait for its verdict, milliseconds, 1,000 to 3,600,000; 0 leaves it to the device. The shorter of the
-  # set's and the device's holds.
+  # How long an attempt may wait for its verdict, milliseconds, 1,000 to 3,600,000; 0 leaves it to the device. The
+  # shorter of the set's and the device's holds.
 
   watchMs @1 :UInt32;
-  # How long the set is under watch after the commit, milliseconds, at most 3,600,000; 0 leaves it to the device. The longer of the set's
-  # and the device's holds.
+  # How long the set is under watch after the commit, milliseconds, at most 3,600,000; 0 leaves it to the device. The
+  # longer of the set's and the device's holds.
 
   quorum @2 :UInt16;
-  # How many of the optional services must be healthy, beside all that are required. At most the number of optional bundles.
+  # How many of the optional services must be healthy, beside all that are required. At most the number of optional
+  # bundles.
 }
 
 struct BundleEntry {

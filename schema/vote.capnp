@@ -11,8 +11,8 @@ interface HealthVote {
   # One voice in the verdict on the current boot attempt.
 
   cast @0 (boot :UInt64, healthy :Bool, detail :Text) -> ();
-  # The voter's word on the attempt `boot`: `healthy` or not, with a line of detail for people. The last one before the verdict
-  # counts; a vote on another attempt has no effect. A voter whose connection ends has voted no.
+  # The voter's word on the attempt `boot`: `healthy` or not, with a line of detail for people. The last one before the
+  # verdict counts; a vote on another attempt has no effect. A voter whose connection ends has voted no.
 
   done @1 (passed :Bool) -> ();
   # The voter has finished its work for good; the system may stop with this outcome: `passed`, or else failed.

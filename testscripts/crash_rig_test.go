@@ -30,8 +30,10 @@ type crashRig struct {
 func newCrashRig(t *testing.T, dir string, flags ...string) *crashRig {
 	r := &crashRig{t: t, dir: dir, stderr: &console{news: make(chan struct{}, 1)}}
 	r.system = &system{ended: make(chan struct{}), news: make(chan struct{})}
-	r.system.cmd = exec.Command(filepath.Join(shared.bin(), "nx"), append([]string{"up", "--dir", r.dir, "--settle", "200ms",
-		"--hang", benchHang.String(), "--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", setFile(oldVersion)}, flags...)...)
+	r.system.cmd = exec.Command(filepath.Join(shared.bin(), "nx"),
+		append([]string{"up", "--dir", r.dir, "--settle", "200ms",
+			"--hang", benchHang.String(), "--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
+			setFile(oldVersion)}, flags...)...)
 	r.system.cmd.Env = []string{}
 	out, in := io.Pipe()
 	r.system.cmd.Stdout, r.system.cmd.Stderr = in, r.stderr
@@ -136,7 +138,8 @@ func (v *verbRun) wait(r *crashRig) verbEnd {
 	var failure struct{ Error, Reason string }
 	lines := bytes.Split(bytes.TrimSpace(v.stdout.Bytes()), []byte("\n"))
 	if err := json.Unmarshal(lines[len(lines)-1], &failure); err != nil {
-		r.t.Errorf("nx %s: exit %d, and what it says is no answer: %q\n%s", verb, end.exit, v.stdout.Bytes(), v.stderr.Bytes())
+		r.t.Errorf("nx %s: exit %d, and what it says is no answer: %q\n%s", verb, end.exit, v.stdout.Bytes(),
+			v.stderr.Bytes())
 	}
 	end.reason, end.text = failure.Reason, failure.Error
 	if end.exit != 0 && (end.exit != 1 || end.reason == "" || end.reason == "failed") {

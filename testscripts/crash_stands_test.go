@@ -15,8 +15,8 @@ const (
 	brokenVersion = "1.2.0"
 )
 
-// A stand is a point in an update. reach brings the system there, strikes, goes on as an operator does, and returns how the operator's last
-// command ended; judge wants what may come of that.
+// A stand is a point in an update. reach brings the system there, strikes, goes on as an operator does, and returns how
+// the operator's last command ended; judge wants what may come of that.
 type stand struct {
 	name  string
 	reach func(r *crashRig, strike func()) verbEnd
@@ -83,8 +83,8 @@ func atConsole(version, line string) func(*crashRig, func()) verbEnd {
 	}
 }
 
-// oldOrNew wants the set before or the set that was brought, and the one that was brought where the operator was told so. A crash of a
-// daemon is no fault of a set, so nothing is quarantined.
+// oldOrNew wants the set before or the set that was brought, and the one that was brought where the operator was told
+// so. A crash of a daemon is no fault of a set, so nothing is quarantined.
 func oldOrNew(r *crashRig, end verbEnd) {
 	active := r.state.version(r.state.ActiveSlot)
 	switch {
@@ -99,8 +99,8 @@ func oldOrNew(r *crashRig, end verbEnd) {
 	}
 }
 
-// stagedOrNot wants the old set, and the new one staged where the operator was told so, and nowhere else but where he was told nothing: a file that was
-// handed over is staged without him, and who was to tell him may crash when it is.
+// stagedOrNot wants the old set, and the new one staged where the operator was told so, and nowhere else but where he
+// was told nothing: a file that was handed over is staged without him, and who was to tell him may crash when it is.
 func stagedOrNot(r *crashRig, end verbEnd) {
 	if active := r.state.version(r.state.ActiveSlot); active != oldVersion {
 		r.t.Errorf("%s is active, and nobody switched", active)
@@ -113,7 +113,8 @@ func stagedOrNot(r *crashRig, end verbEnd) {
 
 // newStays wants a confirmed set to survive crashes that are none of its services'.
 func newStays(r *crashRig, end verbEnd) {
-	if active := r.state.version(r.state.ActiveSlot); end.exit != 0 || active != newVersion || r.state.LastRollback != nil {
+	if active := r.state.version(r.state.ActiveSlot); end.exit != 0 || active != newVersion ||
+		r.state.LastRollback != nil {
 		r.t.Errorf("%s is active after %+v, last rollback %+v", active, end, r.state.LastRollback)
 	}
 }
@@ -123,8 +124,10 @@ func oldReturns(r *crashRig, end verbEnd) {
 	if active := r.state.version(r.state.ActiveSlot); end.exit != 1 || active != oldVersion {
 		r.t.Errorf("%s is active after %+v", active, end)
 	}
-	if r.state.LastRollback == nil || r.state.LastRollback.SystemVersion != brokenVersion || len(r.state.Quarantine) != 1 {
-		r.t.Errorf("the broken set is not quarantined: %+v, last rollback %+v", r.state.Quarantine, r.state.LastRollback)
+	if r.state.LastRollback == nil || r.state.LastRollback.SystemVersion != brokenVersion ||
+		len(r.state.Quarantine) != 1 {
+		r.t.Errorf("the broken set is not quarantined: %+v, last rollback %+v", r.state.Quarantine,
+			r.state.LastRollback)
 	}
 }
 

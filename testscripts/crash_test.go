@@ -45,7 +45,8 @@ func (c cell) String() string { return fmt.Sprintf("%s/%s/%s", c.daemon, c.crash
 
 func matrixDaemons() []string { return append(slices.Clone(coreDaemons), stateDaemon) }
 
-// cells is the matrix: all of it, or a sample that has each daemon with each crash once, and each stand as often or once more.
+// cells is the matrix: all of it, or a sample that has each daemon with each crash once, and each stand as often or
+// once more.
 func cells(all bool) []cell {
 	var found []cell
 	for d, daemon := range matrixDaemons() {
@@ -60,8 +61,9 @@ func cells(all bool) []cell {
 	return found
 }
 
-// TestCrashMatrix lets each daemon crash at each stand of an update. Whatever crashes, the system ends as the old one or as the new one, the
-// record says which, the operator's command ends with a result or a reason, nobody else restarts, and the next update goes through.
+// TestCrashMatrix lets each daemon crash at each stand of an update. Whatever crashes, the system ends as the old one
+// or as the new one, the record says which, the operator's command ends with a result or a reason, nobody else
+// restarts, and the next update goes through.
 func TestCrashMatrix(t *testing.T) {
 	work := make(chan cell)
 	done := make(chan struct{})

@@ -95,8 +95,8 @@ func (r *crashRig) isQuiet() bool {
 	return len(r.rolls.Services) > 0 && r.state.HealthOK && r.state.PendingSlot == nil && !r.state.Staging
 }
 
-// wantWhole wants each slot to hold exactly the files of one set that was brought, or none, and the disk and the history to name the
-// same slot as the status.
+// wantWhole wants each slot to hold exactly the files of one set that was brought, or none, and the disk and the
+// history to name the same slot as the status.
 func (r *crashRig) wantWhole() {
 	r.t.Helper()
 	for slot, holds := range r.state.Slots {
@@ -126,7 +126,8 @@ func (r *crashRig) wantWhole() {
 		}
 	}
 	if said != r.state.ActiveSlot {
-		r.t.Errorf("slot %s is active, and the history ends with the commit of %q: %+v", r.state.ActiveSlot, said, history)
+		r.t.Errorf("slot %s is active, and the history ends with the commit of %q: %+v", r.state.ActiveSlot, said,
+			history)
 	}
 }
 
@@ -208,7 +209,8 @@ func (r logRecord) field(key string) string {
 	return ""
 }
 
-// wantRecorded wants one crash record, which says who, how and, for a panic, with what words; and no line of a trace on the console.
+// wantRecorded wants one crash record, which says who, how and, for a panic, with what words; and no line of a trace on
+// the console.
 func (r *crashRig) wantRecorded(c cell) {
 	r.t.Helper()
 	var found []logRecord
@@ -230,7 +232,8 @@ func (r *crashRig) wantRecorded(c cell) {
 		}
 	}
 	for _, line := range r.system.console() {
-		if strings.Contains(line, "SIGQUIT") && !strings.HasPrefix(line, "initd: crash ") || strings.HasPrefix(line, "goroutine ") {
+		if strings.Contains(line, "SIGQUIT") && !strings.HasPrefix(line, "initd: crash ") ||
+			strings.HasPrefix(line, "goroutine ") {
 			r.t.Errorf("the console shows a trace: %q", line)
 		}
 	}

@@ -22,8 +22,8 @@ type step struct {
 	output  []string
 }
 
-// TestDocs runs every command block of the documents, in order, in a folder of its own, with the real binaries. What a document shows
-// is what a reader will see, but for digests, keys, sizes and dates.
+// TestDocs runs every command block of the documents, in order, in a folder of its own, with the real binaries. What a
+// document shows is what a reader will see, but for digests, keys, sizes and dates.
 func TestDocs(t *testing.T) {
 	followed := 0
 	for _, doc := range documents(t) {
@@ -75,7 +75,8 @@ func documents(t *testing.T) []string {
 	return docs
 }
 
-// TestReadmeShowsTheFlow holds the console that the README shows against one: the same lines, in whatever order the daemons say them.
+// TestReadmeShowsTheFlow holds the console that the README shows against one: the same lines, in whatever order the
+// daemons say them.
 func TestReadmeShowsTheFlow(t *testing.T) {
 	raw, err := os.ReadFile("../README.md")
 	if err != nil {
@@ -86,7 +87,8 @@ func TestReadmeShowsTheFlow(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(shared.bin(), "nx"), "--dir", t.TempDir(), "up",
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", filepath.Join(shared.demo(), "system-v1.0.0.nxs"),
+		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
+		filepath.Join(shared.demo(), "system-v1.0.0.nxs"),
 		"--selftest", shared.demo())
 	console, err := cmd.Output()
 	if err != nil {
@@ -104,7 +106,8 @@ func ofThisMachine(line string) bool {
 	return strings.Contains(line, "payloads are less confined on this machine")
 }
 
-// stepsOf finds the commands of a document: the lines that begin with "$ " in fenced blocks, each with the lines up to the next.
+// stepsOf finds the commands of a document: the lines that begin with "$ " in fenced blocks, each with the lines up to
+// the next.
 func stepsOf(doc string) []step {
 	var steps []step
 	fenced, open := false, false
@@ -205,7 +208,8 @@ func (r *reader) write(name string, lines []string) {
 	}
 }
 
-// prepare makes what a command needs and the document has no command for: a bundle to pack, a key to sign with, damaged and later sets.
+// prepare makes what a command needs and the document has no command for: a bundle to pack, a key to sign with,
+// damaged and later sets.
 func (r *reader) prepare(words []string) {
 	r.t.Helper()
 	has := func(name string) bool {

@@ -19,8 +19,9 @@ type departure struct {
 	} `json:"downtime"`
 }
 
-// BenchmarkDowntime shows how long each service of the demo is away: at a switch that changes only services, at one after which another core takes
-// over, and at a reboot of the system. A plain service is healthy, and so back, once it has run for the settle time, which is settle here.
+// BenchmarkDowntime shows how long each service of the demo is away: at a switch that changes only services, at one
+// after which another core takes over, and at a reboot of the system. A plain service is healthy, and so back, once it
+// has run for the settle time, which is settle here.
 func BenchmarkDowntime(b *testing.B) {
 	cored, err := demo.WithCore(shared.bin(), shared.demo(), "2.0.0", filepath.Join(shared.bin(), "nexus"), b.TempDir())
 	if err != nil {
@@ -56,8 +57,10 @@ const settle = "200ms"
 func departures(b *testing.B, args []string) map[string]float64 {
 	b.Helper()
 	dir := b.TempDir()
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", dir, "--state", filepath.Join(dir, "state"), "--settle", settle,
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
+	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", dir, "--state", filepath.Join(dir, "state"),
+		"--settle", settle,
+		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
+		filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
 	if err := up.Start(); err != nil {
 		b.Fatal(err)
 	}

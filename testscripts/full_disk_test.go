@@ -23,7 +23,8 @@ func smallDir(t *testing.T) string {
 		t.Skip("needs root: it mounts a small disk")
 	}
 	dir := t.TempDir()
-	err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, fmt.Sprintf("size=%d,nr_inodes=%d,mode=0755", smallDisk, smallFiles))
+	err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV,
+		fmt.Sprintf("size=%d,nr_inodes=%d,mode=0755", smallDisk, smallFiles))
 	if errors.Is(err, syscall.EPERM) {
 		t.Skip("needs to mount a small disk, and may not")
 	}
@@ -38,8 +39,8 @@ func smallDir(t *testing.T) string {
 	return dir
 }
 
-// TestFullDisk fills the system's disk to the last byte and the last inode, and has every daemon die on it. PID 1 and whoever was not struck
-// live on, nothing is half there, and once there is room again the next update goes through.
+// TestFullDisk fills the system's disk to the last byte and the last inode, and has every daemon die on it. PID 1 and
+// whoever was not struck live on, nothing is half there, and once there is room again the next update goes through.
 func TestFullDisk(t *testing.T) {
 	r := newCrashRig(t, smallDir(t))
 

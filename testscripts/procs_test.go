@@ -41,7 +41,8 @@ func look(pid int) (proc, bool) {
 	}
 	cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	name, _, _ := strings.Cut(string(cmdline), "\x00")
-	// Fields are counted from the end of the name, which may hold anything (proc_pid_stat(5)): state is field 3, start time 22.
+	// Fields are counted from the end of the name, which may hold anything (proc_pid_stat(5)): state is field 3, start
+	// time 22.
 	rest := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	if len(rest) < 20 || rest[0] == "Z" {
 		return proc{}, false

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// benchHang is the patience of the benchmarked system, and so a floor of what recovery from a stop takes. It is the least there is.
+// benchHang is the patience of the benchmarked system, and so a floor of what recovery from a stop takes. It is the
+// least there is.
 const benchHang = time.Second
 
 // A daemonState is what the benchmark reads of `nx services --json`.
@@ -22,8 +23,9 @@ type daemonState struct {
 	Restarts int    `json:"restarts"`
 }
 
-// BenchmarkRecovery shows how long each daemon of a running system takes from kill -9, and from SIGSTOP, until its next life says that it
-// serves. A daemon that ends again soon waits before it is started: each fault hits a system that was started for it.
+// BenchmarkRecovery shows how long each daemon of a running system takes from kill -9, and from SIGSTOP, until its next
+// life says that it serves. A daemon that ends again soon waits before it is started: each fault hits a system that was
+// started for it.
 func BenchmarkRecovery(b *testing.B) {
 	for _, fault := range []struct {
 		name   string
@@ -46,8 +48,10 @@ func BenchmarkRecovery(b *testing.B) {
 func recovery(b *testing.B, daemon string, fault syscall.Signal) time.Duration {
 	b.Helper()
 	dir := b.TempDir()
-	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", dir, "--settle", "200ms", "--hang", benchHang.String(),
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
+	up := exec.Command(filepath.Join(shared.bin(), "nx"), "up", "--dir", dir, "--settle", "200ms", "--hang",
+		benchHang.String(),
+		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
+		filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
 	if err := up.Start(); err != nil {
 		b.Fatal(err)
 	}
@@ -63,8 +67,8 @@ func recovery(b *testing.B, daemon string, fault syscall.Signal) time.Duration {
 	return time.Since(began)
 }
 
-// awaitDaemon asks initd, as an operator does, until the daemon is as wanted. One question takes some milliseconds, by which the result
-// is too long.
+// awaitDaemon asks initd, as an operator does, until the daemon is as wanted. One question takes some milliseconds, by
+// which the result is too long.
 func awaitDaemon(b *testing.B, dir, daemon string, wanted func(daemonState) bool) daemonState {
 	b.Helper()
 	deadline := time.Now().Add(waitLimit)

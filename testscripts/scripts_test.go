@@ -45,7 +45,8 @@ func (b built) make() error {
 	if err := demo.Build(b.bin()); err != nil {
 		return err
 	}
-	out, err := exec.Command("go", "build", "-o", filepath.Join(b.bin(), "schema-check"), "nexus/schema/check").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", filepath.Join(b.bin(), "schema-check"),
+		"nexus/schema/check").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("cannot build schema-check: %w\n%s", err, out)
 	}

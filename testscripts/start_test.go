@@ -18,7 +18,8 @@ import (
 // upIn is `nx up` in a folder, with the demo's first set.
 func upIn(ctx context.Context, dir string) *exec.Cmd {
 	return exec.CommandContext(ctx, filepath.Join(shared.bin(), "nx"), "--dir", dir, "up", "--settle", "200ms",
-		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory", filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
+		"--trust", filepath.Join(shared.demo(), "keys", "demo.pub"), "--factory",
+		filepath.Join(shared.demo(), "system-v1.0.0.nxs"))
 }
 
 // A user namespace has the users that somebody lent it: one, or as many as a user is usually lent. Those of the daemons
@@ -47,7 +48,8 @@ func TestInAUserNamespace(t *testing.T) {
 				Credential:                 &syscall.Credential{NoSetGroups: users.Size == 1},
 			}
 			console := started(t, cmd)
-			console.await(t, "init: health ok (slot a)", `measure=user reason="needs root, and users that a user namespace may lack"`)
+			console.await(t, "init: health ok (slot a)",
+				`measure=user reason="needs root, and users that a user namespace may lack"`)
 			cmd.Process.Signal(syscall.SIGTERM)
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("it ended with %v", err)
@@ -86,7 +88,8 @@ func TestWithoutDescriptors(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 			defer cancel()
 			up := upIn(ctx, filepath.Join(t.TempDir(), "sys"))
-			cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, limit)}, up.Args...)...)
+			cmd := exec.CommandContext(ctx, "sh",
+				append([]string{"-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, limit)}, up.Args...)...)
 			console := started(t, cmd)
 			last := console.last()
 			var exit *exec.ExitError

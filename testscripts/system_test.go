@@ -80,7 +80,8 @@ func (s *system) console() []string {
 	return slices.Clone(s.lines)
 }
 
-// awaitLine waits until the console has shown a line that begins so: `await TEXT [COUNT]`. `! await TEXT` wants that it has not.
+// awaitLine waits until the console has shown a line that begins so: `await TEXT [COUNT]`. `! await TEXT` wants that it
+// has not.
 func awaitLine(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: await text [count]")
@@ -185,7 +186,8 @@ func signalProcess(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no process is named %s", args[1])
 }
 
-// freeze stops all processes of the system, as a machine that is frozen or suspended does, and has them go on after a time: `freeze 4s`.
+// freeze stops all processes of the system, as a machine that is frozen or suspended does, and has them go on after a
+// time: `freeze 4s`.
 func freeze(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: freeze duration")
@@ -205,7 +207,8 @@ func freeze(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// running waits until a daemon or a service runs: `running NAME`; or one below another, as an orphan is not: `running NAME PARENT`.
+// running waits until a daemon or a service runs: `running NAME`; or one below another, as an orphan is not: `running
+// NAME PARENT`.
 func running(ts *testscript.TestScript, _ bool, args []string) {
 	s := systemOf(ts)
 	named := func(name string) func(proc) bool { return func(p proc) bool { return p.name == name } }
@@ -220,14 +223,16 @@ func running(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// statusIs waits until a value of `nx status --json` is as given, in JSON: `status activeSlot "b"`. `slots.b.systemVersion` goes deeper.
+// statusIs waits until a value of `nx status --json` is as given, in JSON: `status activeSlot "b"`.
+// `slots.b.systemVersion` goes deeper.
 func statusIs(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: status path json")
 	}
-	eventually(ts, fmt.Sprintf("status %s to be %s; last it was %s", args[0], args[1], statusValue(ts, args[0])), func() bool {
-		return statusValue(ts, args[0]) == args[1]
-	})
+	eventually(ts, fmt.Sprintf("status %s to be %s; last it was %s", args[0], args[1], statusValue(ts, args[0])),
+		func() bool {
+			return statusValue(ts, args[0]) == args[1]
+		})
 }
 
 func statusValue(ts *testscript.TestScript, path string) string {

@@ -18,9 +18,10 @@ import (
 	"nexus/daemons/initd"
 )
 
-// wired holds the authority table against what the kernel knows: between any two processes of the system there are exactly the connections
-// that the table grants them, and those of the demo's bundle, and each daemon has open exactly the files and directories of its row. `wired` says nothing when that is so.
-// After `less` stand links that are not there, because they were revoked.
+// wired holds the authority table against what the kernel knows: between any two processes of the system there are
+// exactly the connections that the table grants them, and those of the demo's bundle, and each daemon has open exactly
+// the files and directories of its row. `wired` says nothing when that is so. After `less` stand links that are not
+// there, because they were revoked.
 func wired(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 && args[0] != "less" {
 		ts.Fatalf("usage: wired [less A-B...]")
@@ -80,8 +81,9 @@ func missing(from, in []string) (all []string) {
 	return all
 }
 
-// declared is the table as lines: an endowment channel for each daemon, a link for each facet, and what the row has open. Operators have
-// links of their own while they are in, and none is in. Without a state folder there is no statefsd.
+// declared is the table as lines: an endowment channel for each daemon, a link for each facet, and what the row has
+// open. Operators have links of their own while they are in, and none is in. Without a state folder there is no
+// statefsd.
 func declared(state bool) (lines []string) {
 	for _, row := range initd.Table() {
 		if row.Name == "selftest" || row.Name == "statefsd" && !state || !row.Process() {
@@ -107,8 +109,8 @@ func declared(state bool) (lines []string) {
 	return lines
 }
 
-// ofHello is what the bundle of the demo has: a link of its own to the one whom it looks up. Its descriptors 3 and 4 were made in execd's
-// network namespace, and are not shown here.
+// ofHello is what the bundle of the demo has: a link of its own to the one whom it looks up. Its descriptors 3 and 4
+// were made in execd's network namespace, and are not shown here.
 func ofHello() string { return between("stream", "bundlemgrd", "bundle:hello") }
 
 func between(kind, a, b string) string { return fmt.Sprintf("%s %s-%s", kind, min(a, b), max(a, b)) }
@@ -252,7 +254,8 @@ func unixSockets() (map[uint32]unixSocket, error) {
 			if m.Header.Type == syscall.NLMSG_ERROR || len(m.Data) < 16 {
 				return nil, fmt.Errorf("the kernel does not tell of sockets")
 			}
-			s := unixSocket{kind: map[uint8]string{syscall.SOCK_STREAM: "stream", syscall.SOCK_SEQPACKET: "packet"}[m.Data[1]]}
+			s := unixSocket{kind: map[uint8]string{syscall.SOCK_STREAM: "stream",
+				syscall.SOCK_SEQPACKET: "packet"}[m.Data[1]]}
 			for attrs := m.Data[16:]; len(attrs) >= 4; {
 				size := int(binary.NativeEndian.Uint16(attrs))
 				if size < 4 || size > len(attrs) {

@@ -10,7 +10,8 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A Blob serves one file of a slot, held open: it stays what it is when another set takes its place and this one is removed.
+// A Blob serves one file of a slot, held open: it stays what it is when another set takes its place and this one is
+// removed.
 type Blob struct {
 	File   durable.ReadFile
 	Digest nxs.Digest // as the signed index has it; whoever runs the bytes checks them

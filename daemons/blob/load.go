@@ -14,8 +14,9 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Load brings the payload of a bundle into sealed memory and checks it there: its size and digest against the signed ones, and that it is a
-// program for this machine. Refused as DigestMismatch or WrongArchitecture. The caller closes the file.
+// Load brings the payload of a bundle into sealed memory and checks it there: its size and digest against the signed
+// ones, and that it is a program for this machine. Refused as DigestMismatch or WrongArchitecture. The caller closes
+// the file.
 func Load(ctx context.Context, blob bundle.Blob, entry nxs.Entry) (*os.File, error) {
 	hash := sha256.New()
 	payload, err := plat.SealedMemory(entry.Name, io.TeeReader(&reader{ctx: ctx, blob: blob}, hash), entry.PayloadSize)

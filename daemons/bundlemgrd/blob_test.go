@@ -83,13 +83,15 @@ func TestReadIsBounded(t *testing.T) {
 func TestUnknownBundles(t *testing.T) {
 	v := start(t)
 	v.mustPublish(bootctl.A, v.stage(bootctl.A, "1.0.0", service("1.0.0")), 1)
-	for _, name := range []string{"", "hello", "hello.app.nxb", "../b/hello.app", "hello.app/..", strings.Repeat("x", 1<<20)} {
+	for _, name := range []string{"", "hello", "hello.app.nxb", "../b/hello.app", "hello.app/..",
+		strings.Repeat("x", 1<<20)} {
 		for _, what := range []string{"payload", "manifest"} {
 			if _, err := open(t, v.manager, what, name); refusal.Of(convert.Excepted(err)) != refusal.UnknownBundle {
 				t.Errorf("%s of %.20q: %v, want unknown-bundle", what, name, err)
 			}
 		}
-		answer, release := v.manager.Query(t.Context(), func(p bundle.BundleMgr_query_Params) error { return p.SetName(name) })
+		answer, release := v.manager.Query(t.Context(),
+			func(p bundle.BundleMgr_query_Params) error { return p.SetName(name) })
 		if res, err := answer.Struct(); err != nil || res.Found() {
 			t.Errorf("query of %.20q: found %t, %v", name, res.Found(), err)
 		}

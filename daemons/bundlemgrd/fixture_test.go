@@ -110,7 +110,8 @@ func machines() (this, other elf.Machine) {
 // service and data are the bundles of the usual set.
 func service(version string) updatestest.Made {
 	this, _ := machines()
-	return updatestest.Bundle("hello.app", version, []string{nxb.AbilityService}, program(this, version), updatestest.Key(1))
+	return updatestest.Bundle("hello.app", version, []string{nxb.AbilityService}, program(this, version),
+		updatestest.Key(1))
 }
 
 func data(version string) updatestest.Made {
@@ -123,7 +124,8 @@ func (v *device) stage(slot bootctl.Slot, version string, bundles ...updatestest
 	key := updatestest.Key(1)
 	raw := updatestest.Archive(v.t, key, version, bundles...)
 	verify := func(message, signature []byte) (trust.PublicKey, error) {
-		return trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key.Public()}).Verify(trust.RoleSystem, message, signature)
+		return trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key.Public()}).Verify(trust.RoleSystem,
+			message, signature)
 	}
 	reader := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify)
 	content, err := v.store.Stage(v.t.Context(), slot, reader, slots.StageOptions{})
@@ -136,11 +138,12 @@ func (v *device) stage(slot bootctl.Slot, version string, bundles ...updatestest
 // publish sets the active slot and returns the reason of a refusal.
 func (v *device) publish(slot bootctl.Slot, digest nxs.Digest, boot uint64) (reason string) {
 	v.t.Helper()
-	answer, release := v.publisher.SetActiveSlot(v.t.Context(), func(p bundle.SlotPublisher_setActiveSlot_Params) error {
-		p.SetSlot(convert.Slot(slot))
-		p.SetBoot(boot)
-		return p.SetIndexSha256(convert.Digest(digest))
-	})
+	answer, release := v.publisher.SetActiveSlot(v.t.Context(),
+		func(p bundle.SlotPublisher_setActiveSlot_Params) error {
+			p.SetSlot(convert.Slot(slot))
+			p.SetBoot(boot)
+			return p.SetIndexSha256(convert.Digest(digest))
+		})
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
@@ -243,12 +246,14 @@ func (v *device) list() view {
 func open(t *testing.T, manager bundle.BundleMgr, what, name string) (bundle.Blob, error) {
 	t.Helper()
 	if what == "manifest" {
-		answer, release := manager.OpenManifest(t.Context(), func(p bundle.BundleMgr_openManifest_Params) error { return p.SetName(name) })
+		answer, release := manager.OpenManifest(t.Context(),
+			func(p bundle.BundleMgr_openManifest_Params) error { return p.SetName(name) })
 		defer release()
 		res, err := answer.Struct()
 		return res.Blob().AddRef(), err
 	}
-	answer, release := manager.OpenPayload(t.Context(), func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(name) })
+	answer, release := manager.OpenPayload(t.Context(),
+		func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(name) })
 	defer release()
 	res, err := answer.Struct()
 	return res.Blob().AddRef(), err

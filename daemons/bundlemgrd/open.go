@@ -13,8 +13,8 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// open makes a publication of what a slot holds, or says why that cannot be published: the slot holds something else, or a service
-// in it is no program for this machine.
+// open makes a publication of what a slot holds, or says why that cannot be published: the slot holds something else,
+// or a service in it is no program for this machine.
 func open(files durable.ReadFS, slot bootctl.Slot, digest nxs.Digest, boot uint64) (*publication, error) {
 	p := &publication{slot: slot, digest: digest, boot: boot}
 	if slot != bootctl.None && digest.IsZero() {
@@ -51,7 +51,8 @@ func checkEmpty(files durable.ReadFS, slot bootctl.Slot) error {
 	}
 }
 
-// checkMachine refuses a service, or a core, that is no program for this machine. Payloads that name neither may be any bytes.
+// checkMachine refuses a service, or a core, that is no program for this machine. Payloads that name neither may be any
+// bytes.
 func checkMachine(set *slots.Set, b slots.Bundle) error {
 	if !b.Manifest.IsService() && b.Entry.Name != nxs.CoreName {
 		return nil

@@ -12,7 +12,8 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// A publication is one set as it is published. It never changes; another one takes its place. The zero value: nothing is published.
+// A publication is one set as it is published. It never changes; another one takes its place. The zero value: nothing
+// is published.
 type publication struct {
 	slot    bootctl.Slot
 	digest  nxs.Digest // zero for an empty slot

@@ -69,7 +69,8 @@ func TestPublishTooLate(t *testing.T) {
 		t.Errorf("refused as %q, want superseded", reason)
 	}
 	if reason := v.publish(bootctl.B, current, 2); reason != "" || len(v.markers) != 0 {
-		t.Errorf("the current attempt is no longer what is published: refused as %q, %d markers", reason, len(v.markers))
+		t.Errorf("the current attempt is no longer what is published: refused as %q, %d markers", reason,
+			len(v.markers))
 	}
 }
 
@@ -86,9 +87,11 @@ func TestPublishRefused(t *testing.T) {
 		want    string
 	}{
 		{"no slot", func(v *device) (bootctl.Slot, nxs.Digest) { return bootctl.None, unknown }, "slot-mismatch"},
-		{"no slot and no set", func(v *device) (bootctl.Slot, nxs.Digest) { return bootctl.None, nxs.Digest{} }, "slot-mismatch"},
+		{"no slot and no set", func(v *device) (bootctl.Slot, nxs.Digest) { return bootctl.None, nxs.Digest{} },
+			"slot-mismatch"},
 		{"empty slot", func(v *device) (bootctl.Slot, nxs.Digest) { return bootctl.B, unknown }, "slot-mismatch"},
-		{"slot that should be empty", func(v *device) (bootctl.Slot, nxs.Digest) { return bootctl.A, nxs.Digest{} }, "slot-mismatch"},
+		{"slot that should be empty", func(v *device) (bootctl.Slot, nxs.Digest) { return bootctl.A, nxs.Digest{} },
+			"slot-mismatch"},
 		{"another set", func(v *device) (bootctl.Slot, nxs.Digest) {
 			v.stage(bootctl.B, "1.1.0", service("1.1.0"))
 			return bootctl.B, unknown
@@ -109,7 +112,8 @@ func TestPublishRefused(t *testing.T) {
 			return bootctl.B, digest
 		}, "digest-mismatch"},
 		{"service for another machine", func(v *device) (bootctl.Slot, nxs.Digest) {
-			foreign := updatestest.Bundle("x", "1.1.0", []string{"nexus.ability.Main", nxb.AbilityService}, program(other, ""), key)
+			foreign := updatestest.Bundle("x", "1.1.0", []string{"nexus.ability.Main", nxb.AbilityService},
+				program(other, ""), key)
 			return bootctl.B, v.stage(bootctl.B, "1.1.0", service("1.1.0"), foreign)
 		}, "wrong-architecture"},
 		{"service that is no program", func(v *device) (bootctl.Slot, nxs.Digest) {
@@ -119,7 +123,8 @@ func TestPublishRefused(t *testing.T) {
 		{"service that is an object file", func(v *device) (bootctl.Slot, nxs.Digest) {
 			object := program(this, "")
 			object[16] = 1 // ET_REL
-			return bootctl.B, v.stage(bootctl.B, "1.1.0", updatestest.Bundle("x", "1.1.0", []string{nxb.AbilityService}, object, key))
+			return bootctl.B, v.stage(bootctl.B, "1.1.0", updatestest.Bundle("x", "1.1.0", []string{nxb.AbilityService},
+				object, key))
 		}, "wrong-architecture"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,10 +165,11 @@ func TestOnlyServicesMustRunHere(t *testing.T) {
 func TestDigestOfTheWrongLengthIsRefused(t *testing.T) {
 	v := start(t)
 	for _, length := range []int{1, 31, 33} {
-		answer, release := v.publisher.SetActiveSlot(t.Context(), func(p bundle.SlotPublisher_setActiveSlot_Params) error {
-			p.SetSlot(bootrecord.Slot_a)
-			return p.SetIndexSha256(make([]byte, length))
-		})
+		answer, release := v.publisher.SetActiveSlot(t.Context(),
+			func(p bundle.SlotPublisher_setActiveSlot_Params) error {
+				p.SetSlot(bootrecord.Slot_a)
+				return p.SetIndexSha256(make([]byte, length))
+			})
 		if _, err := answer.Struct(); err == nil {
 			t.Errorf("a digest of %d bytes was accepted", length)
 		}

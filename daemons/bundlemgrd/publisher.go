@@ -53,8 +53,9 @@ func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher
 	return nil
 }
 
-// publish makes what the slot holds the publication, unless it is that already, and then says so on the console. Whoever calls it has
-// the turn. A publication for an earlier boot attempt than the one that is there comes too late and is refused as Superseded.
+// publish makes what the slot holds the publication, unless it is that already, and then says so on the console.
+// Whoever calls it has the turn. A publication for an earlier boot attempt than the one that is there comes too late
+// and is refused as Superseded.
 func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.Digest, boot uint64) error {
 	now := p.shelf.now()
 	if now.same(&publication{slot: slot, digest: digest, boot: boot}) {

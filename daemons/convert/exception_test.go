@@ -45,8 +45,8 @@ func linked(t *testing.T, server capnp.Client) capnp.Client {
 	return client
 }
 
-// across has the error be that of a call that passes over so many connections, as one does that initd handed on, and returns what the caller
-// gets.
+// across has the error be that of a call that passes over so many connections, as one does that initd handed on, and
+// returns what the caller gets.
 func across(t *testing.T, connections int, cause error) error {
 	t.Helper()
 	client := capnp.Client(registry.Registrar_ServerToClient(failing{cause}))
@@ -62,7 +62,8 @@ func across(t *testing.T, connections int, cause error) error {
 
 func TestARefusalCrossesAsAnException(t *testing.T) {
 	refused := refusal.New(refusal.UnknownName, "no service has this name: or so it seems")
-	for name, cause := range map[string]error{"a refusal": refused, "a wrapped one": fmt.Errorf("cannot look up: %w", refused)} {
+	for name, cause := range map[string]error{"a refusal": refused,
+		"a wrapped one": fmt.Errorf("cannot look up: %w", refused)} {
 		for connections := range 4 {
 			err := convert.Excepted(across(t, connections, convert.Except(cause)))
 			if refusal.Of(err) != refusal.UnknownName || refusal.DetailOf(err) != refusal.DetailOf(refused) {
@@ -80,7 +81,8 @@ func TestOtherErrorsStayWhatTheyAre(t *testing.T) {
 		text string
 	}{
 		{"a fault", errors.New("disk on fire"), "disk on fire"},
-		{"a reason that is not the first word", errors.New("cannot read: unknown-name: none"), "cannot read: unknown-name: none"},
+		{"a reason that is not the first word", errors.New("cannot read: unknown-name: none"),
+			"cannot read: unknown-name: none"},
 		{"a reason without a detail", errors.New("unknown-name"), "unknown-name"},
 		{"a word that is no reason", errors.New("unknown-word: none"), "unknown-word: none"},
 		{"a reason that is data in its method", errors.New("quarantined: a set"), "quarantined: a set"},

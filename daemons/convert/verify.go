@@ -8,7 +8,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Verify asks keystored once whose signature it is: a process that asks holds no key and cannot be talked into trusting one.
+// Verify asks keystored once whose signature it is: a process that asks holds no key and cannot be talked into trusting
+// one.
 func Verify(ctx context.Context, client keystore.Verifier, message, signature []byte) (key trust.PublicKey, err error) {
 	answer, release := client.Verify(ctx, func(p keystore.Verifier_verify_Params) error {
 		if err := p.SetMessage_(message); err != nil {

@@ -1,5 +1,5 @@
-// Package convert turns domain values into what the schema says and back: refusals, slots, digests. It is the one table between
-// libupdates, which knows no transport, and the generated code, which knows no domain.
+// Package convert turns domain values into what the schema says and back: refusals, slots, digests. It is the one table
+// between libupdates, which knows no transport, and the generated code, which knows no domain.
 package convert
 
 import (
@@ -22,8 +22,8 @@ func Refuse(make func() (keystore.Refusal, error), cause error) error {
 	return r.SetDetail(refusal.DetailOf(cause))
 }
 
-// Refused turns a refusal that came over the wire into an error; one without a reason is none. It takes what the getter of a result
-// returns.
+// Refused turns a refusal that came over the wire into an error; one without a reason is none. It takes what the getter
+// of a result returns.
 func Refused(r keystore.Refusal, err error) error {
 	if err != nil {
 		return err

@@ -13,8 +13,9 @@ import (
 // registrarFacet is the right to stand behind one name.
 const registrarFacet = "Registrar"
 
-// Offer stands behind the daemon's name until ctx ends: it serves each client that is introduced, and registers for those that come by
-// way of samgrd, anew for every life of samgrd. Each call of serve makes a capability, which Offer owns.
+// Offer stands behind the daemon's name until ctx ends: it serves each client that is introduced, and registers for
+// those that come by way of samgrd, anew for every life of samgrd. Each call of serve makes a capability, which Offer
+// owns.
 func Offer(ctx context.Context, b *vat.Endowments, name string, log *logclient.Log, serve func() capnp.Client) {
 	b.Serve(Facet(name), func(vat.Client) capnp.Client { return serve() })
 	b.Use(registrarFacet).Each(ctx, func(ctx context.Context, client capnp.Client) {

@@ -8,8 +8,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// How long a program may take to end after SIGTERM, and what is left of it after SIGKILL. What is still there then is stuck in the kernel, and
-// nobody waits for it any more.
+// How long a program may take to end after SIGTERM, and what is left of it after SIGKILL. What is still there then is
+// stuck in the kernel, and nobody waits for it any more.
 const (
 	stopPatience = time.Second
 	killPatience = 5 * time.Second
@@ -31,8 +31,9 @@ type stuck struct {
 
 const stuckDetail = "it was killed, and the kernel has not ended it"
 
-// dismiss gives up what a program speaks over, and waits for its end and that of all that it started. One that was killed and does not end
-// is noted and left: it holds up nobody else, and says nothing about the set that follows its own.
+// dismiss gives up what a program speaks over, and waits for its end and that of all that it started. One that was
+// killed and does not end is noted and left: it holds up nobody else, and says nothing about the set that follows its
+// own.
 func (s *supervisor) dismiss(spec spec, p *program) {
 	p.close()
 	if within(s.host.Clock, killPatience, p.process.Gone()) {
@@ -40,7 +41,8 @@ func (s *supervisor) dismiss(spec spec, p *program) {
 		return
 	}
 	one := stuck{spec, p.process.PID()}
-	s.log.Warn("cannot end program", "bundle", spec.name, "version", spec.version, "pid", one.pid, "reason", stuckDetail)
+	s.log.Warn("cannot end program", "bundle", spec.name, "version", spec.version, "pid", one.pid, "reason",
+		stuckDetail)
 	s.mu.Lock()
 	s.stuck = append(s.stuck, one)
 	s.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A forwarder passes the links of programs on to them. Where a program can be looked up and takes no links itself, it serves in its place.
+// A forwarder passes the links of programs on to them. Where a program can be looked up and takes no links itself, it
+// serves in its place.
 type forwarder struct {
 	ended func(facet string, link uint64) error // tells initd
 
@@ -55,8 +56,8 @@ func (c *forwarder) knows(bundle string) bool {
 // heldMark is behind the name of a program for which this daemon holds a link (daemons/initd).
 const heldMark = "@execd"
 
-// Carry passes an end on, holds it for a program that looks names up by this daemon, or serves on it. Whoever cannot be reached closes it, so
-// that the client asks again.
+// Carry passes an end on, holds it for a program that looks names up by this daemon, or serves on it. Whoever cannot be
+// reached closes it, so that the client asks again.
 func (c *forwarder) Carry(p vat.ForwardedLink) {
 	name, held := strings.CutSuffix(p.For(), heldMark)
 	l := c.program(name)
@@ -83,8 +84,9 @@ func (c *forwarder) Cut(link uint64) {
 	}
 }
 
-// maxStanding bounds the links on which a program is stood in for to one client. One that has ended counts until what was called on it has
-// returned, so that a client that comes again and again has no more calls under way than one that stays.
+// maxStanding bounds the links on which a program is stood in for to one client. One that has ended counts until what
+// was called on it has returned, so that a client that comes again and again has no more calls under way than one that
+// stays.
 const maxStanding = 2
 
 // stand serves in the place of a program that takes no links.

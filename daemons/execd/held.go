@@ -14,11 +14,13 @@ import (
 // managerFacet is the right to look names up.
 const managerFacet = "ServiceManager"
 
-// heldPatience is how long a link may take to come before it is asked for again: its provider may have died when it was made.
+// heldPatience is how long a link may take to come before it is asked for again: its provider may have died when it was
+// made.
 const heldPatience = time.Second
 
-// A heldLink is a link of a program's own that this daemon holds for it: what the program finds by `get`, and what it looks names up by. It
-// is one program's, so what that leaves open at the other end counts against nobody else (docs/architecture/waiting.md).
+// A heldLink is a link of a program's own that this daemon holds for it: what the program finds by `get`, and what it
+// looks names up by. It is one program's, so what that leaves open at the other end counts against nobody else
+// (docs/architecture/waiting.md).
 type heldLink struct {
 	holding *vat.Holding
 	asking  chan struct{} // a token for who asks for it
@@ -75,8 +77,8 @@ func (l *links) keep(p vat.ForwardedLink) {
 	h.set(p)
 }
 
-// find returns what is registered under a name, or the program's own ServiceManager, over a link that is held for it. The caller releases it. It
-// waits for a provider that is on its way back, as long as the program may find the name.
+// find returns what is registered under a name, or the program's own ServiceManager, over a link that is held for it.
+// The caller releases it. It waits for a provider that is on its way back, as long as the program may find the name.
 func (m *manager) find(ctx context.Context, name, facet string, may func() bool) (capnp.Client, error) {
 	h := m.program.links.heldFor(facet)
 	if h == nil {

@@ -21,9 +21,11 @@ const (
 )
 
 // errUnknownName is the one answer for a name that is not granted and for one that nobody stands behind.
-var errUnknownName = convert.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
+var errUnknownName = convert.Except(refusal.New(refusal.UnknownName,
+	"no service has this name, or the name is not granted"))
 
-// sameWords gives a bundle the one answer for a name that it cannot have, whoever said so: execd's own right may have been revoked.
+// sameWords gives a bundle the one answer for a name that it cannot have, whoever said so: execd's own right may have
+// been revoked.
 func sameWords(err error) error {
 	if errors.Is(err, vat.ErrRevoked) || refusal.Of(convert.Excepted(err)) == refusal.UnknownName {
 		return errUnknownName
@@ -31,8 +33,8 @@ func sameWords(err error) error {
 	return err
 }
 
-// Introduce has initd link the bundle with whoever stands behind the name. The link comes over the bundle's fd 4, so one that does not read
-// that has none.
+// Introduce has initd link the bundle with whoever stands behind the name. The link comes over the bundle's fd 4, so
+// one that does not read that has none.
 func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_introduce) error {
 	call.Go()
 	name, err := call.Args().Name()
@@ -66,7 +68,8 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 	return nil
 }
 
-// mayFind tells whether the bundle is granted a name that somebody stands behind. A daemon is waited for; a bundle is there or is not.
+// mayFind tells whether the bundle is granted a name that somebody stands behind. A daemon is waited for; a bundle is
+// there or is not.
 func (m *manager) mayFind(name string) bool {
 	bundle, is := strings.CutPrefix(name, bundlePrefix)
 	if !is {
@@ -78,12 +81,13 @@ func (m *manager) mayFind(name string) bool {
 // introduce asks initd for the link.
 func (s *supervisor) introduce(ctx context.Context, program, name string) (direct bool, err error) {
 	err = s.introducer.Call(ctx, func(c capnp.Client) error {
-		answer, release := registry.BundleIntroducer(c).Introduce(ctx, func(p registry.BundleIntroducer_introduce_Params) error {
-			if err := p.SetBundle(program); err != nil {
-				return err
-			}
-			return p.SetName(name)
-		})
+		answer, release := registry.BundleIntroducer(c).Introduce(ctx,
+			func(p registry.BundleIntroducer_introduce_Params) error {
+				if err := p.SetBundle(program); err != nil {
+					return err
+				}
+				return p.SetName(name)
+			})
 		defer release()
 		res, err := answer.Struct()
 		if err != nil {

@@ -40,7 +40,8 @@ func (s *supervisor) linksOf(name string, end *os.File) (*links, error) {
 		return nil, err
 	}
 	l := &links{
-		name: name, parent: vat.NewParent(channel), clock: s.host.Clock, forwarder: s.forwarder, over: make(chan struct{}),
+		name: name, parent: vat.NewParent(channel), clock: s.host.Clock, forwarder: s.forwarder,
+		over: make(chan struct{}),
 		used: map[uint64]string{}, served: map[uint64]bool{}, asked: map[string]time.Time{},
 		standing: map[string]int{}, held: map[string]*heldLink{},
 	}
@@ -59,8 +60,9 @@ func (l *links) taken() bool {
 	}
 }
 
-// wanted is taken, for a program that has just asked for one. What it said on fd 4 before may be heard only after what it asks on fd 3, so
-// that is waited for: a program that would be served by way of execd instead has a longer way for the rest of its life.
+// wanted is taken, for a program that has just asked for one. What it said on fd 4 before may be heard only after what
+// it asks on fd 3, so that is waited for: a program that would be served by way of execd instead has a longer way for
+// the rest of its life.
 func (l *links) wanted(ctx context.Context) (bool, error) {
 	if l.taken() {
 		return true, nil

@@ -22,8 +22,9 @@ const (
 	askAgainTimes = 100
 )
 
-// load brings a payload into sealed memory and checks it there: its digest against the signed one, and that it is a program for this
-// machine. A bundlemgrd that dies meanwhile says nothing about the set: its next life is asked, once that has published again.
+// load brings a payload into sealed memory and checks it there: its digest against the signed one, and that it is a
+// program for this machine. A bundlemgrd that dies meanwhile says nothing about the set: its next life is asked, once
+// that has published again.
 func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 	select {
 	case s.loading <- struct{}{}:

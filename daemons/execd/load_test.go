@@ -17,7 +17,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// TestLoad takes payloads from a bundlemgrd that may lie: what is run is decided by the signed digest and by the machine.
+// TestLoad takes payloads from a bundlemgrd that may lie: what is run is decided by the signed digest and by the
+// machine.
 func TestLoad(t *testing.T) {
 	this := programFor(plat.Machine())
 	foreign := programFor(elf.EM_SPARCV9)
@@ -27,13 +28,15 @@ func TestLoad(t *testing.T) {
 		want          refusal.Reason
 	}{
 		{"the signed program", this, this, ""},
-		{"another program", append([]byte{}, append(this[:len(this)-1:len(this)-1], 'x')...), this, refusal.DigestMismatch},
+		{"another program", append([]byte{}, append(this[:len(this)-1:len(this)-1], 'x')...), this,
+			refusal.DigestMismatch},
 		{"a program for another machine", foreign, foreign, refusal.WrongArchitecture},
 		{"no program", make([]byte, 100), make([]byte, 100), refusal.WrongArchitecture},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &supervisor{bundles: provided(t, c.served), loading: make(chan struct{}, 1)}
-			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(c.named), size: int64(len(c.named))})
+			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(c.named),
+				size: int64(len(c.named))})
 			if c.want != "" {
 				if payload != nil || refusal.Of(err) != c.want {
 					t.Fatalf("got a payload %v, error %v, want %s", payload != nil, err, c.want)
@@ -52,8 +55,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestLoadOutlivesBundlemgrd cuts the connection in the middle of a payload: the next life of bundlemgrd, which has not published again at
-// first, gives the whole of it. What it says of itself counts.
+// TestLoadOutlivesBundlemgrd cuts the connection in the middle of a payload: the next life of bundlemgrd, which has not
+// published again at first, gives the whole of it. What it says of itself counts.
 func TestLoadOutlivesBundlemgrd(t *testing.T) {
 	program := programFor(plat.Machine())
 	for _, c := range []struct {
@@ -62,13 +65,16 @@ func TestLoadOutlivesBundlemgrd(t *testing.T) {
 		want  refusal.Reason
 	}{
 		{"it comes back", []*fakeBundlemgrd{{payload: program, dies: true}, {payload: program, silent: 2}}, ""},
-		{"it comes back with other bytes", []*fakeBundlemgrd{{payload: program, dies: true}, {payload: append(program[:len(program)-1:len(program)-1], 'x')}}, refusal.DigestMismatch},
+		{"it comes back with other bytes", []*fakeBundlemgrd{{payload: program, dies: true},
+			{payload: append(program[:len(program)-1:len(program)-1], 'x')}}, refusal.DigestMismatch},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			holding := vat.NewHolding("BundleMgr")
 			serve(t, holding, c.lives)
-			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1), host: plat.Host{Clock: plat.RealClock{}}}
-			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(program), size: int64(len(program))})
+			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1),
+				host: plat.Host{Clock: plat.RealClock{}}}
+			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(program),
+				size: int64(len(program))})
 			if refusal.Of(err) != c.want && !(err == nil && c.want == "") {
 				t.Fatalf("got %v, want %q", err, c.want)
 			}
@@ -128,7 +134,8 @@ func connected(t *testing.T, mgr *fakeBundlemgrd) (used, served *vat.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served, used = vat.Connect(serving, capnp.Client(bundle.BundleMgr_ServerToClient(mgr))), vat.Connect(using, capnp.Client{})
+	served, used = vat.Connect(serving, capnp.Client(bundle.BundleMgr_ServerToClient(mgr))),
+		vat.Connect(using, capnp.Client{})
 	t.Cleanup(served.Close)
 	t.Cleanup(used.Close)
 	return used, served

@@ -10,13 +10,14 @@ import (
 	"nexus/daemons/vat"
 )
 
-// managerFor makes the ServiceManager a bundle finds on fd 3: it knows the names its manifest asks for, as far as execd may hand them
-// on, and it outlives a restart of samgrd.
+// managerFor makes the ServiceManager a bundle finds on fd 3: it knows the names its manifest asks for, as far as execd
+// may hand them on, and it outlives a restart of samgrd.
 func (s *supervisor) managerFor(spec spec, p *program) capnp.Client {
 	return capnp.Client(registry.ServiceManager_ServerToClient(&manager{sup: s, program: p, names: spec.grants}))
 }
 
-// A manager attenuates the program's own ServiceManager at samgrd, which is as good as execd's, to some names, anew for each call.
+// A manager attenuates the program's own ServiceManager at samgrd, which is as good as execd's, to some names, anew for
+// each call.
 type manager struct {
 	sup     *supervisor
 	program *program // whose it is
@@ -30,9 +31,10 @@ func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
 		return registry.ServiceManager{}, sameWords(err)
 	}
 	defer client.Release()
-	answer, release := registry.ServiceManager(client).Attenuate(ctx, func(p registry.ServiceManager_attenuate_Params) error {
-		return vat.SetTexts(p.NewNames, m.names)
-	})
+	answer, release := registry.ServiceManager(client).Attenuate(ctx,
+		func(p registry.ServiceManager_attenuate_Params) error {
+			return vat.SetTexts(p.NewNames, m.names)
+		})
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
@@ -41,8 +43,8 @@ func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
 	return res.Manager().AddRef(), nil
 }
 
-// Get looks a granted name up. What it finds comes over a link of the program's own, which execd holds for it, so that samgrd may die under
-// it.
+// Get looks a granted name up. What it finds comes over a link of the program's own, which execd holds for it, so that
+// samgrd may die under it.
 func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) error {
 	call.Go()
 	name, err := call.Args().Name()

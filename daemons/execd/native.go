@@ -19,13 +19,13 @@ const (
 	askEvery  = time.Second
 )
 
-// askPatience is for how long a service that was healthy may leave a question without an answer. It is execd's own running time, so that
-// a service is not blamed for what both slept through.
+// askPatience is for how long a service that was healthy may leave a question without an answer. It is execd's own
+// running time, so that a service is not blamed for what both slept through.
 const askPatience = 10 * time.Second
 
-// watch finds out whether a running program is healthy. A native service answers on fd 3 and is asked. A plain one never touches fd 3,
-// which shows: what we sent there stays unread; it is healthy once it has run for the settle time. One that answers later is asked from then
-// on, and one whose manifest says that it is native is never taken for plain.
+// watch finds out whether a running program is healthy. A native service answers on fd 3 and is asked. A plain one
+// never touches fd 3, which shows: what we sent there stays unread; it is healthy once it has run for the settle time.
+// One that answers later is asked from then on, and one whose manifest says that it is native is never taken for plain.
 func (s *service) watch(ctx context.Context, p *program) {
 	answered := make(chan capnp.Client)
 	go func() {
@@ -82,8 +82,8 @@ func untouched(p *program) bool {
 	return err == nil && unread > 0
 }
 
-// watchNative asks a native service how it is for as long as it runs, and has it found under its name once it was healthy. It takes the
-// client over.
+// watchNative asks a native service how it is for as long as it runs, and has it found under its name once it was
+// healthy. It takes the client over.
 func (s *service) watchNative(ctx context.Context, p *program, client servicecap.Service) {
 	defer client.Release()
 	offered := false
@@ -121,14 +121,15 @@ func (s *service) offer(ctx context.Context, p *program, client servicecap.Servi
 	p.links.serve(client)
 	defer p.links.unserve()
 	s.sup.registrars.Each(ctx, func(ctx context.Context, registrars capnp.Client) {
-		if err := register(ctx, registry.BundleRegistrar(registrars), s.spec.name, client); err != nil && ctx.Err() == nil {
+		if err := register(ctx, registry.BundleRegistrar(registrars), s.spec.name, client); err != nil &&
+			ctx.Err() == nil {
 			s.sup.log.Warn("cannot register service", "bundle", s.spec.name, "error", err)
 		}
 	})
 }
 
-// say records how a running service is. One that was healthy in this life and no longer is has lapsed. Once ctx has ended the life has, too,
-// and how it ended says more.
+// say records how a running service is. One that was healthy in this life and no longer is has lapsed. Once ctx has
+// ended the life has, too, and how it ended says more.
 func (s *service) say(ctx context.Context, native bool, state health.State, detail string) {
 	s.sup.mu.Lock()
 	news := s.State != state || s.Detail != detail || s.Native != native
@@ -147,8 +148,8 @@ func (s *service) say(ctx context.Context, native bool, state health.State, deta
 	})
 }
 
-// unanswered records that a native service can no longer be asked. If it is because its program ended, the end says more, so that is waited
-// for.
+// unanswered records that a native service can no longer be asked. If it is because its program ended, the end says
+// more, so that is waited for.
 func (s *service) unanswered(ctx context.Context, p *program, cause error) {
 	select {
 	case <-p.process.Done():
@@ -165,8 +166,8 @@ type answer struct {
 	detail  string
 }
 
-// ask asks once and waits for the answer, however long that takes: no second question is put meanwhile. A service that was healthy
-// counts as unhealthy while it takes too long.
+// ask asks once and waits for the answer, however long that takes: no second question is put meanwhile. A service that
+// was healthy counts as unhealthy while it takes too long.
 func (s *service) ask(ctx context.Context, client servicecap.Service, version string) (a answer, err error) {
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
@@ -239,7 +240,8 @@ func answerOf(h servicecap.Health) health.Answer {
 
 // register keeps a service under its bundle's name until ctx ends.
 func register(ctx context.Context, registrars registry.BundleRegistrar, name string, client servicecap.Service) error {
-	r, release := registrars.ForBundle(ctx, func(p registry.BundleRegistrar_forBundle_Params) error { return p.SetBundle(name) })
+	r, release := registrars.ForBundle(ctx,
+		func(p registry.BundleRegistrar_forBundle_Params) error { return p.SetBundle(name) })
 	defer release()
 	res, err := r.Struct()
 	if err != nil {

@@ -65,7 +65,8 @@ func (o *output) say(line string) {
 	o.log.Info(line)
 }
 
-// drain takes what a program that has ended wrote. It waits no longer than a while for others that may hold the other end.
+// drain takes what a program that has ended wrote. It waits no longer than a while for others that may hold the other
+// end.
 func (o *output) drain(clock plat.Clock) {
 	select {
 	case <-o.over:

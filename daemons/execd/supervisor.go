@@ -61,8 +61,8 @@ func (s *supervisor) run(ctx context.Context) {
 	}
 }
 
-// subscribe keeps a watch on bundlemgrd for one of its lives: a watch that has lost its place, as that of a process which was stopped
-// may, is made again.
+// subscribe keeps a watch on bundlemgrd for one of its lives: a watch that has lost its place, as that of a process
+// which was stopped may, is made again.
 func (s *supervisor) subscribe(ctx context.Context, mgr bundle.BundleMgr, news chan publication) {
 	for ctx.Err() == nil {
 		observer := &publicationObserver{news: news, gone: make(chan struct{})}
@@ -120,8 +120,8 @@ func (s *supervisor) change(f func()) {
 	s.changed.Notify()
 }
 
-// mayRestart tells whether a service that ended is started again: not before the attempt of its publication is settled, for until then its
-// end is the verdict.
+// mayRestart tells whether a service that ended is started again: not before the attempt of its publication is settled,
+// for until then its end is the verdict.
 func (s *supervisor) mayRestart() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/health"
 )
 
-// A ballot holds the word of those whose vote a commit waits for. There is one voter, the selftest, when the system was started
-// with it, and none otherwise.
+// A ballot holds the word of those whose vote a commit waits for. There is one voter, the selftest, when the system was
+// started with it, and none otherwise.
 type ballot struct {
 	voter   string // empty: nobody votes
 	changed *vat.Notifier

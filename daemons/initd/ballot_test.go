@@ -28,9 +28,10 @@ func TestVerdictWaitsForTheVote(t *testing.T) {
 			Do: health.Fail, Boot: boot, Reason: refusal.SelftestFailed, Detail: "selftest: voted no: because",
 		}},
 		{"yes to the attempt before", selftestName, cast(boot-1, health.Yes), health.Action{}},
-		{"yes, then it ended", selftestName, func(b *ballot) { cast(boot, health.Yes)(b); b.gone = true }, health.Action{
-			Do: health.Fail, Boot: boot, Reason: refusal.SelftestFailed, Detail: "selftest: voted no: it ended",
-		}},
+		{"yes, then it ended", selftestName, func(b *ballot) { cast(boot, health.Yes)(b); b.gone = true },
+			health.Action{
+				Do: health.Fail, Boot: boot, Reason: refusal.SelftestFailed, Detail: "selftest: voted no: it ended",
+			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := &ballot{voter: c.voter, changed: vat.NewNotifier()}

@@ -9,10 +9,12 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Boot runs a system until ctx ends, an operator stops it, it cannot go on, or another core is to take over: then it returns what is left to that.
-// The error is ErrReboot where it is to begin anew. It takes the folder, opens what the table grants, and has the launcher bring the daemons to
-// life. The console gets markers and what an operator should see, stderr a daemon's last words.
-func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher, console *os.File, stderr io.Writer) (next *Handed, err error) {
+// Boot runs a system until ctx ends, an operator stops it, it cannot go on, or another core is to take over: then it
+// returns what is left to that. The error is ErrReboot where it is to begin anew. It takes the folder, opens what the
+// table grants, and has the launcher bring the daemons to life. The console gets markers and what an operator should
+// see, stderr a daemon's last words.
+func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher, console *os.File,
+	stderr io.Writer) (next *Handed, err error) {
 	config.State = config.state()
 	folder, err := openFolder(config.Dir, config.Handed.take(handedLock), len(config.Trust) > 0)
 	if err != nil {

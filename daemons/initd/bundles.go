@@ -6,8 +6,8 @@ import (
 	"nexus/libupdates/nxb"
 )
 
-// A bundle is no daemon: it has no row and no channel to initd. At the end of a link it stands as `bundle:NAME`, and what it is handed goes
-// to the daemon that runs it, which passes it on.
+// A bundle is no daemon: it has no row and no channel to initd. At the end of a link it stands as `bundle:NAME`, and
+// what it is handed goes to the daemon that runs it, which passes it on.
 const (
 	runner       = "execd"
 	bundleMark   = "bundle:"
@@ -25,8 +25,8 @@ func isBundleName(name string) bool {
 	return found && nxb.CheckName(bundle) == nil
 }
 
-// isProgram tells whether the runner may have a program of that name: a bundle's, with a number after `#` for one that it runs on demand; or
-// may hold a link for it.
+// isProgram tells whether the runner may have a program of that name: a bundle's, with a number after `#` for one that
+// it runs on demand; or may hold a link for it.
 func isProgram(name string) bool {
 	name = strings.TrimSuffix(name, heldMark)
 	bundle, number, _ := strings.Cut(name, "#")

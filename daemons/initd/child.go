@@ -21,7 +21,8 @@ const (
 // stopPatience is how long a daemon may take to stop by itself.
 const stopPatience = 3 * time.Second
 
-// exitFatal is the exit code by which a daemon says that starting it again cannot help: what it was given to start with is refused.
+// exitFatal is the exit code by which a daemon says that starting it again cannot help: what it was given to start with
+// is refused.
 const exitFatal = 78
 
 // A child is one daemon as initd sees it. The system's lock guards it.
@@ -90,7 +91,8 @@ func (s *system) rest(ctx context.Context, c *child, pause time.Duration) bool {
 	}
 }
 
-// live is one life of a daemon, from start to end. Once ctx is done the daemon is asked to stop and, if it does not, killed.
+// live is one life of a daemon, from start to end. Once ctx is done the daemon is asked to stop and, if it does not,
+// killed.
 func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 	c.words, c.endowed = nil, nil
 	process, parent, err := s.launch(c)

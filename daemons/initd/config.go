@@ -17,20 +17,23 @@ import (
 
 // A Config is how one system is to run. `nx up` and the guest's command line fill it.
 type Config struct {
-	Dir          string        // the system's folder
-	Trust        []string      // public key files or texts to allow for the role system, kept in the folder
-	State        string        // folder of durable state; empty: that in Dir, where there is one, else the boot record is kept in memory
-	Factory      string        // the set that fills slot a at the first start; empty: none
-	Limits       nxs.Limits    // policy on sizes, in bytes
-	Policy       health.Policy // patience with a new slot
-	Shares       []Share       // sockets beside the control socket, each for a role
-	Floor        string        // what becomes of the version floors that sets ask for: signed, always or never; empty: signed
-	Cause        bootctl.Cause // why this boot began, as far as the machine tells
-	Watchdog     time.Duration // after how long without progress a machine is restarted; 0: never
-	Mark         uint64        // physical address of a page of a machine's memory that its kernel does not use; 0: there is none
-	Port         string        // virtio-serial port that operators come in by, beside the control socket; empty: none
-	SelftestSets string        // folder of demo sets; not empty: run the selftest and stop with its outcome
-	Handed       Handed        // what the core before has left; the zero value: there was none
+	Dir   string   // the system's folder
+	Trust []string // public key files or texts to allow for the role system, kept in the folder
+	// folder of durable state; empty: that in Dir, where there is one, else the boot record is kept in memory
+	State   string
+	Factory string        // the set that fills slot a at the first start; empty: none
+	Limits  nxs.Limits    // policy on sizes, in bytes
+	Policy  health.Policy // patience with a new slot
+	Shares  []Share       // sockets beside the control socket, each for a role
+	// what becomes of the version floors that sets ask for: signed, always or never; empty: signed
+	Floor    string
+	Cause    bootctl.Cause // why this boot began, as far as the machine tells
+	Watchdog time.Duration // after how long without progress a machine is restarted; 0: never
+	// physical address of a page of a machine's memory that its kernel does not use; 0: there is none
+	Mark         uint64
+	Port         string // virtio-serial port that operators come in by, beside the control socket; empty: none
+	SelftestSets string // folder of demo sets; not empty: run the selftest and stop with its outcome
+	Handed       Handed // what the core before has left; the zero value: there was none
 
 	name    string   // what the first process is called: argv[0]
 	args    []string // the command line, for the next core
@@ -50,26 +53,32 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 		c.Trust = append(c.Trust, v)
 		return nil
 	})
-	set.StringVar(&c.State, "state", "", "`folder` of durable state, made where it is missing; by default `state` in the system's, where it is there")
+	set.StringVar(&c.State, "state", "",
+		"`folder` of durable state, made where it is missing; by default `state` in the system's, where it is there")
 	set.StringVar(&c.Factory, "factory", "", "system set that fills slot a at the first start")
 	set.Int64Var(&c.Limits.Archive, "limit-archive", limits.Archive, "largest archive in `bytes`")
 	set.Int64Var(&c.Limits.Payload, "limit-payload", limits.Payload, "largest payload in `bytes`")
 	tries := set.Uint("tries", uint(c.Policy.Tries), "boot attempts a new slot gets")
 	set.DurationVar(&c.Policy.SettleTime, "settle", c.Policy.SettleTime, "how long a plain service must run")
 	set.DurationVar(&c.Policy.Deadline, "health-deadline", c.Policy.Deadline, "how long an attempt may take")
-	set.DurationVar(&c.Policy.Watch, "watch", c.Policy.Watch, "how long a confirmed set stays under watch; 0: not at all")
+	set.DurationVar(&c.Policy.Watch, "watch", c.Policy.Watch,
+		"how long a confirmed set stays under watch; 0: not at all")
 	set.DurationVar(&c.Policy.Hang, "hang", c.Policy.Hang, "how long a daemon may not answer; 0: for ever")
-	set.Func("share", "`ROLE=PATH`: a socket for those who may have that role and no more; may be given more than once", func(v string) error {
-		share, err := parseShare(v)
-		c.Shares = append(c.Shares, share)
-		return err
-	})
-	set.Func("floor", "version floor: as sets ask for it (`signed`), each set's own version (always), or none (never)", func(v string) error {
-		c.Floor = v
-		return checkFloor(v)
-	})
-	set.DurationVar(&c.Watchdog, "watchdog", defaultWatchdog, "in a machine: how long the system may make no progress until the machine is restarted; 0: for ever")
-	set.Uint64Var(&c.Mark, "mark", 0, "in a machine: physical `address` of a page that its kernel does not use, for a mark of how a boot ended")
+	set.Func("share", "`ROLE=PATH`: a socket for those who may have that role and no more; may be given more than once",
+		func(v string) error {
+			share, err := parseShare(v)
+			c.Shares = append(c.Shares, share)
+			return err
+		})
+	set.Func("floor", "version floor: as sets ask for it (`signed`), each set's own version (always), or none (never)",
+		func(v string) error {
+			c.Floor = v
+			return checkFloor(v)
+		})
+	set.DurationVar(&c.Watchdog, "watchdog", defaultWatchdog,
+		"in a machine: how long the system may make no progress until the machine is restarted; 0: for ever")
+	set.Uint64Var(&c.Mark, "mark", 0,
+		"in a machine: physical `address` of a page that its kernel does not use, for a mark of how a boot ended")
 	set.StringVar(&c.SelftestSets, "selftest", "", "run the selftest with the sets in this `folder` and stop")
 	if err := set.Parse(args); err != nil {
 		return Config{}, err
@@ -83,8 +92,8 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	return c, err
 }
 
-// state is the folder of durable state: what was asked for, or the one that the system's own folder has; empty: none. Once a system has
-// state it keeps it: no flag has to be repeated, and none forgotten.
+// state is the folder of durable state: what was asked for, or the one that the system's own folder has; empty: none.
+// Once a system has state it keeps it: no flag has to be repeated, and none forgotten.
 func (c Config) state() string {
 	if c.State != "" {
 		return c.State
@@ -142,7 +151,8 @@ func (c Config) check(rest int) error {
 		return fmt.Errorf("cannot start: unexpected argument")
 	case c.Dir == "":
 		return fmt.Errorf("cannot start: --dir is missing")
-	case c.Limits.Archive < 1 || c.Limits.Archive > nxs.MaxPolicy || c.Limits.Payload < 1 || c.Limits.Payload > nxs.MaxPolicy:
+	case c.Limits.Archive < 1 || c.Limits.Archive > nxs.MaxPolicy || c.Limits.Payload < 1 ||
+		c.Limits.Payload > nxs.MaxPolicy:
 		return fmt.Errorf("cannot start: a limit must be 1 byte to 16 GiB")
 	case c.Watchdog != 0 && (c.Watchdog < minWatchdog || c.Watchdog > maxWatchdog):
 		return fmt.Errorf("cannot start: the watchdog's time must be 0, or 2s to 30m")

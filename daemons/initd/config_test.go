@@ -9,11 +9,13 @@ import (
 )
 
 func TestParseArgs(t *testing.T) {
-	c, err := parseArgs([]string{"--dir", "sys", "--trust", "k1", "--trust", "k2", "--limit-archive", "1024", "--settle", "10ms", "--tries", "3"}, io.Discard)
+	c, err := parseArgs([]string{"--dir", "sys", "--trust", "k1", "--trust", "k2", "--limit-archive", "1024",
+		"--settle", "10ms", "--tries", "3"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Dir != "sys" || len(c.Trust) != 2 || c.Limits.Archive != 1024 || c.Limits.Payload != nxs.DefaultLimits().Payload ||
+	if c.Dir != "sys" || len(c.Trust) != 2 || c.Limits.Archive != 1024 ||
+		c.Limits.Payload != nxs.DefaultLimits().Payload ||
 		c.Policy.SettleTime != 10*time.Millisecond || c.Policy.Tries != 3 || c.Policy.Deadline != 30*time.Second {
 		t.Errorf("got %+v", c)
 	}

@@ -58,7 +58,8 @@ func TestPathsAreThoseOfDirs(t *testing.T) {
 				continue
 			}
 			dirs = append(dirs, dir)
-			if want := row.Name == "updated" || row.Name == stateName || dir == groupsDir; rule.Access&plat.Write != 0 != want {
+			if want := row.Name == "updated" || row.Name == stateName ||
+				dir == groupsDir; rule.Access&plat.Write != 0 != want {
 				t.Errorf("%s: %v", row.Name, rule)
 			}
 		}
@@ -70,17 +71,20 @@ func TestPathsAreThoseOfDirs(t *testing.T) {
 
 // Only a daemon of the table can be confined as one, with directories that are there.
 func TestConfinementWantsARow(t *testing.T) {
-	if _, err := Confinement("getty", "/bin/nexus", nil); err == nil || err.Error() != "cannot confine getty: it has no row" {
+	if _, err := Confinement("getty", "/bin/nexus", nil); err == nil ||
+		err.Error() != "cannot confine getty: it has no row" {
 		t.Errorf("got %v", err)
 	}
 	dir := t.TempDir()
 	c, err := Confinement("updated", "/bin/nexus", map[string]string{"system": dir})
-	want := []plat.PathRule{{Path: "/bin/nexus", Access: plat.Read | plat.Execute}, {Path: dir, Access: plat.Read | plat.Write}}
+	want := []plat.PathRule{{Path: "/bin/nexus", Access: plat.Read | plat.Execute},
+		{Path: dir, Access: plat.Read | plat.Write}}
 	if err != nil || !slices.Equal(c.Paths, want) {
 		t.Errorf("got %v, %v", c.Paths, err)
 	}
 	if os.Geteuid() == 0 { // where they are given away
-		if _, err := Confinement("updated", "/bin/nexus", map[string]string{"system": filepath.Join(dir, "missing")}); err == nil {
+		if _, err := Confinement("updated", "/bin/nexus",
+			map[string]string{"system": filepath.Join(dir, "missing")}); err == nil {
 			t.Error("a directory that is not there was given away")
 		}
 	}
@@ -113,13 +117,15 @@ func describeRow(row Daemon) string {
 		}
 	}
 	if c.Calls == plat.CallsSpawner {
-		paths = append(paths, "its own program (read exec)", "`/dev/null` (read write)", "loaders (read exec), libraries (read)")
+		paths = append(paths, "its own program (read exec)", "`/dev/null` (read write)",
+			"loaders (read exec), libraries (read)")
 		powers = "in place of root: " + powerNames(c.Powers)
 	}
 	if len(paths) == 0 {
 		paths = []string{"none"}
 	}
-	return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %d MiB, %d |", row.Name, user, strings.Join(paths, ", "), c.Calls, powers, c.Memory>>20, c.Files)
+	return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %d MiB, %d |", row.Name, user, strings.Join(paths, ", "), c.Calls,
+		powers, c.Memory>>20, c.Files)
 }
 
 func powerNames(list []plat.Power) string {

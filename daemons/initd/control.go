@@ -37,8 +37,8 @@ type controlSocket struct {
 	removed bool
 }
 
-// listen opens the socket in the folder, for the folder's owner only. A socket a killed system left is in the way; the folder's
-// lock says that nobody serves it.
+// listen opens the socket in the folder, for the folder's owner only. A socket a killed system left is in the way; the
+// folder's lock says that nobody serves it.
 func listen(f *folder) (*controlSocket, error) {
 	path := f.at(controlFile)
 	if err := f.makeWay(controlFile, fs.ModeSocket); err != nil {
@@ -136,8 +136,8 @@ func (c *controlSocket) leave() (err error) {
 	return err
 }
 
-// bar revokes or grants a role, if this is a way in for it. Who is in by a role that is revoked is cut off; who comes in then finds an Operator
-// without methods, which says so.
+// bar revokes or grants a role, if this is a way in for it. Who is in by a role that is revoked is cut off; who comes
+// in then finds an Operator without methods, which says so.
 func (c *controlSocket) bar(role string, barred bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

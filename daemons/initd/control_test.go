@@ -12,8 +12,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// TestIdleOperatorsGiveWay fills every place on the control socket with operators who have long been idle: another one gets in. While
-// they have only just spoken, nobody does.
+// TestIdleOperatorsGiveWay fills every place on the control socket with operators who have long been idle: another one
+// gets in. While they have only just spoken, nobody does.
 func TestIdleOperatorsGiveWay(t *testing.T) {
 	c := &controlSocket{conns: map[*vat.Conn]struct{}{}}
 	for range maxOperators {

@@ -20,9 +20,9 @@ import (
 // corePatience bounds how long it may take to get and check a core.
 const corePatience = 60 * time.Second
 
-// loadCore brings the core that the current attempt's slot carries into sealed memory. updated, which has the slot, is believed nothing: whose
-// signature it is says keystored, and everything else follows from what was signed. So neither of the two alone can put a program in the
-// place of the first process.
+// loadCore brings the core that the current attempt's slot carries into sealed memory. updated, which has the slot, is
+// believed nothing: whose signature it is says keystored, and everything else follows from what was signed. So neither
+// of the two alone can put a program in the place of the first process.
 func (s *system) loadCore(ctx context.Context, gate update.HealthGate) (*os.File, nxs.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, corePatience)
 	defer cancel()
@@ -65,7 +65,8 @@ func (s *system) provenCore(ctx context.Context, res update.HealthGate_core_Resu
 	case !carried:
 		return nxs.Entry{}, refusal.New(refusal.UnknownBundle, "the set carries no %s", nxs.CoreName)
 	case entry.PayloadSize > s.config.Limits.Payload:
-		return nxs.Entry{}, refusal.New(refusal.PayloadTooLarge, "%s of %d bytes is over the limit of %d", nxs.CoreName, entry.PayloadSize, s.config.Limits.Payload)
+		return nxs.Entry{}, refusal.New(refusal.PayloadTooLarge, "%s of %d bytes is over the limit of %d", nxs.CoreName,
+			entry.PayloadSize, s.config.Limits.Payload)
 	}
 	return entry, nil
 }

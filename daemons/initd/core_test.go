@@ -41,7 +41,8 @@ func (l *liar) Core(_ context.Context, call update.HealthGate_core) error {
 	if err := res.SetSignature(l.signature); err != nil {
 		return err
 	}
-	return res.SetPayload(bundle.Blob_ServerToClient(&blob.Blob{File: inMemory{bytes.NewReader(l.payload)}, Digest: nxs.Sum(l.payload)}))
+	return res.SetPayload(bundle.Blob_ServerToClient(&blob.Blob{File: inMemory{bytes.NewReader(l.payload)},
+		Digest: nxs.Sum(l.payload)}))
 }
 
 // inMemory is a file of a slot.
@@ -82,7 +83,8 @@ func program(machine elf.Machine, text string) []byte {
 	return append(header, text...)
 }
 
-// carrying is a liar that tells the truth about a set with this payload as the bundle of that name, signed by the n-th test key.
+// carrying is a liar that tells the truth about a set with this payload as the bundle of that name, signed by the n-th
+// test key.
 func carrying(t *testing.T, key byte, name string, content []byte) *liar {
 	t.Helper()
 	signer := updatestest.Key(key)
@@ -122,8 +124,8 @@ func provided(t *testing.T, client capnp.Client) *vat.Holding {
 	return holding
 }
 
-// TestACoreIsProvenByTheFirstProcess has updated hand out cores that must not take the place of the first process, and one that may: then the very
-// bytes that were signed are in sealed memory.
+// TestACoreIsProvenByTheFirstProcess has updated hand out cores that must not take the place of the first process, and
+// one that may: then the very bytes that were signed are in sealed memory.
 func TestACoreIsProvenByTheFirstProcess(t *testing.T) {
 	good := program(plat.Machine(), "the core")
 	other := elf.EM_S390
@@ -136,17 +138,23 @@ func TestACoreIsProvenByTheFirstProcess(t *testing.T) {
 		says *liar
 		want refusal.Reason
 	}{
-		"as it was signed":                {carrying(t, 1, nxs.CoreName, good), ""},
-		"signed by a stranger":            {carrying(t, 2, nxs.CoreName, good), refusal.InvalidSignature},
-		"another index":                   {tampered(func(l *liar) { l.index = append([]byte{}, l.index...); l.index[40] ^= 1 }), refusal.InvalidSignature},
-		"another payload":                 {tampered(func(l *liar) { l.payload = program(plat.Machine(), "THE core") }), refusal.DigestMismatch},
-		"a bundle that is no core":        {carrying(t, 1, "hello", good), refusal.UnknownBundle},
-		"a program for another machine":   {carrying(t, 1, nxs.CoreName, program(other, "")), refusal.WrongArchitecture},
-		"no program":                      {carrying(t, 1, nxs.CoreName, []byte("#!/bin/sh")), refusal.WrongArchitecture},
-		"a payload over the limit":        {carrying(t, 1, nxs.CoreName, program(plat.Machine(), string(make([]byte, 1<<12)))), refusal.PayloadTooLarge},
-		"a payload that ends too early":   {tampered(func(l *liar) { l.payload = l.payload[:70] }), refusal.IO},
-		"a payload that goes on for ever": {tampered(func(l *liar) { l.payload = append(l.payload[:len(l.payload):len(l.payload)], "more"...) }), refusal.IO},
-		"a signature of another size":     {tampered(func(l *liar) { l.signature = nil }), refusal.IO},
+		"as it was signed":     {carrying(t, 1, nxs.CoreName, good), ""},
+		"signed by a stranger": {carrying(t, 2, nxs.CoreName, good), refusal.InvalidSignature},
+		"another index": {tampered(
+			func(l *liar) { l.index = append([]byte{}, l.index...); l.index[40] ^= 1 }), refusal.InvalidSignature},
+		"another payload": {tampered(func(l *liar) { l.payload = program(plat.Machine(), "THE core") }),
+			refusal.DigestMismatch},
+		"a bundle that is no core": {carrying(t, 1, "hello", good), refusal.UnknownBundle},
+		"a program for another machine": {carrying(t, 1, nxs.CoreName, program(other, "")),
+			refusal.WrongArchitecture},
+		"no program": {carrying(t, 1, nxs.CoreName, []byte("#!/bin/sh")),
+			refusal.WrongArchitecture},
+		"a payload over the limit": {carrying(t, 1, nxs.CoreName,
+			program(plat.Machine(), string(make([]byte, 1<<12)))), refusal.PayloadTooLarge},
+		"a payload that ends too early": {tampered(func(l *liar) { l.payload = l.payload[:70] }), refusal.IO},
+		"a payload that goes on for ever": {tampered(
+			func(l *liar) { l.payload = append(l.payload[:len(l.payload):len(l.payload)], "more"...) }), refusal.IO},
+		"a signature of another size": {tampered(func(l *liar) { l.signature = nil }), refusal.IO},
 	} {
 		s := newSystem(Config{Limits: nxs.Limits{Archive: 1 << 20, Payload: 1 << 12}}, plat.Host{}, nil, io.Discard)
 		s.holdings["Verifier"] = provided(t, capnp.Client(keystore.Verifier_ServerToClient(honest{})))
@@ -164,7 +172,8 @@ func TestACoreIsProvenByTheFirstProcess(t *testing.T) {
 			continue
 		}
 		hash := sha256.New()
-		if _, err := io.Copy(hash, io.NewSectionReader(core, 0, entry.PayloadSize)); err != nil || nxs.Digest(hash.Sum(nil)) != nxs.Sum(good) {
+		if _, err := io.Copy(hash, io.NewSectionReader(core, 0, entry.PayloadSize)); err != nil ||
+			nxs.Digest(hash.Sum(nil)) != nxs.Sum(good) {
 			t.Errorf("%s: what is in memory is not what was signed, %v", name, err)
 		}
 		if _, err := core.WriteAt([]byte{0}, 0); err == nil {

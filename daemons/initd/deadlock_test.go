@@ -36,7 +36,8 @@ func (d *deadlocked) Exit() plat.Exit       { return plat.Exit{Signal: 9} }
 func (d *deadlocked) Terminate()            {}
 func (d *deadlocked) Kill()                 { close(d.ended) }
 
-// TestADeadlockedDaemonIsHung gives up a daemon whose process takes all that comes over its channel, and whose work stands still.
+// TestADeadlockedDaemonIsHung gives up a daemon whose process takes all that comes over its channel, and whose work
+// stands still.
 func TestADeadlockedDaemonIsHung(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

@@ -20,8 +20,9 @@ const (
 	LineSmallDisk = "init: state disk: it keeps its size: "
 )
 
-// MountFolder mounts what the system's folder is on, and tells whether that outlives the boot: the machine's state disk, or a RAM disk where it
-// has none. A disk that cannot be used is an error, and so no reason to go on without what was to be remembered.
+// MountFolder mounts what the system's folder is on, and tells whether that outlives the boot: the machine's state
+// disk, or a RAM disk where it has none. A disk that cannot be used is an error, and so no reason to go on without what
+// was to be remembered.
 func MountFolder(console io.Writer) (persistent bool, err error) {
 	disk, err := plat.FindDisk(GuestDisk)
 	switch {
@@ -49,7 +50,8 @@ func mountDisk(disk string, console io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := (plat.Mount{Type: "ext4", Source: disk, Target: GuestDir, Options: "errors=remount-ro"}).Mount(); err != nil {
+	if err := (plat.Mount{Type: "ext4", Source: disk, Target: GuestDir,
+		Options: "errors=remount-ro"}).Mount(); err != nil {
 		return err
 	}
 	if err := plat.GrowExt4(GuestDir, uint64(size/statedisk.BlockSize)); err != nil {
@@ -61,7 +63,8 @@ func mountDisk(disk string, console io.Writer) error {
 	if err := os.Chmod(GuestDir, 0o700); err != nil {
 		return err
 	}
-	return os.RemoveAll(filepath.Join(GuestDir, "trust")) // whom this machine trusts its image says; what an older one said is void
+	// whom this machine trusts its image says; what an older one said is void
+	return os.RemoveAll(filepath.Join(GuestDir, "trust"))
 }
 
 // sound wants the directories to be in order that no start can do without: one that is damaged would have daemons end
@@ -78,8 +81,8 @@ func sound(dir string) error {
 	return nil
 }
 
-// makeReady looks at a disk before anything is mounted, and makes a file system on one that is new. Nothing is written to any other. It
-// returns its size in bytes.
+// makeReady looks at a disk before anything is mounted, and makes a file system on one that is new. Nothing is written
+// to any other. It returns its size in bytes.
 func makeReady(path string, console io.Writer) (int64, error) {
 	disk, size, err := plat.OpenDisk(path)
 	if err != nil {

@@ -141,7 +141,8 @@ func TestWhatIsNeededEndsTheStart(t *testing.T) {
 				must(t, os.RemoveAll(path))
 				must(t, place(path))
 				_, err := opening(dir, Config{Dir: dir}.state())
-				if want := fmt.Sprintf("cannot use %s: it is %s, not a folder: %s", path, kind, remedy); err == nil || err.Error() != want {
+				if want := fmt.Sprintf("cannot use %s: it is %s, not a folder: %s", path, kind, remedy); err == nil ||
+					err.Error() != want {
 					t.Errorf("got %v, want %s", err, want)
 				}
 				if info, err := os.Lstat(path); err != nil || info.IsDir() {
@@ -169,7 +170,8 @@ func TestTheFolderItselfMayBeNone(t *testing.T) {
 			if kind == "a link" {
 				cause = "it is a link that leads nowhere"
 			}
-			if want := fmt.Sprintf("cannot use %s: %s: name another folder with %s", path, cause, flag); err == nil || err.Error() != want {
+			if want := fmt.Sprintf("cannot use %s: %s: name another folder with %s", path, cause, flag); err == nil ||
+				err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
 		}
@@ -255,7 +257,8 @@ func TestAStrangersFolderEndsTheStart(t *testing.T) {
 		must(t, os.MkdirAll(path, 0o700))
 		must(t, os.Lchown(path, 4711, 4711))
 		_, err := opening(dir, Config{Dir: dir}.state())
-		want := fmt.Sprintf("cannot use %s: it belongs to user 4711, and this system runs as user 0: start it as that user, or give it to this one (chown -R 0 %s)",
+		want := fmt.Sprintf(
+			"cannot use %s: it belongs to user 4711, and this system runs as user 0: start it as that user, or give it to this one (chown -R 0 %s)",
 			path, path)
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

@@ -46,8 +46,8 @@ func (k *keeper) over(ctx context.Context, gate update.HealthGate, do health.Act
 	}
 }
 
-// begin counts an attempt, or takes up the one that was counted for it. When it returns, the attempt is durable and its slot is published, or
-// the reason why not is known. Where another core has to take over, it returns with ctx.
+// begin counts an attempt, or takes up the one that was counted for it. When it returns, the attempt is durable and its
+// slot is published, or the reason why not is known. Where another core has to take over, it returns with ctx.
 func (k *keeper) begin(ctx context.Context, gate update.HealthGate) (health.Event, error) {
 	answer, release := gate.BootAttempt(ctx, func(p update.HealthGate_bootAttempt_Params) error {
 		p.SetBegun(k.begun)
@@ -120,8 +120,8 @@ func (k *keeper) fail(ctx context.Context, gate update.HealthGate, do health.Act
 	return health.Rejected{Stays: res.Verdict() == update.Verdict_stays}, nil
 }
 
-// tooLate tells whether a verdict is about an attempt that is over: the record's word on the next one is on its way. Any other refusal means
-// that the verdict is not in the record, so it is delivered again.
+// tooLate tells whether a verdict is about an attempt that is over: the record's word on the next one is on its way.
+// Any other refusal means that the verdict is not in the record, so it is delivered again.
 func (k *keeper) tooLate(boot uint64, refused error) (bool, error) {
 	if refusal.Of(refused) != refusal.WrongBoot {
 		return false, refused

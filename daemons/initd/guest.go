@@ -15,8 +15,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Where things are in a machine of which init is the first process. The image has all but Dir, which is on the machine's state disk, or in
-// memory where it has none.
+// Where things are in a machine of which init is the first process. The image has all but Dir, which is on the
+// machine's state disk, or in memory where it has none.
 const (
 	GuestBin     = "/bin"                   // nexus, and a link to it for each daemon
 	GuestTrust   = "/etc/nexus/trust"       // public keys allowed for the role system
@@ -37,8 +37,9 @@ const (
 	LineAgain = "init: restarting"
 )
 
-// Init is Main for the first process of a machine: it makes the machine ready, runs the system, and powers the machine off when the
-// system has stopped or cannot go on, or restarts it where that was ordered. It returns only to a process that is not the first.
+// Init is Main for the first process of a machine: it makes the machine ready, runs the system, and powers the machine
+// off when the system has stopped or cannot go on, or restarts it where that was ordered. It returns only to a process
+// that is not the first.
 func Init(args []string, console *os.File) int {
 	if os.Getpid() != 1 {
 		fmt.Fprintln(console, "init: cannot start: not the first process of a machine")
@@ -106,7 +107,8 @@ func runMachine(args []string, console *os.File) (err error) {
 	return up(ctx, config, GuestBin, console, console)
 }
 
-// PrepareMachine makes the kernel of a machine ready for its first process: what is mounted in every one, what follows a panic, and the modules.
+// PrepareMachine makes the kernel of a machine ready for its first process: what is mounted in every one, what follows
+// a panic, and the modules.
 func PrepareMachine() error {
 	for _, m := range GuestMounts() {
 		if err := m.Mount(); err != nil {
@@ -119,8 +121,8 @@ func PrepareMachine() error {
 	return loadModules(GuestModules)
 }
 
-// GuestMounts are the file systems of every machine, in order. Nothing in them can be executed, nor in the system's folder: the daemons are in
-// the image, and bundles run from sealed memory.
+// GuestMounts are the file systems of every machine, in order. Nothing in them can be executed, nor in the system's
+// folder: the daemons are in the image, and bundles run from sealed memory.
 func GuestMounts() []plat.Mount {
 	return []plat.Mount{
 		{Type: "proc", Target: "/proc"},
@@ -148,8 +150,8 @@ func loadModules(dir string) error {
 	return nil
 }
 
-// guestConfig is how the system of this image is to run: the image says what it trusts and starts from, the kernel's command line, behind
-// `--`, what may differ from boot to boot.
+// guestConfig is how the system of this image is to run: the image says what it trusts and starts from, the kernel's
+// command line, behind `--`, what may differ from boot to boot.
 func guestConfig(args []string, stderr io.Writer) (Config, error) {
 	own, _ := ownArgs(args)
 	c, err := parseArgs(append([]string{"--dir", GuestDir}, args...), stderr)

@@ -11,15 +11,17 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// Handed is what one core leaves to the next when the first process executes itself anew. It is a contract between versions: it may only grow,
-// and a core ignores what it does not know. As an argument it is a query (RFC 3986, 3.4) behind `--handed`, always the last two arguments:
+// Handed is what one core leaves to the next when the first process executes itself anew. It is a contract between
+// versions: it may only grow, and a core ignores what it does not know. As an argument it is a query (RFC 3986, 3.4)
+// behind `--handed`, always the last two arguments:
 //
 //	attempt=7     the boot attempt that was counted for the next core, and is not to be counted again
 //	core=HEX      SHA-256 of the next core's payload; missing where it is the program that the machine started with
 //	image=PATH    that program
 //	file.NAME=N   an open file, by its descriptor: see the names below
 //
-// Whoever can write it could have executed anything as the first process, so nothing in it is held against the disk again.
+// Whoever can write it could have executed anything as the first process, so nothing in it is held against the disk
+// again.
 type Handed struct {
 	Core    nxs.Digest
 	Attempt uint64

@@ -25,7 +25,8 @@ func TestHandedIsReadAsItWasWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	memory.Close()
-	want := Handed{Core: nxs.Sum([]byte("core")), Attempt: 7, Image: "/a place/with & and ,/nexus", Files: map[string]*os.File{"record": left}}
+	want := Handed{Core: nxs.Sum([]byte("core")), Attempt: 7, Image: "/a place/with & and ,/nexus",
+		Files: map[string]*os.File{"record": left}}
 	got, err := parseHanded(want.String())
 	if err != nil {
 		t.Fatal(err)
@@ -67,9 +68,11 @@ func TestHandedIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhatWasHandedOnIsNotHandedOnAgain has a core that took over hand over in turn: the next one gets the command line that people wrote.
+// TestWhatWasHandedOnIsNotHandedOnAgain has a core that took over hand over in turn: the next one gets the command line
+// that people wrote.
 func TestWhatWasHandedOnIsNotHandedOnAgain(t *testing.T) {
-	c, err := parseArgs([]string{"--dir", "sys", "--tries", "3", flagHanded, "attempt=7&image=%2Fbin%2Fnexus"}, os.Stderr)
+	c, err := parseArgs([]string{"--dir", "sys", "--tries", "3", flagHanded, "attempt=7&image=%2Fbin%2Fnexus"},
+		os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +84,8 @@ func TestWhatWasHandedOnIsNotHandedOnAgain(t *testing.T) {
 	}
 }
 
-// TestAnOrderToStopBeatsACore orders a system to stop before, while and after a core is about to take over: before that core is executed the order
-// counts, afterwards it is refused, so nobody is told that a system stopped which goes on.
+// TestAnOrderToStopBeatsACore orders a system to stop before, while and after a core is about to take over: before that
+// core is executed the order counts, afterwards it is refused, so nobody is told that a system stopped which goes on.
 func TestAnOrderToStopBeatsACore(t *testing.T) {
 	fresh := func() *system { return newSystem(Config{}, plat.Host{}, nil, os.Stderr) }
 	next := func() *Handed { return &Handed{Attempt: 1, Files: map[string]*os.File{}} }

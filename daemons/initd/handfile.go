@@ -20,7 +20,8 @@ const archiveFile = "archive"
 // ticketBytes is the size of a stage's ticket (schema/update.capnp).
 const ticketBytes = 16
 
-// HandFile takes the file that came over the operator's own socket. The file is the operator's: nothing is opened here for anybody.
+// HandFile takes the file that came over the operator's own socket. The file is the operator's: nothing is opened here
+// for anybody.
 func (o *operatorServer) HandFile(_ context.Context, call operator.Operator_handFile) error {
 	res, err := call.AllocResults()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 // errHandedAgain refuses to hand over for an attempt that was handed over for: each core would point at the other.
 var errHandedAgain = refusal.New(refusal.SlotMismatch, "the core that took over is not the one for this attempt")
 
-// handOver gives the order to go on with the core that an attempt is for, once that core is in sealed memory and proven. It returns when it
-// cannot be done; if it can, with ctx.
+// handOver gives the order to go on with the core that an attempt is for, once that core is in sealed memory and
+// proven. It returns when it cannot be done; if it can, with ctx.
 func (k *keeper) handOver(ctx context.Context, gate update.HealthGate, a update.Attempt) error {
 	if a.Boot() == k.s.config.Handed.Attempt {
 		return errHandedAgain
@@ -50,8 +50,8 @@ func (s *system) succeed(next *Handed) {
 	close(s.stopping)
 }
 
-// successor is what is left to the next core, with the files that outlast this one; nil when the system is to end. From then on no order to
-// stop is taken.
+// successor is what is left to the next core, with the files that outlast this one; nil when the system is to end. From
+// then on no order to stop is taken.
 func (s *system) successor(ctx context.Context, keep map[string]*os.File) (*Handed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,8 +87,8 @@ func (h *Handed) close() {
 // errGoingOn refuses an order to stop that came too late.
 var errGoingOn = refusal.New(refusal.Superseded, "another core takes over: it may be told")
 
-// become executes the next core in the place of this one. Where that fails the image's core goes on: it counts an attempt of its own, so a core
-// that cannot even be executed uses up its tries.
+// become executes the next core in the place of this one. Where that fails the image's core goes on: it counts an
+// attempt of its own, so a core that cannot even be executed uses up its tries.
 func (c Config) become(next *Handed) error {
 	err := c.execute(next)
 	if !next.Core.IsZero() {
@@ -100,8 +100,8 @@ func (c Config) become(next *Handed) error {
 	return err
 }
 
-// beginAnew starts this process over, with the program that the machine started with and the command line that people wrote. It returns only when
-// that failed.
+// beginAnew starts this process over, with the program that the machine started with and the command line that people
+// wrote. It returns only when that failed.
 func (c Config) beginAnew() (err error) {
 	image := c.Handed.Image
 	if !c.Handed.Given() {

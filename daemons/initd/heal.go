@@ -6,10 +6,11 @@ import (
 	"nexus/daemons/vat"
 )
 
-// linkEnded takes a holder's word that one of its links has ended, and sees to it that the link is made again. When an end of it died,
-// its restart makes the links anew and this one is history; a link whose two ends live has ended for another reason: a guard closed it,
-// or an end was stopped while it was written to. Only the newest link of a facet counts, once, so a daemon that
-// reports what it likes gains nothing by it. Links with a bundle at an end are forgotten: who wants one asks for it.
+// linkEnded takes a holder's word that one of its links has ended, and sees to it that the link is made again. When an
+// end of it died, its restart makes the links anew and this one is history; a link whose two ends live has ended for
+// another reason: a guard closed it, or an end was stopped while it was written to. Only the newest link of a facet
+// counts, once, so a daemon that reports what it likes gains nothing by it. Links with a bundle at an end are
+// forgotten: who wants one asks for it.
 func (s *system) linkEnded(holder string, ended vat.Ended) {
 	key := linkKey{holder, ended.Facet}
 	s.mu.Lock()
@@ -38,7 +39,8 @@ func (s *system) forgetLink(ended vat.Ended) {
 	}
 }
 
-// heal makes a link again after a pause, which doubles from one time to the next unless the link held for a while in between.
+// heal makes a link again after a pause, which doubles from one time to the next unless the link held for a while in
+// between.
 func (s *system) heal(key linkKey, l *link) {
 	pause := firstPause
 	if s.host.Clock.Now().Sub(l.made) <= goodLife {
@@ -57,7 +59,8 @@ func (s *system) heal(key linkKey, l *link) {
 	}
 }
 
-// relink tells whether there is nothing more to do for a link that ended: it was made again, here or by a restart, or will be by one.
+// relink tells whether there is nothing more to do for a link that ended: it was made again, here or by a restart, or
+// will be by one.
 func (s *system) relink(key linkKey, l *link, pause time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,9 @@ import (
 	"nexus/libupdates/health"
 )
 
-// A keeper takes the system from attempt to attempt. What is to be done a health.Trial decides; the keeper tells it what happens and does what
-// it says. Its loop waits for nobody: whatever may take time is done beside it, and comes back as an event.
+// A keeper takes the system from attempt to attempt. What is to be done a health.Trial decides; the keeper tells it
+// what happens and does what it says. Its loop waits for nobody: whatever may take time is done beside it, and comes
+// back as an event.
 type keeper struct {
 	s      *system
 	trial  health.Trial
@@ -22,17 +23,19 @@ type keeper struct {
 	ask serviceQuestion
 
 	// What is done changes these, one thing at a time.
-	begun uint64          // an attempt that was counted already: by the core before, or by this one, which could not hand over for it yet
+	// an attempt that was counted already: by the core before, or by this one, which could not hand over for it yet
+	begun uint64
 	slot  bootrecord.Slot // of the current attempt
 }
 
-// watchHealth counts boot attempts, gathers the verdict on each and delivers it, until ctx ends. It goes on over all lives of `updated`: an
-// attempt that was under way is not counted again.
+// watchHealth counts boot attempts, gathers the verdict on each and delivers it, until ctx ends. It goes on over all
+// lives of `updated`: an attempt that was under way is not counted again.
 func (s *system) watchHealth(ctx context.Context) {
 	begun := s.config.Handed.Attempt
 	k := &keeper{
-		s: s, trial: health.NewTrial(runner, s.config.Policy, begun != 0), events: make(chan health.Event), begun: begun,
-		ask: newServiceQuestion(),
+		s: s, trial: health.NewTrial(runner, s.config.Policy, begun != 0), events: make(chan health.Event),
+		begun: begun,
+		ask:   newServiceQuestion(),
 	}
 	k.doing.Go(func() { k.followRecord(ctx) })
 	k.doing.Go(func() { k.followServices(ctx) })

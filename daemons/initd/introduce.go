@@ -15,8 +15,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// An introducer is the Introducer capability: samgrd says who asked for which name, and initd links the two if the table has it so. A
-// samgrd that lies makes links that their holders could have asked for, and no others.
+// An introducer is the Introducer capability: samgrd says who asked for which name, and initd links the two if the
+// table has it so. A samgrd that lies makes links that their holders could have asked for, and no others.
 type introducer struct{ s *system }
 
 // Introduce links a client with the daemon that is bound to a name.
@@ -72,8 +72,8 @@ const managerFacet = "ServiceManager"
 // registrarFacet is the right to register a name.
 const registrarFacet = "Registrar"
 
-// introduce gives a client the facet of a name. That of a daemon it has for the rest of its life: it is linked again like those of its
-// row. That of a bundle it asks for again.
+// introduce gives a client the facet of a name. That of a daemon it has for the rest of its life: it is linked again
+// like those of its row. That of a bundle it asks for again.
 func (s *system) introduce(client, name string) (direct bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +94,8 @@ func (s *system) introduce(client, name string) (direct bool, err error) {
 	return true, nil
 }
 
-// introduceBundle gives a bundle the facet of a name, by the right of the daemon that runs it. It refuses what that may not look up.
+// introduceBundle gives a bundle the facet of a name, by the right of the daemon that runs it. It refuses what that may
+// not look up.
 func (s *system) introduceBundle(bundle, name string) (direct bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +109,8 @@ func (s *system) introduceBundle(bundle, name string) (direct bool, err error) {
 	return s.linkBundle(bundleMark+bundle, edge)
 }
 
-// linkManager gives a bundle a ServiceManager of its own, as good as that of the daemon that runs it, which holds the link.
+// linkManager gives a bundle a ServiceManager of its own, as good as that of the daemon that runs it, which holds the
+// link.
 func (s *system) linkManager(holder string) (direct bool, err error) {
 	edge, held := edgeOf(s.table, runner, managerFacet)
 	if !held || s.revoked[linkKey{runner, managerFacet}] {
@@ -128,7 +130,8 @@ func (s *system) dropManagers() error {
 	return errors.Join(errs...)
 }
 
-// Bounds on links that have a bundle at one end. Each of the 256 bundles of a slot has its share; the sum is for a runner that was taken over.
+// Bounds on links that have a bundle at one end. Each of the 256 bundles of a slot has its share; the sum is for a
+// runner that was taken over.
 const (
 	maxLinksOfBundle = 16 // held by one bundle, or for it
 	maxBundleLinks   = 256 * maxLinksOfBundle
@@ -140,7 +143,8 @@ func (s *system) linkBundle(holder string, edge Edge) (direct bool, err error) {
 	if !s.alive(holder) || !s.alive(edge.From) {
 		return false, nil
 	}
-	if of, all := s.bundleLinks(holder); s.links[key] == nil && (of >= maxLinksOfBundle && isBundle(holder) || all >= maxBundleLinks) {
+	if of, all := s.bundleLinks(holder); s.links[key] == nil &&
+		(of >= maxLinksOfBundle && isBundle(holder) || all >= maxBundleLinks) {
 		return false, exc.New(exc.Overloaded, "", fmt.Sprintf("too many links: the limit is %d", maxLinksOfBundle))
 	}
 	if err := s.drop(key); err != nil {
@@ -163,12 +167,13 @@ func (s *system) bundleLinks(holder string) (of, all int) {
 	return of, all
 }
 
-// mayFind tells whether a client may look a name up now: the table grants it, and neither that nor the right to stand behind the name was
-// revoked.
+// mayFind tells whether a client may look a name up now: the table grants it, and neither that nor the right to stand
+// behind the name was revoked.
 func (s *system) mayFind(client, name string) bool {
 	revoked := s.revoked[linkKey{client, managerFacet}] || s.revoked[linkKey{client, discovery.Facet(name)}]
 	if isBundleName(name) {
-		revoked = revoked || s.revoked[linkKey{client, discovery.Facet(allBundles)}] || s.revoked[linkKey{runner, "BundleRegistrar"}]
+		revoked = revoked || s.revoked[linkKey{client, discovery.Facet(allBundles)}] ||
+			s.revoked[linkKey{runner, "BundleRegistrar"}]
 	} else {
 		revoked = revoked || s.revoked[linkKey{providerOf(s.table, name), registrarFacet}]
 	}

@@ -11,8 +11,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// TestIntroductionsAreBoundByTheTable lets samgrd say whatever it likes: without a grant in the table nothing is linked, and nothing
-// is remembered.
+// TestIntroductionsAreBoundByTheTable lets samgrd say whatever it likes: without a grant in the table nothing is
+// linked, and nothing is remembered.
 func TestIntroductionsAreBoundByTheTable(t *testing.T) {
 	s := newSystem(Config{SelftestSets: "sets"}, plat.Host{}, nil, io.Discard)
 	for _, row := range s.table {
@@ -44,7 +44,8 @@ func TestIntroductionsAreBoundByTheTable(t *testing.T) {
 		{"hello#1#2" + strings.Repeat("3", 64), "BundleMgr"},
 		{"execd", ""},
 	} {
-		if direct, err := s.introduceBundle(c.bundle, c.name); direct || refusal.Of(convert.Excepted(err)) != refusal.UnknownName {
+		if direct, err := s.introduceBundle(c.bundle, c.name); direct ||
+			refusal.Of(convert.Excepted(err)) != refusal.UnknownName {
 			t.Errorf("introduce bundle %q to %q: %v, %v, want unknown-name", c.bundle, c.name, direct, err)
 		}
 	}

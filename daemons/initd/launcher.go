@@ -55,7 +55,8 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		Stderr: stderr,
 		Extra:  []*os.File{channel},
 
-		// Every daemon ends with its channel. execd is given the time to: it has to sweep up what its services leave behind.
+		// Every daemon ends with its channel. execd is given the time to: it has to sweep up what its services leave
+		// behind.
 		DieWithParent: name != runner,
 		Confinement:   &confinement,
 		Group:         group,
@@ -70,8 +71,8 @@ func (p *processes) ruled(path string) string {
 	return path
 }
 
-// Confinement is what a daemon's row says, for this machine: with the directories that it names where they are here, which its user is let
-// at, and the one binary, for the start; empty: it is in memory.
+// Confinement is what a daemon's row says, for this machine: with the directories that it names where they are here,
+// which its user is let at, and the one binary, for the start; empty: it is in memory.
 func Confinement(name, binary string, dirs map[string]string) (plat.Confinement, error) {
 	for _, row := range Table() {
 		if row.Name != name {

@@ -17,8 +17,8 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// endow makes a newborn daemon what its row says: resources first, then a link for each edge whose other end lives. Edges to a
-// daemon that is dead now are made when that one starts.
+// endow makes a newborn daemon what its row says: resources first, then a link for each edge whose other end lives.
+// Edges to a daemon that is dead now are made when that one starts.
 func (s *system) endow(c *child, process plat.Process, parent *vat.Parent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,7 +20,8 @@ const (
 	LineNoMark     = "init: why a boot begins cannot be told: "
 )
 
-// A machine is what only the first process of one has: the watchdog that restarts it when it hangs, and a page of memory that survives that.
+// A machine is what only the first process of one has: the watchdog that restarts it when it hangs, and a page of
+// memory that survives that.
 type machine struct {
 	watchdog dog      // nil: there is none
 	missing  string   // then: why
@@ -124,8 +125,8 @@ func (m *machine) pet() error {
 	return m.watchdog.Pet()
 }
 
-// witness looks, until ctx ends, whether the system still pets its watchdog, and leaves a mark when it does not: when the reset comes it will be
-// known for what it was.
+// witness looks, until ctx ends, whether the system still pets its watchdog, and leaves a mark when it does not: when
+// the reset comes it will be known for what it was.
 func (m *machine) witness(ctx context.Context) {
 	for {
 		select {
@@ -149,8 +150,8 @@ func (m *machine) look() {
 // petEvery is how often the watchdog is petted: so often that one time may be missed.
 func (m *machine) petEvery() time.Duration { return m.watchdog.Timeout() / 4 }
 
-// end is the orderly end: the watchdog is disarmed, and no mark is left but that the machine is to begin anew. What pets it may still run,
-// and leaves none from here on.
+// end is the orderly end: the watchdog is disarmed, and no mark is left but that the machine is to begin anew. What
+// pets it may still run, and leaves none from here on.
 func (m *machine) end(again bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -48,7 +48,8 @@ func guarded(memory *page, timeout time.Duration) (*system, *hound) {
 	h := &hound{timeout: timeout}
 	m := &machine{watchdog: h, memory: memory, clock: plat.RealClock{}}
 	m.begin(false, 0)
-	s := &system{config: Config{machine: m}, host: plat.Host{Clock: plat.RealClock{}}, log: logclient.New("initd", vat.NewHolding("LogSink"))}
+	s := &system{config: Config{machine: m}, host: plat.Host{Clock: plat.RealClock{}},
+		log: logclient.New("initd", vat.NewHolding("LogSink"))}
 	for _, name := range []string{"one", "two"} {
 		s.order = append(s.order, &child{row: Daemon{Name: name}, turn: make(chan struct{}), gone: make(chan struct{})})
 	}

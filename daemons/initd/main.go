@@ -14,8 +14,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Main runs a system in the foreground and returns the exit status. Console lines go to stdout, what went wrong to stderr. It speaks
-// as `nx`, for it is `nx up` that people type.
+// Main runs a system in the foreground and returns the exit status. Console lines go to stdout, what went wrong to
+// stderr. It speaks as `nx`, for it is `nx up` that people type.
 func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	config, err := parseArgs(args, stderr)
 	switch {
@@ -35,15 +35,16 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintf(stderr, "nx: cannot run the system in %s: %v\n", config.Dir, err)
 		if errors.Is(err, errAlreadyRunning) {
-			fmt.Fprintf(stderr, "hint: `nx --dir %s status` shows it, `nx --dir %s shutdown` stops it\n", config.Dir, config.Dir)
+			fmt.Fprintf(stderr, "hint: `nx --dir %s status` shows it, `nx --dir %s shutdown` stops it\n", config.Dir,
+				config.Dir)
 		}
 		return 1
 	}
 	return 0
 }
 
-// up runs a system of real processes on this machine, and becomes the core that is to go on where this one ends. Links to the one binary are in
-// bin, or are put there.
+// up runs a system of real processes on this machine, and becomes the core that is to go on where this one ends. Links
+// to the one binary are in bin, or are put there.
 func up(ctx context.Context, config Config, bin string, console *os.File, stderr io.Writer) error {
 	spawner, err := plat.NewReaper()
 	if err != nil {
@@ -63,7 +64,8 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 	return config.become(next)
 }
 
-// find says where the one binary is that all daemons are: a core of a set is in memory, and its links are in the system's folder.
+// find says where the one binary is that all daemons are: a core of a set is in memory, and its links are in the
+// system's folder.
 func (p *processes) find(handed *Handed, dir string) (err error) {
 	if core := handed.take(handedProgram); core != nil {
 		p.bin, p.binary, p.memory = filepath.Join(dir, runDir), plat.ByDescriptor(core), core

@@ -6,8 +6,9 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// A mark is what the first process leaves in memory that survives a reset but not a loss of power: that it runs, and when it last could say so.
-// The next boot reads from it why this one ended. It is a guess, for people: no step of an update depends on it.
+// A mark is what the first process leaves in memory that survives a reset but not a loss of power: that it runs, and
+// when it last could say so. The next boot reads from it why this one ended. It is a guess, for people: no step of an
+// update depends on it.
 type mark struct {
 	state   markState
 	petted  time.Time     // when the system last made progress
@@ -28,8 +29,8 @@ type memory interface {
 	Store(n int, word uint64)
 }
 
-// The layout: two copies, written in turn, so that one is whole whenever the end comes. Each has the magic, a count that says which is the newer
-// one, the mark's three values and a sum over all of these.
+// The layout: two copies, written in turn, so that one is whole whenever the end comes. Each has the magic, a count
+// that says which is the newer one, the mark's three values and a sum over all of these.
 const (
 	markMagic = 0x31_6b_72_61_6d_78_6e_2e // ".nxmark1" as bytes
 	markWords = 6

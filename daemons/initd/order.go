@@ -12,7 +12,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// orderPatience is how long an end that was ordered waits for updated to note it. A system that cannot is taken down all the same.
+// orderPatience is how long an end that was ordered waits for updated to note it. A system that cannot is taken down
+// all the same.
 const orderPatience = 5 * time.Second
 
 // ErrNoOrder is the cause with which Boot's context is cancelled where nobody ordered the end: tests cut a system so.
@@ -21,8 +22,8 @@ var ErrNoOrder = errors.New("nobody ordered it")
 // ErrReboot is how a system ends that is to begin anew.
 var ErrReboot = errors.New("a reboot was ordered")
 
-// endBy gives an operator's order to end. A second one of the same kind changes nothing; one of another kind is refused, and so is any that comes
-// when another core is about to take over.
+// endBy gives an operator's order to end. A second one of the same kind changes nothing; one of another kind is
+// refused, and so is any that comes when another core is about to take over.
 func (s *system) endBy(o outcome) error {
 	first, err := s.stop(o)
 	if err == nil && first.again != o.again {
@@ -41,8 +42,8 @@ func (s *system) ordered(ctx context.Context) bool {
 	return s.outcome.ordered
 }
 
-// orderEnd has the end noted in the boot record while it can be, durably: the next boot is then a commanded one, and the attempt that ends
-// with this boot costs nothing. Without a state folder there is no next boot that could read it.
+// orderEnd has the end noted in the boot record while it can be, durably: the next boot is then a commanded one, and
+// the attempt that ends with this boot costs nothing. Without a state folder there is no next boot that could read it.
 func (s *system) orderEnd() {
 	if s.config.State == "" {
 		return

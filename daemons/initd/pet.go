@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// petWatchdog pets the machine's watchdog until ctx ends, as long as the system really makes progress: its lock can be taken, and the loop
-// of every daemon turns. A first process in which any of these stands still is as good as dead.
+// petWatchdog pets the machine's watchdog until ctx ends, as long as the system really makes progress: its lock can be
+// taken, and the loop of every daemon turns. A first process in which any of these stands still is as good as dead.
 func (s *system) petWatchdog(ctx context.Context) {
 	m := s.config.machine
 	if m == nil || m.watchdog == nil {

@@ -10,12 +10,13 @@ import (
 	"nexus/daemons/vat"
 )
 
-// portPause is how long to wait before the port is opened again: while it is not there yet, and while nobody is at its other end.
+// portPause is how long to wait before the port is opened again: while it is not there yet, and while nobody is at its
+// other end.
 const portPause = 100 * time.Millisecond
 
-// servePort answers whoever is at the other end of the machine's port, one connection after the other, until ctx ends, which is after
-// the system is down: as on the control socket, operators wait for that. A port cannot tell one peer from the next, so it is closed
-// after each: that is what the other end sees of the end of a connection.
+// servePort answers whoever is at the other end of the machine's port, one connection after the other, until ctx ends,
+// which is after the system is down: as on the control socket, operators wait for that. A port cannot tell one peer
+// from the next, so it is closed after each: that is what the other end sees of the end of a connection.
 func (s *system) servePort(ctx context.Context, name string) {
 	role, _ := RoleOf(operatorRole)
 	for {

@@ -68,7 +68,8 @@ func (s *system) decide(
 	op, client, service string, do func(client, service string) error, newRefusal func() (keystore.Refusal, error),
 ) error {
 	err := do(client, service)
-	audit := logclient.Audit{Op: op, Result: logclient.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client, service)}
+	audit := logclient.Audit{Op: op, Result: logclient.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client,
+		service)}
 	if err == nil {
 		s.log.Audit(audit)
 		return nil
@@ -78,8 +79,9 @@ func (s *system) decide(
 	return convert.Refuse(newRefusal, err)
 }
 
-// revoke takes what the graph shows under a word from a client until the system stops: a facet of its row, a name that it may look up, or
-// both where the word is one of each; or its way in, where the client is a role. What the daemon that runs bundles loses, they lose.
+// revoke takes what the graph shows under a word from a client until the system stops: a facet of its row, a name that
+// it may look up, or both where the word is one of each; or its way in, where the client is a role. What the daemon
+// that runs bundles loses, they lose.
 func (s *system) revoke(client, service string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,10 +104,12 @@ func (s *system) revoke(client, service string) error {
 	return errors.Join(s.cutWithheld(), s.renew(client, fresh))
 }
 
-// maxExceptions bounds the bundles that one client is refused one by one: they stand in the grant of its ServiceManager.
+// maxExceptions bounds the bundles that one client is refused one by one: they stand in the grant of its
+// ServiceManager.
 const maxExceptions = 24
 
-// grant undoes revoke: the links of the table, and those that were introduced to daemons, are made again. Bundles ask again for theirs.
+// grant undoes revoke: the links of the table, and those that were introduced to daemons, are made again. Bundles ask
+// again for theirs.
 func (s *system) grant(client, service string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,17 +128,19 @@ func (s *system) unmark(keys []linkKey) {
 	}
 }
 
-// marks are the keys under which a client has what the graph shows under a word. It refuses a word that the graph does not show, and what
-// cannot be taken back.
+// marks are the keys under which a client has what the graph shows under a word. It refuses a word that the graph does
+// not show, and what cannot be taken back.
 func (s *system) marks(client, service string) (keys []linkKey, err error) {
 	edge, held := edgeOf(s.table, client, service)
 	named := granted(s.table, client, service) || service == allBundles && grantsAll(s.table, client)
 	switch {
 	case held && ownEnd(client):
-		return nil, refusal.New(refusal.NotRevocable, "initd hands out everything, so nothing is taken from it: revoke what %s holds, or shut "+
-			"the system down", edge.From)
+		return nil, refusal.New(refusal.NotRevocable,
+			"initd hands out everything, so nothing is taken from it: revoke what %s holds, or shut "+
+				"the system down", edge.From)
 	case isBundleName(client):
-		return nil, refusal.New(refusal.UnknownName, "%s is no daemon: what bundles look up is revoked from %s, for all of them", client, runner)
+		return nil, refusal.New(refusal.UnknownName,
+			"%s is no daemon: what bundles look up is revoked from %s, for all of them", client, runner)
 	case !held && !named:
 		return s.marksOfOther(client, service)
 	}
@@ -147,7 +153,8 @@ func (s *system) marks(client, service string) (keys []linkKey, err error) {
 	return keys, nil
 }
 
-// marksOfOther are the marks of what is no link between daemons: the way in of a role. The rest of what the graph shows cannot be taken.
+// marksOfOther are the marks of what is no link between daemons: the way in of a role. The rest of what the graph shows
+// cannot be taken.
 func (s *system) marksOfOther(client, service string) (keys []linkKey, err error) {
 	for _, e := range graph(s.table, s.config.roles()) {
 		switch {
@@ -155,19 +162,23 @@ func (s *system) marksOfOther(client, service string) (keys []linkKey, err error
 		case e.Facet == service && e.Facet == operatorFacet && client != operatorRole:
 			return []linkKey{{client, service}}, nil
 		case e.Facet == service && e.Facet == operatorFacet:
-			return nil, refusal.New(refusal.NotRevocable, "you came in as %s yourself: shut the system down, and share less the next time", client)
+			return nil, refusal.New(refusal.NotRevocable,
+				"you came in as %s yourself: shut the system down, and share less the next time", client)
 		case e.Facet == service:
-			return nil, refusal.New(refusal.NotRevocable, "%s has %s open, and an open file cannot be taken from a process: shut the system down",
+			return nil, refusal.New(refusal.NotRevocable,
+				"%s has %s open, and an open file cannot be taken from a process: shut the system down",
 				client, service)
 		case slices.Contains(e.Grants, service):
-			return nil, refusal.New(refusal.NotRevocable, "%s is only a part of what %s holds: revoke %s", service, client, e.Facet)
+			return nil, refusal.New(refusal.NotRevocable, "%s is only a part of what %s holds: revoke %s", service,
+				client, e.Facet)
 		}
 	}
 	return nil, refusal.New(refusal.UnknownName, "%s is granted no %s", client, service)
 }
 
-// renew has a client live with what was revoked or granted just now: its ServiceManager is replaced where names have changed, so that what it
-// looked up through the old one ends with it; whoever waits for a facet that is gone waits no longer; the ways in of a role are shut or open.
+// renew has a client live with what was revoked or granted just now: its ServiceManager is replaced where names have
+// changed, so that what it looked up through the old one ends with it; whoever waits for a facet that is gone waits no
+// longer; the ways in of a role are shut or open.
 func (s *system) renew(client string, changed []linkKey) (err error) {
 	for _, key := range changed {
 		switch {
@@ -188,8 +199,8 @@ func (s *system) renew(client string, changed []linkKey) (err error) {
 	return err
 }
 
-// cutWithheld drops every link that was made by a right which is gone. Each end is told, so it takes both of them to keep one, and the provider
-// is the one that the cut protects.
+// cutWithheld drops every link that was made by a right which is gone. Each end is told, so it takes both of them to
+// keep one, and the provider is the one that the cut protects.
 func (s *system) cutWithheld() error {
 	var errs []error
 	for key, l := range s.links {
@@ -213,8 +224,8 @@ func (s *system) linkMissing() error {
 	return errors.Join(errs...)
 }
 
-// withheld tells whether a holder may not have a link now: the facet was revoked, or the right by which its name is looked up. That of a bundle
-// is its runner's.
+// withheld tells whether a holder may not have a link now: the facet was revoked, or the right by which its name is
+// looked up. That of a bundle is its runner's.
 func (s *system) withheld(holder string, edge Edge) bool {
 	name, found := strings.CutPrefix(edge.Facet, discovery.Facet(""))
 	switch {
@@ -260,7 +271,8 @@ func (s *system) grantsOf(holder string, edge Edge) []string {
 	if isBundle(holder) {
 		holder = runner // it looks up by the right of that
 	}
-	grants := slices.DeleteFunc(slices.Clone(edge.Grants), func(name string) bool { return s.revoked[linkKey{holder, discovery.Facet(name)}] })
+	grants := slices.DeleteFunc(slices.Clone(edge.Grants),
+		func(name string) bool { return s.revoked[linkKey{holder, discovery.Facet(name)}] })
 	if !slices.Contains(grants, allBundles) {
 		return grants
 	}

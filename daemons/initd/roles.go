@@ -27,7 +27,8 @@ const operatorFacet = "Operator"
 // operatorRole is the whole of Operator: the role of the control socket, and of the machine's port.
 const operatorRole = "operator"
 
-// Roles are all roles there are, from the least to the whole. They are to those outside the system what Table is to the daemons.
+// Roles are all roles there are, from the least to the whole. They are to those outside the system what Table is to the
+// daemons.
 func Roles() []Role {
 	look := []string{"status", "services", "daemons", "graph", "watchdog"}
 	stage := append(slices.Clone(look), "stage", "handFile")
@@ -64,8 +65,8 @@ const attenuateMethod = "attenuate"
 // maxAttenuation bounds the names of one attenuation (schema/operator.capnp).
 const maxAttenuation = 64
 
-// operator makes an Operator that has these methods, for a session over whose connection these files come. The others are taken out of
-// what is served, before any code of theirs: nothing in operatorServer has to remember who asks.
+// operator makes an Operator that has these methods, for a session over whose connection these files come. The others
+// are taken out of what is served, before any code of theirs: nothing in operatorServer has to remember who asks.
 func (o *session) operator(methods []string, files *guard.Files) operator.Operator {
 	served := operator.Operator_Methods(nil, &operatorServer{s: o.s, session: o, methods: methods, files: files})
 	for i, m := range served {
@@ -100,6 +101,7 @@ func (o *operatorServer) Attenuate(_ context.Context, call operator.Operator_att
 	if err != nil {
 		return err
 	}
-	kept := slices.DeleteFunc(slices.Clone(o.methods), func(method string) bool { return !slices.Contains(wanted, method) })
+	kept := slices.DeleteFunc(slices.Clone(o.methods),
+		func(method string) bool { return !slices.Contains(wanted, method) })
 	return res.SetOperator(o.session.operator(kept, o.files))
 }

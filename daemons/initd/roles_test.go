@@ -25,8 +25,8 @@ func methodsOfOperator(t *testing.T) []string {
 	return methods
 }
 
-// TestRolesGrow holds the roles against the schema: each has what the one before it has and more, the last is the whole. A method that is new
-// is in no role before somebody puts it there.
+// TestRolesGrow holds the roles against the schema: each has what the one before it has and more, the last is the
+// whole. A method that is new is in no role before somebody puts it there.
 func TestRolesGrow(t *testing.T) {
 	all, before := methodsOfOperator(t), []string(nil)
 	for _, role := range Roles() {

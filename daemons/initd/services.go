@@ -83,7 +83,8 @@ func (k *keeper) hear(ctx context.Context, services exec.ServiceHealth, life uin
 }
 
 // report asks once: how are the services, if that is not known yet?
-func report(ctx context.Context, services exec.ServiceHealth, known, settled uint64) (r health.Reported, revision uint64, err error) {
+func report(ctx context.Context, services exec.ServiceHealth, known,
+	settled uint64) (r health.Reported, revision uint64, err error) {
 	answer, release := services.Next(ctx, func(p exec.ServiceHealth_next_Params) error {
 		p.SetKnown(known)
 		p.SetSettled(settled)

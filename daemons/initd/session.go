@@ -12,9 +12,9 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A session is one connection from outside. It has links of its own to the daemons whose facets it was handed, so what it leaves open or
-// unanswered there counts against nobody else (docs/architecture/waiting.md). They are links like all others: made again when they end,
-// and cut with their holder.
+// A session is one connection from outside. It has links of its own to the daemons whose facets it was handed, so what
+// it leaves open or unanswered there counts against nobody else (docs/architecture/waiting.md). They are links like all
+// others: made again when they end, and cut with their holder.
 type session struct {
 	s    *system
 	role string
@@ -69,7 +69,8 @@ func (o *session) handOut(ctx context.Context, facet string) (capnp.Client, erro
 	return holding.Get(ctx)
 }
 
-// hold returns the session's holding of a facet, which is linked now if that is the first time and its daemon runs, else at its next start.
+// hold returns the session's holding of a facet, which is linked now if that is the first time and its daemon runs,
+// else at its next start.
 func (o *session) hold(facet string) (*vat.Holding, error) {
 	s := o.s
 	s.mu.Lock()

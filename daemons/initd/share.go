@@ -32,7 +32,8 @@ func parseShare(text string) (Share, error) {
 	return Share{Role: role, Path: path}, nil
 }
 
-// open listens on the socket. One that a killed system left is in the way; one that somebody serves, and every other file, is not touched.
+// open listens on the socket. One that a killed system left is in the way; one that somebody serves, and every other
+// file, is not touched.
 func (s Share) open() (*controlSocket, error) {
 	if err := s.clear(); err != nil {
 		return nil, fmt.Errorf("cannot share %s at %s: %w", s.Role, s.Path, err)
@@ -65,8 +66,8 @@ func (s Share) clear() error {
 	return os.Remove(s.Path)
 }
 
-// openSockets opens the ways in: the control socket in the folder, and what is shared. What the core before has left is open already. Either all
-// are open or none.
+// openSockets opens the ways in: the control socket in the folder, and what is shared. What the core before has left is
+// open already. Either all are open or none.
 func openSockets(f *folder, shares []Share, handed *Handed) (sockets []*controlSocket, err error) {
 	ways := []way{{Share{operatorRole, f.at(controlFile)}, func() (*controlSocket, error) { return listen(f) }}}
 	for _, share := range shares {

@@ -15,13 +15,15 @@ func TestParseShare(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for _, text := range []string{"", "status", "status=", "=/run/a.sock", "root=/run/a.sock", "Status=/run/a.sock"} {
-		if _, err := parseShare(text); err == nil || !strings.HasSuffix(err.Error(), "is no ROLE=PATH with a role of status, stage, operator") {
+		if _, err := parseShare(text); err == nil ||
+			!strings.HasSuffix(err.Error(), "is no ROLE=PATH with a role of status, stage, operator") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
-// TestShareTakesOnlyWhatIsLeft opens a shared socket where something is: what a killed system left gives way, nothing else is touched.
+// TestShareTakesOnlyWhatIsLeft opens a shared socket where something is: what a killed system left gives way, nothing
+// else is touched.
 func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) Share { return Share{"status", filepath.Join(dir, name)} }
@@ -34,7 +36,8 @@ func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 	if err != nil || info.Mode() != os.ModeSocket|0o660 {
 		t.Errorf("its mode is %v, %v", info.Mode(), err)
 	}
-	if _, err := at("fresh").open(); err == nil || !strings.HasSuffix(err.Error(), "fresh: somebody serves it already") {
+	if _, err := at("fresh").open(); err == nil ||
+		!strings.HasSuffix(err.Error(), "fresh: somebody serves it already") {
 		t.Errorf("one that is served: %v", err)
 	}
 	fresh.close() // as kill -9 does: the file stays
@@ -57,7 +60,8 @@ func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 		if err := make(s.Path); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.open(); err == nil || !strings.HasSuffix(err.Error(), name+": "+kinds[name]+" is there: move it away") {
+		if _, err := s.open(); err == nil || !strings.HasSuffix(err.Error(),
+			name+": "+kinds[name]+" is there: move it away") {
 			t.Errorf("a %s: %v", name, err)
 		}
 		if _, err := os.Lstat(s.Path); err != nil {
@@ -74,7 +78,8 @@ func TestSocketsOpenTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	shares := []Share{{"status", filepath.Join(dir, "status.sock")}, {"stage", filepath.Join(dir, "missing", "stage.sock")}}
+	shares := []Share{{"status", filepath.Join(dir, "status.sock")},
+		{"stage", filepath.Join(dir, "missing", "stage.sock")}}
 	if _, err := openSockets(f, shares, &Handed{}); err == nil {
 		t.Fatal("opened in a folder that is not there")
 	}

@@ -69,11 +69,14 @@ func TestADaemonThatNeverStartsEndsTheStart(t *testing.T) {
 		d    stillborn
 		want string
 	}{
-		"an error":          {stillborn{exit: plat.Exit{Code: 1}, says: []string{"statefsd: first", "statefsd: later"}}, "statefsd: first"},
-		"a panic":           {stillborn{exit: plat.Exit{Code: 2}, says: []string{"panic: boom\n\nmain.main()"}}, "panic: boom"},
-		"without a word":    {stillborn{exit: plat.Exit{Code: 1}}, "exit code 1"},
-		"a forbidden call":  {stillborn{exit: plat.Exit{Signal: int(syscall.SIGSYS)}}, "signal 31 (bad system call)"},
-		"cannot be started": {stillborn{cannot: errors.New("cannot make socket pair: too many open files")}, "cannot make socket pair: too many open files"},
+		"an error": {stillborn{exit: plat.Exit{Code: 1}, says: []string{"statefsd: first", "statefsd: later"}},
+			"statefsd: first"},
+		"a panic": {stillborn{exit: plat.Exit{Code: 2}, says: []string{"panic: boom\n\nmain.main()"}},
+			"panic: boom"},
+		"without a word":   {stillborn{exit: plat.Exit{Code: 1}}, "exit code 1"},
+		"a forbidden call": {stillborn{exit: plat.Exit{Signal: int(syscall.SIGSYS)}}, "signal 31 (bad system call)"},
+		"cannot be started": {stillborn{cannot: errors.New("cannot make socket pair: too many open files")},
+			"cannot make socket pair: too many open files"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, c2 := newborn(t, &c.d)
@@ -141,7 +144,8 @@ func TestTheBinaryMustBeStatic(t *testing.T) {
 		t.Skipf("the C compiler makes no program: %v: %s", err, out)
 	}
 	err := checkStatic(program)
-	if err == nil || !strings.Contains(err.Error(), program+" needs a loader") || !strings.Contains(err.Error(), "CGO_ENABLED=0") {
+	if err == nil || !strings.Contains(err.Error(), program+" needs a loader") ||
+		!strings.Contains(err.Error(), "CGO_ENABLED=0") {
 		t.Errorf("got %v", err)
 	}
 	if err := checkStatic(source); err != nil {

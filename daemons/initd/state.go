@@ -21,8 +21,9 @@ const stateName = "statefsd"
 // A stateFolder is where a system keeps what outlives it. What is in it is for statefsd alone.
 type stateFolder struct{ lock *os.File }
 
-// openState makes the folder where it is missing and locks it, unless the core before has left that: two systems may not share one. One that is
-// not for our state is refused, with nothing in it changed, not even whose it is. The result is nil without a path.
+// openState makes the folder where it is missing and locks it, unless the core before has left that: two systems may
+// not share one. One that is not for our state is refused, with nothing in it changed, not even whose it is. The result
+// is nil without a path.
 func openState(path string, held *os.File, f *folder) (*stateFolder, error) {
 	switch {
 	case path == "":

@@ -39,8 +39,8 @@ func living(t *testing.T, s *system, name string) (channel func() *vat.Endowment
 	}, parent
 }
 
-// TestAStoppedDaemonHoldsUpNobody links two daemons, again and again, that take nothing from their channels. No link waits for them, they
-// are given up in the end, and what a third is granted meanwhile arrives.
+// TestAStoppedDaemonHoldsUpNobody links two daemons, again and again, that take nothing from their channels. No link
+// waits for them, they are given up in the end, and what a third is granted meanwhile arrives.
 func TestAStoppedDaemonHoldsUpNobody(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

@@ -45,7 +45,8 @@ type system struct {
 	ending      bool          // the system was told to stop, or cannot go on; outcome says which
 	gone        bool          // the next core takes over: no order is taken any more
 	stopping    chan struct{} // closed when the system is to be taken down
-	down        chan struct{} // closed when the daemons are about to be stopped: from then on a link that ends stays ended
+	// closed when the daemons are about to be stopped: from then on a link that ends stays ended
+	down chan struct{}
 }
 
 // An outcome is how the system ended.
@@ -207,8 +208,8 @@ func (s *system) start(ctx context.Context, row Daemon) {
 	go s.keepAlive(ctx, c)
 }
 
-// takeDown stops the daemons one by one, the last started first, so that each still has what it was built on. logd, the first
-// started, is still there to hear the others out.
+// takeDown stops the daemons one by one, the last started first, so that each still has what it was built on. logd, the
+// first started, is still there to hear the others out.
 func (s *system) takeDown(stops []context.CancelFunc) {
 	for i := len(stops) - 1; i >= 0; i-- {
 		if i == 0 {
@@ -220,7 +221,8 @@ func (s *system) takeDown(stops []context.CancelFunc) {
 	s.host.Spawner.Sweep()
 }
 
-// closeWays has nobody come in any more. For a core that is to take over the sockets stay; one that cannot be left is opened again by that.
+// closeWays has nobody come in any more. For a core that is to take over the sockets stay; one that cannot be left is
+// opened again by that.
 func (s *system) closeWays(sockets []*controlSocket) {
 	s.mu.Lock()
 	handing := s.next != nil
@@ -232,7 +234,8 @@ func (s *system) closeWays(sockets []*controlSocket) {
 	}
 }
 
-// stop gives the order to stop. The first outcome counts, and is returned. It is refused once another core is about to take over.
+// stop gives the order to stop. The first outcome counts, and is returned. It is refused once another core is about to
+// take over.
 func (s *system) stop(o outcome) (outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,8 +24,8 @@ type Edge struct {
 // initName is the name under which initd itself stands in the table.
 const initName = "initd"
 
-// operatorsName is the row of what those who come in from outside may be handed. Each has links of its own, a session's: the row itself
-// has none.
+// operatorsName is the row of what those who come in from outside may be handed. Each has links of its own, a
+// session's: the row itself has none.
 const operatorsName = "operators"
 
 // Process tells whether a row is a process.
@@ -37,8 +37,8 @@ func ownEnd(name string) bool { return name == initName || name == operatorsName
 // selftestName is the one row that is there only when the system was started with a selftest.
 const selftestName = "selftest"
 
-// Table is the authority graph, in start order. Nothing else says who may do what: initd makes exactly these links, out of this value,
-// and `nx graph` prints it.
+// Table is the authority graph, in start order. Nothing else says who may do what: initd makes exactly these links, out
+// of this value, and `nx graph` prints it.
 func Table() []Daemon {
 	return []Daemon{
 		{
@@ -119,7 +119,8 @@ func Table() []Daemon {
 			Name: selftestName,
 			Holds: []Edge{
 				logSink(),
-				{Facet: "ServiceManager", From: "samgrd", Grants: []string{"BundleMgr", "PackageFs", "Updated", "bundle/*"}},
+				{Facet: "ServiceManager", From: "samgrd", Grants: []string{"BundleMgr", "PackageFs", "Updated",
+					"bundle/*"}},
 				{Facet: "HealthVote", From: initName},
 			},
 			Dirs: []string{"sets"},
@@ -137,8 +138,8 @@ func Table() []Daemon {
 			},
 		},
 		{
-			// What is handed out through Operator, to each role as much as is its: see Roles. Each connection has other links than
-			// initd and all others, so that it can fill or end none but its own.
+			// What is handed out through Operator, to each role as much as is its: see Roles. Each connection has other
+			// links than initd and all others, so that it can fill or end none but its own.
 			Name: operatorsName,
 			Holds: []Edge{
 				{Facet: "UpdateStatus", From: "updated"},
@@ -167,13 +168,15 @@ func registrar(name string) Edge {
 const (
 	daemonMemory = 512 << 20
 	daemonFiles  = 4096
-	starterFiles = 16384 // it holds what bundles find by it: 16 links of each of 256, and the other ends of those among them
+	// it holds what bundles find by it: 16 links of each of 256, and the other ends of those among them
+	starterFiles = 16384
 )
 
 // daemon confines a daemon that starts nothing, the nth of its kind.
 func daemon(nth uint32, paths ...plat.PathRule) plat.Confinement {
 	return plat.Confinement{
-		Paths: paths, Calls: plat.CallsDaemon, User: plat.FirstDaemonUser + nth, Memory: daemonMemory, Files: daemonFiles,
+		Paths: paths, Calls: plat.CallsDaemon, User: plat.FirstDaemonUser + nth, Memory: daemonMemory,
+		Files: daemonFiles,
 	}
 }
 
@@ -186,10 +189,11 @@ func asStarter(c plat.Confinement) plat.Confinement {
 // groupsDir is where the daemon that runs payloads makes control groups for them, in a machine that has such.
 const groupsDir = "groups"
 
-// starter confines the daemon that runs payloads: it keeps what a payload may have, and where initd is root the powers to make each payload a
-// user of its own and to end it.
+// starter confines the daemon that runs payloads: it keeps what a payload may have, and where initd is root the powers
+// to make each payload a user of its own and to end it.
 func starter(nth uint32) plat.Confinement {
-	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: "dir:" + groupsDir, Access: plat.Read | plat.Write})...)
+	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: "dir:" +
+		groupsDir, Access: plat.Read | plat.Write})...)
 	c.Calls, c.Files = plat.CallsSpawner, starterFiles
 	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
 	return c

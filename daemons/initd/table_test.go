@@ -22,11 +22,12 @@ func holders(facet string) []string {
 
 func TestPowersHaveOneHolder(t *testing.T) {
 	for facet, want := range map[string][]string{
-		"HealthGate":      {initName},
-		"UpdateRecovery":  {operatorsName},
-		"ServiceHealth":   {initName},
-		"SlotPublisher":   {"updated"},
-		"Verifier":        {"updated", initName}, // neither takes the other's word for what may take the place of the first process
+		"HealthGate":     {initName},
+		"UpdateRecovery": {operatorsName},
+		"ServiceHealth":  {initName},
+		"SlotPublisher":  {"updated"},
+		// neither takes the other's word for what may take the place of the first process
+		"Verifier":        {"updated", initName},
 		"BundleRegistrar": {"execd"},
 		"HealthVote":      {selftestName},
 		"Introducer":      {"samgrd"},
@@ -48,7 +49,8 @@ func TestNoNameLeadsToHealthGate(t *testing.T) {
 				continue
 			}
 			for _, name := range edge.Grants {
-				if slices.Contains([]string{"HealthGate", "UpdateRecovery", "SlotPublisher", "Verifier", "LogSink", "*"}, name) {
+				if slices.Contains([]string{"HealthGate", "UpdateRecovery", "SlotPublisher", "Verifier", "LogSink",
+					"*"}, name) {
 					t.Errorf("%s is granted the name %s", row.Name, name)
 				}
 			}
@@ -98,7 +100,8 @@ func TestEveryProviderIsInTheTable(t *testing.T) {
 
 // TestOnlyWritersHoldTheSlots keeps directories with those the design names.
 func TestOnlyWritersHoldTheSlots(t *testing.T) {
-	want := map[string][]string{"system": {"bundlemgrd", "updated"}, "trust": {"keystored"}, "sets": {selftestName}, "state": {stateName}, groupsDir: {runner}}
+	want := map[string][]string{"system": {"bundlemgrd", "updated"}, "trust": {"keystored"}, "sets": {selftestName},
+		"state": {stateName}, groupsDir: {runner}}
 	got := map[string][]string{}
 	for _, row := range Table() {
 		for _, dir := range row.Dirs {

@@ -10,15 +10,16 @@ import (
 // errHung is how a life ended that gave no sign any more.
 var errHung = errors.New("hung: it gave no sign of life, and was killed")
 
-// errStuffed is how a life ended that took nothing from its endowment channel, while others were restarted and linked with it.
+// errStuffed is how a life ended that took nothing from its endowment channel, while others were restarted and linked
+// with it.
 var errStuffed = errors.New("stuffed: it did not take what it was granted, and was killed")
 
-// questions is how many in a row a daemon leaves without an answer before it counts as hung. They are counted, rather than the time
-// since its last answer, so that a clock that jumps, because the machine was suspended, condemns nobody.
+// questions is how many in a row a daemon leaves without an answer before it counts as hung. They are counted, rather
+// than the time since its last answer, so that a clock that jumps, because the machine was suspended, condemns nobody.
 const questions = 4
 
-// A watchdog decides when one life of a daemon is asked for a sign of life, and when it has failed to give one for too long. It asks
-// nobody and kills nobody.
+// A watchdog decides when one life of a daemon is asked for a sign of life, and when it has failed to give one for too
+// long. It asks nobody and kills nobody.
 type watchdog struct {
 	clock plat.Clock
 	every time.Duration

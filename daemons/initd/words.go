@@ -10,13 +10,15 @@ import (
 
 // Bounds of what one life of a daemon says on its standard error.
 const (
-	maxStderrLine  = 64 << 10 // a line, bytes; after a longer one nothing is passed on
-	maxRecorded    = 32       // lines that become log records, so that a life that ends loudly does not push out what others said
-	maxReport      = 16       // lines of a crash report
-	maxReportBytes = 200      // of each of them
+	maxStderrLine = 64 << 10 // a line, bytes; after a longer one nothing is passed on
+	// lines that become log records, so that a life that ends loudly does not push out what others said
+	maxRecorded    = 32
+	maxReport      = 16  // lines of a crash report
+	maxReportBytes = 200 // of each of them
 )
 
-// The words of one life are what is worth keeping of its standard error: nothing in good times, a panic's trace in bad ones.
+// The words of one life are what is worth keeping of its standard error: nothing in good times, a panic's trace in bad
+// ones.
 type words struct {
 	last   string   // the last line: why it cannot start, if it says so
 	report []string // for a crash record: from the beginning of the newest trace on, else from the first line on
@@ -31,7 +33,8 @@ func (s *system) relay(name string, says io.ReadCloser, over chan<- words) {
 	for n := 1; lines.Scan(); n++ {
 		line := printable(lines.Text())
 		w.add(line)
-		fmt.Fprintf(s.stderr, "initd: %s wrote: %s\n", name, line) // under a name that no marker has, and none that the daemon chose
+		// under a name that no marker has, and none that the daemon chose
+		fmt.Fprintf(s.stderr, "initd: %s wrote: %s\n", name, line)
 		if n <= maxRecorded {
 			s.log.Info("daemon wrote to standard error", "daemon", name, "line", line)
 		}

@@ -18,10 +18,13 @@ func TestWordsKeepThePanic(t *testing.T) {
 		{"nothing", nil, "", ""},
 		{"a reason", []string{"cannot open: no such file"}, "cannot open: no such file", "cannot open: no such file"},
 		{"a panic", trace, "panic: boom||goroutine 1 [running]:|main.main()", "main.main()"},
-		{"a panic after much else", slices.Concat(chatter, trace), "panic: boom||goroutine 1 [running]:|main.main()", "main.main()"},
+		{"a panic after much else", slices.Concat(chatter, trace), "panic: boom||goroutine 1 [running]:|main.main()",
+			"main.main()"},
 		{"a panic in a panic", slices.Concat(trace, []string{"panic: again"}), "panic: again", "panic: again"},
-		{"a long trace", slices.Concat(trace[:1], chatter), "panic: boom" + strings.Repeat("|peer broke protocol", maxReport-1), "peer broke protocol"},
-		{"a long line", []string{strings.Repeat("x", 1000)}, strings.Repeat("x", maxReportBytes), strings.Repeat("x", 1000)},
+		{"a long trace", slices.Concat(trace[:1], chatter), "panic: boom" +
+			strings.Repeat("|peer broke protocol", maxReport-1), "peer broke protocol"},
+		{"a long line", []string{strings.Repeat("x", 1000)}, strings.Repeat("x", maxReportBytes),
+			strings.Repeat("x", 1000)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var w words

@@ -111,13 +111,15 @@ func TestVerify(t *testing.T) {
 		{"largest message", "system", largest, sign(t, updatestest.Key(1), largest), updatestest.Key(1), ""},
 		{"key of another role", "system", message, sign(t, updatestest.Key(3), message), nil, refusal.InvalidSignature},
 		{"stranger", "system", message, sign(t, updatestest.Key(9), message), nil, refusal.InvalidSignature},
-		{"stranger that the message names", "system", naming, sign(t, updatestest.Key(9), naming), nil, refusal.UntrustedPublisher},
+		{"stranger that the message names", "system", naming, sign(t, updatestest.Key(9), naming), nil,
+			refusal.UntrustedPublisher},
 		{"other message", "system", []byte("raw index byteS"), good, nil, refusal.InvalidSignature},
 		{"flipped bit", "system", message, flipped(good), nil, refusal.InvalidSignature},
 		{"no signature", "system", message, nil, nil, refusal.Unsigned},
 		{"short signature", "system", message, good[:63], nil, refusal.BadSignatureLength},
 		{"long signature", "system", message, append(bytes.Clone(good), 0), nil, refusal.BadSignatureLength},
-		{"too large a message", "system", append(largest, 7), sign(t, updatestest.Key(1), append(largest, 7)), nil, refusal.IndexTooLarge},
+		{"too large a message", "system", append(largest, 7), sign(t, updatestest.Key(1), append(largest, 7)), nil,
+			refusal.IndexTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var want []byte
@@ -165,8 +167,10 @@ func TestAnchorsAreListedByRoleThenKey(t *testing.T) {
 	trusting(t, dir, "apps", updatestest.Key(2))
 	got := anchors(t, start(t, dir))
 	want := trust.NewAnchors(
-		trust.Anchor{Role: trust.RoleSystem, Key: updatestest.Key(1).Public()}, trust.Anchor{Role: trust.RoleSystem, Key: updatestest.Key(2).Public()},
-		trust.Anchor{Role: trust.RoleSystem, Key: updatestest.Key(3).Public()}, trust.Anchor{Role: trust.RoleApps, Key: updatestest.Key(2).Public()},
+		trust.Anchor{Role: trust.RoleSystem, Key: updatestest.Key(1).Public()},
+		trust.Anchor{Role: trust.RoleSystem, Key: updatestest.Key(2).Public()},
+		trust.Anchor{Role: trust.RoleSystem, Key: updatestest.Key(3).Public()},
+		trust.Anchor{Role: trust.RoleApps, Key: updatestest.Key(2).Public()},
 	).List()
 	if strings.Join(got, "\n") != strings.Join(lines(want), "\n") {
 		t.Errorf("got %q, want %q", got, lines(want))

@@ -50,8 +50,8 @@ func unusable(anchors trust.Anchors, skipped []skip) error {
 	return nil
 }
 
-// load reads the keys of all roles: files `<role>/<key in hex>.pub`. What is not exactly that is skipped, never fatal: a broken file
-// takes no trust from the others and gives none.
+// load reads the keys of all roles: files `<role>/<key in hex>.pub`. What is not exactly that is skipped, never fatal:
+// a broken file takes no trust from the others and gives none.
 func load(dir *os.Root) (trust.Anchors, []skip, error) {
 	l := loader{dir: dir}
 	roles, err := l.entries(".")
@@ -137,7 +137,8 @@ func (l *loader) read(name string) ([]byte, error) {
 	return text, nil
 }
 
-// entries lists a folder. One with too many is refused whole: which keys are trusted must not depend on the order they are found in.
+// entries lists a folder. One with too many is refused whole: which keys are trusted must not depend on the order they
+// are found in.
 func (l *loader) entries(name string) ([]fs.DirEntry, error) {
 	f, err := l.dir.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -86,21 +86,32 @@ func TestBrokenKeysAreSkipped(t *testing.T) {
 	}{
 		{"no key", func(dir string) { put(t, dir, name, "not a key") }, name + ": no key in a form that is read here"},
 		{"empty", func(dir string) { put(t, dir, name, "") }, name + ": no key in a form that is read here"},
-		{"short key", func(dir string) { put(t, dir, name, other[:62]) }, name + ": no key in a form that is read here"},
-		{"another key", func(dir string) { put(t, dir, name, updatestest.Key(3).Public().String()) }, name + ": the file must be named after the key it holds: " + updatestest.Key(3).Public().String() + ".pub"},
-		{"other name", func(dir string) { put(t, dir, "system/release.pub", other) }, "system/release.pub: the file must be named after the key it holds: " + other + ".pub"},
-		{"upper case name", func(dir string) { put(t, dir, "system/"+strings.ToUpper(other)+".pub", other) }, ": the file must be named after the key it holds: " + other + ".pub"},
-		{"no suffix", func(dir string) { put(t, dir, "system/"+other, other) }, "system/" + other + ": 64 hex digits do not say whether"},
-		{"no suffix, OpenSSH", func(dir string) { put(t, dir, "system/release", updatestest.Key(2).Public().Text()) }, "system/release: the file must be named after the key it holds: " + other + ".pub"},
-		{"private key", func(dir string) { put(t, dir, name, trust.SeedText([32]byte{1})) }, name + ": it is a private key"},
-		{"too large", func(dir string) { put(t, dir, name, other+strings.Repeat("\n", 4096)) }, name + ": the file is over 4096 bytes"},
+		{"short key", func(dir string) { put(t, dir, name, other[:62]) }, name +
+			": no key in a form that is read here"},
+		{"another key", func(dir string) { put(t, dir, name, updatestest.Key(3).Public().String()) }, name +
+			": the file must be named after the key it holds: " + updatestest.Key(3).Public().String() + ".pub"},
+		{"other name", func(dir string) { put(t, dir, "system/release.pub", other) },
+			"system/release.pub: the file must be named after the key it holds: " + other + ".pub"},
+		{"upper case name", func(dir string) { put(t, dir, "system/"+strings.ToUpper(other)+".pub", other) },
+			": the file must be named after the key it holds: " + other + ".pub"},
+		{"no suffix", func(dir string) { put(t, dir, "system/"+other, other) }, "system/" + other +
+			": 64 hex digits do not say whether"},
+		{"no suffix, OpenSSH", func(dir string) { put(t, dir, "system/release", updatestest.Key(2).Public().Text()) },
+			"system/release: the file must be named after the key it holds: " + other + ".pub"},
+		{"private key", func(dir string) { put(t, dir, name, trust.SeedText([32]byte{1})) }, name +
+			": it is a private key"},
+		{"too large", func(dir string) { put(t, dir, name, other+strings.Repeat("\n", 4096)) }, name +
+			": the file is over 4096 bytes"},
 		{"folder", func(dir string) { put(t, dir, name+"/x", other) }, name + ": not a regular file"},
-		{"link out of the folder", func(dir string) { link(t, outside(t, other), filepath.Join(dir, name)) }, name + ": not a regular file"},
-		{"link within the folder", func(dir string) { link(t, good+".pub", filepath.Join(dir, name)) }, name + ": not a regular file"},
+		{"link out of the folder", func(dir string) { link(t, outside(t, other), filepath.Join(dir, name)) }, name +
+			": not a regular file"},
+		{"link within the folder", func(dir string) { link(t, good+".pub", filepath.Join(dir, name)) }, name +
+			": not a regular file"},
 		{"pipe", func(dir string) { pipe(t, filepath.Join(dir, name)) }, name + ": not a regular file"},
 		{"unknown role", func(dir string) { put(t, dir, "root/"+other+".pub", other) }, "root: no such role"},
 		{"file beside the roles", func(dir string) { put(t, dir, other+".pub", other) }, other + ".pub: not a folder"},
-		{"role that is a link", func(dir string) { link(t, "system", filepath.Join(dir, "apps")) }, "apps: not a folder"},
+		{"role that is a link", func(dir string) { link(t, "system", filepath.Join(dir, "apps")) },
+			"apps: not a folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := trusting(t, t.TempDir(), "system", updatestest.Key(1))
@@ -142,7 +153,8 @@ func pipe(t *testing.T, path string) {
 func TestKeysInBothForms(t *testing.T) {
 	dir := t.TempDir()
 	const hexKey = "d04ab232742bb4ab3a1368bd4615e4e6d0224ab71a016baf8520a332c9778737"
-	put(t, dir, "system/"+hexKey+".pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINBKsjJ0K7SrOhNovUYV5ObQIkq3GgFrr4UgozLJd4c3 release\n")
+	put(t, dir, "system/"+hexKey+".pub",
+		"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINBKsjJ0K7SrOhNovUYV5ObQIkq3GgFrr4UgozLJd4c3 release\n")
 	put(t, dir, "apps/"+hexKey+".pub", hexKey)
 	warned, trusted := skipped(t, dir)
 	if want := []string{"apps " + hexKey, "system " + hexKey}; !slices.Equal(trusted, want) {

@@ -38,7 +38,8 @@ func (v *verifier) Verify(_ context.Context, call keystore.Verifier_verify) erro
 
 func (v *verifier) verify(message, signature []byte) (trust.PublicKey, error) {
 	if len(message) > int(keystore.MaxMessageBytes) {
-		return trust.PublicKey{}, refusal.New(refusal.IndexTooLarge, "message of %d bytes is over %d", len(message), keystore.MaxMessageBytes)
+		return trust.PublicKey{}, refusal.New(refusal.IndexTooLarge, "message of %d bytes is over %d", len(message),
+			keystore.MaxMessageBytes)
 	}
 	return v.anchors.Verify(v.role, message, signature)
 }

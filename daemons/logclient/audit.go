@@ -27,8 +27,8 @@ type Audit struct {
 	Detail  string // one line for people
 }
 
-// Audit records a step. The scope is the log's name. Every audit record has the same fields in the same order, whether or not they
-// have a value; `reused` and `detail` are there only when given.
+// Audit records a step. The scope is the log's name. Every audit record has the same fields in the same order, whether
+// or not they have a value; `reused` and `detail` are there only when given.
 func (l *Log) Audit(a Audit) {
 	e := Entry{Level: levelOfResult(a.Result), Kind: journal.Kind_audit, Message: "audit", Fields: []Field{
 		{"scope", l.Name()},
@@ -63,8 +63,8 @@ func levelOfResult(result string) journal.Level {
 // maxOutput bounds the output in a crash report, so that the whole of it fits into a record.
 const maxOutput = maxBytes - 512
 
-// Crash records that a process ended as it should not have: which one, how, and the last lines it wrote, if they are known. The
-// newest lines are kept.
+// Crash records that a process ended as it should not have: which one, how, and the last lines it wrote, if they are
+// known. The newest lines are kept.
 func (l *Log) Crash(process, exit string, lastLines []string) {
 	e := Entry{Level: journal.Level_error, Kind: journal.Kind_crash, Message: "crash", Fields: []Field{
 		{"process", process},

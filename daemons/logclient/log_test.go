@@ -20,7 +20,8 @@ func TestMessagesBecomeEntries(t *testing.T) {
 	p.Provide("LogSink", sink.client())
 	p.log.Trace("stays here")
 	p.log.Debug("one")
-	p.log.Info("two", "slot", "b", "bytes", 7, "error", errors.New("no"), "size", hclog.Fmt("%d MiB", 3), "nothing", nil)
+	p.log.Info("two", "slot", "b", "bytes", 7, "error", errors.New("no"), "size", hclog.Fmt("%d MiB", 3), "nothing",
+		nil)
 	p.log.With("boot", uint64(2)).Named("stage").Warn("three", "odd")
 	p.log.Error("four", 5, true)
 
@@ -32,13 +33,16 @@ func TestMessagesBecomeEntries(t *testing.T) {
 	}
 	want := []logclient.Entry{
 		{Level: journal.Level_debug, Message: "one"},
-		{Level: journal.Level_info, Message: "two", Fields: field("slot", "b", "bytes", "7", "error", "no", "size", "3 MiB", "nothing", "<nil>")},
-		{Level: journal.Level_warn, Message: "three", Fields: field("logger", "updated.stage", "boot", "2", "EXTRA_VALUE_AT_END", "odd")},
+		{Level: journal.Level_info, Message: "two", Fields: field("slot", "b", "bytes", "7", "error", "no", "size",
+			"3 MiB", "nothing", "<nil>")},
+		{Level: journal.Level_warn, Message: "three", Fields: field("logger", "updated.stage", "boot", "2",
+			"EXTRA_VALUE_AT_END", "odd")},
 		{Level: journal.Level_error, Message: "four", Fields: field("5", "true")},
 	}
 	got, _ := sink.collect(t, len(want))
 	for i, w := range want {
-		if g := got[i]; g.Level != w.Level || g.Kind != w.Kind || g.Message != w.Message || !slices.Equal(g.Fields, w.Fields) {
+		if g := got[i]; g.Level != w.Level || g.Kind != w.Kind || g.Message != w.Message ||
+			!slices.Equal(g.Fields, w.Fields) {
 			t.Errorf("entry %d: got %+v, want %+v", i, g, w)
 		}
 	}
@@ -51,19 +55,24 @@ func TestAuditHasOneShape(t *testing.T) {
 	p := start(t, "updated")
 	sink := newFakeSink(nil)
 	p.Provide("LogSink", sink.client())
-	p.log.Audit(logclient.Audit{Op: "stage", Slot: "b", Version: "1.1.0", Digest: "00ff", Size: 4096, Reused: 512, Result: logclient.ResultOK})
-	p.log.Audit(logclient.Audit{Op: "stage", Result: logclient.ResultRefused, Reason: "unsigned", Detail: "there is no signature"})
+	p.log.Audit(logclient.Audit{Op: "stage", Slot: "b", Version: "1.1.0", Digest: "00ff", Size: 4096, Reused: 512,
+		Result: logclient.ResultOK})
+	p.log.Audit(logclient.Audit{Op: "stage", Result: logclient.ResultRefused, Reason: "unsigned",
+		Detail: "there is no signature"})
 	p.log.Audit(logclient.Audit{Op: "commit", Slot: "a", Result: logclient.ResultFailed, Reason: "io"})
 	got, _ := sink.collect(t, 3)
 	for i, want := range []struct {
 		level journal.Level
 		line  string
 	}{
-		{journal.Level_info, "scope=updated op=stage slot=b version=1.1.0 size=4096 digest=00ff result=ok reason= reused=512"},
-		{journal.Level_warn, "scope=updated op=stage slot= version= size=0 digest= result=refused reason=unsigned detail=there is no signature"},
+		{journal.Level_info,
+			"scope=updated op=stage slot=b version=1.1.0 size=4096 digest=00ff result=ok reason= reused=512"},
+		{journal.Level_warn,
+			"scope=updated op=stage slot= version= size=0 digest= result=refused reason=unsigned detail=there is no signature"},
 		{journal.Level_error, "scope=updated op=commit slot=a version= size=0 digest= result=failed reason=io"},
 	} {
-		if e := got[i]; e.Kind != journal.Kind_audit || e.Message != "audit" || e.Level != want.level || line(e) != want.line {
+		if e := got[i]; e.Kind != journal.Kind_audit || e.Message != "audit" || e.Level != want.level ||
+			line(e) != want.line {
 			t.Errorf("audit %d: %v %v %s, want %v %s", i, e.Kind, e.Level, line(e), want.level, want.line)
 		}
 	}
@@ -91,7 +100,8 @@ func TestCrashKeepsTheNewestOutput(t *testing.T) {
 	p.log.Crash("bundle:hello", "exit code 3", []string{strings.Repeat("y", 9000) + "end"})
 	got, _ := sink.collect(t, 4)
 	for i, e := range got {
-		if e.Kind != journal.Kind_crash || e.Level != journal.Level_error || e.Value("process") != "bundle:hello" || e.Value("exit") != "exit code 3" {
+		if e.Kind != journal.Kind_crash || e.Level != journal.Level_error || e.Value("process") != "bundle:hello" ||
+			e.Value("exit") != "exit code 3" {
 			t.Errorf("crash %d: %+v", i, e)
 		}
 	}
@@ -160,7 +170,8 @@ func TestMarkerErrors(t *testing.T) {
 	refusing := newFakeSink(func(context.Context, call) error { return errors.New("cannot print line: it is ugly") })
 	p.Provide("LogSink", refusing.client())
 	err := p.log.Marker(t.Context(), "ugly")
-	if err == nil || !strings.HasPrefix(err.Error(), `cannot print marker "ugly": `) || !strings.HasSuffix(err.Error(), "it is ugly") {
+	if err == nil || !strings.HasPrefix(err.Error(), `cannot print marker "ugly": `) ||
+		!strings.HasSuffix(err.Error(), "it is ugly") {
 		t.Errorf("refused: %v", err)
 	}
 	if n := len(refusing.calls); n != 1 {

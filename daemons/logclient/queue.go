@@ -19,8 +19,8 @@ const (
 // errClosed ends the wait for what will not come any more.
 var errClosed = errors.New("log is closed")
 
-// A queue holds, in order, what logd has not taken yet. It is bounded: when it is full, the oldest plain message makes room, and only
-// when there is none an older audit record or crash report does.
+// A queue holds, in order, what logd has not taken yet. It is bounded: when it is full, the oldest plain message makes
+// room, and only when there is none an older audit record or crash report does.
 type queue struct {
 	changed *vat.Notifier
 
@@ -74,8 +74,8 @@ type batch struct {
 	dropped uint64 // how many were lost before or between them
 }
 
-// next waits for entries and returns the oldest. They stay in the queue until settle. It fails once the queue is closed and empty, and
-// with ctx.
+// next waits for entries and returns the oldest. They stay in the queue until settle. It fails once the queue is closed
+// and empty, and with ctx.
 func (q *queue) next(ctx context.Context) (batch, error) {
 	for {
 		changed := q.changed.Next()
@@ -119,7 +119,8 @@ func (q *queue) settle(b batch, delivered bool) {
 	q.changed.Notify()
 }
 
-// flush waits until everything that was said before the call is settled. It fails once the queue is closed, and with ctx.
+// flush waits until everything that was said before the call is settled. It fails once the queue is closed, and with
+// ctx.
 func (q *queue) flush(ctx context.Context) error {
 	until := q.newest()
 	for {

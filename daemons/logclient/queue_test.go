@@ -83,7 +83,8 @@ func TestQueueFullOfAudit(t *testing.T) {
 	p.Provide("LogSink", sink.client())
 	got, dropped := sink.collect(t, 256)
 	if len(got) != 256 || dropped != 45 || got[255].Value("op") != "299" {
-		t.Errorf("%d entries came, %d lost, last is %s; want 256, 45, 299", len(got), dropped, got[len(got)-1].Value("op"))
+		t.Errorf("%d entries came, %d lost, last is %s; want 256, 45, 299", len(got), dropped,
+			got[len(got)-1].Value("op"))
 	}
 }
 

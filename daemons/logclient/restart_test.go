@@ -109,13 +109,14 @@ func TestLogdRestartsWhileAProcessLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lines := strings.Fields(strings.ReplaceAll(string(text), " ", "_")); !slices.Equal(lines, []string{"first_life", "second_life"}) {
+	if lines := strings.Fields(strings.ReplaceAll(string(text), " ", "_")); !slices.Equal(lines,
+		[]string{"first_life", "second_life"}) {
 		t.Errorf("console %q", lines)
 	}
 }
 
-// logd dies again and again, at any moment, while the process logs: it gets everything, in order, and what comes twice is only what a
-// life that had just ended may not have taken.
+// logd dies again and again, at any moment, while the process logs: it gets everything, in order, and what comes twice
+// is only what a life that had just ended may not have taken.
 func TestNothingIsLostOverManyRestarts(t *testing.T) {
 	p := start(t, "updated")
 	said, heard := 0, -1

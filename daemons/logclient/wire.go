@@ -25,8 +25,8 @@ func (e Entry) Encode(m journal.Entry) error {
 	return nil
 }
 
-// ReadEntry copies an entry out of a message, whoever sent it. It is cut to the bounds of an entry before anything is copied; levels
-// that the schema does not know become the highest one, kinds that it does not know a plain message.
+// ReadEntry copies an entry out of a message, whoever sent it. It is cut to the bounds of an entry before anything is
+// copied; levels that the schema does not know become the highest one, kinds that it does not know a plain message.
 func ReadEntry(m journal.Entry) (Entry, error) {
 	room := budget(maxBytes)
 	text, err := m.Message_Bytes()

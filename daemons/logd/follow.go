@@ -16,8 +16,8 @@ const (
 // follows is what a client's subscriptions are counted by.
 func follows() *vat.Quota { return vat.NewQuota("subscriptions", maxFollows) }
 
-// A pusher sends records to one follower. The ring itself is its queue: what that pushes out before the follower has taken it, the
-// follower misses, and the sequence shows it.
+// A pusher sends records to one follower. The ring itself is its queue: what that pushes out before the follower has
+// taken it, the follower misses, and the sequence shows it.
 type pusher struct {
 	ledger   *ledger
 	filter   filter

@@ -164,7 +164,8 @@ func TestStuckFollowerHoldsNobodyUp(t *testing.T) {
 }
 
 func TestDroppedSubscriptionEnds(t *testing.T) {
-	for name, gate := range map[string]chan struct{}{"while idle": nil, "while a call is not answered": make(chan struct{})} {
+	for name, gate := range map[string]chan struct{}{"while idle": nil,
+		"while a call is not answered": make(chan struct{})} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t)
 			sink := r.sink("updated")

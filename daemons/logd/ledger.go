@@ -21,8 +21,8 @@ type ledger struct {
 	console io.Writer
 	changed *vat.Notifier // after records were added
 
-	// printing is held while something is added and printed, so that the console has the journal's order. A console that nobody
-	// reads holds up those who print, each in its own call, and nobody else.
+	// printing is held while something is added and printed, so that the console has the journal's order. A console
+	// that nobody reads holds up those who print, each in its own call, and nobody else.
 	printing sync.Mutex
 
 	mu   sync.Mutex
@@ -33,7 +33,8 @@ func newLedger(clock plat.Clock, console io.Writer) *ledger {
 	return &ledger{clock: clock, console: console, changed: vat.NewNotifier(), ring: newRing()}
 }
 
-// write adds records of one sender and prints those that an operator must see. A console that fails loses nothing of the journal.
+// write adds records of one sender and prints those that an operator must see. A console that fails loses nothing of
+// the journal.
 func (l *ledger) write(sender string, entries []logclient.Entry, dropped uint64) {
 	var lines []string
 	for _, e := range entries {

@@ -66,7 +66,8 @@ func TestConsoleHasTheJournalsOrderAmongSenders(t *testing.T) {
 				if err := l.mark("marking", fmt.Sprintf("marker %d of %d", i, n)); err != nil {
 					t.Error(err)
 				}
-				l.write("warning", []logclient.Entry{{Level: journal.Level_warn, Message: fmt.Sprintf("message %d of %d", i, n)}}, 0)
+				l.write("warning", []logclient.Entry{{Level: journal.Level_warn,
+					Message: fmt.Sprintf("message %d of %d", i, n)}}, 0)
 			}
 		})
 	}

@@ -8,8 +8,8 @@ import (
 	"nexus/daemons/logclient"
 )
 
-// lineOf returns a record as the console shows it, if it does: audit, crash, and what is a warning or worse. It has no time and no
-// number in it, so that two runs of the same story print the same.
+// lineOf returns a record as the console shows it, if it does: audit, crash, and what is a warning or worse. It has no
+// time and no number in it, so that two runs of the same story print the same.
 func lineOf(sender string, e logclient.Entry) (string, bool) {
 	switch {
 	case e.Kind == journal.Kind_audit:

@@ -36,7 +36,8 @@ func TestQueryFilters(t *testing.T) {
 		{"none", nil, "1 2 3 4 5 6"},
 		{"sender", func(f journal.Filter) error { return f.SetSender("keystored") }, "3 6"},
 		{"unknown sender", func(f journal.Filter) error { return f.SetSender("key") }, ""},
-		{"level info, which unspecified is", func(f journal.Filter) error { f.SetMinLevel(journal.Level_info); return nil }, "2 3 4 5 6"},
+		{"level info, which unspecified is",
+			func(f journal.Filter) error { f.SetMinLevel(journal.Level_info); return nil }, "2 3 4 5 6"},
 		{"level warn", func(f journal.Filter) error { f.SetMinLevel(journal.Level_warn); return nil }, "3 4"},
 		{"unknown level", func(f journal.Filter) error { f.SetMinLevel(77); return nil }, ""},
 		{"one kind", func(f journal.Filter) error { return kinds(f, journal.Kind_marker) }, "6"},
@@ -46,7 +47,8 @@ func TestQueryFilters(t *testing.T) {
 		{"after", func(f journal.Filter) error { f.SetAfterSequence(4); return nil }, "5 6"},
 		{"after the end", func(f journal.Filter) error { f.SetAfterSequence(99); return nil }, ""},
 		{"limit takes the newest", func(f journal.Filter) error { f.SetLimit(2); return nil }, "5 6"},
-		{"limit of those that match", func(f journal.Filter) error { f.SetLimit(2); return f.SetSender("updated") }, "4 5"},
+		{"limit of those that match", func(f journal.Filter) error { f.SetLimit(2); return f.SetSender("updated") },
+			"4 5"},
 		{"limit over the bound", func(f journal.Filter) error { f.SetLimit(1 << 31); return nil }, "1 2 3 4 5 6"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,7 +31,8 @@ func (r record) cost() int {
 	return recordOverhead + len(r.sender) + r.entry.Bytes() + fieldOverhead*len(r.entry.Fields)
 }
 
-// A ring holds the newest records. Those it holds are first, first+1, … next-1, each at its sequence modulo the capacity.
+// A ring holds the newest records. Those it holds are first, first+1, … next-1, each at its sequence modulo the
+// capacity.
 type ring struct {
 	records     []record
 	first, next uint64

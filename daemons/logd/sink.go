@@ -17,7 +17,8 @@ const (
 	maxChildName = 64
 )
 
-// A sink is the LogSink of one sender. Its methods run one at a time, in the order of the calls: so does what the sender said.
+// A sink is the LogSink of one sender. Its methods run one at a time, in the order of the calls: so does what the
+// sender said.
 type sink struct {
 	ledger   *ledger
 	sender   string
@@ -32,7 +33,8 @@ func (s *sink) Write(_ context.Context, call journal.LogSink_write) error {
 		return err
 	}
 	if list.Len() > maxEntries {
-		return exc.New(exc.Overloaded, "", fmt.Sprintf("cannot write: %d entries are over the %d of one call", list.Len(), maxEntries))
+		return exc.New(exc.Overloaded, "", fmt.Sprintf("cannot write: %d entries are over the %d of one call",
+			list.Len(), maxEntries))
 	}
 	entries := make([]logclient.Entry, list.Len())
 	for i := range entries {
@@ -45,7 +47,8 @@ func (s *sink) Write(_ context.Context, call journal.LogSink_write) error {
 	return nil
 }
 
-// admitted is the kind as which a record is kept: only what was printed is a marker, and a child says nothing but messages.
+// admitted is the kind as which a record is kept: only what was printed is a marker, and a child says nothing but
+// messages.
 func (s *sink) admitted(kind journal.Kind) journal.Kind {
 	if s.child || kind == journal.Kind_marker {
 		return journal.Kind_message
@@ -53,7 +56,8 @@ func (s *sink) admitted(kind journal.Kind) journal.Kind {
 	return kind
 }
 
-// Marker prints a line and records it. What tests and operators rely on is for daemons to say, so a child's sink refuses.
+// Marker prints a line and records it. What tests and operators rely on is for daemons to say, so a child's sink
+// refuses.
 func (s *sink) Marker(_ context.Context, call journal.LogSink_marker) error {
 	line, err := call.Args().Line()
 	if err != nil {

@@ -15,13 +15,15 @@ import (
 
 func TestRecordHasItsSenderTimeAndPlace(t *testing.T) {
 	r := start(t)
-	mustWrite(t, r.sink("updated"), info("one"), message(journal.Level_debug, "two", logclient.Field{Key: "slot", Value: "b"}))
+	mustWrite(t, r.sink("updated"), info("one"), message(journal.Level_debug, "two",
+		logclient.Field{Key: "slot", Value: "b"}))
 	mustWrite(t, r.sink("keystored"), info("three"))
 
 	got := query(t, r.journal(), nil)
 	want := []record{
 		{1, "updated", 1_700_000_000_000, info("one")},
-		{2, "updated", 1_700_000_000_000, message(journal.Level_debug, "two", logclient.Field{Key: "slot", Value: "b"})},
+		{2, "updated", 1_700_000_000_000, message(journal.Level_debug, "two",
+			logclient.Field{Key: "slot", Value: "b"})},
 		{3, "keystored", 1_700_000_000_000, info("three")},
 	}
 	if !slices.EqualFunc(got, want, same) {
@@ -34,7 +36,8 @@ func TestRecordHasItsSenderTimeAndPlace(t *testing.T) {
 
 func same(a, b record) bool {
 	return a.sequence == b.sequence && a.sender == b.sender && a.unixMs == b.unixMs && a.entry.Level == b.entry.Level &&
-		a.entry.Kind == b.entry.Kind && a.entry.Message == b.entry.Message && slices.Equal(a.entry.Fields, b.entry.Fields)
+		a.entry.Kind == b.entry.Kind && a.entry.Message == b.entry.Message &&
+		slices.Equal(a.entry.Fields, b.entry.Fields)
 }
 
 func TestMarkerIsPrintedBeforeItReturns(t *testing.T) {
@@ -49,7 +52,8 @@ func TestMarkerIsPrintedBeforeItReturns(t *testing.T) {
 		}
 	}
 	got := query(t, r.journal(), nil)
-	if len(got) != 3 || got[2].entry.Kind != journal.Kind_marker || got[2].entry.Message != longest || got[2].sender != "updated" {
+	if len(got) != 3 || got[2].entry.Kind != journal.Kind_marker || got[2].entry.Message != longest ||
+		got[2].sender != "updated" {
 		t.Errorf("the journal has %v", got)
 	}
 }
@@ -80,7 +84,8 @@ func TestRefusedMarkerLeavesNothing(t *testing.T) {
 // Only what was printed is a marker, whatever a sender says.
 func TestWrittenMarkerIsAMessage(t *testing.T) {
 	r := start(t)
-	mustWrite(t, r.sink("updated"), logclient.Entry{Level: journal.Level_info, Kind: journal.Kind_marker, Message: "SELFTEST: ota stage ok"})
+	mustWrite(t, r.sink("updated"), logclient.Entry{Level: journal.Level_info, Kind: journal.Kind_marker,
+		Message: "SELFTEST: ota stage ok"})
 	if got := query(t, r.journal(), nil); len(got) != 1 || got[0].entry.Kind != journal.Kind_message {
 		t.Errorf("the journal has %v, want a plain message", got)
 	}
@@ -100,7 +105,8 @@ func TestUnknownLevelAndKind(t *testing.T) {
 
 func forSender(t *testing.T, sink journal.LogSink, name string) (journal.LogSink, error) {
 	t.Helper()
-	answer, release := sink.ForSender(t.Context(), func(p journal.LogSink_forSender_Params) error { return p.SetName(name) })
+	answer, release := sink.ForSender(t.Context(),
+		func(p journal.LogSink_forSender_Params) error { return p.SetName(name) })
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
@@ -117,7 +123,8 @@ func TestChildSpeaksUnderItsOwnNameAndSaysMessagesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, child, info("plain"), logclient.Entry{Kind: journal.Kind_audit, Message: "audit"}, logclient.Entry{Kind: journal.Kind_crash, Message: "crash"})
+	mustWrite(t, child, info("plain"), logclient.Entry{Kind: journal.Kind_audit, Message: "audit"},
+		logclient.Entry{Kind: journal.Kind_crash, Message: "crash"})
 	wantError(t, mark(t, child, "init: health ok (slot b)"), "the sink is a child's")
 	_, err = forSender(t, child, "grandchild")
 	wantError(t, err, "bundle:hello may not speak for others")
@@ -168,7 +175,8 @@ func TestLargeEntryIsCut(t *testing.T) {
 	r := start(t)
 	mustWrite(t, r.sink("updated"),
 		message(journal.Level_info, strings.Repeat("m", 3<<20), logclient.Field{Key: "never", Value: "seen"}),
-		message(journal.Level_info, "m", logclient.Field{Key: "k", Value: strings.Repeat("v", 1<<19)}, logclient.Field{Key: "never", Value: "seen"}),
+		message(journal.Level_info, "m", logclient.Field{Key: "k", Value: strings.Repeat("v", 1<<19)},
+			logclient.Field{Key: "never", Value: "seen"}),
 		logclient.Entry{Message: "many", Fields: slices.Repeat([]logclient.Field{{Key: "k", Value: "v"}}, 33)},
 		info(strings.Repeat("é", 2048)+"é"),
 		info("bad \xff\xfe utf-8"),

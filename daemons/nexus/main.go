@@ -1,4 +1,5 @@
-// Command nexus is every daemon in one binary: argv[0] says which. initd starts the others by executing it under their names.
+// Command nexus is every daemon in one binary: argv[0] says which. initd starts the others by executing it under their
+// names.
 package main
 
 import (

@@ -300,8 +300,8 @@ func receive[T any](t *testing.T, from <-chan T) T {
 	}
 }
 
-// TestAliveWithoutBundlemgrd has more calls wait for bundlemgrd than are at work at one time. That is no fault of packagefsd's: it gives a sign
-// of life, which goes where its clients' calls go.
+// TestAliveWithoutBundlemgrd has more calls wait for bundlemgrd than are at work at one time. That is no fault of
+// packagefsd's: it gives a sign of life, which goes where its clients' calls go.
 func TestAliveWithoutBundlemgrd(t *testing.T) {
 	d := start(t)
 	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))

@@ -23,8 +23,8 @@ type place struct {
 	file   string // "" is the directory; else one of the two files
 }
 
-// parse reads a path strictly: there is one way to write each place. A path that is well written but can name nothing is refused as
-// no-such-file, every other as bad-path.
+// parse reads a path strictly: there is one way to write each place. A path that is well written but can name nothing
+// is refused as no-such-file, every other as bad-path.
 func parse(path string) (place, error) {
 	if err := checkPath(path); err != nil {
 		return place{}, err

@@ -14,8 +14,8 @@ import (
 // patience bounds what one call spends on bundlemgrd, a restart of it included.
 const patience = 10 * time.Second
 
-// How many calls are at work at one time, and so how many pieces of files are in memory. The others wait: of one client behind its own, so
-// that each client waits for at most two calls of any other.
+// How many calls are at work at one time, and so how many pieces of files are in memory. The others wait: of one client
+// behind its own, so that each client waits for at most two calls of any other.
 const (
 	maxTurns = 8 // of all
 	maxOwn   = 2 // of one client, at work or next
@@ -110,7 +110,8 @@ func root(ctx context.Context, m bundle.BundleMgr) ([]info, error) {
 // open returns the blob behind a file and what releases it.
 func open(ctx context.Context, m bundle.BundleMgr, at place) (bundle.Blob, func(), error) {
 	if at.file == manifestName {
-		answer, release := m.OpenManifest(ctx, func(p bundle.BundleMgr_openManifest_Params) error { return p.SetName(at.bundle) })
+		answer, release := m.OpenManifest(ctx,
+			func(p bundle.BundleMgr_openManifest_Params) error { return p.SetName(at.bundle) })
 		res, err := answer.Struct()
 		if err != nil {
 			release()
@@ -118,7 +119,8 @@ func open(ctx context.Context, m bundle.BundleMgr, at place) (bundle.Blob, func(
 		}
 		return res.Blob(), release, nil
 	}
-	answer, release := m.OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(at.bundle) })
+	answer, release := m.OpenPayload(ctx,
+		func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(at.bundle) })
 	res, err := answer.Struct()
 	if err != nil {
 		release()

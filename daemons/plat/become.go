@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Become has this process execute a program in place of its own, with these arguments, no environment, and these files left open under their
-// descriptors. It returns only with an error; the files are then closed on exec again.
+// Become has this process execute a program in place of its own, with these arguments, no environment, and these files
+// left open under their descriptors. It returns only with an error; the files are then closed on exec again.
 func Become(path string, argv []string, keep []*os.File) error {
 	for _, f := range keep {
 		if err := closeOnExec(f, false); err != nil {

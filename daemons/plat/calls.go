@@ -7,19 +7,22 @@ type CallSet string
 
 // The sets. Each is in the next but one: what a process starts can have no more than itself.
 const (
-	CallsDaemon  CallSet = "daemon"  // a Go program, files below granted directories, sockets that it was handed; it starts nothing
+	// a Go program, files below granted directories, sockets that it was handed; it starts nothing
+	CallsDaemon  CallSet = "daemon"
 	CallsSpawner CallSet = "spawner" // besides: start and signal processes, and confine them further
 	CallsPayload CallSet = "payload" // a program of any language; it may start threads and copies of itself
 )
 
-// rules are the rules of a set for the process of that number, while its program is started. Settle takes more away once a daemon runs.
+// rules are the rules of a set for the process of that number, while its program is started. Settle takes more away
+// once a daemon runs.
 func (s CallSet) rules(pid uint32) []rule {
 	switch s {
 	case CallsDaemon:
 		rules := append(allowed(runtimeCalls(), fileCalls(), channelCalls()), commonRules(takingCalls())...)
 		return append(append(rules, threadRules(pid)...), ownLimits())
 	case CallsPayload:
-		rules := append(allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls()), programRules(takingCalls())...)
+		rules := append(allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls()),
+			programRules(takingCalls())...)
 		return append(append(append(rules, threadRules(pid)...), groupRules()...), ownLimits())
 	case CallsSpawner:
 		rules := allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls(), spawnerCalls(), threadCalls())
@@ -46,12 +49,14 @@ func allowed(lists ...[]uint32) []rule {
 }
 
 // namespaces are the flags of clone(2) that make one; a new user namespace would give capabilities.
-const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
+	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
 // takingCalls are the operations of prctl(2) that take power away, or name a thread or a piece of memory.
 func takingCalls() []uint32 {
 	return []uint32{
-		unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_SET_PDEATHSIG, unix.PR_SET_DUMPABLE, unix.PR_GET_DUMPABLE,
+		unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_VMA, unix.PR_SET_PDEATHSIG, unix.PR_SET_DUMPABLE,
+		unix.PR_GET_DUMPABLE,
 		unix.PR_SET_NO_NEW_PRIVS, unix.PR_GET_NO_NEW_PRIVS, unix.PR_CAPBSET_READ,
 	}
 }
@@ -69,13 +74,16 @@ const (
 
 // ioctls are the requests that tell something, or that durable files are copied with: none that changes a device.
 func ioctls() []uint32 {
-	return []uint32{unix.TCGETS, unix.TIOCGWINSZ, unix.TIOCGPGRP, unix.TIOCINQ, fioNonBlocking, fioCloseOnExec, unix.SIOCOUTQ, unix.FICLONE, unix.FICLONERANGE}
+	return []uint32{unix.TCGETS, unix.TIOCGWINSZ, unix.TIOCGPGRP, unix.TIOCINQ, fioNonBlocking, fioCloseOnExec,
+		unix.SIOCOUTQ, unix.FICLONE, unix.FICLONERANGE}
 }
 
-// fcntls are the operations that work on descriptors and locks: none that has the kernel send a signal to another process.
+// fcntls are the operations that work on descriptors and locks: none that has the kernel send a signal to another
+// process.
 func fcntls() []uint32 {
 	return []uint32{
-		unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW,
+		unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL, unix.F_GETLK,
+		unix.F_SETLK, unix.F_SETLKW,
 		unix.F_OFD_GETLK, unix.F_OFD_SETLK, unix.F_OFD_SETLKW, unix.F_ADD_SEALS, unix.F_GET_SEALS, unix.F_GETPIPE_SZ,
 	}
 }
@@ -84,7 +92,8 @@ func fcntls() []uint32 {
 func commonRules(prctl []uint32) []rule {
 	return []rule{
 		{number: unix.SYS_CLONE, when: []condition{{0, namespaces, []uint32{0}}}},
-		{number: unix.SYS_CLONE3, refuse: unix.ENOSYS}, // its flags are in memory, which a filter cannot see; C libraries then use clone
+		// its flags are in memory, which a filter cannot see; C libraries then use clone
+		{number: unix.SYS_CLONE3, refuse: unix.ENOSYS},
 		{number: unix.SYS_PRCTL, when: []condition{{0, whole, prctl}}},
 		{number: unix.SYS_IOCTL, when: []condition{{1, whole, ioctls()}}},
 		{number: unix.SYS_FCNTL, when: []condition{{1, whole, fcntls()}}},
@@ -93,9 +102,11 @@ func commonRules(prctl []uint32) []rule {
 
 // programRules are those of programs that are no daemons.
 func programRules(prctl []uint32) []rule {
-	rules := append(commonRules(prctl), rule{number: unix.SYS_SOCKETPAIR, when: []condition{{0, whole, []uint32{unix.AF_UNIX}}}})
+	rules := append(commonRules(prctl), rule{number: unix.SYS_SOCKETPAIR,
+		when: []condition{{0, whole, []uint32{unix.AF_UNIX}}}})
 	self := []uint32{0}
-	rules = append(rules, rule{number: unix.SYS_SETPRIORITY, when: []condition{{0, whole, []uint32{unix.PRIO_PROCESS}}, {1, whole, self}}})
+	rules = append(rules, rule{number: unix.SYS_SETPRIORITY, when: []condition{{0, whole, []uint32{unix.PRIO_PROCESS}},
+		{1, whole, self}}})
 	for _, number := range []uint32{unix.SYS_SCHED_SETAFFINITY, unix.SYS_SCHED_SETSCHEDULER, unix.SYS_SCHED_SETPARAM} {
 		rules = append(rules, rule{number: number, when: []condition{{0, whole, self}}})
 	}
@@ -112,7 +123,8 @@ func threadCalls() []uint32 {
 	return []uint32{unix.SYS_TGKILL, unix.SYS_TKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO}
 }
 
-// threadRules leave a process these within itself. The spawner is without them: what it starts has another number, and would be left none.
+// threadRules leave a process these within itself. The spawner is without them: what it starts has another number, and
+// would be left none.
 func threadRules(pid uint32) []rule {
 	var rules []rule
 	for _, number := range threadCalls() {
@@ -121,8 +133,9 @@ func threadRules(pid uint32) []rule {
 	return rules
 }
 
-// groupRules keep a payload and all that it starts in one process group, so that one signal ends them all. Programs leave their group, or make a
-// session, without a need to, and give up where they cannot; so they are told that they have.
+// groupRules keep a payload and all that it starts in one process group, so that one signal ends them all. Programs
+// leave their group, or make a session, without a need to, and give up where they cannot; so they are told that they
+// have.
 func groupRules() []rule {
 	return []rule{{number: unix.SYS_SETPGID, pretend: true}, {number: unix.SYS_SETSID, pretend: true}}
 }
@@ -143,17 +156,24 @@ func spawnerRules() []rule {
 // runtimeCalls are what Go's runtime needs, and little else: memory, threads, signals of its own, time, waiting.
 func runtimeCalls() []uint32 {
 	return append(machineCalls(), []uint32{
-		unix.SYS_BRK, unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE, unix.SYS_MINCORE,
-		unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_FUTEX, unix.SYS_SET_ROBUST_LIST, unix.SYS_GET_ROBUST_LIST, unix.SYS_RSEQ, unix.SYS_SET_TID_ADDRESS,
+		unix.SYS_BRK, unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MREMAP, unix.SYS_MADVISE,
+		unix.SYS_MINCORE,
+		unix.SYS_EXIT, unix.SYS_EXIT_GROUP, unix.SYS_FUTEX, unix.SYS_SET_ROBUST_LIST, unix.SYS_GET_ROBUST_LIST,
+		unix.SYS_RSEQ, unix.SYS_SET_TID_ADDRESS,
 		unix.SYS_SCHED_YIELD, unix.SYS_SCHED_GETAFFINITY, unix.SYS_GETCPU, unix.SYS_MEMBARRIER,
-		unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK, unix.SYS_RESTART_SYSCALL,
-		unix.SYS_GETPID, unix.SYS_GETTID, unix.SYS_GETPPID, unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID, unix.SYS_GETEGID, unix.SYS_GETGROUPS,
-		unix.SYS_GETRESUID, unix.SYS_GETRESGID, unix.SYS_GETPGID, unix.SYS_GETSID, unix.SYS_GETRUSAGE, unix.SYS_UNAME, unix.SYS_SYSINFO, unix.SYS_GETCWD,
+		unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK,
+		unix.SYS_RESTART_SYSCALL,
+		unix.SYS_GETPID, unix.SYS_GETTID, unix.SYS_GETPPID, unix.SYS_GETUID, unix.SYS_GETEUID, unix.SYS_GETGID,
+		unix.SYS_GETEGID, unix.SYS_GETGROUPS,
+		unix.SYS_GETRESUID, unix.SYS_GETRESGID, unix.SYS_GETPGID, unix.SYS_GETSID, unix.SYS_GETRUSAGE, unix.SYS_UNAME,
+		unix.SYS_SYSINFO, unix.SYS_GETCWD,
 		unix.SYS_CAPGET, unix.SYS_SETITIMER,
-		unix.SYS_CLOCK_GETTIME, unix.SYS_CLOCK_GETRES, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_NANOSLEEP, unix.SYS_GETTIMEOFDAY,
+		unix.SYS_CLOCK_GETTIME, unix.SYS_CLOCK_GETRES, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_NANOSLEEP,
+		unix.SYS_GETTIMEOFDAY,
 		unix.SYS_TIMER_CREATE, unix.SYS_TIMER_SETTIME, unix.SYS_TIMER_GETTIME, unix.SYS_TIMER_DELETE,
 		unix.SYS_TIMERFD_CREATE, unix.SYS_TIMERFD_SETTIME, unix.SYS_TIMERFD_GETTIME,
-		unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EVENTFD2, unix.SYS_PPOLL, unix.SYS_PSELECT6,
+		unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EVENTFD2, unix.SYS_PPOLL,
+		unix.SYS_PSELECT6,
 		unix.SYS_GETRANDOM,
 	}...)
 }
@@ -161,16 +181,21 @@ func runtimeCalls() []uint32 {
 // fileCalls work on descriptors, and on paths as far as the rules on paths let them.
 func fileCalls() []uint32 {
 	return []uint32{
-		unix.SYS_READ, unix.SYS_WRITE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PREAD64, unix.SYS_PWRITE64, unix.SYS_LSEEK, unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE,
+		unix.SYS_READ, unix.SYS_WRITE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PREAD64, unix.SYS_PWRITE64,
+		unix.SYS_LSEEK, unix.SYS_CLOSE, unix.SYS_CLOSE_RANGE,
 		unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_PIPE2, unix.SYS_SENDFILE, unix.SYS_SPLICE, unix.SYS_COPY_FILE_RANGE,
-		unix.SYS_OPENAT, unix.SYS_FSTAT, unix.SYS_STATX, unix.SYS_STATFS, unix.SYS_FSTATFS, unix.SYS_READLINKAT, unix.SYS_GETDENTS64,
-		unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
-		unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_SYNC_FILE_RANGE, unix.SYS_FADVISE64, unix.SYS_FLOCK,
+		unix.SYS_OPENAT, unix.SYS_FSTAT, unix.SYS_STATX, unix.SYS_STATFS, unix.SYS_FSTATFS, unix.SYS_READLINKAT,
+		unix.SYS_GETDENTS64,
+		unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_MKDIRAT, unix.SYS_UNLINKAT, unix.SYS_RENAMEAT2,
+		unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
+		unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_SYNC_FILE_RANGE,
+		unix.SYS_FADVISE64, unix.SYS_FLOCK,
 		unix.SYS_UMASK, // no call changes modes, owners or times by path: no rule on paths would hold them
 	}
 }
 
-// channelCalls are for sockets that were handed over, and for what happens between the confinement and the program's first instruction.
+// channelCalls are for sockets that were handed over, and for what happens between the confinement and the program's
+// first instruction.
 func channelCalls() []uint32 {
 	return []uint32{
 		unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SHUTDOWN,
@@ -182,11 +207,15 @@ func channelCalls() []uint32 {
 // programCalls are what programs of other languages use besides, in the course of nature.
 func programCalls() []uint32 {
 	return append(machineProgramCalls(), []uint32{
-		unix.SYS_WAIT4, unix.SYS_WAITID, unix.SYS_KILL, unix.SYS_CHDIR, unix.SYS_PREADV, unix.SYS_PWRITEV, unix.SYS_PREADV2, unix.SYS_PWRITEV2,
+		unix.SYS_WAIT4, unix.SYS_WAITID, unix.SYS_KILL, unix.SYS_CHDIR, unix.SYS_PREADV, unix.SYS_PWRITEV,
+		unix.SYS_PREADV2, unix.SYS_PWRITEV2,
 		unix.SYS_MLOCK, unix.SYS_MLOCK2, unix.SYS_MUNLOCK, unix.SYS_MSYNC, unix.SYS_GETPRIORITY,
-		unix.SYS_SCHED_GETPARAM, unix.SYS_SCHED_GETSCHEDULER, unix.SYS_SCHED_GET_PRIORITY_MAX, unix.SYS_SCHED_GET_PRIORITY_MIN,
-		unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_RT_SIGSUSPEND, unix.SYS_SIGNALFD4, unix.SYS_GETITIMER,
-		unix.SYS_EPOLL_PWAIT2, unix.SYS_FUTEX_WAITV, unix.SYS_TIMES, unix.SYS_TEE, unix.SYS_FCHDIR, unix.SYS_TRUNCATE, unix.SYS_OPENAT2,
+		unix.SYS_SCHED_GETPARAM, unix.SYS_SCHED_GETSCHEDULER, unix.SYS_SCHED_GET_PRIORITY_MAX,
+		unix.SYS_SCHED_GET_PRIORITY_MIN,
+		unix.SYS_RT_SIGPENDING, unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_RT_SIGSUSPEND, unix.SYS_SIGNALFD4,
+		unix.SYS_GETITIMER,
+		unix.SYS_EPOLL_PWAIT2, unix.SYS_FUTEX_WAITV, unix.SYS_TIMES, unix.SYS_TEE, unix.SYS_FCHDIR, unix.SYS_TRUNCATE,
+		unix.SYS_OPENAT2,
 		unix.SYS_SENDMMSG, unix.SYS_RECVMMSG,
 	}...)
 }

@@ -29,8 +29,8 @@ func (k kernel) canSetUser() bool {
 // canBound tells whether capabilities can be taken for good from a process and what it executes.
 func (k kernel) canBound() bool { return k.Powers.has(PowerSetCap) || boundedToNothing() }
 
-// Measures tells which measures a confinement means on this machine. A measure that is on and then fails keeps the process from
-// being started.
+// Measures tells which measures a confinement means on this machine. A measure that is on and then fails keeps the
+// process from being started.
 func (c Confinement) Measures() []Measure { return look().measures(c) }
 
 func (k kernel) measures(c Confinement) []Measure {
@@ -47,7 +47,8 @@ func (k kernel) measures(c Confinement) []Measure {
 		take(MeasureCapabilities, k.canBound(), powerNames(k.left(c)),
 			"the bounding set "+notRoot+"; those in force are none"),
 		take(MeasurePrivileges, true, "no new ones", ""),
-		take(MeasurePaths, k.Landlock >= abiRefer, fmt.Sprintf("%s (Landlock %d)", ruleNames(c.Paths), k.Landlock), k.withoutLandlock(abiRefer)),
+		take(MeasurePaths, k.Landlock >= abiRefer, fmt.Sprintf("%s (Landlock %d)", ruleNames(c.Paths), k.Landlock),
+			k.withoutLandlock(abiRefer)),
 		take(MeasureSignals, k.Landlock >= abiScopes, "to what it starts", k.withoutLandlock(abiScopes)),
 		take(MeasureCalls, k.Seccomp, string(c.Calls), "the kernel has no seccomp filters for this machine"),
 		take(MeasureLimits, true, k.limits(c), ""),
@@ -68,8 +69,9 @@ func (k kernel) withoutUser(c Confinement) string {
 	return "needs root, and users that a user namespace may lack"
 }
 
-// maxTasks bounds the processes and threads of one user. Each daemon is one of its own where it can be, and so is each payload, which has the
-// limit from its starter; where they share their starter's user with all else that runs under it there is no such bound.
+// maxTasks bounds the processes and threads of one user. Each daemon is one of its own where it can be, and so is each
+// payload, which has the limit from its starter; where they share their starter's user with all else that runs under it
+// there is no such bound.
 const maxTasks = 1024
 
 func (k kernel) limits(c Confinement) string {
@@ -125,8 +127,8 @@ func ruleNames(list []PathRule) string {
 	return strings.Join(names, ", ")
 }
 
-// enter puts on the calling thread all that a program which it executes keeps. The order is from what needs power to what gives it up; the
-// filter comes last, because it refuses what the others are made with.
+// enter puts on the calling thread all that a program which it executes keeps. The order is from what needs power to
+// what gives it up; the filter comes last, because it refuses what the others are made with.
 func (c Confinement) enter(k kernel) error {
 	rules := c.Calls.rules(uint32(os.Getpid()))
 	if len(rules) == 0 {
@@ -168,7 +170,8 @@ func (k kernel) left(c Confinement) []Power {
 // kept are the powers that stay, as far as this process has them.
 func (k kernel) kept(c Confinement) powerSet { return powersOf(k.left(c)...) & k.Powers }
 
-// passing is what the stage needs until it has executed the program, and the program does not get: finding it, wherever its folder is.
+// passing is what the stage needs until it has executed the program, and the program does not get: finding it, wherever
+// its folder is.
 func (k kernel) passing() powerSet { return powersOf(unix.CAP_DAC_READ_SEARCH) & k.Powers }
 
 // limit puts limits on this process; what it starts has them too.

@@ -15,7 +15,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// payload runs a host's program from sealed memory as execd runs a bundle's, and returns what it prints and how it ended.
+// payload runs a host's program from sealed memory as execd runs a bundle's, and returns what it prints and how it
+// ended.
 func payload(t *testing.T, path string, dynamic bool, argv ...string) (string, plat.Exit) {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -34,7 +35,8 @@ func payload(t *testing.T, path string, dynamic bool, argv ...string) (string, p
 	defer out.Close()
 	c := plat.PayloadConfinement(plat.FirstPayloadUser, dynamic)
 	p, err := plat.NewSpawner().Spawn(plat.Command{
-		Path: plat.ByDescriptor(sealed), File: sealed, Argv: argv, Dir: "/", Stdout: in, Stderr: in, DieWithParent: true, Confinement: &c,
+		Path: plat.ByDescriptor(sealed), File: sealed, Argv: argv, Dir: "/", Stdout: in, Stderr: in,
+		DieWithParent: true, Confinement: &c,
 	})
 	in.Close()
 	if err != nil {
@@ -74,16 +76,19 @@ func TestDynamicPayloadStarts(t *testing.T) {
 	}
 	// What the loader may read and execute is no way to anything else.
 	on(t, plat.MeasurePaths)
-	if text, exit := payload(t, hostProgram, true, "cat", "/etc/passwd"); exit.Code != 1 || !strings.Contains(text, "Permission denied") {
+	if text, exit := payload(t, hostProgram, true, "cat", "/etc/passwd"); exit.Code != 1 ||
+		!strings.Contains(text, "Permission denied") {
 		t.Errorf("reading a file: %v, %q", exit, text)
 	}
-	if text, exit := payload(t, hostProgram, false, "cat", "/dev/null"); exit.OK() || !strings.Contains(text, "cannot start cat: permission denied") {
+	if text, exit := payload(t, hostProgram, false, "cat", "/dev/null"); exit.OK() ||
+		!strings.Contains(text, "cannot start cat: permission denied") {
 		t.Errorf("without them: %v, %q", exit, text)
 	}
 }
 
 func TestDynamicIsWhatNamesALoader(t *testing.T) {
-	for _, program := range []string{"", "\x7fELF", strings.Repeat("\xff", 64), elf.ELFMAG + "\x02\x01\x01" + strings.Repeat("\x00", 57)} {
+	for _, program := range []string{"", "\x7fELF", strings.Repeat("\xff", 64), elf.ELFMAG + "\x02\x01\x01" +
+		strings.Repeat("\x00", 57)} {
 		if plat.Dynamic(strings.NewReader(program)) {
 			t.Errorf("%q is dynamic", program)
 		}
@@ -96,7 +101,8 @@ func TestDynamicIsWhatNamesALoader(t *testing.T) {
 	plat.Dynamic(own) // either way, by how the tests were built
 }
 
-// Each bundle of a set has a user of its own, by its name; where two names meet, the later one in byte order moves on, whatever their order.
+// Each bundle of a set has a user of its own, by its name; where two names meet, the later one in byte order moves on,
+// whatever their order.
 func TestPayloadUsers(t *testing.T) {
 	var names []string
 	for i := range 4000 { // with so many, some meet
@@ -119,7 +125,8 @@ func TestPayloadUsers(t *testing.T) {
 			t.Errorf("%s has user %d in one order and %d in another", name, users[name], user)
 		}
 	}
-	if a, b := plat.PayloadUsers([]string{"hello"}), plat.PayloadUsers([]string{"hello", "ticker"}); a["hello"] != b["hello"] {
+	if a, b := plat.PayloadUsers([]string{"hello"}),
+		plat.PayloadUsers([]string{"hello", "ticker"}); a["hello"] != b["hello"] {
 		t.Errorf("hello has user %d alone and %d beside another", a["hello"], b["hello"])
 	}
 }
@@ -127,9 +134,12 @@ func TestPayloadUsers(t *testing.T) {
 // A measure that the machine can give and that fails keeps the process from being started.
 func TestNoStartWithoutItsConfinement(t *testing.T) {
 	on(t, plat.MeasurePaths)
-	c := plat.Confinement{Calls: plat.CallsPayload, Paths: []plat.PathRule{{Path: "/does/not/exist", Access: plat.Read}}}
-	_, err := plat.NewSpawner().Spawn(plat.Command{Path: hostProgram, Argv: []string{"ghost"}, Dir: "/", Confinement: &c})
-	if err == nil || err.Error() != "cannot start ghost: cannot confine: paths: /does/not/exist: no such file or directory" {
+	c := plat.Confinement{Calls: plat.CallsPayload,
+		Paths: []plat.PathRule{{Path: "/does/not/exist", Access: plat.Read}}}
+	_, err := plat.NewSpawner().Spawn(plat.Command{Path: hostProgram, Argv: []string{"ghost"}, Dir: "/",
+		Confinement: &c})
+	if err == nil ||
+		err.Error() != "cannot start ghost: cannot confine: paths: /does/not/exist: no such file or directory" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// A Confinement is what is left to a process of what its user may do: everything that is not named here is refused by the kernel. It
-// is put on before the first instruction of the program runs, and what the program starts inherits it.
+// A Confinement is what is left to a process of what its user may do: everything that is not named here is refused by
+// the kernel. It is put on before the first instruction of the program runs, and what the program starts inherits it.
 type Confinement struct {
-	Paths  []PathRule // what may be opened by path; descriptors that were handed over need none
-	Calls  CallSet    // the system calls
-	Powers []Power    // the capabilities of the kernel's (capabilities(7)) that stay, where initd is root; none for all but execd
-	User   uint32     // user and group of its own, where initd is root; 0: those of the starter
-	Memory uint64     // private writable memory, in bytes (getrlimit(2), RLIMIT_DATA); 0: the limits of the starter
-	Files  uint64     // open descriptors (RLIMIT_NOFILE), where Memory is set
-	Groups Measure    // for one that starts others: whether each of those has a control group of its own
+	Paths []PathRule // what may be opened by path; descriptors that were handed over need none
+	Calls CallSet    // the system calls
+	// the capabilities of the kernel's (capabilities(7)) that stay, where initd is root; none for all but execd
+	Powers []Power
+	User   uint32  // user and group of its own, where initd is root; 0: those of the starter
+	Memory uint64  // private writable memory, in bytes (getrlimit(2), RLIMIT_DATA); 0: the limits of the starter
+	Files  uint64  // open descriptors (RLIMIT_NOFILE), where Memory is set
+	Groups Measure // for one that starts others: whether each of those has a control group of its own
 }
 
 // A PathRule lets a file, or everything below a directory, be opened.
@@ -76,7 +77,8 @@ const (
 // MeasureNames lists all measures, in the order in which they are put on.
 func MeasureNames() []string {
 	return []string{
-		MeasureNetwork, MeasureUser, MeasureCapabilities, MeasurePrivileges, MeasurePaths, MeasureSignals, MeasureCalls, MeasureLimits, MeasureGroup,
+		MeasureNetwork, MeasureUser, MeasureCapabilities, MeasurePrivileges, MeasurePaths, MeasureSignals, MeasureCalls,
+		MeasureLimits, MeasureGroup,
 	}
 }
 

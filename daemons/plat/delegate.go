@@ -36,7 +36,8 @@ const (
 	ownGroup       = "own"
 )
 
-// Make makes the groups of the system in that folder, where this process may. What a life before has left in them is ended.
+// Make makes the groups of the system in that folder, where this process may. What a life before has left in them is
+// ended.
 func (d *Delegation) Make(folder string) {
 	if d == nil {
 		return
@@ -66,7 +67,8 @@ func (d *Delegation) Group() *Group {
 // Measure says what the groups are good for, or why there are none.
 func (d *Delegation) Measure() Measure {
 	if d.bundles == "" {
-		return Measure{MeasureGroup, false, "what all processes of a bundle hold together is not bounded: " + cmp.Or(d.whyNot, "no groups were made")}
+		return Measure{MeasureGroup, false, "what all processes of a bundle hold together is not bounded: " +
+			cmp.Or(d.whyNot, "no groups were made")}
 	}
 	return Measure{MeasureGroup, true, fmt.Sprintf("each bundle: %d MiB, %d processes", groupMemory>>20, groupTasks)}
 }
@@ -128,7 +130,8 @@ func makeGroup(dir string) error {
 
 // giveControllers has the groups in a directory bounded by the controllers.
 func giveControllers(dir string) error {
-	return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+strings.Join(groupControllers[:], " +")), 0)
+	return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"),
+		[]byte("+"+strings.Join(groupControllers[:], " +")), 0)
 }
 
 // clearGroups ends all that is in a tree of groups, and removes it.
@@ -153,8 +156,9 @@ func clearGroups(top string) {
 	})
 }
 
-// groupBase is the group that the system's own can be made in: the one of this process or, where that cannot bound what is in it, the nearest
-// above. A process can be moved between two groups by whoever may write to their nearest common one.
+// groupBase is the group that the system's own can be made in: the one of this process or, where that cannot bound what
+// is in it, the nearest above. A process can be moved between two groups by whoever may write to their nearest common
+// one.
 func groupBase() (string, error) {
 	mount, own, err := ownControlGroup()
 	if err != nil {
@@ -225,7 +229,8 @@ func ownControlGroup() (mount, own string, err error) {
 	return "", "", errors.New("this process is in no control group that it can see")
 }
 
-// groupMount finds the mount of version 2 in a list of mounts (proc_pid_mountinfo(5)), where it is a mount of the whole.
+// groupMount finds the mount of version 2 in a list of mounts (proc_pid_mountinfo(5)), where it is a mount of the
+// whole.
 func groupMount(mounts string) string {
 	for line := range strings.Lines(mounts) {
 		before, after, _ := strings.Cut(line, " - ")

@@ -14,7 +14,8 @@ func TestGroupMount(t *testing.T) {
 		whole  = "41 31 0:38 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw\n"
 	)
 	for mounts, want := range map[string]string{
-		"": "", "\n": "", "x\n": "", legacy: "", part: "", whole: "/sys/fs/cgroup", legacy + part + whole: "/sys/fs/cgroup",
+		"": "", "\n": "", "x\n": "", legacy: "", part: "", whole: "/sys/fs/cgroup", legacy + part +
+			whole: "/sys/fs/cgroup",
 		strings.TrimSuffix(whole, "\n"): "/sys/fs/cgroup",
 	} {
 		if got := groupMount(mounts); got != want {
@@ -30,7 +31,8 @@ func TestOffers(t *testing.T) {
 		t.Error("a file that is not there")
 	}
 	for listed, want := range map[string]bool{
-		"": false, "memory\n": false, "pids\n": false, "cpu memory pids\n": true, "pids memory": true, "memory.low pids\n": false,
+		"": false, "memory\n": false, "pids\n": false, "cpu memory pids\n": true, "pids memory": true,
+		"memory.low pids\n": false,
 	} {
 		if err := os.WriteFile(path, []byte(listed), 0o600); err != nil {
 			t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FindDisk returns the device file of the block device with that serial number (virtio 1.2, 5.2.5.1: a disk has one that the host gave it). The
-// error is os.ErrNotExist where the machine has none.
+// FindDisk returns the device file of the block device with that serial number (virtio 1.2, 5.2.5.1: a disk has one
+// that the host gave it). The error is os.ErrNotExist where the machine has none.
 func FindDisk(serial string) (string, error) {
 	names, err := filepath.Glob("/sys/block/*/serial")
 	if err != nil {
@@ -50,7 +50,8 @@ func OpenDisk(path string) (*os.File, int64, error) {
 // resizeExt4 is EXT4_IOC_RESIZE_FS, _IOW('f', 16, __u64) (fs/ext4/ext4.h).
 const resizeExt4 = 0x40086610
 
-// GrowExt4 has the kernel grow the ext4 file system that is mounted at target to that many blocks. One that has them already stays as it is.
+// GrowExt4 has the kernel grow the ext4 file system that is mounted at target to that many blocks. One that has them
+// already stays as it is.
 func GrowExt4(target string, blocks uint64) error {
 	dir, err := os.Open(target)
 	if err != nil {

@@ -35,7 +35,8 @@ func NewGroups(root *os.Root) *Groups {
 	return &Groups{root}
 }
 
-// A Group bounds the whole of what the processes in it can make the machine hold: memory of every kind, and how many they are.
+// A Group bounds the whole of what the processes in it can make the machine hold: memory of every kind, and how many
+// they are.
 type Group struct {
 	of    *Groups
 	name  string
@@ -65,7 +66,8 @@ func (g *Groups) make(name string) (*Group, error) {
 		{"pids.max", strconv.Itoa(groupTasks)},
 	} {
 		err := g.write(name+"/"+bound.file, bound.value)
-		if err != nil && !(bound.file == "memory.swap.max" && errors.Is(err, fs.ErrNotExist)) { // a kernel without swap has none
+		// a kernel without swap has none
+		if err != nil && !(bound.file == "memory.swap.max" && errors.Is(err, fs.ErrNotExist)) {
 			return nil, err
 		}
 	}

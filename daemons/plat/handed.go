@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckHanded wants a file that somebody else opened to be one that can be read to its end whatever they do: a regular file of a local file
-// system, open for reading. A read of anything else may wait for somebody: for the writer of a pipe, for a server, for a program that plays
-// file system.
+// CheckHanded wants a file that somebody else opened to be one that can be read to its end whatever they do: a regular
+// file of a local file system, open for reading. A read of anything else may wait for somebody: for the writer of a
+// pipe, for a server, for a program that plays file system.
 func CheckHanded(f *os.File) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

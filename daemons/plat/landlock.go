@@ -27,14 +27,15 @@ func landlockABI() int {
 	return abi
 }
 
-// readRights, writeRights and executeRights are the kinds of access in Landlock's terms. What is in none of them (device files, sockets,
-// ioctl, connecting to sockets by path) is never allowed.
+// readRights, writeRights and executeRights are the kinds of access in Landlock's terms. What is in none of them
+// (device files, sockets, ioctl, connecting to sockets by path) is never allowed.
 const (
 	readRights    = ll.AccessFSReadFile | ll.AccessFSReadDir
 	executeRights = ll.AccessFSExecute
 	writeRights   = ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSRemoveDir | ll.AccessFSRemoveFile |
 		ll.AccessFSMakeDir | ll.AccessFSMakeReg | ll.AccessFSMakeSym | ll.AccessFSRefer
-	fileRights = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSExecute // all that a rule on a file may hold
+	// all that a rule on a file may hold
+	fileRights = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSExecute
 )
 
 // rights translates an access for a kernel with that interface.
@@ -59,7 +60,8 @@ func handledRights(abi int) uint64 {
 		abi   int
 		right uint64
 	}{
-		{abiRefer, ll.AccessFSRefer}, {abiTruncate, ll.AccessFSTruncate}, {abiIoctl, ll.AccessFSIoctlDev}, {abiResolve, ll.AccessFSResolveUnix},
+		{abiRefer, ll.AccessFSRefer}, {abiTruncate, ll.AccessFSTruncate}, {abiIoctl, ll.AccessFSIoctlDev},
+		{abiResolve, ll.AccessFSResolveUnix},
 	} {
 		if abi >= later.abi {
 			all |= later.right
@@ -68,8 +70,8 @@ func handledRights(abi int) uint64 {
 	return all
 }
 
-// restrictThread puts a Landlock domain on the calling thread alone: the library's own Restrict puts it on every thread of the process, and
-// the process here is the starter. The kernel must be at least at abiRefer.
+// restrictThread puts a Landlock domain on the calling thread alone: the library's own Restrict puts it on every thread
+// of the process, and the process here is the starter. The kernel must be at least at abiRefer.
 func restrictThread(rules []PathRule, abi int) error {
 	attr := ll.RulesetAttr{HandledAccessFS: handledRights(abi)}
 	if abi >= abiNetwork {

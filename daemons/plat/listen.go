@@ -15,8 +15,8 @@ func ListenPrivate(path string) (net.Listener, error) { return listen(path, 0o17
 // ListenShared listens on a unix stream socket that its owner and its group can connect to.
 func ListenShared(path string) (net.Listener, error) { return listen(path, 0o117) }
 
-// listen binds the socket by way of its folder's descriptor, so that the length limit of socket addresses (unix(7), 107 bytes) does not
-// limit where the folder is. The mode is there from the first moment.
+// listen binds the socket by way of its folder's descriptor, so that the length limit of socket addresses (unix(7), 107
+// bytes) does not limit where the folder is. The mode is there from the first moment.
 func listen(path string, mask int) (net.Listener, error) {
 	dir, err := OpenFolder(filepath.Dir(path))
 	if err != nil {

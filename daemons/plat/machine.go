@@ -5,7 +5,8 @@ import (
 	"runtime"
 )
 
-// Machine is the kind of machine this process runs on, as ELF programs name it; EM_NONE for one that Nexus does not know.
+// Machine is the kind of machine this process runs on, as ELF programs name it; EM_NONE for one that Nexus does not
+// know.
 func Machine() elf.Machine {
 	switch runtime.GOARCH {
 	case "amd64":

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Memory makes an anonymous file in memory. It lives as long as a descriptor of it, so it survives the crash of a process that
-// was handed one, and it does not survive a reboot.
+// Memory makes an anonymous file in memory. It lives as long as a descriptor of it, so it survives the crash of a
+// process that was handed one, and it does not survive a reboot.
 func Memory(name string) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {
@@ -24,8 +24,8 @@ const sealedFDs = 512
 // copyChunk is how much is asked for at once: each piece may be a call to another process.
 const copyChunk = 1 << 20
 
-// SealedMemory copies exactly size bytes from r into an anonymous file and seals it: from then on nobody, not even this process, can
-// change it. What was checked on the way in is what runs.
+// SealedMemory copies exactly size bytes from r into an anonymous file and seals it: from then on nobody, not even this
+// process, can change it. What was checked on the way in is what runs.
 func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
 	low, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// PSS returns the proportional set size of a process, in bytes: its memory, with what it shares counted in shares (proc_pid_smaps(5)).
-// 0 when there is no such process or the kernel does not tell.
+// PSS returns the proportional set size of a process, in bytes: its memory, with what it shares counted in shares
+// (proc_pid_smaps(5)). 0 when there is no such process or the kernel does not tell.
 func PSS(pid int) uint64 {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {

@@ -19,7 +19,8 @@ type Mount struct {
 	Optional bool // whether the machine can do without, where its kernel does not know the type
 }
 
-// Mount mounts a file system without programs. One that is there already, because the kernel mounted it, stays as it is.
+// Mount mounts a file system without programs. One that is there already, because the kernel mounted it, stays as it
+// is.
 func (m Mount) Mount() error {
 	if err := os.MkdirAll(m.Target, 0o755); err != nil && !m.Optional { // whose parent may be missing as well
 		return fmt.Errorf("cannot mount %s: %w", m.Target, err)
@@ -35,8 +36,8 @@ func (m Mount) Mount() error {
 	return fmt.Errorf("cannot mount %s: %w", m.Target, err)
 }
 
-// Unmount ends a file system: all that was written to it is durable, and its device as it is after a start in good order. One that is still in use
-// is made read-only instead, which is as good.
+// Unmount ends a file system: all that was written to it is durable, and its device as it is after a start in good
+// order. One that is still in use is made read-only instead, which is as good.
 func Unmount(target string) error {
 	err := unix.Unmount(target, unix.UMOUNT_NOFOLLOW)
 	if err == unix.EBUSY {

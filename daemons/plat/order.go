@@ -72,8 +72,8 @@ func (c *Confinement) fromRoot() (*Confinement, error) {
 	return &rooted, nil
 }
 
-// staged is the command that starts the stage in the place of this one's program. It has all that the program inherits, and behind that what it
-// needs itself: see order.carryOut.
+// staged is the command that starts the stage in the place of this one's program. It has all that the program inherits,
+// and behind that what it needs itself: see order.carryOut.
 func (cmd Command) staged(socket *os.File) Command {
 	stage := cmd
 	stage.Path, stage.Argv = ownProgram, []string{stageName, strconv.Itoa(firstExtra + len(cmd.Extra))}
@@ -89,7 +89,8 @@ func (cmd Command) staged(socket *os.File) Command {
 }
 
 func (cmd Command) order(k kernel) order {
-	o := order{Confinement: *cmd.Confinement, Kernel: k, Path: cmd.Path, Argv: cmd.Argv, Env: cmd.Env, Group: cmd.Group != nil}
+	o := order{Confinement: *cmd.Confinement, Kernel: k, Path: cmd.Path, Argv: cmd.Argv, Env: cmd.Env,
+		Group: cmd.Group != nil}
 	if cmd.DieWithParent {
 		o.Parent = os.Getpid()
 	}

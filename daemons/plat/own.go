@@ -14,7 +14,8 @@ import (
 // sharedMask is the mode mask of a system whose daemons have users of their own: some write what others read.
 const sharedMask = 0o022
 
-// ShareFiles has this process and those it starts make files that other users can read, where daemons get users of their own.
+// ShareFiles has this process and those it starts make files that other users can read, where daemons get users of
+// their own.
 func ShareFiles() {
 	if look().canSetUser() {
 		syscall.Umask(sharedMask)

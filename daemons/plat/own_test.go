@@ -58,8 +58,10 @@ func TestGive(t *testing.T) {
 		t.Skip("giving files to other users needs root")
 	}
 	dir := t.TempDir()
-	must(t, os.MkdirAll(dir+"/sets/one", 0o755), os.WriteFile(dir+"/sets/one/index", nil, 0o644), os.WriteFile(dir+"/closed", nil, 0),
-		os.Link(dir+"/sets/one/index", dir+"/again"), os.WriteFile(dir+"/strange", nil, 0o600), os.Lchown(dir+"/strange", stranger, stranger),
+	must(t, os.MkdirAll(dir+"/sets/one", 0o755), os.WriteFile(dir+"/sets/one/index", nil, 0o644),
+		os.WriteFile(dir+"/closed", nil, 0),
+		os.Link(dir+"/sets/one/index", dir+"/again"), os.WriteFile(dir+"/strange", nil, 0o600),
+		os.Lchown(dir+"/strange", stranger, stranger),
 		os.Symlink("sets/one", dir+"/a"), syscall.Mkfifo(dir+"/FIFO", 0o600), os.Chmod(dir+"/sets/one", 0))
 	claim := plat.Claim{User: daemon, Shared: true}
 	want := []string{"closed had mode 000 true", "sets/one had mode 000 true", "strange belonged to user 4711 true"}
@@ -67,7 +69,8 @@ func TestGive(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for name, mode := range map[string]string{
-		"": "755", "/sets": "755", "/sets/one": "755", "/sets/one/index": "644", "/again": "644", "/closed": "444", "/strange": "644", "/a": "777", "/FIFO": "600",
+		"": "755", "/sets": "755", "/sets/one": "755", "/sets/one/index": "644", "/again": "644", "/closed": "444",
+		"/strange": "644", "/a": "777", "/FIFO": "600",
 	} {
 		if got, want := whose(t, dir+name), fmt.Sprintf("%d %s", daemon, mode); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
@@ -86,8 +89,10 @@ func TestGiveStaysInside(t *testing.T) {
 	for _, claim := range []plat.Claim{{User: daemon}, {Shared: true}, {User: daemon, Shared: true}} {
 		top := t.TempDir()
 		dir, outside := top+"/dir", top+"/outside"
-		must(t, os.MkdirAll(dir+"/sub", 0o700), os.MkdirAll(outside+"/sub", 0o700), os.WriteFile(outside+"/file", nil, 0o600),
-			os.Symlink(outside, dir+"/folder"), os.Symlink("../outside/file", dir+"/file"), os.Symlink(outside, dir+"/sub/folder"),
+		must(t, os.MkdirAll(dir+"/sub", 0o700), os.MkdirAll(outside+"/sub", 0o700),
+			os.WriteFile(outside+"/file", nil, 0o600),
+			os.Symlink(outside, dir+"/folder"), os.Symlink("../outside/file", dir+"/file"),
+			os.Symlink(outside, dir+"/sub/folder"),
 			os.Link(outside+"/file", dir+"/name"), os.Symlink("/", dir+"/root"))
 		notes := given(t, dir, claim)
 		if !slices.Contains(notes, "name has a name elsewhere, and stays as it is false") {
@@ -113,7 +118,8 @@ func TestGiveStaysInside(t *testing.T) {
 // An ordinary user opens what is his own, and is told what is not.
 func TestGiveAsOneself(t *testing.T) {
 	dir := t.TempDir()
-	must(t, os.MkdirAll(dir+"/closed/below", 0o700), os.WriteFile(dir+"/closed/file", nil, 0), os.Chmod(dir+"/closed", 0))
+	must(t, os.MkdirAll(dir+"/closed/below", 0o700), os.WriteFile(dir+"/closed/file", nil, 0),
+		os.Chmod(dir+"/closed", 0))
 	want := []string{"closed had mode 000 true", "closed/file had mode 000 true"}
 	if got := given(t, dir, plat.Claim{}); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -50,7 +50,8 @@ func spawn(t *testing.T, script string, extra ...*os.File) (plat.Process, *bufio
 	defer in.Close()
 	t.Cleanup(func() { out.Close() })
 	p, err := plat.NewSpawner().Spawn(plat.Command{
-		Path: "/bin/sh", Argv: []string{"sh", "-c", script}, Env: []string{"ONLY=this"}, Dir: "/", Stdout: in, Stderr: in, Extra: extra,
+		Path: "/bin/sh", Argv: []string{"sh", "-c", script}, Env: []string{"ONLY=this"}, Dir: "/", Stdout: in,
+		Stderr: in, Extra: extra,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenPort opens the virtio-serial port of that name (virtio 1.2, 5.3.6.2: a port has a name that the host gave it). The error is
-// os.ErrNotExist while the machine has none. A port can be open once.
+// OpenPort opens the virtio-serial port of that name (virtio 1.2, 5.3.6.2: a port has a name that the host gave it).
+// The error is os.ErrNotExist while the machine has none. A port can be open once.
 func OpenPort(name string) (*os.File, error) {
 	names, err := filepath.Glob("/sys/class/virtio-ports/*/name")
 	if err != nil {

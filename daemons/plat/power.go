@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PowerOff ends the machine. What is not on a disk by then is lost. It returns only with an error, when the machine cannot be ended.
+// PowerOff ends the machine. What is not on a disk by then is lost. It returns only with an error, when the machine
+// cannot be ended.
 func PowerOff() error { return end(unix.LINUX_REBOOT_CMD_POWER_OFF) }
 
 // Restart ends the machine and begins it anew, in the same terms.

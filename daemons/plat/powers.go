@@ -57,7 +57,8 @@ func ownPowers() powerSet {
 	return powerSet(data[0].Effective) | powerSet(data[1].Effective)<<32
 }
 
-// The calls below are for the calling thread alone: those of the same names in the syscall package are for all threads of the process.
+// The calls below are for the calling thread alone: those of the same names in the syscall package are for all threads
+// of the process.
 
 // setThreadUser makes the thread another user and group, without others, and keeps its permitted capabilities.
 func setThreadUser(id uint32) error {
@@ -82,7 +83,8 @@ func boundThread(keep powerSet) error {
 		if keep.has(p) || !inBounds(p) {
 			continue
 		}
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(p), 0, 0, 0); err != nil && err != unix.EINVAL { // EINVAL: an older kernel has it not
+		// EINVAL: an older kernel has it not
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(p), 0, 0, 0); err != nil && err != unix.EINVAL {
 			return err
 		}
 	}
@@ -105,7 +107,8 @@ func boundedToNothing() bool {
 	return true
 }
 
-// setThreadPowers leaves the thread keep, which what it executes has as well, and now, which ends with the next program.
+// setThreadPowers leaves the thread keep, which what it executes has as well, and now, which ends with the next
+// program.
 func setThreadPowers(keep, now powerSet) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	all := keep | now
@@ -113,7 +116,8 @@ func setThreadPowers(keep, now powerSet) error {
 		{Effective: uint32(all), Permitted: uint32(all), Inheritable: uint32(keep)},
 		{Effective: uint32(all >> 32), Permitted: uint32(all >> 32), Inheritable: uint32(keep >> 32)},
 	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0); errno != 0 {
+	if _, _, errno := unix.RawSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)),
+		uintptr(unsafe.Pointer(&data[0])), 0); errno != 0 {
 		return errno
 	}
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {

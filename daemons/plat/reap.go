@@ -52,8 +52,8 @@ func (f *forker) awaitChild() {
 	}
 }
 
-// reapEnded reaps a child that has ended. What one of its own leaves in its process group goes with it, before the number of the group can
-// be another's.
+// reapEnded reaps a child that has ended. What one of its own leaves in its process group goes with it, before the
+// number of the group can be another's.
 func (f *forker) reapEnded(pid int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// Beat is how often running time is measured. At one beat at most maxLap is counted: a process that was stopped, frozen or suspended in
-// between finds that next to no time has gone by.
+// Beat is how often running time is measured. At one beat at most maxLap is counted: a process that was stopped, frozen
+// or suspended in between finds that next to no time has gone by.
 const (
 	Beat   = 100 * time.Millisecond
 	maxLap = 4 * Beat
 )
 
-// A Meter measures the time in which its own process ran. The machine's clock does not: it goes on while a process is stopped.
+// A Meter measures the time in which its own process ran. The machine's clock does not: it goes on while a process is
+// stopped.
 type Meter struct {
 	clock Clock
 	last  time.Time
@@ -29,7 +30,8 @@ func (m *Meter) Lap() time.Duration {
 	return lap
 }
 
-// AfterRunning returns a channel that is closed once this process has run for d. It is never closed when ctx ends before.
+// AfterRunning returns a channel that is closed once this process has run for d. It is never closed when ctx ends
+// before.
 func AfterRunning(ctx context.Context, clock Clock, d time.Duration) <-chan struct{} {
 	over := make(chan struct{})
 	meter := NewMeter(clock)

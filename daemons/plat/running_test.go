@@ -50,7 +50,8 @@ func (c *jumpy) wind(d time.Duration, over <-chan struct{}) bool {
 	return true
 }
 
-// TestStandstillIsNoRunningTime has the clock go on by an hour again and again, as it does for a process that was stopped.
+// TestStandstillIsNoRunningTime has the clock go on by an hour again and again, as it does for a process that was
+// stopped.
 func TestStandstillIsNoRunningTime(t *testing.T) {
 	for _, c := range []struct {
 		name  string

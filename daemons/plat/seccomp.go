@@ -7,10 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The filters are written here, in the kernel's own terms: the libraries for it either need cgo (libseccomp) or know nothing of
-// riscv64 (elastic/go-seccomp-bpf, gVisor).
+// The filters are written here, in the kernel's own terms: the libraries for it either need cgo (libseccomp) or know
+// nothing of riscv64 (elastic/go-seccomp-bpf, gVisor).
 
-// Where things are in what a filter sees (seccomp(2), struct seccomp_data), on a little-endian machine. Arguments have 64 bits.
+// Where things are in what a filter sees (seccomp(2), struct seccomp_data), on a little-endian machine. Arguments have
+// 64 bits.
 const (
 	dataNumber   = 0
 	dataArch     = 4
@@ -53,8 +54,8 @@ func (f *filter) answer(what uint32) { f.statement(unix.BPF_RET|unix.BPF_K, what
 // refuse is the answer to a call: it fails with this error.
 func refuse(err unix.Errno) uint32 { return unix.SECCOMP_RET_ERRNO | uint32(err) }
 
-// compile makes a filter of rules. A call of another architecture's numbering, such as the 32-bit one of amd64, ends the process; a call without a
-// rule gets the answer otherwise.
+// compile makes a filter of rules. A call of another architecture's numbering, such as the 32-bit one of amd64, ends
+// the process; a call without a rule gets the answer otherwise.
 func compile(rules []rule, otherwise uint32) filter {
 	var f filter
 	f.load(dataArch)
@@ -104,7 +105,8 @@ func (f filter) installOnAll() error { return f.put(unix.SECCOMP_FILTER_FLAG_TSY
 
 func (f filter) put(flags uintptr) error {
 	program := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program)))
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags,
+		uintptr(unsafe.Pointer(&program)))
 	if errno != 0 {
 		return errno
 	}

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Settle completes the confinement of a daemon from within. It is the first thing a daemon does, before it takes anything from its birth
-// channel: what cannot be taken before the program was executed is given up here. A daemon that starts others keeps what that takes. A process
-// that was not confined by its starter is refused.
+// Settle completes the confinement of a daemon from within. It is the first thing a daemon does, before it takes
+// anything from its birth channel: what cannot be taken before the program was executed is given up here. A daemon that
+// starts others keeps what that takes. A process that was not confined by its starter is refused.
 func Settle(starter bool) error {
 	confined, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 	if err != nil || confined != 1 {

@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// UntilSignal is a context that the first of these signals ends; the next one ends the process at once. A signal that was ignored when the
-// process began stays ignored: that is how nohup(1), and a shell that starts something in the background, say that it is to go on.
+// UntilSignal is a context that the first of these signals ends; the next one ends the process at once. A signal that
+// was ignored when the process began stays ignored: that is how nohup(1), and a shell that starts something in the
+// background, say that it is to go on.
 func UntilSignal(ctx context.Context, signals ...os.Signal) context.Context {
 	asked := slices.DeleteFunc(slices.Clone(signals), signal.Ignored)
 	if len(asked) == 0 {

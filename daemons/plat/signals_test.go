@@ -24,7 +24,8 @@ func TestUntilSignalChild(t *testing.T) {
 	fmt.Println(context.Cause(ctx))
 }
 
-// TestIgnoredSignalsStayIgnored sends a process two signals, of which it was told to ignore the first before it began, or not.
+// TestIgnoredSignalsStayIgnored sends a process two signals, of which it was told to ignore the first before it began,
+// or not.
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	for _, c := range []struct{ ignored, want string }{
 		{"", "hangup"}, {"HUP", "interrupt"}, {"HUP INT", "terminated"},
@@ -33,7 +34,8 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 		if c.ignored == "" {
 			trap = ""
 		}
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", trap+`exec "$0" -test.run '^TestUntilSignalChild$'`, os.Args[0])
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", trap+`exec "$0" -test.run '^TestUntilSignalChild$'`,
+			os.Args[0])
 		cmd.Env = append(os.Environ(), "NEXUS_SIGNALS=1")
 		out, err := cmd.StdoutPipe()
 		if err != nil {

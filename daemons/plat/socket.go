@@ -11,8 +11,8 @@ import (
 // StreamPair makes two ends of a connected stream socket, closed on exec.
 func StreamPair() (a, b *os.File, err error) { return pair(unix.SOCK_STREAM) }
 
-// PacketPair makes two ends of a connected SOCK_SEQPACKET socket, closed on exec: one write is one packet, order is kept, and the
-// end of one side is end of file on the other.
+// PacketPair makes two ends of a connected SOCK_SEQPACKET socket, closed on exec: one write is one packet, order is
+// kept, and the end of one side is end of file on the other.
 func PacketPair() (a, b *os.File, err error) { return pair(unix.SOCK_SEQPACKET) }
 
 func pair(kind int) (a, b *os.File, err error) {
@@ -23,8 +23,8 @@ func pair(kind int) (a, b *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket"), nil
 }
 
-// Unread returns how much of what was written to a unix stream socket its peer has not read yet, in the kernel's own accounting:
-// zero exactly when the peer has read everything.
+// Unread returns how much of what was written to a unix stream socket its peer has not read yet, in the kernel's own
+// accounting: zero exactly when the peer has read everything.
 func Unread(conn *net.UnixConn) (int, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

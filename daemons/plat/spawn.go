@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Command says what to start. The child gets exactly these files and this environment, and a process group of its own.
+// A Command says what to start. The child gets exactly these files and this environment, and a process group of its
+// own.
 type Command struct {
 	Path   string     // what to execute
 	File   *os.File   // where Path leads to it by its descriptor: see ByDescriptor; else nil
@@ -61,8 +62,8 @@ type Spawner interface {
 	Spawn(Command) (Process, error)
 }
 
-// A forker is the Spawner of the real machine. The kernel ties the signal of DieWithParent to the thread that forked (prctl(2),
-// PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking.
+// A forker is the Spawner of the real machine. The kernel ties the signal of DieWithParent to the thread that forked
+// (prctl(2), PR_SET_PDEATHSIG), so one thread, kept for ever, does all the forking.
 type forker struct {
 	requests chan forkRequest
 	reapAny  bool
@@ -88,8 +89,8 @@ func NewSpawner() Spawner { return newForker(false) }
 // A Reaper is a Spawner that also takes in the orphans of its children's children, wherever they moved, and reaps them.
 type Reaper interface {
 	Spawner
-	// Sweep kills every orphan there is, with its process group, and theirs: whatever this process has as a child and did not start. It
-	// returns when none is left, or after a while in which one would not die.
+	// Sweep kills every orphan there is, with its process group, and theirs: whatever this process has as a child and
+	// did not start. It returns when none is left, or after a while in which one would not die.
 	Sweep()
 }
 

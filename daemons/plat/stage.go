@@ -13,11 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The stage is between the fork and a confined program. It is this very program once more, executed by the child that is to be confined: it
-// takes its order from the starter over a socket, puts the confinement on itself, and executes the program in its own place. So nothing of
-// the starter's is ever inside a confinement, and no code but this package's runs between the two.
+// The stage is between the fork and a confined program. It is this very program once more, executed by the child that
+// is to be confined: it takes its order from the starter over a socket, puts the confinement on itself, and executes
+// the program in its own place. So nothing of the starter's is ever inside a confinement, and no code but this
+// package's runs between the two.
 
-// stageName is the argv[0] by which a program knows that it is to be the stage. The argument behind it is the descriptor of the socket.
+// stageName is the argv[0] by which a program knows that it is to be the stage. The argument behind it is the
+// descriptor of the socket.
 const stageName = "nexus-confine"
 
 // ownProgram is the program that runs, wherever it is: on a disk, in memory, or removed since.
@@ -37,8 +39,8 @@ type order struct {
 	Group       bool // enter a control group
 }
 
-// Stage makes this process the stage, where it was started as that, and then never returns. A program that starts confined processes calls it
-// before anything else.
+// Stage makes this process the stage, where it was started as that, and then never returns. A program that starts
+// confined processes calls it before anything else.
 func Stage() {
 	if os.Args[0] != stageName {
 		hasStage.Store(true)
@@ -81,8 +83,8 @@ func takeOrder(socket *os.File) (o order, err error) {
 	return o, err
 }
 
-// carryOut returns only with an error. The socket is the last of the descriptors that the program inherits; behind it are the program's file and
-// the group's, as far as there are any.
+// carryOut returns only with an error. The socket is the last of the descriptors that the program inherits; behind it
+// are the program's file and the group's, as far as there are any.
 func (o order) carryOut(socket *os.File) error {
 	next := int(socket.Fd()) + 1
 	if o.File != 0 {
@@ -120,7 +122,8 @@ func move(from, to int) error {
 
 var errOrphan = errors.New("its starter has ended")
 
-// dieWith has the kernel kill this process when the one that started it ends. Becoming another user undoes it (prctl(2)), so it comes after that.
+// dieWith has the kernel kill this process when the one that started it ends. Becoming another user undoes it
+// (prctl(2)), so it comes after that.
 func dieWith(parent int) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return err

@@ -92,7 +92,8 @@ func starter() {
 	}
 	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
 	_, err = plat.NewSpawner().Spawn(plat.Command{
-		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{"wait"}, Dir: "/", Stdout: os.Stdout, Stderr: os.Stderr,
+		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{"wait"}, Dir: "/", Stdout: os.Stdout,
+		Stderr:        os.Stderr,
 		DieWithParent: true, Confinement: &c,
 	})
 	if err != nil {
@@ -128,7 +129,8 @@ func runsBy(t *testing.T, spawner plat.Spawner, role string) (plat.Process, *buf
 	out.SetReadDeadline(time.Now().Add(limit))
 	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
 	p, err := spawner.Spawn(plat.Command{
-		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{role}, Env: []string{"ONLY=this"}, Dir: "/", Stdout: in, Stderr: in,
+		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{role}, Env: []string{"ONLY=this"}, Dir: "/",
+		Stdout: in, Stderr: in,
 		DieWithParent: true, Confinement: &c,
 	})
 	in.Close()
@@ -167,8 +169,8 @@ func line(t *testing.T, out *bufio.Reader) string {
 	return strings.TrimSuffix(text, "\n")
 }
 
-// Nothing of the starter is inside the confinement of what it has started: a payload may signal what is in its domain, and what is of its user,
-// and a signal that ends one thread ends the process.
+// Nothing of the starter is inside the confinement of what it has started: a payload may signal what is in its domain,
+// and what is of its user, and a signal that ends one thread ends the process.
 func TestStarterStaysOutside(t *testing.T) {
 	threads := func() map[string]string {
 		states := map[string]string{}
@@ -220,7 +222,8 @@ func TestNobodyLeavesItsGroup(t *testing.T) {
 	}
 }
 
-// A program takes all with it that it has started, wherever that has moved: when it ends by itself, and when it is killed.
+// A program takes all with it that it has started, wherever that has moved: when it ends by itself, and when it is
+// killed.
 func TestNothingOutlivesItsProgram(t *testing.T) {
 	for _, role := range []string{"detach", "runner", "relay"} {
 		t.Run(role, func(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How Sweep looks for orphans: again after each pause, for so many rounds. A killed orphan's children become orphans in their turn.
+// How Sweep looks for orphans: again after each pause, for so many rounds. A killed orphan's children become orphans in
+// their turn.
 const (
 	sweepPause  = 2 * time.Millisecond
 	sweepRounds = 500
@@ -27,8 +28,8 @@ func (f *forker) Sweep() {
 	}
 }
 
-// killOrphans kills every child this process did not start, with its process group, and tells whether there was one. A program that starts itself
-// anew faster than it is found is in that group, too.
+// killOrphans kills every child this process did not start, with its process group, and tells whether there was one. A
+// program that starts itself anew faster than it is found is in that group, too.
 func (f *forker) killOrphans() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -36,7 +37,8 @@ func (f *forker) killOrphans() bool {
 	for _, pid := range kernelChildren() {
 		if f.children[pid] == nil {
 			any = true
-			if group, err := unix.Getpgid(pid); err == nil && group > 1 && group != unix.Getpgrp() && f.children[group] == nil {
+			if group, err := unix.Getpgid(pid); err == nil && group > 1 && group != unix.Getpgrp() &&
+				f.children[group] == nil {
 				unix.Kill(-group, unix.SIGKILL)
 			}
 			unix.Kill(pid, unix.SIGKILL)

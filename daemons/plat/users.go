@@ -12,8 +12,8 @@ const (
 	payloadUsers     = 0x010000 // how many there are; a power of two, which a filter can tell from others
 )
 
-// PayloadUsers gives each bundle of a set a user of its own: by its name, and where two names meet, the next that is free to the one that
-// comes later in byte order. At most payloadUsers names.
+// PayloadUsers gives each bundle of a set a user of its own: by its name, and where two names meet, the next that is
+// free to the one that comes later in byte order. At most payloadUsers names.
 func PayloadUsers(names []string) map[string]uint32 {
 	users, taken := map[string]uint32{}, map[uint32]bool{}
 	for _, name := range slices.Sorted(slices.Values(names)) {

@@ -17,8 +17,8 @@ type Watchdog struct {
 	barked  bool
 }
 
-// OpenWatchdog opens the machine's watchdog, which arms it, with a timeout that is rounded up to seconds. The error is os.ErrNotExist where
-// the machine has none.
+// OpenWatchdog opens the machine's watchdog, which arms it, with a timeout that is rounded up to seconds. The error is
+// os.ErrNotExist where the machine has none.
 func OpenWatchdog(timeout time.Duration) (*Watchdog, error) {
 	file, err := os.OpenFile("/dev/watchdog", os.O_WRONLY, 0)
 	if err != nil {
@@ -27,8 +27,8 @@ func OpenWatchdog(timeout time.Duration) (*Watchdog, error) {
 	return TakeWatchdog(file, timeout)
 }
 
-// TakeWatchdog takes up a watchdog that is open already: by its descriptor it outlives the program that opened it. In an error the file is
-// closed, and the watchdog goes on.
+// TakeWatchdog takes up a watchdog that is open already: by its descriptor it outlives the program that opened it. In
+// an error the file is closed, and the watchdog goes on.
 func TakeWatchdog(file *os.File, timeout time.Duration) (*Watchdog, error) {
 	w := &Watchdog{file: file}
 	if err := w.set(timeout); err != nil {

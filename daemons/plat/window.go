@@ -10,17 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Window is a page of the machine's memory that the kernel does not use, by its physical address. It survives a reset, but not a loss of power.
+// A Window is a page of the machine's memory that the kernel does not use, by its physical address. It survives a
+// reset, but not a loss of power.
 type Window struct{ words []uint64 }
 
-// OpenWindow opens the page at a physical address, which has to be a multiple of its size. The kernel refuses what it uses itself.
+// OpenWindow opens the page at a physical address, which has to be a multiple of its size. The kernel refuses what it
+// uses itself.
 func OpenWindow(address uint64) (*Window, error) {
 	file, err := os.OpenFile("/dev/mem", os.O_RDWR|os.O_SYNC, 0) // past the processor's caches, which a reset forgets
 	if err != nil {
 		return nil, fmt.Errorf("cannot open memory: %w", err)
 	}
 	defer file.Close()
-	page, err := unix.Mmap(int(file.Fd()), int64(address), unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	page, err := unix.Mmap(int(file.Fd()), int64(address), unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("cannot map memory at %#x: %w", address, err)
 	}

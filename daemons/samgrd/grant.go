@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// bundlePrefix starts the names of bundles; allBundles, as a granted name, stands for all of them but those that stand there after
-// exceptPrefix.
+// bundlePrefix starts the names of bundles; allBundles, as a granted name, stands for all of them but those that stand
+// there after exceptPrefix.
 const (
 	bundlePrefix = "bundle/"
 	allBundles   = bundlePrefix + "*"
@@ -32,8 +32,8 @@ func (g grant) exceptions() (all grant) {
 	return all
 }
 
-// narrow returns what both the grant and names allow. `bundle/*` on either side leaves the bundles that the other side has, and what
-// either side excepts stays excepted.
+// narrow returns what both the grant and names allow. `bundle/*` on either side leaves the bundles that the other side
+// has, and what either side excepts stays excepted.
 func (g grant) narrow(names []string) grant {
 	wanted := grant(names)
 	both := append(g.exceptions(), wanted.exceptions()...)

@@ -49,8 +49,10 @@ func TestGrantNarrow(t *testing.T) {
 		{"all bundles to one", grant{"bundle/*"}, []string{"bundle/x"}, []string{"bundle/x"}},
 		{"all bundles to all", grant{"a", "bundle/*"}, []string{"bundle/*"}, []string{"bundle/*"}},
 		{"one bundle stays one", grant{"a", "bundle/x"}, []string{"bundle/*"}, []string{"bundle/x"}},
-		{"what is excepted stays so", grant{"bundle/*", "!bundle/x"}, []string{"bundle/*"}, []string{"!bundle/x", "bundle/*"}},
-		{"what is excepted is not to be had", grant{"bundle/*", "!bundle/x"}, []string{"bundle/x"}, []string{"!bundle/x"}},
+		{"what is excepted stays so", grant{"bundle/*", "!bundle/x"}, []string{"bundle/*"},
+			[]string{"!bundle/x", "bundle/*"}},
+		{"what is excepted is not to be had", grant{"bundle/*", "!bundle/x"}, []string{"bundle/x"},
+			[]string{"!bundle/x"}},
 		{"to all but one", grant{"bundle/*"}, []string{"bundle/*", "!bundle/x"}, []string{"!bundle/x", "bundle/*"}},
 		{"no bundles stay none", grant{"a"}, []string{"bundle/*"}, nil},
 	} {

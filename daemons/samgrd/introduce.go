@@ -16,12 +16,13 @@ type introduction func(ctx context.Context, name string) (direct bool, err error
 func introduce(initd *vat.Holding, client string) introduction {
 	return func(ctx context.Context, name string) (direct bool, err error) {
 		err = initd.Call(ctx, func(c capnp.Client) error {
-			answer, release := registry.Introducer(c).Introduce(ctx, func(p registry.Introducer_introduce_Params) error {
-				if err := p.SetClient(client); err != nil {
-					return err
-				}
-				return p.SetName(name)
-			})
+			answer, release := registry.Introducer(c).Introduce(ctx,
+				func(p registry.Introducer_introduce_Params) error {
+					if err := p.SetClient(client); err != nil {
+						return err
+					}
+					return p.SetName(name)
+				})
 			defer release()
 			res, err := answer.Struct()
 			if err != nil {

@@ -16,7 +16,8 @@ import (
 const maxAttenuation = 64
 
 // errUnknownName is the one answer for a name that is not granted and for one that nobody registered.
-var errUnknownName = convert.Except(refusal.New(refusal.UnknownName, "no service has this name, or the name is not granted"))
+var errUnknownName = convert.Except(refusal.New(refusal.UnknownName,
+	"no service has this name, or the name is not granted"))
 
 // A manager is the ServiceManager of one client.
 type manager struct {
@@ -56,8 +57,8 @@ func (m *manager) List(_ context.Context, call registry.ServiceManager_list) err
 	return vat.SetTexts(res.NewNames, m.directory.list(m.grant.allows))
 }
 
-// Watch tells an observer of the registrations of a name. A name that is not granted can be watched like one that nobody registers:
-// nothing is ever heard of it.
+// Watch tells an observer of the registrations of a name. A name that is not granted can be watched like one that
+// nobody registers: nothing is ever heard of it.
 func (m *manager) Watch(_ context.Context, call registry.ServiceManager_watch) error {
 	name, err := call.Args().Name()
 	if err != nil {
@@ -93,6 +94,7 @@ func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_atte
 	if err != nil {
 		return err
 	}
-	smaller := &manager{directory: m.directory, introduce: m.introduce, grant: m.grant.narrow(names), watches: m.watches}
+	smaller := &manager{directory: m.directory, introduce: m.introduce, grant: m.grant.narrow(names),
+		watches: m.watches}
 	return res.SetManager(registry.ServiceManager_ServerToClient(smaller))
 }

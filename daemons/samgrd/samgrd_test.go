@@ -69,9 +69,10 @@ func nameOf(t *testing.T, client capnp.Client) string {
 // register puts a service under the registrar's name; what it returns drops the registration.
 func register(t *testing.T, registrar capnp.Client, name string) (drop func()) {
 	t.Helper()
-	answer, release := registry.Registrar(registrar).Register(t.Context(), func(p registry.Registrar_register_Params) error {
-		return p.SetService(serviceNamed(name))
-	})
+	answer, release := registry.Registrar(registrar).Register(t.Context(),
+		func(p registry.Registrar_register_Params) error {
+			return p.SetService(serviceNamed(name))
+		})
 	if _, err := answer.Struct(); err != nil {
 		t.Fatalf("cannot register %s: %v", name, err)
 	}
@@ -91,7 +92,8 @@ func get(t *testing.T, manager registry.ServiceManager, name string) (string, er
 
 func lookUp(t *testing.T, manager registry.ServiceManager, name string) (capnp.Client, error) {
 	t.Helper()
-	answer, release := manager.Get(t.Context(), func(p registry.ServiceManager_get_Params) error { return p.SetName(name) })
+	answer, release := manager.Get(t.Context(),
+		func(p registry.ServiceManager_get_Params) error { return p.SetName(name) })
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
@@ -256,9 +258,10 @@ func TestRegistrarNeedsExactlyOneName(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		answer, release := registry.Registrar(registrar).Register(t.Context(), func(p registry.Registrar_register_Params) error {
-			return p.SetService(serviceNamed("updated"))
-		})
+		answer, release := registry.Registrar(registrar).Register(t.Context(),
+			func(p registry.Registrar_register_Params) error {
+				return p.SetService(serviceNamed("updated"))
+			})
 		if _, err := answer.Struct(); err == nil {
 			t.Errorf("a registrar was served for the names %q", names)
 		}
@@ -292,7 +295,8 @@ func TestBundleRegistrar(t *testing.T) {
 
 func forBundle(t *testing.T, bundles registry.BundleRegistrar, name string) capnp.Client {
 	t.Helper()
-	answer, release := bundles.ForBundle(t.Context(), func(p registry.BundleRegistrar_forBundle_Params) error { return p.SetBundle(name) })
+	answer, release := bundles.ForBundle(t.Context(),
+		func(p registry.BundleRegistrar_forBundle_Params) error { return p.SetBundle(name) })
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {

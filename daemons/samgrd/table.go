@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A ticket names one registration: a later one under the same name has another ticket, so a registration that was replaced cannot
-// remove its successor. No registration has ticket 0.
+// A ticket names one registration: a later one under the same name has another ticket, so a registration that was
+// replaced cannot remove its successor. No registration has ticket 0.
 type ticket uint64
 
 // A table says what stands behind each name. It is a plain value: it locks nothing and calls nobody.
@@ -36,7 +36,8 @@ func (t *table[S]) get(name string) (service S, issued ticket, found bool) {
 	return e.service, e.ticket, found
 }
 
-// remove takes a name away if its registration still is the one of the ticket, and returns the service that stood there.
+// remove takes a name away if its registration still is the one of the ticket, and returns the service that stood
+// there.
 func (t *table[S]) remove(name string, issued ticket) (service S, removed bool) {
 	e, found := t.entries[name]
 	if !found || e.ticket != issued {

@@ -46,7 +46,8 @@ func TestTableNames(t *testing.T) {
 	if got, want := names.names(everything), []string{"a", "b", "bundle/a", "bundle/z"}; !slices.Equal(got, want) {
 		t.Errorf("all names: %q, want %q", got, want)
 	}
-	if got, want := names.names(grant{"b", allBundles, "absent"}.allows), []string{"b", "bundle/a", "bundle/z"}; !slices.Equal(got, want) {
+	if got, want := names.names(grant{"b", allBundles, "absent"}.allows),
+		[]string{"b", "bundle/a", "bundle/z"}; !slices.Equal(got, want) {
 		t.Errorf("granted names: %q, want %q", got, want)
 	}
 	if got := names.names(grant(nil).allows); len(got) != 0 {

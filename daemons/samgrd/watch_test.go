@@ -190,7 +190,8 @@ func (e *ending) Shutdown() { close(e.over) }
 func TestNullObserverIsRefused(t *testing.T) {
 	d := start(t)
 	manager := registry.ServiceManager(d.Client("ServiceManager", "execd", "Updated"))
-	answer, release := manager.Watch(t.Context(), func(p registry.ServiceManager_watch_Params) error { return p.SetName("Updated") })
+	answer, release := manager.Watch(t.Context(),
+		func(p registry.ServiceManager_watch_Params) error { return p.SetName("Updated") })
 	defer release()
 	if _, err := answer.Struct(); err == nil {
 		t.Error("a null observer was accepted")

@@ -73,8 +73,8 @@ func (t *selftest) send(ctx context.Context, file string) (stagedSet, error) {
 	if err := convert.Refused(res.Refusal()); err != nil {
 		return stagedSet{}, err
 	}
-	// The library fails every later call on a client one of whose stream calls failed, so done() needs a client of its own: it is what
-	// says why.
+	// The library fails every later call on a client one of whose stream calls failed, so done() needs a client of its
+	// own: it is what says why.
 	sink := res.Sink().AddRef()
 	defer sink.Release()
 	sendErr := pour(ctx, sink, f)
@@ -91,7 +91,8 @@ func pour(ctx context.Context, sink update.StageSink, r io.Reader) error {
 	for {
 		n, err := io.ReadFull(r, buf)
 		if n > 0 {
-			if err := sink.Write(ctx, func(p update.StageSink_write_Params) error { return p.SetBytes(buf[:n]) }); err != nil {
+			if err := sink.Write(ctx,
+				func(p update.StageSink_write_Params) error { return p.SetBytes(buf[:n]) }); err != nil {
 				return err
 			}
 		}

@@ -62,7 +62,8 @@ func (t *selftest) state(ctx context.Context) (state, error) {
 	return readState(m)
 }
 
-// await asks until the state is as wanted. It asks rather than follows: the selftest must go on when updated restarts under it.
+// await asks until the state is as wanted. It asks rather than follows: the selftest must go on when updated restarts
+// under it.
 func (t *selftest) await(ctx context.Context, what string, wanted func(state) bool) (state, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

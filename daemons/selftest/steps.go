@@ -55,8 +55,8 @@ func (t *selftest) confirmStart(ctx context.Context) (running, error) {
 	return t.confirm(ctx, s.active)
 }
 
-// confirm votes for the boot attempt that is under way and waits until the slot is active and confirmed. The attempt may still be about to
-// begin, so each new one gets its vote.
+// confirm votes for the boot attempt that is under way and waits until the slot is active and confirmed. The attempt
+// may still be about to begin, so each new one gets its vote.
 func (t *selftest) confirm(ctx context.Context, slot bootrecord.Slot) (running, error) {
 	var voted uint64
 	s, err := t.await(ctx, fmt.Sprintf("the commit of slot %s", slot), func(s state) bool {
@@ -97,8 +97,8 @@ func (t *selftest) switchTo(ctx context.Context, staged stagedSet) error {
 	return convert.Refused(res.Refusal())
 }
 
-// awaitRollback waits until the system is back at the healthy set, and checks that the broken one is named as the cause and
-// quarantined.
+// awaitRollback waits until the system is back at the healthy set, and checks that the broken one is named as the cause
+// and quarantined.
 func (t *selftest) awaitRollback(ctx context.Context, healthy running, broken stagedSet) error {
 	s, err := t.await(ctx, "the rollback", func(s state) bool {
 		return s.pending == bootrecord.Slot_none && bytes.Equal(s.rolledBack, broken.digest)

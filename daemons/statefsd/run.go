@@ -60,7 +60,8 @@ func tell(log *logclient.Log, notes []store.Note) {
 	}
 }
 
-// noKey is a key that is refused before the disk is asked: one that stands still is no reason to end the daemon, whose next life would have the same.
+// noKey is a key that is refused before the disk is asked: one that stands still is no reason to end the daemon, whose
+// next life would have the same.
 func noKey(p statefs.StateReader_get_Params) error { return p.SetKey("") }
 
 // granted returns the keys of the one prefix that was granted; nil where there is none, or more than one.
@@ -71,8 +72,8 @@ func granted(state *store.Store, grants []string) *store.Prefix {
 	return state.Prefix(grants[0])
 }
 
-// An UnusableError says that the folder is not one for state of this system. Starting again cannot help, and going on without what was to
-// be remembered would break a promise.
+// An UnusableError says that the folder is not one for state of this system. Starting again cannot help, and going on
+// without what was to be remembered would break a promise.
 type UnusableError struct{ Err error }
 
 func (e *UnusableError) Error() string { return e.Err.Error() }

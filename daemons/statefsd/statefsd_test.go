@@ -184,7 +184,8 @@ func TestRefusals(t *testing.T) {
 	d := start(t, dir)
 	boot := keysOf(d, "boot")
 	wantReason(t, put(t, boot, "big", make([]byte, statefs.MaxValueBytes+1)), refusal.ValueTooLarge)
-	if err := put(t, boot, strings.Repeat("k", int(statefs.MaxKeyBytes)), make([]byte, statefs.MaxValueBytes)); err != nil {
+	if err := put(t, boot, strings.Repeat("k", int(statefs.MaxKeyBytes)),
+		make([]byte, statefs.MaxValueBytes)); err != nil {
 		t.Fatal(err)
 	}
 	wantReason(t, put(t, boot, strings.Repeat("k", int(statefs.MaxKeyBytes)+1), nil), refusal.BadStateKey)
@@ -221,7 +222,8 @@ func TestAForeignFolderEndsTheDaemon(t *testing.T) {
 
 // TestTheSchemaPromisesWhatTheStoreKeeps holds the constants of both against each other.
 func TestTheSchemaPromisesWhatTheStoreKeeps(t *testing.T) {
-	if statefs.MaxKeyBytes != store.MaxKey || statefs.MaxValueBytes != store.MaxValue || statefs.MaxPageEntries != store.MaxPage {
+	if statefs.MaxKeyBytes != store.MaxKey || statefs.MaxValueBytes != store.MaxValue ||
+		statefs.MaxPageEntries != store.MaxPage {
 		t.Fatal("schema and store have different bounds")
 	}
 }

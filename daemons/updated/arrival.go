@@ -33,7 +33,8 @@ func (e *engine) fromStream(r io.Reader, size int64) arrival {
 	}
 }
 
-// fromFile is an archive that lies in a file, which may be anybody's: each of its bytes is read once, and believed when it is verified.
+// fromFile is an archive that lies in a file, which may be anybody's: each of its bytes is read once, and believed when
+// it is verified.
 func (e *engine) fromFile(f io.ReaderAt, size int64) arrival {
 	return func(ctx context.Context, slot bootctl.Slot, opt slots.StageOptions) error {
 		_, err := e.store.StageFile(ctx, slot, f, size, e.limits, verifyBy(ctx, e.verifier), opt)

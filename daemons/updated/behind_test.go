@@ -51,7 +51,8 @@ func TestAnOlderRecordStopsNothing(t *testing.T) {
 
 			d = mustBoot(t, disk, &medium{})
 			r := d.snapshot()
-			if r.Active != want.Active || r.HealthOK || r.Begun() || r.Slot(r.Active).Good || d.publisher.target != nil {
+			if r.Active != want.Active || r.HealthOK || r.Begun() || r.Slot(r.Active).Good ||
+				d.publisher.target != nil {
 				t.Errorf("before an attempt the record is %+v", r)
 			}
 			a := d.attempt(t)

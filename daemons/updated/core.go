@@ -15,7 +15,8 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// readCore takes up which core the system runs from: the digest of its payload, or nothing for the one that the machine started with.
+// readCore takes up which core the system runs from: the digest of its payload, or nothing for the one that the machine
+// started with.
 func (e *engine) readCore(ctx context.Context, b *vat.Endowments) error {
 	setting, err := oneSetting(ctx, b, "core")
 	if err != nil || setting == "" {
@@ -27,7 +28,8 @@ func (e *engine) readCore(ctx context.Context, b *vat.Endowments) error {
 	return nil
 }
 
-// successor tells which core has to take over before anything of a slot runs: a set runs on the core that it was signed with.
+// successor tells which core has to take over before anything of a slot runs: a set runs on the core that it was signed
+// with.
 func (e *engine) successor(slot bootctl.Slot) update.HandOver {
 	core, carried := nxs.Core(e.content(slot).Bundles)
 	switch {
@@ -39,8 +41,8 @@ func (e *engine) successor(slot bootctl.Slot) update.HandOver {
 	return update.HandOver_none
 }
 
-// coreVersion is the version of the core that runs, as far as a slot holds its set; empty for the one that the machine started with. The caller
-// holds mu.
+// coreVersion is the version of the core that runs, as far as a slot holds its set; empty for the one that the machine
+// started with. The caller holds mu.
 func (e *engine) coreVersion() string {
 	for _, content := range e.contents {
 		if core, carried := nxs.Core(content.Bundles); carried && core.PayloadSHA256 == e.core {
@@ -50,7 +52,8 @@ func (e *engine) coreVersion() string {
 	return ""
 }
 
-// Core hands out what the first process needs to hand over to the core of the current attempt: it verifies that by itself.
+// Core hands out what the first process needs to hand over to the core of the current attempt: it verifies that by
+// itself.
 func (g *gateServer) Core(_ context.Context, call update.HealthGate_core) error {
 	call.Go()
 	res, err := call.AllocResults()

@@ -17,8 +17,10 @@ func withCore(t *testing.T) (*device, bootctl.Attempt) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
 	key := updatestest.Key(1)
-	archive := updatestest.Archive(t, key, "1.1.0", updatestest.Bundle(nxs.CoreName, "1.1.0", nil, []byte("the core"), key))
-	_, _, err := d.install(t.Context(), d.snapshot().Standby(), d.fromStream(bytes.NewReader(archive), int64(len(archive))), newProgress(update.StageProgress{}, 0))
+	archive := updatestest.Archive(t, key, "1.1.0", updatestest.Bundle(nxs.CoreName, "1.1.0", nil, []byte("the core"),
+		key))
+	_, _, err := d.install(t.Context(), d.snapshot().Standby(),
+		d.fromStream(bytes.NewReader(archive), int64(len(archive))), newProgress(update.StageProgress{}, 0))
 	must(t, err)
 	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
 	attempt, refused, err := d.bootAttempt(t.Context(), 0)
@@ -27,8 +29,8 @@ func withCore(t *testing.T) (*device, bootctl.Attempt) {
 	return d, attempt
 }
 
-// TestACoreIsWaitedFor counts the attempt of a set with a core, and publishes nothing: neither then nor when updated dies before the core has taken
-// over.
+// TestACoreIsWaitedFor counts the attempt of a set with a core, and publishes nothing: neither then nor when updated
+// dies before the core has taken over.
 func TestACoreIsWaitedFor(t *testing.T) {
 	d, attempt := withCore(t)
 	before := d.published.Load()
@@ -36,7 +38,8 @@ func TestACoreIsWaitedFor(t *testing.T) {
 		t.Errorf("got %+v", attempt)
 	}
 	if d.successor(attempt.Slot) != update.HandOver_slot || d.successor(attempt.Slot.Other()) != update.HandOver_none {
-		t.Errorf("to take over: %v for the new slot, %v for the old one", d.successor(attempt.Slot), d.successor(attempt.Slot.Other()))
+		t.Errorf("to take over: %v for the new slot, %v for the old one", d.successor(attempt.Slot),
+			d.successor(attempt.Slot.Other()))
 	}
 	d.publisher.target = nil
 	d.resume()
@@ -48,8 +51,8 @@ func TestACoreIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestACoreTakesUpTheAttempt has the core that was waited for ask for the attempt that was counted for it: it is published and not counted again.
-// With any other number an attempt is counted.
+// TestACoreTakesUpTheAttempt has the core that was waited for ask for the attempt that was counted for it: it is
+// published and not counted again. With any other number an attempt is counted.
 func TestACoreTakesUpTheAttempt(t *testing.T) {
 	d, counted := withCore(t)
 	d.core = nxs.Sum([]byte("the core"))
@@ -70,8 +73,8 @@ func TestACoreTakesUpTheAttempt(t *testing.T) {
 	}
 }
 
-// TestAskedAgainNothingIsCounted has the core that could not hand over yet ask again for the attempt it had counted: it is the same one, and still
-// not published.
+// TestAskedAgainNothingIsCounted has the core that could not hand over yet ask again for the attempt it had counted: it
+// is the same one, and still not published.
 func TestAskedAgainNothingIsCountedForACore(t *testing.T) {
 	d, counted := withCore(t)
 	published := d.published.Load()

@@ -244,7 +244,8 @@ func TestDamageUnderWatch(t *testing.T) {
 			}
 			verdict, err := d.fail(t.Context(), a.Boot, refusal.CrashLoop, "")
 			must(t, err)
-			if r := d.snapshot(); verdict != bootctl.Stays || r.Active != a.Slot || len(r.Quarantine) != 0 || r.Slot(a.Slot.Other()).Damage == "" {
+			if r := d.snapshot(); verdict != bootctl.Stays || r.Active != a.Slot || len(r.Quarantine) != 0 ||
+				r.Slot(a.Slot.Other()).Damage == "" {
 				t.Errorf("got %s, record %+v", verdict, r)
 			}
 		})
@@ -289,7 +290,8 @@ func TestAnotherSetInTheActiveSlotDoesNotRun(t *testing.T) {
 	must(t, os.Symlink("sets/"+old.String(), d.place(bad, "")))
 	d = d.boot(t)
 	d.wantBack(t, bad.Other())
-	if r := d.snapshot(); r.LastRollback.Reason != refusal.SlotMismatch || r.Slot(r.Active).Version != "1.1.0" || r.Slot(bad).Good {
+	if r := d.snapshot(); r.LastRollback.Reason != refusal.SlotMismatch || r.Slot(r.Active).Version != "1.1.0" ||
+		r.Slot(bad).Good {
 		t.Errorf("the record is %+v", r)
 	}
 

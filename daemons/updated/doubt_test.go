@@ -36,8 +36,8 @@ func TestNoReturnToWhatNobodySwitchedTo(t *testing.T) {
 	wantActive(t, d, bootctl.A)
 }
 
-// TestNothingIsBuiltOnARecordInDoubt has a rollback that is durable although its writer is told that it is not. What is staged then, and
-// not recorded, must not be where the next start goes.
+// TestNothingIsBuiltOnARecordInDoubt has a rollback that is durable although its writer is told that it is not. What is
+// staged then, and not recorded, must not be where the next start goes.
 func TestNothingIsBuiltOnARecordInDoubt(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
@@ -57,12 +57,14 @@ func TestNothingIsBuiltOnARecordInDoubt(t *testing.T) {
 	next := &engine{log: d.log, store: d.store, cell: cell}
 	must(t, next.load())
 	if r := next.snapshot(); r.Slot(r.Active).Version == "1.2.0" {
-		t.Errorf("the next start goes to slot %s, which holds %s, which nobody switched to", r.Active, r.Slot(r.Active).Version)
+		t.Errorf("the next start goes to slot %s, which holds %s, which nobody switched to", r.Active,
+			r.Slot(r.Active).Version)
 	}
 }
 
-// TestASlotThatCouldNotBeReadIsReadAgain has a second stage take the place of the first on the disk and fail when it looks at the result,
-// at each of its last operations: whoever holds the first one must not be able to switch to it any more.
+// TestASlotThatCouldNotBeReadIsReadAgain has a second stage take the place of the first on the disk and fail when it
+// looks at the result, at each of its last operations: whoever holds the first one must not be able to switch to it any
+// more.
 func TestASlotThatCouldNotBeReadIsReadAgain(t *testing.T) {
 	for fromEnd := range 12 {
 		d := newDevice(t)
@@ -81,7 +83,8 @@ func TestASlotThatCouldNotBeReadIsReadAgain(t *testing.T) {
 		must(t, err)
 		err = d.switchTo(t.Context(), first)
 		if found.Version == "1.1.0" && refusal.Of(err) != refusal.Stale {
-			t.Errorf("operation %d from the end failed: switching to the first stage: got %v, want %s", fromEnd, err, refusal.Stale)
+			t.Errorf("operation %d from the end failed: switching to the first stage: got %v, want %s", fromEnd, err,
+				refusal.Stale)
 		}
 		if found.Version == "1.0.0" && err != nil {
 			t.Errorf("operation %d from the end failed: the first stage is still there: %v", fromEnd, err)

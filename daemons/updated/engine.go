@@ -28,15 +28,17 @@ type engine struct {
 	limits    nxs.Limits
 	tries     uint8
 	floor     floorPolicy
-	cause     bootctl.Cause  // of this boot, as far as the machine tells
-	core      nxs.Digest     // payload of the core that the system runs from; zero: the one that the machine started with
-	changed   vat.Notifier   // the state
-	stages    sync.WaitGroup // those that are being received; grows under mu
+	cause     bootctl.Cause // of this boot, as far as the machine tells
+	// payload of the core that the system runs from; zero: the one that the machine started with
+	core    nxs.Digest
+	changed vat.Notifier   // the state
+	stages  sync.WaitGroup // those that are being received; grows under mu
 
 	recordLost bool // no copy of the record was left when it was taken up
 
 	steps sync.Mutex // one step at a time, the writing of its record included; whoever only looks never waits for it
-	doubt bool       // a write failed, so a start may read either record: nothing is built on ours before it is written again
+	// a write failed, so a start may read either record: nothing is built on ours before it is written again
+	doubt bool
 
 	mu        sync.Mutex // held for moments, never over a call; the record changes only under steps
 	record    bootctl.Record
@@ -59,8 +61,8 @@ func (e *engine) snapshot() bootctl.Record {
 	return e.record
 }
 
-// change applies one step of the state machine: decided, made durable, then visible, in that order. A step that is refused, or whose
-// record cannot be made durable, has changed nothing.
+// change applies one step of the state machine: decided, made durable, then visible, in that order. A step that is
+// refused, or whose record cannot be made durable, has changed nothing.
 func (e *engine) change(step func(bootctl.Record) (bootctl.Record, error)) error {
 	e.steps.Lock()
 	defer e.steps.Unlock()
@@ -128,8 +130,8 @@ func (e *engine) show(r bootctl.Record) {
 	e.changed.Notify()
 }
 
-// settle ends the doubt after a write that failed: its record may be durable all the same, and a start would go by it. The caller holds
-// steps.
+// settle ends the doubt after a write that failed: its record may be durable all the same, and a start would go by it.
+// The caller holds steps.
 func (e *engine) settle() error {
 	if !e.doubt {
 		return nil

@@ -25,8 +25,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A device is an engine over a disk in memory, with a record whose medium may fail, a keystored that may refuse and a bundlemgrd that
-// counts what it is asked to publish.
+// A device is an engine over a disk in memory, with a record whose medium may fail, a keystored that may refuse and a
+// bundlemgrd that counts what it is asked to publish.
 type device struct {
 	*engine
 	disk      *durabletest.Disk
@@ -40,9 +40,10 @@ func newDevice(t *testing.T) *device {
 	d := &device{disk: durabletest.New(), medium: &medium{}}
 	d.engine = &engine{
 		clock: plat.RealClock{}, log: logclient.New("updated", vat.NewHolding("LogSink")),
-		verifier:  provided(t, capnp.Client(keystore.Verifier_ServerToClient((*fakeKeystored)(d)))),
-		publisher: &publisher{holding: provided(t, capnp.Client(bundle.SlotPublisher_ServerToClient((*fakeBundlemgrd)(d))))},
-		limits:    nxs.DefaultLimits(), tries: bootctl.DefaultTries,
+		verifier: provided(t, capnp.Client(keystore.Verifier_ServerToClient((*fakeKeystored)(d)))),
+		publisher: &publisher{holding: provided(t,
+			capnp.Client(bundle.SlotPublisher_ServerToClient((*fakeBundlemgrd)(d))))},
+		limits: nxs.DefaultLimits(), tries: bootctl.DefaultTries,
 	}
 	if err := d.open(d.disk, d.medium, nil); err != nil {
 		t.Fatal(err)
@@ -147,12 +148,14 @@ func (m *medium) Sync() error {
 func (d *device) put(t *testing.T, version string) error {
 	t.Helper()
 	key := updatestest.Key(1)
-	raw := updatestest.Archive(t, key, version, updatestest.Bundle("notes", version, nil, []byte("bytes of "+version), key))
+	raw := updatestest.Archive(t, key, version, updatestest.Bundle("notes", version, nil, []byte("bytes of "+version),
+		key))
 	if err := d.begin(int64(len(raw))); err != nil {
 		return err
 	}
 	defer d.end()
-	_, _, err := d.install(t.Context(), d.snapshot().Standby(), d.fromStream(newPipe(raw), int64(len(raw))), newProgress(update.StageProgress{}, int64(len(raw))))
+	_, _, err := d.install(t.Context(), d.snapshot().Standby(), d.fromStream(newPipe(raw), int64(len(raw))),
+		newProgress(update.StageProgress{}, int64(len(raw))))
 	return err
 }
 
@@ -223,7 +226,8 @@ func wantActive(t *testing.T, d *device, want bootctl.Slot) {
 	}
 }
 
-// TestWhatNoLongerVerifiesIsNotPublished takes the trust away between the stage and the attempt. The attempt is counted all the same.
+// TestWhatNoLongerVerifiesIsNotPublished takes the trust away between the stage and the attempt. The attempt is counted
+// all the same.
 func TestWhatNoLongerVerifiesIsNotPublished(t *testing.T) {
 	d := newDevice(t)
 	must(t, d.put(t, "1.0.0"))
@@ -232,7 +236,8 @@ func TestWhatNoLongerVerifiesIsNotPublished(t *testing.T) {
 	attempt, refused, err := d.bootAttempt(t.Context(), 0)
 	must(t, err)
 	if refusal.Of(refused) != refusal.InvalidSignature || d.published.Load() > 0 {
-		t.Errorf("got refusal %v and %d publications, want %s and none", refused, d.published.Load(), refusal.InvalidSignature)
+		t.Errorf("got refusal %v and %d publications, want %s and none", refused, d.published.Load(),
+			refusal.InvalidSignature)
 	}
 	if attempt.TriesLeft != bootctl.DefaultTries-1 {
 		t.Errorf("%d tries are left, want %d", attempt.TriesLeft, bootctl.DefaultTries-1)

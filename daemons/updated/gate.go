@@ -49,10 +49,11 @@ func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_boo
 	return nil
 }
 
-// bootAttempt counts durably, verifies the slot's every byte against its signature, and has it published, unless another core has to take over
-// for it first. The attempt that was begun for this one by the core before, if it is still the current one, is not counted again. A slot in which
-// damage is found is marked so, and where that brings the other one back, an attempt for it follows. publishErr tells why the slot cannot run;
-// err means that not even the attempt, or its end, could be recorded.
+// bootAttempt counts durably, verifies the slot's every byte against its signature, and has it published, unless
+// another core has to take over for it first. The attempt that was begun for this one by the core before, if it is
+// still the current one, is not counted again. A slot in which damage is found is marked so, and where that brings the
+// other one back, an attempt for it follows. publishErr tells why the slot cannot run; err means that not even the
+// attempt, or its end, could be recorded.
 func (e *engine) bootAttempt(ctx context.Context, begun uint64) (attempt bootctl.Attempt, publishErr, err error) {
 	for {
 		attempt, publishErr, err = e.attempt(ctx, begun)

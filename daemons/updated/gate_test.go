@@ -58,8 +58,8 @@ var verdicts = map[string]func(*testing.T, update.HealthGate, uint64) error{
 	},
 }
 
-// TestGateKnowsOneBoot has the holder of HealthGate speak of every boot but the current one: refused each time, and the record, in memory
-// and on its medium, is as it was.
+// TestGateKnowsOneBoot has the holder of HealthGate speak of every boot but the current one: refused each time, and the
+// record, in memory and on its medium, is as it was.
 func TestGateKnowsOneBoot(t *testing.T) {
 	d, gate, boot := onTrial(t)
 	before, medium := d.snapshot(), string(d.medium.raw)
@@ -70,7 +70,8 @@ func TestGateKnowsOneBoot(t *testing.T) {
 			}
 		}
 	}
-	if now := d.snapshot(); now.Pending != before.Pending || now.TriesLeft != before.TriesLeft || len(now.Quarantine) != 0 {
+	if now := d.snapshot(); now.Pending != before.Pending || now.TriesLeft != before.TriesLeft ||
+		len(now.Quarantine) != 0 {
 		t.Errorf("the record is %+v, was %+v", now, before)
 	}
 	if string(d.medium.raw) != medium {
@@ -78,8 +79,8 @@ func TestGateKnowsOneBoot(t *testing.T) {
 	}
 }
 
-// TestACommitIsNotTakenBack has the holder of HealthGate speak twice of one boot. A set that was confirmed for good may be found unhealthy later,
-// but neither is it on trial again nor does that quarantine it.
+// TestACommitIsNotTakenBack has the holder of HealthGate speak twice of one boot. A set that was confirmed for good may
+// be found unhealthy later, but neither is it on trial again nor does that quarantine it.
 func TestACommitIsNotTakenBack(t *testing.T) {
 	d, gate, boot := onTrial(t)
 	confirmed := d.snapshot().Pending

@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// TestAStageEndsWithItsDaemon ends a daemon's life in mid-stage. The slots have one writer: when Run returns, this one has left nothing
-// and writes nothing any more, because the next life opens the same folder.
+// TestAStageEndsWithItsDaemon ends a daemon's life in mid-stage. The slots have one writer: when Run returns, this one
+// has left nothing and writes nothing any more, because the next life opens the same folder.
 func TestAStageEndsWithItsDaemon(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
@@ -40,7 +40,8 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 	}
 
 	must(t, d.begin(int64(len(raw))))
-	if _, err := d.startStage(t.Context(), int64(len(raw)), update.StageProgress{}, true); refusal.Of(err) != refusal.Cancelled {
+	if _, err := d.startStage(t.Context(), int64(len(raw)), update.StageProgress{},
+		true); refusal.Of(err) != refusal.Cancelled {
 		t.Errorf("a stage after the end: %v, want %s", err, refusal.Cancelled)
 	}
 	if d.isStaging() {

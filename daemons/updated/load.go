@@ -11,8 +11,8 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// open takes up the slots and the record, the slots first: their leftovers are gone before anything goes by them. thisBoot is nil where
-// the record itself lives no longer than this boot.
+// open takes up the slots and the record, the slots first: their leftovers are gone before anything goes by them.
+// thisBoot is nil where the record itself lives no longer than this boot.
 func (e *engine) open(fs durable.FS, record, thisBoot durable.CellFile) (err error) {
 	if e.store, err = slots.Open(fs); err != nil {
 		return fmt.Errorf("cannot open slots: %w", err)
@@ -59,9 +59,9 @@ func (e *engine) tellMended() {
 	e.auditAs("record", subject{reason: string(refusal.StateDamaged), detail: fault.Error()}, logclient.ResultOK)
 }
 
-// load takes up the newest record, or resumes from what the slots know, and makes it agree with what they hold: a cut between image and
-// record is mended here. A record that is older than this boot begins it: no attempt of the boot before counts, and nothing is published
-// for it.
+// load takes up the newest record, or resumes from what the slots know, and makes it agree with what they hold: a cut
+// between image and record is mended here. A record that is older than this boot begins it: no attempt of the boot
+// before counts, and nothing is published for it.
 func (e *engine) load() error {
 	if err := e.readSlots(); err != nil {
 		return err
@@ -130,7 +130,8 @@ func (e *engine) stored(used bool) (raw []byte, found bool) {
 	}
 	raw, found = e.thisBoot.Load()
 	if used || found {
-		e.lost(refusal.New(refusal.NoSuchKey, "there is no boot record: quarantine, version floor and history are lost, if there were any"))
+		e.lost(refusal.New(refusal.NoSuchKey,
+			"there is no boot record: quarantine, version floor and history are lost, if there were any"))
 	}
 	return raw, found
 }

@@ -26,9 +26,9 @@ type Parts struct {
 	Tries         uint8        // boot attempts a switched-to slot gets, at least 1
 }
 
-// An Owner is this daemon without its wire: the engine that Run serves, whose steps are calls. It is for tests that cut the power after
-// every operation of it and need it by the hundred thousand. Its calls are those of the capabilities, in their order and with their
-// refusals; like them they may come from any goroutine.
+// An Owner is this daemon without its wire: the engine that Run serves, whose steps are calls. It is for tests that cut
+// the power after every operation of it and need it by the hundred thousand. Its calls are those of the capabilities,
+// in their order and with their refusals; like them they may come from any goroutine.
 type Owner struct{ engine *engine }
 
 // Own takes up the slots and the record as Run does. An error leaves everything to the next start.
@@ -53,7 +53,8 @@ func (o *Owner) Record() bootctl.Record { return o.engine.snapshot() }
 // Begin takes the one place for a stage of so many bytes, as Updated.stageSystem does.
 func (o *Owner) Begin(size int64) error { return o.engine.begin(size) }
 
-// Receive brings the archive into the standby slot after a Begin, gives the place back, and returns the number of the stage.
+// Receive brings the archive into the standby slot after a Begin, gives the place back, and returns the number of the
+// stage.
 func (o *Owner) Receive(ctx context.Context, archive io.Reader, size int64) (serial uint64, err error) {
 	defer o.engine.end()
 	progress := newProgress(update.StageProgress(capnp.Client{}), size)
@@ -70,8 +71,8 @@ func (o *Owner) Switch(ctx context.Context, serial uint64) error {
 // Discard empties the standby slot, as StagedSystem.discard does.
 func (o *Owner) Discard(serial uint64) error { return o.engine.discard(serial) }
 
-// BootAttempt counts an attempt and publishes its slot, as HealthGate.bootAttempt does. unpublished is why the slot cannot run; err
-// means that not even the attempt could be counted.
+// BootAttempt counts an attempt and publishes its slot, as HealthGate.bootAttempt does. unpublished is why the slot
+// cannot run; err means that not even the attempt could be counted.
 func (o *Owner) BootAttempt(ctx context.Context) (a bootctl.Attempt, unpublished, err error) {
 	return o.engine.bootAttempt(ctx, 0)
 }

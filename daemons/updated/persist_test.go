@@ -21,7 +21,8 @@ import (
 	"nexus/libupdates/statefs"
 )
 
-// below is the part of a file system that is below a folder, so that slots and state may be on one disk and lose its power together.
+// below is the part of a file system that is below a folder, so that slots and state may be on one disk and lose its
+// power together.
 type below struct {
 	durable.FS
 	dir string
@@ -67,9 +68,10 @@ func newDeviceOn(t *testing.T) *device {
 	d := &device{medium: &medium{}}
 	d.engine = &engine{
 		clock: plat.RealClock{}, log: logclient.New("updated", vat.NewHolding("LogSink")),
-		verifier:  provided(t, capnp.Client(keystore.Verifier_ServerToClient((*fakeKeystored)(d)))),
-		publisher: &publisher{holding: provided(t, capnp.Client(bundle.SlotPublisher_ServerToClient((*fakeBundlemgrd)(d))))},
-		limits:    nxs.DefaultLimits(), tries: bootctl.DefaultTries,
+		verifier: provided(t, capnp.Client(keystore.Verifier_ServerToClient((*fakeKeystored)(d)))),
+		publisher: &publisher{holding: provided(t,
+			capnp.Client(bundle.SlotPublisher_ServerToClient((*fakeBundlemgrd)(d))))},
+		limits: nxs.DefaultLimits(), tries: bootctl.DefaultTries,
 	}
 	return d
 }
@@ -115,7 +117,8 @@ func TestTheRecordOutlivesTheBoot(t *testing.T) {
 	next := mustBoot(t, disk, &medium{})
 	after := next.snapshot()
 	if !slices.Equal(after.Quarantine, before.Quarantine) || !slices.Equal(beforeBoot(after), before.History) ||
-		*after.LastRollback != *before.LastRollback || after.Slots != before.Slots || after.Staged != before.Staged || after.Active != before.Active {
+		*after.LastRollback != *before.LastRollback || after.Slots != before.Slots || after.Staged != before.Staged ||
+		after.Active != before.Active {
 		t.Errorf("the record was %+v and is %+v", before, after)
 	}
 	if !next.persistent() || next.ready() != "updated: ready (statefs)" {
@@ -198,7 +201,8 @@ func TestEitherCopyOfTheRecordMayBeDamaged(t *testing.T) {
 		bad := disk.Clone()
 		must(t, bad.Overwrite(damaged, []byte("rot")))
 		next := mustBoot(t, bad, &medium{})
-		if got := next.snapshot(); !slices.Equal(got.Quarantine, want.Quarantine) || !slices.Equal(beforeBoot(got), want.History) {
+		if got := next.snapshot(); !slices.Equal(got.Quarantine, want.Quarantine) ||
+			!slices.Equal(beforeBoot(got), want.History) {
 			t.Errorf("with %s damaged the record is %+v, want %+v", damaged, got, want)
 		}
 		// One step heals: then the other copy may be damaged.
@@ -240,8 +244,8 @@ func TestWithBothCopiesDamagedTheConfirmedSlotRuns(t *testing.T) {
 	}
 }
 
-// Every step, cut after every operation, on one disk that holds slots and state: the next boot takes up the record from before the step
-// or from after it, and the one from after it if the step was reported done.
+// Every step, cut after every operation, on one disk that holds slots and state: the next boot takes up the record from
+// before the step or from after it, and the one from after it if the step was reported done.
 func TestCutEveryStep(t *testing.T) {
 	for _, step := range []struct {
 		name    string
@@ -316,7 +320,8 @@ func TestCutEveryStep(t *testing.T) {
 					}
 					after := next.snapshot()
 					if done && step.same(before, after) {
-						t.Fatalf("cut after operation %d, %s: the step was reported done and is lost: %+v", n, outcome.Name, after)
+						t.Fatalf("cut after operation %d, %s: the step was reported done and is lost: %+v", n,
+							outcome.Name, after)
 					}
 					active := after.Slot(after.Active)
 					if !active.Good || after.IsQuarantined(active.Digest) || after.Boot < before.Boot {

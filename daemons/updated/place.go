@@ -10,12 +10,12 @@ import (
 
 // There is one place for a stage. Who has it may lose it: to its own slowness (watchStall), or to an operator.
 
-// placePatience is how long a stage waits for the place of another that may be on its way out: a sender's connection takes a moment to
-// end.
+// placePatience is how long a stage waits for the place of another that may be on its way out: a sender's connection
+// takes a moment to end.
 const placePatience = time.Second
 
-// holdOff is how long those who may only stage leave the place to operators after one of these has staged a set, which is his to take up, or
-// has ended a stage.
+// holdOff is how long those who may only stage leave the place to operators after one of these has staged a set, which
+// is his to take up, or has ended a stage.
 const holdOff = time.Minute
 
 // A request is one sender's wish to stage.
@@ -37,7 +37,8 @@ func (e *engine) admitStage(ctx context.Context, r request) (*stage, error) {
 
 func (e *engine) tryStage(ctx context.Context, r request) (*stage, error) {
 	if r.size > uint64(e.limits.Archive) {
-		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.size, e.limits.Archive)
+		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.size,
+			e.limits.Archive)
 	}
 	if err := e.heldOff(); err != nil && !r.operator {
 		return nil, err
@@ -50,7 +51,8 @@ func (e *engine) tryStage(ctx context.Context, r request) (*stage, error) {
 	return e.startStage(r.life, size, r.progress.AddRef(), r.operator)
 }
 
-// awaitPlace waits a moment for a place that is taken: a stage that is being given back is no reason to refuse the next.
+// awaitPlace waits a moment for a place that is taken: a stage that is being given back is no reason to refuse the
+// next.
 func (e *engine) awaitPlace(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, placePatience)
 	defer cancel()
@@ -74,7 +76,8 @@ func (e *engine) setStage(s *stage) {
 	e.stage = s
 }
 
-// endStage ends the stage under way, if there is one, and keeps the place for operators. It returns when the place is free.
+// endStage ends the stage under way, if there is one, and keeps the place for operators. It returns when the place is
+// free.
 func (e *engine) endStage(ctx context.Context) (ended bool, err error) {
 	e.holdPlace()
 	e.mu.Lock()
@@ -111,7 +114,8 @@ func (e *engine) heldOff() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if left := e.heldUntil.Sub(e.clock.Now()); left > 0 {
-		return refusal.New(refusal.StageInProgress, "the place is kept for operators for another %s", left.Round(time.Second))
+		return refusal.New(refusal.StageInProgress, "the place is kept for operators for another %s",
+			left.Round(time.Second))
 	}
 	return nil
 }

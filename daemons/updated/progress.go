@@ -9,14 +9,15 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// progressSteps is into how many steps a stage's progress is divided: a sender hears of it at most so often, and once a phase.
+// progressSteps is into how many steps a stage's progress is divided: a sender hears of it at most so often, and once a
+// phase.
 const progressSteps = 64
 
 // progressPatience bounds one call to an observer; one that does not answer hears nothing more.
 const progressPatience = 5 * time.Second
 
-// A progress tells a sender how far its stage is. It never holds the stage up: what comes while the observer is busy is replaced by
-// what comes after.
+// A progress tells a sender how far its stage is. It never holds the stage up: what comes while the observer is busy is
+// replaced by what comes after.
 type progress struct {
 	observer update.StageProgress
 	size     int64

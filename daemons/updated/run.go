@@ -102,8 +102,8 @@ func open(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient
 	return e, e.open(durable.OS(root), memory, nil)
 }
 
-// recordInState is the value of the setting `record` by which the record is kept in the state folder. Any other keeps it in memory, for
-// this boot.
+// recordInState is the value of the setting `record` by which the record is kept in the state folder. Any other keeps
+// it in memory, for this boot.
 const recordInState = "statefs"
 
 // ready is the marker that says how long the record lives.
@@ -154,9 +154,9 @@ func (e *engine) readPolicy(ctx context.Context, b *vat.Endowments) error {
 	return err
 }
 
-// resume tells the publisher what should be published when this is not the first life of the daemon in this boot: its predecessor
-// published something, and bundlemgrd may have died together with it. What no attempt has begun for is not to run, and neither is what
-// another core has to take over for first.
+// resume tells the publisher what should be published when this is not the first life of the daemon in this boot: its
+// predecessor published something, and bundlemgrd may have died together with it. What no attempt has begun for is not
+// to run, and neither is what another core has to take over for first.
 func (e *engine) resume() {
 	r := e.snapshot()
 	if !r.Begun() || e.successor(r.Running()) != update.HandOver_none {

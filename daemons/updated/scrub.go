@@ -83,7 +83,8 @@ type slotCheck struct {
 	err     error // nil: every byte is what was signed
 }
 
-// scrub checks both slots as if they had just arrived, one after the other. It holds the place of a stage, so that nothing is written meanwhile.
+// scrub checks both slots as if they had just arrived, one after the other. It holds the place of a stage, so that
+// nothing is written meanwhile.
 func (e *engine) scrub(ctx context.Context) ([]slotCheck, error) {
 	if err := e.takePlace(); err != nil {
 		return nil, err

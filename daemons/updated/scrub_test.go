@@ -31,7 +31,8 @@ func setFiles() []string {
 	return []string{"system.nxsindex", "notes.nxb/manifest.nxb", "notes.nxb/payload.elf"}
 }
 
-// TestAFlippedBitInTheActiveSlot is found before anything of the slot runs, and the slot before comes back, by no fault of the set.
+// TestAFlippedBitInTheActiveSlot is found before anything of the slot runs, and the slot before comes back, by no fault
+// of the set.
 func TestAFlippedBitInTheActiveSlot(t *testing.T) {
 	for _, file := range setFiles() {
 		t.Run(file, func(t *testing.T) {
@@ -47,7 +48,8 @@ func TestAFlippedBitInTheActiveSlot(t *testing.T) {
 			if a.Slot != bad.Other() || r.Active != bad.Other() || d.published.Load() != published+1 {
 				t.Errorf("got attempt %+v, record %+v, %d publications", a, r, d.published.Load()-published)
 			}
-			if r.Slot(bad).Damage != refusal.DigestMismatch || len(r.Quarantine) != 0 || r.LastRollback.Reason != refusal.DigestMismatch {
+			if r.Slot(bad).Damage != refusal.DigestMismatch || len(r.Quarantine) != 0 ||
+				r.LastRollback.Reason != refusal.DigestMismatch {
 				t.Errorf("the record is %+v", r)
 			}
 			if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
@@ -107,7 +109,8 @@ func TestScrub(t *testing.T) {
 			checks, err = d.scrub(t.Context())
 			must(t, err)
 			got, other := checks[bad-bootctl.A], checks[bad.Other()-bootctl.A]
-			if refusal.Of(got.err) != refusal.DigestMismatch || !strings.Contains(got.err.Error(), file) || other.err != nil {
+			if refusal.Of(got.err) != refusal.DigestMismatch || !strings.Contains(got.err.Error(), file) ||
+				other.err != nil {
 				t.Errorf("%s of slot %s: %+v", file, bad, checks)
 			}
 			r := d.snapshot()
@@ -148,7 +151,8 @@ func TestAMissingFileIsDamage(t *testing.T) {
 	}
 }
 
-// TestAStartWithADamagedIndex begins where the index of the active slot is damaged: the system starts, and runs the other slot.
+// TestAStartWithADamagedIndex begins where the index of the active slot is damaged: the system starts, and runs the
+// other slot.
 func TestAStartWithADamagedIndex(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")

@@ -32,7 +32,8 @@ func longest(size int64) time.Duration {
 	return stageGrace + time.Duration(size/leastRate)*time.Second
 }
 
-// A stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or dropped.
+// A stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or
+// dropped.
 type stage struct {
 	engine   *engine
 	operator bool // who sends it may take it up
@@ -64,7 +65,8 @@ func (e *engine) begin(size int64) error {
 	case r.Pending != bootctl.None:
 		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", r.Pending)
 	case size > e.limits.Archive:
-		return refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", size, e.limits.Archive)
+		return refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", size,
+			e.limits.Archive)
 	}
 	return e.takePlace()
 }
@@ -114,8 +116,10 @@ func (e *engine) stop() {
 	e.stages.Wait()
 }
 
-// startStage starts to receive an archive of the given size, until life ends, in the place that begin took. It takes the observer over.
-func (e *engine) startStage(life context.Context, size int64, observer update.StageProgress, operator bool) (*stage, error) {
+// startStage starts to receive an archive of the given size, until life ends, in the place that begin took. It takes
+// the observer over.
+func (e *engine) startStage(life context.Context, size int64, observer update.StageProgress,
+	operator bool) (*stage, error) {
 	if !e.enter() {
 		e.end()
 		observer.Release()
@@ -170,7 +174,8 @@ func (s *stage) receive(ctx context.Context, out *io.PipeReader) {
 var errOver = errors.New("the stage is over")
 
 // install brings an archive into a slot: verified while it is written, durable, and then in the record.
-func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival, p *progress) (subject, uint64, error) {
+func (e *engine) install(ctx context.Context, slot bootctl.Slot, archive arrival,
+	p *progress) (subject, uint64, error) {
 	to := subject{slot: slot}
 	var set bootctl.Content
 	err := archive(ctx, slot, slots.StageOptions{
@@ -215,7 +220,8 @@ func (e *engine) moveOn(slot bootctl.Slot, set bootctl.Content) error {
 	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, set) })
 }
 
-// write takes the next bytes; it returns once they were taken into the check, at most 4 MiB ahead of the disk, or the stage is over.
+// write takes the next bytes; it returns once they were taken into the check, at most 4 MiB ahead of the disk, or the
+// stage is over.
 func (s *stage) write(b []byte) error {
 	if len(b) > int(update.MaxChunkBytes) {
 		return errors.New("cannot take chunk: it is over 1 MiB")
@@ -255,8 +261,8 @@ func (s *stage) finish(ctx context.Context) (serial uint64, reused int64, err er
 // errAgain is for a sender that says twice that all was sent.
 var errAgain = errors.New("cannot finish stage: done was called before")
 
-// drop discards the stage unless the sender said that all was sent. Of a file a sender can say so at once, so that is not enough: the stage
-// goes on as long as somebody waits for its outcome.
+// drop discards the stage unless the sender said that all was sent. Of a file a sender can say so at once, so that is
+// not enough: the stage goes on as long as somebody waits for its outcome.
 func (s *stage) drop() {
 	s.mu.Lock()
 	sent := s.done && s.way == byWrite
@@ -266,7 +272,8 @@ func (s *stage) drop() {
 	}
 }
 
-// watchStall discards the stage when its sender is too slow: no sender keeps the one place for long by sending next to nothing.
+// watchStall discards the stage when its sender is too slow: no sender keeps the one place for long by sending next to
+// nothing.
 func (s *stage) watchStall(ctx context.Context, clock plat.Clock) {
 	over := clock.After(longest(s.size))
 	for had := int64(0); ; {
@@ -277,13 +284,15 @@ func (s *stage) watchStall(ctx context.Context, clock plat.Clock) {
 			case s.sent():
 				return // what remains is our own work
 			case s.writing.Load() == 0 && now-had < wanted: // else the sender waits for us
-				s.cancel(refusal.New(refusal.Stalled, "%d bytes came in %s, at least %d have to", now-had, stallPatience, wanted))
+				s.cancel(refusal.New(refusal.Stalled, "%d bytes came in %s, at least %d have to", now-had,
+					stallPatience, wanted))
 				return
 			}
 			had = now
 		case <-over:
 			if !s.sent() {
-				s.cancel(refusal.New(refusal.Stalled, "%d of %d bytes came in %s", s.received.Load(), s.size, longest(s.size)))
+				s.cancel(refusal.New(refusal.Stalled, "%d of %d bytes came in %s", s.received.Load(), s.size,
+					longest(s.size)))
 			}
 			return
 		case <-ctx.Done():

@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// stagedSystem makes the capability for one completed stage. This is the only place where one is made, and a serial is only had
-// from a record that holds the stage.
+// stagedSystem makes the capability for one completed stage. This is the only place where one is made, and a serial is
+// only had from a record that holds the stage.
 func (e *engine) stagedSystem(serial uint64) update.StagedSystem {
 	return update.StagedSystem_ServerToClient(&stagedServer{engine: e, serial: serial})
 }
@@ -31,7 +31,8 @@ func (s *stagedServer) Describe(_ context.Context, call update.StagedSystem_desc
 	return convert.Except(s.engine.describe(s.serial, res.NewSystem))
 }
 
-// describe fills what is known of a stage, given the method that makes it. Refused as Stale unless it is what is staged now.
+// describe fills what is known of a stage, given the method that makes it. Refused as Stale unless it is what is staged
+// now.
 func (e *engine) describe(serial uint64, make func() (update.StagedInfo, error)) error {
 	r := e.snapshot()
 	if r.Staged == bootctl.None || r.StageSerial != serial {
@@ -80,7 +81,8 @@ func (e *engine) switchTo(ctx context.Context, serial uint64) error {
 	what := about(r, r.Staged)
 	err := e.runnable(ctx, r, serial)
 	if err == nil {
-		err = e.inspect(ctx, r.Active) // what is lost of the way back is said before the trial; a new set is what mends it
+		// what is lost of the way back is said before the trial; a new set is what mends it
+		err = e.inspect(ctx, r.Active)
 	}
 	if err == nil {
 		err = e.idle(func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(serial, e.tries) })
@@ -92,7 +94,8 @@ func (e *engine) switchTo(ctx context.Context, serial uint64) error {
 	return err
 }
 
-// runnable refuses a staged set that bundlemgrd could not publish. What is stale is left to the state machine to refuse.
+// runnable refuses a staged set that bundlemgrd could not publish. What is stale is left to the state machine to
+// refuse.
 func (e *engine) runnable(ctx context.Context, r bootctl.Record, serial uint64) error {
 	if r.Staged == bootctl.None || r.StageSerial != serial {
 		return nil
@@ -100,8 +103,8 @@ func (e *engine) runnable(ctx context.Context, r bootctl.Record, serial uint64) 
 	return e.publisher.check(ctx, r.Staged, nxs.Digest(r.Slot(r.Staged).Digest))
 }
 
-// discard takes the set out of the record first: a record must never name a set that is not there. It holds the place of a stage, so
-// that no stage fills the slot in between.
+// discard takes the set out of the record first: a record must never name a set that is not there. It holds the place
+// of a stage, so that no stage fills the slot in between.
 func (e *engine) discard(serial uint64) error {
 	r := e.snapshot()
 	what := about(r, r.Staged)

@@ -8,7 +8,8 @@ import (
 	"nexus/daemons/convert"
 )
 
-// A stagerServer is UpdateStage: it brings sets and can do nothing with them. A StagedSystem is not among what it can make.
+// A stagerServer is UpdateStage: it brings sets and can do nothing with them. A StagedSystem is not among what it can
+// make.
 type stagerServer struct {
 	engine   *engine
 	life     context.Context // of the daemon: no stage outlives it

@@ -11,8 +11,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// stateKeys is the prefix of the state that this daemon was granted. Each call waits for a restarting statefsd as long as for any other
-// daemon, and may reach it twice: that has no further effect.
+// stateKeys is the prefix of the state that this daemon was granted. Each call waits for a restarting statefsd as long
+// as for any other daemon, and may reach it twice: that has no further effect.
 type stateKeys struct{ holding *vat.Holding }
 
 func (k *stateKeys) call(ask func(context.Context, statefs.StateFs) error) error {

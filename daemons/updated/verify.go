@@ -12,7 +12,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// verifyBy returns a verification that asks keystored: this process holds no key and cannot be talked into trusting one.
+// verifyBy returns a verification that asks keystored: this process holds no key and cannot be talked into trusting
+// one.
 func verifyBy(ctx context.Context, verifier *vat.Holding) nxs.VerifyFunc {
 	return func(message, signature []byte) (key trust.PublicKey, err error) {
 		ctx, cancel := bounded(ctx)

@@ -32,7 +32,8 @@ func watched(t *testing.T) *device {
 // receive brings an archive to a slot as a stage does.
 func (d *device) receive(t *testing.T, slot bootctl.Slot, raw []byte) error {
 	t.Helper()
-	_, _, err := d.install(t.Context(), slot, d.fromStream(bytes.NewReader(raw), int64(len(raw))), newProgress(update.StageProgress{}, int64(len(raw))))
+	_, _, err := d.install(t.Context(), slot, d.fromStream(bytes.NewReader(raw), int64(len(raw))),
+		newProgress(update.StageProgress{}, int64(len(raw))))
 	return err
 }
 
@@ -40,7 +41,8 @@ func (d *device) receive(t *testing.T, slot bootctl.Slot, raw []byte) error {
 func archive(t *testing.T, damaged bool) []byte {
 	t.Helper()
 	key := updatestest.Key(1)
-	raw := updatestest.Archive(t, key, "1.2.0", updatestest.Bundle("notes", "1.2.0", nil, []byte("bytes of 1.2.0"), key))
+	raw := updatestest.Archive(t, key, "1.2.0", updatestest.Bundle("notes", "1.2.0", nil, []byte("bytes of 1.2.0"),
+		key))
 	if damaged {
 		raw[bytes.Index(raw, []byte("bytes of 1.2.0"))] ^= 1
 	}
@@ -95,7 +97,8 @@ func TestTheSetThatRunsIsNotStagedAgain(t *testing.T) {
 	}
 }
 
-// TestNoStageIntoTheSlotThatHasComeBack has the watch end in a rollback after a stage has begun: its slot is the active one then.
+// TestNoStageIntoTheSlotThatHasComeBack has the watch end in a rollback after a stage has begun: its slot is the active
+// one then.
 func TestNoStageIntoTheSlotThatHasComeBack(t *testing.T) {
 	d := watched(t)
 	standby := d.snapshot().Standby()

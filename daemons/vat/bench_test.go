@@ -14,8 +14,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// BenchmarkCallToEcho makes a call over a granted socket and, beside it in the same run, sends eight bytes over a bare socket pair and
-// back. It reports the median of the ratios.
+// BenchmarkCallToEcho makes a call over a granted socket and, beside it in the same run, sends eight bytes over a bare
+// socket pair and back. It reports the median of the ratios.
 func BenchmarkCallToEcho(b *testing.B) {
 	call, echo := caller(b), echoer(b)
 	var ratios []float64
@@ -50,7 +50,8 @@ func caller(b *testing.B) func() {
 	}
 	ours.Close()
 	theirs.Close()
-	served := vat.Connect(server, capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: "x", closed: make(chan struct{})})))
+	served := vat.Connect(server,
+		capnp.Client(keystore.TrustAnchors_ServerToClient(&anchors{name: "x", closed: make(chan struct{})})))
 	conn := vat.Connect(socket, capnp.Client{})
 	b.Cleanup(func() { conn.Close(); served.Close() })
 	client, err := conn.Bootstrap(context.Background())

@@ -67,7 +67,8 @@ func (e grant) packet() ([]byte, error) {
 	}
 	m.SetKind(e.Kind)
 	m.SetLink(e.Link)
-	if err := errors.Join(m.SetName(e.Name), m.SetPeer(e.Peer), m.SetOnward(e.Onward), SetTexts(m.NewGrants, e.Grants)); err != nil {
+	if err := errors.Join(m.SetName(e.Name), m.SetPeer(e.Peer), m.SetOnward(e.Onward),
+		SetTexts(m.NewGrants, e.Grants)); err != nil {
 		return nil, err
 	}
 	packet, err := msg.Marshal()

@@ -6,8 +6,8 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// takeUse connects to the provider of a facet. When that connection ends and the daemon did not mean it to, initd is told, which makes
-// the link again if both its ends still live.
+// takeUse connects to the provider of a facet. When that connection ends and the daemon did not mean it to, initd is
+// told, which makes the link again if both its ends still live.
 func (b *Endowments) takeUse(e grant) {
 	socket, err := socketOf(e.File)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// Where a process finds its endowment channel. A daemon starts with no other descriptor but the three standard ones, a bundle with those and
-// the connection on descriptor 3.
+// Where a process finds its endowment channel. A daemon starts with no other descriptor but the three standard ones, a
+// bundle with those and the connection on descriptor 3.
 const (
 	EndowmentFD       = 3
 	BundleEndowmentFD = 4
@@ -26,8 +26,8 @@ type Client struct {
 	Grants []string // What it may reach through the facet, where the facet has names to grant.
 }
 
-// Endowments are everything a daemon was handed and will be handed. Its methods may be called in any order and from any goroutine;
-// what has not come yet is waited for.
+// Endowments are everything a daemon was handed and will be handed. Its methods may be called in any order and from any
+// goroutine; what has not come yet is waited for.
 type Endowments struct {
 	channel *net.UnixConn
 	done    chan struct{}
@@ -91,8 +91,8 @@ func (b *Endowments) Ready() error {
 	return sendReport(b.channel, report{Kind: endowment.Report_Kind_ready})
 }
 
-// Close ends every connection of the daemon, then its channel. The end of the channel alone leaves them open: a daemon that was told to
-// stop may still say its last words.
+// Close ends every connection of the daemon, then its channel. The end of the channel alone leaves them open: a daemon
+// that was told to stop may still say its last words.
 func (b *Endowments) Close() {
 	b.mu.Lock()
 	conns := b.conns
@@ -105,16 +105,16 @@ func (b *Endowments) Close() {
 	<-b.done
 }
 
-// OnRefused has f told of each peer that broke the protocol and lost its connection for it, by the name that initd gave it. f must not
-// block. Without it, a line on standard error says so, which initd puts into the log.
+// OnRefused has f told of each peer that broke the protocol and lost its connection for it, by the name that initd gave
+// it. f must not block. Without it, a line on standard error says so, which initd puts into the log.
 func (b *Endowments) OnRefused(f func(peer string, reason guard.Reason)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refused = f
 }
 
-// OnHanded has f take each file of that name that somebody outside hands over, with the ticket that came with it. f closes the file, whoever
-// sent it may be anybody, and f must not block. Files that come without it are closed.
+// OnHanded has f take each file of that name that somebody outside hands over, with the ticket that came with it. f
+// closes the file, whoever sent it may be anybody, and f must not block. Files that come without it are closed.
 func (b *Endowments) OnHanded(name string, f func(ticket string, file *os.File)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -158,7 +158,8 @@ func TestHoldingOutlivesItsProvider(t *testing.T) {
 	}
 }
 
-// TestCallGoesOnInTheNextLife ends the provider under a call, which is made again to its next life. Any other error is the caller's.
+// TestCallGoesOnInTheNextLife ends the provider under a call, which is made again to its next life. Any other error is
+// the caller's.
 func TestCallGoesOnInTheNextLife(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -251,7 +252,8 @@ func TestResources(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer memory.Close()
-	for _, err := range []error{end.GrantSetting("tries", "2"), end.GrantFile("record", memory), end.GrantDir("system", handle)} {
+	for _, err := range []error{end.GrantSetting("tries", "2"), end.GrantFile("record", memory),
+		end.GrantDir("system", handle)} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,7 +303,8 @@ func receive[T any](t *testing.T, ctx context.Context, c <-chan T) {
 	}
 }
 
-// TestRefusalIsReported lets a client break the protocol on a granted socket: the daemon hears of it under the name that initd gave it.
+// TestRefusalIsReported lets a client break the protocol on a granted socket: the daemon hears of it under the name
+// that initd gave it.
 func TestRefusalIsReported(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

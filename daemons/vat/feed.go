@@ -8,8 +8,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// ObserverPatience is how long an observer may take to answer one call. One that takes longer loses its place: it is called no more,
-// and let go, by which it learns of it.
+// ObserverPatience is how long an observer may take to answer one call. One that takes longer loses its place: it is
+// called no more, and let go, by which it learns of it.
 const ObserverPatience = 10 * time.Second
 
 // A Feed tells observers of one client what changes.
@@ -22,9 +22,9 @@ type Feed struct {
 // A Tell hands an observer what is new to it, with at most one call. It says whether there is more to tell at once.
 type Tell func(ctx context.Context) (more bool, err error)
 
-// Follow has tell called now and after each change, until it fails, the observer takes too long, or the subscription that is returned is
-// dropped. At most one call is under way, and changes meanwhile are one: an observer that is slow misses states, and keeps nobody else
-// waiting. It takes the observer over.
+// Follow has tell called now and after each change, until it fails, the observer takes too long, or the subscription
+// that is returned is dropped. At most one call is under way, and changes meanwhile are one: an observer that is slow
+// misses states, and keeps nobody else waiting. It takes the observer over.
 func (f Feed) Follow(observer capnp.Client, tell Tell) (*Subscription, error) {
 	if !observer.IsValid() {
 		return nil, errors.New("cannot subscribe: the observer is null")
@@ -61,8 +61,8 @@ func (f Feed) run(ctx context.Context, tell Tell) {
 	}
 }
 
-// parts is into how many parts the patience with an observer is divided. A process that was stopped loses one of them, so the answer
-// that has come meanwhile is still taken.
+// parts is into how many parts the patience with an observer is divided. A process that was stopped loses one of them,
+// so the answer that has come meanwhile is still taken.
 const parts = 4
 
 // patiently tells once, and gives up an observer that does not answer.
@@ -89,7 +89,8 @@ func (f Feed) giveUp(ctx context.Context, cancel context.CancelFunc) {
 	cancel()
 }
 
-// A Subscription is what a subscriber holds: a feed lasts as long as it. It is the server of every capability of that kind.
+// A Subscription is what a subscriber holds: a feed lasts as long as it. It is the server of every capability of that
+// kind.
 type Subscription struct{ cancel context.CancelFunc }
 
 // Shutdown runs when the subscriber dropped it, or died.

@@ -33,18 +33,26 @@ func within[T any](t *testing.T, what string, c <-chan T) (v T) {
 	return v
 }
 
-// TestASilentObserverLosesItsPlaceAlone follows one state with two observers, one of which does not answer. That one is let go and its
-// place is free again; the other hears of what comes after.
+// TestASilentObserverLosesItsPlaceAlone follows one state with two observers, one of which does not answer. That one is
+// let go and its place is free again; the other hears of what comes after.
 func TestASilentObserverLosesItsPlaceAlone(t *testing.T) {
 	feed := vat.Feed{Changed: vat.NewNotifier(), Quota: vat.NewQuota("observers", 2), Slow: 20 * time.Millisecond}
 	told := make(chan struct{}, 16)
 	good, goodClient := listen()
-	subscription, err := feed.Follow(goodClient, func(context.Context) (bool, error) { told <- struct{}{}; return false, nil })
+	subscription, err := feed.Follow(goodClient, func(context.Context) (bool, error) {
+		told <- struct{}{}
+		return false,
+			nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	silent, silentClient := listen()
-	_, err = feed.Follow(silentClient, func(ctx context.Context) (bool, error) { <-ctx.Done(); return false, ctx.Err() })
+	_, err = feed.Follow(silentClient, func(ctx context.Context) (bool, error) {
+		<-ctx.Done()
+		return false,
+			ctx.Err()
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +63,10 @@ func TestASilentObserverLosesItsPlaceAlone(t *testing.T) {
 
 	next, nextClient := listen()
 	for {
-		if _, err = feed.Follow(nextClient.AddRef(), func(context.Context) (bool, error) { return false, nil }); err == nil {
+		if _, err = feed.Follow(nextClient.AddRef(), func(context.Context) (bool, error) {
+			return false,
+				nil
+		}); err == nil {
 			break // its place is given back a moment after the observer is let go
 		}
 		if !exc.IsType(err, exc.Overloaded) {
@@ -79,7 +90,8 @@ func TestASilentObserverLosesItsPlaceAlone(t *testing.T) {
 func TestANullObserverIsRefused(t *testing.T) {
 	feed := vat.Feed{Changed: vat.NewNotifier(), Quota: vat.NewQuota("observers", 1)}
 	for range 3 { // it takes no place
-		if _, err := feed.Follow(capnp.Client{}, nil); err == nil || err.Error() != "cannot subscribe: the observer is null" {
+		if _, err := feed.Follow(capnp.Client{}, nil); err == nil ||
+			err.Error() != "cannot subscribe: the observer is null" {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -21,7 +21,8 @@ type ForwardedLink struct {
 	end        grant
 }
 
-// OnForwarded has the forwarder take what is to be passed on. What came before is lost: its client finds the link closed, and asks again.
+// OnForwarded has the forwarder take what is to be passed on. What came before is lost: its client finds the link
+// closed, and asks again.
 func (b *Endowments) OnForwarded(c Forwarder) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -64,8 +65,8 @@ func (p ForwardedLink) PassOn(to *Parent) error {
 // Peer is who is at the other end.
 func (p ForwardedLink) Peer() string { return p.end.Peer }
 
-// Serve serves bootstrap on the end in place of the process, until the link is cut or ends. What is called on it is passed on: a call counts
-// until it has returned. It is nil where there is no link.
+// Serve serves bootstrap on the end in place of the process, until the link is cut or ends. What is called on it is
+// passed on: a call counts until it has returned. It is nil where there is no link.
 func (p ForwardedLink) Serve(bootstrap capnp.Client) *Conn {
 	socket, err := socketOf(p.end.File)
 	if err != nil {
@@ -73,10 +74,12 @@ func (p ForwardedLink) Serve(bootstrap capnp.Client) *Conn {
 		return nil
 	}
 	client := Client{Name: p.end.Peer, Grants: p.end.Grants}
-	return p.endowments.serve(arrival{client, p.end.Link, socket}, func(Client) capnp.Client { return bootstrap }, guard.Forwards())
+	return p.endowments.serve(arrival{client, p.end.Link, socket}, func(Client) capnp.Client { return bootstrap },
+		guard.Forwards())
 }
 
-// Use fills a holding with what is served on the end, in place of the process, until the link is cut or ends. It is nil where there is no link.
+// Use fills a holding with what is served on the end, in place of the process, until the link is cut or ends. It is nil
+// where there is no link.
 func (p ForwardedLink) Use(h *Holding) *Conn {
 	socket, err := socketOf(p.end.File)
 	if err != nil {

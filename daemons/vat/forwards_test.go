@@ -56,7 +56,8 @@ func pair(t *testing.T, served capnp.Client, options ...guard.Option) (client ca
 	return client, near, far
 }
 
-// foreign serves on a connection without a guard, as a program with another library does, and returns what we hold of it.
+// foreign serves on a connection without a guard, as a program with another library does, and returns what we hold of
+// it.
 func foreign(t *testing.T, served capnp.Client) capnp.Client {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
@@ -83,9 +84,9 @@ func foreign(t *testing.T, served capnp.Client) capnp.Client {
 	return client
 }
 
-// TestAForwardedCallCountsUntilItHasReturned has a client call through a connection that forwards, and give up. What is under way behind it is
-// never more than one connection may have, also after the client has gone; when it has returned, the connection is over and all of it is given
-// back.
+// TestAForwardedCallCountsUntilItHasReturned has a client call through a connection that forwards, and give up. What is
+// under way behind it is never more than one connection may have, also after the client has gone; when it has returned,
+// the connection is over and all of it is given back.
 func TestAForwardedCallCountsUntilItHasReturned(t *testing.T) {
 	slow := &slowAnchors{release: make(chan struct{})}
 	served := foreign(t, capnp.Client(keystore.TrustAnchors_ServerToClient(slow)))
@@ -124,8 +125,8 @@ func TestAForwardedCallCountsUntilItHasReturned(t *testing.T) {
 	}
 }
 
-// TestAForwardedCallIsAnswered has a connection that forwards carry calls that nobody gives up, and calls that were given up and then returned:
-// its places are free again.
+// TestAForwardedCallIsAnswered has a connection that forwards carry calls that nobody gives up, and calls that were
+// given up and then returned: its places are free again.
 func TestAForwardedCallIsAnswered(t *testing.T) {
 	slow := &slowAnchors{release: make(chan struct{})}
 	client, _, _ := pair(t, foreign(t, capnp.Client(keystore.TrustAnchors_ServerToClient(slow))), guard.Forwards())

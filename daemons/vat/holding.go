@@ -9,7 +9,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// A Holding is a facet a daemon was granted: the capability behind it changes when its provider restarts, the holding stays.
+// A Holding is a facet a daemon was granted: the capability behind it changes when its provider restarts, the holding
+// stays.
 type Holding struct {
 	facet string
 
@@ -27,8 +28,8 @@ func NewHolding(facet string) *Holding {
 	return &Holding{facet: facet, changed: make(chan struct{})}
 }
 
-// Get waits until the provider is there and returns its capability, which the caller releases. The wait ends with ctx, and with ErrRevoked
-// when the facet was taken back.
+// Get waits until the provider is there and returns its capability, which the caller releases. The wait ends with ctx,
+// and with ErrRevoked when the facet was taken back.
 func (h *Holding) Get(ctx context.Context) (capnp.Client, error) {
 	for {
 		h.mu.Lock()
@@ -58,8 +59,8 @@ func (h *Holding) Now() (client capnp.Client, there bool) {
 	return h.client.AddRef(), h.client.IsValid()
 }
 
-// Call runs f with the capability and, when its connection ends under f, again with that of the provider's next life. It waits for that
-// life as long as ctx. f must be such that it may run twice.
+// Call runs f with the capability and, when its connection ends under f, again with that of the provider's next life.
+// It waits for that life as long as ctx. f must be such that it may run twice.
 func (h *Holding) Call(ctx context.Context, f func(capnp.Client) error) error {
 	for {
 		client, err := h.Get(ctx)
@@ -77,8 +78,9 @@ func (h *Holding) Call(ctx context.Context, f func(capnp.Client) error) error {
 	}
 }
 
-// Each runs f for every life of the provider, one after another, until ctx ends: f gets the capability, owned by Each, and a
-// context that ends with that life. It is how a daemon registers again or subscribes again after the other side restarted.
+// Each runs f for every life of the provider, one after another, until ctx ends: f gets the capability, owned by Each,
+// and a context that ends with that life. It is how a daemon registers again or subscribes again after the other side
+// restarted.
 func (h *Holding) Each(ctx context.Context, f func(ctx context.Context, client capnp.Client)) {
 	for {
 		h.mu.Lock()
@@ -146,7 +148,8 @@ func (h *Holding) revoke() {
 	old.Release()
 }
 
-// set takes the client over and gives up the one before it. One that comes after the facet was revoked is not wanted any more.
+// set takes the client over and gives up the one before it. One that comes after the facet was revoked is not wanted
+// any more.
 func (h *Holding) set(client capnp.Client) {
 	h.mu.Lock()
 	if h.revoked {
@@ -175,8 +178,8 @@ func (h *Holding) drop(client capnp.Client) {
 	client.Release()
 }
 
-// Lost waits until the holding no longer has this capability, which a call has just found disconnected: the end of a connection
-// reaches its caller before it reaches the holding. It ends with ctx, too.
+// Lost waits until the holding no longer has this capability, which a call has just found disconnected: the end of a
+// connection reaches its caller before it reaches the holding. It ends with ctx, too.
 func (h *Holding) Lost(ctx context.Context, client capnp.Client) {
 	for {
 		h.mu.Lock()

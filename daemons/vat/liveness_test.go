@@ -8,8 +8,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// TestADeadlockedDaemonGivesNoSign has a method of a daemon never come back with its lock: pings get no answer, though what comes over the
-// channel is taken. When the lock is free again one answer is given.
+// TestADeadlockedDaemonGivesNoSign has a method of a daemon never come back with its lock: pings get no answer, though
+// what comes over the channel is taken. When the lock is free again one answer is given.
 func TestADeadlockedDaemonGivesNoSign(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

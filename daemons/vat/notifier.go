@@ -2,7 +2,8 @@ package vat
 
 import "sync"
 
-// A Notifier wakes whoever waits for a change. Changes between two waits are one. The zero value is one that nobody waits for yet.
+// A Notifier wakes whoever waits for a change. Changes between two waits are one. The zero value is one that nobody
+// waits for yet.
 type Notifier struct {
 	mu   sync.Mutex
 	wake chan struct{} // nil: nobody waits

@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// maxUntaken bounds the packets that wait for a daemon to take those before them, beside what the kernel keeps of a channel. A start
-// has a few dozen, the restart of a neighbour a few more, and each bundle that looks up what a daemon serves one.
+// maxUntaken bounds the packets that wait for a daemon to take those before them, beside what the kernel keeps of a
+// channel. A start has a few dozen, the restart of a neighbour a few more, and each bundle that looks up what a daemon
+// serves one.
 const maxUntaken = 512
 
 // An outbox keeps what a daemon is granted until the daemon takes it, so that whoever grants waits for no daemon.
@@ -32,8 +33,8 @@ func newOutbox() *outbox {
 	return &outbox{stuffed: make(chan struct{}), kicked: make(chan struct{}, 1)}
 }
 
-// put has the endowment sent after those before it. The caller keeps e.File. What is put for a daemon that has died is dropped: its next
-// life gets all that its row says.
+// put has the endowment sent after those before it. The caller keeps e.File. What is put for a daemon that has died is
+// dropped: its next life gets all that its row says.
 func (o *outbox) put(e grant) error {
 	p, err := pack(e)
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 // maxUnheard bounds the ended links of one daemon that initd has not taken up yet. A daemon holds a dozen.
 const maxUnheard = 64
 
-// A Parent is initd's end of a daemon's endowment channel, or execd's end of a bundle's. What it grants, cuts and asks is sent in that order, by a goroutine of its own: no
-// method waits for the daemon, which may be stopped, hostile or dead. An error says that a thing cannot be granted to anyone.
+// A Parent is initd's end of a daemon's endowment channel, or execd's end of a bundle's. What it grants, cuts and asks
+// is sent in that order, by a goroutine of its own: no method waits for the daemon, which may be stopped, hostile or
+// dead. An error says that a thing cannot be granted to anyone.
 type Parent struct {
 	channel *net.UnixConn
 	grants  *outbox
@@ -58,31 +59,34 @@ func (p *Parent) Alive() <-chan struct{} { return p.alive }
 // Ended gets the links that the daemon has found ended. When nobody takes them, the daemon is not heard further.
 func (p *Parent) Ended() <-chan Ended { return p.ended }
 
-// Stuffed is closed when the daemon has left so much of what it was granted untaken that the rest is lost: it cannot be what its row says
-// any more in this life.
+// Stuffed is closed when the daemon has left so much of what it was granted untaken that the rest is lost: it cannot be
+// what its row says any more in this life.
 func (p *Parent) Stuffed() <-chan struct{} { return p.grants.stuffed }
 
 // Close orders the daemon to stop. A second call has no effect.
 func (p *Parent) Close() { p.close() }
 
-// GrantServe hands the daemon a socket on which to serve facet to client, as initd's link of that number. The caller keeps the file
-// and closes it.
+// GrantServe hands the daemon a socket on which to serve facet to client, as initd's link of that number. The caller
+// keeps the file and closes it.
 func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os.File) error {
 	return p.grants.put(grant{
-		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, File: socket,
+		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link,
+		File: socket,
 	})
 }
 
-// GrantUse hands the daemon a socket on which provider serves it facet, as initd's link of that number. The caller keeps the file and
-// closes it.
+// GrantUse hands the daemon a socket on which provider serves it facet, as initd's link of that number. The caller
+// keeps the file and closes it.
 func (p *Parent) GrantUse(facet, provider string, link uint64, socket *os.File) error {
-	return p.grants.put(grant{Kind: endowment.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, File: socket})
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_use, Name: facet, Peer: provider, Link: link,
+		File: socket})
 }
 
 // PassServe is GrantServe for a process that the daemon started, to which the daemon passes the socket on.
 func (p *Parent) PassServe(onward, facet string, client Client, link uint64, socket *os.File) error {
 	return p.grants.put(grant{
-		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link, Onward: onward, File: socket,
+		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link,
+		Onward: onward, File: socket,
 	})
 }
 
@@ -103,10 +107,12 @@ func (p *Parent) GrantFile(name string, file *os.File) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_file, Name: name, File: file})
 }
 
-// GrantHanded passes on a file that somebody outside handed over, with the ticket it came with. The caller keeps the file. While the daemon
-// leaves much untaken it is refused: what comes from outside never takes the place of what initd grants.
+// GrantHanded passes on a file that somebody outside handed over, with the ticket it came with. The caller keeps the
+// file. While the daemon leaves much untaken it is refused: what comes from outside never takes the place of what initd
+// grants.
 func (p *Parent) GrantHanded(name, ticket string, file *os.File) error {
-	return p.grants.offer(grant{Kind: endowment.Endowment_Kind_handed, Name: name, Grants: []string{ticket}, File: file})
+	return p.grants.offer(grant{Kind: endowment.Endowment_Kind_handed, Name: name, Grants: []string{ticket},
+		File: file})
 }
 
 // GrantSetting hands the daemon the values of a policy setting.
@@ -129,7 +135,8 @@ func (p *Parent) Ping() error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_ping})
 }
 
-// hear reads the channel to its end. What cannot be read as a report is ignored: a daemon harms nobody but itself by it.
+// hear reads the channel to its end. What cannot be read as a report is ignored: a daemon harms nobody but itself by
+// it.
 func (p *Parent) hear() {
 	packet := make([]byte, maxPacket)
 	said := false

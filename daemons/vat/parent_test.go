@@ -11,8 +11,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// TestParentHearsAnything has the far end of a channel, which may be a hostile bundle's, say what is no report and pass descriptors that
-// nobody asked for. It is heard all the same when it says something, and no descriptor of its stays.
+// TestParentHearsAnything has the far end of a channel, which may be a hostile bundle's, say what is no report and pass
+// descriptors that nobody asked for. It is heard all the same when it says something, and no descriptor of its stays.
 func TestParentHearsAnything(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -27,8 +27,10 @@ func TestParentHearsAnything(t *testing.T) {
 	p := vat.NewParent(channel)
 	defer p.Close()
 	before := descriptors(t)
-	for _, packet := range [][]byte{{0}, {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, bytes.Repeat([]byte{0xff}, 4096), make([]byte, 9000)} {
-		if err := syscall.Sendmsg(int(theirs.Fd()), packet, syscall.UnixRights(int(os.Stderr.Fd())), nil, 0); err != nil {
+	for _, packet := range [][]byte{{0}, {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, bytes.Repeat([]byte{0xff}, 4096),
+		make([]byte, 9000)} {
+		if err := syscall.Sendmsg(int(theirs.Fd()), packet, syscall.UnixRights(int(os.Stderr.Fd())), nil,
+			0); err != nil {
 			t.Fatal(err)
 		}
 	}

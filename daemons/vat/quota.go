@@ -7,7 +7,8 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 )
 
-// A Quota counts what one client has of a kind. One per link is what keeps a client from using up what the others may have.
+// A Quota counts what one client has of a kind. One per link is what keeps a client from using up what the others may
+// have.
 type Quota struct {
 	what  string // in the plural
 	limit int32

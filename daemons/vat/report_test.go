@@ -10,7 +10,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// TestEndedLinkIsReported has a provider close a connection under its user: initd hears which link it was, and of that one only.
+// TestEndedLinkIsReported has a provider close a connection under its user: initd hears which link it was, and of that
+// one only.
 func TestEndedLinkIsReported(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

@@ -31,7 +31,8 @@ func TestAskedUnderWatch(t *testing.T) {
 	}
 }
 
-// TestAskedForEver has a service of a set that nobody watches any more: how it is is shown, and nothing follows from it.
+// TestAskedForEver has a service of a set that nobody watches any more: how it is is shown, and nothing follows from
+// it.
 func TestAskedForEver(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -42,7 +43,8 @@ func TestAskedForEver(t *testing.T) {
 	answer, release := as(t, ctx, w, "status").Services(ctx, nil)
 	defer release()
 	for _, want := range []exec.ServiceStatus_State{
-		exec.ServiceStatus_State_healthy, exec.ServiceStatus_State_failed, exec.ServiceStatus_State_healthy, exec.ServiceStatus_State_failed,
+		exec.ServiceStatus_State_healthy, exec.ServiceStatus_State_failed, exec.ServiceStatus_State_healthy,
+		exec.ServiceStatus_State_failed,
 	} {
 		for stateOf(t, ctx, answer.Services()) != want {
 			w.Clock.Wind(100 * time.Millisecond)

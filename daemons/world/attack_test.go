@@ -25,7 +25,8 @@ func besiegedSet(t testing.TB, version string, size int) []byte {
 	key := updatestest.Key(1)
 	native := []string{nxb.AbilityService, nxb.AbilityNative}
 	return updatestest.Archive(t, key, version,
-		updatestest.Bundle("alpha", version, native, world.Program("serve "+version), key).Asking("BundleMgr", "bundle/slow"),
+		updatestest.Bundle("alpha", version, native, world.Program("serve "+version), key).Asking("BundleMgr",
+			"bundle/slow"),
 		updatestest.Bundle("beta", version, native, world.Program("serve "+version), key),
 		updatestest.Bundle("notes", version, nil, bytes.Repeat([]byte(version), size/len(version)), key),
 		updatestest.Bundle("slow", version, native, world.Program("slow "+version), key))
@@ -41,10 +42,12 @@ func besieged(t testing.TB) *world.World {
 	return w
 }
 
-// attackPause is between two rounds of an attack: it fills every bound again and again, and leaves the machine its processors.
+// attackPause is between two rounds of an attack: it fills every bound again and again, and leaves the machine its
+// processors.
 const attackPause = 20 * time.Millisecond
 
-// attack has hostile roles and a hostile bundle do all that they can to keep others waiting, until the returned function is called.
+// attack has hostile roles and a hostile bundle do all that they can to keep others waiting, until the returned
+// function is called.
 func attack(t testing.TB, w *world.World) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var under sync.WaitGroup
@@ -97,7 +100,8 @@ func crowdStatus(ctx context.Context, root operator.Operator) {
 
 // holdStage takes the one place for a stage whenever it is free, and sends next to nothing.
 func holdStage(ctx context.Context, stages capupdate.UpdateStage) {
-	answer, release := stages.Stage(ctx, func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(1 << 20); return nil })
+	answer, release := stages.Stage(ctx,
+		func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(1 << 20); return nil })
 	defer release()
 	res, err := answer.Struct()
 	if err != nil || convert.Refused(res.Refusal()) != nil {
@@ -116,12 +120,13 @@ func crowdNames(ctx context.Context, w *world.World) {
 	}
 	defer client.Release()
 	for range 100 {
-		answer, release := registry.ServiceManager(client).Watch(ctx, func(p registry.ServiceManager_watch_Params) error {
-			if err := p.SetName("BundleMgr"); err != nil {
-				return err
-			}
-			return p.SetObserver(registry.NameObserver_ServerToClient(sleeper{}))
-		})
+		answer, release := registry.ServiceManager(client).Watch(ctx,
+			func(p registry.ServiceManager_watch_Params) error {
+				if err := p.SetName("BundleMgr"); err != nil {
+					return err
+				}
+				return p.SetObserver(registry.NameObserver_ServerToClient(sleeper{}))
+			})
 		defer release()
 		if _, err := answer.Struct(); err != nil {
 			return
@@ -137,7 +142,8 @@ func giveUpCalls(ctx context.Context, w *world.World) {
 		return
 	}
 	defer client.Release()
-	answer, release := registry.ServiceManager(client).Get(ctx, func(p registry.ServiceManager_get_Params) error { return p.SetName("bundle/slow") })
+	answer, release := registry.ServiceManager(client).Get(ctx,
+		func(p registry.ServiceManager_get_Params) error { return p.SetName("bundle/slow") })
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
@@ -151,7 +157,8 @@ func giveUpCalls(ctx context.Context, w *world.World) {
 	<-call.Done()
 }
 
-// takesUp brings a set to its commit, as an operator does whose place others may hold, and wants no set to have suffered.
+// takesUp brings a set to its commit, as an operator does whose place others may hold, and wants no set to have
+// suffered.
 func takesUp(t testing.TB, w *world.World, o *world.Operator, archive []byte, to bootctl.Slot) {
 	t.Helper()
 	if _, err := o.EndStage(); err != nil {
@@ -171,8 +178,8 @@ func takesUp(t testing.TB, w *world.World, o *world.Operator, archive []byte, to
 	}
 }
 
-// TestUpdatesUnderAttack keeps up every attack at once while good updates go through: none of their verdicts is another for it, and nobody
-// else is blamed.
+// TestUpdatesUnderAttack keeps up every attack at once while good updates go through: none of their verdicts is another
+// for it, and nobody else is blamed.
 func TestUpdatesUnderAttack(t *testing.T) {
 	w := besieged(t)
 	o := w.Operator()
@@ -185,7 +192,8 @@ func TestUpdatesUnderAttack(t *testing.T) {
 	blames(t, w, "status", "stage", "bundle:alpha")
 }
 
-// BenchmarkAttack is the time of an update under attack, as a multiple of that in peace, in turn within one run: the median of the rounds.
+// BenchmarkAttack is the time of an update under attack, as a multiple of that in peace, in turn within one run: the
+// median of the rounds.
 func BenchmarkAttack(b *testing.B) {
 	w := besieged(b)
 	o := w.Operator()

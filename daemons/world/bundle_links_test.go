@@ -32,7 +32,8 @@ func bundles(t testing.TB, visitor func(context.Context, *vat.Endowments) error,
 	key := updatestest.Key(1)
 	var made []updatestest.Made
 	for _, b := range list {
-		made = append(made, updatestest.Bundle(b.name, "1.0.0", []string{nxb.AbilityService, nxb.AbilityNative}, world.Program(b.program), key).Asking(b.asks...))
+		made = append(made, updatestest.Bundle(b.name, "1.0.0", []string{nxb.AbilityService, nxb.AbilityNative},
+			world.Program(b.program), key).Asking(b.asks...))
 	}
 	w.Start(updatestest.Archive(t, key, "1.0.0", made...), key.Public())
 	return w
@@ -47,11 +48,12 @@ func crashed(name string) string {
 func passes(w *world.World) {
 	o := w.Operator()
 	began := w.Clock.Now()
-	o.AwaitState("ten seconds", 100*time.Millisecond, func(world.State) bool { return w.Clock.Now().Sub(began) > 10*time.Second })
+	o.AwaitState("ten seconds", 100*time.Millisecond,
+		func(world.State) bool { return w.Clock.Now().Sub(began) > 10*time.Second })
 }
 
-// TestSamgrdMayDieUnderLinkedBundles has one bundle call a daemon, and one call a bundle that takes links and one that does not. The death of
-// samgrd breaks none of it; that of the provider does, which shows that they did call.
+// TestSamgrdMayDieUnderLinkedBundles has one bundle call a daemon, and one call a bundle that takes links and one that
+// does not. The death of samgrd breaks none of it; that of the provider does, which shows that they did call.
 func TestSamgrdMayDieUnderLinkedBundles(t *testing.T) {
 	w := bundles(t, nil,
 		bundleOf{"alpha", "link 1.0.0 bundle/beta", []string{"bundle/beta"}},
@@ -111,12 +113,13 @@ func version(ctx context.Context, client capnp.Client) error {
 	return err
 }
 
-// TestRevokedBundleIsGone takes one bundle of a pattern from a client: its next call fails as disconnected and it finds the bundle no more, by
-// a link or through samgrd. The other bundles it has as before.
+// TestRevokedBundleIsGone takes one bundle of a pattern from a client: its next call fails as disconnected and it finds
+// the bundle no more, by a link or through samgrd. The other bundles it has as before.
 func TestRevokedBundleIsGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	w, b := asVisitor(t, bundleOf{"hello", "serve 1.0.0", nil}, bundleOf{"other", "link 1.0.0 bundle/hello", []string{"bundle/hello"}})
+	w, b := asVisitor(t, bundleOf{"hello", "serve 1.0.0", nil},
+		bundleOf{"other", "link 1.0.0 bundle/hello", []string{"bundle/hello"}})
 	hello := find(t, ctx, w, b, "bundle/hello")
 	defer hello.Release()
 	other := find(t, ctx, w, b, "bundle/other")
@@ -183,9 +186,11 @@ func TestRevokedFromThoseWhoRunThere(t *testing.T) {
 	winding(w, func() { w.Await(crashed("gamma"), 1) })
 }
 
-// TestProvidersKnowLinkedBundles has a bundle break the protocol on its link: the provider's own guard sees it, under the bundle's name.
+// TestProvidersKnowLinkedBundles has a bundle break the protocol on its link: the provider's own guard sees it, under
+// the bundle's name.
 func TestProvidersKnowLinkedBundles(t *testing.T) {
-	w := bundles(t, nil, bundleOf{"alpha", "rude 1.0.0 BundleMgr", []string{"BundleMgr"}}, bundleOf{"beta", "link 1.0.0 BundleMgr", []string{"BundleMgr"}})
+	w := bundles(t, nil, bundleOf{"alpha", "rude 1.0.0 BundleMgr", []string{"BundleMgr"}},
+		bundleOf{"beta", "link 1.0.0 BundleMgr", []string{"BundleMgr"}})
 	winding(w, func() {
 		w.Await("bundlemgrd: [warn] peer broke protocol peer=bundle:alpha reason=frame-too-big", 1)
 		w.Await(crashed("alpha"), 1)

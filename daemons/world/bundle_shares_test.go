@@ -45,7 +45,8 @@ func getAs(t testing.TB, ctx context.Context, w *world.World, name, of string) c
 	t.Helper()
 	var found capnp.Client
 	winding(w, func() {
-		answer, release := managerOf(t, ctx, w, name).Get(ctx, func(p registry.ServiceManager_get_Params) error { return p.SetName(of) })
+		answer, release := managerOf(t, ctx, w, name).Get(ctx,
+			func(p registry.ServiceManager_get_Params) error { return p.SetName(of) })
 		defer release()
 		res, err := answer.Struct()
 		if err != nil {
@@ -69,8 +70,8 @@ func neighbours(t *testing.T) *world.World {
 	return w
 }
 
-// TestWatchesOfABundle has a bundle watch names as often as it may, with observers that never answer. The next bundle has its own watches, and
-// is told.
+// TestWatchesOfABundle has a bundle watch names as often as it may, with observers that never answer. The next bundle
+// has its own watches, and is told.
 func TestWatchesOfABundle(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -108,8 +109,8 @@ func TestWatchesOfABundle(t *testing.T) {
 	}
 }
 
-// TestCallsThatABundleGivesUp has one bundle call another and give up, again and again. The one that is slow, whose library bounds
-// nothing, is not blamed for it, and answers those who wait.
+// TestCallsThatABundleGivesUp has one bundle call another and give up, again and again. The one that is slow, whose
+// library bounds nothing, is not blamed for it, and answers those who wait.
 func TestCallsThatABundleGivesUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()

@@ -38,8 +38,8 @@ func under(w *world.World, o *world.Operator, n int) *world.Operator {
 	return w.Operator()
 }
 
-// TestTheCoreOfASetTakesOver updates to a set with a core: that takes over before anything of the set runs, for the one attempt that was counted,
-// and the set is confirmed by it.
+// TestTheCoreOfASetTakesOver updates to a set with a core: that takes over before anything of the set runs, for the one
+// attempt that was counted, and the set is confirmed by it.
 func TestTheCoreOfASetTakesOver(t *testing.T) {
 	for _, state := range []bool{false, true} {
 		w, o := started(t)
@@ -47,7 +47,8 @@ func TestTheCoreOfASetTakesOver(t *testing.T) {
 			w, o = startedWithState(t)
 		}
 		boot := o.AwaitState("the first health", 0, committed(bootctl.A)).Boot
-		o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"), "init: handing over to core 1.1.0-core (slot b)")
+		o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
+			"init: handing over to core 1.1.0-core (slot b)")
 		s := o.AwaitState("the commit", 0, committed(bootctl.B))
 		if s.Core != "1.1.0-core" || s.Boot != boot+2 { // a switch draws a number, and so does the attempt
 			t.Errorf("core %q confirmed by attempt %d, the one before was %d", s.Core, s.Boot, boot)
@@ -58,18 +59,20 @@ func TestTheCoreOfASetTakesOver(t *testing.T) {
 	}
 }
 
-// TestABadSetReturnsToTheCoreBefore has a set whose own core takes over and whose service fails: both tries are spent by that core, then the core of
-// the set before takes over again.
+// TestABadSetReturnsToTheCoreBefore has a set whose own core takes over and whose service fails: both tries are spent
+// by that core, then the core of the set before takes over again.
 func TestABadSetReturnsToTheCoreBefore(t *testing.T) {
 	w, o := startedWithState(t)
-	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"), "init: handing over to core 1.1.0-core (slot b)")
+	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
+		"init: handing over to core 1.1.0-core (slot b)")
 	o.AwaitState("the commit", 0, committed(bootctl.B))
 	update(t, o, coreSet(t, "1.2.0", "exit 3", "1.2.0-core"))
 	w.Await("init: handing over to core 1.2.0-core (slot a)", 1)
 	w.Await("init: handing over to core 1.1.0-core (slot b)", 2)
 	o = under(w, o, 4)
 	s := o.AwaitState("the way back", 0, rolledBack)
-	if s.Active != bootctl.B || s.Core != "1.1.0-core" || s.Rollback != string(refusal.ServiceExited) || s.Quarantine != 1 {
+	if s.Active != bootctl.B || s.Core != "1.1.0-core" || s.Rollback != string(refusal.ServiceExited) ||
+		s.Quarantine != 1 {
 		t.Errorf("got %+v", s)
 	}
 	if seen := strings.Count(w.Console(), "bundlemgrd: slot a active"); seen != 3 { // the factory set, and two tries
@@ -80,7 +83,8 @@ func TestABadSetReturnsToTheCoreBefore(t *testing.T) {
 // TestASetWithoutACoreRunsOnTheImages goes back to a set without a core, by an operator's word.
 func TestASetWithoutACoreRunsOnTheImages(t *testing.T) {
 	w, o := startedWithState(t)
-	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"), "init: handing over to core 1.1.0-core (slot b)")
+	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
+		"init: handing over to core 1.1.0-core (slot b)")
 	o.AwaitState("the commit", 0, committed(bootctl.B))
 	if err := o.Rollback(); err != nil {
 		t.Fatal(err)
@@ -92,10 +96,12 @@ func TestASetWithoutACoreRunsOnTheImages(t *testing.T) {
 	}
 }
 
-// TestABootHandsOverToTheChosenCore starts a system again whose confirmed set carries a core: the image's counts one attempt and hands over.
+// TestABootHandsOverToTheChosenCore starts a system again whose confirmed set carries a core: the image's counts one
+// attempt and hands over.
 func TestABootHandsOverToTheChosenCore(t *testing.T) {
 	w, o := startedWithState(t)
-	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"), "init: handing over to core 1.1.0-core (slot b)")
+	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
+		"init: handing over to core 1.1.0-core (slot b)")
 	before := o.AwaitState("the commit", 0, committed(bootctl.B))
 	o.Close()
 	if err := w.Stop(); err != nil {
@@ -113,7 +119,8 @@ func TestABootHandsOverToTheChosenCore(t *testing.T) {
 // TestTheSameCoreStays updates to a set that carries the core that runs already: only the services change.
 func TestTheSameCoreStays(t *testing.T) {
 	w, o := startedWithState(t)
-	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"), "init: handing over to core 1.1.0-core (slot b)")
+	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
+		"init: handing over to core 1.1.0-core (slot b)")
 	o.AwaitState("the commit", 0, committed(bootctl.B))
 	update(t, o, coreSet(t, "1.2.0", "serve 1.2.0", "1.1.0-core"))
 	o.AwaitState("the second commit", 0, committed(bootctl.A))
@@ -126,7 +133,8 @@ func TestTheSameCoreStays(t *testing.T) {
 func TestACoreForAnotherMachineStays(t *testing.T) {
 	w, o := started(t)
 	key := updatestest.Key(1)
-	staged, err := o.Stage(updatestest.Archive(t, key, "1.1.0", updatestest.Bundle(nxs.CoreName, "1.1.0", nil, []byte("no program"), key)))
+	staged, err := o.Stage(updatestest.Archive(t, key, "1.1.0",
+		updatestest.Bundle(nxs.CoreName, "1.1.0", nil, []byte("no program"), key)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ type Message struct {
 // Cut ends the link that the message is on, at both ends.
 func (m Message) Cut() { m.cut() }
 
-// A Tap is told of every message before it is delivered; it may end whom it likes. What it returns is whether the message is delivered.
+// A Tap is told of every message before it is delivered; it may end whom it likes. What it returns is whether the
+// message is delivered.
 type Tap func(Message) (deliver bool)
 
 // A tapping counts the messages of a world and tells its tap.

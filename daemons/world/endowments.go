@@ -2,8 +2,8 @@ package world
 
 import "nexus/daemons/vat"
 
-// EndowmentsOf is what the daemon was handed in its present life: whoever takes the daemon over has this and nothing else. It is nil for one that
-// is not there.
+// EndowmentsOf is what the daemon was handed in its present life: whoever takes the daemon over has this and nothing
+// else. It is nil for one that is not there.
 func (w *World) EndowmentsOf(daemon string) *vat.Endowments {
 	w.launcher.mu.Lock()
 	defer w.launcher.mu.Unlock()

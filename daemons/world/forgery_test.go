@@ -43,8 +43,8 @@ func describes(ctx context.Context, system capupdate.StagedSystem) error {
 	return err
 }
 
-// TestNoSwitchWithoutAVerifiedStage has nobody hold a StagedSystem for what was not staged whole: a set that is refused gives none, one that
-// is half sent gives none, and before a stage there is none to take up.
+// TestNoSwitchWithoutAVerifiedStage has nobody hold a StagedSystem for what was not staged whole: a set that is refused
+// gives none, one that is half sent gives none, and before a stage there is none to take up.
 func TestNoSwitchWithoutAVerifiedStage(t *testing.T) {
 	_, o := started(t)
 	before := stateNow(o)
@@ -65,8 +65,8 @@ func TestNoSwitchWithoutAVerifiedStage(t *testing.T) {
 	unmoved(t, o, before, "no verified stage")
 }
 
-// TestASwitchAheadOfItsStageIsNone sends switch along with done, on the promise of what a half sent archive will be: there is nothing there
-// to call, and nothing of what was sent stays.
+// TestASwitchAheadOfItsStageIsNone sends switch along with done, on the promise of what a half sent archive will be:
+// there is nothing there to call, and nothing of what was sent stays.
 func TestASwitchAheadOfItsStageIsNone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -111,8 +111,8 @@ func TestDiscardedSystemIsStale(t *testing.T) {
 	unmoved(t, o, before, "a discarded set")
 }
 
-// TestTheSameSetStagedAgainIsAnotherStage stages equal bytes twice: a StagedSystem is good for its own stage, and not for whatever has the
-// same digest.
+// TestTheSameSetStagedAgainIsAnotherStage stages equal bytes twice: a StagedSystem is good for its own stage, and not
+// for whatever has the same digest.
 func TestTheSameSetStagedAgainIsAnotherStage(t *testing.T) {
 	_, o := started(t)
 	archive := set(t, "1.1.0", "serve 1.1.0")
@@ -167,8 +167,8 @@ func TestOneOfManySwitchesCounts(t *testing.T) {
 	}
 }
 
-// TestStagedSystemEndsWithItsUpdated keeps a StagedSystem over a restart of updated: it is dead, the stage is not, and whoever may stage takes
-// it up again.
+// TestStagedSystemEndsWithItsUpdated keeps a StagedSystem over a restart of updated: it is dead, the stage is not, and
+// whoever may stage takes it up again.
 func TestStagedSystemEndsWithItsUpdated(t *testing.T) {
 	w, o := started(t)
 	kept, err := o.Stage(set(t, "1.1.0", "serve 1.1.0"))
@@ -210,8 +210,8 @@ func commits(boot uint64) map[string]capnp.Send {
 	return calls
 }
 
-// TestNobodyElseCommits tries, in the middle of a trial and with the right number, the calls of HealthGate on everything that the operator and
-// the selftest hold: none of it has such a method, and the trial goes on.
+// TestNobodyElseCommits tries, in the middle of a trial and with the right number, the calls of HealthGate on
+// everything that the operator and the selftest hold: none of it has such a method, and the trial goes on.
 func TestNobodyElseCommits(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -278,8 +278,8 @@ func befriend(t *testing.T, ctx context.Context, gift capnp.Client) capnp.Client
 	return friend
 }
 
-// TestWhatWasHandedOnEndsWithTheGrant hands a StagedSystem, and a narrower ServiceManager, on to a process that initd never heard of. Both are
-// good there, until initd takes from the one who handed them on what they came of.
+// TestWhatWasHandedOnEndsWithTheGrant hands a StagedSystem, and a narrower ServiceManager, on to a process that initd
+// never heard of. Both are good there, until initd takes from the one who handed them on what they came of.
 func TestWhatWasHandedOnEndsWithTheGrant(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -304,14 +304,15 @@ func TestWhatWasHandedOnEndsWithTheGrant(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer manager.Release()
-	less, releaseLess := registry.ServiceManager(manager).Attenuate(ctx, func(p registry.ServiceManager_attenuate_Params) error {
-		list, err := p.NewNames(2)
-		if err != nil {
-			return err
-		}
-		list.Set(0, "BundleMgr")
-		return list.Set(1, "HealthGate") // nobody knows more for asking
-	})
+	less, releaseLess := registry.ServiceManager(manager).Attenuate(ctx,
+		func(p registry.ServiceManager_attenuate_Params) error {
+			list, err := p.NewNames(2)
+			if err != nil {
+				return err
+			}
+			list.Set(0, "BundleMgr")
+			return list.Set(1, "HealthGate") // nobody knows more for asking
+		})
 	defer releaseLess()
 	narrow, err := less.Struct()
 	if err != nil {

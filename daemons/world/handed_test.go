@@ -163,7 +163,8 @@ func running(t *testing.T) *world.World {
 	return w
 }
 
-// A set that is handed over as an open file is staged as if its bytes had been sent, and what the device has of it is counted.
+// A set that is handed over as an open file is staged as if its bytes had been sent, and what the device has of it is
+// counted.
 func TestStageOfAHandedFile(t *testing.T) {
 	w := running(t)
 	h := newHander(t, w)
@@ -172,7 +173,10 @@ func TestStageOfAHandedFile(t *testing.T) {
 	if err != nil || reused != uint64(len("any bytes")) {
 		t.Fatalf("%d bytes reused, %v", reused, err)
 	}
-	w.Operator().AwaitState("the staged set", 0, func(s world.State) bool { return s.Staged == bootctl.B && s.Versions[1] == "1.1.0" })
+	w.Operator().AwaitState("the staged set", 0, func(s world.State) bool {
+		return s.Staged == bootctl.B &&
+			s.Versions[1] == "1.1.0"
+	})
 }
 
 // A file is believed no more than bytes are.
@@ -181,7 +185,8 @@ func TestHandedFileIsVerified(t *testing.T) {
 	h := newHander(t, w)
 	good := set(t, "1.1.0", "serve 1.1.0")
 	size := int64(len(good))
-	forged := updatestest.Archive(t, updatestest.Key(2), "1.1.0", updatestest.Bundle("hello", "1.1.0", nil, []byte("x"), updatestest.Key(2)))
+	forged := updatestest.Archive(t, updatestest.Key(2), "1.1.0", updatestest.Bundle("hello", "1.1.0", nil, []byte("x"),
+		updatestest.Key(2)))
 	changed := []byte(strings.Replace(string(good), "serve 1.1.0", "serve 1.1.1", 1))
 	for _, c := range []struct {
 		name   string
@@ -265,7 +270,8 @@ func TestTickets(t *testing.T) {
 		t.Fatal(err)
 	}
 	write := func(sink capupdate.StageSink) error {
-		return errors.Join(sink.Write(h.ctx, func(p capupdate.StageSink_write_Params) error { return p.SetBytes(raw[:100]) }), sink.WaitStreaming())
+		return errors.Join(sink.Write(h.ctx,
+			func(p capupdate.StageSink_write_Params) error { return p.SetBytes(raw[:100]) }), sink.WaitStreaming())
 	}
 
 	byWrite := h.begin(int64(len(raw)))
@@ -316,8 +322,8 @@ func TestTickets(t *testing.T) {
 	}
 }
 
-// A file that does not come, though its sender said that all was sent, ends the stage when the patience does; a sender that goes away ends it
-// at once.
+// A file that does not come, though its sender said that all was sent, ends the stage when the patience does; a sender
+// that goes away ends it at once.
 func TestFileThatNeverComes(t *testing.T) {
 	w := running(t)
 	h := newHander(t, w)
@@ -352,7 +358,8 @@ func TestFileThatNeverComes(t *testing.T) {
 		gone.conn.Close()
 		w.Operator().AwaitState("no stage", 0, func(s world.State) bool { return !s.Staging })
 	}
-	if _, err := h.lend(fileOf(t, set(t, "1.1.0", "serve 1.1.0")), int64(len(set(t, "1.1.0", "serve 1.1.0")))); err != nil {
+	if _, err := h.lend(fileOf(t, set(t, "1.1.0", "serve 1.1.0")),
+		int64(len(set(t, "1.1.0", "serve 1.1.0")))); err != nil {
 		t.Errorf("the next stage: %v", err)
 	}
 }

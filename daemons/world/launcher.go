@@ -26,7 +26,8 @@ type life func(context.Context, *vat.Endowments, plat.Host) error
 func lives(visitor life) map[string]life {
 	return map[string]life{
 		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "keystored": keystored.Run, "logd": logd.Run,
-		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "statefsd": statefsd.Run, "updated": updated.Run, "selftest": visitor,
+		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "statefsd": statefsd.Run, "updated": updated.Run,
+		"selftest": visitor,
 	}
 }
 
@@ -121,8 +122,8 @@ func codeOf(err error) int {
 	return 1
 }
 
-// kill ends a daemon as kill -9 does: all its connections close at once. It returns when the daemon is gone; the channel is closed
-// when its next life begins.
+// kill ends a daemon as kill -9 does: all its connections close at once. It returns when the daemon is gone; the
+// channel is closed when its next life begins.
 func (l *launcher) kill(name string) (reborn <-chan struct{}) {
 	l.mu.Lock()
 	d := l.living[name]
@@ -142,8 +143,8 @@ func (l *launcher) end(name string) {
 	}
 }
 
-// endAll kills all daemons and lets none come to life again. Whoever owns the disk goes first: after this nothing becomes durable. The one
-// that takes the logs is left to initd, which would wait for it.
+// endAll kills all daemons and lets none come to life again. Whoever owns the disk goes first: after this nothing
+// becomes durable. The one that takes the logs is left to initd, which would wait for it.
 func (l *launcher) endAll() {
 	l.mu.Lock()
 	l.down = true

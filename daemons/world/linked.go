@@ -31,9 +31,10 @@ func (p *program) takeLinks(server native) (*vat.Endowments, error) {
 	return b, b.Ready()
 }
 
-// callLinked finds what stands behind a name, which closes found, and calls it again and again over that one link until a call fails. It
-// tells when.
-func (p *program) callLinked(conn *vat.Conn, links *vat.Endowments, name string, found chan<- struct{}, rude bool) <-chan time.Time {
+// callLinked finds what stands behind a name, which closes found, and calls it again and again over that one link until
+// a call fails. It tells when.
+func (p *program) callLinked(conn *vat.Conn, links *vat.Endowments, name string, found chan<- struct{},
+	rude bool) <-chan time.Time {
 	over := make(chan time.Time, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -79,7 +80,8 @@ func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Endowmen
 
 // tooMuch sends what no guard lets through.
 func tooMuch(ctx context.Context, mgr bundle.BundleMgr) error {
-	answer, release := mgr.OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(strings.Repeat("x", 5<<20)) })
+	answer, release := mgr.OpenPayload(ctx,
+		func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(strings.Repeat("x", 5<<20)) })
 	defer release()
 	_, err := answer.Struct()
 	return err

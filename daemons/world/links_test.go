@@ -68,8 +68,8 @@ func names(ctx context.Context, client capnp.Client) error {
 	return err
 }
 
-// TestALinkThatEndsIsMadeAgain has a client break the protocol, for which the provider's guard closes the connection. Both daemons live
-// on, and the client's next call finds the link made again, each time.
+// TestALinkThatEndsIsMadeAgain has a client break the protocol, for which the provider's guard closes the connection.
+// Both daemons live on, and the client's next call finds the link made again, each time.
 func TestALinkThatEndsIsMadeAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -135,8 +135,8 @@ func updatedOf(t *testing.T, ctx context.Context, w *world.World, b *vat.Endowme
 	return capupdate.Updated(client)
 }
 
-// TestSamgrdMayDieUnderAConversation kills samgrd while a set is being sent over what it introduced. What is in flight arrives, the
-// capabilities of the conversation stay good, and so does the next call.
+// TestSamgrdMayDieUnderAConversation kills samgrd while a set is being sent over what it introduced. What is in flight
+// arrives, the capabilities of the conversation stay good, and so does the next call.
 func TestSamgrdMayDieUnderAConversation(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -155,7 +155,8 @@ func TestSamgrdMayDieUnderAConversation(t *testing.T) {
 	}
 	sink := res.Sink()
 	send := func(part []byte) {
-		if err := sink.Write(ctx, func(p capupdate.StageSink_write_Params) error { return p.SetBytes(part) }); err != nil {
+		if err := sink.Write(ctx,
+			func(p capupdate.StageSink_write_Params) error { return p.SetBytes(part) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -202,9 +203,9 @@ func TestAProviderThatIsBornAgainIsFoundAgain(t *testing.T) {
 	}
 }
 
-// TestRevokedNameIsGone takes Updated from a client that holds it: its next call fails as disconnected, it finds the name no more, by a
-// link or through samgrd, not after a restart of the provider either, and what else it holds is as before. initd, another client of the
-// same daemon, does not notice.
+// TestRevokedNameIsGone takes Updated from a client that holds it: its next call fails as disconnected, it finds the
+// name no more, by a link or through samgrd, not after a restart of the provider either, and what else it holds is as
+// before. initd, another client of the same daemon, does not notice.
 func TestRevokedNameIsGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -281,33 +282,37 @@ func TestRevokeRefuses(t *testing.T) {
 	w, _ := started(t)
 	o := w.Operator()
 	for _, c := range [][2]string{
-		{"updated", "HealthGate"}, {"nobody", "LogSink"}, {"initd", "Frobnicate"}, {"execd", "bundle/../x"}, {"updated", "bundle/hello"}, {"updated", "bundle/*"},
+		{"updated", "HealthGate"}, {"nobody", "LogSink"}, {"initd", "Frobnicate"}, {"execd", "bundle/../x"},
+		{"updated", "bundle/hello"}, {"updated", "bundle/*"},
 		{"execd", "Updated"}, {"bundle/hello", "BundleMgr"}, {"", ""},
 	} {
 		if err := o.Revoke(c[0], c[1]); refusal.Of(err) != refusal.UnknownName {
 			t.Errorf("revoke %s from %s: %v, want unknown-name", c[1], c[0], err)
 		}
 	}
-	if err := o.Revoke("bundle/hello", "BundleMgr"); err == nil || !strings.Contains(err.Error(), "revoked from execd") {
+	if err := o.Revoke("bundle/hello", "BundleMgr"); err == nil ||
+		!strings.Contains(err.Error(), "revoked from execd") {
 		t.Errorf("a bundle is no client: %v", err)
 	}
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
 	o.AwaitState("the commit", 0, committed(bootctl.B))
 }
 
-// TestSamgrdMayDieUnderABundle has a bundle that found BundleMgr by name. The death of samgrd breaks nothing between the two; that of
-// bundlemgrd does, which also shows that the bundle still called.
+// TestSamgrdMayDieUnderABundle has a bundle that found BundleMgr by name. The death of samgrd breaks nothing between
+// the two; that of bundlemgrd does, which also shows that the bundle still called.
 func TestSamgrdMayDieUnderABundle(t *testing.T) {
 	w := world.New(t)
 	key := updatestest.Key(1)
-	finder := updatestest.Bundle("hello", "1.0.0", []string{nxb.AbilityService, nxb.AbilityNative}, world.Program("find 1.0.0"), key)
+	finder := updatestest.Bundle("hello", "1.0.0", []string{nxb.AbilityService, nxb.AbilityNative},
+		world.Program("find 1.0.0"), key)
 	w.Start(updatestest.Archive(t, key, "1.0.0", finder.Asking("BundleMgr")), key.Public())
 	w.Await("init: health ok (slot a)", 1)
 	o := w.Operator()
 	const crash = `execd: crash process=bundle:hello exit="exit code 1"`
 	w.Kill("samgrd")
 	began := w.Clock.Now()
-	o.AwaitState("ten seconds", 100*time.Millisecond, func(world.State) bool { return w.Clock.Now().Sub(began) > 10*time.Second })
+	o.AwaitState("ten seconds", 100*time.Millisecond,
+		func(world.State) bool { return w.Clock.Now().Sub(began) > 10*time.Second })
 	if w.Shows(crash) {
 		t.Errorf("the bundle lost what it had found:\n%s", w.Console())
 	}

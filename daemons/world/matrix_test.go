@@ -25,7 +25,8 @@ import (
 // selftest is the row that the visitor of a world has.
 const selftest = "selftest"
 
-// granted says once more, beside the authority table, which facets each daemon is handed. Whoever widens a row has to widen it here too.
+// granted says once more, beside the authority table, which facets each daemon is handed. Whoever widens a row has to
+// widen it here too.
 var granted = map[string][]string{
 	"logd":       {},
 	"samgrd":     {"LogSink", "Introducer"},
@@ -96,8 +97,9 @@ type trespasser struct {
 	reached int
 }
 
-// try calls every method of every interface on a capability, with no parameters. Those of the interfaces behind the facet are to be reached,
-// whatever becomes of the call; all others are not to exist. The methods in spare are left out: they would end the world.
+// try calls every method of every interface on a capability, with no parameters. Those of the interfaces behind the
+// facet are to be reached, whatever becomes of the call; all others are not to exist. The methods in spare are left
+// out: they would end the world.
 func (p *trespasser) try(who, facet string, client capnp.Client, spare ...string) {
 	p.t.Helper()
 	own := faces(facet)
@@ -117,8 +119,8 @@ func (p *trespasser) try(who, facet string, client capnp.Client, spare ...string
 	}
 }
 
-// patience is how long a call may take. Of a method that is there, some wait for what never comes, and no answer is as good as one; that one
-// is not there is always said, however late a busy machine comes to it.
+// patience is how long a call may take. Of a method that is there, some wait for what never comes, and no answer is as
+// good as one; that one is not there is always said, however late a busy machine comes to it.
 func patience(there bool) time.Duration {
 	if there {
 		return 100 * time.Millisecond
@@ -144,8 +146,8 @@ func call(ctx context.Context, client capnp.Client, m method, patience time.Dura
 	return err
 }
 
-// TestTakenOverDaemonHasItsRow takes every daemon over: what it was handed is what its row says, and of every method of every interface
-// exactly those of what it was handed can be reached.
+// TestTakenOverDaemonHasItsRow takes every daemon over: what it was handed is what its row says, and of every method of
+// every interface exactly those of what it was handed can be reached.
 func TestTakenOverDaemonHasItsRow(t *testing.T) {
 	all := methods(t)
 	var facets []string
@@ -214,7 +216,8 @@ func holdsNoOther(t *testing.T, b *vat.Endowments, who string, facets, row []str
 
 // guesses are names that somebody may try.
 func guesses(all []method) []string {
-	names := []string{"", "*", "bundle/*", "bundle/", "bundle/none", "bundle/hello", "Admin", "StateFs", "../Updated", "service:Updated"}
+	names := []string{"", "*", "bundle/*", "bundle/", "bundle/none", "bundle/hello", "Admin", "StateFs", "../Updated",
+		"service:Updated"}
 	for who := range granted {
 		names = append(names, who)
 	}
@@ -226,8 +229,8 @@ func guesses(all []method) []string {
 	return names
 }
 
-// TestNamesLeadWhereTheyMay has everyone who may look names up guess: exactly the granted ones are found, by both ways, and what is found is what
-// the name says and nothing more.
+// TestNamesLeadWhereTheyMay has everyone who may look names up guess: exactly the granted ones are found, by both ways,
+// and what is found is what the name says and nothing more.
 func TestNamesLeadWhereTheyMay(t *testing.T) {
 	all := methods(t)
 	guessed, found := 0, 0
@@ -268,12 +271,13 @@ func TestNamesLeadWhereTheyMay(t *testing.T) {
 	t.Logf("%d names guessed, %d found, all of them granted", guessed, found)
 }
 
-// TestABundleHasWhatItsManifestAsks takes a bundle over: of the names it may guess it finds those that its manifest asks for and execd may
-// look up, and nothing else, though the manifest asks for more.
+// TestABundleHasWhatItsManifestAsks takes a bundle over: of the names it may guess it finds those that its manifest
+// asks for and execd may look up, and nothing else, though the manifest asks for more.
 func TestABundleHasWhatItsManifestAsks(t *testing.T) {
 	all := methods(t)
 	w := bundles(t, nil,
-		bundleOf{"hello", "serve 1.0.0", []string{"BundleMgr", "bundle/other", "Updated", "HealthGate", "!bundle/more"}},
+		bundleOf{"hello", "serve 1.0.0", []string{"BundleMgr", "bundle/other", "Updated", "HealthGate",
+			"!bundle/more"}},
 		bundleOf{"other", "serve 1.0.0", nil}, bundleOf{"more", "serve 1.0.0", nil})
 	w.Await("init: health ok (slot a)", 1)
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -317,8 +321,8 @@ func get(ctx context.Context, manager registry.ServiceManager, name string, wait
 	}
 }
 
-// TestOperatorIsNoGate holds what an operator is handed against every method there is: no way leads from it to a commit, to a publication, or
-// to the right to link others.
+// TestOperatorIsNoGate holds what an operator is handed against every method there is: no way leads from it to a
+// commit, to a publication, or to the right to link others.
 func TestOperatorIsNoGate(t *testing.T) {
 	w, o := started(t)
 	p := &trespasser{t: t, methods: methods(t)}

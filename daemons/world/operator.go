@@ -181,7 +181,8 @@ func (o *Operator) State() (s State, err error) {
 func stateOf(m update.Status) (s State, err error) {
 	s = State{
 		Active: convert.SlotOf(m.Active()), Pending: convert.SlotOf(m.Pending()), Staged: convert.SlotOf(m.Staged()),
-		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Staging: m.Staging(), Persistent: m.Persistent(), Boot: m.Boot(),
+		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Staging: m.Staging(),
+		Persistent: m.Persistent(), Boot: m.Boot(),
 		Cause: convert.CauseOf(m.BootCause()), AbruptEnds: m.AbruptEnds(),
 	}
 	a, errA := versionOf(m.SlotA())
@@ -216,7 +217,8 @@ func versionOf(m update.SlotStatus, err error) (string, error) {
 	return c.SystemVersion()
 }
 
-// AwaitState asks until the state is as wanted, also while updated restarts. It winds the clock by step between two looks.
+// AwaitState asks until the state is as wanted, also while updated restarts. It winds the clock by step between two
+// looks.
 func (o *Operator) AwaitState(what string, step time.Duration, wanted func(State) bool) State {
 	o.w.t.Helper()
 	deadline := time.Now().Add(limit)

@@ -92,7 +92,8 @@ func TestWrongArchitectureStagesButNeverRuns(t *testing.T) {
 	if err := o.Switch(staged); refusal.Of(err) != refusal.WrongArchitecture {
 		t.Errorf("switch: %v", err)
 	}
-	if s := o.AwaitState("the state", 0, func(world.State) bool { return true }); s.Active != bootctl.A || s.Staged != bootctl.B || !s.HealthOK {
+	if s := o.AwaitState("the state", 0, func(world.State) bool { return true }); s.Active != bootctl.A ||
+		s.Staged != bootctl.B || !s.HealthOK {
 		t.Errorf("got %+v", s)
 	}
 	if w.Shows("bundlemgrd: slot b active") {
@@ -133,7 +134,8 @@ func half(t *testing.T, o *world.Operator, archive []byte) (capupdate.StageSink,
 	sink := res.Sink().AddRef()
 	release()
 	updated.Release()
-	if err := sink.Write(ctx, func(p capupdate.StageSink_write_Params) error { return p.SetBytes(archive[:len(archive)/2]) }); err != nil {
+	if err := sink.Write(ctx,
+		func(p capupdate.StageSink_write_Params) error { return p.SetBytes(archive[:len(archive)/2]) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := sink.WaitStreaming(); err != nil {
@@ -213,7 +215,8 @@ func TestDemandsAreKnownWhenASetIsStaged(t *testing.T) {
 		}
 		w.Await("updated: audit op=stage slot=b version=1.1.0 result=refused reason="+string(reason), 1)
 	}
-	if s := o.AwaitState("the state", 0, func(world.State) bool { return true }); s.Active != bootctl.A || s.Staged != bootctl.None || !s.HealthOK {
+	if s := o.AwaitState("the state", 0, func(world.State) bool { return true }); s.Active != bootctl.A ||
+		s.Staged != bootctl.None || !s.HealthOK {
 		t.Errorf("got %+v", s)
 	}
 }

@@ -64,10 +64,14 @@ func TestQuorum(t *testing.T) {
 			}
 			for _, p := range c.programs {
 				if p.does == ended.does {
-					w.Await("execd: crash process=bundle:"+p.name+` exit="exit code 3"`, tries) // before the clock runs: a busy machine winds it faster than programs end
+					// before the clock runs: a busy machine winds it faster than programs end
+					w.Await("execd: crash process=bundle:"+p.name+` exit="exit code 3"`, tries)
 				}
 			}
-			s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool { return rolledBack(s) || committed(bootctl.B)(s) })
+			s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool {
+				return rolledBack(s) ||
+					committed(bootctl.B)(s)
+			})
 			if s.Rollback != string(c.want) {
 				t.Errorf("rolled back: %q, want %q", s.Rollback, c.want)
 			}
@@ -75,7 +79,8 @@ func TestQuorum(t *testing.T) {
 	}
 }
 
-// TestTheStricterDeadlineHolds winds the clock to one side and the other of the deadline that the set or the device has.
+// TestTheStricterDeadlineHolds winds the clock to one side and the other of the deadline that the set or the device
+// has.
 func TestTheStricterDeadlineHolds(t *testing.T) {
 	const device = 30 * time.Second
 	for name, c := range map[string]struct{ asks, holds, not time.Duration }{
@@ -98,8 +103,8 @@ func TestTheStricterDeadlineHolds(t *testing.T) {
 	}
 }
 
-// TestTheLongerWatchHolds has a service that ends again and again some time after the commit, under a device that watches for a minute and
-// sets that ask for more and for less.
+// TestTheLongerWatchHolds has a service that ends again and again some time after the commit, under a device that
+// watches for a minute and sets that ask for more and for less.
 func TestTheLongerWatchHolds(t *testing.T) {
 	for name, c := range map[string]struct{ asks, holds time.Duration }{
 		"the set's is longer":    {5 * time.Minute, 5 * time.Minute},
@@ -110,7 +115,8 @@ func TestTheLongerWatchHolds(t *testing.T) {
 			update(t, o, asking(t, "1.1.0", nxs.Health{Watch: c.asks}, program{name: "core", does: "serve 1.1.0"}))
 			o.AwaitState("the watch", 0, watched)
 			began := w.Clock.Now()
-			s := o.AwaitState("the end of the watch", 200*time.Millisecond, func(s world.State) bool { return !s.Watched })
+			s := o.AwaitState("the end of the watch", 200*time.Millisecond,
+				func(s world.State) bool { return !s.Watched })
 			if took := w.Clock.Now().Sub(began); took < c.holds-2*time.Second || s.Rollback != "" {
 				t.Errorf("the watch was over after %v: %+v\n%s", took, s, w.Console())
 			}
@@ -152,12 +158,15 @@ func TestLateIsTooLate(t *testing.T) {
 	}
 }
 
-// TestFlappingSpendsTries has a service that ends in the first try and serves in the second: its end is the verdict on the first, nothing is
-// started again within a try, and the second is the last one there is.
+// TestFlappingSpendsTries has a service that ends in the first try and serves in the second: its end is the verdict on
+// the first, nothing is started again within a try, and the second is the last one there is.
 func TestFlappingSpendsTries(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "flaky 1.1.0"))
-	s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool { return rolledBack(s) || committed(bootctl.B)(s) })
+	s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool {
+		return rolledBack(s) ||
+			committed(bootctl.B)(s)
+	})
 	if s.Active != bootctl.B || s.Rollback != "" {
 		t.Errorf("got %+v", s)
 	}

@@ -26,15 +26,16 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's spawner
-// understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail VERSION` (native, says
-// that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `link VERSION NAME` (serves, takes links,
-// and does the same with what stands behind the name), `rude VERSION NAME` (the same, with calls that are larger than any
-// may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves, and ends with 1 after
-// tiredAfter), `stuck VERSION` (serves, and does not end when it is killed until LetGo), `sick VERSION` (serves, and says
-// that it fails after tiredAfter), `moody VERSION` (serves and says that it fails by turns of tiredAfter), `mute VERSION`
-// (serves, and gives no answer any more after tiredAfter), `slow VERSION` (serves, and BundleMgr beside it, of which no
-// call ever returns), `plain` (runs), `exit CODE`.
+// Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's
+// spawner understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail
+// VERSION` (native, says that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves,
+// finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `link VERSION NAME`
+// (serves, takes links, and does the same with what stands behind the name), `rude VERSION NAME` (the same, with calls
+// that are larger than any may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves,
+// and ends with 1 after tiredAfter), `stuck VERSION` (serves, and does not end when it is killed until LetGo), `sick
+// VERSION` (serves, and says that it fails after tiredAfter), `moody VERSION` (serves and says that it fails by turns
+// of tiredAfter), `mute VERSION` (serves, and gives no answer any more after tiredAfter), `slow VERSION` (serves, and
+// BundleMgr beside it, of which no call ever returns), `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -47,8 +48,8 @@ func Program(text string) []byte {
 // findEvery is the pause between two calls of a program that found somebody.
 const findEvery = time.Second
 
-// lateAfter is how long a late program starts: much longer than the default deadline of a trial, of which a busy machine, that is behind
-// the world's clock, counts only a part.
+// lateAfter is how long a late program starts: much longer than the default deadline of a trial, of which a busy
+// machine, that is behind the world's clock, counts only a part.
 const lateAfter = 10 * time.Minute
 
 // tiredAfter is how long a tired program serves.
@@ -99,7 +100,8 @@ func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 			p.ran, text = map[string]bool{text: true}, "exit 1"
 		}
 	}
-	run := &program{clock: p.clock, of: p, name: cmd.Argv[0], channel: channel, pid: 1000 + p.next, kill: make(chan struct{}), done: make(chan struct{})}
+	run := &program{clock: p.clock, of: p, name: cmd.Argv[0], channel: channel, pid: 1000 +
+		p.next, kill: make(chan struct{}), done: make(chan struct{})}
 	p.mu.Unlock()
 	go run.live(text, socket, out)
 	return run, nil
@@ -114,7 +116,8 @@ func (p *programs) note(name string, conn *vat.Conn) {
 	p.conns[name] = conn
 }
 
-// ConnOf is the connection of a native bundle's program, on its descriptor 3: whoever takes the bundle over has this and its links.
+// ConnOf is the connection of a native bundle's program, on its descriptor 3: whoever takes the bundle over has this
+// and its links.
 func (w *World) ConnOf(bundle string) *vat.Conn {
 	p := w.launcher.host.Spawner.(*programs)
 	p.mu.Lock()
@@ -257,7 +260,8 @@ func (p *program) find(conn *vat.Conn, found chan<- struct{}) <-chan time.Time {
 			return
 		}
 		defer services.Release()
-		answer, release := registry.ServiceManager(services).Get(ctx, func(a registry.ServiceManager_get_Params) error { return a.SetName("BundleMgr") })
+		answer, release := registry.ServiceManager(services).Get(ctx,
+			func(a registry.ServiceManager_get_Params) error { return a.SetName("BundleMgr") })
 		defer release()
 		res, err := answer.Struct()
 		if err != nil {
@@ -291,7 +295,8 @@ func (n native) Version(_ context.Context, call service.Service_version) error {
 	return res.SetVersion(n.version)
 }
 
-// Health of a program that looks for something is said once that is found: a good verdict on the boot then says that it was.
+// Health of a program that looks for something is said once that is found: a good verdict on the boot then says that it
+// was.
 func (n native) Health(ctx context.Context, call service.Service_health) error {
 	if n.found != nil {
 		call.Go()

@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// TestARetryIsNotForgotten kills updated when it is asked to count the second attempt. The verdict on the first is in the record, which asks
-// for another attempt whoever comes by.
+// TestARetryIsNotForgotten kills updated when it is asked to count the second attempt. The verdict on the first is in
+// the record, which asks for another attempt whoever comes by.
 func TestARetryIsNotForgotten(t *testing.T) {
 	w := world.New(t)
 	var failed, killed atomic.Bool
@@ -38,7 +38,8 @@ func TestARetryIsNotForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer staged.Release()
-	if err := o.Switch(staged); err != nil && !killed.Load() { // its answer may be lost with updated: the set fails at once
+	// its answer may be lost with updated: the set fails at once
+	if err := o.Switch(staged); err != nil && !killed.Load() {
 		t.Fatal(err)
 	}
 	s := o.AwaitState("the rollback", 100*time.Millisecond, rolledBack)

@@ -36,8 +36,8 @@ func words(edges []world.Edge) (all []aWord) {
 	return all
 }
 
-// everyRow boots a system in which every row lives and both roles are shared, with two bundles that found BundleMgr, by a link of their own
-// and by way of execd, and one that found another bundle.
+// everyRow boots a system in which every row lives and both roles are shared, with two bundles that found BundleMgr, by
+// a link of their own and by way of execd, and one that found another bundle.
 func everyRow(t *testing.T) (*world.World, *world.Operator) {
 	t.Helper()
 	w := world.New(t)
@@ -117,9 +117,9 @@ func awaited(ctx context.Context, h *vat.Holding) (client capnp.Client, err erro
 	}
 }
 
-// TestWhatTheGraphShowsCanBeRevoked goes through every client and word of the graph. After a revoke the graph does not show it any more, no
-// holding of the client under that word reaches anybody, nor does a new look-up, and a grant brings all of it back. What cannot be revoked is
-// refused with its own reason, and goes on.
+// TestWhatTheGraphShowsCanBeRevoked goes through every client and word of the graph. After a revoke the graph does not
+// show it any more, no holding of the client under that word reaches anybody, nor does a new look-up, and a grant
+// brings all of it back. What cannot be revoked is refused with its own reason, and goes on.
 func TestWhatTheGraphShowsCanBeRevoked(t *testing.T) {
 	w, o := everyRow(t)
 	before := o.Graph()
@@ -236,7 +236,8 @@ func checkOther(t *testing.T, o *world.Operator, is aWord) {
 	}
 }
 
-// TestWhatExecdLosesItsBundlesLose takes each word from execd by which bundles hold something, with those bundles calling on.
+// TestWhatExecdLosesItsBundlesLose takes each word from execd by which bundles hold something, with those bundles
+// calling on.
 func TestWhatExecdLosesItsBundlesLose(t *testing.T) {
 	for _, c := range []struct {
 		client, word string

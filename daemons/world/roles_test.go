@@ -19,10 +19,13 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// roles says once more, beside the table of roles, which methods of Operator each has, and which facets it is handed by them.
+// roles says once more, beside the table of roles, which methods of Operator each has, and which facets it is handed by
+// them.
 var roles = map[string]struct{ methods, facets []string }{
-	"status": {[]string{"status", "services", "daemons", "graph", "watchdog"}, []string{"UpdateStatus", "ServiceWatch"}},
-	"stage":  {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "handFile"}, []string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
+	"status": {[]string{"status", "services", "daemons", "graph", "watchdog"},
+		[]string{"UpdateStatus", "ServiceWatch"}},
+	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "handFile"},
+		[]string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
 }
 
 // facetsOf are what an Operator may hand out, each with the call that does it.
@@ -69,8 +72,8 @@ func as(t testing.TB, ctx context.Context, w *world.World, role string) operator
 	return operator.Operator(root)
 }
 
-// tryOperator calls every method of every interface on an Operator that is to have these methods. The others of its own are refused as
-// not-granted, those of other interfaces are not there.
+// tryOperator calls every method of every interface on an Operator that is to have these methods. The others of its own
+// are refused as not-granted, those of other interfaces are not there.
 func tryOperator(t *testing.T, ctx context.Context, who string, o operator.Operator, granted []string) (tried int) {
 	t.Helper()
 	for _, m := range methods(t) {
@@ -94,8 +97,8 @@ func tryOperator(t *testing.T, ctx context.Context, who string, o operator.Opera
 	return tried
 }
 
-// TestRolesReachWhatIsTheirs has each small role try every method of every interface on its Operator, and on each facet that it is handed:
-// exactly those of the role are there, and nothing it tried stopped, staged or changed anything.
+// TestRolesReachWhatIsTheirs has each small role try every method of every interface on its Operator, and on each facet
+// that it is handed: exactly those of the role are there, and nothing it tried stopped, staged or changed anything.
 func TestRolesReachWhatIsTheirs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -120,13 +123,14 @@ func TestRolesReachWhatIsTheirs(t *testing.T) {
 			release()
 		}
 	}
-	w.Operator().AwaitState("the end of the stages that were dropped", 0, func(s world.State) bool { return !s.Staging })
+	w.Operator().AwaitState("the end of the stages that were dropped", 0,
+		func(s world.State) bool { return !s.Staging })
 	unmoved(t, w.Operator(), before, "the small roles")
 	t.Logf("%d roles tried %d calls", len(roles), tried)
 }
 
-// TestStagerCannotSwitch stages a set by the socket that is for that. Neither what it holds nor what it gets has a way to switch, discard or
-// commit; an operator takes the set up.
+// TestStagerCannotSwitch stages a set by the socket that is for that. Neither what it holds nor what it gets has a way
+// to switch, discard or commit; an operator takes the set up.
 func TestStagerCannotSwitch(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -149,7 +153,8 @@ func TestStagerCannotSwitch(t *testing.T) {
 	}
 	sink := res.Sink()
 	for _, part := range [][]byte{archive[:len(archive)/2], archive[len(archive)/2:]} {
-		if err := sink.Write(ctx, func(p capupdate.StageOnlySink_write_Params) error { return p.SetBytes(part) }); err != nil {
+		if err := sink.Write(ctx,
+			func(p capupdate.StageOnlySink_write_Params) error { return p.SetBytes(part) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -205,8 +210,8 @@ func attenuated(t *testing.T, ctx context.Context, o operator.Operator, methods 
 	return smaller
 }
 
-// TestAttenuationOnlyTakes has an operator hand on less and less, to somebody on a connection that initd knows nothing of. Asking for what
-// one has not, or for all, gives no more; what was handed on ends with the connection it came of.
+// TestAttenuationOnlyTakes has an operator hand on less and less, to somebody on a connection that initd knows nothing
+// of. Asking for what one has not, or for all, gives no more; what was handed on ends with the connection it came of.
 func TestAttenuationOnlyTakes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -223,7 +228,8 @@ func TestAttenuationOnlyTakes(t *testing.T) {
 	one := attenuated(t, ctx, two, "stop", "status", "updated")
 	tryOperator(t, ctx, "one method", one, []string{"status"})
 	tryOperator(t, ctx, "no method", attenuated(t, ctx, one), nil)
-	tryOperator(t, ctx, "the role stage", attenuated(t, ctx, as(t, ctx, w, "stage"), "stage", "updated"), []string{"stage"})
+	tryOperator(t, ctx, "the role stage", attenuated(t, ctx, as(t, ctx, w, "stage"), "stage", "updated"),
+		[]string{"stage"})
 
 	friend := operator.Operator(befriend(t, ctx, capnp.Client(one.AddRef())))
 	if _, release, err := facetsOf["UpdateStatus"](ctx, friend); err != nil {
@@ -242,12 +248,14 @@ func TestAttenuationOnlyTakes(t *testing.T) {
 		return vat.SetTexts(p.NewMethods, slices.Repeat([]string{"status"}, 65))
 	})
 	defer releaseMany()
-	if _, err := answer.Struct(); err == nil || convert.Text(err) != "cannot attenuate: 65 names are over the 64 of one call" {
+	if _, err := answer.Struct(); err == nil ||
+		convert.Text(err) != "cannot attenuate: 65 names are over the 64 of one call" {
 		t.Errorf("65 names: %v", err)
 	}
 }
 
-// TestOneSocketDoesNotCrowdAnother fills every place of a shared socket with operators who keep a facet: the control socket still has its own.
+// TestOneSocketDoesNotCrowdAnother fills every place of a shared socket with operators who keep a facet: the control
+// socket still has its own.
 func TestOneSocketDoesNotCrowdAnother(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

@@ -47,7 +47,8 @@ func openFollows(ctx context.Context, status capupdate.UpdateStatus, count int) 
 	}
 }
 
-// updates brings a set through stage, switch and commit, and wants no set to have suffered for what others do meanwhile.
+// updates brings a set through stage, switch and commit, and wants no set to have suffered for what others do
+// meanwhile.
 func updates(t testing.TB, w *world.World, o *world.Operator, version string, to bootctl.Slot) {
 	t.Helper()
 	staged, err := o.Stage(set(t, version, "serve "+version))
@@ -82,7 +83,8 @@ func blames(t testing.TB, w *world.World, guilty ...string) {
 	}
 }
 
-// TestOpenCallsOfARole has the role status leave as many calls open as it likes, on every connection that it may have. Only its own wait.
+// TestOpenCallsOfARole has the role status leave as many calls open as it likes, on every connection that it may have.
+// Only its own wait.
 func TestOpenCallsOfARole(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -105,8 +107,8 @@ func TestOpenCallsOfARole(t *testing.T) {
 	blames(t, w)
 }
 
-// TestSilentObserversOfARole has the role status follow the state with observers that never answer. Whoever else follows it hears of every
-// change, the first process among them, and an update goes through.
+// TestSilentObserversOfARole has the role status follow the state with observers that never answer. Whoever else
+// follows it hears of every change, the first process among them, and an update goes through.
 func TestSilentObserversOfARole(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()

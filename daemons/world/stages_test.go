@@ -28,9 +28,11 @@ func stager(t testing.TB, ctx context.Context, w *world.World) capupdate.UpdateS
 }
 
 // beginStage begins a stage of so many bytes, or says why not.
-func beginStage(t testing.TB, ctx context.Context, stage capupdate.UpdateStage, size uint64) (capupdate.StageOnlySink, error) {
+func beginStage(t testing.TB, ctx context.Context, stage capupdate.UpdateStage,
+	size uint64) (capupdate.StageOnlySink, error) {
 	t.Helper()
-	answer, release := stage.Stage(ctx, func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(size); return nil })
+	answer, release := stage.Stage(ctx,
+		func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(size); return nil })
 	t.Cleanup(release)
 	res, err := answer.Struct()
 	if err != nil {
@@ -42,13 +44,15 @@ func beginStage(t testing.TB, ctx context.Context, stage capupdate.UpdateStage, 
 func send(ctx context.Context, sink capupdate.StageOnlySink, chunk []byte) error {
 	writer := sink.AddRef()
 	defer writer.Release()
-	if err := writer.Write(ctx, func(p capupdate.StageOnlySink_write_Params) error { return p.SetBytes(chunk) }); err != nil {
+	if err := writer.Write(ctx,
+		func(p capupdate.StageOnlySink_write_Params) error { return p.SetBytes(chunk) }); err != nil {
 		return err
 	}
 	return writer.WaitStreaming()
 }
 
-// TestAStageThatHardlyMovesIsEnded has the role stage hold the one place by sending next to nothing, as often as it likes.
+// TestAStageThatHardlyMovesIsEnded has the role stage hold the one place by sending next to nothing, as often as it
+// likes.
 func TestAStageThatHardlyMovesIsEnded(t *testing.T) {
 	for what, chunk := range map[string]int{"empty chunks": 0, "one byte at a time": 1} {
 		t.Run(what, func(t *testing.T) {
@@ -88,8 +92,8 @@ func TestAStageThatHardlyMovesIsEnded(t *testing.T) {
 	}
 }
 
-// TestAnOperatorEndsAStage ends the stage of the role stage: its sender hears why, and cannot take the place again before the operator
-// has it, however often it asks.
+// TestAnOperatorEndsAStage ends the stage of the role stage: its sender hears why, and cannot take the place again
+// before the operator has it, however often it asks.
 func TestAnOperatorEndsAStage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -114,7 +118,8 @@ func TestAnOperatorEndsAStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := convert.Refused(outcome.Refusal())
-	if refusal.Of(lost) != refusal.Cancelled || !strings.Contains(refusal.DetailOf(lost), "an operator ended the stage") {
+	if refusal.Of(lost) != refusal.Cancelled || !strings.Contains(refusal.DetailOf(lost),
+		"an operator ended the stage") {
 		t.Errorf("the sender hears %v", lost)
 	}
 	if _, err := beginStage(t, ctx, stage, 1<<20); refusal.Of(err) != refusal.StageInProgress {
@@ -128,7 +133,8 @@ func TestAnOperatorEndsAStage(t *testing.T) {
 	capnp.Client(sink).Release()
 }
 
-// TestWhatAnOperatorStagedIsHis has the role stage begin a stage between an operator's stage and his switch: it has to wait for a minute.
+// TestWhatAnOperatorStagedIsHis has the role stage begin a stage between an operator's stage and his switch: it has to
+// wait for a minute.
 func TestWhatAnOperatorStagedIsHis(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -203,7 +209,8 @@ func TestSinksOutOfOrder(t *testing.T) {
 	}
 	for range 2 {
 		ticket, release := sink.Ticket(ctx, nil)
-		if _, err := ticket.Struct(); err == nil || convert.Text(err) != "cannot draw ticket: the stage is over, or done was called" {
+		if _, err := ticket.Struct(); err == nil ||
+			convert.Text(err) != "cannot draw ticket: the stage is over, or done was called" {
 			t.Errorf("a ticket after done: %v", err)
 		}
 		release()
@@ -225,10 +232,12 @@ func TestSizesAreSaidAsTheyWereSent(t *testing.T) {
 	w := shared(t)
 	stage := stager(t, ctx, w)
 	for size, text := range map[uint64]string{
-		1<<62 + 1: "4611686018427387905", 1<<63 - 1: "9223372036854775807", 1 << 63: "9223372036854775808", 1<<64 - 1: "18446744073709551615",
+		1<<62 + 1: "4611686018427387905", 1<<63 - 1: "9223372036854775807", 1 << 63: "9223372036854775808",
+		1<<64 - 1: "18446744073709551615",
 	} {
 		_, err := beginStage(t, ctx, stage, size)
-		if refusal.Of(err) != refusal.ArchiveTooLarge || !strings.Contains(refusal.DetailOf(err), "archive of "+text+" bytes") {
+		if refusal.Of(err) != refusal.ArchiveTooLarge ||
+			!strings.Contains(refusal.DetailOf(err), "archive of "+text+" bytes") {
 			t.Errorf("%d: %v", size, err)
 		}
 	}

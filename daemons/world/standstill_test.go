@@ -10,15 +10,18 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// TestStandstillIsNotTheSets has the machine stand still for hours in a trial: the clock has gone on, and nothing else has. The set has all
-// of its time when the machine goes on.
+// TestStandstillIsNotTheSets has the machine stand still for hours in a trial: the clock has gone on, and nothing else
+// has. The set has all of its time when the machine goes on.
 func TestStandstillIsNotTheSets(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "start 1.1.0"))
 	w.Await("bundlemgrd: slot b active", 1)
 	for range 3 {
 		w.Clock.Wind(time.Hour)
-		o.AwaitState("the trial still", 0, func(s world.State) bool { return s.Pending == bootctl.B && s.TriesLeft == 1 })
+		o.AwaitState("the trial still", 0, func(s world.State) bool {
+			return s.Pending == bootctl.B &&
+				s.TriesLeft == 1
+		})
 	}
 	began := w.Clock.Now()
 	s := o.AwaitState("the deadline", 100*time.Millisecond, rolledBack)
@@ -37,5 +40,8 @@ func TestStandstillIsNoWatch(t *testing.T) {
 		w.Clock.Wind(time.Hour)
 		o.AwaitState("the watch still", 0, watched)
 	}
-	o.AwaitState("the end of the watch", 200*time.Millisecond, func(s world.State) bool { return !s.Watched && s.Rollback == "" })
+	o.AwaitState("the end of the watch", 200*time.Millisecond, func(s world.State) bool {
+		return !s.Watched &&
+			s.Rollback == ""
+	})
 }

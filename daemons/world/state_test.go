@@ -63,7 +63,8 @@ func TestARestartForgetsNothing(t *testing.T) {
 
 	o = startAgain(t, w)
 	after := o.AwaitState("the health of the new boot", 0, committed(bootctl.B))
-	if !after.Persistent || after.Quarantine != 1 || after.Rollback != before.Rollback || after.Boot <= before.Boot || after.Versions != before.Versions {
+	if !after.Persistent || after.Quarantine != 1 || after.Rollback != before.Rollback || after.Boot <= before.Boot ||
+		after.Versions != before.Versions {
 		t.Errorf("it was %+v and is %+v", before, after)
 	}
 	if _, err := o.Stage(bad); refusal.Of(err) != refusal.Quarantined {
@@ -96,13 +97,17 @@ func TestAStoppedTrialKeepsItsTries(t *testing.T) {
 		o.Close()
 		o = startAgain(t, w)
 	}
-	s := o.AwaitState("the first try again", 0, func(s world.State) bool { return s.Pending == bootctl.B && s.TriesLeft == 1 })
+	s := o.AwaitState("the first try again", 0, func(s world.State) bool {
+		return s.Pending == bootctl.B &&
+			s.TriesLeft == 1
+	})
 	if s.Cause != bootctl.Commanded {
 		t.Errorf("got %+v", s)
 	}
 }
 
-// A confirmed set that takes the system down again and again waits before it may do so the next time, unless an operator acts.
+// A confirmed set that takes the system down again and again waits before it may do so the next time, unless an
+// operator acts.
 func TestAbruptEndsHoldTheNextAttemptBack(t *testing.T) {
 	w, o := startedWithState(t)
 	waits := func(ends uint8) func(world.State) bool {
@@ -235,7 +240,8 @@ func TestReboot(t *testing.T) {
 	}
 	o.Close()
 	o = start(w)
-	if s := o.AwaitState("the health of the new boot", 0, committed(bootctl.A)); s.Cause != bootctl.Commanded || s.AbruptEnds != 0 {
+	if s := o.AwaitState("the health of the new boot", 0, committed(bootctl.A)); s.Cause != bootctl.Commanded ||
+		s.AbruptEnds != 0 {
 		t.Errorf("got %+v", s)
 	}
 }

@@ -50,8 +50,8 @@ func follow(t *testing.T, ctx context.Context, o operator.Operator, count int, h
 // linkCalls is how many calls a link carries at a time (daemons/vat/guard).
 const linkCalls = guard.MaxCalls
 
-// TestStrangersDoNotHoldUpATrial has those who may only look follow the record with more observers than a link carries calls, and answer
-// none. What initd needs for its verdicts goes over links of its own.
+// TestStrangersDoNotHoldUpATrial has those who may only look follow the record with more observers than a link carries
+// calls, and answer none. What initd needs for its verdicts goes over links of its own.
 func TestStrangersDoNotHoldUpATrial(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -62,7 +62,8 @@ func TestStrangersDoNotHoldUpATrial(t *testing.T) {
 		follow(t, ctx, as(t, ctx, w, "status"), strangers, &heard, &asked)
 	}
 	winding(w, func() {
-		for heard.Load() < linkCalls && asked.Load() < conns*strangers && ctx.Err() == nil { // until a link would be full, or all were let in or refused
+		// until a link would be full, or all were let in or refused
+		for heard.Load() < linkCalls && asked.Load() < conns*strangers && ctx.Err() == nil {
 			runtime.Gosched()
 		}
 	})
@@ -82,8 +83,8 @@ func silent(w *world.World, facet, from, to string) *atomic.Bool {
 	return &on
 }
 
-// TestADeadlineIsNoMessage has daemons say nothing at all, one at a time, over a link that lives. The trial ends in time, with the reason
-// that says whose fault it is.
+// TestADeadlineIsNoMessage has daemons say nothing at all, one at a time, over a link that lives. The trial ends in
+// time, with the reason that says whose fault it is.
 func TestADeadlineIsNoMessage(t *testing.T) {
 	for name, c := range map[string]struct {
 		facet, from string

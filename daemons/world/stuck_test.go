@@ -11,8 +11,9 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// TestWhatCannotBeKilledIsNobodysFault has a program of the old set that the kernel does not end: the new set is started all the same, and
-// committed; the old program is listed until it is gone, and is stopped for no longer than the rest when the system is.
+// TestWhatCannotBeKilledIsNobodysFault has a program of the old set that the kernel does not end: the new set is
+// started all the same, and committed; the old program is listed until it is gone, and is stopped for no longer than
+// the rest when the system is.
 func TestWhatCannotBeKilledIsNobodysFault(t *testing.T) {
 	w, o := started(t)
 	letGo := sync.OnceFunc(w.LetGo)
@@ -20,7 +21,10 @@ func TestWhatCannotBeKilledIsNobodysFault(t *testing.T) {
 	update(t, o, set(t, "1.1.0", "stuck 1.1.0"))
 	o.AwaitState("the commit", 50*time.Millisecond, committed(bootctl.B))
 	update(t, o, set(t, "1.2.0", "serve 1.2.0"))
-	s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool { return rolledBack(s) || committed(bootctl.A)(s) })
+	s := o.AwaitState("the verdict", 50*time.Millisecond, func(s world.State) bool {
+		return rolledBack(s) ||
+			committed(bootctl.A)(s)
+	})
 	if s.Active != bootctl.A || s.Rollback != "" || s.Quarantine != 0 {
 		t.Errorf("got %+v", s)
 	}

@@ -17,8 +17,8 @@ import (
 // maxPacket bounds one message on an endowment channel (schema/endowment.capnp).
 const maxPacket = 4096
 
-// tappedChannel puts the world between initd and a newborn daemon: every link that initd hands over is one that is listened to. It returns
-// the daemon's end and keeps the channel, which is initd's other end.
+// tappedChannel puts the world between initd and a newborn daemon: every link that initd hands over is one that is
+// listened to. It returns the daemon's end and keeps the channel, which is initd's other end.
 func (t *tapping) tappedChannel(daemon string, channel *net.UnixConn) (*net.UnixConn, error) {
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
@@ -50,7 +50,8 @@ func (t *tapping) tappedChannel(daemon string, channel *net.UnixConn) (*net.Unix
 	return far, nil
 }
 
-// endow passes on one endowment. Each link is spliced once: at its holder, or at its server where the holder is initd itself.
+// endow passes on one endowment. Each link is spliced once: at its holder, or at its server where the holder is initd
+// itself.
 func (t *tapping) endow(daemon string, from, to *net.UnixConn) error {
 	packet, rights := make([]byte, maxPacket), make([]byte, syscall.CmsgSpace(4))
 	n, oobn, _, _, err := from.ReadMsgUnix(packet, rights)

@@ -11,7 +11,8 @@ import (
 
 func watched(s world.State) bool { return s.Watched && s.HealthOK }
 
-// TestCrashLoopAfterTheCommit has a service that is healthy and, some time after the commit, ends again and again: what no trial shows.
+// TestCrashLoopAfterTheCommit has a service that is healthy and, some time after the commit, ends again and again: what
+// no trial shows.
 func TestCrashLoopAfterTheCommit(t *testing.T) {
 	w, o := started(t)
 	archive := set(t, "1.1.0", "tired 1.1.0")
@@ -39,7 +40,8 @@ func TestWatchEndsWell(t *testing.T) {
 	}
 }
 
-// TestStageEndsTheWatch has an operator who moves on. A set that is refused before its first byte is written ends nothing.
+// TestStageEndsTheWatch has an operator who moves on. A set that is refused before its first byte is written ends
+// nothing.
 func TestStageEndsTheWatch(t *testing.T) {
 	_, o := started(t)
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))

@@ -47,8 +47,8 @@ func New(t testing.TB) *World {
 // Listen has the tap told of every message from the next Start on.
 func (w *World) Listen(tap Tap) { w.tapping = newTapping(tap) }
 
-// Visit has a life of the test's own run in the place of the selftest, with what the authority table grants that. It is said before
-// Start. No commit comes before it has voted.
+// Visit has a life of the test's own run in the place of the selftest, with what the authority table grants that. It is
+// said before Start. No commit comes before it has voted.
 func (w *World) Visit(run func(context.Context, *vat.Endowments) error) {
 	w.visitor = func(ctx context.Context, b *vat.Endowments, _ plat.Host) error { return run(ctx, b) }
 }
@@ -61,7 +61,8 @@ func (w *World) Share(role string) {
 // Start boots the system with these trusted keys and, if it is not empty, a factory set.
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Helper()
-	config := initd.Config{Dir: w.Dir, State: w.State, Shares: w.shares, Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
+	config := initd.Config{Dir: w.Dir, State: w.State, Shares: w.shares, Limits: nxs.DefaultLimits(),
+		Policy: health.DefaultPolicy()}
 	config.Policy.Hang = 0 // the clock is wound faster than anyone could answer
 	for _, key := range keys {
 		config.Trust = append(config.Trust, key.Text())
@@ -91,8 +92,8 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Cleanup(func() { w.Stop() })
 }
 
-// boot runs one core after another, as the first process does that executes itself anew. Each is the code of this process, under the digest of the
-// core that was handed over to.
+// boot runs one core after another, as the first process does that executes itself anew. Each is the code of this
+// process, under the digest of the core that was handed over to.
 func (w *World) boot(ctx context.Context, config initd.Config, host plat.Host, console *os.File) error {
 	for {
 		next, err := initd.Boot(ctx, config, host, w.launcher, console, console)
@@ -119,8 +120,8 @@ func (w *World) Stop() error {
 	}
 }
 
-// End kills one of those a Message names and waits for nothing; a tap may call it. The death of initd is the death of everything: Stop
-// tells when it is over, then Start may begin anew.
+// End kills one of those a Message names and waits for nothing; a tap may call it. The death of initd is the death of
+// everything: Stop tells when it is over, then Start may begin anew.
 func (w *World) End(name string) {
 	if name != InitName {
 		w.launcher.end(name)

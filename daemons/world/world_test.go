@@ -58,7 +58,8 @@ func rolledBack(s world.State) bool {
 	return s.Pending == bootctl.None && s.Rollback != "" && s.HealthOK
 }
 
-// TestAServiceMayRecoverOutsideATrial has a factory set whose service dies once: there is nothing to go back to, so it is waited for.
+// TestAServiceMayRecoverOutsideATrial has a factory set whose service dies once: there is nothing to go back to, so it
+// is waited for.
 func TestAServiceMayRecoverOutsideATrial(t *testing.T) {
 	w := world.New(t)
 	w.Start(set(t, "1.0.0", "flaky 1.0.0"), updatestest.Key(1).Public())
@@ -121,7 +122,8 @@ func TestRollback(t *testing.T) {
 	}
 }
 
-// TestRollbackOnHealthTimeout has a service that is never done with starting: the deadline ends the trial though a try is left.
+// TestRollbackOnHealthTimeout has a service that is never done with starting: the deadline ends the trial though a try
+// is left.
 func TestRollbackOnHealthTimeout(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "start 1.1.0"))
@@ -149,7 +151,8 @@ func TestPlainServiceSettles(t *testing.T) {
 	o.AwaitState("the commit", 100*time.Millisecond, committed(bootctl.B))
 }
 
-// TestEveryDaemonMayDie kills each daemon at each stand of an update. The flow ends in a defined state, and the next update works.
+// TestEveryDaemonMayDie kills each daemon at each stand of an update. The flow ends in a defined state, and the next
+// update works.
 func TestEveryDaemonMayDie(t *testing.T) {
 	for _, victim := range []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "updated", "execd"} {
 		for _, stand := range []string{"idle", "staged", "switched", "committed"} {

@@ -10,7 +10,8 @@ type Attempt struct {
 	TriesLeft  uint8  // tries left after this one
 	AbruptEnds uint8  // boots in a row that ended without an order: see Record
 	Watched    bool   // whether that slot's set was confirmed lately and is under watch
-	RolledBack bool   // whether the pending slot had no try left, or the watched one no attempt, and was rolled back first
+	// whether the pending slot had no try left, or the watched one no attempt, and was rolled back first
+	RolledBack bool
 }
 
 // Verdict says what follows from a failed attempt.
@@ -37,8 +38,8 @@ func (v Verdict) String() string {
 	}
 }
 
-// BootAttempt counts one attempt. It must be durable before anything of the slot runs. A pending slot without a try left is rolled
-// back first, and so is a watched one that begins too often: the attempt is then for the slot before.
+// BootAttempt counts one attempt. It must be durable before anything of the slot runs. A pending slot without a try
+// left is rolled back first, and so is a watched one that begins too often: the attempt is then for the slot before.
 func (r Record) BootAttempt() (Record, Attempt) {
 	next, exhausted := r.clone(), true
 	switch {
@@ -63,7 +64,8 @@ func (r Record) BootAttempt() (Record, Attempt) {
 	return next, a
 }
 
-// Attempt returns the attempt under way, if it is that of the number: for whoever takes it up from the one who began it.
+// Attempt returns the attempt under way, if it is that of the number: for whoever takes it up from the one who began
+// it.
 func (r Record) Attempt(boot uint64) (Attempt, bool) {
 	if r.attempted(boot) != nil {
 		return Attempt{}, false
@@ -74,9 +76,10 @@ func (r Record) Attempt(boot uint64) (Attempt, bool) {
 	}, true
 }
 
-// CommitHealth confirms the attempt for good: a pending slot becomes the active one, and the set it holds is good from now on, without a
-// watch; the version floor rises to what it asks for. A second commit of the same attempt changes nothing. Refused as WrongBoot unless boot
-// is the attempt that was begun last, and where damage has been found in its slot.
+// CommitHealth confirms the attempt for good: a pending slot becomes the active one, and the set it holds is good from
+// now on, without a watch; the version floor rises to what it asks for. A second commit of the same attempt changes
+// nothing. Refused as WrongBoot unless boot is the attempt that was begun last, and where damage has been found in its
+// slot.
 func (r Record) CommitHealth(boot uint64) (Record, error) {
 	next, err := r.confirm(boot)
 	if err != nil || r.HealthOK {
@@ -111,9 +114,10 @@ func (r Record) confirm(boot uint64) (Record, error) {
 	return next, nil
 }
 
-// Fail records that the attempt did not prove healthy. During a trial with tries left the verdict is Retry and the attempt is over,
-// unless the reason is HealthTimeout: waiting again would not help. Otherwise a trial ends in a rollback, and so does a watch if
-// there still is a set to return to. Without either the slot stays, unconfirmed. Refused as WrongBoot unless boot is the attempt that was begun last.
+// Fail records that the attempt did not prove healthy. During a trial with tries left the verdict is Retry and the
+// attempt is over, unless the reason is HealthTimeout: waiting again would not help. Otherwise a trial ends in a
+// rollback, and so does a watch if there still is a set to return to. Without either the slot stays, unconfirmed.
+// Refused as WrongBoot unless boot is the attempt that was begun last.
 func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record, Verdict, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, 0, err

@@ -105,9 +105,11 @@ func TestRollbackOnHealthTimeout(t *testing.T) {
 	equal(t, "active content", r.Slot(r.Active), before.Slot(before.Active))
 	equal(t, "pending slot", r.Pending, bootctl.None)
 	equal(t, "health", r.HealthOK, false)
-	equal(t, "quarantine", r.Quarantine, []bootctl.Quarantined{{Digest: set(2).Digest, Version: "1.2.0", Reason: refusal.HealthTimeout}})
+	equal(t, "quarantine", r.Quarantine, []bootctl.Quarantined{{Digest: set(2).Digest, Version: "1.2.0",
+		Reason: refusal.HealthTimeout}})
 	equal(t, "last rollback", *r.LastRollback, bootctl.Rollback{
-		Reason: refusal.HealthTimeout, Detail: "service alpha.app 1.2.0: starting", Digest: set(2).Digest, Version: "1.2.0",
+		Reason: refusal.HealthTimeout, Detail: "service alpha.app 1.2.0: starting", Digest: set(2).Digest,
+		Version: "1.2.0",
 	})
 	_, _, err = r.Stage(set(2))
 	wantReason(t, err, refusal.Quarantined)
@@ -174,7 +176,8 @@ func TestVerdictOnAnotherAttempt(t *testing.T) {
 	}
 }
 
-// The beginning of the current attempt is never pushed out of the history: a commit must be possible however much is staged meanwhile.
+// The beginning of the current attempt is never pushed out of the history: a commit must be possible however much is
+// staged meanwhile.
 func TestCommitAfterALongHistory(t *testing.T) {
 	m := must{t}
 	r := m.attempt(bootctl.New())

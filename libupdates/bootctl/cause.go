@@ -2,8 +2,8 @@ package bootctl
 
 import "nexus/libupdates/refusal"
 
-// Cause is why a boot began. Only that it was ordered has a consequence, and that is known from the record alone: see EndBoot. The rest is
-// what the machine shows, for people: no step depends on it, so a wrong guess does no harm.
+// Cause is why a boot began. Only that it was ordered has a consequence, and that is known from the record alone: see
+// EndBoot. The rest is what the machine shows, for people: no step depends on it, so a wrong guess does no harm.
 type Cause uint8
 
 // The causes. The values are those of schema/bootrecord.capnp.

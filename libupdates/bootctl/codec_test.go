@@ -143,15 +143,23 @@ func TestDecodeRefusesNonsense(t *testing.T) {
 		reason refusal.Reason
 		fill   func(bootrecord.BootRecord) error
 	}{
-		{"schema version 0", refusal.BadSchemaVersion, func(r bootrecord.BootRecord) error { r.SetSchemaVersion(0); return nil }},
-		{"schema version 2", refusal.BadSchemaVersion, func(r bootrecord.BootRecord) error { r.SetSchemaVersion(2); return nil }},
-		{"no active slot", refusal.IO, func(r bootrecord.BootRecord) error { r.SetActive(bootrecord.Slot_none); return nil }},
+		{"schema version 0", refusal.BadSchemaVersion,
+			func(r bootrecord.BootRecord) error { r.SetSchemaVersion(0); return nil }},
+		{"schema version 2", refusal.BadSchemaVersion,
+			func(r bootrecord.BootRecord) error { r.SetSchemaVersion(2); return nil }},
+		{"no active slot", refusal.IO,
+			func(r bootrecord.BootRecord) error { r.SetActive(bootrecord.Slot_none); return nil }},
 		{"unknown slot", refusal.IO, func(r bootrecord.BootRecord) error { r.SetActive(3); return nil }},
-		{"unknown slot beyond a byte", refusal.IO, func(r bootrecord.BootRecord) error { r.SetActive(257); return nil }},
-		{"pending is active", refusal.IO, func(r bootrecord.BootRecord) error { r.SetPending(bootrecord.Slot_a); return nil }},
-		{"pending slot is empty", refusal.IO, func(r bootrecord.BootRecord) error { r.SetPending(bootrecord.Slot_b); return nil }},
-		{"staged is active", refusal.IO, func(r bootrecord.BootRecord) error { r.SetStaged(bootrecord.Slot_a); return nil }},
-		{"staged slot is empty", refusal.IO, func(r bootrecord.BootRecord) error { r.SetStaged(bootrecord.Slot_b); return nil }},
+		{"unknown slot beyond a byte", refusal.IO,
+			func(r bootrecord.BootRecord) error { r.SetActive(257); return nil }},
+		{"pending is active", refusal.IO,
+			func(r bootrecord.BootRecord) error { r.SetPending(bootrecord.Slot_a); return nil }},
+		{"pending slot is empty", refusal.IO,
+			func(r bootrecord.BootRecord) error { r.SetPending(bootrecord.Slot_b); return nil }},
+		{"staged is active", refusal.IO,
+			func(r bootrecord.BootRecord) error { r.SetStaged(bootrecord.Slot_a); return nil }},
+		{"staged slot is empty", refusal.IO,
+			func(r bootrecord.BootRecord) error { r.SetStaged(bootrecord.Slot_b); return nil }},
 		{"staged and pending", refusal.IO, func(r bootrecord.BootRecord) error {
 			r.SetStaged(bootrecord.Slot_b)
 			r.SetPending(bootrecord.Slot_b)
@@ -161,10 +169,25 @@ func TestDecodeRefusesNonsense(t *testing.T) {
 		{"digest too short", refusal.IO, func(r bootrecord.BootRecord) error { return slotB(r, digest[1:], "1.0.0") }},
 		{"digest is zero", refusal.IO, func(r bootrecord.BootRecord) error { return slotB(r, make([]byte, 32), "") }},
 		{"version without a set", refusal.IO, func(r bootrecord.BootRecord) error { return slotB(r, nil, "1.0.0") }},
-		{"version too long", refusal.IO, func(r bootrecord.BootRecord) error { return slotB(r, digest, string(make([]byte, 65))) }},
-		{"quarantine too long", refusal.IO, func(r bootrecord.BootRecord) error { _, err := r.NewQuarantine(65); return err }},
-		{"quarantine of nothing", refusal.IO, func(r bootrecord.BootRecord) error { _, err := r.NewQuarantine(1); return err }},
-		{"history too long", refusal.IO, func(r bootrecord.BootRecord) error { _, err := r.NewHistory(65); return err }},
+		{"version too long", refusal.IO, func(r bootrecord.BootRecord) error {
+			return slotB(r, digest,
+				string(make([]byte, 65)))
+		}},
+		{"quarantine too long", refusal.IO, func(r bootrecord.BootRecord) error {
+			_,
+				err := r.NewQuarantine(65)
+			return err
+		}},
+		{"quarantine of nothing", refusal.IO, func(r bootrecord.BootRecord) error {
+			_,
+				err := r.NewQuarantine(1)
+			return err
+		}},
+		{"history too long", refusal.IO, func(r bootrecord.BootRecord) error {
+			_,
+				err := r.NewHistory(65)
+			return err
+		}},
 		{"list that claims to be endless", refusal.IO, func(r bootrecord.BootRecord) error {
 			list, err := capnp.NewCompositeList(capnp.Struct(r).Segment(), capnp.ObjectSize{}, 1<<28)
 			if err == nil {
@@ -224,7 +247,8 @@ func survives(t *testing.T, raw []byte) {
 	}
 	again, err := bootctl.Decode(encode(t, r))
 	must{t}.ok(err)
-	if key(again) != key(r) || again.Boot != r.Boot || again.StageSerial != r.StageSerial || len(again.History) != len(r.History) {
+	if key(again) != key(r) || again.Boot != r.Boot || again.StageSerial != r.StageSerial ||
+		len(again.History) != len(r.History) {
 		t.Errorf("read %s, wrote %s", key(r), key(again))
 	}
 	next, _ := r.BootAttempt()

@@ -4,9 +4,10 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Damage records what was found in a slot that no longer holds what was signed. Such a slot is neither switched to nor returned to. A staged
-// set is no longer staged, a trial ends, and the active slot is left for the other one if that can be returned to. The set itself is not
-// to blame, so it is not quarantined: staged again, it mends the slot. Refused as SlotMismatch for an empty slot, or no slot.
+// Damage records what was found in a slot that no longer holds what was signed. Such a slot is neither switched to nor
+// returned to. A staged set is no longer staged, a trial ends, and the active slot is left for the other one if that
+// can be returned to. The set itself is not to blame, so it is not quarantined: staged again, it mends the slot.
+// Refused as SlotMismatch for an empty slot, or no slot.
 func (r Record) Damage(s Slot, reason refusal.Reason, detail string) (Record, error) {
 	c := r.Slot(s)
 	if c.IsEmpty() {

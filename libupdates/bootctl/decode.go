@@ -16,8 +16,9 @@ const (
 	schemaVersion = 1
 )
 
-// Decode reads an encoded record. Any valid encoding is accepted; fields we do not know are kept for Encode. It refuses what is no
-// record of version 1, is larger than MaxEncoded, or breaks an invariant of Record; the reason is BadSchemaVersion or IO.
+// Decode reads an encoded record. Any valid encoding is accepted; fields we do not know are kept for Encode. It refuses
+// what is no record of version 1, is larger than MaxEncoded, or breaks an invariant of Record; the reason is
+// BadSchemaVersion or IO.
 func Decode(raw []byte) (Record, error) {
 	r, err := decode(raw)
 	if err == nil {

@@ -9,9 +9,9 @@ import (
 	"nexus/libupdates/message"
 )
 
-// Encode returns the canonical message of the record, at most MaxEncoded bytes. It starts from the message the record was read from,
-// so that fields we do not know survive; where they would no longer fit beside ours they are left out, because the state itself must
-// always be storable. A record that breaks an invariant is refused.
+// Encode returns the canonical message of the record, at most MaxEncoded bytes. It starts from the message the record
+// was read from, so that fields we do not know survive; where they would no longer fit beside ours they are left out,
+// because the state itself must always be storable. A record that breaks an invariant is refused.
 func Encode(r Record) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, fmt.Errorf("cannot write boot record: %w", err)

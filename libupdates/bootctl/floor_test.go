@@ -49,7 +49,8 @@ func TestTheFloorRisesWithWhatIsConfirmedForGood(t *testing.T) {
 	received, err := watched.Receive(watched.Standby(), asking(3, "1.1.0", ""))
 	m.ok(err)
 	equal(t, "when a stage ends the watch", received.Floor, "1.1.0")
-	if next, err := watched.Receive(watched.Standby(), asking(3, "1.0.9", "")); refusal.Of(err) != refusal.VersionFloor || key(next) != key(watched) {
+	if next, err := watched.Receive(watched.Standby(),
+		asking(3, "1.0.9", "")); refusal.Of(err) != refusal.VersionFloor || key(next) != key(watched) {
 		t.Errorf("a set below the floor that its own arrival raises: %v, %+v", err, next)
 	}
 	failed, _, err := watched.Fail(boot, refusal.CrashLoop, "")

@@ -28,11 +28,12 @@ const (
 // Event is one accepted step. Refusals change nothing, so they are not events.
 type Event struct {
 	Op      Op
-	Slot    Slot           // the slot it was about; None for OpClear and OpBoot
-	Version string         // of the set it was about; of an OpFloor, the new floor
-	Digest  Digest         // the set it was about; zero for an empty slot
-	Reason  refusal.Reason // of a rollback, of a quarantine that was cleared, of damage; the cause of a boot; else empty
-	Boot    uint64         // the attempt during which it happened
+	Slot    Slot   // the slot it was about; None for OpClear and OpBoot
+	Version string // of the set it was about; of an OpFloor, the new floor
+	Digest  Digest // the set it was about; zero for an empty slot
+	// of a rollback, of a quarantine that was cleared, of damage; the cause of a boot; else empty
+	Reason refusal.Reason
+	Boot   uint64 // the attempt during which it happened
 }
 
 // note appends a step about slot s as it is now.
@@ -53,8 +54,8 @@ func (r *Record) append(e Event) {
 	r.History = append(r.History, e)
 }
 
-// begun reports whether the attempt numbered Boot was begun. A switch, a failed try or a rollback draws a number that no attempt has begun, and a
-// verdict about such a number must not count: nothing of that slot has run yet.
+// begun reports whether the attempt numbered Boot was begun. A switch, a failed try or a rollback draws a number that
+// no attempt has begun, and a verdict about such a number must not count: nothing of that slot has run yet.
 func (r Record) Begun() bool { return slices.ContainsFunc(r.History, r.begins) }
 
 func (r Record) begins(e Event) bool { return e.Op == OpAttempt && e.Boot == r.Boot }

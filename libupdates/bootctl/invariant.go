@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// check says what is wrong with a record, the same before it is written and after it was read: a record that breaks an invariant
-// must neither be stored nor acted on.
+// check says what is wrong with a record, the same before it is written and after it was read: a record that breaks an
+// invariant must neither be stored nor acted on.
 func (r Record) check() error {
 	if err := r.checkSlots(); err != nil {
 		return err
@@ -64,10 +64,12 @@ func (r Record) checkTexts() error {
 		ok = ok && isLine(q.Version, maxVersion) && isCode(string(q.Reason), maxReason)
 	}
 	if last := r.LastRollback; last != nil {
-		ok = ok && isLine(last.Version, maxVersion) && isCode(string(last.Reason), maxReason) && isLine(last.Detail, maxDetail)
+		ok = ok && isLine(last.Version, maxVersion) && isCode(string(last.Reason), maxReason) &&
+			isLine(last.Detail, maxDetail)
 	}
 	for _, e := range r.History {
-		ok = ok && isCode(string(e.Op), maxOp) && e.Slot <= B && isLine(e.Version, maxVersion) && isCode(string(e.Reason), maxReason)
+		ok = ok && isCode(string(e.Op), maxOp) && e.Slot <= B && isLine(e.Version, maxVersion) &&
+			isCode(string(e.Reason), maxReason)
 	}
 	if !ok {
 		return errors.New("a text is too long or of the wrong form")

@@ -20,8 +20,8 @@ func (d device) copiesKey() copiesKey {
 	return copiesKey{keyOf(d.kept), keyOf(d.spare.record), d.spare.state}
 }
 
-// readCopies makes the two copies of every state, by the code that makes them on a device, and reads them by the code that reads them at
-// boot: as they are, with each copy damaged in turn, and with both.
+// readCopies makes the two copies of every state, by the code that makes them on a device, and reads them by the code
+// that reads them at boot: as they are, with each copy damaged in turn, and with both.
 func (s *search) readCopies(t *testing.T) {
 	for _, d := range s.copies {
 		d.readCopies(t)

@@ -6,7 +6,8 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// A device is one state of the model: what the disk shows, what the owner of the record knows, and what runs. It is a value.
+// A device is one state of the model: what the disk shows, what the owner of the record knows, and what runs. It is a
+// value.
 type device struct {
 	// What outlives the owner, and a cut where the record is kept on disk.
 	kept  bootctl.Record // the newest record whose write was acknowledged: the owner goes by it
@@ -22,8 +23,9 @@ type device struct {
 	runs  byte   // the set that is published, 0 for none
 
 	// What only the model knows.
-	proven [2]byte // the set that was last found healthy in each slot, or that the device was delivered with; never for none
-	hurt   bool    // whether the one fault of the medium has happened
+	// the set that was last found healthy in each slot, or that the device was delivered with; never for none
+	proven [2]byte
+	hurt   bool // whether the one fault of the medium has happened
 }
 
 // never is no set: nothing in a slot was ever found healthy.
@@ -62,7 +64,8 @@ func outcomes() []outcome { return []outcome{done, linked, tearing, lost} }
 
 func (o outcome) String() string { return [...]string{"done", "linked", "torn", "lost"}[o] }
 
-// save writes a record as the owner does: first the link that the record builds on, then the copy that is not the newest.
+// save writes a record as the owner does: first the link that the record builds on, then the copy that is not the
+// newest.
 func (d device) save(next bootctl.Record, o outcome) device {
 	next = brief(next)
 	if d.link != bootctl.None || next.Active != bootctl.A || d.on(bootctl.A) != 0 {
@@ -104,7 +107,8 @@ func (d device) found(m machine) (a, b bootctl.Content) {
 	return m.content(d.disk[0]), m.content(d.disk[1])
 }
 
-// content is a set as it is read, 0 for none. Where the model has a floor, each set but the first asks for its own version.
+// content is a set as it is read, 0 for none. Where the model has a floor, each set but the first asks for its own
+// version.
 func (m machine) content(n byte) bootctl.Content {
 	if n == 0 {
 		return bootctl.Content{}
@@ -127,7 +131,8 @@ func brief(r bootctl.Record) bootctl.Record {
 	return r
 }
 
-// recordKey is what decides about a record's future. Numbers grow without end and are compared, never read, so they are not in it.
+// recordKey is what decides about a record's future. Numbers grow without end and are compared, never read, so they are
+// not in it.
 type recordKey struct {
 	active, pending, staged bootctl.Slot
 	tries, watch            uint8
@@ -141,8 +146,10 @@ type recordKey struct {
 
 func keyOf(r bootctl.Record) recordKey {
 	k := recordKey{
-		active: r.Active, pending: r.Pending, staged: r.Staged, tries: r.TriesLeft, watch: r.WatchLeft, healthy: r.HealthOK, begun: r.Begun(),
-		ordered: r.EndOrdered && r.Begun() && (r.Pending != bootctl.None || r.WatchLeft > 0), // elsewhere nothing follows from it
+		active: r.Active, pending: r.Pending, staged: r.Staged, tries: r.TriesLeft, watch: r.WatchLeft,
+		healthy: r.HealthOK, begun: r.Begun(),
+		// elsewhere nothing follows from it
+		ordered: r.EndOrdered && r.Begun() && (r.Pending != bootctl.None || r.WatchLeft > 0),
 		sets:    [2]byte{number(r.Slots[0].Digest), number(r.Slots[1].Digest)},
 		good:    [2]bool{r.Slots[0].Good, r.Slots[1].Good},
 		floor:   r.Floor,
@@ -171,7 +178,8 @@ type deviceKey struct {
 
 func (d device) key() deviceKey {
 	k := deviceKey{
-		kept: keyOf(d.kept), state: d.spare.state, link: d.link, disk: d.disk, doubt: d.doubt, down: d.down, up: d.up, runs: d.runs,
+		kept: keyOf(d.kept), state: d.spare.state, link: d.link, disk: d.disk, doubt: d.doubt, down: d.down, up: d.up,
+		runs:    d.runs,
 		current: d.held == d.kept.Boot, proven: d.proven, hurt: d.hurt,
 	}
 	switch {

@@ -20,8 +20,8 @@ func (s *search) encoding(t *testing.T) {
 	}
 }
 
-// oldReadsNew reads every record as a version after this one may have written it, with a field more in every struct; and what this
-// version writes then still has those fields.
+// oldReadsNew reads every record as a version after this one may have written it, with a field more in every struct;
+// and what this version writes then still has those fields.
 func (s *search) oldReadsNew(t *testing.T) {
 	for _, r := range s.records {
 		newer := widened(t, encode(t, r))
@@ -32,8 +32,8 @@ func (s *search) oldReadsNew(t *testing.T) {
 	}
 }
 
-// newReadsOld reads every record as the version before this one would have written it: without the last field of every struct. What is
-// missing has its default, and what this version writes then reads the same.
+// newReadsOld reads every record as the version before this one would have written it: without the last field of every
+// struct. What is missing has its default, and what this version writes then reads the same.
 func (s *search) newReadsOld(t *testing.T) {
 	for _, r := range s.records {
 		want := withoutLastFields(r)
@@ -49,8 +49,9 @@ func (s *search) newReadsOld(t *testing.T) {
 // shown is a record without the message it was read from, and with nil for what is empty.
 func shown(r bootctl.Record) bootctl.Record {
 	s := bootctl.Record{
-		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, WatchLeft: r.WatchLeft, HealthOK: r.HealthOK,
-		Boot: r.Boot, StageSerial: r.StageSerial, Floor: r.Floor, Slots: r.Slots, LastRollback: r.LastRollback,
+		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, WatchLeft: r.WatchLeft,
+		HealthOK: r.HealthOK,
+		Boot:     r.Boot, StageSerial: r.StageSerial, Floor: r.Floor, Slots: r.Slots, LastRollback: r.LastRollback,
 		BootCause: r.BootCause, EndOrdered: r.EndOrdered, AbruptEnds: r.AbruptEnds,
 	}
 	s.Quarantine = append(s.Quarantine, r.Quarantine...)
@@ -76,7 +77,8 @@ func withoutLastFields(r bootctl.Record) bootctl.Record {
 	return old
 }
 
-// narrowed returns the record with structs that end before the last field of each: history, good, reason and the version of a rollback.
+// narrowed returns the record with structs that end before the last field of each: history, good, reason and the
+// version of a rollback.
 func narrowed(t *testing.T, raw []byte) []byte {
 	m := must{t}
 	whole, err := capnp.Unmarshal(raw)

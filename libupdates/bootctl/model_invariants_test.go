@@ -15,17 +15,20 @@ type invariant[S any] struct {
 func ofStates(m machine) []invariant[device] {
 	return []invariant[device]{
 		{"one slot is active", everyRecord(oneSlotIsActive)},
-		{"at most one of pending and staged is set, and it is the standby slot with a set in it", everyRecord(standbyHasOneUse)},
+		{"at most one of pending and staged is set, and it is the standby slot with a set in it",
+			everyRecord(standbyHasOneUse)},
 		{"no quarantined set is staged or on trial", everyRecord(nothingQuarantinedWaits)},
 		{"tries are counted only during a trial", everyRecord(triesNeedATrial)},
 		{"nothing is confirmed during a trial", everyRecord(noTrialIsConfirmed)},
-		{"a trial has a try left or under way, unless a boot has just begun, whose first attempt ends it", trialsHaveATry},
+		{"a trial has a try left or under way, unless a boot has just begun, whose first attempt ends it",
+			trialsHaveATry},
 		{"a trial without a verdict ends, one attempt after its tries, at the slot that was active, boots that nobody ordered included", everyRecord(trialsEnd)},
 		{"a set is under watch only while no other is staged or on trial", everyRecord(watchIsAlone)},
 		{"a set under watch that never gets a verdict is left, for the set before it", everyRecord(watchesEnd)},
 		{"what a record calls good and not damaged was found healthy in that slot, or is what the device was delivered with", goodWasProven},
 		{"the slot that a start without a record begins with was found healthy, or is what the device was delivered with", linkIsProven},
-		{"after a cut at this moment the next attempt is for the set that was proven last, or for a trial and counted", bootChoiceIsSafe(m)},
+		{"after a cut at this moment the next attempt is for the set that was proven last, or for a trial and counted",
+			bootChoiceIsSafe(m)},
 		{"no set that is older than the floor is staged, on trial or active", nothingIsBelowTheFloor},
 		{"what was reconciled once needs no reconciling again", loadIsStable(m)},
 	}
@@ -35,12 +38,15 @@ func ofStates(m machine) []invariant[device] {
 func ofSteps() []invariant[step] {
 	return []invariant[step]{
 		{"a refusal has a reason and changes nothing", refusalChangesNothing},
-		{"an attempt runs the set that its record names, and no set on trial that is quarantined", attemptRunsWhatItCounts},
+		{"an attempt runs the set that its record names, and no set on trial that is quarantined",
+			attemptRunsWhatItCounts},
 		{"no set that is older than the floor or in quarantine is attempted", nothingBarredIsAttempted},
 		{"no slot is committed that is damaged, or has lost its set", nothingDamagedIsCommitted},
 		{"no set is quarantined for the damage of its slot", damageIsNotTheSets},
-		{"an attempt of a trial costs a try, and a trial gets none back but the one whose end was ordered", triesOnlyGoDown},
-		{"a start gives back the attempt whose end was ordered, to a trial or to a watch, and no other", startGivesBackWhatWasOrdered},
+		{"an attempt of a trial costs a try, and a trial gets none back but the one whose end was ordered",
+			triesOnlyGoDown},
+		{"a start gives back the attempt whose end was ordered, to a trial or to a watch, and no other",
+			startGivesBackWhatWasOrdered},
 		{"a commit counts only for the attempt that was begun last and is under way", commitIsOfTheAttempt},
 		{"the active slot changes only by the commit of a trial, or to a set that was good: by the operator, or from a set under watch", activeMovesForAReason},
 		{"a trial that ends without a commit leaves its set in quarantine", leftSetIsQuarantined},
@@ -48,8 +54,10 @@ func ofSteps() []invariant[step] {
 		{"only a commit begins a watch", watchNeedsACommit},
 		{"a set leaves the quarantine only because an operator cleared it", quarantineIsKept},
 		{"numbers of attempts and stages never go back", numbersGrow},
-		{"a start forgets nothing that was durable: no quarantine, no try that was counted, no slot", startKeepsTheRecord},
-		{"no attempt is under way when a boot begins: nothing of a slot runs before one is counted", bootsBeginWithNothing},
+		{"a start forgets nothing that was durable: no quarantine, no try that was counted, no slot",
+			startKeepsTheRecord},
+		{"no attempt is under way when a boot begins: nothing of a slot runs before one is counted",
+			bootsBeginWithNothing},
 		{"an order to end is about the attempt under way: the next one takes it back", ordersEnd},
 		{"the floor rises to what the active set asks for, once it is confirmed for good, and sinks only because an operator lowered it", floorMovesForAReason},
 		{"no step leads to a slot in which damage was found", nothingGoesToDamage},
@@ -131,7 +139,8 @@ func goodWasProven(d device) bool {
 
 func linkIsProven(d device) bool { return d.hurt || d.link == bootctl.None || d.isProven(d.link) }
 
-// bootChoiceIsSafe asks what a start with a sound medium makes of the state. A start that finds no record is asked by linkIsProven.
+// bootChoiceIsSafe asks what a start with a sound medium makes of the state. A start that finds no record is asked by
+// linkIsProven.
 func bootChoiceIsSafe(m machine) func(device) bool {
 	return func(d device) bool {
 		read := d.load(m, done, newBoot).kept
@@ -176,7 +185,8 @@ func nothingBarredIsAttempted(s step) bool {
 		return true
 	}
 	c := r.Slot(r.Running())
-	return !r.IsQuarantined(c.Digest) && (r.Floor == "" || c.IsEmpty() || c.Version >= r.Floor) // the model's versions sort as texts
+	// the model's versions sort as texts
+	return !r.IsQuarantined(c.Digest) && (r.Floor == "" || c.IsEmpty() || c.Version >= r.Floor)
 }
 
 func nothingDamagedIsCommitted(s step) bool {
@@ -187,7 +197,8 @@ func nothingDamagedIsCommitted(s step) bool {
 	slot := r.Running()
 	held := s.before.on(slot)
 	return r.Slot(slot).Damage == "" && held == number(r.Slot(slot).Digest) &&
-		(held != 0 || s.before.proven[slot-bootctl.A] == 0 || s.before.hurt) // a set may be lost before any record knew of it
+		// a set may be lost before any record knew of it
+		(held != 0 || s.before.proven[slot-bootctl.A] == 0 || s.before.hurt)
 }
 
 func damageIsNotTheSets(s step) bool {
@@ -262,7 +273,8 @@ func commitIsOfTheAttempt(s step) bool {
 		return true
 	}
 	r := s.before.kept
-	return s.number == s.before.held && s.before.up && s.number == r.Boot && r.Begun() && s.before.runs == number(r.Slot(r.Running()).Digest)
+	return s.number == s.before.held && s.before.up && s.number == r.Boot && r.Begun() &&
+		s.before.runs == number(r.Slot(r.Running()).Digest)
 }
 
 func activeMovesForAReason(s step) bool {
@@ -285,11 +297,13 @@ func activeMovesForAReason(s step) bool {
 
 func leftSetIsQuarantined(s step) bool {
 	before, after := s.before.kept, s.after.kept
-	if s.op == "" || before.Pending == bootctl.None || after.Pending != bootctl.None || s.op == bootctl.OpCommit || s.op == bootctl.OpDamaged {
+	if s.op == "" || before.Pending == bootctl.None || after.Pending != bootctl.None || s.op == bootctl.OpCommit ||
+		s.op == bootctl.OpDamaged {
 		return true
 	}
 	left := before.Slot(before.Pending).Digest
-	return (after.IsQuarantined(left) || left == before.Slot(before.Active).Digest) && after.LastRollback != nil && after.Active == before.Active
+	return (after.IsQuarantined(left) || left == before.Slot(before.Active).Digest) && after.LastRollback != nil &&
+		after.Active == before.Active
 }
 
 func leftWatchIsQuarantined(s step) bool {
@@ -301,7 +315,8 @@ func leftWatchIsQuarantined(s step) bool {
 }
 
 func watchNeedsACommit(s step) bool {
-	return s.op == "" || s.op == bootctl.OpCommit || s.after.kept.WatchLeft <= s.before.kept.WatchLeft // what a start may give back is another rule
+	// what a start may give back is another rule
+	return s.op == "" || s.op == bootctl.OpCommit || s.after.kept.WatchLeft <= s.before.kept.WatchLeft
 }
 
 func quarantineIsKept(s step) bool {
@@ -325,15 +340,19 @@ func startKeepsTheRecord(s step) bool {
 	}
 	newest, _, _ := s.before.copies()
 	was, is := keyOf(newest), keyOf(s.after.kept)
-	lost := s.before.on(newest.Active) != number(newest.Slot(newest.Active).Digest) // in the start before, which could not record it
-	return (is.active == was.active || lost) && was.quarantined&^is.quarantined == 0 && is.tries <= was.tries+givenBack(s) &&
-		(is.pending == bootctl.None || is.pending == was.pending) && (is.staged == bootctl.None || is.staged == was.staged)
+	// in the start before, which could not record it
+	lost := s.before.on(newest.Active) != number(newest.Slot(newest.Active).Digest)
+	return (is.active == was.active || lost) && was.quarantined&^is.quarantined == 0 &&
+		is.tries <= was.tries+givenBack(s) &&
+		(is.pending == bootctl.None || is.pending == was.pending) &&
+		(is.staged == bootctl.None || is.staged == was.staged)
 }
 
 func nothingIsBelowTheFloor(d device) bool {
 	return d.hurt || everyRecord(func(r bootctl.Record) bool {
 		for _, s := range []bootctl.Slot{r.Staged, r.Pending, r.Active} {
-			if c := r.Slot(s); r.Floor != "" && !c.IsEmpty() && c.Version < r.Floor { // the model's versions sort as texts
+			// the model's versions sort as texts
+			if c := r.Slot(s); r.Floor != "" && !c.IsEmpty() && c.Version < r.Floor {
 				return false
 			}
 		}

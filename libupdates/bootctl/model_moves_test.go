@@ -32,8 +32,8 @@ type doing struct {
 	last   func(device) device // what follows once the record is durable
 }
 
-// try applies an operation with every outcome of its write. The owner decides about what the slots hold now: a step before may have
-// changed a slot and failed to record it.
+// try applies an operation with every outcome of its write. The owner decides about what the slots hold now: a step
+// before may have changed a slot and failed to record it.
 func (d device) try(m machine, do doing) []step {
 	s := step{name: do.name, op: do.op, number: do.number, before: d}
 	seen, _ := d.kept.Reconcile(d.found(m))
@@ -81,7 +81,8 @@ func (d device) moves(m machine) []step {
 	return append(steps, d.starts(m)...)
 }
 
-// settle is what the owner does after a write that failed, before it touches anything else: it writes again what it goes by.
+// settle is what the owner does after a write that failed, before it touches anything else: it writes again what it
+// goes by.
 func settle() doing {
 	return doing{name: "settle", op: opSettle, decide: func(r bootctl.Record) (bootctl.Record, error) { return r, nil }}
 }
@@ -94,8 +95,12 @@ func (d device) operator(m machine) []doing {
 		standby := r.Standby()
 		all = append(all, doing{
 			name: fmt.Sprint("stage ", n), op: bootctl.OpStage,
-			first:  func(d device) device { return d.put(standby, n) },
-			decide: func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(m.content(n)); return r, err },
+			first: func(d device) device { return d.put(standby, n) },
+			decide: func(r bootctl.Record) (bootctl.Record, error) {
+				r, _, err := r.Stage(m.content(n))
+				return r,
+					err
+			},
 		}, doing{
 			name: fmt.Sprint("clear ", n), op: bootctl.OpClear,
 			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.ClearQuarantine(set(n).Digest) },
@@ -107,7 +112,8 @@ func (d device) operator(m machine) []doing {
 	for _, serial := range []uint64{r.StageSerial, r.StageSerial - 1} {
 		for tries := uint8(1); tries <= m.tries; tries++ {
 			all = append(all, doing{
-				name: fmt.Sprintf("switch %+d with %d tries", int64(serial-r.StageSerial), tries), op: bootctl.OpSwitch, number: serial,
+				name: fmt.Sprintf("switch %+d with %d tries", int64(serial-r.StageSerial), tries), op: bootctl.OpSwitch,
+				number: serial,
 				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(serial, tries) },
 			})
 		}
@@ -167,8 +173,11 @@ func (d device) rots(m machine) []doing {
 		case !d.hurt:
 			all = append(all, doing{
 				name: "damaged " + s.String(), op: bootctl.OpDamaged,
-				first:  func(d device) device { d.hurt = true; return d },
-				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Damage(s, refusal.DigestMismatch, "") },
+				first: func(d device) device { d.hurt = true; return d },
+				decide: func(r bootctl.Record) (bootctl.Record, error) {
+					return r.Damage(s, refusal.DigestMismatch,
+						"")
+				},
 			})
 		}
 	}
@@ -182,7 +191,8 @@ const (
 	opEnd     bootctl.Op = "end"
 )
 
-// gate is what initd can ask for. It gives a good verdict only about an attempt whose slot was published; its older verdicts may come late.
+// gate is what initd can ask for. It gives a good verdict only about an attempt whose slot was published; its older
+// verdicts may come late.
 func (d device) gate() []doing {
 	all := []doing{d.attempt(), {
 		name: "order the end", op: opEnd,
@@ -203,7 +213,10 @@ func (d device) gate() []doing {
 				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.CommitHealth(number) },
 			}, doing{
 				name: "commit and watch" + name, op: bootctl.OpCommit, number: number,
-				decide: func(r bootctl.Record) (bootctl.Record, error) { return r.CommitAndWatch(number, watchedAttempts) },
+				decide: func(r bootctl.Record) (bootctl.Record,
+					error) {
+					return r.CommitAndWatch(number, watchedAttempts)
+				},
 			})
 		}
 		all = append(all, doing{

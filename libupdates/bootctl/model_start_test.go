@@ -16,7 +16,8 @@ type machine struct {
 	rot   bool  // whether damage may be found in a slot, as the one fault of the medium
 }
 
-// medium is a fault of the medium that a start meets. A device has one in its life: two are beyond what two copies can promise.
+// medium is a fault of the medium that a start meets. A device has one in its life: two are beyond what two copies can
+// promise.
 type medium uint8
 
 const (
@@ -60,7 +61,8 @@ func (d device) starts(m machine) []step {
 	return steps
 }
 
-// restart is what a new owner does while the system goes on: it reads, and publishes again what its predecessor had begun.
+// restart is what a new owner does while the system goes on: it reads, and publishes again what its predecessor had
+// begun.
 func (d device) restart(m machine, o outcome) device {
 	d = d.load(m, o, sameBoot)
 	if !d.down && d.kept.Begun() {
@@ -122,8 +124,8 @@ const (
 	newBoot  = true
 )
 
-// load reads the copy that counts, begins a new boot with it, makes it agree with the slots, and makes the result durable. Where that fails
-// the owner ends.
+// load reads the copy that counts, begins a new boot with it, makes it agree with the slots, and makes the result
+// durable. Where that fails the owner ends.
 func (d device) load(m machine, o outcome, isNew bool) device {
 	if d.spare.state == newer {
 		d.kept, d.spare = d.spare.record, spare{older, d.kept}

@@ -16,20 +16,26 @@ var whole = flag.Bool("whole-model", false, "search the two largest models too, 
 // counts are what a search must come by: a change of the machine must show.
 type counts struct{ states, steps, refusals, records, copies int }
 
-// TestModel goes breadth first through every state that a device can reach, with every operation accepted or refused, every write
-// durable, half done, or done and denied, every death of the record's owner, every cut, and one fault of the medium. It holds every
-// invariant against every state and every step, and reads every record and every pair of copies as a device would.
+// TestModel goes breadth first through every state that a device can reach, with every operation accepted or refused,
+// every write durable, half done, or done and denied, every death of the record's owner, every cut, and one fault of
+// the medium. It holds every invariant against every state and every step, and reads every record and every pair of
+// copies as a device would.
 func TestModel(t *testing.T) {
 	for _, c := range []struct {
 		machine
 		when bool
 		want counts
 	}{
-		{machine{name: "one set", disk: true, sets: 1, tries: 2, rot: true}, true, counts{15849, 229043, 32727, 153, 1643}},
-		{machine{name: "record in memory", sets: 2, tries: 2}, !testing.Short(), counts{88824, 1255135, 294579, 353, 3514}},
-		{machine{name: "version floor", sets: 2, tries: 1, floor: true}, !testing.Short(), counts{88300, 1293990, 315043, 451, 4515}},
-		{machine{name: "record on disk", disk: true, sets: 2, tries: 2}, !testing.Short(), counts{160625, 2522306, 374714, 804, 9005}},
-		{machine{name: "floor and damage", sets: 2, tries: 1, floor: true, rot: true}, *whole, counts{260274, 3309195, 697779, 1458, 15106}},
+		{machine{name: "one set", disk: true, sets: 1, tries: 2, rot: true}, true,
+			counts{15849, 229043, 32727, 153, 1643}},
+		{machine{name: "record in memory", sets: 2, tries: 2}, !testing.Short(),
+			counts{88824, 1255135, 294579, 353, 3514}},
+		{machine{name: "version floor", sets: 2, tries: 1, floor: true}, !testing.Short(),
+			counts{88300, 1293990, 315043, 451, 4515}},
+		{machine{name: "record on disk", disk: true, sets: 2, tries: 2}, !testing.Short(),
+			counts{160625, 2522306, 374714, 804, 9005}},
+		{machine{name: "floor and damage", sets: 2, tries: 1, floor: true, rot: true}, *whole,
+			counts{260274, 3309195, 697779, 1458, 15106}},
 		{machine{name: "three sets", sets: 3, tries: 2}, *whole, counts{724723, 10364773, 2418134, 1447, 17846}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -64,8 +70,9 @@ type search struct {
 
 func newSearch(m machine) *search {
 	return &search{
-		machine: m, seen: map[deviceKey]bool{}, records: map[recordKey]bootctl.Record{}, copies: map[copiesKey]device{}, refused: map[refusal.Reason]int{},
-		states: ofStates(m), moves: ofSteps(),
+		machine: m, seen: map[deviceKey]bool{}, records: map[recordKey]bootctl.Record{}, copies: map[copiesKey]device{},
+		refused: map[refusal.Reason]int{},
+		states:  ofStates(m), moves: ofSteps(),
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// wide is larger than any struct of a record: what is in its last word and its last pointer is a field of a later version.
+// wide is larger than any struct of a record: what is in its last word and its last pointer is a field of a later
+// version.
 func wide() capnp.ObjectSize { return capnp.ObjectSize{DataSize: 40, PointerCount: 7} }
 
-// widened returns the record as a newer version may have written it: with a field more, of either kind, in every struct.
+// widened returns the record as a newer version may have written it: with a field more, of either kind, in every
+// struct.
 func widened(t *testing.T, raw []byte) []byte {
 	m := must{t}
 	old, err := capnp.Unmarshal(raw)
@@ -103,7 +105,8 @@ func marks(t *testing.T, raw []byte) int {
 	return count
 }
 
-// After a rollback the older system writes what the newer one will read again: fields it does not know stay with what they are about.
+// After a rollback the older system writes what the newer one will read again: fields it does not know stay with what
+// they are about.
 func TestNewerFieldsSurvive(t *testing.T) {
 	m := must{t}
 	newer := widened(t, encode(t, full(t)))

@@ -8,7 +8,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// reader turns the parts of a message into values and keeps the first error, so that a caller reads field by field and asks once.
+// reader turns the parts of a message into values and keeps the first error, so that a caller reads field by field and
+// asks once.
 type reader struct{ err error }
 
 func (d *reader) fail(err error) {
@@ -66,13 +67,15 @@ func (d *reader) content(c bootrecord.SlotContent, err error) Content {
 		return Content{}
 	}
 	return Content{
-		Digest: d.digest(c.IndexSha256()), Version: d.text(c.SystemVersion()), Floor: d.text(c.VersionFloor()), Good: c.Good(),
+		Digest: d.digest(c.IndexSha256()), Version: d.text(c.SystemVersion()), Floor: d.text(c.VersionFloor()),
+		Good:   c.Good(),
 		Damage: d.reason(c.Damage()),
 	}
 }
 
 func (d *reader) quarantined(q bootrecord.Quarantined) Quarantined {
-	return Quarantined{Digest: d.digest(q.IndexSha256()), Version: d.text(q.SystemVersion()), Reason: d.reason(q.Reason())}
+	return Quarantined{Digest: d.digest(q.IndexSha256()), Version: d.text(q.SystemVersion()),
+		Reason: d.reason(q.Reason())}
 }
 
 func (d *reader) event(e bootrecord.Event) Event {

@@ -40,7 +40,8 @@ func TestReconcile(t *testing.T) {
 		{"the way back from a trial is gone", trial, set(2), empty, "b pending a 1", "2 1 missing-entry", 1},
 		{"the active set is gone, with nothing to return to", settled, empty, empty, "b ok", "- 1 missing-entry", 1},
 		{"the active set is no set", settled, empty, broken, "b ok", "- 1 slot-mismatch", 1},
-		{"the active set is another, with nothing to return to", settled, empty, set(3), "b ok", "- 1 slot-mismatch", 1},
+		{"the active set is another, with nothing to return to", settled, empty, set(3), "b ok", "- 1 slot-mismatch",
+			1},
 		{"the active set is gone", returnable, set(2), empty, "a", "2 3 missing-entry", 1},
 		{"the active set is another", returnable, set(2), set(4), "a", "2 4", 1},
 		{"the set under watch is gone", watched, set(2), empty, "a", "2 3 missing-entry", 1},
@@ -81,7 +82,8 @@ func held(r bootctl.Record) string {
 	return strings.Join(words, " ")
 }
 
-// Goodness belongs to a set in a slot: what is found on the disk proves none, and takes none away where the set is the same.
+// Goodness belongs to a set in a slot: what is found on the disk proves none, and takes none away where the set is the
+// same.
 func TestReconcileAndGoodness(t *testing.T) {
 	settled := must{t}.update(bootctl.New(), set(1))
 	claims := set(2)

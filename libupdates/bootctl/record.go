@@ -13,25 +13,29 @@ const (
 	MaxHistory    = 64 // events kept; the oldest makes room
 )
 
-// Record is the whole A/B state. It is a value: a method that changes the state returns a new record and leaves its receiver as it
-// was; one that refuses returns the receiver. New and Decode make records; the zero Record is none.
+// Record is the whole A/B state. It is a value: a method that changes the state returns a new record and leaves its
+// receiver as it was; one that refuses returns the receiver. New and Decode make records; the zero Record is none.
 //
 // Invariants: Active is A or B. At most one of Pending and Staged is set, it is Active.Other(), and that slot is not
 // empty. TriesLeft is 0 without a trial. WatchLeft is 0 with a pending or staged slot. Of an empty slot only damage may
 // be known. No digest that was rolled back becomes staged or pending before ClearQuarantine let it.
 type Record struct {
-	Active      Slot   // the slot that last proved healthy, or the one the device started with
-	Pending     Slot   // the slot on trial, or None
-	Staged      Slot   // the slot with a complete, verified set nobody switched to yet, or None
-	TriesLeft   uint8  // attempts the pending slot may still begin
-	WatchLeft   uint8  // while the active set is under watch: attempts it may begin until one more is a crash loop; 0: it is not
-	HealthOK    bool   // whether the current attempt was confirmed; false from its beginning until then
-	Boot        uint64 // number of the current attempt; a switch, a failed try or a rollback draws a number too, so that older ones are void
+	Active    Slot  // the slot that last proved healthy, or the one the device started with
+	Pending   Slot  // the slot on trial, or None
+	Staged    Slot  // the slot with a complete, verified set nobody switched to yet, or None
+	TriesLeft uint8 // attempts the pending slot may still begin
+	// while the active set is under watch: attempts it may begin until one more is a crash loop; 0: it is not
+	WatchLeft uint8
+	HealthOK  bool // whether the current attempt was confirmed; false from its beginning until then
+	// number of the current attempt; a switch, a failed try or a rollback draws a number too, so that older ones are
+	// void
+	Boot        uint64
 	StageSerial uint64 // number of the last completed stage
 	Floor       string // no set of an older version is accepted, SemVer; empty: no floor
 	BootCause   Cause  // why the boot under way began
 	EndOrdered  bool   // whether somebody ordered the end of the boot under way, and no attempt was begun since
-	AbruptEnds  uint8  // boots in a row that ended without an order while the same set ran, and not once held; see Pause
+	// boots in a row that ended without an order while the same set ran, and not once held; see Pause
+	AbruptEnds uint8
 
 	Slots        [2]Content    // what slots a and b hold; see Slot
 	Quarantine   []Quarantined // oldest first

@@ -1,8 +1,9 @@
 package bootctl
 
-// Restart is the record at the beginning of a boot, taken up from the one before: whatever attempt was under way has ended with it, so no
-// verdict about it counts any more. If the end was ordered, the cause is Commanded and what that attempt cost is given back; else the cause
-// is what was seen, and what the attempt had left of its tries is all there is.
+// Restart is the record at the beginning of a boot, taken up from the one before: whatever attempt was under way has
+// ended with it, so no verdict about it counts any more. If the end was ordered, the cause is Commanded and what that
+// attempt cost is given back; else the cause is what was seen, and what the attempt had left of its tries is all there
+// is.
 func (r Record) Restart(seen Cause) Record {
 	next := r.clone()
 	if r.EndOrdered {
@@ -31,15 +32,15 @@ func (r Record) Booted(cause Cause) Record {
 	return next
 }
 
-// EndBoot records that somebody ordered the end of this boot. It must be durable before the system goes down. An attempt that is begun
-// after it takes it back: whoever begins one does not end. A second time it changes nothing.
+// EndBoot records that somebody ordered the end of this boot. It must be durable before the system goes down. An
+// attempt that is begun after it takes it back: whoever begins one does not end. A second time it changes nothing.
 func (r Record) EndBoot() Record {
 	r.EndOrdered = true
 	return r
 }
 
-// giveBack puts back what the next attempt will cost in place of the one that was cut short, in a watch also where that one began it. An attempt
-// whose verdict was bad is over and gives nothing back.
+// giveBack puts back what the next attempt will cost in place of the one that was cut short, in a watch also where that
+// one began it. An attempt whose verdict was bad is over and gives nothing back.
 func (r *Record) giveBack() {
 	switch {
 	case !r.Begun():

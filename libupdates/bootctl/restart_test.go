@@ -19,7 +19,8 @@ func TestRestart(t *testing.T) {
 
 	begun, a := r.BootAttempt()
 	next := begun.Restart(bootctl.Power)
-	if next.Begun() || next.Boot <= a.Boot || next.Pending != bootctl.B || next.TriesLeft != 1 || len(next.History) != len(begun.History)+1 {
+	if next.Begun() || next.Boot <= a.Boot || next.Pending != bootctl.B || next.TriesLeft != 1 ||
+		len(next.History) != len(begun.History)+1 {
 		t.Errorf("from %+v to %+v", begun, next)
 	}
 	equal(t, "a second time", key(next.Restart(bootctl.Power)), key(next))
@@ -62,14 +63,16 @@ func TestCauseOfABoot(t *testing.T) {
 		r = r.Restart(c.seen)
 		equal(t, "cause", r.BootCause, c.want)
 		last := r.History[len(r.History)-1]
-		equal(t, "event", last, bootctl.Event{Op: bootctl.OpBoot, Reason: refusal.Reason(c.want.String()), Boot: r.Boot})
+		equal(t, "event", last, bootctl.Event{Op: bootctl.OpBoot, Reason: refusal.Reason(c.want.String()),
+			Boot: r.Boot})
 		equal(t, "cause by its name", bootctl.CauseOf(c.want.String()), c.want)
 		r = m.attempt(r)
 	}
 	equal(t, "a name that is none", bootctl.CauseOf("boredom"), bootctl.Unknown)
 }
 
-// However often it is ordered, a reboot costs neither a try nor an attempt of a watch; one that nobody ordered costs one each.
+// However often it is ordered, a reboot costs neither a try nor an attempt of a watch; one that nobody ordered costs
+// one each.
 func TestOrderedEndsCostNothing(t *testing.T) {
 	m := must{t}
 	trial := m.attempt(m.put(m.update(bootctl.New(), set(1)), set(2)))
@@ -124,7 +127,8 @@ func TestBootsOfATrialAreBounded(t *testing.T) {
 	}
 }
 
-// A confirmed set that takes the machine down again and again waits before it does so the next time. What begins anew begins without a pause.
+// A confirmed set that takes the machine down again and again waits before it does so the next time. What begins anew
+// begins without a pause.
 func TestPauseGrows(t *testing.T) {
 	m := must{t}
 	r := m.update(bootctl.New(), set(1))
@@ -145,8 +149,9 @@ func TestPauseGrows(t *testing.T) {
 	back, err := m.update(r, set(2)).Rollback(refusal.ByOperator, "")
 	m.ok(err)
 	for name, r := range map[string]bootctl.Record{
-		"once it has held": held, "after an ordered end": r.EndBoot(), "once another set was confirmed": m.update(r, set(2)),
-		"on trial": m.put(r, set(2)), "after a return": back,
+		"once it has held": held, "after an ordered end": r.EndBoot(),
+		"once another set was confirmed": m.update(r, set(2)),
+		"on trial":                       m.put(r, set(2)), "after a return": back,
 	} {
 		equal(t, "pause "+name, r.Restart(bootctl.Crash).Pause(), time.Duration(0))
 	}

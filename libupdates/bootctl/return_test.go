@@ -12,10 +12,13 @@ func TestNoPrevious(t *testing.T) {
 	m := must{t}
 	updated := m.update(m.update(bootctl.New(), set(1)), set(2)) // slot a holds set 2, slot b the good set 1
 	for name, spoil := range map[string]func(*bootctl.Record){
-		"the slot is empty":     func(r *bootctl.Record) { r.Slots[1] = bootctl.Content{} },
-		"the set was not good":  func(r *bootctl.Record) { r.Slots[1].Good = false },
-		"it is the same set":    func(r *bootctl.Record) { r.Slots[1].Digest = r.Slots[0].Digest },
-		"it is quarantined":     func(r *bootctl.Record) { r.Quarantine = []bootctl.Quarantined{{Digest: set(1).Digest}} },
+		"the slot is empty":    func(r *bootctl.Record) { r.Slots[1] = bootctl.Content{} },
+		"the set was not good": func(r *bootctl.Record) { r.Slots[1].Good = false },
+		"it is the same set":   func(r *bootctl.Record) { r.Slots[1].Digest = r.Slots[0].Digest },
+		"it is quarantined": func(
+			r *bootctl.Record) {
+			r.Quarantine = []bootctl.Quarantined{{Digest: set(1).Digest}}
+		},
 		"the slot is staged to": func(r *bootctl.Record) { r.Staged = bootctl.B },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -30,7 +33,8 @@ func TestNoPrevious(t *testing.T) {
 	m.ok(err)
 	equal(t, "active slot", r.Active, bootctl.B)
 	equal(t, "confirmed", r.HealthOK, false)
-	equal(t, "quarantine", r.Quarantine, []bootctl.Quarantined{{Digest: set(2).Digest, Version: set(2).Version, Reason: refusal.ByOperator}})
+	equal(t, "quarantine", r.Quarantine, []bootctl.Quarantined{{Digest: set(2).Digest, Version: set(2).Version,
+		Reason: refusal.ByOperator}})
 	_, err = r.Rollback(refusal.ByOperator, "")
 	wantReason(t, err, refusal.NoPrevious)
 

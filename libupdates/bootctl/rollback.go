@@ -15,7 +15,8 @@ func (r Record) Rollback(reason refusal.Reason, detail string) (Record, error) {
 	next := r.clone()
 	if r.Pending != None {
 		if damage := r.Slot(r.Active).Damage; damage != "" {
-			return r, refusal.New(refusal.NoPrevious, "there is nothing to return to in slot %s: damage was found in the set there: %s", r.Active, damage)
+			return r, refusal.New(refusal.NoPrevious,
+				"there is nothing to return to in slot %s: damage was found in the set there: %s", r.Active, damage)
 		}
 		next.endTrial(reason, detail)
 		return next, nil
@@ -61,8 +62,8 @@ func (r *Record) endTrial(reason refusal.Reason, detail string) {
 	r.leave(left, reason, detail)
 }
 
-// leave is what every rollback has in common: it runs after the slots were set right, in the same record, so that going back and
-// quarantine become durable in one write.
+// leave is what every rollback has in common: it runs after the slots were set right, in the same record, so that going
+// back and quarantine become durable in one write.
 func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	c, code := r.Slot(left), cleanReason(reason)
 	if !c.IsEmpty() && c.Damage == "" && c.Digest != r.Slot(r.Active).Digest { // what comes back is not barred

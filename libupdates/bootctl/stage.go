@@ -46,8 +46,8 @@ func (r Record) Factory(c Content) (Record, error) {
 	return next, nil
 }
 
-// Stage records that the standby slot now holds the complete, verified, durable set c. It supersedes a set that was staged before.
-// The serial names this stage in Switch and Discard. Refused as Admit says.
+// Stage records that the standby slot now holds the complete, verified, durable set c. It supersedes a set that was
+// staged before. The serial names this stage in Switch and Discard. Refused as Admit says.
 func (r Record) Stage(c Content) (Record, uint64, error) {
 	held := r.unwatched()
 	if err := held.Admit(c); err != nil {
@@ -73,9 +73,10 @@ func (r Record) Discard(serial uint64) (Record, error) {
 	return next, nil
 }
 
-// Switch puts the staged slot on trial with that many tries, at least 1. The attempt that is under way becomes void: only a new
-// BootAttempt can lead to a commit. Refused as Stale unless the stage numbered serial is still the staged one (so also during a
-// trial, when nothing is staged), as Quarantined if the set may not come back, as VersionFloor if it is older than the floor.
+// Switch puts the staged slot on trial with that many tries, at least 1. The attempt that is under way becomes void:
+// only a new BootAttempt can lead to a commit. Refused as Stale unless the stage numbered serial is still the staged
+// one (so also during a trial, when nothing is staged), as Quarantined if the set may not come back, as VersionFloor if
+// it is older than the floor.
 func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
 	if err := r.current(serial); err != nil {
 		return r, err

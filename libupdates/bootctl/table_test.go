@@ -8,7 +8,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// states are the kinds of state a record can be in. Set 1 is confirmed in slot a, set 2 is the other one, set 9 is quarantined.
+// states are the kinds of state a record can be in. Set 1 is confirmed in slot a, set 2 is the other one, set 9 is
+// quarantined.
 func states(t *testing.T) map[string]bootctl.Record {
 	m := must{t}
 	fresh, _ := bootctl.New().Reconcile(set(1), bootctl.Content{})
@@ -46,8 +47,16 @@ var operations = []struct {
 	do   func(bootctl.Record) (bootctl.Record, error)
 }{
 	{"stage", func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(set(4)); return r, err }},
-	{"stage quarantined", func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(set(9)); return r, err }},
-	{"stage nothing", func(r bootctl.Record) (bootctl.Record, error) { r, _, err := r.Stage(bootctl.Content{}); return r, err }},
+	{"stage quarantined", func(r bootctl.Record) (bootctl.Record, error) {
+		r, _, err := r.Stage(set(9))
+		return r,
+			err
+	}},
+	{"stage nothing", func(r bootctl.Record) (bootctl.Record, error) {
+		r, _,
+			err := r.Stage(bootctl.Content{})
+		return r, err
+	}},
 	{"discard", func(r bootctl.Record) (bootctl.Record, error) { return r.Discard(r.StageSerial) }},
 	{"discard older", func(r bootctl.Record) (bootctl.Record, error) { return r.Discard(r.StageSerial - 1) }},
 	{"switch", func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(r.StageSerial, 2) }},
@@ -69,8 +78,9 @@ var operations = []struct {
 	{"clear unknown", func(r bootctl.Record) (bootctl.Record, error) { return r.ClearQuarantine(set(8).Digest) }},
 }
 
-// truth says what each operation does to each state: "reason" of a refusal, "=" for accepted without a change, or what it leaves:
-// active slot, pending slot with tries, staged slot, attempts of a watch, "ok" when confirmed, and "q" with the number of quarantined sets.
+// truth says what each operation does to each state: "reason" of a refusal, "=" for accepted without a change, or what
+// it leaves: active slot, pending slot with tries, staged slot, attempts of a watch, "ok" when confirmed, and "q" with
+// the number of quarantined sets.
 var truth = map[string]map[string]string{
 	"empty": {
 		"stage": "a staged b", "stage quarantined": "a staged b", "stage nothing": "bad-index",

@@ -16,7 +16,8 @@ const (
 	maxOp      = 16
 )
 
-// cleanReason keeps a reason of the form of a code and turns anything else into IO, so that what reaches the record can be read back.
+// cleanReason keeps a reason of the form of a code and turns anything else into IO, so that what reaches the record can
+// be read back.
 func cleanReason(reason refusal.Reason) refusal.Reason {
 	if !isCode(string(reason), maxReason) || reason == "" {
 		return refusal.IO
@@ -53,5 +54,6 @@ func isCode(text string, limit int) bool {
 
 // isLine reports whether text is a line of at most limit bytes that can be shown as it is.
 func isLine(text string, limit int) bool {
-	return len(text) <= limit && utf8.ValidString(text) && !strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
+	return len(text) <= limit && utf8.ValidString(text) &&
+		!strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
 }

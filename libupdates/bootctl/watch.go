@@ -2,13 +2,13 @@ package bootctl
 
 import "nexus/libupdates/refusal"
 
-// A set that was just confirmed may still fail for good: it leaks, or runs into what only time brings. For a while it is under watch: until
-// the watch is over, its failure is a rollback, as in a trial, and so is a boot attempt too many. The slot before it keeps its set as
-// long; a stage takes that slot, so it ends the watch.
+// A set that was just confirmed may still fail for good: it leaks, or runs into what only time brings. For a while it
+// is under watch: until the watch is over, its failure is a rollback, as in a trial, and so is a boot attempt too many.
+// The slot before it keeps its set as long; a stage takes that slot, so it ends the watch.
 
-// CommitAndWatch is CommitHealth for a system that watches: a set that was on trial is under watch from then on, with that many boot attempts
-// until one more counts as a crash loop, at least 1; one that was under watch before stays so. There is no watch where there is nothing to
-// go back to.
+// CommitAndWatch is CommitHealth for a system that watches: a set that was on trial is under watch from then on, with
+// that many boot attempts until one more counts as a crash loop, at least 1; one that was under watch before stays so.
+// There is no watch where there is nothing to go back to.
 func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
 	next, err := r.confirm(boot)
 	if err != nil || r.HealthOK {
@@ -28,8 +28,8 @@ func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
 	return next, nil
 }
 
-// EndWatch says that the set that the attempt confirmed has held: a watch over it ends, and the abrupt ends before are forgotten. Refused as
-// WrongBoot unless boot is the attempt that was begun last.
+// EndWatch says that the set that the attempt confirmed has held: a watch over it ends, and the abrupt ends before are
+// forgotten. Refused as WrongBoot unless boot is the attempt that was begun last.
 func (r Record) EndWatch(boot uint64) (Record, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, err

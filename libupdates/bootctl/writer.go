@@ -6,9 +6,9 @@ import (
 	"nexus/capnpgen/bootrecord"
 )
 
-// writer turns values into the parts of a message and keeps the first error. Each part starts from the stored one that says the same,
-// if there is one: so a field that only a newer version knows stays with the thing it is about, and goes with it. Errors of reading
-// the stored parts are of no interest: Decode read them all.
+// writer turns values into the parts of a message and keeps the first error. Each part starts from the stored one that
+// says the same, if there is one: so a field that only a newer version knows stays with the thing it is about, and goes
+// with it. Errors of reading the stored parts are of no interest: Decode read them all.
 type writer struct {
 	segment *capnp.Segment
 	err     error

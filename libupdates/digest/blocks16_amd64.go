@@ -2,8 +2,8 @@ package digest
 
 import "golang.org/x/sys/cpu"
 
-// blocks16 goes on with sixteen digests, by the same number of 64-byte blocks of sixteen messages. blocks is at least 1. state holds word
-// n of all digests beside each other. It needs hasLanes.
+// blocks16 goes on with sixteen digests, by the same number of 64-byte blocks of sixteen messages. blocks is at least
+// 1. state holds word n of all digests beside each other. It needs hasLanes.
 //
 //go:noescape
 func blocks16(state *[8][16]uint32, messages *[16]*byte, constants *[64]uint32, blocks int)

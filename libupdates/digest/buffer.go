@@ -11,15 +11,17 @@ const BlockSize = 4096
 // Memory is the most that one Run takes for buffers, in bytes.
 const Memory = 25 << 20
 
-// Bounds of a piece, in bytes. Of smaller ones a disk takes fewer bytes a second, larger ones fall out of a core's cache between reading and
-// digesting. Two cores with instructions for twelve lanes have 24 streams in flight, for which Memory is 512 KiB a piece.
+// Bounds of a piece, in bytes. Of smaller ones a disk takes fewer bytes a second, larger ones fall out of a core's
+// cache between reading and digesting. Two cores with instructions for twelve lanes have 24 streams in flight, for
+// which Memory is 512 KiB a piece.
 const (
 	minPiece = 64 << 10
 	maxPiece = 1 << 20
 )
 
-// How many pieces a stream in flight has, and how many of them are written at a time. Where there are many streams, one is read and digested
-// while the other one is written, and a larger piece is worth more than a third; where there are few, the disk needs more from each.
+// How many pieces a stream in flight has, and how many of them are written at a time. Where there are many streams, one
+// is read and digested while the other one is written, and a larger piece is worth more than a third; where there are
+// few, the disk needs more from each.
 const (
 	piecesPerStream = 2
 	fewStreams      = 4

@@ -2,8 +2,8 @@ package digest
 
 import "crypto/sha256"
 
-// A group digests the streams of its members at once. Each round it waits until all of them have bytes, then takes as many blocks as all
-// of them have.
+// A group digests the streams of its members at once. Each round it waits until all of them have bytes, then takes as
+// many blocks as all of them have.
 type group struct {
 	members   int // seats that are not left
 	worth     int // how many lanes must be in use
@@ -65,7 +65,8 @@ func (g *group) dissolve() {
 	g.active = nil
 }
 
-// feed sees to it that each lane has a block. It returns how many blocks all of them have; lanes that have come to their end are gone.
+// feed sees to it that each lane has a block. It returns how many blocks all of them have; lanes that have come to
+// their end are gone.
 func (g *group) feed() (blocks int) {
 	going := g.active[:0]
 	for _, l := range g.active {
@@ -83,8 +84,8 @@ func (g *group) feed() (blocks int) {
 	return blocks
 }
 
-// next makes sure that there is a block. It says no at the end of the stream, and before a piece that ends in the middle of a block,
-// which as a rule is the last one.
+// next makes sure that there is a block. It says no at the end of the stream, and before a piece that ends in the
+// middle of a block, which as a rule is the last one.
 func (l *lane) next() bool {
 	for len(l.rest) == 0 {
 		if l.piece != nil {

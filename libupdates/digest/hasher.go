@@ -29,7 +29,8 @@ func chooseHasher(streams, cores int) hasher {
 	return serial{cores}
 }
 
-// serial digests each stream by itself, with the standard library, which uses the SHA instructions of CPUs that have them.
+// serial digests each stream by itself, with the standard library, which uses the SHA instructions of CPUs that have
+// them.
 type serial struct{ cores int }
 
 // streams is two for each core: while one waits for a disk, another is digested.

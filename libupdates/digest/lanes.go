@@ -39,9 +39,9 @@ func (l lanes) faster(streams, cores int) bool {
 	return atOnce/float64(l.worth) > 1.3*float64(min(streams, cores))
 }
 
-// measureLanes finds out how many streams must be digested at once for blocks16 to be worth while here: CPUs with instructions for
-// SHA-256 digest one stream six times as fast as those without. It takes less than a millisecond; its outcome decides only how long
-// things take.
+// measureLanes finds out how many streams must be digested at once for blocks16 to be worth while here: CPUs with
+// instructions for SHA-256 digest one stream six times as fast as those without. It takes less than a millisecond; its
+// outcome decides only how long things take.
 func measureLanes() int {
 	const blocks = 64
 	data := make([]byte, blocks*64)

@@ -9,11 +9,12 @@ import (
 	"sync/atomic"
 )
 
-// Run reads, writes and digests the streams, many at a time, and returns when nothing of it runs any more. It takes at most Memory bytes
-// for buffers, however many streams there are and however large they are.
+// Run reads, writes and digests the streams, many at a time, and returns when nothing of it runs any more. It takes at
+// most Memory bytes for buffers, however many streams there are and however large they are.
 //
-// Its error is that of the first stream, in the order of the slice, that has one: whatever ran beside it, the same streams fail with the
-// same error. Streams after a failed one may have been left where they were. When the context ends, so does Run, with its cause.
+// Its error is that of the first stream, in the order of the slice, that has one: whatever ran beside it, the same
+// streams fail with the same error. Streams after a failed one may have been left where they were. When the context
+// ends, so does Run, with its cause.
 func Run(ctx context.Context, streams []Stream) error {
 	return run(ctx, streams, chooseHasher(len(streams), runtime.GOMAXPROCS(0)))
 }

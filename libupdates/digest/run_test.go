@@ -122,7 +122,8 @@ func TestFirstErrorInOrder(t *testing.T) {
 					for k := i + 1; k < n; k += 3 {
 						other(&streams[k], k)
 					}
-					if err, want := run(t.Context(), streams, hasher()), at(i, first); err == nil || err.Error() != want.Error() {
+					if err, want := run(t.Context(), streams, hasher()), at(i, first); err == nil ||
+						err.Error() != want.Error() {
 						t.Fatalf("%s, %s then %s: got %v, want %v", name, first, second, err, want)
 					}
 				}

@@ -25,8 +25,9 @@ func roundConstants() *[64]uint32 {
 	}
 }
 
-// resume makes a hash of the standard library that has digested so many bytes, a multiple of a block, to these words. It does all that
-// is not blocks: the end of a message, and what lanes are not worth while for. The form is that of crypto/sha256's MarshalBinary.
+// resume makes a hash of the standard library that has digested so many bytes, a multiple of a block, to these words.
+// It does all that is not blocks: the end of a message, and what lanes are not worth while for. The form is that of
+// crypto/sha256's MarshalBinary.
 func resume(words [8]uint32, bytes uint64) hash.Hash {
 	h := sha256.New()
 	saved := []byte("sha\x03")

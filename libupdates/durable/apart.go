@@ -5,10 +5,11 @@ import (
 	"io"
 )
 
-// Halves is where the two halves of a cell are kept apart, each under a name of its own: one medium that fails takes one half.
+// Halves is where the two halves of a cell are kept apart, each under a name of its own: one medium that fails takes
+// one half.
 type Halves interface {
-	// Load returns half 0 or 1 as it was stored; no bytes where nothing ever was. ErrDamaged says that what is there is not what was
-	// stored, which is a state of that half; any other error is the cell's.
+	// Load returns half 0 or 1 as it was stored; no bytes where nothing ever was. ErrDamaged says that what is there is
+	// not what was stored, which is a state of that half; any other error is the cell's.
 	Load(half int) ([]byte, error)
 	// Store replaces a half in one step; Sync makes it durable.
 	Store(half int, raw []byte) error

@@ -15,7 +15,8 @@ import (
 func TestSetAside(t *testing.T) {
 	real, _ := realFS(t)
 	for kind, d := range map[string]durable.FS{"real": real, "fake": durabletest.New()} {
-		for n, want := range []string{"x.set-aside.1", "x.set-aside.2", "x.set-aside.3", "x.set-aside.4", "x.set-aside.4"} {
+		for n, want := range []string{"x.set-aside.1", "x.set-aside.2", "x.set-aside.3", "x.set-aside.4",
+			"x.set-aside.4"} {
 			if err := durable.WriteFile(d, "x", []byte{byte(n)}); err != nil {
 				t.Fatal(err)
 			}
@@ -39,7 +40,8 @@ func TestNamesSetAside(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, was, is)
 		}
 	}
-	for _, name := range []string{"boot", "boot.set-aside.", "boot.set-aside.0", "boot.set-aside.5", "boot.set-aside.11"} {
+	for _, name := range []string{"boot", "boot.set-aside.", "boot.set-aside.0", "boot.set-aside.5",
+		"boot.set-aside.11"} {
 		if _, is := durable.Aside(name); is {
 			t.Errorf("%s was set aside by nobody", name)
 		}

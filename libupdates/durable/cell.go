@@ -9,8 +9,8 @@ import (
 // MaxCellValue bounds the value of a Cell, in bytes.
 const MaxCellValue = 64 << 10
 
-// CellFile is what a Cell needs of its file: a memory file now, a file or partition on disk later. Reading past the end is io.EOF,
-// writing past it makes the file longer.
+// CellFile is what a Cell needs of its file: a memory file now, a file or partition on disk later. Reading past the end
+// is io.EOF, writing past it makes the file longer.
 type CellFile interface {
 	io.ReaderAt
 	io.WriterAt
@@ -18,9 +18,9 @@ type CellFile interface {
 	Sync() error
 }
 
-// Cell keeps one small value in one open file, in two halves that are written in turn: a store never touches the half that holds the
-// newest intact value, so a cut at any byte of it leaves the old value or the new one. The first store writes both halves; so once
-// a store has returned, either half may be damaged and the value is still there.
+// Cell keeps one small value in one open file, in two halves that are written in turn: a store never touches the half
+// that holds the newest intact value, so a cut at any byte of it leaves the old value or the new one. The first store
+// writes both halves; so once a store has returned, either half may be damaged and the value is still there.
 //
 // A cell has one owner, which makes one call at a time.
 type Cell struct {
@@ -33,8 +33,8 @@ type Cell struct {
 // ErrDamaged means that a value was stored and neither copy of it is intact.
 var ErrDamaged = errors.New("both copies are damaged")
 
-// OpenCell reads both halves. A file in which no store was ever completed holds no value; where both copies are damaged the error
-// is ErrDamaged.
+// OpenCell reads both halves. A file in which no store was ever completed holds no value; where both copies are damaged
+// the error is ErrDamaged.
 func OpenCell(f CellFile) (*Cell, error) {
 	c := &Cell{file: f, newest: -1}
 	var states [2]state
@@ -76,8 +76,8 @@ func (c *Cell) faultOf(states [2]state) error {
 // value or the one before. An owner who stores the value again mends it.
 func (c *Cell) Fault() error { return c.fault }
 
-// ResetCell is a cell in which nothing was stored, whatever the file holds: for an owner that knows how to begin again where OpenCell
-// found both copies damaged. The file is not touched before the first store.
+// ResetCell is a cell in which nothing was stored, whatever the file holds: for an owner that knows how to begin again
+// where OpenCell found both copies damaged. The file is not touched before the first store.
 func ResetCell(f CellFile) *Cell { return &Cell{file: f, newest: -1} }
 
 // Load returns the newest value; the caller may keep and change it. The bool is false before the first store.
@@ -88,8 +88,8 @@ func (c *Cell) Load() ([]byte, bool) {
 	return append([]byte{}, c.latest.value...), true
 }
 
-// Store replaces the value, at most MaxCellValue bytes, and returns when it is durable. After an error the old value still counts for
-// this cell; the next one to open the file may find the new value.
+// Store replaces the value, at most MaxCellValue bytes, and returns when it is durable. After an error the old value
+// still counts for this cell; the next one to open the file may find the new value.
 func (c *Cell) Store(value []byte) error {
 	if len(value) > MaxCellValue {
 		return fmt.Errorf("cannot store value: %d bytes are more than %d", len(value), MaxCellValue)
@@ -110,9 +110,9 @@ func (c *Cell) Store(value []byte) error {
 	return nil
 }
 
-// StoreTwice is Store into both halves, one after the other: once it has returned, either half may be damaged and this very value is
-// still there, not only the one before it. After a cut or an error each half holds the old value or the new one, and the new one counts
-// where it is.
+// StoreTwice is Store into both halves, one after the other: once it has returned, either half may be damaged and this
+// very value is still there, not only the one before it. After a cut or an error each half holds the old value or the
+// new one, and the new one counts where it is.
 func (c *Cell) StoreTwice(value []byte) error {
 	if err := c.Store(value); err != nil {
 		return err

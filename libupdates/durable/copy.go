@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// Layout of one half of a cell: a header of 64 bytes (magic, generation, length of the value, SHA-256 of these three and the value;
-// numbers little-endian), then the value. The second half begins at a multiple of 4 KiB.
+// Layout of one half of a cell: a header of 64 bytes (magic, generation, length of the value, SHA-256 of these three
+// and the value; numbers little-endian), then the value. The second half begins at a multiple of 4 KiB.
 const (
 	copyMagic  = "nxcell1\n"
 	headerSize = 64

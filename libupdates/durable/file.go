@@ -8,15 +8,16 @@ import (
 	"unsafe"
 )
 
-// Direct I/O, in bytes. A block is a multiple of every disk's block that is in use; a piece smaller than leastDirect is not worth a wait for
-// the disk.
+// Direct I/O, in bytes. A block is a multiple of every disk's block that is in use; a piece smaller than leastDirect is
+// not worth a wait for the disk.
 const (
 	directBlock = 4 << 10
 	leastDirect = 64 << 10
 )
 
-// An osFile is a file of the real file system. Large pieces that lie in whole blocks, in memory and in the file, go to the disk directly,
-// past the page cache: that spares a copy and the memory that the cache would take. All else goes through the cache.
+// An osFile is a file of the real file system. Large pieces that lie in whole blocks, in memory and in the file, go to
+// the disk directly, past the page cache: that spares a copy and the memory that the cache would take. All else goes
+// through the cache.
 type osFile struct {
 	f    *os.File
 	name string
@@ -38,7 +39,8 @@ func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
 		return 0, failed("write", f.name, err)
 	}
 	n, err := f.f.WriteAt(p, off)
-	if errors.Is(err, syscall.EINVAL) { // this disk has larger blocks, or it took a part: the rest goes through the cache
+	// this disk has larger blocks, or it took a part: the rest goes through the cache
+	if errors.Is(err, syscall.EINVAL) {
 		if err = f.giveUpDirect(); err == nil {
 			var more int
 			more, err = f.f.WriteAt(p[n:], off+int64(n))
@@ -74,7 +76,8 @@ func (f *osFile) giveUpDirect() error {
 }
 
 func aligned(p []byte, off int64) bool {
-	return len(p) >= leastDirect && len(p)%directBlock == 0 && off%directBlock == 0 && uintptr(unsafe.Pointer(&p[0]))%directBlock == 0
+	return len(p) >= leastDirect && len(p)%directBlock == 0 && off%directBlock == 0 &&
+		uintptr(unsafe.Pointer(&p[0]))%directBlock == 0
 }
 
 func (f *osFile) Allocate(size int64) error {

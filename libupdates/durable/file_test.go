@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Whatever pieces a file is written in, and whether or not there is direct I/O, its bytes are those that were written, in their order.
+// Whatever pieces a file is written in, and whether or not there is direct I/O, its bytes are those that were written,
+// in their order.
 func TestWriteInAnyPieces(t *testing.T) {
 	data := make([]byte, 3<<20)
 	for i := range data {

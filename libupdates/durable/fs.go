@@ -27,13 +27,14 @@ type ReadFS interface {
 	ReadDir(name string) ([]string, error)
 }
 
-// FS is a rooted file system. A change is not durable when its method returns: File.Sync makes the bytes of a file durable, SyncDir
-// the entries of a directory. A full disk is the refusal NoSpace; every other failure wraps its cause.
+// FS is a rooted file system. A change is not durable when its method returns: File.Sync makes the bytes of a file
+// durable, SyncDir the entries of a directory. A full disk is the refusal NoSpace; every other failure wraps its cause.
 type FS interface {
 	ReadFS
 	// Mkdir makes a directory; its parent must be there and the name must not.
 	Mkdir(name string) error
-	// Create makes a file that is not there yet and opens it for writing. perm are its permission bits before the umask.
+	// Create makes a file that is not there yet and opens it for writing. perm are its permission bits before the
+	// umask.
 	Create(name string, perm fs.FileMode) (File, error)
 	// Rename moves from to the name to in one step; a file or link that has that name is replaced.
 	Rename(from, to string) error
@@ -63,8 +64,8 @@ type File interface {
 	io.Writer
 	// WriteAt may be called by several at a time, for pieces that do not overlap.
 	io.WriterAt
-	// Allocate reserves space for the first size bytes and makes the file that long, so that writing them cannot fail for want of
-	// space. Where the file system has no such thing it does nothing.
+	// Allocate reserves space for the first size bytes and makes the file that long, so that writing them cannot fail
+	// for want of space. Where the file system has no such thing it does nothing.
 	Allocate(size int64) error
 	// Sync makes the bytes written so far durable, but not the file's name: see SyncDir.
 	Sync() error

@@ -41,7 +41,8 @@ func (o osFS) Open(name string) (ReadFile, error) {
 	if err != nil {
 		return nil, o.failedAt("open", name, err)
 	}
-	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // O_NONBLOCK: a FIFO must not make us wait for a writer
+	// O_NONBLOCK: a FIFO must not make us wait for a writer
+	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, o.failedAt("open", name, err)
 	}
@@ -62,7 +63,8 @@ var errNotRegular = wrongKind{errors.New("not a regular file")}
 // failedAt is failed for a name below folders. A link among them that leads out of the root is of the wrong kind,
 // however it was noticed.
 func (o osFS) failedAt(verb, name string, err error) error {
-	for dir := path.Dir(name); dir != "." && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrKind); dir = path.Dir(dir) {
+	for dir := path.Dir(name); dir != "." && !errors.Is(err, fs.ErrNotExist) &&
+		!errors.Is(err, ErrKind); dir = path.Dir(dir) {
 		if info, lookErr := o.root.Lstat(dir); lookErr == nil && info.Mode()&fs.ModeSymlink != 0 {
 			err = wrongKind{err}
 		}
@@ -161,7 +163,8 @@ func (o osFS) SyncDir(name string) error {
 			return err
 		}
 		defer dir.Close()
-		if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: this file system syncs no directories
+		// EINVAL: this file system syncs no directories
+		if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
 			return err
 		}
 		return nil
@@ -182,8 +185,8 @@ type osReadFile struct {
 
 func (f osReadFile) Size() int64 { return f.size }
 
-// failed gives an error its sentence. The names os puts into its errors are dropped: ours is the one the caller used. A full disk
-// or quota becomes the refusal NoSpace.
+// failed gives an error its sentence. The names os puts into its errors are dropped: ours is the one the caller used. A
+// full disk or quota becomes the refusal NoSpace.
 func failed(verb, name string, err error) error {
 	if err == nil {
 		return nil

@@ -76,7 +76,8 @@ func TestDiskBehavesLikeTheRealOne(t *testing.T) {
 		{"open below a file", open("dir/file/x"), durable.ErrKind},
 		{"list a file", list("dir/file"), durable.ErrKind},
 		{"list a link", list("link"), durable.ErrKind},
-		{"read a file as a link", func(d durable.FS) error { _, err := d.Readlink("dir/file"); return err }, durable.ErrKind},
+		{"read a file as a link", func(d durable.FS) error { _, err := d.Readlink("dir/file"); return err },
+			durable.ErrKind},
 		{"read no link", func(d durable.FS) error { _, err := d.Readlink("none"); return err }, fs.ErrNotExist},
 		{"second name", func(d durable.FS) error { return d.Link("dir/file", "second") }, nil},
 		{"second name again", func(d durable.FS) error { return d.Link("dir/file", "second") }, fs.ErrExist},
@@ -91,7 +92,8 @@ func TestDiskBehavesLikeTheRealOne(t *testing.T) {
 		{"rename over a full directory", func(d durable.FS) error {
 			return errors.Join(d.Mkdir("empty"), d.Rename("empty", "dir"))
 		}, fs.ErrExist},
-		{"rename a file over a directory", func(d durable.FS) error { return d.Rename("dir/file", "empty") }, fs.ErrExist},
+		{"rename a file over a directory", func(d durable.FS) error { return d.Rename("dir/file", "empty") },
+			fs.ErrExist},
 		{"remove a full directory", func(d durable.FS) error { return d.Remove("dir") }, syscall.ENOTEMPTY},
 		{"remove", func(d durable.FS) error { return d.Remove("dir/moved") }, nil},
 		{"remove again", func(d durable.FS) error { return d.Remove("dir/moved") }, fs.ErrNotExist},

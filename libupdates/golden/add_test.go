@@ -41,7 +41,8 @@ func files(t *testing.T) map[string][]byte {
 	lock, err := os.ReadFile("../../schema/API.lock")
 	must(t, err)
 	key := updatestest.Key(1)
-	hello := updatestest.Bundle("hello", "1.2.3", []string{"nexus.ability.Service", "nexus.ability.Native"}, []byte("a program"), key)
+	hello := updatestest.Bundle("hello", "1.2.3", []string{"nexus.ability.Service", "nexus.ability.Native"},
+		[]byte("a program"), key)
 	data := updatestest.Bundle("some-data_1.x", "0.0.1-rc.1+build.5", nil, nil, key)
 	rich, err := bootctl.Encode(richRecord(t))
 	must(t, err)
@@ -62,7 +63,8 @@ func binaries() []string {
 	return []string{"system.nxs", "key.pub", "manifest.nxb", "record-empty", "record-rich"}
 }
 
-// richRecord is a record in which every field says something: a set that was confirmed, one that was rolled back, one on trial.
+// richRecord is a record in which every field says something: a set that was confirmed, one that was rolled back, one
+// on trial.
 func richRecord(t *testing.T) bootctl.Record {
 	t.Helper()
 	r := bootctl.Resume(bootctl.A, bootctl.Content{Digest: bootctl.Digest{0xa0}, Version: "1.0.0"}, bootctl.Content{})

@@ -73,10 +73,12 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
-// afresh is the record without the message it was read from, from which Encode would start: so every byte is of today's making.
+// afresh is the record without the message it was read from, from which Encode would start: so every byte is of today's
+// making.
 func afresh(r bootctl.Record) bootctl.Record {
 	return bootctl.Record{
-		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, HealthOK: r.HealthOK, Boot: r.Boot, StageSerial: r.StageSerial,
+		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, HealthOK: r.HealthOK,
+		Boot: r.Boot, StageSerial: r.StageSerial,
 		Slots: r.Slots, Quarantine: r.Quarantine, LastRollback: r.LastRollback, History: r.History,
 	}
 }
@@ -111,12 +113,13 @@ func key(t *testing.T, dir string) trust.PublicKey {
 
 // open begins to read a set that one key may sign.
 func open(raw []byte, trusted trust.PublicKey) (*nxs.Reader, *nxs.Head, error) {
-	r := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), func(message, signature []byte) (trust.PublicKey, error) {
-		if !trusted.Signed(message, signature) {
-			return trust.PublicKey{}, refusal.New(refusal.InvalidSignature, "signed by another key")
-		}
-		return trusted, nil
-	})
+	r := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(),
+		func(message, signature []byte) (trust.PublicKey, error) {
+			if !trusted.Signed(message, signature) {
+				return trust.PublicKey{}, refusal.New(refusal.InvalidSignature, "signed by another key")
+			}
+			return trusted, nil
+		})
 	head, err := r.Open()
 	return r, head, err
 }
@@ -126,7 +129,8 @@ func describeSet(t *testing.T, raw []byte, trusted trust.PublicKey) string {
 	r, head, err := open(raw, trusted)
 	must(t, err)
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "set %s by %s, time %d\n", head.Index.SystemVersion, head.Index.Publisher, head.Index.TimestampUnixMs)
+	fmt.Fprintf(&out, "set %s by %s, time %d\n", head.Index.SystemVersion, head.Index.Publisher,
+		head.Index.TimestampUnixMs)
 	for {
 		b, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -135,13 +139,16 @@ func describeSet(t *testing.T, raw []byte, trusted trust.PublicKey) string {
 		must(t, err)
 		payload, err := io.ReadAll(b.Payload)
 		must(t, err)
-		fmt.Fprintf(&out, "\n%s %s, payload %q %s\n%s", b.Name, b.Version, payload, b.PayloadSHA256, describeManifest(b.Manifest))
+		fmt.Fprintf(&out, "\n%s %s, payload %q %s\n%s", b.Name, b.Version, payload, b.PayloadSHA256,
+			describeManifest(b.Manifest))
 	}
 }
 
 func describeManifest(m nxb.Manifest) string {
-	return fmt.Sprintf("name %s\nversion %s\nabilities %q\ncapabilities %q\nminSdk %s\npublisher %x\nsignature %x\npayload %d bytes %x\n",
-		m.Name, m.Version, m.Abilities, m.Capabilities, m.MinSDK, m.Publisher, m.Signature, m.PayloadSize, m.PayloadDigest)
+	return fmt.Sprintf(
+		"name %s\nversion %s\nabilities %q\ncapabilities %q\nminSdk %s\npublisher %x\nsignature %x\npayload %d bytes %x\n",
+		m.Name, m.Version, m.Abilities, m.Capabilities, m.MinSDK, m.Publisher, m.Signature, m.PayloadSize,
+		m.PayloadDigest)
 }
 
 func describeRecord(r bootctl.Record) string {
@@ -177,7 +184,8 @@ func repack(t *testing.T, raw []byte, trusted trust.PublicKey) []byte {
 		must(t, err)
 		payload, err := io.ReadAll(b.Payload)
 		must(t, err)
-		sources = append(sources, nxs.Source{Entry: b.Entry, RawManifest: b.RawManifest, Payload: bytes.NewReader(payload)})
+		sources = append(sources, nxs.Source{Entry: b.Entry, RawManifest: b.RawManifest,
+			Payload: bytes.NewReader(payload)})
 	}
 	index, err := head.Index.Encode()
 	must(t, err)

@@ -16,7 +16,8 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// An older reader reads structs as a version did that had this lock: by the places of the fields it knew, and nothing else.
+// An older reader reads structs as a version did that had this lock: by the places of the fields it knew, and nothing
+// else.
 type older struct {
 	nodes map[uint64]*surface.Node
 }
@@ -129,7 +130,8 @@ func TestOlderReadsNewer(t *testing.T) {
 			name string
 			id   uint64
 		}{
-			{"record-rich", bootrecord.BootRecord_TypeID}, {"record-empty", bootrecord.BootRecord_TypeID}, {"manifest.nxb", manifest.BundleManifest_TypeID},
+			{"record-rich", bootrecord.BootRecord_TypeID}, {"record-empty", bootrecord.BootRecord_TypeID},
+			{"manifest.nxb", manifest.BundleManifest_TypeID},
 		} {
 			t.Run(filepath.Base(dir)+"/"+c.name, func(t *testing.T) {
 				wantLines(t, now.read(t, c.id, today[c.name]), then.read(t, c.id, today[c.name]))
@@ -142,7 +144,8 @@ func TestOlderReadsNewer(t *testing.T) {
 		t.Run(filepath.Base(dir)+"/index", func(t *testing.T) {
 			_, head, err := open(today["system.nxs"], key(t, dir))
 			must(t, err)
-			wantLines(t, now.read(t, systemset.SystemSetIndex_TypeID, head.Raw), then.read(t, systemset.SystemSetIndex_TypeID, head.Raw))
+			wantLines(t, now.read(t, systemset.SystemSetIndex_TypeID, head.Raw),
+				then.read(t, systemset.SystemSetIndex_TypeID, head.Raw))
 		})
 	}
 }
@@ -224,8 +227,8 @@ func (l later) fill(t *testing.T, seg *capnp.Segment, id uint64, to, from capnp.
 	must(t, to.SetText(size.PointerCount-1, l.text))
 }
 
-// FuzzLaterFieldsSurvive takes records as later versions may write them, with anything in the fields that this one does not know, through a
-// change by this version: they are there afterwards.
+// FuzzLaterFieldsSurvive takes records as later versions may write them, with anything in the fields that this one does
+// not know, through a change by this version: they are there afterwards.
 func FuzzLaterFieldsSurvive(f *testing.F) {
 	f.Add(uint64(0x1122334455667788), "of a later version")
 	f.Add(uint64(0), "")
@@ -236,7 +239,8 @@ func FuzzLaterFieldsSurvive(f *testing.F) {
 		}
 		today := files(t)
 		now := newOlder(t, today["API.lock"])
-		record, err := bootctl.Decode(later{now, word, text}.widened(t, bootrecord.BootRecord_TypeID, today["record-rich"]))
+		record, err := bootctl.Decode(later{now, word, text}.widened(t, bootrecord.BootRecord_TypeID,
+			today["record-rich"]))
 		must(t, err)
 		next, _ := record.BootAttempt()
 		raw, err := bootctl.Encode(next)

@@ -10,7 +10,8 @@ import (
 type Event interface{ event() }
 
 type (
-	// Recorded says which attempt the boot record has due or under way, and how long the first attempt of this boot is held back.
+	// Recorded says which attempt the boot record has due or under way, and how long the first attempt of this boot is
+	// held back.
 	Recorded struct {
 		Boot  uint64
 		Pause time.Duration
@@ -35,7 +36,8 @@ type (
 	Ticked struct{ Ran time.Duration }
 	// Confirmed says that the good verdict is in the record, and whether the set is under watch from then on.
 	Confirmed struct{ Watched bool }
-	// Rejected says that the bad verdict is in the record, and whether the slot stays because there is nothing to go back to.
+	// Rejected says that the bad verdict is in the record, and whether the slot stays because there is nothing to go
+	// back to.
 	Rejected struct{ Stays bool }
 	// WatchEnded says that the end of the watch is in the record, or that it is none of this attempt's.
 	WatchEnded struct{}
@@ -70,7 +72,8 @@ type Attempt struct {
 // Do is what an Action does.
 type Do uint8
 
-// What is to be done. Each of Begin, Commit, Fail and EndWatch is answered by an event before anything else is asked for.
+// What is to be done. Each of Begin, Commit, Fail and EndWatch is answered by an event before anything else is asked
+// for.
 const (
 	Nothing  Do = iota
 	Hold        // say that the first attempt waits

@@ -43,8 +43,8 @@ func (t Trial) verdictNow() Verdict {
 	return t.services()
 }
 
-// late is what becomes of a verdict that is not there when the time is up. What the reporter does not answer for is not the set's time, but it has
-// an end, too: as long as the device takes to find a daemon hung, and a deadline more.
+// late is what becomes of a verdict that is not there when the time is up. What the reporter does not answer for is not
+// the set's time, but it has an end, too: as long as the device takes to find a daemon hung, and a deadline more.
 func (t Trial) late(v Verdict) Verdict {
 	switch {
 	case t.time.booked >= t.at.Policy.Deadline:
@@ -68,8 +68,8 @@ func (t Trial) votes() []Vote {
 	return votes
 }
 
-// watch gives the verdict on a set under watch, if there is one. Without a report there is none. Who still starts when the watch is over is waited
-// for as long as in an attempt.
+// watch gives the verdict on a set under watch, if there is one. Without a report there is none. Who still starts when
+// the watch is over is waited for as long as in an attempt.
 func (t Trial) watch() Trial {
 	if !t.reported() {
 		return t

@@ -32,7 +32,8 @@ func TestJudge(t *testing.T) {
 		want     health.Verdict
 	}{
 		{"nothing to wait for", nil, nil, nil, health.Verdict{Outcome: health.OK}},
-		{"all well", daemons{ready}, services{service("alpha", health.Healthy, "")}, votes{yes}, health.Verdict{Outcome: health.OK}},
+		{"all well", daemons{ready}, services{service("alpha", health.Healthy, "")}, votes{yes},
+			health.Verdict{Outcome: health.OK}},
 
 		{"a daemon is late", daemons{ready, late}, services{service("alpha", health.Healthy, "")}, votes{yes},
 			health.Verdict{Outcome: health.Waiting, Detail: "daemon execd: not ready: no answer"}},
@@ -42,26 +43,37 @@ func TestJudge(t *testing.T) {
 			health.Verdict{Outcome: health.Waiting, Detail: "selftest: has not voted"}},
 
 		{"a daemon failed", daemons{dead}, nil, nil,
-			health.Verdict{Outcome: health.Failed, Reason: refusal.CoreNotReady, Detail: "daemon samgrd: failed: exit status 2"}},
+			health.Verdict{Outcome: health.Failed, Reason: refusal.CoreNotReady,
+				Detail: "daemon samgrd: failed: exit status 2"}},
 		{"a service ended", nil, services{service("alpha", health.Exited, "signal 11")}, nil,
-			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceExited, Detail: "service alpha 1.2.0: exited: signal 11"}},
+			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceExited,
+				Detail: "service alpha 1.2.0: exited: signal 11"}},
 		{"a service fails", nil, services{service("alpha", health.Unhealthy, "no disk")}, nil,
-			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceUnhealthy, Detail: "service alpha 1.2.0: unhealthy: no disk"}},
+			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceUnhealthy,
+				Detail: "service alpha 1.2.0: unhealthy: no disk"}},
 		{"a service in no known state", nil, services{service("alpha", 99, "")}, nil,
-			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceUnhealthy, Detail: "service alpha 1.2.0: unhealthy"}},
+			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceUnhealthy,
+				Detail: "service alpha 1.2.0: unhealthy"}},
 		{"a service did not start", nil, services{service("alpha", health.StartFailed, "")}, nil,
-			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceStartFailed, Detail: "service alpha 1.2.0: could not be started"}},
+			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceStartFailed,
+				Detail: "service alpha 1.2.0: could not be started"}},
 		{"a vote against", nil, nil, votes{no},
-			health.Verdict{Outcome: health.Failed, Reason: refusal.SelftestFailed, Detail: "selftest: voted no: ota stage"}},
+			health.Verdict{Outcome: health.Failed, Reason: refusal.SelftestFailed,
+				Detail: "selftest: voted no: ota stage"}},
 		{"a vote of no known kind", nil, nil, votes{{Voter: "selftest", Choice: 99}},
 			health.Verdict{Outcome: health.Failed, Reason: refusal.SelftestFailed, Detail: "selftest: voted no"}},
 
 		{"failure comes before waiting", daemons{late}, services{service("alpha", health.Exited, "")}, votes{open},
-			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceExited, Detail: "service alpha 1.2.0: exited"}},
-		{"daemons come before services before votes", daemons{dead}, services{service("alpha", health.Exited, "")}, votes{no},
-			health.Verdict{Outcome: health.Failed, Reason: refusal.CoreNotReady, Detail: "daemon samgrd: failed: exit status 2"}},
-		{"the first name in byte order", nil, services{service("b", health.Exited, ""), service("a", health.StartFailed, "")}, nil,
-			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceStartFailed, Detail: "service a 1.2.0: could not be started"}},
+			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceExited,
+				Detail: "service alpha 1.2.0: exited"}},
+		{"daemons come before services before votes", daemons{dead}, services{service("alpha", health.Exited, "")},
+			votes{no},
+			health.Verdict{Outcome: health.Failed, Reason: refusal.CoreNotReady,
+				Detail: "daemon samgrd: failed: exit status 2"}},
+		{"the first name in byte order", nil, services{service("b", health.Exited, ""),
+			service("a", health.StartFailed, "")}, nil,
+			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceStartFailed,
+				Detail: "service a 1.2.0: could not be started"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asGiven := slices.Clone(c.services)
@@ -136,9 +148,10 @@ func TestPolicyBounds(t *testing.T) {
 		policy health.Policy
 		ok     bool
 	}{
-		"zero value":           {health.Policy{}, false},
-		"smallest":             {health.Policy{SettleTime: 0, Deadline: 1, Tries: 1}, true},
-		"largest":              {health.Policy{SettleTime: health.MaxDeadline - 1, Deadline: health.MaxDeadline, Tries: health.MaxTries}, true},
+		"zero value": {health.Policy{}, false},
+		"smallest":   {health.Policy{SettleTime: 0, Deadline: 1, Tries: 1}, true},
+		"largest": {health.Policy{SettleTime: health.MaxDeadline - 1, Deadline: health.MaxDeadline,
+			Tries: health.MaxTries}, true},
 		"no tries":             {health.Policy{Deadline: 1}, false},
 		"too many tries":       {health.Policy{Deadline: 1, Tries: health.MaxTries + 1}, false},
 		"too long a deadline":  {health.Policy{Deadline: health.MaxDeadline + 1, Tries: 1}, false},

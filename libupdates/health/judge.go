@@ -52,9 +52,10 @@ type Verdict struct {
 	Detail  string         // one line: who failed or is waited for; empty when OK
 }
 
-// Judge gives the verdict on an attempt: OK when every daemon is ready, every required service healthy, need of the optional ones healthy,
-// and every vote yes; Failed as soon as that can no longer be; else Waiting. The verdict does not depend on the order of the lists: daemons
-// come before required services before optional ones before votes, within each the name that is first in byte order.
+// Judge gives the verdict on an attempt: OK when every daemon is ready, every required service healthy, need of the
+// optional ones healthy, and every vote yes; Failed as soon as that can no longer be; else Waiting. The verdict does
+// not depend on the order of the lists: daemons come before required services before optional ones before votes, within
+// each the name that is first in byte order.
 func Judge(core []Daemon, services []Service, need int, votes []Vote) Verdict {
 	var findings []finding
 	services = sorted(services, func(s Service) string { return s.Name })

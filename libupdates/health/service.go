@@ -91,8 +91,9 @@ const (
 	AnswerFailing                // not able to work, and waiting will not help
 )
 
-// NativeState is the state of a running service that was asked. version is what it answered, want what its manifest says: a program
-// that is not the one the manifest names is never healthy. An empty version means that it has not answered that question yet.
+// NativeState is the state of a running service that was asked. version is what it answered, want what its manifest
+// says: a program that is not the one the manifest names is never healthy. An empty version means that it has not
+// answered that question yet.
 func NativeState(answer Answer, version, want string) State {
 	switch {
 	case answer == AnswerFailing, version != "" && version != want:

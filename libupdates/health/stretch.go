@@ -35,8 +35,8 @@ func (s stretch) missing() time.Duration {
 	return s.absent
 }
 
-// tick books time. While a verdict is on its way nobody waits for the set; while it waits for a reporter that could speak, the time is the
-// set's only once that one is heard.
+// tick books time. While a verdict is on its way nobody waits for the set; while it waits for a reporter that could
+// speak, the time is the set's only once that one is heard.
 func (t Trial) tick(ran time.Duration) stretch {
 	s := t.time
 	switch {
@@ -55,7 +55,8 @@ func (t Trial) reporterLives() bool {
 	return slices.ContainsFunc(t.seen.Core, func(d Daemon) bool { return d.Name == t.reporter && d.Ready })
 }
 
-// hear takes a report in. Where the reporter had not answered until its end, its services have begun anew, and so does their time.
+// hear takes a report in. Where the reporter had not answered until its end, its services have begun anew, and so does
+// their time.
 func (t Trial) hear(r Reported) Trial {
 	t.time = t.time.flush()
 	if t.time.lapsed && r.Life != t.report.Life && t.state == gathering {

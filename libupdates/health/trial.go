@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A Trial is all that the first process knows of the boot attempt it is at: from the word that one is due, over its verdict, to the end
-// of the watch. It is a pure value: events go in, at most one action comes out. It reads no clock: time comes in with events, so a
-// deadline needs nobody's answer.
+// A Trial is all that the first process knows of the boot attempt it is at: from the word that one is due, over its
+// verdict, to the end of the watch. It is a pure value: events go in, at most one action comes out. It reads no clock:
+// time comes in with events, so a deadline needs nobody's answer.
 type Trial struct {
 	reporter string        // the daemon that reports on services
 	hang     time.Duration // after how long without an answer the device gives a daemon up; 0: never
@@ -45,8 +45,8 @@ const (
 	idle                    // nothing but the record can change anything
 )
 
-// NewTrial is the beginning of a boot. reporter is the daemon that reports on services; takesUp says that the process before this one has
-// counted an attempt for it.
+// NewTrial is the beginning of a boot. reporter is the daemon that reports on services; takesUp says that the process
+// before this one has counted an attempt for it.
 func NewTrial(reporter string, device Policy, takesUp bool) Trial {
 	t := Trial{reporter: reporter, hang: device.Hang}
 	if takesUp {
@@ -68,8 +68,8 @@ func (t Trial) After(e Event) (Trial, Action) {
 	return t, do
 }
 
-// Settled is the newest attempt whose verdict no longer depends on the end of a service: those of its services that end may be started
-// again.
+// Settled is the newest attempt whose verdict no longer depends on the end of a service: those of its services that end
+// may be started again.
 func (t Trial) Settled() uint64 { return t.settled }
 
 // Timed tells whether anything depends on how time goes by.
@@ -155,8 +155,8 @@ func (t Trial) next() (Trial, Action) {
 	return t, Action{}
 }
 
-// first begins the first attempt of a boot: after a pause where the record asks for one, and at once when it no longer does, for then an
-// operator has changed what is to run.
+// first begins the first attempt of a boot: after a pause where the record asks for one, and at once when it no longer
+// does, for then an operator has changed what is to run.
 func (t Trial) first() (Trial, Action) {
 	switch {
 	case !t.known:

@@ -42,7 +42,8 @@ func (p place) events() []health.Event {
 	onTrial.Trial, broken.Reason = true, refusal.PublishFailed
 	switch p.waits {
 	case health.Begin:
-		all = append(all, health.Began{Attempt: attempt}, health.Began{Attempt: onTrial}, health.Began{Attempt: broken}, health.Undone{})
+		all = append(all, health.Began{Attempt: attempt}, health.Began{Attempt: onTrial}, health.Began{Attempt: broken},
+			health.Undone{})
 	case health.Commit:
 		all = append(all, health.Confirmed{Watched: true}, health.Confirmed{}, health.TooLate{}, health.Undone{})
 	case health.Fail:
@@ -163,8 +164,10 @@ func starts(t *testing.T) []place {
 	for _, story := range [][]health.Event{
 		{},
 		{ready, health.Recorded{Boot: 1}, health.Began{Attempt: onTrial}},
-		{ready, health.Recorded{Boot: 1}, health.Began{Attempt: onTrial}, says(health.Healthy), health.Confirmed{Watched: true}},
-		{ready, health.Recorded{Boot: 1}, health.Began{Attempt: attempt}, says(health.Exited), health.Rejected{Stays: true}},
+		{ready, health.Recorded{Boot: 1}, health.Began{Attempt: onTrial}, says(health.Healthy),
+			health.Confirmed{Watched: true}},
+		{ready, health.Recorded{Boot: 1}, health.Began{Attempt: attempt}, says(health.Exited),
+			health.Rejected{Stays: true}},
 	} {
 		p := place{trial: health.NewTrial(reporter, policy(), false), life: 1}
 		for _, e := range story {
@@ -179,7 +182,8 @@ func starts(t *testing.T) []place {
 	return all
 }
 
-// TestWalkOfTrials goes through every sequence of events there is, up to a length, and holds each step against what a trial promises.
+// TestWalkOfTrials goes through every sequence of events there is, up to a length, and holds each step against what a
+// trial promises.
 func TestWalkOfTrials(t *testing.T) {
 	visited := map[string]bool{}
 	queue := starts(t)

@@ -6,7 +6,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// MaxRestarts is how often a service may end or become unhealthy while its set is under watch; once more is a crash loop.
+// MaxRestarts is how often a service may end or become unhealthy while its set is under watch; once more is a crash
+// loop.
 const MaxRestarts = 2
 
 // Watched is a service of a confirmed set that is under watch.
@@ -16,9 +17,10 @@ type Watched struct {
 	Lapses   uint32 // how often it became unhealthy without ending, since then
 }
 
-// JudgeWatch gives the verdict on a set under watch as things stand. over: its time is up. A required service that is in a crash loop fails the
-// set at once; so do optional ones if what is left of them is less than need. Others that are not well may recover until then, and have to by
-// then: OK comes only when the time is up and what a trial asks for is healthy.
+// JudgeWatch gives the verdict on a set under watch as things stand. over: its time is up. A required service that is
+// in a crash loop fails the set at once; so do optional ones if what is left of them is less than need. Others that are
+// not well may recover until then, and have to by then: OK comes only when the time is up and what a trial asks for is
+// healthy.
 func JudgeWatch(services []Watched, need int, over bool) Verdict {
 	var now []Service
 	spare := -need // how many optional services may be lost

@@ -1,8 +1,8 @@
-// Package message opens Cap'n Proto messages that come from outside, and writes canonical ones. It bounds what reading may cost
-// before anything is read: segment count, sizes, nesting, and how far pointers may unfold. It knows no schema.
+// Package message opens Cap'n Proto messages that come from outside, and writes canonical ones. It bounds what reading
+// may cost before anything is read: segment count, sizes, nesting, and how far pointers may unfold. It knows no schema.
 //
-// The format is standard stream framing (https://capnproto.org/encoding.html#serialization-over-a-stream): a 32-bit count of segments
-// less one, a 32-bit size in words of each, padding to a word, then the segments.
+// The format is standard stream framing (https://capnproto.org/encoding.html#serialization-over-a-stream): a 32-bit
+// count of segments less one, a 32-bit size in words of each, padding to a word, then the segments.
 package message
 
 import (
@@ -96,8 +96,8 @@ const (
 	ToText
 )
 
-// Pointers wants the first pointers of a struct each to be null or to lead to what its schema says. The library reads a pointer to anything
-// else as null, other readers refuse the message: nothing may be one thing here and another there.
+// Pointers wants the first pointers of a struct each to be null or to lead to what its schema says. The library reads a
+// pointer to anything else as null, other readers refuse the message: nothing may be one thing here and another there.
 func Pointers(s capnp.Struct, kinds ...Kind) error {
 	for i, kind := range kinds {
 		p, err := s.Ptr(uint16(i))

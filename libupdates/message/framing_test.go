@@ -180,7 +180,8 @@ func TestCanonical(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		root, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 16, PointerCount: 3}) // with room that canonical form has not
+		// with room that canonical form has not
+		root, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +198,8 @@ func TestCanonical(t *testing.T) {
 		forms = append(forms, raw)
 		msg.Release()
 	}
-	want := slices.Concat(table(6), words(2<<48|1<<32, 7, 5|(4<<3|2)<<32, 5|(4<<3|2)<<32), []byte("one\x00\x00\x00\x00\x00two\x00\x00\x00\x00\x00"))
+	want := slices.Concat(table(6), words(2<<48|1<<32, 7, 5|(4<<3|2)<<32, 5|(4<<3|2)<<32),
+		[]byte("one\x00\x00\x00\x00\x00two\x00\x00\x00\x00\x00"))
 	for i, got := range forms {
 		if !bytes.Equal(got, want) {
 			t.Errorf("form %d:\ngot  %x\nwant %x", i, got, want)

@@ -15,11 +15,12 @@ import (
 // schemaVersion is the one layout this reader knows.
 const schemaVersion = 1
 
-// ParseManifest reads a manifest whose bytes have been verified. Any valid encoding is accepted, unknown fields are ignored. Refusals:
-// ManifestTooLarge, BadSchemaVersion, BadBundleName, BadVersion, BadManifest.
+// ParseManifest reads a manifest whose bytes have been verified. Any valid encoding is accepted, unknown fields are
+// ignored. Refusals: ManifestTooLarge, BadSchemaVersion, BadBundleName, BadVersion, BadManifest.
 func ParseManifest(raw []byte) (Manifest, error) {
 	if len(raw) > MaxManifest {
-		return Manifest{}, refusal.New(refusal.ManifestTooLarge, "manifest of %d bytes is over the limit of %d", len(raw), MaxManifest)
+		return Manifest{}, refusal.New(refusal.ManifestTooLarge, "manifest of %d bytes is over the limit of %d",
+			len(raw), MaxManifest)
 	}
 	msg, err := message.Open(raw)
 	if err != nil {
@@ -33,9 +34,11 @@ func ParseManifest(raw []byte) (Manifest, error) {
 		return Manifest{}, bad(errors.New("it has no root struct"))
 	}
 	if v := root.SchemaVersion(); v != schemaVersion {
-		return Manifest{}, refusal.New(refusal.BadSchemaVersion, "schema version of the manifest is %d, not %d", v, schemaVersion)
+		return Manifest{}, refusal.New(refusal.BadSchemaVersion, "schema version of the manifest is %d, not %d", v,
+			schemaVersion)
 	}
-	err = message.Pointers(capnp.Struct(root), message.ToText, message.ToText, message.ToList, message.ToList, message.ToText,
+	err = message.Pointers(capnp.Struct(root), message.ToText, message.ToText, message.ToList, message.ToList,
+		message.ToText,
 		message.ToData, message.ToData, message.ToData)
 	if err != nil {
 		return Manifest{}, bad(err)

@@ -12,8 +12,8 @@ import (
 // elfHeader is the size of a 64-bit ELF header in bytes (System V ABI, chapter 4).
 const elfHeader = 64
 
-// CheckELF refuses, as WrongArchitecture, what is no 64-bit little-endian ELF program for the machine. It looks at the header alone:
-// the kernel is the judge of the rest.
+// CheckELF refuses, as WrongArchitecture, what is no 64-bit little-endian ELF program for the machine. It looks at the
+// header alone: the kernel is the judge of the rest.
 func CheckELF(r io.ReaderAt, size int64, machine elf.Machine) error {
 	var header [elfHeader]byte
 	if size < elfHeader {
@@ -22,7 +22,8 @@ func CheckELF(r io.ReaderAt, size int64, machine elf.Machine) error {
 	if n, err := r.ReadAt(header[:], 0); n < elfHeader {
 		return fmt.Errorf("cannot read ELF header: %w", err)
 	}
-	if string(header[:4]) != elf.ELFMAG || elf.Class(header[elf.EI_CLASS]) != elf.ELFCLASS64 || elf.Data(header[elf.EI_DATA]) != elf.ELFDATA2LSB {
+	if string(header[:4]) != elf.ELFMAG || elf.Class(header[elf.EI_CLASS]) != elf.ELFCLASS64 ||
+		elf.Data(header[elf.EI_DATA]) != elf.ELFDATA2LSB {
 		return refusal.New(refusal.WrongArchitecture, "no 64-bit little-endian ELF program")
 	}
 	if kind := elf.Type(binary.LittleEndian.Uint16(header[16:])); kind != elf.ET_EXEC && kind != elf.ET_DYN {

@@ -18,7 +18,8 @@ import (
 func program(kind elf.Type, machine elf.Machine) []byte {
 	h := make([]byte, 64)
 	copy(h, elf.ELFMAG)
-	h[elf.EI_CLASS], h[elf.EI_DATA], h[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)
+	h[elf.EI_CLASS], h[elf.EI_DATA], h[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB),
+		byte(elf.EV_CURRENT)
 	binary.LittleEndian.PutUint16(h[16:], uint16(kind))
 	binary.LittleEndian.PutUint16(h[18:], uint16(machine))
 	return h
@@ -57,7 +58,8 @@ func TestCheckELF(t *testing.T) {
 }
 
 func TestCheckELFOfARealProgram(t *testing.T) {
-	machine := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "riscv64": elf.EM_RISCV}[runtime.GOARCH]
+	machine := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64,
+		"riscv64": elf.EM_RISCV}[runtime.GOARCH]
 	if machine == elf.EM_NONE || runtime.GOOS != "linux" {
 		t.Skip("this machine's own programs are of no supported kind")
 	}
@@ -90,7 +92,8 @@ func TestCheckELFReadErrors(t *testing.T) {
 	if err := nxb.CheckELF(eofReader{h, 64}, 64, elf.EM_RISCV); err != nil {
 		t.Errorf("EOF with the last byte: %v", err)
 	}
-	if err := nxb.CheckELF(eofReader{h, 10}, 64, elf.EM_RISCV); refusal.Of(err) != refusal.IO || !errors.Is(err, io.EOF) {
+	if err := nxb.CheckELF(eofReader{h, 10}, 64, elf.EM_RISCV); refusal.Of(err) != refusal.IO ||
+		!errors.Is(err, io.EOF) {
 		t.Errorf("a payload shorter than announced: %v", err)
 	}
 }
@@ -111,11 +114,13 @@ func dynamic(loader string) []byte {
 }
 
 func TestProgramNeeds(t *testing.T) {
-	if got := nxb.ProgramNeeds(bytes.NewReader(dynamic("/lib/ld.so.1"))); got.Loader != "/lib/ld.so.1" || len(got.Libraries) != 0 {
+	if got := nxb.ProgramNeeds(bytes.NewReader(dynamic("/lib/ld.so.1"))); got.Loader != "/lib/ld.so.1" ||
+		len(got.Libraries) != 0 {
 		t.Errorf("got %+v", got)
 	}
 	for name, payload := range map[string][]byte{
-		"static": program(elf.ET_EXEC, elf.EM_RISCV), "nothing": nil, "script": []byte("#!/bin/sh\n"), "cut off": dynamic("/lib/ld.so.1")[:125],
+		"static": program(elf.ET_EXEC, elf.EM_RISCV), "nothing": nil, "script": []byte("#!/bin/sh\n"),
+		"cut off": dynamic("/lib/ld.so.1")[:125],
 	} {
 		if got := nxb.ProgramNeeds(bytes.NewReader(payload)); got.Loader != "" || got.Libraries != nil {
 			t.Errorf("%s: got %+v", name, got)

@@ -12,7 +12,8 @@ import (
 const (
 	AbilityMain    = "nexus.ability.Main"    // started on demand
 	AbilityService = "nexus.ability.Service" // runs while its slot is published
-	AbilityNative  = "nexus.ability.Native"  // beside Service: exports Service on fd 3, so it is not healthy before it has said so
+	// beside Service: exports Service on fd 3, so it is not healthy before it has said so
+	AbilityNative = "nexus.ability.Native"
 )
 
 // Bounds of a manifest.

@@ -67,21 +67,24 @@ func TestAbilities(t *testing.T) {
 	}
 }
 
-// crafted makes a manifest by the schema, good but for what change does to it. It comes as two segments where the change asks for it.
+// crafted makes a manifest by the schema, good but for what change does to it. It comes as two segments where the
+// change asks for it.
 func crafted(t testing.TB, change func(manifest.BundleManifest) error) []byte {
 	t.Helper()
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	return craftedIn(t, msg, seg, change)
 }
 
-func craftedIn(t testing.TB, msg *capnp.Message, seg *capnp.Segment, change func(manifest.BundleManifest) error) []byte {
+func craftedIn(t testing.TB, msg *capnp.Message, seg *capnp.Segment,
+	change func(manifest.BundleManifest) error) []byte {
 	t.Helper()
 	root, err := manifest.NewRootBundleManifest(seg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	root.SetSchemaVersion(1)
-	for _, err := range []error{root.SetName("alpha"), root.SetSemver("1.0.0"), root.SetMinSdk("1.0.0"), root.SetPublisher(make([]byte, 16)),
+	for _, err := range []error{root.SetName("alpha"), root.SetSemver("1.0.0"), root.SetMinSdk("1.0.0"),
+		root.SetPublisher(make([]byte, 16)),
 		root.SetSignature(make([]byte, 64)), root.SetPayloadDigest(make([]byte, 32)), change(root)} {
 		if err != nil {
 			t.Fatal(err)
@@ -132,12 +135,18 @@ func manifests(t testing.TB) []corpus {
 		{"schema version 255", version(255), refusal.BadSchemaVersion},
 		{"name", with(func(m manifest.BundleManifest) error { return m.SetName("../alpha") }), refusal.BadBundleName},
 		{"no name", with(func(m manifest.BundleManifest) error { return m.SetName("") }), refusal.BadBundleName},
-		{"name with NUL", with(func(m manifest.BundleManifest) error { return m.SetName("al\x00pha") }), refusal.BadManifest},
-		{"name that is no UTF-8", with(func(m manifest.BundleManifest) error { return m.SetName("al\xffpha") }), refusal.BadManifest},
-		{"long name", with(func(m manifest.BundleManifest) error { return m.SetName(strings.Repeat("a", 4096)) }), refusal.BadManifest},
+		{"name with NUL", with(func(m manifest.BundleManifest) error { return m.SetName("al\x00pha") }),
+			refusal.BadManifest},
+		{"name that is no UTF-8", with(func(m manifest.BundleManifest) error { return m.SetName("al\xffpha") }),
+			refusal.BadManifest},
+		{"long name", with(func(m manifest.BundleManifest) error { return m.SetName(strings.Repeat("a", 4096)) }),
+			refusal.BadManifest},
 		{"version", with(func(m manifest.BundleManifest) error { return m.SetSemver("1.0") }), refusal.BadVersion},
 		{"SDK version", with(func(m manifest.BundleManifest) error { return m.SetMinSdk("any") }), refusal.BadVersion},
-		{"abilities that are a text", with(func(m manifest.BundleManifest) error { return capnp.Struct(m).SetText(2, "nexus.ability.Main") }), refusal.BadManifest},
+		{"abilities that are a text", with(func(m manifest.BundleManifest) error {
+			return capnp.Struct(m).SetText(2,
+				"nexus.ability.Main")
+		}), refusal.BadManifest},
 		{"minimal SDK that is a list", with(func(m manifest.BundleManifest) error {
 			list, err := capnp.NewUInt64List(m.Segment(), 1)
 			if err != nil {
@@ -148,12 +157,22 @@ func manifests(t testing.TB) []corpus {
 		{"65 abilities", abilities(65, "x"), refusal.BadManifest},
 		{"ability of 129 bytes", abilities(1, strings.Repeat("x", 129)), refusal.BadManifest},
 		{"ability that is no UTF-8", abilities(2, "\xc0\x80"), refusal.BadManifest},
-		{"65 capabilities", with(func(m manifest.BundleManifest) error { return texts(m.NewCapabilities, 65, "x") }), refusal.BadManifest},
-		{"publisher of 15 bytes", with(func(m manifest.BundleManifest) error { return m.SetPublisher(make([]byte, 15)) }), refusal.BadManifest},
-		{"publisher of 32 bytes", with(func(m manifest.BundleManifest) error { return m.SetPublisher(make([]byte, 32)) }), refusal.BadManifest},
-		{"signature of 63 bytes", with(func(m manifest.BundleManifest) error { return m.SetSignature(make([]byte, 63)) }), refusal.BadManifest},
-		{"no signature", with(func(m manifest.BundleManifest) error { return m.SetSignature(nil) }), refusal.BadManifest},
-		{"digest of 31 bytes", with(func(m manifest.BundleManifest) error { return m.SetPayloadDigest(make([]byte, 31)) }), refusal.BadManifest},
+		{"65 capabilities", with(func(m manifest.BundleManifest) error { return texts(m.NewCapabilities, 65, "x") }),
+			refusal.BadManifest},
+		{"publisher of 15 bytes",
+			with(func(m manifest.BundleManifest) error { return m.SetPublisher(make([]byte, 15)) }),
+			refusal.BadManifest},
+		{"publisher of 32 bytes",
+			with(func(m manifest.BundleManifest) error { return m.SetPublisher(make([]byte, 32)) }),
+			refusal.BadManifest},
+		{"signature of 63 bytes",
+			with(func(m manifest.BundleManifest) error { return m.SetSignature(make([]byte, 63)) }),
+			refusal.BadManifest},
+		{"no signature", with(func(m manifest.BundleManifest) error { return m.SetSignature(nil) }),
+			refusal.BadManifest},
+		{"digest of 31 bytes",
+			with(func(m manifest.BundleManifest) error { return m.SetPayloadDigest(make([]byte, 31)) }),
+			refusal.BadManifest},
 
 		{"nothing", nil, refusal.BadManifest},
 		{"text", []byte("name = alpha\n\n\n\n"), refusal.BadManifest},
@@ -169,8 +188,10 @@ func manifests(t testing.TB) []corpus {
 		{"root that leads to itself", words(1<<32, 0x00010000fffffffc), refusal.BadManifest},
 		{"far pointer to itself", words(1<<32, 2), refusal.BadManifest},
 		{"list of 2^29-1 nothings", bomb(), refusal.BadManifest},
-		{"over the size", words(append([]uint64{(nxb.MaxManifest / 8) << 32}, make([]uint64, nxb.MaxManifest/8)...)...), refusal.ManifestTooLarge},
-		{"of just the size, all zero", words(append([]uint64{(nxb.MaxManifest/8 - 1) << 32}, make([]uint64, nxb.MaxManifest/8-1)...)...), refusal.BadManifest},
+		{"over the size", words(append([]uint64{(nxb.MaxManifest / 8) << 32}, make([]uint64, nxb.MaxManifest/8)...)...),
+			refusal.ManifestTooLarge},
+		{"of just the size, all zero", words(append([]uint64{(nxb.MaxManifest/8 - 1) << 32},
+			make([]uint64, nxb.MaxManifest/8-1)...)...), refusal.BadManifest},
 	}
 }
 
@@ -194,7 +215,8 @@ func bomb() []byte {
 // segmented is a good manifest spread over segments of one object each, with far pointers between them.
 func segmented(t testing.TB) []byte {
 	t.Helper()
-	msg, seg, err := capnp.NewMessage(capnp.MultiSegment([][]byte{make([]byte, 0, 8), make([]byte, 0, 96), make([]byte, 0, 512)}))
+	msg, seg, err := capnp.NewMessage(capnp.MultiSegment([][]byte{make([]byte, 0, 8), make([]byte, 0, 96),
+		make([]byte, 0, 512)}))
 	if err != nil {
 		t.Fatal(err)
 	}

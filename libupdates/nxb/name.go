@@ -13,7 +13,8 @@ const (
 	MaxVersion = 64
 )
 
-// CheckName refuses, as BadBundleName, what is no bundle name: 1 to 64 of [a-z0-9._-], first and last a letter or digit, no `..`.
+// CheckName refuses, as BadBundleName, what is no bundle name: 1 to 64 of [a-z0-9._-], first and last a letter or
+// digit, no `..`.
 func CheckName(name string) error {
 	if len(name) < 1 || len(name) > MaxName {
 		return refusal.New(refusal.BadBundleName, "bundle name of %d characters, not 1 to %d", len(name), MaxName)
@@ -24,7 +25,8 @@ func CheckName(name string) error {
 		}
 	}
 	if !isAlphanumeric(name[0]) || !isAlphanumeric(name[len(name)-1]) || strings.Contains(name, "..") {
-		return refusal.New(refusal.BadBundleName, "bundle name %q must start and end with a letter or digit and have no `..`", name)
+		return refusal.New(refusal.BadBundleName,
+			"bundle name %q must start and end with a letter or digit and have no `..`", name)
 	}
 	return nil
 }

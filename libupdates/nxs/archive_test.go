@@ -51,7 +51,8 @@ type contents struct {
 	payloads [][]byte
 }
 
-// readSet reads a set as a stream. What lies in memory is also read as a file is, and must be taken or refused in the same words.
+// readSet reads a set as a stream. What lies in memory is also read as a file is, and must be taken or refused in the
+// same words.
 func readSet(r io.Reader, size int64, limits nxs.Limits) (contents, error) {
 	c, err := readStream(r, size, limits)
 	file, ok := r.(*bytes.Reader)
@@ -156,7 +157,8 @@ func entriesOf(t testing.TB, rawIndex []byte, bundles ...updatestest.Made) []ent
 	entries := []entry{{name: "system.nxsindex", body: rawIndex}, {name: "system.sig.ed25519", body: signature}}
 	for _, b := range bundles {
 		folder := b.Entry.Name + ".nxb/"
-		entries = append(entries, entry{name: folder + "manifest.nxb", body: b.Manifest}, entry{name: folder + "payload.elf", body: b.Payload})
+		entries = append(entries, entry{name: folder + "manifest.nxb", body: b.Manifest},
+			entry{name: folder + "payload.elf", body: b.Payload})
 	}
 	return entries
 }

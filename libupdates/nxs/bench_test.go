@@ -16,7 +16,8 @@ func BenchmarkVerify(b *testing.B) {
 	const size = 8 << 20
 	var made []updatestest.Made
 	for i := range 24 {
-		made = append(made, updatestest.Bundle(fmt.Sprintf("bundle%02d", i), "1.0.0", nil, bytes.Repeat([]byte{byte(i)}, size), updatestest.Key(1)))
+		made = append(made, updatestest.Bundle(fmt.Sprintf("bundle%02d", i), "1.0.0", nil,
+			bytes.Repeat([]byte{byte(i)}, size), updatestest.Key(1)))
 	}
 	raw := updatestest.Archive(b, updatestest.Key(1), "1.0.0", made...)
 	name := filepath.Join(b.TempDir(), "set.nxs")

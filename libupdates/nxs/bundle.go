@@ -19,13 +19,13 @@ type Bundle struct {
 	Manifest    nxb.Manifest
 	RawManifest []byte
 
-	// Payload yields exactly PayloadSize bytes. Where the last of them is read it returns io.EOF if their digest is the signed one,
-	// else the refusal DigestMismatch: bytes that were not followed by io.EOF are not verified.
+	// Payload yields exactly PayloadSize bytes. Where the last of them is read it returns io.EOF if their digest is the
+	// signed one, else the refusal DigestMismatch: bytes that were not followed by io.EOF are not verified.
 	Payload io.Reader
 }
 
-// Next returns the next bundle, or io.EOF after the last one, when the end of the archive has been checked too. A payload that was
-// not read to its end is read first.
+// Next returns the next bundle, or io.EOF after the last one, when the end of the archive has been checked too. A
+// payload that was not read to its end is read first.
 func (r *Reader) Next() (*Bundle, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -86,7 +86,8 @@ func (r *Reader) bundle(entry Entry) (*Bundle, error) {
 }
 
 func wrongSize(entry Entry, size int64) error {
-	return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, signed are %d", entry.Name, filePayload, size, entry.PayloadSize)
+	return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, signed are %d", entry.Name, filePayload,
+		size, entry.PayloadSize)
 }
 
 // skipDir lets the directory entry pass that may stand before a bundle.
@@ -114,7 +115,8 @@ func (r *Reader) manifest(entry Entry) ([]byte, error) {
 		return nil, err
 	}
 	if h.size > MaxManifest {
-		return nil, refusal.New(refusal.ManifestTooLarge, "manifest of %s is %d bytes, over the limit of %d", entry.Name, h.size, MaxManifest)
+		return nil, refusal.New(refusal.ManifestTooLarge, "manifest of %s is %d bytes, over the limit of %d",
+			entry.Name, h.size, MaxManifest)
 	}
 	raw, err := r.in.whole(h.size)
 	if err != nil {
@@ -135,13 +137,16 @@ func CheckManifest(entry Entry, raw []byte) (nxb.Manifest, error) {
 	case m.Name != entry.Name:
 		return m, refusal.New(refusal.NameMismatch, "manifest of %s names the bundle %s", entry.Name, m.Name)
 	case m.Version != entry.Version:
-		return m, refusal.New(refusal.VersionMismatch, "manifest of %s gives version %s, the index %s", entry.Name, m.Version, entry.Version)
+		return m, refusal.New(refusal.VersionMismatch, "manifest of %s gives version %s, the index %s", entry.Name,
+			m.Version, entry.Version)
 	case len(m.PayloadDigest) == 0:
 		return m, nil
 	case !bytes.Equal(m.PayloadDigest, entry.PayloadSHA256[:]):
-		return m, refusal.New(refusal.DigestMismatch, "manifest of %s gives another payload digest than the index", entry.Name)
+		return m, refusal.New(refusal.DigestMismatch, "manifest of %s gives another payload digest than the index",
+			entry.Name)
 	case m.PayloadSize != uint64(entry.PayloadSize):
-		return m, refusal.New(refusal.SizeMismatch, "manifest of %s gives a payload of %d bytes, the index %d", entry.Name, m.PayloadSize, entry.PayloadSize)
+		return m, refusal.New(refusal.SizeMismatch, "manifest of %s gives a payload of %d bytes, the index %d",
+			entry.Name, m.PayloadSize, entry.PayloadSize)
 	}
 	return m, nil
 }
@@ -160,8 +165,8 @@ func (r *Reader) due(name string) (header, error) {
 	return h, r.other(h, name)
 }
 
-// other says what an entry is that is not the one that is due. Whether that one is missing or merely comes later shows only further on,
-// so the archive is read on; the refusal is decided.
+// other says what an entry is that is not the one that is due. Whether that one is missing or merely comes later shows
+// only further on, so the archive is read on; the refusal is decided.
 func (r *Reader) other(h header, due string) error {
 	switch at := r.place(h.name); {
 	case at == unknown:

@@ -21,8 +21,8 @@ func TestArchiveGolden(t *testing.T) {
 	}
 }
 
-// Sets that others make to the same contract: GNU magic with fields left empty, a checksum of seven digits, a directory entry before
-// each bundle, messages of many segments.
+// Sets that others make to the same contract: GNU magic with fields left empty, a checksum of seven digits, a directory
+// entry before each bundle, messages of many segments.
 func TestReadsSetsOfOtherPackers(t *testing.T) {
 	made := small()
 	for i := range made {
@@ -62,7 +62,8 @@ func gnuTar(t *testing.T, dir string, args ...string) string {
 	if err != nil {
 		missing(t, "there is no tar on this machine to compare with")
 	}
-	if version, err := exec.Command(tar, "--version").Output(); err != nil || !bytes.Contains(version, []byte("GNU tar")) {
+	if version, err := exec.Command(tar, "--version").Output(); err != nil ||
+		!bytes.Contains(version, []byte("GNU tar")) {
 		missing(t, "the tar on this machine is not GNU's: its options are others")
 	}
 	cmd := exec.Command(tar, args...)

@@ -21,8 +21,10 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// corpus is a folder of files in the fuzzer's form, to be held against the other readers too: what it keeps in GOCACHE, for one.
-var corpus = flag.String("corpus", "", "a `folder` of fuzz inputs of FuzzReader whose accepted part is compared as well")
+// corpus is a folder of files in the fuzzer's form, to be held against the other readers too: what it keeps in GOCACHE,
+// for one.
+var corpus = flag.String("corpus", "",
+	"a `folder` of fuzz inputs of FuzzReader whose accepted part is compared as well")
 
 // A listed is an entry of an archive as its reader sees it.
 type listed struct {
@@ -48,12 +50,13 @@ func accepted(raw []byte) (head *nxs.Head, bundles []*nxs.Bundle, entries []list
 		}
 		bundles = append(bundles, b)
 		folder := b.Entry.Name + ".nxb/"
-		entries = append(entries, listed{folder + "manifest.nxb", int64(len(b.RawManifest))}, listed{folder + "payload.elf", b.Entry.PayloadSize})
+		entries = append(entries, listed{folder + "manifest.nxb", int64(len(b.RawManifest))},
+			listed{folder + "payload.elf", b.Entry.PayloadSize})
 	}
 }
 
-// archives are those that other readers must see as ours does: all good ones of the tests, generated ones, and what is accepted of the hostile
-// ones and of the fuzzer's, where every signature is believed.
+// archives are those that other readers must see as ours does: all good ones of the tests, generated ones, and what is
+// accepted of the hostile ones and of the fuzzer's, where every signature is believed.
 func archives(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{"small": smallArchive(t), "golden": readFile(t, "../golden/testdata/v1/system.nxs")}
@@ -131,12 +134,14 @@ func generated(t *testing.T, seed uint64) []byte {
 		}
 		name := fmt.Sprintf("b%d%s", i, strings.Repeat("-x", draw.IntN(31)))
 		version := fmt.Sprintf("%d.%d.%d", draw.IntN(9), draw.IntN(99), draw.IntN(9))
-		bundles = append(bundles, updatestest.Bundle(name, version, []string{"nexus.ability.Main"}[:draw.IntN(2)], payload, key))
+		bundles = append(bundles, updatestest.Bundle(name, version, []string{"nexus.ability.Main"}[:draw.IntN(2)],
+			payload, key))
 	}
 	return updatestest.Archive(t, key, fmt.Sprintf("%d.0.0", seed), bundles...)
 }
 
-// What our reader accepts, GNU tar lists as the same entries, of the same sizes, in the same order. Folders before a bundle are allowed to be there.
+// What our reader accepts, GNU tar lists as the same entries, of the same sizes, in the same order. Folders before a
+// bundle are allowed to be there.
 func TestGNUTarListsWhatWeAccept(t *testing.T) {
 	all := archives(t)
 	dir := t.TempDir()
@@ -145,7 +150,8 @@ func TestGNUTarListsWhatWeAccept(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, want, _ := accepted(raw)
-		got := entriesOfTar(t, gnuTar(t, dir, "--list", "--verbose", "--numeric-owner", "--quoting-style=literal", "--utc", "--file", "set.nxs"))
+		got := entriesOfTar(t, gnuTar(t, dir, "--list", "--verbose", "--numeric-owner", "--quoting-style=literal",
+			"--utc", "--file", "set.nxs"))
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: tar lists\n%v\nwe read\n%v", name, got, want)
 		}
@@ -209,7 +215,8 @@ func reference(t *testing.T) func(schema, kind string, raw []byte, into any) {
 	std := filepath.Join(strings.TrimSpace(string(library)), "std")
 	return func(schema, kind string, raw []byte, into any) {
 		t.Helper()
-		cmd := exec.Command("capnp", "convert", "binary:json", "--no-standard-import", "-I", std, filepath.Join("../../schema", schema), kind)
+		cmd := exec.Command("capnp", "convert", "binary:json", "--no-standard-import", "-I", std,
+			filepath.Join("../../schema", schema), kind)
 		cmd.Stdin = bytes.NewReader(raw)
 		var said bytes.Buffer
 		cmd.Stderr = &said
@@ -296,9 +303,11 @@ type theirManifest struct {
 }
 
 func (m theirManifest) text() string {
-	return fmt.Sprintln(m.Name, m.Semver, m.Abilities, m.Capabilities, m.MinSdk, m.Publisher.hex(), m.Signature.hex(), m.PayloadDigest.hex(), m.PayloadSize.or0())
+	return fmt.Sprintln(m.Name, m.Semver, m.Abilities, m.Capabilities, m.MinSdk, m.Publisher.hex(), m.Signature.hex(),
+		m.PayloadDigest.hex(), m.PayloadSize.or0())
 }
 
 func textOfManifest(m nxb.Manifest) string {
-	return fmt.Sprintln(m.Name, m.Version, m.Abilities, m.Capabilities, m.MinSDK, fmt.Sprintf("%x", m.Publisher[:]), fmt.Sprintf("%x", m.Signature), fmt.Sprintf("%x", m.PayloadDigest), m.PayloadSize)
+	return fmt.Sprintln(m.Name, m.Version, m.Abilities, m.Capabilities, m.MinSDK, fmt.Sprintf("%x", m.Publisher[:]),
+		fmt.Sprintf("%x", m.Signature), fmt.Sprintf("%x", m.PayloadDigest), m.PayloadSize)
 }

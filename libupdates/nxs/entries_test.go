@@ -66,10 +66,13 @@ func hostileOrders(t testing.TB) []archiveCase {
 			dir("").header(b)
 			copy(b[124:], "00000001000\x00")
 		}}), refusal.BadArchive},
-		{"directory of another mode", insert(2, entry{name: "alpha.app.nxb/", header: func(b []byte) { b[156] = '5' }}), refusal.BadArchive},
+		{"directory of another mode", insert(2, entry{name: "alpha.app.nxb/", header: func(b []byte) { b[156] = '5' }}),
+			refusal.BadArchive},
 		{"top directory", insert(2, dir("./")), refusal.UnexpectedEntry},
-		{"one zero block, then more", slices.Concat(pack(all...)[:len(pack(all...))-512], all[5].block(), make([]byte, 512)), refusal.BadArchive},
-		{"a zero block between entries", slices.Concat(pack(all[:4]...)[:len(pack(all[:4]...))-512], pack(all[4:]...)), refusal.MissingEntry},
+		{"one zero block, then more", slices.Concat(pack(all...)[:len(pack(all...))-512], all[5].block(),
+			make([]byte, 512)), refusal.BadArchive},
+		{"a zero block between entries", slices.Concat(pack(all[:4]...)[:len(pack(all[:4]...))-512], pack(all[4:]...)),
+			refusal.MissingEntry},
 	}
 }
 
@@ -100,8 +103,11 @@ func hostileHeaders(t testing.TB) []archiveCase {
 		{"file with a directory's name", named("alpha.app.nxb/payload.elf/"), refusal.BadEntryType},
 		{"directory with a file's name", kind('5'), refusal.BadEntryType},
 
-		{"size in base 256", header(func(b []byte) { copy(b[124:136], "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10") }), refusal.BadArchive},
-		{"negative size in base 256", header(func(b []byte) { copy(b[124:136], bytes.Repeat([]byte{0xff}, 12)) }), refusal.BadArchive},
+		{"size in base 256",
+			header(func(b []byte) { copy(b[124:136], "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10") }),
+			refusal.BadArchive},
+		{"negative size in base 256", header(func(b []byte) { copy(b[124:136], bytes.Repeat([]byte{0xff}, 12)) }),
+			refusal.BadArchive},
 		{"negative size", put(124, "-0000000020\x00"), refusal.BadArchive},
 		{"size with a sign", put(124, "+0000000020\x00"), refusal.BadArchive},
 		{"size that is no octal", put(124, "00000000018\x00"), refusal.BadArchive},
@@ -175,9 +181,12 @@ func hostileManifests(t testing.TB) []archiveCase {
 	}
 	return []archiveCase{
 		{"manifest of another name", manifest(func(m *nxb.Manifest) { m.Name = "alpha" }), refusal.NameMismatch},
-		{"manifest of another version", manifest(func(m *nxb.Manifest) { m.Version = "1.1.0+other" }), refusal.VersionMismatch},
-		{"manifest with another payload digest", manifest(func(m *nxb.Manifest) { m.PayloadDigest = make([]byte, 32) }), refusal.DigestMismatch},
-		{"manifest with another payload size", manifest(func(m *nxb.Manifest) { m.PayloadSize++ }), refusal.SizeMismatch},
+		{"manifest of another version", manifest(func(m *nxb.Manifest) { m.Version = "1.1.0+other" }),
+			refusal.VersionMismatch},
+		{"manifest with another payload digest", manifest(func(m *nxb.Manifest) { m.PayloadDigest = make([]byte, 32) }),
+			refusal.DigestMismatch},
+		{"manifest with another payload size", manifest(func(m *nxb.Manifest) { m.PayloadSize++ }),
+			refusal.SizeMismatch},
 		{"manifest of version 1.0", manifest(func(m *nxb.Manifest) { m.PayloadDigest, m.PayloadSize = nil, 99 }), ""},
 		{"manifest that breaks its rules", manifest(func(m *nxb.Manifest) { m.MinSDK = "any" }), refusal.BadVersion},
 		{"index of another name", index(func(e *nxs.Entry) { e.Name = "alpha.apq" }), refusal.NameMismatch},

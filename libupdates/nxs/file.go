@@ -9,9 +9,10 @@ import (
 	"nexus/libupdates/nxb"
 )
 
-// VerifyFile reads and verifies a whole set that any place can be read of, as a file. It returns the verified head and the manifests, one for
-// each of its bundles. The context ends it early.
-func VerifyFile(ctx context.Context, file io.ReaderAt, size int64, limits Limits, verify VerifyFunc) (*Head, []nxb.Manifest, error) {
+// VerifyFile reads and verifies a whole set that any place can be read of, as a file. It returns the verified head and
+// the manifests, one for each of its bundles. The context ends it early.
+func VerifyFile(ctx context.Context, file io.ReaderAt, size int64, limits Limits,
+	verify VerifyFunc) (*Head, []nxb.Manifest, error) {
 	f := NewFile(file, size, limits, verify)
 	head, err := f.Open()
 	if err != nil {
@@ -28,9 +29,10 @@ func VerifyFile(ctx context.Context, file io.ReaderAt, size int64, limits Limits
 	return head, manifests, nil
 }
 
-// A File is a whole set that any place can be read of: its payloads are digested, and copied, beside each other. Checks, bounds and refusals
-// are those of a Reader, in the same order: of several faults the first in the archive is the one that is reported. Every byte is read once,
-// so that a file which changes meanwhile is refused, or all that was taken of it is what was signed. Open comes first, then Copy, once.
+// A File is a whole set that any place can be read of: its payloads are digested, and copied, beside each other.
+// Checks, bounds and refusals are those of a Reader, in the same order: of several faults the first in the archive is
+// the one that is reported. Every byte is read once, so that a file which changes meanwhile is refused, or all that was
+// taken of it is what was signed. Open comes first, then Copy, once.
 type File struct {
 	file io.ReaderAt
 	walk *Reader
@@ -44,15 +46,17 @@ func NewFile(file io.ReaderAt, size int64, limits Limits, verify VerifyFunc) *Fi
 	return &File{file: file, walk: r}
 }
 
-// A WriteFunc takes a piece of a payload, which it must not change or keep, for its place in the payload. It is called by several goroutines.
+// A WriteFunc takes a piece of a payload, which it must not change or keep, for its place in the payload. It is called
+// by several goroutines.
 type WriteFunc func(p []byte, off int64) error
 
 // Open reads and verifies index and signature, as Reader.Open does.
 func (f *File) Open() (*Head, error) { return f.walk.Open() }
 
-// Copy verifies the rest of the set. First it walks over headers and manifests and calls begin for each bundle, in order, its manifest
-// verified and its Payload nil; the WriteFunc it gets, if it is not nil, is handed that payload. Then it reads the payloads that stand before
-// whatever it was that ended the walk. Only when Copy returns nil is what was written verified. The context ends it early.
+// Copy verifies the rest of the set. First it walks over headers and manifests and calls begin for each bundle, in
+// order, its manifest verified and its Payload nil; the WriteFunc it gets, if it is not nil, is handed that payload.
+// Then it reads the payloads that stand before whatever it was that ended the walk. Only when Copy returns nil is what
+// was written verified. The context ends it early.
 func (f *File) Copy(ctx context.Context, begin func(*Bundle) (WriteFunc, error)) error {
 	var payloads []digest.Stream
 	for {
@@ -84,10 +88,12 @@ func (r *Reader) passPayload() {
 	r.err = r.in.skip(r.index.Bundles[r.next-1].PayloadSize)
 }
 
-// payloadAt is a payload that begins at an offset of the archive. Like a payload in a stream it ends with its padding, then its digest.
+// payloadAt is a payload that begins at an offset of the archive. Like a payload in a stream it ends with its padding,
+// then its digest.
 func payloadAt(file io.ReaderAt, offset int64, entry Entry, write WriteFunc) digest.Stream {
 	in := func(at, size int64) *source { return &source{r: io.NewSectionReader(file, at, size), left: size} }
-	var from int64 // in the file that pieces are to lie in as they do in memory: the one that is written, if there is one
+	// in the file that pieces are to lie in as they do in memory: the one that is written, if there is one
+	var from int64
 	if write == nil {
 		from = offset
 	}

@@ -34,8 +34,8 @@ func payloadOf(t *testing.T, raw []byte, n int) int {
 	return at + 512
 }
 
-// Of several faults the first in the archive is the one that counts, whatever was read at the same time: a flipped bit in payloads, a
-// bad header after them.
+// Of several faults the first in the archive is the one that counts, whatever was read at the same time: a flipped bit
+// in payloads, a bad header after them.
 func TestFirstFaultOfAFile(t *testing.T) {
 	raw := large(t)
 	if _, err := read(raw); err != nil {
@@ -50,7 +50,8 @@ func TestFirstFaultOfAFile(t *testing.T) {
 			bad[payloadOf(t, raw, first+1)-512] ^= 1 // a header: the walk ends here
 		}
 		_, _, err := nxs.VerifyFile(t.Context(), bytes.NewReader(bad), int64(len(bad)), nxs.DefaultLimits(), verify)
-		if want := fmt.Sprintf("digest mismatch in bundle%02d/payload.elf", first); err == nil || err.Error() != want || refusal.Of(err) != refusal.DigestMismatch {
+		if want := fmt.Sprintf("digest mismatch in bundle%02d/payload.elf", first); err == nil || err.Error() != want ||
+			refusal.Of(err) != refusal.DigestMismatch {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -76,7 +77,8 @@ func TestFileReadErrors(t *testing.T) {
 		if c.flipped >= 0 {
 			bad[payloadOf(t, raw, c.flipped)] ^= 1
 		}
-		_, _, err := nxs.VerifyFile(t.Context(), brokenFile{bytes.NewReader(bad), int64(c.broken), broken}, int64(len(bad)), nxs.DefaultLimits(), verify)
+		_, _, err := nxs.VerifyFile(t.Context(), brokenFile{bytes.NewReader(bad), int64(c.broken), broken},
+			int64(len(bad)), nxs.DefaultLimits(), verify)
 		if c.want != nil && !errors.Is(err, c.want) || c.want == nil && refusal.Of(err) != refusal.DigestMismatch {
 			t.Errorf("%s: got %v", c.name, err)
 		}
@@ -108,7 +110,8 @@ func TestVerifyFileEndsWithTheContext(t *testing.T) {
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)
-	if _, _, err := nxs.VerifyFile(ctx, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify); !errors.Is(err, stop) {
+	if _, _, err := nxs.VerifyFile(ctx, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(),
+		verify); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
 }

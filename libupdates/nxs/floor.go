@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/semver"
 )
 
-// CheckFloor refuses a version floor that a set of that version cannot ask for: no SemVer (BadVersion), or above the set's own version
-// (BadIndex), for then it would keep itself out. Empty asks for none.
+// CheckFloor refuses a version floor that a set of that version cannot ask for: no SemVer (BadVersion), or above the
+// set's own version (BadIndex), for then it would keep itself out. Empty asks for none.
 func CheckFloor(floor, systemVersion string) error {
 	if floor == "" {
 		return nil

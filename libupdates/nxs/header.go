@@ -56,7 +56,8 @@ var (
 	fieldRest     = field{345, 167} // prefix and padding
 )
 
-// The two forms of magic and version. The second is GNU tar's; some writers of sets put it before entries that use nothing of GNU's.
+// The two forms of magic and version. The second is GNU tar's; some writers of sets put it before entries that use
+// nothing of GNU's.
 const (
 	magicUstar = "ustar\x0000"
 	magicGNU   = "ustar  \x00"
@@ -70,8 +71,9 @@ const checksumPOSIX = "%06o\x00 "
 
 func (f field) of(b []byte) []byte { return b[f.at : f.at+f.size] }
 
-// parseHeader reads a header block. It accepts what the format has and refuses all else: links, devices, extension entries, numbers
-// that are not plain octal, owners, times, other modes, bytes where none belong. Refusals: BadArchive, BadEntryType, BadEntryName.
+// parseHeader reads a header block. It accepts what the format has and refuses all else: links, devices, extension
+// entries, numbers that are not plain octal, owners, times, other modes, bytes where none belong. Refusals: BadArchive,
+// BadEntryType, BadEntryName.
 func parseHeader(b *[blockSize]byte) (header, error) {
 	block := b[:]
 	if magic := string(fieldMagic.of(block)); magic != magicUstar && magic != magicGNU {
@@ -93,7 +95,8 @@ func parseHeader(b *[blockSize]byte) (header, error) {
 		return header{}, err
 	}
 	if h.dir != strings.HasSuffix(h.name, "/") {
-		return header{}, refusal.New(refusal.BadEntryType, "%s is a file by its type or by its name, but not by both", h.name)
+		return header{}, refusal.New(refusal.BadEntryType, "%s is a file by its type or by its name, but not by both",
+			h.name)
 	}
 	var ok bool
 	if h.size, ok = octal(fieldSize.of(block)); !ok {
@@ -137,7 +140,8 @@ func (h header) checkRest(block []byte) error {
 		what   string
 		fields []field
 	}{
-		{"link", []field{fieldLink}}, {"owner's name", []field{fieldUname, fieldGname}}, {"prefix before its name", []field{fieldRest}},
+		{"link", []field{fieldLink}}, {"owner's name", []field{fieldUname, fieldGname}},
+		{"prefix before its name", []field{fieldRest}},
 	}
 	for _, x := range empty {
 		for _, f := range x.fields {
@@ -159,7 +163,8 @@ func entryName(b []byte) (string, error) {
 		return "", refusal.New(refusal.BadEntryName, "an entry's name does not end as it should")
 	}
 	name := string(b[:end])
-	if name == "" || strings.HasPrefix(name, "/") || path.Clean(name) != strings.TrimSuffix(name, "/") || strings.Contains(name, "..") {
+	if name == "" || strings.HasPrefix(name, "/") || path.Clean(name) != strings.TrimSuffix(name, "/") ||
+		strings.Contains(name, "..") {
 		return "", refusal.New(refusal.BadEntryName, "an entry has the name %q", name)
 	}
 	for _, c := range b[:end] {

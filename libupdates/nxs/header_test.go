@@ -49,7 +49,8 @@ func TestHeaderBytesAreFixed(t *testing.T) {
 			case same && at == fieldType.at && c == typeOldFile: // a regular file, too
 			case same && endsNumber(good, at) && (c == 0 || c == ' ' || c == '0'): // other ways to the end of a number
 			case !same && at < fieldName.size && got.name != want.name: // the name is the reader's to judge
-			case !same && at >= fieldSize.at && at < fieldSize.at+fieldSize.size && got.size != want.size: // and so is the size
+			// and so is the size
+			case !same && at >= fieldSize.at && at < fieldSize.at+fieldSize.size && got.size != want.size:
 			default:
 				t.Errorf("byte %d may be %#x: got %+v", at, c, got)
 			}
@@ -78,7 +79,8 @@ func TestOctal(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"        ", "\x00\x00\x00\x00\x00\x00\x00 ", " 0000644", "0000 644", "000\x000644", "-000644\x00", "+000644\x00", "0000648\x00",
+		"        ", "\x00\x00\x00\x00\x00\x00\x00 ", " 0000644", "0000 644", "000\x000644", "-000644\x00",
+		"+000644\x00", "0000648\x00",
 		"0x00644\x00", "\x80\x00\x00\x00\x00\x00\x01\xa4", "\xff\xff\xff\xff\xff\xff\xff\xff", "0000644\n",
 	} {
 		if got, ok := octal([]byte(text)); ok {

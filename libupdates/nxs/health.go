@@ -7,8 +7,8 @@ import (
 	"nexus/capnpgen/systemset"
 )
 
-// Health is what a publisher asks of a trial of the set (HealthPolicy in schema/systemset.capnp). The zero value leaves all of it to the
-// device.
+// Health is what a publisher asks of a trial of the set (HealthPolicy in schema/systemset.capnp). The zero value leaves
+// all of it to the device.
 type Health struct {
 	Deadline time.Duration // how long an attempt may wait for its verdict; 0, or MinDeadline to MaxDeadline
 	Watch    time.Duration // how long the set is under watch after the commit; 0 to MaxDeadline
@@ -21,7 +21,8 @@ const (
 	MaxDeadline = time.Hour // as of a device's policy
 )
 
-// Check refuses what is out of bounds, for a set of these bundles: a trial that cannot end, or a quorum that cannot be reached.
+// Check refuses what is out of bounds, for a set of these bundles: a trial that cannot end, or a quorum that cannot be
+// reached.
 func (h Health) Check(bundles []Entry) error {
 	optional := 0
 	for _, e := range bundles {

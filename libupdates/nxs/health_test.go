@@ -27,7 +27,8 @@ func policy(deadlineMs, watchMs uint32, quorum uint16) func(systemset.SystemSetI
 // bundles returns two bundles, of which the second is optional or not.
 func bundles(optional bool) []nxs.Entry {
 	key := updatestest.Key(1)
-	x := updatestest.Index(key, "1.1.0", updatestest.Bundle("alpha", "1.0.0", nil, nil, key), updatestest.Bundle("beta", "1.0.0", nil, nil, key))
+	x := updatestest.Index(key, "1.1.0", updatestest.Bundle("alpha", "1.0.0", nil, nil, key),
+		updatestest.Bundle("beta", "1.0.0", nil, nil, key))
 	x.Bundles[1].Optional = optional
 	return x.Bundles
 }
@@ -59,7 +60,8 @@ func TestHealthBounds(t *testing.T) {
 		if err := c.health.Check(bundles(c.optional)); (err == nil) != c.ok {
 			t.Errorf("%s: got %v", name, err)
 		}
-		x := nxs.Index{SystemVersion: "1.1.0", Publisher: updatestest.Key(1).Public(), Bundles: bundles(c.optional), Health: c.health}
+		x := nxs.Index{SystemVersion: "1.1.0", Publisher: updatestest.Key(1).Public(), Bundles: bundles(c.optional),
+			Health: c.health}
 		raw, err := x.Encode()
 		if (err == nil) != c.ok {
 			t.Errorf("%s: encoded: %v", name, err)
@@ -74,7 +76,8 @@ func TestHealthBounds(t *testing.T) {
 	}
 }
 
-// TestHealthCostsNothing: a set that asks for nothing has the bytes it always had, and one that does differs in its index only.
+// TestHealthCostsNothing: a set that asks for nothing has the bytes it always had, and one that does differs in its
+// index only.
 func TestHealthCostsNothing(t *testing.T) {
 	x := nxs.Index{SystemVersion: "1.1.0", Publisher: updatestest.Key(1).Public(), Bundles: bundles(false)}
 	plain, err := x.Encode()

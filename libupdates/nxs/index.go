@@ -23,7 +23,8 @@ type Index struct {
 	TimestampUnixMs uint64          // milliseconds since 1970 UTC; 0 where the maker gave none
 	Bundles         []Entry         // in strictly ascending byte order of their names
 	Health          Health          // what its publisher asks of a trial
-	VersionFloor    string          // SemVer: no set of an older version is to follow once this one has proven itself; empty: none
+	// SemVer: no set of an older version is to follow once this one has proven itself; empty: none
+	VersionFloor string
 }
 
 // Entry is one bundle of a set, bound by digest.
@@ -99,11 +100,12 @@ func (e Entry) fill(m systemset.BundleEntry) error {
 	return m.SetPayloadSha256(e.PayloadSHA256[:])
 }
 
-// ParseIndex reads an index whose bytes have been verified. Any valid encoding is accepted, unknown fields are ignored. Refusals:
-// IndexTooLarge, BadSchemaVersion, TooManyBundles, BadBundleName, BadVersion, BadIndex.
+// ParseIndex reads an index whose bytes have been verified. Any valid encoding is accepted, unknown fields are ignored.
+// Refusals: IndexTooLarge, BadSchemaVersion, TooManyBundles, BadBundleName, BadVersion, BadIndex.
 func ParseIndex(raw []byte) (Index, error) {
 	if len(raw) > MaxIndex {
-		return Index{}, refusal.New(refusal.IndexTooLarge, "index of %d bytes is over the limit of %d", len(raw), MaxIndex)
+		return Index{}, refusal.New(refusal.IndexTooLarge, "index of %d bytes is over the limit of %d", len(raw),
+			MaxIndex)
 	}
 	msg, err := message.Open(raw)
 	if err != nil {
@@ -117,9 +119,11 @@ func ParseIndex(raw []byte) (Index, error) {
 		return Index{}, badIndex(errors.New("it has no root struct"))
 	}
 	if v := root.SchemaVersion(); v != schemaVersion {
-		return Index{}, refusal.New(refusal.BadSchemaVersion, "schema version of the index is %d, not %d", v, schemaVersion)
+		return Index{}, refusal.New(refusal.BadSchemaVersion, "schema version of the index is %d, not %d", v,
+			schemaVersion)
 	}
-	if err := message.Pointers(capnp.Struct(root), message.ToText, message.ToData, message.ToList, message.ToStruct, message.ToText); err != nil {
+	if err := message.Pointers(capnp.Struct(root), message.ToText, message.ToData, message.ToList, message.ToStruct,
+		message.ToText); err != nil {
 		return Index{}, badIndex(err)
 	}
 	return readIndex(root)
@@ -179,7 +183,8 @@ func readEntries(list systemset.BundleEntry_List) ([]Entry, error) {
 			return nil, err
 		}
 		if i > 0 && entries[i-1].Name >= entry.Name {
-			return nil, refusal.New(refusal.BadIndex, "bundles %q and %q are not in ascending order", entries[i-1].Name, entry.Name)
+			return nil, refusal.New(refusal.BadIndex, "bundles %q and %q are not in ascending order", entries[i-1].Name,
+				entry.Name)
 		}
 		entries[i] = entry
 	}
@@ -203,7 +208,8 @@ func readEntry(m systemset.BundleEntry) (Entry, error) {
 		return e, err
 	}
 	if m.PayloadSize() > MaxPolicy {
-		return e, refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over any limit", e.Name, m.PayloadSize())
+		return e, refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over any limit", e.Name,
+			m.PayloadSize())
 	}
 	e.PayloadSize = int64(m.PayloadSize())
 	manifest, err := m.ManifestSha256()

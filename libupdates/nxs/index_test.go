@@ -76,7 +76,8 @@ func names(n int, name func(i int) string) func(systemset.SystemSetIndex) error 
 				return err
 			}
 			e := list.At(i)
-			for _, err := range []error{e.SetName(name(i)), e.SetVersion("1.0.0"), e.SetManifestSha256(make([]byte, 32)), e.SetPayloadSha256(make([]byte, 32))} {
+			for _, err := range []error{e.SetName(name(i)), e.SetVersion("1.0.0"),
+				e.SetManifestSha256(make([]byte, 32)), e.SetPayloadSha256(make([]byte, 32))} {
 				if err != nil {
 					return err
 				}
@@ -128,29 +129,47 @@ func hostileIndexes(t testing.TB) []indexCase {
 		{"quorum of services that are all required", with(policy(0, 0, 1)), refusal.BadIndex},
 		{"quorum of 65535", with(policy(0, 0, 65535)), refusal.BadIndex},
 
-		{"health that is a text", with(func(x systemset.SystemSetIndex) error { return capnp.Struct(x).SetText(3, "healthy") }), refusal.BadIndex},
+		{"health that is a text", with(func(x systemset.SystemSetIndex) error {
+			return capnp.Struct(x).SetText(3,
+				"healthy")
+		}), refusal.BadIndex},
 		{"version floor that is a struct", with(misled(4)), refusal.BadIndex},
-		{"version floor without its end", with(func(x systemset.SystemSetIndex) error { return capnp.Struct(x).SetData(4, []byte("1.0.0")) }), refusal.BadIndex},
+		{"version floor without its end",
+			with(func(x systemset.SystemSetIndex) error { return capnp.Struct(x).SetData(4, []byte("1.0.0")) }),
+			refusal.BadIndex},
 		{"bundles that are a struct", with(misled(2)), refusal.BadIndex},
 		{"publisher that is a struct", with(misled(1)), refusal.BadIndex},
 
 		{"no bundles", with(names(0, numbered)), refusal.BadIndex},
 		{"257 bundles", with(names(257, numbered)), refusal.TooManyBundles},
 		{"bundles of one name", with(names(2, same("alpha"))), refusal.BadIndex},
-		{"bundles in descending order", with(names(2, func(i int) string { return numbered(2 - i) })), refusal.BadIndex},
+		{"bundles in descending order", with(names(2, func(i int) string { return numbered(2 - i) })),
+			refusal.BadIndex},
 		{"name that climbs", with(names(1, same("../../etc"))), refusal.BadBundleName},
 		{"absolute name", with(names(1, same("/etc"))), refusal.BadBundleName},
 		{"name with NUL", with(names(1, same("a\x00b"))), refusal.BadIndex},
 		{"name that is no UTF-8", with(names(1, same("a\xffb"))), refusal.BadIndex},
 		{"no name", with(names(1, same(""))), refusal.BadBundleName},
 		{"long name", with(names(1, same(strings.Repeat("a", 65)))), refusal.BadBundleName},
-		{"bundle version", with(bundle(func(e systemset.BundleEntry) error { return e.SetVersion("1") })), refusal.BadVersion},
-		{"manifest digest of 31 bytes", with(bundle(func(e systemset.BundleEntry) error { return e.SetManifestSha256(make([]byte, 31)) })), refusal.BadIndex},
-		{"payload digest of 33 bytes", with(bundle(func(e systemset.BundleEntry) error { return e.SetPayloadSha256(make([]byte, 33)) })), refusal.BadIndex},
-		{"no digests", with(bundle(func(e systemset.BundleEntry) error { return e.SetPayloadSha256(nil) })), refusal.BadIndex},
-		{"payload of 2^64-1 bytes", with(bundle(func(e systemset.BundleEntry) error { e.SetPayloadSize(1<<64 - 1); return nil })), refusal.PayloadTooLarge},
-		{"payload of 2^63 bytes", with(bundle(func(e systemset.BundleEntry) error { e.SetPayloadSize(1 << 63); return nil })), refusal.PayloadTooLarge},
-		{"payload over the policy", with(bundle(func(e systemset.BundleEntry) error { e.SetPayloadSize(50<<20 + 1); return nil })), refusal.PayloadTooLarge},
+		{"bundle version", with(bundle(func(e systemset.BundleEntry) error { return e.SetVersion("1") })),
+			refusal.BadVersion},
+		{"manifest digest of 31 bytes",
+			with(bundle(func(e systemset.BundleEntry) error { return e.SetManifestSha256(make([]byte, 31)) })),
+			refusal.BadIndex},
+		{"payload digest of 33 bytes",
+			with(bundle(func(e systemset.BundleEntry) error { return e.SetPayloadSha256(make([]byte, 33)) })),
+			refusal.BadIndex},
+		{"no digests", with(bundle(func(e systemset.BundleEntry) error { return e.SetPayloadSha256(nil) })),
+			refusal.BadIndex},
+		{"payload of 2^64-1 bytes",
+			with(bundle(func(e systemset.BundleEntry) error { e.SetPayloadSize(1<<64 - 1); return nil })),
+			refusal.PayloadTooLarge},
+		{"payload of 2^63 bytes",
+			with(bundle(func(e systemset.BundleEntry) error { e.SetPayloadSize(1 << 63); return nil })),
+			refusal.PayloadTooLarge},
+		{"payload over the policy",
+			with(bundle(func(e systemset.BundleEntry) error { e.SetPayloadSize(50<<20 + 1); return nil })),
+			refusal.PayloadTooLarge},
 
 		{"one byte more", append(slices.Clone(good), 0), refusal.BadIndex},
 		{"one word more", append(slices.Clone(good), make([]byte, 8)...), refusal.BadIndex},
@@ -185,7 +204,8 @@ func misled(pointer uint16) func(systemset.SystemSetIndex) error {
 // claiming is the index of the small set, but for its list of bundles, which claims to hold count elements of no size.
 func claiming(t testing.TB, count uint64) []byte {
 	raw := smallIndex(t)
-	const pointer = 4 * 8 // behind the framing, the root pointer and two pointers: without a timestamp there are no data words
+	// behind the framing, the root pointer and two pointers: without a timestamp there are no data words
+	const pointer = 4 * 8
 	word := binary.LittleEndian.Uint64(raw[pointer:])
 	tag := pointer + 8 + int(word&0xffffffff>>2)*8
 	binary.LittleEndian.PutUint64(raw[pointer:], word&0xffffffff|7<<32) // composite, of no words
@@ -262,7 +282,8 @@ func segmented(t testing.TB, raw []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	msg, _, err := capnp.NewMessage(capnp.MultiSegment([][]byte{make([]byte, 0, 8), make([]byte, 0, 80), make([]byte, 0, 1024)}))
+	msg, _, err := capnp.NewMessage(capnp.MultiSegment([][]byte{make([]byte, 0, 8), make([]byte, 0, 80),
+		make([]byte, 0, 1024)}))
 	if err == nil {
 		err = msg.SetRoot(root)
 	}

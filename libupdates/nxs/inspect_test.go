@@ -20,7 +20,8 @@ func TestInspect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !found.SignatureValid || found.Index.Publisher != updatestest.Key(9).Public() || len(found.Manifests) != 2 || found.Manifests[1].Name != "beta" {
+	if !found.SignatureValid || found.Index.Publisher != updatestest.Key(9).Public() || len(found.Manifests) != 2 ||
+		found.Manifests[1].Name != "beta" {
 		t.Errorf("got %+v", found)
 	}
 }

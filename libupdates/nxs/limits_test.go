@@ -48,15 +48,18 @@ func TestSizesAreRefusedByTheirHeader(t *testing.T) {
 		{0, 1<<36 - 1, refusal.IndexTooLarge},
 		{2, 1<<36 - 1, refusal.ManifestTooLarge},
 	} {
-		raw := with(t, c.entry, func(e *entry) { e.header = func(b []byte) { copy(b[124:], fmt.Sprintf("%012o", c.size)) } })
+		raw := with(t, c.entry,
+			func(e *entry) { e.header = func(b []byte) { copy(b[124:], fmt.Sprintf("%012o", c.size)) } })
 		stream := &counter{r: bytes.NewReader(raw)}
 		_, err := readSet(stream, int64(len(raw)), nxs.DefaultLimits())
 		wantReason(t, err, c.want)
 		if after := int64(place(t, c.entry) + 512); stream.n != after {
-			t.Errorf("entry %d of %d bytes: %d bytes were read, its header ends at %d", c.entry, c.size, stream.n, after)
+			t.Errorf("entry %d of %d bytes: %d bytes were read, its header ends at %d", c.entry, c.size, stream.n,
+				after)
 		}
 	}
-	raw := with(t, 0, func(e *entry) { e.header = func(b []byte) { copy(b[124:], "00004000000\x00") } }) // 1 MiB, the limit
+	// 1 MiB, the limit
+	raw := with(t, 0, func(e *entry) { e.header = func(b []byte) { copy(b[124:], "00004000000\x00") } })
 	_, err := readSet(io.MultiReader(bytes.NewReader(raw[:512]), failing{t}), int64(len(raw)), nxs.DefaultLimits())
 	wantReason(t, err, refusal.Truncated)
 }
@@ -69,7 +72,8 @@ func (f failing) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// The index bounds what the archive may hold: an announced size that cannot be is refused before the first bundle is read.
+// The index bounds what the archive may hold: an announced size that cannot be is refused before the first bundle is
+// read.
 func TestAnnouncedSizeIsHeldAgainstTheIndex(t *testing.T) {
 	raw := smallArchive(t)
 	for _, c := range []struct {

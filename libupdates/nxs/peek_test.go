@@ -21,7 +21,8 @@ func TestPeek(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for _, c := range hostileArchives(t) {
-		if _, err := nxs.Peek(bytes.NewReader(c.raw), int64(len(c.raw)), nxs.DefaultLimits()); err == nil && c.want == "bad-archive" && c.name != "padding after the payload" {
+		if _, err := nxs.Peek(bytes.NewReader(c.raw), int64(len(c.raw)), nxs.DefaultLimits()); err == nil &&
+			c.want == "bad-archive" && c.name != "padding after the payload" {
 			t.Errorf("%s: taken", c.name)
 		}
 	}

@@ -21,7 +21,8 @@ const (
 	suffixBundle = ".nxb"
 )
 
-// VerifyFunc returns the trusted key that made the signature over the raw message, or a refusal (trust.Anchors.Verify is one).
+// VerifyFunc returns the trusted key that made the signature over the raw message, or a refusal (trust.Anchors.Verify
+// is one).
 type VerifyFunc func(message, signature []byte) (trust.PublicKey, error)
 
 // Head is the verified beginning of a set.
@@ -32,12 +33,12 @@ type Head struct {
 	Digest    Digest // of Raw: the name of the set
 }
 
-// Reader reads one set from a stream, once, from its beginning. Open comes first, then Next until io.EOF. An error is final: every call
-// after it returns it again.
+// Reader reads one set from a stream, once, from its beginning. Open comes first, then Next until io.EOF. An error is
+// final: every call after it returns it again.
 //
-// The order of its checks is the promise: sizes, the signature over the raw index, that its key is trusted, that the index is well
-// formed; then, entry by entry, name, order, size and digest, and that the manifest says what the index says. Nothing later is read
-// before what stands earlier has passed.
+// The order of its checks is the promise: sizes, the signature over the raw index, that its key is trusted, that the
+// index is well formed; then, entry by entry, name, order, size and digest, and that the manifest says what the index
+// says. Nothing later is read before what stands earlier has passed.
 type Reader struct {
 	in     source
 	size   int64
@@ -86,7 +87,8 @@ func (r *Reader) Open() (*Head, error) {
 
 func (r *Reader) head() (*Head, error) {
 	if r.size > r.limits.Archive {
-		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.size, r.limits.Archive)
+		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.size,
+			r.limits.Archive)
 	}
 	raw, err := r.readIndex()
 	if err != nil {
@@ -127,8 +129,8 @@ func (r *Reader) readIndex() ([]byte, error) {
 	return r.in.whole(h.size)
 }
 
-// indexFollows tells whether the index stands right behind a signature that came first. It looks no further: an archive that nobody has
-// vouched for is not worth reading.
+// indexFollows tells whether the index stands right behind a signature that came first. It looks no further: an archive
+// that nobody has vouched for is not worth reading.
 func (r *Reader) indexFollows(signature header) bool {
 	if signature.size != SignatureSize || r.in.skip(signature.size) != nil {
 		return false
@@ -143,7 +145,8 @@ func (r *Reader) readSignature() ([]byte, error) {
 	case err == nil && h.name == IndexName:
 		return nil, refusal.New(refusal.DuplicateEntry, "%s stands twice", IndexName)
 	case errors.Is(err, errEnd), err == nil && h.name != SignatureName:
-		return nil, refusal.New(refusal.Unsigned, "the set is not signed: there is no %s after the index", SignatureName)
+		return nil, refusal.New(refusal.Unsigned, "the set is not signed: there is no %s after the index",
+			SignatureName)
 	case err != nil:
 		return nil, err
 	case h.size != SignatureSize:
@@ -152,13 +155,15 @@ func (r *Reader) readSignature() ([]byte, error) {
 	return r.in.whole(h.size)
 }
 
-// checkSizes holds the signed sizes against the policy and against what is left of the archive. Manifests are the only entries whose
-// size the index does not give, and directory entries the only ones that may be absent, so what is left has a least and a most.
+// checkSizes holds the signed sizes against the policy and against what is left of the archive. Manifests are the only
+// entries whose size the index does not give, and directory entries the only ones that may be absent, so what is left
+// has a least and a most.
 func (r *Reader) checkSizes(index Index) error {
 	least, most := int64(2*blockSize), int64(2*blockSize)
 	for _, e := range index.Bundles {
 		if e.PayloadSize > r.limits.Payload {
-			return refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over the limit of %d", e.Name, e.PayloadSize, r.limits.Payload)
+			return refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over the limit of %d", e.Name,
+				e.PayloadSize, r.limits.Payload)
 		}
 		least += 2*blockSize + padded(e.PayloadSize)
 		most += 3*blockSize + MaxManifest + padded(e.PayloadSize)
@@ -167,13 +172,14 @@ func (r *Reader) checkSizes(index Index) error {
 	case left < least:
 		return r.short(index)
 	case left > most:
-		return refusal.New(refusal.TrailingData, "%d bytes are left of the archive, the index allows %d at most", left, most)
+		return refusal.New(refusal.TrailingData, "%d bytes are left of the archive, the index allows %d at most", left,
+			most)
 	}
 	return nil
 }
 
-// short says why an archive is too small for its index: an entry is not there, is smaller than the index says, or the archive is cut
-// off. It reads on to find out; the refusal is decided.
+// short says why an archive is too small for its index: an entry is not there, is smaller than the index says, or the
+// archive is cut off. It reads on to find out; the refusal is decided.
 func (r *Reader) short(index Index) error {
 	r.index = index
 	for _, e := range index.Bundles {

@@ -30,12 +30,14 @@ func TestReadSet(t *testing.T) {
 		if x.SystemVersion != "1.1.0" || x.Publisher != updatestest.Key(1).Public() || len(x.Bundles) != 2 {
 			t.Errorf("%s: got index %+v", name, x)
 		}
-		if got.head.Digest != nxs.Sum(smallIndex(t)) || !bytes.Equal(got.head.Raw, smallIndex(t)) || len(got.head.Signature) != 64 {
+		if got.head.Digest != nxs.Sum(smallIndex(t)) || !bytes.Equal(got.head.Raw, smallIndex(t)) ||
+			len(got.head.Signature) != 64 {
 			t.Errorf("%s: got head %+v", name, got.head)
 		}
 		for i, want := range small() {
 			b := got.bundles[i]
-			if b.Entry != want.Entry || b.Manifest.Name != want.Entry.Name || !bytes.Equal(b.RawManifest, want.Manifest) || !bytes.Equal(got.payloads[i], want.Payload) {
+			if b.Entry != want.Entry || b.Manifest.Name != want.Entry.Name ||
+				!bytes.Equal(b.RawManifest, want.Manifest) || !bytes.Equal(got.payloads[i], want.Payload) {
 				t.Errorf("%s: got bundle %+v", name, b)
 			}
 		}
@@ -210,18 +212,19 @@ func TestRejectEveryFlippedBit(t *testing.T) {
 	}
 }
 
-// Until verify has returned, an index is nothing but bytes: what it holds cannot change how it is refused, and nothing after the
-// signature has been read.
+// Until verify has returned, an index is nothing but bytes: what it holds cannot change how it is refused, and nothing
+// after the signature has been read.
 func TestNothingIsInterpretedBeforeTheSignature(t *testing.T) {
 	unimpressed := errors.New("not signed by anybody I know")
 	for _, c := range hostileIndexes(t) {
 		raw := pack(entriesOf(t, c.raw, small()...)...)
 		var seen []byte
 		stream := &counter{r: bytes.NewReader(raw)}
-		in := nxs.NewReader(stream, int64(len(raw)), nxs.DefaultLimits(), func(message, signature []byte) (trust.PublicKey, error) {
-			seen = bytes.Clone(message)
-			return trust.PublicKey{}, unimpressed
-		})
+		in := nxs.NewReader(stream, int64(len(raw)), nxs.DefaultLimits(),
+			func(message, signature []byte) (trust.PublicKey, error) {
+				seen = bytes.Clone(message)
+				return trust.PublicKey{}, unimpressed
+			})
 		head, err := in.Open()
 		if head != nil || !errors.Is(err, unimpressed) {
 			t.Errorf("%s: got %v, %v", c.name, head, err)
@@ -230,7 +233,8 @@ func TestNothingIsInterpretedBeforeTheSignature(t *testing.T) {
 			t.Errorf("%s: verify saw other bytes than those in the archive", c.name)
 		}
 		if most := int64(512 + (len(c.raw)+511)/512*512 + 1024); stream.n > most || in.Offset() != stream.n {
-			t.Errorf("%s: %d bytes were read, Offset says %d, index and signature end at %d", c.name, stream.n, in.Offset(), most)
+			t.Errorf("%s: %d bytes were read, Offset says %d, index and signature end at %d", c.name, stream.n,
+				in.Offset(), most)
 		}
 		if b, err := in.Next(); b != nil || !errors.Is(err, unimpressed) {
 			t.Errorf("%s: after the refusal Next returned %v, %v", c.name, b, err)
@@ -251,7 +255,8 @@ func TestUnverifiedArchiveIsNotSearched(t *testing.T) {
 		{"another entry", pack(long, all[0], all[1]), refusal.MissingEntry, 1},
 		{"signature, another entry", pack(all[1], long, all[0]), refusal.MissingEntry, 3},
 		{"signature, index", pack(all[1], all[0], long), refusal.MisorderedEntry, 3},
-		{"signature that is huge", pack(entry{name: "system.sig.ed25519", body: long.body}, all[0]), refusal.MissingEntry, 1},
+		{"signature that is huge", pack(entry{name: "system.sig.ed25519", body: long.body}, all[0]),
+			refusal.MissingEntry, 1},
 		{"signature alone", pack(all[1]), refusal.MissingEntry, 3},
 	} {
 		stream := &counter{r: bytes.NewReader(c.raw)}

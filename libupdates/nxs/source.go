@@ -41,7 +41,8 @@ func (s *source) full(b []byte) error {
 	return err
 }
 
-// whole reads an entry of a size that has passed its limit, and the padding after it. It allocates no more than the archive has left.
+// whole reads an entry of a size that has passed its limit, and the padding after it. It allocates no more than the
+// archive has left.
 func (s *source) whole(size int64) ([]byte, error) {
 	if padded(size) > s.left {
 		return nil, errTruncated()

@@ -14,7 +14,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-var update = flag.Bool("update", false, "write the table of docs/packaging/system-set.md, and the archives of testdata/tools, again")
+var update = flag.Bool("update", false,
+	"write the table of docs/packaging/system-set.md, and the archives of testdata/tools, again")
 
 // A writing is a tool that packs the small set from its files, and what becomes of that. The script runs in the set's
 // folder, where all files are of mode 0644; its arguments are the archive and the files in the order of a set.
@@ -57,7 +58,8 @@ func writings() []writing {
 		return writing{"GNU tar", "1.34", "tar", "`tar -c " + how + "`", "tar -c " + how + ` -f "$@"`, want, says, keep}
 	}
 	bsd := func(how string, want refusal.Reason, says, keep string) writing {
-		return writing{"bsdtar", "3.6.2", "bsdtar", "`touch -d @0`, `bsdtar -c " + how + "`", zeroTimes + "bsdtar -c " + how + ` -f "$@"`, want, says, keep}
+		return writing{"bsdtar", "3.6.2", "bsdtar", "`touch -d @0`, `bsdtar -c " + how + "`", zeroTimes + "bsdtar -c " +
+			how + ` -f "$@"`, want, says, keep}
 	}
 	py := func(how, script string, want refusal.Reason, says, keep string) writing {
 		return writing{"Python tarfile", "3.11", "python3", how, script, want, says, keep}
@@ -76,11 +78,15 @@ func writings() []writing {
 		gnu(tarOptions+" -z", refusal.BadArchive, "compressed with gzip", ""),
 		bsd("--format=ustar --uid 0 --gid 0 --numeric-owner", "", "", "bsdtar"),
 		bsd("--format=ustar --uid 0 --gid 0", refusal.BadArchive, "GNU tar and bsdtar: --numeric-owner", ""),
-		{"busybox tar", "1.35.0", "busybox", "`touch -d @0`, `busybox tar -c` (owners cannot be left out)", zeroTimes + `busybox tar -c -f "$@"`,
+		{"busybox tar", "1.35.0", "busybox", "`touch -d @0`, `busybox tar -c` (owners cannot be left out)", zeroTimes +
+			`busybox tar -c -f "$@"`,
 			refusal.BadArchive, "", ""},
-		py("`USTAR_FORMAT`, `RECORDSIZE = 512`, owners and times 0", pythonScript("USTAR_FORMAT", "tarfile.RECORDSIZE = 512"+plain), "", "", "python"),
-		py("`USTAR_FORMAT`, owners and times 0", pythonScript("USTAR_FORMAT", plain), refusal.TrailingData, "Python: tarfile.RECORDSIZE = 512", ""),
-		py("default format", pythonScript("PAX_FORMAT", "plain = None"), refusal.BadEntryType, "USTAR_FORMAT and whole seconds", ""),
+		py("`USTAR_FORMAT`, `RECORDSIZE = 512`, owners and times 0",
+			pythonScript("USTAR_FORMAT", "tarfile.RECORDSIZE = 512"+plain), "", "", "python"),
+		py("`USTAR_FORMAT`, owners and times 0", pythonScript("USTAR_FORMAT", plain), refusal.TrailingData,
+			"Python: tarfile.RECORDSIZE = 512", ""),
+		py("default format", pythonScript("PAX_FORMAT", "plain = None"), refusal.BadEntryType,
+			"USTAR_FORMAT and whole seconds", ""),
 		{"npm tar", "7.5.23", "node", "`portable`, `noPax`, `mtime: new Date(0)`", nodeScript(`
 require("tar").create({file: process.argv[2], sync: true, portable: true, noPax: true, mtime: new Date(0)}, process.argv.slice(3))`),
 			"", "", "npm-tar"},

@@ -14,15 +14,17 @@ type Source struct {
 	Payload     io.Reader
 }
 
-// Write writes a set: the same arguments give the same bytes. It reads each payload once and refuses one that is not what the index
-// says, as SizeMismatch or DigestMismatch, one of a size that no policy allows, as PayloadTooLarge, and a name that no header holds, as
-// BadEntryName. It does not check what a Reader will: the order of the bundles, the index, the signature.
+// Write writes a set: the same arguments give the same bytes. It reads each payload once and refuses one that is not
+// what the index says, as SizeMismatch or DigestMismatch, one of a size that no policy allows, as PayloadTooLarge, and
+// a name that no header holds, as BadEntryName. It does not check what a Reader will: the order of the bundles, the
+// index, the signature.
 func Write(w io.Writer, rawIndex, signature []byte, bundles []Source) error {
 	return write(w, rawIndex, signature, bundles, func(b Source) error { return copyPayload(w, b) })
 }
 
-// WriteAround writes a set but for its payloads, which are at their places already (Places) or will be. It begins where w stands and
-// never touches the places. Refusals: BadEntryName and PayloadTooLarge, as in Write; a Source's Payload is not used.
+// WriteAround writes a set but for its payloads, which are at their places already (Places) or will be. It begins where
+// w stands and never touches the places. Refusals: BadEntryName and PayloadTooLarge, as in Write; a Source's Payload is
+// not used.
 func WriteAround(w io.WriteSeeker, rawIndex, signature []byte, bundles []Source) error {
 	return write(w, rawIndex, signature, bundles, func(b Source) error {
 		_, err := w.Seek(b.Entry.PayloadSize, io.SeekCurrent)
@@ -78,7 +80,8 @@ func copyPayload(w io.Writer, b Source) error {
 	}
 	var one [1]byte
 	if more, _ := io.ReadFull(b.Payload, one[:]); more > 0 || n != b.Entry.PayloadSize {
-		return refusal.New(refusal.SizeMismatch, "%s has not the %d bytes it had before: it changed while it was packed", name, b.Entry.PayloadSize)
+		return refusal.New(refusal.SizeMismatch,
+			"%s has not the %d bytes it had before: it changed while it was packed", name, b.Entry.PayloadSize)
 	}
 	if hashed.digest() != b.Entry.PayloadSHA256 {
 		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s: it changed while it was packed", name)
@@ -99,7 +102,8 @@ func writeHeader(w io.Writer, name string, size int64) error {
 		return refusal.New(refusal.BadEntryName, "cannot write entry: its name has %d characters", len(name))
 	}
 	if size < 0 || size > MaxPolicy {
-		return refusal.New(refusal.PayloadTooLarge, "cannot write entry %s: a size of %d bytes is not within 0 and %d", shown(name), size, int64(MaxPolicy))
+		return refusal.New(refusal.PayloadTooLarge, "cannot write entry %s: a size of %d bytes is not within 0 and %d",
+			shown(name), size, int64(MaxPolicy))
 	}
 	copy(fieldName.of(block[:]), name)
 	copy(fieldMode.of(block[:]), fmt.Sprintf("%07o", modeFile))
@@ -116,13 +120,15 @@ func writeHeader(w io.Writer, name string, size int64) error {
 	return err
 }
 
-// ArchiveSize is the size in bytes of the archive that Write makes of these. Only sizes matter, not digests or payloads.
+// ArchiveSize is the size in bytes of the archive that Write makes of these. Only sizes matter, not digests or
+// payloads.
 func ArchiveSize(rawIndex, signature []byte, bundles []Source) int64 {
 	_, size := places(rawIndex, signature, bundles)
 	return size
 }
 
-// Places are the offsets in bytes at which the payloads begin in the archive that Write makes of these. Only sizes matter.
+// Places are the offsets in bytes at which the payloads begin in the archive that Write makes of these. Only sizes
+// matter.
 func Places(rawIndex, signature []byte, bundles []Source) []int64 {
 	at, _ := places(rawIndex, signature, bundles)
 	return at

@@ -99,7 +99,8 @@ func TestWriteRefusesAChangedPayload(t *testing.T) {
 		s := sources(small())
 		s[0].Payload = strings.NewReader(payload)
 		err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s)
-		if got := refusal.Of(err); got != want || err != nil && !strings.Contains(err.Error(), "changed while it was packed") {
+		if got := refusal.Of(err); got != want || err != nil &&
+			!strings.Contains(err.Error(), "changed while it was packed") {
 			t.Errorf("%q: got %v, want %q", payload, err, want)
 		}
 	}

@@ -2,12 +2,13 @@ package refusal
 
 // Reasons about the archive.
 const (
-	ArchiveTooLarge  Reason = "archive-too-large"  // larger than the policy's archive limit
-	SizeMismatch     Reason = "size-mismatch"      // a size differs from the one that was announced or signed
-	Truncated        Reason = "truncated"          // the input ends too early
-	TrailingData     Reason = "trailing-data"      // bytes after the end of the archive or of a message
-	BadArchive       Reason = "bad-archive"        // a header is no plain ustar header
-	BadEntryType     Reason = "bad-entry-type"     // an entry is a link, a device, an extension header or another non-file
+	ArchiveTooLarge Reason = "archive-too-large" // larger than the policy's archive limit
+	SizeMismatch    Reason = "size-mismatch"     // a size differs from the one that was announced or signed
+	Truncated       Reason = "truncated"         // the input ends too early
+	TrailingData    Reason = "trailing-data"     // bytes after the end of the archive or of a message
+	BadArchive      Reason = "bad-archive"       // a header is no plain ustar header
+	// an entry is a link, a device, an extension header or another non-file
+	BadEntryType     Reason = "bad-entry-type"
 	BadEntryName     Reason = "bad-entry-name"     // an entry's name is absolute, has `..`, NUL or is not of the format
 	MissingEntry     Reason = "missing-entry"      // an entry that the index names is not there
 	UnexpectedEntry  Reason = "unexpected-entry"   // an entry that the index does not name
@@ -32,30 +33,33 @@ const (
 
 // Reasons about index and manifest.
 const (
-	BadIndex          Reason = "bad-index"          // the index is no well-formed message of its schema
-	BadManifest       Reason = "bad-manifest"       // a manifest is no well-formed message of its schema
-	BadSchemaVersion  Reason = "bad-schema-version" // schemaVersion is not 1
-	BadBundleName     Reason = "bad-bundle-name"    // a name breaks the bundle name rules
-	BadVersion        Reason = "bad-version"        // a version is no SemVer 2.0.0
-	BadMetadata       Reason = "bad-metadata"       // a TOML file lacks a key, has an unknown one, or a value of the wrong kind
+	BadIndex         Reason = "bad-index"          // the index is no well-formed message of its schema
+	BadManifest      Reason = "bad-manifest"       // a manifest is no well-formed message of its schema
+	BadSchemaVersion Reason = "bad-schema-version" // schemaVersion is not 1
+	BadBundleName    Reason = "bad-bundle-name"    // a name breaks the bundle name rules
+	BadVersion       Reason = "bad-version"        // a version is no SemVer 2.0.0
+	// a TOML file lacks a key, has an unknown one, or a value of the wrong kind
+	BadMetadata       Reason = "bad-metadata"
 	UnknownAbility    Reason = "unknown-ability"    // an ability under `nexus.` that there is not; of packers only
 	UnknownCapability Reason = "unknown-capability" // a bundle asks for a capability that the system does not have
 	SDKTooOld         Reason = "sdk-too-old"        // a bundle needs a later SDK than the system has
 	DigestMismatch    Reason = "digest-mismatch"    // bytes are not those of the signed digest
-	NameMismatch      Reason = "name-mismatch"      // manifest and index, or manifest and folder, name different bundles
-	VersionMismatch   Reason = "version-mismatch"   // manifest and index give different versions
+	// manifest and index, or manifest and folder, name different bundles
+	NameMismatch    Reason = "name-mismatch"
+	VersionMismatch Reason = "version-mismatch" // manifest and index give different versions
 )
 
 // Reasons about state.
 const (
-	Quarantined       Reason = "quarantined"        // the set was rolled back and waits for an operator
-	NotQuarantined    Reason = "not-quarantined"    // there is no such quarantined set
-	NothingStaged     Reason = "nothing-staged"     // there is no staged set
-	Stale             Reason = "stale"              // the staged set was superseded, discarded or switched to
-	StageInProgress   Reason = "stage-in-progress"  // another stage is under way, or its place is kept
-	TrialInProgress   Reason = "trial-in-progress"  // a slot is on trial
-	VersionFloor      Reason = "version-floor"      // the set is older than the version floor
-	Downgrade         Reason = "downgrade"          // the set is older than the one that runs, and nobody said that it may be
+	Quarantined     Reason = "quarantined"       // the set was rolled back and waits for an operator
+	NotQuarantined  Reason = "not-quarantined"   // there is no such quarantined set
+	NothingStaged   Reason = "nothing-staged"    // there is no staged set
+	Stale           Reason = "stale"             // the staged set was superseded, discarded or switched to
+	StageInProgress Reason = "stage-in-progress" // another stage is under way, or its place is kept
+	TrialInProgress Reason = "trial-in-progress" // a slot is on trial
+	VersionFloor    Reason = "version-floor"     // the set is older than the version floor
+	// the set is older than the one that runs, and nobody said that it may be
+	Downgrade         Reason = "downgrade"
 	FloorNotLower     Reason = "floor-not-lower"    // the version floor would not become lower
 	NoTrial           Reason = "no-trial"           // no slot is on trial
 	NoPrevious        Reason = "no-previous"        // there is no good set to return to
@@ -92,23 +96,26 @@ const (
 	HealthTimeout      Reason = "health-timeout"       // no verdict before the deadline
 	PublishFailed      Reason = "publish-failed"       // the slot could not be published
 	TriesExhausted     Reason = "tries-exhausted"      // every try was begun and none ended in a verdict
-	CrashLoop          Reason = "crash-loop"           // a service, or the system, ended again and again while the set was under watch
-	ByOperator         Reason = "operator"             // an operator said so
+	// a service, or the system, ended again and again while the set was under watch
+	CrashLoop  Reason = "crash-loop"
+	ByOperator Reason = "operator" // an operator said so
 )
 
 // Reasons about the operator's surroundings.
 const (
 	AlreadyRunning Reason = "already-running" // a system runs in this folder
 	NotRunning     Reason = "not-running"     // no system runs in this folder
-	Disconnected   Reason = "disconnected"    // the system went away, or who was asked in it; `nx status` shows what was done
-	BadFile        Reason = "bad-file"        // a file that was handed over cannot be read from here
-	UnknownBundle  Reason = "unknown-bundle"  // no published bundle has this name
-	UnknownName    Reason = "unknown-name"    // no service has this name, or the name is not granted
-	NotGranted     Reason = "not-granted"     // the capability, or the way in, does not give this
-	NotRevocable   Reason = "not-revocable"   // what the graph shows there cannot be taken back; the answer says what to do instead
-	NotRunnable    Reason = "not-runnable"    // the bundle's abilities do not allow this
-	BadPath        Reason = "bad-path"        // a path that is not of the view
-	NoSuchFile     Reason = "no-such-file"    // nothing is at the path
-	NotADirectory  Reason = "not-a-directory" // the path names a file
-	IsADirectory   Reason = "is-a-directory"  // the path names a directory
+	// the system went away, or who was asked in it; `nx status` shows what was done
+	Disconnected  Reason = "disconnected"
+	BadFile       Reason = "bad-file"       // a file that was handed over cannot be read from here
+	UnknownBundle Reason = "unknown-bundle" // no published bundle has this name
+	UnknownName   Reason = "unknown-name"   // no service has this name, or the name is not granted
+	NotGranted    Reason = "not-granted"    // the capability, or the way in, does not give this
+	// what the graph shows there cannot be taken back; the answer says what to do instead
+	NotRevocable  Reason = "not-revocable"
+	NotRunnable   Reason = "not-runnable"    // the bundle's abilities do not allow this
+	BadPath       Reason = "bad-path"        // a path that is not of the view
+	NoSuchFile    Reason = "no-such-file"    // nothing is at the path
+	NotADirectory Reason = "not-a-directory" // the path names a file
+	IsADirectory  Reason = "is-a-directory"  // the path names a directory
 )

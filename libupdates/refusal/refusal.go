@@ -1,5 +1,5 @@
-// Package refusal names every reason for which Nexus says no. A reason is a stable code that programs may branch on; the text
-// beside it is for people. It never does anything else: it knows no format and no rule.
+// Package refusal names every reason for which Nexus says no. A reason is a stable code that programs may branch on;
+// the text beside it is for people. It never does anything else: it knows no format and no rule.
 package refusal
 
 import (
@@ -23,8 +23,8 @@ func New(reason Reason, format string, args ...any) error {
 	return &Error{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Of returns the reason of an error that is, or wraps, a refusal. An error that is none has the reason IO: something outside the
-// input failed. A nil error has no reason.
+// Of returns the reason of an error that is, or wraps, a refusal. An error that is none has the reason IO: something
+// outside the input failed. A nil error has no reason.
 func Of(err error) Reason {
 	if err == nil {
 		return ""
@@ -36,8 +36,8 @@ func Of(err error) Reason {
 	return IO
 }
 
-// DetailOf returns the words of the refusal that an error is, or wraps, without what was wrapped around it on the way: the line for
-// whoever asked knows what was asked. An error that is no refusal is returned whole.
+// DetailOf returns the words of the refusal that an error is, or wraps, without what was wrapped around it on the way:
+// the line for whoever asked knows what was asked. An error that is no refusal is returned whole.
 func DetailOf(err error) string {
 	var refused *Error
 	if errors.As(err, &refused) {

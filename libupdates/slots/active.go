@@ -10,8 +10,9 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// activeLink is a link to the slot that was confirmed last. It outlives the boot record where that is kept in memory: after a cut the
-// device starts with the set that last proved healthy, never with one that was merely staged, or that was rolled back.
+// activeLink is a link to the slot that was confirmed last. It outlives the boot record where that is kept in memory:
+// after a cut the device starts with the set that last proved healthy, never with one that was merely staged, or that
+// was rolled back.
 const activeLink = "active"
 
 // Active returns the slot that was confirmed last; None where none ever was. Refused as SlotMismatch where something

@@ -30,8 +30,9 @@ func benchArchive(b *testing.B) []byte {
 	return updatestest.Archive(b, key, "1.0.0", made...)
 }
 
-// BenchmarkStageToCopy stages a set on a real disk and, beside it in the same run, does what a script would: one digest over the
-// bytes, one plain copy into a new file, one sync. It reports the median of the ratios. Below 1 is no wonder: a stage reserves its space first.
+// BenchmarkStageToCopy stages a set on a real disk and, beside it in the same run, does what a script would: one digest
+// over the bytes, one plain copy into a new file, one sync. It reports the median of the ratios. Below 1 is no wonder:
+// a stage reserves its space first.
 func BenchmarkStageToCopy(b *testing.B) {
 	raw := benchArchive(b)
 	b.SetBytes(int64(len(raw)))
@@ -45,7 +46,8 @@ func BenchmarkStageToCopy(b *testing.B) {
 	b.ReportMetric(ratios[len(ratios)/2], "x-copy")
 }
 
-// BenchmarkStageFile stages a file of 24 bundles, 10 MiB each, on a real disk: what `updated` does with one that was handed over. For profiles.
+// BenchmarkStageFile stages a file of 24 bundles, 10 MiB each, on a real disk: what `updated` does with one that was
+// handed over. For profiles.
 func BenchmarkStageFile(b *testing.B) {
 	key := updatestest.Key(1)
 	var made []updatestest.Made
@@ -75,7 +77,8 @@ func BenchmarkStageFile(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := open(b, durable.OS(root)).StageFile(context.Background(), bootctl.A, f, info.Size(), limits, verify, slots.StageOptions{}); err != nil {
+		if _, err := open(b, durable.OS(root)).StageFile(context.Background(), bootctl.A, f, info.Size(), limits,
+			verify, slots.StageOptions{}); err != nil {
 			b.Fatal(err)
 		}
 		if err := errors.Join(root.Close(), os.RemoveAll(dir)); err != nil {

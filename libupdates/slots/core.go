@@ -17,7 +17,8 @@ type Core struct {
 	Payload   durable.ReadFile // of the signed size; its digest is not checked
 }
 
-// OpenCore opens the core in a slot. The caller closes the payload. Refused as UnknownBundle where the set carries none or the slot is empty.
+// OpenCore opens the core in a slot. The caller closes the payload. Refused as UnknownBundle where the set carries none
+// or the slot is empty.
 func (s *Store) OpenCore(slot bootctl.Slot) (*Core, error) {
 	core, err := s.openCore(slot)
 	if err != nil {

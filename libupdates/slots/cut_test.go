@@ -78,8 +78,8 @@ func (c change) operations(t *testing.T) int {
 	return len(d.Ops()) - before
 }
 
-// holds checks the promise on a disk after a cut: slot b holds the old set or the complete new one, and the new one if the change was
-// reported done; slot a holds what it held; once the store is open, nothing else is left.
+// holds checks the promise on a disk after a cut: slot b holds the old set or the complete new one, and the new one if
+// the change was reported done; slot a holds what it held; once the store is open, nothing else is left.
 func (c change) holds(d *durabletest.Disk, done bool) error {
 	s, err := slots.Open(d)
 	if err != nil {
@@ -161,7 +161,8 @@ func TestCutAfterTheWriterDied(t *testing.T) {
 	}
 }
 
-// A failing operation ends the change with its reason and leaves everything as it was, or the change is done in spite of it.
+// A failing operation ends the change with its reason and leaves everything as it was, or the change is done in spite
+// of it.
 func TestFailureEverywhere(t *testing.T) {
 	for cause, reason := range map[error]refusal.Reason{syscall.ENOSPC: refusal.NoSpace, syscall.EIO: refusal.IO} {
 		for _, c := range changes(t) {
@@ -187,8 +188,8 @@ func TestFailureEverywhere(t *testing.T) {
 	}
 }
 
-// After a failure the power goes too, while the change is being undone or later: whatever was undone and whatever not, the promise
-// holds.
+// After a failure the power goes too, while the change is being undone or later: whatever was undone and whatever not,
+// the promise holds.
 func TestCutAfterAFailure(t *testing.T) {
 	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {

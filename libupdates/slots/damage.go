@@ -14,9 +14,10 @@ type Fault uint8
 
 // The faults.
 const (
-	Passing  Fault = iota + 1 // a key that is not trusted now, a disk that cannot be read, a daemon that is away: another try may pass
-	Medium                    // the slot no longer holds what was signed: it is marked, and the set is not to blame
-	OfTheSet                  // the slot holds what was signed, and that cannot run here
+	// a key that is not trusted now, a disk that cannot be read, a daemon that is away: another try may pass
+	Passing  Fault = iota + 1
+	Medium         // the slot no longer holds what was signed: it is marked, and the set is not to blame
+	OfTheSet       // the slot holds what was signed, and that cannot run here
 )
 
 // FaultOf classifies an error about a slot, from this package or from whoever publishes a slot, and returns the reason
@@ -27,7 +28,8 @@ func FaultOf(err error) (Fault, refusal.Reason) {
 		return Medium, reason
 	}
 	switch reason {
-	case refusal.DigestMismatch, refusal.SizeMismatch, refusal.MissingEntry, refusal.BadEntryType, refusal.UnreadableEntry,
+	case refusal.DigestMismatch, refusal.SizeMismatch, refusal.MissingEntry, refusal.BadEntryType,
+		refusal.UnreadableEntry,
 		refusal.SlotMismatch:
 		return Medium, reason
 	case refusal.IO, refusal.InvalidSignature, refusal.UntrustedPublisher, refusal.PublisherMismatch, refusal.NoSpace,

@@ -16,7 +16,8 @@ import (
 // set, the store opens again, and the same set staged again mends the slot.
 func TestEveryDamageOnTheRealDisk(t *testing.T) {
 	for _, at := range []string{
-		"a", "a/.", "a/system.nxsindex", "a/system.sig.ed25519", "a/alpha.app.nxb", "a/alpha.app.nxb/manifest.nxb", "a/alpha.app.nxb/payload.elf",
+		"a", "a/.", "a/system.nxsindex", "a/system.sig.ed25519", "a/alpha.app.nxb", "a/alpha.app.nxb/manifest.nxb",
+		"a/alpha.app.nxb/payload.elf",
 	} {
 		for _, damage := range updatestest.Damages() {
 			t.Run(filepath.Base(at)+" "+damage.Name, func(t *testing.T) {
@@ -80,7 +81,8 @@ func TestEveryDamageOfTheSetsFolder(t *testing.T) {
 
 // place is the path of what a name stands for: of a slot its link, of a slot's "." the folder of its set.
 func place(root *os.Root, name string) string {
-	if dir, err := filepath.EvalSymlinks(filepath.Join(root.Name(), filepath.Dir(name))); err == nil && filepath.Base(name) != "." {
+	if dir, err := filepath.EvalSymlinks(filepath.Join(root.Name(), filepath.Dir(name))); err == nil &&
+		filepath.Base(name) != "." {
 		return filepath.Join(dir, filepath.Base(name))
 	}
 	dir, err := filepath.EvalSymlinks(filepath.Join(root.Name(), name))

@@ -49,8 +49,8 @@ func (m *meddler) ReadAt(p []byte, off int64) (int, error) {
 	return m.File.ReadAt(p, off)
 }
 
-// A file that is changed, shortened, made longer or replaced while it is staged: it is refused, or what is staged is what was signed. Nothing
-// is left of what was refused.
+// A file that is changed, shortened, made longer or replaced while it is staged: it is refused, or what is staged is
+// what was signed. Nothing is left of what was refused.
 func TestFileChangesWhileItIsStaged(t *testing.T) {
 	raw := bigArchive(t)
 	last := int64(len(raw) - 4096)
@@ -97,7 +97,8 @@ func TestFileChangesWhileItIsStaged(t *testing.T) {
 			d := durabletest.New()
 			s := open(t, d)
 			before := d.Snapshot()
-			_, err = s.StageFile(context.Background(), bootctl.A, m, int64(len(raw)), nxs.DefaultLimits(), verify, slots.StageOptions{})
+			_, err = s.StageFile(context.Background(), bootctl.A, m, int64(len(raw)), nxs.DefaultLimits(), verify,
+				slots.StageOptions{})
 			switch {
 			case m.err != nil:
 				t.Fatal(m.err)
@@ -132,7 +133,8 @@ func TestFileIsReadOnce(t *testing.T) {
 		return n, err
 	})
 	s := open(t, durabletest.New())
-	if _, err := s.StageFile(context.Background(), bootctl.A, once, int64(len(raw)), nxs.DefaultLimits(), verify, slots.StageOptions{}); err != nil {
+	if _, err := s.StageFile(context.Background(), bootctl.A, once, int64(len(raw)), nxs.DefaultLimits(), verify,
+		slots.StageOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	wantSlot(t, s, bootctl.A, "2.0.0")
@@ -142,7 +144,8 @@ type readerAt func(p []byte, off int64) (int, error)
 
 func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r(p, off) }
 
-// A file that cannot be read somewhere gives the reason of the disk, and one whose stage is ended that of the end. Nothing is left of either.
+// A file that cannot be read somewhere gives the reason of the disk, and one whose stage is ended that of the end.
+// Nothing is left of either.
 func TestFileThatFails(t *testing.T) {
 	raw := bigArchive(t)
 	broken := errors.New("input/output error")

@@ -17,7 +17,8 @@ import (
 
 const service = "nexus.ability.Service"
 
-// archive makes a set of two bundles: the payload of the first differs from version to version, that of the second never.
+// archive makes a set of two bundles: the payload of the first differs from version to version, that of the second
+// never.
 func archive(t testing.TB, version string) []byte {
 	key := updatestest.Key(1)
 	return updatestest.Archive(t, key, version,
@@ -44,7 +45,8 @@ func reader(raw []byte) *nxs.Reader {
 
 // stageFile stages what lies in a file.
 func stageFile(s *slots.Store, slot bootctl.Slot, raw []byte) (slots.Content, error) {
-	return s.StageFile(context.Background(), slot, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify, slots.StageOptions{})
+	return s.StageFile(context.Background(), slot, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify,
+		slots.StageOptions{})
 }
 
 // stage stages without any option.

@@ -20,7 +20,8 @@ type archive interface {
 
 // A keeper takes the bundles of an archive, in their order, each once.
 type keeper interface {
-	// payload gives the file that is to get the bundle's payload; nil: nobody wants the bytes, but they are verified all the same.
+	// payload gives the file that is to get the bundle's payload; nil: nobody wants the bytes, but they are verified
+	// all the same.
 	payload(bundle string) (durable.File, error)
 	// manifest keeps the bundle's manifest.
 	manifest(*nxs.Bundle) error

@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// keep gives the received set, whose files are durable, its name. Where that name is taken, the set there is not intact, and a slot
-// may lead to it: then it is mended, or makes room where it cannot be.
+// keep gives the received set, whose files are durable, its name. Where that name is taken, the set there is not
+// intact, and a slot may lead to it: then it is mended, or makes room where it cannot be.
 func (s *Store) keep(head *nxs.Head) error {
 	dir := setDir(head.Digest)
 	err := s.makeRoom(head)
@@ -50,8 +50,9 @@ func (s *Store) makeRoom(head *nxs.Head) error {
 	return s.fs.Rename(dir, dir+aside)
 }
 
-// mend replaces the files of a damaged set one by one. Each has only one right content, which its digest says, so every step leaves
-// the set better or as it was, and a cut between two steps does no harm. What is damaged under two names is mended under both.
+// mend replaces the files of a damaged set one by one. Each has only one right content, which its digest says, so every
+// step leaves the set better or as it was, and a cut between two steps does no harm. What is damaged under two names is
+// mended under both.
 func (s *Store) mend(head *nxs.Head) error {
 	if err := s.mendOthers(head); err != nil {
 		return err
@@ -108,7 +109,8 @@ func (s *Store) replace(from, to string) error {
 	return s.fs.Rename(from, to)
 }
 
-// mendOthers replaces the damaged payloads of other sets that the received set has too, each by a second name of the received one.
+// mendOthers replaces the damaged payloads of other sets that the received set has too, each by a second name of the
+// received one.
 func (s *Store) mendOthers(head *nxs.Head) error {
 	sets, err := s.sets()
 	if err != nil {
@@ -136,8 +138,8 @@ func (s *Store) mendOthers(head *nxs.Head) error {
 	return nil
 }
 
-// replaceFile gives a received file a second name, which a damaged one had, durably and in one step. Where the file system has no second
-// names the damaged one stays.
+// replaceFile gives a received file a second name, which a damaged one had, durably and in one step. Where the file
+// system has no second names the damaged one stays.
 func (s *Store) replaceFile(from, to string) error {
 	beside := path.Join(stageDir, mendedFile)
 	if s.fs.Link(from, beside) != nil {
@@ -152,10 +154,12 @@ func (s *Store) replaceFile(from, to string) error {
 	return s.fs.SyncDir(path.Dir(to))
 }
 
-// point makes the slot lead to the set, or to none for the zero digest, durably, and removes the set it led to unless the other slot
-// still does. After an error the slot leads where it led, and the new set is gone unless a slot leads to it.
+// point makes the slot lead to the set, or to none for the zero digest, durably, and removes the set it led to unless
+// the other slot still does. After an error the slot leads where it led, and the new set is gone unless a slot leads to
+// it.
 //
-// A set is removed only when the links that no longer lead to it are durable: else a cut could bring back a link to nothing.
+// A set is removed only when the links that no longer lead to it are durable: else a cut could bring back a link to
+// nothing.
 func (s *Store) point(slot bootctl.Slot, to nxs.Digest) error {
 	from, err := resolved(s.fs, slot)
 	if err != nil {

@@ -15,7 +15,8 @@ const (
 	payloadPerm fs.FileMode = 0o555
 )
 
-// add receives a set into sets/.stage and gives it its name. The set is durable when add returns; after an error nothing is left.
+// add receives a set into sets/.stage and gives it its name. The set is durable when add returns; after an error
+// nothing is left.
 func (s *Store) add(head *nxs.Head, a archive, in *incoming) error {
 	err := s.fs.RemoveAll(stageDir) // what a stage left when the disk failed while it cleaned up
 	if err == nil {
@@ -51,16 +52,18 @@ func (s *Store) receive(head *nxs.Head, a archive, in *incoming) error {
 	return files.sync(head.Index)
 }
 
-// files are those of a set that is being received. They are made durable together, at the end: until the set has its name, nobody will
-// ask for one of them after a cut.
+// files are those of a set that is being received. They are made durable together, at the end: until the set has its
+// name, nobody will ask for one of them after a cut.
 type files struct {
-	fs      durable.FS
-	waiting map[string]durable.File // payloads that wait for their bytes, by bundle name; nil for one that was there already
-	open    []durable.File          // all that are not closed
+	fs durable.FS
+	// payloads that wait for their bytes, by bundle name; nil for one that was there already
+	waiting map[string]durable.File
+	open    []durable.File // all that are not closed
 }
 
-// prepare makes the folders and the files whose bytes are known: those of the head, and the payloads that are here. Every other payload gets a
-// file of its signed size, so that a set that does not fit is refused before its first payload byte. It returns how many bytes were here.
+// prepare makes the folders and the files whose bytes are known: those of the head, and the payloads that are here.
+// Every other payload gets a file of its signed size, so that a set that does not fit is refused before its first
+// payload byte. It returns how many bytes were here.
 func (f *files) prepare(head *nxs.Head, here map[identity]string) (reused int64, err error) {
 	if err := f.fs.Mkdir(stageDir); err != nil {
 		return 0, err

@@ -17,11 +17,13 @@ type identity struct {
 
 func identityOf(entry nxs.Entry) identity { return identity{entry.PayloadSHA256, entry.PayloadSize} }
 
-// reusable finds the payloads of a set that the slots hold already, under whatever name, and returns where each is. Every byte of them was read
-// now and is what the digest says. What is damaged, or cannot be read, is not among them: it comes with the archive.
+// reusable finds the payloads of a set that the slots hold already, under whatever name, and returns where each is.
+// Every byte of them was read now and is what the digest says. What is damaged, or cannot be read, is not among them:
+// it comes with the archive.
 //
-// A payload that is used again is one file with two names. Nobody ever writes to a file of a set (what changes is which file has a name), so
-// what was verified under one name stays what it is under the other, and the file goes with the last of them.
+// A payload that is used again is one file with two names. Nobody ever writes to a file of a set (what changes is which
+// file has a name), so what was verified under one name stays what it is under the other, and the file goes with the
+// last of them.
 func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, error) {
 	wanted := map[identity]bool{}
 	for _, entry := range index.Bundles {

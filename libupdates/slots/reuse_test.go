@@ -29,7 +29,8 @@ var ways = []struct {
 	{"file", stageFile},
 }
 
-// A payload that a slot holds is not written again: it gets a second name, whose directory is durable before the set has its name.
+// A payload that a slot holds is not written again: it gets a second name, whose directory is durable before the set
+// has its name.
 func TestPayloadIsUsedAgain(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
@@ -51,8 +52,10 @@ func TestPayloadIsUsedAgain(t *testing.T) {
 			if !slices.Equal(touched, []string{"link"}) {
 				t.Errorf("got operations %q on the payload, want one link", touched)
 			}
-			read, link := slices.Index(ops, "read "+setOf(t, s, bootctl.A)+"/"+shared), slices.Index(ops, "link sets/.stage/"+shared)
-			durable, named := slices.Index(ops, "syncdir sets/.stage/beta.nxb"), slices.Index(ops, "rename "+setOf(t, s, bootctl.B))
+			read, link := slices.Index(ops, "read "+setOf(t, s, bootctl.A)+"/"+shared),
+				slices.Index(ops, "link sets/.stage/"+shared)
+			durable, named := slices.Index(ops, "syncdir sets/.stage/beta.nxb"),
+				slices.Index(ops, "rename "+setOf(t, s, bootctl.B))
 			if order := []int{read, link, durable, named}; read < 0 || !slices.IsSorted(order) {
 				t.Errorf("verified, linked, durable, named at %v", order)
 			}
@@ -97,7 +100,8 @@ func TestReusedBytesAreTold(t *testing.T) {
 			if way.name == "stream" {
 				_, err = s.Stage(context.Background(), slot, reader(raw), opt)
 			} else {
-				_, err = s.StageFile(context.Background(), slot, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify, opt)
+				_, err = s.StageFile(context.Background(), slot, bytes.NewReader(raw), int64(len(raw)),
+					nxs.DefaultLimits(), verify, opt)
 			}
 			if err != nil || last.Reused != want {
 				t.Errorf("%s %d: %d bytes reused, %v; want %d", way.name, i, last.Reused, err, want)
@@ -240,7 +244,8 @@ func TestSharedOnTheRealDisk(t *testing.T) {
 	}
 }
 
-// Mending one of two sets mends what is damaged in the other too, also where there it is missing with its folder, or is no second name.
+// Mending one of two sets mends what is damaged in the other too, also where there it is missing with its folder, or is
+// no second name.
 func TestMendingMendsBoth(t *testing.T) {
 	for name, harm := range map[string]func(*testing.T, *durabletest.Disk){
 		"changed": func(t *testing.T, d *durabletest.Disk) { damage(t, d, shared, flip) },
@@ -288,8 +293,8 @@ func TestMendingMendsBoth(t *testing.T) {
 	}
 }
 
-// While a payload of two sets is mended, each name leads to the damaged file or the right one, wherever the power goes; and once the stage is
-// done both sets are whole. A failing step in place of the cut does no more harm.
+// While a payload of two sets is mended, each name leads to the damaged file or the right one, wherever the power goes;
+// and once the stage is done both sets are whole. A failing step in place of the cut does no more harm.
 func TestCutWhileMendingBoth(t *testing.T) {
 	clean := diskHolding(t, "1.1.0")
 	damage(t, clean, shared, flip)

@@ -12,8 +12,9 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Set is a set opened for reading. It stays the same set whatever becomes of the slot: its files are opened by the name of its
-// digest. Once the set was removed from the disk they can no longer be opened; those that are open stay readable.
+// Set is a set opened for reading. It stays the same set whatever becomes of the slot: its files are opened by the name
+// of its digest. Once the set was removed from the disk they can no longer be opened; those that are open stay
+// readable.
 type Set struct {
 	Digest  nxs.Digest
 	Index   nxs.Index
@@ -28,9 +29,9 @@ type Bundle struct {
 	Manifest nxb.Manifest
 }
 
-// OpenSet opens the set that the slot holds now, which must be the one named by digest; whoever gives the digest vouches for it.
-// Index and manifests are checked against it, payloads only by CheckPayload. Refused as SlotMismatch when the slot holds another set
-// or none.
+// OpenSet opens the set that the slot holds now, which must be the one named by digest; whoever gives the digest
+// vouches for it. Index and manifests are checked against it, payloads only by CheckPayload. Refused as SlotMismatch
+// when the slot holds another set or none.
 func OpenSet(fs durable.ReadFS, slot bootctl.Slot, digest nxs.Digest) (*Set, error) {
 	set, err := openSet(fs, slot, digest)
 	if err != nil {
@@ -68,15 +69,16 @@ func openSet(fs durable.ReadFS, slot bootctl.Slot, digest nxs.Digest) (*Set, err
 
 // Bundle returns the bundle of that name. Refused as UnknownBundle.
 func (s *Set) Bundle(name string) (Bundle, error) {
-	i, found := slices.BinarySearchFunc(s.Bundles, name, func(b Bundle, name string) int { return strings.Compare(b.Entry.Name, name) })
+	i, found := slices.BinarySearchFunc(s.Bundles, name,
+		func(b Bundle, name string) int { return strings.Compare(b.Entry.Name, name) })
 	if !found {
 		return Bundle{}, refusal.New(refusal.UnknownBundle, "there is no bundle %q", name)
 	}
 	return s.Bundles[i], nil
 }
 
-// OpenPayload opens a bundle's payload, which has the signed size; its digest is not checked, see CheckPayload. The caller closes it.
-// Refused as UnknownBundle or SizeMismatch.
+// OpenPayload opens a bundle's payload, which has the signed size; its digest is not checked, see CheckPayload. The
+// caller closes it. Refused as UnknownBundle or SizeMismatch.
 func (s *Set) OpenPayload(name string) (durable.ReadFile, error) {
 	b, err := s.Bundle(name)
 	if err != nil {
@@ -85,8 +87,8 @@ func (s *Set) OpenPayload(name string) (durable.ReadFile, error) {
 	return s.stored.openPayload(b.Entry)
 }
 
-// CheckPayload reads a bundle's whole payload and holds it against the signed digest. Refused as UnknownBundle, SizeMismatch or
-// DigestMismatch.
+// CheckPayload reads a bundle's whole payload and holds it against the signed digest. Refused as UnknownBundle,
+// SizeMismatch or DigestMismatch.
 func (s *Set) CheckPayload(name string) error {
 	b, err := s.Bundle(name)
 	if err != nil {

@@ -11,9 +11,11 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// StageOptions are what the owner wants to have a say in, or to hear of, during a stage. The zero value asks and tells nothing.
+// StageOptions are what the owner wants to have a say in, or to hear of, during a stage. The zero value asks and tells
+// nothing.
 type StageOptions struct {
-	// Admit is asked once the signature has passed and the index is known, before anything is written. Its error ends the stage.
+	// Admit is asked once the signature has passed and the index is known, before anything is written. Its error ends
+	// the stage.
 	Admit func(*nxs.Head) error
 	// AdmitBundle is asked about each bundle, once its manifest is verified and before its payload is taken. Its error
 	// ends the stage.
@@ -40,23 +42,25 @@ type Phase uint8
 const (
 	Receiving  Phase = iota // receiving and verifying
 	Publishing              // all verified; making the slot durable
-	Reused                  // the set was on the disk already, verified anew; the archive is verified too and not written
+	// the set was on the disk already, verified anew; the archive is verified too and not written
+	Reused
 )
 
-// Stage receives a set and puts it into the slot: verified while it is written, durable when Stage returns. The slot must be the
-// standby one; only the caller knows which that is.
+// Stage receives a set and puts it into the slot: verified while it is written, durable when Stage returns. The slot
+// must be the standby one; only the caller knows which that is.
 //
-// After any refusal or error the slot holds what it held, and everything written is gone; where the disk fails even then, the next
-// Open removes it. After a cut at any moment the slot holds what it held or the whole new set. Space is reserved before the first
-// payload byte is written. A payload that a slot holds already is not written again: the new set gets a second name of it, once every
-// byte of it was verified. Ending ctx ends the stage between two pieces: with the refusal that is its cause, or as Cancelled. The
-// other reasons are those of the archive, Admit's, and NoSpace.
+// After any refusal or error the slot holds what it held, and everything written is gone; where the disk fails even
+// then, the next Open removes it. After a cut at any moment the slot holds what it held or the whole new set. Space is
+// reserved before the first payload byte is written. A payload that a slot holds already is not written again: the new
+// set gets a second name of it, once every byte of it was verified. Ending ctx ends the stage between two pieces: with
+// the refusal that is its cause, or as Cancelled. The other reasons are those of the archive, Admit's, and NoSpace.
 func (s *Store) Stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt StageOptions) (Content, error) {
 	return s.stageFrom(ctx, slot, stream{r}, opt)
 }
 
 // StageFile is Stage of a set that lies in a file, of which it reads several places at a time, each once.
-func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt, size int64, limits nxs.Limits, verify nxs.VerifyFunc, opt StageOptions) (Content, error) {
+func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt, size int64, limits nxs.Limits,
+	verify nxs.VerifyFunc, opt StageOptions) (Content, error) {
 	return s.stageFrom(ctx, slot, newFile(f, size, limits, verify), opt)
 }
 

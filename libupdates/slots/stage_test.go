@@ -81,7 +81,8 @@ func TestSetInBothSlotsIsStoredOnce(t *testing.T) {
 	wantSlot(t, s, bootctl.B, "1.0.0")
 }
 
-// Every payload's space is reserved before the first payload byte is written, and nothing has a name before its bytes are durable.
+// Every payload's space is reserved before the first payload byte is written, and nothing has a name before its bytes
+// are durable.
 func TestOrderOfSteps(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)
@@ -98,7 +99,8 @@ func TestOrderOfSteps(t *testing.T) {
 	set := setOf(t, s, bootctl.A)
 	for _, order := range [][]string{
 		{"allocate sets/.stage/beta.nxb/payload.elf", "write sets/.stage/alpha.app.nxb/payload.elf"},
-		{"write sets/.stage/alpha.app.nxb/payload.elf", "sync sets/.stage/alpha.app.nxb/payload.elf", "syncdir sets/.stage/alpha.app.nxb",
+		{"write sets/.stage/alpha.app.nxb/payload.elf", "sync sets/.stage/alpha.app.nxb/payload.elf",
+			"syncdir sets/.stage/alpha.app.nxb",
 			"syncdir sets/.stage", "rename " + set, "syncdir sets", "symlink a.new", "rename a"},
 		{"sync sets/.stage/system.nxsindex", "syncdir sets/.stage"},
 	} {
@@ -108,7 +110,8 @@ func TestOrderOfSteps(t *testing.T) {
 			}
 		}
 	}
-	if last := ops[len(ops)-1]; !strings.HasPrefix(last, "read") && slices.Index(ops[at("rename a"):], "syncdir .") < 0 {
+	if last := ops[len(ops)-1]; !strings.HasPrefix(last, "read") &&
+		slices.Index(ops[at("rename a"):], "syncdir .") < 0 {
 		t.Error("the slot's link is not made durable")
 	}
 }
@@ -139,14 +142,18 @@ func TestRefusedStageChangesNothing(t *testing.T) {
 		{"no slot", nil, bootctl.None, good, slots.StageOptions{}, refusal.SlotMismatch},
 		{"unknown slot", nil, 7, good, slots.StageOptions{}, refusal.SlotMismatch},
 		{"not admitted", nil, bootctl.B, good,
-			slots.StageOptions{Admit: func(*nxs.Head) error { return refusal.New(refusal.Quarantined, "no") }}, refusal.Quarantined},
+			slots.StageOptions{Admit: func(*nxs.Head) error { return refusal.New(refusal.Quarantined, "no") }},
+			refusal.Quarantined},
 		{"cancelled", cancelled, bootctl.B, good, slots.StageOptions{}, refusal.Cancelled},
 		{"stalled", stalled, bootctl.B, good, slots.StageOptions{}, refusal.Stalled},
 		{"signed by another", nil, bootctl.B, updatestest.Archive(t, updatestest.Key(2), "1.1.0",
-			updatestest.Bundle("alpha.app", "1.1.0", nil, nil, updatestest.Key(2))), slots.StageOptions{}, refusal.InvalidSignature},
-		{"payload changed", nil, bootctl.B, bytes.Replace(good, payload("1.1.0"), payload("1.1.1"), 1), slots.StageOptions{}, refusal.DigestMismatch},
+			updatestest.Bundle("alpha.app", "1.1.0", nil, nil, updatestest.Key(2))), slots.StageOptions{},
+			refusal.InvalidSignature},
+		{"payload changed", nil, bootctl.B, bytes.Replace(good, payload("1.1.0"), payload("1.1.1"), 1),
+			slots.StageOptions{}, refusal.DigestMismatch},
 		{"set that is there, payload changed", nil, bootctl.B,
-			bytes.Replace(archive(t, "1.0.0"), payload("1.0.0"), payload("1.0.1"), 1), slots.StageOptions{}, refusal.DigestMismatch},
+			bytes.Replace(archive(t, "1.0.0"), payload("1.0.0"), payload("1.0.1"), 1), slots.StageOptions{},
+			refusal.DigestMismatch},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := durabletest.New()
@@ -245,7 +252,8 @@ func TestProgress(t *testing.T) {
 			if way == "stream" {
 				_, err = s.Stage(context.Background(), bootctl.A, reader(raw), opt)
 			} else {
-				_, err = s.StageFile(context.Background(), bootctl.A, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify, opt)
+				_, err = s.StageFile(context.Background(), bootctl.A, bytes.NewReader(raw), int64(len(raw)),
+					nxs.DefaultLimits(), verify, opt)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -257,7 +265,8 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// A set whose payloads fill whole pieces, or are all empty, is received like any other: every piece of memory comes back.
+// A set whose payloads fill whole pieces, or are all empty, is received like any other: every piece of memory comes
+// back.
 func TestPayloadsOfWholePieces(t *testing.T) {
 	key := updatestest.Key(1)
 	for _, size := range []int{0, 1, 4096, 1 << 20} {
@@ -302,7 +311,8 @@ func TestABundleThatIsNotAdmitted(t *testing.T) {
 				return err
 			},
 			func(raw []byte, opt slots.StageOptions) error {
-				_, err := s.StageFile(t.Context(), bootctl.B, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify, opt)
+				_, err := s.StageFile(t.Context(), bootctl.B, bytes.NewReader(raw), int64(len(raw)),
+					nxs.DefaultLimits(), verify, opt)
 				return err
 			},
 		} {

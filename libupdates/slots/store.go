@@ -12,7 +12,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Store is the writer's side of the slots. It has one owner, which makes one call at a time; readers use OpenSet meanwhile.
+// Store is the writer's side of the slots. It has one owner, which makes one call at a time; readers use OpenSet
+// meanwhile.
 type Store struct{ fs durable.FS }
 
 // Open makes the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no
@@ -35,8 +36,8 @@ func (s *Store) prepare() error {
 			return err
 		}
 	}
-	// What the links say now may not be durable yet: a writer that died may have left a link that a cut would take back. Nothing a
-	// durable link leads to may be removed, so the links come first.
+	// What the links say now may not be durable yet: a writer that died may have left a link that a cut would take
+	// back. Nothing a durable link leads to may be removed, so the links come first.
 	if err := s.fs.SyncDir(root); err != nil {
 		return err
 	}

@@ -13,7 +13,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// stored is a set on disk, read with suspicion: a disk may rot, so every byte is held against the digest that covers it.
+// stored is a set on disk, read with suspicion: a disk may rot, so every byte is held against the digest that covers
+// it.
 type stored struct {
 	fs     durable.ReadFS
 	digest nxs.Digest
@@ -21,8 +22,8 @@ type stored struct {
 
 func (s stored) dir() string { return setDir(s.digest) }
 
-// rawIndex returns the bytes of the index after their digest was checked. It proves only that they are those the directory is named
-// after: a signature, or whoever gave the digest, has to vouch for that.
+// rawIndex returns the bytes of the index after their digest was checked. It proves only that they are those the
+// directory is named after: a signature, or whoever gave the digest, has to vouch for that.
 func (s stored) rawIndex() ([]byte, error) {
 	raw, err := s.readFile(indexFile, nxs.MaxIndex)
 	if err != nil {
@@ -69,7 +70,8 @@ func (s stored) signature() ([]byte, error) {
 	return s.readFile(signatureFile, nxs.SignatureSize)
 }
 
-// checkBundles checks every manifest and every payload that the index names. Files it does not name are never looked at.
+// checkBundles checks every manifest and every payload that the index names. Files it does not name are never looked
+// at.
 func (s stored) checkBundles(index nxs.Index) error {
 	for _, entry := range index.Bundles {
 		if _, err := s.manifest(entry); err != nil {

@@ -121,8 +121,8 @@ func TestStageMendsADamagedSet(t *testing.T) {
 	}
 }
 
-// While a set is mended each of its files is the damaged or the right one; a cut leaves slot b empty or holding the whole set, and
-// once slot b holds it, slot a is whole too.
+// While a set is mended each of its files is the damaged or the right one; a cut leaves slot b empty or holding the
+// whole set, and once slot b holds it, slot a is whole too.
 func TestCutWhileMending(t *testing.T) {
 	for _, file := range []string{"alpha.app.nxb/payload.elf", "system.nxsindex"} {
 		t.Run(file, func(t *testing.T) {
@@ -160,7 +160,8 @@ func wantMended(t *testing.T, d *durabletest.Disk, done bool) {
 // What is in place of a slot's link and leads to no set is damage of that slot alone: the store opens, and a stage into
 // the slot mends it.
 func TestLinkToNoSet(t *testing.T) {
-	for _, target := range []string{"elsewhere", "sets/x", "sets/.stage", "sets", "sets/" + strings.Repeat("A", 64), "sets/" + strings.Repeat("a", 64) + "/x"} {
+	for _, target := range []string{"elsewhere", "sets/x", "sets/.stage", "sets", "sets/" + strings.Repeat("A", 64),
+		"sets/" + strings.Repeat("a", 64) + "/x"} {
 		d := durabletest.New()
 		s := open(t, d)
 		mustStage(t, s, bootctl.B, archive(t, "1.1.0"))

@@ -20,8 +20,9 @@ func pieceSize(index nxs.Index) int {
 	return int(min(largest, pieceBytes))
 }
 
-// behind changes the disk behind whoever asks for the changes: one after the other, in the order in which they were asked for, while
-// the asker goes on. After one that failed there are no more. So the disk sees the same changes as if the asker made them.
+// behind changes the disk behind whoever asks for the changes: one after the other, in the order in which they were
+// asked for, while the asker goes on. After one that failed there are no more. So the disk sees the same changes as if
+// the asker made them.
 type behind struct {
 	size    int // of a piece
 	changes chan func() error
@@ -83,7 +84,8 @@ func (b *behind) piece() ([]byte, error) {
 	}
 }
 
-// write asks for the first n bytes of a piece to be written, and takes the piece back. A payload that is nil is not written.
+// write asks for the first n bytes of a piece to be written, and takes the piece back. A payload that is nil is not
+// written.
 func (b *behind) write(payload durable.File, piece []byte, n int) error {
 	if payload == nil || n == 0 {
 		b.free <- piece

@@ -18,8 +18,8 @@ const (
 	Noted             // ours, and the kernel has met damage in it before
 )
 
-// Identify tells what a disk of that many bytes is, without changing anything. Refused as ForeignState where it holds something else, and as
-// StateDamaged where it is ours and its superblock is damaged.
+// Identify tells what a disk of that many bytes is, without changing anything. Refused as ForeignState where it holds
+// something else, and as StateDamaged where it is ours and its superblock is damaged.
 func Identify(disk io.ReaderAt, size int64) (Kind, error) {
 	if size < MinSize {
 		return 0, fmt.Errorf("it has %d bytes, and %d are needed", size, int64(MinSize))
@@ -50,11 +50,13 @@ func explain(disk io.ReaderAt, size int64, super superblock, stranger int64) err
 	}
 	if size >= superCopy+superSize {
 		if second, err := readSuperblock(disk, superCopy); err == nil && second.isOurs() && second.intact() {
-			return refusal.New(refusal.StateDamaged, "its superblock is damaged; the copy in block %d is intact", superCopy/BlockSize)
+			return refusal.New(refusal.StateDamaged, "its superblock is damaged; the copy in block %d is intact",
+				superCopy/BlockSize)
 		}
 	}
 	if super.hasMagic() {
-		return refusal.New(refusal.ForeignState, "it holds a file system of the ext family named %q, which is not ours", super.label())
+		return refusal.New(refusal.ForeignState, "it holds a file system of the ext family named %q, which is not ours",
+			super.label())
 	}
 	return refusal.New(refusal.ForeignState, "it holds something at byte %d, which is not ours", stranger)
 }
@@ -65,8 +67,8 @@ const (
 	chunk  = 64 << 10
 )
 
-// findStranger returns the offset of the first sector that neither an unused disk nor a half-done Prepare has there, -1 for none. All of
-// where the template goes is looked at, and the disk's end.
+// findStranger returns the offset of the first sector that neither an unused disk nor a half-done Prepare has there, -1
+// for none. All of where the template goes is looked at, and the disk's end.
 func findStranger(disk io.ReaderAt, size int64) (int64, error) {
 	found, got := int64(-1), make([]byte, BlockSize)
 	err := eachBlock(func(offset int64, want []byte) error {

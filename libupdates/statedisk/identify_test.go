@@ -21,7 +21,8 @@ func prepared(t *testing.T, size int64) *testDisk {
 // sign gives the superblock at an offset a checksum that matches.
 func (d *testDisk) sign(offset int64) {
 	super := d.durable[offset : offset+superSize]
-	binary.LittleEndian.PutUint32(super[offsetChecksum:], ^crc32.Checksum(super[:offsetChecksum], crc32.MakeTable(crc32.Castagnoli)))
+	binary.LittleEndian.PutUint32(super[offsetChecksum:],
+		^crc32.Checksum(super[:offsetChecksum], crc32.MakeTable(crc32.Castagnoli)))
 }
 
 func TestIdentify(t *testing.T) {
@@ -41,8 +42,12 @@ func TestIdentify(t *testing.T) {
 		{"blank", blank(MinSize + 12345*sector), New, "", ""},
 		{"too small", blank(MinSize - sector), 0, refusal.IO, "it has 16776704 bytes, and 16777216 are needed"},
 		{"ours", prepared(t, MinSize), Ours, "", ""},
-		{"in use", ours(func(d *testDisk) { d.durable[superOffset+0x30] = 1; d.sign(superOffset); d.durable[MinSize-1] = 1 }), Ours, "", ""},
-		{"damage was noted", ours(func(d *testDisk) { d.durable[superOffset+offsetState] |= stateError; d.sign(superOffset) }), Noted, "", ""},
+		{"in use",
+			ours(func(d *testDisk) { d.durable[superOffset+0x30] = 1; d.sign(superOffset); d.durable[MinSize-1] = 1 }),
+			Ours, "", ""},
+		{"damage was noted",
+			ours(func(d *testDisk) { d.durable[superOffset+offsetState] |= stateError; d.sign(superOffset) }), Noted,
+			"", ""},
 		{"its checksum is wrong", ours(func(d *testDisk) { d.durable[superOffset+0x30]++ }), 0, refusal.StateDamaged,
 			"its superblock is damaged: the checksum does not match"},
 		{"its superblock is gone, another stands", func() *testDisk {
@@ -57,9 +62,12 @@ func TestIdentify(t *testing.T) {
 			d.sign(superOffset)
 		}), 0, refusal.ForeignState,
 			`it holds a file system of the ext family named "holidays", which is not ours`},
-		{"a boot sector", holding(MinSize, 510, "\x55\xaa"), 0, refusal.ForeignState, "it holds something at byte 0, which is not ours"},
-		{"something further on", holding(MinSize, 9<<20+3, "x"), 0, refusal.ForeignState, "it holds something at byte 9437184, which is not ours"},
-		{"something at the end", holding(MinSize+4<<20, MinSize+4<<20-1, "x"), 0, refusal.ForeignState, "it holds something at byte 20971008, which is not ours"},
+		{"a boot sector", holding(MinSize, 510, "\x55\xaa"), 0, refusal.ForeignState,
+			"it holds something at byte 0, which is not ours"},
+		{"something further on", holding(MinSize, 9<<20+3, "x"), 0, refusal.ForeignState,
+			"it holds something at byte 9437184, which is not ours"},
+		{"something at the end", holding(MinSize+4<<20, MinSize+4<<20-1, "x"), 0, refusal.ForeignState,
+			"it holds something at byte 20971008, which is not ours"},
 		{"half ours, and a byte of a stranger's", func() *testDisk {
 			d := prepared(t, MinSize)
 			copy(d.durable[superOffset:], make([]byte, superSize))

@@ -14,8 +14,9 @@ type Disk interface {
 	Sync() error
 }
 
-// Prepare tells what a disk of that many bytes is, as Identify does, and makes it ours where it is New: it then is a file system of the template's
-// size. That is durable when it returns; a cut before leaves a disk that is still New, or Ours. To any other disk nothing is written.
+// Prepare tells what a disk of that many bytes is, as Identify does, and makes it ours where it is New: it then is a
+// file system of the template's size. That is durable when it returns; a cut before leaves a disk that is still New, or
+// Ours. To any other disk nothing is written.
 func Prepare(disk Disk, size int64) (Kind, error) {
 	kind, err := Identify(disk, size)
 	if err != nil || kind != New {
@@ -27,8 +28,8 @@ func Prepare(disk Disk, size int64) (Kind, error) {
 	return kind, nil
 }
 
-// write copies the template: all that is not zero, for the rest of the disk is, and the block with the superblock only once all others are
-// durable.
+// write copies the template: all that is not zero, for the rest of the disk is, and the block with the superblock only
+// once all others are durable.
 func write(disk Disk) error {
 	var first []byte
 	err := eachBlock(func(offset int64, block []byte) (err error) {

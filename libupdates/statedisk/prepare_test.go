@@ -10,7 +10,8 @@ import (
 // seed decides which sectors of a cache survive a cut.
 const seed = 7
 
-// survivals are the selections of a cache's sectors that are tried: none, all, and where those are not everything each half and some at random.
+// survivals are the selections of a cache's sectors that are tried: none, all, and where those are not everything each
+// half and some at random.
 func survivals(cached int) []func(int) bool {
 	keep := []func(int) bool{func(int) bool { return false }, func(int) bool { return true }}
 	if cached < 2 {
@@ -25,7 +26,8 @@ func survivals(cached int) []func(int) bool {
 	return keep
 }
 
-// Cut after any operation, whatever of the disk's cache survives: the disk is new or ours, and preparing it again makes it the template.
+// Cut after any operation, whatever of the disk's cache survives: the disk is new or ours, and preparing it again makes
+// it the template.
 func TestPrepareSurvivesEveryCut(t *testing.T) {
 	want := prepared(t, MinSize)
 	outcomes := 0
@@ -50,7 +52,8 @@ func TestPrepareSurvivesEveryCut(t *testing.T) {
 
 // To what is ours or anybody's not one byte is written.
 func TestPrepareLeavesOthersAlone(t *testing.T) {
-	for name, d := range map[string]*testDisk{"ours": prepared(t, MinSize), "a stranger's": holding(MinSize, 0, "\xeb\x3c\x90MSDOS5.0")} {
+	for name, d := range map[string]*testDisk{"ours": prepared(t, MinSize),
+		"a stranger's": holding(MinSize, 0, "\xeb\x3c\x90MSDOS5.0")} {
 		kind, err := Prepare(d.leaving(0), MinSize)
 		if errors.Is(err, errCut) || err == nil && kind != Ours {
 			t.Errorf("%s: got %v, %v", name, kind, err)

@@ -68,7 +68,8 @@ func (d *testDisk) Sync() error {
 
 func (d *testDisk) leaving(n int) *testDisk { d.left = n; return d }
 
-// after is the disk after a cut that only those sectors of the cache survived that are kept, by their number in the order of offsets.
+// after is the disk after a cut that only those sectors of the cache survived that are kept, by their number in the
+// order of offsets.
 func (d *testDisk) after(keep func(i int) bool) *testDisk {
 	next := &testDisk{durable: bytes.Clone(d.durable), cache: map[int64][]byte{}, left: -1}
 	for i, at := range slices.Sorted(maps.Keys(d.cache)) {

@@ -7,7 +7,8 @@ import (
 	"io"
 )
 
-// Where a superblock of ext4 is and what is in it (Documentation/filesystems/ext4/super.rst of the kernel). The second group begins with a copy.
+// Where a superblock of ext4 is and what is in it (Documentation/filesystems/ext4/super.rst of the kernel). The second
+// group begins with a copy.
 const (
 	superOffset = 1024
 	superSize   = 1024

@@ -16,8 +16,8 @@ const MinSize = 16 << 20
 // BlockSize is that of the file system, in bytes.
 const BlockSize = 4096
 
-// template is the file system that a new disk begins with, as mke2fs made it (TestTemplate has its options), compressed. It must never
-// change: a disk that was half done by one version is finished by the next.
+// template is the file system that a new disk begins with, as mke2fs made it (TestTemplate has its options),
+// compressed. It must never change: a disk that was half done by one version is finished by the next.
 //
 //go:embed template.ext4.gz
 var template []byte

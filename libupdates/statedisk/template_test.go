@@ -18,9 +18,9 @@ var update = flag.Bool("update", false, "write the template, where it is missing
 // templateSum is the SHA-256 of the uncompressed template. Disks out there have begun with it.
 const templateSum = "01db3128d68245aa00c21b80c1d8de6245e17d3fc828223a45b924daa7b33b65"
 
-// makeTemplate has mke2fs make the template: blocks of 4 KiB, 8,192 inodes in each 128 MiB, a journal of 4 MiB, 5 % for root (PID 1 starts
-// also on a disk that is full), checksums over all metadata, read-only once damage is met, room for the kernel to let it grow to 256 GiB. Ids and times are
-// fixed.
+// makeTemplate has mke2fs make the template: blocks of 4 KiB, 8,192 inodes in each 128 MiB, a journal of 4 MiB, 5 % for
+// root (PID 1 starts also on a disk that is full), checksums over all metadata, read-only once damage is met, room for
+// the kernel to let it grow to 256 GiB. Ids and times are fixed.
 func makeTemplate(t *testing.T) []byte {
 	t.Helper()
 	mke2fs, err := exec.LookPath("mke2fs")
@@ -36,7 +36,8 @@ func makeTemplate(t *testing.T) []byte {
 	if err := os.WriteFile(config, []byte("[fs_types]\n\text4 = {\n\t}\n\tsmall = {\n\t}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(mke2fs, "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-N", "8192", "-m", "5", "-J", "size=4", "-e", "remount-ro",
+	cmd := exec.Command(mke2fs, "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-N", "8192", "-m", "5", "-J",
+		"size=4", "-e", "remount-ro",
 		"-L", Label, "-U", id, "-M", "",
 		"-E", "hash_seed="+id+",lazy_itable_init=0,lazy_journal_init=0,resize=67108864,nodiscard,root_owner=0:0",
 		"-O", "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum",
@@ -52,7 +53,8 @@ func makeTemplate(t *testing.T) []byte {
 	return raw
 }
 
-// The template is what mke2fs makes with these options, and it never changes. Another version of mke2fs may make another one.
+// The template is what mke2fs makes with these options, and it never changes. Another version of mke2fs may make
+// another one.
 func TestTemplate(t *testing.T) {
 	if len(template) == 0 && *update {
 		var packed bytes.Buffer
@@ -75,7 +77,8 @@ func TestTemplate(t *testing.T) {
 	if sum := sha256.Sum256(plain); hex.EncodeToString(sum[:]) != templateSum {
 		t.Errorf("the template has the digest %x", sum)
 	}
-	if super := superblock(plain[superOffset : superOffset+superSize]); !super.isOurs() || !super.intact() || super.noted() {
+	if super := superblock(plain[superOffset : superOffset+superSize]); !super.isOurs() || !super.intact() ||
+		super.noted() {
 		t.Error("the template is not ours")
 	}
 	if made := makeTemplate(t); !bytes.Equal(made, plain) {

@@ -97,8 +97,8 @@ func (c change) holds(fs durable.FS, done bool) error {
 	return nil
 }
 
-// Each step of the boot record, cut everywhere: the old record or the new one; and after it was reported stored, with either copy
-// damaged on top of that, the new one.
+// Each step of the boot record, cut everywhere: the old record or the new one; and after it was reported stored, with
+// either copy damaged on top of that, the new one.
 func TestCutTheRecordEverywhere(t *testing.T) {
 	base := durabletest.New()
 	if err := cellOn(t, base).StoreTwice([]byte("old")); err != nil {

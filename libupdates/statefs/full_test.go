@@ -69,7 +69,8 @@ func (f *fullFile) Allocate(size int64) error {
 	return f.File.Allocate(size)
 }
 
-// On a disk that others have filled the boot record can still be written, over and over; others are refused, and keep what they had.
+// On a disk that others have filled the boot record can still be written, over and over; others are refused, and keep
+// what they had.
 func TestAFullDisk(t *testing.T) {
 	d := &fullDisk{durabletest.New(), map[string]int64{}, 1 << 20}
 	s := open(t, d)

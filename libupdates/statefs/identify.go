@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Identify tells whether a folder is one for our state, without changing anything: it is where Open would take it up. Refused as
-// ForeignState or BadSchemaVersion.
+// Identify tells whether a folder is one for our state, without changing anything: it is where Open would take it up.
+// Refused as ForeignState or BadSchemaVersion.
 func Identify(fs durable.ReadFS) error {
 	names, err := fs.ReadDir(root)
 	if err == nil {

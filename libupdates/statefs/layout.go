@@ -19,7 +19,8 @@ const (
 type Quota struct {
 	Bytes int64 // of keys and values together
 	Keys  int
-	// Reserved says that a put finds room also on a disk that others have filled, as long as the prefix keeps within its bounds.
+	// Reserved says that a put finds room also on a disk that others have filled, as long as the prefix keeps within
+	// its bounds.
 	Reserved bool
 }
 
@@ -47,8 +48,8 @@ const (
 	lostFound   = "lost+found"
 )
 
-// CheckKey refuses, as BadStateKey, what is no key: 1 to MaxKey bytes, parts of [a-z0-9._-] with a slash between them, each of which
-// begins and ends with a letter or a digit.
+// CheckKey refuses, as BadStateKey, what is no key: 1 to MaxKey bytes, parts of [a-z0-9._-] with a slash between them,
+// each of which begins and ends with a letter or a digit.
 func CheckKey(key string) error {
 	ok := len(key) <= MaxKey
 	for part := range strings.SplitSeq(key, "/") {

@@ -46,8 +46,8 @@ func (p *Prefix) Get(key string) ([]byte, error) {
 	return readValue(p.store.fs, p.file(key), name)
 }
 
-// Put replaces the value under the key in one step; Sync makes that durable. Refused as BadStateKey, ValueTooLarge, QuotaExceeded or
-// NoSpace. After an error the key has the value it had.
+// Put replaces the value under the key in one step; Sync makes that durable. Refused as BadStateKey, ValueTooLarge,
+// QuotaExceeded or NoSpace. After an error the key has the value it had.
 func (p *Prefix) Put(key string, value []byte) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -109,7 +109,8 @@ func (p *Prefix) inPlace() bool {
 	return err == nil && kind == fs.ModeDir
 }
 
-// Delete removes the key and its value, also a damaged one; Sync makes that durable. Refused as BadStateKey or NoSuchKey.
+// Delete removes the key and its value, also a damaged one; Sync makes that durable. Refused as BadStateKey or
+// NoSuchKey.
 func (p *Prefix) Delete(key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -126,8 +127,9 @@ func (p *Prefix) Delete(key string) error {
 	return nil
 }
 
-// List returns the keys that begin with start and come after the key after, in byte order, at most limit and at most MaxPage, for a
-// limit of 0 MaxPage; more tells that there are others. Refused as BadStateKey where no key can be meant.
+// List returns the keys that begin with start and come after the key after, in byte order, at most limit and at most
+// MaxPage, for a limit of 0 MaxPage; more tells that there are others. Refused as BadStateKey where no key can be
+// meant.
 func (p *Prefix) List(start, after string, limit int) (entries []Entry, more bool, err error) {
 	for _, text := range []string{start, after} {
 		if err := checkStart(text); err != nil {
@@ -167,8 +169,8 @@ func (p *Prefix) has(key string) error {
 	return nil
 }
 
-// admit refuses a value that the prefix has no room for. What takes no more than its predecessor always has: a prefix that is over its
-// bounds, because they became smaller, can still be changed.
+// admit refuses a value that the prefix has no room for. What takes no more than its predecessor always has: a prefix
+// that is over its bounds, because they became smaller, can still be changed.
 func (p *Prefix) admit(key string, size int64) error {
 	old, replaces := p.sizes[key]
 	switch {
@@ -180,7 +182,8 @@ func (p *Prefix) admit(key string, size int64) error {
 		size += int64(len(key))
 	}
 	if after := p.used - old + size; after > p.quota.Bytes {
-		return refusal.New(refusal.QuotaExceeded, "%s would hold %d bytes and may hold %d", p.name, after, p.quota.Bytes)
+		return refusal.New(refusal.QuotaExceeded, "%s would hold %d bytes and may hold %d", p.name, after,
+			p.quota.Bytes)
 	}
 	return nil
 }

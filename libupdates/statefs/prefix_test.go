@@ -17,7 +17,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%q: %v", key, err)
 		}
 	}
-	for _, key := range []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", ".a", "a.", "A", "a b", "a+b", "ä", "a\x00",
+	for _, key := range []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", ".a", "a.", "A", "a b", "a+b", "ä",
+		"a\x00",
 		strings.Repeat("k", statefs.MaxKey+1)} {
 		if err := statefs.CheckKey(key); refusal.Of(err) != refusal.BadStateKey {
 			t.Errorf("%q: got %v", key, err)

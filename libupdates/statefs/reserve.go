@@ -1,7 +1,8 @@
 package statefs
 
-// The disk may belong to others, too, and they may fill it. The reserve is a file of nothing but space: given up for a moment, it lets a
-// value of a reserved prefix be replaced on a disk that is full, after which the old value's space makes it whole again.
+// The disk may belong to others, too, and they may fill it. The reserve is a file of nothing but space: given up for a
+// moment, it lets a value of a reserved prefix be replaced on a disk that is full, after which the old value's space
+// makes it whole again.
 
 // keepReserve makes the reserve where it is missing. It may be made of less than it should be, which is no error.
 func (s *Store) keepReserve() error {

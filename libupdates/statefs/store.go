@@ -29,9 +29,10 @@ type Note struct {
 	Mended bool // something was set aside or made anew: whoever keeps records of what is done to a system records it
 }
 
-// Open takes up a state folder, or makes one where nothing is: a file system's own lost+found is nothing. Values that were being written
-// when the power went are removed. A folder is ours if its version says so or, where that is damaged or gone, one intact value does; any
-// other is refused as ForeignState, and one of a newer version as BadSchemaVersion, with nothing changed in either.
+// Open takes up a state folder, or makes one where nothing is: a file system's own lost+found is nothing. Values that
+// were being written when the power went are removed. A folder is ours if its version says so or, where that is damaged
+// or gone, one intact value does; any other is refused as ForeignState, and one of a newer version as BadSchemaVersion,
+// with nothing changed in either.
 func Open(fsys durable.FS) (*Store, error) {
 	s := &Store{fs: fsys, prefixes: map[string]*Prefix{}}
 	if err := s.open(); err != nil {
@@ -95,8 +96,8 @@ func (s *Store) add(n Note) {
 	s.notes = append(s.notes, n)
 }
 
-// mark marks the folder as ours where that is missing. It comes before anything else: a cut leaves a folder that is empty, or one that is
-// known.
+// mark marks the folder as ours where that is missing. It comes before anything else: a cut leaves a folder that is
+// empty, or one that is known.
 func (s *Store) mark(was mark, there bool) error {
 	switch was {
 	case marked:

@@ -10,8 +10,9 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Layout of a value's file: a header of 48 bytes (magic, length of the value little-endian, SHA-256 of these two, the value's full name
-// and the value), then the value. The name is `<prefix>/<key>` and not in the file: one that was moved elsewhere is damaged there.
+// Layout of a value's file: a header of 48 bytes (magic, length of the value little-endian, SHA-256 of these two, the
+// value's full name and the value), then the value. The name is `<prefix>/<key>` and not in the file: one that was
+// moved elsewhere is damaged there.
 const (
 	valueMagic = "nxstate1"
 	sumOffset  = 16
@@ -36,8 +37,9 @@ func sumOf(header []byte, name string, value []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// readValue reads the value of that name from a file, whose size is looked at before a byte is read. Whatever is wrong with the file is
-// StateDamaged, a disk that cannot read it included. No link is followed: what is behind it is not what was put there.
+// readValue reads the value of that name from a file, whose size is looked at before a byte is read. Whatever is wrong
+// with the file is StateDamaged, a disk that cannot read it included. No link is followed: what is behind it is not
+// what was put there.
 func readValue(fs durable.ReadFS, file, name string) ([]byte, error) {
 	kind, err := fs.Kind(file)
 	if err != nil {
@@ -59,7 +61,8 @@ func readValue(fs durable.ReadFS, file, name string) ([]byte, error) {
 		return nil, damaged(name, err.Error())
 	}
 	header, value := raw[:headerSize], raw[headerSize:]
-	if !bytes.HasPrefix(header, []byte(valueMagic)) || binary.LittleEndian.Uint64(header[len(valueMagic):]) != uint64(len(value)) {
+	if !bytes.HasPrefix(header, []byte(valueMagic)) ||
+		binary.LittleEndian.Uint64(header[len(valueMagic):]) != uint64(len(value)) {
 		return nil, damaged(name, "its file is no value")
 	}
 	if sum := sumOf(header, name, value); !bytes.Equal(sum[:], header[sumOffset:]) {

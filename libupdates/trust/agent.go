@@ -67,8 +67,8 @@ func (a agentKey) fits(size int64) error {
 	return nil
 }
 
-// agentSigner finds the one Ed25519 key in the agent that is wanted. The connection to the agent lives as long as the signer, which is
-// as long as the process: a signer is made for one command.
+// agentSigner finds the one Ed25519 key in the agent that is wanted. The connection to the agent lives as long as the
+// signer, which is as long as the process: a signer is made for one command.
 func agentSigner(wanted func(*agent.Key, PublicKey) bool) (Signer, error) {
 	conn, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
 	if err != nil {

@@ -30,7 +30,8 @@ func wantReason(t *testing.T, err error, want refusal.Reason) {
 	}
 }
 
-// The message of the tables below bears the public keys of 2 and 4 at aligned places, as an index bears its publisher's.
+// The message of the tables below bears the public keys of 2 and 4 at aligned places, as an index bears its
+// publisher's.
 func messageOf() []byte {
 	two, four := key(2).Public(), key(4).Public()
 	return slices.Concat([]byte("16 bytes before."), two[:], []byte("8 after."), four[:], []byte("and the rest"))
@@ -86,9 +87,11 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// nonCanonical adds the order of the group to S, which gives a second signature where S is not checked (RFC 8032, 5.1.7).
+// nonCanonical adds the order of the group to S, which gives a second signature where S is not checked (RFC 8032,
+// 5.1.7).
 func nonCanonical(signature []byte) []byte {
-	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
+	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989",
+		10)
 	s := slices.Clone(signature[32:])
 	slices.Reverse(s)
 	sum := new(big.Int).Add(new(big.Int).SetBytes(s), order).FillBytes(make([]byte, 32))
@@ -96,7 +99,8 @@ func nonCanonical(signature []byte) []byte {
 	return slices.Concat(signature[:32], sum)
 }
 
-// Only where a key stands changes the words of a refusal, never the refusal: far away or unaligned, it is not looked for.
+// Only where a key stands changes the words of a refusal, never the refusal: far away or unaligned, it is not looked
+// for.
 func TestVerifyLooksForStrangersNearTheStartOnly(t *testing.T) {
 	stranger := key(9)
 	public := stranger.Public()
@@ -134,8 +138,10 @@ func TestAnchorsAreAValue(t *testing.T) {
 	if two.List()[0].Key != key(1).Public() {
 		t.Fatal("a change of the list changed the set")
 	}
-	sorted := trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key(2).Public()}, trust.Anchor{Role: trust.RoleSystem, Key: key(1).Public()})
-	other := trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key(1).Public()}, trust.Anchor{Role: trust.RoleSystem, Key: key(2).Public()})
+	sorted := trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key(2).Public()},
+		trust.Anchor{Role: trust.RoleSystem, Key: key(1).Public()})
+	other := trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key(1).Public()},
+		trust.Anchor{Role: trust.RoleSystem, Key: key(2).Public()})
 	if !slices.Equal(sorted.List(), other.List()) {
 		t.Fatal("the order of the list depends on the order of adding")
 	}

@@ -78,7 +78,8 @@ func TestKeysOfOpenSSL(t *testing.T) {
 
 // A PKCS#8 of version 2 has its public half beside the private one (RFC 5958), and is read like any other.
 func TestPKCS8OfVersion2(t *testing.T) {
-	der := must(hex.DecodeString("3053020101300506032b657004220420" + seedText(1) + "a123032100" + key(1).Public().String()))
+	der := must(hex.DecodeString("3053020101300506032b657004220420" + seedText(1) + "a123032100" +
+		key(1).Public().String()))
 	s, err := trust.LoadSigner(file(t, string(der)), unasked(t))
 	if err != nil || s.Public() != key(1).Public() {
 		t.Errorf("got %v, %v", s, err)
@@ -96,7 +97,8 @@ func TestKeysWithAPassphrase(t *testing.T) {
 		if message := []byte("message"); !s.Public().Signed(message, sign(t, s, message)) {
 			t.Errorf("%s: it does not sign", cipher)
 		}
-		if _, err := trust.LoadSigner(name, saying("shut")); refusal.Of(err) != refusal.BadKey || err.Error() != "the passphrase is wrong" {
+		if _, err := trust.LoadSigner(name, saying("shut")); refusal.Of(err) != refusal.BadKey ||
+			err.Error() != "the passphrase is wrong" {
 			t.Errorf("%s with another passphrase: %v", cipher, err)
 		}
 		gone := errors.New("nobody is there")
@@ -149,10 +151,12 @@ func TestKeysOfOtherKinds(t *testing.T) {
 		"RSA":           pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: private}),
 		"public":        public,
 	} {
-		if _, err := trust.LoadSigner(file(t, string(text)), unasked(t)); refusal.Of(err) != refusal.BadKey || err.Error() != "the key is not Ed25519" {
+		if _, err := trust.LoadSigner(file(t, string(text)), unasked(t)); refusal.Of(err) != refusal.BadKey ||
+			err.Error() != "the key is not Ed25519" {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := trust.ParsePublicKey(text); refusal.Of(err) != refusal.BadKey || err.Error() != "the key is not Ed25519" {
+		if _, err := trust.ParsePublicKey(text); refusal.Of(err) != refusal.BadKey ||
+			err.Error() != "the key is not Ed25519" {
 			t.Errorf("%s taken for a public key: %v", name, err)
 		}
 	}
@@ -190,7 +194,8 @@ func TestAPrivateKeyIsNeverTrusted(t *testing.T) {
 		}
 	}
 	for form, text := range secrets {
-		for _, source := range []string{file(t, text), fileNamed(t, "key.pub", text), "hex-public:" + file(t, text), text} {
+		for _, source := range []string{file(t, text), fileNamed(t, "key.pub", text), "hex-public:" +
+			file(t, text), text} {
 			key, err := trust.ReadPublicKey(source)
 			wantReason(t, err, refusal.BadKey)
 			if key != (trust.PublicKey{}) || strings.Contains(err.Error(), seedText(1)[:16]) {
@@ -208,7 +213,8 @@ func TestAPrivateKeyIsNeverTrusted(t *testing.T) {
 func TestBareHexSaysNothing(t *testing.T) {
 	public, seed := key(1).Public(), seedText(1)
 	for _, source := range []string{
-		fileNamed(t, "key.pub", public.String()+"\n"), "hex-public:" + file(t, public.String()), "hex-public:" + public.String(), public.Text(), file(t, public.Text()),
+		fileNamed(t, "key.pub", public.String()+"\n"), "hex-public:" + file(t, public.String()), "hex-public:" +
+			public.String(), public.Text(), file(t, public.Text()),
 	} {
 		if got, err := trust.ReadPublicKey(source); err != nil || got != public {
 			t.Errorf("%.20s: got %s, %v", source, got, err)
@@ -221,7 +227,8 @@ func TestBareHexSaysNothing(t *testing.T) {
 			t.Errorf("%.20s: %v", source, err)
 		}
 	}
-	if _, err := trust.LoadSigner(file(t, seed), unasked(t)); refusal.Of(err) != refusal.BadKey || !strings.Contains(err.Error(), "hex-seed:") {
+	if _, err := trust.LoadSigner(file(t, seed), unasked(t)); refusal.Of(err) != refusal.BadKey ||
+		!strings.Contains(err.Error(), "hex-seed:") {
 		t.Errorf("a seed that does not say so: %v", err)
 	}
 	if s, err := trust.LoadSigner("hex-seed:"+file(t, seed+"\n"), unasked(t)); err != nil || s.Public() != public {
@@ -234,7 +241,8 @@ func TestAPublicKeyNeverSigns(t *testing.T) {
 	t.Setenv("SSH_AUTH_SOCK", "")
 	public := key(1).Public()
 	line := sshLine(t, ed25519.PublicKey(public[:]))
-	for _, text := range []string{public.Text(), line, string(read(t, "testdata/keys/openssl.spki.pem")), string(read(t, "testdata/keys/openssl.spki.der"))} {
+	for _, text := range []string{public.Text(), line, string(read(t, "testdata/keys/openssl.spki.pem")),
+		string(read(t, "testdata/keys/openssl.spki.der"))} {
 		for _, source := range []string{file(t, text), fileNamed(t, "renamed.key", text), "hex-seed:" + file(t, text)} {
 			_, err := trust.LoadSigner(source, unasked(t))
 			wantReason(t, err, refusal.BadKey)

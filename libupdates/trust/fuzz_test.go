@@ -31,9 +31,11 @@ func keySeeds(f *testing.F) {
 	}
 	for _, seed := range [][]byte{
 		nil, []byte("\n"), []byte(seedText(1)), []byte(seedText(1) + "\n"), []byte(seedText(1)[:62]), make([]byte, 32),
-		[]byte(hex.EncodeToString(private(1).Public().(ed25519.PublicKey))), []byte(hex.EncodeToString(make([]byte, 32))),
+		[]byte(hex.EncodeToString(private(1).Public().(ed25519.PublicKey))),
+		[]byte(hex.EncodeToString(make([]byte, 32))),
 		line, append(line, line...), append([]byte("restrict "), line...), []byte("sk-" + string(line)),
-		pem.EncodeToMemory(plain), pem.EncodeToMemory(locked), []byte("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"),
+		pem.EncodeToMemory(plain), pem.EncodeToMemory(locked),
+		[]byte("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"),
 		[]byte(key(1).Public().Text()), []byte(trust.SeedText([32]byte{1}) + "\n"), []byte("nexus-ed25519-public:00"),
 	} {
 		f.Add(seed)
@@ -47,7 +49,8 @@ func keySeeds(f *testing.F) {
 	}
 }
 
-// FuzzPublicKey: any text is refused as bad-key or is a key, which reads back from how it is printed and under which not everybody signs.
+// FuzzPublicKey: any text is refused as bad-key or is a key, which reads back from how it is printed and under which
+// not everybody signs.
 func FuzzPublicKey(f *testing.F) {
 	keySeeds(f)
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -25,7 +25,8 @@ func (k PublicKey) ID() [16]byte {
 	return [16]byte(sum[:16])
 }
 
-// Signed tells whether the key made the signature over the raw message. A signature of another size than 64 bytes is none.
+// Signed tells whether the key made the signature over the raw message. A signature of another size than 64 bytes is
+// none.
 func (k PublicKey) Signed(message, signature []byte) bool {
 	return ed25519.Verify(k[:], message, signature)
 }
@@ -66,12 +67,13 @@ func parsePublic(text []byte, c claim) (PublicKey, error) {
 	return *k.public, nil
 }
 
-// fromSSH takes the Ed25519 key out of an OpenSSH one. The key in a security key (sk-ssh-ed25519) is another kind: what it signs is never
-// the raw message.
+// fromSSH takes the Ed25519 key out of an OpenSSH one. The key in a security key (sk-ssh-ed25519) is another kind: what
+// it signs is never the raw message.
 func fromSSH(key ssh.PublicKey) (PublicKey, error) {
 	holder, ok := key.(ssh.CryptoPublicKey)
 	if !ok || key.Type() != ssh.KeyAlgoED25519 {
-		return PublicKey{}, refusal.New(refusal.BadKey, "OpenSSH key of type %s, not %s", key.Type(), ssh.KeyAlgoED25519)
+		return PublicKey{}, refusal.New(refusal.BadKey, "OpenSSH key of type %s, not %s", key.Type(),
+			ssh.KeyAlgoED25519)
 	}
 	raw, ok := holder.CryptoPublicKey().(ed25519.PublicKey)
 	if !ok || len(raw) != ed25519.PublicKeySize {

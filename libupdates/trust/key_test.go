@@ -31,7 +31,8 @@ func TestParsePublicKey(t *testing.T) {
 	want := key(1).Public()
 	line := sshLine(t, ed25519.PublicKey(want[:]))
 	named := want.Text()
-	for _, text := range []string{named, " " + named + "\r\n", strings.Replace(named, want.String(), strings.ToUpper(want.String()), 1), line, line + " who@where\n"} {
+	for _, text := range []string{named, " " + named +
+		"\r\n", strings.Replace(named, want.String(), strings.ToUpper(want.String()), 1), line, line + " who@where\n"} {
 		got, err := trust.ParsePublicKey([]byte(text))
 		if err != nil || got != want {
 			t.Errorf("%q: got %s, %v", text, got, err)
@@ -102,7 +103,8 @@ func TestKeysOfSmallOrderWouldTrustAnybody(t *testing.T) {
 		if !forged(weak) {
 			t.Errorf("%s: no signature could be forged", text)
 		}
-		if _, err := trust.ParsePublicKey([]byte(weak.Text())); refusal.Of(err) != refusal.BadKey || !strings.Contains(err.Error(), "small order") {
+		if _, err := trust.ParsePublicKey([]byte(weak.Text())); refusal.Of(err) != refusal.BadKey ||
+			!strings.Contains(err.Error(), "small order") {
 			t.Errorf("%s: got %v", text, err)
 		}
 	}
@@ -129,7 +131,8 @@ func must(b []byte, err error) []byte {
 
 func TestKeyID(t *testing.T) {
 	id := trust.PublicKey{}.ID()
-	if got := hex.EncodeToString(id[:]); got != "66687aadf862bd776c8fc18b8e9f8e20" { // SHA-256 of 32 zero bytes begins so
+	// SHA-256 of 32 zero bytes begins so
+	if got := hex.EncodeToString(id[:]); got != "66687aadf862bd776c8fc18b8e9f8e20" {
 		t.Fatalf("got %s", got)
 	}
 }

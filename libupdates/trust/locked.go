@@ -59,7 +59,8 @@ func readable() []string { return []string{"aes256-ctr", "aes256-cbc"} }
 func (k *lockedKey) unlock(ask Passphrase) (*seed, error) {
 	if !slices.Contains(readable(), k.cipher) {
 		return nil, refusal.New(refusal.BadKey, "the key is encrypted with %q, which is not read here: "+
-			"`ssh-keygen -p -Z %s -f FILE` encrypts it anew, or add it to ssh-agent and name it as agent:", k.cipher, readable()[0])
+			"`ssh-keygen -p -Z %s -f FILE` encrypts it anew, or add it to ssh-agent and name it as agent:", k.cipher,
+			readable()[0])
 	}
 	passphrase, err := ask()
 	if err != nil {

@@ -96,7 +96,8 @@ func TestLoadSignerRefuses(t *testing.T) {
 			t.Errorf("%s: no way out in %v", name, err)
 		}
 	}
-	if _, err := trust.LoadSigner(filepath.Join(t.TempDir(), "none"), trust.NoPassphrase); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := trust.LoadSigner(filepath.Join(t.TempDir(), "none"), trust.NoPassphrase); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Errorf("no file: got %v", err)
 	}
 }
@@ -158,7 +159,8 @@ func TestLoadSignerFromAgent(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if message := []byte("message"); s.Public() != key(n).Public() || !s.Public().Signed(message, sign(t, s, message)) {
+		if message := []byte("message"); s.Public() != key(n).Public() ||
+			!s.Public().Signed(message, sign(t, s, message)) {
 			t.Errorf("%s: the signature is not that of key %d", name, n)
 		}
 	}

@@ -105,14 +105,17 @@ func TestSignedFromAtTheEdges(t *testing.T) {
 	good := sign(t, key(1), message)
 	keys := []trust.PublicKey{key(1).Public(), {}, {1}, {2}, trust.PublicKey(bytes.Repeat([]byte{0xff}, 32))}
 	for _, text := range []string{
-		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
 	} {
 		keys = append(keys, trust.PublicKey(must(hex.DecodeString(text))))
 	}
 	neutral := append([]byte{1}, make([]byte, 63)...)
 	for _, k := range keys {
-		for _, signature := range [][]byte{good, nonCanonical(good), neutral, make([]byte, 64), nil, good[:63], append(bytes.Clone(good), 0)} {
+		for _, signature := range [][]byte{good, nonCanonical(good), neutral, make([]byte, 64), nil, good[:63],
+			append(bytes.Clone(good), 0)} {
 			sameVerdict(t, k, message, signature)
 			for n := range uint32(16) {
 				sameVerdict(t, k, binary.LittleEndian.AppendUint32(nil, n), signature)

@@ -1,5 +1,5 @@
-// Package updatestest makes system sets for tests: keys from fixed seeds, bundles, whole archives. Same arguments, same bytes. It is
-// for tests only, and signs only with keys that nobody trusts elsewhere.
+// Package updatestest makes system sets for tests: keys from fixed seeds, bundles, whole archives. Same arguments, same
+// bytes. It is for tests only, and signs only with keys that nobody trusts elsewhere.
 package updatestest
 
 import (
@@ -46,7 +46,8 @@ func Bundle(name, version string, abilities []string, payload []byte, key trust.
 	}
 	return Made{
 		Entry: nxs.Entry{
-			Name: name, Version: version, ManifestSHA256: nxs.Sum(raw), PayloadSHA256: digest, PayloadSize: int64(len(payload)),
+			Name: name, Version: version, ManifestSHA256: nxs.Sum(raw), PayloadSHA256: digest,
+			PayloadSize: int64(len(payload)),
 		},
 		Manifest: raw,
 		Payload:  payload,
@@ -104,7 +105,8 @@ func ArchiveOf(t testing.TB, key trust.Signer, rawIndex []byte, bundles ...Made)
 	}
 	var sources []nxs.Source
 	for _, b := range sorted(bundles) {
-		sources = append(sources, nxs.Source{Entry: b.Entry, RawManifest: b.Manifest, Payload: bytes.NewReader(b.Payload)})
+		sources = append(sources, nxs.Source{Entry: b.Entry, RawManifest: b.Manifest,
+			Payload: bytes.NewReader(b.Payload)})
 	}
 	var out bytes.Buffer
 	if err := nxs.Write(&out, rawIndex, signature, sources); err != nil {
@@ -114,5 +116,6 @@ func ArchiveOf(t testing.TB, key trust.Signer, rawIndex []byte, bundles ...Made)
 }
 
 func sorted(bundles []Made) []Made {
-	return slices.SortedFunc(slices.Values(bundles), func(a, b Made) int { return strings.Compare(a.Entry.Name, b.Entry.Name) })
+	return slices.SortedFunc(slices.Values(bundles),
+		func(a, b Made) int { return strings.Compare(a.Entry.Name, b.Entry.Name) })
 }

@@ -10,7 +10,8 @@ import (
 // A Damage is one way in which a disk, or whoever can write to it, changes what is at a path.
 type Damage struct {
 	Name string
-	Do   func(path string) (done bool, err error) // not done: it makes no sense for what is there, or changes nothing for this user
+	// not done: it makes no sense for what is there, or changes nothing for this user
+	Do func(path string) (done bool, err error)
 }
 
 // Damages returns the ways. Another name of the same file keeps its bytes.

@@ -21,8 +21,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// An absurd system answers every call, of whichever interface, with results that are well-formed and mean nothing: they are grown out of bytes.
-// Each byte decides one thing; when they are used up, everything is absent.
+// An absurd system answers every call, of whichever interface, with results that are well-formed and mean nothing: they
+// are grown out of bytes. Each byte decides one thing; when they are used up, everything is absent.
 type absurd struct {
 	mu    sync.Mutex
 	bytes []byte
@@ -77,7 +77,8 @@ func (a *absurd) methods() (all []server.Method) {
 	return all
 }
 
-// answer grows the results of a call. Those of one that gives a facet mostly begin with a capability, those of others with a struct or a list.
+// answer grows the results of a call. Those of one that gives a facet mostly begin with a capability, those of others
+// with a struct or a list.
 func (a *absurd) answer(call *server.Call, facet bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -142,7 +143,8 @@ func (a *absurd) fill(s capnp.Struct, depth int) error {
 }
 
 // words are texts as a hostile system may choose them.
-var words = []string{"", "a", "1.0.0", "healthy", "initd", "\x1b[2J\x1b]0;x\x07", "\u009b31m", "\u202eabc", "\xff\xfe\x00x", "none", "a\tb\nc", "bundle/x"}
+var words = []string{"", "a", "1.0.0", "healthy", "initd", "\x1b[2J\x1b]0;x\x07", "\u009b31m", "\u202eabc",
+	"\xff\xfe\x00x", "none", "a\tb\nc", "bundle/x"}
 
 // What a pointer may lead to; of eight kinds the others are nothing and lists of pointers, and a text is two.
 const (

@@ -79,7 +79,8 @@ func (r *reader) publication(m bundle.Publication) publication {
 		p.Bundles = append(p.Bundles, publishedBundle{
 			Name: r.text(b.Name()), Version: r.text(b.Version()),
 			Abilities: r.texts(b.Abilities()), Capabilities: r.texts(b.Capabilities()),
-			PayloadSize: b.PayloadSize(), PayloadSHA256: r.digest(b.PayloadSha256()), ManifestSHA256: r.digest(b.ManifestSha256()),
+			PayloadSize: b.PayloadSize(), PayloadSHA256: r.digest(b.PayloadSha256()),
+			ManifestSHA256: r.digest(b.ManifestSha256()),
 		})
 	}
 	return p
@@ -98,7 +99,8 @@ func printPublication(w io.Writer, p publication) {
 	rows := [][]string{{"BUNDLE", "VERSION", "SIZE", "ABILITIES", "ASKS FOR"}}
 	for _, b := range p.Bundles {
 		rows = append(rows, []string{
-			b.Name, b.Version, humanize.IBytes(b.PayloadSize), orDash(strings.Join(b.Abilities, " ")), orDash(strings.Join(b.Capabilities, " ")),
+			b.Name, b.Version, humanize.IBytes(b.PayloadSize), orDash(strings.Join(b.Abilities, " ")),
+			orDash(strings.Join(b.Capabilities, " ")),
 		})
 	}
 	table(w, rows)

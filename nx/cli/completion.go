@@ -19,5 +19,6 @@ func (v *completionVerb) Run(in *invocation, parsed *kong.Context) error {
 	if err != nil {
 		return cannot("complete", v.Shell, err)
 	}
-	return in.answer(map[string]string{"shell": v.Shell, "script": script}, func(w io.Writer) { io.WriteString(w, script) })
+	return in.answer(map[string]string{"shell": v.Shell, "script": script},
+		func(w io.Writer) { io.WriteString(w, script) })
 }

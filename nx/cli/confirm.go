@@ -9,13 +9,15 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// confirm asks a person whether a thing that may do harm is meant, unless that was said already. Where nobody can be asked it is refused.
+// confirm asks a person whether a thing that may do harm is meant, unless that was said already. Where nobody can be
+// asked it is refused.
 func (in *invocation) confirm(ctx context.Context, said bool, question string) error {
 	switch {
 	case said:
 		return nil
 	case !in.host.Asks || in.json:
-		return &failure{text: "nobody can be asked whether this is meant", reason: reasonUsage, hint: "say so with --yes"}
+		return &failure{text: "nobody can be asked whether this is meant", reason: reasonUsage,
+			hint: "say so with --yes"}
 	}
 	fmt.Fprintf(in.host.Stderr, "%s [y/N] ", clean(question))
 	answered := make(chan string, 1)

@@ -13,7 +13,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// lookEvery is the pause between two looks at the services. A downtime is as exact as that and the time that a look takes.
+// lookEvery is the pause between two looks at the services. A downtime is as exact as that and the time that a look
+// takes.
 const lookEvery = 2 * time.Millisecond
 
 // healthyState is that of a service that is well, as ServiceStatus names it.
@@ -25,8 +26,8 @@ type away struct {
 	AwayMs  float64 `json:"awayMs"`
 }
 
-// A downtime looks at the services over and over, and adds up how long each was away: from the last look at which it was healthy to the first at
-// which it is again, in another process or after looks that did not find it so.
+// A downtime looks at the services over and over, and adds up how long each was away: from the last look at which it
+// was healthy to the first at which it is again, in another process or after looks that did not find it so.
 type downtime struct {
 	end  context.CancelFunc
 	over chan struct{} // closed when nobody looks any more
@@ -43,8 +44,9 @@ type presence struct {
 	away   time.Duration
 }
 
-// watchServices begins to look, over a connection of its own, and goes on over restarts of the system until ctx ends or stop is called. When it
-// returns there was a first look. Where nobody wants it the result is nil, of which stop does nothing.
+// watchServices begins to look, over a connection of its own, and goes on over restarts of the system until ctx ends or
+// stop is called. When it returns there was a first look. Where nobody wants it the result is nil, of which stop does
+// nothing.
 func (in *invocation) watchServices(ctx context.Context, wanted bool) (*downtime, error) {
 	if !wanted {
 		return nil, nil
@@ -142,7 +144,8 @@ func (d *downtime) awaitBack(ctx context.Context) error {
 	if d == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, rebootPatience, refusal.New(refusal.Stalled, "not every service was back within %s", rebootPatience))
+	ctx, cancel := context.WithTimeoutCause(ctx, rebootPatience,
+		refusal.New(refusal.Stalled, "not every service was back within %s", rebootPatience))
 	defer cancel()
 	for !d.allBack() {
 		select {

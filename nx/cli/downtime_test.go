@@ -21,14 +21,21 @@ func TestDowntime(t *testing.T) {
 		want  []away
 	}{
 		{"it stays", [][]serviceState{look(well("a", 1)), look(well("a", 1)), look(well("a", 1))}, []away{{"a", 0}}},
-		{"another process from one look to the next", [][]serviceState{look(well("a", 1)), look(well("a", 2))}, []away{{"a", 1}}},
-		{"it starts for a while", [][]serviceState{look(well("a", 1)), look(starting("a", 2)), look(starting("a", 2)), look(well("a", 2))}, []away{{"a", 3}}},
-		{"the same number after a reboot", [][]serviceState{look(well("a", 1)), nil, nil, look(well("a", 1))}, []away{{"a", 3}}},
-		{"twice", [][]serviceState{look(well("a", 1)), nil, look(well("a", 2)), look(well("a", 2)), look(), look(well("a", 3))}, []away{{"a", 4}}},
-		{"one of two", [][]serviceState{look(well("b", 2), well("a", 1)), look(well("b", 2), starting("a", 3)), look(well("b", 2), well("a", 3))},
+		{"another process from one look to the next", [][]serviceState{look(well("a", 1)), look(well("a", 2))},
+			[]away{{"a", 1}}},
+		{"it starts for a while", [][]serviceState{look(well("a", 1)), look(starting("a", 2)), look(starting("a", 2)),
+			look(well("a", 2))}, []away{{"a", 3}}},
+		{"the same number after a reboot", [][]serviceState{look(well("a", 1)), nil, nil, look(well("a", 1))},
+			[]away{{"a", 3}}},
+		{"twice", [][]serviceState{look(well("a", 1)), nil, look(well("a", 2)), look(well("a", 2)), look(),
+			look(well("a", 3))}, []away{{"a", 4}}},
+		{"one of two", [][]serviceState{look(well("b", 2), well("a", 1)), look(well("b", 2), starting("a", 3)),
+			look(well("b", 2), well("a", 3))},
 			[]away{{"a", 2}, {"b", 0}}},
-		{"one that the new set does not have", [][]serviceState{look(well("a", 1), well("b", 2)), look(well("a", 3))}, []away{{"a", 1}}},
-		{"one that the old set did not have", [][]serviceState{look(well("a", 1)), look(well("a", 1), well("b", 2))}, []away{{"a", 0}, {"b", 0}}},
+		{"one that the new set does not have", [][]serviceState{look(well("a", 1), well("b", 2)), look(well("a", 3))},
+			[]away{{"a", 1}}},
+		{"one that the old set did not have", [][]serviceState{look(well("a", 1)), look(well("a", 1), well("b", 2))},
+			[]away{{"a", 0}, {"b", 0}}},
 	} {
 		d := &downtime{services: map[string]*presence{}, end: func() {}, over: make(chan struct{})}
 		close(d.over)

@@ -26,7 +26,8 @@ func (f *failure) Error() string { return f.text }
 
 // wrongUsage is a value on the command line that cannot be meant.
 func wrongUsage(format string, args ...any) error {
-	return &failure{text: fmt.Sprintf(format, args...), reason: reasonUsage, hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"}
+	return &failure{text: fmt.Sprintf(format, args...), reason: reasonUsage,
+		hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"}
 }
 
 // cannot wraps why a verb failed: `cannot <verb> <object>: <cause>`.

@@ -74,7 +74,8 @@ func (s *session) lowerFloor(ctx context.Context, version string) error {
 		return err
 	}
 	defer recovery.Release()
-	answer, release := recovery.LowerFloor(ctx, func(p update.UpdateRecovery_lowerFloor_Params) error { return p.SetSystemVersion(version) })
+	answer, release := recovery.LowerFloor(ctx,
+		func(p update.UpdateRecovery_lowerFloor_Params) error { return p.SetSystemVersion(version) })
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {

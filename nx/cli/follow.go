@@ -9,23 +9,25 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// When updated restarts, or the whole system under another core, whoever follows it asks again: that often, and that many times in a row without
-// news. A slow machine answers long before its daemons do: for each of its boots it has 30 seconds.
+// When updated restarts, or the whole system under another core, whoever follows it asks again: that often, and that
+// many times in a row without news. A slow machine answers long before its daemons do: for each of its boots it has 30
+// seconds.
 const (
 	askAgainAfter = 250 * time.Millisecond
 	askAgainTimes = 120
 )
 
-// await follows the state until look says that it has seen enough. It goes on over a restart of updated and of the system, and ends when no system
-// runs there any more, with ctx, or after patience.
+// await follows the state until look says that it has seen enough. It goes on over a restart of updated and of the
+// system, and ends when no system runs there any more, with ctx, or after patience.
 func (s *session) await(ctx context.Context, patience time.Duration, look func(state) (enough bool, err error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, refusal.New(refusal.HealthTimeout, "no verdict within %s", patience))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, refusal.New(refusal.HealthTimeout, "no verdict within %s",
+		patience))
 	defer cancel()
 	return s.persist(ctx, func() (heard, enough bool, err error) { return s.followOnce(ctx, look) })
 }
 
-// persist follows one life of a daemon after the other, and of the system, until one says that it is enough. Too many in a row without news, in
-// one life of the system or of such lives, are the end.
+// persist follows one life of a daemon after the other, and of the system, until one says that it is enough. Too many
+// in a row without news, in one life of the system or of such lives, are the end.
 func (s *session) persist(ctx context.Context, follow func() (heard, enough bool, err error)) error {
 	for silent, lives := 0, 0; silent < askAgainTimes && lives < askAgainTimes; silent++ {
 		heard, enough, err := follow()

@@ -14,13 +14,16 @@ import (
 
 // asked are the command lines that ask a system for something.
 var asked = []string{
-	"status", "history", "services", "bundles", "graph", "graph --dot", "graph --svg", "log", "floor", "floor lower 1.0.0", "verify",
-	"rollback --timeout 1ms", "clear a", "switch", "discard", "stage FILE", "update --timeout 1ms FILE", "update --downtime --timeout 1ms FILE",
+	"status", "history", "services", "bundles", "graph", "graph --dot", "graph --svg", "log", "floor",
+	"floor lower 1.0.0", "verify",
+	"rollback --timeout 1ms", "clear a", "switch", "discard", "stage FILE", "update --timeout 1ms FILE",
+	"update --downtime --timeout 1ms FILE",
 	"run hello", "revoke --yes a b", "grant a b",
 }
 
-// answered runs a command line against a system that answers with whatever is grown out of bytes, and holds what comes out against the promises: a
-// status of 0 to 2, nothing on the terminal but what is printable, and with --json one value a line.
+// answered runs a command line against a system that answers with whatever is grown out of bytes, and holds what comes
+// out against the promises: a status of 0 to 2, nothing on the terminal but what is printable, and with --json one
+// value a line.
 func answered(t *testing.T, line string, asJSON bool, raw []byte) {
 	t.Helper()
 	dir := t.TempDir()
@@ -60,7 +63,8 @@ func answered(t *testing.T, line string, asJSON bool, raw []byte) {
 func FuzzAnswers(f *testing.F) {
 	for i := range asked {
 		f.Add(uint8(i), false, []byte{0})
-		f.Add(uint8(i), true, []byte("\x01\x00\x00\x00\x00\x00\x00\x00\x00\x06\x03abcdefghijklmnopqrstuvwxyz0123456789"))
+		f.Add(uint8(i), true,
+			[]byte("\x01\x00\x00\x00\x00\x00\x00\x00\x00\x06\x03abcdefghijklmnopqrstuvwxyz0123456789"))
 	}
 	f.Fuzz(func(t *testing.T, verb uint8, asJSON bool, raw []byte) {
 		answered(t, asked[int(verb)%len(asked)], asJSON, raw)

@@ -66,7 +66,8 @@ func (s *session) edges(ctx context.Context) ([]edge, error) {
 	for i := range r.items(list.Len()) {
 		m := list.At(i)
 		edges = append(edges, edge{
-			Holder: r.text(m.Holder()), Facet: r.text(m.Facet()), Provider: orNull(r.text(m.Provider()), ""), Grants: r.texts(m.Grants()),
+			Holder: r.text(m.Holder()), Facet: r.text(m.Facet()), Provider: orNull(r.text(m.Provider()), ""),
+			Grants: r.texts(m.Grants()),
 		})
 	}
 	return edges, r.err

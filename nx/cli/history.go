@@ -71,7 +71,8 @@ func printHistory(w io.Writer, events []event) {
 	rows := [][]string{{"BOOT", "STEP", "SLOT", "VERSION", "SET", "REASON"}}
 	for _, e := range events {
 		rows = append(rows, []string{
-			strconv.FormatUint(e.Boot, 10), e.Op, textOf(e.Slot), textOf(e.SystemVersion), short(textOf(e.IndexSHA256)), textOf(e.Reason),
+			strconv.FormatUint(e.Boot, 10), e.Op, textOf(e.Slot), textOf(e.SystemVersion), short(textOf(e.IndexSHA256)),
+			textOf(e.Reason),
 		})
 	}
 	table(w, rows)

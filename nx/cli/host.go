@@ -12,11 +12,12 @@ import (
 type Host struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Terminal       bool                                        // whether Stderr is a terminal
-	Asks           bool                                        // whether somebody can be asked: Stdin and Stderr are terminals
-	Getenv         func(name string) string                    // as os.Getenv
-	Executable     func() (string, error)                      // as os.Executable
-	Exec           func(path string, argv, env []string) error // as syscall.Exec: it returns only when it failed
+	Terminal       bool // whether Stderr is a terminal
+	// whether somebody can be asked: Stdin and Stderr are terminals
+	Asks       bool
+	Getenv     func(name string) string                    // as os.Getenv
+	Executable func() (string, error)                      // as os.Executable
+	Exec       func(path string, argv, env []string) error // as syscall.Exec: it returns only when it failed
 }
 
 // System is the machine the process runs on.

@@ -67,7 +67,8 @@ func (v *logVerb) fill(m journal.Filter, err error) error {
 	return m.SetSender(v.Sender)
 }
 
-// follow shows records until ctx ends. When logd restarts, or the system under another core, it begins with the new journal.
+// follow shows records until ctx ends. When logd restarts, or the system under another core, it begins with the new
+// journal.
 func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error {
 	return s.persist(ctx, func() (heard, enough bool, err error) {
 		heard, err = v.followOnce(ctx, in, s)

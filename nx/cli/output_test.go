@@ -16,12 +16,14 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 	defer full.Close()
 	for _, line := range []string{
-		"status", "history", "services", "bundles", "graph", "graph --dot", "graph --svg", "log", "floor", "floor show", "floor lower 1.0.0", "verify",
+		"status", "history", "services", "bundles", "graph", "graph --dot", "graph --svg", "log", "floor", "floor show",
+		"floor lower 1.0.0", "verify",
 		"run good", "revoke --yes updated LogSink", "grant updated LogSink", "--help", "status --help",
 	} {
 		p := startPeer(t)
 		for _, form := range []string{"", "--json "} {
-			if form != "" && (strings.Contains(line, "--") && !strings.Contains(line, "--yes")) || form == "" && line == "run good" {
+			if form != "" && (strings.Contains(line, "--") && !strings.Contains(line, "--yes")) || form == "" &&
+				line == "run good" {
 				continue // has no such form, or nothing to say
 			}
 			args := append([]string{"--dir", p.dir}, strings.Fields(form+line)...)
@@ -46,7 +48,8 @@ func TestFailureThatCannotBeWritten(t *testing.T) {
 	}
 	defer full.Close()
 	got := runOn(t.Context(), cli.Host{Stdout: full}, "--json", "--dir", "nowhere", "status")
-	if got.status != 1 || !strings.HasPrefix(got.stderr, "nx: cannot reach the system in nowhere: no system runs there\n") {
+	if got.status != 1 || !strings.HasPrefix(got.stderr,
+		"nx: cannot reach the system in nowhere: no system runs there\n") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -107,7 +107,8 @@ func (*peerOperator) Daemons(_ context.Context, call operator.Operator_daemons) 
 	}
 	paths, user := measures.At(0), measures.At(1)
 	paths.SetOn(true)
-	err = errors.Join(paths.SetName("paths"), paths.SetDetail("none"), user.SetName("user"), user.SetDetail("needs root"))
+	err = errors.Join(paths.SetName("paths"), paths.SetDetail("none"), user.SetName("user"),
+		user.SetDetail("needs root"))
 	return errors.Join(err, logd.SetName("logd"), execd.SetName("execd"), execd.SetLastExit("signal 9 (killed)"))
 }
 
@@ -315,7 +316,10 @@ func (peerJournal) Follow(ctx context.Context, call journal.Journal_follow) erro
 		return err
 	}
 	follower := call.Args().Follower()
-	err = follower.Records(ctx, func(p journal.Follower_records_Params) error { return fillRecords(p.NewRecords, filter) })
+	err = follower.Records(ctx, func(p journal.Follower_records_Params) error {
+		return fillRecords(p.NewRecords,
+			filter)
+	})
 	if err != nil {
 		return err
 	}

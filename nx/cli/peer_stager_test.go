@@ -93,7 +93,8 @@ func (p *peer) fillStaged(m update.StagedInfo) error {
 	defer p.mu.Unlock()
 	set := p.state.sets[bootrecord.Slot_b]
 	m.SetSlot(bootrecord.Slot_b)
-	return errors.Join(m.SetSystemVersion(set.version), m.SetIndexSha256(digest(set.digest)), set.fillBundles(m.NewBundles))
+	return errors.Join(m.SetSystemVersion(set.version), m.SetIndexSha256(digest(set.digest)),
+		set.fillBundles(m.NewBundles))
 }
 
 // The peer is a system that takes bytes and no files, as all were at first.

@@ -274,7 +274,8 @@ func (p *peer) fill(m update.Status) error {
 	}
 	for i, q := range s.quarantine {
 		at := quarantine.At(i)
-		if err := errors.Join(at.SetIndexSha256(digest(q.digest)), at.SetSystemVersion(q.version), at.SetReason(q.reason)); err != nil {
+		if err := errors.Join(at.SetIndexSha256(digest(q.digest)), at.SetSystemVersion(q.version),
+			at.SetReason(q.reason)); err != nil {
 			return err
 		}
 	}
@@ -312,7 +313,8 @@ func (s peerSet) fill(m update.SlotStatus) error {
 		return err
 	}
 	content.SetGood(s.good)
-	return errors.Join(content.SetIndexSha256(digest(s.digest)), content.SetSystemVersion(s.version), s.fillBundles(m.NewBundles))
+	return errors.Join(content.SetIndexSha256(digest(s.digest)), content.SetSystemVersion(s.version),
+		s.fillBundles(m.NewBundles))
 }
 
 func (s peerSet) fillBundles(make func(int32) (update.BundleRef_List, error)) error {

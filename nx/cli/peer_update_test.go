@@ -39,7 +39,8 @@ func (u *peerUpdated) History(_ context.Context, call update.UpdateStatus_histor
 	rollback.SetBoot(3)
 	return errors.Join(
 		stage.SetOp("stage"), stage.SetSystemVersion("1.2.0"), stage.SetIndexSha256(digest(0xcc)),
-		rollback.SetOp("rollback"), rollback.SetSystemVersion("1.2.0"), rollback.SetIndexSha256(digest(0xcc)), rollback.SetReason("service-exited"),
+		rollback.SetOp("rollback"), rollback.SetSystemVersion("1.2.0"), rollback.SetIndexSha256(digest(0xcc)),
+		rollback.SetReason("service-exited"),
 	)
 }
 
@@ -217,8 +218,8 @@ func (k *peerSink) take(ctx context.Context, piece []byte, letNext func()) error
 	return k.report(ctx, got)
 }
 
-// report tells how far the stage is. It waits for the answer no longer than its caller lives: this is a call back over the caller's own
-// connection, and the library does not take that down before the methods called over it have returned.
+// report tells how far the stage is. It waits for the answer no longer than its caller lives: this is a call back over
+// the caller's own connection, and the library does not take that down before the methods called over it have returned.
 func (k *peerSink) report(ctx context.Context, got uint64) error {
 	if !k.progress.IsValid() {
 		return nil

@@ -12,7 +12,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A reader takes values out of a message and keeps the first error, so that a caller reads field by field and asks once.
+// A reader takes values out of a message and keeps the first error, so that a caller reads field by field and asks
+// once.
 type reader struct{ err error }
 
 func (r *reader) note(err error) {

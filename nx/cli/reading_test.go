@@ -14,8 +14,9 @@ func TestHistory(t *testing.T) {
 		"BOOT  STEP      SLOT  VERSION  SET           REASON\n"+
 		"1     stage     b     1.2.0    cccccccccccc  -\n"+
 		"3     rollback  b     1.2.0    cccccccccccc  service-exited\n", "")
-	p.nx("history", "--json").want(t, 0, `[{"op":"stage","slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+`","reason":null,"boot":1},`+
-		`{"op":"rollback","slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+`","reason":"service-exited","boot":3}]`+"\n", "")
+	p.nx("history", "--json").want(t, 0,
+		`[{"op":"stage","slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+`","reason":null,"boot":1},`+
+			`{"op":"rollback","slot":"b","systemVersion":"1.2.0","indexSha256":"`+hexCC+`","reason":"service-exited","boot":3}]`+"\n", "")
 }
 
 func TestBundles(t *testing.T) {
@@ -23,9 +24,10 @@ func TestBundles(t *testing.T) {
 	p.nx("bundles").want(t, 0, "1.0.0 in slot a\n"+
 		"BUNDLE  VERSION  SIZE     ABILITIES              ASKS FOR\n"+
 		"hello   1.0.0    2.0 KiB  nexus.ability.Service  -\n", "")
-	p.nx("bundles", "--json").want(t, 0, `{"slot":"a","systemVersion":"1.0.0","indexSha256":"`+hexAA+`","boot":1,"bundles":[{"name":"hello",`+
-		`"version":"1.0.0","abilities":["nexus.ability.Service"],"capabilities":[],"payloadSize":2048,"payloadSha256":"`+
-		strings.Repeat("01", 32)+`","manifestSha256":"`+strings.Repeat("02", 32)+`"}]}`+"\n", "")
+	p.nx("bundles", "--json").want(t, 0,
+		`{"slot":"a","systemVersion":"1.0.0","indexSha256":"`+hexAA+`","boot":1,"bundles":[{"name":"hello",`+
+			`"version":"1.0.0","abilities":["nexus.ability.Service"],"capabilities":[],"payloadSize":2048,"payloadSha256":"`+
+			strings.Repeat("01", 32)+`","manifestSha256":"`+strings.Repeat("02", 32)+`"}]}`+"\n", "")
 }
 
 func TestServices(t *testing.T) {
@@ -48,8 +50,9 @@ func TestGraph(t *testing.T) {
 		"\t\"dir:system\" [shape=folder];\n\t\"updated\" -> \"dir:system\";\n}\n", "")
 	p.nx("graph", "--svg", "--json").want(t, 2, `{"error":"--svg and --json exclude each other","reason":"usage"}`+"\n",
 		"nx: --svg and --json exclude each other\nhint: `nx --help` shows the verbs, `nx VERB --help` one of them\n")
-	p.nx("graph", "--json").want(t, 0, `[{"holder":"updated","facet":"Verifier","provider":"keystored","grants":["system"]},`+
-		`{"holder":"updated","facet":"dir:system","provider":null,"grants":[]}]`+"\n", "")
+	p.nx("graph", "--json").want(t, 0,
+		`[{"holder":"updated","facet":"Verifier","provider":"keystored","grants":["system"]},`+
+			`{"holder":"updated","facet":"dir:system","provider":null,"grants":[]}]`+"\n", "")
 }
 
 func TestLog(t *testing.T) {
@@ -91,7 +94,8 @@ func TestRunBundle(t *testing.T) {
 	p.nx("run", "--json", "good").want(t, 0, `{"exitCode":0,"signal":0}`+"\n", "")
 	p.nx("run", "bad").want(t, 1, "", "nx: cannot run bad: ended with exit code 3\n")
 	p.nx("run", "killed").want(t, 1, "", "nx: cannot run killed: ended with signal 9\n")
-	p.nx("run", "--json", "none").want(t, 1, `{"error":"cannot run none: no published bundle has this name","reason":"unknown-bundle"}`+"\n",
+	p.nx("run", "--json", "none").want(t, 1,
+		`{"error":"cannot run none: no published bundle has this name","reason":"unknown-bundle"}`+"\n",
 		"nx: cannot run none: no published bundle has this name\nhint: `nx --dir "+p.dir+" bundles` shows what is published\n")
 }
 
@@ -107,6 +111,7 @@ func TestRebootWaitsForTheEnd(t *testing.T) {
 	p.nx("reboot", "--json").want(t, 0, "{}\n", "")
 	p.stopping.Store(true)
 	p.nx("reboot").want(t, 1, "", "nx: cannot reboot "+p.dir+": another end was ordered before\n")
-	p.nx("reboot", "--json").want(t, 1, `{"error":"cannot reboot `+p.dir+`: another end was ordered before","reason":"superseded"}`+"\n",
+	p.nx("reboot", "--json").want(t, 1,
+		`{"error":"cannot reboot `+p.dir+`: another end was ordered before","reason":"superseded"}`+"\n",
 		"nx: cannot reboot "+p.dir+": another end was ordered before\n")
 }

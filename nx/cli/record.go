@@ -80,7 +80,10 @@ func (r record) line() string {
 
 // quoted quotes a value that would not be told from what stands around it.
 func quoted(value string) string {
-	if value == "" || strings.ContainsFunc(value, func(c rune) bool { return c == '"' || c == '=' || unicode.IsSpace(c) }) {
+	if value == "" || strings.ContainsFunc(value, func(c rune) bool {
+		return c == '"' || c == '=' ||
+			unicode.IsSpace(c)
+	}) {
 		return strconv.Quote(value)
 	}
 	return value

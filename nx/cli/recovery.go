@@ -71,7 +71,8 @@ func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
 			return cannot("clear", v.Digest, err)
 		}
 		return in.answer(set, func(w io.Writer) {
-			fmt.Fprintf(w, "cleared %s (%s): it may be staged again\n", clean(set.SystemVersion), short(set.IndexSHA256))
+			fmt.Fprintf(w, "cleared %s (%s): it may be staged again\n", clean(set.SystemVersion),
+				short(set.IndexSHA256))
 		})
 	})
 }
@@ -90,7 +91,8 @@ func (s state) findQuarantined(beginning string) (quarantined, error) {
 	case 1:
 		return found[0], nil
 	default:
-		return quarantined{}, refusal.New(refusal.NotQuarantined, "%d quarantined sets have a digest that begins like that", len(found))
+		return quarantined{}, refusal.New(refusal.NotQuarantined,
+			"%d quarantined sets have a digest that begins like that", len(found))
 	}
 }
 

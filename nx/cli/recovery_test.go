@@ -21,12 +21,14 @@ func TestRollbackRefused(t *testing.T) {
 func TestClear(t *testing.T) {
 	p := startPeer(t)
 	p.change(func(s *peerState) {
-		s.quarantine = []peerRollback{{"operator", "", "1.1.0", 0xbb}, {"service-exited", "", "1.2.0", 0xcc}, {"operator", "", "1.3.0", 0xcd}}
+		s.quarantine = []peerRollback{{"operator", "", "1.1.0", 0xbb}, {"service-exited", "", "1.2.0", 0xcc},
+			{"operator", "", "1.3.0", 0xcd}}
 	})
 	hint := "hint: `nx --dir " + p.dir + " status` shows what is quarantined\n"
 	p.nx("clear", "dd").want(t, 1, "", "nx: cannot clear dd: no quarantined set has this digest\n"+hint)
 	p.nx("clear", "").want(t, 1, "", "nx: cannot clear: no quarantined set has this digest\n"+hint)
-	p.nx("clear", "c").want(t, 1, "", "nx: cannot clear c: 2 quarantined sets have a digest that begins like that\n"+hint)
+	p.nx("clear", "c").want(t, 1, "",
+		"nx: cannot clear c: 2 quarantined sets have a digest that begins like that\n"+hint)
 	p.nx("clear", "CC").want(t, 0, "cleared 1.2.0 (cccccccccccc): it may be staged again\n", "")
 	p.mu.Lock()
 	defer p.mu.Unlock()

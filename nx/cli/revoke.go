@@ -30,7 +30,8 @@ type revoked struct {
 
 // Run cuts a client from a service until the system stops or it is granted again.
 func (v *revokeVerb) Run(ctx context.Context, in *invocation) error {
-	if err := in.confirm(ctx, v.Yes, fmt.Sprintf("Take %s from %s? What runs may fail for it.", v.Service, v.Client)); err != nil {
+	if err := in.confirm(ctx, v.Yes, fmt.Sprintf("Take %s from %s? What runs may fail for it.", v.Service,
+		v.Client)); err != nil {
 		return cannot("revoke", v.Service, err)
 	}
 	ctx, cancel := patient(ctx)

@@ -17,21 +17,25 @@ func TestRevoke(t *testing.T) {
 	p.nx("revoke", "--yes", "updated", "LogSink").want(t, 0, revokedText, "")
 	p.nx("revoke", "-y", "--json", "updated", "LogSink").want(t, 0, `{"client":"updated","service":"LogSink"}`+"\n", "")
 	text := "cannot revoke HealthGate: updated is granted no HealthGate"
-	p.nx("revoke", "-y", "--json", "updated", "HealthGate").want(t, 1, `{"error":"`+text+`","reason":"unknown-name"}`+"\n", "nx: "+text+"\n")
+	p.nx("revoke", "-y", "--json", "updated", "HealthGate").want(t, 1,
+		`{"error":"`+text+`","reason":"unknown-name"}`+"\n", "nx: "+text+"\n")
 }
 
 func TestGrant(t *testing.T) {
 	p := startPeer(t)
 	p.nx("grant", "updated", "LogSink").want(t, 0, "granted: updated has LogSink as the authority table says\n", "")
 	text := "cannot grant HealthGate: updated is granted no HealthGate"
-	p.nx("grant", "--json", "updated", "HealthGate").want(t, 1, `{"error":"`+text+`","reason":"unknown-name"}`+"\n", "nx: "+text+"\n")
+	p.nx("grant", "--json", "updated", "HealthGate").want(t, 1, `{"error":"`+text+`","reason":"unknown-name"}`+"\n",
+		"nx: "+text+"\n")
 }
 
-// TestRevokeAsks holds each answer against what is done. Where nobody can be asked nothing is, and no system need run to say so.
+// TestRevokeAsks holds each answer against what is done. Where nobody can be asked nothing is, and no system need run
+// to say so.
 func TestRevokeAsks(t *testing.T) {
 	p := startPeer(t)
 	const question = "Take LogSink from updated? What runs may fail for it. [y/N] "
-	for answer, yes := range map[string]bool{"y\n": true, "YES\n": true, "y": true, "\n": false, "": false, "n\n": false, "yellow\n": false} {
+	for answer, yes := range map[string]bool{"y\n": true, "YES\n": true, "y": true, "\n": false, "": false,
+		"n\n": false, "yellow\n": false} {
 		host := cli.Host{Stdin: strings.NewReader(answer), Asks: true}
 		got := runOn(t.Context(), host, "--dir", p.dir, "revoke", "updated", "LogSink")
 		if yes {
@@ -58,7 +62,8 @@ func TestRevokeIsInterrupted(t *testing.T) {
 	defer reader.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	got := runOn(ctx, cli.Host{Stdin: io.Reader(reader), Asks: true}, "--dir", t.TempDir(), "revoke", "updated", "LogSink")
+	got := runOn(ctx, cli.Host{Stdin: io.Reader(reader), Asks: true}, "--dir", t.TempDir(), "revoke", "updated",
+		"LogSink")
 	if got.status != 1 || !strings.HasSuffix(got.stderr, "nx: cannot revoke LogSink: interrupted\n") {
 		t.Errorf("interrupted: %+v", got)
 	}

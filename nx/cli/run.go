@@ -61,8 +61,8 @@ type invocation struct {
 	json   bool
 }
 
-// Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2 wrong usage.
-// It ends when ctx does.
+// Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or
+// failed, 2 wrong usage. It ends when ctx does.
 func Run(ctx context.Context, args []string, host Host) int {
 	out := &output{to: host.Stdout}
 	host.Stdout = out
@@ -76,7 +76,8 @@ func Run(ctx context.Context, args []string, host Host) int {
 	case over:
 		return exitDone
 	case err != nil:
-		in.report(&failure{text: err.Error(), reason: reasonUsage, hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"})
+		in.report(&failure{text: err.Error(), reason: reasonUsage,
+			hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"})
 		return exitUsage
 	}
 	in.dir, in.socket, in.json = in.folder(g.Dir), in.shared(g), g.JSON

@@ -84,7 +84,8 @@ func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
 
 func (r *reader) service(m exec.ServiceStatus) serviceState {
 	return serviceState{
-		Name: r.text(m.Name()), Version: r.text(m.Version()), State: nameOf(m.State().String()), Native: m.Native(), PID: m.Pid(),
+		Name: r.text(m.Name()), Version: r.text(m.Version()), State: nameOf(m.State().String()), Native: m.Native(),
+		PID:      m.Pid(),
 		Restarts: m.Restarts(), Detail: r.text(m.Detail()), Slot: slotOrNull(m.Slot()),
 	}
 }
@@ -109,7 +110,8 @@ func (s *session) daemonStates(ctx context.Context) ([]daemonState, error) {
 }
 
 func (r *reader) daemon(m operator.DaemonStatus) daemonState {
-	return daemonState{Name: r.text(m.Name()), PID: m.Pid(), Ready: m.Ready(), Restarts: m.Restarts(), LastExit: r.text(m.LastExit()), PSSBytes: m.PssBytes()}
+	return daemonState{Name: r.text(m.Name()), PID: m.Pid(), Ready: m.Ready(), Restarts: m.Restarts(),
+		LastExit: r.text(m.LastExit()), PSSBytes: m.PssBytes()}
 }
 
 func printRoll(w io.Writer, all roll) {
@@ -119,10 +121,12 @@ func printRoll(w io.Writer, all roll) {
 		if s.Native {
 			kind = "native service"
 		}
-		rows = append(rows, []string{s.Name, s.Version, s.State, kind, pidText(s.PID), "-", number(s.Restarts), orDash(s.Detail)})
+		rows = append(rows, []string{s.Name, s.Version, s.State, kind, pidText(s.PID), "-", number(s.Restarts),
+			orDash(s.Detail)})
 	}
 	for _, d := range all.Daemons {
-		rows = append(rows, []string{d.Name, "-", d.stateText(), "daemon", pidText(d.PID), memoryText(d.PSSBytes), number(d.Restarts), orDash(d.LastExit)})
+		rows = append(rows, []string{d.Name, "-", d.stateText(), "daemon", pidText(d.PID), memoryText(d.PSSBytes),
+			number(d.Restarts), orDash(d.LastExit)})
 	}
 	table(w, rows)
 }

@@ -55,8 +55,8 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 	return &session{in: in, conn: conn, operator: operator.Operator(bootstrap)}, nil
 }
 
-// comeBack connects anew after the connection has ended: the system may go on under another core, or after a reboot of its machine. Everything that
-// was held is gone. It fails with errGone once no system runs there, else with ctx.
+// comeBack connects anew after the connection has ended: the system may go on under another core, or after a reboot of
+// its machine. Everything that was held is gone. It fails with errGone once no system runs there, else with ctx.
 func (s *session) comeBack(ctx context.Context) error {
 	for {
 		again, err := s.in.dial(ctx)
@@ -108,7 +108,8 @@ func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, answerPatience, errSilent)
 }
 
-// held keeps a capability from an answer beyond it; the caller releases it. A null one means that its daemon is not there.
+// held keeps a capability from an answer beyond it; the caller releases it. A null one means that its daemon is not
+// there.
 func held[T interface {
 	IsValid() bool
 	AddRef() T

@@ -92,7 +92,8 @@ func (s *session) toSwitch(ctx context.Context, sizeBytes uint64, progress updat
 	}, nil
 }
 
-// toStage opens a sink by the facet that can stage and no more. A system that does not know it yet is asked for the other one.
+// toStage opens a sink by the facet that can stage and no more. A system that does not know it yet is asked for the
+// other one.
 func (s *session) toStage(ctx context.Context, sizeBytes uint64, progress update.StageProgress) (sink, error) {
 	stager, err := s.stager(ctx)
 	if exc.IsType(err, exc.Unimplemented) {

@@ -25,7 +25,8 @@ func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		set.system.Release()
 		return in.answer(set, func(w io.Writer) {
-			fmt.Fprintf(w, "staged %s in slot %s: %s%s\n", clean(set.SystemVersion), set.Slot, count(len(set.Bundles), "bundle"), inPlace(set.ReusedBytes))
+			fmt.Fprintf(w, "staged %s in slot %s: %s%s\n", clean(set.SystemVersion), set.Slot,
+				count(len(set.Bundles), "bundle"), inPlace(set.ReusedBytes))
 			fmt.Fprintln(w, "next: `nx switch` puts it on trial, `nx discard` drops it")
 		})
 	})
@@ -92,7 +93,8 @@ func (*discardVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// endStage ends the stage under way and tells whether there was one. A system that is older than this verb's use of it has no way to.
+// endStage ends the stage under way and tells whether there was one. A system that is older than this verb's use of it
+// has no way to.
 func (s *session) endStage(ctx context.Context) (ended bool, err error) {
 	recovery, err := s.recovery(ctx)
 	if err != nil {

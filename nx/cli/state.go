@@ -10,20 +10,21 @@ import (
 
 // A state is what `nx status` knows: the boot record for people and programs.
 type state struct {
-	ActiveSlot   string        `json:"activeSlot"`
-	PendingSlot  *string       `json:"pendingSlot"`
-	StagedSlot   *string       `json:"stagedSlot"`
-	TriesLeft    uint8         `json:"triesLeft"`
-	HealthOK     bool          `json:"healthOk"`
-	Persistent   bool          `json:"persistent"`
-	Staging      bool          `json:"staging"`
-	Watched      bool          `json:"watched"`
-	Boot         uint64        `json:"boot"`
-	BootCause    string        `json:"bootCause"`
-	AbruptEnds   uint8         `json:"abruptEnds"`
-	PauseMs      uint32        `json:"pauseMs"`
-	VersionFloor *string       `json:"versionFloor"`
-	Core         *string       `json:"core"` // version of the core that a set carried and that runs; null: the one that the machine started with
+	ActiveSlot   string  `json:"activeSlot"`
+	PendingSlot  *string `json:"pendingSlot"`
+	StagedSlot   *string `json:"stagedSlot"`
+	TriesLeft    uint8   `json:"triesLeft"`
+	HealthOK     bool    `json:"healthOk"`
+	Persistent   bool    `json:"persistent"`
+	Staging      bool    `json:"staging"`
+	Watched      bool    `json:"watched"`
+	Boot         uint64  `json:"boot"`
+	BootCause    string  `json:"bootCause"`
+	AbruptEnds   uint8   `json:"abruptEnds"`
+	PauseMs      uint32  `json:"pauseMs"`
+	VersionFloor *string `json:"versionFloor"`
+	// version of the core that a set carried and that runs; null: the one that the machine started with
+	Core         *string       `json:"core"`
 	Slots        slotStates    `json:"slots"`
 	Quarantine   []quarantined `json:"quarantine"`
 	LastRollback *rolledBack   `json:"lastRollback"`
@@ -34,7 +35,8 @@ type slotStates struct {
 	B slotState `json:"b"`
 }
 
-// A slotState is what one slot holds; version and digest are null for an empty slot, the reason of damage where none was found.
+// A slotState is what one slot holds; version and digest are null for an empty slot, the reason of damage where none
+// was found.
 type slotState struct {
 	SystemVersion *string     `json:"systemVersion"`
 	IndexSHA256   *string     `json:"indexSha256"`
@@ -99,7 +101,8 @@ func readState(m update.Status, err error) (state, error) {
 	var r reader
 	s := state{
 		ActiveSlot: slotName(m.Active()), PendingSlot: slotOrNull(m.Pending()), StagedSlot: slotOrNull(m.Staged()),
-		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(), Watched: m.Watched(), Boot: m.Boot(),
+		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(),
+		Watched: m.Watched(), Boot: m.Boot(),
 		BootCause: convert.CauseOf(m.BootCause()).String(), AbruptEnds: m.AbruptEnds(), PauseMs: m.PauseMs(),
 	}
 	s.VersionFloor = orNull(r.text(m.VersionFloor()), "")

@@ -64,7 +64,8 @@ type report struct {
 func printState(w io.Writer, s state, machine [][]string) {
 	rows := [][]string{{"system", s.running()}}
 	if s.PendingSlot != nil {
-		rows = append(rows, []string{"on trial", fmt.Sprintf("%s, %s left", s.place(*s.PendingSlot), tries(s.TriesLeft))})
+		rows = append(rows, []string{"on trial", fmt.Sprintf("%s, %s left", s.place(*s.PendingSlot),
+			tries(s.TriesLeft))})
 	}
 	if s.StagedSlot != nil {
 		rows = append(rows, []string{"staged", s.place(*s.StagedSlot)})
@@ -80,7 +81,8 @@ func printState(w io.Writer, s state, machine [][]string) {
 		rows = append(rows, []string{"floor", "no set older than " + *s.VersionFloor})
 	}
 	for _, q := range s.Quarantine {
-		rows = append(rows, []string{"quarantined", fmt.Sprintf("%s (%s): %s", q.SystemVersion, short(q.IndexSHA256), q.Reason)})
+		rows = append(rows, []string{"quarantined", fmt.Sprintf("%s (%s): %s", q.SystemVersion, short(q.IndexSHA256),
+			q.Reason)})
 	}
 	if r := s.LastRollback; r != nil {
 		rows = append(rows, []string{"rolled back", fmt.Sprintf("%s: %s", r.SystemVersion, r.why())})
@@ -133,7 +135,8 @@ func (s state) persistence() string {
 // began says why the boot began, and what it is one of a row of; empty where nothing tells.
 func (s state) began() string {
 	text := map[string]string{
-		"commanded": "by command", "crash": "after a crash", "watchdog": "reset by the watchdog", "power": "after a loss of power",
+		"commanded": "by command", "crash": "after a crash", "watchdog": "reset by the watchdog",
+		"power": "after a loss of power",
 	}[s.BootCause]
 	if s.AbruptEnds < 2 {
 		return text

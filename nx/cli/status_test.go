@@ -26,7 +26,8 @@ func TestStatusForPrograms(t *testing.T) {
 	p := startPeer(t)
 	got := p.nx("status", "--json")
 	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"watched":false,"boot":1,"bootCause":"unknown","abruptEnds":0,"pauseMs":0,"versionFloor":null,"core":null,` +
-		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA + `","good":true,"damage":null,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
+		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA +
+		`","good":true,"damage":null,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
 		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]}},"quarantine":[],"lastRollback":null,"watchdog":null,` +
 		`"confinement":[{"daemon":"logd","measures":[{"name":"paths","on":true,"detail":"none"},{"name":"user","on":false,"detail":"needs root"}]}]}` + "\n"
 	got.want(t, 0, want, "")
@@ -42,8 +43,10 @@ func TestStatusForPrograms(t *testing.T) {
 	if err := json.NewDecoder(bytes.NewBufferString(got.stdout)).Decode(&status); err != nil {
 		t.Fatal(err)
 	}
-	if status.PendingSlot != "b" || status.TriesLeft != 1 || len(status.Quarantine) != 1 || len(status.LastRollback) != 4 ||
-		status.LastRollback["indexSha256"] != strings.Repeat("bb", 32) || status.LastRollback["reason"] != "service-exited" {
+	if status.PendingSlot != "b" || status.TriesLeft != 1 || len(status.Quarantine) != 1 ||
+		len(status.LastRollback) != 4 ||
+		status.LastRollback["indexSha256"] != strings.Repeat("bb", 32) ||
+		status.LastRollback["reason"] != "service-exited" {
 		t.Errorf("status: %s", got.stdout)
 	}
 }
@@ -87,11 +90,13 @@ func TestStatusOfAMachine(t *testing.T) {
 		boot     string
 		watchdog string
 	}{
-		{func(s *peerState) { s.cause = bootrecord.BootCause_power }, "boot      after a loss of power\n", "watchdog  a hound, after 30s\n"},
+		{func(s *peerState) { s.cause = bootrecord.BootCause_power }, "boot      after a loss of power\n",
+			"watchdog  a hound, after 30s\n"},
 		{func(s *peerState) { s.cause, s.abrupt = bootrecord.BootCause_crash, 2 },
 			"boot      after a crash, 2 ends in a row that nobody ordered\n", "watchdog  a hound, after 30s\n"},
 		{func(s *peerState) { s.cause, s.abrupt, s.pauseMs, s.healthy = 0, 9, 32000, false },
-			"boot      cause unknown, 9 ends in a row that nobody ordered: services wait 32s\n", "watchdog  a hound, after 30s\n"},
+			"boot      cause unknown, 9 ends in a row that nobody ordered: services wait 32s\n",
+			"watchdog  a hound, after 30s\n"},
 		{func(s *peerState) {
 			s.cause, s.abrupt, s.noWatchdog = bootrecord.BootCause_watchdog, 1, "cannot open watchdog"
 		},
@@ -124,16 +129,19 @@ func TestStatusCannotDriveTheTerminal(t *testing.T) {
 	}
 }
 
-// TestStatusWithoutADigest has a system say which version a slot holds and not which set, or a set without bundles, or a slot that there is not.
+// TestStatusWithoutADigest has a system say which version a slot holds and not which set, or a set without bundles, or
+// a slot that there is not.
 func TestStatusWithoutADigest(t *testing.T) {
 	p := startPeer(t)
 	p.change(func(s *peerState) {
-		s.sets = map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {"1.0.0", 0, true, []string{"hello"}}, bootrecord.Slot_b: {"1.1.0", 0, true, nil}}
+		s.sets = map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {"1.0.0", 0, true, []string{"hello"}},
+			bootrecord.Slot_b: {"1.1.0", 0, true, nil}}
 		s.damage = "digest-mismatch"
 		s.machine = false
 	})
 	out := p.nx("status").stdout
-	for _, line := range []string{"slot a  1.0.0 (-), good: hello 1.0.0\n", "slot b  1.1.0 (-), DAMAGED: digest-mismatch\n"} {
+	for _, line := range []string{"slot a  1.0.0 (-), good: hello 1.0.0\n",
+		"slot b  1.1.0 (-), DAMAGED: digest-mismatch\n"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("no %q in:\n%s", line, out)
 		}

@@ -23,8 +23,8 @@ const (
 // resources is the column of what comes from no daemon.
 const resources = "resources"
 
-// A grid is the authority graph as a table: a row for each holder, a column for each provider, and in each field what the one holds of the
-// other. A graph of this many edges cannot be drawn with arrows that anyone could follow.
+// A grid is the authority graph as a table: a row for each holder, a column for each provider, and in each field what
+// the one holds of the other. A graph of this many edges cannot be drawn with arrows that anyone could follow.
 type grid struct {
 	holders, providers []string
 	fields             map[[2]string][]edge
@@ -73,13 +73,15 @@ func printSVG(w io.Writer, edges []edge) {
 	fmt.Fprintf(w, svgStart, width, height, width, height)
 	x := svgMargin + svgName
 	for i, p := range g.providers {
-		fmt.Fprintf(w, `<text class="name" x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", x+widths[i]/2, svgMargin+svgLine, label(p))
+		fmt.Fprintf(w, `<text class="name" x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", x+widths[i]/2,
+			svgMargin+svgLine, label(p))
 		x += widths[i]
 	}
 	y := svgMargin + svgHead
 	for i, h := range g.holders {
 		fmt.Fprintf(w, `<line x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", svgMargin, y, width-svgMargin, y)
-		fmt.Fprintf(w, `<text class="name" x="%d" y="%d">%s</text>`+"\n", svgMargin, y+svgGap+svgPad+svgLine-4, label(h))
+		fmt.Fprintf(w, `<text class="name" x="%d" y="%d">%s</text>`+"\n", svgMargin, y+svgGap+svgPad+svgLine-4,
+			label(h))
 		x = svgMargin + svgName
 		for j, p := range g.providers {
 			printField(w, g.fields[[2]string{h, p}], p == resources, x+svgGap, y+svgGap)
@@ -97,10 +99,12 @@ func printField(w io.Writer, edges []edge, resource bool, x, y int) {
 		class = "resource"
 	}
 	for _, e := range edges {
-		fmt.Fprintf(w, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+"\n", class, x, y, boxWidth(e), boxHeight(e))
+		fmt.Fprintf(w, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+"\n", class, x, y, boxWidth(e),
+			boxHeight(e))
 		fmt.Fprintf(w, `<text x="%d" y="%d">%s</text>`+"\n", x+svgPad, y+svgPad+svgLine-4, label(e.Facet))
 		for i, grant := range e.Grants {
-			fmt.Fprintf(w, `<text class="grant" x="%d" y="%d">%s</text>`+"\n", x+svgPad, y+svgPad+svgLine*(i+2)-4, label(grant))
+			fmt.Fprintf(w, `<text class="grant" x="%d" y="%d">%s</text>`+"\n", x+svgPad, y+svgPad+svgLine*(i+2)-4,
+				label(grant))
 		}
 		y += boxHeight(e) + svgGap
 	}

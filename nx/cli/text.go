@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// clean makes one printable line of a text that came from elsewhere: what a service writes must not reach the terminal as it is.
+// clean makes one printable line of a text that came from elsewhere: what a service writes must not reach the terminal
+// as it is.
 func clean(text string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {

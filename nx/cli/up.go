@@ -49,7 +49,8 @@ func (v *upVerb) Run(_ context.Context, in *invocation) error {
 
 // check refuses what the system would refuse, before anything is started.
 func (v *upVerb) check() error {
-	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries, Watch: v.Watch, Hang: v.Hang}
+	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries, Watch: v.Watch,
+		Hang: v.Hang}
 	if err := policy.Check(); err != nil {
 		return wrongUsage("%v", err)
 	}

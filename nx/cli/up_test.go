@@ -52,7 +52,8 @@ func up(t *testing.T, args ...string) (outcome, *launch) {
 func TestUpBecomesInitd(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "key.pub")
 	set := filepath.Join(t.TempDir(), "system-v1.0.0.nxs")
-	if err := errors.Join(os.WriteFile(key, []byte(updatestest.Key(1).Public().String()+"\n"), 0o644), os.WriteFile(set, nil, 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(key, []byte(updatestest.Key(1).Public().String()+"\n"), 0o644),
+		os.WriteFile(set, nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	sets := filepath.Dir(set)
@@ -61,9 +62,12 @@ func TestUpBecomesInitd(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"by default", nil, "initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --floor signed --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
-		{"with all", []string{"--dir", "d", "--trust", key, "--trust", updatestest.Key(2).Public().Text(), "--factory", set, "--limit-archive", "2GiB",
-			"--limit-payload=500MB", "--tries", "3", "--settle", "200ms", "--health-deadline", "1m", "--selftest", sets},
+		{"by default", nil,
+			"initd --dir /from/environment --limit-archive 104857600 --limit-payload 52428800 --tries 2 --floor signed --settle 1s --health-deadline 30s --watch 1m0s --hang 10s"},
+		{"with all", []string{"--dir", "d", "--trust", key, "--trust", updatestest.Key(2).Public().Text(), "--factory",
+			set, "--limit-archive", "2GiB",
+			"--limit-payload=500MB", "--tries", "3", "--settle", "200ms", "--health-deadline", "1m", "--selftest",
+			sets},
 			"initd --dir d --trust " + key + " --trust " + updatestest.Key(2).Public().Text() + " --factory " + set +
 				" --limit-archive 2147483648 --limit-payload 500000000 --tries 3 --floor signed --settle 200ms --health-deadline 1m0s --watch 1m0s --hang 10s --selftest " + sets},
 		{"with sockets for others", []string{"--share", "status=/run/a,b/status.sock", "--share", "stage=stage.sock"},
@@ -91,14 +95,16 @@ func TestUpBecomesInitd(t *testing.T) {
 func TestUpDefaults(t *testing.T) {
 	_, launched := up(t)
 	limits := nxs.DefaultLimits()
-	if limits.Archive != 100<<20 || limits.Payload != 50<<20 || !slices.Contains(launched.argv, "104857600") || !slices.Contains(launched.argv, "52428800") {
+	if limits.Archive != 100<<20 || limits.Payload != 50<<20 || !slices.Contains(launched.argv, "104857600") ||
+		!slices.Contains(launched.argv, "52428800") {
 		t.Errorf("argv %q does not hold the limits %+v", launched.argv, limits)
 	}
 }
 
 func TestUpRefuses(t *testing.T) {
 	bad, private := filepath.Join(t.TempDir(), "bad.pub"), filepath.Join(t.TempDir(), "publisher")
-	err := errors.Join(os.WriteFile(bad, []byte("no key"), 0o644), os.WriteFile(private, []byte(trust.SeedText([32]byte{1})+"\n"), 0o600))
+	err := errors.Join(os.WriteFile(bad, []byte("no key"), 0o644),
+		os.WriteFile(private, []byte(trust.SeedText([32]byte{1})+"\n"), 0o600))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +129,8 @@ func TestUpRefuses(t *testing.T) {
 		{[]string{"--trust", "none.pub"}, 1, "nx: cannot trust none.pub: no such file or directory\n"},
 		{[]string{"--trust", private}, 1, "nx: cannot trust " + private + ": it is a private key"},
 		{[]string{"--trust", trust.SeedText([32]byte{1})}, 1, "nx: cannot trust (given as text): it is a private key"},
-		{[]string{"--trust", strings.Repeat("01", 32)}, 1, "nx: cannot trust (given as text): 64 hex digits do not say"},
+		{[]string{"--trust", strings.Repeat("01", 32)}, 1,
+			"nx: cannot trust (given as text): 64 hex digits do not say"},
 		{[]string{"--factory", "none.nxs"}, 1, "nx: cannot use factory set none.nxs: no such file or directory\n"},
 		{[]string{"--selftest", bad}, 1, "nx: cannot use sets in " + bad + ": it is no folder\n"},
 	} {
@@ -142,25 +149,31 @@ func TestUpRefuses(t *testing.T) {
 func TestNotRunning(t *testing.T) {
 	dir := t.TempDir()
 	text := "cannot reach the system in " + dir + ": no system runs there"
-	for _, verb := range []string{"status", "switch", "rollback", "discard", "history", "bundles", "services", "graph", "log", "shutdown", "reboot"} {
-		run(context.Background(), "--dir", dir, "--json", verb).want(t, 1, `{"error":"`+text+`","reason":"not-running"}`+"\n",
+	for _, verb := range []string{"status", "switch", "rollback", "discard", "history", "bundles", "services", "graph",
+		"log", "shutdown", "reboot"} {
+		run(context.Background(), "--dir", dir, "--json", verb).want(t, 1,
+			`{"error":"`+text+`","reason":"not-running"}`+"\n",
 			"nx: "+text+"\nhint: start it with `nx up --dir "+dir+"`\n")
 	}
 }
 
 func TestUsage(t *testing.T) {
 	hint := "hint: `nx --help` shows the verbs, `nx VERB --help` one of them\n"
-	run(t.Context(), "frob", "--json").want(t, 2, `{"error":"unexpected argument frob","reason":"usage"}`+"\n", "nx: unexpected argument frob\n"+hint)
+	run(t.Context(), "frob", "--json").want(t, 2, `{"error":"unexpected argument frob","reason":"usage"}`+"\n",
+		"nx: unexpected argument frob\n"+hint)
 	run(t.Context(), "log", "--lines", "513").want(t, 2, "", "nx: --lines must be 1 to 512\n"+hint)
-	run(t.Context(), "graph", "--dot", "--json").want(t, 2, `{"error":"--dot and --json exclude each other","reason":"usage"}`+"\n",
+	run(t.Context(), "graph", "--dot", "--json").want(t, 2,
+		`{"error":"--dot and --json exclude each other","reason":"usage"}`+"\n",
 		"nx: --dot and --json exclude each other\n"+hint)
 	for _, args := range [][]string{{}, {"stage"}, {"log", "--level", "loud"}, {"stage", "a", "b"}} {
-		if got := run(t.Context(), args...); got.status != 2 || got.stdout != "" || !strings.HasSuffix(got.stderr, hint) {
+		if got := run(t.Context(), args...); got.status != 2 || got.stdout != "" ||
+			!strings.HasSuffix(got.stderr, hint) {
 			t.Errorf("nx %q: status %d, %s%s", args, got.status, got.stdout, got.stderr)
 		}
 	}
 	for _, args := range [][]string{{"--help"}, {"up", "--help"}, {"stage", "--help"}} {
-		if got := run(t.Context(), args...); got.status != 0 || got.stderr != "" || !strings.HasPrefix(got.stdout, "Usage: nx ") {
+		if got := run(t.Context(), args...); got.status != 0 || got.stderr != "" ||
+			!strings.HasPrefix(got.stdout, "Usage: nx ") {
 			t.Errorf("nx %q: status %d, %s%s", args, got.status, got.stdout, got.stderr)
 		}
 	}

@@ -55,8 +55,8 @@ type updated struct {
 	Downtime []away `json:"downtime,omitempty"` // where that was asked for
 }
 
-// verdict looks whether the trial of the set is over: committed, or rolled back, which is an error. Every state it is shown is of a time
-// after the switch, so a set that is no longer on trial has its verdict.
+// verdict looks whether the trial of the set is over: committed, or rolled back, which is an error. Every state it is
+// shown is of a time after the switch, so a set that is no longer on trial has its verdict.
 func (s staged) verdict(now state) (over bool, err error) {
 	switch {
 	case now.PendingSlot != nil && *now.PendingSlot == s.Slot:

@@ -45,7 +45,8 @@ func fail(p *peer) {
 	})
 }
 
-// wantQuarters wants progress at some of the quarters, ascending: a state that comes while another is shown takes its place.
+// wantQuarters wants progress at some of the quarters, ascending: a state that comes while another is shown takes its
+// place.
 func wantQuarters(t *testing.T, stderr string) {
 	t.Helper()
 	line := regexp.MustCompile(`^system-v1\.2\.0\.nxs: (25|50|75|100)% \([0-9.]+ MiB of 3\.0 MiB\)$`)
@@ -83,7 +84,8 @@ func stageAt(t *testing.T, older bool) {
 	if string(received) != string(content) {
 		t.Errorf("the system received %d bytes, want the %d of the file", len(received), len(content))
 	}
-	p.nx("switch").want(t, 0, "1.2.0 in slot b is on trial\nnext: the verdict comes by itself; `nx status` shows it\n", "")
+	p.nx("switch").want(t, 0, "1.2.0 in slot b is on trial\nnext: the verdict comes by itself; `nx status` shows it\n",
+		"")
 }
 
 func TestStageForPrograms(t *testing.T) {
@@ -108,7 +110,8 @@ func TestStageRefused(t *testing.T) {
 		{"at the first byte", "done", 1, digest, ""},
 		{"half way", "done", 1 << 20, digest, ""},
 		{"at the last byte", "done", 3<<20 + 17, digest, ""},
-		{"with a hint", "stageSystem", 0, [2]string{"archive-too-large", "3145745 bytes are over the 1 MiB of the policy"},
+		{"with a hint", "stageSystem", 0, [2]string{"archive-too-large",
+			"3145745 bytes are over the 1 MiB of the policy"},
 			"hint: the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`\n"},
 	} {
 		for _, older := range []bool{false, true} {
@@ -116,13 +119,15 @@ func TestStageRefused(t *testing.T) {
 				p := startPeer(t)
 				p.set(func(p *peer) { p.older, p.refuse[c.method], p.refuseAt = older, c.why, c.refuseAt })
 				text := "cannot stage " + file + ": " + c.why[1]
-				p.nx("stage", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"`+c.why[0]+`"}`+"\n", "nx: "+text+"\n"+c.hint)
+				p.nx("stage", "--json", file).want(t, 1, `{"error":"`+text+`","reason":"`+c.why[0]+`"}`+"\n",
+					"nx: "+text+"\n"+c.hint)
 			})
 		}
 	}
 }
 
-// TestStageNotGranted comes in by a way that does not give what it takes. The other facet, which could do it too, is not tried.
+// TestStageNotGranted comes in by a way that does not give what it takes. The other facet, which could do it too, is
+// not tried.
 func TestStageNotGranted(t *testing.T) {
 	p := startPeer(t)
 	p.set(func(p *peer) { p.withheld = true })
@@ -137,10 +142,12 @@ func TestSocket(t *testing.T) {
 	p := startPeer(t)
 	p.refuses("staged", "nothing-staged", "nothing is staged")
 	p.nx("--dir", "elsewhere", "--socket", filepath.Join(p.dir, "control.sock"), "discard").want(t, 1, "",
-		"nx: cannot discard: nothing is staged\nhint: stage a set with `nx --socket "+filepath.Join(p.dir, "control.sock")+" stage FILE`\n")
+		"nx: cannot discard: nothing is staged\nhint: stage a set with `nx --socket "+filepath.Join(p.dir,
+			"control.sock")+" stage FILE`\n")
 	none := filepath.Join(t.TempDir(), "none.sock")
-	run(t.Context(), "--socket", none, "status").want(t, 1, "", "nx: cannot reach the system at "+none+": no system runs there\n"+
-		"hint: a system shares a socket while it runs with `nx up --share ROLE="+none+"`\n")
+	run(t.Context(), "--socket", none, "status").want(t, 1, "",
+		"nx: cannot reach the system at "+none+": no system runs there\n"+
+			"hint: a system shares a socket while it runs with `nx up --share ROLE="+none+"`\n")
 	run(t.Context(), "--socket", none, "up").want(t, 2, "",
 		"nx: --socket and NX_SOCKET are for a system that runs already\nhint: `nx --help` shows the verbs, `nx VERB --help` one of them\n")
 }
@@ -182,7 +189,8 @@ func TestUpdateCommitted(t *testing.T) {
 	p.set(func(p *peer) { p.onSwitch = commit })
 	file, _ := archive(t)
 	got := p.nx("update", file)
-	if got.status != 0 || got.stdout != "updated to 1.2.0 in slot b, healthy\n" || !strings.HasSuffix(got.stderr, "1.2.0 in slot b is on trial\n") {
+	if got.status != 0 || got.stdout != "updated to 1.2.0 in slot b, healthy\n" ||
+		!strings.HasSuffix(got.stderr, "1.2.0 in slot b is on trial\n") {
 		t.Errorf("status %d\n%s%s", got.status, got.stdout, got.stderr)
 	}
 }
@@ -237,7 +245,8 @@ func TestUpdateGoesOnOverARestartOfUpdated(t *testing.T) {
 	}
 }
 
-// TestUpdateGoesOnUnderAnotherCore has every connection end in mid-trial while the socket stays, as when another core takes over.
+// TestUpdateGoesOnUnderAnotherCore has every connection end in mid-trial while the socket stays, as when another core
+// takes over.
 func TestUpdateGoesOnUnderAnotherCore(t *testing.T) {
 	p := startPeer(t)
 	drama := func(p *peer) {
@@ -265,7 +274,8 @@ func TestUpdateWhileTheSystemGoesAway(t *testing.T) {
 	})
 	file, _ := archive(t)
 	got := p.nx("update", "--json", file)
-	if got.status != 1 || !strings.HasSuffix(got.stdout, `the system in `+p.dir+` went away","reason":"disconnected"}`+"\n") {
+	if got.status != 1 || !strings.HasSuffix(got.stdout,
+		`the system in `+p.dir+` went away","reason":"disconnected"}`+"\n") {
 		t.Errorf("status %d: %s", got.status, got.stdout)
 	}
 }
@@ -274,7 +284,8 @@ func TestUpdateWithoutVerdictEnds(t *testing.T) {
 	p := startPeer(t)
 	file, _ := archive(t)
 	got := p.nx("update", "--json", "--timeout", "1ms", file)
-	if want := `{"error":"cannot update to 1.2.0: no verdict within 1ms","reason":"health-timeout"}` + "\n"; got.status != 1 || got.stdout != want {
+	if want := `{"error":"cannot update to 1.2.0: no verdict within 1ms","reason":"health-timeout"}` +
+		"\n"; got.status != 1 || got.stdout != want {
 		t.Errorf("status %d: %s, want %s", got.status, got.stdout, want)
 	}
 }
@@ -283,7 +294,8 @@ func TestSwitchAndDiscardNeedAStagedSet(t *testing.T) {
 	p := startPeer(t)
 	p.refuses("staged", "nothing-staged", "nothing is staged")
 	for verb, text := range map[string]string{"switch": "cannot switch", "discard": "cannot discard"} {
-		p.nx(verb).want(t, 1, "", "nx: "+text+": nothing is staged\nhint: stage a set with `nx --dir "+p.dir+" stage FILE`\n")
+		p.nx(verb).want(t, 1, "",
+			"nx: "+text+": nothing is staged\nhint: stage a set with `nx --dir "+p.dir+" stage FILE`\n")
 	}
 }
 

@@ -19,13 +19,15 @@ type staged struct {
 	SystemVersion string      `json:"systemVersion"`
 	IndexSHA256   string      `json:"indexSha256"`
 	Bundles       []bundleRef `json:"bundles"`
-	ReusedBytes   uint64      `json:"reusedBytes,omitempty"` // of payloads that were in place already, known to whoever staged it
+	// of payloads that were in place already, known to whoever staged it
+	ReusedBytes uint64 `json:"reusedBytes,omitempty"`
 
-	system update.StagedSystem // the power to switch to it, null where it was only to be staged; whoever has it releases it
+	// the power to switch to it, null where it was only to be staged; whoever has it releases it
+	system update.StagedSystem
 }
 
-// upload stages a file through the sink that open asks for: as an open file where the system can take one, else as bytes. When it does not
-// return a set, the system has discarded what it received.
+// upload stages a file through the sink that open asks for: as an open file where the system can take one, else as
+// bytes. When it does not return a set, the system has discarded what it received.
 func (s *session) upload(ctx context.Context, path string, show progress, open opening) (staged, error) {
 	defer show.end()
 	info, err := regular(path)
@@ -50,8 +52,8 @@ func (s *session) upload(ctx context.Context, path string, show progress, open o
 	return sink.pour(ctx, io.LimitReader(file, info.Size()))
 }
 
-// hand hands an open file over. The result is null where that is not possible: the system is on another machine, or an older one, or does not
-// take files of that kind.
+// hand hands an open file over. The result is null where that is not possible: the system is on another machine, or an
+// older one, or does not take files of that kind.
 func (s *session) hand(ctx context.Context, file *os.File) operator.HandedFile {
 	if s.conn.Attach(file) != nil {
 		return operator.HandedFile{}

@@ -14,7 +14,8 @@ import (
 // verifyVerb checks what is in the slots.
 type verifyVerb struct{}
 
-// A slotCheck is what a check of one slot found; version is null for an empty slot, reason and detail are null for an intact one.
+// A slotCheck is what a check of one slot found; version is null for an empty slot, reason and detail are null for an
+// intact one.
 type slotCheck struct {
 	Slot          string  `json:"slot"`
 	SystemVersion *string `json:"systemVersion"`
@@ -36,7 +37,8 @@ func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 		for _, c := range checks {
 			if !c.Intact {
 				in.json = false // the answer says it already
-				return cannot("verify slot", c.Slot, refusal.New(refusal.Reason(*c.Reason), "%s", cmp.Or(*c.Detail, *c.Reason)))
+				return cannot("verify slot", c.Slot,
+					refusal.New(refusal.Reason(*c.Reason), "%s", cmp.Or(*c.Detail, *c.Reason)))
 			}
 		}
 		return nil
@@ -72,7 +74,8 @@ func (s *session) scrub(ctx context.Context) ([]slotCheck, error) {
 
 func (r *reader) slotCheck(m update.SlotCheck) slotCheck {
 	reason := r.text(m.Reason())
-	check := slotCheck{Slot: slotName(m.Slot()), SystemVersion: orNull(r.text(m.SystemVersion()), ""), Intact: reason == ""}
+	check := slotCheck{Slot: slotName(m.Slot()), SystemVersion: orNull(r.text(m.SystemVersion()), ""),
+		Intact: reason == ""}
 	if !check.Intact {
 		detail := saidOnce("cannot verify slot "+check.Slot, r.text(m.Detail()))
 		check.Reason, check.Detail = &reason, &detail
@@ -88,7 +91,8 @@ func printChecks(w io.Writer, checks []slotCheck) {
 		case c.Intact:
 			fmt.Fprintf(w, "slot %s: %s is intact\n", c.Slot, clean(*c.SystemVersion))
 		default:
-			fmt.Fprintf(w, "slot %s: %s is not: %s\n", c.Slot, clean(orElse(c.SystemVersion, "its set")), clean(cmp.Or(*c.Detail, *c.Reason)))
+			fmt.Fprintf(w, "slot %s: %s is not: %s\n", c.Slot, clean(orElse(c.SystemVersion, "its set")),
+				clean(cmp.Or(*c.Detail, *c.Reason)))
 		}
 	}
 }

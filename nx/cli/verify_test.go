@@ -16,7 +16,8 @@ func TestVerify(t *testing.T) {
 	p.change(func(s *peerState) {
 		s.sets[bootrecord.Slot_b], s.damage = peerSet{"1.1.0", 0xbb, true, nil}, "digest-mismatch"
 	})
-	p.nx("verify").want(t, 1, "slot a: 1.0.0 is intact\nslot b: 1.1.0 is not: digest mismatch in hello.nxb/payload.elf\n",
+	p.nx("verify").want(t, 1,
+		"slot a: 1.0.0 is intact\nslot b: 1.1.0 is not: digest mismatch in hello.nxb/payload.elf\n",
 		"nx: cannot verify slot b: digest mismatch in hello.nxb/payload.elf\n")
 	p.nx("verify", "--json").want(t, 1,
 		`[{"slot":"a","systemVersion":"1.0.0","intact":true,"reason":null,"detail":null},`+
@@ -38,7 +39,8 @@ func TestVerifySaysItOnce(t *testing.T) {
 	} {
 		p := startPeer(t)
 		p.set(func(p *peer) { p.found = [2]string{"io", said} })
-		p.nx("verify").want(t, 1, "slot a: 1.0.0 is intact\nslot b: its set is not: "+want+"\n", "nx: cannot verify slot b: "+want+"\n")
+		p.nx("verify").want(t, 1, "slot a: 1.0.0 is intact\nslot b: its set is not: "+want+"\n",
+			"nx: cannot verify slot b: "+want+"\n")
 	}
 }
 

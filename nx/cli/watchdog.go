@@ -40,7 +40,8 @@ func (w *watchdog) rows() [][]string {
 	case w == nil:
 		return nil
 	case w.On:
-		return [][]string{{"watchdog", fmt.Sprintf("%s, after %v", w.Name, time.Duration(w.TimeoutMs)*time.Millisecond)}}
+		return [][]string{{"watchdog", fmt.Sprintf("%s, after %v", w.Name,
+			time.Duration(w.TimeoutMs)*time.Millisecond)}}
 	default:
 		return [][]string{{"watchdog", "none: " + w.Detail}}
 	}

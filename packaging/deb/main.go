@@ -1,4 +1,5 @@
-// Command deb packs what `make build man` made into Debian packages in out/deb. The same files, version and time give the same bytes.
+// Command deb packs what `make build man` made into Debian packages in out/deb. The same files, version and time give
+// the same bytes.
 package main
 
 import (
@@ -39,7 +40,8 @@ func pack(version string, seconds int64, nfpm string) error {
 	}
 	for _, name := range []string{"nexus", "nexus-tools"} {
 		target := fmt.Sprintf("%s/%s_%s_%s.deb", out, name, debian, runtime.GOARCH)
-		cmd := exec.Command(nfpm, "package", "--config", "packaging/debian/"+name+".yaml", "--packager", "deb", "--target", target)
+		cmd := exec.Command(nfpm, "package", "--config", "packaging/debian/"+name+".yaml", "--packager", "deb",
+			"--target", target)
 		cmd.Env = append(os.Environ(),
 			"DEB_VERSION="+debian, "DEB_ARCH="+runtime.GOARCH, "SOURCE_DATE_EPOCH="+strconv.FormatInt(seconds, 10))
 		if output, err := cmd.CombinedOutput(); err != nil {
@@ -73,7 +75,8 @@ func stage(debian string, commit time.Time) error {
 	return nil
 }
 
-// changelog is the package's own, in Debian's form. What changed for people is in CHANGELOG.md, which the package has, too.
+// changelog is the package's own, in Debian's form. What changed for people is in CHANGELOG.md, which the package has,
+// too.
 func changelog(name, debian string, commit time.Time) string {
 	return fmt.Sprintf("%s (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- %s  %s\n",
 		name, debian, "Nexus maintainers <maintainers@nexus.invalid>", commit.Format(time.RFC1123Z))

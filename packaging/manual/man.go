@@ -7,7 +7,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Man is the man page of a command, for section 1. It bears no date and no version, so it changes when the command line does.
+// Man is the man page of a command, for section 1. It bears no date and no version, so it changes when the command line
+// does.
 func Man(app *kong.Application, seeAlso ...string) string {
 	var b strings.Builder
 	all := places(app)

@@ -1,4 +1,5 @@
-// Package manual writes man pages and shell completion from the definition of a command line. The same definition gives the same bytes.
+// Package manual writes man pages and shell completion from the definition of a command line. The same definition gives
+// the same bytes.
 package manual
 
 import (

@@ -13,8 +13,8 @@ var (
 	since  = regexp.MustCompile(`-(\d+)-(g[0-9a-f]+)$`)
 )
 
-// Debian turns a version into a Debian one that sorts the same way: a pre-release before its release, later commits after their tag.
-// A build without a version sorts before every release, by the time of its commit.
+// Debian turns a version into a Debian one that sorts the same way: a pre-release before its release, later commits
+// after their tag. A build without a version sorts before every release, by the time of its commit.
 func Debian(version string, commit time.Time) (string, error) {
 	if version == "" {
 		return "0~" + commit.UTC().Format("20060102150405"), nil

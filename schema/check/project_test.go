@@ -14,7 +14,8 @@ import (
 	"nexus/schema/check/cli"
 )
 
-var update = flag.Bool("update", false, "write schema/HOLDERS, schema/API.lock and docs/api.md again; read the difference")
+var update = flag.Bool("update", false,
+	"write schema/HOLDERS, schema/API.lock and docs/api.md again; read the difference")
 
 // top is the top of the tree, from here.
 const top = "../.."
@@ -22,8 +23,9 @@ const top = "../.."
 // TestHolders holds schema/HOLDERS, from which the API reference says who holds what, to the authority table itself.
 func TestHolders(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Who holds what: the authority table and the roles of daemons/initd, as the API reference reads them. Made by\n" +
-		"# go test ./schema/check -update; do not edit.\n")
+	b.WriteString(
+		"# Who holds what: the authority table and the roles of daemons/initd, as the API reference reads them. Made by\n" +
+			"# go test ./schema/check -update; do not edit.\n")
 	hold := func(holder string, edge initd.Edge) {
 		grants := "-"
 		if len(edge.Grants) > 0 {
@@ -51,8 +53,8 @@ func TestHolders(t *testing.T) {
 	}
 }
 
-// TestProject runs the gate over this project's own schemas, where the compiler is installed: they lint clean, and the lock and the
-// reference are current.
+// TestProject runs the gate over this project's own schemas, where the compiler is installed: they lint clean, and the
+// lock and the reference are current.
 func TestProject(t *testing.T) {
 	if _, err := exec.LookPath("capnp"); err != nil {
 		t.Skip("capnp is not installed: schema/API.lock and docs/api.md are not compared with the schemas")
@@ -70,7 +72,8 @@ func TestProject(t *testing.T) {
 		args := append(verb, "--no-standard-import", "-I", casetest.LibrarySchemas(t), "schema")
 		var out, errs strings.Builder
 		if status := cli.Run(args, strings.NewReader(""), &out, &errs); status != 0 {
-			t.Errorf("schema-check %s: exit status %d\n%s%s", strings.Join(args, " "), status, out.String(), errs.String())
+			t.Errorf("schema-check %s: exit status %d\n%s%s", strings.Join(args, " "), status, out.String(),
+				errs.String())
 		}
 	}
 }

@@ -1,5 +1,6 @@
 // Command gen turns the schema tree into Go: one package in capnpgen per schema file, by the capnp compiler and the
-// capnpc-go that go.mod pins. Same schema, same bytes; CI runs it and fails when the tree differs from what is committed.
+// capnpc-go that go.mod pins. Same schema, same bytes; CI runs it and fails when the tree differs from what is
+// committed.
 //
 // Usage, from the top of the tree: go run ./schema/gen
 package main
@@ -52,7 +53,8 @@ func run() error {
 		if err := os.MkdirAll(out, 0o755); err != nil {
 			return err
 		}
-		err := command("capnp", "compile", "--no-standard-import", "-I", std, "--src-prefix=schema", "-o"+plugin+":"+out, file)
+		err := command("capnp", "compile", "--no-standard-import", "-I", std, "--src-prefix=schema",
+			"-o"+plugin+":"+out, file)
 		if err != nil {
 			return err
 		}

@@ -36,8 +36,9 @@ func TestReportKeepsTheText(t *testing.T) {
 	}
 	table := Table{Title: "work", Floor: "a", Ours: "b", Aim: 0.5, Rows: []Row{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
 	r := result{
-		Table:   table,
-		samples: map[string][]Sample{"a": {{2, 1 << 20}, {8, 1 << 20}, {4, 1 << 20}}, "b": {{1, 2 << 20}, {2, 2 << 20}, {2, 2 << 20}}},
+		Table: table,
+		samples: map[string][]Sample{"a": {{2, 1 << 20}, {8, 1 << 20}, {4, 1 << 20}},
+			"b": {{1, 2 << 20}, {2, 2 << 20}, {2, 2 << 20}}},
 		missing: map[string]string{"c": "c is not installed"},
 	}
 	if err := writeReport(name, []result{r}); err != nil {
@@ -48,7 +49,8 @@ func TestReportKeepsTheText(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := string(raw)
-	for _, want := range []string{"before\n", "after\n", "| a | 4.000 | 1.00 | 1 |", "| b | 2.000 | 0.50 | 2 |", "| c | – | – | c is not installed |", "Measured 0.50: met."} {
+	for _, want := range []string{"before\n", "after\n", "| a | 4.000 | 1.00 | 1 |", "| b | 2.000 | 0.50 | 2 |",
+		"| c | – | – | c is not installed |", "Measured 0.50: met."} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

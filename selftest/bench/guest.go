@@ -19,7 +19,8 @@ import (
 	"nexus/selftest/qemu"
 )
 
-// guestMemory is the memory of the guest in MiB: its image, the set's pages and those of what was unpacked have room in it.
+// guestMemory is the memory of the guest in MiB: its image, the set's pages and those of what was unpacked have room in
+// it.
 const guestMemory = 1024
 
 // guestDisk is how many bytes the guest's disk has.

@@ -56,7 +56,8 @@ func (in Input) make(p Place) (string, error) {
 	return dir, os.Rename(half, dir)
 }
 
-// bundle makes one bundle. Its manifest is of the first version, which says nothing about the payload: so it can be made before it.
+// bundle makes one bundle. Its manifest is of the first version, which says nothing about the payload: so it can be
+// made before it.
 func (in Input) bundle(dir string, i int, size int64) error {
 	name := fmt.Sprintf("bundle%02d", i)
 	folder := filepath.Join(dir, name+".nxb")
@@ -116,12 +117,13 @@ func (p *programs) advance() error {
 			return fmt.Errorf("cannot find the Go toolchain: %w", err)
 		}
 		for _, dir := range []string{"bin", "pkg/tool"} {
-			err := filepath.WalkDir(filepath.Join(strings.TrimSpace(string(root)), dir), func(name string, e fs.DirEntry, err error) error {
-				if err == nil && e.Type().IsRegular() {
-					p.names = append(p.names, name)
-				}
-				return err
-			})
+			err := filepath.WalkDir(filepath.Join(strings.TrimSpace(string(root)), dir),
+				func(name string, e fs.DirEntry, err error) error {
+					if err == nil && e.Type().IsRegular() {
+						p.names = append(p.names, name)
+					}
+					return err
+				})
 			if err != nil {
 				return err
 			}

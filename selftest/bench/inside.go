@@ -11,8 +11,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// inside is this program as the first process of a guest: it measures what a guest can do, and powers off. Where a machine's system folder would be
-// is where it works, on the same disk and file system.
+// inside is this program as the first process of a guest: it measures what a guest can do, and powers off. Where a
+// machine's system folder would be is where it works, on the same disk and file system.
 func inside(ctx context.Context, args []string) {
 	fmt.Println(initd.LineFirst)
 	if err := measureInside(ctx, args); err != nil {
@@ -47,7 +47,8 @@ func measureInside(ctx context.Context, args []string) error {
 	if err := os.Setenv("PATH", initd.GuestBin); err != nil {
 		return err
 	}
-	place := Place{Bin: initd.GuestBin, Self: "/init", Key: filepath.Join(initd.GuestTrust, "key"), root: initd.GuestDir}
+	place := Place{Bin: initd.GuestBin, Self: "/init", Key: filepath.Join(initd.GuestTrust, "key"),
+		root: initd.GuestDir}
 	r, err := measure(ctx, place, stagingInside(small()), *rounds, os.Stdout)
 	if err != nil {
 		return err

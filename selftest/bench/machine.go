@@ -11,7 +11,8 @@ import (
 func machine() string {
 	load, _, _ := strings.Cut(line("/proc/loadavg", ""), " ")
 	return fmt.Sprintf("\n%s, %d cores, %s, kernel %s, load at the end %s; SHA instructions: %s, AVX-512: %s.\n",
-		line("/proc/cpuinfo", "model name"), runtime.NumCPU(), runtime.Version(), line("/proc/sys/kernel/osrelease", ""), load, has("sha_ni"), has("avx512bw"))
+		line("/proc/cpuinfo", "model name"), runtime.NumCPU(), runtime.Version(),
+		line("/proc/sys/kernel/osrelease", ""), load, has("sha_ni"), has("avx512bw"))
 }
 
 // line is the value of a key in a file of `key : value`, or the first line without a key.

@@ -1,5 +1,6 @@
-// Command bench packs, verifies and stages the same inputs with our tools, with what any system has for it and with peers, in turn, and prints
-// medians and their ratios. It measures, decides nothing, and never changes what it finds installed.
+// Command bench packs, verifies and stages the same inputs with our tools, with what any system has for it and with
+// peers, in turn, and prints medians and their ratios. It measures, decides nothing, and never changes what it finds
+// installed.
 //
 // Usage: bench [-quick] [-rounds N] [-only REGEXP] [-bin DIR] [-dir DIR] [-o FILE]
 //
@@ -22,7 +23,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if os.Getpid() == 1 && os.Args[0] == "/init" { // of a guest's image; in a container it may be the first process, too
+	// of a guest's image; in a container it may be the first process, too
+	if os.Getpid() == 1 && os.Args[0] == "/init" {
 		inside(ctx, os.Args[1:])
 		return
 	}

@@ -7,7 +7,8 @@ func packers() []Row {
 			Name:  "rauc bundle, plain",
 			Needs: []string{"rauc", "mksquashfs", "openssl"},
 			Setup: certificate + raucContent,
-			Run:   Shell(`rm -rf content; mkdir content; for f in "$INPUT"/*; do ln "$f/payload.elf" "content/$(basename "$f").img"; done; cp manifest.raucm content/` + "\n" + raucBundle + ` content "$OUT/set.raucb" >/dev/null`),
+			Run: Shell(
+				`rm -rf content; mkdir content; for f in "$INPUT"/*; do ln "$f/payload.elf" "content/$(basename "$f").img"; done; cp manifest.raucm content/` + "\n" + raucBundle + ` content "$OUT/set.raucb" >/dev/null`),
 		},
 		{
 			Name:  "swupdate: openssl dgst + cms, cpio",
@@ -30,7 +31,8 @@ func verifiers() []Row {
 		{
 			Name:  "rauc info",
 			Needs: []string{"rauc", "mksquashfs", "openssl"},
-			Setup: certificate + raucContent + `rm -rf content; mkdir content; for f in "$INPUT"/*; do ln "$f/payload.elf" "content/$(basename "$f").img"; done; cp manifest.raucm content/` + "\n" +
+			Setup: certificate + raucContent +
+				`rm -rf content; mkdir content; for f in "$INPUT"/*; do ln "$f/payload.elf" "content/$(basename "$f").img"; done; cp manifest.raucm content/` + "\n" +
 				raucBundle + ` content set.raucb >/dev/null; cat set.raucb >/dev/null`,
 			Run: Shell(`rauc --keyring=cert.pem info set.raucb >/dev/null`),
 		},

@@ -14,8 +14,8 @@ import (
 	"nexus/daemons/initd"
 )
 
-// A Place is where rows find and leave things. Scripts have the same as variables: BIN, SELF, KEY, INPUT, WORK, OUT; HALF is
-// half the number of payloads, what one of two processes gets, and SETS the folder that a guest finds sets in.
+// A Place is where rows find and leave things. Scripts have the same as variables: BIN, SELF, KEY, INPUT, WORK, OUT;
+// HALF is half the number of payloads, what one of two processes gets, and SETS the folder that a guest finds sets in.
 type Place struct {
 	Bin   string // our tools
 	Self  string // this program
@@ -68,12 +68,14 @@ func Shell(script string) func(context.Context, Place) (Sample, error) {
 		if err != nil {
 			return Sample{}, err
 		}
-		cmd.Env = append(os.Environ(), fmt.Sprintf("HALF=%d", (len(bundles)+1)/2), "BIN="+p.Bin, "SELF="+p.Self, "KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out, "SETS="+initd.GuestSets)
+		cmd.Env = append(os.Environ(), fmt.Sprintf("HALF=%d", (len(bundles)+1)/2), "BIN="+p.Bin, "SELF="+p.Self,
+			"KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out, "SETS="+initd.GuestSets)
 		return timed(cmd)
 	}
 }
 
-// with is Shell with another input than the table's. It makes the input, if it is not there, outside of the time it takes.
+// with is Shell with another input than the table's. It makes the input, if it is not there, outside of the time it
+// takes.
 func with(in Input, script string) func(context.Context, Place) (Sample, error) {
 	return func(ctx context.Context, p Place) (Sample, error) {
 		var err error
@@ -98,5 +100,6 @@ func timed(cmd *exec.Cmd) (Sample, error) {
 	if !ok {
 		return Sample{}, errors.New("this system does not count memory")
 	}
-	return Sample{Seconds: took, Peak: usage.Maxrss << 10}, nil // getrusage(2): in KiB, with the children that were waited for
+	// getrusage(2): in KiB, with the children that were waited for
+	return Sample{Seconds: took, Peak: usage.Maxrss << 10}, nil
 }

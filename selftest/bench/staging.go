@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// staging is about a set on its way into the standby slot, by a whole system: nx hands the archive to updated over RPC, and that verifies and
-// writes it. What it is held against is what scripts do: unpack, digest, sync.
+// staging is about a set on its way into the standby slot, by a whole system: nx hands the archive to updated over RPC,
+// and that verifies and writes it. What it is held against is what scripts do: unpack, digest, sync.
 func staging(in Input, aim float64) Table {
 	const floor = "tar xf + openssl dgst + sync"
 	return Table{
@@ -23,7 +23,8 @@ func staging(in Input, aim float64) Table {
 		Input: in, Quick: in.Size < large().Size, Setup: ready, Floor: floor, Ours: stages, Aim: aim,
 		Rows: []Row{
 			{Name: "tar xf + sync", Run: Shell(unpack + durable)},
-			{Name: floor, Needs: []string{"openssl"}, Run: Shell(unpack + payloads + `openssl dgst -sha256 >/dev/null; ` + durable)},
+			{Name: floor, Needs: []string{"openssl"},
+				Run: Shell(unpack + payloads + `openssl dgst -sha256 >/dev/null; ` + durable)},
 			{Name: stages, Run: stage},
 		},
 	}
@@ -39,7 +40,8 @@ func stagingInside(in Input) Table {
 			{Name: "busybox: tar xf + sync", Run: Shell(unpack + durable)},
 			{Name: floor, Run: Shell(unpack + payloads + `sha256sum >/dev/null; ` + durable)},
 			{Name: "SHA-256 in Go, one stream", Run: Shell(`"$SELF" sha256 "$WORK/set.nxs" >/dev/null`)},
-			{Name: "busybox: tar xf + sha256sum, 2 processes + sync", Run: Shell(unpack + payloads + `-P2 -n1 sha256sum >/dev/null; ` + durable)},
+			{Name: "busybox: tar xf + sha256sum, 2 processes + sync",
+				Run: Shell(unpack + payloads + `-P2 -n1 sha256sum >/dev/null; ` + durable)},
 			{Name: stages, Run: stage},
 		},
 	}
@@ -67,8 +69,8 @@ func stage(ctx context.Context, p Place) (Sample, error) {
 // patience is how long a system may take to serve.
 const patience = 30 * time.Second
 
-// stageOnce boots a system on an empty folder and stages the set. The start is not in its time, and its peak is that of updated beyond
-// what updated had needed before.
+// stageOnce boots a system on an empty folder and stages the set. The start is not in its time, and its peak is that of
+// updated beyond what updated had needed before.
 func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
 	dir := filepath.Join(p.Out, "system")
 	up := exec.CommandContext(ctx, filepath.Join(p.Bin, "nx"), append([]string{

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The row that stages needs more than a script: it is run once, on a set of few bytes, with the programs as they are now.
+// The row that stages needs more than a script: it is run once, on a set of few bytes, with the programs as they are
+// now.
 func TestStagingRow(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs")

@@ -11,10 +11,12 @@ const limits = "--limit-archive 16GiB --limit-payload 16GiB"
 
 // Scripts of ours.
 const (
-	pack   = `"$BIN/nxs-pack" --input "$INPUT" --meta "$WORK/set.toml" --key "$KEY" ` + limits + ` --output "$OUT/set.nxs" >/dev/null`
+	pack = `"$BIN/nxs-pack" --input "$INPUT" --meta "$WORK/set.toml" --key "$KEY" ` + limits +
+		` --output "$OUT/set.nxs" >/dev/null`
 	verify = `"$BIN/nxs-pack" verify ` + limits + ` --trust "$KEY.pub" "$WORK/set.nxs" >/dev/null`
 	meta   = `printf 'system_version = "1.0.0"\n' >set.toml`
-	ready  = meta + "\n" + `"$BIN/nxs-pack" --input "$INPUT" --meta set.toml --key "$KEY" ` + limits + ` --output set.nxs >/dev/null; cat set.nxs >/dev/null`
+	ready  = meta + "\n" + `"$BIN/nxs-pack" --input "$INPUT" --meta set.toml --key "$KEY" ` + limits +
+		` --output set.nxs >/dev/null; cat set.nxs >/dev/null`
 )
 
 // tables are what is measured.
@@ -40,7 +42,9 @@ func packing(in Input, aim float64) Table {
 			{Name: "cp -r", Run: Shell(`cp -r "$INPUT" "$OUT/copy"`)},
 			{Name: "tar", Run: Shell(`tar cf "$OUT/set.tar" -C "$INPUT" .`)},
 			{Name: "tar + sync", Run: Shell(`tar cf "$OUT/set.tar" -C "$INPUT" .; sync "$OUT/set.tar"`)},
-			{Name: "tar + openssl dgst, 2 processes", Needs: []string{"openssl"}, Run: Shell(`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n"$HALF" openssl dgst -sha256 >"$OUT/sums"; tar cf "$OUT/set.tar" -C "$INPUT" .`)},
+			{Name: "tar + openssl dgst, 2 processes", Needs: []string{"openssl"},
+				Run: Shell(
+					`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n"$HALF" openssl dgst -sha256 >"$OUT/sums"; tar cf "$OUT/set.tar" -C "$INPUT" .`)},
 			{Name: "nxs-pack, durable", Run: Shell(pack)},
 		}, packers()...),
 	}
@@ -48,9 +52,11 @@ func packing(in Input, aim float64) Table {
 
 func packingOne() Table {
 	return Table{
-		Title: "pack and sign one payload of 1 GiB", Input: one(), Setup: meta, Floor: "SHA-256 in Go, one stream", Ours: "nxs-pack, durable", Aim: 1.1,
+		Title: "pack and sign one payload of 1 GiB", Input: one(), Setup: meta, Floor: "SHA-256 in Go, one stream",
+		Ours: "nxs-pack, durable", Aim: 1.1,
 		Rows: []Row{
-			{Name: "SHA-256 in Go, one stream", Run: Shell(`"$SELF" sha256 "$INPUT/bundle00.nxb/payload.elf" >/dev/null`)},
+			{Name: "SHA-256 in Go, one stream",
+				Run: Shell(`"$SELF" sha256 "$INPUT/bundle00.nxb/payload.elf" >/dev/null`)},
 			{Name: "cp", Run: Shell(`cp "$INPUT/bundle00.nxb/payload.elf" "$OUT/copy"`)},
 			{Name: "cp + sync", Run: Shell(`cp "$INPUT/bundle00.nxb/payload.elf" "$OUT/copy"; sync "$OUT/copy"`)},
 			{Name: "tar", Run: Shell(`tar cf "$OUT/set.tar" -C "$INPUT" .`)},
@@ -62,18 +68,21 @@ func packingOne() Table {
 func verifying(in Input, aim float64) Table {
 	return Table{
 		Title: fmt.Sprintf("verify %d bundles, %d MiB (%s)", in.Bundles, in.Size>>20, in.Name),
-		Input: in, Quick: in.Size < large().Size, Setup: ready, Floor: "openssl dgst, 2 processes", Ours: "nxs-pack verify", Aim: aim,
+		Input: in, Quick: in.Size < large().Size, Setup: ready, Floor: "openssl dgst, 2 processes",
+		Ours: "nxs-pack verify", Aim: aim,
 		Rows: append([]Row{
 			{Name: "cat", Run: Shell(`cat "$WORK/set.nxs" >/dev/null`)},
-			{Name: "openssl dgst, 2 processes", Needs: []string{"openssl"}, Run: Shell(`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n"$HALF" openssl dgst -sha256 >/dev/null`)},
+			{Name: "openssl dgst, 2 processes", Needs: []string{"openssl"},
+				Run: Shell(
+					`find "$INPUT" -name payload.elf -print0 | xargs -0 -P2 -n"$HALF" openssl dgst -sha256 >/dev/null`)},
 			{Name: "SHA-256 in Go, one stream", Run: Shell(`"$SELF" sha256 "$WORK/set.nxs" >/dev/null`)},
 			{Name: "nxs-pack verify", Run: Shell(verify)},
 		}, verifiers()...),
 	}
 }
 
-// memory is about the peaks: those of packing and verifying against that of a process that does nothing, and that of updated against its own
-// start.
+// memory is about the peaks: those of packing and verifying against that of a process that does nothing, and that of
+// updated against its own start.
 func memory() Table {
 	t := Table{Title: "peak memory, payloads of holes", Once: true, Setup: meta}
 	t.Rows = []Row{{Name: "nxs-pack --help", Run: Shell(`"$BIN/nxs-pack" --help >/dev/null`)}}
@@ -88,19 +97,21 @@ func memory() Table {
 
 const packAndVerify = pack + "\n" + `"$BIN/nxs-pack" verify ` + limits + ` --trust "$KEY.pub" "$OUT/set.nxs" >/dev/null`
 
-// edges are the sizes at which 32 bits end, with or without a sign, and one well beyond. What is packed must verify, and a device must take it.
+// edges are the sizes at which 32 bits end, with or without a sign, and one well beyond. What is packed must verify,
+// and a device must take it.
 func edges() Table {
 	t := Table{Title: "sizes at which 32 bits end: pack, verify and stage", Once: true, Setup: meta}
 	for _, edge := range []struct{ bits, by int64 }{{31, -1}, {31, 0}, {31, 1}, {32, -1}, {32, 0}, {32, 1}, {33, 0}} {
 		in := sparse(int64(1)<<edge.bits + edge.by)
-		t.Rows = append(t.Rows, Row{Name: fmt.Sprintf("2^%d%+d bytes", edge.bits, edge.by), Run: func(ctx context.Context, p Place) (Sample, error) {
-			packed, err := with(in, packAndVerify)(ctx, p)
-			if err != nil {
-				return packed, err
-			}
-			staged, err := stageOnce(ctx, p, filepath.Join(p.Out, "set.nxs"))
-			return Sample{Seconds: packed.Seconds + staged.Seconds, Peak: max(packed.Peak, staged.Peak)}, err
-		}})
+		t.Rows = append(t.Rows, Row{Name: fmt.Sprintf("2^%d%+d bytes", edge.bits, edge.by),
+			Run: func(ctx context.Context, p Place) (Sample, error) {
+				packed, err := with(in, packAndVerify)(ctx, p)
+				if err != nil {
+					return packed, err
+				}
+				staged, err := stageOnce(ctx, p, filepath.Join(p.Out, "set.nxs"))
+				return Sample{Seconds: packed.Seconds + staged.Seconds, Peak: max(packed.Peak, staged.Peak)}, err
+			}})
 	}
 	return t
 }

@@ -21,8 +21,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A bench is where devices are tried, one at a time: the daemons beside updated, over real connections. They never die here; the other
-// half of this package is about that.
+// A bench is where devices are tried, one at a time: the daemons beside updated, over real connections. They never die
+// here; the other half of this package is about that.
 type bench struct {
 	library *library
 	parts   updated.Parts
@@ -50,7 +50,8 @@ func newBench(l *library) (*bench, error) {
 	}
 	log := logclient.New("updated", vat.NewHolding("LogSink"))
 	b.parts = updated.Parts{
-		Clock: plat.RealClock{}, Log: log, Verifier: verifier, SlotPublisher: publisher, Limits: nxs.DefaultLimits(), Tries: tries,
+		Clock: plat.RealClock{}, Log: log, Verifier: verifier, SlotPublisher: publisher, Limits: nxs.DefaultLimits(),
+		Tries: tries,
 	}
 	b.close = func() { closeVerifier(); closePublisher() }
 	return b, nil

@@ -55,7 +55,8 @@ func bounds() (states, second int) {
 	return states, second
 }
 
-// chosen are the flows that the flags ask for. Without -whole those of two operators are sampled: they differ in little.
+// chosen are the flows that the flags ask for. Without -whole those of two operators are sampled: they differ in
+// little.
 func chosen(list []flow, whole bool) []flow {
 	var some []flow
 	for i, f := range list {

@@ -27,8 +27,8 @@ const (
 
 func kinds() []kind { return []kind{inMemory, onDisk} }
 
-// A device is the slots, the record and the engine that owns them, with PID 1 played by the test. Whoever gives a command notes here
-// what may be true from then on.
+// A device is the slots, the record and the engine that owns them, with PID 1 played by the test. Whoever gives a
+// command notes here what may be true from then on.
 type device struct {
 	*bench
 	kind kind
@@ -113,7 +113,8 @@ func (d *device) start(expected beliefs) error {
 // see is what the living updated goes by.
 func (d *device) see() belief {
 	r := d.life.Record()
-	b := belief{active: d.version(r.Slot(r.Active)), other: d.version(r.Slot(r.Standby())), serial: r.StageSerial, tries: r.TriesLeft, watch: r.WatchLeft}
+	b := belief{active: d.version(r.Slot(r.Active)), other: d.version(r.Slot(r.Standby())), serial: r.StageSerial,
+		tries: r.TriesLeft, watch: r.WatchLeft}
 	b.otherGood = r.Slot(r.Standby()).Good
 	switch {
 	case r.Pending != bootctl.None:
@@ -253,7 +254,8 @@ func (d *device) unlessBusy(r rule) rule {
 
 func (d *device) switchTo(serial uint64) error {
 	d.attempts = 0
-	return d.command("switch", d.unlessBusy(switching(serial)), func() error { return d.life.Switch(context.Background(), serial) })
+	return d.command("switch", d.unlessBusy(switching(serial)),
+		func() error { return d.life.Switch(context.Background(), serial) })
 }
 
 func (d *device) discard(serial uint64) error {

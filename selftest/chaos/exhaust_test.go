@@ -36,7 +36,8 @@ func (a *arena) jobs(b *bench, f flow, k kind, t *tally) []job {
 	return list
 }
 
-// faults are all ways in which one operation may fail. Looking fails for a bad disk only, and is no reason why what follows should.
+// faults are all ways in which one operation may fail. Looking fails for a bad disk only, and is no reason why what
+// follows should.
 func faults(changes []int, operations int) []fault {
 	var list []fault
 	for _, at := range changes {
@@ -95,8 +96,8 @@ func (a *arena) reviveAgain(b *bench, w wreck, t *tally) {
 // few is how many states are looked at after a cut that follows a failure.
 func (a *arena) few() int { return max(a.bound/8, 4) }
 
-// failAt fails one operation of a flow. What follows is every way to go on: the power is cut at the end or soon after the failure, updated
-// dies, or the device goes on.
+// failAt fails one operation of a flow. What follows is every way to go on: the power is cut at the end or soon after
+// the failure, updated dies, or the device goes on.
 func (a *arena) failAt(b *bench, f flow, c course, t *tally) {
 	few := a.few()
 	d := a.begin(b, c.kind, c.fault, -1)

@@ -6,8 +6,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A flow is what operators do to a device that runs its factory set, step by step. A step whose command fails for a fault of the disk is
-// done once more, as a person would; one that is refused is not.
+// A flow is what operators do to a device that runs its factory set, step by step. A step whose command fails for a
+// fault of the disk is done once more, as a person would; one that is refused is not.
 type flow struct {
 	name  string
 	steps func() []step
@@ -29,12 +29,14 @@ func flows() []flow {
 		{"rollback by operator", steps(stages(newer), switches, settles, rollsBack, settles)},
 		{"rollback by operator during a trial", steps(stages(newer), switches, attempts, rollsBack, settles)},
 		{"rollback under watch", steps(watched, stages(newer), switches, settles, attempts, attempts, settles)},
-		{"a watch that holds", steps(watched, stages(newer), switches, settles, held, stages(newest), switches, settles, stages(newer))},
+		{"a watch that holds", steps(watched, stages(newer), switches, settles, held, stages(newest), switches, settles,
+			stages(newer))},
 		{"quarantine", steps(stages(hanging), switches, settles, stages(hanging), clears(hanging), stages(hanging))},
 		{"restage over a staged slot", steps(stages(newer), stages(newest), switches, settles)},
 		{"restage the same set", steps(stages(newer), stages(newer), switches, settles)},
 		{"the active set again", steps(stages(factory), switches, settles, stages(newer), switches, settles)},
-		{"damaged sets", steps(stages(newer), offers(badSignature, refusal.InvalidSignature), offers(badPayload, refusal.DigestMismatch),
+		{"damaged sets", steps(stages(newer), offers(badSignature, refusal.InvalidSignature),
+			offers(badPayload, refusal.DigestMismatch),
 			offers(cutShort, refusal.Truncated), offers(badTail, refusal.BadArchive), switches, settles)},
 	}
 	return append(list, twoOperators()...)
@@ -99,8 +101,8 @@ func offers(what string, why refusal.Reason) func(*operator) step {
 // twoNames begins the names of flows with two operators.
 const twoNames = "two operators"
 
-// twoOperators are all orders in which the commands of two operators can reach a device: one stages and switches, the other stages and
-// discards; each stage is two steps.
+// twoOperators are all orders in which the commands of two operators can reach a device: one stages and switches, the
+// other stages and discards; each stage is two steps.
 func twoOperators() []flow {
 	var list []flow
 	for _, order := range interleavings("111", "222") {

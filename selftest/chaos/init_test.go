@@ -8,12 +8,12 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// maxAttempts bounds the boot attempts after a command or a start: those of a trial, the one that ends it, and as many that a fault of the
-// disk made void.
+// maxAttempts bounds the boot attempts after a command or a start: those of a trial, the one that ends it, and as many
+// that a fault of the disk made void.
 const maxAttempts = 2*tries + 2
 
-// settle plays PID 1: attempt after attempt, until one is committed or there is nothing to go back to. It gives up when a disk does not
-// recover.
+// settle plays PID 1: attempt after attempt, until one is committed or there is nothing to go back to. It gives up when
+// a disk does not recover.
 func (d *device) settle() error {
 	for faults := 0; !d.dead() && d.life != nil; {
 		d.attempts++

@@ -109,7 +109,8 @@ func publishedIsCounted(d *device, p published) violation {
 	case err != nil:
 		return broke(saysCounted, "%v", err)
 	case r.Boot != p.boot || r.Running() != p.slot || !r.Begun():
-		return broke(saysCounted, "attempt %d of slot %s; the record is at %d of slot %s", p.boot, p.slot, r.Boot, r.Running())
+		return broke(saysCounted, "attempt %d of slot %s; the record is at %d of slot %s", p.boot, p.slot, r.Boot,
+			r.Running())
 	}
 	return violation{}
 }
@@ -157,7 +158,8 @@ func (d *device) staleVerdictsAreRefused(boot uint64) violation {
 
 func rollbackIsReported(r bootctl.Record, a bootctl.Attempt, why refusal.Reason) violation {
 	left := r.Slot(a.Slot)
-	if last := r.LastRollback; last == nil || last.Digest != left.Digest || last.Reason != why || !r.IsQuarantined(left.Digest) {
+	if last := r.LastRollback; last == nil || last.Digest != left.Digest || last.Reason != why ||
+		!r.IsQuarantined(left.Digest) {
 		return broke(saysReported, "slot %s was left for %s, the record says %+v", a.Slot, why, last)
 	}
 	return violation{}

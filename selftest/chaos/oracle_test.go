@@ -11,8 +11,8 @@ import (
 // tries is what a set that was switched to gets.
 const tries = bootctl.DefaultTries
 
-// A belief is what an onlooker holds for true of a device who has seen every command and every answer, and knows the rules but not the
-// code. It is comparable.
+// A belief is what an onlooker holds for true of a device who has seen every command and every answer, and knows the
+// rules but not the code. It is comparable.
 type belief struct {
 	active    string // the version that was proven last
 	other     string // the version in the other slot; empty for none
@@ -35,7 +35,8 @@ const (
 
 func (b belief) bars(version string) bool { return strings.Contains(b.barred, version+",") }
 
-// A rule says what a command makes of a belief: what is true afterwards, what may be true in between, or why it is refused.
+// A rule says what a command makes of a belief: what is true afterwards, what may be true in between, or why it is
+// refused.
 type rule func(belief) (after belief, between []belief, refused refusal.Reason)
 
 func staging(version string) rule {
@@ -197,8 +198,8 @@ func (s beliefs) with(more ...belief) beliefs {
 	return s
 }
 
-// follow returns what may be true once the command was done, what may be true if nobody knows how far it got, and the refusals that
-// may be given.
+// follow returns what may be true once the command was done, what may be true if nobody knows how far it got, and the
+// refusals that may be given.
 func (s beliefs) follow(r rule) (done, open beliefs, refusals []refusal.Reason) {
 	open = s
 	for _, b := range s {

@@ -43,7 +43,10 @@ func TestInvariantsCanFail(t *testing.T) {
 			holds:    func() violation { return resultIsExpected("it", beliefs{here}, here) },
 			isBroken: func() violation { return resultIsExpected("it", nil, here) }},
 		{sentence: saysReason,
-			holds:    func() violation { return refusalIsExpected("it", []refusal.Reason{refusal.Stale}, refusal.Stale) },
+			holds: func() violation {
+				return refusalIsExpected("it", []refusal.Reason{refusal.Stale},
+					refusal.Stale)
+			},
 			isBroken: func() violation { return refusalIsExpected("it", nil, refusal.Stale) }},
 		{sentence: saysRefusal,
 			holds:    func() violation { return refusalChangesNothing("it", one, one) },
@@ -175,7 +178,8 @@ func TestReplayIsExact(t *testing.T) {
 		}
 		ends[i] = d.disk
 	}
-	if ends[0].Sum() != ends[1].Sum() || c.String() != "flow=commit,device=disk,fault=eio:40,cut=70,outcome=killed,cut=9,outcome=killed" {
+	if ends[0].Sum() != ends[1].Sum() ||
+		c.String() != "flow=commit,device=disk,fault=eio:40,cut=70,outcome=killed,cut=9,outcome=killed" {
 		t.Error("a replay ends elsewhere")
 	}
 }

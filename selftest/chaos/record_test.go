@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/durable/durabletest"
 )
 
-// TestRecordsSurvive stops every flow after every step and starts it again with another record in place of the one on the disk: with either
-// half of it damaged, and as the next version would have written it.
+// TestRecordsSurvive stops every flow after every step and starts it again with another record in place of the one on
+// the disk: with either half of it damaged, and as the next version would have written it.
 func TestRecordsSurvive(t *testing.T) {
 	a := newArena(t, 1, 0, *seed)
 	b, err := newBench(a.library)
@@ -23,7 +23,8 @@ func TestRecordsSurvive(t *testing.T) {
 	for _, f := range chosen(flows(), true) {
 		for stop := range len(f.steps()) + 1 {
 			for name, start := range map[string]func(*device) violation{
-				"first half damaged": startsWithout(0), "second half damaged": startsWithout(1), "next version": startsOnNewer,
+				"first half damaged": startsWithout(0), "second half damaged": startsWithout(1),
+				"next version": startsOnNewer,
 			} {
 				d := a.begin(b, onDisk, fault{}, -1)
 				d.performSome(f, stop)
@@ -58,7 +59,8 @@ func startsWithout(half int) func(*device) violation {
 	}
 }
 
-// startsOnNewer puts a field behind all others of the record, and starts again; what is written from then on must still have it.
+// startsOnNewer puts a field behind all others of the record, and starts again; what is written from then on must still
+// have it.
 func startsOnNewer(d *device) violation {
 	const mark = 0x6e657875735f7832
 	disk := durabletest.New()
@@ -87,7 +89,8 @@ func startsOnNewer(d *device) violation {
 		return broke(saysVersions, "%v", err)
 	}
 	raw, _ = cell.Load()
-	if root, err := rootOf(raw); err != nil || root.Size().DataSize < size || root.Uint64(capnp.DataOffset(size-8)) != mark {
+	if root, err := rootOf(raw); err != nil || root.Size().DataSize < size ||
+		root.Uint64(capnp.DataOffset(size-8)) != mark {
 		return broke(saysVersions, "the field is gone (%v)", err)
 	}
 	return violation{}
@@ -147,7 +150,8 @@ func widened(raw []byte, mark uint64) ([]byte, capnp.Size, error) {
 		return nil, 0, err
 	}
 	size := capnp.Struct(known).Size() // a field at its default may not have been written
-	size.DataSize, size.PointerCount = max(size.DataSize, was.Size().DataSize)+8, max(size.PointerCount, was.Size().PointerCount)
+	size.DataSize, size.PointerCount = max(size.DataSize, was.Size().DataSize)+8,
+		max(size.PointerCount, was.Size().PointerCount)
 	msg, segment, err := capnp.NewMessage(capnp.SingleSegment(nil))
 	if err != nil {
 		return nil, 0, err

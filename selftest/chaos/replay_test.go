@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/durable/durabletest"
 )
 
-// TestReplay goes through one course of a device, as a failure printed it, and tells what it meets. With the same seed and bound it comes to
-// the same end, to the byte of the disk.
+// TestReplay goes through one course of a device, as a failure printed it, and tells what it meets. With the same seed
+// and bound it comes to the same end, to the byte of the disk.
 func TestReplay(t *testing.T) {
 	if *replay == "" || strings.Contains(*replay, "edge=") {
 		t.Skip("no course of a device is given")
@@ -82,7 +82,9 @@ func (a *arena) wreckNamed(d *device, c course, cut cut) (wreck, error) {
 			}
 		}
 	}
-	return wreck{}, fmt.Errorf("cannot replay: no state %q after %d operations; are -seed, -bound and -whole as they were?", cut.state, cut.after)
+	return wreck{},
+		fmt.Errorf("cannot replay: no state %q after %d operations; are -seed, -bound and -whole as they were?",
+			cut.state, cut.after)
 }
 
 func statesOf(d *device, bound int, seed uint64) func(func(string, *durabletest.Disk) bool) {

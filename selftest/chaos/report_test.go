@@ -38,5 +38,6 @@ func (b *table) end() { b.print("all", "", &b.sum) }
 
 func (b *table) print(flow, device string, t *tally) {
 	fmt.Printf("%-38s %-6s %5d %5d %6d %8d %7d %7d %6d %8s\n",
-		flow, device, t.operations, t.changes, t.faults, t.outcomes, t.states, t.runs, len(t.broken), t.took.Round(time.Millisecond))
+		flow, device, t.operations, t.changes, t.faults, t.outcomes, t.states, t.runs, len(t.broken),
+		t.took.Round(time.Millisecond))
 }

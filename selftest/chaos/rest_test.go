@@ -8,8 +8,8 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// rest holds a device that has come to rest against what must be true then; started is whether nothing went wrong since its start. A state
-// is looked at once.
+// rest holds a device that has come to rest against what must be true then; started is whether nothing went wrong since
+// its start. A state is looked at once.
 func (a *arena) rest(d *device, started bool) {
 	if d.life == nil || d.dead() {
 		return
@@ -20,7 +20,8 @@ func (a *arena) rest(d *device, started bool) {
 		d.must(d.settle())
 		sees = d.see()
 	}
-	if !a.first(a.rested, wreckKey{kind: d.kind, disk: d.disk.Sum(), may: fmt.Sprint(sees, d.runs, started), boot: d.boot}) {
+	if !a.first(a.rested, wreckKey{kind: d.kind, disk: d.disk.Sum(), may: fmt.Sprint(sees, d.runs, started),
+		boot: d.boot}) {
 		return
 	}
 	d.check(deviceIsSettled(d))
@@ -79,7 +80,10 @@ func diskIsClean(d *device) violation {
 		if name == "active" && rest != "-> "+r.Active.String() {
 			return broke(saysClean, "the link says %q, the record %s", rest, r.Active)
 		}
-		if !slices.ContainsFunc(allowed, func(a string) bool { return name == a || len(a) > len("sets/") && strings.HasPrefix(name, a) }) {
+		if !slices.ContainsFunc(allowed, func(a string) bool {
+			return name == a || len(a) > len("sets/") &&
+				strings.HasPrefix(name, a)
+		}) {
 			return broke(saysClean, "there is %s", name)
 		}
 	}

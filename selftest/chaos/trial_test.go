@@ -139,7 +139,8 @@ func (d *device) killedWreck(c course, after int) wreck {
 	return wreck{course: c.then(cut{after, killed}), disk: d.disk.Fork(), may: d.may, boot: d.boot, unsure: true}
 }
 
-// recover starts what is left, cuts it again after so many operations unless that is negative, and lets it come to rest.
+// recover starts what is left, cuts it again after so many operations unless that is negative, and lets it come to
+// rest.
 func (w wreck) recover(b *bench, after int) *device {
 	d := &device{bench: b, kind: w.course.kind, cut: after, boot: w.boot, may: w.may}
 	d.take(w.disk.Fork())

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestWorlds kills every daemon, the operator and PID 1 at every message of every flow, and loses and delays what operators say.
+// TestWorlds kills every daemon, the operator and PID 1 at every message of every flow, and loses and delays what
+// operators say.
 func TestWorlds(t *testing.T) {
 	archives := worldSets(t)
 	if strings.Contains(*replay, "edge=") {
@@ -37,8 +38,8 @@ func TestWorlds(t *testing.T) {
 // atOnce is how many worlds there are at a time; they wait more than they work.
 const atOnce = 8
 
-// disturb goes through a flow once for every message and each of its fates. The messages of the first boot are the same in every flow, so
-// they count in one.
+// disturb goes through a flow once for every message and each of its fates. The messages of the first boot are the same
+// in every flow, so they count in one.
 func disturb(t *testing.T, archives map[string][]byte, f worldFlow, boot bool) worldTally {
 	began := time.Now()
 	var edges []edge
@@ -59,7 +60,8 @@ func disturb(t *testing.T, archives map[string][]byte, f worldFlow, boot bool) w
 			for m := range queue {
 				name := fmt.Sprintf("flow=%s,%s", f.name, m)
 				var fired bool
-				passed := t.Run(strings.ReplaceAll(name, "/", "|"), func(t *testing.T) { _, fired = runWorld(t, archives, f, &m) })
+				passed := t.Run(strings.ReplaceAll(name, "/", "|"),
+					func(t *testing.T) { _, fired = runWorld(t, archives, f, &m) })
 				if !passed {
 					t.Logf("replay: -args -replay '%s'", name)
 				}
@@ -87,7 +89,8 @@ const sampled = 2
 
 // A worldTally counts the runs of one flow.
 type worldTally struct {
-	messages, runs, missed, broken int // missed: the message never came, for the daemons are free to talk in another order
+	// missed: the message never came, for the daemons are free to talk in another order
+	messages, runs, missed, broken int
 	took                           time.Duration
 }
 
@@ -118,7 +121,8 @@ func (t *worldTally) print(name string) {
 // runWorld goes through a flow with at most one mishap. It returns the messages, and whether the mishap came to pass.
 func runWorld(t *testing.T, archives map[string][]byte, f worldFlow, plan *mishap) (edges []edge, fired bool) {
 	s := newSystem(t, archives, f, plan)
-	for _, hold := range []func(*system) error{f.want, neverConfirmedTheBad, theNextUpdateWorks, leavesNothing, startsAgain} {
+	for _, hold := range []func(*system) error{f.want, neverConfirmedTheBad, theNextUpdateWorks, leavesNothing,
+		startsAgain} {
 		if err := hold(s); err != nil {
 			t.Errorf("%v\n%s", err, s.w.Console())
 			break

@@ -7,7 +7,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// worldFlows are the flows of a whole system. Those of a device go deeper into the disk; these go through every message.
+// worldFlows are the flows of a whole system. Those of a device go deeper into the disk; these go through every
+// message.
 func worldFlows() []worldFlow {
 	commit := func(s *system) error {
 		_, err := newPerson(s).update(newer)
@@ -40,7 +41,8 @@ func worldFlows() []worldFlow {
 				return err
 			}
 			err := p.stage(exiting)
-			if refusal.Of(err) == refusal.Quarantined || s.crashes() > 0 { // the record, kept in memory, died with everything else
+			// the record, kept in memory, died with everything else
+			if refusal.Of(err) == refusal.Quarantined || s.crashes() > 0 {
 				return nil
 			}
 			return fmt.Errorf("staged again: %v", err)

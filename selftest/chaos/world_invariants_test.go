@@ -10,7 +10,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// What holds after every death, beside that the flow comes to its end. Each of these goes on from where the one before left the system.
+// What holds after every death, beside that the flow comes to its end. Each of these goes on from where the one before
+// left the system.
 
 // neverConfirmedTheBad: a set that cannot be healthy is never confirmed, whoever dies.
 func neverConfirmedTheBad(s *system) error {

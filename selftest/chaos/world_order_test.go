@@ -10,8 +10,9 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// TestOrderOfCalls holds an update that nothing disturbs against the one order in which the daemons may talk about it: nothing is tried before
-// the attempt is counted, nothing published before its signature was verified once more, nothing committed before the services' word.
+// TestOrderOfCalls holds an update that nothing disturbs against the one order in which the daemons may talk about it:
+// nothing is tried before the attempt is counted, nothing published before its signature was verified once more,
+// nothing committed before the services' word.
 func TestOrderOfCalls(t *testing.T) {
 	names := map[string]string{
 		"Verifier updated>keystored 0":       "verify",
@@ -28,7 +29,8 @@ func TestOrderOfCalls(t *testing.T) {
 	}{
 		{newer, []string{"verify", "check", "verify", "attempt", "verify", "publish", "ask services", "commit"}},
 		{exiting, []string{"verify", "check", "verify",
-			"attempt", "verify", "publish", "ask services", "fail", "attempt", "verify", "publish", "ask services", "fail",
+			"attempt", "verify", "publish", "ask services", "fail", "attempt", "verify", "publish", "ask services",
+			"fail",
 			"attempt", "verify", "publish", "ask services", "commit"}},
 	} {
 		var mu sync.Mutex

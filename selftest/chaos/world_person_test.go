@@ -25,8 +25,8 @@ const knock = 200 * time.Millisecond
 // errLost says that a flow did not come to an end.
 var errLost = errors.New("the flow does not come to an end")
 
-// A person is an operator who wants something, and goes on after each death: looks at where things stand, and does what is next. Where
-// nobody dies a person gives each command once.
+// A person is an operator who wants something, and goes on after each death: looks at where things stand, and does what
+// is next. Where nobody dies a person gives each command once.
 type person struct {
 	s        *system
 	o        *world.Operator // nil without a connection
@@ -35,8 +35,8 @@ type person struct {
 
 func newPerson(s *system) *person { return &person{s: s, deadline: time.Now().Add(patience)} }
 
-// ask gives one command over a connection that lives, and says whether it was answered: done or refused. Otherwise nobody knows what
-// became of it.
+// ask gives one command over a connection that lives, and says whether it was answered: done or refused. Otherwise
+// nobody knows what became of it.
 func (p *person) ask(do func(*world.Operator) error) (answered bool, err error) {
 	p.s.revive()
 	if p.o == nil {

@@ -58,8 +58,8 @@ func (e edge) String() string { return fmt.Sprintf("%s:%s>%s#%d", e.facet, e.fro
 
 func (m mishap) String() string { return fmt.Sprintf("edge=%s,fate=%s", m.edge, m.fate) }
 
-// questions is how many messages of one kind between an operator and updated are edges of their own. What comes after is the same question
-// again and again, while an operator waits: how often depends on the machine.
+// questions is how many messages of one kind between an operator and updated are edges of their own. What comes after
+// is the same question again and again, while an operator waits: how often depends on the machine.
 const questions = 60
 
 // counts tells whether an edge is one to die at.
@@ -164,8 +164,8 @@ func (s *system) tap(m world.Message) (deliver bool) {
 	return true
 }
 
-// end ends whoever is at an end of the message, and has the clock wound from then on, so that pauses pass. Of several operators it is the one
-// whose link the message is on.
+// end ends whoever is at an end of the message, and has the clock wound from then on, so that pauses pass. Of several
+// operators it is the one whose link the message is on.
 func (s *system) end(victim string, m world.Message) {
 	switch victim {
 	case world.OperatorName:
@@ -182,7 +182,8 @@ func (s *system) end(victim string, m world.Message) {
 	go s.wind()
 }
 
-// wind lets time pass, twice as fast as it does: pauses pass, and a trial that is under way gets its chance on a busy machine too.
+// wind lets time pass, twice as fast as it does: pauses pass, and a trial that is under way gets its chance on a busy
+// machine too.
 func (s *system) wind() {
 	for {
 		s.w.Clock.Wind(moment)

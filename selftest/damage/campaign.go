@@ -100,8 +100,8 @@ func (c *Campaign) cells() (all []Cell, err error) {
 	return all, nil
 }
 
-// sample takes so many or a few more, evenly spread. The step has no factor in common with the number of ways, so all of
-// them come.
+// sample takes so many or a few more, evenly spread. The step has no factor in common with the number of ways, so all
+// of them come.
 func sample(all []Cell, n int) (some []Cell) {
 	step := max(1, len(all)/n)
 	for gcd(step, len(ways())) != 1 {
@@ -196,7 +196,8 @@ func (c *Campaign) all(ctx context.Context, cells []Cell) error {
 		c.tell(r)
 		if done++; done%100 == 0 {
 			took := time.Since(begun).Round(time.Second)
-			fmt.Fprintf(c.Tell, "damage: %d of %d cells, %d violations, %s\n", done, len(cells), tally.violations(), took)
+			fmt.Fprintf(c.Tell, "damage: %d of %d cells, %d violations, %s\n", done, len(cells), tally.violations(),
+				took)
 		}
 	}
 	if ctx.Err() != nil {

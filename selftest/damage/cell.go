@@ -175,7 +175,8 @@ func (c *Campaign) left(cell Cell, system string, lines []string) (wrong []strin
 	have, _ := tree(system)
 	for _, path := range have {
 		known := slices.Contains(had, path) || spoken(lines, path) || spoken(lines, filepath.Dir(path))
-		if ours := filepath.Base(path) == "stray" || strings.HasPrefix(path, cell.Path+"/"); !ours && !known && !isSlot(path) {
+		if ours := filepath.Base(path) == "stray" || strings.HasPrefix(path, cell.Path+"/"); !ours && !known &&
+			!isSlot(path) {
 			wrong = append(wrong, "unsaid: "+c.name(path)+" is new")
 		}
 	}
@@ -200,7 +201,8 @@ func (c *Campaign) slots(cell Cell, system string, when When) map[string]string 
 			found[slot] = unknown // a system that runs holds the folder open, wherever it is moved to
 			continue
 		}
-		if found[slot] == "" && isSlot(cell.Path) && slices.Contains([]string{"mode", "owner", "longer"}, cell.Way.Name) {
+		if found[slot] == "" && isSlot(cell.Path) &&
+			slices.Contains([]string{"mode", "owner", "longer"}, cell.Way.Name) {
 			found[slot] = unknown
 		}
 	}

@@ -24,7 +24,8 @@ func TestSample(t *testing.T) {
 	if err := demo.Make(bin, sets, runtime.GOARCH, t.Output()); err != nil {
 		t.Fatal(err)
 	}
-	c := Campaign{Bin: bin, Demo: sets, Jobs: 2, Sample: sampleSize, Bound: 20 * time.Second, Out: t.Output(), Tell: t.Output()}
+	c := Campaign{Bin: bin, Demo: sets, Jobs: 2, Sample: sampleSize, Bound: 20 * time.Second, Out: t.Output(),
+		Tell: t.Output()}
 	c.dir = t.TempDir()
 	for dir := c.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil { // an ordinary user's systems are in it

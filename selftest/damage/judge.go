@@ -16,8 +16,8 @@ import (
 // An Outcome is what may come of damage.
 type Outcome string
 
-// The outcomes. The first three are allowed, and the fourth where no slot holds an intact set: an operator can still bring
-// one, which takes a system that answers. The last is of a cell that has nothing to change.
+// The outcomes. The first three are allowed, and the fourth where no slot holds an intact set: an operator can still
+// bring one, which takes a system that answers. The last is of a cell that has nothing to change.
 const (
 	asBefore Outcome = "runs as before"
 	other    Outcome = "the other slot, said"
@@ -80,7 +80,8 @@ func judge(s Seen) (Outcome, []string) {
 	return none, []string{fmt.Sprintf("never up after %s: %q", s.When, lines[len(lines)-1])}
 }
 
-// judgeEnded wants one line, beside what daemons wrote, that names what is wrong, and it to be something that the set needs.
+// judgeEnded wants one line, beside what daemons wrote, that names what is wrong, and it to be something that the set
+// needs.
 func (s Seen) judgeEnded() (Outcome, []string) {
 	var wrong []string
 	lines := slices.DeleteFunc(said(s.Lines), func(line string) bool { return !strings.HasPrefix(line, "nx: ") })

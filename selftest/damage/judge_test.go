@@ -25,7 +25,8 @@ func well() Seen {
 	}
 	s := Seen{
 		Cell: Cell{Time: atRest, Path: "system/sets/" + otherSet + "/system.sig.ed25519", Way: Way{Name: "byte"}},
-		When: started, Sets: madeUp(), Settled: true, Slots: map[string]string{"a": "", "b": "its signature is damaged"},
+		When: started, Sets: madeUp(), Settled: true,
+		Slots: map[string]string{"a": "", "b": "its signature is damaged"},
 		Lines: []string{"updated: ready (statefs)", "bundlemgrd: slot a active", "init: health ok (slot a)"},
 	}
 	version, damage := floor, "invalid-signature"
@@ -79,13 +80,16 @@ func TestJudge(t *testing.T) {
 		{"nothing to run, with a good set", func(s *Seen) {
 			s.Settled, s.Answers, s.Told, s.Lines = false, true, []string{left}, []string{left}
 		}, none, "never up after start"},
-		{"nothing to run, unsaid", func(s *Seen) { s.Settled, s.Answers, s.Slots["a"] = false, true, "gone" }, none, "in silence"},
+		{"nothing to run, unsaid", func(s *Seen) { s.Settled, s.Answers, s.Slots["a"] = false, true, "gone" }, none,
+			"in silence"},
 		{"silence", func(s *Seen) { s.Settled, s.Lines = false, nil }, none, "in silence"},
-		{"words and no end", func(s *Seen) { s.Settled, s.Lines = false, []string{left} }, none, "never up after start"},
+		{"words and no end", func(s *Seen) { s.Settled, s.Lines = false, []string{left} }, none,
+			"never up after start"},
 		{"crash loop", func(s *Seen) {
 			s.Settled, s.Lines = false, slices.Repeat([]string{`initd: crash process=updated exit="exit code 1"`}, 5)
 		}, none, "crash loop of updated"},
-		{"the other slot, unsaid", func(s *Seen) { s.runs(otherSet); s.Slots["a"] = "gone" }, none, "unsaid: the other slot"},
+		{"the other slot, unsaid", func(s *Seen) { s.runs(otherSet); s.Slots["a"] = "gone" }, none,
+			"unsaid: the other slot"},
 		{"a good set left", func(s *Seen) { s.runs(otherSet); s.Told = []string{left} }, none, "a good set was left"},
 		{"an empty slot", func(s *Seen) { s.State.Slots.A = oracle.Slot{} }, none, "healthy and empty"},
 		{"below the floor", func(s *Seen) { s.runs(oldSet) }, none, "below the version floor"},
@@ -96,23 +100,32 @@ func TestJudge(t *testing.T) {
 		}, none, "a good set is in quarantine"},
 		{"quarantine forgotten", func(s *Seen) { s.State.Quarantine = nil }, none, "quarantine is forgotten"},
 		{"floor forgotten", func(s *Seen) { s.State.VersionFloor = nil }, none, "version floor is forgotten"},
-		{"a copy of the record", func(s *Seen) { s.Cell.Path = "state/boot/record.0.value" }, none, "copy of the record"},
-		{"called intact", func(s *Seen) { s.When, s.Checks = verified, []Check{{Slot: "b", Intact: true}} }, none, "called intact"},
-		{"called damaged", func(s *Seen) { s.When, s.Checks = verified, []Check{{Slot: "a"}} }, none, "is intact, and it says"},
-		{"called good", func(s *Seen) { s.When, s.Checks, s.State.Slots.B.Damage = verified, []Check{{Slot: "b"}}, nil }, none, "called good"},
+		{"a copy of the record", func(s *Seen) { s.Cell.Path = "state/boot/record.0.value" }, none,
+			"copy of the record"},
+		{"called intact", func(s *Seen) { s.When, s.Checks = verified, []Check{{Slot: "b", Intact: true}} }, none,
+			"called intact"},
+		{"called damaged", func(s *Seen) { s.When, s.Checks = verified, []Check{{Slot: "a"}} }, none,
+			"is intact, and it says"},
+		{"called good", func(s *Seen) {
+			s.When, s.Checks, s.State.Slots.B.Damage = verified, []Check{{Slot: "b"}},
+				nil
+		}, none, "called good"},
 		{"no answer", func(s *Seen) { s.When = verified }, none, "no answer"},
 		{"back to nothing", func(s *Seen) { s.When = returned }, none, "slot b was damaged"},
 		{"no way back", func(s *Seen) {
 			s.runs(trialSet)
 			s.When, s.Slots, s.State.ActiveSlot = switched, map[string]string{"a": "gone"}, "a"
 		}, none, "the way back was damaged"},
-		{"ended by a check", func(s *Seen) { s.over("trust", 1, "nx: trust"); s.When = verified }, none, "ended by verify"},
+		{"ended by a check", func(s *Seen) { s.over("trust", 1, "nx: trust"); s.When = verified }, none,
+			"ended by verify"},
 		{"ended well", func(s *Seen) { s.over("trust", 0, "nx: trust") }, none, "status 0"},
-		{"ended in silence", func(s *Seen) { s.over("trust", 1, "updated: ready (statefs)") }, none, "ended in silence"},
+		{"ended in silence", func(s *Seen) { s.over("trust", 1, "updated: ready (statefs)") }, none,
+			"ended in silence"},
 		{"ended for nothing", func(s *Seen) { s.over("state/apps", 1, "nx: state/apps") }, none, "not needed"},
 		{"ended for nothing, keys", func(s *Seen) { s.over("trust/apps", 1, "nx: trust/apps") }, none, "not needed"},
 		{"ended, unnamed", func(s *Seen) { s.over("trust", 1, "nx: cannot run") }, none, "did not name it"},
-		{"ended, talkative", func(s *Seen) { s.over("trust", 1, "nx: trust", "nx: trust") }, none, "ended with 2 lines"},
+		{"ended, talkative", func(s *Seen) { s.over("trust", 1, "nx: trust", "nx: trust") }, none,
+			"ended with 2 lines"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := well()
@@ -121,7 +134,8 @@ func TestJudge(t *testing.T) {
 			if outcome != c.outcome {
 				t.Errorf("outcome %q, want %q", outcome, c.outcome)
 			}
-			if c.want == "" && len(wrong) > 0 || c.want != "" && (len(wrong) != 1 || !strings.Contains(wrong[0], c.want)) {
+			if c.want == "" && len(wrong) > 0 || c.want != "" &&
+				(len(wrong) != 1 || !strings.Contains(wrong[0], c.want)) {
 				t.Errorf("found %q, want %q", wrong, c.want)
 			}
 		})

@@ -61,8 +61,8 @@ func (l *life) start(flags ...string) error {
 }
 
 // settle waits until the system rests with a confirmed set. It gives up when the system has ended, when a daemon ends
-// again and again, and when nothing was said for as long as the bound, or too much. A start has to confirm its set anew;
-// after a verb there may be nothing to confirm.
+// again and again, and when nothing was said for as long as the bound, or too much. A start has to confirm its set
+// anew; after a verb there may be nothing to confirm.
 func (l *life) settle(when When) (state oracle.State, settled bool) {
 	for shown := -1; shown != l.host.Shown() && !settled && l.host.Alive() && !l.hopeless(); {
 		shown = l.host.Shown()

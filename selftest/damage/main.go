@@ -1,7 +1,7 @@
 // Command damage damages every file and folder of a system in every way that a disk or a hurried hand can, one at a
-// time. Three outcomes are allowed: the set runs as before; the other slot comes back, and the console says so; the start
-// ends with one line that names what is wrong. Anything else is a violation. It looks from outside only: by the console,
-// nx, the folder and /proc.
+// time. Three outcomes are allowed: the set runs as before; the other slot comes back, and the console says so; the
+// start ends with one line that names what is wrong. Anything else is a violation. It looks from outside only: by the
+// console, nx, the folder and /proc.
 //
 //	damage -bin bin -sets out/demo -whole
 //	damage -bin bin -sets out/demo -cell root/rest/system/a=deleted

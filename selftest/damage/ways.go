@@ -29,7 +29,8 @@ const stranger = 4242
 func ways() []Way {
 	return []Way{
 		{"emptied", func(t Target) (bool, error) { return t.resize(func(raw []byte) []byte { return nil }) }},
-		{"halved", func(t Target) (bool, error) { return t.resize(func(raw []byte) []byte { return raw[:len(raw)/2] }) }},
+		{"halved",
+			func(t Target) (bool, error) { return t.resize(func(raw []byte) []byte { return raw[:len(raw)/2] }) }},
 		{"byte", func(t Target) (bool, error) { return t.rewrite(flip) }},
 		{"longer", func(t Target) (bool, error) {
 			return t.resize(func(raw []byte) []byte { return append(raw, "stray"...) })
@@ -39,7 +40,10 @@ func ways() []Way {
 		{"file", func(t Target) (bool, error) {
 			return t.instead(func() error { return os.WriteFile(t.Path, []byte("stray"), 0o644) })
 		}},
-		{"link", func(t Target) (bool, error) { return t.instead(func() error { return os.Symlink(t.Aside, t.Path) }) }},
+		{"link", func(t Target) (bool, error) {
+			return t.instead(
+				func() error { return os.Symlink(t.Aside, t.Path) })
+		}},
 		{"dangling", func(t Target) (bool, error) {
 			return t.instead(func() error { return os.Symlink(t.Aside+".gone", t.Path) })
 		}},

@@ -9,16 +9,18 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// WithCore packs the healthy services of v1.1.0, which Make has put into output, and a program as the core of the set, both of this version. It
-// returns the set's file, in dir.
+// WithCore packs the healthy services of v1.1.0, which Make has put into output, and a program as the core of the set,
+// both of this version. It returns the set's file, in dir.
 func WithCore(bin, output, version, program, dir string) (string, error) {
 	m := maker{bin: bin, output: output, show: io.Discard}
 	bundles := filepath.Join(dir, "bundles")
 	if err := os.CopyFS(bundles, os.DirFS(m.at("work", "1.1.0", "bundles"))); err != nil {
 		return "", err
 	}
-	manifest, meta, set := filepath.Join(dir, "core.toml"), filepath.Join(dir, "system-set.toml"), filepath.Join(dir, "system-v"+version+".nxs")
-	text := fmt.Sprintf("name = %q\nversion = %q\nabilities = []\ncaps = []\nmin_sdk = \"1.0.0\"\n", nxs.CoreName, version)
+	manifest, meta, set := filepath.Join(dir, "core.toml"), filepath.Join(dir, "system-set.toml"),
+		filepath.Join(dir, "system-v"+version+".nxs")
+	text := fmt.Sprintf("name = %q\nversion = %q\nabilities = []\ncaps = []\nmin_sdk = \"1.0.0\"\n", nxs.CoreName,
+		version)
 	if err := os.WriteFile(manifest, []byte(text), 0o644); err != nil {
 		return "", err
 	}
@@ -26,7 +28,8 @@ func WithCore(bin, output, version, program, dir string) (string, error) {
 		return "", err
 	}
 	key := m.at("keys", "demo")
-	err := m.run(filepath.Join(bin, "nxb-pack"), "--toml", manifest, "--key", key, program, filepath.Join(bundles, nxs.CoreName+".nxb"))
+	err := m.run(filepath.Join(bin, "nxb-pack"), "--toml", manifest, "--key", key, program,
+		filepath.Join(bundles, nxs.CoreName+".nxb"))
 	if err == nil {
 		err = m.run(filepath.Join(bin, "nxs-pack"), "--input", bundles, "--meta", meta, "--key", key, "--output", set)
 	}

@@ -1,4 +1,5 @@
-// Package demo packs system sets from real programs, by the packers' own command lines. It never signs or packs by itself.
+// Package demo packs system sets from real programs, by the packers' own command lines. It never signs or packs by
+// itself.
 package demo
 
 import (
@@ -17,7 +18,8 @@ type Set struct {
 	Bundles []Bundle
 }
 
-// A Bundle is one program of a set. Source is a package of this module; Mode is what the program is told at build time to do.
+// A Bundle is one program of a set. Source is a package of this module; Mode is what the program is told at build time
+// to do.
 type Bundle struct {
 	Name   string
 	Source string
@@ -33,9 +35,9 @@ func Sets() []Set {
 	}
 }
 
-// Make packs all sets into output, of programs for one architecture (as Go names it), signed with a key of the demo's own that it makes
-// at the first run: output/keys/demo and output/keys/demo.pub. Beside them it puts two that are damaged. bin is where the packers are.
-// Each command is shown on w.
+// Make packs all sets into output, of programs for one architecture (as Go names it), signed with a key of the demo's
+// own that it makes at the first run: output/keys/demo and output/keys/demo.pub. Beside them it puts two that are
+// damaged. bin is where the packers are. Each command is shown on w.
 func Make(bin, output, arch string, w io.Writer) error {
 	m := maker{bin: bin, output: output, arch: arch, show: w}
 	if err := m.key(); err != nil {
@@ -104,7 +106,8 @@ func (m maker) set(s Set) error {
 func (m maker) bundle(work, version string, b Bundle) error {
 	program := filepath.Join(work, b.Name)
 	flags := fmt.Sprintf("-s -w -X main.version=%s -X main.mode=%s", version, b.Mode)
-	if err := m.run("go", "build", "-trimpath", "-buildvcs=false", "-ldflags="+flags, "-o", program, "nexus/selftest/demo/"+b.Source); err != nil {
+	if err := m.run("go", "build", "-trimpath", "-buildvcs=false", "-ldflags="+flags, "-o", program,
+		"nexus/selftest/demo/"+b.Source); err != nil {
 		return err
 	}
 	manifest := filepath.Join(work, b.Name+".toml")
@@ -112,7 +115,9 @@ func (m maker) bundle(work, version string, b Bundle) error {
 	if b.Source == "hello" {
 		abilities += `, "nexus.ability.Native"`
 	}
-	text := fmt.Sprintf("name = %q\nversion = %q\nabilities = ["+abilities+"]\ncaps = [\"BundleMgr\"]\nmin_sdk = \"1.0.0\"\n", b.Name, version)
+	text := fmt.Sprintf(
+		"name = %q\nversion = %q\nabilities = ["+abilities+"]\ncaps = [\"BundleMgr\"]\nmin_sdk = \"1.0.0\"\n", b.Name,
+		version)
 	if err := os.WriteFile(manifest, []byte(text), 0o644); err != nil {
 		return err
 	}

@@ -1,5 +1,6 @@
-// Command saboteur is the first process of a guest that is to fail: it leaves a child of its own in the machine and becomes init. The child does
-// to kernel and init what it is told through a port of the machine: `panic` or `hang`. No part of it is in the image of a system.
+// Command saboteur is the first process of a guest that is to fail: it leaves a child of its own in the machine and
+// becomes init. The child does to kernel and init what it is told through a port of the machine: `panic` or `hang`. No
+// part of it is in the image of a system.
 package main
 
 import (
@@ -85,7 +86,8 @@ func freeze(pid int) error {
 				continue
 			}
 			for _, request := range []uintptr{ptraceSeize, ptraceInterrupt} {
-				if _, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, request, uintptr(thread), 0, 0, 0, 0); errno != 0 {
+				if _, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, request, uintptr(thread), 0, 0, 0,
+					0); errno != 0 {
 					return fmt.Errorf("cannot stop thread %d: %w", thread, errno)
 				}
 			}

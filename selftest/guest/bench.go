@@ -135,11 +135,14 @@ func print(arch string, image int64, starts []start) {
 	defer w.Flush()
 	fmt.Fprintf(w, "guest %s, median of %d starts\t\n", arch, len(starts))
 	fmt.Fprintf(w, "image, without kernel\t%s\n", humanize.IBytes(uint64(image)))
-	fmt.Fprintf(w, "QEMU's start to the first line of init\t%.2f s\n", median(starts, func(s start) float64 { return s.toFirst.Seconds() }))
-	fmt.Fprintf(w, "from there to `%s`\t%.2f s\n", firstHealth, median(starts, func(s start) float64 { return s.toHealth.Seconds() }))
+	fmt.Fprintf(w, "QEMU's start to the first line of init\t%.2f s\n",
+		median(starts, func(s start) float64 { return s.toFirst.Seconds() }))
+	fmt.Fprintf(w, "from there to `%s`\t%.2f s\n", firstHealth,
+		median(starts, func(s start) float64 { return s.toHealth.Seconds() }))
 	for _, daemon := range initd.Table() {
 		if starts[0].memory[daemon.Name] != 0 {
-			fmt.Fprintf(w, "memory of %s (PSS)\t%.1f MiB\n", daemon.Name, median(starts, func(s start) float64 { return mebibytes(s.memory[daemon.Name]) }))
+			fmt.Fprintf(w, "memory of %s (PSS)\t%.1f MiB\n", daemon.Name,
+				median(starts, func(s start) float64 { return mebibytes(s.memory[daemon.Name]) }))
 		}
 	}
 	fmt.Fprintf(w, "memory of all daemons\t%.1f MiB\n\t\n", median(starts, func(s start) float64 {

@@ -19,12 +19,13 @@ var bundleCounts = []int{1, 10, 24}
 // diskMemory is the memory of these guests in MiB: the image, and every program from sealed memory, are in it.
 const diskMemory = 512
 
-// fromDisk measures how a guest starts with a disk: first from a new one, when the set comes out of the image into slot a, then again, when the
-// slot is what there is and every byte of it is checked.
+// fromDisk measures how a guest starts with a disk: first from a new one, when the set comes out of the image into slot
+// a, then again, when the slot is what there is and every byte of it is checked.
 func (v *benchVerb) fromDisk(ctx context.Context, g *grammar, arch string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	defer w.Flush()
-	fmt.Fprintf(w, "guest %s with a disk, from QEMU's start to `%s`, median of %d\tfirst start\tthe next\n", arch, firstHealth, v.DiskRuns)
+	fmt.Fprintf(w, "guest %s with a disk, from QEMU's start to `%s`, median of %d\tfirst start\tthe next\n", arch,
+		firstHealth, v.DiskRuns)
 	for _, bundles := range bundleCounts {
 		first, next, err := v.startTwice(ctx, g, arch, bundles)
 		if err != nil {
@@ -40,7 +41,8 @@ func (v *benchVerb) fromDisk(ctx context.Context, g *grammar, arch string) error
 func fromPower(s start) float64 { return (s.toFirst + s.toHealth).Seconds() }
 
 // startTwice starts guests with a set of that many bundles, each twice with a disk of its own.
-func (v *benchVerb) startTwice(ctx context.Context, g *grammar, arch string, bundles int) (first, next []start, err error) {
+func (v *benchVerb) startTwice(ctx context.Context, g *grammar, arch string,
+	bundles int) (first, next []start, err error) {
 	work, err := os.MkdirTemp("", "nexus-bench-")
 	if err != nil {
 		return nil, nil, err

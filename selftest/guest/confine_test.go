@@ -17,7 +17,8 @@ func probeImage(t *testing.T, arch string) string {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "probe")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "nexus/selftest/probe")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program,
+		"nexus/selftest/probe")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cannot build probe: %v\n%s", err, out)

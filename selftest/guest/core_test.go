@@ -10,8 +10,8 @@ import (
 	"nexus/selftest/qemu"
 )
 
-// A core that a set carries takes over as the first process without a reboot, and again at each boot. One that ends takes the kernel with it; the
-// machine comes back to the set before by itself, within the tries.
+// A core that a set carries takes over as the first process without a reboot, and again at each boot. One that ends
+// takes the kernel with it; the machine comes back to the set before by itself, within the tries.
 func TestCore(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		m.Disk.File = filepath.Join(t.TempDir(), "disk")
@@ -38,7 +38,8 @@ func TestCore(t *testing.T) {
 		r.nxOver(bootctl.DefaultTries, "update", ends).want(t, 1, "rolled back: tries-exhausted")
 		r.await("init: health ok (slot b)", 3)
 		if boots := count(r.console(), initd.LineFirst); boots != 2+bootctl.DefaultTries {
-			t.Errorf("the machine was started %d times, want twice and once for each of %d tries", boots, bootctl.DefaultTries)
+			t.Errorf("the machine was started %d times, want twice and once for each of %d tries", boots,
+				bootctl.DefaultTries)
 		}
 		r.nx("status", "--json").want(t, 0, `"core":"2.0.0"`)
 		r.nx("shutdown").want(t, 0, "is down")
@@ -51,7 +52,8 @@ func TestCore(t *testing.T) {
 // withCore packs a set of the demo's healthy services and a program as its core, and returns its file.
 func withCore(t *testing.T, arch, version, program string) string {
 	t.Helper()
-	set, err := demo.WithCore("../../bin", filepath.Join("../../out/guest", arch, "demo"), version, program, t.TempDir())
+	set, err := demo.WithCore("../../bin", filepath.Join("../../out/guest", arch, "demo"), version, program,
+		t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

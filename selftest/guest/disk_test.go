@@ -20,8 +20,8 @@ import (
 // testDisk is how many bytes the disks of these tests have. It is no multiple of anything.
 const testDisk = 40<<20 + 3*512
 
-// What a machine remembers is on its disk: after the end of a flow, after a reset in the midst of life, and after its power was cut. A disk that is
-// damaged, full or somebody else's has an outcome of its own.
+// What a machine remembers is on its disk: after the end of a flow, after a reset in the midst of life, and after its
+// power was cut. A disk that is damaged, full or somebody else's has an outcome of its own.
 func TestStateDisk(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		m.Disk.File = filepath.Join(t.TempDir(), "disk")
@@ -53,8 +53,10 @@ func testRemembers(t *testing.T, m qemu.Machine) {
 		end()
 	}
 	r.end()
-	if resets, boots := r.Resets(), count(r.console(), initd.LineFirst); len(resets) == 0 || resets[0] != "host-qmp-system-reset" || boots != 2 {
-		t.Errorf("the machine was started %d times, reset: %q", boots, resets) // firmware resets it, too, before its kernel starts
+	if resets, boots := r.Resets(), count(r.console(), initd.LineFirst); len(resets) == 0 ||
+		resets[0] != "host-qmp-system-reset" || boots != 2 {
+		// firmware resets it, too, before its kernel starts
+		t.Errorf("the machine was started %d times, reset: %q", boots, resets)
 	}
 	r = up(t, m)
 	r.await("updated: ready (statefs)", 1)
@@ -78,7 +80,8 @@ func inOrder(t *testing.T, disk string) {
 		t.Errorf("e2fsck: %v\n%s", err, out)
 	}
 	head, err := exec.CommandContext(t.Context(), e2fs(t, "dumpe2fs"), "-h", disk).CombinedOutput()
-	if err != nil || strings.Contains(string(head), "needs_recovery") || !strings.Contains(string(head), "Block count:              10240\n") {
+	if err != nil || strings.Contains(string(head), "needs_recovery") ||
+		!strings.Contains(string(head), "Block count:              10240\n") {
 		t.Errorf("dumpe2fs: %v\n%s", err, head)
 	}
 }
@@ -120,7 +123,8 @@ func copied(t *testing.T, m qemu.Machine) qemu.Machine {
 	return m
 }
 
-// A disk on which only the first process finds room starts, keeps what it remembers and counts attempts; only a set more does not fit.
+// A disk on which only the first process finds room starts, keeps what it remembers and counts attempts; only a set
+// more does not fit.
 func testFullDisk(t *testing.T, m qemu.Machine) {
 	m = copied(t, m)
 	fill(t, m.Disk.File)
@@ -136,8 +140,8 @@ func testFullDisk(t *testing.T, m qemu.Machine) {
 	}
 }
 
-// fill takes every free block that a daemon may take: the rest is in reserve for root, and 2 % are kept from everybody for the kernel
-// (Documentation/ABI/testing/sysfs-fs-ext4, reserved_clusters).
+// fill takes every free block that a daemon may take: the rest is in reserve for root, and 2 % are kept from everybody
+// for the kernel (Documentation/ABI/testing/sysfs-fs-ext4, reserved_clusters).
 func fill(t *testing.T, disk string) {
 	t.Helper()
 	head, err := exec.CommandContext(t.Context(), e2fs(t, "dumpe2fs"), "-h", disk).Output()
@@ -170,15 +174,19 @@ type badDisk struct {
 func badDisks() []badDisk {
 	return []badDisk{
 		{"superblock damaged", func(t *testing.T, disk string) { overwrite(t, disk, 1024+0x30, "garbage") },
-			"init: fatal: cannot use state disk /dev/vda: its superblock is damaged: the checksum does not match", true},
+			"init: fatal: cannot use state disk /dev/vda: its superblock is damaged: the checksum does not match",
+			true},
 		{"journal damaged", func(t *testing.T, disk string) { overwriteFile(t, disk, "<8>") },
 			"init: fatal: cannot use state disk /dev/vda: cannot mount /nexus: ", false},
 		{"root directory damaged", func(t *testing.T, disk string) { overwriteFile(t, disk, "/") },
 			"init: fatal: cannot use state disk /dev/vda: ", false},
 		{"the record's directory damaged", func(t *testing.T, disk string) { overwriteFile(t, disk, "/state/boot") },
 			"init: fatal: cannot use state disk /dev/vda: ", false},
-		{"somebody else's", strangers, "init: fatal: cannot use state disk /dev/vda: it holds a file system of the ext family named \"holidays\", which is not ours", true},
-		{"state of a newer layout", newerState, "init: fatal: cannot use state in /nexus/state: cannot open state: its layout is version \"2\", not \"1\"", false},
+		{"somebody else's", strangers,
+			"init: fatal: cannot use state disk /dev/vda: it holds a file system of the ext family named \"holidays\", which is not ours", true},
+		{"state of a newer layout", newerState,
+			"init: fatal: cannot use state in /nexus/state: cannot open state: its layout is version \"2\", not \"1\"",
+			false},
 	}
 }
 
@@ -239,12 +247,14 @@ func strangers(t *testing.T, disk string) {
 	if err := os.WriteFile(filepath.Join(files, "beach.jpg"), []byte("sand"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), e2fs(t, "mke2fs"), "-q", "-F", "-t", "ext4", "-L", "holidays", "-d", files, disk).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), e2fs(t, "mke2fs"), "-q", "-F", "-t", "ext4", "-L", "holidays", "-d",
+		files, disk).CombinedOutput(); err != nil {
 		t.Fatalf("mke2fs: %v\n%s", err, out)
 	}
 }
 
-// newerState is the state folder as a later version may have it: with another version, as a value of libupdates/statefs.
+// newerState is the state folder as a later version may have it: with another version, as a value of
+// libupdates/statefs.
 func newerState(t *testing.T, disk string) {
 	const name, value = "statefs", "2"
 	length := func(text string) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(len(text))) }

@@ -65,8 +65,8 @@ func (r *running) order(what string) {
 	r.await(initd.LineFirst, count(r.console(), initd.LineFirst)+1)
 }
 
-// Each boot knows why it began: by what the record says, or by what the machine shows. A core that hangs is ended by the watchdog, and the machine
-// comes back to the set before by itself.
+// Each boot knows why it began: by what the record says, or by what the machine shows. A core that hangs is ended by
+// the watchdog, and the machine comes back to the set before by itself.
 func TestWhyABootBegan(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		hangs := withCore(t, m.Arch, "2.0.0", filepath.Join("../../out/guest", m.Arch, "demo/work/1.1.0/ticker"))
@@ -117,8 +117,8 @@ func main() {
 }
 `
 
-// A kernel that does not get to its first process is given another start, by the machine's reset button, and the console says so. Here it is a first
-// process that says nothing.
+// A kernel that does not get to its first process is given another start, by the machine's reset button, and the
+// console says so. Here it is a first process that says nothing.
 func TestKernelThatHangs(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		dir := t.TempDir()
@@ -130,7 +130,8 @@ func TestKernelThatHangs(t *testing.T) {
 		m = withInit(t, m, program)
 		m.Wake = 3 * time.Second
 		r := up(t, m)
-		for end, look := time.After(patience), time.NewTicker(50*time.Millisecond); count(r.Resets(), "host-qmp-system-reset") < 2; {
+		for end, look := time.After(patience), time.NewTicker(50*time.Millisecond); count(r.Resets(),
+			"host-qmp-system-reset") < 2; {
 			select {
 			case <-look.C:
 			case <-end:

@@ -32,7 +32,8 @@ func flow(t *testing.T, m qemu.Machine) error {
 	}
 	var console bytes.Buffer
 	w := watch.Watcher{
-		Rungs: rungs, Boot: initd.LineFirst, Timeout: time.After(patience), Patience: watch.DefaultPatience, Out: &console,
+		Rungs: rungs, Boot: initd.LineFirst, Timeout: time.After(patience), Patience: watch.DefaultPatience,
+		Out: &console,
 	}
 	err = w.Run(guest)
 	if err != nil {
@@ -59,11 +60,16 @@ func TestBadGuests(t *testing.T) {
 			want  string
 		}{
 			{"damaged image", truncateImage, "kernel panic: "},
-			{"module for another kernel", badModule, "the first process gave up: init: fatal: cannot load module /lib/modules/000-virtio.ko: "},
-			{"no console", func(_ *testing.T, m *qemu.Machine) { m.Console = "console=null" }, `the system ended before "updated: ready (non-persistent)"`},
-			{"too little memory", func(_ *testing.T, m *qemu.Machine) { m.Memory = 128 }, "the kernel ran out of memory: "},
-			{"wrong word for init", func(_ *testing.T, m *qemu.Machine) { m.Args = []string{"--tries", "none"} }, "the first process gave up: init: fatal: "},
-			{"no kernel", func(_ *testing.T, m *qemu.Machine) { m.Kernel.Kernel = m.Image + ".none" }, `QEMU exit code 1`},
+			{"module for another kernel", badModule,
+				"the first process gave up: init: fatal: cannot load module /lib/modules/000-virtio.ko: "},
+			{"no console", func(_ *testing.T, m *qemu.Machine) { m.Console = "console=null" },
+				`the system ended before "updated: ready (non-persistent)"`},
+			{"too little memory", func(_ *testing.T, m *qemu.Machine) { m.Memory = 128 },
+				"the kernel ran out of memory: "},
+			{"wrong word for init", func(_ *testing.T, m *qemu.Machine) { m.Args = []string{"--tries", "none"} },
+				"the first process gave up: init: fatal: "},
+			{"no kernel", func(_ *testing.T, m *qemu.Machine) { m.Kernel.Kernel = m.Image + ".none" },
+				`QEMU exit code 1`},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				spoiled := m
@@ -81,7 +87,8 @@ func TestBadGuests(t *testing.T) {
 // With less memory than a kernel needs to say so, no machine is started.
 func TestTooLittleMemoryForAKernel(t *testing.T) {
 	_, err := qemu.Start(qemu.Machine{Arch: "riscv64", Memory: 64}, "")
-	if err == nil || err.Error() != "cannot start guest: 64 MiB of memory are too few for a guest: it needs 128 MiB, and is at ease with 256" {
+	if err == nil ||
+		err.Error() != "cannot start guest: 64 MiB of memory are too few for a guest: it needs 128 MiB, and is at ease with 256" {
 		t.Errorf("got %v", err)
 	}
 }

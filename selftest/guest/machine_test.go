@@ -7,7 +7,8 @@ import (
 )
 
 func TestDiskSize(t *testing.T) {
-	for text, want := range map[string]diskSize{"512MiB": 512 << 20, "16MiB": 16 << 20, "1TiB": 1 << 40, "20000256": 20000256} {
+	for text, want := range map[string]diskSize{"512MiB": 512 << 20, "16MiB": 16 << 20, "1TiB": 1 << 40,
+		"20000256": 20000256} {
 		var got diskSize
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
 			t.Errorf("%s: got %d, %v", text, got, err)
@@ -21,7 +22,8 @@ func TestDiskSize(t *testing.T) {
 	}
 }
 
-// A run shows a system from its first start on: a disk that remembers another one is refused before anything is started.
+// A run shows a system from its first start on: a disk that remembers another one is refused before anything is
+// started.
 func TestRunWantsANewDisk(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "disk")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

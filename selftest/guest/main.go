@@ -1,5 +1,6 @@
-// Command guest runs Nexus as the first process of a QEMU guest: it fetches a kernel, builds an image, and runs the update flow in it,
-// or keeps it running for an operator. `make guest-deps`, `guest-image`, `run`, `guest-up` and `bench-guest` call it.
+// Command guest runs Nexus as the first process of a QEMU guest: it fetches a kernel, builds an image, and runs the
+// update flow in it, or keeps it running for an operator. `make guest-deps`, `guest-image`, `run`, `guest-up` and
+// `bench-guest` call it.
 package main
 
 import (
@@ -49,7 +50,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	var g grammar
-	parser := kong.Must(&g, kong.Name("guest"), kong.Description("Nexus as the first process of a QEMU guest."), kong.UsageOnError())
+	parser := kong.Must(&g, kong.Name("guest"), kong.Description("Nexus as the first process of a QEMU guest."),
+		kong.UsageOnError())
 	parsed, err := parser.Parse(os.Args[1:])
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "guest: %v\n", err)

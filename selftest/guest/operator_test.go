@@ -70,7 +70,8 @@ func TestDeadOperator(t *testing.T) {
 	})
 }
 
-// The memory of a guest is its disk. A set that is too large for what is left of it is refused, and the next one is not.
+// The memory of a guest is its disk. A set that is too large for what is left of it is refused, and the next one is
+// not.
 func TestFullRAMDisk(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		m.Memory = 256
@@ -108,8 +109,10 @@ func largeSet(t *testing.T, arch string, size int64) string {
 	if err := os.Mkdir(filepath.Join(dir, "in"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	tool(t, "nxb-pack", "--limit-payload", "1GiB", "--toml", filepath.Join(dir, "manifest.toml"), "--key", key, payload, filepath.Join(dir, "in", "data.nxb"))
-	tool(t, "nxs-pack", "--input", filepath.Join(dir, "in"), "--meta", filepath.Join(dir, "system-set.toml"), "--key", key, "--output", file,
+	tool(t, "nxb-pack", "--limit-payload", "1GiB", "--toml", filepath.Join(dir, "manifest.toml"), "--key", key, payload,
+		filepath.Join(dir, "in", "data.nxb"))
+	tool(t, "nxs-pack", "--input", filepath.Join(dir, "in"), "--meta", filepath.Join(dir, "system-set.toml"), "--key",
+		key, "--output", file,
 		"--limit-archive", "1GiB", "--limit-payload", "1GiB")
 	return file
 }

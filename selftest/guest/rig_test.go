@@ -17,7 +17,8 @@ import (
 	"nexus/selftest/qemu"
 )
 
-// patience bounds each wait for a guest. Emulation is slow where others use the machine too; reaching this is a failure.
+// patience bounds each wait for a guest. Emulation is slow where others use the machine too; reaching this is a
+// failure.
 const patience = 120 * time.Second
 
 // guests are the architectures that `make test-os` has prepared.
@@ -227,7 +228,8 @@ func processes(t *testing.T) []int {
 	return pids
 }
 
-// parent is the parent of a process (proc_pid_stat(5), field 4, behind the name in brackets); 0 when there is no such process.
+// parent is the parent of a process (proc_pid_stat(5), field 4, behind the name in brackets); 0 when there is no such
+// process.
 func parent(pid int) int {
 	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {

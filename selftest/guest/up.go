@@ -24,7 +24,8 @@ type upVerb struct {
 	Dir string `required:"" placeholder:"DIR" help:"Folder for the control socket: what nx takes as --dir."`
 }
 
-// How long the system in the guest may take to stop before its machine is ended, and QEMU to end the machine before it is killed.
+// How long the system in the guest may take to stop before its machine is ended, and QEMU to end the machine before it
+// is killed.
 const (
 	shutdownPatience = 10 * time.Second
 	quitPatience     = 3 * time.Second
@@ -55,7 +56,8 @@ func (v *upVerb) Run(g *grammar) error {
 	if v.Disk != "" {
 		fmt.Printf("guest: what it remembers is on %s; without that file it starts afresh\n", v.Disk)
 	}
-	fmt.Printf("guest: %s under QEMU; `nx --dir %s status` reaches it, `nx --dir %s shutdown` or Ctrl-C stops it\n", v.Arch, v.Dir, v.Dir)
+	fmt.Printf("guest: %s under QEMU; `nx --dir %s status` reaches it, `nx --dir %s shutdown` or Ctrl-C stops it\n",
+		v.Arch, v.Dir, v.Dir)
 	stopped := make(chan error, 1)
 	go func() { stopped <- attend(guest, signals) }()
 	gaveUp := show(guest.Console())
@@ -71,8 +73,8 @@ func (v *upVerb) Run(g *grammar) error {
 	return nil
 }
 
-// show copies the console to its end and returns the line by which the first process gave up, if there is one. Where nothing can be shown any
-// more it reads on: a guest must not stand still for that.
+// show copies the console to its end and returns the line by which the first process gave up, if there is one. Where
+// nothing can be shown any more it reads on: a guest must not stand still for that.
 func show(console io.Reader) (gaveUp string) {
 	out := io.Writer(os.Stdout)
 	lines := bufio.NewScanner(console)
@@ -89,8 +91,8 @@ func show(console io.Reader) (gaveUp string) {
 	return gaveUp
 }
 
-// attend waits for a signal and stops the system then; a second signal ends QEMU at once. It returns when QEMU has ended: an error if that was
-// not in good order.
+// attend waits for a signal and stops the system then; a second signal ends QEMU at once. It returns when QEMU has
+// ended: an error if that was not in good order.
 func attend(guest *qemu.Guest, signals <-chan os.Signal) error {
 	select {
 	case <-signals:

@@ -82,7 +82,8 @@ func TestParallelOperators(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), patience)
 					out, _ := r.command(ctx, args...).CombinedOutput()
 					cancel()
-					if text := string(out); !strings.Contains(text, "1.0.0 in slot a, healthy") && !strings.Contains(text, "invalid-signature") &&
+					if text := string(out); !strings.Contains(text, "1.0.0 in slot a, healthy") &&
+						!strings.Contains(text, "invalid-signature") &&
 						!strings.Contains(text, "stage-in-progress") {
 						t.Errorf("nx %q: %s", args, text)
 						return

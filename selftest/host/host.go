@@ -1,4 +1,5 @@
-// Package host runs a system of real processes on one folder, and knows it from outside only: by its console, by `nx` and by /proc.
+// Package host runs a system of real processes on one folder, and knows it from outside only: by its console, by `nx`
+// and by /proc.
 package host
 
 import (

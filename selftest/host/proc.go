@@ -51,8 +51,8 @@ func nameOf(pid int) string {
 	return name
 }
 
-// Session lists the processes of the sessions, in order of their numbers. A session is inherited and survives whoever began it, so a
-// process of a system belongs to the system's session wherever it moved.
+// Session lists the processes of the sessions, in order of their numbers. A session is inherited and survives whoever
+// began it, so a process of a system belongs to the system's session wherever it moved.
 func Session(ids ...int) []Proc {
 	var members []Proc
 	entries, _ := os.ReadDir("/proc")

@@ -7,7 +7,8 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// Services wants exactly the services of the set in that slot to run, each from the very bytes of the archive, and every daemon to be ready.
+// Services wants exactly the services of the set in that slot to run, each from the very bytes of the archive, and
+// every daemon to be ready.
 func (h *Host) Services(set *oracle.Set, slot string) (found []error) {
 	var roll oracle.Roll
 	if err := h.Ask(&roll, "services"); err != nil {

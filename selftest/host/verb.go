@@ -16,7 +16,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// verbBound is longer than any verb may take: a trial that runs into its deadline at every try, and a system that is starting.
+// verbBound is longer than any verb may take: a trial that runs into its deadline at every try, and a system that is
+// starting.
 const verbBound = 90 * time.Second
 
 // A Verb is one run of nx.

@@ -170,7 +170,8 @@ func TestRefuses(t *testing.T) {
 			c.spec(&spec)
 			path := filepath.Join(t.TempDir(), "image")
 			_, err := image.WriteFile(path, spec)
-			if err == nil || !strings.HasPrefix(err.Error(), "cannot build image: ") || !strings.Contains(err.Error(), c.want) {
+			if err == nil || !strings.HasPrefix(err.Error(), "cannot build image: ") ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 			wantEmpty(t, filepath.Dir(path))

@@ -20,7 +20,8 @@ func build(t *testing.T) string {
 		t.Fatal(err)
 	}
 	sources = append(sources, filepath.Join(std, "go.capnp"))
-	args := []string{"compile", "--no-standard-import", "-I", std, "--src-prefix=" + schemas, "--src-prefix=" + std, "-oc++:" + dir}
+	args := []string{"compile", "--no-standard-import", "-I", std, "--src-prefix=" + schemas, "--src-prefix=" +
+		std, "-oc++:" + dir}
 	run(t, nil, "capnp", append(args, sources...)...)
 
 	generated, err := filepath.Glob(filepath.Join(dir, "*.c++"))
@@ -72,7 +73,8 @@ func TestClientInCXX(t *testing.T) {
 	}
 
 	// Refusals are data in any language.
-	for set, reason := range map[string]string{"bad-digest.nxs": "digest-mismatch", "bad-signature.nxs": "invalid-signature"} {
+	for set, reason := range map[string]string{"bad-digest.nxs": "digest-mismatch",
+		"bad-signature.nxs": "invalid-signature"} {
 		out := strings.TrimSpace(string(run(t, nil, client, socket, s.set(set))))
 		last := out[strings.LastIndexByte(out, '\n')+1:]
 		if !strings.HasPrefix(last, "refused "+reason+": ") {

@@ -90,7 +90,8 @@ func TestFilesInCXX(t *testing.T) {
 			// A segment for almost every object: what other writers may send us.
 			scattered := capnp(text, "convert", "--segment-size=1", "json:binary")
 			if ours, err = f.rewrite(scattered); err != nil || !bytes.Equal(ours, f.raw) {
-				t.Errorf("out of %d segments we read another %s: %v", 1+binary.LittleEndian.Uint32(scattered), f.kind, err)
+				t.Errorf("out of %d segments we read another %s: %v", 1+binary.LittleEndian.Uint32(scattered), f.kind,
+					err)
 			}
 			if canonical := capnp(f.raw, "convert", "binary:canonical"); !bytes.Equal(framed(canonical), f.raw) {
 				t.Errorf("ours is not canonical: %d bytes, its %d", len(f.raw), len(framed(canonical)))

@@ -22,8 +22,8 @@ const patience = 60 * time.Second
 // schemas is where ours are.
 const schemas = "../../schema"
 
-// need skips a test on a machine without the reference implementation, and says what would bring it. CI has to have it. A probe is a
-// command that succeeds where the thing is there: a library has no program to look for.
+// need skips a test on a machine without the reference implementation, and says what would bring it. CI has to have it.
+// A probe is a command that succeeds where the thing is there: a library has no program to look for.
 func need(t *testing.T, probes ...string) {
 	t.Helper()
 	for _, probe := range probes {
@@ -74,7 +74,8 @@ func boot(t *testing.T) system {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(root) })
-	s := system{t: t, dir: filepath.Join(root, "sys"), demo: filepath.Join(root, "demo"), bin: filepath.Join(root, "bin")}
+	s := system{t: t, dir: filepath.Join(root, "sys"), demo: filepath.Join(root, "demo"),
+		bin: filepath.Join(root, "bin")}
 	if err := demo.Build(s.bin); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,8 @@ func boot(t *testing.T) system {
 		t.Fatal(err)
 	}
 	process, err := watch.Start(filepath.Join(s.bin, "nx"), []string{
-		"--dir", s.dir, "up", "--trust", filepath.Join(s.demo, "keys", "demo.pub"), "--factory", filepath.Join(s.demo, "system-v1.0.0.nxs"),
+		"--dir", s.dir, "up", "--trust", filepath.Join(s.demo, "keys", "demo.pub"), "--factory",
+		filepath.Join(s.demo, "system-v1.0.0.nxs"),
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

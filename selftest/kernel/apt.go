@@ -16,8 +16,8 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 // mirror is where Debian's packages are.
 const mirror = "http://deb.debian.org/debian"
 
-// An apt is Debian's package tool, working in a folder of its own as if this machine were of another architecture and had nothing
-// installed. Only proxies and the like are taken from the host's settings.
+// An apt is Debian's package tool, working in a folder of its own as if this machine were of another architecture and
+// had nothing installed. Only proxies and the like are taken from the host's settings.
 type apt struct {
 	tools
 	dir  string
@@ -27,14 +27,16 @@ type apt struct {
 // newApt prepares the folder. dir is absolute.
 func newApt(t tools, dir string, a arch) (*apt, error) {
 	if !exists(keyring) {
-		return nil, hinted(fmt.Errorf("cannot verify packages: %s is missing", keyring), "install the package debian-archive-keyring")
+		return nil, hinted(fmt.Errorf("cannot verify packages: %s is missing", keyring),
+			"install the package debian-archive-keyring")
 	}
 	for _, sub := range []string{"lists/partial", "archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	sources := fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nArchitectures: %s\nSigned-By: %s\n", mirror, suite, a.name, keyring)
+	sources := fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nArchitectures: %s\nSigned-By: %s\n",
+		mirror, suite, a.name, keyring)
 	if err := os.WriteFile(filepath.Join(dir, "debian.sources"), []byte(sources), 0o644); err != nil {
 		return nil, err
 	}
@@ -67,7 +69,8 @@ func (a *apt) options() []string {
 func (a *apt) update(ctx context.Context) error {
 	_, err := a.run(ctx, a.dir, "apt-get", append(a.options(), "-q", "--error-on=any", "update")...)
 	if err != nil {
-		return hinted(err, "is the network there? "+mirror+" must be reachable, by a proxy in apt's settings where there is one")
+		return hinted(err,
+			"is the network there? "+mirror+" must be reachable, by a proxy in apt's settings where there is one")
 	}
 	return nil
 }
@@ -90,7 +93,8 @@ func (a *apt) kernelPackage(ctx context.Context) (string, error) {
 
 // download fetches one package and returns its file. apt has checked its digest against the signed lists.
 func (a *apt) download(ctx context.Context, name string) (string, error) {
-	if _, err := a.run(ctx, filepath.Join(a.dir, "archives"), "apt-get", append(a.options(), "-q", "download", name)...); err != nil {
+	if _, err := a.run(ctx, filepath.Join(a.dir, "archives"), "apt-get",
+		append(a.options(), "-q", "download", name)...); err != nil {
 		return "", hinted(err, "is the network there, and room for 200 MB in "+a.dir+"?")
 	}
 	files, err := filepath.Glob(filepath.Join(a.dir, "archives", strings.ReplaceAll(name, "+", "[+]")+"_*.deb"))

@@ -16,9 +16,10 @@ type arch struct {
 // suite is the Debian release kernels are taken from.
 const suite = "trixie"
 
-// modules are what a guest needs, whether it is built into its kernel or not: its way out to the operator, a source of randomness, its disk
-// and the file system on that, and a watchdog. One that the machine has stands before the kernel's own, so that it is the first there is.
-// ext4 asks for the checksum by the name of an algorithm, which no module says that it depends on.
+// modules are what a guest needs, whether it is built into its kernel or not: its way out to the operator, a source of
+// randomness, its disk and the file system on that, and a watchdog. One that the machine has stands before the kernel's
+// own, so that it is the first there is. ext4 asks for the checksum by the name of an algorithm, which no module says
+// that it depends on.
 func (a arch) modules() []string {
 	modules := []string{"virtio_pci", "virtio_console", "virtio_rng", "virtio_blk", "crc32c_generic", "ext4"}
 	if a.watchdog != "" {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Busybox returns the static busybox for one kind of guest, what our own tools are compared with. It is fetched into the cache folder unless it is
-// there, and said on show.
+// Busybox returns the static busybox for one kind of guest, what our own tools are compared with. It is fetched into
+// the cache folder unless it is there, and said on show.
 func Busybox(ctx context.Context, cache, guest string, show io.Writer) (string, error) {
 	a, err := archOf(guest)
 	if err != nil {

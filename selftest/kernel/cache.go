@@ -17,7 +17,8 @@ type Cached struct {
 	Emulator string   // QEMU's program
 }
 
-// names of what is in an architecture's folder of the cache. The package's name is written last: without it the rest does not count.
+// names of what is in an architecture's folder of the cache. The package's name is written last: without it the rest
+// does not count.
 const (
 	fileKernel  = "kernel"
 	fileWanted  = "wanted" // the modules that were asked for, a name a line
@@ -25,7 +26,8 @@ const (
 	dirModules  = "modules"
 )
 
-// wanted is what the file of that name holds where the modules that are kept are those that a guest needs by this source.
+// wanted is what the file of that name holds where the modules that are kept are those that a guest needs by this
+// source.
 func (a arch) wanted() string { return strings.Join(a.modules(), "\n") + "\n" }
 
 // Find returns what Get has put into the cache, without asking anybody outside this machine.
@@ -50,7 +52,8 @@ func Find(cache, guest string) (Cached, error) {
 	if err != nil {
 		return Cached{}, err
 	}
-	return Cached{Package: string(name), Kernel: filepath.Join(dir, fileKernel), Modules: modules, Emulator: emulator}, nil
+	return Cached{Package: string(name), Kernel: filepath.Join(dir, fileKernel), Modules: modules, Emulator: emulator},
+		nil
 }
 
 // A MissingError says that a guest cannot be started because something was not fetched, installed or built.

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Get puts the emulator on this host and the kernel for one kind of guest into the cache folder, and says on show what it does. What is
-// there stays; with refresh, the newest kernel of the suite replaces the one in the cache.
+// Get puts the emulator on this host and the kernel for one kind of guest into the cache folder, and says on show what
+// it does. What is there stays; with refresh, the newest kernel of the suite replaces the one in the cache.
 func Get(ctx context.Context, cache, guest string, refresh bool, show io.Writer) (Cached, error) {
 	a, err := archOf(guest)
 	if err != nil {
@@ -47,7 +47,8 @@ func (t tools) install(ctx context.Context, a arch) error {
 	}
 	command := append([]string{"install", "-y", "--no-install-recommends"}, missing...)
 	if os.Geteuid() != 0 {
-		return hinted(fmt.Errorf("cannot install %s: not root", strings.Join(missing, ", ")), "as root: apt-get "+strings.Join(command, " "))
+		return hinted(fmt.Errorf("cannot install %s: not root", strings.Join(missing, ", ")),
+			"as root: apt-get "+strings.Join(command, " "))
 	}
 	t.say("installing %s", strings.Join(missing, ", "))
 	if _, err := t.run(ctx, "/", "apt-get", "-q", "update"); err != nil {
@@ -88,7 +89,8 @@ func (t tools) fetch(ctx context.Context, cache string, a arch, newest bool) err
 	return keep(cache, a, work, name)
 }
 
-// get fetches the pinned kernel package, or the newest one: when that is asked for, and when the mirror has the pinned one no more.
+// get fetches the pinned kernel package, or the newest one: when that is asked for, and when the mirror has the pinned
+// one no more.
 func (a *apt) get(ctx context.Context, newest bool) (string, error) {
 	if !newest {
 		a.say("fetching %s", path.Base(a.arch.pin.path))

@@ -32,13 +32,16 @@ func TestResolve(t *testing.T) {
 	}{
 		{"built in", map[string][]string{"a": nil}, []string{"a"}, nil, ""},
 		{"alone", map[string][]string{"a": none}, []string{"a"}, []string{"a"}, ""},
-		{"behind what it needs", map[string][]string{"pci": {"ring", "virtio"}, "virtio": {"ring"}, "ring": none}, []string{"pci"},
+		{"behind what it needs", map[string][]string{"pci": {"ring", "virtio"}, "virtio": {"ring"}, "ring": none},
+			[]string{"pci"},
 			[]string{"ring", "virtio", "pci"}, ""},
-		{"none twice", map[string][]string{"a": {"c"}, "b": {"c", "a"}, "c": none}, []string{"a", "b", "a"}, []string{"c", "a", "b"}, ""},
+		{"none twice", map[string][]string{"a": {"c"}, "b": {"c", "a"}, "c": none}, []string{"a", "b", "a"},
+			[]string{"c", "a", "b"}, ""},
 		{"needs what is built in", map[string][]string{"a": {"b"}, "b": nil}, []string{"a"}, []string{"a"}, ""},
 		{"a loop ends", map[string][]string{"a": {"b"}, "b": {"a"}}, []string{"a"}, []string{"b", "a"}, ""},
 		{"missing", map[string][]string{}, []string{"a"}, nil, "the kernel has no module a"},
-		{"missing further down", map[string][]string{"a": {"b"}}, []string{"a"}, nil, "the kernel has no module b (needed by a)"},
+		{"missing further down", map[string][]string{"a": {"b"}}, []string{"a"}, nil,
+			"the kernel has no module b (needed by a)"},
 	} {
 		got, err := resolve(c.wanted, graph(c.edges))
 		if !slices.Equal(got, c.want) || (err != nil || c.err != "") && (err == nil || err.Error() != c.err) {
@@ -93,7 +96,8 @@ func hint(err error) string {
 
 func TestFindSaysWhatToDo(t *testing.T) {
 	_, err := Find(t.TempDir(), "riscv64")
-	if err == nil || err.Error() != "cannot find kernel for guest riscv64" || hint(err) != "`make guest-deps GUEST=riscv64` brings it" {
+	if err == nil || err.Error() != "cannot find kernel for guest riscv64" ||
+		hint(err) != "`make guest-deps GUEST=riscv64` brings it" {
 		t.Errorf("got %v, hint: %s", err, hint(err))
 	}
 	if _, err := Find(t.TempDir(), "vax"); err == nil || err.Error() != `unknown guest "vax": riscv64 or amd64` {
@@ -139,12 +143,14 @@ func TestACacheWithoutAModuleIsNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, lose := range []func() error{func() error { return nil }, func() error { return os.Remove(filepath.Join(dir, fileWanted)) }} {
+	for _, lose := range []func() error{func() error { return nil },
+		func() error { return os.Remove(filepath.Join(dir, fileWanted)) }} {
 		if err := lose(); err != nil {
 			t.Fatal(err)
 		}
 		_, err := Find(cache, a.name)
-		if err == nil || err.Error() != "cannot find all modules for guest amd64" || hint(err) != "`make guest-deps GUEST=amd64` brings it" {
+		if err == nil || err.Error() != "cannot find all modules for guest amd64" ||
+			hint(err) != "`make guest-deps GUEST=amd64` brings it" {
 			t.Errorf("got %v, hint: %s", err, hint(err))
 		}
 	}

@@ -52,9 +52,10 @@ func moduleName(file string) string {
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// dependencies returns a function that tells what a module depends on, by what it says itself (section .modinfo). What is built in depends
-// on nothing and is not to be loaded.
-func (t *tree) dependencies(ctx context.Context, run tools) func(name string) (depends []string, builtin bool, err error) {
+// dependencies returns a function that tells what a module depends on, by what it says itself (section .modinfo). What
+// is built in depends on nothing and is not to be loaded.
+func (t *tree) dependencies(ctx context.Context, run tools) func(
+	name string) (depends []string, builtin bool, err error) {
 	return func(name string) ([]string, bool, error) {
 		if t.builtin[name] {
 			return nil, true, nil

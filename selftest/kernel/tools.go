@@ -20,7 +20,8 @@ type tools struct {
 // run runs a program in a folder and returns what it wrote. When it fails, its last lines are the reason.
 func (t tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // a package tool must be left to finish what it is at
+	// a package tool must be left to finish what it is at
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
 	var out, errs bytes.Buffer
@@ -28,7 +29,8 @@ func (t tools) run(ctx context.Context, dir, name string, args ...string) (strin
 	err := cmd.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return "", hinted(fmt.Errorf("cannot run %s: it is not installed", name), "a Debian system has it; elsewhere `make run GUEST=host` needs only Go")
+		return "", hinted(fmt.Errorf("cannot run %s: it is not installed", name),
+			"a Debian system has it; elsewhere `make run GUEST=host` needs only Go")
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case err != nil:

@@ -1,5 +1,5 @@
-// Package ladder knows the markers of the update flow and their order, and holds a console against them. It reads lines and nothing
-// else: whoever runs a system feeds it that system's console.
+// Package ladder knows the markers of the update flow and their order, and holds a console against them. It reads lines
+// and nothing else: whoever runs a system feeds it that system's console.
 package ladder
 
 import (
@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// OTA is the flow of the selftest on a system that does not keep its state: the factory set in slot a, a healthy set that is committed
-// in slot b, a broken one that is tried twice in slot a and rolled back, two damaged ones that are refused.
+// OTA is the flow of the selftest on a system that does not keep its state: the factory set in slot a, a healthy set
+// that is committed in slot b, a broken one that is tried twice in slot a and rolled back, two damaged ones that are
+// refused.
 func OTA() []string {
 	return []string{
 		"updated: ready (non-persistent)",

@@ -74,7 +74,8 @@ func platMutants() []mutant {
 			file:   "daemons/plat/order.go",
 			old:    "\tif cmd.DieWithParent {\n",
 			new:    "\tif false {\n",
-			tests:  suite{packages: "./daemons/plat", run: "TestProgramDiesWithItsStarter"}, // as root: becoming another user undoes it
+			// as root: becoming another user undoes it
+			tests: suite{packages: "./daemons/plat", run: "TestProgramDiesWithItsStarter"},
 		},
 		{
 			id:     "plat-users-collide",

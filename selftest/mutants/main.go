@@ -35,7 +35,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	only := flags.String("only", "", "comma-separated ids of the mutants to run")
 	keepGoing := flags.Bool("keep-going", true, "go on after a mutant that was not caught")
 	workers := flags.Int("workers", runtime.NumCPU(), "how many mutants to run at one time")
-	timeout := flags.Duration("timeout", time.Minute, "time limit of one test binary; a mutant that hangs is caught by it")
+	timeout := flags.Duration("timeout", time.Minute,
+		"time limit of one test binary; a mutant that hangs is caught by it")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

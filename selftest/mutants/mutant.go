@@ -38,8 +38,10 @@ func (m mutant) apply(module string) ([]byte, error) {
 func mutants() []mutant {
 	var all []mutant
 	for _, part := range [][]mutant{
-		durableMutants(), slotsMutants(), nxsMutants(), trustMutants(), bootctlMutants(), healthMutants(), watchMutants(), endMutants(), policyMutants(), stateMutants(), diskMutants(), packerMutants(),
-		platMutants(), updatedMutants(), bundlemgrdMutants(), initdMutants(), coreMutants(), markMutants(), keystoredMutants(), execdMutants(), vatMutants(), nxMutants(),
+		durableMutants(), slotsMutants(), nxsMutants(), trustMutants(), bootctlMutants(), healthMutants(),
+		watchMutants(), endMutants(), policyMutants(), stateMutants(), diskMutants(), packerMutants(),
+		platMutants(), updatedMutants(), bundlemgrdMutants(), initdMutants(), coreMutants(), markMutants(),
+		keystoredMutants(), execdMutants(), vatMutants(), nxMutants(),
 	} {
 		all = append(all, part...)
 	}

@@ -11,8 +11,8 @@ import (
 
 const module = "../.."
 
-// TestEveryMutantApplies keeps the list from rotting: each fault finds its text, exactly once, and leaves a file that parses; the tests
-// that must notice are there.
+// TestEveryMutantApplies keeps the list from rotting: each fault finds its text, exactly once, and leaves a file that
+// parses; the tests that must notice are there.
 func TestEveryMutantApplies(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range mutants() {

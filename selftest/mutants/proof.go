@@ -38,7 +38,8 @@ func (p *proof) run(ctx context.Context, chosen []mutant) error {
 	p.all(ctx, chosen)
 	missed := len(chosen) - p.verdicts[caught]
 	fmt.Fprintf(p.stdout, "%d mutants, %d caught, %d survived, %d do not compile, %d do not apply, %d not run; %s\n",
-		len(chosen), p.verdicts[caught], p.verdicts[survived], p.verdicts[unbuilt], p.verdicts[unapplied], p.verdicts[unfinished],
+		len(chosen), p.verdicts[caught], p.verdicts[survived], p.verdicts[unbuilt], p.verdicts[unapplied],
+		p.verdicts[unfinished],
 		time.Since(began).Round(time.Second))
 	if err := context.Cause(ctx); err != nil && missed > 0 && p.keepGoing {
 		return fmt.Errorf("cannot finish: %w", err)

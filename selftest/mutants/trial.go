@@ -39,7 +39,8 @@ func (t trial) run(ctx context.Context, s suite, overlay string) (finding, error
 	began := time.Now()
 	cmd := exec.CommandContext(ctx, "go", append(args, strings.Fields(s.packages)...)...)
 	cmd.Dir = t.module
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make has it: the daemons are static, and confined as static programs
+	// as make has it: the daemons are static, and confined as static programs
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -119,7 +120,8 @@ func (t trial) mutate(ctx context.Context, m mutant) (finding, error) {
 	return t.run(ctx, m.tests, overlay)
 }
 
-// writeOverlay writes the faulty file and the go command's table that puts it in the place of the true one (`go help build`).
+// writeOverlay writes the faulty file and the go command's table that puts it in the place of the true one (`go help
+// build`).
 func writeOverlay(dir, file string, faulty []byte) (string, error) {
 	copied := filepath.Join(dir, "mutant.go")
 	if err := os.WriteFile(copied, faulty, 0o600); err != nil {

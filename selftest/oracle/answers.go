@@ -1,5 +1,6 @@
-// Package oracle knows what can be seen of a system from outside: what `nx --json` answers, what an archive has and a slot so must hold, and which
-// states and histories cannot be. It asks the code under test nothing, and decides nothing about faults: who makes those knows what may follow.
+// Package oracle knows what can be seen of a system from outside: what `nx --json` answers, what an archive has and a
+// slot so must hold, and which states and histories cannot be. It asks the code under test nothing, and decides nothing
+// about faults: who makes those knows what may follow.
 package oracle
 
 import "nexus/libupdates/refusal"

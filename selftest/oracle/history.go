@@ -2,7 +2,8 @@ package oracle
 
 import "fmt"
 
-// WrongHistory finds what may not be in a history: only good sets are committed, each by the attempt that ran it, and boot numbers never fall.
+// WrongHistory finds what may not be in a history: only good sets are committed, each by the attempt that ran it, and
+// boot numbers never fall.
 func WrongHistory(events []Event, sets Sets) (found []error) {
 	for i, e := range events {
 		if i > 0 && e.Boot < events[i-1].Boot {
@@ -23,7 +24,8 @@ func WrongHistory(events []Event, sets Sets) (found []error) {
 				Text(before.Slot) == Text(e.Slot) && Text(before.IndexSHA256) == Text(e.IndexSHA256)
 		}
 		if !attempted {
-			found = append(found, fmt.Errorf("history: slot %s was committed in boot %d, without an attempt of it", Text(e.Slot), e.Boot))
+			found = append(found, fmt.Errorf("history: slot %s was committed in boot %d, without an attempt of it",
+				Text(e.Slot), e.Boot))
 		}
 	}
 	return found

@@ -45,8 +45,8 @@ const (
 	BundleExt   = ".nxb"
 )
 
-// Load reads from the archive what a slot with the set has to hold. It does so by the standard library alone, so that what it says is not
-// the word of the code under test.
+// Load reads from the archive what a slot with the set has to hold. It does so by the standard library alone, so that
+// what it says is not the word of the code under test.
 func (s *Set) Load() error {
 	archive, err := os.Open(s.File)
 	if err != nil {

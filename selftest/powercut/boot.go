@@ -13,7 +13,8 @@ import (
 	"nexus/selftest/qemu"
 )
 
-// boot starts guests from some of the cuts, picked by the seed, and holds what their operators are told against what had been acknowledged.
+// boot starts guests from some of the cuts, picked by the seed, and holds what their operators are told against what
+// had been acknowledged.
 func (r *recording) boot(ctx context.Context, d *device, seed uint64, boots, losses int, work string) error {
 	total := 0
 	r.each(seed, losses, func(cut) bool { total++; return true })
@@ -56,8 +57,8 @@ func (r *recording) bootFrom(ctx context.Context, d *device, c cut, work string)
 	return promise{sets: r.sets}.toldAs(now, was, ahead)
 }
 
-// quiet waits until the system answers, nothing is on trial or being received, and the confirmed set is healthy; has it look at every byte of both
-// slots; and returns its state. Every state on the way must be one that can be.
+// quiet waits until the system answers, nothing is on trial or being received, and the confirmed set is healthy; has it
+// look at every byte of both slots; and returns its state. Every state on the way must be one that can be.
 func (l *life) quiet(sets oracle.Sets) (now oracle.State, err error) {
 	if err := l.awaitLine("updated: ready (statefs)", 1); err != nil {
 		return now, err

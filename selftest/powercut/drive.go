@@ -58,7 +58,8 @@ func newDevice(arch, cache, out, bin, work string) (*device, error) {
 	}, nil
 }
 
-// patient are words for init by which a machine that others slow down is not taken for one that hangs: here cuts are what is to go wrong.
+// patient are words for init by which a machine that others slow down is not taken for one that hangs: here cuts are
+// what is to go wrong.
 func patient() []string { return []string{"--hang", "0", "--health-deadline", "5m"} }
 
 func (d *device) start() (*life, error) {
@@ -130,7 +131,8 @@ func (l *life) awaitLine(text string, nth int) error {
 	return l.await(fmt.Sprintf("%q", text), func(lines []string) bool { return count(lines, text) >= nth })
 }
 
-// fatal is the first line that no system prints that is well, whatever is cut; empty where there is none. A daemon that ended is started again.
+// fatal is the first line that no system prints that is well, whatever is cut; empty where there is none. A daemon that
+// ended is started again.
 func fatal(lines []string) string {
 	for _, line := range lines {
 		if what := watch.Fault(line); what != "" && what != watch.DaemonCrash {

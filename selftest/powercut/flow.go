@@ -9,7 +9,8 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// A stand is where a flow had come to when something was acknowledged to whoever watches, and what must be true from then on.
+// A stand is where a flow had come to when something was acknowledged to whoever watches, and what must be true from
+// then on.
 type stand struct {
 	Name       string
 	Requests   uint64 // how many requests the disk had taken by then, at most
@@ -60,13 +61,14 @@ type step struct {
 	change func(*stand)
 }
 
-// steps are the flow: a first start on a blank disk, an update, one that fails, two refusals, an update with a version floor, a reset, a set that is
-// staged and dropped, and the end.
+// steps are the flow: a first start on a blank disk, an update, one that fails, two refusals, an update with a version
+// floor, a reset, a set that is staged and dropped, and the end.
 func steps() []step {
 	same := func(*stand) {}
 	return []step{
 		{"the disk is made", says(initd.LineNewDisk, 1), func(s *stand) { s.Made = true }},
-		{"the factory set is there", says("updated: ready (statefs)", 1), func(s *stand) { s.Recorded, s.Active = true, factory }},
+		{"the factory set is there", says("updated: ready (statefs)", 1),
+			func(s *stand) { s.Recorded, s.Active = true, factory }},
 		{"the factory set is healthy", says("init: health ok (slot a)", 1), same},
 		{"an update is staged", types(0, "stage", second), func(s *stand) { s.Staged = second }},
 		{"the update is switched to", types(0, "switch"), func(s *stand) { s.Staged = "" }},

@@ -22,7 +22,8 @@ func (d image) apply(writes ...write) {
 	}
 }
 
-// A tracked image can be told from others without reading it all: sum is the sum of a hash of each block that was ever written to.
+// A tracked image can be told from others without reading it all: sum is the sum of a hash of each block that was ever
+// written to.
 type tracked struct {
 	raw image
 	sum uint64
@@ -32,7 +33,8 @@ func (d *tracked) clone() *tracked { return &tracked{bytes.Clone(d.raw), d.sum} 
 
 func (d *tracked) apply(writes ...write) {
 	for _, w := range writes {
-		first, behind := w.offset/statedisk.BlockSize, (w.offset+int64(len(w.data))+statedisk.BlockSize-1)/statedisk.BlockSize
+		first, behind := w.offset/statedisk.BlockSize,
+			(w.offset+int64(len(w.data))+statedisk.BlockSize-1)/statedisk.BlockSize
 		for block := first; block < behind; block++ {
 			d.sum -= d.hash(block)
 		}
@@ -50,7 +52,8 @@ func (d *tracked) hash(block int64) uint64 {
 	return h.Sum64()
 }
 
-// barriersOf are the numbers of requests behind which a disk has promised to keep all before: after each flush, and the beginning.
+// barriersOf are the numbers of requests behind which a disk has promised to keep all before: after each flush, and the
+// beginning.
 func barriersOf(writes []write) []int {
 	after := []int{0}
 	for i, w := range writes {
@@ -61,9 +64,9 @@ func barriersOf(writes []write) []int {
 	return after
 }
 
-// survivors picks which of some writes a disk has kept whose cache was lost: each write or none of it, and of the last one that it was at perhaps
-// only the first blocks. They are applied in the order in which they were issued. A block is kept whole: ext4 asks that of a disk for the one with its
-// superblock.
+// survivors picks which of some writes a disk has kept whose cache was lost: each write or none of it, and of the last
+// one that it was at perhaps only the first blocks. They are applied in the order in which they were issued. A block is
+// kept whole: ext4 asks that of a disk for the one with its superblock.
 func survivors(r *rand.Rand, unflushed []write) []write {
 	var kept []write
 	share := r.IntN(101)

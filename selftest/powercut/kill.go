@@ -53,7 +53,8 @@ func (v *killVerb) run(ctx context.Context, g *grammar, work string, out io.Writ
 	if err := h.last(ctx); err != nil {
 		return fmt.Errorf("seed %d, after all cycles: %w", g.Seed, err)
 	}
-	fmt.Fprintf(out, "powercut: %d cuts, 0 violations, in %s: %s\n", v.Cycles, time.Since(begun).Round(time.Second), h.summary())
+	fmt.Fprintf(out, "powercut: %d cuts, 0 violations, in %s: %s\n", v.Cycles, time.Since(begun).Round(time.Second),
+		h.summary())
 	return nil
 }
 
@@ -102,7 +103,8 @@ func (h *harness) cycle(ctx context.Context, c cycle) error {
 	return h.examine()
 }
 
-// prepare puts the disk in its place; where some of it will be lost, what is written from now on is logged, and what was there before is returned.
+// prepare puts the disk in its place; where some of it will be lost, what is written from now on is logged, and what
+// was there before is returned.
 func (h *harness) prepare(c cycle) (before image, err error) {
 	disk := qemu.Disk{File: h.disk()}
 	if c.blank {

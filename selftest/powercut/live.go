@@ -14,8 +14,8 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// maxBoots bounds the boot numbers that one start of the machine, and one verb in it, can draw: a switch, its tries, a rollback and the attempt
-// after it.
+// maxBoots bounds the boot numbers that one start of the machine, and one verb in it, can draw: a switch, its tries, a
+// rollback and the attempt after it.
 const maxBoots = 5
 
 // live goes through a life up to its cut.
@@ -43,8 +43,8 @@ func (h *harness) live(life *life, c cycle) error {
 	return nil
 }
 
-// settle waits until the system is well, and holds it against what was acknowledged before the cuts since it last was. What it says now counts from then
-// on.
+// settle waits until the system is well, and holds it against what was acknowledged before the cuts since it last was.
+// What it says now counts from then on.
 func (h *harness) settle(life *life) error {
 	now, err := life.quiet(h.sets)
 	if err != nil {
@@ -60,7 +60,8 @@ func (h *harness) settle(life *life) error {
 		return fmt.Errorf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.lives)
 	}
 	h.boot, h.lives, h.free = now.Boot, 0, oracle.Other(now.ActiveSlot)
-	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name, Floor: oracle.Text(now.VersionFloor)}
+	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name,
+		Floor: oracle.Text(now.VersionFloor)}
 	if now.StagedSlot != nil {
 		h.was.Staged = h.sets.Known(now.Slot(*now.StagedSlot).Digest()).Name
 	}
@@ -130,10 +131,12 @@ func (h *harness) anyGood(next stand) (stands []stand) {
 func (h *harness) acknowledge(verb *verb, c cycle, lines []string) {
 	for _, line := range lines {
 		switch {
-		case line == "init: health ok (slot "+h.free+")" && (c.act == updates || c.act == switches) && len(h.ahead) == 1 && h.ahead[0].Active != h.was.Active:
+		case line == "init: health ok (slot "+h.free+")" && (c.act == updates || c.act == switches) &&
+			len(h.ahead) == 1 && h.ahead[0].Active != h.was.Active:
 			h.was, h.ahead = h.ahead[0], nil
 			h.was.Drops = false
-		case strings.HasPrefix(line, "updated: audit op=rollback ") && strings.HasSuffix(line, "version="+broken+" result=ok reason=service-exited") && c.act == fails:
+		case strings.HasPrefix(line, "updated: audit op=rollback ") &&
+			strings.HasSuffix(line, "version="+broken+" result=ok reason=service-exited") && c.act == fails:
 			h.was.Quarantine = true
 		}
 	}
@@ -165,7 +168,8 @@ type verb struct {
 }
 
 func startVerb(life *life, args []string) (*verb, error) {
-	v := &verb{cmd: exec.Command(life.device.nx, append([]string{"--dir", life.device.dir}, args...)...), done: make(chan struct{})}
+	v := &verb{cmd: exec.Command(life.device.nx, append([]string{"--dir", life.device.dir}, args...)...),
+		done: make(chan struct{})}
 	out, err := v.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -200,7 +204,8 @@ func (h *harness) cut(life *life, c cycle, v *verb, shown int) error {
 		return false
 	}
 	for end := time.Now().Add(patience); ; time.Sleep(lookPause / 40) {
-		over := v != nil && v.over.Load() || v == nil && life.says("init: health ok") // before the look, so that what came last is seen
+		// before the look, so that what came last is seen
+		over := v != nil && v.over.Load() || v == nil && life.says("init: health ok")
 		if seen() {
 			h.tally["at the moment that was planned"]++
 			break

@@ -98,12 +98,14 @@ func (v *replayVerb) run(ctx context.Context, g *grammar, work string, out io.Wr
 		return err
 	}
 	recorded := time.Now()
-	fmt.Fprintf(out, "powercut: recorded %d requests, %d stands, in %s\n", len(r.writes), len(r.stands), recorded.Sub(begun).Round(time.Second))
+	fmt.Fprintf(out, "powercut: recorded %d requests, %d stands, in %s\n", len(r.writes), len(r.stands),
+		recorded.Sub(begun).Round(time.Second))
 	done, err := r.replay(ctx, g.Seed, v.Losses, verify, work)
 	if err != nil {
 		return fmt.Errorf("seed %d: %w", g.Seed, err)
 	}
-	fmt.Fprintf(out, "powercut: %d barriers, %d cuts, %d of them different; blank %d, mended by the start %d; 0 violations, in %s\n",
+	fmt.Fprintf(out,
+		"powercut: %d barriers, %d cuts, %d of them different; blank %d, mended by the start %d; 0 violations, in %s\n",
 		done.barriers, done.cuts, done.distinct, done.fresh, done.mended, time.Since(recorded).Round(time.Second))
 	booted := time.Now()
 	if err := r.boot(ctx, d, g.Seed, v.Boots, v.Losses, work); err != nil {

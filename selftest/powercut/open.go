@@ -17,7 +17,8 @@ import (
 	"nexus/libupdates/statefs"
 )
 
-// A found is what is on a disk after a cut, once the journal was replayed: what `updated` makes of it at its next start.
+// A found is what is on a disk after a cut, once the journal was replayed: what `updated` makes of it at its next
+// start.
 type found struct {
 	fresh    bool // nothing is on it yet
 	recorded bool // there is a record
@@ -56,8 +57,8 @@ func runTool(name string, may []int, args ...string) (string, error) {
 	return "", fmt.Errorf("%s: %s: %s", name, cmd.ProcessState, strings.TrimSpace(string(out)))
 }
 
-// lookAt opens a disk as a next start does: the file system by e2fsck, which replays the journal and must have nothing to mend that asks a person, and
-// what is in it by the code of the device.
+// lookAt opens a disk as a next start does: the file system by e2fsck, which replays the journal and must have nothing
+// to mend that asks a person, and what is in it by the code of the device.
 func lookAt(disk image, work string, verify nxs.VerifyFunc) (*found, error) {
 	switch kind, err := statedisk.Identify(disk, int64(len(disk))); {
 	case err != nil:
@@ -139,7 +140,8 @@ func (f *found) openSlots(system durable.FS, verify nxs.VerifyFunc) (*slots.Stor
 	return store, nil
 }
 
-// openRecord reads the boot record; nil where there is none yet. No copy of it and no other value may be damaged by a cut.
+// openRecord reads the boot record; nil where there is none yet. No copy of it and no other value may be damaged by a
+// cut.
 func openRecord(state string) ([]byte, error) {
 	root, err := os.OpenRoot(state)
 	if err != nil {

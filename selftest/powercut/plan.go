@@ -23,7 +23,8 @@ func (a act) String() string {
 	return [...]string{"nothing", "update", "broken update", "stage", "switch", "rollback"}[a]
 }
 
-// A trigger is what has to be seen before the power is cut. Not the clock chooses the moment, but the system's own progress.
+// A trigger is what has to be seen before the power is cut. Not the clock chooses the moment, but the system's own
+// progress.
 type trigger uint8
 
 // The triggers.
@@ -89,7 +90,8 @@ func weighted(r *rand.Rand, weights ...int) int {
 }
 
 func (c cycle) String() string {
-	text := fmt.Sprintf("cycle %d: %s, cut at %s %d + %s", c.number, c.act, c.trigger, c.n, c.delay.Round(time.Millisecond))
+	text := fmt.Sprintf("cycle %d: %s, cut at %s %d + %s", c.number, c.act, c.trigger, c.n,
+		c.delay.Round(time.Millisecond))
 	if c.blank {
 		text += ", on a new disk"
 	}

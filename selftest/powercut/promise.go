@@ -51,8 +51,8 @@ func (p promise) wholly(f *found, _ stand, _ []stand) error {
 	return nil
 }
 
-// confirmed wants the set that was confirmed last to be the one that is active: the old or, where that was under way, the new one; and never one
-// that was not confirmed.
+// confirmed wants the set that was confirmed last to be the one that is active: the old or, where that was under way,
+// the new one; and never one that was not confirmed.
 func (p promise) confirmed(f *found, was stand, ahead []stand) error {
 	digest := digestIn(f.record, f.record.Active)
 	if digest == "" {

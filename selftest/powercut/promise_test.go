@@ -41,7 +41,8 @@ func wellFound(t *testing.T, sets oracle.Sets) *found {
 			t.Fatal(err)
 		}
 	}
-	f.record.Quarantine = []bootctl.Quarantined{{Digest: bootctl.Digest(digest(4)), Version: broken, Reason: refusal.ServiceExited}}
+	f.record.Quarantine = []bootctl.Quarantined{{Digest: bootctl.Digest(digest(4)), Version: broken,
+		Reason: refusal.ServiceExited}}
 	return f
 }
 
@@ -56,16 +57,27 @@ func TestThePromiseCanBeBroken(t *testing.T) {
 	}{
 		{"nothing", func(*testing.T, *found, *stand) {}, ""},
 		{"blank again", func(_ *testing.T, f *found, _ *stand) { f.fresh = true }, "the disk is blank"},
-		{"the record is gone", func(_ *testing.T, f *found, _ *stand) { f.recorded = false }, "there is no boot record"},
-		{"the old set is active", func(_ *testing.T, f *found, _ *stand) { f.record.Active = bootctl.A }, "is active, and \"1.1.0\" was confirmed"},
-		{"an empty slot is active", func(_ *testing.T, f *found, _ *stand) { f.record.Slots[1] = bootctl.Content{} }, "is active and empty"},
-		{"quarantine forgotten", func(_ *testing.T, f *found, _ *stand) { f.record.Quarantine = nil }, "is no longer in quarantine"},
-		{"a good set in quarantine", func(_ *testing.T, f *found, _ *stand) { f.record.Quarantine[0].Digest = bootctl.Digest(digest(1)) }, "is in quarantine"},
-		{"floor forgotten", func(_ *testing.T, f *found, _ *stand) { f.record.Floor = "" }, `the version floor is "", and was "1.1.0"`},
-		{"staged set forgotten", func(_ *testing.T, _ *found, was *stand) { was.Staged = third }, "1.3.0 was staged, and is neither"},
-		{"a set of nobody's", func(_ *testing.T, f *found, _ *stand) { f.slots[0].Digest = nxs.Digest(digest(9)) }, "which nobody brought"},
+		{"the record is gone", func(_ *testing.T, f *found, _ *stand) { f.recorded = false },
+			"there is no boot record"},
+		{"the old set is active", func(_ *testing.T, f *found, _ *stand) { f.record.Active = bootctl.A },
+			"is active, and \"1.1.0\" was confirmed"},
+		{"an empty slot is active", func(_ *testing.T, f *found, _ *stand) { f.record.Slots[1] = bootctl.Content{} },
+			"is active and empty"},
+		{"quarantine forgotten", func(_ *testing.T, f *found, _ *stand) { f.record.Quarantine = nil },
+			"is no longer in quarantine"},
+		{"a good set in quarantine", func(_ *testing.T, f *found,
+			_ *stand) {
+			f.record.Quarantine[0].Digest = bootctl.Digest(digest(1))
+		}, "is in quarantine"},
+		{"floor forgotten", func(_ *testing.T, f *found, _ *stand) { f.record.Floor = "" },
+			`the version floor is "", and was "1.1.0"`},
+		{"staged set forgotten", func(_ *testing.T, _ *found, was *stand) { was.Staged = third },
+			"1.3.0 was staged, and is neither"},
+		{"a set of nobody's", func(_ *testing.T, f *found, _ *stand) { f.slots[0].Digest = nxs.Digest(digest(9)) },
+			"which nobody brought"},
 		{"a file more", func(t *testing.T, f *found, _ *stand) {
-			if err := os.WriteFile(filepath.Join(f.system, "sets", f.slots[0].Digest.String(), "more"), nil, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(f.system, "sets", f.slots[0].Digest.String(), "more"), nil,
+				0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, "is in the slot and not in the archive"},
@@ -104,7 +116,8 @@ func TestWhatIsToldCanBreakThePromise(t *testing.T) {
 		want  string
 	}{
 		{"nothing", func(*oracle.State) {}, ""},
-		{"the old set is active", func(now *oracle.State) { now.ActiveSlot = "a" }, `is active, and "1.1.0" was confirmed`},
+		{"the old set is active", func(now *oracle.State) { now.ActiveSlot = "a" },
+			`is active, and "1.1.0" was confirmed`},
 		{"floor forgotten", func(now *oracle.State) { now.VersionFloor = nil }, "the version floor is"},
 		{"quarantine forgotten", func(now *oracle.State) { now.Quarantine = nil }, "is no longer in quarantine"},
 		{"the record is in memory", func(now *oracle.State) { now.Persistent = false }, "the record is not persistent"},
@@ -113,7 +126,8 @@ func TestWhatIsToldCanBreakThePromise(t *testing.T) {
 			floor := second
 			now := oracle.State{ActiveSlot: "b", Persistent: true, VersionFloor: &floor}
 			now.Slots.A.IndexSHA256, now.Slots.B.IndexSHA256 = &named(sets, factory).Digest, &named(sets, second).Digest
-			now.Quarantine = []oracle.Quarantined{{IndexSHA256: named(sets, broken).Digest, Reason: refusal.ServiceExited}}
+			now.Quarantine = []oracle.Quarantined{{IndexSHA256: named(sets, broken).Digest,
+				Reason: refusal.ServiceExited}}
 			c.spoil(&now)
 			err := promise{sets: sets}.toldAs(now, was, nil)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

@@ -66,8 +66,8 @@ func load(sets oracle.Sets, work string) (*recording, error) {
 	return r, err
 }
 
-// around is what had been acknowledged before the disk had taken that many requests, and what was under way: what the next step brings may be done,
-// and a commit comes by itself behind a switch.
+// around is what had been acknowledged before the disk had taken that many requests, and what was under way: what the
+// next step brings may be done, and a commit comes by itself behind a switch.
 func (r *recording) around(requests int) (was stand, ahead []stand) {
 	next := 0
 	for next < len(r.stands) && r.stands[next].Requests <= uint64(requests) {

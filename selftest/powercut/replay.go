@@ -24,9 +24,10 @@ type replayed struct {
 	requests, barriers, cuts, distinct, fresh, mended int
 }
 
-// replay looks at every state in which barriers may leave the disk, and at some losses in between, and returns the first one that breaks the
-// promise. Cuts are looked at side by side.
-func (r *recording) replay(ctx context.Context, seed uint64, losses int, verify nxs.VerifyFunc, work string) (replayed, error) {
+// replay looks at every state in which barriers may leave the disk, and at some losses in between, and returns the
+// first one that breaks the promise. Cuts are looked at side by side.
+func (r *recording) replay(ctx context.Context, seed uint64, losses int, verify nxs.VerifyFunc,
+	work string) (replayed, error) {
 	done := replayed{requests: len(r.writes)}
 	cuts := make(chan cut)
 	var all sync.WaitGroup
@@ -82,7 +83,8 @@ func (r *recording) replay(ctx context.Context, seed uint64, losses int, verify 
 	return done, failed
 }
 
-// each calls f for each cut, in order, until it returns false, and returns how many barriers there are. f may not keep the disk.
+// each calls f for each cut, in order, until it returns false, and returns how many barriers there are. f may not keep
+// the disk.
 func (r *recording) each(seed uint64, losses int, f func(cut) bool) (barriers int) {
 	disk := &tracked{raw: make(image, diskSize)}
 	after := barriersOf(r.writes)
@@ -96,7 +98,8 @@ func (r *recording) each(seed uint64, losses int, f func(cut) bool) (barriers in
 		}
 		unflushed := r.writes[begin:end]
 		if i+1 < len(after) {
-			unflushed = unflushed[:len(unflushed)-1] // the last one is the barrier: once that is done, nothing before it is lost
+			// the last one is the barrier: once that is done, nothing before it is lost
+			unflushed = unflushed[:len(unflushed)-1]
 		}
 		random := rand.New(rand.NewPCG(seed, uint64(begin)))
 		for variant := 1; variant <= losses && len(unflushed) > 1; variant++ {
@@ -119,5 +122,6 @@ func (r *recording) keep(c cut, err error, work string) error {
 		return keepErr
 	}
 	was, _ := r.around(c.requests)
-	return fmt.Errorf("after %d requests, loss %d, acknowledged was %q: %w; the disk is kept in %s", c.requests, c.variant, was.Name, err, file)
+	return fmt.Errorf("after %d requests, loss %d, acknowledged was %q: %w; the disk is kept in %s", c.requests,
+		c.variant, was.Name, err, file)
 }

@@ -27,13 +27,16 @@ func brought(bin, demo, work string) (oracle.Sets, error) {
 		{Name: second, File: file(second), Version: second},
 		{Name: third, File: filepath.Join(work, "system-v"+third+".nxs"), Version: third},
 		{Name: broken, File: file(broken), Version: broken, Fate: oracle.Broken, Reason: refusal.ServiceExited},
-		{Name: forged, File: filepath.Join(demo, "bad-signature.nxs"), Fate: oracle.Refused, Reason: refusal.InvalidSignature},
+		{Name: forged, File: filepath.Join(demo, "bad-signature.nxs"), Fate: oracle.Refused,
+			Reason: refusal.InvalidSignature},
 	}
 	meta := filepath.Join(work, "system-set.toml")
-	if err := os.WriteFile(meta, fmt.Appendf(nil, "system_version = %q\nversion_floor = %q\n", third, second), 0o600); err != nil {
+	if err := os.WriteFile(meta, fmt.Appendf(nil, "system_version = %q\nversion_floor = %q\n", third, second),
+		0o600); err != nil {
 		return nil, err
 	}
-	out, err := exec.Command(filepath.Join(bin, "nxs-pack"), "--input", filepath.Join(demo, "work", second, "bundles"), "--meta", meta,
+	out, err := exec.Command(filepath.Join(bin, "nxs-pack"), "--input", filepath.Join(demo, "work", second, "bundles"),
+		"--meta", meta,
 		"--key", filepath.Join(demo, "keys", "demo"), "--output", sets[2].File).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("cannot pack %s: %w: %s", third, err, out)

@@ -9,14 +9,16 @@ import (
 	"os"
 )
 
-// A write is one request that reached the disk, as the log of QEMU's driver blklogwrites has it (the format is that of the kernel's dm-log-writes).
+// A write is one request that reached the disk, as the log of QEMU's driver blklogwrites has it (the format is that of
+// the kernel's dm-log-writes).
 type write struct {
 	offset int64
 	data   []byte // nil for a barrier alone
 	flush  bool   // all that was acknowledged before is durable once this is
 }
 
-// Layout of a log: a superblock in its first sector, then for each request a sector that describes it and its data. Numbers are little-endian.
+// Layout of a log: a superblock in its first sector, then for each request a sector that describes it and its data.
+// Numbers are little-endian.
 const (
 	logSector  = 512
 	logMagic   = 0x6a736677736872
@@ -30,8 +32,8 @@ const (
 	maxRequest = 64 << 20 / logSector // sectors
 )
 
-// logged is how many requests a log says that it has: at least all up to the last barrier. QEMU writes its superblock at the first one, so a log
-// without it says none.
+// logged is how many requests a log says that it has: at least all up to the last barrier. QEMU writes its superblock
+// at the first one, so a log without it says none.
 func logged(file string) (uint64, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -45,7 +47,8 @@ func logged(file string) (uint64, error) {
 	if bytes.Count(head, []byte{0}) == len(head) {
 		return 0, nil
 	}
-	if binary.LittleEndian.Uint64(head) != logMagic || binary.LittleEndian.Uint64(head[8:]) != logVersion || binary.LittleEndian.Uint32(head[24:]) != logSector {
+	if binary.LittleEndian.Uint64(head) != logMagic || binary.LittleEndian.Uint64(head[8:]) != logVersion ||
+		binary.LittleEndian.Uint32(head[24:]) != logSector {
 		return 0, errors.New("cannot read log: it is none of ours")
 	}
 	return binary.LittleEndian.Uint64(head[16:]), nil
@@ -88,7 +91,8 @@ func readRequest(r io.Reader) (write, error) {
 	if _, err := io.ReadFull(r, head); err != nil {
 		return write{}, io.EOF
 	}
-	sector, count, flags := binary.LittleEndian.Uint64(head), binary.LittleEndian.Uint64(head[8:]), binary.LittleEndian.Uint64(head[16:])
+	sector, count, flags := binary.LittleEndian.Uint64(head), binary.LittleEndian.Uint64(head[8:]),
+		binary.LittleEndian.Uint64(head[16:])
 	switch {
 	case sector == 0 && count == 0 && flags == 0:
 		return write{}, io.EOF

@@ -45,7 +45,8 @@ func (l *testLog) file(t *testing.T) string {
 
 func TestReadLog(t *testing.T) {
 	writes, err := readLog(newTestLog(2).add(3, 1, 0, "a").add(0, 0, flagFlush, "").add(4, 2, 0, "b").file(t))
-	if err != nil || len(writes) != 3 || writes[0].offset != 3*logSector || writes[0].flush || !writes[1].flush || len(writes[2].data) != 2*logSector {
+	if err != nil || len(writes) != 3 || writes[0].offset != 3*logSector || writes[0].flush || !writes[1].flush ||
+		len(writes[2].data) != 2*logSector {
 		t.Fatalf("got %+v, %v", writes, err)
 	}
 	if got := barriersOf(writes); !slices.Equal(got, []int{0, 2}) {

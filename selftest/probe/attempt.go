@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// An attempt is one thing that a confined process must not be able to do. It is made so that it does no harm where it is not refused: most
-// have an argument that the kernel finds wrong after it has found the caller allowed.
+// An attempt is one thing that a confined process must not be able to do. It is made so that it does no harm where it
+// is not refused: most have an argument that the kernel finds wrong after it has found the caller allowed.
 type attempt struct {
 	name string
 	try  func(p *prey) error
@@ -18,8 +18,9 @@ type attempt struct {
 
 // A prey is what is around the probe for it to attack, made by who starts it.
 type prey struct {
-	Parent   int               // the process that starts it
-	Dir      string            // a folder that everybody may write, outside of all rules; `secret` in it can be read and written by everybody
+	Parent int // the process that starts it
+	// a folder that everybody may write, outside of all rules; `secret` in it can be read and written by everybody
+	Dir      string
 	Granted  map[string]string // the folders that rows name, by name
 	Unix     string            // a socket in Dir that listens
 	Abstract string            // an abstract socket that listens

@@ -67,21 +67,39 @@ func files() []attempt {
 	changing := func(name string, want syscall.Errno, try func(p *prey) error) {
 		all = append(all, attempt{name: name, want: want, try: try})
 	}
-	changing("make a folder", unix.EACCES, func(p *prey) error { return unix.Mkdirat(unix.AT_FDCWD, at(p, "folder"), 0o700) })
-	changing("make a link", unix.EACCES, func(p *prey) error { return unix.Symlinkat("secret", unix.AT_FDCWD, at(p, "link")) })
-	changing("remove a file", unix.EACCES, func(p *prey) error { return unix.Unlinkat(unix.AT_FDCWD, at(p, "prey"), 0) })
+	changing("make a folder", unix.EACCES, func(p *prey) error {
+		return unix.Mkdirat(unix.AT_FDCWD, at(p, "folder"),
+			0o700)
+	})
+	changing("make a link", unix.EACCES, func(p *prey) error {
+		return unix.Symlinkat("secret", unix.AT_FDCWD,
+			at(p, "link"))
+	})
+	changing("remove a file", unix.EACCES, func(p *prey) error {
+		return unix.Unlinkat(unix.AT_FDCWD, at(p, "prey"),
+			0)
+	})
 	changing("move a file", unix.EACCES, func(p *prey) error {
 		return unix.Renameat2(unix.AT_FDCWD, at(p, "prey"), unix.AT_FDCWD, at(p, "moved"), 0)
 	})
-	changing("make a device", unix.EPERM, func(p *prey) error { return unix.Mknodat(unix.AT_FDCWD, at(p, "device"), unix.S_IFCHR, 0x103) })
-	changing("make a pipe with a name", unix.EPERM, func(p *prey) error { return unix.Mknodat(unix.AT_FDCWD, at(p, "pipe"), unix.S_IFIFO|0o600, 0) })
-	changing("change the mode of a file", unix.EPERM, func(p *prey) error { return unix.Fchmodat(unix.AT_FDCWD, secret(p), 0o666, 0) })
-	changing("change the owner of a file", unix.EPERM, func(p *prey) error { return unix.Fchownat(unix.AT_FDCWD, secret(p), os.Getuid(), os.Getgid(), 0) })
-	changing("change the times of a file", unix.EPERM, func(p *prey) error { return unix.UtimesNanoAt(unix.AT_FDCWD, secret(p), nil, 0) })
-	changing("set an attribute of a file", unix.EPERM, func(p *prey) error { return unix.Setxattr(secret(p), "user.probe", nil, 0) })
+	changing("make a device", unix.EPERM, func(p *prey) error {
+		return unix.Mknodat(unix.AT_FDCWD, at(p, "device"),
+			unix.S_IFCHR, 0x103)
+	})
+	changing("make a pipe with a name", unix.EPERM,
+		func(p *prey) error { return unix.Mknodat(unix.AT_FDCWD, at(p, "pipe"), unix.S_IFIFO|0o600, 0) })
+	changing("change the mode of a file", unix.EPERM,
+		func(p *prey) error { return unix.Fchmodat(unix.AT_FDCWD, secret(p), 0o666, 0) })
+	changing("change the owner of a file", unix.EPERM,
+		func(p *prey) error { return unix.Fchownat(unix.AT_FDCWD, secret(p), os.Getuid(), os.Getgid(), 0) })
+	changing("change the times of a file", unix.EPERM,
+		func(p *prey) error { return unix.UtimesNanoAt(unix.AT_FDCWD, secret(p), nil, 0) })
+	changing("set an attribute of a file", unix.EPERM,
+		func(p *prey) error { return unix.Setxattr(secret(p), "user.probe", nil, 0) })
 	changing("watch a folder", unix.EPERM, func(*prey) error { return closing(unix.InotifyInit1(unix.IN_CLOEXEC)) })
 	changing("watch the machine", unix.EPERM, func(*prey) error { return closing(unix.FanotifyInit(0, 0)) })
-	changing("open by handle", unix.EPERM, func(*prey) error { return closing(unix.OpenByHandleAt(-1, unix.NewFileHandle(0, nil), 0)) })
+	changing("open by handle", unix.EPERM,
+		func(*prey) error { return closing(unix.OpenByHandleAt(-1, unix.NewFileHandle(0, nil), 0)) })
 	return all
 }
 

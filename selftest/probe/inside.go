@@ -18,7 +18,8 @@ const (
 	partStarter = "starter" // start a payload that attacks, as execd does
 )
 
-// Descriptors the probe is started with. It is handed its prey as a daemon is handed all it holds: once it has been started.
+// Descriptors the probe is started with. It is handed its prey as a daemon is handed all it holds: once it has been
+// started.
 const (
 	preyFD    = 3 // what to attack, until the end of file; nothing: a start to be measured
 	programFD = 4 // a starter's payload: the probe's own program
@@ -71,8 +72,9 @@ func starter() error {
 	c := plat.PayloadConfinement(plat.PayloadUsers([]string{kindPayload})[kindPayload], plat.Dynamic(payload))
 	process, err := spawner.Spawn(plat.Command{
 		Path: plat.ByDescriptor(payload), File: payload, Argv: []string{kindPayload, partInside}, Dir: "/",
-		Stdout: os.Stdout, Stderr: os.Stderr, Extra: []*os.File{os.NewFile(preyFD, "prey")}, DieWithParent: true, Confinement: &c,
-		Group: group,
+		Stdout: os.Stdout, Stderr: os.Stderr, Extra: []*os.File{os.NewFile(preyFD, "prey")}, DieWithParent: true,
+		Confinement: &c,
+		Group:       group,
 	})
 	if err != nil {
 		return err

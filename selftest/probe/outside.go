@@ -127,7 +127,8 @@ func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process p
 	}
 	defer says.Close()
 	cmd := plat.Command{
-		Path: g.program, Argv: []string{kind, part}, Dir: "/", Stdout: says, Stderr: os.Stderr, Extra: []*os.File{hand, program}, Confinement: c,
+		Path: g.program, Argv: []string{kind, part}, Dir: "/", Stdout: says, Stderr: os.Stderr,
+		Extra: []*os.File{hand, program}, Confinement: c,
 	}
 	if kind == kindStarter {
 		cmd.Env, cmd.Group = []string{envGroups + "=" + g.groups.Dir()}, g.groups.Group()

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 )
 
-// lay puts out what the probe is to attack, in a new folder. The listeners are there until the returned function is called.
+// lay puts out what the probe is to attack, in a new folder. The listeners are there until the returned function is
+// called.
 func lay(dir string) (prey, func(), error) {
 	p := prey{
-		Parent: os.Getpid(), Dir: filepath.Join(dir, "prey"), Abstract: "@nexus-probe-" + filepath.Base(dir), Granted: map[string]string{},
+		Parent: os.Getpid(), Dir: filepath.Join(dir, "prey"), Abstract: "@nexus-probe-" + filepath.Base(dir),
+		Granted: map[string]string{},
 	}
 	p.Unix = filepath.Join(p.Dir, "socket")
 	for _, name := range []string{"system", "trust", "sets", "state"} {
@@ -36,8 +38,8 @@ func lay(dir string) (prey, func(), error) {
 	return p, stop, err
 }
 
-// listen opens all sockets. A machine without a loopback interface has no ports: then there is nobody to connect to, and the probe finds that
-// it may not even try.
+// listen opens all sockets. A machine without a loopback interface has no ports: then there is nobody to connect to,
+// and the probe finds that it may not even try.
 func (p *prey) listen() (func(), error) {
 	var open []interface{ Close() error }
 	stop := func() {

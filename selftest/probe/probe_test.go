@@ -18,15 +18,16 @@ import (
 // TestMain makes the test's own program the probe, when it is started as one.
 func TestMain(m *testing.M) {
 	plat.Stage()
-	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partStarter || os.Args[1] == partFree || os.Args[1] == partAll) {
+	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partStarter || os.Args[1] == partFree ||
+		os.Args[1] == partAll) {
 		main()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// build puts the probe where every user can execute it: the test's own program, which has in it what is tested. Where that is not static, as daemons
-// are, it is built anew.
+// build puts the probe where every user can execute it: the test's own program, which has in it what is tested. Where
+// that is not static, as daemons are, it is built anew.
 func build(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(shared(t), "probe")
@@ -93,7 +94,8 @@ func TestNothingGetsThrough(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			last := lines[len(lines)-1]
 			var through, of int
-			if _, err := fmt.Sscanf(last, "probe: %d of %d get through", &through, &of); err != nil || through != 0 || of < 1000 {
+			if _, err := fmt.Sscanf(last, "probe: %d of %d get through", &through, &of); err != nil || through != 0 ||
+				of < 1000 {
 				t.Errorf("%s\nin\n%s", last, out)
 			}
 			t.Log(last)
@@ -101,21 +103,27 @@ func TestNothingGetsThrough(t *testing.T) {
 	}
 }
 
-// TestControl makes the same attempts without a confinement: where they are refused then, too, the test above proves nothing.
+// TestControl makes the same attempts without a confinement: where they are refused then, too, the test above proves
+// nothing.
 func TestControl(t *testing.T) {
 	path := build(t)
 	for name, user := range users() {
 		t.Run(name, func(t *testing.T) {
 			out := probe(t, path, user, partFree)
 			for _, attempt := range []string{
-				"read a file", "write a file", "create a file", "make a folder", "remove a file", "change the mode of a file", "list all processes",
-				"read the arguments of another process", "connect: by path", "connect: abstract", "connect: TCP", "connect: UDP",
-				"signal another process", "open another process", "have another one signalled", "limit another process", "start a process", "execute oneself",
-				"signal any thread of the starter", "signal any thread as a process", "signal any thread by number", "signal any process",
+				"read a file", "write a file", "create a file", "make a folder", "remove a file",
+				"change the mode of a file", "list all processes",
+				"read the arguments of another process", "connect: by path", "connect: abstract", "connect: TCP",
+				"connect: UDP",
+				"signal another process", "open another process", "have another one signalled", "limit another process",
+				"start a process", "execute oneself",
+				"signal any thread of the starter", "signal any thread as a process", "signal any thread by number",
+				"signal any process",
 				"signal any process with a value", "signal any thread with a value", "begin a session",
 				"make a file to execute", "load a module from a file", "mount the new way", "get another personality",
 			} {
-				if (user != nil || os.Geteuid() != 0) && (attempt == "load a module from a file" || attempt == "mount the new way") {
+				if (user != nil || os.Geteuid() != 0) &&
+					(attempt == "load a module from a file" || attempt == "mount the new way") {
 					continue // the kernel asks for root
 				}
 				if session, _ := unix.Getsid(0); session == 0 && attempt == "begin a session" {
@@ -147,7 +155,10 @@ func TestWiderRowShows(t *testing.T) {
 		"create a file": func(c *plat.Confinement) {
 			c.Paths = append(c.Paths, plat.PathRule{Path: g.prey.Dir, Access: plat.Write})
 		},
-		"list the root":          func(c *plat.Confinement) { c.Paths = append(c.Paths, plat.PathRule{Path: "/", Access: plat.Read}) },
+		"list the root": func(c *plat.Confinement) {
+			c.Paths = append(c.Paths,
+				plat.PathRule{Path: "/", Access: plat.Read})
+		},
 		"make a file to execute": func(c *plat.Confinement) { c.Calls = plat.CallsSpawner },
 	} {
 		c := plat.PayloadConfinement(0, false)
@@ -182,7 +193,8 @@ func shared(t testing.TB) string {
 	return dir
 }
 
-// BenchmarkStart compares a daemon's start, from spawning to the end of a program that does nothing, with and without its confinement.
+// BenchmarkStart compares a daemon's start, from spawning to the end of a program that does nothing, with and without
+// its confinement.
 func BenchmarkStart(b *testing.B) {
 	g, stop, err := newGround(shared(b))
 	if err != nil {

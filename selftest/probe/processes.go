@@ -19,15 +19,31 @@ func processes() []attempt {
 		return attempt{name: name, want: unix.EPERM, try: try, except: except}
 	}
 	return []attempt{
-		call("trace another process", func(p *prey) error { return raw(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(p.Parent)) }),
-		call("have oneself traced", func(*prey) error { return raw(unix.SYS_PTRACE, unix.PTRACE_PEEKDATA, uintptr(os.Getpid())) }),
-		call("read memory across processes", func(p *prey) error { return raw(unix.SYS_PROCESS_VM_READV, uintptr(p.Parent)) }),
-		call("write memory across processes", func(p *prey) error { return raw(unix.SYS_PROCESS_VM_WRITEV, uintptr(p.Parent)) }),
+		call("trace another process", func(p *prey) error {
+			return raw(unix.SYS_PTRACE, unix.PTRACE_SEIZE,
+				uintptr(p.Parent))
+		}),
+		call("have oneself traced", func(*prey) error {
+			return raw(unix.SYS_PTRACE, unix.PTRACE_PEEKDATA,
+				uintptr(os.Getpid()))
+		}),
+		call("read memory across processes", func(p *prey) error {
+			return raw(unix.SYS_PROCESS_VM_READV,
+				uintptr(p.Parent))
+		}),
+		call("write memory across processes", func(p *prey) error {
+			return raw(unix.SYS_PROCESS_VM_WRITEV,
+				uintptr(p.Parent))
+		}),
 		call("advise on memory of another", func(*prey) error { return raw(unix.SYS_PROCESS_MADVISE, bad) }),
-		call("compare with another", func(p *prey) error { return raw(unix.SYS_KCMP, uintptr(p.Parent), uintptr(os.Getpid()), 99) }),
+		call("compare with another", func(p *prey) error {
+			return raw(unix.SYS_KCMP, uintptr(p.Parent),
+				uintptr(os.Getpid()), 99)
+		}),
 		call("signal another process", func(p *prey) error { return unix.Kill(p.Parent, 0) }),
 		call("signal the first process", func(*prey) error { return unix.Kill(1, 0) }),
-		call("signal everybody", func(*prey) error { return unix.Kill(-1, 0) }, kindStarter, kindPayload), // the kernel says yes where it reached nobody
+		// the kernel says yes where it reached nobody
+		call("signal everybody", func(*prey) error { return unix.Kill(-1, 0) }, kindStarter, kindPayload),
 		call("signal a thread of another", func(p *prey) error { return unix.Tgkill(p.Parent, p.Parent, 0) }),
 		call("signal a thread by number", func(p *prey) error { return raw(unix.SYS_TKILL, uintptr(p.Parent), 0) }),
 		call("open another process", func(p *prey) error { return closing(unix.PidfdOpen(p.Parent, 0)) }),
@@ -41,15 +57,20 @@ func processes() []attempt {
 			var now unix.Rlimit
 			return unix.Prlimit(p.Parent, unix.RLIMIT_NOFILE, nil, &now)
 		}),
-		call("slow another process down", func(p *prey) error { return unix.Setpriority(unix.PRIO_PROCESS, p.Parent, 0) }),
+		call("slow another process down", func(p *prey) error {
+			return unix.Setpriority(unix.PRIO_PROCESS, p.Parent,
+				0)
+		}),
 		call("move another process to a processor", func(p *prey) error {
 			var set unix.CPUSet
 			set.Zero()
 			return unix.SchedSetaffinity(p.Parent, &set)
 		}),
 		call("start a process", func(*prey) error { return fork() }, kindStarter, kindPayload),
-		{name: "start a process the new way", want: unix.ENOSYS, try: func(*prey) error { return raw(unix.SYS_CLONE3, 0, 0) }},
-		call("execute oneself", func(*prey) error { return execute("/proc/self/exe-not-there") }, kindStarter, kindPayload),
+		{name: "start a process the new way", want: unix.ENOSYS,
+			try: func(*prey) error { return raw(unix.SYS_CLONE3, 0, 0) }},
+		call("execute oneself", func(*prey) error { return execute("/proc/self/exe-not-there") }, kindStarter,
+			kindPayload),
 		{name: "execute a program", want: unix.EACCES, except: nil, try: func(p *prey) error {
 			err := execute(p.Dir + "/program")
 			if err == unix.EPERM { // by its system calls, before its paths
@@ -57,8 +78,12 @@ func processes() []attempt {
 			}
 			return err
 		}},
-		call("execute an open program", func(*prey) error { return raw(unix.SYS_EXECVEAT, bad, 0, 0, 0, unix.AT_EMPTY_PATH) }),
-		call("make a file to execute", func(*prey) error { return closing(unix.MemfdCreate("probe", unix.MFD_CLOEXEC)) }, kindStarter),
+		call("execute an open program", func(*prey) error {
+			return raw(unix.SYS_EXECVEAT, bad, 0, 0, 0,
+				unix.AT_EMPTY_PATH)
+		}),
+		call("make a file to execute",
+			func(*prey) error { return closing(unix.MemfdCreate("probe", unix.MFD_CLOEXEC)) }, kindStarter),
 	}
 }
 

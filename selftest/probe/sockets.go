@@ -7,7 +7,8 @@ import (
 // sockets go for the network, and for who listens on this machine.
 func sockets() []attempt {
 	family := func(name string, domain, kind, protocol int) attempt {
-		return attempt{name: "make a socket: " + name, want: unix.EPERM, try: func(*prey) error { return closing(unix.Socket(domain, kind|unix.SOCK_CLOEXEC, protocol)) }}
+		return attempt{name: "make a socket: " + name, want: unix.EPERM,
+			try: func(*prey) error { return closing(unix.Socket(domain, kind|unix.SOCK_CLOEXEC, protocol)) }}
 	}
 	connecting := func(name string, domain, kind int, to func(p *prey) unix.Sockaddr) attempt {
 		return attempt{name: "connect: " + name, want: unix.EPERM, try: func(p *prey) error {
@@ -31,9 +32,13 @@ func sockets() []attempt {
 		family("the kernel's ciphers", unix.AF_ALG, unix.SOCK_SEQPACKET, 0),
 		family("the hypervisor", unix.AF_VSOCK, unix.SOCK_STREAM, 0),
 		family("unix", unix.AF_UNIX, unix.SOCK_STREAM, 0),
-		connecting("by path", unix.AF_UNIX, unix.SOCK_STREAM, func(p *prey) unix.Sockaddr { return &unix.SockaddrUnix{Name: p.Unix} }),
-		connecting("abstract", unix.AF_UNIX, unix.SOCK_STREAM, func(p *prey) unix.Sockaddr { return &unix.SockaddrUnix{Name: p.Abstract} }),
-		connecting("TCP", unix.AF_INET, unix.SOCK_STREAM, func(p *prey) unix.Sockaddr { return &unix.SockaddrInet4{Port: p.TCP, Addr: local} }),
-		connecting("UDP", unix.AF_INET, unix.SOCK_DGRAM, func(p *prey) unix.Sockaddr { return &unix.SockaddrInet4{Port: p.UDP, Addr: local} }),
+		connecting("by path", unix.AF_UNIX, unix.SOCK_STREAM,
+			func(p *prey) unix.Sockaddr { return &unix.SockaddrUnix{Name: p.Unix} }),
+		connecting("abstract", unix.AF_UNIX, unix.SOCK_STREAM,
+			func(p *prey) unix.Sockaddr { return &unix.SockaddrUnix{Name: p.Abstract} }),
+		connecting("TCP", unix.AF_INET, unix.SOCK_STREAM,
+			func(p *prey) unix.Sockaddr { return &unix.SockaddrInet4{Port: p.TCP, Addr: local} }),
+		connecting("UDP", unix.AF_INET, unix.SOCK_DGRAM,
+			func(p *prey) unix.Sockaddr { return &unix.SockaddrInet4{Port: p.UDP, Addr: local} }),
 	}
 }

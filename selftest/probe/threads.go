@@ -8,23 +8,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// around is how many numbers of threads are tried on both sides of those that are known; atMost bounds all that are tried between them.
+// around is how many numbers of threads are tried on both sides of those that are known; atMost bounds all that are
+// tried between them.
 const (
 	around = 200
 	atMost = 20_000
 )
 
-// threads go for single threads by their numbers, known or guessed: a signal that ends one ends the process. And they go for the process group
-// and the session, by which others are found.
+// threads go for single threads by their numbers, known or guessed: a signal that ends one ends the process. And they
+// go for the process group and the session, by which others are found.
 func threads() []attempt {
 	guess := func(name string, try func(p *prey, thread int) error) attempt {
 		return attempt{name: name, want: unix.EPERM, try: func(p *prey) error { return guessing(p, try) }}
 	}
 	return []attempt{
-		guess("signal any thread of the starter", func(p *prey, thread int) error { return unix.Tgkill(os.Getppid(), thread, 0) }),
-		guess("signal any thread of who started that", func(p *prey, thread int) error { return unix.Tgkill(p.Parent, thread, 0) }),
-		guess("signal any thread as a process", func(_ *prey, thread int) error { return unix.Tgkill(thread, thread, 0) }),
-		guess("signal any thread by number", func(_ *prey, thread int) error { return raw(unix.SYS_TKILL, uintptr(thread), 0) }),
+		guess("signal any thread of the starter", func(p *prey, thread int) error {
+			return unix.Tgkill(os.Getppid(),
+				thread, 0)
+		}),
+		guess("signal any thread of who started that",
+			func(p *prey, thread int) error { return unix.Tgkill(p.Parent, thread, 0) }),
+		guess("signal any thread as a process", func(_ *prey, thread int) error {
+			return unix.Tgkill(thread, thread,
+				0)
+		}),
+		guess("signal any thread by number", func(_ *prey,
+			thread int) error {
+			return raw(unix.SYS_TKILL, uintptr(thread), 0)
+		}),
 		guess("signal any process", func(_ *prey, thread int) error { return unix.Kill(thread, 0) }),
 		guess("signal any process with a value", func(_ *prey, thread int) error {
 			return queue(unix.SYS_RT_SIGQUEUEINFO, uintptr(thread), 0)
@@ -55,11 +66,12 @@ const none = 1 << 30
 
 // nobody asks for who is not there. The kernel would say so; the filter does not let it be asked.
 func nobody(name string, number uintptr, arguments ...uintptr) attempt {
-	return attempt{name: name, want: unix.EPERM, except: []string{kindStarter}, try: func(*prey) error { return queue(number, append(arguments, 0)...) }}
+	return attempt{name: name, want: unix.EPERM, except: []string{kindStarter},
+		try: func(*prey) error { return queue(number, append(arguments, 0)...) }}
 }
 
-// guessing tries every number around the own and those of the starters. What reaches anybody else gets through; that nobody has a number counts as
-// refused where another was.
+// guessing tries every number around the own and those of the starters. What reaches anybody else gets through; that
+// nobody has a number counts as refused where another was.
 func guessing(p *prey, try func(p *prey, thread int) error) error {
 	own, known := os.Getpid(), []int{os.Getpid(), os.Getppid(), p.Parent}
 	first, last := own, own

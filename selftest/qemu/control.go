@@ -6,8 +6,9 @@ import (
 	"net"
 )
 
-// A control is QEMU's own control connection (QEMU Machine Protocol): JSON values, one answer to each command, events between them. It is
-// written here because the libraries for it bring a whole management layer along, for a handful of commands and three events.
+// A control is QEMU's own control connection (QEMU Machine Protocol): JSON values, one answer to each command, events
+// between them. It is written here because the libraries for it bring a whole management layer along, for a handful of
+// commands and three events.
 type control struct {
 	socket net.Conn
 	tell   func(event)

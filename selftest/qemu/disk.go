@@ -48,7 +48,8 @@ func (d Disk) args() []string {
 		drive += "format=raw,file=" + value(d.File)
 	} else {
 		drive += "driver=blklogwrites,log-sector-size=512,log-super-update-interval=1," +
-			"file.driver=raw,file.file.driver=file,file.file.filename=" + value(d.File) + ",log.driver=raw,log.file.driver=file,log.file.filename=" + value(d.Log)
+			"file.driver=raw,file.file.driver=file,file.file.filename=" + value(d.File) +
+			",log.driver=raw,log.file.driver=file,log.file.filename=" + value(d.Log)
 	}
 	return []string{"-drive", drive, "-device", "virtio-blk-pci,drive=state,serial=" + initd.GuestDisk}
 }

@@ -29,7 +29,8 @@ func TestMakeDisk(t *testing.T) {
 	if raw, err := os.ReadFile(file); err != nil || string(raw) != "state" {
 		t.Errorf("what was there is now %q, %v", raw, err)
 	}
-	if err := MakeDisk(filepath.Join(file, "disk"), 1<<30); err == nil || !strings.HasPrefix(err.Error(), "cannot make disk: ") {
+	if err := MakeDisk(filepath.Join(file, "disk"), 1<<30); err == nil ||
+		!strings.HasPrefix(err.Error(), "cannot make disk: ") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -46,7 +47,8 @@ func TestDiskArguments(t *testing.T) {
 		{Disk{File: "a", Cache: "none"}, "cache=none,"},
 		{Disk{File: "a", Log: "l"}, "driver=blklogwrites,"},
 	} {
-		if args := strings.Join(c.disk.args(), " "); !strings.Contains(args, c.want) || !strings.HasSuffix(args, "serial=nexus-state") {
+		if args := strings.Join(c.disk.args(), " "); !strings.Contains(args, c.want) ||
+			!strings.HasSuffix(args, "serial=nexus-state") {
 			t.Errorf("%+v: got %s", c.disk, args)
 		}
 	}

@@ -29,7 +29,8 @@ type Guest struct {
 	resets []string // why it started anew, in QEMU's words, in order
 }
 
-// Start starts a machine. Operators find it at the socket `control.sock` in dir; empty: they do not. The caller calls Wait.
+// Start starts a machine. Operators find it at the socket `control.sock` in dir; empty: they do not. The caller calls
+// Wait.
 func Start(m Machine, dir string) (*Guest, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("cannot start guest: %w", err)
@@ -139,8 +140,8 @@ func (g *Guest) Stop() { g.control.quit() }
 // Reset starts the machine anew, as by its reset button: the guest is not asked. Of its memory nothing is left.
 func (g *Guest) Reset() { g.control.reset() }
 
-// Resets are why the machine has started anew so far, in order and in QEMU's words: `guest-reset` where the guest asked for it, also by a panic or its
-// watchdog, `host-qmp-system-reset` where Reset did.
+// Resets are why the machine has started anew so far, in order and in QEMU's words: `guest-reset` where the guest asked
+// for it, also by a panic or its watchdog, `host-qmp-system-reset` where Reset did.
 func (g *Guest) Resets() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -166,7 +167,8 @@ func (g *Guest) Wait() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("QEMU %w", err)
-	case g.end == "guest-shutdown", g.end == "": // the test device that riscv64 is powered off by ends QEMU without a word
+	// the test device that riscv64 is powered off by ends QEMU without a word
+	case g.end == "guest-shutdown", g.end == "":
 		return nil
 	case g.end == "guest-reset", g.end == "guest-panic":
 		return errRestarted

@@ -44,7 +44,8 @@ const portName = "operator"
 // check refuses what could only end in silence.
 func (m Machine) check() error {
 	if m.Memory < minMemory {
-		return fmt.Errorf("%d MiB of memory are too few for a guest: it needs %d MiB, and is at ease with %d", m.Memory, minMemory, DefaultMemory)
+		return fmt.Errorf("%d MiB of memory are too few for a guest: it needs %d MiB, and is at ease with %d", m.Memory,
+			minMemory, DefaultMemory)
 	}
 	return nil
 }
@@ -63,7 +64,8 @@ func (m Machine) args(sockets string) []string {
 		"-device", "virtserialport,chardev=port,id=" + portName + ",name=" + initd.GuestPort,
 	}
 	for _, port := range m.Ports {
-		args = append(args, "-chardev", "socket,id="+port+",server=on,wait=off,path="+value(filepath.Join(sockets, port)),
+		args = append(args, "-chardev", "socket,id="+port+",server=on,wait=off,path="+value(filepath.Join(sockets,
+			port)),
 			"-device", "virtserialport,chardev="+port+",name="+port)
 	}
 	if m.Arch == "amd64" {
@@ -83,12 +85,13 @@ func (m Machine) args(sockets string) []string {
 	return args
 }
 
-// amd64CPU is all that the emulator can do but CMPXCHG16B: QEMU 7.2 spoils the flags when two processors are emulated at once, and kernels
-// that use it end in a double fault within a few boots.
+// amd64CPU is all that the emulator can do but CMPXCHG16B: QEMU 7.2 spoils the flags when two processors are emulated
+// at once, and kernels that use it end in a double fault within a few boots.
 const amd64CPU = "max,-cx16"
 
-// threads is how QEMU runs the processors. An amd64 kernel patches its own code while all of them run, under cover of a breakpoint; with a thread
-// each, QEMU may show one of them the breakpoint after the cover is gone, and the kernel dies (seen once in some hundred boots).
+// threads is how QEMU runs the processors. An amd64 kernel patches its own code while all of them run, under cover of a
+// breakpoint; with a thread each, QEMU may show one of them the breakpoint after the cover is gone, and the kernel dies
+// (seen once in some hundred boots).
 func threads(arch string) string {
 	if arch == "amd64" {
 		return "single"
@@ -114,13 +117,15 @@ func (m Machine) kernelLine() string {
 	if console == "" {
 		console = "console=ttyS0"
 	}
-	return strings.Join(append([]string{console, m.hole(), "quiet", "panic=1", "--", "--mark", fmt.Sprintf("%#x", m.markAt())}, m.Args...), " ")
+	return strings.Join(append([]string{console, m.hole(), "quiet", "panic=1", "--", "--mark",
+		fmt.Sprintf("%#x", m.markAt())}, m.Args...), " ")
 }
 
-// What is kept of the machine's memory for the mark: at a place that neither kernel, image nor firmware use at a start. A reset leaves it alone.
+// What is kept of the machine's memory for the mark: at a place that neither kernel, image nor firmware use at a start.
+// A reset leaves it alone.
 //
-// On riscv64 QEMU has the tree of devices in the last 2 MiB, so the kernel is given all but the last 3, and the mark is in the one between. On
-// amd64 it is behind the place where the kernel unpacks itself, and before that of its image.
+// On riscv64 QEMU has the tree of devices in the last 2 MiB, so the kernel is given all but the last 3, and the mark is
+// in the one between. On amd64 it is behind the place where the kernel unpacks itself, and before that of its image.
 const (
 	riscvMemory = 0x8000_0000 // where the machine's memory begins
 	markHole    = 64 << 10
@@ -140,5 +145,6 @@ func (m Machine) hole() string {
 	if m.Arch == "riscv64" {
 		return fmt.Sprintf("mem=%dM", m.Memory-3)
 	}
-	return fmt.Sprintf("memmap=%d$%#x no_timer_check", markHole, m.markAt()) // after a reset the emulated timer may fail the kernel's check
+	// after a reset the emulated timer may fail the kernel's check
+	return fmt.Sprintf("memmap=%d$%#x no_timer_check", markHole, m.markAt())
 }

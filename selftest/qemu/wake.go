@@ -10,8 +10,8 @@ import (
 	"nexus/daemons/initd"
 )
 
-// DefaultWake is how long a kernel may take to its first process. One takes a few seconds on a machine that does nothing else, and one that was only slow
-// loses what it had done so far.
+// DefaultWake is how long a kernel may take to its first process. One takes a few seconds on a machine that does
+// nothing else, and one that was only slow loses what it had done so far.
 const DefaultWake = 30 * time.Second
 
 // maxWakes is how often a machine is reset for its kernel; after that it is left to whoever waits for it.
@@ -20,9 +20,10 @@ const maxWakes = 2
 // LineWake is what the console gets for a reset of that kind, as a line of its own before what the machine says next.
 const LineWake = "qemu: no first process, the machine is reset"
 
-// A waker resets a machine whose kernel does not get to its first process. Under QEMU 7.2, with a thread for each of two processors, a riscv64 kernel
-// hangs once in some hundred starts: one processor was seen beyond the end of its kernel stack, the other without page tables. That is no fault of what
-// is tested, and nothing of the machine is lost: no driver of a disk is loaded before there is a first process.
+// A waker resets a machine whose kernel does not get to its first process. Under QEMU 7.2, with a thread for each of
+// two processors, a riscv64 kernel hangs once in some hundred starts: one processor was seen beyond the end of its
+// kernel stack, the other without page tables. That is no fault of what is tested, and nothing of the machine is lost:
+// no driver of a disk is loaded before there is a first process.
 //
 // It is a reader of the console, since there the first process is seen: somebody has to read it.
 type waker struct {

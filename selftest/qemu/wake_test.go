@@ -19,8 +19,9 @@ func TestWaker(t *testing.T) {
 		"a kernel that hangs":          {[]string{"firmware\r\n"}, 0, maxWakes, 0},
 		"one that hangs after a reset": {[]string{"firmware\r\ninit: first process on riscv64\r\n"}, 1, maxWakes, 0},
 		"first process":                {[]string{"firmware\r\n", "init: first pro", "cess on riscv64\r\n"}, 0, 0, 0},
-		"a reset that helps":           {[]string{"firmware\r\n", "", "firmware\r\n", "init: first process\r\n"}, 0, 1, 1},
-		"not at a line's begin":        {[]string{"no init: first process\r\n"}, 0, maxWakes, 0},
+		"a reset that helps": {[]string{"firmware\r\n", "", "firmware\r\n", "init: first process\r\n"}, 0, 1,
+			1},
+		"not at a line's begin": {[]string{"no init: first process\r\n"}, 0, maxWakes, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -48,7 +49,8 @@ func TestWaker(t *testing.T) {
 				close(reads)
 				synctest.Wait()
 				if wakes != c.want || awake != c.awake || strings.Count(console.String(), LineWake) != c.want {
-					t.Errorf("%d resets, want %d, %d helped, want %d; the console:\n%s", wakes, c.want, awake, c.awake, console)
+					t.Errorf("%d resets, want %d, %d helped, want %d; the console:\n%s", wakes, c.want, awake, c.awake,
+						console)
 				}
 			})
 		})

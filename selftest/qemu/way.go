@@ -23,8 +23,8 @@ const (
 // dialPause is how long to wait before QEMU's socket is tried again: QEMU makes it soon after its start.
 const dialPause = 20 * time.Millisecond
 
-// A way is how operators of this host get into a guest. A port carries one connection; each operator gets one of its own to this host's
-// end of it, over which the guest's Operator is passed on.
+// A way is how operators of this host get into a guest. A port carries one connection; each operator gets one of its
+// own to this host's end of it, over which the guest's Operator is passed on.
 type way struct {
 	port     string       // QEMU's socket
 	path     string       // ours, for operators
@@ -122,7 +122,8 @@ func (w *way) again() {
 	}
 }
 
-// hangUp ends every operator's connection: what they hold is of a connection that has ended. Whoever comes from here on waits for the next.
+// hangUp ends every operator's connection: what they hold is of a connection that has ended. Whoever comes from here on
+// waits for the next.
 func (w *way) hangUp() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -158,7 +159,8 @@ func (w *way) operator(ctx context.Context) (client capnp.Client, err error) {
 	return client, err
 }
 
-// through waits until the guest answers and gives its Operator to take, under the lock: what is taken is hung up when the connection ends.
+// through waits until the guest answers and gives its Operator to take, under the lock: what is taken is hung up when
+// the connection ends.
 func (w *way) through(ctx context.Context, take func(guest capnp.Client)) error {
 	for {
 		w.mu.Lock()

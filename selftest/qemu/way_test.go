@@ -29,8 +29,8 @@ func begin(t *testing.T) *vat.Conn {
 	return vat.Connect(near, capnp.Client{})
 }
 
-// An operator who comes while the guest begins anew waits for its next life: what he had got from the last one would be dead, and nobody would
-// hang up on him any more.
+// An operator who comes while the guest begins anew waits for its next life: what he had got from the last one would be
+// dead, and nobody would hang up on him any more.
 func TestWhoComesInBetweenWaits(t *testing.T) {
 	w := newWay("")
 	if err := w.listen(filepath.Join(t.TempDir(), "control.sock")); err != nil {

@@ -35,14 +35,16 @@ func dbusContender() contender {
 	}
 }
 
-// dbusServe runs the bus and serves on it. The listener only gives it its name: a bus listens for itself, and is there when the name is.
+// dbusServe runs the bus and serves on it. The listener only gives it its name: a bus listens for itself, and is there
+// when the name is.
 func dbusServe(l net.Listener, ready func()) error {
 	bus := l.Addr().String() + ".bus"
 	config := bus + ".conf"
 	if err := os.WriteFile(config, fmt.Appendf(nil, dbusConfig, bus), 0o600); err != nil {
 		return err
 	}
-	daemon := exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--nosyslog", "--print-address", "--config-file="+config)
+	daemon := exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--nosyslog", "--print-address",
+		"--config-file="+config)
 	daemon.SysProcAttr = endWithParent()
 	out, err := daemon.StdoutPipe()
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"syscall"
 )
 
-// far starts a process that serves the contender, and connects with it. The process ends when end is called, or with this one.
+// far starts a process that serves the contender, and connects with it. The process ends when end is called, or with
+// this one.
 func far(ctx context.Context, dir string, index int) (c client, end func(), err error) {
 	who := contenders()[index]
 	path := filepath.Join(dir, fmt.Sprint(index))

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// grpcContender is gRPC-Go without its encoding: the messages are bytes, so that only the transport is compared. A real service would
-// pay for protocol buffers on top.
+// grpcContender is gRPC-Go without its encoding: the messages are bytes, so that only the transport is compared. A real
+// service would pay for protocol buffers on top.
 func grpcContender() contender {
 	return contender{
 		name:  "gRPC-Go",

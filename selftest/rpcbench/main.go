@@ -69,7 +69,8 @@ func compare(ctx context.Context, rounds int, e effort) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n%d rounds in turns; %d calls of 64 bytes each way, a stream of %d MiB; medians, ratios to %s in the same round\n\n",
+	fmt.Printf(
+		"\n%d rounds in turns; %d calls of 64 bytes each way, a stream of %d MiB; medians, ratios to %s in the same round\n\n",
 		rounds, e.calls, e.bulk>>20, names[0])
 	if err := print(os.Stdout, names, table); err != nil {
 		return err

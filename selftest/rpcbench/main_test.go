@@ -57,7 +57,8 @@ func TestTable(t *testing.T) {
 	if err := print(&out, []string{"one", "two"}, rounds); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| one  | 20.0 µs", "| two  | 40.0 µs     | 2.00", "| 2 k/s         | 0.50", "| –          | –"} {
+	for _, want := range []string{"| one  | 20.0 µs", "| two  | 40.0 µs     | 2.00", "| 2 k/s         | 0.50",
+		"| –          | –"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

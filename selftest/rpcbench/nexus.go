@@ -77,7 +77,8 @@ var onePointer = capnp.ObjectSize{PointerCount: 1}
 func newObject() capnp.Client {
 	methods := []server.Method{}
 	for i, body := range []func(context.Context, *server.Call) error{echoCall, freshCall, swallowCall} {
-		methods = append(methods, server.Method{Method: capnp.Method{InterfaceID: iface, MethodID: uint16(i)}, Impl: body})
+		methods = append(methods, server.Method{Method: capnp.Method{InterfaceID: iface, MethodID: uint16(i)},
+			Impl: body})
 	}
 	return capnp.NewClient(server.New(methods, nil, nil))
 }
@@ -117,8 +118,8 @@ func (c *capClient) Call(ctx context.Context, payload []byte) error {
 	return echoThrough(ctx, c.object, payload)
 }
 
-// Chain asks the far object for an object, that one for another, and that one for an echo. All three calls are sent before the first
-// answer is there.
+// Chain asks the far object for an object, that one for another, and that one for an echo. All three calls are sent
+// before the first answer is there.
 func (c *capClient) Chain(ctx context.Context, payload []byte) error {
 	first, release := c.object.SendCall(ctx, send(methodFresh, nil))
 	defer release()

@@ -21,8 +21,10 @@ func columns() []column {
 	return []column{
 		{"serial p50", func(s sample) float64 { return us(s.serial) }, micros},
 		{"serial p99", func(s sample) float64 { return us(s.tail) }, micros},
-		{"64 in flight", func(s sample) float64 { return s.inFlight }, func(v float64) string { return fmt.Sprintf("%.0f k/s", v/1000) }},
-		{"stream", func(s sample) float64 { return s.bulk }, func(v float64) string { return fmt.Sprintf("%.0f MiB/s", v) }},
+		{"64 in flight", func(s sample) float64 { return s.inFlight },
+			func(v float64) string { return fmt.Sprintf("%.0f k/s", v/1000) }},
+		{"stream", func(s sample) float64 { return s.bulk },
+			func(v float64) string { return fmt.Sprintf("%.0f MiB/s", v) }},
 	}
 }
 

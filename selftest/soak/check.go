@@ -7,8 +7,8 @@ import (
 	"nexus/selftest/host"
 )
 
-// check holds slots, publication, services, history, journal and what is left over against the state. What was under way when the state
-// became quiet has until checkBound to end; what is still wrong then is a finding.
+// check holds slots, publication, services, history, journal and what is left over against the state. What was under
+// way when the state became quiet has until checkBound to end; what is still wrong then is a finding.
 func (s *Soak) check() error {
 	begun := time.Now()
 	for {

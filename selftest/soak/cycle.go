@@ -199,6 +199,8 @@ func (r *Run) log() string {
 			text += "\n    " + v.String()
 		}
 	}
-	return text + fmt.Sprintf("\n    active %s %.12s, standby %.12s, boot %d, %d quarantined, quiet after %s", r.After.ActiveSlot,
-		r.After.Active().Digest(), r.After.Standby().Digest(), r.After.Boot, len(r.After.Quarantine), r.Quiet.Round(time.Millisecond))
+	return text + fmt.Sprintf("\n    active %s %.12s, standby %.12s, boot %d, %d quarantined, quiet after %s",
+		r.After.ActiveSlot,
+		r.After.Active().Digest(), r.After.Standby().Digest(), r.After.Boot, len(r.After.Quarantine),
+		r.Quiet.Round(time.Millisecond))
 }

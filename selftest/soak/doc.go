@@ -1,7 +1,8 @@
-// Command soak runs a real system through update cycles, with sets that are good, broken and to be refused, and kills -9 what it likes at
-// moments that a seed chooses: a daemon, the operator's command, a service, initd, or everything. Some daemons it stops instead (SIGSTOP),
-// for the watchdog to find. After every cycle it holds the system's state, its slots byte by byte, what runs, the journal, and what is left
-// over on the disk and among processes against the promise.
+// Command soak runs a real system through update cycles, with sets that are good, broken and to be refused, and kills
+// -9 what it likes at moments that a seed chooses: a daemon, the operator's command, a service, initd, or everything.
+// Some daemons it stops instead (SIGSTOP), for the watchdog to find. After every cycle it holds the system's state, its
+// slots byte by byte, what runs, the journal, and what is left over on the disk and among processes against the
+// promise.
 //
 // It looks from outside only: through `nx`, the folder and /proc. It never asks the system's code what is right.
 //

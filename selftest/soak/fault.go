@@ -127,7 +127,8 @@ func (s *Soak) killAll(c Cycle) {
 	}
 }
 
-// restart starts the system again after all of it has gone. Where the plan strikes twice, it dies once more on the way up.
+// restart starts the system again after all of it has gone. Where the plan strikes twice, it dies once more on the way
+// up.
 func (s *Soak) restart(c Cycle) error {
 	for strike := c.Again; ; strike = false {
 		if err := s.host.Gone(); err != nil {
@@ -140,7 +141,8 @@ func (s *Soak) restart(c Cycle) error {
 		if !strike {
 			return nil
 		}
-		if err := host.Within(host.StartBound, "the console", func() bool { return s.host.Shown() >= line+c.Pause }); err != nil {
+		if err := host.Within(host.StartBound, "the console",
+			func() bool { return s.host.Shown() >= line+c.Pause }); err != nil {
 			return err
 		}
 		time.Sleep(c.Moment.Delay)

@@ -6,8 +6,8 @@ import (
 	"nexus/selftest/host"
 )
 
-// Bounds of growth, from the first quiet moment in the life of a process to any later one. A Go program opens a few descriptors late; one
-// that leaks one a cycle passes the bound within a stretch.
+// Bounds of growth, from the first quiet moment in the life of a process to any later one. A Go program opens a few
+// descriptors late; one that leaks one a cycle passes the bound within a stretch.
 const (
 	moreFDs = 8
 	moreRSS = 64 << 20 // bytes
@@ -35,7 +35,8 @@ type Window struct {
 	RSS   int64 // bytes, all together
 }
 
-// window is how many looks make one, and how far a later one may be above the second: the first has what a process takes up once.
+// window is how many looks make one, and how far a later one may be above the second: the first has what a process
+// takes up once.
 const (
 	window    = 100
 	windowFDs = 2

@@ -49,7 +49,8 @@ func wrongJournal(records []oracle.Record) (found []error) {
 			found = append(found, fmt.Errorf("journal: record %d has no sender", r.Sequence))
 		}
 		if i > 0 && r.Sequence <= records[i-1].Sequence {
-			found = append(found, fmt.Errorf("journal: record %d stands after record %d", r.Sequence, records[i-1].Sequence))
+			found = append(found, fmt.Errorf("journal: record %d stands after record %d", r.Sequence,
+				records[i-1].Sequence))
 		}
 	}
 	return found

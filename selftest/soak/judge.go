@@ -9,12 +9,12 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// maxBoots bounds the boot numbers one cycle may draw: a switch, its tries, a rollback and the attempt after it; twice that where two
-// operators switch.
+// maxBoots bounds the boot numbers one cycle may draw: a switch, its tries, a rollback and the attempt after it; twice
+// that where two operators switch.
 const maxBoots = 2 * (1 + tries + 1 + 1)
 
-// judge holds the state after a cycle against the state before: what may have changed under any fault, and what must have come of it
-// where there was none.
+// judge holds the state after a cycle against the state before: what may have changed under any fault, and what must
+// have come of it where there was none.
 func (s *Soak) judge(r *Run) error {
 	for _, rule := range []func(*Run) error{oldOrNew, ackedStays, neverBack, keepsQuarantine, rolledBackForCause} {
 		if err := rule(r); err != nil {
@@ -27,8 +27,8 @@ func (s *Soak) judge(r *Run) error {
 	return nil
 }
 
-// oldOrNew wants the confirmed set to be the one before or, if it is good, the new one; after an operator's rollback or a crash loop, the
-// one returned to.
+// oldOrNew wants the confirmed set to be the one before or, if it is good, the new one; after an operator's rollback or
+// a crash loop, the one returned to.
 func oldOrNew(r *Run) error {
 	now, was := r.After.Active().Digest(), r.Before.Active().Digest()
 	for _, set := range []*oracle.Set{r.Set, r.Other} {
@@ -42,8 +42,9 @@ func oldOrNew(r *Run) error {
 	return fmt.Errorf("the confirmed set was %.12s and is %.12s, which nobody brought", was, now)
 }
 
-// ackedStays wants that a commit somebody was told of is still there: nx said so, or the console did. A cycle with one operator confirms
-// another slot once at most. A set that is under watch may still be left, for services that were killed too often.
+// ackedStays wants that a commit somebody was told of is still there: nx said so, or the console did. A cycle with one
+// operator confirms another slot once at most. A set that is under watch may still be left, for services that were
+// killed too often.
 func ackedStays(r *Run) error {
 	if r.crashLooped() {
 		return nil
@@ -88,8 +89,8 @@ func keepsQuarantine(r *Run) error {
 	return nil
 }
 
-// rolledBackForCause wants that a set that was newly quarantined is of this cycle, for a reason that its fate, the operator or the fault
-// gives.
+// rolledBackForCause wants that a set that was newly quarantined is of this cycle, for a reason that its fate, the
+// operator or the fault gives.
 func rolledBackForCause(r *Run) error {
 	for _, q := range r.After.Quarantine {
 		if r.Before.Quarantined(q.IndexSHA256) == q.Reason {
@@ -98,8 +99,10 @@ func rolledBackForCause(r *Run) error {
 		if !slices.Contains(r.causes(q.IndexSHA256), q.Reason) {
 			return fmt.Errorf("set %.12s was rolled back for %q, without a cause", q.IndexSHA256, q.Reason)
 		}
-		if last := r.After.LastRollback; last == nil || r.Flow != Rivals && (last.IndexSHA256 != q.IndexSHA256 || last.Reason != q.Reason) {
-			return fmt.Errorf("set %.12s was rolled back for %q, and the last rollback is %+v", q.IndexSHA256, q.Reason, last)
+		if last := r.After.LastRollback; last == nil || r.Flow != Rivals &&
+			(last.IndexSHA256 != q.IndexSHA256 || last.Reason != q.Reason) {
+			return fmt.Errorf("set %.12s was rolled back for %q, and the last rollback is %+v", q.IndexSHA256, q.Reason,
+				last)
 		}
 	}
 	return nil
@@ -131,7 +134,8 @@ func (r *Run) causes(digest string) []refusal.Reason {
 		causes = append(causes, refusal.ServiceExited)
 	case Daemon:
 		if r.Set.Fate == oracle.Broken {
-			causes = append(causes, refusal.HealthTimeout, refusal.CoreNotReady, refusal.ServiceExited, refusal.ServiceUnhealthy,
+			causes = append(causes, refusal.HealthTimeout, refusal.CoreNotReady, refusal.ServiceExited,
+				refusal.ServiceUnhealthy,
 				refusal.ServiceStartFailed)
 		}
 	case Init, Everything: // where the record outlives them, each start of a trial takes a try

@@ -12,7 +12,8 @@ import (
 
 // Sets that runs are made up of.
 func someSets() (was, next, broken *oracle.Set) {
-	return &oracle.Set{Name: "was", Digest: "aaa", Fate: oracle.Good}, &oracle.Set{Name: "next", Digest: "bbb", Fate: oracle.Good},
+	return &oracle.Set{Name: "was", Digest: "aaa", Fate: oracle.Good},
+		&oracle.Set{Name: "next", Digest: "bbb", Fate: oracle.Good},
 		&oracle.Set{Name: "broken", Digest: "ccc", Fate: oracle.Broken, Reason: refusal.ServiceExited}
 }
 
@@ -34,12 +35,15 @@ func TestJudgeRefusesBrokenPromises(t *testing.T) {
 		{"nothing", func(*Run) {}, ""},
 		{"nothing, committed", func(r *Run) { r.After.ActiveSlot = "b" }, ""},
 		{"another set is active", func(r *Run) { *r.After.Slots.A.IndexSHA256 = "ddd" }, "which nobody brought"},
-		{"the broken set is active", func(r *Run) { r.Set = broken; *r.After.Slots.A.IndexSHA256 = "ccc" }, "which nobody brought"},
-		{"an announced commit is gone", func(r *Run) { r.Lines = []string{"init: health ok (slot b)"} }, "and slot a is active"},
+		{"the broken set is active", func(r *Run) { r.Set = broken; *r.After.Slots.A.IndexSHA256 = "ccc" },
+			"which nobody brought"},
+		{"an announced commit is gone", func(r *Run) { r.Lines = []string{"init: health ok (slot b)"} },
+			"and slot a is active"},
 		{"the boot number falls", func(r *Run) { r.After.Boot = 4 }, "the boot number went from 5 to 4"},
 		{"too many starts", func(r *Run) { r.After.Boot = 5 + maxBoots + 1 }, "the boot number went from 5"},
 		{"it fell with the record in memory", func(r *Run) { r.Target = Everything; r.After.Boot = 1 }, ""},
-		{"it fell with a record that is kept", func(r *Run) { r.Target = Everything; r.After.Boot = 1; r.After.Persistent = true }, "from 5 to 1"},
+		{"it fell with a record that is kept",
+			func(r *Run) { r.Target = Everything; r.After.Boot = 1; r.After.Persistent = true }, "from 5 to 1"},
 		{"quarantine forgotten", func(r *Run) {
 			r.Before.Quarantine = []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 		}, "no longer quarantined"},
@@ -47,14 +51,21 @@ func TestJudgeRefusesBrokenPromises(t *testing.T) {
 			r.Target = Init
 			r.Before.Quarantine = []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 		}, ""},
-		{"a good set rolled back for nothing", func(r *Run) { rolledBack(r, "bbb", refusal.ServiceExited) }, "without a cause"},
-		{"a good set rolled back for its killed service", func(r *Run) { r.Target = Service; rolledBack(r, "bbb", refusal.ServiceExited) }, ""},
-		{"a set rolled back that nobody brought", func(r *Run) { r.Target = Service; rolledBack(r, "ddd", refusal.ServiceExited) }, "without a cause"},
+		{"a good set rolled back for nothing", func(r *Run) { rolledBack(r, "bbb", refusal.ServiceExited) },
+			"without a cause"},
+		{"a good set rolled back for its killed service",
+			func(r *Run) { r.Target = Service; rolledBack(r, "bbb", refusal.ServiceExited) }, ""},
+		{"a set rolled back that nobody brought", func(r *Run) {
+			r.Target = Service
+			rolledBack(r, "ddd",
+				refusal.ServiceExited)
+		}, "without a cause"},
 		{"a commit left for a crash loop", func(r *Run) {
 			r.Kills, r.Lines = 3, []string{"init: health ok (slot b)"}
 			rolledBack(r, "bbb", refusal.CrashLoop)
 		}, ""},
-		{"a commit left for a crash loop of nobody", func(r *Run) { rolledBack(r, "bbb", refusal.CrashLoop) }, "without a cause"},
+		{"a commit left for a crash loop of nobody", func(r *Run) { rolledBack(r, "bbb", refusal.CrashLoop) },
+			"without a cause"},
 		{"a rollback that is not told of", func(r *Run) {
 			r.Set = broken
 			rolledBack(r, "ccc", refusal.ServiceExited)
@@ -100,12 +111,14 @@ func TestMayBe(t *testing.T) {
 		{"an unknown set stands by", func() oracle.State { return stateOf(1, "aaa", "ddd") }, "the standby slot holds"},
 		{"a quarantined set is on trial", func() oracle.State {
 			now := stateOf(1, "aaa", "ccc")
-			now.PendingSlot, now.Quarantine = &slot, []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
+			now.PendingSlot, now.Quarantine = &slot,
+				[]oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 			return now
 		}, "is on trial and holds a quarantined set"},
 		{"a quarantined set is staged", func() oracle.State {
 			now := stateOf(1, "aaa", "ccc")
-			now.StagedSlot, now.Quarantine = &slot, []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
+			now.StagedSlot, now.Quarantine = &slot,
+				[]oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 			return now
 		}, "is staged and holds a quarantined set"},
 	} {
@@ -191,7 +204,8 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestFlat wants a process that leaks a descriptor or a page at every look to be found, and one that takes up something early not to be.
+// TestFlat wants a process that leaks a descriptor or a page at every look to be found, and one that takes up something
+// early not to be.
 func TestFlat(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -208,7 +222,8 @@ func TestFlat(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := g.flat("initd"); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+		if err := g.flat("initd"); (err == nil) != (c.want == "") || err != nil &&
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"nexus/selftest/host"
 )
 
-// leftovers are what a system at rest has no use for: files, processes, sockets. A system that was shut down leaves nothing but its lock,
-// its keys and its slots.
+// leftovers are what a system at rest has no use for: files, processes, sockets. A system that was shut down leaves
+// nothing but its lock, its keys and its slots.
 func (s *Soak) leftovers(runs bool) []error {
 	found := s.strayFiles(runs)
 	found = append(found, s.strayProcesses(runs)...)
@@ -66,8 +66,8 @@ func matches(patterns []string, name string) bool {
 	})
 }
 
-// strayProcesses are the processes of any system there has been that should not be there, and those that should and are not: initd, each
-// daemon once, each service of the confirmed set once.
+// strayProcesses are the processes of any system there has been that should not be there, and those that should and are
+// not: initd, each daemon once, each service of the confirmed set once.
 func (s *Soak) strayProcesses(runs bool) (found []error) {
 	wanted := map[string]int{}
 	if runs {
@@ -104,15 +104,16 @@ func (s *Soak) strayProcesses(runs bool) (found []error) {
 // goRuntime is where the runtime of a Go program looks for the processors it may use, for as long as it runs.
 const goRuntime = "/sys/fs/cgroup/"
 
-// outside are the files a process has open that are none of its business: what is not below the system's folder, an archive, its own part of
-// /proc, or without a name in the file system. The folder itself is open in initd alone.
+// outside are the files a process has open that are none of its business: what is not below the system's folder, an
+// archive, its own part of /proc, or without a name in the file system. The folder itself is open in initd alone.
 func (s *Soak) outside(p host.Proc) (found []error) {
 	for _, path := range p.OpenFiles() {
 		if path == s.host.Dir && p.Name == "initd" {
 			continue
 		}
 		if strings.HasPrefix(path, s.host.Dir+"/") && !strings.HasSuffix(path, " (deleted)") ||
-			strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, goRuntime) || path == os.DevNull || path == fmt.Sprintf("/proc/%d", p.PID) || path == s.factory {
+			strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, goRuntime) || path == os.DevNull ||
+			path == fmt.Sprintf("/proc/%d", p.PID) || path == s.factory {
 			continue
 		}
 		found = append(found, fmt.Errorf("process %s has %s open", p, path))

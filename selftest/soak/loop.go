@@ -8,8 +8,8 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// What makes a crash loop of a service whose set is under watch: being started again more often than that. Nobody looks all the time, so
-// the verdict may be late.
+// What makes a crash loop of a service whose set is under watch: being started again more often than that. Nobody looks
+// all the time, so the verdict may be late.
 const (
 	maxRestarts = 2
 	watchBound  = 5 * time.Second

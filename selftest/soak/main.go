@@ -22,7 +22,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	first := set.Int("first", 0, "number of the first cycle")
 	seed := set.Uint64("seed", 1, "what decides sets, flows, faults and moments")
 	bin := set.String("bin", "bin", "folder with nx, nexus and the packers")
-	more := set.Int("more", 0, "how many further daemons are killed after each cycle; initd then lives throughout, and must not grow")
+	more := set.Int("more", 0,
+		"how many further daemons are killed after each cycle; initd then lives throughout, and must not grow")
 	demo := set.String("sets", "out/demo", "folder with the demo's sets and keys")
 	if err := set.Parse(args); err != nil || set.NArg() > 0 || *cycles < 1 || *first < 0 || *more < 0 {
 		return 2

@@ -62,9 +62,12 @@ func (p Packer) given() (oracle.Sets, error) {
 	return oracle.Sets{
 		{Name: "demo 1.0.0", File: file("system-v1.0.0.nxs"), Version: "1.0.0"},
 		{Name: "demo 1.1.0", File: file("system-v1.1.0.nxs"), Version: "1.1.0"},
-		{Name: "service exits", File: file("system-v1.2.0.nxs"), Version: "1.2.0", Fate: oracle.Broken, Reason: refusal.ServiceExited},
-		{Name: "bad signature", File: file("bad-signature.nxs"), Fate: oracle.Refused, Reason: refusal.InvalidSignature},
-		{Name: "bad digest", File: file("bad-digest.nxs"), Fate: oracle.Refused, Reason: refusal.DigestMismatch, Behind: true},
+		{Name: "service exits", File: file("system-v1.2.0.nxs"), Version: "1.2.0", Fate: oracle.Broken,
+			Reason: refusal.ServiceExited},
+		{Name: "bad signature", File: file("bad-signature.nxs"), Fate: oracle.Refused,
+			Reason: refusal.InvalidSignature},
+		{Name: "bad digest", File: file("bad-digest.nxs"), Fate: oracle.Refused, Reason: refusal.DigestMismatch,
+			Behind: true},
 	}, nil
 }
 
@@ -95,14 +98,16 @@ func (p Packer) good() (oracle.Sets, error) {
 // broken are sets whose services cannot become healthy.
 func (p Packer) broken() (oracle.Sets, error) {
 	native := `"nexus.ability.Service", "nexus.ability.Native"`
-	if err := p.bundle("lies/hello.nxb", "hello", "3.0.0", native, p.at("1.1.0", "hello.nxb", "payload.elf")); err != nil {
+	if err := p.bundle("lies/hello.nxb", "hello", "3.0.0", native,
+		p.at("1.1.0", "hello.nxb", "payload.elf")); err != nil {
 		return nil, err
 	}
 	lies, err := p.pack("3.0.0", p.key(), p.at("lies", "hello.nxb"), p.at("1.1.0", "ticker.nxb"))
 	if err != nil {
 		return nil, err
 	}
-	if err := p.bundle("mute/ticker.nxb", "ticker", "3.1.0", native, p.at("1.1.0", "ticker.nxb", "payload.elf")); err != nil {
+	if err := p.bundle("mute/ticker.nxb", "ticker", "3.1.0", native,
+		p.at("1.1.0", "ticker.nxb", "payload.elf")); err != nil {
 		return nil, err
 	}
 	mute, err := p.pack("3.1.0", p.key(), p.at("1.0.0", "hello.nxb"), p.at("mute", "ticker.nxb"))
@@ -216,7 +221,8 @@ func (p Packer) extract(version string) error {
 // bundle packs one bundle.
 func (p Packer) bundle(output, name, version, abilities, payload string) error {
 	manifest := p.at(name + "-" + version + ".toml")
-	text := fmt.Sprintf("name = %q\nversion = %q\nabilities = [%s]\ncaps = []\nmin_sdk = \"1.0.0\"\n", name, version, abilities)
+	text := fmt.Sprintf("name = %q\nversion = %q\nabilities = [%s]\ncaps = []\nmin_sdk = \"1.0.0\"\n", name, version,
+		abilities)
 	if err := os.WriteFile(manifest, []byte(text), 0o644); err != nil {
 		return err
 	}

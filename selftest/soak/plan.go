@@ -145,7 +145,8 @@ func (c Cycle) fault() string {
 	if c.Stop && c.Target == Daemon {
 		how = "stop"
 	}
-	text := fmt.Sprintf("%s %s at %s %d + %s", how, c.Target, c.Moment.Trigger, c.Moment.N, c.Moment.Delay.Round(time.Microsecond))
+	text := fmt.Sprintf("%s %s at %s %d + %s", how, c.Target, c.Moment.Trigger, c.Moment.N,
+		c.Moment.Delay.Round(time.Microsecond))
 	if c.Again && (c.Target == Daemon || c.Target.restarts()) {
 		text += ", twice"
 	}

@@ -19,12 +19,14 @@ func TestPlanIsOfTheSeed(t *testing.T) {
 	}
 }
 
-// TestPlanReachesEverything wants a thousand cycles to have every flow, fate, target and trigger, and each stretch to begin calmly.
+// TestPlanReachesEverything wants a thousand cycles to have every flow, fate, target and trigger, and each stretch to
+// begin calmly.
 func TestPlanReachesEverything(t *testing.T) {
 	seen := map[string]bool{}
 	for number := range 1000 {
 		c := plan(1, number)
-		for kind, what := range map[string]fmt.Stringer{"flow": c.Flow, "fate": c.Fate, "target": c.Target, "trigger": c.Moment.Trigger} {
+		for kind, what := range map[string]fmt.Stringer{"flow": c.Flow, "fate": c.Fate, "target": c.Target,
+			"trigger": c.Moment.Trigger} {
 			seen[kind+" "+what.String()] = true
 		}
 		if c.Moment.Delay < 0 || c.Moment.Delay >= maxDelay {
@@ -53,7 +55,8 @@ func TestShortSoakIsNotHarmless(t *testing.T) {
 	if stops == 0 {
 		t.Error("no daemon is stopped")
 	}
-	if targets[Daemon] == 0 || targets[Command] == 0 || targets[Service] == 0 || targets[Init]+targets[Everything] == 0 || len(fates) != 4 {
+	if targets[Daemon] == 0 || targets[Command] == 0 || targets[Service] == 0 ||
+		targets[Init]+targets[Everything] == 0 || len(fates) != 4 {
 		t.Errorf("targets %v, fates %v", targets, fates)
 	}
 }

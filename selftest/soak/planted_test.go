@@ -37,7 +37,8 @@ func plantedSystem(t *testing.T) *Soak {
 func plantedSet(t *testing.T, s *Soak, slot string, fate oracle.Fate) *oracle.Set {
 	t.Helper()
 	set := &oracle.Set{Name: slot, File: filepath.Join(t.TempDir(), "set.nxs"), Fate: fate}
-	files := map[string]string{oracle.IndexFile: "index of " + slot, "hello.nxb/manifest.nxb": "manifest", "hello.nxb/payload.elf": "program of " + slot}
+	files := map[string]string{oracle.IndexFile: "index of " + slot, "hello.nxb/manifest.nxb": "manifest",
+		"hello.nxb/payload.elf": "program of " + slot}
 	archive, err := os.Create(set.File)
 	if err != nil {
 		t.Fatal(err)
@@ -103,19 +104,29 @@ func TestChecksFindWhatIsPlanted(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "slot b: hello.nxb/"},
-		{"a file more in a slot", func(t *testing.T, s *Soak) { plant(t, s.at("system/a/hello.nxb/more"), "") }, "hello.nxb/more is in the slot"},
+		{"a file more in a slot", func(t *testing.T, s *Soak) { plant(t, s.at("system/a/hello.nxb/more"), "") },
+			"hello.nxb/more is in the slot"},
 		{"slots that changed places", func(t *testing.T, s *Soak) {
 			s.state.Slots.A, s.state.Slots.B = s.state.Slots.B, s.state.Slots.A
 		}, "slot a: it leads to"},
-		{"a slot the state says is empty", func(_ *testing.T, s *Soak) { s.state.Slots.B = oracle.Slot{} }, "slot b: it is empty"},
+		{"a slot the state says is empty", func(_ *testing.T, s *Soak) { s.state.Slots.B = oracle.Slot{} },
+			"slot b: it is empty"},
 		{"another confirmed slot", func(_ *testing.T, s *Soak) { s.state.ActiveSlot = "b" }, "its link leads to \"a\""},
-		{"a set no slot leads to", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/old/"+oracle.IndexFile), "") }, "set system/sets/old is left over"},
-		{"a stage", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/.stage/"+oracle.IndexFile), "") }, "set system/sets/.stage is left over"},
-		{"a link that got no name", func(t *testing.T, s *Soak) { link(t, "sets/old", s.at("system/a.new")) }, "system/a.new is left over"},
+		{"a set no slot leads to", func(t *testing.T, s *Soak) {
+			plant(t, s.at("system/sets/old/"+oracle.IndexFile),
+				"")
+		}, "set system/sets/old is left over"},
+		{"a stage", func(t *testing.T, s *Soak) { plant(t, s.at("system/sets/.stage/"+oracle.IndexFile), "") },
+			"set system/sets/.stage is left over"},
+		{"a link that got no name", func(t *testing.T, s *Soak) { link(t, "sets/old", s.at("system/a.new")) },
+			"system/a.new is left over"},
 		{"the socket", func(t *testing.T, s *Soak) { plant(t, s.at("control.sock"), "") }, "control.sock is left over"},
-		{"the folder of links", func(t *testing.T, s *Soak) { plant(t, s.at("run/updated"), "") }, "folder run is left over"},
-		{"a file in the folder", func(t *testing.T, s *Soak) { plant(t, s.at("record.tmp"), "") }, "record.tmp is left over"},
-		{"a temporary file", func(t *testing.T, s *Soak) { plant(t, filepath.Join(s.host.Tmp, "x"), "") }, "x is left over in the folder for temporary files"},
+		{"the folder of links", func(t *testing.T, s *Soak) { plant(t, s.at("run/updated"), "") },
+			"folder run is left over"},
+		{"a file in the folder", func(t *testing.T, s *Soak) { plant(t, s.at("record.tmp"), "") },
+			"record.tmp is left over"},
+		{"a temporary file", func(t *testing.T, s *Soak) { plant(t, filepath.Join(s.host.Tmp, "x"), "") },
+			"x is left over in the folder for temporary files"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := plantedSystem(t)
@@ -140,7 +151,8 @@ func mentions(found []error, text string) bool {
 	return false
 }
 
-// TestFindsProcessLeftOver wants a process of a system's session found wherever its parent is, and nothing once it is gone.
+// TestFindsProcessLeftOver wants a process of a system's session found wherever its parent is, and nothing once it is
+// gone.
 func TestFindsProcessLeftOver(t *testing.T) {
 	s := plantedSystem(t)
 	cmd := exec.Command("sleep", "60")

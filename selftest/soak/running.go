@@ -14,7 +14,8 @@ func (s *Soak) published() []error {
 	}
 	set := s.sets.Known(s.state.Active().Digest())
 	if oracle.Text(p.Slot) != s.state.ActiveSlot || set == nil || oracle.Text(p.IndexSHA256) != set.Digest {
-		return []error{fmt.Errorf("slot %q with %.12q is published, not slot %s", oracle.Text(p.Slot), oracle.Text(p.IndexSHA256), s.state.ActiveSlot)}
+		return []error{fmt.Errorf("slot %q with %.12q is published, not slot %s", oracle.Text(p.Slot),
+			oracle.Text(p.IndexSHA256), s.state.ActiveSlot)}
 	}
 	have := map[string]string{oracle.IndexFile: set.Digest, "system.sig.ed25519": set.Files["system.sig.ed25519"]}
 	for _, b := range p.Bundles {

@@ -10,7 +10,8 @@ import (
 func (s *Soak) slots() (found []error) {
 	links := s.links()
 	if links.active != s.state.ActiveSlot && !(links.active == "" && s.state.ActiveSlot == "a") {
-		found = append(found, fmt.Errorf("slot %s is active, and its link leads to %q", s.state.ActiveSlot, links.active))
+		found = append(found, fmt.Errorf("slot %s is active, and its link leads to %q", s.state.ActiveSlot,
+			links.active))
 	}
 	for slot, link := range map[string]string{"a": links.a, "b": links.b} {
 		if err := s.slot(s.state.Slot(slot).Digest(), link); err != nil {

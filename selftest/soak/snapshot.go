@@ -12,7 +12,8 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// A Fingerprint is every file and link of the slots: what it is, and which one it is. A file that was written again is another one.
+// A Fingerprint is every file and link of the slots: what it is, and which one it is. A file that was written again is
+// another one.
 type Fingerprint map[string]string
 
 func (s *Soak) fingerprint() (Fingerprint, error) {
@@ -32,14 +33,15 @@ func (s *Soak) fingerprint() (Fingerprint, error) {
 			inode = stat.Ino
 		}
 		target, _ := os.Readlink(path)
-		print[name] = fmt.Sprintf("%s %d bytes, inode %d, %s %s", info.Mode(), info.Size(), inode, info.ModTime(), target)
+		print[name] = fmt.Sprintf("%s %d bytes, inode %d, %s %s", info.Mode(), info.Size(), inode, info.ModTime(),
+			target)
 		return nil
 	})
 	return print, err
 }
 
-// unchanged wants a refusal to have changed no durable byte and nothing of the state, and a cycle that nothing disturbed to have left
-// exactly its own audit records.
+// unchanged wants a refusal to have changed no durable byte and nothing of the state, and a cycle that nothing
+// disturbed to have left exactly its own audit records.
 func (s *Soak) unchanged(r *Run, before Fingerprint, sequence uint64) error {
 	if r.Hit != "" || r.Flow == Rivals || r.crashLooped() {
 		return nil

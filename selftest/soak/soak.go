@@ -31,8 +31,8 @@ type Soak struct {
 	steps    []string // the last ones
 }
 
-// How the system is run: little patience, so that the soak takes many steps. The deadline is still longer than initd's longest pause before
-// it starts a daemon again (5 s), so that no set fails for a daemon that is killed often.
+// How the system is run: little patience, so that the soak takes many steps. The deadline is still longer than initd's
+// longest pause before it starts a daemon again (5 s), so that no set fails for a daemon that is killed often.
 const (
 	settle         = 50 * time.Millisecond
 	healthDeadline = 8 * time.Second
@@ -43,7 +43,8 @@ const (
 // up starts the system; it does not wait.
 func (s *Soak) up() error {
 	return s.host.Up("--trust", s.trust, "--factory", s.factory,
-		"--settle", settle.String(), "--hang", hang.String(), "--health-deadline", healthDeadline.String(), "--tries", strconv.Itoa(tries),
+		"--settle", settle.String(), "--hang", hang.String(), "--health-deadline", healthDeadline.String(), "--tries",
+		strconv.Itoa(tries),
 		"--limit-archive", strconv.Itoa(limitArchive), "--limit-payload", strconv.Itoa(limitPayload))
 }
 
@@ -80,13 +81,15 @@ func newSoak(seed uint64, bin, demo, dir string) (*Soak, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Soak{seed: seed, host: h, factory: sets[0].File, trust: filepath.Join(demo, "keys", "demo.pub"), sets: sets, growth: Growth{}, tally: newTally()}, nil
+	return &Soak{seed: seed, host: h, factory: sets[0].File, trust: filepath.Join(demo, "keys", "demo.pub"), sets: sets,
+		growth: Growth{}, tally: newTally()}, nil
 }
 
 // toldEvery is after how many cycles somebody who waits is told.
 const toldEvery = 100
 
-// run goes through so many cycles from the first one on, stops the system and looks what is left. It ends when ctx does.
+// run goes through so many cycles from the first one on, stops the system and looks what is left. It ends when ctx
+// does.
 func (s *Soak) run(ctx context.Context, first, cycles int, tell io.Writer) error {
 	if err := s.up(); err != nil {
 		return err
@@ -150,9 +153,9 @@ func (s *Soak) press(number int) error {
 	return s.check()
 }
 
-// quiet waits until the system answers, no stage and no trial is under way, the confirmed set is healthy, and all that is still so a moment
-// later: what a killed nx had asked for may be on its way. Every answer on the way is
-// held against what may be active at all.
+// quiet waits until the system answers, no stage and no trial is under way, the confirmed set is healthy, and all that
+// is still so a moment later: what a killed nx had asked for may be on its way. Every answer on the way is held against
+// what may be active at all.
 func (s *Soak) quiet() (oracle.State, error) {
 	begun := time.Now()
 	answered := begun

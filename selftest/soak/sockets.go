@@ -9,8 +9,8 @@ import (
 	"nexus/selftest/host"
 )
 
-// straySockets are sockets of the system but for the pairs between its processes and the one that operators come in by: a connection that
-// outlived its operator, a second listener, anything of a network.
+// straySockets are sockets of the system but for the pairs between its processes and the one that operators come in by:
+// a connection that outlived its operator, a second listener, anything of a network.
 func (s *Soak) straySockets() (found []error) {
 	members := s.host.Members()
 	names, err := unixSockets(members)
@@ -43,8 +43,8 @@ func wrongSockets(p host.Proc, names map[string]string, allowed int) (found []er
 	return found
 }
 
-// unixSockets are the names of all unix sockets by inode; most have none. A connection has the name of the socket that it came in by. Each
-// network namespace has a table of its own, and each daemon may have a namespace.
+// unixSockets are the names of all unix sockets by inode; most have none. A connection has the name of the socket that
+// it came in by. Each network namespace has a table of its own, and each daemon may have a namespace.
 func unixSockets(members []host.Proc) (map[string]string, error) {
 	table, err := os.ReadFile("/proc/net/unix")
 	if err != nil {

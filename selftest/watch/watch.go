@@ -1,5 +1,6 @@
-// Package watch sees a running system through the update flow: it shows the console live, holds every line against the ladder of markers,
-// and ends the run at the first thing that is wrong. Whatever happens, the run ends, and nothing of the system is left behind.
+// Package watch sees a running system through the update flow: it shows the console live, holds every line against the
+// ladder of markers, and ends the run at the first thing that is wrong. Whatever happens, the run ends, and nothing of
+// the system is left behind.
 package watch
 
 import (

@@ -51,7 +51,8 @@ func TestRunPasses(t *testing.T) {
 }
 
 func TestBootsThatAreAskedFor(t *testing.T) {
-	_, err := run(t, "echo boot; echo SELFTEST: one; echo boot; echo SELFTEST: two", watch.Watcher{Boot: "boot", Boots: 2})
+	_, err := run(t, "echo boot; echo SELFTEST: one; echo boot; echo SELFTEST: two",
+		watch.Watcher{Boot: "boot", Boots: 2})
 	if err != nil {
 		t.Error(err)
 	}
@@ -75,16 +76,24 @@ func TestRunFails(t *testing.T) {
 		watcher      watch.Watcher
 		want         string
 	}{
-		{"wrong marker", "echo SELFTEST: two; " + forever, watch.Watcher{}, `wrong marker: got "SELFTEST: two", due was "SELFTEST: one"`},
-		{"marker too many", "echo SELFTEST: one; echo SELFTEST: two; echo SELFTEST: two; " + forever, watch.Watcher{}, `marker after the last one: "SELFTEST: two"`},
+		{"wrong marker", "echo SELFTEST: two; " + forever, watch.Watcher{},
+			`wrong marker: got "SELFTEST: two", due was "SELFTEST: one"`},
+		{"marker too many", "echo SELFTEST: one; echo SELFTEST: two; echo SELFTEST: two; " + forever, watch.Watcher{},
+			`marker after the last one: "SELFTEST: two"`},
 		{"missing marker", "echo SELFTEST: one", watch.Watcher{}, `the system ended before "SELFTEST: two"`},
-		{"bad end", "echo SELFTEST: one; echo SELFTEST: two; exit 3", watch.Watcher{}, "the system ended badly: exit code 3"},
+		{"bad end", "echo SELFTEST: one; echo SELFTEST: two; exit 3", watch.Watcher{},
+			"the system ended badly: exit code 3"},
 		{"bad end before the last", "exit 3", watch.Watcher{}, `the system ended before "SELFTEST: one": exit code 3`},
-		{"killed", "kill -9 $$", watch.Watcher{}, `the system ended before "SELFTEST: one": killed by signal 9 (killed)`},
-		{"crash report", "echo 'initd: crash process=updated'; " + forever, watch.Watcher{}, "a daemon crashed: initd: crash process=updated"},
-		{"kernel panic", "echo '[    0.1] Kernel panic - not syncing: no init'; " + forever, watch.Watcher{}, "kernel panic: [    0.1] Kernel panic - not syncing: no init"},
-		{"second boot", "echo boot 1; echo boot 2; " + forever, watch.Watcher{Boot: "boot"}, "boot 2, which nobody asked for: boot 2"},
-		{"third boot", "echo boot 1; echo SELFTEST: one; echo boot 2; echo boot 3; " + forever, watch.Watcher{Boot: "boot", Boots: 2}, "boot 3, which nobody asked for: boot 3"},
+		{"killed", "kill -9 $$", watch.Watcher{},
+			`the system ended before "SELFTEST: one": killed by signal 9 (killed)`},
+		{"crash report", "echo 'initd: crash process=updated'; " + forever, watch.Watcher{},
+			"a daemon crashed: initd: crash process=updated"},
+		{"kernel panic", "echo '[    0.1] Kernel panic - not syncing: no init'; " + forever, watch.Watcher{},
+			"kernel panic: [    0.1] Kernel panic - not syncing: no init"},
+		{"second boot", "echo boot 1; echo boot 2; " + forever, watch.Watcher{Boot: "boot"},
+			"boot 2, which nobody asked for: boot 2"},
+		{"third boot", "echo boot 1; echo SELFTEST: one; echo boot 2; echo boot 3; " +
+			forever, watch.Watcher{Boot: "boot", Boots: 2}, "boot 3, which nobody asked for: boot 3"},
 		{"time", forever, watch.Watcher{Timeout: now}, "time is up"},
 		{"interrupt", forever, watch.Watcher{Interrupted: interrupted}, "interrupted"},
 	} {
@@ -94,7 +103,8 @@ func TestRunFails(t *testing.T) {
 			if !errors.As(err, &failure) || err.Error() != c.want {
 				t.Fatalf("got %v, want %s", err, c.want)
 			}
-			if _, line, ok := strings.Cut(c.want, "crashed: "); ok && (len(failure.Last) != 1 || failure.Last[0] != line) {
+			if _, line, ok := strings.Cut(c.want, "crashed: "); ok &&
+				(len(failure.Last) != 1 || failure.Last[0] != line) {
 				t.Errorf("last lines %q", failure.Last)
 			}
 		})

@@ -35,8 +35,8 @@ func (g *Guard) cancel(a *answer, msg *capnp.Message, dropResults bool) {
 	}
 }
 
-// finishReturned takes the Finish of a question that has returned. The library learns of it after those waiting messages that refer
-// to the answer, and of each capability that goes with it after those that refer to the capability.
+// finishReturned takes the Finish of a question that has returned. The library learns of it after those waiting
+// messages that refer to the answer, and of each capability that goes with it after those that refer to the capability.
 func (g *Guard) finishReturned(a *answer, msg *capnp.Message, fin rpccp.Finish) error {
 	delete(g.asked, a.wire)
 	wasFull := g.full()
@@ -75,8 +75,8 @@ func (g *Guard) drop(a *answer) {
 	}
 }
 
-// giveUp takes references to a capability of ours that the peer gave up. The library learns of it after the waiting messages that
-// refer to the capability. The message, where there is one, says just this.
+// giveUp takes references to a capability of ours that the peer gave up. The library learns of it after the waiting
+// messages that refer to the capability. The message, where there is one, says just this.
 func (g *Guard) giveUp(id, count uint32, msg *capnp.Message) error {
 	e := g.exports[id]
 	if e == nil || count == 0 || count > e.refs {

@@ -97,7 +97,8 @@ func waits() []attack {
 		{name: "message that stalls half way", reason: guard.SlowFrame, short: frame, run: func(p *peer) {
 			p.raw(message(func(m rpccp.Message) { fillCall(m, 1, imported(served), echo) })[:20])
 		}},
-		{name: "segment table that stalls", reason: guard.SlowFrame, short: frame, run: func(p *peer) { p.raw([]byte{0}) }},
+		{name: "segment table that stalls", reason: guard.SlowFrame, short: frame,
+			run: func(p *peer) { p.raw([]byte{0}) }},
 		{name: "message that trickles", reason: guard.SlowFrame, short: frame, run: func(p *peer) {
 			gone := make(chan struct{})
 			go func() {

@@ -22,7 +22,8 @@ func questions() []attack {
 		{name: "call with its own answer", reason: guard.BadQuestionID, run: func(p *peer) {
 			p.call(1, imported(served), echo, inAnswer(1, 0))
 		}},
-		{name: "call on an unknown answer", reason: guard.BadQuestionID, run: func(p *peer) { p.call(1, answered(77, 0), echo) }},
+		{name: "call on an unknown answer", reason: guard.BadQuestionID,
+			run: func(p *peer) { p.call(1, answered(77, 0), echo) }},
 		{name: "call with an unknown answer", reason: guard.BadQuestionID, run: func(p *peer) {
 			p.call(1, imported(served), echo, inAnswer(77, 0))
 		}},
@@ -41,7 +42,8 @@ func questions() []attack {
 			p.finish(1, true)
 			p.finish(1, true)
 		}},
-		{name: "disembargo of an unknown answer", reason: guard.BadQuestionID, run: func(p *peer) { p.loopback(1, answered(77, 0)) }},
+		{name: "disembargo of an unknown answer", reason: guard.BadQuestionID,
+			run: func(p *peer) { p.loopback(1, answered(77, 0)) }},
 		{name: "transform too long", reason: guard.TransformTooLong, run: func(p *peer) {
 			p.call(1, imported(served), fresh)
 			p.hear(rpccp.Message_Which_return)
@@ -88,9 +90,10 @@ func answers() []attack {
 		{name: "results of a third party", reason: guard.ThirdParty, run: tag(5)},
 		{name: "unknown return", reason: guard.UnknownReturn, run: tag(9)},
 		{name: "exception without content", reason: guard.Malformed, run: tag(1)},
-		{name: "return with a capability we do not have", reason: guard.BadCapabilityID, run: asked(func(p *peer, q uint32) {
-			p.answer(q, receiver(77))
-		})},
+		{name: "return with a capability we do not have", reason: guard.BadCapabilityID,
+			run: asked(func(p *peer, q uint32) {
+				p.answer(q, receiver(77))
+			})},
 		{name: "return with an unknown answer", reason: guard.BadQuestionID, run: asked(func(p *peer, q uint32) {
 			p.answer(q, inAnswer(77))
 		})},
@@ -100,7 +103,8 @@ func answers() []attack {
 // capabilities are not the peer's to speak of.
 func capabilities() []attack {
 	return []attack{
-		{name: "call on an unknown capability", reason: guard.BadCapabilityID, run: func(p *peer) { p.call(1, imported(77), echo) }},
+		{name: "call on an unknown capability", reason: guard.BadCapabilityID,
+			run: func(p *peer) { p.call(1, imported(77), echo) }},
 		{name: "call with an unknown capability", reason: guard.BadCapabilityID, run: func(p *peer) {
 			p.call(1, imported(served), echo, receiver(1<<31))
 		}},
@@ -145,7 +149,8 @@ func capabilities() []attack {
 			p.call(1, imported(served), block, promisedCap(5))
 			p.resolve(5, receiver(77))
 		}},
-		{name: "disembargo of a hosted capability", reason: guard.BadDisembargo, run: func(p *peer) { p.loopback(1, imported(served)) }},
+		{name: "disembargo of a hosted capability", reason: guard.BadDisembargo,
+			run: func(p *peer) { p.loopback(1, imported(served)) }},
 		{name: "disembargo of our own capability in an answer", reason: guard.BadDisembargo, run: func(p *peer) {
 			p.loopback(1, answered(bootQuestion))
 		}},

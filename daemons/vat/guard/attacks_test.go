@@ -11,7 +11,8 @@ import (
 const (
 	// hurry is how long a wait of a guard lasts in the tests of what ends it.
 	hurry = 50 * time.Millisecond
-	// stallHurry is that where the other side must have its turn before it counts as stalled, on however busy a machine.
+	// stallHurry is that where the other side must have its turn before it counts as stalled, on however busy a
+	// machine.
 	stallHurry = 500 * time.Millisecond
 )
 
@@ -30,7 +31,8 @@ type attack struct {
 
 func attacks() []attack {
 	var all []attack
-	for _, some := range [][]attack{frames(), pointers(), kinds(), questions(), answers(), capabilities(), floods(), waits()} {
+	for _, some := range [][]attack{frames(), pointers(), kinds(), questions(), answers(), capabilities(), floods(),
+		waits()} {
 		all = append(all, some...)
 	}
 	return all
@@ -40,7 +42,8 @@ func attacks() []attack {
 func frames() []attack {
 	header := func(b ...byte) func(*peer) { return func(p *peer) { p.raw(b) } }
 	return []attack{
-		{name: "segment table of 4 Gi entries", reason: guard.TooManySegments, run: header(0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0)},
+		{name: "segment table of 4 Gi entries", reason: guard.TooManySegments,
+			run: header(0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0)},
 		{name: "one segment too many", reason: guard.TooManySegments, run: header(0x00, 0x02, 0, 0, 1, 0, 0, 0)},
 		{name: "segment of 32 GiB", reason: guard.FrameTooBig, run: header(0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff)},
 		{name: "segments that overflow together", reason: guard.FrameTooBig, run: func(p *peer) {
@@ -54,7 +57,8 @@ func frames() []attack {
 		{name: "one word too much", reason: guard.FrameTooBig, run: func(p *peer) {
 			p.raw(segments(make([]uint64, guard.MaxMessage/8)))
 		}},
-		{name: "empty first segment", reason: guard.BadSegment, run: func(p *peer) { p.raw(segments(nil, []uint64{0})) }},
+		{name: "empty first segment", reason: guard.BadSegment,
+			run: func(p *peer) { p.raw(segments(nil, []uint64{0})) }},
 		{name: "empty message", reason: guard.BadSegment, run: func(p *peer) { p.words() }},
 	}
 }
@@ -89,7 +93,8 @@ func pointers() []attack {
 		{name: "pointer before the beginning", reason: guard.OutOfBounds, run: words(root, 1, object64(-20, 1, 0))},
 		{name: "list past the end", reason: guard.OutOfBounds, run: words(root, 1, list64(0, 5, 1<<28))},
 		{name: "struct that holds itself", reason: guard.Overlapping, run: words(root, 1, object64(-2, 1, 1))},
-		{name: "two pointers to one list", reason: guard.Overlapping, run: words(object64(0, 1, 2), 1, list64(1, 5, 1), list64(0, 5, 1), 7)},
+		{name: "two pointers to one list", reason: guard.Overlapping,
+			run: words(object64(0, 1, 2), 1, list64(1, 5, 1), list64(0, 5, 1), 7)},
 		{name: "too deep", reason: guard.TooDeep, run: func(p *peer) { p.words(deep(64)...) }},
 		{name: "far pointer into nowhere", reason: guard.BadSegment, run: words(far64(9, 0))},
 		{name: "far pointer past the end", reason: guard.OutOfBounds, run: words(far64(0, 9))},
@@ -107,11 +112,15 @@ func pointers() []attack {
 			p.raw(segments([]uint64{double64(1, 0)}, []uint64{far64(7, 2), object64(0, 1, 1)}))
 		}},
 		{name: "pointer of unknown kind", reason: guard.BadPointer, run: words(root, 1, 0x107)},
-		{name: "list of fewer words than structs", reason: guard.BadPointer, run: words(root, 1, list64(0, 7, 1), object64(9, 1, 0), 0)},
-		{name: "list of a negative number of structs", reason: guard.BadPointer, run: words(root, 1, list64(0, 7, 1), object64(-9, 1, 0), 0)},
-		{name: "list whose tag is no struct", reason: guard.BadPointer, run: words(root, 1, list64(0, 7, 1), list64(1, 5, 0), 0)},
+		{name: "list of fewer words than structs", reason: guard.BadPointer,
+			run: words(root, 1, list64(0, 7, 1), object64(9, 1, 0), 0)},
+		{name: "list of a negative number of structs", reason: guard.BadPointer,
+			run: words(root, 1, list64(0, 7, 1), object64(-9, 1, 0), 0)},
+		{name: "list whose tag is no struct", reason: guard.BadPointer,
+			run: words(root, 1, list64(0, 7, 1), list64(1, 5, 0), 0)},
 		{name: "list of half a billion voids", reason: guard.HugeList, run: words(root, 1, list64(0, 0, 1<<29-1))},
-		{name: "list of half a billion empty structs", reason: guard.HugeList, run: words(root, 1, list64(0, 7, 0), object64(1<<29-1, 0, 0))},
+		{name: "list of half a billion empty structs", reason: guard.HugeList,
+			run: words(root, 1, list64(0, 7, 0), object64(1<<29-1, 0, 0))},
 	}
 }
 
@@ -137,9 +146,12 @@ func kinds() []attack {
 		}},
 		{name: "obsolete save", reason: guard.UnknownMessage, run: kind(7)},
 		{name: "obsolete delete", reason: guard.UnknownMessage, run: kind(9)},
-		{name: "provide", reason: guard.ThirdParty, run: func(p *peer) { p.say(func(m rpccp.Message) { must(m.NewProvide()) }) }},
-		{name: "accept", reason: guard.ThirdParty, run: func(p *peer) { p.say(func(m rpccp.Message) { must(m.NewAccept()) }) }},
-		{name: "join", reason: guard.ThirdParty, run: func(p *peer) { p.say(func(m rpccp.Message) { must(m.NewJoin()) }) }},
+		{name: "provide", reason: guard.ThirdParty,
+			run: func(p *peer) { p.say(func(m rpccp.Message) { must(m.NewProvide()) }) }},
+		{name: "accept", reason: guard.ThirdParty,
+			run: func(p *peer) { p.say(func(m rpccp.Message) { must(m.NewAccept()) }) }},
+		{name: "join", reason: guard.ThirdParty,
+			run: func(p *peer) { p.say(func(m rpccp.Message) { must(m.NewJoin()) }) }},
 		{name: "third-party answer", reason: guard.ThirdParty, run: kind(14)},
 		{name: "unknown message", reason: guard.UnknownMessage, run: kind(99)},
 		{name: "bootstrap without content", reason: guard.Malformed, run: kind(8)},
@@ -149,10 +161,14 @@ func kinds() []attack {
 		{name: "resolve without content", reason: guard.Malformed, run: kind(5)},
 		{name: "release without content", reason: guard.Malformed, run: kind(6)},
 		{name: "disembargo without content", reason: guard.Malformed, run: kind(13)},
-		{name: "call without target", reason: guard.Malformed, run: func(p *peer) { p.say(func(m rpccp.Message) { must(m.NewCall()) }) }},
-		{name: "results to yourself", reason: guard.ResultsElsewhere, run: call(func(c rpccp.Call) { c.SendResultsTo().SetYourself() })},
-		{name: "results to a third party", reason: guard.ThirdParty, run: call(func(c rpccp.Call) { c.ToPtr().Struct().SetUint16(6, 2) })},
-		{name: "results to nobody known", reason: guard.ResultsElsewhere, run: call(func(c rpccp.Call) { c.ToPtr().Struct().SetUint16(6, 9) })},
+		{name: "call without target", reason: guard.Malformed,
+			run: func(p *peer) { p.say(func(m rpccp.Message) { must(m.NewCall()) }) }},
+		{name: "results to yourself", reason: guard.ResultsElsewhere,
+			run: call(func(c rpccp.Call) { c.SendResultsTo().SetYourself() })},
+		{name: "results to a third party", reason: guard.ThirdParty,
+			run: call(func(c rpccp.Call) { c.ToPtr().Struct().SetUint16(6, 2) })},
+		{name: "results to nobody known", reason: guard.ResultsElsewhere,
+			run: call(func(c rpccp.Call) { c.ToPtr().Struct().SetUint16(6, 9) })},
 		{name: "unknown target", reason: guard.UnknownTarget, run: call(func(c rpccp.Call) {
 			must(c.Target()).ToPtr().Struct().SetUint16(4, 9)
 		})},
@@ -168,7 +184,8 @@ func kinds() []attack {
 			p.call(1, imported(served), echo, func(d rpccp.CapDescriptor) { d.ToPtr().Struct().SetUint16(0, 9) })
 		}},
 		{name: "capability of a third party", reason: guard.ThirdParty, run: func(p *peer) {
-			p.call(1, imported(served), echo, func(d rpccp.CapDescriptor) { must(d.NewThirdPartyHosted()).SetVineId(3) })
+			p.call(1, imported(served), echo,
+				func(d rpccp.CapDescriptor) { must(d.NewThirdPartyHosted()).SetVineId(3) })
 		}},
 		{name: "accept in a disembargo", reason: guard.ThirdParty, run: func(p *peer) {
 			p.say(func(m rpccp.Message) {

@@ -15,8 +15,8 @@ import (
 // inFlight is how many calls the concurrent benchmark has under way.
 const inFlight = 64
 
-// BenchmarkGuard makes the same calls with a guard at both ends and, in turns with them, with the library as it is. It reports the
-// median of the ratios.
+// BenchmarkGuard makes the same calls with a guard at both ends and, in turns with them, with the library as it is. It
+// reports the median of the ratios.
 func BenchmarkGuard(b *testing.B) {
 	for _, c := range []struct {
 		name  string

@@ -38,7 +38,10 @@ func TestBounds(t *testing.T) {
 			}
 			p.words(append(w, 0)...)
 		}},
-		{"MaxCapabilities capabilities", func(p *peer) { p.call(5, imported(served), echo, make4(guard.MaxCapabilities)...) }},
+		{"MaxCapabilities capabilities", func(p *peer) {
+			p.call(5, imported(served), echo,
+				make4(guard.MaxCapabilities)...)
+		}},
 		{"MaxTransform steps", func(p *peer) {
 			p.call(4, imported(served), fresh)
 			p.hear(rpccp.Message_Which_return)
@@ -83,7 +86,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestResolvedPromiseIsGivenBack resolves a promise: what it became is released at once, and the promise goes on to stand for it.
+// TestResolvedPromiseIsGivenBack resolves a promise: what it became is released at once, and the promise goes on to
+// stand for it.
 func TestResolvedPromiseIsGivenBack(t *testing.T) {
 	conn, p, _ := serve(t)
 	defer conn.Close()
@@ -96,7 +100,8 @@ func TestResolvedPromiseIsGivenBack(t *testing.T) {
 	}
 }
 
-// TestCancelledWaiterIsReturned cancels a call that waits for an answer: it is returned, and its capabilities are released.
+// TestCancelledWaiterIsReturned cancels a call that waits for an answer: it is returned, and its capabilities are
+// released.
 func TestCancelledWaiterIsReturned(t *testing.T) {
 	conn, p, _ := serve(t)
 	defer conn.Close()

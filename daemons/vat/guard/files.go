@@ -9,19 +9,20 @@ import (
 	"syscall"
 )
 
-// Files is where the descriptor lies that a peer sent beside its messages, until somebody takes it. It holds one, the last that came; what is not
-// taken is closed, at the latest with the connection.
+// Files is where the descriptor lies that a peer sent beside its messages, until somebody takes it. It holds one, the
+// last that came; what is not taken is closed, at the latest with the connection.
 type Files struct {
 	mu   sync.Mutex
 	last *os.File
 	over bool
 }
 
-// AcceptFiles lets the peer send descriptors, if the stream is a unix socket. Without it the kernel closes what a peer sends.
+// AcceptFiles lets the peer send descriptors, if the stream is a unix socket. Without it the kernel closes what a peer
+// sends.
 func AcceptFiles(files *Files) Option { return func(g *Guard) { g.files = files } }
 
-// Take returns the descriptor that came last, for the caller to close; nil when there is none. A message is never seen before the descriptor that
-// was sent with its first byte.
+// Take returns the descriptor that came last, for the caller to close; nil when there is none. A message is never seen
+// before the descriptor that was sent with its first byte.
 func (f *Files) Take() *os.File {
 	if f == nil {
 		return nil
@@ -65,7 +66,8 @@ func (g *Guard) read(p []byte) (int, error) {
 	if g.files == nil || !ok {
 		return g.stream.Read(p)
 	}
-	rights := make([]byte, syscall.CmsgSpace(4)) // room for one; the kernel closes the others, but for what the padding holds
+	// room for one; the kernel closes the others, but for what the padding holds
+	rights := make([]byte, syscall.CmsgSpace(4))
 	n, oobn, _, _, err := socket.ReadMsgUnix(p, rights)
 	if oobn > 0 {
 		g.files.receive(rights[:oobn])
@@ -93,8 +95,8 @@ func (f *Files) receive(rights []byte) {
 	}
 }
 
-// Attach has the file leave with the first bytes that are written from now on. The caller keeps it open until they are. On a stream that carries
-// no files it is errors.ErrUnsupported.
+// Attach has the file leave with the first bytes that are written from now on. The caller keeps it open until they are.
+// On a stream that carries no files it is errors.ErrUnsupported.
 func (g *Guard) Attach(f *os.File) error {
 	if _, ok := g.stream.(*net.UnixConn); !ok {
 		return errors.ErrUnsupported

@@ -59,7 +59,8 @@ func TestFileComesWithACall(t *testing.T) {
 	defer client.Release()
 	say := func() {
 		t.Helper()
-		answer, release := send(context.Background(), client, echo, func(s capnp.Struct) error { return s.SetData(1, make([]byte, 100<<10)) })
+		answer, release := send(context.Background(), client, echo,
+			func(s capnp.Struct) error { return s.SetData(1, make([]byte, 100<<10)) })
 		defer release()
 		if _, err := answer.Struct(); err != nil {
 			t.Fatal(err)
@@ -86,8 +87,8 @@ func TestFileComesWithACall(t *testing.T) {
 	}
 }
 
-// A peer that sends one descriptor after the other, or many at once, costs one; and none once its connection is gone, or where none are
-// accepted.
+// A peer that sends one descriptor after the other, or many at once, costs one; and none once its connection is gone,
+// or where none are accepted.
 func TestFloodOfFiles(t *testing.T) {
 	f := named(t, "flood")
 	for _, accepted := range []bool{true, false} {
@@ -143,7 +144,8 @@ func TestNoFileOnAPipe(t *testing.T) {
 	}
 }
 
-// A read that is interrupted, here because a call that waited for an answer can go on, is taken up again where files are accepted too.
+// A read that is interrupted, here because a call that waited for an answer can go on, is taken up again where files
+// are accepted too.
 func TestInterruptedReadWhereFilesAreAccepted(t *testing.T) {
 	conn, p, _ := serve(t, guard.AcceptFiles(&guard.Files{}))
 	defer conn.Close()

@@ -10,8 +10,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// A Stream is what a connection runs over: a socket, or a port that a machine has to the outside. Deadlines and Close interrupt reads
-// and writes under way.
+// A Stream is what a connection runs over: a socket, or a port that a machine has to the outside. Deadlines and Close
+// interrupt reads and writes under way.
 type Stream interface {
 	io.ReadWriteCloser
 	SetReadDeadline(time.Time) error
@@ -47,7 +47,8 @@ func (f frame) arena() capnp.Arena {
 	return &lent{arena, f.room, f.shelf}
 }
 
-// A framer cuts a stream into frames. A read that a deadline interrupts can be taken up again: nothing that was read is lost.
+// A framer cuts a stream into frames. A read that a deadline interrupts can be taken up again: nothing that was read is
+// lost.
 type framer struct {
 	stream io.Reader
 	ahead  []byte // what was read and not yet used lies in ahead[at:end]

@@ -17,8 +17,8 @@ import (
 // maxSeed bounds one seed, in bytes: floods are left to their own tests.
 const maxSeed = 64 << 10
 
-// FuzzGuard lets a peer that holds the served object say anything at all. Whatever it is, the process lives and the connection ends
-// when the peer has gone. The seeds are all attacks, and what an honest client says.
+// FuzzGuard lets a peer that holds the served object say anything at all. Whatever it is, the process lives and the
+// connection ends when the peer has gone. The seeds are all attacks, and what an honest client says.
 func FuzzGuard(f *testing.F) {
 	for _, a := range attacks() {
 		if said := said(f, a); len(said) <= maxSeed && a.short == nil {
@@ -72,7 +72,8 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.Conn.Write(b)
 }
 
-// honestTraffic returns what an honest client says that calls, gets called back, pipelines, cancels, and passes promises.
+// honestTraffic returns what an honest client says that calls, gets called back, pipelines, cancels, and passes
+// promises.
 func honestTraffic(t testing.TB) []byte {
 	ours, theirs := sockets(t)
 	r := &recorder{Conn: theirs}

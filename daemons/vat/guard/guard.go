@@ -72,9 +72,9 @@ func Observe(f func(Reason)) Option { return func(g *Guard) { g.observe = f } }
 // Greet refuses a peer that is silent for GreetTimeout from the beginning.
 func Greet() Option { return func(g *Guard) { g.patience.greet = GreetTimeout } }
 
-// Forwards is for a connection whose calls the library passes on to another one. A call that its peer gives up counts as under way until it
-// has returned there, also when this connection has ended: else a caller who gives up again and again would have the other peer look like
-// one that never returns.
+// Forwards is for a connection whose calls the library passes on to another one. A call that its peer gives up counts
+// as under way until it has returned there, also when this connection has ended: else a caller who gives up again and
+// again would have the other peer look like one that never returns.
 func Forwards() Option { return func(g *Guard) { g.forwards = true } }
 
 // New guards a stream, which it takes over.
@@ -115,8 +115,8 @@ func (g *Guard) Close() error {
 	return g.HangUp()
 }
 
-// HangUp is Close for whoever is not the library, which ends once it has heard of it: on a connection that forwards, after the calls under way
-// have returned.
+// HangUp is Close for whoever is not the library, which ends once it has heard of it: on a connection that forwards,
+// after the calls under way have returned.
 func (g *Guard) HangUp() error {
 	g.close()
 	g.out.drain(closeTimeout)
@@ -126,14 +126,16 @@ func (g *Guard) HangUp() error {
 // Outlives tells whether the library may outlive the connection: see HangUp.
 func (g *Guard) Outlives() bool { return g.forwards }
 
-// Idle tells since when the peer has said nothing, and whether it has anything under way: a call, or a capability beside the bootstrap.
+// Idle tells since when the peer has said nothing, and whether it has anything under way: a call, or a capability
+// beside the bootstrap.
 func (g *Guard) Idle() (since time.Time, busy bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.heard, g.computing+len(g.waiting) > 0 || len(g.exports) > 1
 }
 
-// Decode returns the next message that the library may see. An error ends the connection; it is a *Refusal where the peer broke the protocol.
+// Decode returns the next message that the library may see. An error ends the connection; it is a *Refusal where the
+// peer broke the protocol.
 func (g *Guard) Decode() (*capnp.Message, error) {
 	for {
 		if msg, err := g.take(); msg != nil || err != nil {
@@ -165,8 +167,8 @@ func (g *Guard) take() (*capnp.Message, error) {
 	return msg, nil
 }
 
-// answerForPeer answers our questions in place of a peer that has gone. The library would do it only after every method that it runs has
-// returned, among them those that wait for such an answer.
+// answerForPeer answers our questions in place of a peer that has gone. The library would do it only after every method
+// that it runs has returned, among them those that wait for such an answer.
 func (g *Guard) answerForPeer() {
 	g.ready = nil
 	for id, q := range g.questions {
@@ -182,7 +184,8 @@ func (g *Guard) answerForPeer() {
 	g.waiting = nil // nobody is there for what they would answer
 }
 
-// lingers tells whether the connection has ended, and the library does not know it yet because calls are still under way.
+// lingers tells whether the connection has ended, and the library does not know it yet because calls are still under
+// way.
 func (g *Guard) lingers() bool { return g.forwards && g.refused != nil && !g.left && g.computing > 0 }
 
 // step reads and judges one frame, or waits until one may be read.

@@ -11,8 +11,8 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// TestAttacks lets a hostile peer do one thing, on a real socket against a real object: its connection ends for that reason, and another
-// one answers.
+// TestAttacks lets a hostile peer do one thing, on a real socket against a real object: its connection ends for that
+// reason, and another one answers.
 func TestAttacks(t *testing.T) {
 	neighbour := honest(t)
 	for _, a := range attacks() {
@@ -67,8 +67,10 @@ func suffer(t testing.TB, a attack) guard.Reason {
 func honest(t testing.TB) func(testing.TB) {
 	t.Helper()
 	ours, theirs := sockets(t)
-	served := vat.Connect(ours, object(), guard.Observe(func(r guard.Reason) { t.Errorf("an honest client was refused: %s", r) }))
-	conn := vat.Connect(theirs, capnp.Client{}, guard.Observe(func(r guard.Reason) { t.Errorf("an honest server was refused: %s", r) }))
+	served := vat.Connect(ours, object(),
+		guard.Observe(func(r guard.Reason) { t.Errorf("an honest client was refused: %s", r) }))
+	conn := vat.Connect(theirs, capnp.Client{},
+		guard.Observe(func(r guard.Reason) { t.Errorf("an honest server was refused: %s", r) }))
 	client, err := conn.Bootstrap(context.Background())
 	if err != nil {
 		t.Fatal(err)

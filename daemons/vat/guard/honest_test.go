@@ -25,8 +25,10 @@ func newPair(t testing.TB) *pair {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	ours, theirs := sockets(t)
-	served := vat.Connect(ours, object(), guard.Observe(func(r guard.Reason) { t.Errorf("the client was refused: %s", r) }))
-	conn := vat.Connect(theirs, capnp.Client{}, guard.Observe(func(r guard.Reason) { t.Errorf("the server was refused: %s", r) }))
+	served := vat.Connect(ours, object(),
+		guard.Observe(func(r guard.Reason) { t.Errorf("the client was refused: %s", r) }))
+	conn := vat.Connect(theirs, capnp.Client{},
+		guard.Observe(func(r guard.Reason) { t.Errorf("the server was refused: %s", r) }))
 	client, err := conn.Bootstrap(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +131,8 @@ func TestHonestCallbacks(t *testing.T) {
 	wg.Wait()
 }
 
-// TestHonestPipelines calls on answers that are not there yet, as deep as MaxTransform calls, and on one that is an exception.
+// TestHonestPipelines calls on answers that are not there yet, as deep as MaxTransform calls, and on one that is an
+// exception.
 func TestHonestPipelines(t *testing.T) {
 	p := newPair(t)
 	target := p.client
@@ -148,7 +151,8 @@ func TestHonestPipelines(t *testing.T) {
 	p.fails(answer.Field(0, nil).Client())
 }
 
-// TestCallsOnNothing calls on what an answer does not hold, once the answer is there: the guard returns an exception, and goes on.
+// TestCallsOnNothing calls on what an answer does not hold, once the answer is there: the guard returns an exception,
+// and goes on.
 func TestCallsOnNothing(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -190,7 +194,8 @@ func TestHonestPromisesAsParameters(t *testing.T) {
 	}
 }
 
-// TestHonestCapabilitiesComeBack gives our own object away and gets it back, and calls it before and after: embargoes at work.
+// TestHonestCapabilitiesComeBack gives our own object away and gets it back, and calls it before and after: embargoes
+// at work.
 func TestHonestCapabilitiesComeBack(t *testing.T) {
 	p := newPair(t)
 	for i := range 20 {
@@ -206,7 +211,8 @@ func TestHonestCapabilitiesComeBack(t *testing.T) {
 	}
 }
 
-// TestHonestPromisesResolve passes a promise of our own, which is resolved only later: to our own object, to theirs, and to an error.
+// TestHonestPromisesResolve passes a promise of our own, which is resolved only later: to our own object, to theirs,
+// and to an error.
 func TestHonestPromisesResolve(t *testing.T) {
 	p := newPair(t)
 	for i := range 20 {
@@ -301,7 +307,8 @@ func TestPeerDiesInCallback(t *testing.T) {
 	defer client.Release()
 	own := object()
 	defer own.Release()
-	_, release := send(context.Background(), client, 0, func(s capnp.Struct) error { return setCap(s, 0, own.AddRef()) })
+	_, release := send(context.Background(), client, 0,
+		func(s capnp.Struct) error { return setCap(s, 0, own.AddRef()) })
 	defer release()
 	<-over // it has begun to wait
 	conn.Close()

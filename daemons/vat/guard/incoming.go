@@ -5,7 +5,8 @@ import (
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// judge looks at one message of the peer, of which the pointers have been checked, and queues what the library shall see of it.
+// judge looks at one message of the peer, of which the pointers have been checked, and queues what the library shall
+// see of it.
 func (g *Guard) judge(msg *capnp.Message, size int) error {
 	m, err := rpccp.ReadRootMessage(msg)
 	if err != nil || !whole(capnp.Struct(m)) {
@@ -34,15 +35,16 @@ func (g *Guard) judge(msg *capnp.Message, size int) error {
 		return g.judgeDisembargo(msg, m, size)
 	case rpccp.Message_Which_unimplemented:
 		return refuse(Unimplemented)
-	case rpccp.Message_Which_provide, rpccp.Message_Which_accept, rpccp.Message_Which_join, rpccp.Message_Which_thirdPartyAnswer:
+	case rpccp.Message_Which_provide, rpccp.Message_Which_accept, rpccp.Message_Which_join,
+		rpccp.Message_Which_thirdPartyAnswer:
 		return refuse(ThirdParty)
 	default:
 		return refuse(UnknownMessage)
 	}
 }
 
-// whole tells that a struct is there, with the first word of its data: that is where the protocol has ids and kinds, which the guard
-// rewrites in place.
+// whole tells that a struct is there, with the first word of its data: that is where the protocol has ids and kinds,
+// which the guard rewrites in place.
 func whole(s capnp.Struct) bool { return s.IsValid() && s.Size().DataSize >= wordSize }
 
 func (g *Guard) judgeBootstrap(msg *capnp.Message, m rpccp.Message) error {
@@ -188,8 +190,8 @@ func (g *Guard) judgeRelease(msg *capnp.Message, m rpccp.Message) error {
 	return g.giveUp(rel.Id(), rel.ReferenceCount(), msg)
 }
 
-// judgeDisembargo takes the two kinds that two vats have for each other: the peer's own, for a capability of its own that it called
-// through an answer of ours, and its reply to ours.
+// judgeDisembargo takes the two kinds that two vats have for each other: the peer's own, for a capability of its own
+// that it called through an answer of ours, and its reply to ours.
 func (g *Guard) judgeDisembargo(msg *capnp.Message, m rpccp.Message, size int) error {
 	d, err := m.Disembargo()
 	if err != nil || !whole(capnp.Struct(d)) {
@@ -230,8 +232,8 @@ func (g *Guard) judgeDisembargo(msg *capnp.Message, m rpccp.Message, size int) e
 	}
 }
 
-// judgeResolve takes what a promise became. The library has taken the promise for a hosted capability, and goes on to call it; what it
-// became is given back.
+// judgeResolve takes what a promise became. The library has taken the promise for a hosted capability, and goes on to
+// call it; what it became is given back.
 func (g *Guard) judgeResolve(m rpccp.Message) error {
 	res, err := m.Resolve()
 	if err != nil || !whole(capnp.Struct(res)) {

@@ -26,14 +26,15 @@ const limit = 60 * time.Second
 const iface = 0xf00df00df00df00d
 
 const (
-	echo     uint16 = iota // returns its parameters
-	block                  // returns when it is cancelled
-	fresh                  // returns a new object like itself, in pointer 0
-	callback               // calls echo on the capability in pointer 0, with the data in pointer 1, and returns what it gets
-	empty                  // returns no results at all
-	large                  // returns largeSize bytes in pointer 1
-	fail                   // returns an exception
-	count                  // returns how many calls of it the object has had before, as text in pointer 1
+	echo  uint16 = iota // returns its parameters
+	block               // returns when it is cancelled
+	fresh               // returns a new object like itself, in pointer 0
+	// calls echo on the capability in pointer 0, with the data in pointer 1, and returns what it gets
+	callback
+	empty // returns no results at all
+	large // returns largeSize bytes in pointer 1
+	fail  // returns an exception
+	count // returns how many calls of it the object has had before, as text in pointer 1
 	methods
 )
 
@@ -53,7 +54,8 @@ func object() capnp.Client {
 		return res.SetData(1, fmt.Append(nil, calls-1))
 	}
 	bodies := [methods]func(context.Context, *server.Call) error{
-		echo: doEcho, block: doBlock, fresh: doFresh, callback: doCallback, empty: doEmpty, large: doLarge, fail: doFail, count: doCount,
+		echo: doEcho, block: doBlock, fresh: doFresh, callback: doCallback, empty: doEmpty, large: doLarge,
+		fail: doFail, count: doCount,
 	}
 	var table []server.Method
 	for i, body := range bodies {
@@ -62,7 +64,8 @@ func object() capnp.Client {
 	return capnp.NewClient(server.New(table, nil, nil))
 }
 
-// waiter returns an object whose one method calls block on the capability it is given, and tells when it begins to wait and how that ends.
+// waiter returns an object whose one method calls block on the capability it is given, and tells when it begins to wait
+// and how that ends.
 func waiter(over chan<- error) capnp.Client {
 	return capnp.NewClient(server.New([]server.Method{{
 		Method: capnp.Method{InterfaceID: iface},
@@ -114,7 +117,8 @@ func doCallback(ctx context.Context, call *server.Call) error {
 	if err != nil {
 		return err
 	}
-	answer, release := send(ctx, p.Interface().Client(), echo, func(s capnp.Struct) error { return s.SetData(1, data.Data()) })
+	answer, release := send(ctx, p.Interface().Client(), echo,
+		func(s capnp.Struct) error { return s.SetData(1, data.Data()) })
 	defer release()
 	got, err := answer.Struct()
 	if err != nil {
@@ -144,7 +148,8 @@ func setCap(s capnp.Struct, field uint16, client capnp.Client) error {
 }
 
 // send calls a method of the test's interface.
-func send(ctx context.Context, client capnp.Client, method uint16, args func(capnp.Struct) error) (*capnp.Answer, capnp.ReleaseFunc) {
+func send(ctx context.Context, client capnp.Client, method uint16,
+	args func(capnp.Struct) error) (*capnp.Answer, capnp.ReleaseFunc) {
 	return client.SendCall(ctx, capnp.Send{
 		Method: capnp.Method{InterfaceID: iface, MethodID: method}, ArgsSize: size, PlaceArgs: args,
 	})

@@ -4,11 +4,13 @@ import "time"
 
 // Bounds on one message.
 const (
-	// MaxMessage bounds a message, in bytes: the largest chunk of an archive (1 MiB) or an index (1 MiB) with room for the call around it.
+	// MaxMessage bounds a message, in bytes: the largest chunk of an archive (1 MiB) or an index (1 MiB) with room for
+	// the call around it.
 	MaxMessage = 4 << 20
 	// MaxSegments bounds the segments of a message.
 	MaxSegments = 512
-	// MaxDepth bounds how deep pointers nest, in pointers from the root. Our deepest type nests six levels, the call around it four.
+	// MaxDepth bounds how deep pointers nest, in pointers from the root. Our deepest type nests six levels, the call
+	// around it four.
 	MaxDepth = 32
 	// MaxEmptyElements bounds the elements of a list whose elements take no space.
 	MaxEmptyElements = 1 << 12
@@ -34,11 +36,11 @@ const (
 	MaxWaiting = 1024
 	// MaxCallBytes bounds the bytes of all calls not yet returned. Beyond it nothing more is read.
 	MaxCallBytes = 64 << 20
-	// MaxAnswers bounds the answers that the peer has not finished. Beyond it calls wait. The library finishes a quarter of a second
-	// after the return, so this allows 64 thousand calls a second.
+	// MaxAnswers bounds the answers that the peer has not finished. Beyond it calls wait. The library finishes a
+	// quarter of a second after the return, so this allows 64 thousand calls a second.
 	MaxAnswers = 16384
-	// MaxAnswerBytes bounds the bytes of the results that the peer has not finished. Beyond it calls wait; those already under way, at
-	// most MaxCalls, still return.
+	// MaxAnswerBytes bounds the bytes of the results that the peer has not finished. Beyond it calls wait; those
+	// already under way, at most MaxCalls, still return.
 	MaxAnswerBytes = 64 << 20
 	// MaxAbandoned bounds our calls that we gave up and the peer has not returned.
 	MaxAbandoned = 4096

@@ -11,8 +11,9 @@ import (
 // errSwallow keeps a message of the library from the peer.
 var errSwallow = errors.New("not for the peer")
 
-// Encode notes what a message of the library changes, and writes it. A late or failed write ends the connection: the library would
-// go on with a torn stream. A question that is noted fails by its Return from answerForPeer alone: the library would reject it a second time.
+// Encode notes what a message of the library changes, and writes it. A late or failed write ends the connection: the
+// library would go on with a torn stream. A question that is noted fails by its Return from answerForPeer alone: the
+// library would reject it a second time.
 func (g *Guard) Encode(msg *capnp.Message) error {
 	m, err := rpccp.ReadRootMessage(msg)
 	if err != nil {
@@ -54,8 +55,8 @@ func unread(err error) error {
 	return err
 }
 
-// note brings the tables up to date with a message that is about to be written, and puts the peer's ids where the library has its own. It
-// tells whether somebody waits for this message and for nothing else on the connection.
+// note brings the tables up to date with a message that is about to be written, and puts the peer's ids where the
+// library has its own. It tells whether somebody waits for this message and for nothing else on the connection.
 func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -66,7 +67,8 @@ func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 		return false, errors.Join(err, errSwallow)
 	}
 	if g.refused != nil && (g.answered || !asks(m)) {
-		return false, &net.OpError{Op: "write", Net: "rpc", Err: g.refused} // as from a closed socket: the caller is disconnected
+		// as from a closed socket: the caller is disconnected
+		return false, &net.OpError{Op: "write", Net: "rpc", Err: g.refused}
 	}
 	defer g.wake()
 	err = g.noteMessage(m)
@@ -130,8 +132,8 @@ func (g *Guard) translate(target rpccp.MessageTarget) {
 	}
 }
 
-// grant counts the capabilities of ours that parameters or results give the peer, and returns their ids. A promise is passed as what
-// it stands for until it is resolved: a capability that we host.
+// grant counts the capabilities of ours that parameters or results give the peer, and returns their ids. A promise is
+// passed as what it stands for until it is resolved: a capability that we host.
 func (g *Guard) grant(p rpccp.Payload) ([]uint32, error) {
 	table, err := p.CapTable()
 	if err != nil {
@@ -215,8 +217,8 @@ func (g *Guard) noteRelease(m rpccp.Message) error {
 	return nil
 }
 
-// noteResolve keeps a resolved promise from the peer, which was not told that it is one, and has the library take back what it
-// counted as given with it.
+// noteResolve keeps a resolved promise from the peer, which was not told that it is one, and has the library take back
+// what it counted as given with it.
 func (g *Guard) noteResolve(m rpccp.Message) error {
 	res, err := m.Resolve()
 	if err != nil {

@@ -128,8 +128,8 @@ func (g *Guard) move() {
 	}
 }
 
-// awaitRoom waits until something leaves the tables. An honest peer may have to wait, but not for ever: where it cannot go on because
-// what it would say next is behind what is not read, it loses the connection.
+// awaitRoom waits until something leaves the tables. An honest peer may have to wait, but not for ever: where it cannot
+// go on because what it would say next is behind what is not read, it loses the connection.
 func (g *Guard) awaitRoom() error {
 	g.mu.Lock()
 	wait := time.Until(g.stuckSince().Add(g.patience.stall))

@@ -7,38 +7,43 @@ type Reason string
 const (
 	FrameTooBig     Reason = "frame-too-big"     // More bytes than MaxMessage.
 	TooManySegments Reason = "too-many-segments" // More segments than MaxSegments.
-	BadSegment      Reason = "bad-segment"       // The segment table, or a far pointer, names a segment that is not there.
-	OutOfBounds     Reason = "out-of-bounds"     // A pointer leads out of its segment.
-	Overlapping     Reason = "overlapping"       // Two pointers lead to the same word: a loop, or an amplification.
-	TooDeep         Reason = "too-deep"          // Nested deeper than MaxDepth.
-	FarChain        Reason = "far-chain"         // A far pointer's landing pad is no plain pointer.
-	BadPointer      Reason = "bad-pointer"       // A pointer or list of unknown kind, or a list that contradicts itself.
-	HugeList        Reason = "huge-list"         // A list of more than MaxEmptyElements elements without size.
-	Malformed       Reason = "malformed"         // A message without the structs its kind must have.
+	// The segment table, or a far pointer, names a segment that is not there.
+	BadSegment  Reason = "bad-segment"
+	OutOfBounds Reason = "out-of-bounds" // A pointer leads out of its segment.
+	Overlapping Reason = "overlapping"   // Two pointers lead to the same word: a loop, or an amplification.
+	TooDeep     Reason = "too-deep"      // Nested deeper than MaxDepth.
+	FarChain    Reason = "far-chain"     // A far pointer's landing pad is no plain pointer.
+	// A pointer or list of unknown kind, or a list that contradicts itself.
+	BadPointer Reason = "bad-pointer"
+	HugeList   Reason = "huge-list" // A list of more than MaxEmptyElements elements without size.
+	Malformed  Reason = "malformed" // A message without the structs its kind must have.
 )
 
 // Kinds: nobody should send this to a vat of our level.
 const (
-	UnknownMessage    Reason = "unknown-message"    // A kind of message that the protocol does not have, or has no more.
+	// A kind of message that the protocol does not have, or has no more.
+	UnknownMessage    Reason = "unknown-message"
 	ThirdParty        Reason = "third-party"        // Anything that involves a third vat.
 	Unimplemented     Reason = "unimplemented-echo" // We send nothing that a vat may lack.
 	UnknownTarget     Reason = "unknown-target"     // A call or disembargo to neither a capability nor an answer.
 	UnknownDescriptor Reason = "unknown-descriptor" // A capability of unknown kind.
 	UnknownOperation  Reason = "unknown-operation"  // A transform step of unknown kind.
-	ResultsElsewhere  Reason = "results-elsewhere"  // A call whose results go elsewhere than to its caller, or a return like it.
-	UnknownReturn     Reason = "unknown-return"     // A return of unknown kind.
-	UnknownResolve    Reason = "unknown-resolve"    // A resolve to neither a capability nor an exception.
+	// A call whose results go elsewhere than to its caller, or a return like it.
+	ResultsElsewhere Reason = "results-elsewhere"
+	UnknownReturn    Reason = "unknown-return"  // A return of unknown kind.
+	UnknownResolve   Reason = "unknown-resolve" // A resolve to neither a capability nor an exception.
 )
 
 // Identifiers: the peer speaks of what is not there.
 const (
 	ReusedQuestionID Reason = "reused-question-id" // A call or bootstrap with the id of a question that is not over.
-	BadQuestionID    Reason = "bad-question-id"    // A target, parameter, finish or disembargo for a question that is not open.
-	BadAnswerID      Reason = "bad-answer-id"      // A return for a question that was not asked, or has been answered.
-	BadCapabilityID  Reason = "bad-capability-id"  // A capability that the peer does not hold.
-	BadRelease       Reason = "bad-release"        // More references given up than held, or none.
-	BadPromiseID     Reason = "bad-promise-id"     // A resolve of what was not promised.
-	BadDisembargo    Reason = "bad-disembargo"     // A disembargo for what can be under no embargo.
+	// A target, parameter, finish or disembargo for a question that is not open.
+	BadQuestionID   Reason = "bad-question-id"
+	BadAnswerID     Reason = "bad-answer-id"     // A return for a question that was not asked, or has been answered.
+	BadCapabilityID Reason = "bad-capability-id" // A capability that the peer does not hold.
+	BadRelease      Reason = "bad-release"       // More references given up than held, or none.
+	BadPromiseID    Reason = "bad-promise-id"    // A resolve of what was not promised.
+	BadDisembargo   Reason = "bad-disembargo"    // A disembargo for what can be under no embargo.
 )
 
 // Bounds: the peer costs too much.
@@ -46,12 +51,16 @@ const (
 	TooManyCapabilities Reason = "too-many-capabilities" // More than MaxCapabilities in one message.
 	TransformTooLong    Reason = "transform-too-long"    // More than MaxTransform steps.
 	TooManyImports      Reason = "too-many-imports"      // The peer gave more than MaxImports references.
-	TooManyExports      Reason = "too-many-exports"      // The peer holds more than MaxExports capabilities, or promises us as many.
-	TooManyBootstraps   Reason = "too-many-bootstraps"   // More than MaxBootstraps not finished.
-	TooManyCalls        Reason = "too-many-calls"        // More than MaxWaiting calls, and none returned for StallTimeout.
-	AnswersUnfinished   Reason = "answers-unfinished"    // MaxAnswers or their bytes, and no finish for StallTimeout.
-	NeverReturns        Reason = "never-returns"         // More than MaxAbandoned of our calls given up and not returned.
-	GivesUp             Reason = "gives-up"              // The same, where the calls are another's: that one gave them up.
+	// The peer holds more than MaxExports capabilities, or promises us as many.
+	TooManyExports    Reason = "too-many-exports"
+	TooManyBootstraps Reason = "too-many-bootstraps" // More than MaxBootstraps not finished.
+	// More than MaxWaiting calls, and none returned for StallTimeout.
+	TooManyCalls      Reason = "too-many-calls"
+	AnswersUnfinished Reason = "answers-unfinished" // MaxAnswers or their bytes, and no finish for StallTimeout.
+	// More than MaxAbandoned of our calls given up and not returned.
+	NeverReturns Reason = "never-returns"
+	// The same, where the calls are another's: that one gave them up.
+	GivesUp Reason = "gives-up"
 )
 
 // Time: the peer keeps a connection that it does not use as one.

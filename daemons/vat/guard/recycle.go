@@ -6,9 +6,9 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// A shelf keeps the room of large messages for the next ones: a stream of bulk data would otherwise be all work for the garbage collector.
-// The library gives a message back when the call that it made has ended, as it does with messages that it reads itself: what a handler wants to
-// keep of its parameters, and a caller of its results, it copies.
+// A shelf keeps the room of large messages for the next ones: a stream of bulk data would otherwise be all work for the
+// garbage collector. The library gives a message back when the call that it made has ended, as it does with messages
+// that it reads itself: what a handler wants to keep of its parameters, and a caller of its results, it copies.
 type shelf struct{ pool sync.Pool }
 
 // get returns room for size bytes, with any content.

@@ -10,7 +10,8 @@ import (
 // maxPlaces bounds the capabilities of one answer that a later call may name.
 const maxPlaces = 1024
 
-// noteReturn ends a question of the peer. What waits for the answer goes on before anything that the peer says once it has the answer.
+// noteReturn ends a question of the peer. What waits for the answer goes on before anything that the peer says once it
+// has the answer.
 func (g *Guard) noteReturn(m rpccp.Message) error {
 	ret, err := m.Return()
 	if err != nil {

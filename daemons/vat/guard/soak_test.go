@@ -21,7 +21,8 @@ const (
 	spareHeap       = 16 << 20 // bytes
 )
 
-// TestSoak wants no growth of goroutines, descriptors or heap. How long honest calls take, alone and beside the attackers, it prints.
+// TestSoak wants no growth of goroutines, descriptors or heap. How long honest calls take, alone and beside the
+// attackers, it prints.
 func TestSoak(t *testing.T) {
 	clients := []*pair{newPair(t), newPair(t)}
 	alone := measure(clients, *soak/4)
@@ -34,15 +35,17 @@ func TestSoak(t *testing.T) {
 	attacked := <-done
 	after := settled(t)
 
-	t.Logf("%d attacks; honest calls: alone %d, p99 %v; beside attackers %d, p99 %v", attacked, alone.calls, alone.p99(), beside.calls, beside.p99())
+	t.Logf("%d attacks; honest calls: alone %d, p99 %v; beside attackers %d, p99 %v", attacked, alone.calls,
+		alone.p99(), beside.calls, beside.p99())
 	t.Logf("before %+v, after %+v", before, after)
-	if after.goroutines > before.goroutines+spareGoroutines || after.files > before.files+spareFiles || after.heap > before.heap+spareHeap {
+	if after.goroutines > before.goroutines+spareGoroutines || after.files > before.files+spareFiles ||
+		after.heap > before.heap+spareHeap {
 		t.Errorf("grew from %+v to %+v", before, after)
 	}
 }
 
-// A tally counts calls by how long they took, in steps of ten microseconds. Its size does not depend on their number: it is part of the
-// footprint that must not grow.
+// A tally counts calls by how long they took, in steps of ten microseconds. Its size does not depend on their number:
+// it is part of the footprint that must not grow.
 type tally struct {
 	calls int
 	steps [1 << 14]int
@@ -107,7 +110,8 @@ type footprint struct {
 	heap              uint64
 }
 
-// steadyLooks is how many looks in a row must see no shrinking: on a busy machine what ends now and then waits for its turn.
+// steadyLooks is how many looks in a row must see no shrinking: on a busy machine what ends now and then waits for its
+// turn.
 const steadyLooks = 10
 
 // settled returns the footprint once it does not shrink any more.

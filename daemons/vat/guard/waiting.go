@@ -82,7 +82,8 @@ func (g *Guard) exit(it *item) {
 	}
 }
 
-// relane puts what waits for a call on an answer, which has just returned, into the lanes of the capabilities that it holds.
+// relane puts what waits for a call on an answer, which has just returned, into the lanes of the capabilities that it
+// holds.
 func (g *Guard) relane(a *answer) {
 	for _, it := range g.waiting {
 		if it.target == a {
@@ -149,7 +150,8 @@ func (g *Guard) unuse(a *answer) {
 	}
 }
 
-// deliver gives the library an item, of which everything is known. A call that can reach nothing gets its exception here.
+// deliver gives the library an item, of which everything is known. A call that can reach nothing gets its exception
+// here.
 func (g *Guard) deliver(it *item) {
 	for _, p := range it.promised {
 		if p.answer.ours || p.answer.cancelled {
@@ -186,7 +188,8 @@ func (it *item) unreachable() string {
 	return ""
 }
 
-// reject returns an exception for a call that the library shall not see, and gives back the capabilities in its parameters.
+// reject returns an exception for a call that the library shall not see, and gives back the capabilities in its
+// parameters.
 func (g *Guard) reject(it *item, why string) {
 	a := it.call
 	a.stage, a.ours = returned, true

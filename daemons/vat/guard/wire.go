@@ -5,8 +5,9 @@ import "encoding/binary"
 // wordSize is the size of a word, in bytes.
 const wordSize = 8
 
-// A checker walks every pointer of a message once. Each word belongs to at most one object, as in every message that an honest builder
-// makes, so that walking or copying the message costs no more than its size: loops and amplification need a word twice.
+// A checker walks every pointer of a message once. Each word belongs to at most one object, as in every message that an
+// honest builder makes, so that walking or copying the message costs no more than its size: loops and amplification
+// need a word twice.
 type checker struct {
 	segments [][]byte
 	first    []int    // index of each segment's first word in taken

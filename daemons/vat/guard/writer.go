@@ -11,12 +11,13 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// batchBytes is how many bytes of small messages may wait to be written. Whoever adds more writes them, so that a peer that does not read
-// is noticed by whoever has something to say.
+// batchBytes is how many bytes of small messages may wait to be written. Whoever adds more writes them, so that a peer
+// that does not read is noticed by whoever has something to say.
 const batchBytes = 32 << 10
 
-// A writer puts messages on the stream in the order in which it gets them. Small ones that are ready together leave together: the peer is
-// then woken once for all of them. One that somebody waits for, with nothing else under way, leaves at once.
+// A writer puts messages on the stream in the order in which it gets them. Small ones that are ready together leave
+// together: the peer is then woken once for all of them. One that somebody waits for, with nothing else under way,
+// leaves at once.
 type writer struct {
 	stream   Stream
 	patience time.Duration
@@ -52,7 +53,8 @@ func (w *writer) run(over <-chan struct{}) {
 	}
 }
 
-// add writes a message, or has it wait for others, unless it is to leave now. An error is that of an earlier write, or of this one.
+// add writes a message, or has it wait for others, unless it is to leave now. An error is that of an earlier write, or
+// of this one.
 func (w *writer) add(msg *capnp.Message, now bool) error {
 	segments, size, err := segmentsOf(msg)
 	if err != nil {
@@ -108,7 +110,8 @@ func (w *writer) drain(patience time.Duration) {
 	w.flush()
 }
 
-// last writes one message after all others and does not wait long: unless somebody writes, who may wait for a peer that does not read.
+// last writes one message after all others and does not wait long: unless somebody writes, who may wait for a peer that
+// does not read.
 func (w *writer) last(msg *capnp.Message, patience time.Duration) {
 	if !w.mu.TryLock() {
 		return
@@ -136,7 +139,8 @@ func segmentsOf(msg *capnp.Message) (segments [][]byte, size int, err error) {
 	return segments, size, nil
 }
 
-// appendTable appends the table that goes before the segments of a message: their number less one, their sizes in words, and padding.
+// appendTable appends the table that goes before the segments of a message: their number less one, their sizes in
+// words, and padding.
 func appendTable(b []byte, segments [][]byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(segments)-1))
 	for _, s := range segments {

@@ -25,7 +25,8 @@ type Daemon struct {
 	stop    func()
 }
 
-// Start runs a daemon until the test ends or Stop is called. An error it returns before it was told to stop fails the test.
+// Start runs a daemon until the test ends or Stop is called. An error it returns before it was told to stop fails the
+// test.
 func Start(t testing.TB, run func(ctx context.Context, b *vat.Endowments) error) *Daemon {
 	t.Helper()
 	ours, theirs, err := plat.PacketPair()
@@ -98,8 +99,8 @@ func (d *Daemon) Await() error {
 	}
 }
 
-// Stop orders the daemon to stop and waits until it has. Whoever holds a capability of its gets `disconnected`. A second call has
-// no effect.
+// Stop orders the daemon to stop and waits until it has. Whoever holds a capability of its gets `disconnected`. A
+// second call has no effect.
 func (d *Daemon) Stop() { d.stop() }
 
 func (d *Daemon) end() {

@@ -11,7 +11,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Client returns what the daemon serves as facet to a client of that name with these grants. The test need not release it.
+// Client returns what the daemon serves as facet to a client of that name with these grants. The test need not release
+// it.
 func (d *Daemon) Client(facet, name string, grants ...string) capnp.Client {
 	d.t.Helper()
 	client, err := d.TryClient(facet, name, grants...)
@@ -50,8 +51,8 @@ func (d *Daemon) Connect(facet, name string, grants ...string) (client capnp.Cli
 	return client, cut, nil
 }
 
-// Provide lets the test stand in as the provider of a facet that the daemon uses. It takes server over. What it returns ends this
-// life of the provider; another Provide begins the next.
+// Provide lets the test stand in as the provider of a facet that the daemon uses. It takes server over. What it returns
+// ends this life of the provider; another Provide begins the next.
 func (d *Daemon) Provide(facet string, server capnp.Client) (cut func()) {
 	d.t.Helper()
 	ours, theirs := d.pair()
@@ -73,7 +74,8 @@ func cutter(socket net.Conn, conn *vat.Conn) func() {
 	}
 }
 
-// Link joins the daemon to another one that serves the facet, as initd does: directly, as a client of that name with these grants.
+// Link joins the daemon to another one that serves the facet, as initd does: directly, as a client of that name with
+// these grants.
 func (d *Daemon) Link(facet string, provider *Daemon, name string, grants ...string) {
 	d.t.Helper()
 	served, used := d.pair()

@@ -8,8 +8,8 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// CellFile opens the file as what a durable.Cell is kept in; a file that is not there is made, empty, and durable with its name. Making
-// it is no operation: a cell is given its file.
+// CellFile opens the file as what a durable.Cell is kept in; a file that is not there is made, empty, and durable with
+// its name. Making it is no operation: a cell is given its file.
 func (d *Disk) CellFile(name string) (durable.CellFile, error) {
 	dir, base, err := d.parent(name)
 	if err != nil {
@@ -28,7 +28,8 @@ func (d *Disk) CellFile(name string) (durable.CellFile, error) {
 	return &cellFile{d, name, n}, nil
 }
 
-// Forget removes the file as if it had never been there, as a cut does to a file that was kept in memory. It is no operation.
+// Forget removes the file as if it had never been there, as a cut does to a file that was kept in memory. It is no
+// operation.
 func (d *Disk) Forget(name string) {
 	if dir, base, err := d.parent(name); err == nil {
 		for _, version := range append(slices.Clone(dir.past), dir.entries) {

@@ -16,7 +16,8 @@ var ErrCut = errors.New("the power is cut")
 
 // Disk is a durable.FS in memory. It has one user at a time; open files may be read and written by several.
 //
-// Operations are counted from 1, the looking ones too. RemoveAll is as many operations as it removes things, as on a real disk.
+// Operations are counted from 1, the looking ones too. RemoveAll is as many operations as it removes things, as on a
+// real disk.
 type Disk struct {
 	root *node
 
@@ -50,15 +51,16 @@ func (d *Disk) CutAfter(n int) { d.cut, d.cutAfter = true, len(d.ops)+n }
 // MetCut reports whether an operation came after the cut.
 func (d *Disk) MetCut() bool { return d.metCut }
 
-// Resume lifts the cut and forgets nothing: what a process finds that starts after another died, while the power stayed on.
+// Resume lifts the cut and forgets nothing: what a process finds that starts after another died, while the power stayed
+// on.
 func (d *Disk) Resume() { d.cut = false }
 
-// FailAt makes the n-th operation from now fail with err and do nothing, except that a failing write writes half of its bytes. ENOSPC
-// shows as the refusal NoSpace.
+// FailAt makes the n-th operation from now fail with err and do nothing, except that a failing write writes half of its
+// bytes. ENOSPC shows as the refusal NoSpace.
 func (d *Disk) FailAt(n int, err error) { d.failAt, d.failErr, d.failLong = len(d.ops)+n, err, false }
 
-// FailFrom is FailAt for the n-th operation and every change after it, as on a disk that is full or worn out. A full one (ENOSPC) still
-// removes things, and syncs.
+// FailFrom is FailAt for the n-th operation and every change after it, as on a disk that is full or worn out. A full
+// one (ENOSPC) still removes things, and syncs.
 func (d *Disk) FailFrom(n int, err error) { d.failAt, d.failErr, d.failLong = len(d.ops)+n, err, true }
 
 // Heal ends a failure.
@@ -67,8 +69,8 @@ func (d *Disk) Heal() { d.failAt, d.failLong = 0, false }
 // Ops returns the operations so far, one line each: the verb, a space, the name.
 func (d *Disk) Ops() []string { return append([]string{}, d.ops...) }
 
-// Changes returns the numbers of the operations so far that changed something or made it durable, in order. A cut after any other one
-// leaves what a cut after the last of these leaves.
+// Changes returns the numbers of the operations so far that changed something or made it durable, in order. A cut after
+// any other one leaves what a cut after the last of these leaves.
 func (d *Disk) Changes() []int {
 	var numbers []int
 	for i, op := range d.ops {

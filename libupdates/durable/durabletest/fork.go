@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Fork returns a second disk with the same past and another future: what is durable on this one is there, what is not is not, no
-// operation was counted and the power is on.
+// Fork returns a second disk with the same past and another future: what is durable on this one is there, what is not
+// is not, no operation was counted and the power is on.
 func (d *Disk) Fork() *Disk { return &Disk{root: d.root.fork(map[*node]*node{})} }
 
 func (n *node) fork(forks map[*node]*node) *node {

@@ -6,8 +6,9 @@ import (
 	"path"
 )
 
-// Outcome is what a disk may show after a cut. Only what was synced is sure; anything issued since may be there, in part or not at
-// all. The names in one directory change in the order in which the changes were issued; nothing else has an order.
+// Outcome is what a disk may show after a cut. Only what was synced is sure; anything issued since may be there, in
+// part or not at all. The names in one directory change in the order in which the changes were issued; nothing else has
+// an order.
 type Outcome struct {
 	Name  string
 	names func(dir string, changes int) int // how many of the changes since the last SyncDir are there
@@ -24,8 +25,8 @@ const (
 	kept                // all there
 )
 
-// Outcomes returns the ways to reboot that a test should go through: the two extremes, names ahead of bytes and the other way
-// round, directories ahead of each other, and some mixtures.
+// Outcomes returns the ways to reboot that a test should go through: the two extremes, names ahead of bytes and the
+// other way round, directories ahead of each other, and some mixtures.
 func Outcomes() []Outcome {
 	list := []Outcome{
 		{"only what was synced", noChange, all(lost)},
@@ -77,7 +78,8 @@ func mixture(seed int) Outcome {
 	}
 }
 
-// Reboot cuts the power, if it is still on, and returns the disk as the next start finds it. The old disk stays without power.
+// Reboot cuts the power, if it is still on, and returns the disk as the next start finds it. The old disk stays without
+// power.
 func (d *Disk) Reboot(o Outcome) *Disk {
 	d.CutAfter(0)
 	return &Disk{root: d.root.survive(root, survival{

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Snapshot returns everything on the disk as issued: one line for each name, in byte order, with a link's target or a file's bytes.
-// It is no operation.
+// Snapshot returns everything on the disk as issued: one line for each name, in byte order, with a link's target or a
+// file's bytes. It is no operation.
 func (d *Disk) Snapshot() []string { return d.root.lines(root) }
 
 func (n *node) lines(name string) []string {

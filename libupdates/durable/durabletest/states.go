@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// maxSubsets bounds the changes of one directory of which every subset is shown. Of more changes each beginning is shown, each one alone,
-// and all but each one.
+// maxSubsets bounds the changes of one directory of which every subset is shown. Of more changes each beginning is
+// shown, each one alone, and all but each one.
 const maxSubsets = 3
 
-// States cuts the power, if it is still on, and goes through what the next start may find, each with a name that tells it from the
-// others. Every directory shows any selection of the changes since its SyncDir, in any order; every file any fate of the bytes since its
-// Sync; all independently. Where that is more than limit, it is everything and nothing, each deviation from these in one place, and a
-// selection made by the seed, limit in all. Two names may show the same: see Sum.
+// States cuts the power, if it is still on, and goes through what the next start may find, each with a name that tells
+// it from the others. Every directory shows any selection of the changes since its SyncDir, in any order; every file
+// any fate of the bytes since its Sync; all independently. Where that is more than limit, it is everything and nothing,
+// each deviation from these in one place, and a selection made by the seed, limit in all. Two names may show the same:
+// see Sum.
 func (d *Disk) States(limit int, seed uint64) iter.Seq2[string, *Disk] {
 	d.CutAfter(0)
 	open := d.open()

@@ -42,7 +42,8 @@ func TestStatesOfAFile(t *testing.T) {
 // TestStatesOfADirectory has a link made beside a name and then moved over it.
 func TestStatesOfADirectory(t *testing.T) {
 	d := durabletest.New()
-	if err := errors.Join(d.Symlink("old", "a"), d.SyncDir("."), d.Symlink("new", "a.tmp"), d.Rename("a.tmp", "a")); err != nil {
+	if err := errors.Join(d.Symlink("old", "a"), d.SyncDir("."), d.Symlink("new", "a.tmp"),
+		d.Rename("a.tmp", "a")); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{`./ a -> new`, `./ a -> old`, `./ a -> old a.tmp -> new`}
@@ -64,7 +65,8 @@ func TestStatesKeepTheirLimit(t *testing.T) {
 		count++
 	}
 	all := shown(d, 50)
-	if nothing, everything := "./", strings.Join(d.Snapshot(), " "); count != 50 || !slices.Contains(all, nothing) || !slices.Contains(all, everything) {
+	if nothing, everything := "./", strings.Join(d.Snapshot(), " "); count != 50 || !slices.Contains(all, nothing) ||
+		!slices.Contains(all, everything) {
 		t.Errorf("%d states, nothing or everything is missing", count)
 	}
 }

@@ -1,6 +1,6 @@
-// Package casetest reads the cases that the checks are tested with: txtar files with schemas, what the compiler made of them, and what a
-// check must say. It is for tests only. Cases run without the compiler; with it they prove that the compiled parts are still current, and
-// the flag -update makes them again.
+// Package casetest reads the cases that the checks are tested with: txtar files with schemas, what the compiler made of
+// them, and what a check must say. It is for tests only. Cases run without the compiler; with it they prove that the
+// compiled parts are still current, and the flag -update makes them again.
 package casetest
 
 import (
@@ -26,8 +26,8 @@ type Case struct {
 	archive *txtar.Archive
 }
 
-// Load reads all cases in a folder. With -update it compiles their schemas first: each folder in the case, such as old/ and new/, becomes
-// one request.
+// Load reads all cases in a folder. With -update it compiles their schemas first: each folder in the case, such as old/
+// and new/, becomes one request.
 func Load(t *testing.T, dir string) []*Case {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
@@ -112,7 +112,8 @@ func (c *Case) CheckCurrent(t *testing.T) {
 			t.Fatal(err)
 		}
 		if held := c.Surface(t, folder, surface.Options{}); !reflect.DeepEqual(held, again) {
-			t.Errorf("%s: %s.request is not what the compiler makes of %s/: run the test with -update", c.path, folder, folder)
+			t.Errorf("%s: %s.request is not what the compiler makes of %s/: run the test with -update", c.path, folder,
+				folder)
 		}
 	}
 }
@@ -125,8 +126,8 @@ func NeedCompiler(t *testing.T) {
 	}
 }
 
-// LibrarySchemas is the folder of the schemas that come with the RPC library. The compiler's own are in another package than the
-// compiler, which need not be installed.
+// LibrarySchemas is the folder of the schemas that come with the RPC library. The compiler's own are in another package
+// than the compiler, which need not be installed.
 func LibrarySchemas(t *testing.T) string {
 	t.Helper()
 	library, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "capnproto.org/go/capnp/v3").Output()

@@ -62,14 +62,19 @@ func TestExitStatus(t *testing.T) {
 		err    string
 	}{
 		{"lock current", []string{"lock", "--request", old, "--check", locked}, 0, "", ""},
-		{"lock stale", []string{"lock", "--request", old, "--check", stale}, 1, "", "schema-check: cannot accept " + stale + ": it is stale from line 6; write it again with --output\n"},
-		{"lock missing", []string{"lock", "--request", old, "--check", dir + "/none"}, 1, "", "schema-check: cannot accept " + dir + "/none: it does not exist; write it with --output\n"},
-		{"lockstep may change", []string{"compat", "--request", new, "--lock", locked}, 0, "compat: 0 refused, 0 waived, 1 listed\n", ""},
+		{"lock stale", []string{"lock", "--request", old, "--check", stale}, 1, "", "schema-check: cannot accept " +
+			stale + ": it is stale from line 6; write it again with --output\n"},
+		{"lock missing", []string{"lock", "--request", old, "--check", dir + "/none"}, 1, "",
+			"schema-check: cannot accept " + dir + "/none: it does not exist; write it with --output\n"},
+		{"lockstep may change", []string{"compat", "--request", new, "--lock", locked}, 0,
+			"compat: 0 refused, 0 waived, 1 listed\n", ""},
 		{"blessed may not", append(blessed, "--old-request", old), 1, "compat: 1 refused, 0 waived, 0 listed\n", ""},
-		{"waived", append(blessed, "--old-request", old, "--waivers", waivers), 0, "compat: 0 refused, 1 waived, 0 listed\n", ""},
+		{"waived", append(blessed, "--old-request", old, "--waivers", waivers), 0,
+			"compat: 0 refused, 1 waived, 0 listed\n", ""},
 		{"nothing changed", append(blessed, "--old-request", new), 0, "compat: 0 refused, 0 waived, 0 listed\n", ""},
 		{"lint", []string{"lint", "--request", old}, 1, " listed\n", ""},
-		{"no lock", append(blessed, "--lock", dir+"/none"), 1, "", "schema-check: cannot read lock: open " + dir + "/none: no such file or directory\n"},
+		{"no lock", append(blessed, "--lock", dir+"/none"), 1, "", "schema-check: cannot read lock: open " + dir +
+			"/none: no such file or directory\n"},
 		{"no request", []string{"lint", "--request", waivers}, 1, "", ""},
 		{"no verb", nil, 2, "", ""},
 		{"no schemas", []string{"lint"}, 2, "", ""},
@@ -151,7 +156,8 @@ func TestRevisions(t *testing.T) {
 	}
 	// The old schemas are compiled with what they imported then.
 	write(t, "lib/till.capnp", "@0xd9b2f7f1a40c3e55;\nstruct Till {}\n")
-	if _, out, errs := run(t, "compat", "-I", "lib", "shop"); !strings.Contains(out, "refused  order.Order.till: field-retyped: ") {
+	if _, out, errs := run(t, "compat", "-I", "lib", "shop"); !strings.Contains(out,
+		"refused  order.Order.till: field-retyped: ") {
 		t.Errorf("with another import\n%s%s", out, errs)
 	}
 	git(t, "checkout", "-q", "lib")

@@ -73,7 +73,8 @@ func (v *compatVerb) compile(in source.Input) (*surface.Surface, error) {
 	return surface.Read(request, v.options())
 }
 
-// revision reads the old surface from git: the lock, or, in a revision that keeps none, the schemas under their present paths.
+// revision reads the old surface from git: the lock, or, in a revision that keeps none, the schemas under their present
+// paths.
 func (v *compatVerb) revision() (*surface.Surface, error) {
 	base, err := v.Base, error(nil)
 	if base == "" {

@@ -70,7 +70,8 @@ func (g generated) compare(text []byte) error {
 	case err != nil:
 		return fmt.Errorf("cannot accept %s: %w", g.Check, err)
 	case !bytes.Equal(held, text):
-		return fmt.Errorf("cannot accept %s: it is stale from line %d; write it again with --output", g.Check, firstDifference(held, text))
+		return fmt.Errorf("cannot accept %s: it is stale from line %d; write it again with --output", g.Check,
+			firstDifference(held, text))
 	}
 	return nil
 }

@@ -18,11 +18,14 @@ func (v *rulesVerb) Run(io *streams) error {
 	for _, r := range lint.Rules() {
 		fmt.Fprintf(io.out, "| `%s` | %s | %s |\n", r.ID, report.Cell(r.Wants), report.Cell(r.Why))
 	}
-	fmt.Fprintf(io.out, "| `%s` | every waiver covers a finding | what was mended needs no excuse |\n", lint.WaiverUnused)
-	fmt.Fprint(io.out, "\n| change | effect | blessed | lockstep | what happened | what follows |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(io.out, "| `%s` | every waiver covers a finding | what was mended needs no excuse |\n",
+		lint.WaiverUnused)
+	fmt.Fprint(io.out,
+		"\n| change | effect | blessed | lockstep | what happened | what follows |\n|---|---|---|---|---|---|\n")
 	for _, r := range compat.Rules() {
 		fmt.Fprintf(io.out, "| `%s` | %s | %s | %s | %s | %s |\n", r.ID, r.Effect,
-			compat.Judge(r.Effect, surface.Blessed), compat.Judge(r.Effect, surface.Lockstep), report.Cell(r.What), report.Cell(r.Why))
+			compat.Judge(r.Effect, surface.Blessed), compat.Judge(r.Effect, surface.Lockstep), report.Cell(r.What),
+			report.Cell(r.Why))
 	}
 	return nil
 }

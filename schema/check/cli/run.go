@@ -1,5 +1,5 @@
-// Package cli is the command line of schema-check: it finds the schemas, hands them to the checks and tells what they found. It owns no
-// rule of its own.
+// Package cli is the command line of schema-check: it finds the schemas, hands them to the checks and tells what they
+// found. It owns no rule of its own.
 package cli
 
 import (
@@ -42,7 +42,8 @@ type streams struct {
 // errRefused ends a run whose report has said why.
 var errRefused = errors.New("refused")
 
-// Run runs schema-check with the arguments that follow its name and returns the exit status: 0 done, 1 refused or failed, 2 wrong usage.
+// Run runs schema-check with the arguments that follow its name and returns the exit status: 0 done, 1 refused or
+// failed, 2 wrong usage.
 func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	over := false
 	parser, err := kong.New(&grammar{},

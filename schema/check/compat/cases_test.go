@@ -12,12 +12,13 @@ import (
 	"nexus/schema/check/surface"
 )
 
-var _ = flag.Bool("update", false, "compile the cases again and take what the check says as what it must say; read the difference")
+var _ = flag.Bool("update", false,
+	"compile the cases again and take what the check says as what it must say; read the difference")
 
 const cases = "../testdata/compat"
 
-// TestCases holds each kind of change, in both classes, to what the tool must say; and what it says of two locks to what it says of the
-// schemas, so that the lock holds all that is judged.
+// TestCases holds each kind of change, in both classes, to what the tool must say; and what it says of two locks to
+// what it says of the schemas, so that the lock holds all that is judged.
 func TestCases(t *testing.T) {
 	for _, c := range casetest.Load(t, cases) {
 		t.Run(c.Name, func(t *testing.T) {

@@ -1,5 +1,6 @@
-// Package compat says what changed from one schema surface to another, what each change does to those who hold bytes or programs made
-// with the old one, and whether the class of what changed allows it. It knows the rules of Cap'n Proto's evolution and no project.
+// Package compat says what changed from one schema surface to another, what each change does to those who hold bytes or
+// programs made with the old one, and whether the class of what changed allows it. It knows the rules of Cap'n Proto's
+// evolution and no project.
 package compat
 
 import (
@@ -58,7 +59,8 @@ func (c *comparison) add(rule string, s subject, format string, args ...any) {
 	effect := c.effects[rule]
 	verdict := Judge(effect, s.class)
 	c.findings = append(c.findings, report.Finding{
-		Rule: rule, Symbol: s.symbol, Class: string(s.class), Effect: string(effect), Verdict: verdict, Text: fmt.Sprintf(format, args...),
+		Rule: rule, Symbol: s.symbol, Class: string(s.class), Effect: string(effect), Verdict: verdict,
+		Text: fmt.Sprintf(format, args...),
 	})
 }
 

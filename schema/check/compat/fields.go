@@ -7,7 +7,8 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// fields compares the fields of a struct, or the parameters or results of a method: by number. name makes the subject of a field.
+// fields compares the fields of a struct, or the parameters or results of a method: by number. name makes the subject
+// of a field.
 func (c *comparison) fields(old, new []surface.Field, name func(string) subject) {
 	successors := map[int]surface.Field{}
 	for _, f := range new {
@@ -98,7 +99,8 @@ func (c *comparison) unions(s subject, old, new *surface.Node) {
 	for _, g := range old.Groups {
 		for _, now := range new.Groups {
 			if g.Union && now.Union && g.Name == now.Name && g.TagOffset != now.TagOffset {
-				c.add("union-moved", s, "the tag of %s was at data %d, is at data %d", union(g.Name), g.TagOffset, now.TagOffset)
+				c.add("union-moved", s, "the tag of %s was at data %d, is at data %d", union(g.Name), g.TagOffset,
+					now.TagOffset)
 			}
 		}
 	}

@@ -2,8 +2,8 @@ package compat
 
 import "nexus/schema/check/surface"
 
-// newComparison pairs what has the same id, and then what is left by name: a declaration that changed its id is one finding, not a
-// removal, an addition and a retyping of all that refers to it.
+// newComparison pairs what has the same id, and then what is left by name: a declaration that changed its id is one
+// finding, not a removal, an addition and a retyping of all that refers to it.
 func newComparison(old, new *surface.Surface) *comparison {
 	c := &comparison{old: old, new: new, ids: map[uint64]uint64{}, effects: effectsByRule()}
 	left, came := declared(old), declared(new)

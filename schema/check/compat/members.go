@@ -90,7 +90,8 @@ func (c *comparison) method(s subject, old, new surface.Method) {
 		c.add("method-renamed", s, "@%d is %s now", old.Ordinal, new.Name)
 	}
 	if len(old.Generics) != len(new.Generics) {
-		c.add("method-retyped", s, "type parameters were [%s], are [%s]", strings.Join(old.Generics, ", "), strings.Join(new.Generics, ", "))
+		c.add("method-retyped", s, "type parameters were [%s], are [%s]", strings.Join(old.Generics, ", "),
+			strings.Join(new.Generics, ", "))
 	}
 	c.annotations(s, old.Annotations, new.Annotations)
 	c.side(s, params, old.Params, new.Params)

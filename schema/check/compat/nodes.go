@@ -106,7 +106,8 @@ func idRule(kind surface.Kind) string {
 	return "type-id"
 }
 
-// followsFile tells whether a declaration has its file's class as it had before: then what is said of the file is said of it.
+// followsFile tells whether a declaration has its file's class as it had before: then what is said of the file is said
+// of it.
 func (c *comparison) followsFile(old, new *surface.Node) bool {
 	return c.successor(old.File.ID) == new.File.ID && old.Class == old.File.Class && new.Class == new.File.Class
 }

@@ -13,8 +13,8 @@ type fate struct {
 	at         int // number now; unless renumbered, the number it had
 }
 
-// pairUp follows members from old to new. The number decides, but where a name went to another number the two were renumbered, not
-// renamed and retyped. added are the numbers in new of members that are no old one's.
+// pairUp follows members from old to new. The number decides, but where a name went to another number the two were
+// renumbered, not renamed and retyped. added are the numbers in new of members that are no old one's.
 func pairUp(old, new []key) (fates []fate, added map[int]bool) {
 	numbers, names := map[string]int{}, map[int]string{}
 	for _, k := range new {

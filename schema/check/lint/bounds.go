@@ -8,8 +8,10 @@ import (
 
 func boundRules() []Rule {
 	return []Rule{
-		{"bound-stated", "for each blessed List, Text and Data the comment of it, of its type or of its file says how large it may be, in figures or by a `max…` constant", "a reader that was told no bound has none, and a writer that was told none goes over the reader's", boundStated},
-		{"bound-constant", "a `max…` or `min…` name in a comment is a constant of these schemas", "a bound that is nowhere is no bound", boundConstant},
+		{"bound-stated",
+			"for each blessed List, Text and Data the comment of it, of its type or of its file says how large it may be, in figures or by a `max…` constant", "a reader that was told no bound has none, and a writer that was told none goes over the reader's", boundStated},
+		{"bound-constant", "a `max…` or `min…` name in a comment is a constant of these schemas",
+			"a bound that is nowhere is no bound", boundConstant},
 	}
 }
 

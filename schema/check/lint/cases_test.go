@@ -12,7 +12,8 @@ import (
 	"nexus/schema/check/surface"
 )
 
-var _ = flag.Bool("update", false, "compile the cases again and take what the check says as what it must say; read the difference")
+var _ = flag.Bool("update", false,
+	"compile the cases again and take what the check says as what it must say; read the difference")
 
 const cases = "../testdata/lint"
 
@@ -25,7 +26,8 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			var b strings.Builder
-			if err := only(c, lint.Check(c.Surface(t, "schema", surface.Options{}), waivers)).Write(&b, report.Text); err != nil {
+			if err := only(c, lint.Check(c.Surface(t, "schema", surface.Options{}), waivers)).Write(&b,
+				report.Text); err != nil {
 				t.Fatal(err)
 			}
 			c.Want(t, "want", b.String())
@@ -38,7 +40,10 @@ func only(c *casetest.Case, r *report.Report) *report.Report {
 	if strings.HasPrefix(c.Name, "waiver") {
 		return r
 	}
-	r.Findings = slices.DeleteFunc(r.Findings, func(f report.Finding) bool { return f.Rule != strings.ReplaceAll(c.Name, "_", "-") })
+	r.Findings = slices.DeleteFunc(r.Findings, func(f report.Finding) bool {
+		return f.Rule != strings.ReplaceAll(c.Name,
+			"_", "-")
+	})
 	return r
 }
 
@@ -50,7 +55,10 @@ func TestEveryRuleHasACase(t *testing.T) {
 		rules = append(rules, r.ID)
 	}
 	for _, rule := range rules {
-		if !slices.ContainsFunc(all, func(c *casetest.Case) bool { return strings.Contains(c.Section("want"), ": "+rule+": ") }) {
+		if !slices.ContainsFunc(all, func(c *casetest.Case) bool {
+			return strings.Contains(c.Section("want"),
+				": "+rule+": ")
+		}) {
 			t.Errorf("no case shows %s", rule)
 		}
 	}

@@ -4,8 +4,10 @@ import "nexus/schema/check/surface"
 
 func classRules() []Rule {
 	return []Rule{
-		{"class-stated", "where any file states its class, every file does", "silence then means that nobody thought about it", classStated},
-		{"class-reach", "what is blessed refers to nothing that is lockstep", "bytes and calls carry all that a type refers to: a promise about the outside only is none", classReach},
+		{"class-stated", "where any file states its class, every file does",
+			"silence then means that nobody thought about it", classStated},
+		{"class-reach", "what is blessed refers to nothing that is lockstep",
+			"bytes and calls carry all that a type refers to: a promise about the outside only is none", classReach},
 	}
 }
 
@@ -21,7 +23,8 @@ func classStated(c *checker) {
 	}
 	for _, f := range c.surface.Files {
 		if !f.Stated {
-			c.add(f.Symbol(), f.Class, "the file's comment states no class: add a line `Class: blessed` or `Class: lockstep`")
+			c.add(f.Symbol(), f.Class,
+				"the file's comment states no class: add a line `Class: blessed` or `Class: lockstep`")
 		}
 	}
 }

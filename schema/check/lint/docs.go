@@ -9,11 +9,16 @@ import (
 func docRules() []Rule {
 	return []Rule{
 		{"doc-file", "every file has a comment after its id", "it says what the file is about, and its class", docFile},
-		{"doc-type", "every struct, enum and interface has a comment", "the comment is the contract; the code is only one side of it", docType},
-		{"doc-constant", "every constant and annotation declaration has a comment", "a number without its meaning cannot be relied on", docConstant},
-		{"doc-member", "every field, group, enumerant and method has a comment", "what is not written down each side makes up for itself", docMember},
-		{"doc-parameter", "a method's comment names each parameter and result whose type does not explain it (a number, Bool, Text, Data)", "parameters can have no comment of their own", docParameter},
-		{"doc-unfinished", "no comment says that something is unfinished (TODO, FIXME, XXX)", "others build on the schema before you come back", docUnfinished},
+		{"doc-type", "every struct, enum and interface has a comment",
+			"the comment is the contract; the code is only one side of it", docType},
+		{"doc-constant", "every constant and annotation declaration has a comment",
+			"a number without its meaning cannot be relied on", docConstant},
+		{"doc-member", "every field, group, enumerant and method has a comment",
+			"what is not written down each side makes up for itself", docMember},
+		{"doc-parameter",
+			"a method's comment names each parameter and result whose type does not explain it (a number, Bool, Text, Data)", "parameters can have no comment of their own", docParameter},
+		{"doc-unfinished", "no comment says that something is unfinished (TODO, FIXME, XXX)",
+			"others build on the schema before you come back", docUnfinished},
 	}
 }
 

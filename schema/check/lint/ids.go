@@ -4,7 +4,8 @@ import "math/bits"
 
 func idRules() []Rule {
 	return []Rule{
-		{"id-random", "ids come from `capnp id`", "a made-up id (a repeated byte, a row of digits that counts) collides with the next one made up", idRandom},
+		{"id-random", "ids come from `capnp id`",
+			"a made-up id (a repeated byte, a row of digits that counts) collides with the next one made up", idRandom},
 	}
 }
 
@@ -43,7 +44,8 @@ func madeUp(id uint64) string {
 	return ""
 }
 
-// longestRow is the length of the longest row of digits that all differ from the one before by the same one of -1, 0, 1.
+// longestRow is the length of the longest row of digits that all differ from the one before by the same one of -1, 0,
+// 1.
 func longestRow(digits []int) int {
 	longest, length, step := 1, 1, 2
 	for i := 1; i < len(digits); i++ {

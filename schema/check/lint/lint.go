@@ -1,5 +1,6 @@
-// Package lint holds a schema surface to rules of documentation, naming, bounds and authority. Each rule has a stable id and says what to
-// do; none knows a project. Where a rule is a rule of thumb its text says so, and a waiver with a reason overrules it.
+// Package lint holds a schema surface to rules of documentation, naming, bounds and authority. Each rule has a stable
+// id and says what to do; none knows a project. Where a rule is a rule of thumb its text says so, and a waiver with a
+// reason overrules it.
 package lint
 
 import (
@@ -27,8 +28,8 @@ func Rules() []Rule {
 // WaiverUnused is the rule about waivers that cover nothing.
 const WaiverUnused = "waiver-unused"
 
-// Check holds the surface to all rules. Waivers turn what they cover into waived findings; a waiver for a rule of this package that covers
-// nothing is a finding itself.
+// Check holds the surface to all rules. Waivers turn what they cover into waived findings; a waiver for a rule of this
+// package that covers nothing is a finding itself.
 func Check(s *surface.Surface, waivers report.Waivers) *report.Report {
 	c := &checker{surface: s}
 	var ids []string

@@ -11,10 +11,16 @@ import (
 
 func nameRules() []Rule {
 	return []Rule{
-		{"name-case", "types are UpperCamel, all else lowerCamel, and an abbreviation is a word (`Http`, not `HTTP`)", "generators split names into words where case changes", nameCase},
-		{"name-unit", "a number that measures time, or a rate, says its unit at the end of its name (`timeoutMs`)", "a bare number is read in the wrong unit by the next author; sizes and offsets are bytes by convention", nameUnit},
-		{"name-vague", "no type is a Manager, Mgr, Util, Common, Helper, Misc or Stuff", "the name says nothing of the role, so that everything goes in", nameVague},
-		{"name-repeats", "a member's name does not begin with the name of its type (`Bundle.name`, not `Bundle.bundleName`)", "the reader knows the type already", nameRepeats},
+		{"name-case", "types are UpperCamel, all else lowerCamel, and an abbreviation is a word (`Http`, not `HTTP`)",
+			"generators split names into words where case changes", nameCase},
+		{"name-unit", "a number that measures time, or a rate, says its unit at the end of its name (`timeoutMs`)",
+			"a bare number is read in the wrong unit by the next author; sizes and offsets are bytes by convention",
+			nameUnit},
+		{"name-vague", "no type is a Manager, Mgr, Util, Common, Helper, Misc or Stuff",
+			"the name says nothing of the role, so that everything goes in", nameVague},
+		{"name-repeats",
+			"a member's name does not begin with the name of its type (`Bundle.name`, not `Bundle.bundleName`)",
+			"the reader knows the type already", nameRepeats},
 	}
 }
 
@@ -54,7 +60,8 @@ func nameCase(c *checker) {
 
 // measures are the last words of names that measure something in a unit that nobody can guess.
 var measures = []string{
-	"timeout", "deadline", "delay", "duration", "interval", "period", "latency", "elapsed", "age", "ttl", "time", "timestamp", "uptime",
+	"timeout", "deadline", "delay", "duration", "interval", "period", "latency", "elapsed", "age", "ttl", "time",
+	"timestamp", "uptime",
 	"expiry", "lifetime", "rate", "speed", "bandwidth", "frequency", "throughput", "temperature", "distance",
 }
 
@@ -69,7 +76,8 @@ func nameUnit(c *checker) {
 		}
 	}
 	for n := range c.surface.All {
-		if all := words(n.Name); n.Kind == surface.Const && isNumber(n.Type) && slices.Contains(measures, all[len(all)-1]) {
+		if all := words(n.Name); n.Kind == surface.Const && isNumber(n.Type) &&
+			slices.Contains(measures, all[len(all)-1]) {
 			c.add(n.Symbol(), n.Class, "%s of what unit: say it in the name", all[len(all)-1])
 		}
 	}
@@ -115,7 +123,8 @@ func nameRepeats(c *checker) {
 		base := n.Name[strings.LastIndexByte(n.Name, '.')+1:]
 		look := func(name string) {
 			last := name[strings.LastIndexByte(name, '.')+1:]
-			if rest, repeats := strings.CutPrefix(last, lowerFirst(base)); repeats && rest != "" && unicode.IsUpper(rune(rest[0])) {
+			if rest, repeats := strings.CutPrefix(last, lowerFirst(base)); repeats && rest != "" &&
+				unicode.IsUpper(rune(rest[0])) {
 				c.add(n.Symbol()+"."+name, n.Class, "%s repeats its type's name", last)
 			}
 		}

@@ -10,9 +10,12 @@ import (
 
 func shapeRules() []Rule {
 	return []Rule{
-		{"bool-states", "the comment of each Bool says what false means (`else`, `not`, `or`, `false`), or that there is no third state", "where a third state is thinkable an enum leaves room for it; a Bool must be argued for", boolStates},
-		{"enum-zero", "the first enumerant is unspecified, unknown, none or the like", "it is what a reader sees when nobody set the field, and it must not mean something", enumZero},
-		{"one-power", "an interface either reads or changes (a rule of thumb, by the methods' first words)", "whoever is handed an interface is handed all of it; read and change are different powers", onePower},
+		{"bool-states",
+			"the comment of each Bool says what false means (`else`, `not`, `or`, `false`), or that there is no third state", "where a third state is thinkable an enum leaves room for it; a Bool must be argued for", boolStates},
+		{"enum-zero", "the first enumerant is unspecified, unknown, none or the like",
+			"it is what a reader sees when nobody set the field, and it must not mean something", enumZero},
+		{"one-power", "an interface either reads or changes (a rule of thumb, by the methods' first words)",
+			"whoever is handed an interface is handed all of it; read and change are different powers", onePower},
 	}
 }
 
@@ -36,7 +39,8 @@ func boolStates(c *checker) {
 }
 
 func enumZero(c *checker) {
-	nothing := []string{"unspecified", "unknown", "unset", "undefined", "invalid", "none", "null", "nothing", "default", "reserved"}
+	nothing := []string{"unspecified", "unknown", "unset", "undefined", "invalid", "none", "null", "nothing", "default",
+		"reserved"}
 	for n := range c.surface.All {
 		if n.Kind != surface.Enum || len(n.Enumerants) == 0 {
 			continue
@@ -69,7 +73,8 @@ func onePower(c *checker) {
 			}
 		}
 		if len(reads) > 0 && len(changes) > 0 {
-			c.add(n.Symbol(), n.Class, "reads (%s) and changes (%s)", strings.Join(reads, ", "), strings.Join(changes, ", "))
+			c.add(n.Symbol(), n.Class, "reads (%s) and changes (%s)", strings.Join(reads, ", "),
+				strings.Join(changes, ", "))
 		}
 	}
 }

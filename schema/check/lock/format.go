@@ -1,8 +1,9 @@
-// Package lock keeps a schema surface as text: one line per element, in an order that no name decides, so that the difference of two
-// locks is what a reviewer reads. It writes and reads that text and judges nothing.
+// Package lock keeps a schema surface as text: one line per element, in an order that no name decides, so that the
+// difference of two locks is what a reviewer reads. It writes and reads that text and judges nothing.
 //
-// A line starts with the id of the file or type and, for a member, its number; these are what a peer relies on, so a rename shows as one
-// line changed in place. Files stand in the order of their ids, with the types of a file below it in the order of theirs.
+// A line starts with the id of the file or type and, for a member, its number; these are what a peer relies on, so a
+// rename shows as one line changed in place. Files stand in the order of their ids, with the types of a file below it
+// in the order of theirs.
 package lock
 
 import (
@@ -67,7 +68,8 @@ func (w *writer) node(n *surface.Node) {
 	words := []string{string(n.Kind), n.Name, string(n.Class), joined("parameters=", n.Parameters)}
 	switch n.Kind {
 	case surface.Struct:
-		words = append(words, fmt.Sprintf("words=%d", n.Layout.DataWords), fmt.Sprintf("pointers=%d", n.Layout.Pointers))
+		words = append(words, fmt.Sprintf("words=%d", n.Layout.DataWords),
+			fmt.Sprintf("pointers=%d", n.Layout.Pointers))
 	case surface.Const:
 		words = append(words, typed(n.Type), "value="+n.Value)
 	case surface.AnnotationDecl:

@@ -86,7 +86,8 @@ func TestLines(t *testing.T) {
 	}
 	size := surface.Type{Kind: "declared", ID: 0xd1d61a6e9b3a6f3d, Name: "Size"}
 	inner := surface.Type{Kind: "List", Elements: &size}
-	if got, want := f.Nodes[0].Fields[1].Type, (surface.Type{Kind: "List", Elements: &inner}); !reflect.DeepEqual(got, want) {
+	if got, want := f.Nodes[0].Fields[1].Type, (surface.Type{Kind: "List", Elements: &inner}); !reflect.DeepEqual(got,
+		want) {
 		t.Errorf("type is %+v, want %+v", got, want)
 	}
 }
@@ -103,7 +104,8 @@ func TestRefusesWhatIsNoLock(t *testing.T) {
 		{file + "0x1 @0 field A.b :Text\n", "line 2: field belongs to no type above it"},
 		{enum + "0x1 @0 enumerant Size.none\n", "line 3: enumerant belongs to no type above it"},
 		{enum + "0xd1d61a6e9b3a6f3d @1 enumerant Size.none\n", "line 3: @1 does not follow @-1"},
-		{enum + "0xd1d61a6e9b3a6f3d @0 enumerant Shape.none\n", "line 3: enumerant has no number, or another type's name"},
+		{enum + "0xd1d61a6e9b3a6f3d @0 enumerant Shape.none\n",
+			"line 3: enumerant has no number, or another type's name"},
 		{enum + "0xd1d61a6e9b3a6f3d enumerant Size.none\n", "line 3: enumerant has no number, or another type's name"},
 		{enum + "0xd1d61a6e9b3a6f3d @x enumerant Size.none\n", "line 3: a number after the id is none"},
 		{enum + "0xd1d61a6e9b3a6f3d @0 thing Size.none\n", `line 3: "thing" is no element`},
@@ -124,8 +126,10 @@ func TestRefusesWhatIsNoLock(t *testing.T) {
 
 // FuzzParse wants no panic, and of what is read the same lock again.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte("0xbf5147cbbecf40c1 file a.capnp blessed\n0xc6725e678d60fa37 struct A blessed words=1 pointers=0\n0xc6725e678d60fa37 @0 field A.b :UInt8 data=0 default=1 arm=u:1\n"))
-	f.Add([]byte("0x1 file a lockstep\n0x2 interface B lockstep\n0x2 @0 method B.c\n0x2 @0 @0 param B.c.d :E#0x3(F@0,List(Text)) pointer=0\n"))
+	f.Add([]byte(
+		"0xbf5147cbbecf40c1 file a.capnp blessed\n0xc6725e678d60fa37 struct A blessed words=1 pointers=0\n0xc6725e678d60fa37 @0 field A.b :UInt8 data=0 default=1 arm=u:1\n"))
+	f.Add([]byte(
+		"0x1 file a lockstep\n0x2 interface B lockstep\n0x2 @0 method B.c\n0x2 @0 @0 param B.c.d :E#0x3(F@0,List(Text)) pointer=0\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := lock.Parse(text)
 		if err != nil {

@@ -16,8 +16,8 @@ type Holding struct {
 // Holders are who holds what.
 type Holders []Holding
 
-// ParseHolders reads a table of words: holder, facet, provider and what it is for, with `-` for nothing. The first line may be the
-// headings; empty lines and lines that start with # are for people.
+// ParseHolders reads a table of words: holder, facet, provider and what it is for, with `-` for nothing. The first line
+// may be the headings; empty lines and lines that start with # are for people.
 func ParseHolders(text string) (Holders, error) {
 	var all Holders
 	number := 0

@@ -1,5 +1,6 @@
-// Package reference writes a schema surface as an API reference in Markdown: what the comments say, and beside it what follows from the
-// schema itself: signatures, constants, where a capability comes from, and, from a table of who holds what, who has it from the start.
+// Package reference writes a schema surface as an API reference in Markdown: what the comments say, and beside it what
+// follows from the schema itself: signatures, constants, where a capability comes from, and, from a table of who holds
+// what, who has it from the start.
 package reference
 
 import (
@@ -45,7 +46,8 @@ func (w *writer) contents() {
 				faces = append(faces, w.link(n))
 			}
 		}
-		w.printf("| [%s](#%s) | %s | %s |\n", f.Name, f.Symbol(), report.Cell(firstSentence(f.Doc)), strings.Join(faces, ", "))
+		w.printf("| [%s](#%s) | %s | %s |\n", f.Name, f.Symbol(), report.Cell(firstSentence(f.Doc)),
+			strings.Join(faces, ", "))
 	}
 }
 
@@ -84,7 +86,8 @@ func (w *writer) constants(f *surface.File) {
 			w.printf("\n| constant | type | value | |\n|---|---|---|---|\n")
 			opened = true
 		}
-		w.printf("| <a id=\"%s\"></a>`%s` | %s | `%s` | %s |\n", n.Symbol(), n.Name, n.Type, n.Value, report.Cell(n.Doc))
+		w.printf("| <a id=\"%s\"></a>`%s` | %s | `%s` | %s |\n", n.Symbol(), n.Name, n.Type, n.Value,
+			report.Cell(n.Doc))
 	}
 }
 

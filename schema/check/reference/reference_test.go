@@ -27,7 +27,8 @@ func TestReference(t *testing.T) {
 // TestRefusesHalfAHolding wants each line of holders whole.
 func TestRefusesHalfAHolding(t *testing.T) {
 	_, err := reference.ParseHolders("# fine\nclerk Shop\n")
-	if want := "cannot read holders: line 2 is not `holder facet provider [grant...]`"; err == nil || err.Error() != want {
+	if want := "cannot read holders: line 2 is not `holder facet provider [grant...]`"; err == nil ||
+		err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -1,4 +1,5 @@
-// Package report is what the checks found and how it is told: as text, as JSON and as Markdown. It decides nothing but the wording.
+// Package report is what the checks found and how it is told: as text, as JSON and as Markdown. It decides nothing but
+// the wording.
 package report
 
 import (
@@ -37,7 +38,8 @@ type Report struct {
 func (r *Report) Sort() {
 	rank := map[Verdict]int{Refused: 0, Waived: 1, Listed: 2}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(rank[a.Verdict], rank[b.Verdict]), cmp.Compare(a.Symbol, b.Symbol), cmp.Compare(a.Rule, b.Rule))
+		return cmp.Or(cmp.Compare(rank[a.Verdict], rank[b.Verdict]), cmp.Compare(a.Symbol, b.Symbol),
+			cmp.Compare(a.Rule, b.Rule))
 	})
 }
 

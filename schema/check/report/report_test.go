@@ -9,9 +9,12 @@ import (
 
 func sample() *report.Report {
 	r := &report.Report{Check: "compat", Findings: []report.Finding{
-		{Rule: "field-added", Symbol: "shop.Order.b", Class: "blessed", Effect: "grows", Verdict: report.Listed, Text: "new, @1 List(Text)"},
-		{Rule: "field-removed", Symbol: "shop.Order.a", Class: "blessed", Effect: "breaks", Verdict: report.Refused, Text: "@0 is gone: a|<b>"},
-		{Rule: "field-moved", Symbol: "shop.Order.c", Class: "blessed", Effect: "breaks", Verdict: report.Refused, Text: "moved"},
+		{Rule: "field-added", Symbol: "shop.Order.b", Class: "blessed", Effect: "grows", Verdict: report.Listed,
+			Text: "new, @1 List(Text)"},
+		{Rule: "field-removed", Symbol: "shop.Order.a", Class: "blessed", Effect: "breaks", Verdict: report.Refused,
+			Text: "@0 is gone: a|<b>"},
+		{Rule: "field-moved", Symbol: "shop.Order.c", Class: "blessed", Effect: "breaks", Verdict: report.Refused,
+			Text: "moved"},
 	}}
 	waivers, err := report.ParseWaivers("# why\n\nfield-moved shop.Order.*: nobody has one: yet\n")
 	if err != nil {
@@ -97,8 +100,10 @@ compat: 1 refused, 1 waived, 1 listed
 
 // TestRefusesWaiversWithoutReason wants each waiver whole.
 func TestRefusesWaiversWithoutReason(t *testing.T) {
-	for _, text := range []string{"field-moved\n", "field-moved shop.Order\n", "field-moved shop.Order:\n", "field-moved shop.Order: \n", "field-moved: why\n", "a b c: why\n"} {
-		if _, err := report.ParseWaivers("# fine\n" + text); err == nil || err.Error() != "cannot read waivers: line 2 is not `rule symbol: reason`" {
+	for _, text := range []string{"field-moved\n", "field-moved shop.Order\n", "field-moved shop.Order:\n",
+		"field-moved shop.Order: \n", "field-moved: why\n", "a b c: why\n"} {
+		if _, err := report.ParseWaivers("# fine\n" + text); err == nil ||
+			err.Error() != "cannot read waivers: line 2 is not `rule symbol: reason`" {
 			t.Errorf("%q: got %v", text, err)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package source turns schema files into a compiled request, by the capnp compiler: files of the working tree, or of a revision that git
-// keeps. It understands nothing of what it compiles.
+// Package source turns schema files into a compiled request, by the capnp compiler: files of the working tree, or of a
+// revision that git keeps. It understands nothing of what it compiles.
 package source
 
 import (

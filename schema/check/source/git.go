@@ -19,7 +19,8 @@ func MergeBase(dir string) (string, error) {
 			return strings.TrimSpace(string(out)), nil
 		}
 	}
-	return "", errors.New("cannot find the merge base: there is no upstream and no main branch; name a revision with --base")
+	return "",
+		errors.New("cannot find the merge base: there is no upstream and no main branch; name a revision with --base")
 }
 
 // ErrNotThere says that a revision does not hold a file.
@@ -37,8 +38,8 @@ func Show(dir, revision, path string) ([]byte, error) {
 	return run(dir, "git", "show", spec)
 }
 
-// Checkout writes the files of a revision, from dir downwards, into a new directory, which the caller removes: all of them, because schemas
-// import and embed others.
+// Checkout writes the files of a revision, from dir downwards, into a new directory, which the caller removes: all of
+// them, because schemas import and embed others.
 func Checkout(dir, revision string) (string, error) {
 	if err := validRevision(dir, revision); err != nil {
 		return "", err

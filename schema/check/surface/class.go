@@ -16,7 +16,8 @@ const (
 	Lockstep Class = "lockstep"
 )
 
-// classLine is how a comment states a class: a line, or a sentence in a line, `Class: blessed`. What follows the word is for people.
+// classLine is how a comment states a class: a line, or a sentence in a line, `Class: blessed`. What follows the word
+// is for people.
 var classLine = regexp.MustCompile(`(?m)(?:^|[.:;]\s+)\s*Class: (blessed|lockstep)\b`)
 
 // statedClass returns the class that a comment states for its declaration and all within it.

@@ -7,8 +7,8 @@ import (
 	"capnproto.org/go/capnp/v3/std/capnp/schema"
 )
 
-// members reads a struct with its groups and unions unfolded: a field's number is unique in the whole struct, so that it stays the same
-// field when it moves into a group or union.
+// members reads a struct with its groups and unions unfolded: a field's number is unique in the whole struct, so that
+// it stays the same field when it moves into a group or union.
 func (d *decoder) members(n schema.Node) ([]Field, []Group) {
 	m := &members{decoder: d, scope: scope{node: n}}
 	m.unfold(n, "", "", nil, 0)
@@ -23,7 +23,8 @@ type members struct {
 	groups []Group
 }
 
-// unfold adds what stands in a struct or group; prefix is the dotted name of the group with a dot, tags are the arms around it.
+// unfold adds what stands in a struct or group; prefix is the dotted name of the group with a dot, tags are the arms
+// around it.
 func (m *members) unfold(n schema.Node, name, doc string, tags []Tag, depth int) {
 	if depth > maxDepth {
 		m.fail(errors.New("its groups nest too deeply"))
@@ -36,7 +37,8 @@ func (m *members) unfold(n schema.Node, name, doc string, tags []Tag, depth int)
 	body := n.StructNode()
 	union := body.DiscriminantCount() > 0
 	if name != "" || union {
-		m.groups = append(m.groups, Group{Name: name, Doc: doc, Union: union, TagOffset: 16 * uint64(body.DiscriminantOffset()), Tags: tags})
+		m.groups = append(m.groups, Group{Name: name, Doc: doc, Union: union,
+			TagOffset: 16 * uint64(body.DiscriminantOffset()), Tags: tags})
 	}
 	prefix := name
 	if prefix != "" {
@@ -73,7 +75,8 @@ func (m *members) leaf(f schema.Field, name, doc string, tags []Tag, place int) 
 	}
 	return Field{
 		Ordinal: ordinal, Name: name, Doc: doc, Type: t, Default: m.defaultOf(slot, t),
-		Place: placeOf(t, uint64(slot.Offset())), Tags: tags, Annotations: m.annotations(ok(f.Annotations())(m.decoder)),
+		Place: placeOf(t, uint64(slot.Offset())), Tags: tags,
+		Annotations: m.annotations(ok(f.Annotations())(m.decoder)),
 	}
 }
 
@@ -105,7 +108,8 @@ func (d *decoder) enumerants(n schema.Node) []Enumerant {
 	for e := range each(ok(n.Enum().Enumerants())(d)) {
 		place := len(all)
 		all = append(all, Enumerant{
-			Ordinal: place, Name: ok(e.Name())(d), Doc: d.memberDoc(n.Id(), place), Annotations: d.annotations(ok(e.Annotations())(d)),
+			Ordinal: place, Name: ok(e.Name())(d), Doc: d.memberDoc(n.Id(), place),
+			Annotations: d.annotations(ok(e.Annotations())(d)),
 		})
 	}
 	return all

@@ -46,7 +46,8 @@ func read(request []byte) (*Surface, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{nodes: map[uint64]schema.Node{}, infos: map[uint64]schema.Node_SourceInfo{}, files: map[uint64]string{}}
+	d := &decoder{nodes: map[uint64]schema.Node{}, infos: map[uint64]schema.Node_SourceInfo{},
+		files: map[uint64]string{}}
 	d.index(root)
 	s := &Surface{}
 	for f := range each(ok(root.RequestedFiles())(d)) {
@@ -124,7 +125,8 @@ func (d *decoder) nested(f *File, scope schema.Node, prefix string, depth int) {
 
 // declaration reads one node, or returns nil for a kind that this library does not know.
 func (d *decoder) declaration(n schema.Node) *Node {
-	node := &Node{ID: n.Id(), Doc: d.doc(n.Id()), Parameters: d.parameters(n), Annotations: d.annotations(ok(n.Annotations())(d))}
+	node := &Node{ID: n.Id(), Doc: d.doc(n.Id()), Parameters: d.parameters(n),
+		Annotations: d.annotations(ok(n.Annotations())(d))}
 	switch n.Which() {
 	case schema.Node_Which_structNode:
 		node.Kind = Struct
@@ -137,7 +139,8 @@ func (d *decoder) declaration(n schema.Node) *Node {
 		node.Kind = Interface
 		node.Methods = d.methods(n)
 		for super := range each(ok(n.Interface().Superclasses())(d)) {
-			node.Extends = append(node.Extends, d.branded("interface", super.Id(), ok(super.Brand())(d), scope{node: n}, 0))
+			node.Extends = append(node.Extends, d.branded("interface", super.Id(), ok(super.Brand())(d), scope{node: n},
+				0))
 		}
 	case schema.Node_Which_const:
 		node.Kind = Const
@@ -188,8 +191,10 @@ func targets(a schema.Node_annotation) []string {
 		name string
 		set  bool
 	}{
-		{"file", a.TargetsFile()}, {"const", a.TargetsConst()}, {"enum", a.TargetsEnum()}, {"enumerant", a.TargetsEnumerant()},
-		{"struct", a.TargetsStruct()}, {"field", a.TargetsField()}, {"union", a.TargetsUnion()}, {"group", a.TargetsGroup()},
+		{"file", a.TargetsFile()}, {"const", a.TargetsConst()}, {"enum", a.TargetsEnum()},
+		{"enumerant", a.TargetsEnumerant()},
+		{"struct", a.TargetsStruct()}, {"field", a.TargetsField()}, {"union", a.TargetsUnion()},
+		{"group", a.TargetsGroup()},
 		{"interface", a.TargetsInterface()}, {"method", a.TargetsMethod()}, {"param", a.TargetsParam()},
 		{"annotation", a.TargetsAnnotation()},
 	} {

@@ -17,7 +17,8 @@ func cases(t *testing.T) []*casetest.Case {
 	return casetest.Load(t, filepath.Join("..", "testdata", "compat"))
 }
 
-// TestDamagedRequests cuts requests short and turns bits over: what is read may be wrong, but reading ends without a panic.
+// TestDamagedRequests cuts requests short and turns bits over: what is read may be wrong, but reading ends without a
+// panic.
 func TestDamagedRequests(t *testing.T) {
 	for _, c := range cases(t)[:8] {
 		request := c.Request(t, "old")
@@ -98,7 +99,8 @@ func TestClasses(t *testing.T) {
 			continue
 		}
 		s := c.Surface(t, "new", surface.Options{Default: surface.Blessed})
-		want := map[string]surface.Class{"shop.Cart": surface.Lockstep, "shop.Line": surface.Blessed, "till.Receipt": surface.Lockstep}
+		want := map[string]surface.Class{"shop.Cart": surface.Lockstep, "shop.Line": surface.Blessed,
+			"till.Receipt": surface.Lockstep}
 		for n := range s.All {
 			if n.Class != want[n.Symbol()] {
 				t.Errorf("%s is %s, want %s", n.Symbol(), n.Class, want[n.Symbol()])

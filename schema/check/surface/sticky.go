@@ -2,8 +2,8 @@ package surface
 
 import "iter"
 
-// ok hands on a value, or notes the error with the decoder and hands on the zero: the caller reads top to bottom and the first error
-// decides in the end.
+// ok hands on a value, or notes the error with the decoder and hands on the zero: the caller reads top to bottom and
+// the first error decides in the end.
 func ok[T any](value T, err error) func(*decoder) T {
 	return func(d *decoder) T {
 		if err != nil {

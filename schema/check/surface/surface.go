@@ -1,5 +1,6 @@
-// Package surface is what a set of Cap'n Proto schema files promises: every file, type, member and method in one tree of plain values,
-// with its comments and its compatibility class. It reads a compiled request; it judges nothing and never runs a compiler.
+// Package surface is what a set of Cap'n Proto schema files promises: every file, type, member and method in one tree
+// of plain values, with its comments and its compatibility class. It reads a compiled request; it judges nothing and
+// never runs a compiler.
 package surface
 
 import "strconv"

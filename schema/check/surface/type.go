@@ -20,8 +20,8 @@ func (t Type) String() string {
 	return t.write(func(t Type) string { return t.Name }, ", ")
 }
 
-// Keyed is the type with an id beside each declared name, e.g. `List(Slot#0xb5af3c6f0f9e4a2d)`, and a place beside each type parameter,
-// e.g. `T@0#0x…`, or `T@0` where a method declares it. It has no spaces.
+// Keyed is the type with an id beside each declared name, e.g. `List(Slot#0xb5af3c6f0f9e4a2d)`, and a place beside each
+// type parameter, e.g. `T@0#0x…`, or `T@0` where a method declares it. It has no spaces.
 func (t Type) Keyed() string {
 	return t.write(func(t Type) string {
 		name := t.Name

@@ -17,15 +17,18 @@ type scope struct {
 
 // dataBits says how many bits of the data section a type takes; types that are not here take a pointer.
 var dataBits = map[string]uint64{
-	"Void": 0, "Bool": 1, "Int8": 8, "Int16": 16, "Int32": 32, "Int64": 64, "UInt8": 8, "UInt16": 16, "UInt32": 32, "UInt64": 64,
+	"Void": 0, "Bool": 1, "Int8": 8, "Int16": 16, "Int32": 32, "Int64": 64, "UInt8": 8, "UInt16": 16, "UInt32": 32,
+	"UInt64":  64,
 	"Float32": 32, "Float64": 64, "enum": 16,
 }
 
 // builtins are the names of the types that schema text need not declare.
 var builtins = map[schema.Type_Which]string{
 	schema.Type_Which_void: "Void", schema.Type_Which_bool: "Bool",
-	schema.Type_Which_int8: "Int8", schema.Type_Which_int16: "Int16", schema.Type_Which_int32: "Int32", schema.Type_Which_int64: "Int64",
-	schema.Type_Which_uint8: "UInt8", schema.Type_Which_uint16: "UInt16", schema.Type_Which_uint32: "UInt32", schema.Type_Which_uint64: "UInt64",
+	schema.Type_Which_int8: "Int8", schema.Type_Which_int16: "Int16", schema.Type_Which_int32: "Int32",
+	schema.Type_Which_int64: "Int64",
+	schema.Type_Which_uint8: "UInt8", schema.Type_Which_uint16: "UInt16", schema.Type_Which_uint32: "UInt32",
+	schema.Type_Which_uint64:  "UInt64",
 	schema.Type_Which_float32: "Float32", schema.Type_Which_float64: "Float64",
 	schema.Type_Which_text: "Text", schema.Type_Which_data: "Data",
 }
@@ -106,8 +109,8 @@ func (d *decoder) branded(kind string, id uint64, brand schema.Brand, in scope, 
 	return t
 }
 
-// nameOf is a declared type's name as seen from the scope: with its file where that is another one. Names of files that were not
-// requested lose their folder, which depends on where they were found.
+// nameOf is a declared type's name as seen from the scope: with its file where that is another one. Names of files that
+// were not requested lose their folder, which depends on where they were found.
 func (d *decoder) nameOf(id uint64, in scope) string {
 	file, name := d.split(id)
 	if file == 0 {

@@ -11,8 +11,8 @@ import (
 	"capnproto.org/go/capnp/v3/std/capnp/schema"
 )
 
-// value is a value as schema text has it. Structs and lists are named by the digest of their canonical form: it tells whether two are
-// the same, which is all that is asked.
+// value is a value as schema text has it. Structs and lists are named by the digest of their canonical form: it tells
+// whether two are the same, which is all that is asked.
 func (d *decoder) value(v schema.Value, t Type) string {
 	switch v.Which() {
 	case schema.Value_Which_bool:
@@ -127,7 +127,8 @@ func (d *decoder) digest(p capnp.Ptr) string {
 func (d *decoder) annotations(all schema.Annotation_List) []Annotation {
 	var out []Annotation
 	for a := range each(all) {
-		out = append(out, Annotation{ID: a.Id(), Name: d.nameOf(a.Id(), scope{}), Value: d.value(ok(a.Value())(d), Type{})})
+		out = append(out, Annotation{ID: a.Id(), Name: d.nameOf(a.Id(), scope{}),
+			Value: d.value(ok(a.Value())(d), Type{})})
 	}
 	return out
 }

@@ -1,5 +1,5 @@
-// Command hello is the native service of the demo sets: it exports Service on fd 3 and answers with the version it was built as. It takes
-// links on fd 4, and calls BundleMgr over one of its own.
+// Command hello is the native service of the demo sets: it exports Service on fd 3 and answers with the version it was
+// built as. It takes links on fd 4, and calls BundleMgr over one of its own.
 //
 //	go build -ldflags '-X main.version=1.1.0 -X main.mode=exit' ./selftest/demo/hello
 package main

@@ -1,4 +1,5 @@
-// Command plain is the plain service of the demo sets: it prints one line and runs until it is told to end. It never touches fd 3.
+// Command plain is the plain service of the demo sets: it prints one line and runs until it is told to end. It never
+// touches fd 3.
 //
 //	go build -ldflags '-X main.version=1.1.0' ./selftest/demo/plain
 package main
