@@ -55,9 +55,10 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		Stderr: stderr,
 		Extra:  []*os.File{channel},
 
-		// Every daemon ends with its channel. execd is given the time to: it has to sweep up what its services leave
-		// behind.
+		// Every daemon ends with its channel. execd is given the time to, stopped as it may be: it has to sweep up what
+		// its services leave behind.
 		DieWithParent: name != runner,
+		GoOnWithout:   name == runner,
 		Confinement:   &confinement,
 		Group:         group,
 	})

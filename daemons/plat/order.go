@@ -90,10 +90,7 @@ func (cmd Command) staged(socket *os.File) Command {
 
 func (cmd Command) order(k kernel) order {
 	o := order{Confinement: *cmd.Confinement, Kernel: k, Path: cmd.Path, Argv: cmd.Argv, Env: cmd.Env,
-		Group: cmd.Group != nil}
-	if cmd.DieWithParent {
-		o.Parent = os.Getpid()
-	}
+		Parent: os.Getpid(), ParentsEnd: cmd.parentsEnd(), Group: cmd.Group != nil}
 	if cmd.File != nil {
 		o.File = int(cmd.File.Fd())
 	}

@@ -24,6 +24,7 @@ type Command struct {
 	Extra  []*os.File // its descriptors from 3 on
 
 	DieWithParent bool         // SIGKILL it when this process ends, however it ends
+	GoOnWithout   bool         // SIGCONT it then instead: one that ends by itself does so even where it was stopped
 	Confinement   *Confinement // what it may do; nil: what this process may
 	Group         *Group       // the control group that it is to be in, where it is confined; nil: that of this process
 }
@@ -143,6 +144,18 @@ func (f *forker) serve() {
 	}
 }
 
+// parentsEnd is the signal that the child gets when this process ends; 0: none.
+func (cmd Command) parentsEnd() syscall.Signal {
+	switch {
+	case cmd.DieWithParent:
+		return syscall.SIGKILL
+	case cmd.GoOnWithout:
+		return syscall.SIGCONT
+	default:
+		return 0
+	}
+}
+
 // start forks on the calling thread.
 func (f *forker) start(cmd Command) (*child, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -154,9 +167,7 @@ func (f *forker) start(cmd Command) (*child, error) {
 		Dir: cmd.Dir, Env: cmd.Env, Files: descriptors(cmd, null),
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	}
-	if cmd.DieWithParent {
-		attr.Sys.Pdeathsig = syscall.SIGKILL
-	}
+	attr.Sys.Pdeathsig = cmd.parentsEnd()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	pid, err := syscall.ForkExec(cmd.Path, cmd.Argv, attr)

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,9 +35,10 @@ type order struct {
 	Kernel      kernel // as the starter saw it: what it counts on is put on, or the start fails
 	Path        string
 	Argv, Env   []string
-	Parent      int  // die with it; 0: do not
-	File        int  // the descriptor by which Path leads to the program; 0: it is on a disk
-	Group       bool // enter a control group
+	Parent      int            // the starter
+	ParentsEnd  syscall.Signal // what the program gets when the starter ends; 0: nothing
+	File        int            // the descriptor by which Path leads to the program; 0: it is on a disk
+	Group       bool           // enter a control group
 }
 
 // Stage makes this process the stage, where it was started as that, and then never returns. A program that starts
@@ -104,8 +106,8 @@ func (o order) carryOut(socket *os.File) error {
 	if err := o.Confinement.enter(o.Kernel); err != nil {
 		return err
 	}
-	if o.Parent != 0 {
-		if err := dieWith(o.Parent); err != nil {
+	if o.ParentsEnd != 0 {
+		if err := outlive(o.Parent, o.ParentsEnd); err != nil {
 			return err
 		}
 	}
@@ -122,10 +124,10 @@ func move(from, to int) error {
 
 var errOrphan = errors.New("its starter has ended")
 
-// dieWith has the kernel kill this process when the one that started it ends. Becoming another user undoes it
+// outlive has the kernel send this process a signal when the one that started it ends. Becoming another user undoes it
 // (prctl(2)), so it comes after that.
-func dieWith(parent int) error {
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+func outlive(parent int, signal syscall.Signal) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(signal), 0, 0, 0); err != nil {
 		return err
 	}
 	if unix.Getppid() != parent {

@@ -10,10 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"nexus/daemons/plat"
 )
@@ -38,7 +41,9 @@ func roles() map[string]func() {
 		"runner":  runner,
 		"stray":   func() { fmt.Println("stray"); wait() },
 		"relay":   relay,
-		"starter": starter,
+		"starter": func() { starter(plat.Command{Argv: []string{"wait"}, DieWithParent: true}) },
+		"waker":   func() { starter(plat.Command{Argv: []string{"stopped"}, GoOnWithout: true}) },
+		"stopped": stopped,
 		"env":     func() { fmt.Println(os.Environ(), os.Args) },
 	}
 }
@@ -82,8 +87,14 @@ func relay() {
 	start("relay", &syscall.SysProcAttr{Setpgid: true})
 }
 
-// starter starts the program whose descriptor it inherits, as a payload that dies with it.
-func starter() {
+// stopped stops, and ends when it is continued.
+func stopped() {
+	fmt.Println("here")
+	syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+}
+
+// starter starts the program whose descriptor it inherits, as a payload, in the way that the command says.
+func starter(cmd plat.Command) {
 	program := os.NewFile(3, "program")
 	sealed, err := plat.SealedMemory("payload", program, fileSize(program))
 	if err != nil {
@@ -91,12 +102,9 @@ func starter() {
 		return
 	}
 	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
-	_, err = plat.NewSpawner().Spawn(plat.Command{
-		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{"wait"}, Dir: "/", Stdout: os.Stdout,
-		Stderr:        os.Stderr,
-		DieWithParent: true, Confinement: &c,
-	})
-	if err != nil {
+	cmd.Path, cmd.File, cmd.Dir, cmd.Confinement = plat.ByDescriptor(sealed), sealed, "/", &c
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if _, err := plat.NewSpawner().Spawn(cmd); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -269,13 +277,64 @@ func TestProgramIsItsStartersChild(t *testing.T) {
 
 // A program ends with its starter, though it has become another user, which undoes the kernel's promise to end it.
 func TestProgramDiesWithItsStarter(t *testing.T) {
+	endsWithItsStarter(t, "starter", func(*testing.T, int) {})
+}
+
+// TestStoppedProgramGoesOn has a program that stopped find out that its starter has ended. The kernel continues what is
+// stopped when nobody of its session is left to do so (setpgid(2), orphaned groups); here somebody is: this test, which
+// adopts it.
+func TestStoppedProgramGoesOn(t *testing.T) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+	var program int
+	endsWithItsStarter(t, "waker", func(t *testing.T, starter int) { program = awaitStopped(t, starter) })
+	if t.Failed() {
+		unix.Kill(program, unix.SIGKILL)
+	}
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(program, &status, 0, nil); err != nil || !status.Exited() {
+		t.Errorf("it ended with %v, %v", status, err)
+	}
+}
+
+// awaitStopped waits until the one child of a process is stopped, and returns it.
+func awaitStopped(t *testing.T, starter int) int {
+	t.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for deadline := time.After(limit); ; {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatal("the program does not stop")
+		}
+		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", starter))
+		for _, list := range lists {
+			children, _ := os.ReadFile(list)
+			child, err := strconv.Atoi(strings.TrimSpace(string(children)))
+			if err != nil {
+				continue
+			}
+			stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
+			if strings.Contains(string(stat), ") T ") {
+				return child
+			}
+		}
+	}
+}
+
+// endsWithItsStarter kills the starter of a program that says `here`, and wants the program to end as well.
+func endsWithItsStarter(t *testing.T, role string, once func(t *testing.T, starter int)) {
+	t.Helper()
 	own, err := os.Open("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer own.Close()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args, cmd.ExtraFiles = []string{"starter"}, []*os.File{own}
+	cmd.Args, cmd.ExtraFiles = []string{role}, []*os.File{own}
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -287,6 +346,7 @@ func TestProgramDiesWithItsStarter(t *testing.T) {
 	if got := line(t, out); got != "here" {
 		t.Errorf("the program says %q", got)
 	}
+	once(t, cmd.Process.Pid)
 	pipe.(*os.File).SetReadDeadline(time.Now().Add(limit))
 	cmd.Process.Kill()
 	if _, err := io.ReadAll(out); err != nil { // ends when the last holder of the pipe does

@@ -69,11 +69,19 @@ func platMutants() []mutant {
 			tests:  suite{packages: "./daemons/plat", run: "TestNothingOutlivesItsProgram"},
 		},
 		{
+			id:     "plat-stopped-for-ever",
+			breaks: "a daemon that was stopped ends with the first process all the same",
+			file:   "daemons/plat/spawn.go",
+			old:    "\t\treturn syscall.SIGCONT\n",
+			new:    "\t\treturn 0\n",
+			tests:  suite{packages: "./daemons/plat", run: "TestStoppedProgramGoesOn"},
+		},
+		{
 			id:     "plat-starter-outlived",
 			breaks: "a program does not outlive its starter",
 			file:   "daemons/plat/order.go",
-			old:    "\tif cmd.DieWithParent {\n",
-			new:    "\tif false {\n",
+			old:    "ParentsEnd: cmd.parentsEnd(), ",
+			new:    "",
 			// as root: becoming another user undoes it
 			tests: suite{packages: "./daemons/plat", run: "TestProgramDiesWithItsStarter"},
 		},
