@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,6 +28,12 @@ func TestUntilSignalChild(t *testing.T) {
 // TestIgnoredSignalsStayIgnored sends a process two signals, of which it was told to ignore the first before it began,
 // or not.
 func TestIgnoredSignalsStayIgnored(t *testing.T) {
+	// What is handled here has its default in the child, also where nohup or a shell's `&` started the tests without.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(handled)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
 	for _, c := range []struct{ ignored, want string }{
 		{"", "hangup"}, {"HUP", "interrupt"}, {"HUP INT", "terminated"},
 	} {
@@ -34,7 +41,7 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 		if c.ignored == "" {
 			trap = ""
 		}
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", trap+`exec "$0" -test.run '^TestUntilSignalChild$'`,
+		cmd := exec.CommandContext(ctx, "sh", "-c", trap+`exec "$0" -test.run '^TestUntilSignalChild$'`,
 			os.Args[0])
 		cmd.Env = append(os.Environ(), "NEXUS_SIGNALS=1")
 		out, err := cmd.StdoutPipe()
