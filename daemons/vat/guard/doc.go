@@ -17,4 +17,6 @@
 //     go by way of the vat that promised, which the protocol allows to whoever cannot follow promises.
 //   - Capabilities in the parameters of our calls are released when the peer returns with releaseParamCaps, which the
 //     library ignores.
+//
+// docs/architecture/rpc-guard.md says of each rule what it stands against, and when it may go.
 package guard
