@@ -192,6 +192,9 @@ func (r *Run) want() Want {
 	case r.Set.Fate == oracle.Refused:
 		refused.reason = r.Set.Reason
 		return refused
+	case active == r.Set.Digest:
+		refused.reason = refusal.AlreadyActive
+		return refused
 	case r.Flow == Stage:
 		return staged
 	case r.Flow == Discard:

@@ -228,3 +228,18 @@ func TestFlat(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatTheActiveSetLeadsTo wants a cycle that brings the set that runs already to end with its first verb.
+func TestWhatTheActiveSetLeadsTo(t *testing.T) {
+	was, next, _ := someSets()
+	for _, flow := range []Flow{Update, Switch, Stage, Discard} {
+		r := &Run{Cycle: Cycle{Flow: flow}, Set: was, Before: stateOf(5, was.Digest, next.Digest)}
+		want := r.want()
+		if want.verbs != 1 || want.exit != 1 || want.reason != refusal.AlreadyActive || want.standby != next.Digest {
+			t.Errorf("%v of the active set: want %+v", flow, want)
+		}
+		if got := r.stepsOfFlow(); len(got) != 1 || got[0] != "stage refused" {
+			t.Errorf("%v of the active set leaves the steps %v", flow, got)
+		}
+	}
+}

@@ -70,5 +70,6 @@ func (r *Run) refused() bool {
 
 // tried tells whether the set came as far as the standby slot.
 func (r *Run) tried() bool {
-	return r.Flow != Rollback && r.Set.Fate != oracle.Refused && r.Before.Quarantined(r.Set.Digest) == ""
+	return r.Flow != Rollback && r.Set.Fate != oracle.Refused && r.Before.Quarantined(r.Set.Digest) == "" &&
+		r.Before.Active().Digest() != r.Set.Digest
 }
