@@ -22,6 +22,7 @@ import (
 	"nexus/daemons/statefsd"
 	"nexus/daemons/updated"
 	"nexus/daemons/vat"
+	"nexus/libupdates/updater"
 	"nexus/packaging/release"
 )
 
@@ -104,7 +105,7 @@ func serve(name string, live life) error {
 }
 
 func status(err error) int {
-	var factory *updated.FactoryError
+	var factory *updater.FactoryError
 	var state *statefsd.UnusableError
 	var keys *keystored.UnusableError
 	switch {

@@ -1,6 +1,7 @@
 package updated
 
 import (
+	"slices"
 	"testing"
 
 	"nexus/capnpgen/update"
@@ -13,15 +14,12 @@ import (
 func onTrial(t *testing.T) (*device, update.HealthGate, uint64) {
 	t.Helper()
 	d := newDevice(t)
-	d.confirm(t, "1.0.0")
-	must(t, d.put(t, "1.1.0"))
-	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-	attempt, refused, err := d.bootAttempt(t.Context(), 0)
-	must(t, refused)
+	_, err := d.engine.Commit(d.tryOut(t, "1.0.0"), false)
 	must(t, err)
+	boot := d.tryOut(t, "1.1.0")
 	gate := update.HealthGate_ServerToClient(&gateServer{d.engine})
 	t.Cleanup(gate.Release)
-	return d, gate, attempt.Boot
+	return d, gate, boot
 }
 
 // verdicts are the calls by which a holder of HealthGate speaks of one boot.
@@ -59,10 +57,10 @@ var verdicts = map[string]func(*testing.T, update.HealthGate, uint64) error{
 }
 
 // TestGateKnowsOneBoot has the holder of HealthGate speak of every boot but the current one: refused each time, and the
-// record, in memory and on its medium, is as it was.
+// record, in memory and on the disk, is as it was.
 func TestGateKnowsOneBoot(t *testing.T) {
 	d, gate, boot := onTrial(t)
-	before, medium := d.snapshot(), string(d.medium.raw)
+	before, written := d.engine.Record(), d.disk.Ops()
 	for name, say := range verdicts {
 		for _, other := range []uint64{0, 1, boot - 1, boot + 1, ^uint64(0)} {
 			if err := say(t, gate, other); refusal.Of(err) != refusal.WrongBoot {
@@ -70,12 +68,12 @@ func TestGateKnowsOneBoot(t *testing.T) {
 			}
 		}
 	}
-	if now := d.snapshot(); now.Pending != before.Pending || now.TriesLeft != before.TriesLeft ||
+	if now := d.engine.Record(); now.Pending != before.Pending || now.TriesLeft != before.TriesLeft ||
 		len(now.Quarantine) != 0 {
 		t.Errorf("the record is %+v, was %+v", now, before)
 	}
-	if string(d.medium.raw) != medium {
-		t.Error("the medium was written")
+	if now := d.disk.Ops(); !slices.Equal(now, written) {
+		t.Errorf("written: %v", now[len(written):])
 	}
 }
 
@@ -83,14 +81,21 @@ func TestGateKnowsOneBoot(t *testing.T) {
 // be found unhealthy later, but neither is it on trial again nor does that quarantine it.
 func TestACommitIsNotTakenBack(t *testing.T) {
 	d, gate, boot := onTrial(t)
-	confirmed := d.snapshot().Pending
+	confirmed := d.engine.Record().Pending
 	for range 2 {
 		must(t, verdicts["healthOk"](t, gate, boot))
 		wantActive(t, d, confirmed)
 	}
 	must(t, verdicts["healthFailed"](t, gate, boot))
 	wantActive(t, d, confirmed)
-	if now := d.snapshot(); now.Pending != bootctl.None || now.HealthOK || len(now.Quarantine) != 0 {
+	if now := d.engine.Record(); now.Pending != bootctl.None || now.HealthOK || len(now.Quarantine) != 0 {
 		t.Errorf("a set that was confirmed: %+v", now)
+	}
+}
+
+func wantActive(t *testing.T, d *device, want bootctl.Slot) {
+	t.Helper()
+	if got := d.engine.Record().Active; got != want {
+		t.Errorf("slot %s is active, want %s", got, want)
 	}
 }

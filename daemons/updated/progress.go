@@ -16,8 +16,8 @@ const progressSteps = 64
 // progressPatience bounds one call to an observer; one that does not answer hears nothing more.
 const progressPatience = 5 * time.Second
 
-// A progress tells a sender how far its stage is. It never holds the stage up: what comes while the observer is busy is
-// replaced by what comes after.
+// A progress tells a sender how far its stage is: it is the engine's Progress. It never holds the stage up: what comes
+// while the observer is busy is replaced by what comes after.
 type progress struct {
 	observer update.StageProgress
 	size     int64
@@ -37,8 +37,8 @@ func newProgress(observer update.StageProgress, size int64) *progress {
 	return p
 }
 
-// report takes the newest state.
-func (p *progress) report(now slots.Progress) {
+// Report takes the newest state.
+func (p *progress) Report(now slots.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	step := max(p.size/progressSteps, 1)
@@ -52,8 +52,8 @@ func (p *progress) report(now slots.Progress) {
 	}
 }
 
-// close ends the telling; what was reported is still told.
-func (p *progress) close() {
+// Close ends the telling; what was reported is still told.
+func (p *progress) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.closed {

@@ -3,6 +3,7 @@ package updated
 import (
 	"context"
 	"sync"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -11,40 +12,35 @@ import (
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/updater"
 )
 
-// A publication is what should be published: one set in one slot, for one boot attempt.
-type publication struct {
-	slot   bootctl.Slot
-	digest nxs.Digest
-	boot   uint64
-}
-
-// A publisher keeps bundlemgrd at what should be published, also after bundlemgrd restarted.
+// A publisher keeps bundlemgrd at what should be published, also after bundlemgrd restarted. It is the engine's
+// Publisher.
 type publisher struct {
 	holding *vat.Holding
 
 	mu     sync.Mutex
-	target *publication
+	target *updater.Publication
 }
 
-// publish makes p what is published, once bundlemgrd has acknowledged it.
-func (p *publisher) publish(ctx context.Context, want publication) error {
-	p.aim(want)
+// Publish returns once bundlemgrd has acknowledged what it is to publish.
+func (p *publisher) Publish(ctx context.Context, want updater.Publication) error {
+	p.Resume(want)
 	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
 		return setActive(ctx, client, want)
 	})
 }
 
-// aim sets what should be published, without waiting for it.
-func (p *publisher) aim(want publication) {
+// Resume sets what should be published, without waiting for it.
+func (p *publisher) Resume(want updater.Publication) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = &want
 }
 
-// check asks whether a set could be published, without doing it.
-func (p *publisher) check(ctx context.Context, slot bootctl.Slot, digest nxs.Digest) error {
+// Check asks whether a set could be published, without doing it.
+func (p *publisher) Check(ctx context.Context, slot bootctl.Slot, digest nxs.Digest) error {
 	return p.call(ctx, func(ctx context.Context, client bundle.SlotPublisher) error {
 		answer, release := client.Check(ctx, func(args bundle.SlotPublisher_check_Params) error {
 			args.SetSlot(convert.Slot(slot))
@@ -66,7 +62,7 @@ func (p *publisher) call(ctx context.Context, ask func(context.Context, bundle.S
 	return p.holding.Call(ctx, func(client capnp.Client) error { return ask(ctx, bundle.SlotPublisher(client)) })
 }
 
-// keep publishes the target again for every new life of bundlemgrd.
+// keep publishes the target again whenever bundlemgrd has restarted.
 func (p *publisher) keep(ctx context.Context, report func(error)) {
 	p.holding.Each(ctx, func(ctx context.Context, client capnp.Client) {
 		p.mu.Lock()
@@ -83,11 +79,19 @@ func (p *publisher) keep(ctx context.Context, report func(error)) {
 	})
 }
 
-func setActive(ctx context.Context, client bundle.SlotPublisher, want publication) error {
+// rpcPatience bounds a call to another daemon, its restart included.
+const rpcPatience = 10 * time.Second
+
+// bounded is a context for one call to another daemon.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, rpcPatience)
+}
+
+func setActive(ctx context.Context, client bundle.SlotPublisher, want updater.Publication) error {
 	answer, release := client.SetActiveSlot(ctx, func(args bundle.SlotPublisher_setActiveSlot_Params) error {
-		args.SetSlot(convert.Slot(want.slot))
-		args.SetBoot(want.boot)
-		return args.SetIndexSha256(convert.Digest(want.digest))
+		args.SetSlot(convert.Slot(want.Slot))
+		args.SetBoot(want.Boot)
+		return args.SetIndexSha256(convert.Digest(want.Digest))
 	})
 	defer release()
 	res, err := answer.Struct()

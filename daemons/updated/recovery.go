@@ -6,44 +6,18 @@ import (
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
-	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/updater"
 )
 
 // A recoveryServer is UpdateRecovery: an operator's way back.
-type recoveryServer struct {
-	engine *engine
-}
+type recoveryServer struct{ engine *updater.Engine }
 
-// Rollback goes back by the code that goes back by itself.
+// Rollback goes back.
 func (s *recoveryServer) Rollback(ctx context.Context, call update.UpdateRecovery_rollback) error {
 	call.Go()
-	err := s.engine.rollback(ctx)
-	res, allocErr := call.AllocResults()
-	if err == nil || allocErr != nil {
-		return allocErr
-	}
-	return convert.Refuse(res.NewRefusal, err)
-}
-
-func (e *engine) rollback(ctx context.Context) error {
-	if !e.isStaging() {
-		if err := e.lookBack(ctx); err != nil {
-			return err
-		}
-	}
-	var from subject
-	err := e.idle(func(r bootctl.Record) (bootctl.Record, error) {
-		from = about(r, r.Running())
-		return r.Rollback(refusal.ByOperator, "an operator said so")
-	})
-	if err != nil {
-		e.audit("rollback", from, err)
-		return err
-	}
-	e.auditRollback(e.snapshot())
-	return nil
+	return answer(call.AllocResults, s.engine.Rollback(ctx))
 }
 
 // ClearQuarantine lets a set be tried again.
@@ -58,26 +32,23 @@ func (s *recoveryServer) ClearQuarantine(_ context.Context, call update.UpdateRe
 		return fmt.Errorf("cannot clear quarantine: the digest is %d bytes, not %d", len(raw), len(digest))
 	}
 	copy(digest[:], raw)
-	err = s.engine.clearQuarantine(digest)
-	res, allocErr := call.AllocResults()
-	if err == nil || allocErr != nil {
-		return allocErr
-	}
-	return convert.Refuse(res.NewRefusal, err)
+	return answer(call.AllocResults, s.engine.ClearQuarantine(digest))
 }
 
-func (e *engine) clearQuarantine(digest nxs.Digest) error {
-	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
-		return r.ClearQuarantine(bootctl.Digest(digest))
-	})
-	e.audit("clear", subject{digest: digest}, err)
-	return err
+// LowerFloor lowers the version floor.
+func (s *recoveryServer) LowerFloor(_ context.Context, call update.UpdateRecovery_lowerFloor) error {
+	call.Go()
+	version, err := call.Args().SystemVersion()
+	if err != nil {
+		return err
+	}
+	return answer(call.AllocResults, s.engine.LowerFloor(version))
 }
 
 // EndStage ends the stage under way, whoever began it.
 func (s *recoveryServer) EndStage(ctx context.Context, call update.UpdateRecovery_endStage) error {
 	call.Go()
-	ended, err := s.engine.endStage(ctx)
+	ended, err := s.engine.EndStage(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,4 +58,38 @@ func (s *recoveryServer) EndStage(ctx context.Context, call update.UpdateRecover
 	}
 	res.SetEnded(ended)
 	return nil
+}
+
+// Scrub checks both slots.
+func (s *recoveryServer) Scrub(ctx context.Context, call update.UpdateRecovery_scrub) error {
+	call.Go()
+	found, err := s.engine.Scrub(ctx)
+	res, allocErr := call.AllocResults()
+	switch {
+	case allocErr != nil:
+		return allocErr
+	case err != nil:
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	list, err := res.NewSlots(int32(len(found)))
+	if err != nil {
+		return err
+	}
+	for i, check := range found {
+		if err := setCheck(list.At(i), check); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setCheck(m update.SlotCheck, c updater.SlotCheck) error {
+	m.SetSlot(convert.Slot(c.Slot))
+	if err := m.SetSystemVersion(c.Version); err != nil || c.Err == nil {
+		return err
+	}
+	if err := m.SetReason(string(c.Reason())); err != nil {
+		return err
+	}
+	return m.SetDetail(refusal.DetailOf(c.Err))
 }

@@ -6,14 +6,14 @@ import (
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
+	"nexus/libupdates/updater"
 )
 
 // A stagerServer is UpdateStage: it brings sets and can do nothing with them. A StagedSystem is not among what it can
 // make.
 type stagerServer struct {
-	engine   *engine
-	life     context.Context // of the daemon: no stage outlives it
-	operator bool            // its client may take up what it stages, by other means
+	*service
+	operator bool // its client may switch to what it stages, by other means
 }
 
 // Stage starts a stage and gives the sink for its bytes.
@@ -24,15 +24,18 @@ func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage)
 		return err
 	}
 	args := call.Args()
-	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), s.operator})
+	stage, err := s.stage(ctx, args.SizeBytes(), args.Progress(), s.operator)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
-	return res.SetSink(update.StageOnlySink_ServerToClient(&stagerSink{stage}))
+	return res.SetSink(update.StageOnlySink_ServerToClient(&stagerSink{s.engine, stage}))
 }
 
 // A stagerSink is the StageOnlySink of one stage.
-type stagerSink struct{ stage *stage }
+type stagerSink struct {
+	engine *updater.Engine
+	stage  *updater.Stage
+}
 
 // Write hands on the next bytes, one chunk at a time.
 func (s *stagerSink) Write(_ context.Context, call update.StageOnlySink_write) error {
@@ -40,7 +43,7 @@ func (s *stagerSink) Write(_ context.Context, call update.StageOnlySink_write) e
 	if err != nil {
 		return err
 	}
-	return s.stage.write(b)
+	return write(s.stage, b)
 }
 
 // Done waits for the outcome and describes what is staged.
@@ -50,12 +53,12 @@ func (s *stagerSink) Done(ctx context.Context, call update.StageOnlySink_done) e
 	if err != nil {
 		return err
 	}
-	serial, reused, err := s.stage.finish(ctx)
-	if errors.Is(err, errAgain) {
+	serial, reused, err := s.stage.Finish(ctx)
+	if errors.Is(err, updater.ErrFinished) {
 		return err
 	}
 	if err == nil {
-		err = s.stage.engine.describe(serial, res.NewStaged)
+		err = describe(s.engine, serial, res.NewStaged)
 	}
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
@@ -70,7 +73,7 @@ func (s *stagerSink) Ticket(_ context.Context, call update.StageOnlySink_ticket)
 	if err != nil {
 		return err
 	}
-	ticket, err := s.stage.drawTicket()
+	ticket, err := s.stage.Ticket()
 	if err != nil {
 		return err
 	}
@@ -78,4 +81,4 @@ func (s *stagerSink) Ticket(_ context.Context, call update.StageOnlySink_ticket)
 }
 
 // Shutdown runs when the sender dropped the sink, or died.
-func (s *stagerSink) Shutdown() { s.stage.drop() }
+func (s *stagerSink) Shutdown() { s.stage.Drop() }

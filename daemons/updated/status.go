@@ -13,6 +13,7 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"
+	"nexus/libupdates/updater"
 )
 
 // maxFollows bounds the observers of one client.
@@ -20,12 +21,8 @@ const maxFollows = 16
 
 // A statusServer is the UpdateStatus of one client: it looks, and changes nothing.
 type statusServer struct {
-	engine  *engine
+	*service
 	follows *vat.Quota
-}
-
-func (e *engine) status() statusServer {
-	return statusServer{e, vat.NewQuota("subscriptions", maxFollows)}
 }
 
 // GetStatus tells the state now.
@@ -38,7 +35,7 @@ func (s *statusServer) GetStatus(_ context.Context, call update.UpdateStatus_get
 	if err != nil {
 		return err
 	}
-	return s.engine.fillStatus(m)
+	return fillStatus(m, s.engine)
 }
 
 // History tells what happened.
@@ -47,7 +44,7 @@ func (s *statusServer) History(_ context.Context, call update.UpdateStatus_histo
 	if err != nil {
 		return err
 	}
-	events := s.engine.snapshot().History
+	events := s.engine.Record().History
 	list, err := res.NewEvents(int32(len(events)))
 	if err != nil {
 		return err
@@ -67,37 +64,26 @@ func (s *statusServer) Follow(_ context.Context, call update.UpdateStatus_follow
 		return err
 	}
 	observer := call.Args().Observer().AddRef()
-	tell := func(ctx context.Context) (more bool, err error) { return false, s.engine.tell(ctx, observer) }
-	subscription, err := vat.Feed{Changed: &s.engine.changed, Quota: s.follows}.Follow(capnp.Client(observer), tell)
+	tell := func(ctx context.Context) (more bool, err error) { return false, s.tell(ctx, observer) }
+	subscription, err := vat.Feed{Changed: s.changed, Quota: s.follows}.Follow(capnp.Client(observer), tell)
 	if err != nil {
 		return err
 	}
 	return res.SetSubscription(update.StatusSubscription_ServerToClient(subscription))
 }
 
-// content is what a slot holds.
-func (e *engine) content(slot bootctl.Slot) slots.Content {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if slot == bootctl.None {
-		return slots.Content{}
-	}
-	return e.contents[slot-bootctl.A]
-}
-
-func (e *engine) fillStatus(m update.Status) error {
-	e.mu.Lock()
-	r, contents, staging, core := e.record, e.contents, e.staging, e.coreVersion()
-	e.mu.Unlock()
+func fillStatus(m update.Status, engine *updater.Engine) error {
+	now := engine.Status()
+	r := now.Record
 
 	m.SetActive(convert.Slot(r.Active))
 	m.SetPending(convert.Slot(r.Pending))
 	m.SetStaged(convert.Slot(r.Staged))
 	m.SetTriesLeft(r.TriesLeft)
 	m.SetHealthOk(r.HealthOK)
-	m.SetPersistent(e.persistent())
+	m.SetPersistent(engine.Persistent())
 	m.SetBoot(r.Boot)
-	m.SetStaging(staging)
+	m.SetStaging(now.Staging)
 	m.SetWatched(r.WatchLeft > 0)
 	m.SetBootCause(convert.Cause(r.BootCause))
 	m.SetAbruptEnds(r.AbruptEnds)
@@ -105,13 +91,13 @@ func (e *engine) fillStatus(m update.Status) error {
 	if err := m.SetVersionFloor(r.Floor); err != nil {
 		return err
 	}
-	if err := m.SetCore(core); err != nil {
+	if err := m.SetCore(now.Core); err != nil {
 		return err
 	}
-	if err := setSlot(m.NewSlotA, r.Slot(bootctl.A), contents[0]); err != nil {
+	if err := setSlot(m.NewSlotA, r.Slot(bootctl.A), now.Contents[0]); err != nil {
 		return err
 	}
-	if err := setSlot(m.NewSlotB, r.Slot(bootctl.B), contents[1]); err != nil {
+	if err := setSlot(m.NewSlotB, r.Slot(bootctl.B), now.Contents[1]); err != nil {
 		return err
 	}
 	if err := setQuarantine(m, r.Quarantine); err != nil {
@@ -216,13 +202,13 @@ func setEvent(m bootrecord.Event, e bootctl.Event) error {
 }
 
 // tell sends the status to an observer.
-func (e *engine) tell(ctx context.Context, observer update.StatusObserver) error {
+func (s *service) tell(ctx context.Context, observer update.StatusObserver) error {
 	answer, release := observer.OnChanged(ctx, func(p update.StatusObserver_onChanged_Params) error {
 		m, err := p.NewStatus()
 		if err != nil {
 			return err
 		}
-		return e.fillStatus(m)
+		return fillStatus(m, s.engine)
 	})
 	defer release()
 	_, err := answer.Struct()

@@ -3,17 +3,33 @@ package updated
 import (
 	"context"
 
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
-	"nexus/libupdates/bootctl"
-	"nexus/libupdates/refusal"
+	"nexus/daemons/vat"
+	"nexus/libupdates/updater"
 )
 
-// An updatedServer is Updated: it stages, and takes up what is staged.
-type updatedServer struct {
-	statusServer
-	life context.Context // of the daemon: no stage outlives it
+// A service is the engine, and what its capabilities share.
+type service struct {
+	engine    *updater.Engine
+	publisher *publisher
+	changed   *vat.Notifier   // wakes the followers of the status
+	life      context.Context // of the daemon: no stage outlives it
 }
+
+func (s *service) status() statusServer {
+	return statusServer{s, vat.NewQuota("subscriptions", maxFollows)}
+}
+
+func (s *service) updated() capnp.Client {
+	return capnp.Client(update.Updated_ServerToClient(&updatedServer{s.status()}))
+}
+
+// An updatedServer is Updated: it stages, and switches to what is staged.
+type updatedServer struct{ statusServer }
 
 // StageSystem starts a stage and gives the sink for its bytes.
 func (s *updatedServer) StageSystem(ctx context.Context, call update.Updated_stageSystem) error {
@@ -23,11 +39,11 @@ func (s *updatedServer) StageSystem(ctx context.Context, call update.Updated_sta
 		return err
 	}
 	args := call.Args()
-	stage, err := s.engine.admitStage(ctx, request{s.life, args.SizeBytes(), args.Progress(), true})
+	stage, err := s.stage(ctx, args.SizeBytes(), args.Progress(), true)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
-	return res.SetSink(update.StageSink_ServerToClient(&sinkServer{stage}))
+	return res.SetSink(update.StageSink_ServerToClient(&sinkServer{s.service, stage}))
 }
 
 // Staged gives the capability for what is staged.
@@ -36,9 +52,20 @@ func (s *updatedServer) Staged(_ context.Context, call update.Updated_staged) er
 	if err != nil {
 		return err
 	}
-	r := s.engine.snapshot()
-	if r.Staged == bootctl.None {
-		return convert.Refuse(res.NewRefusal, refusal.New(refusal.NothingStaged, "nothing is staged"))
+	serial, err := s.engine.Staged()
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
 	}
-	return res.SetSystem(s.engine.stagedSystem(r.StageSerial))
+	return res.SetSystem(s.stagedSystem(serial))
+}
+
+// answer puts the outcome of a call whose only result is its refusal into its results.
+func answer[R interface {
+	NewRefusal() (keystore.Refusal, error)
+}](alloc func() (R, error), err error) error {
+	res, allocErr := alloc()
+	if err == nil || allocErr != nil {
+		return allocErr
+	}
+	return convert.Refuse(res.NewRefusal, err)
 }

@@ -18,6 +18,7 @@ import (
 	"nexus/daemons/statefsd"
 	"nexus/daemons/updated"
 	"nexus/daemons/vat"
+	"nexus/libupdates/updater"
 )
 
 // A life is a daemon's Run.
@@ -113,7 +114,7 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 }
 
 func codeOf(err error) int {
-	var factory *updated.FactoryError
+	var factory *updater.FactoryError
 	var state *statefsd.UnusableError
 	var keys *keystored.UnusableError
 	if errors.As(err, &factory) || errors.As(err, &state) || errors.As(err, &keys) {

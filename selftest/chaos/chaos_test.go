@@ -72,11 +72,7 @@ func chosen(list []flow, whole bool) []flow {
 func (a *arena) run(t *testing.T, f flow, k kind, tally *tally) {
 	var benches []*bench
 	for range 2 * runtime.GOMAXPROCS(0) { // each waits for its daemons now and then
-		b, err := newBench(a.library)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer b.close()
+		b := newBench(a.library)
 		benches = append(benches, b)
 	}
 	queue := make(chan job)

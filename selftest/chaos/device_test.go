@@ -6,12 +6,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"nexus/daemons/updated"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
+	"nexus/libupdates/updater"
 )
 
 // recordFile is where a device keeps its boot record, beside the slots.
@@ -33,15 +33,15 @@ type device struct {
 	*bench
 	kind kind
 	disk *durabletest.Disk
-	life *updated.Owner // nil while there is none
+	life *updater.Engine // nil while there is none
 
 	may      beliefs
-	around   beliefs // what the last command that was done began with, may have been in between, and made
-	watches  bool    // PID 1 has what it confirms watched
-	busy     bool    // an operator has the place of a stage
-	boot     uint64  // the newest number of an attempt that was acknowledged and outlives a cut
-	given    uint64  // the number of the attempt that PID 1 was given last; 0 in a new life of the machine
-	runs     published
+	around   beliefs        // what the last command that was done began with, may have been in between, and made
+	watches  bool           // PID 1 has what it confirms watched
+	boot     uint64         // the newest number of an attempt that was acknowledged and outlives a cut
+	given    uint64         // the number of the attempt that PID 1 was given last; 0 in a new life of the machine
+	sending  *updater.Stage // the stage that has the place; nil: none
+	runs     updater.Publication
 	past     int   // operations on earlier disks of this device
 	changed  []int // which of these changed something
 	cut      int   // the power goes after that many operations in all; negative for never
@@ -86,24 +86,25 @@ func (d *device) fillFactorySlot() error {
 		return err
 	}
 	raw := d.library.archives[factory]
-	reader := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), d.parts.Limits, verify)
+	reader := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), d.config.Limits, verify)
 	_, err = store.Stage(context.Background(), bootctl.A, reader, slots.StageOptions{})
 	return err
 }
 
 // start begins a life of updated on whatever the disk shows. What it finds must be what somebody may hold for true.
 func (d *device) start(expected beliefs) error {
-	d.life, d.busy, d.doubt, d.attempts = nil, false, false, 0
+	d.abandon()
+	d.life, d.doubt, d.attempts = nil, false, 0
 	file, err := d.disk.CellFile(recordFile)
 	if err != nil {
 		return err
 	}
 	d.bench.device = d
-	life, err := updated.Own(d.disk, file, d.parts)
-	if err != nil {
+	config := d.config
+	config.Slots, config.Record = d.disk, file
+	if d.life, err = updater.Open(config); err != nil {
 		return err
 	}
-	d.life = life
 	d.check(startIsExpected(expected, d.see()))
 	d.check(d.numbersAreKept())
 	d.may = beliefs{d.see()}
@@ -182,12 +183,12 @@ func (d *device) trace() trace {
 }
 
 // publish is what happens when a slot is to run.
-func (d *device) publish(p published) error {
+func (d *device) publish(p updater.Publication) error {
 	if d.dead() {
 		return durabletest.ErrCut
 	}
 	disk := d.disk.Clone()
-	set, err := slots.OpenSet(disk, p.slot, p.digest)
+	set, err := slots.OpenSet(disk, p.Slot, p.Digest)
 	if err != nil {
 		return err
 	}
@@ -204,27 +205,49 @@ func (d *device) begin(version string) error {
 		switch {
 		case b.use == trial:
 			return b, nil, refusal.TrialInProgress
-		case d.busy:
+		case d.sending != nil:
 			return b, nil, refusal.StageInProgress
 		}
 		return b, nil, ""
 	}
 	may, around := d.may, d.around
-	err := d.command("begin "+version, r, func() error { return d.life.Begin(int64(len(d.library.archives[version]))) })
+	err := d.command("begin "+version, r, func() error {
+		size := uint64(len(d.library.archives[version]))
+		stage, err := d.life.Stage(impatient(), updater.Request{Life: context.Background(), Size: size, Operator: true})
+		if err == nil {
+			d.sending = stage
+		}
+		return err
+	})
 	if err == nil {
-		d.busy, d.may, d.around = true, may, around // it writes nothing
+		d.may, d.around = may, around // it writes nothing
 	}
 	return err
 }
 
+// impatient is the context of an operator who does not wait for the place of a stage.
+func impatient() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
 func (d *device) receive(version string, r rule) (serial uint64, err error) {
-	raw := d.library.archives[version]
 	err = d.command("receive "+version, r, func() error {
-		serial, err = d.life.Receive(context.Background(), bytes.NewReader(raw), int64(len(raw)))
+		d.sending.Write(d.library.archives[version]) // where it fails, the stage is over, and says why
+		serial, _, err = d.sending.Finish(context.Background())
+		d.sending = nil
 		return err
 	})
-	d.busy = false
 	return serial, err
+}
+
+// abandon lets go of a stage that its sender did not come to: the device died before.
+func (d *device) abandon() {
+	if d.sending != nil {
+		d.sending.Drop()
+		d.sending = nil
+	}
 }
 
 // stage offers a set that is sound.
@@ -246,7 +269,7 @@ func (d *device) offer(what string, why refusal.Reason) error {
 
 // unlessBusy is the rule while nobody stages.
 func (d *device) unlessBusy(r rule) rule {
-	if d.busy {
+	if d.sending != nil {
 		return refusing(refusal.StageInProgress)
 	}
 	return r
@@ -264,7 +287,7 @@ func (d *device) discard(serial uint64) error {
 
 func (d *device) rollback() error {
 	d.attempts = 0
-	return d.command("rollback", d.unlessBusy(returning), func() error { return d.life.Rollback() })
+	return d.command("rollback", d.unlessBusy(returning), func() error { return d.life.Rollback(context.Background()) })
 }
 
 func (d *device) clear(version string) error {

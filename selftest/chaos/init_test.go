@@ -6,6 +6,7 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/updater"
 )
 
 // maxAttempts bounds the boot attempts after a command or a start: those of a trial, the one that ends it, and as many
@@ -37,17 +38,17 @@ func (d *device) settle() error {
 // attemptOnly begins an attempt and leaves it without a verdict.
 func (d *device) attemptOnly() error {
 	return d.command("attempt", attempting, func() error {
-		_, _, err := d.life.BootAttempt(context.Background())
+		_, _, err := d.life.BootAttempt(context.Background(), 0)
 		return err
 	})
 }
 
 // attempt is one boot attempt and its verdict; over means that no other is to follow.
 func (d *device) attempt() (over bool, err error) {
-	var a bootctl.Attempt
+	var a updater.Attempt
 	var unpublished error
 	err = d.command("attempt", attempting, func() error {
-		a, unpublished, err = d.life.BootAttempt(context.Background())
+		a, unpublished, err = d.life.BootAttempt(context.Background(), 0)
 		return err
 	})
 	if err != nil || d.dead() {
@@ -70,10 +71,10 @@ func (d *device) attempt() (over bool, err error) {
 	return d.commit(a)
 }
 
-func (d *device) commit(a bootctl.Attempt) (over bool, err error) {
+func (d *device) commit(a updater.Attempt) (over bool, err error) {
 	for range tries + 1 { // a verdict that could not be recorded is delivered again
 		err = d.command("commit", committing(d.watches), func() error {
-			_, err = d.life.HealthOK(a.Boot, d.watches)
+			_, err = d.life.Commit(a.Boot, d.watches)
 			return err
 		})
 		if !isFault(err) || d.dead() {
@@ -83,11 +84,11 @@ func (d *device) commit(a bootctl.Attempt) (over bool, err error) {
 	return err == nil, err
 }
 
-func (d *device) fail(a bootctl.Attempt, why refusal.Reason) (over bool, err error) {
+func (d *device) fail(a updater.Attempt, why refusal.Reason) (over bool, err error) {
 	var verdict bootctl.Verdict
 	for range tries + 1 {
 		err = d.command("fail", failing(why), func() error {
-			verdict, err = d.life.HealthFailed(a.Boot, why, "a test said so")
+			verdict, err = d.life.Fail(context.Background(), a.Boot, why, "a test said so")
 			return err
 		})
 		if !isFault(err) || d.dead() {
@@ -95,14 +96,14 @@ func (d *device) fail(a bootctl.Attempt, why refusal.Reason) (over bool, err err
 		}
 	}
 	if err == nil && verdict == bootctl.RolledBack {
-		d.check(rollbackIsReported(d.life.Record(), a, why))
+		d.check(rollbackIsReported(d.life.Record(), a.Attempt, why))
 	}
 	return err == nil && verdict == bootctl.Stays, err
 }
 
 // hold ends the watch.
 func (d *device) hold() error {
-	return d.command("hold", holding, func() error { return d.life.WatchOver(d.life.Record().Boot) })
+	return d.command("hold", holding, func() error { return d.life.EndWatch(d.life.Record().Boot) })
 }
 
 // crash is what a deadly set does: the machine stops and starts again, and finds what it had been told.
@@ -111,7 +112,7 @@ func (d *device) crash() error {
 	d.lose(issued)
 	d.take(issued)
 	d.may = d.afterCut()
-	d.given, d.runs = 0, published{}
+	d.given, d.runs = 0, updater.Publication{}
 	err := d.start(d.may)
 	if isFault(err) && !d.dead() {
 		err = d.start(d.may)

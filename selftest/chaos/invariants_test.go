@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
+	"nexus/libupdates/updater"
 )
 
 // A violation says which sentence does not hold, and what was seen instead. The zero violation is none.
@@ -99,7 +101,7 @@ func publishedIsVerified(set *slots.Set) violation {
 }
 
 // publishedIsCounted asks what a start would read now.
-func publishedIsCounted(d *device, p published) violation {
+func publishedIsCounted(d *device, p updater.Publication) violation {
 	disk := d.disk.Fork()
 	if d.kind == onDisk {
 		disk = disk.Reboot(durabletest.Outcomes()[0]) // only what was synced
@@ -108,8 +110,8 @@ func publishedIsCounted(d *device, p published) violation {
 	switch {
 	case err != nil:
 		return broke(saysCounted, "%v", err)
-	case r.Boot != p.boot || r.Running() != p.slot || !r.Begun():
-		return broke(saysCounted, "attempt %d of slot %s; the record is at %d of slot %s", p.boot, p.slot, r.Boot,
+	case r.Boot != p.Boot || r.Running() != p.Slot || !r.Begun():
+		return broke(saysCounted, "attempt %d of slot %s; the record is at %d of slot %s", p.Boot, p.Slot, r.Boot,
 			r.Running())
 	}
 	return violation{}
@@ -139,14 +141,15 @@ func attemptsAreBounded(attempts int) violation {
 func (d *device) staleVerdictsAreRefused(boot uint64) violation {
 	before := d.trace()
 	for _, number := range []uint64{boot - 1, boot + 1} {
-		_, err := d.life.HealthOK(number, false)
+		_, err := d.life.Commit(number, false)
 		if isFault(err) { // of a record in doubt, which is written first
 			return violation{}
 		}
 		if refusal.Of(err) != refusal.WrongBoot {
 			return broke(saysStale, "a commit of attempt %d during attempt %d: %v", number, boot, err)
 		}
-		if _, err := d.life.HealthFailed(number, refusal.ServiceExited, ""); refusal.Of(err) != refusal.WrongBoot {
+		_, err = d.life.Fail(context.Background(), number, refusal.ServiceExited, "")
+		if refusal.Of(err) != refusal.WrongBoot {
 			return broke(saysStale, "a bad verdict on attempt %d during attempt %d: %v", number, boot, err)
 		}
 	}

@@ -13,11 +13,7 @@ import (
 // TestInvariantsCanFail shows each invariant a device that breaks it, and one that does not.
 func TestInvariantsCanFail(t *testing.T) {
 	a := newArena(t, 1, 0, 1)
-	b, err := newBench(a.library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
+	b := newBench(a.library)
 	delivered := func() *device {
 		d := a.begin(b, onDisk, fault{}, -1)
 		d.must(d.settle())
@@ -58,7 +54,7 @@ func TestInvariantsCanFail(t *testing.T) {
 			holds: func() violation { d := delivered(); return publishedIsCounted(d, d.runs) },
 			isBroken: func() violation {
 				d := delivered()
-				d.runs.boot++ // an attempt that nobody counted
+				d.runs.Boot++ // an attempt that nobody counted
 				return publishedIsCounted(d, d.runs)
 			}},
 		{sentence: saysBounded,
@@ -81,14 +77,17 @@ func TestInvariantsCanFail(t *testing.T) {
 			holds: func() violation { return deviceIsSettled(delivered()) },
 			isBroken: func() violation {
 				d := delivered()
-				d.runs.digest = nxs.Digest{1} // something else runs than what is committed
+				d.runs.Digest = nxs.Digest{1} // something else runs than what is committed
 				return deviceIsSettled(d)
 			}},
 		{sentence: saysGoesOn,
 			holds: func() violation { return updatesGoOn(delivered()) },
 			isBroken: func() violation {
 				d := delivered()
-				d.busy = d.life.Begin(1) == nil // a stage that nobody ends
+				if err := d.begin(newer); err != nil { // a stage that nobody ends
+					t.Fatal(err)
+				}
+				defer d.abandon()
 				return updatesGoOn(d)
 			}},
 		{sentence: saysClean,
@@ -135,12 +134,12 @@ func openedWith(t *testing.T, d *device, program string) *slots.Set {
 	t.Helper()
 	disk := d.disk.Clone()
 	if program != "" {
-		name := "sets/" + d.runs.digest.String() + "/alpha.app.nxb/payload.elf"
+		name := "sets/" + d.runs.Digest.String() + "/alpha.app.nxb/payload.elf"
 		if err := disk.Overwrite(name, []byte(program)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	set, err := slots.OpenSet(disk, d.runs.slot, d.runs.digest)
+	set, err := slots.OpenSet(disk, d.runs.Slot, d.runs.Digest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,17 +8,14 @@ import (
 	"nexus/capnpgen/bootrecord"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/updater"
 )
 
 // TestRecordsSurvive stops every flow after every step and starts it again with another record in place of the one on
 // the disk: with either half of it damaged, and as the next version would have written it.
 func TestRecordsSurvive(t *testing.T) {
 	a := newArena(t, 1, 0, *seed)
-	b, err := newBench(a.library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
+	b := newBench(a.library)
 	starts := 0
 	for _, f := range chosen(flows(), true) {
 		for stop := range len(f.steps()) + 1 {
@@ -102,7 +99,7 @@ func (d *device) restartWith(raw []byte, may beliefs) error {
 	if err := disk.Overwrite(recordFile, raw); err != nil {
 		return err
 	}
-	d.boot, d.given, d.runs = 0, 0, published{} // the older half is at an older number
+	d.boot, d.given, d.runs = 0, 0, updater.Publication{} // the older half is at an older number
 	d.take(disk)
 	return d.start(may)
 }

@@ -35,11 +35,7 @@ func replayed(t *testing.T, c course) *device {
 	}
 	states, second := bounds()
 	a := newArena(t, states, second, *seed)
-	b, err := newBench(a.library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.close)
+	b := newBench(a.library)
 	after := func(i int) int {
 		if i < len(c.cuts) {
 			return c.cuts[i].after

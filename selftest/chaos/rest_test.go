@@ -41,7 +41,7 @@ func deviceIsSettled(d *device) violation {
 		return broke(saysSettled, "slot %s was never committed", r.Active)
 	case natureOf(d.version(runs)) != good:
 		return broke(saysSettled, "set %s runs", d.version(runs))
-	case d.runs.boot != r.Boot || bootctl.Digest(d.runs.digest) != runs.Digest:
+	case d.runs.Boot != r.Boot || bootctl.Digest(d.runs.Digest) != runs.Digest:
 		return broke(saysSettled, "%+v is published, slot %s with %s is committed", d.runs, r.Active, runs.Digest)
 	}
 	return violation{}

@@ -29,11 +29,7 @@ func newArena(t testing.TB, bound, second int, seed uint64) *arena {
 		library: newLibrary(t), ready: map[kind]*durabletest.Disk{}, bound: bound, second: second, seed: seed, every: 1,
 		seen: map[wreckKey]bool{}, again: map[wreckKey]bool{}, rested: map[wreckKey]bool{},
 	}
-	b, err := newBench(a.library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.close()
+	b := newBench(a.library)
 	for _, k := range kinds() {
 		disk, err := deliver(b, k)
 		if err != nil {
@@ -83,11 +79,14 @@ func (d *device) perform(f flow) { d.performSome(f, len(f.steps())) }
 func (d *device) performSome(f flow, count int) {
 	for _, do := range f.steps()[:count] {
 		if d.life == nil || d.dead() {
-			return
+			break
 		}
 		if err := do(d); isFault(err) && !d.dead() {
 			do(d)
 		}
+	}
+	if d.dead() {
+		d.abandon()
 	}
 }
 

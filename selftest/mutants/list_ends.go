@@ -81,10 +81,10 @@ func endMutants() []mutant {
 		{
 			id:     "ends-cause-is-not-passed-on",
 			breaks: "a boot has the cause that the machine saw",
-			file:   "daemons/updated/load.go",
-			old:    "record.Restart(e.cause)",
+			file:   "libupdates/updater/load.go",
+			old:    "record.Restart(e.cfg.Cause)",
 			new:    "record.Restart(bootctl.Unknown)",
-			tests:  suite{packages: "./daemons/updated", run: "End"},
+			tests:  suite{packages: "./libupdates/updater", run: "End"},
 		},
 		{
 			id:     "ends-not-noted",

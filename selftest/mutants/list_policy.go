@@ -50,8 +50,8 @@ func policyMutants() []mutant {
 			id:     "policy-set-is-not-heard",
 			breaks: "the deadline of the set is handed on",
 			file:   "daemons/updated/gate.go",
-			old:    "a.SetDeadlineMs(uint32(asks.Deadline / time.Millisecond))",
-			new:    "_ = asks",
+			old:    "a.SetDeadlineMs(uint32(attempt.Health.Deadline / time.Millisecond))",
+			new:    "",
 			tests:  flow,
 		},
 		{

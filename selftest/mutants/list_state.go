@@ -3,7 +3,7 @@ package main
 // stateMutants are faults in what is to outlive a boot.
 func stateMutants() []mutant {
 	store := suite{packages: "./libupdates/statefs"}
-	owner := suite{packages: "./daemons/updated"}
+	owner := suite{packages: "./libupdates/updater"}
 	machine := suite{packages: "./libupdates/bootctl", run: "Floor|Damage|Return"}
 	return []mutant{
 		{
@@ -57,7 +57,7 @@ func stateMutants() []mutant {
 		{
 			id:     "record-kept-once",
 			breaks: "either copy of the boot record may be damaged and nothing is lost",
-			file:   "daemons/updated/load.go",
+			file:   "libupdates/updater/engine.go",
 			old:    "e.cell.StoreTwice(raw)",
 			new:    "e.cell.Store(raw)",
 			tests:  owner,
@@ -65,17 +65,17 @@ func stateMutants() []mutant {
 		{
 			id:     "record-attempt-survives-boot",
 			breaks: "nothing of a slot runs in a boot before an attempt was counted in it",
-			file:   "daemons/updated/load.go",
-			old:    "\tif e.firstLife() {\n",
-			new:    "\tif false && e.firstLife() {\n",
+			file:   "libupdates/updater/load.go",
+			old:    "\tif e.beginsBoot() {\n",
+			new:    "\tif false && e.beginsBoot() {\n",
 			tests:  owner,
 		},
 		{
 			id:     "record-damage-fatal",
 			breaks: "a device whose record is lost runs what was confirmed last",
-			file:   "daemons/updated/load.go",
-			old:    "errors.Is(err, durable.ErrDamaged) && e.persistent()",
-			new:    "errors.Is(err, durable.ErrDamaged) && !e.persistent()",
+			file:   "libupdates/updater/load.go",
+			old:    "errors.Is(err, durable.ErrDamaged) && e.Persistent()",
+			new:    "errors.Is(err, durable.ErrDamaged) && !e.Persistent()",
 			tests:  owner,
 		},
 		{
@@ -113,7 +113,7 @@ func stateMutants() []mutant {
 		{
 			id:     "damage-not-marked",
 			breaks: "a flipped bit in the active slot brings the other one back",
-			file:   "daemons/updated/gate.go",
+			file:   "libupdates/updater/attempt.go",
 			old:    "\t\tif err != nil || !damaged {\n",
 			new:    "\t\tif true || err != nil || !damaged {\n",
 			tests:  owner,

@@ -97,10 +97,10 @@ func watchMutants() []mutant {
 		{
 			id:     "watch-outlives-a-stage",
 			breaks: "the watch is over before the slot it goes back to is written",
-			file:   "daemons/updated/stage.go",
+			file:   "libupdates/updater/install.go",
 			old:    "err != nil || now.WatchLeft == 0 {",
 			new:    "err != nil || true {",
-			tests:  suite{packages: "./daemons/updated"},
+			tests:  suite{packages: "./libupdates/updater"},
 		},
 	}
 }

@@ -1,4 +1,4 @@
-package updated
+package updater
 
 import (
 	"reflect"
@@ -13,13 +13,13 @@ import (
 func TestFloorPolicies(t *testing.T) {
 	x := nxs.Index{SystemVersion: "1.2.0", VersionFloor: "1.1.0"}
 	for text, want := range map[string]string{"signed": "1.1.0", "always": "1.2.0", "never": ""} {
-		p, err := parseFloorPolicy(text)
+		p, err := ParseFloorPolicy(text)
 		if got := p.of(x); err != nil || got != want {
 			t.Errorf("%s: got %q, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "sometimes"} {
-		if _, err := parseFloorPolicy(text); err == nil {
+		if _, err := ParseFloorPolicy(text); err == nil {
 			t.Errorf("%q is a policy", text)
 		}
 	}
@@ -37,11 +37,11 @@ func TestASignedFloor(t *testing.T) {
 
 	disk := newDisk(t)
 	d := mustBoot(t, disk, &medium{})
-	must(t, d.receive(t, d.snapshot().Standby(), archive))
-	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+	must(t, d.receive(t, d.Record().Standby(), archive))
+	must(t, d.Switch(t.Context(), d.Record().StageSerial))
 	d = mustBoot(t, disk, &medium{})
 	must(t, d.commit(d.attempt(t).Boot))
-	if got := d.snapshot().Floor; got != "1.1.0" {
+	if got := d.Record().Floor; got != "1.1.0" {
 		t.Fatalf("the floor is %q", got)
 	}
 	if err := d.put(t, "1.0.9"); refusal.Of(err) != refusal.VersionFloor {
@@ -53,32 +53,32 @@ func TestASignedFloor(t *testing.T) {
 // TestAnOlderSetIsRefused raises the floor, and lowers it again.
 func TestAnOlderSetIsRefused(t *testing.T) {
 	d := newDevice(t)
-	d.floor = floorAlways
+	d.cfg.Floor = FloorAlways
 	d.confirm(t, "1.1.0")
-	if got := d.snapshot().Floor; got != "1.1.0" {
+	if got := d.Record().Floor; got != "1.1.0" {
 		t.Fatalf("the floor is %q", got)
 	}
-	before, onDisk := d.snapshot(), d.disk.Snapshot()
+	before, onDisk := d.Record(), d.disk.Snapshot()
 	if err := d.put(t, "1.0.9"); refusal.Of(err) != refusal.VersionFloor {
 		t.Errorf("got %v, want %s", err, refusal.VersionFloor)
 	}
-	if !reflect.DeepEqual(d.snapshot(), before) || !reflect.DeepEqual(d.disk.Snapshot(), onDisk) {
+	if !reflect.DeepEqual(d.Record(), before) || !reflect.DeepEqual(d.disk.Snapshot(), onDisk) {
 		t.Error("the refused set changed something")
 	}
-	if err := d.lowerFloor("1.2.0"); refusal.Of(err) != refusal.FloorNotLower {
+	if err := d.LowerFloor("1.2.0"); refusal.Of(err) != refusal.FloorNotLower {
 		t.Errorf("got %v, want %s", err, refusal.FloorNotLower)
 	}
-	must(t, d.lowerFloor("1.0.0"))
+	must(t, d.LowerFloor("1.0.0"))
 	must(t, d.put(t, "1.0.9"))
 }
 
 func TestTheFloorOutlivesTheBoot(t *testing.T) {
 	disk := newDisk(t)
 	d := mustBoot(t, disk, &medium{})
-	d.floor = floorAlways
+	d.cfg.Floor = FloorAlways
 	d.confirm(t, "1.1.0")
 	next := mustBoot(t, disk, &medium{})
-	if got := next.snapshot().Floor; got != "1.1.0" {
+	if got := next.Record().Floor; got != "1.1.0" {
 		t.Fatalf("the floor is %q", got)
 	}
 	if err := next.put(t, "1.0.0"); refusal.Of(err) != refusal.VersionFloor {
@@ -89,10 +89,10 @@ func TestTheFloorOutlivesTheBoot(t *testing.T) {
 		must(t, disk.Overwrite(name, []byte("rot")))
 	}
 	last := mustBoot(t, disk, &medium{})
-	last.floor = floorAlways
+	last.cfg.Floor = FloorAlways
 	must(t, last.readSlots())
 	must(t, last.commit(last.attempt(t).Boot))
-	if r := last.snapshot(); r.Floor != "1.1.0" || r.Active != bootctl.B {
+	if r := last.Record(); r.Floor != "1.1.0" || r.Active != bootctl.B {
 		t.Errorf("the record is %+v", r)
 	}
 }

@@ -1,133 +1,37 @@
-package updated
+package updater
 
 import (
-	"io/fs"
-	"path"
 	"slices"
 	"testing"
 
-	"capnproto.org/go/capnp/v3"
-
-	"nexus/capnpgen/bundle"
-	"nexus/capnpgen/keystore"
-	"nexus/daemons/logclient"
-	"nexus/daemons/plat"
-	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
-	"nexus/libupdates/durable"
 	"nexus/libupdates/durable/durabletest"
-	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
-	"nexus/libupdates/statefs"
 )
-
-// below is the part of a file system that is below a folder, so that slots and state may be on one disk and lose its
-// power together.
-type below struct {
-	durable.FS
-	dir string
-}
-
-func (b below) at(name string) string { return path.Join(b.dir, name) }
-
-func (b below) Kind(name string) (fs.FileMode, error)      { return b.FS.Kind(b.at(name)) }
-func (b below) Open(name string) (durable.ReadFile, error) { return b.FS.Open(b.at(name)) }
-func (b below) Readlink(name string) (string, error)       { return b.FS.Readlink(b.at(name)) }
-func (b below) ReadDir(name string) ([]string, error)      { return b.FS.ReadDir(b.at(name)) }
-func (b below) Mkdir(name string) error                    { return b.FS.Mkdir(b.at(name)) }
-func (b below) Rename(from, to string) error               { return b.FS.Rename(b.at(from), b.at(to)) }
-func (b below) Symlink(target, name string) error          { return b.FS.Symlink(target, b.at(name)) }
-func (b below) Link(from, to string) error                 { return b.FS.Link(b.at(from), b.at(to)) }
-func (b below) Remove(name string) error                   { return b.FS.Remove(b.at(name)) }
-func (b below) RemoveAll(name string) error                { return b.FS.RemoveAll(b.at(name)) }
-func (b below) SyncDir(name string) error                  { return b.FS.SyncDir(b.at(name)) }
-func (b below) Create(name string, p fs.FileMode) (durable.File, error) {
-	return b.FS.Create(b.at(name), p)
-}
-
-// newDisk returns a disk with a folder for the slots and one for the state.
-func newDisk(t *testing.T) *durabletest.Disk {
-	t.Helper()
-	disk := durabletest.New()
-	must(t, disk.Mkdir("system"))
-	must(t, disk.Mkdir("state"))
-	return disk.Clone()
-}
-
-// bootOn takes up what a disk holds, in the boot that the memory belongs to: empty memory is a new boot.
-func bootOn(t *testing.T, disk *durabletest.Disk, memory *medium) (*device, error) {
-	t.Helper()
-	d := newDeviceOn(t)
-	d.medium = memory
-	return d, d.takeUp(disk, memory)
-}
-
-// newDeviceOn is a device that has not booted yet.
-func newDeviceOn(t *testing.T) *device {
-	t.Helper()
-	d := &device{medium: &medium{}}
-	d.engine = &engine{
-		clock: plat.RealClock{}, log: logclient.New("updated", vat.NewHolding("LogSink")),
-		verifier: provided(t, capnp.Client(keystore.Verifier_ServerToClient((*fakeKeystored)(d)))),
-		publisher: &publisher{holding: provided(t,
-			capnp.Client(bundle.SlotPublisher_ServerToClient((*fakeBundlemgrd)(d))))},
-		limits: nxs.DefaultLimits(), tries: bootctl.DefaultTries,
-	}
-	return d
-}
-
-func (d *device) takeUp(disk *durabletest.Disk, memory *medium) error {
-	state, err := statefs.Open(below{disk, "state"})
-	if err != nil {
-		return err
-	}
-	record := durable.Apart(&statefs.Record{Keys: state.Prefix(statefs.Boot)})
-	if err := d.open(below{disk, "system"}, record, memory); err != nil {
-		return err
-	}
-	d.resume()
-	return nil
-}
-
-func mustBoot(t *testing.T, disk *durabletest.Disk, memory *medium) *device {
-	t.Helper()
-	d, err := bootOn(t, disk, memory)
-	must(t, err)
-	return d
-}
-
-// attempt begins an attempt that must be possible.
-func (d *device) attempt(t *testing.T) bootctl.Attempt {
-	t.Helper()
-	a, refused, err := d.bootAttempt(t.Context(), 0)
-	must(t, refused)
-	must(t, err)
-	return a
-}
 
 func TestTheRecordOutlivesTheBoot(t *testing.T) {
 	disk := newDisk(t)
 	d := mustBoot(t, disk, &medium{})
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	must(t, d.rollback(t.Context()))
+	must(t, d.Rollback(t.Context()))
 	must(t, d.put(t, "1.2.0"))
-	before := d.snapshot()
+	before := d.Record()
 
 	next := mustBoot(t, disk, &medium{})
-	after := next.snapshot()
+	after := next.Record()
 	if !slices.Equal(after.Quarantine, before.Quarantine) || !slices.Equal(beforeBoot(after), before.History) ||
 		*after.LastRollback != *before.LastRollback || after.Slots != before.Slots || after.Staged != before.Staged ||
 		after.Active != before.Active {
 		t.Errorf("the record was %+v and is %+v", before, after)
 	}
-	if !next.persistent() || next.ready() != "updated: ready (statefs)" {
-		t.Errorf("it says %q", next.ready())
+	if !next.Persistent() {
+		t.Error("the record is said to end with this boot")
 	}
 	if err := next.put(t, "1.1.0"); refusal.Of(err) != refusal.Quarantined {
 		t.Errorf("what was rolled back can be staged again: %v", err)
 	}
-	must(t, next.switchTo(t.Context(), after.StageSerial))
+	must(t, next.Switch(t.Context(), after.StageSerial))
 }
 
 // beforeBoot is the history of a record that was just taken up in a new boot, without the event of that.
@@ -145,15 +49,15 @@ func TestANewBootPublishesNothingByItself(t *testing.T) {
 	memory := &medium{}
 	d := mustBoot(t, disk, memory)
 	d.confirm(t, "1.0.0")
-	boot := d.snapshot().Boot
+	boot := d.Record().Boot
 
 	again := mustBoot(t, disk, memory)
-	if r := again.snapshot(); !r.Begun() || !r.HealthOK || r.Boot != boot || again.publisher.target == nil {
-		t.Errorf("another life in the same boot is at %+v, publishes %v", r, again.publisher.target)
+	if r := again.Record(); !r.Begun() || !r.HealthOK || r.Boot != boot || again.target == nil {
+		t.Errorf("another life in the same boot is at %+v, publishes %v", r, again.target)
 	}
 	next := mustBoot(t, disk, &medium{})
-	if r := next.snapshot(); r.Begun() || r.HealthOK || next.publisher.target != nil {
-		t.Errorf("a new boot is at %+v, publishes %v", r, next.publisher.target)
+	if r := next.Record(); r.Begun() || r.HealthOK || next.target != nil {
+		t.Errorf("a new boot is at %+v, publishes %v", r, next.target)
 	}
 	if err := next.commit(boot); refusal.Of(err) != refusal.WrongBoot {
 		t.Errorf("a verdict about the boot before was taken: %v", err)
@@ -168,7 +72,7 @@ func TestATrialEndsWithinItsTriesOverReboots(t *testing.T) {
 	d := mustBoot(t, disk, &medium{})
 	d.confirm(t, "1.0.0")
 	must(t, d.put(t, "1.1.0"))
-	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+	must(t, d.Switch(t.Context(), d.Record().StageSerial))
 	for left := bootctl.DefaultTries - 1; left >= 0; left-- {
 		d = mustBoot(t, disk, &medium{})
 		if a := d.attempt(t); a.Slot != bootctl.A || !a.Trial || int(a.TriesLeft) != left {
@@ -179,7 +83,7 @@ func TestATrialEndsWithinItsTriesOverReboots(t *testing.T) {
 	if a := d.attempt(t); a.Slot != bootctl.B || a.Trial || !a.RolledBack {
 		t.Fatalf("got attempt %+v", a)
 	}
-	r := mustBoot(t, disk, &medium{}).snapshot()
+	r := mustBoot(t, disk, &medium{}).Record()
 	if r.LastRollback == nil || r.LastRollback.Reason != refusal.TriesExhausted || len(r.Quarantine) != 1 {
 		t.Errorf("the record is %+v", r)
 	}
@@ -195,13 +99,13 @@ func TestEitherCopyOfTheRecordMayBeDamaged(t *testing.T) {
 	d := mustBoot(t, disk, &medium{})
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	must(t, d.rollback(t.Context())) // the last word: without it the quarantine would be empty
-	want := d.snapshot()
+	must(t, d.Rollback(t.Context())) // the last word: without it the quarantine would be empty
+	want := d.Record()
 	for _, damaged := range recordFiles() {
 		bad := disk.Clone()
 		must(t, bad.Overwrite(damaged, []byte("rot")))
 		next := mustBoot(t, bad, &medium{})
-		if got := next.snapshot(); !slices.Equal(got.Quarantine, want.Quarantine) ||
+		if got := next.Record(); !slices.Equal(got.Quarantine, want.Quarantine) ||
 			!slices.Equal(beforeBoot(got), want.History) {
 			t.Errorf("with %s damaged the record is %+v, want %+v", damaged, got, want)
 		}
@@ -210,7 +114,7 @@ func TestEitherCopyOfTheRecordMayBeDamaged(t *testing.T) {
 		for _, other := range recordFiles() {
 			worse := bad.Clone()
 			must(t, worse.Overwrite(other, []byte("rot")))
-			if got := mustBoot(t, worse, &medium{}).snapshot(); !slices.Equal(got.Quarantine, want.Quarantine) {
+			if got := mustBoot(t, worse, &medium{}).Record(); !slices.Equal(got.Quarantine, want.Quarantine) {
 				t.Errorf("with %s damaged, then %s, the record is %+v", damaged, other, got)
 			}
 		}
@@ -223,13 +127,13 @@ func TestWithBothCopiesDamagedTheConfirmedSlotRuns(t *testing.T) {
 	d := mustBoot(t, disk, memory)
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	must(t, d.rollback(t.Context()))
-	want := d.snapshot()
+	must(t, d.Rollback(t.Context()))
+	want := d.Record()
 	for _, name := range recordFiles() {
 		must(t, disk.Overwrite(name, []byte("rot")))
 	}
 	// In the same boot the copy in memory knows it all.
-	same := mustBoot(t, disk.Clone(), memory).snapshot()
+	same := mustBoot(t, disk.Clone(), memory).Record()
 	if !slices.Equal(same.Quarantine, want.Quarantine) || same.Boot != want.Boot {
 		t.Errorf("in the same boot the record is %+v, want %+v", same, want)
 	}
@@ -239,8 +143,8 @@ func TestWithBothCopiesDamagedTheConfirmedSlotRuns(t *testing.T) {
 		t.Errorf("slot %s runs, want %s", a.Slot, want.Active)
 	}
 	again := mustBoot(t, disk, &medium{})
-	if !again.snapshot().Slot(want.Active).Good || again.snapshot().Boot < next.snapshot().Boot {
-		t.Errorf("the record was not begun again: %+v", again.snapshot())
+	if !again.Record().Slot(want.Active).Good || again.Record().Boot < next.Record().Boot {
+		t.Errorf("the record was not begun again: %+v", again.Record())
 	}
 }
 
@@ -262,17 +166,17 @@ func TestCutEveryStep(t *testing.T) {
 		{
 			name:    "switch",
 			prepare: func(d *device) { must(t, d.put(t, "1.2.0")) },
-			do:      func(d *device) error { return d.switchTo(t.Context(), d.snapshot().StageSerial) },
+			do:      func(d *device) error { return d.Switch(t.Context(), d.Record().StageSerial) },
 			same:    func(before, after bootctl.Record) bool { return after.Pending == bootctl.None },
 		},
 		{
 			name: "attempt",
 			prepare: func(d *device) {
 				must(t, d.put(t, "1.2.0"))
-				must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+				must(t, d.Switch(t.Context(), d.Record().StageSerial))
 			},
 			do: func(d *device) error {
-				_, refused, err := d.bootAttempt(t.Context(), 0)
+				_, refused, err := d.BootAttempt(t.Context(), 0)
 				if err == nil {
 					err = refused
 				}
@@ -284,16 +188,16 @@ func TestCutEveryStep(t *testing.T) {
 			name: "commit",
 			prepare: func(d *device) {
 				must(t, d.put(t, "1.2.0"))
-				must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+				must(t, d.Switch(t.Context(), d.Record().StageSerial))
 				d.attempt(t)
 			},
-			do:   func(d *device) error { return d.commit(d.snapshot().Boot) },
+			do:   func(d *device) error { return d.commit(d.Record().Boot) },
 			same: func(before, after bootctl.Record) bool { return after.Active == before.Active },
 		},
 		{
 			name:    "rollback",
 			prepare: func(*device) {},
-			do:      func(d *device) error { return d.rollback(t.Context()) },
+			do:      func(d *device) error { return d.Rollback(t.Context()) },
 			same:    func(before, after bootctl.Record) bool { return after.Active == before.Active },
 		},
 	} {
@@ -303,22 +207,20 @@ func TestCutEveryStep(t *testing.T) {
 			d.confirm(t, "1.0.0")
 			d.confirm(t, "1.1.0")
 			step.prepare(d)
-			before := d.snapshot()
+			before := d.Record()
 			base := disk.Clone()
 			for n, done := 0, false; !done; n++ {
 				for _, outcome := range durabletest.Outcomes() {
 					memory := &medium{raw: slices.Clone(d.medium.raw)}
 					disk := base.Clone()
-					must(t, d.takeUp(disk, memory))
+					must(t, d.boot(disk, memory))
 					disk.CutAfter(n)
 					done = step.do(d) == nil && !disk.MetCut()
-					next := &device{medium: &medium{}, engine: &engine{
-						log: d.log, verifier: d.verifier, publisher: d.publisher, limits: d.limits, tries: d.tries,
-					}}
-					if err := next.takeUp(disk.Reboot(outcome), next.medium); err != nil {
+					next := newDeviceOn()
+					if err := next.boot(disk.Reboot(outcome), next.medium); err != nil {
 						t.Fatalf("cut after operation %d, %s: %v", n, outcome.Name, err)
 					}
-					after := next.snapshot()
+					after := next.Record()
 					if done && step.same(before, after) {
 						t.Fatalf("cut after operation %d, %s: the step was reported done and is lost: %+v", n,
 							outcome.Name, after)

@@ -1,4 +1,4 @@
-package updated
+package updater
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 // flip turns one bit of a file of the set in a slot and returns the way back.
 func (d *device) flip(t *testing.T, slot bootctl.Slot, file string) (undo func()) {
 	t.Helper()
-	name := "sets/" + d.snapshot().Slot(slot).Digest.String() + "/" + file
+	name := "sets/" + d.Record().Slot(slot).Digest.String() + "/" + file
 	f, err := d.disk.Open(name)
 	must(t, err)
 	defer f.Close()
@@ -39,12 +39,12 @@ func TestAFlippedBitInTheActiveSlot(t *testing.T) {
 			d := newDevice(t)
 			d.confirm(t, "1.0.0")
 			d.confirm(t, "1.1.0")
-			bad := d.snapshot().Active
+			bad := d.Record().Active
 			d.flip(t, bad, file)
 			published := d.published.Load()
 			must(t, d.readSlots())
 			a := d.attempt(t)
-			r := d.snapshot()
+			r := d.Record()
 			if a.Slot != bad.Other() || r.Active != bad.Other() || d.published.Load() != published+1 {
 				t.Errorf("got attempt %+v, record %+v, %d publications", a, r, d.published.Load()-published)
 			}
@@ -52,12 +52,12 @@ func TestAFlippedBitInTheActiveSlot(t *testing.T) {
 				r.LastRollback.Reason != refusal.DigestMismatch {
 				t.Errorf("the record is %+v", r)
 			}
-			if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
+			if err := d.Rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
 				t.Errorf("back to the damaged slot: %v", err)
 			}
 			must(t, d.commit(a.Boot))
 			must(t, d.put(t, "1.1.0")) // the same set mends the slot
-			must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+			must(t, d.Switch(t.Context(), d.Record().StageSerial))
 			if a := d.attempt(t); a.Slot != bad {
 				t.Errorf("got attempt %+v", a)
 			}
@@ -68,22 +68,22 @@ func TestAFlippedBitInTheActiveSlot(t *testing.T) {
 func TestAFlippedBitWithNothingToReturnTo(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
-	slot := d.snapshot().Active
+	slot := d.Record().Active
 	undo := d.flip(t, slot, "notes.nxb/payload.elf")
 	published := d.published.Load()
-	a, refused, err := d.bootAttempt(t.Context(), 0)
+	a, refused, err := d.BootAttempt(t.Context(), 0)
 	must(t, err)
 	if a.Slot != slot || refusal.Of(refused) != refusal.DigestMismatch || d.published.Load() != published {
 		t.Errorf("got attempt %+v, %v, %d publications", a, refused, d.published.Load()-published)
 	}
-	if got := d.snapshot().Slot(slot).Damage; got != refusal.DigestMismatch {
+	if got := d.Record().Slot(slot).Damage; got != refusal.DigestMismatch {
 		t.Errorf("the slot is marked %q", got)
 	}
 	undo()
-	checks, err := d.scrub(t.Context())
+	checks, err := d.Scrub(t.Context())
 	must(t, err)
-	if checks[1].err != nil || d.snapshot().Slot(slot).Damage != "" {
-		t.Errorf("found intact again: %+v, %+v", checks, d.snapshot())
+	if checks[1].Err != nil || d.Record().Slot(slot).Damage != "" {
+		t.Errorf("found intact again: %+v, %+v", checks, d.Record())
 	}
 	d.attempt(t)
 }
@@ -95,25 +95,25 @@ func TestScrub(t *testing.T) {
 			d := newDevice(t)
 			d.confirm(t, "1.0.0")
 			d.confirm(t, "1.1.0")
-			checks, err := d.scrub(t.Context())
+			checks, err := d.Scrub(t.Context())
 			must(t, err)
-			if len(checks) != 2 || checks[0].err != nil || checks[1].err != nil {
+			if len(checks) != 2 || checks[0].Err != nil || checks[1].Err != nil {
 				t.Fatalf("intact slots: %+v", checks)
 			}
-			before := d.snapshot()
+			before := d.Record()
 			bad := before.Active
 			if !active {
 				bad = before.Standby()
 			}
 			d.flip(t, bad, file)
-			checks, err = d.scrub(t.Context())
+			checks, err = d.Scrub(t.Context())
 			must(t, err)
 			got, other := checks[bad-bootctl.A], checks[bad.Other()-bootctl.A]
-			if refusal.Of(got.err) != refusal.DigestMismatch || !strings.Contains(got.err.Error(), file) ||
-				other.err != nil {
+			if refusal.Of(got.Err) != refusal.DigestMismatch || !strings.Contains(got.Err.Error(), file) ||
+				other.Err != nil {
 				t.Errorf("%s of slot %s: %+v", file, bad, checks)
 			}
-			r := d.snapshot()
+			r := d.Record()
 			if r.Slot(bad).Damage != refusal.DigestMismatch || r.Active != before.Active && !active || r.Active == bad {
 				t.Errorf("%s of slot %s: the record is %+v", file, bad, r)
 			}
@@ -124,16 +124,16 @@ func TestScrub(t *testing.T) {
 func TestScrubMarksNoSlotForOtherReasons(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
-	before := d.snapshot()
+	before := d.Record()
 	d.distrust.Store(true)
-	checks, err := d.scrub(t.Context())
+	checks, err := d.Scrub(t.Context())
 	must(t, err)
-	if refusal.Of(checks[1].err) != refusal.InvalidSignature || d.snapshot().Slots != before.Slots {
-		t.Errorf("a key that is not trusted: %+v, %+v", checks, d.snapshot())
+	if refusal.Of(checks[1].Err) != refusal.InvalidSignature || d.Record().Slots != before.Slots {
+		t.Errorf("a key that is not trusted: %+v, %+v", checks, d.Record())
 	}
 	d.distrust.Store(false)
 	must(t, d.begin(1))
-	if _, err := d.scrub(t.Context()); refusal.Of(err) != refusal.StageInProgress {
+	if _, err := d.Scrub(t.Context()); refusal.Of(err) != refusal.StageInProgress {
 		t.Errorf("during a stage: %v", err)
 	}
 	d.end()
@@ -144,10 +144,10 @@ func TestAMissingFileIsDamage(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	bad := d.snapshot().Active
-	must(t, d.disk.Remove("sets/"+d.snapshot().Slot(bad).Digest.String()+"/notes.nxb/payload.elf"))
-	if a := d.attempt(t); a.Slot != bad.Other() || d.snapshot().Slot(bad).Damage != refusal.MissingEntry {
-		t.Errorf("got attempt %+v, record %+v", a, d.snapshot())
+	bad := d.Record().Active
+	must(t, d.disk.Remove("sets/"+d.Record().Slot(bad).Digest.String()+"/notes.nxb/payload.elf"))
+	if a := d.attempt(t); a.Slot != bad.Other() || d.Record().Slot(bad).Damage != refusal.MissingEntry {
+		t.Errorf("got attempt %+v, record %+v", a, d.Record())
 	}
 }
 
@@ -157,13 +157,12 @@ func TestAStartWithADamagedIndex(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	bad := d.snapshot().Active
+	bad := d.Record().Active
 	d.flip(t, bad, "system.nxsindex")
-	next := &device{disk: d.disk.Reboot(durabletest.Outcomes()[1]), medium: &medium{raw: d.medium.raw}, engine: &engine{
-		log: d.log, verifier: d.verifier, publisher: d.publisher, limits: d.limits, tries: d.tries,
-	}}
-	must(t, next.open(next.disk, next.medium, nil))
+	next := newDeviceOn()
+	next.config.Slots, next.config.Record = d.disk.Reboot(durabletest.Outcomes()[1]), &medium{raw: d.medium.raw}
+	must(t, next.open())
 	if a := next.attempt(t); a.Slot != bad.Other() {
-		t.Errorf("got attempt %+v, record %+v", a, next.snapshot())
+		t.Errorf("got attempt %+v, record %+v", a, next.Record())
 	}
 }

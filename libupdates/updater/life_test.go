@@ -1,11 +1,10 @@
-package updated
+package updater
 
 import (
 	"context"
 	"slices"
 	"testing"
 
-	"nexus/capnpgen/update"
 	"nexus/libupdates/refusal"
 )
 
@@ -14,21 +13,20 @@ import (
 func TestAStageEndsWithItsDaemon(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
-	before, err := d.store.Content(d.snapshot().Standby())
+	before, err := d.store.Content(d.Record().Standby())
 	must(t, err)
 	raw := archive(t, false)
 
 	life, end := context.WithCancel(t.Context())
-	must(t, d.begin(int64(len(raw))))
-	s, err := d.startStage(life, int64(len(raw)), update.StageProgress{}, true)
+	s, err := d.Stage(t.Context(), Request{Life: life, Size: uint64(len(raw))})
 	must(t, err)
-	must(t, s.write(raw[:len(raw)/2]))
+	must(t, s.Write(raw[:len(raw)/2]))
 	end()
-	d.stop()
+	d.Stop()
 	if refusal.Of(s.err) != refusal.Cancelled {
 		t.Errorf("the stage ended with %v, want %s", s.err, refusal.Cancelled)
 	}
-	after, err := d.store.Content(d.snapshot().Standby())
+	after, err := d.store.Content(d.Record().Standby())
 	must(t, err)
 	if after.Digest != before.Digest {
 		t.Errorf("the slot holds %q, before it held %q", after.Version, before.Version)
@@ -39,9 +37,8 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 		t.Errorf("written after the end: %v", now[len(written):])
 	}
 
-	must(t, d.begin(int64(len(raw))))
-	if _, err := d.startStage(t.Context(), int64(len(raw)), update.StageProgress{},
-		true); refusal.Of(err) != refusal.Cancelled {
+	_, err = d.Stage(t.Context(), Request{Life: t.Context(), Size: uint64(len(raw))})
+	if refusal.Of(err) != refusal.Cancelled {
 		t.Errorf("a stage after the end: %v, want %s", err, refusal.Cancelled)
 	}
 	if d.isStaging() {

@@ -1,11 +1,10 @@
-package updated
+package updater
 
 import (
 	"bytes"
 	"reflect"
 	"testing"
 
-	"nexus/capnpgen/update"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updatestest"
@@ -16,25 +15,12 @@ func watched(t *testing.T) *device {
 	t.Helper()
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
-	must(t, d.put(t, "1.1.0"))
-	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-	attempt, refused, err := d.bootAttempt(t.Context(), 0)
-	must(t, refused)
-	must(t, err)
-	under, err := d.engine.confirm(attempt.Boot, true)
+	under, err := d.Commit(d.tryOut(t, "1.1.0").Boot, true)
 	must(t, err)
 	if !under {
 		t.Fatal("the set is not under watch")
 	}
 	return d
-}
-
-// receive brings an archive to a slot as a stage does.
-func (d *device) receive(t *testing.T, slot bootctl.Slot, raw []byte) error {
-	t.Helper()
-	_, _, err := d.install(t.Context(), slot, d.fromStream(bytes.NewReader(raw), int64(len(raw))),
-		newProgress(update.StageProgress{}, int64(len(raw))))
-	return err
 }
 
 // archive is a set whose payload has one wrong bit, or none.
@@ -55,17 +41,17 @@ func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
 	d := watched(t)
 	unsigned := archive(t, false)
 	unsigned[bytes.Index(unsigned, []byte("system.sig.ed25519"))+512] ^= 1
-	standby := d.snapshot().Standby()
+	standby := d.Record().Standby()
 	if err := d.receive(t, standby, unsigned); refusal.Of(err) != refusal.InvalidSignature {
 		t.Fatalf("got %v, want %s", err, refusal.InvalidSignature)
 	}
-	if d.snapshot().WatchLeft == 0 {
+	if d.Record().WatchLeft == 0 {
 		t.Error("a set that nobody vouched for ended the watch")
 	}
 	if err := d.receive(t, standby, archive(t, true)); refusal.Of(err) != refusal.DigestMismatch {
 		t.Fatalf("got %v, want %s", err, refusal.DigestMismatch)
 	}
-	if err := d.verify(t.Context(), standby); err != nil || d.snapshot().WatchLeft == 0 {
+	if err := d.verify(t.Context(), standby); err != nil || d.Record().WatchLeft == 0 {
 		t.Errorf("a set that was refused cost the watch, or the set to return to: %v", err)
 	}
 	before := d.content(standby)
@@ -75,7 +61,7 @@ func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
 	}
 	d.medium.fail = false
 	must(t, d.receive(t, standby, archive(t, false)))
-	if d.snapshot().WatchLeft != 0 {
+	if d.Record().WatchLeft != 0 {
 		t.Error("the other slot was written under watch")
 	}
 }
@@ -83,16 +69,16 @@ func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
 // TestTheSetThatRunsIsNotStagedAgain would lose what can be returned to, and the watch, for a copy of what runs.
 func TestTheSetThatRunsIsNotStagedAgain(t *testing.T) {
 	d := watched(t)
-	before, ops := d.snapshot(), len(d.disk.Changes())
+	before, ops := d.Record(), len(d.disk.Changes())
 	if err := d.put(t, "1.1.0"); refusal.Of(err) != refusal.AlreadyActive {
 		t.Errorf("got %v, want %s", err, refusal.AlreadyActive)
 	}
-	if after := d.snapshot(); !reflect.DeepEqual(after, before) || len(d.disk.Changes()) != ops {
+	if after := d.Record(); !reflect.DeepEqual(after, before) || len(d.disk.Changes()) != ops {
 		t.Errorf("the record was %+v and is %+v, after %q", before, after, d.disk.Ops()[ops:])
 	}
-	verdict, err := d.fail(t.Context(), before.Boot, refusal.CrashLoop, "")
+	verdict, err := d.Fail(t.Context(), before.Boot, refusal.CrashLoop, "")
 	must(t, err)
-	if r := d.snapshot(); verdict != bootctl.RolledBack || r.Slot(r.Active).Version != "1.0.0" {
+	if r := d.Record(); verdict != bootctl.RolledBack || r.Slot(r.Active).Version != "1.0.0" {
 		t.Errorf("got %s, record %+v", verdict, r)
 	}
 }
@@ -101,8 +87,8 @@ func TestTheSetThatRunsIsNotStagedAgain(t *testing.T) {
 // one then.
 func TestNoStageIntoTheSlotThatHasComeBack(t *testing.T) {
 	d := watched(t)
-	standby := d.snapshot().Standby()
-	if _, err := d.fail(t.Context(), d.snapshot().Boot, refusal.CrashLoop, ""); err != nil {
+	standby := d.Record().Standby()
+	if _, err := d.Fail(t.Context(), d.Record().Boot, refusal.CrashLoop, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantActive(t, d, standby)

@@ -1,4 +1,4 @@
-package updated
+package updater
 
 import (
 	"io"
@@ -46,25 +46,25 @@ func TestAnOlderRecordStopsNothing(t *testing.T) {
 			for _, version := range later {
 				d.confirm(t, version)
 			}
-			want := d.snapshot()
+			want := d.Record()
 			backup.putBack(t, disk)
 
 			d = mustBoot(t, disk, &medium{})
-			r := d.snapshot()
+			r := d.Record()
 			if r.Active != want.Active || r.HealthOK || r.Begun() || r.Slot(r.Active).Good ||
-				d.publisher.target != nil {
+				d.target != nil {
 				t.Errorf("before an attempt the record is %+v", r)
 			}
 			a := d.attempt(t)
-			if a.Slot != want.Active || d.snapshot().Slot(a.Slot).Digest != want.Slot(a.Slot).Digest {
+			if a.Slot != want.Active || d.Record().Slot(a.Slot).Digest != want.Slot(a.Slot).Digest {
 				t.Errorf("got attempt %+v, want slot %s", a, want.Active)
 			}
 			must(t, d.commit(a.Boot))
-			if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
+			if err := d.Rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
 				t.Errorf("a rollback to a set that the record never saw healthy: %v", err)
 			}
 			next := mustBoot(t, disk, &medium{})
-			if r := next.snapshot(); r.Active != want.Active || !r.Slot(r.Active).Good {
+			if r := next.Record(); r.Active != want.Active || !r.Slot(r.Active).Good {
 				t.Errorf("in the boot after, the record is %+v", r)
 			}
 			next.confirm(t, "1.4.0")
@@ -84,17 +84,17 @@ func TestAnOlderRecordStillBars(t *testing.T) {
 			disk := newDisk(t)
 			d := mustBoot(t, disk, &medium{})
 			d.confirm(t, "1.0.0")
-			older := d.snapshot()
+			older := d.Record()
 			d.confirm(t, "1.1.0")
 			d.confirm(t, "1.2.0")
-			bar(&older, d.snapshot().Slot(d.snapshot().Active))
+			bar(&older, d.Record().Slot(d.Record().Active))
 			raw, err := bootctl.Encode(older)
 			must(t, err)
 			must(t, d.cell.StoreTwice(raw))
 
 			published := d.published.Load()
 			d = mustBoot(t, disk, &medium{})
-			a, refused, err := d.bootAttempt(t.Context(), 0)
+			a, refused, err := d.BootAttempt(t.Context(), 0)
 			must(t, err)
 			if refusal.Of(refused) != refusal.SlotMismatch || d.published.Load() != 0 || published == 0 {
 				t.Errorf("got attempt %+v, refused %v", a, refused)

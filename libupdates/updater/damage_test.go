@@ -1,4 +1,4 @@
-package updated
+package updater
 
 import (
 	"os"
@@ -19,7 +19,7 @@ type onDisk struct {
 
 func newOnDisk(t *testing.T) *onDisk {
 	t.Helper()
-	d := &onDisk{newDeviceOn(t), t.TempDir()}
+	d := &onDisk{newDeviceOn(), t.TempDir()}
 	d.takeUp(t)
 	return d
 }
@@ -29,16 +29,17 @@ func (d *onDisk) takeUp(t *testing.T) {
 	root, err := os.OpenRoot(d.dir)
 	must(t, err)
 	t.Cleanup(func() { root.Close() })
-	must(t, d.open(durable.OS(root), d.medium, nil))
+	d.config.Slots, d.config.Record = durable.OS(root), d.medium
+	must(t, d.open())
 }
 
 // boot takes up what is there as a new boot does: nothing is known but what is stored.
 func (d *onDisk) boot(t *testing.T) *onDisk {
 	t.Helper()
-	next := &onDisk{newDeviceOn(t), d.dir}
+	next := &onDisk{newDeviceOn(), d.dir}
 	next.medium = d.medium
 	next.takeUp(t)
-	must(t, next.adopt(next.snapshot().Restart(bootctl.Power)))
+	must(t, next.adopt(next.Record().Restart(bootctl.Power)))
 	return next
 }
 
@@ -47,7 +48,7 @@ func (d *onDisk) place(slot bootctl.Slot, part string) string {
 	if part == "" {
 		return filepath.Join(d.dir, slot.String())
 	}
-	return filepath.Join(d.dir, "sets", d.snapshot().Slot(slot).Digest.String(), part)
+	return filepath.Join(d.dir, "sets", d.Record().Slot(slot).Digest.String(), part)
 }
 
 // parts are what a slot consists of.
@@ -88,9 +89,9 @@ func (m damaging) do(t *testing.T, d *onDisk, slot bootctl.Slot) bool {
 func (d *onDisk) wantBack(t *testing.T, slot bootctl.Slot) {
 	t.Helper()
 	published := d.published.Load()
-	a, refused, err := d.bootAttempt(t.Context(), 0)
+	a, refused, err := d.BootAttempt(t.Context(), 0)
 	must(t, err)
-	r := d.snapshot()
+	r := d.Record()
 	if a.Slot != slot || refused != nil || d.published.Load() != published+1 {
 		t.Fatalf("got attempt %+v, refused %v, record %+v", a, refused, r)
 	}
@@ -108,24 +109,24 @@ func TestTheOtherSlotComesBack(t *testing.T) {
 			d := newOnDisk(t)
 			d.confirm(t, "1.0.0")
 			d.confirm(t, "1.1.0")
-			bad := d.snapshot().Active
+			bad := d.Record().Active
 			if !m.do(t, d, bad) {
 				return
 			}
-			checks, err := d.scrub(t.Context())
+			checks, err := d.Scrub(t.Context())
 			must(t, err)
-			if checks[bad-bootctl.A].err == nil || checks[bad.Other()-bootctl.A].err != nil {
+			if checks[bad-bootctl.A].Err == nil || checks[bad.Other()-bootctl.A].Err != nil {
 				t.Errorf("the check says %+v", checks)
 			}
 			d.wantBack(t, bad.Other())
 
 			d = d.boot(t) // with the mark, and then without it
 			d.wantBack(t, bad.Other())
-			if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
+			if err := d.Rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
 				t.Errorf("back to the damaged slot: %v", err)
 			}
 			must(t, d.put(t, "1.1.0"))
-			must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+			must(t, d.Switch(t.Context(), d.Record().StageSerial))
 			d.wantBack(t, bad)
 		})
 	}
@@ -137,13 +138,13 @@ func TestAtAStartTheOtherSlotComesBack(t *testing.T) {
 			d := newOnDisk(t)
 			d.confirm(t, "1.0.0")
 			d.confirm(t, "1.1.0")
-			bad := d.snapshot().Active
+			bad := d.Record().Active
 			if !m.do(t, d, bad) {
 				return
 			}
 			d = d.boot(t)
 			d.wantBack(t, bad.Other())
-			if r := d.snapshot(); r.Slot(bad).Damage == "" || r.Slot(bad).Version != "1.1.0" {
+			if r := d.Record(); r.Slot(bad).Damage == "" || r.Slot(bad).Version != "1.1.0" {
 				t.Errorf("the record is %+v", r)
 			}
 		})
@@ -157,21 +158,21 @@ func TestTheActiveSlotGoesOn(t *testing.T) {
 			d := newOnDisk(t)
 			d.confirm(t, "1.0.0")
 			d.confirm(t, "1.1.0")
-			good := d.snapshot().Active
+			good := d.Record().Active
 			if !m.do(t, d, good.Other()) {
 				return
 			}
-			if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
+			if err := d.Rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
 				t.Errorf("a rollback to a damaged slot: %v", err)
 			}
-			if r := d.snapshot(); r.Active != good || !r.HealthOK || r.Slot(good.Other()).Damage == "" {
+			if r := d.Record(); r.Active != good || !r.HealthOK || r.Slot(good.Other()).Damage == "" {
 				t.Errorf("the record is %+v", r)
 			}
 			d = d.boot(t)
 			d.wantBack(t, good)
-			checks, err := d.scrub(t.Context())
+			checks, err := d.Scrub(t.Context())
 			must(t, err)
-			if checks[good-bootctl.A].err != nil || checks[good.Other()-bootctl.A].err == nil {
+			if checks[good-bootctl.A].Err != nil || checks[good.Other()-bootctl.A].Err == nil {
 				t.Errorf("the check says %+v", checks)
 			}
 		})
@@ -190,8 +191,8 @@ func TestDamageInATrial(t *testing.T) {
 				d := newOnDisk(t)
 				d.confirm(t, "1.0.0")
 				must(t, d.put(t, "1.1.0"))
-				must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-				bad := d.snapshot().Pending
+				must(t, d.Switch(t.Context(), d.Record().StageSerial))
+				bad := d.Record().Pending
 				if !m.do(t, d, bad) {
 					return
 				}
@@ -199,7 +200,7 @@ func TestDamageInATrial(t *testing.T) {
 					d = d.boot(t)
 				}
 				d.wantBack(t, bad.Other())
-				if r := d.snapshot(); r.Slot(bad).Damage == "" || r.LastRollback.Reason != r.Slot(bad).Damage {
+				if r := d.Record(); r.Slot(bad).Damage == "" || r.LastRollback.Reason != r.Slot(bad).Damage {
 					t.Errorf("the record is %+v", r)
 				}
 				must(t, d.put(t, "1.1.0"))
@@ -208,18 +209,18 @@ func TestDamageInATrial(t *testing.T) {
 				d := newOnDisk(t)
 				d.confirm(t, "1.0.0")
 				must(t, d.put(t, "1.1.0"))
-				bad := d.snapshot().Active
+				bad := d.Record().Active
 				if !m.do(t, d, bad) {
 					return
 				}
 				if restart {
 					d = d.boot(t)
 				}
-				must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-				if r := d.snapshot(); r.Slot(bad).Damage == "" {
+				must(t, d.Switch(t.Context(), d.Record().StageSerial))
+				if r := d.Record(); r.Slot(bad).Damage == "" {
 					t.Errorf("the switch did not look at the way back: %+v", r)
 				}
-				if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
+				if err := d.Rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
 					t.Errorf("a rollback to a damaged slot: %v", err)
 				}
 				d.wantBack(t, bad.Other())
@@ -235,16 +236,16 @@ func TestDamageUnderWatch(t *testing.T) {
 			d := newOnDisk(t)
 			d.confirm(t, "1.0.0")
 			must(t, d.put(t, "1.1.0"))
-			must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+			must(t, d.Switch(t.Context(), d.Record().StageSerial))
 			a := d.attempt(t)
-			_, err := d.engine.confirm(a.Boot, true)
+			_, err := d.Commit(a.Boot, true)
 			must(t, err)
 			if !m.do(t, d, a.Slot.Other()) {
 				return
 			}
-			verdict, err := d.fail(t.Context(), a.Boot, refusal.CrashLoop, "")
+			verdict, err := d.Fail(t.Context(), a.Boot, refusal.CrashLoop, "")
 			must(t, err)
-			if r := d.snapshot(); verdict != bootctl.Stays || r.Active != a.Slot || len(r.Quarantine) != 0 ||
+			if r := d.Record(); verdict != bootctl.Stays || r.Active != a.Slot || len(r.Quarantine) != 0 ||
 				r.Slot(a.Slot.Other()).Damage == "" {
 				t.Errorf("got %s, record %+v", verdict, r)
 			}
@@ -261,7 +262,7 @@ func TestNothingIsConfirmedWhereAllIsGone(t *testing.T) {
 		must(t, os.RemoveAll(filepath.Join(d.dir, name)))
 	}
 	d = d.boot(t)
-	a, refused, err := d.bootAttempt(t.Context(), 0)
+	a, refused, err := d.BootAttempt(t.Context(), 0)
 	must(t, err)
 	if refusal.Of(refused) != refusal.MissingEntry || d.published.Load() != 0 {
 		t.Errorf("got attempt %+v, refused %v, %d publications", a, refused, d.published.Load())
@@ -270,7 +271,7 @@ func TestNothingIsConfirmedWhereAllIsGone(t *testing.T) {
 		t.Errorf("the commit: %v", err)
 	}
 	must(t, d.put(t, "1.2.0"))
-	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+	must(t, d.Switch(t.Context(), d.Record().StageSerial))
 	d.wantBack(t, a.Slot.Other())
 }
 
@@ -279,18 +280,18 @@ func TestNothingIsConfirmedWhereAllIsGone(t *testing.T) {
 func TestAnotherSetInTheActiveSlotDoesNotRun(t *testing.T) {
 	d := newOnDisk(t)
 	d.confirm(t, "1.0.0")
-	old := d.snapshot().Slot(d.snapshot().Active).Digest
+	old := d.Record().Slot(d.Record().Active).Digest
 	aside := filepath.Join(t.TempDir(), "old")
-	must(t, os.CopyFS(aside, os.DirFS(d.place(d.snapshot().Active, "."))))
+	must(t, os.CopyFS(aside, os.DirFS(d.place(d.Record().Active, "."))))
 	d.confirm(t, "1.1.0")
 	d.confirm(t, "1.2.0")
-	bad := d.snapshot().Active
+	bad := d.Record().Active
 	must(t, os.CopyFS(filepath.Join(d.dir, "sets", old.String()), os.DirFS(aside)))
 	must(t, os.Remove(d.place(bad, "")))
 	must(t, os.Symlink("sets/"+old.String(), d.place(bad, "")))
 	d = d.boot(t)
 	d.wantBack(t, bad.Other())
-	if r := d.snapshot(); r.LastRollback.Reason != refusal.SlotMismatch || r.Slot(r.Active).Version != "1.1.0" ||
+	if r := d.Record(); r.LastRollback.Reason != refusal.SlotMismatch || r.Slot(r.Active).Version != "1.1.0" ||
 		r.Slot(bad).Good {
 		t.Errorf("the record is %+v", r)
 	}
@@ -298,7 +299,7 @@ func TestAnotherSetInTheActiveSlotDoesNotRun(t *testing.T) {
 	must(t, os.Remove(d.place(bad.Other(), ""))) // and with nothing else to run
 	must(t, os.Symlink("sets/"+old.String(), d.place(bad.Other(), "")))
 	d = d.boot(t)
-	a, refused, err := d.bootAttempt(t.Context(), 0)
+	a, refused, err := d.BootAttempt(t.Context(), 0)
 	must(t, err)
 	if refusal.Of(refused) != refusal.SlotMismatch || d.published.Load() != 0 {
 		t.Errorf("got attempt %+v, refused %v, %d publications", a, refused, d.published.Load())
@@ -313,21 +314,21 @@ func TestAMarkStaysOnWhatIsGone(t *testing.T) {
 	d := newOnDisk(t)
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
-	bad := d.snapshot().Standby()
+	bad := d.Record().Standby()
 	must(t, os.Remove(d.place(bad, "notes.nxb/payload.elf")))
 	for _, gone := range []string{"notes.nxb", "."} {
-		checks, err := d.scrub(t.Context())
+		checks, err := d.Scrub(t.Context())
 		must(t, err)
-		if checks[bad-bootctl.A].err == nil || d.snapshot().Slot(bad).Damage == "" {
-			t.Errorf("the check says %+v, the record %+v", checks, d.snapshot())
+		if checks[bad-bootctl.A].Err == nil || d.Record().Slot(bad).Damage == "" {
+			t.Errorf("the check says %+v, the record %+v", checks, d.Record())
 		}
 		must(t, os.RemoveAll(d.place(bad, gone)))
 	}
 	must(t, os.Remove(d.place(bad, "")))
-	checks, err := d.scrub(t.Context())
+	checks, err := d.Scrub(t.Context())
 	must(t, err)
-	if refusal.Of(checks[bad-bootctl.A].err) != refusal.MissingEntry || d.snapshot().Slot(bad).Damage == "" {
-		t.Errorf("the check says %+v, the record %+v", checks, d.snapshot())
+	if refusal.Of(checks[bad-bootctl.A].Err) != refusal.MissingEntry || d.Record().Slot(bad).Damage == "" {
+		t.Errorf("the check says %+v, the record %+v", checks, d.Record())
 	}
 	d.attempt(t)
 }
@@ -342,10 +343,10 @@ func TestWhatMustNotRunIsNotPublished(t *testing.T) {
 	} {
 		d := newOnDisk(t)
 		d.confirm(t, "1.0.0")
-		barred, published := d.snapshot(), d.published.Load()
+		barred, published := d.Record(), d.published.Load()
 		bar(&barred)
 		must(t, d.adopt(barred))
-		_, refused, err := d.bootAttempt(t.Context(), 0)
+		_, refused, err := d.BootAttempt(t.Context(), 0)
 		must(t, err)
 		if refusal.Of(refused) != want || d.published.Load() != published {
 			t.Errorf("got %v, want %s", refused, want)

@@ -1,24 +1,12 @@
-package updated
+package updater
 
 import (
 	"syscall"
 	"testing"
 
 	"nexus/libupdates/bootctl"
-	"nexus/libupdates/durable"
 	"nexus/libupdates/refusal"
 )
-
-// confirm takes a device through a whole update.
-func (d *device) confirm(t *testing.T, version string) {
-	t.Helper()
-	must(t, d.put(t, version))
-	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
-	attempt, refused, err := d.bootAttempt(t.Context(), 0)
-	must(t, refused)
-	must(t, err)
-	must(t, d.commit(attempt.Boot))
-}
 
 // TestNoReturnToWhatNobodySwitchedTo fills the standby slot and fails to record it: an operator must not land there.
 func TestNoReturnToWhatNobodySwitchedTo(t *testing.T) {
@@ -30,7 +18,7 @@ func TestNoReturnToWhatNobodySwitchedTo(t *testing.T) {
 		t.Fatal("the stage was recorded on a medium that fails")
 	}
 	d.medium.fail = false
-	if err := d.rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
+	if err := d.Rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
 		t.Errorf("got %v, want %s", err, refusal.NoPrevious)
 	}
 	wantActive(t, d, bootctl.A)
@@ -43,7 +31,7 @@ func TestNothingIsBuiltOnARecordInDoubt(t *testing.T) {
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
 	d.medium.failSync = true
-	if err := d.rollback(t.Context()); err == nil {
+	if err := d.Rollback(t.Context()); err == nil {
 		t.Fatal("the rollback was recorded on a medium that fails")
 	}
 	d.medium.fail = true
@@ -52,11 +40,9 @@ func TestNothingIsBuiltOnARecordInDoubt(t *testing.T) {
 	}
 	d.medium.fail, d.medium.failSync = false, false
 
-	cell, err := durable.OpenCell(d.medium)
+	next, err := Open(d.config)
 	must(t, err)
-	next := &engine{log: d.log, store: d.store, cell: cell}
-	must(t, next.load())
-	if r := next.snapshot(); r.Slot(r.Active).Version == "1.2.0" {
+	if r := next.Record(); r.Slot(r.Active).Version == "1.2.0" {
 		t.Errorf("the next start goes to slot %s, which holds %s, which nobody switched to", r.Active,
 			r.Slot(r.Active).Version)
 	}
@@ -74,14 +60,14 @@ func TestASlotThatCouldNotBeReadIsReadAgain(t *testing.T) {
 		before := len(twin.disk.Ops())
 		must(t, twin.put(t, "1.1.0"))
 
-		first := d.snapshot().StageSerial
+		first := d.Record().StageSerial
 		d.disk.FailAt(len(twin.disk.Ops())-before-fromEnd, syscall.EIO)
 		if d.put(t, "1.1.0") == nil {
 			continue // what failed did not matter
 		}
 		found, err := d.store.Content(bootctl.B)
 		must(t, err)
-		err = d.switchTo(t.Context(), first)
+		err = d.Switch(t.Context(), first)
 		if found.Version == "1.1.0" && refusal.Of(err) != refusal.Stale {
 			t.Errorf("operation %d from the end failed: switching to the first stage: got %v, want %s", fromEnd, err,
 				refusal.Stale)

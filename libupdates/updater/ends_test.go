@@ -1,4 +1,4 @@
-package updated
+package updater
 
 import (
 	"testing"
@@ -10,9 +10,9 @@ import (
 // bootAfter boots a disk as a machine does that saw why.
 func bootAfter(t *testing.T, disk *durabletest.Disk, seen bootctl.Cause) *device {
 	t.Helper()
-	d := newDeviceOn(t)
-	d.cause = seen
-	must(t, d.takeUp(disk, d.medium))
+	d := newDeviceOn()
+	d.config.Cause = seen
+	must(t, d.boot(disk, d.medium))
 	return d
 }
 
@@ -23,7 +23,7 @@ func midTrial(t *testing.T) (*durabletest.Disk, *device) {
 	d := mustBoot(t, disk, &medium{})
 	d.confirm(t, "1.0.0")
 	must(t, d.put(t, "1.1.0"))
-	must(t, d.switchTo(t.Context(), d.snapshot().StageSerial))
+	must(t, d.Switch(t.Context(), d.Record().StageSerial))
 	d.attempt(t)
 	return disk, d
 }
@@ -31,10 +31,10 @@ func midTrial(t *testing.T) (*durabletest.Disk, *device) {
 func TestAnOrderedEndCostsNoTry(t *testing.T) {
 	disk, d := midTrial(t)
 	for range 3 {
-		must(t, d.endBoot())
-		must(t, d.endBoot())
+		must(t, d.EndBoot())
+		must(t, d.EndBoot())
 		d = bootAfter(t, disk, bootctl.Power)
-		if r := d.snapshot(); r.BootCause != bootctl.Commanded || r.TriesLeft != 2 {
+		if r := d.Record(); r.BootCause != bootctl.Commanded || r.TriesLeft != 2 {
 			t.Fatalf("the boot after an ordered end is at %+v", r)
 		}
 		if a := d.attempt(t); !a.Trial || a.TriesLeft != 1 {
@@ -42,7 +42,7 @@ func TestAnOrderedEndCostsNoTry(t *testing.T) {
 		}
 	}
 	d = bootAfter(t, disk, bootctl.Watchdog)
-	if r := d.snapshot(); r.BootCause != bootctl.Watchdog || r.TriesLeft != 1 || r.AbruptEnds != 1 {
+	if r := d.Record(); r.BootCause != bootctl.Watchdog || r.TriesLeft != 1 || r.AbruptEnds != 1 {
 		t.Errorf("the boot after an end that nobody ordered is at %+v", r)
 	}
 }
@@ -53,12 +53,12 @@ func TestAnOrderIsDurableOrHasNotHappened(t *testing.T) {
 	for n, done := 0, false; !done; n++ {
 		for _, outcome := range durabletest.Outcomes() {
 			disk := base.Clone()
-			d := newDeviceOn(t)
-			must(t, d.takeUp(disk, d.medium))
+			d := newDeviceOn()
+			must(t, d.boot(disk, d.medium))
 			d.attempt(t) // the second try
 			disk.CutAfter(n)
-			done = d.endBoot() == nil && !disk.MetCut()
-			r := bootAfter(t, disk.Reboot(outcome), bootctl.Power).snapshot()
+			done = d.EndBoot() == nil && !disk.MetCut()
+			r := bootAfter(t, disk.Reboot(outcome), bootctl.Power).Record()
 			ordered := r.BootCause == bootctl.Commanded && r.TriesLeft == 1
 			cut := r.BootCause == bootctl.Power && r.TriesLeft == 0
 			if !ordered && !cut || done && !ordered {
@@ -71,9 +71,9 @@ func TestAnOrderIsDurableOrHasNotHappened(t *testing.T) {
 // Another life of the daemon in the same boot notes no boot, and keeps the order.
 func TestAnOrderOutlivesTheDaemon(t *testing.T) {
 	disk, d := midTrial(t)
-	must(t, d.endBoot())
+	must(t, d.EndBoot())
 	again := mustBoot(t, disk, d.medium)
-	if r := again.snapshot(); !r.EndOrdered || len(r.History) != len(d.snapshot().History) {
+	if r := again.Record(); !r.EndOrdered || len(r.History) != len(d.Record().History) {
 		t.Errorf("in the same boot the record is %+v", r)
 	}
 }

@@ -1,0 +1,90 @@
+package updater
+
+import (
+	"context"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/slots"
+)
+
+// An Attempt is one start of a slot, and what goes with it.
+type Attempt struct {
+	bootctl.Attempt
+	Health   nxs.Health // what the set asks of its trial
+	HandOver HandOver   // the core that has to take over before the set is published
+}
+
+// BootAttempt counts an attempt durably, verifies every byte of its slot against the signature, and has it published,
+// unless another core has to take over first. The attempt that the core before this one had counted as begun, if it is
+// still the current one, is not counted again. A slot in which damage is found is marked, and if that brings the other
+// one back, an attempt for it follows. Refused is why the slot cannot run; err means that not even the attempt, or its
+// end, could be recorded.
+func (e *Engine) BootAttempt(ctx context.Context, begun uint64) (a Attempt, refused, err error) {
+	for {
+		a.Attempt, refused, err = e.attempt(ctx, begun)
+		a.Health, a.HandOver = e.content(a.Slot).Health, e.handOver(a.Slot)
+		reason, damaged := slots.DamageOf(refused)
+		if err != nil || !damaged {
+			return a, refused, err
+		}
+		if moved, err := e.damaged(a.Slot, reason, refused); err != nil || !moved {
+			return a, refused, err
+		}
+	}
+}
+
+func (e *Engine) attempt(ctx context.Context, begun uint64) (a bootctl.Attempt, refused, err error) {
+	if a, underWay := e.Record().Attempt(begun); underWay {
+		return a, e.runSlot(ctx, a), nil
+	}
+	if e.Record().WatchLeft > 0 { // it may be the last one of a watch, and go back
+		if err := e.lookBack(ctx); err != nil {
+			return a, nil, err
+		}
+	}
+	err = e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
+		next, a = r.BootAttempt()
+		return next, nil
+	})
+	if err != nil {
+		return a, nil, err
+	}
+	if a.RolledBack {
+		e.auditRollback(e.Record())
+	}
+	return a, e.runSlot(ctx, a), nil
+}
+
+// runSlot verifies the slot and has it published, if its set may run and the core that runs is the one for it.
+func (e *Engine) runSlot(ctx context.Context, a bootctl.Attempt) error {
+	if err := e.verify(ctx, a.Slot); err != nil {
+		return err
+	}
+	if err := e.mended(a.Slot); err != nil {
+		return err
+	}
+	r := e.Record()
+	if err := r.MayRun(a.Slot); err != nil {
+		return err
+	}
+	if e.handOver(a.Slot) != NoHandOver {
+		return nil
+	}
+	return e.cfg.Publisher.Publish(ctx, publicationOf(r, a.Slot, a.Boot))
+}
+
+func publicationOf(r bootctl.Record, slot bootctl.Slot, boot uint64) Publication {
+	return Publication{Slot: slot, Digest: nxs.Digest(r.Slot(slot).Digest), Boot: boot}
+}
+
+// Resume has published again what an engine before this one published in this boot: the publisher may have died
+// together with it. What no attempt has begun for is not to run, and neither is what another core has to take over for
+// first.
+func (e *Engine) Resume() {
+	r := e.Record()
+	if !r.Begun() || e.handOver(r.Running()) != NoHandOver {
+		return
+	}
+	e.cfg.Publisher.Resume(publicationOf(r, r.Running(), r.Boot))
+}

@@ -1,0 +1,75 @@
+package updater
+
+import (
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/slots"
+)
+
+// readSlots looks at what the slots hold.
+func (e *Engine) readSlots() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unread = true
+	return e.look()
+}
+
+// look reads the slots unless it is known what they hold. The caller holds mu.
+func (e *Engine) look() error {
+	if !e.unread {
+		return nil
+	}
+	a, err := e.lookAt(bootctl.A)
+	if err != nil {
+		return err
+	}
+	b, err := e.lookAt(bootctl.B)
+	if err != nil {
+		return err
+	}
+	e.contents, e.unread = [2]slots.Content{a, b}, false
+	return nil
+}
+
+// lookAt reads one slot. Of a damaged one it is known whether it still leads to a set, and to which: the record knows
+// the rest, and the check before it runs finds the damage.
+func (e *Engine) lookAt(slot bootctl.Slot) (slots.Content, error) {
+	content, err := e.store.Content(slot)
+	if _, damaged := slots.DamageOf(err); damaged {
+		return content, nil
+	}
+	return content, err
+}
+
+// touched says that a slot may have changed, also where the step that was to change it failed.
+func (e *Engine) touched() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unread = true
+}
+
+// content is what a slot holds.
+func (e *Engine) content(slot bootctl.Slot) slots.Content {
+	if slot == bootctl.None {
+		return slots.Content{}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.contents[slot-bootctl.A]
+}
+
+// recorded is what a slot holds as the record has it, under the policy of this device.
+func (e *Engine) recorded(c slots.Content) bootctl.Content {
+	if c.Damage != "" {
+		return bootctl.Content{Damage: c.Damage}
+	}
+	return e.candidate(c.Digest, nxs.Index{SystemVersion: c.Version, VersionFloor: c.Floor})
+}
+
+// candidate is a set as the record would have it.
+func (e *Engine) candidate(digest nxs.Digest, x nxs.Index) bootctl.Content {
+	if digest.IsZero() {
+		return bootctl.Content{}
+	}
+	return bootctl.Content{Digest: bootctl.Digest(digest), Version: x.SystemVersion, Floor: e.cfg.Floor.of(x)}
+}

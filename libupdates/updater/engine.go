@@ -1,0 +1,177 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+	"nexus/libupdates/trust"
+)
+
+// An Engine owns the boot record and the slots. Its methods may be called from any goroutine.
+//
+// There are two locks. Steps holds the order of changes: one step at a time, the writing of its record included. Mu
+// protects what is known; it is held for moments, never during a call, and whoever only looks takes no other. Steps is
+// taken before mu. The slots are written by whoever has the place of a stage (place.go), so a stage blocks no other
+// step.
+type Engine struct {
+	cfg        Config
+	store      *slots.Store
+	cell       *durable.Cell // the record
+	bootCopy   *durable.Cell // nil where the record does not outlive this boot
+	recordLost bool          // no copy of the record was left when it was loaded
+	stages     sync.WaitGroup
+
+	steps sync.Mutex
+	doubt bool // a write of the record failed: a start may read either one, so it is written again before the next step
+
+	mu        sync.Mutex
+	record    bootctl.Record   // changes only under steps
+	contents  [2]slots.Content // of the slots
+	unread    bool             // a slot may have changed since contents was read
+	free      chan struct{}    // closed when the place of a stage is given back; nil: nobody has it
+	stopping  bool             // no stage begins any more
+	stage     *Stage           // the one under way
+	expected  *Stage           // the one that waits for its archive as a file
+	heldUntil time.Time        // until then only operators stage
+}
+
+// Persistent tells whether the record outlives this boot.
+func (e *Engine) Persistent() bool { return e.bootCopy != nil }
+
+// Record returns the boot record as it is now.
+func (e *Engine) Record() bootctl.Record {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.record
+}
+
+// A Status is what is known at one moment.
+type Status struct {
+	Record   bootctl.Record
+	Contents [2]slots.Content // of slot a and slot b
+	Staging  bool             // a stage is under way
+	Core     string           // the version of the core that runs; empty: the core of the image
+}
+
+// Status returns what is known now.
+func (e *Engine) Status() Status {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return Status{e.record, e.contents, e.free != nil, e.coreVersion()}
+}
+
+// A step changes the record, or refuses to.
+type step func(bootctl.Record) (bootctl.Record, error)
+
+// change applies one step of the state machine: decided, made durable, then visible, in that order. A step that is
+// refused, or whose record cannot be made durable, has changed nothing.
+func (e *Engine) change(do step) error {
+	e.steps.Lock()
+	defer e.steps.Unlock()
+	if err := e.settle(); err != nil {
+		return err
+	}
+	before := e.Record()
+	seen, _, err := e.seen()
+	if err != nil {
+		return err
+	}
+	next, err := do(seen)
+	if err != nil {
+		return err
+	}
+	if err := e.save(next); err != nil {
+		return err
+	}
+	e.show(next)
+	e.auditFound(before, seen)
+	return nil
+}
+
+// unlessStaging is change, refused while the standby slot is being written.
+func (e *Engine) unlessStaging(do step) error {
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		if e.isStaging() {
+			return r, refusal.New(refusal.StageInProgress, "a stage is under way")
+		}
+		return do(r)
+	})
+}
+
+// seen is the record as the slots are, and what had to change for that: an earlier step may have filled a slot and
+// failed to record it, or even to look at it.
+func (e *Engine) seen() (bootctl.Record, []string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.look(); err != nil {
+		return e.record, nil, err
+	}
+	seen, changes := e.record.Reconcile(e.recorded(e.contents[0]), e.recorded(e.contents[1]))
+	return seen, changes, nil
+}
+
+// agree makes the record agree with what the slots hold.
+func (e *Engine) agree() error {
+	if _, changes, err := e.seen(); err != nil || len(changes) == 0 {
+		return err
+	}
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r, nil })
+}
+
+// show makes a durable record the visible one.
+func (e *Engine) show(r bootctl.Record) {
+	e.mu.Lock()
+	e.record = r
+	e.mu.Unlock()
+	e.cfg.Changed()
+}
+
+// settle ends the doubt after a failed write: its record may be durable all the same, and a start would go by it. The
+// caller holds steps.
+func (e *Engine) settle() error {
+	if !e.doubt {
+		return nil
+	}
+	return e.save(e.Record())
+}
+
+// save makes a record durable, and before it what the record builds on: which slot the next boot starts with.
+func (e *Engine) save(r bootctl.Record) error {
+	e.doubt = true
+	if err := e.store.SetActive(r.Active); err != nil {
+		return err
+	}
+	raw, err := bootctl.Encode(r)
+	if err != nil {
+		return fmt.Errorf("cannot encode boot record: %w", err)
+	}
+	if err := e.keep(raw); err != nil {
+		return fmt.Errorf("cannot store boot record: %w", err)
+	}
+	e.doubt = false
+	return nil
+}
+
+// keep stores an encoded record. One that outlives the boot is stored twice, so that either copy may be damaged, and
+// then for this boot.
+func (e *Engine) keep(raw []byte) error {
+	if !e.Persistent() {
+		return e.cell.Store(raw)
+	}
+	if err := e.cell.StoreTwice(raw); err != nil {
+		return err
+	}
+	return e.bootCopy.Store(raw)
+}
+
+// verifyBy is the verification of one call.
+func (e *Engine) verifyBy(ctx context.Context) nxs.VerifyFunc {
+	return func(message, signature []byte) (trust.PublicKey, error) { return e.cfg.Verify(ctx, message, signature) }
+}

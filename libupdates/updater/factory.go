@@ -1,0 +1,42 @@
+package updater
+
+import (
+	"context"
+	"io"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/slots"
+)
+
+// A FactoryError says that the set the system was told to begin with is refused. Starting again cannot help.
+type FactoryError struct{ Err error }
+
+func (e *FactoryError) Error() string { return "cannot install factory set: " + e.Err.Error() }
+func (e *FactoryError) Unwrap() error { return e.Err }
+
+// NeedsFactory tells whether neither slot holds a set: at the first start, or when both are lost.
+func (e *Engine) NeedsFactory() bool {
+	return e.content(bootctl.A).Digest.IsZero() && e.content(bootctl.B).Digest.IsZero()
+}
+
+// InstallFactory puts the set that the system begins with into slot a, by the same checks as every other set: nothing
+// is trusted for having come from the command line. It is refused as a FactoryError.
+func (e *Engine) InstallFactory(ctx context.Context, archive io.Reader, size int64) error {
+	what := Audit{Slot: bootctl.A, Size: uint64(size)}
+	err := e.fromStream(archive, size)(ctx, bootctl.A, slots.StageOptions{
+		Admit: func(head *nxs.Head) error {
+			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
+			return e.Record().AdmitFactory(e.candidate(head.Digest, head.Index))
+		},
+	})
+	e.audit("factory", what, err)
+	if err != nil {
+		return &FactoryError{err}
+	}
+	if err := e.readSlots(); err != nil {
+		return err
+	}
+	set := e.recorded(e.content(bootctl.A))
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Factory(set) })
+}

@@ -1,0 +1,77 @@
+package updater
+
+import (
+	"context"
+	"io"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// An arrival puts an archive into a slot, however it comes.
+type arrival func(context.Context, bootctl.Slot, slots.StageOptions) error
+
+// fromStream is an archive whose bytes come one after the other.
+func (e *Engine) fromStream(r io.Reader, size int64) arrival {
+	return func(ctx context.Context, slot bootctl.Slot, opt slots.StageOptions) error {
+		_, err := e.store.Stage(ctx, slot, nxs.NewReader(r, size, e.cfg.Limits, e.verifyBy(ctx)), opt)
+		return err
+	}
+}
+
+// fromFile is an archive in a file, which others may write to: each of its bytes is read once, and trusted when it is
+// verified.
+func (e *Engine) fromFile(f io.ReaderAt, size int64) arrival {
+	return func(ctx context.Context, slot bootctl.Slot, opt slots.StageOptions) error {
+		_, err := e.store.StageFile(ctx, slot, f, size, e.cfg.Limits, e.verifyBy(ctx), opt)
+		return err
+	}
+}
+
+// install brings an archive into a slot: verified while it is written, durable, and then in the record.
+func (e *Engine) install(ctx context.Context, slot bootctl.Slot, archive arrival,
+	progress Progress) (what Audit, serial uint64, err error) {
+	what = Audit{Slot: slot}
+	var set bootctl.Content
+	err = archive(ctx, slot, slots.StageOptions{
+		Admit: func(head *nxs.Head) error {
+			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
+			set = e.candidate(head.Digest, head.Index)
+			_, err := e.Record().Receive(slot, set)
+			if refusal.Of(err) == refusal.AlreadyActive {
+				return nil // said once the whole archive is verified: one that is damaged is refused for that
+			}
+			return err
+		},
+		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
+		Verified:    func() error { return e.endWatchFor(slot, set) },
+		Progress: func(now slots.Progress) {
+			what.Reused = now.Reused
+			progress.Report(now)
+		},
+	})
+	e.touched()
+	if err != nil {
+		return what, 0, err
+	}
+	if err := e.readSlots(); err != nil {
+		return what, 0, err
+	}
+	err = e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
+		next, serial, err = r.Stage(set)
+		return next, err
+	})
+	return what, serial, err
+}
+
+// endWatchFor ends a watch, durably, when a verified set is about to replace the one that the watch would go back to.
+func (e *Engine) endWatchFor(slot bootctl.Slot, set bootctl.Content) error {
+	now := e.Record()
+	if _, err := now.Receive(slot, set); err != nil || now.WatchLeft == 0 {
+		return err
+	}
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, set) })
+}

@@ -1,0 +1,160 @@
+package updater
+
+import (
+	"errors"
+	"fmt"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// Open loads the slots and the record, the slots first: what a cut left behind in them is removed before anything goes
+// by them. After an error the next Open finds all that this one found.
+func Open(cfg Config) (*Engine, error) {
+	if cfg.Changed == nil {
+		cfg.Changed = func() {}
+	}
+	e := &Engine{cfg: cfg}
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) open() (err error) {
+	if e.store, err = slots.Open(e.cfg.Slots); err != nil {
+		return fmt.Errorf("cannot open slots: %w", err)
+	}
+	if e.cfg.BootCopy != nil {
+		if e.bootCopy, err = durable.OpenCell(e.cfg.BootCopy); err != nil {
+			return fmt.Errorf("cannot open boot record of this boot: %w", err)
+		}
+	}
+	e.cell, err = durable.OpenCell(e.cfg.Record)
+	if errors.Is(err, durable.ErrDamaged) && e.Persistent() {
+		e.lost(refusal.New(refusal.StateDamaged, "%v", err))
+		e.cell, err = durable.ResetCell(e.cfg.Record), nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot open boot record: %w", err)
+	}
+	if err := e.load(); err != nil {
+		return err
+	}
+	e.reportMended()
+	return nil
+}
+
+// load takes the newest record, or resumes from what the slots know, and makes it agree with what they hold: a cut
+// between image and record is mended here. A record that is older than this boot begins it: no attempt of the boot
+// before counts, and nothing is published for it.
+func (e *Engine) load() error {
+	if err := e.readSlots(); err != nil {
+		return err
+	}
+	a, b := e.recorded(e.contents[0]), e.recorded(e.contents[1])
+	confirmed, err := e.confirmed(a, b)
+	if err != nil {
+		return err
+	}
+	raw, found := e.stored(confirmed != bootctl.None || !a.IsEmpty() || !b.IsEmpty())
+	if !found {
+		return e.adopt(bootctl.Resume(confirmed, a, b).Booted(e.cfg.Cause))
+	}
+	record, err := bootctl.Decode(raw)
+	if err != nil {
+		return fmt.Errorf("cannot load boot record: %w", err)
+	}
+	if e.beginsBoot() {
+		record = record.Restart(e.cfg.Cause)
+	}
+	record, behind := record.CatchUp(confirmed, a, b)
+	agreed, changes := record.Reconcile(a, b)
+	for _, change := range changes {
+		e.cfg.Log.Warn("boot record mended", "change", change)
+	}
+	if err := e.adopt(agreed); err != nil {
+		return err
+	}
+	if behind {
+		e.reportBehind(agreed)
+	}
+	e.auditFound(record, agreed)
+	return nil
+}
+
+// confirmed is the slot that was confirmed last, by its link. If the link is damaged, it is the slot that holds a set,
+// slot a before slot b.
+func (e *Engine) confirmed(a, b bootctl.Content) (bootctl.Slot, error) {
+	slot, err := e.store.Active()
+	if _, damaged := slots.DamageOf(err); !damaged {
+		return slot, err
+	}
+	slot = bootctl.A
+	if a.IsEmpty() && !b.IsEmpty() {
+		slot = bootctl.B
+	}
+	e.cfg.Log.Warn("cannot tell which slot was confirmed last", "error", err, "taken", slot)
+	return slot, nil
+}
+
+// stored is the newest record there is: the durable one or, if that is lost, the copy of this boot. A device that was
+// used has one.
+func (e *Engine) stored(used bool) (raw []byte, found bool) {
+	raw, found = e.cell.Load()
+	if found || !e.Persistent() {
+		return raw, found
+	}
+	raw, found = e.bootCopy.Load()
+	if used || found {
+		e.lost(refusal.New(refusal.NoSuchKey,
+			"there is no boot record: quarantine, version floor and history are lost, if there were any"))
+	}
+	return raw, found
+}
+
+// beginsBoot tells whether no engine has loaded the record in this boot.
+func (e *Engine) beginsBoot() bool {
+	if !e.Persistent() {
+		return false // the record would not be there
+	}
+	_, found := e.bootCopy.Load()
+	return !found
+}
+
+// adopt makes a record the current one, durably.
+func (e *Engine) adopt(r bootctl.Record) error {
+	return e.change(func(bootctl.Record) (bootctl.Record, error) { return r, nil })
+}
+
+// lost reports that no copy of the record is left. The system goes on with what else is known: the copy of this boot,
+// or which slot was confirmed last.
+func (e *Engine) lost(why error) {
+	if e.recordLost { // it was reported
+		return
+	}
+	e.recordLost = true
+	e.cfg.Log.Error("boot record lost", "error", why)
+	e.auditAs("record", Audit{Reason: refusal.Of(why), Detail: why.Error()}, Failed)
+}
+
+// reportMended reports that one of two copies of the record was damaged. Loading the record has written it again.
+func (e *Engine) reportMended() {
+	fault := e.cell.Fault()
+	if fault == nil || !e.Persistent() {
+		return
+	}
+	e.cfg.Log.Warn("copy of the boot record mended", "error", fault)
+	e.auditAs("record", Audit{Reason: refusal.StateDamaged, Detail: fault.Error()}, OK)
+}
+
+// reportBehind reports that the record was older than the slots, and which set runs all the same.
+func (e *Engine) reportBehind(r bootctl.Record) {
+	what := about(r, r.Active)
+	e.cfg.Log.Warn("boot record older than the slots", "active", what.Slot, "version", what.Version)
+	what.Reason = refusal.SlotMismatch
+	what.Detail = "the record was older than the slots: what it did not know of quarantine and version floor is lost"
+	e.auditAs("record", what, OK)
+}

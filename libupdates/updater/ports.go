@@ -1,0 +1,103 @@
+package updater
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+	"nexus/libupdates/trust"
+)
+
+// A Config is what an Engine works with, and the policy of the device.
+type Config struct {
+	Slots  durable.FS       // the folder of the two slots
+	Record durable.CellFile // the boot record
+	// BootCopy is a copy of the record that does not outlive this boot; nil where Record does not outlive it either.
+	BootCopy  durable.CellFile
+	Verify    Verify
+	Publisher Publisher
+	Log       Log
+	Clock     Clock
+	Changed   func() // called after each change of the status; it must not block; nil: nobody wants to know
+
+	Limits nxs.Limits    // in bytes
+	Tries  uint8         // boot attempts of a set on trial, at least 1
+	Floor  FloorPolicy   // "": FloorSigned
+	Cause  bootctl.Cause // why this boot began, as far as the machine shows
+	Core   nxs.Digest    // of the payload of the core that runs; zero: the core of the image
+}
+
+// Verify says which trusted publisher signed the message, or refuses it.
+type Verify func(ctx context.Context, message, signature []byte) (trust.PublicKey, error)
+
+// A Publisher makes the set of a slot the one that runs.
+type Publisher interface {
+	// Check asks whether a set could be published, and publishes nothing.
+	Check(ctx context.Context, slot bootctl.Slot, set nxs.Digest) error
+	// Publish returns once p is published. It stays published until the next call, or refused.
+	Publish(ctx context.Context, p Publication) error
+	// Resume has p published again without waiting for it: an engine before this one published it in this boot.
+	Resume(p Publication)
+}
+
+// A Publication is one set in one slot, for one boot attempt.
+type Publication struct {
+	Slot   bootctl.Slot
+	Digest nxs.Digest
+	Boot   uint64
+}
+
+// A Log takes what the engine reports. No call waits for anybody.
+type Log interface {
+	Audit(Audit)
+	Warn(message string, fields ...any)
+	Error(message string, fields ...any)
+}
+
+// A Clock tells the time.
+type Clock interface {
+	Now() time.Time
+	After(d time.Duration) <-chan time.Time
+}
+
+// A Progress hears how far a stage is. No call waits for anybody; after Close there is none.
+type Progress interface {
+	Report(slots.Progress)
+	Close()
+}
+
+// A File is an archive that somebody else opened.
+type File interface {
+	io.ReaderAt
+	io.Closer
+	// Check refuses a file whose reads may wait for somebody.
+	Check() error
+}
+
+// An Audit is the record of one step that changes, or checks, what runs: whether it was done or not.
+type Audit struct {
+	Op      string // e.g. `stage`
+	Slot    bootctl.Slot
+	Version string // of the set
+	Digest  nxs.Digest
+	Size    uint64 // of the archive, bytes; 0: there was none
+	Reused  int64  // bytes of payloads that were not written again
+	Result  Result
+	Reason  refusal.Reason // why it was not done; for a rollback why it was
+	Detail  string         // one line for people
+}
+
+// A Result is how a step ended.
+type Result string
+
+// The results.
+const (
+	OK      Result = "ok"
+	Refused Result = "refused"
+	Failed  Result = "failed"
+)

@@ -1,0 +1,72 @@
+package updater
+
+import (
+	"context"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/refusal"
+)
+
+// Commit confirms the set of the attempt, and tells whether it is under watch now, which it is only if that is asked
+// for.
+func (e *Engine) Commit(boot uint64, watch bool) (watched bool, err error) {
+	var what Audit
+	err = e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
+		what = about(r, r.Running())
+		if watch {
+			next, err = r.CommitAndWatch(boot, e.cfg.Tries)
+		} else {
+			next, err = r.CommitHealth(boot)
+		}
+		watched = next.WatchLeft > 0
+		return next, err
+	})
+	e.audit("health", what, err)
+	return watched, err
+}
+
+// EndWatch ends the watch over a set that has held.
+func (e *Engine) EndWatch(boot uint64) error {
+	var what Audit
+	watched := false
+	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
+		what, watched = about(r, r.Active), r.WatchLeft > 0
+		return r.EndWatch(boot)
+	})
+	if watched || err != nil {
+		e.audit("held", what, err)
+	}
+	return err
+}
+
+// EndBoot notes that the end of this boot was ordered.
+func (e *Engine) EndBoot() error {
+	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.EndBoot(), nil })
+}
+
+// Fail takes the bad verdict on the attempt. A set is not left for one that is not there any more, so the slot that a
+// failure under watch leads to is checked first.
+func (e *Engine) Fail(ctx context.Context, boot uint64, reason refusal.Reason, detail string) (bootctl.Verdict, error) {
+	if r := e.Record(); r.WatchLeft > 0 && r.Boot == boot {
+		if err := e.lookBack(ctx); err != nil {
+			return 0, err
+		}
+	}
+	var verdict bootctl.Verdict
+	var what Audit
+	err := e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
+		what = about(r, r.Running())
+		next, verdict, err = r.Fail(boot, reason, detail)
+		return next, err
+	})
+	if err != nil {
+		e.audit("health", what, err)
+		return verdict, err
+	}
+	what.Reason, what.Detail = reason, detail
+	e.auditAs("health", what, Failed)
+	if verdict == bootctl.RolledBack {
+		e.auditRollback(e.Record())
+	}
+	return verdict, nil
+}
