@@ -1,0 +1,29 @@
+// Package libupdates is the domain of Nexus: what an update is, without a wire, a process or a log. It has no code of
+// its own; this page is the map of the packages below it.
+//
+// The promise: cut the power anywhere, and the next start is wholly the old system or wholly the new one. What was not
+// verified never runs. What was not confirmed healthy does not outlive its tries.
+//
+// Read updater.ExampleEngine first: an update from its stage to a rollback, on one screen. Then from top to bottom; a
+// package uses only packages that stand below it.
+//
+//	updater     the engine: carries out each step of an update, in an order in which every cut is safe
+//	slots       the two slots on disk: stage, verify, empty, open
+//	bootctl     the boot record and the A/B state machine: a pure value, and its bytes
+//	health      the verdict on a boot attempt: a pure value, events in, actions out
+//	statefs     values that survive a reboot, in a state folder
+//	statedisk   whether a disk is ours, new, or somebody else's
+//	nxs         system sets: the archive, its signed index, reader and writer
+//	nxb         bundles: manifest, name, what they may ask for
+//	durable     files that survive a power cut; durabletest cuts the power at every operation
+//	trust       keys, signatures, and which keys count
+//	digest      SHA-256 of many streams at once, while they are copied
+//	message     Cap'n Proto messages from outside: their bounds, and the canonical form
+//	semver      versions and their order
+//	refusal     why something was refused: the stable reasons
+//
+// Golden keeps what released versions wrote, and updatestest makes archives and damage for tests.
+//
+// The daemons adapt this to processes: daemons/updated serves the engine, daemons/initd carries out what health says,
+// daemons/bundlemgrd opens slots. No package here may import RPC, logging, os/exec or x/sys (house_test.go).
+package libupdates
