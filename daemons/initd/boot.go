@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
 )
 
@@ -14,9 +15,9 @@ import (
 // table grants, and has the launcher bring the daemons to life. The console gets markers and what an operator should
 // see, stderr a daemon's last words.
 func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher, console *os.File,
-	stderr io.Writer) (next *Handed, err error) {
+	stderr io.Writer) (next *machine.Handed, err error) {
 	config.State = config.state()
-	folder, err := openFolder(config.Dir, config.Handed.take(handedLock), len(config.Trust) > 0)
+	folder, err := openFolder(config.Dir, config.Handed.Take(machine.HandedLock), len(config.Trust) > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +30,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 	if err := folder.checkTrust(); err != nil {
 		return nil, err
 	}
-	state, err := openState(config.State, config.Handed.take(handedState), folder)
+	state, err := openState(config.State, config.Handed.Take(machine.HandedState), folder)
 	if err != nil {
 		return nil, err
 	}
@@ -64,16 +65,16 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 
 // kept are the open files that outlast a core.
 func kept(folder *folder, state *stateFolder, s *system, sockets []*controlSocket) map[string]*os.File {
-	files := map[string]*os.File{handedLock: folder.lock, handedRecord: s.files["record"]}
+	files := map[string]*os.File{machine.HandedLock: folder.lock, machine.HandedRecord: s.files["record"]}
 	if state != nil {
-		files[handedState] = state.lock
+		files[machine.HandedState] = state.lock
 	}
-	if m := s.config.machine; m != nil && m.open != nil {
-		files[handedWatchdog] = m.open
+	if m := s.config.machine; m != nil && m.Leave() != nil {
+		files[machine.HandedWatchdog] = m.Leave()
 	}
 	for i, socket := range sockets {
 		if socket.file != nil {
-			files[fmt.Sprint(handedSocket, i)] = socket.file
+			files[fmt.Sprint(machine.HandedSocket, i)] = socket.file
 		}
 	}
 	return files

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"nexus/daemons/initd/machine"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
@@ -31,19 +32,19 @@ type Config struct {
 	Watchdog time.Duration // after how long without progress a machine is restarted; 0: never
 	// physical address of a page of a machine's memory that its kernel does not use; 0: there is none
 	Mark         uint64
-	Port         string // virtio-serial port that operators come in by, beside the control socket; empty: none
-	SelftestSets string // folder of demo sets; not empty: run the selftest and stop with its outcome
-	Handed       Handed // what the core before has left; the zero value: there was none
+	Port         string         // virtio-serial port that operators come in by, beside the control socket; empty: none
+	SelftestSets string         // folder of demo sets; not empty: run the selftest and stop with its outcome
+	Handed       machine.Handed // what the core before has left; the zero value: there was none
 
-	name    string   // what the first process is called: argv[0]
-	args    []string // the command line, for the next core
-	machine *machine // what only the first process of a machine has; nil on a host
-	groups  string   // where the daemon that runs bundles makes control groups; empty: nowhere
+	name    string           // what the first process is called: argv[0]
+	args    []string         // the command line, for the next core
+	machine *machine.Machine // what only the first process of a machine has; nil on a host
+	groups  string           // where the daemon that runs bundles makes control groups; empty: nowhere
 }
 
 // parseArgs reads a command line.
 func parseArgs(args []string, stderr io.Writer) (Config, error) {
-	args, handed := ownArgs(args)
+	args, handed := machine.OwnArgs(args)
 	limits := nxs.DefaultLimits()
 	c := Config{Limits: limits, Policy: health.DefaultPolicy(), name: initName, args: args}
 	set := flag.NewFlagSet(initName, flag.ContinueOnError)
@@ -88,8 +89,13 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 		return c, err
 	}
 	var err error
-	c.Handed, err = parseHanded(handed)
+	c.Handed, err = machine.ParseHanded(handed)
 	return c, err
+}
+
+// program is how this process is started again, or another core in its place.
+func (c Config) program() machine.Program {
+	return machine.Program{Name: c.name, Args: c.args, Links: filepath.Join(c.Dir, runDir), Image: c.Handed.Image}
 }
 
 // state is the folder of durable state: what was asked for, or the one that the system's own folder has; empty: none.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
 )
 
@@ -30,7 +31,7 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 
 	err = up(ctx, config, filepath.Join(config.Dir, runDir), stdout, stderr)
 	if errors.Is(err, ErrReboot) {
-		err = config.beginAnew()
+		err = config.program().BeginAnew()
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "nx: cannot run the system in %s: %v\n", config.Dir, err)
@@ -61,32 +62,23 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 	if err != nil || next == nil {
 		return err
 	}
-	return config.become(next)
+	return config.program().Become(next)
 }
 
 // find says where the one binary is that all daemons are: a core of a set is in memory, and its links are in the
 // system's folder.
-func (p *processes) find(handed *Handed, dir string) (err error) {
-	if core := handed.take(handedProgram); core != nil {
+func (p *processes) find(handed *machine.Handed, dir string) (err error) {
+	if core := handed.Take(machine.HandedProgram); core != nil {
 		p.bin, p.binary, p.memory = filepath.Join(dir, runDir), plat.ByDescriptor(core), core
 		return nil
 	}
-	if p.binary, err = ownBinary(); err != nil {
+	if p.binary, err = machine.OwnBinary(); err != nil {
 		return err
 	}
 	if !handed.Given() {
 		handed.Image = p.binary
 	}
 	return checkStatic(p.binary)
-}
-
-// ownBinary is the file that this process executes.
-func ownBinary() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(path)
 }
 
 // checkStatic wants the one binary to start by itself: a daemon may open no loader and no library, so one that needs

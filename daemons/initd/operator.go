@@ -3,6 +3,7 @@ package initd
 import (
 	"context"
 	"os"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -231,7 +232,13 @@ func (o *operatorServer) Watchdog(_ context.Context, call operator.Operator_watc
 	if err != nil {
 		return err
 	}
-	return o.s.config.machine.describe(w)
+	status := o.s.config.machine.Watchdog()
+	if !status.On {
+		return w.SetDetail(status.Missing)
+	}
+	w.SetOn(true)
+	w.SetTimeoutMs(uint32(status.Timeout / time.Millisecond))
+	return w.SetName(status.Name)
 }
 
 // A graphEdge is one line of `nx graph`.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
 	"nexus/libupdates/durable"
 )
@@ -68,13 +69,13 @@ func (s Share) clear() error {
 
 // openSockets opens the ways in: the control socket in the folder, and what is shared. What the core before has left is
 // open already. Either all are open or none.
-func openSockets(f *folder, shares []Share, handed *Handed) (sockets []*controlSocket, err error) {
+func openSockets(f *folder, shares []Share, handed *machine.Handed) (sockets []*controlSocket, err error) {
 	ways := []way{{Share{operatorRole, f.at(controlFile)}, func() (*controlSocket, error) { return listen(f) }}}
 	for _, share := range shares {
 		ways = append(ways, way{share, func() (*controlSocket, error) { return f.share(share) }})
 	}
 	for i, w := range ways {
-		socket, err := w.enter(handed.take(fmt.Sprint(handedSocket, i)))
+		socket, err := w.enter(handed.Take(fmt.Sprint(machine.HandedSocket, i)))
 		if err != nil {
 			removeSockets(sockets)
 			return nil, err

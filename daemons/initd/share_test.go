@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"nexus/daemons/initd/machine"
+
 	"nexus/daemons/plat"
 )
 
@@ -80,14 +82,14 @@ func TestSocketsOpenTogether(t *testing.T) {
 	defer f.close()
 	shares := []Share{{"status", filepath.Join(dir, "status.sock")},
 		{"stage", filepath.Join(dir, "missing", "stage.sock")}}
-	if _, err := openSockets(f, shares, &Handed{}); err == nil {
+	if _, err := openSockets(f, shares, &machine.Handed{}); err == nil {
 		t.Fatal("opened in a folder that is not there")
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 0 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
-	sockets, err := openSockets(f, shares[:1], &Handed{})
+	sockets, err := openSockets(f, shares[:1], &machine.Handed{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 
+	"nexus/daemons/initd/machine"
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
@@ -41,10 +42,10 @@ type system struct {
 	lastSession uint64              // the number of the newest
 	ways        []*controlSocket    // by which those outside come in
 	outcome     outcome
-	next        *Handed       // what is left to the core that is to take over; nil: none is
-	ending      bool          // the system was told to stop, or cannot go on; outcome says which
-	gone        bool          // the next core takes over: no order is taken any more
-	stopping    chan struct{} // closed when the system is to be taken down
+	next        *machine.Handed // what is left to the core that is to take over; nil: none is
+	ending      bool            // the system was told to stop, or cannot go on; outcome says which
+	gone        bool            // the next core takes over: no order is taken any more
+	stopping    chan struct{}   // closed when the system is to be taken down
 	// closed when the daemons are about to be stopped: from then on a link that ends stays ended
 	down chan struct{}
 }
@@ -139,7 +140,7 @@ func (s *system) openResources(console *os.File, f *folder, state *stateFolder) 
 		}
 	}
 	s.files["console"] = console
-	if s.files["record"] = s.config.Handed.take(handedRecord); s.files["record"] == nil {
+	if s.files["record"] = s.config.Handed.Take(machine.HandedRecord); s.files["record"] == nil {
 		s.files["record"], err = plat.Memory("boot-record")
 	}
 	return err
@@ -173,7 +174,7 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	health := make(chan struct{})
 	gather, stopGather := context.WithCancel(core)
 	go func() { defer close(health); s.watchHealth(gather) }()
-	go s.petWatchdog(core)
+	go s.config.machine.PetWhile(core, s.turns, s.log)
 	s.mu.Lock()
 	s.ways = sockets
 	s.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/image"
 	"nexus/selftest/kernel"
 	"nexus/selftest/qemu"
@@ -111,7 +111,7 @@ func runGuest(ctx context.Context, m qemu.Machine, w io.Writer) error {
 		switch line := strings.TrimRight(lines.Text(), "\r"); {
 		case line == lineDone:
 			return nil
-		case strings.HasPrefix(line, initd.LineFirst):
+		case strings.HasPrefix(line, machine.LineFirst):
 			shown = true
 		case shown:
 			fmt.Fprintln(w, line)

@@ -7,14 +7,14 @@ import (
 	"os"
 	"path/filepath"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
 )
 
 // inside is this program as the first process of a guest: it measures what a guest can do, and powers off. Where a
 // machine's system folder would be is where it works, on the same disk and file system.
 func inside(ctx context.Context, args []string) {
-	fmt.Println(initd.LineFirst)
+	fmt.Println(machine.LineFirst)
 	if err := measureInside(ctx, args); err != nil {
 		fmt.Printf("bench: %v\n", err)
 	} else {
@@ -30,25 +30,25 @@ func measureInside(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if err := initd.PrepareMachine(); err != nil {
+	if err := machine.PrepareMachine(); err != nil {
 		return err
 	}
-	if _, err := initd.MountFolder(os.Stdout); err != nil {
+	if _, err := machine.MountFolder(os.Stdout); err != nil {
 		return err
 	}
 	if err := (plat.Mount{Type: "tmpfs", Target: "/tmp"}).Mount(); err != nil {
 		return err
 	}
 	for _, tool := range []string{"sh", "cat", "cp", "find", "sha256sum", "sync", "tar", "xargs"} {
-		if err := os.Symlink("busybox", filepath.Join(initd.GuestBin, tool)); err != nil {
+		if err := os.Symlink("busybox", filepath.Join(machine.GuestBin, tool)); err != nil {
 			return err
 		}
 	}
-	if err := os.Setenv("PATH", initd.GuestBin); err != nil {
+	if err := os.Setenv("PATH", machine.GuestBin); err != nil {
 		return err
 	}
-	place := Place{Bin: initd.GuestBin, Self: "/init", Key: filepath.Join(initd.GuestTrust, "key"),
-		root: initd.GuestDir}
+	place := Place{Bin: machine.GuestBin, Self: "/init", Key: filepath.Join(machine.GuestTrust, "key"),
+		root: machine.GuestDir}
 	r, err := measure(ctx, place, stagingInside(small()), *rounds, os.Stdout)
 	if err != nil {
 		return err

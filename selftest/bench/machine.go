@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// machine says where the figures are from.
-func machine() string {
+// origin says where the figures are from.
+func origin() string {
 	load, _, _ := strings.Cut(line("/proc/loadavg", ""), " ")
 	return fmt.Sprintf("\n%s, %d cores, %s, kernel %s, load at the end %s; SHA instructions: %s, AVX-512: %s.\n",
 		line("/proc/cpuinfo", "model name"), runtime.NumCPU(), runtime.Version(),

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 )
 
 // A Place is where rows find and leave things. Scripts have the same as variables: BIN, SELF, KEY, INPUT, WORK, OUT;
@@ -69,7 +69,7 @@ func Shell(script string) func(context.Context, Place) (Sample, error) {
 			return Sample{}, err
 		}
 		cmd.Env = append(os.Environ(), fmt.Sprintf("HALF=%d", (len(bundles)+1)/2), "BIN="+p.Bin, "SELF="+p.Self,
-			"KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out, "SETS="+initd.GuestSets)
+			"KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out, "SETS="+machine.GuestSets)
 		return timed(cmd)
 	}
 }

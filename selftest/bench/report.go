@@ -65,7 +65,7 @@ func writeReport(name string, results []result) error {
 	if !begins || !ends {
 		return fmt.Errorf("cannot write %s: it has no place for the tables", name)
 	}
-	return os.WriteFile(name, []byte(before+reportBegin+machine()+markdown(results)+reportEnd+after), 0o644)
+	return os.WriteFile(name, []byte(before+reportBegin+origin()+markdown(results)+reportEnd+after), 0o644)
 }
 
 func markdown(results []result) string {

@@ -15,6 +15,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/qemu"
 )
 
@@ -85,7 +86,7 @@ func measure(ctx context.Context, m qemu.Machine) (start, error) {
 	lines := bufio.NewScanner(guest.Console())
 	for lines.Scan() {
 		switch line := strings.TrimRight(lines.Text(), "\r"); {
-		case strings.HasPrefix(line, initd.LineFirst):
+		case strings.HasPrefix(line, machine.LineFirst):
 			s.toFirst = time.Since(begin)
 		case line == firstHealth:
 			s.toHealth = time.Since(begin) - s.toFirst

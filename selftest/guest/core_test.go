@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/libupdates/bootctl"
 	"nexus/selftest/demo"
 	"nexus/selftest/qemu"
@@ -25,19 +25,19 @@ func TestCore(t *testing.T) {
 		r := up(t, m)
 		r.await("init: health ok (slot a)", 1)
 		r.nx("update", good).want(t, 0, "updated to 2.0.0 in slot b, healthy")
-		r.await(initd.LineNext, 1)
-		if boots := count(r.console(), initd.LineFirst); boots != 1 {
+		r.await(machine.LineNext, 1)
+		if boots := count(r.console(), machine.LineFirst); boots != 1 {
 			t.Errorf("the machine was started %d times for it", boots)
 		}
 		r.nx("status", "--json").want(t, 0, `"core":"2.0.0"`)
 
 		r.Reset()
-		r.await(initd.LineNext, 2)
+		r.await(machine.LineNext, 2)
 		r.await("init: health ok (slot b)", 2)
 
 		r.nxOver(bootctl.DefaultTries, "update", ends).want(t, 1, "rolled back: tries-exhausted")
 		r.await("init: health ok (slot b)", 3)
-		if boots := count(r.console(), initd.LineFirst); boots != 2+bootctl.DefaultTries {
+		if boots := count(r.console(), machine.LineFirst); boots != 2+bootctl.DefaultTries {
 			t.Errorf("the machine was started %d times, want twice and once for each of %d tries", boots,
 				bootctl.DefaultTries)
 		}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/libupdates/statedisk"
 	"nexus/selftest/qemu"
 )
@@ -53,7 +53,7 @@ func testRemembers(t *testing.T, m qemu.Machine) {
 		end()
 	}
 	r.end()
-	if resets, boots := r.Resets(), count(r.console(), initd.LineFirst); len(resets) == 0 ||
+	if resets, boots := r.Resets(), count(r.console(), machine.LineFirst); len(resets) == 0 ||
 		resets[0] != "host-qmp-system-reset" || boots != 2 {
 		// firmware resets it, too, before its kernel starts
 		t.Errorf("the machine was started %d times, reset: %q", boots, resets)
@@ -66,7 +66,7 @@ func testRemembers(t *testing.T, m qemu.Machine) {
 	if err := r.end(); err != nil {
 		t.Error(err)
 	}
-	if n := count(r.console(), initd.LineNewDisk); n != 0 {
+	if n := count(r.console(), machine.LineNewDisk); n != 0 {
 		t.Error("the disk was made anew")
 	}
 	inOrder(t, m.Disk.File)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/image"
 	"nexus/selftest/qemu"
 )
@@ -62,7 +62,7 @@ func (r *running) order(what string) {
 	if _, err := fmt.Fprintln(port, what); err != nil {
 		r.t.Fatal(err)
 	}
-	r.await(initd.LineFirst, count(r.console(), initd.LineFirst)+1)
+	r.await(machine.LineFirst, count(r.console(), machine.LineFirst)+1)
 }
 
 // Each boot knows why it began: by what the record says, or by what the machine shows. A core that hangs is ended by

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/ladder"
 	"nexus/selftest/qemu"
 	"nexus/selftest/watch"
@@ -21,7 +21,7 @@ import (
 // flow runs the update flow in a machine and returns what the watcher made of it.
 func flow(t *testing.T, m qemu.Machine) error {
 	t.Helper()
-	m.Args = append(m.Args, "--selftest", initd.GuestSets)
+	m.Args = append(m.Args, "--selftest", machine.GuestSets)
 	guest, err := qemu.Start(m, "")
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +32,7 @@ func flow(t *testing.T, m qemu.Machine) error {
 	}
 	var console bytes.Buffer
 	w := watch.Watcher{
-		Rungs: rungs, Boot: initd.LineFirst, Timeout: time.After(patience), Patience: watch.DefaultPatience,
+		Rungs: rungs, Boot: machine.LineFirst, Timeout: time.After(patience), Patience: watch.DefaultPatience,
 		Out: &console,
 	}
 	err = w.Run(guest)
@@ -130,7 +130,7 @@ func launch(t *testing.T, arch string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	var seen []byte
-	for buf := make([]byte, 4096); !bytes.Contains(seen, []byte(initd.LineFirst)); {
+	for buf := make([]byte, 4096); !bytes.Contains(seen, []byte(machine.LineFirst)); {
 		n, err := out.Read(buf)
 		if err != nil {
 			t.Fatalf("%v before the first process spoke:\n%s", err, seen)

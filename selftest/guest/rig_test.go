@@ -34,14 +34,14 @@ func guests(t *testing.T) []string {
 // each runs a test in every guest.
 func each(t *testing.T, f func(t *testing.T, m qemu.Machine)) {
 	for _, arch := range guests(t) {
-		t.Run(arch, func(t *testing.T) { f(t, machine(t, arch)) })
+		t.Run(arch, func(t *testing.T) { f(t, machineOf(t, arch)) })
 	}
 }
 
 // top is the grammar with the folders as they are seen from here.
 func top() *grammar { return &grammar{Cache: "../../.cache/guest", Out: "../../out/guest"} }
 
-func machine(t *testing.T, arch string) qemu.Machine {
+func machineOf(t *testing.T, arch string) qemu.Machine {
 	t.Helper()
 	m, err := (&machineFlags{Arch: arch, Memory: qemu.DefaultMemory}).machine(top())
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/ladder"
 	"nexus/selftest/qemu"
 	"nexus/selftest/watch"
@@ -29,7 +29,7 @@ func (v *runVerb) Run(g *grammar) error {
 		}
 		rungs = ladder.Persistent()
 	}
-	m, err := v.machine(g, "--selftest", initd.GuestSets)
+	m, err := v.machine(g, "--selftest", machine.GuestSets)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (v *runVerb) Run(g *grammar) error {
 		return err
 	}
 	w := watch.Watcher{
-		Rungs: rungs, Boot: initd.LineFirst,
+		Rungs: rungs, Boot: machine.LineFirst,
 		UntilMarker: v.UntilMarker, Timeout: timeout, Interrupted: interrupted, Patience: watch.DefaultPatience,
 		Out: os.Stdout, Log: log,
 	}

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
 	"nexus/selftest/qemu"
 )
@@ -79,7 +79,7 @@ func show(console io.Reader) (gaveUp string) {
 	out := io.Writer(os.Stdout)
 	lines := bufio.NewScanner(console)
 	for lines.Scan() {
-		if strings.HasPrefix(lines.Text(), initd.LineFatal) {
+		if strings.HasPrefix(lines.Text(), machine.LineFatal) {
 			gaveUp = strings.TrimRight(lines.Text(), "\r")
 		}
 		if _, err := fmt.Fprintln(out, lines.Text()); err != nil {

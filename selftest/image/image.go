@@ -12,6 +12,7 @@ import (
 	"github.com/u-root/u-root/pkg/cpio"
 
 	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 )
 
 // A Spec says what goes into an image. All paths are on this host.
@@ -69,7 +70,7 @@ func (b *builder) layout(spec Spec) {
 	b.add(cpio.CharDev("dev/console", 0o600, 5, 1))
 	b.add(cpio.CharDev("dev/null", 0o666, 1, 3))
 
-	binary := path.Join(initd.GuestBin, "nexus")
+	binary := path.Join(machine.GuestBin, "nexus")
 	b.file(binary, spec.Binary, modeProgram)
 	if spec.Init != "" {
 		b.file("/init", spec.Init, modeProgram)
@@ -78,24 +79,24 @@ func (b *builder) layout(spec Spec) {
 	}
 	for _, row := range initd.Table() {
 		if row.Process() {
-			b.link(path.Join(initd.GuestBin, row.Name), "nexus")
+			b.link(path.Join(machine.GuestBin, row.Name), "nexus")
 		}
 	}
 	for _, tool := range spec.Tools {
-		b.file(path.Join(initd.GuestBin, filepath.Base(tool)), tool, modeProgram)
+		b.file(path.Join(machine.GuestBin, filepath.Base(tool)), tool, modeProgram)
 	}
 	for _, key := range spec.Trust {
-		b.file(path.Join(initd.GuestTrust, filepath.Base(key)), key, modeFile)
+		b.file(path.Join(machine.GuestTrust, filepath.Base(key)), key, modeFile)
 	}
 	if spec.Factory != "" {
-		b.file(initd.GuestFactory, spec.Factory, modeFile)
+		b.file(machine.GuestFactory, spec.Factory, modeFile)
 	}
 	for _, set := range spec.Sets {
-		b.file(path.Join(initd.GuestSets, filepath.Base(set)), set, modeFile)
+		b.file(path.Join(machine.GuestSets, filepath.Base(set)), set, modeFile)
 	}
 	for i, module := range spec.Modules {
 		name := fmt.Sprintf("%03d-%s", i, filepath.Base(module))
-		b.file(path.Join(initd.GuestModules, name), module, modeFile)
+		b.file(path.Join(machine.GuestModules, name), module, modeFile)
 	}
 }
 

@@ -2,8 +2,9 @@ package main
 
 // markMutants are faults in what pets the machine's watchdog and in the mark that says why a boot ended.
 func markMutants() []mutant {
-	petting := suite{packages: "./daemons/initd", run: "TestOnlyProgressPets|TestAKeptLock|TestWhatGoesOn"}
-	telling := suite{packages: "./daemons/initd", run: "Mark|TestOneBootTellsTheNext"}
+	turning := suite{packages: "./daemons/initd", run: "TestTurns|TestAKeptLock"}
+	petting := suite{packages: "./daemons/initd/machine", run: "TestOnlyProgressPets|TestWhatGoesOn"}
+	telling := suite{packages: "./daemons/initd/machine", run: "Mark|TestOneBootTellsTheNext"}
 	return []mutant{
 		{
 			id:     "pet-whatever-stands",
@@ -11,12 +12,12 @@ func markMutants() []mutant {
 			file:   "daemons/initd/pet.go",
 			old:    "\"waits_for\", c.row.Name)\n\t\t\treturn false",
 			new:    "\"waits_for\", c.row.Name)\n\t\t\treturn true",
-			tests:  petting,
+			tests:  turning,
 		},
 		{
 			id:     "pet-never-again",
 			breaks: "a loop that stood for a moment costs nothing",
-			file:   "daemons/initd/pet.go",
+			file:   "daemons/initd/machine/pet.go",
 			old:    "\t\t\tcontinue // it was next already\n",
 			new:    "\t\t\t<-ctx.Done()\n",
 			tests:  petting,
@@ -27,7 +28,7 @@ func markMutants() []mutant {
 			file:   "daemons/initd/pet.go",
 			old:    "\ts.mu.Lock()\n\tchildren := slices.Clone(s.order)\n\ts.mu.Unlock()\n",
 			new:    "\tchildren := slices.Clone(s.order)\n",
-			tests:  petting,
+			tests:  turning,
 		},
 		{
 			id:     "pet-for-the-dead",
@@ -35,12 +36,12 @@ func markMutants() []mutant {
 			file:   "daemons/initd/pet.go",
 			old:    "\t\tcase <-c.gone:\n",
 			new:    "",
-			tests:  petting,
+			tests:  turning,
 		},
 		{
 			id:     "pet-after-the-end",
 			breaks: "after the orderly end no mark is left over the one that says so",
-			file:   "daemons/initd/machine.go",
+			file:   "daemons/initd/machine/machine.go",
 			old:    "\tif m.ended {\n\t\treturn nil\n\t}\n",
 			new:    "",
 			tests:  telling,
@@ -48,7 +49,7 @@ func markMutants() []mutant {
 		{
 			id:     "hang-untold",
 			breaks: "before the watchdog resets a machine that hangs, the mark says that it did",
-			file:   "daemons/initd/machine.go",
+			file:   "daemons/initd/machine/machine.go",
 			old:    "\t\tm.leave(markHangs, last.petted)\n",
 			new:    "",
 			tests:  petting,
@@ -56,7 +57,7 @@ func markMutants() []mutant {
 		{
 			id:     "mark-half-written",
 			breaks: "a mark that was not written whole is not believed",
-			file:   "daemons/initd/mark.go",
+			file:   "daemons/initd/machine/mark.go",
 			old:    "words[5] != markSum(words[:5]) || ",
 			new:    "",
 			tests:  telling,
@@ -64,7 +65,7 @@ func markMutants() []mutant {
 		{
 			id:     "mark-of-before",
 			breaks: "the newer of two marks counts",
-			file:   "daemons/initd/mark.go",
+			file:   "daemons/initd/machine/mark.go",
 			old:    " || words[1] <= count {",
 			new:    " {",
 			tests:  telling,
@@ -72,7 +73,7 @@ func markMutants() []mutant {
 		{
 			id:     "mark-over-the-newest",
 			breaks: "a mark is written over the older copy, so that one is whole at every moment",
-			file:   "daemons/initd/mark.go",
+			file:   "daemons/initd/machine/mark.go",
 			old:    "int(count%2)*markCopy+i",
 			new:    "i",
 			tests:  telling,

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/oracle"
 	"nexus/selftest/qemu"
 )
@@ -51,7 +51,7 @@ func (r *recording) bootFrom(ctx context.Context, d *device, c cut, work string)
 		return err
 	}
 	was, ahead := r.around(c.requests)
-	if was.Made && life.says(initd.LineNewDisk) {
+	if was.Made && life.says(machine.LineNewDisk) {
 		return fmt.Errorf("the disk was made anew")
 	}
 	return promise{sets: r.sets}.toldAs(now, was, ahead)

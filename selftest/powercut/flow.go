@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/oracle"
 )
 
@@ -66,7 +66,7 @@ type step struct {
 func steps() []step {
 	same := func(*stand) {}
 	return []step{
-		{"the disk is made", says(initd.LineNewDisk, 1), func(s *stand) { s.Made = true }},
+		{"the disk is made", says(machine.LineNewDisk, 1), func(s *stand) { s.Made = true }},
 		{"the factory set is there", says("updated: ready (statefs)", 1),
 			func(s *stand) { s.Recorded, s.Active = true, factory }},
 		{"the factory set is healthy", says("init: health ok (slot a)", 1), same},

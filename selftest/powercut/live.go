@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/oracle"
 )
 
@@ -53,7 +53,7 @@ func (h *harness) settle(life *life) error {
 	if err := (promise{h.sets, true}).toldAs(now, h.was, h.ahead); err != nil {
 		return err
 	}
-	if h.was.Made && life.says(initd.LineNewDisk) {
+	if h.was.Made && life.says(machine.LineNewDisk) {
 		return fmt.Errorf("the disk was made anew")
 	}
 	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.lives+1)) {
@@ -149,7 +149,7 @@ func (h *harness) acknowledge(verb *verb, c cycle, lines []string) {
 // hear notes what the console said in a life: that the disk was made, and that there is a record.
 func (h *harness) hear(life *life) {
 	lines := life.told()
-	h.was.Made = h.was.Made || count(lines, initd.LineNewDisk) > 0
+	h.was.Made = h.was.Made || count(lines, machine.LineNewDisk) > 0
 	if slices.Contains(lines, "updated: ready (statefs)") {
 		h.was.Made, h.was.Recorded = true, true
 		if h.was.Active == "" {

@@ -6,29 +6,29 @@ import (
 	"os"
 	"path/filepath"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
 )
 
-// machine does as the first process of a machine what host does on a host, and powers the machine off.
-func machine(out io.Writer) error {
+// asMachine does as the first process of a machine what host does on a host, and powers the machine off.
+func asMachine(out io.Writer) error {
 	if err := onMachine(out); err != nil {
-		fmt.Fprintf(out, "%s %v\n", initd.LineFatal, err)
+		fmt.Fprintf(out, "%s %v\n", machine.LineFatal, err)
 	}
-	fmt.Fprintln(out, initd.LineLast)
+	fmt.Fprintln(out, machine.LineLast)
 	return plat.PowerOff()
 }
 
 func onMachine(out io.Writer) error {
-	for _, m := range append(initd.GuestMounts(), initd.GuestMemory()) {
+	for _, m := range append(machine.GuestMounts(), machine.GuestMemory()) {
 		if err := m.Mount(); err != nil {
 			return err
 		}
 	}
-	if err := os.Chmod(initd.GuestDir, 0o755); err != nil { // its prey is for everybody
+	if err := os.Chmod(machine.GuestDir, 0o755); err != nil { // its prey is for everybody
 		return err
 	}
-	dir := filepath.Join(initd.GuestDir, "probe")
+	dir := filepath.Join(machine.GuestDir, "probe")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

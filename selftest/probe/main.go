@@ -20,7 +20,7 @@ func main() {
 func run(args []string, out io.Writer) error {
 	switch {
 	case os.Getpid() == 1:
-		return machine(out)
+		return asMachine(out)
 	case len(args) == 2 && args[1] == partInside:
 		return inside(args[0])
 	case len(args) == 2 && (args[1] == partShared || args[1] == partMany || args[1] == partOne):

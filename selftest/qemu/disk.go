@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 )
 
 // A Disk is a machine's state disk: a raw image in a file of this host.
@@ -51,5 +51,5 @@ func (d Disk) args() []string {
 			"file.driver=raw,file.file.driver=file,file.file.filename=" + value(d.File) +
 			",log.driver=raw,log.file.driver=file,log.file.filename=" + value(d.Log)
 	}
-	return []string{"-drive", drive, "-device", "virtio-blk-pci,drive=state,serial=" + initd.GuestDisk}
+	return []string{"-drive", drive, "-device", "virtio-blk-pci,drive=state,serial=" + machine.GuestDisk}
 }

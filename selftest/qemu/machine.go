@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 	"nexus/selftest/kernel"
 )
 
@@ -61,7 +61,7 @@ func (m Machine) args(sockets string) []string {
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=port,server=on,wait=off,path=" + value(portSocket(sockets)),
-		"-device", "virtserialport,chardev=port,id=" + portName + ",name=" + initd.GuestPort,
+		"-device", "virtserialport,chardev=port,id=" + portName + ",name=" + machine.GuestPort,
 	}
 	for _, port := range m.Ports {
 		args = append(args, "-chardev", "socket,id="+port+",server=on,wait=off,path="+value(filepath.Join(sockets,

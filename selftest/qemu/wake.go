@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"nexus/daemons/initd"
+	"nexus/daemons/initd/machine"
 )
 
 // DefaultWake is how long a kernel may take to its first process. One takes a few seconds on a machine that does
@@ -115,10 +115,10 @@ func (w *waker) see(text []byte) {
 	defer w.mu.Unlock()
 	for len(text) > 0 {
 		part, rest, ends := bytes.Cut(text, []byte("\n"))
-		if room := len(initd.LineFirst) - len(w.line); room > 0 {
+		if room := len(machine.LineFirst) - len(w.line); room > 0 {
 			w.line = append(w.line, part[:min(room, len(part))]...)
 		}
-		if string(w.line) == initd.LineFirst {
+		if string(w.line) == machine.LineFirst {
 			w.stop()
 			if w.woken {
 				w.awake()

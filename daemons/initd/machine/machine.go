@@ -1,4 +1,4 @@
-package initd
+package machine
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"nexus/capnpgen/operator"
 	"nexus/daemons/plat"
 	"nexus/libupdates/bootctl"
 )
@@ -20,12 +19,12 @@ const (
 	LineNoMark     = "init: why a boot begins cannot be told: "
 )
 
-// A machine is what only the first process of one has: the watchdog that restarts it when it hangs, and a page of
+// A Machine is what only the first process of one has: the watchdog that restarts it when it hangs, and a page of
 // memory that survives that.
-type machine struct {
+type Machine struct {
 	watchdog dog      // nil: there is none
 	missing  string   // then: why
-	open     *os.File // the watchdog, for the next core
+	open     *os.File // the watchdog's device
 	memory   memory   // nil: there is none
 	clock    plat.Clock
 
@@ -43,18 +42,19 @@ type dog interface {
 	Disarm() error
 }
 
-// openMachine arms the watchdog, or takes up the one that the core before has left open, and tells why the boot began.
-func openMachine(c *Config, console io.Writer) (*machine, bootctl.Cause) {
-	m := &machine{clock: plat.RealClock{}}
-	watchdog, err := openWatchdog(c.Watchdog, c.Handed.take(handedWatchdog))
+// Open arms the watchdog, or takes up the one that the core before has left open, and tells why the boot began. The
+// mark is at a physical address; 0: there is none.
+func Open(timeout time.Duration, markAt uint64, handed *Handed, console io.Writer) (*Machine, bootctl.Cause) {
+	m := &Machine{clock: plat.RealClock{}}
+	watchdog, err := openWatchdog(timeout, handed.Take(HandedWatchdog))
 	if err != nil {
 		m.missing = err.Error()
 		fmt.Fprintf(console, "%s%v\n", LineNoWatchdog, err)
 	} else {
 		m.watchdog, m.open = watchdog, watchdog.File()
 	}
-	if c.Mark != 0 {
-		if window, err := plat.OpenWindow(c.Mark); err != nil {
+	if markAt != 0 {
+		if window, err := plat.OpenWindow(markAt); err != nil {
 			fmt.Fprintf(console, "%s%v\n", LineNoMark, err)
 		} else {
 			m.memory = window
@@ -65,7 +65,7 @@ func openMachine(c *Config, console io.Writer) (*machine, bootctl.Cause) {
 		fmt.Fprintf(console, "%s%v\n", LineNoMark, err)
 	}
 	cause := m.begin(watchdog != nil && watchdog.Barked(), uptime)
-	if c.Handed.Given() {
+	if handed.Given() {
 		cause = bootctl.Unknown // it is the same boot
 	}
 	return m, cause
@@ -83,7 +83,7 @@ func openWatchdog(timeout time.Duration, taken *os.File) (*plat.Watchdog, error)
 }
 
 // begin reads the mark of the boot before and leaves the first one of this.
-func (m *machine) begin(barked bool, uptime time.Duration) bootctl.Cause {
+func (m *Machine) begin(barked bool, uptime time.Duration) bootctl.Cause {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	cause := bootctl.Unknown
@@ -100,7 +100,7 @@ func (m *machine) begin(barked bool, uptime time.Duration) bootctl.Cause {
 }
 
 // leave leaves a mark. It needs the lock.
-func (m *machine) leave(state markState, petted time.Time) {
+func (m *Machine) leave(state markState, petted time.Time) {
 	m.mark = mark{state: state, petted: petted}
 	if m.watchdog != nil {
 		m.mark.timeout = m.watchdog.Timeout()
@@ -111,8 +111,8 @@ func (m *machine) leave(state markState, petted time.Time) {
 	}
 }
 
-// pet says that the system makes progress.
-func (m *machine) pet() error {
+// Pet says that the system makes progress.
+func (m *Machine) Pet() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ended {
@@ -127,7 +127,7 @@ func (m *machine) pet() error {
 
 // witness looks, until ctx ends, whether the system still pets its watchdog, and leaves a mark when it does not: when
 // the reset comes it will be known for what it was.
-func (m *machine) witness(ctx context.Context) {
+func (m *Machine) witness(ctx context.Context) {
 	for {
 		select {
 		case <-m.clock.After(m.petEvery()):
@@ -138,7 +138,7 @@ func (m *machine) witness(ctx context.Context) {
 	}
 }
 
-func (m *machine) look() {
+func (m *Machine) look() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	last := m.mark
@@ -148,11 +148,11 @@ func (m *machine) look() {
 }
 
 // petEvery is how often the watchdog is petted: so often that one time may be missed.
-func (m *machine) petEvery() time.Duration { return m.watchdog.Timeout() / 4 }
+func (m *Machine) petEvery() time.Duration { return m.watchdog.Timeout() / 4 }
 
-// end is the orderly end: the watchdog is disarmed, and no mark is left but that the machine is to begin anew. What
+// End is the orderly end: the watchdog is disarmed, and no mark is left but that the machine is to begin anew. What
 // pets it may still run, and leaves none from here on.
-func (m *machine) end(again bool) error {
+func (m *Machine) End(again bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ended = true
@@ -168,12 +168,21 @@ func (m *machine) end(again bool) error {
 	return m.watchdog.Disarm()
 }
 
-// describe says what there is for a watchdog.
-func (m *machine) describe(w operator.Watchdog) error {
-	if m.watchdog == nil {
-		return w.SetDetail(m.missing)
-	}
-	w.SetOn(true)
-	w.SetTimeoutMs(uint32(m.watchdog.Timeout() / time.Millisecond))
-	return w.SetName(m.watchdog.Name())
+// A WatchdogStatus is what there is for a watchdog.
+type WatchdogStatus struct {
+	On      bool
+	Name    string
+	Timeout time.Duration
+	Missing string // why there is none
 }
+
+// Watchdog says what there is for a watchdog.
+func (m *Machine) Watchdog() WatchdogStatus {
+	if m.watchdog == nil {
+		return WatchdogStatus{Missing: m.missing}
+	}
+	return WatchdogStatus{On: true, Name: m.watchdog.Name(), Timeout: m.watchdog.Timeout()}
+}
+
+// Leave returns the watchdog's device, which the next core takes up; nil: there is none.
+func (m *Machine) Leave() *os.File { return m.open }

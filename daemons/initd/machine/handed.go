@@ -1,4 +1,4 @@
-package initd
+package machine
 
 import (
 	"fmt"
@@ -31,16 +31,16 @@ type Handed struct {
 
 // The files that are handed on, so that nobody takes the folder, misses the socket or forgets the attempt in between.
 const (
-	handedProgram  = "program"  // the core itself, in sealed memory, where it is not the image's
-	handedLock     = "lock"     // the folder's lock
-	handedState    = "state"    // the state folder's lock
-	handedRecord   = "record"   // the record of this boot
-	handedWatchdog = "watchdog" // the machine's watchdog, which nobody pets meanwhile
-	handedSocket   = "socket."  // each listening socket, by its number in the order of the command line
+	HandedProgram  = "program"  // the core itself, in sealed memory, where it is not the image's
+	HandedLock     = "lock"     // the folder's lock
+	HandedState    = "state"    // the state folder's lock
+	HandedRecord   = "record"   // the record of this boot
+	HandedWatchdog = "watchdog" // the machine's watchdog, which nobody pets meanwhile
+	HandedSocket   = "socket."  // each listening socket, by its number in the order of the command line
 )
 
-// flagHanded is the argument in front of a Handed.
-const flagHanded = "--handed"
+// FlagHanded is the argument in front of a Handed.
+const FlagHanded = "--handed"
 
 const handedFile = "file."
 
@@ -56,8 +56,8 @@ func (h Handed) String() string {
 	return values.Encode()
 }
 
-// parseHanded reads the value of the argument, and takes over the files it names.
-func parseHanded(text string) (Handed, error) {
+// ParseHanded reads the value of the argument, and takes over the files it names.
+func ParseHanded(text string) (Handed, error) {
 	h, err := readHanded(text)
 	if err != nil {
 		return Handed{}, fmt.Errorf("cannot take over: %w", err)
@@ -94,8 +94,8 @@ func readHanded(text string) (h Handed, err error) {
 // Given tells whether there was a core before.
 func (h Handed) Given() bool { return h.Image != "" }
 
-// take returns a file that was handed on, once; nil where it was not.
-func (h Handed) take(name string) *os.File {
+// Take returns a file that was handed on, once; nil where it was not.
+func (h Handed) Take(name string) *os.File {
 	file := h.Files[name]
 	delete(h.Files, name)
 	return file
@@ -110,9 +110,16 @@ func (h Handed) files() []*os.File {
 	return files
 }
 
-// ownArgs splits a command line into what whoever started the machine wrote, and what a core left behind it.
-func ownArgs(args []string) (own []string, handed string) {
-	if n := len(args); n >= 2 && args[n-2] == flagHanded {
+// Close gives up what was to be left.
+func (h *Handed) Close() {
+	for _, file := range h.Files {
+		file.Close()
+	}
+}
+
+// OwnArgs splits a command line into what whoever started the machine wrote, and what a core left behind it.
+func OwnArgs(args []string) (own []string, handed string) {
+	if n := len(args); n >= 2 && args[n-2] == FlagHanded {
 		return args[:n-2], args[n-1]
 	}
 	return args, ""

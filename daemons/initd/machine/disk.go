@@ -1,4 +1,4 @@
-package initd
+package machine
 
 import (
 	"errors"
@@ -37,8 +37,8 @@ func MountFolder(console io.Writer) (persistent bool, err error) {
 	return true, nil
 }
 
-// leaveFolder unmounts the system's folder, so that a disk is in order. What was synced is on it in any case.
-func leaveFolder(console io.Writer) {
+// LeaveFolder unmounts the system's folder, so that a disk is in order. What was synced is on it in any case.
+func LeaveFolder(console io.Writer) {
 	if err := plat.Unmount(GuestDir); err != nil {
 		fmt.Fprintf(console, "init: state disk: %v\n", err)
 	}
@@ -71,7 +71,7 @@ func mountDisk(disk string, console io.Writer) error {
 // again and again, and nobody told why. To look for a name that is not there has the kernel read a directory and check
 // it; to list it does not. What is no directory is somebody else's to judge.
 func sound(dir string) error {
-	for _, name := range []string{".", "system", "system/sets", stateDir, stateDir + "/" + statefs.Boot} {
+	for _, name := range []string{".", "system", "system/sets", "state", "state/" + statefs.Boot} {
 		_, err := os.Lstat(filepath.Join(dir, name, "no-such-name"))
 		nothing := errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 		if err != nil && !nothing {
