@@ -3,6 +3,7 @@ package initd
 import (
 	"testing"
 
+	"nexus/daemons/initd/links"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
@@ -36,7 +37,7 @@ func TestVerdictWaitsForTheVote(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := &ballot{voter: c.voter, changed: vat.NewNotifier()}
 			b.update(func() { c.does(b) })
-			trial := health.NewTrial(runner, health.DefaultPolicy(), true)
+			trial := health.NewTrial(links.Runner, health.DefaultPolicy(), true)
 			trial, _ = trial.After(health.Recorded{Boot: boot})
 			trial, _ = trial.After(health.Began{Attempt: health.Attempt{Boot: boot, Policy: health.DefaultPolicy()}})
 			trial, _ = trial.After(health.Reported{Boot: boot})

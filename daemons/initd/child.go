@@ -118,7 +118,7 @@ func (s *system) live(ctx context.Context, c *child) (plat.Exit, error) {
 			ready = nil
 			s.setReady(c)
 		case ended := <-parent.Ended():
-			s.linkEnded(c.row.Name, ended)
+			s.links.Ended(c.row.Name, ended)
 		case <-process.Done():
 			return process.Exit(), c.endowed
 		case <-ctx.Done():
@@ -186,6 +186,7 @@ func (s *system) ended(ctx context.Context, c *child, exit plat.Exit, err error)
 		c.lastExit = err.Error()
 	}
 	s.mu.Unlock()
+	s.links.Died(c.row.Name)
 	s.changed.Notify()
 	s.host.Spawner.Sweep() // what execd's services left behind when it died under them
 	switch {

@@ -13,7 +13,7 @@ import (
 
 // confined are the rows of the daemons that initd starts.
 func confined() []Daemon {
-	return slices.DeleteFunc(Table(), func(row Daemon) bool { return ownEnd(row.Name) })
+	return slices.DeleteFunc(Table(), func(row Daemon) bool { return row.Name == initName || !row.Process() })
 }
 
 // Every daemon is confined; one starts others, and it alone has powers.

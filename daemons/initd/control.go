@@ -86,13 +86,13 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 	if c.barred {
 		methods = nil
 	}
-	session := s.openSession(c.role.Name, methods)
-	root := capnp.Client(session.operator(methods, files))
+	session := s.links.OpenSession(c.role.Name, methods)
+	root := capnp.Client(s.operator(session, methods, files))
 	conn := vat.Connect(socket, root, guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
 	c.conns[conn] = struct{}{}
 	go func() {
 		<-conn.Done()
-		session.end()
+		session.End()
 		c.mu.Lock()
 		delete(c.conns, conn)
 		c.mu.Unlock()
@@ -174,4 +174,9 @@ func (c *controlSocket) remove() {
 		c.removed = true
 		os.Remove(c.path)
 	}
+}
+
+// refuses logs that a peer lost its connection for what it sent.
+func (s *system) refuses(peer string) guard.Option {
+	return guard.Observe(func(reason guard.Reason) { s.log.Refused(peer, reason) })
 }

@@ -36,6 +36,9 @@ func (d *deadlocked) Exit() plat.Exit       { return plat.Exit{Signal: 9} }
 func (d *deadlocked) Terminate()            {}
 func (d *deadlocked) Kill()                 { close(d.ended) }
 
+// limit bounds each wait of these tests.
+const limit = 20 * time.Second
+
 // TestADeadlockedDaemonIsHung gives up a daemon whose process takes all that comes over its channel, and whose work
 // stands still.
 func TestADeadlockedDaemonIsHung(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/daemons/convert"
 	"nexus/daemons/plat"
+	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
 )
 
@@ -89,11 +90,13 @@ func (h *lentFile) Shutdown() {
 func (s *system) hand(ticket string, file *os.File) error {
 	s.mu.Lock()
 	i := slices.IndexFunc(s.table, func(row Daemon) bool { return slices.Contains(row.Takes, archiveFile) })
-	if i < 0 || !s.alive(s.table[i].Name) {
-		s.mu.Unlock()
+	var parent *vat.Parent
+	if i >= 0 && s.children[s.table[i].Name] != nil {
+		parent = s.children[s.table[i].Name].parent
+	}
+	s.mu.Unlock()
+	if parent == nil {
 		return errors.New("cannot give file: nobody is there to take it")
 	}
-	parent := s.children[s.table[i].Name].parent
-	s.mu.Unlock()
 	return parent.GrantHanded(archiveFile, ticket, file)
 }

@@ -7,6 +7,7 @@ import (
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/update"
+	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
 	"nexus/libupdates/health"
 )
@@ -33,7 +34,7 @@ type keeper struct {
 func (s *system) watchHealth(ctx context.Context) {
 	begun := s.config.Handed.Attempt
 	k := &keeper{
-		s: s, trial: health.NewTrial(runner, s.config.Policy, begun != 0), events: make(chan health.Event),
+		s: s, trial: health.NewTrial(links.Runner, s.config.Policy, begun != 0), events: make(chan health.Event),
 		begun: begun,
 		ask:   newServiceQuestion(),
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
 )
 
@@ -34,7 +35,7 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		return nil, err
 	}
 	dirs := p.dirs
-	if name == runner {
+	if name == links.Runner {
 		dirs = maps.Clone(dirs)
 		dirs[groupsDir] = p.groups.Dir()
 	}
@@ -43,7 +44,7 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 		return nil, err
 	}
 	var group *plat.Group
-	if name == runner {
+	if name == links.Runner {
 		group, confinement.Groups = p.groups.Group(), p.groups.Measure()
 	}
 	return p.spawner.Spawn(plat.Command{
@@ -57,8 +58,8 @@ func (p *processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 
 		// Every daemon ends with its channel. execd is given the time to, stopped as it may be: it has to sweep up what
 		// its services leave behind.
-		DieWithParent: name != runner,
-		GoOnWithout:   name == runner,
+		DieWithParent: name != links.Runner,
+		GoOnWithout:   name == links.Runner,
 		Confinement:   &confinement,
 		Group:         group,
 	})

@@ -14,6 +14,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/packagefs"
 	"nexus/capnpgen/update"
+	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
@@ -22,14 +23,14 @@ import (
 // An operatorServer serves Operator: each method hands out a facet of a daemon.
 type operatorServer struct {
 	s       *system
-	session *session     // over whose links the facets are reached
-	methods []string     // what this Operator has: see session.operator
-	files   *guard.Files // what came beside the messages of its connection; nil where that carries none
+	session *links.Session // over whose links the facets are reached
+	methods []string       // what this Operator has: see system.operator
+	files   *guard.Files   // what came beside the messages of its connection; nil where that carries none
 }
 
 // give places a facet into results that are about to be sent.
 func give[T ~capnp.ClientKind](o *operatorServer, ctx context.Context, facet string, set func(T) error) error {
-	client, err := o.session.handOut(ctx, facet)
+	client, err := o.session.HandOut(ctx, facet)
 	if err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) 
 	if err != nil {
 		return err
 	}
-	edges := graph(o.s.granted(), o.s.grantedRoles())
+	edges := graph(o.s.granted(), o.s.ways.open(o.s.config.roles()))
 	list, err := res.NewEdges(int32(len(edges)))
 	if err != nil {
 		return err

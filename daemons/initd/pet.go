@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// turns tells whether the system makes progress: its lock can be taken, and every daemon's loop has come round before
+// turns tells whether the system makes progress: its locks can be taken, and every daemon's loop has come round before
 // it was too late.
 func (s *system) turns(ctx context.Context, late <-chan time.Time) bool {
+	s.links.AwaitLock()
 	s.mu.Lock()
 	children := slices.Clone(s.order)
 	s.mu.Unlock()

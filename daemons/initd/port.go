@@ -21,14 +21,14 @@ func (s *system) servePort(ctx context.Context, name string) {
 	role, _ := RoleOf(operatorRole)
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
-			session := s.openSession("port", role.Methods)
-			conn := vat.Connect(port, capnp.Client(session.operator(role.Methods, nil)), s.refuses("port"))
+			session := s.links.OpenSession("port", role.Methods)
+			conn := vat.Connect(port, capnp.Client(s.operator(session, role.Methods, nil)), s.refuses("port"))
 			select {
 			case <-conn.Done():
 			case <-ctx.Done():
 			}
 			conn.Close()
-			session.end()
+			session.End()
 		}
 		select {
 		case <-s.host.Clock.After(portPause):

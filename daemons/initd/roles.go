@@ -10,6 +10,7 @@ import (
 
 	"nexus/capnpgen/operator"
 	"nexus/daemons/convert"
+	"nexus/daemons/initd/links"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
 	"nexus/libupdates/refusal"
@@ -67,8 +68,8 @@ const maxAttenuation = 64
 
 // operator makes an Operator that has these methods, for a session over whose connection these files come. The others
 // are taken out of what is served, before any code of theirs: nothing in operatorServer has to remember who asks.
-func (o *session) operator(methods []string, files *guard.Files) operator.Operator {
-	served := operator.Operator_Methods(nil, &operatorServer{s: o.s, session: o, methods: methods, files: files})
+func (s *system) operator(session *links.Session, methods []string, files *guard.Files) operator.Operator {
+	served := operator.Operator_Methods(nil, &operatorServer{s: s, session: session, methods: methods, files: files})
 	for i, m := range served {
 		if m.MethodName != attenuateMethod && !slices.Contains(methods, m.MethodName) {
 			served[i].Impl = notGranted(m.MethodName)
@@ -103,5 +104,5 @@ func (o *operatorServer) Attenuate(_ context.Context, call operator.Operator_att
 	}
 	kept := slices.DeleteFunc(slices.Clone(o.methods),
 		func(method string) bool { return !slices.Contains(wanted, method) })
-	return res.SetOperator(o.session.operator(kept, o.files))
+	return res.SetOperator(o.s.operator(o.session, kept, o.files))
 }

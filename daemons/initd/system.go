@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 
+	"nexus/daemons/initd/links"
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
@@ -30,24 +32,17 @@ type system struct {
 	dirs     map[string]*os.File
 	changed  *vat.Notifier // daemons' readiness, votes
 	ballot   *ballot
+	links    *links.Links
+	ways     *ways
 
-	mu          sync.Mutex
-	children    map[string]*child
-	order       []*child // in start order
-	links       map[linkKey]*link
-	lastLink    uint64              // the number of the newest link
-	introduced  map[string][]Edge   // the links that each holder's present life was given by name
-	revoked     map[linkKey]bool    // what a holder has no more, by facet
-	sessions    map[string]*session // of those outside, by their names as holders
-	lastSession uint64              // the number of the newest
-	ways        []*controlSocket    // by which those outside come in
-	outcome     outcome
-	next        *machine.Handed // what is left to the core that is to take over; nil: none is
-	ending      bool            // the system was told to stop, or cannot go on; outcome says which
-	gone        bool            // the next core takes over: no order is taken any more
-	stopping    chan struct{}   // closed when the system is to be taken down
-	// closed when the daemons are about to be stopped: from then on a link that ends stays ended
-	down chan struct{}
+	mu       sync.Mutex
+	children map[string]*child
+	order    []*child // in start order
+	outcome  outcome
+	next     *machine.Handed // what is left to the core that is to take over; nil: none is
+	ending   bool            // the system was told to stop, or cannot go on; outcome says which
+	gone     bool            // the next core takes over: no order is taken any more
+	stopping chan struct{}   // closed when the system is to be taken down
 }
 
 // An outcome is how the system ended.
@@ -78,14 +73,10 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 			"core":          coreSetting(config.Handed.Core),
 			groupsDir:       strconv.FormatBool(config.groups != ""),
 		},
-		changed:    vat.NewNotifier(),
-		children:   map[string]*child{},
-		links:      map[linkKey]*link{},
-		introduced: map[string][]Edge{},
-		revoked:    map[linkKey]bool{},
-		sessions:   map[string]*session{},
-		stopping:   make(chan struct{}),
-		down:       make(chan struct{}),
+		changed:  vat.NewNotifier(),
+		children: map[string]*child{},
+		stopping: make(chan struct{}),
+		ways:     newWays(),
 	}
 	s.ballot = &ballot{changed: s.changed}
 	if config.SelftestSets != "" {
@@ -103,7 +94,31 @@ func newSystem(config Config, host plat.Host, launcher Launcher, stderr io.Write
 		s.table = append(s.table, row)
 	}
 	s.log = logclient.New(initName, s.holdings["LogSink"])
+	s.links = links.New(links.Config{
+		Table: rowsOf(s.table), Own: s.holdings, Serve: s.serveOwn, Clock: host.Clock, Backoff: backoff(), Log: s.log,
+	})
 	return s
+}
+
+// backoff is how fast what ended comes back: daemons, and links.
+func backoff() plat.Backoff { return plat.Backoff{First: firstPause, Max: maxPause, Good: goodLife} }
+
+// rowsOf is the part of the table that is links.
+func rowsOf(table []Daemon) []links.Row {
+	rows := make([]links.Row, len(table))
+	for i, row := range table {
+		rows[i] = links.Row{Name: row.Name, Holds: row.Holds}
+	}
+	return rows
+}
+
+// granted is the table less what was revoked.
+func (s *system) granted() []Daemon {
+	table := slices.Clone(s.table)
+	for i, row := range s.links.Granted() {
+		table[i].Holds = row.Holds
+	}
+	return table
 }
 
 // openResources opens what rows of the table name: directories and files that are granted as descriptors. The
@@ -164,7 +179,7 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 
 	var stops []context.CancelFunc
 	for _, row := range s.table {
-		if ownEnd(row.Name) {
+		if row.Name == initName || !row.Process() {
 			continue
 		}
 		life, stop := context.WithCancel(core)
@@ -175,12 +190,7 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	gather, stopGather := context.WithCancel(core)
 	go func() { defer close(health); s.watchHealth(gather) }()
 	go s.config.machine.PetWhile(core, s.turns, s.log)
-	s.mu.Lock()
-	s.ways = sockets
-	s.mu.Unlock()
-	for _, socket := range sockets {
-		go socket.serve(s)
-	}
+	s.ways.serve(s, sockets)
 	if s.config.Port != "" {
 		go s.servePort(core, s.config.Port)
 	}
@@ -189,13 +199,16 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	case <-ctx.Done():
 	case <-s.stopping:
 	}
-	s.closeWays(sockets)
+	s.mu.Lock()
+	handing := s.next != nil
+	s.mu.Unlock()
+	s.ways.close(handing)
 	stopGather()
 	<-health
 	if s.ordered(ctx) {
 		s.orderEnd()
 	}
-	close(s.down)
+	s.links.Stop()
 	s.takeDown(stops)
 	return s.result(ctx)
 }
@@ -220,19 +233,6 @@ func (s *system) takeDown(stops []context.CancelFunc) {
 		<-s.order[i].gone
 	}
 	s.host.Spawner.Sweep()
-}
-
-// closeWays has nobody come in any more. For a core that is to take over the sockets stay; one that cannot be left is
-// opened again by that.
-func (s *system) closeWays(sockets []*controlSocket) {
-	s.mu.Lock()
-	handing := s.next != nil
-	s.mu.Unlock()
-	for _, c := range sockets {
-		if !handing || c.leave() != nil {
-			c.remove()
-		}
-	}
 }
 
 // stop gives the order to stop. The first outcome counts, and is returned. It is refused once another core is about to

@@ -1,6 +1,9 @@
 package initd
 
-import "nexus/daemons/plat"
+import (
+	"nexus/daemons/initd/links"
+	"nexus/daemons/plat"
+)
 
 // A Daemon is one row of the authority table: everything it will ever hold.
 type Daemon struct {
@@ -15,24 +18,17 @@ type Daemon struct {
 }
 
 // An Edge is one facet a daemon holds.
-type Edge struct {
-	Facet  string   // what
-	From   string   // who serves it
-	Grants []string // what may be reached through it, where the facet has names to grant
-}
+type Edge = links.Edge
 
 // initName is the name under which initd itself stands in the table.
-const initName = "initd"
+const initName = links.Self
 
 // operatorsName is the row of what those who come in from outside may be handed. Each has links of its own, a
 // session's: the row itself has none.
-const operatorsName = "operators"
+const operatorsName = links.Operators
 
 // Process tells whether a row is a process.
 func (d Daemon) Process() bool { return d.Name != operatorsName }
-
-// ownEnd tells whether initd itself is at that end of a link.
-func ownEnd(name string) bool { return name == initName || name == operatorsName || isSession(name) }
 
 // selftestName is the one row that is there only when the system was started with a selftest.
 const selftestName = "selftest"
@@ -159,9 +155,9 @@ func Table() []Daemon {
 
 func logSink() Edge { return Edge{Facet: "LogSink", From: "logd"} }
 
-// registrar is the right to stand behind one name in samgrd.
+// registrar is the right to register one name at samgrd.
 func registrar(name string) Edge {
-	return Edge{Facet: registrarFacet, From: "samgrd", Grants: []string{name}}
+	return Edge{Facet: links.RegistrarFacet, From: "samgrd", Grants: []string{name}}
 }
 
 // Limits of a daemon. All need a small part of it: a limit is for one that went wrong.

@@ -1,11 +1,11 @@
-package initd
+package links_test
 
 import (
 	"context"
-	"io"
 	"testing"
 	"time"
 
+	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 )
@@ -13,8 +13,8 @@ import (
 // limit bounds each wait of these tests.
 const limit = 20 * time.Second
 
-// living gives the system a daemon with an endowment channel, and returns the daemon's end of it.
-func living(t *testing.T, s *system, name string) (channel func() *vat.Endowments, parent *vat.Parent) {
+// living gives the links a daemon with an endowment channel, and returns the daemon's end of it.
+func living(t *testing.T, l *links.Links, name string) (channel func() *vat.Endowments, parent *vat.Parent) {
 	t.Helper()
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
@@ -27,7 +27,7 @@ func living(t *testing.T, s *system, name string) (channel func() *vat.Endowment
 	}
 	parent = vat.NewParent(own)
 	t.Cleanup(parent.Close)
-	s.children[name] = &child{row: Daemon{Name: name}, parent: parent}
+	l.Pretend(name, parent)
 	return func() *vat.Endowments {
 		far, err := vat.ChannelOf(theirs)
 		if err != nil {
@@ -44,15 +44,13 @@ func living(t *testing.T, s *system, name string) (channel func() *vat.Endowment
 func TestAStoppedDaemonHoldsUpNobody(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	s := newSystem(Config{}, plat.Host{Clock: plat.RealClock{}}, nil, io.Discard)
-	_, samgrd := living(t, s, "samgrd")
-	_, bundlemgrd := living(t, s, "bundlemgrd")
-	first, updated := living(t, s, "updated")
+	l := links.New(links.Config{Table: rows(), Clock: plat.RealClock{}})
+	_, samgrd := living(t, l, "samgrd")
+	_, bundlemgrd := living(t, l, "bundlemgrd")
+	first, updated := living(t, l, "updated")
 	b := first()
 	for stuffed := false; !stuffed; {
-		s.mu.Lock()
-		err := s.link("bundlemgrd", registrar("BundleMgr"))
-		s.mu.Unlock()
+		err := l.Link("bundlemgrd", links.Edge{Facet: links.RegistrarFacet, From: "samgrd", Grants: []string{"BundleMgr"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,11 +1,12 @@
-package initd
+package links_test
 
 import (
-	"io"
 	"strings"
 	"testing"
 
 	"nexus/daemons/convert"
+	"nexus/daemons/initd"
+	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
@@ -14,9 +15,9 @@ import (
 // TestIntroductionsAreBoundByTheTable lets samgrd say whatever it likes: without a grant in the table nothing is
 // linked, and nothing is remembered.
 func TestIntroductionsAreBoundByTheTable(t *testing.T) {
-	s := newSystem(Config{SelftestSets: "sets"}, plat.Host{}, nil, io.Discard)
-	for _, row := range s.table {
-		s.children[row.Name] = &child{row: row, parent: &vat.Parent{}} // lives, and must not be granted anything
+	l := links.New(links.Config{Table: rows(), Clock: plat.RealClock{}})
+	for _, row := range rows() {
+		l.Pretend(row.Name, &vat.Parent{}) // runs, and must not be granted anything
 	}
 	for _, c := range []struct{ client, name string }{
 		{"updated", "BundleMgr"},   // may look nothing up
@@ -31,7 +32,7 @@ func TestIntroductionsAreBoundByTheTable(t *testing.T) {
 		{"bundle/hello", "BundleMgr"}, // a bundle is no daemon
 		{"", ""},
 	} {
-		if direct, err := s.introduce(c.client, c.name); direct || err != nil {
+		if direct, err := l.Introduce(c.client, c.name); direct || err != nil {
 			t.Errorf("introduce %q to %q: %v, %v, want no link", c.client, c.name, direct, err)
 		}
 	}
@@ -44,12 +45,21 @@ func TestIntroductionsAreBoundByTheTable(t *testing.T) {
 		{"hello#1#2" + strings.Repeat("3", 64), "BundleMgr"},
 		{"execd", ""},
 	} {
-		if direct, err := s.introduceBundle(c.bundle, c.name); direct ||
+		if direct, err := l.IntroduceBundle(c.bundle, c.name); direct ||
 			refusal.Of(convert.Excepted(err)) != refusal.UnknownName {
 			t.Errorf("introduce bundle %q to %q: %v, %v, want unknown-name", c.bundle, c.name, direct, err)
 		}
 	}
-	if len(s.links) != 0 || len(s.introduced) != 0 {
-		t.Errorf("left links %v, introductions %v", s.links, s.introduced)
+	if made, introduced := l.Count(); made != 0 || introduced != 0 {
+		t.Errorf("left %d links, %d introductions", made, introduced)
 	}
+}
+
+// rows are the links of the authority table.
+func rows() []links.Row {
+	var rows []links.Row
+	for _, row := range initd.Table() {
+		rows = append(rows, links.Row{Name: row.Name, Holds: row.Holds})
+	}
+	return rows
 }

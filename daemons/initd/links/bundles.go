@@ -1,4 +1,4 @@
-package initd
+package links
 
 import (
 	"strings"
@@ -6,14 +6,16 @@ import (
 	"nexus/libupdates/nxb"
 )
 
+// Runner is the daemon that runs bundles.
+const Runner = "execd"
+
 // A bundle is no daemon: it has no row and no channel to initd. At the end of a link it stands as `bundle:NAME`, and
 // what it is handed goes to the daemon that runs it, which passes it on.
 const (
-	runner       = "execd"
 	bundleMark   = "bundle:"
 	bundlePrefix = "bundle/" // of the names under which bundles are looked up
 	allBundles   = bundlePrefix + "*"
-	heldMark     = "@" + runner // behind a bundle's name: the runner holds the link for the bundle
+	heldMark     = "@" + Runner // behind a bundle's name: the runner holds the link for the bundle
 )
 
 // isBundle tells whether an end of a link is a bundle.
@@ -36,7 +38,7 @@ func isProgram(name string) bool {
 // by tells which daemon takes what an end of a link is handed, and for whom it takes it, if not for itself.
 func by(end string) (daemon, onward string) {
 	if bundle, is := strings.CutPrefix(end, bundleMark); is {
-		return runner, bundle
+		return Runner, bundle
 	}
 	return end, ""
 }

@@ -1,0 +1,71 @@
+package links
+
+import (
+	"slices"
+	"strings"
+)
+
+// An Edge is one facet that somebody holds.
+type Edge struct {
+	Facet  string   // what
+	From   string   // who serves it
+	Grants []string // what may be reached through it, where the facet has names to grant
+}
+
+// A Row is all that one holder has by the authority table.
+type Row struct {
+	Name  string
+	Holds []Edge
+}
+
+// Names in the table that have a meaning here.
+const (
+	Self      = "initd"     // the first process itself
+	Operators = "operators" // the row of what those outside may be handed; each has links of its own, a session's
+
+	ManagerFacet   = "ServiceManager" // through which names are looked up
+	RegistrarFacet = "Registrar"      // the right to register a name
+)
+
+// A table is the authority graph.
+type table []Row
+
+// edge returns the edge by which a holder has a facet.
+func (t table) edge(holder, facet string) (Edge, bool) {
+	for _, row := range t {
+		for _, edge := range row.Holds {
+			if row.Name == holder && edge.Facet == facet {
+				return edge, true
+			}
+		}
+	}
+	return Edge{}, false
+}
+
+// grants tells whether the table grants the client the name, by itself or by the pattern for bundles.
+func (t table) grants(client, name string) bool {
+	manager, has := t.edge(client, ManagerFacet)
+	return has && t.provider(name) != "" &&
+		(slices.Contains(manager.Grants, name) || isBundleName(name) && slices.Contains(manager.Grants, allBundles))
+}
+
+// grantsAll tells whether the table grants the client the names of all bundles.
+func (t table) grantsAll(client string) bool {
+	manager, has := t.edge(client, ManagerFacet)
+	return has && slices.Contains(manager.Grants, allBundles)
+}
+
+// provider returns the daemon that is bound to a name, or the bundle of that name, or "".
+func (t table) provider(name string) string {
+	if isBundleName(name) {
+		return bundleMark + strings.TrimPrefix(name, bundlePrefix)
+	}
+	for _, row := range t {
+		for _, edge := range row.Holds {
+			if edge.Facet == RegistrarFacet && slices.Contains(edge.Grants, name) {
+				return row.Name
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,144 @@
+package links
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"nexus/daemons/discovery"
+	"nexus/libupdates/refusal"
+)
+
+// rights are what each holder may have now: the table, less what was revoked. They know no link and no process.
+type rights struct {
+	table   table
+	revoked map[key]bool // what a holder has no more, by facet
+}
+
+// maxExceptions bounds the bundles that one client is refused one by one: they stand in the grant of its
+// ServiceManager.
+const maxExceptions = 24
+
+// ErrNoLink says that a client holds no link by that word, so there is none to cut.
+var ErrNoLink = errors.New("no link")
+
+// revoke takes the keys from a client, and returns those that it still had.
+func (r *rights) revoke(client string, keys []key) (fresh []key, err error) {
+	for _, k := range keys {
+		if !r.revoked[k] {
+			fresh = append(fresh, k)
+			r.revoked[k] = true
+		}
+	}
+	manager, _ := r.table.edge(client, ManagerFacet)
+	if len(r.grantsOf(client, manager)) > len(manager.Grants)+maxExceptions {
+		r.unmark(fresh)
+		return nil, fmt.Errorf("%d bundles are refused to %s already: revoke %s", maxExceptions, client, allBundles)
+	}
+	return fresh, nil
+}
+
+// unmark gives back what was revoked under these keys, and returns those that were.
+func (r *rights) unmark(keys []key) (back []key) {
+	for _, k := range keys {
+		if r.revoked[k] {
+			back = append(back, k)
+			delete(r.revoked, k)
+		}
+	}
+	return back
+}
+
+// marks are the keys under which a client has what the graph shows under a word: a facet of its row, a name that it may
+// look up, or both. It refuses what cannot be taken back, with ErrNoLink what is no link.
+func (r *rights) marks(client, service string) (keys []key, err error) {
+	edge, held := r.table.edge(client, service)
+	named := r.table.grants(client, service) || service == allBundles && r.table.grantsAll(client)
+	switch {
+	case held && ownEnd(client):
+		return nil, refusal.New(refusal.NotRevocable,
+			"initd hands out everything, so nothing is taken from it: revoke what %s holds, or shut "+
+				"the system down", edge.From)
+	case isBundleName(client):
+		return nil, refusal.New(refusal.UnknownName,
+			"%s is no daemon: what bundles look up is revoked from %s, for all of them", client, Runner)
+	case !held && !named:
+		return nil, ErrNoLink
+	}
+	if held {
+		keys = append(keys, key{client, edge.Facet})
+	}
+	if named {
+		keys = append(keys, key{client, discovery.Facet(service)})
+	}
+	return keys, nil
+}
+
+// mayFind tells whether a client may look a name up now: the table grants it, and neither that nor the right to
+// register the name was revoked.
+func (r *rights) mayFind(client, name string) bool {
+	revoked := r.revoked[key{client, ManagerFacet}] || r.revoked[key{client, discovery.Facet(name)}]
+	if isBundleName(name) {
+		revoked = revoked || r.revoked[key{client, discovery.Facet(allBundles)}] ||
+			r.revoked[key{Runner, "BundleRegistrar"}]
+	} else {
+		revoked = revoked || r.revoked[key{r.table.provider(name), RegistrarFacet}]
+	}
+	return r.table.grants(client, name) && !revoked
+}
+
+// withheld tells whether a holder may not have a link now: the facet was revoked, or the right by which its name is
+// looked up. That of a bundle is its runner's.
+func (r *rights) withheld(holder string, edge Edge) bool {
+	name, found := strings.CutPrefix(edge.Facet, discovery.Facet(""))
+	switch {
+	case r.revoked[key{holder, edge.Facet}]:
+		return true
+	case isBundle(holder):
+		byRunner := !r.revoked[key{Runner, "BundleIntroducer"}] && !r.revoked[key{Runner, ManagerFacet}]
+		return !byRunner || found && !r.mayFind(Runner, name)
+	}
+	return found && !r.mayFind(holder, name)
+}
+
+// grantsOf returns what may be reached through an edge: what its row says, less what was revoked.
+func (r *rights) grantsOf(holder string, edge Edge) []string {
+	if edge.Facet != ManagerFacet {
+		return edge.Grants
+	}
+	if isBundle(holder) {
+		holder = Runner // it looks up by the right of that
+	}
+	grants := slices.DeleteFunc(slices.Clone(edge.Grants),
+		func(name string) bool { return r.revoked[key{holder, discovery.Facet(name)}] })
+	if !slices.Contains(grants, allBundles) {
+		return grants
+	}
+	var excepted []string
+	for k := range r.revoked {
+		if bundle, is := strings.CutPrefix(k.facet, discovery.Facet(bundlePrefix)); is && k.holder == holder {
+			excepted = append(excepted, exceptMark+bundlePrefix+bundle)
+		}
+	}
+	slices.Sort(excepted)
+	return append(grants, excepted...)
+}
+
+// exceptMark stands before a name that is not granted though a pattern has it (schema/endowment.capnp).
+const exceptMark = "!"
+
+// granted is the table less what was revoked.
+func (r *rights) granted() []Row {
+	rows := slices.Clone(r.table)
+	for i, row := range rows {
+		var holds []Edge
+		for _, edge := range row.Holds {
+			if edge.Grants = r.grantsOf(row.Name, edge); !r.revoked[key{row.Name, edge.Facet}] {
+				holds = append(holds, edge)
+			}
+		}
+		rows[i].Holds = holds
+	}
+	return rows
+}

@@ -1,0 +1,91 @@
+package links
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/daemons/vat"
+)
+
+// A Session is one connection from outside. It has links of its own to the daemons whose facets it was handed, so what
+// it leaves open or unanswered there counts against nobody else (docs/architecture/waiting.md). They are links like all
+// others: made again when they end, and cut with their holder.
+type Session struct {
+	links *Links
+	role  string
+	has   []string // the methods of Operator that it came in with
+	name  string   // as a holder of links
+
+	holdings map[string]*vat.Holding // by facet; nil once the session has ended. The lock of the links guards it.
+}
+
+// sessionMark begins the name that a session has as a holder of links.
+const sessionMark = "operator:"
+
+// isSession tells whether an end of a link is a session.
+func isSession(end string) bool { return strings.HasPrefix(end, sessionMark) }
+
+// OpenSession begins a session that has these methods, under the name of its role. It lasts until End.
+func (l *Links) OpenSession(role string, methods []string) *Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lastSession++
+	name := fmt.Sprintf("%s%s#%d", sessionMark, role, l.lastSession)
+	o := &Session{links: l, role: role, has: methods, name: name, holdings: map[string]*vat.Holding{}}
+	l.fabric.ends.sessions[o.name] = o
+	return o
+}
+
+// End cuts the session's links.
+func (o *Session) End() {
+	o.links.mu.Lock()
+	defer o.links.mu.Unlock()
+	f := &o.links.fabric
+	o.holdings = nil
+	delete(f.ends.sessions, o.name)
+	delete(f.introduced, o.name)
+	f.dropWhere(func(k key, _ *link) bool { return k.holder == o.name })
+}
+
+// handOutPatience is how long an operator waits for a facet whose daemon is starting.
+const handOutPatience = 10 * time.Second
+
+// HandOut returns a facet over the session's own link to its daemon. The caller releases it.
+func (o *Session) HandOut(ctx context.Context, facet string) (capnp.Client, error) {
+	holding, err := o.hold(facet)
+	if err != nil {
+		return capnp.Client{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOutPatience)
+	defer cancel()
+	return holding.Get(ctx)
+}
+
+// hold returns the session's holding of a facet, which is linked now if that is the first time and its daemon runs,
+// else at its next start.
+func (o *Session) hold(facet string) (*vat.Holding, error) {
+	o.links.mu.Lock()
+	defer o.links.mu.Unlock()
+	f := &o.links.fabric
+	edge, granted := f.rights.table.edge(Operators, facet)
+	switch {
+	case o.holdings == nil:
+		return nil, errors.New("cannot hand out facet: the connection has ended")
+	case o.holdings[facet] != nil:
+		return o.holdings[facet], nil
+	case !granted:
+		return nil, fmt.Errorf("cannot hand out %s: nobody serves it", facet)
+	}
+	o.holdings[facet] = vat.NewHolding(facet)
+	if err := f.link(o.name, edge); err != nil {
+		delete(o.holdings, facet)
+		return nil, err
+	}
+	f.introduced[o.name] = append(f.introduced[o.name], edge)
+	return o.holdings[facet], nil
+}

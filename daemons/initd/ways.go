@@ -1,0 +1,57 @@
+package initd
+
+import (
+	"slices"
+	"sync"
+)
+
+// ways are how those outside come in: the control socket, and what is shared.
+type ways struct {
+	mu      sync.Mutex
+	sockets []*controlSocket
+	barred  map[string]bool // roles that were revoked
+}
+
+func newWays() *ways { return &ways{barred: map[string]bool{}} }
+
+// serve has whoever comes in by these sockets answered.
+func (w *ways) serve(s *system, sockets []*controlSocket) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sockets = sockets
+	for _, socket := range sockets {
+		go socket.serve(s)
+	}
+}
+
+// bar revokes or grants a role.
+func (w *ways) bar(role string, barred bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.barred[role] == barred {
+		return
+	}
+	w.barred[role] = barred
+	for _, socket := range w.sockets {
+		socket.bar(role, barred)
+	}
+}
+
+// open returns those of the roles by which somebody may come in now.
+func (w *ways) open(roles []Role) []Role {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(roles, func(r Role) bool { return w.barred[r.Name] })
+}
+
+// close has nobody come in any more. For a core that is to take over the sockets stay; one that cannot be left is
+// opened again by that.
+func (w *ways) close(handing bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.sockets {
+		if !handing || c.leave() != nil {
+			c.remove()
+		}
+	}
+}
