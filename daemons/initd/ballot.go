@@ -70,11 +70,11 @@ func (v *voter) Done(_ context.Context, call vote.HealthVote_done) error {
 
 // finishSelftest stops the system with the selftest's outcome.
 func (s *system) finishSelftest(passed bool) {
-	s.stop(outcome{failed: !passed, why: "the selftest failed"})
+	s.ending.stop(outcome{failed: !passed, why: "the selftest failed"})
 }
 
 // selftestEnded counts a selftest that ended before it was done as failed.
 func (s *system) selftestEnded(exit plat.Exit) {
 	s.ballot.update(func() { s.ballot.gone = true })
-	s.stop(outcome{failed: true, why: "the selftest ended early: " + exit.String()})
+	s.ending.stop(outcome{failed: true, why: "the selftest ended early: " + exit.String()})
 }

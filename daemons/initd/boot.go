@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"nexus/daemons/initd/machine"
+	"nexus/daemons/initd/supervise"
 	"nexus/daemons/plat"
 )
 
@@ -14,7 +15,7 @@ import (
 // returns what is left to that. The error is ErrReboot where it is to begin anew. It takes the folder, opens what the
 // table grants, and has the launcher bring the daemons to life. The console gets markers and what an operator should
 // see, stderr a daemon's last words.
-func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher, console *os.File,
+func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise.Launcher, console *os.File,
 	stderr io.Writer) (next *machine.Handed, err error) {
 	config.State = config.state()
 	folder, err := openFolder(config.Dir, config.Handed.Take(machine.HandedLock), len(config.Trust) > 0)
@@ -48,15 +49,15 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 	defer host.Groups.Remove()
 	config.groups = host.Groups.Dir()
 	s := newSystem(config, host, launcher, stderr)
-	defer s.closeResources()
-	if err := s.openResources(console, folder, state); err != nil {
+	defer s.resources.close()
+	if err := s.resources.open(&config, console, folder, state); err != nil {
 		return nil, err
 	}
 	s.tell(folder.found)
 	if err := s.run(ctx, sockets); err != nil {
 		return nil, err
 	}
-	next, err = s.successor(ctx, kept(folder, state, s, sockets))
+	next, err = s.ending.successor(ctx, kept(folder, state, s, sockets))
 	if next != nil {
 		hangUp(sockets)
 	}
@@ -65,7 +66,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher Launcher,
 
 // kept are the open files that outlast a core.
 func kept(folder *folder, state *stateFolder, s *system, sockets []*controlSocket) map[string]*os.File {
-	files := map[string]*os.File{machine.HandedLock: folder.lock, machine.HandedRecord: s.files["record"]}
+	files := map[string]*os.File{machine.HandedLock: folder.lock, machine.HandedRecord: s.resources.files["record"]}
 	if state != nil {
 		files[machine.HandedState] = state.lock
 	}

@@ -316,27 +316,3 @@ func TestASharedSocketInTheFolder(t *testing.T) {
 		f.clear()
 	}
 }
-
-// The links under which daemons are executed are made again, whatever has their name, or that of their folder, while
-// the system runs.
-func TestLinksAreMadeAgain(t *testing.T) {
-	binary, other := filepath.Join(t.TempDir(), "nexus"), filepath.Join(t.TempDir(), "other")
-	must(t, os.WriteFile(binary, nil, 0o700))
-	must(t, os.WriteFile(other, nil, 0o700))
-	places := intruders(other)
-	places["nothing"] = func(string) error { return nil }
-	places["its link"] = func(p string) error { return os.Symlink(binary, p) }
-	for kind, place := range places {
-		for _, name := range []string{"run/updated", "run"} {
-			dir := made(t)
-			must(t, os.MkdirAll(filepath.Join(dir, "run"), 0o700))
-			must(t, os.RemoveAll(filepath.Join(dir, name)))
-			must(t, place(filepath.Join(dir, name)))
-			p := &processes{bin: filepath.Join(dir, "run"), binary: binary}
-			link, err := p.link("updated")
-			if target, linkErr := os.Readlink(link); err != nil || linkErr != nil || target != binary {
-				t.Errorf("%s in place of %s: the link leads to %q, %v", kind, name, target, errors.Join(err, linkErr))
-			}
-		}
-	}
-}

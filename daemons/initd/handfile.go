@@ -11,7 +11,6 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/daemons/convert"
 	"nexus/daemons/plat"
-	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
 )
 
@@ -88,15 +87,11 @@ func (h *lentFile) Shutdown() {
 
 // hand passes a file on to the daemon that takes archives.
 func (s *system) hand(ticket string, file *os.File) error {
-	s.mu.Lock()
 	i := slices.IndexFunc(s.table, func(row Daemon) bool { return slices.Contains(row.Takes, archiveFile) })
-	var parent *vat.Parent
-	if i >= 0 && s.children[s.table[i].Name] != nil {
-		parent = s.children[s.table[i].Name].parent
+	if i >= 0 {
+		if channel := s.daemons.Channel(s.table[i].Name); channel != nil {
+			return channel.GrantHanded(archiveFile, ticket, file)
+		}
 	}
-	s.mu.Unlock()
-	if parent == nil {
-		return errors.New("cannot give file: nobody is there to take it")
-	}
-	return parent.GrantHanded(archiveFile, ticket, file)
+	return errors.New("cannot give file: nobody is there to take it")
 }

@@ -7,7 +7,6 @@ import (
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/initd/machine"
-	"nexus/daemons/plat"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -32,40 +31,9 @@ func (k *keeper) handOver(ctx context.Context, gate update.HealthGate, a update.
 		whose = fmt.Sprintf("core %s (slot %s)", entry.Version, a.Slot())
 	}
 	k.s.log.Announce(ctx, fmt.Sprintf("init: handing over to %s", whose))
-	k.s.succeed(&next)
+	k.s.ending.succeed(&next)
 	<-ctx.Done()
 	return ctx.Err()
-}
-
-// succeed gives the order to take the system down for a core to take over.
-func (s *system) succeed(next *machine.Handed) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ending {
-		next.Close()
-		return
-	}
-	s.next = next
-	close(s.stopping)
-}
-
-// successor is what is left to the next core, with the files that outlast this one; nil when the system is to end. From
-// then on no order to stop is taken.
-func (s *system) successor(ctx context.Context, keep map[string]*os.File) (*machine.Handed, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.next == nil || s.ending || ctx.Err() != nil {
-		return nil, nil
-	}
-	s.gone = true
-	for name, file := range keep {
-		kept, err := plat.Duplicate(file)
-		if err != nil {
-			return nil, err
-		}
-		s.next.Files[name] = kept
-	}
-	return s.next, nil
 }
 
 // coreSetting tells updated which core the system runs from.
@@ -75,6 +43,3 @@ func coreSetting(core nxs.Digest) string {
 	}
 	return core.String()
 }
-
-// errGoingOn refuses an order to stop that came too late.
-var errGoingOn = refusal.New(refusal.Superseded, "another core takes over: it may be told")

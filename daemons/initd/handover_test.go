@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"nexus/daemons/initd/machine"
-	"nexus/daemons/plat"
 )
 
 // TestWhatWasHandedOnIsNotHandedOnAgain has a core that took over hand over in turn: the next one gets the command line
@@ -29,40 +28,39 @@ func TestWhatWasHandedOnIsNotHandedOnAgain(t *testing.T) {
 // TestAnOrderToStopBeatsACore orders a system to stop before, while and after a core is about to take over: before that
 // core is executed the order counts, afterwards it is refused, so nobody is told that a system stopped which goes on.
 func TestAnOrderToStopBeatsACore(t *testing.T) {
-	fresh := func() *system { return newSystem(Config{}, plat.Host{}, nil, os.Stderr) }
 	next := func() *machine.Handed { return &machine.Handed{Attempt: 1, Files: map[string]*os.File{}} }
 
-	s := fresh()
-	if _, err := s.stop(outcome{}); err != nil {
+	e := newEnding()
+	if _, err := e.stop(outcome{}); err != nil {
 		t.Fatal(err)
 	}
-	s.succeed(next())
-	if to, err := s.successor(t.Context(), nil); to != nil || err != nil {
+	e.succeed(next())
+	if to, err := e.successor(t.Context(), nil); to != nil || err != nil {
 		t.Errorf("ordered before: goes on with %+v, %v", to, err)
 	}
 
-	s = fresh()
-	s.succeed(next())
-	if _, err := s.stop(outcome{}); err != nil {
+	e = newEnding()
+	e.succeed(next())
+	if _, err := e.stop(outcome{}); err != nil {
 		t.Fatal(err)
 	}
-	if to, err := s.successor(t.Context(), nil); to != nil || err != nil {
+	if to, err := e.successor(t.Context(), nil); to != nil || err != nil {
 		t.Errorf("ordered meanwhile: goes on with %+v, %v", to, err)
 	}
 
-	s = fresh()
-	s.succeed(next())
+	e = newEnding()
+	e.succeed(next())
 	lock, err := os.Create(filepath.Join(t.TempDir(), "lock"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	to, err := s.successor(t.Context(), map[string]*os.File{machine.HandedLock: lock})
+	to, err := e.successor(t.Context(), map[string]*os.File{machine.HandedLock: lock})
 	if err != nil || to == nil || to.Files[machine.HandedLock] == nil {
 		t.Fatalf("goes on with %+v, %v", to, err)
 	}
 	to.Close()
-	if _, err := s.stop(outcome{}); err != errGoingOn {
+	if _, err := e.stop(outcome{}); err != errGoingOn {
 		t.Errorf("ordered afterwards: %v, want %v", err, errGoingOn)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"nexus/daemons/initd/machine"
+	"nexus/daemons/initd/supervise"
 	"nexus/daemons/plat"
 )
 
@@ -52,8 +53,8 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 		return err
 	}
 	groups := &plat.Delegation{}
-	p := &processes{bin: bin, spawner: spawner, dirs: config.dirs(), groups: groups}
-	if err := p.find(&config.Handed, config.Dir); err != nil {
+	p := &supervise.Processes{Bin: bin, Spawner: spawner, Confine: confiner(config.dirs(), groups)}
+	if err := find(p, &config.Handed, config.Dir); err != nil {
 		return err
 	}
 	plat.ShareFiles()
@@ -67,18 +68,18 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 
 // find says where the one binary is that all daemons are: a core of a set is in memory, and its links are in the
 // system's folder.
-func (p *processes) find(handed *machine.Handed, dir string) (err error) {
+func find(p *supervise.Processes, handed *machine.Handed, dir string) (err error) {
 	if core := handed.Take(machine.HandedProgram); core != nil {
-		p.bin, p.binary, p.memory = filepath.Join(dir, runDir), plat.ByDescriptor(core), core
+		p.Bin, p.Binary, p.Memory = filepath.Join(dir, runDir), plat.ByDescriptor(core), core
 		return nil
 	}
-	if p.binary, err = machine.OwnBinary(); err != nil {
+	if p.Binary, err = machine.OwnBinary(); err != nil {
 		return err
 	}
 	if !handed.Given() {
-		handed.Image = p.binary
+		handed.Image = p.Binary
 	}
-	return checkStatic(p.binary)
+	return checkStatic(p.Binary)
 }
 
 // checkStatic wants the one binary to start by itself: a daemon may open no loader and no library, so one that needs

@@ -132,25 +132,24 @@ func (o *operatorServer) Daemons(_ context.Context, call operator.Operator_daemo
 	if err != nil {
 		return err
 	}
-	o.s.mu.Lock()
-	defer o.s.mu.Unlock()
-	list, err := res.NewDaemons(int32(1 + len(o.s.order)))
+	daemons := o.s.daemons.Statuses()
+	list, err := res.NewDaemons(int32(1 + len(daemons)))
 	if err != nil {
 		return err
 	}
 	if err := describe(list.At(0), initName, os.Getpid(), true); err != nil {
 		return err
 	}
-	for i, c := range o.s.order {
+	for i, s := range daemons {
 		d := list.At(1 + i)
-		d.SetRestarts(c.restarts)
-		if err := describe(d, c.row.Name, c.pid(), c.ready); err != nil {
+		d.SetRestarts(s.Restarts)
+		if err := describe(d, s.Name, s.PID, s.Ready); err != nil {
 			return err
 		}
-		if err := d.SetLastExit(c.lastExit); err != nil {
+		if err := d.SetLastExit(s.LastExit); err != nil {
 			return err
 		}
-		if err := setMeasures(d, c.measures()); err != nil {
+		if err := setMeasures(d, s.Measures); err != nil {
 			return err
 		}
 	}
@@ -216,12 +215,12 @@ func (o *operatorServer) Graph(_ context.Context, call operator.Operator_graph) 
 
 func (o *operatorServer) Stop(_ context.Context, _ operator.Operator_stop) error {
 	o.s.log.Info("stop ordered by operator")
-	return o.s.endBy(outcome{ordered: true})
+	return o.s.ending.endBy(outcome{ordered: true})
 }
 
 func (o *operatorServer) Reboot(_ context.Context, _ operator.Operator_reboot) error {
 	o.s.log.Info("reboot ordered by operator")
-	return o.s.endBy(outcome{ordered: true, again: true})
+	return o.s.ending.endBy(outcome{ordered: true, again: true})
 }
 
 func (o *operatorServer) Watchdog(_ context.Context, call operator.Operator_watchdog) error {

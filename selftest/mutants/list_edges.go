@@ -102,10 +102,10 @@ func vatMutants() []mutant {
 		{
 			id:     "initd-answers-are-not-heard",
 			breaks: "a daemon that gives a sign of life is let be",
-			file:   "daemons/initd/watchdog.go",
+			file:   "daemons/initd/supervise/watchdog.go",
 			old:    "func (w *watchdog) answered() { w.asked = 0 }",
 			new:    "func (w *watchdog) answered() {}",
-			tests:  suite{packages: "./daemons/initd"},
+			tests:  suite{packages: "./daemons/initd/supervise"},
 		},
 		{
 			id:     "vat-no-second-life",

@@ -2,16 +2,16 @@ package main
 
 // markMutants are faults in what pets the machine's watchdog and in the mark that says why a boot ended.
 func markMutants() []mutant {
-	turning := suite{packages: "./daemons/initd", run: "TestTurns|TestAKeptLock"}
+	turning := suite{packages: "./daemons/initd/supervise", run: "TestTurns|TestAKeptLock"}
 	petting := suite{packages: "./daemons/initd/machine", run: "TestOnlyProgressPets|TestWhatGoesOn"}
 	telling := suite{packages: "./daemons/initd/machine", run: "Mark|TestOneBootTellsTheNext"}
 	return []mutant{
 		{
 			id:     "pet-whatever-stands",
 			breaks: "a system in which a daemon's loop stands still does not pet its watchdog",
-			file:   "daemons/initd/pet.go",
-			old:    "\"waits_for\", c.row.Name)\n\t\t\treturn false",
-			new:    "\"waits_for\", c.row.Name)\n\t\t\treturn true",
+			file:   "daemons/initd/supervise/supervisor.go",
+			old:    "\"waits_for\", c.spec.Name)\n\t\t\treturn false",
+			new:    "\"waits_for\", c.spec.Name)\n\t\t\treturn true",
 			tests:  turning,
 		},
 		{
@@ -25,15 +25,15 @@ func markMutants() []mutant {
 		{
 			id:     "pet-without-the-lock",
 			breaks: "a system whose lock is never given back does not pet its watchdog",
-			file:   "daemons/initd/pet.go",
-			old:    "\ts.mu.Lock()\n\tchildren := slices.Clone(s.order)\n\ts.mu.Unlock()\n",
-			new:    "\tchildren := slices.Clone(s.order)\n",
-			tests:  turning,
+			file:   "daemons/initd/system.go",
+			old:    "\ts.links.AwaitLock()\n",
+			new:    "",
+			tests:  suite{packages: "./daemons/initd", run: "TestAKeptLock"},
 		},
 		{
 			id:     "pet-for-the-dead",
 			breaks: "a daemon that has ended for good keeps nobody from petting",
-			file:   "daemons/initd/pet.go",
+			file:   "daemons/initd/supervise/supervisor.go",
 			old:    "\t\tcase <-c.gone:\n",
 			new:    "",
 			tests:  turning,

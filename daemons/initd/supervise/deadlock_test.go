@@ -1,9 +1,8 @@
-package initd
+package supervise
 
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"testing"
@@ -45,11 +44,9 @@ func TestADeadlockedDaemonIsHung(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	d := &deadlocked{ended: make(chan struct{})}
-	s := newSystem(Config{}, plat.Host{Clock: plat.RealClock{}}, d, io.Discard)
-	s.config.Policy.Hang = 200 * time.Millisecond
-	c := &child{row: Daemon{Name: "samgrd"}}
-	s.children["samgrd"] = c
-	if exit, err := s.live(ctx, c); !errors.Is(err, errHung) || exit.Signal != 9 {
+	c, _ := newborn(d, 200*time.Millisecond)
+	c.Host.Clock = plat.RealClock{}
+	if exit, err := c.live(ctx); !errors.Is(err, errHung) || exit.Signal != 9 {
 		t.Errorf("its life ended with %v, %v, want to be given up", exit, err)
 	}
 	d.endowments.Close()

@@ -1,26 +1,24 @@
-package initd
+package supervise
 
 import (
 	"context"
 	"errors"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
-	"nexus/libupdates/nxs"
+	"nexus/daemons/vat"
 )
 
 // A hurried clock lets nobody wait for long.
 type hurried struct{ plat.RealClock }
 
 func (c hurried) After(d time.Duration) <-chan time.Time {
-	if d <= firstPause { // as long as a daemon's last words may take
+	if d <= wordsPatience { // as long as a daemon's last words may take
 		return c.RealClock.After(d)
 	}
 	fire := make(chan time.Time, 1)
@@ -79,11 +77,10 @@ func TestADaemonThatNeverStartsEndsTheStart(t *testing.T) {
 			"cannot make socket pair: too many open files"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, c2 := newborn(t, &c.d)
-			s.keepAlive(t.Context(), c2)
-			want := "statefsd cannot start, 8 times in a row: " + c.want
-			if !s.outcome.failed || s.outcome.why != want {
-				t.Errorf("the start ended with %+v, want %q", s.outcome, want)
+			daemon, o := newborn(&c.d, 0)
+			daemon.keepAlive(t.Context())
+			if want := "statefsd: statefsd cannot start, 8 times in a row: " + c.want; o.over != want {
+				t.Errorf("it is over with %q, want %q", o.over, want)
 			}
 			if c.d.lives != maxFailures {
 				t.Errorf("it was tried %d times", c.d.lives)
@@ -98,57 +95,44 @@ func TestADaemonThatMayStillStartIsTriedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		exit    plat.Exit
 		settled bool
-		core    nxs.Digest
+		patient bool
 	}{
 		"ready once":   {exit: plat.Exit{Code: 1}, settled: true},
 		"killed":       {exit: plat.Exit{Signal: int(syscall.SIGKILL)}},
-		"a core tries": {exit: plat.Exit{Code: 1}, core: nxs.Digest{1}},
+		"a core tries": {exit: plat.Exit{Code: 1}, patient: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			d := &stillborn{exit: c.exit}
-			s, daemon := newborn(t, d)
-			daemon.settled, s.config.Handed.Core = c.settled, c.core
+			daemon, o := newborn(d, 0)
+			daemon.settled, daemon.Patient = c.settled, c.patient
 			for range 3 * maxFailures {
-				exit, err := s.live(ctx, daemon)
-				if s.ended(ctx, daemon, exit, err) {
-					t.Fatalf("given up after %d lives: %+v", d.lives, s.outcome)
+				exit, err := daemon.live(ctx)
+				if daemon.ended(ctx, exit, err) {
+					t.Fatalf("given up after %d lives: %s", d.lives, o.over)
 				}
 			}
 		})
 	}
 }
 
-// newborn is a system of one daemon.
-func newborn(t *testing.T, launcher Launcher) (*system, *child) {
-	t.Helper()
-	s := newSystem(Config{}, plat.Host{Clock: hurried{}, Spawner: sweeper{}}, launcher, io.Discard)
-	s.config.Policy.Hang = 0
-	c := &child{row: Daemon{Name: stateName}, turn: make(chan struct{}), gone: make(chan struct{})}
-	s.children[stateName] = c
-	return s, c
+// newborn is a supervisor's child that was not started yet, and its owner.
+func newborn(launcher Launcher, hang time.Duration) (*child, *owner) {
+	o := &owner{}
+	s := New(Config{
+		Owner: o, Launcher: launcher, Host: plat.Host{Clock: hurried{}, Spawner: sweeper{}}, Stderr: io.Discard,
+		Log: logclient.New("initd", vat.NewHolding("LogSink")), Changed: vat.NewNotifier(), Hang: hang,
+		Backoff: plat.Backoff{First: time.Hour, Max: time.Hour, Good: time.Hour},
+	})
+	return newChild(s, Spec{Name: "statefsd"}, nil), o
 }
 
-// A program that needs a loader would be killed before its first word: it is refused by name.
-func TestTheBinaryMustBeStatic(t *testing.T) {
-	if _, err := exec.LookPath("cc"); err != nil {
-		t.Skip("there is no C compiler to make a dynamic program with: ", err)
-	}
-	dir := t.TempDir()
-	source, program := filepath.Join(dir, "main.c"), filepath.Join(dir, "dynamic")
-	if err := os.WriteFile(source, []byte("int main(void) { return 0; }\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(t.Context(), "cc", "-o", program, source).CombinedOutput(); err != nil {
-		t.Skipf("the C compiler makes no program: %v: %s", err, out)
-	}
-	err := checkStatic(program)
-	if err == nil || !strings.Contains(err.Error(), program+" needs a loader") ||
-		!strings.Contains(err.Error(), "CGO_ENABLED=0") {
-		t.Errorf("got %v", err)
-	}
-	if err := checkStatic(source); err != nil {
-		t.Errorf("what is no dynamic program: %v", err)
-	}
-}
+// An owner gives its daemons nothing, and remembers what became of them.
+type owner struct{ over string }
+
+func (*owner) Endow(string, *vat.Parent) error { return nil }
+func (*owner) LinkEnded(string, vat.Ended)     {}
+func (*owner) Died(string)                     {}
+
+func (o *owner) Over(daemon string, _ plat.Exit, why string) { o.over = daemon + ": " + why }

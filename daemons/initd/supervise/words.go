@@ -1,31 +1,32 @@
-package initd
+package supervise
 
 import (
 	"bufio"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 )
 
-// Bounds of what one life of a daemon says on its standard error.
+// Bounds of what one instance of a daemon says on its standard error.
 const (
 	maxStderrLine = 64 << 10 // a line, bytes; after a longer one nothing is passed on
-	// lines that become log records, so that a life that ends loudly does not push out what others said
+	// lines that become log records, so that one that ends loudly does not push out what others said
 	maxRecorded    = 32
 	maxReport      = 16  // lines of a crash report
 	maxReportBytes = 200 // of each of them
 )
 
-// The words of one life are what is worth keeping of its standard error: nothing in good times, a panic's trace in bad
-// ones.
+// The words of one instance are what is worth keeping of its standard error: nothing in good times, a panic's trace in
+// bad ones.
 type words struct {
 	last   string   // the last line: why it cannot start, if it says so
 	report []string // for a crash record: from the beginning of the newest trace on, else from the first line on
 }
 
 // relay passes on what a daemon writes on its standard error, and sends what is worth keeping once that has ended.
-func (s *system) relay(name string, says io.ReadCloser, over chan<- words) {
+func (c *child) relay(says io.ReadCloser, over chan<- words) {
 	defer says.Close()
 	lines := bufio.NewScanner(says)
 	lines.Buffer(nil, maxStderrLine)
@@ -34,9 +35,9 @@ func (s *system) relay(name string, says io.ReadCloser, over chan<- words) {
 		line := printable(lines.Text())
 		w.add(line)
 		// under a name that no marker has, and none that the daemon chose
-		fmt.Fprintf(s.stderr, "initd: %s wrote: %s\n", name, line)
+		fmt.Fprintf(c.Stderr, "initd: %s wrote: %s\n", c.spec.Name, line)
 		if n <= maxRecorded {
-			s.log.Info("daemon wrote to standard error", "daemon", name, "line", line)
+			c.Log.Info("daemon wrote to standard error", "daemon", c.spec.Name, "line", line)
 		}
 	}
 	over <- w
@@ -53,7 +54,7 @@ func (w *words) add(line string) {
 	}
 }
 
-// why is the one line that says why a life ended, as far as it said so: the beginning of a trace, or else the last
+// why is the one line that says why an instance ended, as far as it said so: the beginning of a trace, or else the last
 // line.
 func (w words) why() string {
 	if len(w.report) > 0 && beginsTrace(w.report[0]) {
@@ -82,23 +83,27 @@ func printable(line string) string {
 	}, line)
 }
 
-// wordsOf waits for what a life that has ended wrote, but not for ever: another process may hold its standard error.
-func (s *system) wordsOf(c *child) words {
+// wordsPatience is how long to wait for the last words of an instance that has ended.
+const wordsPatience = 50 * time.Millisecond
+
+// wordsOf waits for what an instance that has ended wrote, but not for ever: another process may hold its standard
+// error.
+func (c *child) wordsOf() words {
 	if c.words == nil {
 		return words{}
 	}
 	select {
 	case w := <-c.words:
 		return w
-	case <-s.host.Clock.After(firstPause):
+	case <-c.Host.Clock.After(wordsPatience):
 		return words{}
 	}
 }
 
 // lastWord is why a daemon cannot start, in its own words.
-func (s *system) lastWord(c *child) string {
-	if last := s.wordsOf(c).last; last != "" {
+func (c *child) lastWord() string {
+	if last := c.wordsOf().last; last != "" {
 		return last
 	}
-	return c.row.Name + " cannot start"
+	return c.spec.Name + " cannot start"
 }

@@ -1,4 +1,4 @@
-package initd
+package supervise
 
 import (
 	"errors"
@@ -7,18 +7,18 @@ import (
 	"nexus/daemons/plat"
 )
 
-// errHung is how a life ended that gave no sign any more.
+// errHung is how an instance ended that did not answer any more.
 var errHung = errors.New("hung: it gave no sign of life, and was killed")
 
-// errStuffed is how a life ended that took nothing from its endowment channel, while others were restarted and linked
-// with it.
+// errStuffed is how an instance ended that took nothing from its endowment channel, while others were restarted and
+// linked with it.
 var errStuffed = errors.New("stuffed: it did not take what it was granted, and was killed")
 
 // questions is how many in a row a daemon leaves without an answer before it counts as hung. They are counted, rather
 // than the time since its last answer, so that a clock that jumps, because the machine was suspended, condemns nobody.
 const questions = 4
 
-// A watchdog decides when one life of a daemon is asked for a sign of life, and when it has failed to give one for too
+// A watchdog decides when one instance of a daemon is asked whether it is alive, and when it has not answered for too
 // long. It asks nobody and kills nobody.
 type watchdog struct {
 	clock plat.Clock
@@ -46,5 +46,5 @@ func (w *watchdog) hung() bool {
 	return false
 }
 
-// answered takes a sign of life, which answers all that was asked before.
+// answered takes an answer, which is one to all that was asked before.
 func (w *watchdog) answered() { w.asked = 0 }

@@ -24,14 +24,14 @@ func TestTheFirstOrderCounts(t *testing.T) {
 		{"reboot, stop", reboot, stop, true, ErrReboot},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &system{stopping: make(chan struct{})}
-			if err := s.endBy(c.first); err != nil {
+			e := newEnding()
+			if err := e.endBy(c.first); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.endBy(c.then); (refusal.Of(convert.Excepted(err)) == refusal.Superseded) != c.refused {
+			if err := e.endBy(c.then); (refusal.Of(convert.Excepted(err)) == refusal.Superseded) != c.refused {
 				t.Errorf("got %v, want it refused: %t", err, c.refused)
 			}
-			if err := s.result(t.Context()); !errors.Is(err, c.result) {
+			if err := e.result(t.Context()); !errors.Is(err, c.result) {
 				t.Errorf("it ends with %v, want %v", err, c.result)
 			}
 		})
@@ -40,21 +40,21 @@ func TestTheFirstOrderCounts(t *testing.T) {
 
 // Who sends a signal to the first process orders an end, and one for good.
 func TestASignalIsAnOrder(t *testing.T) {
-	s := &system{stopping: make(chan struct{})}
+	e := newEnding()
 	ctx, signal := context.WithCancelCause(t.Context())
-	if s.ordered(ctx) {
+	if e.ordered(ctx) {
 		t.Error("an end was ordered by nobody")
 	}
-	if err := s.endBy(outcome{ordered: true, again: true}); err != nil || !s.ordered(ctx) {
+	if err := e.endBy(outcome{ordered: true, again: true}); err != nil || !e.ordered(ctx) {
 		t.Errorf("a reboot is no order: %v", err)
 	}
 	signal(nil)
-	if !s.ordered(ctx) || s.result(ctx) != nil {
-		t.Errorf("after a signal it ends with %v", s.result(ctx))
+	if !e.ordered(ctx) || e.result(ctx) != nil {
+		t.Errorf("after a signal it ends with %v", e.result(ctx))
 	}
 	cut, end := context.WithCancelCause(t.Context())
 	end(ErrNoOrder)
-	if s.ordered(cut) {
+	if e.ordered(cut) {
 		t.Error("a cut is an order")
 	}
 }

@@ -1,0 +1,69 @@
+package initd
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"nexus/daemons/initd/links"
+	"nexus/daemons/initd/supervise"
+	"nexus/daemons/plat"
+)
+
+// confiner says how processes are confined on this machine, where the directories are that rows name. The daemon that
+// runs bundles makes control groups of its own, and has to sweep up what its services leave behind.
+func confiner(dirs map[string]string, groups *plat.Delegation) func(name, binary string) (supervise.Place, error) {
+	return func(name, binary string) (supervise.Place, error) {
+		if name != links.Runner {
+			c, err := Confinement(name, binary, dirs)
+			return supervise.Place{Confinement: c}, err
+		}
+		own := maps.Clone(dirs)
+		own[groupsDir] = groups.Dir()
+		c, err := Confinement(name, binary, own)
+		if err != nil {
+			return supervise.Place{}, err
+		}
+		c.Groups = groups.Measure()
+		return supervise.Place{Confinement: c, Group: groups.Group(), Lingers: true}, nil
+	}
+}
+
+// Confinement is what a daemon's row says, for this machine: with the directories that it names where they are here,
+// which its user is let at, and the one binary, for the start; empty: it is in memory.
+func Confinement(name, binary string, dirs map[string]string) (plat.Confinement, error) {
+	for _, row := range Table() {
+		if row.Name != name {
+			continue
+		}
+		c := row.Confinement
+		c.Paths = nil
+		if binary != "" {
+			c.Paths = []plat.PathRule{{Path: binary, Access: plat.Read | plat.Execute}}
+		}
+		for _, rule := range row.Confinement.Paths {
+			if dir, named := strings.CutPrefix(rule.Path, dirPrefix); named {
+				if rule.Path = dirs[dir]; rule.Path == "" && dir == groupsDir {
+					continue // a machine without
+				}
+				if err := open(rule, c.User); err != nil {
+					return plat.Confinement{}, fmt.Errorf("cannot open %s to %s: %w", rule.Path, name, err)
+				}
+			}
+			c.Paths = append(c.Paths, rule)
+		}
+		return c, nil
+	}
+	return plat.Confinement{}, fmt.Errorf("cannot confine %s: it has no row", name)
+}
+
+// open lets a daemon's user at a directory that its row names.
+func open(rule plat.PathRule, user uint32) error {
+	if rule.Access&plat.Write != 0 {
+		return plat.Own(rule.Path, user)
+	}
+	return plat.Share(rule.Path, user)
+}
+
+// dirPrefix marks a directory of a row as the path of a rule.
+const dirPrefix = "dir:"

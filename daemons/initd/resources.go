@@ -1,0 +1,110 @@
+package initd
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"strconv"
+
+	"nexus/daemons/initd/machine"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// resources are what rows of the table name beside links: settings, open files and directories, by their names.
+type resources struct {
+	settings map[string]string
+	files    map[string]*os.File
+	dirs     map[string]*os.File
+}
+
+func newResources(config Config) resources {
+	return resources{
+		settings: map[string]string{
+			"limit-archive": strconv.FormatInt(config.Limits.Archive, 10),
+			"limit-payload": strconv.FormatInt(config.Limits.Payload, 10),
+			"tries":         strconv.Itoa(int(config.Policy.Tries)),
+			"settle":        config.Policy.SettleTime.String(),
+			"floor":         cmp.Or(config.Floor, floorSigned),
+			"record":        recordPlace(config.State != ""),
+			"boot-cause":    config.Cause.String(),
+			"core":          coreSetting(config.Handed.Core),
+			groupsDir:       strconv.FormatBool(config.groups != ""),
+		},
+		files: map[string]*os.File{},
+		dirs:  map[string]*os.File{},
+	}
+}
+
+// open opens the directories and files. The directories are made what the daemons need that work there.
+func (r *resources) open(config *Config, console *os.File, f *folder, state *stateFolder) (err error) {
+	if err := r.openOwn(f, state); err != nil {
+		return err
+	}
+	for name, path := range map[string]string{groupsDir: config.groups, "sets": config.SelftestSets} {
+		if path == "" {
+			continue
+		}
+		if r.dirs[name], err = plat.OpenFolder(path); err != nil {
+			return err
+		}
+	}
+	if config.Factory != "" {
+		if r.files["factory"], err = os.Open(config.Factory); err != nil {
+			return err
+		}
+	}
+	r.files["console"] = console
+	if r.files["record"] = config.Handed.Take(machine.HandedRecord); r.files["record"] == nil {
+		r.files["record"], err = plat.Memory("boot-record")
+	}
+	return err
+}
+
+// openOwn opens the directories of the system's own folder, and of its state.
+func (r *resources) openOwn(f *folder, state *stateFolder) (err error) {
+	if r.dirs[systemDir], err = f.below(systemDir); err != nil {
+		return err
+	}
+	if r.dirs[trustDir], err = f.below(trustDir); err != nil {
+		return err
+	}
+	if state != nil { // opened anew: the lock is not for statefsd
+		if r.dirs[stateDir], err = plat.OpenFolderAt(state.lock, "."); err != nil {
+			return err
+		}
+	}
+	found, err := ownAll(r.dirs)
+	f.found = append(f.found, found...)
+	return err
+}
+
+// grant gives a new instance of a daemon what its row names.
+func (r *resources) grant(row Daemon, channel *vat.Parent) error {
+	var errs []error
+	for _, name := range row.Settings {
+		errs = append(errs, channel.GrantSetting(name, r.settings[name]))
+	}
+	for _, name := range row.Files {
+		if f := r.files[name]; f != nil {
+			errs = append(errs, channel.GrantFile(name, f))
+		}
+	}
+	for _, name := range row.Dirs {
+		if dir := r.dirs[name]; dir != nil || name != groupsDir {
+			errs = append(errs, channel.GrantDir(name, dir))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *resources) close() {
+	for name, f := range r.files {
+		if name != "console" {
+			f.Close()
+		}
+	}
+	for _, d := range r.dirs {
+		d.Close()
+	}
+}

@@ -1,0 +1,267 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+)
+
+// stopPatience is how long a daemon may take to stop by itself.
+const stopPatience = 3 * time.Second
+
+// exitFatal is the exit code by which a daemon says that starting it again cannot help: what it was given to start with
+// is refused.
+const exitFatal = 78
+
+// A child is one daemon as its supervisor sees it.
+type child struct {
+	Config
+	spec Spec
+	stop context.CancelFunc
+	turn chan struct{} // its loop takes one whenever it comes round: see Turns
+	gone chan struct{} // closed when it will not be started again
+
+	// Its loop alone has these.
+	settled  bool       // it was ready once
+	failures int        // instances that ended by themselves before it was ready, until it was
+	fault    string     // why the first of those ended
+	endowed  error      // why this instance was not given all that it is to have; nil: it was
+	words    chan words // what it wrote on its standard error, once that has ended; nil: this instance has none
+
+	mu       *sync.Mutex // the supervisor's; guards these
+	process  plat.Process
+	parent   *vat.Parent // nil while it is dead
+	ready    bool
+	restarts uint32
+	lastExit string
+}
+
+func newChild(s *Supervisor, spec Spec, stop context.CancelFunc) *child {
+	return &child{
+		Config: s.Config, mu: &s.mu, spec: spec, stop: stop,
+		turn: make(chan struct{}), gone: make(chan struct{}),
+	}
+}
+
+// status needs the lock.
+func (c *child) status() Status {
+	s := Status{Name: c.spec.Name, Ready: c.ready, Restarts: c.restarts, LastExit: c.lastExit}
+	if c.parent == nil {
+		return s
+	}
+	s.PID = c.process.PID()
+	if process, ok := c.process.(plat.Measured); ok {
+		s.Measures = process.Measures()
+	}
+	return s
+}
+
+// keepAlive runs one daemon until the system stops: starts it, waits for its end, starts it again.
+func (c *child) keepAlive(ctx context.Context) {
+	defer close(c.gone)
+	var pause time.Duration
+	for {
+		began := c.Host.Clock.Now()
+		exit, err := c.live(ctx)
+		if c.ended(ctx, exit, err) {
+			return
+		}
+		pause = c.Backoff.Next(pause, c.Host.Clock.Now().Sub(began))
+		if !c.rest(ctx, pause) {
+			return
+		}
+	}
+}
+
+// rest waits before the next instance, and tells whether there is to be one.
+func (c *child) rest(ctx context.Context, pause time.Duration) bool {
+	over := c.Host.Clock.After(pause)
+	for {
+		select {
+		case <-c.turn:
+		case <-over:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// live runs one instance of a daemon, from start to end. Once ctx is done the daemon is asked to stop and, if it does
+// not, killed.
+func (c *child) live(ctx context.Context) (plat.Exit, error) {
+	c.words, c.endowed = nil, nil
+	process, parent, err := c.launch()
+	if err != nil {
+		return plat.Exit{}, err
+	}
+	defer parent.Close()
+	ready := parent.Ready()
+	dog := newWatchdog(c.Host.Clock, c.Hang)
+	for {
+		select {
+		case <-c.turn:
+		case <-parent.Alive():
+			dog.answered()
+		case <-dog.due:
+			if dog.hung() {
+				return c.giveUp(process, errHung), errHung
+			}
+			parent.Ping()
+		case <-parent.Stuffed():
+			return c.giveUp(process, errStuffed), errStuffed
+		case <-ready:
+			ready = nil
+			c.setReady()
+		case ended := <-parent.Ended():
+			c.Owner.LinkEnded(c.spec.Name, ended)
+		case <-process.Done():
+			return process.Exit(), c.endowed
+		case <-ctx.Done():
+			parent.Close()
+			return c.awaitEnd(process), nil
+		}
+	}
+}
+
+// giveUp ends an instance that is of no use any more.
+func (c *child) giveUp(process plat.Process, why error) plat.Exit {
+	c.Log.Warn("killing daemon", "daemon", c.spec.Name, "pid", process.PID(), "reason", why)
+	process.Kill()
+	<-process.Done()
+	return process.Exit()
+}
+
+func (c *child) awaitEnd(process plat.Process) plat.Exit {
+	select {
+	case <-process.Done():
+	case <-c.Host.Clock.After(stopPatience):
+		c.Log.Warn("daemon does not stop, killing it", "pid", process.PID())
+		process.Kill()
+		<-process.Done()
+	}
+	return process.Exit()
+}
+
+// launch starts the daemon's process and has it endowed.
+func (c *child) launch() (plat.Process, *vat.Parent, error) {
+	ours, theirs, err := plat.PacketPair()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer theirs.Close()
+	channel, err := vat.ChannelOf(ours)
+	if err != nil {
+		return nil, nil, err
+	}
+	says, stderr, err := os.Pipe()
+	if err != nil {
+		channel.Close()
+		return nil, nil, err
+	}
+	defer stderr.Close()
+	process, err := c.Launcher.Launch(c.spec.Name, theirs, stderr)
+	if err != nil {
+		channel.Close()
+		says.Close()
+		return nil, nil, err
+	}
+	c.words = make(chan words, 1)
+	go c.relay(says, c.words)
+	parent := vat.NewParent(channel)
+	c.mu.Lock()
+	c.process, c.parent = process, parent
+	c.mu.Unlock()
+	if err := c.Owner.Endow(c.spec.Name, parent); err != nil {
+		// It would run without something that it is granted. Its next instance gets all of it.
+		c.Log.Warn("cannot endow daemon", "daemon", c.spec.Name, "error", err)
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		c.endowed = errors.New(first)
+		process.Kill()
+	}
+	return process, parent, nil
+}
+
+// ended records how an instance ended and tells whether it was the last one.
+func (c *child) ended(ctx context.Context, exit plat.Exit, err error) bool {
+	c.setEnded(exit, err)
+	switch {
+	case ctx.Err() != nil:
+		return true
+	case c.spec.Once:
+		c.Owner.Over(c.spec.Name, exit, exit.String())
+		return true
+	case exit.Code == exitFatal && exit.Signal == 0:
+		c.Owner.Over(c.spec.Name, exit, c.lastWord())
+		return true
+	}
+	said := c.wordsOf()
+	c.mu.Lock()
+	c.restarts++
+	c.mu.Unlock()
+	hopeless := c.failed(exit, err, said.why())
+	c.Log.Crash(c.spec.Name, c.lastExit, said.report)
+	if hopeless && !c.Patient {
+		why := fmt.Sprintf("%s cannot start, %d times in a row: %s", c.spec.Name, c.failures, c.fault)
+		c.Owner.Over(c.spec.Name, exit, why)
+		return true
+	}
+	return false
+}
+
+func (c *child) setEnded(exit plat.Exit, err error) {
+	c.mu.Lock()
+	c.parent, c.ready = nil, false
+	c.lastExit = exit.String()
+	if err != nil {
+		c.lastExit = err.Error()
+	}
+	c.mu.Unlock()
+	c.Owner.Died(c.spec.Name)
+	c.Changed.Notify()
+	c.Host.Spawner.Sweep() // what execd's services left behind when it died under them
+}
+
+// maxFailures is how often a daemon may fail to start. The pauses in between make it some seconds: what passes has
+// passed by then.
+const maxFailures = 8
+
+// failed counts an instance that ended before the daemon was ready for the first time, and tells whether another one is
+// of no use: a system whose daemon never starts does nothing, and would do so without a word. One that was killed from
+// outside says nothing about the next.
+func (c *child) failed(exit plat.Exit, err error, why string) bool {
+	if c.settled || err == nil && killed(exit) {
+		return false
+	}
+	if c.failures++; c.failures == 1 {
+		if c.fault = c.lastExit; err == nil && why != "" {
+			c.fault = why
+		}
+	}
+	return c.failures >= maxFailures
+}
+
+// killed tells whether somebody ended a process by a signal, rather than the kernel for what it did.
+func killed(exit plat.Exit) bool {
+	switch syscall.Signal(exit.Signal) {
+	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:
+		return true
+	}
+	return false
+}
+
+func (c *child) setReady() {
+	c.settled = true
+	c.mu.Lock()
+	c.ready = true
+	c.mu.Unlock()
+	c.Changed.Notify()
+}

@@ -1,0 +1,109 @@
+package supervise
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+
+	"nexus/daemons/plat"
+)
+
+// A Launcher starts a daemon with nothing but its endowment channel and a place for what it says when it crashes.
+type Launcher interface {
+	Launch(name string, channel, stderr *os.File) (plat.Process, error)
+}
+
+// Processes launches each daemon as a process of its own: the one binary under the daemon's name.
+type Processes struct {
+	Bin     string // where the links to the binary are
+	Binary  string
+	Memory  *os.File // where the binary is in sealed memory, that; else nil
+	Spawner plat.Spawner
+
+	// Confine says how a daemon's process is to be confined that may execute this binary; empty: no path has to be
+	// ruled for it.
+	Confine func(daemon, binary string) (Place, error)
+
+	mu sync.Mutex // for the folder of links
+}
+
+// A Place is where a daemon's process runs, and what it may do there.
+type Place struct {
+	Confinement plat.Confinement
+	Group       *plat.Group // nil: in initd's
+	Lingers     bool        // it is given the time to sweep up what it started; every other one ends with initd
+}
+
+// Launch starts a daemon.
+func (p *Processes) Launch(name string, channel, stderr *os.File) (plat.Process, error) {
+	path, err := p.link(name)
+	if err != nil {
+		return nil, err
+	}
+	place, err := p.Confine(name, p.ruled(path))
+	if err != nil {
+		return nil, err
+	}
+	return p.Spawner.Spawn(plat.Command{
+		Path:   path,
+		File:   p.Memory,
+		Argv:   []string{name},
+		Dir:    "/",
+		Stdout: stderr,
+		Stderr: stderr,
+		Extra:  []*os.File{channel},
+
+		DieWithParent: !place.Lingers, // every daemon ends with its channel, too
+		GoOnWithout:   place.Lingers,
+		Confinement:   &place.Confinement,
+		Group:         place.Group,
+	})
+}
+
+// ruled is the binary as far as a rule has to let it be executed: what is in memory has no path that could be ruled.
+func (p *Processes) ruled(path string) string {
+	if p.Memory != nil {
+		return ""
+	}
+	return path
+}
+
+// link makes the path under which a daemon is executed, unless it is there: a link named after it, so that its process
+// shows its name. Whatever else has its name, or that of the folder of links, gives way: nothing in there lasts longer
+// than the system runs.
+func (p *Processes) link(name string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(p.Bin, name))
+	if err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if leadsTo(path, p.Binary) {
+		return path, nil
+	}
+	if info, err := os.Lstat(p.Bin); err != nil || !info.IsDir() {
+		if err := os.RemoveAll(p.Bin); err != nil {
+			return "", err
+		}
+		if err := os.Mkdir(p.Bin, 0o755); err != nil {
+			return "", err
+		}
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return "", err
+	}
+	return path, os.Symlink(p.Binary, path)
+}
+
+// leadsTo tells whether a link leads to a file.
+func leadsTo(link, file string) bool {
+	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
+		return false
+	}
+	there, err := os.Stat(link)
+	if err != nil {
+		return false
+	}
+	wanted, err := os.Stat(file)
+	return err == nil && os.SameFile(there, wanted)
+}
