@@ -81,6 +81,27 @@ func rules() []rule {
 			reason: "commands know their version and how to describe themselves; what knows that knows no command",
 		},
 		{
+			who:    "daemons/initd/supervise",
+			never:  []string{"nexus/daemons/initd/links", "nexus/daemons/initd/machine"},
+			reason: "what keeps daemons running knows no link between them; initd connects the two",
+		},
+		{
+			who:    "daemons/initd/links",
+			never:  []string{"nexus/daemons/initd/supervise", "nexus/daemons/initd/machine"},
+			reason: "links are made between whoever runs, however that is kept running; initd connects the two",
+		},
+		{
+			who:    "daemons/initd/machine",
+			never:  []string{"nexus/daemons/initd/supervise", "nexus/daemons/initd/links"},
+			reason: "what only a first process does is the same whatever it runs",
+		},
+		{
+			who:    ".",
+			except: []string{"daemons/initd"},
+			never:  []string{"nexus/daemons/initd/supervise", "nexus/daemons/initd/links"},
+			reason: "they are initd's own",
+		},
+		{
 			who:    "daemons/selftest",
 			never:  []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/bundlemgrd"},
 			reason: "the selftest is a client like any other",
@@ -95,23 +116,66 @@ const cpuFeatures = "golang.org/x/sys/cpu"
 // TestImports holds every package's direct imports against the rules. Tests may import what they need.
 func TestImports(t *testing.T) {
 	for pkg, imports := range packages(t) {
-		for _, r := range rules() {
-			if !matches(r.who, pkg) || anyMatches(r.except, pkg) {
-				continue
-			}
-			for _, imported := range imports {
-				if anyMatches(r.never, imported) && imported != cpuFeatures {
-					t.Errorf("%s imports %s: %s", pkg, imported, r.reason)
-				}
+		for _, imported := range imports {
+			if reason := forbidden(pkg, imported); reason != "" {
+				t.Errorf("%s imports %s: %s", pkg, imported, reason)
 			}
 		}
-		if daemon, ok := strings.CutPrefix(pkg, "daemons/"); ok && isDaemon(daemon) {
-			for _, imported := range imports {
-				other, ok := strings.CutPrefix(imported, "nexus/daemons/")
-				if ok && other != daemon && isDaemon(other) {
-					t.Errorf("%s imports %s: daemons meet only through capabilities", pkg, imported)
-				}
-			}
+	}
+}
+
+// forbidden is why a package may not import another one; "": it may.
+func forbidden(pkg, imported string) string {
+	for _, r := range rules() {
+		if matches(r.who, pkg) && !anyMatches(r.except, pkg) && anyMatches(r.never, imported) &&
+			imported != cpuFeatures {
+			return r.reason
+		}
+	}
+	ours, theirs := daemonOf("nexus/"+pkg), daemonOf(imported)
+	if ours != "" && theirs != "" && ours != theirs {
+		return "daemons meet only through capabilities"
+	}
+	return ""
+}
+
+// daemonOf is the daemon whose package that is, or one of whose packages; "": it is no daemon's.
+func daemonOf(path string) string {
+	inside, _ := strings.CutPrefix(path, "nexus/daemons/")
+	name, _, _ := strings.Cut(inside, "/")
+	if inside == path || !isDaemon(name) {
+		return ""
+	}
+	return name
+}
+
+// TestForbidden shows that the rules can fail: it holds them against imports that must not be, and some that may.
+func TestForbidden(t *testing.T) {
+	for _, c := range []struct {
+		pkg, imported string
+		want          bool
+	}{
+		{"daemons/initd", "nexus/daemons/initd/links", false},
+		{"daemons/initd", "nexus/daemons/initd/supervise", false},
+		{"daemons/initd", "nexus/daemons/initd/machine", false},
+		{"daemons/initd/links", "nexus/daemons/initd/supervise", true},
+		{"daemons/initd/supervise", "nexus/daemons/initd/links", true},
+		{"daemons/initd/links", "nexus/daemons/initd/machine", true},
+		{"daemons/initd/supervise", "nexus/daemons/initd/machine", true},
+		{"daemons/initd/machine", "nexus/daemons/initd/links", true},
+		{"daemons/initd/machine", "nexus/daemons/initd/supervise", true},
+		{"daemons/world", "nexus/daemons/initd/links", true},
+		{"daemons/world", "nexus/daemons/initd", false},
+		{"selftest/image", "nexus/daemons/initd/machine", false}, // the layout of a guest
+		{"nx/cli", "nexus/daemons/initd/machine", true},
+		{"daemons/updated", "nexus/daemons/initd/machine", true},
+		{"daemons/initd/links", "nexus/daemons/updated", true},
+		{"daemons/initd/links", "nexus/daemons/updated/anything", true},
+		{"daemons/initd/links", "nexus/daemons/vat/guard", false},
+		{"libupdates/slots", "os/exec", true},
+	} {
+		if got := forbidden(c.pkg, c.imported) != ""; got != c.want {
+			t.Errorf("%s imports %s: forbidden is %t", c.pkg, c.imported, got)
 		}
 	}
 }
