@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"nexus/capnpgen/vote"
-	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
 )
@@ -46,7 +45,7 @@ func (b *ballot) update(change func()) {
 // A voter is the HealthVote capability.
 type voter struct {
 	ballot *ballot
-	finish func(passed bool)
+	ending *ending
 }
 
 func (v *voter) Cast(_ context.Context, call vote.HealthVote_cast) error {
@@ -63,18 +62,8 @@ func (v *voter) Cast(_ context.Context, call vote.HealthVote_cast) error {
 	return nil
 }
 
+// Done stops the system with the selftest's outcome.
 func (v *voter) Done(_ context.Context, call vote.HealthVote_done) error {
-	v.finish(call.Args().Passed())
+	v.ending.stop(outcome{failed: !call.Args().Passed(), why: "the selftest failed"})
 	return nil
-}
-
-// finishSelftest stops the system with the selftest's outcome.
-func (s *system) finishSelftest(passed bool) {
-	s.ending.stop(outcome{failed: !passed, why: "the selftest failed"})
-}
-
-// selftestEnded counts a selftest that ended before it was done as failed.
-func (s *system) selftestEnded(exit plat.Exit) {
-	s.ballot.update(func() { s.ballot.gone = true })
-	s.ending.stop(outcome{failed: true, why: "the selftest ended early: " + exit.String()})
 }

@@ -14,7 +14,7 @@ import (
 
 // openNamed opens, or makes, a folder that an operator named with a flag, wherever links lead on the way there. It may
 // be this user's or that other one's, and is opened up for its owner, where that is us.
-func (f *folder) openNamed(path, flag string, perm fs.FileMode, other uint32) (*os.File, error) {
+func (f *tree) openNamed(path, flag string, perm fs.FileMode, other uint32) (*os.File, error) {
 	another := "name another folder with " + flag
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,7 +39,7 @@ func (f *folder) openNamed(path, flag string, perm fs.FileMode, other uint32) (*
 }
 
 // checkNamed looks at whose a folder is that an operator named, and whether this user may use it.
-func (f *folder) checkNamed(path string, info fs.FileInfo, other uint32) error {
+func (f *tree) checkNamed(path string, info fs.FileInfo, other uint32) error {
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	if err := checkOwner(path, owner, other); err != nil {
 		return err
@@ -61,14 +61,14 @@ func (f *folder) checkNamed(path string, info fs.FileInfo, other uint32) error {
 }
 
 // parent opens the folder that a name is in, with no link on the way.
-func (f *folder) parent(name string) (dir *os.File, base string, err error) {
+func (f *tree) parent(name string) (dir *os.File, base string, err error) {
 	above, base := filepath.Split(name)
 	dir, err = f.below(above)
 	return dir, base, err
 }
 
 // below opens a folder below this one, by a relative path.
-func (f *folder) below(path string) (*os.File, error) {
+func (f *tree) below(path string) (*os.File, error) {
 	dir, err := plat.OpenFolderAt(f.dir, ".")
 	for _, name := range parts(path) {
 		if err != nil {

@@ -53,7 +53,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	if err := s.resources.open(&config, console, folder, state); err != nil {
 		return nil, err
 	}
-	s.tell(folder.found)
+	tell(s.log, folder.found)
 	if err := s.run(ctx, sockets); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (k *keeper) followRecord(ctx context.Context) {
 	k.s.holdings["UpdateStatus"].Each(ctx, func(ctx context.Context, client capnp.Client) {
 		for {
 			err := k.observe(ctx, update.UpdateStatus(client))
-			if !k.rest(ctx) {
+			if !rest(ctx, k.s.host.Clock) {
 				return // updated is on its way back
 			}
 			k.s.log.Warn("cannot follow the record", "error", err)

@@ -12,6 +12,7 @@ import (
 	"nexus/capnpgen/update"
 	"nexus/daemons/blob"
 	"nexus/daemons/convert"
+	"nexus/daemons/vat"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
@@ -20,10 +21,16 @@ import (
 // corePatience bounds how long it may take to get and check a core.
 const corePatience = 60 * time.Second
 
-// loadCore brings the core that the current attempt's slot carries into sealed memory. updated, which has the slot, is
+// A coreLoader has cores proven that updated hands out.
+type coreLoader struct {
+	verifier *vat.Holding // keystored's
+	limit    int64        // of a core, in bytes
+}
+
+// load brings the core that the current attempt's slot carries into sealed memory. updated, which has the slot, is
 // believed nothing: whose signature it is says keystored, and everything else follows from what was signed. So neither
 // of the two alone can put a program in the place of the first process.
-func (s *system) loadCore(ctx context.Context, gate update.HealthGate) (*os.File, nxs.Entry, error) {
+func (l coreLoader) load(ctx context.Context, gate update.HealthGate) (*os.File, nxs.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, corePatience)
 	defer cancel()
 	answer, release := gate.Core(ctx, nil)
@@ -35,7 +42,7 @@ func (s *system) loadCore(ctx context.Context, gate update.HealthGate) (*os.File
 	if err := convert.Refused(res.Refusal()); err != nil {
 		return nil, nxs.Entry{}, err
 	}
-	entry, err := s.provenCore(ctx, res)
+	entry, err := l.proven(ctx, res)
 	if err != nil {
 		return nil, nxs.Entry{}, err
 	}
@@ -43,8 +50,8 @@ func (s *system) loadCore(ctx context.Context, gate update.HealthGate) (*os.File
 	return program, entry, err
 }
 
-// provenCore is the index's entry for the core, after the signature over the index has passed.
-func (s *system) provenCore(ctx context.Context, res update.HealthGate_core_Results) (nxs.Entry, error) {
+// proven is the index's entry for the core, after the signature over the index has passed.
+func (l coreLoader) proven(ctx context.Context, res update.HealthGate_core_Results) (nxs.Entry, error) {
 	raw, err := res.Index()
 	if err != nil {
 		return nxs.Entry{}, err
@@ -56,7 +63,7 @@ func (s *system) provenCore(ctx context.Context, res update.HealthGate_core_Resu
 	if len(raw) > nxs.MaxIndex || len(signature) != nxs.SignatureSize {
 		return nxs.Entry{}, fmt.Errorf("index of %d bytes and signature of %d", len(raw), len(signature))
 	}
-	index, err := nxs.VerifyIndex(raw, signature, s.verifyBy(ctx))
+	index, err := nxs.VerifyIndex(raw, signature, l.verifyBy(ctx))
 	if err != nil {
 		return nxs.Entry{}, err
 	}
@@ -64,17 +71,17 @@ func (s *system) provenCore(ctx context.Context, res update.HealthGate_core_Resu
 	switch {
 	case !carried:
 		return nxs.Entry{}, refusal.New(refusal.UnknownBundle, "the set carries no %s", nxs.CoreName)
-	case entry.PayloadSize > s.config.Limits.Payload:
+	case entry.PayloadSize > l.limit:
 		return nxs.Entry{}, refusal.New(refusal.PayloadTooLarge, "%s of %d bytes is over the limit of %d", nxs.CoreName,
-			entry.PayloadSize, s.config.Limits.Payload)
+			entry.PayloadSize, l.limit)
 	}
 	return entry, nil
 }
 
 // verifyBy asks keystored whose signature it is: the first process reads no key.
-func (s *system) verifyBy(ctx context.Context) nxs.VerifyFunc {
+func (l coreLoader) verifyBy(ctx context.Context) nxs.VerifyFunc {
 	return func(message, signature []byte) (key trust.PublicKey, err error) {
-		err = s.holdings["Verifier"].Call(ctx, func(client capnp.Client) error {
+		err = l.verifier.Call(ctx, func(client capnp.Client) error {
 			key, err = convert.Verify(ctx, keystore.Verifier(client), message, signature)
 			return err
 		})

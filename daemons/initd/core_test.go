@@ -156,14 +156,13 @@ func TestACoreIsProvenByTheFirstProcess(t *testing.T) {
 			func(l *liar) { l.payload = append(l.payload[:len(l.payload):len(l.payload)], "more"...) }), refusal.IO},
 		"a signature of another size": {tampered(func(l *liar) { l.signature = nil }), refusal.IO},
 	} {
-		s := newSystem(Config{Limits: nxs.Limits{Archive: 1 << 20, Payload: 1 << 12}}, plat.Host{}, nil, io.Discard)
-		s.holdings["Verifier"] = provided(t, capnp.Client(keystore.Verifier_ServerToClient(honest{})))
+		l := coreLoader{provided(t, capnp.Client(keystore.Verifier_ServerToClient(honest{}))), 1 << 12}
 		gate := provided(t, capnp.Client(update.HealthGate_ServerToClient(c.says)))
 		client, err := gate.Get(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		core, entry, err := s.loadCore(t.Context(), update.HealthGate(client))
+		core, entry, err := l.load(t.Context(), update.HealthGate(client))
 		client.Release()
 		if c.want != "" || err != nil {
 			if c.want == "" || refusal.Of(err) != c.want || core != nil {

@@ -21,11 +21,16 @@ import (
 //
 // The path is an operator's, and may lead through links. Nothing below it is opened through one.
 type folder struct {
+	tree
+	lock *os.File
+}
+
+// A tree is a folder as far as names below it are looked at, opened and mended.
+type tree struct {
 	path  string
 	dir   *os.File
 	root  *os.Root
 	files durable.FS // what is below dir
-	lock  *os.File
 	found []finding
 }
 
@@ -51,7 +56,7 @@ func openFolder(path string, held *os.File, keysGiven bool) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{path: path}
+	f := &folder{tree: tree{path: path}}
 	if err := f.open(); err != nil {
 		return nil, err
 	}
@@ -167,7 +172,7 @@ func (f *folder) prepareDir(name, needed string, reader bool) error {
 }
 
 // checkDir wants a folder to be one that this system can use.
-func (f *folder) checkDir(name string, reader bool) error {
+func (f *tree) checkDir(name string, reader bool) error {
 	parent, base, err := f.parent(name)
 	if err != nil {
 		return err
@@ -181,7 +186,7 @@ func (f *folder) checkDir(name string, reader bool) error {
 }
 
 // checkAt looks at whose a folder is, and whether its owner, where that is us, may use it.
-func (f *folder) checkAt(parent *os.File, base, name string, owner uint32) error {
+func (f *tree) checkAt(parent *os.File, base, name string, owner uint32) error {
 	object, err := plat.Look(parent, base)
 	if err != nil {
 		return err
@@ -199,7 +204,7 @@ func (f *folder) checkAt(parent *os.File, base, name string, owner uint32) error
 	return dir.Close()
 }
 
-func (f *folder) at(name string) string { return filepath.Join(f.path, name) }
+func (f *tree) at(name string) string { return filepath.Join(f.path, name) }
 
 // clear gives the folder back as it is after an orderly end.
 func (f *folder) clear() {

@@ -11,6 +11,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/daemons/convert"
 	"nexus/daemons/plat"
+	"nexus/daemons/vat/guard"
 	"nexus/libupdates/refusal"
 )
 
@@ -20,9 +21,15 @@ const archiveFile = "archive"
 // ticketBytes is the size of a stage's ticket (schema/update.capnp).
 const ticketBytes = 16
 
+// A fileServer takes files that operators hand over.
+type fileServer struct {
+	files *guard.Files // what came beside the messages of the connection; nil where that carries none
+	hand  func(ticket string, file *os.File) error
+}
+
 // HandFile takes the file that came over the operator's own socket. The file is the operator's: nothing is opened here
 // for anybody.
-func (o *operatorServer) HandFile(_ context.Context, call operator.Operator_handFile) error {
+func (o fileServer) HandFile(_ context.Context, call operator.Operator_handFile) error {
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
@@ -35,12 +42,12 @@ func (o *operatorServer) HandFile(_ context.Context, call operator.Operator_hand
 		file.Close()
 		return convert.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "the file that was handed over: %v", err))
 	}
-	return res.SetFile(operator.HandedFile_ServerToClient(&lentFile{s: o.s, file: file}))
+	return res.SetFile(operator.HandedFile_ServerToClient(&lentFile{hand: o.hand, file: file}))
 }
 
 // A lentFile is a HandedFile: it can be given once.
 type lentFile struct {
-	s *system
+	hand func(ticket string, file *os.File) error
 
 	mu   sync.Mutex
 	file *os.File // nil once it was given
@@ -64,7 +71,7 @@ func (h *lentFile) Give(_ context.Context, call operator.HandedFile_give) error 
 	case len(ticket) != ticketBytes:
 		err = errors.New("cannot give file: a ticket has 16 bytes")
 	default:
-		err = h.s.hand(hex.EncodeToString(ticket), file)
+		err = h.hand(hex.EncodeToString(ticket), file)
 	}
 	file.Close()
 	return err

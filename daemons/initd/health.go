@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"nexus/capnpgen/bootrecord"
-	"nexus/capnpgen/update"
 	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
 	"nexus/libupdates/health"
@@ -20,13 +18,8 @@ type keeper struct {
 	trial  health.Trial
 	events chan health.Event
 	doing  sync.WaitGroup
-
-	ask serviceQuestion
-
-	// What is done changes these, one thing at a time.
-	// an attempt that was counted already: by the core before, or by this one, which could not hand over for it yet
-	begun uint64
-	slot  bootrecord.Slot // of the current attempt
+	gate   *gate // what is done alone uses it
+	ask    serviceQuestion
 }
 
 // watchHealth counts boot attempts, gathers the verdict on each and delivers it, until ctx ends. It goes on over all
@@ -35,8 +28,7 @@ func (s *system) watchHealth(ctx context.Context) {
 	begun := s.config.Handed.Attempt
 	k := &keeper{
 		s: s, trial: health.NewTrial(links.Runner, s.config.Policy, begun != 0), events: make(chan health.Event),
-		begun: begun,
-		ask:   newServiceQuestion(),
+		gate: &gate{s: s, begun: begun}, ask: newServiceQuestion(),
 	}
 	k.doing.Go(func() { k.followRecord(ctx) })
 	k.doing.Go(func() { k.followServices(ctx) })
@@ -86,7 +78,7 @@ func (k *keeper) take(ctx context.Context, e health.Event) {
 	case health.Hold:
 		k.s.log.Warn("boots end without an order: the next attempt waits", "pause", do.Pause)
 	default:
-		k.doing.Go(func() { k.tell(ctx, k.do(ctx, do)) })
+		k.doing.Go(func() { k.tell(ctx, k.gate.do(ctx, do)) })
 	}
 }
 
@@ -99,19 +91,11 @@ func (k *keeper) tell(ctx context.Context, e health.Event) {
 }
 
 // rest waits a little before something that failed is done again, and tells whether it is to be.
-func (k *keeper) rest(ctx context.Context) bool {
+func rest(ctx context.Context, clock plat.Clock) bool {
 	select {
-	case <-k.s.host.Clock.After(firstPause):
+	case <-clock.After(firstPause):
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// attemptOf is an attempt as updated has counted it, under the policy of the device and of the set.
-func (k *keeper) attemptOf(a update.Attempt) health.Attempt {
-	return health.Attempt{
-		Boot: a.Boot(), Trial: a.Trial(), Abrupt: a.AbruptEnds() > 0,
-		Policy: k.s.config.Policy.With(milliseconds(a.DeadlineMs()), milliseconds(a.WatchMs())),
 	}
 }

@@ -14,7 +14,7 @@ import (
 func (s *system) serveOwn(facet string) capnp.Client {
 	switch facet {
 	case "HealthVote":
-		return capnp.Client(vote.HealthVote_ServerToClient(&voter{ballot: s.ballot, finish: s.finishSelftest}))
+		return capnp.Client(vote.HealthVote_ServerToClient(&voter{ballot: s.ballot, ending: s.ending}))
 	case "BundleIntroducer":
 		return capnp.Client(registry.BundleIntroducer_ServerToClient(&bundleIntroducer{s.links}))
 	case "Introducer":

@@ -19,14 +19,14 @@ type finding struct {
 }
 
 // openUp gives the owner, where that is us, the rights without which nothing works, and says so.
-func (f *folder) openUp(name string, need uint32) {
+func (f *tree) openUp(name string, need uint32) {
 	if done, err := plat.OpenUp(f.dir, name, need); err == nil && done {
 		f.say("%s was closed to its owner: opened", name)
 	}
 }
 
 // makeWay sets aside what has a name and is of another kind.
-func (f *folder) makeWay(name string, want fs.FileMode) error {
+func (f *tree) makeWay(name string, want fs.FileMode) error {
 	kind, err := f.files.Kind(name)
 	if err != nil || kind == want {
 		return nil // what cannot be looked at shows when it is opened
@@ -34,7 +34,7 @@ func (f *folder) makeWay(name string, want fs.FileMode) error {
 	return f.setAside(name)
 }
 
-func (f *folder) setAside(name string) error {
+func (f *tree) setAside(name string) error {
 	kind, err := f.files.Kind(name)
 	if err != nil {
 		return cannotLook(f.at(name), err)
@@ -49,7 +49,7 @@ func (f *folder) setAside(name string) error {
 }
 
 // say notes what was mended.
-func (f *folder) say(format string, args ...any) {
+func (f *tree) say(format string, args ...any) {
 	f.found = append(f.found, finding{fmt.Sprintf(format, args...), true})
 }
 
@@ -92,16 +92,16 @@ func ownAll(dirs map[string]*os.File) (found []finding, err error) {
 const maxFound = 16
 
 // tell says what was found at the start, and records what was done about it.
-func (s *system) tell(found []finding) {
+func tell(log *logclient.Log, found []finding) {
 	for i, f := range found {
 		if i == maxFound {
-			s.log.Warn("folder", "note", fmt.Sprintf("and %d more", len(found)-maxFound))
+			log.Warn("folder", "note", fmt.Sprintf("and %d more", len(found)-maxFound))
 			return
 		}
-		s.log.Warn("folder", "note", f.text)
+		log.Warn("folder", "note", f.text)
 		if f.mended {
 			reason := string(refusal.StateDamaged)
-			s.log.Audit(logclient.Audit{Op: "mend", Result: logclient.ResultOK, Reason: reason, Detail: f.text})
+			log.Audit(logclient.Audit{Op: "mend", Result: logclient.ResultOK, Reason: reason, Detail: f.text})
 		}
 	}
 }

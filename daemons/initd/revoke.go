@@ -15,14 +15,21 @@ import (
 )
 
 // An authorityServer is the Authority capability.
-type authorityServer struct{ s *system }
+type authorityServer struct {
+	links *links.Links
+	ways  *ways
+	graph []graphEdge // with nothing revoked
+	log   *logclient.Log
+}
 
 func (o *operatorServer) Authority(_ context.Context, call operator.Operator_authority) error {
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	return res.SetAuthority(operator.Authority_ServerToClient(&authorityServer{o.s}))
+	return res.SetAuthority(operator.Authority_ServerToClient(&authorityServer{
+		links: o.s.links, ways: o.s.ways, graph: graph(o.s.table, o.s.config.roles()), log: o.s.log,
+	}))
 }
 
 // Revoke cuts a client from a service.
@@ -70,23 +77,23 @@ func (a *authorityServer) decide(
 	audit := logclient.Audit{Op: op, Result: logclient.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client,
 		service)}
 	if err == nil {
-		a.s.log.Audit(audit)
+		a.log.Audit(audit)
 		return nil
 	}
 	audit.Result, audit.Reason = logclient.ResultRefused, string(refusal.Of(err))
-	a.s.log.Audit(audit)
+	a.log.Audit(audit)
 	return convert.Refuse(newRefusal, err)
 }
 
 // revoke takes what the graph shows under a word from a client until the system stops: a link, or its way in, where the
 // client is a role.
 func (a *authorityServer) revoke(client, service string) error {
-	return a.change(client, service, a.s.links.Revoke, true)
+	return a.change(client, service, a.links.Revoke, true)
 }
 
 // grant undoes revoke.
 func (a *authorityServer) grant(client, service string) error {
-	return a.change(client, service, a.s.links.Grant, false)
+	return a.change(client, service, a.links.Grant, false)
 }
 
 func (a *authorityServer) change(client, service string, link func(client, service string) error, barred bool) error {
@@ -94,16 +101,16 @@ func (a *authorityServer) change(client, service string, link func(client, servi
 	if !errors.Is(err, links.ErrNoLink) {
 		return err
 	}
-	if err := a.s.wayIn(client, service); err != nil {
+	if err := a.wayIn(client, service); err != nil {
 		return err
 	}
-	a.s.ways.bar(client, barred)
+	a.ways.bar(client, barred)
 	return nil
 }
 
 // wayIn wants a word that is no link to be the way in of a role. The rest of what the graph shows cannot be taken.
-func (s *system) wayIn(client, service string) error {
-	for _, e := range graph(s.table, s.config.roles()) {
+func (a *authorityServer) wayIn(client, service string) error {
+	for _, e := range a.graph {
 		switch {
 		case e.holder != client:
 		case e.Facet == service && e.Facet == operatorFacet && client != operatorRole:

@@ -69,7 +69,7 @@ const maxAttenuation = 64
 // operator makes an Operator that has these methods, for a session over whose connection these files come. The others
 // are taken out of what is served, before any code of theirs: nothing in operatorServer has to remember who asks.
 func (s *system) operator(session *links.Session, methods []string, files *guard.Files) operator.Operator {
-	served := operator.Operator_Methods(nil, &operatorServer{s: s, session: session, methods: methods, files: files})
+	served := operator.Operator_Methods(nil, newOperatorServer(s, session, methods, files))
 	for i, m := range served {
 		if m.MethodName != attenuateMethod && !slices.Contains(methods, m.MethodName) {
 			served[i].Impl = notGranted(m.MethodName)

@@ -75,7 +75,7 @@ func TestShareTakesOnlyWhatIsLeft(t *testing.T) {
 // TestSocketsOpenTogether has one of two that cannot be opened: the other is not left open.
 func TestSocketsOpenTogether(t *testing.T) {
 	dir := t.TempDir()
-	f := &folder{path: dir}
+	f := &folder{tree: tree{path: dir}}
 	if err := f.open(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package initd
 
 import (
 	"context"
-	"errors"
 	"io"
 	"slices"
 	"time"
@@ -53,7 +52,7 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 		Table: rowsOf(s.table), Own: s.holdings, Serve: s.serveOwn, Clock: host.Clock, Backoff: backoff, Log: s.log,
 	})
 	s.daemons = supervise.New(supervise.Config{
-		Owner: s, Launcher: launcher, Host: host, Log: s.log, Stderr: stderr, Changed: s.changed,
+		Owner: owner{s}, Launcher: launcher, Host: host, Log: s.log, Stderr: stderr, Changed: s.changed,
 		Hang: config.Policy.Hang, Backoff: backoff, Patient: !config.Handed.Core.IsZero(),
 	})
 	return s
@@ -91,13 +90,13 @@ func rowsOf(table []Daemon) []links.Row {
 	return rows
 }
 
-// granted is the table less what was revoked.
-func (s *system) granted() []Daemon {
+// graph is who holds what now: the table, and the roles by which somebody may come in, less what was revoked.
+func (s *system) graph() []graphEdge {
 	table := slices.Clone(s.table)
 	for i, row := range s.links.Granted() {
 		table[i].Holds = row.Holds
 	}
-	return table
+	return graph(table, s.ways.open(s.config.roles()))
 }
 
 // run brings the whole system up, keeps it up until it is told to stop or ctx ends, and takes it down in reverse order.
@@ -138,28 +137,6 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 func (s *system) turns(ctx context.Context, late <-chan time.Time) bool {
 	s.links.AwaitLock()
 	return s.daemons.Turns(ctx, late)
-}
-
-// Endow makes a new instance of a daemon what its row says: resources first, then a link for each edge whose other end
-// runs.
-func (s *system) Endow(daemon string, channel *vat.Parent) error {
-	i := slices.IndexFunc(s.table, func(row Daemon) bool { return row.Name == daemon })
-	return errors.Join(s.resources.grant(s.table[i], channel), s.links.Endow(daemon, channel))
-}
-
-// LinkEnded has a link made again.
-func (s *system) LinkEnded(daemon string, ended vat.Ended) { s.links.Ended(daemon, ended) }
-
-// Died unlinks a daemon.
-func (s *system) Died(daemon string) { s.links.Died(daemon) }
-
-// Over ends the system: one of its daemons cannot be started, or the selftest is over.
-func (s *system) Over(daemon string, exit plat.Exit, why string) {
-	if daemon == selftestName {
-		s.selftestEnded(exit)
-		return
-	}
-	s.ending.stop(outcome{failed: true, why: why})
 }
 
 // core is how the daemons are. The selftest is not core: it votes.

@@ -25,7 +25,7 @@ func cannotLook(path string, err error) error {
 }
 
 // cannotOpen is the error of something that is needed and closed to this user.
-func (f *folder) cannotOpen(name string, err error) error {
+func (f *tree) cannotOpen(name string, err error) error {
 	cause := plainly(err)
 	if object, lookErr := plat.Look(f.dir, name); lookErr == nil && errors.Is(err, fs.ErrPermission) {
 		cause = fmt.Sprintf("it belongs to user %d, and this system runs as user %d", object.Owner, os.Geteuid())

@@ -8,7 +8,7 @@ func coreMutants() []mutant {
 			id:     "core-unproven",
 			breaks: "no daemon alone puts a program in the place of the first process",
 			file:   "daemons/initd/core.go",
-			old:    "nxs.VerifyIndex(raw, signature, s.verifyBy(ctx))",
+			old:    "nxs.VerifyIndex(raw, signature, l.verifyBy(ctx))",
 			new:    "nxs.ParseIndex(raw)",
 			tests:  suite{packages: "./daemons/initd", run: "TestACoreIsProven"},
 		},
