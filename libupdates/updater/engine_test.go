@@ -88,9 +88,12 @@ func TestQuarantinedSetWritesNothing(t *testing.T) {
 	must(t, d.Switch(t.Context(), d.Record().StageSerial))
 	must(t, d.Rollback(t.Context()))
 	must(t, d.put(t, "1.1.0"))
-	before, onDisk := d.Record(), d.content(bootctl.B)
+	before, onDisk, changes := d.Record(), d.content(bootctl.B), len(d.disk.Changes())
 	if err := d.put(t, "1.0.0"); refusal.Of(err) != refusal.Quarantined {
 		t.Errorf("got %v, want %s", err, refusal.Quarantined)
+	}
+	if written := d.disk.Ops(); len(d.disk.Changes()) != changes {
+		t.Errorf("the disk was changed: %q", written[len(written)-10:])
 	}
 	must(t, d.readSlots())
 	if got := d.content(bootctl.B); got.Digest != onDisk.Digest || !reflect.DeepEqual(d.Record(), before) {
