@@ -1,0 +1,221 @@
+package updater
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
+)
+
+// A handClock is moved by hand; what waits for it waits until then.
+type handClock struct {
+	now   atomic.Int64
+	after chan chan time.Time
+}
+
+func newHandClock() *handClock { return &handClock{after: make(chan chan time.Time, 16)} }
+
+func (c *handClock) Now() time.Time { return time.Unix(0, c.now.Load()) }
+
+func (c *handClock) After(time.Duration) <-chan time.Time {
+	due := make(chan time.Time, 1)
+	c.after <- due
+	return due
+}
+
+func (c *handClock) pass(d time.Duration) { c.now.Add(int64(d)) }
+
+// next ends the wait that was begun next.
+func (c *handClock) next() { (<-c.after) <- c.Now() }
+
+// newStages is a device with a clock that is moved by hand.
+func newStages(t *testing.T) (*device, *handClock) {
+	t.Helper()
+	d, clock := newDevice(t), newHandClock()
+	d.cfg.Clock = clock
+	return d, clock
+}
+
+// heard is a progress that counts.
+type heard struct{ reports, closed atomic.Int32 }
+
+func (h *heard) Report(slots.Progress) { h.reports.Add(1) }
+func (h *heard) Close()                { h.closed.Add(1) }
+
+// impatient is the context of a sender that does not wait for the place of a stage.
+func impatient() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+func TestAStageIsReceived(t *testing.T) {
+	d, _ := newStages(t)
+	raw, progress := archive(t, false), &heard{}
+	s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: uint64(len(raw)), Progress: progress})
+	must(t, err)
+	if _, err := d.Stage(impatient(), Request{Life: t.Context(), Size: 1}); refusal.Of(err) != refusal.StageInProgress {
+		t.Errorf("a second stage: %v, want %s", err, refusal.StageInProgress)
+	}
+	must(t, s.Write(raw[:1000]))
+	must(t, s.Write(nil))
+	must(t, s.Write(raw[1000:]))
+	if _, err := s.Ticket(); err == nil {
+		t.Error("there is a ticket for an archive that comes by write")
+	}
+	serial, _, err := s.Finish(t.Context())
+	must(t, err)
+	if _, _, err := s.Finish(t.Context()); !errors.Is(err, ErrFinished) {
+		t.Errorf("finished twice: %v", err)
+	}
+	if progress.reports.Load() == 0 || progress.closed.Load() != 1 {
+		t.Errorf("progress was reported %d times, closed %d times", progress.reports.Load(), progress.closed.Load())
+	}
+	set, err := d.Describe(serial)
+	must(t, err)
+	if staged, err := d.Staged(); err != nil || staged != serial || set.Version != "1.2.0" || len(set.Bundles) != 1 {
+		t.Errorf("staged is %d (%v), %+v", staged, err, set)
+	}
+	if _, err := d.Describe(serial - 1); refusal.Of(err) != refusal.Stale {
+		t.Errorf("another stage is described: %v", err)
+	}
+}
+
+func TestARefusedStageTellsItsSender(t *testing.T) {
+	d, _ := newStages(t)
+	progress := &heard{}
+	size := uint64(d.cfg.Limits.Archive) + 1
+	_, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: size, Progress: progress})
+	if refusal.Of(err) != refusal.ArchiveTooLarge || progress.closed.Load() != 1 || d.isStaging() {
+		t.Errorf("got %v, progress closed %d times", err, progress.closed.Load())
+	}
+	if _, err := d.Staged(); refusal.Of(err) != refusal.NothingStaged {
+		t.Errorf("got %v, want %s", err, refusal.NothingStaged)
+	}
+}
+
+func TestASlowSenderLosesThePlace(t *testing.T) {
+	for name, send := range map[string]func(*Stage){
+		"nothing comes": func(*Stage) {},
+		"no file comes": func(s *Stage) {
+			_, err := s.Ticket()
+			must(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, clock := newStages(t)
+			s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: 1000})
+			must(t, err)
+			send(s)
+			<-clock.after // the bound of the whole stage
+			clock.next()
+			<-s.over
+			if refusal.Of(s.err) != refusal.Stalled || d.isStaging() {
+				t.Errorf("got %v, want %s", s.err, refusal.Stalled)
+			}
+		})
+	}
+}
+
+func TestADroppedStageIsOver(t *testing.T) {
+	d, _ := newStages(t)
+	s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: 1000})
+	must(t, err)
+	must(t, s.Write(make([]byte, 10)))
+	s.Drop()
+	<-s.over
+	if refusal.Of(s.err) != refusal.Cancelled || d.isStaging() {
+		t.Errorf("got %v, want %s", s.err, refusal.Cancelled)
+	}
+}
+
+// TestThePlaceIsKeptForOperators has an operator stage, and end a stage: for a while, those who may only stage are
+// refused.
+func TestThePlaceIsKeptForOperators(t *testing.T) {
+	for name, take := range map[string]func(*testing.T, *device){
+		"staged": func(t *testing.T, d *device) {
+			raw := archive(t, false)
+			s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: uint64(len(raw)), Operator: true})
+			must(t, err)
+			must(t, s.Write(raw))
+			_, _, err = s.Finish(t.Context())
+			must(t, err)
+		},
+		"ended": func(t *testing.T, d *device) {
+			s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: 1})
+			must(t, err)
+			ended, err := d.EndStage(t.Context())
+			must(t, err)
+			if !ended || refusal.Of(s.err) != refusal.Cancelled {
+				t.Errorf("ended is %t: %v", ended, s.err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, clock := newStages(t)
+			take(t, d)
+			wanted := Request{Life: t.Context(), Size: 1}
+			clock.pass(holdOff - 1)
+			if _, err := d.Stage(t.Context(), wanted); refusal.Of(err) != refusal.StageInProgress {
+				t.Errorf("got %v, want %s", err, refusal.StageInProgress)
+			}
+			clock.pass(1)
+			s, err := d.Stage(t.Context(), wanted)
+			must(t, err)
+			s.Drop()
+		})
+	}
+}
+
+// A file is an archive that was handed over.
+type file struct {
+	*bytes.Reader
+	refused error
+	closed  atomic.Int32
+}
+
+func (f *file) Check() error { return f.refused }
+func (f *file) Close() error { f.closed.Add(1); return nil }
+
+// TestAFileIsTakenByItsTicket hands files over to a stage: one with another ticket, the right one, and one more.
+func TestAFileIsTakenByItsTicket(t *testing.T) {
+	d, _ := newStages(t)
+	raw := archive(t, false)
+	s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: uint64(len(raw))})
+	must(t, err)
+	ticket, err := s.Ticket()
+	must(t, err)
+	other, right, again := &file{}, &file{Reader: bytes.NewReader(raw)}, &file{}
+	d.TakeFile(hex.EncodeToString(make([]byte, ticketBytes)), other)
+	d.TakeFile("no hex", other)
+	if err := s.Write([]byte{1}); err == nil {
+		t.Error("bytes were taken for an archive that comes as a file")
+	}
+	d.TakeFile(hex.EncodeToString(ticket), right)
+	d.TakeFile(hex.EncodeToString(ticket), again)
+	_, _, err = s.Finish(t.Context())
+	must(t, err)
+	if other.closed.Load() != 2 || right.closed.Load() != 1 || again.closed.Load() != 1 {
+		t.Errorf("closed %d, %d, %d times", other.closed.Load(), right.closed.Load(), again.closed.Load())
+	}
+}
+
+func TestAFileThatMayMakeItsReaderWait(t *testing.T) {
+	d, _ := newStages(t)
+	s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: 1})
+	must(t, err)
+	ticket, err := s.Ticket()
+	must(t, err)
+	pipe := &file{refused: errors.New("it is a pipe, no regular file")}
+	d.TakeFile(hex.EncodeToString(ticket), pipe)
+	<-s.over
+	if refusal.Of(s.err) != refusal.BadFile || pipe.closed.Load() != 1 || d.isStaging() {
+		t.Errorf("got %v, closed %d times", s.err, pipe.closed.Load())
+	}
+}
