@@ -85,6 +85,9 @@ func TestALoopThatStandsIsNoProgress(t *testing.T) {
 	s.daemons.Stop(s.log.Close)
 }
 
+// limit bounds each wait of these tests.
+const limit = 20 * time.Second
+
 // A sweeper has nothing to sweep.
 type sweeper struct{ plat.Spawner }
 
