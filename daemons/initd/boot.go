@@ -13,7 +13,7 @@ import (
 
 // Boot runs a system until ctx ends, an operator stops it, it cannot go on, or another core is to take over: then it
 // returns what is left to that. The error is ErrReboot where it is to begin anew. It takes the folder, opens what the
-// table grants, and has the launcher bring the daemons to life. The console gets markers and what an operator should
+// table grants, and has the launcher start the daemons. The console gets markers and what an operator should
 // see, stderr a daemon's last words.
 func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise.Launcher, console *os.File,
 	stderr io.Writer) (next *machine.Handed, err error) {
@@ -45,7 +45,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 			removeSockets(sockets)
 		}
 	}()
-	host.Groups.Make(folder.path) // what a life before has left in them is ended, so the folder has to be ours
+	host.Groups.Make(folder.path) // what a run before has left in them is ended, so the folder has to be ours
 	defer host.Groups.Remove()
 	config.groups = host.Groups.Dir()
 	s := newSystem(config, host, launcher, stderr)

@@ -23,7 +23,7 @@ type keeper struct {
 }
 
 // watchHealth counts boot attempts, gathers the verdict on each and delivers it, until ctx ends. It goes on over all
-// lives of `updated`: an attempt that was under way is not counted again.
+// instances of `updated`: an attempt that was under way is not counted again.
 func (s *system) watchHealth(ctx context.Context) {
 	begun := s.config.Handed.Attempt
 	k := &keeper{

@@ -11,7 +11,7 @@ type Daemon struct {
 	Holds    []Edge   // facets served by others
 	Dirs     []string // directories
 	Files    []string // open files
-	Takes    []string // open files that operators hand over while it lives, by what they are good for
+	Takes    []string // open files that operators hand over while it runs, by what they are good for
 	Settings []string // policy values
 
 	Confinement plat.Confinement // what its process may do; a path "dir:NAME" is that of one of Dirs
