@@ -42,6 +42,12 @@ type ending struct {
 
 func newEnding() *ending { return &ending{stopping: make(chan struct{})} }
 
+// awaitLock returns once nobody else has the lock.
+func (e *ending) awaitLock() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+}
+
 // stop gives the order to stop. The first outcome counts, and is returned. It is refused once another core is about to
 // take over.
 func (e *ending) stop(o outcome) (outcome, error) {

@@ -41,11 +41,11 @@ func (r *resources) open(config *Config, console *os.File, f *folder, state *sta
 	if err := r.openOwn(f, state); err != nil {
 		return err
 	}
-	for name, path := range map[string]string{groupsDir: config.groups, "sets": config.SelftestSets} {
-		if path == "" {
+	for _, dir := range []struct{ name, path string }{{groupsDir, config.groups}, {"sets", config.SelftestSets}} {
+		if dir.path == "" {
 			continue
 		}
-		if r.dirs[name], err = plat.OpenFolder(path); err != nil {
+		if r.dirs[dir.name], err = plat.OpenFolder(dir.path); err != nil {
 			return err
 		}
 	}

@@ -136,6 +136,8 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 // was too late.
 func (s *system) turns(ctx context.Context, late <-chan time.Time) bool {
 	s.links.AwaitLock()
+	s.ways.awaitLock()
+	s.ending.awaitLock()
 	return s.daemons.Turns(ctx, late)
 }
 

@@ -14,21 +14,35 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A lock that is never given back is no progress.
+// A lock that is never given back is no progress, whichever it is.
 func TestAKeptLockIsNoProgress(t *testing.T) {
-	s := newSystem(Config{}, plat.Host{Clock: plat.RealClock{}}, nil, io.Discard)
-	defer s.log.Close()
-	giveBack := keepLinks(t, s)
-	turned := make(chan bool, 1)
-	go func() { turned <- s.turns(t.Context(), nil) }()
-	select {
-	case <-turned:
-		t.Error("a system makes progress whose lock nobody gets")
-	case <-time.After(100 * time.Millisecond): // it could have had it by then
-	}
-	giveBack()
-	if !<-turned {
-		t.Error("no progress once the lock is free")
+	for name, keep := range map[string]func(t *testing.T, s *system) (giveBack func()){
+		"of the links": keepLinks,
+		"of the ways in": func(_ *testing.T, s *system) func() {
+			s.ways.mu.Lock()
+			return s.ways.mu.Unlock
+		},
+		"of the ending": func(_ *testing.T, s *system) func() {
+			s.ending.mu.Lock()
+			return s.ending.mu.Unlock
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(Config{}, plat.Host{Clock: plat.RealClock{}}, nil, io.Discard)
+			defer s.log.Close()
+			giveBack := keep(t, s)
+			turned := make(chan bool, 1)
+			go func() { turned <- s.turns(t.Context(), nil) }()
+			select {
+			case <-turned:
+				t.Error("a system makes progress whose lock nobody gets")
+			case <-time.After(100 * time.Millisecond): // it could have had it by then
+			}
+			giveBack()
+			if !<-turned {
+				t.Error("no progress once the lock is free")
+			}
+		})
 	}
 }
 

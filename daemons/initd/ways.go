@@ -24,6 +24,12 @@ func (w *ways) serve(s *system, sockets []*controlSocket) {
 	}
 }
 
+// awaitLock returns once nobody else has the lock.
+func (w *ways) awaitLock() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+}
+
 // bar revokes or grants a role.
 func (w *ways) bar(role string, barred bool) {
 	w.mu.Lock()
