@@ -10,17 +10,17 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A payloadSource is a payload that was opened, and what was known of it then.
+// A payloadSource is an open payload, with the file's state when it was opened.
 type payloadSource struct {
-	name string // as messages have it
+	name string // for messages
 	file *os.File
 	was  os.FileInfo
 }
 
-// openPayload opens the payload of a bundle's folder. It is a regular file of at most limit bytes and no link, or it is
-// refused as BadEntryType or PayloadTooLarge.
+// openPayload opens the payload in a bundle's folder. It must be a regular file, not a link, of at most limit bytes.
+// Refused as BadEntryType or PayloadTooLarge.
 func openPayload(folder, bundle string, limit int64) (*payloadSource, error) {
-	// a link, or a FIFO that makes us wait, whatever came to be there
+	// never follow a link or wait at a FIFO, even if the file was replaced meanwhile
 	const never = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 	f, err := os.OpenFile(filepath.Join(folder, payloadFile), os.O_RDONLY|never, 0)
 	if err != nil {
@@ -30,7 +30,7 @@ func openPayload(folder, bundle string, limit int64) (*payloadSource, error) {
 	switch {
 	case err != nil:
 	case !info.Mode().IsRegular():
-		err = refusal.New(refusal.BadEntryType, "%s is no regular file", payloadFile)
+		err = refusal.New(refusal.BadEntryType, "%s is not a regular file", payloadFile)
 	case info.Size() > limit:
 		err = refusal.New(refusal.PayloadTooLarge, "payload is over the limit of %d bytes", limit)
 	}
@@ -43,7 +43,7 @@ func openPayload(folder, bundle string, limit int64) (*payloadSource, error) {
 
 func (s *payloadSource) size() int64 { return s.was.Size() }
 
-// read fills p with the bytes at off. That the file has shrunk is a SizeMismatch.
+// read reads len(p) bytes at off. If the file has become shorter, that is a SizeMismatch.
 func (s *payloadSource) read(p []byte, off int64) error {
 	_, err := s.file.ReadAt(p, off)
 	if errors.Is(err, io.EOF) {
@@ -52,8 +52,8 @@ func (s *payloadSource) read(p []byte, off int64) error {
 	return err
 }
 
-// unchanged wants the file to be as it was when it was opened, by its size and time. A writer that hides behind the
-// file system's clock, which ticks every few milliseconds, is found by the digest in the manifest.
+// unchanged checks that size and time of the file are still as they were when it was opened. A change within the
+// resolution of the file system's clock, which is milliseconds, is found by the digest in the manifest.
 func (s *payloadSource) unchanged() error {
 	is, err := s.file.Stat()
 	switch {
@@ -68,6 +68,6 @@ func (s *payloadSource) unchanged() error {
 }
 
 func (s *payloadSource) otherSize() error {
-	return refusal.New(refusal.SizeMismatch, "%s has not the %d bytes it had before: it changed while it was packed",
+	return refusal.New(refusal.SizeMismatch, "%s no longer has its %d bytes: it changed while it was packed",
 		s.name, s.size())
 }

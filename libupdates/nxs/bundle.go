@@ -13,19 +13,19 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Bundle is one bundle of a set, its manifest verified.
+// A Bundle is one bundle of a set. Its manifest has been verified.
 type Bundle struct {
 	Entry
 	Manifest    nxb.Manifest
 	RawManifest []byte
 
-	// Payload yields exactly PayloadSize bytes. Where the last of them is read it returns io.EOF if their digest is the
-	// signed one, else the refusal DigestMismatch: bytes that were not followed by io.EOF are not verified.
+	// Payload yields exactly PayloadSize bytes. The read after the last byte returns io.EOF if their digest is the
+	// signed one, and the refusal DigestMismatch otherwise. Until io.EOF has been returned, the bytes are unverified.
 	Payload io.Reader
 }
 
-// Next returns the next bundle, or io.EOF after the last one, when the end of the archive has been checked too. A
-// payload that was not read to its end is read first.
+// Next returns the next bundle. After the last one it checks the end of the archive and returns io.EOF. If the previous
+// payload was not read to its end, Next reads the rest first.
 func (r *Reader) Next() (*Bundle, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -86,11 +86,11 @@ func (r *Reader) bundle(entry Entry) (*Bundle, error) {
 }
 
 func wrongSize(entry Entry, size int64) error {
-	return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, signed are %d", entry.Name, filePayload,
+	return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, want %d", entry.Name, filePayload,
 		size, entry.PayloadSize)
 }
 
-// skipDir lets the directory entry pass that may stand before a bundle.
+// skipDir skips the optional directory entry before a bundle.
 func (r *Reader) skipDir(entry Entry) error {
 	h, err := r.header()
 	if errors.Is(err, errEnd) {
@@ -128,7 +128,7 @@ func (r *Reader) manifest(entry Entry) ([]byte, error) {
 	return raw, nil
 }
 
-// CheckManifest parses a manifest whose digest is the signed one and wants it to say what the index says.
+// CheckManifest parses a manifest whose digest has been verified, and checks that it agrees with the index.
 func CheckManifest(entry Entry, raw []byte) (nxb.Manifest, error) {
 	m, err := nxb.ParseManifest(raw)
 	switch {
@@ -137,21 +137,21 @@ func CheckManifest(entry Entry, raw []byte) (nxb.Manifest, error) {
 	case m.Name != entry.Name:
 		return m, refusal.New(refusal.NameMismatch, "manifest of %s names the bundle %s", entry.Name, m.Name)
 	case m.Version != entry.Version:
-		return m, refusal.New(refusal.VersionMismatch, "manifest of %s gives version %s, the index %s", entry.Name,
+		return m, refusal.New(refusal.VersionMismatch, "manifest of %s has version %s, the index has %s", entry.Name,
 			m.Version, entry.Version)
 	case len(m.PayloadDigest) == 0:
 		return m, nil
 	case !bytes.Equal(m.PayloadDigest, entry.PayloadSHA256[:]):
-		return m, refusal.New(refusal.DigestMismatch, "manifest of %s gives another payload digest than the index",
+		return m, refusal.New(refusal.DigestMismatch, "manifest of %s has a different payload digest than the index",
 			entry.Name)
 	case m.PayloadSize != uint64(entry.PayloadSize):
-		return m, refusal.New(refusal.SizeMismatch, "manifest of %s gives a payload of %d bytes, the index %d",
+		return m, refusal.New(refusal.SizeMismatch, "manifest of %s has payload size %d, the index has %d",
 			entry.Name, m.PayloadSize, entry.PayloadSize)
 	}
 	return m, nil
 }
 
-// due reads the header of the file that must come now.
+// due reads the next header, which must be that of the named file.
 func (r *Reader) due(name string) (header, error) {
 	h, err := r.header()
 	switch {
@@ -165,21 +165,21 @@ func (r *Reader) due(name string) (header, error) {
 	return h, r.other(h, name)
 }
 
-// other says what an entry is that is not the one that is due. Whether that one is missing or merely comes later shows
-// only further on, so the archive is read on; the refusal is decided.
+// other returns the refusal for entry h, found where the entry due was expected. To tell a missing entry from a
+// misordered one it reads ahead; the archive is refused in either case.
 func (r *Reader) other(h header, due string) error {
 	switch at := r.place(h.name); {
 	case at == unknown:
 		return refusal.New(refusal.UnexpectedEntry, "%s is not in the index", shown(h.name))
 	case at < r.place(due) && !h.dir:
-		return refusal.New(refusal.DuplicateEntry, "%s stands twice", shown(h.name))
+		return refusal.New(refusal.DuplicateEntry, "duplicate entry %s", shown(h.name))
 	case r.comesLater(h, due):
-		return refusal.New(refusal.MisorderedEntry, "%s stands where %s must", shown(h.name), shown(due))
+		return refusal.New(refusal.MisorderedEntry, "%s is out of order: want %s", shown(h.name), shown(due))
 	}
 	return refusal.New(refusal.MissingEntry, "%s is missing", shown(due))
 }
 
-// comesLater looks for an entry after h.
+// comesLater reports whether an entry of this name follows h.
 func (r *Reader) comesLater(h header, name string) bool {
 	for {
 		if r.in.skip(h.size) != nil {
@@ -196,10 +196,10 @@ func (r *Reader) comesLater(h header, name string) bool {
 	}
 }
 
-// unknown is the place of what is not in the index.
+// unknown is the place of an entry that is not in the index.
 const unknown = -1
 
-// place is where in the archive an entry belongs.
+// place returns the position of an entry in the archive, or unknown.
 func (r *Reader) place(name string) int {
 	switch name {
 	case IndexName:
@@ -224,16 +224,16 @@ func (r *Reader) place(name string) int {
 	return unknown
 }
 
-// shown is an entry's name as people write it: `alpha/payload.elf` for `alpha.nxb/payload.elf`.
+// shown returns an entry's name for messages: `alpha/payload.elf` for `alpha.nxb/payload.elf`.
 func shown(name string) string { return strings.Replace(name, suffixBundle+"/", "/", 1) }
 
-// A payload reads one payload and verifies it.
+// A payload reads and verifies one payload.
 type payload struct {
 	in    *source
 	entry Entry
 	left  int64
 	hash  hash.Hash
-	err   error // what every read from now on returns
+	err   error // returned by all further reads
 }
 
 func (p *payload) Read(b []byte) (int, error) {
@@ -256,7 +256,7 @@ func (p *payload) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// end checks padding and digest, once.
+// end checks padding and digest. It is called once.
 func (p *payload) end() error {
 	if err := p.in.padding(p.entry.PayloadSize); err != nil {
 		return err
@@ -267,7 +267,7 @@ func (p *payload) end() error {
 	return io.EOF
 }
 
-// checkPayload wants the signed digest.
+// checkPayload checks a payload's digest against the signed one.
 func (e Entry) checkPayload(sum Digest) error {
 	if sum != e.PayloadSHA256 {
 		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s/%s", e.Name, filePayload)

@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/nxb"
 )
 
-// VerifyFile reads and verifies a whole set that any place can be read of, as a file. It returns the verified head and
-// the manifests, one for each of its bundles. The context ends it early.
+// VerifyFile reads and verifies a whole set from a file with random access. It returns the verified head and one
+// manifest per bundle, in order. Canceling the context ends it early.
 func VerifyFile(ctx context.Context, file io.ReaderAt, size int64, limits Limits,
 	verify VerifyFunc) (*Head, []nxb.Manifest, error) {
 	f := NewFile(file, size, limits, verify)
@@ -29,34 +29,34 @@ func VerifyFile(ctx context.Context, file io.ReaderAt, size int64, limits Limits
 	return head, manifests, nil
 }
 
-// A File is a whole set that any place can be read of: its payloads are digested, and copied, beside each other.
-// Checks, bounds and refusals are those of a Reader, in the same order: of several faults the first in the archive is
-// the one that is reported. Every byte is read once, so that a file which changes meanwhile is refused, or all that was
-// taken of it is what was signed. Open comes first, then Copy, once.
+// A File is a set in a file with random access, whose payloads are hashed and copied in parallel. Its checks, limits
+// and refusals are those of a Reader, in the same order: if there are several faults, the first in the archive is
+// reported. Every byte is read once, so a file that changes meanwhile is either refused, or everything taken from it
+// was what was signed. Call Open first, then Copy, once.
 type File struct {
 	file io.ReaderAt
 	walk *Reader
 }
 
-// NewFile reads a set of exactly size bytes from a file. Limits over MaxPolicy count as MaxPolicy.
+// NewFile returns a File for a set of exactly size bytes. Limits above MaxPolicy count as MaxPolicy.
 func NewFile(file io.ReaderAt, size int64, limits Limits, verify VerifyFunc) *File {
-	section := io.NewSectionReader(file, 0, size+1) // one more, so that a file which is longer is seen to be
+	section := io.NewSectionReader(file, 0, size+1) // one more byte, to detect a longer file
 	r := NewReader(section, size, limits, verify)
 	r.in.seeker = section
 	return &File{file: file, walk: r}
 }
 
-// A WriteFunc takes a piece of a payload, which it must not change or keep, for its place in the payload. It is called
-// by several goroutines.
+// A WriteFunc writes p, a piece of a payload, at offset off of that payload. It must not change or keep p. Several
+// goroutines call it at the same time.
 type WriteFunc func(p []byte, off int64) error
 
-// Open reads and verifies index and signature, as Reader.Open does.
+// Open reads and verifies the index and its signature, as Reader.Open does.
 func (f *File) Open() (*Head, error) { return f.walk.Open() }
 
-// Copy verifies the rest of the set. First it walks over headers and manifests and calls begin for each bundle, in
-// order, its manifest verified and its Payload nil; the WriteFunc it gets, if it is not nil, is handed that payload.
-// Then it reads the payloads that stand before whatever it was that ended the walk. Only when Copy returns nil is what
-// was written verified. The context ends it early.
+// Copy verifies the rest of the set. It first walks over headers and manifests and calls begin for each bundle, in
+// order, with its manifest verified and its Payload nil. If begin returns a WriteFunc, that is given the bundle's
+// payload. Copy then reads the payloads up to the point where the walk ended, at the end of the archive or at a fault.
+// What was written is verified only if Copy returns nil. Canceling the context ends it early.
 func (f *File) Copy(ctx context.Context, begin func(*Bundle) (WriteFunc, error)) error {
 	var payloads []digest.Stream
 	for {
@@ -82,17 +82,17 @@ func (f *File) Copy(ctx context.Context, begin func(*Bundle) (WriteFunc, error))
 	}
 }
 
-// passPayload leaves a payload unread that was handed out, for whoever reads it elsewhere.
+// passPayload skips the payload of the current bundle, which is read elsewhere.
 func (r *Reader) passPayload() {
 	r.open = nil
 	r.err = r.in.skip(r.index.Bundles[r.next-1].PayloadSize)
 }
 
-// payloadAt is a payload that begins at an offset of the archive. Like a payload in a stream it ends with its padding,
+// payloadAt returns the payload that begins at an offset of the archive. As in a Reader, its padding is checked first,
 // then its digest.
 func payloadAt(file io.ReaderAt, offset int64, entry Entry, write WriteFunc) digest.Stream {
 	in := func(at, size int64) *source { return &source{r: io.NewSectionReader(file, at, size), left: size} }
-	// in the file that pieces are to lie in as they do in memory: the one that is written, if there is one
+	// Pieces are aligned as in the written file, or as in the archive if none is written.
 	var from int64
 	if write == nil {
 		from = offset

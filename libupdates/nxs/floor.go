@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/semver"
 )
 
-// CheckFloor refuses a version floor that a set of that version cannot ask for: no SemVer (BadVersion), or above the
-// set's own version (BadIndex), for then it would keep itself out. Empty asks for none.
+// CheckFloor refuses a version floor that a set of that version cannot have: one that is not SemVer (BadVersion), or
+// one above the set's own version (BadIndex), which would refuse the set itself. An empty floor means none.
 func CheckFloor(floor, systemVersion string) error {
 	if floor == "" {
 		return nil

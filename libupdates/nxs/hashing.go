@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// A hashingReader digests what is read through it.
+// A hashingReader hashes what is read through it.
 type hashingReader struct {
 	r    io.Reader
 	hash hash.Hash
@@ -24,7 +24,8 @@ func (h *hashingReader) Read(b []byte) (int, error) {
 
 func (h *hashingReader) digest() Digest { return Digest(h.hash.Sum(nil)) }
 
-// Measure digests a payload and tells its size in bytes, up to one byte over limit.
+// Measure returns the digest and the size in bytes of a payload. It reads at most one byte over limit, so a size above
+// limit means that the payload is too large and the digest is incomplete.
 func Measure(r io.Reader, limit int64) (Digest, int64, error) {
 	hashed := newHashingReader(r)
 	n, err := io.Copy(io.Discard, io.LimitReader(hashed, limit+1))

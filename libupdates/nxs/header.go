@@ -10,31 +10,31 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// blockSize is the unit of a ustar archive (POSIX.1-2017, pax, "ustar Interchange Format").
+// blockSize is the block size of a ustar archive, in bytes (POSIX.1-2017, pax, "ustar Interchange Format").
 const blockSize = 512
 
-// The kinds of entry a set may hold. The second is a regular file, too (POSIX.1-2017): writers that set no type leave
-// it so.
+// The entry types a set may hold. The second also denotes a regular file (POSIX.1-2017); writers that set no type leave
+// it at NUL.
 const (
 	typeFile    = '0'
 	typeOldFile = 0
 	typeDir     = '5'
 )
 
-// Fixed modes of entries.
+// Required modes of entries.
 const (
 	modeFile = 0o644
 	modeDir  = 0o755
 )
 
-// A header is one entry's header block.
+// A header is a parsed header block.
 type header struct {
 	name string
 	dir  bool
 	size int64
 }
 
-// A field is a place in a header block.
+// A field is a range of a header block, in bytes.
 type field struct{ at, size int }
 
 // The fields of a header block.
@@ -48,7 +48,7 @@ var (
 	fieldChecksum = field{148, 8}
 	fieldType     = field{156, 1}
 	fieldLink     = field{157, 100}
-	fieldMagic    = field{257, 8} // magic and version together
+	fieldMagic    = field{257, 8} // magic and version
 	fieldUname    = field{265, 32}
 	fieldGname    = field{297, 32}
 	fieldMajor    = field{329, 8}
@@ -56,24 +56,24 @@ var (
 	fieldRest     = field{345, 167} // prefix and padding
 )
 
-// The two forms of magic and version. The second is GNU tar's; some writers of sets put it before entries that use
-// nothing of GNU's.
+// The accepted forms of magic and version. The second is GNU tar's; some writers use it even for entries without GNU
+// extensions.
 const (
 	magicUstar = "ustar\x0000"
 	magicGNU   = "ustar  \x00"
 )
 
-// The forms of a checksum: that of POSIX, that of the same writers, and the historical order of the first, which npm's
-// writers keep. No other is taken.
+// checksumForms returns the accepted encodings of a checksum: that of POSIX, that of the writers which use magicGNU,
+// and the historical order of the first, which npm's writers keep.
 func checksumForms() []string { return []string{checksumPOSIX, "%07o\x00", "%06o \x00"} }
 
 const checksumPOSIX = "%06o\x00 "
 
 func (f field) of(b []byte) []byte { return b[f.at : f.at+f.size] }
 
-// parseHeader reads a header block. It accepts what the format has and refuses all else: links, devices, extension
-// entries, numbers that are not plain octal, owners, times, other modes, bytes where none belong. Refusals: BadArchive,
-// BadEntryType, BadEntryName.
+// parseHeader parses a header block. It accepts only what the format allows. It refuses links, devices, extension
+// entries, numbers that are not plain octal, owners, times, other modes, and bytes in unused fields, as BadArchive,
+// BadEntryType or BadEntryName.
 func parseHeader(b *[blockSize]byte) (header, error) {
 	block := b[:]
 	if magic := string(fieldMagic.of(block)); magic != magicUstar && magic != magicGNU {
@@ -100,24 +100,24 @@ func parseHeader(b *[blockSize]byte) (header, error) {
 	}
 	var ok bool
 	if h.size, ok = octal(fieldSize.of(block)); !ok {
-		return header{}, bad("the size of %s is no plain octal number", h.name)
+		return header{}, bad("the size of %s is not a plain octal number", h.name)
 	}
 	return h, h.checkRest(block)
 }
 
-// checkChecksum wants the sum of the block, in one of its forms.
+// checkChecksum checks the checksum of the block, which may have any of the accepted encodings.
 func checkChecksum(block []byte) error {
 	got, sum := string(fieldChecksum.of(block)), checksum(block)
 	if slices.ContainsFunc(checksumForms(), func(form string) bool { return got == fmt.Sprintf(form, sum) }) {
 		return nil
 	}
 	if n, ok := octal([]byte(strings.TrimLeft(got, " "))); ok && n == sum {
-		return bad("a header's checksum is right, but not written as six digits, NUL, space")
+		return bad("a header's checksum is correct, but not encoded as six digits, NUL, space")
 	}
 	return bad("a header's checksum is wrong")
 }
 
-// checkRest wants the fixed values in all other fields.
+// checkRest checks that all other fields have their required values.
 func (h header) checkRest(block []byte) error {
 	mode := int64(modeFile)
 	if h.dir {
@@ -156,28 +156,28 @@ func (h header) checkRest(block []byte) error {
 	return nil
 }
 
-// entryName reads a name that ends with a NUL, with nothing but NULs after it.
+// entryName reads a name: it must end with a NUL, and only NULs may follow.
 func entryName(b []byte) (string, error) {
 	end := bytes.IndexByte(b, 0)
 	if end < 0 || !isZero(b[end:]) {
-		return "", refusal.New(refusal.BadEntryName, "an entry's name does not end as it should")
+		return "", refusal.New(refusal.BadEntryName, "an entry's name is not terminated and padded with NULs")
 	}
 	name := string(b[:end])
 	if name == "" || strings.HasPrefix(name, "/") || path.Clean(name) != strings.TrimSuffix(name, "/") ||
 		strings.Contains(name, "..") {
-		return "", refusal.New(refusal.BadEntryName, "an entry has the name %q", name)
+		return "", refusal.New(refusal.BadEntryName, "bad entry name %q", name)
 	}
 	for _, c := range b[:end] {
 		if c <= ' ' || c > '~' || c == '\\' {
-			return "", refusal.New(refusal.BadEntryName, "an entry has the name %q", name)
+			return "", refusal.New(refusal.BadEntryName, "bad entry name %q", name)
 		}
 	}
 	return name, nil
 }
 
-// octal reads a number field: octal digits, then any NULs and spaces, or the field's edge; a field of NULs alone is 0.
-// Base-256, signs and leading spaces are no numbers here. Twelve digits fill a size, 64 GiB less one; eleven and a NUL
-// reach 8 GiB less one.
+// octal parses a number field: octal digits, up to the end of the field or followed by NULs and spaces only. A field of
+// NULs is 0. Base-256, signs and leading spaces are refused. Twelve digits fill a size field and reach 64 GiB - 1;
+// eleven and a NUL reach 8 GiB - 1.
 func octal(b []byte) (int64, bool) {
 	digits := bytes.TrimRight(b, " \x00")
 	var n int64
@@ -190,7 +190,7 @@ func octal(b []byte) (int64, bool) {
 	return n, len(digits) > 0 || isZero(b)
 }
 
-// checksum is the sum of all bytes of the block, those of the checksum field taken as spaces.
+// checksum returns the sum of all bytes of the block, with the checksum field taken as spaces.
 func checksum(block []byte) int64 {
 	var sum int64
 	for i, c := range block {

@@ -7,22 +7,22 @@ import (
 	"nexus/capnpgen/systemset"
 )
 
-// Health is what a publisher asks of a trial of the set (HealthPolicy in schema/systemset.capnp). The zero value leaves
-// all of it to the device.
+// Health is the health policy that a publisher sets for trials of the set (HealthPolicy in schema/systemset.capnp). The
+// zero value leaves everything to the device's policy.
 type Health struct {
-	Deadline time.Duration // how long an attempt may wait for its verdict; 0, or MinDeadline to MaxDeadline
-	Watch    time.Duration // how long the set is under watch after the commit; 0 to MaxDeadline
-	Quorum   int           // how many optional services must be healthy; 0 to the number of optional bundles
+	Deadline time.Duration // time limit for the verdict on an attempt; 0, or MinDeadline to MaxDeadline
+	Watch    time.Duration // how long the set is watched after the commit; 0 to MaxDeadline
+	Quorum   int           // optional services that must be healthy; 0 to the number of optional bundles
 }
 
-// Bounds of Health. Both durations are whole milliseconds.
+// Bounds of Health. Both durations are in whole milliseconds.
 const (
 	MinDeadline = time.Second
-	MaxDeadline = time.Hour // as of a device's policy
+	MaxDeadline = time.Hour // also for the policy of a device
 )
 
-// Check refuses what is out of bounds, for a set of these bundles: a trial that cannot end, or a quorum that cannot be
-// reached.
+// Check refuses a policy that is out of bounds for a set of these bundles: its trial could never end, or its quorum
+// never be reached.
 func (h Health) Check(bundles []Entry) error {
 	optional := 0
 	for _, e := range bundles {
@@ -49,7 +49,7 @@ func (h Health) fill(m systemset.HealthPolicy) {
 	m.SetQuorum(uint16(h.Quorum))
 }
 
-// readHealth reads the policy of a set of these bundles. A null one is the zero value.
+// readHealth reads the policy of a set of these bundles. A null policy gives the zero value.
 func readHealth(m systemset.HealthPolicy, bundles []Entry) (Health, error) {
 	h := Health{
 		Deadline: time.Duration(m.DeadlineMs()) * time.Millisecond,

@@ -13,31 +13,31 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// schemaVersion is the one layout this reader knows.
+// schemaVersion is the only schema version that this reader supports.
 const schemaVersion = 1
 
-// Index is the index of a set (schema/systemset.capnp).
+// An Index is the index of a set (schema/systemset.capnp).
 type Index struct {
 	SystemVersion   string          // SemVer
-	Publisher       trust.PublicKey // whose signature it bears
-	TimestampUnixMs uint64          // milliseconds since 1970 UTC; 0 where the maker gave none
+	Publisher       trust.PublicKey // the key that signed the set
+	TimestampUnixMs uint64          // milliseconds since 1970 UTC; 0 if not set
 	Bundles         []Entry         // in strictly ascending byte order of their names
-	Health          Health          // what its publisher asks of a trial
-	// SemVer: no set of an older version is to follow once this one has proven itself; empty: none
+	Health          Health          // the publisher's policy for trials
+	// VersionFloor is a SemVer. Once this set is committed, older versions are refused. Empty means no floor.
 	VersionFloor string
 }
 
-// Entry is one bundle of a set, bound by digest.
+// An Entry describes one bundle of a set and binds it by digest.
 type Entry struct {
 	Name           string
 	Version        string // SemVer
 	ManifestSHA256 Digest
 	PayloadSHA256  Digest
 	PayloadSize    int64 // bytes
-	Optional       bool  // a commit can do without its service, which counts for the quorum only
+	Optional       bool  // a commit does not need its service, which counts only towards the quorum
 }
 
-// Encode writes the index as canonical bytes: same index, same bytes.
+// Encode returns the canonical encoding of the index: the same index gives the same bytes.
 func (x Index) Encode() ([]byte, error) {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()
@@ -73,7 +73,7 @@ func (x Index) fill(root systemset.SystemSetIndex) error {
 		return err
 	}
 	if x.Health == (Health{}) {
-		return nil // as a set that has no policy was always written
+		return nil // keeps the bytes of sets without a policy as they were before policies existed
 	}
 	if err := x.Health.Check(x.Bundles); err != nil {
 		return err
@@ -100,8 +100,8 @@ func (e Entry) fill(m systemset.BundleEntry) error {
 	return m.SetPayloadSha256(e.PayloadSHA256[:])
 }
 
-// ParseIndex reads an index whose bytes have been verified. Any valid encoding is accepted, unknown fields are ignored.
-// Refusals: IndexTooLarge, BadSchemaVersion, TooManyBundles, BadBundleName, BadVersion, BadIndex.
+// ParseIndex parses an index whose bytes have been verified. It accepts every valid encoding and ignores unknown
+// fields. Refusals: IndexTooLarge, BadSchemaVersion, TooManyBundles, BadBundleName, BadVersion, BadIndex.
 func ParseIndex(raw []byte) (Index, error) {
 	if len(raw) > MaxIndex {
 		return Index{}, refusal.New(refusal.IndexTooLarge, "index of %d bytes is over the limit of %d", len(raw),
@@ -145,7 +145,7 @@ func readIndex(root systemset.SystemSetIndex) (Index, error) {
 		return Index{}, badIndex(err)
 	}
 	if len(publisher) != len(x.Publisher) {
-		return Index{}, badIndex(fmt.Errorf("publisher has %d bytes, not %d", len(publisher), len(x.Publisher)))
+		return Index{}, badIndex(fmt.Errorf("publisher has %d bytes, want %d", len(publisher), len(x.Publisher)))
 	}
 	copy(x.Publisher[:], publisher)
 	list, err := root.Bundles()
@@ -166,7 +166,7 @@ func readIndex(root systemset.SystemSetIndex) (Index, error) {
 	return x, err
 }
 
-// maxText bounds any text of an index before it is held against the rule for its field.
+// maxText bounds the length of any text in an index, in bytes, before the rule for its field is applied.
 const maxText = 256
 
 func readEntries(list systemset.BundleEntry_List) ([]Entry, error) {
@@ -208,7 +208,8 @@ func readEntry(m systemset.BundleEntry) (Entry, error) {
 		return e, err
 	}
 	if m.PayloadSize() > MaxPolicy {
-		return e, refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over any limit", e.Name,
+		return e, refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over the limit of the format",
+			e.Name,
 			m.PayloadSize())
 	}
 	e.PayloadSize = int64(m.PayloadSize())
@@ -221,7 +222,7 @@ func readEntry(m systemset.BundleEntry) (Entry, error) {
 		return e, badIndex(err)
 	}
 	if len(manifest) != len(e.ManifestSHA256) || len(payload) != len(e.PayloadSHA256) {
-		return e, badIndex(fmt.Errorf("a digest of %s has not 32 bytes", e.Name))
+		return e, badIndex(fmt.Errorf("a digest of %s does not have 32 bytes", e.Name))
 	}
 	copy(e.ManifestSHA256[:], manifest)
 	copy(e.PayloadSHA256[:], payload)

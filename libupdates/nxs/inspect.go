@@ -8,18 +8,18 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Inspection is what an archive says about itself. It is no verification: nobody has vouched for the publisher it
-// names.
+// An Inspection is what an archive says about itself. It is not a verification: the publisher that it names is not
+// known to be trusted.
 type Inspection struct {
 	Head
-	SignatureValid bool           // whether the key that the index itself names made the signature
-	Manifests      []nxb.Manifest // one for each of Index.Bundles
+	SignatureValid bool           // the key that the index names made the signature
+	Manifests      []nxb.Manifest // one for each of Index.Bundles, in order
 }
 
-// Inspect reads a whole archive for an operator who asks to see what nobody has vouched for. It is the one function
-// here that interprets an index without a trusted signature; a device never calls it. Decoder, bounds and checks are
-// those of VerifyFile, every digest is checked, and an archive that breaks the format is refused for the same reasons;
-// only a wrong signature is reported, not refused. The context ends it early.
+// Inspect reads a whole archive whose publisher need not be trusted, for an operator who asks to see it. Besides Peek
+// it is the only function here that interprets an index without a trusted signature; devices never call it. Decoder,
+// limits and checks are those of VerifyFile, every digest is checked, and a malformed archive is refused for the same
+// reasons. Only a wrong signature is reported instead of refused. Canceling the context ends it early.
 func Inspect(ctx context.Context, file io.ReaderAt, size int64, limits Limits) (*Inspection, error) {
 	found := &Inspection{}
 	head, manifests, err := VerifyFile(ctx, file, size, limits,

@@ -2,20 +2,20 @@ package nxs
 
 import "nexus/libupdates/nxb"
 
-// Limits of the format, in bytes where they are sizes.
+// Limits of the format. Sizes are in bytes.
 const (
 	MaxIndex      = 1 << 20         // system.nxsindex
 	MaxManifest   = nxb.MaxManifest // one manifest.nxb
 	MaxBundles    = 256             // bundles in a set
 	SignatureSize = 64              // system.sig.ed25519
-	MaxPolicy     = 16 << 30        // the most a device's policy may allow for an archive or a payload
+	MaxPolicy     = 16 << 30        // the highest limit that a device's policy may set for an archive or a payload
 )
 
-// Limits are what a device's policy allows, in bytes.
+// Limits are the limits of a device's policy, in bytes.
 type Limits struct {
 	Archive int64 // the whole archive
 	Payload int64 // one payload
 }
 
-// DefaultLimits returns the limits of a device without a policy of its own.
+// DefaultLimits returns the limits of a device that has no policy of its own.
 func DefaultLimits() Limits { return Limits{Archive: 100 << 20, Payload: 50 << 20} }

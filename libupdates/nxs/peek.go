@@ -7,8 +7,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Peek reads what an archive says about itself but for its payloads, which it passes over: for an operator who is about
-// to send it. It proves less than Inspect does; a device never calls it.
+// Peek returns what an archive says about itself and skips its payloads, for an operator who is about to send it. It
+// checks less than Inspect does; devices never call it.
 func Peek(file io.ReaderAt, size int64, limits Limits) (*Inspection, error) {
 	found := &Inspection{}
 	f := NewFile(file, size, limits, func(message, signature []byte) (trust.PublicKey, error) {

@@ -8,50 +8,50 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// The names of the two entries every set begins with.
+// Names of the two entries that every set begins with.
 const (
 	IndexName     = "system.nxsindex"
 	SignatureName = "system.sig.ed25519"
 )
 
-// The names of a bundle's folder and of what it holds.
+// Suffix of a bundle's folder, and names of its files.
 const (
 	fileManifest = "manifest.nxb"
 	filePayload  = "payload.elf"
 	suffixBundle = ".nxb"
 )
 
-// VerifyFunc returns the trusted key that made the signature over the raw message, or a refusal (trust.Anchors.Verify
-// is one).
+// A VerifyFunc returns the trusted key that made the signature over the raw message, or a refusal. Anchors.Verify of
+// package trust is one.
 type VerifyFunc func(message, signature []byte) (trust.PublicKey, error)
 
-// Head is the verified beginning of a set.
+// A Head is the verified beginning of a set.
 type Head struct {
 	Index     Index
-	Raw       []byte // the index as it stands in the archive
+	Raw       []byte // the index as it is in the archive
 	Signature []byte
-	Digest    Digest // of Raw: the name of the set
+	Digest    Digest // of Raw; it identifies the set
 }
 
-// Reader reads one set from a stream, once, from its beginning. Open comes first, then Next until io.EOF. An error is
-// final: every call after it returns it again.
+// A Reader reads one set from a stream, once, from the beginning. Call Open first, then Next until it returns io.EOF.
+// Errors are final: every further call returns the same error.
 //
-// The order of its checks is the promise: sizes, the signature over the raw index, that its key is trusted, that the
-// index is well formed; then, entry by entry, name, order, size and digest, and that the manifest says what the index
-// says. Nothing later is read before what stands earlier has passed.
+// The order of the checks is guaranteed: sizes, the signature over the raw index, trust in the key that made it, the
+// form of the index; then, entry by entry, name, order, size and digest, and that the manifest agrees with the index.
+// Nothing is read before all that precedes it has passed.
 type Reader struct {
 	in     source
 	size   int64
 	limits Limits
 	verify VerifyFunc
 	index  Index
-	next   int      // the bundle of the index that is due
-	open   *payload // the payload that was handed out last
+	next   int      // position in the index of the next bundle
+	open   *payload // the last payload handed out
 	held   *header  // a header that was read ahead
-	err    error    // what every call from now on returns
+	err    error    // returned by all further calls
 }
 
-// NewReader reads a set of exactly size bytes from r. Limits over MaxPolicy count as MaxPolicy.
+// NewReader returns a Reader of a set of exactly size bytes. Limits above MaxPolicy count as MaxPolicy.
 func NewReader(r io.Reader, size int64, limits Limits, verify VerifyFunc) *Reader {
 	limits = Limits{Archive: min(limits.Archive, MaxPolicy), Payload: min(limits.Payload, MaxPolicy)}
 	return &Reader{
@@ -63,16 +63,17 @@ func NewReader(r io.Reader, size int64, limits Limits, verify VerifyFunc) *Reade
 	}
 }
 
-// Calls in the wrong order are the caller's mistake; they must not look like the verified end of a set.
+// Calls in the wrong order are a bug of the caller. They must not look like the verified end of a set.
 var (
-	errNotOpen = errors.New("cannot read set: Open comes first, and once")
-	errOpened  = errors.New("cannot open set: it was opened before")
+	errNotOpen = errors.New("cannot read set: Open has not been called")
+	errOpened  = errors.New("cannot open set: already opened")
 )
 
-// Offset returns how many bytes of the archive have been read, for a progress display.
+// Offset returns how many bytes of the archive have been read, for progress displays.
 func (r *Reader) Offset() int64 { return r.size - r.in.left }
 
-// Open reads and verifies index and signature. Nothing of the index is interpreted before the signature has passed.
+// Open reads and verifies the index and its signature. No part of the index is interpreted before the signature has
+// been verified.
 func (r *Reader) Open() (*Head, error) {
 	if r.err == nil {
 		return nil, errOpened
@@ -118,10 +119,10 @@ func (r *Reader) readIndex() ([]byte, error) {
 		return nil, err
 	}
 	if h.name == SignatureName && r.indexFollows(h) {
-		return nil, refusal.New(refusal.MisorderedEntry, "%s stands where %s must", SignatureName, IndexName)
+		return nil, refusal.New(refusal.MisorderedEntry, "%s is out of order: want %s", SignatureName, IndexName)
 	}
 	if h.name != IndexName {
-		return nil, refusal.New(refusal.MissingEntry, "the archive begins with %s, not with %s", h.name, IndexName)
+		return nil, refusal.New(refusal.MissingEntry, "the archive begins with %s, want %s", h.name, IndexName)
 	}
 	if h.size > MaxIndex {
 		return nil, refusal.New(refusal.IndexTooLarge, "index of %d bytes is over the limit of %d", h.size, MaxIndex)
@@ -129,8 +130,8 @@ func (r *Reader) readIndex() ([]byte, error) {
 	return r.in.whole(h.size)
 }
 
-// indexFollows tells whether the index stands right behind a signature that came first. It looks no further: an archive
-// that nobody has vouched for is not worth reading.
+// indexFollows reports whether a signature that came first is followed by the index. It looks no further: nothing in
+// the archive is verified yet.
 func (r *Reader) indexFollows(signature header) bool {
 	if signature.size != SignatureSize || r.in.skip(signature.size) != nil {
 		return false
@@ -143,21 +144,21 @@ func (r *Reader) readSignature() ([]byte, error) {
 	h, err := r.header()
 	switch {
 	case err == nil && h.name == IndexName:
-		return nil, refusal.New(refusal.DuplicateEntry, "%s stands twice", IndexName)
+		return nil, refusal.New(refusal.DuplicateEntry, "duplicate entry %s", IndexName)
 	case errors.Is(err, errEnd), err == nil && h.name != SignatureName:
 		return nil, refusal.New(refusal.Unsigned, "the set is not signed: there is no %s after the index",
 			SignatureName)
 	case err != nil:
 		return nil, err
 	case h.size != SignatureSize:
-		return nil, refusal.New(refusal.BadSignatureLength, "signature of %d bytes, not %d", h.size, SignatureSize)
+		return nil, refusal.New(refusal.BadSignatureLength, "signature has %d bytes, want %d", h.size, SignatureSize)
 	}
 	return r.in.whole(h.size)
 }
 
-// checkSizes holds the signed sizes against the policy and against what is left of the archive. Manifests are the only
-// entries whose size the index does not give, and directory entries the only ones that may be absent, so what is left
-// has a least and a most.
+// checkSizes checks the signed sizes against the policy and against the rest of the archive. The index gives all sizes
+// except those of the manifests, and only directory entries are optional. So the rest of the archive has a lower and an
+// upper bound.
 func (r *Reader) checkSizes(index Index) error {
 	least, most := int64(2*blockSize), int64(2*blockSize)
 	for _, e := range index.Bundles {
@@ -172,14 +173,14 @@ func (r *Reader) checkSizes(index Index) error {
 	case left < least:
 		return r.short(index)
 	case left > most:
-		return refusal.New(refusal.TrailingData, "%d bytes are left of the archive, the index allows %d at most", left,
+		return refusal.New(refusal.TrailingData, "%d bytes follow in the archive, the index allows at most %d", left,
 			most)
 	}
 	return nil
 }
 
-// short says why an archive is too small for its index: an entry is not there, is smaller than the index says, or the
-// archive is cut off. It reads on to find out; the refusal is decided.
+// short returns the refusal for an archive that is too small for its index: an entry is missing or smaller than the
+// index says, or the archive is cut off. It reads on to find out which; the archive is refused in any case.
 func (r *Reader) short(index Index) error {
 	r.index = index
 	for _, e := range index.Bundles {
@@ -199,10 +200,10 @@ func (r *Reader) short(index Index) error {
 			}
 		}
 	}
-	return errTruncated() // all entries are there, in their sizes: what there is no room for is the end
+	return errTruncated() // all entries are there in their full sizes, so the end is missing
 }
 
-// header reads the next header, or the one that was read ahead.
+// header returns the next header, or the one that was read ahead.
 func (r *Reader) header() (header, error) {
 	if h := r.held; h != nil {
 		r.held = nil
@@ -218,10 +219,10 @@ func (r *Reader) header() (header, error) {
 	return parseHeader(&block)
 }
 
-// errEnd says that a zero block stands where a header could.
+// errEnd reports a zero block in place of a header.
 var errEnd = errors.New("end of archive")
 
-// finish checks the end: two zero blocks, and nothing after.
+// finish checks the end of the archive: two zero blocks, and nothing after them.
 func (r *Reader) finish() error {
 	h, err := r.header()
 	switch {
@@ -235,7 +236,7 @@ func (r *Reader) finish() error {
 		return err
 	}
 	if !isZero(block[:]) {
-		return bad("one zero block at its end, not two")
+		return bad("the end-of-archive marker has one zero block, want two")
 	}
 	if r.in.left > 0 {
 		return filled(r.in.left, r.size)
@@ -243,10 +244,10 @@ func (r *Reader) finish() error {
 	return r.in.end()
 }
 
-// surplus says what an entry after the last bundle is.
+// surplus returns the refusal for an entry after the last bundle.
 func (r *Reader) surplus(h header) error {
 	if r.place(h.name) == unknown {
 		return refusal.New(refusal.UnexpectedEntry, "%s is not in the index", shown(h.name))
 	}
-	return refusal.New(refusal.DuplicateEntry, "%s stands twice", shown(h.name))
+	return refusal.New(refusal.DuplicateEntry, "duplicate entry %s", shown(h.name))
 }

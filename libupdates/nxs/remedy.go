@@ -7,14 +7,14 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A set may be packed by any writer of ustar archives, few of which do so by default. So a refusal says what to tell
-// the usual ones; the table in docs/packaging/system-set.md has the whole command lines.
+// Any writer of ustar archives can pack a set, but few do so by default. A refusal therefore names the options of
+// common writers; docs/packaging/system-set.md has the full command lines.
 
 func bad(format string, args ...any) error {
 	return refusal.New(refusal.BadArchive, "bad archive: "+format, args...)
 }
 
-// remedy is what to tell a writer about a field of a header.
+// remedy returns how to make a writer leave a header field as a set needs it.
 func remedy(what string) string {
 	switch what {
 	case "mode":
@@ -39,43 +39,44 @@ func article(noun string) string {
 	return ""
 }
 
-// notUstar says what a block is that is no header of a ustar archive.
+// notUstar returns the refusal for a block that is not a ustar header.
 func notUstar(block []byte) error {
 	for _, c := range []struct{ name, magic string }{
 		{"gzip", "\x1f\x8b"}, {"zstd", "\x28\xb5\x2f\xfd"}, {"xz", "\xfd7zXZ\x00"}, {"bzip2", "BZh"},
 	} {
 		if bytes.HasPrefix(block, []byte(c.magic)) {
-			return bad("it is compressed with %s, which a set never is", c.name)
+			return bad("it is compressed with %s, but a set must not be compressed", c.name)
 		}
 	}
 	if checkChecksum(block) == nil {
-		return bad("a header is of the format before ustar (GNU tar: --format=ustar)")
+		return bad("a header has the format that preceded ustar (GNU tar: --format=ustar)")
 	}
-	return bad("a header is no ustar header")
+	return bad("a header is not a ustar header")
 }
 
-// wrongType says what an entry is that is neither file nor directory.
+// wrongType returns the refusal for an entry that is neither a file nor a directory.
 func wrongType(kind byte) error {
-	what := "neither file nor directory"
+	what := "neither a file nor a directory"
 	switch kind {
 	case 'x', 'g':
-		what = "an extension header of the pax format (GNU tar and bsdtar: --format=ustar; Python: USTAR_FORMAT and whole seconds)"
+		what = "a pax extension header (GNU tar and bsdtar: --format=ustar; Python: USTAR_FORMAT and whole seconds)"
 	case 'L', 'K':
-		what = "an extension header of GNU tar's (--format=ustar)"
+		what = "a GNU tar extension header (--format=ustar)"
 	case '1', '2':
 		what = "a link (GNU tar: --hard-dereference --dereference)"
 	}
-	return refusal.New(refusal.BadEntryType, "an entry is of type %q, %s", kind, what)
+	return refusal.New(refusal.BadEntryType, "an entry has type %q, %s", kind, what)
 }
 
-// record is what writers of archives fill up to by default, for the sake of tapes: 20 blocks.
+// record is the size in bytes to which writers pad archives by default, a tape record of 20 blocks.
 const record = 20 * blockSize
 
-// filled says that an archive goes on after its end, and why that may be.
+// filled returns the refusal for an archive that continues after its end, with a hint if that looks like record
+// padding.
 func filled(left, size int64) error {
 	if left < record && size%record == 0 {
 		return refusal.New(refusal.TrailingData,
-			"%d bytes after the end of the archive, which is filled up to whole records of 10 KiB "+
+			"%d bytes after the end of the archive, which is padded to whole records of 10 KiB "+
 				"(GNU tar: -b1; Python: tarfile.RECORDSIZE = 512)", left)
 	}
 	return refusal.New(refusal.TrailingData, "%d bytes after the end of the archive", left)

@@ -7,14 +7,14 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A source is the stream of an archive, with what is left of its announced size.
+// A source is the stream of an archive that is limited to its announced size.
 type source struct {
 	r      io.Reader
 	left   int64
-	seeker io.Seeker // r again, where it can skip without reading; else nil
+	seeker io.Seeker // r, if it can skip without reading; otherwise nil
 }
 
-// Read reads on, up to the announced end. A stream that ends before it is Truncated.
+// Read reads up to the announced end. A stream that ends before that is Truncated.
 func (s *source) Read(b []byte) (int, error) {
 	if s.left <= 0 {
 		return 0, errTruncated()
@@ -35,14 +35,14 @@ func (s *source) Read(b []byte) (int, error) {
 
 func errTruncated() error { return refusal.New(refusal.Truncated, "the archive ends too early") }
 
-// full fills b.
+// full reads exactly len(b) bytes.
 func (s *source) full(b []byte) error {
 	_, err := io.ReadFull(s, b)
 	return err
 }
 
-// whole reads an entry of a size that has passed its limit, and the padding after it. It allocates no more than the
-// archive has left.
+// whole reads an entry, whose size has been checked against its limit, and its padding. It never allocates more than is
+// left of the archive.
 func (s *source) whole(size int64) ([]byte, error) {
 	if padded(size) > s.left {
 		return nil, errTruncated()
@@ -54,7 +54,7 @@ func (s *source) whole(size int64) ([]byte, error) {
 	return b, s.padding(size)
 }
 
-// padding reads what fills the last block of an entry; it must be zero.
+// padding reads the padding after an entry, which must be zero.
 func (s *source) padding(size int64) error {
 	var block [blockSize]byte
 	rest := block[:padded(size)-size]
@@ -62,12 +62,12 @@ func (s *source) padding(size int64) error {
 		return err
 	}
 	if !isZero(rest) {
-		return bad("bytes in the padding of an entry")
+		return bad("nonzero bytes in the padding of an entry")
 	}
 	return nil
 }
 
-// skip goes past an entry's content and padding.
+// skip skips an entry's content and padding.
 func (s *source) skip(size int64) error {
 	if s.seeker == nil {
 		_, err := io.CopyN(io.Discard, s, padded(size))
@@ -83,7 +83,7 @@ func (s *source) skip(size int64) error {
 	return err
 }
 
-// end wants the stream to be over, the announced size being used up.
+// end checks that the stream ends at the announced size.
 func (s *source) end() error {
 	var one [1]byte
 	n, err := io.ReadFull(s.r, one[:])
@@ -97,5 +97,5 @@ func (s *source) end() error {
 	}
 }
 
-// padded is a size in whole blocks.
+// padded rounds a size up to whole blocks.
 func padded(size int64) int64 { return (size + blockSize - 1) / blockSize * blockSize }

@@ -200,7 +200,7 @@ func TestTheWordsAboutAChecksum(t *testing.T) {
 	copy(raw[148:156], strings.Replace(string(raw[148:156]), "0", " ", 1))
 	_, err := read(raw)
 	wantReason(t, err, refusal.BadArchive)
-	if !strings.Contains(err.Error(), "is right, but not written as") {
+	if !strings.Contains(err.Error(), "is correct, but not encoded as") {
 		t.Errorf("got %v", err)
 	}
 	raw[10] ^= 1

@@ -2,9 +2,9 @@ package nxs
 
 import "nexus/libupdates/refusal"
 
-// VerifyIndex returns the index that the raw bytes hold, after the signature over them has passed; nothing in them is
-// looked at before. Refused as the verification refuses, as PublisherMismatch where the index names another key than
-// the one that signed it, and as ParseIndex does.
+// VerifyIndex verifies the signature over the raw bytes and then parses them; nothing is interpreted before that. It
+// refuses as verify does, as PublisherMismatch if the index names another key than the one that signed it, and as
+// ParseIndex does.
 func VerifyIndex(raw, signature []byte, verify VerifyFunc) (Index, error) {
 	signer, err := verify(raw, signature)
 	if err != nil {

@@ -7,24 +7,24 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Source is one bundle to be written. Payload must yield exactly Entry.PayloadSize bytes of the entry's digest.
+// A Source is one bundle to write. Payload must yield exactly Entry.PayloadSize bytes with the digest of Entry.
 type Source struct {
 	Entry       Entry
 	RawManifest []byte
 	Payload     io.Reader
 }
 
-// Write writes a set: the same arguments give the same bytes. It reads each payload once and refuses one that is not
-// what the index says, as SizeMismatch or DigestMismatch, one of a size that no policy allows, as PayloadTooLarge, and
-// a name that no header holds, as BadEntryName. It does not check what a Reader will: the order of the bundles, the
-// index, the signature.
+// Write writes a set; the same arguments give the same bytes. It reads each payload once. It refuses a payload that
+// differs from the index (SizeMismatch or DigestMismatch), a size that no policy allows (PayloadTooLarge) and a name
+// that does not fit into a header (BadEntryName). It does not check the order of the bundles, the index or the
+// signature; a Reader does.
 func Write(w io.Writer, rawIndex, signature []byte, bundles []Source) error {
 	return write(w, rawIndex, signature, bundles, func(b Source) error { return copyPayload(w, b) })
 }
 
-// WriteAround writes a set but for its payloads, which are at their places already (Places) or will be. It begins where
-// w stands and never touches the places. Refusals: BadEntryName and PayloadTooLarge, as in Write; a Source's Payload is
-// not used.
+// WriteAround writes a set except its payloads, which the caller writes at their Places, before or after. It starts at
+// the current offset of w and never writes to those places. It ignores the Payload of each Source. Refusals:
+// BadEntryName and PayloadTooLarge, as in Write.
 func WriteAround(w io.WriteSeeker, rawIndex, signature []byte, bundles []Source) error {
 	return write(w, rawIndex, signature, bundles, func(b Source) error {
 		_, err := w.Seek(b.Entry.PayloadSize, io.SeekCurrent)
@@ -32,7 +32,7 @@ func WriteAround(w io.WriteSeeker, rawIndex, signature []byte, bundles []Source)
 	})
 }
 
-// write is the order of a set. The content of each payload is the caller's affair.
+// write writes the entries of a set in order and calls payload for the content of each payload.
 func write(w io.Writer, rawIndex, signature []byte, bundles []Source, payload func(Source) error) error {
 	if err := writeFile(w, IndexName, rawIndex); err != nil {
 		return err
@@ -70,7 +70,7 @@ func writeFile(w io.Writer, name string, content []byte) error {
 	return writePadding(w, int64(len(content)))
 }
 
-// copyPayload copies a payload and wants it to be what the index says.
+// copyPayload copies a payload and checks it against the index.
 func copyPayload(w io.Writer, b Source) error {
 	name := b.Entry.Name + "/" + filePayload
 	hashed := newHashingReader(b.Payload)
@@ -81,7 +81,7 @@ func copyPayload(w io.Writer, b Source) error {
 	var one [1]byte
 	if more, _ := io.ReadFull(b.Payload, one[:]); more > 0 || n != b.Entry.PayloadSize {
 		return refusal.New(refusal.SizeMismatch,
-			"%s has not the %d bytes it had before: it changed while it was packed", name, b.Entry.PayloadSize)
+			"%s no longer has its %d bytes: it changed while it was packed", name, b.Entry.PayloadSize)
 	}
 	if hashed.digest() != b.Entry.PayloadSHA256 {
 		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s: it changed while it was packed", name)
@@ -95,14 +95,14 @@ func writePadding(w io.Writer, size int64) error {
 	return err
 }
 
-// writeHeader writes the header block of a file. It refuses what no header can hold.
+// writeHeader writes the header block of a file. It refuses a name or size that does not fit into one.
 func writeHeader(w io.Writer, name string, size int64) error {
 	var block [blockSize]byte
 	if len(name) >= fieldName.size {
 		return refusal.New(refusal.BadEntryName, "cannot write entry: its name has %d characters", len(name))
 	}
 	if size < 0 || size > MaxPolicy {
-		return refusal.New(refusal.PayloadTooLarge, "cannot write entry %s: a size of %d bytes is not within 0 and %d",
+		return refusal.New(refusal.PayloadTooLarge, "cannot write entry %s: size of %d bytes is not from 0 to %d",
 			shown(name), size, int64(MaxPolicy))
 	}
 	copy(fieldName.of(block[:]), name)
@@ -120,15 +120,15 @@ func writeHeader(w io.Writer, name string, size int64) error {
 	return err
 }
 
-// ArchiveSize is the size in bytes of the archive that Write makes of these. Only sizes matter, not digests or
-// payloads.
+// ArchiveSize returns the size in bytes of the archive that Write makes of these. It depends only on sizes, not on
+// digests or payloads.
 func ArchiveSize(rawIndex, signature []byte, bundles []Source) int64 {
 	_, size := places(rawIndex, signature, bundles)
 	return size
 }
 
-// Places are the offsets in bytes at which the payloads begin in the archive that Write makes of these. Only sizes
-// matter.
+// Places returns the offsets in bytes of the payloads in the archive that Write makes of these. They depend only on
+// sizes.
 func Places(rawIndex, signature []byte, bundles []Source) []int64 {
 	at, _ := places(rawIndex, signature, bundles)
 	return at
