@@ -84,10 +84,10 @@ func TestBrokenKeysAreSkipped(t *testing.T) {
 		spoil func(dir string)
 		want  string // what the warning has
 	}{
-		{"no key", func(dir string) { put(t, dir, name, "not a key") }, name + ": no key in a form that is read here"},
-		{"empty", func(dir string) { put(t, dir, name, "") }, name + ": no key in a form that is read here"},
+		{"no key", func(dir string) { put(t, dir, name, "not a key") }, name + ": not a key in a supported form"},
+		{"empty", func(dir string) { put(t, dir, name, "") }, name + ": not a key in a supported form"},
 		{"short key", func(dir string) { put(t, dir, name, other[:62]) }, name +
-			": no key in a form that is read here"},
+			": not a key in a supported form"},
 		{"another key", func(dir string) { put(t, dir, name, updatestest.Key(3).Public().String()) }, name +
 			": the file must be named after the key it holds: " + updatestest.Key(3).Public().String() + ".pub"},
 		{"other name", func(dir string) { put(t, dir, "system/release.pub", other) },

@@ -14,7 +14,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// An agentKey signs by the running ssh-agent: the private key stays there.
+// An agentKey signs with a key in the running ssh-agent. The private key never leaves the agent.
 type agentKey struct {
 	signer ssh.Signer
 	public PublicKey
@@ -22,14 +22,14 @@ type agentKey struct {
 
 func (a agentKey) Public() PublicKey { return a.public }
 
-// Sign has the agent sign. A message that no agent takes is refused as MessageTooLong before anything is sent.
+// Sign asks the agent to sign. A message too long for an agent is refused as MessageTooLong before anything is sent.
 func (a agentKey) Sign(message []byte) ([]byte, error) {
 	if err := a.fits(int64(len(message))); err != nil {
 		return nil, err
 	}
 	signature, err := a.signer.Sign(nil, message)
 	if err != nil {
-		return nil, fmt.Errorf("cannot sign by ssh-agent, which does not say why: "+
+		return nil, fmt.Errorf("cannot sign by ssh-agent, which does not give a reason: "+
 			"its user refused or could not be asked (ssh-add -c), "+
 			"or the key has expired (ssh-add -t) or was removed: %w", err)
 	}
@@ -39,7 +39,7 @@ func (a agentKey) Sign(message []byte) ([]byte, error) {
 	return signature.Blob, nil
 }
 
-// SignFrom is Sign: what an agent takes fits into memory.
+// SignFrom is like Sign: every message that an agent accepts fits into memory.
 func (a agentKey) SignFrom(message Message) ([]byte, error) {
 	if err := a.fits(message.Size()); err != nil {
 		return nil, err
@@ -51,9 +51,9 @@ func (a agentKey) SignFrom(message Message) ([]byte, error) {
 	return a.Sign(whole)
 }
 
-// maxAgentMessage is the longest message, in bytes, that OpenSSH's agent reads (AGENT_MAX_LEN); at a longer one it
-// hangs up. The request to sign has a byte for its kind, the key and the data with four bytes each for their length,
-// and four bytes of flags.
+// maxAgentMessage is the longest message, in bytes, that OpenSSH's agent accepts (AGENT_MAX_LEN); on a longer one it
+// closes the connection. A sign request has a type byte, the key and the data with a length of four bytes each, and
+// four bytes of flags.
 const (
 	maxAgentMessage = 256 << 10
 	agentOverhead   = 1 + 4 + 4 + 4
@@ -62,13 +62,13 @@ const (
 func (a agentKey) fits(size int64) error {
 	if most := int64(maxAgentMessage - agentOverhead - len(a.signer.PublicKey().Marshal())); size > most {
 		return refusal.New(refusal.MessageTooLong,
-			"ssh-agent signs at most %d bytes, and there are %d to sign", most, size)
+			"ssh-agent signs at most %d bytes, the message has %d", most, size)
 	}
 	return nil
 }
 
-// agentSigner finds the one Ed25519 key in the agent that is wanted. The connection to the agent lives as long as the
-// signer, which is as long as the process: a signer is made for one command.
+// agentSigner returns the one Ed25519 key in the agent that matches. The connection to the agent stays open until the
+// process exits, because a signer serves one command.
 func agentSigner(wanted func(*agent.Key, PublicKey) bool) (Signer, error) {
 	conn, err := net.Dial("unix", os.Getenv("SSH_AUTH_SOCK"))
 	if err != nil {
@@ -76,7 +76,7 @@ func agentSigner(wanted func(*agent.Key, PublicKey) bool) (Signer, error) {
 	}
 	found, err := matching(agent.NewClient(conn), wanted)
 	if err == nil && len(found) != 1 {
-		err = refusal.New(refusal.BadKey, "ssh-agent has %d matching Ed25519 keys, not one", len(found))
+		err = refusal.New(refusal.BadKey, "ssh-agent has %d matching Ed25519 keys, want one", len(found))
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -84,7 +84,7 @@ func agentSigner(wanted func(*agent.Key, PublicKey) bool) (Signer, error) {
 	return found[0], nil
 }
 
-// matching returns the Ed25519 keys in the agent that are wanted.
+// matching returns the matching Ed25519 keys in the agent.
 func matching(client agent.Agent, wanted func(*agent.Key, PublicKey) bool) ([]Signer, error) {
 	signers, err := client.Signers()
 	if err != nil {

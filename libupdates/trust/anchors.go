@@ -9,7 +9,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Role is what a key is trusted for.
+// A Role is what a key is trusted for.
 type Role string
 
 // The roles.
@@ -18,16 +18,16 @@ const (
 	RoleApps   Role = "apps"   // single bundles
 )
 
-// Anchor is one trusted key.
+// An Anchor is a key trusted for a role.
 type Anchor struct {
 	Role Role
 	Key  PublicKey
 }
 
-// Anchors is a set of trusted keys. It is a value: Add returns a new one. The zero value trusts nobody.
+// Anchors is an immutable set of trusted keys: Add returns a new set. The zero value trusts no key.
 type Anchors struct{ list []Anchor }
 
-// NewAnchors returns the set of the given anchors.
+// NewAnchors returns the set of these anchors.
 func NewAnchors(anchors ...Anchor) Anchors {
 	var a Anchors
 	for _, anchor := range anchors {
@@ -36,7 +36,7 @@ func NewAnchors(anchors ...Anchor) Anchors {
 	return a
 }
 
-// Add returns the set with one more key; one that is there already changes nothing.
+// Add returns the set with one more key. Adding a key twice has no effect.
 func (a Anchors) Add(role Role, key PublicKey) Anchors {
 	anchor := Anchor{role, key}
 	at, found := slices.BinarySearchFunc(a.list, anchor, compare)
@@ -46,7 +46,7 @@ func (a Anchors) Add(role Role, key PublicKey) Anchors {
 	return Anchors{slices.Insert(slices.Clone(a.list), at, anchor)}
 }
 
-// List returns all anchors, by role, then key.
+// List returns all anchors, sorted by role, then key.
 func (a Anchors) List() []Anchor { return slices.Clone(a.list) }
 
 func compare(a, b Anchor) int {
@@ -56,8 +56,8 @@ func compare(a, b Anchor) int {
 	return bytes.Compare(a.Key[:], b.Key[:])
 }
 
-// Verify returns the key of that role that made the signature over the raw message. Refusals: Unsigned for no
-// signature, BadSignatureLength, InvalidSignature, UntrustedPublisher. The message is opaque here: no byte of it is
+// Verify returns the key of that role that made the signature over the raw message. Refusals: Unsigned without a
+// signature, BadSignatureLength, InvalidSignature, UntrustedPublisher. The message is opaque: no byte of it is
 // interpreted.
 func (a Anchors) Verify(role Role, message, signature []byte) (PublicKey, error) {
 	switch len(signature) {
@@ -65,7 +65,7 @@ func (a Anchors) Verify(role Role, message, signature []byte) (PublicKey, error)
 	case 0:
 		return PublicKey{}, refusal.New(refusal.Unsigned, "there is no signature")
 	default:
-		return PublicKey{}, refusal.New(refusal.BadSignatureLength, "signature of %d bytes, not %d", len(signature),
+		return PublicKey{}, refusal.New(refusal.BadSignatureLength, "signature has %d bytes, want %d", len(signature),
 			ed25519.SignatureSize)
 	}
 	for _, anchor := range a.list {
@@ -76,13 +76,13 @@ func (a Anchors) Verify(role Role, message, signature []byte) (PublicKey, error)
 	return PublicKey{}, explain(role, message, signature)
 }
 
-// explainWindows bounds how many places explain looks at.
+// explainWindows bounds how many windows explain tries.
 const explainWindows = 64
 
-// explain finds the words for a refusal that is already decided. A set carries its publisher's key somewhere near its
-// start; if one of the aligned 32-byte windows there, taken as a key, made the signature, then the signature is sound
-// and its maker is a stranger. That needs no look into the message's structure, so nothing is parsed that no trusted
-// key has signed.
+// explain chooses the reason for a message that is refused in any case. A set carries its publisher's key near its
+// start. If one of the aligned 32-byte windows there, taken as a key, made the signature, then the signature is valid
+// and its publisher is not trusted. This does not depend on the structure of the message, so nothing is parsed that is
+// not signed by a trusted key.
 func explain(role Role, message, signature []byte) error {
 	for at := 0; at/8 < explainWindows && at+ed25519.PublicKeySize <= len(message); at += 8 {
 		candidate := PublicKey(message[at : at+ed25519.PublicKeySize])

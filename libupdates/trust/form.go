@@ -14,29 +14,28 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A seed and a public key are both 32 bytes, and nothing in them tells one from the other. So our own key files say
-// which they hold.
+// A seed and a public key are both 32 bytes and look alike, so our own key files say which they hold.
 const (
 	seedPrefix   = "nexus-ed25519-seed:"
 	publicPrefix = "nexus-ed25519-public:"
 )
 
-// A seed is an Ed25519 private key.
+// A seed is an Ed25519 private key (RFC 8032).
 type seed = [ed25519.SeedSize]byte
 
-// A keyText is what the text of a key holds: exactly one of these.
+// A keyText is a parsed key text. Exactly one field is set.
 type keyText struct {
 	seed   *seed
 	public *PublicKey
 	locked *lockedKey
-	bare   []byte // 32 bytes as hex that do not say what they are
+	bare   []byte // 32 bytes as hex, without a prefix: a seed or a public key
 }
 
-// private tells whether there is a secret in it.
+// private reports whether the text holds a secret.
 func (k keyText) private() bool { return k.seed != nil || k.locked != nil }
 
-// parseText reads the text of a key in any form: our own, OpenSSH, PKCS#8 and SPKI as PEM and as DER, bare hex. Refused
-// as BadKey; no part of the text is in the error.
+// parseText parses a key in any supported form: our own, OpenSSH, PKCS#8 and SPKI as PEM and as DER, and bare hex.
+// Refused as BadKey. Errors never contain any part of the text.
 func parseText(raw []byte) (keyText, error) {
 	text := bytes.TrimSpace(raw)
 	if value, ok := bytes.CutPrefix(text, []byte(seedPrefix)); ok {
@@ -57,38 +56,38 @@ func parseText(raw []byte) (keyText, error) {
 	return parseLine(text)
 }
 
-// isDER tells whether the bytes are one ASN.1 sequence, as every key is in DER, and nothing else.
+// isDER reports whether the bytes are exactly one ASN.1 sequence, as every DER key is.
 func isDER(raw []byte) bool {
 	var whole asn1.RawValue
 	rest, err := asn1.Unmarshal(raw, &whole)
 	return err == nil && len(rest) == 0 && whole.Tag == asn1.TagSequence
 }
 
-// keyOf makes a key of 64 hex digits.
+// keyOf parses 64 hex digits and makes a key of them.
 func keyOf(digits []byte, as func([]byte) keyText) (keyText, error) {
 	k, err := hex.DecodeString(string(digits))
 	if err != nil || len(k) != ed25519.PublicKeySize {
-		return keyText{}, refusal.New(refusal.BadKey, "the key is not %d hex digits", 2*ed25519.PublicKeySize)
+		return keyText{}, refusal.New(refusal.BadKey, "the key does not have %d hex digits", 2*ed25519.PublicKeySize)
 	}
 	return as(k), nil
 }
 
-// parsePEM reads the one block of a file.
+// parsePEM parses a file with one PEM block.
 func parsePEM(raw []byte, block *pem.Block, rest []byte) (keyText, error) {
 	if bytes.Contains(rest, []byte("-----BEGIN ")) {
-		return keyText{}, refusal.New(refusal.BadKey, "more than one PEM block: a key stands alone")
+		return keyText{}, refusal.New(refusal.BadKey, "more than one PEM block, want one key only")
 	}
 	switch kind := block.Type; {
 	case kind == "OPENSSH PRIVATE KEY":
 		return parseOpenSSH(block)
 	case kind == "ENCRYPTED PRIVATE KEY":
-		return keyText{}, refusal.New(refusal.BadKey, "the key is an encrypted PKCS#8, which is not read here: "+
+		return keyText{}, refusal.New(refusal.BadKey, "encrypted PKCS#8 keys are not supported: "+
 			"`openssl pkey -in FILE -out NEW` decrypts it, into a file that must be kept safe")
 	case kind == "PRIVATE KEY":
 		return parseDER(block.Bytes)
 	case kind == "PUBLIC KEY":
 		if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("-----BEGIN ")) || len(bytes.TrimSpace(rest)) > 0 {
-			return keyText{}, refusal.New(refusal.BadKey, "text beside the PEM block: a public key stands alone")
+			return keyText{}, refusal.New(refusal.BadKey, "text besides the PEM block, want a public key only")
 		}
 		return parseDER(block.Bytes)
 	case strings.HasSuffix(kind, " PRIVATE KEY"), strings.HasSuffix(kind, " PUBLIC KEY"):
@@ -98,7 +97,7 @@ func parsePEM(raw []byte, block *pem.Block, rest []byte) (keyText, error) {
 	}
 }
 
-// parseDER reads a PKCS#8 private key or an SPKI public key (RFC 8410).
+// parseDER parses a PKCS#8 private key or an SPKI public key (RFC 8410).
 func parseDER(der []byte) (keyText, error) {
 	if !isDER(der) {
 		return keyText{}, errNoKey()
@@ -118,19 +117,19 @@ func parseDER(der []byte) (keyText, error) {
 		return keyText{public: (*PublicKey)(public)}, nil
 	}
 	return keyText{}, refusal.New(refusal.BadKey,
-		"neither a PKCS#8 nor an SPKI key of a kind that is known here, let alone Ed25519")
+		"the key is neither a PKCS#8 nor an SPKI key of a known type")
 }
 
-// parseLine reads an OpenSSH public key: one line without options.
+// parseLine parses an OpenSSH public key: one line without options.
 func parseLine(text []byte) (keyText, error) {
 	parsed, _, options, _, err := ssh.ParseAuthorizedKey(text)
 	switch {
 	case err != nil:
 		return keyText{}, errNoKey()
 	case bytes.ContainsAny(text, "\r\n"):
-		return keyText{}, refusal.New(refusal.BadKey, "more than one line: a key stands alone")
+		return keyText{}, refusal.New(refusal.BadKey, "more than one line, want one key only")
 	case len(options) > 0:
-		return keyText{}, refusal.New(refusal.BadKey, "the key has options, which would have no effect here")
+		return keyText{}, refusal.New(refusal.BadKey, "the key has options, which are not supported")
 	}
 	public, err := fromSSH(parsed)
 	return keyText{public: &public}, err
@@ -140,5 +139,5 @@ func errNotEd25519() error { return refusal.New(refusal.BadKey, "the key is not 
 
 func errNoKey() error {
 	return refusal.New(refusal.BadKey,
-		"no key in a form that is read here: `nxs-pack keygen`, OpenSSH, or PKCS#8 and SPKI (PEM, DER)")
+		"not a key in a supported form: `nxs-pack keygen`, OpenSSH, or PKCS#8 and SPKI (PEM, DER)")
 }

@@ -13,10 +13,10 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// opensshMagic begins what the PEM block of an OpenSSH private key holds (PROTOCOL.key of OpenSSH).
+// opensshMagic is the beginning of the PEM block of an OpenSSH private key (PROTOCOL.key of OpenSSH).
 const opensshMagic = "openssh-key-v1\x00"
 
-// parseOpenSSH reads an OpenSSH private key, or finds that it has a passphrase.
+// parseOpenSSH parses an OpenSSH private key. One with a passphrase is returned locked.
 func parseOpenSSH(block *pem.Block) (keyText, error) {
 	var head struct {
 		Cipher string
@@ -37,7 +37,7 @@ func parseOpenSSH(block *pem.Block) (keyText, error) {
 	return keyText{seed: k}, err
 }
 
-// opensshSeed takes the seed; the public half is derived from it, for the file's may be another.
+// opensshSeed returns the seed. The public half is derived from it, because the one in the file may differ.
 func opensshSeed(parsed any) (*seed, error) {
 	key, ok := parsed.(*ed25519.PrivateKey)
 	if !ok || len(*key) != ed25519.PrivateKeySize {
@@ -46,20 +46,20 @@ func opensshSeed(parsed any) (*seed, error) {
 	return (*seed)(key.Seed()), nil
 }
 
-// A lockedKey is an OpenSSH private key under a passphrase.
+// A lockedKey is an OpenSSH private key that is encrypted with a passphrase.
 type lockedKey struct {
 	cipher string
 	text   []byte // PEM
 }
 
-// readable are the ciphers that x/crypto can decrypt. The first is OpenSSH's own choice.
+// readable returns the ciphers that x/crypto can decrypt. The first is OpenSSH's default.
 func readable() []string { return []string{"aes256-ctr", "aes256-cbc"} }
 
-// unlock asks for the passphrase, unless the key could not be decrypted with it anyway.
+// unlock decrypts the key. It asks for the passphrase only if the cipher is supported.
 func (k *lockedKey) unlock(ask Passphrase) (*seed, error) {
 	if !slices.Contains(readable(), k.cipher) {
-		return nil, refusal.New(refusal.BadKey, "the key is encrypted with %q, which is not read here: "+
-			"`ssh-keygen -p -Z %s -f FILE` encrypts it anew, or add it to ssh-agent and name it as agent:", k.cipher,
+		return nil, refusal.New(refusal.BadKey, "the key is encrypted with %q, which is not supported: "+
+			"`ssh-keygen -p -Z %s -f FILE` re-encrypts it, or add it to ssh-agent and name it as agent:", k.cipher,
 			readable()[0])
 	}
 	passphrase, err := ask()
@@ -77,10 +77,10 @@ func (k *lockedKey) unlock(ask Passphrase) (*seed, error) {
 	return opensshSeed(parsed)
 }
 
-// A Passphrase asks whoever started this for the passphrase of a key.
+// A Passphrase asks the user for the passphrase of a key.
 type Passphrase func() ([]byte, error)
 
-// NoPassphrase refuses keys that have one.
+// NoPassphrase is the Passphrase that refuses encrypted keys.
 func NoPassphrase() ([]byte, error) {
 	return nil, refusal.New(refusal.BadKey, "the key has a passphrase: add it to ssh-agent and name it as agent:")
 }

@@ -12,14 +12,14 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Signer makes Ed25519 signatures over raw messages.
+// A Signer makes Ed25519 signatures over raw messages.
 type Signer interface {
 	Public() PublicKey
 	Sign(message []byte) ([]byte, error)
-	SignFrom(message Message) ([]byte, error) // as Sign, in little memory
+	SignFrom(message Message) ([]byte, error) // like Sign, but reads the message in pieces if it can
 }
 
-// NewSigner returns the signer of a 32-byte seed.
+// NewSigner returns a signer with this seed as its private key.
 func NewSigner(seed [ed25519.SeedSize]byte) Signer {
 	return seedSigner{ed25519.NewKeyFromSeed(seed[:])}
 }
@@ -32,16 +32,16 @@ func (s seedSigner) Sign(message []byte) ([]byte, error) {
 	return s.key.Sign(nil, message, crypto.Hash(0))
 }
 
-// SeedText returns a seed as a text that says what it is, for a file that only its owner can read.
+// SeedText returns the seed with a prefix that marks it as a private key, for a file that only its owner can read.
 func SeedText(seed [ed25519.SeedSize]byte) string { return seedPrefix + hex.EncodeToString(seed[:]) }
 
-// agentPrefix says that the key is in the running ssh-agent: `agent:` alone or with a comment or SHA256 fingerprint.
+// agentPrefix denotes a key in the running ssh-agent: `agent:` alone, or followed by a comment or SHA256 fingerprint.
 const agentPrefix = "agent:"
 
-// LoadSigner returns the signer that a key names: a file with a private key in any form that parseText knows; a file
-// with a public key, or `agent:` alone or with a comment or fingerprint, for a key in the running ssh-agent.
-// `hex-seed:` before a file's name says that bare hex in it is a private key. Where the key has a passphrase, ask is
-// called. Refused as BadKey; no part of a key is in the error.
+// LoadSigner returns the signer for a named key. The name is that of a file with a private key in any form that
+// parseText supports, or, for a key in the running ssh-agent, that of a file with its public key, or `agent:`, alone or
+// followed by a comment or fingerprint. `hex-seed:` before a file's name means that bare hex in it is a private key. If
+// the key has a passphrase, ask is called. Refused as BadKey. Errors never contain any part of a key.
 func LoadSigner(name string, ask Passphrase) (Signer, error) {
 	if which, ok := strings.CutPrefix(name, agentPrefix); ok {
 		return agentSigner(func(key *agent.Key, _ PublicKey) bool {
@@ -75,7 +75,7 @@ func (k keyText) signer(ask Passphrase) (Signer, error) {
 		signer, err := agentSigner(func(_ *agent.Key, held PublicKey) bool { return held == *k.public })
 		if err != nil {
 			return nil, refusal.New(refusal.Of(err),
-				"it is a public key, for which ssh-agent would have to sign: %v", err)
+				"it is a public key, and ssh-agent cannot sign for it: %v", err)
 		}
 		return signer, nil
 	default:

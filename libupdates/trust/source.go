@@ -11,7 +11,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Who names a key says what bare hex in it is by one of these before the name, or by a file name that ends in .pub.
+// Bare hex may be a private or a public key. A prefix before the name of a key says which, as does a file name that
+// ends in .pub.
 const (
 	hexSeed      = "hex-seed:"
 	hexPublic    = "hex-public:"
@@ -21,7 +22,7 @@ const (
 // maxKeyFile bounds a key file, in bytes.
 const maxKeyFile = 16 << 10
 
-// A claim is what bare hex is said to be.
+// A claim is what the user says about bare hex.
 type claim uint8
 
 const (
@@ -30,7 +31,7 @@ const (
 	claimedPublic
 )
 
-// claimed takes apart what is said of a key, and where it is.
+// claimed splits a key argument into the claim and the name or text of the key.
 func claimed(source string) (claim, string) {
 	if name, ok := strings.CutPrefix(source, hexSeed); ok {
 		return claimedSeed, name
@@ -44,7 +45,7 @@ func claimed(source string) (claim, string) {
 	return unclaimed, source
 }
 
-// as takes bare hex for what it is said to be.
+// as interprets bare hex according to the claim.
 func (k keyText) as(c claim) keyText {
 	switch {
 	case k.bare == nil || c == unclaimed:
@@ -56,9 +57,10 @@ func (k keyText) as(c claim) keyText {
 	}
 }
 
-// ReadPublicKey returns the public key that an argument names: the text of a key, or a file with one, as ParsePublicKey
-// reads it. Bare hex is taken where it is said to be public: `hex-public:` before it or before the file's name, or a
-// file name that ends in .pub. Refused as BadKey; what is no key is not in the error, for it could be a secret.
+// ReadPublicKey returns the public key that an argument denotes: the text of a key, or the name of a file with one, in
+// a form that ParsePublicKey accepts. Bare hex is accepted if it is marked as public, by `hex-public:` before it or
+// before the file's name, or by a file name that ends in .pub. Refused as BadKey. Errors never contain text that is not
+// a public key, because it could be a secret.
 func ReadPublicKey(source string) (PublicKey, error) {
 	claim, name := claimed(source)
 	text, err := keyOrFile(name)
@@ -68,7 +70,7 @@ func ReadPublicKey(source string) (PublicKey, error) {
 	return parsePublic(text, claim)
 }
 
-// keyOrFile is the argument itself where it is a key, else what the file of that name holds.
+// keyOrFile returns the argument itself if it is a key, or else the content of the file with that name.
 func keyOrFile(argument string) ([]byte, error) {
 	if isKey(argument) {
 		return []byte(argument), nil
@@ -76,7 +78,7 @@ func keyOrFile(argument string) ([]byte, error) {
 	return readKeyFile(argument)
 }
 
-// isKey tells whether an argument is a key, or was to be one, and no file's name.
+// isKey reports whether an argument is a key, or looks like a malformed one, rather than a file's name.
 func isKey(argument string) bool {
 	for _, begins := range []string{seedPrefix, publicPrefix, "-----BEGIN "} {
 		if strings.HasPrefix(strings.TrimSpace(argument), begins) {
@@ -87,8 +89,7 @@ func isKey(argument string) bool {
 	return err == nil
 }
 
-// Shown is how an argument that names a key stands in a message: as it is, unless it is a key itself, which could be a
-// secret.
+// Shown returns a key argument for messages: unchanged, unless it is the text of a key, which could be a secret.
 func Shown(source string) string {
 	if _, name := claimed(source); isKey(name) {
 		return "(given as text)"
@@ -96,7 +97,7 @@ func Shown(source string) string {
 	return source
 }
 
-// readKeyFile reads a key file. The caller names it.
+// readKeyFile reads a key file. Its errors do not contain the name; the caller adds it.
 func readKeyFile(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -108,12 +109,12 @@ func readKeyFile(name string) ([]byte, error) {
 		return nil, unnamed(err)
 	}
 	if len(text) > maxKeyFile {
-		return nil, refusal.New(refusal.BadKey, "key file is over %d bytes", maxKeyFile)
+		return nil, refusal.New(refusal.BadKey, "key file has more than %d bytes", maxKeyFile)
 	}
 	return text, nil
 }
 
-// unnamed is a file error without the name.
+// unnamed returns a file error without the file's name.
 func unnamed(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err

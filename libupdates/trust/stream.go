@@ -15,16 +15,16 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Ed25519 reads its message twice (RFC 8032, 5.1.6): for the nonce, and for the challenge. The standard library wants
-// it in memory for that; a payload of gigabytes is read from its file instead. The arithmetic is that of
-// filippo.io/edwards25519, which the standard library's is made from: what it does with the seed and the nonce takes
-// the same time whatever they are.
+// Ed25519 reads its message twice (RFC 8032, 5.1.6): for the nonce and for the challenge. The standard library needs
+// the message in memory for that; here, a payload of gigabytes is read from its file instead. The arithmetic is that of
+// filippo.io/edwards25519, from which the standard library's is derived. Operations on the seed and the nonce are
+// constant-time.
 
-// A Message is what is signed or checked where it lies. It is read more than once.
+// A Message is a message to sign or check without loading it into memory. It is read more than once.
 type Message = *io.SectionReader
 
 // SignFrom signs like Sign. A message that changes between the two readings is refused as DigestMismatch: two
-// challenges with one nonce would give the key away.
+// challenges with the same nonce would reveal the private key.
 func (s seedSigner) SignFrom(message Message) ([]byte, error) {
 	expanded := sha512.Sum512(s.key.Seed())
 	defer clear(expanded[:])
@@ -49,7 +49,7 @@ func (s seedSigner) SignFrom(message Message) ([]byte, error) {
 	return append(commitment, response.Bytes()...), nil
 }
 
-// A Check tells whether a key made a signature over all that is written to it. What it accepts is exactly what the
+// A Check verifies a signature over the message that is written to it. It accepts exactly the signatures that the
 // standard library accepts.
 type Check struct {
 	key       PublicKey
@@ -57,7 +57,7 @@ type Check struct {
 	wide      hash.Hash // of the commitment, the key and the message
 }
 
-// Check begins to check a signature. One of another size than 64 bytes is none.
+// Check returns a Check of a signature. A signature that does not have 64 bytes never passes.
 func (k PublicKey) Check(signature []byte) *Check {
 	c := &Check{k, signature, sha512.New()}
 	c.wide.Write(signature[:min(len(signature), ed25519.SignatureSize/2)])
@@ -65,10 +65,10 @@ func (k PublicKey) Check(signature []byte) *Check {
 	return c
 }
 
-// Write takes the next bytes of the message.
+// Write adds the next bytes of the message.
 func (c *Check) Write(p []byte) (int, error) { return c.wide.Write(p) }
 
-// Passed tells whether the message that was written is what was signed.
+// Passed reports whether the signature is valid for the message written so far.
 func (c *Check) Passed() bool {
 	if len(c.signature) != ed25519.SignatureSize {
 		return false
@@ -89,7 +89,7 @@ func (c *Check) Passed() bool {
 	return bytes.Equal(c.signature[:32], commitment.Bytes())
 }
 
-// SignedFrom tells, like Signed, whether the key made the signature over the message; it reads the message once.
+// SignedFrom reports, like Signed, whether the key made the signature over the message. It reads the message once.
 func (k PublicKey) SignedFrom(message Message, signature []byte) (bool, error) {
 	check := k.Check(signature)
 	if err := feed(message, check); err != nil {
@@ -98,8 +98,8 @@ func (k PublicKey) SignedFrom(message Message, signature []byte) (bool, error) {
 	return check.Passed(), nil
 }
 
-// scalarOf is the SHA-512 of what stands before the message and of the message, as a scalar. It returns the SHA-256 of
-// the message beside it.
+// scalarOf returns the SHA-512 of the concatenation of before and the message, as a scalar, and the SHA-256 of the
+// message alone.
 func scalarOf(message Message, before ...[]byte) (*edwards25519.Scalar, [sha256.Size]byte, error) {
 	wide, alone := sha512.New(), sha256.New()
 	for _, b := range before {
@@ -114,10 +114,10 @@ func scalarOf(message Message, before ...[]byte) (*edwards25519.Scalar, [sha256.
 
 func sum(h hash.Hash) [sha256.Size]byte { return [sha256.Size]byte(h.Sum(nil)) }
 
-// chunk is how much of a message is in memory at a time, in bytes.
+// chunk is the size of the read buffer, in bytes.
 const chunk = 256 << 10
 
-// feed hands on all of the message, which is as long as it says.
+// feed copies the whole message. A message that is shorter than its size is refused.
 func feed(message Message, to io.Writer) error {
 	buffer := make([]byte, min(chunk, message.Size()))
 	for at := int64(0); at < message.Size(); {
@@ -125,7 +125,7 @@ func feed(message Message, to io.Writer) error {
 		n, err := message.ReadAt(piece, at)
 		if n < len(piece) {
 			if errors.Is(err, io.EOF) {
-				err = refusal.New(refusal.SizeMismatch, "the message became shorter while it was read")
+				err = refusal.New(refusal.SizeMismatch, "the message was truncated while it was read")
 			}
 			return err
 		}
