@@ -12,11 +12,11 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// schemaVersion is the one layout this reader knows.
+// schemaVersion is the only schema version that this reader supports.
 const schemaVersion = 1
 
-// ParseManifest reads a manifest whose bytes have been verified. Any valid encoding is accepted, unknown fields are
-// ignored. Refusals: ManifestTooLarge, BadSchemaVersion, BadBundleName, BadVersion, BadManifest.
+// ParseManifest parses a manifest whose bytes have been verified. It accepts every valid encoding and ignores unknown
+// fields. Refusals: ManifestTooLarge, BadSchemaVersion, BadBundleName, BadVersion, BadManifest.
 func ParseManifest(raw []byte) (Manifest, error) {
 	if len(raw) > MaxManifest {
 		return Manifest{}, refusal.New(refusal.ManifestTooLarge, "manifest of %d bytes is over the limit of %d",
@@ -86,7 +86,7 @@ func readData(root manifest.BundleManifest, m *Manifest) error {
 		return err
 	}
 	if len(publisher) != len(m.Publisher) {
-		return fmt.Errorf("publisher has %d bytes, not %d", len(publisher), len(m.Publisher))
+		return fmt.Errorf("publisher has %d bytes, want %d", len(publisher), len(m.Publisher))
 	}
 	copy(m.Publisher[:], publisher)
 	signature, err := root.Signature()
@@ -94,7 +94,7 @@ func readData(root manifest.BundleManifest, m *Manifest) error {
 		return err
 	}
 	if len(signature) != 64 {
-		return fmt.Errorf("signature has %d bytes, not 64", len(signature))
+		return fmt.Errorf("signature has %d bytes, want 64", len(signature))
 	}
 	m.Signature = bytes.Clone(signature)
 	digest, err := root.PayloadDigest()
@@ -102,7 +102,7 @@ func readData(root manifest.BundleManifest, m *Manifest) error {
 		return err
 	}
 	if len(digest) != 0 && len(digest) != 32 {
-		return fmt.Errorf("payload digest has %d bytes, not 32", len(digest))
+		return fmt.Errorf("payload digest has %d bytes, want 32", len(digest))
 	}
 	if len(digest) == 32 {
 		m.PayloadDigest = bytes.Clone(digest)
@@ -110,13 +110,13 @@ func readData(root manifest.BundleManifest, m *Manifest) error {
 	return nil
 }
 
-// texts reads a list within its bounds, checked before anything is made of it.
+// texts reads a list. It checks the bounds before it allocates anything.
 func texts(list capnp.TextList, err error) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
 	if list.Len() > MaxListed {
-		return nil, fmt.Errorf("a list has %d entries, more than %d", list.Len(), MaxListed)
+		return nil, fmt.Errorf("a list has %d entries, want at most %d", list.Len(), MaxListed)
 	}
 	var out []string
 	for i := range list.Len() {
@@ -129,7 +129,7 @@ func texts(list capnp.TextList, err error) ([]string, error) {
 	return out, nil
 }
 
-// check holds the manifest against the rules for its fields.
+// check checks the fields of the manifest against their rules.
 func (m Manifest) check() error {
 	if err := CheckName(m.Name); err != nil {
 		return err

@@ -25,7 +25,7 @@ func TestCheckDemands(t *testing.T) {
 		{"what no bundle is given", "", []string{"StateFs", "Updated"}, "", ""},
 		{"what there is not", "", []string{"BundleMgr", "Network"}, refusal.UnknownCapability,
 			`bundle a asks for "Network"`},
-		{"the wrong case", "", []string{"bundlemgr"}, refusal.UnknownCapability, `is "BundleMgr" meant?`},
+		{"the wrong case", "", []string{"bundlemgr"}, refusal.UnknownCapability, `did you mean "BundleMgr"?`},
 		{"no bundle's name", "", []string{"bundle/B"}, refusal.UnknownCapability, ""},
 		{"no name", "", []string{""}, refusal.UnknownCapability, ""},
 	} {
@@ -45,12 +45,12 @@ func TestCheckAbilities(t *testing.T) {
 		{nil, "", ""},
 		{[]string{nxb.AbilityMain, nxb.AbilityService, nxb.AbilityNative}, "", ""},
 		{[]string{"org.example.ability.Service", "service"}, "", ""},
-		{[]string{"nexus.ability.service"}, refusal.UnknownAbility, `is "nexus.ability.Service" meant?`},
-		{[]string{"Nexus.Ability.Service"}, refusal.UnknownAbility, `is "nexus.ability.Service" meant?`},
+		{[]string{"nexus.ability.service"}, refusal.UnknownAbility, `did you mean "nexus.ability.Service"?`},
+		{[]string{"Nexus.Ability.Service"}, refusal.UnknownAbility, `did you mean "nexus.ability.Service"?`},
 		{[]string{nxb.AbilityService, "nexus.ability.Servcie"}, refusal.UnknownAbility,
-			`"nexus.ability.Servcie" is no ability`},
+			`"nexus.ability.Servcie" is not an ability`},
 		{[]string{"nexus."}, refusal.UnknownAbility, ""},
-		{[]string{nxb.AbilityNative}, refusal.UnknownAbility, "beside nexus.ability.Service only"},
+		{[]string{nxb.AbilityNative}, refusal.UnknownAbility, "only valid together with nexus.ability.Service"},
 	} {
 		err := nxb.Manifest{Abilities: c.abilities}.CheckAbilities()
 		if refusal.Of(err) != c.want || err != nil && !strings.Contains(err.Error(), c.says) {

@@ -1,4 +1,4 @@
-// Package nxb is one bundle: its manifest (schema/manifest.capnp), the rules for its name and version, and what its
-// abilities say it runs as. It opens no files and checks no signature; whoever parses a manifest has verified the bytes
-// first.
+// Package nxb implements bundles: the manifest (schema/manifest.capnp), the rules for its name and version, and the
+// abilities that say how it runs. It opens no files and verifies nothing: callers verify the bytes of a manifest before
+// they parse it.
 package nxb

@@ -9,7 +9,7 @@ import (
 	"nexus/libupdates/message"
 )
 
-// Encode writes the manifest as canonical bytes: same manifest, same bytes.
+// Encode returns the canonical encoding of the manifest: the same manifest gives the same bytes.
 func (m Manifest) Encode() ([]byte, error) {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()

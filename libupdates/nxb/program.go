@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Needs are what a dynamic program needs of the machine it runs on. A static one needs nothing.
+// Needs lists what a dynamically linked program needs on the machine. A static one needs nothing.
 type Needs struct {
 	Loader    string   // a path; empty for a static program
-	Libraries []string // names, without those that they need in turn
+	Libraries []string // names; only those that the program itself names
 }
 
-// ProgramNeeds reads what an ELF program needs. What is no ELF program needs nothing; CheckELF says what it is.
+// ProgramNeeds returns what an ELF program needs. Anything else needs nothing; CheckELF refuses it.
 func ProgramNeeds(r io.ReaderAt) Needs {
 	f, err := elf.NewFile(r)
 	if err != nil {
@@ -28,15 +28,15 @@ func ProgramNeeds(r io.ReaderAt) Needs {
 		}
 	}
 	if needs.Loader != "" {
-		needs.Libraries, _ = f.ImportedLibraries() // what cannot be read the loader will say
+		needs.Libraries, _ = f.ImportedLibraries() // an unreadable list is left to the loader to report
 	}
 	return needs
 }
 
-// maxLoader bounds the path of a loader, as the kernel does (PATH_MAX).
+// maxLoader bounds the path of a loader in bytes, as the kernel does (PATH_MAX).
 const maxLoader = 4096
 
-// MachineOf is the machine of an architecture as Go names it, of those that the system runs on.
+// MachineOf returns the ELF machine for a Go architecture name, if the system supports it.
 func MachineOf(arch string) (elf.Machine, bool) {
 	switch arch {
 	case "amd64":
