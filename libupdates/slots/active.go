@@ -10,20 +10,19 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// activeLink is a link to the slot that was confirmed last. It outlives the boot record where that is kept in memory:
-// after a cut the device starts with the set that last proved healthy, never with one that was merely staged, or that
-// was rolled back.
+// activeLink is a link to the slot that was confirmed last. It survives a power cut even if the boot record is only in
+// memory. The device then starts the set that last proved healthy, never one that was only staged or was rolled back.
 const activeLink = "active"
 
-// Active returns the slot that was confirmed last; None where none ever was. Refused as SlotMismatch where something
-// else is in place of the link, or it leads elsewhere.
+// Active returns the slot that was confirmed last, or None if no slot ever was. Refused as SlotMismatch if the active
+// link is not a link, or does not lead to a slot.
 func (s *Store) Active() (bootctl.Slot, error) {
 	target, err := s.fs.Readlink(activeLink)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return bootctl.None, nil
 	case errors.Is(err, durable.ErrKind):
-		return bootctl.None, refusal.New(refusal.SlotMismatch, "the active link is no link")
+		return bootctl.None, refusal.New(refusal.SlotMismatch, "the active link is not a link")
 	case err != nil:
 		return bootctl.None, fmt.Errorf("cannot read the active slot: %w", err)
 	case target == bootctl.A.String():
@@ -31,11 +30,12 @@ func (s *Store) Active() (bootctl.Slot, error) {
 	case target == bootctl.B.String():
 		return bootctl.B, nil
 	}
-	return bootctl.None, refusal.New(refusal.SlotMismatch, "the active link leads to %q, which is no slot", target)
+	return bootctl.None, refusal.New(refusal.SlotMismatch, "the active link leads to %q, which is not a slot", target)
 }
 
-// SetActive makes a slot the confirmed one, durably, in one step. After an error either may be. A device with nothing
-// in its slots has no link yet: so a link that leads to an empty slot says that the slot has lost its set.
+// SetActive records a slot as the confirmed one, durably and in one step. After an error, either the old or the new
+// slot may be recorded. A device whose slots were never filled has no active link, so an active link to an empty slot
+// means that the slot has lost its set.
 func (s *Store) SetActive(slot bootctl.Slot) error {
 	if err := checkSlot(slot); err != nil {
 		return fmt.Errorf("cannot set the active slot: %w", err)

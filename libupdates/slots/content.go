@@ -8,17 +8,17 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Content is what a slot holds; the zero value is an empty slot.
+// Content describes what a slot holds. The zero value is an empty slot.
 type Content struct {
 	Digest  nxs.Digest     // of the set's index
 	Version string         // of the set
 	Bundles []nxs.Entry    // in byte order of their names
-	Floor   string         // the version floor it asks for; empty: none
-	Health  nxs.Health     // what its publisher asks of a trial
-	Damage  refusal.Reason // of a slot that leads to no set, though something is in place of its link
+	Floor   string         // the version floor of the set; empty if none
+	Health  nxs.Health     // the health policy of the set's publisher
+	Damage  refusal.Reason // set if something is in place of the slot's link, but it does not lead to a set
 }
 
-// Record returns the content as a boot record keeps it: a set that is not confirmed.
+// Record returns the content as a boot record keeps it, for a set that is not confirmed.
 func (c Content) Record() bootctl.Content {
 	return bootctl.Content{Digest: bootctl.Digest(c.Digest), Version: c.Version, Floor: c.Floor}
 }
@@ -27,10 +27,10 @@ func contentOf(d nxs.Digest, x nxs.Index) Content {
 	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles, Floor: x.VersionFloor, Health: x.Health}
 }
 
-// Content returns what the slot holds, by the stored index, whose digest is checked; signature and bundles are not, see
-// Verify. Refused as SlotMismatch where the slot leads to no set, which the content says too, as DigestMismatch where
-// the index is not the one its directory is named after. Where the index is damaged (DamageOf), the content has the
-// digest and nothing else.
+// Content returns what the slot holds, according to the stored index. It checks the index's digest, but neither
+// signature nor bundles (see Verify). Refused as SlotMismatch if the slot does not lead to a set, which Damage also
+// says, and as DigestMismatch if the index does not match the name of its directory. If the index is damaged
+// (DamageOf), only Digest is set.
 func (s *Store) Content(slot bootctl.Slot) (Content, error) {
 	content, err := s.content(slot)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Store) content(slot bootctl.Slot) (Content, error) {
 	return contentOf(d, index), nil
 }
 
-// Empty empties the slot, durably; that it is empty already is fine. After an error it holds what it held.
+// Empty empties the slot durably; an empty slot stays empty. After an error the slot still holds what it held.
 func (s *Store) Empty(slot bootctl.Slot) error {
 	if err := checkSlot(slot); err != nil {
 		return fmt.Errorf("cannot empty slot: %w", err)
@@ -66,8 +66,8 @@ func (s *Store) Empty(slot bootctl.Slot) error {
 	return nil
 }
 
-// Verify checks that the slot holds the set of that digest, and everything of it against its index and the index's
-// signature, as if it had just arrived. With the zero digest the slot has to be empty. It reads every byte of the set;
+// Verify checks that the slot holds the set with that digest, and checks everything in it against its index and the
+// index's signature, as on arrival. With the zero digest, the slot must be empty. It reads every byte of the set.
 // FaultOf says what an error means.
 func (s *Store) Verify(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc) error {
 	if err := checkSlot(slot); err != nil {

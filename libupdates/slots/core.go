@@ -9,16 +9,16 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Core is the core that a slot's set carries, with what proves it to whoever trusts no word of the reader.
+// A Core is the core of a slot's set, with its proof for a recipient that does not trust the reader.
 type Core struct {
-	Index     []byte // as it was signed
+	Index     []byte // the raw index, as signed
 	Signature []byte
-	Entry     nxs.Entry        // what the index says of the core
-	Payload   durable.ReadFile // of the signed size; its digest is not checked
+	Entry     nxs.Entry        // the core's entry in the index
+	Payload   durable.ReadFile // has the signed size; its digest is not checked
 }
 
-// OpenCore opens the core in a slot. The caller closes the payload. Refused as UnknownBundle where the set carries none
-// or the slot is empty.
+// OpenCore opens the core in a slot. The caller closes the payload. Refused as UnknownBundle if the slot is empty or
+// its set has no core.
 func (s *Store) OpenCore(slot bootctl.Slot) (*Core, error) {
 	core, err := s.openCore(slot)
 	if err != nil {
@@ -43,13 +43,13 @@ func (s *Store) openCore(slot bootctl.Slot) (*Core, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := nxs.ParseIndex(raw) // its digest is that of the set which the slot was verified to hold
+	index, err := nxs.ParseIndex(raw) // the digest is that of the set which the slot was verified to hold
 	if err != nil {
 		return nil, err
 	}
 	entry, carried := nxs.Core(index.Bundles)
 	if !carried {
-		return nil, refusal.New(refusal.UnknownBundle, "its set carries no %s", nxs.CoreName)
+		return nil, refusal.New(refusal.UnknownBundle, "its set does not contain %s", nxs.CoreName)
 	}
 	payload, err := set.openPayload(entry)
 	if err != nil {

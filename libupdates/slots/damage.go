@@ -9,19 +9,19 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A Fault says who is to blame for a slot that cannot run, and so what follows.
+// A Fault says what caused a slot to be unusable, which decides what happens next.
 type Fault uint8
 
-// The faults.
+// The kinds of fault.
 const (
-	// a key that is not trusted now, a disk that cannot be read, a daemon that is away: another try may pass
+	// a key that is not trusted at present, a disk that cannot be read, a daemon that is down: a retry may succeed
 	Passing  Fault = iota + 1
-	Medium         // the slot no longer holds what was signed: it is marked, and the set is not to blame
-	OfTheSet       // the slot holds what was signed, and that cannot run here
+	Medium         // the slot no longer holds what was signed: it is marked damaged, the set is not to blame
+	OfTheSet       // the slot holds what was signed, but that cannot run here
 )
 
-// FaultOf classifies an error about a slot, from this package or from whoever publishes a slot, and returns the reason
-// to record.
+// FaultOf classifies an error about a slot, from this package or from a publisher of slots, and returns the reason to
+// record.
 func FaultOf(err error) (Fault, refusal.Reason) {
 	reason := refusal.Of(err)
 	if damage := (damagedSignature{}); errors.As(err, &damage) {
@@ -40,7 +40,7 @@ func FaultOf(err error) (Fault, refusal.Reason) {
 	}
 }
 
-// DamageOf tells whether an error says that a slot no longer holds what was signed, and the reason to record for it.
+// DamageOf reports whether an error means that a slot no longer holds what was signed, and the reason to record.
 func DamageOf(err error) (refusal.Reason, bool) {
 	if err == nil {
 		return "", false
@@ -49,14 +49,14 @@ func DamageOf(err error) (refusal.Reason, bool) {
 	return reason, fault == Medium
 }
 
-// A damagedSignature is the refusal of a signature that is not the one the set came with. To be told apart from a key
-// that is no longer trusted, which may pass.
+// A damagedSignature is the refusal of a signature that differs from the one the set came with. It is kept apart from
+// the refusal of a key that is no longer trusted, which may be temporary.
 type damagedSignature struct{ error }
 
 func (d damagedSignature) Unwrap() error { return d.error }
 
-// blame says whether the signature's file is to blame for its refusal. The index is the one that the slot was filled
-// with, by its digest, so the publisher it names did sign it. That publisher's signature vouches for nothing here.
+// blame decides whether a refused signature is damaged. The digest of the index shows that it is the index the slot was
+// filled with, so the publisher named in it did sign it. This check gives that publisher no trust.
 func blame(refused error, raw, signature []byte) error {
 	index, err := nxs.ParseIndex(raw)
 	if err != nil || index.Publisher.Signed(raw, signature) {
@@ -65,15 +65,15 @@ func blame(refused error, raw, signature []byte) error {
 	return damagedSignature{refused}
 }
 
-// unusable turns what the file system says of a file or folder of a set into its refusal, if it is about what is there.
+// unusable turns a file system error about a file or folder of a set into a refusal, if it is about what is there.
 func unusable(name string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return refusal.New(refusal.MissingEntry, "%s is missing", name)
 	case errors.Is(err, durable.ErrKind):
-		return refusal.New(refusal.BadEntryType, "%s is no regular file", name)
+		return refusal.New(refusal.BadEntryType, "%s is not a regular file", name)
 	case errors.Is(err, fs.ErrPermission):
-		return refusal.New(refusal.UnreadableEntry, "%s must not be read", name)
+		return refusal.New(refusal.UnreadableEntry, "no permission to read %s", name)
 	}
 	return err
 }

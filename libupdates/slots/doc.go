@@ -1,6 +1,6 @@
-// Package slots owns what is in the two slots on disk: it stages a set into one, empties one, verifies one, and opens
-// one for reading. It never decides which slot runs (package bootctl does) and never trusts a byte that the signed
-// index does not cover.
+// Package slots owns the contents of the two slots on disk. It stages a set into a slot, empties it, verifies it, and
+// opens it for reading. It does not decide which slot runs (package bootctl does), and trusts only bytes that the
+// signed index covers.
 //
 // Below the root of the system:
 //
@@ -13,6 +13,6 @@
 //	    <name>.nxb/payload.elf
 //	sets/.stage/            a set that is being received
 //
-// So a slot changes by one rename of a link, a set is complete before it has its name, and a set in both slots is
-// stored once.
+// So a slot changes by renaming one link, a set is complete before it gets its name, and a set in both slots is stored
+// once.
 package slots

@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A file is an archive of which any place can be read: its payloads are verified and written beside each other.
+// A file is an archive with random access: its payloads are verified and written in parallel.
 type file struct {
 	set  *nxs.File
 	from *counted
@@ -46,7 +46,7 @@ func (f file) deliver(in *incoming, _ nxs.Index, to keeper) error {
 	return err
 }
 
-// counted counts what is read of a file, of which every place is read once.
+// counted counts the bytes read from a file; every byte is read once.
 type counted struct {
 	file io.ReaderAt
 	size int64

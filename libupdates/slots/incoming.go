@@ -10,34 +10,33 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// An archive is a set on its way into a slot, however it comes.
+// An archive is a set to be staged, whether it comes from a stream or a file.
 type archive interface {
-	// open verifies its beginning.
+	// open verifies index and signature.
 	open() (*nxs.Head, error)
-	// deliver verifies the rest, to the end, and gives its keeper what is in it.
+	// deliver verifies the rest of the archive and passes its bundles to the keeper.
 	deliver(in *incoming, index nxs.Index, to keeper) error
 }
 
-// A keeper takes the bundles of an archive, in their order, each once.
+// A keeper receives the bundles of an archive, each once and in order.
 type keeper interface {
-	// payload gives the file that is to get the bundle's payload; nil: nobody wants the bytes, but they are verified
-	// all the same.
+	// payload returns the file for the bundle's payload. If it is nil, the payload is verified but not stored.
 	payload(bundle string) (durable.File, error)
-	// manifest keeps the bundle's manifest.
+	// manifest stores the bundle's manifest.
 	manifest(*nxs.Bundle) error
 }
 
-// asked is an archive of which the owner of the slots has a say in each bundle.
+// asked is an archive whose bundles the owner of the slots may refuse.
 type asked struct {
 	archive
-	admit func(nxs.Index, nxb.Manifest) error // nil: all are admitted
+	admit func(nxs.Index, nxb.Manifest) error // nil admits all bundles
 }
 
 func (a asked) deliver(in *incoming, index nxs.Index, to keeper) error {
 	return a.archive.deliver(in, index, choosy{to, index, a.admit})
 }
 
-// choosy keeps the bundles that are admitted. At the first one that is not, the archive ends.
+// choosy stores the admitted bundles. The first refused one ends the stage.
 type choosy struct {
 	keeper
 	index nxs.Index
@@ -53,13 +52,13 @@ func (c choosy) manifest(bundle *nxs.Bundle) error {
 	return c.keeper.manifest(bundle)
 }
 
-// nothing keeps nothing.
+// nothing is a keeper that stores nothing.
 type nothing struct{}
 
 func (nothing) payload(string) (durable.File, error) { return nil, nil }
 func (nothing) manifest(*nxs.Bundle) error           { return nil }
 
-// incoming is how far an archive has come.
+// incoming is the progress of an archive.
 type incoming struct {
 	ctx  context.Context
 	tell func(Progress)
@@ -68,7 +67,7 @@ type incoming struct {
 	at Progress
 }
 
-// ended says why the stage is to end, if it is.
+// ended returns why the stage must end, or nil.
 func (in *incoming) ended() error {
 	cause := context.Cause(in.ctx)
 	if cause == nil || refusal.Of(cause) != refusal.IO {
@@ -84,7 +83,8 @@ func (in *incoming) enter(p Phase) {
 	in.report()
 }
 
-// begins notes the bundle that comes now, after so many bytes of the archive. Of several reports the farthest counts.
+// begins records that the named bundle starts after done bytes of the archive. Of concurrent reports the furthest
+// counts.
 func (in *incoming) begins(bundle string, done int64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -92,7 +92,7 @@ func (in *incoming) begins(bundle string, done int64) {
 	in.report()
 }
 
-// came notes how many bytes of the archive have come.
+// came records how many bytes of the archive have been received.
 func (in *incoming) came(done int64) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

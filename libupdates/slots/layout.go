@@ -14,9 +14,9 @@ const (
 	setsDir  = "sets"
 	stageDir = setsDir + "/.stage"
 	newLink  = ".new"   // suffix of a slot's link before it takes the slot's name
-	aside    = ".aside" // suffix of a set's directory that can neither be mended nor removed
+	aside    = ".aside" // suffix of a damaged set's directory that can be neither repaired nor removed
 
-	mendedFile = "mended" // in stageDir: a second name of a payload, before it takes a damaged one's name
+	mendedFile = "mended" // in stageDir: a second name of an intact payload, before it replaces a damaged one
 
 	indexFile     = "system.nxsindex"
 	signatureFile = "system.sig.ed25519"
@@ -33,7 +33,7 @@ func manifestPath(set, name string) string { return path.Join(bundleDir(set, nam
 
 func payloadPath(set, name string) string { return path.Join(bundleDir(set, name), payloadFile) }
 
-// digestOf reads the digest out of a link's target.
+// digestOf returns the digest in a link's target.
 func digestOf(slot bootctl.Slot, target string) (nxs.Digest, error) {
 	name, ok := strings.CutPrefix(target, setsDir+"/")
 	if ok {
@@ -41,10 +41,10 @@ func digestOf(slot bootctl.Slot, target string) (nxs.Digest, error) {
 			return d, nil
 		}
 	}
-	return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "slot %s leads to %q, which is no set", slot, target)
+	return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "slot %s leads to %q, which is not a set", slot, target)
 }
 
-// checkSlot refuses what is no slot.
+// checkSlot refuses a value that is not a slot.
 func checkSlot(slot bootctl.Slot) error {
 	if slot != bootctl.A && slot != bootctl.B {
 		return refusal.New(refusal.SlotMismatch, "there is no slot %d", slot)

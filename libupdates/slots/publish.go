@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// keep gives the received set, whose files are durable, its name. Where that name is taken, the set there is not
-// intact, and a slot may lead to it: then it is mended, or makes room where it cannot be.
+// keep gives the received set its name; its files are already durable. If the name is taken, the set there is damaged,
+// and a slot may lead to it. It is then repaired in place or, if that is impossible, moved out of the way.
 func (s *Store) keep(head *nxs.Head) error {
 	dir := setDir(head.Digest)
 	err := s.makeRoom(head)
@@ -33,8 +33,8 @@ func (s *Store) keep(head *nxs.Head) error {
 	return err
 }
 
-// makeRoom takes away what has the name of the received set and cannot be mended file by file: what is no folder is
-// removed, and a folder of which something must not be read is set aside, for it cannot be removed either.
+// makeRoom clears the name of the received set if what has it cannot be repaired file by file. Anything that is not a
+// folder is removed. A folder with an unreadable entry is set aside, because it cannot be removed either.
 func (s *Store) makeRoom(head *nxs.Head) error {
 	dir := setDir(head.Digest)
 	_, err := s.fs.ReadDir(dir)
@@ -50,9 +50,8 @@ func (s *Store) makeRoom(head *nxs.Head) error {
 	return s.fs.Rename(dir, dir+aside)
 }
 
-// mend replaces the files of a damaged set one by one. Each has only one right content, which its digest says, so every
-// step leaves the set better or as it was, and a cut between two steps does no harm. What is damaged under two names is
-// mended under both.
+// mend replaces the files of a damaged set one by one. The digest fixes the content of each file, so no step can make
+// the set worse, and a power cut between two steps is harmless. A damaged file with two names is replaced under both.
 func (s *Store) mend(head *nxs.Head) error {
 	if err := s.mendOthers(head); err != nil {
 		return err
@@ -82,7 +81,7 @@ func (s *Store) mend(head *nxs.Head) error {
 	return s.fs.RemoveAll(stageDir)
 }
 
-// makeDir makes a folder where there is none; what is there and is no folder goes.
+// makeDir makes a folder unless there is one, and removes anything else that has its name.
 func (s *Store) makeDir(name string) error {
 	err := s.fs.Mkdir(name)
 	if !errors.Is(err, fs.ErrExist) {
@@ -97,7 +96,7 @@ func (s *Store) makeDir(name string) error {
 	return s.fs.Mkdir(name)
 }
 
-// replace gives a file a name in one step; a folder that has that name goes first.
+// replace renames a file in one step. If a folder has the new name, it is removed first.
 func (s *Store) replace(from, to string) error {
 	err := s.fs.Rename(from, to)
 	if !errors.Is(err, fs.ErrExist) {
@@ -109,8 +108,8 @@ func (s *Store) replace(from, to string) error {
 	return s.fs.Rename(from, to)
 }
 
-// mendOthers replaces the damaged payloads of other sets that the received set has too, each by a second name of the
-// received one.
+// mendOthers replaces damaged payloads in other sets that the received set also contains, each by a second name of the
+// received file.
 func (s *Store) mendOthers(head *nxs.Head) error {
 	sets, err := s.sets()
 	if err != nil {
@@ -138,8 +137,8 @@ func (s *Store) mendOthers(head *nxs.Head) error {
 	return nil
 }
 
-// replaceFile gives a received file a second name, which a damaged one had, durably and in one step. Where the file
-// system has no second names the damaged one stays.
+// replaceFile gives a received file a second name in place of a damaged file, durably and in one step. If the file
+// system does not support hard links, the damaged file stays.
 func (s *Store) replaceFile(from, to string) error {
 	beside := path.Join(stageDir, mendedFile)
 	if s.fs.Link(from, beside) != nil {
@@ -154,12 +153,12 @@ func (s *Store) replaceFile(from, to string) error {
 	return s.fs.SyncDir(path.Dir(to))
 }
 
-// point makes the slot lead to the set, or to none for the zero digest, durably, and removes the set it led to unless
-// the other slot still does. After an error the slot leads where it led, and the new set is gone unless a slot leads to
-// it.
+// point makes the slot lead to the set, or empties it if the digest is zero, durably, and removes the set it led to
+// unless the other slot still needs it. After an error the slot leads where it led, and the new set is gone unless a
+// slot leads to it.
 //
-// A set is removed only when the links that no longer lead to it are durable: else a cut could bring back a link to
-// nothing.
+// A set is removed only after the links that no longer lead to it are durable. Otherwise a power cut could restore a
+// link to a removed set.
 func (s *Store) point(slot bootctl.Slot, to nxs.Digest) error {
 	from, err := resolved(s.fs, slot)
 	if err != nil {
@@ -190,7 +189,7 @@ func (s *Store) link(slot bootctl.Slot, to nxs.Digest) error {
 	return s.replaceLink(setDir(to), slot.String())
 }
 
-// replaceLink makes a link lead to the target, in one step.
+// replaceLink replaces the named link in one step.
 func (s *Store) replaceLink(target, name string) error {
 	temp := name + newLink
 	if err := s.fs.RemoveAll(temp); err != nil {

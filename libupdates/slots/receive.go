@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	dataPerm    fs.FileMode = 0o444 // nothing of a set is ever changed in place
+	dataPerm    fs.FileMode = 0o444 // files of a set are never changed in place
 	payloadPerm fs.FileMode = 0o555
 )
 
-// add receives a set into sets/.stage and gives it its name. The set is durable when add returns; after an error
-// nothing is left.
+// add receives a set into sets/.stage and gives it its name. The set is durable when add returns. After an error
+// nothing is left of it.
 func (s *Store) add(head *nxs.Head, a archive, in *incoming) error {
-	err := s.fs.RemoveAll(stageDir) // what a stage left when the disk failed while it cleaned up
+	err := s.fs.RemoveAll(stageDir) // left by a stage whose clean-up failed with the disk
 	if err == nil {
 		err = s.receive(head, a, in)
 	}
@@ -26,7 +26,7 @@ func (s *Store) add(head *nxs.Head, a archive, in *incoming) error {
 		err = s.keep(head)
 	}
 	if err != nil {
-		s.fs.RemoveAll(stageDir) // best effort: the error that matters is the first one
+		s.fs.RemoveAll(stageDir) // best effort: the first error is the one to report
 	}
 	return err
 }
@@ -52,18 +52,18 @@ func (s *Store) receive(head *nxs.Head, a archive, in *incoming) error {
 	return files.sync(head.Index)
 }
 
-// files are those of a set that is being received. They are made durable together, at the end: until the set has its
-// name, nobody will ask for one of them after a cut.
+// files are the files of a set that is being received. They are made durable together, at the end: until the set has
+// its name, nothing needs them after a power cut.
 type files struct {
 	fs durable.FS
-	// payloads that wait for their bytes, by bundle name; nil for one that was there already
+	// payloads that are not received yet, by bundle name; nil if the payload is on disk already
 	waiting map[string]durable.File
-	open    []durable.File // all that are not closed
+	open    []durable.File // all files that are not closed
 }
 
-// prepare makes the folders and the files whose bytes are known: those of the head, and the payloads that are here.
-// Every other payload gets a file of its signed size, so that a set that does not fit is refused before its first
-// payload byte. It returns how many bytes were here.
+// prepare makes the folders and the files whose content is known: index and signature, and payloads that are already on
+// disk (here). It allocates every other payload in its signed size, so that a set that does not fit is refused before
+// its first payload byte. It returns the number of payload bytes that are reused.
 func (f *files) prepare(head *nxs.Head, here map[identity]string) (reused int64, err error) {
 	if err := f.fs.Mkdir(stageDir); err != nil {
 		return 0, err
@@ -84,7 +84,7 @@ func (f *files) prepare(head *nxs.Head, here map[identity]string) (reused int64,
 			reused += entry.PayloadSize
 			continue
 		}
-		payload, err := f.create(name, payloadPerm) // also where the file system has no second names
+		payload, err := f.create(name, payloadPerm) // also if the file system does not support hard links
 		if err != nil {
 			return 0, err
 		}
@@ -109,7 +109,7 @@ func (f *files) manifest(bundle *nxs.Bundle) error {
 	return f.write(manifestPath(stageDir, bundle.Entry.Name), bundle.RawManifest)
 }
 
-// complete wants all of the set to have come.
+// complete checks that all bundles of the set have been received.
 func (f *files) complete(index nxs.Index) error {
 	for _, entry := range index.Bundles {
 		if _, waits := f.waiting[entry.Name]; waits {
@@ -119,7 +119,7 @@ func (f *files) complete(index nxs.Index) error {
 	return nil
 }
 
-// sync makes all of it durable: the bytes of every file, then the names. It closes the files.
+// sync makes everything durable, first the bytes of every file, then the names. It closes the files.
 func (f *files) sync(index nxs.Index) error {
 	for len(f.open) > 0 {
 		file := f.open[0]
@@ -136,7 +136,7 @@ func (f *files) sync(index nxs.Index) error {
 	return f.fs.SyncDir(stageDir)
 }
 
-// write makes a small file.
+// write creates a small file.
 func (f *files) write(name string, data []byte) error {
 	file, err := f.create(name, dataPerm)
 	if err != nil {
@@ -154,7 +154,7 @@ func (f *files) create(name string, perm fs.FileMode) (durable.File, error) {
 	return file, err
 }
 
-// close closes what an error left open.
+// close closes the files that are still open after an error.
 func (f *files) close() {
 	for _, file := range f.open {
 		file.Close()

@@ -9,7 +9,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// An identity is all that matters of a payload.
+// An identity identifies a payload, whatever its name.
 type identity struct {
 	sum  nxs.Digest
 	size int64
@@ -17,13 +17,12 @@ type identity struct {
 
 func identityOf(entry nxs.Entry) identity { return identity{entry.PayloadSHA256, entry.PayloadSize} }
 
-// reusable finds the payloads of a set that the slots hold already, under whatever name, and returns where each is.
-// Every byte of them was read now and is what the digest says. What is damaged, or cannot be read, is not among them:
-// it comes with the archive.
+// reusable finds the payloads of a set that are already in the slots, under whatever name, and returns their paths.
+// Every byte of them has just been read and matches the digest. Damaged or unreadable payloads are left out; they come
+// with the archive.
 //
-// A payload that is used again is one file with two names. Nobody ever writes to a file of a set (what changes is which
-// file has a name), so what was verified under one name stays what it is under the other, and the file goes with the
-// last of them.
+// A reused payload is one file with two names. Files of a set are never written again (only the names of files change),
+// so what was verified under one name holds under the other, and the file exists until its last name is removed.
 func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, error) {
 	wanted := map[identity]bool{}
 	for _, entry := range index.Bundles {
@@ -56,16 +55,17 @@ func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, er
 	return here, in.ended()
 }
 
-// A candidate is a payload on the disk of which it is not known yet whether it is what it should be.
+// A candidate is a payload on disk that may be reused, if it is intact.
 type candidate struct {
 	identity
 	path   string
 	file   durable.ReadFile
-	failed bool // it is not, or cannot be read
-	intact bool // it is
+	failed bool // damaged or unreadable
+	intact bool // verified
 }
 
-// intact tries the candidates, many at a time, until each is known to be intact or not. The context ends it early.
+// intact verifies the candidates in parallel until each is known to be intact or not. Canceling the context ends it
+// early.
 func intact(ctx context.Context, fs durable.ReadFS, all []*candidate) {
 	for _, c := range all {
 		file, err := fs.Open(c.path)
@@ -83,7 +83,7 @@ func intact(ctx context.Context, fs durable.ReadFS, all []*candidate) {
 				streams = append(streams, c.stream())
 			}
 		}
-		open = digest.Run(ctx, streams) != nil // one has failed, and others may have been left: again, without it
+		open = digest.Run(ctx, streams) != nil // a failed one may have stopped others: repeat without it
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Set is a set opened for reading. It stays the same set whatever becomes of the slot: its files are opened by the name
-// of its digest. Once the set was removed from the disk they can no longer be opened; those that are open stay
-// readable.
+// A Set is a set opened for reading. It stays the same set even if the slot changes, because its files are opened
+// through the digest in their path. After the set has been removed from the disk, its files can no longer be opened;
+// open files stay readable.
 type Set struct {
 	Digest  nxs.Digest
 	Index   nxs.Index
@@ -23,15 +23,15 @@ type Set struct {
 	stored stored
 }
 
-// Bundle is one bundle of a set.
+// A Bundle is one bundle of a set.
 type Bundle struct {
 	Entry    nxs.Entry
 	Manifest nxb.Manifest
 }
 
-// OpenSet opens the set that the slot holds now, which must be the one named by digest; whoever gives the digest
-// vouches for it. Index and manifests are checked against it, payloads only by CheckPayload. Refused as SlotMismatch
-// when the slot holds another set or none.
+// OpenSet opens the set that the slot holds now. It must have the given digest, which the caller vouches for. The index
+// and the manifests are checked against it; payloads are checked only by CheckPayload. Refused as SlotMismatch if the
+// slot is empty or holds another set.
 func OpenSet(fs durable.ReadFS, slot bootctl.Slot, digest nxs.Digest) (*Set, error) {
 	set, err := openSet(fs, slot, digest)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Set) Bundle(name string) (Bundle, error) {
 	return s.Bundles[i], nil
 }
 
-// OpenPayload opens a bundle's payload, which has the signed size; its digest is not checked, see CheckPayload. The
+// OpenPayload opens a bundle's payload. It has the signed size, but its digest is not checked (see CheckPayload). The
 // caller closes it. Refused as UnknownBundle or SizeMismatch.
 func (s *Set) OpenPayload(name string) (durable.ReadFile, error) {
 	b, err := s.Bundle(name)
@@ -87,7 +87,7 @@ func (s *Set) OpenPayload(name string) (durable.ReadFile, error) {
 	return s.stored.openPayload(b.Entry)
 }
 
-// CheckPayload reads a bundle's whole payload and holds it against the signed digest. Refused as UnknownBundle,
+// CheckPayload reads a bundle's whole payload and checks it against the signed digest. Refused as UnknownBundle,
 // SizeMismatch or DigestMismatch.
 func (s *Set) CheckPayload(name string) error {
 	b, err := s.Bundle(name)

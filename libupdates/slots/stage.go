@@ -11,54 +11,54 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// StageOptions are what the owner wants to have a say in, or to hear of, during a stage. The zero value asks and tells
-// nothing.
+// StageOptions are the owner's hooks into a stage. All are optional.
 type StageOptions struct {
-	// Admit is asked once the signature has passed and the index is known, before anything is written. Its error ends
+	// Admit is called once the signature is verified and the index parsed, before anything is written. An error ends
 	// the stage.
 	Admit func(*nxs.Head) error
-	// AdmitBundle is asked about each bundle, once its manifest is verified and before its payload is taken. Its error
-	// ends the stage.
+	// AdmitBundle is called for each bundle, after its manifest is verified and before its payload is received. An
+	// error ends the stage.
 	AdmitBundle func(nxs.Index, nxb.Manifest) error
-	// Verified is asked once the whole set is verified and durable, before the slot loses what it held. Its error ends
-	// the stage.
+	// Verified is called once the whole set is verified and durable, before the old content of the slot is given up. An
+	// error ends the stage.
 	Verified func() error
-	// Progress is told at each new phase and bundle, and at most every MiB of a payload.
+	// Progress is called at each new phase and bundle, and at most once per MiB of payload.
 	Progress func(Progress)
 }
 
-// Progress says how far a stage is.
+// Progress is the progress of a stage.
 type Progress struct {
 	Phase     Phase
-	DoneBytes int64  // of the archive, received and checked
+	DoneBytes int64  // bytes of the archive received and verified
 	Bundle    string // the bundle being received; empty before the first
-	Reused    int64  // bytes of payloads that were on the disk already, verified anew, and are not written again
+	Reused    int64  // bytes of payloads that were on disk already: verified again, but not written again
 }
 
-// Phase is what a stage is doing.
+// A Phase is a phase of a stage.
 type Phase uint8
 
 // The phases.
 const (
 	Receiving  Phase = iota // receiving and verifying
 	Publishing              // all verified; making the slot durable
-	// the set was on the disk already, verified anew; the archive is verified too and not written
+	// the set was on disk already and was verified again; the archive is verified, but not written
 	Reused
 )
 
-// Stage receives a set and puts it into the slot: verified while it is written, durable when Stage returns. The slot
-// must be the standby one; only the caller knows which that is.
+// Stage receives a set into the slot. The set is verified while it is written, and durable when Stage returns. The slot
+// must be the standby slot, which only the caller knows.
 //
-// After any refusal or error the slot holds what it held, and everything written is gone; where the disk fails even
-// then, the next Open removes it. After a cut at any moment the slot holds what it held or the whole new set. Space is
-// reserved before the first payload byte is written. A payload that a slot holds already is not written again: the new
-// set gets a second name of it, once every byte of it was verified. Ending ctx ends the stage between two pieces: with
-// the refusal that is its cause, or as Cancelled. The other reasons are those of the archive, Admit's, and NoSpace.
+// After any refusal or error the slot holds what it held, and everything written is removed, at the next Open if the
+// disk fails even then. After a power cut at any moment, the slot holds what it held or the whole new set. Space is
+// reserved before the first payload byte is written. A payload that is in a slot already is not written again: the new
+// set gets a second name of the file after every byte of it has been verified. Canceling ctx ends the stage at the next
+// piece, with the refusal that is its cause, or as Cancelled. The other refusals are those of the archive, those of the
+// hooks, and NoSpace.
 func (s *Store) Stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt StageOptions) (Content, error) {
 	return s.stageFrom(ctx, slot, stream{r}, opt)
 }
 
-// StageFile is Stage of a set that lies in a file, of which it reads several places at a time, each once.
+// StageFile is Stage for a set in a file, whose payloads it reads in parallel; every byte is read once.
 func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt, size int64, limits nxs.Limits,
 	verify nxs.VerifyFunc, opt StageOptions) (Content, error) {
 	return s.stageFrom(ctx, slot, newFile(f, size, limits, verify), opt)
@@ -76,7 +76,7 @@ func (s *Store) stageFrom(ctx context.Context, slot bootctl.Slot, a archive, opt
 }
 
 func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, opt StageOptions) (Content, error) {
-	if _, err := s.used(); err != nil { // what cannot be told apart from a leftover must not be added to
+	if _, err := s.used(); err != nil { // else leftovers could not be told from sets
 		return Content{}, err
 	}
 	head, err := a.open()
@@ -108,7 +108,7 @@ func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, opt StageOptio
 	return contentOf(head.Digest, head.Index), nil
 }
 
-// has reports whether the very set is on the disk, signature and every byte of it.
+// has reports whether this set is already on disk, with the same signature and every byte intact.
 func (s *Store) has(head *nxs.Head) bool {
 	set := stored{s.fs, head.Digest}
 	if _, err := set.rawIndex(); err != nil {
@@ -121,7 +121,7 @@ func (s *Store) has(head *nxs.Head) bool {
 	return set.checkBundles(head.Index) == nil
 }
 
-// drain verifies the archive to its end and keeps nothing of it.
+// drain verifies the archive to its end and stores nothing.
 func drain(index nxs.Index, a archive, in *incoming) error {
 	for _, entry := range index.Bundles {
 		in.at.Reused += entry.PayloadSize

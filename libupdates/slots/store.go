@@ -12,13 +12,13 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Store is the writer's side of the slots. It has one owner, which makes one call at a time; readers use OpenSet
-// meanwhile.
+// A Store is the writer's view of the slots. It has one owner, which makes one call at a time. Readers may use OpenSet
+// at the same time.
 type Store struct{ fs durable.FS }
 
-// Open makes the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no
-// slot leads to, and links that never got a slot's name. Slots keep what they hold. Whatever is in place of sets/ and
-// is no folder holds no set and goes; a leftover that cannot be removed stays.
+// Open creates the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no
+// slot leads to, and links that were never renamed to a slot's name. The slots keep what they hold. If sets/ is not a
+// folder, it is replaced. Leftovers that cannot be removed stay.
 func Open(fs durable.FS) (*Store, error) {
 	s := &Store{fs}
 	if err := s.prepare(); err != nil {
@@ -28,7 +28,7 @@ func Open(fs durable.FS) (*Store, error) {
 }
 
 func (s *Store) prepare() error {
-	if err := s.makeDir(setsDir); err != nil { // a link is not followed: what it leads to is not ours
+	if err := s.makeDir(setsDir); err != nil { // does not follow links: their targets are not ours
 		return err
 	}
 	for _, link := range []string{bootctl.A.String(), bootctl.B.String(), activeLink} {
@@ -36,8 +36,8 @@ func (s *Store) prepare() error {
 			return err
 		}
 	}
-	// What the links say now may not be durable yet: a writer that died may have left a link that a cut would take
-	// back. Nothing a durable link leads to may be removed, so the links come first.
+	// The links may not be durable yet: if their writer died, a power cut could still undo its last change. A set that
+	// a durable link leads to must not be removed, so make the links durable first.
 	if err := s.fs.SyncDir(root); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *Store) removeLeftovers() error {
 	return nil
 }
 
-// used returns the directories that slots lead to.
+// used returns the directories of the sets that slots lead to.
 func (s *Store) used() (map[string]bool, error) {
 	sets, err := s.sets()
 	if err != nil {
@@ -93,29 +93,30 @@ func (s *Store) sets() ([]stored, error) {
 	return sets, nil
 }
 
-// drop removes a set no slot leads to. What cannot be removed now is a leftover for the next Open.
+// drop removes a set unless a slot leads to it. If that fails, the next Open removes it.
 func (s *Store) drop(d nxs.Digest) {
 	if used, err := s.used(); err == nil && !d.IsZero() && !used[setDir(d)] {
 		s.fs.RemoveAll(setDir(d))
 	}
 }
 
-// resolve returns the digest of the set a slot leads to, zero for an empty slot. Refused as SlotMismatch where
-// something else is in place of the slot's link, or it leads to no set.
+// resolve returns the digest of the set that a slot leads to, or zero for an empty slot. Refused as SlotMismatch if the
+// slot's link is not a link, or does not lead to a set.
 func resolve(fsys durable.ReadFS, slot bootctl.Slot) (nxs.Digest, error) {
 	target, err := fsys.Readlink(slot.String())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nxs.Digest{}, nil
 	case errors.Is(err, durable.ErrKind):
-		return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "slot %s is no link", slot)
+		return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "slot %s is not a link", slot)
 	case err != nil:
 		return nxs.Digest{}, err
 	}
 	return digestOf(slot, target)
 }
 
-// resolved is resolve for whoever has to know only what slots need: a slot that leads to no set needs nothing.
+// resolved is resolve for callers that only need to know which sets are in use: a slot that does not lead to a set uses
+// none.
 func resolved(fsys durable.ReadFS, slot bootctl.Slot) (nxs.Digest, error) {
 	d, err := resolve(fsys, slot)
 	if refusal.Of(err) == refusal.SlotMismatch {

@@ -13,8 +13,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// stored is a set on disk, read with suspicion: a disk may rot, so every byte is held against the digest that covers
-// it.
+// stored is a set on disk. Disks decay, so every byte is checked against the digest that covers it.
 type stored struct {
 	fs     durable.ReadFS
 	digest nxs.Digest
@@ -22,8 +21,8 @@ type stored struct {
 
 func (s stored) dir() string { return setDir(s.digest) }
 
-// rawIndex returns the bytes of the index after their digest was checked. It proves only that they are those the
-// directory is named after: a signature, or whoever gave the digest, has to vouch for that.
+// rawIndex returns the index after checking it against the digest in its directory's name. That alone proves nothing: a
+// signature, or the source of the digest, must vouch for it.
 func (s stored) rawIndex() ([]byte, error) {
 	raw, err := s.readFile(indexFile, nxs.MaxIndex)
 	if err != nil {
@@ -35,7 +34,7 @@ func (s stored) rawIndex() ([]byte, error) {
 	return raw, nil
 }
 
-// index returns the index of a digest that somebody vouches for.
+// index returns the parsed index of a digest that the caller vouches for.
 func (s stored) index() (nxs.Index, error) {
 	raw, err := s.rawIndex()
 	if err != nil {
@@ -44,7 +43,7 @@ func (s stored) index() (nxs.Index, error) {
 	return nxs.ParseIndex(raw)
 }
 
-// verifiedIndex returns the index after its signature passed; nothing in it is looked at before.
+// verifiedIndex verifies the signature over the index and returns the parsed index. Nothing is interpreted before that.
 func (s stored) verifiedIndex(verify nxs.VerifyFunc) (nxs.Index, error) {
 	raw, signature, err := s.signed()
 	if err != nil {
@@ -57,7 +56,7 @@ func (s stored) verifiedIndex(verify nxs.VerifyFunc) (nxs.Index, error) {
 	return index, nil
 }
 
-// signed returns the raw index and its signature, neither of which was looked at.
+// signed returns the raw index and its signature, both unverified.
 func (s stored) signed() (index, signature []byte, err error) {
 	if index, err = s.rawIndex(); err != nil {
 		return nil, nil, err
@@ -70,8 +69,7 @@ func (s stored) signature() ([]byte, error) {
 	return s.readFile(signatureFile, nxs.SignatureSize)
 }
 
-// checkBundles checks every manifest and every payload that the index names. Files it does not name are never looked
-// at.
+// checkBundles verifies every manifest and payload in the index. Files that are not in the index are ignored.
 func (s stored) checkBundles(index nxs.Index) error {
 	for _, entry := range index.Bundles {
 		if _, err := s.manifest(entry); err != nil {
@@ -84,7 +82,7 @@ func (s stored) checkBundles(index nxs.Index) error {
 	return nil
 }
 
-// manifest returns a bundle's manifest after its digest was checked.
+// manifest returns a bundle's manifest after checking its digest.
 func (s stored) manifest(entry nxs.Entry) (nxb.Manifest, error) {
 	name := manifestPath("", entry.Name)
 	raw, err := s.readFile(name, nxs.MaxManifest)
@@ -106,7 +104,7 @@ func (s stored) manifest(entry nxs.Entry) (nxb.Manifest, error) {
 	return manifest, nil
 }
 
-// openPayload opens a payload of the signed size.
+// openPayload opens a payload and checks its size.
 func (s stored) openPayload(entry nxs.Entry) (durable.ReadFile, error) {
 	name := payloadPath("", entry.Name)
 	f, err := s.open(name)
@@ -136,7 +134,7 @@ func (s stored) checkPayload(entry nxs.Entry) error {
 	return nil
 }
 
-// isLocked tells whether a file of the set must not be read.
+// isLocked reports whether the permission to read any file of the set is missing.
 func (s stored) isLocked(index nxs.Index) bool {
 	names := []string{indexFile, signatureFile}
 	for _, entry := range index.Bundles {
@@ -173,7 +171,7 @@ func (s stored) readFile(name string, limit int64) ([]byte, error) {
 	raw := make([]byte, f.Size())
 	_, err = io.ReadFull(f, raw)
 	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // it became shorter
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // the file was truncated meanwhile
 		return nil, refusal.New(refusal.SizeMismatch, "size mismatch in %s", name)
 	case err != nil:
 		return nil, fmt.Errorf("cannot read %s: %w", name, err)

@@ -7,16 +7,16 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A stream is an archive that is read from its beginning to its end, as its sender sends it.
+// A stream is an archive that is read sequentially, as it is sent.
 type stream struct{ reader *nxs.Reader }
 
 func (s stream) open() (*nxs.Head, error) { return s.reader.Open() }
 
-// deliver receives the bundles, one after the other, while the disk works behind.
+// deliver receives the bundles in order. The disk is written concurrently.
 func (s stream) deliver(in *incoming, index nxs.Index, to keeper) error {
 	disk := startBehind(index)
 	err := s.receive(in, to, disk)
-	if failed := disk.wait(); failed != nil { // it was asked for before what ended the reading was read
+	if failed := disk.wait(); failed != nil { // takes precedence: it was requested before the read that failed
 		err = failed
 	}
 	return err
@@ -38,7 +38,7 @@ func (s stream) receive(in *incoming, to keeper, disk *behind) error {
 	}
 }
 
-// next returns the next bundle; io.EOF means that the whole archive is verified.
+// next returns the next bundle, or io.EOF when the whole archive has been verified.
 func (s stream) next(in *incoming) (*nxs.Bundle, error) {
 	if err := in.ended(); err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (s stream) next(in *incoming) (*nxs.Bundle, error) {
 	return bundle, err
 }
 
-// copy takes one bundle in, piece by piece. The payload's own reader refuses wrong bytes at their end.
+// copy receives one bundle piece by piece. The payload's reader verifies the digest at its end.
 func (s stream) copy(bundle *nxs.Bundle, in *incoming, to keeper, disk *behind) error {
 	payload, err := to.payload(bundle.Entry.Name)
 	if err == nil {
@@ -85,7 +85,7 @@ func (s stream) copy(bundle *nxs.Bundle, in *incoming, to keeper, disk *behind) 
 	}
 }
 
-// fill reads until the piece is full, or there is an error.
+// fill reads until the piece is full or an error occurs.
 func fill(r io.Reader, piece []byte) (n int, err error) {
 	for n < len(piece) && err == nil {
 		var more int

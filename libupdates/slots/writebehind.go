@@ -5,13 +5,13 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// What a stage may hold in memory between the archive and the disk: 4 MiB.
+// Together they bound the memory of a stage between archive and disk to 4 MiB.
 const (
-	pieceBytes = 1 << 20 // also how much of a payload is received between two looks at the context
+	pieceBytes = 1 << 20 // the context is also checked once per piece
 	pieces     = 4
 )
 
-// pieceSize is how large the pieces are: a set of small payloads needs no large ones.
+// pieceSize returns the size of a piece. Sets with only small payloads need less memory.
 func pieceSize(index nxs.Index) int {
 	largest := int64(1)
 	for _, entry := range index.Bundles {
@@ -20,19 +20,18 @@ func pieceSize(index nxs.Index) int {
 	return int(min(largest, pieceBytes))
 }
 
-// behind changes the disk behind whoever asks for the changes: one after the other, in the order in which they were
-// asked for, while the asker goes on. After one that failed there are no more. So the disk sees the same changes as if
-// the asker made them.
+// behind makes changes to the disk while its user goes on: one after the other, in the order requested, and none after
+// the first that fails. So the disk sees the same changes as if the user had made them itself.
 type behind struct {
-	size    int // of a piece
+	size    int // of a piece, in bytes
 	changes chan func() error
-	free    chan []byte // pieces that hold nothing
+	free    chan []byte // pieces that are not in use
 	failed  chan struct{}
 	over    chan struct{}
-	err     error // why there are no more changes, valid after failed is closed
+	err     error // the first error; valid after failed is closed
 }
 
-// startBehind starts for a set with that index.
+// startBehind starts the writer for a set with that index.
 func startBehind(index nxs.Index) *behind {
 	b := &behind{
 		size:    pieceSize(index),
@@ -42,7 +41,7 @@ func startBehind(index nxs.Index) *behind {
 		over:    make(chan struct{}),
 	}
 	for range pieces {
-		b.free <- nil // made when it is needed
+		b.free <- nil // allocated on first use
 	}
 	go b.run()
 	return b
@@ -61,7 +60,7 @@ func (b *behind) run() {
 	}
 }
 
-// do asks for a change. Its error is that of an earlier one.
+// do requests a change. It returns the error of an earlier change, if any.
 func (b *behind) do(change func() error) error {
 	select {
 	case <-b.failed:
@@ -71,7 +70,7 @@ func (b *behind) do(change func() error) error {
 	}
 }
 
-// piece waits for memory that the disk has done with.
+// piece returns a free piece, waiting for one if necessary.
 func (b *behind) piece() ([]byte, error) {
 	select {
 	case <-b.failed:
@@ -84,7 +83,7 @@ func (b *behind) piece() ([]byte, error) {
 	}
 }
 
-// write asks for the first n bytes of a piece to be written, and takes the piece back. A payload that is nil is not
+// write requests that the first n bytes of a piece be written, and takes back the piece. If payload is nil, nothing is
 // written.
 func (b *behind) write(payload durable.File, piece []byte, n int) error {
 	if payload == nil || n == 0 {
@@ -98,7 +97,7 @@ func (b *behind) write(payload durable.File, piece []byte, n int) error {
 	})
 }
 
-// wait ends the asking and returns when all changes were made, or one failed.
+// wait ends the requests and returns after all changes have been made or one has failed.
 func (b *behind) wait() error {
 	close(b.changes)
 	<-b.over
