@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// allocate reserves the first size bytes of the file. A file system without fallocate reserves nothing.
+// allocate reserves space for the first size bytes of the file. On a file system without fallocate it reserves nothing.
 func allocate(f *os.File, size int64) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

@@ -4,5 +4,5 @@ package durable
 
 import "os"
 
-// allocate reserves nothing: only Linux has fallocate.
+// allocate reserves nothing, because only Linux has fallocate.
 func allocate(*os.File, int64) error { return nil }

@@ -5,23 +5,23 @@ import (
 	"io"
 )
 
-// Halves is where the two halves of a cell are kept apart, each under a name of its own: one medium that fails takes
-// one half.
+// Halves stores the two halves of a cell apart, each under its own name, so that one failing medium affects only one
+// half.
 type Halves interface {
-	// Load returns half 0 or 1 as it was stored; no bytes where nothing ever was. ErrDamaged says that what is there is
-	// not what was stored, which is a state of that half; any other error is the cell's.
+	// Load returns half 0 or 1 as it was stored, or no bytes if it never was. ErrDamaged means that this half does not
+	// hold what was stored; the cell goes on with the other half. Any other error is an error of the cell.
 	Load(half int) ([]byte, error)
-	// Store replaces a half in one step; Sync makes it durable.
+	// Store replaces a half in one step. Sync makes it durable.
 	Store(half int, raw []byte) error
 	Sync() error
 }
 
-// Apart returns a CellFile over halves that are kept apart.
+// Apart returns a CellFile that is stored in two separate halves.
 func Apart(h Halves) CellFile { return apart{h} }
 
 type apart struct{ Halves }
 
-// damagedHalf stands for a half that cannot be read: it is neither blank nor a copy.
+// damagedHalf is read in place of a damaged half: it is neither blank nor a valid copy.
 const damagedHalf = "this half is damaged"
 
 func (a apart) ReadAt(p []byte, off int64) (int, error) {
@@ -40,7 +40,7 @@ func (a apart) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// WriteAt takes a whole half: a cell writes no less.
+// WriteAt writes a whole half. A cell never writes less.
 func (a apart) WriteAt(p []byte, off int64) (int, error) {
 	if off%halfSize != 0 {
 		return 0, errors.New("cannot write part of a half")

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// asideInfix stands between the name that something had and its number, once it was set aside.
+// asideInfix separates a former name and the number in the names that SetAside gives.
 const asideInfix = ".set-aside."
 
-// maxAside bounds what is kept of the things that were in the way at one name.
+// maxAside bounds how many files are kept aside for one name.
 const maxAside = 4
 
-// SetAside frees a name for what belongs there: whatever has it is renamed to NAME.set-aside.1, or the next free number
-// up to 4, after which the last one is replaced. A FIFO, a socket or a device that may not be renamed is removed, for
-// it holds nothing. It returns the new name, "" for what was removed.
+// SetAside frees a name that is taken by something else. It renames that to NAME.set-aside.1, or the next free number
+// up to 4; if all are taken, it replaces the last one. A FIFO, socket or device that cannot be renamed is removed,
+// because it holds no data. SetAside returns the new name, or "" if the file was removed.
 func SetAside(fsys FS, name string) (to string, err error) {
 	for n := 1; n <= maxAside; n++ {
 		to = fmt.Sprint(name, asideInfix, n)
@@ -36,13 +36,13 @@ func SetAside(fsys FS, name string) (to string, err error) {
 	return to, err
 }
 
-// Aside tells whether a name is one that SetAside gave, and which name it freed.
+// Aside reports whether SetAside gave this name, and which name that freed.
 func Aside(name string) (was string, is bool) {
 	was, number, found := strings.Cut(name, asideInfix)
 	return was, found && len(number) == 1 && number[0] >= '1' && number[0] <= '0'+maxAside
 }
 
-// KindName is the kind of a file in words.
+// KindName returns the kind of a file in words.
 func KindName(kind fs.FileMode) string {
 	switch {
 	case kind&fs.ModeDir != 0:

@@ -6,35 +6,34 @@ import (
 	"io"
 )
 
-// MaxCellValue bounds the value of a Cell, in bytes.
+// MaxCellValue is the maximum size of a Cell's value, in bytes.
 const MaxCellValue = 64 << 10
 
-// CellFile is what a Cell needs of its file: a memory file now, a file or partition on disk later. Reading past the end
-// is io.EOF, writing past it makes the file longer.
+// A CellFile stores a Cell. Reading past the end returns io.EOF; writing past it extends the file.
 type CellFile interface {
 	io.ReaderAt
 	io.WriterAt
-	// Sync makes what was written durable.
+	// Sync makes everything written so far durable.
 	Sync() error
 }
 
-// Cell keeps one small value in one open file, in two halves that are written in turn: a store never touches the half
-// that holds the newest intact value, so a cut at any byte of it leaves the old value or the new one. The first store
-// writes both halves; so once a store has returned, either half may be damaged and the value is still there.
+// A Cell stores one small value in one open file, in two halves that are written in turn. A store never touches the
+// half with the newest intact value, so a power cut at any byte leaves the old value or the new one. The first store
+// writes both halves. So once a store has returned, the value survives damage to either half.
 //
 // A cell has one owner, which makes one call at a time.
 type Cell struct {
 	file   CellFile
-	newest int // which half holds the value; -1 before the first store
+	newest int // the half with the value; -1 before the first store
 	latest copyOf
-	fault  error // what was wrong when it was opened
+	fault  error // what was wrong when the cell was opened
 }
 
-// ErrDamaged means that a value was stored and neither copy of it is intact.
+// ErrDamaged means that a value was stored, but neither copy of it is intact.
 var ErrDamaged = errors.New("both copies are damaged")
 
-// OpenCell reads both halves. A file in which no store was ever completed holds no value; where both copies are damaged
-// the error is ErrDamaged.
+// OpenCell reads both halves. A file without a completed store has no value. If both copies are damaged, the error is
+// ErrDamaged.
 func OpenCell(f CellFile) (*Cell, error) {
 	c := &Cell{file: f, newest: -1}
 	var states [2]state
@@ -48,7 +47,7 @@ func OpenCell(f CellFile) (*Cell, error) {
 			c.newest, c.latest = i, half
 		}
 	}
-	// The second half is blank only until the first store is over, so nothing was ever stored while it is.
+	// The second half is only blank until the first store has completed. So while it is blank, nothing was ever stored.
 	if c.newest < 0 && states[1] != blank {
 		return nil, fmt.Errorf("cannot read cell: %w", ErrDamaged)
 	}
@@ -56,8 +55,8 @@ func OpenCell(f CellFile) (*Cell, error) {
 	return c, nil
 }
 
-// faultOf says what is wrong with the copy that is not the newest. A second copy that is blank beside the very first
-// one is none: the first store was cut.
+// faultOf returns what is wrong with the copy that is not the newest. If the second copy is blank next to the very
+// first one, that is no fault: the first store was interrupted.
 func (c *Cell) faultOf(states [2]state) error {
 	if c.newest < 0 {
 		return nil
@@ -72,15 +71,15 @@ func (c *Cell) faultOf(states [2]state) error {
 	return nil
 }
 
-// Fault says what was wrong with one of two copies when the cell was opened; nil: nothing, and either is the newest
-// value or the one before. An owner who stores the value again mends it.
+// Fault returns what was wrong with one of the two copies when the cell was opened, or nil. With a fault, the value may
+// be the newest or the one before. Storing the value again repairs the copy.
 func (c *Cell) Fault() error { return c.fault }
 
-// ResetCell is a cell in which nothing was stored, whatever the file holds: for an owner that knows how to begin again
-// where OpenCell found both copies damaged. The file is not touched before the first store.
+// ResetCell returns a cell without a value, whatever the file holds, for an owner that can start over after OpenCell
+// found both copies damaged. It does not touch the file before the first store.
 func ResetCell(f CellFile) *Cell { return &Cell{file: f, newest: -1} }
 
-// Load returns the newest value; the caller may keep and change it. The bool is false before the first store.
+// Load returns the newest value, which the caller may keep and modify. The bool is false before the first store.
 func (c *Cell) Load() ([]byte, bool) {
 	if c.newest < 0 {
 		return nil, false
@@ -88,11 +87,11 @@ func (c *Cell) Load() ([]byte, bool) {
 	return append([]byte{}, c.latest.value...), true
 }
 
-// Store replaces the value, at most MaxCellValue bytes, and returns when it is durable. After an error the old value
-// still counts for this cell; the next one to open the file may find the new value.
+// Store replaces the value, of at most MaxCellValue bytes, and returns when it is durable. After an error this cell
+// keeps the old value, but the next OpenCell of the file may find the new one.
 func (c *Cell) Store(value []byte) error {
 	if len(value) > MaxCellValue {
-		return fmt.Errorf("cannot store value: %d bytes are more than %d", len(value), MaxCellValue)
+		return fmt.Errorf("cannot store value: %d bytes, want at most %d", len(value), MaxCellValue)
 	}
 	next := copyOf{generation: c.latest.generation + 1, value: append([]byte{}, value...)}
 	target := 1 - c.newest
@@ -110,9 +109,9 @@ func (c *Cell) Store(value []byte) error {
 	return nil
 }
 
-// StoreTwice is Store into both halves, one after the other: once it has returned, either half may be damaged and this
-// very value is still there, not only the one before it. After a cut or an error each half holds the old value or the
-// new one, and the new one counts where it is.
+// StoreTwice stores the value in both halves, one after the other. Once it has returned, this very value survives
+// damage to either half, not only the one before it. After a power cut or an error, each half holds the old value or
+// the new one; if either holds the new one, that is the value.
 func (c *Cell) StoreTwice(value []byte) error {
 	if err := c.Store(value); err != nil {
 		return err

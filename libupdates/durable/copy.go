@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// Layout of one half of a cell: a header of 64 bytes (magic, generation, length of the value, SHA-256 of these three
-// and the value; numbers little-endian), then the value. The second half begins at a multiple of 4 KiB.
+// Layout of one half of a cell: a header of 64 bytes (magic, generation, length of the value, and the SHA-256 of these
+// three and the value; numbers are little-endian), then the value. The second half begins at a multiple of 4 KiB.
 const (
 	copyMagic  = "nxcell1\n"
 	headerSize = 64
@@ -17,18 +17,18 @@ const (
 	halfSize   = MaxCellValue + 4096
 )
 
-// copyOf is one copy of a cell's value.
+// A copyOf is one copy of a cell's value.
 type copyOf struct {
-	generation uint64 // counts up with each store
+	generation uint64 // incremented by each store
 	value      []byte
 }
 
-// state says what a half is.
+// A state is the state of a half.
 type state uint8
 
 const (
-	damaged state = iota // something was written, but not all of it is there
-	blank                // nothing was ever written
+	damaged state = iota // written, but incomplete or changed
+	blank                // never written
 	intact               // holds a value
 )
 
@@ -44,7 +44,7 @@ func (c copyOf) encode() []byte {
 	return append(raw, c.value...)
 }
 
-// sumOf covers the header up to the sum, and the value.
+// sumOf returns the sum over the value and the header before the sum.
 func sumOf(header, value []byte) [sha256.Size]byte {
 	h := sha256.New()
 	h.Write(header[:sumOffset])
@@ -52,7 +52,7 @@ func sumOf(header, value []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// readCopy reads one half. Only a failing file is an error; whatever the bytes are is a state.
+// readCopy reads one half. It fails only if the file cannot be read; invalid bytes are the state damaged.
 func readCopy(f io.ReaderAt, half int) (copyOf, state, error) {
 	header := make([]byte, headerSize)
 	n, err := readAt(f, header, offsetOf(half))
@@ -77,7 +77,7 @@ func readCopy(f io.ReaderAt, half int) (copyOf, state, error) {
 	return copyOf{generation: binary.LittleEndian.Uint64(header[8:]), value: value}, intact, nil
 }
 
-// readAt fills p as far as the file goes.
+// readAt reads len(p) bytes, or fewer at the end of the file.
 func readAt(f io.ReaderAt, p []byte, off int64) (int, error) {
 	n, err := f.ReadAt(p, off)
 	if errors.Is(err, io.EOF) {

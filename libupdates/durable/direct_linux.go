@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// setDirect says whether what is written from now on goes past the page cache (open(2), O_DIRECT).
+// setDirect sets whether later writes bypass the page cache (open(2), O_DIRECT).
 func setDirect(f *os.File, direct bool) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

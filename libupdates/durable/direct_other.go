@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// setDirect refuses: only Linux has the flag for it.
+// setDirect fails: only Linux has the flag for it.
 func setDirect(*os.File, bool) error { return errors.ErrUnsupported }

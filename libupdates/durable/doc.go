@@ -1,3 +1,3 @@
-// Package durable owns the steps that make files survive a cut: it never decides what is in them. All of them go
-// through one small port, FS, so that a test can stop the world after any of them (package durabletest).
+// Package durable makes files survive power cuts. It does not decide what is in them. Everything goes through one small
+// interface, FS, so that a test can cut the power after any step (package durabletest).
 package durable

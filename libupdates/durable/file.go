@@ -8,24 +8,24 @@ import (
 	"unsafe"
 )
 
-// Direct I/O, in bytes. A block is a multiple of every disk's block that is in use; a piece smaller than leastDirect is
-// not worth a wait for the disk.
+// Parameters of direct I/O, in bytes. A block is a multiple of the block size of every disk in use. Pieces smaller than
+// leastDirect are not worth waiting for the disk.
 const (
 	directBlock = 4 << 10
 	leastDirect = 64 << 10
 )
 
-// An osFile is a file of the real file system. Large pieces that lie in whole blocks, in memory and in the file, go to
-// the disk directly, past the page cache: that spares a copy and the memory that the cache would take. All else goes
+// An osFile is a file of the real file system. Large pieces that are block-aligned, in memory and in the file, are
+// written with direct I/O. This saves a copy, and the memory that the page cache would use. Everything else goes
 // through the cache.
 type osFile struct {
 	f    *os.File
 	name string
-	at   int64 // where Write's next byte goes
+	at   int64 // offset of the next Write
 
-	mu       sync.Mutex // for the way, not for the writing: whichever way a piece takes, it is written
-	direct   bool       // the way that is set
-	indirect bool       // there is no other: the file system, or this disk, has no direct I/O
+	mu       sync.Mutex // protects direct and indirect only; a piece may be written either way
+	direct   bool       // direct I/O is on
+	indirect bool       // direct I/O is not supported by the file system or this disk
 }
 
 func (f *osFile) Write(p []byte) (int, error) {
@@ -39,7 +39,7 @@ func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
 		return 0, failed("write", f.name, err)
 	}
 	n, err := f.f.WriteAt(p, off)
-	// this disk has larger blocks, or it took a part: the rest goes through the cache
+	// larger disk blocks, or a partial write: the rest goes through the cache
 	if errors.Is(err, syscall.EINVAL) {
 		if err = f.giveUpDirect(); err == nil {
 			var more int
@@ -50,7 +50,7 @@ func (f *osFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, failed("write", f.name, err)
 }
 
-// choose sets the way for what is written next. Where there is no direct way, that is no error.
+// choose switches direct I/O on or off for the next write. It is not an error if direct I/O is not supported.
 func (f *osFile) choose(direct bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

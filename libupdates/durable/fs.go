@@ -8,43 +8,44 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// ErrKind says that a name stands for another kind of thing: a folder, a link, a FIFO in place of a file, a file in
+// ErrKind means that a name has another kind than expected: a folder, link or FIFO in place of a file, or a file in
 // place of a folder.
 var ErrKind = errors.New("of another kind")
 
-// ReadFS is the looking half of FS. Names are slash-separated and relative to the root, as fs.ValidPath says; any other
-// name is refused as BadPath. Links among the folders of a name are followed, and no link leads out of the root; a
-// name's last part is never followed. An error says by fs.ErrNotExist, fs.ErrPermission or ErrKind that it is about
-// what is there.
+// ReadFS is the reading half of FS. Names are slash-separated and relative to the root, as defined by fs.ValidPath; any
+// other name is refused as BadPath. Links among the folders of a name are followed, but cannot lead out of the root;
+// the last part of a name is never followed. Errors about what has a name match fs.ErrNotExist, fs.ErrPermission or
+// ErrKind.
 type ReadFS interface {
-	// Kind says what has the name: the type bits of its mode. A link is not followed and nothing is opened.
+	// Kind returns the type bits of the mode of what has the name. It follows no link and opens nothing.
 	Kind(name string) (fs.FileMode, error)
-	// Open opens a regular file for reading; it never waits, whatever the name turns out to be.
+	// Open opens a regular file for reading. It never blocks, whatever has the name.
 	Open(name string) (ReadFile, error)
 	// Readlink returns the target of the link.
 	Readlink(name string) (string, error)
-	// ReadDir returns the names in the directory, in byte order.
+	// ReadDir returns the names in the directory in byte order.
 	ReadDir(name string) ([]string, error)
 }
 
-// FS is a rooted file system. A change is not durable when its method returns: File.Sync makes the bytes of a file
+// FS is a rooted file system. A change is not yet durable when its method returns: File.Sync makes the bytes of a file
 // durable, SyncDir the entries of a directory. A full disk is the refusal NoSpace; every other failure wraps its cause.
 type FS interface {
 	ReadFS
-	// Mkdir makes a directory; its parent must be there and the name must not.
+	// Mkdir creates a directory. Its parent must exist, the name must not.
 	Mkdir(name string) error
-	// Create makes a file that is not there yet and opens it for writing. perm are its permission bits before the
+	// Create creates a file and opens it for writing. The name must not exist. perm are the permission bits before the
 	// umask.
 	Create(name string, perm fs.FileMode) (File, error)
-	// Rename moves from to the name to in one step; a file or link that has that name is replaced.
+	// Rename renames from to the name to in one step. It replaces a file or link that has the new name.
 	Rename(from, to string) error
-	// Symlink makes a link with that relative target; the name must not be there.
+	// Symlink creates a link with a relative target. The name must not exist.
 	Symlink(target, name string) error
-	// Link gives the file a second name, which must not be there.
+	// Link gives the file a second name, which must not exist.
 	Link(from, to string) error
 	// Remove removes a file, a link or an empty directory.
 	Remove(name string) error
-	// RemoveAll removes whatever has the name and all below it, in many steps; that nothing has it is fine.
+	// RemoveAll removes whatever has the name and everything below it, in many steps. It is not an error if the name
+	// does not exist.
 	RemoveAll(name string) error
 	// SyncDir makes the entries of the directory durable.
 	SyncDir(name string) error
@@ -59,17 +60,17 @@ type ReadFile interface {
 	Size() int64
 }
 
-// File is a file being written: from its beginning on by Write, or each piece to its place by WriteAt, not both.
+// File is a file open for writing, either sequentially with Write or at offsets with WriteAt, but not both.
 type File interface {
 	io.Writer
-	// WriteAt may be called by several at a time, for pieces that do not overlap.
+	// WriteAt may be called concurrently for pieces that do not overlap.
 	io.WriterAt
 	// Allocate reserves space for the first size bytes and makes the file that long, so that writing them cannot fail
-	// for want of space. Where the file system has no such thing it does nothing.
+	// for lack of space. If the file system does not support it, it does nothing.
 	Allocate(size int64) error
-	// Sync makes the bytes written so far durable, but not the file's name: see SyncDir.
+	// Sync makes the bytes written so far durable, but not the file's name (see SyncDir).
 	Sync() error
-	// Close ends the writing; it makes nothing durable.
+	// Close closes the file. It makes nothing durable.
 	Close() error
 }
 

@@ -14,7 +14,7 @@ import (
 
 const dirPerm = 0o755
 
-// OS returns the file system below root. The caller keeps the root open while it is used.
+// OS returns the file system below root. The caller keeps root open as long as it is in use.
 func OS(root *os.Root) FS { return osFS{root} }
 
 type osFS struct{ root *os.Root }
@@ -41,7 +41,7 @@ func (o osFS) Open(name string) (ReadFile, error) {
 	if err != nil {
 		return nil, o.failedAt("open", name, err)
 	}
-	// O_NONBLOCK: a FIFO must not make us wait for a writer
+	// O_NONBLOCK: opening a FIFO must not wait for a writer
 	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, o.failedAt("open", name, err)
@@ -57,11 +57,11 @@ func (o osFS) Open(name string) (ReadFile, error) {
 	return osReadFile{f, info.Size()}, nil
 }
 
-// errNotRegular is what a FIFO, a device, a link or a directory in place of a file gives.
+// errNotRegular reports a FIFO, a device, a link or a directory in place of a file.
 var errNotRegular = wrongKind{errors.New("not a regular file")}
 
-// failedAt is failed for a name below folders. A link among them that leads out of the root is of the wrong kind,
-// however it was noticed.
+// failedAt is failed for a name in a folder. A link among the folders that leads out of the root counts as ErrKind,
+// whatever the system's error.
 func (o osFS) failedAt(verb, name string, err error) error {
 	for dir := path.Dir(name); dir != "." && !errors.Is(err, fs.ErrNotExist) &&
 		!errors.Is(err, ErrKind); dir = path.Dir(dir) {
@@ -100,7 +100,7 @@ func (o osFS) ReadDir(name string) ([]string, error) {
 	return names, nil
 }
 
-// openDir never waits: of a FIFO it says at once that it is no directory.
+// openDir never blocks: it fails at once on a FIFO, as on any other non-directory.
 func (o osFS) openDir(name string) (*os.File, error) {
 	info, err := o.root.Lstat(name)
 	if err == nil && !info.IsDir() {
@@ -163,7 +163,7 @@ func (o osFS) SyncDir(name string) error {
 			return err
 		}
 		defer dir.Close()
-		// EINVAL: this file system syncs no directories
+		// EINVAL: this file system cannot sync directories
 		if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
 			return err
 		}
@@ -185,8 +185,8 @@ type osReadFile struct {
 
 func (f osReadFile) Size() int64 { return f.size }
 
-// failed gives an error its sentence. The names os puts into its errors are dropped: ours is the one the caller used. A
-// full disk or quota becomes the refusal NoSpace.
+// failed words an error. It drops the names that package os puts into errors; name is the one that the caller used. A
+// full disk or an exhausted quota becomes the refusal NoSpace.
 func failed(verb, name string, err error) error {
 	if err == nil {
 		return nil
@@ -210,7 +210,7 @@ func failed(verb, name string, err error) error {
 	return fmt.Errorf("cannot %s %s: %w", verb, name, err)
 }
 
-// wrongKind is an error that is ErrKind.
+// wrongKind is an error that matches ErrKind.
 type wrongKind struct{ error }
 
 func (wrongKind) Is(target error) bool { return target == ErrKind }

@@ -7,10 +7,10 @@ const (
 	tempSuffix  = ".tmp"
 )
 
-// WriteFile replaces the content of the file name, or makes the file, in one step: after a cut at any moment the file
-// holds the old bytes or the new ones, and when WriteFile returns nil the new ones are durable. It writes beside the
-// target, as name.tmp; what a cut left there is overwritten. On an error the old content is still there, unless the
-// last step, making the new name durable, failed.
+// WriteFile writes a file in one step, replacing an existing one. After a power cut at any moment, the file holds the
+// old bytes or the new ones. When WriteFile returns nil, the new ones are durable. It writes to name.tmp first and
+// overwrites one that a power cut left. After an error the old content is still there, unless only the last step,
+// making the new name durable, failed.
 func WriteFile(fs FS, name string, data []byte) error {
 	if err := Replace(fs, name, data); err != nil {
 		return err
@@ -18,15 +18,15 @@ func WriteFile(fs FS, name string, data []byte) error {
 	return fs.SyncDir(path.Dir(name))
 }
 
-// Replace is WriteFile without its last step: after a cut the file holds the old bytes or the new ones, but which of
-// them is sure only once SyncDir has returned for its directory. On an error the old content is still there.
+// Replace is WriteFile without the last step. After a power cut the file holds the old bytes or the new ones; SyncDir
+// of its directory makes the new ones durable. After an error the old content is still there.
 func Replace(fs FS, name string, data []byte) error {
 	temp := name + tempSuffix
 	if err := fs.RemoveAll(temp); err != nil {
 		return err
 	}
 	if err := writeSynced(fs, temp, data); err != nil {
-		fs.RemoveAll(temp) // best effort: the error that matters is the first one
+		fs.RemoveAll(temp) // best effort: the first error is the one to report
 		return err
 	}
 	if err := fs.Rename(temp, name); err != nil {

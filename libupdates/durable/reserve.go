@@ -2,8 +2,8 @@ package durable
 
 import "os"
 
-// Reserve reserves space for the first size bytes of a file and makes it that long. Where the file system has no such
-// thing it does nothing. Its error is the system's own.
+// Reserve reserves space for the first size bytes of a file and makes it that long. If the file system does not support
+// it, it does nothing. Errors are those of the system call.
 func Reserve(f *os.File, size int64) error {
 	if size <= 0 {
 		return nil

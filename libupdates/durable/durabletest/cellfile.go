@@ -8,8 +8,8 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// CellFile opens the file as what a durable.Cell is kept in; a file that is not there is made, empty, and durable with
-// its name. Making it is no operation: a cell is given its file.
+// CellFile opens a file for a durable.Cell. A missing file is created, empty, with its name durable. Creating it does
+// not count as an operation, because a cell gets its file from outside.
 func (d *Disk) CellFile(name string) (durable.CellFile, error) {
 	dir, base, err := d.parent(name)
 	if err != nil {
@@ -28,7 +28,7 @@ func (d *Disk) CellFile(name string) (durable.CellFile, error) {
 	return &cellFile{d, name, n}, nil
 }
 
-// Forget removes the file as if it had never been there, as a cut does to a file that was kept in memory. It is no
+// Forget removes a file as if it had never existed, as a power cut does to a file in memory. It does not count as an
 // operation.
 func (d *Disk) Forget(name string) {
 	if dir, base, err := d.parent(name); err == nil {
@@ -76,7 +76,7 @@ func (f *cellFile) Sync() error {
 	return nil
 }
 
-// spliced returns data with p at off.
+// spliced returns data with p written at off.
 func spliced(data, p []byte, off int) []byte {
 	out := make([]byte, max(len(data), off+len(p)))
 	copy(out, data)

@@ -11,31 +11,31 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// ErrCut is the error of every operation after the power was cut.
+// ErrCut is the error of every operation after the power cut.
 var ErrCut = errors.New("the power is cut")
 
-// Disk is a durable.FS in memory. It has one user at a time; open files may be read and written by several.
+// A Disk is a durable.FS in memory. It has one user at a time, but several goroutines may read and write open files.
 //
-// Operations are counted from 1, the looking ones too. RemoveAll is as many operations as it removes things, as on a
+// Operations, including reads, are counted from 1. RemoveAll counts one operation for each thing it removes, as on a
 // real disk.
 type Disk struct {
 	root *node
 
-	mu  sync.Mutex // for what is done to open files: ops, and the bytes of what is written
+	mu  sync.Mutex // protects what operations on open files use: ops, and the written bytes
 	ops []string
 
 	cut      bool
-	cutAfter int // the power goes after that many operations, if cut is set
+	cutAfter int // if cut is set, the power fails after that many operations
 	metCut   bool
-	failAt   int // the number of the operation that fails; 0 for none
+	failAt   int // number of the failing operation; 0 for none
 	failErr  error
-	failLong bool // whether every later change fails too
+	failLong bool // every later change fails as well
 }
 
 // New returns an empty disk with the power on.
 func New() *Disk { return &Disk{root: newDir()} }
 
-// Clone returns a disk with what was issued on this one, all of it durable, and the power on.
+// Clone returns a disk with everything that was written to this one, made durable, and with the power on.
 func (d *Disk) Clone() *Disk {
 	all := survival{
 		names: func(_ string, n *node) names { return n.entries },
@@ -45,32 +45,32 @@ func (d *Disk) Clone() *Disk {
 	return &Disk{root: d.root.survive(root, all)}
 }
 
-// CutAfter cuts the power after n more operations: every later one does nothing and fails with ErrCut.
+// CutAfter cuts the power after n more operations: all later ones do nothing and fail with ErrCut.
 func (d *Disk) CutAfter(n int) { d.cut, d.cutAfter = true, len(d.ops)+n }
 
-// MetCut reports whether an operation came after the cut.
+// MetCut reports whether an operation was tried after the cut.
 func (d *Disk) MetCut() bool { return d.metCut }
 
-// Resume lifts the cut and forgets nothing: what a process finds that starts after another died, while the power stayed
-// on.
+// Resume ends the cut without losing anything, as for a process that starts after another one died while the power
+// stayed on.
 func (d *Disk) Resume() { d.cut = false }
 
 // FailAt makes the n-th operation from now fail with err and do nothing, except that a failing write writes half of its
-// bytes. ENOSPC shows as the refusal NoSpace.
+// bytes. ENOSPC becomes the refusal NoSpace.
 func (d *Disk) FailAt(n int, err error) { d.failAt, d.failErr, d.failLong = len(d.ops)+n, err, false }
 
-// FailFrom is FailAt for the n-th operation and every change after it, as on a disk that is full or worn out. A full
-// one (ENOSPC) still removes things, and syncs.
+// FailFrom is FailAt for the n-th operation and every later change, as on a disk that is full or worn out. A full one
+// (ENOSPC) can still remove and sync.
 func (d *Disk) FailFrom(n int, err error) { d.failAt, d.failErr, d.failLong = len(d.ops)+n, err, true }
 
 // Heal ends a failure.
 func (d *Disk) Heal() { d.failAt, d.failLong = 0, false }
 
-// Ops returns the operations so far, one line each: the verb, a space, the name.
+// Ops returns the operations so far, one line each: verb, space, name.
 func (d *Disk) Ops() []string { return append([]string{}, d.ops...) }
 
 // Changes returns the numbers of the operations so far that changed something or made it durable, in order. A cut after
-// any other one leaves what a cut after the last of these leaves.
+// any other operation has the same effect as one after the last of these before it.
 func (d *Disk) Changes() []int {
 	var numbers []int
 	for i, op := range d.ops {
@@ -81,7 +81,7 @@ func (d *Disk) Changes() []int {
 	return numbers
 }
 
-// changes tells the verbs that change something from those that look.
+// changes reports whether the verb changes something.
 func changes(verb string) bool {
 	switch verb {
 	case "open", "read", "list", "close":
@@ -90,14 +90,14 @@ func changes(verb string) bool {
 	return true
 }
 
-// step counts one operation and says whether it may happen.
+// step counts one operation and returns an error if it must fail.
 func (d *Disk) step(verb, name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.count(verb, name)
 }
 
-// count is step for who has the lock.
+// count is step for a caller that holds the lock.
 func (d *Disk) count(verb, name string) error {
 	if d.cut && len(d.ops) >= d.cutAfter {
 		d.metCut = true
@@ -110,7 +110,7 @@ func (d *Disk) count(verb, name string) error {
 	return nil
 }
 
-// failsOn reports whether a change fails because one before it did.
+// failsOn reports whether a change fails because an earlier one did.
 func (d *Disk) failsOn(verb string) bool {
 	if !d.failLong || len(d.ops) < d.failAt || !changes(verb) {
 		return false
@@ -119,7 +119,7 @@ func (d *Disk) failsOn(verb string) bool {
 	return !full || (verb != "remove" && verb != "sync" && verb != "syncdir")
 }
 
-// failed words an error as the adapter for the real file system does.
+// failed words an error as the implementation for the real file system does.
 func failed(verb, name string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
 		return refusal.New(refusal.NoSpace, "cannot %s %s: no space left", verb, name)

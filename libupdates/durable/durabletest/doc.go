@@ -1,3 +1,3 @@
-// Package durabletest is the disk that tests run on: in memory, it records every operation, can cut the power after any
-// of them or let one fail, and shows what a real disk may show at the next start. It is never part of a system.
+// Package durabletest provides a disk for tests. It is in memory, records every operation, can cut the power after any
+// of them or make one fail, and shows any state that a real disk may show at the next start. It is for tests only.
 package durabletest

@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Fork returns a second disk with the same past and another future: what is durable on this one is there, what is not
-// is not, no operation was counted and the power is on.
+// Fork returns a second disk with the same past. It has everything that is durable on this one and nothing else; its
+// operations are counted from 1 and its power is on.
 func (d *Disk) Fork() *Disk { return &Disk{root: d.root.fork(map[*node]*node{})} }
 
 func (n *node) fork(forks map[*node]*node) *node {
@@ -37,14 +37,14 @@ func forkNames(at names, forks map[*node]*node) names {
 	return copied
 }
 
-// Sum is a digest of everything on the disk as issued: names, links, bytes. It is no operation.
+// Sum returns a digest of the disk's content as written: names, links, bytes. It does not count as an operation.
 func (d *Disk) Sum() [sha256.Size]byte {
 	h := sha256.New()
 	d.root.sum(h, root)
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// sumBlock is the piece of a file that costs little where it is all zeros.
+// sumBlock is the size of the blocks of a file that are hashed quickly if they are zero.
 const sumBlock = 4096
 
 func (n *node) sum(h hash.Hash, name string) {

@@ -210,7 +210,7 @@ func (d *Disk) SyncDir(name string) error {
 	return nil
 }
 
-// add puts a new node in its place.
+// add adds a new node to its parent.
 func (d *Disk) add(verb, name string, n *node) error {
 	if err := d.begin(verb, name); err != nil {
 		return err

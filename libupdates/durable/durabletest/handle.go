@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// readHandle is a file opened for reading: the bytes as they were at that time.
+// readHandle is a file open for reading. It has the bytes of the time of opening.
 type readHandle struct {
 	disk   *Disk
 	name   string
@@ -30,7 +30,7 @@ func (h *readHandle) Size() int64 { return h.reader.Size() }
 
 func (h *readHandle) Close() error { return nil }
 
-// writeHandle is a file being written.
+// writeHandle is a file open for writing.
 type writeHandle struct {
 	disk *Disk
 	name string

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// node is a file, a directory or a link, as it was issued and as it was last made durable.
+// node is a file, directory or link, as written and as last made durable.
 type node struct {
 	kind    kind
 	data    []byte  // file: the bytes
@@ -30,20 +30,20 @@ const (
 // root is the name of the root directory.
 const root = "."
 
-// maxLinks bounds the links followed on one way.
+// maxLinks bounds how many links are followed in one lookup.
 const maxLinks = 8
 
 func newDir() *node {
 	return &node{kind: directory, entries: names{}}
 }
 
-// change changes the names in a directory, in one step.
+// change changes the names in a directory in one step.
 func (n *node) change(do func(names)) {
 	n.past = append(n.past, maps.Clone(n.entries))
 	do(n.entries)
 }
 
-// after returns the names in a directory after so many of the changes since the last SyncDir.
+// after returns the names in a directory after the given number of the changes since the last SyncDir.
 func (n *node) after(changes int) names {
 	if changes < len(n.past) {
 		return n.past[changes]
@@ -51,7 +51,7 @@ func (n *node) after(changes int) names {
 	return n.entries
 }
 
-// parent returns the directory that holds, or would hold, the name, and the last part of the name.
+// parent returns the directory of a name, which need not exist in it, and the last part of the name.
 func (d *Disk) parent(name string) (*node, string, error) {
 	dir, err := d.walk(path.Dir(name), maxLinks)
 	if err != nil {
@@ -63,7 +63,7 @@ func (d *Disk) parent(name string) (*node, string, error) {
 	return dir, path.Base(name), nil
 }
 
-// entry returns what has the name, not following a link at its end.
+// entry returns the node with that name. It does not follow a link at the end.
 func (d *Disk) entry(name string) (*node, error) {
 	if name == root {
 		return d.root, nil
@@ -79,7 +79,7 @@ func (d *Disk) entry(name string) (*node, error) {
 	return n, nil
 }
 
-// walk returns what the name leads to, following links; links is how many more may be followed.
+// walk returns the node that the name leads to, following at most that many links.
 func (d *Disk) walk(name string, links int) (*node, error) {
 	n, at := d.root, root
 	if name == root {

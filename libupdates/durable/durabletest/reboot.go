@@ -6,27 +6,27 @@ import (
 	"path"
 )
 
-// Outcome is what a disk may show after a cut. Only what was synced is sure; anything issued since may be there, in
-// part or not at all. The names in one directory change in the order in which the changes were issued; nothing else has
-// an order.
+// An Outcome is what a disk shows after a power cut. Only what was synced is certain. Anything written since may be
+// there completely, partly or not at all. The names in one directory change in the order in which the changes were
+// made; nothing else is ordered.
 type Outcome struct {
 	Name  string
-	names func(dir string, changes int) int // how many of the changes since the last SyncDir are there
-	bytes func(name string) fate            // what became of bytes that were not synced
+	names func(dir string, changes int) int // how many of the changes since the last SyncDir survive
+	bytes func(name string) fate            // what happens to bytes that were not synced
 }
 
 type fate uint8
 
 const (
-	lost    fate = iota // as at the last Sync; empty without one
-	torn                // the first half of what changed is there
-	swapped             // the second half is there, the first is not
-	zeroed              // the file has its new length, and zeros where it grew
-	kept                // all there
+	lost    fate = iota // as at the last Sync; empty if there was none
+	torn                // only the first half of the change is there
+	swapped             // only the second half of the change is there
+	zeroed              // the file has its new length, with zeros where it grew
+	kept                // everything is there
 )
 
-// Outcomes returns the ways to reboot that a test should go through: the two extremes, names ahead of bytes and the
-// other way round, directories ahead of each other, and some mixtures.
+// Outcomes returns the outcomes that a test should try: the two extremes, names ahead of bytes and the other way round,
+// directories ahead of each other, and some mixtures.
 func Outcomes() []Outcome {
 	list := []Outcome{
 		{"only what was synced", noChange, all(lost)},
@@ -52,7 +52,7 @@ func everyChange(_ string, changes int) int { return changes }
 
 func butLast(_ string, changes int) int { return max(changes-1, 0) }
 
-// atRoot treats the root directory in one way and all others in another.
+// atRoot uses one function for the root directory and the other for all other directories.
 func atRoot(one, other func(string, int) int) func(string, int) int {
 	return func(dir string, changes int) int {
 		if dir == root {
@@ -64,7 +64,7 @@ func atRoot(one, other func(string, int) int) func(string, int) int {
 
 func all(f fate) func(string) fate { return func(string) fate { return f } }
 
-// mixture decides for each name on its own, always the same way for the same seed.
+// mixture decides separately for each name, and always the same way for the same seed.
 func mixture(seed int) Outcome {
 	draw := func(name string) int {
 		h := fnv.New32a()
@@ -89,11 +89,11 @@ func (d *Disk) Reboot(o Outcome) *Disk {
 	})}
 }
 
-// A survival says what is left of each node.
+// A survival records what survives of each node.
 type survival struct {
 	names func(name string, dir *node) names
 	bytes func(name string, file *node) []byte
-	nodes map[*node]*node // by what they were: a node with two names stays one node
+	nodes map[*node]*node // by original node, so that a node with two names stays one node
 }
 
 func (n *node) survive(name string, s survival) *node {
@@ -115,7 +115,7 @@ func (n *node) survive(name string, s survival) *node {
 	return left
 }
 
-// remains returns the bytes left of a file.
+// remains returns the bytes that survive of a file.
 func (n *node) remains(f fate) []byte {
 	from, to := n.changed()
 	half := (from + to) / 2
@@ -133,7 +133,7 @@ func (n *node) remains(f fate) []byte {
 	}
 }
 
-// changed returns where the bytes differ from the synced ones.
+// changed returns the range in which the bytes differ from the synced ones.
 func (n *node) changed() (from, to int) {
 	short := min(len(n.data), len(n.synced))
 	for from < short && n.data[from] == n.synced[from] {
@@ -148,7 +148,7 @@ func (n *node) changed() (from, to int) {
 	return from, to
 }
 
-// padded returns the first size bytes, with zeros where there are none.
+// padded returns the first size bytes, padded with zeros.
 func padded(data []byte, size int) []byte {
 	return append(append([]byte{}, data[:min(len(data), size)]...), make([]byte, max(size-len(data), 0))...)
 }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// Snapshot returns everything on the disk as issued: one line for each name, in byte order, with a link's target or a
-// file's bytes. It is no operation.
+// Snapshot returns the content of the disk as written: one line for each name, in byte order, with a link's target or a
+// file's bytes. It does not count as an operation.
 func (d *Disk) Snapshot() []string { return d.root.lines(root) }
 
 func (n *node) lines(name string) []string {
@@ -26,7 +26,7 @@ func (n *node) lines(name string) []string {
 	return lines
 }
 
-// Overwrite changes a file's bytes behind everybody's back, as a bad disk or an intruder would. It is no operation.
+// Overwrite changes a file's bytes directly, as a bad disk or an intruder would. It does not count as an operation.
 func (d *Disk) Overwrite(name string, data []byte) error {
 	n, err := d.walk(name, maxLinks)
 	if err == nil && n.kind != file {

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// maxSubsets bounds the changes of one directory of which every subset is shown. Of more changes each beginning is
-// shown, each one alone, and all but each one.
+// maxSubsets is the maximum number of changes in one directory for which every subset is shown. With more changes,
+// every prefix is shown, each single change, and all but each one.
 const maxSubsets = 3
 
-// States cuts the power, if it is still on, and goes through what the next start may find, each with a name that tells
-// it from the others. Every directory shows any selection of the changes since its SyncDir, in any order; every file
-// any fate of the bytes since its Sync; all independently. Where that is more than limit, it is everything and nothing,
-// each deviation from these in one place, and a selection made by the seed, limit in all. Two names may show the same:
-// see Sum.
+// States cuts the power, if it is still on, and iterates over what the next start may find, each with a unique name.
+// Every directory shows any selection of the changes since its SyncDir, in any order, and every file any fate of the
+// bytes since its Sync, all independently. If these are more than limit states, States yields limit of them:
+// everything, nothing, each deviation from these in one place, and a selection that depends on the seed. Two states may
+// have the same content (see Sum).
 func (d *Disk) States(limit int, seed uint64) iter.Seq2[string, *Disk] {
 	d.CutAfter(0)
 	open := d.open()
@@ -28,13 +28,13 @@ func (d *Disk) States(limit int, seed uint64) iter.Seq2[string, *Disk] {
 	}
 }
 
-// An undecided node has more than one way to be found after a cut.
+// An undecided node may be found in more than one way after a cut.
 type undecided struct {
 	node *node
 	ways int
 }
 
-// open returns the undecided nodes, in the order of a walk that a disk of the same history repeats.
+// open returns the undecided nodes. The order is the same for disks with the same history.
 func (d *Disk) open() []undecided {
 	var list []undecided
 	seen := map[*node]bool{}
@@ -60,7 +60,7 @@ func (d *Disk) open() []undecided {
 	return list
 }
 
-// A pick is one way for each undecided node. The last way of each is: all that was issued.
+// A pick chooses one way for each undecided node. The last way of each node shows everything that was written.
 type pick []int
 
 func (p pick) String() string {
@@ -93,7 +93,7 @@ func picks(open []undecided, limit int, seed uint64) []pick {
 	return list
 }
 
-// selection returns some of the picks where all are too many.
+// selection returns some of the picks if there are too many.
 func selection(open []undecided, limit int, seed uint64) []pick {
 	everything, nothing := make(pick, len(open)), make(pick, len(open))
 	for k, u := range open {
@@ -145,7 +145,7 @@ func (d *Disk) show(open []undecided, p pick) *Disk {
 	})}
 }
 
-// selections returns which of the changes since the last SyncDir may be seen: a bit for each.
+// selections returns the sets of changes since the last SyncDir that may be visible, one bit per change.
 func (n *node) selections() []uint64 {
 	count := min(len(n.past), 63)
 	every := uint64(1)<<count - 1
@@ -162,7 +162,7 @@ func (n *node) selections() []uint64 {
 	return append(slices.Compact(slices.Sorted(slices.Values(list))), every)
 }
 
-// selected returns the names in a directory when only these changes are seen.
+// selected returns the names in a directory if only these changes are visible.
 func (n *node) selected(which uint64) names {
 	at := names{}
 	for name, child := range n.past[0] {
