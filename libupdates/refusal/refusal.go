@@ -1,5 +1,5 @@
-// Package refusal names every reason for which Nexus says no. A reason is a stable code that programs may branch on;
-// the text beside it is for people. It never does anything else: it knows no format and no rule.
+// Package refusal defines the reasons for which Nexus refuses input or requests. A reason is a stable code that
+// programs may branch on; the text next to it is for people. The package knows no formats and no rules.
 package refusal
 
 import (
@@ -7,10 +7,10 @@ import (
 	"fmt"
 )
 
-// Reason is a stable code in kebab-case. docs/refusals.md lists all of them.
+// A Reason is a stable code in kebab-case. docs/refusals.md lists all of them.
 type Reason string
 
-// An Error is a refusal: the reason for programs and one line for people.
+// An Error is a refusal: a reason for programs and one line for people.
 type Error struct {
 	Reason Reason
 	Detail string
@@ -18,13 +18,13 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Detail }
 
-// New makes a refusal. The formatted text is one line without a full stop.
+// New returns a refusal. The formatted text must be one line without a full stop.
 func New(reason Reason, format string, args ...any) error {
 	return &Error{Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Of returns the reason of an error that is, or wraps, a refusal. An error that is none has the reason IO: something
-// outside the input failed. A nil error has no reason.
+// Of returns the reason of an error that is, or wraps, a refusal. Any other error has the reason IO: something outside
+// the input failed. A nil error has no reason.
 func Of(err error) Reason {
 	if err == nil {
 		return ""
@@ -36,8 +36,8 @@ func Of(err error) Reason {
 	return IO
 }
 
-// DetailOf returns the words of the refusal that an error is, or wraps, without what was wrapped around it on the way:
-// the line for whoever asked knows what was asked. An error that is no refusal is returned whole.
+// DetailOf returns the text of the refusal that an error is, or wraps, without the texts that were wrapped around it:
+// the caller knows what it asked for. Any other error is returned as a whole.
 func DetailOf(err error) string {
 	var refused *Error
 	if errors.As(err, &refused) {
