@@ -2,11 +2,11 @@ package digest
 
 import "golang.org/x/sys/cpu"
 
-// blocks16 goes on with sixteen digests, by the same number of 64-byte blocks of sixteen messages. blocks is at least
-// 1. state holds word n of all digests beside each other. It needs hasLanes.
+// blocks16 continues sixteen digests by the same number of 64-byte blocks of sixteen messages. blocks is at least 1.
+// state[n] holds word n of all digests. It requires hasLanes.
 //
 //go:noescape
 func blocks16(state *[8][16]uint32, messages *[16]*byte, constants *[64]uint32, blocks int)
 
-// hasLanes tells whether this CPU has what blocks16 uses.
+// hasLanes reports whether this CPU supports blocks16.
 func hasLanes() bool { return cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW }

@@ -2,7 +2,7 @@
 
 package digest
 
-// hasLanes says no: there is no code for this architecture.
+// hasLanes returns false: there is no code for this architecture.
 func hasLanes() bool { return false }
 
 // blocks16 is never called without hasLanes.

@@ -5,23 +5,23 @@ import (
 	"unsafe"
 )
 
-// BlockSize is the unit of direct I/O, in bytes: a multiple of every disk's block that is in use.
+// BlockSize is the alignment of direct I/O, in bytes: a multiple of the block size of every disk in use.
 const BlockSize = 4096
 
-// Memory is the most that one Run takes for buffers, in bytes.
+// Memory is the most that one Run uses for buffers, in bytes.
 const Memory = 25 << 20
 
-// Bounds of a piece, in bytes. Of smaller ones a disk takes fewer bytes a second, larger ones fall out of a core's
-// cache between reading and digesting. Two cores with instructions for twelve lanes have 24 streams in flight, for
-// which Memory is 512 KiB a piece.
+// Bounds of a piece, in bytes. Smaller pieces reduce the throughput of a disk; larger ones are evicted from a core's
+// cache between reading and hashing. With twelve lanes on each of two cores, 24 streams are in flight, and Memory
+// allows 512 KiB per piece.
 const (
 	minPiece = 64 << 10
 	maxPiece = 1 << 20
 )
 
-// How many pieces a stream in flight has, and how many of them are written at a time. Where there are many streams, one
-// is read and digested while the other one is written, and a larger piece is worth more than a third; where there are
-// few, the disk needs more from each.
+// The number of pieces per stream in flight, and how many of them are written at a time. With many streams, one piece
+// is read and hashed while the other is written, and larger pieces help more than a third one. With few streams, the
+// disk needs more requests from each.
 const (
 	piecesPerStream = 2
 	fewStreams      = 4
@@ -36,17 +36,17 @@ func depth(streams int) (pieces, writes int) {
 	return piecesOfFew, writesOfFew
 }
 
-// maxStreams is how many streams there may be in flight within Memory.
+// maxStreams is the maximum number of streams in flight within Memory.
 const maxStreams = Memory / (piecesPerStream * (minPiece + BlockSize))
 
-// A ring is the buffers of one stream in flight.
+// A ring holds the buffers of one stream in flight.
 type ring struct {
 	size   int64 // of a piece
-	writes int   // pieces that are written at a time
+	writes int   // how many pieces are written at a time
 	free   chan *piece
 }
 
-// newRing makes buffers for one of so many streams, none of which is larger than that.
+// newRing allocates the buffers of one stream, for that many streams in flight of at most largest bytes each.
 func newRing(streams int, largest int64) *ring {
 	pieces, writes := depth(streams)
 	size := int64(maxPiece)
@@ -63,7 +63,7 @@ func newRing(streams int, largest int64) *ring {
 	return r
 }
 
-// take waits for a free buffer, for at most left bytes that belong at an offset in a file.
+// take waits for a free buffer and returns it for at most left bytes at that offset in the file.
 func (r *ring) take(at, left int64) *piece {
 	p := <-r.free
 	from := at % BlockSize
@@ -73,14 +73,14 @@ func (r *ring) take(at, left int64) *piece {
 
 // A piece is part of a stream.
 type piece struct {
-	block []byte // begins at a multiple of BlockSize
-	bytes []byte // what of it is in use
-	off   int64  // of bytes, in the stream
+	block []byte // aligned to BlockSize
+	bytes []byte // the part of block in use
+	off   int64  // of bytes, within the stream
 	users atomic.Int32
 	home  *ring
 }
 
-// hold hands the piece to its users; the last of them frees it.
+// hold passes the piece to its users. The last of them frees it.
 func (p *piece) hold(toHash, toWrite chan<- *piece, written bool) {
 	if !written {
 		p.users.Store(1)
@@ -98,7 +98,7 @@ func (p *piece) release() {
 	}
 }
 
-// aligned makes a buffer that begins at a multiple of BlockSize.
+// aligned allocates a buffer that is aligned to BlockSize.
 func aligned(size int64) []byte {
 	b := make([]byte, size+BlockSize)
 	from := -int64(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (BlockSize - 1)

@@ -1,4 +1,4 @@
-// Package digest computes the SHA-256 of many streams at once, on all cores and in bounded memory, while it copies
-// them. What is digested is what is written: both see the same bytes in the same buffer. It opens no file, trusts no
-// length that it was not given, and knows no format.
+// Package digest computes the SHA-256 of many streams in parallel, on all cores and in bounded memory, and can copy
+// them at the same time. The bytes that are hashed are the bytes that are written: both are read from the same buffer.
+// The package opens no files, relies on no lengths but those it is given, and knows no formats.
 package digest

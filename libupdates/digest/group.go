@@ -2,11 +2,11 @@ package digest
 
 import "crypto/sha256"
 
-// A group digests the streams of its members at once. Each round it waits until all of them have bytes, then takes as
-// many blocks as all of them have.
+// A group hashes the streams of its members together. In each round it waits until all of them have bytes, and then
+// hashes as many blocks as every one of them has.
 type group struct {
-	members   int // seats that are not left
-	worth     int // how many lanes must be in use
+	members   int // seats that have not left
+	worth     int // number of busy lanes below which the group is too slow
 	join      chan *lane
 	left      chan struct{}
 	active    []*lane
@@ -22,10 +22,10 @@ func newGroup(worth int) *group {
 // A lane is one stream of a group.
 type lane struct {
 	pieces <-chan *piece
-	piece  *piece // the one that is being digested
-	rest   []byte // what of it is not digested yet
+	piece  *piece // the piece that is being hashed
+	rest   []byte // the part of it that is not hashed yet
 	words  [8]uint32
-	done   uint64 // bytes, a multiple of a block
+	done   uint64 // bytes hashed so far, a multiple of a block
 	sums   chan<- Sum
 }
 
@@ -41,7 +41,7 @@ func (g *group) run() {
 	}
 }
 
-// gather waits until each member has a stream in a lane, or has left.
+// gather waits until each member has a stream in a lane or has left.
 func (g *group) gather() {
 	for len(g.active) < g.members {
 		select {
@@ -57,7 +57,7 @@ func (g *group) gather() {
 	}
 }
 
-// dissolve lets the streams go on one by one: there are too few.
+// dissolve continues each stream by itself, because there are too few.
 func (g *group) dissolve() {
 	for _, l := range g.active {
 		go l.finish()
@@ -65,8 +65,8 @@ func (g *group) dissolve() {
 	g.active = nil
 }
 
-// feed sees to it that each lane has a block. It returns how many blocks all of them have; lanes that have come to
-// their end are gone.
+// feed makes sure that each lane has a block, and removes the lanes whose stream has ended. It returns the number of
+// blocks that all lanes have.
 func (g *group) feed() (blocks int) {
 	going := g.active[:0]
 	for _, l := range g.active {
@@ -84,8 +84,8 @@ func (g *group) feed() (blocks int) {
 	return blocks
 }
 
-// next makes sure that there is a block. It says no at the end of the stream, and before a piece that ends in the
-// middle of a block, which as a rule is the last one.
+// next makes sure that the lane has a block. It returns false at the end of the stream, or if a piece ends in the
+// middle of a block, as the last one usually does.
 func (l *lane) next() bool {
 	for len(l.rest) == 0 {
 		if l.piece != nil {
@@ -101,7 +101,7 @@ func (l *lane) next() bool {
 	return len(l.rest) >= sha256.BlockSize
 }
 
-// finish digests what is left of the stream with the standard library, and gives the sum.
+// finish hashes the rest of the stream with the standard library and sends the sum.
 func (l *lane) finish() {
 	h := resume(l.words, l.done)
 	h.Write(l.rest)
@@ -115,7 +115,7 @@ func (l *lane) finish() {
 	l.sums <- Sum(h.Sum(nil))
 }
 
-// digest takes so many blocks of each lane. Lanes that are not in use repeat the first one's.
+// digest hashes that many blocks of each lane. Unused lanes repeat the first one.
 func (g *group) digest(blocks int) {
 	for i := range laneWidth {
 		l := g.active[0]

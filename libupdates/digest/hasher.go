@@ -2,23 +2,23 @@ package digest
 
 import "crypto/sha256"
 
-// A hasher digests pieces of streams. Which one it is never shows in a digest, only in the time it takes.
+// A hasher hashes pieces of streams. The choice of hasher affects only the speed, never a digest.
 type hasher interface {
-	// streams is how many streams in flight keep it busy.
+	// streams is the number of streams in flight that keep it busy.
 	streams() int
-	// seats makes a place for each of so many streams in flight, at most streams(). Each must be left at the end.
+	// seats returns n seats, one for each stream in flight; n is at most streams(). Each seat must be left at the end.
 	seats(n int) []seat
 }
 
-// A seat digests one stream after the other.
+// A seat hashes one stream after the other.
 type seat interface {
-	// sum digests the pieces of a stream and releases each.
+	// sum hashes the pieces of a stream and releases each.
 	sum(pieces <-chan *piece) Sum
-	// leave says that there will be no other stream.
+	// leave ends the use of the seat.
 	leave()
 }
 
-// chooseHasher takes what is fastest for so many streams on so many cores.
+// chooseHasher returns the fastest hasher for that many streams and cores.
 func chooseHasher(streams, cores int) hasher {
 	if hasLanes() && streams >= laneWidth/4 {
 		l := lanes{groups: min(cores, maxStreams/laneWidth), worth: measureLanes()}
@@ -29,11 +29,11 @@ func chooseHasher(streams, cores int) hasher {
 	return serial{cores}
 }
 
-// serial digests each stream by itself, with the standard library, which uses the SHA instructions of CPUs that have
+// serial hashes each stream by itself with the standard library, which uses the SHA instructions of the CPU if it has
 // them.
 type serial struct{ cores int }
 
-// streams is two for each core: while one waits for a disk, another is digested.
+// streams returns two per core: one is hashed while the other waits for the disk.
 func (s serial) streams() int { return min(2*s.cores, maxStreams) }
 
 func (serial) seats(n int) []seat {

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// laneWidth is how many messages blocks16 digests at once.
+// laneWidth is the number of messages that blocks16 hashes at once.
 const laneWidth = 16
 
-// lanes digests up to sixteen streams at once on each of some cores.
+// lanes hashes up to sixteen streams at once on each of several cores.
 type lanes struct {
 	groups int
-	worth  int // how many streams at once take as long as one after the other
+	worth  int // the number of streams that take as long together as one after the other
 }
 
 func (l lanes) streams() int { return l.groups * laneWidth }
@@ -28,20 +28,20 @@ func (l lanes) seats(n int) []seat {
 		all[i] = laneSeat{g, make(chan Sum, 1)}
 	}
 	for _, g := range groups {
-		go g.run() // until the last of its members has left
+		go g.run() // ends when its last member has left
 	}
 	return all
 }
 
-// faster tells whether it is, by enough to make up for the lanes that idle towards the end.
+// faster reports whether lanes beat serial, by enough to make up for the lanes that are idle towards the end.
 func (l lanes) faster(streams, cores int) bool {
 	atOnce := float64(min(streams, l.streams()))
 	return atOnce/float64(l.worth) > 1.3*float64(min(streams, cores))
 }
 
-// measureLanes finds out how many streams must be digested at once for blocks16 to be worth while here: CPUs with
-// instructions for SHA-256 digest one stream six times as fast as those without. It takes less than a millisecond; its
-// outcome decides only how long things take.
+// measureLanes measures how many streams must be hashed together for blocks16 to be faster on this CPU: CPUs with SHA
+// instructions hash a single stream six times as fast as those without. It takes less than a millisecond. The result
+// affects only the speed.
 func measureLanes() int {
 	const blocks = 64
 	data := make([]byte, blocks*64)

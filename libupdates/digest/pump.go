@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 )
 
-// errMoot ends a stream behind one that has failed; it is never the first error.
+// errMoot ends a stream because an earlier one has failed. Run never returns it.
 var errMoot = errors.New("an earlier stream has failed")
 
-// pump does one stream: it reads, while what was read before is written and digested.
+// pump processes one stream: it reads while earlier pieces are written and hashed.
 func (r *runner) pump(ctx context.Context, i int, hash seat, buffers *ring) error {
 	s := r.streams[i]
 	var out writer
@@ -31,7 +31,7 @@ func (r *runner) pump(ctx context.Context, i int, hash seat, buffers *ring) erro
 			case r.moot(i):
 				return errMoot
 			case out.failed.Load():
-				return nil // it says why
+				return nil // the error is in out.err
 			}
 			p := buffers.take(s.Offset+off, s.Size-off)
 			if err := s.Read(p.bytes, off); err != nil {
@@ -57,11 +57,11 @@ func (r *runner) pump(ctx context.Context, i int, hash seat, buffers *ring) erro
 	return nil
 }
 
-// A writer is the writing side of one stream. After a failure it lets the rest pass.
+// A writer writes the pieces of one stream. After an error it drops the rest.
 type writer struct {
 	failed atomic.Bool
 	once   sync.Once
-	err    error // the first one; read when run has returned
+	err    error // the first error; valid after run has returned
 }
 
 func (w *writer) run(write func(p []byte, off int64) error, pieces <-chan *piece) {

@@ -9,17 +9,16 @@ import (
 	"sync/atomic"
 )
 
-// Run reads, writes and digests the streams, many at a time, and returns when nothing of it runs any more. It takes at
-// most Memory bytes for buffers, however many streams there are and however large they are.
+// Run reads, writes and hashes the streams, many in parallel, and returns when all of its goroutines have ended. Its
+// buffers never exceed Memory, whatever the number and size of the streams.
 //
-// Its error is that of the first stream, in the order of the slice, that has one: whatever ran beside it, the same
-// streams fail with the same error. Streams after a failed one may have been left where they were. When the context
-// ends, so does Run, with its cause.
+// It returns the error of the first stream, in the order of the slice, that failed. This error does not depend on the
+// order in which streams run. Streams after a failed one may be incomplete. If the context ends, Run returns its cause.
 func Run(ctx context.Context, streams []Stream) error {
 	return run(ctx, streams, chooseHasher(len(streams), runtime.GOMAXPROCS(0)))
 }
 
-// run is Run with a hasher that the caller chose.
+// run is Run with a given hasher.
 func run(ctx context.Context, streams []Stream, h hasher) error {
 	r := &runner{
 		streams: streams,
@@ -44,7 +43,7 @@ func run(ctx context.Context, streams []Stream, h hasher) error {
 	return nil
 }
 
-// largestFirst is the order in which streams are begun: the last ones to end are then the small ones.
+// largestFirst returns the order in which streams are started, so that small ones are left at the end.
 func largestFirst(streams []Stream) []int {
 	order := make([]int, len(streams))
 	for i := range order {
@@ -58,12 +57,12 @@ func largestFirst(streams []Stream) []int {
 type runner struct {
 	streams []Stream
 	queue   []int
-	next    atomic.Int64 // place in the queue
-	failed  atomic.Int64 // the first stream that failed so far, else their number
-	errs    []error      // by stream, each written by the one worker that has it
+	next    atomic.Int64 // next position in the queue
+	failed  atomic.Int64 // index of the first stream that has failed so far, or the number of streams
+	errs    []error      // by stream; each is written only by the worker of that stream
 }
 
-// work does streams until none is left.
+// work processes streams until none is left.
 func (r *runner) work(ctx context.Context, s seat, buffers *ring) {
 	for {
 		at := r.next.Add(1) - 1
@@ -78,7 +77,7 @@ func (r *runner) work(ctx context.Context, s seat, buffers *ring) {
 	}
 }
 
-// lower notes that a stream failed.
+// lower records that stream i failed.
 func (r *runner) lower(i int64) {
 	for {
 		first := r.failed.Load()
@@ -88,5 +87,5 @@ func (r *runner) lower(i int64) {
 	}
 }
 
-// moot tells whether the outcome of a stream no longer matters: one before it has failed.
+// moot reports whether the result of a stream no longer matters because an earlier one has failed.
 func (r *runner) moot(i int) bool { return r.failed.Load() < int64(i) }

@@ -25,8 +25,8 @@ func roundConstants() *[64]uint32 {
 	}
 }
 
-// resume makes a hash of the standard library that has digested so many bytes, a multiple of a block, to these words.
-// It does all that is not blocks: the end of a message, and what lanes are not worth while for. The form is that of
+// resume returns a hash of the standard library in the state after that many bytes, a multiple of a block, with these
+// words. It handles what the lanes do not: the end of a message, and streams that are too few. The format is that of
 // crypto/sha256's MarshalBinary.
 func resume(words [8]uint32, bytes uint64) hash.Hash {
 	h := sha256.New()
@@ -37,7 +37,7 @@ func resume(words [8]uint32, bytes uint64) hash.Hash {
 	saved = append(saved, make([]byte, sha256.BlockSize)...)
 	saved = binary.BigEndian.AppendUint64(saved, bytes)
 	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(saved); err != nil {
-		panic(err) // the form is fixed, and a test runs it
+		panic(err) // the format is fixed, and a test checks it
 	}
 	return h
 }
