@@ -1,8 +1,9 @@
-// Package message opens Cap'n Proto messages that come from outside, and writes canonical ones. It bounds what reading
-// may cost before anything is read: segment count, sizes, nesting, and how far pointers may unfold. It knows no schema.
+// Package message opens untrusted Cap'n Proto messages and writes canonical ones. Before anything is read, it bounds
+// the cost of reading: segment count, sizes, nesting, and the total size of what pointers refer to. It knows no
+// schemas.
 //
-// The format is standard stream framing (https://capnproto.org/encoding.html#serialization-over-a-stream): a 32-bit
-// count of segments less one, a 32-bit size in words of each, padding to a word, then the segments.
+// The format is the standard stream framing (https://capnproto.org/encoding.html#serialization-over-a-stream): the
+// number of segments minus one in 32 bits, the size of each in words in 32 bits, padding to a word, then the segments.
 package message
 
 import (
@@ -15,16 +16,16 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// Bounds on a message from outside.
+// Bounds of an untrusted message.
 const (
 	wordSize       = 8
 	maxSegments    = 64
 	maxDepth       = 8 // our deepest durable type nests three levels
-	traverseFactor = 8 // bytes visited, as a multiple of the message's size; more is a message that points at itself
+	traverseFactor = 8 // limit on the bytes read, as a multiple of the message's size; overlapping pointers exceed it
 	traverseBase   = 4 << 10
 )
 
-// Open reads a message that takes up all of raw. It allocates nothing that raw's own length does not bound.
+// Open opens a message that takes up all of raw. Its allocations are bounded by the length of raw.
 func Open(raw []byte) (*capnp.Message, error) {
 	if err := checkTable(raw); err != nil {
 		return nil, err
@@ -38,30 +39,30 @@ func Open(raw []byte) (*capnp.Message, error) {
 	return msg, nil
 }
 
-// checkTable wants the segment table to describe raw exactly.
+// checkTable checks that the segment table describes raw exactly.
 func checkTable(raw []byte) error {
 	if len(raw) < wordSize || len(raw)%wordSize != 0 {
-		return fmt.Errorf("%d bytes are no message", len(raw))
+		return fmt.Errorf("%d bytes are not a message", len(raw))
 	}
 	segments := uint64(binary.LittleEndian.Uint32(raw)) + 1
 	if segments > maxSegments {
-		return fmt.Errorf("%d segments are more than %d", segments, maxSegments)
+		return fmt.Errorf("%d segments, want at most %d", segments, maxSegments)
 	}
 	table := (4 + 4*int(segments) + wordSize - 1) / wordSize * wordSize
 	if table > len(raw) {
-		return errors.New("the segment table is cut off")
+		return errors.New("the segment table is truncated")
 	}
 	total := uint64(table)
 	for i := range int(segments) {
 		total += uint64(binary.LittleEndian.Uint32(raw[4+4*i:])) * wordSize
 	}
 	if total != uint64(len(raw)) {
-		return fmt.Errorf("the segments take up %d bytes of %d", total, len(raw))
+		return fmt.Errorf("the segments take up %d of %d bytes", total, len(raw))
 	}
 	return nil
 }
 
-// Canonical writes a struct as the one message that all equal structs have: canonical form, one segment.
+// Canonical returns the canonical encoding of a struct in one segment. Equal structs have the same encoding.
 func Canonical(root capnp.Struct) ([]byte, error) {
 	segment, err := capnp.Canonicalize(root)
 	if err != nil {
@@ -72,20 +73,20 @@ func Canonical(root capnp.Struct) ([]byte, error) {
 	return append(raw, segment...), nil
 }
 
-// Text takes a text field of at most limit bytes: valid UTF-8 without NUL.
+// Text checks a text field: it must be valid UTF-8 without NUL, of at most limit bytes.
 func Text(s string, err error, limit int) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
 	case len(s) > limit:
-		return "", fmt.Errorf("a text of %d bytes is over %d", len(s), limit)
+		return "", fmt.Errorf("a text has %d bytes, want at most %d", len(s), limit)
 	case !utf8.ValidString(s) || strings.ContainsRune(s, 0):
-		return "", errors.New("a text is no plain UTF-8")
+		return "", errors.New("a text is not plain UTF-8")
 	}
 	return strings.Clone(s), nil
 }
 
-// A Kind is what a pointer of a struct leads to.
+// A Kind is the type of the object that a pointer refers to.
 type Kind uint8
 
 // The kinds.
@@ -96,8 +97,8 @@ const (
 	ToText
 )
 
-// Pointers wants the first pointers of a struct each to be null or to lead to what its schema says. The library reads a
-// pointer to anything else as null, other readers refuse the message: nothing may be one thing here and another there.
+// Pointers checks that each of the first pointers of a struct is null or refers to an object of the kind in its schema.
+// The library reads a pointer of a wrong kind as null, while other readers refuse the message; all must read the same.
 func Pointers(s capnp.Struct, kinds ...Kind) error {
 	for i, kind := range kinds {
 		p, err := s.Ptr(uint16(i))
@@ -105,7 +106,7 @@ func Pointers(s capnp.Struct, kinds ...Kind) error {
 			return err
 		}
 		if p.IsValid() && !kind.is(p) {
-			return fmt.Errorf("pointer %d leads to something else than its schema says", i)
+			return fmt.Errorf("pointer %d does not refer to what its schema says", i)
 		}
 	}
 	return nil

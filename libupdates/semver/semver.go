@@ -1,5 +1,5 @@
-// Package semver is the one order of versions here: SemVer 2.0.0, for numbers of any length. It reads no more than
-// texts; how long one may be is the rule of the field it stands in.
+// Package semver orders versions by SemVer 2.0.0. Numbers may have any length; limits on the length of a version are up
+// to the caller.
 package semver
 
 import (
@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// Valid tells whether the text is a version by SemVer 2.0.0: MAJOR.MINOR.PATCH, then -PRERELEASE and +BUILD where they
-// are.
+// Valid reports whether the text is a SemVer 2.0.0: MAJOR.MINOR.PATCH, optionally followed by -PRERELEASE and +BUILD.
 func Valid(version string) bool {
 	v := split(version)
 	if len(v.core) != 3 {
@@ -32,8 +31,8 @@ func Valid(version string) bool {
 	return true
 }
 
-// Compare orders two valid versions by precedence (SemVer 2.0.0, section 11): -1, 0 or 1. Build metadata counts for
-// nothing.
+// Compare compares two valid versions by precedence (SemVer 2.0.0, section 11) and returns -1, 0 or 1. Build metadata
+// is ignored.
 func Compare(a, b string) int {
 	left, right := split(a), split(b)
 	for i := range min(len(left.core), len(right.core)) {
@@ -57,7 +56,7 @@ func Compare(a, b string) int {
 	return cmp.Compare(len(left.prerelease), len(right.prerelease))
 }
 
-// Parts of a version. A part that is not there is nil.
+// parts are the parts of a version. A missing part is nil.
 type parts struct{ core, prerelease, build []string }
 
 func split(version string) (p parts) {
@@ -73,8 +72,8 @@ func split(version string) (p parts) {
 	return p
 }
 
-// compareIdentifiers orders two identifiers of a prerelease: numbers by value and below all others, the others by their
-// ASCII bytes.
+// compareIdentifiers compares two prerelease identifiers: numbers by value and below all others, the others in ASCII
+// order.
 func compareIdentifiers(a, b string) int {
 	switch number := isDigits(a); {
 	case number && isDigits(b):
@@ -87,7 +86,7 @@ func compareIdentifiers(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// compareNumbers orders two numbers without leading zeros: the one with more digits is the larger one.
+// compareNumbers compares two numbers without leading zeros: the longer one is the larger one.
 func compareNumbers(a, b string) int {
 	if c := cmp.Compare(len(a), len(b)); c != 0 {
 		return c
@@ -95,7 +94,7 @@ func compareNumbers(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// isNumber tells whether the text is a number without leading zeros.
+// isNumber reports whether the text is a number without leading zeros.
 func isNumber(s string) bool { return isDigits(s) && (s == "0" || s[0] != '0') }
 
 func isDigits(s string) bool {
