@@ -1,7 +1,7 @@
 @0xa9f054a3f53ba946;
 # Published bundles: what `bundlemgrd` serves from the published slot.
 #
-# Who holds what: `updated` alone holds SlotPublisher; packagefsd, execd, the operator and bundles that ask for it hold
+# Holders: only `updated` holds SlotPublisher; packagefsd, execd, the operator and bundles that ask for it hold
 # BundleMgr.
 #
 # Class: blessed (the operator's program and bundles call BundleMgr). One call or answer is at most 4 MiB (daemons/vat).
@@ -13,65 +13,65 @@ $Go.package("bundle");
 $Go.import("nexus/capnpgen/bundle");
 
 const maxReadBytes :UInt32 = 1048576;
-# The largest piece Blob.read returns.
+# The maximum result of Blob.read, in bytes.
 
 interface BundleMgr {
-  # Read the published bundles. All answers are from one publication, never a mix of two.
+  # Read the published bundles. Each answer is from a single publication.
 
   list @0 () -> (publication :Publication);
-  # What is published now.
+  # The current publication.
 
   query @1 (name :Text) -> (bundle :Bundle, found :Bool);
   # The published bundle with that name, or found = false.
 
   openPayload @2 (name :Text) -> (blob :Blob);
-  # The payload of the published bundle with that name. Refused as `unknown-bundle`. The blob stays readable after the
-  # next publication.
+  # The payload of the published bundle with that name. Refused as `unknown-bundle`. The blob stays readable after later
+  # publications.
 
   openManifest @3 (name :Text) -> (blob :Blob);
   # The raw manifest of the published bundle with that name. Refused as `unknown-bundle`.
 
   watch @4 (observer :PublicationObserver) -> (subscription :PublicationSubscription);
-  # Calls onPublished now if something is published, and after each publication. Dropping the subscription ends it.
+  # Calls onPublished at once if something is published, and after each publication. Dropping the subscription ends it.
 }
 
 interface Blob {
-  # Bytes of one file of a slot, held open: a later publication does not change them.
+  # The bytes of one file in a slot. The file is held open, so later publications do not change it.
 
   read @0 (offset :UInt64, count :UInt32) -> (bytes :Data);
-  # At most `count` bytes (and at most maxReadBytes) from `offset`; empty at the end.
+  # At most `count` bytes, and at most maxReadBytes, from `offset`; empty at the end.
 
   size @1 () -> (bytes :UInt64, sha256 :Data);
-  # The size in bytes, and as `sha256` the 32-byte SHA-256 that the signed index gives for it. Whoever runs the bytes
-  # checks them against it.
+  # The size in bytes and, as `sha256`, the 32-byte SHA-256 from the signed index. Callers that run the bytes must check
+  # them against it.
 }
 
 interface PublicationObserver {
-  # Learns of publications.
+  # Receives notice of publications.
 
   onPublished @0 (publication :Publication) -> ();
-  # Something else is published now.
+  # There is a new publication.
 }
 
 interface PublicationSubscription {
-  # Holding it keeps the watch alive; dropping it ends it.
+  # Keeps a watch. Dropping it ends the watch.
 }
 
 struct Publication {
-  # What is published.
+  # A publication.
 
   slot @0 :Bootrecord.Slot;
-  # The slot; none if nothing is published yet.
+  # The slot; none if nothing has been published yet.
   indexSha256 @1 :Data;
-  # 32 bytes, the set; empty for an empty slot.
+  # 32 bytes: the set; empty for an empty slot.
   systemVersion @2 :Text;
   # Version of the set; empty for an empty slot.
   boot @3 :UInt64;
-  # The boot attempt it was published for. Two publications with equal slot, set and boot are the same one.
+  # The boot attempt for which it was published. Publications with the same slot, set and boot are identical.
   bundles @4 :List(Bundle);
   # In byte order of their names, at most 256.
   quorum @5 :UInt16;
-  # How many of the optional services must be healthy; at most their number.
+  # How many of the optional services must be healthy; at most the number of optional services.
 }
 
 struct Bundle {
@@ -82,9 +82,9 @@ struct Bundle {
   version @1 :Text;
   # SemVer.
   abilities @2 :List(Text);
-  # What it runs as.
+  # Abilities: how the bundle runs.
   capabilities @3 :List(Text);
-  # Names it asks for.
+  # Capabilities that it asks for.
   payloadSha256 @4 :Data;
   # 32 bytes.
   payloadSize @5 :UInt64;
@@ -94,19 +94,19 @@ struct Bundle {
   manifestSize @7 :UInt64;
   # Bytes.
   optional @8 :Bool;
-  # Whether its service counts for the quorum only; else it is required.
+  # Whether its service counts only towards the quorum; else it is required.
 }
 
 interface SlotPublisher {
-  # The right to say which slot is published.
+  # The power to publish a slot.
   #
   # Class: lockstep (only updated holds it).
 
   setActiveSlot @0 (slot :Bootrecord.Slot, indexSha256 :Data, boot :UInt64) -> (refusal :Keystore.Refusal);
-  # Publishes the slot if it holds exactly the set with the digest `indexSha256` (empty: an empty slot), for the boot
-  # attempt `boot`, then prints `bundlemgrd: slot <a|b> active`. Refused as `slot-mismatch`, `digest-mismatch`,
-  # `wrong-architecture` or `io`: then the earlier publication stands.
+  # Publishes the slot for the boot attempt `boot`, if it holds exactly the set with the digest `indexSha256` (empty: an
+  # empty slot), and prints `bundlemgrd: slot <a|b> active`. Refused as `slot-mismatch`, `digest-mismatch`,
+  # `wrong-architecture` or `io`; the previous publication then stays.
 
   check @1 (slot :Bootrecord.Slot, indexSha256 :Data) -> (refusal :Keystore.Refusal);
-  # Whether setActiveSlot would be accepted for that slot and `indexSha256`, without publishing. No effect.
+  # Checks whether setActiveSlot would accept that slot and `indexSha256`. It has no effect.
 }

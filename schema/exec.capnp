@@ -1,9 +1,9 @@
 @0x9351478dc0794896;
 # Running bundles: what `execd` serves.
 #
-# Who holds what: initd holds ServiceHealth; operators hold ServiceWatch and Exec through initd.
+# Holders: initd holds ServiceHealth; operators hold ServiceWatch and Exec through initd.
 #
-# Class: blessed (the operator's program calls it), but for ServiceHealth. One call or answer is at most 4 MiB
+# Class: blessed (the operator's program calls it), except ServiceHealth. One call or answer is at most 4 MiB
 # (daemons/vat).
 
 using Go = import "/go.capnp";
@@ -12,26 +12,26 @@ $Go.package("exec");
 $Go.import("nexus/capnpgen/exec");
 
 interface ServiceWatch {
-  # Learn how the services of the published slot are.
+  # Read the state of the services of the published slot.
 
   list @0 () -> (services :List(ServiceStatus),
     quorum :UInt16);
-  # The services of the publication that execd runs, in byte order of their names; `quorum`: how many of the optional
-  # ones must be healthy.
+  # The services of the publication that execd runs, in byte order of their names, and `quorum`, the number of optional
+  # services that must be healthy.
 }
 
 interface ServiceHealth {
-  # Follow the services of a boot attempt, with the power to settle it. Granted to initd, once, and to nobody else.
+  # Follow the services of a boot attempt and settle it. Granted to initd, once, and to no other.
   #
   # Class: lockstep (only initd holds it).
 
   next @0 (known :UInt64, settled :UInt64) -> (revision :UInt64, boot :UInt64, services :List(ServiceStatus),
     quorum :UInt16);
-  # The services of the publication that execd runs, which is for the attempt `boot`, and their `quorum`, as
-  # ServiceWatch.list has them. Answers once the revision is no longer `known` (0: at once), and after a quarter of a
-  # second in any case, so that a caller knows that execd is at work. `settled`: the newest attempt to which the end of
-  # a service makes no difference any more; services of its publication that end are started again, those of a newer one
-  # are not. It never goes back.
+  # The services of the publication that execd runs, which belongs to the attempt `boot`, and their `quorum`, as in
+  # ServiceWatch.list. Answers as soon as the revision differs from `known` (0: at once), and after a quarter of a
+  # second at the latest, which shows that execd is alive. `settled` is the newest attempt for which the end of a
+  # service no longer affects the verdict: services of its publication are restarted when they end, those of a newer one
+  # are not. It never decreases.
 }
 
 struct ServiceStatus {
@@ -42,34 +42,34 @@ struct ServiceStatus {
   version @1 :Text;
   # SemVer, from the manifest.
   state @2 :State;
-  # How it is.
+  # Its state.
   native @3 :Bool;
   # Whether it exports Service; a plain one does not.
   pid @4 :UInt32;
-  # Process id, 0 when it does not run.
+  # Process id; 0 when it is not running.
   restarts @5 :UInt32;
   # How often it was restarted in this publication.
   detail @6 :Text;
   # One line for people.
   slot @7 :Bootrecord.Slot;
-  # The slot it is run from.
+  # The slot that it runs from.
   optional @8 :Bool;
-  # Whether it counts for the quorum only; else it is required.
+  # Whether it counts only towards the quorum; else it is required.
   reason @9 :Text;
-  # Why it failed, where it did: `service-exited`, `service-unhealthy` or `service-start-failed`.
+  # Why it failed, if it did: `service-exited`, `service-unhealthy` or `service-start-failed`.
   lapses @10 :UInt32;
-  # How often it was healthy and then said otherwise, or did not answer in time, in this publication.
+  # How often it stopped being healthy in this publication: it reported so, or did not answer in time.
 
   enum State {
-    # How a service is.
+    # The state of a service.
     unspecified @0;
     # Never sent.
     starting @1;
-    # Runs, not yet known to be healthy.
+    # Running, but not known to be healthy yet.
     healthy @2;
-    # Runs and is healthy.
+    # Running and healthy.
     failed @3;
-    # Ended, says that it fails, or could not be started.
+    # It ended, reports a failure, or could not be started.
   }
 }
 
@@ -82,11 +82,12 @@ interface Exec {
 }
 
 interface Process {
-  # One running program. Dropping it kills the program.
+  # A running program. Dropping it kills the program.
 
   wait @0 () -> (exitCode :Int32, signal :Int32);
-  # Waits for the end. `exitCode` is the program's own, `signal` the one that ended it: 0 for a normal exit.
+  # Waits for the program to end. `exitCode` is its exit code; `signal` is the signal that ended it, 0 for a normal
+  # exit.
 
   kill @1 () -> ();
-  # Kills it and its process group. No effect once it has ended.
+  # Kills the program and its process group. No effect once it has ended.
 }

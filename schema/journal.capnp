@@ -1,7 +1,7 @@
 @0xaaccfa1760482c3e;
 # Log, audit and console: what `logd` serves.
 #
-# Who holds what: every daemon holds one LogSink whose sender was fixed when the connection was made; the operator holds
+# Holders: every daemon holds one LogSink, whose sender was set when the connection was made; the operator holds
 # Journal.
 #
 # Class: blessed (operators and programs read the journal). One call or answer is at most 4 MiB (daemons/vat).
@@ -11,56 +11,56 @@ $Go.package("journal");
 $Go.import("nexus/capnpgen/journal");
 
 const maxRecordBytes :UInt32 = 4096;
-# A record whose message, keys and values together are larger is cut to this size.
+# The maximum size of a record's message, keys and values together, in bytes. Larger ones are truncated.
 
 enum Level {
   # Severity, ascending.
 
   unspecified @0;
-  # Not said; shown as info.
+  # Not set; shown as info.
   trace @1;
   # Single steps, for developers.
   debug @2;
   # Decisions, for developers.
   info @3;
-  # What an operator would want to read afterwards.
+  # What an operator may want to know afterwards.
   warn @4;
-  # Something was refused or had to be done again.
+  # Something was refused or had to be repeated.
   error @5;
-  # Something failed that should not.
+  # Something failed unexpectedly.
 }
 
 enum Kind {
-  # What a record is.
+  # The type of a record.
 
   message @0;
   # A plain log record.
   audit @1;
-  # One stage, switch, health, rollback, discard or clear, whether it succeeded or was refused.
+  # One stage, switch, health report, rollback, discard or clear, successful or refused.
   marker @2;
-  # A line that was printed on the console exactly as it stands in `message`.
+  # A line that was printed on the console exactly as in `message`.
   crash @3;
-  # A process ended in a way it should not have.
+  # A process ended unexpectedly.
 }
 
 struct Field {
   # One structured value of a record.
 
   key @0 :Text;
-  # Name, e.g. `slot`.
+  # Name, such as `slot`.
   value @1 :Text;
-  # Value as text.
+  # Value, as text.
 }
 
 struct Entry {
-  # What a sender says.
+  # What a sender logs.
 
   level @0 :Level;
   # Severity.
   kind @1 :Kind;
-  # What it is.
+  # Its type.
   message @2 :Text;
-  # A constant text; what varies is in the fields.
+  # A constant text. Everything variable is in the fields.
   fields @3 :List(Field);
   # At most 32.
 }
@@ -69,13 +69,13 @@ struct Record {
   # What the journal keeps.
 
   sequence @0 :UInt64;
-  # Place in the journal, from 1, without gaps; a reader that sees one knows that records were dropped.
+  # Number in the journal, counted from 1 without gaps. A gap means that the reader missed records.
   sender @1 :Text;
-  # Who said it: a daemon's name or `bundle:<name>`. Fixed by the connection, never by the sender.
+  # The sender: a daemon's name or `bundle:<name>`. Set by the connection, never by the sender.
   unixMs @2 :Int64;
-  # When logd received it, milliseconds since 1970-01-01 UTC.
+  # When logd received it, in milliseconds since 1970-01-01 UTC.
   entry @3 :Entry;
-  # What was said.
+  # The entry as sent.
 }
 
 interface LogSink {
@@ -84,15 +84,15 @@ interface LogSink {
   # Class: lockstep (only daemons hold it).
 
   write @0 (entries :List(Entry), dropped :UInt64) -> ();
-  # Adds up to 256 entries in order. `dropped`: how many the sender itself had to drop since its last call. In memory
-  # when it returns, not durable. Errors: overloaded when more than 256 entries come at once.
+  # Adds up to 256 entries in order. `dropped`: how many entries the sender itself has dropped since its last call. When
+  # it returns, the entries are in memory but not durable. Errors: overloaded if more than 256 entries are sent at once.
 
   marker @1 (line :Text) -> ();
-  # Prints the line on the console and records it. Returns after it was printed, so a marker that follows another was
-  # printed after it. The line is printable ASCII of at most 120 bytes; control characters are refused.
+  # Prints the line on the console and records it. Returns after printing, so markers that are sent one after the other
+  # are printed in that order. The line is printable ASCII of at most 120 bytes; control characters are refused.
 
   forSender @2 (name :Text) -> (sink :LogSink);
-  # A sink of its own for a child of the caller: its sender is `<kind>:<name>` with the kind fixed in the authority
+  # A separate sink for a child of the caller, with the sender `<kind>:<name>`. The kind is fixed in the authority
   # table. Only execd's sink can do this; for others the call is refused.
 }
 
@@ -100,40 +100,40 @@ interface Journal {
   # Read the journal.
 
   query @0 (filter :Filter) -> (records :List(Record));
-  # The newest records that match, oldest first. At most 512 at once.
+  # The newest matching records, oldest first. At most 512 at once.
 
   follow @1 (filter :Filter, follower :Follower) -> (subscription :Subscription);
-  # As query, then each new matching record as it arrives. Dropping the subscription ends it. A follower that does not
-  # keep up misses records (the sequence shows it); it never holds up logd.
+  # Like query, followed by each new matching record. Dropping the subscription ends it. A follower that is too slow
+  # misses records, which the sequence numbers show; it never slows down logd.
 
   stats @2 () -> (stats :Stats);
   # Counters.
 }
 
 struct Filter {
-  # Which records; an empty filter means all.
+  # Selects records. An empty filter selects all.
 
   sender @0 :Text;
   # Only this sender; empty for any.
   minLevel @1 :Level;
-  # Only this severity and above.
+  # Only records of this severity or above.
   kinds @2 :List(Kind);
-  # Only these kinds; empty for any.
+  # Only records of these types; empty for any.
   afterSequence @3 :UInt64;
-  # Only records after this one.
+  # Only records after this number.
   limit @4 :UInt32;
-  # At most so many, 1 to 512; 0 means 512.
+  # The maximum number of records, 1 to 512; 0 means 512.
 }
 
 struct Stats {
   # Counters of the journal since logd started.
 
   records @0 :UInt64;
-  # Records ever accepted.
+  # All records accepted so far.
   kept @1 :UInt64;
   # Records in the ring now.
   dropped @2 :UInt64;
-  # Records lost: pushed out of the ring, or dropped by a sender before they reached logd.
+  # Records lost: evicted from the ring, or dropped by a sender before they reached logd.
   capacity @3 :UInt64;
   # Records the ring can hold.
 }
@@ -146,5 +146,5 @@ interface Follower {
 }
 
 interface Subscription {
-  # Holding it keeps the subscription alive; dropping it ends it.
+  # Keeps a subscription. Dropping it ends the subscription.
 }

@@ -1,7 +1,7 @@
 @0xd67bbfce29d7eaab;
-# Signatures and trust: what `keystored` serves. It holds public keys only; there is no method that signs.
+# Signatures and trust: what `keystored` serves. It has public keys only and cannot sign.
 #
-# Who holds what: `updated` holds a Verifier for the role system; the operator holds TrustAnchors.
+# Holders: `updated` holds a Verifier for the role system; the operator holds TrustAnchors.
 #
 # Class: blessed (the operator's program reads anchors and refusals). One call or answer is at most 4 MiB (daemons/vat).
 
@@ -10,23 +10,24 @@ $Go.package("keystore");
 $Go.import("nexus/capnpgen/keystore");
 
 const maxMessageBytes :UInt32 = 1048576;
-# The largest message Verifier accepts: the limit of a set's index.
+# The maximum size of a message for Verifier, in bytes: the limit of a set's index.
 
 interface Verifier {
-  # Verify signatures under one role, fixed when the capability was granted.
+  # Verify signatures for one role, which was fixed when the capability was granted.
   #
   # Class: lockstep (only updated holds it).
 
   verify @0 (message :Data, signature :Data) -> (publisher :Data, refusal :Refusal);
-  # Whether a key trusted for the role made this signature over these raw bytes. On success `publisher` is that 32-byte
-  # key and `refusal` has no reason; else `publisher` is empty. Reads the message as opaque bytes. No effect.
+  # Checks that a key trusted for the role made this signature over these raw bytes. On success `publisher` is that
+  # 32-byte key and `refusal` has no reason; otherwise `publisher` is empty. The message is treated as opaque bytes. No
+  # effect.
 }
 
 interface TrustAnchors {
   # Read the trusted keys.
 
   list @0 () -> (anchors :List(Anchor));
-  # All anchors, by role, then key.
+  # All anchors, sorted by role, then key.
 }
 
 struct Anchor {
@@ -39,10 +40,10 @@ struct Anchor {
 }
 
 struct Refusal {
-  # Why something was refused; an empty reason means that it was not.
+  # Why something was refused; an empty reason means that it was not refused.
 
   reason @0 :Text;
-  # Stable code in kebab-case, e.g. `invalid-signature`; docs/refusals.md lists all.
+  # Stable code in kebab-case, such as `invalid-signature`. docs/refusals.md lists all.
   detail @1 :Text;
   # One line for people.
 }

@@ -1,9 +1,9 @@
 @0xc4d297091038a2d6;
-# The operator's way in: what `initd` serves on the control socket (mode 0600 in the system's folder), and, with fewer
+# The operator's access: what `initd` serves on the control socket (mode 0600, in the system's folder) and, with fewer
 # methods, on the sockets that a system shares with others.
 #
-# Each method hands out one facet; whoever holds Operator can hand on less than all of it. Class: blessed (the
-# operator's program may be older or newer than the system). One call or answer is at most 4 MiB (daemons/vat).
+# Each method returns one facet, so a holder of Operator can pass on less than all of it. Class: blessed (the operator's
+# program may be older or newer than the system). One call or answer is at most 4 MiB (daemons/vat).
 
 using Go = import "/go.capnp";
 using Bundle = import "bundle.capnp";
@@ -16,11 +16,11 @@ $Go.package("operator");
 $Go.import("nexus/capnpgen/operator");
 
 interface Operator {
-  # Facets of a running system. Each may end with `disconnected` when its daemon restarts: ask again. Any but
-  # `attenuate` may be `not-granted` (an exception): this Operator was made without it.
+  # The facets of a running system. Each may fail with `disconnected` when its daemon restarts; get it again then. Each
+  # method except `attenuate` may be refused as `not-granted` (an exception), if this Operator was made without it.
 
   status @0 () -> (status :Update.UpdateStatus);
-  # Look at slots and state.
+  # Read slots and state.
 
   updated @1 () -> (updated :Update.Updated);
   # Stage and switch.
@@ -38,73 +38,71 @@ interface Operator {
   # Read the published bundles by path.
 
   services @6 () -> (services :Exec.ServiceWatch);
-  # How the services are.
+  # Read the state of the services.
 
   exec @7 () -> (exec :Exec.Exec);
   # Run bundles.
 
   anchors @8 () -> (anchors :Keystore.TrustAnchors);
-  # The trusted keys.
+  # Read the trusted keys.
 
   daemons @9 () -> (daemons :List(DaemonStatus));
-  # The daemons, in start order; `initd` itself, which starts them, is the first.
+  # The daemons in start order, beginning with `initd` itself.
 
   graph @10 () -> (edges :List(Edge));
-  # The authority table, in its order: who is handed what while both ends live.
+  # The authority table, in its order: what is granted to whom, as long as both ends live.
 
   stop @11 () -> ();
-  # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is done.
-  # Refused as `superseded` (an exception) once a reboot was ordered.
+  # Stops the system in reverse start order. Returns when the stop has begun; the connection ends when it is complete.
+  # Refused as `superseded` (an exception) if a reboot was requested before.
 
   authority @12 () -> (authority :Authority);
-  # Take back what a daemon holds.
+  # Revoke what a daemon holds.
 
   stage @13 () -> (stage :Update.UpdateStage);
-  # Stage, and no more.
+  # Stage, and nothing more.
 
   attenuate @14 (methods :List(Text)) -> (operator :Operator);
-  # An Operator that has only those of `methods` that this one has, by their names here, and `attenuate`. At most 64
-  # names; what is no method's name gives nothing. Every other method of it is refused as `not-granted` (an exception).
-  # It is good for as long as the connection over which it was made.
+  # An Operator with only those of `methods`, given by their names here, that this one has, and `attenuate`. At most 64
+  # names; unknown names have no effect. All other methods are refused as `not-granted` (an exception). It is valid as
+  # long as the connection on which it was made.
 
   reboot @15 () -> ();
-  # Stops the system as `stop` does, and has it begin anew: in a machine of which `initd` is the first process, by a
-  # restart of the machine. Returns when the stop has begun; the connection ends when it is done. Refused as
-  # `superseded` (an exception) once another end was ordered.
+  # Like `stop`, but then starts the system again: on a machine whose first process is `initd`, by restarting the
+  # machine. Returns when the stop has begun; the connection ends when it is complete. Refused as `superseded` (an
+  # exception) if another shutdown was requested before.
 
   handFile @16 () -> (file :HandedFile, refusal :Keystore.Refusal);
-  # Takes the open file that came over the same socket as a descriptor (SCM_RIGHTS, unix(7)) with the bytes of this call
-  # or before them, for a stage that is to read it; of several the last one. Refused as `bad-file`, with no effect, when
-  # none came, and unless it is a regular file of a local file system, open for reading: send its bytes then. Whoever
-  # passes an Operator on passes no descriptors: that is `bad-file`.
+  # Takes the open file that was sent on the same socket as a descriptor (SCM_RIGHTS, unix(7)), with the bytes of this
+  # call or before them, for a stage that reads it; if there were several, the last one. Refused as `bad-file`, without
+  # effect, if there was none, or if it is not a regular file of a local file system that is open for reading; send the
+  # bytes instead then. Descriptors are not forwarded with an Operator that is passed on: that is `bad-file` too.
 
   watchdog @17 () -> (watchdog :Watchdog);
-  # The watchdog that restarts the machine when the system hangs. Null where `initd` is not the first process of a
-  # machine.
+  # The watchdog that restarts the machine when the system hangs. Null if `initd` is not the first process of a machine.
 }
 
 interface HandedFile {
-  # An open file on its way to a stage. Dropping it closes it.
+  # An open file for a stage. Dropping it closes it.
 
   give @0 (ticket :Data) -> (refusal :Keystore.Refusal);
-  # Gives the file to the stage that made `ticket` (StageSink.ticket), 16 bytes. With a ticket of no stage the file is
-  # closed, and nobody is told. Refused as `bad-file` when it was given before.
+  # Gives the file to the stage that issued `ticket` (StageSink.ticket), 16 bytes. If no stage issued it, the file is
+  # closed silently. Refused as `bad-file` if the file was given before.
 }
 
 interface Authority {
-  # The power to take back what the authority table grants, and to give it again.
+  # The power to revoke what the authority table grants, and to grant it again.
 
   revoke @0 (client :Text, service :Text) -> (refusal :Keystore.Refusal);
-  # Takes `service`, a facet or a name that it may look up, from `client`, a daemon or a role, until the system stops or
-  # it is granted again. Every link that the client has under that word is cut, also those of the bundles that found
-  # something by its right: the holder's next call fails with `disconnected`, a new look-up as `unknown-name`, and no
-  # link is made again. Writes one audit record. `refusal` is null on success; `unknown-name`, with nothing changed,
-  # when the graph shows no such thing, and `not-revocable` when it cannot be taken back. Revoking twice changes
-  # nothing.
+  # Revokes `service`, a facet or a name that can be looked up, from `client`, a daemon or a role, until the system
+  # stops or it is granted again. All of the client's links for it are cut, including those of bundles that got
+  # something through its right: the next call fails with `disconnected`, a new look-up with `unknown-name`, and no new
+  # link is made. Writes one audit record. `refusal` is null on success. Refused, without effect, as `unknown-name` if
+  # the graph has no such edge, and as `not-revocable` if it cannot be revoked. Revoking twice has no further effect.
 
   grant @1 (client :Text, service :Text) -> (refusal :Keystore.Refusal);
-  # Undoes `revoke`: the client has `service` again, as the table grants it. Never gives more than the table. Writes one
-  # audit record. Refused like `revoke`. Granting what was not revoked changes nothing.
+  # Undoes `revoke`: the client has `service` again, as in the table. It never grants more than the table. Writes one
+  # audit record. Refused like `revoke`. No effect if it was not revoked.
 }
 
 struct DaemonStatus {
@@ -113,56 +111,56 @@ struct DaemonStatus {
   name @0 :Text;
   # Its name.
   pid @1 :UInt32;
-  # Process id, 0 when it does not run.
+  # Process id; 0 when it is not running.
   ready @2 :Bool;
-  # Whether it said that it serves; false while it starts, and when it does not run.
+  # Whether it has reported that it serves; false while it starts and when it is not running.
   restarts @3 :UInt32;
-  # How often it was started again.
+  # How often it was restarted.
   lastExit @4 :Text;
-  # How it ended the last time, empty if it never did.
+  # How it ended the last time; empty if it never did.
   pssBytes @5 :UInt64;
-  # Memory it needs, in bytes: its proportional set size (proc(5), smaps_rollup), in which what is shared counts in
-  # shares. 0 while it does not run, and where the kernel does not tell.
+  # Memory usage in bytes: its proportional set size (proc(5), smaps_rollup), which counts shared memory in parts. 0
+  # when it is not running, or if the kernel does not report it.
   measures @6 :List(Measure);
-  # What confines its process, in the order in which it was put on; at most 64. Empty for `initd`, which confines the
-  # others, and while it does not run.
+  # The measures that confine its process, in the order in which they were applied; at most 64. Empty for `initd`, which
+  # confines the others, and when it is not running.
 }
 
 struct Watchdog {
-  # What restarts the machine when its kernel or its first process hangs.
+  # The watchdog, which restarts the machine when the kernel or the first process hangs.
 
   on @0 :Bool;
-  # Whether there is one and it is armed, or the machine has none.
+  # Whether it is armed; false if the machine has none or it could not be used.
   name @1 :Text;
-  # What it calls itself. At most 32 bytes.
+  # Its name, as reported by the driver. At most 32 bytes.
   timeoutMs @2 :UInt32;
-  # How long the system may make no progress, milliseconds.
+  # The time without progress after which it restarts the machine, in milliseconds.
   detail @3 :Text;
-  # Why there is none. At most 256 bytes.
+  # Why it is not armed. At most 256 bytes.
 }
 
 struct Measure {
-  # One thing that confines a process, or would if the machine could.
+  # One measure that confines a process, whether it is in effect or not.
 
   name @0 :Text;
-  # Which: `network`, `user`, `capabilities`, `privileges`, `paths`, `signals`, `calls`, `limits` (docs/security.md). At
+  # One of `network`, `user`, `capabilities`, `privileges`, `paths`, `signals`, `calls`, `limits` (docs/security.md). At
   # most 32 bytes.
   on @1 :Bool;
-  # Whether it is on; false means that the machine cannot give it or the row does not ask for it: there is no third
-  # state, because a measure that fails keeps the process from being started.
+  # Whether it is in effect; false if the machine does not support it or the row of the authority table does not ask for
+  # it. There is no third state: if a measure fails, the process is not started.
   detail @2 :Text;
-  # How, or why it is not. At most 4 KiB.
+  # Details, or why it is not in effect. At most 4 KiB.
 }
 
 struct Edge {
-  # One thing a daemon holds.
+  # One grant to a daemon.
 
   holder @0 :Text;
-  # Who holds it.
+  # The holder.
   facet @1 :Text;
-  # What: a facet, or `dir:<name>`, `file:<name>`.
+  # A facet, or `dir:<name>` or `file:<name>`.
   provider @2 :Text;
-  # Whose it is; empty for a resource.
+  # The provider; empty for a resource.
   grants @3 :List(Text);
-  # What may be reached through it, where the facet has names to grant.
+  # What the holder may reach through it, if access to the facet is limited by names.
 }

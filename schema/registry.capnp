@@ -1,10 +1,10 @@
 @0xf10932218e564b86;
 # Names and capabilities: what `samgrd` serves.
 #
-# Who holds what: each client has a ServiceManager of its own that knows only the names granted to it; each provider has
-# a Registrar bound to its one name; execd has a BundleRegistrar for the names under `bundle/`.
+# Holders: each client has its own ServiceManager, which knows only the names granted to it; each provider has a
+# Registrar for its one name; execd has a BundleRegistrar for the names under `bundle/`.
 #
-# Class: lockstep, but for ServiceManager and its observer, which bundles hold.
+# Class: lockstep, except ServiceManager and its observer, which bundles hold.
 
 using Go = import "/go.capnp";
 $Go.package("registry");
@@ -17,30 +17,29 @@ interface ServiceManager {
   # Class: blessed (bundles call it, and outlive images).
 
   get @0 (name :Text) -> (service :Capability);
-  # The service under that name. Refused as `unknown-name` alike for a name that is not granted and one that nobody
-  # registered: the caller learns nothing about names it may not use.
+  # The service with that name. Refused as `unknown-name`, both for a name that is not granted and for one that is not
+  # registered, so that the caller learns nothing about names it may not use.
 
   list @1 () -> (names :List(Text));
-  # The granted names that are registered now, in byte order.
+  # The granted names that are registered at present, in byte order.
 
   watch @2 (name :Text, observer :NameObserver) -> (subscription :NameSubscription);
-  # Calls onRegistered now if the name is registered, and each time it is registered again. Dropping the subscription
-  # ends it.
+  # Calls onRegistered at once if the name is registered, and each time it is registered again. Dropping the
+  # subscription ends it.
 
   attenuate @3 (names :List(Text)) -> (manager :ServiceManager);
-  # A ServiceManager that knows only those of `names` that this one knows. At most 64 names; `bundle/*` stands for all
-  # bundles.
+  # A ServiceManager for only those of `names` that this one knows. At most 64 names; `bundle/*` stands for all bundles.
 
   introduce @4 (name :Text) -> (direct :Bool);
-  # For clients with an endowment channel: a link of the client's own to whoever stands behind the name. `direct` says
-  # that the client is handed it, over its endowment channel, as the facet `service:<name>`; it then outlives samgrd.
-  # False where there is none to be had (the client is a bundle that has not reported ready on its channel): get is the
-  # way then. A daemon that asks again changes nothing; a bundle that does gets a new link in place of the old, at most
-  # 20 a second. Refused as `unknown-name` like get.
+  # For clients with an endowment channel: requests a direct link from the client to the provider of the name. If
+  # `direct` is true, the client receives it on its endowment channel as the facet `service:<name>`; the link does not
+  # depend on samgrd. If false, there is no link (the client is a bundle that has not reported ready on its channel);
+  # use get instead. A daemon that asks again gets no second link; a bundle that asks again gets a new link in place of
+  # the old one, at most 20 per second. Refused as `unknown-name`, like get.
 }
 
 interface NameObserver {
-  # Learns of registrations.
+  # Receives notice of registrations.
   #
   # Class: blessed (bundles serve it).
 
@@ -49,41 +48,42 @@ interface NameObserver {
 }
 
 interface NameSubscription {
-  # Holding it keeps the watch alive; dropping it ends it.
+  # Keeps a watch. Dropping it ends the watch.
   #
   # Class: blessed (bundles hold it).
 }
 
 interface Registrar {
-  # The right to stand behind one name, fixed when the capability was granted.
+  # The right to provide one name, fixed when the capability was granted.
 
   register @0 (service :Capability) -> (registration :Registration);
-  # Puts the service under the name, in place of an earlier one. It stays until the registration is dropped or its
-  # connection ends.
+  # Registers the service under the name, replacing an earlier one. It stays registered until the registration is
+  # dropped or its connection ends.
 }
 
 interface Registration {
-  # Holding it keeps the name; dropping it removes the name.
+  # Keeps a registration. Dropping it removes the name.
 }
 
 interface Introducer {
-  # The right to say that a client is to be linked with a provider: what `initd` serves to samgrd. It adds no authority:
-  # initd links a client only to what the authority table grants it by that name.
+  # The right to request a link between a client and a provider: what `initd` serves to samgrd. It adds no authority:
+  # initd links a client only to what the authority table grants it under that name.
 
   introduce @0 (client :Text, name :Text) -> (direct :Bool);
-  # Links the client to the daemon that is bound to the name, unless they are linked; `direct` says that they are now.
-  # False, with nothing changed, when the table does not grant the client this very name, or no daemon is bound to it.
+  # Links the client to the daemon that provides the name, unless they are linked already. `direct` is true if they are
+  # linked now. It is false, without effect, if the table does not grant the client this name, or if no daemon provides
+  # it.
 }
 
 interface BundleIntroducer {
-  # The right to have bundles linked with whom they look up: what `initd` serves to execd, which starts them. It adds no
-  # authority: a bundle is linked only with what execd may look up itself.
+  # The right to request links from bundles to what they look up: what `initd` serves to execd, which starts the
+  # bundles. It adds no authority: a bundle is linked only to what execd may look up itself.
 
   introduce @0 (bundle :Text, name :Text) -> (direct :Bool);
-  # Links the bundle with whoever stands behind the name, by a link in place of an earlier one. Its end, and the other
-  # too where the name is that of a bundle, comes over execd's endowment channel, to be passed on; `direct` says so.
-  # False, with nothing changed, when one of the ends is not there now: ask again. Refused as `unknown-name` when execd
-  # may not look the name up.
+  # Links the bundle to the provider of the name, replacing an earlier link. The bundle's end arrives on execd's
+  # endowment channel and is forwarded by execd; so does the other end if the name is that of a bundle. `direct` is true
+  # then. It is false, without effect, if one of the two is not running at present; ask again then. Refused as
+  # `unknown-name` if execd may not look up the name.
 }
 
 interface BundleRegistrar {

@@ -1,11 +1,11 @@
 @0xd8b8c2a7f2cc1a50;
-# The index of a system set, `system.nxsindex`: the one signed value from which everything in an `.nxs` archive follows.
+# The index of a system set, `system.nxsindex`: the signed value that determines everything in an `.nxs` archive.
 #
-# Class: blessed. May only grow; readers keep and ignore what they do not know, and refuse any schemaVersion but 1.
+# Class: blessed. May only grow. Readers keep and ignore unknown fields, and refuse any schemaVersion other than 1.
 #
-# Encoding: one message in standard stream framing, at most 1 MiB. We write one segment in canonical form; any valid
-# encoding is accepted on reading. The signature beside it is over these raw bytes as they stand in the archive, never
-# over a re-encoding, and nothing of the index is interpreted before that signature has passed.
+# Encoding: one message in standard stream framing, at most 1 MiB. Writers produce one segment in canonical form;
+# readers accept any valid encoding. The signature is over these raw bytes as they are in the archive, never over a
+# re-encoding. Nothing in the index is interpreted before the signature has been verified.
 
 using Go = import "/go.capnp";
 $Go.package("systemset");
@@ -21,37 +21,36 @@ struct SystemSetIndex {
   # Version of the whole set, SemVer 2.0.0, at most 64 characters.
 
   publisher @2 :Data;
-  # 32 bytes: the Ed25519 public key that signed this index. Must be the key under which the signature passed.
+  # 32 bytes: the Ed25519 public key that signed this index. It must be the key with which the signature was verified.
 
   timestampUnixMs @3 :UInt64;
-  # When the set was made, milliseconds since 1970-01-01 UTC; 0 where the maker gave none.
+  # When the set was made, in milliseconds since 1970-01-01 UTC; 0 if not set.
 
   bundles @4 :List(BundleEntry);
-  # The bundles in strictly ascending byte order of their names. 1 to 256 entries.
+  # The bundles, in strictly ascending byte order of their names. 1 to 256 entries.
 
   health @5 :HealthPolicy;
-  # What the publisher asks of a trial of this set. Absent in sets made before this field: then every service is
-  # required, and the device's own policy is all there is.
+  # The publisher's health policy for trials of this set. Null in sets made before this field existed: every service is
+  # required then, and only the device's own policy applies.
 
   versionFloor @6 :Text;
-  # Once this set has proven itself for good, no set of an older version is accepted any more, by the precedence of
-  # SemVer 2.0.0. At most systemVersion; empty: it asks for no floor. The device's policy may ignore it, or ask for
-  # more.
+  # Once this set is committed and no longer under watch, sets with an older version are refused, by the precedence of
+  # SemVer 2.0.0. At most systemVersion; empty: no floor. The device's policy may ignore it, or require more.
 }
 
 struct HealthPolicy {
-  # When a trial of the set is over, and how. It is combined with the policy of the device to the stricter of both.
+  # When a trial of the set ends, and how. The stricter of this and the device's policy applies.
 
   deadlineMs @0 :UInt32;
-  # How long an attempt may wait for its verdict, milliseconds, 1,000 to 3,600,000; 0 leaves it to the device. The
-  # shorter of the set's and the device's holds.
+  # Time limit for the verdict on an attempt, in milliseconds, 1,000 to 3,600,000; 0: use the device's. The shorter of
+  # the set's and the device's applies.
 
   watchMs @1 :UInt32;
-  # How long the set is under watch after the commit, milliseconds, at most 3,600,000; 0 leaves it to the device. The
-  # longer of the set's and the device's holds.
+  # How long the set is under watch after the commit, in milliseconds, at most 3,600,000; 0: use the device's. The
+  # longer of the set's and the device's applies.
 
   quorum @2 :UInt16;
-  # How many of the optional services must be healthy, beside all that are required. At most the number of optional
+  # How many of the optional services must be healthy, in addition to all required ones. At most the number of optional
   # bundles.
 }
 
@@ -74,5 +73,6 @@ struct BundleEntry {
   # Size of `payload.elf` in bytes.
 
   optional @5 :Bool;
-  # Whether a commit can do without this bundle's service: it then counts for the quorum only. False: it is required.
+  # Whether a commit does not need this bundle's service, which then counts only towards the quorum. False: it is
+  # required.
 }

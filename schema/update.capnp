@@ -1,16 +1,16 @@
 @0xf783b1efe4e5d4ec;
-# Updates: what `updated` serves. It is the one owner of the boot record and the one writer of the standby slot.
+# Updates: what `updated` serves. It is the only owner of the boot record and the only writer of the standby slot.
 #
 # Verification yields authority: `switch` exists only on StagedSystem, and only a complete, verified stage returns one.
-# Committing is another power than switching: HealthGate is granted to initd alone and no name leads to it.
+# Committing is a separate power: HealthGate is granted only to initd and cannot be looked up by name.
 #
-# Who holds what: UpdateStatus: whoever may look. UpdateStage: whoever may bring sets and no more. Updated: operators
-# and the selftest. UpdateRecovery: the operator. HealthGate: initd.
+# Holders: UpdateStatus: clients that may read the state. UpdateStage: clients that may stage sets, and nothing more.
+# Updated: operators and the selftest. UpdateRecovery: the operator. HealthGate: initd.
 #
-# Class: blessed (the operator's program calls it), but for HealthGate. One call or answer is at most 4 MiB
+# Class: blessed (the operator's program calls it), except HealthGate. One call or answer is at most 4 MiB
 # (daemons/vat).
 #
-# An outcome a caller branches on is data (Refusal); exceptions mean a bug, overload or a lost connection.
+# An outcome that callers branch on is data (Refusal). Exceptions mean a bug, overload or a lost connection.
 
 using Go = import "/go.capnp";
 using Bootrecord = import "bootrecord.capnp";
@@ -20,39 +20,39 @@ $Go.package("update");
 $Go.import("nexus/capnpgen/update");
 
 const maxChunkBytes :UInt32 = 1048576;
-# The largest piece of an archive StageSink.write accepts.
+# The maximum size of a piece for StageSink.write, in bytes.
 
 interface UpdateStatus {
-  # Look, without the power to change anything.
+  # Read the state, without the power to change it.
 
   getStatus @0 () -> (status :Status);
-  # The state now.
+  # The current state.
 
   history @1 () -> (events :List(Bootrecord.Event));
   # The last accepted steps, oldest first, at most 64.
 
   follow @2 (observer :StatusObserver) -> (subscription :StatusSubscription);
-  # Calls onChanged now and after each change of the state. An observer that does not keep up sees only the newest
-  # state; one that takes 10 s over a call is let go. At most 16 for one client, beyond that `overloaded`; null is
-  # refused (an exception).
+  # Calls onChanged at once and after each change of the state. A slow observer sees only the newest state; one whose
+  # call takes longer than 10 s is dropped. At most 16 per client, beyond that `overloaded`; null is refused (an
+  # exception).
 }
 
 interface StatusObserver {
-  # Learns of changes of the state.
+  # Receives changes of the state.
 
   onChanged @0 (status :Status) -> ();
-  # The state is now this.
+  # The new state.
 }
 
 interface StatusSubscription {
-  # Holding it keeps the observer informed; dropping it ends it.
+  # Keeps an observer subscribed. Dropping it ends the subscription.
 }
 
 struct Status {
-  # The boot record for people and programs; digests as in bootrecord.capnp.
+  # The boot record, for people and programs. Digests are as in bootrecord.capnp.
 
   active @0 :Bootrecord.Slot;
-  # The confirmed slot.
+  # The slot that was confirmed last.
   pending @1 :Bootrecord.Slot;
   # The slot on trial, or none.
   staged @2 :Bootrecord.Slot;
@@ -62,34 +62,35 @@ struct Status {
   healthOk @4 :Bool;
   # Whether the active slot is confirmed. There is no third state: not yet confirmed is not healthy.
   persistent @5 :Bool;
-  # Whether the record survives a reboot; else it is kept in memory only.
+  # Whether the record survives a reboot; else it is only in memory.
   boot @6 :UInt64;
-  # The current boot attempt. When it is another than the one initd last began, a switch, a failed try or a rollback has
-  # made a new one due.
+  # The current boot attempt. If it is not the one that initd began last, a switch, a failed try or a rollback requires
+  # a new one.
   slotA @7 :SlotStatus;
   # Slot a.
   slotB @8 :SlotStatus;
   # Slot b.
   quarantine @9 :List(Bootrecord.Quarantined);
-  # Sets that must not come back.
+  # Sets that must not be used again unless an operator allows it.
   lastRollback @10 :Bootrecord.Rollback;
-  # Null if there was none.
+  # Null if there was no rollback.
   staging @11 :Bool;
-  # Whether a stage is under way, or none is.
+  # Whether a stage is running, or none is.
   watched @12 :Bool;
-  # Whether the active set, confirmed lately, is under watch: should it not hold, the slot before comes back. Else it
-  # stands for good.
+  # Whether the active set is under watch after its commit, so that the previous slot returns if it does not hold. Else
+  # the commit is final.
   versionFloor @13 :Text;
-  # No set of an older version is accepted, SemVer; empty: there is no floor.
+  # Sets with an older version are refused, SemVer; empty: no floor.
   bootCause @14 :Bootrecord.BootCause;
-  # Why the boot under way began.
+  # Why the current boot began.
   abruptEnds @15 :UInt8;
-  # Boots in a row that ended without an order while the same set ran, and not once held; 255: that many or more.
+  # Number of consecutive boots with the same set that ended without a request before the set had held; 255 means 255 or
+  # more.
   pauseMs @16 :UInt32;
-  # How long initd waits before the first attempt of a boot that begins like this, milliseconds, because of those ends.
+  # How long initd waits, because of those ends, before the first attempt of the next boot, in milliseconds.
   core @17 :Text;
-  # Version of the bundle `nexus.core` that the system itself runs from, SemVer; empty: the system runs from the program
-  # it was started with.
+  # Version of the bundle `nexus.core` that the system runs from, SemVer; empty: it runs from the program with which it
+  # was started.
 }
 
 struct SlotStatus {
@@ -111,105 +112,105 @@ struct BundleRef {
 }
 
 interface Updated extends(UpdateStatus) {
-  # Stage sets, and take up what is staged.
+  # Stage sets and get the staged one.
 
   stageSystem @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageSink, refusal :Keystore.Refusal);
-  # Starts a stage into the standby slot. `sizeBytes`: the exact size of the archive; `progress` may be null. One stage
-  # at a time: refused as `stage-in-progress`; refused as `trial-in-progress` while a slot is on trial,
-  # `archive-too-large` over the policy. Nothing that was published or active changes. Dropping the sink before done()
-  # discards everything received. A sender of whom less than 256 KiB come in a minute is refused as `stalled`, and so is
-  # one that takes more than ten minutes and a second for every 16 KiB.
+  # Starts a stage into the standby slot. `sizeBytes`: the exact size of the archive; `progress` may be null. There is
+  # one stage at a time. Refused as `stage-in-progress`, as `trial-in-progress` while a slot is on trial, or as
+  # `archive-too-large` by policy. What is published or active does not change. Dropping the sink before done() discards
+  # everything received. A sender is refused as `stalled` if less than 256 KiB arrive within a minute, or if it takes
+  # longer than ten minutes plus a second for every 16 KiB.
 
   staged @1 () -> (system :StagedSystem, refusal :Keystore.Refusal);
-  # The set that is staged now, from a complete, verified stage; refused as `nothing-staged`.
+  # The staged set, from a complete, verified stage. Refused as `nothing-staged`.
 }
 
 interface StageSink {
   # Receives the archive in order.
 
   write @0 (bytes :Data) -> stream;
-  # The next bytes, at most maxChunkBytes. Fails once the stage was refused; done() then says why.
+  # The next bytes, at most maxChunkBytes. Fails once the stage has been refused; done() then returns why.
 
   done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal, reusedBytes :UInt64);
-  # No more bytes. When it returns a system, the set is complete, verified and durable in the standby slot. When it
+  # The end of the archive. If it returns a system, the set is complete, verified and durable in the standby slot. If it
   # returns a refusal, nothing durable has changed. `reusedBytes`: see Progress. A second call is refused (an
   # exception).
 
   ticket @2 () -> (ticket :Data);
-  # For a sender on the same machine, before the first write: the archive comes as an open file, to whoever names this
-  # ticket (HandedFile.give), and from now on not by write. `ticket`: 16 bytes that nobody can guess, good for this
-  # stage and one file. The file has to come within a minute. Dropping the sink before done() has returned discards the
-  # stage. Another call returns the same ticket; after done(), or the end of the stage, it is refused (an exception).
+  # For a sender on the same machine, before the first write: the archive is passed as an open file with this ticket
+  # (HandedFile.give), and no longer by write. `ticket`: 16 unguessable bytes, valid for this stage and one file. The
+  # file must arrive within a minute. Dropping the sink before done() has returned discards the stage. Further calls
+  # return the same ticket; after done(), or the end of the stage, they are refused (an exception).
 }
 
 interface UpdateStage {
-  # Bring sets, without the power to take one up: no StagedSystem is had from it, by stage or otherwise.
+  # Stage sets without the power to switch to them: it never returns a StagedSystem.
 
   stage @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageOnlySink, refusal :Keystore.Refusal);
-  # Starts a stage into the standby slot, as Updated.stageSystem does and with its refusals: a set that was staged
+  # Starts a stage into the standby slot, like Updated.stageSystem and with the same refusals; a set that was staged
   # before is superseded. `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before
-  # done() discards everything received. What an operator has staged is his to take up: for a minute, or until it is,
-  # those who may only stage are refused as `stage-in-progress`.
+  # done() discards everything received. A set staged by an operator is reserved: for a minute, or until a switch,
+  # holders of UpdateStage are refused as `stage-in-progress`.
 }
 
 interface StageOnlySink {
   # Receives the archive in order.
 
   write @0 (bytes :Data) -> stream;
-  # The next bytes, at most maxChunkBytes. Fails once the stage was refused; done() then says why.
+  # The next bytes, at most maxChunkBytes. Fails once the stage has been refused; done() then returns why.
 
   done @1 () -> (staged :StagedInfo, refusal :Keystore.Refusal, reusedBytes :UInt64);
-  # No more bytes. When it tells what is staged, the set is complete, verified and durable in the standby slot, and
-  # waits for somebody who may switch. When it returns a refusal, nothing durable has changed; `stale` means that the
-  # set was staged, and superseded or taken up before it could be described. `reusedBytes`: see Progress. A second call
-  # is refused (an exception).
+  # The end of the archive. If it returns what is staged, the set is complete, verified and durable in the standby slot,
+  # and waits for a client that may switch. If it returns a refusal, nothing durable has changed; `stale` means that the
+  # set was staged, but superseded, discarded or switched to before it could be described. `reusedBytes`: see Progress.
+  # A second call is refused (an exception).
 
   ticket @2 () -> (ticket :Data);
-  # For a sender on the same machine: as StageSink.ticket.
+  # For a sender on the same machine: like StageSink.ticket.
 }
 
 interface StageProgress {
-  # Learns how a stage proceeds.
+  # Receives the progress of a stage.
 
   onProgress @0 (progress :Progress) -> ();
-  # At most every 64th of the archive, and at each new phase.
+  # Called at each new phase, and at most once per 64th of the archive.
 }
 
 struct Progress {
-  # How far a stage is.
+  # The progress of a stage.
 
   phase @0 :Phase;
-  # What is being done.
+  # The phase.
   doneBytes @1 :UInt64;
-  # Bytes of the archive received and checked.
+  # Bytes of the archive received and verified.
   totalBytes @2 :UInt64;
   # Size of the archive.
   bundle @3 :Text;
   # The bundle being received; empty before the first.
   reusedBytes @4 :UInt64;
-  # Bytes of payloads that the device had already, verified anew, and that are not written again. They count as done
-  # when their bytes of the archive were checked.
+  # Bytes of payloads that the device already had: verified again, but not written again. They count as done once their
+  # bytes in the archive have been verified.
 
   enum Phase {
-    # What is being done.
+    # The phase of a stage.
     receiving @0;
     # Receiving and verifying.
     publishing @1;
-    # All verified; making the standby slot durable.
+    # Everything is verified; making the standby slot durable.
     reused @2;
-    # The device had this set already; it was verified and taken as it is.
+    # The device already had this set; it was verified again and is used as it is.
   }
 }
 
 interface StagedSystem {
-  # A complete, verified set in the standby slot. The only place where switch exists.
+  # A complete, verified set in the standby slot. Only this has switch.
 
   describe @0 () -> (system :StagedInfo);
-  # What is staged. Refused as `stale` (an exception) after it was superseded, discarded or switched to.
+  # What is staged. Refused as `stale` (an exception) after the set was superseded, discarded or switched to.
 
   switch @1 () -> (refusal :Keystore.Refusal);
-  # Puts the slot on trial: durable when it returns, with all tries. Initd then counts an attempt, publishes the slot
-  # and gathers the verdict. Refused as `stale`, `quarantined`, `trial-in-progress`, `wrong-architecture`.
+  # Puts the slot on trial with all tries; durable when it returns. initd then counts an attempt, publishes the slot and
+  # gathers the verdict. Refused as `stale`, `quarantined`, `trial-in-progress`, `wrong-architecture`.
 
   discard @2 () -> (refusal :Keystore.Refusal);
   # Empties the standby slot. Refused as `stale`.
@@ -219,7 +220,7 @@ struct StagedInfo {
   # A staged set.
 
   slot @0 :Bootrecord.Slot;
-  # Where it is.
+  # The slot that holds it.
   systemVersion @1 :Text;
   # SemVer.
   indexSha256 @2 :Data;
@@ -229,83 +230,82 @@ struct StagedInfo {
 }
 
 interface UpdateRecovery {
-  # An operator's way back.
+  # Recovery by an operator.
 
   rollback @0 () -> (refusal :Keystore.Refusal);
-  # During a trial: ends it. Else: returns to the set in the other slot, if that one was good. Same code as the
-  # automatic rollback; the set that was left is quarantined with reason `operator`. Refused as `no-previous`.
+  # During a trial: ends it. Otherwise: returns to the set in the other slot, if that set is good. Same code as the
+  # automatic rollback; the set that is left is quarantined with reason `operator`. Refused as `no-previous`.
 
   clearQuarantine @1 (indexSha256 :Data) -> (refusal :Keystore.Refusal);
-  # Lets the quarantined set with the digest `indexSha256` be staged again. Refused as `not-quarantined`.
+  # Removes the set with the digest `indexSha256` from quarantine, so that it can be staged again. Refused as
+  # `not-quarantined`.
 
   lowerFloor @2 (systemVersion :Text) -> (refusal :Keystore.Refusal);
-  # Lowers the version floor to `systemVersion`, SemVer, at most 64 bytes; empty takes it away. Durable when it returns;
-  # what the set that runs asks for counts again once it is confirmed the next time. Refused as `floor-not-lower`,
-  # `bad-version`.
+  # Lowers the version floor to `systemVersion`, SemVer, at most 64 bytes; empty removes it. Durable when it returns.
+  # The floor of the running set applies again when it is next confirmed. Refused as `floor-not-lower`, `bad-version`.
 
   scrub @3 () -> (slots :List(SlotCheck), refusal :Keystore.Refusal);
-  # Reads every byte of both slots again and holds it against the signed digests, with as little memory as one piece of
-  # a payload needs. A slot in which damage is found is marked so, durably, and if it is the active one the other slot
-  # comes back if that is good and intact; a mark that is no longer true is taken away. No stage can begin meanwhile:
-  # refused as `stage-in-progress`, also while one is under way.
+  # Reads every byte of both slots and checks it against the signed digests, in the memory of one piece of a payload. A
+  # damaged slot is marked so, durably; if it is the active one, the other slot returns if it is good and intact. A mark
+  # that no longer applies is removed. No stage can begin meanwhile. Refused as `stage-in-progress` while one is
+  # running; a stage is refused alike while the check runs.
 
   endStage @4 () -> (ended :Bool);
-  # Ends the stage under way, whoever began it: its sender is refused as `cancelled`. Returns when its place is free;
-  # `ended` is false when there was none, or it was complete before. The place is then kept for operators, for a minute
-  # or until a switch: see UpdateStage.
+  # Ends the running stage, whoever began it; its sender is refused as `cancelled`. Returns when another stage could
+  # begin; `ended` is false if none was running, or if it completed before. The right to stage is then reserved for
+  # operators, for a minute or until a switch: see UpdateStage.
 }
 
 struct SlotCheck {
-  # What a check of one slot found.
+  # The result of the check of one slot.
 
   slot @0 :Bootrecord.Slot;
   # The slot.
   systemVersion @1 :Text;
-  # Version of the set it was to hold; empty for an empty slot, which is always intact.
+  # Version of the set that it should hold; empty for an empty slot, which is always intact.
   reason @2 :Text;
-  # Why the set did not pass, a reason code; empty: every byte is what was signed. Codes other than those of damage
-  # (bootrecord.capnp) say that it could not be checked.
+  # Why the check failed, a reason code; empty: every byte is what was signed. Codes other than those of damage
+  # (bootrecord.capnp) mean that the slot could not be checked.
   detail @3 :Text;
-  # One line for people, where there is a reason.
+  # One line for people, if there is a reason.
 }
 
 interface HealthGate {
-  # The power to count attempts and to commit. Granted to initd, once, and to nobody else.
+  # The power to count attempts and to commit. Granted to initd, once, and to no other.
   #
   # Class: lockstep (only initd holds it).
 
   bootAttempt @0 (begun :UInt64) -> (attempt :Attempt);
-  # Counts one attempt (durable before anything of the slot runs), then publishes the slot that is to run, unless that
-  # slot's core has to take over first. When the pending slot has no try left it is rolled back first and the attempt is
-  # for the active slot. `begun`: the attempt that the core before has counted for this one, which is taken up and not
-  # counted again if it is still the current one; 0: none.
+  # Counts one attempt, durably, before anything in the slot runs. Then publishes the slot to run, unless that slot's
+  # core must take over first. If the pending slot has no tries left, it is rolled back first and the attempt is for the
+  # active slot. `begun`: the attempt that the previous core has counted; if it is still the current one, it is
+  # continued and not counted again; 0: none.
 
   healthOk @1 (boot :UInt64, watch :Bool) -> (watched :Bool, refusal :Keystore.Refusal);
-  # The attempt `boot` proved healthy: durable when it returns. Refused as `wrong-boot` if that is not the current
-  # attempt. With `watch`, a set that was on trial is under watch from then on, if there is a set to go back to, and one
-  # that was stays so: `watched` tells; without, or else, it stands for good.
+  # The attempt `boot` proved healthy; durable when it returns. Refused as `wrong-boot` if that is not the current
+  # attempt. With `watch`, a set on trial is under watch from now on, if there is a set to go back to, and a set under
+  # watch stays so; `watched` is true then. Otherwise, or without `watch`, it is false and the commit is final.
 
   healthFailed @2 (boot :UInt64, reason :Text, detail :Text) -> (verdict :Verdict, refusal :Keystore.Refusal);
   # The attempt `boot` did not prove healthy; `detail` is one line for people. Reasons: `service-exited`,
   # `service-unhealthy`, `service-start-failed`, `quorum-lost`, `selftest-failed`, `core-not-ready`, `health-timeout`,
-  # `publish-failed`. With tries left and a reason other than `health-timeout` the verdict is retry: call bootAttempt
-  # again. Else the slot is rolled back and quarantined; the bootAttempt that follows publishes the previous one. So is
-  # a confirmed set that is under watch: `crash-loop` is the reason then.
+  # `publish-failed`. If tries are left and the reason is not `health-timeout`, the verdict is retry: call bootAttempt
+  # again. Otherwise the slot is rolled back and quarantined, and the next bootAttempt publishes the previous one. The
+  # same happens to a confirmed set under watch, with the reason `crash-loop`.
 
   watchOver @3 (boot :UInt64) -> (refusal :Keystore.Refusal);
-  # The set that was confirmed by the attempt `boot` has held: it is no longer under watch, and the abrupt ends before
-  # are forgotten. Durable when it returns; a second call has no effect. Refused as `wrong-boot` if that is not the
+  # The set that was confirmed by the attempt `boot` has held: it is no longer under watch, and the count of abrupt ends
+  # is reset. Durable when it returns; repeating the call has no effect. Refused as `wrong-boot` if that is not the
   # current attempt.
 
   bootEnds @4 () -> ();
-  # This boot is about to end because somebody ordered it. Durable when it returns: the cause of the next boot is
-  # `commanded`, and the attempt under way costs nothing. A bootAttempt that follows takes it back; a second call has no
-  # effect.
+  # The current boot is about to end on request. Durable when it returns: the cause of the next boot is `commanded`, and
+  # the current attempt does not count. A later bootAttempt revokes it; repeating the call has no effect.
 
   core @5 () -> (index :Data, signature :Data, payload :Bundle.Blob, refusal :Keystore.Refusal);
-  # The core that the set of the current attempt carries, for whoever trusts no word of this daemon: the raw index (at
-  # most 1 MiB), its Ed25519 signature (64 bytes), and the payload of the bundle `nexus.core` that the index names.
-  # Refused as `unknown-bundle` if the set carries none.
+  # The core in the set of the current attempt, with its proof for a caller that does not trust this daemon: the raw
+  # index (at most 1 MiB), its Ed25519 signature (64 bytes), and the payload of the bundle `nexus.core` in the index.
+  # Refused as `unknown-bundle` if the set has none.
 }
 
 struct Attempt {
@@ -322,35 +322,35 @@ struct Attempt {
   triesLeft @3 :UInt8;
   # Tries left after this one.
   refusal @4 :Keystore.Refusal;
-  # Why the slot could not be published, if it could not; then report healthFailed with `publish-failed`.
+  # Why the slot could not be published, if so; then report healthFailed with `publish-failed`.
   watched @5 :Bool;
-  # Whether its set was confirmed lately and is under watch, or not.
+  # Whether its set is under watch after its commit, or not.
   deadlineMs @6 :UInt32;
-  # How long the set lets an attempt wait for its verdict, milliseconds; 0: it does not say.
+  # The set's time limit for the verdict on an attempt, in milliseconds; 0: not set.
   watchMs @7 :UInt32;
-  # How long the set wants to be under watch after its commit, milliseconds; 0: it does not say.
+  # How long the set is to be under watch after its commit, in milliseconds; 0: not set.
   abruptEnds @8 :UInt8;
-  # Boots in a row that ended without an order; where there are any, watchOver is wanted once the set has held, also
-  # where it is not under watch.
+  # Number of consecutive boots that ended without a request. If it is not 0, call watchOver once the set has held, even
+  # if it is not under watch.
   handOver @9 :HandOver;
-  # Which core has to take over before anything of the slot runs; then nothing was published.
+  # Which core must take over before anything in the slot runs; if another one must, nothing has been published.
 }
 
 enum HandOver {
-  # Which core an attempt is for, as seen from the one that runs.
+  # Which core an attempt is for, relative to the running one.
   #
   # Class: lockstep.
 
   none @0;
-  # The one that runs.
+  # The running core.
   slot @1;
-  # The one that the slot's set carries: see HealthGate.core.
+  # The core in the slot's set: see HealthGate.core.
   image @2;
-  # The one that the machine started with: the slot's set carries none.
+  # The core with which the machine started, because the slot's set has none.
 }
 
 enum Verdict {
-  # What follows from a failed attempt.
+  # The consequence of a failed attempt.
   #
   # Class: lockstep.
 
@@ -359,7 +359,7 @@ enum Verdict {
   retry @1;
   # Tries are left: call bootAttempt.
   rolledBack @2;
-  # The previous slot is back: call bootAttempt for it.
+  # The previous slot is active again: call bootAttempt for it.
   stays @3;
-  # There is nothing to go back to; the slot stays, unconfirmed.
+  # There is no set to go back to; the slot stays, unconfirmed.
 }

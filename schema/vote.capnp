@@ -1,19 +1,19 @@
 @0xfd7ea038248f3f0d;
-# Votes on health: what `initd` serves to those whose word it waits for before it commits.
+# Votes on health: what `initd` serves to voters, whose votes it awaits before it commits.
 #
-# Who holds it: the selftest, when the system was started with one. Class: lockstep.
+# Holders: the selftest, if the system was started with one. Class: lockstep.
 
 using Go = import "/go.capnp";
 $Go.package("vote");
 $Go.import("nexus/capnpgen/vote");
 
 interface HealthVote {
-  # One voice in the verdict on the current boot attempt.
+  # One vote on the current boot attempt.
 
   cast @0 (boot :UInt64, healthy :Bool, detail :Text) -> ();
-  # The voter's word on the attempt `boot`: `healthy` or not, with a line of detail for people. The last one before the
-  # verdict counts; a vote on another attempt has no effect. A voter whose connection ends has voted no.
+  # The vote on the attempt `boot`: `healthy` or not, with a line of detail for people. The last vote before the verdict
+  # counts; a vote on another attempt has no effect. If a voter's connection ends, that is a vote against.
 
   done @1 (passed :Bool) -> ();
-  # The voter has finished its work for good; the system may stop with this outcome: `passed`, or else failed.
+  # The voter has finished its work and the system may stop, with this outcome: `passed`, or else failed.
 }
