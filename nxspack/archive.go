@@ -11,7 +11,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// withArchive opens a set and hands it on together with its size in bytes.
+// withArchive opens a set and calls use with the file and its size in bytes.
 func withArchive(name string, use func(f *os.File, size int64) error) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -23,12 +23,12 @@ func withArchive(name string, use func(f *os.File, size int64) error) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("it is no regular file")
+		return errors.New("it is not a regular file")
 	}
 	return use(f, info.Size())
 }
 
-// inspect reads a set that nobody has vouched for.
+// inspect reads a set without verifying trust in its publisher.
 func inspect(ctx context.Context, name string) (found *nxs.Inspection, size int64, err error) {
 	err = withArchive(name, func(f *os.File, n int64) error {
 		size = n
@@ -38,7 +38,7 @@ func inspect(ctx context.Context, name string) (found *nxs.Inspection, size int6
 	return found, size, err
 }
 
-// verify reads a set as a device of that SDK does that trusts the anchors.
+// verify reads a set and checks it as a device with that SDK, limits and anchors does.
 func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, anchors trust.Anchors) (
 	head *nxs.Head, err error,
 ) {
@@ -53,8 +53,8 @@ func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, anc
 	return head, err
 }
 
-// read is verify, but hands the verified head to begin and then every bundle to each. Only when it returns without an
-// error has all of the archive passed.
+// read is like verify, but passes the verified head to begin and then every bundle to each. The archive is verified
+// only if read returns no error.
 func read(ctx context.Context, name string, limits nxs.Limits, anchors trust.Anchors, begin func(*nxs.Head) error,
 	each func(*nxs.Bundle) error) (head *nxs.Head, err error) {
 	err = withArchive(name, func(f *os.File, size int64) error {
@@ -87,7 +87,7 @@ func asSystem(anchors trust.Anchors) nxs.VerifyFunc {
 	}
 }
 
-// An interruptible reader fails when the context has ended.
+// An interruptible reader fails after the context has ended.
 type interruptible struct {
 	ctx context.Context
 	r   io.Reader

@@ -19,19 +19,19 @@ type bundleGrammar struct {
 	answerFlags
 	Version kong.VersionFlag `help:"Show the version."`
 
-	Toml         string `placeholder:"FILE" help:"The manifest (default: manifest.toml beside PAYLOAD)."`
+	Toml         string `placeholder:"FILE" help:"The manifest (default: manifest.toml next to PAYLOAD)."`
 	Key          string `placeholder:"KEY" xor:"by" help:"${key} Or --signature or --unsigned, unless the manifest has publisher and sig."`
-	Signature    string `placeholder:"FILE" xor:"by" and:"elsewhere" help:"The signature over PAYLOAD, made elsewhere: 64 bytes, or their hex or base64."`
-	Publisher    string `placeholder:"PUB" and:"elsewhere" help:"Who made --signature: ${public}."`
-	Unsigned     bool   `xor:"by" help:"Name no publisher and leave out the signature: for a bundle that travels in sets only, where the signed index covers it."`
-	LimitPayload size   `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload the device takes (${default})."`
+	Signature    string `placeholder:"FILE" xor:"by" and:"elsewhere" help:"A signature over PAYLOAD that was made elsewhere: 64 bytes, or their hex or base64."`
+	Publisher    string `placeholder:"PUB" and:"elsewhere" help:"The key that made --signature: ${public}."`
+	Unsigned     bool   `xor:"by" help:"Omit publisher and signature, for a bundle that is only distributed in sets, where the signed index covers it."`
+	LimitPayload size   `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload that the device accepts (${default})."`
 	deviceFlags
 	Payload string `arg:"" name:"payload" help:"The program."`
-	Out     string `arg:"" name:"out.nxb" help:"The bundle's folder to make: NAME.nxb. It must not be there yet."`
+	Out     string `arg:"" name:"out.nxb" help:"Folder of the bundle to create: NAME.nxb. It must not exist yet."`
 }
 
-// RunBundlePacker runs nxb-pack with the arguments that follow its name and returns the exit status: 0 done, 1 refused
-// or failed, 2 wrong usage. The end of the context is treated like that of RunSetPacker.
+// RunBundlePacker runs nxb-pack with the given arguments (without the program name) and returns the exit status: 0
+// done, 1 refused or failed, 2 wrong usage. Canceling the context has the same effect as in RunSetPacker.
 func RunBundlePacker(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return bundlePacker(stdout, stderr).run(ctx, &bundleGrammar{}, args)
 }
@@ -45,8 +45,7 @@ func bundlePacker(stdout, stderr io.Writer) *command {
 	}
 }
 
-// Run packs one bundle. The payload is copied first, into a folder that nobody else knows, and what is digested and
-// signed is that copy.
+// Run packs one bundle. The payload is copied to a private folder first; digest and signature are made over that copy.
 func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
 	payload, err := os.Open(g.Payload)
 	if err != nil {
@@ -73,7 +72,7 @@ func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
 		show(g.Out), made.Name, made.Version, made.PayloadSize))
 }
 
-// bundleMade is a bundle that was packed, as JSON.
+// bundleMade is the JSON answer for a packed bundle.
 type bundleMade struct {
 	Bundle        string `json:"bundle"`
 	Name          string `json:"name"`
@@ -86,7 +85,7 @@ type bundleMade struct {
 // A manifestMaker makes the manifest of a payload.
 type manifestMaker func(content) (nxb.Manifest, error)
 
-// maker reads manifest.toml, and whatever says who made the bundle.
+// maker reads manifest.toml and the key, or the signature and its publisher.
 func (g *bundleGrammar) maker(ctx context.Context, c *command) (manifestMaker, error) {
 	name := g.toml()
 	meta, err := readManifestToml(name)
@@ -108,7 +107,7 @@ func (g *bundleGrammar) maker(ctx context.Context, c *command) (manifestMaker, e
 	return func(p content) (nxb.Manifest, error) { return meta.sign(p, key) }, nil
 }
 
-// elsewhere makes the manifest with a signature that was made elsewhere.
+// elsewhere returns a maker for a manifest with a signature that was made elsewhere.
 func (g *bundleGrammar) elsewhere(meta manifestToml) (manifestMaker, error) {
 	publisher, err := publicKey(g.Publisher)
 	if err != nil {
@@ -128,7 +127,7 @@ func (g *bundleGrammar) toml() string {
 	return filepath.Join(filepath.Dir(g.Payload), "manifest.toml")
 }
 
-// fill puts the two files of the bundle into its folder.
+// fill writes payload and manifest into the bundle's folder.
 func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader, make manifestMaker) (
 	bundleMade, error,
 ) {
@@ -156,7 +155,7 @@ func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader,
 	return bundleMade{g.Out, m.Name, m.Version, p.digest.String(), p.message.Size(), notes}, finishBundle(dir, raw)
 }
 
-// notMade says what is wrong: manifest.toml, or what was signed or is to be.
+// notMade turns an error of a manifestMaker into a message about manifest.toml, the key or the payload.
 func (g *bundleGrammar) notMade(err error) error {
 	switch refusal.Of(err) {
 	case refusal.InvalidSignature, refusal.MessageTooLong, refusal.WrongArchitecture, refusal.IO:
@@ -166,7 +165,8 @@ func (g *bundleGrammar) notMade(err error) error {
 	}
 }
 
-// A fromInput reads what is to be packed: that it cannot be read is not the output's fault.
+// A fromInput reads the payload to be packed and marks its errors, so that they are not reported as errors of the
+// output.
 type fromInput struct {
 	r    io.Reader
 	name string
@@ -180,7 +180,8 @@ func (f fromInput) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// encodeManifest writes the manifest and reads it back: what a reader would refuse is refused here, in the same words.
+// encodeManifest encodes the manifest and parses it again, so that everything a reader would refuse is refused here,
+// with the same message.
 func encodeManifest(m nxb.Manifest) ([]byte, error) {
 	raw, err := m.Encode()
 	if err != nil {
@@ -190,7 +191,7 @@ func encodeManifest(m nxb.Manifest) ([]byte, error) {
 	return raw, err
 }
 
-// tooLarge refuses a payload over the limit.
+// tooLarge returns the refusal of a payload over the limit.
 func tooLarge(limit int64) error {
 	return refusal.New(refusal.PayloadTooLarge, "payload is over the limit of %d bytes", limit)
 }

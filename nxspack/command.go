@@ -24,27 +24,27 @@ const (
 	exitUsage   = 2
 )
 
-// reasonUsage says that the command line is wrong. It is no refusal of a format, so it stands here.
+// reasonUsage reports a wrong command line. It is not a refusal of package refusal, because no format is involved.
 const reasonUsage refusal.Reason = "usage"
 
-// A command is one of the two packers: a name and where it writes.
+// A command is one of the two packers.
 type command struct {
 	name           string
 	description    string
 	stdout, stderr io.Writer
 	json           bool       // answers and errors are JSON objects
-	publishing     sync.Mutex // held while something is made that is not whole yet
+	publishing     sync.Mutex // held while an output is incomplete
 }
 
-// run parses the arguments into the grammar, runs the verb they name and returns the exit status.
+// run parses the arguments into the grammar, runs the verb and returns the exit status.
 func (c *command) run(ctx context.Context, grammar any, args []string) int {
-	c.json = slices.Contains(args, "--json") // until the command line is known to be right
+	c.json = slices.Contains(args, "--json") // also for errors of the parser
 	parsed, over, err := c.parse(ctx, grammar, args)
 	switch {
 	case over:
 		return exitDone
 	case err != nil:
-		c.report(failure{text: err.Error(), reason: reasonUsage, hint: "`" + c.name + " --help` shows how it is used"})
+		c.report(failure{text: err.Error(), reason: reasonUsage, hint: "`" + c.name + " --help` shows the usage"})
 		return exitUsage
 	}
 	if err := c.finish(ctx, parsed.Run); err != nil {
@@ -54,8 +54,9 @@ func (c *command) run(ctx context.Context, grammar any, args []string) int {
 	return exitDone
 }
 
-// finish runs a verb to its end or the context's. A verb that waits, for a key's agent or a pipe, is then left where it
-// is, and ends with the process; one that is making something first ends that, which the context bids it.
+// finish runs a verb until it returns or the context ends. In the second case, a verb that waits, for ssh-agent or a
+// pipe, is abandoned and ends with the process. A verb that is writing its output is told by the context to stop;
+// finish waits until it has cleaned up.
 func (c *command) finish(ctx context.Context, verb func(...any) error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- verb() }()
@@ -64,7 +65,7 @@ func (c *command) finish(ctx context.Context, verb func(...any) error) error {
 		return err
 	case <-ctx.Done():
 	}
-	c.publishing.Lock() // for good: nothing is begun any more
+	c.publishing.Lock() // never unlocked: no output may be started any more
 	select {
 	case err := <-ended:
 		return err
@@ -73,21 +74,21 @@ func (c *command) finish(ctx context.Context, verb func(...any) error) error {
 	}
 }
 
-// publishFile is the package's, and is not left unfinished when the command ends.
+// publishFile calls the function of that name. The command does not exit in the middle of it.
 func (c *command) publishFile(target string, fill func(f *os.File) error) error {
 	c.publishing.Lock()
 	defer c.publishing.Unlock()
 	return publishFile(target, fill)
 }
 
-// publishDir is the package's, and is not left unfinished when the command ends.
+// publishDir calls the function of that name. The command does not exit in the middle of it.
 func (c *command) publishDir(target string, fill func(dir string) error) error {
 	c.publishing.Lock()
 	defer c.publishing.Unlock()
 	return publishDir(target, fill)
 }
 
-// parse reads the command line; over means that it asked for help, which has been given.
+// parse parses the command line. If over is set, the user asked for help, which has been printed.
 func (c *command) parse(ctx context.Context, grammar any, args []string) (parsed *kong.Context, over bool, err error) {
 	parser, err := c.parser(grammar,
 		kong.Bind(c),
@@ -112,7 +113,7 @@ func (c *command) parser(grammar any, options ...kong.Option) (*kong.Kong, error
 	)...)
 }
 
-// Definitions are the command lines of both packers, for those who describe them: man pages and completion.
+// Definitions returns the command lines of both packers, for man pages and shell completion.
 func Definitions() ([]*kong.Application, error) {
 	var all []*kong.Application
 	for _, packer := range []struct {
@@ -128,18 +129,18 @@ func Definitions() ([]*kong.Application, error) {
 	return all, nil
 }
 
-// answerFlags say how every verb answers.
+// answerFlags select the form of all answers.
 type answerFlags struct {
 	JSON bool `name:"json" help:"Answer with one JSON object, errors too."`
 }
 
-// AfterApply takes what was said, now that it was understood.
+// AfterApply sets the form of the answers once the command line has been parsed.
 func (f answerFlags) AfterApply(c *command) error {
 	c.json = f.JSON
 	return nil
 }
 
-// answer prints the outcome of a verb: one JSON object for programs, or text for people.
+// answer prints the result of a verb: as one JSON object, or as text.
 func (c *command) answer(object any, text string) error {
 	if c.json {
 		return json.NewEncoder(c.stdout).Encode(object)
@@ -148,21 +149,21 @@ func (c *command) answer(object any, text string) error {
 	return err
 }
 
-// A failure is why a command did not do what it was told, as it is shown.
+// A failure is an error as it is printed.
 type failure struct {
 	text   string         // one line
 	reason refusal.Reason // stable code
-	hint   string         // what to do about it, or empty
+	hint   string         // how to fix it, or empty
 }
 
-// report prints a failure: one line and its hint on stderr, and for programs one JSON object on stdout.
+// report prints a failure: one line and the hint on stderr, and with --json one JSON object on stdout.
 func (c *command) report(f failure) {
 	fmt.Fprintf(c.stderr, "%s: %s\n", c.name, strings.ReplaceAll(f.text, "\n", " "))
 	if f.hint != "" {
 		fmt.Fprintf(c.stderr, "hint: %s\n", f.hint)
 	}
 	if c.json {
-		// Nothing is left to do when stdout is gone.
+		// An error cannot be reported any more if stdout is closed.
 		_ = json.NewEncoder(c.stdout).Encode(struct {
 			Error  string         `json:"error"`
 			Reason refusal.Reason `json:"reason"`
@@ -170,7 +171,7 @@ func (c *command) report(f failure) {
 	}
 }
 
-// A hinted error says what to do about it.
+// A hinted error carries its own hint.
 type hinted struct {
 	error
 	hint string
@@ -188,20 +189,20 @@ func explain(err error) failure {
 	return f
 }
 
-// hintFor says what to do about a reason, where there is something to do.
+// hintFor returns how to fix a refusal, or "".
 func hintFor(reason refusal.Reason) string {
 	switch reason {
 	case refusal.ArchiveTooLarge, refusal.PayloadTooLarge:
 		return "--limit-archive and --limit-payload set the limits, to at most 16GiB"
 	case refusal.UntrustedPublisher:
-		return "name its publisher with --trust, if you trust it"
+		return "if you trust its publisher, name it with --trust"
 	case refusal.Unsigned, refusal.InvalidSignature:
 		return "pack the set again and sign it with --key"
 	case refusal.SDKTooOld:
 		return "--sdk says which SDK the devices have, if it is another"
 	case refusal.MessageTooLong:
-		return "sign it where the key is and name the result (--signature, --publisher), " +
-			"or, for a bundle that travels in sets only, use --unsigned"
+		return "sign it where the key is and pass the result (--signature, --publisher), " +
+			"or use --unsigned for a bundle that is only distributed in sets"
 	case refusal.BadKey:
 		return "`nxs-pack keygen` makes a key; Ed25519 keys of OpenSSH and OpenSSL and ssh-agent (agent:) will do too"
 	default:
@@ -209,7 +210,7 @@ func hintFor(reason refusal.Reason) string {
 	}
 }
 
-// cannot says what failed: `cannot <verb> <object>: <cause>`. The cause does not repeat the object's path.
+// cannot returns an error of the form `cannot <verb> <object>: <cause>`. The object's path is removed from the cause.
 func cannot(verb, object string, cause error) error {
 	if cause == nil {
 		return nil

@@ -9,14 +9,14 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// A content is a payload where it lies, and its digest. However large it is, it is never in memory as a whole.
+// A content is a payload on disk, with its digest. Its size does not matter: it is never loaded into memory as a whole.
 type content struct {
 	message trust.Message
 	digest  nxs.Digest
 	close   func() error
 }
 
-// takeContent copies a payload of at most limit bytes into a new file and digests what it copies.
+// takeContent copies a payload of at most limit bytes to a new file and hashes the copy.
 func takeContent(name string, payload fromInput, limit int64) (content, error) {
 	hash := sha256.New()
 	if err := writeFile(name, io.TeeReader(io.LimitReader(payload, limit+1), hash)); err != nil {

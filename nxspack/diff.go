@@ -11,11 +11,11 @@ import (
 
 // diffVerb compares two sets.
 type diffVerb struct {
-	Old string `arg:"" help:"The set that was."`
-	New string `arg:"" help:"The set that is to be."`
+	Old string `arg:"" help:"The old set."`
+	New string `arg:"" help:"The new set."`
 }
 
-// Run shows what changed. Like inspect it trusts nobody.
+// Run prints the differences. Like inspect, it does not check whether the publishers are trusted.
 func (v *diffVerb) Run(ctx context.Context, c *command) error {
 	before, _, err := inspect(ctx, v.Old)
 	if err != nil {
@@ -29,7 +29,7 @@ func (v *diffVerb) Run(ctx context.Context, c *command) error {
 	return c.answer(d, d.text(before, after))
 }
 
-// difference is what changed, as JSON.
+// difference is the JSON answer.
 type difference struct {
 	Old     diffSide `json:"old"`
 	New     diffSide `json:"new"`
@@ -52,8 +52,7 @@ func side(found *nxs.Inspection) diffSide {
 		describeHealth(x.Health), x.VersionFloor}
 }
 
-// change is what happened to one bundle. The old values are empty for one that was added, the new ones for one that was
-// removed.
+// change describes one bundle. The old values are empty if it was added, the new ones if it was removed.
 type change struct {
 	Name            string `json:"name"`
 	Change          string `json:"change"` // added, removed, changed or same
@@ -63,11 +62,11 @@ type change struct {
 	NewSize         int64  `json:"newPayloadSize"`
 	ManifestChanged bool   `json:"manifestChanged"`
 	PayloadChanged  bool   `json:"payloadChanged"`
-	NowOptional     bool   `json:"nowOptional"` // it was required, and is not any more
-	NowRequired     bool   `json:"nowRequired"` // the other way round
+	NowOptional     bool   `json:"nowOptional"` // required before, optional now
+	NowRequired     bool   `json:"nowRequired"` // optional before, required now
 }
 
-// changes lists all bundles of both sides in byte order of their names.
+// changes returns the bundles of both sets in byte order of their names.
 func changes(before, after []nxs.Entry) []change {
 	byName := map[string][2]nxs.Entry{}
 	for _, e := range before {

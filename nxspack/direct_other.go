@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// openDirect refuses: only Linux has the flag for it.
+// openDirect fails: only Linux has the flag for it.
 func openDirect(string) (*os.File, error) { return nil, errors.ErrUnsupported }

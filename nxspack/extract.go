@@ -14,12 +14,12 @@ import (
 // extractVerb unpacks a set.
 type extractVerb struct {
 	Trust  []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: ${public}. May be repeated."`
-	Output string   `required:"" placeholder:"DIR" help:"The folder to make. It must not be there yet."`
+	Output string   `required:"" placeholder:"DIR" help:"Folder to create. It must not exist yet."`
 	limitFlags
 	File string `arg:"" help:"The set."`
 }
 
-// Run unpacks the set into a folder that appears only when all of the set has passed.
+// Run unpacks the set. The folder appears only after the whole set has been verified.
 func (v *extractVerb) Run(ctx context.Context, c *command) error {
 	trusted, err := anchors(v.Trust)
 	if err != nil {
@@ -51,7 +51,7 @@ func extractBundle(dir string, b *nxs.Bundle) error {
 	return makeBundle(filepath.Join(dir, b.Name+bundleSuffix), b.RawManifest, b.Payload)
 }
 
-// makeBundle makes one bundle's folder.
+// makeBundle creates the folder of a bundle.
 func makeBundle(dir string, rawManifest []byte, payload io.Reader) error {
 	if err := os.Mkdir(dir, modeDir); err != nil {
 		return err
@@ -59,7 +59,7 @@ func makeBundle(dir string, rawManifest []byte, payload io.Reader) error {
 	return fillBundle(dir, rawManifest, payload)
 }
 
-// fillBundle puts the two files of a bundle into its folder.
+// fillBundle writes payload and manifest into the folder of a bundle.
 func fillBundle(dir string, rawManifest []byte, payload io.Reader) error {
 	if err := writeFile(filepath.Join(dir, payloadFile), payload); err != nil {
 		return err
@@ -67,7 +67,7 @@ func fillBundle(dir string, rawManifest []byte, payload io.Reader) error {
 	return finishBundle(dir, rawManifest)
 }
 
-// finishBundle puts the manifest beside the payload.
+// finishBundle writes the manifest next to the payload.
 func finishBundle(dir string, rawManifest []byte) error {
 	if err := writeFile(filepath.Join(dir, manifestFile), bytes.NewReader(rawManifest)); err != nil {
 		return err

@@ -12,25 +12,25 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// What a bundle's folder holds.
+// Names in a bundle's folder.
 const (
 	bundleSuffix = ".nxb"
 	manifestFile = "manifest.nxb"
 	payloadFile  = "payload.elf"
 )
 
-// A bundleFolder is one `<name>.nxb` folder on disk, its manifest read and its payload open.
+// A bundleFolder is a `<name>.nxb` folder on disk. Its manifest has been read and its payload is open.
 type bundleFolder struct {
 	path        string
-	entry       nxs.Entry // without the payload's digest, until it was read
+	entry       nxs.Entry // its PayloadSHA256 is set once the payload has been read
 	rawManifest []byte
 	payload     *payloadSource
 	manifest    nxb.Manifest
 	publisher   trust.PublicKey // of the set
 }
 
-// readFolders reads every bundle in a folder, in byte order of their names. Anything there that is no bundle is
-// refused: what is left out of a set in silence is missed only on the device.
+// readFolders reads every bundle in a folder, in byte order of their names. It refuses anything that is not a bundle:
+// if it were skipped silently, it would be missed only on the device.
 func readFolders(dir string, d device) ([]bundleFolder, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -59,7 +59,7 @@ func closeFolders(bundles []bundleFolder) {
 func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
 	name, ok := strings.CutSuffix(e.Name(), bundleSuffix)
 	if !ok || !e.IsDir() {
-		return bundleFolder{}, refusal.New(refusal.UnexpectedEntry, "not a bundle folder, which is named NAME.nxb")
+		return bundleFolder{}, refusal.New(refusal.UnexpectedEntry, "not a bundle folder: its name must be NAME.nxb")
 	}
 	if err := nxb.CheckName(name); err != nil {
 		return bundleFolder{}, err
@@ -92,8 +92,8 @@ func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
 	return b, nil
 }
 
-// checkEarly holds the manifest against the entry in all that is known before the payload is read: a payload of the
-// right size may still be the right one.
+// checkEarly checks the manifest against the entry before the payload is read. The digest of a payload with the right
+// size is not known yet, so it is assumed to match.
 func (b bundleFolder) checkEarly(m nxb.Manifest) error {
 	hopeful := b.entry
 	if m.PayloadSize == uint64(hopeful.PayloadSize) {
@@ -103,7 +103,7 @@ func (b bundleFolder) checkEarly(m nxb.Manifest) error {
 	return err
 }
 
-// digested takes the payload's digest, when all of it was read.
+// digested sets the payload's digest after all of it has been read, and checks the manifest against it.
 func (b *bundleFolder) digested(sum nxs.Digest) error {
 	if err := b.payload.unchanged(); err != nil {
 		return err
@@ -115,8 +115,8 @@ func (b *bundleFolder) digested(sum nxs.Digest) error {
 	return b.checkSignature()
 }
 
-// checkSignature checks the bundle's own signature where it is the set's publisher's; the keys of others are not known
-// here.
+// checkSignature checks the bundle's own signature if it is by the set's publisher. The keys of other publishers are
+// not known here.
 func (b *bundleFolder) checkSignature() error {
 	if !b.manifest.PublishedBy(b.publisher) {
 		return nil
@@ -128,7 +128,7 @@ func (b *bundleFolder) checkSignature() error {
 	return err
 }
 
-// checkContents wants exactly the two files, neither of them a link.
+// checkContents checks that the folder holds exactly the two files, and that neither is a link.
 func checkContents(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -140,7 +140,7 @@ func checkContents(dir string) error {
 			return refusal.New(refusal.UnexpectedEntry, "%q is neither %s nor %s", e.Name(), manifestFile, payloadFile)
 		}
 		if !e.Type().IsRegular() {
-			return refusal.New(refusal.BadEntryType, "%s is no regular file", e.Name())
+			return refusal.New(refusal.BadEntryType, "%s is not a regular file", e.Name())
 		}
 		found[e.Name()] = true
 	}

@@ -10,24 +10,24 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// healthMeta is the table [health] of system-set.toml: what the set asks of its trial.
+// healthMeta is the table [health] of system-set.toml, the health policy for trials of the set.
 type healthMeta struct {
 	Deadline time.Duration `toml:"deadline"` // "20s"
 	Watch    time.Duration `toml:"watch"`
 	Quorum   int           `toml:"quorum"`
-	Optional []string      `toml:"optional"` // bundles whose services count for the quorum only
+	Optional []string      `toml:"optional"` // bundles whose services count only towards the quorum
 }
 
-// apply puts it into an index of these bundles. What a device could not make sense of is refused as BadMetadata: an
-// optional bundle that is not there or runs no service, a deadline, a watch or a quorum out of bounds.
+// apply sets the health policy of an index with these bundles. A policy that makes no sense is refused as BadMetadata:
+// an optional bundle that does not exist or has no service, or a deadline, watch or quorum out of bounds.
 func (h healthMeta) apply(x *nxs.Index, bundles []bundleFolder) error {
 	for i, name := range h.Optional {
 		at := slices.IndexFunc(bundles, func(b bundleFolder) bool { return b.entry.Name == name })
 		switch {
 		case at < 0:
-			return refusal.New(refusal.BadMetadata, "health.optional names %q, which is no bundle of the set", name)
+			return refusal.New(refusal.BadMetadata, "health.optional names %q, which is not a bundle of the set", name)
 		case !bundles[at].manifest.IsService():
-			return refusal.New(refusal.BadMetadata, "health.optional names %q, which is no service", name)
+			return refusal.New(refusal.BadMetadata, "health.optional names %q, which is not a service", name)
 		case slices.Contains(h.Optional[:i], name):
 			return refusal.New(refusal.BadMetadata, "health.optional names %q twice", name)
 		}
@@ -40,7 +40,7 @@ func (h healthMeta) apply(x *nxs.Index, bundles []bundleFolder) error {
 	return nil
 }
 
-// healthDescription is what a set asks of its trial, as JSON. Zero: it leaves that to the device.
+// healthDescription is a health policy as JSON. Zero leaves a value to the device.
 type healthDescription struct {
 	DeadlineMs int64 `json:"deadlineMs"`
 	WatchMs    int64 `json:"watchMs"`
@@ -51,7 +51,7 @@ func describeHealth(h nxs.Health) healthDescription {
 	return healthDescription{h.Deadline.Milliseconds(), h.Watch.Milliseconds(), h.Quorum}
 }
 
-// healthText is the same as people read it.
+// healthText is a health policy as text.
 func healthText(x nxs.Index) string {
 	var says []string
 	if x.Health.Deadline > 0 {

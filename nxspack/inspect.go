@@ -15,8 +15,8 @@ type inspectVerb struct {
 	File string `arg:"" help:"The set."`
 }
 
-// Run shows what a set says about itself. It ends as refused when the set's own signature is wrong: what was shown is
-// then nobody's word.
+// Run shows what a set says about itself. If the set's own signature is invalid, the command fails after that, because
+// nothing of what it showed can then be trusted.
 func (v *inspectVerb) Run(ctx context.Context, c *command) error {
 	found, size, err := inspect(ctx, v.File)
 	if err != nil {
@@ -25,21 +25,21 @@ func (v *inspectVerb) Run(ctx context.Context, c *command) error {
 	if err := c.answer(describe(found, size), describeText(found, size)); err != nil || found.SignatureValid {
 		return err
 	}
-	c.json = false // the object says it already
+	c.json = false // the object on stdout already has the result
 	return cannot("inspect", v.File, refusal.New(refusal.InvalidSignature, "invalid signature"))
 }
 
-// description is a set as JSON.
+// description is the JSON answer.
 type description struct {
 	SystemVersion   string              `json:"systemVersion"`
 	IndexSHA256     string              `json:"indexSha256"`
 	Publisher       string              `json:"publisher"`
-	SignatureValid  bool                `json:"signatureValid"` // by the publisher it names
-	TrustChecked    bool                `json:"trustChecked"`   // always false: see verify
+	SignatureValid  bool                `json:"signatureValid"` // the publisher that the set names signed it
+	TrustChecked    bool                `json:"trustChecked"`   // always false; only verify checks trust
 	TimestampUnixMs uint64              `json:"timestampUnixMs"`
 	Size            int64               `json:"size"`
 	Health          healthDescription   `json:"health"`
-	VersionFloor    string              `json:"versionFloor"` // empty: none
+	VersionFloor    string              `json:"versionFloor"` // empty if none
 	Bundles         []bundleDescription `json:"bundles"`
 }
 
@@ -89,7 +89,7 @@ func describeBundle(e nxs.Entry, m nxb.Manifest) bundleDescription {
 	}
 }
 
-// describeText is a set as people read it. Texts out of the archive are quoted where they could disturb a terminal.
+// describeText is the answer as text. Texts from the archive are quoted if they could disturb a terminal.
 func describeText(found *nxs.Inspection, size int64) string {
 	var b strings.Builder
 	x := found.Index
@@ -117,7 +117,7 @@ func describeText(found *nxs.Inspection, size int64) string {
 	return b.String()
 }
 
-// signatureText never says more than was checked.
+// signatureText describes the signature, and claims no more than was checked.
 func signatureText(found *nxs.Inspection) string {
 	if !found.SignatureValid {
 		return "INVALID"

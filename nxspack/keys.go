@@ -12,15 +12,15 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// keygenVerb makes a key pair.
+// keygenVerb creates a key pair.
 type keygenVerb struct {
-	Output string `required:"" placeholder:"FILE" help:"Where the private key goes; the public key goes to FILE.pub."`
+	Output string `required:"" placeholder:"FILE" help:"File for the private key; the public key is written to FILE.pub."`
 }
 
-// publicSuffix is how the names of public key files end, and of nothing else.
+// publicSuffix marks files with public keys, and is reserved for them.
 const publicSuffix = ".pub"
 
-// Validate refuses to put a seed where everybody looks for a public key.
+// Validate refuses to write a seed to a file that is named like a public key.
 func (v *keygenVerb) Validate() error {
 	if strings.HasSuffix(v.Output, publicSuffix) {
 		return fmt.Errorf("--output %s: that is the name of a public key, which is written beside the private one",
@@ -29,10 +29,11 @@ func (v *keygenVerb) Validate() error {
 	return nil
 }
 
-// Run writes a new seed to a file that only its owner can read, and the public key beside it. It replaces neither.
+// Run writes a new seed to a file that only its owner can read, and the public key next to it. It replaces neither
+// file.
 func (v *keygenVerb) Run(c *command) error {
 	var seed [32]byte
-	rand.Read(seed[:]) // never fails: the runtime ends the process when the system has no randomness
+	rand.Read(seed[:]) // never fails: if there is no randomness, the runtime ends the process
 	public := trust.NewSigner(seed).Public()
 	if err := writeNew(v.Output, 0o600, trust.SeedText(seed)); err != nil {
 		return cannot("write key", v.Output, err)
@@ -45,7 +46,7 @@ func (v *keygenVerb) Run(c *command) error {
 	}{public.String()}, public.Text()+"\n")
 }
 
-// writeNew writes one line to a file that must not be there yet.
+// writeNew writes one line to a new file.
 func writeNew(name string, mode os.FileMode, line string) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
@@ -61,7 +62,7 @@ func writeNew(name string, mode os.FileMode, line string) error {
 	return nil
 }
 
-// anchors are the publishers named by --trust.
+// anchors returns the publishers named by --trust as trust anchors.
 func anchors(sources []string) (trust.Anchors, error) {
 	var a trust.Anchors
 	for _, source := range sources {
@@ -74,13 +75,13 @@ func anchors(sources []string) (trust.Anchors, error) {
 	return a, nil
 }
 
-// publicKey is a key named by its text or its file.
+// publicKey returns a public key that is given as text or as a file.
 func publicKey(source string) (trust.PublicKey, error) {
 	key, err := trust.ReadPublicKey(source)
 	return key, cannot("use key", trust.Shown(source), err)
 }
 
-// signer is the key named by --key.
+// signer returns the signer named by --key.
 func (c *command) signer(ctx context.Context, name string) (trust.Signer, error) {
 	s, err := trust.LoadSigner(name, c.passphrase(ctx, name))
 	return s, cannot("use key", trust.Shown(name), err)

@@ -13,26 +13,26 @@ import (
 // A size is a number of bytes on the command line: `2GiB`, `500MB`, `1048576`.
 type size int64
 
-// UnmarshalText reads a size of 1 byte to 16 GiB, the bounds of a device's policy.
+// UnmarshalText parses a size from 1 byte to 16 GiB, the bounds of a device's policy.
 func (s *size) UnmarshalText(text []byte) error {
 	n, err := humanize.ParseBytes(string(text))
 	if err != nil {
-		return fmt.Errorf("cannot use size %q: want a number with a unit, as 2GiB", text)
+		return fmt.Errorf("cannot use size %q: want a number with a unit, such as 2GiB", text)
 	}
 	if n < 1 || n > nxs.MaxPolicy {
-		return fmt.Errorf("cannot use size %q: it must be 1 byte to 16 GiB", text)
+		return fmt.Errorf("cannot use size %q: want 1 byte to 16 GiB", text)
 	}
 	*s = size(n)
 	return nil
 }
 
-// limitFlags are the policy of the device a set is meant for.
+// limitFlags are the limits of the devices that a set is for.
 type limitFlags struct {
-	LimitArchive size `placeholder:"SIZE" default:"${archive_limit}" help:"Largest archive the device takes (${default})."`
-	LimitPayload size `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload the device takes (${default})."`
+	LimitArchive size `placeholder:"SIZE" default:"${archive_limit}" help:"Largest archive that the device accepts (${default})."`
+	LimitPayload size `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload that the device accepts (${default})."`
 }
 
-// helpTexts are what help texts share: the limits of a device without a policy of its own, and what names a key.
+// helpTexts are the variables of help texts: the default limits of a device, and the forms of key arguments.
 func helpTexts() kong.Vars {
 	limits := nxs.DefaultLimits()
 	return kong.Vars{
@@ -50,5 +50,5 @@ func (f limitFlags) limits() nxs.Limits {
 	return nxs.Limits{Archive: int64(f.LimitArchive), Payload: int64(f.LimitPayload)}
 }
 
-// formatLimits are the most any device may allow. They hold where a set is only looked at.
+// formatLimits returns the highest limits that any device may have, for commands that only read a set.
 func formatLimits() nxs.Limits { return nxs.Limits{Archive: nxs.MaxPolicy, Payload: nxs.MaxPolicy} }

@@ -10,8 +10,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// manifestToml is manifest.toml. Publisher and Sig are hex; they are computed where the file has none and a key is
-// given.
+// manifestToml is manifest.toml. Publisher and Sig are hex; if they are missing, they are computed from the key.
 type manifestToml struct {
 	Name      string   `toml:"name"`
 	Version   string   `toml:"version"`
@@ -35,7 +34,7 @@ func decodeManifestToml(text []byte) (manifestToml, error) {
 	return meta, decodeToml(text, &meta, "name", "version")
 }
 
-// of is the manifest of a payload but for publisher and signature.
+// of returns the manifest of a payload without publisher and signature.
 func (t manifestToml) of(p content) nxb.Manifest {
 	return nxb.Manifest{
 		Name:          t.Name,
@@ -48,19 +47,19 @@ func (t manifestToml) of(p content) nxb.Manifest {
 	}
 }
 
-// unsigned is the manifest of a payload without publisher and signature, both of which are zeros.
+// unsigned returns the manifest of a payload with zeros as publisher and signature.
 func (t manifestToml) unsigned(p content) (nxb.Manifest, error) {
 	if t.Publisher != "" || t.Sig != "" {
 		return nxb.Manifest{}, refusal.New(refusal.BadMetadata,
-			"it has a publisher or a sig, which --unsigned would leave out")
+			"it has a publisher or a sig, which --unsigned would omit")
 	}
 	m := t.of(p)
 	m.Signature = noSignature()
 	return m, nil
 }
 
-// signed is the manifest of a payload that was signed elsewhere. Without the publisher's key the signature cannot be
-// checked here.
+// signed returns the manifest of a payload that was signed elsewhere. Its signature cannot be checked here without the
+// publisher's key.
 func (t manifestToml) signed(p content) (nxb.Manifest, error) {
 	if t.Publisher == "" || t.Sig == "" {
 		err := refusal.New(refusal.BadMetadata, "keys publisher and sig are missing")
@@ -76,8 +75,7 @@ func (t manifestToml) signed(p content) (nxb.Manifest, error) {
 	return m, err
 }
 
-// sign is the manifest of a payload, signed by the key. What the file says about publisher and signature must be true
-// of that key.
+// sign returns the manifest of a payload, signed with the key. A publisher or signature in the file must match the key.
 func (t manifestToml) sign(p content, key trust.Signer) (nxb.Manifest, error) {
 	if t.Sig != "" {
 		signature, err := hexField("sig", t.Sig, nxs.SignatureSize)
@@ -94,7 +92,7 @@ func (t manifestToml) sign(p content, key trust.Signer) (nxb.Manifest, error) {
 	return m, err
 }
 
-// signedBy is the manifest of a payload with a signature by that key, which must be one.
+// signedBy returns the manifest of a payload with a signature by that key. The signature must be valid.
 func (t manifestToml) signedBy(p content, key trust.PublicKey, signature []byte) (nxb.Manifest, error) {
 	m, err := t.by(p, key)
 	if err != nil {
@@ -103,14 +101,13 @@ func (t manifestToml) signedBy(p content, key trust.PublicKey, signature []byte)
 	m.Signature = signature
 	ok, err := key.SignedFrom(p.message, signature)
 	if err == nil && !ok {
-		err = refusal.New(refusal.InvalidSignature, "the signature is not by %s over the payload", key)
+		err = refusal.New(refusal.InvalidSignature, "the signature is not that of %s over the payload", key)
 		err = hinted{err, "it must be over the raw bytes of the payload, as `openssl pkeyutl -sign -rawin` makes it"}
 	}
 	return m, err
 }
 
-// by is the manifest of a payload but for the signature. What the file says about the publisher must be true of the
-// key.
+// by returns the manifest of a payload without the signature. A publisher in the file must match the key.
 func (t manifestToml) by(p content, key trust.PublicKey) (nxb.Manifest, error) {
 	m := t.of(p)
 	m.Publisher = key.ID()
@@ -120,7 +117,7 @@ func (t manifestToml) by(p content, key trust.PublicKey) (nxb.Manifest, error) {
 	return m, nil
 }
 
-// hexField reads a field of size bytes.
+// hexField parses a field of size bytes, in hex.
 func hexField(name, text string, size int) ([]byte, error) {
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) != size {

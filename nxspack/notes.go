@@ -10,14 +10,14 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// What is allowed and still seldom meant is said, on stderr and in the JSON answer.
+// Notes warn, on stderr and in the JSON answer, of what is allowed but rarely intended.
 
-// noted is the part of an answer with the notes.
+// noted is the part of a JSON answer with the notes.
 type noted struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// note says the notes.
+// note prints the notes.
 func (c *command) note(notes []string) noted {
 	for _, n := range notes {
 		fmt.Fprintf(c.stderr, "note: %s\n", n)
@@ -25,20 +25,20 @@ func (c *command) note(notes []string) noted {
 	return noted{notes}
 }
 
-// bundleNotes are about a bundle that was packed.
+// bundleNotes returns notes on a packed bundle.
 func bundleNotes(m nxb.Manifest, payload io.ReaderAt, size int64) (notes []string) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if !runs(m) {
-		note("nothing of %s runs: it has neither %s nor %s", m.Name, nxb.AbilityService, nxb.AbilityMain)
+		note("no program of %s runs: it has neither %s nor %s", m.Name, nxb.AbilityService, nxb.AbilityMain)
 		return notes
 	}
 	for _, name := range m.Capabilities {
 		if !nxb.GrantedCapability(name) {
-			note("%s asks for %s, which no bundle is given", m.Name, name)
+			note("%s asks for %s, which is not given to bundles", m.Name, name)
 		}
 	}
 	if !isProgram(payload, size) {
-		note("no device can run the payload of %s: it is no 64-bit little-endian ELF program", m.Name)
+		note("no device can run the payload of %s: it is not a 64-bit little-endian ELF program", m.Name)
 	}
 	if needs := nxb.ProgramNeeds(payload); needs.Loader != "" {
 		note("the devices must have what %s needs: %s", m.Name,
@@ -47,7 +47,7 @@ func bundleNotes(m nxb.Manifest, payload io.ReaderAt, size int64) (notes []strin
 	return notes
 }
 
-// isProgram tells whether the payload is a program for any of the machines that the system runs on.
+// isProgram reports whether the payload is a program for any machine that the system supports.
 func isProgram(payload io.ReaderAt, size int64) bool {
 	return slices.ContainsFunc(machines(), func(arch string) bool {
 		machine, _ := nxb.MachineOf(arch)
@@ -55,7 +55,7 @@ func isProgram(payload io.ReaderAt, size int64) bool {
 	})
 }
 
-// setNotes are about a set that was packed.
+// setNotes returns notes on a packed set.
 func setNotes(bundles []bundleFolder) (notes []string) {
 	runs, strangers := false, 0
 	for _, b := range bundles {

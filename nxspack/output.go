@@ -10,21 +10,21 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// An output is the file of a set that is being made. Whole blocks go to the disk directly, past the page cache: that
-// costs a fraction of the CPU time, and nothing is left to be written when the file is synced at last. The ends of
-// payloads, which fill no block, go through the cache; the two never touch the same block.
+// An output is the file of a set that is being written. Whole blocks are written with direct I/O: that takes a fraction
+// of the CPU time, and leaves little to write back when the file is synced. Ends of payloads that do not fill a block
+// go through the page cache. No block is written both ways.
 type output struct {
 	cached blockFile
-	direct blockFile // the same file; nil where the file system has no direct I/O
+	direct blockFile // the same file; nil if the file system does not support direct I/O
 }
 
-// A blockFile is an open file that is written by offset.
+// A blockFile is an open file for writing at offsets.
 type blockFile interface {
 	io.WriterAt
 	io.Closer
 }
 
-// newOutput reserves space for size bytes, so that a disk that is too full is known before anything is written.
+// newOutput reserves space for size bytes, so that a full disk is found before anything is written.
 func newOutput(f *os.File, size int64) (*output, error) {
 	if err := durable.Reserve(f, size); err != nil {
 		return nil, err
@@ -36,14 +36,14 @@ func newOutput(f *os.File, size int64) (*output, error) {
 	}
 	if !sameFile(f, direct) {
 		direct.Close()
-		return nil, errors.New("it was replaced while it was written")
+		return nil, errors.New("it was replaced while being written")
 	}
 	o.direct = direct
 	return o, nil
 }
 
-// WriteAt writes p at off. Where p lies in memory as it does in the file, modulo digest.BlockSize, its whole blocks go
-// directly.
+// WriteAt writes p at off. If p and off are aligned alike, modulo digest.BlockSize, whole blocks are written with
+// direct I/O.
 func (o *output) WriteAt(p []byte, off int64) (int, error) {
 	head := min(-off&(digest.BlockSize-1), int64(len(p)))
 	body := (int64(len(p)) - head) &^ (digest.BlockSize - 1)
@@ -54,7 +54,7 @@ func (o *output) WriteAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	done, err := o.direct.WriteAt(p[head:head+body], off+head)
-	if err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: not for this file system, this disk, or this piece
+	if err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: not supported for this file system, disk or piece
 		return int(head) + done, err
 	}
 	from := head + int64(done)
@@ -62,7 +62,7 @@ func (o *output) WriteAt(p []byte, off int64) (int, error) {
 	return int(from) + n, err
 }
 
-// Close ends the direct way. The file is its opener's to close.
+// Close closes the file that is used for direct I/O. The caller of newOutput closes the other.
 func (o *output) Close() error {
 	if o.direct == nil {
 		return nil

@@ -13,27 +13,27 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// sourceFlags say what a set is made of, and where the outcome goes.
+// sourceFlags are the input of a set.
 type sourceFlags struct {
-	Input string `required:"" placeholder:"DIR" help:"Folder with the bundles, each a folder NAME.nxb made by nxb-pack."`
-	Meta  string `required:"" placeholder:"FILE" help:"system-set.toml: system_version, timestamp_unix_ms, version_floor, health."`
+	Input string `required:"" placeholder:"DIR" help:"Folder with the bundles. Each is a folder NAME.nxb made by nxb-pack."`
+	Meta  string `required:"" placeholder:"FILE" help:"The file system-set.toml: system_version, timestamp_unix_ms, version_floor, health."`
 	limitFlags
 	deviceFlags
 }
 
-// packVerb makes a system set.
+// packVerb packs a system set.
 type packVerb struct {
 	sourceFlags
 	Key    string `required:"" placeholder:"KEY" help:"${key}"`
-	Output string `required:"" placeholder:"FILE.nxs" help:"Where the set goes, outside of --input."`
+	Output string `required:"" placeholder:"FILE.nxs" help:"File for the set. It must be outside --input."`
 }
 
-// Run packs, and prints what a release note needs.
+// Run packs the set and prints version, digest and publisher, for release notes.
 func (v *packVerb) Run(ctx context.Context, c *command) error {
 	return v.pack(ctx, c, v.Output, func() (indexSigner, error) { return c.signer(ctx, v.Key) })
 }
 
-// pack makes a set and signs it.
+// pack packs a set and signs it.
 func (f sourceFlags) pack(ctx context.Context, c *command, output string, key func() (indexSigner, error)) error {
 	set, err := f.prepare(output, key)
 	if err != nil {
@@ -63,7 +63,7 @@ func (f sourceFlags) pack(ctx context.Context, c *command, output string, key fu
 			count(len(set.bundles), "bundle"), set.size(), digest, set.index.Publisher))
 }
 
-// prepare reads and checks everything but the payloads.
+// prepare reads and checks everything except the payloads.
 func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*preparedSet, error) {
 	limits := f.limits()
 	meta, err := readMeta(f.Meta)
@@ -98,11 +98,11 @@ func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*p
 	return set, nil
 }
 
-// outside refuses an output in the folder that is packed: the next packing would find it there.
+// outside refuses an output in the input folder, because the next run would find it there.
 func outside(input, output string) error {
 	into, err := filepath.EvalSymlinks(filepath.Dir(output))
 	if err != nil {
-		return nil // there is no such folder, which whoever writes to it will say
+		return nil // there is no such folder; writing to it will fail
 	}
 	for dir := into; ; dir = filepath.Join(dir, "..") {
 		info, err := os.Stat(dir)
@@ -111,7 +111,7 @@ func outside(input, output string) error {
 		}
 		if of, err := os.Stat(input); err == nil && os.SameFile(info, of) {
 			return refusal.New(refusal.UnexpectedEntry,
-				"it is in the folder of --input, which would then hold something else than bundles")
+				"it is in the folder of --input, which may only hold bundles")
 		}
 		if parent, err := os.Stat(filepath.Join(dir, "..")); err != nil || os.SameFile(info, parent) {
 			return nil
@@ -127,7 +127,7 @@ func sorted(bundles []bundleFolder) []bundleFolder {
 // setMeta is system-set.toml.
 type setMeta struct {
 	SystemVersion string `toml:"system_version"`
-	// signed, because the library would wrap a negative one round in silence
+	// signed, because the library silently wraps negative values
 	TimestampUnixMs int64      `toml:"timestamp_unix_ms"`
 	VersionFloor    string     `toml:"version_floor"`
 	Health          healthMeta `toml:"health"`

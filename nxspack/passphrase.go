@@ -10,7 +10,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// passphrase asks for the passphrase of a key on the terminal, and refuses the key where there is none.
+// passphrase returns a Passphrase that asks on the terminal and fails if there is none.
 func (c *command) passphrase(ctx context.Context, key string) trust.Passphrase {
 	return func() ([]byte, error) {
 		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
@@ -18,13 +18,13 @@ func (c *command) passphrase(ctx context.Context, key string) trust.Passphrase {
 			return trust.NoPassphrase()
 		}
 		defer tty.Close()
-		c.publishing.Lock() // a terminal left without its echo is something unfinished, too
+		c.publishing.Lock() // the command must not exit with the terminal's echo off
 		defer c.publishing.Unlock()
 		return ask(ctx, tty, fmt.Sprintf("Passphrase of %s: ", show(key)))
 	}
 }
 
-// ask prompts, and reads a line without showing it. When the context ends the terminal is what it was before.
+// ask prompts and reads a line without echo. When the context ends, it restores the terminal.
 func ask(ctx context.Context, tty *os.File, prompt string) ([]byte, error) {
 	was, err := term.GetState(int(tty.Fd()))
 	if err != nil {

@@ -12,22 +12,22 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// A preparedSet is all of a set but its payloads, which stay on disk until they are copied.
+// A preparedSet is a set without its payloads, which stay on disk until they are copied.
 type preparedSet struct {
 	meta     setMeta
 	key      indexSigner
 	bundles  []bundleFolder
 	index    nxs.Index
-	rawIndex []byte // without the payloads' digests, but of the right size, until they were read
+	rawIndex []byte // has its final size at once, but the digests only after the payloads have been read
 }
 
-// An indexSigner signs indexes as one publisher. A trust.Signer is one.
+// An indexSigner signs indexes for one publisher. A trust.Signer is one.
 type indexSigner interface {
 	Public() trust.PublicKey
 	Sign(index []byte) ([]byte, error)
 }
 
-// newPreparedSet makes the index of these bundles, but for the digests of the payloads.
+// newPreparedSet makes the index of these bundles, without the digests of the payloads.
 func newPreparedSet(meta setMeta, bundles []bundleFolder, key indexSigner) (*preparedSet, error) {
 	s := &preparedSet{meta: meta, key: key, bundles: bundles}
 	for i := range bundles {
@@ -36,8 +36,8 @@ func newPreparedSet(meta setMeta, bundles []bundleFolder, key indexSigner) (*pre
 	return s, s.encode()
 }
 
-// encode makes the index of what is known of the bundles. It is read back: what a device would refuse is refused here,
-// in the same words.
+// encode makes the index from what is known of the bundles. It parses the result again, so that everything a device
+// would refuse is refused here, with the same message.
 func (s *preparedSet) encode() error {
 	x := nxs.Index{SystemVersion: s.meta.SystemVersion, Publisher: s.key.Public(),
 		TimestampUnixMs: uint64(s.meta.TimestampUnixMs), VersionFloor: s.meta.VersionFloor}
@@ -55,7 +55,7 @@ func (s *preparedSet) encode() error {
 	return err
 }
 
-// checkDemands refuses a bundle that asks for what devices of that SDK do not have.
+// checkDemands refuses a bundle with demands that devices of that SDK cannot meet.
 func (s *preparedSet) checkDemands(sdk string) error {
 	for _, b := range s.bundles {
 		if err := s.index.CheckDemands(b.manifest, sdk); err != nil {
@@ -67,9 +67,9 @@ func (s *preparedSet) checkDemands(sdk string) error {
 
 func (s *preparedSet) close() { closeFolders(s.bundles) }
 
-// write makes the archive. Sizes are known, so every payload is read once: it is digested and written to its place from
-// the same memory, several at a time. What is in the archive is therefore what was digested, whatever happens to the
-// file it came from. Then the index is complete, is signed, and all else is written around the payloads.
+// write writes the archive. All sizes are known, so every payload is read once: it is hashed and written to its place
+// from the same buffer, several payloads in parallel. So the archive holds exactly what was hashed, whatever happens to
+// the source files. Then the index is completed and signed, and everything else is written around the payloads.
 func (s *preparedSet) write(ctx context.Context, f *os.File) error {
 	out, err := newOutput(f, s.size())
 	if err != nil {
@@ -92,19 +92,19 @@ func (s *preparedSet) writeTo(ctx context.Context, out *output) error {
 	return nxs.WriteAround(io.NewOffsetWriter(out.cached, 0), s.rawIndex, signature, s.sources())
 }
 
-// complete makes the index again, with the digests of the payloads.
+// complete makes the index again, now with the digests of the payloads.
 func (s *preparedSet) complete() error {
 	room := len(s.rawIndex)
 	if err := s.encode(); err != nil {
 		return err
 	}
 	if len(s.rawIndex) != room {
-		return fmt.Errorf("cannot write index: it has %d bytes, its place %d", len(s.rawIndex), room)
+		return fmt.Errorf("cannot write index: it has %d bytes, want %d", len(s.rawIndex), room)
 	}
 	return nil
 }
 
-// digestPayloads completes the index, and copies nothing.
+// digestPayloads completes the index without copying anything.
 func (s *preparedSet) digestPayloads(ctx context.Context) error {
 	streams := make([]digest.Stream, len(s.bundles))
 	for i := range s.bundles {
@@ -116,8 +116,8 @@ func (s *preparedSet) digestPayloads(ctx context.Context) error {
 	return s.complete()
 }
 
-// copyPayloads digests and copies the payloads. Of several that are refused it reports the first, in byte order of
-// their names.
+// copyPayloads hashes and copies the payloads. If several are refused, it reports the first in byte order of their
+// names.
 func (s *preparedSet) copyPayloads(ctx context.Context, out *output) error {
 	places := nxs.Places(s.rawIndex, noSignature(), s.sources())
 	streams := make([]digest.Stream, len(s.bundles))
@@ -127,7 +127,7 @@ func (s *preparedSet) copyPayloads(ctx context.Context, out *output) error {
 	return digest.Run(ctx, streams)
 }
 
-// stream digests the payload and, where there is an output, copies it to its place there.
+// stream hashes the payload and, if there is an output, copies it to its place there.
 func (b *bundleFolder) stream(out *output, at int64) digest.Stream {
 	s := digest.Stream{
 		Size:   b.entry.PayloadSize,
@@ -144,8 +144,8 @@ func (b *bundleFolder) stream(out *output, at int64) digest.Stream {
 	return s
 }
 
-// sign is key.Sign, unless the context ends first: an agent may ask its user, who may not be there. What waits for the
-// agent then ends with the process.
+// sign calls key.Sign, but returns when the context ends: an agent may wait for its user. The abandoned call ends with
+// the process.
 func sign(ctx context.Context, key indexSigner, message []byte) ([]byte, error) {
 	type answer struct {
 		signature []byte
@@ -164,7 +164,7 @@ func sign(ctx context.Context, key indexSigner, message []byte) ([]byte, error) 
 	}
 }
 
-// sources are the bundles as the writer takes them, but for their payloads.
+// sources returns the bundles in the form that the writer expects, without payloads.
 func (s *preparedSet) sources() []nxs.Source {
 	sources := make([]nxs.Source, len(s.bundles))
 	for i, b := range s.bundles {
@@ -173,13 +173,13 @@ func (s *preparedSet) sources() []nxs.Source {
 	return sources
 }
 
-// size is the size of the archive in bytes.
+// size returns the size of the archive in bytes.
 func (s *preparedSet) size() int64 { return nxs.ArchiveSize(s.rawIndex, noSignature(), s.sources()) }
 
-// noSignature takes the room of a signature.
+// noSignature returns a placeholder of the size of a signature.
 func noSignature() []byte { return make([]byte, nxs.SignatureSize) }
 
-// An inputError is about a bundle that was to be packed, not about the set. It is a whole sentence.
+// An inputError is an error about a bundle to be packed, not about the set. Its text is complete.
 type inputError struct{ error }
 
 func (e inputError) Unwrap() error { return e.error }

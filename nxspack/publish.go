@@ -8,24 +8,24 @@ import (
 	"path/filepath"
 )
 
-// Modes of what the packers leave behind, whatever the umask is: sets and bundles are public.
+// Modes of the output, whatever the umask: sets and bundles are public.
 const (
 	modeFile = 0o644
 	modeDir  = 0o755
 )
 
-// publishFile writes a file whole or not at all: under another name beside the target, synced, then renamed. After an
-// error the target is what it was. Only a regular file is replaced: a rename onto a device, a pipe or a link takes its
-// place and writes nothing to it.
+// publishFile writes a file completely or not at all: under a temporary name next to the target, synced, then renamed.
+// After an error the target is unchanged. Only a regular file is replaced: renaming onto a device, a pipe or a link
+// would replace it instead of writing to it.
 func publishFile(target string, fill func(f *os.File) error) error {
 	if info, err := os.Lstat(target); err == nil && !info.Mode().IsRegular() {
-		return errors.New("what is there is no regular file")
+		return errors.New("it exists and is not a regular file")
 	}
 	f, err := os.CreateTemp(filepath.Dir(target), temporaryPattern)
 	if err != nil {
 		return notMade(target, err)
 	}
-	defer os.Remove(f.Name()) // fails once it has its name
+	defer os.Remove(f.Name()) // fails after the rename, as it should
 	err = fill(f)
 	if err == nil {
 		err = f.Chmod(modeFile)
@@ -43,7 +43,7 @@ func publishFile(target string, fill func(f *os.File) error) error {
 	return syncDir(filepath.Dir(target))
 }
 
-// publishDir makes a folder whole or not at all, like publishFile. It never replaces one.
+// publishDir creates a folder completely or not at all, like publishFile. It never replaces one.
 func publishDir(target string, fill func(dir string) error) error {
 	target = filepath.Clean(target)
 	if _, err := os.Lstat(target); err == nil {
@@ -53,8 +53,8 @@ func publishDir(target string, fill func(dir string) error) error {
 	if err != nil {
 		return notMade(target, err)
 	}
-	dir = filepath.Clean(dir) // as it stands in the errors of what is made in it
-	defer os.RemoveAll(dir)   // finds nothing once it has its name
+	dir = filepath.Clean(dir) // the form in which errors of fill name it
+	defer os.RemoveAll(dir)   // finds nothing after the rename
 	err = fill(dir)
 	if err == nil {
 		err = os.Chmod(dir, modeDir)
@@ -71,7 +71,7 @@ func publishDir(target string, fill func(dir string) error) error {
 	return syncDir(filepath.Dir(target))
 }
 
-// writeFile makes a new file of these bytes and syncs it.
+// writeFile writes and syncs a new file.
 func writeFile(name string, r io.Reader) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, modeFile)
 	if err != nil {

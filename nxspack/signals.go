@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// UntilSignal is a context that the first signal which asks a process to end ends: so that what is not whole yet is
-// taken away. The next signal ends the process. A signal that was ignored from the start stays so (nohup(1)).
+// UntilSignal returns a context that is canceled by the first signal which asks the process to end, so that partial
+// output is removed. The next signal ends the process. Signals that were ignored at the start stay ignored (nohup(1)).
 func UntilSignal() context.Context {
 	asked := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
 	if len(asked) == 0 {
-		return context.Background() // to be told of no signal would mean of all
+		return context.Background() // signal.NotifyContext without signals would mean all signals
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), asked...)
 	context.AfterFunc(ctx, stop)

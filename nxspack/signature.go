@@ -11,7 +11,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// maxSignatureText bounds the file of a signature, in bytes.
+// maxSignatureText bounds a signature file, in bytes.
 const maxSignatureText = 1 << 10
 
 // readSignature reads a signature that was made elsewhere: 64 bytes, or their hex or base64. Refused as
@@ -38,5 +38,5 @@ func decodeSignature(raw []byte) ([]byte, error) {
 			return signature, nil
 		}
 	}
-	return nil, refusal.New(refusal.BadSignatureLength, "neither %d bytes nor their hex or base64", nxs.SignatureSize)
+	return nil, refusal.New(refusal.BadSignatureLength, "want %d bytes, or their hex or base64", nxs.SignatureSize)
 }

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// temporaryPattern is the name of what is not whole yet. No message shows it: the same failure has the same words every
-// time, and they are about the name that the operator gave.
+// temporaryPattern is the name of incomplete output. Messages never show it: the same failure always gives the same
+// text, with the name that the user gave.
 const temporaryPattern = ".nxs-pack-*"
 
-// notMade says that nothing could be made beside the target.
+// notMade returns the error for a temporary file or folder that could not be created next to the target.
 func notMade(target string, err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err
@@ -19,7 +19,7 @@ func notMade(target string, err error) error {
 	return &fs.PathError{Op: "create", Path: target, Err: err}
 }
 
-// readdressed puts the target in the place of the temporary in a file error. Any other error stays as it is.
+// readdressed replaces the temporary's name by the target's in a file error. Other errors stay as they are.
 func readdressed(err error, temporary, target string) error {
 	if link, ok := errors.AsType[*os.LinkError](err); ok && link.Old == temporary {
 		return &fs.PathError{Op: link.Op, Path: target, Err: link.Err}

@@ -10,7 +10,7 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// show is a path as it stands in a message: as it is, or quoted where it would break the line.
+// show returns a path for messages. It is quoted if it would break the line.
 func show(path string) string {
 	for _, c := range path {
 		if !strconv.IsPrint(c) {
@@ -20,7 +20,7 @@ func show(path string) string {
 	return path
 }
 
-// plain takes the path out of a file error that is about the object itself.
+// plain removes the path from a file error about the object itself.
 func plain(err error, object string) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok && path.Path == object {
 		return path.Err
@@ -28,7 +28,7 @@ func plain(err error, object string) error {
 	return err
 }
 
-// count is a number with its noun.
+// count returns a number with its noun.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -36,9 +36,9 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// made is when a set says it was made.
+// made returns a set's timestamp as text.
 func made(x nxs.Index) string {
-	const year9999 = 253402300799999 // the last one that the calendar below writes with four digits
+	const year9999 = 253402300799999 // the last one that RFC 3339 can express
 	if x.TimestampUnixMs == 0 || x.TimestampUnixMs > year9999 {
 		return strconv.FormatUint(x.TimestampUnixMs, 10)
 	}

@@ -14,7 +14,7 @@ import (
 // maxToml bounds a metadata file, in bytes.
 const maxToml = 1 << 20
 
-// readText reads a metadata file, and of one that is too long one byte too many.
+// readText reads a metadata file, but at most maxToml+1 bytes.
 func readText(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -24,11 +24,11 @@ func readText(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxToml+1))
 }
 
-// decodeToml reads the text of a metadata file into v. Keys that v does not know, and those of required that the text
-// lacks, are refused as BadMetadata: a misspelt key would otherwise change a release without a word.
+// decodeToml parses the text of a metadata file into v. Unknown keys and missing required keys are refused as
+// BadMetadata: a misspelt key could otherwise change a release silently.
 func decodeToml(text []byte, v any, required ...string) error {
 	if len(text) > maxToml {
-		return refusal.New(refusal.BadMetadata, "file of over %d bytes", maxToml)
+		return refusal.New(refusal.BadMetadata, "file has more than %d bytes", maxToml)
 	}
 	meta, err := toml.Decode(string(text), v)
 	if err != nil {
@@ -45,7 +45,7 @@ func decodeToml(text []byte, v any, required ...string) error {
 	return nil
 }
 
-// tomlCause is the library's message as one line: the place, then what is wrong there.
+// tomlCause returns the library's message as one line: the position, then the error.
 func tomlCause(err error) string {
 	if syntax, ok := errors.AsType[toml.ParseError](err); ok {
 		return strings.TrimPrefix(syntax.Error(), "toml: ")

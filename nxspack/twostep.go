@@ -13,17 +13,17 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Where the key is elsewhere a set is made in two steps: prepare writes what is to be signed, attach takes the
-// signature. Both make the index from the same input, so nothing has to be carried from one to the other.
+// With the key on another machine, a set is made in two steps: prepare writes what must be signed, attach takes the
+// signature. Both make the index from the same input, so they share no other state.
 
 // prepareVerb writes the index.
 type prepareVerb struct {
 	sourceFlags
-	Publisher string `required:"" placeholder:"PUB" help:"Who will sign: ${public}."`
-	Output    string `required:"" placeholder:"FILE" help:"Where the bytes to sign go, outside of --input."`
+	Publisher string `required:"" placeholder:"PUB" help:"The key that will sign: ${public}."`
+	Output    string `required:"" placeholder:"FILE" help:"File for the bytes to sign. It must be outside --input."`
 }
 
-// Run writes the bytes over which the publisher's signature has to be.
+// Run writes the bytes that the publisher must sign.
 func (v *prepareVerb) Run(ctx context.Context, c *command) error {
 	set, err := v.prepare(v.Output, func() (indexSigner, error) {
 		publisher, err := publicKey(v.Publisher)
@@ -59,15 +59,15 @@ func (v *prepareVerb) Run(ctx context.Context, c *command) error {
 			set.index.SystemVersion, digest, set.index.Publisher))
 }
 
-// attachVerb makes a set with a signature that was made elsewhere.
+// attachVerb packs a set with a signature that was made elsewhere.
 type attachVerb struct {
 	sourceFlags
-	Publisher string `required:"" placeholder:"PUB" help:"Who has signed: ${public}."`
-	Signature string `required:"" placeholder:"FILE" help:"The signature over what prepare wrote: 64 bytes, or their hex or base64."`
-	Output    string `required:"" placeholder:"FILE.nxs" help:"Where the set goes, outside of --input."`
+	Publisher string `required:"" placeholder:"PUB" help:"The key that signed: ${public}."`
+	Signature string `required:"" placeholder:"FILE" help:"The signature over the output of prepare: 64 bytes, or their hex or base64."`
+	Output    string `required:"" placeholder:"FILE.nxs" help:"File for the set. It must be outside --input."`
 }
 
-// Run makes the set, as the key itself would have made it.
+// Run makes the same set that pack makes with the key itself.
 func (v *attachVerb) Run(ctx context.Context, c *command) error {
 	return v.pack(ctx, c, v.Output, func() (indexSigner, error) {
 		publisher, err := publicKey(v.Publisher)
@@ -79,7 +79,7 @@ func (v *attachVerb) Run(ctx context.Context, c *command) error {
 	})
 }
 
-// attached is the signature of a publisher whose key is elsewhere.
+// attached is a signature that was made elsewhere, with its publisher.
 type attached struct {
 	publisher trust.PublicKey
 	signature []byte
@@ -87,11 +87,11 @@ type attached struct {
 
 func (a attached) Public() trust.PublicKey { return a.publisher }
 
-// Sign returns the signature, if it is over this index.
+// Sign returns the signature if it is valid for this index.
 func (a attached) Sign(index []byte) ([]byte, error) {
 	if !a.publisher.Signed(index, a.signature) {
 		err := refusal.New(refusal.InvalidSignature,
-			"the signature is not by %s over the index %s of this input", a.publisher, nxs.Sum(index))
+			"the signature is not that of %s over the index %s of this input", a.publisher, nxs.Sum(index))
 		return nil,
 			hinted{err, "run `nxs-pack prepare` again with the same input, and sign the raw bytes that it writes"}
 	}

@@ -9,17 +9,17 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// verifyVerb checks a set.
+// verifyVerb verifies a set.
 type verifyVerb struct {
 	Trust     []string `required:"" sep:"none" placeholder:"PUB" help:"A publisher to trust: ${public}. May be repeated."`
-	Bundles   bool     `help:"Check the signature of each bundle too, as if it stood alone; in a set the index's signature takes its place."`
-	BundleKey []string `sep:"none" placeholder:"PUB" help:"With --bundles: the key of another publisher of bundles. May be repeated."`
+	Bundles   bool     `help:"Also check the signature of each bundle, as for a bundle outside a set; in a set, the signature of the index replaces it."`
+	BundleKey []string `sep:"none" placeholder:"PUB" help:"With --bundles: the public key of another publisher of bundles. May be repeated."`
 	limitFlags
 	sdkFlag
 	File string `arg:"" help:"The set."`
 }
 
-// Run says that a device with these publishers and limits would take the set, or why it would not.
+// Run reports whether a device with these publishers and limits would accept the set, and if not, why.
 func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 	trusted, err := anchors(v.Trust)
 	if err != nil {
@@ -42,7 +42,7 @@ func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 			count(len(head.Index.Bundles), "bundle"), head.Digest, head.Index.Publisher))
 }
 
-// bundleKeys are the keys by which bundles may be signed.
+// bundleKeys returns the keys that may have signed bundles.
 func (v *verifyVerb) bundleKeys(trusted trust.Anchors) ([]trust.PublicKey, error) {
 	var keys []trust.PublicKey
 	for _, anchor := range trusted.List() {
@@ -77,7 +77,7 @@ func verifyBundles(ctx context.Context, name string, limits nxs.Limits, trusted 
 	return err
 }
 
-// verified is what is known of a set that passed, as JSON.
+// verified is the JSON answer for a set that passed.
 type verified struct {
 	File          string `json:"file"`
 	SystemVersion string `json:"systemVersion"`
