@@ -9,20 +9,20 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A Kind is what a disk that may be used is.
+// A Kind is the state of a usable disk.
 type Kind uint8
 
 const (
-	New   Kind = iota // nothing is on it, or half of what Prepare writes
-	Ours              // a file system of ours, in order as far as its superblock goes
-	Noted             // ours, and the kernel has met damage in it before
+	New   Kind = iota // empty, or partly written by Prepare
+	Ours              // our file system, with an intact superblock
+	Noted             // ours, but the kernel has found damage in it
 )
 
-// Identify tells what a disk of that many bytes is, without changing anything. Refused as ForeignState where it holds
-// something else, and as StateDamaged where it is ours and its superblock is damaged.
+// Identify returns the kind of a disk of that many bytes without changing it. Refused as ForeignState if it holds
+// something else, and as StateDamaged if it is ours but its superblock is damaged.
 func Identify(disk io.ReaderAt, size int64) (Kind, error) {
 	if size < MinSize {
-		return 0, fmt.Errorf("it has %d bytes, and %d are needed", size, int64(MinSize))
+		return 0, fmt.Errorf("it has %d bytes, want at least %d", size, int64(MinSize))
 	}
 	super, err := readSuperblock(disk, superOffset)
 	switch {
@@ -43,7 +43,7 @@ func Identify(disk io.ReaderAt, size int64) (Kind, error) {
 	}
 }
 
-// explain says why a disk that holds something at an offset cannot be used.
+// explain returns the refusal for a disk with foreign data at the offset stranger.
 func explain(disk io.ReaderAt, size int64, super superblock, stranger int64) error {
 	if super.isOurs() {
 		return refusal.New(refusal.StateDamaged, "its superblock is damaged: the checksum does not match")
@@ -62,13 +62,13 @@ func explain(disk io.ReaderAt, size int64, super superblock, stranger int64) err
 }
 
 const (
-	sector = 512     // what a disk writes whole or not at all
-	tail   = 1 << 20 // where partition tables, RAIDs and other file systems have their second copy: the end of a disk
+	sector = 512     // written completely or not at all
+	tail   = 1 << 20 // the end of a disk, where partition tables, RAIDs and other file systems keep a second copy
 	chunk  = 64 << 10
 )
 
-// findStranger returns the offset of the first sector that neither an unused disk nor a half-done Prepare has there, -1
-// for none. All of where the template goes is looked at, and the disk's end.
+// findStranger returns the offset of the first sector that is neither unused nor written by an incomplete Prepare, or
+// -1. It checks the whole range of the template and the end of the disk.
 func findStranger(disk io.ReaderAt, size int64) (int64, error) {
 	found, got := int64(-1), make([]byte, BlockSize)
 	err := eachBlock(func(offset int64, want []byte) error {
@@ -95,7 +95,7 @@ func findStranger(disk io.ReaderAt, size int64) (int64, error) {
 // errFound ends a search.
 var errFound = errors.New("found")
 
-// findContent returns the offset of the first sector from begin to end that is not zero, -1 for none.
+// findContent returns the offset of the first nonzero sector from begin to end, or -1.
 func findContent(disk io.ReaderAt, begin, end int64) (int64, error) {
 	buffer := make([]byte, chunk)
 	for offset := begin; offset < end; offset += chunk {

@@ -40,7 +40,7 @@ func TestIdentify(t *testing.T) {
 		text   string
 	}{
 		{"blank", blank(MinSize + 12345*sector), New, "", ""},
-		{"too small", blank(MinSize - sector), 0, refusal.IO, "it has 16776704 bytes, and 16777216 are needed"},
+		{"too small", blank(MinSize - sector), 0, refusal.IO, "it has 16776704 bytes, want at least 16777216"},
 		{"ours", prepared(t, MinSize), Ours, "", ""},
 		{"in use",
 			ours(func(d *testDisk) { d.durable[superOffset+0x30] = 1; d.sign(superOffset); d.durable[MinSize-1] = 1 }),

@@ -6,17 +6,17 @@ import (
 	"io"
 )
 
-// A Disk is one that is open for writing.
+// A Disk is a disk that is open for writing.
 type Disk interface {
 	io.ReaderAt
 	io.WriterAt
-	// Sync returns once all that was written is durable.
+	// Sync returns once everything written so far is durable.
 	Sync() error
 }
 
-// Prepare tells what a disk of that many bytes is, as Identify does, and makes it ours where it is New: it then is a
-// file system of the template's size. That is durable when it returns; a cut before leaves a disk that is still New, or
-// Ours. To any other disk nothing is written.
+// Prepare returns the kind of a disk of that many bytes, as Identify does. If the disk is New, it makes it ours, with a
+// file system of the template's size, which is durable when Prepare returns; after a power cut before that, the disk is
+// still New or already Ours. It never writes to any other disk.
 func Prepare(disk Disk, size int64) (Kind, error) {
 	kind, err := Identify(disk, size)
 	if err != nil || kind != New {
@@ -28,8 +28,8 @@ func Prepare(disk Disk, size int64) (Kind, error) {
 	return kind, nil
 }
 
-// write copies the template: all that is not zero, for the rest of the disk is, and the block with the superblock only
-// once all others are durable.
+// write copies the nonzero blocks of the template; the rest of the disk is zero already. It writes the block with the
+// superblock last, after all others are durable.
 func write(disk Disk) error {
 	var first []byte
 	err := eachBlock(func(offset int64, block []byte) (err error) {

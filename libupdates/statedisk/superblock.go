@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Where a superblock of ext4 is and what is in it (Documentation/filesystems/ext4/super.rst of the kernel). The second
-// group begins with a copy.
+// Layout of an ext4 superblock (Documentation/filesystems/ext4/super.rst in the kernel). The second block group begins
+// with a copy.
 const (
 	superOffset = 1024
 	superSize   = 1024
@@ -16,17 +16,17 @@ const (
 
 	offsetMagic    = 0x38  // le16
 	offsetState    = 0x3a  // le16, flags
-	offsetLabel    = 0x78  // 16 bytes, zeros behind the text
-	offsetChecksum = 0x3fc // le32, CRC-32C of all before it, not inverted at the end
+	offsetLabel    = 0x78  // 16 bytes, padded with zeros
+	offsetChecksum = 0x3fc // le32, CRC-32C of all preceding bytes, without the final inversion
 
 	superMagic = 0xef53
-	stateError = 2 // the kernel has met damage
+	stateError = 2 // the kernel has found damage
 )
 
-// A superblock is one of ext4, as it stands on a disk; no byte of it is to be believed but by its methods.
+// A superblock is a raw ext4 superblock. It is untrusted; use only its methods.
 type superblock []byte
 
-// readSuperblock reads the one at an offset of the disk.
+// readSuperblock reads the superblock at an offset of the disk.
 func readSuperblock(disk io.ReaderAt, offset int64) (superblock, error) {
 	raw := make([]byte, superSize)
 	_, err := disk.ReadAt(raw, offset)
@@ -35,7 +35,7 @@ func readSuperblock(disk io.ReaderAt, offset int64) (superblock, error) {
 
 func (s superblock) hasMagic() bool { return s.half(offsetMagic) == superMagic }
 
-// intact reports whether the checksum matches. One that was made without checksums is not.
+// intact reports whether the checksum matches. A superblock without checksums is not intact.
 func (s superblock) intact() bool {
 	sum := ^crc32.Checksum(s[:offsetChecksum], crc32.MakeTable(crc32.Castagnoli))
 	return s.hasMagic() && sum == binary.LittleEndian.Uint32(s[offsetChecksum:])
@@ -45,10 +45,10 @@ func (s superblock) label() string {
 	return string(bytes.TrimRight(s[offsetLabel:offsetLabel+16], "\x00"))
 }
 
-// isOurs reports whether the superblock says so, intact or not.
+// isOurs reports whether the superblock has our label, intact or not.
 func (s superblock) isOurs() bool { return s.hasMagic() && s.label() == Label }
 
-// noted reports whether the kernel has met damage in the file system and nobody has mended it since.
+// noted reports whether the kernel has found damage in the file system that nobody has repaired since.
 func (s superblock) noted() bool { return s.half(offsetState)&stateError != 0 }
 
 func (s superblock) half(offset int) uint16 { return binary.LittleEndian.Uint16(s[offset:]) }

@@ -7,13 +7,13 @@ import (
 	"io"
 )
 
-// Label is the volume label of a file system of ours.
+// Label is the volume label of our file systems.
 const Label = "nexus-state"
 
-// MinSize is the size of the template in bytes, and so the least that a disk must have.
+// MinSize is the minimum size of a disk and the size of the template, in bytes.
 const MinSize = 16 << 20
 
-// BlockSize is that of the file system, in bytes.
+// BlockSize is the block size of the file system, in bytes.
 const BlockSize = 4096
 
 // template is the file system that a new disk begins with, as mke2fs made it (TestTemplate has its options),
@@ -22,7 +22,7 @@ const BlockSize = 4096
 //go:embed template.ext4.gz
 var template []byte
 
-// eachBlock calls f for each block of the template, in order. f may not keep the block.
+// eachBlock calls f for each block of the template, in order. f must not keep the block.
 func eachBlock(f func(offset int64, block []byte) error) error {
 	plain, err := gzip.NewReader(bytes.NewReader(template))
 	if err != nil {
@@ -40,7 +40,7 @@ func eachBlock(f func(offset int64, block []byte) error) error {
 	return nil
 }
 
-// isZero reports whether there is nothing in the bytes, which are a block at most.
+// isZero reports whether all bytes are zero. raw is at most one block.
 func isZero(raw []byte) bool {
 	var zeros [BlockSize]byte
 	return bytes.Equal(raw, zeros[:len(raw)])

@@ -1,5 +1,5 @@
-// Package statefs owns what is in a state folder: values under keys, each in a file of its own, in prefixes with quotas
-// of their own. It never decides who may use a prefix (daemons/statefsd hands them out) and never interprets a value.
+// Package statefs owns the contents of a state folder: values under keys, each in its own file, in prefixes that each
+// have a quota. It does not decide who may use a prefix (daemons/statefsd hands them out) and never interprets a value.
 //
 // Below the root of the folder:
 //
@@ -8,6 +8,6 @@
 //	<prefix>/<key>.value      one value; a slash in a key is a plus sign in the name
 //	<prefix>/<key>.value.tmp  a value that is being written
 //
-// The file system is the index and the transaction: a value changes by one rename, and damage to one file is damage to
-// one key. Whatever else lies in the folder is reported, never read and never removed.
+// The file system is both index and transaction: a value changes by one rename, and damage to one file affects only one
+// key. Anything else in the folder is reported, but neither read nor removed.
 package statefs

@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Identify tells whether a folder is one for our state, without changing anything: it is where Open would take it up.
-// Refused as ForeignState or BadSchemaVersion.
+// Identify checks, without changing anything, that Open would accept the folder as a state folder. Refused as
+// ForeignState or BadSchemaVersion.
 func Identify(fs durable.ReadFS) error {
 	names, err := fs.ReadDir(root)
 	if err == nil {
@@ -22,16 +22,16 @@ func Identify(fs durable.ReadFS) error {
 	return nil
 }
 
-// A mark is what a folder of ours says of itself.
+// A mark says how a folder is marked as a state folder.
 type mark uint8
 
 const (
-	unused   mark = iota // nothing is in it yet
-	marked               // it bears our version
-	lostMark             // its version is damaged or gone, and an intact value proves it ours
+	unused   mark = iota // the folder is empty
+	marked               // it has our version
+	lostMark             // the version is damaged or missing, but an intact value proves that it is ours
 )
 
-// identify finds out whose a folder is.
+// identify returns the mark of a folder.
 func identify(fs durable.ReadFS, names []string) (mark, error) {
 	foreign := slices.IndexFunc(names, isForeign)
 	if foreign < 0 {
@@ -52,7 +52,7 @@ func identify(fs durable.ReadFS, names []string) (mark, error) {
 	return lostMark, nil
 }
 
-// isForeign reports whether a name may not be in a folder that was never used.
+// isForeign reports whether a name must not exist in a folder that was never used.
 func isForeign(name string) bool { return name != lostFound && name != formatFile+tempSuffix }
 
 func isOurs(name string) bool {
@@ -63,7 +63,7 @@ func isOurs(name string) bool {
 	return prefix || name == reserveFile || name == formatFile || !isForeign(name)
 }
 
-// anyIntact reports whether some prefix holds an intact value.
+// anyIntact reports whether any prefix holds an intact value.
 func anyIntact(fs durable.ReadFS, names []string) bool {
 	for _, prefix := range names {
 		if _, known := Quotas()[prefix]; !known {

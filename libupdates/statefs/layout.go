@@ -6,34 +6,33 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Bounds, in bytes unless they say otherwise. schema/statefs.capnp promises the first three.
+// Bounds, in bytes unless stated otherwise. schema/statefs.capnp documents the first three.
 const (
 	MaxKey   = 128
 	MaxValue = 128 << 10
-	MaxPage  = 256 // entries of one List
+	MaxPage  = 256 // entries per List
 
-	reserveSize = 2 * (MaxValue + 4096) // two values and what their names may need
+	reserveSize = 2 * (MaxValue + 4096) // two values and the space that their names may need
 )
 
-// A Quota bounds a prefix.
+// A Quota limits a prefix.
 type Quota struct {
 	Bytes int64 // of keys and values together
 	Keys  int
-	// Reserved says that a put finds room also on a disk that others have filled, as long as the prefix keeps within
-	// its bounds.
+	// Reserved means that a put within the quota succeeds even if others have filled the disk.
 	Reserved bool
 }
 
 // Boot is the prefix of the boot record.
 const Boot = "boot"
 
-// Quotas returns the prefixes there are. The sum of the bounds is what a state folder may come to hold.
+// Quotas returns all prefixes. The sum of the quotas is the maximum that a state folder may hold.
 func Quotas() map[string]Quota {
 	return map[string]Quota{
 		Boot:       {Bytes: 512 << 10, Keys: 16, Reserved: true}, // the boot record
-		"keystore": {Bytes: 512 << 10, Keys: 256},                // keys that were learned
-		"apps":     {Bytes: 16 << 20, Keys: 4096},                // what bundles keep
-		"crash":    {Bytes: 4 << 20, Keys: 1024},                 // reports of crashes
+		"keystore": {Bytes: 512 << 10, Keys: 256},                // keys added after installation
+		"apps":     {Bytes: 16 << 20, Keys: 4096},                // values of bundles
+		"crash":    {Bytes: 4 << 20, Keys: 1024},                 // crash reports
 	}
 }
 
@@ -44,24 +43,24 @@ const (
 	reserveFile = "statefs.reserve"
 	valueSuffix = ".value"
 	tempSuffix  = ".tmp"
-	slash       = "+" // stands for a slash in the name of a file
+	slash       = "+" // replaces a slash in the name of a file
 	lostFound   = "lost+found"
 )
 
-// CheckKey refuses, as BadStateKey, what is no key: 1 to MaxKey bytes, parts of [a-z0-9._-] with a slash between them,
-// each of which begins and ends with a letter or a digit.
+// CheckKey refuses an invalid key as BadStateKey. A key has 1 to MaxKey bytes. It consists of parts of [a-z0-9._-],
+// separated by slashes, each of which begins and ends with a letter or digit.
 func CheckKey(key string) error {
 	ok := len(key) <= MaxKey
 	for part := range strings.SplitSeq(key, "/") {
 		ok = ok && part != "" && isInner(part) && isOuter(part[0]) && isOuter(part[len(part)-1])
 	}
 	if !ok {
-		return refusal.New(refusal.BadStateKey, "%.140q is no key", key)
+		return refusal.New(refusal.BadStateKey, "%.140q is not a key", key)
 	}
 	return nil
 }
 
-// checkStart refuses what no key can begin with or come after.
+// checkStart refuses a text that no key can begin with or follow.
 func checkStart(text string) error {
 	if len(text) > MaxKey || !isInner(strings.ReplaceAll(text, "/", "")) {
 		return refusal.New(refusal.BadStateKey, "no key begins with %.140q", text)
@@ -75,10 +74,10 @@ func isInner(part string) bool {
 
 func isOuter(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
 
-// fileOf returns the name of a key's file in its prefix.
+// fileOf returns the name of a key's file within its prefix.
 func fileOf(key string) string { return strings.ReplaceAll(key, "/", slash) + valueSuffix }
 
-// keyOf is the way back; false for a file that is no key's.
+// keyOf returns the key of a file, or false if the file is not that of a key.
 func keyOf(file string) (string, bool) {
 	name, ok := strings.CutSuffix(file, valueSuffix)
 	key := strings.ReplaceAll(name, slash, "/")

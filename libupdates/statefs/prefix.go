@@ -12,7 +12,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A Prefix is the keys of one prefix. Its methods may be called from any goroutine.
+// A Prefix holds the keys of one prefix. Its methods may be called concurrently.
 type Prefix struct {
 	store *Store
 	name  string
@@ -20,16 +20,16 @@ type Prefix struct {
 
 	mu    sync.Mutex
 	sizes map[string]int64 // of the values, by key, in bytes
-	used  int64            // bytes of all keys and values
+	used  int64            // of all keys and values, in bytes
 }
 
-// An Entry is one key of a list.
+// An Entry is one key in a list.
 type Entry struct {
 	Key  string
-	Size int64 // of the value in bytes, as far as the disk tells without reading it
+	Size int64 // of the value in bytes, as far as known without reading it
 }
 
-// Get returns the value under the key, checked. Refused as BadStateKey, NoSuchKey or StateDamaged.
+// Get returns the value under the key after checking it. Refused as BadStateKey, NoSuchKey or StateDamaged.
 func (p *Prefix) Get(key string) ([]byte, error) {
 	if err := CheckKey(key); err != nil {
 		return nil, err
@@ -46,14 +46,14 @@ func (p *Prefix) Get(key string) ([]byte, error) {
 	return readValue(p.store.fs, p.file(key), name)
 }
 
-// Put replaces the value under the key in one step; Sync makes that durable. Refused as BadStateKey, ValueTooLarge,
-// QuotaExceeded or NoSpace. After an error the key has the value it had.
+// Put sets the value under the key in one step; Sync makes that durable. Refused as BadStateKey, ValueTooLarge,
+// QuotaExceeded or NoSpace. After an error the key has its old value.
 func (p *Prefix) Put(key string, value []byte) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
 	if len(value) > MaxValue {
-		return refusal.New(refusal.ValueTooLarge, "a value of %d bytes is over the limit of %d", len(value), MaxValue)
+		return refusal.New(refusal.ValueTooLarge, "the value has %d bytes, over the limit of %d", len(value), MaxValue)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,8 +73,8 @@ func (p *Prefix) Put(key string, value []byte) error {
 	return nil
 }
 
-// replace writes the file of a key. Where something else has its name, or that of the prefix, or the prefix was lost,
-// that is mended first.
+// replace writes the file of a key. If something else has its name or the prefix's, or the prefix is gone, that is
+// repaired first.
 func (p *Prefix) replace(key string, raw []byte) error {
 	if !p.inPlace() {
 		if _, err := p.store.seat(p.name); err != nil {
@@ -91,8 +91,8 @@ func (p *Prefix) replace(key string, raw []byte) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	// The directory is somebody else's. Its values may be read, but the next step of the system must not wait for who
-	// can mend that.
+	// The folder belongs to another user. Its values may be readable, but the system must not wait until somebody
+	// repairs that.
 	if err := p.store.setAside(p.name, "a folder that this system may not write to"); err != nil {
 		return err
 	}
@@ -103,13 +103,14 @@ func (p *Prefix) replace(key string, raw []byte) error {
 	return errors.Join(p.store.fs.SyncDir(root), durable.Replace(p.store.fs, p.file(key), raw))
 }
 
-// inPlace tells whether the prefix is still a directory: through a link that took its place nothing is read or written.
+// inPlace reports whether the prefix is still a folder. If a link has replaced it, nothing is read or written through
+// that.
 func (p *Prefix) inPlace() bool {
 	kind, err := p.store.fs.Kind(p.name)
 	return err == nil && kind == fs.ModeDir
 }
 
-// Delete removes the key and its value, also a damaged one; Sync makes that durable. Refused as BadStateKey or
+// Delete removes the key and its value, even a damaged one; Sync makes that durable. Refused as BadStateKey or
 // NoSuchKey.
 func (p *Prefix) Delete(key string) error {
 	if err := CheckKey(key); err != nil {
@@ -127,9 +128,9 @@ func (p *Prefix) Delete(key string) error {
 	return nil
 }
 
-// List returns the keys that begin with start and come after the key after, in byte order, at most limit and at most
-// MaxPage, for a limit of 0 MaxPage; more tells that there are others. Refused as BadStateKey where no key can be
-// meant.
+// List returns the keys that begin with start and come after the key after, in byte order. It returns at most limit and
+// at most MaxPage keys; a limit of 0 means MaxPage. more reports whether there are further keys. Refused as BadStateKey
+// if no key can match.
 func (p *Prefix) List(start, after string, limit int) (entries []Entry, more bool, err error) {
 	for _, text := range []string{start, after} {
 		if err := checkStart(text); err != nil {
@@ -153,7 +154,7 @@ func (p *Prefix) List(start, after string, limit int) (entries []Entry, more boo
 	return entries, false, nil
 }
 
-// Sync makes durable what was put and deleted before.
+// Sync makes all earlier calls of Put and Delete durable.
 func (p *Prefix) Sync() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,20 +170,20 @@ func (p *Prefix) has(key string) error {
 	return nil
 }
 
-// admit refuses a value that the prefix has no room for. What takes no more than its predecessor always has: a prefix
-// that is over its bounds, because they became smaller, can still be changed.
+// admit refuses a value that exceeds the quota. A value that is no larger than its predecessor always fits, so a prefix
+// that is over its quota, because that was lowered, can still be changed.
 func (p *Prefix) admit(key string, size int64) error {
 	old, replaces := p.sizes[key]
 	switch {
 	case replaces && size <= old:
 		return nil
 	case !replaces && len(p.sizes) >= p.quota.Keys:
-		return refusal.New(refusal.QuotaExceeded, "%s has %d keys, as many as it may", p.name, len(p.sizes))
+		return refusal.New(refusal.QuotaExceeded, "%s already has %d keys, the maximum", p.name, len(p.sizes))
 	case !replaces:
 		size += int64(len(key))
 	}
 	if after := p.used - old + size; after > p.quota.Bytes {
-		return refusal.New(refusal.QuotaExceeded, "%s would hold %d bytes and may hold %d", p.name, after,
+		return refusal.New(refusal.QuotaExceeded, "%s would hold %d bytes, over its quota of %d", p.name, after,
 			p.quota.Bytes)
 	}
 	return nil

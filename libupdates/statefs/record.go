@@ -7,20 +7,20 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Keys is what a Record needs of a prefix, here or at the other end of a capability.
+// Keys is what a Record needs of a prefix, local or behind a capability.
 type Keys interface {
 	Get(key string) ([]byte, error)
 	Put(key string, value []byte) error
 	Sync() error
 }
 
-// A Record is the two copies of the boot record, each under a key of its own, as the halves of a durable.Cell.
+// A Record stores the two copies of the boot record under two keys, as the halves of a durable.Cell.
 type Record struct{ Keys Keys }
 
 // recordKeys are the keys of the two copies.
 func recordKeys() [2]string { return [2]string{"record.0", "record.1"} }
 
-// Load returns a copy as it was stored.
+// Load returns a copy.
 func (r *Record) Load(half int) ([]byte, error) {
 	raw, err := r.Keys.Get(recordKeys()[half])
 	var refused *refusal.Error
@@ -40,5 +40,5 @@ func (r *Record) Load(half int) ([]byte, error) {
 // Store replaces a copy.
 func (r *Record) Store(half int, raw []byte) error { return r.Keys.Put(recordKeys()[half], raw) }
 
-// Sync makes what was stored durable.
+// Sync makes all stores durable.
 func (r *Record) Sync() error { return r.Keys.Sync() }

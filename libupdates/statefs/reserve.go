@@ -1,10 +1,10 @@
 package statefs
 
-// The disk may belong to others, too, and they may fill it. The reserve is a file of nothing but space: given up for a
-// moment, it lets a value of a reserved prefix be replaced on a disk that is full, after which the old value's space
-// makes it whole again.
+// Others may share the disk and fill it. The reserve is a file that only takes up space. It is removed for a moment so
+// that a value of a reserved prefix can be replaced on a full disk; the space of the old value then goes to the new
+// reserve.
 
-// keepReserve makes the reserve where it is missing. It may be made of less than it should be, which is no error.
+// keepReserve creates the reserve if it is missing. It is not an error if the reserve becomes smaller than intended.
 func (s *Store) keepReserve() error {
 	if kind, err := s.fs.Kind(reserveFile); err == nil && kind == 0 {
 		if f, err := s.fs.Open(reserveFile); err == nil {
@@ -38,12 +38,12 @@ func (s *Store) makeReserve() error {
 	return err
 }
 
-// onReserve gives the reserve up for one step and makes it again, as far as there is space.
+// onReserve runs one step without the reserve and creates it again, as far as there is space.
 func (s *Store) onReserve(step func() error) error {
 	if err := s.fs.RemoveAll(reserveFile); err != nil {
 		return err
 	}
 	err := step()
-	s.keepReserve() // best effort: the step is what matters
+	s.keepReserve() // best effort: only the step matters
 	return err
 }

@@ -7,9 +7,9 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// seat sees to it that a prefix has a directory, and lists it. What is there instead, or is one that this process may
-// not use, is set aside: the prefixes are apart so that trouble with one is no trouble for the system. A disk that
-// fails is an error, for that may pass.
+// seat makes sure that a prefix has a folder, and lists it. Anything else in its place, or a folder that this process
+// may not use, is set aside, so that trouble with one prefix does not stop the system. A failing disk is an error,
+// because that may be temporary.
 func (s *Store) seat(prefix string) ([]string, error) {
 	kind, err := s.fs.Kind(prefix)
 	switch {
@@ -32,7 +32,7 @@ func (s *Store) seat(prefix string) ([]string, error) {
 	return nil, s.fs.Mkdir(prefix)
 }
 
-// makeWay sets aside what has the name of a file and is none.
+// makeWay sets aside anything at a file's name that is not a file.
 func (s *Store) makeWay(file string) error {
 	kind, err := s.fs.Kind(file)
 	switch {
@@ -46,7 +46,7 @@ func (s *Store) makeWay(file string) error {
 	return s.setAside(file, durable.KindName(kind))
 }
 
-// setAside frees a name and says what was there.
+// setAside frees a name and adds a note on what was there.
 func (s *Store) setAside(name, what string) error {
 	to, err := durable.SetAside(s.fs, name)
 	switch {

@@ -11,10 +11,10 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// version is that of the layout.
+// version is the version of the layout.
 const version = "1"
 
-// A Store is an open state folder. It has one owner; its prefixes may be used from any goroutine.
+// A Store is an open state folder. It has one owner. Its prefixes may be used concurrently.
 type Store struct {
 	fs       durable.FS
 	prefixes map[string]*Prefix
@@ -23,16 +23,16 @@ type Store struct {
 	notes []Note
 }
 
-// A Note is something in the folder that is not, or was not, as it should be.
+// A Note reports something in the folder that is, or was, wrong.
 type Note struct {
 	Text   string
-	Mended bool // something was set aside or made anew: whoever keeps records of what is done to a system records it
+	Mended bool // something was set aside or created again; belongs into the audit log
 }
 
-// Open takes up a state folder, or makes one where nothing is: a file system's own lost+found is nothing. Values that
-// were being written when the power went are removed. A folder is ours if its version says so or, where that is damaged
-// or gone, one intact value does; any other is refused as ForeignState, and one of a newer version as BadSchemaVersion,
-// with nothing changed in either.
+// Open opens a state folder, or creates one in an empty folder; a file system's lost+found counts as empty. It removes
+// values whose writing was interrupted. A folder is ours if its version says so or, if the version is damaged or
+// missing, if one value is intact. Any other folder is refused as ForeignState, and one of a newer version as
+// BadSchemaVersion; neither is changed.
 func Open(fsys durable.FS) (*Store, error) {
 	s := &Store{fs: fsys, prefixes: map[string]*Prefix{}}
 	if err := s.open(); err != nil {
@@ -67,15 +67,15 @@ func (s *Store) open() error {
 		return err
 	}
 	if err := s.keepReserve(); err != nil {
-		s.note("no space is kept for the boot record: %v", err)
+		s.note("cannot reserve space for the boot record: %v", err)
 	}
 	return nil
 }
 
-// Prefix returns the keys of one prefix; nil for one that is not in Quotas.
+// Prefix returns one prefix, or nil if it is not in Quotas.
 func (s *Store) Prefix(name string) *Prefix { return s.prefixes[name] }
 
-// Notes returns what was found since the last call, one line each.
+// Notes returns the notes since the last call.
 func (s *Store) Notes() []Note {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,8 +96,8 @@ func (s *Store) add(n Note) {
 	s.notes = append(s.notes, n)
 }
 
-// mark marks the folder as ours where that is missing. It comes before anything else: a cut leaves a folder that is
-// empty, or one that is known.
+// mark writes the version if it is missing. This comes first: after a power cut the folder is either empty or
+// recognised.
 func (s *Store) mark(was mark, there bool) error {
 	switch was {
 	case marked:
@@ -113,7 +113,7 @@ func (s *Store) mark(was mark, there bool) error {
 	return durable.WriteFile(s.fs, formatFile, encodeValue(formatKey, []byte(version)))
 }
 
-// openPrefix makes the prefix's directory where it is missing and learns what is in it.
+// openPrefix creates the prefix's folder if it is missing and loads its keys.
 func (s *Store) openPrefix(name string, quota Quota) error {
 	files, err := s.seat(name)
 	if err != nil {
@@ -126,10 +126,10 @@ func (s *Store) openPrefix(name string, quota Quota) error {
 		}
 	}
 	s.prefixes[name] = p
-	return s.fs.SyncDir(name) // what is there counts, also where a cut could still take it back
+	return s.fs.SyncDir(name) // a power cut must not undo what was found
 }
 
-// found takes up one file of the prefix.
+// found handles one file in the prefix's folder.
 func (p *Prefix) found(file string) error {
 	name := path.Join(p.name, file)
 	key, isValue := keyOf(file)
@@ -146,7 +146,7 @@ func (p *Prefix) found(file string) error {
 	return nil
 }
 
-// sizeOf returns the size of the value in a file, as far as it can be told.
+// sizeOf returns the size of the value in a file, as far as it is known.
 func (s *Store) sizeOf(file string) int64 {
 	if kind, err := s.fs.Kind(file); err == nil && kind != 0 {
 		s.note("%s is %s: it counts as a damaged value", file, durable.KindName(kind))

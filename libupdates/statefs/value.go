@@ -10,9 +10,9 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Layout of a value's file: a header of 48 bytes (magic, length of the value little-endian, SHA-256 of these two, the
-// value's full name and the value), then the value. The name is `<prefix>/<key>` and not in the file: one that was
-// moved elsewhere is damaged there.
+// Layout of a value's file: a header of 48 bytes (magic, little-endian length of the value, SHA-256 of these two, the
+// value's full name and the value), then the value. The full name is `<prefix>/<key>`. It is not stored in the file, so
+// a file that was moved is damaged in its new place.
 const (
 	valueMagic = "nxstate1"
 	sumOffset  = 16
@@ -37,9 +37,8 @@ func sumOf(header []byte, name string, value []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// readValue reads the value of that name from a file, whose size is looked at before a byte is read. Whatever is wrong
-// with the file is StateDamaged, a disk that cannot read it included. No link is followed: what is behind it is not
-// what was put there.
+// readValue reads the value of that name from a file, after checking the file's size. Anything wrong with the file is
+// StateDamaged, including a read error. It follows no links: a link is not what was stored.
 func readValue(fs durable.ReadFS, file, name string) ([]byte, error) {
 	kind, err := fs.Kind(file)
 	if err != nil {
@@ -54,7 +53,7 @@ func readValue(fs durable.ReadFS, file, name string) ([]byte, error) {
 	}
 	defer f.Close()
 	if f.Size() < headerSize || f.Size() > headerSize+MaxValue {
-		return nil, damaged(name, "its file has a size that no value has")
+		return nil, damaged(name, "the size of its file is not that of a value")
 	}
 	raw := make([]byte, f.Size())
 	if _, err := io.ReadFull(f, raw); err != nil {
@@ -63,7 +62,7 @@ func readValue(fs durable.ReadFS, file, name string) ([]byte, error) {
 	header, value := raw[:headerSize], raw[headerSize:]
 	if !bytes.HasPrefix(header, []byte(valueMagic)) ||
 		binary.LittleEndian.Uint64(header[len(valueMagic):]) != uint64(len(value)) {
-		return nil, damaged(name, "its file is no value")
+		return nil, damaged(name, "its file is not a value")
 	}
 	if sum := sumOf(header, name, value); !bytes.Equal(sum[:], header[sumOffset:]) {
 		return nil, damaged(name, "its checksum does not match")

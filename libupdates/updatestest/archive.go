@@ -1,5 +1,5 @@
-// Package updatestest makes system sets for tests: keys from fixed seeds, bundles, whole archives. Same arguments, same
-// bytes. It is for tests only, and signs only with keys that nobody trusts elsewhere.
+// Package updatestest makes system sets for tests: keys from fixed seeds, bundles, whole archives. The same arguments
+// give the same bytes. It is for tests only, and its keys must not be trusted anywhere else.
 package updatestest
 
 import (
@@ -22,7 +22,7 @@ func Key(n byte) trust.Signer {
 	return trust.NewSigner(seed)
 }
 
-// Made is one bundle as it goes into an archive.
+// Made is a bundle to be put into an archive.
 type Made struct {
 	Entry    nxs.Entry
 	Manifest []byte // raw
@@ -54,12 +54,12 @@ func Bundle(name, version string, abilities []string, payload []byte, key trust.
 	}
 }
 
-// Asking is the bundle with a manifest that asks for these names.
+// Asking returns the bundle with a manifest that asks for these capabilities.
 func (m Made) Asking(names ...string) Made {
 	return m.changed(func(manifest *nxb.Manifest) { manifest.Capabilities = names })
 }
 
-// Needing is the bundle with a manifest that needs this SDK.
+// Needing returns the bundle with a manifest that needs this SDK.
 func (m Made) Needing(sdk string) Made {
 	return m.changed(func(manifest *nxb.Manifest) { manifest.MinSDK = sdk })
 }
@@ -77,7 +77,7 @@ func (m Made) changed(change func(*nxb.Manifest)) Made {
 	return m
 }
 
-// Index returns the index of a set of these bundles, in the order a set has them.
+// Index returns the index of a set of these bundles, in the order of a set.
 func Index(key trust.Signer, version string, bundles ...Made) nxs.Index {
 	x := nxs.Index{SystemVersion: version, Publisher: key.Public()}
 	for _, b := range sorted(bundles) {
@@ -86,7 +86,7 @@ func Index(key trust.Signer, version string, bundles ...Made) nxs.Index {
 	return x
 }
 
-// Archive makes a whole set, signed by the key.
+// Archive returns a whole set, signed by the key.
 func Archive(t testing.TB, key trust.Signer, version string, bundles ...Made) []byte {
 	t.Helper()
 	raw, err := Index(key, version, bundles...).Encode()
@@ -96,7 +96,7 @@ func Archive(t testing.TB, key trust.Signer, version string, bundles ...Made) []
 	return ArchiveOf(t, key, raw, bundles...)
 }
 
-// ArchiveOf makes an archive around an index that may be anything: hostile ones are signed here.
+// ArchiveOf returns an archive with any index, signed by the key. Tests of hostile indexes use it.
 func ArchiveOf(t testing.TB, key trust.Signer, rawIndex []byte, bundles ...Made) []byte {
 	t.Helper()
 	signature, err := key.Sign(rawIndex)

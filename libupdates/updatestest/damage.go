@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// A Damage is one way in which a disk, or whoever can write to it, changes what is at a path.
+// A Damage is one way in which a disk, or anyone who can write to it, damages a file.
 type Damage struct {
 	Name string
-	// not done: it makes no sense for what is there, or changes nothing for this user
+	// done is false if the damage does not apply to this file, or changes nothing for this user
 	Do func(path string) (done bool, err error)
 }
 
-// Damages returns the ways. Another name of the same file keeps its bytes.
+// Damages returns all kinds of damage. Other names of the same file keep their bytes.
 func Damages() []Damage {
 	return []Damage{
 		{"emptied", onBytes(func(raw []byte) []byte { return nil })},
@@ -50,7 +50,7 @@ func onBytes(change func([]byte) []byte) func(string) (bool, error) {
 	}
 }
 
-// instead puts something else at the path.
+// instead replaces the file by something else.
 func instead(put func(string) error) func(string) (bool, error) {
 	return func(path string) (bool, error) {
 		if err := os.RemoveAll(path); err != nil {
@@ -60,7 +60,7 @@ func instead(put func(string) error) func(string) (bool, error) {
 	}
 }
 
-// forbidden lets nobody read what is there. Root reads it all the same, and a link has no mode.
+// forbidden removes all permissions. That has no effect on root or on links.
 func forbidden(path string) (bool, error) {
 	info, err := os.Lstat(path)
 	if err != nil || os.Geteuid() == 0 || info.Mode()&fs.ModeSymlink != 0 {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Sweep goes through all numbers below n, or with -short through a tenth of them: the race detector makes a sweep over
-// one goroutine's work ten times slower, and finds nothing in the rest of it.
+// Sweep iterates over all numbers below n, or over a tenth of them with -short: the race detector slows a sweep down
+// ten times, and finds nothing more in the rest, because only one goroutine is involved.
 func Sweep(n int) iter.Seq[int] {
 	step := 1
 	if testing.Short() {
