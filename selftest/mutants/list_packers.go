@@ -16,7 +16,7 @@ func packerMutants() []mutant {
 			id:     "pack-leaves-half",
 			breaks: "what is not whole is taken away",
 			file:   "nxspack/publish.go",
-			old:    "\tdefer os.Remove(f.Name()) // fails once it has its name\n",
+			old:    "\tdefer os.Remove(f.Name()) // fails after the rename, as it should\n",
 			new:    "",
 			tests:  tests,
 		},

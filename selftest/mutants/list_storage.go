@@ -183,7 +183,7 @@ func slotsMutants() []mutant {
 			id:     "slots-error-leaves-residue",
 			breaks: "after a refusal everything written is gone",
 			file:   "libupdates/slots/receive.go",
-			old:    "\t\ts.fs.RemoveAll(stageDir) // best effort: the error that matters is the first one\n",
+			old:    "\t\ts.fs.RemoveAll(stageDir) // best effort: the first error is the one to report\n",
 			new:    "",
 			tests:  suite{packages: "./libupdates/slots", run: "TestFailure"},
 		},
