@@ -14,8 +14,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// BenchmarkCallToEcho makes a call over a granted socket and, beside it in the same run, sends eight bytes over a bare
-// socket pair and back. It reports the median of the ratios.
+// BenchmarkCallToEcho times a call over a granted socket against an eight-byte round trip over a bare socket pair in
+// the same run. It reports the median of the ratios.
 func BenchmarkCallToEcho(b *testing.B) {
 	call, echo := caller(b), echoer(b)
 	var ratios []float64
@@ -34,7 +34,7 @@ func timed(f func()) time.Duration {
 	return time.Since(start)
 }
 
-// caller returns a call between two vats.
+// caller returns a function that makes one call between two vats.
 func caller(b *testing.B) func() {
 	ours, theirs, err := plat.StreamPair()
 	if err != nil {
@@ -68,7 +68,7 @@ func caller(b *testing.B) func() {
 	}
 }
 
-// echoer returns a round trip over a bare socket.
+// echoer returns a function that makes one round trip over a bare socket pair.
 func echoer(b *testing.B) func() {
 	ours, theirs, err := plat.StreamPair()
 	if err != nil {

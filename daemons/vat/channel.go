@@ -12,21 +12,21 @@ import (
 	"nexus/capnpgen/endowment"
 )
 
-// maxPacket bounds one message on an endowment channel (schema/endowment.capnp).
+// maxPacket is the largest packet on an endowment channel, in bytes (schema/endowment.capnp).
 const maxPacket = 4096
 
-// An endowment is one granted thing as it passes over an endowment channel.
+// A grant is one packet of an endowment channel, decoded.
 type grant struct {
 	Kind   endowment.Endowment_Kind
 	Name   string
 	Peer   string
 	Grants []string
-	Link   uint64   // initd's number of the link; 0 for what is no link
-	Onward string   // for whom it is, if not for the daemon itself
-	File   *os.File // nil for what is said without a descriptor
+	Link   uint64   // initd's number of the link; 0 if this is not a link
+	Onward string   // the process it is meant for, if not the daemon itself
+	File   *os.File // nil for packets without a descriptor
 }
 
-// ChannelOf makes an endowment channel's end usable. It takes the file over.
+// ChannelOf turns one end of an endowment channel into a connection. It takes ownership of f.
 func ChannelOf(f *os.File) (*net.UnixConn, error) {
 	conn, err := socketOf(f)
 	if err != nil {
@@ -35,21 +35,21 @@ func ChannelOf(f *os.File) (*net.UnixConn, error) {
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
 		conn.Close()
-		return nil, errors.New("cannot open endowment channel: it is no unix socket")
+		return nil, errors.New("cannot open endowment channel: not a unix socket")
 	}
 	return unix, nil
 }
 
-// socketOf turns a descriptor into a connection and closes the descriptor it came in.
+// socketOf turns f into a connection. It takes ownership of f and fails if f is nil.
 func socketOf(f *os.File) (net.Conn, error) {
 	if f == nil {
-		return nil, errors.New("cannot open socket: no descriptor came with it")
+		return nil, errors.New("cannot open socket: no descriptor")
 	}
 	defer f.Close()
 	return net.FileConn(f)
 }
 
-// Socket makes a connection from a descriptor, which the caller keeps and closes.
+// Socket makes a connection from f. The caller keeps f and closes it.
 func Socket(f *os.File) (net.Conn, error) { return net.FileConn(f) }
 
 // rootOf opens the directory behind a descriptor as a root.
@@ -57,7 +57,7 @@ func rootOf(dir *os.File) (*os.Root, error) {
 	return os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
 }
 
-// packet is the endowment as it passes over a channel, without its descriptor.
+// packet encodes e, without its descriptor. It fails if the packet exceeds maxPacket.
 func (e grant) packet() ([]byte, error) {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()
@@ -76,12 +76,12 @@ func (e grant) packet() ([]byte, error) {
 		return nil, err
 	}
 	if len(packet) > maxPacket {
-		return nil, fmt.Errorf("cannot grant %s: %d bytes is over the %d of a packet", e.Name, len(packet), maxPacket)
+		return nil, fmt.Errorf("cannot grant %s: packet of %d bytes exceeds %d", e.Name, len(packet), maxPacket)
 	}
 	return packet, nil
 }
 
-// receiveEndowment takes the next endowment; an error means that the channel has ended.
+// receiveEndowment reads the next packet. An error means that the channel has ended.
 func receiveEndowment(channel *net.UnixConn) (grant, error) {
 	packet, file, err := receivePacket(channel)
 	if err != nil {
@@ -112,7 +112,7 @@ func receivePacket(channel *net.UnixConn) ([]byte, *os.File, error) {
 	return packet[:n], file, err
 }
 
-// fileOf takes the one descriptor out of a control message; none is no error.
+// fileOf takes the descriptor out of a control message. It returns nil if there is none.
 func fileOf(rights []byte) (*os.File, error) {
 	messages, err := syscall.ParseSocketControlMessage(rights)
 	if err != nil || len(messages) == 0 {
@@ -168,7 +168,7 @@ func Texts(list capnp.TextList) ([]string, error) {
 	return out, nil
 }
 
-// SetTexts fills a new list of texts, given the method that makes it.
+// SetTexts fills a new list of texts; make is the generated method that creates it.
 func SetTexts(make func(int32) (capnp.TextList, error), texts []string) error {
 	list, err := make(int32(len(texts)))
 	if err != nil {

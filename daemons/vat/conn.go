@@ -16,33 +16,34 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// A Stream is what a connection runs over: a socket, or a port that a machine has to the outside.
+// A Stream is what a connection runs over: a socket, or a virtio port of a virtual machine.
 type Stream = guard.Stream
 
-// A Conn is one RPC connection, with a guard between the socket and the library: see package guard for what a peer may
+// A Conn is one RPC connection, with a guard between the socket and the RPC library. Package guard says what a peer may
 // do on it.
 type Conn struct {
 	rpc   *rpc.Conn
 	guard *guard.Guard
 }
 
-// Connect speaks RPC over the socket and serves bootstrap on it, which it takes over. The zero Client serves nothing.
+// Connect speaks RPC over the socket and serves bootstrap on it. It takes ownership of both. The zero Client serves
+// nothing.
 func Connect(socket Stream, bootstrap capnp.Client, options ...guard.Option) *Conn {
 	g := guard.New(socket, options...)
 	return &Conn{rpc: rpc.NewConn(transport.New(g), &rpc.Options{BootstrapClient: bootstrap, Logger: quiet{}}),
 		guard: g}
 }
 
-// Idle tells since when the peer has said nothing, and whether it has anything under way: a call, or a capability that
-// it holds beside the bootstrap.
+// Idle returns when the peer last sent a message, and whether the peer is busy: it has a call in flight, or holds a
+// capability besides the bootstrap.
 func (c *Conn) Idle() (since time.Time, busy bool) { return c.guard.Idle() }
 
-// Attach has an open file leave with the first bytes that are written from now on: with the next call, if not before.
-// The caller keeps it open until that is answered. It is errors.ErrUnsupported on what is no unix socket.
+// Attach sends f along with the next bytes written, which are the next call's at the latest. The caller keeps f open
+// until that call is answered. Attach returns errors.ErrUnsupported if the stream is not a unix socket.
 func (c *Conn) Attach(f *os.File) error { return c.guard.Attach(f) }
 
-// Bootstrap returns the peer's bootstrap once it has answered. It waits for the peer rather than pipelining on the
-// promise: a pipelined call on an answer that turns out null would end the peer's process.
+// Bootstrap waits for the peer's bootstrap capability and returns it. It does not pipeline on the promise: a pipelined
+// call on an answer that turns out to be null would crash the peer.
 func (c *Conn) Bootstrap(ctx context.Context) (capnp.Client, error) {
 	client := c.rpc.Bootstrap(ctx)
 	if err := client.Resolve(ctx); err != nil {
@@ -56,8 +57,8 @@ func (c *Conn) Bootstrap(ctx context.Context) (capnp.Client, error) {
 	return client, nil
 }
 
-// broken returns why a resolved client can never answer. The library makes a client that always fails where a peer
-// serves nothing or has gone, and brands it with its error.
+// broken returns why a resolved client can never answer. If the peer serves nothing or is gone, the library returns a
+// client that always fails, branded with the error.
 func broken(client capnp.Client) error {
 	if !client.IsValid() {
 		return errors.New("the peer serves nothing")
@@ -71,13 +72,13 @@ func broken(client capnp.Client) error {
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.rpc.Done() }
 
-// closeTimeout is how long the library may take to see that its connection has ended.
+// closeTimeout is how long the library may take to notice that its connection has ended.
 const closeTimeout = time.Second
 
-// Close ends the connection; calls in flight fail with `disconnected`. The socket goes first: while the library shuts
-// down it answers calls that fail by it with empty results, which a peer that still hears them would take for success.
-// The library is left to find out for itself: told to close, it would first wait for the methods that it runs, and
-// leave those unanswered that wait for the peer.
+// Close ends the connection; calls in flight fail with `disconnected`. The socket is closed first: during its shutdown
+// the library answers the calls that fail because of it with empty results, which a peer that still receives them would
+// take for success. The library then shuts down by itself. Told to close, it would first wait for its running methods,
+// and a method that waits for an answer from the peer would never return.
 func (c *Conn) Close() {
 	c.guard.HangUp()
 	if c.guard.Outlives() {
@@ -92,7 +93,7 @@ func (c *Conn) Close() {
 	}
 }
 
-// Disconnected tells whether a call failed because its connection ended, so that asking again for the capability may
+// Disconnected reports whether a call failed because its connection ended, so that getting the capability again may
 // help.
 func Disconnected(err error) bool {
 	var socket *net.OpError // the call could not even be sent
@@ -100,8 +101,8 @@ func Disconnected(err error) bool {
 		errors.As(err, &socket))
 }
 
-// quiet drops the library's own log: what it reports there (a peer that went away) each caller learns from its own
-// call.
+// quiet discards the library's own log. It reports only lost connections there, and each caller learns of those from
+// its call.
 type quiet struct{}
 
 func (quiet) Debug(string, ...any) {}

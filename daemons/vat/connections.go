@@ -6,8 +6,8 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// takeUse connects to the provider of a facet. When that connection ends and the daemon did not mean it to, initd is
-// told, which makes the link again if both its ends still live.
+// takeUse connects to the provider of a facet. If the provider's end closes, it reports that to initd, which makes the
+// link again if both processes still run.
 func (b *Endowments) takeUse(e grant) {
 	socket, err := socketOf(e.File)
 	if err != nil {
@@ -20,14 +20,15 @@ func (b *Endowments) takeUse(e grant) {
 	b.Use(e.Name).Renew(conn)
 }
 
-// serve answers a client. That its connection ends is for the client to report: it may have meant it.
+// serve answers a client. If the connection ends, reporting that is up to the client, which may have closed it on
+// purpose.
 func (b *Endowments) serve(a arrival, bootstrap func(Client) capnp.Client, options ...guard.Option) *Conn {
 	conn := Connect(a.socket, bootstrap(a.client), append(options, b.watch(a.client.Name))...)
 	b.track(conn, a.link, func() {})
 	return conn
 }
 
-// track remembers a connection until it ends, so that all end with the channel, and says when it has ended before that.
+// track registers a connection, so that Close ends it along with the others. If it ends before that, ended is called.
 func (b *Endowments) track(c *Conn, link uint64, ended func()) {
 	b.mu.Lock()
 	over := b.conns == nil
@@ -51,7 +52,7 @@ func (b *Endowments) track(c *Conn, link uint64, ended func()) {
 	}()
 }
 
-// cut ends the connection of one link, also of one whose server is not there yet.
+// cut ends the connection of one link, even if its server is not registered yet.
 func (b *Endowments) cut(link uint64) {
 	var cut []*Conn
 	b.mu.Lock()
@@ -77,6 +78,6 @@ func (b *Endowments) cut(link uint64) {
 		forwarder.Cut(link)
 	}
 	for _, c := range cut {
-		go c.Close() // it waits for the library, and other things may come over the channel meanwhile
+		go c.Close() // Close waits for the library; the channel must go on meanwhile.
 	}
 }

@@ -13,52 +13,52 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// Where a process finds its endowment channel. A daemon starts with no other descriptor but the three standard ones, a
-// bundle with those and the connection on descriptor 3.
+// The descriptors on which a process finds its endowment channel. A daemon starts with the three standard descriptors
+// and the channel; a bundle also has its connection, on descriptor 3.
 const (
 	EndowmentFD       = 3
 	BundleEndowmentFD = 4
 )
 
-// A Client is who stands at the other end of a served facet, as initd fixed it.
+// A Client identifies the process at the other end of a served facet. initd sets it.
 type Client struct {
-	Name   string   // The client's name; unforgeable.
-	Grants []string // What it may reach through the facet, where the facet has names to grant.
+	Name   string   // The client's name, which it cannot forge.
+	Grants []string // What it may reach through the facet, if the facet has names to grant.
 }
 
-// Endowments are everything a daemon was handed and will be handed. Its methods may be called in any order and from any
-// goroutine; what has not come yet is waited for.
+// Endowments holds everything a daemon has been granted and will be granted. Its methods may be called in any order and
+// from any goroutine; they wait for what has not arrived yet.
 type Endowments struct {
 	channel *net.UnixConn
 	done    chan struct{}
 
 	mu        sync.Mutex
 	servers   map[string]func(Client) capnp.Client
-	waiting   map[string][]arrival // served links that came before their server
+	waiting   map[string][]arrival // served links that arrived before their server
 	holdings  map[string]*Holding
 	resources map[resource]*slot
-	conns     map[*Conn]uint64 // each with the number of its link
+	conns     map[*Conn]uint64 // the value is the link's number
 	refused   func(peer string, reason guard.Reason)
-	forwarder Forwarder // nil: nothing is passed on
-	vital     func()    // nil: nothing is done before a ping is answered
-	asked     bool      // vital is under way
+	forwarder Forwarder // nil: nothing is forwarded
+	onPing    func()    // nil: pings are answered at once
+	asked     bool      // onPing is running
 	handed    map[string]func(ticket string, f *os.File)
 }
 
-// An arrival is one served link as it came over the channel.
+// An arrival is one served link, as received over the channel.
 type arrival struct {
 	client Client
 	link   uint64
 	socket net.Conn
 }
 
-// A resource names a thing that is not a facet.
+// A resource identifies a granted directory, file or setting.
 type resource struct {
 	kind endowment.Endowment_Kind
 	name string
 }
 
-// A slot is where a resource arrives, once.
+// A slot holds a resource once it has arrived. It is filled only once.
 type slot struct {
 	here  chan struct{}
 	once  sync.Once
@@ -66,7 +66,7 @@ type slot struct {
 	value []string
 }
 
-// Born starts to take endowments from the channel, which it takes over.
+// Endowed starts to receive endowments from the channel, which it takes over.
 func Endowed(channel *net.UnixConn) *Endowments {
 	b := &Endowments{
 		channel:   channel,
@@ -83,16 +83,16 @@ func Endowed(channel *net.UnixConn) *Endowments {
 	return b
 }
 
-// Done is closed when initd closed the channel: the order to stop.
+// Done is closed when initd has closed the channel, which is the order to stop.
 func (b *Endowments) Done() <-chan struct{} { return b.done }
 
-// Ready tells initd that the daemon has what it needs and serves.
+// Ready reports to initd that the daemon has what it needs and serves.
 func (b *Endowments) Ready() error {
 	return sendReport(b.channel, report{Kind: endowment.Report_Kind_ready})
 }
 
-// Close ends every connection of the daemon, then its channel. The end of the channel alone leaves them open: a daemon
-// that was told to stop may still say its last words.
+// Close ends all of the daemon's connections, then its channel. When initd closes the channel the connections stay
+// open, so that a daemon told to stop can still send its last messages.
 func (b *Endowments) Close() {
 	b.mu.Lock()
 	conns := b.conns
@@ -105,23 +105,24 @@ func (b *Endowments) Close() {
 	<-b.done
 }
 
-// OnRefused has f told of each peer that broke the protocol and lost its connection for it, by the name that initd gave
-// it. f must not block. Without it, a line on standard error says so, which initd puts into the log.
+// OnRefused registers f to be called for each peer that loses its connection because it broke the protocol. peer is the
+// name that initd gave it. f must not block. The default prints a line on standard error, which initd puts into the
+// log.
 func (b *Endowments) OnRefused(f func(peer string, reason guard.Reason)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refused = f
 }
 
-// OnHanded has f take each file of that name that somebody outside hands over, with the ticket that came with it. f
-// closes the file, whoever sent it may be anybody, and f must not block. Files that come without it are closed.
+// OnHanded registers f to receive the files that outside callers hand over under this name, each with its ticket. f
+// closes the file and must not block. The sender may be anyone. Without f the files are closed.
 func (b *Endowments) OnHanded(name string, f func(ticket string, file *os.File)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.handed[name] = f
 }
 
-// takeHanded hands on a file that was handed over.
+// takeHanded passes a file from outside to its handler.
 func (b *Endowments) takeHanded(e grant) {
 	b.mu.Lock()
 	take := b.handed[e.Name]
@@ -135,12 +136,12 @@ func (b *Endowments) takeHanded(e grant) {
 	}
 }
 
-// lastWords is where a daemon speaks that has no log.
+// lastWords reports refusals on standard error, for daemons that have no log.
 func lastWords(peer string, reason guard.Reason) {
 	fmt.Fprintf(os.Stderr, "peer broke protocol peer=%s reason=%s\n", peer, reason)
 }
 
-// watch reports a peer's refusal under its name.
+// watch reports refusals of this peer under its name.
 func (b *Endowments) watch(peer string) guard.Option {
 	return guard.Observe(func(reason guard.Reason) { b.report(peer, reason) })
 }
@@ -152,7 +153,8 @@ func (b *Endowments) report(peer string, reason guard.Reason) {
 	report(peer, reason)
 }
 
-// Serve answers each client of a facet with a capability of its own.
+// Serve calls bootstrap for each client of a facet, to make the capability that it gets. Clients that arrived earlier
+// are served now.
 func (b *Endowments) Serve(facet string, bootstrap func(Client) capnp.Client) {
 	b.mu.Lock()
 	b.servers[facet] = bootstrap
@@ -176,7 +178,7 @@ func (b *Endowments) Use(facet string) *Holding {
 	return h
 }
 
-// Dir waits for a granted directory and opens it as a root: nothing outside it can be reached through it.
+// Dir waits for a granted directory and opens it as a root, so that nothing outside it can be reached.
 func (b *Endowments) Dir(ctx context.Context, name string) (*os.Root, error) {
 	r, err := b.await(ctx, resource{endowment.Endowment_Kind_dir, name})
 	if err != nil {
@@ -194,8 +196,8 @@ func (b *Endowments) File(ctx context.Context, name string) (*os.File, error) {
 	return r.file, nil
 }
 
-// Given returns a file that may or may not be granted. It does not wait: initd grants files before directories, so
-// whoever has waited for a directory has every file it will get.
+// Given returns a file that may or may not have been granted. It does not wait: initd grants files before directories,
+// so once a directory has arrived, so have all files.
 func (b *Endowments) Given(name string) (*os.File, bool) {
 	s := b.slot(resource{endowment.Endowment_Kind_file, name})
 	select {
@@ -238,7 +240,7 @@ func (b *Endowments) slot(key resource) *slot {
 	return s
 }
 
-// receive takes endowments until the channel ends.
+// receive handles endowments until the channel ends.
 func (b *Endowments) receive() {
 	defer close(b.done)
 	for {

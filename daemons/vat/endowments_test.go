@@ -16,10 +16,10 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// limit bounds each wait of these tests.
+// limit bounds each wait in these tests.
 const limit = 20 * time.Second
 
-// newChannel returns both ends of a fresh endowment channel.
+// newChannel returns both ends of a new endowment channel.
 func newChannel(t *testing.T) (*vat.Endowments, *vat.Parent) {
 	t.Helper()
 	ours, theirs, err := plat.PacketPair()
@@ -40,7 +40,7 @@ func newChannel(t *testing.T) (*vat.Endowments, *vat.Parent) {
 	return b, p
 }
 
-// anchors is a server that answers with its client's name, as the role of one anchor.
+// anchors is a server that answers with its client's name, as the role of its only anchor.
 type anchors struct {
 	name   string
 	closed chan struct{}
@@ -60,7 +60,7 @@ func (a *anchors) List(_ context.Context, call keystore.TrustAnchors_list) error
 
 func (a *anchors) Shutdown() { close(a.closed) }
 
-// serveNames makes a daemon serve TrustAnchors and tells when a server was given up.
+// serveNames makes a daemon serve TrustAnchors. The channel gets a value for each server that was shut down.
 func serveNames(b *vat.Endowments) <-chan struct{} {
 	closed := make(chan struct{})
 	b.Serve("TrustAnchors", func(c vat.Client) capnp.Client {
@@ -69,13 +69,13 @@ func serveNames(b *vat.Endowments) <-chan struct{} {
 	return closed
 }
 
-// link grants one edge from a provider to a holder, as link 1.
+// link grants facet from provider to holder, as link 1.
 func link(t *testing.T, provider, holder *vat.Parent, as string) {
 	t.Helper()
 	linkAs(t, 1, provider, holder, as)
 }
 
-// linkAs is link under a number.
+// linkAs is link with a link number.
 func linkAs(t *testing.T, number uint64, provider, holder *vat.Parent, as string) {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
@@ -92,7 +92,7 @@ func linkAs(t *testing.T, number uint64, provider, holder *vat.Parent, as string
 	}
 }
 
-// whoAmI asks a holding's provider for the name it knows the holder by.
+// whoAmI asks the provider for the name under which it knows the holder.
 func whoAmI(ctx context.Context, h *vat.Holding) (string, error) {
 	client, err := h.Get(ctx)
 	if err != nil {
@@ -117,7 +117,7 @@ func TestClientNameIsWhatInitdSaid(t *testing.T) {
 	defer cancel()
 	provider, providerEnd := newChannel(t)
 	holder, holderEnd := newChannel(t)
-	link(t, providerEnd, holderEnd, "updated") // the link may come before its server
+	link(t, providerEnd, holderEnd, "updated") // The link may arrive before its server.
 	serveNames(provider)
 	if got, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil || got != "updated" {
 		t.Fatalf("got %q, %v", got, err)
@@ -147,7 +147,7 @@ func TestHoldingOutlivesItsProvider(t *testing.T) {
 	_, err = answer.Struct()
 	release()
 	if !vat.Disconnected(err) {
-		t.Fatalf("the dead capability answers %v, want disconnected", err)
+		t.Fatalf("call on the dead capability: got %v, want disconnected", err)
 	}
 
 	second, secondEnd := newChannel(t)
@@ -158,8 +158,8 @@ func TestHoldingOutlivesItsProvider(t *testing.T) {
 	}
 }
 
-// TestCallGoesOnInTheNextLife ends the provider under a call, which is made again to its next life. Any other error is
-// the caller's.
+// TestCallGoesOnInTheNextLife ends the provider during a call. The call must be made again to the provider's next
+// instance. Any other error goes to the caller.
 func TestCallGoesOnInTheNextLife(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -225,7 +225,7 @@ func TestEndOfChannelEndsEverything(t *testing.T) {
 	providerEnd.Close()
 	receive(t, ctx, provider.Done())
 	if _, err := whoAmI(ctx, holder.Use("TrustAnchors")); err != nil {
-		t.Errorf("told to stop, the provider cannot speak any more: %v", err)
+		t.Errorf("the provider cannot answer after the order to stop: %v", err)
 	}
 	provider.Close()
 	receive(t, ctx, given)
@@ -266,16 +266,16 @@ func TestResources(t *testing.T) {
 		t.Errorf("got %q, %v", raw, err)
 	}
 	if _, err := root.Open("../" + filepath.Base(dir) + "/inside"); err == nil {
-		t.Error("the root can be left")
+		t.Error("a path outside the root can be opened")
 	}
 	if values, err := b.Setting(ctx, "tries"); err != nil || len(values) != 1 || values[0] != "2" {
 		t.Errorf("got %q, %v", values, err)
 	}
 	if _, given := b.Given("record"); !given {
-		t.Error("the file that came before the directory is not there")
+		t.Error("the file granted before the directory is missing")
 	}
 	if _, given := b.Given("factory"); given {
-		t.Error("a file that was not granted is there")
+		t.Error("got a file that was not granted")
 	}
 }
 
@@ -285,7 +285,7 @@ func TestReady(t *testing.T) {
 	b, end := newChannel(t)
 	select {
 	case <-end.Ready():
-		t.Fatal("ready before it was said")
+		t.Fatal("ready before the daemon reported it")
 	default:
 	}
 	if err := b.Ready(); err != nil {
@@ -299,12 +299,12 @@ func receive[T any](t *testing.T, ctx context.Context, c <-chan T) {
 	select {
 	case <-c:
 	case <-ctx.Done():
-		t.Fatal("waited in vain")
+		t.Fatal("timed out")
 	}
 }
 
-// TestRefusalIsReported lets a client break the protocol on a granted socket: the daemon hears of it under the name
-// that initd gave it.
+// TestRefusalIsReported lets a client break the protocol on a granted socket: the daemon is told, with the name that
+// initd gave the client.
 func TestRefusalIsReported(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -331,9 +331,9 @@ func TestRefusalIsReported(t *testing.T) {
 	select {
 	case got := <-refused:
 		if want := (refusal{"nx", guard.TooManySegments}); got != want {
-			t.Errorf("heard of %v, want %v", got, want)
+			t.Errorf("reported %v, want %v", got, want)
 		}
 	case <-ctx.Done():
-		t.Fatal("nobody heard of it")
+		t.Fatal("the refusal was not reported")
 	}
 }

@@ -8,23 +8,23 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// ObserverPatience is how long an observer may take to answer one call. One that takes longer loses its place: it is
-// called no more, and let go, by which it learns of it.
+// ObserverPatience is how long an observer may take to answer one call. An observer that takes longer gets no more
+// calls and is released, which tells it that its subscription has ended.
 const ObserverPatience = 10 * time.Second
 
-// A Feed tells observers of one client what changes.
+// A Feed keeps the observers of one client up to date.
 type Feed struct {
-	Changed *Notifier     // wakes it
+	Changed *Notifier     // announces changes
 	Quota   *Quota        // of the client's observers
-	Slow    time.Duration // patience with one call; 0: ObserverPatience
+	Slow    time.Duration // how long one call may take; 0: ObserverPatience
 }
 
-// A Tell hands an observer what is new to it, with at most one call. It says whether there is more to tell at once.
+// A Tell sends an observer what is new to it, with at most one call. It returns whether there is more to send at once.
 type Tell func(ctx context.Context) (more bool, err error)
 
-// Follow has tell called now and after each change, until it fails, the observer takes too long, or the subscription
-// that is returned is dropped. At most one call is under way, and changes meanwhile are one: an observer that is slow
-// misses states, and keeps nobody else waiting. It takes the observer over.
+// Follow calls tell now and after each change, until tell fails, the observer takes too long, or the returned
+// subscription is dropped. At most one call is in flight, and changes during a call are merged: a slow observer misses
+// states but delays no other observer. Follow takes ownership of observer.
 func (f Feed) Follow(observer capnp.Client, tell Tell) (*Subscription, error) {
 	if !observer.IsValid() {
 		return nil, errors.New("cannot subscribe: the observer is null")
@@ -61,11 +61,11 @@ func (f Feed) run(ctx context.Context, tell Tell) {
 	}
 }
 
-// parts is into how many parts the patience with an observer is divided. A process that was stopped loses one of them,
-// so the answer that has come meanwhile is still taken.
+// parts is the number of timers into which the wait for an observer is split. A daemon that was stopped for a while
+// loses only one of them, so it still receives an answer that arrived meanwhile.
 const parts = 4
 
-// patiently tells once, and gives up an observer that does not answer.
+// patiently calls tell once, and cancels it if the observer does not answer in time.
 func (f Feed) patiently(ctx context.Context, tell Tell) (more bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -73,7 +73,7 @@ func (f Feed) patiently(ctx context.Context, tell Tell) (more bool, err error) {
 	return tell(ctx)
 }
 
-// giveUp cancels a call that is still under way when the patience with it is at an end.
+// giveUp cancels the call if it is still in flight when its time is up.
 func (f Feed) giveUp(ctx context.Context, cancel context.CancelFunc) {
 	slow := f.Slow
 	if slow == 0 {
@@ -89,9 +89,8 @@ func (f Feed) giveUp(ctx context.Context, cancel context.CancelFunc) {
 	cancel()
 }
 
-// A Subscription is what a subscriber holds: a feed lasts as long as it. It is the server of every capability of that
-// kind.
+// A Subscription keeps a feed running until it is dropped. It serves every kind of subscription capability.
 type Subscription struct{ cancel context.CancelFunc }
 
-// Shutdown runs when the subscriber dropped it, or died.
+// Shutdown runs when the subscriber has dropped the capability or has died.
 func (s *Subscription) Shutdown() { s.cancel() }

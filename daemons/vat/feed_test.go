@@ -12,7 +12,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A listener is the capability of an observer; gone is closed when it was let go.
+// A listener is an observer's capability; gone is closed when it is released.
 type listener struct{ gone chan struct{} }
 
 func (l *listener) Shutdown() { close(l.gone) }
@@ -22,19 +22,19 @@ func listen() (*listener, capnp.Client) {
 	return l, capnp.NewClient(server.New(nil, l, l))
 }
 
-// within waits for one that is to come.
+// within waits for a value from c.
 func within[T any](t *testing.T, what string, c <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
 	case <-time.After(limit):
-		t.Fatalf("never saw %s", what)
+		t.Fatalf("timed out waiting for %s", what)
 	}
 	return v
 }
 
 // TestASilentObserverLosesItsPlaceAlone follows one state with two observers, one of which does not answer. That one is
-// let go and its place is free again; the other hears of what comes after.
+// released and frees its place; the other sees the following changes.
 func TestASilentObserverLosesItsPlaceAlone(t *testing.T) {
 	feed := vat.Feed{Changed: vat.NewNotifier(), Quota: vat.NewQuota("observers", 2), Slow: 20 * time.Millisecond}
 	told := make(chan struct{}, 16)
@@ -67,7 +67,7 @@ func TestASilentObserverLosesItsPlaceAlone(t *testing.T) {
 			return false,
 				nil
 		}); err == nil {
-			break // its place is given back a moment after the observer is let go
+			break // the place is freed shortly after the observer is released
 		}
 		if !exc.IsType(err, exc.Overloaded) {
 			t.Fatal(err)
@@ -82,14 +82,14 @@ func TestASilentObserverLosesItsPlaceAlone(t *testing.T) {
 	within(t, "the end of the good one", good.gone)
 	select {
 	case <-next.gone:
-		t.Error("an observer that answers lost its place")
+		t.Error("an observer that answers was released")
 	default:
 	}
 }
 
 func TestANullObserverIsRefused(t *testing.T) {
 	feed := vat.Feed{Changed: vat.NewNotifier(), Quota: vat.NewQuota("observers", 1)}
-	for range 3 { // it takes no place
+	for range 3 { // a null observer takes no place
 		if _, err := feed.Follow(capnp.Client{}, nil); err == nil ||
 			err.Error() != "cannot subscribe: the observer is null" {
 			t.Errorf("got %v", err)

@@ -7,22 +7,21 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// A Forwarder takes what a daemon is handed for the processes that it started. It must not block.
+// A Forwarder receives what a daemon is granted on behalf of the processes that it started. Its methods must not block.
 type Forwarder interface {
-	// Carry takes one end of a link, which it passes on or closes.
+	// Carry takes over one end of a link, and passes it on or closes it.
 	Carry(ForwardedLink)
-	// Cut ends a link, if it was carried.
+	// Cut ends a link that was carried. Other numbers are ignored.
 	Cut(link uint64)
 }
 
-// A ForwardedLink is one end of a link that is meant for a process which the daemon started.
+// A ForwardedLink is one end of a link that is meant for a process that the daemon started.
 type ForwardedLink struct {
 	endowments *Endowments
 	end        grant
 }
 
-// OnForwarded has the forwarder take what is to be passed on. What came before is lost: its client finds the link
-// closed, and asks again.
+// OnForwarded registers the forwarder. Links that arrived earlier are closed; their clients notice and ask again.
 func (b *Endowments) OnForwarded(c Forwarder) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -42,19 +41,19 @@ func (b *Endowments) carry(e grant) {
 	forwarder.Carry(p)
 }
 
-// For is the process that it is meant for, by the name under which the daemon asked for it.
+// For returns the process that the link is meant for, by the name under which the daemon asked for the link.
 func (p ForwardedLink) For() string { return p.end.Onward }
 
-// Facet is the facet that the link is for.
+// Facet returns the facet that the link carries.
 func (p ForwardedLink) Facet() string { return p.end.Name }
 
-// Link is the number of the link.
+// Link returns the number of the link.
 func (p ForwardedLink) Link() uint64 { return p.end.Link }
 
-// Serves tells that it is the provider's end.
+// Serves reports whether this is the provider's end.
 func (p ForwardedLink) Serves() bool { return p.end.Kind == endowment.Endowment_Kind_serve }
 
-// PassOn grants the end to the process whose endowment channel that is.
+// PassOn grants the end to the process on the other side of an endowment channel.
 func (p ForwardedLink) PassOn(to *Parent) error {
 	defer p.Close()
 	onward := p.end
@@ -62,11 +61,11 @@ func (p ForwardedLink) PassOn(to *Parent) error {
 	return to.grants.put(onward)
 }
 
-// Peer is who is at the other end.
+// Peer returns the name of the process at the other end.
 func (p ForwardedLink) Peer() string { return p.end.Peer }
 
-// Serve serves bootstrap on the end in place of the process, until the link is cut or ends. What is called on it is
-// passed on: a call counts until it has returned. It is nil where there is no link.
+// Serve serves bootstrap on the end on behalf of the process, until the link is cut or ends. Calls on it are forwarded,
+// so a call counts against the limits until it has returned. Serve returns nil if the link has no socket.
 func (p ForwardedLink) Serve(bootstrap capnp.Client) *Conn {
 	socket, err := socketOf(p.end.File)
 	if err != nil {
@@ -78,8 +77,8 @@ func (p ForwardedLink) Serve(bootstrap capnp.Client) *Conn {
 		guard.Forwards())
 }
 
-// Use fills a holding with what is served on the end, in place of the process, until the link is cut or ends. It is nil
-// where there is no link.
+// Use fills a holding with the capability served on the end, on behalf of the process, until the link is cut or ends.
+// It returns nil if the link has no socket.
 func (p ForwardedLink) Use(h *Holding) *Conn {
 	socket, err := socketOf(p.end.File)
 	if err != nil {
@@ -91,7 +90,8 @@ func (p ForwardedLink) Use(h *Holding) *Conn {
 	return conn
 }
 
-// watch reports a breach by whoever it is: calls are given up by the process, everything else is said by the peer.
+// watch reports a refusal under the name of the process at fault: the process that we stand for if it abandons calls,
+// the peer otherwise.
 func (p ForwardedLink) watch() guard.Option {
 	return guard.Observe(func(reason guard.Reason) {
 		who := p.end.Peer
@@ -102,14 +102,14 @@ func (p ForwardedLink) watch() guard.Option {
 	})
 }
 
-// Close closes the end: whoever has the other one finds the link ended.
+// Close closes the end; the process at the other end sees the link end.
 func (p ForwardedLink) Close() {
 	if p.end.File != nil {
 		p.end.File.Close()
 	}
 }
 
-// ReportEnded tells initd that a link which was passed on has ended.
+// ReportEnded reports to initd that a forwarded link has ended.
 func (b *Endowments) ReportEnded(facet string, link uint64) error {
 	return sendReport(b.channel, report{Kind: endowment.Report_Kind_ended, Facet: facet, Link: link})
 }

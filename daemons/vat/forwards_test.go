@@ -16,7 +16,7 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// slowAnchors answers when it is told to, whoever has given up meanwhile.
+// slowAnchors answers when the test says so, whether or not the caller has given up.
 type slowAnchors struct {
 	called  atomic.Int32
 	release chan struct{}
@@ -30,7 +30,7 @@ func (s *slowAnchors) List(_ context.Context, call keystore.TrustAnchors_list) e
 	return err
 }
 
-// pair connects a client to what is served on the other end, with these options of the server's guard.
+// pair connects a client to a capability served on the other end, whose guard gets these options.
 func pair(t *testing.T, served capnp.Client, options ...guard.Option) (client capnp.Client, near, far *vat.Conn) {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
@@ -56,8 +56,8 @@ func pair(t *testing.T, served capnp.Client, options ...guard.Option) (client ca
 	return client, near, far
 }
 
-// foreign serves on a connection without a guard, as a program with another library does, and returns what we hold of
-// it.
+// foreign serves a capability on a connection without a guard, as a program with another RPC library would, and returns
+// our reference to it.
 func foreign(t *testing.T, served capnp.Client) capnp.Client {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
@@ -84,9 +84,9 @@ func foreign(t *testing.T, served capnp.Client) capnp.Client {
 	return client
 }
 
-// TestAForwardedCallCountsUntilItHasReturned has a client call through a connection that forwards, and give up. What is
-// under way behind it is never more than one connection may have, also after the client has gone; when it has returned,
-// the connection is over and all of it is given back.
+// TestAForwardedCallCountsUntilItHasReturned has a client make calls through a forwarding connection and give them up.
+// The calls in flight behind it never exceed the limit of one connection, even after the client has gone. When all have
+// returned, the connection ends and everything is released.
 func TestAForwardedCallCountsUntilItHasReturned(t *testing.T) {
 	slow := &slowAnchors{release: make(chan struct{})}
 	served := foreign(t, capnp.Client(keystore.TrustAnchors_ServerToClient(slow)))
@@ -102,7 +102,7 @@ func TestAForwardedCallCountsUntilItHasReturned(t *testing.T) {
 			answers = append(answers, answer)
 		}
 		for slow.called.Load() < wanted && ctx.Err() == nil {
-			time.Sleep(time.Millisecond) // until they have come to the other side
+			time.Sleep(time.Millisecond) // until the calls have reached the other side
 		}
 		giveUp()
 		for _, answer := range answers {
@@ -110,23 +110,23 @@ func TestAForwardedCallCountsUntilItHasReturned(t *testing.T) {
 		}
 	}
 	if called := slow.called.Load(); called != guard.MaxCalls {
-		t.Errorf("%d calls are under way, want %d", called, guard.MaxCalls)
+		t.Errorf("%d calls are in flight, want %d", called, guard.MaxCalls)
 	}
 	near.Close()
 	select {
 	case <-far.Done():
-		t.Error("the connection is over while calls are under way")
+		t.Error("the connection ended while calls were in flight")
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(slow.release)
 	within(t, "the end of the connection", far.Done())
 	if called := slow.called.Load(); called != guard.MaxCalls {
-		t.Errorf("%d calls came, want %d", called, guard.MaxCalls)
+		t.Errorf("%d calls arrived, want %d", called, guard.MaxCalls)
 	}
 }
 
-// TestAForwardedCallIsAnswered has a connection that forwards carry calls that nobody gives up, and calls that were
-// given up and then returned: its places are free again.
+// TestAForwardedCallIsAnswered has a forwarding connection carry calls that are awaited, and calls that are given up
+// and return later: both free their places.
 func TestAForwardedCallIsAnswered(t *testing.T) {
 	slow := &slowAnchors{release: make(chan struct{})}
 	client, _, _ := pair(t, foreign(t, capnp.Client(keystore.TrustAnchors_ServerToClient(slow))), guard.Forwards())

@@ -9,27 +9,27 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// A Holding is a facet a daemon was granted: the capability behind it changes when its provider restarts, the holding
+// A Holding is a facet granted to a daemon. The capability behind it changes when its provider restarts; the holding
 // stays.
 type Holding struct {
 	facet string
 
 	mu      sync.Mutex
-	client  capnp.Client  // valid while the provider lives
-	revoked bool          // nothing comes until a link is granted again
-	changed chan struct{} // closed and replaced at each change of client
+	client  capnp.Client  // valid while the provider runs
+	revoked bool          // no client until a link is granted again
+	changed chan struct{} // closed and replaced when client changes
 }
 
-// ErrRevoked is why a facet cannot be reached that was taken back: waiting for the provider's next life would not help.
-var ErrRevoked = errors.New("it was revoked")
+// ErrRevoked is the cause when a facet was revoked: waiting for the provider's next instance would not help.
+var ErrRevoked = errors.New("revoked")
 
-// NewHolding returns an empty holding; initd, which has no endowment channel, makes its own. Renew fills it.
+// NewHolding returns an empty holding, for initd, which has no endowment channel. Renew fills it.
 func NewHolding(facet string) *Holding {
 	return &Holding{facet: facet, changed: make(chan struct{})}
 }
 
-// Get waits until the provider is there and returns its capability, which the caller releases. The wait ends with ctx,
-// and with ErrRevoked when the facet was taken back.
+// Get waits for the provider and returns its capability, which the caller releases. It fails when ctx ends, and with
+// ErrRevoked when the facet is revoked.
 func (h *Holding) Get(ctx context.Context) (capnp.Client, error) {
 	for {
 		h.mu.Lock()
@@ -52,15 +52,15 @@ func (h *Holding) Get(ctx context.Context) (capnp.Client, error) {
 	}
 }
 
-// Now returns the provider's capability, which the caller releases, if it is there. It does not wait.
+// Now returns the provider's capability, which the caller releases, if there is one. It does not wait.
 func (h *Holding) Now() (client capnp.Client, there bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.client.AddRef(), h.client.IsValid()
 }
 
-// Call runs f with the capability and, when its connection ends under f, again with that of the provider's next life.
-// It waits for that life as long as ctx. f must be such that it may run twice.
+// Call runs f with the capability. If the connection ends during f, it waits for the provider's next instance, at most
+// until ctx ends, and runs f again. f must be safe to repeat.
 func (h *Holding) Call(ctx context.Context, f func(capnp.Client) error) error {
 	for {
 		client, err := h.Get(ctx)
@@ -78,9 +78,9 @@ func (h *Holding) Call(ctx context.Context, f func(capnp.Client) error) error {
 	}
 }
 
-// Each runs f for every life of the provider, one after another, until ctx ends: f gets the capability, owned by Each,
-// and a context that ends with that life. It is how a daemon registers again or subscribes again after the other side
-// restarted.
+// Each runs f for each instance of the provider, one after the other, until ctx ends. f gets the capability, which Each
+// releases, and a context that ends with the instance. Daemons use it to register or subscribe again after the other
+// side has restarted.
 func (h *Holding) Each(ctx context.Context, f func(ctx context.Context, client capnp.Client)) {
 	for {
 		h.mu.Lock()
@@ -90,7 +90,7 @@ func (h *Holding) Each(ctx context.Context, f func(ctx context.Context, client c
 		}
 		h.mu.Unlock()
 		if client.IsValid() {
-			runLife(ctx, changed, client, f)
+			runInstance(ctx, changed, client, f)
 		}
 		select {
 		case <-changed:
@@ -100,21 +100,22 @@ func (h *Holding) Each(ctx context.Context, f func(ctx context.Context, client c
 	}
 }
 
-func runLife(ctx context.Context, over <-chan struct{}, client capnp.Client, f func(context.Context, capnp.Client)) {
-	life, end := context.WithCancel(ctx)
+func runInstance(ctx context.Context, over <-chan struct{}, client capnp.Client,
+	f func(context.Context, capnp.Client)) {
+	instance, end := context.WithCancel(ctx)
 	defer end()
 	defer client.Release()
 	go func() {
 		select {
 		case <-over:
 			end()
-		case <-life.Done():
+		case <-instance.Done():
 		}
 	}()
-	f(life, client)
+	f(instance, client)
 }
 
-// Renew puts a fresh connection behind the holding, once its provider has answered, for as long as it lives.
+// Renew fills the holding from a new connection once its provider has answered, until the connection ends.
 func (h *Holding) Renew(conn *Conn) {
 	h.mu.Lock()
 	h.revoked = false
@@ -137,7 +138,7 @@ func (h *Holding) Renew(conn *Conn) {
 	}()
 }
 
-// revoke gives the capability up, and has Get fail until the next Renew.
+// revoke releases the capability and makes Get fail until the next Renew.
 func (h *Holding) revoke() {
 	h.mu.Lock()
 	old := h.client
@@ -148,8 +149,8 @@ func (h *Holding) revoke() {
 	old.Release()
 }
 
-// set takes the client over and gives up the one before it. One that comes after the facet was revoked is not wanted
-// any more.
+// set stores the client, which it takes over, and releases the previous one. A client that arrives after a revocation
+// is released at once.
 func (h *Holding) set(client capnp.Client) {
 	h.mu.Lock()
 	if h.revoked {
@@ -165,7 +166,7 @@ func (h *Holding) set(client capnp.Client) {
 	old.Release()
 }
 
-// drop gives the client up if the holding still has it.
+// drop releases the client if the holding still has it.
 func (h *Holding) drop(client capnp.Client) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -178,8 +179,8 @@ func (h *Holding) drop(client capnp.Client) {
 	client.Release()
 }
 
-// Lost waits until the holding no longer has this capability, which a call has just found disconnected: the end of a
-// connection reaches its caller before it reaches the holding. It ends with ctx, too.
+// Lost waits until the holding no longer has this capability, or until ctx ends. Callers use it when a call has failed
+// as disconnected: they learn that before the holding does.
 func (h *Holding) Lost(ctx context.Context, client capnp.Client) {
 	for {
 		h.mu.Lock()

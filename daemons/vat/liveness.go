@@ -6,28 +6,28 @@ import (
 	"nexus/capnpgen/endowment"
 )
 
-// OnPing has initd's question whether the daemon is alive answered once f has returned. f does a little of the daemon's
-// work where its clients have it done, by the same locks, and waits for no other process: a daemon that can do no work
-// any more then gives no sign of life, though its process runs. f runs at most once at a time. Without it the answer
-// says only that the process takes what comes over its channel.
+// OnPing registers f to run before each ping from initd is answered. f should do a small piece of the daemon's work as
+// its clients' calls would, under the same locks, and must not wait for another process. A daemon that can no longer do
+// any work then fails to answer, even though its process runs. At most one f runs at a time. Without f, an answer only
+// proves that the process reads its channel.
 func (b *Endowments) OnPing(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.vital = f
+	b.onPing = f
 }
 
-// answer answers a ping. One that comes while the work for the one before is not done has no answer of its own.
+// answer answers a ping. A ping that arrives while f still runs for an earlier one gets no answer of its own.
 func (b *Endowments) answer() {
 	b.mu.Lock()
-	vital, busy := b.vital, b.asked
-	b.asked = vital != nil
+	onPing, busy := b.onPing, b.asked
+	b.asked = onPing != nil
 	b.mu.Unlock()
 	switch {
-	case vital == nil:
+	case onPing == nil:
 		b.alive()
 	case !busy:
 		go func() {
-			vital()
+			onPing()
 			b.mu.Lock()
 			b.asked = false
 			b.mu.Unlock()
@@ -38,8 +38,8 @@ func (b *Endowments) answer() {
 
 func (b *Endowments) alive() { sendReport(b.channel, report{Kind: endowment.Report_Kind_alive}) }
 
-// Served waits until a call has been answered, whatever the answer is. A daemon calls itself so, by the way that its
-// clients' calls go.
+// Served waits until a call has been answered, with whatever result. Daemons use it to call themselves the way their
+// clients do.
 func Served[T interface{ Done() <-chan struct{} }](answer T, release capnp.ReleaseFunc) {
 	defer release()
 	<-answer.Done()

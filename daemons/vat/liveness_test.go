@@ -8,8 +8,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// TestADeadlockedDaemonGivesNoSign has a method of a daemon never come back with its lock: pings get no answer, though
-// what comes over the channel is taken. When the lock is free again one answer is given.
+// TestADeadlockedDaemonGivesNoSign blocks a method of a daemon that holds its lock: pings get no answer, although the
+// channel is read. Once the lock is free, one answer is sent.
 func TestADeadlockedDaemonGivesNoSign(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -32,7 +32,7 @@ func TestADeadlockedDaemonGivesNoSign(t *testing.T) {
 	ping()
 	taken(t, ctx, b, end, "before")
 	if answered(end) {
-		t.Error("a daemon that can do nothing says that it is alive")
+		t.Error("a deadlocked daemon answered a ping")
 	}
 	state.Unlock()
 	receive(t, ctx, end.Alive())
@@ -40,7 +40,7 @@ func TestADeadlockedDaemonGivesNoSign(t *testing.T) {
 	receive(t, ctx, end.Alive())
 }
 
-// taken waits until the daemon has taken all that it was sent, and what it said to that is heard.
+// taken waits until the daemon has read everything sent to it, and its parent has read the replies.
 func taken(t *testing.T, ctx context.Context, b *vat.Endowments, end *vat.Parent, setting string) {
 	t.Helper()
 	if err := end.GrantSetting(setting, "x"); err != nil {

@@ -2,17 +2,17 @@ package vat
 
 import "sync"
 
-// A Notifier wakes whoever waits for a change. Changes between two waits are one. The zero value is one that nobody
-// waits for yet.
+// A Notifier wakes goroutines that wait for a change. Changes between two waits are merged. The zero value is ready to
+// use.
 type Notifier struct {
 	mu   sync.Mutex
 	wake chan struct{} // nil: nobody waits
 }
 
-// NewNotifier returns one that nobody waits for yet.
+// NewNotifier returns a Notifier.
 func NewNotifier() *Notifier { return &Notifier{} }
 
-// Notify wakes all who wait now.
+// Notify wakes all current waiters.
 func (n *Notifier) Notify() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -22,7 +22,7 @@ func (n *Notifier) Notify() {
 	}
 }
 
-// Next returns a channel that is closed at the next change. Take it before looking at what may change.
+// Next returns a channel that is closed at the next change. Call it before looking at the state that may change.
 func (n *Notifier) Next() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()

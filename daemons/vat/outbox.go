@@ -8,33 +8,32 @@ import (
 	"syscall"
 )
 
-// maxUntaken bounds the packets that wait for a daemon to take those before them, beside what the kernel keeps of a
-// channel. A start has a few dozen, the restart of a neighbour a few more, and each bundle that looks up what a daemon
-// serves one.
+// maxUntaken bounds the packets queued for a daemon, besides those that the kernel buffers. A start needs a few dozen,
+// the restart of a neighbour a few more, and each lookup by a bundle of a facet that the daemon serves needs one.
 const maxUntaken = 512
 
-// An outbox keeps what a daemon is granted until the daemon takes it, so that whoever grants waits for no daemon.
+// An outbox queues what is granted to a daemon until the daemon reads it, so that granting never waits for the daemon.
 type outbox struct {
-	stuffed chan struct{} // closed when something was lost because the daemon takes nothing
-	kicked  chan struct{} // there is something to send, or it is over
+	stuffed chan struct{} // closed when something was lost because the daemon does not read its channel
+	kicked  chan struct{} // there is something to send, or the outbox has ended
 
 	mu      sync.Mutex
 	untaken []parcel
-	over    bool // nothing is sent any more
+	over    bool // nothing more is sent
 }
 
-// A parcel is one packet and the descriptor that goes with it, which is its own.
+// A parcel is one packet and the descriptor that goes with it, which the parcel owns.
 type parcel struct {
 	packet []byte
-	file   *os.File // nil: none
+	file   *os.File // nil if there is none
 }
 
 func newOutbox() *outbox {
 	return &outbox{stuffed: make(chan struct{}), kicked: make(chan struct{}, 1)}
 }
 
-// put has the endowment sent after those before it. The caller keeps e.File. What is put for a daemon that has died is
-// dropped: its next life gets all that its row says.
+// put queues the endowment. The caller keeps e.File. What is granted to a daemon that has died is dropped: its next
+// instance gets everything in its row of the authority table.
 func (o *outbox) put(e grant) error {
 	p, err := pack(e)
 	if err != nil {
@@ -57,21 +56,21 @@ func (o *outbox) put(e grant) error {
 	return nil
 }
 
-// maxOffered is how many packets may wait for an offer to be put behind them.
+// maxOffered is the number of queued packets at which offers are refused.
 const maxOffered = 64
 
-// offer is put, but for when so much is untaken that the daemon may not be well.
+// offer is put, except that it fails while so much is queued that the daemon may be in trouble.
 func (o *outbox) offer(e grant) error {
 	o.mu.Lock()
 	waiting := len(o.untaken)
 	o.mu.Unlock()
 	if waiting >= maxOffered {
-		return errors.New("cannot hand over: the daemon takes nothing")
+		return errors.New("cannot hand over file: the daemon does not read its channel")
 	}
 	return o.put(e)
 }
 
-// run sends until the channel or the outbox ends.
+// run sends parcels until the channel or the outbox ends.
 func (o *outbox) run(channel *net.UnixConn) {
 	for range o.kicked {
 		for {
@@ -90,7 +89,7 @@ func (o *outbox) run(channel *net.UnixConn) {
 	}
 }
 
-// next takes the oldest parcel out.
+// next removes the oldest parcel.
 func (o *outbox) next() (p parcel, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -108,7 +107,7 @@ func (o *outbox) ended() bool {
 	return o.over
 }
 
-// close drops what has not been sent.
+// close ends the outbox and drops what has not been sent.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -117,7 +116,7 @@ func (o *outbox) close() {
 	}
 }
 
-// end drops what has not been sent. The lock is held.
+// end is close without the lock, which the caller holds.
 func (o *outbox) end() {
 	o.over = true
 	for _, p := range o.untaken {
@@ -134,7 +133,7 @@ func (o *outbox) kick() {
 	}
 }
 
-// pack makes a parcel with a descriptor of its own.
+// pack makes a parcel with its own copy of the descriptor.
 func pack(e grant) (parcel, error) {
 	packet, err := e.packet()
 	if err != nil || e.File == nil {
@@ -150,7 +149,7 @@ func pack(e grant) (parcel, error) {
 	return parcel{packet, os.NewFile(uintptr(fd), "granted")}, nil
 }
 
-// send sends the parcel, as soon as there is room on the channel.
+// send sends the parcel; it waits for room on the channel.
 func (p parcel) send(channel *net.UnixConn) error {
 	defer p.drop()
 	var rights []byte

@@ -8,12 +8,12 @@ import (
 	"nexus/capnpgen/endowment"
 )
 
-// maxUnheard bounds the ended links of one daemon that initd has not taken up yet. A daemon holds a dozen.
+// maxUnheard bounds the ended links of one daemon that initd has not read yet. A daemon holds about a dozen.
 const maxUnheard = 64
 
-// A Parent is initd's end of a daemon's endowment channel, or execd's end of a bundle's. What it grants, cuts and asks
-// is sent in that order, by a goroutine of its own: no method waits for the daemon, which may be stopped, hostile or
-// dead. An error says that a thing cannot be granted to anyone.
+// A Parent is initd's end of a daemon's endowment channel, or execd's end of a bundle's. Grants, cuts and pings are
+// sent in the order of the calls by a separate goroutine: no method waits for the daemon, which may be stopped, hostile
+// or dead. An error means that the thing could not be granted to any process.
 type Parent struct {
 	channel *net.UnixConn
 	grants  *outbox
@@ -24,13 +24,13 @@ type Parent struct {
 	close   func()
 }
 
-// An Ended says that a link which the daemon uses has ended under it.
+// An Ended reports that a link which the daemon uses was closed by the other side.
 type Ended struct {
-	Facet string // Which facet it used over the link; its own word, so hold it against what was granted.
+	Facet string // The facet, as the daemon reports it: compare it with what was granted.
 	Link  uint64 // The link's number, as it was granted.
 }
 
-// NewParent takes over the parent's end of the channel and listens for what the daemon reports.
+// NewParent takes over the parent's end of the channel and starts to read the daemon's reports.
 func NewParent(channel *net.UnixConn) *Parent {
 	p := &Parent{
 		channel: channel,
@@ -50,24 +50,25 @@ func NewParent(channel *net.UnixConn) *Parent {
 	return p
 }
 
-// Ready is closed when the daemon has said that it serves.
+// Ready is closed when the daemon has reported that it serves.
 func (p *Parent) Ready() <-chan struct{} { return p.ready }
 
-// Alive gets a value for the daemon's answer to a ping. Answers between two receptions are one.
+// Alive gets a value when the daemon answers a ping. Answers that are not received in time are merged.
 func (p *Parent) Alive() <-chan struct{} { return p.alive }
 
-// Ended gets the links that the daemon has found ended. When nobody takes them, the daemon is not heard further.
+// Ended gets the links that the daemon reported as ended. While nobody receives from it and its buffer is full, the
+// daemon's reports are not read.
 func (p *Parent) Ended() <-chan Ended { return p.ended }
 
-// Stuffed is closed when the daemon has left so much of what it was granted untaken that the rest is lost: it cannot be
-// what its row says any more in this life.
+// Stuffed is closed when the daemon has left so much unread that further grants were dropped. This instance can no
+// longer have all that its row of the authority table says.
 func (p *Parent) Stuffed() <-chan struct{} { return p.grants.stuffed }
 
-// Close orders the daemon to stop. A second call has no effect.
+// Close orders the daemon to stop. Further calls have no effect.
 func (p *Parent) Close() { p.close() }
 
-// GrantServe hands the daemon a socket on which to serve facet to client, as initd's link of that number. The caller
-// keeps the file and closes it.
+// GrantServe grants the daemon a socket on which to serve facet to client; link is initd's number for the link. The
+// caller keeps socket and closes it.
 func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os.File) error {
 	return p.grants.put(grant{
 		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link,
@@ -75,14 +76,14 @@ func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os
 	})
 }
 
-// GrantUse hands the daemon a socket on which provider serves it facet, as initd's link of that number. The caller
-// keeps the file and closes it.
+// GrantUse grants the daemon a socket on which provider serves facet; link is initd's number for the link. The caller
+// keeps socket and closes it.
 func (p *Parent) GrantUse(facet, provider string, link uint64, socket *os.File) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_use, Name: facet, Peer: provider, Link: link,
 		File: socket})
 }
 
-// PassServe is GrantServe for a process that the daemon started, to which the daemon passes the socket on.
+// PassServe is GrantServe for a process that the daemon started: the daemon forwards the socket to it.
 func (p *Parent) PassServe(onward, facet string, client Client, link uint64, socket *os.File) error {
 	return p.grants.put(grant{
 		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link,
@@ -90,53 +91,52 @@ func (p *Parent) PassServe(onward, facet string, client Client, link uint64, soc
 	})
 }
 
-// PassUse is GrantUse for a process that the daemon started, to which the daemon passes the socket on.
+// PassUse is GrantUse for a process that the daemon started: the daemon forwards the socket to it.
 func (p *Parent) PassUse(onward, facet, provider string, link uint64, socket *os.File) error {
 	return p.grants.put(grant{
 		Kind: endowment.Endowment_Kind_use, Name: facet, Peer: provider, Link: link, Onward: onward, File: socket,
 	})
 }
 
-// GrantDir hands the daemon a directory. The caller keeps the file.
+// GrantDir grants the daemon a directory. The caller keeps the file.
 func (p *Parent) GrantDir(name string, dir *os.File) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_dir, Name: name, File: dir})
 }
 
-// GrantFile hands the daemon an open file. The caller keeps the file.
+// GrantFile grants the daemon an open file. The caller keeps the file.
 func (p *Parent) GrantFile(name string, file *os.File) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_file, Name: name, File: file})
 }
 
-// GrantHanded passes on a file that somebody outside handed over, with the ticket it came with. The caller keeps the
-// file. While the daemon leaves much untaken it is refused: what comes from outside never takes the place of what initd
-// grants.
+// GrantHanded passes on a file that an outside caller handed over, with its ticket. The caller keeps the file. It is
+// refused while the daemon leaves many packets unread, so that outside callers cannot crowd out initd's own grants.
 func (p *Parent) GrantHanded(name, ticket string, file *os.File) error {
 	return p.grants.offer(grant{Kind: endowment.Endowment_Kind_handed, Name: name, Grants: []string{ticket},
 		File: file})
 }
 
-// GrantSetting hands the daemon the values of a policy setting.
+// GrantSetting grants the daemon the values of a policy setting.
 func (p *Parent) GrantSetting(name string, values ...string) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_setting, Name: name, Grants: values})
 }
 
-// Cut has the daemon close its end of a link.
+// Cut tells the daemon to close its end of a link.
 func (p *Parent) Cut(link uint64) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_cut, Link: link})
 }
 
-// Revoke has the daemon know that a facet was taken back: whoever waits for it there waits no longer.
+// Revoke tells the daemon that a facet was revoked, which ends any wait for it.
 func (p *Parent) Revoke(facet string) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_cut, Name: facet})
 }
 
-// Ping asks the daemon for a sign of life, which comes by Alive.
+// Ping asks the daemon whether it is alive. The answer arrives on Alive.
 func (p *Parent) Ping() error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_ping})
 }
 
-// hear reads the channel to its end. What cannot be read as a report is ignored: a daemon harms nobody but itself by
-// it.
+// hear reads reports until the channel ends. It ignores packets that are not reports: they harm only the daemon that
+// sent them.
 func (p *Parent) hear() {
 	packet := make([]byte, maxPacket)
 	said := false

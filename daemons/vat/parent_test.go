@@ -11,8 +11,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// TestParentHearsAnything has the far end of a channel, which may be a hostile bundle's, say what is no report and pass
-// descriptors that nobody asked for. It is heard all the same when it says something, and no descriptor of its stays.
+// TestParentHearsAnything has the far end of a channel, which may be a hostile bundle's, send packets that are not
+// reports, and descriptors. Its valid reports still arrive, and none of its descriptors stays open.
 func TestParentHearsAnything(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -45,11 +45,11 @@ func TestParentHearsAnything(t *testing.T) {
 	}
 	receive(t, ctx, p.Ready())
 	if now := descriptors(t); now > before {
-		t.Errorf("%d descriptors are open, %d were", now, before)
+		t.Errorf("%d descriptors are open, want %d", now, before)
 	}
 }
 
-// descriptors counts the open descriptors of this process.
+// descriptors returns the number of open descriptors of this process.
 func descriptors(t *testing.T) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")

@@ -7,18 +7,18 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 )
 
-// A Quota counts what one client has of a kind. One per link is what keeps a client from using up what the others may
-// have.
+// A Quota limits how many things of one kind a client may have. There is one per link, so that a client cannot use up
+// what the others may have.
 type Quota struct {
-	what  string // in the plural
+	what  string // what is counted, in the plural
 	limit int32
 	used  atomic.Int32
 }
 
-// NewQuota allows limit of them at one time.
+// NewQuota returns a quota that allows limit things at one time.
 func NewQuota(what string, limit int32) *Quota { return &Quota{what: what, limit: limit} }
 
-// Take counts one more, or refuses it as overloaded.
+// Take counts one more, or fails as overloaded.
 func (q *Quota) Take() error {
 	if q.used.Add(1) > q.limit {
 		q.used.Add(-1)

@@ -9,17 +9,17 @@ import (
 	"nexus/capnpgen/endowment"
 )
 
-// reportTimeout is how long initd may leave a channel full before a report is given up.
+// reportTimeout is how long a report waits for room on the channel before it is dropped.
 const reportTimeout = time.Second
 
 // A report is what a daemon tells initd over its endowment channel.
 type report struct {
 	Kind  endowment.Report_Kind
-	Facet string // for ended: whose connection
-	Link  uint64 // for ended: its number
+	Facet string // for ended: the facet used on the link
+	Link  uint64 // for ended: the link's number
 }
 
-// sendReport tells initd. It does not wait longer than reportTimeout.
+// sendReport sends a report to initd. It waits at most reportTimeout.
 func sendReport(channel *net.UnixConn, r report) error {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()
@@ -41,7 +41,7 @@ func sendReport(channel *net.UnixConn, r report) error {
 	return err
 }
 
-// parseReport reads what a daemon said, which may be anything.
+// parseReport decodes a packet from a daemon, which may contain anything.
 func parseReport(packet []byte) (report, error) {
 	msg, err := capnp.Unmarshal(packet)
 	if err != nil {

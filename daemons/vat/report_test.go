@@ -10,8 +10,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// TestEndedLinkIsReported has a provider close a connection under its user: initd hears which link it was, and of that
-// one only.
+// TestEndedLinkIsReported has a provider close a connection under its user: initd is told of that link and of no other.
 func TestEndedLinkIsReported(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -29,11 +28,11 @@ func TestEndedLinkIsReported(t *testing.T) {
 			t.Errorf("reported %v, want %v", got, want)
 		}
 	case <-ctx.Done():
-		t.Fatal("nobody reported the end")
+		t.Fatal("the end was not reported")
 	}
 }
 
-// TestCutEndsOneLink cuts one client of two: its next call fails as disconnected, the other's does not.
+// TestCutEndsOneLink cuts one of two clients: its next call fails as disconnected, the other's succeeds.
 func TestCutEndsOneLink(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -67,7 +66,7 @@ func TestCutEndsOneLink(t *testing.T) {
 	}
 }
 
-// TestPingIsAnswered asks a daemon for a sign of life before and after it is ready.
+// TestPingIsAnswered pings a daemon before and after it is ready.
 func TestPingIsAnswered(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

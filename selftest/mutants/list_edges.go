@@ -55,8 +55,8 @@ func vatMutants() []mutant {
 			id:     "vat-answers-for-the-deadlocked",
 			breaks: "a daemon that can do no work gives no sign of life",
 			file:   "daemons/vat/liveness.go",
-			old:    "	case vital == nil:",
-			new:    "	case vital == nil || busy || !busy:",
+			old:    "	case onPing == nil:",
+			new:    "	case onPing == nil || busy || !busy:",
 			tests:  suite{packages: "./daemons/vat", run: "Deadlocked"},
 		},
 		{

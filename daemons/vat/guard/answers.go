@@ -5,7 +5,7 @@ import (
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// open begins a question of the peer, under an id that the library does not use.
+// open registers a question of the peer under an id that the library does not use yet.
 func (g *Guard) open(wire uint32) (*answer, error) {
 	if g.asked[wire] != nil {
 		return nil, refuse(ReusedQuestionID)
@@ -19,7 +19,8 @@ func (g *Guard) open(wire uint32) (*answer, error) {
 	return a, nil
 }
 
-// cancel takes the Finish of a question that has not returned. What waits for its answer can never go on.
+// cancel handles the Finish of a question that has not returned. Messages that wait for its answer can no longer
+// succeed.
 func (g *Guard) cancel(a *answer, msg *capnp.Message, dropResults bool) {
 	a.cancelled, a.dropResults = true, dropResults
 	switch {
@@ -35,8 +36,9 @@ func (g *Guard) cancel(a *answer, msg *capnp.Message, dropResults bool) {
 	}
 }
 
-// finishReturned takes the Finish of a question that has returned. The library learns of it after those waiting
-// messages that refer to the answer, and of each capability that goes with it after those that refer to the capability.
+// finishReturned handles the Finish of a question that has returned. The library sees the Finish only after the waiting
+// messages that refer to the answer, and each release of a capability only after the waiting messages that refer to
+// that capability.
 func (g *Guard) finishReturned(a *answer, msg *capnp.Message, fin rpccp.Finish) error {
 	delete(g.asked, a.wire)
 	wasFull := g.full()
@@ -65,7 +67,7 @@ func (g *Guard) finishReturned(a *answer, msg *capnp.Message, fin rpccp.Finish) 
 	return nil
 }
 
-// drop forgets an answer that is returned and finished.
+// drop forgets an answer that has returned and is finished.
 func (g *Guard) drop(a *answer) {
 	delete(g.answers, a.id)
 	g.returned--
@@ -75,8 +77,8 @@ func (g *Guard) drop(a *answer) {
 	}
 }
 
-// giveUp takes references to a capability of ours that the peer gave up. The library learns of it after the waiting
-// messages that refer to the capability. The message, where there is one, says just this.
+// giveUp handles the peer's release of references to one of our capabilities. The library sees the release only after
+// the waiting messages that refer to the capability. msg, if not nil, is a Release of exactly these references.
 func (g *Guard) giveUp(id, count uint32, msg *capnp.Message) error {
 	e := g.exports[id]
 	if e == nil || count == 0 || count > e.refs {
@@ -95,7 +97,7 @@ func (g *Guard) giveUp(id, count uint32, msg *capnp.Message) error {
 	return nil
 }
 
-// tidy forgets an export that nothing refers to.
+// tidy forgets an export that has no references left.
 func (g *Guard) tidy(id uint32, e *export) {
 	if e.refs == 0 && e.users == 0 && e.owed == 0 {
 		delete(g.exports, id)

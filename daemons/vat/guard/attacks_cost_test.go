@@ -9,7 +9,7 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// floods ask for more than one connection may cost.
+// floods are attacks that demand more than one connection may cost.
 func floods() []attack {
 	return []attack{
 		{name: "capability table", reason: guard.TooManyCapabilities, run: func(p *peer) {
@@ -82,7 +82,7 @@ func floods() []attack {
 	}
 }
 
-// make4 fills a capability table with capabilities of the peer, four references to each.
+// make4 fills a capability table with the peer's capabilities, four references to each.
 func make4(n int) []with {
 	var all []with
 	for i := range n {
@@ -91,7 +91,7 @@ func make4(n int) []with {
 	return all
 }
 
-// waits hold a connection and do not use it.
+// waits are attacks that occupy a connection without using it.
 func waits() []attack {
 	return []attack{
 		{name: "message that stalls half way", reason: guard.SlowFrame, short: frame, run: func(p *peer) {
@@ -122,7 +122,7 @@ func waits() []attack {
 			}
 		}},
 		{name: "small answers never read", reason: guard.NeverReads, short: write, run: func(p *peer) {
-			for i := range uint32(guard.MaxAnswers / 2) { // more than any socket holds
+			for i := range uint32(guard.MaxAnswers / 2) { // more than any socket buffers
 				p.call(i, imported(served), echo)
 			}
 		}},

@@ -6,7 +6,7 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// questions have ids that are not there, or are.
+// questions are attacks with question ids that are unknown, or already in use.
 func questions() []attack {
 	return []attack{
 		{name: "bootstrap reuses its id", reason: guard.ReusedQuestionID, run: func(p *peer) { p.ask(bootQuestion) }},
@@ -15,7 +15,7 @@ func questions() []attack {
 			p.call(1, imported(served), echo)
 		}},
 		{name: "call reuses the id of a cancelled call", reason: guard.ReusedQuestionID, run: func(p *peer) {
-			p.call(1, imported(served), callback, hosted(9)) // waits for our Return, which does not come
+			p.call(1, imported(served), callback, hosted(9)) // waits for a Return of ours that never comes
 			p.finish(1, false)
 			p.say(func(m rpccp.Message) { fillCall(m, bootQuestion, imported(served), echo) })
 		}},
@@ -56,9 +56,9 @@ func questions() []attack {
 	}
 }
 
-// answers are to what was not asked.
+// answers are attacks that answer questions that were not asked.
 func answers() []attack {
-	// asked makes the server call us, and then says something about it.
+	// asked makes the server call us, and then runs the attack on that question.
 	asked := func(then func(p *peer, question uint32)) func(*peer) {
 		return func(p *peer) {
 			p.call(1, imported(served), callback, hosted(9))
@@ -100,7 +100,7 @@ func answers() []attack {
 	}
 }
 
-// capabilities are not the peer's to speak of.
+// capabilities are attacks with capabilities that the peer does not hold.
 func capabilities() []attack {
 	return []attack{
 		{name: "call on an unknown capability", reason: guard.BadCapabilityID,

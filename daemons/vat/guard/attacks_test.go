@@ -9,24 +9,23 @@ import (
 )
 
 const (
-	// hurry is how long a wait of a guard lasts in the tests of what ends it.
+	// hurry is the guard's timeout in tests of what happens when it expires.
 	hurry = 50 * time.Millisecond
-	// stallHurry is that where the other side must have its turn before it counts as stalled, on however busy a
-	// machine.
+	// stallHurry is the same where the other side needs a turn before it counts as stalled, even on a busy machine.
 	stallHurry = 500 * time.Millisecond
 )
 
-// The waits that an attack may want to be short.
+// The timeouts that an attack may need to be short.
 func frame() guard.Option { return guard.HurryFrame(hurry) }
 func write() guard.Option { return guard.HurryWrite(hurry) }
 func stall() guard.Option { return guard.HurryStall(stallHurry) }
 
-// An attack is what a hostile peer does, once it has the served object, and what it is refused for.
+// An attack is what a hostile peer does once it has the served object, and the reason for which it is refused.
 type attack struct {
 	name   string
 	reason guard.Reason
 	run    func(p *peer)
-	short  func() guard.Option // the wait that it exhausts; nil for most
+	short  func() guard.Option // the timeout that it exhausts; nil for most
 }
 
 func attacks() []attack {
@@ -38,7 +37,7 @@ func attacks() []attack {
 	return all
 }
 
-// frames lie about segments.
+// frames are attacks that lie about segments.
 func frames() []attack {
 	header := func(b ...byte) func(*peer) { return func(p *peer) { p.raw(b) } }
 	return []attack{
@@ -73,7 +72,7 @@ func list64(offset int, kind, count uint64) uint64 {
 func far64(segment, offset uint64) uint64    { return offset<<3 | 2 | segment<<32 }
 func double64(segment, offset uint64) uint64 { return offset<<3 | 6 | segment<<32 }
 
-// pointers are no tree.
+// pointers are attacks whose pointers do not form a tree.
 func pointers() []attack {
 	words := func(w ...uint64) func(*peer) { return func(p *peer) { p.words(w...) } }
 	root := object64(0, 1, 1)
@@ -124,7 +123,7 @@ func pointers() []attack {
 	}
 }
 
-// kinds are messages that nobody sends to a vat of our level.
+// kinds are attacks with messages that no peer sends to a vat of our level.
 func kinds() []attack {
 	kind := func(which uint16) func(*peer) { return func(p *peer) { p.kind(which) } }
 	call := func(change func(rpccp.Call)) func(*peer) {

@@ -12,11 +12,11 @@ import (
 	"capnproto.org/go/capnp/v3/rpc/transport"
 )
 
-// inFlight is how many calls the concurrent benchmark has under way.
+// inFlight is the number of calls in flight in the concurrent benchmark.
 const inFlight = 64
 
-// BenchmarkGuard makes the same calls with a guard at both ends and, in turns with them, with the library as it is. It
-// reports the median of the ratios.
+// BenchmarkGuard makes the same calls in turns with a guard at both ends and with the bare library. It reports the
+// median of the ratios.
 func BenchmarkGuard(b *testing.B) {
 	for _, c := range []struct {
 		name  string
@@ -46,7 +46,7 @@ func BenchmarkGuard(b *testing.B) {
 	}
 }
 
-// chunk is what a stream of bulk data sends at a time.
+// chunk is what a bulk transfer sends per call.
 var chunk = make([]byte, 1<<20)
 
 func timed(f func()) time.Duration {
@@ -55,7 +55,7 @@ func timed(f func()) time.Duration {
 	return time.Since(start)
 }
 
-// plainPair is a client and a server without a guard.
+// plainPair returns a client and a server without guards.
 func plainPair(b *testing.B) *pair {
 	ours, theirs := sockets(b)
 	served := rpc.NewConn(transport.NewStream(ours), &rpc.Options{BootstrapClient: object()})

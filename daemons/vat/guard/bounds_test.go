@@ -8,7 +8,7 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// TestBounds does what is just not too much: the attacks do one more. The connection goes on.
+// TestBounds goes exactly up to each bound, which the attacks exceed by one. The connection must survive.
 func TestBounds(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -16,7 +16,7 @@ func TestBounds(t *testing.T) {
 	}{
 		{"a message of MaxMessage bytes", func(p *peer) {
 			w := make([]uint64, guard.MaxMessage/8-1)
-			copy(w, []uint64{object64(0, 1, 1), 8, object64(0, 1, 1), 5}) // a bootstrap, and nothing behind it
+			copy(w, []uint64{object64(0, 1, 1), 8, object64(0, 1, 1), 5}) // a bootstrap that is followed by nothing
 			p.raw(segments(w))
 		}},
 		{"MaxSegments segments", func(p *peer) {
@@ -86,8 +86,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestResolvedPromiseIsGivenBack resolves a promise: what it became is released at once, and the promise goes on to
-// stand for it.
+// TestResolvedPromiseIsGivenBack resolves a promise: the resolution is released at once, and the promise stays in use.
 func TestResolvedPromiseIsGivenBack(t *testing.T) {
 	conn, p, _ := serve(t)
 	defer conn.Close()
@@ -96,11 +95,11 @@ func TestResolvedPromiseIsGivenBack(t *testing.T) {
 	p.call(1, imported(served), block, promisedCap(5))
 	p.resolve(5, hosted(6))
 	if !p.hear(rpccp.Message_Which_release) {
-		t.Error("what the promise became was not released")
+		t.Error("the resolution was not released")
 	}
 }
 
-// TestCancelledWaiterIsReturned cancels a call that waits for an answer: it is returned, and its capabilities are
+// TestCancelledWaiterIsReturned cancels a call that waits for an answer: the call returns, and its capabilities are
 // released.
 func TestCancelledWaiterIsReturned(t *testing.T) {
 	conn, p, _ := serve(t)
@@ -113,19 +112,19 @@ func TestCancelledWaiterIsReturned(t *testing.T) {
 	if !p.hear(rpccp.Message_Which_return) || !p.hear(rpccp.Message_Which_release) {
 		t.Error("the call was not returned, or its capability not released")
 	}
-	p.call(2, imported(served), echo) // its id is free
+	p.call(2, imported(served), echo) // its id is free again
 	if !p.hear(rpccp.Message_Which_return) {
 		t.Error("the connection has ended")
 	}
 }
 
-// TestFinishWaitsForItsUsers finishes what a waiting call still refers to.
+// TestFinishWaitsForItsUsers finishes an answer that a waiting call still refers to.
 func TestFinishWaitsForItsUsers(t *testing.T) {
 	conn, p, _ := serve(t)
 	defer conn.Close()
 	defer p.socket.Close()
 	p.bootstrap()
-	p.call(1, imported(served), callback, hosted(9)) // the answer that all wait for
+	p.call(1, imported(served), callback, hosted(9)) // the answer that the others wait for
 	p.hear(rpccp.Message_Which_call)
 	p.call(2, imported(served), fresh)
 	p.hear(rpccp.Message_Which_return)

@@ -9,20 +9,20 @@ import (
 	"syscall"
 )
 
-// Files is where the descriptor lies that a peer sent beside its messages, until somebody takes it. It holds one, the
-// last that came; what is not taken is closed, at the latest with the connection.
+// Files holds the last descriptor that a peer sent beside its messages, until Take returns it. A descriptor that is not
+// taken is closed when the next one arrives or the connection ends.
 type Files struct {
 	mu   sync.Mutex
 	last *os.File
 	over bool
 }
 
-// AcceptFiles lets the peer send descriptors, if the stream is a unix socket. Without it the kernel closes what a peer
-// sends.
+// AcceptFiles lets the peer send descriptors, if the stream is a unix socket. Without this option the kernel discards
+// them.
 func AcceptFiles(files *Files) Option { return func(g *Guard) { g.files = files } }
 
-// Take returns the descriptor that came last, for the caller to close; nil when there is none. A message is never seen
-// before the descriptor that was sent with its first byte.
+// Take returns the last descriptor that arrived, which the caller closes, or nil if there is none. A descriptor arrives
+// no later than the message whose first byte it was sent with.
 func (f *Files) Take() *os.File {
 	if f == nil {
 		return nil
@@ -47,7 +47,7 @@ func (f *Files) put(file *os.File) {
 	}
 }
 
-// close ends the accepting.
+// close closes the descriptor and accepts no more.
 func (f *Files) close() {
 	if f == nil {
 		return
@@ -60,13 +60,13 @@ func (f *Files) close() {
 	f.over = true
 }
 
-// read is the stream's Read, which notices a descriptor where one may come.
+// read reads from the stream, and receives descriptors if the connection accepts them.
 func (g *Guard) read(p []byte) (int, error) {
 	socket, ok := g.stream.(*net.UnixConn)
 	if g.files == nil || !ok {
 		return g.stream.Read(p)
 	}
-	// room for one; the kernel closes the others, but for what the padding holds
+	// Room for one descriptor, and for those that fit into the padding; the kernel closes the rest.
 	rights := make([]byte, syscall.CmsgSpace(4))
 	n, oobn, _, _, err := socket.ReadMsgUnix(p, rights)
 	if oobn > 0 {
@@ -75,10 +75,10 @@ func (g *Guard) read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		err = io.EOF
 	}
-	return max(n, 0), err // it is -1 when a deadline ends the read
+	return max(n, 0), err // n is -1 if a deadline ended the read
 }
 
-// receive takes the descriptors out of a control message. Whatever else is in it is nothing to us.
+// receive takes the descriptors out of control messages, and ignores all other kinds.
 func (f *Files) receive(rights []byte) {
 	messages, err := syscall.ParseSocketControlMessage(rights)
 	if err != nil {
@@ -95,8 +95,8 @@ func (f *Files) receive(rights []byte) {
 	}
 }
 
-// Attach has the file leave with the first bytes that are written from now on. The caller keeps it open until they are.
-// On a stream that carries no files it is errors.ErrUnsupported.
+// Attach sends f along with the next bytes written. The caller keeps f open until they are. Attach returns
+// errors.ErrUnsupported if the stream cannot carry files.
 func (g *Guard) Attach(f *os.File) error {
 	if _, ok := g.stream.(*net.UnixConn); !ok {
 		return errors.ErrUnsupported
@@ -107,7 +107,8 @@ func (g *Guard) Attach(f *os.File) error {
 	return nil
 }
 
-// writeAttached writes as much of the first buffer as leaves together with the file. The lock is held.
+// writeAttached writes the start of the first buffer together with the file, and returns what is left to write. The
+// lock is held.
 func (w *writer) writeAttached(all net.Buffers) (net.Buffers, error) {
 	f, socket := w.attached, w.stream.(*net.UnixConn)
 	w.attached = nil

@@ -16,7 +16,7 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// named makes a file that holds its own name.
+// named returns a file that contains its own name.
 func named(t *testing.T, name string) *os.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -44,7 +44,8 @@ func contentOf(t *testing.T, f *os.File) string {
 	return string(b)
 }
 
-// A file that was attached is there when the next call is answered; what is not taken is replaced by what comes after.
+// TestFileComesWithACall attaches files to calls: each is available when its call is answered, and one that is not
+// taken is replaced by the next.
 func TestFileComesWithACall(t *testing.T) {
 	ours, theirs := sockets(t)
 	files := &guard.Files{}
@@ -76,7 +77,7 @@ func TestFileComesWithACall(t *testing.T) {
 		}
 		say()
 		if name == "one" {
-			continue // left lying
+			continue // not taken
 		}
 		if got := contentOf(t, files.Take()); got != name {
 			t.Errorf("got %q, want %q", got, name)
@@ -87,8 +88,8 @@ func TestFileComesWithACall(t *testing.T) {
 	}
 }
 
-// A peer that sends one descriptor after the other, or many at once, costs one; and none once its connection is gone,
-// or where none are accepted.
+// TestFloodOfFiles sends many descriptors, one by one and at once: a connection that accepts files holds one of them
+// while it lasts, and none afterwards; a connection that does not accept files holds none.
 func TestFloodOfFiles(t *testing.T) {
 	f := named(t, "flood")
 	for _, accepted := range []bool{true, false} {
@@ -128,12 +129,12 @@ func TestFloodOfFiles(t *testing.T) {
 			t.Errorf("accepted: %v: %d descriptors after the end, want %d", accepted, got, start)
 		}
 		if files.Take() != nil {
-			t.Error("a file outlives its connection")
+			t.Error("a file outlived its connection")
 		}
 	}
 }
 
-// A stream that carries no files says so.
+// TestNoFileOnAPipe attaches a file to a stream that cannot carry files, which must fail.
 func TestNoFileOnAPipe(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer ours.Close()
@@ -144,8 +145,8 @@ func TestNoFileOnAPipe(t *testing.T) {
 	}
 }
 
-// A read that is interrupted, here because a call that waited for an answer can go on, is taken up again where files
-// are accepted too.
+// TestInterruptedReadWhereFilesAreAccepted interrupts a read, because a waiting call can go on: the read must resume,
+// also where files are accepted.
 func TestInterruptedReadWhereFilesAreAccepted(t *testing.T) {
 	conn, p, _ := serve(t, guard.AcceptFiles(&guard.Files{}))
 	defer conn.Close()

@@ -10,8 +10,8 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// A Stream is what a connection runs over: a socket, or a port that a machine has to the outside. Deadlines and Close
-// interrupt reads and writes under way.
+// A Stream is what a connection runs over: a socket, or a virtio port of a virtual machine. Deadlines and Close
+// interrupt reads and writes in progress.
 type Stream interface {
 	io.ReadWriteCloser
 	SetReadDeadline(time.Time) error
@@ -19,21 +19,21 @@ type Stream interface {
 }
 
 const (
-	// readAhead is how many bytes are read at a time where messages are small, in bytes.
+	// readAhead is the size of one read for small messages, in bytes.
 	readAhead = 16 << 10
-	// firstPart is how much of a large message must have come before room is made for all of it, in bytes.
+	// firstPart is how much of a large message must arrive before all of it is allocated, in bytes.
 	firstPart = 64 << 10
 )
 
-// A frame is one message as it came: the bytes of each segment, one after the other in one allocation.
+// A frame is one message as received: the bytes of all its segments, in one allocation.
 type frame struct {
 	segments [][]byte
-	size     int    // bytes, of all segments
-	room     []byte // what they lie in, if that is the shelf's
+	size     int    // of all segments, in bytes
+	room     []byte // the allocation, if it came from the shelf
 	shelf    *shelf
 }
 
-// arena makes the frame an arena to read.
+// arena returns the frame as a read-only arena.
 func (f frame) arena() capnp.Arena {
 	var arena capnp.Arena
 	if len(f.segments) == 1 {
@@ -47,25 +47,25 @@ func (f frame) arena() capnp.Arena {
 	return &lent{arena, f.room, f.shelf}
 }
 
-// A framer cuts a stream into frames. A read that a deadline interrupts can be taken up again: nothing that was read is
-// lost.
+// A framer cuts a stream into frames. A read that a deadline interrupts can be resumed without loss.
 type framer struct {
 	stream io.Reader
-	ahead  []byte // what was read and not yet used lies in ahead[at:end]
+	ahead  []byte // ahead[at:end] has been read and not yet used
 	at     int
 	end    int
 
 	header []byte // of the frame that is being read
-	sizes  []int  // of its segments, in bytes; empty before the header is whole
-	body   []byte // what came of it
+	sizes  []int  // of its segments, in bytes; empty until the header is complete
+	body   []byte // the part of it that has arrived
 	total  int
 	shelf  shelf
 }
 
-// idle tells that nothing of a frame has come yet.
+// idle reports whether no part of a frame has arrived.
 func (f *framer) idle() bool { return f.at == f.end && len(f.header) == 0 }
 
-// next reads on until a frame is whole. It returns the stream's error, io.EOF only between two frames, or a refusal.
+// next reads until a frame is complete. It returns the stream's error, io.EOF if the stream ends between two frames, or
+// a refusal.
 func (f *framer) next() (frame, error) {
 	if len(f.sizes) == 0 {
 		if err := f.readHeader(); err != nil {
@@ -87,7 +87,7 @@ func (f *framer) next() (frame, error) {
 	return out, nil
 }
 
-// readHeader reads the segment table and judges it before anything is allocated for it.
+// readHeader reads the segment table and checks it before anything is allocated for the segments.
 func (f *framer) readHeader() error {
 	if err := f.fillHeader(wordSize); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (f *framer) fillHeader(size int) error {
 	return nil
 }
 
-// readBody reads the segments. Room for a large message is made only when its first part has come.
+// readBody reads the segments. A large message is allocated only after its first part has arrived.
 func (f *framer) readBody() error {
 	if f.body == nil {
 		f.body = make([]byte, 0, min(f.total, firstPart))
@@ -145,7 +145,7 @@ func (f *framer) readBody() error {
 	return nil
 }
 
-// readInto reads some bytes of the body: those at hand first, a large rest straight from the stream.
+// readInto reads some bytes of the body: buffered bytes first, and the rest of a large body directly from the stream.
 func (f *framer) readInto(room []byte) error {
 	if f.at == f.end && len(room) >= len(f.ahead) {
 		n, err := f.stream.Read(room)
@@ -169,7 +169,7 @@ func (f *framer) fill() error {
 	return unlessSome(n, err)
 }
 
-// unlessSome drops an error that came with bytes: it comes again.
+// unlessSome drops an error that came together with bytes; the next read returns it again.
 func unlessSome(n int, err error) error {
 	switch {
 	case n > 0:
@@ -181,7 +181,7 @@ func unlessSome(n int, err error) error {
 	}
 }
 
-// torn tells the end between two frames from the end within one.
+// torn distinguishes the end of the stream between two frames from the end within a frame.
 func (f *framer) torn(err error) error {
 	if errors.Is(err, io.EOF) && !f.idle() {
 		return io.ErrUnexpectedEOF
@@ -189,5 +189,5 @@ func (f *framer) torn(err error) error {
 	return err
 }
 
-// late tells that an error is a deadline's.
+// late reports whether err is an expired deadline.
 func late(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -14,11 +14,11 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// maxSeed bounds one seed, in bytes: floods are left to their own tests.
+// maxSeed bounds one seed, in bytes; floods have tests of their own.
 const maxSeed = 64 << 10
 
-// FuzzGuard lets a peer that holds the served object say anything at all. Whatever it is, the process lives and the
-// connection ends when the peer has gone. The seeds are all attacks, and what an honest client says.
+// FuzzGuard lets a peer that holds the served object send arbitrary bytes. The process must survive and the connection
+// must end when the peer has gone. The seeds are all attacks and an honest client's traffic.
 func FuzzGuard(f *testing.F) {
 	for _, a := range attacks() {
 		if said := said(f, a); len(said) <= maxSeed && a.short == nil {
@@ -41,7 +41,7 @@ func FuzzGuard(f *testing.F) {
 	})
 }
 
-// said returns what an attacker says after it has the object.
+// said returns what an attacker sends once it has the object.
 func said(t testing.TB, a attack) []byte {
 	var record bytes.Buffer
 	conn, p, _ := serve(t)
@@ -58,7 +58,7 @@ func said(t testing.TB, a attack) []byte {
 	return record.Bytes()
 }
 
-// A recorder is a socket that remembers what was written to it.
+// A recorder is a socket that records what is written to it.
 type recorder struct {
 	net.Conn
 	mu   sync.Mutex
@@ -72,8 +72,8 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.Conn.Write(b)
 }
 
-// honestTraffic returns what an honest client says that calls, gets called back, pipelines, cancels, and passes
-// promises.
+// honestTraffic returns the bytes that an honest client sends while it calls, gets called back, pipelines, cancels, and
+// passes promises.
 func honestTraffic(t testing.TB) []byte {
 	ours, theirs := sockets(t)
 	r := &recorder{Conn: theirs}

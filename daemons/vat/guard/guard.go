@@ -8,76 +8,78 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// A Guard is the codec of one connection. Decode is for one goroutine, Encode for another, Close and Idle for any.
+// A Guard is the codec of one connection. One goroutine may call Decode and another Encode; Close and Idle are safe for
+// any.
 type Guard struct {
 	stream   Stream
 	patience patience
 	observe  func(Reason)
-	files    *Files // nil: the peer may not send any
-	forwards bool   // what the peer calls is on another connection
+	files    *Files // nil: the peer may not send descriptors
+	forwards bool   // the peer's calls are forwarded to another connection
 
-	// For Decode's goroutine alone.
+	// Used only by Decode's goroutine.
 	framer  framer
 	checker checker
 
 	out   *writer
-	moved chan struct{} // something left the tables
-	over  chan struct{} // closed at the end
-	close func()        // closes it
+	moved chan struct{} // something was removed from the tables
+	over  chan struct{} // closed when the connection ends
+	close func()        // closes over
 
-	mu       sync.Mutex // for all below
-	refused  error      // why the connection was ended
-	answered bool       // The library has been told.
-	left     bool       // The library has closed the connection.
+	mu       sync.Mutex // guards everything below
+	refused  error      // why the connection ended
+	answered bool       // the library has been told about the end
+	left     bool       // the library has closed the connection
 	ready    []*capnp.Message
-	waiting  []*item      // in the order in which they came
-	lanes    map[lane]int // how many of the waiting are in each
+	waiting  []*item      // in order of arrival
+	lanes    map[lane]int // number of waiting items in each lane
 	outbox   []*capnp.Message
 	flushing bool
 
-	asked     map[uint32]*answer // by the peer's id; its open questions
-	answers   map[uint32]*answer // by the library's id; what the library has not forgotten
+	asked     map[uint32]*answer // by the peer's id: its open questions
+	answers   map[uint32]*answer // by the library's id: answers that the library has not forgotten
 	questions map[uint32]*question
 	exports   map[uint32]*export
 	imports   map[uint32]uint32 // the library's import id to the peer's export id
-	held      map[uint32]int    // how many imports there are of each of the peer's exports
-	promised  map[uint32]bool   // the peer's promises that are not resolved; false: given up by us
-	late      []uint32          // those given up, oldest first
-	embargoes map[uint32]bool   // ours, that the peer has not answered
+	held      map[uint32]int    // number of imports of each of the peer's exports
+	promised  map[uint32]bool   // the peer's unresolved promises; false: we have released it
+	late      []uint32          // the released ones, oldest first
+	embargoes map[uint32]bool   // ours, not yet answered by the peer
 
 	lastAnswer  uint32
 	lastImport  uint32
 	computing   int // calls that the library has and has not returned
 	bootstraps  int // not finished
 	returned    int // answers not finished
-	others      int // returns and disembargoes among the waiting
+	others      int // waiting Returns and Disembargoes
 	callBytes   int
 	resultBytes int
-	abandoned   int // our questions finished and not returned
+	abandoned   int // our questions that are finished and have not returned
 
 	greeted  bool
 	reading  bool
-	deadline time.Time // the stream's, for reads
-	frame    time.Time // when the frame began that is being read
+	deadline time.Time // the stream's read deadline
+	frame    time.Time // when the first byte of the current frame arrived
 	stuck    time.Time // since when nothing has moved at a bound
-	heard    time.Time // when the last message came
+	heard    time.Time // when the last message arrived
 }
 
-// An Option changes what New makes.
+// An Option configures a Guard.
 type Option func(*Guard)
 
-// Observe has f told the reason when the peer is refused, once, from a goroutine of the connection. It must not block.
+// Observe registers f to be called with the reason when the peer is refused. f is called once, from a goroutine of the
+// connection, and must not block.
 func Observe(f func(Reason)) Option { return func(g *Guard) { g.observe = f } }
 
-// Greet refuses a peer that is silent for GreetTimeout from the beginning.
+// Greet refuses a peer that sends nothing for GreetTimeout after it has connected.
 func Greet() Option { return func(g *Guard) { g.patience.greet = GreetTimeout } }
 
-// Forwards is for a connection whose calls the library passes on to another one. A call that its peer gives up counts
-// as under way until it has returned there, also when this connection has ended: else a caller who gives up again and
-// again would have the other peer look like one that never returns.
+// Forwards is for connections whose calls are forwarded to another connection. A call that the peer gives up still
+// counts as in flight until it has returned there, even if this connection has ended. Otherwise a caller that keeps
+// giving up calls would make the other peer look like one that never returns.
 func Forwards() Option { return func(g *Guard) { g.forwards = true } }
 
-// New guards a stream, which it takes over.
+// New returns a guard for the stream, which it takes over.
 func New(stream Stream, options ...Option) *Guard {
 	g := &Guard{
 		stream:    stream,
@@ -106,7 +108,7 @@ func New(stream Stream, options ...Option) *Guard {
 	return g
 }
 
-// Close ends the connection; reads and writes under way fail. What was already said reaches the peer, if it reads.
+// Close ends the connection; reads and writes in progress fail. What was already sent still reaches a peer that reads.
 func (g *Guard) Close() error {
 	g.mu.Lock()
 	g.left = true
@@ -115,27 +117,27 @@ func (g *Guard) Close() error {
 	return g.HangUp()
 }
 
-// HangUp is Close for whoever is not the library, which ends once it has heard of it: on a connection that forwards,
-// after the calls under way have returned.
+// HangUp is Close for callers other than the library. The library ends once it notices: on a forwarding connection,
+// that is after the calls in flight have returned.
 func (g *Guard) HangUp() error {
 	g.close()
 	g.out.drain(closeTimeout)
 	return g.stream.Close()
 }
 
-// Outlives tells whether the library may outlive the connection: see HangUp.
+// Outlives reports whether the library may outlive the connection; see HangUp.
 func (g *Guard) Outlives() bool { return g.forwards }
 
-// Idle tells since when the peer has said nothing, and whether it has anything under way: a call, or a capability
-// beside the bootstrap.
+// Idle returns when the peer last sent a message, and whether the peer is busy: it has a call in flight, or holds a
+// capability besides the bootstrap.
 func (g *Guard) Idle() (since time.Time, busy bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.heard, g.computing+len(g.waiting) > 0 || len(g.exports) > 1
 }
 
-// Decode returns the next message that the library may see. An error ends the connection; it is a *Refusal where the
-// peer broke the protocol.
+// Decode returns the next message for the library. An error ends the connection; it is a *Refusal if the peer broke the
+// protocol.
 func (g *Guard) Decode() (*capnp.Message, error) {
 	for {
 		if msg, err := g.take(); msg != nil || err != nil {
@@ -147,7 +149,7 @@ func (g *Guard) Decode() (*capnp.Message, error) {
 	}
 }
 
-// take returns a message that is ready for the library.
+// take returns the next message that is ready for the library.
 func (g *Guard) take() (*capnp.Message, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -167,8 +169,8 @@ func (g *Guard) take() (*capnp.Message, error) {
 	return msg, nil
 }
 
-// answerForPeer answers our questions in place of a peer that has gone. The library would do it only after every method
-// that it runs has returned, among them those that wait for such an answer.
+// answerForPeer answers our open questions on behalf of a peer that has gone. The library would answer them only after
+// all its running methods have returned, including those that wait for such an answer.
 func (g *Guard) answerForPeer() {
 	g.ready = nil
 	for id, q := range g.questions {
@@ -181,14 +183,13 @@ func (g *Guard) answerForPeer() {
 			g.pass(goneMessage(it.question))
 		}
 	}
-	g.waiting = nil // nobody is there for what they would answer
+	g.waiting = nil // their answers have no receiver any more
 }
 
-// lingers tells whether the connection has ended, and the library does not know it yet because calls are still under
-// way.
+// lingers reports whether the connection has ended without the library's knowledge, because calls are still in flight.
 func (g *Guard) lingers() bool { return g.forwards && g.refused != nil && !g.left && g.computing > 0 }
 
-// step reads and judges one frame, or waits until one may be read.
+// step reads and judges one frame, or waits until reading is allowed.
 func (g *Guard) step() error {
 	g.mu.Lock()
 	lingers := g.lingers()
@@ -213,7 +214,7 @@ func (g *Guard) step() error {
 	}
 }
 
-// receive judges a frame.
+// receive judges one frame.
 func (g *Guard) receive(f frame) error {
 	if err := g.checker.check(f.segments); err != nil {
 		return err
@@ -230,13 +231,13 @@ func (g *Guard) receive(f frame) error {
 	return g.judge(msg, f.size)
 }
 
-// readLimit is how many bytes of a message of that size may be read, counting again what is read again.
+// readLimit returns the read limit for a message of size bytes, in bytes; bytes that are read twice count twice.
 func readLimit(size int) uint64 { return uint64(readFactor*size + 1<<16) }
 
-// pass gives the library a message.
+// pass queues a message for the library.
 func (g *Guard) pass(msg *capnp.Message) { g.ready = append(g.ready, msg) }
 
-// end closes the connection. Where its peer was refused, it is told why, as far as it listens.
+// end closes the connection. A refused peer is first told the reason, if it reads.
 func (g *Guard) end(err error) error {
 	g.mu.Lock()
 	first := g.refused == nil
@@ -254,7 +255,7 @@ func (g *Guard) end(err error) error {
 	return err
 }
 
-// abort tells the peer the reason, unless a write is under way.
+// abort sends the peer the reason, unless a write is in progress.
 func (g *Guard) abort(refusal *Refusal) {
 	msg := abortMessage(refusal.Error())
 	defer msg.Release()

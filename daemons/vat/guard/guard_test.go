@@ -11,8 +11,8 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// TestAttacks lets a hostile peer do one thing, on a real socket against a real object: its connection ends for that
-// reason, and another one answers.
+// TestAttacks runs each attack on a real socket against a real object: the connection must end for the expected reason,
+// while another connection still answers.
 func TestAttacks(t *testing.T) {
 	neighbour := honest(t)
 	for _, a := range attacks() {
@@ -25,7 +25,7 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// suffer lets an attack run and returns what its connection was closed for, once it is.
+// suffer runs an attack, waits for the end of its connection, and returns the reason of the refusal.
 func suffer(t testing.TB, a attack) guard.Reason {
 	t.Helper()
 	var options []guard.Option
@@ -47,7 +47,7 @@ func suffer(t testing.TB, a attack) guard.Reason {
 		select {
 		case reason = <-reasons:
 		default:
-			t.Fatal("the connection ended for no reason")
+			t.Fatal("the connection ended without a refusal")
 		}
 	case <-time.After(limit):
 		conn.Close()
@@ -63,7 +63,7 @@ func suffer(t testing.TB, a attack) guard.Reason {
 	return reason
 }
 
-// honest connects an honest client and returns a call that must succeed.
+// honest connects an honest client and returns a function that makes a call, which must succeed.
 func honest(t testing.TB) func(testing.TB) {
 	t.Helper()
 	ours, theirs := sockets(t)
@@ -88,7 +88,7 @@ func honest(t testing.TB) func(testing.TB) {
 		defer release()
 		got, err := answer.Struct()
 		if err != nil {
-			t.Fatalf("an honest call fails: %v", err)
+			t.Fatalf("an honest call failed: %v", err)
 		}
 		if p, err := got.Ptr(1); err != nil || string(p.Data()) != "hello" {
 			t.Fatalf("an honest call got %q, %v", p.Data(), err)
@@ -96,7 +96,7 @@ func honest(t testing.TB) func(testing.TB) {
 	}
 }
 
-// TestSilent wants a first message where one is asked for, and only there.
+// TestSilent expects the refusal of a peer that sends no first message where one is required, and only there.
 func TestSilent(t *testing.T) {
 	_, p, reasons := serve(t, guard.HurryGreet(hurry))
 	defer p.socket.Close()

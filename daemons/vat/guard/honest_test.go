@@ -14,7 +14,7 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// A pair is an honest client and an honest server, both with a guard that must refuse neither.
+// A pair is an honest client and an honest server. Both have a guard, which must refuse neither.
 type pair struct {
 	testing.TB
 	ctx    context.Context
@@ -42,7 +42,7 @@ func newPair(t testing.TB) *pair {
 	return &pair{t, ctx, client}
 }
 
-// data calls a method with data and a capability, and returns the data it returns.
+// data calls a method with data and a capability, and returns the data in the result.
 func (p *pair) data(target capnp.Client, method uint16, data string, give capnp.Client) (string, error) {
 	answer, release := send(p.ctx, target, method, func(s capnp.Struct) error {
 		if give.IsValid() {
@@ -65,7 +65,7 @@ func dataOf(answer *capnp.Answer) (string, error) {
 	return string(p.Data()), err
 }
 
-// says wants a capability to echo.
+// says checks that a capability echoes data.
 func (p *pair) says(target capnp.Client, data string) {
 	p.Helper()
 	if got, err := p.data(target, echo, data, capnp.Client{}); err != nil || got != data {
@@ -73,11 +73,11 @@ func (p *pair) says(target capnp.Client, data string) {
 	}
 }
 
-// fails wants a call to fail and the connection to go on.
+// fails checks that a call fails and that the connection survives.
 func (p *pair) fails(target capnp.Client) {
 	p.Helper()
 	if _, err := p.data(target, echo, "x", capnp.Client{}); err == nil {
-		p.Error("a call on nothing succeeds")
+		p.Error("a call on nothing succeeded")
 	}
 	p.says(p.client, "still here")
 }
@@ -109,7 +109,7 @@ func TestHonestChunks(t *testing.T) {
 	wg.Wait()
 }
 
-// TestHonestMessageOfTheLargestSize passes just below the bound that the attack of one word too much is over.
+// TestHonestMessageOfTheLargestSize sends a message of the largest size; the attack is one word larger.
 func TestHonestMessageOfTheLargestSize(t *testing.T) {
 	p := newPair(t)
 	p.says(p.client, string(make([]byte, guard.MaxMessage-512)))
@@ -131,8 +131,8 @@ func TestHonestCallbacks(t *testing.T) {
 	wg.Wait()
 }
 
-// TestHonestPipelines calls on answers that are not there yet, as deep as MaxTransform calls, and on one that is an
-// exception.
+// TestHonestPipelines calls on answers that have not arrived yet, MaxTransform calls deep, and on one that turns out to
+// be an exception.
 func TestHonestPipelines(t *testing.T) {
 	p := newPair(t)
 	target := p.client
@@ -151,8 +151,8 @@ func TestHonestPipelines(t *testing.T) {
 	p.fails(answer.Field(0, nil).Client())
 }
 
-// TestCallsOnNothing calls on what an answer does not hold, once the answer is there: the guard returns an exception,
-// and goes on.
+// TestCallsOnNothing calls capabilities that an answer turns out not to contain: the guard returns an exception, and
+// the connection survives.
 func TestCallsOnNothing(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -179,7 +179,7 @@ func TestCallsOnNothing(t *testing.T) {
 	}
 }
 
-// TestHonestPromisesAsParameters passes capabilities of answers that are not there yet.
+// TestHonestPromisesAsParameters passes capabilities of answers that have not arrived yet.
 func TestHonestPromisesAsParameters(t *testing.T) {
 	p := newPair(t)
 	for i := range 50 {
@@ -194,8 +194,8 @@ func TestHonestPromisesAsParameters(t *testing.T) {
 	}
 }
 
-// TestHonestCapabilitiesComeBack gives our own object away and gets it back, and calls it before and after: embargoes
-// at work.
+// TestHonestCapabilitiesComeBack passes one of our objects to the peer, gets it back, and calls it before and after,
+// which exercises embargoes.
 func TestHonestCapabilitiesComeBack(t *testing.T) {
 	p := newPair(t)
 	for i := range 20 {
@@ -211,8 +211,7 @@ func TestHonestCapabilitiesComeBack(t *testing.T) {
 	}
 }
 
-// TestHonestPromisesResolve passes a promise of our own, which is resolved only later: to our own object, to theirs,
-// and to an error.
+// TestHonestPromisesResolve passes a promise that is resolved later: to our object, to the peer's, and to an error.
 func TestHonestPromisesResolve(t *testing.T) {
 	p := newPair(t)
 	for i := range 20 {
@@ -240,7 +239,7 @@ func TestHonestPromisesResolve(t *testing.T) {
 	}
 }
 
-// TestHonestCancel gives calls up: those under way, those that wait for them, and those that wait for room.
+// TestHonestCancel cancels calls: some in flight, some that wait for those, and some that wait for room.
 func TestHonestCancel(t *testing.T) {
 	p := newPair(t)
 	ctx, cancel := context.WithCancel(p.ctx)
@@ -252,7 +251,7 @@ func TestHonestCancel(t *testing.T) {
 			defer releaseNext()
 			defer release()
 			if _, err := next.Struct(); err == nil {
-				t.Error("a cancelled call succeeds")
+				t.Error("a cancelled call succeeded")
 			}
 		})
 	}
@@ -261,7 +260,7 @@ func TestHonestCancel(t *testing.T) {
 	p.says(p.client, "still here")
 }
 
-// TestHonestReuse asks for the same again and again: ids come and go on both sides.
+// TestHonestReuse makes the same calls again and again, so that both sides reuse ids.
 func TestHonestReuse(t *testing.T) {
 	p := newPair(t)
 	for i := range 300 {
@@ -271,7 +270,7 @@ func TestHonestReuse(t *testing.T) {
 	}
 }
 
-// TestHonestOrder sends calls without waiting: on a promise, and on what it becomes. They arrive as they were sent.
+// TestHonestOrder sends calls without waiting: on a promise, and on its resolution. They must arrive in the order sent.
 func TestHonestOrder(t *testing.T) {
 	p := newPair(t)
 	answer, release := send(p.ctx, p.client, fresh, nil)
@@ -288,13 +287,13 @@ func TestHonestOrder(t *testing.T) {
 	}
 	for i, s := range all {
 		if got, err := dataOf(s.answer); err != nil || got != fmt.Sprint(i) {
-			t.Errorf("call %d was number %q, %v", i, got, err)
+			t.Errorf("call %d arrived as number %q, %v", i, got, err)
 		}
 		s.release()
 	}
 }
 
-// TestPeerDiesInCallback ends the client while the server's method waits for it: the method ends, too.
+// TestPeerDiesInCallback ends the client while a method of the server waits for it: the method must return.
 func TestPeerDiesInCallback(t *testing.T) {
 	ours, theirs := sockets(t)
 	over := make(chan error, 1)
@@ -310,7 +309,7 @@ func TestPeerDiesInCallback(t *testing.T) {
 	_, release := send(context.Background(), client, 0,
 		func(s capnp.Struct) error { return setCap(s, 0, own.AddRef()) })
 	defer release()
-	<-over // it has begun to wait
+	<-over // it has started to wait
 	conn.Close()
 	if err := <-over; !vat.Disconnected(err) {
 		t.Errorf("the method's own call ended with %v, want disconnected", err)

@@ -5,8 +5,8 @@ import (
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// judge looks at one message of the peer, of which the pointers have been checked, and queues what the library shall
-// see of it.
+// judge checks one message of the peer, whose pointers have been checked already, and queues what the library may see
+// of it.
 func (g *Guard) judge(msg *capnp.Message, size int) error {
 	m, err := rpccp.ReadRootMessage(msg)
 	if err != nil || !whole(capnp.Struct(m)) {
@@ -43,8 +43,8 @@ func (g *Guard) judge(msg *capnp.Message, size int) error {
 	}
 }
 
-// whole tells that a struct is there, with the first word of its data: that is where the protocol has ids and kinds,
-// which the guard rewrites in place.
+// whole reports whether s is present with the first word of its data. That word holds ids and kinds, which the guard
+// rewrites in place.
 func whole(s capnp.Struct) bool { return s.IsValid() && s.Size().DataSize >= wordSize }
 
 func (g *Guard) judgeBootstrap(msg *capnp.Message, m rpccp.Message) error {
@@ -83,7 +83,7 @@ func (g *Guard) judgeCall(msg *capnp.Message, m rpccp.Message, size int) error {
 	if err != nil {
 		return refuse(Malformed)
 	}
-	// The target and the parameters come before the question is open: it may not refer to itself.
+	// The target and parameters are read before the question is opened, because they must not refer to it.
 	if err := g.readTarget(it, target); err != nil {
 		return err
 	}
@@ -138,14 +138,14 @@ func (g *Guard) judgeReturn(msg *capnp.Message, m rpccp.Message, size int) error
 	return g.closeQuestion(ret.AnswerId(), q, it, ret.ReleaseParamCaps())
 }
 
-// closeQuestion takes the Return of a question of ours.
+// closeQuestion handles the Return of one of our questions.
 func (g *Guard) closeQuestion(id uint32, q *question, it *item, releaseParams bool) error {
 	q.returned = true
 	if q.finished {
 		g.abandoned--
 		delete(g.questions, id)
 	}
-	if q.dropped { // The library drops all of it, too.
+	if q.dropped { // the library drops the results, too
 		for _, local := range it.imports {
 			g.forget(local)
 		}
@@ -190,8 +190,8 @@ func (g *Guard) judgeRelease(msg *capnp.Message, m rpccp.Message) error {
 	return g.giveUp(rel.Id(), rel.ReferenceCount(), msg)
 }
 
-// judgeDisembargo takes the two kinds that two vats have for each other: the peer's own, for a capability of its own
-// that it called through an answer of ours, and its reply to ours.
+// judgeDisembargo handles the two kinds of disembargo that exist between two vats: the peer's own, for a capability of
+// the peer's that it called through one of our answers, and the reply to one of ours.
 func (g *Guard) judgeDisembargo(msg *capnp.Message, m rpccp.Message, size int) error {
 	d, err := m.Disembargo()
 	if err != nil || !whole(capnp.Struct(d)) {
@@ -232,8 +232,8 @@ func (g *Guard) judgeDisembargo(msg *capnp.Message, m rpccp.Message, size int) e
 	}
 }
 
-// judgeResolve takes what a promise became. The library has taken the promise for a hosted capability, and goes on to
-// call it; what it became is given back.
+// judgeResolve handles the resolution of a promise. The library has taken the promise for a hosted capability and keeps
+// calling it, so what the promise resolved to is released.
 func (g *Guard) judgeResolve(m rpccp.Message) error {
 	res, err := m.Resolve()
 	if err != nil || !whole(capnp.Struct(res)) {

@@ -19,22 +19,22 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// limit ends a wait that should have ended long before.
+// limit bounds each wait. It is far longer than any wait should take.
 const limit = 60 * time.Second
 
-// The interface that the tests serve. Every method takes and returns a struct of two pointers.
+// The interface that the tests serve. Each method takes and returns a struct with two pointers.
 const iface = 0xf00df00df00df00d
 
 const (
 	echo  uint16 = iota // returns its parameters
 	block               // returns when it is cancelled
 	fresh               // returns a new object like itself, in pointer 0
-	// calls echo on the capability in pointer 0, with the data in pointer 1, and returns what it gets
+	// calls echo on the capability in pointer 0, with the data in pointer 1, and returns the result
 	callback
 	empty // returns no results at all
 	large // returns largeSize bytes in pointer 1
-	fail  // returns an exception
-	count // returns how many calls of it the object has had before, as text in pointer 1
+	fail  // throws an exception
+	count // returns the number of earlier calls of it on this object, as text in pointer 1
 	methods
 )
 
@@ -64,8 +64,8 @@ func object() capnp.Client {
 	return capnp.NewClient(server.New(table, nil, nil))
 }
 
-// waiter returns an object whose one method calls block on the capability it is given, and tells when it begins to wait
-// and how that ends.
+// waiter returns an object whose only method calls block on the capability it is given. It sends on over when that call
+// starts and when it ends.
 func waiter(over chan<- error) capnp.Client {
 	return capnp.NewClient(server.New([]server.Method{{
 		Method: capnp.Method{InterfaceID: iface},
@@ -147,7 +147,7 @@ func setCap(s capnp.Struct, field uint16, client capnp.Client) error {
 	return s.SetPtr(field, capnp.NewInterface(s.Segment(), s.Message().CapTable().Add(client)).ToPtr())
 }
 
-// send calls a method of the test's interface.
+// send calls a method of the test interface.
 func send(ctx context.Context, client capnp.Client, method uint16,
 	args func(capnp.Struct) error) (*capnp.Answer, capnp.ReleaseFunc) {
 	return client.SendCall(ctx, capnp.Send{
@@ -155,7 +155,7 @@ func send(ctx context.Context, client capnp.Client, method uint16,
 	})
 }
 
-// sockets returns both ends of a fresh connection.
+// sockets returns both ends of a new connection.
 func sockets(t testing.TB) (ours, theirs *net.UnixConn) {
 	t.Helper()
 	a, b, err := plat.StreamPair()
@@ -175,7 +175,7 @@ func sockets(t testing.TB) (ours, theirs *net.UnixConn) {
 	return one.(*net.UnixConn), other.(*net.UnixConn)
 }
 
-// serve serves a fresh object on a fresh connection. The reason of a refusal comes over the channel.
+// serve serves a new object on a new connection. The reason of a refusal is sent on the channel.
 func serve(t testing.TB, options ...guard.Option) (*vat.Conn, *peer, <-chan guard.Reason) {
 	t.Helper()
 	ours, theirs := sockets(t)
@@ -186,14 +186,14 @@ func serve(t testing.TB, options ...guard.Option) (*vat.Conn, *peer, <-chan guar
 	return conn, p, reasons
 }
 
-// A peer speaks the protocol by hand: whatever the test likes.
+// A peer speaks the protocol by hand, so that a test can send anything.
 type peer struct {
 	socket *net.UnixConn
 	dec    *capnp.Decoder
-	record io.Writer // what it says after the bootstrap goes here too, if set
+	record io.Writer // also gets what is sent after the bootstrap, if set
 }
 
-// raw writes bytes. Errors do not matter: the other side has closed.
+// raw writes bytes. It ignores errors, because the other side may have closed the connection.
 func (p *peer) raw(b []byte) {
 	if p.record != nil {
 		p.record.Write(b)
@@ -205,7 +205,7 @@ func (p *peer) raw(b []byte) {
 // say sends one message.
 func (p *peer) say(build func(rpccp.Message)) { p.raw(message(build)) }
 
-// message builds the bytes of one message.
+// message returns the bytes of one message.
 func message(build func(rpccp.Message)) []byte {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	defer msg.Release()
@@ -221,7 +221,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// hear waits for a message of a kind and passes over others. It returns false when the connection has ended.
+// hear waits for a message of this kind and skips others. It returns false when the connection has ended.
 func (p *peer) hear(kind rpccp.Message_Which) bool {
 	p.socket.SetReadDeadline(time.Now().Add(limit))
 	for {
@@ -239,16 +239,16 @@ func (p *peer) hear(kind rpccp.Message_Which) bool {
 	}
 }
 
-// drain reads whatever comes until the connection ends.
+// drain reads until the connection ends.
 func (p *peer) drain() {
 	p.socket.SetReadDeadline(time.Time{})
 	go io.Copy(io.Discard, p.socket)
 }
 
-// served is the export id of the object that every connection serves: the first.
+// served is the export id of the object that every connection serves, which is the first.
 const served = 0
 
-// bootstrap gets hold of the served object.
+// bootstrap gets the served object.
 func (p *peer) bootstrap() {
 	record := p.record
 	p.record = nil
@@ -264,7 +264,7 @@ func (p *peer) ask(question uint32) {
 	p.say(func(m rpccp.Message) { must(m.NewBootstrap()).SetQuestionId(question) })
 }
 
-// A where is a call's target.
+// A where fills in a call's target.
 type where func(rpccp.MessageTarget)
 
 func imported(id uint32) where {
@@ -283,7 +283,7 @@ func promise(p rpccp.PromisedAnswer, question uint32, fields ...uint16) {
 	}
 }
 
-// A with fills one descriptor of a capability table.
+// A with fills in one descriptor of a capability table.
 type with func(rpccp.CapDescriptor)
 
 func hosted(id uint32) with      { return func(d rpccp.CapDescriptor) { d.SetSenderHosted(id) } }
@@ -293,7 +293,7 @@ func inAnswer(q uint32, f ...uint16) with {
 	return func(d rpccp.CapDescriptor) { promise(must(d.NewReceiverAnswer()), q, f...) }
 }
 
-// call calls a method, with capabilities in its parameters; the first of them is in pointer 0.
+// call calls a method with capabilities in its parameters; the first is in pointer 0.
 func (p *peer) call(question uint32, target where, method uint16, caps ...with) {
 	p.say(func(m rpccp.Message) { fillCall(m, question, target, method, caps...) })
 }
@@ -332,7 +332,7 @@ func (p *peer) finish(question uint32, release bool) {
 	})
 }
 
-// release gives up references.
+// release releases references.
 func (p *peer) release(id, count uint32) {
 	p.say(func(m rpccp.Message) {
 		rel := must(m.NewRelease())
@@ -341,7 +341,7 @@ func (p *peer) release(id, count uint32) {
 	})
 }
 
-// answer returns results with capabilities for a question of the other side.
+// answer answers a question of the other side with results that contain capabilities.
 func (p *peer) answer(question uint32, caps ...with) {
 	p.say(func(m rpccp.Message) {
 		ret := must(m.NewReturn())
@@ -369,15 +369,15 @@ func (p *peer) resolve(id uint32, to with) {
 	})
 }
 
-// kind sends a message of any kind, without content.
+// kind sends an empty message of any kind.
 func (p *peer) kind(which uint16) {
 	p.say(func(m rpccp.Message) { capnp.Struct(m).SetUint16(0, which) })
 }
 
-// words sends a frame of one segment.
+// words sends a frame with one segment.
 func (p *peer) words(w ...uint64) { p.raw(segments(w)) }
 
-// segments frames segments of words.
+// segments returns a frame with these segments of words.
 func segments(all ...[]uint64) []byte {
 	var b strings.Builder
 	put := func(v uint64, n int) {

@@ -5,7 +5,7 @@ import (
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// made builds a message of the guard's own. It cannot fail: it allocates a few words.
+// made builds one of the guard's own messages. It cannot fail, because it allocates only a few words.
 func made(build func(rpccp.Message) error) *capnp.Message {
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
 	m, err := rpccp.NewRootMessage(seg)
@@ -19,7 +19,7 @@ func made(build func(rpccp.Message) error) *capnp.Message {
 	return msg
 }
 
-// releaseMessage gives up references to a capability.
+// releaseMessage releases references to a capability.
 func releaseMessage(id, count uint32) *capnp.Message {
 	return made(func(m rpccp.Message) error {
 		rel, err := m.NewRelease()
@@ -32,12 +32,12 @@ func releaseMessage(id, count uint32) *capnp.Message {
 	})
 }
 
-// exceptionMessage returns a question of the peer with an exception.
+// exceptionMessage answers a question of the peer with an exception.
 func exceptionMessage(question uint32, why string) *capnp.Message {
 	return returnMessage(question, rpccp.Exception_Type_failed, why)
 }
 
-// goneMessage returns a question of ours in place of a peer that has gone.
+// goneMessage answers one of our questions on behalf of a peer that has gone.
 func goneMessage(question uint32) *capnp.Message {
 	return returnMessage(question, rpccp.Exception_Type_disconnected, "connection closed")
 }

@@ -8,12 +8,12 @@ import (
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// errSwallow keeps a message of the library from the peer.
+// errSwallow marks a message of the library that the peer must not see.
 var errSwallow = errors.New("not for the peer")
 
-// Encode notes what a message of the library changes, and writes it. A late or failed write ends the connection: the
-// library would go on with a torn stream. A question that is noted fails by its Return from answerForPeer alone: the
-// library would reject it a second time.
+// Encode records what a message of the library changes, and writes it. A late or failed write ends the connection,
+// because the library would otherwise go on writing to a torn stream. Encode returns no error for a question that has
+// been recorded: answerForPeer fails it with a Return, and the library would reject it a second time.
 func (g *Guard) Encode(msg *capnp.Message) error {
 	m, err := rpccp.ReadRootMessage(msg)
 	if err != nil {
@@ -33,12 +33,12 @@ func (g *Guard) Encode(msg *capnp.Message) error {
 	return nil
 }
 
-// asks tells that a message of the library is a question.
+// asks reports whether a message of the library is a question.
 func asks(m rpccp.Message) bool {
 	return m.Which() == rpccp.Message_Which_call || m.Which() == rpccp.Message_Which_bootstrap
 }
 
-// write writes one message, now or with others.
+// write writes one message. Unless now is set, it may wait to be written together with others.
 func (g *Guard) write(msg *capnp.Message, now bool) error {
 	err := g.out.add(msg, now)
 	if err != nil {
@@ -47,7 +47,7 @@ func (g *Guard) write(msg *capnp.Message, now bool) error {
 	return err
 }
 
-// unread is the refusal of a peer that left a message unread, or the error of a stream that broke otherwise.
+// unread returns a refusal if the peer left a message unread, or else the stream's error.
 func unread(err error) error {
 	if late(err) {
 		return refuse(NeverReads)
@@ -55,8 +55,8 @@ func unread(err error) error {
 	return err
 }
 
-// note brings the tables up to date with a message that is about to be written, and puts the peer's ids where the
-// library has its own. It tells whether somebody waits for this message and for nothing else on the connection.
+// note updates the tables for a message that is about to be written, and replaces the library's ids by the peer's.
+// alone reports whether the sender waits for this message while nothing else is in flight on the connection.
 func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -67,7 +67,7 @@ func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 		return false, errors.Join(err, errSwallow)
 	}
 	if g.refused != nil && (g.answered || !asks(m)) {
-		// as from a closed socket: the caller is disconnected
+		// The same error as from a closed socket, so that the caller sees a disconnect.
 		return false, &net.OpError{Op: "write", Net: "rpc", Err: g.refused}
 	}
 	defer g.wake()
@@ -123,7 +123,7 @@ func (g *Guard) noteCall(m rpccp.Message) error {
 	return nil
 }
 
-// translate gives a target the peer's id.
+// translate replaces the library's ids in a target by the peer's.
 func (g *Guard) translate(target rpccp.MessageTarget) {
 	if target.Which() == rpccp.MessageTarget_Which_importedCap {
 		if wire, known := g.imports[target.ImportedCap()]; known {
@@ -132,8 +132,8 @@ func (g *Guard) translate(target rpccp.MessageTarget) {
 	}
 }
 
-// grant counts the capabilities of ours that parameters or results give the peer, and returns their ids. A promise is
-// passed as what it stands for until it is resolved: a capability that we host.
+// grant counts our capabilities that parameters or results give to the peer, and returns their ids. An unresolved
+// promise is passed as a capability that we host.
 func (g *Guard) grant(p rpccp.Payload) ([]uint32, error) {
 	table, err := p.CapTable()
 	if err != nil {
@@ -157,7 +157,7 @@ func (g *Guard) grant(p rpccp.Payload) ([]uint32, error) {
 	return granted, g.count(granted)
 }
 
-// count adds references to what the peer holds.
+// count adds references for capabilities that the peer now holds.
 func (g *Guard) count(granted []uint32) error {
 	for _, id := range granted {
 		e := g.exports[id]
@@ -203,7 +203,8 @@ func (g *Guard) noteFinish(m rpccp.Message) error {
 	}
 }
 
-// noteRelease gives the peer back a reference. One that it never saw used it does not hear of.
+// noteRelease passes on the release of one of the peer's capabilities. A reference that the guard no longer has is not
+// released again.
 func (g *Guard) noteRelease(m rpccp.Message) error {
 	rel, err := m.Release()
 	if err != nil {
@@ -217,8 +218,8 @@ func (g *Guard) noteRelease(m rpccp.Message) error {
 	return nil
 }
 
-// noteResolve keeps a resolved promise from the peer, which was not told that it is one, and has the library take back
-// what it counted as given with it.
+// noteResolve swallows the Resolve of a promise, because the peer was told that it is a hosted capability. The library
+// gets back the references that it counted for the Resolve.
 func (g *Guard) noteResolve(m rpccp.Message) error {
 	res, err := m.Resolve()
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// errWoken interrupts a read because a message is ready for the library.
+// errWoken ends a read because a message is ready for the library.
 var errWoken = errors.New("woken")
 
-// A reader is the guard's end of the stream: it sets the deadline of every read by the state of the connection.
+// A reader is the guard's view of the stream. It sets the deadline of each read from the state of the connection.
 type reader Guard
 
 func (r *reader) Read(p []byte) (int, error) {
@@ -24,7 +24,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// arm begins a read, unless a message is ready.
+// arm prepares a read, unless a message is ready.
 func (g *Guard) arm() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -48,14 +48,14 @@ func (g *Guard) arm() error {
 	return nil
 }
 
-// wake interrupts a read under way if there is something for the library.
+// wake ends a read in progress if something is ready for the library.
 func (g *Guard) wake() {
 	if len(g.ready) > 0 {
 		g.interrupt()
 	}
 }
 
-// interrupt ends a read under way, so that the next one has the deadline that is right now.
+// interrupt ends a read in progress, so that the next one gets the current deadline.
 func (g *Guard) interrupt() {
 	if g.reading {
 		g.deadline = time.Unix(1, 0)
@@ -63,7 +63,7 @@ func (g *Guard) interrupt() {
 	}
 }
 
-// due returns when the peer is to be refused if nothing comes, and why. The zero time is never.
+// due returns when the peer is to be refused if nothing arrives before, and why. The zero time means never.
 func (g *Guard) due() (at time.Time, reason Reason) {
 	sooner := func(t time.Time, r Reason) {
 		if at.IsZero() || t.Before(at) {
@@ -82,7 +82,7 @@ func (g *Guard) due() (at time.Time, reason Reason) {
 	return at, reason
 }
 
-// overdue is for a read that a deadline ended: the peer's, or one that woke the reader.
+// overdue handles an expired read deadline: the peer is late, or the reader was woken.
 func (g *Guard) overdue() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -95,14 +95,14 @@ func (g *Guard) overdue() error {
 	return nil
 }
 
-// full tells that no further call may be computed.
+// full reports whether no further call may be computed.
 func (g *Guard) full() bool { return g.computing >= MaxCalls || g.overAnswers() }
 
 func (g *Guard) overAnswers() bool {
 	return g.returned >= MaxAnswers || g.resultBytes >= MaxAnswerBytes
 }
 
-// choked tells that nothing more may be read.
+// choked reports whether nothing more may be read.
 func (g *Guard) choked() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -119,7 +119,7 @@ func (g *Guard) stuckSince() time.Time {
 	return g.stuck
 }
 
-// move notes that something left the tables.
+// move records that something was removed from the tables.
 func (g *Guard) move() {
 	g.stuck = time.Time{}
 	select {
@@ -128,8 +128,8 @@ func (g *Guard) move() {
 	}
 }
 
-// awaitRoom waits until something leaves the tables. An honest peer may have to wait, but not for ever: where it cannot
-// go on because what it would say next is behind what is not read, it loses the connection.
+// awaitRoom waits until something is removed from the tables. An honest peer may have to wait there, but not forever: a
+// peer whose next message could free the tables, but is stuck behind unread ones, loses its connection.
 func (g *Guard) awaitRoom() error {
 	g.mu.Lock()
 	wait := time.Until(g.stuckSince().Add(g.patience.stall))

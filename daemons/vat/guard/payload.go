@@ -5,32 +5,32 @@ import (
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// An item is a message of the peer that may have to wait before the library sees it.
+// An item is one message of the peer, which may have to wait before the library sees it.
 type item struct {
 	msg  *capnp.Message
 	size int
 	call *answer // its question; nil for a Return or Disembargo
 
-	question uint32 // ours, for a Return
+	question uint32 // for a Return: our question
 
-	target *answer // where it is for an answer,
+	target *answer // the answer it is addressed to, if any,
 	fields []uint16
-	export uint32 // else the capability it is for
+	export uint32 // or else the capability
 
-	lane lane // while it waits
+	lane lane // its lane while it waits
 
-	exports  []uint32   // our capabilities that it refers to, its target's among them
-	promised []promised // the answers among its capabilities
-	imports  []uint32   // the library's ids of the peer's capabilities in it
+	exports  []uint32   // our capabilities that it refers to, including its target's
+	promised []promised // those of its capabilities that are in answers
+	imports  []uint32   // the library's ids for the peer's capabilities in it
 }
 
-// A promised is a capability that is, or will be, in an answer of ours.
+// A promised is a capability that is in one of our answers, or will be.
 type promised struct {
 	descriptor rpccp.CapDescriptor
 	answer     *answer
 }
 
-// readTarget reads what a call or disembargo is for.
+// readTarget reads the target of a call or disembargo.
 func (g *Guard) readTarget(it *item, target rpccp.MessageTarget) error {
 	if !whole(capnp.Struct(target)) {
 		return refuse(Malformed)
@@ -51,7 +51,7 @@ func (g *Guard) readTarget(it *item, target rpccp.MessageTarget) error {
 	}
 }
 
-// refer notes that a message refers to a capability of ours.
+// refer records that a message refers to one of our capabilities.
 func (g *Guard) refer(it *item, id uint32) error {
 	if e := g.exports[id]; e == nil || e.refs == 0 {
 		return refuse(BadCapabilityID)
@@ -60,7 +60,7 @@ func (g *Guard) refer(it *item, id uint32) error {
 	return nil
 }
 
-// readPromised reads a place in an answer, and gives it the library's id.
+// readPromised reads a reference to a place in an answer, and replaces its id by the library's.
 func (g *Guard) readPromised(p rpccp.PromisedAnswer) (*answer, []uint16, error) {
 	if !whole(capnp.Struct(p)) {
 		return nil, nil, refuse(Malformed)
@@ -98,7 +98,7 @@ func readTransform(p rpccp.PromisedAnswer) ([]uint16, error) {
 	return fields, nil
 }
 
-// readShape checks a target that nobody looks at.
+// readShape checks the form of a target that is not used.
 func readShape(target rpccp.MessageTarget) error {
 	if !whole(capnp.Struct(target)) {
 		return refuse(Malformed)
@@ -138,7 +138,7 @@ func (g *Guard) readPayload(it *item, p rpccp.Payload) error {
 	return nil
 }
 
-// readCapability reads one capability, and gives it the library's ids.
+// readCapability reads one capability, and replaces its ids by the library's.
 func (g *Guard) readCapability(it *item, d rpccp.CapDescriptor) error {
 	if d.Which() != rpccp.CapDescriptor_Which_none && !whole(capnp.Struct(d)) {
 		return refuse(Malformed)
@@ -172,7 +172,7 @@ func (g *Guard) readCapability(it *item, d rpccp.CapDescriptor) error {
 	}
 }
 
-// hold gives a reference to a capability of the peer an id that the library does not use.
+// hold registers a reference to one of the peer's capabilities, under an id that the library does not use yet.
 func (g *Guard) hold(it *item, d rpccp.CapDescriptor, wire uint32) error {
 	if len(g.imports) >= MaxImports {
 		return refuse(TooManyImports)

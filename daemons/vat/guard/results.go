@@ -7,11 +7,11 @@ import (
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// maxPlaces bounds the capabilities of one answer that a later call may name.
+// maxPlaces bounds the capabilities in one answer that later calls may address.
 const maxPlaces = 1024
 
-// noteReturn ends a question of the peer. What waits for the answer goes on before anything that the peer says once it
-// has the answer.
+// noteReturn ends a question of the peer. Messages that wait for the answer go on before any that the peer sends after
+// it has seen the answer.
 func (g *Guard) noteReturn(m rpccp.Message) error {
 	ret, err := m.Return()
 	if err != nil {
@@ -30,7 +30,7 @@ func (g *Guard) noteReturn(m rpccp.Message) error {
 		g.callBytes -= a.callBytes
 	}
 	g.move()
-	a.cancelled = a.cancelled && a.held == nil // else the Finish comes now, as far as the library is concerned
+	a.cancelled = a.cancelled && a.held == nil // otherwise the Finish follows now, as far as the library knows
 	if err := g.noteResults(a, ret); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (g *Guard) noteReturn(m rpccp.Message) error {
 		g.drop(a)
 	}
 	if g.overAnswers() && g.stuck.IsZero() {
-		g.interrupt() // The peer's time to finish begins.
+		g.interrupt() // the time for the peer to finish starts
 	}
 	if a.users > 0 {
 		g.relane(a)
@@ -50,7 +50,7 @@ func (g *Guard) noteReturn(m rpccp.Message) error {
 	return g.finishHeld(a)
 }
 
-// finishHeld takes the Finish that was held until the Return.
+// finishHeld handles the Finish that was held back until the Return.
 func (g *Guard) finishHeld(a *answer) error {
 	if a.held == nil {
 		return nil
@@ -66,7 +66,7 @@ func (g *Guard) finishHeld(a *answer) error {
 	return g.finishReturned(a, a.held, fin)
 }
 
-// noteResults remembers what of the results a later message may refer to.
+// noteResults records what later messages may address in the results.
 func (g *Guard) noteResults(a *answer, ret rpccp.Return) error {
 	if ret.Which() != rpccp.Return_Which_results {
 		a.failed = true
@@ -85,7 +85,7 @@ func (g *Guard) noteResults(a *answer, ret rpccp.Return) error {
 	if !results.HasCapTable() {
 		return nil
 	}
-	if a.cancelled && a.dropResults { // The library has taken back already what it gives here.
+	if a.cancelled && a.dropResults { // the library has already taken these back
 		return g.translateResults(results)
 	}
 	if a.exports, err = g.grant(results); err != nil || a.cancelled {
@@ -103,7 +103,8 @@ func (g *Guard) noteResults(a *answer, ret rpccp.Return) error {
 	return nil
 }
 
-// translateResults gives the descriptors of results the peer's ids without counting them.
+// translateResults replaces the library's ids in the capability descriptors of results by the peer's, without counting
+// references.
 func (g *Guard) translateResults(results rpccp.Payload) error {
 	granted, err := g.grant(results)
 	if err != nil {

@@ -14,19 +14,19 @@ import (
 // soak is how long TestSoak lasts: `go test ./daemons/vat/guard -run TestSoak -timeout 0 -args -soak 10m`.
 var soak = flag.Duration("soak", 2*time.Second, "how long TestSoak lasts")
 
-// What may be more after a soak than before it, whatever its length.
+// How much the footprint may grow during a soak, regardless of its length.
 const (
 	spareGoroutines = 16
 	spareFiles      = 4
 	spareHeap       = 16 << 20 // bytes
 )
 
-// TestSoak wants no growth of goroutines, descriptors or heap. How long honest calls take, alone and beside the
-// attackers, it prints.
+// TestSoak checks that goroutines, descriptors and heap do not grow. It logs how long honest calls take, alone and
+// beside the attackers.
 func TestSoak(t *testing.T) {
 	clients := []*pair{newPair(t), newPair(t)}
 	alone := measure(clients, *soak/4)
-	storm(t, *soak/4) // pools fill
+	storm(t, *soak/4) // fills pools
 	before := settled(t)
 
 	done := make(chan int)
@@ -44,8 +44,8 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// A tally counts calls by how long they took, in steps of ten microseconds. Its size does not depend on their number:
-// it is part of the footprint that must not grow.
+// A tally counts calls by duration, in steps of ten microseconds. Its size does not depend on the number of calls,
+// because it is part of the footprint that must not grow.
 type tally struct {
 	calls int
 	steps [1 << 14]int
@@ -58,7 +58,7 @@ func (l *tally) add(took time.Duration) {
 	l.steps[min(int(took/step), len(l.steps)-1)]++
 }
 
-// p99 is how long all but one in a hundred calls took at most.
+// p99 returns the 99th percentile of the durations.
 func (l *tally) p99() time.Duration {
 	left := l.calls / 100
 	for i := len(l.steps) - 1; i > 0; i-- {
@@ -69,7 +69,7 @@ func (l *tally) p99() time.Duration {
 	return step
 }
 
-// measure has each client call without pause, and returns how long the calls took.
+// measure has each client make calls without pause for d, and tallies their durations.
 func measure(clients []*pair, d time.Duration) *tally {
 	var mu sync.Mutex
 	all := &tally{}
@@ -91,7 +91,7 @@ func measure(clients []*pair, d time.Duration) *tally {
 	return all
 }
 
-// storm runs random attacks one after the other, and returns how many.
+// storm runs random attacks, one after the other, for d, and returns their number.
 func storm(t *testing.T, d time.Duration) int {
 	all, random := attacks(), rand.New(rand.NewPCG(1, 2))
 	n := 0
@@ -104,17 +104,17 @@ func storm(t *testing.T, d time.Duration) int {
 	return n
 }
 
-// A footprint is what a process holds.
+// A footprint is what the process holds.
 type footprint struct {
 	goroutines, files int
 	heap              uint64
 }
 
-// steadyLooks is how many looks in a row must see no shrinking: on a busy machine what ends now and then waits for its
-// turn.
+// steadyLooks is how many measurements in a row must show no decrease: on a busy machine, goroutines that are ending
+// sometimes have to wait for their turn.
 const steadyLooks = 10
 
-// settled returns the footprint once it does not shrink any more.
+// settled returns the footprint once it has stopped shrinking.
 func settled(t testing.TB) footprint {
 	t.Helper()
 	last := footprint{heap: ^uint64(0), goroutines: 1 << 30}
@@ -136,7 +136,7 @@ func settled(t testing.TB) footprint {
 	}
 }
 
-// descriptors counts the open descriptors of this process.
+// descriptors returns the number of open descriptors of this process.
 func descriptors(t testing.TB) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -146,7 +146,7 @@ func descriptors(t testing.TB) int {
 	return len(entries)
 }
 
-// TestNothingStays runs every quick attack once and once more: the second time leaves nothing that the first did not.
+// TestNothingStays runs each quick attack twice: the second run must leave nothing more than the first.
 func TestNothingStays(t *testing.T) {
 	round := func() footprint {
 		for _, a := range attacks() {

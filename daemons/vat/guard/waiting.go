@@ -4,13 +4,14 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// A lane is what messages must not overtake one another for: one capability, or one answer.
+// A lane is one capability or one answer. Messages in the same lane must not overtake each other.
 type lane struct {
 	answer *answer
 	export uint32
 }
 
-// laneOf returns an item's. A place in an answer that holds a capability of ours is that capability.
+// laneOf returns an item's lane. A place in an answer that holds one of our capabilities belongs to that capability's
+// lane.
 func laneOf(it *item) lane {
 	if it.target == nil {
 		return lane{export: it.export}
@@ -21,10 +22,10 @@ func laneOf(it *item) lane {
 	return lane{answer: it.target}
 }
 
-// flows tells whether the item must keep its place in a lane. Returns do not.
+// flows reports whether the item must keep its place in a lane. Returns need not.
 func (it *item) flows() bool { return it.call != nil || it.target != nil }
 
-// known tells that every answer the item refers to is there, or never will be.
+// known reports whether each answer that the item refers to has returned, or never will.
 func (it *item) known() bool {
 	if it.target != nil && !it.target.over() {
 		return false
@@ -39,7 +40,7 @@ func (it *item) known() bool {
 
 func (a *answer) over() bool { return a.stage == returned || a.cancelled }
 
-// submit gives the item to the library, or has it wait.
+// submit gives the item to the library, or makes it wait.
 func (g *Guard) submit(it *item) {
 	if !it.known() || it.call != nil && g.full() || it.flows() && g.lanes[laneOf(it)] > 0 {
 		g.park(it)
@@ -48,7 +49,7 @@ func (g *Guard) submit(it *item) {
 	g.deliver(it)
 }
 
-// park has an item wait. What it refers to stays until it has gone.
+// park makes an item wait. What it refers to is kept until it has gone.
 func (g *Guard) park(it *item) {
 	if it.target != nil {
 		it.target.users++
@@ -82,8 +83,7 @@ func (g *Guard) exit(it *item) {
 	}
 }
 
-// relane puts what waits for a call on an answer, which has just returned, into the lanes of the capabilities that it
-// holds.
+// relane moves the items that wait for an answer that has just returned to the lanes of the capabilities in it.
 func (g *Guard) relane(a *answer) {
 	for _, it := range g.waiting {
 		if it.target == a {
@@ -93,9 +93,9 @@ func (g *Guard) relane(a *answer) {
 	}
 }
 
-// admit delivers what need not wait any longer, in the order in which it came.
+// admit delivers the items that no longer have to wait, in order of arrival.
 func (g *Guard) admit() {
-	var behind map[lane]bool // lanes of those passed over
+	var behind map[lane]bool // lanes of the items passed over
 	kept := g.waiting[:0]
 	for i, it := range g.waiting {
 		if g.full() && g.others == 0 {
@@ -116,7 +116,7 @@ func (g *Guard) admit() {
 	g.waiting = kept
 }
 
-// leave ends an item's wait; do sends it on its way, and what came after it follows.
+// leave ends an item's wait: do sends it on its way, and later items may follow.
 func (g *Guard) leave(it *item, do func(*item)) {
 	if it.call == nil {
 		g.others--
@@ -150,8 +150,7 @@ func (g *Guard) unuse(a *answer) {
 	}
 }
 
-// deliver gives the library an item, of which everything is known. A call that can reach nothing gets its exception
-// here.
+// deliver gives the library an item whose answers are all known. A call that can reach nothing gets its exception here.
 func (g *Guard) deliver(it *item) {
 	for _, p := range it.promised {
 		if p.answer.ours || p.answer.cancelled {
@@ -170,7 +169,8 @@ func (g *Guard) deliver(it *item) {
 	g.pass(it.msg)
 }
 
-// unreachable returns why a call has no capability to go to, or nothing. That an answer failed the library says better.
+// unreachable returns why a call has no capability to go to, or "". If the answer itself failed, the library has the
+// better error.
 func (it *item) unreachable() string {
 	switch a := it.target; {
 	case a == nil:
@@ -188,7 +188,7 @@ func (it *item) unreachable() string {
 	return ""
 }
 
-// reject returns an exception for a call that the library shall not see, and gives back the capabilities in its
+// reject answers a call that the library must not see with an exception, and releases the capabilities in its
 // parameters.
 func (g *Guard) reject(it *item, why string) {
 	a := it.call
@@ -203,7 +203,7 @@ func (g *Guard) reject(it *item, why string) {
 	}
 }
 
-// giveBack gives back the peer's capabilities in an item.
+// giveBack releases the peer's capabilities in an item.
 func (g *Guard) giveBack(it *item) {
 	for _, local := range it.imports {
 		if wire, known := g.forget(local); known {
@@ -212,7 +212,7 @@ func (g *Guard) giveBack(it *item) {
 	}
 }
 
-// withdraw takes the waiting call of an answer out of the queue.
+// withdraw removes the waiting call of an answer from the queue.
 func (g *Guard) withdraw(a *answer) {
 	for i, it := range g.waiting {
 		if it.call == a {
@@ -223,7 +223,7 @@ func (g *Guard) withdraw(a *answer) {
 	}
 }
 
-// send queues a message of the guard's own for the peer.
+// send queues one of the guard's own messages for the peer.
 func (g *Guard) send(msg *capnp.Message) {
 	g.outbox = append(g.outbox, msg)
 	if !g.flushing {
@@ -232,7 +232,7 @@ func (g *Guard) send(msg *capnp.Message) {
 	}
 }
 
-// flush writes the guard's own messages until there are none.
+// flush writes the guard's own messages until none are left.
 func (g *Guard) flush() {
 	for {
 		g.mu.Lock()

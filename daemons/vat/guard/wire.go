@@ -5,16 +5,16 @@ import "encoding/binary"
 // wordSize is the size of a word, in bytes.
 const wordSize = 8
 
-// A checker walks every pointer of a message once. Each word belongs to at most one object, as in every message that an
-// honest builder makes, so that walking or copying the message costs no more than its size: loops and amplification
-// need a word twice.
+// A checker walks each pointer of a message once. Every word may belong to at most one object, which is true of every
+// message that an honest builder makes. Walking or copying the message then costs no more than its size, because loops
+// and amplification need some word twice.
 type checker struct {
 	segments [][]byte
-	first    []int    // index of each segment's first word in taken
+	first    []int    // for each segment: index of its first word in taken
 	taken    []uint64 // one bit for each word of the message
 }
 
-// check refuses the message that these segments make, or returns nil.
+// check returns a refusal unless the segments make a valid message.
 func (c *checker) check(segments [][]byte) error {
 	c.segments, c.first = segments, c.first[:0]
 	words := 0
@@ -64,7 +64,7 @@ func (c *checker) pointer(seg, at, depth int) error {
 	}
 }
 
-// follow takes far pointers to the plain pointer they stand for, and the word it counts from.
+// follow follows far pointers. It returns the plain pointer and the word that its offset counts from.
 func (c *checker) follow(seg, base int, raw uint64) (int, int, uint64, error) {
 	if raw&3 != 2 {
 		return seg, base, raw, nil
@@ -128,7 +128,7 @@ func (c *checker) list(seg, start int, raw uint64, depth int) error {
 	}
 }
 
-// structs checks a list of structs, which begins with a tag.
+// structs checks a list of structs, which starts with a tag.
 func (c *checker) structs(seg, start, words, depth int) error {
 	if err := c.take(seg, start, words+1); err != nil {
 		return err
@@ -162,7 +162,7 @@ func (c *checker) pointers(seg, at, count, depth int) error {
 	return nil
 }
 
-// take marks words as belonging to one object.
+// take marks words as part of one object.
 func (c *checker) take(seg, at, count int) error {
 	if seg >= len(c.segments) {
 		return refuse(BadSegment)
@@ -182,7 +182,7 @@ func (c *checker) take(seg, at, count int) error {
 	return nil
 }
 
-// word reads a word of which the bounds were checked.
+// word reads a word whose bounds have been checked.
 func (c *checker) word(seg, at int) uint64 {
 	return binary.LittleEndian.Uint64(c.segments[seg][at*wordSize:])
 }

@@ -11,22 +11,22 @@ import (
 	"capnproto.org/go/capnp/v3"
 )
 
-// batchBytes is how many bytes of small messages may wait to be written. Whoever adds more writes them, so that a peer
-// that does not read is noticed by whoever has something to say.
+// batchBytes is how many bytes of small messages may wait to be written. The sender that exceeds it writes them, so
+// that a peer that does not read is noticed by those that write to it.
 const batchBytes = 32 << 10
 
-// A writer puts messages on the stream in the order in which it gets them. Small ones that are ready together leave
-// together: the peer is then woken once for all of them. One that somebody waits for, with nothing else under way,
-// leaves at once.
+// A writer writes messages to the stream in the order it gets them. Small messages that are ready at the same time are
+// written together, so that the peer wakes only once. A message that its sender waits for, with nothing else in flight,
+// is written at once.
 type writer struct {
 	stream   Stream
 	patience time.Duration
-	lost     func(error) // told, without the lock, of a write that failed when nobody waited for it
+	lost     func(error) // called without the lock when a write failed that nobody waited for
 
-	mu       sync.Mutex // whoever holds it writes
+	mu       sync.Mutex // held while writing
 	pending  []byte
-	err      error    // of a write: the stream is torn, nothing is written after it
-	attached *os.File // leaves with the next bytes, if there is one
+	err      error    // of a write; the stream is torn and nothing more is written
+	attached *os.File // sent with the next bytes, if not nil
 	kicked   chan struct{}
 }
 
@@ -34,7 +34,7 @@ func newWriter(stream Stream, patience time.Duration, lost func(error)) *writer 
 	return &writer{stream: stream, patience: patience, lost: lost, kicked: make(chan struct{}, 1)}
 }
 
-// run writes what waits, until over is closed.
+// run writes queued messages until over is closed.
 func (w *writer) run(over <-chan struct{}) {
 	for {
 		select {
@@ -42,7 +42,7 @@ func (w *writer) run(over <-chan struct{}) {
 		case <-over:
 			return
 		}
-		runtime.Gosched() // whoever can run now may have more to say
+		runtime.Gosched() // lets other senders add their messages
 		w.mu.Lock()
 		err := w.flush()
 		w.mu.Unlock()
@@ -53,8 +53,8 @@ func (w *writer) run(over <-chan struct{}) {
 	}
 }
 
-// add writes a message, or has it wait for others, unless it is to leave now. An error is that of an earlier write, or
-// of this one.
+// add writes a message if now is set, or queues it to be written with others. The error is that of this or of an
+// earlier write.
 func (w *writer) add(msg *capnp.Message, now bool) error {
 	segments, size, err := segmentsOf(msg)
 	if err != nil {
@@ -79,7 +79,7 @@ func (w *writer) add(msg *capnp.Message, now bool) error {
 	return nil
 }
 
-// flush writes what waits. The lock is held.
+// flush writes what is queued. The lock is held.
 func (w *writer) flush() error {
 	if w.err != nil || len(w.pending) == 0 {
 		return w.err
@@ -87,7 +87,7 @@ func (w *writer) flush() error {
 	return w.write(net.Buffers{w.pending})
 }
 
-// write writes the buffers, what waits among them. The lock is held.
+// write writes the buffers. all includes what is queued. The lock is held.
 func (w *writer) write(all net.Buffers) error {
 	w.stream.SetWriteDeadline(time.Now().Add(w.patience))
 	if w.attached != nil {
@@ -100,7 +100,7 @@ func (w *writer) write(all net.Buffers) error {
 	return w.err
 }
 
-// drain writes what waits, as far as the peer takes it without a wait of more than that.
+// drain writes what is queued; it waits for the peer for at most patience.
 func (w *writer) drain(patience time.Duration) {
 	if !w.mu.TryLock() {
 		return
@@ -110,8 +110,8 @@ func (w *writer) drain(patience time.Duration) {
 	w.flush()
 }
 
-// last writes one message after all others and does not wait long: unless somebody writes, who may wait for a peer that
-// does not read.
+// last writes one message after all others and waits for at most patience. It does nothing if a write is in progress,
+// because that may wait for a peer that does not read.
 func (w *writer) last(msg *capnp.Message, patience time.Duration) {
 	if !w.mu.TryLock() {
 		return
@@ -139,8 +139,7 @@ func segmentsOf(msg *capnp.Message) (segments [][]byte, size int, err error) {
 	return segments, size, nil
 }
 
-// appendTable appends the table that goes before the segments of a message: their number less one, their sizes in
-// words, and padding.
+// appendTable appends the segment table of a message: number of segments less one, their sizes in words, and padding.
 func appendTable(b []byte, segments [][]byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(segments)-1))
 	for _, s := range segments {

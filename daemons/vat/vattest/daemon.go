@@ -11,22 +11,22 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Patience ends a wait of a test that should have ended long before.
+// Patience bounds each wait in a test. It is far longer than any wait should take.
 const Patience = 10 * time.Second
 
-// A Daemon is one running life of a daemon under test.
+// A Daemon is one running instance of a daemon under test.
 type Daemon struct {
 	t       testing.TB
 	parent  *vat.Parent
-	links   atomic.Uint64 // how many it was granted
+	links   atomic.Uint64 // number of links granted
 	ended   chan struct{} // closed when run has returned
-	err     error         // what it returned, unless it was told to stop; valid after ended
+	err     error         // the error it returned, unless it was told to stop; valid after ended
 	awaited bool          // the test has taken err
 	stop    func()
 }
 
-// Start runs a daemon until the test ends or Stop is called. An error it returns before it was told to stop fails the
-// test.
+// Start runs a daemon until the test ends or Stop is called. An error that it returns before it is told to stop fails
+// the test.
 func Start(t testing.TB, run func(ctx context.Context, b *vat.Endowments) error) *Daemon {
 	t.Helper()
 	ours, theirs, err := plat.PacketPair()
@@ -48,7 +48,7 @@ func Start(t testing.TB, run func(ctx context.Context, b *vat.Endowments) error)
 	return d
 }
 
-// live is what a daemon's main does.
+// live does what a daemon's main does.
 func (d *Daemon) live(b *vat.Endowments, run func(context.Context, *vat.Endowments) error) {
 	defer close(d.ended)
 	defer b.Close()
@@ -63,7 +63,7 @@ func (d *Daemon) live(b *vat.Endowments, run func(context.Context, *vat.Endowmen
 	}
 }
 
-// AwaitReady waits until the daemon has said that it serves.
+// AwaitReady waits until the daemon reports that it serves.
 func (d *Daemon) AwaitReady() {
 	d.t.Helper()
 	select {
@@ -71,22 +71,22 @@ func (d *Daemon) AwaitReady() {
 	case <-d.ended:
 		d.t.Fatalf("the daemon ended before it was ready: %v", d.err)
 	case <-time.After(Patience):
-		d.t.Fatal("the daemon does not become ready")
+		d.t.Fatal("the daemon did not become ready in time")
 	}
 }
 
-// AwaitAlive asks the daemon whether it is alive, and waits for the answer.
+// AwaitAlive pings the daemon and waits for the answer.
 func (d *Daemon) AwaitAlive() {
 	d.t.Helper()
 	d.must(d.parent.Ping())
 	select {
 	case <-d.parent.Alive():
 	case <-time.After(Patience):
-		d.t.Fatal("the daemon gives no sign of life")
+		d.t.Fatal("the daemon did not answer a ping")
 	}
 }
 
-// Await waits for the daemon to end by itself and returns the error it ended with, which then does not fail the test.
+// Await waits until the daemon ends by itself and returns its error, which then does not fail the test.
 func (d *Daemon) Await() error {
 	d.t.Helper()
 	select {
@@ -94,13 +94,13 @@ func (d *Daemon) Await() error {
 		d.awaited = true
 		return d.err
 	case <-time.After(Patience):
-		d.t.Fatal("the daemon does not end")
+		d.t.Fatal("the daemon did not end in time")
 		return nil
 	}
 }
 
-// Stop orders the daemon to stop and waits until it has. Whoever holds a capability of its gets `disconnected`. A
-// second call has no effect.
+// Stop orders the daemon to stop and waits until it has. Clients that hold its capabilities get `disconnected`. Further
+// calls have no effect.
 func (d *Daemon) Stop() { d.stop() }
 
 func (d *Daemon) end() {
@@ -112,6 +112,6 @@ func (d *Daemon) end() {
 			d.t.Errorf("the daemon failed: %v", d.err)
 		}
 	case <-time.After(Patience):
-		d.t.Error("the daemon does not stop")
+		d.t.Error("the daemon did not stop in time")
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Client returns what the daemon serves as facet to a client of that name with these grants. The test need not release
-// it.
+// Client returns the capability that the daemon serves as facet to a client with this name and these grants. It is
+// released when the test ends.
 func (d *Daemon) Client(facet, name string, grants ...string) capnp.Client {
 	d.t.Helper()
 	client, err := d.TryClient(facet, name, grants...)
@@ -22,14 +22,14 @@ func (d *Daemon) Client(facet, name string, grants ...string) capnp.Client {
 	return client
 }
 
-// TryClient is Client where the daemon may refuse to serve.
+// TryClient is Client for a daemon that may refuse to serve.
 func (d *Daemon) TryClient(facet, name string, grants ...string) (capnp.Client, error) {
 	d.t.Helper()
 	client, _, err := d.Connect(facet, name, grants...)
 	return client, err
 }
 
-// Connect is TryClient on a connection that the test may cut: afterwards the daemon sees that its client has died.
+// Connect is TryClient on a connection that the test may cut, which looks to the daemon as if its client had died.
 func (d *Daemon) Connect(facet, name string, grants ...string) (client capnp.Client, cut func(), err error) {
 	d.t.Helper()
 	ours, theirs := d.pair()
@@ -51,8 +51,8 @@ func (d *Daemon) Connect(facet, name string, grants ...string) (client capnp.Cli
 	return client, cut, nil
 }
 
-// Provide lets the test stand in as the provider of a facet that the daemon uses. It takes server over. What it returns
-// ends this life of the provider; another Provide begins the next.
+// Provide makes the test the provider of a facet that the daemon uses. It takes ownership of server. The returned
+// function ends this instance of the provider; another Provide starts the next one.
 func (d *Daemon) Provide(facet string, server capnp.Client) (cut func()) {
 	d.t.Helper()
 	ours, theirs := d.pair()
@@ -66,7 +66,7 @@ func (d *Daemon) Provide(facet string, server capnp.Client) (cut func()) {
 	return cut
 }
 
-// cutter ends a connection as the death of its process does: nothing is said any more.
+// cutter returns a function that ends a connection as the death of its process would, without a last message.
 func cutter(socket net.Conn, conn *vat.Conn) func() {
 	return func() {
 		socket.Close()
@@ -74,8 +74,8 @@ func cutter(socket net.Conn, conn *vat.Conn) func() {
 	}
 }
 
-// Link joins the daemon to another one that serves the facet, as initd does: directly, as a client of that name with
-// these grants.
+// Link connects the daemon to another daemon that serves the facet, as initd does: directly, as a client with this name
+// and these grants.
 func (d *Daemon) Link(facet string, provider *Daemon, name string, grants ...string) {
 	d.t.Helper()
 	served, used := d.pair()
@@ -95,7 +95,7 @@ func (d *Daemon) Dir(name, path string) {
 	d.must(d.parent.GrantDir(name, dir))
 }
 
-// File grants an open file, which the test keeps.
+// File grants an open file, which the test keeps and closes.
 func (d *Daemon) File(name string, file *os.File) {
 	d.t.Helper()
 	d.must(d.parent.GrantFile(name, file))
@@ -107,7 +107,7 @@ func (d *Daemon) Setting(name string, values ...string) {
 	d.must(d.parent.GrantSetting(name, values...))
 }
 
-// number numbers the next link of this daemon.
+// number returns the number for the daemon's next link.
 func (d *Daemon) number() uint64 { return d.links.Add(1) }
 
 func (d *Daemon) pair() (a, b *os.File) {
