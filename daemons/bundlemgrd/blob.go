@@ -2,7 +2,7 @@ package bundlemgrd
 
 import "nexus/daemons/blob"
 
-// An opener opens one of a bundle's files.
+// An opener opens one of the files of a bundle.
 type opener func(*publication, published) (*blob.Blob, error)
 
 func payloadOf(p *publication, b published) (*blob.Blob, error) {

@@ -99,7 +99,7 @@ func TestUnknownBundles(t *testing.T) {
 	}
 }
 
-// A blob is pinned: it outlives its publication, and the removal of its set from the disk.
+// TestBlobOutlivesItsSet reads a blob after its publication has been replaced and its set removed from disk.
 func TestBlobOutlivesItsSet(t *testing.T) {
 	v := start(t)
 	old := service("1.0.0")
@@ -116,11 +116,11 @@ func TestBlobOutlivesItsSet(t *testing.T) {
 		t.Fatalf("the old set is still on the disk: %v", err)
 	}
 	if got := readAt(t, payload, 0, math.MaxUint32); !bytes.Equal(got, old.Payload) {
-		t.Error("the blob is no longer what it was")
+		t.Error("the blob changed")
 	}
 }
 
-// One client cannot use up what is there for all.
+// TestOpenBlobsAreBounded checks that one client cannot exhaust what all clients share.
 func TestOpenBlobsAreBounded(t *testing.T) {
 	v := start(t)
 	v.mustPublish(bootctl.A, v.stage(bootctl.A, "1.0.0", service("1.0.0")), 1)
@@ -143,7 +143,7 @@ func TestOpenBlobsAreBounded(t *testing.T) {
 	}
 	blob.Release()
 	blobs[0].Release()
-	for range 10000 { // until the daemon has taken the release in; each look is a call
+	for range 10000 { // until the daemon has processed the release; each attempt is a call
 		blob, err = open(t, v.manager, "payload", "hello.app")
 		if err == nil {
 			blob.Release()

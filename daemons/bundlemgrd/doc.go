@@ -1,6 +1,6 @@
-// Package bundlemgrd owns what is published: the bundles of one slot, as one value that a new one replaces whole. It
-// reads slots and never writes them, and it runs nothing.
+// Package bundlemgrd publishes the bundles of one slot, as one value that is replaced as a whole. It reads slots but
+// never writes them, and it runs nothing.
 //
-// A publication is looked at before it is made: the slot holds exactly the set it should, and each service in it is a
-// program for this machine. When either is not so, the earlier publication stands (schema/bundle.capnp).
+// A set is checked before it is published: the slot must hold exactly the expected set, and each service in it must be
+// a program for this machine. Otherwise the earlier publication stays (schema/bundle.capnp).
 package bundlemgrd

@@ -31,7 +31,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A device is a daemon over real slots, as the owner of the boot record and its clients see it.
+// A device is a daemon over real slots, as seen by the owner of the boot record and by clients.
 type device struct {
 	t         *testing.T
 	dir       string
@@ -63,7 +63,7 @@ func start(t *testing.T) *device {
 	return v
 }
 
-// A sink keeps the markers and drops the rest.
+// A sink keeps the markers and discards everything else.
 type sink struct{ markers chan string }
 
 func (*sink) Write(context.Context, journal.LogSink_write) error { return nil }
@@ -76,19 +76,19 @@ func (s *sink) Marker(_ context.Context, call journal.LogSink_marker) error {
 
 func (*sink) ForSender(context.Context, journal.LogSink_forSender) error { return nil }
 
-// receive waits for what should have come long before.
+// receive waits for a value. It should have arrived long before the timeout.
 func receive[T any](t *testing.T, from <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-from:
 		return v
 	case <-time.After(vattest.Patience):
-		t.Fatal("nothing came")
+		t.Fatal("timed out")
 		panic("unreachable")
 	}
 }
 
-// program is the header of a program for a machine, which is all that anyone looks at here.
+// program returns the header of a program for a machine; nothing else of it is read here.
 func program(machine elf.Machine, version string) []byte {
 	header := make([]byte, 64, 128)
 	copy(header, elf.ELFMAG)
@@ -107,7 +107,7 @@ func machines() (this, other elf.Machine) {
 	return this, elf.EM_X86_64
 }
 
-// service and data are the bundles of the usual set.
+// service and data return the bundles of the usual set.
 func service(version string) updatestest.Made {
 	this, _ := machines()
 	return updatestest.Bundle("hello.app", version, []string{nxb.AbilityService}, program(this, version),
@@ -118,7 +118,7 @@ func data(version string) updatestest.Made {
 	return updatestest.Bundle("data", version, nil, []byte("any bytes of "+version), updatestest.Key(1))
 }
 
-// stage puts a set into a slot and returns its digest.
+// stage writes a set into a slot and returns its digest.
 func (v *device) stage(slot bootctl.Slot, version string, bundles ...updatestest.Made) nxs.Digest {
 	v.t.Helper()
 	key := updatestest.Key(1)
@@ -135,7 +135,7 @@ func (v *device) stage(slot bootctl.Slot, version string, bundles ...updatestest
 	return content.Digest
 }
 
-// publish sets the active slot and returns the reason of a refusal.
+// publish sets the active slot and returns the reason if that is refused.
 func (v *device) publish(slot bootctl.Slot, digest nxs.Digest, boot uint64) (reason string) {
 	v.t.Helper()
 	answer, release := v.publisher.SetActiveSlot(v.t.Context(),
@@ -170,7 +170,7 @@ func (v *device) mustPublish(slot bootctl.Slot, digest nxs.Digest, boot uint64) 
 	}
 }
 
-// check asks whether a slot could be published.
+// check asks whether a slot could be published, and returns the reason if not.
 func (v *device) check(slot bootctl.Slot, digest nxs.Digest) (reason string) {
 	v.t.Helper()
 	answer, release := v.publisher.Check(v.t.Context(), func(p bundle.SlotPublisher_check_Params) error {
@@ -193,7 +193,7 @@ func (v *device) check(slot bootctl.Slot, digest nxs.Digest) (reason string) {
 	return reason
 }
 
-// A view is a publication as a client reads it.
+// A view is a publication as a client sees it.
 type view struct {
 	slot    bootrecord.Slot
 	version string
@@ -226,7 +226,7 @@ func viewOf(t *testing.T, m bundle.Publication) view {
 	return w
 }
 
-// list is what a client sees published.
+// list returns the current publication as a client sees it.
 func (v *device) list() view {
 	v.t.Helper()
 	answer, release := v.manager.List(v.t.Context(), nil)
@@ -242,7 +242,7 @@ func (v *device) list() view {
 	return viewOf(v.t, m)
 }
 
-// open opens a payload or a manifest; the caller releases it.
+// open opens a payload or a manifest, which the caller releases.
 func open(t *testing.T, manager bundle.BundleMgr, what, name string) (bundle.Blob, error) {
 	t.Helper()
 	if what == "manifest" {
@@ -279,7 +279,7 @@ func readAt(t *testing.T, blob bundle.Blob, offset uint64, count uint32) []byte 
 	return bytes.Clone(piece)
 }
 
-// A registrar stands in for one life of samgrd.
+// A registrar plays one instance of samgrd.
 type registrar struct {
 	services chan bundle.BundleMgr
 }
@@ -293,10 +293,10 @@ func (r *registrar) Register(_ context.Context, call registry.Registrar_register
 	return res.SetRegistration(registry.Registration_ServerToClient(nil))
 }
 
-// damage changes the middle of a file on the disk.
+// damage changes the middle of a file on disk.
 func damage(t *testing.T, path string) {
 	t.Helper()
-	if err := os.Chmod(path, 0o644); err != nil { // files of a set are for reading, also for their owner
+	if err := os.Chmod(path, 0o644); err != nil { // files of a set are read-only, even for their owner
 		t.Fatal(err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)

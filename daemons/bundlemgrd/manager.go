@@ -12,16 +12,16 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// errUnknownBundle is the answer for a name that no published bundle has.
+// errUnknownBundle is the answer for names that are not published.
 var errUnknownBundle = convert.Except(refusal.New(refusal.UnknownBundle, "no published bundle has this name"))
 
-// What one client may have at one time.
+// Quotas of one client.
 const (
 	maxBlobs   = 64
 	maxWatches = 64
 )
 
-// A manager is the BundleMgr of one client.
+// A manager is one client's BundleMgr.
 type manager struct {
 	shelf   *shelf
 	blobs   *vat.Quota
@@ -32,7 +32,7 @@ func newManager(s *shelf) *manager {
 	return &manager{shelf: s, blobs: vat.NewQuota("blobs", maxBlobs), watches: vat.NewQuota("watches", maxWatches)}
 }
 
-// List tells what is published.
+// List returns the current publication.
 func (m *manager) List(_ context.Context, call bundle.BundleMgr_list) error {
 	res, err := call.AllocResults()
 	if err != nil {
@@ -45,7 +45,7 @@ func (m *manager) List(_ context.Context, call bundle.BundleMgr_list) error {
 	return m.shelf.now().fill(list)
 }
 
-// Query tells of one published bundle.
+// Query describes one published bundle.
 func (m *manager) Query(_ context.Context, call bundle.BundleMgr_query) error {
 	name, err := call.Args().Name()
 	if err != nil {
@@ -103,7 +103,7 @@ func (m *manager) OpenManifest(_ context.Context, call bundle.BundleMgr_openMani
 	return res.SetBlob(bundle.Blob_ServerToClient(b))
 }
 
-// open makes a blob of a file of a published bundle, within the client's quota.
+// open opens a file of a published bundle as a blob, within the client's quota.
 func (m *manager) open(name string, file opener) (*blob.Blob, error) {
 	p := m.shelf.now()
 	b, found := p.bundle(name)
@@ -122,7 +122,7 @@ func (m *manager) open(name string, file opener) (*blob.Blob, error) {
 	return opened, nil
 }
 
-// Watch tells an observer of publications.
+// Watch subscribes an observer to publications.
 func (m *manager) Watch(_ context.Context, call bundle.BundleMgr_watch) error {
 	res, err := call.AllocResults()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// open makes a publication of what a slot holds, or says why that cannot be published: the slot holds something else,
-// or a service in it is no program for this machine.
+// open makes a publication from a slot. It fails if the slot holds another set, or if a service in it is not a program
+// for this machine.
 func open(files durable.ReadFS, slot bootctl.Slot, digest nxs.Digest, boot uint64) (*publication, error) {
 	p := &publication{slot: slot, digest: digest, boot: boot}
 	if slot != bootctl.None && digest.IsZero() {
@@ -38,7 +38,7 @@ func open(files durable.ReadFS, slot bootctl.Slot, digest nxs.Digest, boot uint6
 	return p, nil
 }
 
-// checkEmpty refuses a slot that is not empty: an empty slot has no link (package slots).
+// checkEmpty refuses a slot that is not empty. An empty slot has no link (package slots).
 func checkEmpty(files durable.ReadFS, slot bootctl.Slot) error {
 	_, err := files.Readlink(slot.String())
 	switch {
@@ -51,8 +51,8 @@ func checkEmpty(files durable.ReadFS, slot bootctl.Slot) error {
 	}
 }
 
-// checkMachine refuses a service, or a core, that is no program for this machine. Payloads that name neither may be any
-// bytes.
+// checkMachine refuses a service or core that is not a program for this machine. The payload of any other bundle may
+// contain anything.
 func checkMachine(set *slots.Set, b slots.Bundle) error {
 	if !b.Manifest.IsService() && b.Entry.Name != nxs.CoreName {
 		return nil

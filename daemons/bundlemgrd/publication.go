@@ -12,8 +12,8 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// A publication is one set as it is published. It never changes; another one takes its place. The zero value: nothing
-// is published.
+// A publication is one published set. It is immutable; the next one replaces it. In the zero value nothing is
+// published.
 type publication struct {
 	slot    bootctl.Slot
 	digest  nxs.Digest // zero for an empty slot
@@ -22,18 +22,19 @@ type publication struct {
 	bundles []published // in byte order of their names
 }
 
-// A published bundle is one of a set, with what its index does not say.
+// A published bundle is a bundle of the set, with details that are not in the index.
 type published struct {
 	slots.Bundle
 	manifestSize int64
 }
 
-// same tells whether two publications are one: the publisher says again what should be published when it restarts.
+// same reports whether both publications are for the same set and boot attempt. A publisher that restarts publishes the
+// same again.
 func (p *publication) same(q *publication) bool {
 	return p.slot == q.slot && p.digest == q.digest && p.boot == q.boot
 }
 
-// bundle finds a bundle by name.
+// bundle returns the bundle with this name.
 func (p *publication) bundle(name string) (published, bool) {
 	i, found := slices.BinarySearchFunc(p.bundles, name, func(b published, name string) int {
 		return strings.Compare(b.Entry.Name, name)
@@ -44,7 +45,7 @@ func (p *publication) bundle(name string) (published, bool) {
 	return p.bundles[i], true
 }
 
-// fill writes the publication as the schema has it.
+// fill writes the publication into a message.
 func (p *publication) fill(m bundle.Publication) error {
 	m.SetSlot(convert.Slot(p.slot))
 	m.SetBoot(p.boot)

@@ -45,7 +45,8 @@ func TestPublishAnEmptySlot(t *testing.T) {
 	}
 }
 
-// A publisher that restarts says again what should be published: nothing happens then, and nothing is announced.
+// TestPublishTwice publishes the same again, as a publisher does after a restart: nothing happens and nothing is
+// announced.
 func TestPublishTwice(t *testing.T) {
 	v := start(t)
 	digest := v.stage(bootctl.A, "1.0.0", service("1.0.0"))
@@ -56,10 +57,10 @@ func TestPublishTwice(t *testing.T) {
 	if len(v.markers) != 0 {
 		t.Errorf("marker %q for what was published already", <-v.markers)
 	}
-	v.mustPublish(bootctl.A, digest, 2) // another boot attempt is another publication
+	v.mustPublish(bootctl.A, digest, 2) // another boot attempt makes it another publication
 }
 
-// An attempt that is over must not take the place of the one that has begun.
+// TestPublishTooLate publishes for an attempt that is over, which must not replace the current one.
 func TestPublishTooLate(t *testing.T) {
 	v := start(t)
 	old := v.stage(bootctl.A, "1.0.0", service("1.0.0"))
@@ -69,7 +70,7 @@ func TestPublishTooLate(t *testing.T) {
 		t.Errorf("refused as %q, want superseded", reason)
 	}
 	if reason := v.publish(bootctl.B, current, 2); reason != "" || len(v.markers) != 0 {
-		t.Errorf("the current attempt is no longer what is published: refused as %q, %d markers", reason,
+		t.Errorf("the current attempt is no longer published: refused as %q, %d markers", reason,
 			len(v.markers))
 	}
 }
@@ -150,7 +151,8 @@ func TestPublishRefused(t *testing.T) {
 	}
 }
 
-// Payloads that name no service may be any bytes, programs for other machines among them.
+// TestOnlyServicesMustRunHere publishes payloads that are not services: they may be anything, including programs for
+// other machines.
 func TestOnlyServicesMustRunHere(t *testing.T) {
 	v := start(t)
 	_, other := machines()

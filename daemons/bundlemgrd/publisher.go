@@ -14,12 +14,12 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A publisher is SlotPublisher.
+// A publisher serves SlotPublisher.
 type publisher struct {
 	files durable.ReadFS
 	log   *logclient.Log
 	shelf *shelf
-	turn  chan struct{} // holds the one turn to publish
+	turn  chan struct{} // holds one token: the right to publish
 }
 
 func newPublisher(files durable.ReadFS, log *logclient.Log, shelf *shelf) *publisher {
@@ -28,7 +28,7 @@ func newPublisher(files durable.ReadFS, log *logclient.Log, shelf *shelf) *publi
 	return p
 }
 
-// SetActiveSlot publishes a slot, or says why not.
+// SetActiveSlot publishes a slot, or returns why it cannot.
 func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher_setActiveSlot) error {
 	call.Go()
 	digest, err := digestOf(call.Args().IndexSha256())
@@ -53,9 +53,8 @@ func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher
 	return nil
 }
 
-// publish makes what the slot holds the publication, unless it is that already, and then says so on the console.
-// Whoever calls it has the turn. A publication for an earlier boot attempt than the one that is there comes too late
-// and is refused as Superseded.
+// publish publishes the contents of a slot and prints the marker, unless that publication is already current. The
+// caller holds the turn. A publication for an earlier boot attempt than the current one is refused as Superseded.
 func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.Digest, boot uint64) error {
 	now := p.shelf.now()
 	if now.same(&publication{slot: slot, digest: digest, boot: boot}) {
@@ -73,7 +72,7 @@ func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.D
 	return nil
 }
 
-// Check tells whether a slot could be published, and changes nothing.
+// Check returns whether a slot could be published. It changes nothing.
 func (p *publisher) Check(_ context.Context, call bundle.SlotPublisher_check) error {
 	call.Go()
 	digest, err := digestOf(call.Args().IndexSha256())
@@ -90,13 +89,14 @@ func (p *publisher) Check(_ context.Context, call bundle.SlotPublisher_check) er
 	return nil
 }
 
-// digestOf reads a digest from a message: 32 bytes, or none for an empty slot. It takes what the getter returns.
+// digestOf reads a digest from a message: 32 bytes, or none for an empty slot. Its parameters are the results of the
+// getter.
 func digestOf(raw []byte, err error) (nxs.Digest, error) {
 	switch {
 	case err != nil:
 		return nxs.Digest{}, err
 	case len(raw) != 0 && len(raw) != len(nxs.Digest{}):
-		return nxs.Digest{}, errors.New("cannot read digest: it is not 32 bytes")
+		return nxs.Digest{}, errors.New("cannot read digest: not 32 bytes")
 	default:
 		return convert.DigestOf(raw), nil
 	}

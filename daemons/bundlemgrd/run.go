@@ -13,7 +13,7 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// Run is the daemon's life. It begins with nothing published: who owns the boot record says what is.
+// Run runs the daemon until ctx ends. At first nothing is published; the owner of the boot record decides what is.
 func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("bundlemgrd", b.Use("LogSink"))
 	defer log.Close()

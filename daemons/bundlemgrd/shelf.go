@@ -6,9 +6,9 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A shelf holds the current publication, which is swapped whole: whoever looks sees one, never parts of two.
+// A shelf holds the current publication. It is swapped as a whole, so that a reader never sees parts of two.
 type shelf struct {
-	changed *vat.Notifier // after each publication
+	changed *vat.Notifier // notified after each publication
 	current atomic.Pointer[publication]
 }
 
@@ -18,10 +18,10 @@ func newShelf() *shelf {
 	return s
 }
 
-// now is what is published.
+// now returns the current publication.
 func (s *shelf) now() *publication { return s.current.Load() }
 
-// put publishes next in place of what was published. Blobs that are open stay open.
+// put replaces the current publication by next. Open blobs stay open.
 func (s *shelf) put(next *publication) {
 	s.current.Store(next)
 	s.changed.Notify()

@@ -7,14 +7,14 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// A watch tells one observer what is published.
+// A watch keeps one observer up to date.
 type watch struct {
 	shelf    *shelf
 	observer bundle.PublicationObserver
 	told     *publication
 }
 
-// tell hands the observer what is published, unless that is nothing or what it was told.
+// tell sends the observer the current publication, unless there is none or the observer has it already.
 func (w *watch) tell(ctx context.Context) (more bool, err error) {
 	current := w.shelf.now()
 	if current == w.told || current.slot == bootctl.None {

@@ -11,13 +11,13 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// An observer notes what it is told; with a gate it answers only once that opens.
+// An observer records what it is told. With a gate it answers only once the gate is open.
 type observer struct {
 	t     *testing.T
 	told  chan view
 	calls chan struct{}
 	gate  chan struct{} // nil: no gate
-	over  chan struct{} // closed when the daemon let the observer go
+	over  chan struct{} // closed when the daemon releases the observer
 }
 
 func newObserver(t *testing.T) *observer {
@@ -68,7 +68,7 @@ func TestWatch(t *testing.T) {
 	if got := receive(t, late.told); got != v.list() {
 		t.Errorf("a later watch was told %+v, want %+v at once", got, v.list())
 	}
-	v.publish(bootctl.A, digest, 1) // the same again: nobody is told
+	v.publish(bootctl.A, digest, 1) // the same again: no observer is called
 	v.mustPublish(bootctl.A, digest, 2)
 	for _, o := range []*observer{early, late} {
 		if got := receive(t, o.told); got != v.list() {
@@ -84,7 +84,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// An observer that does not answer holds nobody up, and is told the newest publication once it does.
+// TestSlowObserverIsToldTheNewest has an observer that does not answer: it delays nothing, and gets the newest
+// publication once it answers.
 func TestSlowObserverIsToldTheNewest(t *testing.T) {
 	v := start(t)
 	slow := newObserver(t)
@@ -114,7 +115,7 @@ func TestNullObserverIsRefused(t *testing.T) {
 	}
 }
 
-// The daemon stands behind its name in each life of samgrd.
+// TestRegistersInEachLife checks that the daemon registers its name with each instance of samgrd.
 func TestRegistersInEachLife(t *testing.T) {
 	v := start(t)
 	for range 3 {
