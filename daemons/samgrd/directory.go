@@ -9,12 +9,12 @@ import (
 	"nexus/daemons/vat"
 )
 
-// maxNames bounds the names that are registered at one time: a slot's 256 bundles, twice over, and the daemons.
+// maxNames bounds the registered names: twice the 256 bundles of a slot, and the daemons.
 const maxNames = 1024
 
-// A directory is the table as it is shared by all connections. It owns the capabilities in it.
+// A directory is the table shared by all connections. It owns the capabilities in it.
 type directory struct {
-	changed *vat.Notifier // after each registration
+	changed *vat.Notifier // notified after each registration
 
 	mu    sync.Mutex
 	table table[capnp.Client]
@@ -24,7 +24,7 @@ func newDirectory() *directory {
 	return &directory{changed: vat.NewNotifier(), table: newTable[capnp.Client]()}
 }
 
-// register takes the service over and puts it under the name, in place of an earlier one.
+// register puts the service under the name, replacing an earlier one. It takes ownership of service.
 func (d *directory) register(name string, service capnp.Client) (ticket, error) {
 	d.mu.Lock()
 	if _, _, known := d.table.get(name); !known && len(d.table.entries) >= maxNames {
@@ -35,13 +35,13 @@ func (d *directory) register(name string, service capnp.Client) (ticket, error) 
 	issued, old, replaced := d.table.put(name, service)
 	d.mu.Unlock()
 	if replaced {
-		old.Release() // may call its provider, so never under the lock
+		old.Release() // may call its provider, so it must not happen under the lock
 	}
 	d.changed.Notify()
 	return issued, nil
 }
 
-// remove ends a registration, unless a later one took its place.
+// remove ends a registration, unless a later one has replaced it.
 func (d *directory) remove(name string, issued ticket) bool {
 	d.mu.Lock()
 	service, removed := d.table.remove(name, issued)
@@ -52,7 +52,7 @@ func (d *directory) remove(name string, issued ticket) bool {
 	return removed
 }
 
-// get returns a reference to the service under a name, which the caller releases.
+// get returns a reference to the service with this name, which the caller releases.
 func (d *directory) get(name string) (service capnp.Client, issued ticket, found bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -63,7 +63,7 @@ func (d *directory) get(name string) (service capnp.Client, issued ticket, found
 	return service.AddRef(), issued, true
 }
 
-// has tells whether something stands behind a name.
+// has reports whether a service is registered under the name.
 func (d *directory) has(name string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package samgrd owns the names: which capability stands behind each, and who may ask for which. It never learns what a
-// service does, and it starts, stops and restarts nothing.
+// Package samgrd owns the names: which capability is registered under each, and which clients may ask for it. It knows
+// nothing of what a service does, and it does not start, stop or restart anything.
 //
-// A client asks through a ServiceManager of its own, a provider speaks through a Registrar bound to its one name, and
-// both bounds were fixed by initd when it made the connection (schema/registry.capnp).
+// Each client asks through its own ServiceManager, and each provider registers through a Registrar for its own name.
+// initd fixed both when it made the connection (schema/registry.capnp).
 package samgrd

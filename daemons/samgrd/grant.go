@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// bundlePrefix starts the names of bundles; allBundles, as a granted name, stands for all of them but those that stand
-// there after exceptPrefix.
+// bundlePrefix starts the names of bundles. As a granted name, allBundles stands for all bundles except those that are
+// listed with exceptPrefix.
 const (
 	bundlePrefix = "bundle/"
 	allBundles   = bundlePrefix + "*"
 	exceptPrefix = "!"
 )
 
-// A grant is the set of names that one client may use. The zero value has none.
+// A grant is the set of names that one client may use. The zero value allows none.
 type grant []string
 
-// allows tells whether the name is granted.
+// allows reports whether the name is granted.
 func (g grant) allows(name string) bool {
 	granted := slices.Contains(g, name) || strings.HasPrefix(name, bundlePrefix) && slices.Contains(g, allBundles)
 	return granted && !strings.HasPrefix(name, exceptPrefix) && !slices.Contains(g, exceptPrefix+name)
 }
 
-// exceptions are what the grant excepts.
+// exceptions returns the names that the grant excludes.
 func (g grant) exceptions() (all grant) {
 	for _, name := range g {
 		if strings.HasPrefix(name, exceptPrefix) {
@@ -32,8 +32,8 @@ func (g grant) exceptions() (all grant) {
 	return all
 }
 
-// narrow returns what both the grant and names allow. `bundle/*` on either side leaves the bundles that the other side
-// has, and what either side excepts stays excepted.
+// narrow returns the names allowed by both the grant and names. `bundle/*` on one side allows the bundles that the
+// other side allows, and an exception on either side stays.
 func (g grant) narrow(names []string) grant {
 	wanted := grant(names)
 	both := append(g.exceptions(), wanted.exceptions()...)

@@ -9,10 +9,10 @@ import (
 	"nexus/daemons/vat"
 )
 
-// An introduction has one client linked with whoever stands behind a name, and tells whether that can be.
+// An introduction links one client with the provider of a name. direct reports whether such a link is possible.
 type introduction func(ctx context.Context, name string) (direct bool, err error)
 
-// introduce returns the introduction of one client by initd, which makes the link if the authority table has it.
+// introduce returns an introduction for one client. initd makes the link if the authority table allows it.
 func introduce(initd *vat.Holding, client string) introduction {
 	return func(ctx context.Context, name string) (direct bool, err error) {
 		err = initd.Call(ctx, func(c capnp.Client) error {
@@ -35,7 +35,7 @@ func introduce(initd *vat.Holding, client string) introduction {
 	}
 }
 
-// Introduce has the client linked with the provider of a name that is granted and registered.
+// Introduce links the client with the provider of a name that is granted and registered.
 func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_introduce) error {
 	call.Go()
 	name, err := call.Args().Name()

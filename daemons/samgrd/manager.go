@@ -12,19 +12,20 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// maxAttenuation bounds the names of one attenuation (schema/registry.capnp).
+// maxAttenuation bounds the names in one call of attenuate (schema/registry.capnp).
 const maxAttenuation = 64
 
-// errUnknownName is the one answer for a name that is not granted and for one that nobody registered.
+// errUnknownName is the answer for names that are not granted and for names that are not registered, so that a client
+// cannot tell these apart.
 var errUnknownName = convert.Except(refusal.New(refusal.UnknownName,
 	"no service has this name, or the name is not granted"))
 
-// A manager is the ServiceManager of one client.
+// A manager is one client's ServiceManager.
 type manager struct {
 	directory *directory
-	introduce introduction // of the client to whom the daemon served this manager, or the one it was attenuated from
+	introduce introduction // for the client that got this manager, or the one it was attenuated from
 	grant     grant
-	watches   *vat.Quota // shared with every manager attenuated from this one
+	watches   *vat.Quota // shared with all managers attenuated from this one
 }
 
 // Get looks up a name.
@@ -48,7 +49,7 @@ func (m *manager) Get(_ context.Context, call registry.ServiceManager_get) error
 	return res.SetService(service)
 }
 
-// List names what is granted and registered.
+// List returns the names that are granted and registered.
 func (m *manager) List(_ context.Context, call registry.ServiceManager_list) error {
 	res, err := call.AllocResults()
 	if err != nil {
@@ -57,8 +58,8 @@ func (m *manager) List(_ context.Context, call registry.ServiceManager_list) err
 	return vat.SetTexts(res.NewNames, m.directory.list(m.grant.allows))
 }
 
-// Watch tells an observer of the registrations of a name. A name that is not granted can be watched like one that
-// nobody registers: nothing is ever heard of it.
+// Watch subscribes an observer to the registrations of a name. A name that is not granted can be watched, too, but
+// looks like one that is never registered.
 func (m *manager) Watch(_ context.Context, call registry.ServiceManager_watch) error {
 	name, err := call.Args().Name()
 	if err != nil {
@@ -77,7 +78,7 @@ func (m *manager) Watch(_ context.Context, call registry.ServiceManager_watch) e
 	return res.SetSubscription(registry.NameSubscription_ServerToClient(subscription))
 }
 
-// Attenuate makes a manager that knows fewer names.
+// Attenuate makes a manager that allows fewer names.
 func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_attenuate) error {
 	list, err := call.Args().Names()
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"nexus/libupdates/nxb"
 )
 
-// A registrar is the right to stand behind one name.
+// A registrar is the right to register one name.
 type registrar struct {
 	directory *directory
 	log       *logclient.Log
 	name      string
 }
 
-// Register puts a service under the name. It stays until the registration it returns is dropped.
+// Register registers a service under the name, until the returned registration is dropped.
 func (r *registrar) Register(_ context.Context, call registry.Registrar_register) error {
 	service := call.Args().Service()
 	if !service.IsValid() {
@@ -35,13 +35,13 @@ func (r *registrar) Register(_ context.Context, call registry.Registrar_register
 	return res.SetRegistration(registry.Registration_ServerToClient(&registration{of: r, ticket: issued}))
 }
 
-// A registration keeps a name as long as it is held.
+// A registration keeps a name registered until it is dropped.
 type registration struct {
 	of     *registrar
 	ticket ticket
 }
 
-// Shutdown runs when the provider dropped the registration, or died.
+// Shutdown runs when the provider has dropped the registration or has died.
 func (r *registration) Shutdown() {
 	if r.of.directory.remove(r.of.name, r.ticket) {
 		r.of.log.Debug("removed", "name", r.of.name)
@@ -54,7 +54,7 @@ type bundleRegistrar struct {
 	log       *logclient.Log
 }
 
-// ForBundle makes a registrar bound to the name of one bundle.
+// ForBundle makes a registrar for the name of one bundle.
 func (b *bundleRegistrar) ForBundle(_ context.Context, call registry.BundleRegistrar_forBundle) error {
 	bundle, err := call.Args().Bundle()
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Run is the daemon's life. The directory lives as long as it: providers register again with the next life.
+// Run runs the daemon until ctx ends. The directory is lost with the process; providers register again with its next
+// instance.
 func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("samgrd", b.Use("LogSink"))
 	defer log.Close()

@@ -27,14 +27,14 @@ func start(t *testing.T) *vattest.Daemon {
 	return d
 }
 
-// A deaf sink takes every record and keeps none.
+// A deaf sink discards every record.
 type deaf struct{}
 
 func (deaf) Write(context.Context, journal.LogSink_write) error         { return nil }
 func (deaf) Marker(context.Context, journal.LogSink_marker) error       { return nil }
 func (deaf) ForSender(context.Context, journal.LogSink_forSender) error { return nil }
 
-// A named service answers with its name, so that a test sees which one it has got.
+// A named service answers with its name, so that a test knows which one it called.
 type named string
 
 func (n named) Version(_ context.Context, call service.Service_version) error {
@@ -66,7 +66,7 @@ func nameOf(t *testing.T, client capnp.Client) string {
 	return name
 }
 
-// register puts a service under the registrar's name; what it returns drops the registration.
+// register registers a service with the registrar. The returned function drops the registration.
 func register(t *testing.T, registrar capnp.Client, name string) (drop func()) {
 	t.Helper()
 	answer, release := registry.Registrar(registrar).Register(t.Context(),
@@ -79,7 +79,7 @@ func register(t *testing.T, registrar capnp.Client, name string) (drop func()) {
 	return release
 }
 
-// get looks a name up and asks the service it finds for its own.
+// get looks up a name and asks the service for its own name.
 func get(t *testing.T, manager registry.ServiceManager, name string) (string, error) {
 	t.Helper()
 	found, err := lookUp(t, manager, name)
@@ -111,7 +111,7 @@ func wantUnknown(t *testing.T, manager registry.ServiceManager, name string) str
 	return err.Error()
 }
 
-// awaitUnknown waits until samgrd has taken in that the name is gone; each look is a call.
+// awaitUnknown waits until samgrd has removed the name; each attempt is a call.
 func awaitUnknown(t *testing.T, manager registry.ServiceManager, name string) {
 	t.Helper()
 	for range 10000 {
@@ -172,7 +172,7 @@ func TestGetAndListKnowOnlyWhatIsGranted(t *testing.T) {
 	notRegistered := wantUnknown(t, manager, "BundleMgr")
 	neither := wantUnknown(t, manager, strings.Repeat("x", 1<<20))
 	if notGranted != notRegistered || neither != notRegistered {
-		t.Errorf("not granted answers %q, not registered %q: they must be alike", notGranted, notRegistered)
+		t.Errorf("not granted answers %q, not registered %q: they must be equal", notGranted, notRegistered)
 	}
 	if got, want := list(t, manager), []string{"PackageFs"}; !slices.Equal(got, want) {
 		t.Errorf("list: %q, want %q", got, want)
@@ -214,12 +214,12 @@ func TestLaterRegistrationReplaces(t *testing.T) {
 	dropSecond := register(t, d.Client("Registrar", "updated", "Updated"), "second life")
 
 	if got, err := get(t, manager, "Updated"); err != nil || got != "second life" {
-		t.Errorf("get: %q, %v, want the second life", got, err)
+		t.Errorf("get: %q, %v, want the second instance", got, err)
 	}
 	dropFirst()
-	for range 100 { // whenever samgrd takes the drop in
+	for range 100 { // until samgrd has processed the drop
 		if got, err := get(t, manager, "Updated"); err != nil || got != "second life" {
-			t.Fatalf("after the first life was dropped: %q, %v, want the second life", got, err)
+			t.Fatalf("after the first instance was dropped: %q, %v, want the second", got, err)
 		}
 	}
 	dropSecond()

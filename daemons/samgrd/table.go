@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// A ticket names one registration: a later one under the same name has another ticket, so a registration that was
-// replaced cannot remove its successor. No registration has ticket 0.
+// A ticket identifies one registration. Each registration of a name gets a new ticket, so that one that was replaced
+// cannot remove its successor. No registration has ticket 0.
 type ticket uint64
 
-// A table says what stands behind each name. It is a plain value: it locks nothing and calls nobody.
+// A table maps each name to its service. It is a plain value without locks.
 type table[S any] struct {
 	last    ticket
 	entries map[string]entry[S]
@@ -22,7 +22,7 @@ type entry[S any] struct {
 
 func newTable[S any]() table[S] { return table[S]{entries: map[string]entry[S]{}} }
 
-// put sets the service under a name and returns the one it replaced, if there was one.
+// put registers the service under the name and returns the one it replaced, if any.
 func (t *table[S]) put(name string, service S) (issued ticket, old S, replaced bool) {
 	before, replaced := t.entries[name]
 	t.last++
@@ -30,14 +30,13 @@ func (t *table[S]) put(name string, service S) (issued ticket, old S, replaced b
 	return t.last, before.service, replaced
 }
 
-// get returns what stands behind a name, and the ticket it came with.
+// get returns the service with this name, and its ticket.
 func (t *table[S]) get(name string) (service S, issued ticket, found bool) {
 	e, found := t.entries[name]
 	return e.service, e.ticket, found
 }
 
-// remove takes a name away if its registration still is the one of the ticket, and returns the service that stood
-// there.
+// remove removes a name if the ticket is that of its current registration, and returns the service.
 func (t *table[S]) remove(name string, issued ticket) (service S, removed bool) {
 	e, found := t.entries[name]
 	if !found || e.ticket != issued {

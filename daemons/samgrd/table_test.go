@@ -16,16 +16,16 @@ func TestTable(t *testing.T) {
 	}
 	second, old, replaced := names.put("Updated", "second life")
 	if !replaced || old != "first life" {
-		t.Errorf("second put: old %q, replaced %t, want the first life", old, replaced)
+		t.Errorf("second put: old %q, replaced %t, want the first instance", old, replaced)
 	}
 	if _, removed := names.remove("Updated", first); removed {
 		t.Error("a registration that was replaced removed its successor")
 	}
 	if got, issued, found := names.get("Updated"); !found || got != "second life" || issued != second {
-		t.Errorf("get: %q, ticket %d, %t, want the second life with ticket %d", got, issued, found, second)
+		t.Errorf("get: %q, ticket %d, %t, want the second instance with ticket %d", got, issued, found, second)
 	}
 	if got, removed := names.remove("Updated", second); !removed || got != "second life" {
-		t.Errorf("remove: %q, %t, want the second life", got, removed)
+		t.Errorf("remove: %q, %t, want the second instance", got, removed)
 	}
 	if _, removed := names.remove("Updated", second); removed {
 		t.Error("the same registration was removed twice")

@@ -7,19 +7,19 @@ import (
 	"nexus/daemons/vat"
 )
 
-// maxWatches bounds the watches of one client, attenuated managers included.
+// maxWatches bounds the watches of one client, including those through attenuated managers.
 const maxWatches = 64
 
-// A watch tells one observer of one name.
+// A watch keeps one observer up to date on one name.
 type watch struct {
 	directory *directory
 	name      string
 	observer  registry.NameObserver
-	mute      bool // the name is not granted: say nothing
+	mute      bool // the name is not granted: never call the observer
 	told      ticket
 }
 
-// tell hands the observer what is registered under the name, unless it knows that already.
+// tell sends the observer the service registered under the name, unless it has it already.
 func (w *watch) tell(ctx context.Context) (more bool, err error) {
 	if w.mute {
 		return false, nil
@@ -41,5 +41,5 @@ func (w *watch) tell(ctx context.Context) (more bool, err error) {
 	return false, err
 }
 
-// watches is what a client's watches are counted by.
+// watches returns the quota for one client's watches.
 func watches() *vat.Quota { return vat.NewQuota("watches", maxWatches) }

@@ -9,13 +9,14 @@ import (
 	"nexus/capnpgen/service"
 )
 
-// patience ends a wait that should have ended long before.
+// patience bounds each wait. It is far longer than any wait should take.
 const patience = 10 * time.Second
 
-// An observer notes the name each registered service gives itself. With a gate it answers only once the gate opens.
+// An observer records the name that each service it receives gives for itself. With a gate it answers only once the
+// gate is open.
 type observer struct {
 	heard chan string
-	calls chan struct{} // one per call that began
+	calls chan struct{} // gets a value when a call starts
 	gate  chan struct{} // nil: no gate
 }
 
@@ -51,7 +52,7 @@ func receive[T any](t *testing.T, from <-chan T) T {
 	case v := <-from:
 		return v
 	case <-time.After(patience):
-		t.Fatal("nothing came")
+		t.Fatal("timed out")
 		panic("unreachable")
 	}
 }
@@ -77,23 +78,23 @@ func TestWatchTellsOfEachLife(t *testing.T) {
 	watch(t, manager, "Updated", before)
 	drop := register(t, d.Client("Registrar", "updated", "Updated"), "first life")
 	if got := receive(t, before.heard); got != "first life" {
-		t.Errorf("heard %q, want the first life", got)
+		t.Errorf("heard %q, want the first instance", got)
 	}
 	watch(t, manager, "Updated", after)
 	if got := receive(t, after.heard); got != "first life" {
-		t.Errorf("a later watch heard %q, want the first life at once", got)
+		t.Errorf("a later watch heard %q, want the first instance at once", got)
 	}
 	drop()
 	awaitUnknown(t, manager, "Updated")
 	register(t, d.Client("Registrar", "updated", "Updated"), "second life")
 	for _, o := range []*observer{before, after} {
 		if got := receive(t, o.heard); got != "second life" {
-			t.Errorf("heard %q, want the second life", got)
+			t.Errorf("heard %q, want the second instance", got)
 		}
 	}
 }
 
-// What happens under other names is nothing to this watch.
+// TestWatchTellsOfNothingTwice changes other names, which this watch must not report.
 func TestWatchTellsOfNothingTwice(t *testing.T) {
 	d := start(t)
 	manager := registry.ServiceManager(d.Client("ServiceManager", "execd", "Updated", "PackageFs"))
@@ -109,7 +110,7 @@ func TestWatchTellsOfNothingTwice(t *testing.T) {
 	}
 	register(t, registrar, "second life")
 	if got := receive(t, updated.heard); got != "second life" {
-		t.Errorf("heard %q, want the second life", got)
+		t.Errorf("heard %q, want the second instance", got)
 	}
 }
 
@@ -131,7 +132,8 @@ func TestWatchOfNamesNotGrantedIsSilent(t *testing.T) {
 	}
 }
 
-// An observer that does not answer holds nobody up, and hears the newest registration once it does.
+// TestSlowObserverHearsTheNewest has an observer that does not answer: it delays nothing, and gets the newest
+// registration once it answers.
 func TestSlowObserverHearsTheNewest(t *testing.T) {
 	d := start(t)
 	manager := registry.ServiceManager(d.Client("ServiceManager", "execd", "Updated"))
@@ -150,9 +152,9 @@ func TestSlowObserverHearsTheNewest(t *testing.T) {
 	for receive(t, prompt.heard) != "newest life" {
 	}
 	close(slow.gate)
-	receive(t, slow.heard) // the call that was under way
+	receive(t, slow.heard) // the call that was in flight
 	if got := receive(t, slow.heard); got != "newest life" {
-		t.Errorf("heard %q, want the newest life and nothing between", got)
+		t.Errorf("heard %q, want the newest instance and nothing between", got)
 	}
 }
 
@@ -170,7 +172,7 @@ func TestDroppedWatchIsSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	release()
-	receive(t, gone.over) // samgrd let the observer go
+	receive(t, gone.over) // samgrd released the observer
 	register(t, d.Client("Registrar", "updated", "Updated"), "updated")
 	select {
 	case <-gone.calls:
@@ -179,7 +181,7 @@ func TestDroppedWatchIsSilent(t *testing.T) {
 	}
 }
 
-// An ending observer says when nobody holds it any more.
+// An ending observer closes its channel when its last reference is released.
 type ending struct {
 	*observer
 	over chan struct{}
