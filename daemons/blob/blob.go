@@ -10,15 +10,14 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A Blob serves one file of a slot, held open: it stays what it is when another set takes its place and this one is
-// removed.
+// A Blob serves one file of a slot. The file is held open, so it stays available when its set is replaced and removed.
 type Blob struct {
 	File   durable.ReadFile
-	Digest nxs.Digest // as the signed index has it; whoever runs the bytes checks them
-	Closed func()     // called once the file was closed; may be nil
+	Digest nxs.Digest // from the signed index; not checked here, but by the process that loads the bytes
+	Closed func()     // called after the file has been closed; may be nil
 }
 
-// Read returns a piece of the file, empty at its end.
+// Read returns a piece of the file. It is empty at the end.
 func (b *Blob) Read(_ context.Context, call bundle.Blob_read) error {
 	offset, count := call.Args().Offset(), call.Args().Count()
 	res, err := call.AllocResults()
@@ -47,7 +46,7 @@ func (b *Blob) Size(_ context.Context, call bundle.Blob_size) error {
 	return res.SetSha256(b.Digest[:])
 }
 
-// Shutdown runs when the last holder let the blob go, or died.
+// Shutdown runs when the last holder has released the blob or has died.
 func (b *Blob) Shutdown() {
 	b.File.Close()
 	if b.Closed != nil {

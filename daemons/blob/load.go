@@ -14,8 +14,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Load brings the payload of a bundle into sealed memory and checks it there: its size and digest against the signed
-// ones, and that it is a program for this machine. Refused as DigestMismatch or WrongArchitecture. The caller closes
+// Load reads the payload of a bundle into sealed memory and checks it there: size and digest against the signed ones,
+// and that it is a program for this machine. It is refused as DigestMismatch or WrongArchitecture. The caller closes
 // the file.
 func Load(ctx context.Context, blob bundle.Blob, entry nxs.Entry) (*os.File, error) {
 	hash := sha256.New()
@@ -37,7 +37,7 @@ func check(payload *os.File, entry nxs.Entry, got nxs.Digest) error {
 	return nxb.CheckELF(payload, entry.PayloadSize, plat.Machine())
 }
 
-// A reader reads a blob from its start.
+// A reader reads a blob from its start to its end.
 type reader struct {
 	ctx    context.Context
 	blob   bundle.Blob

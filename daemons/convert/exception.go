@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Except makes a refusal the exception of a call whose results have no place for one. Its text is `<reason>: <detail>`,
-// and Excepted reads it at the other end. An error that is no refusal stays as it is.
+// Except turns a refusal into an exception, for calls whose results have no field for one. Its text is `<reason>:
+// <detail>`, which Excepted parses at the other end. Other errors are returned unchanged.
 func Except(err error) error {
 	var refused *refusal.Error
 	if !errors.As(err, &refused) {
@@ -20,8 +20,8 @@ func Except(err error) error {
 	return exc.New(exc.Failed, "", fmt.Sprintf("%s: %s", refused.Reason, refused.Detail))
 }
 
-// Excepted turns the exception that Except made, as the caller of a method gets it, back into the refusal. Every other
-// error stays as it is: so does an exception of a peer whose text only happens to have a reason in it somewhere.
+// Excepted turns an exception made by Except back into the refusal. Other errors are returned unchanged, including
+// exceptions whose text merely contains a reason.
 func Excepted(err error) error {
 	if err == nil || !exc.IsType(err, exc.Failed) {
 		return err
@@ -33,7 +33,7 @@ func Excepted(err error) error {
 	return refusal.New(refusal.Reason(code), "%s", detail)
 }
 
-// Text is what a peer said by its exception, without the names of the call and of the library that stand before it.
+// Text returns the text of a peer's exception, without the names of the call and the library in front of it.
 func Text(err error) string {
 	text := err.Error()
 	for {
@@ -45,15 +45,14 @@ func Text(err error) string {
 	}
 }
 
-// fromLibrary tells whether a part of an error is where the library says that it came from: `rpc`,
-// `bundle.capnp:BundleMgr.list`, or, from whoever passed the call on without knowing its schema,
-// `@0xb29eeb492fd30bbf.@0`.
+// fromLibrary reports whether a part of an error is a prefix of the library that says where it came from: `rpc`,
+// `bundle.capnp:BundleMgr.list`, or, if a process without the schema forwarded the call, `@0xb29eeb492fd30bbf.@0`.
 func fromLibrary(part string) bool {
 	return part == "rpc" || part == "capnp" || part == "call" || strings.Contains(part, ".capnp:") ||
 		strings.HasPrefix(part, "@0x")
 }
 
-// crosses tells whether a schema says of a method that it refuses for this reason by an exception.
+// crosses reports whether the schema has a method that uses an exception to refuse for this reason.
 func crosses(reason refusal.Reason) bool {
 	switch reason {
 	case refusal.UnknownBundle, refusal.UnknownName, refusal.NotGranted, refusal.NotRunnable, refusal.WrongArchitecture,

@@ -16,12 +16,12 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A failing registrar answers every call with its error.
+// A failing registrar fails every call with its error.
 type failing struct{ err error }
 
 func (f failing) Register(context.Context, registry.Registrar_register) error { return f.err }
 
-// linked returns what the caller has of a server behind a real connection.
+// linked returns a client for a server behind a real connection.
 func linked(t *testing.T, server capnp.Client) capnp.Client {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
@@ -45,8 +45,8 @@ func linked(t *testing.T, server capnp.Client) capnp.Client {
 	return client
 }
 
-// across has the error be that of a call that passes over so many connections, as one does that initd handed on, and
-// returns what the caller gets.
+// across fails a call with the error behind this many connections, as if processes forwarded it, and returns the error
+// that the caller gets.
 func across(t *testing.T, connections int, cause error) error {
 	t.Helper()
 	client := capnp.Client(registry.Registrar_ServerToClient(failing{cause}))
@@ -73,7 +73,7 @@ func TestARefusalCrossesAsAnException(t *testing.T) {
 	}
 }
 
-// TestOtherErrorsStayWhatTheyAre has errors whose text is much like a refusal's.
+// TestOtherErrorsStayWhatTheyAre has errors whose text resembles a refusal's.
 func TestOtherErrorsStayWhatTheyAre(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Verify asks keystored once whose signature it is: a process that asks holds no key and cannot be talked into trusting
+// Verify asks keystored who made a signature. The calling process holds no keys, so it cannot be tricked into trusting
 // one.
 func Verify(ctx context.Context, client keystore.Verifier, message, signature []byte) (key trust.PublicKey, err error) {
 	answer, release := client.Verify(ctx, func(p keystore.Verifier_verify_Params) error {
@@ -30,7 +30,7 @@ func Verify(ctx context.Context, client keystore.Verifier, message, signature []
 		return key, err
 	}
 	if len(publisher) != len(key) {
-		return key, fmt.Errorf("cannot verify: the publisher has %d bytes, not %d", len(publisher), len(key))
+		return key, fmt.Errorf("cannot verify: publisher key of %d bytes, want %d", len(publisher), len(key))
 	}
 	copy(key[:], publisher)
 	return key, nil

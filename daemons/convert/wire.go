@@ -1,4 +1,4 @@
-// Package convert turns domain values into what the schema says and back: refusals, slots, digests. It is the one table
+// Package convert converts domain values to their schema types and back: refusals, slots, digests. It is the only table
 // between libupdates, which knows no transport, and the generated code, which knows no domain.
 package convert
 
@@ -10,7 +10,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Refuse fills a refusal from an error, given the method that makes it.
+// Refuse fills a refusal from an error; make is the generated method that creates it.
 func Refuse(make func() (keystore.Refusal, error), cause error) error {
 	r, err := make()
 	if err != nil {
@@ -22,8 +22,8 @@ func Refuse(make func() (keystore.Refusal, error), cause error) error {
 	return r.SetDetail(refusal.DetailOf(cause))
 }
 
-// Refused turns a refusal that came over the wire into an error; one without a reason is none. It takes what the getter
-// of a result returns.
+// Refused turns a received refusal into an error, or nil if it has no reason. Its parameters are the results of the
+// getter.
 func Refused(r keystore.Refusal, err error) error {
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func Refused(r keystore.Refusal, err error) error {
 	return refusal.New(refusal.Reason(reason), "%s", detail)
 }
 
-// Slot is a slot as the schema names it.
+// Slot converts a slot to the schema's type.
 func Slot(s bootctl.Slot) bootrecord.Slot {
 	switch s {
 	case bootctl.A:
@@ -51,7 +51,7 @@ func Slot(s bootctl.Slot) bootrecord.Slot {
 	}
 }
 
-// SlotOf is a slot of the schema as the domain names it; one that the schema does not know is None.
+// SlotOf converts a slot from the schema's type. Unknown values become None.
 func SlotOf(s bootrecord.Slot) bootctl.Slot {
 	switch s {
 	case bootrecord.Slot_a:
@@ -63,10 +63,10 @@ func SlotOf(s bootrecord.Slot) bootctl.Slot {
 	}
 }
 
-// Cause is the cause of a boot as the schema names it.
+// Cause converts the cause of a boot to the schema's type.
 func Cause(c bootctl.Cause) bootrecord.BootCause { return bootrecord.BootCause(c) }
 
-// CauseOf is a cause of the schema as the domain names it; one that the schema does not know is Unknown.
+// CauseOf converts the cause of a boot from the schema's type. Unknown values become Unknown.
 func CauseOf(c bootrecord.BootCause) bootctl.Cause {
 	if c > bootrecord.BootCause_power {
 		return bootctl.Unknown
@@ -74,7 +74,7 @@ func CauseOf(c bootrecord.BootCause) bootctl.Cause {
 	return bootctl.Cause(c)
 }
 
-// Digest is a digest as bytes, empty for the zero digest of an empty slot.
+// Digest returns a digest as bytes. The zero digest, of an empty slot, becomes empty.
 func Digest(d nxs.Digest) []byte {
 	if d.IsZero() {
 		return nil
@@ -82,7 +82,7 @@ func Digest(d nxs.Digest) []byte {
 	return d[:]
 }
 
-// DigestOf is a digest from bytes; what is not 32 bytes is the zero digest.
+// DigestOf makes a digest from bytes. It returns the zero digest unless there are 32.
 func DigestOf(b []byte) (d nxs.Digest) {
 	if len(b) == len(d) {
 		copy(d[:], b)

@@ -12,13 +12,12 @@ import (
 	"nexus/daemons/vat"
 )
 
-// managerFacet is the right to look names up.
+// managerFacet is the right to look up names.
 const managerFacet = "ServiceManager"
 
-// Find returns what stands behind a name, which the caller releases. That is the end of a link of the caller's own: it
-// lives as long as the two ends do, and a call on it passes through neither samgrd nor initd. While that link stands
-// samgrd is not even asked. The error for an unknown name is `unknown-name`. The wait for a daemon that is on its way
-// back ends with ctx.
+// Find returns the capability of a name, which the caller releases. It is on a link of the caller's own: the link lasts
+// as long as both processes, and calls on it pass through neither samgrd nor initd. While the link exists, samgrd is
+// not asked. The error for an unknown name is `unknown-name`. If the provider is restarting, Find waits until ctx ends.
 func Find(ctx context.Context, b *vat.Endowments, name string) (capnp.Client, error) {
 	if client, there := b.Use(Facet(name)).Now(); there {
 		return client, nil
@@ -31,9 +30,9 @@ func Find(ctx context.Context, b *vat.Endowments, name string) (capnp.Client, er
 	return FindBy(ctx, b, registry.ServiceManager(client), name)
 }
 
-// FindBy is Find by a ServiceManager that is no holding: that of a bundle, whose endowment channel brings the link. To
-// whoever cannot be linked the name is looked up in the way that is open to all; calls then pass through whoever serves
-// the manager.
+// FindBy is Find with a given ServiceManager, for bundles, which have theirs on descriptor 3 and receive links on their
+// endowment channel. If no link is possible, the name is looked up through the manager; calls then pass through the
+// process that serves the manager.
 func FindBy(ctx context.Context, b *vat.Endowments, services registry.ServiceManager,
 	name string) (capnp.Client, error) {
 	link := b.Use(Facet(name))
@@ -54,7 +53,7 @@ func FindBy(ctx context.Context, b *vat.Endowments, services registry.ServiceMan
 	}
 }
 
-// linkPatience is how long a link may take before it is asked for again: its provider may have died when it was made.
+// linkPatience is how long a link may take before it is requested again: its provider may have died when it was made.
 const linkPatience = time.Second
 
 func await(ctx context.Context, link *vat.Holding) (capnp.Client, error) {
@@ -63,7 +62,7 @@ func await(ctx context.Context, link *vat.Holding) (capnp.Client, error) {
 	return link.Get(ctx)
 }
 
-// introduce asks for a link to the provider.
+// introduce requests a link to the provider. direct reports whether a link is possible.
 func introduce(ctx context.Context, services registry.ServiceManager, name string) (direct bool, err error) {
 	answer, release := services.Introduce(ctx,
 		func(p registry.ServiceManager_introduce_Params) error { return p.SetName(name) })
@@ -75,7 +74,7 @@ func introduce(ctx context.Context, services registry.ServiceManager, name strin
 	return res.Direct(), nil
 }
 
-// get looks the name up in the way that is open to all.
+// get looks up the name through the manager.
 func get(ctx context.Context, services registry.ServiceManager, name string) (capnp.Client, error) {
 	answer, release := services.Get(ctx, func(p registry.ServiceManager_get_Params) error { return p.SetName(name) })
 	defer release()

@@ -10,12 +10,12 @@ import (
 	"nexus/daemons/vat"
 )
 
-// registrarFacet is the right to stand behind one name.
+// registrarFacet is the right to register one name.
 const registrarFacet = "Registrar"
 
-// Offer stands behind the daemon's name until ctx ends: it serves each client that is introduced, and registers for
-// those that come by way of samgrd, anew for every life of samgrd. Each call of serve makes a capability, which Offer
-// owns.
+// Offer offers a service under the daemon's name until ctx ends. It serves each client that gets a link, and registers
+// with each instance of samgrd for the clients that call through samgrd. Each call of serve makes a capability, which
+// Offer owns.
 func Offer(ctx context.Context, b *vat.Endowments, name string, log *logclient.Log, serve func() capnp.Client) {
 	b.Serve(Facet(name), func(vat.Client) capnp.Client { return serve() })
 	b.Use(registrarFacet).Each(ctx, func(ctx context.Context, client capnp.Client) {
@@ -25,7 +25,7 @@ func Offer(ctx context.Context, b *vat.Endowments, name string, log *logclient.L
 	})
 }
 
-// register keeps the registration for one life of samgrd: it lasts as long as its answer is held.
+// register registers the service with one instance of samgrd. The registration lasts as long as its answer is held.
 func register(ctx context.Context, registrar registry.Registrar, serve func() capnp.Client) error {
 	answer, release := registrar.Register(ctx, func(p registry.Registrar_register_Params) error {
 		return p.SetService(serve())

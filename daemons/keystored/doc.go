@@ -1,3 +1,3 @@
-// Package keystored owns the trusted public keys and answers whether one of them made a signature. It reads them once,
-// at its start; it never holds a private key, never interprets what was signed, and never changes what is trusted.
+// Package keystored owns the trusted public keys and says which of them, if any, made a signature. It reads the keys
+// once, when it starts. It never holds a private key, interprets what was signed, or changes what is trusted.
 package keystored

@@ -27,7 +27,7 @@ func sign(t *testing.T, by trust.Signer, message []byte) []byte {
 	return signature
 }
 
-// trusting makes a folder in which these keys are trusted for a role.
+// trusting returns a folder in which these keys are trusted for a role.
 func trusting(t *testing.T, dir, role string, signers ...trust.Signer) string {
 	t.Helper()
 	for _, s := range signers {
@@ -47,7 +47,7 @@ func put(t *testing.T, dir, name, text string) {
 	}
 }
 
-// start runs keystored on a folder; what it logs waits for a test to provide a sink.
+// start runs keystored on a folder. Log records wait until the test provides a sink.
 func start(t *testing.T, dir string) *vattest.Daemon {
 	t.Helper()
 	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
@@ -145,7 +145,7 @@ func flipped(signature []byte) []byte {
 	return out
 }
 
-// A verifier is served for exactly one known role.
+// TestVerifierNeedsOneRole checks that a verifier is served for exactly one known role.
 func TestVerifierNeedsOneRole(t *testing.T) {
 	d := start(t, trusting(t, t.TempDir(), "system", updatestest.Key(1)))
 	for _, grants := range [][]string{nil, {""}, {"root"}, {"system", "apps"}} {

@@ -17,18 +17,18 @@ import (
 
 // Bounds on what is read.
 const (
-	maxKeyFile = 4 << 10 // bytes of one file
-	maxEntries = 256     // entries of one folder
+	maxKeyFile = 4 << 10 // of one file, in bytes
+	maxEntries = 256     // of one folder
 )
 
-// A skip is something in the folder that is not trusted, and why.
+// A skip is a file or folder that was skipped, and why.
 type skip struct {
 	path  string
 	cause error
 }
 
-// An UnusableError says that keys are there and none of them can be used: no set can be verified, whoever made it, and
-// starting again cannot help.
+// An UnusableError reports that there are keys for sets but none that can be used. No set can be verified, whoever made
+// it, and restarting cannot help.
 type UnusableError struct{ first skip }
 
 func (e *UnusableError) Error() string {
@@ -36,7 +36,7 @@ func (e *UnusableError) Error() string {
 	return fmt.Sprintf("cannot trust anybody: trust/%s: %v: %s", e.first.path, e.first.cause, remedy)
 }
 
-// unusable is the error of a folder that has keys for sets and no good one; nil for any other.
+// unusable returns an UnusableError if there are keys for sets and all were skipped, else nil.
 func unusable(anchors trust.Anchors, skipped []skip) error {
 	if slices.ContainsFunc(anchors.List(), func(a trust.Anchor) bool { return a.Role == trust.RoleSystem }) {
 		return nil
@@ -50,8 +50,8 @@ func unusable(anchors trust.Anchors, skipped []skip) error {
 	return nil
 }
 
-// load reads the keys of all roles: files `<role>/<key in hex>.pub`. What is not exactly that is skipped, never fatal:
-// a broken file takes no trust from the others and gives none.
+// load reads the keys of all roles from files named `<role>/<key in hex>.pub`. Everything else is skipped and is never
+// fatal: a broken file neither adds trust nor takes any from the other files.
 func load(dir *os.Root) (trust.Anchors, []skip, error) {
 	l := loader{dir: dir}
 	roles, err := l.entries(".")
@@ -64,7 +64,7 @@ func load(dir *os.Root) (trust.Anchors, []skip, error) {
 		case !entry.IsDir():
 			l.skip(entry.Name(), errors.New("not a folder"))
 		case !known(role):
-			l.skip(entry.Name(), errors.New("no such role"))
+			l.skip(entry.Name(), errors.New("unknown role"))
 		default:
 			l.loadRole(role)
 		}
@@ -101,7 +101,7 @@ func (l *loader) loadRole(role trust.Role) {
 	}
 }
 
-// key reads one key. Its name must be its content: who looks at the folder sees what is trusted.
+// key reads one key. The file's name must match its content, so that a listing of the folder shows what is trusted.
 func (l *loader) key(name string, entry fs.DirEntry) (trust.PublicKey, error) {
 	if !entry.Type().IsRegular() {
 		return trust.PublicKey{}, errors.New("not a regular file")
@@ -137,8 +137,8 @@ func (l *loader) read(name string) ([]byte, error) {
 	return text, nil
 }
 
-// entries lists a folder. One with too many is refused whole: which keys are trusted must not depend on the order they
-// are found in.
+// entries lists a folder. A folder with more than maxEntries is refused as a whole: which keys are trusted must not
+// depend on the order of the entries.
 func (l *loader) entries(name string) ([]fs.DirEntry, error) {
 	f, err := l.dir.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -150,7 +150,7 @@ func (l *loader) entries(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if len(entries) > maxEntries {
-		return nil, fmt.Errorf("over %d entries", maxEntries)
+		return nil, fmt.Errorf("more than %d entries", maxEntries)
 	}
 	return entries, nil
 }

@@ -23,7 +23,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// warnings is a LogSink that passes on what was skipped: `<file>: <why>`.
+// warnings is a LogSink that passes on the warnings about skipped files as `<file>: <why>`.
 type warnings chan string
 
 func (w warnings) client() capnp.Client { return capnp.Client(journal.LogSink_ServerToClient(w)) }
@@ -51,7 +51,7 @@ func (w warnings) Write(_ context.Context, call journal.LogSink_write) error {
 func (warnings) Marker(context.Context, journal.LogSink_marker) error       { return nil }
 func (warnings) ForSender(context.Context, journal.LogSink_forSender) error { return nil }
 
-// skipped runs keystored on the folder and returns what it warned of, sorted, and what it trusts.
+// skipped runs keystored on the folder and returns its warnings, sorted, and the keys that it trusts.
 func skipped(t *testing.T, dir string) (warned, trusted []string) {
 	t.Helper()
 	sink := make(warnings, 1024)
@@ -75,14 +75,15 @@ func skipped(t *testing.T, dir string) (warned, trusted []string) {
 	}
 }
 
-// One good key beside everything that is none: the good one is trusted, the rest is skipped with its reason.
+// TestBrokenKeysAreSkipped has one good key beside all kinds of bad ones: the good one is trusted, the others are
+// skipped with their reasons.
 func TestBrokenKeysAreSkipped(t *testing.T) {
 	good, other := updatestest.Key(1).Public().String(), updatestest.Key(2).Public().String()
 	name := "system/" + other + ".pub"
 	for _, c := range []struct {
 		name  string
 		spoil func(dir string)
-		want  string // what the warning has
+		want  string // part of the warning
 	}{
 		{"no key", func(dir string) { put(t, dir, name, "not a key") }, name + ": not a key in a supported form"},
 		{"empty", func(dir string) { put(t, dir, name, "") }, name + ": not a key in a supported form"},
@@ -108,7 +109,7 @@ func TestBrokenKeysAreSkipped(t *testing.T) {
 		{"link within the folder", func(dir string) { link(t, good+".pub", filepath.Join(dir, name)) }, name +
 			": not a regular file"},
 		{"pipe", func(dir string) { pipe(t, filepath.Join(dir, name)) }, name + ": not a regular file"},
-		{"unknown role", func(dir string) { put(t, dir, "root/"+other+".pub", other) }, "root: no such role"},
+		{"unknown role", func(dir string) { put(t, dir, "root/"+other+".pub", other) }, "root: unknown role"},
 		{"file beside the roles", func(dir string) { put(t, dir, other+".pub", other) }, other + ".pub: not a folder"},
 		{"role that is a link", func(dir string) { link(t, "system", filepath.Join(dir, "apps")) },
 			"apps: not a folder"},
@@ -169,7 +170,8 @@ func TestNoKeysTrustNobody(t *testing.T) {
 	}
 }
 
-// A folder with too many files gives no trust at all, rather than some of it by chance; on the bound it gives all.
+// TestTooManyKeysTrustNobody has one file too many in a folder: no key is trusted, rather than a random selection. At
+// the bound, all are.
 func TestTooManyKeysTrustNobody(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 256 {
@@ -179,11 +181,11 @@ func TestTooManyKeysTrustNobody(t *testing.T) {
 		t.Errorf("trusts %d of 256 keys, warned %q", len(trusted), warned)
 	}
 	put(t, dir, "system/one-more", "")
-	wantUnusable(t, dir, "trust/system: over 256 entries")
+	wantUnusable(t, dir, "trust/system: more than 256 entries")
 }
 
-// Where there are keys and none of them is good, nothing could ever run: that ends the start with the first of them,
-// and does not wait for a set to be blamed. Keys of another role are no help.
+// TestNoGoodKeyIsFatal has only bad keys: no set could ever run, so the start fails with the reason of the first key,
+// instead of a set being blamed later. Good keys of another role do not help.
 func TestNoGoodKeyIsFatal(t *testing.T) {
 	for name, place := range map[string]func(path string) error{
 		"FIFO":       func(p string) error { return syscall.Mkfifo(p, 0o600) },

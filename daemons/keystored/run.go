@@ -13,7 +13,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Run is the daemon's life.
+// Run runs the daemon until ctx ends.
 func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("keystored", b.Use("LogSink"))
 	defer log.Close()

@@ -9,13 +9,13 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// A verifier is the Verifier of one role.
+// A verifier serves Verifier for one role.
 type verifier struct {
 	anchors trust.Anchors
 	role    trust.Role
 }
 
-// Verify answers whose signature it is.
+// Verify returns which trusted key made the signature, if any.
 func (v *verifier) Verify(_ context.Context, call keystore.Verifier_verify) error {
 	message, err := call.Args().Message_()
 	if err != nil {
@@ -44,12 +44,12 @@ func (v *verifier) verify(message, signature []byte) (trust.PublicKey, error) {
 	return v.anchors.Verify(v.role, message, signature)
 }
 
-// A reader is TrustAnchors.
+// A reader serves TrustAnchors.
 type reader struct {
 	anchors trust.Anchors
 }
 
-// List answers all anchors.
+// List returns all anchors.
 func (r *reader) List(_ context.Context, call keystore.TrustAnchors_list) error {
 	res, err := call.AllocResults()
 	if err != nil {

@@ -26,18 +26,18 @@ import (
 	"nexus/packaging/release"
 )
 
-// exitFatal tells initd that starting this daemon again cannot help.
+// exitFatal is the exit status that tells initd that restarting the daemon cannot help.
 const exitFatal = 78
 
-// stopPatience is how long a daemon may take to stop once it was told to.
+// stopPatience is how long a daemon may take to stop after the order to do so.
 const stopPatience = 3 * time.Second
 
-// A daemon's life, from start to the end of ctx.
-type life func(ctx context.Context, b *vat.Endowments, host plat.Host) error
+// An applet runs a daemon until ctx ends.
+type applet func(ctx context.Context, b *vat.Endowments, host plat.Host) error
 
-// applets is the table of daemons.
-func applets() map[string]life {
-	return map[string]life{
+// applets returns all daemons by name.
+func applets() map[string]applet {
+	return map[string]applet{
 		"bundlemgrd": bundlemgrd.Run,
 		"execd":      execd.Run,
 		"keystored":  keystored.Run,
@@ -50,7 +50,7 @@ func applets() map[string]life {
 	}
 }
 
-// run plays the part that name asks for and returns the exit status.
+// run runs the program called name and returns its exit status.
 func run(name string, args []string, stdout, stderr *os.File) int {
 	switch name {
 	case "init":
@@ -58,29 +58,29 @@ func run(name string, args []string, stdout, stderr *os.File) int {
 	case "initd":
 		return initd.Main(args, stdout, stderr)
 	}
-	live, known := applets()[name]
+	daemon, known := applets()[name]
 	if !known {
 		if slices.Equal(args, []string{"--version"}) {
 			return version(stdout, stderr)
 		}
 		return usage(name, stderr)
 	}
-	err := serve(name, live)
+	err := serve(name, daemon)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 	}
 	return status(err)
 }
 
-// serve lives a daemon's life on the endowment channel. It ends when initd closes the channel, or dies.
-func serve(name string, live life) error {
+// serve runs a daemon on the endowment channel until initd closes the channel or dies.
+func serve(name string, daemon applet) error {
 	starts := name == "execd"
 	if err := plat.Settle(starts); err != nil {
 		return err
 	}
 	channel, err := vat.ChannelOf(os.NewFile(vat.EndowmentFD, "endowments"))
 	if err != nil {
-		return fmt.Errorf("cannot be born: %w (daemons are started by initd)", err)
+		return fmt.Errorf("cannot start: %w (daemons are started by initd)", err)
 	}
 	b := vat.Endowed(channel)
 	defer b.Close()
@@ -89,7 +89,7 @@ func serve(name string, live life) error {
 	go func() {
 		<-b.Done()
 		cancel()
-		time.AfterFunc(stopPatience, func() { os.Exit(1) }) // for when initd, who would see to it, is dead
+		time.AfterFunc(stopPatience, func() { os.Exit(1) }) // in case initd, which would kill this process, is dead
 	}()
 	host := plat.Host{Clock: plat.RealClock{}}
 	if starts {
@@ -97,9 +97,9 @@ func serve(name string, live life) error {
 			return err
 		}
 	}
-	err = live(ctx, b, host)
+	err = daemon(ctx, b, host)
 	if ctx.Err() != nil {
-		return nil // the end was ordered; what broke by it is no failure
+		return nil // the end was ordered; errors caused by it do not count
 	}
 	return err
 }

@@ -1,5 +1,5 @@
-// Command nexus is every daemon in one binary: argv[0] says which. initd starts the others by executing it under their
-// names.
+// Command nexus contains all daemons; argv[0] selects which one runs. initd starts the others by executing this binary
+// under their names.
 package main
 
 import (

@@ -29,7 +29,7 @@ func (v *view) stat(ctx context.Context, path string) (found info, err error) {
 	return found, err
 }
 
-// of picks what the place is among the files of its bundle.
+// of returns the entry for the place, given the files of its bundle.
 func (at place) of(files []info) info {
 	for _, f := range files {
 		if f.name == at.file {
@@ -85,7 +85,7 @@ func readPiece(ctx context.Context, m bundle.BundleMgr, at place, offset uint64,
 	}
 	defer release()
 	if !blob.IsValid() {
-		return nil, errors.New("cannot read: bundlemgrd gave no blob")
+		return nil, errors.New("cannot read: bundlemgrd returned no blob")
 	}
 	answer, releasePiece := blob.Read(ctx, func(p bundle.Blob_read_Params) error {
 		p.SetOffset(offset)
@@ -101,7 +101,7 @@ func readPiece(ctx context.Context, m bundle.BundleMgr, at place, offset uint64,
 	if err != nil {
 		return nil, err
 	}
-	return bytes.Clone(piece), nil // the message goes with its release
+	return bytes.Clone(piece), nil // the message is freed by its release
 }
 
 func isADirectory(path string) error {

@@ -1,4 +1,3 @@
-// Package packagefsd owns the path view of the published bundles: it turns a path into calls to BundleMgr. It holds no
-// file and keeps no copy: each call answers from what is published at that moment, so two calls may see two
-// publications.
+// Package packagefsd shows the published bundles as paths: it turns each path into calls to BundleMgr. It stores no
+// files and caches nothing. Each call is answered from the current publication, so two calls may see different ones.
 package packagefsd

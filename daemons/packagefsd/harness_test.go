@@ -24,7 +24,7 @@ func start(t *testing.T) *vattest.Daemon {
 	})
 }
 
-// A shelf is a BundleMgr in the test's hands: bundles with their files.
+// A shelf is a BundleMgr that the test controls: bundles with their files.
 type shelf struct {
 	bundles map[string]files
 	hold    func(context.Context) // called in each query, if not nil
@@ -113,16 +113,16 @@ func (s *shelf) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload
 }
 
 func (*shelf) Watch(context.Context, bundle.BundleMgr_watch) error {
-	return errors.New("nobody watches here")
+	return errors.New("watch is not expected")
 }
 
-// A blob is the bytes of one file.
+// A blob holds the bytes of one file.
 type blob []byte
 
 func (b blob) Read(_ context.Context, call bundle.Blob_read) error {
 	offset, count := call.Args().Offset(), call.Args().Count()
 	if count > bundle.MaxReadBytes {
-		return errors.New("asked for over the most bytes of one piece")
+		return errors.New("more bytes requested than one read may return")
 	}
 	res, err := call.AllocResults()
 	if err != nil || offset > uint64(len(b)) {
@@ -133,7 +133,7 @@ func (b blob) Read(_ context.Context, call bundle.Blob_read) error {
 
 func (b blob) Size(context.Context, bundle.Blob_size) error { return nil }
 
-// A names is a Registrar that passes on what is registered and says when that ends.
+// A names is a Registrar that passes on what is registered, and closes dropped when the registration ends.
 type names struct {
 	registered chan capnp.Client
 	dropped    chan struct{} // closed

@@ -17,7 +17,7 @@ import (
 	"nexus/daemons/vat/vattest"
 )
 
-// payload is over two pieces long.
+// payload returns content longer than two reads.
 func payload() []byte { return bytes.Repeat([]byte("0123456789abcdef"), 2<<16+1) }
 
 func twoBundles() *shelf {
@@ -146,7 +146,8 @@ func check(t *testing.T, what, path string, err error, want string) {
 	}
 }
 
-// The view is live: it shows what the next life of bundlemgrd publishes, and a call under way goes there.
+// TestBundlemgrdRestarts checks that the view is live: it shows what the next instance of bundlemgrd publishes, and a
+// call in flight goes to that instance.
 func TestBundlemgrdRestarts(t *testing.T) {
 	d := start(t)
 	dying := twoBundles()
@@ -173,7 +174,7 @@ func TestBundlemgrdRestarts(t *testing.T) {
 	}
 }
 
-// A caller that goes away does not wait for a bundlemgrd that is not there.
+// TestCallerGivesUp checks that a caller that has gone does not wait for bundlemgrd.
 func TestCallerGivesUp(t *testing.T) {
 	d := start(t)
 	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))
@@ -189,7 +190,7 @@ func TestCallerGivesUp(t *testing.T) {
 	}
 }
 
-// Any number of calls may come at one time: all end, and few are at work at one time.
+// TestManyCallsAtOnce makes many calls at once: all return, and only a few run at a time.
 func TestManyCallsAtOnce(t *testing.T) {
 	s := twoBundles()
 	asked, gate := make(chan struct{}, 100), make(chan struct{})
@@ -207,7 +208,7 @@ func TestManyCallsAtOnce(t *testing.T) {
 	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))
 	answers := make(chan error, cap(asked))
 	for n := range cap(answers) {
-		if n%20 == 0 { // one client has no more than two at work
+		if n%20 == 0 { // one client has at most two calls running
 			fs = packagefs.PackageFs(d.Client("PackageFs", "operator"))
 		}
 		fs := fs
@@ -219,7 +220,7 @@ func TestManyCallsAtOnce(t *testing.T) {
 	for range 8 {
 		receive(t, asked)
 	}
-	for range 100 { // what needs no turn is answered; a ninth call would show meanwhile
+	for range 100 { // calls that need no turn are answered meanwhile; a ninth call would show up
 		if _, err := stat(t, fs, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +236,7 @@ func TestManyCallsAtOnce(t *testing.T) {
 	}
 }
 
-// A client that asks for as much as it can leaves turns to the next.
+// TestOneClientTakesTwoTurns has one client make as many calls as it can; the next client still gets a turn.
 func TestOneClientTakesTwoTurns(t *testing.T) {
 	s := twoBundles()
 	asked, gate := make(chan struct{}, 100), make(chan struct{})
@@ -300,8 +301,8 @@ func receive[T any](t *testing.T, from <-chan T) T {
 	}
 }
 
-// TestAliveWithoutBundlemgrd has more calls wait for bundlemgrd than are at work at one time. That is no fault of
-// packagefsd's: it gives a sign of life, which goes where its clients' calls go.
+// TestAliveWithoutBundlemgrd has more calls wait for bundlemgrd than may run at a time. packagefsd is not at fault, so
+// it must still answer pings, which go the way of its clients' calls.
 func TestAliveWithoutBundlemgrd(t *testing.T) {
 	d := start(t)
 	fs := packagefs.PackageFs(d.Client("PackageFs", "operator"))

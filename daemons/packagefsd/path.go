@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// maxPath bounds a path, in bytes. The longest that names anything is a bundle's name of 64 and a file's.
+// maxPath bounds a path, in bytes. The longest valid path is a bundle name of 64 bytes and a file name.
 const maxPath = 255
 
 // The files of a bundle, in byte order.
@@ -17,14 +17,14 @@ const (
 	payloadName  = "payload.elf"
 )
 
-// A place is what a path means: the root, a bundle's directory, or a file of it.
+// A place is a parsed path: the root, the directory of a bundle, or one of its files.
 type place struct {
-	bundle string // "" is the root
-	file   string // "" is the directory; else one of the two files
+	bundle string // "" for the root
+	file   string // "" for the directory; else one of the two files
 }
 
-// parse reads a path strictly: there is one way to write each place. A path that is well written but can name nothing
-// is refused as no-such-file, every other as bad-path.
+// parse reads a path strictly: each place has exactly one path. A well-formed path that cannot name anything is refused
+// as no-such-file, any other as bad-path.
 func parse(path string) (place, error) {
 	if err := checkPath(path); err != nil {
 		return place{}, err

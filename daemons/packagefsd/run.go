@@ -12,7 +12,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Run is the daemon's life.
+// Run runs the daemon until ctx ends.
 func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("packagefsd", b.Use("LogSink"))
 	defer log.Close()
@@ -31,5 +31,5 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	return nil
 }
 
-// nowhere is a path that this daemon answers by itself: whether it is alive is no question to bundlemgrd.
+// nowhere sets a path that this daemon answers without bundlemgrd, since liveness must not depend on bundlemgrd.
 func nowhere(p packagefs.PackageFs_stat_Params) error { return p.SetPath(".") }

@@ -8,12 +8,12 @@ import (
 	"nexus/daemons/convert"
 )
 
-// A server is the PackageFs of one client. All see the same.
+// A server is one client's PackageFs. All clients see the same.
 type server struct {
 	view *view
 }
 
-// Stat answers what is at a path.
+// Stat describes the file or directory at a path.
 func (s *server) Stat(ctx context.Context, call packagefs.PackageFs_stat) error {
 	path, err := call.Args().Path()
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *server) Stat(ctx context.Context, call packagefs.PackageFs_stat) error 
 	return found.encode(m)
 }
 
-// List answers what a directory holds.
+// List returns the entries of a directory.
 func (s *server) List(ctx context.Context, call packagefs.PackageFs_list) error {
 	path, err := call.Args().Path()
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *server) List(ctx context.Context, call packagefs.PackageFs_list) error 
 	return nil
 }
 
-// Read answers a piece of a file.
+// Read returns a piece of a file.
 func (s *server) Read(ctx context.Context, call packagefs.PackageFs_read) error {
 	path, err := call.Args().Path()
 	if err != nil {

@@ -11,28 +11,28 @@ import (
 	"nexus/daemons/vat"
 )
 
-// patience bounds what one call spends on bundlemgrd, a restart of it included.
+// patience bounds the time that one call waits for bundlemgrd, including a restart of it.
 const patience = 10 * time.Second
 
-// How many calls are at work at one time, and so how many pieces of files are in memory. The others wait: of one client
-// behind its own, so that each client waits for at most two calls of any other.
+// Bounds on the calls that run at a time, and so on the pieces of files in memory. Other calls wait. A client's calls
+// wait for its own first, so that a client never waits for more than two calls of any other.
 const (
-	maxTurns = 8 // of all
-	maxOwn   = 2 // of one client, at work or next
+	maxTurns = 8 // of all clients
+	maxOwn   = 2 // of one client, running or next
 )
 
-// A view answers one client's paths out of what bundlemgrd has published.
+// A view answers one client's calls from what bundlemgrd has published.
 type view struct {
 	bundles *vat.Holding
-	turns   chan struct{} // holds one token per call at work
-	own     chan struct{} // one per call of the client's, at work or next
+	turns   chan struct{} // holds one token per running call
+	own     chan struct{} // one token per call of this client, running or next
 }
 
 func newView(bundles *vat.Holding) *view {
 	return (&view{bundles: bundles, turns: make(chan struct{}, maxTurns)}).forClient()
 }
 
-// forClient is the same view for another client.
+// forClient returns a view for another client that shares the turns.
 func (v *view) forClient() *view {
 	return &view{bundles: v.bundles, turns: v.turns, own: make(chan struct{}, maxOwn)}
 }
@@ -44,7 +44,7 @@ type info struct {
 	size uint64
 }
 
-// ask runs f with BundleMgr, again with the next life's when bundlemgrd ends under it.
+// ask runs f with BundleMgr, and again with the next instance if bundlemgrd restarts during f.
 func (v *view) ask(ctx context.Context, f func(context.Context, bundle.BundleMgr) error) error {
 	for _, turns := range []chan struct{}{v.own, v.turns} {
 		select {
@@ -80,7 +80,7 @@ func find(ctx context.Context, m bundle.BundleMgr, path, name string) ([]info, e
 	}, nil
 }
 
-// root returns a directory per published bundle.
+// root returns one directory per published bundle.
 func root(ctx context.Context, m bundle.BundleMgr) ([]info, error) {
 	answer, release := m.List(ctx, nil)
 	defer release()
@@ -107,7 +107,7 @@ func root(ctx context.Context, m bundle.BundleMgr) ([]info, error) {
 	return entries, nil
 }
 
-// open returns the blob behind a file and what releases it.
+// open opens a file as a blob, and returns a function that releases it.
 func open(ctx context.Context, m bundle.BundleMgr, at place) (bundle.Blob, func(), error) {
 	if at.file == manifestName {
 		answer, release := m.OpenManifest(ctx,

@@ -1,4 +1,4 @@
-// Package statefsd owns the state folder while the system runs and hands it out, one capability for one prefix. It
-// decides nothing about values and never lets a client reach another prefix than the one initd granted it; the rules of
-// the folder are libupdates/statefs.
+// Package statefsd owns the state folder while the system runs, and serves each client the one prefix that initd
+// granted it. It does not interpret values, and no client can reach another prefix. The rules of the folder are in
+// libupdates/statefs.
 package statefsd

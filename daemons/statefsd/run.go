@@ -14,7 +14,7 @@ import (
 	store "nexus/libupdates/statefs"
 )
 
-// Run is the daemon's life.
+// Run runs the daemon until ctx ends.
 func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	log := logclient.New("statefsd", b.Use("LogSink"))
 	defer log.Close()
@@ -49,7 +49,7 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	return nil
 }
 
-// tell says what was found in the folder, and records what was done about it.
+// tell logs what was found in the folder and what was done about it.
 func tell(log *logclient.Log, notes []store.Note) {
 	for _, note := range notes {
 		log.Warn("state folder", "note", note.Text)
@@ -60,11 +60,11 @@ func tell(log *logclient.Log, notes []store.Note) {
 	}
 }
 
-// noKey is a key that is refused before the disk is asked: one that stands still is no reason to end the daemon, whose
-// next life would have the same.
+// noKey sets a key that is refused before the disk is accessed. A hanging disk is no reason to end the daemon, because
+// its next instance would have the same disk.
 func noKey(p statefs.StateReader_get_Params) error { return p.SetKey("") }
 
-// granted returns the keys of the one prefix that was granted; nil where there is none, or more than one.
+// granted returns the keys of the granted prefix, or nil unless exactly one prefix was granted.
 func granted(state *store.Store, grants []string) *store.Prefix {
 	if len(grants) != 1 {
 		return nil
@@ -72,14 +72,14 @@ func granted(state *store.Store, grants []string) *store.Prefix {
 	return state.Prefix(grants[0])
 }
 
-// An UnusableError says that the folder is not one for state of this system. Starting again cannot help, and going on
-// without what was to be remembered would break a promise.
+// An UnusableError reports that the folder does not hold state of this system. Restarting cannot help, and going on
+// without the stored state would break a promise.
 type UnusableError struct{ Err error }
 
 func (e *UnusableError) Error() string { return e.Err.Error() }
 func (e *UnusableError) Unwrap() error { return e.Err }
 
-// open takes up the folder. A disk that fails is another matter than a folder that is not ours: that may pass.
+// open opens the folder. An error of the disk is not an UnusableError, because it may be temporary.
 func open(fs durable.FS) (*store.Store, error) {
 	state, err := store.Open(fs)
 	switch refusal.Of(err) {

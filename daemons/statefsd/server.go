@@ -9,13 +9,13 @@ import (
 	store "nexus/libupdates/statefs"
 )
 
-// A server is the StateFs of one prefix.
+// A server serves StateFs for one prefix.
 type server struct {
 	keys   *store.Prefix
-	report func() // says what was found in the folder since it was called last
+	report func() // logs what was found in the folder since the last call
 }
 
-// Get answers the value under a key.
+// Get returns the value of a key.
 func (s *server) Get(_ context.Context, call statefs.StateReader_get) error {
 	call.Go()
 	key, err := call.Args().Key()
@@ -33,7 +33,7 @@ func (s *server) Get(_ context.Context, call statefs.StateReader_get) error {
 	return res.SetValue(value)
 }
 
-// List answers a page of keys.
+// List returns one page of keys.
 func (s *server) List(_ context.Context, call statefs.StateReader_list) error {
 	call.Go()
 	start, err := call.Args().Prefix()
@@ -96,7 +96,7 @@ func (s *server) Delete(_ context.Context, call statefs.StateFs_delete) error {
 	return answer(res.NewRefusal, err, allocErr)
 }
 
-// Sync makes it all durable.
+// Sync makes all changes durable.
 func (s *server) Sync(_ context.Context, call statefs.StateFs_sync) error {
 	call.Go()
 	err := s.keys.Sync()
@@ -104,7 +104,7 @@ func (s *server) Sync(_ context.Context, call statefs.StateFs_sync) error {
 	return answer(res.NewRefusal, err, allocErr)
 }
 
-// answer ends a call whose only result is whether it was refused.
+// answer completes a call whose only result is a refusal, if any.
 func answer(refusal func() (keystore.Refusal, error), err, allocErr error) error {
 	if err == nil || allocErr != nil {
 		return allocErr

@@ -19,7 +19,7 @@ import (
 	store "nexus/libupdates/statefs"
 )
 
-// start runs statefsd on a folder; what it logs waits for a logd that is not there.
+// start runs statefsd on a folder. Log records are never delivered, because there is no logd.
 func start(t *testing.T, dir string) *vattest.Daemon {
 	t.Helper()
 	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
@@ -220,7 +220,7 @@ func TestAForeignFolderEndsTheDaemon(t *testing.T) {
 	}
 }
 
-// TestTheSchemaPromisesWhatTheStoreKeeps holds the constants of both against each other.
+// TestTheSchemaPromisesWhatTheStoreKeeps compares the constants of the schema with those of the store.
 func TestTheSchemaPromisesWhatTheStoreKeeps(t *testing.T) {
 	if statefs.MaxKeyBytes != store.MaxKey || statefs.MaxValueBytes != store.MaxValue ||
 		statefs.MaxPageEntries != store.MaxPage {
