@@ -12,7 +12,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// TestAskedUnderWatch has native services that are healthy at the commit, and then are not, though they run.
+// TestAskedUnderWatch has native services that are healthy at the commit and later report that they fail, while they
+// still run.
 func TestAskedUnderWatch(t *testing.T) {
 	for program, want := range map[string]refusal.Reason{
 		"sick 1.1.0":  refusal.ServiceUnhealthy,
@@ -31,8 +32,8 @@ func TestAskedUnderWatch(t *testing.T) {
 	}
 }
 
-// TestAskedForEver has a service of a set that nobody watches any more: how it is is shown, and nothing follows from
-// it.
+// TestAskedForEver has a service that is asked for its health after the watch has ended: its state is shown and has no
+// other effect.
 func TestAskedForEver(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -51,11 +52,11 @@ func TestAskedForEver(t *testing.T) {
 		}
 	}
 	if w.Shows(`execd: crash process=bundle:hello`) {
-		t.Error("it was stopped")
+		t.Error("the service was stopped")
 	}
 }
 
-// stateOf is how the one service is.
+// stateOf returns the state of the only service.
 func stateOf(t *testing.T, ctx context.Context, services exec.ServiceWatch) exec.ServiceStatus_State {
 	t.Helper()
 	answer, release := services.List(ctx, nil)

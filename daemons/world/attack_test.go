@@ -20,7 +20,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// besiegedSet has a bundle that is hostile, one that behaves, one that is slow, and bytes to stage.
+// besiegedSet returns a set with a hostile bundle, a well-behaved one, a slow one, and enough bytes to make staging
+// take a while.
 func besiegedSet(t testing.TB, version string, size int) []byte {
 	key := updatestest.Key(1)
 	native := []string{nxb.AbilityService, nxb.AbilityNative}
@@ -32,7 +33,7 @@ func besiegedSet(t testing.TB, version string, size int) []byte {
 		updatestest.Bundle("slow", version, native, world.Program("slow "+version), key))
 }
 
-// besieged boots a system into which hostile roles may come.
+// besieged boots a system with sockets for the roles that attack it.
 func besieged(t testing.TB) *world.World {
 	w := world.New(t)
 	w.Share("status")
@@ -42,11 +43,11 @@ func besieged(t testing.TB) *world.World {
 	return w
 }
 
-// attackPause is between two rounds of an attack: it fills every bound again and again, and leaves the machine its
-// processors.
+// attackPause is the pause between two rounds of an attack. An attack reaches every bound again and again, but must
+// leave the machine some CPU time.
 const attackPause = 20 * time.Millisecond
 
-// attack has hostile roles and a hostile bundle do all that they can to keep others waiting, until the returned
+// attack has hostile roles and a hostile bundle do everything they can to keep others waiting, until the returned
 // function is called.
 func attack(t testing.TB, w *world.World) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -98,7 +99,7 @@ func crowdStatus(ctx context.Context, root operator.Operator) {
 	<-ctx.Done()
 }
 
-// holdStage takes the one place for a stage whenever it is free, and sends next to nothing.
+// holdStage begins a stage whenever none is in progress, and sends almost nothing.
 func holdStage(ctx context.Context, stages capupdate.UpdateStage) {
 	answer, release := stages.Stage(ctx,
 		func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(1 << 20); return nil })
@@ -135,7 +136,7 @@ func crowdNames(ctx context.Context, w *world.World) {
 	rest(ctx)
 }
 
-// giveUpCalls calls a bundle that is slow, and gives up.
+// giveUpCalls calls a slow bundle and cancels the calls.
 func giveUpCalls(ctx context.Context, w *world.World) {
 	client, err := w.ConnOf("alpha").Bootstrap(ctx)
 	if err != nil {
@@ -157,8 +158,8 @@ func giveUpCalls(ctx context.Context, w *world.World) {
 	<-call.Done()
 }
 
-// takesUp brings a set to its commit, as an operator does whose place others may hold, and wants no set to have
-// suffered.
+// takesUp brings a set to its commit while others may hold the stage, as an operator would, and checks that no set was
+// rolled back.
 func takesUp(t testing.TB, w *world.World, o *world.Operator, archive []byte, to bootctl.Slot) {
 	t.Helper()
 	if _, err := o.EndStage(); err != nil {
@@ -178,8 +179,8 @@ func takesUp(t testing.TB, w *world.World, o *world.Operator, archive []byte, to
 	}
 }
 
-// TestUpdatesUnderAttack keeps up every attack at once while good updates go through: none of their verdicts is another
-// for it, and nobody else is blamed.
+// TestUpdatesUnderAttack runs all attacks at once while good updates go through. Their verdicts are the same as without
+// an attack, and nobody but the attackers is blamed.
 func TestUpdatesUnderAttack(t *testing.T) {
 	w := besieged(t)
 	o := w.Operator()
@@ -192,8 +193,8 @@ func TestUpdatesUnderAttack(t *testing.T) {
 	blames(t, w, "status", "stage", "bundle:alpha")
 }
 
-// BenchmarkAttack is the time of an update under attack, as a multiple of that in peace, in turn within one run: the
-// median of the rounds.
+// BenchmarkAttack compares the time of an update under attack with that of one without, in turns within one run. It
+// reports the median of the ratios.
 func BenchmarkAttack(b *testing.B) {
 	w := besieged(b)
 	o := w.Operator()
@@ -210,7 +211,7 @@ func BenchmarkAttack(b *testing.B) {
 	for n := 1; b.Loop(); n++ {
 		alone := update(fmt.Sprintf("%d.1.0", n))
 		end := attack(b, w)
-		time.Sleep(5 * attackPause) // every bound is full
+		time.Sleep(5 * attackPause) // until every bound is reached
 		attacked := update(fmt.Sprintf("%d.2.0", n))
 		end()
 		peace = append(peace, alone.Seconds()*1e3)

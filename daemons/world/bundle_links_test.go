@@ -16,13 +16,13 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A bundleOf a set: its program's text, and what its manifest asks for.
+// A bundleOf is a bundle of a set: its program's text, and what its manifest requests.
 type bundleOf struct {
 	name, program string
 	asks          []string
 }
 
-// bundles boots a world with these bundles, all of them native services.
+// bundles boots a world with these bundles, which are all native services.
 func bundles(t testing.TB, visitor func(context.Context, *vat.Endowments) error, list ...bundleOf) *world.World {
 	t.Helper()
 	w := world.New(t)
@@ -39,12 +39,12 @@ func bundles(t testing.TB, visitor func(context.Context, *vat.Endowments) error,
 	return w
 }
 
-// crashed is what the console shows of a bundle whose call failed.
+// crashed returns the console line for a bundle whose call failed.
 func crashed(name string) string {
 	return `execd: crash process=bundle:` + name + ` exit="exit code 1"`
 }
 
-// passes winds a world's clock by ten seconds, in each of which a program that found somebody calls.
+// passes winds a world's clock by ten seconds. In each of them, every program that has found a provider calls it.
 func passes(w *world.World) {
 	o := w.Operator()
 	began := w.Clock.Now()
@@ -52,8 +52,9 @@ func passes(w *world.World) {
 		func(world.State) bool { return w.Clock.Now().Sub(began) > 10*time.Second })
 }
 
-// TestSamgrdMayDieUnderLinkedBundles has one bundle call a daemon, and one call a bundle that takes links and one that
-// does not. The death of samgrd breaks none of it; that of the provider does, which shows that they did call.
+// TestSamgrdMayDieUnderLinkedBundles has one bundle call a daemon, one call a bundle that takes links, and one call a
+// bundle that does not. The death of samgrd breaks none of these calls. The death of the provider does, which proves
+// that the calls were made.
 func TestSamgrdMayDieUnderLinkedBundles(t *testing.T) {
 	w := bundles(t, nil,
 		bundleOf{"alpha", "link 1.0.0 bundle/beta", []string{"bundle/beta"}},
@@ -65,17 +66,17 @@ func TestSamgrdMayDieUnderLinkedBundles(t *testing.T) {
 	passes(w)
 	for _, name := range []string{"alpha", "beta", "gamma"} {
 		if w.Shows(crashed(name)) {
-			t.Errorf("%s lost what it had found:\n%s", name, w.Console())
+			t.Errorf("%s lost its provider:\n%s", name, w.Console())
 		}
 	}
 	w.Kill("bundlemgrd")
 	winding(w, func() { w.Await(crashed("beta"), 1); w.Await(crashed("alpha"), 1) })
 	if w.Shows(crashed("gamma")) {
-		t.Errorf("gamma lost a bundle that goes on:\n%s", w.Console())
+		t.Errorf("gamma lost a bundle that still runs:\n%s", w.Console())
 	}
 }
 
-// asVisitor boots bundles and returns the endowments of a visitor.
+// asVisitor boots bundles and a visitor, and returns the visitor's endowments.
 func asVisitor(t *testing.T, list ...bundleOf) (*world.World, *vat.Endowments) {
 	t.Helper()
 	endowed := make(chan *vat.Endowments, 1)
@@ -87,7 +88,7 @@ func asVisitor(t *testing.T, list ...bundleOf) (*world.World, *vat.Endowments) {
 	return w, <-endowed
 }
 
-// find looks a bundle up until it is there.
+// find looks up a bundle until it has registered.
 func find(t *testing.T, ctx context.Context, w *world.World, b *vat.Endowments, name string) (client capnp.Client) {
 	t.Helper()
 	winding(w, func() {
@@ -100,7 +101,7 @@ func find(t *testing.T, ctx context.Context, w *world.World, b *vat.Endowments, 
 		}
 	})
 	if !client.IsValid() {
-		t.Fatalf("%s is not found:\n%s", name, w.Console())
+		t.Fatalf("cannot find %s:\n%s", name, w.Console())
 	}
 	return client
 }
@@ -113,8 +114,8 @@ func version(ctx context.Context, client capnp.Client) error {
 	return err
 }
 
-// TestRevokedBundleIsGone takes one bundle of a pattern from a client: its next call fails as disconnected and it finds
-// the bundle no more, by a link or through samgrd. The other bundles it has as before.
+// TestRevokedBundleIsGone revokes one bundle of a pattern from a client: its next call fails as disconnected, and it
+// can no longer find the bundle, by a link or through samgrd. The other bundles of the pattern are not affected.
 func TestRevokedBundleIsGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -129,7 +130,7 @@ func TestRevokedBundleIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer manager.Release()
-	w.Kill("samgrd") // nor does a client's own link pass through it
+	w.Kill("samgrd") // a client's own link does not pass through samgrd
 	for _, client := range []capnp.Client{hello, other} {
 		if err := version(ctx, client); err != nil {
 			t.Errorf("a call after the death of samgrd: %v", err)
@@ -151,17 +152,18 @@ func TestRevokedBundleIsGone(t *testing.T) {
 		})
 	})
 	if refusal.Of(err) != refusal.UnknownName {
-		t.Errorf("it is looked up again: %v, want unknown-name", err)
+		t.Errorf("look-up after the revocation: %v, want unknown-name", err)
 	}
 	if err := version(ctx, other); err != nil {
 		t.Errorf("another bundle: %v", err)
 	}
 	if w.Shows(crashed("other")) {
-		t.Errorf("what was taken from one client is gone for another:\n%s", w.Console())
+		t.Errorf("the revocation also hit another client:\n%s", w.Console())
 	}
 }
 
-// TestRevokedFromThoseWhoRunThere takes a bundle from execd, and so from every bundle that found it by execd's right.
+// TestRevokedFromThoseWhoRunThere revokes a bundle from execd, and thereby from every bundle that found it through
+// execd's grant.
 func TestRevokedFromThoseWhoRunThere(t *testing.T) {
 	w := bundles(t, nil,
 		bundleOf{"alpha", "link 1.0.0 bundle/beta", []string{"bundle/*"}},
@@ -177,7 +179,7 @@ func TestRevokedFromThoseWhoRunThere(t *testing.T) {
 	passes(w)
 	for _, name := range []string{"beta", "gamma"} {
 		if w.Shows(crashed(name)) {
-			t.Errorf("%s lost what nobody took from it:\n%s", name, w.Console())
+			t.Errorf("%s lost something that was not revoked:\n%s", name, w.Console())
 		}
 	}
 	if err := o.Revoke("execd", "bundle/*"); err != nil {
@@ -186,8 +188,8 @@ func TestRevokedFromThoseWhoRunThere(t *testing.T) {
 	winding(w, func() { w.Await(crashed("gamma"), 1) })
 }
 
-// TestProvidersKnowLinkedBundles has a bundle break the protocol on its link: the provider's own guard sees it, under
-// the bundle's name.
+// TestProvidersKnowLinkedBundles has a bundle break the protocol on its link: the provider's own guard refuses it,
+// under the bundle's name.
 func TestProvidersKnowLinkedBundles(t *testing.T) {
 	w := bundles(t, nil, bundleOf{"alpha", "rude 1.0.0 BundleMgr", []string{"BundleMgr"}},
 		bundleOf{"beta", "link 1.0.0 BundleMgr", []string{"BundleMgr"}})
@@ -197,6 +199,6 @@ func TestProvidersKnowLinkedBundles(t *testing.T) {
 	})
 	passes(w)
 	if w.Shows(crashed("beta")) {
-		t.Errorf("it was another's link that ended:\n%s", w.Console())
+		t.Errorf("the wrong link was closed:\n%s", w.Console())
 	}
 }

@@ -21,7 +21,7 @@ func (sleeper) OnRegistered(ctx context.Context, call registry.NameObserver_onRe
 	return ctx.Err()
 }
 
-// A hearer is told of registrations.
+// A hearer is an observer that reports when it is called.
 type hearer struct{ heard chan struct{} }
 
 func (h hearer) OnRegistered(context.Context, registry.NameObserver_onRegistered) error {
@@ -29,7 +29,7 @@ func (h hearer) OnRegistered(context.Context, registry.NameObserver_onRegistered
 	return nil
 }
 
-// managerOf is the ServiceManager that a bundle has, for whoever took the bundle over.
+// managerOf returns a bundle's ServiceManager, as if the bundle had been taken over.
 func managerOf(t testing.TB, ctx context.Context, w *world.World, name string) registry.ServiceManager {
 	t.Helper()
 	client, err := w.ConnOf(name).Bootstrap(ctx)
@@ -40,7 +40,7 @@ func managerOf(t testing.TB, ctx context.Context, w *world.World, name string) r
 	return registry.ServiceManager(client)
 }
 
-// getAs looks a name up as a bundle that takes no links does.
+// getAs looks up a name as a bundle that takes no links does.
 func getAs(t testing.TB, ctx context.Context, w *world.World, name, of string) capnp.Client {
 	t.Helper()
 	var found capnp.Client
@@ -50,7 +50,7 @@ func getAs(t testing.TB, ctx context.Context, w *world.World, name, of string) c
 		defer release()
 		res, err := answer.Struct()
 		if err != nil {
-			t.Errorf("%s looks %s up: %v", name, of, err)
+			t.Errorf("%s cannot look up %s: %v", name, of, err)
 			return
 		}
 		found = res.Service().AddRef()
@@ -59,7 +59,8 @@ func getAs(t testing.TB, ctx context.Context, w *world.World, name, of string) c
 	return found
 }
 
-// neighbours boots a bundle that is taken over beside two that behave, one of which never returns some calls.
+// neighbours boots a bundle that is taken over, and two well-behaved ones, one of which never returns some of its
+// calls.
 func neighbours(t *testing.T) *world.World {
 	t.Helper()
 	w := bundles(t, nil,
@@ -71,7 +72,7 @@ func neighbours(t *testing.T) *world.World {
 }
 
 // TestWatchesOfABundle has a bundle watch names as often as it may, with observers that never answer. The next bundle
-// has its own watches, and is told.
+// has its own quota of watches, and its observers are called.
 func TestWatchesOfABundle(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -105,12 +106,12 @@ func TestWatchesOfABundle(t *testing.T) {
 	select {
 	case <-h.heard:
 	case <-ctx.Done():
-		t.Error("another bundle is told nothing")
+		t.Error("another bundle's observer was not called")
 	}
 }
 
-// TestCallsThatABundleGivesUp has one bundle call another and give up, again and again. The one that is slow, whose
-// library bounds nothing, is not blamed for it, and answers those who wait.
+// TestCallsThatABundleGivesUp has one bundle call another and cancel the calls, again and again. The called bundle is
+// slow, and its library has no bounds; it must not be blamed, and it must still answer those who wait.
 func TestCallsThatABundleGivesUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -124,20 +125,20 @@ func TestCallsThatABundleGivesUp(t *testing.T) {
 				impatient.List(call, nil)
 			}
 			answer, release := names.List(ctx, nil)
-			answer.Struct() // once it has returned, those before it have been passed on
+			answer.Struct() // when it returns, the earlier calls have been forwarded
 			release()
 			giveUp()
 		}
 	})
 	patient := getAs(t, ctx, w, "beta", "bundle/slow")
 	if err := version(ctx, patient); err != nil {
-		t.Errorf("another bundle calls the slow one: %v\n%s", err, w.Console())
+		t.Errorf("a call of another bundle to the slow one: %v\n%s", err, w.Console())
 	}
 	passes(w)
 	if err := version(ctx, patient); err != nil {
 		t.Errorf("ten seconds later: %v\n%s", err, w.Console())
 	}
 	if strings.Contains(w.Console(), "peer=bundle:slow") {
-		t.Errorf("the slow one is blamed:\n%s", w.Console())
+		t.Errorf("the slow bundle was blamed:\n%s", w.Console())
 	}
 }

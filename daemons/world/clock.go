@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Clock stands still until it is wound. Its zero is an arbitrary fixed day.
+// A Clock stands still until it is wound. It starts at an arbitrary fixed time.
 type Clock struct {
 	mu    sync.Mutex
 	now   time.Time
@@ -27,7 +27,7 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// After returns a channel that receives once the clock was wound by d.
+// After returns a channel that receives once the clock has been wound by d.
 func (c *Clock) After(d time.Duration) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,7 +40,7 @@ func (c *Clock) After(d time.Duration) <-chan time.Time {
 	return fire
 }
 
-// Wind moves the clock on and wakes whoever waited for the time it passes.
+// Wind advances the clock by d and fires the timers that expire.
 func (c *Clock) Wind(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

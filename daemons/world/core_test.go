@@ -11,7 +11,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// coreSet makes a set that carries a core of that version beside a service.
+// coreSet returns a set with a core of that version and one service.
 func coreSet(t *testing.T, version, program, core string) []byte {
 	key := updatestest.Key(1)
 	return updatestest.Archive(t, key, version,
@@ -19,7 +19,7 @@ func coreSet(t *testing.T, version, program, core string) []byte {
 		updatestest.Bundle(nxs.CoreName, core, nil, world.Program("core "+core), key))
 }
 
-// handed has the set staged and switched to, sees its core take over, and comes in again.
+// handed stages and switches to the set, waits until its core has taken over, and connects again.
 func handed(t *testing.T, w *world.World, o *world.Operator, archive []byte, line string) *world.Operator {
 	t.Helper()
 	update(t, o, archive)
@@ -27,7 +27,7 @@ func handed(t *testing.T, w *world.World, o *world.Operator, archive []byte, lin
 	return under(w, o, 2)
 }
 
-// under comes in again when the n-th core of the world has taken over.
+// under connects again when the world's n-th core has taken over.
 func under(w *world.World, o *world.Operator, n int) *world.Operator {
 	ready := "updated: ready (non-persistent)"
 	if w.State != "" {
@@ -38,8 +38,8 @@ func under(w *world.World, o *world.Operator, n int) *world.Operator {
 	return w.Operator()
 }
 
-// TestTheCoreOfASetTakesOver updates to a set with a core: that takes over before anything of the set runs, for the one
-// attempt that was counted, and the set is confirmed by it.
+// TestTheCoreOfASetTakesOver updates to a set with a core. That core takes over before anything of the set runs, within
+// the one attempt that was counted, and confirms the set.
 func TestTheCoreOfASetTakesOver(t *testing.T) {
 	for _, state := range []bool{false, true} {
 		w, o := started(t)
@@ -50,7 +50,7 @@ func TestTheCoreOfASetTakesOver(t *testing.T) {
 		o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
 			"init: handing over to core 1.1.0-core (slot b)")
 		s := o.AwaitState("the commit", 0, committed(bootctl.B))
-		if s.Core != "1.1.0-core" || s.Boot != boot+2 { // a switch draws a number, and so does the attempt
+		if s.Core != "1.1.0-core" || s.Boot != boot+2 { // the switch takes a number, and so does the attempt
 			t.Errorf("core %q confirmed by attempt %d, the one before was %d", s.Core, s.Boot, boot)
 		}
 		if seen := strings.Count(w.Console(), "bundlemgrd: slot b active"); seen != 1 {
@@ -59,8 +59,8 @@ func TestTheCoreOfASetTakesOver(t *testing.T) {
 	}
 }
 
-// TestABadSetReturnsToTheCoreBefore has a set whose own core takes over and whose service fails: both tries are spent
-// by that core, then the core of the set before takes over again.
+// TestABadSetReturnsToTheCoreBefore has a set whose core takes over and whose service fails. That core uses up both
+// tries; then the core of the previous set takes over again.
 func TestABadSetReturnsToTheCoreBefore(t *testing.T) {
 	w, o := startedWithState(t)
 	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
@@ -80,7 +80,7 @@ func TestABadSetReturnsToTheCoreBefore(t *testing.T) {
 	}
 }
 
-// TestASetWithoutACoreRunsOnTheImages goes back to a set without a core, by an operator's word.
+// TestASetWithoutACoreRunsOnTheImages has an operator roll back to a set without a core.
 func TestASetWithoutACoreRunsOnTheImages(t *testing.T) {
 	w, o := startedWithState(t)
 	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
@@ -96,7 +96,7 @@ func TestASetWithoutACoreRunsOnTheImages(t *testing.T) {
 	}
 }
 
-// TestABootHandsOverToTheChosenCore starts a system again whose confirmed set carries a core: the image's counts one
+// TestABootHandsOverToTheChosenCore restarts a system whose confirmed set carries a core: the image's core counts one
 // attempt and hands over.
 func TestABootHandsOverToTheChosenCore(t *testing.T) {
 	w, o := startedWithState(t)
@@ -111,12 +111,12 @@ func TestABootHandsOverToTheChosenCore(t *testing.T) {
 	w.Await("init: handing over to core 1.1.0-core (slot b)", 2)
 	o = under(w, o, 4)
 	s := o.AwaitState("the health of the new boot", 0, committed(bootctl.B))
-	if s.Core != "1.1.0-core" || s.Boot != before.Boot+2 { // the new boot draws a number, and so does its attempt
+	if s.Core != "1.1.0-core" || s.Boot != before.Boot+2 { // the boot takes a number, and so does its attempt
 		t.Errorf("it was %+v and is %+v", before, s)
 	}
 }
 
-// TestTheSameCoreStays updates to a set that carries the core that runs already: only the services change.
+// TestTheSameCoreStays updates to a set with the core that already runs: only the services change.
 func TestTheSameCoreStays(t *testing.T) {
 	w, o := startedWithState(t)
 	o = handed(t, w, o, coreSet(t, "1.1.0", "serve 1.1.0", "1.1.0-core"),
@@ -129,7 +129,7 @@ func TestTheSameCoreStays(t *testing.T) {
 	}
 }
 
-// TestACoreForAnotherMachineStays stages a core that is no program for this machine: it is never switched to.
+// TestACoreForAnotherMachineStays stages a core for another machine: it is never switched to.
 func TestACoreForAnotherMachineStays(t *testing.T) {
 	w, o := started(t)
 	key := updatestest.Key(1)

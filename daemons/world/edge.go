@@ -10,37 +10,37 @@ import (
 	"capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// OperatorName and InitName are who a message is from or for, beside the daemons.
+// Names used in Message.From and Message.To, besides those of the daemons.
 const (
 	OperatorName = "operator"
 	InitName     = "initd"
 )
 
-// A Message is one RPC message on its way between two that share a link.
+// A Message is one RPC message in transit on a link.
 type Message struct {
-	Facet    string // what the link is for
+	Facet    string // the link's facet
 	From, To string
-	Number   int    // from 1, of the messages this way on links for this facet between these two, over all their lives
+	Number   int    // from 1; counts this sender's messages to this receiver on links for this facet, across restarts
 	What     string // call, return, finish, ...
 	Method   uint16 // of a call
 
 	cut func()
 }
 
-// Cut ends the link that the message is on, at both ends.
+// Cut ends the message's link at both ends.
 func (m Message) Cut() { m.cut() }
 
-// A Tap is told of every message before it is delivered; it may end whom it likes. What it returns is whether the
-// message is delivered.
+// A Tap is called with each message before it is delivered. It may kill processes. It returns whether the message is
+// delivered.
 type Tap func(Message) (deliver bool)
 
-// A tapping counts the messages of a world and tells its tap.
+// A tapping counts a world's messages and calls its tap.
 type tapping struct {
 	tap Tap
 
 	mu     sync.Mutex
 	counts map[[3]string]int
-	ends   map[*func()]string // of the links there are: for what they are
+	ends   map[*func()]string // the facet of each open link, by the function that ends it
 }
 
 func newTapping(tap Tap) *tapping {
@@ -62,12 +62,12 @@ func (t *tapping) sever(facet string) {
 	}
 }
 
-// A link is one link: near is the end of whoever holds the facet, far the end of whoever serves it.
+// A link describes a link: near uses the facet, far serves it.
 type link struct {
 	facet, near, far string
 }
 
-// splice passes messages on between two sockets, both ways, until one of them ends; then it ends both.
+// splice passes messages between two sockets, both ways, until one of them ends; then it closes both.
 func (t *tapping) splice(w link, near, far net.Conn) {
 	var end func()
 	end = sync.OnceFunc(func() {
@@ -111,7 +111,7 @@ func (t *tapping) number(facet, from, to string, frame []byte) Message {
 	return m
 }
 
-// describe says what kind of message it is, and the method that is called.
+// describe returns the kind of a message and, for a call, its method.
 func describe(frame []byte) (string, uint16) {
 	msg, err := capnp.Unmarshal(frame)
 	if err != nil {
@@ -131,7 +131,7 @@ func describe(frame []byte) (string, uint16) {
 	return "call", call.MethodId()
 }
 
-// readFrame reads one message with its segment table. Both ends are our own daemons, so nothing here bounds it.
+// readFrame reads one message with its segment table. It has no bounds, because both ends are our own daemons.
 func readFrame(r io.Reader) ([]byte, error) {
 	head := make([]byte, 8)
 	if _, err := io.ReadFull(r, head); err != nil {

@@ -2,12 +2,12 @@ package world
 
 import "nexus/daemons/vat"
 
-// EndowmentsOf is what the daemon was handed in its present life: whoever takes the daemon over has this and nothing
-// else. It is nil for one that is not there.
+// EndowmentsOf returns the endowments of a daemon's current instance, which is all that someone who takes over the
+// daemon gets. It is nil if the daemon does not run.
 func (w *World) EndowmentsOf(daemon string) *vat.Endowments {
 	w.launcher.mu.Lock()
 	defer w.launcher.mu.Unlock()
-	if d := w.launcher.living[daemon]; d != nil {
+	if d := w.launcher.running[daemon]; d != nil {
 		return d.endowments
 	}
 	return nil

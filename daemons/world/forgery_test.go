@@ -22,7 +22,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// unmoved checks that an attempt has left the state as it was.
+// unmoved checks that a failed attempt did not change the state.
 func unmoved(t *testing.T, o *world.Operator, before world.State, what string) {
 	t.Helper()
 	if now := stateNow(o); now != before {
@@ -30,12 +30,12 @@ func unmoved(t *testing.T, o *world.Operator, before world.State, what string) {
 	}
 }
 
-// stateNow is the state as soon as it can be had.
+// stateNow returns the state as soon as it is available.
 func stateNow(o *world.Operator) world.State {
 	return o.AwaitState("the state", 0, func(world.State) bool { return true })
 }
 
-// describes asks a StagedSystem what it stands for; nil means that it still stands for something.
+// describes asks a StagedSystem for its description; nil means that it is still valid.
 func describes(ctx context.Context, system capupdate.StagedSystem) error {
 	answer, release := system.Describe(ctx, nil)
 	defer release()
@@ -43,8 +43,8 @@ func describes(ctx context.Context, system capupdate.StagedSystem) error {
 	return err
 }
 
-// TestNoSwitchWithoutAVerifiedStage has nobody hold a StagedSystem for what was not staged whole: a set that is refused
-// gives none, one that is half sent gives none, and before a stage there is none to take up.
+// TestNoSwitchWithoutAVerifiedStage checks that only a completely staged set yields a StagedSystem: a refused set does
+// not, a half-sent one does not, and before a stage there is none to take up.
 func TestNoSwitchWithoutAVerifiedStage(t *testing.T) {
 	_, o := started(t)
 	before := stateNow(o)
@@ -65,8 +65,8 @@ func TestNoSwitchWithoutAVerifiedStage(t *testing.T) {
 	unmoved(t, o, before, "no verified stage")
 }
 
-// TestASwitchAheadOfItsStageIsNone sends switch along with done, on the promise of what a half sent archive will be:
-// there is nothing there to call, and nothing of what was sent stays.
+// TestASwitchAheadOfItsStageIsNone pipelines a switch on done, for an archive that was only half sent: the promise
+// resolves to no capability, and nothing that was sent remains.
 func TestASwitchAheadOfItsStageIsNone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -87,7 +87,7 @@ func TestASwitchAheadOfItsStageIsNone(t *testing.T) {
 	again(t, o, set(t, "1.1.0", "serve 1.1.0"))
 }
 
-// TestDiscardedSystemIsStale keeps a StagedSystem of what another reference to it discarded.
+// TestDiscardedSystemIsStale uses a StagedSystem after it was discarded through another reference.
 func TestDiscardedSystemIsStale(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -111,8 +111,8 @@ func TestDiscardedSystemIsStale(t *testing.T) {
 	unmoved(t, o, before, "a discarded set")
 }
 
-// TestTheSameSetStagedAgainIsAnotherStage stages equal bytes twice: a StagedSystem is good for its own stage, and not
-// for whatever has the same digest.
+// TestTheSameSetStagedAgainIsAnotherStage stages the same bytes twice: a StagedSystem is valid for its own stage, not
+// for any with the same digest.
 func TestTheSameSetStagedAgainIsAnotherStage(t *testing.T) {
 	_, o := started(t)
 	archive := set(t, "1.1.0", "serve 1.1.0")
@@ -137,7 +137,7 @@ func TestTheSameSetStagedAgainIsAnotherStage(t *testing.T) {
 	}
 }
 
-// TestOneOfManySwitchesCounts has every holder of one StagedSystem switch at once.
+// TestOneOfManySwitchesCounts has all holders of one StagedSystem switch at once.
 func TestOneOfManySwitchesCounts(t *testing.T) {
 	_, o := started(t)
 	staged, err := o.Stage(set(t, "1.1.0", "serve 1.1.0"))
@@ -167,8 +167,8 @@ func TestOneOfManySwitchesCounts(t *testing.T) {
 	}
 }
 
-// TestStagedSystemEndsWithItsUpdated keeps a StagedSystem over a restart of updated: it is dead, the stage is not, and
-// whoever may stage takes it up again.
+// TestStagedSystemEndsWithItsUpdated keeps a StagedSystem across a restart of updated: the capability is dead, but the
+// stage is not, and a client that may stage takes it up again.
 func TestStagedSystemEndsWithItsUpdated(t *testing.T) {
 	w, o := started(t)
 	kept, err := o.Stage(set(t, "1.1.0", "serve 1.1.0"))
@@ -178,11 +178,11 @@ func TestStagedSystemEndsWithItsUpdated(t *testing.T) {
 	defer kept.Release()
 	before := stateNow(o)
 	w.Kill("updated")
-	o.AwaitState("updated's next life", 50*time.Millisecond, func(s world.State) bool { return s == before })
+	o.AwaitState("updated's next instance", 50*time.Millisecond, func(s world.State) bool { return s == before })
 	if err := o.Switch(kept); !vat.Disconnected(err) {
 		t.Errorf("switch: %v, want disconnected", err)
 	}
-	unmoved(t, o, before, "a StagedSystem of an earlier life")
+	unmoved(t, o, before, "a StagedSystem of an earlier instance")
 	taken, err := o.Staged()
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func TestStagedSystemEndsWithItsUpdated(t *testing.T) {
 	}
 }
 
-// commits are the raw calls of HealthGate, with the number of the very attempt that is under way.
+// commits returns the raw calls of HealthGate, with the number of the current attempt.
 func commits(boot uint64) map[string]capnp.Send {
 	number := func(at capnp.Struct) error {
 		at.SetUint64(0, boot)
@@ -210,8 +210,8 @@ func commits(boot uint64) map[string]capnp.Send {
 	return calls
 }
 
-// TestNobodyElseCommits tries, in the middle of a trial and with the right number, the calls of HealthGate on
-// everything that the operator and the selftest hold: none of it has such a method, and the trial goes on.
+// TestNobodyElseCommits tries the calls of HealthGate during a trial, with the right number, on everything that the
+// operator and the selftest hold: none of it has such a method, and the trial goes on.
 func TestNobodyElseCommits(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -246,11 +246,11 @@ func TestNobodyElseCommits(t *testing.T) {
 	}
 	unmoved(t, o, before, "commits by others")
 	if w.Shows("init: health ok (slot b)") {
-		t.Error("somebody but initd committed")
+		t.Error("a client other than initd committed")
 	}
 }
 
-// befriend hands a capability to somebody on a connection that initd knows nothing of, and returns what they have.
+// befriend passes a capability on over a connection that initd does not know of, and returns the receiver's reference.
 func befriend(t *testing.T, ctx context.Context, gift capnp.Client) capnp.Client {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
@@ -278,8 +278,9 @@ func befriend(t *testing.T, ctx context.Context, gift capnp.Client) capnp.Client
 	return friend
 }
 
-// TestWhatWasHandedOnEndsWithTheGrant hands a StagedSystem, and a narrower ServiceManager, on to a process that initd
-// never heard of. Both are good there, until initd takes from the one who handed them on what they came of.
+// TestWhatWasHandedOnEndsWithTheGrant passes a StagedSystem and a narrower ServiceManager on to a process that initd
+// does not know of. Both work there until initd revokes, from the process that passed them on, the grants that they
+// came from.
 func TestWhatWasHandedOnEndsWithTheGrant(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -311,7 +312,7 @@ func TestWhatWasHandedOnEndsWithTheGrant(t *testing.T) {
 				return err
 			}
 			list.Set(0, "BundleMgr")
-			return list.Set(1, "HealthGate") // nobody knows more for asking
+			return list.Set(1, "HealthGate") // asking for a name does not grant it
 		})
 	defer releaseLess()
 	narrow, err := less.Struct()
@@ -320,7 +321,7 @@ func TestWhatWasHandedOnEndsWithTheGrant(t *testing.T) {
 	}
 	names := registry.ServiceManager(befriend(t, ctx, capnp.Client(narrow.Manager().AddRef())))
 	if err := describes(ctx, friend); err != nil {
-		t.Fatalf("what was handed on is not good: %v", err)
+		t.Fatalf("the StagedSystem that was passed on does not work: %v", err)
 	}
 	for name, granted := range map[string]bool{"BundleMgr": true, "Updated": false, "HealthGate": false} {
 		if _, err := get(ctx, names, name, false); (err == nil) != granted {
@@ -341,7 +342,7 @@ func TestWhatWasHandedOnEndsWithTheGrant(t *testing.T) {
 		t.Errorf("a name found by the friend: %v, want disconnected", err)
 	}
 	unmoved(t, o, before, "a revoked capability")
-	taken, err := o.Staged() // what was staged is there for those who were not cut
+	taken, err := o.Staged() // the stage is available to those who were not cut
 	if err != nil {
 		t.Fatal(err)
 	}

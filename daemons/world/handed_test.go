@@ -21,7 +21,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A hander is an operator who hands files over.
+// A hander is an operator that hands over files.
 type hander struct {
 	t    *testing.T
 	ctx  context.Context
@@ -43,7 +43,7 @@ func newHander(t *testing.T, w *world.World) *hander {
 	return &hander{t, ctx, conn, operator.Operator(root)}
 }
 
-// hand hands a file over, or none, and returns why it was refused.
+// hand hands over a file, or none, and returns the error if it was refused.
 func (h *hander) hand(f *os.File) (operator.HandedFile, error) {
 	h.t.Helper()
 	if f != nil {
@@ -75,7 +75,7 @@ func (h *hander) give(file operator.HandedFile, ticket []byte) error {
 	return err
 }
 
-// begin begins a stage of so many bytes.
+// begin begins a stage of size bytes.
 func (h *hander) begin(size int64) capupdate.StageSink {
 	h.t.Helper()
 	answer, release := h.op.Updated(h.ctx, nil)
@@ -122,7 +122,7 @@ func (h *hander) done(sink capupdate.StageSink) (reused uint64, err error) {
 	return res.ReusedBytes(), err
 }
 
-// lend stages what is in the file as a set of so many bytes.
+// lend stages the file's content as a set of size bytes.
 func (h *hander) lend(f *os.File, size int64) (reused uint64, err error) {
 	h.t.Helper()
 	file, err := h.hand(f)
@@ -163,8 +163,8 @@ func running(t *testing.T) *world.World {
 	return w
 }
 
-// A set that is handed over as an open file is staged as if its bytes had been sent, and what the device has of it is
-// counted.
+// TestStageOfAHandedFile hands a set over as an open file: it is staged as if its bytes had been sent, and the bytes
+// that the device already has are counted.
 func TestStageOfAHandedFile(t *testing.T) {
 	w := running(t)
 	h := newHander(t, w)
@@ -179,7 +179,7 @@ func TestStageOfAHandedFile(t *testing.T) {
 	})
 }
 
-// A file is believed no more than bytes are.
+// TestHandedFileIsVerified checks that a file is trusted no more than sent bytes.
 func TestHandedFileIsVerified(t *testing.T) {
 	w := running(t)
 	h := newHander(t, w)
@@ -209,10 +209,11 @@ func TestHandedFileIsVerified(t *testing.T) {
 	}
 }
 
-// pathOnly opens a file by name only (open(2), O_PATH).
+// pathOnly opens a file without read access (open(2), O_PATH).
 const pathOnly = 0o10000000
 
-// What cannot be read to its end whatever its owner does is not taken.
+// TestOnlyFilesAreTaken hands over files that cannot be read reliably to their end, whatever their owner does: all are
+// refused.
 func TestOnlyFilesAreTaken(t *testing.T) {
 	w := running(t)
 	h := newHander(t, w)
@@ -260,7 +261,8 @@ func TestOnlyFilesAreTaken(t *testing.T) {
 	}
 }
 
-// A ticket is good for one stage and one file, and the archive comes by one way.
+// TestTickets checks that a ticket is valid for one stage and one file, and that an archive is either sent or handed
+// over, not both.
 func TestTickets(t *testing.T) {
 	w := running(t)
 	h := newHander(t, w)
@@ -279,7 +281,7 @@ func TestTickets(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := h.ticket(byWrite); err == nil {
-		t.Error("a ticket after the first write")
+		t.Error("got a ticket after the first write")
 	}
 	byWrite.Release()
 	w.Operator().AwaitState("no stage", 0, func(s world.State) bool { return !s.Staging })
@@ -294,7 +296,7 @@ func TestTickets(t *testing.T) {
 	}
 	stream := sink.AddRef()
 	if err := write(stream); err == nil {
-		t.Error("a write after the ticket")
+		t.Error("a write after the ticket succeeded")
 	}
 	stream.Release()
 	other, err := h.hand(fileOf(t, []byte("wrong")))
@@ -302,7 +304,7 @@ func TestTickets(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := h.give(other, make([]byte, 16)); err != nil {
-		t.Errorf("a ticket of no stage tells: %v", err)
+		t.Errorf("a ticket of no stage: %v", err)
 	}
 	if err := h.give(file, ticket); err != nil {
 		t.Fatal(err)
@@ -322,8 +324,8 @@ func TestTickets(t *testing.T) {
 	}
 }
 
-// A file that does not come, though its sender said that all was sent, ends the stage when the patience does; a sender
-// that goes away ends it at once.
+// TestFileThatNeverComes finishes a stage whose file never arrives: the stage ends after the timeout, or at once if the
+// sender's connection ends.
 func TestFileThatNeverComes(t *testing.T) {
 	w := running(t)
 	h := newHander(t, w)

@@ -21,37 +21,37 @@ import (
 	"nexus/libupdates/updater"
 )
 
-// A life is a daemon's Run.
-type life func(context.Context, *vat.Endowments, plat.Host) error
+// A runFunc is a daemon's Run function.
+type runFunc func(context.Context, *vat.Endowments, plat.Host) error
 
-func lives(visitor life) map[string]life {
-	return map[string]life{
+func daemons(visitor runFunc) map[string]runFunc {
+	return map[string]runFunc{
 		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "keystored": keystored.Run, "logd": logd.Run,
 		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "statefsd": statefsd.Run, "updated": updated.Run,
 		"selftest": visitor,
 	}
 }
 
-// A launcher brings daemons to life as goroutines.
+// A launcher runs daemons as goroutines.
 type launcher struct {
 	host    plat.Host
-	tapping *tapping // nil: nobody listens
-	visitor life     // nil: none
+	tapping *tapping // nil: no tap
+	visitor runFunc  // nil: no visitor
 
-	mu     sync.Mutex
-	down   bool // PID 1 is dead: nothing comes to life
-	next   int
-	living map[string]*daemon
-	ended  []string // in the order in which their last lives ended
+	mu      sync.Mutex
+	down    bool // PID 1 is dead: nothing is started any more
+	next    int
+	running map[string]*daemon
+	ended   []string // in the order in which their last instances ended
 }
 
-func newLauncher(host plat.Host, t *tapping, visitor life) *launcher {
-	return &launcher{host: host, tapping: t, visitor: visitor, living: map[string]*daemon{}}
+func newLauncher(host plat.Host, t *tapping, visitor runFunc) *launcher {
+	return &launcher{host: host, tapping: t, visitor: visitor, running: map[string]*daemon{}}
 }
 
-// Launch runs a daemon's life on its endowment channel.
+// Launch starts a daemon on its endowment channel.
 func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, error) {
-	run := lives(l.visitor)[name]
+	run := daemons(l.visitor)[name]
 	if run == nil {
 		return nil, fmt.Errorf("cannot launch %s: no such daemon", name)
 	}
@@ -65,7 +65,7 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 	}
 	unix, ok := own.(*net.UnixConn)
 	if !ok {
-		return nil, errors.New("cannot launch: the channel is no unix socket")
+		return nil, errors.New("cannot launch: the channel is not a unix socket")
 	}
 	if l.tapping != nil {
 		if unix, err = l.tapping.tappedChannel(name, unix); err != nil {
@@ -85,10 +85,10 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 	}
 	l.next++
 	d.pid = l.next
-	if before := l.living[name]; before != nil {
+	if before := l.running[name]; before != nil {
 		close(before.followed)
 	}
-	l.living[name] = d
+	l.running[name] = d
 	l.mu.Unlock()
 	go func() {
 		<-b.Done()
@@ -123,34 +123,34 @@ func codeOf(err error) int {
 	return 1
 }
 
-// kill ends a daemon as kill -9 does: all its connections close at once. It returns when the daemon is gone; the
-// channel is closed when its next life begins.
-func (l *launcher) kill(name string) (reborn <-chan struct{}) {
+// kill ends a daemon as kill -9 does: all its connections close at once. It returns when the daemon has ended. The
+// channel is closed when the daemon's next instance starts.
+func (l *launcher) kill(name string) (restarted <-chan struct{}) {
 	l.mu.Lock()
-	d := l.living[name]
+	d := l.running[name]
 	l.mu.Unlock()
 	d.Kill()
 	<-d.done
 	return d.followed
 }
 
-// end kills a daemon and waits for nothing; one that is dead stays so.
+// end kills a daemon without waiting. It does nothing if the daemon is dead.
 func (l *launcher) end(name string) {
 	l.mu.Lock()
-	d := l.living[name]
+	d := l.running[name]
 	l.mu.Unlock()
 	if d != nil {
 		d.Kill()
 	}
 }
 
-// endAll kills all daemons and lets none come to life again. Whoever owns the disk goes first: after this nothing
-// becomes durable. The one that takes the logs is left to initd, which would wait for it.
+// endAll kills all daemons and starts none again. updated, which owns the disk, is first: nothing becomes durable after
+// that. logd is left to initd, which would otherwise wait for it.
 func (l *launcher) endAll() {
 	l.mu.Lock()
 	l.down = true
-	order := []*daemon{l.living["updated"]}
-	for name, d := range l.living {
+	order := []*daemon{l.running["updated"]}
+	for name, d := range l.running {
 		if name != "logd" {
 			order = append(order, d)
 		}
@@ -163,14 +163,14 @@ func (l *launcher) endAll() {
 	}
 }
 
-// A daemon is one life as a process.
+// A daemon is one instance of a daemon, as a process.
 type daemon struct {
 	pid        int
 	endowments *vat.Endowments
 	cancel     context.CancelFunc
 	done       chan struct{}
-	followed   chan struct{} // closed when the daemon's next life begins
-	killed     bool          // written before cancel, read after the life has ended
+	followed   chan struct{} // closed when the daemon's next instance starts
+	killed     bool          // written before cancel, read after the daemon has ended
 	once       sync.Once
 	exit       plat.Exit
 }

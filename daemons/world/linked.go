@@ -14,7 +14,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// takeLinks has the program take links over its endowment channel, and serve those who look it up.
+// takeLinks makes the program accept links on its endowment channel and serve the clients linked to it.
 func (p *program) takeLinks(server native) (*vat.Endowments, error) {
 	channel, err := dup(p.channel)
 	if err != nil {
@@ -31,8 +31,8 @@ func (p *program) takeLinks(server native) (*vat.Endowments, error) {
 	return b, b.Ready()
 }
 
-// callLinked finds what stands behind a name, which closes found, and calls it again and again over that one link until
-// a call fails. It tells when.
+// callLinked finds the provider of a name, closes found, and calls the provider over that one link until a call fails.
+// It then sends the time.
 func (p *program) callLinked(conn *vat.Conn, links *vat.Endowments, name string, found chan<- struct{},
 	rude bool) <-chan time.Time {
 	over := make(chan time.Time, 1)
@@ -62,7 +62,7 @@ func (p *program) callLinked(conn *vat.Conn, links *vat.Endowments, name string,
 	return over
 }
 
-// await looks the name up until somebody stands behind it.
+// await looks up the name until it is registered.
 func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Endowments, name string) (capnp.Client, error) {
 	services, err := conn.Bootstrap(ctx)
 	if err != nil {
@@ -78,7 +78,7 @@ func (p *program) await(ctx context.Context, conn *vat.Conn, links *vat.Endowmen
 	}
 }
 
-// tooMuch sends what no guard lets through.
+// tooMuch sends a message larger than any guard allows.
 func tooMuch(ctx context.Context, mgr bundle.BundleMgr) error {
 	answer, release := mgr.OpenPayload(ctx,
 		func(p bundle.BundleMgr_openPayload_Params) error { return p.SetName(strings.Repeat("x", 5<<20)) })

@@ -22,11 +22,11 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// visited boots a world with a visitor that hands its endowments to the test and stays.
+// visited boots a world with a visitor that passes its endowments to the test and keeps running.
 func visited(t *testing.T) (*world.World, *vat.Endowments) {
 	t.Helper()
 	w := world.New(t)
-	w.State = filepath.Join(w.Dir, "state") // so that every row lives
+	w.State = filepath.Join(w.Dir, "state") // so that every row of the authority table has a daemon
 	endowed := make(chan *vat.Endowments, 1)
 	w.Visit(func(ctx context.Context, b *vat.Endowments) error {
 		endowed <- b
@@ -43,7 +43,7 @@ func visited(t *testing.T) (*world.World, *vat.Endowments) {
 	}
 }
 
-// winding keeps the clock going while f waits.
+// winding winds the clock while f waits.
 func winding(w *world.World, f func()) {
 	done := make(chan struct{})
 	go func() {
@@ -60,7 +60,7 @@ func winding(w *world.World, f func()) {
 	}
 }
 
-// names lists what the visitor may look up.
+// names lists the names that the visitor may look up.
 func names(ctx context.Context, client capnp.Client) error {
 	answer, release := registry.ServiceManager(client).List(ctx, nil)
 	defer release()
@@ -68,8 +68,8 @@ func names(ctx context.Context, client capnp.Client) error {
 	return err
 }
 
-// TestALinkThatEndsIsMadeAgain has a client break the protocol, for which the provider's guard closes the connection.
-// Both daemons live on, and the client's next call finds the link made again, each time.
+// TestALinkThatEndsIsMadeAgain has a client break the protocol, so that the provider's guard closes the connection.
+// Both daemons keep running, and the client's next call finds a new link, each time.
 func TestALinkThatEndsIsMadeAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -101,7 +101,7 @@ func TestALinkThatEndsIsMadeAgain(t *testing.T) {
 	w.Await("samgrd: [warn] peer broke protocol peer=selftest reason=frame-too-big", 3)
 }
 
-// TestInitLogsWhomItRefuses has a client break the protocol towards initd itself, which says so and lives on.
+// TestInitLogsWhomItRefuses has a client break the protocol towards initd itself, which logs that and keeps running.
 func TestInitLogsWhomItRefuses(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -121,13 +121,13 @@ func TestInitLogsWhomItRefuses(t *testing.T) {
 	w.Await("initd: [warn] peer broke protocol peer=selftest reason=frame-too-big", 1)
 }
 
-// updatedOf is a path of the visitor's own to Updated.
+// updatedOf gives the visitor a link of its own to Updated.
 func updatedOf(t *testing.T, ctx context.Context, w *world.World, b *vat.Endowments) capupdate.Updated {
 	t.Helper()
 	var client capnp.Client
-	err := errors.New("not asked")
+	err := errors.New("not called")
 	for err != nil && ctx.Err() == nil {
-		winding(w, func() { client, err = lookup.Find(ctx, b, "Updated") }) // its daemon registers when it is ready
+		winding(w, func() { client, err = lookup.Find(ctx, b, "Updated") }) // updated registers when it is ready
 	}
 	if err != nil {
 		t.Fatalf("cannot find Updated: %v\n%s", err, w.Console())
@@ -135,8 +135,8 @@ func updatedOf(t *testing.T, ctx context.Context, w *world.World, b *vat.Endowme
 	return capupdate.Updated(client)
 }
 
-// TestSamgrdMayDieUnderAConversation kills samgrd while a set is being sent over what it introduced. What is in flight
-// arrives, the capabilities of the conversation stay good, and so does the next call.
+// TestSamgrdMayDieUnderAConversation kills samgrd while a set is being sent over a link that it introduced. Data in
+// flight arrives, the capabilities stay valid, and the next call succeeds.
 func TestSamgrdMayDieUnderAConversation(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -165,12 +165,12 @@ func TestSamgrdMayDieUnderAConversation(t *testing.T) {
 	w.Kill("samgrd")
 	send(archive[half:])
 	if err := sink.WaitStreaming(); err != nil {
-		t.Fatalf("what was in flight is lost: %v", err)
+		t.Fatalf("data in flight was lost: %v", err)
 	}
 	done, releaseDone := sink.Done(ctx, nil)
 	defer releaseDone()
 	if res, err := done.Struct(); err != nil || res.HasRefusal() {
-		t.Fatalf("the stage fails: %v", err)
+		t.Fatalf("the stage failed: %v", err)
 	}
 	status, releaseStatus := updated.GetStatus(ctx, nil)
 	defer releaseStatus()
@@ -179,7 +179,7 @@ func TestSamgrdMayDieUnderAConversation(t *testing.T) {
 	}
 }
 
-// TestAProviderThatIsBornAgainIsFoundAgain kills the provider: the link is made anew without a look-up.
+// TestAProviderThatIsBornAgainIsFoundAgain kills the provider: the link is made again without a look-up.
 func TestAProviderThatIsBornAgainIsFoundAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -203,9 +203,9 @@ func TestAProviderThatIsBornAgainIsFoundAgain(t *testing.T) {
 	}
 }
 
-// TestRevokedNameIsGone takes Updated from a client that holds it: its next call fails as disconnected, it finds the
-// name no more, by a link or through samgrd, not after a restart of the provider either, and what else it holds is as
-// before. initd, another client of the same daemon, does not notice.
+// TestRevokedNameIsGone revokes Updated from a client that holds it: its next call fails as disconnected, and it can no
+// longer find the name, by a link or through samgrd, not even after a restart of the provider. Its other capabilities
+// are not affected, nor is initd, which is another client of the same daemon.
 func TestRevokedNameIsGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -222,7 +222,7 @@ func TestRevokedNameIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Use(lookup.Facet("Updated")).Lost(ctx, capnp.Client(updated))
-	b.Use("ServiceManager").Lost(ctx, manager) // the ends were told of both; each closes in its own time
+	b.Use("ServiceManager").Lost(ctx, manager) // both ends were told; each closes in its own time
 	answer, release := updated.GetStatus(ctx, nil)
 	_, err = answer.Struct()
 	release()
@@ -248,11 +248,11 @@ func TestRevokedNameIsGone(t *testing.T) {
 	}
 	gone()
 	w.Kill("updated")
-	o.AwaitState("its next life", 50*time.Millisecond, func(s world.State) bool { return s.Active == bootctl.A })
+	o.AwaitState("its next instance", 50*time.Millisecond, func(s world.State) bool { return s.Active == bootctl.A })
 	gone()
 }
 
-// TestRevokedFacetStaysGone takes a facet of its row from a client: no restart brings it back.
+// TestRevokedFacetStaysGone revokes a facet in a client's row of the authority table: no restart brings it back.
 func TestRevokedFacetStaysGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -270,14 +270,15 @@ func TestRevokedFacetStaysGone(t *testing.T) {
 		t.Errorf("the next call: %v, want disconnected", err)
 	}
 	w.Kill("samgrd")
-	w.Kill("samgrd") // by then the start before has made its links
+	w.Kill("samgrd") // by then the previous start has made its links
 	if client, there := b.Use("ServiceManager").Now(); there {
 		client.Release()
 		t.Error("a restart brought it back")
 	}
 }
 
-// TestRevokeRefuses holds what nobody was granted, and what is no client's, against revoke: nothing is cut by it.
+// TestRevokeRefuses tries to revoke things that were not granted, and from processes that are not clients: all is
+// refused and nothing is cut.
 func TestRevokeRefuses(t *testing.T) {
 	w, _ := started(t)
 	o := w.Operator()
@@ -292,14 +293,14 @@ func TestRevokeRefuses(t *testing.T) {
 	}
 	if err := o.Revoke("bundle/hello", "BundleMgr"); err == nil ||
 		!strings.Contains(err.Error(), "revoked from execd") {
-		t.Errorf("a bundle is no client: %v", err)
+		t.Errorf("revoke from a bundle: %v", err)
 	}
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
 	o.AwaitState("the commit", 0, committed(bootctl.B))
 }
 
-// TestSamgrdMayDieUnderABundle has a bundle that found BundleMgr by name. The death of samgrd breaks nothing between
-// the two; that of bundlemgrd does, which also shows that the bundle still called.
+// TestSamgrdMayDieUnderABundle has a bundle that found BundleMgr by name. The death of samgrd does not break that link.
+// The death of bundlemgrd does, which also proves that the bundle was calling.
 func TestSamgrdMayDieUnderABundle(t *testing.T) {
 	w := world.New(t)
 	key := updatestest.Key(1)
@@ -314,7 +315,7 @@ func TestSamgrdMayDieUnderABundle(t *testing.T) {
 	o.AwaitState("ten seconds", 100*time.Millisecond,
 		func(world.State) bool { return w.Clock.Now().Sub(began) > 10*time.Second })
 	if w.Shows(crash) {
-		t.Errorf("the bundle lost what it had found:\n%s", w.Console())
+		t.Errorf("the bundle lost BundleMgr:\n%s", w.Console())
 	}
 	w.Kill("bundlemgrd")
 	winding(w, func() { w.Await(crash, 1) })

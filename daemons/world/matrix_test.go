@@ -22,11 +22,11 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// selftest is the row that the visitor of a world has.
+// selftest is the row of the authority table that the world's visitor has.
 const selftest = "selftest"
 
-// granted says once more, beside the authority table, which facets each daemon is handed. Whoever widens a row has to
-// widen it here too.
+// granted lists the facets of each daemon independently of the authority table. A change that widens a row must be
+// repeated here.
 var granted = map[string][]string{
 	"logd":       {},
 	"samgrd":     {"LogSink", "Introducer"},
@@ -39,20 +39,20 @@ var granted = map[string][]string{
 	selftest:     {"LogSink", "ServiceManager", "HealthVote"},
 }
 
-// findable says which names those may find that may look names up.
+// findable lists the names that each client may find.
 var findable = map[string][]string{
 	"execd":  {"BundleMgr", "PackageFs", "bundle/hello"},
 	selftest: {"BundleMgr", "PackageFs", "Updated", "bundle/hello"},
 }
 
-// A method is one of the schema.
+// A method is a method of the schema.
 type method struct {
 	face, name string
 	id         uint64
 	ordinal    uint16
 }
 
-// methods are all of the schema, by its lock.
+// methods returns all methods of the schema, according to its lock file.
 func methods(t *testing.T) []method {
 	t.Helper()
 	lock, err := os.ReadFile("../../schema/API.lock")
@@ -76,7 +76,7 @@ func methods(t *testing.T) []method {
 	return all
 }
 
-// faces are the interfaces that stand behind a facet or a name: its own, and what that extends.
+// faces returns the interfaces that a facet or name provides: its own, and those that it extends.
 func faces(facet string) []string {
 	switch {
 	case facet == "StateFs":
@@ -89,7 +89,7 @@ func faces(facet string) []string {
 	return []string{facet}
 }
 
-// A trespasser calls what it should not be able to reach, and counts.
+// A trespasser calls methods that it should not reach, and counts.
 type trespasser struct {
 	t       *testing.T
 	methods []method
@@ -97,9 +97,9 @@ type trespasser struct {
 	reached int
 }
 
-// try calls every method of every interface on a capability, with no parameters. Those of the interfaces behind the
-// facet are to be reached, whatever becomes of the call; all others are not to exist. The methods in spare are left
-// out: they would end the world.
+// try calls every method of every interface on a capability, without parameters. The methods of the facet's interfaces
+// must exist, whatever they return; all others must not. Methods in spare are not called, because they would stop the
+// system.
 func (p *trespasser) try(who, facet string, client capnp.Client, spare ...string) {
 	p.t.Helper()
 	own := faces(facet)
@@ -119,8 +119,8 @@ func (p *trespasser) try(who, facet string, client capnp.Client, spare ...string
 	}
 }
 
-// patience is how long a call may take. Of a method that is there, some wait for what never comes, and no answer is as
-// good as one; that one is not there is always said, however late a busy machine comes to it.
+// patience is how long a call may take. Some existing methods wait for something that never happens, so for them no
+// answer is a valid result. A missing method is always reported, however slow the machine is.
 func patience(there bool) time.Duration {
 	if there {
 		return 100 * time.Millisecond
@@ -128,12 +128,12 @@ func patience(there bool) time.Duration {
 	return limit
 }
 
-// reaches tells whether there is such a method behind the capability.
+// reaches reports whether the capability has the method.
 func reaches(ctx context.Context, client capnp.Client, m method, patience time.Duration) bool {
 	return !exc.IsType(call(ctx, client, m, patience), exc.Unimplemented)
 }
 
-// call calls a method with no parameters, by its number.
+// call calls a method by its number, without parameters.
 func call(ctx context.Context, client capnp.Client, m method, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -146,8 +146,8 @@ func call(ctx context.Context, client capnp.Client, m method, patience time.Dura
 	return err
 }
 
-// TestTakenOverDaemonHasItsRow takes every daemon over: what it was handed is what its row says, and of every method of
-// every interface exactly those of what it was handed can be reached.
+// TestTakenOverDaemonHasItsRow takes over each daemon: it was granted exactly what its row says, and of all methods of
+// all interfaces exactly those of its grants can be reached.
 func TestTakenOverDaemonHasItsRow(t *testing.T) {
 	all := methods(t)
 	var facets []string
@@ -169,7 +169,7 @@ func TestTakenOverDaemonHasItsRow(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s does not hold %s: %v", who, facet, err)
 				}
-				p.try(who, facet, client, "done") // the voter's last word stops the system
+				p.try(who, facet, client, "done") // done stops the system
 				client.Release()
 			}
 			tried, reached = tried+p.tried, reached+p.reached
@@ -178,7 +178,7 @@ func TestTakenOverDaemonHasItsRow(t *testing.T) {
 	t.Logf("%d daemons tried %d calls; %d reached a method, all of them granted", len(granted), tried, reached)
 }
 
-// endowmentsOf waits until the daemon is there.
+// endowmentsOf waits until the daemon runs and returns its endowments.
 func endowmentsOf(t *testing.T, w *world.World, who string) *vat.Endowments {
 	t.Helper()
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
@@ -191,10 +191,10 @@ func endowmentsOf(t *testing.T, w *world.World, who string) *vat.Endowments {
 	return nil
 }
 
-// settle is how long an endowment may be on its way that should not be.
+// settle is how long to wait for an endowment that must not arrive.
 const settle = 250 * time.Millisecond
 
-// holdsNoOther wants none of the facets that are not in the row.
+// holdsNoOther checks that the daemon holds none of the facets outside its row.
 func holdsNoOther(t *testing.T, b *vat.Endowments, who string, facets, row []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), settle)
@@ -214,7 +214,7 @@ func holdsNoOther(t *testing.T, b *vat.Endowments, who string, facets, row []str
 	looking.Wait()
 }
 
-// guesses are names that somebody may try.
+// guesses returns the names that an attacker might try.
 func guesses(all []method) []string {
 	names := []string{"", "*", "bundle/*", "bundle/", "bundle/none", "bundle/hello", "Admin", "StateFs", "../Updated",
 		"service:Updated"}
@@ -229,8 +229,8 @@ func guesses(all []method) []string {
 	return names
 }
 
-// TestNamesLeadWhereTheyMay has everyone who may look names up guess: exactly the granted ones are found, by both ways,
-// and what is found is what the name says and nothing more.
+// TestNamesLeadWhereTheyMay has each client that may look up names guess: it finds exactly the granted names, both
+// ways, and each provides the interface of its name and no other.
 func TestNamesLeadWhereTheyMay(t *testing.T) {
 	all := methods(t)
 	guessed, found := 0, 0
@@ -271,8 +271,8 @@ func TestNamesLeadWhereTheyMay(t *testing.T) {
 	t.Logf("%d names guessed, %d found, all of them granted", guessed, found)
 }
 
-// TestABundleHasWhatItsManifestAsks takes a bundle over: of the names it may guess it finds those that its manifest
-// asks for and execd may look up, and nothing else, though the manifest asks for more.
+// TestABundleHasWhatItsManifestAsks takes over a bundle whose manifest requests more than execd may look up. Of all
+// names it finds exactly those that are in both.
 func TestABundleHasWhatItsManifestAsks(t *testing.T) {
 	all := methods(t)
 	w := bundles(t, nil,
@@ -303,7 +303,7 @@ func TestABundleHasWhatItsManifestAsks(t *testing.T) {
 	t.Logf("a bundle tried %d calls; %d reached a method, all of them granted", p.tried, p.reached)
 }
 
-// get looks a name up; one that may be found is waited for, because its provider may not have registered yet.
+// get looks up a name. With wait it retries, because the provider may not have registered yet.
 func get(ctx context.Context, manager registry.ServiceManager, name string, wait bool) (capnp.Client, error) {
 	for {
 		answer, release := manager.Get(ctx, func(p registry.ServiceManager_get_Params) error { return p.SetName(name) })
@@ -317,12 +317,12 @@ func get(ctx context.Context, manager registry.ServiceManager, name string, wait
 		if !wait || ctx.Err() != nil {
 			return capnp.Client{}, err
 		}
-		time.Sleep(time.Millisecond) // the clock of the world stands still; registrations do not
+		time.Sleep(time.Millisecond) // the world's clock stands still; registrations go on
 	}
 }
 
-// TestOperatorIsNoGate holds what an operator is handed against every method there is: no way leads from it to a
-// commit, to a publication, or to the right to link others.
+// TestOperatorIsNoGate tries all methods on everything that an operator can get: none of them commits, publishes, or
+// allows it to link others.
 func TestOperatorIsNoGate(t *testing.T) {
 	w, o := started(t)
 	p := &trespasser{t: t, methods: methods(t)}

@@ -29,7 +29,7 @@ type Operator struct {
 	cap  operator.Operator
 }
 
-// Operator connects as an operator does.
+// Operator connects to the control socket.
 func (w *World) Operator() *Operator {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -42,7 +42,7 @@ func (w *World) Operator() *Operator {
 	return o
 }
 
-// Dial opens a socket of the system's folder as a program does that knows nothing of operators.
+// Dial connects to a socket in the system's folder, as a program would that knows nothing about operators.
 func (w *World) Dial(t testing.TB, name string) *vat.Conn {
 	t.Helper()
 	socket, err := plat.DialPath(filepath.Join(w.Dir, name))
@@ -52,7 +52,7 @@ func (w *World) Dial(t testing.TB, name string) *vat.Conn {
 	return vat.Connect(socket, capnp.Client{})
 }
 
-// TryOperator is Operator where the system may be down; the caller closes what it gets.
+// TryOperator is Operator for when the system may be down. The caller closes the result.
 func (w *World) TryOperator(ctx context.Context) (*Operator, error) {
 	socket, err := plat.DialPath(filepath.Join(w.Dir, "control.sock"))
 	if err != nil {
@@ -86,10 +86,10 @@ func (w *World) operator(ctx context.Context, socket net.Conn) (*Operator, error
 	return &Operator{w: w, conn: conn, cap: operator.Operator(client)}, nil
 }
 
-// Close ends the connection, as the death of `nx` does.
+// Close ends the connection, as the end of an `nx` process does.
 func (o *Operator) Close() { o.conn.Close() }
 
-// again does something until it did not fail for a daemon's restart.
+// again repeats do while it fails because a daemon restarts.
 func (o *Operator) again(ctx context.Context, do func(context.Context) error) error {
 	for {
 		err := do(ctx)
@@ -99,7 +99,7 @@ func (o *Operator) again(ctx context.Context, do func(context.Context) error) er
 	}
 }
 
-// Updated returns the stage-and-switch facet; the caller releases it.
+// Updated returns the facet that stages and switches, which the caller releases.
 func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
 	answer, release := o.cap.Updated(ctx, nil)
 	defer release()
@@ -110,7 +110,7 @@ func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
 	return res.Updated().AddRef(), nil
 }
 
-// A State is what a test wants to know of the status.
+// A State is the part of the status that tests use.
 type State struct {
 	Active, Pending, Staged bootctl.Slot
 	TriesLeft               uint8
@@ -122,11 +122,11 @@ type State struct {
 	AbruptEnds              uint8
 	Versions                [2]string // of slots a and b
 	Quarantine              int
-	Rollback                string // reason of the last one, or empty
-	Core                    string // version of the core that runs; empty: the one of the test
+	Rollback                string // reason of the last rollback, or empty
+	Core                    string // version of the running core; empty: the test's own
 }
 
-// Services tells what execd says of each service, as `NAME VERSION: DETAIL`.
+// Services returns what execd reports about each service, as `NAME VERSION: DETAIL`.
 func (o *Operator) Services(ctx context.Context) (all []string, err error) {
 	answer, release := o.cap.Services(ctx, nil)
 	defer release()
@@ -152,10 +152,10 @@ func (o *Operator) Services(ctx context.Context) (all []string, err error) {
 	return all, nil
 }
 
-// look is how long a question may take before it is asked again, with the clock wound.
+// look is how long a query may take before the clock is wound and it is repeated.
 const look = 100 * time.Millisecond
 
-// State asks for the status once. It fails while updated is not there.
+// State queries the status once. It fails while updated is down.
 func (o *Operator) State() (s State, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), look)
 	defer cancel()
@@ -217,8 +217,8 @@ func versionOf(m update.SlotStatus, err error) (string, error) {
 	return c.SystemVersion()
 }
 
-// AwaitState asks until the state is as wanted, also while updated restarts. It winds the clock by step between two
-// looks.
+// AwaitState queries the status until wanted accepts it, even across restarts of updated. It winds the clock by step
+// between two queries.
 func (o *Operator) AwaitState(what string, step time.Duration, wanted func(State) bool) State {
 	o.w.t.Helper()
 	deadline := time.Now().Add(limit)
@@ -234,7 +234,7 @@ func (o *Operator) AwaitState(what string, step time.Duration, wanted func(State
 	}
 }
 
-// Stage sends a set and returns what is staged, owned by the caller, or the refusal.
+// Stage sends a set. It returns the staged system, which the caller releases, or the refusal.
 func (o *Operator) Stage(archive []byte) (update.StagedSystem, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -259,7 +259,7 @@ func (o *Operator) Stage(archive []byte) (update.StagedSystem, error) {
 }
 
 func pour(ctx context.Context, sink update.StageSink, archive []byte) (update.StagedSystem, error) {
-	writer := sink.AddRef() // a stream that failed fails its client for good; done() must not be asked on it
+	writer := sink.AddRef() // a stream that failed fails all later calls of its client, and done needs one that works
 	defer writer.Release()
 	in := bytes.NewReader(archive)
 	chunk := make([]byte, 64<<10)
@@ -269,7 +269,7 @@ func pour(ctx context.Context, sink update.StageSink, archive []byte) (update.St
 			break
 		}
 		if writer.Write(ctx, func(p update.StageSink_write_Params) error { return p.SetBytes(chunk[:n]) }) != nil {
-			break // done() says why
+			break // done() returns the reason
 		}
 	}
 	answer, release := sink.Done(ctx, nil)
@@ -297,7 +297,7 @@ func (o *Operator) Switch(system update.StagedSystem) error {
 	return convert.Refused(res.Refusal())
 }
 
-// Staged takes up what is staged; the caller releases it.
+// Staged takes up the staged set, which the caller releases.
 func (o *Operator) Staged() (system update.StagedSystem, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -308,7 +308,7 @@ func (o *Operator) Staged() (system update.StagedSystem, err error) {
 	return system, err
 }
 
-// TryStaged is Staged, asked once.
+// TryStaged is Staged without retries.
 func (o *Operator) TryStaged(ctx context.Context) (update.StagedSystem, error) {
 	updated, err := o.Updated(ctx)
 	if err != nil {
@@ -327,7 +327,7 @@ func (o *Operator) TryStaged(ctx context.Context) (update.StagedSystem, error) {
 	return res.System().AddRef(), nil
 }
 
-// SwitchAgain switches, winding the clock while daemons the switch needs are on their way back.
+// SwitchAgain switches, winding the clock while daemons that the switch needs restart.
 func (o *Operator) SwitchAgain(system update.StagedSystem, step time.Duration) error {
 	deadline := time.Now().Add(limit)
 	for {
@@ -339,7 +339,7 @@ func (o *Operator) SwitchAgain(system update.StagedSystem, step time.Duration) e
 	}
 }
 
-// Discard drops what is staged.
+// Discard discards the staged set.
 func (o *Operator) Discard() {
 	o.w.t.Helper()
 	staged, err := o.Staged()
@@ -352,7 +352,7 @@ func (o *Operator) Discard() {
 	}
 }
 
-// Reboot orders the system to begin anew.
+// Reboot orders the system to restart.
 func (o *Operator) Reboot() error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -362,7 +362,7 @@ func (o *Operator) Reboot() error {
 	return err
 }
 
-// Revoke cuts a daemon from a service.
+// Revoke revokes a service from a daemon.
 func (o *Operator) Revoke(client, service string) error {
 	return o.withAuthority(func(ctx context.Context, a operator.Authority) error {
 		answer, release := a.Revoke(ctx, func(p operator.Authority_revoke_Params) error {
@@ -410,7 +410,7 @@ type Edge struct {
 	Grants                  []string
 }
 
-// Graph is the authority graph as the system shows it.
+// Graph returns the authority graph as the system shows it.
 func (o *Operator) Graph() (edges []Edge) {
 	o.w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -453,7 +453,7 @@ func readEdge(m operator.Edge) (e Edge, err error) {
 	return e, err
 }
 
-// TryDiscard drops a staged set, asked once.
+// TryDiscard discards a staged set, without retries.
 func (o *Operator) TryDiscard(system update.StagedSystem) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -466,7 +466,7 @@ func (o *Operator) TryDiscard(system update.StagedSystem) error {
 	return convert.Refused(res.Refusal())
 }
 
-// Rollback asks once for the way back.
+// Rollback asks for a rollback, without retries.
 func (o *Operator) Rollback() error {
 	return o.recover(func(ctx context.Context, r update.UpdateRecovery) error {
 		answer, release := r.Rollback(ctx, nil)
@@ -479,7 +479,7 @@ func (o *Operator) Rollback() error {
 	})
 }
 
-// EndStage ends the stage under way, and tells whether there was one.
+// EndStage ends the stage in progress. ended reports whether there was one.
 func (o *Operator) EndStage() (ended bool, err error) {
 	err = o.recover(func(ctx context.Context, r update.UpdateRecovery) error {
 		answer, release := r.EndStage(ctx, nil)
@@ -491,7 +491,7 @@ func (o *Operator) EndStage() (ended bool, err error) {
 	return ended, err
 }
 
-// ClearQuarantine lets the set be staged again, asked once.
+// ClearQuarantine removes the set from quarantine, without retries.
 func (o *Operator) ClearQuarantine(digest []byte) error {
 	return o.recover(func(ctx context.Context, r update.UpdateRecovery) error {
 		answer, release := r.ClearQuarantine(ctx, func(p update.UpdateRecovery_clearQuarantine_Params) error {
@@ -518,7 +518,7 @@ func (o *Operator) recover(ask func(context.Context, update.UpdateRecovery) erro
 	return ask(ctx, res.Recovery())
 }
 
-// ServiceWatch returns the facet that tells how the services are, which lasts as long as ctx.
+// ServiceWatch returns the facet that reports the state of the services. It is released when ctx ends.
 func (o *Operator) ServiceWatch(ctx context.Context) exec.ServiceWatch {
 	answer, release := o.cap.Services(ctx, nil)
 	context.AfterFunc(ctx, release)

@@ -19,7 +19,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// limit bounds the waits of these tests.
+// limit bounds each wait in these tests.
 const limit = 30 * time.Second
 
 func TestStagedSystemIsGoodForOneSwitch(t *testing.T) {
@@ -97,11 +97,11 @@ func TestWrongArchitectureStagesButNeverRuns(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 	if w.Shows("bundlemgrd: slot b active") {
-		t.Error("it was published")
+		t.Error("the set was published")
 	}
 }
 
-// listing is every name below the system's folder.
+// listing returns all names below the system's folder.
 func listing(t *testing.T, w *world.World) []string {
 	t.Helper()
 	var names []string
@@ -115,7 +115,7 @@ func listing(t *testing.T, w *world.World) []string {
 	return names
 }
 
-// half sends half of a set and returns what is needed to go on, or to go away.
+// half sends half of a set. It returns the sink, and a function that closes the connection.
 func half(t *testing.T, o *world.Operator, archive []byte) (capupdate.StageSink, func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -144,7 +144,7 @@ func half(t *testing.T, o *world.Operator, archive []byte) (capupdate.StageSink,
 	return sink, cancel
 }
 
-// TestASenderThatGoesAwayLeavesNothing drops a sink in mid-stage, by release and by the end of the connection.
+// TestASenderThatGoesAwayLeavesNothing drops a sink during a stage, by releasing it and by closing the connection.
 func TestASenderThatGoesAwayLeavesNothing(t *testing.T) {
 	w, o := started(t)
 	before := listing(t, w)
@@ -153,7 +153,7 @@ func TestASenderThatGoesAwayLeavesNothing(t *testing.T) {
 	sink, cancel := half(t, o, archive)
 	sink.Release()
 	cancel()
-	again(t, o, archive) // once the place is free again, the stage before is gone
+	again(t, o, archive) // once the next stage is accepted, the previous one has been removed
 	o.Discard()
 
 	other := w.Operator()
@@ -167,7 +167,7 @@ func TestASenderThatGoesAwayLeavesNothing(t *testing.T) {
 	}
 }
 
-// again stages as soon as the place is free. What is given is done between two tries.
+// again stages as soon as the previous stage has ended. It calls between, if given, between two attempts.
 func again(t *testing.T, o *world.Operator, archive []byte, between ...func()) {
 	t.Helper()
 	deadline := time.Now().Add(limit)
@@ -186,7 +186,7 @@ func again(t *testing.T, o *world.Operator, archive []byte, between ...func()) {
 	}
 }
 
-// TestASenderThatStallsIsDropped has one that keeps its sink and sends nothing more.
+// TestASenderThatStallsIsDropped has a sender that keeps its sink and sends nothing more.
 func TestASenderThatStallsIsDropped(t *testing.T) {
 	w, o := started(t)
 	archive := set(t, "1.1.0", "serve 1.1.0")
@@ -200,8 +200,8 @@ func TestASenderThatStallsIsDropped(t *testing.T) {
 	w.Await("updated: audit op=stage slot=b version=1.1.0 result=refused reason=stalled", 1)
 }
 
-// TestDemandsAreKnownWhenASetIsStaged refuses a bundle that the system could not give what it needs, before a slot
-// changes.
+// TestDemandsAreKnownWhenASetIsStaged stages a bundle whose requests the system cannot fulfil: it is refused before a
+// slot changes.
 func TestDemandsAreKnownWhenASetIsStaged(t *testing.T) {
 	w, o := started(t)
 	key := updatestest.Key(1)

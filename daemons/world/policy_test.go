@@ -11,13 +11,13 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A program is the service of one bundle of a set.
+// A program is the service of one bundle in a set.
 type program struct {
 	name, does string
 	optional   bool
 }
 
-// asking makes a set of these services that asks for a policy of its own.
+// asking returns a set with these services that requests its own health policy.
 func asking(t *testing.T, version string, asks nxs.Health, programs ...program) []byte {
 	t.Helper()
 	key := updatestest.Key(1)
@@ -36,7 +36,7 @@ func asking(t *testing.T, version string, asks nxs.Health, programs ...program) 
 	return updatestest.ArchiveOf(t, key, raw, bundles...)
 }
 
-// TestQuorum has sets with services that a commit can do without.
+// TestQuorum has sets with services that are not required for a commit.
 func TestQuorum(t *testing.T) {
 	good := program{name: "core", does: "serve 1.1.0"}
 	well := program{name: "cloud", does: "serve 1.1.0", optional: true}
@@ -46,7 +46,7 @@ func TestQuorum(t *testing.T) {
 		name     string
 		quorum   int
 		programs []program
-		want     refusal.Reason // of the rollback; none: it is committed
+		want     refusal.Reason // of the rollback; empty: the set is committed
 	}{
 		{"an optional one ends and none is needed", 0, []program{good, ended}, ""},
 		{"one ends and the other is enough", 1, []program{good, ended, well}, ""},
@@ -64,7 +64,7 @@ func TestQuorum(t *testing.T) {
 			}
 			for _, p := range c.programs {
 				if p.does == ended.does {
-					// before the clock runs: a busy machine winds it faster than programs end
+					// Before the clock runs: on a busy machine the clock may be wound faster than programs end.
 					w.Await("execd: crash process=bundle:"+p.name+` exit="exit code 3"`, tries)
 				}
 			}
@@ -79,8 +79,8 @@ func TestQuorum(t *testing.T) {
 	}
 }
 
-// TestTheStricterDeadlineHolds winds the clock to one side and the other of the deadline that the set or the device
-// has.
+// TestTheStricterDeadlineHolds winds the clock to just before and just after the deadline of the set or of the device,
+// whichever is stricter.
 func TestTheStricterDeadlineHolds(t *testing.T) {
 	const device = 30 * time.Second
 	for name, c := range map[string]struct{ asks, holds, not time.Duration }{
@@ -95,7 +95,7 @@ func TestTheStricterDeadlineHolds(t *testing.T) {
 			w.Await("bundlemgrd: slot b active", 1)
 			began := w.Clock.Now()
 			s := o.AwaitState("the rollback", 20*time.Millisecond, rolledBack)
-			took := w.Clock.Now().Sub(began) // longer by what the clock is wound while the daemons still talk
+			took := w.Clock.Now().Sub(began) // includes the winding while the daemons still communicate
 			if took < c.holds-time.Second || took >= c.not || s.Rollback != string(refusal.HealthTimeout) {
 				t.Errorf("after %v: %+v", took, s)
 			}
@@ -103,8 +103,8 @@ func TestTheStricterDeadlineHolds(t *testing.T) {
 	}
 }
 
-// TestTheLongerWatchHolds has a service that ends again and again some time after the commit, under a device that
-// watches for a minute and sets that ask for more and for less.
+// TestTheLongerWatchHolds has a service that crashes repeatedly some time after the commit, on a device that watches
+// for a minute, with sets that ask for more and for less.
 func TestTheLongerWatchHolds(t *testing.T) {
 	for name, c := range map[string]struct{ asks, holds time.Duration }{
 		"the set's is longer":    {5 * time.Minute, 5 * time.Minute},
@@ -118,13 +118,13 @@ func TestTheLongerWatchHolds(t *testing.T) {
 			s := o.AwaitState("the end of the watch", 200*time.Millisecond,
 				func(s world.State) bool { return !s.Watched })
 			if took := w.Clock.Now().Sub(began); took < c.holds-2*time.Second || s.Rollback != "" {
-				t.Errorf("the watch was over after %v: %+v\n%s", took, s, w.Console())
+				t.Errorf("the watch ended after %v: %+v\n%s", took, s, w.Console())
 			}
 		})
 	}
 }
 
-// TestAnOptionalCrashLoopUnderWatch has an optional service that ends again and again after the commit.
+// TestAnOptionalCrashLoopUnderWatch has an optional service that crashes repeatedly after the commit.
 func TestAnOptionalCrashLoopUnderWatch(t *testing.T) {
 	good := program{name: "core", does: "serve 1.1.0"}
 	tired := program{name: "ui", does: "tired 1.1.0", optional: true}
@@ -148,7 +148,7 @@ func TestAnOptionalCrashLoopUnderWatch(t *testing.T) {
 	})
 }
 
-// TestLateIsTooLate has a service that is healthy some time after the deadline: by then its set is gone.
+// TestLateIsTooLate has a service that becomes healthy after the deadline, when its set has already been rolled back.
 func TestLateIsTooLate(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "late 1.1.0"))
@@ -158,8 +158,8 @@ func TestLateIsTooLate(t *testing.T) {
 	}
 }
 
-// TestFlappingSpendsTries has a service that ends in the first try and serves in the second: its end is the verdict on
-// the first, nothing is started again within a try, and the second is the last one there is.
+// TestFlappingSpendsTries has a service that crashes in the first try and works in the second. The crash decides the
+// first try, because nothing is restarted within a try; the second is the last.
 func TestFlappingSpendsTries(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "flaky 1.1.0"))

@@ -26,16 +26,16 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Program makes a payload that is an ELF program for this machine as far as its header goes, and whose text the world's
-// spawner understands: `serve VERSION` (native and healthy), `start VERSION` (native, never done with starting), `fail
-// VERSION` (native, says that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves,
-// finds BundleMgr by name once and calls it every findEvery; ends with 1 when a call fails), `link VERSION NAME`
-// (serves, takes links, and does the same with what stands behind the name), `rude VERSION NAME` (the same, with calls
-// that are larger than any may be), `flaky VERSION` (ends with 1 the first time, then serves), `tired VERSION` (serves,
-// and ends with 1 after tiredAfter), `stuck VERSION` (serves, and does not end when it is killed until LetGo), `sick
-// VERSION` (serves, and says that it fails after tiredAfter), `moody VERSION` (serves and says that it fails by turns
-// of tiredAfter), `mute VERSION` (serves, and gives no answer any more after tiredAfter), `slow VERSION` (serves, and
-// BundleMgr beside it, of which no call ever returns), `plain` (runs), `exit CODE`.
+// Program returns a payload with the header of an ELF program for this machine and a text for the world's spawner:
+// `serve VERSION` (native and healthy), `start VERSION` (native, stays in the starting state), `fail VERSION` (native,
+// reports that it fails), `late VERSION` (native, healthy only after lateAfter), `find VERSION` (serves, finds
+// BundleMgr by name once and calls it every findEvery; exits with 1 when a call fails), `link VERSION NAME` (serves,
+// takes links, and does the same with the provider of NAME), `rude VERSION NAME` (the same, with calls that exceed the
+// guard's limit), `flaky VERSION` (exits with 1 the first time, then serves), `tired VERSION` (serves, and exits with 1
+// after tiredAfter), `stuck VERSION` (serves, and when killed does not end until LetGo), `sick VERSION` (serves, and
+// reports that it fails after tiredAfter), `moody VERSION` (serves, and reports failure and health in turns of
+// tiredAfter), `mute VERSION` (serves, and stops answering after tiredAfter), `slow VERSION` (serves, and also serves a
+// BundleMgr whose calls never return), `plain` (runs), `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -45,36 +45,36 @@ func Program(text string) []byte {
 	return append(header, text...)
 }
 
-// findEvery is the pause between two calls of a program that found somebody.
+// findEvery is the pause between two calls of a program that has found its provider.
 const findEvery = time.Second
 
-// lateAfter is how long a late program starts: much longer than the default deadline of a trial, of which a busy
-// machine, that is behind the world's clock, counts only a part.
+// lateAfter is how long a late program starts. It is much longer than the default deadline of a trial, because a busy
+// machine lags behind the world's clock and sees only part of that time.
 const lateAfter = 10 * time.Minute
 
 // tiredAfter is how long a tired program serves.
 const tiredAfter = 3 * time.Second
 
-// programs is a Spawner whose processes are goroutines that do what their payload's text says.
+// programs is a Spawner whose processes are goroutines that act as their payload's text says.
 type programs struct {
 	clock plat.Clock
 
 	mu   sync.Mutex
 	next int
-	ran  map[string]bool // texts that were run before
+	ran  map[string]bool // texts that have run before
 
 	conns map[string]*vat.Conn // of the newest native program of each bundle
 
 	letGo chan struct{} // closed when stuck programs may end
 }
 
-// LetGo has the programs end that were killed and are stuck.
+// LetGo lets stuck programs end that have been killed.
 func (w *World) LetGo() { close(w.launcher.host.Spawner.(*programs).letGo) }
 
-// Sweep has nothing to do: a goroutine leaves no orphans.
+// Sweep does nothing, because goroutines leave no orphans.
 func (p *programs) Sweep() {}
 
-// Spawn reads the very file it is told to execute.
+// Spawn runs the text of the file that it is told to execute.
 func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 	raw, err := os.ReadFile(cmd.Path)
 	if err != nil {
@@ -116,8 +116,8 @@ func (p *programs) note(name string, conn *vat.Conn) {
 	p.conns[name] = conn
 }
 
-// ConnOf is the connection of a native bundle's program, on its descriptor 3: whoever takes the bundle over has this
-// and its links.
+// ConnOf returns the connection of a native bundle's program, on its descriptor 3. Someone who takes over the bundle
+// gets that and its links.
 func (w *World) ConnOf(bundle string) *vat.Conn {
 	p := w.launcher.host.Spawner.(*programs)
 	p.mu.Lock()
@@ -125,7 +125,7 @@ func (w *World) ConnOf(bundle string) *vat.Conn {
 	return p.conns[bundle]
 }
 
-// dup gives a descriptor of its own to whoever keeps it longer than its lender.
+// dup duplicates a descriptor for a holder that outlives the lender.
 func dup(f *os.File) (*os.File, error) {
 	fd, err := syscall.Dup(int(f.Fd()))
 	if err != nil {
@@ -190,7 +190,7 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 		if verb == "find" || verb == "link" || verb == "rude" {
 			server.found = make(chan struct{})
 		}
-		if verb == "slow" { // by another library than ours: nobody bounds what it has under way
+		if verb == "slow" { // as with another RPC library: nothing bounds the calls in flight
 			served := rpc.NewConn(transport.NewStream(conn), &rpc.Options{BootstrapClient: p.slow(server)})
 			defer served.Close()
 			<-p.kill
@@ -227,13 +227,13 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 	p.exit.Signal = int(syscall.SIGKILL)
 }
 
-// slow is what a slow program serves.
+// slow returns what a slow program serves.
 func (p *program) slow(server native) capnp.Client {
 	methods := bundle.BundleMgr_Methods(service.Service_Methods(nil, server), &stuck{end: p.kill})
 	return capnp.NewClient(capnpserver.New(methods, nil, nil))
 }
 
-// stuck is a BundleMgr that answers when its program ends, and does not care who has given up.
+// stuck is a BundleMgr that answers only when its program ends, even if the caller has given up.
 type stuck struct {
 	bundle.BundleMgr_Server
 	end chan struct{}
@@ -245,7 +245,7 @@ func (s *stuck) List(_ context.Context, call bundle.BundleMgr_list) error {
 	return errors.New("the program has ended")
 }
 
-// find finds BundleMgr once, which closes found, and calls it again and again until a call fails. It tells when.
+// find finds BundleMgr once, closes found, and calls it until a call fails. It then sends the time.
 func (p *program) find(conn *vat.Conn, found chan<- struct{}) <-chan time.Time {
 	over := make(chan time.Time, 1)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -278,13 +278,13 @@ func (p *program) find(conn *vat.Conn, found chan<- struct{}) <-chan time.Time {
 	return over
 }
 
-// native is the Service of a native program.
+// native serves Service for a native program.
 type native struct {
 	verb, version string
 	clock         plat.Clock
-	well          time.Time // until then it is starting
+	well          time.Time // the program is starting until then
 	began         time.Time
-	found         chan struct{} // closed when it has found what it looks for, nil if that is nothing
+	found         chan struct{} // closed when the program has found its provider; nil if it looks for none
 }
 
 func (n native) Version(_ context.Context, call service.Service_version) error {
@@ -295,8 +295,8 @@ func (n native) Version(_ context.Context, call service.Service_version) error {
 	return res.SetVersion(n.version)
 }
 
-// Health of a program that looks for something is said once that is found: a good verdict on the boot then says that it
-// was.
+// Health waits until the program has found its provider, if it looks for one, so that a commit proves that it was
+// found.
 func (n native) Health(ctx context.Context, call service.Service_health) error {
 	if n.found != nil {
 		call.Go()
@@ -322,7 +322,7 @@ func (n native) Health(ctx context.Context, call service.Service_health) error {
 	return res.SetDetail(says)
 }
 
-// now is what it does at the moment, as one of the verbs that have no turns.
+// now returns what the program does at the moment, as a verb without turns.
 func (n native) now() string {
 	age := n.clock.Now().Sub(n.began)
 	switch {

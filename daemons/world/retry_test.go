@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// TestARetryIsNotForgotten kills updated when it is asked to count the second attempt. The verdict on the first is in
-// the record, which asks for another attempt whoever comes by.
+// TestARetryIsNotForgotten kills updated when it is asked to count the second attempt. The verdict on the first attempt
+// is in the record, so the second takes place whichever instance reads it.
 func TestARetryIsNotForgotten(t *testing.T) {
 	w := world.New(t)
 	var failed, killed atomic.Bool
@@ -38,7 +38,7 @@ func TestARetryIsNotForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer staged.Release()
-	// its answer may be lost with updated: the set fails at once
+	// The answer may be lost with updated, because the set fails at once.
 	if err := o.Switch(staged); err != nil && !killed.Load() {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestARetryIsNotForgotten(t *testing.T) {
 	}
 }
 
-// The methods of HealthGate (schema/update.capnp) that the test tells apart.
+// Methods of HealthGate (schema/update.capnp) that the test uses.
 const (
 	bootAttempt  = 0
 	healthFailed = 2

@@ -21,10 +21,10 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// aWord is what the graph shows under a client: a facet, or a name of a grant.
+// aWord is an entry in the graph under a client: a facet, or a name in a grant.
 type aWord struct{ client, word string }
 
-// words are all that a graph shows, in its order.
+// words returns all entries of a graph, in its order.
 func words(edges []world.Edge) (all []aWord) {
 	for _, e := range edges {
 		for _, word := range append([]string{e.Facet}, e.Grants...) {
@@ -36,8 +36,8 @@ func words(edges []world.Edge) (all []aWord) {
 	return all
 }
 
-// everyRow boots a system in which every row lives and both roles are shared, with two bundles that found BundleMgr, by
-// a link of their own and by way of execd, and one that found another bundle.
+// everyRow boots a system with all daemons of the authority table and both shared roles. Two bundles have found
+// BundleMgr, one by its own link and one through execd, and one has found another bundle.
 func everyRow(t *testing.T) (*world.World, *world.Operator) {
 	t.Helper()
 	w := world.New(t)
@@ -60,10 +60,10 @@ func everyRow(t *testing.T) (*world.World, *world.Operator) {
 	return w, w.Operator()
 }
 
-// unknownMethod asks what no interface has: an answer says that the other end lives.
+// unknownMethod is a method that no interface has: an answer proves that the other end is alive.
 var unknownMethod = capnp.Method{InterfaceID: 0xdeadbeefdeadbeef, MethodID: 7}
 
-// arrives tells whether a call arrives at whoever serves the capability.
+// arrives reports whether a call reaches the server of the capability.
 func arrives(ctx context.Context, client capnp.Client) bool {
 	answer, release := client.SendCall(ctx, capnp.Send{Method: unknownMethod})
 	defer release()
@@ -71,13 +71,14 @@ func arrives(ctx context.Context, client capnp.Client) bool {
 	return err == nil || exc.IsType(err, exc.Unimplemented)
 }
 
-// A held is one way in which a client has something, with the capability that it holds.
+// A held is one way in which a client has something, and the capability.
 type held struct {
 	facet  string
 	client capnp.Client
 }
 
-// holdings are what a client has under a word, live: the facet of its row, and what it found by that name.
+// holdings returns the ways in which a client has the word, with live capabilities: the facet in its row, and what it
+// found by that name.
 func holdings(t *testing.T, ctx context.Context, w *world.World, edges []world.Edge, is aWord) (all []held) {
 	t.Helper()
 	b := w.EndowmentsOf(is.client)
@@ -96,17 +97,17 @@ func holdings(t *testing.T, ctx context.Context, w *world.World, edges []world.E
 			continue
 		}
 		if err != nil {
-			t.Fatalf("%s has no %s: %v", is.client, is.word, err)
+			t.Fatalf("%s does not have %s: %v", is.client, is.word, err)
 		}
 		if !arrives(ctx, client) {
-			t.Fatalf("%s does not reach %s before", is.client, is.word)
+			t.Fatalf("%s cannot reach %s before the revocation", is.client, is.word)
 		}
 		all = append(all, held{e.Facet, client})
 	}
 	return all
 }
 
-// awaited is what comes behind a holding, also when the word of a grant is still under way.
+// awaited waits for the capability of a holding, even if the word of a grant is still on its way.
 func awaited(ctx context.Context, h *vat.Holding) (client capnp.Client, err error) {
 	for {
 		client, err = h.Get(ctx)
@@ -117,9 +118,9 @@ func awaited(ctx context.Context, h *vat.Holding) (client capnp.Client, err erro
 	}
 }
 
-// TestWhatTheGraphShowsCanBeRevoked goes through every client and word of the graph. After a revoke the graph does not
-// show it any more, no holding of the client under that word reaches anybody, nor does a new look-up, and a grant
-// brings all of it back. What cannot be revoked is refused with its own reason, and goes on.
+// TestWhatTheGraphShowsCanBeRevoked tries each client and word in the graph. After a revocation the graph does not show
+// it, none of the client's capabilities under that word works, and it cannot be looked up; a grant restores all of
+// that. What cannot be revoked is refused with the right reason, and keeps working.
 func TestWhatTheGraphShowsCanBeRevoked(t *testing.T) {
 	w, o := everyRow(t)
 	before := o.Graph()
@@ -162,14 +163,14 @@ func TestWhatTheGraphShowsCanBeRevoked(t *testing.T) {
 	}
 }
 
-// partOfAnother tells whether a word is also what another facet of the client is for.
+// partOfAnother reports whether the word is also in the grants of another facet of the client.
 func partOfAnother(edges []world.Edge, is aWord) bool {
 	return slices.ContainsFunc(edges, func(e world.Edge) bool {
 		return e.Holder == is.client && e.Facet != "ServiceManager" && slices.Contains(e.Grants, is.word)
 	})
 }
 
-// checkGone calls on with what a client held under a word, and looks for it again.
+// checkGone uses what a client held under a word, and looks it up again.
 func checkGone(t *testing.T, ctx context.Context, w *world.World, is aWord, had []held) {
 	t.Helper()
 	b := w.EndowmentsOf(is.client)
@@ -192,7 +193,7 @@ func checkGone(t *testing.T, ctx context.Context, w *world.World, is aWord, had 
 	}
 }
 
-// notFound looks a name up that was revoked.
+// notFound looks up a name that was revoked.
 func notFound(ctx context.Context, w *world.World, b *vat.Endowments, name string) (err error) {
 	winding(w, func() {
 		err = b.Use("ServiceManager").Call(ctx, func(capnp.Client) error {
@@ -207,7 +208,7 @@ func notFound(ctx context.Context, w *world.World, b *vat.Endowments, name strin
 	return nil
 }
 
-// checkPart holds a refusal against the graph: only a word that is no facet and no name is refused.
+// checkPart checks a refusal against the graph: only a word that is neither a facet nor a name may be refused.
 func checkPart(t *testing.T, edges []world.Edge, is aWord, refused error) {
 	t.Helper()
 	if !partOfAnother(edges, is) || !strings.Contains(refused.Error(), "is only a part of what") {
@@ -215,16 +216,16 @@ func checkPart(t *testing.T, edges []world.Edge, is aWord, refused error) {
 	}
 }
 
-// checkOther is about what initd, a role or an open file is.
+// checkOther checks entries of initd, of roles, and of open files.
 func checkOther(t *testing.T, o *world.Operator, is aWord) {
 	t.Helper()
 	err := o.Revoke(is.client, is.word)
 	if is.word == "Operator" && is.client != "operator" {
 		if err != nil || slices.Contains(words(o.Graph()), is) {
-			t.Errorf("the role stays: %v", err)
+			t.Errorf("revoke of the role: %v", err)
 		}
 		if err := o.Grant(is.client, is.word); err != nil || !slices.Contains(words(o.Graph()), is) {
-			t.Errorf("the role does not come back: %v", err)
+			t.Errorf("grant of the role: %v", err)
 		}
 		return
 	}
@@ -236,8 +237,8 @@ func checkOther(t *testing.T, o *world.Operator, is aWord) {
 	}
 }
 
-// TestWhatExecdLosesItsBundlesLose takes each word from execd by which bundles hold something, with those bundles
-// calling on.
+// TestWhatExecdLosesItsBundlesLose revokes from execd each word through which bundles hold something, while those
+// bundles keep calling.
 func TestWhatExecdLosesItsBundlesLose(t *testing.T) {
 	for _, c := range []struct {
 		client, word string
@@ -269,7 +270,7 @@ func TestWhatExecdLosesItsBundlesLose(t *testing.T) {
 			passes(w)
 			for _, name := range c.keep {
 				if w.Shows(crashed(name)) {
-					t.Errorf("%s lost what nobody took from it:\n%s", name, w.Console())
+					t.Errorf("%s lost something that was not revoked:\n%s", name, w.Console())
 				}
 			}
 		})

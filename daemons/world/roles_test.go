@@ -19,7 +19,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// roles says once more, beside the table of roles, which methods of Operator each has, and which facets it is handed by
+// roles lists, independently of the table of roles, each role's methods of Operator and the facets that it gets through
 // them.
 var roles = map[string]struct{ methods, facets []string }{
 	"status": {[]string{"status", "services", "daemons", "graph", "watchdog"},
@@ -28,7 +28,7 @@ var roles = map[string]struct{ methods, facets []string }{
 		[]string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
 }
 
-// facetsOf are what an Operator may hand out, each with the call that does it.
+// facetsOf are the facets that an Operator can hand out, with the call for each.
 var facetsOf = map[string]func(context.Context, operator.Operator) (capnp.Client, capnp.ReleaseFunc, error){
 	"UpdateStatus": func(ctx context.Context, o operator.Operator) (capnp.Client, capnp.ReleaseFunc, error) {
 		answer, release := o.Status(ctx, nil)
@@ -47,7 +47,7 @@ var facetsOf = map[string]func(context.Context, operator.Operator) (capnp.Client
 	},
 }
 
-// shared boots a world that shares a socket for each small role.
+// shared boots a world with a socket for each role.
 func shared(t testing.TB) *world.World {
 	t.Helper()
 	w := world.New(t)
@@ -59,7 +59,7 @@ func shared(t testing.TB) *world.World {
 	return w
 }
 
-// as comes in by the socket of a role.
+// as connects to the socket of a role.
 func as(t testing.TB, ctx context.Context, w *world.World, role string) operator.Operator {
 	t.Helper()
 	conn := w.Dial(t, role+".sock")
@@ -72,8 +72,8 @@ func as(t testing.TB, ctx context.Context, w *world.World, role string) operator
 	return operator.Operator(root)
 }
 
-// tryOperator calls every method of every interface on an Operator that is to have these methods. The others of its own
-// are refused as not-granted, those of other interfaces are not there.
+// tryOperator calls every method of every interface on an Operator that should have only these methods. Other methods
+// of Operator are refused as not-granted; those of other interfaces do not exist.
 func tryOperator(t *testing.T, ctx context.Context, who string, o operator.Operator, granted []string) (tried int) {
 	t.Helper()
 	for _, m := range methods(t) {
@@ -97,8 +97,8 @@ func tryOperator(t *testing.T, ctx context.Context, who string, o operator.Opera
 	return tried
 }
 
-// TestRolesReachWhatIsTheirs has each small role try every method of every interface on its Operator, and on each facet
-// that it is handed: exactly those of the role are there, and nothing it tried stopped, staged or changed anything.
+// TestRolesReachWhatIsTheirs has each role try every method of every interface on its Operator, and on each facet that
+// it gets: it reaches exactly those of the role, and nothing was stopped, staged or changed by it.
 func TestRolesReachWhatIsTheirs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -129,8 +129,8 @@ func TestRolesReachWhatIsTheirs(t *testing.T) {
 	t.Logf("%d roles tried %d calls", len(roles), tried)
 }
 
-// TestStagerCannotSwitch stages a set by the socket that is for that. Neither what it holds nor what it gets has a way
-// to switch, discard or commit; an operator takes the set up.
+// TestStagerCannotSwitch stages a set through the socket of the role stage. Nothing that it holds or gets can switch,
+// discard or commit; an operator takes up the set.
 func TestStagerCannotSwitch(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -194,7 +194,7 @@ func TestStagerCannotSwitch(t *testing.T) {
 	o.AwaitState("the commit", 0, committed(bootctl.B))
 }
 
-// attenuated makes a smaller Operator.
+// attenuated returns an Operator with only these methods.
 func attenuated(t *testing.T, ctx context.Context, o operator.Operator, methods ...string) operator.Operator {
 	t.Helper()
 	answer, release := o.Attenuate(ctx, func(p operator.Operator_attenuate_Params) error {
@@ -210,8 +210,9 @@ func attenuated(t *testing.T, ctx context.Context, o operator.Operator, methods 
 	return smaller
 }
 
-// TestAttenuationOnlyTakes has an operator hand on less and less, to somebody on a connection that initd knows nothing
-// of. Asking for what one has not, or for all, gives no more; what was handed on ends with the connection it came of.
+// TestAttenuationOnlyTakes has an operator pass on ever smaller Operators over a connection that initd does not know
+// of. Asking for methods that one does not have, or for all, adds nothing. What was passed on ends with the connection
+// that it came from.
 func TestAttenuationOnlyTakes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -233,7 +234,7 @@ func TestAttenuationOnlyTakes(t *testing.T) {
 
 	friend := operator.Operator(befriend(t, ctx, capnp.Client(one.AddRef())))
 	if _, release, err := facetsOf["UpdateStatus"](ctx, friend); err != nil {
-		t.Errorf("what was handed on is not good: %v", err)
+		t.Errorf("the Operator that was passed on does not work: %v", err)
 	} else {
 		release()
 	}
@@ -254,8 +255,8 @@ func TestAttenuationOnlyTakes(t *testing.T) {
 	}
 }
 
-// TestOneSocketDoesNotCrowdAnother fills every place of a shared socket with operators who keep a facet: the control
-// socket still has its own.
+// TestOneSocketDoesNotCrowdAnother uses up all connections of a shared socket: the control socket still accepts its
+// own.
 func TestOneSocketDoesNotCrowdAnother(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -271,7 +272,7 @@ func TestOneSocketDoesNotCrowdAnother(t *testing.T) {
 	late := w.Dial(t, "status.sock")
 	defer late.Close()
 	if _, err := late.Bootstrap(ctx); err == nil {
-		t.Error("there is no end of places")
+		t.Error("connections are not bounded")
 	}
 	w.Operator().AwaitState("the state", time.Millisecond, func(s world.State) bool { return s.Active == bootctl.A })
 }

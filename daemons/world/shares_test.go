@@ -24,21 +24,21 @@ func (s *silentObserver) OnChanged(ctx context.Context, call capupdate.StatusObs
 	return ctx.Err()
 }
 
-// openLists asks how the services are, again and again, and waits for none of the answers.
+// openLists lists the services count times and does not wait for the answers.
 func openLists(ctx context.Context, services exec.ServiceWatch, count int) {
 	for range count {
 		services.List(ctx, nil)
 	}
 }
 
-// openWaits waits for the end of a program that does not end, again and again.
+// openWaits waits count times for the end of a program that does not end.
 func openWaits(ctx context.Context, process exec.Process, count int) {
 	for range count {
 		process.Wait(ctx, nil)
 	}
 }
 
-// openFollows subscribes observers that never answer, and waits for none.
+// openFollows subscribes count observers that never answer, without waiting.
 func openFollows(ctx context.Context, status capupdate.UpdateStatus, count int) {
 	for range count {
 		status.Follow(ctx, func(p capupdate.UpdateStatus_follow_Params) error {
@@ -47,8 +47,8 @@ func openFollows(ctx context.Context, status capupdate.UpdateStatus, count int) 
 	}
 }
 
-// updates brings a set through stage, switch and commit, and wants no set to have suffered for what others do
-// meanwhile.
+// updates brings a set through stage, switch and commit, and checks that no set was rolled back because of what others
+// do meanwhile.
 func updates(t testing.TB, w *world.World, o *world.Operator, version string, to bootctl.Slot) {
 	t.Helper()
 	staged, err := o.Stage(set(t, version, "serve "+version))
@@ -65,7 +65,7 @@ func updates(t testing.TB, w *world.World, o *world.Operator, version string, to
 	}
 }
 
-// blames wants nobody but these to have lost a connection.
+// blames checks that only these peers have lost a connection.
 func blames(t testing.TB, w *world.World, guilty ...string) {
 	t.Helper()
 	for _, line := range strings.Split(w.Console(), "\n") {
@@ -83,8 +83,8 @@ func blames(t testing.TB, w *world.World, guilty ...string) {
 	}
 }
 
-// TestOpenCallsOfARole has the role status leave as many calls open as it likes, on every connection that it may have.
-// Only its own wait.
+// TestOpenCallsOfARole has the role status leave as many calls open as it can, on all connections that it may have.
+// Only its own calls wait.
 func TestOpenCallsOfARole(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -107,8 +107,8 @@ func TestOpenCallsOfARole(t *testing.T) {
 	blames(t, w)
 }
 
-// TestSilentObserversOfARole has the role status follow the state with observers that never answer. Whoever else
-// follows it hears of every change, the first process among them, and an update goes through.
+// TestSilentObserversOfARole has the role status follow the state with observers that never answer. All other
+// observers, including initd's, see every change, and an update goes through.
 func TestSilentObserversOfARole(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -127,7 +127,7 @@ func TestSilentObserversOfARole(t *testing.T) {
 	blames(t, w)
 }
 
-// TestTooManyCallsOfARole goes over every bound at once: it is the peer that does so who is named and cut, nobody else.
+// TestTooManyCallsOfARole exceeds every bound at once: only the peer that does so is named and disconnected.
 func TestTooManyCallsOfARole(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// stager holds UpdateStage by the role stage.
+// stager returns UpdateStage as the role stage gets it.
 func stager(t testing.TB, ctx context.Context, w *world.World) capupdate.UpdateStage {
 	t.Helper()
 	client, release, err := facetsOf["UpdateStage"](ctx, as(t, ctx, w, "stage"))
@@ -27,7 +27,7 @@ func stager(t testing.TB, ctx context.Context, w *world.World) capupdate.UpdateS
 	return capupdate.UpdateStage(client)
 }
 
-// beginStage begins a stage of so many bytes, or says why not.
+// beginStage begins a stage of a given size, or returns why it cannot.
 func beginStage(t testing.TB, ctx context.Context, stage capupdate.UpdateStage,
 	size uint64) (capupdate.StageOnlySink, error) {
 	t.Helper()
@@ -51,8 +51,7 @@ func send(ctx context.Context, sink capupdate.StageOnlySink, chunk []byte) error
 	return writer.WaitStreaming()
 }
 
-// TestAStageThatHardlyMovesIsEnded has the role stage hold the one place by sending next to nothing, as often as it
-// likes.
+// TestAStageThatHardlyMovesIsEnded has the role stage block staging by sending almost nothing, as often as it can.
 func TestAStageThatHardlyMovesIsEnded(t *testing.T) {
 	for what, chunk := range map[string]int{"empty chunks": 0, "one byte at a time": 1} {
 		t.Run(what, func(t *testing.T) {
@@ -76,7 +75,7 @@ func TestAStageThatHardlyMovesIsEnded(t *testing.T) {
 				}
 			})
 			if ctx.Err() != nil {
-				t.Fatalf("the stage goes on:\n%s", w.Console())
+				t.Fatalf("the stage was not ended:\n%s", w.Console())
 			}
 			done, release := sink.Done(ctx, nil)
 			defer release()
@@ -92,8 +91,8 @@ func TestAStageThatHardlyMovesIsEnded(t *testing.T) {
 	}
 }
 
-// TestAnOperatorEndsAStage ends the stage of the role stage: its sender hears why, and cannot take the place again
-// before the operator has it, however often it asks.
+// TestAnOperatorEndsAStage ends the stage of the role stage: its sender gets the reason, and however often it tries, it
+// cannot begin another before the operator has.
 func TestAnOperatorEndsAStage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -120,10 +119,10 @@ func TestAnOperatorEndsAStage(t *testing.T) {
 	lost := convert.Refused(outcome.Refusal())
 	if refusal.Of(lost) != refusal.Cancelled || !strings.Contains(refusal.DetailOf(lost),
 		"an operator ended the stage") {
-		t.Errorf("the sender hears %v", lost)
+		t.Errorf("the sender got %v", lost)
 	}
 	if _, err := beginStage(t, ctx, stage, 1<<20); refusal.Of(err) != refusal.StageInProgress {
-		t.Errorf("the sender begins again: %v, want %s", err, refusal.StageInProgress)
+		t.Errorf("the sender begins another stage: %v, want %s", err, refusal.StageInProgress)
 	}
 	updates(t, w, o, "1.1.0", bootctl.B)
 	sink, err = beginStage(t, ctx, stage, 1<<20)
@@ -133,8 +132,8 @@ func TestAnOperatorEndsAStage(t *testing.T) {
 	capnp.Client(sink).Release()
 }
 
-// TestWhatAnOperatorStagedIsHis has the role stage begin a stage between an operator's stage and his switch: it has to
-// wait for a minute.
+// TestWhatAnOperatorStagedIsHis has the role stage begin a stage between an operator's stage and switch: it has to wait
+// for a minute.
 func TestWhatAnOperatorStagedIsHis(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -164,7 +163,7 @@ func TestWhatAnOperatorStagedIsHis(t *testing.T) {
 	}
 }
 
-// TestAStageThatIsGivenBackIsWaitedFor drops a connection in mid-stage and updates at once, again and again.
+// TestAStageThatIsGivenBackIsWaitedFor drops a connection during a stage and updates at once, again and again.
 func TestAStageThatIsGivenBackIsWaitedFor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -185,11 +184,11 @@ func TestAStageThatIsGivenBackIsWaitedFor(t *testing.T) {
 			t.Fatalf("a stage after one that was dropped: %v", err)
 		}
 		staged.Release()
-		w.Clock.Wind(2 * time.Minute) // the role stage may come again
+		w.Clock.Wind(2 * time.Minute) // the role stage may begin again
 	}
 }
 
-// TestSinksOutOfOrder calls the methods of a sink when it is too late for them.
+// TestSinksOutOfOrder calls the methods of a sink after the stage has ended.
 func TestSinksOutOfOrder(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -220,12 +219,13 @@ func TestSinksOutOfOrder(t *testing.T) {
 		}
 		release()
 		if err := send(ctx, sink, []byte{1}); err == nil {
-			t.Error("a chunk after done is taken")
+			t.Error("a chunk after done was accepted")
 		}
 	}
 }
 
-// TestSizesAreSaidAsTheyWereSent refuses sizes that no signed number holds, by the number that was sent.
+// TestSizesAreSaidAsTheyWereSent checks that a size that does not fit a signed integer is refused with the number that
+// was sent.
 func TestSizesAreSaidAsTheyWereSent(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -243,7 +243,7 @@ func TestSizesAreSaidAsTheyWereSent(t *testing.T) {
 	}
 }
 
-// TestNullObserversAreRefused subscribes nobody to each method that takes an observer.
+// TestNullObserversAreRefused passes a null observer to each method that takes one.
 func TestNullObserversAreRefused(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// TestStandstillIsNotTheSets has the machine stand still for hours in a trial: the clock has gone on, and nothing else
-// has. The set has all of its time when the machine goes on.
+// TestStandstillIsNotTheSets suspends the machine for hours during a trial: only the clock advances. Afterwards the set
+// still has all of its time.
 func TestStandstillIsNotTheSets(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "start 1.1.0"))
@@ -31,7 +31,7 @@ func TestStandstillIsNotTheSets(t *testing.T) {
 	}
 }
 
-// TestStandstillIsNoWatch has the machine stand still under watch.
+// TestStandstillIsNoWatch suspends the machine during a watch.
 func TestStandstillIsNoWatch(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))

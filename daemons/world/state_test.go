@@ -15,7 +15,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// startedWithState boots a world that has a state folder.
+// startedWithState boots a world with a state folder.
 func startedWithState(t *testing.T) (*world.World, *world.Operator) {
 	t.Helper()
 	w := world.New(t)
@@ -26,7 +26,7 @@ func startedWithState(t *testing.T) (*world.World, *world.Operator) {
 	return w, w.Operator()
 }
 
-// startAgain stops the system and boots the same folder without a flag.
+// startAgain stops the system and boots it again from the same folder, without flags.
 func startAgain(t *testing.T, w *world.World) *world.Operator {
 	t.Helper()
 	if err := w.Stop(); err != nil {
@@ -35,7 +35,7 @@ func startAgain(t *testing.T, w *world.World) *world.Operator {
 	return start(w)
 }
 
-// startAfterCut boots the same folder after everything died at once.
+// startAfterCut cuts the power and boots the same folder again.
 func startAfterCut(t *testing.T, w *world.World) *world.Operator {
 	t.Helper()
 	if err := w.Cut(); err != nil {
@@ -68,11 +68,12 @@ func TestARestartForgetsNothing(t *testing.T) {
 		t.Errorf("it was %+v and is %+v", before, after)
 	}
 	if _, err := o.Stage(bad); refusal.Of(err) != refusal.Quarantined {
-		t.Errorf("what was rolled back is staged again: %v", err)
+		t.Errorf("stage of the set that was rolled back: %v", err)
 	}
 }
 
-// A trial of a set that never gets healthy is cut again and again: it is over after its tries.
+// TestATrialIsCutAgainAndAgain cuts the power repeatedly during a trial of a set that never becomes healthy: the trial
+// ends when its tries are used up.
 func TestATrialIsCutAgainAndAgain(t *testing.T) {
 	w, o := startedWithState(t)
 	update(t, o, set(t, "1.1.0", "start 1.1.0"))
@@ -88,7 +89,7 @@ func TestATrialIsCutAgainAndAgain(t *testing.T) {
 	}
 }
 
-// Whoever stops a system in the middle of a trial takes nothing from it, however often.
+// TestAStoppedTrialKeepsItsTries stops the system during a trial, repeatedly: that uses up no tries.
 func TestAStoppedTrialKeepsItsTries(t *testing.T) {
 	w, o := startedWithState(t)
 	update(t, o, set(t, "1.1.0", "start 1.1.0"))
@@ -106,8 +107,8 @@ func TestAStoppedTrialKeepsItsTries(t *testing.T) {
 	}
 }
 
-// A confirmed set that takes the system down again and again waits before it may do so the next time, unless an
-// operator acts.
+// TestAbruptEndsHoldTheNextAttemptBack has a confirmed set take the system down repeatedly: its next attempt is
+// delayed, unless an operator acts.
 func TestAbruptEndsHoldTheNextAttemptBack(t *testing.T) {
 	w, o := startedWithState(t)
 	waits := func(ends uint8) func(world.State) bool {
@@ -132,7 +133,7 @@ func TestAbruptEndsHoldTheNextAttemptBack(t *testing.T) {
 	o.AwaitState("a trial, which waits for nobody", 0, committed(bootctl.B))
 }
 
-// A set that has held is taken for sound again.
+// TestAbruptEndsAreForgotten checks that a set that has run long enough is no longer delayed.
 func TestAbruptEndsAreForgotten(t *testing.T) {
 	w, o := startedWithState(t)
 	o.Close()
@@ -144,7 +145,7 @@ func TestAbruptEndsAreForgotten(t *testing.T) {
 	o.AwaitState("a minute later", time.Second, func(s world.State) bool { return s.AbruptEnds == 0 })
 }
 
-// holding is what the console shows of an attempt that waits.
+// holding is the console line for an attempt that is delayed.
 const holding = "initd: [warn] boots end without an order: the next attempt waits pause="
 
 func TestStatefsdMayDieAtAnyTime(t *testing.T) {
@@ -167,8 +168,8 @@ func TestStatefsdMayDieAtAnyTime(t *testing.T) {
 	}
 }
 
-// What is lost of the boot record is told, once: one copy is made anew, and without any the system begins with what the
-// slots know.
+// TestALostRecordIsTold damages the boot record: the loss is logged once. One lost copy is written again; if all are
+// lost, the system starts from what the slots contain.
 func TestALostRecordIsTold(t *testing.T) {
 	for _, c := range []struct {
 		name, told string
@@ -194,7 +195,7 @@ func TestALostRecordIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			if strings.Contains(w.Console(), "audit op=record") {
-				t.Error("something was told of a record that is sound")
+				t.Error("a loss was logged for an intact record")
 			}
 			if err := c.do(filepath.Join(w.Dir, "state", "boot")); err != nil {
 				t.Fatal(err)
@@ -206,7 +207,7 @@ func TestALostRecordIsTold(t *testing.T) {
 			o = startAgain(t, w)
 			o.AwaitState("the health of the boot after", 0, committed(bootctl.A))
 			if n := strings.Count(w.Console(), "audit op=record"); n != 1 {
-				t.Errorf("it was told %d times", n)
+				t.Errorf("the loss was logged %d times", n)
 			}
 		})
 	}
@@ -222,14 +223,15 @@ func TestAForeignStateFolderIsRefused(t *testing.T) {
 	w.Start(set(t, "1.0.0", "serve 1.0.0"), updatestest.Key(1).Public())
 	err := w.AwaitEnd()
 	if err == nil || !strings.Contains(err.Error(), "holiday.jpg, which is not ours") {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("the system ended with %v", err)
 	}
 	if entries, _ := os.ReadDir(w.State); len(entries) != 1 {
 		t.Errorf("the folder holds %v", entries)
 	}
 }
 
-// A reboot takes the system down in order, and says that it is to begin anew. Who wants another end after that is told.
+// TestReboot stops the system in order with the result that it should start again. A different order after that is
+// refused.
 func TestReboot(t *testing.T) {
 	w, o := startedWithState(t)
 	if err := o.Reboot(); err != nil {

@@ -14,7 +14,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A deaf observer gives no answer.
+// A deaf observer never answers.
 type deaf struct{ heard *atomic.Int32 }
 
 func (d deaf) OnChanged(ctx context.Context, call capupdate.StatusObserver_onChanged) error {
@@ -24,7 +24,7 @@ func (d deaf) OnChanged(ctx context.Context, call capupdate.StatusObserver_onCha
 	return ctx.Err()
 }
 
-// follow has an Operator follow the record with that many deaf observers. Nobody waits for what becomes of that.
+// follow has an Operator follow the state with count deaf observers, without waiting for the results.
 func follow(t *testing.T, ctx context.Context, o operator.Operator, count int, heard, asked *atomic.Int32) {
 	t.Helper()
 	answer, release := o.Status(ctx, nil)
@@ -47,11 +47,11 @@ func follow(t *testing.T, ctx context.Context, o operator.Operator, count int, h
 	}
 }
 
-// linkCalls is how many calls a link carries at a time (daemons/vat/guard).
+// linkCalls is the number of calls in flight on one link (daemons/vat/guard).
 const linkCalls = guard.MaxCalls
 
-// TestStrangersDoNotHoldUpATrial has those who may only look follow the record with more observers than a link carries
-// calls, and answer none. What initd needs for its verdicts goes over links of its own.
+// TestStrangersDoNotHoldUpATrial has clients that may only observe follow the state with more observers than a link can
+// have calls in flight, and answer none. initd uses separate links for its verdicts.
 func TestStrangersDoNotHoldUpATrial(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*limit)
 	defer cancel()
@@ -62,7 +62,7 @@ func TestStrangersDoNotHoldUpATrial(t *testing.T) {
 		follow(t, ctx, as(t, ctx, w, "status"), strangers, &heard, &asked)
 	}
 	winding(w, func() {
-		// until a link would be full, or all were let in or refused
+		// Until a link would be full, or all observers were accepted or refused.
 		for heard.Load() < linkCalls && asked.Load() < conns*strangers && ctx.Err() == nil {
 			runtime.Gosched()
 		}
@@ -74,7 +74,7 @@ func TestStrangersDoNotHoldUpATrial(t *testing.T) {
 	winding(w, func() { w.Await("updated: audit op=rollback slot=a version=1.2.0 result=ok reason=health-timeout", 1) })
 }
 
-// silent drops what a daemon says over a link, from when it is told to.
+// silent drops a daemon's messages on a link, once the returned flag is set.
 func silent(w *world.World, facet, from, to string) *atomic.Bool {
 	var on atomic.Bool
 	w.Listen(func(m world.Message) (deliver bool) {
@@ -83,8 +83,8 @@ func silent(w *world.World, facet, from, to string) *atomic.Bool {
 	return &on
 }
 
-// TestADeadlineIsNoMessage has daemons say nothing at all, one at a time, over a link that lives. The trial ends in
-// time, with the reason that says whose fault it is.
+// TestADeadlineIsNoMessage makes one daemon at a time silent on a link that stays open. The trial ends in time, with
+// the reason that names the fault.
 func TestADeadlineIsNoMessage(t *testing.T) {
 	for name, c := range map[string]struct {
 		facet, from string

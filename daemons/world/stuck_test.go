@@ -11,13 +11,13 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// TestWhatCannotBeKilledIsNobodysFault has a program of the old set that the kernel does not end: the new set is
-// started all the same, and committed; the old program is listed until it is gone, and is stopped for no longer than
-// the rest when the system is.
+// TestWhatCannotBeKilledIsNobodysFault has a program of the old set that cannot be killed. The new set starts and is
+// committed anyway. The old program is listed until it ends, and does not delay the system's stop longer than others
+// may.
 func TestWhatCannotBeKilledIsNobodysFault(t *testing.T) {
 	w, o := started(t)
 	letGo := sync.OnceFunc(w.LetGo)
-	t.Cleanup(letGo) // before the system is stopped, whose clock stands
+	t.Cleanup(letGo) // before the system stops, whose clock stands still
 	update(t, o, set(t, "1.1.0", "stuck 1.1.0"))
 	o.AwaitState("the commit", 50*time.Millisecond, committed(bootctl.B))
 	update(t, o, set(t, "1.2.0", "serve 1.2.0"))

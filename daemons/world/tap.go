@@ -14,11 +14,11 @@ import (
 	"nexus/daemons/vat"
 )
 
-// maxPacket bounds one message on an endowment channel (schema/endowment.capnp).
+// maxPacket is the largest packet on an endowment channel, in bytes (schema/endowment.capnp).
 const maxPacket = 4096
 
-// tappedChannel puts the world between initd and a newborn daemon: every link that initd hands over is one that is
-// listened to. It returns the daemon's end and keeps the channel, which is initd's other end.
+// tappedChannel puts the world between initd and a new daemon, so that each link that initd grants passes through the
+// tap. It returns the daemon's end, and keeps the channel that leads to initd.
 func (t *tapping) tappedChannel(daemon string, channel *net.UnixConn) (*net.UnixConn, error) {
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
@@ -50,8 +50,8 @@ func (t *tapping) tappedChannel(daemon string, channel *net.UnixConn) (*net.Unix
 	return far, nil
 }
 
-// endow passes on one endowment. Each link is spliced once: at its holder, or at its server where the holder is initd
-// itself.
+// endow passes on one endowment. Each link is spliced once: at the end that uses it, or at the server's end if initd
+// uses it.
 func (t *tapping) endow(daemon string, from, to *net.UnixConn) error {
 	packet, rights := make([]byte, maxPacket), make([]byte, syscall.CmsgSpace(4))
 	n, oobn, _, _, err := from.ReadMsgUnix(packet, rights)
@@ -80,7 +80,7 @@ func (t *tapping) endow(daemon string, from, to *net.UnixConn) error {
 	return err
 }
 
-// linkOf tells which link an endowment is an end of, and whether this is the end to splice.
+// linkOf returns the link to which an endowment belongs, and whether this end is the one to splice.
 func linkOf(daemon string, packet []byte) (w link, tapped bool, err error) {
 	msg, err := capnp.Unmarshal(packet)
 	if err != nil {
@@ -96,7 +96,7 @@ func linkOf(daemon string, packet []byte) (w link, tapped bool, err error) {
 	case endowment.Endowment_Kind_use:
 		return link{name, daemon, peer}, true, errors.Join(errName, errPeer)
 	case endowment.Endowment_Kind_serve:
-		if _, role := initd.RoleOf(peer); role { // a link that initd holds for somebody outside
+		if _, role := initd.RoleOf(peer); role { // a link that initd holds for an outside caller
 			peer = InitName
 		}
 		return link{name, peer, daemon}, peer == InitName, errors.Join(errName, errPeer)
@@ -104,7 +104,7 @@ func linkOf(daemon string, packet []byte) (w link, tapped bool, err error) {
 	return w, false, nil
 }
 
-// through takes an end of a link over and returns another, with the world in between.
+// through replaces one end of a link by another, with the tap in between. It takes ownership of end.
 func (t *tapping) through(w link, isNear bool, end *os.File) (*os.File, error) {
 	defer end.Close()
 	ours, theirs, err := plat.StreamPair()
@@ -125,7 +125,7 @@ func (t *tapping) through(w link, isNear bool, end *os.File) (*os.File, error) {
 	return theirs, nil
 }
 
-// granted takes the one descriptor out of a control message, if there is one.
+// granted returns the descriptor in a control message, or nil if there is none.
 func granted(rights []byte) (*os.File, error) {
 	messages, err := syscall.ParseSocketControlMessage(rights)
 	if err != nil || len(messages) == 0 {

@@ -11,8 +11,8 @@ import (
 
 func watched(s world.State) bool { return s.Watched && s.HealthOK }
 
-// TestCrashLoopAfterTheCommit has a service that is healthy and, some time after the commit, ends again and again: what
-// no trial shows.
+// TestCrashLoopAfterTheCommit has a service that is healthy, and crashes repeatedly some time after the commit, which
+// no trial can detect.
 func TestCrashLoopAfterTheCommit(t *testing.T) {
 	w, o := started(t)
 	archive := set(t, "1.1.0", "tired 1.1.0")
@@ -29,7 +29,7 @@ func TestCrashLoopAfterTheCommit(t *testing.T) {
 	}
 }
 
-// TestWatchEndsWell has a healthy service: the watch ends by itself, and there is nothing to roll back any more.
+// TestWatchEndsWell has a healthy service: the watch ends by itself, and no automatic rollback is possible any more.
 func TestWatchEndsWell(t *testing.T) {
 	_, o := started(t)
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
@@ -40,8 +40,8 @@ func TestWatchEndsWell(t *testing.T) {
 	}
 }
 
-// TestStageEndsTheWatch has an operator who moves on. A set that is refused before its first byte is written ends
-// nothing.
+// TestStageEndsTheWatch has an operator stage another set during the watch. A set that is refused before its first byte
+// is written does not end the watch.
 func TestStageEndsTheWatch(t *testing.T) {
 	_, o := started(t)
 	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
@@ -58,7 +58,7 @@ func TestStageEndsTheWatch(t *testing.T) {
 	o.AwaitState("the end of the watch", 0, func(s world.State) bool { return !s.Watched && s.Staged == bootctl.A })
 }
 
-// TestWatchOutlivesItsKeepers kills, under watch, those who keep it and those it is about.
+// TestWatchOutlivesItsKeepers kills, during a watch, the daemons that keep it and those that it is about.
 func TestWatchOutlivesItsKeepers(t *testing.T) {
 	for _, daemon := range []string{"updated", "execd", "bundlemgrd", "logd"} {
 		t.Run(daemon, func(t *testing.T) {

@@ -18,18 +18,18 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// limit bounds every wait in a world.
+// limit bounds each wait in a world.
 const limit = 30 * time.Second
 
-// A World is one folder, and the system that runs in it.
+// A World is one folder and the system that runs in it.
 type World struct {
 	t        testing.TB
 	Clock    *Clock
 	Dir      string
-	tapping  *tapping // nil: nobody listens
-	State    string   // the folder of durable state; empty: that in Dir, where it is there
+	tapping  *tapping // nil: no tap
+	State    string   // the folder for durable state; empty: the one in Dir, if it exists
 	launcher *launcher
-	visitor  life // plays the selftest, if there is one
+	visitor  runFunc // runs in place of the selftest, if not nil
 	shares   []initd.Share
 	stop     context.CancelCauseFunc
 	ended    chan error
@@ -39,31 +39,31 @@ type World struct {
 	news  chan struct{}
 }
 
-// New makes a world around an empty folder. Its clock stands.
+// New returns a world with an empty folder. Its clock stands still.
 func New(t testing.TB) *World {
 	return &World{t: t, Clock: NewClock(), Dir: t.TempDir(), news: make(chan struct{})}
 }
 
-// Listen has the tap told of every message from the next Start on.
+// Listen calls the tap for each message, from the next Start on.
 func (w *World) Listen(tap Tap) { w.tapping = newTapping(tap) }
 
-// Visit has a life of the test's own run in the place of the selftest, with what the authority table grants that. It is
-// said before Start. No commit comes before it has voted.
+// Visit runs the given function in place of the selftest, with the selftest's row of the authority table. It must be
+// called before Start. No set is committed before the function has voted.
 func (w *World) Visit(run func(context.Context, *vat.Endowments) error) {
 	w.visitor = func(ctx context.Context, b *vat.Endowments, _ plat.Host) error { return run(ctx, b) }
 }
 
-// Share has the system give a role on a socket `<role>.sock` of its folder from the next Start on.
+// Share makes the system serve a role on the socket `<role>.sock` in its folder, from the next Start on.
 func (w *World) Share(role string) {
 	w.shares = append(w.shares, initd.Share{Role: role, Path: filepath.Join(w.Dir, role+".sock")})
 }
 
-// Start boots the system with these trusted keys and, if it is not empty, a factory set.
+// Start boots the system with these trusted keys and, unless factory is nil, with that factory set.
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Helper()
 	config := initd.Config{Dir: w.Dir, State: w.State, Shares: w.shares, Limits: nxs.DefaultLimits(),
 		Policy: health.DefaultPolicy()}
-	config.Policy.Hang = 0 // the clock is wound faster than anyone could answer
+	config.Policy.Hang = 0 // the clock is wound faster than a daemon can answer
 	for _, key := range keys {
 		config.Trust = append(config.Trust, key.Text())
 	}
@@ -92,8 +92,8 @@ func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Cleanup(func() { w.Stop() })
 }
 
-// boot runs one core after another, as the first process does that executes itself anew. Each is the code of this
-// process, under the digest of the core that was handed over to.
+// boot runs one core after the other, as the first process does when it executes itself again. Each runs this process's
+// code under the digest of the core that was handed over to.
 func (w *World) boot(ctx context.Context, config initd.Config, host plat.Host, console *os.File) error {
 	for {
 		next, err := initd.Boot(ctx, config, host, w.launcher, console, console)
@@ -104,7 +104,7 @@ func (w *World) boot(ctx context.Context, config initd.Config, host plat.Host, c
 	}
 }
 
-// Stop stops the system in order and returns how it ended. A second call does nothing.
+// Stop stops the system in order and returns its error. Further calls do nothing.
 func (w *World) Stop() error {
 	if w.stop == nil {
 		return nil
@@ -115,13 +115,13 @@ func (w *World) Stop() error {
 	case err := <-w.ended:
 		return err
 	case <-time.After(limit):
-		w.t.Fatalf("the system does not stop; console:\n%s", w.Console())
+		w.t.Fatalf("the system did not stop; console:\n%s", w.Console())
 		return nil
 	}
 }
 
-// End kills one of those a Message names and waits for nothing; a tap may call it. The death of initd is the death of
-// everything: Stop tells when it is over, then Start may begin anew.
+// End kills a process, named as in Message, without waiting; a tap may call it. The death of initd ends everything:
+// call Stop to wait for that, then Start may be called again.
 func (w *World) End(name string) {
 	if name != InitName {
 		w.launcher.end(name)
@@ -136,14 +136,14 @@ func (w *World) End(name string) {
 	}
 }
 
-// Cut ends everything at once, as a loss of power does, and waits until it is over.
+// Cut ends everything at once, as a loss of power does, and waits until all has ended.
 func (w *World) Cut() error {
 	w.t.Helper()
 	w.End(InitName)
 	return w.Stop()
 }
 
-// AwaitEnd waits until the system has stopped by itself and returns how it ended.
+// AwaitEnd waits until the system has stopped by itself and returns its error.
 func (w *World) AwaitEnd() error {
 	w.t.Helper()
 	select {
@@ -152,26 +152,26 @@ func (w *World) AwaitEnd() error {
 		w.stop = nil
 		return err
 	case <-time.After(limit):
-		w.t.Fatalf("the system does not end; console:\n%s", w.Console())
+		w.t.Fatalf("the system did not end; console:\n%s", w.Console())
 		return nil
 	}
 }
 
-// restartStep is how far the clock is wound at a time until a daemon has come back.
+// restartStep is how far the clock is wound at a time while waiting for a restart.
 const restartStep = 50 * time.Millisecond
 
-// Kill ends a daemon as kill -9 does, and winds the clock until its next life has begun.
+// Kill ends a daemon as kill -9 does, and winds the clock until its next instance has started.
 func (w *World) Kill(daemon string) {
 	w.t.Helper()
 	deadline := time.After(limit)
-	reborn := w.launcher.kill(daemon)
+	restarted := w.launcher.kill(daemon)
 	for {
 		w.Clock.Wind(restartStep)
 		select {
-		case <-reborn:
+		case <-restarted:
 			return
 		case <-deadline:
-			w.t.Fatalf("%s does not come back; console:\n%s", daemon, w.Console())
+			w.t.Fatalf("%s was not restarted; console:\n%s", daemon, w.Console())
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -196,7 +196,7 @@ func (w *World) read(console *os.File) {
 	}
 }
 
-// Console returns all lines so far, as text.
+// Console returns all console lines so far.
 func (w *World) Console() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -207,7 +207,7 @@ func (w *World) Console() string {
 	return text
 }
 
-// Await waits until the console has shown the line that often.
+// Await waits until the console has shown the line count times.
 func (w *World) Await(line string, count int) {
 	w.t.Helper()
 	deadline := time.After(limit)
@@ -231,7 +231,7 @@ func (w *World) Await(line string, count int) {
 	}
 }
 
-// Shows tells whether the console has shown the line.
+// Shows reports whether the console has shown the line.
 func (w *World) Shows(line string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

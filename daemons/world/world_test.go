@@ -13,7 +13,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// set makes a set with one service whose program does what the text says, and a plain one.
+// set returns a set with a service whose program is given by the text, and a plain service.
 func set(t testing.TB, version, program string) []byte {
 	key := updatestest.Key(1)
 	return updatestest.Archive(t, key, version,
@@ -21,7 +21,7 @@ func set(t testing.TB, version, program string) []byte {
 		updatestest.Bundle("notes", version, nil, []byte("any bytes"), key))
 }
 
-// abilities are those of a service; all programs but the plain and the ending ones say that they are native.
+// abilities returns a service's abilities: native, unless the program is plain or exits.
 func abilities(program string) []string {
 	if verb, _, _ := strings.Cut(program, " "); verb == "plain" || verb == "exit" {
 		return []string{nxb.AbilityService}
@@ -29,7 +29,7 @@ func abilities(program string) []string {
 	return []string{nxb.AbilityService, nxb.AbilityNative}
 }
 
-// started boots a world with a healthy factory set and returns it confirmed.
+// started boots a world with a healthy factory set and waits until it is confirmed.
 func started(t testing.TB) (*world.World, *world.Operator) {
 	t.Helper()
 	w := world.New(t)
@@ -58,8 +58,8 @@ func rolledBack(s world.State) bool {
 	return s.Pending == bootctl.None && s.Rollback != "" && s.HealthOK
 }
 
-// TestAServiceMayRecoverOutsideATrial has a factory set whose service dies once: there is nothing to go back to, so it
-// is waited for.
+// TestAServiceMayRecoverOutsideATrial has a factory set whose service crashes once: there is no set to return to, so
+// the system waits for the service.
 func TestAServiceMayRecoverOutsideATrial(t *testing.T) {
 	w := world.New(t)
 	w.Start(set(t, "1.0.0", "flaky 1.0.0"), updatestest.Key(1).Public())
@@ -116,14 +116,14 @@ func TestRollback(t *testing.T) {
 				t.Errorf("got %+v", s)
 			}
 			if _, err := o.Stage(archive); refusal.Of(err) != refusal.Quarantined {
-				t.Errorf("staged again: %v", err)
+				t.Errorf("stage of the same set: %v", err)
 			}
 		})
 	}
 }
 
-// TestRollbackOnHealthTimeout has a service that is never done with starting: the deadline ends the trial though a try
-// is left.
+// TestRollbackOnHealthTimeout has a service that stays in the starting state: the deadline ends the trial although a
+// try is left.
 func TestRollbackOnHealthTimeout(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "start 1.1.0"))
@@ -140,7 +140,8 @@ func TestRollbackOnHealthTimeout(t *testing.T) {
 	}
 }
 
-// TestPlainServiceSettles has a service that never speaks: healthy once it has run for the settle time, not before.
+// TestPlainServiceSettles has a service that never connects: it becomes healthy after it has run for the settle time,
+// and not before.
 func TestPlainServiceSettles(t *testing.T) {
 	w, o := started(t)
 	update(t, o, set(t, "1.1.0", "plain"))
@@ -151,8 +152,8 @@ func TestPlainServiceSettles(t *testing.T) {
 	o.AwaitState("the commit", 100*time.Millisecond, committed(bootctl.B))
 }
 
-// TestEveryDaemonMayDie kills each daemon at each stand of an update. The flow ends in a defined state, and the next
-// update works.
+// TestEveryDaemonMayDie kills each daemon at each step of an update. The update ends in a defined state, and the next
+// one works.
 func TestEveryDaemonMayDie(t *testing.T) {
 	for _, victim := range []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "updated", "execd"} {
 		for _, stand := range []string{"idle", "staged", "switched", "committed"} {
@@ -172,7 +173,7 @@ func dieAt(t *testing.T, victim, stand string) {
 	die("idle")
 	archive := set(t, "1.1.0", "serve 1.1.0")
 	staged, err := o.Stage(archive)
-	for attempts := 0; err != nil && attempts < 200; attempts++ { // its daemon is on its way back
+	for attempts := 0; err != nil && attempts < 200; attempts++ { // its daemon is restarting
 		w.Clock.Wind(step)
 		staged, err = o.Stage(archive)
 	}
@@ -181,7 +182,7 @@ func dieAt(t *testing.T, victim, stand string) {
 	}
 	die("staged")
 	if err := o.Switch(staged); err != nil {
-		// The capability died with its daemon; the stage it stood for did not.
+		// The capability ended with its daemon; the stage did not.
 		o.AwaitState("the staged set", step, func(s world.State) bool { return s.Staged == bootctl.B })
 		staged.Release()
 		if staged, err = o.Staged(); err == nil {
