@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// A rule forbids imports, with the reason why. A name stands for the package and all below it; those of the module are
-// relative to it.
+// A rule forbids imports for a reason. A name stands for a package and everything below it; names of this module's
+// packages are relative to the module.
 type rule struct {
 	who    string
 	except []string
@@ -109,11 +109,10 @@ func rules() []rule {
 	}
 }
 
-// cpuFeatures says what the CPU can do and nothing else: it makes no system calls that decide anything.
-// libupdates/digest asks it.
+// cpuFeatures describes the CPU. It makes no system calls with effects, so libupdates/digest may use it.
 const cpuFeatures = "golang.org/x/sys/cpu"
 
-// TestImports holds every package's direct imports against the rules. Tests may import what they need.
+// TestImports checks the direct imports of each package against the rules. Tests are exempt.
 func TestImports(t *testing.T) {
 	for pkg, imports := range packages(t) {
 		for _, imported := range imports {
@@ -180,8 +179,8 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// A caller may call the operating system by package syscall, beside plat. Its constants, errors and types are values
-// that anybody may name.
+// A caller may use functions of package syscall besides plat. The package's constants, errors and types are plain
+// values, which all packages may use.
 type caller struct {
 	pkg    string
 	calls  []string
@@ -209,7 +208,7 @@ func callers() []caller {
 	}
 }
 
-// TestCalls holds the use of package syscall against the callers, by name.
+// TestCalls checks the use of functions of package syscall against the callers.
 func TestCalls(t *testing.T) {
 	for _, file := range goFiles(t) {
 		for _, call := range syscallsIn(t, file) {
@@ -228,7 +227,7 @@ func mayCall(pkg, call string) bool {
 	})
 }
 
-// isValue tells constants, errors and types of package syscall from its functions.
+// isValue reports whether a name in package syscall is a constant, an error or a type.
 func isValue(name string) bool {
 	switch name {
 	case "Credential", "Errno", "ForkLock", "Rusage", "Signal", "Stat_t", "SysProcAttr":
@@ -237,7 +236,8 @@ func isValue(name string) bool {
 	return name == strings.ToUpper(name)
 }
 
-// syscallsIn returns what a file names of package syscall, under whatever name it imports it.
+// syscallsIn returns the names that a file uses from package syscall, even if it imports the package under another
+// name.
 func syscallsIn(t *testing.T, file string) []string {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
@@ -265,7 +265,7 @@ func syscallsIn(t *testing.T, file string) []string {
 	return names
 }
 
-// TestPatterns holds the patterns of the rules themselves.
+// TestPatterns tests the patterns of the rules.
 func TestPatterns(t *testing.T) {
 	for _, c := range []struct {
 		pattern, pkg string
@@ -285,7 +285,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// TestDomainTree holds the whole dependency tree of the domain, not only its direct imports.
+// TestDomainTree checks all dependencies of the domain, not only its direct imports.
 func TestDomainTree(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "./libupdates/...").Output()
 	if err != nil {
@@ -300,7 +300,7 @@ func TestDomainTree(t *testing.T) {
 	}
 }
 
-// TestNoInitWork refuses init functions: every package's would run in PID 1.
+// TestNoInitWork rejects init functions, because those of all packages would run in PID 1.
 func TestNoInitWork(t *testing.T) {
 	for _, file := range goFiles(t) {
 		src, err := os.ReadFile(file)
@@ -313,7 +313,7 @@ func TestNoInitWork(t *testing.T) {
 	}
 }
 
-// TestPackageDocs wants a package comment in every package.
+// TestPackageDocs checks that each package has a package comment.
 func TestPackageDocs(t *testing.T) {
 	documented := map[string]bool{}
 	for _, file := range goFiles(t) {
@@ -331,7 +331,7 @@ func TestPackageDocs(t *testing.T) {
 	}
 }
 
-// isDaemon tells the daemons from the rooms they share.
+// isDaemon reports whether a package below daemons is a daemon; the others are shared.
 func isDaemon(name string) bool {
 	switch name {
 	case "bundlemgrd", "execd", "initd", "keystored", "logd", "packagefsd", "samgrd", "selftest", "statefsd", "updated":
@@ -340,7 +340,7 @@ func isDaemon(name string) bool {
 	return false
 }
 
-// packages returns the direct imports of every package that is not generated, by its path within the module.
+// packages returns the direct imports of each package that is not generated, by its path within the module.
 func packages(t *testing.T) map[string][]string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
@@ -391,7 +391,7 @@ func anyMatches(patterns []string, pkg string) bool {
 	return false
 }
 
-// matches tells whether a package is in a pattern's tree: the pattern itself, or below it. "." is everything.
+// matches reports whether a package is the pattern or below it. "." matches everything.
 func matches(pattern, pkg string) bool {
 	return pattern == "." || pkg == pattern || strings.HasPrefix(pkg, pattern+"/")
 }

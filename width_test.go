@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxColumns is how wide a line of Go may be, a tab counted as four columns. What a string holds does not count: it is
-// not broken for the sake of the page.
+// maxColumns is the maximum width of a line of Go, with tabs of four columns. The contents of strings do not count,
+// because breaking them would make them harder to find.
 const maxColumns = 120
 
 func TestLinesFitThePage(t *testing.T) {
@@ -48,7 +48,7 @@ func TestWidthRuleCanFail(t *testing.T) {
 	}
 }
 
-// tooWide returns the lines that are too wide without what their strings hold, as line and width.
+// tooWide returns the lines that are too wide, ignoring the contents of strings, as line number and width.
 func tooWide(source []byte) []string {
 	var wide []string
 	for i, line := range strings.Split(string(withoutStrings(source)), "\n") {
@@ -59,7 +59,7 @@ func tooWide(source []byte) []string {
 	return wide
 }
 
-// withoutStrings empties the strings of a file. Its lines stay the same ones.
+// withoutStrings empties the strings of a file and keeps its line numbers.
 func withoutStrings(source []byte) []byte {
 	files := token.NewFileSet()
 	file := files.AddFile("", -1, len(source))

@@ -15,13 +15,13 @@ import (
 	"nexus/daemons/discovery"
 )
 
-// chunk is how much of a set is sent at once.
+// chunk is the size of one write while a set is sent, in bytes.
 const chunk = 256 << 10
 
-// pollEvery is how often the probe is asked again while another version answers.
+// pollEvery is the pause between two calls to the probe while it answers with another version.
 const pollEvery = 50 * time.Millisecond
 
-// updated looks Updated up, and waits for it while its daemon comes up.
+// updated looks up Updated, and waits while its daemon starts.
 func (t *selftest) updated(ctx context.Context) (update.Updated, error) {
 	for {
 		client, err := discovery.Find(ctx, t.endowments, "Updated")
@@ -43,7 +43,7 @@ func (t *selftest) pause(ctx context.Context) error {
 	}
 }
 
-// send stages a set and returns what came of it.
+// send stages a set.
 func (t *selftest) send(ctx context.Context, file string) (stagedSet, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -73,8 +73,8 @@ func (t *selftest) send(ctx context.Context, file string) (stagedSet, error) {
 	if err := convert.Refused(res.Refusal()); err != nil {
 		return stagedSet{}, err
 	}
-	// The library fails every later call on a client one of whose stream calls failed, so done() needs a client of its
-	// own: it is what says why.
+	// After a failed call of a stream, the library fails all later calls of that client. done() explains the failure,
+	// so it needs a client of its own.
 	sink := res.Sink().AddRef()
 	defer sink.Release()
 	sendErr := pour(ctx, sink, f)
@@ -85,7 +85,7 @@ func (t *selftest) send(ctx context.Context, file string) (stagedSet, error) {
 	return staged, err
 }
 
-// pour writes everything into the sink. An error may be a refusal, which the sink's done() explains.
+// pour writes everything into the sink. An error may be a refusal, whose reason the sink's done() returns.
 func pour(ctx context.Context, sink update.StageSink, r io.Reader) error {
 	buf := make([]byte, chunk)
 	for {
@@ -118,7 +118,7 @@ func finish(ctx context.Context, sink update.StageSink) (stagedSet, error) {
 	return describe(ctx, res.System().AddRef())
 }
 
-// describe takes the system over.
+// describe takes ownership of the system and returns its description.
 func describe(ctx context.Context, system update.StagedSystem) (stagedSet, error) {
 	answer, release := system.Describe(ctx, nil)
 	defer release()
@@ -139,7 +139,8 @@ func describe(ctx context.Context, system update.StagedSystem) (stagedSet, error
 	return stagedSet{slot: info.Slot(), version: version, digest: bytes.Clone(digest), system: system}, err
 }
 
-// awaitVersion waits until the live probe answers with a version: the running program's own word, not the record's.
+// awaitVersion waits until the live probe answers with this version. The answer comes from the running program, not
+// from the record.
 func (t *selftest) awaitVersion(ctx context.Context, want string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -153,7 +154,7 @@ func (t *selftest) awaitVersion(ctx context.Context, want string) error {
 			last = "version " + got
 		}
 		if t.pause(ctx) != nil {
-			return fmt.Errorf("cannot see %s at version %s: last saw %s", probe, want, last)
+			return fmt.Errorf("cannot get %s to version %s: last answer %s", probe, want, last)
 		}
 	}
 }
@@ -173,7 +174,7 @@ func (t *selftest) askVersion(ctx context.Context) (string, error) {
 	return res.Version()
 }
 
-// vote casts the selftest's word on a boot attempt.
+// vote votes on a boot attempt.
 func (t *selftest) vote(ctx context.Context, boot uint64, healthy bool, detail string) error {
 	client, err := t.votes.Get(ctx)
 	if err != nil {
@@ -190,7 +191,7 @@ func (t *selftest) vote(ctx context.Context, boot uint64, healthy bool, detail s
 	return err
 }
 
-// done tells initd that the work is over.
+// done reports the outcome to initd.
 func (t *selftest) done(ctx context.Context, passed bool) error {
 	client, err := t.votes.Get(ctx)
 	if err != nil {

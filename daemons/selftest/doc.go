@@ -1,7 +1,7 @@
-// Package selftest is the client that proves the update flow from inside: it stages a healthy set, switches to it and
-// sees it committed, stages a broken one and sees it come back, offers two damaged ones and sees them refused, and asks
-// the live service at each step which version it is.
+// Package selftest is the client that tests the update flow from inside. It stages a healthy set, switches to it and
+// waits for the commit; stages a broken set and waits for the rollback; and sends two damaged sets, which must be
+// refused. After each step it asks the live service for its version.
 //
-// It holds what the authority table grants it: a ServiceManager for a few names, a LogSink, a HealthVote and the folder
-// with the sets. It prints a marker only after it has seen the thing that the marker says.
+// It holds what the authority table grants it: a ServiceManager for a few names, a LogSink, a HealthVote, and the
+// folder with the sets. It prints a marker only after it has observed what the marker says.
 package selftest

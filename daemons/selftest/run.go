@@ -11,10 +11,10 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// patience bounds each wait of the selftest: for a state, a service, an answer.
+// patience bounds each wait of the selftest, for a state, a service or an answer.
 const patience = 60 * time.Second
 
-// The sets of the flow, as files in the granted folder, and the service whose version shows what runs.
+// The sets of the flow, as files in the granted folder, and the service whose version shows which set runs.
 const (
 	healthySet     = "system-v1.1.0.nxs"
 	healthyVersion = "1.1.0"
@@ -26,7 +26,7 @@ const (
 	badDigestSet    = "bad-digest.nxs"
 )
 
-// Run is the daemon's life: the whole flow, then its outcome.
+// Run runs the whole flow and reports its outcome.
 func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	log := logclient.New("selftest", b.Use("LogSink"))
 	defer log.Close()
@@ -49,7 +49,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 			return fmt.Errorf("%w (and its marker: %v)", err, markErr)
 		}
 	}
-	log.Close() // the outcome stops the system, so what was said comes first
+	log.Close() // the outcome stops the system, so the log must be flushed first
 	if doneErr := t.done(ctx, err == nil); doneErr != nil {
 		return doneErr
 	}
@@ -57,15 +57,15 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	return err
 }
 
-// flow is the story, step by step.
+// flow runs all steps in order.
 func (t *selftest) flow(ctx context.Context) error {
-	// The system as it was found: whatever the factory slot holds answers, and is confirmed.
+	// The system as it was found: the set in the factory slot answers and is confirmed.
 	start, err := t.confirmStart(ctx)
 	if err != nil {
 		return err
 	}
 
-	// A healthy set: staged, switched to, seen running, confirmed.
+	// A healthy set: staged, switched to, running, confirmed.
 	staged, err := t.stage(ctx, healthySet)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (t *selftest) flow(ctx context.Context) error {
 		return err
 	}
 
-	// A broken set: its service ends, and the healthy one is back without anyone's help.
+	// A broken set: its service exits, and the system returns to the healthy set by itself.
 	broken, err := t.stage(ctx, brokenSet)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (t *selftest) flow(ctx context.Context) error {
 		return err
 	}
 
-	// Two sets with one wrong bit each: refused for what they are.
+	// Two sets with one wrong bit each: both are refused, each with its reason.
 	if err := t.refused(ctx, badSignatureSet, refusal.InvalidSignature); err != nil {
 		return err
 	}

@@ -9,18 +9,18 @@ import (
 	"nexus/capnpgen/update"
 )
 
-// A state is what UpdateStatus says, as far as the flow needs it.
+// A state is the part of UpdateStatus that the flow needs.
 type state struct {
 	active, pending, staged bootrecord.Slot
 	healthOK                bool
 	boot                    uint64
 	a, b                    content
 	quarantine              [][]byte
-	rolledBack              []byte // the set of the last rollback
+	rolledBack              []byte // digest of the set that was rolled back last
 	rollbackReason          string
 }
 
-// A content is what a slot holds.
+// A content describes the set in a slot.
 type content struct {
 	version string
 	digest  []byte
@@ -42,7 +42,7 @@ func (s state) isQuarantined(digest []byte) bool {
 	return false
 }
 
-// state asks for the state now.
+// state queries the current state.
 func (t *selftest) state(ctx context.Context) (state, error) {
 	updated, err := t.updated(ctx)
 	if err != nil {
@@ -62,8 +62,8 @@ func (t *selftest) state(ctx context.Context) (state, error) {
 	return readState(m)
 }
 
-// await asks until the state is as wanted. It asks rather than follows: the selftest must go on when updated restarts
-// under it.
+// await polls until the state is as wanted. It does not subscribe, because it must keep working across restarts of
+// updated.
 func (t *selftest) await(ctx context.Context, what string, wanted func(state) bool) (state, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -73,7 +73,7 @@ func (t *selftest) await(ctx context.Context, what string, wanted func(state) bo
 			return s, nil
 		}
 		if t.pause(ctx) != nil {
-			return s, fmt.Errorf("cannot see %s within %s", what, patience)
+			return s, fmt.Errorf("cannot reach %s within %s", what, patience)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A selftest is the client and what it was granted.
+// A selftest is the client and its grants.
 type selftest struct {
 	host       plat.Host
 	log        *logclient.Log
@@ -40,7 +40,7 @@ type running struct {
 	digest  []byte
 }
 
-// confirmStart sees the system come up: the probe answers with the version of the active slot, which is then confirmed.
+// confirmStart waits until the probe answers with the version of the active slot, and confirms that slot.
 func (t *selftest) confirmStart(ctx context.Context) (running, error) {
 	s, err := t.await(ctx, "the first boot attempt", func(s state) bool { return s.boot > 0 })
 	if err != nil {
@@ -55,8 +55,8 @@ func (t *selftest) confirmStart(ctx context.Context) (running, error) {
 	return t.confirm(ctx, s.active)
 }
 
-// confirm votes for the boot attempt that is under way and waits until the slot is active and confirmed. The attempt
-// may still be about to begin, so each new one gets its vote.
+// confirm votes for the current boot attempt and waits until the slot is active and confirmed. The attempt may not have
+// started yet, so each new attempt gets a vote.
 func (t *selftest) confirm(ctx context.Context, slot bootrecord.Slot) (running, error) {
 	var voted uint64
 	s, err := t.await(ctx, fmt.Sprintf("the commit of slot %s", slot), func(s state) bool {
@@ -69,7 +69,7 @@ func (t *selftest) confirm(ctx context.Context, slot bootrecord.Slot) (running, 
 	return running{slot: slot, version: content.version, digest: content.digest}, err
 }
 
-// stage sends a set and checks that what is staged is what was sent.
+// stage sends a set and checks that the staged set is the one that was sent.
 func (t *selftest) stage(ctx context.Context, file string) (stagedSet, error) {
 	staged, err := t.send(ctx, file)
 	if err != nil {
@@ -85,7 +85,7 @@ func (t *selftest) stage(ctx context.Context, file string) (stagedSet, error) {
 	return staged, nil
 }
 
-// switchTo puts a staged set on trial and gives the capability up: it is good for one switch.
+// switchTo puts a staged set on trial. It releases the capability, which is valid for one switch.
 func (t *selftest) switchTo(ctx context.Context, staged stagedSet) error {
 	defer staged.system.Release()
 	answer, release := staged.system.Switch(ctx, nil)
@@ -97,8 +97,8 @@ func (t *selftest) switchTo(ctx context.Context, staged stagedSet) error {
 	return convert.Refused(res.Refusal())
 }
 
-// awaitRollback waits until the system is back at the healthy set, and checks that the broken one is named as the cause
-// and quarantined.
+// awaitRollback waits until the system is back on the healthy set, and checks that the broken set is named as the cause
+// and is quarantined.
 func (t *selftest) awaitRollback(ctx context.Context, healthy running, broken stagedSet) error {
 	s, err := t.await(ctx, "the rollback", func(s state) bool {
 		return s.pending == bootrecord.Slot_none && bytes.Equal(s.rolledBack, broken.digest)
@@ -117,7 +117,7 @@ func (t *selftest) awaitRollback(ctx context.Context, healthy running, broken st
 	return nil
 }
 
-// refused stages a set that must be refused for one reason, and sees that nothing has changed.
+// refused stages a set that must be refused for this reason, and checks that the state did not change.
 func (t *selftest) refused(ctx context.Context, file string, want refusal.Reason) error {
 	before, err := t.state(ctx)
 	if err != nil {
@@ -127,13 +127,13 @@ func (t *selftest) refused(ctx context.Context, file string, want refusal.Reason
 	switch {
 	case err == nil:
 		staged.system.Release()
-		return fmt.Errorf("staged %s, which is to be refused as %s", file, want)
+		return fmt.Errorf("%s was staged, want it refused as %s", file, want)
 	case refusal.Of(err) != want:
-		return fmt.Errorf("cannot see %s refused as %s: %w", file, want, err)
+		return fmt.Errorf("%s was not refused as %s: %w", file, want, err)
 	}
 	after, err := t.state(ctx)
 	if err == nil && !reflect.DeepEqual(before, after) {
-		err = fmt.Errorf("the refused %s has changed the state from %+v to %+v", file, before, after)
+		err = fmt.Errorf("refusing %s changed the state from %+v to %+v", file, before, after)
 	}
 	return err
 }

@@ -1,5 +1,5 @@
-// Package host runs a system of real processes on one folder, and knows it from outside only: by its console, by `nx`
-// and by /proc.
+// Package host runs a system of real processes in one folder, and observes it only from outside: through its console,
+// `nx` and /proc.
 package host
 
 import (
@@ -16,34 +16,34 @@ import (
 	"time"
 )
 
-// Bounds of what the system may take. None of them decides what is done: they turn a hang into a failure.
+// Bounds on what the system may take. They do not decide anything; they only turn a hang into a failure.
 const (
 	StartBound = 30 * time.Second // from `nx up` to healthy
-	GoneBound  = 15 * time.Second // from the death of initd to that of the last process
+	GoneBound  = 15 * time.Second // from the end of initd to that of the last process
 	LookPause  = 2 * time.Millisecond
 )
 
-// keptLines is how much of the console is kept.
+// keptLines is how many lines of the console are kept.
 const keptLines = 4000
 
-// A Host runs one system at a time on one folder, each in a session of its own.
+// A Host runs one system at a time in one folder, each in a session of its own.
 type Host struct {
-	Bin      string              // nx and nexus
+	Bin      string              // the folder of nx and nexus
 	Dir      string              // the system's folder
 	Tmp      string              // TMPDIR of every process
-	User     *syscall.Credential // of every process; nil: whoever this process is
-	Sessions []int               // of all systems there have been
+	User     *syscall.Credential // of every process; nil: this process's user
+	Sessions []int               // the sessions of all systems so far
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when initd has ended
-	quiet chan struct{} // closed when nobody is left who could write to the console
+	quiet chan struct{} // closed when no process is left that could write to the console
 
 	mu      sync.Mutex
-	lines   []string // of the console, of all systems
-	dropped int      // how many are no longer kept
+	lines   []string // of the consoles of all systems
+	dropped int      // lines that are no longer kept
 }
 
-// Up starts the system with these flags; it does not wait.
+// Up starts the system with these flags, without waiting.
 func (h *Host) Up(flags ...string) error {
 	h.cmd = h.command(append([]string{"up", "--dir", h.Dir}, flags...)...)
 	h.cmd.SysProcAttr.Setsid, h.cmd.SysProcAttr.Pdeathsig = true, syscall.SIGKILL
@@ -66,7 +66,7 @@ func (h *Host) Up(flags ...string) error {
 	return nil
 }
 
-// command is nx as a process of the system's user.
+// command returns nx as a process of the system's user.
 func (h *Host) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(h.Bin, "nx"), args...)
 	cmd.Env = []string{"TMPDIR=" + h.Tmp}
@@ -74,7 +74,7 @@ func (h *Host) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// read keeps the console to its end.
+// read records the console until its end.
 func (h *Host) read(console io.ReadCloser, quiet chan struct{}) {
 	defer close(quiet)
 	defer console.Close()
@@ -88,30 +88,30 @@ func (h *Host) read(console io.ReadCloser, quiet chan struct{}) {
 	}
 }
 
-// Shown is how many lines the console has shown so far.
+// Shown returns the number of console lines so far.
 func (h *Host) Shown() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.dropped + len(h.lines)
 }
 
-// Since returns the console's lines from the one with that number on.
+// Since returns the lines of the console, starting with that number.
 func (h *Host) Since(line int) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.lines[max(0, min(line-h.dropped, len(h.lines))):])
 }
 
-// Exit is the exit status of initd, -1 when it was killed. Valid once it has ended.
+// Exit returns the exit status of initd, or -1 if it was killed. It is valid once initd has ended.
 func (h *Host) Exit() int { return h.cmd.ProcessState.ExitCode() }
 
-// PID is initd's.
+// PID returns initd's process id.
 func (h *Host) PID() int { return h.cmd.Process.Pid }
 
-// Members are the living processes of the system that runs now.
+// Members returns the living processes of the current system.
 func (h *Host) Members() []Proc { return Living(Session(h.PID())) }
 
-// Alive tells whether initd runs.
+// Alive reports whether initd runs.
 func (h *Host) Alive() bool {
 	select {
 	case <-h.ended:
@@ -121,7 +121,7 @@ func (h *Host) Alive() bool {
 	}
 }
 
-// Gone waits until no process of any system there has been is left.
+// Gone waits until no process of any system so far is left.
 func (h *Host) Gone() error {
 	var left []Proc
 	err := Within(GoneBound, "the end of every process", func() bool {
@@ -135,7 +135,7 @@ func (h *Host) Gone() error {
 	return nil
 }
 
-// Kill ends all there is, whatever state it is in.
+// Kill kills all processes, in whatever state the system is.
 func (h *Host) Kill() {
 	for range 100 {
 		left := Living(Session(h.Sessions...))
@@ -149,7 +149,7 @@ func (h *Host) Kill() {
 	}
 }
 
-// Within looks again and again until something is so, and gives up after the bound.
+// Within polls until so returns true, at most for bound.
 func Within(bound time.Duration, what string, so func() bool) error {
 	deadline := time.After(bound)
 	look := time.NewTicker(LookPause)
@@ -158,7 +158,7 @@ func Within(bound time.Duration, what string, so func() bool) error {
 		select {
 		case <-look.C:
 		case <-deadline:
-			return fmt.Errorf("waited %s in vain for %s", bound, what)
+			return fmt.Errorf("timed out after %s waiting for %s", bound, what)
 		}
 	}
 	return nil

@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// A Proc is one process, told from a later one of the same number by its start time.
+// A Proc is one process. Its start time distinguishes it from a later one with the same number.
 type Proc struct {
 	PID     int
 	Parent  int
 	Session int
-	Start   string // in ticks since the machine's boot
+	Start   string // in clock ticks since the machine's boot
 	Name    string // argv[0]
-	Zombie  bool   // it has ended and nobody has waited for it
+	Zombie  bool   // it has ended and has not been waited for
 }
 
-// Fields of /proc/PID/stat after the name, which may hold anything (proc_pid_stat(5)).
+// Fields of /proc/PID/stat after the name, which may contain any characters (proc_pid_stat(5)).
 const (
 	statState   = 0
 	statParent  = 1
@@ -28,7 +28,7 @@ const (
 	statFields  = 20
 )
 
-// ProcOf looks at one process; its name is left out.
+// ProcOf returns one process, without its name.
 func ProcOf(pid int) (Proc, bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -44,15 +44,15 @@ func ProcOf(pid int) (Proc, bool) {
 	return p, true
 }
 
-// nameOf is a process's argv[0].
+// nameOf returns a process's argv[0].
 func nameOf(pid int) string {
 	cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	name, _, _ := strings.Cut(string(cmdline), "\x00")
 	return name
 }
 
-// Session lists the processes of the sessions, in order of their numbers. A session is inherited and survives whoever
-// began it, so a process of a system belongs to the system's session wherever it moved.
+// Session returns the processes of these sessions, in order of their numbers. A session is inherited and outlives its
+// leader, so a process of a system stays in the system's session, whatever its parent becomes.
 func Session(ids ...int) []Proc {
 	var members []Proc
 	entries, _ := os.ReadDir("/proc")
@@ -70,18 +70,18 @@ func Session(ids ...int) []Proc {
 	return members
 }
 
-// Living leaves those out that have ended.
+// Living returns those that have not ended.
 func Living(all []Proc) []Proc {
 	return slices.DeleteFunc(slices.Clone(all), func(p Proc) bool { return p.Zombie })
 }
 
-// FDs counts a process's open descriptors.
+// FDs returns the number of a process's open descriptors.
 func (p Proc) FDs() int {
 	names, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID))
 	return len(names)
 }
 
-// OpenFiles are the paths of the regular files and folders that a process has open.
+// OpenFiles returns the paths of the regular files and folders that a process has open.
 func (p Proc) OpenFiles() []string {
 	var paths []string
 	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.PID))
@@ -93,7 +93,7 @@ func (p Proc) OpenFiles() []string {
 	return paths
 }
 
-// RSS is a process's resident memory in bytes, 0 when it has ended.
+// RSS returns a process's resident memory in bytes, or 0 if it has ended.
 func (p Proc) RSS() int64 {
 	statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.PID))
 	fields := strings.Fields(string(statm))
@@ -104,7 +104,7 @@ func (p Proc) RSS() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// Env is a process's environment.
+// Env returns a process's environment.
 func (p Proc) Env() []string {
 	raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
 	return strings.FieldsFunc(string(raw), func(c rune) bool { return c == 0 })

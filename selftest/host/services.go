@@ -7,8 +7,8 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// Services wants exactly the services of the set in that slot to run, each from the very bytes of the archive, and
-// every daemon to be ready.
+// Services checks that exactly the services of the set in that slot run, each with the bytes from the archive, and that
+// every daemon is ready.
 func (h *Host) Services(set *oracle.Set, slot string) (found []error) {
 	var roll oracle.Roll
 	if err := h.Ask(&roll, "services"); err != nil {
@@ -31,7 +31,7 @@ func (h *Host) Services(set *oracle.Set, slot string) (found []error) {
 		delete(programs, service.Name)
 	}
 	for name := range programs {
-		found = append(found, fmt.Errorf("service %s is not there", name))
+		found = append(found, fmt.Errorf("service %s is missing", name))
 	}
 	for _, d := range roll.Daemons {
 		if !d.Ready {

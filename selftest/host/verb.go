@@ -16,14 +16,14 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// verbBound is longer than any verb may take: a trial that runs into its deadline at every try, and a system that is
-// starting.
+// verbBound is longer than any verb may take, including a trial that reaches its deadline at every try, on a system
+// that is just starting.
 const verbBound = 90 * time.Second
 
 // A Verb is one run of nx.
 type Verb struct {
 	args    []string
-	Watched bool // it shows its progress, and then has no code for why it failed
+	Watched bool // it shows its progress; its exit has no code for why it failed
 	cmd     *exec.Cmd
 	Done    chan struct{} // closed when it has ended
 	Stdout  bytes.Buffer
@@ -33,7 +33,7 @@ type Verb struct {
 	stderr bytes.Buffer
 }
 
-// Start begins a verb. One that is not watched answers with JSON.
+// Start starts a verb. Unless watched, it answers in JSON.
 func (h *Host) Start(watched bool, args ...string) (*Verb, error) {
 	v := &Verb{args: args, Watched: watched, Done: make(chan struct{})}
 	all := append([]string{"--dir", h.Dir}, args...)
@@ -73,20 +73,20 @@ func (v *Verb) read(stderr io.ReadCloser) {
 	}
 }
 
-// Kill ends it with SIGKILL.
+// Kill kills it with SIGKILL.
 func (v *Verb) Kill() { v.cmd.Process.Kill() }
 
-// Said is what it wrote to standard error. Valid once it has ended.
+// Said returns its standard error. It is valid once the verb has ended.
 func (v *Verb) Said() string { return strings.TrimSpace(v.stderr.String()) }
 
-// Progress is how many lines it has shown.
+// Progress returns the number of lines it has shown.
 func (v *Verb) Progress() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.shown
 }
 
-// Ended tells whether it is over.
+// Ended reports whether it has ended.
 func (v *Verb) Ended() bool {
 	select {
 	case <-v.Done:
@@ -96,10 +96,10 @@ func (v *Verb) Ended() bool {
 	}
 }
 
-// Exit is its exit status, -1 when it was killed. Valid once it has ended.
+// Exit returns its exit status, or -1 if it was killed. It is valid once the verb has ended.
 func (v *Verb) Exit() int { return v.cmd.ProcessState.ExitCode() }
 
-// Reason is why it failed, where it says so.
+// Reason returns why it failed, if it says so.
 func (v *Verb) Reason() refusal.Reason {
 	var failure struct {
 		Reason refusal.Reason `json:"reason"`
@@ -117,7 +117,7 @@ func (v *Verb) String() string {
 	return text
 }
 
-// Ask runs a verb to its end and reads its answer.
+// Ask runs a verb to its end and decodes its answer.
 func (h *Host) Ask(answer any, args ...string) error {
 	v, err := h.Start(false, args...)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// checkBinary makes sure that the binary can run in a guest of that architecture: nothing else is there to load it.
+// checkBinary checks that a binary can run in a guest of that architecture, which has no program loader.
 func checkBinary(path, arch string) error {
 	machine, known := map[string]elf.Machine{"riscv64": elf.EM_RISCV, "amd64": elf.EM_X86_64}[arch]
 	if !known {

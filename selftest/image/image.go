@@ -15,26 +15,26 @@ import (
 	"nexus/daemons/initd/machine"
 )
 
-// A Spec says what goes into an image. All paths are on this host.
+// A Spec lists the contents of an image. All paths are on this host.
 type Spec struct {
 	Arch    string   // as Go names it: `riscv64`, `amd64`
 	Binary  string   // the one binary, static, for that architecture
 	Trust   []string // public key files, *.pub
-	Init    string   // a program of its own that is the first process; empty: the binary is
-	Tools   []string // further programs, static, for that architecture
+	Init    string   // a separate program for the first process; empty: Binary
+	Tools   []string // more programs, static, for that architecture
 	Factory string   // the set for slot a; empty: none
 	Sets    []string // sets for the selftest
-	Modules []string // uncompressed kernel modules, in the order in which they are to be loaded
+	Modules []string // uncompressed kernel modules, in load order
 }
 
-// Modes of what is in an image. Nobody but root is in a guest, and nothing in an image changes.
+// File modes in an image. A guest has no users but root, and an image is never modified.
 const (
 	modeDir     = 0o755
 	modeProgram = 0o755
 	modeFile    = 0o644
 )
 
-// Write writes the image, as cpio (newc, as the kernel's buffer format says) compressed with zstd.
+// Write writes the image: a cpio archive (newc, as in the kernel's buffer-format document), compressed with zstd.
 func Write(w io.Writer, spec Spec) error {
 	for _, program := range append([]string{spec.Binary}, spec.Tools...) {
 		if err := checkBinary(program, spec.Arch); err != nil {
@@ -57,16 +57,18 @@ func Write(w io.Writer, spec Spec) error {
 	return nil
 }
 
-// A builder writes records until the first error, which it keeps. Inode numbers and times are the same for each.
+// A builder writes records and keeps the first error. All records have the same time, and inode numbers that depend on
+// their order only.
 type builder struct {
 	out  cpio.RecordWriter
-	made map[string]bool // directories that are written
+	made map[string]bool // directories that have been written
 	err  error
 }
 
-// layout writes everything, parents before what is in them.
+// layout writes everything, directories before their contents.
 func (b *builder) layout(spec Spec) {
-	// The kernel opens the console before anything is mounted, and the runtime puts /dev/null where there is none.
+	// The kernel opens the console before anything is mounted, and the Go runtime opens /dev/null for missing standard
+	// descriptors.
 	b.add(cpio.CharDev("dev/console", 0o600, 5, 1))
 	b.add(cpio.CharDev("dev/null", 0o666, 1, 3))
 
@@ -114,7 +116,7 @@ func (b *builder) file(name, source string, mode uint64) {
 
 func (b *builder) link(name, target string) { b.add(cpio.Symlink(relative(name), target)) }
 
-// add writes a record behind those of the directories it is in.
+// add writes a record, after those of its parent directories.
 func (b *builder) add(r cpio.Record) {
 	b.dir(path.Dir(r.Name))
 	b.write(r)
@@ -141,10 +143,10 @@ func (b *builder) end() {
 	}
 }
 
-// relative is a path as an archive has it: without the slash in front.
+// relative returns a path as the archive has it, without the leading slash.
 func relative(name string) string { return name[1:] }
 
-// WriteFile writes the image beside path and renames it, so that whoever starts a guest sees a whole image or none.
+// WriteFile writes the image to a temporary file and renames it, so that path always names a complete image or none.
 func WriteFile(path string, spec Spec) (size int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

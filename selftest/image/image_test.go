@@ -20,7 +20,7 @@ import (
 	"nexus/selftest/image"
 )
 
-// A rig is what an image can be built of: a static program of this machine and small files.
+// A rig has the inputs of an image: a static program for this machine, and small files.
 type rig struct {
 	dir  string
 	spec image.Spec
@@ -48,7 +48,7 @@ func (r rig) write(t *testing.T, name, content string) string {
 	return path
 }
 
-// program builds one that does nothing.
+// program builds a program that does nothing.
 func (r rig) program(t *testing.T, name, cgo string) string {
 	t.Helper()
 	source := r.write(t, name+".go", "package main\n\nfunc main() {}\n")
@@ -94,7 +94,7 @@ func TestLayout(t *testing.T) {
 	var names []string
 	for _, r := range unpack(t, build(t, newRig(t).spec)) {
 		if parent := filepath.Dir(r.Name); parent != "." && !slices.Contains(names, parent) {
-			t.Errorf("%s stands before %s", r.Name, parent)
+			t.Errorf("%s comes before %s", r.Name, parent)
 		}
 		if r.UID != 0 || r.GID != 0 || r.MTime != 0 {
 			t.Errorf("%s: owner %d:%d, time %d", r.Name, r.UID, r.GID, r.MTime)
@@ -132,7 +132,7 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// The same inputs give the same bytes, wherever they are and whenever they were written.
+// TestReproducible checks that the same inputs give the same bytes, wherever they are and whenever they were written.
 func TestReproducible(t *testing.T) {
 	one, two := newRig(t), newRig(t)
 	for from, to := range map[string]string{one.spec.Binary: two.spec.Binary, one.spec.Tools[0]: two.spec.Tools[0]} {
@@ -179,7 +179,7 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// A program that asks for a loader finds none in a guest.
+// TestRefusesDynamicBinary builds an image with a program that needs a loader, which a guest does not have.
 func TestRefusesDynamicBinary(t *testing.T) {
 	sh, err := filepath.EvalSymlinks("/bin/sh")
 	if err != nil {
@@ -192,7 +192,7 @@ func TestRefusesDynamicBinary(t *testing.T) {
 	}
 }
 
-// A full disk leaves the image of before, and nothing else.
+// TestDiskFull checks that a full disk leaves the previous image and nothing else.
 func TestDiskFull(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("not root: cannot mount a small disk to fill")

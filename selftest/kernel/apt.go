@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// keyring holds Debian's keys on every Debian system (package debian-archive-keyring).
+// keyring contains Debian's keys on every Debian system (package debian-archive-keyring).
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-// mirror is where Debian's packages are.
+// mirror is the address of Debian's packages.
 const mirror = "http://deb.debian.org/debian"
 
-// An apt is Debian's package tool, working in a folder of its own as if this machine were of another architecture and
-// had nothing installed. Only proxies and the like are taken from the host's settings.
+// An apt runs Debian's package tool in a folder of its own, as if this machine had another architecture and no packages
+// installed. Of the host's settings it uses only those for proxies and the like.
 type apt struct {
 	tools
 	dir  string
@@ -55,7 +55,7 @@ func (a *apt) options() []string {
 		"Dir::Cache::archives=" + filepath.Join(a.dir, "archives"),
 		"APT::Architecture=" + a.arch.name,
 		"APT::Architectures=" + a.arch.name,
-		"APT::Sandbox::User=", // the folder need not be open to apt's own user
+		"APT::Sandbox::User=", // so that apt's own user does not need access to the folder
 		"Acquire::Languages=none",
 		"Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
 		"Acquire::Retries=3",
@@ -65,7 +65,7 @@ func (a *apt) options() []string {
 	return options
 }
 
-// update fetches the lists of packages.
+// update fetches the package lists.
 func (a *apt) update(ctx context.Context) error {
 	_, err := a.run(ctx, a.dir, "apt-get", append(a.options(), "-q", "--error-on=any", "update")...)
 	if err != nil {
@@ -75,10 +75,10 @@ func (a *apt) update(ctx context.Context) error {
 	return nil
 }
 
-// dependency is how apt-cache shows what a package depends on.
+// dependency matches a dependency in the output of apt-cache.
 var dependency = regexp.MustCompile(`(?m)^\s*Depends: (linux-image-\S+)$`)
 
-// kernelPackage returns the package that the architecture's image package stands for now.
+// kernelPackage returns the package that the architecture's image package currently depends on.
 func (a *apt) kernelPackage(ctx context.Context) (string, error) {
 	out, err := a.run(ctx, a.dir, "apt-cache", append(a.options(), "depends", a.arch.image)...)
 	if err != nil {
@@ -91,7 +91,7 @@ func (a *apt) kernelPackage(ctx context.Context) (string, error) {
 	return found[1], nil
 }
 
-// download fetches one package and returns its file. apt has checked its digest against the signed lists.
+// download fetches a package and returns its file. apt checks its digest against the signed lists.
 func (a *apt) download(ctx context.Context, name string) (string, error) {
 	if _, err := a.run(ctx, filepath.Join(a.dir, "archives"), "apt-get",
 		append(a.options(), "-q", "download", name)...); err != nil {
@@ -99,7 +99,7 @@ func (a *apt) download(ctx context.Context, name string) (string, error) {
 	}
 	files, err := filepath.Glob(filepath.Join(a.dir, "archives", strings.ReplaceAll(name, "+", "[+]")+"_*.deb"))
 	if err == nil && len(files) != 1 {
-		err = errors.New("cannot find what apt has fetched for " + name)
+		err = errors.New("cannot find the file that apt fetched for " + name)
 	}
 	if err != nil {
 		return "", err

@@ -2,24 +2,23 @@ package kernel
 
 import "fmt"
 
-// An arch is one kind of guest.
+// An arch describes one kind of guest.
 type arch struct {
-	name     string   // as Go and Debian name it
+	name     string   // as Go and Debian call it
 	image    string   // Debian's package that depends on the current kernel
-	emulator string   // QEMU's program
-	packages []string // what the host needs for it, and to look at its disk
-	watchdog string   // the module of its machine's watchdog; empty: the kernel has none
-	pin      pin      // the kernel package that is taken where nobody asks for a newer one
-	busybox  pin      // the package of what small systems have for tools
+	emulator string   // QEMU's program for it
+	packages []string // packages that the host needs to run it and to inspect its disk
+	watchdog string   // the module for its machine's watchdog; empty: the kernel has none
+	pin      pin      // the kernel package to use unless a newer one is requested
+	busybox  pin      // the busybox package
 }
 
-// suite is the Debian release kernels are taken from.
+// suite is the Debian release that kernels come from.
 const suite = "trixie"
 
-// modules are what a guest needs, whether it is built into its kernel or not: its way out to the operator, a source of
-// randomness, its disk and the file system on that, and a watchdog. One that the machine has stands before the kernel's
-// own, so that it is the first there is. ext4 asks for the checksum by the name of an algorithm, which no module says
-// that it depends on.
+// modules returns what a guest needs, whether or not it is built into its kernel: the port to the operator, a source of
+// randomness, its disk and file system, and a watchdog. The machine's watchdog comes before the kernel's own, so that
+// it becomes the first device. ext4 looks up its checksum by algorithm name, which no module declares as a dependency.
 func (a arch) modules() []string {
 	modules := []string{"virtio_pci", "virtio_console", "virtio_rng", "virtio_blk", "crc32c_generic", "ext4"}
 	if a.watchdog != "" {

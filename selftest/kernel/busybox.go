@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Busybox returns the static busybox for one kind of guest, what our own tools are compared with. It is fetched into
-// the cache folder unless it is there, and said on show.
+// Busybox returns the static busybox for one kind of guest, with which our own tools are compared. It fetches it into
+// the cache folder if it is missing, and reports that on show.
 func Busybox(ctx context.Context, cache, guest string, show io.Writer) (string, error) {
 	a, err := archOf(guest)
 	if err != nil {
@@ -28,7 +28,7 @@ func Busybox(ctx context.Context, cache, guest string, show io.Writer) (string, 
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp(cache, "fetch-") // beside its place in the end, so that it can be renamed
+	dir, err := os.MkdirTemp(cache, "fetch-") // in the same folder as the destination, so that it can be renamed
 	if err != nil {
 		return "", err
 	}

@@ -11,26 +11,25 @@ import (
 
 // A Cached is a kernel in the cache folder, ready to be started.
 type Cached struct {
-	Package  string   // name and version, as Debian has them
+	Package  string   // name and version, as Debian writes them
 	Kernel   string   // the kernel's file
-	Modules  []string // uncompressed modules, in the order in which they are to be loaded
+	Modules  []string // uncompressed modules, in load order
 	Emulator string   // QEMU's program
 }
 
-// names of what is in an architecture's folder of the cache. The package's name is written last: without it the rest
-// does not count.
+// Names in an architecture's folder of the cache. The file with the package's name is written last; without it the
+// folder is incomplete.
 const (
 	fileKernel  = "kernel"
-	fileWanted  = "wanted" // the modules that were asked for, a name a line
+	fileWanted  = "wanted" // the modules that were requested, one name per line
 	filePackage = "package"
 	dirModules  = "modules"
 )
 
-// wanted is what the file of that name holds where the modules that are kept are those that a guest needs by this
-// source.
+// wanted is the content of the file of that name if the cached modules are those that this source requests.
 func (a arch) wanted() string { return strings.Join(a.modules(), "\n") + "\n" }
 
-// Find returns what Get has put into the cache, without asking anybody outside this machine.
+// Find returns what Get has put into the cache. It makes no network requests.
 func Find(cache, guest string) (Cached, error) {
 	a, err := archOf(guest)
 	if err != nil {
@@ -56,12 +55,12 @@ func Find(cache, guest string) (Cached, error) {
 		nil
 }
 
-// A MissingError says that a guest cannot be started because something was not fetched, installed or built.
+// A MissingError reports that a guest cannot be started because something was not fetched, installed or built.
 type MissingError struct {
 	Guest   string
 	What    string
 	Cause   error
-	Command string // of make, that brings it
+	Command string // the make target that provides it
 }
 
 func (e *MissingError) Error() string {
@@ -69,12 +68,12 @@ func (e *MissingError) Error() string {
 }
 func (e *MissingError) Unwrap() error { return e.Cause }
 
-// Hint is what to do about it.
+// Hint says what to do about it.
 func (e *MissingError) Hint() string {
 	return fmt.Sprintf("`make %s GUEST=%s` brings it", e.Command, e.Guest)
 }
 
-// keep moves what was unpacked into its place in the cache.
+// keep moves the unpacked files to their place in the cache.
 func keep(cache string, a arch, work, name string) error {
 	dir := filepath.Join(cache, a.name)
 	if err := os.RemoveAll(dir); err != nil {
@@ -86,7 +85,7 @@ func keep(cache string, a arch, work, name string) error {
 	return os.WriteFile(filepath.Join(dir, filePackage), []byte(name), 0o644)
 }
 
-// exists tells whether there is something at path.
+// exists reports whether there is something at path.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, os.ErrNotExist)

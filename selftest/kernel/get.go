@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Get puts the emulator on this host and the kernel for one kind of guest into the cache folder, and says on show what
-// it does. What is there stays; with refresh, the newest kernel of the suite replaces the one in the cache.
+// Get installs the emulator on this host and fetches the kernel for one kind of guest into the cache folder. It reports
+// its progress on show. A cached kernel is kept; with refresh, it is replaced by the newest kernel of the suite.
 func Get(ctx context.Context, cache, guest string, refresh bool, show io.Writer) (Cached, error) {
 	a, err := archOf(guest)
 	if err != nil {
@@ -30,7 +30,7 @@ func Get(ctx context.Context, cache, guest string, refresh bool, show io.Writer)
 	return Find(cache, guest)
 }
 
-// install installs on this host what is missing there.
+// install installs the missing packages on this host.
 func (t tools) install(ctx context.Context, a arch) error {
 	var missing []string
 	for _, name := range a.packages {
@@ -58,7 +58,7 @@ func (t tools) install(ctx context.Context, a arch) error {
 	return err
 }
 
-// fetch gets the kernel package and keeps what a guest needs of it.
+// fetch fetches the kernel package and keeps the parts that a guest needs.
 func (t tools) fetch(ctx context.Context, cache string, a arch, newest bool) error {
 	cache, err := filepath.Abs(cache)
 	if err != nil {
@@ -67,7 +67,7 @@ func (t tools) fetch(ctx context.Context, cache string, a arch, newest bool) err
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(cache, "fetch-") // beside its place in the end, so that it can be renamed
+	dir, err := os.MkdirTemp(cache, "fetch-") // in the same folder as the destination, so that it can be renamed
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func (t tools) fetch(ctx context.Context, cache string, a arch, newest bool) err
 	return keep(cache, a, work, name)
 }
 
-// get fetches the pinned kernel package, or the newest one: when that is asked for, and when the mirror has the pinned
-// one no more.
+// get fetches the pinned kernel package. If newest is set, or if the mirror no longer has the pinned one, it fetches
+// the newest.
 func (a *apt) get(ctx context.Context, newest bool) (string, error) {
 	if !newest {
 		a.say("fetching %s", path.Base(a.arch.pin.path))
@@ -98,7 +98,7 @@ func (a *apt) get(ctx context.Context, newest bool) (string, error) {
 		if err == nil || ctx.Err() != nil {
 			return file, err
 		}
-		a.say("not to be had: %v", err)
+		a.say("cannot fetch pinned package: %v", err)
 	}
 	a.say("looking up %s in Debian %s", a.arch.image, suite)
 	if err := a.update(ctx); err != nil {
@@ -112,7 +112,7 @@ func (a *apt) get(ctx context.Context, newest bool) (string, error) {
 	return a.download(ctx, name)
 }
 
-// unpack puts the kernel and the modules of a package file into a folder in dir, and returns that.
+// unpack extracts the kernel and the modules of a package file into a folder in dir, and returns that folder.
 func (t tools) unpack(ctx context.Context, a arch, dir, file string) (string, error) {
 	all := filepath.Join(dir, "all")
 	if _, err := t.run(ctx, dir, "dpkg-deb", "-x", file, all); err != nil {
@@ -146,11 +146,11 @@ func (t tools) unpack(ctx context.Context, a arch, dir, file string) (string, er
 	return work, os.WriteFile(filepath.Join(work, fileWanted), []byte(a.wanted()), 0o644)
 }
 
-// one is the one file that a pattern finds.
+// one returns the only file that matches a pattern.
 func one(pattern string) (string, error) {
 	found, err := filepath.Glob(pattern)
 	if err == nil && len(found) != 1 {
-		err = fmt.Errorf("%d files are %s", len(found), filepath.Base(pattern))
+		err = fmt.Errorf("%d files match %s", len(found), filepath.Base(pattern))
 	}
 	if err != nil {
 		return "", err

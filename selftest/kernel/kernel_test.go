@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// graph tells what depends on what; a name that stands for nothing is built in.
+// graph returns a dependency function for these edges. A module with a nil list is built in.
 func graph(edges map[string][]string) func(string) ([]string, bool, error) {
 	return func(name string) ([]string, bool, error) {
 		depends, there := edges[name]
@@ -85,7 +85,7 @@ func TestModuleTree(t *testing.T) {
 	}
 }
 
-// hint is the advice that comes with an error.
+// hint returns the advice that comes with an error.
 func hint(err error) string {
 	var advice interface{ Hint() string }
 	if errors.As(err, &advice) {
@@ -105,7 +105,7 @@ func TestFindSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// Where fetching was cut off before the package's name was written, there is no kernel.
+// TestHalfACacheIsNone checks that a cache without the package's name, which is written last, holds no kernel.
 func TestHalfACacheIsNone(t *testing.T) {
 	cache := t.TempDir()
 	a, err := archOf("riscv64")
@@ -127,7 +127,7 @@ func TestHalfACacheIsNone(t *testing.T) {
 	}
 }
 
-// A kernel that was kept by a source that asked for other modules is to be fetched again.
+// TestACacheWithoutAModuleIsNoticed checks that a kernel is fetched again if it was cached for another list of modules.
 func TestACacheWithoutAModuleIsNoticed(t *testing.T) {
 	cache := t.TempDir()
 	a, err := archOf("amd64")
@@ -164,7 +164,7 @@ func TestACacheWithoutAModuleIsNoticed(t *testing.T) {
 
 func TestToolsSayWhatWentWrong(t *testing.T) {
 	_, err := tools{}.run(t.Context(), "/", "no-such-program-of-debian")
-	if err == nil || err.Error() != "cannot run no-such-program-of-debian: it is not installed" || hint(err) == "" {
+	if err == nil || err.Error() != "cannot run no-such-program-of-debian: not installed" || hint(err) == "" {
 		t.Errorf("got %v, hint: %s", err, hint(err))
 	}
 	_, err = tools{}.run(t.Context(), "/", "sh", "-c", "echo one; echo two >&2; echo three >&2; exit 4")

@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// A tree is the modules of one kernel.
+// A tree holds the modules of one kernel.
 type tree struct {
 	files   map[string]string // by module name
-	builtin map[string]bool   // what the kernel has in it
-	loaded  map[string][]byte // contents that were read, uncompressed
+	builtin map[string]bool   // modules that are built into the kernel
+	loaded  map[string][]byte // contents that have been read, uncompressed
 }
 
-// moduleTree finds the modules in an unpacked kernel package, wherever it has them.
+// moduleTree finds the modules in an unpacked kernel package, wherever they are in it.
 func moduleTree(root string) (*tree, error) {
 	t := &tree{files: map[string]string{}, builtin: map[string]bool{}, loaded: map[string][]byte{}}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -37,7 +37,7 @@ func moduleTree(root string) (*tree, error) {
 	return t, err
 }
 
-// readBuiltin reads the list of what could have been modules but is in the kernel, a path a line.
+// readBuiltin reads the list of built-in modules, which has one path per line.
 func (t *tree) readBuiltin(path string) error {
 	list, err := os.ReadFile(path)
 	for _, line := range strings.Fields(string(list)) {
@@ -46,14 +46,14 @@ func (t *tree) readBuiltin(path string) error {
 	return err
 }
 
-// moduleName is a module's name: that of its file, with the two ways to write a space in it made one.
+// moduleName returns a module's name: its file's name, with dashes and underscores made equal.
 func moduleName(file string) string {
 	name, _, _ := strings.Cut(file, ".ko")
 	return strings.ReplaceAll(name, "-", "_")
 }
 
-// dependencies returns a function that tells what a module depends on, by what it says itself (section .modinfo). What
-// is built in depends on nothing and is not to be loaded.
+// dependencies returns a function that returns a module's dependencies, as declared in the module itself (section
+// .modinfo). Built-in modules have none and are not loaded.
 func (t *tree) dependencies(ctx context.Context, run tools) func(
 	name string) (depends []string, builtin bool, err error) {
 	return func(name string) ([]string, bool, error) {
@@ -92,7 +92,7 @@ func modinfoDepends(module []byte) ([]string, error) {
 	}
 	section := f.Section(".modinfo")
 	if section == nil {
-		return nil, fmt.Errorf("it has no section .modinfo")
+		return nil, fmt.Errorf("no section .modinfo")
 	}
 	info, err := section.Data()
 	if err != nil {
@@ -106,7 +106,7 @@ func modinfoDepends(module []byte) ([]string, error) {
 	return nil, nil
 }
 
-// resolve returns the modules to load for those that are wanted: each behind what it depends on, none twice.
+// resolve returns the modules to load: each of those wanted, after its dependencies, without duplicates.
 func resolve(wanted []string, dependencies func(string) (depends []string, builtin bool, err error)) ([]string, error) {
 	var order []string
 	seen := map[string]bool{}

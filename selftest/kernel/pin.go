@@ -6,19 +6,19 @@ import (
 	"path/filepath"
 )
 
-// A pin is a package file that guests are tested with: what the signed lists of Debian said when it was chosen. A
-// digest in this source says as much as a signature on a list, and everybody gets the same, also while a mirror's lists
-// do not fit each other.
+// A pin is the package file that guests are tested with, as listed in Debian's signed lists when it was chosen. A
+// digest in this source is as good as a signature on a list. It also gives everybody the same file, even while the
+// lists of a mirror are inconsistent.
 type pin struct {
 	path   string // below the mirror
 	sha256 string // in hex
 }
 
-// aptHelper is how apt fetches one file, with the host's proxies.
+// aptHelper fetches one file, with the host's proxy settings.
 const aptHelper = "/usr/lib/apt/apt-helper"
 
-// downloadPinned fetches the package file of the pin and returns its path. It fails when the mirror has it no more, or
-// another one.
+// downloadPinned fetches the pinned package file and returns its path. It fails if the mirror no longer has the file,
+// or has a different one.
 func (a *apt) downloadPinned(ctx context.Context, p pin) (string, error) {
 	file := filepath.Join(a.dir, "archives", path.Base(p.path))
 	_, err := a.run(ctx, a.dir, aptHelper, "-o", "Acquire::Retries=3", "download-file", mirror+"/"+p.path, file,

@@ -12,15 +12,15 @@ import (
 	"syscall"
 )
 
-// tools runs the programs of a Debian system.
+// tools runs programs of a Debian system.
 type tools struct {
-	show io.Writer // what is being done, a line each
+	show io.Writer // gets one line per action
 }
 
-// run runs a program in a folder and returns what it wrote. When it fails, its last lines are the reason.
+// run runs a program in a folder and returns its output. If it fails, the error has the last lines of its output.
 func (t tools) run(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	// a package tool must be left to finish what it is at
+	// A package tool must not be interrupted in the middle of its work.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
@@ -29,7 +29,7 @@ func (t tools) run(ctx context.Context, dir, name string, args ...string) (strin
 	err := cmd.Run()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return "", hinted(fmt.Errorf("cannot run %s: it is not installed", name),
+		return "", hinted(fmt.Errorf("cannot run %s: not installed", name),
 			"a Debian system has it; elsewhere `make run GUEST=host` needs only Go")
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -41,7 +41,7 @@ func (t tools) run(ctx context.Context, dir, name string, args ...string) (strin
 
 func (t tools) say(format string, args ...any) { fmt.Fprintf(t.show, format+"\n", args...) }
 
-// lastLines joins the last n lines of a text that say something.
+// lastLines joins the last n lines of a text that are not blank.
 func lastLines(text string, n int) string {
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	return strings.Join(lines[max(0, len(lines)-n):], "; ")
@@ -64,5 +64,5 @@ func hinted(err error, hint string) error {
 
 func (e *hintError) Unwrap() error { return e.error }
 
-// Hint is what to do about it.
+// Hint says what to do about it.
 func (e *hintError) Hint() string { return e.hint }

@@ -1,5 +1,4 @@
-// Package ladder knows the markers of the update flow and their order, and holds a console against them. It reads lines
-// and nothing else: whoever runs a system feeds it that system's console.
+// Package ladder knows the markers of the update flow and their order, and checks the lines of a console against them.
 package ladder
 
 import (
@@ -7,9 +6,8 @@ import (
 	"strings"
 )
 
-// OTA is the flow of the selftest on a system that does not keep its state: the factory set in slot a, a healthy set
-// that is committed in slot b, a broken one that is tried twice in slot a and rolled back, two damaged ones that are
-// refused.
+// OTA returns the markers of the selftest on a system without persistent state: the factory set in slot a, a healthy
+// set committed in slot b, a broken one tried twice in slot a and rolled back, and two damaged ones refused.
 func OTA() []string {
 	return []string{
 		"updated: ready (non-persistent)",
@@ -29,28 +27,28 @@ func OTA() []string {
 	}
 }
 
-// Persistent is the same flow on a system that keeps its state, from its first start on.
+// Persistent returns the markers of the same flow on a system that keeps its state, from its first start on.
 func Persistent() []string {
 	rungs := OTA()
 	rungs[0] = "updated: ready (statefs)"
 	return rungs
 }
 
-// prefixes are how a marker begins. A line that begins so is held against the ladder; all others are let pass.
+// prefixes are the prefixes of markers. Lines with one of them are checked; all others are ignored.
 func prefixes() []string {
 	return []string{"updated: ready", "bundlemgrd: slot ", "init: health ", "SELFTEST: "}
 }
 
-// A Climber is at one rung of a ladder.
+// A Climber tracks the position on a ladder.
 type Climber struct {
 	rungs []string
 	next  int
 }
 
-// New returns a climber before the first rung.
+// New returns a climber that waits for the first marker.
 func New(rungs []string) *Climber { return &Climber{rungs: rungs} }
 
-// Line takes the next line of a console. It returns an error when the line is a marker other than the one that is due.
+// Line takes the next line of a console. It returns an error if the line is a marker other than the expected one.
 func (c *Climber) Line(line string) error {
 	line = strings.TrimRight(line, "\r\n")
 	if !isMarker(line) {
@@ -60,16 +58,16 @@ func (c *Climber) Line(line string) error {
 		return fmt.Errorf("marker after the last one: %q", line)
 	}
 	if line != c.rungs[c.next] {
-		return fmt.Errorf("wrong marker: got %q, due was %q", line, c.rungs[c.next])
+		return fmt.Errorf("wrong marker: got %q, want %q", line, c.rungs[c.next])
 	}
 	c.next++
 	return nil
 }
 
-// Done tells whether the last rung was reached.
+// Done reports whether the last marker was seen.
 func (c *Climber) Done() bool { return c.next == len(c.rungs) }
 
-// Missing returns the marker that is due, or "" when all were seen.
+// Missing returns the next expected marker, or "" if all were seen.
 func (c *Climber) Missing() string {
 	if c.Done() {
 		return ""

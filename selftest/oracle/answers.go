@@ -1,11 +1,11 @@
-// Package oracle knows what can be seen of a system from outside: what `nx --json` answers, what an archive has and a
-// slot so must hold, and which states and histories cannot be. It asks the code under test nothing, and decides nothing
-// about faults: who makes those knows what may follow.
+// Package oracle checks a system from outside: it knows the answers of `nx --json`, the contents of an archive and thus
+// of its slot, and which states and histories must not occur. It does not use the code under test. It does not judge
+// faults either: the harness that injects a fault knows its consequences.
 package oracle
 
 import "nexus/libupdates/refusal"
 
-// A State is what `nx status --json` says.
+// A State is the output of `nx status --json`.
 type State struct {
 	ActiveSlot   string  `json:"activeSlot"`
 	PendingSlot  *string `json:"pendingSlot"`
@@ -25,7 +25,7 @@ type State struct {
 	LastRollback *RolledBack   `json:"lastRollback"`
 }
 
-// A Slot is what a slot holds; version and digest are null for an empty one.
+// A Slot is the content of a slot; version and digest are null if it is empty.
 type Slot struct {
 	SystemVersion *string     `json:"systemVersion"`
 	IndexSHA256   *string     `json:"indexSha256"`
@@ -46,14 +46,14 @@ type Quarantined struct {
 	Reason      refusal.Reason `json:"reason"`
 }
 
-// A RolledBack is why the system last went back.
+// A RolledBack says why the last rollback took place.
 type RolledBack struct {
 	Reason      refusal.Reason `json:"reason"`
 	Detail      string         `json:"detail"`
 	IndexSHA256 string         `json:"indexSha256"`
 }
 
-// Slot is the slot of that name.
+// Slot returns the slot with this name.
 func (s State) Slot(name string) Slot {
 	if name == "b" {
 		return s.Slots.B
@@ -61,15 +61,15 @@ func (s State) Slot(name string) Slot {
 	return s.Slots.A
 }
 
-// Active is the confirmed slot, Standby the other one.
+// Active returns the confirmed slot, Standby the other one.
 func (s State) Active() Slot { return s.Slot(s.ActiveSlot) }
 
 func (s State) Standby() Slot { return s.Slot(Other(s.ActiveSlot)) }
 
-// Digest is that of the slot's set, empty for an empty slot.
+// Digest returns the digest of the slot's set, or "" for an empty slot.
 func (s Slot) Digest() string { return Text(s.IndexSHA256) }
 
-// Quarantined tells why a set may not be staged; empty when it may.
+// Quarantined returns why a set is in quarantine, or "".
 func (s State) Quarantined(digest string) refusal.Reason {
 	for _, q := range s.Quarantine {
 		if q.IndexSHA256 == digest {
@@ -86,7 +86,7 @@ func Other(slot string) string {
 	return "a"
 }
 
-// Text is what may be null.
+// Text returns a text that may be null.
 func Text(s *string) string {
 	if s == nil {
 		return ""
@@ -94,7 +94,7 @@ func Text(s *string) string {
 	return *s
 }
 
-// A Publication is what `nx bundles --json` says.
+// A Publication is the output of `nx bundles --json`.
 type Publication struct {
 	Slot        *string `json:"slot"`
 	IndexSHA256 *string `json:"indexSha256"`
@@ -105,7 +105,7 @@ type Publication struct {
 	} `json:"bundles"`
 }
 
-// A Roll is what `nx services --json` says.
+// A Roll is the output of `nx services --json`.
 type Roll struct {
 	Services []struct {
 		Name     string  `json:"name"`
@@ -144,7 +144,7 @@ type Record struct {
 	} `json:"fields"`
 }
 
-// Field is the value of a field, empty where it is not there.
+// Field returns the value of a field, or "" if there is no such field.
 func (r Record) Field(key string) string {
 	for _, f := range r.Fields {
 		if f.Key == key {

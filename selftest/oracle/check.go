@@ -2,7 +2,8 @@ package oracle
 
 import "fmt"
 
-// Check refuses a state that must never be, not even for a moment, on a system that was brought these sets.
+// Check returns an error if the state must never occur, not even for a moment, on a system that was given only these
+// sets.
 func (s State) Check(sets Sets) error {
 	active := sets.Known(s.Active().Digest())
 	switch {

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// SameFiles wants a folder to hold exactly these files, by path and SHA-256.
+// SameFiles checks that a folder contains exactly these files, by path and SHA-256.
 func SameFiles(dir string, want map[string]string) error {
 	have := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -31,12 +31,12 @@ func SameFiles(dir string, want map[string]string) error {
 		delete(have, name)
 	}
 	for name := range have {
-		return fmt.Errorf("%s is in the slot and not in the archive", name)
+		return fmt.Errorf("%s is in the slot but not in the archive", name)
 	}
 	return nil
 }
 
-// SumOf is the SHA-256 of a file, in hex.
+// SumOf returns the SHA-256 of a file, in hex.
 func SumOf(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A Fate is what has to come of a set when nothing disturbs the system.
+// A Fate is the expected outcome for a set when nothing disturbs the system.
 type Fate uint8
 
 // The fates.
@@ -25,28 +25,28 @@ const (
 
 func (f Fate) String() string { return [...]string{"good", "refused", "unfit", "broken"}[f] }
 
-// A Set is one archive that operators bring.
+// A Set is one archive that operators stage.
 type Set struct {
 	Name   string
 	File   string
 	Fate   Fate
 	Reason refusal.Reason // of the refusal or of the rollback
-	Behind bool           // its index is in order, and only what comes behind that is not
+	Behind bool           // its index is valid, and only what follows the index is not
 
-	Digest  string            // SHA-256 of its index, in hex; empty where that is never looked at
+	Digest  string            // SHA-256 of its index, in hex; empty if it is not needed
 	Version string            // its system version
-	Files   map[string]string // what a slot with it has to hold: path to SHA-256, in hex
+	Files   map[string]string // the expected content of its slot: path to SHA-256, in hex
 }
 
-// Names of entries and their ends, as the format has them.
+// Names of entries, and their suffixes, in the archive format.
 const (
 	IndexFile   = "system.nxsindex"
 	PayloadFile = "/payload.elf"
 	BundleExt   = ".nxb"
 )
 
-// Load reads from the archive what a slot with the set has to hold. It does so by the standard library alone, so that
-// what it says is not the word of the code under test.
+// Load reads from the archive what its slot must contain. It uses only the standard library, so that the result is
+// independent of the code under test.
 func (s *Set) Load() error {
 	archive, err := os.Open(s.File)
 	if err != nil {
@@ -73,12 +73,12 @@ func (s *Set) Load() error {
 		s.Digest = s.Files[IndexFile]
 	}
 	if s.Digest == "" {
-		return fmt.Errorf("cannot read %s: it has no index", s.File)
+		return fmt.Errorf("cannot read %s: no index", s.File)
 	}
 	return nil
 }
 
-// Payloads are the digests of its programs, by the bundle's name.
+// Payloads returns the digests of its programs, by bundle name.
 func (s *Set) Payloads() map[string]string {
 	programs := map[string]string{}
 	if s == nil {
@@ -92,10 +92,10 @@ func (s *Set) Payloads() map[string]string {
 	return programs
 }
 
-// Sets are all there are, in a fixed order.
+// Sets are all sets of a run, in a fixed order.
 type Sets []*Set
 
-// Of returns those of some fate.
+// Of returns the sets with a given fate.
 func (all Sets) Of(fate Fate) Sets {
 	var some Sets
 	for _, s := range all {
@@ -106,7 +106,7 @@ func (all Sets) Of(fate Fate) Sets {
 	return some
 }
 
-// Known returns the set with that digest, nil where there is none: no set of ours that may ever be in a slot.
+// Known returns the set with this digest, or nil if no set that may be in a slot has it.
 func (all Sets) Known(digest string) *Set {
 	for _, s := range all {
 		if s.Fate != Refused && s.Digest == digest {

@@ -155,7 +155,7 @@ func (g *Guest) Kill() { g.process.Kill() }
 func (g *Guest) Done() <-chan struct{} { return g.process.Done() }
 
 // errRestarted says why a machine ended that wanted to start again and was not to.
-var errRestarted = errors.New("the guest restarted itself, which nobody asked for")
+var errRestarted = errors.New("the guest restarted itself unexpectedly")
 
 // Wait waits for QEMU's end and returns how the machine ended: nil when the guest has powered it off.
 func (g *Guest) Wait() error {

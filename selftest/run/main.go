@@ -1,6 +1,6 @@
-// Command run boots a system on this host, shows its console, and holds its markers against the ladder of the update
-// flow. It is what `make run GUEST=host` runs: exit 0 only when every marker came, in order, and the system ended by
-// itself in good order.
+// Command run boots a system on this host, shows its console, and checks its markers against the ladder of the update
+// flow. `make run GUEST=host` runs it. It exits with 0 only if all markers appeared in order and the system ended by
+// itself, in order.
 //
 // Usage: run [-timeout 190s] [-until-marker] -- COMMAND...
 package main

@@ -2,14 +2,14 @@ package watch
 
 import "strings"
 
-// A sign is how a line looks that no healthy system prints.
+// A sign matches lines that no healthy system prints.
 type sign struct {
 	what   string
-	prefix string // what the line begins with, or
-	within string // what is in it
+	prefix string // start of the line, or
+	within string // part of it
 }
 
-// DaemonCrash is what a line is a sign of that says that a daemon ended: the system goes on, and starts it again.
+// DaemonCrash is the fault of a line that reports the end of a daemon. The system goes on and restarts the daemon.
 const DaemonCrash = "a daemon crashed"
 
 func signs() []sign {
@@ -32,7 +32,7 @@ func signs() []sign {
 	}
 }
 
-// Fault tells what a line is a sign of; empty for an ordinary one.
+// Fault returns the fault that a line reports, or "" for an ordinary line.
 func Fault(line string) string {
 	for _, s := range signs() {
 		if s.prefix != "" && strings.HasPrefix(line, s.prefix) || s.within != "" && strings.Contains(line, s.within) {

@@ -9,13 +9,14 @@ import (
 	"nexus/daemons/plat"
 )
 
-// A Process is a system that is a process of this host and what it starts.
+// A Process is a system that runs as a process of this host, with its children.
 type Process struct {
 	process plat.Process
 	console *os.File
 }
 
-// Start starts a command as a system. Its standard output is the console. It dies with this process, however that ends.
+// Start starts a command as a system. Its standard output is the console. It is killed when this process ends, however
+// that happens.
 func Start(path string, args []string, extra []*os.File) (*Process, error) {
 	console, stdout, err := os.Pipe()
 	if err != nil {
@@ -33,7 +34,7 @@ func Start(path string, args []string, extra []*os.File) (*Process, error) {
 	return &Process{process: process, console: console}, nil
 }
 
-// Console is its standard output.
+// Console returns its standard output.
 func (p *Process) Console() io.Reader { return p.console }
 
 // Stop sends it SIGTERM.
@@ -45,7 +46,7 @@ func (p *Process) Kill() { p.process.Kill() }
 // Done is closed when it has ended.
 func (p *Process) Done() <-chan struct{} { return p.process.Done() }
 
-// Wait waits for its end.
+// Wait waits until it has ended.
 func (p *Process) Wait() error {
 	<-p.process.Done()
 	p.console.Close()

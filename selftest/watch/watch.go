@@ -1,6 +1,6 @@
-// Package watch sees a running system through the update flow: it shows the console live, holds every line against the
-// ladder of markers, and ends the run at the first thing that is wrong. Whatever happens, the run ends, and nothing of
-// the system is left behind.
+// Package watch watches a running system during the update flow. It shows the console live, checks each line against
+// the ladder of markers, and ends the run at the first error. In all cases the run ends and nothing of the system is
+// left running.
 package watch
 
 import (
@@ -15,35 +15,36 @@ import (
 	"nexus/selftest/ladder"
 )
 
-// A System is a system that was started, on this host or in a guest.
+// A System is a running system, on this host or in a guest.
 type System interface {
-	// Console is what it prints, to the end of it.
+	// Console returns the system's output, up to its end.
 	Console() io.Reader
-	// Stop asks it to stop.
+	// Stop asks the system to stop.
 	Stop()
-	// Kill ends it at once, with all that belongs to it.
+	// Kill ends the system at once, with all its processes.
 	Kill()
-	// Wait returns how it ended, once the console has ended too: nil only when it stopped by itself, in good order.
+	// Wait waits for the end of the system and its console. It returns nil only if the system stopped by itself, in
+	// order.
 	Wait() error
 }
 
-// A Watcher says what is wanted of a system.
+// A Watcher says what is expected of a system.
 type Watcher struct {
 	Rungs       []string         // the markers, in order
-	Boot        string           // how the first line of a boot begins; empty: boots are not told apart
-	Boots       int              // how many boots are asked for; 0: one
-	UntilMarker bool             // stop the system once the last marker was seen
+	Boot        string           // how the first line of a boot starts; empty: boots are not counted
+	Boots       int              // how many boots are expected; 0: one
+	UntilMarker bool             // stop the system after the last marker
 	Timeout     <-chan time.Time // the run fails when it fires
-	Interrupted <-chan os.Signal // and when a signal comes
+	Interrupted <-chan os.Signal // the run fails when a signal arrives
 	Patience    time.Duration    // how long the system may take to stop before it is killed
 	Out         io.Writer        // where the console is shown
-	Log         io.Writer        // where it is kept, too
+	Log         io.Writer        // where the console is recorded
 }
 
 // DefaultPatience is enough for a system to stop in good order.
 const DefaultPatience = 10 * time.Second
 
-// Run sees a system to its end and returns what was wrong, with the last lines of its console.
+// Run watches a system until its end. Its error is a Failure, with the last lines of the console.
 func (w *Watcher) Run(s System) error {
 	c := &console{watcher: w, climber: ladder.New(w.Rungs), verdict: make(chan error, 1)}
 	over := make(chan struct{})
@@ -73,7 +74,7 @@ func (w *Watcher) Run(s System) error {
 	return nil
 }
 
-// await waits for the first thing that ends the run; nil means that nothing was wrong so far.
+// await waits for the first event that ends the run; nil means that there was no error so far.
 func (w *Watcher) await(verdict <-chan error, over <-chan struct{}) error {
 	select {
 	case err := <-verdict:
@@ -86,38 +87,38 @@ func (w *Watcher) await(verdict <-chan error, over <-chan struct{}) error {
 			return nil
 		}
 	case <-w.Timeout:
-		return errors.New("time is up")
+		return errors.New("timed out")
 	case <-w.Interrupted:
 		return errors.New("interrupted")
 	}
 }
 
-// A Failure is a run that went wrong.
+// A Failure is the error of a run.
 type Failure struct {
 	error
 	Last []string // the last lines of the console
 }
 
-// Unwrap returns what was wrong.
+// Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.error }
 
-// lastLines is how many lines of the console a failure has.
+// lastLines is the number of lines of the console in a failure.
 const lastLines = 12
 
-// maxLine bounds a line of a console.
+// maxLine bounds a line of a console, in bytes.
 const maxLine = 1 << 20
 
-// A console is one that is being read.
+// A console reads the console of a system.
 type console struct {
 	watcher *Watcher
 	climber *ladder.Climber
 	boots   int
 	last    []string
-	verdict chan error // gets one: what is wrong, or nil where the last marker ends the run
+	verdict chan error // gets one value: the error, or nil if the last marker ends the run
 	given   bool
 }
 
-// read copies the console to its end, line by line. The line that decides is the last one that is looked at.
+// read copies the console line by line until its end. It checks no more lines after the one that decided the run.
 func (c *console) read(from io.Reader) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, maxLine)
@@ -126,7 +127,7 @@ func (c *console) read(from io.Reader) {
 		fmt.Fprintln(c.watcher.Out, line)
 		if c.watcher.Log != nil {
 			if _, err := fmt.Fprintln(c.watcher.Log, line); err != nil && !c.given {
-				c.give(fmt.Errorf("cannot keep console: %w", err))
+				c.give(fmt.Errorf("cannot record console: %w", err))
 			}
 		}
 		if !c.given {
@@ -148,7 +149,7 @@ func (c *console) look(line string) {
 	}
 	if c.watcher.Boot != "" && strings.HasPrefix(line, c.watcher.Boot) {
 		if c.boots++; c.boots > max(1, c.watcher.Boots) {
-			c.give(fmt.Errorf("boot %d, which nobody asked for: %s", c.boots, line))
+			c.give(fmt.Errorf("unexpected boot %d: %s", c.boots, line))
 			return
 		}
 	}

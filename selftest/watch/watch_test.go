@@ -12,10 +12,10 @@ import (
 	"nexus/selftest/watch"
 )
 
-// patience bounds each run of a test; reaching it is a failure.
+// patience bounds each run in a test.
 const patience = 20 * time.Second
 
-// run runs a script as a system and returns what the watcher made of it, and what it showed.
+// run runs a script as a system and returns what was shown, and the watcher's error.
 func run(t *testing.T, script string, w watch.Watcher) (shown string, err error) {
 	t.Helper()
 	system, err := watch.Start("/bin/sh", []string{"-c", script}, nil)
@@ -35,7 +35,7 @@ func run(t *testing.T, script string, w watch.Watcher) (shown string, err error)
 	select {
 	case <-system.Done():
 	default:
-		t.Error("the system still runs")
+		t.Error("the system is still running")
 	}
 	return console.String(), err
 }
@@ -65,7 +65,8 @@ func TestUntilMarkerStopsTheSystem(t *testing.T) {
 	}
 }
 
-// What is wrong is said at once, whether or not the system goes on, with the lines before it.
+// TestRunFails checks that an error ends the run at once, even if the system goes on, and that it comes with the lines
+// before it.
 func TestRunFails(t *testing.T) {
 	now := make(chan time.Time)
 	close(now)
@@ -77,7 +78,7 @@ func TestRunFails(t *testing.T) {
 		want         string
 	}{
 		{"wrong marker", "echo SELFTEST: two; " + forever, watch.Watcher{},
-			`wrong marker: got "SELFTEST: two", due was "SELFTEST: one"`},
+			`wrong marker: got "SELFTEST: two", want "SELFTEST: one"`},
 		{"marker too many", "echo SELFTEST: one; echo SELFTEST: two; echo SELFTEST: two; " + forever, watch.Watcher{},
 			`marker after the last one: "SELFTEST: two"`},
 		{"missing marker", "echo SELFTEST: one", watch.Watcher{}, `the system ended before "SELFTEST: two"`},
@@ -91,10 +92,10 @@ func TestRunFails(t *testing.T) {
 		{"kernel panic", "echo '[    0.1] Kernel panic - not syncing: no init'; " + forever, watch.Watcher{},
 			"kernel panic: [    0.1] Kernel panic - not syncing: no init"},
 		{"second boot", "echo boot 1; echo boot 2; " + forever, watch.Watcher{Boot: "boot"},
-			"boot 2, which nobody asked for: boot 2"},
+			"unexpected boot 2: boot 2"},
 		{"third boot", "echo boot 1; echo SELFTEST: one; echo boot 2; echo boot 3; " +
-			forever, watch.Watcher{Boot: "boot", Boots: 2}, "boot 3, which nobody asked for: boot 3"},
-		{"time", forever, watch.Watcher{Timeout: now}, "time is up"},
+			forever, watch.Watcher{Boot: "boot", Boots: 2}, "unexpected boot 3: boot 3"},
+		{"time", forever, watch.Watcher{Timeout: now}, "timed out"},
 		{"interrupt", forever, watch.Watcher{Interrupted: interrupted}, "interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -111,7 +112,7 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
-// A console that cannot be kept is no proof later.
+// TestRunFailsWithoutRoomForTheLog checks that a run whose console cannot be recorded fails.
 func TestRunFailsWithoutRoomForTheLog(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -119,12 +120,12 @@ func TestRunFailsWithoutRoomForTheLog(t *testing.T) {
 	}
 	defer full.Close()
 	_, err = run(t, "echo SELFTEST: one; "+forever, watch.Watcher{Log: full})
-	if err == nil || err.Error() != "cannot keep console: write /dev/full: no space left on device" {
+	if err == nil || err.Error() != "cannot record console: write /dev/full: no space left on device" {
 		t.Errorf("got %v", err)
 	}
 }
 
-// A system that does not stop when it is asked to is killed, with all that it started.
+// TestStubbornSystemIsKilled has a system that does not stop when asked: it is killed, with everything that it started.
 func TestStubbornSystemIsKilled(t *testing.T) {
 	_, err := run(t, "trap '' TERM; echo SELFTEST: two; "+forever, watch.Watcher{Patience: time.Millisecond})
 	if err == nil || !strings.HasPrefix(err.Error(), "wrong marker") {
