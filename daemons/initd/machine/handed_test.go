@@ -55,7 +55,7 @@ func TestHandedIsRefused(t *testing.T) {
 		"":                               "cannot take over: ",
 		"image=%2Fbin%2Fnexus":           "cannot take over: ",
 		"attempt=-1":                     "cannot take over: ",
-		"attempt=1&core=abc":             "cannot take over: cannot read digest",
+		"attempt=1&core=abc":             "cannot take over: cannot parse digest",
 		"attempt=1&file.record=12345678": "cannot take over: cannot take over file record: bad file descriptor",
 		"attempt=1&file.record=-1":       "cannot take over: cannot take over file record: ",
 		"attempt=1&core=%zz":             "cannot take over: ",
