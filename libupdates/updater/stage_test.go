@@ -31,8 +31,17 @@ func (c *handClock) After(time.Duration) <-chan time.Time {
 
 func (c *handClock) pass(d time.Duration) { c.now.Add(int64(d)) }
 
-// next ends the wait that was begun next.
-func (c *handClock) next() { (<-c.after) <- c.Now() }
+// waitFor returns what comes, or ends the test.
+func waitFor[T any](t *testing.T, what string, comes <-chan T) T {
+	t.Helper()
+	select {
+	case got := <-comes:
+		return got
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%s: it never came", what)
+		panic("unreachable")
+	}
+}
 
 // newStages is a device with a clock that is moved by hand.
 func newStages(t *testing.T) (*device, *handClock) {
@@ -107,15 +116,22 @@ func TestASlowSenderLosesThePlace(t *testing.T) {
 			_, err := s.Ticket()
 			must(t, err)
 		},
+		"no file comes and all is said to be sent": func(s *Stage) {
+			_, err := s.Ticket()
+			must(t, err)
+			if _, _, err := s.Finish(impatient()); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, clock := newStages(t)
 			s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: 1000})
 			must(t, err)
 			send(s)
-			<-clock.after // the bound of the whole stage
-			clock.next()
-			<-s.over
+			waitFor(t, "the bound of the whole stage", clock.after)
+			waitFor(t, "the bound of its progress", clock.after) <- clock.Now()
+			waitFor(t, "its end", s.over)
 			if refusal.Of(s.err) != refusal.Stalled || d.isStaging() {
 				t.Errorf("got %v, want %s", s.err, refusal.Stalled)
 			}
@@ -129,7 +145,7 @@ func TestADroppedStageIsOver(t *testing.T) {
 	must(t, err)
 	must(t, s.Write(make([]byte, 10)))
 	s.Drop()
-	<-s.over
+	waitFor(t, "its end", s.over)
 	if refusal.Of(s.err) != refusal.Cancelled || d.isStaging() {
 		t.Errorf("got %v, want %s", s.err, refusal.Cancelled)
 	}
@@ -191,7 +207,8 @@ func TestAFileIsTakenByItsTicket(t *testing.T) {
 	must(t, err)
 	ticket, err := s.Ticket()
 	must(t, err)
-	other, right, again := &file{}, &file{Reader: bytes.NewReader(raw)}, &file{}
+	other, right := &file{Reader: bytes.NewReader(nil)}, &file{Reader: bytes.NewReader(raw)}
+	again := &file{Reader: bytes.NewReader(nil)}
 	d.TakeFile(hex.EncodeToString(make([]byte, ticketBytes)), other)
 	d.TakeFile("no hex", other)
 	if err := s.Write([]byte{1}); err == nil {
@@ -214,7 +231,7 @@ func TestAFileThatMayMakeItsReaderWait(t *testing.T) {
 	must(t, err)
 	pipe := &file{refused: errors.New("it is a pipe, no regular file")}
 	d.TakeFile(hex.EncodeToString(ticket), pipe)
-	<-s.over
+	waitFor(t, "its end", s.over)
 	if refusal.Of(s.err) != refusal.BadFile || pipe.closed.Load() != 1 || d.isStaging() {
 		t.Errorf("got %v, closed %d times", s.err, pipe.closed.Load())
 	}

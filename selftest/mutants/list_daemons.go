@@ -10,7 +10,7 @@ func updatedMutants() []mutant {
 			file:   "libupdates/updater/stage.go",
 			old:    "\tif !sent {\n\t\ts.cancel(refusal.New(refusal.Cancelled,",
 			new:    "\tif false && !sent {\n\t\ts.cancel(refusal.New(refusal.Cancelled,",
-			tests:  suite{packages: "./daemons/world", run: "TestASender"},
+			tests:  suite{packages: "./libupdates/updater", run: "TestADropped"},
 		},
 		{
 			id:     "updated-any-ticket-will-do",
@@ -18,7 +18,7 @@ func updatedMutants() []mutant {
 			file:   "libupdates/updater/arrival.go",
 			old:    "subtle.ConstantTimeCompare(raw, s.ticket) != 1",
 			new:    "subtle.ConstantTimeCompare(raw, s.ticket) > 1",
-			tests:  suite{packages: "./daemons/world", run: "TestTickets"},
+			tests:  suite{packages: "./libupdates/updater", run: "TestAFileIsTaken"},
 		},
 		{
 			id:     "initd-takes-any-descriptor",
@@ -34,7 +34,7 @@ func updatedMutants() []mutant {
 			file:   "libupdates/updater/arrival.go",
 			old:    "return s.way == byFile || s.way == byWrite && s.done",
 			new:    "return s.way == byFile || s.done",
-			tests:  suite{packages: "./daemons/world", run: "TestFileThatNeverComes"},
+			tests:  suite{packages: "./libupdates/updater", run: "TestASlowSender"},
 		},
 		{
 			id:     "updated-stall-ignored",
@@ -42,7 +42,7 @@ func updatedMutants() []mutant {
 			file:   "libupdates/updater/stall.go",
 			old:    "s.cancel(refusal.New(refusal.Stalled, \"%d bytes came",
 			new:    "_ = (refusal.New(refusal.Stalled, \"%d bytes came",
-			tests:  suite{packages: "./daemons/world", run: "TestASender"},
+			tests:  suite{packages: "./libupdates/updater", run: "TestASlowSender"},
 		},
 		{
 			id:     "updated-visible-before-durable",
