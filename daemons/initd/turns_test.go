@@ -35,7 +35,8 @@ func TestAKeptLockIsNoProgress(t *testing.T) {
 			go func() { turned <- s.turns(t.Context(), nil) }()
 			select {
 			case <-turned:
-				t.Error("a system makes progress whose lock nobody gets")
+				giveBack()
+				t.Fatal("a system makes progress whose lock nobody gets")
 			case <-time.After(100 * time.Millisecond): // it could have had it by then
 			}
 			giveBack()

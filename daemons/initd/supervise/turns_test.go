@@ -71,7 +71,8 @@ func TestAKeptLockIsNoProgress(t *testing.T) {
 	go func() { turned <- s.Turns(t.Context(), nil) }()
 	select {
 	case <-turned:
-		t.Error("daemons make progress whose lock nobody gets")
+		s.mu.Unlock()
+		t.Fatal("daemons make progress whose lock nobody gets")
 	case <-time.After(100 * time.Millisecond): // it could have had it by then
 	}
 	s.mu.Unlock()
