@@ -1,7 +1,6 @@
 package slots_test
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -21,9 +20,9 @@ func TestEveryDamageOnTheRealDisk(t *testing.T) {
 	} {
 		for _, damage := range updatestest.Damages() {
 			t.Run(filepath.Base(at)+" "+damage.Name, func(t *testing.T) {
-				root, err := os.OpenRoot(t.TempDir())
+				root, err := os.OpenRoot(updatestest.TempDir(t))
 				must(t, err)
-				t.Cleanup(func() { allow(root.Name()); root.Close() })
+				t.Cleanup(func() { root.Close() })
 				fsys := durable.OS(root)
 				s := open(t, fsys)
 				mustStage(t, s, bootctl.B, archive(t, "1.1.0"))
@@ -59,7 +58,7 @@ func TestEveryDamageOnTheRealDisk(t *testing.T) {
 // The folder of the sets is made anew, and what is in its place is not followed.
 func TestEveryDamageOfTheSetsFolder(t *testing.T) {
 	for _, damage := range updatestest.Damages() {
-		root, err := os.OpenRoot(t.TempDir())
+		root, err := os.OpenRoot(updatestest.TempDir(t))
 		must(t, err)
 		t.Cleanup(func() { root.Close() })
 		s := open(t, durable.OS(root))
@@ -90,16 +89,6 @@ func place(root *os.Root, name string) string {
 		panic(err)
 	}
 	return dir
-}
-
-// allow lets the test remove what it made.
-func allow(dir string) {
-	filepath.WalkDir(dir, func(path string, _ fs.DirEntry, _ error) error {
-		if info, err := os.Lstat(path); err == nil && info.Mode().Perm() == 0 {
-			os.Chmod(path, 0o755)
-		}
-		return nil
-	})
 }
 
 func must(t *testing.T, err error) {

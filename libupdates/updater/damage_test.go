@@ -19,7 +19,7 @@ type onDisk struct {
 
 func newOnDisk(t *testing.T) *onDisk {
 	t.Helper()
-	d := &onDisk{newDeviceOn(), t.TempDir()}
+	d := &onDisk{newDeviceOn(), updatestest.TempDir(t)}
 	d.takeUp(t)
 	return d
 }
@@ -77,9 +77,7 @@ func damagings() []damaging {
 // do damages a slot, and tells whether that changed anything: some ways make no sense for some things, or for root.
 func (m damaging) do(t *testing.T, d *onDisk, slot bootctl.Slot) bool {
 	t.Helper()
-	path := d.place(slot, m.part)
-	t.Cleanup(func() { os.Chmod(path, 0o755) }) // so that it can be removed
-	done, err := m.damage.Do(path)
+	done, err := m.damage.Do(d.place(slot, m.part))
 	must(t, err)
 	return done
 }

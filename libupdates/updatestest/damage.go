@@ -5,7 +5,24 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"testing"
 )
+
+// TempDir makes a folder that is removed at the end of the test, whatever modes the folders below it have by then and
+// wherever they were moved to.
+func TempDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() { // before the one of t.TempDir, which fails where it may not look into a folder
+		filepath.WalkDir(dir, func(path string, entry fs.DirEntry, _ error) error {
+			if entry != nil && entry.IsDir() {
+				os.Chmod(path, 0o700)
+			}
+			return nil
+		})
+	})
+	return dir
+}
 
 // A Damage is one way in which a disk, or anyone who can write to it, damages a file.
 type Damage struct {
