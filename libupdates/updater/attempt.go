@@ -18,14 +18,17 @@ type Attempt struct {
 // BootAttempt counts an attempt durably, verifies every byte of its slot against the signature, and has it published,
 // unless another core has to take over first. The attempt that the core before this one had counted as begun, if it is
 // still the current one, is not counted again. A slot in which damage is found is marked, and if that brings the other
-// one back, an attempt for it follows. Refused is why the slot cannot run; err means that not even the attempt, or its
-// end, could be recorded.
+// one back, an attempt for it follows; an earlier mark on the other one is checked again first. Refused is why the slot
+// cannot run; err means that not even the attempt, or its end, could be recorded.
 func (e *Engine) BootAttempt(ctx context.Context, begun uint64) (a Attempt, refused, err error) {
 	for {
 		a.Attempt, refused, err = e.attempt(ctx, begun)
 		a.Health, a.HandOver = e.content(a.Slot).Health, e.handOver(a.Slot)
 		reason, damaged := slots.DamageOf(refused)
 		if err != nil || !damaged {
+			return a, refused, err
+		}
+		if err := e.acquit(ctx, a.Slot.Other()); err != nil {
 			return a, refused, err
 		}
 		if moved, err := e.damaged(a.Slot, reason, refused); err != nil || !moved {

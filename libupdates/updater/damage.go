@@ -59,7 +59,7 @@ func (e *Engine) lookBack(ctx context.Context) error {
 	return e.inspect(ctx, r.Running().Other())
 }
 
-// inspect marks a slot that should hold a set, if damage is found in it.
+// inspect marks a slot that should hold a set, if damage is found in it. A mark that is there stays.
 func (e *Engine) inspect(ctx context.Context, slot bootctl.Slot) error {
 	if c := e.Record().Slot(slot); c.IsEmpty() || c.Damage != "" {
 		return nil
@@ -71,6 +71,14 @@ func (e *Engine) inspect(ctx context.Context, slot bootctl.Slot) error {
 	}
 	_, err := e.damaged(slot, reason, found)
 	return err
+}
+
+// acquit takes the mark from a slot that holds its set after all: what could not be read once may be readable now.
+func (e *Engine) acquit(ctx context.Context, slot bootctl.Slot) error {
+	if e.Record().Slot(slot).Damage == "" || e.verify(ctx, slot) != nil {
+		return nil
+	}
+	return e.mended(slot)
 }
 
 // A SlotCheck is what a check of one slot found.

@@ -99,6 +99,31 @@ func (d *onDisk) wantBack(t *testing.T, slot bootctl.Slot) {
 	must(t, d.commit(a.Boot))
 }
 
+// A mark can be outlived: the other slot was found damaged once, holds its set again, and comes back, whether the
+// active one has a mark of its own or not.
+func TestAMarkedSlotThatIsWholeComesBack(t *testing.T) {
+	for _, marked := range []bool{false, true} {
+		d := newOnDisk(t)
+		d.confirm(t, "1.0.0")
+		d.confirm(t, "1.1.0")
+		active := d.Record().Active
+		good, bad := d.place(active.Other(), "."), d.place(active, ".")
+		must(t, os.Rename(good, good+".away"))
+		if marked {
+			must(t, os.RemoveAll(bad))
+		}
+		_, err := d.Scrub(t.Context())
+		must(t, err)
+		if r := d.Record(); r.Slot(active.Other()).Damage == "" || (r.Slot(active).Damage != "") != marked {
+			t.Fatalf("the record says %+v", r.Slots)
+		}
+		must(t, os.Rename(good+".away", good))
+		must(t, os.RemoveAll(bad))
+		d = d.boot(t)
+		d.wantBack(t, active.Other())
+	}
+}
+
 // Whatever the damage of the active slot is, the other slot comes back by itself: at a start, and where a check finds
 // it.
 func TestTheOtherSlotComesBack(t *testing.T) {
