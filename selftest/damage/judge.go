@@ -196,7 +196,7 @@ func (s Seen) wrongSlots() (wrong []string) {
 			wrong = append(wrong, "status: slot "+c.Slot+" is called good: "+is)
 		}
 	}
-	if s.When == verified && s.Checks == nil {
+	if s.When == verified && s.Checks == nil && !s.unreadable() {
 		wrong = append(wrong, fmt.Sprintf("verify: no answer: %v", s.Err))
 	}
 	harmed := func(slot string) bool { return s.Slots[slot] != "" && s.Slots[slot] != unknown }
@@ -207,6 +207,14 @@ func (s Seen) wrongSlots() (wrong []string) {
 		wrong = append(wrong, "unsaid: the way back was damaged: "+s.Slots["a"])
 	}
 	return wrong
+}
+
+// unreadable tells whether the folder of the slots was closed to whoever checks them, and the answer says which slot
+// cannot be read, and why. Nothing can be known about the slots then.
+func (s Seen) unreadable() bool {
+	closed := s.Cell.Path == "system" && s.Slots["a"] == unknown && s.Slots["b"] == unknown
+	return closed && s.Err != nil && strings.Contains(s.Err.Error(), "cannot read slot a: ") &&
+		strings.Contains(s.Err.Error(), "permission denied")
 }
 
 // spokenSlot tells whether the console says that something is wrong with a slot.

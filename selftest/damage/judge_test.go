@@ -48,6 +48,13 @@ func (s *Seen) over(path string, exit int, lines ...string) {
 	s.Cell.Path, s.Settled, s.Ended, s.Exit, s.Lines = path, false, true, exit, lines
 }
 
+// closed makes the look a check of a folder that nobody but root can read, with this answer.
+func (s *Seen) closed(answer string) {
+	s.When, s.Cell.Path, s.Cell.Way.Name = verified, "system", "mode"
+	s.Slots = map[string]string{"a": unknown, "b": unknown}
+	s.Err = errors.New(answer)
+}
+
 // TestJudge shows made-up systems to the judge: each is well but for one thing, and exactly that has to be found.
 func TestJudge(t *testing.T) {
 	const left = "updated: audit op=damaged slot=a version=1.3.0 result=failed reason=invalid-signature"
@@ -73,6 +80,8 @@ func TestJudge(t *testing.T) {
 		{"not to be checked", func(s *Seen) {
 			s.When, s.Settled, s.Cell.Path, s.Err = verified, false, "control.sock", errors.New("no way in")
 		}, asBefore, ""},
+		{"a closed folder", func(s *Seen) { s.closed("cannot read slot a: cannot read link a: permission denied") },
+			asBefore, ""},
 		{"nothing to run", func(s *Seen) {
 			s.Settled, s.Answers, s.Slots["a"], s.Told = false, true, "gone", []string{left}
 		}, waits, ""},
@@ -111,6 +120,11 @@ func TestJudge(t *testing.T) {
 				nil
 		}, none, "called good"},
 		{"no answer", func(s *Seen) { s.When = verified }, none, "no answer"},
+		{"a closed folder, unsaid", func(s *Seen) { s.closed("cannot verify slots") }, none, "no answer"},
+		{"a closed folder, another cell", func(s *Seen) {
+			s.closed("cannot read slot a: cannot read link a: permission denied")
+			s.Slots["b"] = ""
+		}, none, "no answer"},
 		{"back to nothing", func(s *Seen) { s.When = returned }, none, "slot b was damaged"},
 		{"no way back", func(s *Seen) {
 			s.runs(trialSet)
