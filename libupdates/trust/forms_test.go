@@ -17,6 +17,7 @@ import (
 
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
+	"nexus/libupdates/updatestest"
 )
 
 // made are the key files that other programs have made.
@@ -127,6 +128,12 @@ func TestTheWaysOutOfUnreadableKeys(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := exec.LookPath(c.tool); err != nil {
 				t.Skipf("there is no %s on this machine", c.tool)
+			}
+			if err := updatestest.Nameless(); err != nil && c.tool == "ssh-keygen" {
+				if os.Getenv("CI") != "" {
+					t.Fatal(err)
+				}
+				t.Skip(err)
 			}
 			old := file(t, string(read(t, "testdata/keys/"+c.name)))
 			if out, err := exec.Command("sh", "-ec", c.how, "sh", old, old+".new").CombinedOutput(); err != nil {
