@@ -23,7 +23,6 @@ type crashRig struct {
 	state  systemState   // when it was last quiet
 	rolls  servicesState // likewise
 	last   string        // why it is not as wanted, for a wait that fails
-	struck time.Time
 }
 
 // newCrashRig starts a system in a folder, with more flags; it runs oldVersion, and that is healthy.
@@ -82,7 +81,6 @@ func (r *crashRig) strike(c cell) {
 	r.t.Helper()
 	for _, p := range descendants(r.system.cmd.Process.Pid) {
 		if p.name == c.daemon {
-			r.struck = time.Now()
 			if err := syscall.Kill(p.pid, c.crash.signal); err != nil {
 				r.t.Fatal(err)
 			}

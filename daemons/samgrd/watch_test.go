@@ -10,7 +10,7 @@ import (
 )
 
 // patience bounds each wait. It is far longer than any wait should take.
-const patience = 10 * time.Second
+const patience = 5 * time.Minute
 
 // An observer records the name that each service it receives gives for itself. With a gate it answers only once the
 // gate is open.

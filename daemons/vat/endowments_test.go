@@ -17,7 +17,7 @@ import (
 )
 
 // limit bounds each wait in these tests.
-const limit = 20 * time.Second
+const limit = 5 * time.Minute
 
 // newChannel returns both ends of a new endowment channel.
 func newChannel(t *testing.T) (*vat.Endowments, *vat.Parent) {

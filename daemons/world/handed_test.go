@@ -31,7 +31,7 @@ type hander struct {
 
 func newHander(t *testing.T, w *world.World) *hander {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
 	conn := w.Dial(t, "control.sock")
 	t.Cleanup(conn.Close)

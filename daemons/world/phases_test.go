@@ -20,7 +20,7 @@ import (
 )
 
 // limit bounds each wait in these tests.
-const limit = 30 * time.Second
+const limit = 5 * time.Minute
 
 func TestStagedSystemIsGoodForOneSwitch(t *testing.T) {
 	_, o := started(t)

@@ -40,7 +40,7 @@ func TestWhatCannotBeKilledIsNobodysFault(t *testing.T) {
 
 func services(t *testing.T, o *world.Operator) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	all, err := o.Services(ctx)
 	if err != nil {

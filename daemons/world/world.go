@@ -19,7 +19,7 @@ import (
 )
 
 // limit bounds each wait in a world.
-const limit = 30 * time.Second
+const limit = 5 * time.Minute
 
 // A World is one folder and the system that runs in it.
 type World struct {

@@ -16,11 +16,12 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// patience ends what should have ended long before, on a slow machine too.
-const patience = 40 * time.Second
+// patience ends what hangs. What takes long on a slow machine ends by itself.
+const patience = 10 * time.Minute
 
-// knock is how long a connection may take to be answered, before the door is knocked at again.
-const knock = 200 * time.Millisecond
+// firstKnock is how long the first attempt to connect may take. Each further one may take twice as long, so that a slow
+// machine gets through as well.
+const firstKnock = 200 * time.Millisecond
 
 // errLost says that a flow did not come to an end.
 var errLost = errors.New("the flow does not come to an end")
@@ -31,22 +32,26 @@ type person struct {
 	s        *system
 	o        *world.Operator // nil without a connection
 	deadline time.Time
+	knock    time.Duration // how long the next attempt to connect may take
 }
 
-func newPerson(s *system) *person { return &person{s: s, deadline: time.Now().Add(patience)} }
+func newPerson(s *system) *person {
+	return &person{s: s, deadline: time.Now().Add(patience), knock: firstKnock}
+}
 
 // ask gives one command over a connection that lives, and says whether it was answered: done or refused. Otherwise
 // nobody knows what became of it.
 func (p *person) ask(do func(*world.Operator) error) (answered bool, err error) {
 	p.s.revive()
 	if p.o == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), knock)
+		ctx, cancel := context.WithTimeout(context.Background(), p.knock)
 		p.o, err = p.s.w.TryOperator(ctx)
 		cancel()
 		if err != nil {
-			p.o = nil
+			p.o, p.knock = nil, 2*p.knock
 			return false, err
 		}
+		p.knock = firstKnock
 		p.s.connected(p.o)
 	}
 	err = do(p.o)

@@ -18,8 +18,8 @@ import (
 
 // Bounds on what the system may take. They do not decide anything; they only turn a hang into a failure.
 const (
-	StartBound = 30 * time.Second // from `nx up` to healthy
-	GoneBound  = 15 * time.Second // from the end of initd to that of the last process
+	StartBound = 2 * time.Minute // from `nx up` to healthy
+	GoneBound  = time.Minute     // from the death of initd to that of the last process
 	LookPause  = 2 * time.Millisecond
 )
 

@@ -18,7 +18,7 @@ import (
 
 // verbBound is longer than any verb may take, including a trial that reaches its deadline at every try, on a system
 // that is just starting.
-const verbBound = 90 * time.Second
+const verbBound = 5 * time.Minute
 
 // A Verb is one run of nx.
 type Verb struct {

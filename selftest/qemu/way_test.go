@@ -52,7 +52,7 @@ func TestWhoComesInBetweenWaits(t *testing.T) {
 	defer second.Close()
 	w.open(second)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	client, err := conn.Bootstrap(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // patience bounds each run in a test.
-const patience = 20 * time.Second
+const patience = 5 * time.Minute
 
 // run runs a script as a system and returns what was shown, and the watcher's error.
 func run(t *testing.T, script string, w watch.Watcher) (shown string, err error) {

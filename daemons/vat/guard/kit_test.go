@@ -20,7 +20,7 @@ import (
 )
 
 // limit bounds each wait. It is far longer than any wait should take.
-const limit = 60 * time.Second
+const limit = 5 * time.Minute
 
 // The interface that the tests serve. Each method takes and returns a struct with two pointers.
 const iface = 0xf00df00df00df00d
