@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A table names rows that it has, and each once.
+// TestTablesAreWhole checks that tables refer only to rows that they have, and have each row once.
 func TestTablesAreWhole(t *testing.T) {
 	titles := map[string]bool{}
 	for _, table := range tables() {
@@ -28,7 +28,7 @@ func TestTablesAreWhole(t *testing.T) {
 	}
 }
 
-// What people wrote around the tables stays.
+// TestReportKeepsTheText checks that text around the tables is kept.
 func TestReportKeepsTheText(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "report.md")
 	if err := os.WriteFile(name, []byte("before\n"+reportBegin+"old\n"+reportEnd+"after\n"), 0o600); err != nil {

@@ -19,17 +19,16 @@ import (
 	"nexus/selftest/qemu"
 )
 
-// guestMemory is the memory of the guest in MiB: its image, the set's pages and those of what was unpacked have room in
-// it.
+// guestMemory is the guest's memory in MiB. It has room for the guest's image, the set's pages and the unpacked files.
 const guestMemory = 1024
 
-// guestDisk is how many bytes the guest's disk has.
+// guestDisk is the size of the guest's disk, in bytes.
 const guestDisk = 1 << 30
 
-// lineDone is what the guest says when it has measured all. What stands before its first process is the firmware's.
+// lineDone is printed by the guest when it has measured everything.
 const lineDone = "bench: done"
 
-// inGuest measures in a QEMU guest: this program is its first process (see inside).
+// inGuest measures in a QEMU guest, with this program as its first process (see inside).
 func inGuest(ctx context.Context, args []string, w io.Writer) error {
 	flags := flag.NewFlagSet("bench guest", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "how often each row is run")
@@ -56,7 +55,7 @@ func inGuest(ctx context.Context, args []string, w io.Writer) error {
 	return errors.Join(err, freshErr)
 }
 
-// guest makes the machine: a set, our programs and busybox are in its image.
+// guest builds the machine: its image contains a set, our programs and busybox.
 func guest(ctx context.Context, p Place, cache, arch string, w io.Writer) (qemu.Machine, error) {
 	found, err := kernel.Find(cache, arch)
 	if err != nil {
@@ -95,7 +94,7 @@ func guest(ctx context.Context, p Place, cache, arch string, w io.Writer) (qemu.
 	return m, err
 }
 
-// runGuest runs the machine to its end and shows what it says.
+// runGuest runs the machine until it ends and shows its output.
 func runGuest(ctx context.Context, m qemu.Machine, w io.Writer) error {
 	g, err := qemu.Start(m, "")
 	if err != nil {
@@ -105,7 +104,7 @@ func runGuest(ctx context.Context, m qemu.Machine, w io.Writer) error {
 	defer g.Kill()
 	stop := context.AfterFunc(ctx, g.Kill)
 	defer stop()
-	var early []string // worth showing where nothing else comes
+	var early []string // shown only if nothing else is printed
 	shown := false
 	for lines := bufio.NewScanner(g.Console()); lines.Scan(); {
 		switch line := strings.TrimRight(lines.Text(), "\r"); {
@@ -122,5 +121,5 @@ func runGuest(ctx context.Context, m qemu.Machine, w io.Writer) error {
 	if !shown {
 		fmt.Fprintln(w, strings.Join(early, "\n"))
 	}
-	return errors.Join(errors.New("the guest ended before it had measured all"), ctx.Err())
+	return errors.Join(errors.New("the guest ended before it had measured everything"), ctx.Err())
 }

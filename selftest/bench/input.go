@@ -13,22 +13,22 @@ import (
 	"nexus/libupdates/nxb"
 )
 
-// An Input is a folder of bundles to be packed. The zero value is none.
+// An Input describes a folder of bundles to pack. The zero value is no input.
 type Input struct {
 	Name    string
 	Bundles int
 	Size    int64 // of all payloads, in bytes
-	Sparse  bool  // holes instead of programs
+	Sparse  bool  // payloads are holes instead of programs
 }
 
-// The inputs.
+// The inputs of the tables.
 func small() Input { return Input{"small", 12, 60 << 20, false} }
 func large() Input { return Input{"large", 24, 1 << 30, false} }
 func one() Input   { return Input{"one", 1, 1 << 30, false} }
 
 func sparse(size int64) Input { return Input{fmt.Sprintf("sparse-%d", size), 1, size, true} }
 
-// make makes the input, or finds it as an earlier run left it.
+// make makes the input, unless an earlier run has made it.
 func (in Input) make(p Place) (string, error) {
 	dir := filepath.Join(p.root, "input", in.Name)
 	if in.Name == "" {
@@ -43,7 +43,7 @@ func (in Input) make(p Place) (string, error) {
 	}
 	left := in.Size
 	for i := range in.Bundles {
-		// From two thirds of the mean to four thirds: bundles differ. The last one takes what is left.
+		// From two thirds to four thirds of the mean, because bundles differ in size. The last one takes the rest.
 		size := in.Size / int64(in.Bundles) * int64(2*in.Bundles+2*i) / int64(3*in.Bundles)
 		if i == in.Bundles-1 {
 			size = left
@@ -56,8 +56,8 @@ func (in Input) make(p Place) (string, error) {
 	return dir, os.Rename(half, dir)
 }
 
-// bundle makes one bundle. Its manifest is of the first version, which says nothing about the payload: so it can be
-// made before it.
+// bundle makes one bundle. Its manifest has the first version of the format, which does not describe the payload, so it
+// can be written first.
 func (in Input) bundle(dir string, i int, size int64) error {
 	name := fmt.Sprintf("bundle%02d", i)
 	folder := filepath.Join(dir, name+".nxb")
@@ -83,7 +83,8 @@ func (in Input) bundle(dir string, i int, size int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// programs is the Go toolchain's programs and libraries one after the other, again and again, without the first ones.
+// programs reads the programs and libraries of the Go toolchain, one after the other, in an endless loop, starting with
+// a given one.
 type programs struct {
 	skip  int
 	names []string
@@ -129,7 +130,7 @@ func (p *programs) advance() error {
 			}
 		}
 		if len(p.names) == 0 {
-			return errors.New("the Go toolchain has no programs")
+			return errors.New("cannot find programs in the Go toolchain")
 		}
 		p.next = p.skip
 	}

@@ -11,8 +11,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// inside is this program as the first process of a guest: it measures what a guest can do, and powers off. Where a
-// machine's system folder would be is where it works, on the same disk and file system.
+// inside runs this program as the first process of a guest: it measures and powers the machine off. It works where a
+// machine's system folder would be, on the same disk and file system.
 func inside(ctx context.Context, args []string) {
 	fmt.Println(machine.LineFirst)
 	if err := measureInside(ctx, args); err != nil {

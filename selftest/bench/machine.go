@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// origin says where the figures are from.
+// origin describes the machine on which the figures were measured.
 func origin() string {
 	load, _, _ := strings.Cut(line("/proc/loadavg", ""), " ")
 	return fmt.Sprintf("\n%s, %d cores, %s, kernel %s, load at the end %s; SHA instructions: %s, AVX-512: %s.\n",

@@ -23,7 +23,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	// of a guest's image; in a container it may be the first process, too
+	// In a guest's image. In a container this program may be process 1 as well.
 	if os.Getpid() == 1 && os.Args[0] == "/init" {
 		inside(ctx, os.Args[1:])
 		return
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	return writeReport(*output, results)
 }
 
-// oneStream digests a file as the standard library does it.
+// oneStream digests a file with the standard library.
 func oneStream(name string, w io.Writer) error {
 	f, err := os.Open(filepath.Clean(name))
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// A result is a table that was measured.
+// A result is a table with its measurements.
 type result struct {
 	Table
 	samples map[string][]Sample // by the row's name
 	missing map[string]string   // why a row was left out
 }
 
-// measure runs a table. Rows take turns, so that what else the machine does hits all of them.
+// measure runs a table. Rows take turns, so that other load on the machine affects all of them.
 func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (result, error) {
 	r := result{Table: t, samples: map[string][]Sample{}, missing: map[string]string{}}
 	var err error
@@ -53,7 +53,7 @@ func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (re
 			if p.Out, err = p.fresh("out"); err != nil {
 				return r, err
 			}
-			syscall.Sync() // what an earlier row left to be written is not this one's
+			syscall.Sync() // so that writes of earlier rows do not count for this one
 			sample, err := row.Run(ctx, p)
 			switch {
 			case err != nil && len(row.Needs) > 0 && ctx.Err() == nil:
@@ -73,7 +73,7 @@ func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (re
 	return r, r.print(w)
 }
 
-// absent says which program is not there, or nothing.
+// absent returns the first program that is missing, or "".
 func absent(needs []string) string {
 	for _, name := range needs {
 		if _, err := exec.LookPath(name); err != nil {
@@ -85,7 +85,7 @@ func absent(needs []string) string {
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ": ") }
 
-// median of one figure of the samples; 0 of none.
+// median returns the median of one figure of the samples, or 0 if there are none.
 func median(samples []Sample, of func(Sample) float64) float64 {
 	if len(samples) == 0 {
 		return 0
@@ -98,7 +98,7 @@ func median(samples []Sample, of func(Sample) float64) float64 {
 	return all[len(all)/2]
 }
 
-// ratio is the median, over the rounds, of what a row took in what the floor took in the same round.
+// ratio returns the median over the rounds of a row's time divided by the floor's time in the same round.
 func (r result) ratio(row, floor string) float64 {
 	samples, floors := r.samples[row], r.samples[floor]
 	if len(floors) < len(samples) {

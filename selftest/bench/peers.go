@@ -1,6 +1,6 @@
 package main
 
-// packers are the peers that make something signed out of the same files. None compresses.
+// packers returns the peers that make a signed archive from the same files. None compresses.
 func packers() []Row {
 	return []Row{
 		{
@@ -25,7 +25,7 @@ func packers() []Row {
 	}
 }
 
-// verifiers are the peers that check what packers made.
+// verifiers returns the peers that verify what the packers made.
 func verifiers() []Row {
 	return []Row{
 		{
@@ -45,7 +45,7 @@ func verifiers() []Row {
 	}
 }
 
-// certificate makes a key and its certificate, once.
+// certificate is a script that makes a key and its certificate, once.
 const certificate = `[ -e cert.pem ] || openssl req -x509 -newkey rsa:3072 -nodes -keyout key.pem -out cert.pem -subj /CN=bench -days 3650 2>/dev/null
 `
 
@@ -58,7 +58,7 @@ const raucContent = `{
 
 const raucBundle = `rauc --cert=cert.pem --key=key.pem bundle --mksquashfs-args='-noI -noD -noF -noX'`
 
-// menderContent is a key, and the same images under names that differ.
+// menderContent is a script that makes a key, and the same images under different names.
 const menderContent = `openssl genrsa -traditional -out mender.pem 3072 2>/dev/null; openssl pkey -in mender.pem -pubout -out pub.pem
 rm -rf files; mkdir files; for f in "$INPUT"/*; do ln "$f/payload.elf" "files/$(basename "$f").img"; done
 `

@@ -14,15 +14,16 @@ import (
 	"nexus/daemons/initd/machine"
 )
 
-// A Place is where rows find and leave things. Scripts have the same as variables: BIN, SELF, KEY, INPUT, WORK, OUT;
-// HALF is half the number of payloads, what one of two processes gets, and SETS the folder that a guest finds sets in.
+// A Place is where rows find their inputs and leave their results. Scripts get it in the variables BIN, SELF, KEY,
+// INPUT, WORK and OUT, and also HALF, which is half the number of payloads, for one of two processes, and SETS, the
+// folder of sets in a guest.
 type Place struct {
 	Bin   string // our tools
 	Self  string // this program
-	Key   string // a signing key; the public one is KEY.pub
+	Key   string // a signing key; its public key is KEY.pub
 	Input string // folder of bundles
-	Work  string // what Setup left for all rounds
-	Out   string // empty at the beginning of each run
+	Work  string // results of Setup, for all rounds
+	Out   string // empty at the start of each run
 	root  string
 }
 
@@ -50,7 +51,7 @@ func newPlace(bin, dir string) (Place, error) {
 	return p, exec.Command(filepath.Join(bin, "nxs-pack"), "keygen", "--output", p.Key).Run()
 }
 
-// fresh is the place with an empty folder for what is made.
+// fresh returns the place with an empty folder for results.
 func (p Place) fresh(name string) (string, error) {
 	dir := filepath.Join(p.root, name)
 	if err := os.RemoveAll(dir); err != nil {
@@ -59,7 +60,7 @@ func (p Place) fresh(name string) (string, error) {
 	return dir, os.Mkdir(dir, 0o755)
 }
 
-// Shell is a row's Run: a script for sh, which ends at the first command that fails.
+// Shell returns a row's Run: a script for sh that ends at the first command that fails.
 func Shell(script string) func(context.Context, Place) (Sample, error) {
 	return func(ctx context.Context, p Place) (Sample, error) {
 		cmd := exec.CommandContext(ctx, "sh", "-euc", script)
@@ -74,8 +75,7 @@ func Shell(script string) func(context.Context, Place) (Sample, error) {
 	}
 }
 
-// with is Shell with another input than the table's. It makes the input, if it is not there, outside of the time it
-// takes.
+// with is Shell with another input than the table's. If the input must be made first, that time does not count.
 func with(in Input, script string) func(context.Context, Place) (Sample, error) {
 	return func(ctx context.Context, p Place) (Sample, error) {
 		var err error
@@ -86,7 +86,7 @@ func with(in Input, script string) func(context.Context, Place) (Sample, error) 
 	}
 }
 
-// timed runs a command to its end.
+// timed runs a command and measures it.
 func timed(cmd *exec.Cmd) (Sample, error) {
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -98,8 +98,8 @@ func timed(cmd *exec.Cmd) (Sample, error) {
 	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return Sample{}, errors.New("this system does not count memory")
+		return Sample{}, errors.New("this system does not report memory use")
 	}
-	// getrusage(2): in KiB, with the children that were waited for
+	// getrusage(2): in KiB, including children that were waited for.
 	return Sample{Seconds: took, Peak: usage.Maxrss << 10}, nil
 }

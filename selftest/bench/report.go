@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// print shows a table on a terminal.
+// print prints a table on a terminal.
 func (r result) print(w io.Writer) error {
 	fmt.Fprintf(w, "\n%s\n", r.Title)
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -18,7 +18,7 @@ func (r result) print(w io.Writer) error {
 	return out.Flush()
 }
 
-// cells are a row's name, seconds, ratio and peak.
+// cells returns a row's name, seconds, ratio and peak.
 func (r result) cells(row Row) []string {
 	samples := r.samples[row.Name]
 	if why := r.missing[row.Name]; why != "" {
@@ -36,7 +36,7 @@ func (r result) cells(row Row) []string {
 	}
 }
 
-// outcome says whether the aim was met.
+// outcome says whether the target ratio was met.
 func (r result) outcome() string {
 	if r.Aim == 0 {
 		return ""
@@ -48,13 +48,13 @@ func (r result) outcome() string {
 	return fmt.Sprintf("Aim: %s at most %.2f of %s. Measured %.2f: %s.\n", r.Ours, r.Aim, r.Floor, got, word)
 }
 
-// The report keeps what people wrote: only what stands between the two lines is replaced.
+// The report keeps hand-written text: only what is between these two lines is replaced.
 const (
 	reportBegin = "<!-- tables: make bench writes from here -->\n"
 	reportEnd   = "<!-- to here -->\n"
 )
 
-// writeReport puts the tables into a document.
+// writeReport writes the tables into a document.
 func writeReport(name string, results []result) error {
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -63,7 +63,7 @@ func writeReport(name string, results []result) error {
 	before, rest, begins := strings.Cut(string(text), reportBegin)
 	_, after, ends := strings.Cut(rest, reportEnd)
 	if !begins || !ends {
-		return fmt.Errorf("cannot write %s: it has no place for the tables", name)
+		return fmt.Errorf("cannot write %s: no lines that mark the place of the tables", name)
 	}
 	return os.WriteFile(name, []byte(before+reportBegin+origin()+markdown(results)+reportEnd+after), 0o644)
 }

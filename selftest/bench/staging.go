@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// staging is about a set on its way into the standby slot, by a whole system: nx hands the archive to updated over RPC,
-// and that verifies and writes it. What it is held against is what scripts do: unpack, digest, sync.
+// staging measures staging into the standby slot by a whole system: nx sends the archive to updated over RPC, which
+// verifies and writes it. It is compared with scripts that unpack, digest and sync.
 func staging(in Input, aim float64) Table {
 	const floor = "tar xf + openssl dgst + sync"
 	return Table{
@@ -30,7 +30,7 @@ func staging(in Input, aim float64) Table {
 	}
 }
 
-// stagingInside is the same in a guest, held against the tools of small systems. The set came in the image.
+// stagingInside is the same in a guest, compared with the tools of small systems. The set is in the guest's image.
 func stagingInside(in Input) Table {
 	const floor = "busybox: tar xf + sha256sum + sync"
 	return Table{
@@ -54,7 +54,7 @@ func stagingTitle(in Input) string {
 // stages is the name of our row.
 const stages = "nx stage, durable"
 
-// What scripts do to stage.
+// How scripts stage.
 const (
 	unpack   = `tar xf "$WORK/set.nxs" -C "$OUT"; `
 	payloads = `find "$OUT" -name payload.elf -print0 | xargs -0 `
@@ -66,11 +66,11 @@ func stage(ctx context.Context, p Place) (Sample, error) {
 	return stageOnce(ctx, p, filepath.Join(p.Work, "set.nxs"))
 }
 
-// patience is how long a system may take to serve.
+// patience is how long a system may take to start.
 const patience = 30 * time.Second
 
-// stageOnce boots a system on an empty folder and stages the set. The start is not in its time, and its peak is that of
-// updated beyond what updated had needed before.
+// stageOnce boots a system in an empty folder and stages the set. The time does not include the boot; the peak is that
+// of updated minus its peak before the stage.
 func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
 	dir := filepath.Join(p.Out, "system")
 	up := exec.CommandContext(ctx, filepath.Join(p.Bin, "nx"), append([]string{
@@ -126,7 +126,7 @@ func awaitUpdated(ctx context.Context, nx func(...string) *exec.Cmd) (pid int, e
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return 0, fmt.Errorf("the system does not serve: %w", err)
+			return 0, fmt.Errorf("the system did not start: %w", err)
 		}
 	}
 }
@@ -156,12 +156,12 @@ func lookForUpdated(nx func(...string) *exec.Cmd) (int, error) {
 		}
 	}
 	if pid == 0 {
-		return 0, errors.New("there is no updated")
+		return 0, errors.New("cannot find process of updated")
 	}
 	return pid, nil
 }
 
-// peak is the most resident memory that a process has had, in bytes (proc_pid_status(5)).
+// peak returns a process's peak resident memory in bytes (proc_pid_status(5)).
 func peak(pid int) (int64, error) {
 	kib, err := strconv.ParseInt(strings.TrimSuffix(line(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"), " kB"), 10, 64)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The row that stages needs more than a script: it is run once, on a set of few bytes, with the programs as they are
-// now.
+// TestStagingRow runs the row that stages once, with a small set and the current programs, because it needs more than a
+// script.
 func TestStagingRow(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs")
@@ -16,7 +16,7 @@ func TestStagingRow(t *testing.T) {
 	bin := t.TempDir()
 	for _, pkg := range []string{"nexus/daemons/nexus", "nexus/nx", "nexus/nxspack/nxs-pack"} {
 		build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/", pkg)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0") // confined daemons may not run the dynamic linker
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // a confined daemon may not run the dynamic linker
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

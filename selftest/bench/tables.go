@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 )
 
-// limits are the device's policy that large inputs need.
+// limits are the policy flags that large inputs need.
 const limits = "--limit-archive 16GiB --limit-payload 16GiB"
 
-// Scripts of ours.
+// Our scripts.
 const (
 	pack = `"$BIN/nxs-pack" --input "$INPUT" --meta "$WORK/set.toml" --key "$KEY" ` + limits +
 		` --output "$OUT/set.nxs" >/dev/null`
@@ -19,7 +19,7 @@ const (
 		` --output set.nxs >/dev/null; cat set.nxs >/dev/null`
 )
 
-// tables are what is measured.
+// tables returns all tables.
 func tables() []Table {
 	return []Table{
 		packing(small(), 0),
@@ -81,8 +81,8 @@ func verifying(in Input, aim float64) Table {
 	}
 }
 
-// memory is about the peaks: those of packing and verifying against that of a process that does nothing, and that of
-// updated against its own start.
+// memory compares peaks: those of packing and verifying with that of a process that does nothing, and that of updated
+// with its own after the start.
 func memory() Table {
 	t := Table{Title: "peak memory, payloads of holes", Once: true, Setup: meta}
 	t.Rows = []Row{{Name: "nxs-pack --help", Run: Shell(`"$BIN/nxs-pack" --help >/dev/null`)}}
@@ -97,8 +97,8 @@ func memory() Table {
 
 const packAndVerify = pack + "\n" + `"$BIN/nxs-pack" verify ` + limits + ` --trust "$KEY.pub" "$OUT/set.nxs" >/dev/null`
 
-// edges are the sizes at which 32 bits end, with or without a sign, and one well beyond. What is packed must verify,
-// and a device must take it.
+// edges uses sizes around the limits of signed and unsigned 32-bit integers, and one far above. What is packed must
+// verify, and a device must accept it.
 func edges() Table {
 	t := Table{Title: "sizes at which 32 bits end: pack, verify and stage", Once: true, Setup: meta}
 	for _, edge := range []struct{ bits, by int64 }{{31, -1}, {31, 0}, {31, 1}, {32, -1}, {32, 0}, {32, 1}, {33, 0}} {

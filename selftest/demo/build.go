@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Build builds the programs of a system for this host into a folder: nexus, nx and the packers. It is for tests; `make
-// build` is for people.
+// Build builds the programs of a system for this host into a folder: nexus, nx and the packers. It is for tests; people
+// use `make build`.
 func Build(bin string) error {
 	for name, pkg := range map[string]string{
 		"nexus": "nexus/daemons/nexus", "nx": "nexus/nx",

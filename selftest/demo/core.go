@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// WithCore packs the healthy services of v1.1.0, which Make has put into output, and a program as the core of the set,
-// both of this version. It returns the set's file, in dir.
+// WithCore packs a set, in dir, of the healthy services of v1.1.0, which Make has put into output, and of a program as
+// its core. Set and core have this version. It returns the set's file.
 func WithCore(bin, output, version, program, dir string) (string, error) {
 	m := maker{bin: bin, output: output, show: io.Discard}
 	bundles := filepath.Join(dir, "bundles")

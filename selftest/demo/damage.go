@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// damaged are the sets that must be refused: each is the healthy one with one bit turned over.
+// damaged returns the sets that must be refused: the healthy one with one bit flipped in each.
 func damaged() map[string]string {
 	return map[string]string{
 		"bad-signature.nxs": "system.sig.ed25519",
@@ -16,7 +16,7 @@ func damaged() map[string]string {
 	}
 }
 
-// damage copies a set and turns over the first bit of one of its entries.
+// damage copies a set and flips the first bit of one of its entries.
 func damage(from, to, entry string) error {
 	raw, err := os.ReadFile(from)
 	if err != nil {
@@ -30,7 +30,7 @@ func damage(from, to, entry string) error {
 	return os.WriteFile(to, raw, 0o644)
 }
 
-// contentOf returns where the content of an entry begins.
+// contentOf returns the offset of an entry's content.
 func contentOf(archive []byte, entry string) (int64, error) {
 	in := bytes.NewReader(archive)
 	headers := tar.NewReader(in)

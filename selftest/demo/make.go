@@ -1,5 +1,5 @@
-// Package demo packs system sets from real programs, by the packers' own command lines. It never signs or packs by
-// itself.
+// Package demo packs system sets from real programs, using the packers' command lines. It does not sign or pack
+// anything itself.
 package demo
 
 import (
@@ -18,15 +18,15 @@ type Set struct {
 	Bundles []Bundle
 }
 
-// A Bundle is one program of a set. Source is a package of this module; Mode is what the program is told at build time
-// to do.
+// A Bundle is one program of a set. Source is a package of this module; Mode selects, at build time, what the program
+// does.
 type Bundle struct {
 	Name   string
 	Source string
 	Mode   string
 }
 
-// Sets are the sets of the update flow: two healthy ones and one whose service ends.
+// Sets returns the sets of the update flow: two healthy ones and one whose service exits.
 func Sets() []Set {
 	return []Set{
 		{"1.0.0", []Bundle{{"hello", "hello", "ok"}, {"ticker", "plain", "ok"}}},
@@ -35,9 +35,9 @@ func Sets() []Set {
 	}
 }
 
-// Make packs all sets into output, of programs for one architecture (as Go names it), signed with a key of the demo's
-// own that it makes at the first run: output/keys/demo and output/keys/demo.pub. Beside them it puts two that are
-// damaged. bin is where the packers are. Each command is shown on w.
+// Make packs all sets into output, with programs for one architecture (as Go calls it). They are signed with the demo's
+// own key, which the first run makes: output/keys/demo and output/keys/demo.pub. It also makes two damaged sets. bin is
+// the folder of the packers. Each command is shown on w.
 func Make(bin, output, arch string, w io.Writer) error {
 	m := maker{bin: bin, output: output, arch: arch, show: w}
 	if err := m.key(); err != nil {
@@ -68,7 +68,7 @@ func (m maker) at(parts ...string) string {
 	return filepath.Join(append([]string{m.output}, parts...)...)
 }
 
-// key makes the demo's signing key unless it is there.
+// key makes the demo's signing key, unless it exists.
 func (m maker) key() error {
 	if err := os.MkdirAll(m.at("keys"), 0o700); err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Many packs a set of that many bundles, each with the plain service of v1.0.0, which Make has put into output, under a
-// name of its own. It returns the set's file, in dir.
+// Many packs a set with that many bundles into dir. Each has the plain service of v1.0.0, which Make has put into
+// output, under a name of its own. It returns the set's file.
 func Many(bin, output string, bundles int, dir string) (string, error) {
 	m := maker{bin: bin, output: output, show: io.Discard}
 	key, in := m.at("keys", "demo"), filepath.Join(dir, "bundles")

@@ -37,7 +37,8 @@ func build(t *testing.T) string {
 
 var progressLine = regexp.MustCompile(`^progress (receiving|publishing|reused) (\d+) (\d+)$`)
 
-// A client of another implementation stages a set, is called while it does, and sees what our own client sees.
+// TestClientInCXX has a client of another implementation stage a set and receive callbacks during the stage. It must
+// see the same as our own client.
 func TestClientInCXX(t *testing.T) {
 	need(t, "capnp --version", "capnpc-c++ --version", "g++ --version", "pkg-config --exists capnp-rpc")
 	client := build(t)
@@ -72,7 +73,7 @@ func TestClientInCXX(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 
-	// Refusals are data in any language.
+	// Refusals must be readable in any language.
 	for set, reason := range map[string]string{"bad-digest.nxs": "digest-mismatch",
 		"bad-signature.nxs": "invalid-signature"} {
 		out := strings.TrimSpace(string(run(t, nil, client, socket, s.set(set))))

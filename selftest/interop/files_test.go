@@ -12,14 +12,14 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A file is one of ours, with the type it has in the schemas and our reader for it.
+// A file is one of our files, with its type in the schemas and our reader for it.
 type file struct {
 	name, schema, kind string
 	raw                []byte
-	rewrite            func(raw []byte) ([]byte, error) // reads it and writes it again
+	rewrite            func(raw []byte) ([]byte, error) // reads the file and writes it again
 }
 
-// files are the golden ones of the first version: what they are is fixed.
+// files returns the golden files of the first version, whose content is fixed.
 func files(t *testing.T) []file {
 	t.Helper()
 	read := func(name string) []byte {
@@ -61,7 +61,8 @@ func files(t *testing.T) []file {
 	}
 }
 
-// The reference implementation reads our files, writes them as we do, and we read what it writes.
+// TestFilesInCXX has the reference implementation read our files and write them; the output must equal ours, and our
+// readers must accept it.
 func TestFilesInCXX(t *testing.T) {
 	need(t, "capnp --version")
 	std := annotations(t)
@@ -71,7 +72,7 @@ func TestFilesInCXX(t *testing.T) {
 				args := append([]string{verb, "--no-standard-import", "-I", std}, more...)
 				return run(t, stdin, "capnp", append(args, filepath.Join(schemas, f.schema), f.kind)...)
 			}
-			// By way of JSON: its own text form does not read all bytes of Data back that it writes (0.9.2).
+			// Through JSON, because version 0.9.2 cannot read all Data values in the text form that it writes.
 			text := capnp(f.raw, "convert", "binary:json")
 			theirs := capnp(text, "convert", "json:binary")
 			if again := capnp(theirs, "convert", "binary:json"); !bytes.Equal(again, text) {
@@ -87,7 +88,7 @@ func TestFilesInCXX(t *testing.T) {
 			if !bytes.Equal(capnp(ours, "convert", "binary:json"), text) {
 				t.Errorf("what we make of its bytes is another %s", f.kind)
 			}
-			// A segment for almost every object: what other writers may send us.
+			// One segment for almost every object, which other writers may produce.
 			scattered := capnp(text, "convert", "--segment-size=1", "json:binary")
 			if ours, err = f.rewrite(scattered); err != nil || !bytes.Equal(ours, f.raw) {
 				t.Errorf("out of %d segments we read another %s: %v", 1+binary.LittleEndian.Uint32(scattered), f.kind,
@@ -100,7 +101,7 @@ func TestFilesInCXX(t *testing.T) {
 	}
 }
 
-// framed puts the table of one segment in front of a canonical message, which has none.
+// framed adds a segment table to a canonical message, which has none.
 func framed(segment []byte) []byte {
 	table := binary.LittleEndian.AppendUint32(make([]byte, 4), uint32(len(segment)/8))
 	return append(table, segment...)

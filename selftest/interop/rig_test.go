@@ -16,14 +16,14 @@ import (
 	"nexus/selftest/watch"
 )
 
-// patience ends a process that hangs; reaching it is a failure.
+// patience bounds each wait for a process.
 const patience = 5 * time.Minute
 
-// schemas is where ours are.
+// schemas is the folder of our schemas.
 const schemas = "../../schema"
 
-// need skips a test on a machine without the reference implementation, and says what would bring it. CI has to have it.
-// A probe is a command that succeeds where the thing is there: a library has no program to look for.
+// need skips a test on a machine without the reference implementation, and says how to install it. In CI it fails
+// instead. A probe is a command that succeeds if the thing is installed, because a library has no program to look for.
 func need(t *testing.T, probes ...string) {
 	t.Helper()
 	for _, probe := range probes {
@@ -38,7 +38,7 @@ func need(t *testing.T, probes ...string) {
 	}
 }
 
-// run runs a program and returns what it printed.
+// run runs a program and returns its standard output.
 func run(t *testing.T, stdin []byte, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -51,25 +51,25 @@ func run(t *testing.T, stdin []byte, name string, args ...string) []byte {
 	return out.Bytes()
 }
 
-// annotations is the folder with go.capnp, which our schemas import.
+// annotations returns the folder with go.capnp, which our schemas import.
 func annotations(t *testing.T) string {
 	t.Helper()
 	module := strings.TrimSpace(string(run(t, nil, "go", "list", "-m", "-f", "{{.Dir}}", "capnproto.org/go/capnp/v3")))
 	return filepath.Join(module, "std")
 }
 
-// A system is one that runs on this host.
+// A system runs on this host.
 type system struct {
 	t    *testing.T
 	dir  string
-	demo string // its sets
+	demo string // folder of its sets
 	bin  string
 }
 
 // boot builds everything and starts a system from the demo's first set.
 func boot(t *testing.T) system {
 	t.Helper()
-	root, err := os.MkdirTemp("", "interop-") // short: the C++ library takes socket paths as the kernel does
+	root, err := os.MkdirTemp("", "interop-") // short, for the limit on socket paths
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func boot(t *testing.T) system {
 
 func (s system) set(name string) string { return filepath.Join(s.demo, name) }
 
-// nx is what the operator's own program says.
+// nx runs the operator's own program and returns its output.
 func (s system) nx(args ...string) string {
 	s.t.Helper()
 	return string(run(s.t, nil, filepath.Join(s.bin, "nx"), append([]string{"--dir", s.dir}, args...)...))

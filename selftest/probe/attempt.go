@@ -6,38 +6,38 @@ import (
 	"syscall"
 )
 
-// An attempt is one thing that a confined process must not be able to do. It is made so that it does no harm where it
-// is not refused: most have an argument that the kernel finds wrong after it has found the caller allowed.
+// An attempt is something that a confined process must not be able to do. It does no harm if it is not refused: most
+// attempts have an argument that the kernel rejects after it has checked the caller's permissions.
 type attempt struct {
 	name string
 	try  func(p *prey) error
-	want syscall.Errno // how the kernel refuses it
-	// except are the kinds of process that it is granted to.
+	want syscall.Errno // the error with which the kernel refuses it
+	// except lists the kinds of process that may do it.
 	except []string
 }
 
-// A prey is what is around the probe for it to attack, made by who starts it.
+// A prey holds the probe's targets. The process that starts the probe makes them.
 type prey struct {
-	Parent int // the process that starts it
-	// a folder that everybody may write, outside of all rules; `secret` in it can be read and written by everybody
+	Parent int // the process that started it
+	// A folder outside all rules that everybody may write to. Its file `secret` is readable and writable for everybody.
 	Dir      string
-	Granted  map[string]string // the folders that rows name, by name
-	Unix     string            // a socket in Dir that listens
-	Abstract string            // an abstract socket that listens
-	TCP, UDP int               // ports of 127.0.0.1 that listen
+	Granted  map[string]string // the folders granted by rows of the authority table, by name
+	Unix     string            // a listening socket in Dir
+	Abstract string            // a listening abstract socket
+	TCP, UDP int               // listening ports of 127.0.0.1
 }
 
-// An outcome is how one attempt went.
+// An outcome is the result of one attempt.
 type outcome struct {
 	Name  string
-	Errno int // 0: it got through
+	Errno int // 0: it succeeded
 	Want  int
 }
 
-// refused tells whether the kernel refused it in the way it should.
+// refused reports whether the kernel refused the attempt with the expected error.
 func (o outcome) refused() bool { return o.Errno == o.Want }
 
-// attack makes all attempts that are not granted to this kind of process.
+// attack makes all attempts that this kind of process must not be able to make.
 func attack(kind string, p *prey) []outcome {
 	var all []outcome
 	for _, a := range attempts() {
@@ -59,7 +59,7 @@ func (a attempt) granted(kind string) bool {
 	return false
 }
 
-// errnoOf is 0 where the attempt got through.
+// errnoOf returns the error number of err, or 0 if the attempt succeeded.
 func errnoOf(err error) syscall.Errno {
 	var errno syscall.Errno
 	switch {
@@ -74,7 +74,7 @@ func errnoOf(err error) syscall.Errno {
 	}
 }
 
-// attempts are all, by what they go for.
+// attempts returns all attempts, grouped by target.
 func attempts() []attempt {
 	var all []attempt
 	for _, list := range [][]attempt{files(), sockets(), processes(), threads(), kernel(), powers()} {

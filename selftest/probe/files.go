@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// files go for files by path: of the system's neighbours, of the machine, of other processes.
+// files returns attempts on files by path: the system's own, the machine's, and those of other processes.
 func files() []attempt {
 	at := func(p *prey, name string) string { return filepath.Join(p.Dir, name) }
 	opening := func(name string, path func(p *prey) string, flags int) attempt {
@@ -103,7 +103,7 @@ func files() []attempt {
 	return all
 }
 
-// closing turns a call that makes a descriptor into an attempt.
+// closing turns a call that returns a descriptor into an attempt.
 func closing(fd int, err error) error {
 	if err == nil {
 		unix.Close(fd)

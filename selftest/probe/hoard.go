@@ -11,20 +11,20 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Parts of a payload that takes more memory than all of a bundle may have.
+// Parts of a payload that takes more memory than a whole bundle may have.
 const (
-	partShared = "hoard-shared" // memory that it shares with nobody yet, which is no private memory
-	partMany   = "hoard-many"   // by copies of itself, each of which has less than a process may
-	partOne    = "hoard-one"    // one of these
+	partShared = "hoard-shared" // shared memory that only one process has mapped, which is not private memory
+	partMany   = "hoard-many"   // starts copies of itself, each of which stays below the limit of a process
+	partOne    = "hoard-one"    // one of these copies
 )
 
-// How much is taken: over the bound of a bundle, and of several processes that are each under it.
+// How much memory is taken: more than a bundle may have, by one process or by several that each stay below it.
 const (
 	hoard  = 768 << 20
 	copies = 6
 )
 
-// hoarding takes memory and says when it has it.
+// hoarding takes memory and reports when it has it.
 func hoarding(part string, out io.Writer) (err error) {
 	switch part {
 	case partShared:
@@ -40,11 +40,11 @@ func hoarding(part string, out io.Writer) (err error) {
 	if _, err = fmt.Fprintln(out, part); err != nil || part != partOne {
 		return err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin) // it has it until its starter ends
+	_, err = io.Copy(io.Discard, os.Stdin) // keeps it until the starter ends
 	return err
 }
 
-// take has the kernel give every page.
+// take writes to each page, so that the kernel must provide it.
 func take(size, kind int) error {
 	memory, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, kind|unix.MAP_ANONYMOUS)
 	if err != nil {
@@ -77,7 +77,8 @@ func takeByCopies() error {
 	return nil
 }
 
-// hoards has payloads take too much: in a group each is ended by the kernel; outside of one, for control, each gets it.
+// hoards has payloads take too much memory. In a control group, the kernel kills each of them; without one, as a
+// control, each gets the memory.
 func hoards(spawner plat.Spawner, groups *plat.Groups, payload *os.File, c plat.Confinement) ([]outcome, error) {
 	var all []outcome
 	for _, part := range []string{partShared, partMany} {

@@ -10,22 +10,21 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Parts that the probe plays, by the second word of its command line. The first is the kind of process.
+// The probe's parts, selected by the second argument. The first argument is the kind of process.
 const (
 	partAll     = "all"     // start one in each confinement; the default
 	partInside  = "inside"  // attack
-	partFree    = "free"    // start one without a confinement that attacks: the control
+	partFree    = "free"    // start one without confinement that attacks: the control
 	partStarter = "starter" // start a payload that attacks, as execd does
 )
 
-// Descriptors the probe is started with. It is handed its prey as a daemon is handed all it holds: once it has been
-// started.
+// The probe's descriptors. It gets its targets as a daemon gets its endowments: after it has been started.
 const (
-	preyFD    = 3 // what to attack, until the end of file; nothing: a start to be measured
-	programFD = 4 // a starter's payload: the probe's own program
+	preyFD    = 3 // the targets, up to the end of file; empty: only the start is measured
+	programFD = 4 // for a starter: the payload, which is the probe's own program
 )
 
-// inside attacks and says on standard output how it went.
+// inside attacks and prints the outcomes on standard output.
 func inside(kind string) error {
 	if kind != kindPayload && kind != kindFree {
 		if err := plat.Settle(kind == kindStarter); err != nil {
@@ -43,7 +42,7 @@ func inside(kind string) error {
 	return json.NewEncoder(os.Stdout).Encode(attack(kind, p))
 }
 
-// starter becomes what execd is and runs the probe from sealed memory in a payload's confinement.
+// starter confines itself as execd and runs the probe from sealed memory in a payload's confinement.
 func starter() error {
 	if err := plat.Settle(true); err != nil {
 		return err
@@ -93,7 +92,8 @@ func starter() error {
 	return json.NewEncoder(os.Stdout).Encode(outcomes)
 }
 
-// envGroups is by what a starter is told where it may make control groups; a daemon is handed the directory.
+// envGroups names the environment variable that tells a starter where it may make control groups. A daemon gets the
+// directory as an endowment.
 const envGroups = "PROBE_GROUPS"
 
 func ownGroups() (*plat.Groups, error) {

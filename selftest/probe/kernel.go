@@ -2,7 +2,7 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// kernel goes for the kernel and the machine.
+// kernel returns attempts on the kernel and the machine.
 func kernel() []attempt {
 	call := func(name string, number uintptr, arguments ...uintptr) attempt {
 		return attempt{name: name, want: unix.EPERM, try: func(*prey) error { return raw(number, arguments...) }}

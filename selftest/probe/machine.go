@@ -10,7 +10,7 @@ import (
 	"nexus/daemons/plat"
 )
 
-// asMachine does as the first process of a machine what host does on a host, and powers the machine off.
+// asMachine does as the first process of a machine what host does on a host, and then powers the machine off.
 func asMachine(out io.Writer) error {
 	if err := onMachine(out); err != nil {
 		fmt.Fprintf(out, "%s %v\n", machine.LineFatal, err)
@@ -25,7 +25,7 @@ func onMachine(out io.Writer) error {
 			return err
 		}
 	}
-	if err := os.Chmod(machine.GuestDir, 0o755); err != nil { // its prey is for everybody
+	if err := os.Chmod(machine.GuestDir, 0o755); err != nil { // the targets must be reachable for everybody
 		return err
 	}
 	dir := filepath.Join(machine.GuestDir, "probe")

@@ -16,7 +16,7 @@ func main() {
 	}
 }
 
-// run plays the part that the command line asks for.
+// run runs the part that the command line selects.
 func run(args []string, out io.Writer) error {
 	switch {
 	case os.Getpid() == 1:
@@ -47,7 +47,7 @@ func host(out io.Writer, attack func(*ground) ([]attacked, error)) error {
 	return report(dir, out, attack)
 }
 
-// report attacks from a folder and says how it went: the line that counts last.
+// report attacks from a folder and prints the outcomes, and then the line with the verdict.
 func report(dir string, out io.Writer, attack func(*ground) ([]attacked, error)) error {
 	g, stop, err := newGround(dir)
 	if err != nil {
@@ -77,7 +77,7 @@ func report(dir string, out io.Writer, attack func(*ground) ([]attacked, error))
 	return nil
 }
 
-// newGround lays the prey out in a folder.
+// newGround makes the targets in a folder.
 func newGround(dir string) (*ground, func(), error) {
 	program, err := os.Executable()
 	if err != nil {

@@ -12,17 +12,17 @@ import (
 	"nexus/daemons/plat"
 )
 
-// kindFree is a process that is not confined: the control.
+// kindFree is the process without confinement, which is the control.
 const kindFree = "free"
 
-// An attacked is how one confinement held.
+// An attacked holds the outcomes of the attempts in one confinement.
 type attacked struct {
 	kind     string
 	measures []plat.Measure
 	outcomes []outcome
 }
 
-// through are the attempts that were not refused as they should.
+// through returns the attempts that were not refused as expected.
 func (a attacked) through() []outcome {
 	var through []outcome
 	for _, o := range a.outcomes {
@@ -35,18 +35,18 @@ func (a attacked) through() []outcome {
 
 // A ground is what the probe is started with.
 type ground struct {
-	program string // its own
+	program string // the probe's own program
 	spawner plat.Spawner
 	prey    prey
 	groups  *plat.Delegation
 }
 
-// everything attacks each daemon's confinement and a payload's.
+// everything attacks from the confinement of each daemon and from that of a payload.
 func (g *ground) everything() ([]attacked, error) {
 	var all []attacked
 	for _, row := range initd.Table() {
 		if row.Confinement.Calls == "" {
-			continue // initd itself, or no process
+			continue // initd itself, or not a process
 		}
 		a, err := g.daemon(row.Name, partInside)
 		if err != nil {
@@ -74,7 +74,7 @@ func (g *ground) daemon(name, part string) (attacked, error) {
 	return g.start(name, part, &c)
 }
 
-// control attacks without any confinement: what the attempts are worth on this machine.
+// control attacks without confinement, which shows what the attempts are worth on this machine.
 func (g *ground) control() ([]attacked, error) {
 	a, err := g.start(kindFree, partInside, nil)
 	return []attacked{a}, err
@@ -108,7 +108,7 @@ func (g *ground) start(kind, part string, c *plat.Confinement) (attacked, error)
 	return a, nil
 }
 
-// run starts the probe and, once it is started, hands it its prey. What it says is read from out.
+// run starts the probe and then sends it its targets. Its output is read from out.
 func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process plat.Process, out *os.File, err error) {
 	program, err := os.Open(g.program)
 	if err != nil {
@@ -135,7 +135,7 @@ func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process p
 	}
 	process, err = g.spawner.Spawn(cmd)
 	if err == nil && p != nil {
-		err = json.NewEncoder(handed).Encode(p) // far less than a pipe holds
+		err = json.NewEncoder(handed).Encode(p) // fits into the pipe's buffer
 	}
 	if err != nil {
 		out.Close()
@@ -144,7 +144,7 @@ func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process p
 	return process, out, nil
 }
 
-// timed starts a program that does nothing, and tells how long it took to its end.
+// timed runs a program that does nothing and returns how long that took, from start to end.
 func (g *ground) timed(kind string) (time.Duration, error) {
 	var c *plat.Confinement
 	if kind != kindFree {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// powers go for more than the process has.
+// powers returns attempts to gain privileges or resources.
 func powers() []attempt {
 	call := func(name string, try func() error, except ...string) attempt {
 		return attempt{name: name, want: unix.EPERM, try: func(*prey) error { return try() }, except: except}
@@ -38,7 +38,7 @@ func everyCapability() error {
 	return raw(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])))
 }
 
-// raise asks for more than the hard limit.
+// raise tries to exceed the hard limit of a resource.
 func raise(resource int) error {
 	var now unix.Rlimit
 	if err := unix.Prlimit(0, resource, nil, &now); err != nil {

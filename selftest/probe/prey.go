@@ -6,8 +6,7 @@ import (
 	"path/filepath"
 )
 
-// lay puts out what the probe is to attack, in a new folder. The listeners are there until the returned function is
-// called.
+// lay makes the probe's targets in a new folder. The listeners stay until the returned function is called.
 func lay(dir string) (prey, func(), error) {
 	p := prey{
 		Parent: os.Getpid(), Dir: filepath.Join(dir, "prey"), Abstract: "@nexus-probe-" + filepath.Base(dir),
@@ -27,7 +26,7 @@ func lay(dir string) (prey, func(), error) {
 		if err := os.WriteFile(filepath.Join(p.Dir, name), []byte("\x7fELF"), 0o777); err != nil {
 			return p, nil, err
 		}
-		if err := os.Chmod(filepath.Join(p.Dir, name), 0o777); err != nil { // whatever the mask
+		if err := os.Chmod(filepath.Join(p.Dir, name), 0o777); err != nil { // regardless of the umask
 			return p, nil, err
 		}
 	}
@@ -38,8 +37,8 @@ func lay(dir string) (prey, func(), error) {
 	return p, stop, err
 }
 
-// listen opens all sockets. A machine without a loopback interface has no ports: then there is nobody to connect to,
-// and the probe finds that it may not even try.
+// listen opens all sockets. On a machine without a loopback interface there are no ports; the probe must still be
+// refused when it tries to connect.
 func (p *prey) listen() (func(), error) {
 	var open []interface{ Close() error }
 	stop := func() {

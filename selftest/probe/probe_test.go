@@ -15,7 +15,7 @@ import (
 	"nexus/daemons/plat"
 )
 
-// TestMain makes the test's own program the probe, when it is started as one.
+// TestMain runs the probe if the test program was started as one.
 func TestMain(m *testing.M) {
 	plat.Stage()
 	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partStarter || os.Args[1] == partFree ||
@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// build puts the probe where every user can execute it: the test's own program, which has in it what is tested. Where
-// that is not static, as daemons are, it is built anew.
+// build copies the probe to where every user can execute it: the test program, which contains the code under test. If
+// that is not static, as daemons are, build compiles it again.
 func build(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(shared(t), "probe")
@@ -52,7 +52,7 @@ func build(t testing.TB) string {
 	return path
 }
 
-// users are the one who runs the tests and, where that is root, one who is nobody.
+// users returns the user who runs the tests and, if that is root, an unprivileged one as well.
 func users() map[string]*syscall.SysProcAttr {
 	all := map[string]*syscall.SysProcAttr{"as oneself": nil}
 	if os.Geteuid() == 0 {
@@ -75,7 +75,7 @@ func probe(t *testing.T, path string, user *syscall.SysProcAttr, args ...string)
 	return string(out)
 }
 
-// machineHas skips where the kernel lacks a measure that stands alone against some attempts.
+// machineHas skips the test if the kernel lacks a mechanism that is the only protection against some attempts.
 func machineHas(t *testing.T) {
 	for _, m := range plat.PayloadConfinement(0, false).Measures() {
 		if !m.On && (m.Name == plat.MeasurePaths || m.Name == plat.MeasureSignals || m.Name == plat.MeasureCalls) {
@@ -84,7 +84,7 @@ func machineHas(t *testing.T) {
 	}
 }
 
-// TestNothingGetsThrough attacks every daemon's confinement and a payload's, with and without root.
+// TestNothingGetsThrough attacks from the confinement of each daemon and from a payload's, with and without root.
 func TestNothingGetsThrough(t *testing.T) {
 	machineHas(t)
 	path := build(t)
@@ -103,7 +103,7 @@ func TestNothingGetsThrough(t *testing.T) {
 	}
 }
 
-// TestControl makes the same attempts without a confinement: where they are refused then, too, the test above proves
+// TestControl makes the same attempts without confinement. If they are refused then, too, the test above proves
 // nothing.
 func TestControl(t *testing.T) {
 	path := build(t)
@@ -124,7 +124,7 @@ func TestControl(t *testing.T) {
 			} {
 				if (user != nil || os.Geteuid() != 0) &&
 					(attempt == "load a module from a file" || attempt == "mount the new way") {
-					continue // the kernel asks for root
+					continue // the kernel requires root for it
 				}
 				if session, _ := unix.Getsid(0); session == 0 && attempt == "begin a session" {
 					t.Log("the session's leader is outside this PID namespace: there is no group to leave to, and a leader begins no session (setsid(2))")
@@ -139,7 +139,7 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// TestWiderRowShows gives a daemon more than its row does: the probe must find it.
+// TestWiderRowShows gives a daemon more than its row of the authority table: the probe must notice.
 func TestWiderRowShows(t *testing.T) {
 	machineHas(t)
 	g, stop, err := newGround(shared(t))
@@ -179,7 +179,7 @@ func TestWiderRowShows(t *testing.T) {
 	}
 }
 
-// shared is a new folder that every user can look into.
+// shared returns a new folder that every user can read.
 func shared(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nexus-probe-test-")
@@ -193,8 +193,8 @@ func shared(t testing.TB) string {
 	return dir
 }
 
-// BenchmarkStart compares a daemon's start, from spawning to the end of a program that does nothing, with and without
-// its confinement.
+// BenchmarkStart compares the start of a daemon, from spawning to the end of a program that does nothing, with and
+// without confinement.
 func BenchmarkStart(b *testing.B) {
 	g, stop, err := newGround(shared(b))
 	if err != nil {

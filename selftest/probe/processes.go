@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kinds of process that may start others.
+// Kinds of process that may start other processes.
 const (
 	kindStarter = "execd"
 	kindPayload = "payload"
 )
 
-// processes go for other processes, and for becoming one.
+// processes returns attempts on other processes, and to become another process.
 func processes() []attempt {
 	call := func(name string, try func(p *prey) error, except ...string) attempt {
 		return attempt{name: name, want: unix.EPERM, try: try, except: except}
@@ -42,7 +42,7 @@ func processes() []attempt {
 		}),
 		call("signal another process", func(p *prey) error { return unix.Kill(p.Parent, 0) }),
 		call("signal the first process", func(*prey) error { return unix.Kill(1, 0) }),
-		// the kernel says yes where it reached nobody
+		// The kernel reports success even if the signal reached nobody.
 		call("signal everybody", func(*prey) error { return unix.Kill(-1, 0) }, kindStarter, kindPayload),
 		call("signal a thread of another", func(p *prey) error { return unix.Tgkill(p.Parent, p.Parent, 0) }),
 		call("signal a thread by number", func(p *prey) error { return raw(unix.SYS_TKILL, uintptr(p.Parent), 0) }),
@@ -73,7 +73,7 @@ func processes() []attempt {
 			kindPayload),
 		{name: "execute a program", want: unix.EACCES, except: nil, try: func(p *prey) error {
 			err := execute(p.Dir + "/program")
-			if err == unix.EPERM { // by its system calls, before its paths
+			if err == unix.EPERM { // refused by the filter, before the paths are checked
 				return unix.EACCES
 			}
 			return err
@@ -87,10 +87,10 @@ func processes() []attempt {
 	}
 }
 
-// bad is a descriptor that is none.
+// bad is an invalid descriptor.
 const bad = ^uintptr(0)
 
-// raw makes a call that the kernel finds wrong where it is not refused.
+// raw makes a system call with arguments that the kernel rejects if the call is not refused before.
 func raw(number uintptr, arguments ...uintptr) error {
 	var a [6]uintptr
 	copy(a[:], arguments)
@@ -100,14 +100,14 @@ func raw(number uintptr, arguments ...uintptr) error {
 	return nil
 }
 
-// fork asks for a process with a mix of flags that the kernel finds wrong.
+// fork tries to start a process with a combination of flags that the kernel rejects.
 func fork() error { return raw(unix.SYS_CLONE, unix.CLONE_SIGHAND) }
 
-// execute asks for a program with arguments that the kernel finds wrong once it has found the program.
+// execute tries to execute a program with arguments that the kernel rejects after it has found the program.
 func execute(path string) error {
 	name, err := unix.BytePtrFromString(path)
 	if err != nil {
 		return err
 	}
-	return raw(unix.SYS_EXECVE, uintptr(unsafe.Pointer(name)), 1, 1) // 1: no address
+	return raw(unix.SYS_EXECVE, uintptr(unsafe.Pointer(name)), 1, 1) // 1 is not a valid address
 }

@@ -4,7 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sockets go for the network, and for who listens on this machine.
+// sockets returns attempts on the network and on listeners of this machine.
 func sockets() []attempt {
 	family := func(name string, domain, kind, protocol int) attempt {
 		return attempt{name: "make a socket: " + name, want: unix.EPERM,

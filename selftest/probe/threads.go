@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// around is how many numbers of threads are tried on both sides of those that are known; atMost bounds all that are
-// tried between them.
+// around is how many thread numbers are tried on either side of the known ones; atMost bounds how many are tried
+// between them.
 const (
 	around = 200
 	atMost = 20_000
 )
 
-// threads go for single threads by their numbers, known or guessed: a signal that ends one ends the process. And they
-// go for the process group and the session, by which others are found.
+// threads returns attempts on single threads by number, known or guessed, because a signal that ends a thread ends its
+// process; and attempts on the process group and session, through which other processes can be found.
 func threads() []attempt {
 	guess := func(name string, try func(p *prey, thread int) error) attempt {
 		return attempt{name: name, want: unix.EPERM, try: func(p *prey) error { return guessing(p, try) }}
@@ -61,17 +61,18 @@ func threads() []attempt {
 	}
 }
 
-// none is a number that no process has: the largest is 1<<22 (proc_sys_kernel(5)).
+// none is a number that no process has; the largest is 1<<22 (proc_sys_kernel(5)).
 const none = 1 << 30
 
-// nobody asks for who is not there. The kernel would say so; the filter does not let it be asked.
+// nobody returns an attempt on a process that does not exist. The kernel would say so, but the filter must refuse the
+// call first.
 func nobody(name string, number uintptr, arguments ...uintptr) attempt {
 	return attempt{name: name, want: unix.EPERM, except: []string{kindStarter},
 		try: func(*prey) error { return queue(number, append(arguments, 0)...) }}
 }
 
-// guessing tries every number around the own and those of the starters. What reaches anybody else gets through; that
-// nobody has a number counts as refused where another was.
+// guessing tries all numbers around those of this process and its starters. It succeeds if it reaches another process.
+// A number that nobody has counts as refused if another was refused.
 func guessing(p *prey, try func(p *prey, thread int) error) error {
 	own, known := os.Getpid(), []int{os.Getpid(), os.Getppid(), p.Parent}
 	first, last := own, own
@@ -81,7 +82,7 @@ func guessing(p *prey, try func(p *prey, thread int) error) error {
 	outcome := error(unix.ESRCH)
 	for thread := max(1, first, last-atMost); thread <= last; thread++ {
 		if unix.Tgkill(own, thread, 0) == nil {
-			continue // a thread of the probe's
+			continue // one of the probe's own threads
 		}
 		switch err := try(p, thread); err {
 		case nil:
@@ -94,7 +95,7 @@ func guessing(p *prey, try func(p *prey, thread int) error) error {
 	return outcome
 }
 
-// leaving is EPERM where the process is in the group in which it was started, whatever it was told.
+// leaving returns EPERM if the process is still in the group in which it was started, whatever the call returned.
 func leaving(err error) error {
 	session, failed := unix.Getsid(0)
 	if group := unix.Getpgrp(); err == nil && failed == nil && group == os.Getpid() && session != os.Getpid() {
@@ -103,7 +104,8 @@ func leaving(err error) error {
 	return err
 }
 
-// queue is rt_sigqueueinfo(2) and the like: a signal from this process, with a value. Its address is the last argument.
+// queue returns an attempt with rt_sigqueueinfo(2) or a similar call: a signal from this process, with a value. The
+// address of the value is the last argument.
 func queue(number uintptr, arguments ...uintptr) error {
 	info := &unix.Siginfo{Code: siQueue}
 	var pinner runtime.Pinner

@@ -6,16 +6,16 @@ import (
 	"net"
 )
 
-// A control is QEMU's own control connection (QEMU Machine Protocol): JSON values, one answer to each command, events
-// between them. It is written here because the libraries for it bring a whole management layer along, for a handful of
-// commands and three events.
+// A control is QEMU's control connection (QEMU Machine Protocol): JSON values, one answer to each command, and events
+// in between. It is implemented here because the existing libraries bring a whole management layer, and a handful of
+// commands and three events are needed.
 type control struct {
 	socket net.Conn
 	tell   func(event)
-	over   chan struct{} // closed when QEMU has closed it
+	over   chan struct{} // closed when QEMU has closed the connection
 }
 
-// An event is something that happened to the machine.
+// An event is a message from QEMU about the machine.
 type event struct {
 	Name string `json:"event"`
 	Data struct {
@@ -29,7 +29,7 @@ func newControl(socket net.Conn, tell func(event)) *control {
 	return &control{socket: socket, tell: tell, over: make(chan struct{})}
 }
 
-// run begins the conversation and passes on events until QEMU ends it. Greetings and answers have no event's name.
+// run starts the conversation and passes on events until QEMU ends it. Greetings and answers have no event name.
 func (c *control) run() {
 	defer close(c.over)
 	c.command("qmp_capabilities")
@@ -46,13 +46,13 @@ func (c *control) run() {
 	}
 }
 
-// quit has QEMU end the machine and itself. Where it is gone already there is nothing to end.
+// quit has QEMU end the machine and itself. It does nothing if QEMU has ended already.
 func (c *control) quit() { c.command("quit") }
 
-// reset has QEMU start the machine anew, as by its reset button.
+// reset resets the machine, as its reset button would.
 func (c *control) reset() { c.command("system_reset") }
 
-// onReboot says what becomes of the machine when it is reset: it starts anew, or that is its end.
+// onReboot sets what happens when the machine is reset: it restarts, or it ends.
 func (c *control) onReboot(again bool) {
 	action := "shutdown"
 	if again {
@@ -61,7 +61,7 @@ func (c *control) onReboot(again bool) {
 	c.command("set-action", "reboot", action)
 }
 
-// command gives an order; arguments are names and values in turns. QEMU carries out one after the other.
+// command sends a command; arguments are alternating names and values. QEMU executes commands in order.
 func (c *control) command(name string, arguments ...string) {
 	order := map[string]any{"execute": name}
 	if len(arguments) > 0 {

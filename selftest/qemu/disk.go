@@ -9,17 +9,17 @@ import (
 	"nexus/daemons/initd/machine"
 )
 
-// A Disk is a machine's state disk: a raw image in a file of this host.
+// A Disk is a machine's state disk: a raw image in a file on this host.
 type Disk struct {
-	File  string // empty: the machine has none
-	Cache string // QEMU's word for what becomes of a write before the guest asks for it to be durable; empty: writeback
-	Log   string // a file that gets every write and flush, in the format of the kernel's dm-log-writes; empty: none
+	File  string // empty: the machine has no disk
+	Cache string // QEMU's cache mode; empty: writeback
+	Log   string // a file that records all writes and flushes, in the format of the kernel's dm-log-writes; empty: none
 }
 
-// DefaultDiskSize is how many bytes a new disk has.
+// DefaultDiskSize is the size of a new disk, in bytes.
 const DefaultDiskSize = 512 << 20
 
-// MakeDisk makes a blank disk of that many bytes, unless the file is there. It takes no space before it is written to.
+// MakeDisk makes a blank sparse disk of size bytes, unless the file exists.
 func MakeDisk(file string, size int64) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -34,7 +34,8 @@ func MakeDisk(file string, size int64) error {
 	return nil
 }
 
-// args are QEMU's for the disk. What the guest gives back, or fills with zeros, takes no space in the file.
+// args returns QEMU's arguments for the disk. Blocks that the guest discards or fills with zeros take no space in the
+// file.
 func (d Disk) args() []string {
 	if d.File == "" {
 		return nil

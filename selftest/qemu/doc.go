@@ -1,6 +1,6 @@
-// Package qemu runs a guest under QEMU: it starts the machine, carries its console out, and lets operators of this host
-// in over a virtio-serial port as over a local control socket.
+// Package qemu runs a guest under QEMU: it starts the machine, passes on its console, and lets operators on this host
+// reach the guest over a virtio-serial port as if over a local control socket.
 //
-// It owns one process, QEMU, which does not outlive it, and one folder of sockets. What a guest prints and does is for
-// others to judge.
+// It owns one process, QEMU, which does not outlive it, and one folder of sockets. It does not judge what a guest
+// prints or does.
 package qemu

@@ -16,21 +16,21 @@ import (
 	"nexus/selftest/watch"
 )
 
-// A Guest is a machine that was started. It is a watch.System.
+// A Guest is a running machine. It implements watch.System.
 type Guest struct {
 	process *watch.Process
 	control *control
 	waker   *waker
 	way     *way
-	sockets string // folder of QEMU's sockets, for us alone
+	sockets string // folder of QEMU's sockets, private to this user
 
 	mu     sync.Mutex
-	end    string   // how the machine ended, in QEMU's words; empty while it runs
-	resets []string // why it started anew, in QEMU's words, in order
+	end    string   // how the machine ended, in QEMU's terms; empty while it runs
+	resets []string // why it was reset, in QEMU's terms, in order
 }
 
-// Start starts a machine. Operators find it at the socket `control.sock` in dir; empty: they do not. The caller calls
-// Wait.
+// Start starts a machine. Operators reach it through the socket `control.sock` in dir, unless dir is empty. The caller
+// must call Wait.
 func Start(m Machine, dir string) (*Guest, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("cannot start guest: %w", err)
@@ -47,10 +47,10 @@ func Start(m Machine, dir string) (*Guest, error) {
 	return g, nil
 }
 
-// maxFolder is how long the path of a folder for sockets may be: a socket's address has 108 bytes (unix(7)).
+// maxFolder bounds the length of the path of the socket folder: the address of a socket has 108 bytes (unix(7)).
 const maxFolder = 90
 
-// socketFolder makes a folder whose path is short, whatever that of the system is.
+// socketFolder makes a folder with a short path, however long that of the system's folder is.
 func socketFolder() (string, error) {
 	parent := os.TempDir()
 	if len(parent) > maxFolder-len("/nexus-guest-0123456789") {
@@ -81,7 +81,7 @@ func (g *Guest) start(m Machine, dir string) error {
 		return err
 	}
 	g.waker = newWaker(g.process.Console(), m.Wake, func() {
-		g.control.onReboot(true) // also for the reset that firmware of amd64 follows this one with
+		g.control.onReboot(true) // also for the reset by amd64 firmware that follows this one
 		g.control.reset()
 	}, func() { g.control.onReboot(m.Reboots) })
 	g.waker.started()
@@ -90,7 +90,7 @@ func (g *Guest) start(m Machine, dir string) error {
 	return nil
 }
 
-// event takes what QEMU says about the machine.
+// event handles an event of the machine.
 func (g *Guest) event(e event) {
 	switch {
 	case e.Name == "SHUTDOWN":
@@ -107,21 +107,21 @@ func (g *Guest) event(e event) {
 	}
 }
 
-// Console is what the guest prints on its first serial line.
+// Console returns the output on the guest's first serial line.
 func (g *Guest) Console() io.Reader { return g.waker }
 
-// Operator is the guest's own, once it answers; the caller releases it.
+// Operator waits for the guest's Operator and returns it. The caller releases it.
 func (g *Guest) Operator(ctx context.Context) (operator.Operator, error) {
 	client, err := g.way.operator(ctx)
 	return operator.Operator(client), err
 }
 
-// Port is this host's end of one of the machine's further ports.
+// Port returns this host's end of one of the machine's extra ports.
 func (g *Guest) Port(name string) (net.Conn, error) {
 	return net.Dial("unix", filepath.Join(g.sockets, name))
 }
 
-// Shutdown asks the system in the guest to stop, as `nx shutdown` does; the guest then powers its machine off.
+// Shutdown asks the system in the guest to stop, as `nx shutdown` does. The guest then powers the machine off.
 func (g *Guest) Shutdown(ctx context.Context) error {
 	system, err := g.Operator(ctx)
 	if err != nil {
@@ -134,30 +134,30 @@ func (g *Guest) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Stop ends the machine as if its power were cut, but for what it has written to its disk: QEMU sees to that.
+// Stop ends the machine as a power cut would, except that what it has written to its disk is kept.
 func (g *Guest) Stop() { g.control.quit() }
 
-// Reset starts the machine anew, as by its reset button: the guest is not asked. Of its memory nothing is left.
+// Reset resets the machine, as its reset button would. The guest is not asked, and its memory is lost.
 func (g *Guest) Reset() { g.control.reset() }
 
-// Resets are why the machine has started anew so far, in order and in QEMU's words: `guest-reset` where the guest asked
-// for it, also by a panic or its watchdog, `host-qmp-system-reset` where Reset did.
+// Resets returns why the machine was reset so far, in order and in QEMU's terms: `guest-reset` if the guest did it,
+// including by a panic or its watchdog; `host-qmp-system-reset` for Reset.
 func (g *Guest) Resets() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.resets)
 }
 
-// Kill ends QEMU at once: for the machine, its power is cut. What it has not written to its disk yet is lost.
+// Kill kills QEMU, which is a power cut for the machine. What it has not written to its disk yet is lost.
 func (g *Guest) Kill() { g.process.Kill() }
 
 // Done is closed when QEMU has ended.
 func (g *Guest) Done() <-chan struct{} { return g.process.Done() }
 
-// errRestarted says why a machine ended that wanted to start again and was not to.
+// errRestarted reports that a machine ended because it tried to restart and was not allowed to.
 var errRestarted = errors.New("the guest restarted itself unexpectedly")
 
-// Wait waits for QEMU's end and returns how the machine ended: nil when the guest has powered it off.
+// Wait waits for QEMU's end. It returns nil if the guest powered the machine off.
 func (g *Guest) Wait() error {
 	err := g.process.Wait()
 	<-g.control.over
@@ -167,13 +167,13 @@ func (g *Guest) Wait() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("QEMU %w", err)
-	// the test device that riscv64 is powered off by ends QEMU without a word
+	// The test device that powers riscv64 off ends QEMU without an event.
 	case g.end == "guest-shutdown", g.end == "":
 		return nil
 	case g.end == "guest-reset", g.end == "guest-panic":
 		return errRestarted
 	default:
-		return fmt.Errorf("QEMU stopped it (%s)", g.end)
+		return fmt.Errorf("the machine ended: %s", g.end)
 	}
 }
 

@@ -17,31 +17,31 @@ const (
 	processors    = 2
 )
 
-// minMemory is how many MiB a machine must have for its kernel to get as far as to say that it has too few.
+// minMemory is the least memory, in MiB, with which a kernel gets far enough to report that its memory is too small.
 const minMemory = 128
 
-// A Machine says how to run a guest.
+// A Machine describes a guest and how to run it.
 type Machine struct {
-	Arch    string        // as Go names it
-	Kernel  kernel.Cached // what to start
+	Arch    string        // as Go calls it
+	Kernel  kernel.Cached // the kernel to start
 	Image   string        // its initramfs
 	Memory  int           // MiB
-	Args    []string      // for the first process, beyond what the image says
-	Console string        // extra kernel parameters, such as where the console is; empty: the first serial line
-	KVM     bool          // let the host's processor run the guest; by default it is emulated
-	Disk    Disk          // its state disk; without one, what it remembers is in its memory
-	Ports   []string      // names of further virtio-serial ports: see Guest.Port
-	Reboots bool          // a guest that restarts its machine gets it restarted; else that is its end
-	Wake    time.Duration // how long its kernel may take before the machine is reset; 0: DefaultWake
+	Args    []string      // for the first process, in addition to those in the image
+	Console string        // extra kernel parameters, such as the console; empty: the first serial line
+	KVM     bool          // use the host's processor; by default the processor is emulated
+	Disk    Disk          // its state disk; without one, its state is in its memory
+	Ports   []string      // names of extra virtio-serial ports: see Guest.Port
+	Reboots bool          // whether the machine restarts when the guest reboots; otherwise it ends
+	Wake    time.Duration // how long the kernel may take before the machine is reset; 0: DefaultWake
 }
 
-// descriptors QEMU inherits.
+// Descriptors that QEMU inherits.
 const fdControl = 3
 
-// portName is how QEMU's side calls the operators' port; its events name it.
+// portName is QEMU's name for the operators' port, which its events use.
 const portName = "operator"
 
-// check refuses what could only end in silence.
+// check refuses machines that would fail without a message.
 func (m Machine) check() error {
 	if m.Memory < minMemory {
 		return fmt.Errorf("%d MiB of memory are too few for a guest: it needs %d MiB, and is at ease with %d", m.Memory,
@@ -50,7 +50,7 @@ func (m Machine) check() error {
 	return nil
 }
 
-// args is QEMU's command line. sockets is the folder for its sockets.
+// args returns QEMU's command line. sockets is the folder for its sockets.
 func (m Machine) args(sockets string) []string {
 	args := []string{
 		"-nodefaults", "-no-user-config", "-display", "none",
@@ -85,13 +85,13 @@ func (m Machine) args(sockets string) []string {
 	return args
 }
 
-// amd64CPU is all that the emulator can do but CMPXCHG16B: QEMU 7.2 spoils the flags when two processors are emulated
-// at once, and kernels that use it end in a double fault within a few boots.
+// amd64CPU is everything that the emulator supports except CMPXCHG16B: QEMU 7.2 corrupts the flags when it emulates two
+// processors, and kernels that use it end in a double fault within a few boots.
 const amd64CPU = "max,-cx16"
 
-// threads is how QEMU runs the processors. An amd64 kernel patches its own code while all of them run, under cover of a
-// breakpoint; with a thread each, QEMU may show one of them the breakpoint after the cover is gone, and the kernel dies
-// (seen once in some hundred boots).
+// threads returns how QEMU runs the processors. An amd64 kernel patches its own code while all processors run,
+// protected by a breakpoint. With one thread per processor, QEMU may run into the breakpoint on one of them after the
+// protection has ended, and the kernel dies (seen once in some hundred boots).
 func threads(arch string) string {
 	if arch == "amd64" {
 		return "single"
@@ -106,12 +106,12 @@ func machineType(arch string) string {
 	return "q35"
 }
 
-// value is a text as QEMU takes it for the value of an option.
+// value escapes a text as the value of a QEMU option.
 func value(text string) string { return strings.ReplaceAll(text, ",", ",,") }
 
 func portSocket(folder string) string { return filepath.Join(folder, "port") }
 
-// kernelLine is the kernel's command line. What stands behind `--` is for the first process.
+// kernelLine returns the kernel's command line. Everything after `--` is for the first process.
 func (m Machine) kernelLine() string {
 	console := m.Console
 	if console == "" {
@@ -121,17 +121,18 @@ func (m Machine) kernelLine() string {
 		fmt.Sprintf("%#x", m.markAt())}, m.Args...), " ")
 }
 
-// What is kept of the machine's memory for the mark: at a place that neither kernel, image nor firmware use at a start.
-// A reset leaves it alone.
+// The part of the machine's memory that is reserved for the mark. It is at an address that kernel, image and firmware
+// do not use during a start, and a reset does not clear it.
 //
-// On riscv64 QEMU has the tree of devices in the last 2 MiB, so the kernel is given all but the last 3, and the mark is
-// in the one between. On amd64 it is behind the place where the kernel unpacks itself, and before that of its image.
+// On riscv64 QEMU puts the device tree into the last 2 MiB, so the kernel gets all memory except the last 3 MiB, and
+// the mark is in the MiB in between. On amd64 the mark is after the place to which the kernel unpacks itself, and
+// before that of its image.
 const (
-	riscvMemory = 0x8000_0000 // where the machine's memory begins
+	riscvMemory = 0x8000_0000 // start of the machine's memory
 	markHole    = 64 << 10
 )
 
-// markAt is the physical address of the mark.
+// markAt returns the physical address of the mark.
 func (m Machine) markAt() uint64 {
 	size := uint64(m.Memory) << 20
 	if m.Arch == "riscv64" {
@@ -140,11 +141,11 @@ func (m Machine) markAt() uint64 {
 	return size / 4 * 3
 }
 
-// hole is the kernel's parameter that keeps the mark's place from it.
+// hole returns the kernel parameter that reserves the memory of the mark.
 func (m Machine) hole() string {
 	if m.Arch == "riscv64" {
 		return fmt.Sprintf("mem=%dM", m.Memory-3)
 	}
-	// after a reset the emulated timer may fail the kernel's check
+	// After a reset, the emulated timer may fail the kernel's check.
 	return fmt.Sprintf("memmap=%d$%#x no_timer_check", markHole, m.markAt())
 }

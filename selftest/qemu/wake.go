@@ -10,34 +10,35 @@ import (
 	"nexus/daemons/initd/machine"
 )
 
-// DefaultWake is how long a kernel may take to its first process. One takes a few seconds on a machine that does
-// nothing else, and one that was only slow loses what it had done so far.
+// DefaultWake is how long a kernel may take until its first process. On an idle machine that takes a few seconds. If a
+// kernel was only slow, the reset makes it start over.
 const DefaultWake = 30 * time.Second
 
-// maxWakes is how often a machine is reset for its kernel; after that it is left to whoever waits for it.
+// maxWakes is how often a machine is reset because of its kernel. After that, the caller's own timeout applies.
 const maxWakes = 2
 
-// LineWake is what the console gets for a reset of that kind, as a line of its own before what the machine says next.
+// LineWake is added to the console for such a reset, as a line before the machine's next output.
 const LineWake = "qemu: no first process, the machine is reset"
 
-// A waker resets a machine whose kernel does not get to its first process. Under QEMU 7.2, with a thread for each of
+// A waker resets a machine whose kernel does not reach its first process. Under QEMU 7.2, with one thread for each of
 // two processors, a riscv64 kernel hangs once in some hundred starts: one processor was seen beyond the end of its
-// kernel stack, the other without page tables. That is no fault of what is tested, and nothing of the machine is lost:
-// no driver of a disk is loaded before there is a first process.
+// kernel stack, the other without page tables. That is no fault of the system under test, and the reset loses nothing,
+// because the disk's driver is loaded by the first process.
 //
-// It is a reader of the console, since there the first process is seen: somebody has to read it.
+// The waker is a reader of the console, because the first process is detected there. The console must therefore be
+// read.
 type waker struct {
 	console io.Reader
 	patient time.Duration
 	reset   func()
-	awake   func() // after a reset, once there is a first process
+	awake   func() // called if the first process appears after a reset
 
 	mu    sync.Mutex
-	line  []byte      // the console's last line, as far as it is known
+	line  []byte      // the last line of the console, as far as it has been read
 	timer *time.Timer // runs from a start to the first process
 	wakes int
-	woken bool   // since there was a first process
-	say   []byte // for the console's reader
+	woken bool   // reset since the last first process
+	say   []byte // text for the console's reader
 }
 
 func newWaker(console io.Reader, patient time.Duration, reset, awake func()) *waker {
@@ -47,7 +48,7 @@ func newWaker(console io.Reader, patient time.Duration, reset, awake func()) *wa
 	return &waker{console: console, patient: patient, reset: reset, awake: awake}
 }
 
-// started says that the machine starts, anew or for the first time.
+// started records that the machine starts, for the first time or after a reset.
 func (w *waker) started() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,7 +58,7 @@ func (w *waker) started() {
 	}
 }
 
-// over says that there is nothing to wait for.
+// over stops waiting for the first process.
 func (w *waker) over() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,7 +72,7 @@ func (w *waker) stop() {
 	}
 }
 
-// wake resets the machine, unless its first process was seen while this was about to begin.
+// wake resets the machine, unless the first process has appeared meanwhile.
 func (w *waker) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +101,7 @@ func (w *waker) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// said is what the console's reader is told between what the machine says.
+// said copies pending text into p, to be read before the machine's next output.
 func (w *waker) said(p []byte) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,7 +110,7 @@ func (w *waker) said(p []byte) int {
 	return n
 }
 
-// see looks for the first process among the lines.
+// see looks for the first process in the console's output.
 func (w *waker) see(text []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// A machine whose first process is not seen in time is reset, a bounded number of times, and the console says so.
+// TestWaker checks that a machine whose first process is not seen in time is reset, at most maxWakes times, and that
+// the console says so.
 func TestWaker(t *testing.T) {
 	for name, c := range map[string]struct {
-		console []string // what each read brings; empty: more than a minute passes
-		resets  int      // the machine's own, a while after
-		want    int      // how often the waker resets it
-		awake   int      // how often it says that this helped
+		console []string // what each read returns; empty: more than a minute passes
+		resets  int      // the machine's own resets, a while later
+		want    int      // expected resets by the waker
+		awake   int      // expected calls that report success
 	}{
 		"a kernel that hangs":          {[]string{"firmware\r\n"}, 0, maxWakes, 0},
 		"one that hangs after a reset": {[]string{"firmware\r\ninit: first process on riscv64\r\n"}, 1, maxWakes, 0},
@@ -30,7 +31,7 @@ func TestWaker(t *testing.T) {
 				reads, console := make(chan string), &strings.Builder{}
 				w = newWaker(lines(reads), time.Minute, func() {
 					wakes++
-					go w.started() // as QEMU's event has it
+					go w.started() // as on QEMU's event
 				}, func() { awake++ })
 				go io.Copy(console, w)
 				w.started()
@@ -57,7 +58,7 @@ func TestWaker(t *testing.T) {
 	}
 }
 
-// No reset comes after the machine's end.
+// TestWakerIsOver checks that the machine is not reset after its end.
 func TestWakerIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWaker(strings.NewReader(""), time.Minute, func() { t.Error("reset") }, nil)
@@ -67,7 +68,7 @@ func TestWakerIsOver(t *testing.T) {
 	})
 }
 
-// lines is a console that has what is sent to it, and a line's end at its own.
+// lines is a console that returns the lines sent to it. It ends when the channel is closed.
 type lines chan string
 
 func (l lines) Read(p []byte) (int, error) {

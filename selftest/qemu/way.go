@@ -17,23 +17,23 @@ import (
 // Bounds on operators, as on a local control socket.
 const (
 	maxOperators = 32
-	patience     = 10 * time.Second // how long one waits for the guest to answer at all
+	patience     = 10 * time.Second // how long an operator waits for the guest to answer
 )
 
-// dialPause is how long to wait before QEMU's socket is tried again: QEMU makes it soon after its start.
+// dialPause is the pause before QEMU's socket is tried again. QEMU makes it soon after its start.
 const dialPause = 20 * time.Millisecond
 
-// A way is how operators of this host get into a guest. A port carries one connection; each operator gets one of its
-// own to this host's end of it, over which the guest's Operator is passed on.
+// A way connects operators on this host to a guest. A port carries one connection, through which the way holds the
+// guest's Operator. Each operator gets a connection of its own to this host, on which that Operator is served.
 type way struct {
 	port     string       // QEMU's socket
-	path     string       // ours, for operators
+	path     string       // the socket for operators
 	listener net.Listener // nil: no operators
 
 	mu        sync.Mutex
-	conn      *vat.Conn     // the connection through the port
-	guest     capnp.Client  // the guest's Operator; valid from its answer to the connection's end
-	turned    chan struct{} // closed and replaced when guest has become valid
+	conn      *vat.Conn     // the current connection through the port
+	guest     capnp.Client  // the guest's Operator; valid from its answer until the connection ends
+	turned    chan struct{} // closed and replaced when guest becomes valid
 	operators map[*vat.Conn]struct{}
 	closed    bool
 }
@@ -56,7 +56,7 @@ func (w *way) listen(path string) error {
 	return nil
 }
 
-// keep keeps a connection through the port, a new one whenever one has ended, until the guest is over.
+// keep maintains a connection through the port, and opens a new one when it ends, until the guest has ended.
 func (w *way) keep(over <-chan struct{}) {
 	for {
 		if socket, err := net.Dial("unix", w.port); err == nil {
@@ -77,7 +77,7 @@ func (w *way) keep(over <-chan struct{}) {
 	}
 }
 
-// begin notes the connection; it is refused when the way is closed.
+// begin registers the connection. It returns false if the way is closed.
 func (w *way) begin(conn *vat.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -89,7 +89,7 @@ func (w *way) begin(conn *vat.Conn) bool {
 	return true
 }
 
-// open lets operators through once the guest has answered. It returns earlier if the connection ends.
+// open admits operators once the guest has answered. It returns early if the connection ends.
 func (w *way) open(conn *vat.Conn) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -112,7 +112,7 @@ func (w *way) open(conn *vat.Conn) {
 	w.turned = make(chan struct{})
 }
 
-// again ends the connection through the port, because the guest has closed its end of it. What was on its way is void.
+// again ends the connection through the port, because the guest has closed its end. Data in flight is lost.
 func (w *way) again() {
 	w.mu.Lock()
 	conn := w.conn
@@ -122,8 +122,8 @@ func (w *way) again() {
 	}
 }
 
-// hangUp ends every operator's connection: what they hold is of a connection that has ended. Whoever comes from here on
-// waits for the next.
+// hangUp closes the connections of all operators, because their capabilities belong to a connection that has ended.
+// Operators that connect later wait for the next connection.
 func (w *way) hangUp() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,7 +144,7 @@ func (w *way) accept() {
 	}
 }
 
-// admit gives an operator the guest's Operator.
+// admit serves the guest's Operator to an operator.
 func (w *way) admit(socket net.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -153,14 +153,14 @@ func (w *way) admit(socket net.Conn) {
 	}
 }
 
-// operator is the guest's Operator, once it answers; the caller releases it.
+// operator waits for the guest's Operator and returns it. The caller releases it.
 func (w *way) operator(ctx context.Context) (client capnp.Client, err error) {
 	err = w.through(ctx, func(guest capnp.Client) { client = guest.AddRef() })
 	return client, err
 }
 
-// through waits until the guest answers and gives its Operator to take, under the lock: what is taken is hung up when
-// the connection ends.
+// through waits until the guest answers, and calls take with its Operator under the lock. What take registers is closed
+// by hangUp when the connection ends.
 func (w *way) through(ctx context.Context, take func(guest capnp.Client)) error {
 	for {
 		w.mu.Lock()
@@ -180,7 +180,7 @@ func (w *way) through(ctx context.Context, take func(guest capnp.Client)) error 
 	}
 }
 
-// connect serves an operator. It needs the lock.
+// connect serves an operator. The lock is held.
 func (w *way) connect(socket net.Conn, guest capnp.Client) {
 	if w.closed || len(w.operators) >= maxOperators {
 		socket.Close()
@@ -196,7 +196,7 @@ func (w *way) connect(socket net.Conn, guest capnp.Client) {
 	}()
 }
 
-// close ends it all.
+// close ends all connections and the listener.
 func (w *way) close() {
 	w.mu.Lock()
 	w.closed = true

@@ -14,23 +14,23 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A life of the guest has an Operator that knows no method.
-type life struct{ operator.Operator_Server }
+// An instance of the guest serves an Operator without methods.
+type instance struct{ operator.Operator_Server }
 
-func (life) Reboot(context.Context, operator.Operator_reboot) error {
+func (instance) Reboot(context.Context, operator.Operator_reboot) error {
 	return capnp.Unimplemented("reboot")
 }
 
-// begin is this host's end of a connection to a new life of the guest.
+// begin returns this host's end of a connection to a new instance of the guest.
 func begin(t *testing.T) *vat.Conn {
 	near, far := net.Pipe()
-	guest := vat.Connect(far, capnp.Client(operator.Operator_ServerToClient(life{})))
+	guest := vat.Connect(far, capnp.Client(operator.Operator_ServerToClient(instance{})))
 	t.Cleanup(guest.Close)
 	return vat.Connect(near, capnp.Client{})
 }
 
-// An operator who comes while the guest begins anew waits for its next life: what he had got from the last one would be
-// dead, and nobody would hang up on him any more.
+// TestWhoComesInBetweenWaits has an operator connect while the guest restarts. It must wait for the next instance of
+// the guest: the Operator of the last one is dead, and nothing would close that connection any more.
 func TestWhoComesInBetweenWaits(t *testing.T) {
 	w := newWay("")
 	if err := w.listen(filepath.Join(t.TempDir(), "control.sock")); err != nil {

@@ -15,7 +15,7 @@ const (
 	dbusPath = dbus.ObjectPath("/bench/Object")
 )
 
-// dbusContender is a call over a bus of its own, as services on D-Bus meet: through the bus's daemon.
+// dbusContender calls over a private bus, through its daemon, as services on D-Bus do.
 func dbusContender() contender {
 	return contender{
 		name:  "D-Bus",
@@ -35,8 +35,8 @@ func dbusContender() contender {
 	}
 }
 
-// dbusServe runs the bus and serves on it. The listener only gives it its name: a bus listens for itself, and is there
-// when the name is.
+// dbusServe runs the bus and serves on it. The listener only provides its name. The bus listens by itself; it is ready
+// when it has printed its address.
 func dbusServe(l net.Listener, ready func()) error {
 	bus := l.Addr().String() + ".bus"
 	config := bus + ".conf"
@@ -53,7 +53,7 @@ func dbusServe(l net.Listener, ready func()) error {
 	if err := daemon.Start(); err != nil {
 		return err
 	}
-	if _, err := fmt.Fscanln(out, new(string)); err != nil { // its address: it listens
+	if _, err := fmt.Fscanln(out, new(string)); err != nil { // the address, which is printed once it listens
 		return err
 	}
 	conn, err := dbus.Connect("unix:path=" + bus)
@@ -84,7 +84,7 @@ const dbusConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
 
 type dbusObject struct{}
 
-// Echo is the method on the bus.
+// Echo is the only method on the bus.
 func (dbusObject) Echo(message []byte) ([]byte, *dbus.Error) { return message, nil }
 
 type dbusClient struct {

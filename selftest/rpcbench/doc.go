@@ -1,6 +1,5 @@
-// Command rpcbench holds a call between two of our vats beside the same call in gRPC, over D-Bus and over a bare
-// socket: two processes, one unix socket, all in one run and in turns.
+// Command rpcbench compares a call between two of our vats with the same call in gRPC, over D-Bus and over a bare
+// socket: two processes and one unix socket, in turns within one run.
 //
-// It measures the plumbing and nothing of the system: an object that answers what it was asked, and swallows what it is
-// sent.
+// It measures only the plumbing, with an object that echoes or discards what it is sent.
 package main

@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// echoContender is a bare socket: the floor. A message is its length in four bytes and its bytes; calls take turns.
+// echoContender uses a bare socket, as the floor. A message is its length in four bytes and its content. Calls take
+// turns.
 func echoContender() contender {
 	return contender{
 		name:  "bare socket",
@@ -24,10 +25,10 @@ func echoContender() contender {
 	}
 }
 
-// swallowed is the length that says: do not send these bytes back.
+// swallowed is the bit in a length that says not to send the message back.
 const swallowed = 1 << 31
 
-// echoConn answers each message with itself; one to be swallowed, with nothing.
+// echoConn sends each message back, except those to be discarded.
 func echoConn(conn net.Conn) {
 	buf := make([]byte, 4+bulkChunk)
 	for {

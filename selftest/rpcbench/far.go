@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// far starts a process that serves the contender, and connects with it. The process ends when end is called, or with
-// this one.
+// far starts a process that serves the contender, and connects to it. The process ends when end is called or this
+// process ends.
 func far(ctx context.Context, dir string, index int) (c client, end func(), err error) {
 	who := contenders()[index]
 	path := filepath.Join(dir, fmt.Sprint(index))
@@ -50,7 +50,7 @@ func far(ctx context.Context, dir string, index int) (c client, end func(), err 
 	return c, func() { c.Close(); kill() }, nil
 }
 
-// serve is the far process.
+// serve runs the far process.
 func serve(index int, path string) error {
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -59,7 +59,7 @@ func serve(index int, path string) error {
 	return contenders()[index].serve(l, func() { fmt.Println("ready") })
 }
 
-// accept gives each connection to handle, on a goroutine of its own.
+// accept calls handle for each connection, on a goroutine of its own.
 func accept(l net.Listener, ready func(), handle func(net.Conn)) error {
 	ready()
 	for {
@@ -74,13 +74,13 @@ func accept(l net.Listener, ready func(), handle func(net.Conn)) error {
 	}
 }
 
-// endWithParent is the attribute that ends a process when the one that started it has ended.
+// endWithParent returns the attribute that ends a process when its parent ends.
 func endWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
-// same refuses an echo that is not what was sent.
+// same returns an error if an echo differs from what was sent.
 func same(sent, back []byte) error {
 	if !bytes.Equal(sent, back) {
-		return errors.New("the echo is not what was sent")
+		return errors.New("the echo differs from what was sent")
 	}
 	return nil
 }

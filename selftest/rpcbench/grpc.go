@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// grpcContender is gRPC-Go without its encoding: the messages are bytes, so that only the transport is compared. A real
-// service would pay for protocol buffers on top.
+// grpcContender uses gRPC-Go without an encoding: messages are bytes, so that only the transport is compared. A real
+// service would also pay for protocol buffers.
 func grpcContender() contender {
 	return contender{
 		name:  "gRPC-Go",
@@ -42,7 +42,7 @@ func grpcEcho(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServ
 	return &message, err
 }
 
-// grpcSwallow takes a stream to its end, and says that it had all of it.
+// grpcSwallow reads a stream to its end and answers that it has received everything.
 func grpcSwallow(_ any, stream grpc.ServerStream) error {
 	for {
 		var message []byte
@@ -87,7 +87,7 @@ func (c *grpcClient) Bulk(ctx context.Context, size int64) error {
 
 func (c *grpcClient) Close() error { return c.conn.Close() }
 
-// bytesCodec passes messages on as they are.
+// bytesCodec passes messages on unchanged.
 type bytesCodec struct{}
 
 func (bytesCodec) Name() string { return "bytes" }

@@ -20,7 +20,7 @@ func run(args []string) error {
 	if len(args) == 3 && args[0] == "serve" {
 		index, err := strconv.Atoi(args[1])
 		if err != nil || index < 0 || index >= len(contenders()) {
-			return fmt.Errorf("there is no contender %q", args[1])
+			return fmt.Errorf("unknown contender %q", args[1])
 		}
 		return serve(index, args[2])
 	}
@@ -53,7 +53,7 @@ func compare(ctx context.Context, rounds int, e effort) error {
 	for i, who := range contenders() {
 		if who.ready != nil {
 			if err := who.ready(); err != nil {
-				fmt.Printf("%s is left out: %v\n", who.name, err)
+				fmt.Printf("%s left out: %v\n", who.name, err)
 				continue
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestMain lets the test's program play the far process.
+// TestMain runs the far process if the test program was started as one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
 		if err := run(os.Args[1:]); err != nil {
@@ -19,7 +19,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestEachContender has everyone do everything once, with the far end in another process, and refuses a wrong echo.
+// TestEachContender has each contender do everything once, with the far end in another process, and rejects a wrong
+// echo.
 func TestEachContender(t *testing.T) {
 	for i, who := range contenders() {
 		t.Run(who.name, func(t *testing.T) {
@@ -47,7 +48,7 @@ func TestEachContender(t *testing.T) {
 	}
 }
 
-// TestTable has two contenders, of whom one is half as fast and cannot stream.
+// TestTable has two contenders, one of which is half as fast and cannot stream.
 func TestTable(t *testing.T) {
 	rounds := [][]sample{
 		{{serial: 10000, tail: 20000, inFlight: 4000, bulk: 100}, {serial: 20000, tail: 20000, inFlight: 2000}},

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// A sample is what one round says of one contender. What it cannot do is zero.
+// A sample is one round's result for one contender. It is zero for what the contender cannot do.
 type sample struct {
-	serial   time.Duration // median of the calls, one after another
+	serial   time.Duration // median time of sequential calls
 	tail     time.Duration // their 99th percentile
-	inFlight float64       // calls per second, 64 under way
-	chain    time.Duration // median of the chains of three
-	bulk     float64       // MiB per second
+	inFlight float64       // calls per second with 64 in flight
+	chain    time.Duration // median time of chains of three
+	bulk     float64       // in MiB per second
 }
 
-// inFlight is how many calls are under way at once.
+// inFlight is the number of concurrent calls.
 const inFlight = 64
 
 // effort says how much a round does.
 type effort struct {
 	calls int   // of each kind
-	bulk  int64 // bytes
+	bulk  int64 // in bytes
 }
 
 // measure runs one round with one contender.
@@ -55,7 +55,7 @@ func measure(ctx context.Context, c client, e effort) (sample, error) {
 	return s, nil
 }
 
-// repeat does it n times and returns how long each took, shortest first.
+// repeat calls do n times and returns the durations, shortest first.
 func repeat(n int, do func() error) ([]time.Duration, error) {
 	times := make([]time.Duration, 0, n)
 	for range n {
@@ -69,7 +69,7 @@ func repeat(n int, do func() error) ([]time.Duration, error) {
 	return times, nil
 }
 
-// flood does it n times over 64 goroutines and returns how often per second.
+// flood calls do n times from 64 goroutines and returns the calls per second.
 func flood(n int, do func() error) (float64, error) {
 	var (
 		wg    sync.WaitGroup

@@ -13,7 +13,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// nexusContender is a call as every daemon makes it, with a guard at both ends.
+// nexusContender calls as daemons do, with a guard at both ends.
 func nexusContender() contender {
 	return contender{
 		name:  "nexus",
@@ -37,7 +37,7 @@ func nexusContender() contender {
 	}
 }
 
-// bareContender is the RPC library as it is: what the guard is held against.
+// bareContender uses the RPC library without the guard, for comparison.
 func bareContender() contender {
 	return contender{
 		name:  "go-capnp",
@@ -63,13 +63,13 @@ func bareContender() contender {
 	}
 }
 
-// The interface that both serve: every struct has one pointer.
+// The interface that both serve. Every struct has one pointer.
 const iface = 0xb6a1c4e83f5d7092
 
 const (
 	methodEcho    uint16 = iota // returns its data
-	methodFresh                 // returns an object like itself
-	methodSwallow               // streams: takes data, returns nothing
+	methodFresh                 // returns a new object of the same kind
+	methodSwallow               // streams: takes data and returns nothing
 )
 
 var onePointer = capnp.ObjectSize{PointerCount: 1}
@@ -118,8 +118,8 @@ func (c *capClient) Call(ctx context.Context, payload []byte) error {
 	return echoThrough(ctx, c.object, payload)
 }
 
-// Chain asks the far object for an object, that one for another, and that one for an echo. All three calls are sent
-// before the first answer is there.
+// Chain calls the far object for an object, that one for another, and echo on the last. All three calls are sent before
+// the first answer arrives.
 func (c *capClient) Chain(ctx context.Context, payload []byte) error {
 	first, release := c.object.SendCall(ctx, send(methodFresh, nil))
 	defer release()
@@ -142,10 +142,10 @@ func echoThrough(ctx context.Context, object capnp.Client, payload []byte) error
 	return same(payload, back.Data())
 }
 
-// bulkWindow is how many bytes of a stream may be under way, as in `nx`.
+// bulkWindow is how many bytes of a stream may be in flight, the same as in `nx`.
 const bulkWindow = 4 << 20
 
-// Bulk streams, and asks for an echo at the end: calls arrive in order.
+// Bulk streams, and then calls echo, which returns after the stream because calls arrive in order.
 func (c *capClient) Bulk(ctx context.Context, size int64) error {
 	sink := c.object.AddRef()
 	defer sink.Release()

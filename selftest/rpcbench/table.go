@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A column is one figure of a sample. The first contender is what the others are held against, within each round.
+// A column is one figure of a sample. The others are compared with the first contender within each round.
 type column struct {
 	name string
 	of   func(sample) float64
@@ -30,7 +30,7 @@ func columns() []column {
 
 func us(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
-// print writes the table: medians over the rounds, and medians of the ratios within a round.
+// print prints the table: medians over the rounds, and medians of the ratios within a round.
 func print(w io.Writer, names []string, rounds [][]sample) error {
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	fmt.Fprint(t, "| \t")
@@ -57,7 +57,8 @@ func print(w io.Writer, names []string, rounds [][]sample) error {
 	return t.Flush()
 }
 
-// figures returns the median of a contender's figure, and of its ratio to the first contender's in the same round.
+// figures returns the median of a contender's figure, and of its ratio to that of the first contender in the same
+// round.
 func figures(rounds [][]sample, c column, who int) (value, ratio float64) {
 	var values, ratios []float64
 	for _, round := range rounds {
@@ -68,7 +69,7 @@ func figures(rounds [][]sample, c column, who int) (value, ratio float64) {
 	return median(values), median(ratios)
 }
 
-// chains returns for a contender what a chain of three costs, in calls.
+// chains returns the time of a contender's chain of three, in units of its single call.
 func chains(rounds [][]sample, who int) float64 {
 	var ratios []float64
 	for _, round := range rounds {
