@@ -13,12 +13,12 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A bench is where devices are tried, one at a time. Whatever the engine reaches by its ports is played by the bench
-// and never fails here; the other half of this package is about daemons that die.
+// A bench tests devices, one at a time. It implements the engine's ports, which never fail here; world_chaos_test.go is
+// about daemons that die.
 type bench struct {
 	library *library
 	config  updater.Config
-	device  *device // the one that is tried now
+	device  *device // the current device
 }
 
 func newBench(l *library) *bench {
@@ -41,7 +41,7 @@ func verify(message, signature []byte) (trust.PublicKey, error) {
 	return key, nil
 }
 
-// The publisher of a bench publishes what it is told, if the slot holds that set.
+// A publisher publishes what it is asked to, if the slot holds that set.
 type publisher bench
 
 func (*publisher) Check(context.Context, bootctl.Slot, nxs.Digest) error { return nil }

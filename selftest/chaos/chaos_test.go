@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The flags come after -args.
+// These flags follow -args.
 var (
 	whole  = flag.Bool("whole", false, "all flows, all states, second cuts: minutes")
 	only   = flag.String("flows", "", "only flows whose name contains this `text`")
@@ -19,12 +19,12 @@ var (
 	replay = flag.String("replay", "", "one `course`, as a failure prints it")
 )
 
-// TestDevices goes through every flow on every kind of device: the engine of updated over a disk that fails.
+// TestDevices runs every flow on every kind of device: updated's engine on a disk that fails.
 func TestDevices(t *testing.T) {
 	if *replay != "" {
 		t.Skip("one course is replayed")
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many short lives in little memory
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many short runs with little memory each
 	states, second := bounds()
 	a := newArena(t, states, second, *seed)
 	if !*whole {
@@ -43,7 +43,7 @@ func TestDevices(t *testing.T) {
 	table.end()
 }
 
-// bounds says how many disk states are looked at after a first cut and after a second one.
+// bounds returns how many disk states are tried after the first cut and after the second one.
 func bounds() (states, second int) {
 	states = 6
 	if *whole {
@@ -55,8 +55,8 @@ func bounds() (states, second int) {
 	return states, second
 }
 
-// chosen are the flows that the flags ask for. Without -whole those of two operators are sampled: they differ in
-// little.
+// chosen returns the flows that the flags select. Without -whole, those with two operators are sampled, because they
+// differ little.
 func chosen(list []flow, whole bool) []flow {
 	var some []flow
 	for i, f := range list {
@@ -68,10 +68,10 @@ func chosen(list []flow, whole bool) []flow {
 	return some
 }
 
-// run goes through one flow with all processors.
+// run tests one flow on all processors.
 func (a *arena) run(t *testing.T, f flow, k kind, tally *tally) {
 	var benches []*bench
-	for range 2 * runtime.GOMAXPROCS(0) { // each waits for its daemons now and then
+	for range 2 * runtime.GOMAXPROCS(0) { // twice as many, because each sometimes waits for its daemons
 		b := newBench(a.library)
 		benches = append(benches, b)
 	}

@@ -7,41 +7,43 @@ import (
 	"syscall"
 )
 
-// A course is one run: a flow on a kind of device, what disturbs it, and what is found afterwards. Its text replays it.
+// A course is one run: a flow on a kind of device, its faults and cuts, and the disk states found after the cuts. Its
+// text replays it.
 type course struct {
 	flow  string
 	kind  kind
 	fault fault
-	cuts  []cut // one after the other
+	cuts  []cut // in order
 }
 
-// A fault is a failing operation; the zero fault is none.
+// A fault is a failing operation. The zero fault is none.
 type fault struct {
 	name string
-	at   int // the number of the operation, from the start of the device
+	at   int // the number of the operation, counted from the device's first start
 }
 
-// A cut ends the power, or the life of updated, after so many operations of one life of the machine.
+// A cut ends the power, or updated alone, after a number of operations since the last start.
 type cut struct {
 	after int
-	state string // what the disk shows: see durabletest.States; or killed
+	state string // the disk state that is found, as in durabletest.States, or killed
 }
 
-// unseen is the state where a course ends at the cut: nothing is started again.
+// unseen is the state of a course that ends at the cut, without another start.
 const unseen = "unseen"
 
-// killed is what is found when updated alone died: all that was issued, nothing of it more durable than before.
+// killed is the state after the death of updated alone: all operations took effect, and none is more durable than
+// before.
 const killed = "killed"
 
 // The faults.
 const (
 	failsOnce = "eio"
 	fullOnce  = "enospc"
-	failsOn   = "eio-on"    // and every change after it
-	fullOn    = "enospc-on" // and every change after it that needs space
+	failsOn   = "eio-on"    // and on every later change
+	fullOn    = "enospc-on" // and on every later change that needs space
 )
 
-// arm makes the fault happen on the disk that the device is on.
+// arm installs the fault on the device's current disk.
 func (f fault) arm(d *device) {
 	n := f.at - d.past
 	if f.name == "" || n < 1 {
@@ -59,7 +61,7 @@ func (f fault) arm(d *device) {
 	}
 }
 
-// then is the course that goes on with another cut.
+// then returns the course with one more cut.
 func (c course) then(next cut) course {
 	c.cuts = append(append([]cut{}, c.cuts...), next)
 	return c
@@ -76,12 +78,12 @@ func (c course) String() string {
 	return text
 }
 
-// parseCourse reads what String wrote.
+// parseCourse parses the output of String.
 func parseCourse(text string) (c course, err error) {
 	for _, field := range strings.Split(text, ",") {
 		name, value, found := strings.Cut(field, "=")
 		if !found {
-			return c, fmt.Errorf("cannot replay %q: %q is no name=value", text, field)
+			return c, fmt.Errorf("cannot replay %q: %q is not name=value", text, field)
 		}
 		switch name {
 		case "flow":
@@ -102,7 +104,7 @@ func parseCourse(text string) (c course, err error) {
 			}
 			c.cuts[len(c.cuts)-1].state = value
 		default:
-			err = fmt.Errorf("there is no %q", name)
+			err = fmt.Errorf("unknown name %q", name)
 		}
 		if err != nil {
 			return c, fmt.Errorf("cannot replay %q: %w", text, err)

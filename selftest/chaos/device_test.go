@@ -14,50 +14,50 @@ import (
 	"nexus/libupdates/updater"
 )
 
-// recordFile is where a device keeps its boot record, beside the slots.
+// recordFile is the file with the device's boot record, beside the slots.
 const recordFile = "record"
 
-// A kind says where a device keeps its record.
+// A kind says where a device keeps its boot record.
 type kind string
 
 const (
-	inMemory kind = "memory" // with PID 1: a cut takes it, the death of updated does not
+	inMemory kind = "memory" // in PID 1: lost in a power cut, but not with updated
 	onDisk   kind = "disk"
 )
 
 func kinds() []kind { return []kind{inMemory, onDisk} }
 
-// A device is the slots, the record and the engine that owns them, with PID 1 played by the test. Whoever gives a
-// command notes here what may be true from then on.
+// A device is the slots, the record and the engine that owns them; the test plays PID 1. Each command updates the set
+// of states that may be true afterwards.
 type device struct {
 	*bench
 	kind kind
 	disk *durabletest.Disk
-	life *updater.Engine // nil while there is none
+	life *updater.Engine // nil while updated is down
 
 	may      beliefs
-	around   beliefs        // what the last command that was done began with, may have been in between, and made
-	watches  bool           // PID 1 has what it confirms watched
-	boot     uint64         // the newest number of an attempt that was acknowledged and outlives a cut
-	given    uint64         // the number of the attempt that PID 1 was given last; 0 in a new life of the machine
+	around   beliefs        // states before, during and after the last completed command
+	watches  bool           // PID 1 watches what it confirms
+	boot     uint64         // the newest attempt number that was acknowledged and survives a cut
+	given    uint64         // the attempt number that PID 1 got last; 0 after a restart of the machine
 	sending  *updater.Stage // the stage that has the place; nil: none
 	runs     updater.Publication
 	past     int   // operations on earlier disks of this device
-	changed  []int // which of these changed something
-	cut      int   // the power goes after that many operations in all; negative for never
+	changed  []int // those that changed something
+	cut      int   // the power is cut after so many operations in all; negative: never
 	attempts int   // since the last command or start
 	fault    fault
-	doubt    bool // a command failed: the next one writes the record again, whether it is refused or not
+	doubt    bool // a command failed: the next one first writes the record again, even if it is refused
 	broken   []violation
 }
 
-// dead reports whether the power went, or updated was killed: the rest of a flow does not happen.
+// dead reports whether the power was cut or updated was killed, which ends the flow.
 func (d *device) dead() bool { return d.disk.MetCut() }
 
-// operations counts those so far.
+// operations returns the number of operations so far.
 func (d *device) operations() int { return d.past + len(d.disk.Ops()) }
 
-// changes are the numbers of the operations so far that changed something.
+// changes returns the numbers of the operations so far that changed something.
 func (d *device) changes() []int {
 	all := d.changed
 	for _, n := range d.disk.Changes() {
@@ -66,7 +66,7 @@ func (d *device) changes() []int {
 	return all
 }
 
-// take puts the device on a disk, with its power cut planned.
+// take gives the device a disk, with the planned power cut and fault.
 func (d *device) take(disk *durabletest.Disk) {
 	if d.disk != nil {
 		d.changed = d.changes()
@@ -79,7 +79,7 @@ func (d *device) take(disk *durabletest.Disk) {
 	d.fault.arm(d)
 }
 
-// fillFactorySlot puts the factory set into slot a.
+// fillFactorySlot writes the factory set into slot a.
 func (d *device) fillFactorySlot() error {
 	store, err := slots.Open(d.disk)
 	if err != nil {
@@ -91,7 +91,7 @@ func (d *device) fillFactorySlot() error {
 	return err
 }
 
-// start begins a life of updated on whatever the disk shows. What it finds must be what somebody may hold for true.
+// start starts updated on the current disk. Its state must be one of the expected ones.
 func (d *device) start(expected beliefs) error {
 	d.abandon()
 	d.life, d.doubt, d.attempts = nil, false, 0
@@ -111,7 +111,7 @@ func (d *device) start(expected beliefs) error {
 	return nil
 }
 
-// see is what the living updated goes by.
+// see returns the state that the running updated works with.
 func (d *device) see() belief {
 	r := d.life.Record()
 	b := belief{active: d.version(r.Slot(r.Active)), other: d.version(r.Slot(r.Standby())), serial: r.StageSerial,
@@ -139,7 +139,7 @@ func (d *device) version(c bootctl.Content) string {
 	return "unknown " + c.Version
 }
 
-// command gives one command, and holds what becomes of it against its rule.
+// command runs one command and checks its result against its rule.
 func (d *device) command(name string, r rule, do func() error) error {
 	if d.dead() {
 		return durabletest.ErrCut
@@ -161,13 +161,13 @@ func (d *device) command(name string, r rule, do func() error) error {
 	return err
 }
 
-// isFault tells a failure from a refusal.
+// isFault distinguishes a failure from a refusal.
 func isFault(err error) bool {
 	why := refusal.Of(err)
 	return err != nil && (why == refusal.IO || why == refusal.NoSpace)
 }
 
-// A trace is everything that a refused command must not change.
+// A trace holds everything that a refused command must not change.
 type trace struct {
 	disk [sha256.Size]byte
 	sees belief
@@ -182,7 +182,7 @@ func (d *device) trace() trace {
 	return t
 }
 
-// publish is what happens when a slot is to run.
+// publish records what updated has published.
 func (d *device) publish(p updater.Publication) error {
 	if d.dead() {
 		return durabletest.ErrCut
@@ -198,7 +198,7 @@ func (d *device) publish(p updater.Publication) error {
 	return nil
 }
 
-// Commands of operators. A stage is two steps, so that another operator may come in between.
+// Commands of operators. Staging takes two steps, so that another operator can come in between.
 
 func (d *device) begin(version string) error {
 	r := func(b belief) (belief, []belief, refusal.Reason) {
@@ -220,7 +220,7 @@ func (d *device) begin(version string) error {
 		return err
 	})
 	if err == nil {
-		d.may, d.around = may, around // it writes nothing
+		d.may, d.around = may, around // begin writes nothing
 	}
 	return err
 }
@@ -250,7 +250,7 @@ func (d *device) abandon() {
 	}
 }
 
-// stage offers a set that is sound.
+// stage stages a valid set.
 func (d *device) stage(version string) (uint64, error) {
 	if err := d.begin(version); err != nil {
 		return 0, err
@@ -258,7 +258,7 @@ func (d *device) stage(version string) (uint64, error) {
 	return d.receive(version, staging(version))
 }
 
-// offer offers an archive that must be refused.
+// offer sends an archive that must be refused.
 func (d *device) offer(what string, why refusal.Reason) error {
 	if err := d.begin(what); err != nil {
 		return err
@@ -267,7 +267,7 @@ func (d *device) offer(what string, why refusal.Reason) error {
 	return err
 }
 
-// unlessBusy is the rule while nobody stages.
+// unlessBusy returns a rule that applies while nobody is staging.
 func (d *device) unlessBusy(r rule) rule {
 	if d.sending != nil {
 		return refusing(refusal.StageInProgress)

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// maxAfterFault bounds the changes after a failed operation at each of which the power is cut too.
+// maxAfterFault bounds the changes after a failed operation at which the power is cut as well.
 const maxAfterFault = 6
 
-// A job is a part of a flow's runs that needs nothing from the others.
+// A job is a part of a flow's runs that is independent of the others.
 type job func(*bench)
 
-// jobs are all runs of a flow on a kind of device, after the one that nothing disturbs.
+// jobs returns all runs of a flow on a kind of device, except the undisturbed one.
 func (a *arena) jobs(b *bench, f flow, k kind, t *tally) []job {
 	c := course{flow: f.name, kind: k}
 	d := a.begin(b, k, fault{}, -1)
@@ -36,8 +36,8 @@ func (a *arena) jobs(b *bench, f flow, k kind, t *tally) []job {
 	return list
 }
 
-// faults are all ways in which one operation may fail. Looking fails for a bad disk only, and is no reason why what
-// follows should.
+// faults returns all ways in which one operation may fail. A read can fail only because of a bad disk, and does not
+// make later operations fail.
 func faults(changes []int, operations int) []fault {
 	var list []fault
 	for _, at := range changes {
@@ -49,7 +49,7 @@ func faults(changes []int, operations int) []fault {
 	return list
 }
 
-// cutAt cuts one flow at one place, and starts again whatever the disk shows.
+// cutAt cuts one flow at one operation, and starts the device from each disk state that may follow.
 func (a *arena) cutAt(b *bench, f flow, c course, after int, t *tally) {
 	d := a.begin(b, c.kind, c.fault, after)
 	d.perform(f)
@@ -57,7 +57,7 @@ func (a *arena) cutAt(b *bench, f flow, c course, after int, t *tally) {
 	a.goThrough(b, d, c, after, a.bound, t, a.second > 0 && !strings.HasPrefix(f.name, twoNames))
 }
 
-// goThrough starts every state that the cut device may be found in.
+// goThrough starts the device from each state in which the cut may leave it.
 func (a *arena) goThrough(b *bench, d *device, c course, after, bound int, t *tally, again bool) {
 	wrecks := []wreck{d.killedWreck(c, after)}
 	for state, disk := range d.disk.States(bound, a.seed) {
@@ -76,7 +76,7 @@ func (a *arena) goThrough(b *bench, d *device, c course, after, bound int, t *ta
 	}
 }
 
-// revive starts a wreck and lets it come to rest.
+// revive starts a wreck and lets it settle.
 func (a *arena) revive(b *bench, w wreck, t *tally) {
 	d := w.recover(b, -1)
 	a.rest(d, true)
@@ -84,7 +84,7 @@ func (a *arena) revive(b *bench, w wreck, t *tally) {
 	t.count(func() { t.states++ })
 }
 
-// reviveAgain starts a wreck and cuts that short, everywhere.
+// reviveAgain starts a wreck and cuts the power at each operation of that start.
 func (a *arena) reviveAgain(b *bench, w wreck, t *tally) {
 	for _, after := range append([]int{0}, w.recover(b, -1).changes()...) {
 		d := w.recover(b, after)
@@ -93,11 +93,11 @@ func (a *arena) reviveAgain(b *bench, w wreck, t *tally) {
 	}
 }
 
-// few is how many states are looked at after a cut that follows a failure.
+// few returns how many states are tried after a cut that follows a failure.
 func (a *arena) few() int { return max(a.bound/8, 4) }
 
-// failAt fails one operation of a flow. What follows is every way to go on: the power is cut at the end or soon after
-// the failure, updated dies, or the device goes on.
+// failAt fails one operation of a flow. Then it tries each continuation: a power cut at the end or soon after the
+// failure, the death of updated, or none of these.
 func (a *arena) failAt(b *bench, f flow, c course, t *tally) {
 	few := a.few()
 	d := a.begin(b, c.kind, c.fault, -1)
@@ -119,7 +119,7 @@ func (a *arena) failAt(b *bench, f flow, c course, t *tally) {
 	}
 }
 
-// fork is the same device with another future.
+// fork returns a copy of the device, with a future of its own.
 func (d *device) fork() *device {
 	other := *d
 	other.disk = d.disk.Fork()

@@ -6,17 +6,17 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A flow is what operators do to a device that runs its factory set, step by step. A step whose command fails for a
-// fault of the disk is done once more, as a person would; one that is refused is not.
+// A flow is what operators do, step by step, to a device that runs its factory set. A step that fails because of a
+// fault of the disk is repeated once, as a person would; one that is refused is not.
 type flow struct {
 	name  string
 	steps func() []step
 }
 
-// A step is one command, or PID 1 at work.
+// A step is one command, or the work of PID 1.
 type step func(*device) error
 
-// flows are all flows.
+// flows returns all flows.
 func flows() []flow {
 	list := []flow{
 		{"stage", steps(stages(newer))},
@@ -42,7 +42,7 @@ func flows() []flow {
 	return append(list, twoOperators()...)
 }
 
-// steps makes the steps anew for each run: those of an operator share what that operator holds.
+// steps returns a function that makes new steps for each run. The steps of one operator share what that operator holds.
 func steps(make ...func(*operator) step) func() []step {
 	return func() []step {
 		var o operator
@@ -54,7 +54,7 @@ func steps(make ...func(*operator) step) func() []step {
 	}
 }
 
-// An operator holds at most the capability for one stage.
+// An operator holds the capability for at most one stage.
 type operator struct {
 	serial uint64
 	began  bool
@@ -77,7 +77,7 @@ func discards(o *operator) step { return func(d *device) error { return d.discar
 func settles(*operator) step    { return (*device).settle }
 func rollsBack(*operator) step  { return (*device).rollback }
 
-// watched has PID 1 watch what it confirms from then on.
+// watched makes PID 1 watch what it confirms from now on.
 func watched(*operator) step {
 	return func(d *device) error {
 		d.watches = true
@@ -98,11 +98,11 @@ func offers(what string, why refusal.Reason) func(*operator) step {
 	return func(*operator) step { return func(d *device) error { return d.offer(what, why) } }
 }
 
-// twoNames begins the names of flows with two operators.
+// twoNames is the prefix of the names of flows with two operators.
 const twoNames = "two operators"
 
-// twoOperators are all orders in which the commands of two operators can reach a device: one stages and switches, the
-// other stages and discards; each stage is two steps.
+// twoOperators returns all orders in which the commands of two operators can reach a device. One stages and switches,
+// the other stages and discards; each stage takes two steps.
 func twoOperators() []flow {
 	var list []flow
 	for _, order := range interleavings("111", "222") {
@@ -123,7 +123,7 @@ func twoOperators() []flow {
 	return list
 }
 
-// interleavings are all ways to merge two texts.
+// interleavings returns all ways to merge two texts.
 func interleavings(a, b string) []string {
 	if a == "" || b == "" {
 		return []string{a + b}
@@ -146,7 +146,7 @@ func begins(o *operator, version string) step {
 	}
 }
 
-// receives sends the set if there is a sink to send it to.
+// receives sends the set, if there is a sink for it.
 func receives(o *operator, version string) step {
 	return func(d *device) error {
 		if !o.began {

@@ -10,11 +10,11 @@ import (
 )
 
 // maxAttempts bounds the boot attempts after a command or a start: those of a trial, the one that ends it, and as many
-// that a fault of the disk made void.
+// again that a fault of the disk made void.
 const maxAttempts = 2*tries + 2
 
-// settle plays PID 1: attempt after attempt, until one is committed or there is nothing to go back to. It gives up when
-// a disk does not recover.
+// settle plays PID 1. It makes attempts until one is committed or there is no set to return to. It gives up if the disk
+// does not recover.
 func (d *device) settle() error {
 	for faults := 0; !d.dead() && d.life != nil; {
 		d.attempts++
@@ -35,7 +35,7 @@ func (d *device) settle() error {
 	return durabletest.ErrCut
 }
 
-// attemptOnly begins an attempt and leaves it without a verdict.
+// attemptOnly begins an attempt without a verdict.
 func (d *device) attemptOnly() error {
 	return d.command("attempt", attempting, func() error {
 		_, _, err := d.life.BootAttempt(context.Background(), 0)
@@ -43,7 +43,7 @@ func (d *device) attemptOnly() error {
 	})
 }
 
-// attempt is one boot attempt and its verdict; over means that no other is to follow.
+// attempt makes one boot attempt and delivers its verdict. over reports whether no other attempt follows.
 func (d *device) attempt() (over bool, err error) {
 	var a updater.Attempt
 	var unpublished error
@@ -106,7 +106,8 @@ func (d *device) hold() error {
 	return d.command("hold", holding, func() error { return d.life.EndWatch(d.life.Record().Boot) })
 }
 
-// crash is what a deadly set does: the machine stops and starts again, and finds what it had been told.
+// crash does what a set does that takes the machine down: the machine stops and starts again, with what was
+// acknowledged to it.
 func (d *device) crash() error {
 	issued := d.disk.Clone()
 	d.lose(issued)
@@ -120,14 +121,14 @@ func (d *device) crash() error {
 	return err
 }
 
-// lose takes from a disk what a cut takes that is not on it.
+// lose drops what is not on the disk, as a power cut does.
 func (d *device) lose(disk *durabletest.Disk) {
 	if d.kind == inMemory {
 		disk.Forget(recordFile)
 	}
 }
 
-// afterCut is what may be true after a cut now.
+// afterCut returns the states that may be true after a power cut now.
 func (d *device) afterCut() beliefs {
 	if d.kind == onDisk {
 		return d.may

@@ -13,7 +13,7 @@ import (
 	"nexus/libupdates/updater"
 )
 
-// A violation says which sentence does not hold, and what was seen instead. The zero violation is none.
+// A violation says which invariant does not hold, and what was observed. The zero violation is none.
 type violation struct {
 	sentence string
 	seen     string
@@ -21,12 +21,12 @@ type violation struct {
 
 func (v violation) String() string { return v.sentence + ": " + v.seen }
 
-// broke is a violation of the sentence.
+// broke returns a violation of an invariant.
 func broke(sentence, format string, args ...any) violation {
 	return violation{sentence, fmt.Sprintf(format, args...)}
 }
 
-// check notes a violation, and reports whether there was none.
+// check records a violation. It reports whether there was none.
 func (d *device) check(v violation) bool {
 	if v == (violation{}) {
 		return true
@@ -35,36 +35,36 @@ func (d *device) check(v violation) bool {
 	return false
 }
 
-// The sentences.
+// The invariants.
 const (
-	saysStart     = "a start goes by what was acknowledged last, or by what a command in flight would have made of it, wholly"
-	saysNumbers   = "numbers of attempts never go back over a start, so that a verdict of a former life never counts"
-	saysResult    = "a command that was acknowledged did what its rule says, and nothing else"
+	saysStart     = "a start finds the last acknowledged state, or the complete result of a command in flight"
+	saysNumbers   = "attempt numbers never decrease across a start, so that a verdict from before it never counts"
+	saysResult    = "an acknowledged command did what its rule says, and nothing else"
 	saysReason    = "a command is refused for the reason that its rule names"
 	saysRefusal   = "a refusal changes no byte on the disk and nothing in the record"
 	saysVerified  = "what is published is the very set that its digest names, and every byte of it verifies"
 	saysCounted   = "nothing is published before its attempt is durable"
-	saysBounded   = "a trial ends after its tries: attempts are bounded, and the last one is for a set that was proven"
-	saysStale     = "a verdict counts only for the attempt that is under way"
+	saysBounded   = "a trial ends after its tries: attempts are bounded, and the last one is for a proven set"
+	saysStale     = "a verdict counts only for the current attempt"
 	saysReported  = "a rollback names its set and its reason, and the set is in quarantine"
-	saysSettled   = "after every cut the device comes to rest with a proven set, committed and published"
+	saysSettled   = "after every cut the device settles with a proven set, committed and published"
 	saysGoesOn    = "after every cut and every fault the next update works"
 	saysClean     = "nothing is left behind: two links, one to the active slot, and the sets that the slots lead to"
-	saysVersions  = "a record of the next version is understood, and what only that version knows is kept"
-	saysHalves    = "with either half of the record damaged the device starts, by what was acknowledged last or just before"
-	saysNoFailure = "a start never fails on a disk that works"
+	saysVersions  = "a record of the next version is readable, and fields that only that version knows are kept"
+	saysHalves    = "with either half of the record damaged, the device starts with the last acknowledged state or the one before"
+	saysNoFailure = "a start never fails on a working disk"
 )
 
 func startIsExpected(expected beliefs, sees belief) violation {
 	if slices.ContainsFunc(expected, func(b belief) bool { return b == sees }) {
 		return violation{}
 	}
-	return broke(saysStart, "it goes by %+v, and may go by %+v", sees, expected)
+	return broke(saysStart, "the state is %+v, want one of %+v", sees, expected)
 }
 
 func (d *device) numbersAreKept() violation {
 	if r := d.life.Record(); d.kind == onDisk && r.Boot < d.boot {
-		return broke(saysNumbers, "attempt %d was acknowledged, the record is at %d", d.boot, r.Boot)
+		return broke(saysNumbers, "attempt %d was acknowledged, but the record is at %d", d.boot, r.Boot)
 	}
 	return violation{}
 }
@@ -73,14 +73,14 @@ func resultIsExpected(command string, expected beliefs, sees belief) violation {
 	if slices.Contains(expected, sees) {
 		return violation{}
 	}
-	return broke(saysResult, "after %s it goes by %+v, and may go by %+v", command, sees, expected)
+	return broke(saysResult, "after %s the state is %+v, want one of %+v", command, sees, expected)
 }
 
 func refusalIsExpected(command string, expected []refusal.Reason, got refusal.Reason) violation {
 	if slices.Contains(expected, got) {
 		return violation{}
 	}
-	return broke(saysReason, "%s was refused as %s, and may be as %q", command, got, expected)
+	return broke(saysReason, "%s was refused as %s, want one of %q", command, got, expected)
 }
 
 func refusalChangesNothing(command string, before, after trace) violation {
@@ -90,7 +90,7 @@ func refusalChangesNothing(command string, before, after trace) violation {
 	return broke(saysRefusal, "%s went from %+v to %+v", command, before, after)
 }
 
-// publishedIsVerified reads every byte of what is published anew.
+// publishedIsVerified reads and verifies every byte of what is published.
 func publishedIsVerified(set *slots.Set) violation {
 	for _, b := range set.Bundles {
 		if err := set.CheckPayload(b.Entry.Name); err != nil {
@@ -100,7 +100,7 @@ func publishedIsVerified(set *slots.Set) violation {
 	return violation{}
 }
 
-// publishedIsCounted asks what a start would read now.
+// publishedIsCounted checks what a start would read now.
 func publishedIsCounted(d *device, p updater.Publication) violation {
 	disk := d.disk.Fork()
 	if d.kind == onDisk {
@@ -142,7 +142,7 @@ func (d *device) staleVerdictsAreRefused(boot uint64) violation {
 	before := d.trace()
 	for _, number := range []uint64{boot - 1, boot + 1} {
 		_, err := d.life.Commit(number, false)
-		if isFault(err) { // of a record in doubt, which is written first
+		if isFault(err) { // a record in doubt is written first, which may fail
 			return violation{}
 		}
 		if refusal.Of(err) != refusal.WrongBoot {

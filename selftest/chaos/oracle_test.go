@@ -8,35 +8,35 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// tries is what a set that was switched to gets.
+// tries is the number of attempts for a set that was switched to.
 const tries = bootctl.DefaultTries
 
-// A belief is what an onlooker holds for true of a device who has seen every command and every answer, and knows the
-// rules but not the code. It is comparable.
+// A belief is the state of a device as derived from all commands and answers by someone who knows the rules but not the
+// code. It is comparable.
 type belief struct {
-	active    string // the version that was proven last
+	active    string // the version that last proved healthy
 	other     string // the version in the other slot; empty for none
-	otherGood bool   // whether that one was proven there
-	use       use    // what the other slot is for
+	otherGood bool   // whether that one proved healthy there
+	use       use    // what the other slot is used for
 	tries     uint8
-	watch     uint8  // attempts the active set may begin while it is under watch; 0: it is not
+	watch     uint8  // attempts that the active set may begin while it is watched; 0: not watched
 	serial    uint64 // of the last stage
-	barred    string // the versions in quarantine, oldest first, each with a comma after it
+	barred    string // the versions in quarantine, oldest first, each followed by a comma
 }
 
-// use is what the standby slot is for.
+// use is what the standby slot is used for.
 type use uint8
 
 const (
-	spare  use = iota // nothing is going on
-	staged            // it holds what may be switched to
-	trial             // it holds what is tried
+	spare  use = iota // nothing
+	staged            // it holds a set that may be switched to
+	trial             // it holds the set on trial
 )
 
 func (b belief) bars(version string) bool { return strings.Contains(b.barred, version+",") }
 
-// A rule says what a command makes of a belief: what is true afterwards, what may be true in between, or why it is
-// refused.
+// A rule returns the effect of a command on a state: the state afterwards, those possible in between, or the reason of
+// the refusal.
 type rule func(belief) (after belief, between []belief, refused refusal.Reason)
 
 func staging(version string) rule {
@@ -49,8 +49,8 @@ func staging(version string) rule {
 		case b.bars(version):
 			return b, nil, refusal.Quarantined
 		}
-		open := b.unwatched() // a watch ends before what it would go back to is overwritten
-		half := open          // the slot holds the set, the record does not say so
+		open := b.unwatched() // a watch ends before the set that it could return to is overwritten
+		half := open          // the slot holds the set, but the record does not say so yet
 		if half.other != version {
 			half.other, half.otherGood, half.use = version, false, spare
 		}
@@ -60,7 +60,7 @@ func staging(version string) rule {
 	}
 }
 
-// refusing is the rule of what is never accepted.
+// refusing is the rule of a command that is always refused.
 func refusing(why refusal.Reason) rule {
 	return func(b belief) (belief, []belief, refusal.Reason) { return b, nil, why }
 }
@@ -81,7 +81,7 @@ func discarding(serial uint64) rule {
 			return b, nil, refusal.Stale
 		}
 		b.use = spare
-		half := b // the record no longer names the set, the slot still holds it
+		half := b // the record no longer names the set, but the slot still holds it
 		b.other = ""
 		return b, []belief{half}, ""
 	}
@@ -101,7 +101,7 @@ func attempting(b belief) (belief, []belief, refusal.Reason) {
 	return b, nil, ""
 }
 
-// committing is the rule of a good verdict; with watch a set that was on trial is under watch from then on.
+// committing is the rule of a good verdict. With watch, the set that was on trial is then watched.
 func committing(watch bool) rule {
 	return func(b belief) (belief, []belief, refusal.Reason) {
 		left := b.watch
@@ -118,7 +118,7 @@ func committing(watch bool) rule {
 	}
 }
 
-// holding is the rule of the end of a watch.
+// holding is the rule for the end of a watch.
 func holding(b belief) (belief, []belief, refusal.Reason) { return b.unwatched(), nil, "" }
 
 func (b belief) unwatched() belief {
@@ -126,12 +126,12 @@ func (b belief) unwatched() belief {
 	return b
 }
 
-// canReturn tells whether the other slot holds another set that was good.
+// canReturn reports whether the other slot holds a different set that has proved healthy.
 func (b belief) canReturn() bool {
 	return b.use == spare && b.other != "" && b.otherGood && b.other != b.active && !b.bars(b.other)
 }
 
-// returned is the belief after the way back to the other slot.
+// returned is the state after a return to the other slot.
 func (b belief) returned() belief {
 	b.active, b.other, b.watch = b.other, b.active, 0
 	return b.barring(b.other)
@@ -169,7 +169,7 @@ func clearing(version string) rule {
 	}
 }
 
-// ended is the belief after a trial that failed.
+// ended is the state after a failed trial.
 func (b belief) ended() belief {
 	b.use, b.tries = spare, 0
 	return b.barring(b.other)
@@ -180,12 +180,12 @@ func (b belief) barring(version string) belief {
 	return b
 }
 
-// forgotten is what is left of a belief after a cut where the record is kept in memory.
+// forgotten is the state after a power cut if the record is kept in memory.
 func (b belief) forgotten() belief {
 	return belief{active: b.active, other: b.other}
 }
 
-// beliefs are all that may be true.
+// beliefs are all states that may be true.
 type beliefs []belief
 
 func (s beliefs) with(more ...belief) beliefs {
@@ -198,8 +198,8 @@ func (s beliefs) with(more ...belief) beliefs {
 	return s
 }
 
-// follow returns what may be true once the command was done, what may be true if nobody knows how far it got, and the
-// refusals that may be given.
+// follow returns the states that are possible after the command has completed, those possible if it is unknown how far
+// it got, and the possible refusals.
 func (s beliefs) follow(r rule) (done, open beliefs, refusals []refusal.Reason) {
 	open = s
 	for _, b := range s {

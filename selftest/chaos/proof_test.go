@@ -10,7 +10,7 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// TestInvariantsCanFail shows each invariant a device that breaks it, and one that does not.
+// TestInvariantsCanFail checks each invariant with a device that violates it and with one that does not.
 func TestInvariantsCanFail(t *testing.T) {
 	a := newArena(t, 1, 0, 1)
 	b := newBench(a.library)
@@ -54,7 +54,7 @@ func TestInvariantsCanFail(t *testing.T) {
 			holds: func() violation { d := delivered(); return publishedIsCounted(d, d.runs) },
 			isBroken: func() violation {
 				d := delivered()
-				d.runs.Boot++ // an attempt that nobody counted
+				d.runs.Boot++ // an attempt that was not counted
 				return publishedIsCounted(d, d.runs)
 			}},
 		{sentence: saysBounded,
@@ -77,14 +77,14 @@ func TestInvariantsCanFail(t *testing.T) {
 			holds: func() violation { return deviceIsSettled(delivered()) },
 			isBroken: func() violation {
 				d := delivered()
-				d.runs.Digest = nxs.Digest{1} // something else runs than what is committed
+				d.runs.Digest = nxs.Digest{1} // something other than the committed set runs
 				return deviceIsSettled(d)
 			}},
 		{sentence: saysGoesOn,
 			holds: func() violation { return updatesGoOn(delivered()) },
 			isBroken: func() violation {
 				d := delivered()
-				if err := d.begin(newer); err != nil { // a stage that nobody ends
+				if err := d.begin(newer); err != nil { // a stage that never ends
 					t.Fatal(err)
 				}
 				defer d.abandon()
@@ -113,7 +113,7 @@ func TestInvariantsCanFail(t *testing.T) {
 			isBroken: func() violation {
 				d := delivered()
 				raw := fileOf(d.disk)
-				raw[secondHalf+40] ^= 0xff // the other half was damaged before
+				raw[secondHalf+40] ^= 0xff // the other half was damaged earlier
 				if err := d.disk.Overwrite(recordFile, raw); err != nil {
 					t.Fatal(err)
 				}
@@ -129,7 +129,7 @@ func TestInvariantsCanFail(t *testing.T) {
 	}
 }
 
-// openedWith opens what the device runs, after its program was changed behind everybody's back.
+// openedWith opens what the device runs, after its program was changed on disk.
 func openedWith(t *testing.T, d *device, program string) *slots.Set {
 	t.Helper()
 	disk := d.disk.Clone()
@@ -146,7 +146,7 @@ func openedWith(t *testing.T, d *device, program string) *slots.Set {
 	return set
 }
 
-// rolledBack is a record whose trial of slot b ended at the deadline.
+// rolledBack returns a record in which the trial of slot b was ended by the deadline.
 func rolledBack(t *testing.T) bootctl.Record {
 	t.Helper()
 	r, serial, err := bootctl.New().Stage(bootctl.Content{Digest: bootctl.Digest{7}, Version: hanging})
@@ -163,7 +163,7 @@ func rolledBack(t *testing.T) bootctl.Record {
 	return r
 }
 
-// TestReplayIsExact goes through a course twice, and comes to the same disk by the same operations.
+// TestReplayIsExact runs a course twice: both runs must make the same operations and leave the same disk.
 func TestReplayIsExact(t *testing.T) {
 	c, err := parseCourse("flow=commit,device=disk,fault=eio:40,cut=70,outcome=killed,cut=9,outcome=killed")
 	if err != nil {
@@ -183,7 +183,7 @@ func TestReplayIsExact(t *testing.T) {
 	}
 }
 
-// failureOf is what a start that ended so breaks.
+// failureOf returns the invariant that a start with this error violates.
 func failureOf(d *device, err error) violation {
 	d.broken = nil
 	d.must(err)

@@ -11,8 +11,8 @@ import (
 	"nexus/libupdates/updater"
 )
 
-// TestRecordsSurvive stops every flow after every step and starts it again with another record in place of the one on
-// the disk: with either half of it damaged, and as the next version would have written it.
+// TestRecordsSurvive stops every flow after every step, changes the record on the disk and starts again: with either
+// half damaged, and in the form that the next version would write.
 func TestRecordsSurvive(t *testing.T) {
 	a := newArena(t, 1, 0, *seed)
 	b := newBench(a.library)
@@ -40,14 +40,14 @@ func TestRecordsSurvive(t *testing.T) {
 	t.Logf("%d starts", starts)
 }
 
-// secondHalf is where the second half of a record's file begins.
+// secondHalf is the offset of the second half of a record's file.
 const secondHalf = durable.MaxCellValue + 4096
 
 // startsWithout damages one half and starts again.
 func startsWithout(half int) func(*device) violation {
 	return func(d *device) violation {
 		raw := fileOf(d.disk)
-		raw[half*secondHalf+40] ^= 0xff // in its sum
+		raw[half*secondHalf+40] ^= 0xff // in its checksum
 		may := d.may.with(d.around...)
 		if err := d.restartWith(raw, may); err != nil {
 			return broke(saysHalves, "%v", err)
@@ -56,8 +56,7 @@ func startsWithout(half int) func(*device) violation {
 	}
 }
 
-// startsOnNewer puts a field behind all others of the record, and starts again; what is written from then on must still
-// have it.
+// startsOnNewer adds a field after all others of the record and starts again. Later writes must keep the field.
 func startsOnNewer(d *device) violation {
 	const mark = 0x6e657875735f7832
 	disk := durabletest.New()
@@ -93,13 +92,13 @@ func startsOnNewer(d *device) violation {
 	return violation{}
 }
 
-// restartWith starts a new life on a disk that holds this record.
+// restartWith starts updated on a disk with this record.
 func (d *device) restartWith(raw []byte, may beliefs) error {
 	disk := d.disk.Clone()
 	if err := disk.Overwrite(recordFile, raw); err != nil {
 		return err
 	}
-	d.boot, d.given, d.runs = 0, 0, updater.Publication{} // the older half is at an older number
+	d.boot, d.given, d.runs = 0, 0, updater.Publication{} // the older half has an older attempt number
 	d.take(disk)
 	return d.start(may)
 }
@@ -112,7 +111,7 @@ func cellOn(disk *durabletest.Disk) (*durable.Cell, error) {
 	return durable.OpenCell(file)
 }
 
-// fileOf is the record's whole file.
+// fileOf returns the record's whole file.
 func fileOf(disk *durabletest.Disk) []byte {
 	file, err := disk.CellFile(recordFile)
 	if err != nil {
@@ -132,7 +131,7 @@ func rootOf(raw []byte) (capnp.Struct, error) {
 	return root.Struct(), err
 }
 
-// widened is the message with one more word in its root, and the size of the root's data then.
+// widened returns the message with one more word in its root, and the new size of the root's data.
 func widened(raw []byte, mark uint64) ([]byte, capnp.Size, error) {
 	was, err := rootOf(raw)
 	if err != nil {
@@ -146,7 +145,7 @@ func widened(raw []byte, mark uint64) ([]byte, capnp.Size, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	size := capnp.Struct(known).Size() // a field at its default may not have been written
+	size := capnp.Struct(known).Size() // a field with its default value may not have been written
 	size.DataSize, size.PointerCount = max(size.DataSize, was.Size().DataSize)+8,
 		max(size.PointerCount, was.Size().PointerCount)
 	msg, segment, err := capnp.NewMessage(capnp.SingleSegment(nil))

@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/durable/durabletest"
 )
 
-// TestReplay goes through one course of a device, as a failure printed it, and tells what it meets. With the same seed
-// and bound it comes to the same end, to the byte of the disk.
+// TestReplay runs one course of a device, as printed by a failure, and reports what it finds. With the same seed and
+// bound the result is the same, down to the bytes on the disk.
 func TestReplay(t *testing.T) {
 	if *replay == "" || strings.Contains(*replay, "edge=") {
 		t.Skip("no course of a device is given")
@@ -26,7 +26,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// replayed is the device at the end of a course.
+// replayed returns the device at the end of a course.
 func replayed(t *testing.T, c course) *device {
 	t.Helper()
 	i := slices.IndexFunc(flows(), func(f flow) bool { return f.name == c.flow })
@@ -66,12 +66,12 @@ func replayed(t *testing.T, c course) *device {
 	return d
 }
 
-// wreckNamed is what the cut leaves that a course names.
+// wreckNamed returns the disk state after the cut that the course names.
 func (a *arena) wreckNamed(d *device, c course, cut cut) (wreck, error) {
 	if cut.state == killed {
 		return d.killedWreck(c, cut.after), nil
 	}
-	for _, bound := range []int{a.bound, a.second, a.few()} { // by which it was found
+	for _, bound := range []int{a.bound, a.second, a.few()} { // the bounds with which it may have been found
 		for state, disk := range statesOf(d, bound, a.seed) {
 			if state == cut.state {
 				return d.wreckOf(c, cut.after, state, disk), nil

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// maxShown bounds the violations of a flow that are printed.
+// maxShown bounds the violations that are printed per flow.
 const maxShown = 5
 
-// A table prints a row for each flow as it is done, and a sum.
+// A table prints a row for each flow as it completes, and the totals.
 type table struct {
 	t   *testing.T
 	sum tally

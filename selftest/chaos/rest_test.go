@@ -8,15 +8,15 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// rest holds a device that has come to rest against what must be true then; started is whether nothing went wrong since
-// its start. A state is looked at once.
+// rest checks the invariants of a device that has settled. started reports whether nothing has failed since its start.
+// Each state is checked once.
 func (a *arena) rest(d *device, started bool) {
 	if d.life == nil || d.dead() {
 		return
 	}
 	d.disk.Heal()
 	sees := d.see()
-	if sees.use == trial || d.given == 0 { // a flow may end in a trial; PID 1 goes on
+	if sees.use == trial || d.given == 0 { // a flow may end during a trial; PID 1 then goes on
 		d.must(d.settle())
 		sees = d.see()
 	}
@@ -66,7 +66,7 @@ func updatesGoOn(d *device) violation {
 	return violation{}
 }
 
-// diskIsClean lists everything that is on the disk of a device that was started since anything went wrong.
+// diskIsClean checks everything on the disk of a device that was started after the last fault.
 func diskIsClean(d *device) violation {
 	r := d.life.Record()
 	allowed := []string{"./", "sets/", recordFile, "active"}

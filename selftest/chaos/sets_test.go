@@ -8,17 +8,17 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A nature is what becomes of a boot attempt with a set.
+// A nature is the outcome of a boot attempt with a set.
 type nature uint8
 
 const (
-	good  nature = iota // proves healthy
-	exits               // its service ends, each time
-	hangs               // is never done with starting: the deadline passes
-	kills               // takes the machine down before there is a verdict
+	good  nature = iota // it becomes healthy
+	exits               // its service exits each time
+	hangs               // it stays in the starting state until the deadline
+	kills               // it takes the machine down before the verdict
 )
 
-// The sets. Each has the nature that its major version says.
+// The sets. The major version selects the nature.
 const (
 	factory  = "1.0.0"
 	newer    = "1.1.0"
@@ -26,9 +26,9 @@ const (
 	exiting  = "2.0.0"
 	hanging  = "3.0.0"
 	deadly   = "4.0.0"
-	nextGood = "1.9.0" // the update after all that went wrong
+	nextGood = "1.9.0" // the update after all faults
 
-	// Sets of whole systems that carry a core.
+	// Sets of whole systems, with a core.
 	withCore        = "1.5.0"
 	exitingWithCore = "2.5.0"
 )
@@ -37,13 +37,13 @@ func natureOf(version string) nature {
 	return map[byte]nature{'1': good, '2': exits, '3': hangs, '4': kills}[version[0]]
 }
 
-// A library has every set as an archive, and damaged ones.
+// A library holds every set as an archive, and the damaged archives.
 type library struct {
 	archives map[string][]byte
 	versions map[nxs.Digest]string
 }
 
-// The ways in which an offered archive is damaged.
+// How a sent archive is damaged.
 const (
 	badSignature = "bad signature"
 	badPayload   = "bad payload"
@@ -73,7 +73,7 @@ func newLibrary(t testing.TB) *library {
 	return l
 }
 
-// digest is that of a sound set.
+// digest returns the digest of a valid set.
 func (l *library) digest(version string) nxs.Digest {
 	for digest, v := range l.versions {
 		if v == version {
@@ -83,7 +83,7 @@ func (l *library) digest(version string) nxs.Digest {
 	return nxs.Digest{}
 }
 
-// flipped returns the bytes with one of them changed.
+// flipped returns a copy of the bytes with one byte changed.
 func flipped(raw []byte, at int) []byte {
 	raw = bytes.Clone(raw)
 	raw[at] ^= 0xff

@@ -5,33 +5,33 @@ import (
 	"time"
 )
 
-// A tally counts what was done for one flow; many may count at a time.
+// A tally counts the runs of one flow. It is safe for concurrent use.
 type tally struct {
 	mu         sync.Mutex
-	operations int // of the flow undisturbed, the looking ones too
-	changes    int // those of them that change something: the places of a first cut
+	operations int // of the undisturbed flow, including reads
+	changes    int // those that change something: the places for a first cut
 	faults     int // operations times ways to fail
-	outcomes   int // cuts times disk states, those too that were seen before
-	states     int // different ones, each of them started
-	runs       int // flows gone through and starts
+	outcomes   int // cuts times disk states, including states seen before
+	states     int // distinct states, each of which was started
+	runs       int // flows and starts
 	broken     []failure
 	took       time.Duration
 }
 
-// A failure is a violation and the course that leads to it.
+// A failure is a violation and the course that led to it.
 type failure struct {
 	course string
 	violation
 }
 
-// count changes the tally.
+// count changes the tally under its lock.
 func (t *tally) count(change func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	change()
 }
 
-// ran counts one run and keeps what it broke.
+// ran counts one run and records its violations.
 func (t *tally) ran(c course, d *device) {
 	t.count(func() {
 		t.runs++
@@ -42,7 +42,7 @@ func (t *tally) ran(c course, d *device) {
 	d.broken = nil
 }
 
-// add adds up another tally.
+// add adds another tally.
 func (t *tally) add(o *tally) {
 	t.operations += o.operations
 	t.changes += o.changes

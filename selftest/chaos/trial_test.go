@@ -9,19 +9,19 @@ import (
 	"nexus/libupdates/durable/durabletest"
 )
 
-// An arena has what all runs share. Only what it remembers is changed by them.
+// An arena holds what all runs share. Runs change only the maps of states.
 type arena struct {
 	library *library
-	ready   map[kind]*durabletest.Disk // with the factory set, committed
-	bound   int                        // states looked at after one cut
-	second  int                        // states looked at after a second cut; 0 for no second cuts
+	ready   map[kind]*durabletest.Disk // delivered devices: the factory set is committed
+	bound   int                        // states tried after one cut
+	second  int                        // states tried after a second cut; 0: no second cuts
 	seed    uint64
-	every   int // of the faults only each so-manieth is tried
+	every   int // only one of so many faults is tried
 
 	mu     sync.Mutex
-	seen   map[wreckKey]bool // that were started
-	again  map[wreckKey]bool // whose start was cut, everywhere
-	rested map[wreckKey]bool // states at rest that were looked at
+	seen   map[wreckKey]bool // those that were started
+	again  map[wreckKey]bool // those whose start was cut at each operation
+	rested map[wreckKey]bool // settled states that were checked
 }
 
 func newArena(t testing.TB, bound, second int, seed uint64) *arena {
@@ -40,7 +40,7 @@ func newArena(t testing.TB, bound, second int, seed uint64) *arena {
 	return a
 }
 
-// deliver makes the disk of a device as it is delivered, and boots it once.
+// deliver makes the disk of a new device and boots it once.
 func deliver(b *bench, k kind) (*durabletest.Disk, error) {
 	d := &device{bench: b, kind: k, cut: -1}
 	d.take(durabletest.New())
@@ -57,7 +57,7 @@ func deliver(b *bench, k kind) (*durabletest.Disk, error) {
 	return d.disk.Clone(), err
 }
 
-// begin starts a delivered device, to be cut after so many operations; never if that is negative.
+// begin starts a delivered device, whose power is cut after so many operations, or never if that is negative.
 func (a *arena) begin(b *bench, k kind, f fault, after int) *device {
 	d := &device{bench: b, kind: k, cut: after, fault: f, may: beliefs{{active: factory}}}
 	d.take(a.ready[k].Fork())
@@ -65,17 +65,17 @@ func (a *arena) begin(b *bench, k kind, f fault, after int) *device {
 	return d
 }
 
-// must notes a start that failed on a disk that works.
+// must records a start that failed on a working disk.
 func (d *device) must(err error) {
 	if err != nil && !d.dead() && d.fault.name == "" {
 		d.check(broke(saysNoFailure, "%v", err))
 	}
 }
 
-// perform goes through a flow as far as the power lasts.
+// perform runs a flow until the power is cut.
 func (d *device) perform(f flow) { d.performSome(f, len(f.steps())) }
 
-// performSome goes through the first so many steps.
+// performSome runs the first count steps of a flow.
 func (d *device) performSome(f flow, count int) {
 	for _, do := range f.steps()[:count] {
 		if d.life == nil || d.dead() {
@@ -90,20 +90,20 @@ func (d *device) performSome(f flow, count int) {
 	}
 }
 
-// A wreck is what a cut left: a disk, and what may be true of it.
+// A wreck is the result of a cut: a disk, and the states that may be true.
 type wreck struct {
 	course course
 	disk   *durabletest.Disk
 	may    beliefs
 	boot   uint64
-	unsure bool // whether some of it is not durable
+	unsure bool // whether part of the disk is not durable
 }
 
-// A wreckKey is all that decides about what follows from a wreck.
+// A wreckKey holds everything on which the continuation of a wreck depends.
 type wreckKey struct {
 	kind kind
 	disk [sha256.Size]byte
-	sure [sha256.Size]byte // what of it is durable; zero for all
+	sure [sha256.Size]byte // the durable part of the disk; zero if everything is durable
 	may  string
 	boot uint64
 }
@@ -116,7 +116,7 @@ func (w wreck) key() wreckKey {
 	return k
 }
 
-// first notes a key and tells whether it is new.
+// first adds a key and reports whether it is new.
 func (a *arena) first(keys map[wreckKey]bool, key wreckKey) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -127,19 +127,19 @@ func (a *arena) first(keys map[wreckKey]bool, key wreckKey) bool {
 	return true
 }
 
-// wreckOf is the disk as a cut of the power in the course leaves it, after that the device is of no more use.
+// wreckOf returns the disk state after a power cut in the course. The device must not be used afterwards.
 func (d *device) wreckOf(c course, after int, state string, disk *durabletest.Disk) wreck {
 	d.lose(disk)
 	return wreck{course: c.then(cut{after, state}), disk: disk, may: d.afterCut(), boot: d.boot}
 }
 
-// killedWreck is what the death of updated alone leaves.
+// killedWreck returns the state after the death of updated alone.
 func (d *device) killedWreck(c course, after int) wreck {
 	return wreck{course: c.then(cut{after, killed}), disk: d.disk.Fork(), may: d.may, boot: d.boot, unsure: true}
 }
 
-// recover starts what is left, cuts it again after so many operations unless that is negative, and lets it come to
-// rest.
+// recover starts a wreck and lets it settle. Its power is cut again after so many operations, or never if that is
+// negative.
 func (w wreck) recover(b *bench, after int) *device {
 	d := &device{bench: b, kind: w.course.kind, cut: after, boot: w.boot, may: w.may}
 	d.take(w.disk.Fork())

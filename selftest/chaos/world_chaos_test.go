@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestWorlds kills every daemon, the operator and PID 1 at every message of every flow, and loses and delays what
-// operators say.
+// TestWorlds kills every daemon, the operator and PID 1 at every message of every flow, and loses and delays the
+// operators' messages.
 func TestWorlds(t *testing.T) {
 	archives := worldSets(t)
 	if strings.Contains(*replay, "edge=") {
@@ -35,11 +35,11 @@ func TestWorlds(t *testing.T) {
 	sum.print("all")
 }
 
-// atOnce is how many worlds there are at a time; they wait more than they work.
+// atOnce is how many worlds run at a time; they mostly wait.
 const atOnce = 8
 
-// disturb goes through a flow once for every message and each of its fates. The messages of the first boot are the same
-// in every flow, so they count in one.
+// disturb runs a flow once for every message and each of its fates. The messages of the first boot are the same in all
+// flows, so only one flow includes them.
 func disturb(t *testing.T, archives map[string][]byte, f worldFlow, boot bool) worldTally {
 	began := time.Now()
 	var edges []edge
@@ -84,12 +84,12 @@ func disturb(t *testing.T, archives map[string][]byte, f worldFlow, boot bool) w
 	return tally
 }
 
-// sampled is how many messages of a flow are looked at without -whole.
+// sampled is how many messages per flow are tried without -whole.
 const sampled = 2
 
 // A worldTally counts the runs of one flow.
 type worldTally struct {
-	// missed: the message never came, for the daemons are free to talk in another order
+	// missed: the message did not occur, because daemons may send messages in a different order
 	messages, runs, missed, broken int
 	took                           time.Duration
 }
@@ -118,7 +118,7 @@ func (t *worldTally) print(name string) {
 	fmt.Printf(worldRow, name, t.messages, t.runs, t.missed, t.broken, t.took.Round(time.Millisecond))
 }
 
-// runWorld goes through a flow with at most one mishap. It returns the messages, and whether the mishap came to pass.
+// runWorld runs a flow with at most one mishap. It returns the messages, and whether the mishap took place.
 func runWorld(t *testing.T, archives map[string][]byte, f worldFlow, plan *mishap) (edges []edge, fired bool) {
 	s := newSystem(t, archives, f, plan)
 	for _, hold := range []func(*system) error{f.want, neverConfirmedTheBad, theNextUpdateWorks, leavesNothing,

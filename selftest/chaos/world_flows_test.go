@@ -7,8 +7,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// worldFlows are the flows of a whole system. Those of a device go deeper into the disk; these go through every
-// message.
+// worldFlows returns the flows of a whole system. The flows of a device cover the disk; these cover the messages.
 func worldFlows() []worldFlow {
 	commit := func(s *system) error {
 		_, err := newPerson(s).update(newer)
@@ -41,11 +40,11 @@ func worldFlows() []worldFlow {
 				return err
 			}
 			err := p.stage(exiting)
-			// the record, kept in memory, died with everything else
+			// The record was kept in memory and is lost.
 			if refusal.Of(err) == refusal.Quarantined || s.crashes() > 0 {
 				return nil
 			}
-			return fmt.Errorf("staged again: %v", err)
+			return fmt.Errorf("stage of the set that was rolled back: %v", err)
 		}},
 		{name: "a core takes over", want: func(s *system) error {
 			_, err := newPerson(s).update(withCore)
@@ -61,7 +60,7 @@ func worldFlows() []worldFlow {
 	}
 }
 
-// rollback wants the verdict on a set that cannot be healthy.
+// rollback waits for the verdict on a set that cannot become healthy.
 func rollback(version string) func(*system) error {
 	return func(s *system) error {
 		now, err := newPerson(s).update(version)

@@ -10,18 +10,18 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// What holds after every death, beside that the flow comes to its end. Each of these goes on from where the one before
-// left the system.
+// What must hold after every death, besides the completion of the flow. Each check continues from the state that the
+// previous one left.
 
-// neverConfirmedTheBad: a set that cannot be healthy is never confirmed, whoever dies.
+// neverConfirmedTheBad: a set that cannot become healthy is never confirmed, whatever died.
 func neverConfirmedTheBad(s *system) error {
 	if s.flow.bad && s.w.Shows("init: health ok (slot b)") {
-		return fmt.Errorf("a set that cannot be healthy was confirmed")
+		return fmt.Errorf("a set that cannot become healthy was confirmed")
 	}
 	return nil
 }
 
-// theNextUpdateWorks: whoever died, the next update is staged, tried and confirmed.
+// theNextUpdateWorks: whatever died, the next update is staged, tried and confirmed.
 func theNextUpdateWorks(s *system) error {
 	s.mu.Lock()
 	s.plan, s.quiet = nil, true
@@ -37,7 +37,7 @@ func theNextUpdateWorks(s *system) error {
 	return nil
 }
 
-// leavesNothing: the slots hold the sets that the status names, and nothing else is kept.
+// leavesNothing: the slots hold the sets that the status names, and there is nothing else.
 func leavesNothing(s *system) error {
 	sets := map[string]bool{}
 	for _, version := range s.now.Versions {
@@ -50,7 +50,7 @@ func leavesNothing(s *system) error {
 		return err
 	}
 	if len(names) != len(sets) {
-		return fmt.Errorf("the slots hold %v, and on the disk is %v", s.now.Versions, names)
+		return fmt.Errorf("the slots hold %v, but the disk has %v", s.now.Versions, names)
 	}
 	links, err := filepath.Glob(filepath.Join(s.w.Dir, "system", "*.new"))
 	if err == nil && len(links) > 0 {
@@ -59,7 +59,7 @@ func leavesNothing(s *system) error {
 	return err
 }
 
-// startsAgain: the system stops in order, and a start finds the set that was confirmed last.
+// startsAgain: the system stops in order, and the next start finds the set that was confirmed last.
 func startsAgain(s *system) error {
 	if err := s.w.Stop(); err != nil {
 		return fmt.Errorf("cannot stop: %w", err)
@@ -73,10 +73,10 @@ func startsAgain(s *system) error {
 	return nil
 }
 
-// holds tells whether a slot holds the version.
+// holds reports whether a slot holds the version.
 func holds(s world.State, slot bootctl.Slot, version string) bool {
 	return slot != bootctl.None && s.Versions[slot-bootctl.A] == version
 }
 
-// resting tells whether nothing is under way, and what runs was found healthy.
+// resting reports whether nothing is in progress and the running set is healthy.
 func resting(s world.State) bool { return s.HealthOK && s.Pending == bootctl.None }

@@ -10,9 +10,9 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// TestOrderOfCalls holds an update that nothing disturbs against the one order in which the daemons may talk about it:
-// nothing is tried before the attempt is counted, nothing published before its signature was verified once more,
-// nothing committed before the services' word.
+// TestOrderOfCalls checks the order of the calls between daemons in an undisturbed update: nothing is tried before its
+// attempt is counted, nothing is published before its signature is verified again, and nothing is committed before the
+// services have reported their health.
 func TestOrderOfCalls(t *testing.T) {
 	names := map[string]string{
 		"Verifier updated>keystored 0":       "verify",
@@ -71,7 +71,7 @@ func TestOrderOfCalls(t *testing.T) {
 	}
 }
 
-// deciding leaves out each question about services but the one before a verdict: they are asked again and again.
+// deciding drops all queries about services except the last one before a verdict, because they are repeated.
 func deciding(calls []string) (kept []string) {
 	for i, name := range calls {
 		if name != "ask services" || i+1 < len(calls) && slices.Contains([]string{"commit", "fail"}, calls[i+1]) {

@@ -23,14 +23,14 @@ const patience = 10 * time.Minute
 // machine gets through as well.
 const firstKnock = 200 * time.Millisecond
 
-// errLost says that a flow did not come to an end.
-var errLost = errors.New("the flow does not come to an end")
+// errLost reports that a flow did not complete.
+var errLost = errors.New("the flow did not complete")
 
-// A person is an operator who wants something, and goes on after each death: looks at where things stand, and does what
-// is next. Where nobody dies a person gives each command once.
+// A person is an operator with a goal who continues after each death: looks at the state, and does what is next. If
+// nothing dies, a person gives each command once.
 type person struct {
 	s        *system
-	o        *world.Operator // nil without a connection
+	o        *world.Operator // nil if there is no connection
 	deadline time.Time
 	knock    time.Duration // how long the next attempt to connect may take
 }
@@ -39,8 +39,8 @@ func newPerson(s *system) *person {
 	return &person{s: s, deadline: time.Now().Add(patience), knock: firstKnock}
 }
 
-// ask gives one command over a connection that lives, and says whether it was answered: done or refused. Otherwise
-// nobody knows what became of it.
+// ask runs one command over a working connection. It reports whether the command was answered, by success or refusal.
+// Otherwise its effect is unknown.
 func (p *person) ask(do func(*world.Operator) error) (answered bool, err error) {
 	p.s.revive()
 	if p.o == nil {
@@ -65,7 +65,7 @@ func (p *person) ask(do func(*world.Operator) error) (answered bool, err error) 
 	return false, err
 }
 
-// until asks for the state until it is as wanted, and does what is to be done about it in between.
+// until polls the state until it is as wanted, and calls act in between.
 func (p *person) until(wanted func(world.State) bool, act func(world.State)) (world.State, error) {
 	for time.Now().Before(p.deadline) {
 		var now world.State
@@ -87,7 +87,7 @@ const moment = 4 * time.Millisecond
 
 func (p *person) wait(world.State) { p.s.w.Clock.Wind(moment) }
 
-// stage wants a set to be staged. A refusal ends it.
+// stage tries until the set is staged. A refusal ends that.
 func (p *person) stage(version string) error {
 	var refused error
 	_, err := p.until(
@@ -99,7 +99,7 @@ func (p *person) stage(version string) error {
 				return err
 			})
 			switch refusal.Of(err) {
-			case refusal.StageInProgress, refusal.Cancelled, refusal.Stalled: // what died had begun one
+			case refusal.StageInProgress, refusal.Cancelled, refusal.Stalled: // of a stage that died
 				p.s.w.Clock.Wind(moment)
 			default:
 				if answered {
@@ -110,14 +110,14 @@ func (p *person) stage(version string) error {
 	return errors.Join(err, refused)
 }
 
-// update wants a set to have its verdict: it runs, confirmed, or it was rolled back.
+// update tries until the set has its verdict: it runs and is confirmed, or it was rolled back.
 func (p *person) update(version string) (world.State, error) {
 	if err := p.stage(version); err != nil {
 		return world.State{}, err
 	}
 	step := moment
 	if natureOf(version) == hangs {
-		step = time.Second // only the deadline ends its trial
+		step = time.Second // its trial ends only at the deadline
 	}
 	return p.until(
 		func(s world.State) bool {
@@ -130,7 +130,7 @@ func (p *person) update(version string) (world.State, error) {
 				p.s.w.Clock.Wind(step)
 			case holds(s, s.Staged, version):
 				p.ask(p.switchTo)
-			case s.HealthOK: // the record, kept in memory, died with everything else
+			case s.HealthOK: // the record was kept in memory and is lost
 				if s.Rollback == "" {
 					p.stage(version)
 				}
@@ -151,7 +151,7 @@ func (p *person) switchTo(o *world.Operator) error {
 	return p.s.twice(func() error { return o.Switch(staged) })
 }
 
-// discard wants nothing to be staged.
+// discard tries until nothing is staged.
 func (p *person) discard() error {
 	_, err := p.until(
 		func(s world.State) bool { return s.Staged == bootctl.None },
@@ -170,9 +170,9 @@ func (p *person) discard() error {
 	return err
 }
 
-// goBack wants the factory set to run again.
+// goBack tries until the factory set runs again.
 func (p *person) goBack() error {
-	nowhere := false // what ran before was never found healthy: the refusal is the end
+	nowhere := false // the previous set never proved healthy: the refusal is final
 	_, err := p.until(
 		func(s world.State) bool { return resting(s) && (nowhere || holds(s, s.Active, factory)) },
 		func(s world.State) {
@@ -181,14 +181,14 @@ func (p *person) goBack() error {
 				nowhere = refusal.Of(err) == refusal.NoPrevious && !p.s.w.Shows("init: health ok (slot a)")
 			}
 			if s.Rollback == "" && s.HealthOK && s.Active == bootctl.B && p.s.crashes() > 0 {
-				p.update(factory) // what was good is forgotten with the record: the set before is staged anew
+				p.update(factory) // its health was forgotten with the record, so the factory set is staged again
 			}
 			p.s.w.Clock.Wind(moment)
 		})
 	return err
 }
 
-// worldSets makes every set that world flows need, by version.
+// worldSets returns all sets that the world flows need, by version.
 func worldSets(t testing.TB) map[string][]byte {
 	archives := map[string][]byte{}
 	for _, version := range []string{factory, newer, newest, exiting, hanging, nextGood, withCore, exitingWithCore} {
@@ -197,7 +197,7 @@ func worldSets(t testing.TB) map[string][]byte {
 	return archives
 }
 
-// worldSet makes a set whose service is of the version's nature.
+// worldSet returns a set whose service has the version's nature.
 func worldSet(t testing.TB, version string) []byte {
 	program, native := "serve "+version, true
 	switch natureOf(version) {

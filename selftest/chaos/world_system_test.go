@@ -13,34 +13,34 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// A worldFlow is what operators want of a whole system.
+// A worldFlow is what operators do to a whole system.
 type worldFlow struct {
 	name  string
-	bad   bool // whether the set on trial must never be confirmed
-	twice bool // every command is given twice
+	bad   bool // whether the set on trial must not be confirmed
+	twice bool // each command is given twice
 	want  func(*system) error
 }
 
-// A mishap is what happens at which message.
+// A mishap is a fate for one message.
 type mishap struct {
 	edge edge
 	fate fate
 }
 
-// A fate is what becomes of a message and of those at its ends.
+// A fate is what happens to a message, or to its sender or receiver.
 type fate string
 
 const (
-	senderDies   fate = "sender"   // right behind it
+	senderDies   fate = "sender"   // right after it was sent
 	receiverDies fate = "receiver" // and it is not delivered
-	lost         fate = "lost"     // an operator's connection ends before it is delivered
-	late         fate = "late"     // an operator's: the clock is wound by lateness before it is delivered
+	lost         fate = "lost"     // for operators: the connection ends before it is delivered
+	late         fate = "late"     // for operators: the clock is wound by lateness before it is delivered
 )
 
-// lateness is longer than any pause of a daemon, and shorter than the deadline of a trial.
+// lateness is longer than any pause of a daemon and shorter than the deadline of a trial.
 const lateness = 5 * time.Second
 
-// fates are those that a message may have. Only operators are far away: what they say may be lost or late.
+// fates returns the possible fates of a message. Only operators are remote, so only their messages can be lost or late.
 func (e edge) fates() []fate {
 	if e.from == world.OperatorName {
 		return []fate{senderDies, receiverDies, lost, late}
@@ -48,7 +48,7 @@ func (e edge) fates() []fate {
 	return []fate{senderDies, receiverDies}
 }
 
-// An edge is one message on its way.
+// An edge is one message in transit.
 type edge struct {
 	facet, from, to string
 	number          int
@@ -58,22 +58,22 @@ func (e edge) String() string { return fmt.Sprintf("%s:%s>%s#%d", e.facet, e.fro
 
 func (m mishap) String() string { return fmt.Sprintf("edge=%s,fate=%s", m.edge, m.fate) }
 
-// questions is how many messages of one kind between an operator and updated are edges of their own. What comes after
-// is the same question again and again, while an operator waits: how often depends on the machine.
+// questions bounds the messages of one kind between an operator and updated that count as edges. Later ones repeat the
+// same query while an operator waits, and their number depends on the machine.
 const questions = 60
 
-// counts tells whether an edge is one to die at.
+// counts reports whether faults are tried at this edge.
 func (e edge) counts() bool {
 	return e.number <= questions || (e.facet != "Operator" && e.facet != "UpdateStatus")
 }
 
-// countBoot counts the messages before an operator came.
+// countBoot returns the number of messages before an operator connects.
 func countBoot(edges []edge) int {
 	n := slices.IndexFunc(edges, func(e edge) bool { return e.from == world.OperatorName })
 	return max(n, 0)
 }
 
-// parseMishap reads a mishap as a failure prints it, with its flow.
+// parseMishap parses a mishap and its flow, as printed by a failure.
 func parseMishap(text string) (f worldFlow, m mishap, err error) {
 	for _, field := range strings.Split(text, ",") {
 		name, value, _ := strings.Cut(field, "=")
@@ -81,7 +81,7 @@ func parseMishap(text string) (f worldFlow, m mishap, err error) {
 		case "flow":
 			i := slices.IndexFunc(worldFlows(), func(f worldFlow) bool { return f.name == value })
 			if i < 0 {
-				return f, m, fmt.Errorf("cannot replay %q: there is no such flow", text)
+				return f, m, fmt.Errorf("cannot replay %q: unknown flow", text)
 			}
 			f = worldFlows()[i]
 		case "edge":
@@ -98,30 +98,30 @@ func parseMishap(text string) (f worldFlow, m mishap, err error) {
 		}
 	}
 	if !slices.Contains(m.edge.fates(), m.fate) {
-		return f, m, fmt.Errorf("cannot replay %q: there is no such fate", text)
+		return f, m, fmt.Errorf("cannot replay %q: unknown fate", text)
 	}
 	return f, m, nil
 }
 
-// A system is one world with a flow that goes on in it, and one mishap on the way.
+// A system is one world that runs a flow, with one mishap.
 type system struct {
 	w        *world.World
 	archives map[string][]byte
 	flow     worldFlow
-	plan     *mishap     // nil: nothing happens, or not any more
+	plan     *mishap     // nil: no mishap, or none any more
 	now      world.State // after the last update
 
 	mu      sync.Mutex
 	edges   []edge
-	quiet   bool // the flow is over: what follows is not listened to
+	quiet   bool // the flow has completed; later messages are not counted
 	fired   bool
-	down    bool              // the death of initd took everything, and nobody has started it again
-	deaths  int               // of everything
+	down    bool              // initd died, and the system has not been started again
+	deaths  int               // number of deaths of the whole system
 	all     []*world.Operator // of all persons
-	winding chan struct{}     // closed when the clock need not be wound any more
+	winding chan struct{}     // closed when the clock no longer has to be wound
 }
 
-// newSystem boots a world with the factory set, confirmed, and listens from then on.
+// newSystem boots a world with a confirmed factory set, and then starts to listen.
 func newSystem(t testing.TB, archives map[string][]byte, f worldFlow, plan *mishap) *system {
 	s := &system{w: world.New(t), archives: archives, flow: f, plan: plan, winding: make(chan struct{})}
 	t.Cleanup(func() { close(s.winding) })
@@ -131,7 +131,7 @@ func newSystem(t testing.TB, archives map[string][]byte, f worldFlow, plan *mish
 	return s
 }
 
-// tap counts the messages and brings the mishap.
+// tap counts the messages and triggers the mishap.
 func (s *system) tap(m world.Message) (deliver bool) {
 	e := edge{m.Facet, m.From, m.To, m.Number}
 	s.mu.Lock()
@@ -159,13 +159,13 @@ func (s *system) tap(m world.Message) (deliver bool) {
 		go s.wind()
 		<-at
 	default:
-		go s.end(e.from, m) // right behind its last message
+		go s.end(e.from, m) // right after its last message
 	}
 	return true
 }
 
-// end ends whoever is at an end of the message, and has the clock wound from then on, so that pauses pass. Of several
-// operators it is the one whose link the message is on.
+// end kills the process at one end of the message, and then winds the clock, so that pauses end. If several operators
+// are connected, the one on the message's link is disconnected.
 func (s *system) end(victim string, m world.Message) {
 	switch victim {
 	case world.OperatorName:
@@ -182,8 +182,8 @@ func (s *system) end(victim string, m world.Message) {
 	go s.wind()
 }
 
-// wind lets time pass, twice as fast as it does: pauses pass, and a trial that is under way gets its chance on a busy
-// machine too.
+// wind lets the clock run at twice the real speed: pauses end, and a trial in progress still has enough time on a busy
+// machine.
 func (s *system) wind() {
 	for {
 		s.w.Clock.Wind(moment)
@@ -195,7 +195,7 @@ func (s *system) wind() {
 	}
 }
 
-// revive starts the system again after everything died.
+// revive starts the system again after all of it has died.
 func (s *system) revive() {
 	s.mu.Lock()
 	down := s.down
@@ -214,7 +214,7 @@ func (s *system) connected(o *world.Operator) {
 	s.all = append(s.all, o)
 }
 
-// leave ends all connections of operators.
+// leave closes all connections of operators.
 func (s *system) leave() {
 	s.mu.Lock()
 	all := s.all
@@ -224,14 +224,14 @@ func (s *system) leave() {
 	}
 }
 
-// crashes counts the deaths of everything.
+// crashes returns the number of deaths of the whole system.
 func (s *system) crashes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.deaths
 }
 
-// twice gives a command, and once more where the flow says so. The second answer does not count.
+// twice gives a command, and again if the flow says so. The second result does not count.
 func (s *system) twice(do func() error) error {
 	err := do()
 	if s.flow.twice {

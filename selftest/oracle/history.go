@@ -7,7 +7,7 @@ import "fmt"
 func WrongHistory(events []Event, sets Sets) (found []error) {
 	for i, e := range events {
 		if i > 0 && e.Boot < events[i-1].Boot {
-			found = append(found, fmt.Errorf("history: boot %d follows boot %d", e.Boot, events[i-1].Boot))
+			found = append(found, fmt.Errorf("history: boot %d stands after boot %d", e.Boot, events[i-1].Boot))
 		}
 		if e.Op == "rollback" && Text(e.Reason) == "" {
 			found = append(found, fmt.Errorf("history: a rollback in boot %d without a reason", e.Boot))

@@ -13,8 +13,8 @@ import (
 	"nexus/selftest/qemu"
 )
 
-// boot starts guests from some of the cuts, picked by the seed, and holds what their operators are told against what
-// had been acknowledged.
+// boot starts guests from some of the cuts, chosen by the seed, and compares what operators are told with what was
+// acknowledged before.
 func (r *recording) boot(ctx context.Context, d *device, seed uint64, boots, losses int, work string) error {
 	total := 0
 	r.each(seed, losses, func(cut) bool { total++; return true })
@@ -52,13 +52,13 @@ func (r *recording) bootFrom(ctx context.Context, d *device, c cut, work string)
 	}
 	was, ahead := r.around(c.requests)
 	if was.Made && life.says(machine.LineNewDisk) {
-		return fmt.Errorf("the disk was made anew")
+		return fmt.Errorf("the disk was formatted again")
 	}
 	return promise{sets: r.sets}.toldAs(now, was, ahead)
 }
 
-// quiet waits until the system answers, nothing is on trial or being received, and the confirmed set is healthy; has it
-// look at every byte of both slots; and returns its state. Every state on the way must be one that can be.
+// quiet waits until the system answers, no set is on trial or being received, and the confirmed set is healthy. It then
+// has the system verify every byte of both slots, and returns its state. Every state on the way must be valid.
 func (l *life) quiet(sets oracle.Sets) (now oracle.State, err error) {
 	if err := l.awaitLine("updated: ready (statefs)", 1); err != nil {
 		return now, err
@@ -84,7 +84,7 @@ func (l *life) quiet(sets oracle.Sets) (now oracle.State, err error) {
 	return now, fmt.Errorf("the system is not healthy after %v: %+v (%w)", patience, now, err)
 }
 
-// intact has the system read its slots, and looks at its history.
+// intact has the system verify its slots, and checks its history.
 func (l *life) intact(sets oracle.Sets) error {
 	if out, status, err := l.run("verify"); err != nil || status != 0 {
 		return fmt.Errorf("nx verify: status %d: %s (%w)", status, out, err)
@@ -99,7 +99,7 @@ func (l *life) intact(sets oracle.Sets) error {
 	return nil
 }
 
-// toldAs holds what an operator is told against what had been acknowledged before a cut.
+// toldAs compares what an operator is told with what was acknowledged before a cut.
 func (p promise) toldAs(now oracle.State, was stand, ahead []stand) error {
 	active := now.Active().Digest()
 	floor := oracle.Text(now.VersionFloor)
@@ -112,9 +112,9 @@ func (p promise) toldAs(now oracle.State, was stand, ahead []stand) error {
 	}
 	switch bad := named(p.sets, broken).Digest; {
 	case !confirmed:
-		return fmt.Errorf("%.12s is active, and %q was confirmed", active, was.Active)
+		return fmt.Errorf("%.12s is active, but %q was confirmed", active, was.Active)
 	case !floored:
-		return fmt.Errorf("the version floor is %q, and was %q", floor, was.Floor)
+		return fmt.Errorf("the version floor is %q, but was %q", floor, was.Floor)
 	case was.Quarantine && now.Quarantined(bad) == "":
 		return fmt.Errorf("%s is no longer in quarantine", broken)
 	case !now.Persistent:

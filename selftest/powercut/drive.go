@@ -19,15 +19,15 @@ import (
 	"nexus/selftest/watch"
 )
 
-// A device is one machine and its disk, over many lives.
+// A device is one machine and its disk, across many starts.
 type device struct {
 	machine qemu.Machine
-	nx      string // the operator's command
-	dir     string // where its control socket is
+	nx      string // path of the operator's command
+	dir     string // folder of its control socket
 	console *os.File
 }
 
-// A life is a device from its start to its end.
+// A life is a device from one start to its end.
 type life struct {
 	*qemu.Guest
 	device *device
@@ -38,7 +38,7 @@ type life struct {
 	over  bool
 }
 
-// newDevice takes what `make guest-image` has left.
+// newDevice uses what `make guest-image` has built.
 func newDevice(arch, cache, out, bin, work string) (*device, error) {
 	found, err := kernel.Find(cache, arch)
 	if err != nil {
@@ -58,8 +58,8 @@ func newDevice(arch, cache, out, bin, work string) (*device, error) {
 	}, nil
 }
 
-// patient are words for init by which a machine that others slow down is not taken for one that hangs: here cuts are
-// what is to go wrong.
+// patient returns arguments for init that prevent a machine slowed down by others from being taken for a hung one: here
+// only cuts should cause faults.
 func patient() []string { return []string{"--hang", "0", "--health-deadline", "5m"} }
 
 func (d *device) start() (*life, error) {
@@ -89,20 +89,20 @@ func (l *life) read() {
 	l.mu.Unlock()
 }
 
-// told are the lines of the console so far.
+// told returns the console lines so far.
 func (l *life) told() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.lines...)
 }
 
-// says tells whether a line begins with a text.
+// says reports whether a line starts with the text.
 func (l *life) says(text string) bool { return count(l.told(), text) > 0 }
 
-// patience bounds every wait for a guest. Reaching it is a failure.
+// patience bounds each wait for a guest.
 const patience = 5 * time.Minute
 
-// await waits until a condition on the console holds. It is asked again with each line.
+// await waits until a condition on the console holds, and checks it after each line.
 func (l *life) await(what string, holds func(lines []string) bool) error {
 	late := time.After(patience)
 	for {
@@ -116,7 +116,7 @@ func (l *life) await(what string, holds func(lines []string) bool) error {
 			return fmt.Errorf("the guest gave up: %s", bad)
 		}
 		if over {
-			return fmt.Errorf("the console ended before %s", what)
+			return fmt.Errorf("the console ended while waiting for %s", what)
 		}
 		select {
 		case <-grown:
@@ -126,13 +126,13 @@ func (l *life) await(what string, holds func(lines []string) bool) error {
 	}
 }
 
-// awaitLine waits for the nth line that begins with a text.
+// awaitLine waits for the nth line that starts with the text.
 func (l *life) awaitLine(text string, nth int) error {
 	return l.await(fmt.Sprintf("%q", text), func(lines []string) bool { return count(lines, text) >= nth })
 }
 
-// fatal is the first line that no system prints that is well, whatever is cut; empty where there is none. A daemon that
-// ended is started again.
+// fatal returns the first line that no healthy system prints, wherever the power is cut, or "". The end of a daemon is
+// not fatal, because it is restarted.
 func fatal(lines []string) string {
 	for _, line := range lines {
 		if what := watch.Fault(line); what != "" && what != watch.DaemonCrash {
@@ -151,7 +151,7 @@ func count(lines []string, text string) (n int) {
 	return n
 }
 
-// gone tells whether the machine has ended.
+// gone reports whether the machine has ended.
 func (l *life) gone() bool {
 	select {
 	case <-l.Done():
@@ -161,7 +161,7 @@ func (l *life) gone() bool {
 	}
 }
 
-// end kills the machine and waits until it is gone.
+// end kills the machine and waits until it has ended.
 func (l *life) end() {
 	l.Kill()
 	l.Wait()
@@ -185,7 +185,7 @@ func (l *life) run(args ...string) (stdout string, status int, err error) {
 	return out.String() + errs.String(), cmd.ProcessState.ExitCode(), nil
 }
 
-// ask runs nx and reads its answer.
+// ask runs nx and decodes its answer.
 func (l *life) ask(answer any, args ...string) error {
 	out, status, err := l.run(append([]string{"--json"}, args...)...)
 	if err != nil {

@@ -9,28 +9,27 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// A stand is where a flow had come to when something was acknowledged to whoever watches, and what must be true from
-// then on.
+// A stand is a point in a flow at which something was acknowledged, and what must hold from then on.
 type stand struct {
 	Name       string
-	Requests   uint64 // how many requests the disk had taken by then, at most
-	Made       bool   // the disk is a file system of ours
-	Recorded   bool   // there is a record
-	Active     string // version of the set that is confirmed; empty: none yet
-	Staged     string // version of the set that is staged, until the next stand
-	Drops      bool   // the step to here drops what was staged
+	Requests   uint64 // upper bound on the requests that the disk had received by then
+	Made       bool   // the disk has our file system
+	Recorded   bool   // the boot record exists
+	Active     string // version of the confirmed set; empty: none yet
+	Staged     string // version of the staged set, until the next stand
+	Drops      bool   // this step discards the staged set
 	Quarantine bool   // the broken set is in quarantine
 	Floor      string // the version floor
 }
 
-// A recording is a flow that went its way, and every write that its disk saw.
+// A recording is a complete flow and every write to its disk.
 type recording struct {
 	sets   oracle.Sets
 	stands []stand
 	writes []write
 }
 
-// A flow records one as it goes.
+// A flow makes a recording as it runs.
 type flow struct {
 	life   *life
 	log    string
@@ -38,7 +37,7 @@ type flow struct {
 	stands []stand
 }
 
-// reach notes that something was acknowledged, as a change of the stand before.
+// reach records that something was acknowledged, as a change of the previous stand.
 func (f *flow) reach(name string, change func(*stand)) error {
 	next := stand{}
 	if n := len(f.stands); n > 0 {
@@ -54,15 +53,15 @@ func (f *flow) reach(name string, change func(*stand)) error {
 	return nil
 }
 
-// A step is what an operator, or time, brings about, and the stand that it leads to.
+// A step is something that an operator, or the passing of time, causes, and the stand that it leads to.
 type step struct {
 	name   string
 	do     func(f *flow) error
 	change func(*stand)
 }
 
-// steps are the flow: a first start on a blank disk, an update, one that fails, two refusals, an update with a version
-// floor, a reset, a set that is staged and dropped, and the end.
+// steps returns the flow: a first start on a blank disk, an update, one that fails, two refusals, an update with a
+// version floor, a reset, a set that is staged and discarded, and a shutdown.
 func steps() []step {
 	same := func(*stand) {}
 	return []step{
@@ -86,12 +85,12 @@ func steps() []step {
 	}
 }
 
-// says waits for the nth line of the console that begins with a text.
+// says waits for the nth line of the console that starts with the text.
 func says(text string, nth int) func(*flow) error {
 	return func(f *flow) error { return f.life.awaitLine(text, nth) }
 }
 
-// resets presses the reset button and waits for such a line.
+// resets presses the reset button and then waits for such a line.
 func resets(text string, nth int) func(*flow) error {
 	return func(f *flow) error {
 		f.life.Reset()
@@ -99,7 +98,7 @@ func resets(text string, nth int) func(*flow) error {
 	}
 }
 
-// types has an operator type a verb, with the set of a name where it takes one, and wants the exit status.
+// types runs an nx verb, with the named set as its argument if there is one, and expects this exit status.
 func types(want int, verb string, name ...string) func(*flow) error {
 	return func(f *flow) error {
 		args := []string{verb}
@@ -114,10 +113,10 @@ func types(want int, verb string, name ...string) func(*flow) error {
 	}
 }
 
-// lookPause is how long to wait between two looks at a status that changes by itself.
+// lookPause is the pause between two queries of a status that changes by itself.
 const lookPause = 200 * time.Millisecond
 
-// raises waits until the version floor is that.
+// raises waits until the version floor has this value.
 func raises(floor string) func(*flow) error {
 	return func(f *flow) error {
 		var now struct {

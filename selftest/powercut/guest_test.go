@@ -19,7 +19,7 @@ func inGuests(t *testing.T, f func(t *testing.T, g *grammar)) {
 	}
 }
 
-// A bounded part of what `make powercut` does.
+// TestReplay does a bounded part of what `make powercut` does.
 func TestReplay(t *testing.T) {
 	inGuests(t, func(t *testing.T, g *grammar) {
 		if err := (&replayVerb{Losses: 1, Boots: 1}).run(t.Context(), g, t.TempDir(), t.Output()); err != nil {

@@ -12,18 +12,18 @@ import (
 	"nexus/libupdates/statedisk"
 )
 
-// An image is a disk as it would be after a cut.
+// An image is the content of a disk after a cut.
 type image []byte
 
-// apply writes what was written.
+// apply applies writes to the image.
 func (d image) apply(writes ...write) {
 	for _, w := range writes {
 		copy(d[w.offset:], w.data)
 	}
 }
 
-// A tracked image can be told from others without reading it all: sum is the sum of a hash of each block that was ever
-// written to.
+// A tracked image can be compared with others without reading it all: sum is the sum of a hash of each block that was
+// ever written.
 type tracked struct {
 	raw image
 	sum uint64
@@ -52,8 +52,8 @@ func (d *tracked) hash(block int64) uint64 {
 	return h.Sum64()
 }
 
-// barriersOf are the numbers of requests behind which a disk has promised to keep all before: after each flush, and the
-// beginning.
+// barriersOf returns the numbers of requests at which a disk guarantees that everything earlier is durable: after each
+// flush, and at the beginning.
 func barriersOf(writes []write) []int {
 	after := []int{0}
 	for i, w := range writes {
@@ -64,9 +64,9 @@ func barriersOf(writes []write) []int {
 	return after
 }
 
-// survivors picks which of some writes a disk has kept whose cache was lost: each write or none of it, and of the last
-// one that it was at perhaps only the first blocks. They are applied in the order in which they were issued. A block is
-// kept whole: ext4 asks that of a disk for the one with its superblock.
+// survivors chooses which of some writes are on a disk that lost its cache: each is there or not, and of the last one
+// possibly only the first blocks. The writes stay in order. A block is never torn: ext4 requires that for the one with
+// its superblock.
 func survivors(r *rand.Rand, unflushed []write) []write {
 	var kept []write
 	share := r.IntN(101)
@@ -83,7 +83,7 @@ func survivors(r *rand.Rand, unflushed []write) []write {
 	return kept
 }
 
-// store writes an image to a file, leaving out what is zero.
+// store writes an image to a sparse file.
 func (d image) store(file string) error {
 	f, err := os.Create(file)
 	if err != nil {
@@ -99,7 +99,7 @@ func (d image) store(file string) error {
 	return errors.Join(err, f.Truncate(int64(len(d))), f.Close())
 }
 
-// ReadAt lets an image be looked at as a disk.
+// ReadAt implements io.ReaderAt.
 func (d image) ReadAt(p []byte, offset int64) (int, error) {
 	if offset < 0 || offset > int64(len(d)) {
 		return 0, io.EOF

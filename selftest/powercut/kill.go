@@ -21,7 +21,7 @@ type killVerb struct {
 	First  int `default:"0" help:"Number of the first cycle; it begins with a new disk."`
 }
 
-// Run goes through the cycles. One that finds something wrong keeps its disk and the console.
+// Run runs the cycles. A cycle that fails keeps its disk and console.
 func (v *killVerb) Run(ctx context.Context, g *grammar) error {
 	return g.within(func(work string) error { return v.run(ctx, g, work, os.Stdout) })
 }
@@ -39,7 +39,7 @@ func (v *killVerb) run(ctx context.Context, g *grammar, work string, out io.Writ
 	if err != nil {
 		return err
 	}
-	d.machine.Args = append(patient(), "--watch", "0") // so that what was confirmed stays
+	d.machine.Args = append(patient(), "--watch", "0") // so that what was confirmed stays confirmed
 	h := &harness{device: d, sets: sets, verify: verify, work: work, tally: map[string]int{}}
 	begun := time.Now()
 	for n := range v.Cycles {
@@ -58,25 +58,25 @@ func (v *killVerb) run(ctx context.Context, g *grammar, work string, out io.Writ
 	return nil
 }
 
-// A harness is one device over many cuts, and what is known about it.
+// A harness is one device across many cuts, and what is known about it.
 type harness struct {
 	device *device
 	sets   oracle.Sets
 	verify nxs.VerifyFunc
 	work   string
 
-	was   stand   // what was acknowledged, over all cuts
-	ahead []stand // what may have been under way
-	boot  uint64  // boot number at the last quiet moment
+	was   stand   // what was acknowledged, across all cuts
+	ahead []stand // what may have been in progress
+	boot  uint64  // boot number when the system was last quiet
 	lives int     // starts since then
-	free  string  // the slot that another set goes to
+	free  string  // the slot for the next set
 	tally map[string]int
-	told  string // what the last cycle came to
+	told  string // the outcome of the last cycle
 }
 
 func (h *harness) disk() string { return filepath.Join(h.work, "disk") }
 
-// cycle starts the machine, lets the operator act, cuts the power when the plan says so, and looks at the disk.
+// cycle starts the machine, lets the operator act, cuts the power as planned, and checks the disk.
 func (h *harness) cycle(ctx context.Context, c cycle) error {
 	before, err := h.prepare(c)
 	if err != nil {
@@ -103,8 +103,8 @@ func (h *harness) cycle(ctx context.Context, c cycle) error {
 	return h.examine()
 }
 
-// prepare puts the disk in its place; where some of it will be lost, what is written from now on is logged, and what
-// was there before is returned.
+// prepare puts the disk in place. If the cycle is to lose writes, they are logged from now on, and the disk's earlier
+// content is returned.
 func (h *harness) prepare(c cycle) (before image, err error) {
 	disk := qemu.Disk{File: h.disk()}
 	if c.blank {
@@ -129,7 +129,7 @@ func (h *harness) prepare(c cycle) (before image, err error) {
 	return before, nil
 }
 
-// lose rebuilds the disk without some of what it had not been asked to keep.
+// lose rebuilds the disk without some of the writes that were not flushed.
 func (h *harness) lose(c cycle, before image) error {
 	writes, err := readLog(h.device.machine.Disk.Log)
 	if err != nil {
@@ -143,7 +143,7 @@ func (h *harness) lose(c cycle, before image) error {
 	return before.store(h.disk())
 }
 
-// examine looks at the disk as it is now.
+// examine checks the disk as it is now.
 func (h *harness) examine() error {
 	raw, err := os.ReadFile(h.disk())
 	if err != nil {
@@ -163,7 +163,7 @@ func (h *harness) examine() error {
 	return promise{h.sets, true}.check(f, h.was, h.ahead)
 }
 
-// last sees the device healthy once more, and stops it in good order.
+// last waits once more until the device is healthy, and stops it in order.
 func (h *harness) last(ctx context.Context) error {
 	if _, err := h.prepare(cycle{}); err != nil {
 		return err

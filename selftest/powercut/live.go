@@ -14,11 +14,11 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// maxBoots bounds the boot numbers that one start of the machine, and one verb in it, can draw: a switch, its tries, a
-// rollback and the attempt after it.
+// maxBoots bounds the boot numbers that one start of the machine, with one verb, can use: a switch, its tries, a
+// rollback, and the attempt after it.
 const maxBoots = 5
 
-// live goes through a life up to its cut.
+// live runs the machine until its cut.
 func (h *harness) live(life *life, c cycle) error {
 	h.told = "cut while it started"
 	if c.act == nothing {
@@ -43,8 +43,8 @@ func (h *harness) live(life *life, c cycle) error {
 	return nil
 }
 
-// settle waits until the system is well, and holds it against what was acknowledged before the cuts since it last was.
-// What it says now counts from then on.
+// settle waits until the system is healthy, and compares its state with what was acknowledged since it was last
+// healthy. Its state then becomes the new reference.
 func (h *harness) settle(life *life) error {
 	now, err := life.quiet(h.sets)
 	if err != nil {
@@ -54,7 +54,7 @@ func (h *harness) settle(life *life) error {
 		return err
 	}
 	if h.was.Made && life.says(machine.LineNewDisk) {
-		return fmt.Errorf("the disk was made anew")
+		return fmt.Errorf("the disk was formatted again")
 	}
 	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.lives+1)) {
 		return fmt.Errorf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.lives)
@@ -70,7 +70,7 @@ func (h *harness) settle(life *life) error {
 	return h.clear(life, now)
 }
 
-// clear lets a set be brought again that has failed.
+// clear removes a failed set from quarantine, so that it can be staged again.
 func (h *harness) clear(life *life, now oracle.State) error {
 	for _, q := range now.Quarantine {
 		if out, status, err := life.run("clear", q.IndexSHA256); err != nil || status != 0 {
@@ -81,7 +81,7 @@ func (h *harness) clear(life *life, now oracle.State) error {
 	return nil
 }
 
-// verb is what the operator types, and what may come of it.
+// verb returns what the operator types, and the possible results.
 func (h *harness) verb(c cycle) (args []string, ahead []stand) {
 	good := second
 	if h.was.Active == second {
@@ -108,7 +108,7 @@ func (h *harness) verb(c cycle) (args []string, ahead []stand) {
 	return []string{"stage", named(h.sets, good).File}, []stand{next}
 }
 
-// mayBe are the stands of a good set on its way: confirmed, or dropped with what was staged before it.
+// mayBe returns the possible results for a good set: it was confirmed, or discarded, as was what was staged before it.
 func (h *harness) mayBe(next stand, name string) []stand {
 	next.Drops = true
 	if name == third {
@@ -117,7 +117,7 @@ func (h *harness) mayBe(next stand, name string) []stand {
 	return []stand{next}
 }
 
-// anyGood are the stands of a rollback by an operator: whichever good set the other slot holds.
+// anyGood returns the possible results of a rollback by an operator: the other slot may hold any of the good sets.
 func (h *harness) anyGood(next stand) (stands []stand) {
 	next.Drops = true
 	for _, s := range h.sets.Of(oracle.Good) {
@@ -127,7 +127,7 @@ func (h *harness) anyGood(next stand) (stands []stand) {
 	return stands
 }
 
-// acknowledge notes what somebody was told before the cut.
+// acknowledge records what was acknowledged before the cut.
 func (h *harness) acknowledge(verb *verb, c cycle, lines []string) {
 	for _, line := range lines {
 		switch {
@@ -146,7 +146,7 @@ func (h *harness) acknowledge(verb *verb, c cycle, lines []string) {
 	}
 }
 
-// hear notes what the console said in a life: that the disk was made, and that there is a record.
+// hear records what the console reported during a run: that the disk was formatted, and that there is a boot record.
 func (h *harness) hear(life *life) {
 	lines := life.told()
 	h.was.Made = h.was.Made || count(lines, machine.LineNewDisk) > 0
@@ -189,7 +189,7 @@ func startVerb(life *life, args []string) (*verb, error) {
 	return v, nil
 }
 
-// cut waits for the moment, or for the end of the verb, whichever is first, and kills the machine.
+// cut waits for the planned moment or for the end of the verb, whichever is first, and kills the machine.
 func (h *harness) cut(life *life, c cycle, v *verb, shown int) error {
 	seen := func() bool {
 		switch c.trigger {
@@ -204,7 +204,7 @@ func (h *harness) cut(life *life, c cycle, v *verb, shown int) error {
 		return false
 	}
 	for end := time.Now().Add(patience); ; time.Sleep(lookPause / 40) {
-		// before the look, so that what came last is seen
+		// Before the console is checked, so that the last lines are seen.
 		over := v != nil && v.over.Load() || v == nil && life.says("init: health ok")
 		if seen() {
 			h.tally["at the moment that was planned"]++
@@ -231,7 +231,7 @@ func (h *harness) cut(life *life, c cycle, v *verb, shown int) error {
 	return nil
 }
 
-// summary is the tally in one line.
+// summary returns the tally in one line.
 func (h *harness) summary() string {
 	var parts []string
 	for what, n := range h.tally {

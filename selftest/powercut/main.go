@@ -51,10 +51,10 @@ func main() {
 	}
 }
 
-// demo is where the demo's sets for the architecture are.
+// demo returns the folder of the demo's sets for the architecture.
 func (g *grammar) demo() string { return filepath.Join(g.Out, g.Arch, "demo") }
 
-// verifier checks signatures by the demo's key.
+// verifier returns a function that checks signatures with the demo's key.
 func (g *grammar) verifier() (nxs.VerifyFunc, error) {
 	key, err := trust.ReadPublicKey(filepath.Join(g.demo(), "keys", "demo.pub"))
 	if err != nil {
@@ -115,7 +115,7 @@ func (v *replayVerb) run(ctx context.Context, g *grammar, work string, out io.Wr
 	return nil
 }
 
-// recording makes one, or takes up one that was kept.
+// recording makes a recording, or loads one that was kept.
 func (v *replayVerb) recording(ctx context.Context, d *device, sets oracle.Sets, work string) (*recording, error) {
 	if v.Again != "" {
 		return load(sets, v.Again)

@@ -17,18 +17,17 @@ import (
 	"nexus/libupdates/statefs"
 )
 
-// A found is what is on a disk after a cut, once the journal was replayed: what `updated` makes of it at its next
-// start.
+// A found is the content of a disk after a cut and the replay of its journal, as `updated` reads it at its next start.
 type found struct {
-	fresh    bool // nothing is on it yet
-	recorded bool // there is a record
+	fresh    bool // the disk is still blank
+	recorded bool // the boot record exists
 	record   bootctl.Record
 	slots    [2]slots.Content
-	system   string // the folder of the slots
+	system   string // the folder with the slots
 	mended   []string
 }
 
-// tool is where a program of e2fsprogs is.
+// tool returns the path of a program of e2fsprogs.
 func tool(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
@@ -36,7 +35,7 @@ func tool(name string) (string, error) {
 	return exec.LookPath(filepath.Join("/sbin", name))
 }
 
-// runTool runs a program of e2fsprogs. Its exit status may be any of those.
+// runTool runs a program of e2fsprogs. may lists the acceptable exit statuses.
 func runTool(name string, may []int, args ...string) (string, error) {
 	path, err := tool(name)
 	if err != nil {
@@ -57,8 +56,8 @@ func runTool(name string, may []int, args ...string) (string, error) {
 	return "", fmt.Errorf("%s: %s: %s", name, cmd.ProcessState, strings.TrimSpace(string(out)))
 }
 
-// lookAt opens a disk as a next start does: the file system by e2fsck, which replays the journal and must have nothing
-// to mend that asks a person, and what is in it by the code of the device.
+// lookAt opens a disk as the next start would: the file system with e2fsck, which replays the journal and must not need
+// interactive repairs, and its contents with the device's own code.
 func lookAt(disk image, work string, verify nxs.VerifyFunc) (*found, error) {
 	switch kind, err := statedisk.Identify(disk, int64(len(disk))); {
 	case err != nil:
@@ -84,10 +83,10 @@ func lookAt(disk image, work string, verify nxs.VerifyFunc) (*found, error) {
 	return open(root, verify)
 }
 
-// open takes up what is in a folder of a system, in the order in which a start does.
+// open opens the folder of a system, in the order in which a start does.
 func open(root string, verify nxs.VerifyFunc) (*found, error) {
 	f := &found{system: filepath.Join(root, "system")}
-	for _, made := range []string{f.system, filepath.Join(root, "state")} { // a start makes them where they are missing
+	for _, made := range []string{f.system, filepath.Join(root, "state")} { // a start makes them if they are missing
 		if err := os.MkdirAll(made, 0o755); err != nil {
 			return nil, err
 		}
@@ -123,7 +122,7 @@ func open(root string, verify nxs.VerifyFunc) (*found, error) {
 	return f, nil
 }
 
-// openSlots reads both slots to the last byte.
+// openSlots reads and verifies both slots completely.
 func (f *found) openSlots(system durable.FS, verify nxs.VerifyFunc) (*slots.Store, error) {
 	store, err := slots.Open(system)
 	if err != nil {
@@ -140,8 +139,8 @@ func (f *found) openSlots(system durable.FS, verify nxs.VerifyFunc) (*slots.Stor
 	return store, nil
 }
 
-// openRecord reads the boot record; nil where there is none yet. No copy of it and no other value may be damaged by a
-// cut.
+// openRecord reads the boot record, or returns nil if there is none yet. A cut must not damage any copy of it, nor any
+// other value.
 func openRecord(state string) ([]byte, error) {
 	root, err := os.OpenRoot(state)
 	if err != nil {
@@ -153,7 +152,7 @@ func openRecord(state string) ([]byte, error) {
 		return nil, err
 	}
 	if notes := keys.Notes(); len(notes) > 0 {
-		return nil, fmt.Errorf("the state folder says %v", notes)
+		return nil, fmt.Errorf("the state folder reports %v", notes)
 	}
 	boot := keys.Prefix(statefs.Boot)
 	entries, _, err := boot.List("", "", statefs.MaxPage)

@@ -11,11 +11,11 @@ type act uint8
 
 // The acts.
 const (
-	nothing  act = iota // the power is cut while the system starts, or right after
+	nothing  act = iota // the power is cut during the start or right after it
 	updates             // nx update with a good set
-	fails               // nx update with the broken one
+	fails               // nx update with the broken set
 	stages              // nx stage with a good set
-	switches            // nx switch, where something is staged; else as stages
+	switches            // nx switch if a set is staged, else the same as stages
 	returns             // nx rollback
 )
 
@@ -23,15 +23,14 @@ func (a act) String() string {
 	return [...]string{"nothing", "update", "broken update", "stage", "switch", "rollback"}[a]
 }
 
-// A trigger is what has to be seen before the power is cut. Not the clock chooses the moment, but the system's own
-// progress.
+// A trigger is the event after which the power is cut. Events, not the clock, decide the moment.
 type trigger uint8
 
 // The triggers.
 const (
-	starting trigger = iota // the nth line of init's or a daemon's since the machine started
-	progress                // the nth line of progress of nx
-	console                 // the nth line of the console since nx was started
+	starting trigger = iota // the nth line of init or a daemon since the machine started
+	progress                // the nth progress line of nx
+	console                 // the nth console line since nx was started
 	ended                   // nx has ended
 )
 
@@ -39,22 +38,22 @@ func (t trigger) String() string {
 	return [...]string{"start line", "progress line", "console line", "end"}[t]
 }
 
-// maxDelay is what may come on top of a trigger: longer than most steps of an emulated machine take.
+// maxDelay bounds the delay after a trigger. It is longer than most steps take on an emulated machine.
 const maxDelay = 400 * time.Millisecond
 
-// A cycle is one plan: everything that the seed decides about it.
+// A cycle is one plan, with everything that the seed decides.
 type cycle struct {
 	number  int
-	blank   bool // it begins with a new disk
+	blank   bool // it starts with a blank disk
 	act     act
 	trigger trigger
-	n       int           // which line it is, from 1
-	delay   time.Duration // how much later; the part of the cut that only the machine knows the effect of
-	loses   bool          // of what the disk had not been asked to keep, some is lost
-	seed    uint64        // what
+	n       int           // the number of the line, from 1
+	delay   time.Duration // after that line; its exact effect depends on the machine
+	loses   bool          // some of the writes that were not flushed are lost
+	seed    uint64        // for the choice of these writes
 }
 
-// planned makes the cycle of that number. It depends on the seed and the number alone.
+// planned returns the plan of a cycle. It depends only on the seed and the number.
 func planned(seed uint64, number int) cycle {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	c := cycle{
@@ -73,7 +72,7 @@ func planned(seed uint64, number int) cycle {
 	return c
 }
 
-// weighted draws an index by its weight.
+// weighted draws an index with these weights.
 func weighted(r *rand.Rand, weights ...int) int {
 	sum := 0
 	for _, w := range weights {

@@ -9,21 +9,21 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// A promise is what must hold on the disk of a device that these sets were brought to.
+// A promise checks what must hold on the disk of a device that was given these sets.
 type promise struct {
 	sets    oracle.Sets
-	mayFail bool // also a good set may be in quarantine: its tries may have been cut short
+	mayFail bool // a good set may be in quarantine as well, because its tries may have been cut short
 }
 
-// check holds what is on a disk after a cut against what had been acknowledged before it, and what was under way.
+// check compares the content of a disk after a cut with what was acknowledged before it and what was in progress.
 func (p promise) check(f *found, was stand, ahead []stand) error {
 	switch {
 	case f.fresh && was.Made:
-		return fmt.Errorf("the disk is blank, after it was made")
+		return fmt.Errorf("the disk is blank, but was formatted")
 	case f.fresh:
 		return nil
 	case !f.recorded && was.Recorded:
-		return fmt.Errorf("there is no boot record, after there was one")
+		return fmt.Errorf("the boot record is gone")
 	}
 	for _, rule := range []func(*found, stand, []stand) error{p.wholly, p.confirmed, p.staged, p.quarantined, p.floor} {
 		if err := rule(f, was, ahead); err != nil {
@@ -33,7 +33,7 @@ func (p promise) check(f *found, was stand, ahead []stand) error {
 	return nil
 }
 
-// wholly wants each slot to hold exactly what some archive has, or nothing.
+// wholly checks that each slot holds exactly the contents of one archive, or nothing.
 func (p promise) wholly(f *found, _ stand, _ []stand) error {
 	for i, content := range f.slots {
 		if content.Digest.IsZero() {
@@ -42,7 +42,7 @@ func (p promise) wholly(f *found, _ stand, _ []stand) error {
 		digest := content.Digest.String()
 		set := p.sets.Known(digest)
 		if set == nil {
-			return fmt.Errorf("slot %d holds %s, which nobody brought", i, digest)
+			return fmt.Errorf("slot %d holds %s, which was never staged", i, digest)
 		}
 		if err := oracle.SameFiles(filepath.Join(f.system, "sets", digest), set.Files); err != nil {
 			return fmt.Errorf("slot %d: %w", i, err)
@@ -51,25 +51,25 @@ func (p promise) wholly(f *found, _ stand, _ []stand) error {
 	return nil
 }
 
-// confirmed wants the set that was confirmed last to be the one that is active: the old or, where that was under way,
-// the new one; and never one that was not confirmed.
+// confirmed checks that the active set is the one that was confirmed last, or the one whose commit was in progress, and
+// never one that was not confirmed.
 func (p promise) confirmed(f *found, was stand, ahead []stand) error {
 	digest := digestIn(f.record, f.record.Active)
 	if digest == "" {
 		if was.Active == "" {
 			return nil
 		}
-		return fmt.Errorf("slot %s is active and empty, and %s was confirmed", f.record.Active, was.Active)
+		return fmt.Errorf("slot %s is active and empty, but %s was confirmed", f.record.Active, was.Active)
 	}
 	for _, s := range append([]stand{was}, ahead...) {
 		if set := named(p.sets, s.Active); set != nil && set.Digest == digest {
 			return nil
 		}
 	}
-	return fmt.Errorf("%.12s is active, and %q was confirmed", digest, was.Active)
+	return fmt.Errorf("%.12s is active, but %q was confirmed", digest, was.Active)
 }
 
-// staged wants a set that was staged to be there: staged, switched to, or dropped by the step that was under way.
+// staged checks that a set that was staged is still there: staged, switched to, or discarded by the step in progress.
 func (p promise) staged(f *found, was stand, ahead []stand) error {
 	if was.Staged == "" || len(ahead) > 0 && ahead[0].Drops {
 		return nil
@@ -80,10 +80,10 @@ func (p promise) staged(f *found, was stand, ahead []stand) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s was staged, and is neither staged nor pending nor active", was.Staged)
+	return fmt.Errorf("%s was staged, but is neither staged nor pending nor active", was.Staged)
 }
 
-// quarantined wants the set that has failed to stay out, and no good one with it.
+// quarantined checks that the failed set is still in quarantine, and no good one is.
 func (p promise) quarantined(f *found, was stand, _ []stand) error {
 	bad := named(p.sets, broken).Digest
 	there := false
@@ -100,17 +100,17 @@ func (p promise) quarantined(f *found, was stand, _ []stand) error {
 	return nil
 }
 
-// floor wants the version floor where it was, or where the step under way brings it.
+// floor checks that the version floor is unchanged, or the one that the step in progress sets.
 func (p promise) floor(f *found, was stand, ahead []stand) error {
 	for _, s := range append([]stand{was}, ahead...) {
 		if f.record.Floor == s.Floor {
 			return nil
 		}
 	}
-	return fmt.Errorf("the version floor is %q, and was %q", f.record.Floor, was.Floor)
+	return fmt.Errorf("the version floor is %q, but was %q", f.record.Floor, was.Floor)
 }
 
-// digestIn is the digest of what a record has in a slot, in hex; empty for no slot and an empty one.
+// digestIn returns the digest of a slot's set according to a record, in hex, or "" for no slot or an empty one.
 func digestIn(record bootctl.Record, slot bootctl.Slot) string {
 	content := record.Slot(slot)
 	if content.IsEmpty() {

@@ -14,10 +14,10 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// digest is that of a made-up set.
+// digest returns the digest of a made-up set.
 func digest(b byte) (d [32]byte) { d[0] = b; return d }
 
-// madeUp are sets with one file each.
+// madeUp returns sets with one file each.
 func madeUp() oracle.Sets {
 	var sets oracle.Sets
 	for i, name := range []string{factory, second, third, broken} {
@@ -28,7 +28,8 @@ func madeUp() oracle.Sets {
 	return sets
 }
 
-// wellFound is a disk on which the second set is confirmed, the broken one in quarantine and the floor at the second.
+// wellFound returns a disk on which the second set is confirmed, the broken one in quarantine, and the floor at the
+// second.
 func wellFound(t *testing.T, sets oracle.Sets) *found {
 	t.Helper()
 	f := &found{recorded: true, system: t.TempDir(), record: bootctl.New()}
@@ -46,7 +47,7 @@ func wellFound(t *testing.T, sets oracle.Sets) *found {
 	return f
 }
 
-// Each sentence of the promise has a disk that breaks it.
+// TestThePromiseCanBeBroken has a disk that violates each part of the promise.
 func TestThePromiseCanBeBroken(t *testing.T) {
 	sets := madeUp()
 	was := stand{Made: true, Recorded: true, Active: second, Quarantine: true, Floor: second}
@@ -58,9 +59,9 @@ func TestThePromiseCanBeBroken(t *testing.T) {
 		{"nothing", func(*testing.T, *found, *stand) {}, ""},
 		{"blank again", func(_ *testing.T, f *found, _ *stand) { f.fresh = true }, "the disk is blank"},
 		{"the record is gone", func(_ *testing.T, f *found, _ *stand) { f.recorded = false },
-			"there is no boot record"},
+			"the boot record is gone"},
 		{"the old set is active", func(_ *testing.T, f *found, _ *stand) { f.record.Active = bootctl.A },
-			"is active, and \"1.1.0\" was confirmed"},
+			"is active, but \"1.1.0\" was confirmed"},
 		{"an empty slot is active", func(_ *testing.T, f *found, _ *stand) { f.record.Slots[1] = bootctl.Content{} },
 			"is active and empty"},
 		{"quarantine forgotten", func(_ *testing.T, f *found, _ *stand) { f.record.Quarantine = nil },
@@ -70,17 +71,17 @@ func TestThePromiseCanBeBroken(t *testing.T) {
 			f.record.Quarantine[0].Digest = bootctl.Digest(digest(1))
 		}, "is in quarantine"},
 		{"floor forgotten", func(_ *testing.T, f *found, _ *stand) { f.record.Floor = "" },
-			`the version floor is "", and was "1.1.0"`},
+			`the version floor is "", but was "1.1.0"`},
 		{"staged set forgotten", func(_ *testing.T, _ *found, was *stand) { was.Staged = third },
-			"1.3.0 was staged, and is neither"},
+			"1.3.0 was staged, but is neither"},
 		{"a set of nobody's", func(_ *testing.T, f *found, _ *stand) { f.slots[0].Digest = nxs.Digest(digest(9)) },
-			"which nobody brought"},
+			"which was never staged"},
 		{"a file more", func(t *testing.T, f *found, _ *stand) {
 			if err := os.WriteFile(filepath.Join(f.system, "sets", f.slots[0].Digest.String(), "more"), nil,
 				0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "is in the slot and not in the archive"},
+		}, "is in the slot but not in the archive"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, was := wellFound(t, sets), was
@@ -93,7 +94,7 @@ func TestThePromiseCanBeBroken(t *testing.T) {
 	}
 }
 
-// What was under way may be done.
+// TestWhatWasUnderWayMayBeDone accepts the result of a step that was in progress.
 func TestWhatWasUnderWayMayBeDone(t *testing.T) {
 	sets := madeUp()
 	f := wellFound(t, sets)
@@ -106,7 +107,7 @@ func TestWhatWasUnderWayMayBeDone(t *testing.T) {
 	}
 }
 
-// What an operator is told is held against the same sentences.
+// TestWhatIsToldCanBreakThePromise checks what an operator is told in the same way.
 func TestWhatIsToldCanBreakThePromise(t *testing.T) {
 	sets := madeUp()
 	was := stand{Made: true, Recorded: true, Active: second, Quarantine: true, Floor: second}
@@ -117,7 +118,7 @@ func TestWhatIsToldCanBreakThePromise(t *testing.T) {
 	}{
 		{"nothing", func(*oracle.State) {}, ""},
 		{"the old set is active", func(now *oracle.State) { now.ActiveSlot = "a" },
-			`is active, and "1.1.0" was confirmed`},
+			`is active, but "1.1.0" was confirmed`},
 		{"floor forgotten", func(now *oracle.State) { now.VersionFloor = nil }, "the version floor is"},
 		{"quarantine forgotten", func(now *oracle.State) { now.Quarantine = nil }, "is no longer in quarantine"},
 		{"the record is in memory", func(now *oracle.State) { now.Persistent = false }, "the record is not persistent"},

@@ -11,7 +11,7 @@ import (
 	"nexus/selftest/qemu"
 )
 
-// diskSize is how many bytes the disks of guests have here: enough for three sets, and small enough to be copied often.
+// diskSize is the size of guests' disks here, in bytes: enough for three sets, and small enough to be copied often.
 const diskSize = 48 << 20
 
 // record runs the flow on a blank disk.
@@ -52,7 +52,7 @@ func record(ctx context.Context, d *device, sets oracle.Sets, work string) (*rec
 	return load(sets, work)
 }
 
-// load takes up what record has left in a folder.
+// load loads what record has left in a folder.
 func load(sets oracle.Sets, work string) (*recording, error) {
 	r := &recording{sets: sets}
 	raw, err := os.ReadFile(filepath.Join(work, "stands.json"))
@@ -66,8 +66,8 @@ func load(sets oracle.Sets, work string) (*recording, error) {
 	return r, err
 }
 
-// around is what had been acknowledged before the disk had taken that many requests, and what was under way: what the
-// next step brings may be done, and a commit comes by itself behind a switch.
+// around returns what was acknowledged before the disk had received that many requests, and what was in progress: the
+// result of the next step may be there, and a commit may follow a switch by itself.
 func (r *recording) around(requests int) (was stand, ahead []stand) {
 	next := 0
 	for next < len(r.stands) && r.stands[next].Requests <= uint64(requests) {

@@ -14,18 +14,18 @@ import (
 
 // A cut is one state in which the disk may be left.
 type cut struct {
-	requests int // how many requests it had taken: all before the last barrier are on it
-	variant  int // which loss of those behind the barrier; 0: all of them are lost
+	requests int // requests so far: everything before the last barrier is on the disk
+	variant  int // which loss of those after the barrier; 0: all of them
 	disk     *tracked
 }
 
-// replayed is what a replay came to.
+// replayed is the result of a replay.
 type replayed struct {
 	requests, barriers, cuts, distinct, fresh, mended int
 }
 
-// replay looks at every state in which barriers may leave the disk, and at some losses in between, and returns the
-// first one that breaks the promise. Cuts are looked at side by side.
+// replay checks every state in which barriers may leave the disk, and some losses in between. It returns the first one
+// that violates the promise. Cuts are checked in parallel.
 func (r *recording) replay(ctx context.Context, seed uint64, losses int, verify nxs.VerifyFunc,
 	work string) (replayed, error) {
 	done := replayed{requests: len(r.writes)}
@@ -83,8 +83,8 @@ func (r *recording) replay(ctx context.Context, seed uint64, losses int, verify 
 	return done, failed
 }
 
-// each calls f for each cut, in order, until it returns false, and returns how many barriers there are. f may not keep
-// the disk.
+// each calls f for each cut, in order, until f returns false. It returns the number of barriers. f must not keep the
+// disk.
 func (r *recording) each(seed uint64, losses int, f func(cut) bool) (barriers int) {
 	disk := &tracked{raw: make(image, diskSize)}
 	after := barriersOf(r.writes)
@@ -98,7 +98,7 @@ func (r *recording) each(seed uint64, losses int, f func(cut) bool) (barriers in
 		}
 		unflushed := r.writes[begin:end]
 		if i+1 < len(after) {
-			// the last one is the barrier: once that is done, nothing before it is lost
+			// The last one is the barrier: once it is done, nothing before it is lost.
 			unflushed = unflushed[:len(unflushed)-1]
 		}
 		random := rand.New(rand.NewPCG(seed, uint64(begin)))
@@ -115,7 +115,7 @@ func (r *recording) each(seed uint64, losses int, f func(cut) bool) (barriers in
 	return len(after)
 }
 
-// keep keeps the disk of a cut that broke the promise.
+// keep keeps the disk of a cut that violated the promise.
 func (r *recording) keep(c cut, err error, work string) error {
 	file := filepath.Join(work, "violation")
 	if keepErr := c.disk.raw.store(file); keepErr != nil {

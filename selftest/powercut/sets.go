@@ -10,16 +10,16 @@ import (
 	"nexus/selftest/oracle"
 )
 
-// Versions of the sets that operators bring here.
+// Versions of the sets that operators stage here.
 const (
 	factory = "1.0.0"
-	second  = "1.1.0" // the set that follows it
-	broken  = "1.2.0" // its service ends
-	third   = "1.3.0" // asks for a version floor of 1.1.0
+	second  = "1.1.0" // the set after it
+	broken  = "1.2.0" // its service exits
+	third   = "1.3.0" // requires a version floor of 1.1.0
 	forged  = "bad signature"
 )
 
-// brought are the sets: those of the demo for an architecture, and one more that is packed of its bundles.
+// brought returns the sets: those of the demo for an architecture, and one more that is packed from its bundles.
 func brought(bin, demo, work string) (oracle.Sets, error) {
 	file := func(version string) string { return filepath.Join(demo, "system-v"+version+".nxs") }
 	sets := oracle.Sets{
@@ -52,7 +52,7 @@ func brought(bin, demo, work string) (oracle.Sets, error) {
 	return sets, nil
 }
 
-// named is the set of that name.
+// named returns the set with this name.
 func named(sets oracle.Sets, name string) *oracle.Set {
 	for _, s := range sets {
 		if s.Name == name {

@@ -9,12 +9,12 @@ import (
 	"os"
 )
 
-// A write is one request that reached the disk, as the log of QEMU's driver blklogwrites has it (the format is that of
-// the kernel's dm-log-writes).
+// A write is one request that reached the disk, as logged by QEMU's driver blklogwrites (the format is that of the
+// kernel's dm-log-writes).
 type write struct {
 	offset int64
-	data   []byte // nil for a barrier alone
-	flush  bool   // all that was acknowledged before is durable once this is
+	data   []byte // nil for a barrier without data
+	flush  bool   // everything acknowledged before is durable once this is done
 }
 
 // Layout of a log: a superblock in its first sector, then for each request a sector that describes it and its data.
@@ -29,11 +29,11 @@ const (
 	flagDiscard = 4
 	flagKnown   = flagFlush | flagFUA | flagDiscard
 
-	maxRequest = 64 << 20 / logSector // sectors
+	maxRequest = 64 << 20 / logSector // in sectors
 )
 
-// logged is how many requests a log says that it has: at least all up to the last barrier. QEMU writes its superblock
-// at the first one, so a log without it says none.
+// logged returns the number of requests according to a log's superblock: at least those up to the last barrier. QEMU
+// writes the superblock at the first barrier; a log without one has none.
 func logged(file string) (uint64, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -49,12 +49,12 @@ func logged(file string) (uint64, error) {
 	}
 	if binary.LittleEndian.Uint64(head) != logMagic || binary.LittleEndian.Uint64(head[8:]) != logVersion ||
 		binary.LittleEndian.Uint32(head[24:]) != logSector {
-		return 0, errors.New("cannot read log: it is none of ours")
+		return 0, errors.New("cannot read log: not a log of dm-log-writes")
 	}
 	return binary.LittleEndian.Uint64(head[16:]), nil
 }
 
-// readLog reads all requests of a log, also those behind the last barrier, which its superblock does not count yet.
+// readLog reads all requests of a log, including those after the last barrier, which its superblock does not count yet.
 func readLog(file string) ([]write, error) {
 	counted, err := logged(file)
 	if err != nil {
@@ -80,12 +80,12 @@ func readLog(file string) ([]write, error) {
 		writes = append(writes, w)
 	}
 	if uint64(len(writes)) < counted {
-		return nil, fmt.Errorf("cannot read log: it has %d requests, and says %d", len(writes), counted)
+		return nil, fmt.Errorf("cannot read log: %d requests found, %d in its superblock", len(writes), counted)
 	}
 	return writes, nil
 }
 
-// readRequest reads one request; io.EOF where there is none, or only half of one.
+// readRequest reads one request. It returns io.EOF if there is none, or only part of one.
 func readRequest(r io.Reader) (write, error) {
 	head := make([]byte, logSector)
 	if _, err := io.ReadFull(r, head); err != nil {
@@ -97,9 +97,9 @@ func readRequest(r io.Reader) (write, error) {
 	case sector == 0 && count == 0 && flags == 0:
 		return write{}, io.EOF
 	case flags&^flagKnown != 0 || count > maxRequest || sector > 1<<40:
-		return write{}, errors.New("it makes no sense")
+		return write{}, errors.New("invalid request")
 	case flags&flagDiscard != 0:
-		return write{}, errors.New("a discard, which no guest of ours asks for")
+		return write{}, errors.New("unexpected discard")
 	}
 	w := write{offset: int64(sector) * logSector, flush: flags&(flagFlush|flagFUA) != 0}
 	if count > 0 {

@@ -59,7 +59,8 @@ func TestReadLog(t *testing.T) {
 	}
 }
 
-// A machine that was killed before its first barrier has logged what it wrote, and no superblock.
+// TestReadLogBeforeTheFirstBarrier reads the log of a machine that was killed before its first barrier, which has
+// requests but no superblock.
 func TestReadLogBeforeTheFirstBarrier(t *testing.T) {
 	early := newTestLog(0).add(3, 1, 0, "a")
 	clear(early.raw[:logSector])
@@ -73,10 +74,10 @@ func TestReadLogBeforeTheFirstBarrier(t *testing.T) {
 
 func TestReadLogRefuses(t *testing.T) {
 	for want, l := range map[string]*testLog{
-		"it is none of ours":               {bytes.Repeat([]byte{1}, logSector)},
-		"it has 1 requests, and says 2":    newTestLog(2).add(3, 1, 0, "a"),
-		"it makes no sense":                newTestLog(0).add(3, 1, 128, "a"),
-		"a discard, which no guest of our": newTestLog(0).add(3, 1, flagDiscard, ""),
+		"not a log of dm-log-writes":       {bytes.Repeat([]byte{1}, logSector)},
+		"1 requests found, 2 in its super": newTestLog(2).add(3, 1, 0, "a"),
+		"invalid request":                  newTestLog(0).add(3, 1, 128, "a"),
+		"unexpected discard":               newTestLog(0).add(3, 1, flagDiscard, ""),
 	} {
 		if _, err := readLog(l.file(t)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -84,7 +85,7 @@ func TestReadLogRefuses(t *testing.T) {
 	}
 }
 
-// What survives is some of what was written, in its order, and the same for the same seed.
+// TestSurvivors checks that the survivors are some of the writes, in order, and the same for the same seed.
 func TestSurvivors(t *testing.T) {
 	var all []write
 	for i := range 20 {
