@@ -33,7 +33,7 @@ func rules() []rule {
 		{
 			who:    "capnpgen",
 			never:  []string{"nexus/libupdates", "nexus/daemons"},
-			reason: "the schema knows nobody",
+			reason: "the schema depends on nothing",
 		},
 		{
 			who:    "daemons/vat",
@@ -43,63 +43,63 @@ func rules() []rule {
 		{
 			who:    "daemons/plat",
 			never:  []string{"nexus"},
-			reason: "the operating system's adapters decide nothing",
+			reason: "adapters of the operating system contain no decisions",
 		},
 		{
 			who:    ".",
 			except: []string{"daemons/plat"},
 			never:  []string{"github.com/landlock-lsm/go-landlock"},
-			reason: "confinement is put on in one place",
+			reason: "confinement is applied in one place",
 		},
 		{
 			who:    ".",
 			except: []string{"daemons/plat", "selftest/probe"},
 			never:  []string{"golang.org/x/sys"},
-			reason: "only plat talks to the operating system, and the probe tries what plat has taken away",
+			reason: "only plat talks to the operating system, and the probe tries what plat forbids",
 		},
 		{
 			who:    "nxspack",
 			never:  []string{"nexus/daemons", "capnproto.org/go/capnp/v3/rpc"},
-			reason: "a packer needs no running system",
+			reason: "a packer must not need a running system",
 		},
 		{
 			who: "nx",
 			never: []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd",
 				"nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored",
 				"nexus/daemons/packagefsd", "nexus/daemons/statefsd"},
-			reason: "an operator meets the system through capabilities only",
+			reason: "an operator reaches the system only through capabilities",
 		},
 		{
 			who:    "schema",
 			never:  []string{"nexus/libupdates", "nexus/daemons", "nexus/nx", "nexus/nxspack", "nexus/capnpgen"},
-			reason: "the review gate judges any project's schemas and knows none",
+			reason: "the schema checker works on any project's schemas and knows none",
 		},
 		{
 			who:    "packaging",
 			except: []string{"packaging/deb", "packaging/pages"},
 			never:  []string{"nexus"},
-			reason: "commands know their version and how to describe themselves; what knows that knows no command",
+			reason: "commands import this to describe themselves, so it must not import them",
 		},
 		{
 			who:    "daemons/initd/supervise",
 			never:  []string{"nexus/daemons/initd/links", "nexus/daemons/initd/machine"},
-			reason: "what keeps daemons running knows no link between them; initd connects the two",
+			reason: "supervision does not know the links between daemons; initd connects the two",
 		},
 		{
 			who:    "daemons/initd/links",
 			never:  []string{"nexus/daemons/initd/supervise", "nexus/daemons/initd/machine"},
-			reason: "links are made between whoever runs, however that is kept running; initd connects the two",
+			reason: "links do not depend on how daemons are supervised; initd connects the two",
 		},
 		{
 			who:    "daemons/initd/machine",
 			never:  []string{"nexus/daemons/initd/supervise", "nexus/daemons/initd/links"},
-			reason: "what only a first process does is the same whatever it runs",
+			reason: "the duties of a first process do not depend on what it runs",
 		},
 		{
 			who:    ".",
 			except: []string{"daemons/initd"},
 			never:  []string{"nexus/daemons/initd/supervise", "nexus/daemons/initd/links"},
-			reason: "they are initd's own",
+			reason: "these packages are internal to initd",
 		},
 		{
 			who:    "daemons/selftest",
@@ -123,7 +123,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// forbidden is why a package may not import another one; "": it may.
+// forbidden returns why a package may not import another one, or "".
 func forbidden(pkg, imported string) string {
 	for _, r := range rules() {
 		if matches(r.who, pkg) && !anyMatches(r.except, pkg) && anyMatches(r.never, imported) &&
@@ -133,12 +133,12 @@ func forbidden(pkg, imported string) string {
 	}
 	ours, theirs := daemonOf("nexus/"+pkg), daemonOf(imported)
 	if ours != "" && theirs != "" && ours != theirs {
-		return "daemons meet only through capabilities"
+		return "daemons reach each other only through capabilities"
 	}
 	return ""
 }
 
-// daemonOf is the daemon whose package that is, or one of whose packages; "": it is no daemon's.
+// daemonOf returns the daemon to which a package belongs, or "".
 func daemonOf(path string) string {
 	inside, _ := strings.CutPrefix(path, "nexus/daemons/")
 	name, _, _ := strings.Cut(inside, "/")
@@ -148,7 +148,7 @@ func daemonOf(path string) string {
 	return name
 }
 
-// TestForbidden shows that the rules can fail: it holds them against imports that must not be, and some that may.
+// TestForbidden proves that the rules can fail, with imports that are forbidden and some that are allowed.
 func TestForbidden(t *testing.T) {
 	for _, c := range []struct {
 		pkg, imported string

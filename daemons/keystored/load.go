@@ -32,8 +32,8 @@ type skip struct {
 type UnusableError struct{ first skip }
 
 func (e *UnusableError) Error() string {
-	const remedy = "put the keys right, or give the publisher's with --trust"
-	return fmt.Sprintf("cannot trust anybody: trust/%s: %v: %s", e.first.path, e.first.cause, remedy)
+	const remedy = "repair the keys, or give the publisher's key with --trust"
+	return fmt.Sprintf("cannot find usable key: trust/%s: %v: %s", e.first.path, e.first.cause, remedy)
 }
 
 // unusable returns an UnusableError if there are keys for sets and all were skipped, else nil.

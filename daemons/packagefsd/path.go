@@ -45,7 +45,7 @@ func checkPath(path string) error {
 	case path == "." || !fs.ValidPath(path):
 		return refusal.New(refusal.BadPath, "%q is not a plain relative path", path)
 	case strings.ContainsFunc(path, unprintable) || strings.ContainsRune(path, '\\'):
-		return refusal.New(refusal.BadPath, "%q has a character that no path has", path)
+		return refusal.New(refusal.BadPath, "%q contains a character that paths must not contain", path)
 	default:
 		return nil
 	}

@@ -80,7 +80,7 @@ func TestASwitchAheadOfItsStageIsNone(t *testing.T) {
 	ahead, releaseAhead := done.System().Switch(ctx, nil)
 	defer releaseAhead()
 	if _, err := ahead.Struct(); err == nil || !strings.Contains(err.Error(), "the answer holds no capability there") {
-		t.Errorf("a switch ahead of its stage: %v, want that there is no capability", err)
+		t.Errorf("a switch ahead of its stage: %v, want no capability", err)
 	}
 	sink.Release()
 	o.AwaitState("the end of the stage", 0, func(s world.State) bool { return s == before })

@@ -1,6 +1,5 @@
-// Command bench packs, verifies and stages the same inputs with our tools, with what any system has for it and with
-// peers, in turn, and prints medians and their ratios. It measures, decides nothing, and never changes what it finds
-// installed.
+// Command bench packs, verifies and stages the same inputs with our tools, with tools that any system has and with
+// peers, in turns. It prints medians and their ratios. It only measures, and never changes what is installed.
 //
 // Usage: bench [-quick] [-rounds N] [-only REGEXP] [-bin DIR] [-dir DIR] [-o FILE]
 //

@@ -1,6 +1,6 @@
-// Command mkdemo packs the sets of the demo, with the packers a user would use, from programs it builds on the spot:
-// v1.0.0 and v1.1.0 are healthy, v1.2.0's service ends soon after its start; bad-signature and bad-digest are v1.1.0
-// with one bit turned over. It shows each command.
+// Command mkdemo packs the sets of the demo with the real packers, from programs that it builds: v1.0.0 and v1.1.0 are
+// healthy, the service of v1.2.0 exits soon after its start, and bad-signature and bad-digest are v1.1.0 with one bit
+// flipped. It shows each command.
 //
 // Usage, from the top of the tree: mkdemo -bin bin -output out/demo -arch riscv64
 package main

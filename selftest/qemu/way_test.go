@@ -62,7 +62,7 @@ func TestWhoComesInBetweenWaits(t *testing.T) {
 	answer, release := operator.Operator(client).Reboot(ctx, nil)
 	defer release()
 	if _, err := answer.Struct(); err == nil || !capnp.IsUnimplemented(err) {
-		t.Errorf("the next life answers %v", err)
+		t.Errorf("the next instance answered %v", err)
 	}
 	w.hangUp()
 	<-conn.Done()

@@ -19,7 +19,7 @@ func (g *Guard) noteReturn(m rpccp.Message) error {
 	}
 	a := g.answers[ret.AnswerId()]
 	if a == nil || a.stage == returned {
-		return fmt.Errorf("cannot return question %d: nobody asks it", ret.AnswerId())
+		return fmt.Errorf("cannot return question %d: not open", ret.AnswerId())
 	}
 	ret.SetAnswerId(a.wire)
 	wasFull := g.full()

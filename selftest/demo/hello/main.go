@@ -19,16 +19,16 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Set at link time; never changed.
+// Set at link time, never changed.
 var (
-	version = "0.0.0" // SemVer, the one its manifest names
-	mode    = "ok"    // ok, exit (ends with code 3), failing (says that it fails), starting (never says more)
+	version = "0.0.0" // SemVer; the version in its manifest
+	mode    = "ok"    // ok, exit (exits with 3), failing (reports failure), starting (stays in that state)
 )
 
-// exitCode is how the mode exit ends.
+// exitCode is the exit code in mode exit.
 const exitCode = 3
 
-// serviceFD is where a bundle finds its connection (schema/service.capnp).
+// serviceFD is the descriptor of a bundle's connection (schema/service.capnp).
 const serviceFD = 3
 
 func main() {
@@ -42,7 +42,7 @@ func main() {
 	}
 }
 
-// serve answers until the connection ends.
+// serve serves until the connection ends.
 func serve() error {
 	file := os.NewFile(serviceFD, "service")
 	socket, err := net.FileConn(file)
@@ -65,7 +65,7 @@ func serve() error {
 	return nil
 }
 
-// takeLinks takes links on the endowment channel, and serves on those of whoever looks hello up.
+// takeLinks accepts links on the endowment channel and serves the clients that look up hello.
 func takeLinks() (*vat.Endowments, error) {
 	channel, err := vat.ChannelOf(os.NewFile(vat.BundleEndowmentFD, "endowments"))
 	if err != nil {
@@ -78,7 +78,7 @@ func takeLinks() (*vat.Endowments, error) {
 	return links, links.Ready()
 }
 
-// look counts the bundles beside it, over a link to bundlemgrd that it keeps: when that has ended, it asks for another.
+// look counts the published bundles, over a link to bundlemgrd. It keeps the link, and asks for a new one when it ends.
 func look(conn *vat.Conn, links *vat.Endowments) error {
 	ctx := context.Background()
 	services, err := conn.Bootstrap(ctx)
@@ -117,10 +117,10 @@ func countBundles(ctx context.Context, bundles bundle.BundleMgr) (int, error) {
 	return list.Len(), nil
 }
 
-// hello is the service.
+// hello serves Service.
 type hello struct{}
 
-// Version answers with the running program's own version.
+// Version returns the version of the running program.
 func (hello) Version(_ context.Context, call service.Service_version) error {
 	res, err := call.AllocResults()
 	if err != nil {
@@ -129,7 +129,7 @@ func (hello) Version(_ context.Context, call service.Service_version) error {
 	return res.SetVersion(version)
 }
 
-// Health answers as the mode says.
+// Health returns the health that the mode selects.
 func (hello) Health(_ context.Context, call service.Service_health) error {
 	res, err := call.AllocResults()
 	if err != nil {
@@ -145,7 +145,7 @@ func healthOf(mode string) (service.Health, string) {
 	case "failing":
 		return service.Health_failing, "built to fail"
 	case "starting":
-		return service.Health_starting, "built to start for ever"
+		return service.Health_starting, "built to stay in the starting state"
 	default:
 		return service.Health_ok, "greeting"
 	}
