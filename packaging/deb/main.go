@@ -1,5 +1,5 @@
-// Command deb packs what `make build man` made into Debian packages in out/deb. The same files, version and time give
-// the same bytes.
+// Command deb packs the output of `make build man` into Debian packages in out/deb. The same files, version and time
+// give the same bytes.
 package main
 
 import (
@@ -19,9 +19,9 @@ import (
 const out = "out/deb"
 
 func main() {
-	version := flag.String("version", "", "what git describe says of the commit; empty for a build without a version")
-	seconds := flag.Int64("time", 0, "when the commit was made, in seconds since 1970")
-	nfpm := flag.String("nfpm", "bin/nfpm", "the program that packs")
+	version := flag.String("version", "", "output of git describe; empty for a build without a version")
+	seconds := flag.Int64("time", 0, "time of the commit, in seconds since 1970")
+	nfpm := flag.String("nfpm", "bin/nfpm", "the nfpm program")
 	flag.Parse()
 	if err := pack(*version, *seconds, *nfpm); err != nil {
 		fmt.Fprintf(os.Stderr, "deb: %v\n", err)
@@ -52,7 +52,7 @@ func pack(version string, seconds int64, nfpm string) error {
 	return nil
 }
 
-// stage writes the documents as Debian wants them: compressed, with no name and no time in their headers.
+// stage writes the documents in the form that Debian requires: compressed, without names and times in their headers.
 func stage(debian string, commit time.Time) error {
 	pages, err := filepath.Glob("out/pages/man/*.1")
 	if err != nil {
@@ -75,8 +75,8 @@ func stage(debian string, commit time.Time) error {
 	return nil
 }
 
-// changelog is the package's own, in Debian's form. What changed for people is in CHANGELOG.md, which the package has,
-// too.
+// changelog returns the package's changelog in Debian's format. It refers to CHANGELOG.md, which is also in the
+// package.
 func changelog(name, debian string, commit time.Time) string {
 	return fmt.Sprintf("%s (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- %s  %s\n",
 		name, debian, "Nexus maintainers <maintainers@nexus.invalid>", commit.Format(time.RFC1123Z))

@@ -19,14 +19,15 @@ var zshTemplate string
 //go:embed fish.tmpl
 var fishTemplate string
 
-// Shells are those that there is completion for.
+// Shells returns the supported shells.
 func Shells() []string { return []string{"bash", "zsh", "fish"} }
 
-// Completion is a script that completes a command's verbs, flags and their values in a shell. It runs nothing.
+// Completion returns a script that completes a command's verbs, flags and flag values in a shell. The script runs no
+// programs.
 func Completion(app *kong.Application, shell string) (string, error) {
 	source, known := map[string]string{"bash": bashTemplate, "zsh": zshTemplate, "fish": fishTemplate}[shell]
 	if !known {
-		return "", fmt.Errorf("no completion for shell %q", shell)
+		return "", fmt.Errorf("cannot write completion: unknown shell %q", shell)
 	}
 	t, err := template.New(shell).Funcs(template.FuncMap{"quote": quoterOf(shell), "join": strings.Join}).Parse(source)
 	if err != nil {
@@ -37,19 +38,19 @@ func Completion(app *kong.Application, shell string) (string, error) {
 	return b.String(), err
 }
 
-// A script is what the templates are filled with.
+// A script is the input of the templates.
 type script struct {
 	Name     string
 	Function string // the name as an identifier
 	Places   []scriptPlace
-	Steps    []string        // "PATH VERB": what leads from a place to the next
-	Values   []string        // "PATH FLAG": what takes the next word as its value
-	Choices  []scriptChoices // the values of those that have only certain ones
+	Steps    []string        // "PATH VERB": leads from PATH to the place PATH VERB
+	Values   []string        // "PATH FLAG": the next word is the flag's value
+	Choices  []scriptChoices // the values of flags with a fixed set of values
 }
 
 type scriptPlace struct {
 	Path  string
-	Verbs []scriptItem // and the choices of the first argument
+	Verbs []scriptItem // also the choices of the first argument
 	Flags []scriptItem
 }
 
@@ -94,7 +95,7 @@ func itemOf(f *kong.Flag) scriptItem {
 	return item
 }
 
-// takes notes what a flag does to the word after it.
+// takes records how a flag uses the next word.
 func (s *script) takes(path string, f *kong.Flag) {
 	if !takesValue(f) {
 		return
@@ -107,7 +108,7 @@ func (s *script) takes(path string, f *kong.Flag) {
 	}
 }
 
-// quoterOf quotes a string, or several as the alternatives of a case, in a shell's way.
+// quoterOf returns a function that quotes, for a shell, a string or several strings as the alternatives of a case.
 func quoterOf(shell string) func(any) string {
 	one := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	between := "|"

@@ -7,8 +7,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Man is the man page of a command, for section 1. It bears no date and no version, so it changes when the command line
-// does.
+// Man returns the man page of a command, for section 1. It has no date and no version, so it changes only with the
+// command line.
 func Man(app *kong.Application, seeAlso ...string) string {
 	var b strings.Builder
 	all := places(app)
@@ -35,14 +35,15 @@ func Man(app *kong.Application, seeAlso ...string) string {
 	return b.String()
 }
 
-// summary is the first sentence of a help text, as man pages begin: in lower case, without its full stop.
+// summary returns the first sentence of a help text in the form of a man page's NAME section: in lower case, without
+// the full stop.
 func summary(help string) string {
 	first, _, _ := strings.Cut(help, ". ")
 	first = strings.TrimSuffix(first, ".")
 	return strings.ToLower(first[:min(1, len(first))]) + first[min(1, len(first)):]
 }
 
-// synopsis is how a command is typed: its path, that there are options, and its arguments.
+// synopsis writes the usage of a place: its path, whether it has options, and its arguments.
 func synopsis(b *strings.Builder, p place) {
 	fmt.Fprintf(b, ".B %s\n[\\fIOPTION\\fR]...\\&\n", escape(p.path))
 	if len(p.verbs) > 0 {
@@ -53,7 +54,7 @@ func synopsis(b *strings.Builder, p place) {
 	}
 }
 
-// options lists the flags and the arguments of one place.
+// options writes the flags and arguments of a place.
 func options(b *strings.Builder, node *kong.Node) {
 	for _, arg := range node.Positional {
 		fmt.Fprintf(b, ".TP\n%s\n%s\n", italic(arg.Summary()), text(arg.Help))
@@ -87,10 +88,10 @@ func italic(s string) string { return `\fI` + escape(s) + `\fR` }
 
 func quoted(s string) string { return `"` + escape(s) + `"` }
 
-// text is a paragraph. A line of its own that begins with a dot or an apostrophe would be a request.
+// text returns a paragraph. The prefix keeps a leading dot or apostrophe from being read as a request.
 func text(s string) string { return `\&` + escape(s) }
 
-// escape makes characters that roff gives a meaning stand for themselves.
+// escape escapes the characters that are special in roff.
 func escape(s string) string {
 	return strings.NewReplacer(`\`, `\e`, `-`, `\-`, `"`, `\(dq`, `'`, `\(aq`, "`", `\(ga`, "\n", " ").Replace(s)
 }

@@ -1,5 +1,5 @@
-// Package manual writes man pages and shell completion from the definition of a command line. The same definition gives
-// the same bytes.
+// Package manual generates man pages and shell completion from the definition of a command line. The same definition
+// gives the same bytes.
 package manual
 
 import (
@@ -9,16 +9,16 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// A place is a command or one of its verbs: its path as it is typed, and what may follow there.
+// A place is a command or one of its verbs, with its path as it is typed and with what may follow there.
 type place struct {
 	path  string
 	help  string
 	node  *kong.Node
 	verbs []*kong.Node
-	flags []*kong.Flag // those of the places above, too
+	flags []*kong.Flag // including those of the places above
 }
 
-// places lists a command and all its verbs, each before those below it.
+// places returns a command and all its verbs, parents first.
 func places(app *kong.Application) (all []place) {
 	var add func(node *kong.Node, path string, above []*kong.Flag)
 	add = func(node *kong.Node, path string, above []*kong.Flag) {
@@ -29,7 +29,7 @@ func places(app *kong.Application) (all []place) {
 				here.verbs = append(here.verbs, child)
 			}
 		}
-		if d := node.DefaultCmd; d != nil { // its flags may stand without its name
+		if d := node.DefaultCmd; d != nil { // its flags may be used without its name
 			here.flags = slices.Concat(flags, shown(d.Flags))
 		}
 		all = append(all, here)
@@ -45,10 +45,10 @@ func shown(flags []*kong.Flag) []*kong.Flag {
 	return slices.DeleteFunc(slices.Clone(flags), func(f *kong.Flag) bool { return f.Hidden })
 }
 
-// takesValue tells flags with a value from those that are on or off.
+// takesValue reports whether the flag has a value, rather than being on or off.
 func takesValue(f *kong.Flag) bool { return !f.IsBool() && !f.IsCounter() }
 
-// spellings are the ways to write a flag.
+// spellings returns the ways to write a flag.
 func spellings(f *kong.Flag) []string {
 	all := []string{"--" + f.Name}
 	if f.Short != 0 {
@@ -57,7 +57,7 @@ func spellings(f *kong.Flag) []string {
 	return all
 }
 
-// choices are the values of a flag or an argument that has only certain ones.
+// choices returns the values of a flag or argument with a fixed set of values, or nil.
 func choices(v *kong.Value) []string {
 	if v.Enum == "" {
 		return nil

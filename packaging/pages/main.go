@@ -1,4 +1,4 @@
-// Command pages writes the man pages and completion scripts of all commands, from their own definitions.
+// Command pages writes the man pages and completion scripts of all commands, generated from their definitions.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// write makes man/NAME.1, bash/NAME, zsh/_NAME and fish/NAME.fish in a folder.
+// write writes man/NAME.1, bash/NAME, zsh/_NAME and fish/NAME.fish below a folder.
 func write(dir string) error {
 	commands, err := commands()
 	if err != nil {
@@ -47,7 +47,7 @@ func write(dir string) error {
 	return nil
 }
 
-// A command and the pages that its own refers to.
+// A command with the pages for its SEE ALSO section.
 type command struct {
 	app     *kong.Application
 	seeAlso []string
@@ -70,7 +70,7 @@ func commands() ([]command, error) {
 	return all, nil
 }
 
-// fileFor is the name under which a shell looks for a command's completion.
+// fileFor returns the file name under which a shell looks for a command's completion.
 func fileFor(shell, name string) string {
 	switch shell {
 	case "zsh":

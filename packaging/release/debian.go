@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// What `git describe --tags --dirty` prints: a tag, the commits since, and whether files differ.
+// Forms of the output of `git describe --tags --dirty`: a tag, the number of commits since, and whether the tree is
+// dirty.
 var (
 	tagged = regexp.MustCompile(`^v(\d+\.\d+\.\d+)(?:-([0-9A-Za-z.-]*[0-9A-Za-z]))?(?:\+([0-9A-Za-z.]+))?$`)
 	since  = regexp.MustCompile(`-(\d+)-(g[0-9a-f]+)$`)
 )
 
-// Debian turns a version into a Debian one that sorts the same way: a pre-release before its release, later commits
-// after their tag. A build without a version sorts before every release, by the time of its commit.
+// Debian converts a version to a Debian version that sorts the same way: a pre-release before its release, later
+// commits after their tag. A build without a version sorts before every release, by the time of its commit.
 func Debian(version string, commit time.Time) (string, error) {
 	if version == "" {
 		return "0~" + commit.UTC().Format("20060102150405"), nil

@@ -1,10 +1,11 @@
-// Package release says which version of Nexus a program was built from.
+// Package release has the version of Nexus that a program was built from.
 package release
 
-// version is set by the linker: `make` passes what git or packaging/VERSION says. A plain `go build` leaves it empty.
+// version is set by the linker: `make` passes the version from git or packaging/VERSION. A plain `go build` leaves it
+// empty.
 var version string
 
-// Version is the version this program was built from, such as v1.2.0, or (devel) where the build named none.
+// Version returns the version that this program was built from, such as v1.2.0, or (devel) if the build set none.
 func Version() string {
 	if version == "" {
 		return "(devel)"
@@ -12,7 +13,7 @@ func Version() string {
 	return version
 }
 
-// Line is what a command answers to --version.
+// Line returns the answer of a command to --version.
 func Line(command string) string {
 	if version == "" {
 		return command + " (devel): built without a version"
