@@ -1,5 +1,5 @@
-// Command schema-check is the review gate for Cap'n Proto schemas: it lints them, locks their surface as text, refuses
-// changes that break what others rely on, and writes the API reference. docs/schema-check.md tells how it is used.
+// Command schema-check is the review gate for Cap'n Proto schemas. It lints them, locks their surface as text, refuses
+// changes that break what others rely on, and writes the API reference. See docs/schema-check.md.
 package main
 
 import (

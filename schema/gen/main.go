@@ -1,8 +1,6 @@
-// Command gen turns the schema tree into Go: one package in capnpgen per schema file, by the capnp compiler and the
-// capnpc-go that go.mod pins. Same schema, same bytes; CI runs it and fails when the tree differs from what is
-// committed.
-//
-// Usage, from the top of the tree: go run ./schema/gen
+// Command gen generates Go code from the schemas: one package in capnpgen per schema file, with the capnp compiler and
+// the capnpc-go that go.mod pins. The same schema gives the same bytes. CI runs it and fails if the result differs from
+// what is committed.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// Package casetest reads the cases that the checks are tested with: txtar files with schemas, what the compiler made of
-// them, and what a check must say. It is for tests only. Cases run without the compiler; with it they prove that the
-// compiled parts are still current, and the flag -update makes them again.
+// Package casetest loads the test cases of the checks: txtar files with schemas, the compiler's output for them, and
+// the expected result of a check. It is for tests only. Cases run without the compiler. If it is installed, they check
+// that the compiled parts are current, and -update compiles them again.
 package casetest
 
 import (
@@ -26,7 +26,7 @@ type Case struct {
 	archive *txtar.Archive
 }
 
-// Load reads all cases in a folder. With -update it compiles their schemas first: each folder in the case, such as old/
+// Load loads all cases in a folder. With -update it first compiles their schemas: each folder in a case, such as old/
 // and new/, becomes one request.
 func Load(t *testing.T, dir string) []*Case {
 	t.Helper()
@@ -49,16 +49,16 @@ func Load(t *testing.T, dir string) []*Case {
 	return cases
 }
 
-// Updating tells whether the test was started with -update.
+// Updating reports whether the test was started with -update.
 func Updating() bool {
 	f := flag.Lookup("update")
 	return f != nil && f.Value.String() == "true"
 }
 
-// Comment is what stands above the first section.
+// Comment returns the text above the first section.
 func (c *Case) Comment() string { return string(c.archive.Comment) }
 
-// Section returns a section's text, empty if there is none.
+// Section returns a section's text, or "" if there is none.
 func (c *Case) Section(name string) string {
 	for _, f := range c.archive.Files {
 		if f.Name == name {
@@ -68,7 +68,7 @@ func (c *Case) Section(name string) string {
 	return ""
 }
 
-// Surface reads the request compiled from a folder of the case.
+// Surface reads the request that was compiled from a folder of the case.
 func (c *Case) Surface(t *testing.T, folder string, opts surface.Options) *surface.Surface {
 	t.Helper()
 	s, err := surface.Read(c.Request(t, folder), opts)
@@ -78,7 +78,7 @@ func (c *Case) Surface(t *testing.T, folder string, opts surface.Options) *surfa
 	return s
 }
 
-// Request returns the request compiled from a folder of the case.
+// Request returns the request that was compiled from a folder of the case.
 func (c *Case) Request(t *testing.T, folder string) []byte {
 	t.Helper()
 	text := strings.ReplaceAll(c.Section(folder+".request"), "\n", "")
@@ -92,7 +92,7 @@ func (c *Case) Request(t *testing.T, folder string) []byte {
 	return request
 }
 
-// Want holds what a check said against a section of the case, or with -update makes it that section.
+// Want compares the result of a check with a section of the case. With -update it writes the result to that section.
 func (c *Case) Want(t *testing.T, section, got string) {
 	t.Helper()
 	if Updating() {
@@ -103,7 +103,7 @@ func (c *Case) Want(t *testing.T, section, got string) {
 	}
 }
 
-// CheckCurrent compiles the schemas anew and compares what was read with what the case holds.
+// CheckCurrent compiles the schemas again and compares the result with the case.
 func (c *Case) CheckCurrent(t *testing.T) {
 	t.Helper()
 	for _, folder := range c.folders() {
@@ -118,7 +118,7 @@ func (c *Case) CheckCurrent(t *testing.T) {
 	}
 }
 
-// NeedCompiler skips the test, saying so, where there is no compiler.
+// NeedCompiler skips the test, with a message, if the compiler is not installed.
 func NeedCompiler(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("capnp"); err != nil {
@@ -126,8 +126,8 @@ func NeedCompiler(t *testing.T) {
 	}
 }
 
-// LibrarySchemas is the folder of the schemas that come with the RPC library. The compiler's own are in another package
-// than the compiler, which need not be installed.
+// LibrarySchemas returns the folder of the schemas that come with the RPC library. The compiler's own schemas are in
+// another package than the compiler, which may not be installed.
 func LibrarySchemas(t *testing.T) string {
 	t.Helper()
 	library, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "capnproto.org/go/capnp/v3").Output()
@@ -185,7 +185,7 @@ func (c *Case) compile(t *testing.T, folder string) []byte {
 	return request
 }
 
-// set puts a section into the case and writes its file.
+// set sets a section of the case and writes its file.
 func (c *Case) set(t *testing.T, name, text string) {
 	t.Helper()
 	found := false

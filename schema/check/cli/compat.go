@@ -12,7 +12,7 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// compatVerb compares the schemas with what they were.
+// compatVerb compares the schemas with an older version.
 type compatVerb struct {
 	schemas
 	waivers
@@ -25,7 +25,7 @@ type compatVerb struct {
 	LockPath   string   `placeholder:"FILE" help:"Where a revision keeps its lock. Default: API.lock beside the schemas."`
 }
 
-// Run compares and tells what changed.
+// Run compares the schemas and reports the changes.
 func (v *compatVerb) Run(io *streams) error {
 	waivers, err := v.waivers.read()
 	if err != nil {
@@ -73,8 +73,8 @@ func (v *compatVerb) compile(in source.Input) (*surface.Surface, error) {
 	return surface.Read(request, v.options())
 }
 
-// revision reads the old surface from git: the lock, or, in a revision that keeps none, the schemas under their present
-// paths.
+// revision reads the old surface from git: from the lock or, if the revision has none, from the schemas under their
+// present paths.
 func (v *compatVerb) revision() (*surface.Surface, error) {
 	base, err := v.Base, error(nil)
 	if base == "" {
@@ -117,7 +117,7 @@ func (v *compatVerb) checkout(base string) (old *surface.Surface, err error) {
 	return v.compile(in)
 }
 
-// oldImports looks for imports in the old tree first, where the new ones are found in the new tree.
+// oldImports returns import folders in the old tree first, for those that are in the new tree.
 func oldImports(work string, imports []string) []string {
 	var all []string
 	for _, dir := range imports {

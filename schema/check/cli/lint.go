@@ -2,14 +2,14 @@ package cli
 
 import "nexus/schema/check/lint"
 
-// lintVerb holds the schemas to the rules.
+// lintVerb checks the schemas against the rules.
 type lintVerb struct {
 	schemas
 	waivers
 	format
 }
 
-// Run lints and tells what was found.
+// Run lints the schemas and reports the findings.
 func (v *lintVerb) Run(io *streams) error {
 	waivers, err := v.waivers.read()
 	if err != nil {

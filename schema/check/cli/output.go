@@ -10,12 +10,12 @@ import (
 	"nexus/schema/check/report"
 )
 
-// format is how findings are told.
+// format is the output format of findings.
 type format struct {
 	Format report.Format `enum:"text,json,markdown" default:"text" help:"How findings are told: text, json or markdown."`
 }
 
-// tell writes the report; a refused finding makes the run one that refused.
+// tell writes the report. It returns an error if a finding is refused.
 func (f format) tell(io *streams, r *report.Report) error {
 	if err := r.Write(io.out, f.Format); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (f format) tell(io *streams, r *report.Report) error {
 	return nil
 }
 
-// waivers say which findings pass, and why.
+// waivers are the exceptions from the rules, with reasons.
 type waivers struct {
 	Waivers string `placeholder:"FILE" help:"Lines 'rule symbol: reason'; a finding they name passes, and the report says why."`
 }
@@ -42,7 +42,7 @@ func (w waivers) read() (report.Waivers, error) {
 	return report.ParseWaivers(string(text))
 }
 
-// generated is where a text made from the schemas goes.
+// generated is the destination of a text that is generated from the schemas.
 type generated struct {
 	Output string `short:"o" xor:"where" placeholder:"FILE" help:"Write it here instead of printing it."`
 	Check  string `xor:"where" placeholder:"FILE" help:"Refuse if this file is not what would be written."`
@@ -89,7 +89,7 @@ func firstDifference(a, b []byte) int {
 	return line
 }
 
-// readFile reads a file that the command line named; what says which.
+// readFile reads a file named on the command line. what describes it for errors.
 func readFile(what, path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// rulesVerb lists what is checked.
+// rulesVerb lists the rules.
 type rulesVerb struct{}
 
 // Run prints the tables of docs/schema-check.md.

@@ -1,5 +1,5 @@
-// Package cli is the command line of schema-check: it finds the schemas, hands them to the checks and tells what they
-// found. It owns no rule of its own.
+// Package cli implements the command line of schema-check. It finds the schemas, runs the checks and prints their
+// findings. It has no rules of its own.
 package cli
 
 import (
@@ -33,17 +33,17 @@ type grammar struct {
 	Rules  rulesVerb  `cmd:"" help:"List the rules of lint and compat in Markdown."`
 }
 
-// streams are where an invocation reads and writes.
+// streams are the inputs and outputs of a run.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// errRefused ends a run whose report has said why.
+// errRefused ends a run whose report has already given the reason.
 var errRefused = errors.New("refused")
 
-// Run runs schema-check with the arguments that follow its name and returns the exit status: 0 done, 1 refused or
-// failed, 2 wrong usage.
+// Run runs schema-check with the given arguments (without the program name) and returns the exit status: 0 done, 1
+// refused or failed, 2 wrong usage.
 func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	over := false
 	parser, err := kong.New(&grammar{},

@@ -8,7 +8,7 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// schemas says which schemas a verb is about.
+// schemas selects the schemas for a verb.
 type schemas struct {
 	Paths []string `arg:"" optional:"" name:"path" help:"Schema files, or folders of them."`
 
@@ -19,7 +19,7 @@ type schemas struct {
 	DefaultClass     surface.Class `enum:"lockstep,blessed" default:"lockstep" help:"Class of files that state none: lockstep or blessed."`
 }
 
-// Validate wants schemas from one place.
+// Validate refuses schemas from two sources.
 func (s *schemas) Validate() error {
 	if (len(s.Paths) == 0) == (s.Request == "") {
 		return errors.New("name schema files or folders, or --request, not both")
@@ -48,7 +48,7 @@ func (s *schemas) compiled(streams *streams) ([]byte, error) {
 	return readFile("request", s.Request)
 }
 
-// input is how the paths are compiled; an old version is compiled as the new one is.
+// input returns how to compile the paths. An old version is compiled the same way as the new one.
 func (s *schemas) input(paths []string) source.Input {
 	return source.Input{Paths: paths, Imports: s.Import, NoStandardImport: s.NoStandardImport, Prefix: s.SrcPrefix}
 }

@@ -1,6 +1,6 @@
-// Package compat says what changed from one schema surface to another, what each change does to those who hold bytes or
+// Package compat compares two schema surfaces. It reports what changed, how each change affects those who hold bytes or
 // programs made with the old one, and whether the class of what changed allows it. It knows the rules of Cap'n Proto's
-// evolution and no project.
+// evolution, but no project.
 package compat
 
 import (
@@ -10,17 +10,17 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// An Effect is what a change does to a peer that was made with the old schema.
+// An Effect is the effect of a change on a peer that was built with the old schema.
 type Effect string
 
 // The effects.
 const (
-	Breaks  Effect = "breaks"  // old and new misread each other, or one cannot be made any more
-	Renames Effect = "renames" // the bytes stay; programs must be edited when they are next built
-	Grows   Effect = "grows"   // old and new go on understanding each other
+	Breaks  Effect = "breaks"  // old and new misread each other, or one cannot be built any more
+	Renames Effect = "renames" // the bytes are the same; programs must be edited at their next build
+	Grows   Effect = "grows"   // old and new still understand each other
 )
 
-// Compare returns the findings: a breaking change of what was blessed is refused, every other change is listed.
+// Compare returns the findings: a breaking change of a blessed declaration is refused, every other change is listed.
 func Compare(old, new *surface.Surface) *report.Report {
 	c := newComparison(old, new)
 	c.files()
@@ -29,15 +29,15 @@ func Compare(old, new *surface.Surface) *report.Report {
 	return r
 }
 
-// A comparison knows which old declaration became which new one.
+// A comparison maps old declarations to new ones.
 type comparison struct {
 	old, new *surface.Surface
-	ids      map[uint64]uint64 // old id to new id, where a declaration changed its id
+	ids      map[uint64]uint64 // old id to new id, if a declaration changed its id
 	effects  map[string]Effect // by rule
 	findings []report.Finding
 }
 
-// A subject is what a change is about: who is judged, and in which class. The class that counts is the one it had.
+// A subject is what changed, with its class. The class that counts is the old one.
 type subject struct {
 	symbol string
 	class  surface.Class
@@ -54,7 +54,7 @@ func (s subject) part(side, name string) subject {
 	return subject{s.symbol + "(" + name + ")", s.class}
 }
 
-// add notes a change by its rule.
+// add adds a finding for a change.
 func (c *comparison) add(rule string, s subject, format string, args ...any) {
 	effect := c.effects[rule]
 	verdict := Judge(effect, s.class)
@@ -64,7 +64,7 @@ func (c *comparison) add(rule string, s subject, format string, args ...any) {
 	})
 }
 
-// Judge says what follows from an effect on what was of that class.
+// Judge returns the verdict on an effect for a class.
 func Judge(effect Effect, class surface.Class) report.Verdict {
 	if effect == Breaks && class == surface.Blessed {
 		return report.Refused

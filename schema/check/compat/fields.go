@@ -7,8 +7,8 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// fields compares the fields of a struct, or the parameters or results of a method: by number. name makes the subject
-// of a field.
+// fields compares the fields of a struct, or the parameters or results of a method, by number. name returns the subject
+// for a field.
 func (c *comparison) fields(old, new []surface.Field, name func(string) subject) {
 	successors := map[int]surface.Field{}
 	for _, f := range new {
@@ -41,7 +41,7 @@ func fieldKeys(fields []surface.Field) []key {
 	return keys
 }
 
-// field compares one number's field with what it is now.
+// field compares a field with the one that has its number now.
 func (c *comparison) field(s subject, old, new surface.Field) {
 	c.arms(s, old, new)
 	if last(old.Name) != last(new.Name) {
@@ -62,7 +62,7 @@ func (c *comparison) field(s subject, old, new surface.Field) {
 	c.annotations(s, old.Annotations, new.Annotations)
 }
 
-// typeRule is the rule for another type: where only type parameters differ the bytes are the same.
+// typeRule returns the rule for a changed type. If only type parameters differ, the bytes are the same.
 func (c *comparison) typeRule(old, new surface.Type) string {
 	if c.erased(old, new) {
 		return "field-generic"
@@ -70,7 +70,7 @@ func (c *comparison) typeRule(old, new surface.Type) string {
 	return "field-retyped"
 }
 
-// apart is how two types read, with their ids or places where they would read the same.
+// apart returns two types as text, with their ids or places if they would look the same otherwise.
 func apart(old, new surface.Type) (was, is string) {
 	if old.String() == new.String() {
 		return old.Keyed(), new.Keyed()
@@ -78,7 +78,7 @@ func apart(old, new surface.Type) (was, is string) {
 	return old.String(), new.String()
 }
 
-// arms compares the unions that a field is an arm of.
+// arms compares the unions that contain a field.
 func (c *comparison) arms(s subject, old, new surface.Field) {
 	switch {
 	case len(old.Tags) < len(new.Tags):
@@ -94,7 +94,7 @@ func (c *comparison) arms(s subject, old, new surface.Field) {
 	}
 }
 
-// unions compares where the discriminants lie. A union is known again by its name, and if it has none by that.
+// unions compares the places of the discriminants. A union is identified by its name, even if that is empty.
 func (c *comparison) unions(s subject, old, new *surface.Node) {
 	for _, g := range old.Groups {
 		for _, now := range new.Groups {
@@ -115,7 +115,7 @@ func union(name string) string {
 
 func last(dotted string) string { return dotted[strings.LastIndexByte(dotted, '.')+1:] }
 
-// number is what counts of a value: for an enum's, which reads `name@3`, the number.
+// number returns the part of a value that counts: for an enumerant, written as `name@3`, its number.
 func number(value string) string {
 	if name, n, is := strings.Cut(value, "@"); is && !strings.ContainsAny(name, "\"") {
 		return "@" + n

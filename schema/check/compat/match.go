@@ -2,8 +2,8 @@ package compat
 
 import "nexus/schema/check/surface"
 
-// newComparison pairs what has the same id, and then what is left by name: a declaration that changed its id is one
-// finding, not a removal, an addition and a retyping of all that refers to it.
+// newComparison pairs declarations with the same id, and the remaining ones by name. So a declaration that changed its
+// id is one finding, and not a removal, an addition and a changed type wherever it is used.
 func newComparison(old, new *surface.Surface) *comparison {
 	c := &comparison{old: old, new: new, ids: map[uint64]uint64{}, effects: effectsByRule()}
 	left, came := declared(old), declared(new)
@@ -18,7 +18,7 @@ func newComparison(old, new *surface.Surface) *comparison {
 	return c
 }
 
-// A declaration is what a file or type can be known by, other than its id.
+// A declaration identifies a file or type without its id.
 type declaration struct{ kind, symbol, name string }
 
 func declared(s *surface.Surface) map[uint64]declaration {
@@ -32,7 +32,7 @@ func declared(s *surface.Surface) map[uint64]declaration {
 	return all
 }
 
-// pair takes for one what is known by the same on both sides, where that is said of one declaration on each only.
+// pair pairs declarations that are known by the same value on both sides, if that is unique on each side.
 func (c *comparison) pair(left, came map[uint64]declaration, known func(declaration) string) {
 	was, is := only(left, known), only(came, known)
 	for key, id := range was {
@@ -44,7 +44,7 @@ func (c *comparison) pair(left, came map[uint64]declaration, known func(declarat
 	}
 }
 
-// only finds the ids by what they are known by, 0 where two are known by the same.
+// only returns the ids by that value, or 0 if it is not unique.
 func only(all map[uint64]declaration, known func(declaration) string) map[string]uint64 {
 	ids := map[string]uint64{}
 	for id, d := range all {
@@ -58,7 +58,7 @@ func only(all map[uint64]declaration, known func(declaration) string) map[string
 	return ids
 }
 
-// successor is the id that an old id has now.
+// successor returns the new id of a declaration with that old id.
 func (c *comparison) successor(id uint64) uint64 {
 	if now, changed := c.ids[id]; changed {
 		return now
@@ -66,7 +66,7 @@ func (c *comparison) successor(id uint64) uint64 {
 	return id
 }
 
-// same tells whether two types are one: declared types by id, type parameters by place, never by name.
+// same reports whether two types are the same: declared types by id, type parameters by place, never by name.
 func (c *comparison) same(old, new surface.Type) bool {
 	if (old.Elements == nil) != (new.Elements == nil) || len(old.Bindings) != len(new.Bindings) {
 		return false
@@ -88,7 +88,7 @@ func (c *comparison) same(old, new surface.Type) bool {
 	return old.ID != 0 || old.Name == new.Name
 }
 
-// erased tells whether two types are one once type parameters are forgotten: an unbound one is AnyPointer.
+// erased reports whether two types are the same without their type parameters: an unbound one is AnyPointer.
 func (c *comparison) erased(old, new surface.Type) bool {
 	switch {
 	case old.Elements != nil && new.Elements != nil:

@@ -98,7 +98,7 @@ func (c *comparison) node(old, new *surface.Node) {
 	}
 }
 
-// idRule is the rule for another id: only an interface's stands in messages.
+// idRule returns the rule for a changed id. Only the ids of interfaces are in messages.
 func idRule(kind surface.Kind) string {
 	if kind == surface.Interface {
 		return "interface-id"
@@ -106,8 +106,8 @@ func idRule(kind surface.Kind) string {
 	return "type-id"
 }
 
-// followsFile tells whether a declaration has its file's class as it had before: then what is said of the file is said
-// of it.
+// followsFile reports whether a declaration inherits its file's class, as before. A change of class is then reported
+// for the file only.
 func (c *comparison) followsFile(old, new *surface.Node) bool {
 	return c.successor(old.File.ID) == new.File.ID && old.Class == old.File.Class && new.Class == new.File.Class
 }
@@ -121,7 +121,7 @@ func (c *comparison) class(s subject, now surface.Class) {
 	}
 }
 
-// parameters compares type parameters. They count by place; their names are for people.
+// parameters compares type parameters. They are identified by place; names are only for people.
 func (c *comparison) parameters(s subject, old, new []string) {
 	switch {
 	case len(new) > len(old):
@@ -131,7 +131,7 @@ func (c *comparison) parameters(s subject, old, new []string) {
 	}
 }
 
-// reordered tells whether a name has another place among as many.
+// reordered reports whether a name has moved and the number of names is the same.
 func reordered(old, new []string) bool {
 	for i, name := range old {
 		if at := slices.Index(new, name); at >= 0 && at != i {

@@ -1,20 +1,21 @@
 package compat
 
-// A key is what a member is known by: its number, which peers use, and its name, which programs use.
+// A key identifies a member: by its number, for peers, and by its name, for programs.
 type key struct {
 	ordinal int
 	name    string
 }
 
-// A fate is what became of a member.
+// A fate is what happened to a member.
 type fate struct {
-	renumbered bool // the name has another number now: at
+	renumbered bool // the name now has the number at
 	removed    bool
-	at         int // number now; unless renumbered, the number it had
+	at         int // the new number; if not renumbered, the old one
 }
 
-// pairUp follows members from old to new. The number decides, but where a name went to another number the two were
-// renumbered, not renamed and retyped. added are the numbers in new of members that are no old one's.
+// pairUp matches old members with new ones. The number decides. If a name has moved to another number, however, the
+// member was renumbered, rather than renamed and given another type. added has the numbers in new that match no old
+// member.
 func pairUp(old, new []key) (fates []fate, added map[int]bool) {
 	numbers, names := map[string]int{}, map[int]string{}
 	for _, k := range new {
@@ -38,7 +39,7 @@ func pairUp(old, new []key) (fates []fate, added map[int]bool) {
 	}
 	added = map[int]bool{}
 	for _, k := range new {
-		// A new name at an old number is either that number's rename or, where the old name went elsewhere, new.
+		// A new name at an old number is a rename, or an added member if the old name has moved.
 		if !was[k.name] && (!taken[k.ordinal] || renumberedFrom(old, fates, k.ordinal)) {
 			added[k.ordinal] = true
 		}

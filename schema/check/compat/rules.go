@@ -5,10 +5,10 @@ type Rule struct {
 	ID     string
 	Effect Effect
 	What   string // what happened
-	Why    string // what follows for an old peer
+	Why    string // the effect on an old peer
 }
 
-// Rules are the kinds of change, in the order of the documentation.
+// Rules returns all rules, in the order of the documentation.
 func Rules() []Rule {
 	return []Rule{
 		{"file-added", Grows, "a schema file is new", "nobody knew it"},
@@ -74,7 +74,7 @@ func Rules() []Rule {
 	}
 }
 
-// effectsByRule says what each rule's change does.
+// effectsByRule returns the effect of each rule.
 func effectsByRule() map[string]Effect {
 	m := map[string]Effect{}
 	for _, r := range Rules() {
@@ -83,7 +83,7 @@ func effectsByRule() map[string]Effect {
 	return m
 }
 
-// IDs are the ids of all rules.
+// IDs returns the ids of all rules.
 func IDs() []string {
 	var ids []string
 	for _, r := range Rules() {

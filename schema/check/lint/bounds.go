@@ -15,7 +15,7 @@ func boundRules() []Rule {
 	}
 }
 
-// bound is how comments state one: a figure with what it counts, a range, or a constant.
+// bound matches a bound in a comment: a number with its unit, a range, or a constant.
 var bound = regexp.MustCompile(`(?i)\bmax[A-Z][A-Za-z0-9]*` +
 	`|\b(at most|up to|no more than|never more than|limited to|exactly|one of)\b` +
 	`|\b\d+(-| )?(bytes?|bits?|words?|characters?|entries|elements?|items?|kib|mib|gib|kb|mb|gb)\b` +
@@ -43,7 +43,7 @@ func anyMatches(pattern *regexp.Regexp, docs []string) bool {
 	return false
 }
 
-// limit is a name of a constant as comments write it.
+// limit matches the name of a constant in a comment.
 var limit = regexp.MustCompile(`\b(max|min)[A-Z][A-Za-z0-9]*\b`)
 
 func boundConstant(c *checker) {
@@ -54,7 +54,7 @@ func boundConstant(c *checker) {
 			declared[lastName(n.Name)] = true
 		}
 		for _, f := range n.Fields {
-			declared[lastName(f.Name)] = true // a bound may be a field too
+			declared[lastName(f.Name)] = true // a bound may also be a field
 		}
 	}
 	look := func(symbol string, class surface.Class, doc string) {

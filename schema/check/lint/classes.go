@@ -48,7 +48,7 @@ func classReach(c *checker) {
 	}
 }
 
-// refers visits every type that a declaration refers to, with the symbol of the place.
+// refers calls visit for every type that a declaration refers to, with the symbol of the place.
 func refers(n *surface.Node, visit func(t surface.Type, symbol string)) {
 	at := func(t surface.Type, symbol string) {
 		t.Refers(func(t surface.Type) { visit(t, symbol) })

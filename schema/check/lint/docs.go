@@ -71,7 +71,7 @@ func docMember(c *checker) {
 	}
 }
 
-// docParameter leaves methods without any comment to doc-member.
+// docParameter skips methods without a comment; doc-member reports those.
 func docParameter(c *checker) {
 	for v := range c.values {
 		if v.method == nil || v.method.Doc == "" || explains(v.Type) {
@@ -83,19 +83,19 @@ func docParameter(c *checker) {
 	}
 }
 
-// explains tells whether a type says what its value is: a declared one, whose comment does.
+// explains reports whether a type documents its values, as declared types do by their comments.
 func explains(t surface.Type) bool {
 	declared := false
 	t.Refers(func(surface.Type) { declared = true })
 	return declared || t.Leaf().Kind == "parameter"
 }
 
-// mentions looks for a name as a word, in the singular or plural.
+// mentions reports whether a comment has the name as a word, in the singular or plural.
 func mentions(doc, name string) bool {
 	return regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(name) + `(s|es)?\b`).MatchString(doc)
 }
 
-// unfinished is how comments say that they are not done.
+// unfinished matches marks of unfinished work.
 var unfinished = regexp.MustCompile(`\b(TODO|FIXME|XXX)\b`)
 
 func docUnfinished(c *checker) {

@@ -22,7 +22,7 @@ func idRandom(c *checker) {
 	}
 }
 
-// madeUp tells what gives an id away that nobody drew at random. A random id is suspected less than once in a thousand.
+// madeUp returns why an id does not look random, or "". Fewer than one in a thousand random ids look so.
 func madeUp(id uint64) string {
 	var digits, high, low []int
 	seen := map[byte]int{}
@@ -44,8 +44,8 @@ func madeUp(id uint64) string {
 	return ""
 }
 
-// longestRow is the length of the longest row of digits that all differ from the one before by the same one of -1, 0,
-// 1.
+// longestRow returns the length of the longest sequence of digits in which each differs from the previous one by the
+// same step of -1, 0 or 1.
 func longestRow(digits []int) int {
 	longest, length, step := 1, 1, 2
 	for i := 1; i < len(digits); i++ {

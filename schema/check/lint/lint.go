@@ -1,6 +1,6 @@
-// Package lint holds a schema surface to rules of documentation, naming, bounds and authority. Each rule has a stable
-// id and says what to do; none knows a project. Where a rule is a rule of thumb its text says so, and a waiver with a
-// reason overrules it.
+// Package lint checks a schema surface against rules for documentation, naming, bounds and authority. Each rule has a
+// stable id and says what to do. The rules know no project. Rules of thumb say so, and a waiver with a reason overrules
+// them.
 package lint
 
 import (
@@ -12,24 +12,24 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// A Rule is one thing that is looked at.
+// A Rule is one check.
 type Rule struct {
 	ID    string
-	Wants string // what a schema should be like
+	Wants string // what a schema should look like
 	Why   string
 	check func(*checker)
 }
 
-// Rules are all rules, in the order of the documentation.
+// Rules returns all rules, in the order of the documentation.
 func Rules() []Rule {
 	return slices.Concat(docRules(), nameRules(), idRules(), boundRules(), shapeRules(), classRules())
 }
 
-// WaiverUnused is the rule about waivers that cover nothing.
+// WaiverUnused is the rule for waivers that match no finding.
 const WaiverUnused = "waiver-unused"
 
-// Check holds the surface to all rules. Waivers turn what they cover into waived findings; a waiver for a rule of this
-// package that covers nothing is a finding itself.
+// Check checks the surface against all rules. A finding that matches a waiver is waived. A waiver for a rule of this
+// package that matches nothing is a finding itself.
 func Check(s *surface.Surface, waivers report.Waivers) *report.Report {
 	c := &checker{surface: s}
 	var ids []string
@@ -50,7 +50,7 @@ func Check(s *surface.Surface, waivers report.Waivers) *report.Report {
 	return r
 }
 
-// A checker collects what the rules find.
+// A checker collects the findings of the rules.
 type checker struct {
 	surface  *surface.Surface
 	rule     string
@@ -63,16 +63,16 @@ func (c *checker) add(symbol string, class surface.Class, format string, args ..
 	})
 }
 
-// A value is what carries data: a field, or a parameter or result of a method.
+// A value is a field, or a parameter or result of a method.
 type value struct {
 	surface.Field
 	node   *surface.Node
 	symbol string
-	docs   []string // comments that speak of it, the nearest first
+	docs   []string // comments that describe it, the nearest first
 	method *surface.Method
 }
 
-// values walks every field, parameter and result.
+// values iterates over all fields, parameters and results.
 func (c *checker) values(yield func(value) bool) {
 	for n := range c.surface.All {
 		for _, f := range n.Fields {
@@ -105,7 +105,7 @@ func methodValues(n *surface.Node, m *surface.Method, yield func(value) bool) bo
 	return true
 }
 
-// byID finds the declared types.
+// byID returns the declared types by id.
 func (c *checker) byID() map[uint64]*surface.Node {
 	all := map[uint64]*surface.Node{}
 	for n := range c.surface.All {
@@ -114,7 +114,7 @@ func (c *checker) byID() map[uint64]*surface.Node {
 	return all
 }
 
-// sortedKeys walks a set in order, so that findings do not depend on the map's.
+// sortedKeys returns the keys of a map in order, so that findings have a fixed order.
 func sortedKeys[V any, K cmp.Ordered](m map[K]V) []K {
 	keys := make([]K, 0, len(m))
 	for k := range m {

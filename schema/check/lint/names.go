@@ -58,7 +58,7 @@ func nameCase(c *checker) {
 	}
 }
 
-// measures are the last words of names that measure something in a unit that nobody can guess.
+// measures are last words of names whose unit cannot be guessed.
 var measures = []string{
 	"timeout", "deadline", "delay", "duration", "interval", "period", "latency", "elapsed", "age", "ttl", "time",
 	"timestamp", "uptime",

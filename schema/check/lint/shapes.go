@@ -52,7 +52,7 @@ func enumZero(c *checker) {
 	}
 }
 
-// First words of methods' names that read, and that change.
+// First words of the names of methods that read, and of those that change.
 var (
 	reading = strings.Fields(`get list read query stat describe check find search lookup fetch peek count size history status watch follow
 		subscribe observe verify is has can info inspect show view version`)

@@ -1,9 +1,8 @@
-// Package lock keeps a schema surface as text: one line per element, in an order that no name decides, so that the
-// difference of two locks is what a reviewer reads. It writes and reads that text and judges nothing.
+// Package lock keeps a schema surface as text: one line per element, in an order that does not depend on names, so that
+// reviewers read the difference of two locks. It writes and parses that text and makes no judgement.
 //
-// A line starts with the id of the file or type and, for a member, its number; these are what a peer relies on, so a
-// rename shows as one line changed in place. Files stand in the order of their ids, with the types of a file below it
-// in the order of theirs.
+// A line starts with the id of the file or type and, for a member, its number. These are what peers rely on, so a
+// rename is one line changed in place. Files are sorted by id, with the types of each file below it, sorted by id.
 package lock
 
 import (
@@ -16,11 +15,11 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// header opens every lock.
+// header is the beginning of every lock.
 const header = `# The schema surface, one line per element, keyed by type id and number. Made by schema-check lock; do not edit.
 `
 
-// Format writes the surface as a lock. The same surface gives the same bytes.
+// Format returns the surface as a lock. The same surface gives the same bytes.
 func Format(s *surface.Surface) []byte {
 	w := &writer{}
 	w.WriteString(header)
@@ -53,7 +52,7 @@ func compareIDs(a, b uint64) int {
 
 type writer struct{ bytes.Buffer }
 
-// line writes one element: an id, then words; empty words are left out.
+// line writes one element: an id, then words. Empty words are omitted.
 func (w *writer) line(id uint64, words ...string) {
 	fmt.Fprintf(w, "%#x", id)
 	for _, word := range words {
@@ -119,7 +118,8 @@ func (w *writer) method(n *surface.Node, m surface.Method) {
 	w.signature(n.ID, key, "result", name, m.Results)
 }
 
-// signature writes what a method takes or gives: a line each, or one line for a struct that stands elsewhere.
+// signature writes the parameters or results of a method: one line each, or one line for a struct that is declared
+// elsewhere.
 func (w *writer) signature(id uint64, key, kind, name string, s surface.Signature) {
 	if s.Named {
 		w.line(id, key, kind, name, typed(s.Type))
@@ -136,7 +136,7 @@ func (w *writer) annotations(id uint64, key string, all []surface.Annotation) {
 	}
 }
 
-// arms says which arms of which unions an element stands in, outermost first.
+// arms returns the union arms that contain an element, outermost first.
 func arms(tags []surface.Tag) []string {
 	var words []string
 	for _, t := range tags {
@@ -172,7 +172,7 @@ func dotted(outer, inner string) string {
 	return outer + "." + inner
 }
 
-// quoted writes a file's name so that it is one word.
+// quoted returns a file's name as one word.
 func quoted(name string) string {
 	if strings.ContainsAny(name, " \"\\\t\n") {
 		return strconv.Quote(name)

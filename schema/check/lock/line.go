@@ -9,10 +9,10 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// A line is what is left to read of one line of a lock.
+// A line is the unread part of a line of a lock.
 type line struct {
 	words []string
-	err   error // the first thing that was wrong
+	err   error // the first error
 }
 
 func (l *line) fail(format string, args ...any) {
@@ -38,7 +38,7 @@ func (l *line) next() string {
 	return word
 }
 
-// numbers reads the numbers, `@3` or `@3 @0`, that may stand after the id.
+// numbers reads the optional numbers after the id, `@3` or `@3 @0`.
 func (l *line) numbers() ([]int, error) {
 	var key []int
 	for strings.HasPrefix(l.peek(), "@") {
@@ -51,7 +51,7 @@ func (l *line) numbers() ([]int, error) {
 	return key, nil
 }
 
-// rest hands each word that is left to take: its key, `:` for a type, and its value.
+// rest passes the remaining words to take, each as key, `:` for a type, and value.
 func (l *line) rest(take func(key, value string)) {
 	for _, word := range l.words {
 		if t, is := strings.CutPrefix(word, ":"); is {
@@ -76,7 +76,7 @@ func (l *line) uint(text string) uint64 {
 	return n
 }
 
-// follows holds enumerants and methods to numbers without gaps, as the compiler does.
+// follows checks that enumerants and methods are numbered without gaps, as the compiler does.
 func (l *line) follows(ordinal, before int) {
 	if ordinal != before {
 		l.fail("@%d does not follow @%d", ordinal, before-1)
@@ -128,7 +128,7 @@ func (l *line) arm(text string) surface.Tag {
 	return surface.Tag{Union: union, Value: uint16(l.uint(value))}
 }
 
-// split cuts a line into words at single spaces; a quoted text within a word may hold spaces.
+// split splits a line into words at single spaces. A quoted text within a word may contain spaces.
 func split(text string) ([]string, error) {
 	var words []string
 	start, quoted := 0, false

@@ -11,7 +11,7 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// Parse reads a lock. The surface has no comments; otherwise formatting it gives the lock again.
+// Parse parses a lock. The surface has no comments; formatting it gives the same lock.
 func Parse(text []byte) (*surface.Surface, error) {
 	p := &parser{surface: &surface.Surface{}}
 	for i, line := range bytes.Split(text, []byte("\n")) {
@@ -25,7 +25,7 @@ func Parse(text []byte) (*surface.Surface, error) {
 	return p.surface, nil
 }
 
-// A parser knows the file and the type whose lines it is reading.
+// A parser knows the current file and type.
 type parser struct {
 	surface *surface.Surface
 	file    *surface.File
@@ -99,7 +99,7 @@ func (p *parser) openNode(id uint64, kind surface.Kind, l *line) error {
 	return l.err
 }
 
-// annotated reads the use of an annotation on what the line above it is about.
+// annotated reads the use of an annotation on the element of the line above.
 func (p *parser) annotated(key []int, l *line) error {
 	name, id, _ := strings.Cut(l.next(), "#")
 	a := surface.Annotation{Name: name, ID: l.uint(id)}

@@ -7,10 +7,10 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// maxTypeDepth bounds how deeply type expressions nest; no real schema comes near it.
+// maxTypeDepth bounds the nesting of type expressions, far above that of real schemas.
 const maxTypeDepth = 64
 
-// typed reads a type as surface.Type.Keyed writes it.
+// typed parses a type in the form of surface.Type.Keyed.
 func (l *line) typed(text string) surface.Type {
 	r := &typeReader{line: l, text: text}
 	t := r.read(0)

@@ -7,7 +7,7 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// sources says, by interface, which methods give it out and which take it in.
+// sources lists, by interface, the methods that return it and those that take it.
 type sources struct {
 	gives, takes map[uint64][]string
 }
@@ -41,7 +41,7 @@ func note(into map[uint64][]string, side surface.Signature, method string, holds
 	}
 }
 
-// forwarders says, by struct, which declared types its fields refer to, through other structs too.
+// forwarders returns, by struct, the declared types that its fields refer to, also through other structs.
 func forwarders(s *surface.Surface) map[uint64][]uint64 {
 	direct := map[uint64][]uint64{}
 	for n := range s.All {
@@ -66,7 +66,7 @@ func forwarders(s *surface.Surface) map[uint64][]uint64 {
 	return all
 }
 
-// authority says who has an interface: from the start, by name, or from a method.
+// authority writes who has an interface: from the start, by name, or from a method.
 func (w *writer) authority(n *surface.Node) {
 	var facts []string
 	held, named := w.holders.of(n.Name)

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// A Holding is one thing that somebody has from the start.
+// A Holding is one grant that a holder has from the start.
 type Holding struct {
 	Holder string
 	Facet  string   // the interface's name
 	From   string   // who serves it
-	Grants []string // what may be reached through it, where it has names to grant
+	Grants []string // what may be reached through it, if that is limited by names
 }
 
-// Holders are who holds what.
+// Holders is the table of all holdings.
 type Holders []Holding
 
-// ParseHolders reads a table of words: holder, facet, provider and what it is for, with `-` for nothing. The first line
-// may be the headings; empty lines and lines that start with # are for people.
+// ParseHolders parses a table of words: holder, facet, provider and grants, with `-` for none. The first line may be a
+// heading; empty lines and lines that start with # are ignored.
 func ParseHolders(text string) (Holders, error) {
 	var all Holders
 	number := 0
@@ -39,7 +39,7 @@ func ParseHolders(text string) (Holders, error) {
 	return all, nil
 }
 
-// of says who holds an interface, and in whose grants it is named.
+// of returns who holds an interface, and whose grants name it.
 func (hs Holders) of(name string) (held, named []string) {
 	for _, h := range hs {
 		if h.Facet == name {

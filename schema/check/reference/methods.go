@@ -25,7 +25,7 @@ func (w *writer) method(n *surface.Node, m surface.Method) {
 	}
 }
 
-// signature is a method as schema text has it.
+// signature returns a method as schema text.
 func signature(m surface.Method) string {
 	generics := ""
 	if len(m.Generics) > 0 {
@@ -53,7 +53,8 @@ func side(s surface.Signature) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-// refused is how comments say with which codes a method is refused: the rest of the sentence holds them in backquotes.
+// refused matches how comments state the codes with which a method is refused: in backquotes in the rest of the
+// sentence.
 var (
 	refused = regexp.MustCompile("(?i)(?:refused as|ends as [a-z ]+,|errors?:|reasons?:)([^.]*)")
 	code    = regexp.MustCompile("`([a-z][a-z0-9]*(?:-[a-z0-9]+)*)`")
@@ -73,7 +74,7 @@ func refusals(doc string) []string {
 	return codes
 }
 
-// bounds are the constants that the comments of a method and its interface name.
+// bounds returns the constants that the comments of a method and its interface name.
 func (w *writer) bounds(n *surface.Node, m surface.Method) []string {
 	var all []string
 	for c := range w.surface.All {
@@ -85,7 +86,7 @@ func (w *writer) bounds(n *surface.Node, m surface.Method) []string {
 	return all
 }
 
-// types links what a method's signature refers to.
+// types returns links to the types in a method's signature.
 func (w *writer) types(m surface.Method) []string {
 	var all []string
 	seen := map[uint64]bool{}

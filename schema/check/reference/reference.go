@@ -1,6 +1,6 @@
-// Package reference writes a schema surface as an API reference in Markdown: what the comments say, and beside it what
-// follows from the schema itself: signatures, constants, where a capability comes from, and, from a table of who holds
-// what, who has it from the start.
+// Package reference writes a schema surface as an API reference in Markdown. It has the comments and what follows from
+// the schema itself: signatures, constants, where a capability comes from and, from a table of holders, who has it from
+// the start.
 package reference
 
 import (
@@ -12,7 +12,7 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// Write returns the reference. command is how it is made again, for its first lines.
+// Write returns the reference. Its first lines name command as the way to generate it.
 func Write(s *surface.Surface, holders Holders, command string) []byte {
 	w := &writer{surface: s, holders: holders, anchors: map[uint64]string{}, sources: sourcesOf(s)}
 	for n := range s.All {
@@ -53,7 +53,7 @@ func (w *writer) contents() {
 
 func (w *writer) link(n *surface.Node) string { return fmt.Sprintf("[%s](#%s)", n.Name, n.Symbol()) }
 
-// firstSentence cuts a comment after its first full stop or colon that ends a word.
+// firstSentence cuts a comment after the first full stop or colon that ends a word.
 func firstSentence(doc string) string {
 	doc = strings.Join(strings.Fields(doc), " ")
 	for i := 0; i < len(doc)-1; i++ {
@@ -133,7 +133,7 @@ func (w *writer) fields(n *surface.Node) {
 	}
 }
 
-// written is a default as schema text has it: of an enum, the name alone.
+// written returns a default as schema text: for an enum, only the name.
 func written(f surface.Field) string {
 	if f.Type.Kind == "enum" {
 		name, _, _ := strings.Cut(f.Default, "@")
@@ -149,7 +149,7 @@ func armOf(t surface.Tag) string {
 	return "one of the union " + t.Union
 }
 
-// typed is a type with a link where it is declared here.
+// typed returns a type, with a link if it is declared in these files.
 func (w *writer) typed(t surface.Type) string {
 	text := strings.ReplaceAll(t.String(), "|", `\|`)
 	leaf := t.Leaf()
@@ -159,7 +159,7 @@ func (w *writer) typed(t surface.Type) string {
 	return text
 }
 
-// prose is a comment as paragraphs.
+// prose returns a comment as paragraphs.
 func prose(doc string) string {
 	if doc == "" {
 		return ""

@@ -1,5 +1,4 @@
-// Package report is what the checks found and how it is told: as text, as JSON and as Markdown. It decides nothing but
-// the wording.
+// Package report holds the findings of the checks and formats them as text, JSON or Markdown.
 package report
 
 import (
@@ -7,28 +6,28 @@ import (
 	"slices"
 )
 
-// A Verdict says what follows from a finding.
+// A Verdict is the consequence of a finding.
 type Verdict string
 
 // The verdicts.
 const (
-	Refused Verdict = "refused" // the gate is closed
-	Listed  Verdict = "listed"  // a reviewer wants to know; the gate is open
-	Waived  Verdict = "waived"  // would be refused, and a waiver says why it is not
+	Refused Verdict = "refused" // the change must not be merged
+	Listed  Verdict = "listed"  // for the reviewer to know
+	Waived  Verdict = "waived"  // would be refused, but for a waiver
 )
 
-// A Finding is one thing a check found.
+// A Finding is one finding of a check.
 type Finding struct {
-	Rule    string  `json:"rule"`             // stable id, e.g. `field-retyped`
-	Symbol  string  `json:"symbol"`           // e.g. `update.Status.boot`
+	Rule    string  `json:"rule"`             // stable id, such as `field-retyped`
+	Symbol  string  `json:"symbol"`           // such as `update.Status.boot`
 	Class   string  `json:"class,omitempty"`  // blessed or lockstep
 	Effect  string  `json:"effect,omitempty"` // of a change: breaks, renames or grows
 	Verdict Verdict `json:"verdict"`
 	Text    string  `json:"text"`             // one line
-	Reason  string  `json:"reason,omitempty"` // the waiver's
+	Reason  string  `json:"reason,omitempty"` // that of the waiver
 }
 
-// A Report is all that one run found.
+// A Report has all findings of one run.
 type Report struct {
 	Check    string    `json:"check"` // lint or compat
 	Findings []Finding `json:"findings"`
@@ -43,7 +42,7 @@ func (r *Report) Sort() {
 	})
 }
 
-// Count says how many findings have the verdict.
+// Count returns the number of findings with that verdict.
 func (r *Report) Count(v Verdict) int {
 	n := 0
 	for _, f := range r.Findings {

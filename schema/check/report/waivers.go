@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// A Waiver lets one rule's finding on one symbol pass, for a reason.
+// A Waiver allows the finding of one rule on one symbol, for a reason.
 type Waiver struct {
 	Rule   string
-	Symbol string // a trailing * stands for any ending
+	Symbol string // a trailing * matches any ending
 	Reason string
 	Line   int
 	used   bool
@@ -17,7 +17,7 @@ type Waiver struct {
 // Waivers are a project's waivers.
 type Waivers []*Waiver
 
-// ParseWaivers reads lines `rule symbol: reason`; empty lines and lines that start with # are for people.
+// ParseWaivers parses lines `rule symbol: reason`. Empty lines and lines that start with # are ignored.
 func ParseWaivers(text string) (Waivers, error) {
 	var all Waivers
 	number := 0
@@ -37,7 +37,7 @@ func ParseWaivers(text string) (Waivers, error) {
 	return all, nil
 }
 
-// Apply turns refused findings that a waiver covers into waived ones.
+// Apply marks refused findings that match a waiver as waived.
 func (ws Waivers) Apply(findings []Finding) {
 	for i := range findings {
 		f := &findings[i]
@@ -59,7 +59,7 @@ func (w *Waiver) covers(f *Finding) bool {
 	return w.Symbol == f.Symbol
 }
 
-// Unused returns the waivers for the given rules that covered nothing.
+// Unused returns the waivers of the given rules that matched nothing.
 func (ws Waivers) Unused(rules []string) Waivers {
 	known := map[string]bool{}
 	for _, r := range rules {

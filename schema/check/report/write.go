@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A Format is a way to tell a report.
+// A Format is an output format of a report.
 type Format string
 
 // The formats.
@@ -17,7 +17,7 @@ const (
 	Markdown Format = "markdown"
 )
 
-// Write tells the report.
+// Write writes the report.
 func (r *Report) Write(w io.Writer, format Format) error {
 	switch format {
 	case JSON:
@@ -29,7 +29,7 @@ func (r *Report) Write(w io.Writer, format Format) error {
 	}
 }
 
-// writeText gives a line per finding, `verdict symbol: rule: what`, and a last one with the sums.
+// writeText writes one line per finding, `verdict symbol: rule: text`, and a last line with the totals.
 func (r *Report) writeText(w io.Writer) error {
 	var b strings.Builder
 	for _, f := range r.Findings {
@@ -68,7 +68,7 @@ func (r *Report) writeJSON(w io.Writer) error {
 	}{r.Check, r.Count(Refused), r.Count(Waived), r.Count(Listed), findings})
 }
 
-// writeMarkdown gives a comment for a review: a table per verdict.
+// writeMarkdown writes a comment for a review: a table per verdict.
 func (r *Report) writeMarkdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Schema %s: %s\n", r.Check, r.sums())
@@ -87,12 +87,12 @@ func (r *Report) writeMarkdown(w io.Writer) error {
 	return err
 }
 
-// Cell makes a text fit to stand in a cell of a Markdown table.
+// Cell escapes a text for a cell of a Markdown table.
 func Cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(Prose(text))
 }
 
-// Prose makes a text fit to stand in Markdown: outside of `code`, angle brackets are text, not tags.
+// Prose escapes a text for Markdown: angle brackets outside `code` become text.
 func Prose(text string) string {
 	parts := strings.Split(text, "`")
 	for i := 0; i < len(parts); i += 2 {

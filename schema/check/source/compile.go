@@ -1,5 +1,5 @@
-// Package source turns schema files into a compiled request, by the capnp compiler: files of the working tree, or of a
-// revision that git keeps. It understands nothing of what it compiles.
+// Package source compiles schema files with the capnp compiler: files of the working tree, or of a git revision. It
+// does not interpret the result.
 package source
 
 import (
@@ -14,12 +14,12 @@ import (
 	"strings"
 )
 
-// An Input says what is compiled, and how names in it are found.
+// An Input says what to compile, and how to find imports.
 type Input struct {
-	Paths            []string // files, and directories, which stand for all .capnp files below them
-	Imports          []string // where imports that start with / are looked for
-	NoStandardImport bool     // not in the compiler's own directories too
-	Prefix           string   // cut from the files' names; empty: the directory, where just one is named
+	Paths            []string // files, or directories with .capnp files below them
+	Imports          []string // where to find imports that start with /
+	NoStandardImport bool     // do not search the compiler's own directories
+	Prefix           string   // removed from the files' names; if empty, the directory, if there is just one
 }
 
 // Compile returns the compiled request.
@@ -45,7 +45,7 @@ func Compile(in Input) ([]byte, error) {
 	return run("", compiler, append(args, files...)...)
 }
 
-// prefix is what the names of files lose, so that a lock does not depend on where the tree lies.
+// prefix returns what is removed from the names of files, so that a lock does not depend on the location of the tree.
 func (in Input) prefix() string {
 	if in.Prefix != "" || len(in.Paths) != 1 {
 		return in.Prefix
@@ -56,7 +56,7 @@ func (in Input) prefix() string {
 	return ""
 }
 
-// Files lists the schema files that the paths stand for, sorted, each once.
+// Files returns the schema files at the paths, sorted, each once.
 func Files(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
@@ -77,7 +77,7 @@ func Files(paths []string) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
-// run returns what a program writes. What it says on stderr becomes the error.
+// run returns the output of a program. Its stderr becomes the error.
 func run(dir, name string, args ...string) ([]byte, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir

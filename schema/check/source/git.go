@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// MergeBase finds the revision that the work in dir grew from: where it left its upstream, else the main branch.
+// MergeBase returns the revision at which the work in dir left its upstream or, without upstream, the main branch.
 func MergeBase(dir string) (string, error) {
 	for _, other := range []string{"@{upstream}", "origin/HEAD", "origin/main", "origin/master", "main", "master"} {
 		out, err := run(dir, "git", "merge-base", "HEAD", other)
@@ -23,10 +23,10 @@ func MergeBase(dir string) (string, error) {
 		errors.New("cannot find the merge base: there is no upstream and no main branch; name a revision with --base")
 }
 
-// ErrNotThere says that a revision does not hold a file.
+// ErrNotThere means that a revision does not have a file.
 var ErrNotThere = errors.New("no such file in that revision")
 
-// Show returns a file as a revision holds it; path is relative to dir.
+// Show returns a file of a revision. path is relative to dir.
 func Show(dir, revision, path string) ([]byte, error) {
 	if err := validRevision(dir, revision); err != nil {
 		return nil, err
@@ -38,8 +38,8 @@ func Show(dir, revision, path string) ([]byte, error) {
 	return run(dir, "git", "show", spec)
 }
 
-// Checkout writes the files of a revision, from dir downwards, into a new directory, which the caller removes: all of
-// them, because schemas import and embed others.
+// Checkout writes the files of a revision, from dir downwards, to a new directory, which the caller removes. It writes
+// all files, because schemas import and embed others.
 func Checkout(dir, revision string) (string, error) {
 	if err := validRevision(dir, revision); err != nil {
 		return "", err

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// A Class says what may become of a declaration.
+// A Class says how a declaration may change.
 type Class string
 
-// The two classes. Nothing said means lockstep.
+// The two classes. The default is lockstep.
 const (
-	// Blessed: others hold bytes of it or programs made with it, so it may only grow.
+	// Blessed: others hold bytes of it or programs built with it, so it may only grow.
 	Blessed Class = "blessed"
-	// Lockstep: both ends are replaced together, so it may change.
+	// Lockstep: both ends are replaced together, so it may change freely.
 	Lockstep Class = "lockstep"
 )
 
-// classLine is how a comment states a class: a line, or a sentence in a line, `Class: blessed`. What follows the word
-// is for people.
+// classLine matches the class in a comment: a line, or a sentence in a line, such as `Class: blessed`. The text after
+// the word is for people.
 var classLine = regexp.MustCompile(`(?m)(?:^|[.:;]\s+)\s*Class: (blessed|lockstep)\b`)
 
-// statedClass returns the class that a comment states for its declaration and all within it.
+// statedClass returns the class in a comment, which applies to its declaration and everything within.
 func statedClass(doc string) (Class, bool) {
 	found := classLine.FindStringSubmatch(doc)
 	if found == nil {
@@ -29,7 +29,7 @@ func statedClass(doc string) (Class, bool) {
 	return Class(found[1]), true
 }
 
-// classify gives each declaration its class: what its own comment states, else that of the scope around it.
+// classify sets the class of each declaration: that of its own comment, or else that of the enclosing scope.
 func (s *Surface) classify(fallback Class) {
 	for _, f := range s.Files {
 		f.Class = fallback

@@ -7,8 +7,8 @@ import (
 	"capnproto.org/go/capnp/v3/std/capnp/schema"
 )
 
-// members reads a struct with its groups and unions unfolded: a field's number is unique in the whole struct, so that
-// it stays the same field when it moves into a group or union.
+// members returns the fields of a struct including those in groups and unions. A field's number is unique in the whole
+// struct, so a field that moves into a group or union stays the same field.
 func (d *decoder) members(n schema.Node) ([]Field, []Group) {
 	m := &members{decoder: d, scope: scope{node: n}}
 	m.unfold(n, "", "", nil, 0)
@@ -23,8 +23,8 @@ type members struct {
 	groups []Group
 }
 
-// unfold adds what stands in a struct or group; prefix is the dotted name of the group with a dot, tags are the arms
-// around it.
+// unfold adds the fields of a struct or group. prefix is the dotted name of the group with a final dot, tags are the
+// enclosing arms.
 func (m *members) unfold(n schema.Node, name, doc string, tags []Tag, depth int) {
 	if depth > maxDepth {
 		m.fail(errors.New("its groups nest too deeply"))
@@ -63,7 +63,7 @@ func (m *members) unfold(n schema.Node, name, doc string, tags []Tag, depth int)
 	}
 }
 
-// noDiscriminant is the value that fields outside of unions have.
+// noDiscriminant is the discriminant value of fields that are not in a union.
 const noDiscriminant = 0xffff
 
 func (m *members) leaf(f schema.Field, name, doc string, tags []Tag, place int) Field {
@@ -80,7 +80,7 @@ func (m *members) leaf(f schema.Field, name, doc string, tags []Tag, place int) 
 	}
 }
 
-// defaultOf returns a default that says something: a stated zero is the same as none.
+// defaultOf returns a default, or "" for zero, which is the same as none.
 func (m *members) defaultOf(slot schema.Field_slot, t Type) string {
 	if !slot.HadExplicitDefault() {
 		return ""
@@ -92,7 +92,7 @@ func (m *members) defaultOf(slot schema.Field_slot, t Type) string {
 	return text
 }
 
-// placeOf turns a slot's offset, which counts in units of its own size, into bits or pointers.
+// placeOf converts a slot's offset, in units of the slot's size, to bits or pointers.
 func placeOf(t Type, offset uint64) Place {
 	if bits, sized := dataBits[t.Kind]; sized {
 		if bits == 0 {

@@ -23,7 +23,7 @@ func (d *decoder) methods(n schema.Node) []Method {
 	return all
 }
 
-// signature reads what a method takes or gives. A list of its own compiles to a struct that stands in no scope.
+// signature reads the parameters or results of a method. An inline list compiles to a struct without a scope.
 func (d *decoder) signature(id uint64, brand schema.Brand, within scope) Signature {
 	n := d.node(id)
 	if d.err != nil {

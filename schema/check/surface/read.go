@@ -10,19 +10,19 @@ import (
 	"capnproto.org/go/capnp/v3/std/capnp/schema"
 )
 
-// MaxRequestBytes is the largest compiled request Read accepts.
+// MaxRequestBytes is the maximum size of a compiled request, in bytes.
 const MaxRequestBytes = 256 << 20
 
 // Options say how a request is read.
 type Options struct {
-	// Default is the class of files that state none; empty means lockstep.
+	// Default is the class of files that do not state one; empty means lockstep.
 	Default Class
 }
 
-// Read builds the surface from a CodeGeneratorRequest, which is what `capnp compile -o-` writes.
+// Read returns the surface of a CodeGeneratorRequest, the output of `capnp compile -o-`.
 func Read(request []byte, opts Options) (*Surface, error) {
 	if len(request) > MaxRequestBytes {
-		return nil, fmt.Errorf("cannot read request: %d bytes, more than %d", len(request), MaxRequestBytes)
+		return nil, fmt.Errorf("cannot read request: %d bytes, want at most %d", len(request), MaxRequestBytes)
 	}
 	s, err := read(request)
 	if err != nil {
@@ -59,11 +59,11 @@ func read(request []byte) (*Surface, error) {
 	return s, d.err
 }
 
-// A decoder holds a request's nodes by id, and the first thing that was wrong with them.
+// A decoder holds a request's nodes by id, and the first error.
 type decoder struct {
 	nodes map[uint64]schema.Node
 	infos map[uint64]schema.Node_SourceInfo
-	files map[uint64]string // the requested files' names
+	files map[uint64]string // the names of the requested files
 	err   error
 }
 
@@ -85,7 +85,7 @@ func (d *decoder) index(root schema.CodeGeneratorRequest) {
 	}
 }
 
-// node returns a node; one that is not there is a fault of the request.
+// node returns a node. A missing one is an error of the request.
 func (d *decoder) node(id uint64) schema.Node {
 	n, found := d.nodes[id]
 	if !found {
@@ -94,7 +94,7 @@ func (d *decoder) node(id uint64) schema.Node {
 	return n
 }
 
-// file reads one requested file and all that is declared in it, in the order of the source.
+// file reads one requested file and all its declarations, in source order.
 func (d *decoder) file(id uint64) *File {
 	n := d.node(id)
 	f := &File{ID: id, Name: d.files[id], Doc: d.doc(id), Annotations: d.annotations(ok(n.Annotations())(d))}
@@ -102,7 +102,7 @@ func (d *decoder) file(id uint64) *File {
 	return f
 }
 
-// maxDepth bounds how deeply declarations, groups and types nest; no real schema comes near it.
+// maxDepth bounds the nesting of declarations, groups and types, far above that of real schemas.
 const maxDepth = 64
 
 func (d *decoder) nested(f *File, scope schema.Node, prefix string, depth int) {
@@ -172,7 +172,7 @@ func (d *decoder) doc(id uint64) string {
 	return strings.TrimSpace(ok(info.DocComment())(d))
 }
 
-// memberDoc returns the comment of the member at that place in the node's list.
+// memberDoc returns the comment of the member at that index of the node.
 func (d *decoder) memberDoc(id uint64, place int) string {
 	info, found := d.infos[id]
 	if !found {

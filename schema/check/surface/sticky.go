@@ -2,8 +2,8 @@ package surface
 
 import "iter"
 
-// ok hands on a value, or notes the error with the decoder and hands on the zero: the caller reads top to bottom and
-// the first error decides in the end.
+// ok returns a value. If there is an error, it records the first one in the decoder and returns the zero value, so that
+// callers need no error handling.
 func ok[T any](value T, err error) func(*decoder) T {
 	return func(d *decoder) T {
 		if err != nil {
@@ -21,7 +21,7 @@ type list[T any] interface {
 	At(int) T
 }
 
-// each walks a generated list.
+// each iterates over a generated list.
 func each[T any](l list[T]) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for i := range l.Len() {

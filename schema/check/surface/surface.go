@@ -1,27 +1,27 @@
-// Package surface is what a set of Cap'n Proto schema files promises: every file, type, member and method in one tree
-// of plain values, with its comments and its compatibility class. It reads a compiled request; it judges nothing and
+// Package surface describes a set of Cap'n Proto schema files: every file, type, member and method in one tree of plain
+// values, with comments and compatibility class. It is read from a compiled request. The package makes no judgement and
 // never runs a compiler.
 package surface
 
 import "strconv"
 
-// A Surface is what the requested files declare. Imported files are known by name only.
+// A Surface has all declarations of the requested files. Of imported files it has only the names.
 type Surface struct {
-	Files []*File // by name
+	Files []*File // sorted by name
 }
 
 // A File is one schema file.
 type File struct {
 	ID          uint64
-	Name        string // path as the request has it, e.g. `update.capnp`
+	Name        string // path in the request, such as `update.capnp`
 	Doc         string
 	Class       Class
-	Stated      bool // the class stands in the file's comment
+	Stated      bool // whether the file's comment states the class
 	Annotations []Annotation
-	Nodes       []*Node // in the order of their names; nested types included
+	Nodes       []*Node // sorted by name, including nested types
 }
 
-// A Kind says what a node is.
+// A Kind is the kind of a node.
 type Kind string
 
 // The kinds of node.
@@ -33,59 +33,59 @@ const (
 	AnnotationDecl Kind = "annotation"
 )
 
-// A Node is one declaration. Only the parts of its kind are filled.
+// A Node is one declaration. Only the fields of its kind are set.
 type Node struct {
 	ID          uint64
 	Kind        Kind
-	Name        string // within its file, e.g. `BootRecord.Kind`
+	Name        string // within its file, such as `BootRecord.Kind`
 	File        *File
 	Doc         string
 	Class       Class
 	Parameters  []string // names of its type parameters
 	Annotations []Annotation
 
-	Fields     []Field      // struct: the leaves of all groups and unions too, by ordinal
+	Fields     []Field      // struct: including those in groups and unions, by ordinal
 	Groups     []Group      // struct: its groups and unions, outermost first
 	Enumerants []Enumerant  // enum: by ordinal
 	Methods    []Method     // interface: by ordinal
 	Extends    []Type       // interface: its superclasses
 	Type       Type         // const, annotation
 	Value      string       // const
-	Targets    []string     // annotation: what it may be put on
+	Targets    []string     // annotation: its possible targets
 	Layout     StructLayout // struct
 }
 
-// Symbol names the node for people and for waivers: file without its suffix, then the name.
+// Symbol returns the node's name for people and waivers: the file without its suffix, then the name.
 func (n *Node) Symbol() string { return n.File.Symbol() + "." + n.Name }
 
-// Symbol names the file for people and for waivers.
+// Symbol returns the file's name for people and waivers.
 func (f *File) Symbol() string { return trimSuffix(f.Name) }
 
-// A StructLayout is how large a struct is.
+// A StructLayout is the size of a struct.
 type StructLayout struct {
 	DataWords uint16 // of 64 bits
 	Pointers  uint16
 }
 
-// A Field is one leaf of a struct, or one parameter or result of a method.
+// A Field is a field of a struct, or a parameter or result of a method.
 type Field struct {
 	Ordinal     int
-	Name        string // dotted where it stands in a group or named union, e.g. `outcome.ok`
+	Name        string // dotted if it is in a group or named union, such as `outcome.ok`
 	Doc         string
 	Type        Type
 	Default     string // as in schema text; empty for the type's zero
 	Place       Place
-	Tags        []Tag // the unions it is an arm of, outermost first
+	Tags        []Tag // the unions of which it is an arm, outermost first
 	Annotations []Annotation
 }
 
-// A Place is where a field's bits are: in the data section, in the pointer section, or nowhere (Void).
+// A Place is where a field is stored: in the data section, in the pointer section, or nowhere (Void).
 type Place struct {
 	Section string // `data`, `pointer` or empty
 	Offset  uint64 // data: in bits; pointer: in pointers
 }
 
-// String is the place as the lock has it, e.g. `data 64`.
+// String returns the place as in the lock, such as `data 64`.
 func (p Place) String() string {
 	if p.Section == "" {
 		return "nowhere"
@@ -93,18 +93,18 @@ func (p Place) String() string {
 	return p.Section + " " + strconv.FormatUint(p.Offset, 10)
 }
 
-// A Tag is the value that a union's discriminant has while an arm is set.
+// A Tag is the value of a union's discriminant for an arm.
 type Tag struct {
-	Union string // dotted name of the union, empty for the struct's own
+	Union string // dotted name of the union; empty for the unnamed one
 	Value uint16
 }
 
 // A Group is a group or union of a struct.
 type Group struct {
-	Name  string // dotted; empty for the struct's own unnamed union
+	Name  string // dotted; empty for the unnamed union of the struct
 	Doc   string
 	Union bool
-	// TagOffset is where a union's discriminant is, in bits of the data section.
+	// TagOffset is the offset of a union's discriminant, in bits of the data section.
 	TagOffset uint64
 	Tags      []Tag
 }
@@ -128,27 +128,27 @@ type Method struct {
 	Annotations []Annotation
 }
 
-// Streams tells whether the method's calls flow without waiting for each answer.
+// Streams reports whether the method is a streaming method, whose calls do not wait for each answer.
 func (m Method) Streams() bool { return m.Results.Named && m.Results.Type.ID == StreamResult }
 
-// StreamResult is the id of the struct in capnp/stream.capnp that stands for `-> stream`.
+// StreamResult is the id of the struct in capnp/stream.capnp for `-> stream`.
 const StreamResult = 0x995f9a3377c0b16e
 
-// A Signature is what a method takes or gives: a list of its own, or a struct that stands elsewhere.
+// A Signature has the parameters or results of a method: an inline list, or a struct declared elsewhere.
 type Signature struct {
 	Named  bool
-	Type   Type    // where Named
-	Fields []Field // where not Named
+	Type   Type    // if Named
+	Fields []Field // if not Named
 }
 
 // An Annotation is one use of an annotation.
 type Annotation struct {
 	ID    uint64
-	Name  string // e.g. `go.package`
+	Name  string // such as `go.package`
 	Value string // as in schema text
 }
 
-// All walks every node of every file.
+// All iterates over all nodes of all files.
 func (s *Surface) All(yield func(*Node) bool) {
 	for _, f := range s.Files {
 		for _, n := range f.Nodes {

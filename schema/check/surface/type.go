@@ -9,19 +9,19 @@ import (
 type Type struct {
 	Kind     string // `Text`, `UInt8`, `List`, `struct`, `enum`, `interface`, `parameter` …
 	ID       uint64 // struct, enum, interface; parameter: the scope that declares it
-	Name     string // as it reads in schema text, without its file where that is the file at hand
+	Name     string // as in schema text, without the file if that is the current one
 	Elements *Type  // List
-	Index    int    // parameter: its place
-	Bindings []Type // what the type parameters of a generic type are bound to, in order
+	Index    int    // parameter: its index
+	Bindings []Type // the arguments of a generic type, in order
 }
 
-// String is the type as schema text has it.
+// String returns the type as schema text.
 func (t Type) String() string {
 	return t.write(func(t Type) string { return t.Name }, ", ")
 }
 
-// Keyed is the type with an id beside each declared name, e.g. `List(Slot#0xb5af3c6f0f9e4a2d)`, and a place beside each
-// type parameter, e.g. `T@0#0x…`, or `T@0` where a method declares it. It has no spaces.
+// Keyed returns the type with the id of each declared name, such as `List(Slot#0xb5af3c6f0f9e4a2d)`, and the index of
+// each type parameter, such as `T@0#0x…`, or `T@0` if a method declares it. It contains no spaces.
 func (t Type) Keyed() string {
 	return t.write(func(t Type) string {
 		name := t.Name
@@ -49,7 +49,7 @@ func (t Type) write(name func(Type) string, comma string) string {
 	return name(t) + "(" + strings.Join(bound, comma) + ")"
 }
 
-// Refers calls visit with each declared type in the expression.
+// Refers calls visit for each declared type in the expression.
 func (t Type) Refers(visit func(Type)) {
 	switch t.Kind {
 	case "struct", "enum", "interface":

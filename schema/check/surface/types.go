@@ -9,20 +9,20 @@ import (
 	"capnproto.org/go/capnp/v3/std/capnp/schema"
 )
 
-// A scope is where a type expression stands: names are given as seen from its file, parameters by their names.
+// A scope is the context of a type expression: names are relative to its file, parameters are given by name.
 type scope struct {
 	node     schema.Node
 	generics []string // the method's own type parameters
 }
 
-// dataBits says how many bits of the data section a type takes; types that are not here take a pointer.
+// dataBits returns the size of a type in the data section, in bits. Types that are not listed are pointers.
 var dataBits = map[string]uint64{
 	"Void": 0, "Bool": 1, "Int8": 8, "Int16": 16, "Int32": 32, "Int64": 64, "UInt8": 8, "UInt16": 16, "UInt32": 32,
 	"UInt64":  64,
 	"Float32": 32, "Float64": 64, "enum": 16,
 }
 
-// builtins are the names of the types that schema text need not declare.
+// builtins returns the names of built-in types.
 var builtins = map[schema.Type_Which]string{
 	schema.Type_Which_void: "Void", schema.Type_Which_bool: "Bool",
 	schema.Type_Which_int8: "Int8", schema.Type_Which_int16: "Int16", schema.Type_Which_int32: "Int32",
@@ -91,7 +91,7 @@ func (d *decoder) parameter(scopeID uint64, index int) Type {
 	return t
 }
 
-// branded reads a declared type and what its own type parameters are bound to.
+// branded reads a declared type and its type arguments.
 func (d *decoder) branded(kind string, id uint64, brand schema.Brand, in scope, depth int) Type {
 	t := Type{Kind: kind, ID: id, Name: d.nameOf(id, in)}
 	for s := range each(ok(brand.Scopes())(d)) {
@@ -109,8 +109,8 @@ func (d *decoder) branded(kind string, id uint64, brand schema.Brand, in scope, 
 	return t
 }
 
-// nameOf is a declared type's name as seen from the scope: with its file where that is another one. Names of files that
-// were not requested lose their folder, which depends on where they were found.
+// nameOf returns a declared type's name as seen from the scope: with its file if that is another one. Names of files
+// that were not requested lose their folder, which depends on where they were found.
 func (d *decoder) nameOf(id uint64, in scope) string {
 	file, name := d.split(id)
 	if file == 0 {
@@ -125,7 +125,7 @@ func (d *decoder) nameOf(id uint64, in scope) string {
 	return trimSuffix(path.Base(ok(d.nodes[file].DisplayName())(d))) + "." + name
 }
 
-// split finds the file of a node, 0 if the request does not hold it, and the node's name within the file.
+// split returns the file of a node, or 0 if it is not in the request, and the node's name within the file.
 func (d *decoder) split(id uint64) (file uint64, name string) {
 	n, found := d.nodes[id]
 	if !found {

@@ -11,8 +11,8 @@ import (
 	"capnproto.org/go/capnp/v3/std/capnp/schema"
 )
 
-// value is a value as schema text has it. Structs and lists are named by the digest of their canonical form: it tells
-// whether two are the same, which is all that is asked.
+// value returns a value as schema text. For structs and lists it is the digest of their canonical form, which is enough
+// to compare them.
 func (d *decoder) value(v schema.Value, t Type) string {
 	switch v.Which() {
 	case schema.Value_Which_bool:
@@ -53,7 +53,7 @@ func (d *decoder) value(v schema.Value, t Type) string {
 	return "void"
 }
 
-// float writes NaN as the schema language does, so that the text never depends on its bits.
+// float writes NaN as in schema text, so that the result does not depend on its bits.
 func float(f float64, bits int) string {
 	switch {
 	case math.IsNaN(f):
@@ -66,7 +66,7 @@ func float(f float64, bits int) string {
 	return strconv.FormatFloat(f, 'g', -1, bits)
 }
 
-// isZero tells whether the text is that of the type's zero.
+// isZero reports whether the text is the zero value of the type.
 func isZero(text string, t Type) bool {
 	if t.Kind == "enum" {
 		return strings.HasSuffix(text, "@0")
@@ -91,7 +91,7 @@ func zeroOf(t Type) string {
 	return "()"
 }
 
-// enumerant is a value of an enum: its name, where the request holds the enum, and its number, which is what counts.
+// enumerant returns a value of an enum: its name, if the enum is in the request, and its number, which is what counts.
 func (d *decoder) enumerant(id uint64, number uint16) string {
 	name := ""
 	if n, found := d.nodes[id]; found && n.Which() == schema.Node_Which_enum {
@@ -102,7 +102,7 @@ func (d *decoder) enumerant(id uint64, number uint16) string {
 	return fmt.Sprintf("%s@%d", name, number)
 }
 
-// digest names a struct, list or capability value, `()` when it is null.
+// digest returns the digest of a struct, list or capability value, or `()` if it is null.
 func (d *decoder) digest(p capnp.Ptr) string {
 	if !p.IsValid() {
 		return "()"
