@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// However a key is named, the set it signs is the same: as a seed, as an OpenSSH file, or in an agent that never shows
+// The same key gives the same set in all its forms: as a seed, as an OpenSSH file, or in an agent that never reveals
 // it.
 func TestEveryFormOfAKeyPacksTheSameSet(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -61,7 +61,7 @@ func TestEveryFormOfAKeyPacksTheSameSet(t *testing.T) {
 	}
 }
 
-// packWith packs and signs one bundle and a set of it by the key, and returns the set.
+// packWith packs and signs one bundle, and a set with it, with the key, and returns the set.
 func packWith(t *testing.T, key string) []byte {
 	t.Helper()
 	if err := os.RemoveAll("in"); err != nil {
@@ -88,7 +88,7 @@ func run(t *testing.T, packer func([]string, *bytes.Buffer, *bytes.Buffer) int, 
 	}
 }
 
-// serveAgent serves an agent that holds the key and points SSH_AUTH_SOCK at it.
+// serveAgent serves an agent with the key and sets SSH_AUTH_SOCK to its socket.
 func serveAgent(t *testing.T, key agent.AddedKey) {
 	t.Helper()
 	ring := agent.NewKeyring()

@@ -37,7 +37,7 @@ func TestRejectPayloadThatChangesWhilePacked(t *testing.T) {
 	}
 }
 
-// prepared is a set of one bundle on disk, ready to be written.
+// prepared returns a set of one bundle on disk, ready to be written.
 func prepared(t *testing.T, dir, payload string) *preparedSet {
 	t.Helper()
 	key := trust.NewSigner([32]byte{1})
@@ -67,7 +67,7 @@ func prepared(t *testing.T, dir, payload string) *preparedSet {
 	return set
 }
 
-// rewrite writes a payload anew, at a time that differs whatever the clock of the file system is.
+// rewrite writes a payload again, with a different time whatever the resolution of the file system's clock.
 func rewrite(t *testing.T, b bundleFolder, payload string) {
 	t.Helper()
 	name := filepath.Join(b.path, payloadFile)
@@ -90,7 +90,7 @@ func names(t *testing.T, dir string) []string {
 	return all
 }
 
-// A target is whole, or it is what it was.
+// A target is complete or unchanged.
 func TestPublishLeavesTheTargetAloneOnFailure(t *testing.T) {
 	dir := t.TempDir()
 	file, folder := filepath.Join(dir, "file"), filepath.Join(dir, "folder")

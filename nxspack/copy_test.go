@@ -16,7 +16,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// bundles makes a folder with a bundle for each payload.
+// bundles makes a folder with one bundle per payload.
 func bundles(t *testing.T, payloads ...[]byte) (folder string, key trust.Signer) {
 	t.Helper()
 	folder, key = t.TempDir(), trust.NewSigner([32]byte{1})
@@ -51,7 +51,7 @@ func prepare(t *testing.T, folder string, key trust.Signer) *preparedSet {
 	return set
 }
 
-// ends are payloads that begin and end everywhere in a block and in a buffer.
+// ends are payloads that begin and end at all positions relative to blocks and buffers.
 func ends() [][]byte {
 	var all [][]byte
 	for i, size := range []int{0, 1, 511, 512, 513, 4095, 4096, 4097, 70_000, 1 << 20, 1<<20 +
@@ -61,7 +61,7 @@ func ends() [][]byte {
 	return all
 }
 
-// The set that is written in parallel, directly or through the cache, is the one that the simple writer makes.
+// Written in parallel, directly or through the cache, the set equals that of the simple writer.
 func TestEveryWayWritesTheSameBytes(t *testing.T) {
 	folder, key := bundles(t, ends()...)
 	set := prepare(t, folder, key)
@@ -90,7 +90,7 @@ func TestEveryWayWritesTheSameBytes(t *testing.T) {
 	}
 }
 
-// Whatever p and off are, and whether or not there is direct I/O, the bytes stand where they belong and no others.
+// For any p and off, with or without direct I/O, the bytes are written to their place and nowhere else.
 func TestOutputWritesEverywhere(t *testing.T) {
 	const size = 5 * digest.BlockSize
 	for _, direct := range []bool{true, false} {
@@ -126,7 +126,7 @@ func TestOutputWritesEverywhere(t *testing.T) {
 	}
 }
 
-// A file that changes while it is read is refused, at whatever moment, and it is the first such bundle that is named.
+// A file that changes at any moment while it is read is refused, and the first such bundle is reported.
 func TestRejectPayloadThatChangesWhileRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(name string) error
@@ -181,7 +181,7 @@ func TestRejectPayloadThatChangesWhileRead(t *testing.T) {
 	}
 }
 
-// A payload that cannot be read is named with its bundle, and the target stays what it was.
+// An unreadable payload is reported with its bundle, and the target is unchanged.
 func TestUnreadablePayload(t *testing.T) {
 	folder, key := bundles(t, []byte("a"), []byte("b"))
 	set := prepare(t, folder, key)

@@ -17,8 +17,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// A fullDisk is a file on a disk that is full at one write, of which half still goes to it. Then somebody makes room:
-// so it is this failure that must be heard, not one of those that follow from it.
+// A fullDisk is a file whose disk is full at one write; half of that write still succeeds. Then there is space again,
+// so that only this failure can be the one that is reported.
 type fullDisk struct {
 	*os.File
 	left *atomic.Int64 // writes before that one
@@ -32,8 +32,8 @@ func (d fullDisk) WriteAt(p []byte, off int64) (int, error) {
 	return n, errors.Join(err, &fs.PathError{Op: "write", Path: d.Name(), Err: syscall.ENOSPC})
 }
 
-// A file system that reserves nothing is full at any write of a set: the set that was there stays, nothing else does,
-// and the reason is exact.
+// On a file system that reserves nothing, any write of a set may find the disk full: the old set stays, nothing else is
+// left, and the reason is exact.
 func TestNoSpaceAtEveryWrite(t *testing.T) {
 	payloads := ends()[3:11]
 	folder, key := bundles(t, payloads...)
@@ -78,7 +78,7 @@ func TestNoSpaceAtEveryWrite(t *testing.T) {
 	}
 }
 
-// wantLeft wants a file to be what it was, and alone.
+// wantLeft checks that a file is unchanged and alone in its folder.
 func wantLeft(t *testing.T, target, want string) {
 	t.Helper()
 	if got, err := os.ReadFile(target); err != nil || string(got) != want {
@@ -89,7 +89,7 @@ func wantLeft(t *testing.T, target, want string) {
 	}
 }
 
-// On disks of every size, down to none, each command that writes does so whole, or says that there is no space and
+// On disks of any size, down to none, each command that writes either completes, or reports that there is no space and
 // leaves nothing.
 func TestDisksOfEverySize(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -141,7 +141,7 @@ func TestDisksOfEverySize(t *testing.T) {
 	}
 }
 
-// onDisk runs a packer with a disk of so many pages, and tells whether it succeeded.
+// onDisk runs a packer on a disk of that many pages, and reports whether it succeeded.
 func onDisk(t *testing.T, dir string, pages int, run packer, fails string, args []string) bool {
 	t.Helper()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", pages*os.Getpagesize())); err != nil {

@@ -14,7 +14,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// tomlSeeds are the metadata files of all scenarios, good and bad.
+// tomlSeeds returns the metadata files of all scenarios, valid and invalid.
 func tomlSeeds(f *testing.F) {
 	scripts, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
 	if err != nil {
@@ -38,8 +38,7 @@ func tomlSeeds(f *testing.F) {
 	}
 }
 
-// FuzzManifestToml: any file is refused with a reason or gives a manifest, and that manifest is one that a device reads
-// as the same.
+// FuzzManifestToml: any file is refused with a reason, or gives a manifest that a device reads the same.
 func FuzzManifestToml(f *testing.F) {
 	tomlSeeds(f)
 	payload, key := []byte("payload"), updatestest.Key(1)
@@ -74,7 +73,7 @@ func FuzzManifestToml(f *testing.F) {
 	})
 }
 
-// FuzzSetToml: any file is refused with a reason or gives an index, which reads back as what the file said.
+// FuzzSetToml: any file is refused with a reason, or gives an index with the content of the file.
 func FuzzSetToml(f *testing.F) {
 	tomlSeeds(f)
 	key := updatestest.Key(1)

@@ -7,7 +7,7 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// Whoever gives no limits gets those of a device without a policy of its own, to the byte.
+// Without limit flags, the limits are exactly those of a device without a policy of its own.
 func TestDefaultLimits(t *testing.T) {
 	c := &command{name: "test", stdout: io.Discard, stderr: io.Discard}
 	var set setGrammar

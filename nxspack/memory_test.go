@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// However large a payload is, packing it takes no more memory than a small one takes, but for a bounded rest.
+// Packing a large payload takes no more memory than packing a small one, except for a bounded rest.
 func TestPackingTakesLittleMemory(t *testing.T) {
 	const bound = 32 << 10 // KiB
 	t.Chdir(t.TempDir())
@@ -30,7 +30,7 @@ func TestPackingTakesLittleMemory(t *testing.T) {
 	t.Logf("160 MiB: %d KiB, 7 bytes: %d KiB", large, small)
 }
 
-// peak packs a payload in a process of its own and returns the most memory it had, in KiB.
+// peak packs a payload in a separate process and returns the peak memory of that, in KiB.
 func peak(t *testing.T, payload string) int64 {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "nxb-pack", "--toml", "a.toml", "--key", "key", "--limit-payload", "1GiB",

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What is no regular file stays what it is: a set packed to /dev/null must not take the device's place.
+// A target that is not a regular file is left alone: a set packed to /dev/null must not replace the device.
 func TestPublishReplacesRegularFilesOnly(t *testing.T) {
 	dir := t.TempDir()
 	folder, link, pipe := filepath.Join(dir, "folder"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
@@ -37,7 +37,7 @@ func TestPublishReplacesRegularFilesOnly(t *testing.T) {
 	}
 }
 
-// The same failure has the same words every time: they name the target, never the temporary.
+// The same failure always has the same text, with the name of the target and never that of the temporary.
 func TestPublishErrorsNameTheTarget(t *testing.T) {
 	inside := func(dir string) error { _, err := os.Open(filepath.Join(dir, "none")); return err }
 	closed := func(f *os.File) error { return errors.Join(f.Close(), fill(f)) }
@@ -69,7 +69,7 @@ func fill(f *os.File) error {
 	return err
 }
 
-// appears makes a folder where another one with content comes to be in the meantime.
+// appears creates the target with content in the meantime.
 func appears(target string) error {
 	return publishDir(target, func(string) error { return os.MkdirAll(filepath.Join(target, "content"), 0o700) })
 }

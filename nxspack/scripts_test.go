@@ -62,7 +62,7 @@ func zeros(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), make([]byte, n), 0o600))
 }
 
-// damage changes a byte of a file: `damage FILE OFFSET`; a negative offset counts from the end.
+// damage changes a byte of a file: `damage FILE OFFSET`. A negative offset counts from the end.
 func damage(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: damage FILE OFFSET")
@@ -82,7 +82,7 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(name, raw, 0o600))
 }
 
-// digest holds a file against the SHA-256 written in another one: `digest FILE SUM`.
+// digest compares a file with the SHA-256 in another file: `digest FILE SUM`.
 func digest(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: digest FILE SUM")

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// endless is the packer of a test process: TestMain runs it in the place of the tests.
+// endlessEnv selects the packer in a test process: TestMain runs it instead of the tests.
 const endlessEnv = "NXSPACK_TEST_ENDLESS"
 
-// endless makes a file, or a folder, that never becomes whole by itself.
+// endless makes a file, or a folder, that is never completed.
 func endless(target string) int {
 	c := &command{name: "endless", stdout: os.Stdout, stderr: os.Stderr}
 	ctx := UntilSignal()
@@ -37,7 +37,7 @@ func endless(target string) int {
 	return exitRefused
 }
 
-// A signal takes away what is not whole yet, and the command says what happened.
+// A signal removes incomplete output, and the command reports it.
 func TestSignalsLeaveNothing(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -83,7 +83,7 @@ func TestSignalsLeaveNothing(t *testing.T) {
 	}
 }
 
-// What waits for something outside is not waited for.
+// The command does not wait for a verb that waits for something outside.
 func TestEndsWhileItWaits(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop, forever := errors.New("stop"), make(chan struct{})

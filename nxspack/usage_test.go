@@ -61,7 +61,7 @@ func bundle(args []string, stdout, stderr *bytes.Buffer) int {
 	return nxspack.RunBundlePacker(context.Background(), args, stdout, stderr)
 }
 
-// For programs every end is one JSON object on stdout.
+// With --json, every run ends with one JSON object on stdout.
 func TestErrorsAsJSON(t *testing.T) {
 	for args, want := range map[string]string{
 		"--json":                        "usage",

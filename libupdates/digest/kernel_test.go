@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The sixteen lanes give what the standard library gives, each for its own message.
+// Each of the sixteen lanes gives the digest of the standard library for its own message.
 func TestBlocks16(t *testing.T) {
 	if !hasLanes() {
 		t.Skip("this CPU has no AVX-512")

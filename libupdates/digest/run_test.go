@@ -14,7 +14,7 @@ import (
 	"unsafe"
 )
 
-// hashers are all of them: no digest may depend on which one ran.
+// hashers returns all hashers: no digest may depend on the choice.
 func hashers() map[string]func() hasher {
 	all := map[string]func() hasher{
 		"serial":           func() hasher { return serial{2} },
@@ -29,7 +29,7 @@ func hashers() map[string]func() hasher {
 	return all
 }
 
-// A source is a payload in memory that counts what is done with it.
+// A source is a payload in memory that counts its uses.
 type source struct {
 	data    []byte
 	written []byte
@@ -57,7 +57,7 @@ func (s *source) stream(offset int64, writes bool) Stream {
 	return stream
 }
 
-// sizes are those at which something changes: blocks of the hash, of the disk and of the buffers.
+// sizes are at and around the boundaries: blocks of the hash, of the disk, and of the buffers.
 func sizes() []int {
 	all := []int{0, 1, 55, 56, 63, 64, 65, 4095, 4096, 4097, minPiece - 1, minPiece, minPiece + 1, maxPiece + 4097}
 	for n := 100; n < 3_000_000; n = n*3 + 17 {
@@ -93,7 +93,7 @@ func TestDigestsAndCopies(t *testing.T) {
 	}
 }
 
-// Whichever goroutine is first, the error is that of the first stream that has one.
+// Whatever the order in which goroutines run, Run returns the error of the first stream that fails.
 func TestFirstErrorInOrder(t *testing.T) {
 	at := func(i int, what string) error { return fmt.Errorf("stream %d: cannot %s", i, what) }
 	const n = 40
@@ -132,7 +132,7 @@ func TestFirstErrorInOrder(t *testing.T) {
 	}
 }
 
-// After an error nothing of the call goes on, and Check was asked about whole streams only.
+// After an error no goroutine of the call is left, and Check was called for complete streams only.
 func TestNothingGoesOnAfterAnError(t *testing.T) {
 	broken := errors.New("broken")
 	for name, hasher := range hashers() {
@@ -196,7 +196,7 @@ func TestEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// Direct I/O needs offset, length and memory at multiples of the block, but for the ends of a stream.
+// Direct I/O requires offset, length and memory to be multiples of the block, except at the ends of a stream.
 func TestPiecesAreAligned(t *testing.T) {
 	for offset := int64(0); offset < 3*BlockSize; offset += 512 {
 		s := newSource(1, 3*maxPiece+700)
@@ -217,7 +217,7 @@ func TestPiecesAreAligned(t *testing.T) {
 	}
 }
 
-// However many streams are in flight, their buffers fit into Memory.
+// The buffers fit into Memory, whatever the number of streams in flight.
 func TestMemoryIsBounded(t *testing.T) {
 	for n := 1; n <= maxStreams; n++ {
 		r := newRing(n, 1<<40)

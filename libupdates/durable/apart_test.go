@@ -7,7 +7,7 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// shelf keeps two halves in memory.
+// shelf stores two halves in memory.
 type shelf struct {
 	halves  [2][]byte
 	damaged [2]bool

@@ -11,7 +11,7 @@ import (
 	"nexus/libupdates/durable/durabletest"
 )
 
-// Whatever is in the way goes to a name that says so, at most four of them.
+// Anything that takes a name is set aside, at most four times per name.
 func TestSetAside(t *testing.T) {
 	real, _ := realFS(t)
 	for kind, d := range map[string]durable.FS{"real": real, "fake": durabletest.New()} {
@@ -48,7 +48,7 @@ func TestNamesSetAside(t *testing.T) {
 	}
 }
 
-// Looking at a name, listing it and syncing it wait for nothing and open nothing, whatever is there.
+// Kind, ReadDir and SyncDir never block and open nothing, whatever has the name.
 func TestKinds(t *testing.T) {
 	d, root := realFS(t)
 	dir := root.Name()

@@ -9,7 +9,7 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// memory is a CellFile whose power may go in the middle of a write: it takes only the first `power` bytes, then fails.
+// memory is a CellFile whose power may fail during a write: it takes only the first `power` bytes, then fails.
 type memory struct {
 	data    []byte
 	powered bool
@@ -99,7 +99,7 @@ func TestCellLimit(t *testing.T) {
 	wantValue(t, openCell(t, f), largest)
 }
 
-// A cut at any byte of a store leaves the old value or the new one, and the next store works.
+// A power cut at any byte of a store leaves the old value or the new one, and the next store works.
 func TestCellCutAtEveryByte(t *testing.T) {
 	histories := map[string][]string{
 		"first store":  {},
@@ -133,7 +133,7 @@ func TestCellCutAtEveryByte(t *testing.T) {
 	}
 }
 
-// Once a store has returned, damage to either half leaves a value: the same one after the first store.
+// Once a store has returned, damage to either half leaves a value: the same one if it was the first store.
 func TestCellDamage(t *testing.T) {
 	f := newMemory(nil)
 	store(t, openCell(t, f), "only value")
@@ -208,8 +208,7 @@ func FuzzOpenCell(f *testing.F) {
 	})
 }
 
-// Of two copies the one that is gone or damaged is told, as long as the value was not stored again. One that is a store
-// behind is neither.
+// A missing or damaged copy is reported until the value is stored again. A copy that is one store behind is neither.
 func TestCellFault(t *testing.T) {
 	f := newMemory(nil)
 	store(t, openCell(t, f), "first")

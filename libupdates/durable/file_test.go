@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// Whatever pieces a file is written in, and whether or not there is direct I/O, its bytes are those that were written,
-// in their order.
+// Whatever the pieces of a file, and with or without direct I/O, its bytes are those that were written, in order.
 func TestWriteInAnyPieces(t *testing.T) {
 	data := make([]byte, 3<<20)
 	for i := range data {

@@ -23,7 +23,7 @@ func realFS(t *testing.T) (durable.FS, *os.Root) {
 	return durable.OS(root), root
 }
 
-// The disk of the tests behaves as a real one does: each step of this script has the same outcome on both.
+// The disk for tests behaves like a real one: each step of this script has the same result on both.
 func TestDiskBehavesLikeTheRealOne(t *testing.T) {
 	real, _ := realFS(t)
 	fake := durabletest.New()
@@ -112,7 +112,7 @@ func TestDiskBehavesLikeTheRealOne(t *testing.T) {
 	}
 }
 
-// What stands where a file or a folder should be is told apart from what is missing, and a FIFO makes nobody wait.
+// Another kind of thing in place of a file or folder is told apart from a missing one, and a FIFO does not block.
 func TestOfAnotherKind(t *testing.T) {
 	d, root := realFS(t)
 	if err := errors.Join(

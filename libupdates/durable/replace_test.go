@@ -38,8 +38,8 @@ func diskWith(t *testing.T, name, data string) *durabletest.Disk {
 	return d
 }
 
-// A cut after any operation of a replacement, and whatever the disk then shows, leaves the old bytes or the new ones;
-// once WriteFile has returned, the new ones.
+// A cut after any operation of a replacement, with any outcome, leaves the old bytes or the new ones; once WriteFile
+// has returned, the new ones.
 func TestWriteFileCutEverywhere(t *testing.T) {
 	for _, outcome := range durabletest.Outcomes() {
 		t.Run(outcome.Name, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 var add = flag.String("add", "", "write the golden files of a new `version`")
 
-// TestAdd writes the folder of a new version, out of today's code. A folder that is there is never touched.
+// TestAdd writes the folder of a new version with today's code. It never changes an existing folder.
 func TestAdd(t *testing.T) {
 	if *add == "" {
 		t.Skip("adds a version's files; needs -add")
@@ -35,7 +35,7 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-// files are what a version writes.
+// files returns what a version writes.
 func files(t *testing.T) map[string][]byte {
 	t.Helper()
 	lock, err := os.ReadFile("../../schema/API.lock")
@@ -58,13 +58,12 @@ func files(t *testing.T) map[string][]byte {
 	}
 }
 
-// binaries are the files that a text beside them describes.
+// binaries returns the names of the files that have a text next to them with their content.
 func binaries() []string {
 	return []string{"system.nxs", "key.pub", "manifest.nxb", "record-empty", "record-rich"}
 }
 
-// richRecord is a record in which every field says something: a set that was confirmed, one that was rolled back, one
-// on trial.
+// richRecord returns a record in which every field is set: a confirmed set, one that was rolled back, one on trial.
 func richRecord(t *testing.T) bootctl.Record {
 	t.Helper()
 	r := bootctl.Resume(bootctl.A, bootctl.Content{Digest: bootctl.Digest{0xa0}, Version: "1.0.0"}, bootctl.Content{})

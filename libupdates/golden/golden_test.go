@@ -16,7 +16,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// versions are the folders of released versions, oldest first.
+// versions returns the folders of released versions, oldest first.
 func versions(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob("testdata/v*")
@@ -33,7 +33,7 @@ func read(t *testing.T, parts ...string) []byte {
 	return raw
 }
 
-// Whatever a version has written says today what it said then.
+// Today's code reads the same from the files of each version as that version did.
 func TestEveryVersionIsRead(t *testing.T) {
 	for _, dir := range versions(t) {
 		for _, name := range binaries() {
@@ -46,7 +46,7 @@ func TestEveryVersionIsRead(t *testing.T) {
 	}
 }
 
-// What was not changed since is written as it was then.
+// What has not changed since is still written with the same bytes.
 func TestRewritten(t *testing.T) {
 	for _, dir := range versions(t) {
 		for _, name := range []string{"record-empty", "record-rich"} {
@@ -73,8 +73,8 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
-// afresh is the record without the message it was read from, from which Encode would start: so every byte is of today's
-// making.
+// afresh returns the record without the message it was read from, with which Encode would start. So today's code writes
+// every byte.
 func afresh(r bootctl.Record) bootctl.Record {
 	return bootctl.Record{
 		Active: r.Active, Pending: r.Pending, Staged: r.Staged, TriesLeft: r.TriesLeft, HealthOK: r.HealthOK,
@@ -83,7 +83,7 @@ func afresh(r bootctl.Record) bootctl.Record {
 	}
 }
 
-// describe reads a file with today's code and returns what it says.
+// describe reads a file with today's code and returns its content as text.
 func describe(t *testing.T, name, dir string) string {
 	t.Helper()
 	raw := read(t, dir, name)
@@ -111,7 +111,7 @@ func key(t *testing.T, dir string) trust.PublicKey {
 	return k
 }
 
-// open begins to read a set that one key may sign.
+// open opens a set that one key may sign.
 func open(raw []byte, trusted trust.PublicKey) (*nxs.Reader, *nxs.Head, error) {
 	r := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(),
 		func(message, signature []byte) (trust.PublicKey, error) {
@@ -170,7 +170,7 @@ func describeRecord(r bootctl.Record) string {
 	return out.String()
 }
 
-// repack writes a set again out of what was read from it.
+// repack writes a set again from what was read from it.
 func repack(t *testing.T, raw []byte, trusted trust.PublicKey) []byte {
 	t.Helper()
 	r, head, err := open(raw, trusted)

@@ -16,8 +16,7 @@ import (
 	"nexus/schema/check/surface"
 )
 
-// An older reader reads structs as a version did that had this lock: by the places of the fields it knew, and nothing
-// else.
+// An older reader reads structs like a version that had this lock: only the fields it knew, by their places.
 type older struct {
 	nodes map[uint64]*surface.Node
 }
@@ -89,7 +88,7 @@ func (o older) pointer(t *testing.T, out *strings.Builder, name string, kind sur
 	}
 }
 
-// kind is what a declared type was; empty for a type of the language.
+// kind returns the kind of a declared type, or "" for a built-in type.
 func (o older) kind(t surface.Type) surface.Kind {
 	if node := o.nodes[t.ID]; node != nil {
 		return node.Kind
@@ -97,7 +96,7 @@ func (o older) kind(t surface.Type) surface.Kind {
 	return ""
 }
 
-// bits reads a number as it lies there, its default taken out.
+// bits reads a raw number and removes its default.
 func (o older) bits(t *testing.T, s capnp.Struct, f surface.Field) string {
 	t.Helper()
 	at := capnp.DataOffset(f.Place.Offset / 8)
@@ -120,7 +119,7 @@ func (o older) bits(t *testing.T, s capnp.Struct, f surface.Field) string {
 	return ""
 }
 
-// Every earlier version reads what this one writes: its fields are where it looks for them and say the same.
+// Every earlier version can read what this one writes: its fields are in their places and have the same values.
 func TestOlderReadsNewer(t *testing.T) {
 	today := files(t)
 	for _, dir := range versions(t) {
@@ -150,7 +149,7 @@ func TestOlderReadsNewer(t *testing.T) {
 	}
 }
 
-// wantLines wants every line of one reading in the other.
+// wantLines checks that every line of one reading is in the other.
 func wantLines(t *testing.T, all, some string) {
 	t.Helper()
 	lines := map[string]bool{}
@@ -164,14 +163,14 @@ func wantLines(t *testing.T, all, some string) {
 	}
 }
 
-// A later version adds a word and a pointer to each struct that today's lock knows, and says something in both.
+// A later version adds a word and a pointer to each struct in today's lock and sets both.
 type later struct {
 	older
 	word uint64
 	text string
 }
 
-// widened is a message as the later version may write it.
+// widened returns a message as the later version may write it.
 func (l later) widened(t *testing.T, id uint64, raw []byte) []byte {
 	t.Helper()
 	from, err := capnp.Unmarshal(raw)
@@ -193,13 +192,13 @@ func (l later) widen(t *testing.T, seg *capnp.Segment, id uint64, s capnp.Struct
 	return to
 }
 
-// size is that of a struct in the later version.
+// size returns the size of a struct in the later version.
 func (l later) size(id uint64) capnp.ObjectSize {
 	layout := l.nodes[id].Layout
 	return capnp.ObjectSize{DataSize: capnp.Size(8 * (layout.DataWords + 1)), PointerCount: layout.Pointers + 1}
 }
 
-// fill copies a struct into a wider one, and makes what it refers to wider too.
+// fill copies a struct into a wider one, and widens everything that it refers to.
 func (l later) fill(t *testing.T, seg *capnp.Segment, id uint64, to, from capnp.Struct) {
 	t.Helper()
 	must(t, to.CopyFrom(from))
@@ -227,8 +226,8 @@ func (l later) fill(t *testing.T, seg *capnp.Segment, id uint64, to, from capnp.
 	must(t, to.SetText(size.PointerCount-1, l.text))
 }
 
-// FuzzLaterFieldsSurvive takes records as later versions may write them, with anything in the fields that this one does
-// not know, through a change by this version: they are there afterwards.
+// FuzzLaterFieldsSurvive takes records as later versions may write them, with anything in the fields that are unknown
+// here. A change by this version must keep those fields.
 func FuzzLaterFieldsSurvive(f *testing.F) {
 	f.Add(uint64(0x1122334455667788), "of a later version")
 	f.Add(uint64(0), "")

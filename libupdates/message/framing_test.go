@@ -21,7 +21,7 @@ func words(w ...uint64) []byte {
 	return b
 }
 
-// table is the segment table of a message whose segments have these sizes in words.
+// table returns the segment table of a message with segments of these sizes, in words.
 func table(sizes ...uint32) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(sizes)-1))
 	for _, size := range sizes {
@@ -30,7 +30,7 @@ func table(sizes ...uint32) []byte {
 	return append(b, make([]byte, len(b)%8)...)
 }
 
-// many are n sizes, the first 1 and the others as given.
+// many returns n sizes, the first 1 and the others as given.
 func many(n int, others uint32) []uint32 {
 	return append([]uint32{1}, slices.Repeat([]uint32{others}, n-1)...)
 }
@@ -69,7 +69,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// walk visits all structs and lists of pointers that a message leads to, and returns the first error.
+// walk visits all structs and lists of pointers in a message, and returns the first error.
 func walk(p capnp.Ptr) error {
 	s := p.Struct()
 	for i := range uint16(s.Size().PointerCount) {
@@ -107,7 +107,7 @@ func walkAll(t *testing.T, raw []byte) error {
 	return walk(root)
 }
 
-// chain is a message of n structs, each of which leads to the next; the last one leads to nothing, or back to itself.
+// chain returns a message of n structs, each of which refers to the next. The last one refers to nothing, or to itself.
 func chain(n int, last uint64) []byte {
 	w := slices.Repeat([]uint64{1 << 48}, n+1) // a struct of one pointer, right behind
 	w[n] = last
@@ -132,7 +132,8 @@ func TestNestingIsBounded(t *testing.T) {
 	}
 }
 
-// A message may point at one object many times; what that unfolds to is bounded by a small multiple of its size.
+// A message may point to one object many times. The total size of what is read is bounded by a small multiple of its
+// size.
 func TestUnfoldingIsBounded(t *testing.T) {
 	for count, ok := range map[int]bool{7: true, 9: false} {
 		msg, seg := capnp.NewSingleSegmentMessage(nil)
@@ -169,7 +170,7 @@ func TestUnfoldingIsBounded(t *testing.T) {
 	}
 }
 
-// Equal structs give the same bytes, wherever they were built.
+// Equal structs give the same bytes, however they were built.
 func TestCanonical(t *testing.T) {
 	var forms [][]byte
 	for _, arena := range []capnp.Arena{
@@ -180,7 +181,7 @@ func TestCanonical(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// with room that canonical form has not
+		// with unused space, which the canonical form does not have
 		root, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
 		if err != nil {
 			t.Fatal(err)
@@ -241,7 +242,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// FuzzOpen: whatever the bytes, reading ends, and never outside of them.
+// FuzzOpen: whatever the bytes, reading ends and stays within them.
 func FuzzOpen(f *testing.F) {
 	f.Add(chain(8, 0))
 	f.Add(chain(1, 1<<48|0xfffffffc))

@@ -59,7 +59,6 @@ func TestCheckAbilities(t *testing.T) {
 	}
 }
 
-// The system runs what it says it is.
 func TestSDKIsAVersion(t *testing.T) {
 	if err := nxb.CheckVersion(nxb.SDK); err != nil {
 		t.Error(err)

@@ -14,7 +14,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// program is the header of a 64-bit little-endian ELF file.
+// program returns the header of a 64-bit little-endian ELF file.
 func program(kind elf.Type, machine elf.Machine) []byte {
 	h := make([]byte, 64)
 	copy(h, elf.ELFMAG)
@@ -98,7 +98,7 @@ func TestCheckELFReadErrors(t *testing.T) {
 	}
 }
 
-// dynamic is a program that names a loader.
+// dynamic returns a program that names a loader.
 func dynamic(loader string) []byte {
 	h := program(elf.ET_DYN, elf.EM_RISCV)
 	binary.LittleEndian.PutUint32(h[20:], uint32(elf.EV_CURRENT))

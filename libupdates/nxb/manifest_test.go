@@ -50,7 +50,7 @@ func TestManifestRoundTrip(t *testing.T) {
 	}
 }
 
-// The bytes of version 1 of the format. They never change: sets that are out there hold them by digest.
+// The bytes of version 1 of the format. They never change, because released sets refer to them by digest.
 func TestManifestGolden(t *testing.T) {
 	const want = "ac2d66ae72b3699c36212a5842b8388156f715a3a6acf9f9ae550c8c53c36253"
 	if sum := sha256.Sum256(encode(t, full())); hex.EncodeToString(sum[:]) != want {
@@ -67,8 +67,8 @@ func TestAbilities(t *testing.T) {
 	}
 }
 
-// crafted makes a manifest by the schema, good but for what change does to it. It comes as two segments where the
-// change asks for it.
+// crafted builds a manifest with the schema; it is valid except for the change. It has two segments if the change asks
+// for it.
 func crafted(t testing.TB, change func(manifest.BundleManifest) error) []byte {
 	t.Helper()
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
@@ -203,7 +203,7 @@ func words(w ...uint64) []byte {
 	return b
 }
 
-// bomb is a manifest whose abilities claim 2^29-1 elements of no size, in 13 words.
+// bomb returns a manifest of 13 words whose abilities claim 2^29-1 elements of size zero.
 func bomb() []byte {
 	w := make([]uint64, 12)
 	w[0] = 11 << 32                // one segment
@@ -212,7 +212,7 @@ func bomb() []byte {
 	return words(w...)
 }
 
-// segmented is a good manifest spread over segments of one object each, with far pointers between them.
+// segmented returns a valid manifest with one object per segment and far pointers between them.
 func segmented(t testing.TB) []byte {
 	t.Helper()
 	msg, seg, err := capnp.NewMessage(capnp.MultiSegment([][]byte{make([]byte, 0, 8), make([]byte, 0, 96),
@@ -227,7 +227,7 @@ func segmented(t testing.TB) []byte {
 	return raw
 }
 
-// newer is a good manifest with a data word and a pointer after those of version 1.
+// newer returns a valid manifest with a data word and a pointer after those of version 1.
 func newer(t testing.TB) []byte {
 	t.Helper()
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
@@ -266,7 +266,7 @@ func TestParseManifest(t *testing.T) {
 	}
 }
 
-// What parses can be written, and what is written parses to the same.
+// Everything that can be parsed can be encoded, and the result parses to the same manifest.
 func FuzzManifest(f *testing.F) {
 	for _, c := range manifests(f) {
 		if len(c.raw) < 64<<10 {

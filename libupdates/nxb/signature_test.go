@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// A bundle that stands alone is believed by its signature, under the key that it names and no other.
+// Outside a set, a bundle is verified by its own signature, only with the key that it names.
 func TestCheckSignature(t *testing.T) {
 	own, other := trust.NewSigner([32]byte{1}), trust.NewSigner([32]byte{2})
 	payload := []byte("payload")

@@ -16,7 +16,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// The set of most tests: two bundles with small payloads, the second one's empty, signed by key 1.
+// The set of most tests: two bundles with small payloads, the second one empty, signed by key 1.
 func small() []updatestest.Made {
 	key := updatestest.Key(1)
 	return []updatestest.Made{
@@ -44,15 +44,15 @@ func verify(message, signature []byte) (trust.PublicKey, error) {
 	return anchors.Verify(trust.RoleSystem, message, signature)
 }
 
-// contents is what a set was read as.
+// contents is what was read from a set.
 type contents struct {
 	head     *nxs.Head
 	bundles  []*nxs.Bundle
 	payloads [][]byte
 }
 
-// readSet reads a set as a stream. What lies in memory is also read as a file is, and must be taken or refused in the
-// same words.
+// readSet reads a set as a stream. If it is in memory, it is also read as a file, which must give the same result or
+// the same error text.
 func readSet(r io.Reader, size int64, limits nxs.Limits) (contents, error) {
 	c, err := readStream(r, size, limits)
 	file, ok := r.(*bytes.Reader)
@@ -104,14 +104,14 @@ func wantReason(t testing.TB, err error, want refusal.Reason) {
 	}
 }
 
-// An entry of a hand-made archive. header may change the header block before its checksum is made.
+// An entry of a hand-made archive. header may change the header block before its checksum is computed.
 type entry struct {
 	name   string
 	body   []byte
 	header func(block []byte)
 }
 
-// pack makes an archive of any entries at all.
+// pack makes an archive of any entries.
 func pack(entries ...entry) []byte {
 	var out []byte
 	for _, e := range entries {
@@ -137,7 +137,7 @@ func (e entry) block() []byte {
 	return b
 }
 
-// seal makes a header's checksum right.
+// seal corrects a header's checksum.
 func seal(b []byte) {
 	copy(b[148:], "        ")
 	sum := 0
@@ -147,7 +147,7 @@ func seal(b []byte) {
 	copy(b[148:], fmt.Sprintf("%06o\x00 ", sum))
 }
 
-// entriesOf are the entries of the small set, with this index in place of its own.
+// entriesOf returns the entries of the small set with another index.
 func entriesOf(t testing.TB, rawIndex []byte, bundles ...updatestest.Made) []entry {
 	t.Helper()
 	signature, err := updatestest.Key(1).Sign(rawIndex)
@@ -165,7 +165,7 @@ func entriesOf(t testing.TB, rawIndex []byte, bundles ...updatestest.Made) []ent
 
 func smallEntries(t testing.TB) []entry { return entriesOf(t, smallIndex(t), small()...) }
 
-// with returns the entries of the small set, one of them changed.
+// with returns the entries of the small set with one of them changed.
 func with(t testing.TB, i int, change func(*entry)) []byte {
 	entries := slices.Clone(smallEntries(t))
 	change(&entries[i])

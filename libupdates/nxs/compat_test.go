@@ -13,7 +13,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// The bytes of version 1 of the format. They never change: the same bundles and key give the same set for ever.
+// The bytes of version 1 of the format. They never change: the same bundles and key always give the same set.
 func TestArchiveGolden(t *testing.T) {
 	const want = "797c61149d0c651061584c3314cb8f85a3479984f44f84a6e897012ec70ce762"
 	if got := nxs.Sum(smallArchive(t)).String(); got != want {
@@ -21,8 +21,8 @@ func TestArchiveGolden(t *testing.T) {
 	}
 }
 
-// Sets that others make to the same contract: GNU magic with fields left empty, a checksum of seven digits, a directory
-// entry before each bundle, messages of many segments.
+// Sets of other writers with the same contract: GNU magic with empty fields, a checksum of seven digits, a directory
+// entry before each bundle, messages with many segments.
 func TestReadsSetsOfOtherPackers(t *testing.T) {
 	made := small()
 	for i := range made {
@@ -55,7 +55,7 @@ func TestReadsSetsOfOtherPackers(t *testing.T) {
 	}
 }
 
-// gnuTar runs GNU tar in a folder and returns what it says; a warning counts as an error.
+// gnuTar runs GNU tar in a folder and returns its output. Warnings count as errors.
 func gnuTar(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	tar, err := exec.LookPath("tar")
@@ -91,7 +91,7 @@ func TestGNUTarListsASet(t *testing.T) {
 	}
 }
 
-// A set that GNU tar packed, its records as short as one block, is read like one of our own.
+// A set packed by GNU tar, with records of one block, is read like one of our own.
 func TestReadsSetsOfGNUTar(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{

@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// The bundles of a set run on the core that it carries, so that the system that stages it cannot judge what they need.
+// The bundles of a set run on the core that it carries, so the system that stages the set cannot judge their demands.
 func TestDemandsOfASetWithACore(t *testing.T) {
 	m := nxb.Manifest{Name: "a", MinSDK: "2.0.0", Capabilities: []string{"Later"}}
 	without := nxs.Index{Bundles: []nxs.Entry{{Name: "a"}}}

@@ -21,18 +21,18 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// corpus is a folder of files in the fuzzer's form, to be held against the other readers too: what it keeps in GOCACHE,
-// for one.
+// corpus is a folder of files in the fuzzer's format, such as its cache in GOCACHE, to be compared with other readers
+// as well.
 var corpus = flag.String("corpus", "",
 	"a `folder` of fuzz inputs of FuzzReader whose accepted part is compared as well")
 
-// A listed is an entry of an archive as its reader sees it.
+// A listed is an entry of an archive as its reader lists it.
 type listed struct {
 	name string
 	size int64
 }
 
-// accepted reads a set as a device does that believes every signature, and says what it found; not ok where it refuses.
+// accepted reads a set like a device that trusts every signature, and returns what it found, or false if it is refused.
 func accepted(raw []byte) (head *nxs.Head, bundles []*nxs.Bundle, entries []listed, ok bool) {
 	in := nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), believe)
 	head, err := in.Open()
@@ -55,8 +55,8 @@ func accepted(raw []byte) (head *nxs.Head, bundles []*nxs.Bundle, entries []list
 	}
 }
 
-// archives are those that other readers must see as ours does: all good ones of the tests, generated ones, and what is
-// accepted of the hostile ones and of the fuzzer's, where every signature is believed.
+// archives returns the archives to be compared: all valid ones of the tests, generated ones, and those hostile and
+// fuzzed ones that are accepted if every signature is trusted.
 func archives(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{"small": smallArchive(t), "golden": readFile(t, "../golden/testdata/v1/system.nxs")}
@@ -113,14 +113,14 @@ func inputs(folder string) []string {
 	return names
 }
 
-// fuzzed takes the bytes out of an input of the fuzzer.
+// fuzzed returns the bytes in a fuzzer input.
 func fuzzed(file []byte) ([]byte, bool) {
 	_, value, found := strings.Cut(strings.TrimSpace(string(file)), "\n[]byte(")
 	text, err := strconv.Unquote(strings.TrimSuffix(value, ")"))
 	return []byte(text), found && err == nil
 }
 
-// generated makes a set by the seed: up to six bundles, sizes around the block size, long names.
+// generated makes a set from the seed: up to six bundles, sizes around the block size, long names.
 func generated(t *testing.T, seed uint64) []byte {
 	t.Helper()
 	draw := rand.New(rand.NewPCG(seed, 5))
@@ -140,8 +140,8 @@ func generated(t *testing.T, seed uint64) []byte {
 	return updatestest.Archive(t, key, fmt.Sprintf("%d.0.0", seed), bundles...)
 }
 
-// What our reader accepts, GNU tar lists as the same entries, of the same sizes, in the same order. Folders before a
-// bundle are allowed to be there.
+// For what our reader accepts, GNU tar lists the same entries with the same sizes in the same order. Folders may come
+// before a bundle.
 func TestGNUTarListsWhatWeAccept(t *testing.T) {
 	all := archives(t)
 	dir := t.TempDir()
@@ -159,7 +159,7 @@ func TestGNUTarListsWhatWeAccept(t *testing.T) {
 	t.Logf("%d sets compared", len(all))
 }
 
-// entriesOfTar reads what tar lists: mode, owner, size, date, time, name. Folders are left out.
+// entriesOfTar parses the output of tar: mode, owner, size, date, time, name. It leaves out folders.
 func entriesOfTar(t *testing.T, list string) []listed {
 	t.Helper()
 	var all []listed
@@ -180,7 +180,7 @@ func entriesOfTar(t *testing.T, list string) []listed {
 	return all
 }
 
-// What our reader accepts, the reference implementation of Cap'n Proto reads as the same values.
+// For what our reader accepts, the reference implementation of Cap'n Proto reads the same values.
 func TestCapnpReadsWhatWeAccept(t *testing.T) {
 	convert := reference(t)
 	all := archives(t)
@@ -202,7 +202,7 @@ func TestCapnpReadsWhatWeAccept(t *testing.T) {
 	t.Logf("%d sets compared", len(all))
 }
 
-// reference returns what reads a message with the reference implementation.
+// reference returns a function that reads a message with the reference implementation.
 func reference(t *testing.T) func(schema, kind string, raw []byte, into any) {
 	t.Helper()
 	if _, err := exec.LookPath("capnp"); err != nil {
@@ -230,7 +230,7 @@ func reference(t *testing.T) func(schema, kind string, raw []byte, into any) {
 	}
 }
 
-// missing skips a test for want of a tool, and fails it where all tools have to be.
+// missing skips a test if a tool is missing, or fails it where all tools must be installed.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -239,7 +239,7 @@ func missing(t *testing.T, what string) {
 	t.Skip(what)
 }
 
-// A number is one that JSON has as a number or, beyond 32 bits, as a text.
+// A number is a JSON number or, beyond 32 bits, a JSON string.
 type number string
 
 func (n *number) UnmarshalJSON(b []byte) error {
@@ -254,7 +254,7 @@ func (n number) or0() string {
 	return string(n)
 }
 
-// data is a list of numbers, one a byte.
+// data is a list of numbers, one per byte.
 type data []int
 
 func (d data) hex() string {

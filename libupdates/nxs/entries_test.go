@@ -19,12 +19,12 @@ type archiveCase struct {
 	want refusal.Reason
 }
 
-// hostileArchives are changes of the good archive after its signature: index and signature stay as they are.
+// hostileArchives are changes to the good archive after the signature; index and signature stay as they are.
 func hostileArchives(t testing.TB) []archiveCase {
 	return slices.Concat(hostileOrders(t), hostileHeaders(t), hostileManifests(t))
 }
 
-// hostileOrders have the wrong entries. The good ones are: 0 index, 1 signature, 2 and 3 alpha's, 4 and 5 beta's.
+// hostileOrders have wrong entries. The good ones are 0 index, 1 signature, 2 and 3 of alpha, 4 and 5 of beta.
 func hostileOrders(t testing.TB) []archiveCase {
 	all := smallEntries(t)
 	order := func(at ...int) []byte {
@@ -76,7 +76,7 @@ func hostileOrders(t testing.TB) []archiveCase {
 	}
 }
 
-// hostileHeaders have one header changed, that of alpha's payload.
+// hostileHeaders change one header, that of alpha's payload.
 func hostileHeaders(t testing.TB) []archiveCase {
 	header := func(change func(b []byte)) []byte {
 		return with(t, 3, func(e *entry) { e.header = change })
@@ -140,12 +140,12 @@ func hostileHeaders(t testing.TB) []archiveCase {
 	return cases
 }
 
-// place is where the header of an entry stands.
+// place returns the offset of an entry's header.
 func place(t testing.TB, i int) int {
 	return len(pack(smallEntries(t)[:i]...)) - 1024
 }
 
-// changed overwrites a byte of a header and leaves the checksum alone.
+// changed overwrites a byte of a header without correcting the checksum.
 func changed(t testing.TB, i, at int, to byte) []byte {
 	raw := smallArchive(t)
 	raw[place(t, i)+at] = to
@@ -159,7 +159,7 @@ func changedAfter(t testing.TB, i int) []byte {
 	return raw
 }
 
-// hostileManifests are signed: the index holds the digest of a manifest that does not say what the index says.
+// hostileManifests are signed: the index has the digest of a manifest that disagrees with the index.
 func hostileManifests(t testing.TB) []archiveCase {
 	manifest := func(change func(*nxb.Manifest)) []byte {
 		made := small()

@@ -13,7 +13,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// large is a set of enough payloads, and large enough ones, that several are read at a time.
+// large returns a set with enough payloads, and large enough ones, that several are read in parallel.
 func large(t *testing.T) []byte {
 	t.Helper()
 	var made []updatestest.Made
@@ -24,7 +24,7 @@ func large(t *testing.T) []byte {
 	return updatestest.Archive(t, updatestest.Key(1), "1.0.0", made...)
 }
 
-// payloadOf is where the n-th payload of the large set begins.
+// payloadOf returns the offset of the n-th payload of the large set.
 func payloadOf(t *testing.T, raw []byte, n int) int {
 	t.Helper()
 	at := bytes.Index(raw, fmt.Appendf(nil, "bundle%02d.nxb/payload.elf", n))
@@ -34,8 +34,8 @@ func payloadOf(t *testing.T, raw []byte, n int) int {
 	return at + 512
 }
 
-// Of several faults the first in the archive is the one that counts, whatever was read at the same time: a flipped bit
-// in payloads, a bad header after them.
+// If there are several faults, the first one in the archive is reported, whatever was read at the same time: flipped
+// bits in payloads, and a bad header after them.
 func TestFirstFaultOfAFile(t *testing.T) {
 	raw := large(t)
 	if _, err := read(raw); err != nil {
@@ -57,7 +57,7 @@ func TestFirstFaultOfAFile(t *testing.T) {
 	}
 }
 
-// A file that cannot be read is no refusal, but it counts at its place like one.
+// A read error is not a refusal, but it has a place in the order of faults like one.
 func TestFileReadErrors(t *testing.T) {
 	raw := large(t)
 	broken := errors.New("the disk is broken")
@@ -85,7 +85,7 @@ func TestFileReadErrors(t *testing.T) {
 	}
 }
 
-// A file that is another one while it is verified is refused for what it is then.
+// A file that is replaced while it is verified is refused for what it is then.
 func TestFileThatChangesSize(t *testing.T) {
 	raw := large(t)
 	size := int64(len(raw))
@@ -116,7 +116,7 @@ func TestVerifyFileEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// A brokenFile cannot be read from an offset on.
+// A brokenFile cannot be read beyond an offset.
 type brokenFile struct {
 	io.ReaderAt
 	from int64

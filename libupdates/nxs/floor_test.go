@@ -41,7 +41,7 @@ func TestVersionFloorOfAnIndex(t *testing.T) {
 	}
 }
 
-// parsed is the index of the small set.
+// parsed returns the index of the small set.
 func parsed(t *testing.T) nxs.Index {
 	t.Helper()
 	x, err := nxs.ParseIndex(smallIndex(t))

@@ -12,7 +12,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// FuzzReader reads any bytes as a set of a device that believes every signature: so that the fuzzer gets behind it.
+// FuzzReader reads any bytes like a device that trusts every signature, so that the fuzzer gets past it.
 func FuzzReader(f *testing.F) {
 	f.Add(smallArchive(f))
 	for _, c := range hostileArchives(f) {
@@ -45,7 +45,7 @@ func believe(message, _ []byte) (trust.PublicKey, error) {
 	return x.Publisher, nil
 }
 
-// FuzzIndex: what parses can be written, and what is written parses to the same.
+// FuzzIndex: everything that can be parsed can be encoded, and the result parses to the same index.
 func FuzzIndex(f *testing.F) {
 	f.Add(smallIndex(f))
 	f.Add(mustEncode(f, updatestest.Index(updatestest.Key(1), "1.0.0", small()[:1]...)))

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Sizes up to the largest policy, over eleven octal digits and over what base-256 writers keep for themselves.
+// Sizes up to the highest limit of a policy, beyond eleven octal digits, and beyond those for which other writers use
+// base-256.
 func TestHeaderSizes(t *testing.T) {
 	for _, size := range []int64{0, 1, 511, 512, 8<<30 - 1, 8 << 30, MaxPolicy - 1, MaxPolicy} {
 		var out bytes.Buffer
@@ -20,8 +21,8 @@ func TestHeaderSizes(t *testing.T) {
 	}
 }
 
-// With its checksum made right again, a header still has no byte that may be another, but for the ways to write a zero,
-// to end a number and to call a file a file.
+// Even if its checksum is corrected, no byte of a header may change, except in the ways to write a zero, to end a
+// number and to mark a file.
 func TestHeaderBytesAreFixed(t *testing.T) {
 	var out bytes.Buffer
 	if err := writeHeader(&out, "alpha.nxb/payload.elf", 0o1234567); err != nil {
@@ -48,8 +49,7 @@ func TestHeaderBytesAreFixed(t *testing.T) {
 			switch {
 			case same && at == fieldType.at && c == typeOldFile: // a regular file, too
 			case same && endsNumber(good, at) && (c == 0 || c == ' ' || c == '0'): // other ways to the end of a number
-			case !same && at < fieldName.size && got.name != want.name: // the name is the reader's to judge
-			// and so is the size
+			case !same && at < fieldName.size && got.name != want.name: // checked by the reader, like the size
 			case !same && at >= fieldSize.at && at < fieldSize.at+fieldSize.size && got.size != want.size:
 			default:
 				t.Errorf("byte %d may be %#x: got %+v", at, c, got)
@@ -58,7 +58,7 @@ func TestHeaderBytesAreFixed(t *testing.T) {
 	}
 }
 
-// endsNumber tells whether a byte is the end of a number field, or the last digit of one that is zero.
+// endsNumber reports whether a byte is the end of a number field, or the last digit of one that is zero.
 func endsNumber(b [blockSize]byte, at int) bool {
 	for _, f := range []field{fieldMode, fieldUID, fieldGID, fieldSize, fieldMtime, fieldMajor, fieldMinor} {
 		end := f.at + f.size - 1

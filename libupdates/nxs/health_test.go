@@ -10,7 +10,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// policy gives the index this health policy.
+// policy sets the health policy of the index.
 func policy(deadlineMs, watchMs uint32, quorum uint16) func(systemset.SystemSetIndex) error {
 	return func(x systemset.SystemSetIndex) error {
 		m, err := x.NewHealth()
@@ -24,7 +24,7 @@ func policy(deadlineMs, watchMs uint32, quorum uint16) func(systemset.SystemSetI
 	}
 }
 
-// bundles returns two bundles, of which the second is optional or not.
+// bundles returns two bundles; the second may be optional.
 func bundles(optional bool) []nxs.Entry {
 	key := updatestest.Key(1)
 	x := updatestest.Index(key, "1.1.0", updatestest.Bundle("alpha", "1.0.0", nil, nil, key),
@@ -33,7 +33,7 @@ func bundles(optional bool) []nxs.Entry {
 	return x.Bundles
 }
 
-// TestHealthBounds is on both sides of each bound.
+// TestHealthBounds tests both sides of each bound.
 func TestHealthBounds(t *testing.T) {
 	for name, c := range map[string]struct {
 		health   nxs.Health
@@ -76,8 +76,8 @@ func TestHealthBounds(t *testing.T) {
 	}
 }
 
-// TestHealthCostsNothing: a set that asks for nothing has the bytes it always had, and one that does differs in its
-// index only.
+// TestHealthCostsNothing: a set without a policy has the same bytes as before policies existed; one with a policy
+// differs only in its index.
 func TestHealthCostsNothing(t *testing.T) {
 	x := nxs.Index{SystemVersion: "1.1.0", Publisher: updatestest.Key(1).Public(), Bundles: bundles(false)}
 	plain, err := x.Encode()

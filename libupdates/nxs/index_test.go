@@ -23,7 +23,7 @@ type indexCase struct {
 	want refusal.Reason
 }
 
-// crafted is the index of the small set, changed by the schema.
+// crafted returns the index of the small set, changed through the schema.
 func crafted(t testing.TB, change func(systemset.SystemSetIndex) error) []byte {
 	t.Helper()
 	msg, err := capnp.Unmarshal(smallIndex(t))
@@ -52,7 +52,7 @@ func crafted(t testing.TB, change func(systemset.SystemSetIndex) error) []byte {
 	return raw
 }
 
-// bundle is a change of the first bundle.
+// bundle changes the first bundle.
 func bundle(change func(systemset.BundleEntry) error) func(systemset.SystemSetIndex) error {
 	return func(x systemset.SystemSetIndex) error {
 		list, err := x.Bundles()
@@ -67,7 +67,7 @@ func schemaVersion(v uint8) func(systemset.SystemSetIndex) error {
 	return func(x systemset.SystemSetIndex) error { x.SetSchemaVersion(v); return nil }
 }
 
-// names gives the index that many bundles of these names.
+// names gives the index bundles with these names.
 func names(n int, name func(i int) string) func(systemset.SystemSetIndex) error {
 	return func(x systemset.SystemSetIndex) error {
 		list, err := x.NewBundles(int32(n))
@@ -97,7 +97,7 @@ func words(w ...uint64) []byte {
 	return b
 }
 
-// hostileIndexes are what a trusted key may have signed by mistake or by malice.
+// hostileIndexes are what a trusted key may have signed by mistake or malice.
 func hostileIndexes(t testing.TB) []indexCase {
 	with := func(change func(systemset.SystemSetIndex) error) []byte { return crafted(t, change) }
 	version := func(v string) func(systemset.SystemSetIndex) error {
@@ -190,7 +190,7 @@ func hostileIndexes(t testing.TB) []indexCase {
 	}
 }
 
-// misled has a pointer of the index lead to an empty struct.
+// misled makes a pointer of the index refer to an empty struct.
 func misled(pointer uint16) func(systemset.SystemSetIndex) error {
 	return func(x systemset.SystemSetIndex) error {
 		s, err := capnp.NewStruct(x.Segment(), capnp.ObjectSize{DataSize: 8})
@@ -201,10 +201,10 @@ func misled(pointer uint16) func(systemset.SystemSetIndex) error {
 	}
 }
 
-// claiming is the index of the small set, but for its list of bundles, which claims to hold count elements of no size.
+// claiming returns the index of the small set, but its list of bundles claims to have count elements of size zero.
 func claiming(t testing.TB, count uint64) []byte {
 	raw := smallIndex(t)
-	// behind the framing, the root pointer and two pointers: without a timestamp there are no data words
+	// after the framing, the root pointer and two pointers; without a timestamp there are no data words
 	const pointer = 4 * 8
 	word := binary.LittleEndian.Uint64(raw[pointer:])
 	tag := pointer + 8 + int(word&0xffffffff>>2)*8
@@ -225,7 +225,7 @@ func TestParseIndexRefuses(t *testing.T) {
 	}
 }
 
-// Signed, and refused all the same.
+// Signed, but still refused.
 func TestRejectHostileIndex(t *testing.T) {
 	for _, c := range hostileIndexes(t) {
 		_, err := read(updatestest.ArchiveOf(t, updatestest.Key(1), c.raw, small()...))
@@ -248,7 +248,7 @@ func TestIndexRoundTrip(t *testing.T) {
 	}
 }
 
-// Other encodings of the same index are as good; their digests are others.
+// Other encodings of the same index are accepted; they have other digests.
 func TestOtherEncodingsAreAccepted(t *testing.T) {
 	want, err := nxs.ParseIndex(smallIndex(t))
 	if err != nil {
@@ -271,7 +271,7 @@ func TestOtherEncodingsAreAccepted(t *testing.T) {
 	}
 }
 
-// segmented spreads a message over many segments, with far pointers between them.
+// segmented distributes a message over many segments, with far pointers between them.
 func segmented(t testing.TB, raw []byte) []byte {
 	t.Helper()
 	old, err := capnp.Unmarshal(raw)
@@ -300,7 +300,7 @@ func segmented(t testing.TB, raw []byte) []byte {
 	return out
 }
 
-// withEmptySegments adds empty segments to a message of one, so that it has n.
+// withEmptySegments adds empty segments to a message with one segment, for a total of n.
 func withEmptySegments(raw []byte, n int) []byte {
 	table := make([]byte, (4+4*n+7)/8*8)
 	binary.LittleEndian.PutUint32(table, uint32(n-1))
@@ -308,7 +308,7 @@ func withEmptySegments(raw []byte, n int) []byte {
 	return append(table, raw[8:]...)
 }
 
-// newer is the index of the small set as a later version of the format might write it.
+// newer returns the index of the small set as a later version of the format might write it.
 func newer(t testing.TB) []byte {
 	t.Helper()
 	old, err := capnp.Unmarshal(smallIndex(t))
@@ -338,7 +338,7 @@ func newer(t testing.TB) []byte {
 	return raw
 }
 
-// padded lets the one segment of a message end in unused words, so that it has size bytes in all.
+// padded adds unused words to a message with one segment, for a total of size bytes.
 func padded(raw []byte, size int) []byte {
 	out := append(slices.Clone(raw), make([]byte, size-len(raw))...)
 	binary.LittleEndian.PutUint32(out[4:], uint32(size/8-1))

@@ -14,7 +14,7 @@ func inspect(raw []byte) (*nxs.Inspection, error) {
 	return nxs.Inspect(context.Background(), bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits())
 }
 
-// Anybody's set can be looked at.
+// Inspect accepts sets of untrusted publishers.
 func TestInspect(t *testing.T) {
 	found, err := inspect(updatestest.Archive(t, updatestest.Key(9), "1.1.0", small()...))
 	if err != nil {
@@ -38,7 +38,7 @@ func TestInspectReportsAWrongSignature(t *testing.T) {
 	}
 }
 
-// All but the signature is checked as ever.
+// Everything except the signature is checked as usual.
 func TestInspectRefuses(t *testing.T) {
 	for _, c := range hostileArchives(t) {
 		if _, err := inspect(c.raw); refusal.Of(err) != c.want {

@@ -35,7 +35,7 @@ func TestIndexLimit(t *testing.T) {
 	wantReason(t, err, refusal.IndexTooLarge)
 }
 
-// A size over the limit, or over what is left, is refused by its header: nothing is allocated for it.
+// A size over the limit, or over the rest of the archive, is refused with the header: nothing is allocated for it.
 func TestSizesAreRefusedByTheirHeader(t *testing.T) {
 	for _, c := range []struct {
 		entry int
@@ -72,8 +72,7 @@ func (f failing) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// The index bounds what the archive may hold: an announced size that cannot be is refused before the first bundle is
-// read.
+// The index bounds the size of the archive: an impossible announced size is refused before the first bundle is read.
 func TestAnnouncedSizeIsHeldAgainstTheIndex(t *testing.T) {
 	raw := smallArchive(t)
 	for _, c := range []struct {
@@ -90,7 +89,7 @@ func TestAnnouncedSizeIsHeldAgainstTheIndex(t *testing.T) {
 	}
 }
 
-// More was announced than there is, and the archive is complete.
+// The announced size is larger than the archive, which is complete.
 func TestRejectShorterThanAnnounced(t *testing.T) {
 	raw := smallArchive(t)
 	_, err := readSet(bytes.NewReader(raw), int64(len(raw))+512, nxs.DefaultLimits())

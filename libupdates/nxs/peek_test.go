@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// Peek says what Inspect says, and does not look at payloads.
+// Peek returns the same as Inspect and does not read payloads.
 func TestPeek(t *testing.T) {
 	raw := smallArchive(t)
 	want, err := nxs.Inspect(t.Context(), bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits())

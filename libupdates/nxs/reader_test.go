@@ -44,7 +44,7 @@ func TestReadSet(t *testing.T) {
 	}
 }
 
-// The hand-made archive of these tests is the writer's own: else what they refuse would prove nothing.
+// The hand-made archive of these tests equals that of the writer. Otherwise refusing its variants would prove nothing.
 func TestHandMadeArchiveIsTheWriters(t *testing.T) {
 	if !bytes.Equal(pack(smallEntries(t)...), smallArchive(t)) {
 		t.Fatal("they differ")
@@ -153,13 +153,13 @@ func TestRejectOversizedArchive(t *testing.T) {
 	wantReason(t, at(size), "")
 	wantReason(t, at(size-1), refusal.ArchiveTooLarge)
 
-	// No policy is larger than the format's bound, and nothing is read of what is too large.
+	// No policy exceeds the limit of the format, and nothing of a too large archive is read.
 	untouched := iotest.ErrReader(errors.New("it was read"))
 	_, err := readSet(untouched, nxs.MaxPolicy+1, nxs.Limits{Archive: 1 << 62, Payload: 1 << 62})
 	wantReason(t, err, refusal.ArchiveTooLarge)
 }
 
-// Whatever byte the stream ends at, and whether or not the shorter size was announced.
+// The stream ends at any byte, whether or not the shorter size was announced.
 func TestRejectTruncatedEverywhere(t *testing.T) {
 	large := updatestest.Bundle("gamma", "1.0.0", nil, make([]byte, 1500), updatestest.Key(1))
 	for name, bundles := range map[string][]updatestest.Made{
@@ -193,7 +193,7 @@ func TestRejectTrailingData(t *testing.T) {
 	}
 }
 
-// No bit of an archive may change. One bit of every byte of index and signature is tried, and every bit elsewhere.
+// No bit of an archive may change. One bit of each byte is tried in index and signature, and every bit elsewhere.
 func TestRejectEveryFlippedBit(t *testing.T) {
 	raw := smallArchive(t)
 	signed := func(i int) bool { return i >= 512 && i < 2048 }
@@ -212,8 +212,8 @@ func TestRejectEveryFlippedBit(t *testing.T) {
 	}
 }
 
-// Until verify has returned, an index is nothing but bytes: what it holds cannot change how it is refused, and nothing
-// after the signature has been read.
+// Until verify has returned, an index is only bytes: its content does not affect how it is refused, and nothing after
+// the signature has been read.
 func TestNothingIsInterpretedBeforeTheSignature(t *testing.T) {
 	unimpressed := errors.New("not signed by anybody I know")
 	for _, c := range hostileIndexes(t) {
@@ -242,7 +242,7 @@ func TestNothingIsInterpretedBeforeTheSignature(t *testing.T) {
 	}
 }
 
-// An archive that begins otherwise is not searched for its index: nobody has vouched for what is in it.
+// An archive that begins with something else is not searched for its index, because nothing in it is verified.
 func TestUnverifiedArchiveIsNotSearched(t *testing.T) {
 	all := smallEntries(t)
 	long := entry{name: "alpha.app.nxb/payload.elf", body: make([]byte, 1<<20)}
@@ -279,7 +279,7 @@ func (c *counter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// The earlier of two faults is the reason.
+// Of two faults, the earlier one is the reason.
 func TestOrderOfChecks(t *testing.T) {
 	bad := []byte("no message")
 	strange, err := updatestest.Key(2).Sign(bad)
@@ -316,7 +316,7 @@ func TestReaderOutOfOrder(t *testing.T) {
 	}
 }
 
-// Next checks payloads that nobody read, or not to their end.
+// Next verifies payloads that were not read, or not to their end.
 func TestUnreadPayloadsAreChecked(t *testing.T) {
 	good := smallArchive(t)
 	bad := with(t, 3, func(e *entry) { e.body = []byte("program of ALPHA") })
@@ -345,7 +345,7 @@ func TestUnreadPayloadsAreChecked(t *testing.T) {
 	}
 }
 
-// A stream that fails is no refusal of what it carries.
+// A stream that fails is not a refusal of its content.
 func TestStreamErrors(t *testing.T) {
 	raw := smallArchive(t)
 	broken := errors.New("the wire is cut")
@@ -384,7 +384,7 @@ func ExampleReader() {
 	// true
 }
 
-// testingT lets an example use the fixtures.
+// testingT allows an example to use the fixtures.
 type testingT struct{ testing.TB }
 
 func (*testingT) Helper() {}

@@ -17,8 +17,8 @@ import (
 var update = flag.Bool("update", false,
 	"write the table of docs/packaging/system-set.md, and the archives of testdata/tools, again")
 
-// A writing is a tool that packs the small set from its files, and what becomes of that. The script runs in the set's
-// folder, where all files are of mode 0644; its arguments are the archive and the files in the order of a set.
+// A writing is a tool that packs the small set from its files, and the expected result. The script runs in the set's
+// folder, where all files have mode 0644. Its arguments are the archive and the files in the order of a set.
 type writing struct {
 	tool, version string // as the documents name it, and the version that was tried last
 	need          string // a command without which there is no such tool
@@ -98,7 +98,7 @@ pack.pipe(fs.createWriteStream(process.argv[2]))`), "", "", "npm-tar-stream"},
 	}
 }
 
-// What other programs write of the small set is taken or refused as the documents say, and a refusal says what to do.
+// Sets from other programs are accepted or refused as documented, and a refusal says what to do.
 func TestWhatOtherToolsWrite(t *testing.T) {
 	for _, w := range writings() {
 		t.Run(w.tool+" "+strings.Trim(w.how, "`"), func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestWhatOtherToolsWrite(t *testing.T) {
 	}
 }
 
-// write runs the tool, where it is.
+// write runs the tool, if it is installed.
 func (w writing) write(t *testing.T) []byte {
 	t.Helper()
 	if _, err := exec.LookPath(w.need); err != nil {
@@ -149,7 +149,7 @@ func (w writing) write(t *testing.T) []byte {
 
 func kept(name string) string { return filepath.Join("testdata/tools", name+".nxs") }
 
-// Archives that the tools have written are taken where the tools are not.
+// Archives that the tools have written are accepted, even where the tools are not installed.
 func TestArchivesOfOtherTools(t *testing.T) {
 	for _, w := range writings() {
 		if w.keep == "" {
@@ -161,8 +161,8 @@ func TestArchivesOfOtherTools(t *testing.T) {
 	}
 }
 
-// The ways of other writers to put the same: Rust's crate tar leaves the type NUL and ends a checksum by NUL alone,
-// npm's writers put the checksum's space before the NUL, bsdtar ends numbers by a space and a NUL.
+// Equivalent forms of other writers: Rust's crate tar leaves the type NUL and ends a checksum with a NUL only, npm's
+// writers put the space of the checksum before the NUL, bsdtar ends numbers with a space and a NUL.
 func otherForms(t testing.TB) map[string][]byte {
 	resealed := func(form string, change func(b []byte)) []byte {
 		made := updatestest.Archive(t, updatestest.Key(1), "1.1.0", small()...)
@@ -194,7 +194,7 @@ func TestOtherForms(t *testing.T) {
 	}
 }
 
-// A checksum that is right in a form that is not taken is not called wrong.
+// A correct checksum in a form that is not accepted is not reported as wrong.
 func TestTheWordsAboutAChecksum(t *testing.T) {
 	raw := smallArchive(t)
 	copy(raw[148:156], strings.Replace(string(raw[148:156]), "0", " ", 1))
@@ -209,7 +209,7 @@ func TestTheWordsAboutAChecksum(t *testing.T) {
 	}
 }
 
-// The table in the documents is that of the test.
+// The table in the documentation is that of the test.
 func TestDocumentedTools(t *testing.T) {
 	const name, begin, end = "../../docs/packaging/system-set.md", "| tool | version | how | outcome, and what the refusal says |\n|---|---|---|---|\n", "\n\n"
 	raw := string(readFile(t, name))

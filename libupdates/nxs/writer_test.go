@@ -60,7 +60,7 @@ func TestWriteAround(t *testing.T) {
 	}
 }
 
-// odd are bundles whose payloads fill no block, one, and more.
+// odd returns bundles whose payloads fill less than a block, exactly one, and more.
 func odd() []updatestest.Made {
 	key := updatestest.Key(1)
 	var made []updatestest.Made
@@ -70,7 +70,7 @@ func odd() []updatestest.Made {
 	return made
 }
 
-// memory is a file in memory, of a size that does not change.
+// memory is a file in memory of fixed size.
 type memory struct {
 	b  []byte
 	at int
@@ -87,7 +87,7 @@ func (m *memory) Seek(offset int64, _ int) (int64, error) {
 	return int64(m.at), nil
 }
 
-// A payload that is no longer what it was when it was measured.
+// A payload that changed after it was measured.
 func TestWriteRefusesAChangedPayload(t *testing.T) {
 	for payload, want := range map[string]refusal.Reason{
 		"program of alpha":  "",
@@ -125,7 +125,7 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
-// A header has room for larger sizes than any policy allows, and none for others: they must not be cut to fit.
+// A header can hold sizes above the limit of any policy, but not all sizes; those must not be truncated to fit.
 func TestWriteRefusesImpossibleSizes(t *testing.T) {
 	for _, size := range []int64{-1, nxs.MaxPolicy + 1, 1 << 36, 1<<63 - 1} {
 		s := sources(small())

@@ -12,7 +12,7 @@ import (
 	"nexus/libupdates/semver"
 )
 
-// Each version precedes the next one; those on a line are equal.
+// Each version precedes the one on the next line; those on the same line are equal.
 func TestCompareOrdersAscending(t *testing.T) {
 	const two64 = "18446744073709551616"
 	ascending := [][]string{
@@ -83,7 +83,7 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// The order is that of big integers where there are numbers, whatever their length.
+// Numbers compare like big integers, whatever their length.
 func TestCompareIsTheOrderOfBigIntegers(t *testing.T) {
 	draw := rand.New(rand.NewPCG(2, 11))
 	for range 50_000 {
@@ -100,7 +100,7 @@ func TestCompareIsTheOrderOfBigIntegers(t *testing.T) {
 	}
 }
 
-// drawVersion makes a version with few letters and numbers around the sizes of machine words.
+// drawVersion returns a version from a few letters and from numbers around the sizes of machine words.
 func drawVersion(draw *rand.Rand) string {
 	number := func() string {
 		n := new(big.Int).Lsh(big.NewInt(1), []uint{0, 3, 31, 32, 63, 64, 66, 100}[draw.IntN(8)])
@@ -128,7 +128,7 @@ func neighbour(draw *rand.Rand, version string) string {
 	return version[:at[0]] + n.String() + version[at[1]:]
 }
 
-// ownOrder is the order of section 11 again, by another way: by an expression and big integers.
+// ownOrder implements section 11 a second time, with a regular expression and big integers.
 func ownOrder(a, b string) int {
 	form := regexp.MustCompile(`^([0-9]+)\.([0-9]+)\.([0-9]+)(?:-([^+]*))?(?:\+.*)?$`)
 	left, right := form.FindStringSubmatch(a), form.FindStringSubmatch(b)
@@ -165,7 +165,7 @@ func ownOrder(a, b string) int {
 	return 0
 }
 
-// integer is the number that the text is, or nil.
+// integer returns the number, or nil if the text is not one.
 func integer(text string) *big.Int {
 	if strings.Trim(text, "0123456789") != "" {
 		return nil
@@ -174,7 +174,7 @@ func integer(text string) *big.Int {
 	return n
 }
 
-// FuzzCompare: on whatever is valid, it is a total order, and no text makes it panic.
+// FuzzCompare: Compare is a total order on valid versions, and no text makes it panic.
 func FuzzCompare(f *testing.F) {
 	for _, seed := range [][2]string{{"1.0.0", "1.0.0-a"}, {"1.0.0-1.a", "1.0.0-a.1+b"}, {"", "."}, {"1", "1.2.3.4"},
 		{"18446744073709551616.0.0", "1.0.0--"}} {

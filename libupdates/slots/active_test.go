@@ -43,8 +43,8 @@ func TestActive(t *testing.T) {
 	}
 }
 
-// TestActiveAfterACut cuts after every operation and looks at every way the disk may come back: the old slot or the new
-// one, and once SetActive has returned, the new one.
+// TestActiveAfterACut cuts the power after every operation and tries every state of the disk: the old slot or the new
+// one is active, and once SetActive has returned, the new one.
 func TestActiveAfterACut(t *testing.T) {
 	for n := 0; ; n++ {
 		before := durabletest.New()

@@ -19,7 +19,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// benchArchive is a set of four bundles, 8 MiB each.
+// benchArchive returns a set of four bundles of 8 MiB each.
 func benchArchive(b *testing.B) []byte {
 	key := updatestest.Key(1)
 	var made []updatestest.Made
@@ -30,9 +30,9 @@ func benchArchive(b *testing.B) []byte {
 	return updatestest.Archive(b, key, "1.0.0", made...)
 }
 
-// BenchmarkStageToCopy stages a set on a real disk and, beside it in the same run, does what a script would: one digest
-// over the bytes, one plain copy into a new file, one sync. It reports the median of the ratios. Below 1 is no wonder:
-// a stage reserves its space first.
+// BenchmarkStageToCopy stages a set on a real disk and compares it, in the same run, with what a script would do: one
+// digest over the bytes, one plain copy to a new file, one sync. It reports the median of the ratios. Ratios below 1
+// are possible, because a stage reserves its space first.
 func BenchmarkStageToCopy(b *testing.B) {
 	raw := benchArchive(b)
 	b.SetBytes(int64(len(raw)))
@@ -46,8 +46,8 @@ func BenchmarkStageToCopy(b *testing.B) {
 	b.ReportMetric(ratios[len(ratios)/2], "x-copy")
 }
 
-// BenchmarkStageFile stages a file of 24 bundles, 10 MiB each, on a real disk: what `updated` does with one that was
-// handed over. For profiles.
+// BenchmarkStageFile stages a file of 24 bundles of 10 MiB each on a real disk, as `updated` does with a file that was
+// passed to it. For profiles.
 func BenchmarkStageFile(b *testing.B) {
 	key := updatestest.Key(1)
 	var made []updatestest.Made

@@ -13,7 +13,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// change is a change of slot b from one version to another (empty for an empty slot), while slot a holds 1.0.0.
+// A change replaces one version in slot b by another (empty for an empty slot), while slot a holds 1.0.0.
 type change struct {
 	name     string
 	from, to string
@@ -60,14 +60,14 @@ func diskHolding(t *testing.T, version string) *durabletest.Disk {
 	return d.Clone()
 }
 
-// begin returns a disk on which the change is about to happen.
+// begin returns a disk before the change.
 func (c change) begin(t *testing.T) (*durabletest.Disk, *slots.Store) {
 	t.Helper()
 	d := c.clean[c.from].Clone()
 	return d, open(t, d)
 }
 
-// operations counts those of the undisturbed change.
+// operations returns the number of operations of the change without a fault.
 func (c change) operations(t *testing.T) int {
 	t.Helper()
 	d, s := c.begin(t)
@@ -79,7 +79,7 @@ func (c change) operations(t *testing.T) int {
 }
 
 // holds checks the promise on a disk after a cut: slot b holds the old set or the complete new one, and the new one if
-// the change was reported done; slot a holds what it held; once the store is open, nothing else is left.
+// the change was reported complete; slot a is unchanged; once the store is open, nothing else is left.
 func (c change) holds(d *durabletest.Disk, done bool) error {
 	s, err := slots.Open(d)
 	if err != nil {
@@ -103,7 +103,7 @@ func (c change) holds(d *durabletest.Disk, done bool) error {
 	return nil
 }
 
-// difference returns the lines that only one of the snapshots has, marked by a sign.
+// difference returns the lines that are in only one of the snapshots, each with a sign.
 func difference(got, want []string) []string {
 	var diff []string
 	for _, line := range got {
@@ -136,7 +136,7 @@ func TestCutEverywhere(t *testing.T) {
 	}
 }
 
-// The writer dies, the power stays on; the next writer begins to clean up, and then the power goes as well.
+// The writer dies while the power stays on. The next writer begins to clean up, and then the power fails as well.
 func TestCutAfterTheWriterDied(t *testing.T) {
 	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {
@@ -161,8 +161,8 @@ func TestCutAfterTheWriterDied(t *testing.T) {
 	}
 }
 
-// A failing operation ends the change with its reason and leaves everything as it was, or the change is done in spite
-// of it.
+// If an operation fails, the change ends with that reason and leaves everything as it was, or it completes
+// nevertheless.
 func TestFailureEverywhere(t *testing.T) {
 	for cause, reason := range map[error]refusal.Reason{syscall.ENOSPC: refusal.NoSpace, syscall.EIO: refusal.IO} {
 		for _, c := range changes(t) {
@@ -188,8 +188,8 @@ func TestFailureEverywhere(t *testing.T) {
 	}
 }
 
-// After a failure the power goes too, while the change is being undone or later: whatever was undone and whatever not,
-// the promise holds.
+// After a failure the power fails too, during the clean-up or later. The promise holds, however much has been cleaned
+// up.
 func TestCutAfterAFailure(t *testing.T) {
 	for _, c := range changes(t) {
 		t.Run(c.name, func(t *testing.T) {

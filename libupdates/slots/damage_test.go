@@ -11,8 +11,8 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// Whatever becomes of whatever a slot consists of is damage of that slot alone: it is found, the other slot holds its
-// set, the store opens again, and the same set staged again mends the slot.
+// Any damage to any part of a slot affects only that slot: it is found, the other slot holds its set, the store opens
+// again, and staging the same set repairs the slot.
 func TestEveryDamageOnTheRealDisk(t *testing.T) {
 	for _, at := range []string{
 		"a", "a/.", "a/system.nxsindex", "a/system.sig.ed25519", "a/alpha.app.nxb", "a/alpha.app.nxb/manifest.nxb",
@@ -55,7 +55,7 @@ func TestEveryDamageOnTheRealDisk(t *testing.T) {
 	}
 }
 
-// The folder of the sets is made anew, and what is in its place is not followed.
+// If sets/ is replaced by something else, the store creates it again and follows no link.
 func TestEveryDamageOfTheSetsFolder(t *testing.T) {
 	for _, damage := range updatestest.Damages() {
 		root, err := os.OpenRoot(updatestest.TempDir(t))
@@ -78,7 +78,7 @@ func TestEveryDamageOfTheSetsFolder(t *testing.T) {
 	}
 }
 
-// place is the path of what a name stands for: of a slot its link, of a slot's "." the folder of its set.
+// place returns the path for a name: for a slot, its link; for a slot's ".", the folder of its set.
 func place(root *os.Root, name string) string {
 	if dir, err := filepath.EvalSymlinks(filepath.Join(root.Name(), filepath.Dir(name))); err == nil &&
 		filepath.Base(name) != "." {

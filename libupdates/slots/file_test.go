@@ -26,7 +26,7 @@ func bigArchive(t testing.TB) []byte {
 		updatestest.Bundle("b", "2.0.0", nil, bytes.Repeat([]byte("b"), 2<<20), key))
 }
 
-// A meddler is a file that somebody changes while it is read: after that many bytes of payloads were read.
+// A meddler is a file that is changed after a number of payload bytes have been read.
 type meddler struct {
 	*os.File
 	after int64
@@ -49,8 +49,8 @@ func (m *meddler) ReadAt(p []byte, off int64) (int, error) {
 	return m.File.ReadAt(p, off)
 }
 
-// A file that is changed, shortened, made longer or replaced while it is staged: it is refused, or what is staged is
-// what was signed. Nothing is left of what was refused.
+// A file is changed, truncated, extended or replaced while it is staged. Either it is refused, and nothing of it is
+// left, or what was staged is what was signed.
 func TestFileChangesWhileItIsStaged(t *testing.T) {
 	raw := bigArchive(t)
 	last := int64(len(raw) - 4096)
@@ -114,7 +114,7 @@ func TestFileChangesWhileItIsStaged(t *testing.T) {
 	}
 }
 
-// Every byte of a file is read once: there is no second look that could see another one.
+// Every byte of a file is read once: no second read could see other bytes.
 func TestFileIsReadOnce(t *testing.T) {
 	raw := bigArchive(t)
 	seen := make([]bool, len(raw)+1)
@@ -144,8 +144,7 @@ type readerAt func(p []byte, off int64) (int, error)
 
 func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r(p, off) }
 
-// A file that cannot be read somewhere gives the reason of the disk, and one whose stage is ended that of the end.
-// Nothing is left of either.
+// A read error gives the disk's reason, and an ended stage gives that of its end. In both cases nothing is left.
 func TestFileThatFails(t *testing.T) {
 	raw := bigArchive(t)
 	broken := errors.New("input/output error")

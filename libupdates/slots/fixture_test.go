@@ -17,8 +17,7 @@ import (
 
 const service = "nexus.ability.Service"
 
-// archive makes a set of two bundles: the payload of the first differs from version to version, that of the second
-// never.
+// archive returns a set of two bundles: the payload of the first depends on the version, that of the second does not.
 func archive(t testing.TB, version string) []byte {
 	key := updatestest.Key(1)
 	return updatestest.Archive(t, key, version,
@@ -30,7 +29,7 @@ const data = "data of all versions"
 
 func payload(version string) []byte { return []byte("program of version " + version) }
 
-// verify accepts what key 1 signed.
+// verify accepts signatures of key 1.
 func verify(message, signature []byte) (trust.PublicKey, error) {
 	key := updatestest.Key(1).Public()
 	if !ed25519.Verify(key[:], message, signature) {
@@ -43,13 +42,13 @@ func reader(raw []byte) *nxs.Reader {
 	return nxs.NewReader(bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify)
 }
 
-// stageFile stages what lies in a file.
+// stageFile stages an archive from a file.
 func stageFile(s *slots.Store, slot bootctl.Slot, raw []byte) (slots.Content, error) {
 	return s.StageFile(context.Background(), slot, bytes.NewReader(raw), int64(len(raw)), nxs.DefaultLimits(), verify,
 		slots.StageOptions{})
 }
 
-// stage stages without any option.
+// stage stages without options.
 func stage(s *slots.Store, slot bootctl.Slot, raw []byte) (slots.Content, error) {
 	return s.Stage(context.Background(), slot, reader(raw), slots.StageOptions{})
 }
@@ -72,7 +71,7 @@ func mustStage(t testing.TB, s *slots.Store, slot bootctl.Slot, raw []byte) slot
 	return content
 }
 
-// wantSlot checks that the slot verifies and holds the set of that version; the empty version stands for an empty slot.
+// wantSlot checks that the slot verifies and holds the set of that version; the empty version means an empty slot.
 func wantSlot(t testing.TB, s *slots.Store, slot bootctl.Slot, version string) {
 	t.Helper()
 	if got := verified(t, s, slot); got != version {
@@ -99,7 +98,7 @@ func wantReason(t testing.TB, err error, want refusal.Reason) {
 	}
 }
 
-// held is the set that a slot leads to.
+// held returns the set that a slot leads to.
 func held(s *slots.Store, slot bootctl.Slot) nxs.Digest {
 	content, _ := s.Content(slot) // has the digest also where the set is damaged
 	return content.Digest

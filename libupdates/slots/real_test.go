@@ -12,7 +12,7 @@ import (
 	"nexus/libupdates/slots"
 )
 
-// The same on a real disk: stage, refuse, replace, empty, open again.
+// The main operations on a real disk: stage, refuse, replace, empty, open again.
 func TestOnTheRealDisk(t *testing.T) {
 	root, err := os.OpenRoot(t.TempDir())
 	if err != nil {
@@ -61,7 +61,7 @@ func TestOnTheRealDisk(t *testing.T) {
 	}
 }
 
-// tree lists everything below the root with its bytes or its target.
+// tree lists everything below the root, with its bytes or its target.
 func tree(t *testing.T, root *os.Root) []string {
 	t.Helper()
 	var lines []string

@@ -20,7 +20,7 @@ import (
 
 const shared = "beta.nxb/payload.elf" // the payload that all versions have
 
-// ways are the ways in which a set comes.
+// ways are the ways to receive a set.
 var ways = []struct {
 	name  string
 	stage func(*slots.Store, bootctl.Slot, []byte) (slots.Content, error)
@@ -29,8 +29,8 @@ var ways = []struct {
 	{"file", stageFile},
 }
 
-// A payload that a slot holds is not written again: it gets a second name, whose directory is durable before the set
-// has its name.
+// A payload that is in a slot already is not written again: it gets a second name, whose directory is durable before
+// the set gets its name.
 func TestPayloadIsUsedAgain(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestPayloadIsUsedAgain(t *testing.T) {
 	}
 }
 
-// Removing one of two sets that share a payload leaves the other one whole, whichever came first.
+// Removing one of two sets that share a payload leaves the other intact, whichever was first.
 func TestSharedPayloadOutlivesEitherSet(t *testing.T) {
 	for _, emptied := range []bootctl.Slot{bootctl.A, bootctl.B} {
 		d := durabletest.New()
@@ -87,7 +87,7 @@ func other(slot bootctl.Slot) bootctl.Slot {
 	return bootctl.A
 }
 
-// What is used again is counted: the bytes of payloads that are not written.
+// Reused bytes are counted: those of payloads that are not written.
 func TestReusedBytesAreTold(t *testing.T) {
 	for _, way := range ways {
 		s := open(t, durabletest.New())
@@ -110,7 +110,7 @@ func TestReusedBytesAreTold(t *testing.T) {
 	}
 }
 
-// A payload that is damaged where it is comes with the archive, and the damage stays where it was.
+// A payload that is damaged on disk is received with the archive, and the damaged file is not touched.
 func TestDamagedPayloadIsNotUsedAgain(t *testing.T) {
 	for name, change := range map[string]func([]byte) []byte{"changed": flip, "cut": cut, "grown": grow} {
 		for _, way := range ways {
@@ -131,7 +131,7 @@ func TestDamagedPayloadIsNotUsedAgain(t *testing.T) {
 	}
 }
 
-// One damaged payload does not keep others from being used again.
+// One damaged payload does not keep others from being reused.
 func TestOnlyWhatIsDamagedIsWrittenAgain(t *testing.T) {
 	key := updatestest.Key(1)
 	set := func(version string) []byte {
@@ -164,7 +164,7 @@ func TestOnlyWhatIsDamagedIsWrittenAgain(t *testing.T) {
 	}
 }
 
-// That the device has the payload is no reason to believe what the sender says: its bytes are verified all the same.
+// Even if the device has the payload, the bytes of the archive are verified.
 func TestReusedPayloadIsVerifiedInTheArchive(t *testing.T) {
 	raw := archive(t, "1.1.0")
 	wrong := bytes.Replace(raw, []byte(data), []byte(strings.ToUpper(data)), 1)
@@ -183,7 +183,7 @@ func TestReusedPayloadIsVerifiedInTheArchive(t *testing.T) {
 	}
 }
 
-// An index that signs the digest of what is here with another size gets nothing of it.
+// An index that signs the digest of a payload on disk, but another size, cannot reuse it.
 func TestReuseGoesByTheSizeToo(t *testing.T) {
 	key := updatestest.Key(1)
 	longer := updatestest.Bundle("beta", "1.0.0", nil, []byte(data+" and more"), key)
@@ -209,7 +209,7 @@ func TestReuseGoesByTheSizeToo(t *testing.T) {
 	}
 }
 
-// On a real disk it is one file with two names, and whoever mends one mends both.
+// On a real disk it is one file with two names, and replacing it repairs both sets.
 func TestSharedOnTheRealDisk(t *testing.T) {
 	root, err := os.OpenRoot(t.TempDir())
 	if err != nil {
@@ -244,8 +244,8 @@ func TestSharedOnTheRealDisk(t *testing.T) {
 	}
 }
 
-// Mending one of two sets mends what is damaged in the other too, also where there it is missing with its folder, or is
-// no second name.
+// Repairing one of two sets also repairs the other, even if the other's file is missing with its folder, or is not a
+// second name.
 func TestMendingMendsBoth(t *testing.T) {
 	for name, harm := range map[string]func(*testing.T, *durabletest.Disk){
 		"changed": func(t *testing.T, d *durabletest.Disk) { damage(t, d, shared, flip) },
@@ -293,8 +293,8 @@ func TestMendingMendsBoth(t *testing.T) {
 	}
 }
 
-// While a payload of two sets is mended, each name leads to the damaged file or the right one, wherever the power goes;
-// and once the stage is done both sets are whole. A failing step in place of the cut does no more harm.
+// While a payload of two sets is repaired, each name leads to the damaged file or the right one, whenever the power
+// fails; once the stage is complete, both sets are intact. A failing step instead of the cut does no more harm.
 func TestCutWhileMendingBoth(t *testing.T) {
 	clean := diskHolding(t, "1.1.0")
 	damage(t, clean, shared, flip)

@@ -70,14 +70,14 @@ func TestOpenSet(t *testing.T) {
 		wantReason(t, set.CheckPayload(name), refusal.UnknownBundle)
 	}
 
-	// While the other slot keeps the set, a reader of this one does not notice that the slot moved on.
+	// As long as the other slot has the set, a reader of this slot does not notice that the slot has changed.
 	mustStage(t, s, bootctl.B, archive(t, "1.0.0"))
 	mustStage(t, s, bootctl.A, archive(t, "2.0.0"))
 	if got := payloadOf("alpha.app"); got != string(payload("1.0.0")) {
 		t.Errorf("after the slot moved on: got payload %q", got)
 	}
 
-	// Once it is gone, its files are gone: they are never those of another set.
+	// Once the set is gone, so are its files; they are never those of another set.
 	held, err := set.OpenPayload("alpha.app")
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func TestStage(t *testing.T) {
 	wantSets(t, d, 1)
 }
 
-// wantSets checks how many sets are on the disk.
+// wantSets checks the number of sets on the disk.
 func wantSets(t *testing.T, d *durabletest.Disk, want int) {
 	t.Helper()
 	names, err := d.ReadDir("sets")
@@ -71,7 +71,7 @@ func TestSetInBothSlotsIsStoredOnce(t *testing.T) {
 		}
 	}
 
-	// What one slot lets go, the other one keeps.
+	// A set stays as long as one of the slots holds it.
 	mustStage(t, s, bootctl.B, archive(t, "1.1.0"))
 	wantSlot(t, s, bootctl.A, "1.0.0")
 	mustStage(t, s, bootctl.B, archive(t, "1.0.0"))
@@ -81,8 +81,8 @@ func TestSetInBothSlotsIsStoredOnce(t *testing.T) {
 	wantSlot(t, s, bootctl.B, "1.0.0")
 }
 
-// Every payload's space is reserved before the first payload byte is written, and nothing has a name before its bytes
-// are durable.
+// Space for every payload is reserved before the first payload byte is written, and nothing gets its name before its
+// bytes are durable.
 func TestOrderOfSteps(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)
@@ -181,7 +181,7 @@ func wantSame(t *testing.T, d *durabletest.Disk, before []string) {
 	}
 }
 
-// However early the archive ends, nothing of it stays.
+// If the archive ends early, at any byte, nothing of it is left.
 func TestTruncatedArchiveChangesNothing(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)
@@ -197,7 +197,7 @@ func TestTruncatedArchiveChangesNothing(t *testing.T) {
 	}
 }
 
-// An archive that breaks off because its sender failed gives the sender's reason.
+// An archive that is cut off because its sender failed gives the sender's reason.
 func TestSendersErrorIsKept(t *testing.T) {
 	raw, gone := archive(t, "1.1.0"), refusal.New(refusal.Disconnected, "the sender went away")
 	d := durabletest.New()
@@ -265,8 +265,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// A set whose payloads fill whole pieces, or are all empty, is received like any other: every piece of memory comes
-// back.
+// Sets whose payloads fill whole pieces, or are all empty, are received like others: every piece of memory is returned.
 func TestPayloadsOfWholePieces(t *testing.T) {
 	key := updatestest.Key(1)
 	for _, size := range []int{0, 1, 4096, 1 << 20} {
@@ -285,7 +284,7 @@ func TestPayloadsOfWholePieces(t *testing.T) {
 	}
 }
 
-// A stream that trickles is received like any other.
+// A stream that arrives in small pieces is received like any other.
 func TestTricklingStream(t *testing.T) {
 	raw := archive(t, "1.1.0")
 	d := durabletest.New()
@@ -298,8 +297,8 @@ func TestTricklingStream(t *testing.T) {
 	wantSlot(t, s, bootctl.B, "1.1.0")
 }
 
-// A bundle that the owner does not admit ends the stage, at its manifest, whether the set is new, comes as a file, or
-// is here already.
+// A bundle that the owner does not admit ends the stage at its manifest, whether the set is new, comes as a file, or is
+// on disk already.
 func TestABundleThatIsNotAdmitted(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)

@@ -15,7 +15,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// damages are what a disk or an intruder may do to a file of the set in slot a, and why Verify then refuses it.
+// damages are what a disk or an intruder may do to a file of the set in slot a, with the reason of Verify.
 var damages = []struct {
 	name   string
 	file   string
@@ -83,7 +83,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 	})
 }
 
-// Nothing of the stored index is interpreted before its signature has passed.
+// Nothing of the stored index is interpreted before its signature has been verified.
 func TestVerifyAsksForTheSignatureFirst(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)
@@ -106,7 +106,7 @@ func TestVerifyAsksForTheSignatureFirst(t *testing.T) {
 	}
 }
 
-// Staging a set that is damaged on the disk mends it, in the slot that holds it too.
+// Staging a set that is damaged on disk repairs it, also for the other slot that holds it.
 func TestStageMendsADamagedSet(t *testing.T) {
 	for _, c := range damages {
 		t.Run(c.name, func(t *testing.T) {
@@ -121,8 +121,8 @@ func TestStageMendsADamagedSet(t *testing.T) {
 	}
 }
 
-// While a set is mended each of its files is the damaged or the right one; a cut leaves slot b empty or holding the
-// whole set, and once slot b holds it, slot a is whole too.
+// While a set is repaired, each of its files is the damaged or the right one. A cut leaves slot b empty or holding the
+// complete set, and once slot b holds it, slot a is intact too.
 func TestCutWhileMending(t *testing.T) {
 	for _, file := range []string{"alpha.app.nxb/payload.elf", "system.nxsindex"} {
 		t.Run(file, func(t *testing.T) {
@@ -157,8 +157,8 @@ func wantMended(t *testing.T, d *durabletest.Disk, done bool) {
 	}
 }
 
-// What is in place of a slot's link and leads to no set is damage of that slot alone: the store opens, and a stage into
-// the slot mends it.
+// If something else is in place of a slot's link, only that slot is damaged: the store opens, and staging into the slot
+// repairs it.
 func TestLinkToNoSet(t *testing.T) {
 	for _, target := range []string{"elsewhere", "sets/x", "sets/.stage", "sets", "sets/" + strings.Repeat("A", 64),
 		"sets/" + strings.Repeat("a", 64) + "/x"} {
@@ -186,7 +186,7 @@ func TestLinkToNoSet(t *testing.T) {
 	wantReason(t, err, refusal.MissingEntry)
 }
 
-// A slot holds the set that its owner says, or it is damaged.
+// A slot holds the expected set, or it is damaged.
 func TestVerifyWantsTheVerySet(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)
@@ -202,7 +202,7 @@ func TestVerifyWantsTheVerySet(t *testing.T) {
 	wantReason(t, s.Verify(bootctl.B, second, verify), "")
 }
 
-// Only what is wrong with the slot itself is its damage.
+// Only faults of the slot itself count as its damage.
 func TestFaults(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)

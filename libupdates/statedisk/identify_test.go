@@ -18,7 +18,7 @@ func prepared(t *testing.T, size int64) *testDisk {
 	return d
 }
 
-// sign gives the superblock at an offset a checksum that matches.
+// sign corrects the checksum of the superblock at an offset.
 func (d *testDisk) sign(offset int64) {
 	super := d.durable[offset : offset+superSize]
 	binary.LittleEndian.PutUint32(super[offsetChecksum:],
@@ -84,7 +84,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// A disk that cannot be read is not taken for a new one.
+// An unreadable disk does not count as new.
 func TestIdentifyAnUnreadableDisk(t *testing.T) {
 	d := blank(MinSize)
 	if _, err := Identify(d, 2*MinSize); err == nil {
@@ -92,7 +92,8 @@ func TestIdentifyAnUnreadableDisk(t *testing.T) {
 	}
 }
 
-// FuzzIdentify puts any bytes anywhere: no panic, and a disk that is taken for new loses nothing when it is made ours.
+// FuzzIdentify puts any bytes anywhere: there is no panic, and a disk that counts as new loses nothing when it is
+// prepared.
 func FuzzIdentify(f *testing.F) {
 	f.Add([]byte("nexus-state"), int64(superOffset+offsetLabel))
 	f.Add([]byte{0x53, 0xef}, int64(superOffset+offsetMagic))

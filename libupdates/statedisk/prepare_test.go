@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// seed decides which sectors of a cache survive a cut.
+// The seed decides which sectors of a cache survive a cut.
 const seed = 7
 
-// survivals are the selections of a cache's sectors that are tried: none, all, and where those are not everything each
-// half and some at random.
+// survivals returns the selections of cached sectors to try: none, all, and, if there are more, each half and some at
+// random.
 func survivals(cached int) []func(int) bool {
 	keep := []func(int) bool{func(int) bool { return false }, func(int) bool { return true }}
 	if cached < 2 {
@@ -26,8 +26,8 @@ func survivals(cached int) []func(int) bool {
 	return keep
 }
 
-// Cut after any operation, whatever of the disk's cache survives: the disk is new or ours, and preparing it again makes
-// it the template.
+// After a cut at any operation, whatever part of the disk's cache survives, the disk is new or ours, and preparing it
+// again makes it the template.
 func TestPrepareSurvivesEveryCut(t *testing.T) {
 	want := prepared(t, MinSize)
 	outcomes := 0
@@ -50,7 +50,7 @@ func TestPrepareSurvivesEveryCut(t *testing.T) {
 	t.Logf("%d disks after a cut", outcomes)
 }
 
-// To what is ours or anybody's not one byte is written.
+// Nothing is written to a disk that is ours or foreign.
 func TestPrepareLeavesOthersAlone(t *testing.T) {
 	for name, d := range map[string]*testDisk{"ours": prepared(t, MinSize),
 		"a stranger's": holding(MinSize, 0, "\xeb\x3c\x90MSDOS5.0")} {

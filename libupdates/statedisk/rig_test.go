@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// errCut is what every operation behind a cut returns.
+// errCut is the error of every operation after the cut.
 var errCut = errors.New("the power is off")
 
-// A testDisk is one with a write-back cache: what was written since the last sync may be lost, each sector by itself.
+// A testDisk has a write-back cache: what was written since the last sync may be lost, each sector independently.
 type testDisk struct {
 	durable []byte
 	cache   map[int64][]byte // sectors that were written since, by their offset
@@ -21,7 +21,7 @@ func blank(size int64) *testDisk {
 	return &testDisk{durable: make([]byte, size), cache: map[int64][]byte{}, left: -1}
 }
 
-// holding is a blank disk with some bytes on it.
+// holding returns a blank disk with some bytes on it.
 func holding(size, offset int64, text string) *testDisk {
 	d := blank(size)
 	copy(d.durable[offset:], text)
@@ -47,7 +47,7 @@ func (d *testDisk) ReadAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// WriteAt takes whole sectors.
+// WriteAt accepts only whole sectors.
 func (d *testDisk) WriteAt(p []byte, offset int64) (int, error) {
 	if err := d.step(); err != nil {
 		return 0, err
@@ -68,8 +68,8 @@ func (d *testDisk) Sync() error {
 
 func (d *testDisk) leaving(n int) *testDisk { d.left = n; return d }
 
-// after is the disk after a cut that only those sectors of the cache survived that are kept, by their number in the
-// order of offsets.
+// after returns the disk after a cut that only the kept sectors of the cache survive; they are numbered in the order of
+// their offsets.
 func (d *testDisk) after(keep func(i int) bool) *testDisk {
 	next := &testDisk{durable: bytes.Clone(d.durable), cache: map[int64][]byte{}, left: -1}
 	for i, at := range slices.Sorted(maps.Keys(d.cache)) {

@@ -15,12 +15,12 @@ import (
 
 var update = flag.Bool("update", false, "write the template, where it is missing")
 
-// templateSum is the SHA-256 of the uncompressed template. Disks out there have begun with it.
+// templateSum is the SHA-256 of the uncompressed template. Disks in use were made from it.
 const templateSum = "01db3128d68245aa00c21b80c1d8de6245e17d3fc828223a45b924daa7b33b65"
 
-// makeTemplate has mke2fs make the template: blocks of 4 KiB, 8,192 inodes in each 128 MiB, a journal of 4 MiB, 5 % for
-// root (PID 1 starts also on a disk that is full), checksums over all metadata, read-only once damage is met, room for
-// the kernel to let it grow to 256 GiB. Ids and times are fixed.
+// makeTemplate makes the template with mke2fs: blocks of 4 KiB, 8,192 inodes per 128 MiB, a journal of 4 MiB, 5 %
+// reserved for root (PID 1 starts even on a full disk), checksums for all metadata, read-only after damage is found,
+// room for the kernel to grow it to 256 GiB. Ids and times are fixed.
 func makeTemplate(t *testing.T) []byte {
 	t.Helper()
 	mke2fs, err := exec.LookPath("mke2fs")
@@ -53,8 +53,8 @@ func makeTemplate(t *testing.T) []byte {
 	return raw
 }
 
-// The template is what mke2fs makes with these options, and it never changes. Another version of mke2fs may make
-// another one.
+// The template is the output of mke2fs with these options, and never changes. Other versions of mke2fs may give another
+// one.
 func TestTemplate(t *testing.T) {
 	if len(template) == 0 && *update {
 		var packed bytes.Buffer

@@ -10,7 +10,7 @@ import (
 	"nexus/libupdates/statefs"
 )
 
-// Cut after every operation of a first start: the folder is empty or ours, and serves.
+// A cut after any operation of a first start leaves an empty folder or ours, and it can be used.
 func TestCutWhileMakingAFolder(t *testing.T) {
 	for n, opened := 0, false; !opened; n++ {
 		for _, outcome := range durabletest.Outcomes() {
@@ -27,7 +27,7 @@ func TestCutWhileMakingAFolder(t *testing.T) {
 	}
 }
 
-// A change of the key `key`, which holds `old`, beside others that it must not touch.
+// A change of the key `key`, which holds `old`, next to other keys that it must not touch.
 type change struct {
 	name string
 	do   func(*statefs.Prefix) error
@@ -97,8 +97,8 @@ func (c change) holds(fs durable.FS, done bool) error {
 	return nil
 }
 
-// Each step of the boot record, cut everywhere: the old record or the new one; and after it was reported stored, with
-// either copy damaged on top of that, the new one.
+// A cut at any step of storing the boot record leaves the old record or the new one. Once it was reported stored, it is
+// the new one, even with either copy damaged.
 func TestCutTheRecordEverywhere(t *testing.T) {
 	base := durabletest.New()
 	if err := cellOn(t, base).StoreTwice([]byte("old")); err != nil {

@@ -13,7 +13,7 @@ import (
 	"nexus/libupdates/statefs"
 )
 
-// populated returns a disk with a value in each prefix, and nothing in doubt.
+// populated returns a disk with a value in each prefix, all durable.
 func populated(t *testing.T) *durabletest.Disk {
 	t.Helper()
 	d := durabletest.New()
@@ -24,7 +24,7 @@ func populated(t *testing.T) *durabletest.Disk {
 	return d.Clone()
 }
 
-// Whichever bit of whichever file flips: the key it belongs to is damaged, says so, and no other is touched.
+// If any bit of any file flips, the key of that file is reported as damaged, and no other key is affected.
 func TestEveryFlippedBitIsNoticed(t *testing.T) {
 	clean := populated(t)
 	for name := range statefs.Quotas() {
@@ -133,7 +133,7 @@ func TestANewerLayoutIsLeftAlone(t *testing.T) {
 	wantSame(t, d, before)
 }
 
-// Where the mark is damaged or gone, one intact value proves that the folder is ours.
+// If the mark is damaged or missing, one intact value proves that the folder is ours.
 func TestALostMarkIsMended(t *testing.T) {
 	for name, lose := range map[string]func(*durabletest.Disk) error{
 		"gone":    func(d *durabletest.Disk) error { return d.Remove("statefs") },
@@ -181,7 +181,7 @@ func TestLeftoversGoAndStrangersStay(t *testing.T) {
 
 var update = flag.Bool("update", false, "write golden files that are missing")
 
-// TestGolden holds the files of version 1 against what was written when the format was made.
+// TestGolden compares the files of version 1 with those written when the format was introduced.
 func TestGolden(t *testing.T) {
 	d := durabletest.New()
 	put(t, open(t, d).Prefix("boot"), "record.0", "a value")
@@ -203,7 +203,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// FuzzAnyFile puts any bytes where a value should be: a value comes out only if it went in.
+// FuzzAnyFile puts any bytes in place of a value: only what was stored is returned.
 func FuzzAnyFile(f *testing.F) {
 	f.Add(statefs.EncodeValue("boot/key", []byte("value")))
 	f.Add([]byte("nxstate1"))

@@ -1,4 +1,4 @@
 package statefs
 
-// EncodeValue is what a file holds for a value of that full name.
+// EncodeValue returns the content of a file for a value with that full name.
 func EncodeValue(name string, value []byte) []byte { return encodeValue(name, value) }

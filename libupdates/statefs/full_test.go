@@ -11,7 +11,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A fullDisk has no space for anything new, as long as what it holds is over its capacity.
+// A fullDisk has no space for anything new as long as its content exceeds its capacity.
 type fullDisk struct {
 	*durabletest.Disk
 	spare map[string]int64 // space taken, by file
@@ -69,8 +69,8 @@ func (f *fullFile) Allocate(size int64) error {
 	return f.File.Allocate(size)
 }
 
-// On a disk that others have filled the boot record can still be written, over and over; others are refused, and keep
-// what they had.
+// On a disk that others have filled, the boot record can still be written, any number of times; other values are
+// refused and keep their old content.
 func TestAFullDisk(t *testing.T) {
 	d := &fullDisk{durabletest.New(), map[string]int64{}, 1 << 20}
 	s := open(t, d)

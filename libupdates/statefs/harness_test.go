@@ -43,7 +43,7 @@ func wantRefusal(t *testing.T, err error, want refusal.Reason) {
 	}
 }
 
-// wantSame fails unless the disk is as it was.
+// wantSame fails unless the disk is unchanged.
 func wantSame(t *testing.T, d *durabletest.Disk, before []string) {
 	t.Helper()
 	if after := d.Snapshot(); !slices.Equal(before, after) {
@@ -51,7 +51,7 @@ func wantSame(t *testing.T, d *durabletest.Disk, before []string) {
 	}
 }
 
-// file makes a file on the disk as a stranger would.
+// file creates a foreign file on the disk.
 func file(t *testing.T, d durable.FS, name string, data []byte) {
 	t.Helper()
 	if err := durable.WriteFile(d, name, data); err != nil {

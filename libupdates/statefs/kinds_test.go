@@ -15,7 +15,7 @@ import (
 	"nexus/libupdates/statefs"
 )
 
-// intruders are things that may be where a file or a folder of the state should be. They take the name.
+// intruders are things that may be in place of a file or folder of the state.
 func intruders() map[string]func(path string) error {
 	return map[string]func(string) error{
 		"file":    func(p string) error { return os.WriteFile(p, []byte("x"), 0o600) },
@@ -47,8 +47,8 @@ func populatedDir(t *testing.T) (string, durable.FS) {
 	return root.Name(), fsys
 }
 
-// Whatever has the name of a prefix: the folder is taken up, what was there is kept and said, and the other prefixes
-// know what they knew.
+// If anything else has the name of a prefix, the folder can still be opened, what was there is set aside with a note,
+// and the other prefixes are unchanged.
 func TestAPrefixIsSetAside(t *testing.T) {
 	for kind, place := range intruders() {
 		for _, prefix := range []string{statefs.Boot, "apps"} {
@@ -78,8 +78,8 @@ func TestAPrefixIsSetAside(t *testing.T) {
 	}
 }
 
-// What has the name of a value, and is none, is a damaged value, and the next put sets it aside. It is never waited
-// for, nor read through a link.
+// Anything else with the name of a value is a damaged value, and the next put sets it aside. It never blocks, and no
+// link is followed.
 func TestAValueIsSetAside(t *testing.T) {
 	for kind, place := range intruders() {
 		t.Run(kind, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestAValueIsSetAside(t *testing.T) {
 	}
 }
 
-// A link to the very value is no value either: what is opened is what is there.
+// Even a link to the value itself is not a value.
 func TestAValueIsNotReadThroughALink(t *testing.T) {
 	dir, fsys := populatedDir(t)
 	must(t, os.Rename(dir+"/boot/key.value", dir+"/boot/other"))
@@ -124,7 +124,7 @@ func TestTheLayoutsOwnFilesAreSetAside(t *testing.T) {
 	}
 }
 
-// What goes wrong under a running system is mended by the next put.
+// Damage under a running system is repaired by the next put.
 func TestAPrefixIsLostWhileItIsUsed(t *testing.T) {
 	for kind, place := range intruders() {
 		if kind == "folder" || kind == "mode 0" {
@@ -150,7 +150,7 @@ func TestAPrefixIsLostWhileItIsUsed(t *testing.T) {
 	wantValue(t, open(t, fsys).Prefix(statefs.Boot), "key", "new")
 }
 
-// Nothing outside changes, whatever leads there.
+// Nothing outside changes, wherever a link leads.
 func TestNothingOutsideIsTouched(t *testing.T) {
 	outside := t.TempDir()
 	must(t, os.WriteFile(outside+"/key.value", statefs.EncodeValue("boot/key", []byte("outside")), 0o640))

@@ -60,7 +60,7 @@ func TestPrefixesKnowNothingOfEachOther(t *testing.T) {
 	if s.Prefix("other") != nil {
 		t.Fatal("there is a prefix without a quota")
 	}
-	// A value that was carried into another prefix, or to another key, is no value there.
+	// A value that was moved to another prefix, or to another key, is not a value there.
 	file(t, d, "apps/key.value", read(t, d, "boot/key.value"))
 	file(t, d, "apps/copy.value", read(t, d, "apps/key.value"))
 	s = open(t, d)
@@ -100,7 +100,7 @@ func TestQuotaOfKeys(t *testing.T) {
 	put(t, boot, "one-more", "")
 }
 
-// The account is the same after the next start, and after every kind of change.
+// The used size is the same after the next start, and after every kind of change.
 func TestQuotaIsExact(t *testing.T) {
 	d := durabletest.New()
 	boot := open(t, d).Prefix("boot")

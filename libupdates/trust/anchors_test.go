@@ -30,7 +30,7 @@ func wantReason(t *testing.T, err error, want refusal.Reason) {
 	}
 }
 
-// The message of the tables below bears the public keys of 2 and 4 at aligned places, as an index bears its
+// The message of the tables below contains the public keys of 2 and 4 at aligned offsets, as an index contains its
 // publisher's.
 func messageOf() []byte {
 	two, four := key(2).Public(), key(4).Public()
@@ -87,8 +87,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// nonCanonical adds the order of the group to S, which gives a second signature where S is not checked (RFC 8032,
-// 5.1.7).
+// nonCanonical adds the order of the group to S, which gives a second signature if S is not checked (RFC 8032, 5.1.7).
 func nonCanonical(signature []byte) []byte {
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989",
 		10)
@@ -99,8 +98,8 @@ func nonCanonical(signature []byte) []byte {
 	return slices.Concat(signature[:32], sum)
 }
 
-// Only where a key stands changes the words of a refusal, never the refusal: far away or unaligned, it is not looked
-// for.
+// The place of a key in the message affects only the reason, never whether the message is refused. Far away or
+// unaligned, the key is not found.
 func TestVerifyLooksForStrangersNearTheStartOnly(t *testing.T) {
 	stranger := key(9)
 	public := stranger.Public()

@@ -20,7 +20,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// made are the key files that other programs have made.
+// made are key files that were made by other programs.
 func made(t testing.TB) []string {
 	t.Helper()
 	names, err := filepath.Glob("testdata/keys/*.*")
@@ -39,7 +39,7 @@ func read(t *testing.T, name string) []byte {
 	return raw
 }
 
-// unasked is a passphrase nobody should ask for.
+// unasked is a Passphrase that must not be called.
 func unasked(t *testing.T) trust.Passphrase {
 	return func() ([]byte, error) {
 		t.Error("a passphrase is asked for")
@@ -77,7 +77,7 @@ func TestKeysOfOpenSSL(t *testing.T) {
 	}
 }
 
-// A PKCS#8 of version 2 has its public half beside the private one (RFC 5958), and is read like any other.
+// A PKCS#8 key of version 2 also has the public half (RFC 5958), and is accepted like any other.
 func TestPKCS8OfVersion2(t *testing.T) {
 	der := must(hex.DecodeString("3053020101300506032b657004220420" + seedText(1) + "a123032100" +
 		key(1).Public().String()))
@@ -118,7 +118,7 @@ func TestKeysWithAPassphrase(t *testing.T) {
 	}
 }
 
-// What the messages tell people to do leads to a key that is read.
+// Following the advice in the messages gives a key that is accepted.
 func TestTheWaysOutOfUnreadableKeys(t *testing.T) {
 	for _, c := range []struct{ tool, name, how string }{
 		{"ssh-keygen", "ssh.aes256-gcm", "ssh-keygen -q -p -Z aes256-ctr -P open -N open -f $1 && mv $1 $2"},
@@ -169,7 +169,7 @@ func TestKeysOfOtherKinds(t *testing.T) {
 	}
 }
 
-// What stands beside a key would be left out in silence.
+// Text next to a key would be ignored silently, so it is refused.
 func TestAKeyStandsAlone(t *testing.T) {
 	private, public := read(t, "testdata/keys/openssl.pkcs8.pem"), read(t, "testdata/keys/openssl.spki.pem")
 	der := read(t, "testdata/keys/openssl.spki.der")
@@ -191,7 +191,7 @@ func TestAKeyStandsAlone(t *testing.T) {
 	}
 }
 
-// A private key in any form is never a public one, whatever the file's name and whatever was said of it, and no message
+// A private key in any form is never accepted as a public one, whatever the file's name or the claim, and no message
 // shows a part of it.
 func TestAPrivateKeyIsNeverTrusted(t *testing.T) {
 	secrets := map[string]string{"our own": trust.SeedText([32]byte(private(1).Seed())) + "\n"}
@@ -215,8 +215,7 @@ func TestAPrivateKeyIsNeverTrusted(t *testing.T) {
 	}
 }
 
-// Bare hex may be either half: it is taken for what it is said to be, by the name of a public file or by a word, and
-// else for nothing.
+// Bare hex may be either half. It is interpreted only as claimed, by a public file's name or a prefix.
 func TestBareHexSaysNothing(t *testing.T) {
 	public, seed := key(1).Public(), seedText(1)
 	for _, source := range []string{
@@ -243,7 +242,7 @@ func TestBareHexSaysNothing(t *testing.T) {
 	}
 }
 
-// A public key never signs by itself, whatever its file is called.
+// A public key alone never signs, whatever its file's name.
 func TestAPublicKeyNeverSigns(t *testing.T) {
 	t.Setenv("SSH_AUTH_SOCK", "")
 	public := key(1).Public()

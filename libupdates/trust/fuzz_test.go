@@ -14,7 +14,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// keySeeds are keys of every kind, and what is nearly one.
+// keySeeds returns keys of every kind, and texts that are almost keys.
 func keySeeds(f *testing.F) {
 	public, err := ssh.NewPublicKey(private(1).Public())
 	if err != nil {
@@ -49,8 +49,8 @@ func keySeeds(f *testing.F) {
 	}
 }
 
-// FuzzPublicKey: any text is refused as bad-key or is a key, which reads back from how it is printed and under which
-// not everybody signs.
+// FuzzPublicKey: any text is refused as bad-key, or is a key that parses back from its printed form and under which not
+// everyone can sign.
 func FuzzPublicKey(f *testing.F) {
 	keySeeds(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -68,7 +68,7 @@ func FuzzPublicKey(f *testing.F) {
 	})
 }
 
-// FuzzKeyFile: any file is refused as bad-key or is a key that signs.
+// FuzzKeyFile: any file is refused as bad-key, or is a key that signs.
 func FuzzKeyFile(f *testing.F) {
 	keySeeds(f)
 	f.Setenv("SSH_AUTH_SOCK", "")

@@ -17,7 +17,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// sshLine is the OpenSSH line of a public key.
+// sshLine returns the OpenSSH line of a public key.
 func sshLine(t *testing.T, public any) string {
 	t.Helper()
 	k, err := ssh.NewPublicKey(public)
@@ -76,7 +76,7 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 	}
 }
 
-// sk is the OpenSSH line of a security key around an Ed25519 key.
+// sk returns the OpenSSH line of a security key with an Ed25519 key.
 func sk(hexKey string) string {
 	const kind = "sk-ssh-ed25519@openssh.com"
 	raw := ssh.Marshal(struct {
@@ -85,7 +85,7 @@ func sk(hexKey string) string {
 	return kind + " " + base64.StdEncoding.EncodeToString(raw)
 }
 
-// Every refused key of small order is one under which a signature can be made without a secret.
+// Under every refused key of small order, a signature can be made without a secret.
 func TestKeysOfSmallOrderWouldTrustAnybody(t *testing.T) {
 	for _, text := range []string{
 		"0000000000000000000000000000000000000000000000000000000000000000",
@@ -110,7 +110,7 @@ func TestKeysOfSmallOrderWouldTrustAnybody(t *testing.T) {
 	}
 }
 
-// forged tries R = the neutral point and S = 0, which passes for about every eighth message at least.
+// forged tries R = the neutral point and S = 0, which is valid for at least about every eighth message.
 func forged(k trust.PublicKey) bool {
 	signature := make([]byte, 64)
 	signature[0] = 1
@@ -131,7 +131,7 @@ func must(b []byte, err error) []byte {
 
 func TestKeyID(t *testing.T) {
 	id := trust.PublicKey{}.ID()
-	// SHA-256 of 32 zero bytes begins so
+	// the SHA-256 of 32 zero bytes begins with this
 	if got := hex.EncodeToString(id[:]); got != "66687aadf862bd776c8fc18b8e9f8e20" {
 		t.Fatalf("got %s", got)
 	}

@@ -23,7 +23,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// private is the private key of the n-th test key.
+// private returns the private key of the n-th test key.
 func private(n byte) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, 32))
 }
@@ -102,7 +102,7 @@ func TestLoadSignerRefuses(t *testing.T) {
 	}
 }
 
-// serveAgent serves a real agent that holds these keys and points SSH_AUTH_SOCK at it.
+// serveAgent serves a real agent with these keys and sets SSH_AUTH_SOCK to its socket.
 func serveAgent(t *testing.T, keys ...agent.AddedKey) {
 	t.Helper()
 	ring := agent.NewKeyring()

@@ -17,7 +17,7 @@ func messageIn(r io.ReaderAt, size int) trust.Message { return io.NewSectionRead
 
 func messageFrom(b []byte) trust.Message { return messageIn(bytes.NewReader(b), len(b)) }
 
-// The vectors of RFC 8032, section 7.1, but for the one of 1023 bytes, whose size the random ones have.
+// The vectors of RFC 8032, section 7.1, except the one of 1023 bytes; the random messages include such sizes.
 func TestSignFromIsThatOfTheRFC(t *testing.T) {
 	for _, v := range []struct{ seed, public, message, signature string }{
 		{
@@ -60,8 +60,8 @@ func TestSignFromIsThatOfTheRFC(t *testing.T) {
 	}
 }
 
-// Whatever the key and the message, streamed signatures are those of the standard library, byte for byte, and so is
-// what is accepted.
+// For every key and message, streamed signatures are those of the standard library, byte for byte, and the same
+// signatures are accepted.
 func TestSignFromIsThatOfTheStandardLibrary(t *testing.T) {
 	draw := rand.NewChaCha8([32]byte{8, 0, 3, 2})
 	sizes := []int{0, 1, 63, 64, 127, 128, 1023, 256<<10 - 1, 256 << 10, 256<<10 + 1, 1 << 20}
@@ -89,7 +89,7 @@ func TestSignFromIsThatOfTheStandardLibrary(t *testing.T) {
 	}
 }
 
-// sameVerdict holds the streamed check against that of the standard library.
+// sameVerdict compares the streamed check with that of the standard library.
 func sameVerdict(t *testing.T, key trust.PublicKey, message, signature []byte) {
 	t.Helper()
 	got, err := key.SignedFrom(messageFrom(message), signature)
@@ -98,7 +98,7 @@ func sameVerdict(t *testing.T, key trust.PublicKey, message, signature []byte) {
 	}
 }
 
-// Keys and signatures at the edges of the format: what is not canonical, of small order, no point, or of another
+// Keys and signatures at the edges of the format: not canonical, of small order, not on the curve, or of another
 // length.
 func TestSignedFromAtTheEdges(t *testing.T) {
 	message := []byte("message")
@@ -124,7 +124,7 @@ func TestSignedFromAtTheEdges(t *testing.T) {
 	}
 }
 
-// A turncoat is a message that is another one when it is read again.
+// A turncoat is a message that differs when it is read again.
 type turncoat struct{ reads int }
 
 func (m *turncoat) ReadAt(p []byte, _ int64) (int, error) {

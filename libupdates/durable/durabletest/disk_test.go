@@ -11,8 +11,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// after makes a file whose first bytes and name are durable and whose last bytes and new name are not, and returns what
-// the disk shows.
+// after writes a file whose first bytes and name are durable and whose last bytes and new name are not, and returns
+// what the disk shows after a cut.
 func after(t *testing.T, name string) []string {
 	t.Helper()
 	d := durabletest.New()

@@ -22,7 +22,7 @@ func shown(d *durabletest.Disk, limit int) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// TestStatesOfAFile has a file that grew by four bytes since its Sync.
+// TestStatesOfAFile: a file that grew by four bytes since its Sync.
 func TestStatesOfAFile(t *testing.T) {
 	d := durabletest.New()
 	f, err := d.Create("f", 0o600)
@@ -39,7 +39,7 @@ func TestStatesOfAFile(t *testing.T) {
 	}
 }
 
-// TestStatesOfADirectory has a link made beside a name and then moved over it.
+// TestStatesOfADirectory: a link that was made next to a name and then renamed over it.
 func TestStatesOfADirectory(t *testing.T) {
 	d := durabletest.New()
 	if err := errors.Join(d.Symlink("old", "a"), d.SyncDir("."), d.Symlink("new", "a.tmp"),
@@ -52,7 +52,7 @@ func TestStatesOfADirectory(t *testing.T) {
 	}
 }
 
-// TestStatesKeepTheirLimit has far more states than are asked for: the extremes are among them.
+// TestStatesKeepTheirLimit: far more states than the limit. The extremes are among those shown.
 func TestStatesKeepTheirLimit(t *testing.T) {
 	d := durabletest.New()
 	for _, name := range strings.Split("abcdefgh", "") {
@@ -71,7 +71,7 @@ func TestStatesKeepTheirLimit(t *testing.T) {
 	}
 }
 
-// TestCellFile has a write in place that is not durable yet.
+// TestCellFile: a write in place that is not durable yet.
 func TestCellFile(t *testing.T) {
 	d := durabletest.New()
 	f, err := d.CellFile("record")
@@ -95,7 +95,7 @@ func TestCellFile(t *testing.T) {
 	}
 }
 
-// TestFullDisk fails every change from the second on, until something is done about it.
+// TestFullDisk: every change from the second on fails until the failure is healed.
 func TestFullDisk(t *testing.T) {
 	d := durabletest.New()
 	d.FailFrom(2, syscall.ENOSPC)
