@@ -7,8 +7,8 @@ type apiVerb struct {
 	schemas
 	generated
 
-	Holders string `placeholder:"FILE" help:"Who holds what: lines 'holder interface provider [grant...]'."`
-	Command string `default:"schema-check api" help:"How the reference is made again, for its first lines."`
+	Holders string `placeholder:"FILE" help:"Table of holders: lines 'holder interface provider [grant...]'."`
+	Command string `default:"schema-check api" help:"The command that generates the reference, for its first lines."`
 }
 
 // Run prints, writes or checks the reference.

@@ -20,9 +20,9 @@ type compatVerb struct {
 
 	Base       string   `xor:"old" placeholder:"REV" help:"Compare with this revision: its lock, or its schemas if it has none. Default: the merge base with the upstream or main branch."`
 	Lock       string   `xor:"old" placeholder:"FILE" help:"Compare with this lock."`
-	Old        []string `xor:"old" sep:"none" placeholder:"PATH" help:"Compare with these schema files or folders; may be given again."`
-	OldRequest string   `xor:"old" placeholder:"FILE" help:"Compare with what 'capnp compile -o-' wrote."`
-	LockPath   string   `placeholder:"FILE" help:"Where a revision keeps its lock. Default: API.lock beside the schemas."`
+	Old        []string `xor:"old" sep:"none" placeholder:"PATH" help:"Compare with these schema files or folders; may be repeated."`
+	OldRequest string   `xor:"old" placeholder:"FILE" help:"Compare with the output of 'capnp compile -o-'."`
+	LockPath   string   `placeholder:"FILE" help:"Where a revision keeps its lock. Default: API.lock next to the schemas."`
 }
 
 // Run compares the schemas and reports the changes.

@@ -12,7 +12,7 @@ import (
 
 // format is the output format of findings.
 type format struct {
-	Format report.Format `enum:"text,json,markdown" default:"text" help:"How findings are told: text, json or markdown."`
+	Format report.Format `enum:"text,json,markdown" default:"text" help:"Output format of findings: text, json or markdown."`
 }
 
 // tell writes the report. It returns an error if a finding is refused.
@@ -28,7 +28,7 @@ func (f format) tell(io *streams, r *report.Report) error {
 
 // waivers are the exceptions from the rules, with reasons.
 type waivers struct {
-	Waivers string `placeholder:"FILE" help:"Lines 'rule symbol: reason'; a finding they name passes, and the report says why."`
+	Waivers string `placeholder:"FILE" help:"Lines 'rule symbol: reason'; matching findings pass, and the report gives the reason."`
 }
 
 func (w waivers) read() (report.Waivers, error) {
@@ -44,8 +44,8 @@ func (w waivers) read() (report.Waivers, error) {
 
 // generated is the destination of a text that is generated from the schemas.
 type generated struct {
-	Output string `short:"o" xor:"where" placeholder:"FILE" help:"Write it here instead of printing it."`
-	Check  string `xor:"where" placeholder:"FILE" help:"Refuse if this file is not what would be written."`
+	Output string `short:"o" xor:"where" placeholder:"FILE" help:"Write to this file instead of stdout."`
+	Check  string `xor:"where" placeholder:"FILE" help:"Fail if this file differs from what would be written."`
 }
 
 func (g generated) put(io *streams, text []byte) error {

@@ -18,7 +18,7 @@ func (v *rulesVerb) Run(io *streams) error {
 	for _, r := range lint.Rules() {
 		fmt.Fprintf(io.out, "| `%s` | %s | %s |\n", r.ID, report.Cell(r.Wants), report.Cell(r.Why))
 	}
-	fmt.Fprintf(io.out, "| `%s` | every waiver covers a finding | what was mended needs no excuse |\n",
+	fmt.Fprintf(io.out, "| `%s` | every waiver matches a finding | a fixed finding needs no waiver |\n",
 		lint.WaiverUnused)
 	fmt.Fprint(io.out,
 		"\n| change | effect | blessed | lockstep | what happened | what follows |\n|---|---|---|---|---|---|\n")

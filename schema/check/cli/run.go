@@ -26,9 +26,9 @@ Exit status: 0 done, 1 refused or failed, 2 wrong usage.`
 
 // grammar is the command line.
 type grammar struct {
-	Lint   lintVerb   `cmd:"" help:"Hold the schemas to the rules of style and safety."`
+	Lint   lintVerb   `cmd:"" help:"Check the schemas against the rules of style and safety."`
 	Lock   lockVerb   `cmd:"" help:"Print, write or check the lock: the surface as text, one line per element."`
-	Compat compatVerb `cmd:"" help:"Refuse changes that break what was blessed; list all others."`
+	Compat compatVerb `cmd:"" help:"Refuse changes that break blessed declarations; list all others."`
 	API    apiVerb    `cmd:"" name:"api" help:"Print, write or check the API reference in Markdown."`
 	Rules  rulesVerb  `cmd:"" help:"List the rules of lint and compat in Markdown."`
 }
@@ -63,7 +63,7 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case over:
 		return exitDone
 	case err != nil:
-		fmt.Fprintf(stderr, "%s: %v\nhint: `%s --help` shows how it is used\n", name, err, name)
+		fmt.Fprintf(stderr, "%s: %v\nhint: `%s --help` shows the usage\n", name, err, name)
 		return exitUsage
 	}
 	switch err := parsed.Run(); {

@@ -12,11 +12,11 @@ import (
 type schemas struct {
 	Paths []string `arg:"" optional:"" name:"path" help:"Schema files, or folders of them."`
 
-	Import           []string      `short:"I" sep:"none" placeholder:"DIR" help:"Look for imports that start with / here; may be given again."`
-	NoStandardImport bool          `help:"Look for them nowhere else."`
-	SrcPrefix        string        `placeholder:"DIR" help:"Cut this from the files' names. Without it: the folder, if just one is named."`
-	Request          string        `placeholder:"FILE" help:"Read what 'capnp compile -o-' wrote instead of compiling; - for stdin."`
-	DefaultClass     surface.Class `enum:"lockstep,blessed" default:"lockstep" help:"Class of files that state none: lockstep or blessed."`
+	Import           []string      `short:"I" sep:"none" placeholder:"DIR" help:"Search imports that start with / here; may be repeated."`
+	NoStandardImport bool          `help:"Do not search them elsewhere."`
+	SrcPrefix        string        `placeholder:"DIR" help:"Remove this from the files' names. Default: the folder, if just one is given."`
+	Request          string        `placeholder:"FILE" help:"Read the output of 'capnp compile -o-' instead of compiling; - for stdin."`
+	DefaultClass     surface.Class `enum:"lockstep,blessed" default:"lockstep" help:"Class of files that do not state one: lockstep or blessed."`
 }
 
 // Validate refuses schemas from two sources.

@@ -9,9 +9,9 @@ import (
 func boundRules() []Rule {
 	return []Rule{
 		{"bound-stated",
-			"for each blessed List, Text and Data the comment of it, of its type or of its file says how large it may be, in figures or by a `max…` constant", "a reader that was told no bound has none, and a writer that was told none goes over the reader's", boundStated},
+			"for each blessed List, Text and Data, its comment or that of its type or file states a maximum size, as a number or a `max…` constant", "without a stated bound, readers have none, and writers exceed those of others", boundStated},
 		{"bound-constant", "a `max…` or `min…` name in a comment is a constant of these schemas",
-			"a bound that is nowhere is no bound", boundConstant},
+			"a bound that is not declared does not hold", boundConstant},
 	}
 }
 
@@ -60,7 +60,7 @@ func boundConstant(c *checker) {
 	look := func(symbol string, class surface.Class, doc string) {
 		for _, name := range limit.FindAllString(doc, -1) {
 			if !declared[name] {
-				c.add(symbol, class, "the comment names %s, which is no constant here", name)
+				c.add(symbol, class, "the comment names %s, which is not a constant of these schemas", name)
 			}
 		}
 	}

@@ -4,10 +4,10 @@ import "nexus/schema/check/surface"
 
 func classRules() []Rule {
 	return []Rule{
-		{"class-stated", "where any file states its class, every file does",
-			"silence then means that nobody thought about it", classStated},
-		{"class-reach", "what is blessed refers to nothing that is lockstep",
-			"bytes and calls carry all that a type refers to: a promise about the outside only is none", classReach},
+		{"class-stated", "if any file states its class, every file does",
+			"a missing class then means that it was forgotten", classStated},
+		{"class-reach", "blessed declarations refer only to blessed ones",
+			"bytes and calls include everything that a type refers to, so a promise must cover all of it", classReach},
 	}
 }
 

@@ -8,17 +8,17 @@ import (
 
 func docRules() []Rule {
 	return []Rule{
-		{"doc-file", "every file has a comment after its id", "it says what the file is about, and its class", docFile},
+		{"doc-file", "every file has a comment after its id", "it states the file's topic and class", docFile},
 		{"doc-type", "every struct, enum and interface has a comment",
-			"the comment is the contract; the code is only one side of it", docType},
+			"the comment is the contract; code implements only one side of it", docType},
 		{"doc-constant", "every constant and annotation declaration has a comment",
 			"a number without its meaning cannot be relied on", docConstant},
 		{"doc-member", "every field, group, enumerant and method has a comment",
-			"what is not written down each side makes up for itself", docMember},
+			"what is not documented, each side invents for itself", docMember},
 		{"doc-parameter",
-			"a method's comment names each parameter and result whose type does not explain it (a number, Bool, Text, Data)", "parameters can have no comment of their own", docParameter},
+			"a method's comment names each parameter and result whose type does not explain it (a number, Bool, Text, Data)", "parameters cannot have their own comments", docParameter},
 		{"doc-unfinished", "no comment says that something is unfinished (TODO, FIXME, XXX)",
-			"others build on the schema before you come back", docUnfinished},
+			"others use the schema before it is finished", docUnfinished},
 	}
 }
 

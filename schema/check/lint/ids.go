@@ -5,7 +5,7 @@ import "math/bits"
 func idRules() []Rule {
 	return []Rule{
 		{"id-random", "ids come from `capnp id`",
-			"a made-up id (a repeated byte, a row of digits that counts) collides with the next one made up", idRandom},
+			"invented ids (a repeated byte, counting digits) collide with other invented ids", idRandom},
 	}
 }
 

@@ -42,7 +42,7 @@ func Check(s *surface.Surface, waivers report.Waivers) *report.Report {
 	for _, w := range waivers.Unused(ids) {
 		c.findings = append(c.findings, report.Finding{
 			Rule: WaiverUnused, Symbol: w.Symbol, Verdict: report.Refused,
-			Text: fmt.Sprintf("the waiver of %s in line %d covers nothing: remove it", w.Rule, w.Line),
+			Text: fmt.Sprintf("the waiver of %s in line %d matches nothing: remove it", w.Rule, w.Line),
 		})
 	}
 	r := &report.Report{Check: "lint", Findings: c.findings}

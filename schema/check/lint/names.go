@@ -12,15 +12,15 @@ import (
 func nameRules() []Rule {
 	return []Rule{
 		{"name-case", "types are UpperCamel, all else lowerCamel, and an abbreviation is a word (`Http`, not `HTTP`)",
-			"generators split names into words where case changes", nameCase},
+			"generators split names at changes of case", nameCase},
 		{"name-unit", "a number that measures time, or a rate, says its unit at the end of its name (`timeoutMs`)",
-			"a bare number is read in the wrong unit by the next author; sizes and offsets are bytes by convention",
+			"a number without a unit is misread; sizes and offsets are in bytes by convention",
 			nameUnit},
 		{"name-vague", "no type is a Manager, Mgr, Util, Common, Helper, Misc or Stuff",
-			"the name says nothing of the role, so that everything goes in", nameVague},
+			"such a name does not describe a role, so everything is put there", nameVague},
 		{"name-repeats",
 			"a member's name does not begin with the name of its type (`Bundle.name`, not `Bundle.bundleName`)",
-			"the reader knows the type already", nameRepeats},
+			"the type is already in the qualified name", nameRepeats},
 	}
 }
 
@@ -113,7 +113,7 @@ func nameVague(c *checker) {
 			continue
 		}
 		if all := words(n.Name); slices.Contains(vague, all[len(all)-1]) {
-			c.add(n.Symbol(), n.Class, "%s says nothing of the role", n.Name)
+			c.add(n.Symbol(), n.Class, "%s does not describe a role", n.Name)
 		}
 	}
 }

@@ -11,11 +11,11 @@ import (
 func shapeRules() []Rule {
 	return []Rule{
 		{"bool-states",
-			"the comment of each Bool says what false means (`else`, `not`, `or`, `false`), or that there is no third state", "where a third state is thinkable an enum leaves room for it; a Bool must be argued for", boolStates},
+			"the comment of each Bool says what false means (`else`, `not`, `or`, `false`), or that there is no third state", "if a third state is conceivable, an enum leaves room for it", boolStates},
 		{"enum-zero", "the first enumerant is unspecified, unknown, none or the like",
-			"it is what a reader sees when nobody set the field, and it must not mean something", enumZero},
+			"it is the value of an unset field, which must not have a meaning", enumZero},
 		{"one-power", "an interface either reads or changes (a rule of thumb, by the methods' first words)",
-			"whoever is handed an interface is handed all of it; read and change are different powers", onePower},
+			"an interface is granted as a whole, and reading and changing are different powers", onePower},
 	}
 }
 

@@ -44,7 +44,7 @@ func (l *line) numbers() ([]int, error) {
 	for strings.HasPrefix(l.peek(), "@") {
 		n, err := strconv.ParseUint(l.next()[1:], 10, 16)
 		if err != nil {
-			return nil, errors.New("a number after the id is none")
+			return nil, errors.New("a number after the id is malformed")
 		}
 		key = append(key, int(n))
 	}
@@ -60,7 +60,7 @@ func (l *line) rest(take func(key, value string)) {
 		}
 		key, value, is := strings.Cut(word, "=")
 		if !is {
-			l.fail("%q says nothing", word)
+			l.fail("%q has no value", word)
 			return
 		}
 		take(key, value)
@@ -71,7 +71,7 @@ func (l *line) rest(take func(key, value string)) {
 func (l *line) uint(text string) uint64 {
 	n, err := strconv.ParseUint(text, 0, 64)
 	if err != nil {
-		l.fail("%q is no number", text)
+		l.fail("%q is not a number", text)
 	}
 	return n
 }

@@ -99,7 +99,7 @@ func TestRefusesWhatIsNoLock(t *testing.T) {
 	const face = file + "0xd1d61a6e9b3a6f3d interface Shop lockstep\n"
 	for _, test := range []struct{ text, want string }{
 		{"hello\n", "line 1: it does not start with an id"},
-		{"0x1 struct A blessed\n", "line 1: struct stands before the first file"},
+		{"0x1 struct A blessed\n", "line 1: struct comes before the first file"},
 		{"0x1 file\n", "line 1: it ends too early"},
 		{file + "0x1 @0 field A.b :Text\n", "line 2: field belongs to no type above it"},
 		{enum + "0x1 @0 enumerant Size.none\n", "line 3: enumerant belongs to no type above it"},
@@ -107,15 +107,15 @@ func TestRefusesWhatIsNoLock(t *testing.T) {
 		{enum + "0xd1d61a6e9b3a6f3d @0 enumerant Shape.none\n",
 			"line 3: enumerant has no number, or another type's name"},
 		{enum + "0xd1d61a6e9b3a6f3d enumerant Size.none\n", "line 3: enumerant has no number, or another type's name"},
-		{enum + "0xd1d61a6e9b3a6f3d @x enumerant Size.none\n", "line 3: a number after the id is none"},
-		{enum + "0xd1d61a6e9b3a6f3d @0 thing Size.none\n", `line 3: "thing" is no element`},
+		{enum + "0xd1d61a6e9b3a6f3d @x enumerant Size.none\n", "line 3: a number after the id is malformed"},
+		{enum + "0xd1d61a6e9b3a6f3d @0 thing Size.none\n", `line 3: "thing" is not an element`},
 		{face + "0xd1d61a6e9b3a6f3d @0 @0 param Shop.buy.a :Text\n", "line 3: param belongs to no method above it"},
 		{file + "0x1 const a blessed :List(Text value=1\n", "line 2: a type has no end"},
-		{file + "0x1 const a blessed :T@x value=1\n", `line 2: "T@x" is no type parameter`},
+		{file + "0x1 const a blessed :T@x value=1\n", `line 2: "T@x" is not a type parameter`},
 		{file + "0x1 const a blessed :" + strings.Repeat("List(", 100) + "\n", "line 2: a type nests too deeply"},
 		{file + "0x1 const a blessed value=\"x\n", "line 2: a quoted text has no end"},
-		{file + "0x1 struct A blessed words=many\n", `line 2: "many" is no number`},
-		{file + "0x1 struct A blessed words\n", `line 2: "words" says nothing`},
+		{file + "0x1 struct A blessed words=many\n", `line 2: "many" is not a number`},
+		{file + "0x1 struct A blessed words\n", `line 2: "words" has no value`},
 	} {
 		_, err := lock.Parse([]byte(test.text))
 		if want := "cannot read lock: " + test.want; err == nil || err.Error() != want {

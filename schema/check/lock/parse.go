@@ -51,7 +51,7 @@ func (p *parser) line(text string) error {
 		return p.openFile(id, l)
 	}
 	if p.file == nil {
-		return fmt.Errorf("%s stands before the first file", kind)
+		return fmt.Errorf("%s comes before the first file", kind)
 	}
 	switch kind {
 	case "struct", "enum", "interface", "const", "annotation":
@@ -153,7 +153,7 @@ func (p *parser) member(kind string, key []int, l *line) error {
 	case "param", "result":
 		return p.part(kind, key, name, l)
 	default:
-		return fmt.Errorf("%q is no element", kind)
+		return fmt.Errorf("%q is not an element", kind)
 	}
 	return l.err
 }

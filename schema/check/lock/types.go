@@ -15,7 +15,7 @@ func (l *line) typed(text string) surface.Type {
 	r := &typeReader{line: l, text: text}
 	t := r.read(0)
 	if r.text != "" {
-		l.fail("%q is no type", text)
+		l.fail("%q is not a type", text)
 	}
 	return t
 }
@@ -69,7 +69,7 @@ func (r *typeReader) name(text string) surface.Type {
 	if parameter, place, is := strings.Cut(name, "@"); is {
 		index, err := strconv.ParseUint(place, 10, 16)
 		if err != nil {
-			r.fail("%q is no type parameter", text)
+			r.fail("%q is not a type parameter", text)
 		}
 		name, t.Kind, t.Index = parameter, "parameter", int(index)
 	}

@@ -31,7 +31,7 @@ func (m *members) unfold(n schema.Node, name, doc string, tags []Tag, depth int)
 		return
 	}
 	if !n.IsValid() || n.Which() != schema.Node_Which_structNode {
-		m.fail(errors.New("a group in it is no struct"))
+		m.fail(errors.New("a group in it is not a struct"))
 		return
 	}
 	body := n.StructNode()

@@ -89,7 +89,7 @@ func (d *decoder) index(root schema.CodeGeneratorRequest) {
 func (d *decoder) node(id uint64) schema.Node {
 	n, found := d.nodes[id]
 	if !found {
-		d.fail(fmt.Errorf("it refers to the node %#x and does not hold it", id))
+		d.fail(fmt.Errorf("it refers to the node %#x but does not contain it", id))
 	}
 	return n
 }

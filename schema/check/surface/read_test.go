@@ -49,7 +49,7 @@ func TestRefusesIncompleteRequests(t *testing.T) {
 				files.At(0).SetId(0x8000000000000001)
 			}
 			return err
-		}, "cannot read request: it refers to the node 0x8000000000000001 and does not hold it"},
+		}, "cannot read request: it refers to the node 0x8000000000000001 but does not contain it"},
 		{"nested in itself", func(r schema.CodeGeneratorRequest) error {
 			files, err := r.NewRequestedFiles(1)
 			if err != nil {
