@@ -43,7 +43,7 @@ func TestNamesSetAside(t *testing.T) {
 	for _, name := range []string{"boot", "boot.set-aside.", "boot.set-aside.0", "boot.set-aside.5",
 		"boot.set-aside.11"} {
 		if _, is := durable.Aside(name); is {
-			t.Errorf("%s was set aside by nobody", name)
+			t.Errorf("%s was not set aside, but counts as such", name)
 		}
 	}
 }

@@ -60,10 +60,10 @@ func TestManifestGolden(t *testing.T) {
 
 func TestAbilities(t *testing.T) {
 	if m := full(); !m.IsService() || m.IsMain() {
-		t.Error("a service is no service, or it is a main")
+		t.Error("a service is not reported as one, or is reported as main")
 	}
 	if m := (nxb.Manifest{Abilities: []string{nxb.AbilityMain}}); m.IsService() || !m.IsMain() {
-		t.Error("a main is no main, or it is a service")
+		t.Error("a main is not reported as one, or is reported as a service")
 	}
 }
 

@@ -213,7 +213,7 @@ func TestRejectHostileArchive(t *testing.T) {
 			t.Errorf("%s: got %q (%v), want %q", c.name, got, err, c.want)
 		}
 		if err != nil && strings.ContainsAny(err.Error(), "\n\x1b\x00") {
-			t.Errorf("%s: the text is no plain line: %q", c.name, err)
+			t.Errorf("%s: the text is not one plain line: %q", c.name, err)
 		}
 	}
 }
