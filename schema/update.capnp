@@ -251,7 +251,7 @@ interface UpdateRecovery {
   # running; a stage is refused alike while the check runs.
 
   endStage @4 () -> (ended :Bool);
-  # Ends the running stage, whoever began it; its sender is refused as `cancelled`. Returns when another stage could
+  # Ends the running stage of any client; its sender is refused as `cancelled`. Returns when another stage could
   # begin; `ended` is false if none was running, or if it completed before. The right to stage is then reserved for
   # operators, for a minute or until a switch: see UpdateStage.
 }
