@@ -12,7 +12,7 @@
 //	bootctl     the boot record and the A/B state machine: a pure value, and its bytes
 //	health      the verdict on a boot attempt: a pure value, events in, actions out
 //	statefs     values that survive a reboot, in a state folder
-//	statedisk   whether a disk is ours, new, or somebody else's
+//	statedisk   whether a disk is ours, new, or foreign
 //	nxs         system sets: the archive, its signed index, reader and writer
 //	nxb         bundles: manifest, name, what they may ask for
 //	durable     files that survive a power cut; durabletest cuts the power at every operation

@@ -46,7 +46,7 @@ func TestSignalsLeaveNothing(t *testing.T) {
 	for _, target := range []string{"set.nxs", "bundle.nxb/"} {
 		for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 			if signal.Ignored(sig.(syscall.Signal)) {
-				t.Logf("%v is not tried: whoever started the tests has it ignored, as nohup does, and so do programs that they start", sig)
+				t.Logf("%v is not tried: it is ignored in this process, as under nohup, and so in its children", sig)
 				continue
 			}
 			dir := t.TempDir()

@@ -64,7 +64,7 @@ func TestEveryDamageOfTheSetsFolder(t *testing.T) {
 		s := open(t, durable.OS(root))
 		set := mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
 		if damage.Name == "mode 000" {
-			continue // nobody but its owner can mend that
+			continue // only its owner can repair that
 		}
 		if done, err := damage.Do(place(root, "sets")); err != nil || !done {
 			continue

@@ -122,7 +122,7 @@ func TestOpenSetFindsDamage(t *testing.T) {
 			damage(t, d, c.file, c.change)
 			set, err := slots.OpenSet(d, bootctl.A, content.Digest)
 			switch c.file {
-			case "system.sig.ed25519": // whoever gives the digest vouches for the index
+			case "system.sig.ed25519": // the index is vouched for by the caller's digest
 				if err != nil {
 					t.Error(err)
 				}

@@ -1,4 +1,4 @@
-// Package debian_test holds the files of the Debian packages against the programs that they are for.
+// Package debian_test checks the files of the Debian packages against the programs that they describe.
 package debian_test
 
 import (
@@ -11,7 +11,7 @@ import (
 	"nexus/daemons/initd"
 )
 
-// TestUsers wants a name for the user of every daemon, and for nobody else.
+// TestUsers: every daemon's user has a name, and no other user has.
 func TestUsers(t *testing.T) {
 	raw, err := os.ReadFile("sysusers.conf")
 	if err != nil {
