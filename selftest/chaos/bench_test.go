@@ -58,7 +58,7 @@ func (silence) Audit(updater.Audit)  {}
 func (silence) Warn(string, ...any)  {}
 func (silence) Error(string, ...any) {}
 
-// still is a clock that stands still: no sender is too slow.
+// still is a clock that stands still, so that no sender is too slow.
 type still struct{}
 
 func (still) Now() time.Time                       { return time.Time{} }

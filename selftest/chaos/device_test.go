@@ -31,16 +31,16 @@ func kinds() []kind { return []kind{inMemory, onDisk} }
 // of states that may be true afterwards.
 type device struct {
 	*bench
-	kind kind
-	disk *durabletest.Disk
-	life *updater.Engine // nil while updated is down
+	kind   kind
+	disk   *durabletest.Disk
+	engine *updater.Engine // nil while updated is down
 
 	may      beliefs
 	around   beliefs        // states before, during and after the last completed command
 	watches  bool           // PID 1 watches what it confirms
 	boot     uint64         // the newest attempt number that was acknowledged and survives a cut
 	given    uint64         // the attempt number that PID 1 got last; 0 after a restart of the machine
-	sending  *updater.Stage // the stage that has the place; nil: none
+	sending  *updater.Stage // the current stage; nil: none
 	runs     updater.Publication
 	past     int   // operations on earlier disks of this device
 	changed  []int // those that changed something
@@ -94,7 +94,7 @@ func (d *device) fillFactorySlot() error {
 // start starts updated on the current disk. Its state must be one of the expected ones.
 func (d *device) start(expected beliefs) error {
 	d.abandon()
-	d.life, d.doubt, d.attempts = nil, false, 0
+	d.engine, d.doubt, d.attempts = nil, false, 0
 	file, err := d.disk.CellFile(recordFile)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (d *device) start(expected beliefs) error {
 	d.bench.device = d
 	config := d.config
 	config.Slots, config.Record = d.disk, file
-	if d.life, err = updater.Open(config); err != nil {
+	if d.engine, err = updater.Open(config); err != nil {
 		return err
 	}
 	d.check(startIsExpected(expected, d.see()))
@@ -113,7 +113,7 @@ func (d *device) start(expected beliefs) error {
 
 // see returns the state that the running updated works with.
 func (d *device) see() belief {
-	r := d.life.Record()
+	r := d.engine.Record()
 	b := belief{active: d.version(r.Slot(r.Active)), other: d.version(r.Slot(r.Standby())), serial: r.StageSerial,
 		tries: r.TriesLeft, watch: r.WatchLeft}
 	b.otherGood = r.Slot(r.Standby()).Good
@@ -151,7 +151,7 @@ func (d *device) command(name string, r rule, do func() error) error {
 	case err == nil:
 		d.check(resultIsExpected(name, done, d.see()))
 		d.may, d.around, d.doubt = beliefs{d.see()}, open, false
-		d.boot = d.life.Record().Boot
+		d.boot = d.engine.Record().Boot
 	case isFault(err):
 		d.may, d.doubt = open, true
 	default:
@@ -175,7 +175,7 @@ type trace struct {
 }
 
 func (d *device) trace() trace {
-	t := trace{sees: d.see(), boot: d.life.Record().Boot}
+	t := trace{sees: d.see(), boot: d.engine.Record().Boot}
 	if !d.doubt {
 		t.disk = d.disk.Sum()
 	}
@@ -213,7 +213,8 @@ func (d *device) begin(version string) error {
 	may, around := d.may, d.around
 	err := d.command("begin "+version, r, func() error {
 		size := uint64(len(d.library.archives[version]))
-		stage, err := d.life.Stage(impatient(), updater.Request{Life: context.Background(), Size: size, Operator: true})
+		stage, err := d.engine.Stage(impatient(), updater.Request{Life: context.Background(), Size: size,
+			Operator: true})
 		if err == nil {
 			d.sending = stage
 		}
@@ -225,7 +226,7 @@ func (d *device) begin(version string) error {
 	return err
 }
 
-// impatient is the context of an operator who does not wait for the place of a stage.
+// impatient returns the context of an operator who does not wait for another stage to end.
 func impatient() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -234,7 +235,7 @@ func impatient() context.Context {
 
 func (d *device) receive(version string, r rule) (serial uint64, err error) {
 	err = d.command("receive "+version, r, func() error {
-		d.sending.Write(d.library.archives[version]) // where it fails, the stage is over, and says why
+		d.sending.Write(d.library.archives[version]) // if it fails, the stage ends and reports the reason
 		serial, _, err = d.sending.Finish(context.Background())
 		d.sending = nil
 		return err
@@ -242,7 +243,7 @@ func (d *device) receive(version string, r rule) (serial uint64, err error) {
 	return serial, err
 }
 
-// abandon lets go of a stage that its sender did not come to: the device died before.
+// abandon drops a stage that was begun but not sent, because the device died in between.
 func (d *device) abandon() {
 	if d.sending != nil {
 		d.sending.Drop()
@@ -278,21 +279,22 @@ func (d *device) unlessBusy(r rule) rule {
 func (d *device) switchTo(serial uint64) error {
 	d.attempts = 0
 	return d.command("switch", d.unlessBusy(switching(serial)),
-		func() error { return d.life.Switch(context.Background(), serial) })
+		func() error { return d.engine.Switch(context.Background(), serial) })
 }
 
 func (d *device) discard(serial uint64) error {
-	return d.command("discard", d.unlessBusy(discarding(serial)), func() error { return d.life.Discard(serial) })
+	return d.command("discard", d.unlessBusy(discarding(serial)), func() error { return d.engine.Discard(serial) })
 }
 
 func (d *device) rollback() error {
 	d.attempts = 0
-	return d.command("rollback", d.unlessBusy(returning), func() error { return d.life.Rollback(context.Background()) })
+	return d.command("rollback", d.unlessBusy(returning),
+		func() error { return d.engine.Rollback(context.Background()) })
 }
 
 func (d *device) clear(version string) error {
 	digest := d.library.digest(version)
-	return d.command("clear", clearing(version), func() error { return d.life.ClearQuarantine(digest) })
+	return d.command("clear", clearing(version), func() error { return d.engine.ClearQuarantine(digest) })
 }
 
 func (d *device) String() string {

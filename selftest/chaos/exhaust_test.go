@@ -130,7 +130,7 @@ func (d *device) fork() *device {
 func (d *device) goesOn() {
 	d.bench.device, d.attempts = d, 0
 	d.disk.Heal()
-	if d.life != nil {
+	if d.engine != nil {
 		d.must(d.settle())
 	}
 }

@@ -16,7 +16,7 @@ const maxAttempts = 2*tries + 2
 // settle plays PID 1. It makes attempts until one is committed or there is no set to return to. It gives up if the disk
 // does not recover.
 func (d *device) settle() error {
-	for faults := 0; !d.dead() && d.life != nil; {
+	for faults := 0; !d.dead() && d.engine != nil; {
 		d.attempts++
 		if !d.check(attemptsAreBounded(d.attempts)) {
 			return nil
@@ -38,7 +38,7 @@ func (d *device) settle() error {
 // attemptOnly begins an attempt without a verdict.
 func (d *device) attemptOnly() error {
 	return d.command("attempt", attempting, func() error {
-		_, _, err := d.life.BootAttempt(context.Background(), 0)
+		_, _, err := d.engine.BootAttempt(context.Background(), 0)
 		return err
 	})
 }
@@ -48,14 +48,14 @@ func (d *device) attempt() (over bool, err error) {
 	var a updater.Attempt
 	var unpublished error
 	err = d.command("attempt", attempting, func() error {
-		a, unpublished, err = d.life.BootAttempt(context.Background(), 0)
+		a, unpublished, err = d.engine.BootAttempt(context.Background(), 0)
 		return err
 	})
 	if err != nil || d.dead() {
 		return false, err
 	}
 	d.given = a.Boot
-	version := d.version(d.life.Record().Slot(a.Slot))
+	version := d.version(d.engine.Record().Slot(a.Slot))
 	if unpublished != nil {
 		return d.fail(a, refusal.PublishFailed)
 	}
@@ -74,7 +74,7 @@ func (d *device) attempt() (over bool, err error) {
 func (d *device) commit(a updater.Attempt) (over bool, err error) {
 	for range tries + 1 { // a verdict that could not be recorded is delivered again
 		err = d.command("commit", committing(d.watches), func() error {
-			_, err = d.life.Commit(a.Boot, d.watches)
+			_, err = d.engine.Commit(a.Boot, d.watches)
 			return err
 		})
 		if !isFault(err) || d.dead() {
@@ -88,7 +88,7 @@ func (d *device) fail(a updater.Attempt, why refusal.Reason) (over bool, err err
 	var verdict bootctl.Verdict
 	for range tries + 1 {
 		err = d.command("fail", failing(why), func() error {
-			verdict, err = d.life.Fail(context.Background(), a.Boot, why, "a test said so")
+			verdict, err = d.engine.Fail(context.Background(), a.Boot, why, "a test said so")
 			return err
 		})
 		if !isFault(err) || d.dead() {
@@ -96,14 +96,14 @@ func (d *device) fail(a updater.Attempt, why refusal.Reason) (over bool, err err
 		}
 	}
 	if err == nil && verdict == bootctl.RolledBack {
-		d.check(rollbackIsReported(d.life.Record(), a.Attempt, why))
+		d.check(rollbackIsReported(d.engine.Record(), a.Attempt, why))
 	}
 	return err == nil && verdict == bootctl.Stays, err
 }
 
 // hold ends the watch.
 func (d *device) hold() error {
-	return d.command("hold", holding, func() error { return d.life.EndWatch(d.life.Record().Boot) })
+	return d.command("hold", holding, func() error { return d.engine.EndWatch(d.engine.Record().Boot) })
 }
 
 // crash does what a set does that takes the machine down: the machine stops and starts again, with what was

@@ -63,7 +63,7 @@ func startIsExpected(expected beliefs, sees belief) violation {
 }
 
 func (d *device) numbersAreKept() violation {
-	if r := d.life.Record(); d.kind == onDisk && r.Boot < d.boot {
+	if r := d.engine.Record(); d.kind == onDisk && r.Boot < d.boot {
 		return broke(saysNumbers, "attempt %d was acknowledged, but the record is at %d", d.boot, r.Boot)
 	}
 	return violation{}
@@ -141,14 +141,14 @@ func attemptsAreBounded(attempts int) violation {
 func (d *device) staleVerdictsAreRefused(boot uint64) violation {
 	before := d.trace()
 	for _, number := range []uint64{boot - 1, boot + 1} {
-		_, err := d.life.Commit(number, false)
+		_, err := d.engine.Commit(number, false)
 		if isFault(err) { // a record in doubt is written first, which may fail
 			return violation{}
 		}
 		if refusal.Of(err) != refusal.WrongBoot {
 			return broke(saysStale, "a commit of attempt %d during attempt %d: %v", number, boot, err)
 		}
-		_, err = d.life.Fail(context.Background(), number, refusal.ServiceExited, "")
+		_, err = d.engine.Fail(context.Background(), number, refusal.ServiceExited, "")
 		if refusal.Of(err) != refusal.WrongBoot {
 			return broke(saysStale, "a bad verdict on attempt %d during attempt %d: %v", number, boot, err)
 		}

@@ -32,7 +32,7 @@ func TestInvariantsCanFail(t *testing.T) {
 			holds: func() violation { return delivered().numbersAreKept() },
 			isBroken: func() violation {
 				d := delivered()
-				d.boot = d.life.Record().Boot + 1
+				d.boot = d.engine.Record().Boot + 1
 				return d.numbersAreKept()
 			}},
 		{sentence: saysResult,

@@ -26,7 +26,7 @@ func TestRecordsSurvive(t *testing.T) {
 				d := a.begin(b, onDisk, fault{}, -1)
 				d.performSome(f, stop)
 				d.check(start(d))
-				if d.life != nil {
+				if d.engine != nil {
 					d.must(d.settle())
 				}
 				a.rest(d, true)

@@ -11,7 +11,7 @@ import (
 // rest checks the invariants of a device that has settled. started reports whether nothing has failed since its start.
 // Each state is checked once.
 func (a *arena) rest(d *device, started bool) {
-	if d.life == nil || d.dead() {
+	if d.engine == nil || d.dead() {
 		return
 	}
 	d.disk.Heal()
@@ -32,7 +32,7 @@ func (a *arena) rest(d *device, started bool) {
 }
 
 func deviceIsSettled(d *device) violation {
-	r := d.life.Record()
+	r := d.engine.Record()
 	runs := r.Slot(r.Active)
 	switch {
 	case r.Pending != bootctl.None:
@@ -68,7 +68,7 @@ func updatesGoOn(d *device) violation {
 
 // diskIsClean checks everything on the disk of a device that was started after the last fault.
 func diskIsClean(d *device) violation {
-	r := d.life.Record()
+	r := d.engine.Record()
 	allowed := []string{"./", "sets/", recordFile, "active"}
 	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
 		if c := r.Slot(slot); !c.IsEmpty() {

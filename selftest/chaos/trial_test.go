@@ -78,7 +78,7 @@ func (d *device) perform(f flow) { d.performSome(f, len(f.steps())) }
 // performSome runs the first count steps of a flow.
 func (d *device) performSome(f flow, count int) {
 	for _, do := range f.steps()[:count] {
-		if d.life == nil || d.dead() {
+		if d.engine == nil || d.dead() {
 			break
 		}
 		if err := do(d); isFault(err) && !d.dead() {
@@ -144,7 +144,7 @@ func (w wreck) recover(b *bench, after int) *device {
 	d := &device{bench: b, kind: w.course.kind, cut: after, boot: w.boot, may: w.may}
 	d.take(w.disk.Fork())
 	d.must(d.start(w.may))
-	if d.life != nil {
+	if d.engine != nil {
 		d.must(d.settle())
 	}
 	return d

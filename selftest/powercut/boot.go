@@ -40,18 +40,18 @@ func (r *recording) bootFrom(ctx context.Context, d *device, c cut, work string)
 	if err := c.disk.raw.store(d.machine.Disk.File); err != nil {
 		return err
 	}
-	life, err := d.start()
+	session, err := d.start()
 	if err != nil {
 		return err
 	}
-	defer life.end()
-	defer context.AfterFunc(ctx, life.Kill)()
-	now, err := life.quiet(r.sets)
+	defer session.end()
+	defer context.AfterFunc(ctx, session.Kill)()
+	now, err := session.quiet(r.sets)
 	if err != nil {
 		return err
 	}
 	was, ahead := r.around(c.requests)
-	if was.Made && life.says(machine.LineNewDisk) {
+	if was.Made && session.says(machine.LineNewDisk) {
 		return fmt.Errorf("the disk was formatted again")
 	}
 	return promise{sets: r.sets}.toldAs(now, was, ahead)
@@ -59,7 +59,7 @@ func (r *recording) bootFrom(ctx context.Context, d *device, c cut, work string)
 
 // quiet waits until the system answers, no set is on trial or being received, and the confirmed set is healthy. It then
 // has the system verify every byte of both slots, and returns its state. Every state on the way must be valid.
-func (l *life) quiet(sets oracle.Sets) (now oracle.State, err error) {
+func (l *session) quiet(sets oracle.Sets) (now oracle.State, err error) {
 	if err := l.awaitLine("updated: ready (statefs)", 1); err != nil {
 		return now, err
 	}
@@ -85,7 +85,7 @@ func (l *life) quiet(sets oracle.Sets) (now oracle.State, err error) {
 }
 
 // intact has the system verify its slots, and checks its history.
-func (l *life) intact(sets oracle.Sets) error {
+func (l *session) intact(sets oracle.Sets) error {
 	if out, status, err := l.run("verify"); err != nil || status != 0 {
 		return fmt.Errorf("nx verify: status %d: %s (%w)", status, out, err)
 	}

@@ -27,8 +27,8 @@ type device struct {
 	console *os.File
 }
 
-// A life is a device from one start to its end.
-type life struct {
+// A session is one run of the device, from its start to its end.
+type session struct {
 	*qemu.Guest
 	device *device
 
@@ -62,17 +62,17 @@ func newDevice(arch, cache, out, bin, work string) (*device, error) {
 // only cuts should cause faults.
 func patient() []string { return []string{"--hang", "0", "--health-deadline", "5m"} }
 
-func (d *device) start() (*life, error) {
+func (d *device) start() (*session, error) {
 	guest, err := qemu.Start(d.machine, d.dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &life{Guest: guest, device: d, grown: make(chan struct{})}
+	l := &session{Guest: guest, device: d, grown: make(chan struct{})}
 	go l.read()
 	return l, nil
 }
 
-func (l *life) read() {
+func (l *session) read() {
 	lines := bufio.NewScanner(l.Console())
 	for lines.Scan() {
 		line := strings.TrimRight(lines.Text(), "\r")
@@ -90,20 +90,20 @@ func (l *life) read() {
 }
 
 // told returns the console lines so far.
-func (l *life) told() []string {
+func (l *session) told() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.lines...)
 }
 
 // says reports whether a line starts with the text.
-func (l *life) says(text string) bool { return count(l.told(), text) > 0 }
+func (l *session) says(text string) bool { return count(l.told(), text) > 0 }
 
 // patience bounds each wait for a guest.
 const patience = 5 * time.Minute
 
 // await waits until a condition on the console holds, and checks it after each line.
-func (l *life) await(what string, holds func(lines []string) bool) error {
+func (l *session) await(what string, holds func(lines []string) bool) error {
 	late := time.After(patience)
 	for {
 		l.mu.Lock()
@@ -127,7 +127,7 @@ func (l *life) await(what string, holds func(lines []string) bool) error {
 }
 
 // awaitLine waits for the nth line that starts with the text.
-func (l *life) awaitLine(text string, nth int) error {
+func (l *session) awaitLine(text string, nth int) error {
 	return l.await(fmt.Sprintf("%q", text), func(lines []string) bool { return count(lines, text) >= nth })
 }
 
@@ -152,7 +152,7 @@ func count(lines []string, text string) (n int) {
 }
 
 // gone reports whether the machine has ended.
-func (l *life) gone() bool {
+func (l *session) gone() bool {
 	select {
 	case <-l.Done():
 		return true
@@ -162,13 +162,13 @@ func (l *life) gone() bool {
 }
 
 // end kills the machine and waits until it has ended.
-func (l *life) end() {
+func (l *session) end() {
 	l.Kill()
 	l.Wait()
 }
 
 // run runs nx to its end.
-func (l *life) run(args ...string) (stdout string, status int, err error) {
+func (l *session) run(args ...string) (stdout string, status int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, l.device.nx, append([]string{"--dir", l.device.dir}, args...)...)
@@ -186,7 +186,7 @@ func (l *life) run(args ...string) (stdout string, status int, err error) {
 }
 
 // ask runs nx and decodes its answer.
-func (l *life) ask(answer any, args ...string) error {
+func (l *session) ask(answer any, args ...string) error {
 	out, status, err := l.run(append([]string{"--json"}, args...)...)
 	if err != nil {
 		return err

@@ -31,10 +31,10 @@ type recording struct {
 
 // A flow makes a recording as it runs.
 type flow struct {
-	life   *life
-	log    string
-	sets   oracle.Sets
-	stands []stand
+	session *session
+	log     string
+	sets    oracle.Sets
+	stands  []stand
 }
 
 // reach records that something was acknowledged, as a change of the previous stand.
@@ -87,14 +87,14 @@ func steps() []step {
 
 // says waits for the nth line of the console that starts with the text.
 func says(text string, nth int) func(*flow) error {
-	return func(f *flow) error { return f.life.awaitLine(text, nth) }
+	return func(f *flow) error { return f.session.awaitLine(text, nth) }
 }
 
 // resets presses the reset button and then waits for such a line.
 func resets(text string, nth int) func(*flow) error {
 	return func(f *flow) error {
-		f.life.Reset()
-		return f.life.awaitLine(text, nth)
+		f.session.Reset()
+		return f.session.awaitLine(text, nth)
 	}
 }
 
@@ -105,7 +105,7 @@ func types(want int, verb string, name ...string) func(*flow) error {
 		for _, n := range name {
 			args = append(args, named(f.sets, n).File)
 		}
-		out, status, err := f.life.run(args...)
+		out, status, err := f.session.run(args...)
 		if err == nil && status != want {
 			err = fmt.Errorf("nx %q: status %d, want %d: %s", args, status, want, strings.TrimSpace(out))
 		}
@@ -123,7 +123,7 @@ func raises(floor string) func(*flow) error {
 			VersionFloor *string `json:"versionFloor"`
 		}
 		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(lookPause) {
-			if err := f.life.ask(&now, "status"); err != nil {
+			if err := f.session.ask(&now, "status"); err != nil {
 				return err
 			}
 			if oracle.Text(now.VersionFloor) == floor {

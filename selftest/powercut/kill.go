@@ -65,13 +65,13 @@ type harness struct {
 	verify nxs.VerifyFunc
 	work   string
 
-	was   stand   // what was acknowledged, across all cuts
-	ahead []stand // what may have been in progress
-	boot  uint64  // boot number when the system was last quiet
-	lives int     // starts since then
-	free  string  // the slot for the next set
-	tally map[string]int
-	told  string // the outcome of the last cycle
+	was    stand   // what was acknowledged, across all cuts
+	ahead  []stand // what may have been in progress
+	boot   uint64  // boot number when the system was last quiet
+	starts int     // starts since then
+	free   string  // the slot for the next set
+	tally  map[string]int
+	told   string // the outcome of the last cycle
 }
 
 func (h *harness) disk() string { return filepath.Join(h.work, "disk") }
@@ -82,19 +82,19 @@ func (h *harness) cycle(ctx context.Context, c cycle) error {
 	if err != nil {
 		return err
 	}
-	life, err := h.device.start()
+	session, err := h.device.start()
 	if err != nil {
 		return err
 	}
-	defer life.end()
-	defer context.AfterFunc(ctx, life.Kill)()
-	h.lives++
-	err = h.live(life, c)
-	life.end()
+	defer session.end()
+	defer context.AfterFunc(ctx, session.Kill)()
+	h.starts++
+	err = h.live(session, c)
+	session.end()
 	if err != nil {
 		return errors.Join(err, ctx.Err())
 	}
-	h.hear(life)
+	h.hear(session)
 	if c.loses {
 		if err := h.lose(c, before); err != nil {
 			return err
@@ -108,7 +108,7 @@ func (h *harness) cycle(ctx context.Context, c cycle) error {
 func (h *harness) prepare(c cycle) (before image, err error) {
 	disk := qemu.Disk{File: h.disk()}
 	if c.blank {
-		h.was, h.ahead, h.boot, h.lives = stand{}, nil, 0, 0
+		h.was, h.ahead, h.boot, h.starts = stand{}, nil, 0, 0
 		if err := os.RemoveAll(disk.File); err != nil {
 			return nil, err
 		}
@@ -168,19 +168,19 @@ func (h *harness) last(ctx context.Context) error {
 	if _, err := h.prepare(cycle{}); err != nil {
 		return err
 	}
-	life, err := h.device.start()
+	session, err := h.device.start()
 	if err != nil {
 		return err
 	}
-	defer life.end()
-	defer context.AfterFunc(ctx, life.Kill)()
-	if err := h.settle(life); err != nil {
+	defer session.end()
+	defer context.AfterFunc(ctx, session.Kill)()
+	if err := h.settle(session); err != nil {
 		return err
 	}
-	if out, status, err := life.run("shutdown"); err != nil || status != 0 {
+	if out, status, err := session.run("shutdown"); err != nil || status != 0 {
 		return fmt.Errorf("nx shutdown: status %d: %s (%w)", status, out, err)
 	}
-	if err := life.Wait(); err != nil {
+	if err := session.Wait(); err != nil {
 		return err
 	}
 	return h.examine()

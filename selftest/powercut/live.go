@@ -19,47 +19,47 @@ import (
 const maxBoots = 5
 
 // live runs the machine until its cut.
-func (h *harness) live(life *life, c cycle) error {
+func (h *harness) live(session *session, c cycle) error {
 	h.told = "cut while it started"
 	if c.act == nothing {
-		return h.cut(life, c, nil, 0)
+		return h.cut(session, c, nil, 0)
 	}
-	if err := h.settle(life); err != nil {
+	if err := h.settle(session); err != nil {
 		return err
 	}
 	h.told = "healthy before"
 	args, next := h.verb(c)
 	h.ahead = next
-	shown := len(life.told())
-	verb, err := startVerb(life, args)
+	shown := len(session.told())
+	verb, err := startVerb(session, args)
 	if err != nil {
 		return err
 	}
 	defer verb.cmd.Process.Kill()
-	if err := h.cut(life, c, verb, shown); err != nil {
+	if err := h.cut(session, c, verb, shown); err != nil {
 		return err
 	}
-	h.acknowledge(verb, c, life.told()[shown:])
+	h.acknowledge(verb, c, session.told()[shown:])
 	return nil
 }
 
 // settle waits until the system is healthy, and compares its state with what was acknowledged since it was last
 // healthy. Its state then becomes the new reference.
-func (h *harness) settle(life *life) error {
-	now, err := life.quiet(h.sets)
+func (h *harness) settle(session *session) error {
+	now, err := session.quiet(h.sets)
 	if err != nil {
 		return err
 	}
 	if err := (promise{h.sets, true}).toldAs(now, h.was, h.ahead); err != nil {
 		return err
 	}
-	if h.was.Made && life.says(machine.LineNewDisk) {
+	if h.was.Made && session.says(machine.LineNewDisk) {
 		return fmt.Errorf("the disk was formatted again")
 	}
-	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.lives+1)) {
-		return fmt.Errorf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.lives)
+	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.starts+1)) {
+		return fmt.Errorf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.starts)
 	}
-	h.boot, h.lives, h.free = now.Boot, 0, oracle.Other(now.ActiveSlot)
+	h.boot, h.starts, h.free = now.Boot, 0, oracle.Other(now.ActiveSlot)
 	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name,
 		Floor: oracle.Text(now.VersionFloor)}
 	if now.StagedSlot != nil {
@@ -67,13 +67,13 @@ func (h *harness) settle(life *life) error {
 	}
 	h.was.Quarantine = now.Quarantined(named(h.sets, broken).Digest) != ""
 	h.ahead = nil
-	return h.clear(life, now)
+	return h.clear(session, now)
 }
 
 // clear removes a failed set from quarantine, so that it can be staged again.
-func (h *harness) clear(life *life, now oracle.State) error {
+func (h *harness) clear(session *session, now oracle.State) error {
 	for _, q := range now.Quarantine {
-		if out, status, err := life.run("clear", q.IndexSHA256); err != nil || status != 0 {
+		if out, status, err := session.run("clear", q.IndexSHA256); err != nil || status != 0 {
 			return fmt.Errorf("nx clear: status %d: %s (%w)", status, out, err)
 		}
 	}
@@ -147,8 +147,8 @@ func (h *harness) acknowledge(verb *verb, c cycle, lines []string) {
 }
 
 // hear records what the console reported during a run: that the disk was formatted, and that there is a boot record.
-func (h *harness) hear(life *life) {
-	lines := life.told()
+func (h *harness) hear(session *session) {
+	lines := session.told()
 	h.was.Made = h.was.Made || count(lines, machine.LineNewDisk) > 0
 	if slices.Contains(lines, "updated: ready (statefs)") {
 		h.was.Made, h.was.Recorded = true, true
@@ -167,8 +167,8 @@ type verb struct {
 	done  chan struct{}
 }
 
-func startVerb(life *life, args []string) (*verb, error) {
-	v := &verb{cmd: exec.Command(life.device.nx, append([]string{"--dir", life.device.dir}, args...)...),
+func startVerb(session *session, args []string) (*verb, error) {
+	v := &verb{cmd: exec.Command(session.device.nx, append([]string{"--dir", session.device.dir}, args...)...),
 		done: make(chan struct{})}
 	out, err := v.cmd.StderrPipe()
 	if err != nil {
@@ -190,22 +190,22 @@ func startVerb(life *life, args []string) (*verb, error) {
 }
 
 // cut waits for the planned moment or for the end of the verb, whichever is first, and kills the machine.
-func (h *harness) cut(life *life, c cycle, v *verb, shown int) error {
+func (h *harness) cut(session *session, c cycle, v *verb, shown int) error {
 	seen := func() bool {
 		switch c.trigger {
 		case starting:
-			lines := life.told()
+			lines := session.told()
 			return count(lines, "init")+count(lines, "updated: ")+count(lines, "bundlemgrd: ") >= c.n
 		case progress:
 			return v.shown.Load() >= int64(c.n)
 		case console:
-			return len(life.told()) >= shown+c.n
+			return len(session.told()) >= shown+c.n
 		}
 		return false
 	}
 	for end := time.Now().Add(patience); ; time.Sleep(lookPause / 40) {
 		// Before the console is checked, so that the last lines are seen.
-		over := v != nil && v.over.Load() || v == nil && life.says("init: health ok")
+		over := v != nil && v.over.Load() || v == nil && session.says("init: health ok")
 		if seen() {
 			h.tally["at the moment that was planned"]++
 			break
@@ -213,7 +213,7 @@ func (h *harness) cut(life *life, c cycle, v *verb, shown int) error {
 		if over {
 			break
 		}
-		if bad := fatal(life.told()); bad != "" {
+		if bad := fatal(session.told()); bad != "" {
 			return fmt.Errorf("the guest: %s", bad)
 		}
 		if time.Now().After(end) {
@@ -221,11 +221,11 @@ func (h *harness) cut(life *life, c cycle, v *verb, shown int) error {
 		}
 	}
 	time.Sleep(c.delay)
-	life.end()
+	session.end()
 	if v != nil {
 		<-v.done
 	}
-	if bad := fatal(life.told()); bad != "" {
+	if bad := fatal(session.told()); bad != "" {
 		return fmt.Errorf("the guest: %s", bad)
 	}
 	return nil

@@ -24,13 +24,13 @@ func record(ctx context.Context, d *device, sets oracle.Sets, work string) (*rec
 	}
 	d.machine.Disk = disk
 	d.machine.Args = append(patient(), "--watch", "3s")
-	life, err := d.start()
+	session, err := d.start()
 	if err != nil {
 		return nil, err
 	}
-	defer life.end()
-	defer context.AfterFunc(ctx, life.Kill)()
-	f := &flow{life: life, log: disk.Log, sets: sets}
+	defer session.end()
+	defer context.AfterFunc(ctx, session.Kill)()
+	f := &flow{session: session, log: disk.Log, sets: sets}
 	for _, step := range steps() {
 		if err := step.do(f); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
@@ -39,7 +39,7 @@ func record(ctx context.Context, d *device, sets oracle.Sets, work string) (*rec
 			return nil, err
 		}
 	}
-	if err := life.Wait(); err != nil {
+	if err := session.Wait(); err != nil {
 		return nil, err
 	}
 	raw, err := json.MarshalIndent(f.stands, "", "  ")
