@@ -11,6 +11,7 @@ DEMO := out/demo
 GUEST ?=
 RUN_TIMEOUT ?= 190s
 RUN_UNTIL_MARKER ?= 0
+DEBUG ?= 0
 # Ends a package that hangs; a slow machine is none of its business.
 TIMEOUT := -timeout 30m
 
@@ -61,7 +62,7 @@ run-host: demo
 
 $(GUESTS:%=run-%): run-%: image-%
 	@echo "run: in a $* guest under QEMU"
-	@$(BIN)/guest run $* --timeout $(RUN_TIMEOUT) $(if $(filter 1,$(RUN_UNTIL_MARKER)),--until-marker)
+	@$(BIN)/guest run $* $(if $(filter 1,$(DEBUG)),--debug) --timeout $(RUN_TIMEOUT) $(if $(filter 1,$(RUN_UNTIL_MARKER)),--until-marker)
 
 guest: # the command behind those for guests
 	@go build -o $(BIN)/guest ./selftest/guest
@@ -78,9 +79,9 @@ $(GUESTS:%=image-%): image-%: build guest
 
 UP := $(or $(filter $(GUESTS),$(GUEST)),riscv64)
 FRESH ?=
-guest-up: image-$(UP) ## keep a guest running for `nx --dir out/guest/system`; its disk stays (FRESH=1: begin with a new one)
+guest-up: image-$(UP) ## keep a guest running for `nx --dir out/guest/system`; its disk stays (FRESH=1: a new one; DEBUG=1: wait for gdb on port 1234)
 	$(if $(filter 1,$(FRESH)),@rm -f out/guest/$(UP)/state.img)
-	@$(BIN)/guest up $(UP) --dir out/guest/system --disk out/guest/$(UP)/state.img
+	@$(BIN)/guest up $(UP) $(if $(filter 1,$(DEBUG)),--debug) --dir out/guest/system --disk out/guest/$(UP)/state.img
 
 bench-guest: $(FOR:%=image-%) ## how long a guest takes to start and to stage a set, and what its daemons need
 	@$(BIN)/guest bench $(FOR)

@@ -18,6 +18,7 @@ type machineFlags struct {
 	KVM    bool     `name:"kvm" help:"Let this host's processor run the guest, by KVM; it is emulated by default."`
 	Disk   string   `placeholder:"FILE" help:"The guest's state disk, made where it is missing. Without one, what the guest remembers ends with it."`
 	Size   diskSize `name:"disk-size" placeholder:"SIZE" default:"512MiB" help:"How large a new disk is, such as 512MiB."`
+	Debug  bool     `help:"Wait for a debugger on 127.0.0.1:1234 before the first instruction."`
 	Param  []string `placeholder:"WORD" sep:"none" help:"Further word for the guest's init, as on the command line of initd. Repeatable."`
 }
 
@@ -36,9 +37,12 @@ func (f *machineFlags) machine(g *grammar, args ...string) (qemu.Machine, error)
 			return qemu.Machine{}, err
 		}
 	}
+	if f.Debug {
+		fmt.Printf("guest: waits for a debugger: gdb -ex 'target remote %s'\n", qemu.DebugAddress)
+	}
 	return qemu.Machine{
 		Arch: p.arch, Kernel: found, Image: p.image(), Memory: f.Memory, KVM: f.KVM, Disk: qemu.Disk{File: f.Disk},
-		Args: append(args, f.Param...),
+		Args: append(args, f.Param...), Debug: f.Debug,
 	}, nil
 }
 

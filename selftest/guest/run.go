@@ -41,6 +41,9 @@ func (v *runVerb) Run(g *grammar) error {
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	timeout := time.After(v.Timeout)
+	if v.Debug {
+		timeout = nil // whoever holds the machine still decides how long it takes
+	}
 	guest, err := qemu.Start(m, "")
 	if err != nil {
 		return err

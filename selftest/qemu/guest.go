@@ -80,7 +80,7 @@ func (g *Guest) start(m Machine, dir string) error {
 	if g.process, err = watch.Start(m.Kernel.Emulator, m.args(g.sockets), []*os.File{theirs}); err != nil {
 		return err
 	}
-	g.waker = newWaker(g.process.Console(), m.Wake, func() {
+	g.waker = newWaker(g.process.Console(), m.wake(), func() {
 		g.control.onReboot(true) // also for the reset by amd64 firmware that follows this one
 		g.control.reset()
 	}, func() { g.control.onReboot(m.Reboots) })

@@ -17,6 +17,9 @@ const (
 	processors    = 2
 )
 
+// DebugAddress is where QEMU serves a debugger: GDB's remote protocol.
+const DebugAddress = "127.0.0.1:1234"
+
 // minMemory is the least memory, in MiB, with which a kernel gets far enough to report that its memory is too small.
 const minMemory = 128
 
@@ -33,6 +36,7 @@ type Machine struct {
 	Ports   []string      // names of extra virtio-serial ports: see Guest.Port
 	Reboots bool          // whether the machine restarts when the guest reboots; otherwise it ends
 	Wake    time.Duration // how long the kernel may take before the machine is reset; 0: DefaultWake
+	Debug   bool          // wait at DebugAddress for a debugger before the first instruction, and reset nothing
 }
 
 // Descriptors that QEMU inherits.
@@ -70,6 +74,9 @@ func (m Machine) args(sockets string) []string {
 	}
 	if m.Arch == "amd64" {
 		args = append(args, "-device", "i6300esb", "-action", "watchdog=reset")
+	}
+	if m.Debug {
+		args = append(args, "-S", "-gdb", "tcp:"+DebugAddress)
 	}
 	if !m.Reboots {
 		args = append(args, "-no-reboot")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -46,6 +47,14 @@ func newWaker(console io.Reader, patient time.Duration, reset, awake func()) *wa
 		patient = DefaultWake
 	}
 	return &waker{console: console, patient: patient, reset: reset, awake: awake}
+}
+
+// wake is how long the kernel may take. One that a debugger has stopped takes as long as it likes.
+func (m Machine) wake() time.Duration {
+	if m.Debug {
+		return math.MaxInt64
+	}
+	return m.Wake
 }
 
 // started records that the machine starts, for the first time or after a reset.
