@@ -136,7 +136,7 @@ func (s state) persistence() string {
 func (s state) began() string {
 	text := map[string]string{
 		"commanded": "by command", "crash": "after a crash", "watchdog": "reset by the watchdog",
-		"power": "after a loss of power",
+		"power": "at power-on",
 	}[s.BootCause]
 	if s.AbruptEnds < 2 {
 		return text

@@ -90,7 +90,7 @@ func TestStatusOfAMachine(t *testing.T) {
 		boot     string
 		watchdog string
 	}{
-		{func(s *peerState) { s.cause = bootrecord.BootCause_power }, "boot      after a loss of power\n",
+		{func(s *peerState) { s.cause = bootrecord.BootCause_power }, "boot      at power-on\n",
 			"watchdog  a hound, after 30s\n"},
 		{func(s *peerState) { s.cause, s.abrupt = bootrecord.BootCause_crash, 2 },
 			"boot      after a crash, 2 ends in a row that nobody ordered\n", "watchdog  a hound, after 30s\n"},

@@ -13,13 +13,14 @@ import (
 
 	"nexus/daemons/initd"
 	"nexus/daemons/initd/machine"
+	"nexus/libupdates/trust"
 )
 
 // A Spec lists the contents of an image. All paths are on this host.
 type Spec struct {
 	Arch    string   // as Go names it: `riscv64`, `amd64`
 	Binary  string   // the one binary, static, for that architecture
-	Trust   []string // public key files, *.pub
+	Trust   []string // public keys, each as a file or as its text
 	Init    string   // a separate program for the first process; empty: Binary
 	Tools   []string // more programs, static, for that architecture
 	Factory string   // the set for slot a; empty: none
@@ -87,8 +88,8 @@ func (b *builder) layout(spec Spec) {
 	for _, tool := range spec.Tools {
 		b.file(path.Join(machine.GuestBin, filepath.Base(tool)), tool, modeProgram)
 	}
-	for _, key := range spec.Trust {
-		b.file(path.Join(machine.GuestTrust, filepath.Base(key)), key, modeFile)
+	for _, source := range spec.Trust {
+		b.key(source)
 	}
 	if spec.Factory != "" {
 		b.file(machine.GuestFactory, spec.Factory, modeFile)
@@ -112,6 +113,20 @@ func (b *builder) file(name, source string, mode uint64) {
 		return
 	}
 	b.add(cpio.StaticFile(relative(name), string(content), mode))
+}
+
+// key writes a public key under the name by which a system knows it, in whatever form it came.
+func (b *builder) key(source string) {
+	if b.err != nil {
+		return
+	}
+	key, err := trust.ReadPublicKey(source)
+	if err != nil {
+		b.err = fmt.Errorf("cannot trust %s: %w", trust.Shown(source), err)
+		return
+	}
+	name := path.Join(machine.GuestTrust, key.String()+".pub")
+	b.add(cpio.StaticFile(relative(name), key.String()+"\n", modeFile))
 }
 
 func (b *builder) link(name, target string) { b.add(cpio.Symlink(relative(name), target)) }

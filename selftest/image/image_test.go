@@ -32,12 +32,20 @@ func newRig(t *testing.T) rig {
 	r.spec = image.Spec{
 		Arch: runtime.GOARCH, Binary: r.program(t, "static", "0"),
 		Tools: []string{r.program(t, "tool", "0")},
-		Trust: []string{r.write(t, "demo.pub", "key")}, Factory: r.write(t, "system-v1.0.0.nxs", "factory"),
+		Trust: []string{r.write(t, "demo.pub", publicKey), otherKey}, Factory: r.write(t, "system-v1.0.0.nxs", "factory"),
 		Sets:    []string{r.write(t, "b.nxs", "set b"), r.write(t, "a.nxs", "set a")},
 		Modules: []string{r.write(t, "virtio.ko", "first"), r.write(t, "console.ko", "second")},
 	}
 	return r
 }
+
+// Two public keys: hex in a file that says by its name what it is, and a text that says so itself.
+const (
+	publicHex = "d04ab232742bb4ab3a1368bd4615e4e6d0224ab71a016baf8520a332c9778737"
+	publicKey = publicHex + "\n"
+	otherHex  = "7cb91871b6eb573f7947fb7e9725b8ea8210a97d335f901812fd3ff3b0f7523a"
+	otherKey  = "nexus-ed25519-public:" + otherHex
+)
 
 func (r rig) write(t *testing.T, name, content string) string {
 	t.Helper()
@@ -109,7 +117,8 @@ func TestLayout(t *testing.T) {
 	for name, want := range map[string]string{
 		"init":                       "/bin/nexus",
 		"bin/updated":                "nexus",
-		"etc/nexus/trust/demo.pub":   "key",
+		"etc/nexus/trust/" + publicHex + ".pub": publicHex + "\n",
+		"etc/nexus/trust/" + otherHex + ".pub":  otherHex + "\n",
 		"etc/nexus/factory.nxs":      "factory",
 		"etc/nexus/sets/a.nxs":       "set a",
 		"etc/nexus/sets/b.nxs":       "set b",
