@@ -1,7 +1,8 @@
 @0xd67bbfce29d7eaab;
 # Signatures and trust: what `keystored` serves. It has public keys only and cannot sign.
 #
-# Holders: `updated` holds a Verifier for the role system; the operator holds TrustAnchors.
+# Holders: `updated` and `initd` hold a Verifier for the role system; the operator holds TrustAnchors; `initd` alone
+# holds TrustReload.
 #
 # Class: blessed (the operator's program reads anchors and refusals). One call or answer is at most 4 MiB (daemons/vat).
 
@@ -28,6 +29,16 @@ interface TrustAnchors {
 
   list @0 () -> (anchors :List(Anchor));
   # All anchors, sorted by role, then key.
+}
+
+interface TrustReload {
+  # Have keystored read the keys again.
+  #
+  # Class: lockstep (only initd holds it).
+
+  reload @0 () -> (refusal :Refusal);
+  # Reads the folder of keys again; every Verifier and TrustAnchors then uses what it holds. `refusal` is null on
+  # success, or `bad-key`, with nothing changed, if no key in it is usable for sets.
 }
 
 struct Anchor {

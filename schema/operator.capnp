@@ -80,6 +80,24 @@ interface Operator {
 
   watchdog @17 () -> (watchdog :Watchdog);
   # The watchdog that restarts the machine when the system hangs. Null if `initd` is not the first process of a machine.
+
+  trust @18 () -> (trust :TrustEditor);
+  # Change which keys are trusted.
+}
+
+interface TrustEditor {
+  # Changes which keys the running system trusts. A change is in effect once its call has returned: for signatures that
+  # are checked afterwards, not for what was verified before. Each call writes one audit record.
+
+  add @0 (role :Text, publicKey :Data) -> (kept :Bool, refusal :Keystore.Refusal);
+  # Trusts the Ed25519 key `publicKey`, 32 bytes, for `role`: `system` or `apps`. No effect if it is trusted already.
+  # `kept` says whether the change survives a reboot: a machine takes its keys from its image at each start. Refused,
+  # with nothing changed, as `bad-key` for another role or an unusable key, or as `too-many-keys`.
+
+  remove @1 (role :Text, publicKey :Data) -> (kept :Bool, refusal :Keystore.Refusal);
+  # Stops trusting `publicKey` for `role`; `kept` as for `add`. Sets in the slots that it signed can no longer be
+  # verified, so they do not run again. Refused, with nothing changed, as `bad-key` like `add`, as `not-trusted` if it is
+  # not trusted, or as `last-key` if it is the only key for the role `system`.
 }
 
 interface HandedFile {
@@ -137,6 +155,8 @@ struct Watchdog {
   # The time without progress after which it restarts the machine, in milliseconds.
   detail @3 :Text;
   # Why it is not armed. At most 256 bytes.
+  proven @4 :Bool;
+  # Whether it has been seen to restart this machine; false if not yet. One that was seen to fail is not armed.
 }
 
 struct Measure {

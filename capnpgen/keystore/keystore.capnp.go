@@ -685,6 +685,323 @@ func (f TrustAnchors_list_Results_Future) Struct() (TrustAnchors_list_Results, e
 	return TrustAnchors_list_Results(p.Struct()), err
 }
 
+type TrustReload capnp.Client
+
+// TrustReload_TypeID is the unique identifier for the type TrustReload.
+const TrustReload_TypeID = 0xf8807e27dfc365c6
+
+func (c TrustReload) Reload(ctx context.Context, params func(TrustReload_reload_Params) error) (TrustReload_reload_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xf8807e27dfc365c6,
+			MethodID:      0,
+			InterfaceName: "keystore.capnp:TrustReload",
+			MethodName:    "reload",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(TrustReload_reload_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return TrustReload_reload_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c TrustReload) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c TrustReload) String() string {
+	return "TrustReload(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c TrustReload) AddRef() TrustReload {
+	return TrustReload(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c TrustReload) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c TrustReload) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c TrustReload) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (TrustReload) DecodeFromPtr(p capnp.Ptr) TrustReload {
+	return TrustReload(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c TrustReload) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c TrustReload) IsSame(other TrustReload) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c TrustReload) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c TrustReload) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A TrustReload_Server is a TrustReload with a local implementation.
+type TrustReload_Server interface {
+	Reload(context.Context, TrustReload_reload) error
+}
+
+// TrustReload_NewServer creates a new Server from an implementation of TrustReload_Server.
+func TrustReload_NewServer(s TrustReload_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(TrustReload_Methods(nil, s), s, c)
+}
+
+// TrustReload_ServerToClient creates a new Client from an implementation of TrustReload_Server.
+// The caller is responsible for calling Release on the returned Client.
+func TrustReload_ServerToClient(s TrustReload_Server) TrustReload {
+	return TrustReload(capnp.NewClient(TrustReload_NewServer(s)))
+}
+
+// TrustReload_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func TrustReload_Methods(methods []server.Method, s TrustReload_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xf8807e27dfc365c6,
+			MethodID:      0,
+			InterfaceName: "keystore.capnp:TrustReload",
+			MethodName:    "reload",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Reload(ctx, TrustReload_reload{call})
+		},
+	})
+
+	return methods
+}
+
+// TrustReload_reload holds the state for a server call to TrustReload.reload.
+// See server.Call for documentation.
+type TrustReload_reload struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c TrustReload_reload) Args() TrustReload_reload_Params {
+	return TrustReload_reload_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c TrustReload_reload) AllocResults() (TrustReload_reload_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return TrustReload_reload_Results(r), err
+}
+
+// TrustReload_List is a list of TrustReload.
+type TrustReload_List = capnp.CapList[TrustReload]
+
+// NewTrustReload_List creates a new list of TrustReload.
+func NewTrustReload_List(s *capnp.Segment, sz int32) (TrustReload_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[TrustReload](l), err
+}
+
+type TrustReload_reload_Params capnp.Struct
+
+// TrustReload_reload_Params_TypeID is the unique identifier for the type TrustReload_reload_Params.
+const TrustReload_reload_Params_TypeID = 0xfb7537de568219db
+
+func NewTrustReload_reload_Params(s *capnp.Segment) (TrustReload_reload_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return TrustReload_reload_Params(st), err
+}
+
+func NewRootTrustReload_reload_Params(s *capnp.Segment) (TrustReload_reload_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return TrustReload_reload_Params(st), err
+}
+
+func ReadRootTrustReload_reload_Params(msg *capnp.Message) (TrustReload_reload_Params, error) {
+	root, err := msg.Root()
+	return TrustReload_reload_Params(root.Struct()), err
+}
+
+func (s TrustReload_reload_Params) String() string {
+	str, _ := text.Marshal(0xfb7537de568219db, capnp.Struct(s))
+	return str
+}
+
+func (s TrustReload_reload_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustReload_reload_Params) DecodeFromPtr(p capnp.Ptr) TrustReload_reload_Params {
+	return TrustReload_reload_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustReload_reload_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustReload_reload_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustReload_reload_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustReload_reload_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// TrustReload_reload_Params_List is a list of TrustReload_reload_Params.
+type TrustReload_reload_Params_List = capnp.StructList[TrustReload_reload_Params]
+
+// NewTrustReload_reload_Params creates a new list of TrustReload_reload_Params.
+func NewTrustReload_reload_Params_List(s *capnp.Segment, sz int32) (TrustReload_reload_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[TrustReload_reload_Params](l), err
+}
+
+// TrustReload_reload_Params_Future is a wrapper for a TrustReload_reload_Params promised by a client call.
+type TrustReload_reload_Params_Future struct{ *capnp.Future }
+
+func (f TrustReload_reload_Params_Future) Struct() (TrustReload_reload_Params, error) {
+	p, err := f.Future.Ptr()
+	return TrustReload_reload_Params(p.Struct()), err
+}
+
+type TrustReload_reload_Results capnp.Struct
+
+// TrustReload_reload_Results_TypeID is the unique identifier for the type TrustReload_reload_Results.
+const TrustReload_reload_Results_TypeID = 0xc35fe92b3dc3b41d
+
+func NewTrustReload_reload_Results(s *capnp.Segment) (TrustReload_reload_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return TrustReload_reload_Results(st), err
+}
+
+func NewRootTrustReload_reload_Results(s *capnp.Segment) (TrustReload_reload_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return TrustReload_reload_Results(st), err
+}
+
+func ReadRootTrustReload_reload_Results(msg *capnp.Message) (TrustReload_reload_Results, error) {
+	root, err := msg.Root()
+	return TrustReload_reload_Results(root.Struct()), err
+}
+
+func (s TrustReload_reload_Results) String() string {
+	str, _ := text.Marshal(0xc35fe92b3dc3b41d, capnp.Struct(s))
+	return str
+}
+
+func (s TrustReload_reload_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustReload_reload_Results) DecodeFromPtr(p capnp.Ptr) TrustReload_reload_Results {
+	return TrustReload_reload_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustReload_reload_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustReload_reload_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustReload_reload_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustReload_reload_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s TrustReload_reload_Results) Refusal() (Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return Refusal(p.Struct()), err
+}
+
+func (s TrustReload_reload_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s TrustReload_reload_Results) SetRefusal(v Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated Refusal struct, preferring placement in s's segment.
+func (s TrustReload_reload_Results) NewRefusal() (Refusal, error) {
+	ss, err := NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// TrustReload_reload_Results_List is a list of TrustReload_reload_Results.
+type TrustReload_reload_Results_List = capnp.StructList[TrustReload_reload_Results]
+
+// NewTrustReload_reload_Results creates a new list of TrustReload_reload_Results.
+func NewTrustReload_reload_Results_List(s *capnp.Segment, sz int32) (TrustReload_reload_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[TrustReload_reload_Results](l), err
+}
+
+// TrustReload_reload_Results_Future is a wrapper for a TrustReload_reload_Results promised by a client call.
+type TrustReload_reload_Results_Future struct{ *capnp.Future }
+
+func (f TrustReload_reload_Results_Future) Struct() (TrustReload_reload_Results, error) {
+	p, err := f.Future.Ptr()
+	return TrustReload_reload_Results(p.Struct()), err
+}
+func (p TrustReload_reload_Results_Future) Refusal() Refusal_Future {
+	return Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
 type Anchor capnp.Struct
 
 // Anchor_TypeID is the unique identifier for the type Anchor.
@@ -880,47 +1197,55 @@ func (f Refusal_Future) Struct() (Refusal, error) {
 	return Refusal(p.Struct()), err
 }
 
-const schema_d67bbfce29d7eaab = "x\xda\x84SOH\x14Q\x18\xff~\xef\xcd\xe6\x86\xae" +
-	"\xbb\xc3\x14t(\x84\xd8 EE\xcbC,\xc1\xb8\x0b" +
-	"!%\xd1\xce\x1a\x1d\x82\x88I\x9f\xba\xb4\xee\xca\xbc]" +
-	"m\x89\xdaK\x17\x0f\x11u\xf0\x92\x15!\x9d\"\xa8\x08" +
-	"\x8a \xa2\xae\xa2\x97\xa2?\x97\x90:\x15J]\x0c\x8a" +
-	"h\xe2\xcd:;\xea*\xdd\xbe\xfd\xf67\xbf?\xdf\xf7" +
-	"\xbd.\x07\xbdZw\xa4\xa2\x11\xb3zB\xdb\xdc\xbf\xf3" +
-	"'z\x96\xae,_#}7\x88\xb4\x06\xa2\x83\xfbX" +
-	"\x0a\xa4\xb9O\x9b\xa7\x17\x1b\x7f^\xbeI\xfa.\x10\x85" +
-	"\x98\xfa+\xc2\x0e\x80`\xecd\x93\x04W\xeb\x8a\x983" +
-	"son\x93\x1e\xe5\xee\xfdo\xef[\x17^^|G" +
-	"\x04\xa3\xc4^\x1b\x97\x14\xde(\xb3>\xe3\xae\xaa\xdc\xe4" +
-	"\xd2\xb3\xb6\xc6\x89\xa1Y\xd2\xa3\x08\xc0\x1e\xab1\xc5\x9e" +
-	"\x1b\xd7\xbd\xea\xaaG\x1c~4\xfb\xbd\xff\xc6\xe1\x87\xa4" +
-	"G\xb5u\xc4_\xd9ocE\x01\x07~0\x8e\x81?" +
-	"\x8c\x81\xc8\xbdc\xb6\xcf,|Y|R\xe7c\x99}" +
-	"6~y\xbc+\xac\xcf\xd8\xc3\x95\x8f\xe6\xed\xaf\xb2\xd3" +
-	"\x1f\xcf\xccU\xf3\x86\xa0R\x85\xf81\x95J\xe7&\xc1" +
-	"};\xd5\xbe\xf7\xf4\x87\x17\x9f63\x9a\xe4\x8f\x8d\xa3" +
-	"\x8a\xc68\xc2\x95\xd1\x96\xf9\xfe[g\xdd\x91\xc5\xb5#" +
-	"\xba\xc7\x13\x8a\xec\x01\x9f\xa4\x0e\xf7\xbc(\xcbb\xc1\x11" +
-	"\xe1\xceA{<?\x9e8\xe9\x94d1\x99\x1f\x1c-" +
-	"8\xb23\x97\x95\xc5x\xdav\xec1I>p\x15w" +
-	"J8\xd9\xe1\xacp:'TQ\x8e\xa7[<\x98\x15" +
-	"\xe6\x1a\x91\x06\"\xbd5Ed\xc59\xac.\x06\x1d\xd8" +
-	"\x01\xd5\xec\xc8\x10Y\xed\x1c\xd6!\x86\xca\x98\x90\xd2\x1e" +
-	"\x11\x88\x10C\x84\xe0\xca\xecH\xde.\x96\x1cB\xd0\xf3" +
-	"e\xd9\x06]J\x03\x96\xc6CD\xb53\x80\x1fV\xd7" +
-	"\x13\xc4\xf4P\x83Y\xf5\xd6\x8b4\x02\"\xac\x12eL" +
-	"1\\\x92vN\xf1\xac1\x9d\xd8\xcc\xb4j\xee\xe7\xb0" +
-	"z\x18LG\xd8\xb2\x90G\x1314\x11\xcc!Q\xb4" +
-	"\xb39\xffg\x9d\xdd1\xfb\xc2q/\xa5)R\xe5\xa2" +
-	"\x90i\x00ab\xc9pl\x13pm\xf6\x0d\x05G\x06" +
-	"\xf9\xfc\x07\x00\xff2t\xbd\xcd\xcb\x17U\xfbY\x9fN" +
-	"\xdbr\x8d\x19!K\xb9\xa2$\xb2\xb4Z\xda\x88ZQ" +
-	"\x98\xc3\x8a3T\xec*\x1a\xcd\x844\x07b\xc1\x9d\x11" +
-	"T\xb3n\x82\xc9\x16\xef\x8b\x0d\x03l\xfb\xcf\xd6\xa3N" +
-	"!'j\xf3\x1a/\x9d\xcbe\x07\xfb\x05\xa1\\\xb7r" +
-	"\xbe\xc5\xa9e\xccj\x94\xb5\xaa\x99`C5\xd5\xeeT" +
-	"\xa0Z\x15\x92\xa3\x82\xe0\xf8B\x15\xa7z\x01\x88\x05o" +
-	"\x9f\x80\x18\xe1_\x00\x00\x00\xff\xff\xd3J:\xf5"
+const schema_d67bbfce29d7eaab = "x\xda\x8cT]h\x1cU\x14>\xe7\xde\xbb\xeeJ\xb2" +
+	"\xd9\x0c\x13AQ\x09\xc8\x8a&\xc6e\xa3\x01eQ&" +
+	"\xbb/\x81\x04qg\xa3y\x10B\x18\xb37\xc9\xe2\xfe" +
+	"\xc4\xb9\xb3\xd1EL\x82\x08\x92'Q0 FE\xf2" +
+	"$\xbe\xa8D\x14!\xb4ih\xa1\x84\xe4\xa5\xff-\xa4" +
+	"\xa1}jI(}hiZ\xda)w&\xb3\xb3\xc9" +
+	"nh\x9e\xf6\xee\x9do\xbe\xf3}\xe7;g\xe2\xc7\xb1" +
+	"\x97u\x87\xbf\x09\x00\xd1{\x03O\xd9\x8f\xd6\xdf\xef\xd9" +
+	"\xfez\xe7[P^@\x00\x16\x04x\xf3w\x92B`" +
+	"\xf6\xbf-\xf3[Mw\xa7\x7f\x02\xe5Y\x04\x08\x10\xf9" +
+	"\xe8;\xf2\x06\x02\xaa?\x92\xcf\x00m\x16\x0fk\x0bk" +
+	"g~\x01%B\xed?n^\xe8\xd88\xf6\xc5y\x00" +
+	"Tw\xc9\x09\x15i\x10@}H\xfa\xd4\x97\xe5\xc9N" +
+	"n\xff\xd7\xd94\x95]\x04%\x82>\xd8aU\xc3\xf4" +
+	"\x7f\xf5\x19\x07\xafPI\x1c\xfak\xf1\xd6\xc0\xf7\xef\xfc" +
+	"\x09J\x84\xed#.\xd0\xfbjE\x02\x07-Jqp" +
+	"\x96\x12\x04\xb0\x7f\xd5\xba\x166\xaeo-\xd5\xe9\xf8\x94" +
+	"^S\xbftx+\xb4O\xfd\xcd\xd1\xf1\xe2\xd2\xea\xbb" +
+	"\xaf\xdd\x18Y\x05\xe5y\xe9\x0a\xa5\xab9\x9a\x91\xae~" +
+	"\xa0\x1a\xa0\xdd\xf2\xf4Jn\xfe\xd2\xf0\x9a\xdb\x10\x17\xf0" +
+	"\x0f\xed\x97\x80\x15\x07pv\xae\xeb\xa5\x8f..o6" +
+	"rr\x9b\xfe\xad\xee:\x15\xef8N\xda\xd7\x07~\x1e" +
+	"\xb1\xc7\xb7j{\xf8!KH\xb2a&\x01\xa7\xf8\xea" +
+	"\xd5W\xa6g\xef\xd5i_f\x97\xd5\xd32\x0e\xf5$" +
+	"\xebSw\xe4\xc9\xbe\xf2\xdcWC\x9bo\x95\x1f\xb8\xda" +
+	"\x9d\xac\xce\xb1~\x84\xb8\xfd\x09\xaf\x08\xabd\xf2Pl" +
+	"\xd4\x98,N&>0\xcb\xc2J\x16G'J\xa6\x88" +
+	"\xe5s\xc2\x8a\xa6\x0d\xd3(\x08\xf0\x80{\xb8!n\xe6" +
+	"\xc6r\xdc\x8cM\xc9C%\x9anw`z\x882\x00" +
+	"\x86\x00JG\x0a@\x8fR\xd4\xe3\x04\x15\xc46\x94\x97" +
+	"\xafg\x00\xf4.\x8a\xfa\xdb\x04g\x0a\\\x08c\x9cc" +
+	"\x18\x08\x86\x01m\x91\x1b/\x1aV\xd9\x04\xf4\xef\xbc\xb2" +
+	"\xe4@]H#\xea\x8c\x06\x00\xaa\xe3\x86^\xcf\x14%" +
+	"\x01D\x09\x045W[/\xa6\xd1'\xc2=\xa2\x8c\xc6" +
+	"\xc7\xca\xc2\xc8K\x9e\x1a\xd1\x89F\xa2\xe5\xe5\xab\x14\xf5" +
+	"\x1e\x82\x9a\xc9\x0dQ*b3\x10l\x06\xd4\xb2\xdc2" +
+	"ry\xefo\x9d\xdc\x82\xf1\xf9{\x8eK\x8d\xa7*\x16" +
+	"\x17iD\x0c\x01I\x86Z\x1b\x80\xab\xbd\x0f\x96L\xe1" +
+	"\xfb\xf3\x16\x0d\xbd\x01S\x94N\xc7_D\xe6\xb3\xdf\x1d" +
+	"\xab\xa5\xca\xf0|\xc9\xc8\xc6L\xe7'\x9a\xe1\xa2\x9c\xb7" +
+	"P\xe8\xac\xea6,#\x0aQ\xd4\xdb\x08\xce\x98n?" +
+	"\xb0\xd5\xdf8@\xac\xd5\xc9\x0e\x9d\x11\x97[\x004\"" +
+	"\x8f\x12\x9c1\\4\xb6\x00\xa6)b\xab\xbf\x0b\x80\xf2" +
+	"\xb2.\x9ed\xbb\xf3\xc6\x81t:\x9f0R\x11\xb3\x94" +
+	"\xe7\xd50&\xcb\x1f\xe7s\xa3\x03\x1c\xb0R7O\xf4" +
+	"\x909\xceh\xae\x95\xda\xaa\x19?\xfej\xd5\xee\x94_" +
+	"\xd5-$&8\xa0\xe9\x15:B;\xc9\xc1\xac\xa8\x91" +
+	"\xf5S\xf7V\x16\xbd\xefNu\xaa\xdd<\x8f\x9c\xfb\xde" +
+	"\xfe\xc2\xe3\x00\x00\x00\xff\xff'\xe5\x9f\x8b"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -932,9 +1257,12 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xa364760b2ab8ec41,
 			0xb03c924befa3b108,
 			0xb4e0e3ce9c2c3f9f,
+			0xc35fe92b3dc3b41d,
 			0xcb5dd99669c1090e,
 			0xdebdd85a222c89d4,
 			0xe067ff5f9d4bcd1f,
+			0xf8807e27dfc365c6,
+			0xfb7537de568219db,
 		},
 		Compressed: true,
 	})

@@ -382,6 +382,26 @@ func (c Operator) Watchdog(ctx context.Context, params func(Operator_watchdog_Pa
 
 }
 
+func (c Operator) Trust(ctx context.Context, params func(Operator_trust_Params) error) (Operator_trust_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      18,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "trust",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Operator_trust_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Operator_trust_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c Operator) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -490,6 +510,8 @@ type Operator_Server interface {
 	HandFile(context.Context, Operator_handFile) error
 
 	Watchdog(context.Context, Operator_watchdog) error
+
+	Trust(context.Context, Operator_trust) error
 }
 
 // Operator_NewServer creates a new Server from an implementation of Operator_Server.
@@ -508,7 +530,7 @@ func Operator_ServerToClient(s Operator_Server) Operator {
 // This can be used to create a more complicated Server.
 func Operator_Methods(methods []server.Method, s Operator_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 18)
+		methods = make([]server.Method, 0, 19)
 	}
 
 	methods = append(methods, server.Method{
@@ -724,6 +746,18 @@ func Operator_Methods(methods []server.Method, s Operator_Server) []server.Metho
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Watchdog(ctx, Operator_watchdog{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xaef2ff5f43ad2cf0,
+			MethodID:      18,
+			InterfaceName: "operator.capnp:Operator",
+			MethodName:    "trust",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Trust(ctx, Operator_trust{call})
 		},
 	})
 
@@ -1034,6 +1068,23 @@ func (c Operator_watchdog) Args() Operator_watchdog_Params {
 func (c Operator_watchdog) AllocResults() (Operator_watchdog_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return Operator_watchdog_Results(r), err
+}
+
+// Operator_trust holds the state for a server call to Operator.trust.
+// See server.Call for documentation.
+type Operator_trust struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Operator_trust) Args() Operator_trust_Params {
+	return Operator_trust_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Operator_trust) AllocResults() (Operator_trust_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_trust_Results(r), err
 }
 
 // Operator_List is a list of Operator.
@@ -3768,6 +3819,756 @@ func (p Operator_watchdog_Results_Future) Watchdog() Watchdog_Future {
 	return Watchdog_Future{Future: p.Future.Field(0, nil)}
 }
 
+type Operator_trust_Params capnp.Struct
+
+// Operator_trust_Params_TypeID is the unique identifier for the type Operator_trust_Params.
+const Operator_trust_Params_TypeID = 0xa79416df3b4eaae7
+
+func NewOperator_trust_Params(s *capnp.Segment) (Operator_trust_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Operator_trust_Params(st), err
+}
+
+func NewRootOperator_trust_Params(s *capnp.Segment) (Operator_trust_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Operator_trust_Params(st), err
+}
+
+func ReadRootOperator_trust_Params(msg *capnp.Message) (Operator_trust_Params, error) {
+	root, err := msg.Root()
+	return Operator_trust_Params(root.Struct()), err
+}
+
+func (s Operator_trust_Params) String() string {
+	str, _ := text.Marshal(0xa79416df3b4eaae7, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_trust_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_trust_Params) DecodeFromPtr(p capnp.Ptr) Operator_trust_Params {
+	return Operator_trust_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_trust_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_trust_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_trust_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_trust_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// Operator_trust_Params_List is a list of Operator_trust_Params.
+type Operator_trust_Params_List = capnp.StructList[Operator_trust_Params]
+
+// NewOperator_trust_Params creates a new list of Operator_trust_Params.
+func NewOperator_trust_Params_List(s *capnp.Segment, sz int32) (Operator_trust_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[Operator_trust_Params](l), err
+}
+
+// Operator_trust_Params_Future is a wrapper for a Operator_trust_Params promised by a client call.
+type Operator_trust_Params_Future struct{ *capnp.Future }
+
+func (f Operator_trust_Params_Future) Struct() (Operator_trust_Params, error) {
+	p, err := f.Future.Ptr()
+	return Operator_trust_Params(p.Struct()), err
+}
+
+type Operator_trust_Results capnp.Struct
+
+// Operator_trust_Results_TypeID is the unique identifier for the type Operator_trust_Results.
+const Operator_trust_Results_TypeID = 0xad3a3f8d89fac5ab
+
+func NewOperator_trust_Results(s *capnp.Segment) (Operator_trust_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_trust_Results(st), err
+}
+
+func NewRootOperator_trust_Results(s *capnp.Segment) (Operator_trust_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_trust_Results(st), err
+}
+
+func ReadRootOperator_trust_Results(msg *capnp.Message) (Operator_trust_Results, error) {
+	root, err := msg.Root()
+	return Operator_trust_Results(root.Struct()), err
+}
+
+func (s Operator_trust_Results) String() string {
+	str, _ := text.Marshal(0xad3a3f8d89fac5ab, capnp.Struct(s))
+	return str
+}
+
+func (s Operator_trust_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Operator_trust_Results) DecodeFromPtr(p capnp.Ptr) Operator_trust_Results {
+	return Operator_trust_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Operator_trust_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Operator_trust_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Operator_trust_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Operator_trust_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Operator_trust_Results) Trust() TrustEditor {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return TrustEditor(p.Interface().Client())
+}
+
+func (s Operator_trust_Results) HasTrust() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Operator_trust_Results) SetTrust(v TrustEditor) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+// Operator_trust_Results_List is a list of Operator_trust_Results.
+type Operator_trust_Results_List = capnp.StructList[Operator_trust_Results]
+
+// NewOperator_trust_Results creates a new list of Operator_trust_Results.
+func NewOperator_trust_Results_List(s *capnp.Segment, sz int32) (Operator_trust_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Operator_trust_Results](l), err
+}
+
+// Operator_trust_Results_Future is a wrapper for a Operator_trust_Results promised by a client call.
+type Operator_trust_Results_Future struct{ *capnp.Future }
+
+func (f Operator_trust_Results_Future) Struct() (Operator_trust_Results, error) {
+	p, err := f.Future.Ptr()
+	return Operator_trust_Results(p.Struct()), err
+}
+func (p Operator_trust_Results_Future) Trust() TrustEditor {
+	return TrustEditor(p.Future.Field(0, nil).Client())
+}
+
+type TrustEditor capnp.Client
+
+// TrustEditor_TypeID is the unique identifier for the type TrustEditor.
+const TrustEditor_TypeID = 0xd3020df9a8c42503
+
+func (c TrustEditor) Add(ctx context.Context, params func(TrustEditor_add_Params) error) (TrustEditor_add_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd3020df9a8c42503,
+			MethodID:      0,
+			InterfaceName: "operator.capnp:TrustEditor",
+			MethodName:    "add",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(TrustEditor_add_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return TrustEditor_add_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c TrustEditor) Remove(ctx context.Context, params func(TrustEditor_remove_Params) error) (TrustEditor_remove_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xd3020df9a8c42503,
+			MethodID:      1,
+			InterfaceName: "operator.capnp:TrustEditor",
+			MethodName:    "remove",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(TrustEditor_remove_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return TrustEditor_remove_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c TrustEditor) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c TrustEditor) String() string {
+	return "TrustEditor(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c TrustEditor) AddRef() TrustEditor {
+	return TrustEditor(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c TrustEditor) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c TrustEditor) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c TrustEditor) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (TrustEditor) DecodeFromPtr(p capnp.Ptr) TrustEditor {
+	return TrustEditor(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c TrustEditor) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c TrustEditor) IsSame(other TrustEditor) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c TrustEditor) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c TrustEditor) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A TrustEditor_Server is a TrustEditor with a local implementation.
+type TrustEditor_Server interface {
+	Add(context.Context, TrustEditor_add) error
+
+	Remove(context.Context, TrustEditor_remove) error
+}
+
+// TrustEditor_NewServer creates a new Server from an implementation of TrustEditor_Server.
+func TrustEditor_NewServer(s TrustEditor_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(TrustEditor_Methods(nil, s), s, c)
+}
+
+// TrustEditor_ServerToClient creates a new Client from an implementation of TrustEditor_Server.
+// The caller is responsible for calling Release on the returned Client.
+func TrustEditor_ServerToClient(s TrustEditor_Server) TrustEditor {
+	return TrustEditor(capnp.NewClient(TrustEditor_NewServer(s)))
+}
+
+// TrustEditor_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func TrustEditor_Methods(methods []server.Method, s TrustEditor_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 2)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd3020df9a8c42503,
+			MethodID:      0,
+			InterfaceName: "operator.capnp:TrustEditor",
+			MethodName:    "add",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Add(ctx, TrustEditor_add{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xd3020df9a8c42503,
+			MethodID:      1,
+			InterfaceName: "operator.capnp:TrustEditor",
+			MethodName:    "remove",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Remove(ctx, TrustEditor_remove{call})
+		},
+	})
+
+	return methods
+}
+
+// TrustEditor_add holds the state for a server call to TrustEditor.add.
+// See server.Call for documentation.
+type TrustEditor_add struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c TrustEditor_add) Args() TrustEditor_add_Params {
+	return TrustEditor_add_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c TrustEditor_add) AllocResults() (TrustEditor_add_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustEditor_add_Results(r), err
+}
+
+// TrustEditor_remove holds the state for a server call to TrustEditor.remove.
+// See server.Call for documentation.
+type TrustEditor_remove struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c TrustEditor_remove) Args() TrustEditor_remove_Params {
+	return TrustEditor_remove_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c TrustEditor_remove) AllocResults() (TrustEditor_remove_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustEditor_remove_Results(r), err
+}
+
+// TrustEditor_List is a list of TrustEditor.
+type TrustEditor_List = capnp.CapList[TrustEditor]
+
+// NewTrustEditor_List creates a new list of TrustEditor.
+func NewTrustEditor_List(s *capnp.Segment, sz int32) (TrustEditor_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[TrustEditor](l), err
+}
+
+type TrustEditor_add_Params capnp.Struct
+
+// TrustEditor_add_Params_TypeID is the unique identifier for the type TrustEditor_add_Params.
+const TrustEditor_add_Params_TypeID = 0x852d11a1ce20383b
+
+func NewTrustEditor_add_Params(s *capnp.Segment) (TrustEditor_add_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return TrustEditor_add_Params(st), err
+}
+
+func NewRootTrustEditor_add_Params(s *capnp.Segment) (TrustEditor_add_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return TrustEditor_add_Params(st), err
+}
+
+func ReadRootTrustEditor_add_Params(msg *capnp.Message) (TrustEditor_add_Params, error) {
+	root, err := msg.Root()
+	return TrustEditor_add_Params(root.Struct()), err
+}
+
+func (s TrustEditor_add_Params) String() string {
+	str, _ := text.Marshal(0x852d11a1ce20383b, capnp.Struct(s))
+	return str
+}
+
+func (s TrustEditor_add_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustEditor_add_Params) DecodeFromPtr(p capnp.Ptr) TrustEditor_add_Params {
+	return TrustEditor_add_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustEditor_add_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustEditor_add_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustEditor_add_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustEditor_add_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s TrustEditor_add_Params) Role() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s TrustEditor_add_Params) HasRole() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s TrustEditor_add_Params) RoleBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s TrustEditor_add_Params) SetRole(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s TrustEditor_add_Params) PublicKey() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return []byte(p.Data()), err
+}
+
+func (s TrustEditor_add_Params) HasPublicKey() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s TrustEditor_add_Params) SetPublicKey(v []byte) error {
+	return capnp.Struct(s).SetData(1, v)
+}
+
+// TrustEditor_add_Params_List is a list of TrustEditor_add_Params.
+type TrustEditor_add_Params_List = capnp.StructList[TrustEditor_add_Params]
+
+// NewTrustEditor_add_Params creates a new list of TrustEditor_add_Params.
+func NewTrustEditor_add_Params_List(s *capnp.Segment, sz int32) (TrustEditor_add_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[TrustEditor_add_Params](l), err
+}
+
+// TrustEditor_add_Params_Future is a wrapper for a TrustEditor_add_Params promised by a client call.
+type TrustEditor_add_Params_Future struct{ *capnp.Future }
+
+func (f TrustEditor_add_Params_Future) Struct() (TrustEditor_add_Params, error) {
+	p, err := f.Future.Ptr()
+	return TrustEditor_add_Params(p.Struct()), err
+}
+
+type TrustEditor_add_Results capnp.Struct
+
+// TrustEditor_add_Results_TypeID is the unique identifier for the type TrustEditor_add_Results.
+const TrustEditor_add_Results_TypeID = 0x9015289bc8e962e5
+
+func NewTrustEditor_add_Results(s *capnp.Segment) (TrustEditor_add_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustEditor_add_Results(st), err
+}
+
+func NewRootTrustEditor_add_Results(s *capnp.Segment) (TrustEditor_add_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustEditor_add_Results(st), err
+}
+
+func ReadRootTrustEditor_add_Results(msg *capnp.Message) (TrustEditor_add_Results, error) {
+	root, err := msg.Root()
+	return TrustEditor_add_Results(root.Struct()), err
+}
+
+func (s TrustEditor_add_Results) String() string {
+	str, _ := text.Marshal(0x9015289bc8e962e5, capnp.Struct(s))
+	return str
+}
+
+func (s TrustEditor_add_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustEditor_add_Results) DecodeFromPtr(p capnp.Ptr) TrustEditor_add_Results {
+	return TrustEditor_add_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustEditor_add_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustEditor_add_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustEditor_add_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustEditor_add_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s TrustEditor_add_Results) Kept() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s TrustEditor_add_Results) SetKept(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+func (s TrustEditor_add_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s TrustEditor_add_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s TrustEditor_add_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s TrustEditor_add_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// TrustEditor_add_Results_List is a list of TrustEditor_add_Results.
+type TrustEditor_add_Results_List = capnp.StructList[TrustEditor_add_Results]
+
+// NewTrustEditor_add_Results creates a new list of TrustEditor_add_Results.
+func NewTrustEditor_add_Results_List(s *capnp.Segment, sz int32) (TrustEditor_add_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[TrustEditor_add_Results](l), err
+}
+
+// TrustEditor_add_Results_Future is a wrapper for a TrustEditor_add_Results promised by a client call.
+type TrustEditor_add_Results_Future struct{ *capnp.Future }
+
+func (f TrustEditor_add_Results_Future) Struct() (TrustEditor_add_Results, error) {
+	p, err := f.Future.Ptr()
+	return TrustEditor_add_Results(p.Struct()), err
+}
+func (p TrustEditor_add_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type TrustEditor_remove_Params capnp.Struct
+
+// TrustEditor_remove_Params_TypeID is the unique identifier for the type TrustEditor_remove_Params.
+const TrustEditor_remove_Params_TypeID = 0xdac4bea05d52c0ea
+
+func NewTrustEditor_remove_Params(s *capnp.Segment) (TrustEditor_remove_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return TrustEditor_remove_Params(st), err
+}
+
+func NewRootTrustEditor_remove_Params(s *capnp.Segment) (TrustEditor_remove_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return TrustEditor_remove_Params(st), err
+}
+
+func ReadRootTrustEditor_remove_Params(msg *capnp.Message) (TrustEditor_remove_Params, error) {
+	root, err := msg.Root()
+	return TrustEditor_remove_Params(root.Struct()), err
+}
+
+func (s TrustEditor_remove_Params) String() string {
+	str, _ := text.Marshal(0xdac4bea05d52c0ea, capnp.Struct(s))
+	return str
+}
+
+func (s TrustEditor_remove_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustEditor_remove_Params) DecodeFromPtr(p capnp.Ptr) TrustEditor_remove_Params {
+	return TrustEditor_remove_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustEditor_remove_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustEditor_remove_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustEditor_remove_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustEditor_remove_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s TrustEditor_remove_Params) Role() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s TrustEditor_remove_Params) HasRole() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s TrustEditor_remove_Params) RoleBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s TrustEditor_remove_Params) SetRole(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s TrustEditor_remove_Params) PublicKey() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return []byte(p.Data()), err
+}
+
+func (s TrustEditor_remove_Params) HasPublicKey() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s TrustEditor_remove_Params) SetPublicKey(v []byte) error {
+	return capnp.Struct(s).SetData(1, v)
+}
+
+// TrustEditor_remove_Params_List is a list of TrustEditor_remove_Params.
+type TrustEditor_remove_Params_List = capnp.StructList[TrustEditor_remove_Params]
+
+// NewTrustEditor_remove_Params creates a new list of TrustEditor_remove_Params.
+func NewTrustEditor_remove_Params_List(s *capnp.Segment, sz int32) (TrustEditor_remove_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[TrustEditor_remove_Params](l), err
+}
+
+// TrustEditor_remove_Params_Future is a wrapper for a TrustEditor_remove_Params promised by a client call.
+type TrustEditor_remove_Params_Future struct{ *capnp.Future }
+
+func (f TrustEditor_remove_Params_Future) Struct() (TrustEditor_remove_Params, error) {
+	p, err := f.Future.Ptr()
+	return TrustEditor_remove_Params(p.Struct()), err
+}
+
+type TrustEditor_remove_Results capnp.Struct
+
+// TrustEditor_remove_Results_TypeID is the unique identifier for the type TrustEditor_remove_Results.
+const TrustEditor_remove_Results_TypeID = 0xc079bfb0f3f36c43
+
+func NewTrustEditor_remove_Results(s *capnp.Segment) (TrustEditor_remove_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustEditor_remove_Results(st), err
+}
+
+func NewRootTrustEditor_remove_Results(s *capnp.Segment) (TrustEditor_remove_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustEditor_remove_Results(st), err
+}
+
+func ReadRootTrustEditor_remove_Results(msg *capnp.Message) (TrustEditor_remove_Results, error) {
+	root, err := msg.Root()
+	return TrustEditor_remove_Results(root.Struct()), err
+}
+
+func (s TrustEditor_remove_Results) String() string {
+	str, _ := text.Marshal(0xc079bfb0f3f36c43, capnp.Struct(s))
+	return str
+}
+
+func (s TrustEditor_remove_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustEditor_remove_Results) DecodeFromPtr(p capnp.Ptr) TrustEditor_remove_Results {
+	return TrustEditor_remove_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustEditor_remove_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustEditor_remove_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustEditor_remove_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustEditor_remove_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s TrustEditor_remove_Results) Kept() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s TrustEditor_remove_Results) SetKept(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+func (s TrustEditor_remove_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s TrustEditor_remove_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s TrustEditor_remove_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s TrustEditor_remove_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// TrustEditor_remove_Results_List is a list of TrustEditor_remove_Results.
+type TrustEditor_remove_Results_List = capnp.StructList[TrustEditor_remove_Results]
+
+// NewTrustEditor_remove_Results creates a new list of TrustEditor_remove_Results.
+func NewTrustEditor_remove_Results_List(s *capnp.Segment, sz int32) (TrustEditor_remove_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[TrustEditor_remove_Results](l), err
+}
+
+// TrustEditor_remove_Results_Future is a wrapper for a TrustEditor_remove_Results promised by a client call.
+type TrustEditor_remove_Results_Future struct{ *capnp.Future }
+
+func (f TrustEditor_remove_Results_Future) Struct() (TrustEditor_remove_Results, error) {
+	p, err := f.Future.Ptr()
+	return TrustEditor_remove_Results(p.Struct()), err
+}
+func (p TrustEditor_remove_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
 type HandedFile capnp.Client
 
 // HandedFile_TypeID is the unique identifier for the type HandedFile.
@@ -4946,6 +5747,14 @@ func (s Watchdog) SetDetail(v string) error {
 	return capnp.Struct(s).SetText(1, v)
 }
 
+func (s Watchdog) Proven() bool {
+	return capnp.Struct(s).Bit(1)
+}
+
+func (s Watchdog) SetProven(v bool) {
+	capnp.Struct(s).SetBit(1, v)
+}
+
 // Watchdog_List is a list of Watchdog.
 type Watchdog_List = capnp.StructList[Watchdog]
 
@@ -5213,167 +6022,190 @@ func (f Edge_Future) Struct() (Edge, error) {
 	return Edge(p.Struct()), err
 }
 
-const schema_c4d297091038a2d6 = "x\xda\xbcX{pT\xd5\xfd?\xdfsws\x93\x9f" +
-	"\x09\x9b\xcb\x0d\xbf\xc1\x18H1\x9b\xe8\xeeb T\xa6" +
-	"\x92Vw\x03\x04H\x94\x9a\x1b`\x18g\x10\xbc\xec^" +
-	"\x92\x95}q\xf7n$\x9dfR\xd4V\xa9\xb5L\xd0" +
-	"\x8c\xb5\xc0X\xc0v@\x06\xb0\x08\xc8s& TB" +
-	"\xd5\x02#\x0f\x19\x9diyk\xed\x8c\x80\xc34P\xbc" +
-	"\x9ds\xeec\xcf\xee\x92,\xd3\x99v\xf2\xcf\xe6\x9e\xef" +
-	"\xf9\xbe\xcf\xe7|\xbeg\xbc\xab$\xe0\xa8+qMA" +
-	"xV1\xe7,\xd0\xe7\x95\xac^\xd3\xfe\xff?~\x1e" +
-	"I.\xe0\xf4S\xeb\x1e)-z\xe3\xc4!\xe4\xe4x" +
-	"\x84\xc4\xe8\x98sb\xe7\x18\x1e\xa1\xef\xa7\xc6\xac\x00\x04" +
-	"\xfa\xb6\x0a\xcf\xa5m?\xbb\xf5\"\x12F\x02BN " +
-	"K\xa3\xaa&\x00\x02\xb1\xba\xca\x8f@_Ys\xbbn" +
-	"\xeb#\xe5?7\x04\x1cd\xbd\xb1\xaa\x1e\x90C\x7f\xf4" +
-	"Ht\xc1\xed\xb3\xeb_FB\xb9\xbd\xf5!c\xebD" +
-	"\xbau\xc1\x81I\xbe\xca\xe9\x07_a\x05\xe6\x90\xbd " +
-	">M\x05.\xf7\x05\xce\xcc\xbf|\xdf\xab\x8c\xee\xae\xaa" +
-	"\xc9D\xf7E\xf7\xea\x8f\x86\x1d\xf5\xacD\xc2\xbdd+" +
-	"&K\x8a\xa1;Z\xf5\x1c\x02}]\xd37'*\xe7" +
-	"\x8e~\xcd\xf4\x9b\x0a\xf4W5\x13\x81\x93T`\xd4!" +
-	"\xe7\xaf\xfb\x06\xae\xf4\x9a\x1a\xa8\xf1:\xf7d\"0\xc9" +
-	"M\x8c_\xf1\xfa\x9e>Xt\xeb\x0d\xc6\xf8Sn\x1a" +
-	"\x98:q\x85\x7fJ\xf7\x9a\xd5lN\x1a\x8c\xadMt" +
-	"\xeb\xf1\xc7g_\xda\xff\xceo\xd60[\xc3\xc6\xd6}" +
-	"\xa3\xa6\xfe}\xd1i\xe1-v\xab\xe4\xa6!?E\xb7" +
-	"\xcej;qt\xea\xb8o\x7f\x8f\x04\x170\xc5!:" +
-	"\xc4N\xf7:q\x99\x9b\xfc\xear_F\xa0\xbf\xfb\xe8" +
-	"\x8cm[\xf7\xd4od\x95)\xd5F\x12\xaa\x89\xb2I" +
-	"\xc2\x86XO\xcd\xbc\x8d\x8c\x1fk\xaa\x9b\x89\x1f_^" +
-	"\x1c\xd6\xa7>\xac\xbfC\x9a\x80\xb5C\xf2$.\xaf>" +
-	"(\xf6T\x93_\xafV\x13;\xfd\xa5\x1f\xc4\xae]\xbd" +
-	"\xb0%\xc3N\x0d\x8d7ZC\xec|3v\xf3\x94\x05" +
-	"\xfa\xb5-Hp1\x1d\x85@|\xb5\xe6\xa0\xd8[C" +
-	"\xe4{j^r\x88]\x1e\x1e!\xbd.6\xf7\x98s" +
-	"\xf8\x99\xad\x19\xea<\xb44K<D\xdd\xe9e/\xcd" +
-	"\xf9\xd3\xc4K\xdbX\x81^O+\x11XK\x05\x16\xec" +
-	"O\x8d\x1e\xf7\x98s\x07\x13\xd7a\x0f\xed\x0b\xfd\xe6\xdb" +
-	"\xabb\x07\xd4\x9d\xcc\xcafc\xe5\xc6O\x86\xdf\xfe)" +
-	"7m7\xb3\xd2\xeb\xf1\x92\x95\x9a\xad\xbf\xdd\xfe\xa1c" +
-	"\xf8\x1e\xb6\xcb<\xb4Z\xaf\xdcl\xea\xaf\x1b]p0" +
-	"\xa3\xcb<\xb4ZQ\x0fi\xa2\x95\xe3>\xfd\xc3\xf8\x0b" +
-	"\xaf\x1ff=\xed7B9I=\xad;u\xf6\x93\xd2" +
-	"\xfb/e\x08\x0cxh\xea\xc0K\x04\xea/O\xeaY" +
-	"\xab\xb7~\xc8\x0a\xd4y\xa9\x86G\xa9\xc0\x89%\x85\xf3" +
-	"w\x1ei>\xc2x'{\xa9\xdfK\x84\x1f\xacL\x94" +
-	"\xf6\x1d\xc9\xc9z\x93\xf7\x848\xc7K\xea'y\xa7\x8b" +
-	"\x9d\xe4\x97^\xd40\xd0\xb1o\xd6\xf3\x1fg\xa8\xa1A" +
-	">q\xc9\xfb\x80\xef\xcc\xe6c\xac\x07M\x86\x07s\xa8" +
-	"\x07\x1de7\x96s\xdc_\x8e\xdd\xb1W:\xbd{\xc4" +
-	"e\xd4V\x97w+\x02}\xda\xadi\xf5G\xf7\x9e=" +
-	"\xcej\x1b\xe1\xa3\xb5\x1b\xe3#\xda\x0a\x06\xea\x83+^" +
-	"_s\x9a\xc5\x0b\xdf\xfd\xc4\x91\xd5\xd3\xf7\x8d_u\xa5" +
-	"\xf6\x0c\xb3\xf2\x90\x8f\xd6\xee\xc2\x1b\xe1\xe57V-\xfc" +
-	"\"SisZ\xa9\xb3k~Et\xcb\xdas\xccV" +
-	"\xc97\x81l\xdd\xb2\xb7b\xdcw\xcf\xb4\x9cg\x8f\xf9" +
-	"$\x1f-a\x03\xddZ:\xf2\xbe\xf2\xf7\xae\x7f|\x99" +
-	"M\x8ca\xf5\x99\xe1\x8b\xfbz\x1a\x9f\xfe\x8aYi\xf2" +
-	"\x19\x99\x7f@)\xfb`\xd3\xba\xab\x19E\xf3\x19\xd8A" +
-	"\x95\x8e\x1d[\xfe`\xf2\xfa\xf9\xab,v\x18A&\xf6" +
-	".\xba6{D\xc5\xb5\x9c\xa25\xf8\x8e\x8a3}$" +
-	"\x91M\xbe\x97\xc47\xc9/}\xf4\xdb\xa9\x11\xbf\x18Y" +
-	"{\x83\xb5\xb3\x8c\xb8\x00\xe2rjgB\xe3\xc5\x15\x0b" +
-	"\x97\xce\xb9\xc9\xd8\xd9\xe8\xa3U\xfd\xfa\xe6\xf4]\xd2\xb9" +
-	"\x8e\x9b\xec\xd6\x1e\xc3\xc57\xe9\xd6\xd1c\xbfz\xa2\xae" +
-	"\xe5\xf3[\xcc\xd6\xdd$e:\xf3\xd7\xac\xc7\x13\x8a*" +
-	"kq\x15\xd7\x06\xe5D,Q?UV\xa2\xf1\xd8," +
-	"M\xe6\xb5T\xb2\x05@\xaa\xe0\x1c\x089\x00!a\x87" +
-	"\x17!\xe9]\x0e\xa4}\x18\x00\xca\x80|\xdb}?B" +
-	"\xd2v\x0e\xa4>\x0c\x02\xfe^\x19`\x84\x84\xfd\x13\x10" +
-	"\x92vq \x1d\xc2 p\xb8\x0c8\x84\x84\x03\xcd\x08" +
-	"I}\x1cH\x1fa\x10\x1cP\x06\x0e\x84\x84~\xf2\xf1" +
-	"\x08\x07\xd2\xa7\x18\x04'.\x03'B\xc2q\xf2\xf1\x18" +
-	"\x07\xd2\xe7\x18\x84\x02\\\x06\x05\x08\x09\x9f\x91\x8fg8" +
-	"\x90\xbe\xc5\xe0\x8a\xc9Q\x05\x8a\x11\x86b\x04|\"\x1c" +
-	"\x82B\x84\xa1\x10A\xa5\xaa\xc8\xa1N\x00\x84\x81\\m" +
-	"\xaa\x92\xd4dUK\"\x84,\x09=\"'\xb5\xc6\xa5" +
-	"a\x8d|35\xe8\x89drr\xa7\xa6P\xb9\"\x84" +
-	"\xa1\x08\x81\x1eU\xe4dJ5\xbe\x0dC\xd0\xc2\x01\x94" +
-	"\xa6\x0f\x0a\x02\xf2\xd1N\x1eg&\xefI\xf3\xff\xda\xa4" +
-	"&\xb7)\xeeV\xa52\x99\x8ahI\xc9a\xe7\xb0\x84" +
-	"\xa4\xa6\x90\x03\xa9\x0cC%\x95\x02A_\x1f[\xd7;" +
-	"\\\x9e\x7f\x9d\xa8\x15\x86R\xfbl<\xa5\xc6\xe4\x88\xdb" +
-	"\xdf\"\xabr4\x99#8C\x8e\x85\x94\xd0\xb4pD" +
-	"\xa9m\x0bw(\xee\x96J*\xc7\xda\xafO\xdb\xf7k" +
-	"\xe1\xe0bE\x83\x12\x84\xa1\xe4\x0ef\xb3\xb5\xb5\xfa\x95" +
-	"\x9cp&\xa7\xd5u\xab\xca\xa2TR\x8e@\xa9\xde\xf0" +
-	"\xf5.\xef=\x1d\xa1\xf5$\xa0RFsav@\xaa" +
-	"\x12\x8cw(j\xa7\xdb\x08\x08Y\x82\xa6\\CJk" +
-	"\x8f\xaba\xad\xb3\xb6M\x95c\x9a\x1dO\xa1\xed\x80\x87" +
-	"\xc4\xe3\xe6@\x1a\x8fA\xb0\x9a\xf2!\xe2\xd5\x83\x1cH" +
-	"\x0fc\xf0\x07#a%\xa6Y\xb5\xeeN*jG8" +
-	"hw\x8f\xed\x9a#\xdb\xb5v9Fcw\xb7\x1aQ" +
-	"\xd3@m\xb3\xde<f]\x8b\xc2\x11RZ\x1b\xc2\x8d" +
-	"\xd2\xdeE\x8e\x1c9\xb1\xabJG|q\xda\x8f\xff<" +
-	"\xfd9\xfd\x94J\x84dM\x09\xe5\xf4SN2\x16\xa6" +
-	"b\xa1\x88\x92\xcc\xeb\x83)\x07\x82~m\xee\xef\xde?" +
-	"\xc5\x87\xce\xe5\xediUY\x18\x8fkvs\x0dy\xa6" +
-	"\xb4T\xf2\x8e]\xc86\xb5!\x06\x82\xbe\xe1\xbd\xd7\xe2" +
-	"\xbfr\xdf\xfas\xb6\x07`*n\xe4Cm\x0aA\xb8" +
-	"R[\x91L\x14\xcd\xe3@jg\xca\xaa\x90#\xfb\x0c" +
-	"\x07R\x84@\x1c6 .L\xe0\xa8\x9d\x03I#\x10" +
-	"\xc7\x19\x10\xb7\x84l\x8fp \xbd\x8c\xc1\xdf\x1e\x8f\x84" +
-	"\x14\xd5\xea\xb3\xcaErP\xd1\xd2\x88\xa3\xc6;\xc2!" +
-	"EeP\xc8O[<i\x81\x0d\xf9:$\xc4\xb4\xa9" +
-	"r\xa2}H\x88qc\xa8TBmJ2\x0d`6" +
-	"\xf9\xcc\x02\xb0\x9c\x82\xcbV\xf7Y'\x13\xe5\xdc\x14s" +
-	"e-\xd8\x1e\x8a\xb7\xa1\xac\x1c\x96\xa7sh\xa7\xd0\xcb" +
-	"\xa6\x10\xcc\x14\xb6\xb2)\x84\xac\x14.\xc5\xc0\xc5c\x16" +
-	"\x94g \xbe\xae\x85\xa3J<\xa5\xcdD\x90\xb4p\xdd" +
-	"\x1fR49\x1c\xc9\x7f\xac\xe5X\xb0=\xae\xe6\xefd" +
-	"S\x0e\x04\xfd-\xff\xd8\xd5\x9f\x9c\xff\xeb\xf6\xec>\xc2" +
-	"Y\xaai\x1efpN\x84l\xb6\x02\xd64 \xd6\xe1" +
-	"z\x84\xc5j\xccCz\xee\x00\xeb\x0a\x17\xef\xc5\x93\x11" +
-	"\x16K0\x0f\xd8\x1e\x89\xc0\xa2\x9e\"\xe0f\x84\xc5\x01" +
-	"\xe0\x81\xb3\x871\xb0\x18\x8a\xf8\x0f {\xff\x06<8" +
-	"l\xb6\x00\xd6\x00#\x9e\xa4\xab\xfd\xc0\x83\xd3\xa6\xce`" +
-	"\xf1sq?\x10\xcd;\x80\x87\x02\x9br\x83E\x17\xc5" +
-	"\x8dtu-\xf0\xc0\xdb\xa4\x0e,\xc6\"\xf6\x82\x17a" +
-	"q9\xf0Ph\x13l\xb0\x06\x09\xb1\x8b\xda]\x02<" +
-	"\x14\xd9\xcc\x14,\xae,*t\xf5)\xe0\xe1\xffl\xfa" +
-	"\x0b\xd6\xb0#\xce\x84\x09\x08\x8b\x0d\xc0\xc3=6\xcf\x02" +
-	"\x8b\xab\x89\x13\xa9]\x0f\xf0Pl\x8f?`\x0d\x14\xe2" +
-	"(hEX\x1c\x01<\x94\xd8\x03\x01X#\xaeXD" +
-	"4\x0b\xb7y\x18f3N\xb0\xf8\xacp\xb5\x15a\xe1" +
-	"K\x1e\\6s\x02k\xcc\x13\xbe\xa8GX8\xceC" +
-	"\xa9\xcda\xc1\x9a?\x85\xc3\xcd\x08\x0b\xfby\x10l\xa6" +
-	"\x09\x16\xe7\x17\xfeH\xd66\xf2&(\x05\xa0\xdbD\xdc" +
-	"\x00!'\xc6\xd5\x87\x10\x0a@\xb7y\xb3\x07l\x08\x0d" +
-	"\x80\x9e\x90\x83\x8b\xe56JA\x02\xa0\x9b\x17\x97\xf1\x9f" +
-	"KY\xaa\x04\x03v\x97\x06\xa0;Dy[2\x00\x95" +
-	"\x14\x18\x02\xe0Jj\xf1D\x00t\xeb$#\xe8\x0c\x98" +
-	"\x94\x83|\xd54%\x96\x925\x04J\x00\xfc\x06\x06\x07" +
-	"@\xb7.=\xc3\xe4s\xd6\x09'\xff\xb5\xc0\x10\xa7\xca" +
-	"r\x95\xb9,\x99sE\xb0\xb2\x98\x03i$\xce\x08\x0a" +
-	"\x04\xfd\x9f-/,<6\xaf\xf1\x97\xd9gk\x08<" +
-	"2,@\x06\xe2\xb52\x06\x98xAH\xb3\xf1,\x03" +
-	"%9\xb7\x8b\x99\xdeA\x98Hn\xa4y\xe4\x0c\x06\xd8" +
-	"\"\xbb\xeeH\xd4r\xe0h0F\x97\xc3\x02L\xc1\xff" +
-	"\x09\x05\xb2\xd9Y\xde\xaa2\xcd\x0c\x82^\xf1\x9d\xf0\xfe" +
-	"\xe3\xfdO~\x96\xb7\xaaf\xd3\x0e\x09\xc6nl7w" +
-	"\xfa\x1e\xb3\x9f\xb8\xf2\xddcV\x0b\xe7\x0f\x81iv(" +
-	"M?\x9f\xe4\xa3P\xc65\x9c]g\x9cM\xa1\x812" +
-	"\x0d\x07\xbd\x1d\xacg3\xb0\x9e\xc7\x04\xc1\x8b\xb0\xe0\xe4" +
-	"]\x84fg\x9e4n\xb0\x94\xe5\xa5lvC\xe7\x8d" +
-	"\x9cA\x16\x10\xf4H \xe4za{\xef\x8b\x83\xd1\xa6" +
-	"\x99~c2\"\xf1\x14\xdb\x0a\x1b\xc9\x0d\x1f\xe0@z" +
-	"\"}\xeb7\x11&0\x95\x03\xa9\x85\xb9\xf5g\x92n" +
-	"\x9d\xc1\x814;k\x8ecn\xfb\xbb\xbf\xccM\x14S" +
-	"\xee\x88\x0al\x8c\x96\x0a#F\xfb9+\x1f9%0" +
-	"KN:\xcf\xa6\xbah\xd0Q!\x0f&\xa4\xdd\xb5H" +
-	"\xd5`\x0d\x1fU\xb4\xf6x\xe8\xee\xc9\xa0\xc9\x8d\xcd\xf9" +
-	"h\x08\x141\xe6\xa8\xff\xc2$g\x1f\xb4\xbc\xb8\x18O" +
-	"\x90j\xb92\xc8\xbec\xb0I7\x1fM3\xe5@\xd0" +
-	"\x07\x1e\xab\x9c\xbd!\xf8\xaf\x9dykJ=\xc8\xae)" +
-	"\xce\xce\x14\xa2t\xae\x90\x1eX\xeb\x95\x10\xac'e\xa1" +
-	"\x8e\xf0\x81jB\xe6\xacwj\xb0\xde\xa1\x84{\x09\xc7" +
-	"(\xe1\xfd\x06`\x1b\x17rL\xcbs\xaci\xa3Yi" +
-	"a\x83\xf5\xa6\x83\xa5\x97>\x08z\xc3\xb3?l\xde\xf4" +
-	"b\xed\xeby#\xb5\xa6\xb6\xbcXa\xcd\x81\xf9\xb2m" +
-	"\xca\x81\xa0\x97\x1f*\xf9Q\xd3\x94\xf1\x9b\xeev\xbc3" +
-	";\xf3\xdf\x01\x00\x00\xff\xff\xc5\xde\xf4\xdc"
+const schema_c4d297091038a2d6 = "x\xda\xbcY}pT\xd5\xd9?\xcf\xb9\x1bn\xf2J" +
+	"H\x0e78|I\x84\xd9|\x90\xecnH^\x9d\x17" +
+	"\xe2\x8b\xbb\x01\x02&\x82\xe6\x06\x18\x86\x19@o\xb2\x97" +
+	"de\xb3\x1b\xee\xde\x8d\xa4\xa3CU\xa8R\xb5\x08\xe2" +
+	"\xe8\x14\x18\x05\xb5\x05\x19@\x11?Pl\x03b%T" +
+	"-PQ`dZQ@\xac\x7f\x18\xb0L\x81\xe2\xed" +
+	"\x9cs\xf7\xdc=\xd9M\xb2Lgt\xf2Or\xcfs" +
+	"\x9e\x8f\xdf\xf3}2\xe1\xf6!\x01We\xee\xfd\xb5\x08" +
+	"\xcf.\x95\xb2\x06Y\x0br7ll\xbd\xf1\xae\x87\x91" +
+	"\x9a\x07\x92\xf5\xd9\xe6\x89\xf99\xcf\x1e=\x80\xb2$\x19" +
+	"!e\xd3\xb8\xd3\xca\xf6q2B\xff\xbbu\xdcj@" +
+	"`\xed\x1a=\xfe\xec\xae_^]\x81\xc8p@(\x0b" +
+	"\xe8\x91\xea\xae\x02\x04\xca|\xb7\x1f\x81\xb5\xb6\xf8Z\xe5" +
+	"\xce\x89#W\xda\x04.z\xde\xe9\xae\x06\xe4\xb2n\x9b" +
+	"x\xf3'\x9b\x88w%\"\xa3\xe8UL\x8f4\xfbj" +
+	"\xc8}?\x02k\xf2\xc1\xb6{\xae\x9d|\xf11DF" +
+	":\xbc\xbbm\x82#\x8c\xf7=\xfb&\x95\x17\xce\xd8\xff" +
+	"\xb8H\xd0C\x99\x83r\x99\x11\x9c\xeb\x0a\x1c_tn" +
+	"\xd4\x93\x82\xf0\x11ES\xa8\xf03M\xe7\x0f\xae/\x1d" +
+	"\xf6\x14RG\x81s\x17\x8a\xd8\xdd\x9c\"*\xfd\x8c{" +
+	"\xc3GC\x0e\x8d_\x8b\xc8\x08G=\xbd\x88Ioc" +
+	"\x04\x9b\xeb\xbe?Z8o\xcc\xd3\x09\xd3\x19AwQ" +
+	"=%8\xc6\x08n:\x90\xf5\x9b\xae\xcb\xdf<\x93\xe0" +
+	"\xc0DT\x16O\xa1\x04\x93\x8a\xa9z\xdf\x94\x95/\xdc" +
+	"\x9fs\xf5YA\xbd\xf9\xc5\x0c\x1b\xe3\xd6\xd5\xfe\xa9\xcb" +
+	"7n\x10a\xad\xb1\xaf\xd6\xb1\xabG\xee\x9cs\xf6\xbd" +
+	"W\x9e\xdb(\\\x0d\xd9W\xf7\xde4\xed\x1f\x8b?'" +
+	"\xcf\xf7\xf2H13l>\xbb:\xbb\xe5\xe8\xa1i\x15" +
+	"?\xbc\x8cH\x1e\x08\xfe\xa5<\x94\xce\xe2\xcd\xcaC\xc5" +
+	"\xf4\xb7\x07\x8b\xcfQ\x00_\xb9\xeb\xb6\xbf\xdd\xb8\xee\xf7" +
+	"\x82\x18\xbd\xa4\x8c\x8ayu\xf2\x1d\xbbv\xbeS\xbdU" +
+	"\x143\xab\x84\xc13\xb7\x84\x8a\x99D\xb6D\xd6\x14/" +
+	"\xd8*\\]YRO\xaf\x9e?3\xa4\xcb\xb8\xc5z" +
+	"\x85F\x98\xa8\x01EPYZ\xb2_\xe9,\xa1\xd4\xf1" +
+	"\x92B\x1aa\xdb>\xb8\xb2\xeaI\x7f\xf5vQ\xd0\xaa" +
+	"R&hM)\x15\xd4\x9d\xff~\xe4B\xcf\xd7;D" +
+	"\x82\xd7J\x19V{\x18\xc1\xf7\x9e\xedS\xef\xb1.\xec" +
+	"@$O\x08h\x04\xca\x89\xd2\xfd\xca\x97\xa5\x94\xfeT" +
+	"\xe9\x87.\xa5\xa7\\F\xc8\xaa\x8c\xcc;\x9c5\xf4\xf8" +
+	"N\x91\xdd\x89r\xe6\xd63\xe5\x94\xdd\xe7\x0f=:\xf7" +
+	"O\xb7\x9e\xdd%\x12\xe4x\x1a)\xc10\x0f\x0b\xcb\xf7" +
+	"\xe2c*n\xcfzC\xb0|\x92\x87E\x9du\xe5\xa5" +
+	"\xf5\x91}\xc6\x9b\xc2\xc9X\xfb\xe4\xd2/\x86^{@" +
+	"\x9a\xbeG8\xc9\xf10\xa0\x8bw\xfev\xf7\x87\xae\xa1" +
+	"\xef\x08'=\xe5\xcc\xd3S\xc3\x17/\xbe\xfa\xc7\xce\xae" +
+	"^1|\xa2\xbc\xd1V\x95F\xe0\xe3W\xea\xba+\xc7" +
+	"\x0c\xda/\xc6p\x8d\x87\xc5B\x9d\x87\x12\xac\xad\xf8\xf4" +
+	"w\x13\xbe^\xf7\x81h\xcb\xcb\x1ef\xeck\xcc\x96\xca" +
+	"\xcfN~\x92?\xeel/\x82c\x1e\x06\xee)FP" +
+	"}n\xd2\x9aMV\xe3\x87\"A\xae\x97q\x18\xe1\xa5" +
+	"\x04G\x97f/z\xf3`\xfdAA\xff\xc9^f\xd9" +
+	"R\xf2\x7fk\xdb\xf3\xbb\x0e\xa6\xf9\xa5\xc8{T\xa9\xf4" +
+	"\xd2h\xf0zg(s\xe9oVN\xcd\xe5\x8e\xbd\xb3" +
+	"\x1f\xfe\xb8\x17\x1b\x06\xc3\xcc\xb3e%\xe5\xc7\xb7\x1f\x16" +
+	"5(\xb25\xa8d\x1at\x14\\Z%I\x7f9\xdc" +
+	"g\xbc\xcd\xf5\xbe\xa3,d\xb2\xe6{w\"\xb0\xa6_" +
+	"\x9d^}\xe8\xdd\x93GDn=^\x86\xe95\xc6M" +
+	"*:\xb0\xe5r.\xfek\x9a\xd6c}'\x15\xaf\x8f" +
+	"r\x1a\xef{T\xe9\xa4\xbfY\x83.W7\xaf^\xb7" +
+	"\xf1sAk\xcd7\x8ej\xbda\xc6\xde\x09\xeb\xbf\xf1" +
+	"\x1d\x17N\xea|,\x14\xbe\xedj\\\xf8\xc2\x1f\x0e\x9c" +
+	"\x14\xebb\xa5\x8f\xd93\xd9G\x9d\xf6\xf5\xb3\xa1U\x97" +
+	"\xd67\x9d\x12U\xdch\x13l\xf5Q\x15\xb3\x1e\\4" +
+	"\xbam\xc7\xa6\xd3\x02\xef\x13\xbe*\xca{\xc7\xbb\xa3+" +
+	"~\xbc\xb7\xe1+\xb1$\xed\xf3\xb1\x80\xe8fW\xf3\x87" +
+	"\x8f\x1a\xf9\xfa\xc5\x8f\xcf\x09W\xcf\xdbj\xdd;tI" +
+	"\xd7\x9a\xda\x85\xdf\x0a'G|\xb6\x1fK\xf4\x82\xf7\xb7" +
+	"m\xee\x11\xf5\xd9\xe3c1\xb2\x8f1\xf5xF\x96\xc6" +
+	".~\xd5#\\\xfd\xd2F\xa1\xfd\xdd\xc5\x17\xe6\x0c\x1b" +
+	"}!\x0d\xccn\xdf!\xe5\x18\x03\xf3\x88\xefQel" +
+	"\x05\x05s\xccK\xf1a\xbf\x1a\xee\xbb\xd4+\xf1*\xca" +
+	"\xa8\x1cRA\xe5T\xd5\x9eY\xdd\xb4l\xee\x15AN" +
+	"e\x05\x8b\x91\xef\xae\xccx[=\xddqE\xbc:\xa2" +
+	"\x82\xa98\x96]\x1d\xe3\xf9vfe\xc3\x17W\x85\xab" +
+	"5\x15U\x80,\xe1\xa7\xde\x8a\xb6\xeb\x86fF\x0d\xec" +
+	"k\xd6\xda#\xed\xd5\xd34\xbd-\x1a\x99mj\xb2\x19" +
+	"\x8f5\x00\xa8\xa3%\x17B.@\x88\xbcQ\x86\x90\xfa" +
+	"\xaa\x04\xea^\x0c\x00\x054A\xc9\x9eq\x08\xa9\xbb%" +
+	"P\xbb0\x10|s\x01`\x84\xc8{U\x08\xa9oK" +
+	"\xa0\x1e\xc0@$\\\x00\x12Bd_=Bj\x97\x04" +
+	"\xeaG\x18\x88\x0b\x0a\xc0\x85\x10\xe9\xa6\x1f\x0fJ\xa0~" +
+	"\x8a\x81d\xe1\x02\xc8B\x88\x1c\xa1\x1f\x0fK\xa0~\x81" +
+	"\x81\x0c\xc2\x050\x08!r\x82~<.\x81\xfa\x03\x86" +
+	"\xbc\x88\xd6\xa6\xc3`\x84a0\x02\xb9=\x14\x84l\x84" +
+	"!\x1bA\xa1\xa1k\xc1N\x00\x84\x81\xd6YC\x8f\x99" +
+	"\x9aa\xc6\x10B\x9c\xc2\x0ak1\xb3vY\xc8\xa4\xdf" +
+	"\x12\x1c\xac\xf6XlJ\xa7\xa93\xba\x1c\x84!\x07\x81" +
+	"\xd5\xa6k\xb1\xb8a\x7f\x1b\x82\xa0A\x02\xc8O\xa6\x1d" +
+	"\x02\xfa\xd1\x01OJ\x80ww\xe2o_\xcc\xd4Zt" +
+	"w\xa3^\x18\x8b\x87\xcd\x98\xear0\xcc\xa5\xd0dK" +
+	"\xa0\x16`(dT@\xac\x17#\x9b\x9f\x19\xaa-\xba" +
+	"H\xd9\x92\x81\xd8\xde\x17\x8d\x1b\x11-\xec\xf67h\x86" +
+	"\xd6\x16K#\x9cc\xc4cfm0Di\xb5`\xd0" +
+	"\xddP\xc8\xe8\xd4lG\xfex\xeaC\xb7\x04\xea\x04\x0c" +
+	"\x84;\xd1\xdb\x88\x90\xea\x91@\x9d\x88!\xcf\x88\x86\xf5" +
+	"$2\xf1\xa6p\xa8\xf9N\x1dA'\xe4\"\x0c\xb9}" +
+	"hw\x87\x16\x09\xea\xc1\xe9\xa1\xb0\xeek\x09u\xe8\x8e" +
+	"P\xc1\xe8\xea\xa4\xd1~3\xd4\xbcD7\xaf\x9b[\xa3" +
+	"_O\xc3pJ\x92\xddrC_\x1c\x8fia\xc8\xb7" +
+	"j\xbe{\xbb\xec\x86\x8e\xe0\x8b\x14\xc5|\x81sv*" +
+	"\x8a\x86\xde\x1c\xed\xd0\x8dN\xb7\x8d\"\xe2\x84\xfd\x80\xe8" +
+	"h\xd07\x8a\x0e\x88T\xabR\x09\xd4[0\xe4-\xd1" +
+	"\xdbM\x1e\x86\xd7\xa1\"7\xbe&n\xb6F\x8d\x90\xd9" +
+	"\xe9k1\xb4\x88\xd9\x97\xff\xaa\xfb\xf2\x9f \xda\xdf\x1c" +
+	"\x0e\xe9\x11\x93{pyL7:B\xcdI\x8fr\x91" +
+	"\xaeTTZ\xb5\x08\x83\xdd\xddh\x9b\xcb0\x1e8l" +
+	"D\x8b\x17\x87\xc24\x94\x9d\x06h\x87\xf2u\xd8\xeeJ" +
+	"\xb3\xdd\xd0;\xa2K\x92z\xfc\xf7\x9eO\xcb\x9fx{" +
+	"P3\xf5`Z\xfe\xa4\x81\xd1\x14\x8f\x04\xc3z,\xa3" +
+	"\x0e\x09: \xd6\x85y/\xbc\xf5\x99\x1c<\x9d1\x87" +
+	"\x0d\xbd)\x1a5\x9d\xa8\x1a\xb0\x86\x98\xf1X\x9f\x09 " +
+	"\xe6\x93M\x06\xc4\xda\xf2\xfa\xd3\xd1'\xdcW\xff\x9c\xaa" +
+	"\x01$\x18\xd7\xca\xc1\x16\x9dV\xf4|\x87\x91F\x19-" +
+	"\x90@m\x15\xdc\xaa\xd3\x12u\xaf\x04j\x98\x96tl" +
+	"\x97\xf4\x10-\xbf\xad\x12\xa8&-\xe9\x92]\xd2\x97\xd2" +
+	"\xeba\x09\xd4\xc70\xf8[\xa3\xe1\xa0n\xf08+\\" +
+	"\xac5\xebf\xb2\x8e\x18\xd1\x8ePP7\x84\xaa\xebg" +
+	"!\x1e\xe3\xc5\x95~\x1d\xb0\xa4\x9a4-\xdd\x0dZ^" +
+	"\x9f\x95\xcf!k1\xb4\xf6\xd6\x01+\xaf\x1bC\xa1\x1e" +
+	"l\xd1c\xc9\xba\xee\xec\x0f)u=-.4\x1e\xa4" +
+	"\xbcv\xa0\xb4\x06:O3\x9b[\x83\xd1\x16D\xa1." +
+	"p\xc4?8\x12!u\x99\x04\xea\x8ad\xc9x\x88f" +
+	"\xd5\x036~\x04\x83\x8d\xf4JZ\x8cWH\xa0>E" +
+	"\x91\x06\x1b\xe9')\xd2\x8fI\xa0\xae\x13\x9a\xe7\x1a\xfa" +
+	"\xf1\x09\x09\xd4\xe70H\xd1\x08\xaf7\xbd\xba\xa3e\x86" +
+	"\xda\xf4h\xdc\x9c\x85 \xc6{\xa0?\xa8\x9bZ(\xec" +
+	"8\x82:Gw\xaeg\xf2@\xa6\xa6\xc6\xa8\x80$\x87" +
+	"\xca\x94pL\xc74\xd2\xdc\x1a52\xe7Z\x82\x0e\x88" +
+	"\xf5\xbc\xdf\xb3\xe1\x93\xaf\xfe\xbe;\x955Na\xcd\\" +
+	"0S\xcaB\xc8\x99\x1f\x81\xef\x92\x8a\x8a\xab\x11Vj" +
+	"\xb1\x0c\xc9\xad\x15\xf8P\xa5L\xc2S\x10V\xbcX\x06" +
+	"\xec\xac\xdc\xc0W\x0be,\xaeGX\x19\x81e\x90\x9c" +
+	"\xd7\x00\xe03\xa3\x92\xcb\xee\x02\x96\xc1\xe5\xcco\xc0\xd7" +
+	"_\xe5\x9f@O\xcf\x83\x0cY\xce\xf2\x04|CSN" +
+	"\x01\xe5|\x0cd\x18\xe4,]\xc0\xd7\x01\xa5\x9b\x9d\xee" +
+	"\x03\x19dg\x0e\x07>C*o@\x19\xc2\xcaV\x90" +
+	"!\xdbY\xb1\x80\xaf\x92\xcaF&w\x0d\xc8\x90\xe3l" +
+	"\x1e\xc0w!e%;\xed\x04\x19\xfe\xc7Yo\x80/" +
+	"\xc4J\x1bT!\xach \xc3\x0d\xce\xe4\x0b|zV" +
+	"\xe62\xb9u \xc3`gE\x06\xbeR*\x93\xa1\x11" +
+	"a\xe5V\x90!\xd7Y\x09\x81\xbf\xb1(\xe3\x19\xe7\x9b" +
+	"@\x86!\xce\x12\x00|aQ\x08\xbb\x9b\x032\xe49" +
+	"\xe3,\xf0w\x02r\xad\x1aa\xd2#C\xbe\xb3y\x00" +
+	"\x7f\xc0 g\xea\x11&\xa7d \xce\xf8\x0f|\xad\xa3" +
+	"\xf3%&\xdd2\x0cu\xde\x02\x80o\xe4tt\xc5\xe4" +
+	"59QU\x03\xb0<\xd12\x02t\x9a\xb4\xc7\x06\x84" +
+	"P\x00\x96'F\xb1\x80\xd3\x03\x02`\xb5k\xcdK\xb4" +
+	"\x1663\x06\xc0Jt^\xfb\xaf<}\x99\xde\x1cp" +
+	"\x828\x00\xcb\x83l\xd0\x8e\x05\xa0\x90\x95\xac\x00\xe4\xc5" +
+	"\xcch{\x00,^c\x10t\x06\x123\"\xfdj\x9a" +
+	"z$\xae\x99\x08\xf4\x00\xf8\xed&\x12\x00\x8bwm[" +
+	"\xe4\xfd\xbc\xf6\xd0\xbf\xecL\x0c@\x03\x0c\x90|\\e" +
+	"\xa1\xeb\x0b\xe9G\x8b\xfe`\x09\xd4\xe1\xb8\x97q@\xac" +
+	"\x7f5<\xd2txA\xed\xaf3g\xb7S1m\x09" +
+	"\xd0\xabp4\x0a\x02\x04\xbb\x81$\xd7\xa8\x14\x01\xb9i" +
+	"m2\x01s?\xd3\\\xba\xa5\x19\xe8\xec\xd1=c\x9f" +
+	"\xe1U\xab\xbfQB\x9c\"\x0d\xbd-\xda\xa1'\x01\xf8" +
+	"9\x07\xc9\xc40\x95P\xf3g\x99$\x9d\xf9:cL" +
+	"\x09)\x05\xc4\x1a\xfd#y\xeb\xce\xee\xbbOd\x8c\xa9" +
+	"D\xea\x0c\xd81\xdc\xd8I\xb1d\x9fw\x1e\x823\xf5" +
+	"y\x9eH\x99M\x10R\x0e\xf2\x93\xef\x80\x99&Q{" +
+	"LI\x8d2\x9c\xba\x04\x01\x1b\xd8\\\xac\x85\xf1\xb7c" +
+	"\xe0o\xc4\x84\x94!L\xb2\xe4<\xba(\xf5\xces\xa9" +
+	"?\xc82N\xbeN:e\xb4\\\xa8o@\xacp " +
+	"\x98\xf7\xc8\xeegV\xf47}\xce\xf2\xdb\x0b5\xb5g" +
+	"\xb0\xc3\xb0\x96\xc6\x7f@\x02uf2\xfe\xeb\xe8\xa44" +
+	"M\x02\xb5A\x98\x8af\xd1h\xbdC\x02uN\xca\xfa" +
+	"/\x0c>)s\xcd\x005)QK\xf5>k\x92h" +
+	"#ga\xdb\xe8\xbc\xba\xf63w89/E\x0dj" +
+	"g6\xf3\x1b\xff\xa7\x00\xf0\x07zR9\x0eaRD" +
+	"\x07\x0f\xfe0\x06\xfc\xe1\x93\x8c\xa0M-W\x96\xb5`" +
+	"\x90\xd5yZ92\xf8\x96\xb6\x16Z\xd5d\xd1\xb19" +
+	"\xfd\xeew\x99\xb7\xdeD\xbd\xe2#\xeeO\xf3|0\x80" +
+	"W\x1c\xc1\xfd\xe4u\x9bn\xb6F\x83\xd7\xbf:$6" +
+	"\xa9\xc46\x9dq\xeb\xfe\x09\x9e\x1c\x9cz\x92\xb1\xf9D" +
+	"\xdbiP\xe6\xf5Z\x0d]\xfd\xbd\x03e\x1a\x99\x13t" +
+	"@\xac\xcb\xb7\x17\xce\xd9\xd2\xfc\xef73\xae\xa7L\x83" +
+	"\xd4`\xc2\xa9H!\x94\x8co\xfe\"\x0f\xfc\x9fC\xa4" +
+	"\xb2\x9a\xc77\xff\x8f\x13\xf0WZ2\xa2\x8a\xc5\xb7\xdf" +
+	"\xeeK\xf6\xf4\x131\xaf'\xc29,\xa2\xb1eIc" +
+	"\xd9\x84\x05\xc4\xaa\xb9\xef\xb6\xfam+|\xeb2Z\xca" +
+	"w\xfc\x8c%\x91\xbf\x1adB;A\x07\xc4\x1ay " +
+	"\xf7\xff\xeb\xa6N\xd8v\xbd\x8f\x01\x89\xc8\xfcO\x00\x00" +
+	"\x00\xff\xff\x90\x05\x0a\x10"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -5382,9 +6214,11 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x824e16689d9c0d5c,
 			0x84fb80b2e6291cb2,
 			0x851a38af31fd2692,
+			0x852d11a1ce20383b,
 			0x88a3dafd5f6dc83d,
 			0x8bc2471f2b39c15f,
 			0x8d1be75ed840c0e7,
+			0x9015289bc8e962e5,
 			0x9229ca0ecc9c24e5,
 			0x931e571fd2f049a2,
 			0x95e8f9c08e05c41d,
@@ -5393,9 +6227,11 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x9d98aabde6544bd1,
 			0x9f11d766eb441dbc,
 			0xa5f42f44cad26753,
+			0xa79416df3b4eaae7,
 			0xa93abaafb2483db0,
 			0xa95c26916ea81139,
 			0xaaff3472c00ee5e9,
+			0xad3a3f8d89fac5ab,
 			0xaee4f1f26ec310c9,
 			0xaef2ff5f43ad2cf0,
 			0xafd81205d0576e31,
@@ -5404,6 +6240,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xb672c16e9ba4faff,
 			0xb946037cfd127af6,
 			0xba1204c7b49aaf26,
+			0xc079bfb0f3f36c43,
 			0xc2061e31c949fa8b,
 			0xc594e430a6d42f92,
 			0xc5e62210cedad631,
@@ -5414,8 +6251,10 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xd0add82b272ae64c,
 			0xd0cf030389f61476,
 			0xd1dabbca3a46fb46,
+			0xd3020df9a8c42503,
 			0xd79d948f633af906,
 			0xd82ee89b30bc479c,
+			0xdac4bea05d52c0ea,
 			0xdd629bf6896997e4,
 			0xe2a1ae6d1c5e7d05,
 			0xe35060fe2f1cbbae,
