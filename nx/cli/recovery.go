@@ -53,7 +53,7 @@ func (s *session) rollback(ctx context.Context) error {
 
 // clearVerb lets a quarantined set come back.
 type clearVerb struct {
-	Digest string `arg:"" placeholder:"DIGEST" help:"Digest of the set, or a beginning of it that only one has."`
+	Set string `arg:"" placeholder:"SET" help:"Digest of the set, a beginning of it, or its version, that only one has."`
 }
 
 // Run takes a set out of quarantine.
@@ -61,14 +61,14 @@ func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		now, err := s.state(ctx)
 		if err != nil {
-			return cannot("clear", v.Digest, err)
+			return cannot("clear", v.Set, err)
 		}
-		set, err := now.findQuarantined(v.Digest)
+		set, err := now.findQuarantined(v.Set)
 		if err != nil {
-			return cannot("clear", v.Digest, err)
+			return cannot("clear", v.Set, err)
 		}
 		if err := s.clear(ctx, set.IndexSHA256); err != nil {
-			return cannot("clear", v.Digest, err)
+			return cannot("clear", v.Set, err)
 		}
 		return in.answer(set, func(w io.Writer) {
 			fmt.Fprintf(w, "cleared %s (%s): it may be staged again\n", clean(set.SystemVersion),
@@ -77,22 +77,27 @@ func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// findQuarantined finds the one set whose digest begins like that.
-func (s state) findQuarantined(beginning string) (quarantined, error) {
+// meant tells whether a set is the one that somebody names by its version, or by the beginning of its digest.
+func meant(name, digest, version string) bool {
+	return name != "" && (name == version || strings.HasPrefix(digest, strings.ToLower(name)))
+}
+
+// findQuarantined finds the one set that is meant.
+func (s state) findQuarantined(name string) (quarantined, error) {
 	var found []quarantined
 	for _, q := range s.Quarantine {
-		if beginning != "" && strings.HasPrefix(q.IndexSHA256, strings.ToLower(beginning)) {
+		if meant(name, q.IndexSHA256, q.SystemVersion) {
 			found = append(found, q)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return quarantined{}, refusal.New(refusal.NotQuarantined, "no quarantined set has this digest")
+		return quarantined{}, refusal.New(refusal.NotQuarantined, "no quarantined set has this digest or version")
 	case 1:
 		return found[0], nil
 	default:
 		return quarantined{}, refusal.New(refusal.NotQuarantined,
-			"%d quarantined sets have a digest that begins like that", len(found))
+			"%d quarantined sets have that version, or a digest that begins like that", len(found))
 	}
 }
 

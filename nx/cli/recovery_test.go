@@ -22,17 +22,21 @@ func TestClear(t *testing.T) {
 	p := startPeer(t)
 	p.change(func(s *peerState) {
 		s.quarantine = []peerRollback{{"operator", "", "1.1.0", 0xbb}, {"service-exited", "", "1.2.0", 0xcc},
-			{"operator", "", "1.3.0", 0xcd}}
+			{"operator", "", "1.3.0", 0xcd}, {"operator", "", "1.3.0", 0xce}, {"operator", "", "1.4.0", 0xdd}}
 	})
 	hint := "hint: `nx --dir " + p.dir + " status` shows what is quarantined\n"
-	p.nx("clear", "dd").want(t, 1, "", "nx: cannot clear dd: no quarantined set has this digest\n"+hint)
-	p.nx("clear", "").want(t, 1, "", "nx: cannot clear: no quarantined set has this digest\n"+hint)
+	p.nx("clear", "dde").want(t, 1, "", "nx: cannot clear dde: no quarantined set has this digest or version\n"+hint)
+	p.nx("clear", "").want(t, 1, "", "nx: cannot clear: no quarantined set has this digest or version\n"+hint)
 	p.nx("clear", "c").want(t, 1, "",
-		"nx: cannot clear c: 2 quarantined sets have a digest that begins like that\n"+hint)
+		"nx: cannot clear c: 3 quarantined sets have that version, or a digest that begins like that\n"+hint)
 	p.nx("clear", "CC").want(t, 0, "cleared 1.2.0 (cccccccccccc): it may be staged again\n", "")
+	p.nx("clear", "1.3.0").want(t, 1, "",
+		"nx: cannot clear 1.3.0: 2 quarantined sets have that version, or a digest that begins like that\n"+hint)
+	p.nx("clear", "1.3").want(t, 1, "", "nx: cannot clear 1.3: no quarantined set has this digest or version\n"+hint)
+	p.nx("clear", "1.4.0").want(t, 0, "cleared 1.4.0 (dddddddddddd): it may be staged again\n", "")
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if left := len(p.state.quarantine); left != 2 {
-		t.Errorf("%d sets are quarantined, want 2", left)
+	if left := len(p.state.quarantine); left != 3 {
+		t.Errorf("%d sets are quarantined, want 3", left)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"nexus/daemons/convert"
+	"nexus/libupdates/refusal"
 )
 
 // stageVerb stages a set.
@@ -41,12 +42,14 @@ func inPlace(reused uint64) string {
 }
 
 // switchVerb puts the staged set on trial.
-type switchVerb struct{}
+type switchVerb struct {
+	Set string `arg:"" optional:"" placeholder:"SET" help:"Only if this is the staged set: its version, or a beginning of its digest."`
+}
 
-// Run switches to whatever is staged now. It does not wait for the verdict.
-func (*switchVerb) Run(ctx context.Context, in *invocation) error {
+// Run switches to what is staged now. It does not wait for the verdict.
+func (v *switchVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		set, err := s.staged(ctx)
+		set, err := s.stagedAs(ctx, v.Set)
 		if err != nil {
 			return cannot("switch", "", err)
 		}
@@ -62,24 +65,29 @@ func (*switchVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 // discardVerb drops the staged set, or the stage under way.
-type discardVerb struct{}
+type discardVerb struct {
+	Set string `arg:"" optional:"" placeholder:"SET" help:"Only if this is the staged set: its version, or a beginning of its digest."`
+}
 
 // endedStage is the answer where a stage was under way.
 type endedStage struct {
 	EndedStage bool `json:"endedStage"`
 }
 
-// Run ends the stage under way, whoever began it; where there is none it discards whatever is staged now.
-func (*discardVerb) Run(ctx context.Context, in *invocation) error {
+// Run ends the stage under way, whoever began it; where there is none, or a set is named, it discards what is staged.
+func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		ended, err := s.endStage(ctx)
-		if err != nil {
-			return cannot("discard", "", err)
+		ended := false
+		if v.Set == "" {
+			var err error
+			if ended, err = s.endStage(ctx); err != nil {
+				return cannot("discard", "", err)
+			}
 		}
 		if ended {
 			return in.answer(endedStage{true}, func(w io.Writer) { fmt.Fprintln(w, "ended the stage under way") })
 		}
-		set, err := s.staged(ctx)
+		set, err := s.stagedAs(ctx, v.Set)
 		if err != nil {
 			return cannot("discard", "", err)
 		}
@@ -108,6 +116,17 @@ func (s *session) endStage(ctx context.Context) (ended bool, err error) {
 		return false, nil
 	}
 	return err == nil && res.Ended(), err
+}
+
+// stagedAs is staged, but refuses another set than the one that is named, if one is.
+func (s *session) stagedAs(ctx context.Context, name string) (staged, error) {
+	set, err := s.staged(ctx)
+	if err == nil && name != "" && !meant(name, set.IndexSHA256, set.SystemVersion) {
+		set.system.Release()
+		return staged{}, refusal.New(refusal.NothingStaged, "%s is not staged: %s (%s) is", name, set.SystemVersion,
+			short(set.IndexSHA256))
+	}
+	return set, err
 }
 
 // staged asks for the set that is staged now; the caller releases its system.
