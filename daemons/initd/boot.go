@@ -53,6 +53,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	if err := s.resources.open(&config, console, folder, state); err != nil {
 		return nil, err
 	}
+	s.keys = &keyring{folder: folder, dir: s.resources.dirs[trustDir], reload: s.holdings["TrustReload"]}
 	tell(s.log, folder.found)
 	if err := s.run(ctx, sockets); err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func Roles() []Role {
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},
 		{Name: operatorRole, Methods: append(slices.Clone(stage),
-			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "authority", "stop", "reboot")},
+			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "authority", "stop", "reboot")},
 	}
 }
 

@@ -22,6 +22,7 @@ type system struct {
 	log       *logclient.Log
 	table     []Daemon
 	resources resources
+	keys      *keyring
 	holdings  map[string]*vat.Holding // initd's own facets
 	changed   *vat.Notifier           // daemons' readiness, votes
 	ballot    *ballot

@@ -130,6 +130,7 @@ func Table() []Daemon {
 				{Facet: "HealthGate", From: "updated"},
 				{Facet: "UpdateStatus", From: "updated"},
 				{Facet: "ServiceHealth", From: "execd"},
+				{Facet: "TrustReload", From: "keystored"},
 				{Facet: "Verifier", From: "keystored", Grants: []string{"system"}},
 			},
 		},

@@ -31,6 +31,7 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		"Verifier":        {"updated", initName},
 		"BundleRegistrar": {"execd"},
 		"HealthVote":      {selftestName},
+		"TrustReload":     {initName},
 		"Introducer":      {"samgrd"},
 		"StateFs":         {"updated"},
 

@@ -17,11 +17,35 @@ func (f *folder) addTrust(source string) error {
 	if err != nil {
 		return fmt.Errorf("cannot trust %s: %w", trust.Shown(source), err)
 	}
-	name := path.Join(systemKeys, key.String()+keySuffix)
+	return f.keepKey(trust.RoleSystem, key)
+}
+
+// keyFile is the file of a key.
+func keyFile(role trust.Role, key trust.PublicKey) string {
+	return path.Join(trustDir, string(role), key.String()+keySuffix)
+}
+
+func (f *folder) keepKey(role trust.Role, key trust.PublicKey) error {
+	name := keyFile(role, key)
 	if err := f.makeWay(name, 0); err != nil {
 		return err
 	}
 	return durable.WriteFile(f.files, name, []byte(key.String()+"\n"))
+}
+
+// dropKey removes the file of a key, durably.
+func (f *folder) dropKey(role trust.Role, key trust.PublicKey) error {
+	name := keyFile(role, key)
+	if err := f.files.RemoveAll(name); err != nil {
+		return err
+	}
+	return f.files.SyncDir(path.Dir(name))
+}
+
+// keyFiles are the names of the files that hold keys of a role.
+func (f *folder) keyFiles(role trust.Role) ([]string, error) {
+	names, err := f.files.ReadDir(path.Join(trustDir, string(role)))
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, keySuffix) }), err
 }
 
 // keySuffix ends the name of a key's file.
@@ -30,8 +54,7 @@ const keySuffix = ".pub"
 // checkTrust wants somebody to be trusted where there are sets: without a key none of them can be verified, so nothing
 // would run, and it would be for no fault of theirs.
 func (f *folder) checkTrust() error {
-	keys, err := f.files.ReadDir(systemKeys)
-	if err != nil || slices.ContainsFunc(keys, func(name string) bool { return strings.HasSuffix(name, keySuffix) }) {
+	if keys, err := f.keyFiles(trust.RoleSystem); err != nil || len(keys) > 0 {
 		return err
 	}
 	for _, name := range []string{"a", "b"} {

@@ -2,7 +2,6 @@ package keystored
 
 import (
 	"context"
-	"fmt"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -23,29 +22,25 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 		return err
 	}
 	defer dir.Close()
-	anchors, skipped, err := load(dir)
-	if err != nil {
-		return fmt.Errorf("cannot read trusted keys: %w", err)
-	}
-	for _, s := range skipped {
-		log.Warn("key skipped", "file", s.path, "error", s.cause)
-	}
-	if err := unusable(anchors, skipped); err != nil {
+	keys := &keys{dir: dir, log: log}
+	if err := keys.load(); err != nil {
 		return err
 	}
-	log.Info("keys loaded", "count", len(anchors.List()))
 
 	b.Serve("Verifier", func(c vat.Client) capnp.Client {
 		if len(c.Grants) != 1 || !known(trust.Role(c.Grants[0])) {
 			log.Error("cannot serve verifier: it needs one role", "client", c.Name)
 			return capnp.Client{}
 		}
-		return capnp.Client(keystore.Verifier_ServerToClient(&verifier{anchors, trust.Role(c.Grants[0])}))
+		return capnp.Client(keystore.Verifier_ServerToClient(&verifier{keys, trust.Role(c.Grants[0])}))
 	})
 	b.Serve("TrustAnchors", func(vat.Client) capnp.Client {
-		return capnp.Client(keystore.TrustAnchors_ServerToClient(&reader{anchors}))
+		return capnp.Client(keystore.TrustAnchors_ServerToClient(&reader{keys}))
 	})
-	self := keystore.TrustAnchors_ServerToClient(&reader{anchors})
+	b.Serve("TrustReload", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.TrustReload_ServerToClient(&reloader{keys}))
+	})
+	self := keystore.TrustAnchors_ServerToClient(&reader{keys})
 	defer self.Release()
 	b.OnPing(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {

@@ -31,6 +31,9 @@ const (
 	PublisherMismatch  Reason = "publisher-mismatch" // the index names another key than the one that signed it
 	BadKey             Reason = "bad-key"            // a key file holds no usable key
 	MessageTooLong     Reason = "message-too-long"   // the signer cannot sign a message of that length
+	NotTrusted         Reason = "not-trusted"        // the key to remove is not trusted
+	LastKey            Reason = "last-key"           // without the key nobody would be trusted for system sets
+	TooManyKeys        Reason = "too-many-keys"      // a role has no room for another key
 )
 
 // Reasons about index and manifest.

@@ -15,6 +15,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
 	"nexus/capnpgen/journal"
+	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
 	"nexus/daemons/plat"
@@ -57,6 +58,8 @@ func (a *absurd) methods() (all []server.Method) {
 	all = operator.Operator_Methods(all, nil)
 	all = operator.Authority_Methods(all, nil)
 	all = operator.HandedFile_Methods(all, nil)
+	all = operator.TrustEditor_Methods(all, nil)
+	all = keystore.TrustAnchors_Methods(all, nil)
 	all = update.UpdateStatus_Methods(all, nil)
 	all = update.Updated_Methods(all, nil)
 	all = update.UpdateStage_Methods(all, nil)

@@ -113,7 +113,7 @@ func (in *invocation) hint(reason refusal.Reason) string {
 	case refusal.Disconnected:
 		return "what it was asked for may be done all the same: `" + nx + " status` shows it"
 	case refusal.Quarantined:
-		return "it was rolled back before; `" + nx + " clear DIGEST` lets it be staged again"
+		return "it was rolled back before; `" + nx + " clear SET` lets it be staged again"
 	case refusal.Downgrade:
 		return "`" + nx + " update --downgrade FILE` goes down all the same"
 	case refusal.VersionFloor:
@@ -125,7 +125,7 @@ func (in *invocation) hint(reason refusal.Reason) string {
 	case refusal.ArchiveTooLarge, refusal.PayloadTooLarge:
 		return "the policy is set by `nx up --limit-archive SIZE --limit-payload SIZE`"
 	case refusal.UntrustedPublisher, refusal.InvalidSignature:
-		return "allow its publisher with `nx up --trust PUB`, if you trust it"
+		return "if you trust its publisher: `" + nx + " trust add PUB`"
 	case refusal.UnknownBundle:
 		return "`" + nx + " bundles` shows what is published"
 	case refusal.NotQuarantined:

@@ -10,6 +10,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
 	"nexus/capnpgen/journal"
+	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
@@ -82,9 +83,20 @@ func (o *peerOperator) Exec(_ context.Context, call operator.Operator_exec) erro
 	return res.SetExec(exec.Exec_ServerToClient(peerExec{}))
 }
 
-func (*peerOperator) Anchors(_ context.Context, call operator.Operator_anchors) error {
-	_, err := call.AllocResults()
-	return err
+func (o *peerOperator) Anchors(_ context.Context, call operator.Operator_anchors) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetAnchors(keystore.TrustAnchors_ServerToClient(&peerTrust{o.p}))
+}
+
+func (o *peerOperator) Trust(_ context.Context, call operator.Operator_trust) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetTrust(operator.TrustEditor_ServerToClient(&peerTrust{o.p}))
 }
 
 func (*peerOperator) Daemons(_ context.Context, call operator.Operator_daemons) error {
@@ -163,6 +175,7 @@ func (o *peerOperator) Watchdog(_ context.Context, call operator.Operator_watchd
 	}
 	w.SetOn(true)
 	w.SetTimeoutMs(30_000)
+	w.SetProven(o.p.state.proven)
 	return w.SetName("a hound")
 }
 

@@ -19,6 +19,7 @@ import (
 	"nexus/capnpgen/update"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/trust"
 	"nexus/nx/cli"
 )
 
@@ -67,6 +68,8 @@ type peerState struct {
 	pauseMs                 uint32
 	machine                 bool   // it has a machine of its own
 	noWatchdog              string // why that has no watchdog
+	proven                  bool   // its watchdog was seen to work
+	keys                    trust.Anchors
 }
 
 type peerSet struct {

@@ -37,6 +37,7 @@ type grammar struct {
 	Rollback  rollbackVerb `cmd:"" help:"End a trial, or return to the set in the other slot."`
 	Discard   discardVerb  `cmd:"" help:"Drop the staged set, or end the stage under way."`
 	Clear     clearVerb    `cmd:"" help:"Let a quarantined set be staged again."`
+	Trust     trustVerb    `cmd:"" help:"Show or change whose sets the system takes."`
 	Floor     floorVerb    `cmd:"" help:"Show or lower the version floor."`
 	Verify    verifyVerb   `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`
 	History   historyVerb  `cmd:"" help:"Show the last steps of the state machine."`

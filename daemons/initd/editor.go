@@ -1,0 +1,184 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/keystore"
+	"nexus/capnpgen/operator"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// A trustEditor is the TrustEditor capability.
+type trustEditor struct {
+	keys *keyring
+	kept bool // what changes outlives the boot
+	log  *logclient.Log
+}
+
+func (o *operatorServer) Trust(_ context.Context, call operator.Operator_trust) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetTrust(operator.TrustEditor_ServerToClient(&trustEditor{
+		keys: o.s.keys, kept: o.s.config.machine == nil, log: o.s.log,
+	}))
+}
+
+// Add trusts a key.
+func (e *trustEditor) Add(ctx context.Context, call operator.TrustEditor_add) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetKept(e.kept)
+	return e.edit(ctx, "trust", call.Args(), e.keys.add, res.NewRefusal)
+}
+
+// Remove trusts a key no more.
+func (e *trustEditor) Remove(ctx context.Context, call operator.TrustEditor_remove) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetKept(e.kept)
+	return e.edit(ctx, "distrust", call.Args(), e.keys.remove, res.NewRefusal)
+}
+
+// keyArgs are what both calls take.
+type keyArgs interface {
+	Role() (string, error)
+	PublicKey() ([]byte, error)
+}
+
+// edit does what an operator asks about a key, and writes the audit record.
+func (e *trustEditor) edit(ctx context.Context, op string, args keyArgs,
+	do func(context.Context, trust.Role, trust.PublicKey) error, newRefusal func() (keystore.Refusal, error)) error {
+	role, key, err := roleAndKey(args)
+	audit := logclient.Audit{Op: op, Result: logclient.ResultOK}
+	if err == nil {
+		audit.Detail = fmt.Sprintf("role=%s key=%s", role, key)
+		err = do(ctx, role, key)
+	}
+	if err == nil {
+		e.log.Audit(audit)
+		return nil
+	}
+	audit.Result, audit.Reason = logclient.ResultRefused, string(refusal.Of(err))
+	e.log.Audit(audit)
+	return convert.Refuse(newRefusal, err)
+}
+
+func roleAndKey(args keyArgs) (role trust.Role, key trust.PublicKey, err error) {
+	name, err := args.Role()
+	if err != nil {
+		return role, key, err
+	}
+	raw, err := args.PublicKey()
+	if err != nil {
+		return role, key, err
+	}
+	role = trust.Role(name)
+	if role != trust.RoleSystem && role != trust.RoleApps {
+		return role, key, refusal.New(refusal.BadKey, "%.32q is no role: system or apps", name)
+	}
+	if len(raw) != len(key) {
+		return role, key, refusal.New(refusal.BadKey, "a key of %d bytes, not %d", len(raw), len(key))
+	}
+	key, err = trust.ParsePublicKey([]byte(trust.PublicKey(raw).Text())) // which refuses what anybody could sign by
+	return role, key, err
+}
+
+// maxKeys is how many keys a role has: keystored reads no more, and trusts none where there are more.
+const maxKeys = 256
+
+// A keyring is the trusted keys of a running system: files that keystored reads.
+type keyring struct {
+	folder *folder
+	dir    *os.File     // of the files
+	reload *vat.Holding // keystored's TrustReload
+
+	mu sync.Mutex // held while they change
+}
+
+// add has a key count. Nothing is changed if it cannot.
+func (k *keyring) add(ctx context.Context, role trust.Role, key trust.PublicKey) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	names, err := k.folder.keyFiles(role)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(names, key.String()+keySuffix) {
+		return k.tell(ctx)
+	}
+	if len(names) >= maxKeys {
+		return refusal.New(refusal.TooManyKeys, "%d keys are trusted for the role %s already", len(names), role)
+	}
+	if err := k.folder.keepKey(role, key); err != nil {
+		return err
+	}
+	if err := k.tell(ctx); err != nil {
+		return errors.Join(err, k.folder.dropKey(role, key))
+	}
+	return nil
+}
+
+// remove has a key count no more. Nothing is changed if it cannot.
+func (k *keyring) remove(ctx context.Context, role trust.Role, key trust.PublicKey) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	names, err := k.folder.keyFiles(role)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case !slices.Contains(names, key.String()+keySuffix):
+		return refusal.New(refusal.NotTrusted, "key %s is not trusted for the role %s", key, role)
+	case role == trust.RoleSystem && len(names) == 1:
+		return refusal.New(refusal.LastKey, "key %s is the only one for the role system: trust another one before", key)
+	}
+	if err := k.folder.dropKey(role, key); err != nil {
+		return err
+	}
+	if err := k.tell(ctx); err != nil {
+		return errors.Join(err, k.folder.keepKey(role, key))
+	}
+	return nil
+}
+
+// reloadPatience bounds how long keystored may take: it may be starting.
+const reloadPatience = 10 * time.Second
+
+// tell gives the files to those who read them, and has keystored go by them.
+func (k *keyring) tell(ctx context.Context) error {
+	if _, err := plat.Give(k.dir, claimOf(trustDir)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
+	defer cancel()
+	return k.reload.Call(ctx, func(client capnp.Client) error {
+		answer, release := keystore.TrustReload(client).Reload(ctx, nil)
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return convert.Refused(res.Refusal())
+	})
+}

@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+
+	"nexus/capnpgen/keystore"
+	"nexus/capnpgen/operator"
+	"nexus/daemons/convert"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// trustVerb is about the keys that a running system trusts.
+type trustVerb struct {
+	List   trustListVerb   `cmd:"" default:"1" help:"Show the trusted keys."`
+	Add    trustAddVerb    `cmd:"" help:"Trust a publisher's key."`
+	Remove trustRemoveVerb `cmd:"" help:"Trust a key no more."`
+}
+
+// An anchor is one trusted key.
+type anchor struct {
+	Role string `json:"role"`
+	Key  string `json:"publicKey"` // in hex
+}
+
+// An anchorChange is one key that was added or removed.
+type anchorChange struct {
+	anchor
+	Kept bool `json:"kept"` // over the next start
+}
+
+// trustListVerb shows the keys.
+type trustListVerb struct{}
+
+// Run asks for the keys and shows them.
+func (*trustListVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		keys, err := s.anchors(ctx)
+		if err != nil {
+			return cannot("show keys", "", err)
+		}
+		return in.answer(keys, func(w io.Writer) {
+			if len(keys) == 0 {
+				fmt.Fprintln(w, "no key is trusted, so no set can be verified")
+				return
+			}
+			rows := [][]string{{"ROLE", "KEY"}}
+			for _, a := range keys {
+				rows = append(rows, []string{a.Role, a.Key})
+			}
+			table(w, rows)
+		})
+	})
+}
+
+// trustAddVerb adds a key.
+type trustAddVerb struct {
+	Key  string `arg:"" placeholder:"KEY" help:"Public key: a file or its text."`
+	Role string `enum:"system,apps" default:"system" help:"What it may sign: system (sets) or apps (single bundles)."`
+}
+
+// Run has the key count from now on.
+func (v *trustAddVerb) Run(ctx context.Context, in *invocation) error {
+	key, err := trust.ReadPublicKey(v.Key)
+	if err != nil {
+		return cannot("trust", trust.Shown(v.Key), err)
+	}
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		change, err := s.addKey(ctx, v.Role, key)
+		if err != nil {
+			return cannot("trust", trust.Shown(v.Key), err)
+		}
+		return in.answer(change, func(w io.Writer) {
+			fmt.Fprintf(w, "trusted for the role %s: %s%s\n", v.Role, key, change.until())
+		})
+	})
+}
+
+// until says how long a change lasts where that is not for good.
+func (c anchorChange) until() string {
+	if c.Kept {
+		return ""
+	}
+	return ", until the machine starts again: its image says whom it trusts"
+}
+
+// trustRemoveVerb removes a key.
+type trustRemoveVerb struct {
+	Key  string `arg:"" placeholder:"KEY" help:"Public key: a file, its text, or a beginning of it in hex that only one has."`
+	Role string `enum:"system,apps" default:"system" help:"What it may sign no more: system (sets) or apps (single bundles)."`
+	Yes  bool   `short:"y" help:"Do not ask."`
+}
+
+// Run has the key count no more.
+func (v *trustRemoveVerb) Run(ctx context.Context, in *invocation) error {
+	return in.with(ctx, func(s *session) error {
+		key, err := s.findKey(ctx, v.Role, v.Key)
+		if err != nil {
+			return cannot("remove key", trust.Shown(v.Key), err)
+		}
+		question := fmt.Sprintf("Trust %s no more? What it signed cannot run again, also not to roll back.", key)
+		if err := in.confirm(ctx, v.Yes, question); err != nil {
+			return cannot("remove key", key.String(), err)
+		}
+		ctx, cancel := patient(ctx)
+		defer cancel()
+		change, err := s.removeKey(ctx, v.Role, key)
+		if err != nil {
+			return cannot("remove key", key.String(), err)
+		}
+		return in.answer(change, func(w io.Writer) {
+			fmt.Fprintf(w, "no longer trusted for the role %s: %s%s\n", v.Role, key, change.until())
+			fmt.Fprintf(w, "next: `nx trust add --role %s %s` undoes it\n", v.Role, key.Text())
+		})
+	})
+}
+
+// findKey finds the one trusted key of a role that is meant by a file, a text, or the beginning of it in hex.
+func (s *session) findKey(ctx context.Context, role, meant string) (trust.PublicKey, error) {
+	keys, err := s.anchors(ctx)
+	if err != nil {
+		return trust.PublicKey{}, err
+	}
+	beginning := strings.ToLower(meant)
+	if key, err := trust.ReadPublicKey(meant); err == nil {
+		beginning = key.String()
+	}
+	var found []string
+	for _, a := range keys {
+		if a.Role == role && beginning != "" && strings.HasPrefix(a.Key, beginning) {
+			found = append(found, a.Key)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return trust.PublicKey{}, refusal.New(refusal.NotTrusted, "no key that is trusted for the role %s is that", role)
+	case 1:
+		return trust.ParsePublicFile("key.pub", []byte(found[0]))
+	default:
+		return trust.PublicKey{}, refusal.New(refusal.NotTrusted, "%d trusted keys begin like that", len(found))
+	}
+}
+
+func (s *session) anchors(ctx context.Context) ([]anchor, error) {
+	answer, release := s.operator.Anchors(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := held(res.Anchors())
+	if err != nil {
+		return nil, err
+	}
+	defer list.Release()
+	return readAnchors(ctx, list)
+}
+
+func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, error) {
+	answer, release := from.List(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	list, err := res.Anchors()
+	if err != nil {
+		return nil, err
+	}
+	var r reader
+	keys := []anchor{}
+	for i := range r.items(list.Len()) {
+		raw, err := list.At(i).PublicKey()
+		r.note(err)
+		keys = append(keys, anchor{r.text(list.At(i).Role()), hex.EncodeToString(raw)})
+	}
+	return keys, r.err
+}
+
+// trustEditor asks for the power to change keys; the caller releases it.
+func (s *session) trustEditor(ctx context.Context) (operator.TrustEditor, error) {
+	answer, release := s.operator.Trust(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return operator.TrustEditor{}, err
+	}
+	return held(res.Trust())
+}
+
+func (s *session) addKey(ctx context.Context, role string, key trust.PublicKey) (c anchorChange, err error) {
+	editor, err := s.trustEditor(ctx)
+	if err != nil {
+		return c, err
+	}
+	defer editor.Release()
+	answer, release := editor.Add(ctx, func(p operator.TrustEditor_add_Params) error {
+		if err := p.SetRole(role); err != nil {
+			return err
+		}
+		return p.SetPublicKey(key[:])
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return c, err
+	}
+	return anchorChange{anchor{role, key.String()}, res.Kept()}, convert.Refused(res.Refusal())
+}
+
+func (s *session) removeKey(ctx context.Context, role string, key trust.PublicKey) (c anchorChange, err error) {
+	editor, err := s.trustEditor(ctx)
+	if err != nil {
+		return c, err
+	}
+	defer editor.Release()
+	answer, release := editor.Remove(ctx, func(p operator.TrustEditor_remove_Params) error {
+		if err := p.SetRole(role); err != nil {
+			return err
+		}
+		return p.SetPublicKey(key[:])
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return c, err
+	}
+	return anchorChange{anchor{role, key.String()}, res.Kept()}, convert.Refused(res.Refusal())
+}
