@@ -30,6 +30,8 @@ type Config struct {
 	Floor    string
 	Cause    bootctl.Cause // why this boot began, as far as the machine tells
 	Watchdog time.Duration // after how long without progress a machine is restarted; 0: never
+	// find out whether the watchdog restarts the machine, unless that is known
+	TryWatchdog bool
 	// physical address of a page of a machine's memory that its kernel does not use; 0: there is none
 	Mark         uint64
 	Port         string         // virtio-serial port that operators come in by, beside the control socket; empty: none
@@ -78,6 +80,8 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 		})
 	set.DurationVar(&c.Watchdog, "watchdog", defaultWatchdog,
 		"in a machine: how long the system may make no progress until the machine is restarted; 0: for ever")
+	set.BoolVar(&c.TryWatchdog, "try-watchdog", false,
+		"in a machine with a state disk: find out, once, whether the watchdog restarts it, by a reboot")
 	set.Uint64Var(&c.Mark, "mark", 0,
 		"in a machine: physical `address` of a page that its kernel does not use, for a mark of how a boot ended")
 	set.StringVar(&c.SelftestSets, "selftest", "", "run the selftest with the sets in this `folder` and stop")

@@ -56,6 +56,7 @@ func runMachine(args []string, console *os.File) (err error) {
 		}
 	}
 	defer machine.LeaveFolder(console)
+	config.machine.Recall(machine.GuestDir, config.TryWatchdog && persistent, console)
 	if persistent && config.State == "" {
 		config.State = filepath.Join(machine.GuestDir, stateDir)
 	}

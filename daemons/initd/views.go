@@ -119,6 +119,7 @@ func (o viewServer) Watchdog(_ context.Context, call operator.Operator_watchdog)
 		return w.SetDetail(status.Missing)
 	}
 	w.SetOn(true)
+	w.SetProven(status.Proven)
 	w.SetTimeoutMs(uint32(status.Timeout / time.Millisecond))
 	return w.SetName(status.Name)
 }

@@ -1,14 +1,48 @@
 package plat
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A Watchdog restarts the machine unless it is petted in time, whatever else has stopped: the first of the kernel's
+// A WatchdogDevice is one of the machine's watchdogs, which nobody has opened yet.
+type WatchdogDevice struct {
+	Path string
+	Name string // what it calls itself; empty: its kernel does not tell
+}
+
+// Watchdogs lists the machine's watchdogs in the kernel's order. To look at one by its device would arm it, so what it
+// calls itself is read from sysfs (Documentation/ABI/testing/sysfs-class-watchdog).
+func Watchdogs() ([]WatchdogDevice, error) {
+	entries, err := os.ReadDir("/sys/class/watchdog")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list watchdogs: %w", err)
+	}
+	var found []WatchdogDevice
+	for _, entry := range entries {
+		identity, _ := os.ReadFile(filepath.Join("/sys/class/watchdog", entry.Name(), "identity"))
+		found = append(found, WatchdogDevice{"/dev/" + entry.Name(), strings.TrimSpace(string(identity))})
+	}
+	slices.SortFunc(found, func(a, b WatchdogDevice) int {
+		if len(a.Path) != len(b.Path) { // watchdog10 comes after watchdog9
+			return len(a.Path) - len(b.Path)
+		}
+		return strings.Compare(a.Path, b.Path)
+	})
+	return found, nil
+}
+
+// A Watchdog restarts the machine unless it is petted in time, whatever else has stopped
 // (Documentation/watchdog/watchdog-api.rst). It belongs to whoever has it open, and goes on when that process ends.
 type Watchdog struct {
 	file    *os.File
@@ -17,10 +51,9 @@ type Watchdog struct {
 	barked  bool
 }
 
-// OpenWatchdog opens the machine's watchdog, which arms it, with a timeout that is rounded up to seconds. The error is
-// os.ErrNotExist where the machine has none.
-func OpenWatchdog(timeout time.Duration) (*Watchdog, error) {
-	file, err := os.OpenFile("/dev/watchdog", os.O_WRONLY, 0)
+// OpenWatchdog opens a watchdog, which arms it, with a timeout that is rounded up to seconds.
+func OpenWatchdog(path string, timeout time.Duration) (*Watchdog, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open watchdog: %w", err)
 	}

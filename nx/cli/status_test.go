@@ -91,12 +91,14 @@ func TestStatusOfAMachine(t *testing.T) {
 		watchdog string
 	}{
 		{func(s *peerState) { s.cause = bootrecord.BootCause_power }, "boot      at power-on\n",
-			"watchdog  a hound, after 30s\n"},
+			"watchdog  a hound, after 30s, not yet seen to work\n"},
 		{func(s *peerState) { s.cause, s.abrupt = bootrecord.BootCause_crash, 2 },
-			"boot      after a crash, 2 ends in a row that nobody ordered\n", "watchdog  a hound, after 30s\n"},
+			"boot      after a crash, 2 ends in a row that nobody ordered\n", "watchdog  a hound, after 30s, not yet seen to work\n"},
 		{func(s *peerState) { s.cause, s.abrupt, s.pauseMs, s.healthy = 0, 9, 32000, false },
 			"boot      cause unknown, 9 ends in a row that nobody ordered: services wait 32s\n",
-			"watchdog  a hound, after 30s\n"},
+			"watchdog  a hound, after 30s, not yet seen to work\n"},
+		{func(s *peerState) { s.cause, s.proven = bootrecord.BootCause_commanded, true },
+			"boot      by command", "watchdog  a hound, after 30s, seen to work\n"},
 		{func(s *peerState) {
 			s.cause, s.abrupt, s.noWatchdog = bootrecord.BootCause_watchdog, 1, "cannot open watchdog"
 		},
@@ -108,7 +110,7 @@ func TestStatusOfAMachine(t *testing.T) {
 		}
 	}
 	if got := p.nx("status", "--json").stdout; !strings.Contains(got, `"bootCause":"watchdog","abruptEnds":1,`) ||
-		!strings.Contains(got, `"watchdog":{"on":false,"name":"","timeoutMs":0,"detail":"cannot open watchdog"}`) {
+		!strings.Contains(got, `"watchdog":{"on":false,"name":"","timeoutMs":0,"proven":false,"detail":"cannot open watchdog"}`) {
 		t.Errorf("got %s", got)
 	}
 	p.set(func(p *peer) { p.older = true })

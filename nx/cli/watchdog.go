@@ -13,6 +13,7 @@ type watchdog struct {
 	On        bool   `json:"on"`
 	Name      string `json:"name"`
 	TimeoutMs uint32 `json:"timeoutMs"`
+	Proven    bool   `json:"proven"` // it was seen to restart the machine
 	Detail    string `json:"detail"`
 }
 
@@ -30,7 +31,9 @@ func (s *session) watchdog(ctx context.Context) (*watchdog, error) {
 	m, err := res.Watchdog()
 	var r reader
 	r.note(err)
-	w := &watchdog{On: m.On(), Name: r.text(m.Name()), TimeoutMs: m.TimeoutMs(), Detail: r.text(m.Detail())}
+	w := &watchdog{
+		On: m.On(), Name: r.text(m.Name()), TimeoutMs: m.TimeoutMs(), Proven: m.Proven(), Detail: r.text(m.Detail()),
+	}
 	return w, r.err
 }
 
@@ -40,8 +43,12 @@ func (w *watchdog) rows() [][]string {
 	case w == nil:
 		return nil
 	case w.On:
-		return [][]string{{"watchdog", fmt.Sprintf("%s, after %v", w.Name,
-			time.Duration(w.TimeoutMs)*time.Millisecond)}}
+		seen := "not yet seen to work"
+		if w.Proven {
+			seen = "seen to work"
+		}
+		return [][]string{{"watchdog", fmt.Sprintf("%s, after %v, %s", w.Name,
+			time.Duration(w.TimeoutMs)*time.Millisecond, seen)}}
 	default:
 		return [][]string{{"watchdog", "none: " + w.Detail}}
 	}

@@ -115,17 +115,17 @@ func TestLayout(t *testing.T) {
 		content[r.Name] = string(text)
 	}
 	for name, want := range map[string]string{
-		"init":                       "/bin/nexus",
-		"bin/updated":                "nexus",
+		"init":                                  "/bin/nexus",
+		"bin/updated":                           "nexus",
 		"etc/nexus/trust/" + publicHex + ".pub": publicHex + "\n",
 		"etc/nexus/trust/" + otherHex + ".pub":  otherHex + "\n",
-		"etc/nexus/factory.nxs":      "factory",
-		"etc/nexus/sets/a.nxs":       "set a",
-		"etc/nexus/sets/b.nxs":       "set b",
-		"lib/modules/000-virtio.ko":  "first",
-		"lib/modules/001-console.ko": "second",
-		"dev/console":                "",
-		"dev/null":                   "",
+		"etc/nexus/factory.nxs":                 "factory",
+		"etc/nexus/sets/a.nxs":                  "set a",
+		"etc/nexus/sets/b.nxs":                  "set b",
+		"lib/modules/000-virtio.ko":             "first",
+		"lib/modules/001-console.ko":            "second",
+		"dev/console":                           "",
+		"dev/null":                              "",
 	} {
 		if got, there := content[name]; !there || got != want {
 			t.Errorf("%s: got %q, %v, want %q", name, got, there, want)

@@ -36,7 +36,7 @@ func newApt(t tools, dir string, a arch) (*apt, error) {
 		}
 	}
 	sources := fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nArchitectures: %s\nSigned-By: %s\n",
-		mirror, suite, a.name, keyring)
+		mirror, suite, a.debian, keyring)
 	if err := os.WriteFile(filepath.Join(dir, "debian.sources"), []byte(sources), 0o644); err != nil {
 		return nil, err
 	}
@@ -53,8 +53,8 @@ func (a *apt) options() []string {
 		"Dir::State::status=" + filepath.Join(a.dir, "status"),
 		"Dir::Cache=" + a.dir,
 		"Dir::Cache::archives=" + filepath.Join(a.dir, "archives"),
-		"APT::Architecture=" + a.arch.name,
-		"APT::Architectures=" + a.arch.name,
+		"APT::Architecture=" + a.arch.debian,
+		"APT::Architectures=" + a.arch.debian,
 		"APT::Sandbox::User=", // so that apt's own user does not need access to the folder
 		"Acquire::Languages=none",
 		"Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",

@@ -22,11 +22,15 @@ const (
 // A Machine is what only the first process of one has: the watchdog that restarts it when it hangs, and a page of
 // memory that survives that.
 type Machine struct {
-	watchdog dog      // nil: there is none
-	missing  string   // then: why
-	open     *os.File // the watchdog's device
-	memory   memory   // nil: there is none
+	watchdog dog    // nil: there is none
+	missing  string // then: why
+	taken    bool   // the core before has armed it
+	dogs     dogs
+	timeout  time.Duration // of the watchdog, as it was asked for
+	known    verdicts
+	memory   memory // nil: there is none
 	clock    plat.Clock
+	cause    bootctl.Cause // why the boot began, by what the machine shows
 
 	mu    sync.Mutex
 	mark  mark
@@ -38,6 +42,8 @@ type Machine struct {
 type dog interface {
 	Name() string
 	Timeout() time.Duration
+	Barked() bool
+	File() *os.File
 	Pet() error
 	Disarm() error
 }
@@ -45,13 +51,10 @@ type dog interface {
 // Open arms the watchdog, or takes up the one that the core before has left open, and tells why the boot began. The
 // mark is at a physical address; 0: there is none.
 func Open(timeout time.Duration, markAt uint64, handed *Handed, console io.Writer) (*Machine, bootctl.Cause) {
-	m := &Machine{clock: plat.RealClock{}}
-	watchdog, err := openWatchdog(timeout, handed.Take(HandedWatchdog))
-	if err != nil {
+	m := &Machine{clock: plat.RealClock{}, dogs: machineDogs(), timeout: timeout}
+	if err := m.guard(handed.Take(HandedWatchdog)); err != nil {
 		m.missing = err.Error()
 		fmt.Fprintf(console, "%s%v\n", LineNoWatchdog, err)
-	} else {
-		m.watchdog, m.open = watchdog, watchdog.File()
 	}
 	if markAt != 0 {
 		if window, err := plat.OpenWindow(markAt); err != nil {
@@ -64,22 +67,28 @@ func Open(timeout time.Duration, markAt uint64, handed *Handed, console io.Write
 	if err != nil {
 		fmt.Fprintf(console, "%s%v\n", LineNoMark, err)
 	}
-	cause := m.begin(watchdog != nil && watchdog.Barked(), uptime)
+	m.cause = m.begin(m.watchdog != nil && m.watchdog.Barked(), uptime)
 	if handed.Given() {
-		cause = bootctl.Unknown // it is the same boot
+		return m, bootctl.Unknown // it is the same boot
 	}
-	return m, cause
+	return m, m.cause
 }
 
-func openWatchdog(timeout time.Duration, taken *os.File) (*plat.Watchdog, error) {
+// guard arms a watchdog, or takes up the one that is.
+func (m *Machine) guard(taken *os.File) (err error) {
 	switch {
 	case taken != nil:
-		return plat.TakeWatchdog(taken, timeout)
-	case timeout == 0:
-		return nil, errors.New("it was not asked for")
+		m.taken = true
+		var watchdog *plat.Watchdog
+		if watchdog, err = plat.TakeWatchdog(taken, m.timeout); err == nil {
+			m.watchdog = watchdog
+		}
+	case m.timeout == 0:
+		err = errors.New("it was not asked for")
 	default:
-		return plat.OpenWatchdog(timeout)
+		m.watchdog, err = m.dogs.arm(nil, m.timeout)
 	}
+	return err
 }
 
 // begin reads the mark of the boot before and leaves the first one of this.
@@ -173,6 +182,7 @@ type WatchdogStatus struct {
 	On      bool
 	Name    string
 	Timeout time.Duration
+	Proven  bool   // it was seen to restart the machine
 	Missing string // why there is none
 }
 
@@ -181,8 +191,14 @@ func (m *Machine) Watchdog() WatchdogStatus {
 	if m.watchdog == nil {
 		return WatchdogStatus{Missing: m.missing}
 	}
-	return WatchdogStatus{On: true, Name: m.watchdog.Name(), Timeout: m.watchdog.Timeout()}
+	name := m.watchdog.Name()
+	return WatchdogStatus{On: true, Name: name, Timeout: m.watchdog.Timeout(), Proven: m.known[name] == works}
 }
 
 // Leave returns the watchdog's device, which the next core takes up; nil: there is none.
-func (m *Machine) Leave() *os.File { return m.open }
+func (m *Machine) Leave() *os.File {
+	if m.watchdog == nil {
+		return nil
+	}
+	return m.watchdog.File()
+}

@@ -1,0 +1,198 @@
+package machine
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"nexus/daemons/plat"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/durable"
+)
+
+// verdictsFile keeps the verdicts on the machine's disk: a line for each, `works i6300ESB timer`.
+const verdictsFile = "watchdogs"
+
+// Bounds of that file.
+const (
+	maxVerdicts     = 4 << 10 // bytes
+	maxWatchdogName = 32      // bytes, as the kernel has it
+)
+
+// readVerdicts reads what is remembered. What is no verdict is none: the next trial says more.
+func readVerdicts(files durable.FS) verdicts {
+	v := verdicts{}
+	file, err := files.Open(verdictsFile)
+	if err != nil {
+		return v
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxVerdicts))
+	if err != nil {
+		return v
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		word, name, _ := strings.Cut(line, " ")
+		is := verdict(word)
+		if name != "" && len(name) <= maxWatchdogName && (is == tried || is == works || is == fails) {
+			v[name] = is
+		}
+	}
+	return v
+}
+
+// keep keeps the verdicts, durably.
+func (v verdicts) keep(files durable.FS) error {
+	var lines []string
+	for name, is := range v {
+		lines = append(lines, string(is)+" "+name+"\n")
+	}
+	slices.Sort(lines)
+	if err := durable.WriteFile(files, verdictsFile, []byte(strings.Join(lines, ""))); err != nil {
+		return fmt.Errorf("cannot remember watchdogs: %w", err)
+	}
+	return nil
+}
+
+// conclude says what came of a trial that the boot before did not see the end of, given why this one began.
+func (v verdicts) conclude(cause bootctl.Cause) (changed bool) {
+	for name, is := range v {
+		switch {
+		case is != tried:
+			continue
+		case cause == bootctl.Watchdog, cause == bootctl.Unknown:
+			v[name] = works
+		default: // the power was cut, or the kernel panicked, before its time was up
+			delete(v, name)
+		}
+		changed = true
+	}
+	return changed
+}
+
+// How a watchdog is tried: it gets that much time, and the machine that much to be gone. The chipset's lets its time run
+// out twice before it resets.
+const (
+	trialTimeout  = 5 * time.Second
+	trialPatience = 4 * trialTimeout
+)
+
+// LineTrial begins what the console says about the trial of a watchdog.
+const LineTrial = "init: watchdog: "
+
+// Recall goes by what is remembered of the machine's watchdogs in the system's folder: it arms a better one than was
+// chosen without. With try it finds out first whether the best one restarts the machine, which costs a reboot, once.
+// Whatever fails here, the machine starts.
+func (m *Machine) Recall(dir string, try bool, console io.Writer) {
+	if m.watchdog == nil {
+		return
+	}
+	root, err := os.OpenRoot(dir)
+	if err == nil {
+		defer root.Close()
+		err = m.learn(durable.OS(root), try && !m.taken, console)
+	}
+	if err != nil {
+		fmt.Fprintf(console, "%s%v\n", LineTrial, err)
+	}
+	if !m.taken {
+		m.rearm(console)
+	}
+}
+
+// learn reads what is remembered, and remembers what the end of the boot before has shown.
+func (m *Machine) learn(files durable.FS, try bool, console io.Writer) error {
+	m.known = readVerdicts(files)
+	changed := m.known.conclude(m.cause)
+	if name := m.watchdog.Name(); m.watchdog.Barked() && m.known[name] != works {
+		m.known[name], changed = works, true
+	}
+	if changed {
+		if err := m.known.keep(files); err != nil {
+			return err
+		}
+	}
+	if !try {
+		return nil
+	}
+	return m.try(files, console)
+}
+
+// try tries one watchdog after the other. One that works restarts the machine, and the next boot sees that it has.
+func (m *Machine) try(files durable.FS, console io.Writer) error {
+	devices, err := m.dogs.list()
+	if err != nil {
+		return err
+	}
+	for _, device := range m.known.order(devices) {
+		if m.known[device.Name] == works {
+			return nil
+		}
+		m.known[device.Name] = tried
+		if err := m.known.keep(files); err != nil {
+			return err
+		}
+		if err := m.outlast(device, console); err != nil {
+			fmt.Fprintf(console, "%s%v\n", LineTrial, err)
+			delete(m.known, device.Name) // that says nothing of what it could do
+		} else {
+			fmt.Fprintf(console, "%s%s does not restart the machine\n", LineTrial, device.Name)
+			m.known[device.Name] = fails
+		}
+		if err := m.known.keep(files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outlast arms a watchdog in place of the one that guards the machine. It returns nil if the machine is still there
+// long after the watchdog's time was up.
+func (m *Machine) outlast(device plat.WatchdogDevice, console io.Writer) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.release(); err != nil {
+		return err
+	}
+	dog, err := m.dogs.open(device.Path, trialTimeout)
+	if err != nil {
+		return err
+	}
+	m.watchdog = dog
+	m.leave(markHangs, m.clock.Now()) // so that the next boot knows what ended this one
+	fmt.Fprintf(console, "%s%s is tried: it restarts the machine now, or never\n", LineTrial, device.Name)
+	<-m.clock.After(trialPatience)
+	return m.release()
+}
+
+// rearm arms the best watchdog there is, by what is known now, unless that guards the machine already.
+func (m *Machine) rearm(console io.Writer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	devices, err := m.dogs.list()
+	best := m.known.order(devices)
+	if err == nil && m.watchdog != nil && len(best) > 0 && best[0].Name == m.watchdog.Name() {
+		return
+	}
+	if err := m.release(); err != nil {
+		fmt.Fprintf(console, "%s%v\n", LineTrial, err)
+	}
+	if m.watchdog, err = m.dogs.arm(m.known, m.timeout); err != nil {
+		m.missing = err.Error()
+		fmt.Fprintf(console, "%s%v\n", LineNoWatchdog, err)
+	}
+	m.leave(markRuns, m.clock.Now())
+}
+
+// release disarms the watchdog, if there is one. It needs the lock.
+func (m *Machine) release() error {
+	if m.watchdog == nil {
+		return nil
+	}
+	err := m.watchdog.Disarm()
+	m.watchdog = nil
+	return err
+}
