@@ -276,8 +276,8 @@ func keystoredMutants() []mutant {
 			id:     "keystored-one-role-for-all",
 			breaks: "a verifier is good for one role",
 			file:   "daemons/keystored/server.go",
-			old:    "return v.anchors.Verify(v.role, message, signature)",
-			new:    "return v.anchors.Verify(trust.RoleSystem, message, signature)",
+			old:    "return v.keys.now.Load().Verify(v.role, message, signature)",
+			new:    "return v.keys.now.Load().Verify(trust.RoleSystem, message, signature)",
 			tests:  tests,
 		},
 		{

@@ -10,7 +10,7 @@ import (
 )
 
 // A machine may have several watchdogs, and one that counts down need not be able to restart it: a q35 machine of QEMU
-// has the chipset's, whose reset is strapped off. So the one to arm is chosen by what it is, and by what was seen of it.
+// has the chipset's, whose reset is strapped off. So the one to arm is chosen by what it is and what was seen of it.
 
 // A verdict is what was seen of a watchdog.
 type verdict string

@@ -156,7 +156,7 @@ func TestATriedWatchdogIsRemembered(t *testing.T) {
 	}
 }
 
-// One that does nothing is found out and left; the next best is tried in its place, and what is left guards the machine.
+// One that does nothing is found out and left, the next best is tried in its place, and the best of the rest is armed.
 func TestAWatchdogThatFailsIsLeft(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -73,8 +73,8 @@ func (v verdicts) conclude(cause bootctl.Cause) (changed bool) {
 	return changed
 }
 
-// How a watchdog is tried: it gets that much time, and the machine that much to be gone. The chipset's lets its time run
-// out twice before it resets.
+// How a watchdog is tried: it gets that much time, and the machine that much to be gone. The chipset's lets its time
+// run out twice before it resets.
 const (
 	trialTimeout  = 5 * time.Second
 	trialPatience = 4 * trialTimeout
