@@ -56,7 +56,8 @@ struct ServiceStatus {
   optional @8 :Bool;
   # Whether it counts only towards the quorum; else it is required.
   reason @9 :Text;
-  # Why it failed, if it did: `service-exited`, `service-unhealthy` or `service-start-failed`.
+  # Why it failed, if it did: `service-exited`, `service-unhealthy` or `service-start-failed`. While it starts:
+  # `hindered`, if this machine does not let it start yet.
   lapses @10 :UInt32;
   # How often it stopped being healthy in this publication: it reported so, or did not answer in time.
 

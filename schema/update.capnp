@@ -210,7 +210,7 @@ interface StagedSystem {
 
   switch @1 () -> (refusal :Keystore.Refusal);
   # Puts the slot on trial with all tries; durable when it returns. initd then counts an attempt, publishes the slot and
-  # gathers the verdict. Refused as `stale`, `quarantined`, `trial-in-progress`, `wrong-architecture`.
+  # gathers the verdict. Refused as `stale`, `quarantined`, `trial-in-progress`, `wrong-architecture`, `hindered`.
 
   discard @2 () -> (refusal :Keystore.Refusal);
   # Empties the standby slot. Refused as `stale`.
@@ -288,10 +288,11 @@ interface HealthGate {
 
   healthFailed @2 (boot :UInt64, reason :Text, detail :Text) -> (verdict :Verdict, refusal :Keystore.Refusal);
   # The attempt `boot` did not prove healthy; `detail` is one line for people. Reasons: `service-exited`,
-  # `service-unhealthy`, `service-start-failed`, `quorum-lost`, `selftest-failed`, `core-not-ready`, `health-timeout`,
-  # `publish-failed`. If tries are left and the reason is not `health-timeout`, the verdict is retry: call bootAttempt
-  # again. Otherwise the slot is rolled back and quarantined, and the next bootAttempt publishes the previous one. The
-  # same happens to a confirmed set under watch, with the reason `crash-loop`.
+  # `service-unhealthy`, `service-start-failed`, `quorum-lost`, `selftest-failed`, `core-not-ready`, `hindered`,
+  # `revoked`, `health-timeout`, `publish-failed`. If tries are left and the reason is not `health-timeout`, `hindered`
+  # or `revoked`, the verdict is retry: call bootAttempt again. Otherwise the slot is rolled back, and the next
+  # bootAttempt publishes the previous one; the set is quarantined unless the reason is `core-not-ready`, `hindered` or
+  # `revoked`. The same happens to a confirmed set under watch, with the reason `crash-loop`.
 
   watchOver @3 (boot :UInt64) -> (refusal :Keystore.Refusal);
   # The set that was confirmed by the attempt `boot` has held: it is no longer under watch, and the count of abrupt ends
@@ -322,7 +323,8 @@ struct Attempt {
   triesLeft @3 :UInt8;
   # Tries left after this one.
   refusal @4 :Keystore.Refusal;
-  # Why the slot could not be published, if so; then report healthFailed with `publish-failed`.
+  # Why the slot could not be published, if so; then report healthFailed: with `core-not-ready` for `io`, with `revoked`
+  # if the set's key is no longer trusted, else with `publish-failed`.
   watched @5 :Bool;
   # Whether its set is under watch after its commit, or not.
   deadlineMs @6 :UInt32;
