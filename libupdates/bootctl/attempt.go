@@ -115,14 +115,14 @@ func (r Record) confirm(boot uint64) (Record, error) {
 }
 
 // Fail records that the attempt did not prove healthy. During a trial with tries left the verdict is Retry and the
-// attempt is over, unless the reason is HealthTimeout: waiting again would not help. Otherwise a trial ends in a
+// attempt is over, unless the reason is final (see charges): trying again would not help. Otherwise a trial ends in a
 // rollback, and so does a watch if there still is a set to return to. Without either the slot stays, unconfirmed.
 // Refused as WrongBoot unless boot is the attempt that was begun last.
 func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record, Verdict, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, 0, err
 	}
-	if r.Pending != None && r.TriesLeft > 0 && reason != refusal.HealthTimeout {
+	if r.Pending != None && r.TriesLeft > 0 && !charges[reason].final {
 		r.Boot++ // it can neither be committed any more nor given back
 		return r, Retry, nil
 	}

@@ -1,6 +1,8 @@
 package bootctl_test
 
 import (
+	"slices"
+
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 )
@@ -49,8 +51,10 @@ func ofSteps() []invariant[step] {
 			startGivesBackWhatWasOrdered},
 		{"a commit counts only for the attempt that was begun last and is under way", commitIsOfTheAttempt},
 		{"the active slot changes only by the commit of a trial, or to a set that was good: by the operator, or from a set under watch", activeMovesForAReason},
-		{"a trial that ends without a commit leaves its set in quarantine", leftSetIsQuarantined},
-		{"a set under watch that is left is in quarantine", leftWatchIsQuarantined},
+		{"a trial that ends without a commit leaves its set in quarantine, unless something else was the cause",
+			leftSetIsQuarantined},
+		{"a set under watch that is left is in quarantine, unless something else was the cause",
+			leftWatchIsQuarantined},
 		{"only a commit begins a watch", watchNeedsACommit},
 		{"a set leaves the quarantine only because an operator cleared it", quarantineIsKept},
 		{"numbers of attempts and stages never go back", numbersGrow},
@@ -302,8 +306,8 @@ func leftSetIsQuarantined(s step) bool {
 		return true
 	}
 	left := before.Slot(before.Pending).Digest
-	return (after.IsQuarantined(left) || left == before.Slot(before.Active).Digest) && after.LastRollback != nil &&
-		after.Active == before.Active
+	return after.LastRollback != nil && after.Active == before.Active &&
+		(left == before.Slot(before.Active).Digest || after.IsQuarantined(left) != s.blameless())
 }
 
 func leftWatchIsQuarantined(s step) bool {
@@ -311,7 +315,13 @@ func leftWatchIsQuarantined(s step) bool {
 	if s.op == "" || before.WatchLeft == 0 || before.Active == after.Active || s.op == bootctl.OpDamaged {
 		return true
 	}
-	return after.IsQuarantined(before.Slot(before.Active).Digest) && after.LastRollback != nil
+	return after.LastRollback != nil && after.IsQuarantined(before.Slot(before.Active).Digest) != s.blameless()
+}
+
+// blameless tells whether the step left a set for what was not its fault.
+func (s step) blameless() bool {
+	others := []refusal.Reason{refusal.CoreNotReady, refusal.Hindered, refusal.Revoked}
+	return slices.Contains(others, s.after.kept.LastRollback.Reason)
 }
 
 func watchNeedsACommit(s step) bool {

@@ -223,7 +223,9 @@ func (d device) gate() []doing {
 			name: "end watch" + name, op: bootctl.OpHeld, number: number,
 			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.EndWatch(number) },
 		})
-		for _, reason := range []refusal.Reason{refusal.HealthTimeout, refusal.ServiceExited} {
+		for _, reason := range []refusal.Reason{
+			refusal.HealthTimeout, refusal.ServiceExited, refusal.CoreNotReady, refusal.Hindered,
+		} {
 			all = append(all, doing{
 				name: string(reason) + name, op: bootctl.OpRollback, number: number,
 				decide: func(r bootctl.Record) (bootctl.Record, error) {

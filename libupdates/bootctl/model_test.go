@@ -27,16 +27,16 @@ func TestModel(t *testing.T) {
 		want counts
 	}{
 		{machine{name: "one set", disk: true, sets: 1, tries: 2, rot: true}, true,
-			counts{15849, 229043, 32727, 153, 1643}},
+			counts{15897, 241919, 39419, 153, 1655}},
 		{machine{name: "record in memory", sets: 2, tries: 2}, !testing.Short(),
-			counts{88824, 1255135, 294579, 353, 3514}},
+			counts{89936, 1379348, 371416, 353, 3689}},
 		{machine{name: "version floor", sets: 2, tries: 1, floor: true}, !testing.Short(),
-			counts{88300, 1293990, 315043, 451, 4515}},
+			counts{89166, 1421283, 392116, 451, 4690}},
 		{machine{name: "record on disk", disk: true, sets: 2, tries: 2}, !testing.Short(),
-			counts{160625, 2522306, 374714, 804, 9005}},
+			counts{161673, 2667633, 458761, 804, 9210}},
 		{machine{name: "floor and damage", sets: 2, tries: 1, floor: true, rot: true}, *whole,
-			counts{260274, 3309195, 697779, 1458, 15106}},
-		{machine{name: "three sets", sets: 3, tries: 2}, *whole, counts{724723, 10364773, 2418134, 1447, 17846}},
+			counts{261362, 3578542, 860066, 1458, 15327}},
+		{machine{name: "three sets", sets: 3, tries: 2}, *whole, counts{731491, 11268655, 3022456, 1447, 18659}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if !c.when {

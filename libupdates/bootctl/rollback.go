@@ -7,10 +7,10 @@ import (
 )
 
 // Rollback is the operator's way back. During a trial it ends the trial. Otherwise it returns to the set in the other
-// slot. Either way the set that is left is quarantined, the attempt under way becomes void, and the slot that is back
-// is unconfirmed until an attempt for it is committed. Refused as NoPrevious where damage was found in the slot to
-// return to; without a trial also unless that slot holds another set that was good once, is not quarantined, and
-// nothing is staged.
+// slot. Either way the set that is left is quarantined unless something else was the cause (see charges), the attempt
+// under way becomes void, and the slot that is back is unconfirmed until an attempt for it is committed. Refused as
+// NoPrevious where damage was found in the slot to return to; without a trial also unless that slot holds another set
+// that was good once, is not quarantined, and nothing is staged.
 func (r Record) Rollback(reason refusal.Reason, detail string) (Record, error) {
 	next := r.clone()
 	if r.Pending != None {
@@ -66,7 +66,8 @@ func (r *Record) endTrial(reason refusal.Reason, detail string) {
 // back and quarantine become durable in one write.
 func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	c, code := r.Slot(left), cleanReason(reason)
-	if !c.IsEmpty() && c.Damage == "" && c.Digest != r.Slot(r.Active).Digest { // what comes back is not barred
+	atFault := !charges[code].blameless && c.Damage == ""
+	if atFault && !c.IsEmpty() && c.Digest != r.Slot(r.Active).Digest { // what comes back is not barred
 		r.quarantine(c, code)
 	}
 	r.LastRollback = &Rollback{Reason: code, Detail: cleanDetail(detail), Digest: c.Digest, Version: c.Version}

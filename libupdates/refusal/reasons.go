@@ -100,7 +100,9 @@ const (
 	// fewer optional services can become healthy than the set requires
 	QuorumLost     Reason = "quorum-lost"
 	SelftestFailed Reason = "selftest-failed" // the selftest voted against the set
-	CoreNotReady   Reason = "core-not-ready"  // a daemon did not become ready
+	CoreNotReady   Reason = "core-not-ready"  // a daemon did not become ready, or could not read the slot
+	Hindered       Reason = "hindered"        // the machine keeps services from being started
+	Revoked        Reason = "revoked"         // it failed after an operator had revoked something
 	HealthTimeout  Reason = "health-timeout"  // no verdict before the deadline
 	PublishFailed  Reason = "publish-failed"  // the slot could not be published
 	TriesExhausted Reason = "tries-exhausted" // all tries were used up without a verdict

@@ -32,6 +32,8 @@ func flows() []flow {
 		{"a watch that holds", steps(watched, stages(newer), switches, settles, held, stages(newest), switches, settles,
 			stages(newer))},
 		{"quarantine", steps(stages(hanging), switches, settles, stages(hanging), clears(hanging), stages(hanging))},
+		{"hindered", steps(stages(hindered), switches, settles, stages(hindered), switches, settles, stages(newer),
+			switches, settles)},
 		{"restage over a staged slot", steps(stages(newer), stages(newest), switches, settles)},
 		{"restage the same set", steps(stages(newer), stages(newer), switches, settles)},
 		{"the active set again", steps(stages(factory), switches, settles, stages(newer), switches, settles)},

@@ -57,6 +57,9 @@ func (d *device) attempt() (over bool, err error) {
 	d.given = a.Boot
 	version := d.version(d.engine.Record().Slot(a.Slot))
 	if unpublished != nil {
+		if refusal.Of(unpublished) == refusal.IO {
+			return d.fail(a, refusal.CoreNotReady) // as initd says it
+		}
 		return d.fail(a, refusal.PublishFailed)
 	}
 	d.check(d.staleVerdictsAreRefused(a.Boot))
@@ -65,6 +68,8 @@ func (d *device) attempt() (over bool, err error) {
 		return d.fail(a, refusal.ServiceExited)
 	case hangs:
 		return d.fail(a, refusal.HealthTimeout)
+	case starve:
+		return d.fail(a, refusal.Hindered)
 	case kills:
 		return false, d.crash()
 	}

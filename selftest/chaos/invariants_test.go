@@ -46,7 +46,7 @@ const (
 	saysCounted   = "nothing is published before its attempt is durable"
 	saysBounded   = "a trial ends after its tries: attempts are bounded, and the last one is for a proven set"
 	saysStale     = "a verdict counts only for the current attempt"
-	saysReported  = "a rollback names its set and its reason, and the set is in quarantine"
+	saysReported  = "a rollback names its set and its reason, and the set is in quarantine if it was to blame"
 	saysSettled   = "after every cut the device settles with a proven set, committed and published"
 	saysGoesOn    = "after every cut and every fault the next update works"
 	saysClean     = "nothing is left behind: two links, one to the active slot, and the sets that the slots lead to"
@@ -162,7 +162,7 @@ func (d *device) staleVerdictsAreRefused(boot uint64) violation {
 func rollbackIsReported(r bootctl.Record, a bootctl.Attempt, why refusal.Reason) violation {
 	left := r.Slot(a.Slot)
 	if last := r.LastRollback; last == nil || last.Digest != left.Digest || last.Reason != why ||
-		!r.IsQuarantined(left.Digest) {
+		r.IsQuarantined(left.Digest) == blameless(why) {
 		return broke(saysReported, "slot %s was left for %s, the record says %+v", a.Slot, why, last)
 	}
 	return violation{}

@@ -139,14 +139,30 @@ func (b belief) returned() belief {
 
 func failing(why refusal.Reason) rule {
 	return func(b belief) (belief, []belief, refusal.Reason) {
-		if b.use == trial && (b.tries == 0 || why == refusal.HealthTimeout) {
-			return b.ended(), nil, ""
+		barred := b.barred
+		switch {
+		case b.use == trial && (b.tries == 0 || final(why)):
+			b = b.ended()
+		case b.watch > 0 && b.canReturn():
+			b = b.returned()
+		default:
+			return b.unwatched(), nil, ""
 		}
-		if b.watch > 0 && b.canReturn() {
-			return b.returned(), nil, ""
+		if blameless(why) {
+			b.barred = barred
 		}
-		return b.unwatched(), nil, ""
+		return b, nil, ""
 	}
+}
+
+// final tells whether a failure for that reason ends a trial though it has tries left.
+func final(why refusal.Reason) bool {
+	return slices.Contains([]refusal.Reason{refusal.HealthTimeout, refusal.Hindered, refusal.Revoked}, why)
+}
+
+// blameless tells whether something else than the set was the cause.
+func blameless(why refusal.Reason) bool {
+	return slices.Contains([]refusal.Reason{refusal.CoreNotReady, refusal.Hindered, refusal.Revoked}, why)
 }
 
 func returning(b belief) (belief, []belief, refusal.Reason) {

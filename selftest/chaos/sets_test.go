@@ -12,10 +12,11 @@ import (
 type nature uint8
 
 const (
-	good  nature = iota // it becomes healthy
-	exits               // its service exits each time
-	hangs               // it stays in the starting state until the deadline
-	kills               // it takes the machine down before the verdict
+	good   nature = iota // it becomes healthy
+	exits                // its service exits each time
+	hangs                // it stays in the starting state until the deadline
+	starve               // it cannot be started on this machine
+	kills                // it takes the machine down before the verdict
 )
 
 // The sets. The major version selects the nature.
@@ -26,6 +27,7 @@ const (
 	exiting  = "2.0.0"
 	hanging  = "3.0.0"
 	deadly   = "4.0.0"
+	hindered = "5.0.0"
 	nextGood = "1.9.0" // the update after all faults
 
 	// Sets of whole systems, with a core.
@@ -34,7 +36,7 @@ const (
 )
 
 func natureOf(version string) nature {
-	return map[byte]nature{'1': good, '2': exits, '3': hangs, '4': kills}[version[0]]
+	return map[byte]nature{'1': good, '2': exits, '3': hangs, '4': kills, '5': starve}[version[0]]
 }
 
 // A library holds every set as an archive, and the damaged archives.
@@ -54,7 +56,8 @@ const (
 func newLibrary(t testing.TB) *library {
 	l := &library{archives: map[string][]byte{}, versions: map[nxs.Digest]string{}}
 	key := updatestest.Key(1)
-	for _, version := range []string{factory, newer, newest, exiting, hanging, deadly, nextGood} {
+	for _, version := range []string{factory, newer, newest, exiting, hanging, deadly, hindered,
+		nextGood} {
 		service := updatestest.Bundle("alpha.app", version, nil, []byte("program of "+version), key)
 		data := updatestest.Bundle("beta", "1.0.0", nil, bytes.Repeat([]byte("b"), 600), key)
 		raw := updatestest.Archive(t, key, version, service, data)

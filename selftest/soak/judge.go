@@ -134,8 +134,8 @@ func (r *Run) causes(digest string) []refusal.Reason {
 		causes = append(causes, refusal.ServiceExited)
 	case Daemon:
 		if r.Set.Fate == oracle.Broken {
-			causes = append(causes, refusal.HealthTimeout, refusal.CoreNotReady, refusal.ServiceExited,
-				refusal.ServiceUnhealthy,
+			// not what a dead daemon itself ends a trial with: that puts no set into quarantine
+			causes = append(causes, refusal.HealthTimeout, refusal.ServiceExited, refusal.ServiceUnhealthy,
 				refusal.ServiceStartFailed)
 		}
 	case Init, Everything: // where the record outlives them, each start of a trial takes a try
