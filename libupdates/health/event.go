@@ -18,10 +18,13 @@ type (
 	}
 	// Began says that an attempt was counted and its slot published, or why it was not.
 	Began struct{ Attempt }
-	// Seen says how the daemons are and what the voters have said.
+	// Seen says how the daemons are, what the voters have said, what operators have revoked, and what of the machine
+	// hinders services.
 	Seen struct {
-		Core  []Daemon
-		Votes []Vote
+		Core      []Daemon
+		Votes     []Vote
+		Revoked   Revocations
+		Hindrance string // empty: nothing
 	}
 	// Reported is the word of the daemon that runs the services.
 	Reported struct {

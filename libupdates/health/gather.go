@@ -14,7 +14,7 @@ func (t Trial) judge() Trial {
 		v = t.late(v)
 	}
 	if v.Outcome == OK || v.Outcome == Failed && !t.stays {
-		t.state, t.verdict = delivering, v
+		t.state, t.verdict = delivering, t.excused(v)
 	}
 	return t
 }
@@ -83,7 +83,7 @@ func (t Trial) watch() Trial {
 	case OK:
 		t.state = ending
 	case Failed:
-		t.state, t.verdict = delivering, v
+		t.state, t.verdict = delivering, t.excused(v)
 	}
 	return t
 }

@@ -36,9 +36,16 @@ func TestJudge(t *testing.T) {
 			health.Verdict{Outcome: health.OK}},
 
 		{"a daemon is late", daemons{ready, late}, services{service("alpha", health.Healthy, "")}, votes{yes},
-			health.Verdict{Outcome: health.Waiting, Detail: "daemon execd: not ready: no answer"}},
+			health.Verdict{Outcome: health.Waiting, Reason: refusal.CoreNotReady, Detail: "daemon execd: not ready: no answer"}},
 		{"a service starts", daemons{ready}, services{service("alpha", health.Starting, "")}, votes{yes},
 			health.Verdict{Outcome: health.Waiting, Detail: "service alpha 1.2.0: starting"}},
+		{"a service is hindered", daemons{ready},
+			services{service("alpha", health.Starting, ""), service("beta", health.Hindered, "no memory")}, votes{open},
+			health.Verdict{Outcome: health.Waiting, Reason: refusal.Hindered,
+				Detail: "service beta 1.2.0: cannot be started on this machine: no memory"}},
+		{"one is hindered and one has failed", nil,
+			services{service("alpha", health.Hindered, ""), service("beta", health.Exited, "")}, nil,
+			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceExited, Detail: "service beta 1.2.0: exited"}},
 		{"a vote is open", daemons{ready}, nil, votes{open},
 			health.Verdict{Outcome: health.Waiting, Detail: "selftest: has not voted"}},
 
@@ -88,10 +95,27 @@ func TestJudge(t *testing.T) {
 }
 
 func TestAtDeadline(t *testing.T) {
-	waiting := health.Judge([]health.Daemon{{Name: "execd"}}, nil, 0, nil)
-	want := health.Verdict{Outcome: health.Failed, Reason: refusal.HealthTimeout, Detail: "daemon execd: not ready"}
-	if got := waiting.AtDeadline(); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	alpha := func(state health.State, optional bool) []health.Service {
+		return []health.Service{{Name: "alpha", Version: "1.2.0", State: state, Optional: optional, Detail: "why"}}
+	}
+	for _, c := range []struct {
+		waiting health.Verdict
+		reason  refusal.Reason
+		detail  string
+	}{
+		{health.Judge([]health.Daemon{{Name: "execd"}}, nil, 0, nil), refusal.CoreNotReady, "daemon execd: not ready"},
+		{health.Judge(nil, alpha(health.Starting, false), 0, nil), refusal.HealthTimeout,
+			"service alpha 1.2.0: starting: why"},
+		{health.Judge(nil, alpha(health.Hindered, false), 0, nil), refusal.Hindered,
+			"service alpha 1.2.0: cannot be started on this machine: why"},
+		{health.Judge(nil, alpha(health.Hindered, true), 1, nil), refusal.Hindered,
+			"optional services: 0 of 1 healthy, not 1: service alpha 1.2.0: cannot be started on this machine: why"},
+		{health.Judge(nil, nil, 0, []health.Vote{{Voter: "selftest"}}), refusal.HealthTimeout, "selftest: has not voted"},
+	} {
+		want := health.Verdict{Outcome: health.Failed, Reason: c.reason, Detail: c.detail}
+		if got := c.waiting.AtDeadline(); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
 	}
 	for _, v := range []health.Verdict{
 		{Outcome: health.OK},

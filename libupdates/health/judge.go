@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,14 +49,14 @@ const (
 // Verdict is what follows from what was observed.
 type Verdict struct {
 	Outcome Outcome
-	Reason  refusal.Reason // why it failed; empty otherwise
+	Reason  refusal.Reason // why it failed, or will at the deadline where that is not HealthTimeout; empty otherwise
 	Detail  string         // one line: who failed or is waited for; empty when OK
 }
 
 // Judge gives the verdict on an attempt: OK when every daemon is ready, every required service healthy, need of the
 // optional ones healthy, and every vote yes; Failed as soon as that can no longer be; else Waiting. The verdict does
 // not depend on the order of the lists: daemons come before required services before optional ones before votes, within
-// each the name that is first in byte order.
+// each the name that is first in byte order; and what is waited for through no fault of the set comes before the rest.
 func Judge(core []Daemon, services []Service, need int, votes []Vote) Verdict {
 	var findings []finding
 	services = sorted(services, func(s Service) string { return s.Name })
@@ -71,33 +72,36 @@ func Judge(core []Daemon, services []Service, need int, votes []Vote) Verdict {
 	for _, v := range sorted(votes, func(v Vote) string { return v.Voter }) {
 		findings = append(findings, v.finding())
 	}
-	for _, wanted := range []Outcome{Failed, Waiting} {
-		for _, f := range findings {
-			if f.Outcome == wanted {
-				return Verdict(f)
-			}
+	for _, wanted := range []func(finding) bool{finding.failed, finding.waitsExcused, finding.waits} {
+		if i := slices.IndexFunc(findings, wanted); i >= 0 {
+			return Verdict(findings[i])
 		}
 	}
 	return Verdict{Outcome: OK}
 }
 
-// AtDeadline is what a verdict becomes when the time is up: who still waits has failed, as HealthTimeout.
+// AtDeadline is what a verdict becomes when the time is up: who still waits has failed, as HealthTimeout unless it says
+// otherwise.
 func (v Verdict) AtDeadline() Verdict {
 	if v.Outcome != Waiting {
 		return v
 	}
-	return Verdict{Outcome: Failed, Reason: refusal.HealthTimeout, Detail: v.Detail}
+	return Verdict{Outcome: Failed, Reason: cmp.Or(v.Reason, refusal.HealthTimeout), Detail: v.Detail}
 }
 
 // finding is the verdict on one of those who take part.
 type finding Verdict
+
+func (f finding) failed() bool       { return f.Outcome == Failed }
+func (f finding) waits() bool        { return f.Outcome == Waiting }
+func (f finding) waitsExcused() bool { return f.Outcome == Waiting && f.Reason != "" }
 
 func (d Daemon) finding() finding {
 	switch {
 	case d.Failed:
 		return failing(refusal.CoreNotReady, "daemon "+d.Name, "failed", d.Detail)
 	case !d.Ready:
-		return waiting("daemon "+d.Name, "not ready", d.Detail)
+		return waiting(refusal.CoreNotReady, "daemon "+d.Name, "not ready", d.Detail)
 	}
 	return finding{Outcome: OK}
 }
@@ -108,7 +112,9 @@ func (s Service) finding() finding {
 	case Healthy:
 		return finding{Outcome: OK}
 	case Starting:
-		return waiting(who, "starting", s.Detail)
+		return waiting("", who, "starting", s.Detail)
+	case Hindered:
+		return waiting(s.State.Reason(), who, "cannot be started on this machine", s.Detail)
 	case Exited:
 		return failing(refusal.ServiceExited, who, "exited", s.Detail)
 	case StartFailed:
@@ -123,14 +129,14 @@ func (v Vote) finding() finding {
 	case Yes:
 		return finding{Outcome: OK}
 	case NotCast:
-		return waiting(v.Voter, "has not voted", v.Detail)
+		return waiting("", v.Voter, "has not voted", v.Detail)
 	default:
 		return failing(refusal.SelftestFailed, v.Voter, "voted no", v.Detail)
 	}
 }
 
-func waiting(who, how, detail string) finding {
-	return finding{Outcome: Waiting, Detail: sentence(who, how, detail)}
+func waiting(late refusal.Reason, who, how, detail string) finding {
+	return finding{Outcome: Waiting, Reason: late, Detail: sentence(who, how, detail)}
 }
 
 func failing(reason refusal.Reason, who, how, detail string) finding {

@@ -9,7 +9,8 @@ import (
 // A quorum is what is asked of the optional services together: that many of them must be healthy.
 func quorum(need int, services []Service) finding {
 	var all, well, failed int
-	worst := finding{Outcome: OK} // the first that failed, in the order of the list
+	worst := finding{Outcome: OK}    // the first that failed, in the order of the list
+	hindered := finding{Outcome: OK} // the first that waits and is not to blame
 	for _, s := range services {
 		if !s.Optional {
 			continue
@@ -23,6 +24,10 @@ func quorum(need int, services []Service) finding {
 			if worst.Outcome == OK {
 				worst = f
 			}
+		default:
+			if hindered.Outcome == OK && f.waitsExcused() {
+				hindered = f
+			}
 		}
 	}
 	how := fmt.Sprintf("%d of %d healthy, not %d", well, all, need)
@@ -32,6 +37,6 @@ func quorum(need int, services []Service) finding {
 	case all-failed < need:
 		return failing(refusal.QuorumLost, "optional services", how, worst.Detail)
 	default:
-		return waiting("optional services", how, "")
+		return waiting(hindered.Reason, "optional services", how, hindered.Detail)
 	}
 }

@@ -15,7 +15,8 @@ const (
 	Healthy                  // runs and is healthy
 	Unhealthy                // says that it fails, or answers with another version than its manifest's
 	Exited                   // ended
-	StartFailed              // could not be started
+	StartFailed              // could not be started for what it is
+	Hindered                 // could not be started yet, for what the machine or the system is
 )
 
 // String returns the state's name.
@@ -31,12 +32,14 @@ func (s State) String() string {
 		return "exited"
 	case StartFailed:
 		return "start-failed"
+	case Hindered:
+		return "hindered"
 	default:
 		return "unknown"
 	}
 }
 
-// Reason is why a service in this state fails an attempt; empty: it does not.
+// Reason is why a service in this state fails an attempt, now or at the deadline; empty: it does not.
 func (s State) Reason() refusal.Reason {
 	switch s {
 	case Starting, Healthy:
@@ -45,6 +48,8 @@ func (s State) Reason() refusal.Reason {
 		return refusal.ServiceExited
 	case StartFailed:
 		return refusal.ServiceStartFailed
+	case Hindered:
+		return refusal.Hindered
 	default:
 		return refusal.ServiceUnhealthy
 	}

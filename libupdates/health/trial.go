@@ -19,6 +19,8 @@ type Trial struct {
 	well    bool    // the services were healthy: from then on the end of one decides nothing before the commit
 	stays   bool    // the attempt was rejected and there is nothing to go back to: only better news count
 	settled uint64
+	begins  bool   // an attempt is to be begun, and was not yet
+	revoked uint64 // how often something had been revoked when the attempt was to be begun
 	time    stretch
 
 	record Recorded
@@ -62,6 +64,9 @@ func (t Trial) After(e Event) (Trial, Action) {
 		return t, Action{}
 	}
 	t, do := t.next()
+	if do.Do == Begin && !t.begins { // what is revoked while it is begun falls into the attempt
+		t.begins, t.revoked = true, t.seen.Revoked.Count
+	}
 	if do.Do != Hold {
 		t.waits = do.Do
 	}
@@ -108,7 +113,7 @@ func (t Trial) answered(e Event) Trial {
 	switch e := e.(type) {
 	case Began:
 		t.state, t.at, t.time = gathering, e.Attempt, stretch{}
-		t.well, t.stays = false, false
+		t.well, t.stays, t.begins = false, false, false
 		if e.Reason != "" {
 			t.state, t.verdict = delivering, Verdict{Failed, e.Reason, e.Detail}
 		}

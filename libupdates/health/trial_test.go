@@ -28,6 +28,17 @@ var (
 	second   = health.Ticked{Ran: time.Second}
 )
 
+// revoked is how they are once an operator has taken something away.
+var revoked = health.Seen{Core: ready.Core, Revoked: health.Revocations{Count: 1, Last: "execd Log"}}
+
+// limited is how they are on a machine that hinders services; both, where something was revoked besides;
+// limitedAndDead, while the reporter is dead.
+var (
+	limited        = health.Seen{Core: ready.Core, Hindrance: "the limit of processes is 9"}
+	both           = health.Seen{Core: ready.Core, Revoked: revoked.Revoked, Hindrance: limited.Hindrance}
+	limitedAndDead = health.Seen{Core: dead().Core, Hindrance: limited.Hindrance}
+)
+
 // dead is how the daemons are while the reporter is dead.
 func dead() health.Seen {
 	return health.Seen{Core: []health.Daemon{{Name: reporter}, {Name: "updated", Ready: true}}}
@@ -125,6 +136,35 @@ func TestTruthTableOfTrials(t *testing.T) {
 			[]health.Action{begin}},
 		"a vote on the attempt before": {story{recorded, began, voted(boot-1, health.Yes), says(health.Healthy)},
 			[]health.Action{begin}},
+		"hindered": {append(story{recorded, began, ready}, times(3, second, says(health.Hindered))...),
+			[]health.Action{begin, fail(refusal.Hindered, "service hello 1.1.0: cannot be started on this machine")}},
+		"hindered for a while": {story{recorded, began, ready, says(health.Hindered), second, says(health.Starting),
+			second, says(health.Healthy)}, []health.Action{begin, commit}},
+		"exited after something was revoked": {story{recorded, began, ready, revoked, says(health.Exited)},
+			[]health.Action{begin, fail(refusal.Revoked,
+				"execd Log: revoked by an operator: service hello 1.1.0: exited")}},
+		"exited after something was revoked while the attempt was begun": {
+			story{ready, recorded, health.Undone{}, revoked, health.Undone{}, began, says(health.Exited)},
+			[]health.Action{begin, begin, begin, fail(refusal.Revoked,
+				"execd Log: revoked by an operator: service hello 1.1.0: exited")}},
+		"exited on a machine with a limit": {story{recorded, began, limited, says(health.Exited)},
+			[]health.Action{begin, fail(refusal.Hindered,
+				"this machine: the limit of processes is 9: service hello 1.1.0: exited")}},
+		"healthy on a machine with a limit": {story{recorded, began, limited, says(health.Healthy)},
+			[]health.Action{begin, commit}},
+		"exited after something was revoked, on a machine with a limit": {
+			story{recorded, began, limited, both, says(health.Exited)},
+			[]health.Action{begin, fail(refusal.Revoked,
+				"execd Log: revoked by an operator: service hello 1.1.0: exited")}},
+		"a crash loop on a machine with a limit": {append(slices.Clone(under), second, limited,
+			says(health.Starting, after(3, 0))), []health.Action{begin, commit, fail(refusal.Hindered,
+			"this machine: the limit of processes is 9: service hello 1.1.0: started again 3 times")}},
+		"the deadline of a dead daemon on a machine with a limit": {
+			append(story{recorded, began, limitedAndDead}, times(3, second)...),
+			[]health.Action{begin, fail(refusal.CoreNotReady, "daemon execd: not ready")}},
+		"exited after something was revoked before the attempt": {
+			story{revoked, recorded, began, says(health.Exited)},
+			[]health.Action{begin, fail(refusal.ServiceExited, "service hello 1.1.0: exited")}},
 		"voted no": {story{recorded, began, voted(boot, health.No)},
 			[]health.Action{begin, fail(refusal.SelftestFailed, "selftest: voted no")}},
 		"a new attempt while it gathers": {story{recorded, began, ready, moved}, []health.Action{begin, begin}},
@@ -144,7 +184,7 @@ func TestTruthTableOfTrials(t *testing.T) {
 		"the deadline": {append(story{recorded, began, ready}, times(3, second, says(health.Starting))...),
 			[]health.Action{begin, fail(refusal.HealthTimeout, "service hello 1.1.0: starting")}},
 		"the deadline of a dead daemon": {append(story{recorded, began, dead()}, times(3, second)...),
-			[]health.Action{begin, fail(refusal.HealthTimeout, "daemon execd: not ready")}},
+			[]health.Action{begin, fail(refusal.CoreNotReady, "daemon execd: not ready")}},
 		"no deadline while a verdict is delivered": {append(append(story{recorded, began, ready, says(health.Healthy)},
 			times(9, second)...), health.Confirmed{}),
 			[]health.Action{begin, commit}},
@@ -167,10 +207,10 @@ func TestTruthTableOfTrials(t *testing.T) {
 		"watched on": {append(slices.Clone(under), second, says(health.Healthy, after(2, 0))),
 			[]health.Action{begin, commit}},
 		"a crash loop": {append(slices.Clone(under), second, says(health.Starting, after(3, 0))),
-			[]health.Action{begin, commit, fail(refusal.CrashLoop, "service hello 1.1.0: started again 3 times: ")}},
+			[]health.Action{begin, commit, fail(refusal.CrashLoop, "service hello 1.1.0: started again 3 times")}},
 		"becomes unhealthy again and again": {append(slices.Clone(under), second, says(health.Healthy, after(1, 2))),
 			[]health.Action{begin, commit, fail(refusal.CrashLoop,
-				"service hello 1.1.0: started again 1 times and unhealthy 2 times: ")}},
+				"service hello 1.1.0: started again 1 times and unhealthy 2 times")}},
 		"unhealthy when the watch is over": {append(slices.Clone(under),
 			times(2, second, says(health.Unhealthy, after(0, 1)))...),
 			[]health.Action{begin, commit, fail(refusal.ServiceUnhealthy, "service hello 1.1.0: unhealthy")}},

@@ -39,7 +39,7 @@ func JudgeWatch(services []Watched, need int, over bool) Verdict {
 		}
 		if !s.Optional || spare < 0 {
 			return Verdict{Outcome: Failed, Reason: refusal.CrashLoop,
-				Detail: fmt.Sprintf("service %s %s: %s: %s", s.Name, s.Version, s.failures(), s.Detail)}
+				Detail: sentence(fmt.Sprintf("service %s %s", s.Name, s.Version), s.failures(), s.Detail)}
 		}
 	}
 	if !over {
