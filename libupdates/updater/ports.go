@@ -25,11 +25,12 @@ type Config struct {
 	Clock     Clock
 	Changed   func() // called after each change of the status; it must not block; nil: nobody wants to know
 
-	Limits nxs.Limits    // in bytes
-	Tries  uint8         // boot attempts of a set on trial, at least 1
-	Floor  FloorPolicy   // "": FloorSigned
-	Cause  bootctl.Cause // why this boot began, as far as the machine shows
-	Core   nxs.Digest    // of the payload of the core that runs; zero: the core of the image
+	Limits   nxs.Limits    // in bytes
+	Tries    uint8         // boot attempts of a set on trial, at least 1
+	Floor    FloorPolicy   // "": FloorSigned
+	Cause    bootctl.Cause // why this boot began, as far as the machine shows
+	Hindered string        // why this machine can start no service, so that no trial begins; empty: it can
+	Core     nxs.Digest    // of the payload of the core that runs; zero: the core of the image
 }
 
 // Verify says which trusted publisher signed the message, or refuses it.

@@ -54,10 +54,14 @@ func (e *Engine) Switch(ctx context.Context, serial uint64) error {
 	return err
 }
 
-// runnable refuses a staged set that could not be published. What is stale is left to the state machine to refuse.
+// runnable refuses a staged set that could not be published, and any on a machine that can start no service: a trial
+// would say nothing about it. What is stale is left to the state machine to refuse.
 func (e *Engine) runnable(ctx context.Context, r bootctl.Record, serial uint64) error {
 	if r.Staged == bootctl.None || r.StageSerial != serial {
 		return nil
+	}
+	if e.cfg.Hindered != "" {
+		return refusal.New(refusal.Hindered, "no service can be started on this machine: %s", e.cfg.Hindered)
 	}
 	return e.cfg.Publisher.Check(ctx, r.Staged, nxs.Digest(r.Slot(r.Staged).Digest))
 }
