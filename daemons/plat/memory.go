@@ -11,15 +11,16 @@ import (
 // Memory makes an anonymous file in memory. It lives as long as a descriptor of it, so it survives the crash of a
 // process that was handed one, and it does not survive a reboot.
 func Memory(name string) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	fd, err := newMemory(name, unix.MFD_CLOEXEC, unix.MFD_NOEXEC_SEAL)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make memory file %s: %w", name, err)
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// sealedFDs is the lowest descriptor a sealed file gets, above any that a child inherits by number.
-const sealedFDs = 512
+// sealedFDs is the lowest descriptor a sealed file gets, above any that a child inherits by number, and below the usual
+// limits.
+const sealedFDs = 64
 
 // copyChunk is how much is asked for at once: each piece may be a call to another process.
 const copyChunk = 1 << 20
@@ -27,7 +28,7 @@ const copyChunk = 1 << 20
 // SealedMemory copies exactly size bytes from r into an anonymous file and seals it: from then on nobody, not even this
 // process, can change it. What was checked on the way in is what runs.
 func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
-	low, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	low, err := newMemory(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING, unix.MFD_EXEC)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make sealed file %s: %w", name, err)
 	}
@@ -42,6 +43,16 @@ func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
 		return nil, fmt.Errorf("cannot fill sealed file %s: %w", name, err)
 	}
 	return f, nil
+}
+
+// newMemory makes a memory file and says whether it is to be executed, which vm.memfd_noexec asks for; kernels before
+// 6.3 have neither the setting nor the flags.
+func newMemory(name string, flags, purpose int) (int, error) {
+	fd, err := unix.MemfdCreate(name, flags|purpose)
+	if err == unix.EINVAL {
+		return unix.MemfdCreate(name, flags)
+	}
+	return fd, err
 }
 
 func fillAndSeal(f *os.File, r io.Reader, size int64) error {

@@ -17,6 +17,7 @@ import (
 const (
 	stagePatience = 30 * time.Second
 	maxComplaint  = 4096 // bytes of why it failed
+	stageFiles    = 3    // what it has behind the descriptors that the program inherits
 )
 
 var errNoStage = errors.New("this program cannot confine what it starts: it does not call plat.Stage")
@@ -26,7 +27,7 @@ func (f *forker) spawnConfined(cmd Command) (*child, error) {
 	switch {
 	case !hasStage.Load():
 		return nil, errNoStage
-	case cmd.File != nil && cmd.File.Fd() < sealedFDs:
+	case cmd.File != nil && cmd.File.Fd() < firstExtra+uintptr(len(cmd.Extra))+stageFiles:
 		return nil, fmt.Errorf("its descriptor %d may be one that it inherits", cmd.File.Fd())
 	}
 	ours, theirs, err := StreamPair()
@@ -97,7 +98,17 @@ func (cmd Command) order(k kernel) order {
 	return o
 }
 
-// give sends the order to the stage and waits until it is carried out: executing the program closes the socket.
+// A stageReport is what the stage says to its starter: that it is about to execute the program, and if it then still
+// runs, or did not get that far, why.
+type stageReport struct {
+	Executes  bool
+	Complaint complaint
+}
+
+var errStageDied = errors.New("the process that was to become it has ended before")
+
+// give sends the order to the stage and waits until it is carried out: executing the program closes the socket, and so
+// does the end of the stage, which then has not said that it executes.
 func (o order) give(conn net.Conn) error {
 	if err := conn.SetDeadline(time.Now().Add(stagePatience)); err != nil {
 		return err
@@ -105,13 +116,20 @@ func (o order) give(conn net.Conn) error {
 	if err := gob.NewEncoder(conn).Encode(o); err != nil {
 		return err
 	}
-	complaint, err := io.ReadAll(io.LimitReader(conn, maxComplaint))
-	switch {
-	case err != nil:
-		return err
-	case len(complaint) > 0:
-		return errors.New(string(complaint))
-	default:
-		return nil
+	executes := false
+	reports := gob.NewDecoder(io.LimitReader(conn, maxComplaint))
+	for {
+		var r stageReport
+		switch err := reports.Decode(&r); {
+		case errors.Is(err, io.EOF) && executes:
+			return nil
+		case errors.Is(err, io.EOF):
+			return errStageDied
+		case err != nil:
+			return err
+		case !r.Executes:
+			return r.Complaint
+		}
+		executes = true
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
@@ -108,6 +109,8 @@ func NewReaper() (Reaper, error) {
 func newForker(reapAny bool) *forker {
 	// What this process was itself started with is not for its children.
 	unix.CloseRange(firstExtra, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	// Too large a file is an error to whoever writes it, not the end of this process. What it starts has the default.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGXFSZ)
 	f := &forker{requests: make(chan forkRequest), reapAny: reapAny, children: map[int]*child{}}
 	f.born = sync.NewCond(&f.mu)
 	go f.serve()

@@ -4,7 +4,6 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strconv"
@@ -66,10 +65,15 @@ func runStage(args []string) int {
 		return usageOfStage()
 	}
 	o, err := takeOrder(socket)
+	report := gob.NewEncoder(socket)
 	if err == nil {
-		err = o.carryOut(socket)
+		err = o.carryOut(socket, report)
 	}
-	io.WriteString(socket, err.Error())
+	c := complaint{Text: err.Error()}
+	if errno, refused := err.(refusedByKernel); refused {
+		c.Executed = syscall.Errno(errno)
+	}
+	report.Encode(stageReport{Complaint: c})
 	return 1
 }
 
@@ -86,8 +90,9 @@ func takeOrder(socket *os.File) (o order, err error) {
 }
 
 // carryOut returns only with an error. The socket is the last of the descriptors that the program inherits; behind it
-// are the program's file and the group's, as far as there are any.
-func (o order) carryOut(socket *os.File) error {
+// are the program's file and the group's, as far as there are any. The last thing before the program is executed is to
+// report that: a socket that closes without it is that of a stage which has died.
+func (o order) carryOut(socket *os.File, report *gob.Encoder) error {
 	next := int(socket.Fd()) + 1
 	if o.File != 0 {
 		if err := move(next, o.File); err != nil { // Path leads there by this number
@@ -111,8 +116,20 @@ func (o order) carryOut(socket *os.File) error {
 			return err
 		}
 	}
-	return unix.Exec(o.Path, o.Argv, o.Env)
+	if err := report.Encode(stageReport{Executes: true}); err != nil {
+		return err
+	}
+	err := unix.Exec(o.Path, o.Argv, o.Env)
+	if errno, ok := err.(syscall.Errno); ok {
+		return refusedByKernel(errno)
+	}
+	return err
 }
+
+// refusedByKernel is the answer of execve(2).
+type refusedByKernel syscall.Errno
+
+func (e refusedByKernel) Error() string { return syscall.Errno(e).Error() }
 
 // move gives an open file another descriptor, which is closed when the program is executed.
 func move(from, to int) error {

@@ -23,6 +23,7 @@ import (
 
 // TestMain makes the test's own program the stage, and a payload, when it is started as one.
 func TestMain(m *testing.M) {
+	dieAsStage()
 	plat.Stage()
 	if role := roles()[os.Args[0]]; role != nil {
 		role()
@@ -34,17 +35,18 @@ func TestMain(m *testing.M) {
 // roles are what the test's own program does as a payload, by argv[0].
 func roles() map[string]func() {
 	return map[string]func(){
-		"wait":    wait,
-		"parent":  func() { fmt.Println(os.Getppid()); wait() },
-		"leave":   leave,
-		"detach":  detach,
-		"runner":  runner,
-		"stray":   func() { fmt.Println("stray"); wait() },
-		"relay":   relay,
-		"starter": func() { starter(plat.Command{Argv: []string{"wait"}, DieWithParent: true}) },
-		"waker":   func() { starter(plat.Command{Argv: []string{"stopped"}, GoOnWithout: true}) },
-		"stopped": stopped,
-		"env":     func() { fmt.Println(os.Environ(), os.Args) },
+		"wait":       wait,
+		"parent":     func() { fmt.Println(os.Getppid()); wait() },
+		"leave":      leave,
+		"detach":     detach,
+		"runner":     runner,
+		"stray":      func() { fmt.Println("stray"); wait() },
+		"relay":      relay,
+		"starter":    func() { starter(plat.Command{Argv: []string{"wait"}, DieWithParent: true}) },
+		"waker":      func() { starter(plat.Command{Argv: []string{"stopped"}, GoOnWithout: true}) },
+		"stopped":    stopped,
+		"hindrances": hindrances,
+		"env":        func() { fmt.Println(os.Environ(), os.Args) },
 	}
 }
 
