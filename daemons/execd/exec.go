@@ -63,7 +63,7 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
-	users, err := payloadUsers(list)
+	users, err := payloadUsers(list, s.users)
 	if err != nil {
 		return spec{}, err
 	}

@@ -41,7 +41,7 @@ func (p publication) same(q publication) bool {
 	return p.slot == q.slot && p.boot == q.boot && bytes.Equal(p.digest, q.digest)
 }
 
-func readPublication(m bundle.Publication) (publication, error) {
+func readPublication(m bundle.Publication, from plat.UserRange) (publication, error) {
 	digest, err := m.IndexSha256()
 	if err != nil {
 		return publication{}, err
@@ -51,7 +51,7 @@ func readPublication(m bundle.Publication) (publication, error) {
 	if err != nil {
 		return publication{}, err
 	}
-	users, err := payloadUsers(list)
+	users, err := payloadUsers(list, from)
 	if err != nil {
 		return publication{}, err
 	}
@@ -69,7 +69,7 @@ func readPublication(m bundle.Publication) (publication, error) {
 }
 
 // payloadUsers gives each bundle of a publication a user of its own.
-func payloadUsers(list bundle.Bundle_List) (map[string]uint32, error) {
+func payloadUsers(list bundle.Bundle_List, from plat.UserRange) (map[string]uint32, error) {
 	var names []string
 	for i := range list.Len() {
 		name, err := list.At(i).Name()
@@ -78,7 +78,7 @@ func payloadUsers(list bundle.Bundle_List) (map[string]uint32, error) {
 		}
 		names = append(names, name)
 	}
-	return plat.PayloadUsers(names), nil
+	return from.Users(names), nil
 }
 
 func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string, err error) {
@@ -112,8 +112,9 @@ func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string
 
 // A publicationObserver hands on what is published, the newest only.
 type publicationObserver struct {
-	news chan publication
-	gone chan struct{} // closed when it was let go
+	users plat.UserRange
+	news  chan publication
+	gone  chan struct{} // closed when it was let go
 }
 
 // Shutdown runs when bundlemgrd has let go of it.
@@ -124,7 +125,7 @@ func (o *publicationObserver) OnPublished(_ context.Context, call bundle.Publica
 	if err != nil {
 		return err
 	}
-	p, err := readPublication(m)
+	p, err := readPublication(m, o.users)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -28,8 +30,12 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	if err != nil {
 		return err
 	}
+	users, err := usersOf(ctx, b)
+	if err != nil {
+		return err
+	}
 	s := &supervisor{
-		host: host, log: log, settle: settle, groups: groups,
+		host: host, log: log, settle: settle, groups: groups, users: users,
 		bundles:    b.Use("BundleMgr"),
 		sinks:      b.Use("LogSink"),
 		registrars: b.Use("BundleRegistrar"),
@@ -70,6 +76,19 @@ func groupsOf(ctx context.Context, b *vat.Endowments) (*plat.Groups, error) {
 		return nil, err
 	}
 	return plat.NewGroups(root), nil
+}
+
+// usersOf takes over which users bundles are given.
+func usersOf(ctx context.Context, b *vat.Endowments) (plat.UserRange, error) {
+	setting, err := b.Setting(ctx, "users")
+	if err != nil {
+		return plat.UserRange{}, err
+	}
+	first, err := strconv.ParseUint(strings.Join(setting, " "), 10, 32)
+	if err != nil {
+		return plat.UserRange{}, fmt.Errorf("cannot use setting users: %w", err)
+	}
+	return plat.PayloadShare(uint32(first))
 }
 
 func settleTime(ctx context.Context, b *vat.Endowments) (time.Duration, error) {

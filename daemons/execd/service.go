@@ -12,6 +12,8 @@ const (
 	firstPause = 500 * time.Millisecond
 	maxPause   = 10 * time.Second
 	goodLife   = 30 * time.Second
+
+	hinderedPause = time.Second // between tries to start what the machine does not let start
 )
 
 // A service is one service bundle of the publication.
@@ -23,6 +25,7 @@ type service struct {
 	health.Service
 	pid      int
 	restarts uint32
+	last     string // how it ended before
 	lapses   uint32 // how often it was healthy and then no longer, without an end
 }
 
@@ -34,6 +37,12 @@ func (s *service) run(ctx context.Context) {
 		s.live(ctx)
 		if ctx.Err() != nil {
 			return
+		}
+		if s.isHindered() {
+			if !s.pause(ctx, hinderedPause) {
+				return
+			}
+			continue // it never ran, so this is no restart
 		}
 		if s.sup.host.Clock.Now().Sub(began) > goodLife {
 			pause = firstPause
@@ -57,6 +66,11 @@ func (s *service) awaitRestart(ctx context.Context, pause time.Duration) bool {
 			return false
 		}
 	}
+	return s.pause(ctx, pause)
+}
+
+// pause waits a while; false means that there is no need to go on.
+func (s *service) pause(ctx context.Context, pause time.Duration) bool {
 	select {
 	case <-s.sup.host.Clock.After(pause):
 		return true
@@ -65,18 +79,29 @@ func (s *service) awaitRestart(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
+func (s *service) isHindered() bool {
+	s.sup.mu.Lock()
+	defer s.sup.mu.Unlock()
+	return s.State == health.Hindered
+}
+
 // live is one life of the service: start, watch, end.
 func (s *service) live(ctx context.Context) {
-	s.update(func() { s.State, s.Detail, s.Native = health.Starting, "", false })
+	if !s.isHindered() { // else it stays so until it runs: a deadline in between has the same cause
+		s.update(s.starts)
+	}
 	program, err := s.sup.start(ctx, s.spec, s.spec.name)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.fail(health.StartFailed, err.Error())
+			s.fail(stateOf(err), err.Error())
 		}
 		return
 	}
 	defer s.sup.dismiss(s.spec, program)
-	s.update(func() { s.pid = program.process.PID() })
+	s.update(func() {
+		s.starts()
+		s.pid = program.process.PID()
+	})
 	defer s.update(func() { s.pid = 0 })
 
 	life, end := context.WithCancel(ctx)
@@ -95,6 +120,9 @@ func (s *service) live(ctx context.Context) {
 	}
 }
 
+// starts puts the service at its beginning. The lock is held.
+func (s *service) starts() { s.State, s.Detail, s.Native = health.Starting, s.last, false }
+
 // ended records the end of a program nobody told to end.
 func (s *service) ended(program *program) {
 	exit := program.process.Exit()
@@ -111,7 +139,7 @@ func (s *service) ended(program *program) {
 
 // fail records that the service is not well, and how.
 func (s *service) fail(how health.State, detail string) {
-	s.update(func() { s.State, s.Detail = how, detail })
+	s.update(func() { s.State, s.Detail, s.last = how, detail, "before: "+detail })
 }
 
 func (s *service) update(change func()) { s.sup.change(change) }

@@ -22,6 +22,7 @@ type supervisor struct {
 	log        *logclient.Log
 	settle     time.Duration
 	groups     *plat.Groups // nil: the machine has none for bundles
+	users      plat.UserRange
 	bundles    *vat.Holding
 	sinks      *vat.Holding
 	registrars *vat.Holding
@@ -65,7 +66,7 @@ func (s *supervisor) run(ctx context.Context) {
 // which was stopped may, is made again.
 func (s *supervisor) subscribe(ctx context.Context, mgr bundle.BundleMgr, news chan publication) {
 	for ctx.Err() == nil {
-		observer := &publicationObserver{news: news, gone: make(chan struct{})}
+		observer := &publicationObserver{users: s.users, news: news, gone: make(chan struct{})}
 		answer, release := mgr.Watch(ctx, func(p bundle.BundleMgr_watch_Params) error {
 			return p.SetObserver(bundle.PublicationObserver_ServerToClient(observer))
 		})

@@ -72,7 +72,7 @@ func (s *service) fill(m exec.ServiceStatus) error {
 
 func wireState(s health.State) exec.ServiceStatus_State {
 	switch s {
-	case health.Starting:
+	case health.Starting, health.Hindered:
 		return exec.ServiceStatus_State_starting
 	case health.Healthy:
 		return exec.ServiceStatus_State_healthy

@@ -48,6 +48,9 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	host.Groups.Make(folder.path) // what a run before has left in them is ended, so the folder has to be ours
 	defer host.Groups.Remove()
 	config.groups = host.Groups.Dir()
+	users := plat.ClaimUsers(folder.path)
+	defer users.Close()
+	config.users = users.Range.First
 	s := newSystem(config, host, launcher, stderr)
 	defer s.resources.close()
 	if err := s.resources.open(&config, console, folder, state); err != nil {
@@ -55,6 +58,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	}
 	s.keys = &keyring{folder: folder, dir: s.resources.dirs[trustDir], reload: s.holdings["TrustReload"]}
 	tell(s.log, folder.found)
+	s.tellHindrances(users.Shared)
 	if err := s.run(ctx, sockets); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nexus/daemons/initd/machine"
+	"nexus/daemons/plat"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
@@ -38,10 +39,13 @@ type Config struct {
 	SelftestSets string         // folder of demo sets; not empty: run the selftest and stop with its outcome
 	Handed       machine.Handed // what the core before has left; the zero value: there was none
 
-	name    string           // what the first process is called: argv[0]
-	args    []string         // the command line, for the next core
-	machine *machine.Machine // what only the first process of a machine has; nil on a host
-	groups  string           // where the daemon that runs bundles makes control groups; empty: nowhere
+	name       string                          // what the first process is called: argv[0]
+	args       []string                        // the command line, for the next core
+	machine    *machine.Machine                // what only the first process of a machine has; nil on a host
+	turnOf     func(pid int) (plat.Turn, bool) // how the kernel lets a process run; nil: nothing is known of it
+	hindrances []plat.Hindrance                // what was found to keep services from being started
+	users      uint32                          // the first of those that bundles are given
+	groups     string                          // where execd makes control groups for bundles; empty: nowhere
 }
 
 // parseArgs reads a command line.

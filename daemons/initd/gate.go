@@ -82,7 +82,7 @@ func (g *gate) begin(ctx context.Context, gate update.HealthGate) (health.Event,
 	g.begun, g.slot = 0, a.Slot()
 	attempt := g.attemptOf(a)
 	if refused != nil {
-		attempt.Reason, attempt.Detail = refusal.PublishFailed, refusal.DetailOf(refused)
+		attempt.Reason, attempt.Detail = unpublished(refused), refusal.DetailOf(refused)
 	}
 	g.s.log.Info("boot attempt", "boot", a.Boot(), "slot", a.Slot(), "trial", a.Trial(), "tries_left", a.TriesLeft(),
 		"deadline", attempt.Policy.Deadline, "watch", attempt.Policy.Watch)

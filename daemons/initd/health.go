@@ -25,6 +25,9 @@ type keeper struct {
 // watchHealth counts boot attempts, gathers the verdict on each and delivers it, until ctx ends. It goes on over all
 // instances of `updated`: an attempt that was under way is not counted again.
 func (s *system) watchHealth(ctx context.Context) {
+	if !s.awaitStarts(ctx) {
+		return
+	}
 	begun := s.config.Handed.Attempt
 	k := &keeper{
 		s: s, trial: health.NewTrial(links.Runner, s.config.Policy, begun != 0), events: make(chan health.Event),
@@ -51,6 +54,7 @@ func (k *keeper) run(ctx context.Context) {
 		select {
 		case <-changed:
 		case e := <-k.events:
+			k.take(ctx, k.seen()) // what was revoked comes before what comes of it
 			k.take(ctx, e)
 		case <-beat:
 			if beat = nil; k.trial.Timed() {
@@ -63,9 +67,11 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// seen is how the daemons are and what was voted.
+// seen is how the daemons are, what was voted, what was revoked, and what hinders this machine.
 func (k *keeper) seen() health.Seen {
-	return health.Seen{Core: k.s.core(), Votes: k.s.ballot.votes()}
+	return health.Seen{
+		Core: k.s.core(), Votes: k.s.ballot.votes(), Revoked: k.s.taken.all(), Hindrance: k.s.config.hindrance(),
+	}
 }
 
 // take has the trial take an event, and does what follows.

@@ -58,6 +58,8 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 		return err
 	}
 	plat.ShareFiles()
+	config.lookForHindrances(spawner)
+	config.turnOf = plat.TurnOf
 	host := plat.Host{Clock: plat.RealClock{}, Spawner: spawner, Groups: groups}
 	next, err := Boot(ctx, config, host, p, console, stderr)
 	if err != nil || next == nil {

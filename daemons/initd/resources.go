@@ -29,6 +29,8 @@ func newResources(config Config) resources {
 			"record":        recordPlace(config.State != ""),
 			"boot-cause":    config.Cause.String(),
 			"core":          coreSetting(config.Handed.Core),
+			hinderedSetting: config.lasting(),
+			usersSetting:    strconv.FormatUint(uint64(config.users), 10),
 			groupsDir:       strconv.FormatBool(config.groups != ""),
 		},
 		files: map[string]*os.File{},

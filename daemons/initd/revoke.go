@@ -5,14 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
 	"nexus/daemons/convert"
 	"nexus/daemons/initd/links"
 	"nexus/daemons/logclient"
+	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
 )
+
+// revocations are what was revoked so far.
+type revocations struct {
+	mu  sync.Mutex
+	now health.Revocations
+}
+
+func (r *revocations) add(client, service string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = health.Revocations{Count: r.now.Count + 1, Last: client + " " + service}
+}
+
+func (r *revocations) all() health.Revocations {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now
+}
 
 // An authorityServer is the Authority capability.
 type authorityServer struct {

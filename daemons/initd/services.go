@@ -67,12 +67,13 @@ func (k *keeper) followServices(ctx context.Context) {
 // hear asks one life of execd again and again.
 func (k *keeper) hear(ctx context.Context, services exec.ServiceHealth, life uint64) error {
 	var known, told uint64
+	waits := processor{of: k.s.config.turnOf, clock: k.s.host.Clock, settle: k.s.config.Policy.SettleTime}
 	for {
 		settled, err := k.ask.next(ctx, told)
 		if err != nil {
 			return err
 		}
-		r, revision, err := report(ctx, services, known, settled)
+		r, revision, err := report(ctx, services, known, settled, &waits)
 		if err != nil {
 			return err
 		}
@@ -83,8 +84,9 @@ func (k *keeper) hear(ctx context.Context, services exec.ServiceHealth, life uin
 }
 
 // report asks once: how are the services, if that is not known yet?
-func report(ctx context.Context, services exec.ServiceHealth, known,
-	settled uint64) (r health.Reported, revision uint64, err error) {
+func report(
+	ctx context.Context, services exec.ServiceHealth, known, settled uint64, waits *processor,
+) (r health.Reported, revision uint64, err error) {
 	answer, release := services.Next(ctx, func(p exec.ServiceHealth_next_Params) error {
 		p.SetKnown(known)
 		p.SetSettled(settled)
@@ -100,13 +102,15 @@ func report(ctx context.Context, services exec.ServiceHealth, known,
 		return r, 0, err
 	}
 	r.Boot, r.Quorum = res.Boot(), int(res.Quorum())
+	var pids []int
 	for i := range list.Len() {
 		service, err := watchedService(list.At(i))
 		if err != nil {
 			return r, 0, err
 		}
-		r.Services = append(r.Services, service)
+		r.Services, pids = append(r.Services, service), append(pids, int(list.At(i).Pid()))
 	}
+	waits.prove(r.Services, pids)
 	return r, res.Revision(), nil
 }
 
@@ -128,6 +132,9 @@ func watchedService(m exec.ServiceStatus) (w health.Watched, err error) {
 		w.State = health.Healthy
 	case exec.ServiceStatus_State_starting:
 		w.State = health.Starting
+		if refusal.Reason(reason) == refusal.Hindered {
+			w.State = health.Hindered
+		}
 	default:
 		w.State = health.FailedState(refusal.Reason(reason))
 	}

@@ -30,6 +30,7 @@ type system struct {
 	links     *links.Links
 	ways      *ways
 	ending    *ending
+	taken     *revocations
 }
 
 func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stderr io.Writer) *system {
@@ -41,6 +42,7 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 		changed:   vat.NewNotifier(),
 		ways:      newWays(),
 		ending:    newEnding(),
+		taken:     &revocations{},
 	}
 	s.ballot = &ballot{changed: s.changed}
 	if config.SelftestSets != "" {
@@ -51,6 +53,7 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 	backoff := plat.Backoff{First: firstPause, Max: maxPause, Good: goodRun}
 	s.links = links.New(links.Config{
 		Table: rowsOf(s.table), Own: s.holdings, Serve: s.serveOwn, Clock: host.Clock, Backoff: backoff, Log: s.log,
+		Revoked: s.taken.add,
 	})
 	s.daemons = supervise.New(supervise.Config{
 		Owner: owner{s}, Launcher: launcher, Host: host, Log: s.log, Stderr: stderr, Changed: s.changed,

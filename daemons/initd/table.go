@@ -90,10 +90,11 @@ func Table() []Daemon {
 				{Facet: "SlotPublisher", From: "bundlemgrd"},
 				{Facet: "StateFs", From: stateName, Grants: []string{"boot"}},
 			},
-			Dirs:     []string{"system"},
-			Files:    []string{"record", "factory"},
-			Takes:    []string{archiveFile},
-			Settings: []string{"limit-archive", "limit-payload", "tries", "floor", "record", "boot-cause", "core"},
+			Dirs:  []string{"system"},
+			Files: []string{"record", "factory"},
+			Takes: []string{archiveFile},
+			Settings: []string{"limit-archive", "limit-payload", "tries", "floor", "record", "boot-cause", "core",
+				hinderedSetting},
 
 			Confinement: daemon(5, plat.PathRule{Path: "dir:system", Access: plat.Read | plat.Write}),
 		},
@@ -107,7 +108,7 @@ func Table() []Daemon {
 				{Facet: "BundleIntroducer", From: initName},
 			},
 			Dirs:     []string{groupsDir},
-			Settings: []string{"settle", groupsDir},
+			Settings: []string{"settle", groupsDir, usersSetting},
 
 			Confinement: starter(6),
 		},
@@ -185,6 +186,9 @@ func asStarter(c plat.Confinement) plat.Confinement {
 
 // groupsDir is where the daemon that runs payloads makes control groups for them, in a machine that has such.
 const groupsDir = "groups"
+
+// usersSetting tells it the first of the users that are for the payloads of this system.
+const usersSetting = "users"
 
 // starter confines the daemon that runs payloads: it keeps what a payload may have, and where initd is root the powers
 // to make each payload a user of its own and to end it.

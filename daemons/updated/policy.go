@@ -21,6 +21,7 @@ func readPolicy(ctx context.Context, b *vat.Endowments, cfg *updater.Config) err
 		{"limit-archive", number(&cfg.Limits.Archive)},
 		{"limit-payload", number(&cfg.Limits.Payload)},
 		{"tries", func(text string) (err error) { cfg.Tries, err = parseTries(text); return err }},
+		{"hindered", func(text string) error { cfg.Hindered = text; return nil }},
 		{"boot-cause", func(text string) error { cfg.Cause = bootctl.CauseOf(text); return nil }},
 		{"floor", func(text string) (err error) { cfg.Floor, err = updater.ParseFloorPolicy(text); return err }},
 		{"core", func(text string) (err error) { cfg.Core, err = parseCore(text); return err }},

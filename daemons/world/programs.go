@@ -35,7 +35,8 @@ import (
 // after tiredAfter), `stuck VERSION` (serves, and when killed does not end until LetGo), `sick VERSION` (serves, and
 // reports that it fails after tiredAfter), `moody VERSION` (serves, and reports failure and health in turns of
 // tiredAfter), `mute VERSION` (serves, and stops answering after tiredAfter), `slow VERSION` (serves, and also serves a
-// BundleMgr whose calls never return), `plain` (runs), `exit CODE`.
+// BundleMgr whose calls never return), `poor VERSION` (cannot be started until Relieve, then serves), `plain` (runs),
+// `exit CODE`.
 func Program(text string) []byte {
 	header := make([]byte, 64)
 	copy(header, elf.ELFMAG)
@@ -65,11 +66,38 @@ type programs struct {
 
 	conns map[string]*vat.Conn // of the newest native program of each bundle
 
-	letGo chan struct{} // closed when stuck programs may end
+	letGo    chan struct{} // closed when stuck programs may end
+	relieved bool          // poor programs can be started
 }
 
 // LetGo lets stuck programs end that have been killed.
 func (w *World) LetGo() { close(w.launcher.host.Spawner.(*programs).letGo) }
+
+// Relieve lets poor programs start from now on.
+func (w *World) Relieve() {
+	p := w.launcher.host.Spawner.(*programs)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.relieved = true
+}
+
+// textOf returns what a program is to do, or why it cannot be started. The caller holds the lock.
+func (p *programs) textOf(raw []byte) (string, error) {
+	text := string(bytes.TrimLeft(raw[64:], "\x00"))
+	if version, flaky := strings.CutPrefix(text, "flaky "); flaky {
+		if text = "serve " + version; !p.ran[text] {
+			p.ran = map[string]bool{text: true}
+			return "exit 1", nil
+		}
+	}
+	if version, poor := strings.CutPrefix(text, "poor "); poor {
+		if !p.relieved {
+			return "", syscall.EAGAIN
+		}
+		return "serve " + version, nil
+	}
+	return text, nil
+}
 
 // Sweep does nothing, because goroutines leave no orphans.
 func (p *programs) Sweep() {}
@@ -77,6 +105,12 @@ func (p *programs) Sweep() {}
 // Spawn runs the text of the file that it is told to execute.
 func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 	raw, err := os.ReadFile(cmd.Path)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	text, err := p.textOf(raw)
+	p.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -92,14 +126,8 @@ func (p *programs) Spawn(cmd plat.Command) (plat.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := string(bytes.TrimLeft(raw[64:], "\x00"))
 	p.mu.Lock()
 	p.next++
-	if version, flaky := strings.CutPrefix(text, "flaky "); flaky {
-		if text = "serve " + version; !p.ran[text] {
-			p.ran, text = map[string]bool{text: true}, "exit 1"
-		}
-	}
 	run := &program{clock: p.clock, of: p, name: cmd.Argv[0], channel: channel, pid: 1000 +
 		p.next, kill: make(chan struct{}), done: make(chan struct{})}
 	p.mu.Unlock()

@@ -19,6 +19,7 @@ type Config struct {
 	Clock   plat.Clock
 	Backoff plat.Backoff // pauses before a link is made again
 	Log     *logclient.Log
+	Revoked func(client, service string) // told of each revocation before it takes effect; nil: nobody is
 }
 
 // Links are all links of a system, and who may have them. Its methods may be called by anybody at any time: each takes
@@ -27,6 +28,7 @@ type Links struct {
 	backoff plat.Backoff
 	clock   plat.Clock
 	log     *logclient.Log
+	revoked func(client, service string)
 	down    chan struct{} // closed when the daemons are about to be stopped
 
 	mu          sync.Mutex
@@ -36,7 +38,7 @@ type Links struct {
 
 // New returns the links of a system of which nothing runs yet.
 func New(c Config) *Links {
-	l := &Links{backoff: c.Backoff, clock: c.Clock, log: c.Log, down: make(chan struct{})}
+	l := &Links{backoff: c.Backoff, clock: c.Clock, log: c.Log, revoked: c.Revoked, down: make(chan struct{})}
 	l.fabric = fabric{
 		rights: rights{table: c.Table, revoked: map[key]bool{}},
 		ends: ends{
@@ -94,6 +96,9 @@ func (l *Links) Revoke(client, service string) error {
 	fresh, err := f.rights.revoke(client, keys)
 	if err != nil {
 		return err
+	}
+	if len(fresh) > 0 && l.revoked != nil {
+		l.revoked(client, service) // before anything can come of it
 	}
 	return errors.Join(f.dropWithheld(), f.renew(client, fresh))
 }
