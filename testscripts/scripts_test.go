@@ -89,6 +89,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"boot":      boot,
+			"limit":     limit,
 			"await":     awaitLine,
 			"halt":      halt,
 			"end":       awaitEnd,

@@ -3,6 +3,7 @@ package testscripts
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -157,4 +158,65 @@ func (c *consoleOf) last() (line string) {
 		fmt.Fprintln(&c.all, line)
 	}
 	return line
+}
+
+// Two systems on one machine give bundles of one name different users: the processes of a user are counted, and what
+// one system's bundle uses up the other's would lack.
+func TestUsersOfTwoSystems(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("bundles have users of their own only where root starts the system")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	defer cancel()
+	systems := map[int]string{}
+	for range 2 {
+		dir := filepath.Join(t.TempDir(), "sys")
+		cmd := upIn(ctx, dir)
+		started(t, cmd).await(t, "init: health ok (slot a)")
+		defer func() {
+			cmd.Process.Signal(syscall.SIGTERM)
+			cmd.Wait()
+		}()
+		user := userOfBundle(t, dir, "hello")
+		if user < firstBundleUser {
+			t.Skipf("this machine gives bundles no users of their own: hello runs as %d", user)
+		}
+		if other, taken := systems[user]; taken {
+			t.Errorf("hello runs as user %d in %s and in %s", user, other, dir)
+		}
+		systems[user] = dir
+	}
+}
+
+// firstBundleUser is the first of the users that are for bundles (docs/security.md).
+const firstBundleUser = 1048576
+
+// userOfBundle is the user that a bundle's program runs as.
+func userOfBundle(t *testing.T, dir, bundle string) int {
+	t.Helper()
+	out, err := exec.Command(filepath.Join(shared.bin(), "nx"), "--dir", dir, "services", "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var services struct {
+		Services []struct {
+			Name string
+			PID  int
+		}
+	}
+	if err := json.Unmarshal(out, &services); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, s := range services.Services {
+		if s.Name != bundle {
+			continue
+		}
+		info, err := os.Stat(fmt.Sprintf("/proc/%d", s.PID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int(info.Sys().(*syscall.Stat_t).Uid)
+	}
+	t.Fatalf("no %s among %s", bundle, out)
+	return 0
 }

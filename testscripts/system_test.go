@@ -25,6 +25,7 @@ type systemKey struct{}
 
 // A system is the one a scenario runs in the foreground of its own, with its console.
 type system struct {
+	limit string // under which it boots, as the words of ulimit; empty: none of its own
 	cmd   *exec.Cmd
 	ended chan struct{}
 
@@ -39,6 +40,9 @@ func systemOf(ts *testscript.TestScript) *system { return ts.Value(systemKey{}).
 func boot(ts *testscript.TestScript, neg bool, args []string) {
 	s := systemOf(ts)
 	s.cmd = exec.Command(filepath.Join(shared.bin(), "nx"), append([]string{"up", "--settle", "200ms"}, args...)...)
+	if s.limit != "" {
+		s.cmd = exec.Command("sh", append([]string{"-c", "ulimit " + s.limit + ` && exec "$0" "$@"`}, s.cmd.Args...)...)
+	}
 	s.cmd.Env = []string{"NX_DIR=" + ts.Getenv("NX_DIR"), "PATH=" + ts.Getenv("PATH")}
 	s.cmd.Dir = ts.MkAbs(".")
 	s.ended, s.news, s.lines = make(chan struct{}), make(chan struct{}), nil
@@ -60,6 +64,14 @@ func boot(ts *testscript.TestScript, neg bool, args []string) {
 	if !neg {
 		s.await(ts, "init: health ok", 1)
 	}
+}
+
+// limit has the next boots run under a limit of the shell's: `limit -n 512`.
+func limit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: limit FLAG VALUE")
+	}
+	systemOf(ts).limit = strings.Join(args, " ")
 }
 
 func (s *system) read(console io.Reader) {
