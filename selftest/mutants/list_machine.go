@@ -143,8 +143,8 @@ func healthMutants() []mutant {
 			id:     "health-waits-for-nobody",
 			breaks: "a commit waits for every daemon, service and vote",
 			file:   "libupdates/health/judge.go",
-			old:    "[]Outcome{Failed, Waiting}",
-			new:    "[]Outcome{Failed}",
+			old:    "finding.failed, finding.waitsExcused, finding.waits}",
+			new:    "finding.failed}",
 			tests:  tests,
 		},
 		{

@@ -93,5 +93,29 @@ func platMutants() []mutant {
 			new:    "\t\tfor false {\n",
 			tests:  suite{packages: "./daemons/plat", run: "TestPayloadUsers"},
 		},
+		{
+			id:     "plat-users-shared",
+			breaks: "two systems have no user in common",
+			file:   "daemons/plat/users.go",
+			old:    "\tif err := unix.FcntlFlock(mark.Fd(), unix.F_OFD_SETLK, &lock); err != nil {\n",
+			new:    "\tif err := unix.FcntlFlock(mark.Fd(), unix.F_OFD_GETLK, &lock); err != nil {\n",
+			tests:  suite{packages: "./daemons/plat", run: "TestClaimUsers"},
+		},
+		{
+			id:     "plat-dead-stage",
+			breaks: "a stage that dies has not executed the program",
+			file:   "daemons/plat/order.go",
+			old:    "\t\tcase errors.Is(err, io.EOF) && executes:\n",
+			new:    "\t\tcase errors.Is(err, io.EOF) && (executes || true):\n",
+			tests:  suite{packages: "./daemons/plat", run: "TestDeadStage"},
+		},
+		{
+			id:     "plat-machine-blames-program",
+			breaks: "a measure that fails is not the program's fault",
+			file:   "daemons/plat/refused.go",
+			old:    "\treturn errors.As(err, &c) && slices.Contains(ofProgram, c.Executed)\n",
+			new:    "\treturn errors.As(err, &c) && (slices.Contains(ofProgram, c.Executed) || true)\n",
+			tests:  suite{packages: "./daemons/plat", run: "TestProgramRefused"},
+		},
 	}
 }

@@ -39,7 +39,7 @@ func mutants() []mutant {
 	var all []mutant
 	for _, part := range [][]mutant{
 		durableMutants(), slotsMutants(), nxsMutants(), trustMutants(), bootctlMutants(), healthMutants(),
-		watchMutants(), endMutants(), policyMutants(), stateMutants(), diskMutants(), packerMutants(),
+		watchMutants(), blameMutants(), endMutants(), policyMutants(), stateMutants(), diskMutants(), packerMutants(),
 		platMutants(), updatedMutants(), bundlemgrdMutants(), initdMutants(), coreMutants(), markMutants(),
 		keystoredMutants(), execdMutants(), vatMutants(), nxMutants(),
 	} {
