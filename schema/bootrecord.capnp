@@ -151,6 +151,14 @@ struct Rollback {
 
   systemVersion @3 :Text;
   # Version of the set that was rolled back.
+
+  output @4 :List(Text);
+  # The last lines that the failed service wrote, oldest first: at most 16 lines and 2048 bytes of printable text. Empty
+  # where no service failed, or it wrote nothing.
+
+  refused @5 :List(Text);
+  # What the system refused to that service and what would grant it, one line each, at most 4 of at most 256 bytes. What
+  # is known only from the service's own output says so.
 }
 
 struct Event {
@@ -174,4 +182,11 @@ struct Event {
 
   boot @5 :UInt64;
   # The boot attempt in which it happened.
+
+  unixMs @6 :Int64;
+  # When, by the device's clock, milliseconds since 1970-01-01 UTC; 0: not known, as in a record of an older system. A
+  # device whose clock was not set yet says what its clock showed.
+
+  detail @7 :Text;
+  # One line for people where the step has a reason; at most 128 bytes.
 }

@@ -60,6 +60,14 @@ struct ServiceStatus {
   # `hindered`, if this machine does not let it start yet.
   lapses @10 :UInt32;
   # How often it stopped being healthy in this publication: it reported so, or did not answer in time.
+  lastFailure @11 :Text;
+  # How it failed last in this publication, one line for people; empty: it did not.
+  output @12 :List(Text);
+  # The last lines that the program wrote which failed last, or else the one that runs, oldest first: at most 16 lines
+  # and 2048 bytes. Empty for a service that is healthy and never failed.
+  refused @13 :List(Text);
+  # What was refused to that program and what would grant it, one line each, at most 4 of at most 256 bytes; see
+  # Rollback in bootrecord.capnp.
 
   enum State {
     # The state of a service.

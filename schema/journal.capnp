@@ -1,5 +1,6 @@
 @0xaaccfa1760482c3e;
-# Log, audit and console: what `logd` serves.
+# Log, audit and console: what `logd` serves. Where the system has a state folder, a bounded part of the journal is kept
+# there and is read back after a restart.
 #
 # Holders: every daemon holds one LogSink, whose sender was set when the connection was made; the operator holds
 # Journal.
@@ -78,6 +79,17 @@ struct Record {
   # The entry as sent.
 }
 
+struct Segment {
+  # A part of the journal as it is kept on disk: one value under the prefix `journal` (statefs.capnp), at most
+  # maxSegmentBytes.
+
+  records @0 :List(Record);
+  # Oldest first; none is in two segments but after a cut, where one copy counts.
+}
+
+const maxSegmentBytes :UInt32 = 65536;
+# The largest segment on disk, in bytes.
+
 interface LogSink {
   # The right to add records under one name, and nothing else.
   #
@@ -94,6 +106,10 @@ interface LogSink {
   forSender @2 (name :Text) -> (sink :LogSink);
   # A separate sink for a child of the caller, with the sender `<kind>:<name>`. The kind is fixed in the authority
   # table. Only execd's sink can do this; for others the call is refused.
+
+  sync @3 () -> (saved :Bool);
+  # Returns once what logd was told before is on disk: `saved` is true then. False: this journal is kept in memory only,
+  # or the disk does not take it. It waits at most two seconds. A second call has no further effect.
 }
 
 interface Journal {
@@ -123,19 +139,37 @@ struct Filter {
   # Only records after this number.
   limit @4 :UInt32;
   # The maximum number of records, 1 to 512; 0 means 512.
+  sinceUnixMs @5 :Int64;
+  # Only records from this time on, milliseconds since 1970-01-01 UTC; 0 for any.
+  withinMs @6 :UInt64;
+  # Only records of the last so many milliseconds before the call, by logd's own clock; 0 for any.
 }
 
 struct Stats {
   # Counters of the journal since logd started.
 
   records @0 :UInt64;
-  # All records accepted so far.
+  # The number of the newest record: if nothing was read back from disk, all records accepted so far.
   kept @1 :UInt64;
-  # Records in the ring now.
+  # Records in the journal now.
   dropped @2 :UInt64;
-  # Records lost: evicted from the ring, or dropped by a sender before they reached logd.
+  # Records lost: evicted from the journal, or dropped by a sender before they reached logd.
   capacity @3 :UInt64;
-  # Records the ring can hold.
+  # Records the journal can hold.
+  senders @4 :List(SenderStats);
+  # The same by sender, in byte order of their names, at most 512: those of whom something is kept, and those who lost
+  # the most.
+}
+
+struct SenderStats {
+  # What became of the records of one sender.
+
+  sender @0 :Text;
+  # Who, as in Record.
+  kept @1 :UInt64;
+  # Its records in the journal now.
+  dropped @2 :UInt64;
+  # Its records that were lost, as in Stats.
 }
 
 interface Follower {

@@ -17,7 +17,9 @@ $Go.import("nexus/capnpgen/operator");
 
 interface Operator {
   # The facets of a running system. Each may fail with `disconnected` when its daemon restarts; get it again then. Each
-  # method except `attenuate` may be refused as `not-granted` (an exception), if this Operator was made without it.
+  # method except `attenuate` may be refused as `not-granted` (an exception), if this Operator was made without it. A method
+  # may also be refused as `too-many-clients` (an exception): 8 of the 32 connections of a socket are kept for calls that
+  # do not last, and this connection is one of those or exceeds the 32.
 
   status @0 () -> (status :Update.UpdateStatus);
   # Read slots and state.

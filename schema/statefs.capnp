@@ -2,7 +2,8 @@
 # Durable state: what `statefsd` serves. It stores values under keys, in isolated prefixes. It exists only if the system
 # has a state folder.
 #
-# Holders: `updated` holds the prefix `boot`. No other prefix is granted yet, and no one holds more than one.
+# Holders: `updated` holds the prefix `boot`, `logd` the prefix `journal`. No other prefix is granted yet, and no one
+# holds more than one.
 #
 # Class: lockstep (both ends are the same binary). The format on disk is in libupdates/statefs. One call or answer is at
 # most 4 MiB (daemons/vat).

@@ -286,13 +286,15 @@ interface HealthGate {
   # attempt. With `watch`, a set on trial is under watch from now on, if there is a set to go back to, and a set under
   # watch stays so; `watched` is true then. Otherwise, or without `watch`, it is false and the commit is final.
 
-  healthFailed @2 (boot :UInt64, reason :Text, detail :Text) -> (verdict :Verdict, refusal :Keystore.Refusal);
-  # The attempt `boot` did not prove healthy; `detail` is one line for people. Reasons: `service-exited`,
-  # `service-unhealthy`, `service-start-failed`, `quorum-lost`, `selftest-failed`, `core-not-ready`, `hindered`,
-  # `revoked`, `health-timeout`, `publish-failed`. If tries are left and the reason is not `health-timeout`, `hindered`
-  # or `revoked`, the verdict is retry: call bootAttempt again. Otherwise the slot is rolled back, and the next
-  # bootAttempt publishes the previous one; the set is quarantined unless the reason is `core-not-ready`, `hindered` or
-  # `revoked`. The same happens to a confirmed set under watch, with the reason `crash-loop`.
+  healthFailed @2 (boot :UInt64, reason :Text, detail :Text, output :List(Text),
+    refused :List(Text)) -> (verdict :Verdict, refusal :Keystore.Refusal);
+  # The attempt `boot` did not prove healthy; `detail` is one line for people, `output` and `refused` are kept with the
+  # rollback (bootrecord.capnp). Reasons: `service-exited`, `service-unhealthy`, `service-start-failed`, `quorum-lost`,
+  # `selftest-failed`, `core-not-ready`, `hindered`, `revoked`, `health-timeout`, `publish-failed`. If tries are left and
+  # the reason is not `health-timeout`, `hindered` or `revoked`, the verdict is retry: call bootAttempt again. Otherwise
+  # the slot is rolled back, and the next bootAttempt publishes the previous one; the set is quarantined unless the
+  # reason is `core-not-ready`, `hindered` or `revoked`. The same happens to a confirmed set under watch, with the reason
+  # `crash-loop`.
 
   watchOver @3 (boot :UInt64) -> (refusal :Keystore.Refusal);
   # The set that was confirmed by the attempt `boot` has held: it is no longer under watch, and the count of abrupt ends

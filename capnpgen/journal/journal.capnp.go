@@ -14,7 +14,8 @@ import (
 
 // Constants defined in journal.capnp.
 const (
-	MaxRecordBytes = uint32(4096)
+	MaxRecordBytes  = uint32(4096)
+	MaxSegmentBytes = uint32(65536)
 )
 
 type Level uint16
@@ -482,6 +483,94 @@ func (p Record_Future) Entry() Entry_Future {
 	return Entry_Future{Future: p.Future.Field(1, nil)}
 }
 
+type Segment capnp.Struct
+
+// Segment_TypeID is the unique identifier for the type Segment.
+const Segment_TypeID = 0xc79fd2df0b0680a9
+
+func NewSegment(s *capnp.Segment) (Segment, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Segment(st), err
+}
+
+func NewRootSegment(s *capnp.Segment) (Segment, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Segment(st), err
+}
+
+func ReadRootSegment(msg *capnp.Message) (Segment, error) {
+	root, err := msg.Root()
+	return Segment(root.Struct()), err
+}
+
+func (s Segment) String() string {
+	str, _ := text.Marshal(0xc79fd2df0b0680a9, capnp.Struct(s))
+	return str
+}
+
+func (s Segment) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Segment) DecodeFromPtr(p capnp.Ptr) Segment {
+	return Segment(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Segment) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Segment) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Segment) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Segment) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Segment) Records() (Record_List, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return Record_List(p.List()), err
+}
+
+func (s Segment) HasRecords() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Segment) SetRecords(v Record_List) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewRecords sets the records field to a newly
+// allocated Record_List, preferring placement in s's segment.
+func (s Segment) NewRecords(n int32) (Record_List, error) {
+	l, err := NewRecord_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return Record_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+
+// Segment_List is a list of Segment.
+type Segment_List = capnp.StructList[Segment]
+
+// NewSegment creates a new list of Segment.
+func NewSegment_List(s *capnp.Segment, sz int32) (Segment_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Segment](l), err
+}
+
+// Segment_Future is a wrapper for a Segment promised by a client call.
+type Segment_Future struct{ *capnp.Future }
+
+func (f Segment_Future) Struct() (Segment, error) {
+	p, err := f.Future.Ptr()
+	return Segment(p.Struct()), err
+}
+
 type LogSink capnp.Client
 
 // LogSink_TypeID is the unique identifier for the type LogSink.
@@ -544,6 +633,26 @@ func (c LogSink) ForSender(ctx context.Context, params func(LogSink_forSender_Pa
 
 	ans, release := capnp.Client(c).SendCall(ctx, s)
 	return LogSink_forSender_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c LogSink) Sync(ctx context.Context, params func(LogSink_sync_Params) error) (LogSink_sync_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xc416b378189d42fb,
+			MethodID:      3,
+			InterfaceName: "journal.capnp:LogSink",
+			MethodName:    "sync",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(LogSink_sync_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return LogSink_sync_Results_Future{Future: ans.Future()}, release
 
 }
 
@@ -625,6 +734,8 @@ type LogSink_Server interface {
 	Marker(context.Context, LogSink_marker) error
 
 	ForSender(context.Context, LogSink_forSender) error
+
+	Sync(context.Context, LogSink_sync) error
 }
 
 // LogSink_NewServer creates a new Server from an implementation of LogSink_Server.
@@ -643,7 +754,7 @@ func LogSink_ServerToClient(s LogSink_Server) LogSink {
 // This can be used to create a more complicated Server.
 func LogSink_Methods(methods []server.Method, s LogSink_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 3)
+		methods = make([]server.Method, 0, 4)
 	}
 
 	methods = append(methods, server.Method{
@@ -679,6 +790,18 @@ func LogSink_Methods(methods []server.Method, s LogSink_Server) []server.Method 
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.ForSender(ctx, LogSink_forSender{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xc416b378189d42fb,
+			MethodID:      3,
+			InterfaceName: "journal.capnp:LogSink",
+			MethodName:    "sync",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Sync(ctx, LogSink_sync{call})
 		},
 	})
 
@@ -734,6 +857,23 @@ func (c LogSink_forSender) Args() LogSink_forSender_Params {
 func (c LogSink_forSender) AllocResults() (LogSink_forSender_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return LogSink_forSender_Results(r), err
+}
+
+// LogSink_sync holds the state for a server call to LogSink.sync.
+// See server.Call for documentation.
+type LogSink_sync struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c LogSink_sync) Args() LogSink_sync_Params {
+	return LogSink_sync_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c LogSink_sync) AllocResults() (LogSink_sync_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return LogSink_sync_Results(r), err
 }
 
 // LogSink_List is a list of LogSink.
@@ -1217,6 +1357,143 @@ func (f LogSink_forSender_Results_Future) Struct() (LogSink_forSender_Results, e
 }
 func (p LogSink_forSender_Results_Future) Sink() LogSink {
 	return LogSink(p.Future.Field(0, nil).Client())
+}
+
+type LogSink_sync_Params capnp.Struct
+
+// LogSink_sync_Params_TypeID is the unique identifier for the type LogSink_sync_Params.
+const LogSink_sync_Params_TypeID = 0xce5f82387b1774b4
+
+func NewLogSink_sync_Params(s *capnp.Segment) (LogSink_sync_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return LogSink_sync_Params(st), err
+}
+
+func NewRootLogSink_sync_Params(s *capnp.Segment) (LogSink_sync_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return LogSink_sync_Params(st), err
+}
+
+func ReadRootLogSink_sync_Params(msg *capnp.Message) (LogSink_sync_Params, error) {
+	root, err := msg.Root()
+	return LogSink_sync_Params(root.Struct()), err
+}
+
+func (s LogSink_sync_Params) String() string {
+	str, _ := text.Marshal(0xce5f82387b1774b4, capnp.Struct(s))
+	return str
+}
+
+func (s LogSink_sync_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (LogSink_sync_Params) DecodeFromPtr(p capnp.Ptr) LogSink_sync_Params {
+	return LogSink_sync_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s LogSink_sync_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s LogSink_sync_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s LogSink_sync_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s LogSink_sync_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// LogSink_sync_Params_List is a list of LogSink_sync_Params.
+type LogSink_sync_Params_List = capnp.StructList[LogSink_sync_Params]
+
+// NewLogSink_sync_Params creates a new list of LogSink_sync_Params.
+func NewLogSink_sync_Params_List(s *capnp.Segment, sz int32) (LogSink_sync_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[LogSink_sync_Params](l), err
+}
+
+// LogSink_sync_Params_Future is a wrapper for a LogSink_sync_Params promised by a client call.
+type LogSink_sync_Params_Future struct{ *capnp.Future }
+
+func (f LogSink_sync_Params_Future) Struct() (LogSink_sync_Params, error) {
+	p, err := f.Future.Ptr()
+	return LogSink_sync_Params(p.Struct()), err
+}
+
+type LogSink_sync_Results capnp.Struct
+
+// LogSink_sync_Results_TypeID is the unique identifier for the type LogSink_sync_Results.
+const LogSink_sync_Results_TypeID = 0xa2b6f8414172c3c5
+
+func NewLogSink_sync_Results(s *capnp.Segment) (LogSink_sync_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return LogSink_sync_Results(st), err
+}
+
+func NewRootLogSink_sync_Results(s *capnp.Segment) (LogSink_sync_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0})
+	return LogSink_sync_Results(st), err
+}
+
+func ReadRootLogSink_sync_Results(msg *capnp.Message) (LogSink_sync_Results, error) {
+	root, err := msg.Root()
+	return LogSink_sync_Results(root.Struct()), err
+}
+
+func (s LogSink_sync_Results) String() string {
+	str, _ := text.Marshal(0xa2b6f8414172c3c5, capnp.Struct(s))
+	return str
+}
+
+func (s LogSink_sync_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (LogSink_sync_Results) DecodeFromPtr(p capnp.Ptr) LogSink_sync_Results {
+	return LogSink_sync_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s LogSink_sync_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s LogSink_sync_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s LogSink_sync_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s LogSink_sync_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s LogSink_sync_Results) Saved() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s LogSink_sync_Results) SetSaved(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+// LogSink_sync_Results_List is a list of LogSink_sync_Results.
+type LogSink_sync_Results_List = capnp.StructList[LogSink_sync_Results]
+
+// NewLogSink_sync_Results creates a new list of LogSink_sync_Results.
+func NewLogSink_sync_Results_List(s *capnp.Segment, sz int32) (LogSink_sync_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 0}, sz)
+	return capnp.StructList[LogSink_sync_Results](l), err
+}
+
+// LogSink_sync_Results_Future is a wrapper for a LogSink_sync_Results promised by a client call.
+type LogSink_sync_Results_Future struct{ *capnp.Future }
+
+func (f LogSink_sync_Results_Future) Struct() (LogSink_sync_Results, error) {
+	p, err := f.Future.Ptr()
+	return LogSink_sync_Results(p.Struct()), err
 }
 
 type Journal capnp.Client
@@ -2020,12 +2297,12 @@ type Filter capnp.Struct
 const Filter_TypeID = 0xa92b1c8ab14636dc
 
 func NewFilter(s *capnp.Segment) (Filter, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 2})
 	return Filter(st), err
 }
 
 func NewRootFilter(s *capnp.Segment) (Filter, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 2})
 	return Filter(st), err
 }
 
@@ -2126,12 +2403,28 @@ func (s Filter) SetLimit(v uint32) {
 	capnp.Struct(s).SetUint32(4, v)
 }
 
+func (s Filter) SinceUnixMs() int64 {
+	return int64(capnp.Struct(s).Uint64(16))
+}
+
+func (s Filter) SetSinceUnixMs(v int64) {
+	capnp.Struct(s).SetUint64(16, uint64(v))
+}
+
+func (s Filter) WithinMs() uint64 {
+	return capnp.Struct(s).Uint64(24)
+}
+
+func (s Filter) SetWithinMs(v uint64) {
+	capnp.Struct(s).SetUint64(24, v)
+}
+
 // Filter_List is a list of Filter.
 type Filter_List = capnp.StructList[Filter]
 
 // NewFilter creates a new list of Filter.
 func NewFilter_List(s *capnp.Segment, sz int32) (Filter_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 32, PointerCount: 2}, sz)
 	return capnp.StructList[Filter](l), err
 }
 
@@ -2149,12 +2442,12 @@ type Stats capnp.Struct
 const Stats_TypeID = 0xe309127b935fad8b
 
 func NewStats(s *capnp.Segment) (Stats, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 0})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 1})
 	return Stats(st), err
 }
 
 func NewRootStats(s *capnp.Segment) (Stats, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 0})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 1})
 	return Stats(st), err
 }
 
@@ -2222,12 +2515,36 @@ func (s Stats) SetCapacity(v uint64) {
 	capnp.Struct(s).SetUint64(24, v)
 }
 
+func (s Stats) Senders() (SenderStats_List, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return SenderStats_List(p.List()), err
+}
+
+func (s Stats) HasSenders() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Stats) SetSenders(v SenderStats_List) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewSenders sets the senders field to a newly
+// allocated SenderStats_List, preferring placement in s's segment.
+func (s Stats) NewSenders(n int32) (SenderStats_List, error) {
+	l, err := NewSenderStats_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return SenderStats_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+
 // Stats_List is a list of Stats.
 type Stats_List = capnp.StructList[Stats]
 
 // NewStats creates a new list of Stats.
 func NewStats_List(s *capnp.Segment, sz int32) (Stats_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 32, PointerCount: 0}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 32, PointerCount: 1}, sz)
 	return capnp.StructList[Stats](l), err
 }
 
@@ -2237,6 +2554,104 @@ type Stats_Future struct{ *capnp.Future }
 func (f Stats_Future) Struct() (Stats, error) {
 	p, err := f.Future.Ptr()
 	return Stats(p.Struct()), err
+}
+
+type SenderStats capnp.Struct
+
+// SenderStats_TypeID is the unique identifier for the type SenderStats.
+const SenderStats_TypeID = 0x95f4504b8b9c8cbd
+
+func NewSenderStats(s *capnp.Segment) (SenderStats, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 1})
+	return SenderStats(st), err
+}
+
+func NewRootSenderStats(s *capnp.Segment) (SenderStats, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 1})
+	return SenderStats(st), err
+}
+
+func ReadRootSenderStats(msg *capnp.Message) (SenderStats, error) {
+	root, err := msg.Root()
+	return SenderStats(root.Struct()), err
+}
+
+func (s SenderStats) String() string {
+	str, _ := text.Marshal(0x95f4504b8b9c8cbd, capnp.Struct(s))
+	return str
+}
+
+func (s SenderStats) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SenderStats) DecodeFromPtr(p capnp.Ptr) SenderStats {
+	return SenderStats(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SenderStats) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SenderStats) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SenderStats) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SenderStats) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SenderStats) Sender() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s SenderStats) HasSender() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SenderStats) SenderBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s SenderStats) SetSender(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s SenderStats) Kept() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s SenderStats) SetKept(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s SenderStats) Dropped() uint64 {
+	return capnp.Struct(s).Uint64(8)
+}
+
+func (s SenderStats) SetDropped(v uint64) {
+	capnp.Struct(s).SetUint64(8, v)
+}
+
+// SenderStats_List is a list of SenderStats.
+type SenderStats_List = capnp.StructList[SenderStats]
+
+// NewSenderStats creates a new list of SenderStats.
+func NewSenderStats_List(s *capnp.Segment, sz int32) (SenderStats_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 1}, sz)
+	return capnp.StructList[SenderStats](l), err
+}
+
+// SenderStats_Future is a wrapper for a SenderStats promised by a client call.
+type SenderStats_Future struct{ *capnp.Future }
+
+func (f SenderStats_Future) Struct() (SenderStats, error) {
+	p, err := f.Future.Ptr()
+	return SenderStats(p.Struct()), err
 }
 
 type Follower capnp.Client
@@ -2597,125 +3012,150 @@ func NewSubscription_List(s *capnp.Segment, sz int32) (Subscription_List, error)
 	return capnp.CapList[Subscription](l), err
 }
 
-const schema_aaccfa1760482c3e = "x\xda\xacVkl\x1cW\x15>\xe7\xce\xae\xc7\xeb\xdd" +
-	"z}\x19\x93\x17\xd0Q\x82\x03$\xb5Cj\x03J," +
-	"R\xbb\xab\xb6\x10\x93J;6 \x15\xc8c\xb2{\xed" +
-	"L<;\xbb\x9e\x99\x8dmJ\x08\x81\x04)\x05\xa1\x96" +
-	"P\xa1F\x8d\x9a\x04\xb5M\"\x028\xe1\xd5\x0a(H" +
-	"\xa0\xa4\x88\x08\"@(\xa8\x84D@\x8b\xcaC\xaa\xa2" +
-	"\x169\x04\x0d:\xb3;\x0f\xef\xae\x93?\xfda\xed\xcc" +
-	"\xf8\xd39\xdf\xfd\xcew\xce=\xeb\xb7'\x86\x13w\xdf" +
-	"\xb1=\x0dL;\x90l\xf3^y\xf6\x8d3\xaf\x1d\xf9" +
-	"\xe0\x17\x80/A\x80\x84\x0c0\xf0xr\x05B\xc2;" +
-	"\xfe\xbb\xf3\x1f\xd7\x97n|\x14\xb4Nd\xde=\xbd\x1f" +
-	"\xde\xb1\xf4\xc6\xafNC\x92\xc9\x00\xca\xde\xe4i\xe5`" +
-	"\x92\x9e\xf6'_\x01\xf4\xaa\xbdc\xff\xfa\xf6{\xff\xf0" +
-	"5\x02c#\xf8\xa1\xb6\x13\x8a\xdeFO[\xdb\x08\xbc" +
-	"\xf5\xca\xeem\xbf\x1e^\xfdD-g\x12)\xe9\xbd\xf2" +
-	"\x0a\x04T6\xcbC\x80\xde\xcdg\xee\xfc\xc6\x95\x0b\xbd" +
-	"O\x02\xef\x94\xa2`\x80\x8a!?\xafL\xc9\x14\xa9$" +
-	"\x7fHy\x9c\x9e\xbc\xa7\xa4\x17\xc6\x8fN\x1c:\x0e\xbc" +
-	"\x93-\x00\xef\x95O(\x07}\xf0~\xf9\xeb\x80\xde\xf5" +
-	"\xaf\xf6\xfe\xb3\xef\xb7\xa7\x9e\x8e\xa7}Q^Ki/" +
-	"\xf9i/<|t\xf3g>y\xf9\x99\x98\x16\xaf\xd3" +
-	"\xff\x13\xdeK\x1fx`\xee\x91\xb7\xdfu\xaa\xa5\x16\x7f" +
-	"\x92O+\x7f\xa3<\x03\xd7d\x15\x01\xbd\x81\xc3\x87\x7f" +
-	"4p\xf5\xd0\x99x\xa2Tj\x15%\xe2)J4g" +
-	"\x7f\xfaQ9\xb3\xf5[\x0b\x04\xa8\x016\xfb\x80\xe5\x8f" +
-	"\xfdy\xe6\x8d\x97\xd7\x7f\x07\xf8\xd2\x10`\xa4\xfa\x090" +
-	"\xe5\x03\xae\x9e\xbc\xab\xed\xfa\xd9g\xe7\xe2\x11\x8e\xa7\x06" +
-	"\x09p\xca\x07\xfc\xe7\xf9\xc2\xbb\x7f\xb2\xe1\xd2\xb9&U" +
-	"^L\x1dQ.\xa5\x88\xf7\xc5\xd4\x04\xa07\x7f\x8f\xfa" +
-	"\xd1\x93\x85\x9b\xdfo\xd2\xfa\xb5\xd4Ye\xde\x07\xbe\x9e" +
-	":\xaf\x94:H\xeb\xef\xf6l\x9b\xbbo\xe7\x86\x1f\xd6" +
-	"\xd3\xd2\xf1\x07>\xd6\xe1\x13\xdf\xda1\x0d\xe8\xad\xff\xfc" +
-	"\x0f\xdev\xf5\xf2'^\x00m\x09\x86\xc4~\xdc\xe1\xd7" +
-	"\xf6\x17>b~\xf91\xe3\x1f;\xee\xfcYS\xbe\xbb" +
-	"\xd3\x7fT6\xa5)\xdf\xc6\xb4L\x7f\x00\xde\x7fsG" +
-	"\x97\xcd\x9c[\xf2\xf3&\xf0\xca\xf4Ye\x8d\x0f^\x9d" +
-	">\xaf\x1c\xf7\xc17\x9f3\xbf\xf2\x9b\x8em\x17\xe3\x9a" +
-	"\x1cJ\xe7(\xf5ci\xd2\xe4\xdc\xb9\xca\x83E\xee]" +
-	"\x01\xde\xd9\xe4\xd1\xb9\xf4\x09\xe59?\xe0\xf7\xd2D\xf3" +
-	"p\xdf\x8a\xd3#\xda\xfe\xab1/\xf0\xcc*\xf2\xc2\x97" +
-	"\xcel?\xfc\xf0[R\x7f!/$\xa20\x04Q\xe6" +
-	"\xd3'\x14\xcc\xd0\xd3\xff\xd2\xe4\xf4\xa7.^x\xe7\xbf" +
-	"\xdf\xf5\xc8_\x81w&\x16\xf0\xff}\xe6U\xe5\x1a\x01" +
-	"\xc7^\xcaH8\xf6\xf7\x0cC\x00\xef\x8b\x9f\xbdq\xfd" +
-	"\xe0/_~5~\x82\xcb\x19_\xdek\x99!x\xc8" +
-	"\xdb]\xae\xda\x96n\xae\x93\x0az\xc5\xaa\x0c\x8e\xd4_" +
-	"\x1dWw\x9d\x9e\xbcn\xebR\xc9\x09AX\x03\x8d\x8a" +
-	"l\xa1l\x17\xf3\x88Z\x97\x94\x00H \x00\xd7G\x00" +
-	"\xb4\x1d\x12j&C\xc4n\xaa\x157\x06\x01\xb4\xa2\x84" +
-	"Z\x85!g\xd8\x8d\x0c\x80\x97\xe8\xe3.\x095\x97!" +
-	"\x97\xb0\x1b%\x00>\xd5\x0f\xa0\x99\x12j3\x0c=G" +
-	"LU\x85U\x10\x00\x80)`\x98\x02\x1cr\x84U\x14" +
-	"6f\x80a\x06p\xa8j\x193\x0f:\x98\x04\x86I" +
-	"@UX\xae=\x8b]\xd1\xd0\x00\xc4.\xc0F\xe2\xf7" +
-	"[\xb2k\xcf6\xf0\xa6\xcc\x9f\x92P\xdb\xc5\x90\x07\xc4" +
-	"\xc5\xda\xd8aX\x8d\xb7\x91\x8b\x1d&\xe0\x1d\x1e\xe6\x00" +
-	"C\xd5\x14{\x84\x89\xd9h~\x00b\x160;iX" +
-	"E\xccF\x0dT\xfb\xbc\xaf$\x1cG\x9f\x10\xe1\x99\xc6" +
-	"\x0da\x16\x1d\xec\x04\xccK\x88]\x91\xb9\x00\xe9\xe3b" +
-	"\xa5\x9a\xaa\x0a{6(\x95\x96\x08\x0fv\x07Qk\x97" +
-	"P\xebf\x14\xdbt\x85\x8d]\xd1\xdci\xad\xd0\x03\xe5" +
-	"!\xd3,O\x0b\x9bDJHI\x80pr\xa05\xf7" +
-	"\xd3\xe9\x81#\xdb\x9f\xe0<\x07\x8c'\xe5}\xb6 \x1b" +
-	"8\xc3\x98\xc7\xa6@[\x84\xbcG\x98\x14e\x99\xaf\xde" +
-	"\xbd;)#\xdf\xd4\x0f\x80\x8c\xbf\x9f~$\xde\xb7\x16" +
-	"\x00\x13|5\xfd$\xf9;\xfa\x01\xbc\xaa\xe5TD\xc1" +
-	"\x18\x07\xd9\x10E\xd5\xb5\xf5\x82P\x8bbgu\"k" +
-	"X\xe3\xe5\xec\xb4n[\xaa\xb0\xed\xb2\xbd\x98\x1c\xe3e" +
-	":@\xcf\xa8p\xb2U\xd3] \xc8n\x00-#\xa1" +
-	"\xb6\x8c<V\xdd\xe9\x14l\xa3\x02Y\xd7([\xc8\xa3" +
-	")B4\x9b\xd5\xdeR\x9e\x183\xac\xc9u%\xdd\x9e" +
-	"\x14v\x18\xbeI?#KB\xd3\xb9\xbb\xc3\xc4{\xa9" +
-	"\x1235\x93\x04\x0e\xdbO\xed\xf29\x09\xb5/\xc7Z" +
-	"\xe3\x10y\xf1\x80\x84\xda\xb1\x98\xc5\x8e\xda\x00\xda\x93\x12" +
-	"j'\x19\xf2\x04vc\x02\x80?M\xc8c\x12j\xdf" +
-	"d\x8d\xbd\xe1\x95\x0ck\x0b9\x91\xda\xa7\xc9\x8c*\x99" +
-	"14\xd9BS\x92\xc9\xf4qW\xd8cb\x0aT\xbf" +
-	"\x05\x83\xfeSM\xa3d\xb8\xd8\x0e\x0c\xdbog\xc5Q" +
-	"\xe1T\xe5\x06\xe9su/\xf60\x0cl\x13\x19=\xdc" +
-	"\x0bnm\xf4\xdaLj\x15\xbd?r\xba\xea\xa3\xb0+" +
-	"\x1a\xaa\x0dF\x97\x02\xa3\xd7|\xbe\xae\xce\xa6'\xaf\xea" +
-	"\xb6^z\xd3H\x07~\x19/\xdbc~yz\x86\xf2" +
-	"M\x09\xd6F\xbc\xb3\x96^\x0aGA\xa3\xab>bH" +
-	"Vm\xdc\xfa6Y\x93\xf3M\xba\xb2\xd6K\xcb\x07\xfd" +
-	"^\xe2\xfd\x00\xc1HQ\xf5j\xd1p\x87j^U\x0b" +
-	"\xb6\xee\xecj\x0c9RV\xfdw\x8a\x9a\xf1\xfb<\xd8" +
-	"\xa10X6\xb8\xd6\x0f\x8c\xdf/#\x86\xb74\x06\x1b" +
-	"\x0f\xdf8\x08\x8c\xf7\xc9\xc8\xc2}\x0f\x83\x1d\x84\x881" +
-	"\xfeVY\xf5\xed0\x8cC\xb5\x96\x1c\xae\xd7f\xe1\xb8" +
-	"h\xdd\xbdy\xdd\x96I\xab\xf6P\xab5\xd4C=\x12" +
-	"j\xebcc\xba\x8f\x9a\xa8WBm\xc3\xadF\xdcx" +
-	"\xbd\xd4\xd4\x0f<\xda\x04o\xdd\xe7\xd3\xb6\xe1\x8ap\xaa" +
-	"\xc6x\xe4\xea<\x86\xa3^\xdeD\xdf6H\xa8\xdd\xc7" +
-	"p\x1f]E\x86\x88\x19%~'u\x02\xee+\xda\xe5" +
-	"JE\x14\x83\xce\x0a\x09\xb0\x1a\x81\xb1\xfa`r\x0d\xa9" +
-	"l\xe5\x11\xf3R\xb2\xd5x-\xab>\xcf\xa8|\xc1\x9e" +
-	"\x84\xc1\x9e\x11+_\xb0\x05`\xb0\x8f\xc6\xca\x17\xec}" +
-	"\x18,;|\xe5(0\xbe\\V}\x09\x86\xb1n\xa3" +
-	"a\x12\xb2\xe6e@{a\x11\x13\x8by\x9e\x9a\xd5t" +
-	"\x1dX\xcc\xf4\x8eaM\"\x8f\x96\xb2\x86\x9a\x84CU" +
-	"\x16\xa6\xef\xffX\x1dV\xb5\xf2\x03\x0d\x82\xf7H\xa8\xbd" +
-	"\x8f\xa1<)f\x83~R\xf7\xe8f\xb5\xb9\xbbZ\x96" +
-	"<\x98/\x8d$\xc6\\Yw\x9d\x86\xdd!w\x9b\xdd" +
-	"\x81\xb3\x96\xcb\x83T_\x1eF\xa2\xa5'\x1c0u[" +
-	"d'E\xc5\x0d^\x9a<S\xd0+z\xc1pgc" +
-	"\x1bR\xa3\x8fJ\xfa\xcc\xa8\x1f2\x97\x9du\x05\x11\xa7" +
-	"\xe9\xbd\xb2\xbd\xeb\xb6w[\xd0|\x8b\xd4\xcc4\xacP" +
-	"\xca\xff\x07\x00\x00\xff\xff\xc5\x83\xb0\xfa"
+const schema_aaccfa1760482c3e = "x\xda\xacW}\x8c\x14g\x19\x7f\x9eyww\xf6\xbc" +
+	"\xfd\xb8\xb7s|Z\xba\x01\x0f\x15\xca!\xdcY\x03D" +
+	"z\x1fB-\x94Kv\xb8\xd6\x04\x95\x8fa\xf7\xbdc" +
+	"\xb8\xdd\xd9\xbb\xd9Y\xeeN\x8a\xb4UL\xa1T\x8b\xd0" +
+	"(\xa4\x84\x82i\x0b$\xd8\x02\xb5\xb6\x0dZ\x895P" +
+	"#jk\x8d\xc5Xz\x8d\xb5\xb5\xb5\x98 \xb5J\xad" +
+	"\x19\xf3\xcc\xec\xcc\xce\xed\xde\x9d\x7f\xe8\x1fdw\x87\xdf" +
+	"=\x9f\xbf\xe7\xf7<\xb3`Y\xb8=\xb40>%\x0e" +
+	"\x92\xfa\xddp\xc4~\xeb\xb1\xf7O\\9\xf0\xd9\xaf\x01" +
+	"\x9f\x8c\x00!\x19\xa0u 2\x1d!d\x1f\xbec\xf3" +
+	"#\x9f[xa\x17\xf0D\xc8\xbey\xde\xad\x1b\xa6|" +
+	"\xf0\x8b\xe3\x00\xa8\xac\x89\xfcM\x11\x11\x19\xa0{C\x84" +
+	"aw.\"!\x80}\xf8\xe5s_\xd0\xa6,~\x00" +
+	"\xd4\x04J\x15|X\x92\x01\x94\xb5\x91\xe3\xee\x9f(Z" +
+	"\xe4-@\xbb4\xaf\xfb\xf2\xe3\x9f\xfa\xdd>\x02c5" +
+	"x\xb1|D\xe9\x90\xe9\xdbR\x99\xc0?\xda\xfd\xd0}" +
+	"\xb7\xa5\xdf{\xb0\xda2\x12df\xf4%\xa59J\xdf" +
+	"\xe6D\x1f\x07\xb4\xd7^\xda\xbc\xeeW\xed\xb3\xf7\xbb\xf9" +
+	"8\x98\xd6\xb3\xd1\xe9\x08\xa8\xbc\x10m\x03\xb4?|\xf4" +
+	"\x86\xef]:?\xef!\xe0\x096*\xad\xb7\xa3\xcf*" +
+	"W\x1cK\x97\xa3\x9fW&\xd5\xc9\x00\xf6!\xf6\\\xcf" +
+	"\xc1\xde\x9d\x87\x81'\xa4Q\xe0\x7fG\x8f(a\x82(" +
+	"X\xf7\x1d@\xfbg?5;:\xfe\xf9\xd4\x11P'" +
+	"\xa3W\xc7\x15u\x8e[\xb5\x8e\xdc^\xfd\xf6\xbcw\x9b" +
+	"\x7fs\xec\x91`\\\x03us\x090\xec\x00\xceo=" +
+	"\xb8\xe2\xce/]|4\xd0\x88\x83\xf4\xff!\xfb\x0f\x9f" +
+	"\xb9\xe5\xe4\xae\xebo<F\xf9\x87\xaa\x8b\xb5\xa3\xee\xb8" +
+	"r?\x05\xd2\xba\xb3\xee[\x08h\xb7\xee\xdd{\xa6u" +
+	"d\xe7\x89\xa0\xa3\x85\xf5\xb3\xc8\xd1\xe2zrt\xd2\xfc" +
+	"\xca\x03rl\xed\xf7\x83\x00\xdd\x05\x0c8\x80i{^" +
+	"\x1bz\xff\xcd\x05O\x00\x9f\xe2\x03\xf6\xd4\xb7\x10`\xbf" +
+	"\x03\x189zc\xe4\xea\xa9\xc7N\x06-\xbcP\xbf\x84" +
+	"\x00/:\x80\x7f<\x9b\xf9\xc4\x8f\x17\xbdx\xba\xa6l" +
+	"W\xea\x0f(\xd7\xea)\xee\xbf\xd7\xf7\x02\xda\xd7nN" +
+	"\xdd~4\xf3\xe1S5\xcd\x98\x16;\xa5\xcc\x8c\x11p" +
+	"F\xec\x9c\xf2 }\xb3\x9flZwr\xd9\xc6EO" +
+	"\x97\xddR\xfa\xad\xdbbN\xe0;b\x83\x80\xf6\x82{" +
+	"~\xf8\xd1\x91\x8b_|\xae\xdc\x047\xb0?\xc5\x9c." +
+	"\\v\x10\xd7\xa6=\xac\xffe\xc3\x0dgk\xfc\xad\x89" +
+	"\xff^\x11q\x87\xa0q\x99\xfe\x01\xd8\xff\xea<8u" +
+	"\xe8\xf4\xe4\xe7k\xc0+\xe2\xa7\x14\x95 \xad]q\x19" +
+	"\x95+\x0e\xfa\xd8]\x91\xfa\xd7^:t\x0ex\x02\xab" +
+	"Iz1~Jy\xdd\xb1\xfej\xdc\xe1\xe03\xb9o" +
+	"\xfe\xfa#\xeb.\x04\x0b\x18OtR\x9c\x93\x12\x04x" +
+	"\xd2\x9a\xb2u\xd1=\xeb\x7f\x19 \xc3M\x89\xeb\x88\x0c" +
+	"\xa7O\xf7we\xb9}\xa9\xca\x8d\xc3\x85\x19\x89#\xca" +
+	"\xec\x843\x15\x09\xcavo\xf3\xf4\xe3+\xd5\xbbG\x02" +
+	"V\xb6%f\x91\x95\xfbN\xac\xdf\xbb\xf5\xba\xba?V" +
+	"S\xca\x89V$\x8e(\xf9\x84C\x8bD\x8a(u\xe8" +
+	"\xc2\xf9\x8f\xfd\xf5\xe3\xbb\xde\xa8Q\x82\xfb\x93\xef(\xfb" +
+	"\x93\xa4\x04\xfb\x92\x0c\xbb\x1fN:J\xf0\x8d\xaf~p" +
+	"u\xc7\xcf\xdf|'\x98\xdd\x9e\xa4\xd3\xa7\xfd\xc96X" +
+	"co.\x94LC\xcb\xcdg\x19\xad\xdf\xe8_\xb2\xb2" +
+	"\xfc\xb3hiV\xb1)\xad\x99\x1a\xcb\x17}\x90\xe4\x82" +
+	"\xf2\xdaP\xb7\xe8\xcd\x0b\xc3Ju\x0e[\xa2\x98F\xc4" +
+	"(H\x1dQ\x0a\xd0\xc3\xa2\x8b]-\x92\x99\x82\x99M" +
+	"#\xaa\x0d,\x04\x10B\x00\xae\xad\x04P70Ts" +
+	"\x12\"6\x12A\xb8\xbe\x04@\xcd2T\xfb%\xe4\x12" +
+	"6\xa2\x04\xc0\xf3\xf4p\x13C\xd5\x92\x903lD\x06" +
+	"\xc0\x07Z\x00\xd4\x1cCuHB\xbb(\x06J\xc2\xc8" +
+	"\x08\x00\xc0:\x90\xb0\x0e\xb0\xad(\x8c\xac01\x06\x12" +
+	"\xc6\x00\xdbJ\x86>\xd4U\xc40H\x18\x06L\x09\xc3" +
+	"2\x87\xb1\xa1\xa2{\x80\xd8P\x1b\xf8rC\xb6\xcc\xe1" +
+	"\xaa\xb8\xc9\xf3\x97\x19\xaa\x9b$\xe4^\xe0bn \x19" +
+	"\xc9\x8d[\xef\x0c$\xe3\xc5\xed'\xf3u\x09S9\xb1" +
+	"E\xe40YQ5@L\x02&\xfbt#\x8b\xc9\xca" +
+	"\xd4\xba\x8f\xb7\xe7E\xb1\xa8\xf5\x0a?\xa7\x1e]\xe4\xb2" +
+	"EL\x00\xa6\x19bC\x85\x8a\x80\xf4\xb0\xbac\xddN" +
+	"E\xba-\xcdB\xea\x96\x1a\xf3SZNA\xb53T" +
+	"WUZ\xb1\x822Z\xc6PM\x07Z\xd1E)\xdd" +
+	"\xcaP\xbd]\xaa\xaep\xb2O\xf4[^\xf5\xb7g\xcd" +
+	"B\x7f\xbf\xc8z\xbf\xc7c\xd8@I\x98\xc3\x1e\xc3\xd4" +
+	"\x90\x1fP\x9c\x02\x8a2T\x1b%J3g\x09\x13\x1b" +
+	"*\xba;v\xb3n)\xb4\xe5r\x85AaRr!" +
+	"\x16\x06\xf0\x95\x13\x8d\x93?\x19l=\xb0~?\xe7\x9d" +
+	" \xf1\xb0\xbc\xdd\x14\xc4\xc8b;\xa6\xb1\xc6\xd0*!" +
+	"o\x119\xb22\xd5\xc9\xbac#y\xe4K[\x00P" +
+	"\xe27\xd1\x07\xe3\xcds\x010\xc4g\xd3G\x98\xcfh" +
+	"\x01\xb0KF\xb1_d\xf4\x1e\x90u\x91MY\xa6\x96" +
+	"\x11\xa9\xac\xd8X\xeaM\xeaFO!9\xa8\x99FJ" +
+	"\x98f\xc1\xac.\xc7\xaaBo\xb7n\xf4\xcd/\x0e\x1b" +
+	"\x99\xa6\xd5\xa2X\xca1kT9Z*\xe5H\x15\xb5" +
+	"-\"\x8b\x08\x12\xe2\xf8\x85\xed)P)\xc8V\xb2\x94" +
+	"\x1bmk3\x80\x1ac\xa8N\xa5\xc1)m,fL" +
+	"\xbd\x1f\x92\x96^0\x90W\xf4\x98\x12\xae5\xef\x05\x9a" +
+	"\xd7\xcc>a\xfa\xe6k:\xa1'\xa9eT\xc1\xeb}" +
+	"\xc7?\xa0\x9e>\xc1P=S!\xd93\xa4\x01O3" +
+	"T\x9f\x0f\x90\xec,e{\x86\xa1\xfaJ`n~k" +
+	"\x02\xa8/3TG$\xe4!l\xc4\x10\x00\x7f\x95\x90" +
+	"\xaf0T\xdf\x90\x90\x87\xa5F\x0c\x03\xf0\xd77\x02\xa8" +
+	"#\x0c\xd5w%\xe4\x11\xd6\x88\x11\x00\xfe69\xfa3" +
+	"C\xf5\xbd\x1a\xe2\xday\xddXE\x83H\xeaQ3\x8b" +
+	")\x9aE\x7f\xc6F\xcf$\xcd\x98\xd6c\x09\xb3[\x0c" +
+	"@\xcaQ \x8f\xf0\xa9\x9c\x9e\xd7-\x12D\x8c\x02\xda" +
+	"E\xdd\xc8\x88;\x0c\x1d\xe4\x80\x08\xd9\x83\xba\xb5I7" +
+	"\xba\x8a\x01\xd9\x9axP\x88\x1arU;;\xcb\xd4h" +
+	"\x92\xd0#uE\x11\xfc\x1b\xb0J\x11\xc6\x14\xfa\xb1\xac" +
+	"\x8f\"\x1e\xa1\xb0\xa1\xb2\xab\xaa\xc6\x90yc\xe8N\xe1" +
+	"\xfcr4M\xe9\x94fj\xf9\xff[\xd0\x1e\x07{\x0a" +
+	"\xa6\xabhMm\xe9\x1a\x07s+q'\x0d-\xefk" +
+	"f5So\xd3\x99\xe1\xee%\x87zs:\x1d\xe2\xcf" +
+	"t'}\xda\x12g\xd2y\x0b\x80\xa7\xbd)\xad\x94\xd5" +
+	"\xad6\x97\xff\xa9\x8c\xa9\x157U\x9b\\YH9\xbf" +
+	"]\x89%\x15\xf2N`\xf4NA\xae\xb6\x80\xc4\x97\xcb" +
+	"\x88\xfe\x0d\x85\xde=\xca\x17/\x01\x897\xcb(\xf9\xaf" +
+	"\x02\xe8]\x88\x14\x98\xc4'\xc9)\x87\x0e\xed\xd8\xe6\x8e" +
+	"y{\xb97\xa3\xc5llEHk\xa6L\xb5\x8a\xfa" +
+	"\xb5\x9aCs\xd9\xc4P]\x10\xd8g\xcd4/\xf3\x18" +
+	"\xaa\x8b&\x12\xe0\x9er\xab\x89\xc0\xbcr\xc8O\xac\x1d" +
+	"\x83\xa6n\x09_\xf3\x03qt\x96\xe3h\xaf\xe8\xc3R" +
+	"z\xb6\x88\xa1\xbaL\xc2\xed\xb4\xb3u\x11 Jpy" +
+	"'&X:\xde\xfe+\x8b\x9d\xa5\xb3\x82\x91FL\xb3" +
+	"\xf0X\xe2_H9q\xbaK\x9f\xda\xe7]\xb1\xe8\x9d" +
+	"ot|H\\P\xfb\xbc\xd3\x0a\xbd\xb7\x05\xbe\x86\xda" +
+	"\xd7E\xed\xf3\xaer\xf4\xaeK\xde\xb1\x1a$\xbeXF" +
+	"\xe6\xdf\x93\xe8\xbd\xa7\xd0>\x91\xf8L9\xe5\x94\xa7\x1d" +
+	"\xcb\x14k\xa7\"\xbb<\x074\xdb1I+b\xcc\xa5" +
+	"\xd5-R\xce5\xe6.\xbf\xffm\xd2B\xe3M\x9a\xb3" +
+	"\x9b\xac\"\x8c7jE\xdd\xe8C^9\xd4'f\x82" +
+	"\xb3\xee\x9c\xd9\xc51V\x88,r\xced\x06\x182k" +
+	",\xa6\x92D}\x92\xa1\xfai\x09\xe5>1\xecMz" +
+	"j\x8b\x96+\xd5\xce\xfd\x98d\xf4\x94\xaf\xa6\xa6\x96\xac" +
+	"Y\xce\xad\xd4\xe8\x07\xb1\x8d*:\xe4\x1ep~\x10w" +
+	"S\x11\xeed\xa8\xdeK{\xac|\xff\xed \xe4]\x0c" +
+	"\xd5\xdd\xb4\xc7\x98\xbb\xc7v\xd2`\xdd\xcbP\xdd'!" +
+	"\x86\xdc5\xb6\x87\x80\xbb\x19\xaaG\x03M*\x93x\xe2" +
+	"\xb3*\xa3\xf5k\x19\xdd\x1a\x0el\x90\xed\xeev\x0bt" +
+	"\xd9\x7f]\x1f\xfb,\xcckC\xab\x1d\x9f\x9d\xc9\xc0\x1d" +
+	"?3\xda\xf0_\xd7\xbf\xa7%\xe3\x90!\xa7\x1b~\xfd" +
+	"\xff\x13\x00\x00\xff\xff=vj\xe0"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_aaccfa1760482c3e,
 		Nodes: []uint64{
 			0x833c9af1adf6a7e7,
+			0x8acd3143a56a55a1,
 			0x9039176156c7d4a1,
 			0x94d72fafed532c75,
+			0x95f4504b8b9c8cbd,
 			0x992540cf5e6ade5d,
 			0x9c2cc8dea31ea6fc,
 			0xa189679d66bf039f,
+			0xa2b6f8414172c3c5,
 			0xa5a9d32dec2c92f3,
 			0xa6d95b7c499d7bc8,
 			0xa92b1c8ab14636dc,
@@ -2729,7 +3169,9 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xbf5ad9e01bb78230,
 			0xc11e60eb69a019f9,
 			0xc416b378189d42fb,
+			0xc79fd2df0b0680a9,
 			0xcd5e0ad08e6cb9fc,
+			0xce5f82387b1774b4,
 			0xdeff11644d70b3b3,
 			0xe081514aaa1a2d93,
 			0xe309127b935fad8b,
