@@ -74,6 +74,8 @@ func (s *sink) Marker(_ context.Context, call journal.LogSink_marker) error {
 	return err
 }
 
+func (*sink) Sync(context.Context, journal.LogSink_sync) error { return nil }
+
 func (*sink) ForSender(context.Context, journal.LogSink_forSender) error { return nil }
 
 // receive waits for a value. It should have arrived long before the timeout.

@@ -27,6 +27,7 @@ func newResources(config Config) resources {
 			"settle":        config.Policy.SettleTime.String(),
 			"floor":         cmp.Or(config.Floor, floorSigned),
 			"record":        recordPlace(config.State != ""),
+			"journal":       recordPlace(config.State != ""),
 			"boot-cause":    config.Cause.String(),
 			"core":          coreSetting(config.Handed.Core),
 			hinderedSetting: config.lasting(),

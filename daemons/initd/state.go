@@ -107,7 +107,7 @@ func (s *stateFolder) close() {
 	}
 }
 
-// recordPlace tells updated where the boot record is.
+// recordPlace tells updated where the boot record is, and logd where the journal is kept beside its memory.
 func recordPlace(persistent bool) string {
 	if persistent {
 		return "statefs"

@@ -58,6 +58,7 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 	s.daemons = supervise.New(supervise.Config{
 		Owner: owner{s}, Launcher: launcher, Host: host, Log: s.log, Stderr: stderr, Changed: s.changed,
 		Hang: config.Policy.Hang, Backoff: backoff, Patient: !config.Handed.Core.IsZero(),
+		Stopping: s.saveJournal,
 	})
 	return s
 }
@@ -135,6 +136,19 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	s.daemons.Stop(s.log.Close) // logd, the first started, is still there to hear the others out
 	return s.ending.result(ctx)
 }
+
+// saveJournal has what was said until now on disk, before the daemon that writes to it is stopped.
+func (s *system) saveJournal(stopping string) {
+	if stopping != stateName {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), savePatience)
+	defer cancel()
+	s.log.Sync(ctx) // best effort: a disk that does not take it must not hold up the end
+}
+
+// savePatience bounds the wait for the journal to be on disk.
+const savePatience = 3 * time.Second
 
 // turns tells whether the system makes progress: nobody keeps a lock, and every daemon's loop has come round before it
 // was too late.

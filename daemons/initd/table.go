@@ -38,8 +38,10 @@ const selftestName = "selftest"
 func Table() []Daemon {
 	return []Daemon{
 		{
-			Name:  "logd",
-			Files: []string{"console"},
+			Name:     "logd",
+			Holds:    []Edge{{Facet: "StateFs", From: stateName, Grants: []string{"journal"}}},
+			Files:    []string{"console"},
+			Settings: []string{"journal"},
 
 			Confinement: daemon(0),
 		},

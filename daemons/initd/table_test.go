@@ -1,6 +1,7 @@
 package initd
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -33,13 +34,28 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		"HealthVote":      {selftestName},
 		"TrustReload":     {initName},
 		"Introducer":      {"samgrd"},
-		"StateFs":         {"updated"},
 
 		"BundleIntroducer": {"execd"},
 	} {
 		if got := holders(facet); !slices.Equal(got, want) {
 			t.Errorf("%s is held by %v, want %v", facet, got, want)
 		}
+	}
+}
+
+// TestPrefixesHaveOneHolder wants nobody to write where another keeps what must outlive it.
+func TestPrefixesHaveOneHolder(t *testing.T) {
+	prefixes := map[string][]string{}
+	for _, row := range Table() {
+		for _, edge := range row.Holds {
+			if edge.Facet == "StateFs" {
+				prefixes[row.Name] = edge.Grants
+			}
+		}
+	}
+	want := map[string][]string{"updated": {"boot"}, "logd": {"journal"}}
+	if !maps.EqualFunc(prefixes, want, slices.Equal) {
+		t.Errorf("prefixes are held as %v, want %v", prefixes, want)
 	}
 }
 

@@ -48,7 +48,9 @@ func (w warnings) Write(_ context.Context, call journal.LogSink_write) error {
 	return nil
 }
 
-func (warnings) Marker(context.Context, journal.LogSink_marker) error       { return nil }
+func (warnings) Marker(context.Context, journal.LogSink_marker) error { return nil }
+func (warnings) Sync(context.Context, journal.LogSink_sync) error     { return nil }
+
 func (warnings) ForSender(context.Context, journal.LogSink_forSender) error { return nil }
 
 // skipped runs keystored on the folder and returns its warnings, sorted, and the keys that it trusts.

@@ -90,6 +90,8 @@ func (s *fakeSink) Marker(ctx context.Context, m journal.LogSink_marker) error {
 	return s.take(ctx, call{marker: line})
 }
 
+func (s *fakeSink) Sync(context.Context, journal.LogSink_sync) error { return nil }
+
 func (s *fakeSink) ForSender(_ context.Context, f journal.LogSink_forSender) error {
 	name, err := f.Args().Name()
 	if err != nil {

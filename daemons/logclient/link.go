@@ -64,3 +64,13 @@ func mark(ctx context.Context, sink journal.LogSink, line string) error {
 	_, err := answer.Struct()
 	return err
 }
+
+func saveAll(ctx context.Context, sink journal.LogSink) (saved bool, err error) {
+	answer, release := sink.Sync(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return false, err
+	}
+	return res.Saved(), nil
+}

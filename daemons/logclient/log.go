@@ -79,6 +79,15 @@ func (l *Log) Marker(ctx context.Context, line string) error {
 	return nil
 }
 
+// Sync waits until what this log was told before is on disk, as long as ctx, and tells whether it is: a system without
+// state keeps no journal there.
+func (l *Log) Sync(ctx context.Context) (saved bool, err error) {
+	if err = l.queue.flush(ctx); err == nil {
+		err = l.link.call(ctx, func(sink journal.LogSink) (err error) { saved, err = saveAll(ctx, sink); return err })
+	}
+	return saved, err
+}
+
 // Announce prints a marker as Marker does, but does not wait for ever: a console that has stalled must not decide what
 // the system does. A marker that could not be printed in time is a warning.
 func (l *Log) Announce(ctx context.Context, line string) {

@@ -23,6 +23,7 @@ func startLogd(t *testing.T, console *os.File) *vattest.Daemon {
 		return logd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
 	})
 	d.File("console", console)
+	d.Setting("journal", "memory")
 	d.AwaitReady()
 	return d
 }

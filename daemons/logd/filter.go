@@ -2,6 +2,8 @@ package logd
 
 import (
 	"fmt"
+	"math"
+	"time"
 
 	"nexus/capnpgen/journal"
 )
@@ -18,10 +20,11 @@ type filter struct {
 	minLevel journal.Level
 	kinds    uint16 // one bit per kind
 	after    uint64
-	limit    int // 1 to maxAnswer
+	since    int64 // milliseconds since 1970-01-01
+	limit    int   // 1 to maxAnswer
 }
 
-func readFilter(m journal.Filter) (filter, error) {
+func readFilter(m journal.Filter, now time.Time) (filter, error) {
 	sender, err := m.Sender()
 	if err != nil {
 		return filter{}, err
@@ -34,7 +37,19 @@ func readFilter(m journal.Filter) (filter, error) {
 	if limit == 0 {
 		limit = maxAnswer
 	}
-	return filter{sender: sender, minLevel: m.MinLevel(), kinds: kinds, after: m.AfterSequence(), limit: limit}, nil
+	return filter{
+		sender: sender, minLevel: m.MinLevel(), kinds: kinds, after: m.AfterSequence(), since: sinceOf(m, now),
+		limit: limit,
+	}, nil
+}
+
+// sinceOf is the time from which on records are wanted; the later one where two are given.
+func sinceOf(m journal.Filter, now time.Time) int64 {
+	since := m.SinceUnixMs()
+	if within := m.WithinMs(); within != 0 {
+		since = max(since, now.UnixMilli()-int64(min(within, math.MaxInt64>>1)))
+	}
+	return since
 }
 
 // readKinds makes a set of the kinds. One that the schema does not know matches nothing, but the set is then not empty.
@@ -54,7 +69,7 @@ func readKinds(m journal.Filter) (uint16, error) {
 }
 
 func (f filter) matches(r *record) bool {
-	return r.sequence > f.after &&
+	return r.sequence > f.after && (f.since == 0 || r.unixMs >= f.since) &&
 		(f.sender == "" || f.sender == r.sender) &&
 		effective(r.entry.Level) >= f.minLevel &&
 		(f.kinds == 0 || f.kinds&(1<<r.entry.Kind) != 0)

@@ -21,7 +21,7 @@ func follows() *vat.Quota { return vat.NewQuota("subscriptions", maxFollows) }
 type pusher struct {
 	ledger   *ledger
 	filter   filter
-	cursor   uint64
+	cursor   cursor
 	follower journal.Follower
 }
 

@@ -46,6 +46,7 @@ func startOn(t *testing.T, console *os.File) *vattest.Daemon {
 		return logd.Run(ctx, b, plat.Host{Clock: stopped{}})
 	})
 	d.File("console", console)
+	d.Setting("journal", "memory")
 	d.AwaitReady()
 	return d
 }

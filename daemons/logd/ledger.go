@@ -1,10 +1,14 @@
 package logd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"sync"
+	"time"
 
 	"nexus/capnpgen/journal"
 	"nexus/daemons/logclient"
@@ -25,12 +29,19 @@ type ledger struct {
 	// that nobody reads holds up those who print, each in its own call, and nobody else.
 	printing sync.Mutex
 
-	mu   sync.Mutex
-	ring *ring
+	archive *archive      // nil: the journal is in memory only
+	takenUp chan struct{} // closed when what is on disk was read, or there is nothing to read
+	written *vat.Notifier // after records were written to disk
+
+	mu    sync.Mutex
+	ring  *ring
+	shift uint64 // by how much the sequences of records grew that were there before those on disk
+	saved uint64 // the records before this sequence are on disk, as far as they are kept there
 }
 
 func newLedger(clock plat.Clock, console io.Writer) *ledger {
-	return &ledger{clock: clock, console: console, changed: vat.NewNotifier(), ring: newRing()}
+	return &ledger{clock: clock, console: console, changed: vat.NewNotifier(), ring: newRing(inMemory()),
+		takenUp: make(chan struct{}), written: vat.NewNotifier()}
 }
 
 // write adds records of one sender and prints those that an operator must see. A console that fails loses nothing of
@@ -78,7 +89,7 @@ func (l *ledger) add(sender string, entries []logclient.Entry, dropped uint64) {
 	for _, e := range entries {
 		l.ring.add(record{sender: sender, unixMs: now, entry: e})
 	}
-	l.ring.lost(dropped)
+	l.ring.lost(sender, dropped)
 	l.mu.Unlock()
 	l.changed.Notify()
 }
@@ -90,21 +101,46 @@ func (l *ledger) query(f filter) []record {
 	return l.ring.newest(f)
 }
 
+// A cursor is a place in the journal: everything before it was taken.
+type cursor struct{ sequence, shift uint64 }
+
 // start returns the cursor of a follower that begins with what a query would answer.
-func (l *ledger) start(f filter) uint64 {
+func (l *ledger) start(f filter) cursor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if found := l.ring.newest(f); len(found) > 0 {
-		return found[0].sequence
+		return cursor{found[0].sequence, l.shift}
 	}
-	return l.ring.next
+	return cursor{l.ring.next, l.shift}
 }
 
 // from returns what a follower gets next, at most n records, and its cursor after that.
-func (l *ledger) from(cursor uint64, f filter, n int) ([]record, uint64) {
+func (l *ledger) from(c cursor, f filter, n int) ([]record, cursor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ring.from(cursor, f, n)
+	found, next := l.ring.from(c.sequence+l.shift-c.shift, f, n)
+	return found, cursor{next, l.shift}
+}
+
+// takeUp puts the records of before, which are in order, in front of those that are there.
+func (l *ledger) takeUp(before []record) {
+	l.mu.Lock()
+	early := l.ring
+	l.ring = newRing(inMemory())
+	for _, rec := range before {
+		l.ring.keep(rec)
+	}
+	l.ring.dropped, l.ring.lostBy = 0, map[string]uint64{} // what does not fit is lost, but by no sender's fault
+	l.shift = l.ring.next - 1
+	l.saved = l.ring.next
+	for e := early.order.Front(); e != nil; e = e.Next() {
+		l.ring.add(*e.Value.(*record))
+	}
+	for sender, n := range early.lostBy {
+		l.ring.lost(sender, n)
+	}
+	l.mu.Unlock()
+	l.changed.Notify()
 }
 
 func checkLine(line string) error {
@@ -120,4 +156,84 @@ func checkLine(line string) error {
 		}
 	}
 	return nil
+}
+
+// await waits for a channel to be closed, but not for ever.
+func (l *ledger) await(ctx context.Context, closed <-chan struct{}, patience time.Duration) {
+	select {
+	case <-closed:
+		return
+	default:
+	}
+	select {
+	case <-closed:
+	case <-l.clock.After(patience):
+	case <-ctx.Done():
+	}
+}
+
+// say adds a message of logd's own.
+func (l *ledger) say(level journal.Level, message string, fields ...logclient.Field) {
+	l.write(selfName, []logclient.Entry{{Level: level, Message: message, Fields: fields}}, 0)
+}
+
+// unsaved returns what is not on disk yet, and the sequence of what comes after it.
+func (l *ledger) unsaved() (records []record, next uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ring.from(l.saved, filter{}, math.MaxInt)
+}
+
+// until returns what there is up to a sequence.
+func (l *ledger) until(newest uint64) []record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	records, _ := l.ring.from(0, filter{}, math.MaxInt)
+	return slices.DeleteFunc(records, func(r record) bool { return r.sequence > newest })
+}
+
+// setSaved notes that all before a sequence is on disk.
+func (l *ledger) setSaved(next uint64) {
+	l.mu.Lock()
+	l.saved = next
+	l.mu.Unlock()
+	l.written.Notify()
+}
+
+// awaitSaved waits until what was said before is on disk, but not for ever, and tells whether it is.
+func (l *ledger) awaitSaved(ctx context.Context, patience time.Duration) bool {
+	if l.archive == nil {
+		return false
+	}
+	late := l.clock.After(patience)
+	select {
+	case <-l.takenUp: // sequences are final from then on
+	case <-late:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+	l.mu.Lock()
+	wanted := l.ring.next
+	l.mu.Unlock()
+	for {
+		written := l.written.Next()
+		l.mu.Lock()
+		saved := l.saved >= wanted
+		l.mu.Unlock()
+		if saved {
+			return true
+		}
+		select {
+		case l.archive.hurry <- struct{}{}:
+		default:
+		}
+		select {
+		case <-written:
+		case <-late:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
 }

@@ -73,7 +73,7 @@ func TestConsoleHasTheJournalsOrderAmongSenders(t *testing.T) {
 	}
 	senders.Wait()
 	var want []string
-	for _, r := range l.query(filter{limit: maxRecords}) {
+	for _, r := range l.query(filter{limit: l.ring.capacity()}) {
 		line := r.entry.Message
 		if r.entry.Kind != journal.Kind_marker {
 			line, _ = lineOf(r.sender, r.entry)

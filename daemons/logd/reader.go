@@ -2,12 +2,16 @@ package logd
 
 import (
 	"context"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/journal"
 	"nexus/daemons/vat"
 )
+
+// readPatience is how long a reader waits for what is on disk to be read back.
+const readPatience = 5 * time.Second
 
 // A reader is the Journal of one client.
 type reader struct {
@@ -16,11 +20,13 @@ type reader struct {
 }
 
 // Query answers the newest records that match.
-func (r *reader) Query(_ context.Context, call journal.Journal_query) error {
-	f, err := filterOf(call.Args().Filter())
+func (r *reader) Query(ctx context.Context, call journal.Journal_query) error {
+	f, err := r.filterOf(call.Args().Filter())
 	if err != nil {
 		return err
 	}
+	call.Go()
+	r.ledger.await(ctx, r.ledger.takenUp, readPatience)
 	found := r.ledger.query(f)
 	res, err := call.AllocResults()
 	if err != nil {
@@ -34,8 +40,8 @@ func (r *reader) Query(_ context.Context, call journal.Journal_query) error {
 }
 
 // Follow sends what Query would answer, then what arrives.
-func (r *reader) Follow(_ context.Context, call journal.Journal_follow) error {
-	f, err := filterOf(call.Args().Filter())
+func (r *reader) Follow(ctx context.Context, call journal.Journal_follow) error {
+	f, err := r.filterOf(call.Args().Filter())
 	if err != nil {
 		return err
 	}
@@ -44,6 +50,8 @@ func (r *reader) Follow(_ context.Context, call journal.Journal_follow) error {
 		return err
 	}
 	follower := call.Args().Follower().AddRef()
+	call.Go()
+	r.ledger.await(ctx, r.ledger.takenUp, readPatience)
 	p := &pusher{ledger: r.ledger, filter: f, cursor: r.ledger.start(f), follower: follower}
 	subscription, err := vat.Feed{Changed: r.ledger.changed, Quota: r.follows}.Follow(capnp.Client(follower), p.tell)
 	if err != nil {
@@ -68,16 +76,31 @@ func (r *reader) Stats(_ context.Context, call journal.Journal_stats) error {
 	stats.SetRecords(ring.next - 1)
 	stats.SetKept(uint64(ring.kept()))
 	stats.SetDropped(ring.dropped)
-	stats.SetCapacity(maxRecords)
+	stats.SetCapacity(uint64(ring.capacity()))
+	return setTallies(stats, ring.tallies())
+}
+
+func setTallies(stats journal.Stats, tallies []tally) error {
+	list, err := stats.NewSenders(int32(len(tallies)))
+	if err != nil {
+		return err
+	}
+	for i, t := range tallies {
+		list.At(i).SetKept(t.kept)
+		list.At(i).SetDropped(t.dropped)
+		if err := list.At(i).SetSender(t.sender); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // filterOf takes what the getter of a call's arguments returns.
-func filterOf(m journal.Filter, err error) (filter, error) {
+func (r *reader) filterOf(m journal.Filter, err error) (filter, error) {
 	if err != nil {
 		return filter{}, err
 	}
-	return readFilter(m)
+	return readFilter(m, r.ledger.clock.Now())
 }
 
 func encode(list journal.Record_List, records []record) error {

@@ -117,7 +117,15 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := [...]uint64{s.Records(), s.Kept(), s.Dropped(), s.Capacity()}
-	if want := [...]uint64{20 * 256, 4096, 20*256 - 4096 + 7, 4096}; got != want {
+	if want := [...]uint64{20 * 256, 2048, 20*256 - 2048 + 7, 5120}; got != want {
 		t.Errorf("records, kept, dropped, capacity: %d, want %d", got, want)
+	}
+	senders, err := s.Senders()
+	if err != nil || senders.Len() != 1 {
+		t.Fatalf("%d senders, error %v", senders.Len(), err)
+	}
+	name, _ := senders.At(0).Sender()
+	if one := senders.At(0); name != "updated" || one.Kept() != 2048 || one.Dropped() != s.Dropped() {
+		t.Errorf("%s: kept %d, dropped %d", name, one.Kept(), one.Dropped())
 	}
 }

@@ -1,17 +1,52 @@
 package logd
 
 import (
+	"cmp"
+	"container/list"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
+	"nexus/capnpgen/journal"
 	"nexus/daemons/logclient"
 )
 
-// Bounds of the ring: whichever is reached first pushes out the oldest.
+// A share is a part of the journal with bounds of its own: what is in one pushes nothing out of another.
+type share uint8
+
+// The shares.
 const (
-	maxRecords = 4096
-	maxBytes   = 4 << 20
+	shareAudit   share = iota // audit records, markers and crash reports
+	shareDaemons              // plain messages of daemons
+	shareBundles              // what bundles write
+	shares
 )
+
+// bundlePrefix begins the names of senders that are bundles.
+const bundlePrefix = "bundle:"
+
+// shareOf is the share that a record is in.
+func shareOf(r *record) share {
+	switch {
+	case r.entry.Kind != journal.Kind_message:
+		return shareAudit
+	case strings.HasPrefix(r.sender, bundlePrefix):
+		return shareBundles
+	default:
+		return shareDaemons
+	}
+}
+
+// bounds are those of one share: whichever is reached first pushes a record out.
+type bounds struct{ records, bytes int }
+
+// inMemory are the bounds of the shares in memory.
+func inMemory() [shares]bounds {
+	return [shares]bounds{
+		shareAudit: {1024, 1 << 20}, shareDaemons: {2048, 3 << 20}, shareBundles: {2048, 3 << 20},
+	}
+}
 
 // What a record and each of its fields cost beside their text, about.
 const (
@@ -27,56 +62,116 @@ type record struct {
 	entry    logclient.Entry
 }
 
-func (r record) cost() int {
+func (r *record) cost() int {
 	return recordOverhead + len(r.sender) + r.entry.Bytes() + fieldOverhead*len(r.entry.Fields)
 }
 
-// A ring holds the newest records. Those it holds are first, first+1, … next-1, each at its sequence modulo the
-// capacity.
+// A ring holds the newest records. Within a share the sender who takes the most room gives way: one that floods the
+// journal pushes out its own records and no others.
 type ring struct {
-	records     []record
-	first, next uint64
-	bytes       int
-	dropped     uint64 // pushed out here, or reported lost by a sender
+	bounds [shares]bounds
+	used   [shares]bounds
+	order  *list.List // of all that it holds, by sequence
+	queues [shares]map[string]*queue
+	next   uint64 // sequence of the next record
+
+	dropped uint64            // pushed out here, or reported lost by a sender
+	lostBy  map[string]uint64 // the same by sender
 }
 
-func newRing() *ring {
-	return &ring{records: make([]record, maxRecords), first: 1, next: 1}
+// A queue is what one sender has in one share.
+type queue struct {
+	records []*list.Element // oldest first
+	bytes   int
+}
+
+func newRing(b [shares]bounds) *ring {
+	r := &ring{bounds: b, order: list.New(), next: 1, lostBy: map[string]uint64{}}
+	for s := range r.queues {
+		r.queues[s] = map[string]*queue{}
+	}
+	return r
 }
 
 // add gives the record its sequence and keeps it.
 func (r *ring) add(rec record) {
 	rec.sequence = r.next
-	for r.kept() == maxRecords || r.bytes+rec.cost() > maxBytes {
-		r.pushOut()
+	r.keep(rec)
+}
+
+// keep keeps a record that has its sequence, which is higher than all before.
+func (r *ring) keep(rec record) {
+	s := shareOf(&rec)
+	for r.used[s].records >= r.bounds[s].records || r.used[s].bytes+rec.cost() > r.bounds[s].bytes {
+		r.pushOut(s)
 	}
-	r.records[r.next%maxRecords] = rec
-	r.bytes += rec.cost()
-	r.next++
+	q := r.queues[s][rec.sender]
+	if q == nil {
+		q = &queue{}
+		r.queues[s][rec.sender] = q
+	}
+	q.records = append(q.records, r.order.PushBack(&rec))
+	r.count(s, q, 1, rec.cost())
+	r.next = rec.sequence + 1
 }
 
-func (r *ring) pushOut() {
-	oldest := r.at(r.first)
-	r.bytes -= oldest.cost()
-	*oldest = record{} // the ring holds on to nothing it has pushed out
-	r.first++
-	r.lost(1)
+func (r *ring) count(s share, q *queue, records, bytes int) {
+	q.bytes += bytes
+	r.used[s].records += records
+	r.used[s].bytes += bytes
 }
 
-// lost counts lost records. Senders report what they like, so the sum stays at its limit.
-func (r *ring) lost(n uint64) {
+// pushOut drops the oldest record of the sender that takes the most room in the share.
+func (r *ring) pushOut(s share) {
+	largest := ""
+	for sender, q := range r.queues[s] {
+		if most := r.queues[s][largest]; most == nil || q.bytes > most.bytes ||
+			q.bytes == most.bytes && sender < largest {
+			largest = sender
+		}
+	}
+	q := r.queues[s][largest]
+	oldest := r.order.Remove(q.records[0]).(*record)
+	q.records[0] = nil
+	q.records = q.records[1:]
+	r.count(s, q, -1, -oldest.cost())
+	if len(q.records) == 0 {
+		delete(r.queues[s], largest)
+	}
+	r.lost(oldest.sender, 1)
+}
+
+// maxLosers bounds the senders whose losses are counted apart.
+const maxLosers = 512
+
+// lost counts lost records. Senders report what they like, so a sum stays at its limit.
+func (r *ring) lost(sender string, n uint64) {
+	if n == 0 {
+		return
+	}
 	r.dropped += min(n, math.MaxUint64-r.dropped)
+	if _, known := r.lostBy[sender]; !known && len(r.lostBy) >= maxLosers {
+		delete(r.lostBy, slices.MinFunc(slices.Sorted(maps.Keys(r.lostBy)),
+			func(a, b string) int { return cmp.Compare(r.lostBy[a], r.lostBy[b]) }))
+	}
+	r.lostBy[sender] += min(n, math.MaxUint64-r.lostBy[sender])
 }
 
-func (r *ring) kept() int { return int(r.next - r.first) }
+func (r *ring) kept() int { return r.order.Len() }
 
-func (r *ring) at(sequence uint64) *record { return &r.records[sequence%maxRecords] }
+// capacity is how many records it can hold.
+func (r *ring) capacity() (n int) {
+	for _, b := range r.bounds {
+		n += b.records
+	}
+	return n
+}
 
 // newest returns the newest records that match, oldest first, at most the filter's limit.
 func (r *ring) newest(f filter) []record {
 	var found []record
-	for sequence := r.next; sequence > r.first && len(found) < f.limit; sequence-- {
-		if rec := r.at(sequence - 1); f.matches(rec) {
+	for e := r.order.Back(); e != nil && len(found) < f.limit; e = e.Prev() {
+		if rec := e.Value.(*record); f.matches(rec) {
 			found = append(found, *rec)
 		}
 	}
@@ -87,11 +182,56 @@ func (r *ring) newest(f filter) []record {
 // from returns the oldest records at or after cursor that match, at most n, and the cursor to go on from.
 func (r *ring) from(cursor uint64, f filter, n int) ([]record, uint64) {
 	var found []record
-	sequence := max(cursor, r.first)
-	for ; sequence < r.next && len(found) < n; sequence++ {
-		if rec := r.at(sequence); f.matches(rec) {
+	for e := r.at(cursor); e != nil; e = e.Next() {
+		rec := e.Value.(*record)
+		if len(found) == n {
+			return found, rec.sequence
+		}
+		if f.matches(rec) {
 			found = append(found, *rec)
 		}
 	}
-	return found, sequence
+	return found, r.next
+}
+
+// at finds the oldest record at or after a sequence. Who asks is mostly near the end.
+func (r *ring) at(sequence uint64) *list.Element {
+	var found *list.Element
+	for e := r.order.Back(); e != nil && e.Value.(*record).sequence >= sequence; e = e.Prev() {
+		found = e
+	}
+	return found
+}
+
+// A tally is what became of the records of one sender.
+type tally struct {
+	sender        string
+	kept, dropped uint64
+}
+
+// maxTallies bounds a list of tallies (schema/journal.capnp).
+const maxTallies = 512
+
+// tallies are those of all senders of whom something is kept or was lost, in byte order of their names. Of too many,
+// those who lost the most are in it.
+func (r *ring) tallies() []tally {
+	kept := map[string]uint64{}
+	for _, queues := range r.queues {
+		for sender, q := range queues {
+			kept[sender] += uint64(len(q.records))
+		}
+	}
+	for sender := range r.lostBy {
+		kept[sender] += 0
+	}
+	var all []tally
+	for _, sender := range slices.Sorted(maps.Keys(kept)) {
+		all = append(all, tally{sender, kept[sender], r.lostBy[sender]})
+	}
+	if len(all) > maxTallies {
+		slices.SortStableFunc(all, func(a, b tally) int { return cmp.Compare(b.dropped, a.dropped) })
+		all = all[:maxTallies]
+		slices.SortFunc(all, func(a, b tally) int { return strings.Compare(a.sender, b.sender) })
+	}
+	return all
 }

@@ -2,6 +2,7 @@ package logd
 
 import (
 	"context"
+	"slices"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -10,13 +11,16 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Run is the daemon's life. The journal lives as long as it.
+// Run is the daemon's life. The journal lives as long as it or, where the system has state, goes on after it.
 func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	console, err := b.File(ctx, "console")
 	if err != nil {
 		return err
 	}
 	l := newLedger(host.Clock, console)
+	if err := l.openArchive(ctx, b); err != nil {
+		return err
+	}
 
 	b.Serve("LogSink", func(c vat.Client) capnp.Client {
 		s := &sink{ledger: l, sender: c.Name}
@@ -35,5 +39,24 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		return err
 	}
 	<-ctx.Done()
+	return nil
+}
+
+// journalInState is the value of the setting `journal` by which a part of the journal is kept in the state folder. Any
+// other keeps all of it in memory.
+const journalInState = "statefs"
+
+// openArchive has the journal kept on disk, where the system has state.
+func (l *ledger) openArchive(ctx context.Context, b *vat.Endowments) error {
+	where, err := b.Setting(ctx, "journal")
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(where, []string{journalInState}) {
+		close(l.takenUp)
+		return nil
+	}
+	l.archive = &archive{ledger: l, hurry: make(chan struct{}, 1)}
+	go l.archive.run(ctx, b.Use("StateFs"))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"capnproto.org/go/capnp/v3/exc"
 
@@ -87,6 +88,20 @@ func (s *sink) ForSender(_ context.Context, call journal.LogSink_forSender) erro
 	}
 	child := &sink{ledger: s.ledger, sender: s.children + ":" + name, child: true}
 	return res.SetSink(journal.LogSink_ServerToClient(child))
+}
+
+// syncPatience is how long a sender waits until what it said is on disk.
+const syncPatience = 2 * time.Second
+
+// Sync waits until what was said is on disk.
+func (s *sink) Sync(ctx context.Context, call journal.LogSink_sync) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetSaved(s.ledger.awaitSaved(ctx, syncPatience))
+	return nil
 }
 
 func checkChildName(name string) error {

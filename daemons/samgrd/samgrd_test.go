@@ -30,8 +30,10 @@ func start(t *testing.T) *vattest.Daemon {
 // A deaf sink discards every record.
 type deaf struct{}
 
-func (deaf) Write(context.Context, journal.LogSink_write) error         { return nil }
-func (deaf) Marker(context.Context, journal.LogSink_marker) error       { return nil }
+func (deaf) Write(context.Context, journal.LogSink_write) error   { return nil }
+func (deaf) Marker(context.Context, journal.LogSink_marker) error { return nil }
+func (deaf) Sync(context.Context, journal.LogSink_sync) error     { return nil }
+
 func (deaf) ForSender(context.Context, journal.LogSink_forSender) error { return nil }
 
 // A named service answers with its name, so that a test knows which one it called.

@@ -45,6 +45,8 @@ type Config struct {
 	Hang     time.Duration // how long a daemon may not answer; 0: for ever
 	Backoff  plat.Backoff  // pauses before one is started again
 	Patient  bool          // one that never gets ready is started again and again
+
+	Stopping func(daemon string) // is called before a daemon is stopped; nil: nobody asks
 }
 
 // A Supervisor keeps daemons running.
@@ -74,6 +76,9 @@ func (s *Supervisor) Stop(beforeFirst func()) {
 	for i, c := range slices.Backward(s.all()) {
 		if i == 0 {
 			beforeFirst()
+		}
+		if s.Stopping != nil {
+			s.Stopping(c.spec.Name)
 		}
 		c.stop()
 		<-c.gone

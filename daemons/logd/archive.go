@@ -1,0 +1,233 @@
+package logd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/journal"
+	"nexus/capnpgen/statefs"
+	"nexus/daemons/logclient"
+	"nexus/daemons/vat"
+	"nexus/libupdates/refusal"
+)
+
+// selfName is the sender of what logd itself says.
+const selfName = "logd"
+
+// How much of a share is kept on disk, and how it gets there.
+const (
+	segmentBytes = int(journal.MaxSegmentBytes) / 2 // what the records of one segment may cost
+	maxSegments  = 16                               // of a share; one more, and it is written anew
+	denseBytes   = maxSegments * 3 / 4 * segmentBytes
+	flushBytes   = 2 * segmentBytes // of a share in one go: a flood does not become a flood of writes
+
+	savePause  = time.Second      // between two goes
+	retryPause = 10 * time.Second // after one that the disk refused
+	keyTimeout = 10 * time.Second // of one call
+)
+
+// An archive is the journal on disk: segments under keys of the state folder's prefix `journal`. Records get there
+// moments after they were said, each share within bounds of its own.
+type archive struct {
+	ledger *ledger
+	hurry  chan struct{} // a token for who cannot wait for the next go
+	taken  bool          // what is on disk was taken up
+
+	last  uint64              // number of the newest segment
+	parts [shares]archivePart // what is on disk
+	told  bool                // that it cannot be written
+}
+
+// An archivePart is one share on disk.
+type archivePart struct {
+	segments []segment // oldest first
+	open     []record  // what the newest holds, while it takes more
+	bytes    int       // what these cost
+	newest   uint64    // sequence of the newest record on disk
+}
+
+// run keeps the archive over all lives of statefsd, until ctx ends.
+func (a *archive) run(ctx context.Context, state *vat.Holding) {
+	state.Each(ctx, func(ctx context.Context, client capnp.Client) {
+		for ctx.Err() == nil {
+			err := a.save(ctx, stateKeys{statefs.StateFs(client)})
+			if ctx.Err() != nil || vat.Disconnected(err) {
+				return
+			}
+			a.tell(err)
+			a.ledger.await(ctx, nil, retryPause)
+		}
+	})
+}
+
+// save takes up what is on disk, the first time, and then writes what is said, until ctx ends or the disk refuses.
+func (a *archive) save(ctx context.Context, keys stateKeys) error {
+	if !a.taken {
+		if err := a.takeUp(ctx, keys); err != nil {
+			return err
+		}
+		a.taken = true
+	}
+	for {
+		changed := a.ledger.changed.Next()
+		more, err := a.flush(ctx, keys)
+		if err != nil {
+			return err
+		}
+		if !more {
+			a.told = false
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		select {
+		case <-a.ledger.clock.After(savePause):
+		case <-a.hurry:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tell says once that the journal is not on disk. It is no reason to end: what is said is kept in memory.
+func (a *archive) tell(err error) {
+	if a.told {
+		return
+	}
+	a.told = true
+	a.ledger.say(journal.Level_warn, "cannot write journal to disk", logclient.Field{Key: "error", Value: err.Error()})
+}
+
+// takeUp reads what is on disk. A segment that is damaged is told of and dropped: all others are kept.
+func (a *archive) takeUp(ctx context.Context, keys stateKeys) error {
+	names, err := keys.list(ctx)
+	if err != nil {
+		return err
+	}
+	var records []record
+	damaged := 0
+	for _, name := range names {
+		s, known := segmentOf(name)
+		if !known {
+			continue // a newer version's
+		}
+		a.last = max(a.last, s.number)
+		found, err := keys.read(ctx, s)
+		switch {
+		case errors.Is(err, errDamaged):
+			damaged++
+			err = keys.remove(ctx, s)
+		case err == nil:
+			a.parts[s.share].segments = append(a.parts[s.share].segments, s)
+			records = append(records, found...)
+		}
+		if err != nil {
+			a.parts = [shares]archivePart{}
+			return err
+		}
+	}
+	slices.SortStableFunc(records, func(x, y record) int { return cmp.Compare(x.sequence, y.sequence) })
+	records = slices.CompactFunc(records, func(x, y record) bool { return x.sequence == y.sequence })
+	a.ledger.takeUp(records)
+	close(a.ledger.takenUp)
+	a.tellTakenUp(len(records), damaged)
+	return nil
+}
+
+// tellTakenUp marks where the journal of before ends.
+func (a *archive) tellTakenUp(records, damaged int) {
+	if damaged > 0 {
+		a.ledger.say(journal.Level_warn, "journal on disk was damaged: what could not be read is lost",
+			logclient.Field{Key: "reason", Value: string(refusal.StateDamaged)})
+	}
+	if records > 0 {
+		a.ledger.say(journal.Level_info, "journal goes on: the records before this one are from before the start")
+	}
+}
+
+// flush writes what was said since it was called last, and tells whether that was anything.
+func (a *archive) flush(ctx context.Context, keys stateKeys) (more bool, err error) {
+	fresh, next := a.ledger.unsaved()
+	for s := range a.parts {
+		if err := a.extend(ctx, keys, share(s), newestOf(fresh, share(s), flushBytes)); err != nil {
+			return false, err
+		}
+	}
+	a.ledger.setSaved(next)
+	return len(fresh) > 0, nil
+}
+
+// newestOf are the records of a share that fit into some bytes, each sender's alike.
+func newestOf(records []record, s share, bytes int) []record {
+	var most [shares]bounds
+	most[s] = bounds{bytes, bytes}
+	r := newRing(most)
+	for i := range records {
+		if shareOf(&records[i]) == s {
+			r.keep(records[i])
+		}
+	}
+	return r.newest(filter{limit: r.kept()})
+}
+
+// extend adds records to a share.
+func (a *archive) extend(ctx context.Context, keys stateKeys, s share, records []record) error {
+	part := &a.parts[s]
+	for len(records) > 0 && records[0].sequence <= part.newest { // a go before has got that far
+		records = records[1:]
+	}
+	for len(records) > 0 {
+		n, cost := 0, part.bytes
+		for n < len(records) && cost+records[n].cost() <= segmentBytes {
+			cost += records[n].cost()
+			n++
+		}
+		if n == 0 || len(part.segments) == 0 || part.open == nil {
+			a.last++
+			part.segments = append(part.segments, segment{s, a.last})
+			part.open, part.bytes = []record{}, 0
+			if n == 0 {
+				continue
+			}
+		}
+		filled := append(slices.Clip(part.open), records[:n]...)
+		if err := keys.write(ctx, part.segments[len(part.segments)-1], filled); err != nil {
+			return err
+		}
+		part.open, part.bytes, part.newest = filled, cost, records[n-1].sequence
+		records = records[n:]
+	}
+	if len(part.segments) > maxSegments {
+		return a.rewrite(ctx, keys, s)
+	}
+	return nil
+}
+
+// rewrite writes a share anew, as far as the journal in memory still has it and in fewer segments, and then removes the
+// old ones. A cut in between leaves records twice.
+func (a *archive) rewrite(ctx context.Context, keys stateKeys, s share) error {
+	part := &a.parts[s]
+	old := part.segments
+	records := newestOf(a.ledger.until(part.newest), s, denseBytes)
+	fresh := archivePart{}
+	a.parts[s] = fresh
+	if err := a.extend(ctx, keys, s, records); err != nil {
+		a.parts[s].segments = append(old, a.parts[s].segments...)
+		return err
+	}
+	for i, segment := range old {
+		if err := keys.remove(ctx, segment); err != nil {
+			a.parts[s].segments = append(slices.Clone(old[i:]), a.parts[s].segments...)
+			return err
+		}
+	}
+	return keys.sync(ctx)
+}
