@@ -42,6 +42,7 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 		return err
 	}
 	if !m.mayFind(name) {
+		m.noteRefused(name)
 		return errUnknownName
 	}
 	res, err := call.AllocResults()
@@ -66,6 +67,16 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 	}
 	res.SetDirect(direct)
 	return nil
+}
+
+// noteRefused notes a name that the bundle's manifest does not ask for. A manager that the bundle itself made smaller
+// is no refusal of the system's.
+func (m *manager) noteRefused(name string) {
+	grants := m.program.grants
+	pattern := strings.HasPrefix(name, bundlePrefix) && slices.Contains(grants, allBundles)
+	if !pattern && !slices.Contains(grants, name) {
+		m.program.refused.name(name)
+	}
 }
 
 // mayFind tells whether the bundle is granted a name that somebody stands behind. A daemon is waited for; a bundle is

@@ -52,6 +52,7 @@ func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) err
 		return err
 	}
 	if !m.mayFind(name) {
+		m.noteRefused(name)
 		return errUnknownName
 	}
 	service, err := m.service(ctx, name)

@@ -145,6 +145,9 @@ func (s *service) say(ctx context.Context, native bool, state health.State, deta
 			s.lapses++
 		}
 		s.State, s.Detail, s.Native = state, detail, native
+		if state.Reason() != "" {
+			s.noteFailure(detail)
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,4 +81,36 @@ func (o *output) last() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]string(nil), o.tail...)
+}
+
+// maxStatusBytes bounds the last lines in a service's status (schema/exec.capnp).
+const maxStatusBytes = 2048
+
+// lastShort returns as many of the last lines as a status has room for. Of one that is longer the end is kept.
+func (o *output) lastShort() []string {
+	lines := o.last()
+	room := maxStatusBytes
+	for i := len(lines) - 1; i >= 0; i-- {
+		if room -= len(lines[i]) + 1; room >= 0 {
+			continue
+		}
+		if i == len(lines)-1 {
+			end := lines[i][len(lines[i])-maxStatusBytes+1:]
+			return []string{strings.ToValidUTF8(end, "")}
+		}
+		return lines[i+1:]
+	}
+	return lines
+}
+
+// said returns what the program wrote last, and what was refused to it.
+func (p *program) said() (output, refused []string) {
+	output = p.output.lastShort()
+	var exit plat.Exit
+	select {
+	case <-p.process.Done():
+		exit = p.process.Exit()
+	default:
+	}
+	return output, p.refused.told(output, exit)
 }

@@ -21,6 +21,8 @@ type program struct {
 	links   *links // over its fd 4
 	output  *output
 	breach  *breach
+	grants  []string // the names that its manifest asks for
+	refused *refusals
 }
 
 // A breach is that a program broke the protocol on its connection, which the guard then closed.
@@ -124,7 +126,10 @@ func (s *supervisor) connect(spec spec, name string) (p *program, inherited file
 		links.close()
 		return nil, inherited, err
 	}
-	p = &program{name: name, socket: socket.(*net.UnixConn), links: links, breach: &breach{known: make(chan struct{})}}
+	p = &program{
+		name: name, socket: socket.(*net.UnixConn), links: links, breach: &breach{known: make(chan struct{})},
+		grants: spec.grants, refused: &refusals{},
+	}
 	p.conn = vat.Connect(socket, s.managerFor(spec, p), s.watchFor(p.breach, spec.name))
 	return p, inherited, nil
 }

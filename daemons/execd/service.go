@@ -25,8 +25,15 @@ type service struct {
 	health.Service
 	pid      int
 	restarts uint32
-	last     string // how it ended before
-	lapses   uint32 // how often it was healthy and then no longer, without an end
+	lapses   uint32   // how often it was healthy and then no longer, without an end
+	program  *program // the one that runs; nil: none does
+	failure  lastFailure
+}
+
+// A lastFailure is how a service failed last. The zero one is that it did not.
+type lastFailure struct {
+	how             string // one line for people
+	output, refused []string
 }
 
 // run keeps the service running until ctx ends.
@@ -100,9 +107,9 @@ func (s *service) live(ctx context.Context) {
 	defer s.sup.dismiss(s.spec, program)
 	s.update(func() {
 		s.starts()
-		s.pid = program.process.PID()
+		s.pid, s.program = program.process.PID(), program
 	})
-	defer s.update(func() { s.pid = 0 })
+	defer s.update(func() { s.pid, s.program = 0, nil })
 
 	life, end := context.WithCancel(ctx)
 	defer end()
@@ -121,7 +128,7 @@ func (s *service) live(ctx context.Context) {
 }
 
 // starts puts the service at its beginning. The lock is held.
-func (s *service) starts() { s.State, s.Detail, s.Native = health.Starting, s.last, false }
+func (s *service) starts() { s.State, s.Detail, s.Native = health.Starting, "", false }
 
 // ended records the end of a program nobody told to end.
 func (s *service) ended(program *program) {
@@ -130,8 +137,8 @@ func (s *service) ended(program *program) {
 	if program.group.Exceeded() {
 		detail += ": over the memory of a bundle"
 	}
-	s.fail(health.Exited, detail)
 	program.output.drain(s.sup.host.Clock)
+	s.fail(health.Exited, detail)
 	if !exit.OK() {
 		s.sup.log.Crash("bundle:"+s.spec.name, exit.String(), program.output.last())
 	}
@@ -139,7 +146,29 @@ func (s *service) ended(program *program) {
 
 // fail records that the service is not well, and how.
 func (s *service) fail(how health.State, detail string) {
-	s.update(func() { s.State, s.Detail, s.last = how, detail, "before: "+detail })
+	s.update(func() {
+		s.State, s.Detail = how, detail
+		s.noteFailure(detail)
+	})
+}
+
+// noteFailure keeps how the service failed, and what its program said. The supervisor's lock is held.
+func (s *service) noteFailure(detail string) {
+	s.failure = lastFailure{how: detail}
+	if s.program != nil {
+		s.failure.output, s.failure.refused = s.program.said()
+	}
+}
+
+// words are the last ones of the program that failed last, or of the one that runs. The supervisor's lock is held.
+func (s *service) words() (output, refused []string) {
+	switch {
+	case s.failure.how != "":
+		return s.failure.output, s.failure.refused
+	case s.State != health.Healthy && s.program != nil:
+		return s.program.said()
+	}
+	return nil, nil
 }
 
 func (s *service) update(change func()) { s.sup.change(change) }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nexus/capnpgen/exec"
+	"nexus/daemons/vat"
 	"nexus/libupdates/health"
 )
 
@@ -65,6 +66,16 @@ func (s *service) fill(m exec.ServiceStatus) error {
 		return err
 	}
 	if err := m.SetReason(string(s.State.Reason())); err != nil {
+		return err
+	}
+	if err := m.SetLastFailure(s.failure.how); err != nil {
+		return err
+	}
+	output, refused := s.words()
+	if err := vat.SetTexts(m.NewOutput, output); err != nil {
+		return err
+	}
+	if err := vat.SetTexts(m.NewRefused, refused); err != nil {
 		return err
 	}
 	return m.SetDetail(s.Detail)

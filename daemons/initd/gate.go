@@ -18,6 +18,7 @@ type gate struct {
 	// an attempt that was counted already: by the core before, or by this one, which could not hand over for it yet
 	begun uint64
 	slot  bootrecord.Slot // of the current attempt
+	said  *lastWords
 }
 
 // do does what the trial asks for over HealthGate, and returns what became of it.
@@ -116,7 +117,14 @@ func (g *gate) fail(ctx context.Context, gate update.HealthGate, do health.Actio
 		if err := p.SetReason(string(do.Reason)); err != nil {
 			return err
 		}
-		return p.SetDetail(do.Detail)
+		if err := p.SetDetail(do.Detail); err != nil {
+			return err
+		}
+		said := g.said.of(do.Service)
+		if err := vat.SetTexts(p.NewOutput, said.output); err != nil {
+			return err
+		}
+		return vat.SetTexts(p.NewRefused, said.refused)
 	})
 	defer release()
 	res, err := answer.Struct()

@@ -20,6 +20,7 @@ type keeper struct {
 	doing  sync.WaitGroup
 	gate   *gate // what is done alone uses it
 	ask    serviceQuestion
+	said   *lastWords
 }
 
 // watchHealth counts boot attempts, gathers the verdict on each and delivers it, until ctx ends. It goes on over all
@@ -29,9 +30,10 @@ func (s *system) watchHealth(ctx context.Context) {
 		return
 	}
 	begun := s.config.Handed.Attempt
+	said := &lastWords{}
 	k := &keeper{
 		s: s, trial: health.NewTrial(links.Runner, s.config.Policy, begun != 0), events: make(chan health.Event),
-		gate: &gate{s: s, begun: begun}, ask: newServiceQuestion(),
+		gate: &gate{s: s, begun: begun, said: said}, ask: newServiceQuestion(), said: said,
 	}
 	k.doing.Go(func() { k.followRecord(ctx) })
 	k.doing.Go(func() { k.followServices(ctx) })

@@ -73,7 +73,7 @@ func (k *keeper) hear(ctx context.Context, services exec.ServiceHealth, life uin
 		if err != nil {
 			return err
 		}
-		r, revision, err := report(ctx, services, known, settled, &waits)
+		r, revision, err := k.report(ctx, services, known, settled, &waits)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (k *keeper) hear(ctx context.Context, services exec.ServiceHealth, life uin
 }
 
 // report asks once: how are the services, if that is not known yet?
-func report(
+func (k *keeper) report(
 	ctx context.Context, services exec.ServiceHealth, known, settled uint64, waits *processor,
 ) (r health.Reported, revision uint64, err error) {
 	answer, release := services.Next(ctx, func(p exec.ServiceHealth_next_Params) error {
@@ -111,6 +111,9 @@ func report(
 		r.Services, pids = append(r.Services, service), append(pids, int(list.At(i).Pid()))
 	}
 	waits.prove(r.Services, pids)
+	if err := k.said.note(list); err != nil {
+		return r, 0, err
+	}
 	return r, res.Revision(), nil
 }
 
@@ -125,7 +128,10 @@ func watchedService(m exec.ServiceStatus) (w health.Watched, err error) {
 	if err != nil {
 		return w, err
 	}
-	w.Detail, err = m.Detail()
+	if w.Detail, err = m.Detail(); err != nil {
+		return w, err
+	}
+	w.Last, err = m.LastFailure()
 	w.Restarts, w.Lapses, w.Optional, w.Native = m.Restarts(), m.Lapses(), m.Optional(), m.Native()
 	switch m.State() {
 	case exec.ServiceStatus_State_healthy:

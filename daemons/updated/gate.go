@@ -4,10 +4,13 @@ import (
 	"context"
 	"time"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/update"
 	"nexus/daemons/blob"
 	"nexus/daemons/convert"
+	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/updater"
@@ -106,7 +109,17 @@ func (g *gateServer) HealthFailed(ctx context.Context, call update.HealthGate_he
 	if err != nil {
 		return err
 	}
-	verdict, err := g.engine.Fail(ctx, call.Args().Boot(), refusal.Reason(reason), detail)
+	output, err := textsOf(call.Args().Output())
+	if err != nil {
+		return err
+	}
+	refused, err := textsOf(call.Args().Refused())
+	if err != nil {
+		return err
+	}
+	verdict, err := g.engine.Reject(ctx, updater.Failure{
+		Boot: call.Args().Boot(), Reason: refusal.Reason(reason), Detail: detail, Output: output, Refused: refused,
+	})
 	res, allocErr := call.AllocResults()
 	switch {
 	case allocErr != nil:
@@ -116,6 +129,14 @@ func (g *gateServer) HealthFailed(ctx context.Context, call update.HealthGate_he
 	}
 	res.SetVerdict(wireVerdict(verdict))
 	return nil
+}
+
+// textsOf takes what the getter of a call's arguments returns.
+func textsOf(list capnp.TextList, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	return vat.Texts(list)
 }
 
 func wireVerdict(v bootctl.Verdict) update.Verdict {

@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -183,12 +184,30 @@ func setRollback(m update.Status, last *bootctl.Rollback) error {
 	if err := r.SetIndexSha256(last.Digest[:]); err != nil {
 		return err
 	}
+	if err := setLines(r.NewOutput, last.Output); err != nil {
+		return err
+	}
+	if err := setLines(r.NewRefused, last.Refused); err != nil {
+		return err
+	}
 	return r.SetSystemVersion(last.Version)
+}
+
+// setLines sets a list of texts from their lines.
+func setLines(make func(int32) (capnp.TextList, error), joined string) error {
+	if joined == "" {
+		return nil
+	}
+	return vat.SetTexts(make, strings.Split(joined, "\n"))
 }
 
 func setEvent(m bootrecord.Event, e bootctl.Event) error {
 	m.SetSlot(convert.Slot(e.Slot))
 	m.SetBoot(e.Boot)
+	m.SetUnixMs(e.UnixMs)
+	if err := m.SetDetail(e.Detail); err != nil {
+		return err
+	}
 	if err := m.SetOp(string(e.Op)); err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func TestGoldenBytes(t *testing.T) {
 const (
 	goldenNew   = "000000000400000000000000010002000000010000000000fcffffff00000000fcffffff00000000"
 	goldenFloor = "3ca1b9af21772528f28f8441c70ad9342c515e824f986a8c83b42bb855dbc79e"
-	goldenFull  = "ba4da1dc9e812cee0957d967a14fde508a535c80b2275503f939d623dca02a92"
+	goldenFull  = "40722152e3297f26e3e5ae5a7b2660460f7c3f58fb31f633525680e9583c8c80"
 )
 
 func TestLargestRecordFits(t *testing.T) {

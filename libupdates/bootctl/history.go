@@ -33,13 +33,28 @@ type Event struct {
 	Digest  Digest // the set it was about; zero for an empty slot
 	// of a rollback, of a quarantine that was cleared, of damage; the cause of a boot; else empty
 	Reason refusal.Reason
+	Detail string // one line for people, at most 128 bytes; of a rollback, else empty
 	Boot   uint64 // the attempt during which it happened
+	UnixMs int64  // when, by the device's clock: see Record.At; 0: not known
 }
 
 // note appends a step about slot s as it is now.
 func (r *Record) note(op Op, s Slot, reason refusal.Reason) {
 	c := r.Slot(s)
-	r.append(Event{Op: op, Slot: s, Version: c.Version, Digest: c.Digest, Reason: reason, Boot: r.Boot})
+	detail := ""
+	if op == OpRollback {
+		detail = clip(r.LastRollback.Detail, maxEventDetail)
+	}
+	r.append(Event{
+		Op: op, Slot: s, Version: c.Version, Digest: c.Digest, Reason: reason, Detail: detail, Boot: r.Boot,
+	})
+}
+
+// At is the record as the steps that follow find it: they happen at that time, in milliseconds since 1970-01-01 UTC.
+// Nothing depends on it but what the history says; no step reads a clock.
+func (r Record) At(unixMs int64) Record {
+	r.now = unixMs
+	return r
 }
 
 // append adds an event. The oldest makes room, except that the beginning of the current attempt stays: see begun.
@@ -51,6 +66,7 @@ func (r *Record) append(e Event) {
 		}
 		r.History = slices.Delete(r.History, oldest, oldest+1)
 	}
+	e.UnixMs = r.now
 	r.History = append(r.History, e)
 }
 

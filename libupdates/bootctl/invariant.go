@@ -65,11 +65,12 @@ func (r Record) checkTexts() error {
 	}
 	if last := r.LastRollback; last != nil {
 		ok = ok && isLine(last.Version, maxVersion) && isCode(string(last.Reason), maxReason) &&
-			isLine(last.Detail, maxDetail)
+			isLine(last.Detail, maxDetail) && areLines(last.Output, maxOutputLines, maxOutput) &&
+			areLines(last.Refused, maxRefused, maxRefused*(maxRefusedLine+1))
 	}
 	for _, e := range r.History {
 		ok = ok && isCode(string(e.Op), maxOp) && e.Slot <= B && isLine(e.Version, maxVersion) &&
-			isCode(string(e.Reason), maxReason)
+			isCode(string(e.Reason), maxReason) && isLine(e.Detail, maxEventDetail)
 	}
 	if !ok {
 		return errors.New("a text is too long or of the wrong form")

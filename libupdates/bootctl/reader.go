@@ -3,6 +3,9 @@ package bootctl
 import (
 	"errors"
 	"fmt"
+	"strings"
+
+	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/libupdates/refusal"
@@ -85,7 +88,9 @@ func (d *reader) event(e bootrecord.Event) Event {
 		Version: d.text(e.SystemVersion()),
 		Digest:  d.digest(e.IndexSha256()),
 		Reason:  d.reason(e.Reason()),
+		Detail:  d.text(e.Detail()),
 		Boot:    e.Boot(),
+		UnixMs:  e.UnixMs(),
 	}
 }
 
@@ -102,7 +107,30 @@ func (d *reader) rollback(b bootrecord.Rollback, err error) *Rollback {
 		Detail:  d.text(b.Detail()),
 		Digest:  d.digest(b.IndexSha256()),
 		Version: d.text(b.SystemVersion()),
+		Output:  d.lines(b.Output()),
+		Refused: d.lines(b.Refused()),
 	}
+}
+
+// lines joins a list of texts, none of which has a line end.
+func (d *reader) lines(list capnp.TextList, err error) string {
+	if err != nil {
+		d.fail(err)
+		return ""
+	}
+	if list.Len() > maxOutputLines {
+		d.fail(fmt.Errorf("%d lines are over %d", list.Len(), maxOutputLines))
+		return ""
+	}
+	var lines []string
+	for i := range list.Len() {
+		line := d.text(list.At(i))
+		if strings.Contains(line, "\n") {
+			d.fail(errors.New("a line has a line end"))
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (d *reader) quarantine(list bootrecord.Quarantined_List, err error) []Quarantined {

@@ -42,6 +42,7 @@ type Record struct {
 	LastRollback *Rollback     // nil if there was none
 	History      []Event       // oldest first
 
+	now    int64  // see At; not stored
 	stored []byte // the message this record was read from: fields we do not know survive in it
 }
 
@@ -58,6 +59,8 @@ type Rollback struct {
 	Detail  string // one line for people, at most 256 bytes
 	Digest  Digest // the set that was left
 	Version string // its version
+	// The last lines of the service that failed and what was refused to it, lines separated by line ends; see Explain.
+	Output, Refused string
 }
 
 // New returns the record of a device that has never been updated: slot a is active, both slots are empty.

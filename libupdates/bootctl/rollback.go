@@ -76,6 +76,18 @@ func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	r.Boot++
 }
 
+// Explain adds to the rollback that the step before led to what the failed service wrote last, and what was refused to
+// it. What is over the bounds of a record is cut off, of the output the oldest lines.
+func (r Record) Explain(output, refused []string) Record {
+	if r.LastRollback == nil {
+		return r
+	}
+	next := r.clone()
+	next.LastRollback.Output = lastLines(output)
+	next.LastRollback.Refused = firstLines(refused)
+	return next
+}
+
 // ClearQuarantine lets a quarantined set be staged again. Refused as NotQuarantined.
 func (r Record) ClearQuarantine(d Digest) (Record, error) {
 	i := slices.IndexFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == d })

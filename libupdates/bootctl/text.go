@@ -1,6 +1,7 @@
 package bootctl
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,6 +15,16 @@ const (
 	maxReason  = 64
 	maxDetail  = 256
 	maxOp      = 16
+
+	maxEventDetail = 128
+)
+
+// Bounds of what a rollback says of the service that failed.
+const (
+	maxOutput      = 2048 // bytes, line ends included
+	maxOutputLines = 16
+	maxRefused     = 4
+	maxRefusedLine = 256
 )
 
 // cleanReason keeps a reason of the form of a code and turns anything else into IO, so that what reaches the record can
@@ -27,13 +38,7 @@ func cleanReason(reason refusal.Reason) refusal.Reason {
 
 // cleanDetail makes one printable line of at most maxDetail bytes.
 func cleanDetail(detail string) string {
-	line := strings.Map(func(c rune) rune {
-		if !unicode.IsPrint(c) {
-			return ' '
-		}
-		return c
-	}, strings.ToValidUTF8(detail, "?"))
-	return clip(line, maxDetail)
+	return clip(printable(detail), maxDetail)
 }
 
 // clip cuts a text to at most limit bytes, at a character's edge.
@@ -56,4 +61,45 @@ func isCode(text string, limit int) bool {
 func isLine(text string, limit int) bool {
 	return len(text) <= limit && utf8.ValidString(text) &&
 		!strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
+}
+
+// printable makes one line of a text that came from elsewhere.
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(text, "?"))
+}
+
+// lastLines joins as many of the last lines as the bounds of an output let in.
+func lastLines(lines []string) string {
+	var kept []string
+	room := maxOutput
+	for i := len(lines) - 1; i >= 0 && len(kept) < maxOutputLines; i-- {
+		line := clip(printable(lines[i]), maxOutput/2)
+		if room -= len(line) + 1; room < 0 {
+			break
+		}
+		kept = append(kept, line)
+	}
+	slices.Reverse(kept)
+	return strings.Join(kept, "\n")
+}
+
+// firstLines joins as many lines as may say what was refused.
+func firstLines(lines []string) string {
+	var kept []string
+	for _, line := range lines[:min(len(lines), maxRefused)] {
+		kept = append(kept, clip(printable(line), maxRefusedLine))
+	}
+	return strings.Join(kept, "\n")
+}
+
+// areLines reports whether a text is lines within bounds that can be shown as they are.
+func areLines(text string, most, bytes int) bool {
+	lines := strings.Split(text, "\n")
+	return len(text) <= bytes && len(lines) <= most &&
+		!slices.ContainsFunc(lines, func(line string) bool { return !isLine(line, bytes) })
 }

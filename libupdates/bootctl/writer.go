@@ -1,6 +1,8 @@
 package bootctl
 
 import (
+	"strings"
+
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/bootrecord"
@@ -78,7 +80,24 @@ func (w *writer) rollback(b *Rollback, stored bootrecord.Rollback) bootrecord.Ro
 	w.fail(s.SetDetail(b.Detail))
 	w.fail(s.SetIndexSha256(bytesOf(b.Digest)))
 	w.fail(s.SetSystemVersion(b.Version))
+	w.lines(b.Output, s.NewOutput)
+	w.lines(b.Refused, s.NewRefused)
 	return s
+}
+
+// lines sets a list of texts; none is null, as in a message of a version that did not know it.
+func (w *writer) lines(joined string, make func(int32) (capnp.TextList, error)) {
+	if joined == "" || w.err != nil {
+		return
+	}
+	lines := strings.Split(joined, "\n")
+	list, err := make(int32(len(lines)))
+	w.fail(err)
+	for i, line := range lines {
+		if w.err == nil {
+			w.fail(list.Set(i, line))
+		}
+	}
 }
 
 func (w *writer) quarantine(values []Quarantined, stored bootrecord.Quarantined_List) bootrecord.Quarantined_List {
@@ -98,6 +117,8 @@ func (w *writer) history(values []Event, stored bootrecord.Event_List) bootrecor
 		w.fail(s.SetIndexSha256(bytesOf(e.Digest)))
 		w.fail(s.SetReason(string(e.Reason)))
 		s.SetBoot(e.Boot)
+		s.SetUnixMs(e.UnixMs)
+		w.text(e.Detail, s.SetDetail)
 	}
 	return writeList(w, values, stored, bootrecord.NewEvent_List, (&reader{}).event, set)
 }

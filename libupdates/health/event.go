@@ -88,10 +88,11 @@ const (
 
 // An Action is what follows from an event.
 type Action struct {
-	Do     Do
-	Boot   uint64         // of Commit, Fail and EndWatch
-	Watch  bool           // of Commit: whether the set is to be watched from then on
-	Pause  time.Duration  // of Hold
-	Reason refusal.Reason // of Fail
-	Detail string         // of Fail
+	Do      Do
+	Boot    uint64         // of Commit, Fail and EndWatch
+	Watch   bool           // of Commit: whether the set is to be watched from then on
+	Pause   time.Duration  // of Hold
+	Reason  refusal.Reason // of Fail
+	Detail  string         // of Fail
+	Service string         // of Fail: which one failed, if one did
 }

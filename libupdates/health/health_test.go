@@ -1,6 +1,7 @@
 package health_test
 
 import (
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asGiven := slices.Clone(c.services)
-			if got := health.Judge(c.core, c.services, 0, c.votes); got != c.want {
+			if got := health.Judge(c.core, c.services, 0, c.votes); got != named(c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 			if !slices.Equal(c.services, asGiven) {
@@ -112,7 +113,7 @@ func TestAtDeadline(t *testing.T) {
 			"optional services: 0 of 1 healthy, not 1: service alpha 1.2.0: cannot be started on this machine: why"},
 		{health.Judge(nil, nil, 0, []health.Vote{{Voter: "selftest"}}), refusal.HealthTimeout, "selftest: has not voted"},
 	} {
-		want := health.Verdict{Outcome: health.Failed, Reason: c.reason, Detail: c.detail}
+		want := health.Verdict{Outcome: health.Failed, Reason: c.reason, Detail: c.detail, Service: c.waiting.Service}
 		if got := c.waiting.AtDeadline(); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -186,4 +187,12 @@ func TestPolicyBounds(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
+}
+
+// named is a verdict about the service that its detail names.
+func named(v health.Verdict) health.Verdict {
+	if m := regexp.MustCompile(`\bservice (\S+) `).FindStringSubmatch(v.Detail); m != nil {
+		v.Service = m[1]
+	}
+	return v
 }

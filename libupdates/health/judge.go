@@ -51,6 +51,7 @@ type Verdict struct {
 	Outcome Outcome
 	Reason  refusal.Reason // why it failed, or will at the deadline where that is not HealthTimeout; empty otherwise
 	Detail  string         // one line: who failed or is waited for; empty when OK
+	Service string         // the service that this is, where it is one
 }
 
 // Judge gives the verdict on an attempt: OK when every daemon is ready, every required service healthy, need of the
@@ -86,7 +87,7 @@ func (v Verdict) AtDeadline() Verdict {
 	if v.Outcome != Waiting {
 		return v
 	}
-	return Verdict{Outcome: Failed, Reason: cmp.Or(v.Reason, refusal.HealthTimeout), Detail: v.Detail}
+	return Verdict{Outcome: Failed, Reason: cmp.Or(v.Reason, refusal.HealthTimeout), Detail: v.Detail, Service: v.Service}
 }
 
 // finding is the verdict on one of those who take part.
@@ -107,6 +108,14 @@ func (d Daemon) finding() finding {
 }
 
 func (s Service) finding() finding {
+	f := s.judged()
+	if f.Outcome != OK {
+		f.Service = s.Name
+	}
+	return f
+}
+
+func (s Service) judged() finding {
 	who := fmt.Sprintf("service %s %s", s.Name, s.Version)
 	switch s.State {
 	case Healthy:

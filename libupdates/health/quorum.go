@@ -9,8 +9,8 @@ import (
 // A quorum is what is asked of the optional services together: that many of them must be healthy.
 func quorum(need int, services []Service) finding {
 	var all, well, failed int
-	worst := finding{Outcome: OK}    // the first that failed, in the order of the list
-	hindered := finding{Outcome: OK} // the first that waits and is not to blame
+	worst := finding{Outcome: OK} // the first that failed, in the order of the list
+	open := finding{Outcome: OK}  // the first that is waited for, and rather one that is not to blame
 	for _, s := range services {
 		if !s.Optional {
 			continue
@@ -25,8 +25,8 @@ func quorum(need int, services []Service) finding {
 				worst = f
 			}
 		default:
-			if hindered.Outcome == OK && f.waitsExcused() {
-				hindered = f
+			if open.Outcome == OK || f.waitsExcused() && !open.waitsExcused() {
+				open = f
 			}
 		}
 	}
@@ -35,8 +35,12 @@ func quorum(need int, services []Service) finding {
 	case well >= need:
 		return finding{Outcome: OK}
 	case all-failed < need:
-		return failing(refusal.QuorumLost, "optional services", how, worst.Detail)
+		f := failing(refusal.QuorumLost, "optional services", how, worst.Detail)
+		f.Service = worst.Service
+		return f
 	default:
-		return waiting(hindered.Reason, "optional services", how, hindered.Detail)
+		f := waiting(open.Reason, "optional services", how, open.Detail)
+		f.Service = open.Service
+		return f
 	}
 }

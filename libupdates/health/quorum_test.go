@@ -34,22 +34,22 @@ func TestQuorum(t *testing.T) {
 		{"none is needed and none is well", services{core, can("a", health.Exited), can("b", health.Starting)}, 0, ok},
 		{"one is needed and one is well", services{core, can("a", health.Exited), can("b", health.Healthy)}, 1, ok},
 		{"one is needed and all start", services{core, can("a", health.Starting), can("b", health.Starting)}, 1,
-			open("0 of 2 healthy, not 1")},
+			open("0 of 2 healthy, not 1: service a 1.2.0: starting")},
 		{"one is needed and one may yet be well", services{core, can("a", health.Exited), can("b", health.Starting)}, 1,
-			open("0 of 2 healthy, not 1")},
+			open("0 of 2 healthy, not 1: service b 1.2.0: starting")},
 		{"one is needed and none can be well", services{core, can("b", health.Unhealthy), can("a", health.Exited)}, 1,
 			lost("0 of 2 healthy, not 1: service a 1.2.0: exited")},
 		{"all are needed and one ended", services{core, can("a", health.Healthy), can("b", health.StartFailed)}, 2,
 			lost("1 of 2 healthy, not 2: service b 1.2.0: could not be started")},
 		{"more are needed than there are", services{core, can("a", health.Healthy)}, 2, lost("1 of 1 healthy, not 2")},
 		{"a required one is no help", services{core, need("other", health.Healthy), can("a", health.Starting)}, 1,
-			open("0 of 1 healthy, not 1")},
+			open("0 of 1 healthy, not 1: service a 1.2.0: starting")},
 		{"a required one fails first", services{need("core", health.Exited), can("a", health.Exited)}, 1,
 			health.Verdict{Outcome: health.Failed, Reason: refusal.ServiceExited,
 				Detail: "service core 1.2.0: exited"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := health.Judge(nil, c.services, c.need, nil); got != c.want {
+			if got := health.Judge(nil, c.services, c.need, nil); got != named(c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})

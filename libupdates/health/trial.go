@@ -115,7 +115,7 @@ func (t Trial) answered(e Event) Trial {
 		t.state, t.at, t.time = gathering, e.Attempt, stretch{}
 		t.well, t.stays, t.begins = false, false, false
 		if e.Reason != "" {
-			t.state, t.verdict = delivering, Verdict{Failed, e.Reason, e.Detail}
+			t.state, t.verdict = delivering, Verdict{Outcome: Failed, Reason: e.Reason, Detail: e.Detail}
 		}
 	case Confirmed:
 		t.state, t.time, t.settled = idle, stretch{}, t.at.Boot
@@ -155,7 +155,8 @@ func (t Trial) next() (Trial, Action) {
 	case t.state == delivering && t.verdict.Outcome == OK:
 		return t, Action{Do: Commit, Boot: t.at.Boot, Watch: t.at.Policy.Watch > 0}
 	case t.state == delivering:
-		return t, Action{Do: Fail, Boot: t.at.Boot, Reason: t.verdict.Reason, Detail: t.verdict.Detail}
+		v := t.verdict
+		return t, Action{Do: Fail, Boot: t.at.Boot, Reason: v.Reason, Detail: v.Detail, Service: v.Service}
 	}
 	return t, Action{}
 }

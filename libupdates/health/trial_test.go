@@ -97,7 +97,8 @@ func TestTruthTableOfTrials(t *testing.T) {
 	commit := health.Action{Do: health.Commit, Boot: boot, Watch: true}
 	end := health.Action{Do: health.EndWatch, Boot: boot}
 	fail := func(reason refusal.Reason, detail string) health.Action {
-		return health.Action{Do: health.Fail, Boot: boot, Reason: reason, Detail: detail}
+		v := named(health.Verdict{Detail: detail})
+		return health.Action{Do: health.Fail, Boot: boot, Reason: reason, Detail: detail, Service: v.Service}
 	}
 	under := story{recorded, began, ready, says(health.Healthy), health.Confirmed{Watched: true}} // watch
 	sure := health.Began{Attempt: health.Attempt{Boot: boot, Policy: policy()}}

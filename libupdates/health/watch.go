@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 
 	"nexus/libupdates/refusal"
@@ -15,6 +16,7 @@ type Watched struct {
 	Service
 	Restarts uint32 // since its set was published
 	Lapses   uint32 // how often it became unhealthy without ending, since then
+	Last     string // how it failed last, one line for people; empty: it did not
 }
 
 // JudgeWatch gives the verdict on a set under watch as things stand. over: its time is up. A required service that is
@@ -38,8 +40,9 @@ func JudgeWatch(services []Watched, need int, over bool) Verdict {
 			spare--
 		}
 		if !s.Optional || spare < 0 {
-			return Verdict{Outcome: Failed, Reason: refusal.CrashLoop,
-				Detail: sentence(fmt.Sprintf("service %s %s", s.Name, s.Version), s.failures(), s.Detail)}
+			return Verdict{Outcome: Failed, Reason: refusal.CrashLoop, Service: s.Name,
+				Detail: sentence(fmt.Sprintf("service %s %s", s.Name, s.Version), s.failures(),
+					cmp.Or(s.Last, s.Detail))}
 		}
 	}
 	if !over {

@@ -38,8 +38,18 @@ func TestJudgeWatch(t *testing.T) {
 		if now.Outcome != c.now || atLast.Outcome != c.atLast {
 			t.Errorf("%s: got %+v, at last %+v", c.name, now, atLast)
 		}
-		if atLast.Outcome == health.Failed && atLast != c.why {
+		if atLast.Outcome == health.Failed && atLast != named(c.why) {
 			t.Errorf("%s: got %+v, want %+v", c.name, atLast, c.why)
 		}
+	}
+}
+
+// A crash loop says how the service failed last, also while it is starting again and says nothing itself.
+func TestCrashLoopSaysHow(t *testing.T) {
+	again := health.Watched{Service: health.Service{Name: "alpha", Version: "1.2.0", State: health.Starting},
+		Restarts: health.MaxRestarts + 1, Last: "exit code 3"}
+	const want = "service alpha 1.2.0: started again 3 times: exit code 3"
+	if got := health.JudgeWatch([]health.Watched{again}, 0, false); got.Detail != want || got.Service != "alpha" {
+		t.Errorf("got %+v, want %q", got, want)
 	}
 }

@@ -105,6 +105,9 @@ func (e *Engine) unlessStaging(do step) error {
 	})
 }
 
+// dated is a record whose next steps happen now.
+func (e *Engine) dated(r bootctl.Record) bootctl.Record { return r.At(e.cfg.Clock.Now().UnixMilli()) }
+
 // seen is the record as the slots are, and what had to change for that: an earlier step may have filled a slot and
 // failed to record it, or even to look at it.
 func (e *Engine) seen() (bootctl.Record, []string, error) {
@@ -113,7 +116,7 @@ func (e *Engine) seen() (bootctl.Record, []string, error) {
 	if err := e.look(); err != nil {
 		return e.record, nil, err
 	}
-	seen, changes := e.record.Reconcile(e.recorded(e.contents[0]), e.recorded(e.contents[1]))
+	seen, changes := e.dated(e.record).Reconcile(e.recorded(e.contents[0]), e.recorded(e.contents[1]))
 	return seen, changes, nil
 }
 

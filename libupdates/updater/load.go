@@ -61,12 +61,13 @@ func (e *Engine) load() error {
 	}
 	raw, found := e.stored(confirmed != bootctl.None || !a.IsEmpty() || !b.IsEmpty())
 	if !found {
-		return e.adopt(bootctl.Resume(confirmed, a, b).Booted(e.cfg.Cause))
+		return e.adopt(e.dated(bootctl.Resume(confirmed, a, b)).Booted(e.cfg.Cause))
 	}
 	record, err := bootctl.Decode(raw)
 	if err != nil {
 		return fmt.Errorf("cannot load boot record: %w", err)
 	}
+	record = e.dated(record)
 	if e.beginsBoot() {
 		record = record.Restart(e.cfg.Cause)
 	}

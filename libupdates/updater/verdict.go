@@ -44,10 +44,23 @@ func (e *Engine) EndBoot() error {
 	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.EndBoot(), nil })
 }
 
-// Fail takes the bad verdict on the attempt. A set is not left for one that is not there any more, so the slot that a
-// failure under watch leads to is checked first.
+// A Failure is a bad verdict on an attempt.
+type Failure struct {
+	Boot            uint64
+	Reason          refusal.Reason
+	Detail          string   // one line for people
+	Output, Refused []string // last lines of the service that failed and what was refused to it: see bootctl.Rollback
+}
+
+// Fail takes the bad verdict on the attempt.
 func (e *Engine) Fail(ctx context.Context, boot uint64, reason refusal.Reason, detail string) (bootctl.Verdict, error) {
-	if r := e.Record(); r.WatchLeft > 0 && r.Boot == boot {
+	return e.Reject(ctx, Failure{Boot: boot, Reason: reason, Detail: detail})
+}
+
+// Reject takes the bad verdict on the attempt. A set is not left for one that is not there any more, so the slot that a
+// failure under watch leads to is checked first.
+func (e *Engine) Reject(ctx context.Context, f Failure) (bootctl.Verdict, error) {
+	if r := e.Record(); r.WatchLeft > 0 && r.Boot == f.Boot {
 		if err := e.lookBack(ctx); err != nil {
 			return 0, err
 		}
@@ -56,14 +69,16 @@ func (e *Engine) Fail(ctx context.Context, boot uint64, reason refusal.Reason, d
 	var what Audit
 	err := e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
 		what = about(r, r.Running())
-		next, verdict, err = r.Fail(boot, reason, detail)
+		if next, verdict, err = r.Fail(f.Boot, f.Reason, f.Detail); verdict == bootctl.RolledBack {
+			next = next.Explain(f.Output, f.Refused)
+		}
 		return next, err
 	})
 	if err != nil {
 		e.audit("health", what, err)
 		return verdict, err
 	}
-	what.Reason, what.Detail = reason, detail
+	what.Reason, what.Detail = f.Reason, f.Detail
 	e.auditAs("health", what, Failed)
 	if verdict == bootctl.RolledBack {
 		e.auditRollback(e.Record())

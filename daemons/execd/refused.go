@@ -1,0 +1,107 @@
+package execd
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"nexus/daemons/plat"
+)
+
+// Bounds of what is said of a program's refusals (schema/exec.capnp).
+const (
+	maxRefused     = 4
+	maxRefusedLine = 256
+	maxQuoted      = 120 // bytes of a program's own line
+)
+
+// refusals are what was refused to one program, as far as that is known. The kernel tells nobody but the program: its
+// filters and its rules on paths answer with an error. So there are two sources, and each line says which it is from:
+// what execd itself refused or saw, and what the program wrote about it.
+type refusals struct {
+	mu    sync.Mutex
+	names []string // looked up and not granted, in the order of their first time
+}
+
+// name notes a name that the program looked up and does not have.
+func (r *refusals) name(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.names) < maxRefused && !slices.Contains(r.names, name) {
+		r.names = append(r.names, name)
+	}
+}
+
+// told are lines that say what was refused, and what grants it: to a program that wrote these lines last and, if it has
+// ended, ended like that.
+func (r *refusals) told(output []string, exit plat.Exit) []string {
+	var lines []string
+	if syscall.Signal(exit.Signal) == syscall.SIGSYS {
+		lines = append(lines, "killed for a system call of another numbering, such as the 32-bit one: nothing grants those")
+	}
+	r.mu.Lock()
+	for _, name := range r.names {
+		lines = append(lines, "looked up "+quote(name)+" and was not given it: "+grantOf(name))
+	}
+	r.mu.Unlock()
+	var seen []string
+	for _, line := range output {
+		if grant := grantFor(line); grant != "" && !slices.Contains(seen, grant) {
+			seen = append(seen, grant)
+			lines = append(lines, "by its own word "+quote(line)+": "+grant)
+		}
+	}
+	for i, line := range lines {
+		lines[i] = line[:min(len(line), maxRefusedLine)]
+	}
+	return lines[:min(len(lines), maxRefused)]
+}
+
+// grantOf is what grants a name.
+func grantOf(name string) string {
+	if name == "BundleMgr" || name == "PackageFs" || strings.HasPrefix(name, bundlePrefix) {
+		return "caps = [" + quote(name) + "] in its manifest grants it, where somebody serves it"
+	}
+	return "no manifest grants that name"
+}
+
+// What the confinement refuses (docs/security.md), and what grants it all the same.
+const (
+	grantSocket = "a bundle has no network: nothing grants sockets, its connections are descriptors 3 and 4"
+	grantPath   = `no path is open to a bundle: caps = ["PackageFs"] reads what the set carries`
+	grantStart  = "a bundle starts no other program: nothing grants that, it may start copies of itself"
+	grantCall   = "the system call is not in the set for payloads: nothing grants others"
+)
+
+// grantFor tells what a line of a program's own words is about, if it is about a refusal; else it is empty. It knows
+// what C, Go, Rust and Python write for EPERM and EACCES.
+func grantFor(line string) string {
+	text := strings.ToLower(line)
+	if !containsAny(text, "operation not permitted", "permission denied", "permissionerror", "os error 1)",
+		"os error 13)", "eperm", "eacces") {
+		return ""
+	}
+	switch {
+	case containsAny(text, "socket", "listen", "dial", "connect", "bind", "tcp", "udp", "lookup"):
+		return grantSocket
+	case containsAny(text, "exec", "spawn", "fork", "subprocess"):
+		return grantStart
+	case containsAny(text, "open", "mkdir", "stat ", "read", "writ", "unlink", "remove", "rename", "chdir", "/"):
+		return grantPath
+	default:
+		return grantCall
+	}
+}
+
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// quote shows a text that came from a program as one short word.
+func quote(text string) string {
+	if len(text) > maxQuoted {
+		text = strings.ToValidUTF8(text[:maxQuoted], "") + "…"
+	}
+	return `"` + text + `"`
+}

@@ -1,0 +1,59 @@
+package initd
+
+import (
+	"sync"
+
+	"nexus/capnpgen/exec"
+	"nexus/daemons/vat"
+)
+
+// lastWords are what is known of the services that may come to be why an attempt failed.
+type lastWords struct {
+	mu    sync.Mutex
+	known map[string]serviceWords
+}
+
+// serviceWords are what a service wrote last, and what was refused to it.
+type serviceWords struct{ output, refused []string }
+
+// note takes the newest report.
+func (l *lastWords) note(services exec.ServiceStatus_List) error {
+	known := map[string]serviceWords{}
+	for i := range services.Len() {
+		name, words, err := wordsIn(services.At(i))
+		if err != nil {
+			return err
+		}
+		known[name] = words
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.known = known
+	return nil
+}
+
+func wordsIn(m exec.ServiceStatus) (name string, w serviceWords, err error) {
+	if name, err = m.Name(); err != nil {
+		return "", w, err
+	}
+	output, err := m.Output()
+	if err != nil {
+		return "", w, err
+	}
+	if w.output, err = vat.Texts(output); err != nil {
+		return "", w, err
+	}
+	refused, err := m.Refused()
+	if err != nil {
+		return "", w, err
+	}
+	w.refused, err = vat.Texts(refused)
+	return name, w, err
+}
+
+// of returns those of one service; nothing where none has the name.
+func (l *lastWords) of(service string) serviceWords {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.known[service]
+}
