@@ -56,6 +56,7 @@ func fromLibrary(part string) bool {
 func crosses(reason refusal.Reason) bool {
 	switch reason {
 	case refusal.UnknownBundle, refusal.UnknownName, refusal.NotGranted, refusal.NotRunnable, refusal.WrongArchitecture,
+		refusal.TooManyClients,
 		refusal.Stale,
 		refusal.Superseded,
 		refusal.BadPath, refusal.BadBundleName, refusal.NoSuchFile, refusal.NotADirectory, refusal.IsADirectory,

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,15 @@ import (
 const (
 	// maxOperators bounds the operators that are connected at one time.
 	maxOperators = 32
-	// maxIdle is how long an operator who has nothing under way may be silent and keep a place that another one needs.
+	// keptPlaces are those of them that are kept for control: whoever has one can do all that ends, and neither follows
+	// the journal nor runs a bundle.
+	keptPlaces = 8
+	// maxTurnedAway bounds those who are told that there is no place; others are hung up on.
+	maxTurnedAway = 8
+	// turnPatience is how long such a one may take to hear it.
+	turnPatience = 2 * time.Second
+	// maxIdle is how long an operator who has nothing under way may be silent and keep a place that another one needs;
+	// and how long anybody may keep a place that is kept for control, once another one needs that.
 	maxIdle = 10 * time.Second
 )
 
@@ -31,6 +40,8 @@ type controlSocket struct {
 
 	mu      sync.Mutex
 	conns   map[*vat.Conn]struct{}
+	kept    map[*vat.Conn]time.Time // those of them in the places that are kept for control, and since when
+	turned  int                     // how many are being told that there is no place
 	over    bool
 	barred  bool     // the role was revoked: whoever comes in is given nothing
 	file    *os.File // the same socket, open for the next core while nobody serves it; nil: none is to come
@@ -56,7 +67,8 @@ func listen(f *folder) (*controlSocket, error) {
 }
 
 func newControlSocket(listener net.Listener, path string, role Role) *controlSocket {
-	return &controlSocket{listener: listener, path: path, role: role, conns: map[*vat.Conn]struct{}{}}
+	return &controlSocket{listener: listener, path: path, role: role, conns: map[*vat.Conn]struct{}{},
+		kept: map[*vat.Conn]time.Time{}}
 }
 
 // serve answers operators until the socket is closed.
@@ -74,20 +86,56 @@ func (c *controlSocket) serve(s *system) {
 	}
 }
 
+// admit lets an operator in, to a place that is free.
 func (c *controlSocket) admit(socket net.Conn, s *system) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over || len(c.conns) >= maxOperators && !c.evict(time.Now()) {
+	if c.over {
 		socket.Close()
 		return
 	}
+	now := time.Now()
+	switch c.place(now) {
+	case placeAny:
+		c.connect(socket, s, nil)
+	case placeKept:
+		c.kept[c.connect(socket, s, c.lasting())] = now
+	default:
+		c.turnAway(socket, s)
+	}
+}
+
+// A place is one of those that a socket has.
+type place uint8
+
+const (
+	placeNone place = iota
+	placeAny
+	placeKept // for control
+)
+
+// place finds a place, and makes room for it where somebody has to give way. The lock is held.
+func (c *controlSocket) place(now time.Time) place {
+	free := func() bool { return len(c.conns)-len(c.kept) < maxOperators-keptPlaces }
+	if free() || c.evict(now) && free() {
+		return placeAny
+	}
+	if len(c.kept) < keptPlaces || c.evictKept(now) {
+		return placeKept
+	}
+	return placeNone
+}
+
+// connect serves Operator on a connection, without the methods that are withheld. The lock is held.
+func (c *controlSocket) connect(socket net.Conn, s *system, withheld []string) *vat.Conn {
 	files := &guard.Files{}
-	methods := c.role.Methods
+	methods := slices.DeleteFunc(slices.Clone(c.role.Methods),
+		func(method string) bool { return slices.Contains(withheld, method) })
 	if c.barred {
-		methods = nil
+		methods, withheld = nil, nil
 	}
 	session := s.links.OpenSession(c.role.Name, methods)
-	root := capnp.Client(s.operator(session, methods, files))
+	root := capnp.Client(s.operator(session, methods, withheld, files))
 	conn := vat.Connect(socket, root, guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
 	c.conns[conn] = struct{}{}
 	go func() {
@@ -95,6 +143,34 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 		session.End()
 		c.mu.Lock()
 		delete(c.conns, conn)
+		delete(c.kept, conn)
+		c.mu.Unlock()
+	}()
+	return conn
+}
+
+// lasting are the methods of the socket's role whose use may last for ever.
+func (c *controlSocket) lasting() []string {
+	return slices.DeleteFunc([]string{"journal", "exec"},
+		func(method string) bool { return !slices.Contains(c.role.Methods, method) })
+}
+
+// turnAway tells somebody that there is no place: nothing is served on the connection. The lock is held.
+func (c *controlSocket) turnAway(socket net.Conn, s *system) {
+	if c.turned >= maxTurnedAway {
+		socket.Close()
+		return
+	}
+	c.turned++
+	conn := vat.Connect(socket, capnp.Client{}, guard.Greet(), s.refuses(c.role.Name))
+	go func() {
+		select {
+		case <-conn.Done():
+		case <-s.host.Clock.After(turnPatience):
+			conn.Close()
+		}
+		c.mu.Lock()
+		c.turned--
 		c.mu.Unlock()
 	}()
 }
@@ -111,9 +187,31 @@ func (c *controlSocket) evict(now time.Time) bool {
 	if idlest == nil {
 		return false
 	}
-	delete(c.conns, idlest)
-	go idlest.Close()
+	c.giveWay(idlest)
 	return true
+}
+
+// evictKept makes room among the places that are kept for control: whoever has one longest gives way, if that is long.
+// The lock is held.
+func (c *controlSocket) evictKept(now time.Time) bool {
+	var first *vat.Conn
+	oldest := now.Add(-maxIdle)
+	for conn, since := range c.kept {
+		if since.Before(oldest) {
+			first, oldest = conn, since
+		}
+	}
+	if first == nil {
+		return false
+	}
+	c.giveWay(first)
+	return true
+}
+
+func (c *controlSocket) giveWay(conn *vat.Conn) {
+	delete(c.conns, conn)
+	delete(c.kept, conn)
+	go conn.Close()
 }
 
 // close has nobody new come in. Operators who are in stay until the system is down: they wait for that.

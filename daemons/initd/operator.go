@@ -23,11 +23,13 @@ type operatorServer struct {
 	viewServer
 	endServer
 	fileServer
-	s       *system
-	methods []string // what this Operator has: see system.operator
+	s        *system
+	methods  []string // what this Operator has: see system.operator
+	withheld []string // what its connection is too many for
 }
 
-func newOperatorServer(s *system, session *links.Session, methods []string, files *guard.Files) *operatorServer {
+func newOperatorServer(s *system, session *links.Session, methods, withheld []string,
+	files *guard.Files) *operatorServer {
 	return &operatorServer{
 		facetServer: facetServer{session},
 		viewServer:  viewServer{s.daemons, s.graph, s.config.machine},
@@ -35,6 +37,7 @@ func newOperatorServer(s *system, session *links.Session, methods []string, file
 		fileServer:  fileServer{files, s.hand},
 		s:           s,
 		methods:     methods,
+		withheld:    withheld,
 	}
 }
 

@@ -22,7 +22,7 @@ func (s *system) servePort(ctx context.Context, name string) {
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
 			session := s.links.OpenSession("port", role.Methods)
-			conn := vat.Connect(port, capnp.Client(s.operator(session, role.Methods, nil)), s.refuses("port"))
+			conn := vat.Connect(port, capnp.Client(s.operator(session, role.Methods, nil, nil)), s.refuses("port"))
 			select {
 			case <-conn.Done():
 			case <-ctx.Done():

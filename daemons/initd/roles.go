@@ -68,11 +68,15 @@ const maxAttenuation = 64
 
 // operator makes an Operator that has these methods, for a session over whose connection these files come. The others
 // are taken out of what is served, before any code of theirs: nothing in operatorServer has to remember who asks.
-func (s *system) operator(session *links.Session, methods []string, files *guard.Files) operator.Operator {
-	served := operator.Operator_Methods(nil, newOperatorServer(s, session, methods, files))
+// Those that are withheld say so.
+func (s *system) operator(session *links.Session, methods, withheld []string, files *guard.Files) operator.Operator {
+	served := operator.Operator_Methods(nil, newOperatorServer(s, session, methods, withheld, files))
 	for i, m := range served {
 		if m.MethodName != attenuateMethod && !slices.Contains(methods, m.MethodName) {
 			served[i].Impl = notGranted(m.MethodName)
+			if slices.Contains(withheld, m.MethodName) {
+				served[i].Impl = refuseCrowd
+			}
 		}
 	}
 	return operator.Operator(capnp.NewClient(server.New(served, nil, nil)))
@@ -83,6 +87,12 @@ func notGranted(method string) func(context.Context, *server.Call) error {
 	return func(context.Context, *server.Call) error {
 		return convert.Except(refusal.New(refusal.NotGranted, "this Operator was made without %s", method))
 	}
+}
+
+// refuseCrowd is what stands in for a method that the place of a connection does not let it have.
+func refuseCrowd(context.Context, *server.Call) error {
+	return convert.Except(refusal.New(refusal.TooManyClients,
+		"too many clients are connected: of %d places, %d are kept for control", maxOperators, keptPlaces))
 }
 
 // Attenuate makes an Operator with fewer methods.
@@ -104,5 +114,5 @@ func (o *operatorServer) Attenuate(_ context.Context, call operator.Operator_att
 	}
 	kept := slices.DeleteFunc(slices.Clone(o.methods),
 		func(method string) bool { return !slices.Contains(wanted, method) })
-	return res.SetOperator(o.s.operator(o.session, kept, o.files))
+	return res.SetOperator(o.s.operator(o.session, kept, o.withheld, o.files))
 }

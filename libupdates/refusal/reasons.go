@@ -121,6 +121,8 @@ const (
 	UnknownBundle Reason = "unknown-bundle" // no published bundle has this name
 	UnknownName   Reason = "unknown-name"   // no service has this name, or it is not granted
 	NotGranted    Reason = "not-granted"    // this capability or connection does not grant the operation
+	// as many clients are connected as the operation allows
+	TooManyClients Reason = "too-many-clients"
 	// this edge of the graph cannot be revoked; the answer says what to do instead
 	NotRevocable  Reason = "not-revocable"
 	NotRunnable   Reason = "not-runnable"    // the bundle's abilities do not allow it to run this way
