@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -66,4 +67,20 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	raw[len(raw)/2] ^= 1
 	ts.Check(os.Chmod(name, 0o644))
 	ts.Check(os.WriteFile(name, raw, 0o644))
+}
+
+// rot changes a byte in the middle of every file of a folder: `rot DIR`.
+func rot(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: rot dir")
+	}
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, e := range entries {
+		file := filepath.Join(ts.MkAbs(args[0]), e.Name())
+		raw, err := os.ReadFile(file)
+		ts.Check(err)
+		raw[len(raw)/2] ^= 1
+		ts.Check(os.WriteFile(file, raw, 0o600))
+	}
 }

@@ -106,6 +106,7 @@ func TestScripts(t *testing.T) {
 			"wired":     wired,
 			"logged":    logged,
 			"flip":      flip,
+			"rot":       rot,
 		},
 	})
 }

@@ -3,7 +3,10 @@ package nxs
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
+
+	"nexus/libupdates/refusal"
 )
 
 // Sizes up to the highest limit of a policy, beyond eleven octal digits, and beyond those for which other writers use
@@ -85,6 +88,28 @@ func TestOctal(t *testing.T) {
 	} {
 		if got, ok := octal([]byte(text)); ok {
 			t.Errorf("%q: got %d", text, got)
+		}
+	}
+}
+
+// What does not begin as a set is told what it is, where that shows.
+func TestCheckStart(t *testing.T) {
+	block := func(text string) []byte { return append([]byte(text), make([]byte, blockSize)...)[:blockSize] }
+	for name, c := range map[string]struct {
+		head   []byte
+		reason refusal.Reason
+		part   string
+	}{
+		"nothing": {nil, refusal.Truncated, "no system set (.nxs): it ends before"},
+		"short":   {[]byte("hello"), refusal.Truncated, "no system set (.nxs): it ends before"},
+		"text":    {bytes.Repeat([]byte("y\n"), 256), refusal.BadArchive, "it is no system set (.nxs)"},
+		"program": {block("\x7fELF"), refusal.BadArchive, "it is a program (ELF)"},
+		"zip":     {block("PK\x03\x04"), refusal.BadArchive, "it is a zip archive, not a system set"},
+		"gzip":    {block("\x1f\x8b"), refusal.BadArchive, "compressed with gzip"},
+	} {
+		err := CheckStart(c.head)
+		if refusal.Of(err) != c.reason || !strings.Contains(err.Error(), c.part) {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

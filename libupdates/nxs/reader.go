@@ -116,7 +116,7 @@ func (r *Reader) readIndex() ([]byte, error) {
 		return nil, refusal.New(refusal.MissingEntry, "the archive is empty: there is no %s", IndexName)
 	}
 	if err != nil {
-		return nil, err
+		return nil, atStart(err)
 	}
 	if h.name == SignatureName && r.indexFollows(h) {
 		return nil, refusal.New(refusal.MisorderedEntry, "%s is out of order: want %s", SignatureName, IndexName)

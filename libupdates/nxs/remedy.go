@@ -2,6 +2,7 @@ package nxs
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 
 	"nexus/libupdates/refusal"
@@ -48,10 +49,45 @@ func notUstar(block []byte) error {
 			return bad("it is compressed with %s, but a set must not be compressed", c.name)
 		}
 	}
+	for _, c := range []struct{ what, magic string }{
+		{"a program (ELF): nxb-pack makes a bundle of it, and nxs-pack a set of bundles", "\x7fELF"},
+		{"a zip archive", "PK\x03\x04"},
+	} {
+		if bytes.HasPrefix(block, []byte(c.magic)) {
+			return bad("it is %s, not a system set (.nxs)", c.what)
+		}
+	}
 	if checkChecksum(block) == nil {
 		return bad("a header has the format that preceded ustar (GNU tar: --format=ustar)")
 	}
-	return bad("a header is not a ustar header")
+	return errNoUstar
+}
+
+// errNoUstar says that a block is no header, whatever else it is.
+var errNoUstar = bad("a header is not a ustar header")
+
+// CheckStart looks at the beginning of what is said to be a set, at most the first BlockSize bytes, and says what it is
+// if it is none: for whoever is about to receive all of it. A set can be refused all the same.
+func CheckStart(head []byte) error {
+	if len(head) < blockSize {
+		return atStart(errTruncated())
+	}
+	_, err := parseHeader((*[blockSize]byte)(head))
+	return atStart(err)
+}
+
+// BlockSize is the size of the header that a set begins with, in bytes.
+const BlockSize = blockSize
+
+// atStart says of something that does not begin as a set that it is none.
+func atStart(err error) error {
+	switch {
+	case errors.Is(err, errNoUstar):
+		return bad("it is no system set (.nxs): it does not begin with a ustar header")
+	case refusal.Of(err) == refusal.Truncated:
+		return refusal.New(refusal.Truncated, "it is no system set (.nxs): it ends before the first header does")
+	}
+	return err
 }
 
 // wrongType returns the refusal for an entry that is neither a file nor a directory.

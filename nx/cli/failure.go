@@ -20,6 +20,7 @@ type failure struct {
 	text   string         // one line
 	reason refusal.Reason // stable code
 	hint   string         // what to do about it, or empty
+	words  words          // of the service that an update failed by
 }
 
 func (f *failure) Error() string { return f.text }
@@ -61,7 +62,12 @@ func (in *invocation) explain(ctx context.Context, err error) *failure {
 	what = cmp.Or(what, "cannot go on")
 	reason, detail := in.cause(ctx, cause)
 	detail = saidOnce(what, detail)
-	return &failure{text: clean(what + ": " + detail), reason: reason, hint: in.hint(reason)}
+	f := &failure{text: clean(what + ": " + detail), reason: reason, hint: in.hint(reason)}
+	var rolled *rollbackError
+	if errors.As(cause, &rolled) {
+		f.words = rolled.last.words
+	}
+	return f
 }
 
 // saidOnce takes from the text of a cause what it says once more: that the very same could not be done.
@@ -87,7 +93,9 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 		return refused.Reason, refused.Detail
 	case ctx.Err() != nil:
 		return refusal.Cancelled, "interrupted"
-	case vat.Disconnected(err), errors.Is(err, errGone):
+	case lost(err) && in.goesOn:
+		return refusal.Disconnected, "the daemon that was asked ended; the system " + in.place() + " starts it again"
+	case lost(err):
 		return refusal.Disconnected, "the system " + in.place() + " went away"
 	case errors.Is(err, context.DeadlineExceeded):
 		return refusal.Stalled, "the system " + in.place() + " does not answer"
@@ -95,6 +103,9 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 		return refusal.IO, convert.Text(err)
 	}
 }
+
+// lost tells whether whoever was asked went away.
+func lost(err error) bool { return vat.Disconnected(err) || errors.Is(err, errGone) }
 
 // hint says what to do about a reason, where there is something to do.
 func (in *invocation) hint(reason refusal.Reason) string {
@@ -128,6 +139,8 @@ func (in *invocation) hint(reason refusal.Reason) string {
 		return "if you trust its publisher: `" + nx + " trust add PUB`"
 	case refusal.UnknownBundle:
 		return "`" + nx + " bundles` shows what is published"
+	case refusal.TooManyClients:
+		return "somebody follows the log or runs bundles from many places: end some of them"
 	case refusal.NotQuarantined:
 		return "`" + nx + " status` shows what is quarantined"
 	default:
@@ -138,6 +151,9 @@ func (in *invocation) hint(reason refusal.Reason) string {
 // report prints a failure: one line and its hint on stderr, and for programs one object on stdout.
 func (in *invocation) report(f *failure) {
 	fmt.Fprintf(in.host.Stderr, "nx: %s\n", f.text)
+	for _, line := range f.words.lines() {
+		fmt.Fprintf(in.host.Stderr, "  %s\n", clean(line))
+	}
 	if f.hint != "" {
 		fmt.Fprintf(in.host.Stderr, "hint: %s\n", f.hint)
 	}
@@ -145,6 +161,7 @@ func (in *invocation) report(f *failure) {
 		in.encode(struct {
 			Error  string         `json:"error"`
 			Reason refusal.Reason `json:"reason"`
-		}{f.text, f.reason})
+			words
+		}{f.text, f.reason, f.words})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
 	"nexus/libupdates/refusal"
 )
 
@@ -53,7 +54,7 @@ func (s *session) persist(ctx context.Context, follow func() (heard, enough bool
 func (s *session) followOnce(ctx context.Context, look func(state) (bool, error)) (heard, enough bool, err error) {
 	status, err := s.status(ctx)
 	if err != nil {
-		return false, false, s.unlessOver(ctx)
+		return false, false, s.unlessRefused(ctx, err)
 	}
 	defer status.Release()
 	news := &observer{states: make(chan state, 1), gone: make(chan struct{})}
@@ -83,6 +84,15 @@ func (s *session) followOnce(ctx context.Context, look func(state) (bool, error)
 
 // unlessOver tells whether a failed call was the end of the whole session, or only of the daemon that was asked.
 func (s *session) unlessOver(ctx context.Context) error { return s.pause(ctx, 0) }
+
+// unlessRefused is unlessOver for what may have been refused: to ask again would not help.
+func (s *session) unlessRefused(ctx context.Context, err error) error {
+	var refused *refusal.Error
+	if errors.As(convert.Excepted(err), &refused) {
+		return refused
+	}
+	return s.unlessOver(ctx)
+}
 
 // pause waits, unless the session or ctx is over.
 func (s *session) pause(ctx context.Context, d time.Duration) error {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"slices"
 	"strconv"
 
 	"nexus/capnpgen/bootrecord"
@@ -18,7 +19,9 @@ type event struct {
 	SystemVersion *string `json:"systemVersion"`
 	IndexSHA256   *string `json:"indexSha256"`
 	Reason        *string `json:"reason"`
+	Detail        *string `json:"detail,omitempty"`
 	Boot          uint64  `json:"boot"`
+	stamp
 }
 
 // Run shows the history, oldest first.
@@ -64,18 +67,35 @@ func (r *reader) event(m bootrecord.Event) event {
 		SystemVersion: orNull(r.text(m.SystemVersion()), ""),
 		IndexSHA256:   orNull(r.digest(m.IndexSha256()), ""),
 		Reason:        orNull(r.text(m.Reason()), ""),
+		Detail:        orNull(r.text(m.Detail()), ""),
+		stamp:         stampOf(m.UnixMs()),
 	}
 }
 
 func printHistory(w io.Writer, events []event) {
-	rows := [][]string{{"BOOT", "STEP", "SLOT", "VERSION", "SET", "REASON"}}
+	rows := [][]string{{"BOOT", "TIME", "STEP", "SLOT", "VERSION", "SET", "REASON"}}
+	timed := false
 	for _, e := range events {
+		timed = timed || e.Time != nil
 		rows = append(rows, []string{
-			strconv.FormatUint(e.Boot, 10), e.Op, textOf(e.Slot), textOf(e.SystemVersion), short(textOf(e.IndexSHA256)),
-			textOf(e.Reason),
+			strconv.FormatUint(e.Boot, 10), e.stamp.text(), e.Op, textOf(e.Slot), textOf(e.SystemVersion),
+			short(textOf(e.IndexSHA256)), e.why(),
 		})
 	}
+	if !timed { // a record of a system that noted none
+		for i, row := range rows {
+			rows[i] = slices.Delete(row, 1, 2)
+		}
+	}
 	table(w, rows)
+}
+
+// why is a step's reason with its detail.
+func (e event) why() string {
+	if e.Detail == nil {
+		return textOf(e.Reason)
+	}
+	return textOf(e.Reason) + ": " + *e.Detail
 }
 
 // textOf shows what may be null.

@@ -16,6 +16,11 @@ type logVerb struct {
 	Sender string `placeholder:"S" help:"Only this sender: a daemon, or bundle:NAME."`
 	Level  string `placeholder:"L" enum:"trace,debug,info,warn,error" default:"trace" help:"Only this severity and above: ${enum}."`
 	Lines  uint32 `short:"n" placeholder:"N" default:"512" help:"The newest so many records, at most 512."`
+	Since  string `placeholder:"TIME" help:"Only records from then on: a time (2006-01-02T15:04:05Z, or a beginning of it) or how long ago (10m)."`
+	Losses bool   `help:"Show how much of each sender is kept and how much was lost, instead of records."`
+
+	since  int64 // as milliseconds since 1970-01-01
+	within uint64
 }
 
 // Run shows the records, oldest first; for programs one object per line.
@@ -23,7 +28,13 @@ func (v *logVerb) Run(ctx context.Context, in *invocation) error {
 	if v.Lines < 1 || v.Lines > maxRecords {
 		return wrongUsage("--lines must be 1 to %d", maxRecords)
 	}
+	if err := v.parseSince(); err != nil {
+		return err
+	}
 	return in.with(ctx, func(s *session) error {
+		if v.Losses {
+			return in.showLosses(ctx, s)
+		}
 		if v.Follow {
 			if err := v.follow(ctx, in, s); err != nil && ctx.Err() == nil {
 				return cannot("follow log", "", err)
@@ -64,26 +75,29 @@ func (v *logVerb) fill(m journal.Filter, err error) error {
 	}
 	m.SetMinLevel(journal.LevelFromString(v.Level))
 	m.SetLimit(v.Lines)
+	m.SetSinceUnixMs(v.since)
+	m.SetWithinMs(v.within)
 	return m.SetSender(v.Sender)
 }
 
-// follow shows records until ctx ends. When logd restarts, or the system under another core, it begins with the new
-// journal.
+// follow shows records until ctx ends. When logd restarts, or the system under another core, it goes on with what it
+// has not shown yet.
 func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error {
+	var seen shown
 	return s.persist(ctx, func() (heard, enough bool, err error) {
-		heard, err = v.followOnce(ctx, in, s)
+		heard, err = v.followOnce(ctx, in, s, &seen)
 		return heard, false, err
 	})
 }
 
 // followOnce follows one life of logd.
-func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session) (heard bool, err error) {
+func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session, seen *shown) (heard bool, err error) {
 	log, err := s.journal(ctx)
 	if err != nil {
-		return false, s.unlessOver(ctx)
+		return false, s.unlessRefused(ctx, err)
 	}
 	defer log.Release()
-	reader := &follower{in: in, failed: make(chan error, 1), gone: make(chan struct{})}
+	reader := &follower{in: in, seen: seen, failed: make(chan error, 1), gone: make(chan struct{})}
 	answer, release := log.Follow(ctx, func(p journal.Journal_follow_Params) error {
 		if err := v.fill(p.NewFilter()); err != nil {
 			return err
@@ -109,6 +123,7 @@ func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session) (h
 // A follower prints records as they come. While it prints, logd waits with the next ones, or drops them.
 type follower struct {
 	in     *invocation
+	seen   *shown
 	failed chan error    // the first failure to print
 	gone   chan struct{} // closed when logd let the follower go
 }
@@ -117,7 +132,7 @@ type follower struct {
 func (f *follower) Records(_ context.Context, call journal.Follower_records) error {
 	records, err := readRecords(call.Args().Records())
 	if err == nil {
-		err = f.in.printRecords(records)
+		err = f.in.printRecords(f.seen.fresh(records))
 	}
 	if err != nil {
 		select {

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -50,7 +51,7 @@ func (o *peerOperator) Journal(_ context.Context, call operator.Operator_journal
 	if err != nil {
 		return err
 	}
-	return res.SetJournal(journal.Journal_ServerToClient(peerJournal{}))
+	return res.SetJournal(journal.Journal_ServerToClient(peerJournal{o.p}))
 }
 
 func (o *peerOperator) Bundles(_ context.Context, call operator.Operator_bundles) error {
@@ -307,9 +308,9 @@ func (p peerProcess) Wait(_ context.Context, call exec.Process_wait) error {
 
 func (peerProcess) Kill(context.Context, exec.Process_kill) error { return nil }
 
-type peerJournal struct{}
+type peerJournal struct{ p *peer }
 
-func (peerJournal) Query(_ context.Context, call journal.Journal_query) error {
+func (j peerJournal) Query(_ context.Context, call journal.Journal_query) error {
 	filter, err := call.Args().Filter()
 	if err != nil {
 		return err
@@ -318,6 +319,7 @@ func (peerJournal) Query(_ context.Context, call journal.Journal_query) error {
 	if err != nil {
 		return err
 	}
+	j.p.set(func(p *peer) { p.since = fmt.Sprint(filter.SinceUnixMs(), filter.WithinMs()) })
 	return fillRecords(res.NewRecords, filter)
 }
 

@@ -50,6 +50,8 @@ type peer struct {
 	observers map[*peerSubscription]update.StatusObserver
 	followed  chan struct{} // one per observer
 	discarded chan struct{} // one per stage that ended without done
+	times     [2]int64      // of the history's events
+	since     string        // from when on records were asked for last
 }
 
 // A peerState is the state of the peer; tell publishes a new one.

@@ -37,6 +37,7 @@ func (u *peerUpdated) History(_ context.Context, call update.UpdateStatus_histor
 	stage.SetBoot(1)
 	rollback.SetSlot(bootrecord.Slot_b)
 	rollback.SetBoot(3)
+	u.p.set(func(p *peer) { stage.SetUnixMs(p.times[0]); rollback.SetUnixMs(p.times[1]) })
 	return errors.Join(
 		stage.SetOp("stage"), stage.SetSystemVersion("1.2.0"), stage.SetIndexSha256(digest(0xcc)),
 		rollback.SetOp("rollback"), rollback.SetSystemVersion("1.2.0"), rollback.SetIndexSha256(digest(0xcc)),

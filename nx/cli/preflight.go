@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"os"
 
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
@@ -16,8 +15,8 @@ const nothingRuns = "nothing in this set runs by itself: no bundle has " + nxb.A
 // preflight says what an operator should know of a set before the standby slot is given up for it: that it is older
 // than what runs, and that nothing of it runs. It proves nothing, for nobody has vouched for the file yet: what it
 // cannot read is left to the system, which judges all.
-func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session) error {
-	found, err := peek(v.File)
+func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session, set archive) error {
+	found, err := peek(set)
 	if err != nil {
 		return nil
 	}
@@ -37,17 +36,8 @@ func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session) 
 }
 
 // peek reads what a file says of itself, without its payloads.
-func peek(path string) (*nxs.Inspection, error) {
-	info, err := regular(path)
-	if err != nil {
-		return nil, err
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return nxs.Peek(file, info.Size(), nxs.Limits{Archive: nxs.MaxPolicy, Payload: nxs.MaxPolicy})
+func peek(set archive) (*nxs.Inspection, error) {
+	return nxs.Peek(set, set.size, nxs.Limits{Archive: nxs.MaxPolicy, Payload: nxs.MaxPolicy})
 }
 
 // runsServices tells whether something in the set runs by itself: a service, or the system.

@@ -115,3 +115,45 @@ func TestRebootWaitsForTheEnd(t *testing.T) {
 		`{"error":"cannot reboot `+p.dir+`: another end was ordered before","reason":"superseded"}`+"\n",
 		"nx: cannot reboot "+p.dir+": another end was ordered before\n")
 }
+
+// Times are shown where they are known, and a clock that knew no date gives none.
+func TestHistoryTimes(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.times = [2]int64{5_000, 1_700_000_000_123} })
+	p.nx("history").want(t, 0, ""+
+		"BOOT  TIME                      STEP      SLOT  VERSION  SET           REASON\n"+
+		"1     clock-not-set             stage     b     1.2.0    cccccccccccc  -\n"+
+		"3     2023-11-14T22:13:20.123Z  rollback  b     1.2.0    cccccccccccc  service-exited\n", "")
+	got := p.nx("history", "--json")
+	for _, want := range []string{`"time":"1970-01-01T00:00:05.000Z","clockNotSet":true}`,
+		`"time":"2023-11-14T22:13:20.123Z"}`} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("no %s in %s", want, got.stdout)
+		}
+	}
+}
+
+func TestLogSince(t *testing.T) {
+	p := startPeer(t)
+	for since, want := range map[string]string{
+		"10m": "0 600000", "1500ms": "0 1500", "2026-01-02": "1767312000000 0",
+		"2026-01-02T03:04:05Z": "1767323045000 0", "2026-01-02T03:04": "1767323040000 0",
+	} {
+		p.nx("log", "--sender", "updated", "--since", since)
+		if got := p.lastSince(); got != want {
+			t.Errorf("--since %s: asked for %s, want %s", since, got, want)
+		}
+	}
+	for _, since := range []string{"yesterday", "-10m", "0s", "1970-01-01"} {
+		if got := p.nx("log", "--since="+since); got.status != 2 || !strings.Contains(got.stderr, "is no time") {
+			t.Errorf("--since %s: status %d, %s", since, got.status, got.stderr)
+		}
+	}
+}
+
+// lastSince is from when on records were asked for last: the time, and how long ago.
+func (p *peer) lastSince() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.since
+}

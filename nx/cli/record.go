@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"nexus/capnpgen/journal"
@@ -12,13 +11,14 @@ import (
 
 // A record is one record of the journal.
 type record struct {
-	Sequence uint64  `json:"sequence"`
-	Time     string  `json:"time"` // RFC 3339, UTC, milliseconds
-	Sender   string  `json:"sender"`
-	Level    string  `json:"level"`
-	Kind     string  `json:"kind"`
-	Message  string  `json:"message"`
-	Fields   []field `json:"fields"`
+	Sequence    uint64  `json:"sequence"`
+	Time        string  `json:"time"`                  // RFC 3339, UTC, milliseconds, as the device's clock showed it
+	ClockNotSet bool    `json:"clockNotSet,omitempty"` // that clock did not know the date
+	Sender      string  `json:"sender"`
+	Level       string  `json:"level"`
+	Kind        string  `json:"kind"`
+	Message     string  `json:"message"`
+	Fields      []field `json:"fields"`
 }
 
 // A field is one structured value; the sender's order is kept.
@@ -45,8 +45,8 @@ func (r *reader) record(m journal.Record) record {
 	r.note(err)
 	return record{
 		Sequence: m.Sequence(),
-		Time:     time.UnixMilli(m.UnixMs()).UTC().Format("2006-01-02T15:04:05.000Z"),
-		Sender:   r.text(m.Sender()), Level: levelName(entry.Level()), Kind: nameOf(entry.Kind().String()),
+		Time:     timeText(m.UnixMs()), ClockNotSet: !clockSet(m.UnixMs()),
+		Sender: r.text(m.Sender()), Level: levelName(entry.Level()), Kind: nameOf(entry.Kind().String()),
 		Message: r.text(entry.Message_()), Fields: r.fields(entry.Fields()),
 	}
 }
@@ -71,11 +71,19 @@ func levelName(level journal.Level) string {
 // line is a record for people. What a sender wrote cannot break out of its line or reach the terminal as a command.
 func (r record) line() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %-5s %s: %s", r.Time, r.Level, r.Sender, r.Message)
+	fmt.Fprintf(&b, "%s %-5s %s: %s", r.when(), r.Level, r.Sender, r.Message)
 	for _, f := range r.Fields {
 		fmt.Fprintf(&b, " %s=%s", f.Key, quoted(f.Value))
 	}
 	return clean(b.String())
+}
+
+// when is the time of a record; of a clock that does not know the date, what it showed since it began at none.
+func (r record) when() string {
+	if !r.ClockNotSet {
+		return r.Time
+	}
+	return clockNotSet + strings.TrimPrefix(r.Time, "1970-01-01")
 }
 
 // quoted quotes a value that would not be told from what stands around it.

@@ -60,6 +60,7 @@ type invocation struct {
 	dir    string
 	socket string // of those the system shares; empty: the folder's own
 	json   bool
+	goesOn bool // the system was still there when the verb failed
 }
 
 // Run runs the command with the arguments that follow its name and returns the exit status: 0 done, 1 refused or

@@ -50,6 +50,13 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 	bootstrap, err := conn.Bootstrap(ctx)
 	if err != nil {
 		conn.Close()
+		switch {
+		case lost(err):
+			err = refusal.New(refusal.Disconnected,
+				"it hung up at once: it is going down, or too many clients are connected")
+		case ctx.Err() == nil: // it serves nothing to those for whom it has no place
+			err = refusal.New(refusal.TooManyClients, "too many clients are connected: every place is taken")
+		}
 		return nil, err
 	}
 	return &session{in: in, conn: conn, operator: operator.Operator(bootstrap)}, nil
@@ -94,7 +101,18 @@ func (in *invocation) with(ctx context.Context, f func(*session) error) error {
 	if err = f(s); err != nil && context.Cause(ctx) == errSilent {
 		return errSilent
 	}
+	in.goesOn = !s.ended()
 	return err
+}
+
+// ended tells whether the connection to the system has ended.
+func (s *session) ended() bool {
+	select {
+	case <-s.conn.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // answerPatience is how long a question may take that a running system answers at once.

@@ -14,15 +14,20 @@ import (
 
 // stageVerb stages a set.
 type stageVerb struct {
-	File string `arg:"" placeholder:"FILE" help:"System set (.nxs)."`
+	File string `arg:"" placeholder:"FILE" help:"System set (.nxs); - for standard input."`
 }
 
 // Run stages the file.
 func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		set, err := s.upload(ctx, v.File, in.progress(v.File), s.toStage)
+		file, err := in.openArchive(ctx, v.File)
 		if err != nil {
 			return cannot("stage", v.File, err)
+		}
+		defer file.Close()
+		set, err := s.upload(ctx, file, in.progress(file.name), s.toStage)
+		if err != nil {
+			return cannot("stage", file.name, err)
 		}
 		set.system.Release()
 		return in.answer(set, func(w io.Writer) {

@@ -61,6 +61,13 @@ type rolledBack struct {
 	Detail        string `json:"detail"`
 	IndexSHA256   string `json:"indexSha256"`
 	SystemVersion string `json:"systemVersion"`
+	words
+}
+
+// words are what is known of a service that failed: the last lines that it wrote, and what was refused to it.
+type words struct {
+	Output  []string `json:"output,omitempty"`
+	Refused []string `json:"refused,omitempty"`
 }
 
 // slot is what the slot of that name holds.
@@ -151,5 +158,8 @@ func (r *reader) rollback(m bootrecord.Rollback, err error) *rolledBack {
 	if !m.IsValid() {
 		return nil
 	}
-	return &rolledBack{r.text(m.Reason()), r.text(m.Detail()), r.digest(m.IndexSha256()), r.text(m.SystemVersion())}
+	return &rolledBack{
+		Reason: r.text(m.Reason()), Detail: r.text(m.Detail()), IndexSHA256: r.digest(m.IndexSha256()),
+		SystemVersion: r.text(m.SystemVersion()), words: words{r.texts(m.Output()), r.texts(m.Refused())},
+	}
 }

@@ -86,6 +86,9 @@ func printState(w io.Writer, s state, machine [][]string) {
 	}
 	if r := s.LastRollback; r != nil {
 		rows = append(rows, []string{"rolled back", fmt.Sprintf("%s: %s", r.SystemVersion, r.why())})
+		for _, line := range r.words.lines() {
+			rows = append(rows, []string{"", line})
+		}
 	}
 	rows = append(rows, []string{"state", s.persistence()})
 	if began := s.began(); began != "" {
@@ -194,6 +197,18 @@ func (r *rolledBack) why() string {
 		return r.Reason
 	}
 	return r.Reason + ": " + r.Detail
+}
+
+// lines show them: what was refused, then what the service wrote last.
+func (w words) lines() []string {
+	var lines []string
+	for _, line := range w.Refused {
+		lines = append(lines, "refused: "+line)
+	}
+	for _, line := range w.Output {
+		lines = append(lines, "it wrote: "+line)
+	}
+	return lines
 }
 
 func tries(n uint8) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"nexus/libupdates/refusal"
@@ -11,7 +12,7 @@ import (
 
 // updateVerb stages a set, switches to it and waits for the verdict.
 type updateVerb struct {
-	File     string        `arg:"" placeholder:"FILE" help:"System set (.nxs)."`
+	File     string        `arg:"" placeholder:"FILE" help:"System set (.nxs); - for standard input."`
 	Timeout  time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
 	Downtime bool          `help:"Say how long each service was away."`
 
@@ -21,12 +22,17 @@ type updateVerb struct {
 // Run exits 0 only after the commit.
 func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
-		if err := v.preflight(ctx, in, s); err != nil {
-			return cannot("stage", v.File, err)
-		}
-		set, err := s.upload(ctx, v.File, in.progress(v.File), s.toSwitch)
+		file, err := in.openArchive(ctx, v.File)
 		if err != nil {
 			return cannot("stage", v.File, err)
+		}
+		defer file.Close()
+		if err := v.preflight(ctx, in, s, file); err != nil {
+			return cannot("stage", file.name, err)
+		}
+		set, err := s.upload(ctx, file, in.progress(file.name), s.toSwitch)
+		if err != nil {
+			return cannot("stage", file.name, err)
 		}
 		defer set.system.Release()
 		watched, err := in.watchServices(ctx, v.Downtime)
@@ -39,7 +45,7 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		in.note("%s in slot %s is on trial", set.SystemVersion, set.Slot)
 		if err := s.await(ctx, v.Timeout, set.verdict); err != nil {
-			return cannot("update to", set.SystemVersion, err)
+			return cannot("update to", set.SystemVersion, unlessGoingOn(ctx, s.naming(ctx, err)))
 		}
 		done := updated{set, watched.stop()}
 		return in.answer(done, func(w io.Writer) {
@@ -47,6 +53,39 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 			printDowntime(w, done.Downtime)
 		})
 	})
+}
+
+// naming adds to the end of the patience with a verdict which services it waits for.
+func (s *session) naming(ctx context.Context, err error) error {
+	refused, own := err.(*refusal.Error) // what the system itself said names them already
+	if !own || refused.Reason != refusal.HealthTimeout || s.ended() {
+		return err
+	}
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	services, askErr := s.serviceStates(ctx)
+	if askErr != nil {
+		return err
+	}
+	var waits []string
+	for _, one := range services {
+		if one.State != healthyState {
+			waits = append(waits, fmt.Sprintf("service %s %s is %s", one.Name, one.Version, one.State))
+		}
+	}
+	if len(waits) == 0 {
+		return err
+	}
+	return refusal.New(refused.Reason, "%s: %s", refused.Detail, strings.Join(waits, ", "))
+}
+
+// unlessGoingOn says that an interrupted wait has ended nothing but itself.
+func unlessGoingOn(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return &failure{text: "interrupted: the trial goes on", reason: refusal.Cancelled,
+		hint: "`nx status` shows the verdict, `nx rollback` ends the trial"}
 }
 
 // An updated is what an update has led to.
@@ -64,10 +103,22 @@ func (s staged) verdict(now state) (over bool, err error) {
 	case now.ActiveSlot == s.Slot && now.slot(s.Slot).holds(s.IndexSHA256):
 		return now.HealthOK, nil
 	case now.LastRollback != nil && now.LastRollback.IndexSHA256 == s.IndexSHA256:
-		return true, refusal.New(refusal.Reason(now.LastRollback.Reason), "rolled back: %s", now.LastRollback.why())
+		return true, rolled(now.LastRollback)
 	default:
 		return true, refusal.New(refusal.Superseded, "the trial ended and another set took its place")
 	}
+}
+
+// A rollbackError is an update whose set was rolled back.
+type rollbackError struct {
+	error
+	last *rolledBack
+}
+
+func (e *rollbackError) Unwrap() error { return e.error }
+
+func rolled(r *rolledBack) error {
+	return &rollbackError{refusal.New(refusal.Reason(r.Reason), "rolled back: %s", r.why()), r}
 }
 
 // note tells people how it goes, on stderr.

@@ -8,6 +8,7 @@ import (
 
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/update"
+	"nexus/libupdates/refusal"
 )
 
 // chunkBytes is how much of an archive is sent in one piece.
@@ -26,22 +27,22 @@ type staged struct {
 	system update.StagedSystem
 }
 
-// upload stages a file through the sink that open asks for: as an open file where the system can take one, else as
-// bytes. When it does not return a set, the system has discarded what it received.
-func (s *session) upload(ctx context.Context, path string, show progress, open opening) (staged, error) {
+// upload stages a file through the sink that open asks for. When it does not return a set, the system has discarded
+// what it received, or the error says that it has not.
+func (s *session) upload(ctx context.Context, set archive, show progress, open opening) (staged, error) {
 	defer show.end()
-	info, err := regular(path)
+	result, err := s.send(ctx, set, show, open)
 	if err != nil {
-		return staged{}, err
+		err = s.whatBecame(ctx, err)
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return staged{}, plain(err)
-	}
-	defer file.Close()
-	handed := s.hand(ctx, file)
+	return result, err
+}
+
+// send sends the archive: as an open file where the system can take one, else as bytes.
+func (s *session) send(ctx context.Context, set archive, show progress, open opening) (staged, error) {
+	handed := s.hand(ctx, set.File)
 	defer handed.Release()
-	sink, err := open(ctx, uint64(info.Size()), update.StageProgress_ServerToClient(&progressServer{show}))
+	sink, err := open(ctx, uint64(set.size), update.StageProgress_ServerToClient(&progressServer{show}))
 	if err != nil {
 		return staged{}, err
 	}
@@ -49,7 +50,36 @@ func (s *session) upload(ctx context.Context, path string, show progress, open o
 	if handed.IsValid() {
 		return sink.lend(ctx, handed)
 	}
-	return sink.pour(ctx, io.LimitReader(file, info.Size()))
+	return sink.pour(ctx, io.NewSectionReader(set, 0, set.size))
+}
+
+// whatBecame says how a stage ended that nobody answered for: it was interrupted here, or updated ended under it. The
+// system goes on, so it knows whether the set is staged.
+func (s *session) whatBecame(ctx context.Context, err error) error {
+	interrupted := ctx.Err() != nil
+	if s.ended() || !interrupted && !lost(err) {
+		return err
+	}
+	ctx, cancel := patient(context.WithoutCancel(ctx))
+	defer cancel()
+	now, stateErr := s.state(ctx)
+	for (lost(stateErr) || stateErr == nil && now.Staging) && s.pause(ctx, askAgainAfter) == nil {
+		now, stateErr = s.state(ctx)
+	}
+	what, reason := "updated ended", refusal.Disconnected
+	if interrupted {
+		what, reason = "interrupted", refusal.Cancelled
+	}
+	switch {
+	case stateErr == nil && now.StagedSlot != nil:
+		return &failure{text: what + ", but " + now.place(*now.StagedSlot) + " is staged", reason: reason,
+			hint: "`nx switch` puts it on trial, `nx discard` drops it"}
+	case stateErr != nil || interrupted:
+		return err
+	default:
+		return &failure{text: "updated ended before the set was complete, and was started again: nothing is staged",
+			reason: reason, hint: "nothing has changed: try again"}
+	}
 }
 
 // hand hands an open file over. The result is null where that is not possible: the system is on another machine, or an

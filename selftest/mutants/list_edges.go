@@ -126,7 +126,7 @@ func nxMutants() []mutant {
 			id:     "nx-rollback-is-success",
 			breaks: "nx update exits 1 after a rollback",
 			file:   "nx/cli/update.go",
-			old:    "return true, refusal.New(refusal.Reason(now.LastRollback.Reason), \"rolled back: %s\", now.LastRollback.why())",
+			old:    "return true, rolled(now.LastRollback)",
 			new:    "return true, nil",
 			tests:  tests,
 		},

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"strconv"
+
+	"nexus/capnpgen/journal"
+)
+
+// A tally is what became of the records of one sender.
+type tally struct {
+	Sender  string `json:"sender"`
+	Kept    uint64 `json:"kept"`
+	Dropped uint64 `json:"dropped"`
+}
+
+// losses are what the journal keeps and has lost.
+type losses struct {
+	Kept     uint64  `json:"kept"`
+	Dropped  uint64  `json:"dropped"`
+	Capacity uint64  `json:"capacity"`
+	Senders  []tally `json:"senders"`
+}
+
+// showLosses shows how much of each sender is kept, and how much was lost.
+func (in *invocation) showLosses(ctx context.Context, s *session) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	all, err := s.losses(ctx)
+	if err != nil {
+		return cannot("show losses", "", err)
+	}
+	return in.answer(all, func(w io.Writer) {
+		rows := [][]string{{"SENDER", "KEPT", "DROPPED"}}
+		for _, t := range all.Senders {
+			rows = append(rows, []string{t.Sender, strconv.FormatUint(t.Kept, 10), strconv.FormatUint(t.Dropped, 10)})
+		}
+		table(w, rows)
+	})
+}
+
+func (s *session) losses(ctx context.Context) (losses, error) {
+	log, err := s.journal(ctx)
+	if err != nil {
+		return losses{}, err
+	}
+	defer log.Release()
+	answer, release := log.Stats(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return losses{}, err
+	}
+	stats, err := res.Stats()
+	if err != nil {
+		return losses{}, err
+	}
+	var r reader
+	all := losses{stats.Kept(), stats.Dropped(), stats.Capacity(), r.tallies(stats.Senders())}
+	return all, r.err
+}
+
+func (r *reader) tallies(list journal.SenderStats_List, err error) []tally {
+	r.note(err)
+	all := []tally{}
+	for i := range r.items(list.Len()) {
+		t := list.At(i)
+		all = append(all, tally{r.text(t.Sender()), t.Kept(), t.Dropped()})
+	}
+	return all
+}
