@@ -41,7 +41,7 @@ func mutants() []mutant {
 		durableMutants(), slotsMutants(), nxsMutants(), trustMutants(), bootctlMutants(), healthMutants(),
 		watchMutants(), blameMutants(), endMutants(), policyMutants(), stateMutants(), diskMutants(), packerMutants(),
 		platMutants(), updatedMutants(), bundlemgrdMutants(), initdMutants(), coreMutants(), markMutants(),
-		keystoredMutants(), execdMutants(), vatMutants(), nxMutants(),
+		keystoredMutants(), execdMutants(), vatMutants(), nxMutants(), journalMutants(),
 	} {
 		all = append(all, part...)
 	}
