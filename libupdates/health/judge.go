@@ -87,7 +87,8 @@ func (v Verdict) AtDeadline() Verdict {
 	if v.Outcome != Waiting {
 		return v
 	}
-	return Verdict{Outcome: Failed, Reason: cmp.Or(v.Reason, refusal.HealthTimeout), Detail: v.Detail, Service: v.Service}
+	return Verdict{Outcome: Failed, Reason: cmp.Or(v.Reason, refusal.HealthTimeout), Detail: v.Detail,
+		Service: v.Service}
 }
 
 // finding is the verdict on one of those who take part.
