@@ -40,13 +40,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	chosen, err := choose(mutants(), *only)
+	all, err := mutants()
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(all, *only)
 	if err != nil {
 		return err
 	}
 	if *list {
 		for _, m := range chosen {
-			fmt.Fprintf(stdout, "%-34s %s: %s\n", m.id, m.file, m.breaks)
+			fmt.Fprintf(stdout, "%-34s %s: %s\n", m.id, m.place, m.breaks)
 		}
 		return nil
 	}

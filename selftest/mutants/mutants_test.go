@@ -15,7 +15,11 @@ const module = "../.."
 // parses; the tests that must notice are there.
 func TestEveryMutantApplies(t *testing.T) {
 	seen := map[string]bool{}
-	for _, m := range mutants() {
+	all, err := mutants()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
 		t.Run(m.id, func(t *testing.T) {
 			if seen[m.id] {
 				t.Error("there is another mutant of this name")
@@ -28,7 +32,7 @@ func TestEveryMutantApplies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := parser.ParseFile(token.NewFileSet(), m.file, faulty, parser.SkipObjectResolution); err != nil {
+			if _, err := parser.ParseFile(token.NewFileSet(), faulty.file, faulty.content, parser.SkipObjectResolution); err != nil {
 				t.Error(err)
 			}
 			for _, pkg := range strings.Fields(m.tests.packages) {
@@ -47,17 +51,40 @@ func TestEveryMutantApplies(t *testing.T) {
 // TestApplyRefuses refuses a text that stands nowhere, or twice.
 func TestApplyRefuses(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte("one two two"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte("f(one,\n\t\ttwo) two"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ file, old string }{{"x.go", "three"}, {"x.go", "two"}, {"y.go", "one"}} {
-		if _, err := (mutant{id: "m", file: c.file, old: c.old}).apply(dir); err == nil {
-			t.Errorf("%s in %s: was applied", c.old, c.file)
+	for _, old := range []string{"three", "two", "one two"} {
+		if _, err := (mutant{id: "m", old: old}).apply(dir); err == nil {
+			t.Errorf("%s: was applied", old)
 		}
 	}
-	got, err := mutant{id: "m", file: "x.go", old: "one", new: "no"}.apply(dir)
-	if err != nil || string(got) != "no two two" {
+	got, err := mutant{id: "m", old: "f(one, two)", new: "no"}.apply(dir)
+	if err != nil || got.file != "x.go" || string(got.content) != "no two" {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// TestParse refuses what is no fault.
+func TestParse(t *testing.T) {
+	const head = "id: breaks this\nin ., seen by ./a ./b -run X\n"
+	for name, block := range map[string]string{
+		"no text":            "id: breaks this\nin ., seen by ./a",
+		"no promise":         "id\nin ., seen by ./a\n-x\n+y",
+		"no folder":          "id: breaks this\nseen by ./a\n-x\n+y",
+		"no tests":           "id: breaks this\nin .\n-x\n+y",
+		"nothing stands":     head + "+y",
+		"nothing changes":    head + "-x\n+x",
+		"two pieces":         head + "-x\n+y\n-z",
+		"a line without one": head + "-x\ny",
+	} {
+		if m, err := parse(block); err == nil {
+			t.Errorf("%s: read as %+v", name, m)
+		}
+	}
+	want := mutant{"id", "breaks this", ".", "x\n\ty", "z", suite{"./a ./b", "X"}}
+	if m, err := parse(head + "-x\n-\ty\n+z"); err != nil || m != want {
+		t.Errorf("read as %+v, %v", m, err)
 	}
 }
 

@@ -113,7 +113,7 @@ func (t trial) mutate(ctx context.Context, m mutant) (finding, error) {
 		return finding{}, err
 	}
 	defer os.RemoveAll(dir)
-	overlay, err := writeOverlay(dir, filepath.Join(t.module, m.file), faulty)
+	overlay, err := writeOverlay(dir, filepath.Join(t.module, faulty.file), faulty.content)
 	if err != nil {
 		return finding{}, err
 	}
