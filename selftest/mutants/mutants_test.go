@@ -32,7 +32,8 @@ func TestEveryMutantApplies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := parser.ParseFile(token.NewFileSet(), faulty.file, faulty.content, parser.SkipObjectResolution); err != nil {
+			if _, err := parser.ParseFile(token.NewFileSet(), faulty.file, faulty.content,
+				parser.SkipObjectResolution); err != nil {
 				t.Error(err)
 			}
 			for _, pkg := range strings.Fields(m.tests.packages) {
