@@ -63,6 +63,7 @@ func TestWays(t *testing.T) {
 		for _, kind := range []fs.FileMode{0, fs.ModeDir, fs.ModeSymlink} {
 			t.Run(way.Name+" "+kind.String(), func(t *testing.T) {
 				target := planted(t, kind)
+				t.Cleanup(func() { remove(filepath.Dir(target.Path)) }) // a folder of mode 000, too
 				before, err := fingerprint(filepath.Dir(target.Path))
 				if err != nil {
 					t.Fatal(err)
