@@ -114,6 +114,8 @@ func (o older) bits(t *testing.T, s capnp.Struct, f surface.Field) string {
 		return fmt.Sprint(s.Uint32(at))
 	case "UInt64":
 		return fmt.Sprint(s.Uint64(at))
+	case "Int64":
+		return fmt.Sprint(int64(s.Uint64(at)))
 	}
 	t.Fatalf("%s: no reader for %s", f.Name, f.Type)
 	return ""
