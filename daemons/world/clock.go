@@ -1,6 +1,8 @@
 package world
 
 import (
+	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -40,18 +42,35 @@ func (c *Clock) After(d time.Duration) <-chan time.Time {
 	return fire
 }
 
-// Wind advances the clock by d and fires the timers that expire.
+// headway bounds how long Wind lets those whose timers expired get under way. Nobody may be left to take a timer.
+const headway = 5 * time.Millisecond
+
+// Wind advances the clock by d, fires the timers that expire, and lets those who wait for them get under way: a clock
+// that is wound again and again would else outrun the daemons on a busy machine, and whoever is late would look dead.
 func (c *Clock) Wind(d time.Duration) {
+	fired := c.fire(d)
+	for deadline := time.Now().Add(headway); time.Now().Before(deadline); runtime.Gosched() {
+		if fired = slices.DeleteFunc(fired, func(f chan time.Time) bool { return len(f) == 0 }); len(fired) == 0 {
+			return
+		}
+	}
+}
+
+// fire advances the clock and returns the timers that expire, which have fired.
+func (c *Clock) fire(d time.Duration) []chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 	var still []wait
+	var fired []chan time.Time
 	for _, w := range c.waits {
 		if w.until.After(c.now) {
 			still = append(still, w)
 			continue
 		}
 		w.fire <- c.now
+		fired = append(fired, w.fire)
 	}
 	c.waits = still
+	return fired
 }

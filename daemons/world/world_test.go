@@ -133,7 +133,7 @@ func TestRollbackOnHealthTimeout(t *testing.T) {
 	}
 	s := o.AwaitState("the rollback", time.Second, rolledBack)
 	if s.Active != bootctl.A || s.Rollback != string(refusal.HealthTimeout) {
-		t.Errorf("got %+v", s)
+		t.Errorf("got %+v\n%s", s, w.Console())
 	}
 	if w.Shows("init: health ok (slot b)") {
 		t.Error("a slot that never proved healthy was committed")
