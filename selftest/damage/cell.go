@@ -165,6 +165,7 @@ func (c *Campaign) left(cell Cell, system string, lines []string) (wrong []strin
 	is, isErr := os.Lstat(filepath.Join(system, cell.Path))
 	if err == nil && !isSlot(cell.Path) && !spoken(lines, cell.Path) {
 		switch {
+		case isErr != nil && isSegment(cell.Path):
 		case isErr != nil:
 			wrong = append(wrong, "unsaid: it is still missing")
 		case is.Mode().Type() != was.Mode().Type() || is.Mode().Perm() == 0:
@@ -176,12 +177,15 @@ func (c *Campaign) left(cell Cell, system string, lines []string) (wrong []strin
 	for _, path := range have {
 		known := slices.Contains(had, path) || spoken(lines, path) || spoken(lines, filepath.Dir(path))
 		if ours := filepath.Base(path) == "stray" || strings.HasPrefix(path, cell.Path+"/"); !ours && !known &&
-			!isSlot(path) {
+			!isSlot(path) && !isSegment(path) {
 			wrong = append(wrong, "unsaid: "+c.name(path)+" is new")
 		}
 	}
 	return wrong
 }
+
+// isSegment reports whether a path is a segment of the journal. They come and go with what is written.
+func isSegment(path string) bool { return strings.HasPrefix(path, "state/journal/") }
 
 // isSlot tells whether a path is part of the slots, which `nx verify` has to speak of.
 func isSlot(path string) bool {

@@ -159,6 +159,9 @@ func (s Seen) wrongMove(from string) (wrong []string) {
 	return wrong
 }
 
+// unreadable are the ways after which a segment of the journal cannot be read.
+var unreadable = []string{"emptied", "halved", "byte"}
+
 // wrongRecord finds what was forgotten, or was noted and should not have been.
 func (s Seen) wrongRecord() (wrong []string) {
 	quarantine := false
@@ -179,6 +182,9 @@ func (s Seen) wrongRecord() (wrong []string) {
 		wrong = append(wrong, "unsaid: the version floor is forgotten")
 	case s.When == started && strings.HasPrefix(s.Cell.Path, "state/boot/record") && !loud && !aged:
 		wrong = append(wrong, "unsaid: a copy of the record was damaged")
+	case s.When == started && isSegment(s.Cell.Path) && slices.Contains(unreadable, s.Cell.Way.Name) &&
+		!spoken(s.Told, "journal on disk was damaged"):
+		wrong = append(wrong, "unsaid: a segment of the journal was damaged")
 	}
 	return wrong
 }
