@@ -19,8 +19,8 @@ import (
 // patience ends what hangs. What takes long on a slow machine ends by itself.
 const patience = 10 * time.Minute
 
-// firstKnock is how long the first attempt to connect may take. Each further one may take twice as long, so that a slow
-// machine gets through as well.
+// firstKnock is how long the first attempt to connect may take. After one that ran out of time the next may take twice
+// as long, so that a slow machine gets through as well.
 const firstKnock = 200 * time.Millisecond
 
 // errLost reports that a flow did not complete.
@@ -48,7 +48,9 @@ func (p *person) ask(do func(*world.Operator) error) (answered bool, err error) 
 		p.o, err = p.s.w.TryOperator(ctx)
 		cancel()
 		if err != nil {
-			p.o, p.knock = nil, 2*p.knock
+			if p.o = nil; errors.Is(err, context.DeadlineExceeded) {
+				p.knock = min(2*p.knock, patience)
+			}
 			return false, err
 		}
 		p.knock = firstKnock

@@ -36,7 +36,7 @@ func (d *deadlocked) Terminate()            {}
 func (d *deadlocked) Kill()                 { close(d.ended) }
 
 // limit bounds each wait of these tests.
-const limit = 20 * time.Second
+const limit = 5 * time.Minute
 
 // TestADeadlockedDaemonIsHung gives up a daemon whose process takes all that comes over its channel, and whose work
 // stands still.
