@@ -64,6 +64,7 @@ func as(t testing.TB, ctx context.Context, w *world.World, role string) operator
 	t.Helper()
 	conn := w.Dial(t, role+".sock")
 	t.Cleanup(conn.Close)
+	context.AfterFunc(ctx, conn.Close) // the next round of an attack finds the places free
 	root, err := conn.Bootstrap(ctx)
 	if err != nil {
 		t.Fatal(err)
