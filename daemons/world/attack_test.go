@@ -47,27 +47,44 @@ func besieged(t testing.TB) *world.World {
 // leave the machine some CPU time.
 const attackPause = 20 * time.Millisecond
 
-// attack has hostile roles and a hostile bundle do everything they can to keep others waiting, until the returned
-// function is called.
-func attack(t testing.TB, w *world.World) (end func()) {
+// The attacks, by what they fill.
+const (
+	onStatus = "open calls and silent observers" // of the role status
+	onStage  = "a stage that hardly moves"       // of the role stage
+	onNames  = "watches of names"                // of a bundle
+	onCalls  = "calls given up"                  // by a bundle, to another one
+)
+
+var allAttacks = []string{onStatus, onStage, onNames, onCalls}
+
+// attack has hostile roles and a hostile bundle do all they can to keep others waiting, in these ways, until the
+// returned function is called.
+func attack(t testing.TB, w *world.World, ways ...string) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var under sync.WaitGroup
-	for range 4 {
-		root := as(t, ctx, w, "status")
-		under.Go(func() { crowdStatus(ctx, root) })
-	}
-	stages := stager(t, ctx, w)
-	for _, attack := range []func(){
-		func() { holdStage(ctx, stages) },
-		func() { crowdNames(ctx, w) },
-		func() { giveUpCalls(ctx, w) },
-	} {
+	again := func(attack func()) {
 		under.Go(func() {
 			for ctx.Err() == nil {
 				attack()
 				rest(ctx)
 			}
 		})
+	}
+	for _, way := range ways {
+		switch way {
+		case onStatus:
+			for range 4 {
+				root := as(t, ctx, w, "status")
+				under.Go(func() { crowdStatus(ctx, root) })
+			}
+		case onStage:
+			stages := stager(t, ctx, w)
+			again(func() { holdStage(ctx, stages) })
+		case onNames:
+			again(func() { crowdNames(ctx, w) })
+		case onCalls:
+			again(func() { giveUpCalls(ctx, w) })
+		}
 	}
 	return func() {
 		cancel()
@@ -184,7 +201,7 @@ func takesUp(t testing.TB, w *world.World, o *world.Operator, archive []byte, to
 func TestUpdatesUnderAttack(t *testing.T) {
 	w := besieged(t)
 	o := w.Operator()
-	defer attack(t, w)()
+	defer attack(t, w, allAttacks...)()
 	slot := bootctl.A
 	for _, version := range []string{"1.1.0", "1.2.0", "1.3.0", "1.4.0"} {
 		slot = slot.Other()
@@ -193,9 +210,16 @@ func TestUpdatesUnderAttack(t *testing.T) {
 	blames(t, w, "status", "stage", "bundle:alpha")
 }
 
-// BenchmarkAttack compares the time of an update under attack with that of one without, in turns within one run. It
-// reports the median of the ratios.
+// BenchmarkAttack compares the time of an update under each attack, and under all of them, with that of one without, in
+// turns within one run. It reports the median of the ratios.
 func BenchmarkAttack(b *testing.B) {
+	for _, way := range allAttacks {
+		b.Run(way, func(b *testing.B) { benchmarkAttack(b, way) })
+	}
+	b.Run("all at once", func(b *testing.B) { benchmarkAttack(b, allAttacks...) })
+}
+
+func benchmarkAttack(b *testing.B, ways ...string) {
 	w := besieged(b)
 	o := w.Operator()
 	slot := bootctl.A
@@ -204,13 +228,12 @@ func BenchmarkAttack(b *testing.B) {
 		slot = slot.Other()
 		began := time.Now()
 		takesUp(b, w, o, archive, slot)
-		took := time.Since(began)
-		return took
+		return time.Since(began)
 	}
 	var peace, ratios []float64
 	for n := 1; b.Loop(); n++ {
 		alone := update(fmt.Sprintf("%d.1.0", n))
-		end := attack(b, w)
+		end := attack(b, w, ways...)
 		time.Sleep(5 * attackPause) // until every bound is reached
 		attacked := update(fmt.Sprintf("%d.2.0", n))
 		end()
