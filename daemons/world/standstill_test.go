@@ -40,7 +40,7 @@ func TestStandstillIsNoWatch(t *testing.T) {
 		w.Clock.Wind(time.Hour)
 		o.AwaitState("the watch still", 0, watched)
 	}
-	o.AwaitState("the end of the watch", 200*time.Millisecond, func(s world.State) bool {
+	o.AwaitState("the end of the watch", 50*time.Millisecond, func(s world.State) bool {
 		return !s.Watched &&
 			s.Rollback == ""
 	})
