@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +56,8 @@ func TestWhichWatchdogIsArmed(t *testing.T) {
 type pack struct {
 	names []string
 	busy  string // cannot be opened
+
+	mu    sync.Mutex
 	armed []*hound
 }
 
@@ -67,17 +70,28 @@ func (p *pack) dogs() dogs {
 				return nil, errors.New(name + " is busy")
 			}
 			h := &hound{name: name, timeout: timeout}
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			p.armed = append(p.armed, h)
 			return h, nil
 		},
 	}
 }
 
+// last is the one that was opened last.
+func (p *pack) last() *hound {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.armed[len(p.armed)-1]
+}
+
 // guards are the watchdogs that are armed now.
 func (p *pack) guards() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var names []string
 	for _, h := range p.armed {
-		if !h.disarmed {
+		if h.isArmed() {
 			names = append(names, h.name)
 		}
 	}
@@ -136,8 +150,8 @@ func TestATriedWatchdogIsRemembered(t *testing.T) {
 				if got := remembered(t, dir); got != "tried "+dogESB+"\n" || !slices.Equal(p.guards(), []string{dogESB}) {
 					t.Errorf("while it is tried: remembered %q, armed %q", got, p.guards())
 				}
-				if last := p.armed[len(p.armed)-1]; last.timeout != trialTimeout || last.pets != 0 {
-					t.Errorf("tried with %v, petted %d times", last.timeout, last.pets)
+				if last := p.last(); last.timeout != trialTimeout || last.petted() != 0 {
+					t.Errorf("tried with %v, petted %d times", last.timeout, last.petted())
 				}
 				before := remembered(t, dir)
 				<-stopped // of a machine that was not reset after all; what it left is taken back

@@ -37,8 +37,16 @@ func (h *hound) Pet() error {
 }
 
 func (h *hound) Disarm() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.disarmed = true
 	return nil
+}
+
+func (h *hound) isArmed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.disarmed
 }
 
 func (h *hound) petted() int {
