@@ -194,8 +194,8 @@ func TestDamagedJournal(t *testing.T) {
 				if got := query(t, k.journal(), of("updated")); len(got) != 0 {
 					t.Errorf("what was damaged is shown: %v", got)
 				}
-				if got := strings.Count(strings.Join(k.printed(), "\n"), "state-damaged"); got != told {
-					t.Errorf("damage is told %d times: %q", got, k.printed())
+				if !k.tells("state-damaged", told) {
+					t.Errorf("damage is told, want %d times: %q", told, k.printed())
 				}
 				k.save()
 				k.stop()
@@ -247,4 +247,18 @@ func TestSyncWithoutState(t *testing.T) {
 	if (keeper{rig: r}).sync() {
 		t.Error("a journal in memory is on disk")
 	}
+}
+
+// tells waits until the console has a word that many times.
+func (r *rig) tells(word string, times int) bool {
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for deadline := time.After(time.Minute); strings.Count(strings.Join(r.printed(), "\n"), word) != times; {
+		select {
+		case <-look.C:
+		case <-deadline:
+			return false
+		}
+	}
+	return true
 }

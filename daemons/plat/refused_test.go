@@ -103,6 +103,9 @@ func TestHindrances(t *testing.T) {
 		"ulimit -v $((256 << 20))": {"the limit of address space in bytes is 274877906944 (ulimit -v)"},
 	} {
 		t.Run(limit, func(t *testing.T) {
+			if testing.Short() && (strings.Contains(limit, "-d") || strings.Contains(limit, "-v")) {
+				t.Skip("the race detector, under which the short tests run, needs more memory than that")
+			}
 			cmd := exec.Command("sh", "-c", limit+` && exec -a hindrances "$0"`, own)
 			if _, err := exec.LookPath("bash"); err == nil {
 				cmd.Path, cmd.Args[0] = "/bin/bash", "bash"
