@@ -33,8 +33,8 @@ func sameWords(err error) error {
 	return err
 }
 
-// Introduce has initd link the bundle with whoever stands behind the name. The link comes over the bundle's fd 4, so
-// one that does not read that has none.
+// Introduce asks initd for a link between the bundle and the provider of the name. The link arrives on the bundle's
+// fd 4, so a bundle that does not read fd 4 gets none.
 func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_introduce) error {
 	call.Go()
 	name, err := call.Args().Name()
@@ -69,8 +69,8 @@ func (m *manager) Introduce(ctx context.Context, call registry.ServiceManager_in
 	return nil
 }
 
-// noteRefused notes a name that the bundle's manifest does not ask for. A manager that the bundle itself made smaller
-// is no refusal of the system's.
+// noteRefused records a name that the bundle's manifest does not ask for. It ignores names that only the bundle's own
+// attenuation of its ServiceManager withholds.
 func (m *manager) noteRefused(name string) {
 	grants := m.program.grants
 	pattern := strings.HasPrefix(name, bundlePrefix) && slices.Contains(grants, allBundles)
@@ -79,8 +79,8 @@ func (m *manager) noteRefused(name string) {
 	}
 }
 
-// mayFind tells whether the bundle is granted a name that somebody stands behind. A daemon is waited for; a bundle is
-// there or is not.
+// mayFind reports whether the bundle is granted the name and a provider exists. A daemon may still be starting; a
+// bundle has to be there already.
 func (m *manager) mayFind(name string) bool {
 	bundle, is := strings.CutPrefix(name, bundlePrefix)
 	if !is {

@@ -66,7 +66,7 @@ func grantOf(name string) string {
 	return "no manifest grants that name"
 }
 
-// What the confinement refuses (docs/security.md), and what grants it all the same.
+// Hints for what the confinement refuses: which power of the manifest, if any, gives it (docs/security.md).
 const (
 	grantSocket = "a bundle has no network: nothing grants sockets, its connections are descriptors 3 and 4"
 	grantPath   = `no path is open to a bundle: caps = ["PackageFs"] reads what the set carries`

@@ -151,7 +151,7 @@ func (e *Engine) reportMended() {
 	e.auditAs("record", Audit{Reason: refusal.StateDamaged, Detail: fault.Error()}, OK)
 }
 
-// reportBehind reports that the record was older than the slots, and which set runs all the same.
+// reportBehind reports that the record was older than the slots, and which set runs.
 func (e *Engine) reportBehind(r bootctl.Record) {
 	what := about(r, r.Active)
 	e.cfg.Log.Warn("boot record older than the slots", "active", what.Slot, "version", what.Version)

@@ -178,7 +178,7 @@ func TestOneBootTellsTheNext(t *testing.T) {
 	}
 }
 
-// A machine without a watchdog, or without memory that survives, runs all the same.
+// A machine without a watchdog, or without memory that survives a reset, still runs.
 func TestAMachineWithoutEither(t *testing.T) {
 	bare := &Machine{missing: "there is none", clock: plat.RealClock{}}
 	if cause := bare.begin(false, 0); cause != bootctl.Unknown {
