@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -113,7 +114,10 @@ func (o order) give(conn net.Conn) error {
 	if err := conn.SetDeadline(time.Now().Add(stagePatience)); err != nil {
 		return err
 	}
-	if err := gob.NewEncoder(conn).Encode(o); err != nil {
+	switch err := gob.NewEncoder(conn).Encode(o); {
+	case stageEnded(err):
+		return errStageDied
+	case err != nil:
 		return err
 	}
 	executes := false
@@ -121,9 +125,9 @@ func (o order) give(conn net.Conn) error {
 	for {
 		var r stageReport
 		switch err := reports.Decode(&r); {
-		case errors.Is(err, io.EOF) && executes:
+		case stageEnded(err) && executes:
 			return nil
-		case errors.Is(err, io.EOF):
+		case stageEnded(err):
 			return errStageDied
 		case err != nil:
 			return err
@@ -132,4 +136,10 @@ func (o order) give(conn net.Conn) error {
 		}
 		executes = true
 	}
+}
+
+// stageEnded tells whether the stage has closed its end of the socket. A stage that dies with part of its order unread
+// resets the connection, see unix(7), and one that dies before it is written breaks it.
+func stageEnded(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

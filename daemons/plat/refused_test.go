@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,7 +157,8 @@ func TestExecutableMemory(t *testing.T) {
 	}
 }
 
-// deadStage is a file in a working directory where the stage dies as soon as it has its order.
+// deadStage is a file in a working directory where the stage dies as soon as it has read as many bytes of its order as
+// the file says.
 const deadStage = "dead-stage"
 
 // dieAsStage is what such a stage does.
@@ -164,11 +166,13 @@ func dieAsStage() {
 	if len(os.Args) != 2 || os.Args[0] != "nexus-confine" {
 		return
 	}
-	if _, err := os.Stat(deadStage); err != nil {
+	reads, err := os.ReadFile(deadStage)
+	if err != nil {
 		return
 	}
 	number, _ := strconv.Atoi(os.Args[1])
-	os.NewFile(uintptr(number), "starter").Read(make([]byte, 1<<20))
+	bytes, _ := strconv.Atoi(string(reads))
+	io.ReadFull(os.NewFile(uintptr(number), "starter"), make([]byte, bytes))
 	os.Exit(2)
 }
 
@@ -176,16 +180,20 @@ func dieAsStage() {
 // blame.
 func TestDeadStage(t *testing.T) {
 	on(t, plat.MeasureCalls)
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, deadStage), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f := ownProgram(t)
-	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(f))
-	_, err := plat.NewSpawner().Spawn(plat.Command{
-		Path: plat.ByDescriptor(f), File: f, Argv: []string{"env"}, Dir: dir, Confinement: &c,
-	})
-	if err == nil || !strings.Contains(err.Error(), "has ended before") || plat.ProgramRefused(err) {
-		t.Errorf("got %v", err)
+	for _, reads := range []string{"0", "1", "500"} {
+		t.Run(reads+" bytes read", func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, deadStage), []byte(reads), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			f := ownProgram(t)
+			c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(f))
+			_, err := plat.NewSpawner().Spawn(plat.Command{
+				Path: plat.ByDescriptor(f), File: f, Argv: []string{"env"}, Dir: dir, Confinement: &c,
+			})
+			if err == nil || !strings.Contains(err.Error(), "has ended before") || plat.ProgramRefused(err) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
