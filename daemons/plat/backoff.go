@@ -2,14 +2,14 @@ package plat
 
 import "time"
 
-// A Backoff is how long to wait before something that ended is begun again. The pause doubles from one end to the next,
-// and is short again once the thing has held for a while.
+// A Backoff says how long to wait before something that ended is started again. The pause doubles each time, and goes
+// back to the first one after a good run.
 type Backoff struct {
 	First, Max time.Duration
-	Good       time.Duration // having held for longer than this, it starts afresh
+	Good       time.Duration // a run longer than this resets the pause
 }
 
-// Next is the pause after the last one, 0 for none, given how long the thing held since.
+// Next returns the pause that follows last, which is 0 for none, after a run of that length.
 func (b Backoff) Next(last, held time.Duration) time.Duration {
 	if last == 0 || held > b.Good {
 		return b.First

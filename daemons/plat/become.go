@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Become has this process execute a program in place of its own, with these arguments, no environment, and these files
-// left open under their descriptors. It returns only with an error; the files are then closed on exec again.
+// Become replaces this process by a program (execve(2)), with these arguments, no environment, and these files open
+// under their descriptors. It returns only on error; the files are then close-on-exec again.
 func Become(path string, argv []string, keep []*os.File) error {
 	for _, f := range keep {
 		if err := closeOnExec(f, false); err != nil {
@@ -23,7 +23,7 @@ func Become(path string, argv []string, keep []*os.File) error {
 	return fmt.Errorf("cannot execute %s: %w", path, err)
 }
 
-// Inherited takes over a file that this process was started with, by the number of its descriptor.
+// Inherited takes over an inherited file by its descriptor number.
 func Inherited(descriptor, name string) (*os.File, error) {
 	fd, err := strconv.ParseUint(descriptor, 10, 31)
 	if err != nil {
@@ -36,7 +36,8 @@ func Inherited(descriptor, name string) (*os.File, error) {
 	return f, nil
 }
 
-// Duplicate opens an open file once more: what it was opened as, a lock on it included, lasts as long as either.
+// Duplicate duplicates a file. Both share one open file description, which lasts, with any lock on it, until both are
+// closed.
 func Duplicate(f *os.File) (*os.File, error) {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, sealedFDs)
 	if err != nil {
@@ -45,7 +46,8 @@ func Duplicate(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// ByDescriptor is the path by which this process, and one that it is about to become, opens or executes an open file.
+// ByDescriptor returns a path by which this process, and the program that replaces it, can open or execute an open
+// file.
 func ByDescriptor(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
 
 func closeOnExec(f *os.File, on bool) error {

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An Object is what has a name, looked at without opening it.
+// An Object is a directory entry, examined without opening it.
 type Object struct {
 	Kind  fs.FileMode // the type bits of its mode
 	Owner uint32
 }
 
-// Look looks at what has a name in a folder: one name, no path. A link is not followed. The error is fs.ErrNotExist
-// where nothing has it.
+// Look examines the entry with that name (not a path) in a folder. It does not follow a link. The error is
+// fs.ErrNotExist if there is no such entry.
 func Look(dir *os.File, name string) (Object, error) {
 	var info unix.Stat_t
 	if err := unix.Fstatat(int(dir.Fd()), name, &info, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -44,25 +44,24 @@ func typeOf(mode uint32) fs.FileMode {
 	}
 }
 
-// OpenFolder opens a folder that an operator named by its path, wherever links lead on the way there, and nothing but a
+// OpenFolder opens a folder by a path that an operator gave. It follows links on the way, and refuses anything but a
 // folder.
 func OpenFolder(path string) (*os.File, error) {
 	return opened(path, func() (int, error) { return unix.Open(path, folderFlags, 0) })
 }
 
-// OpenFolderAt opens the folder of that one name in another one. A link in its place is refused, and nothing waits for
-// the writer of a FIFO.
+// OpenFolderAt opens the folder with that name in another one. It refuses a link, and does not block on a FIFO.
 func OpenFolderAt(dir *os.File, name string) (*os.File, error) {
 	return opened(name, func() (int, error) { return unix.Openat(int(dir.Fd()), name, folderFlags|unix.O_NOFOLLOW, 0) })
 }
 
 const folderFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NONBLOCK | unix.O_CLOEXEC
 
-// errNoFile says that something else has the name of a file.
+// errNoFile says that the name belongs to something else than a file.
 var errNoFile = errors.New("not a regular file")
 
-// OpenFileAt opens the regular file of that one name in a folder, and makes it where nothing has the name. Whatever
-// else has it is refused unopened.
+// OpenFileAt opens the regular file with that name in a folder, and creates it if the name is free. Anything else is
+// refused unopened.
 func OpenFileAt(dir *os.File, name string, perm uint32) (*os.File, error) {
 	if object, err := Look(dir, name); err == nil && object.Kind != 0 {
 		return nil, fmt.Errorf("cannot open %s: %w", name, errNoFile)
@@ -92,16 +91,16 @@ func opened(name string, open func() (int, error)) (*os.File, error) {
 	}
 }
 
-// MayUse tells whether this process may list a folder, and make and remove what is in it.
+// MayUse returns nil if this process may list a folder, and create and remove entries in it.
 func MayUse(path string) error {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 }
 
-// Root is the file system below an open folder.
+// Root returns the file system below an open folder.
 func Root(dir *os.File) (*os.Root, error) { return os.OpenRoot(ByDescriptor(dir)) }
 
-// OpenUp gives the owner of what has a name in a folder the rights that he needs on it, where that is this process's
-// user. It tells whether that was necessary.
+// OpenUp adds the needed permission bits to the entry with that name in a folder, if this process's user owns it. It
+// reports whether they were missing.
 func OpenUp(dir *os.File, name string, need uint32) (done bool, err error) {
 	f, err := opened(name, func() (int, error) {
 		return unix.Openat(int(dir.Fd()), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)

@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// groupControllers are what bounds a bundle as a whole. Without both there are no groups.
+// groupControllers bound a bundle as a whole. Groups are made only where both exist.
 var groupControllers = [...]string{"memory", "pids"}
 
-// A Delegation is the part of the machine's tree of control groups that a system has for the bundles of one daemon:
+// A Delegation is the part of the machine's control group tree that a system uses for the bundles of one daemon:
 //
 //	nexus-DEV-INODE/       the system's, by its folder
 //	    bundles/           the daemon's, which makes a group in it for each program
@@ -26,7 +26,7 @@ var groupControllers = [...]string{"memory", "pids"}
 type Delegation struct {
 	top, bundles string
 	group        Group  // the daemon's own
-	whyNot       string // where there is none
+	whyNot       string // why there is none
 }
 
 // Names in a delegation.
@@ -36,8 +36,7 @@ const (
 	ownGroup       = "own"
 )
 
-// Make makes the groups of the system in that folder, where this process may. What a life before has left in them is
-// ended.
+// Make creates the groups of the system in that folder, if this process may. It kills what an earlier run left in them.
 func (d *Delegation) Make(folder string) {
 	if d == nil {
 		return
@@ -48,7 +47,7 @@ func (d *Delegation) Make(folder string) {
 	}
 }
 
-// Dir is where the daemon makes its groups; empty where it can make none.
+// Dir is where the daemon creates its groups; empty if it can create none.
 func (d *Delegation) Dir() string {
 	if d == nil {
 		return ""
@@ -56,7 +55,7 @@ func (d *Delegation) Dir() string {
 	return d.bundles
 }
 
-// Group is the daemon's own group, which it has to be started in; nil where there is none.
+// Group is the daemon's own group, in which it must be started; nil if there is none.
 func (d *Delegation) Group() *Group {
 	if d.Dir() == "" {
 		return nil
@@ -64,7 +63,7 @@ func (d *Delegation) Group() *Group {
 	return &d.group
 }
 
-// Measure says what the groups are good for, or why there are none.
+// Measure says what the groups bound, or why there are none.
 func (d *Delegation) Measure() Measure {
 	if d.bundles == "" {
 		return Measure{MeasureGroup, false, "what all processes of a bundle hold together is not bounded: " +
@@ -109,7 +108,7 @@ func (d *Delegation) make(folder string) error {
 	return nil
 }
 
-// Remove ends what is in the groups, and removes them.
+// Remove kills what is in the groups, and removes them.
 func (d *Delegation) Remove() {
 	if d == nil || d.top == "" {
 		return
@@ -128,13 +127,13 @@ func makeGroup(dir string) error {
 	return nil
 }
 
-// giveControllers has the groups in a directory bounded by the controllers.
+// giveControllers enables the controllers for the groups in a directory.
 func giveControllers(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"),
 		[]byte("+"+strings.Join(groupControllers[:], " +")), 0)
 }
 
-// clearGroups ends all that is in a tree of groups, and removes it.
+// clearGroups kills all processes in a tree of groups, and removes it.
 func clearGroups(top string) {
 	if os.WriteFile(filepath.Join(top, "cgroup.kill"), []byte("1"), 0) != nil {
 		return // there is none
@@ -156,9 +155,9 @@ func clearGroups(top string) {
 	})
 }
 
-// groupBase is the group that the system's own can be made in: the one of this process or, where that cannot bound what
-// is in it, the nearest above. A process can be moved between two groups by whoever may write to their nearest common
-// one.
+// groupBase finds the group in which the system's own can be created: that of this process or, if it cannot enable the
+// controllers, the nearest one above. Moving a process between two groups takes write access to their nearest common
+// ancestor.
 func groupBase() (string, error) {
 	mount, own, err := ownControlGroup()
 	if err != nil {
@@ -191,7 +190,7 @@ func usable(dir string) error {
 	return nil
 }
 
-// offers tells whether a file lists all controllers.
+// offers reports whether a file lists all controllers.
 func offers(path string) bool {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -206,7 +205,7 @@ func offers(path string) bool {
 	return true
 }
 
-// ownControlGroup finds where the control groups of version 2 are, and this process's own.
+// ownControlGroup finds the mount of control groups version 2, and this process's own group.
 func ownControlGroup() (mount, own string, err error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -229,8 +228,7 @@ func ownControlGroup() (mount, own string, err error) {
 	return "", "", errors.New("this process is in no control group that it can see")
 }
 
-// groupMount finds the mount of version 2 in a list of mounts (proc_pid_mountinfo(5)), where it is a mount of the
-// whole.
+// groupMount finds the mount of the whole version 2 tree in a list of mounts (proc_pid_mountinfo(5)).
 func groupMount(mounts string) string {
 	for line := range strings.Lines(mounts) {
 		before, after, _ := strings.Cut(line, " - ")
@@ -242,7 +240,7 @@ func groupMount(mounts string) string {
 	return ""
 }
 
-// counted finds a number in a file of lines that each have a name and a number.
+// counted finds the number for a name in a file whose lines each hold a name and a number.
 func counted(text, name string) uint64 {
 	for line := range strings.Lines(text) {
 		if value, found := strings.CutPrefix(line, name+" "); found {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FindDisk returns the device file of the block device with that serial number (virtio 1.2, 5.2.5.1: a disk has one
-// that the host gave it). The error is os.ErrNotExist where the machine has none.
+// FindDisk returns the device file of the block device with that serial number, which the host gave it (virtio 1.2,
+// 5.2.5.1). The error is os.ErrNotExist if there is none.
 func FindDisk(serial string) (string, error) {
 	names, err := filepath.Glob("/sys/block/*/serial")
 	if err != nil {
@@ -33,7 +33,7 @@ func FindDisk(serial string) (string, error) {
 	return "", fmt.Errorf("cannot choose disk %s: %s have that serial number", serial, strings.Join(found, " and "))
 }
 
-// OpenDisk opens a block device that nobody uses, and returns its size in bytes.
+// OpenDisk opens a block device that is not in use, and returns its size in bytes.
 func OpenDisk(path string) (*os.File, int64, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_EXCL, 0) // O_EXCL: not while it is mounted (open(2))
 	if err != nil {
@@ -50,8 +50,7 @@ func OpenDisk(path string) (*os.File, int64, error) {
 // resizeExt4 is EXT4_IOC_RESIZE_FS, _IOW('f', 16, __u64) (fs/ext4/ext4.h).
 const resizeExt4 = 0x40086610
 
-// GrowExt4 has the kernel grow the ext4 file system that is mounted at target to that many blocks. One that has them
-// already stays as it is.
+// GrowExt4 grows the ext4 file system mounted at target to that many blocks. It leaves one alone that has them already.
 func GrowExt4(target string, blocks uint64) error {
 	dir, err := os.Open(target)
 	if err != nil {

@@ -12,21 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What all that one bundle runs may make the machine hold together.
+// Bounds on all processes of one bundle together.
 const (
 	groupMemory = 512 << 20
 	groupTasks  = maxTasks
 )
 
-// groupPrefix is before the name of each group, so that none is called as the kernel's own files are.
+// groupPrefix begins the name of each group, so that none collides with the kernel's own files.
 const groupPrefix = "bundle:"
 
-// Groups is a folder of control groups (cgroups(7), version 2) that this process may make its own in.
+// Groups is a folder in which this process may create control groups (cgroups(7), version 2).
 type Groups struct{ root *os.Root }
 
-// NewGroups takes over the folder, and removes the groups that a life before has left in it empty.
+// NewGroups takes over the folder, and removes empty groups that an earlier run left there.
 func NewGroups(root *os.Root) *Groups {
-	entries, _ := fs.ReadDir(root.FS(), ".") // those that it cannot list stay
+	entries, _ := fs.ReadDir(root.FS(), ".") // what it cannot list stays
 	for _, entry := range entries {
 		if strings.HasPrefix(entry.Name(), groupPrefix) {
 			root.Remove(entry.Name())
@@ -35,15 +35,14 @@ func NewGroups(root *os.Root) *Groups {
 	return &Groups{root}
 }
 
-// A Group bounds the whole of what the processes in it can make the machine hold: memory of every kind, and how many
-// they are.
+// A Group bounds its processes together: their memory of every kind, and their number.
 type Group struct {
 	of    *Groups
 	name  string
-	procs *os.File // whoever writes to it enters the group
+	procs *os.File // a process enters by writing to it
 }
 
-// Make makes a group, or takes one up that was left. Nil Groups make none.
+// Make creates a group, or reuses one that was left. Nil Groups create none.
 func (g *Groups) Make(name string) (*Group, error) {
 	if g == nil {
 		return nil, nil
@@ -62,11 +61,11 @@ func (g *Groups) make(name string) (*Group, error) {
 	for _, bound := range []struct{ file, value string }{
 		{"memory.max", strconv.Itoa(groupMemory)},
 		{"memory.swap.max", "0"},
-		{"memory.oom.group", "1"}, // what is over the bound ends as a whole
+		{"memory.oom.group", "1"}, // a group over the bound is killed as a whole
 		{"pids.max", strconv.Itoa(groupTasks)},
 	} {
 		err := g.write(name+"/"+bound.file, bound.value)
-		// a kernel without swap has none
+		// absent where the kernel has no swap
 		if err != nil && !(bound.file == "memory.swap.max" && errors.Is(err, fs.ErrNotExist)) {
 			return nil, err
 		}
@@ -88,7 +87,7 @@ func (g *Groups) write(path, value string) error {
 	return err
 }
 
-// Exceeded tells whether the kernel ended a process of the group for its memory.
+// Exceeded reports whether the kernel killed a process of the group for its memory.
 func (g *Group) Exceeded() bool {
 	if g == nil {
 		return false
@@ -97,7 +96,7 @@ func (g *Group) Exceeded() bool {
 	return err == nil && counted(string(events), "oom_kill") > 0
 }
 
-// Remove removes the group once nothing is in it. One that something is stuck in stays.
+// Remove removes the group once it is empty. One with a process that cannot be killed stays.
 func (g *Group) Remove() {
 	if g == nil {
 		return
@@ -106,13 +105,13 @@ func (g *Group) Remove() {
 	retry(func() bool { return !errors.Is(g.of.root.Remove(g.name), unix.EBUSY) })
 }
 
-// How long the kernel may take to let go of a group whose last process was reaped.
+// How long the kernel may take to release a group after its last process was reaped.
 const (
 	releasePause  = 2 * time.Millisecond
 	releaseRounds = 100
 )
 
-// retry does something again until it is done, or for a while.
+// retry calls done until it returns true, or for a while.
 func retry(done func() bool) {
 	for range releaseRounds {
 		if done() {

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckHanded wants a file that somebody else opened to be one that can be read to its end whatever they do: a regular
-// file of a local file system, open for reading. A read of anything else may wait for somebody: for the writer of a
-// pipe, for a server, for a program that plays file system.
+// CheckHanded checks that a file which somebody else opened can be read to its end whatever they do: a regular file of
+// a local file system, open for reading. Reading anything else may block: on the writer of a pipe, on a server, on a
+// user-space file system.
 func CheckHanded(f *os.File) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
@@ -48,7 +48,7 @@ func checkHanded(fd int) error {
 	return nil
 }
 
-// kindOf says what a file is that is no regular one.
+// kindOf names the kind of a file that is not a regular one.
 func kindOf(mode uint32) string {
 	switch mode & unix.S_IFMT {
 	case unix.S_IFREG:
@@ -64,7 +64,7 @@ func kindOf(mode uint32) string {
 	}
 }
 
-// localSystems are the file systems whose reads wait for a disk of this machine and for nobody (statfs(2)).
+// localSystems are the file systems (statfs(2)) whose reads wait for nothing but a disk of this machine.
 func localSystems() []uint32 {
 	const exfat, bcachefs, zfs = 0x2011bab0, 0xca451a4e, 0x2fc12fc1
 	return []uint32{

@@ -1,8 +1,8 @@
 package plat
 
-// A Host is what a daemon may ask of the machine. Tests hand in another one.
+// A Host is what a daemon may ask of the machine. Tests pass in their own.
 type Host struct {
 	Clock   Clock
-	Spawner Reaper      // nil for daemons that start nothing
-	Groups  *Delegation // the control groups of bundles, for the one that starts all others; nil: there are none
+	Spawner Reaper      // nil for a daemon that starts nothing
+	Groups  *Delegation // the control groups for bundles, for initd; nil if there are none
 }

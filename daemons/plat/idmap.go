@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// mapsUsers tells whether the users that daemons and payloads are given exist here: in a user namespace, such as that
-// of a container without root, there may be one user only, or as many as somebody was lent, and groups may not be set.
+// mapsUsers reports whether the user ids of daemons and payloads exist here. A user namespace, such as that of a
+// rootless container, may map only one id, or only those that its user was assigned, and may forbid setgroups(2).
 func mapsUsers() bool {
 	if word, err := os.ReadFile("/proc/self/setgroups"); err == nil && strings.TrimSpace(string(word)) != "allow" {
 		return false
@@ -21,8 +21,8 @@ func mapsUsers() bool {
 	return true
 }
 
-// mapped tells whether a table (user_namespaces(7)) has all numbers from first to before end. A stretch of them may not
-// be cut in two.
+// mapped reports whether one line of a table (user_namespaces(7)) maps all ids from first up to, but not including,
+// end.
 func mapped(table string, first, end uint64) bool {
 	for line := range strings.Lines(table) {
 		var inside, outside, length uint64

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Hindrance is a limit or a setting of this machine by which payloads cannot be started, or do not get what they are
+// A Hindrance is a limit or a setting of this machine that keeps payloads from starting, or from getting what they are
 // promised.
 type Hindrance struct {
 	What   string // the limit or setting, and its value; or what failed
 	Remedy string
-	Lasts  bool // no payload can be started, and that stays so until the system is started again
+	Lasts  bool // no payload can start until the system is restarted
 }
 
-// A neededLimit is a limit that is inherited by payloads, and the least value with which any of them can run.
+// A neededLimit is a limit that payloads inherit, and the least value with which any of them can run.
 type neededLimit struct {
 	resource int
 	name     string
@@ -25,22 +25,22 @@ type neededLimit struct {
 	flag     string // of the shell's ulimit
 }
 
-// neededLimits are those that a start or a payload can run into. The limits of a confinement are below them.
+// neededLimits are the limits that a start or a payload can run into. A confinement sets lower ones.
 var neededLimits = []neededLimit{
 	{unix.RLIMIT_NOFILE, "open files", 256, "n"},
 	{unix.RLIMIT_NPROC, "processes", 256, "u"},
-	{unix.RLIMIT_FSIZE, "file size in bytes", 1 << 30, "f"}, // files in memory included
+	{unix.RLIMIT_FSIZE, "file size in bytes", 1 << 30, "f"}, // memory files included
 	{unix.RLIMIT_DATA, "data size in bytes", payloadMemory, "d"},
 	{unix.RLIMIT_STACK, "stack size in bytes", 1 << 20, "s"},
 	{unix.RLIMIT_AS, "address space in bytes", math.MaxUint64, "v"}, // runtimes reserve much more than they use
 	{unix.RLIMIT_CPU, "processor time in seconds", math.MaxUint64, "t"},
 }
 
-// payloadMemory is how much private memory a payload may have.
+// payloadMemory bounds the private memory of a payload, in bytes.
 const payloadMemory = 512 << 20
 
-// Hindrances looks for what keeps this machine from running payloads, by its limits and settings and by a start that
-// goes as far as a payload's does.
+// Hindrances finds what keeps this machine from running payloads. It looks at limits and settings, and tries a start
+// with everything but a program.
 func Hindrances(s Spawner) (found []Hindrance) {
 	for _, l := range neededLimits {
 		var now unix.Rlimit
@@ -67,11 +67,11 @@ func Hindrances(s Spawner) (found []Hindrance) {
 	return found
 }
 
-// probeTries is how often a start is tried before its error counts.
+// probeTries is how many times a start must fail before its error counts.
 const probeTries = 3
 
-// ProbeStart goes through all that comes before the first instruction of a payload: its file in memory, a process, the
-// confinement, up to the execution of what is no program. The error is what stops it before that.
+// ProbeStart does all that precedes the first instruction of a payload: the memory file, the process, the confinement,
+// up to the execution of a file that is not a program. The error is what failed before that.
 func ProbeStart(s Spawner) (err error) {
 	for range probeTries {
 		if err = probeStart(s); err == nil {

@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 )
 
-// LoaderRules let a dynamic program start on a machine that has a loader and libraries: it may execute the loader, and
-// read, not execute, what is in the places of libraries. A static program needs none of it.
+// LoaderRules let a dynamic program start, if this machine has a loader and libraries: it may execute the loader, and
+// read, not execute, library folders. A static program needs none of them.
 func LoaderRules() []PathRule {
 	var rules []PathRule
-	// as the ABIs of the machines we know name it
+	// the names of the ABIs of amd64, arm64 and riscv64
 	for _, pattern := range []string{"/lib/ld-*", "/lib64/ld-*", "/lib/*/ld-*"} {
 		found, _ := filepath.Glob(pattern) // only a bad pattern is an error
 		for _, path := range found {
@@ -26,14 +26,15 @@ func LoaderRules() []PathRule {
 	return rules
 }
 
-// StarterRules are what a process needs to start payloads: their standard input, and all that they may open themselves.
+// StarterRules are the rules of a process that starts payloads: their standard input, and all that they may open
+// themselves.
 func StarterRules() []PathRule {
 	return append(LoaderRules(), PathRule{os.DevNull, Read | Write})
 }
 
-// PayloadConfinement is what a bundle's program may do by default: use the descriptors it was given, compute, and start
-// threads and copies of itself. By path it may open /dev/null, which its standard input is anyway; a dynamic program
-// may read the machine's libraries. Its limits are those of its starter, which it inherits.
+// PayloadConfinement is the default confinement of a bundle's program. It may use the descriptors it was given,
+// compute, and start threads and copies of itself. By path it may open only /dev/null, its standard input; a dynamic
+// program may also read the machine's libraries. It inherits the limits of its starter.
 func PayloadConfinement(user uint32, dynamic bool) Confinement {
 	c := Confinement{Calls: CallsPayload, User: user, Paths: []PathRule{{os.DevNull, Read | Write}}}
 	if dynamic {
@@ -42,7 +43,7 @@ func PayloadConfinement(user uint32, dynamic bool) Confinement {
 	return c
 }
 
-// Dynamic tells whether an ELF program names a loader.
+// Dynamic reports whether an ELF program names a loader.
 func Dynamic(program io.ReaderAt) bool {
 	f, err := elf.NewFile(program)
 	if err != nil {

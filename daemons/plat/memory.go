@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Memory makes an anonymous file in memory. It lives as long as a descriptor of it, so it survives the crash of a
-// process that was handed one, and it does not survive a reboot.
+// Memory creates an anonymous memory file. It lives as long as a descriptor of it does: it survives the crash of a
+// process that was handed one, but not a reboot.
 func Memory(name string) (*os.File, error) {
 	fd, err := newMemory(name, unix.MFD_CLOEXEC, unix.MFD_NOEXEC_SEAL)
 	if err != nil {
@@ -18,11 +18,11 @@ func Memory(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// sealedFDs is the lowest descriptor a sealed file gets, above any that a child inherits by number, and below the usual
+// sealedFDs is the lowest descriptor of a sealed file: above those that a child inherits by number, below the usual
 // limits.
 const sealedFDs = 64
 
-// copyChunk is how much is asked for at once: each piece may be a call to another process.
+// copyChunk is the size of one read, which may be a call to another process.
 const copyChunk = 1 << 20
 
 // SealedMemory copies exactly size bytes from r into an anonymous file and seals it: from then on nobody, not even this
@@ -45,8 +45,8 @@ func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
 	return f, nil
 }
 
-// newMemory makes a memory file and says whether it is to be executed, which vm.memfd_noexec asks for; kernels before
-// 6.3 have neither the setting nor the flags.
+// newMemory creates a memory file and states whether it will be executed, which vm.memfd_noexec requires. Kernels
+// before 6.3 have neither the setting nor the flags.
 func newMemory(name string, flags, purpose int) (int, error) {
 	fd, err := unix.MemfdCreate(name, flags|purpose)
 	if err == unix.EINVAL {

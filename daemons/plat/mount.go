@@ -11,16 +11,15 @@ import (
 // A Mount is one file system to mount.
 type Mount struct {
 	Type    string // as in filesystems(5)
-	Source  string // the block device it is on; empty: none, and the source is called as the type
-	Target  string // where to; made if it is not there
+	Source  string // the block device; empty for none, and the source is then named like the type
+	Target  string // a directory, created if it is missing
 	Options string // of the file system itself, such as `mode=0755`
-	Devices bool   // whether device files work in it; programs and set-user-ID never do
+	Devices bool   // allow device files; programs and set-user-ID are never allowed
 
-	Optional bool // whether the machine can do without, where its kernel does not know the type
+	Optional bool // ignore a kernel that does not know the type
 }
 
-// Mount mounts a file system without programs. One that is there already, because the kernel mounted it, stays as it
-// is.
+// Mount mounts a file system, noexec. One that the kernel has mounted already is left alone.
 func (m Mount) Mount() error {
 	if err := os.MkdirAll(m.Target, 0o755); err != nil && !m.Optional { // whose parent may be missing as well
 		return fmt.Errorf("cannot mount %s: %w", m.Target, err)
@@ -36,8 +35,8 @@ func (m Mount) Mount() error {
 	return fmt.Errorf("cannot mount %s: %w", m.Target, err)
 }
 
-// Unmount ends a file system: all that was written to it is durable, and its device as it is after a start in good
-// order. One that is still in use is made read-only instead, which is as good.
+// Unmount unmounts a file system, which makes all writes durable and leaves the device clean. One that is still in use
+// is remounted read-only, which does the same.
 func Unmount(target string) error {
 	err := unix.Unmount(target, unix.UMOUNT_NOFOLLOW)
 	if err == unix.EBUSY {

@@ -11,24 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sharedMask is the mode mask of a system whose daemons have users of their own: some write what others read.
+// sharedMask is the umask of a system whose daemons have users of their own: some write what others read.
 const sharedMask = 0o022
 
-// ShareFiles has this process and those it starts make files that other users can read, where daemons get users of
-// their own.
+// ShareFiles lets other users read the files that this process and its children create, if daemons get users of their
+// own.
 func ShareFiles() {
 	if look().canSetUser() {
 		syscall.Umask(sharedMask)
 	}
 }
 
-// A Claim is how a folder of the system's and all below it is to be.
+// A Claim states the owner and mode of a folder and of all below it.
 type Claim struct {
-	User   uint32 // the daemon that works there, where daemons get users of their own; 0: this process's own user
-	Shared bool   // daemons that are other users read there
+	User   uint32 // the daemon's, if daemons get users of their own; 0: this process's user
+	Shared bool   // daemons with other users read there
 }
 
-// OwnerOf is the user that has to have what is claimed.
+// OwnerOf is the user who must own what is claimed.
 func (c Claim) OwnerOf() uint32 {
 	if c.User == 0 || !look().canSetUser() {
 		return uint32(os.Geteuid())
@@ -36,11 +36,11 @@ func (c Claim) OwnerOf() uint32 {
 	return c.User
 }
 
-// Own gives a directory and what is in it to a daemon's user, where daemons get one. What belongs to it already is not
-// looked at.
+// Own gives a directory and all below it to a daemon's user, if daemons get one. A directory that is the daemon's
+// already is not walked.
 func Own(path string, user uint32) error { return claimOnce(path, Claim{User: user}, user) }
 
-// Share lets daemons with users of their own read a directory and what is in it, as long as it is this process's own.
+// Share lets daemons with users of their own read a directory and all below it, if this process owns it.
 func Share(path string, user uint32) error { return claimOnce(path, Claim{Shared: true}, user) }
 
 func claimOnce(path string, c Claim, user uint32) error {
@@ -63,10 +63,10 @@ func claimOnce(path string, c Claim, user uint32) error {
 	return err
 }
 
-// Give makes a folder and what is below it as it is claimed: owners, as far as this process may change them, and the
-// modes without which the owner cannot use what is there. It returns a note for each thing that a daemon could not have
-// used before, or cannot now. Links are not followed; what is on another file system stays as it is, and so does a file
-// that has a name elsewhere: whose that is cannot be told from here.
+// Give applies a claim to a folder and all below it: owners, as far as this process may change them, and the modes that
+// the owner needs. It returns a note for each entry that a daemon could not have used before, or cannot use now. It
+// does not follow links or enter another file system, and leaves a file alone that has a hard link elsewhere: its owner
+// cannot be known from here.
 func Give(dir *os.File, c Claim) (notes []Note, err error) {
 	g := giver{claim: c, owner: c.OwnerOf(), sharing: c.Shared && look().canSetUser(), names: map[uint64]uint64{}}
 	root, err := duplicate(dir)
@@ -75,7 +75,7 @@ func Give(dir *os.File, c Claim) (notes []Note, err error) {
 	}
 	defer unix.Close(root)
 	g.visit(root, ".")
-	// The folder itself comes last: one that has its owner was given away whole.
+	// The folder itself comes last: if it has its owner, all below it has.
 	for i := len(g.found) - 1; i >= 0; i-- {
 		if err := g.give(root, g.found[i]); err != nil {
 			return g.notes, err
@@ -89,12 +89,12 @@ type giver struct {
 	claim   Claim
 	owner   uint32
 	sharing bool
-	found   []node            // parents before what is in them
-	names   map[uint64]uint64 // how many names of each file were found, by its number
+	found   []node            // parents before children
+	names   map[uint64]uint64 // hard links found, by inode number
 	notes   []Note
 }
 
-// A Note is something in a folder that is not, or was not, as it should be.
+// A Note is an entry whose owner or mode is, or was, wrong.
 type Note struct {
 	Name   string // a path from the folder
 	What   string
@@ -107,11 +107,11 @@ type node struct {
 	info unix.Stat_t
 }
 
-// maxDepth is how far below a folder a giver looks. Nothing of the system's is as deep.
+// maxDepth bounds the walk. Nothing of the system is as deep.
 const maxDepth = 16
 
-// visit learns what is in a folder, which it first makes one that can be looked into. What cannot be looked at is
-// noted: it may not be needed.
+// visit records an entry and, if it is a folder, all below it, after making the folder readable. What cannot be read is
+// noted, not an error: it may not be needed.
 func (g *giver) visit(fd int, name string) {
 	n := node{name: name}
 	if err := unix.Fstat(fd, &n.info); err != nil {
@@ -149,14 +149,14 @@ func (g *giver) visit(fd int, name string) {
 	}
 }
 
-// openUp lets this process look into a folder of its own.
+// openUp makes a folder of this process readable to it.
 func (g *giver) openUp(fd int, n node) {
 	if int(n.info.Uid) == os.Geteuid() && n.info.Mode&0o700 != 0o700 {
-		chmod(fd, n.info.Mode&0o777|0o700) // what comes of it shows when the folder is listed
+		chmod(fd, n.info.Mode&0o777|0o700) // a failure shows when the folder is listed
 	}
 }
 
-// give makes one thing as it is claimed.
+// give applies the claim to one entry.
 func (g *giver) give(root int, n node) error {
 	kind := n.info.Mode & unix.S_IFMT
 	need := uint32(0)
@@ -170,7 +170,7 @@ func (g *giver) give(root int, n node) error {
 	if g.sharing {
 		wanted |= need>>3&0o050 | need>>6&0o005
 	}
-	owned := n.info.Uid == g.owner || g.claim.User == 0 && n.info.Uid == 0 // what is only read may be root's
+	owned := n.info.Uid == g.owner || g.claim.User == 0 && n.info.Uid == 0 // root may own what is only read
 	if owned && wanted == n.info.Mode&0o777 {
 		return nil
 	}
@@ -209,7 +209,7 @@ func (g *giver) mended(n node, what string) {
 	g.notes = append(g.notes, Note{Name: n.name, What: what, Mended: true})
 }
 
-// reopen finds what was found before again, by its path from the folder and never through a link.
+// reopen opens an entry that visit found, by its path from the folder and never through a link.
 func reopen(root int, n node) (int, error) {
 	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	at := root
@@ -231,10 +231,10 @@ func reopen(root int, n node) (int, error) {
 	return at, nil
 }
 
-// chmod changes the mode of an open file, also of one that is open as a path only, which fchmod(2) refuses.
+// chmod changes the mode of an open file, even one opened with O_PATH, which fchmod(2) refuses.
 func chmod(fd int, mode uint32) error { return unix.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode) }
 
-// list returns the names in a folder that may be open as a path only, in byte order.
+// list returns the names in a folder, which may be opened with O_PATH, in byte order.
 func list(fd int) ([]string, error) {
 	dir, err := opened("it", func() (int, error) { return unix.Openat(fd, ".", folderFlags, 0) })
 	if err != nil {

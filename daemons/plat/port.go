@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenPort opens the virtio-serial port of that name (virtio 1.2, 5.3.6.2: a port has a name that the host gave it).
-// The error is os.ErrNotExist while the machine has none. A port can be open once.
+// OpenPort opens the virtio-serial port with that name, which the host gave it (virtio 1.2, 5.3.6.2). The error is
+// os.ErrNotExist as long as there is none. A port can be open only once.
 func OpenPort(name string) (*os.File, error) {
 	names, err := filepath.Glob("/sys/class/virtio-ports/*/name")
 	if err != nil {
@@ -26,7 +26,7 @@ func OpenPort(name string) (*os.File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot open port %s: %w", name, err)
 		}
-		return os.NewFile(uintptr(fd), device), nil // not blocking: reads and writes have deadlines
+		return os.NewFile(uintptr(fd), device), nil // non-blocking, so that deadlines work
 	}
 	return nil, fmt.Errorf("cannot open port %s: %w", name, os.ErrNotExist)
 }

@@ -6,11 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PowerOff ends the machine. What is not on a disk by then is lost. It returns only with an error, when the machine
-// cannot be ended.
+// PowerOff syncs and powers the machine off. It returns only on error.
 func PowerOff() error { return end(unix.LINUX_REBOOT_CMD_POWER_OFF) }
 
-// Restart ends the machine and begins it anew, in the same terms.
+// Restart syncs and restarts the machine. It returns only on error.
 func Restart() error { return end(unix.LINUX_REBOOT_CMD_RESTART) }
 
 func end(command int) error {
@@ -21,5 +20,5 @@ func end(command int) error {
 	return nil
 }
 
-// TakeCtrlAltDel has the keys send SIGINT to the first process instead of restarting the machine at once.
+// TakeCtrlAltDel makes Ctrl-Alt-Del send SIGINT to the first process, instead of restarting the machine at once.
 func TakeCtrlAltDel() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) }

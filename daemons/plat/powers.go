@@ -10,7 +10,7 @@ import (
 // A Power is one of the kernel's capabilities (capabilities(7)).
 type Power int
 
-// The powers that the table may leave to a daemon.
+// The capabilities that the table may leave to a daemon.
 const (
 	PowerKill    Power = unix.CAP_KILL    // signal processes of other users
 	PowerSetUser Power = unix.CAP_SETUID  // become another user
@@ -18,7 +18,7 @@ const (
 	PowerSetCap  Power = unix.CAP_SETPCAP // give up powers for good
 )
 
-// String is the power's name as capabilities(7) has it.
+// String returns the name in capabilities(7).
 func (p Power) String() string {
 	switch p {
 	case PowerKill:
@@ -34,7 +34,7 @@ func (p Power) String() string {
 	}
 }
 
-// A powerSet is a set of powers, a bit each.
+// A powerSet has one bit for each power.
 type powerSet uint64
 
 func powersOf(list ...Power) powerSet {
@@ -57,10 +57,9 @@ func ownPowers() powerSet {
 	return powerSet(data[0].Effective) | powerSet(data[1].Effective)<<32
 }
 
-// The calls below are for the calling thread alone: those of the same names in the syscall package are for all threads
-// of the process.
+// The functions below change the calling thread only; those with the same names in package syscall change all threads.
 
-// setThreadUser makes the thread another user and group, without others, and keeps its permitted capabilities.
+// setThreadUser changes the user and group of the thread, drops all other groups, and keeps its permitted capabilities.
 func setThreadUser(id uint32) error {
 	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {
 		return err
@@ -77,13 +76,13 @@ func setThreadUser(id uint32) error {
 	return nil
 }
 
-// boundThread takes every power but those kept out of the bounding set: nothing that is executed can have them again.
+// boundThread drops every power but those kept from the bounding set: no program that is executed can regain them.
 func boundThread(keep powerSet) error {
 	for p := Power(0); p <= unix.CAP_LAST_CAP; p++ {
 		if keep.has(p) || !inBounds(p) {
 			continue
 		}
-		// EINVAL: an older kernel has it not
+		// EINVAL: a kernel without this capability
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(p), 0, 0, 0); err != nil && err != unix.EINVAL {
 			return err
 		}
@@ -91,13 +90,13 @@ func boundThread(keep powerSet) error {
 	return nil
 }
 
-// inBounds tells whether what this thread executes may come to have a power.
+// inBounds reports whether a program that this thread executes can gain a power.
 func inBounds(p Power) bool {
 	in, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(p), 0, 0, 0)
 	return err == nil && in == 1
 }
 
-// boundedToNothing tells whether that is so of no power at all.
+// boundedToNothing reports whether such a program can gain no power at all.
 func boundedToNothing() bool {
 	for p := Power(0); p <= unix.CAP_LAST_CAP; p++ {
 		if inBounds(p) {
@@ -107,8 +106,8 @@ func boundedToNothing() bool {
 	return true
 }
 
-// setThreadPowers leaves the thread keep, which what it executes has as well, and now, which ends with the next
-// program.
+// setThreadPowers leaves the thread two sets: keep, which the programs that it executes have too, and now, which ends
+// at the next execve(2).
 func setThreadPowers(keep, now powerSet) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	all := keep | now

@@ -15,7 +15,7 @@ func (f *forker) reapOne(c *child) {
 	}
 }
 
-// reap waits for every child, its own and inherited ones, for ever.
+// reap reaps every child, its own and adopted ones, and never returns.
 func (f *forker) reap() {
 	for {
 		switch pid, err := awaitEnd(unix.P_ALL, 0); err {
@@ -27,9 +27,9 @@ func (f *forker) reap() {
 	}
 }
 
-// awaitEnd waits until a child has ended, and leaves it to be reaped.
+// awaitEnd waits until a child has ended, without reaping it.
 func awaitEnd(kind, id int) (pid int, err error) {
-	// What waitid(2) fills in: `si_pid` is behind three numbers and what aligns it.
+	// siginfo_t as waitid(2) fills it in: si_pid follows three integers and padding.
 	var info struct {
 		_   [16]byte
 		pid int32
@@ -52,8 +52,8 @@ func (f *forker) awaitChild() {
 	}
 }
 
-// reapEnded reaps a child that has ended. What one of its own leaves in its process group goes with it, before the
-// number of the group can be another's.
+// reapEnded reaps a child that has ended. It first kills what is left in the process group of a child that this process
+// started, while the number of the group cannot be reused.
 func (f *forker) reapEnded(pid int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,7 +68,7 @@ func (f *forker) reapEnded(pid int) {
 		}
 	}
 	if c == nil {
-		return // an orphan that was taken in
+		return // an adopted orphan
 	}
 	delete(f.children, pid)
 	c.ended(status)
@@ -80,17 +80,17 @@ type child struct {
 	done chan struct{}
 	gone chan struct{}
 	mu   sync.Mutex
-	over bool // it was reaped: its number may be another's
+	over bool // it was reaped, and its number may be reused
 	exit Exit
 
-	measures []Measure // what confines it; none for one that may do what its starter may
+	measures []Measure // none for an unconfined process
 }
 
 func newChild(pid int) *child {
 	return &child{pid: pid, done: make(chan struct{}), gone: make(chan struct{})}
 }
 
-// Measures tells what confines it.
+// Measures returns what confines it.
 func (c *child) Measures() []Measure { return c.measures }
 
 func (c *child) PID() int              { return c.pid }
@@ -106,7 +106,7 @@ func (c *child) Exit() Exit {
 func (c *child) Terminate() { c.signal(unix.SIGTERM) }
 func (c *child) Kill()      { c.signal(unix.SIGKILL) }
 
-// signal reaches the child itself, too, where it has moved to another group.
+// signal signals the group of the child, and the child itself if it has moved to another group.
 func (c *child) signal(number unix.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,10 +136,10 @@ func (c *child) ended(status unix.WaitStatus) {
 	go c.awaitGone()
 }
 
-// goneEvery is how often a killed group is looked after that has not ended yet.
+// goneEvery is the interval at which a killed group is checked.
 const goneEvery = 5 * time.Millisecond
 
-// awaitGone waits until nothing is left of the group: what was killed ends soon, unless it is stuck in the kernel.
+// awaitGone waits until the group is empty: a killed process ends soon, unless it is stuck in the kernel.
 func (c *child) awaitGone() {
 	look := time.NewTicker(goneEvery)
 	defer look.Stop()

@@ -5,24 +5,23 @@ import (
 	"time"
 )
 
-// Beat is how often running time is measured. At one beat at most maxLap is counted: a process that was stopped, frozen
-// or suspended in between finds that next to no time has gone by.
+// Beat is the interval at which running time is measured. A beat counts for at most maxLap, so that hardly any time
+// passes for a process while it is stopped, frozen or suspended.
 const (
 	Beat   = 100 * time.Millisecond
 	maxLap = 4 * Beat
 )
 
-// A Meter measures the time in which its own process ran. The machine's clock does not: it goes on while a process is
-// stopped.
+// A Meter measures how long its own process ran. The machine's clock cannot: it goes on while the process is stopped.
 type Meter struct {
 	clock Clock
 	last  time.Time
 }
 
-// NewMeter begins to measure.
+// NewMeter returns a running Meter.
 func NewMeter(clock Clock) *Meter { return &Meter{clock: clock, last: clock.Now()} }
 
-// Lap is the running time since the last one. Whoever measures takes one each Beat.
+// Lap returns the running time since the last one. It must be called once each Beat.
 func (m *Meter) Lap() time.Duration {
 	now := m.clock.Now()
 	lap := min(max(now.Sub(m.last), 0), maxLap)
@@ -30,8 +29,7 @@ func (m *Meter) Lap() time.Duration {
 	return lap
 }
 
-// AfterRunning returns a channel that is closed once this process has run for d. It is never closed when ctx ends
-// before.
+// AfterRunning returns a channel that is closed once this process has run for d, unless ctx ends before.
 func AfterRunning(ctx context.Context, clock Clock, d time.Duration) <-chan struct{} {
 	over := make(chan struct{})
 	meter := NewMeter(clock)

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How Sweep looks for orphans: again after each pause, for so many rounds. A killed orphan's children become orphans in
-// their turn.
+// How often Sweep looks for orphans, and the pause in between. The children of a killed orphan are orphans in their
+// turn.
 const (
 	sweepPause  = 2 * time.Millisecond
 	sweepRounds = 500
@@ -28,8 +28,8 @@ func (f *forker) Sweep() {
 	}
 }
 
-// killOrphans kills every child this process did not start, with its process group, and tells whether there was one. A
-// program that starts itself anew faster than it is found is in that group, too.
+// killOrphans kills every child that this process did not start, with its process group, and reports whether there was
+// one. The group also catches a program that forks faster than it is found.
 func (f *forker) killOrphans() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -47,7 +47,7 @@ func (f *forker) killOrphans() bool {
 	return any
 }
 
-// kernelChildren lists the children of this process as the kernel has them (proc_pid_children(5)).
+// kernelChildren lists the children of this process, according to the kernel (proc_pid_children(5)).
 func kernelChildren() []int {
 	var pids []int
 	tasks, _ := filepath.Glob("/proc/self/task/*/children")

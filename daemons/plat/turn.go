@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// A Turn is how the kernel has let a process run so far: its first thread, as far as it is counted by threads.
+// A Turn is the scheduling record of a process so far; only its first thread, where the kernel counts by thread.
 type Turn struct {
 	Ran      time.Duration // on a processor
-	Waited   time.Duration // for a processor, though it could have run
+	Waited   time.Duration // runnable, for a processor
 	Runnable bool          // it runs now, or waits for a processor
 }
 
-// TurnOf asks the kernel how a process was let run (proc(5): schedstat, stat). Not every kernel counts that.
+// TurnOf reads the scheduling record of a process (proc(5): schedstat, stat). Not every kernel keeps one.
 func TurnOf(pid int) (t Turn, known bool) {
 	times, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
 	if err != nil {

@@ -11,25 +11,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Users of their own, which no account of a host has.
+// User ids that no account of a host has.
 const (
-	FirstDaemonUser  = 0x0ff000 // 1044480; each daemon's is in its row
+	FirstDaemonUser  = 0x0ff000 // 1044480; each daemon's is in its row of the table
 	FirstPayloadUser = 0x100000 // 1048576
-	payloadUsers     = 0x010000 // how many there are; a power of two, which a filter can tell from others
+	payloadUsers     = 0x010000 // their number; a power of two, so that a filter can test for them
 
-	shareOfUsers = 0x400 // how many of them a system has; more than a set has bundles
+	shareOfUsers = 0x400 // the number for one system; more than a set has bundles
 	userShares   = payloadUsers / shareOfUsers
 )
 
-// A UserRange are the users that a system gives its payloads.
+// A UserRange is the range of users that a system gives its payloads.
 type UserRange struct{ First, Count uint32 }
 
-// PayloadUsers gives each bundle of a set a user of its own, of all that there are: see UserRange.Users.
+// PayloadUsers gives each bundle of a set a user of its own out of the whole range: see UserRange.Users.
 func PayloadUsers(names []string) map[string]uint32 {
 	return UserRange{FirstPayloadUser, payloadUsers}.Users(names)
 }
 
-// PayloadShare is the range that begins with that user.
+// PayloadShare returns the share that begins with that user.
 func PayloadShare(first uint32) (UserRange, error) {
 	if first < FirstPayloadUser || first >= FirstPayloadUser+payloadUsers || first%shareOfUsers != 0 {
 		return UserRange{}, fmt.Errorf("cannot use users from %d on: they are no share of those for payloads", first)
@@ -37,8 +37,8 @@ func PayloadShare(first uint32) (UserRange, error) {
 	return UserRange{first, shareOfUsers}, nil
 }
 
-// Users gives each bundle of a set a user of its own: by its name, and where two names meet, the next that is free to
-// the one that comes later in byte order. At most as many names as there are users.
+// Users gives each bundle of a set a user of its own, by a hash of its name. Where two names collide, the later one in
+// byte order gets the next free user. There may be at most as many names as users.
 func (r UserRange) Users(names []string) map[string]uint32 {
 	users, taken := map[string]uint32{}, map[uint32]bool{}
 	for _, name := range slices.Sorted(slices.Values(names)) {
@@ -56,21 +56,21 @@ func (r UserRange) Users(names []string) map[string]uint32 {
 	return users
 }
 
-// A UserClaim is a system's hold on a share of the users for payloads, so that no two systems of a machine have a user
-// in common: the kernel counts the processes of a user, and what one system's payload uses up another's would lack.
+// A UserClaim is a system's hold on a share of the payload users. No two systems of a machine have a user in common,
+// because the kernel limits processes per user: a payload of one system could use up what another's needs.
 type UserClaim struct {
 	Range  UserRange
-	Shared bool // no share was free: another system may have this one as well
+	Shared bool // no share was free; another system may have this one too
 	mark   *os.File
 }
 
-// usersFile is what the claims of a machine are locks on: each share is a byte of it. Nothing has to be cleared away
-// after a system that was killed. Systems see the claims of those that have the same /dev.
+// usersFile is the file on which claims are locks, one byte for each share. A killed system leaves nothing to clean up.
+// Systems see the claims of those that have the same /dev.
 const usersFile = os.DevNull
 
-// ClaimUsers claims a share for the system in that folder. A system gets the same one again, unless another has taken
-// it meanwhile. The claim lasts until it is closed, or this process ends. Where payloads are not given users there is
-// nothing to claim.
+// ClaimUsers claims a share for the system in that folder. A system gets the same one again unless another has taken it
+// meanwhile. The claim lasts until it is closed or this process ends. Where payloads get no users there is nothing to
+// claim.
 func ClaimUsers(folder string) *UserClaim {
 	if !look().canSetUser() {
 		return &UserClaim{Range: rangeOf(shareOf(folder))}
@@ -89,7 +89,7 @@ func claimUsers(folder, path string) *UserClaim {
 	return &UserClaim{Range: rangeOf(preferred), Shared: true}
 }
 
-// Close gives the share back.
+// Close releases the share.
 func (c *UserClaim) Close() {
 	if c.mark != nil {
 		c.mark.Close()
@@ -100,7 +100,7 @@ func rangeOf(share uint32) UserRange {
 	return UserRange{FirstPayloadUser + share*shareOfUsers, shareOfUsers}
 }
 
-// shareOf is the share that a system would have, by what the kernel knows its folder as.
+// shareOf is the share that a system prefers, by device and inode number of its folder.
 func shareOf(folder string) uint32 {
 	hash := fnv.New32a()
 	if info, err := os.Stat(folder); err == nil {

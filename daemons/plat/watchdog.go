@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A WatchdogDevice is one of the machine's watchdogs, which nobody has opened yet.
+// A WatchdogDevice is one of the machine's watchdogs, not opened yet.
 type WatchdogDevice struct {
 	Path string
-	Name string // what it calls itself; empty: its kernel does not tell
+	Name string // its identity; empty if the kernel does not tell
 }
 
-// Watchdogs lists the machine's watchdogs in the kernel's order. To look at one by its device would arm it, so what it
-// calls itself is read from sysfs (Documentation/ABI/testing/sysfs-class-watchdog).
+// Watchdogs lists the machine's watchdogs in the kernel's order. Opening the device would arm it, so the identity is
+// read from sysfs (Documentation/ABI/testing/sysfs-class-watchdog).
 func Watchdogs() ([]WatchdogDevice, error) {
 	entries, err := os.ReadDir("/sys/class/watchdog")
 	if errors.Is(err, os.ErrNotExist) {
@@ -42,8 +42,8 @@ func Watchdogs() ([]WatchdogDevice, error) {
 	return found, nil
 }
 
-// A Watchdog restarts the machine unless it is petted in time, whatever else has stopped
-// (Documentation/watchdog/watchdog-api.rst). It belongs to whoever has it open, and goes on when that process ends.
+// A Watchdog resets the machine unless it is petted in time (Documentation/watchdog/watchdog-api.rst). It stays armed
+// when the process that has it open ends.
 type Watchdog struct {
 	file    *os.File
 	name    string
@@ -51,7 +51,7 @@ type Watchdog struct {
 	barked  bool
 }
 
-// OpenWatchdog opens a watchdog, which arms it, with a timeout that is rounded up to seconds.
+// OpenWatchdog opens a watchdog, which arms it. The timeout is rounded up to seconds.
 func OpenWatchdog(path string, timeout time.Duration) (*Watchdog, error) {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -60,8 +60,8 @@ func OpenWatchdog(path string, timeout time.Duration) (*Watchdog, error) {
 	return TakeWatchdog(file, timeout)
 }
 
-// TakeWatchdog takes up a watchdog that is open already: by its descriptor it outlives the program that opened it. In
-// an error the file is closed, and the watchdog goes on.
+// TakeWatchdog takes over an open watchdog, perhaps from the program that this one replaced. On error the file is
+// closed, and the watchdog stays armed.
 func TakeWatchdog(file *os.File, timeout time.Duration) (*Watchdog, error) {
 	w := &Watchdog{file: file}
 	if err := w.set(timeout); err != nil {
@@ -86,25 +86,25 @@ func (w *Watchdog) set(timeout time.Duration) error {
 		return err
 	}
 	w.timeout = time.Duration(seconds) * time.Second
-	if status, err := unix.IoctlGetInt(fd, unix.WDIOC_GETBOOTSTATUS); err == nil { // not every one knows
+	if status, err := unix.IoctlGetInt(fd, unix.WDIOC_GETBOOTSTATUS); err == nil { // not every one supports it
 		w.barked = status&unix.WDIOF_CARDRESET != 0
 	}
 	return w.Pet()
 }
 
-// Name is what it calls itself.
+// Name is its identity.
 func (w *Watchdog) Name() string { return w.name }
 
-// Timeout is how long it waits.
+// Timeout is how long it waits to be petted.
 func (w *Watchdog) Timeout() time.Duration { return w.timeout }
 
-// Barked tells whether it says that this boot began because it restarted the machine. Not every one remembers that.
+// Barked reports whether it says that it caused this boot. Not every watchdog remembers that.
 func (w *Watchdog) Barked() bool { return w.barked }
 
-// File is the open watchdog, for a program that is to take it up.
+// File is the open device, for the program that will take it over.
 func (w *Watchdog) File() *os.File { return w.file }
 
-// Pet has it wait anew.
+// Pet restarts its timeout.
 func (w *Watchdog) Pet() error {
 	if err := unix.IoctlWatchdogKeepalive(int(w.file.Fd())); err != nil {
 		return fmt.Errorf("cannot pet watchdog: %w", err)
@@ -112,9 +112,9 @@ func (w *Watchdog) Pet() error {
 	return nil
 }
 
-// Disarm ends it for good, where it can be ended: the machine is about to go down in order.
+// Disarm stops it, if it can be stopped, before an orderly shutdown of the machine.
 func (w *Watchdog) Disarm() error {
-	_, err := w.file.WriteString("V") // the letter by which a close is told from the end of the process
+	_, err := w.file.WriteString("V") // the magic close: without it, closing does not disarm
 	if closeErr := w.file.Close(); err == nil {
 		err = closeErr
 	}

@@ -10,14 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Window is a page of the machine's memory that the kernel does not use, by its physical address. It survives a
-// reset, but not a loss of power.
+// A Window is a page of physical memory that the kernel does not use. It survives a reset, but not a loss of power.
 type Window struct{ words []uint64 }
 
-// OpenWindow opens the page at a physical address, which has to be a multiple of its size. The kernel refuses what it
-// uses itself.
+// OpenWindow maps the page at a physical address, which must be a multiple of the page size. The kernel refuses memory
+// that it uses itself.
 func OpenWindow(address uint64) (*Window, error) {
-	file, err := os.OpenFile("/dev/mem", os.O_RDWR|os.O_SYNC, 0) // past the processor's caches, which a reset forgets
+	file, err := os.OpenFile("/dev/mem", os.O_RDWR|os.O_SYNC, 0) // uncached: a reset loses the processor's caches
 	if err != nil {
 		return nil, fmt.Errorf("cannot open memory: %w", err)
 	}
@@ -36,7 +35,7 @@ func (w *Window) Load(n int) uint64 { return atomic.LoadUint64(&w.words[n]) }
 // Store changes the nth word of the page.
 func (w *Window) Store(n int, word uint64) { atomic.StoreUint64(&w.words[n], word) }
 
-// Uptime is how long ago the kernel started.
+// Uptime returns the time since the kernel started.
 func Uptime() (time.Duration, error) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
