@@ -54,17 +54,17 @@ after-run-host:
 	@echo "run: shown was an update, a rollback and three refusals, by processes of this host"
 	@echo "run: next: \`make guest-deps run\` shows the same in a riscv64 machine; README.md, \"Use it\", starts a system that stays"
 
-run-host: demo
+run-host: demo guest
 	@echo "run: on this host"
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
-	go run ./selftest/run -timeout $(RUN_TIMEOUT) $(if $(filter 1,$(RUN_UNTIL_MARKER)),-until-marker) -- \
+	$(BIN)/guest host --timeout $(RUN_TIMEOUT) $(if $(filter 1,$(RUN_UNTIL_MARKER)),--until-marker) -- \
 		$(BIN)/nx up --dir "$$dir" --trust $(DEMO)/keys/demo.pub --factory $(DEMO)/system-v1.0.0.nxs --selftest $(DEMO)
 
 $(GUESTS:%=run-%): run-%: image-%
 	@echo "run: in a $* guest under QEMU"
 	@$(BIN)/guest run $* $(if $(filter 1,$(DEBUG)),--debug) --timeout $(RUN_TIMEOUT) $(if $(filter 1,$(RUN_UNTIL_MARKER)),--until-marker)
 
-guest: # the command behind those for guests
+guest: # the command behind `run` and those for guests
 	@go build -o $(BIN)/guest ./selftest/guest
 
 guest-deps: guest ## install QEMU and fetch kernels for guests (GUEST=riscv64|amd64; both by default)

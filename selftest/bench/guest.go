@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"nexus/daemons/initd/machine"
+	"nexus/selftest/console"
 	"nexus/selftest/image"
 	"nexus/selftest/kernel"
 	"nexus/selftest/qemu"
@@ -105,11 +105,11 @@ func runGuest(ctx context.Context, m qemu.Machine, w io.Writer) error {
 	stop := context.AfterFunc(ctx, g.Kill)
 	defer stop()
 	var early []string // shown only if nothing else is printed
-	shown := false
-	for lines := bufio.NewScanner(g.Console()); lines.Scan(); {
-		switch line := strings.TrimRight(lines.Text(), "\r"); {
+	shown, done := false, false
+	console.Each(g.Console(), func(line string) bool {
+		switch {
 		case line == lineDone:
-			return nil
+			done = true
 		case strings.HasPrefix(line, machine.LineFirst):
 			shown = true
 		case shown:
@@ -117,6 +117,10 @@ func runGuest(ctx context.Context, m qemu.Machine, w io.Writer) error {
 		default:
 			early = append(early, line)
 		}
+		return !done
+	})
+	if done {
+		return nil
 	}
 	if !shown {
 		fmt.Fprintln(w, strings.Join(early, "\n"))

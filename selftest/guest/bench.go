@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"nexus/daemons/initd"
 	"nexus/daemons/initd/machine"
+	"nexus/selftest/console"
 	"nexus/selftest/qemu"
 )
 
@@ -83,24 +83,25 @@ func measure(ctx context.Context, m qemu.Machine) (start, error) {
 	defer stop()
 
 	var s start
-	lines := bufio.NewScanner(guest.Console())
-	for lines.Scan() {
-		switch line := strings.TrimRight(lines.Text(), "\r"); {
-		case strings.HasPrefix(line, machine.LineFirst):
+	err = errors.New("it ended before it was healthy")
+	console.Each(guest.Console(), func(line string) bool {
+		if strings.HasPrefix(line, machine.LineFirst) {
 			s.toFirst = time.Since(begin)
-		case line == firstHealth:
-			s.toHealth = time.Since(begin) - s.toFirst
-			if s.memory, err = memory(ctx, guest); err != nil {
-				return s, err
-			}
-			if err := guest.Shutdown(ctx); err != nil {
-				return s, err
-			}
-			io.Copy(io.Discard, guest.Console())
-			return s, guest.Wait()
 		}
+		if line != firstHealth {
+			return true
+		}
+		s.toHealth = time.Since(begin) - s.toFirst
+		if s.memory, err = memory(ctx, guest); err == nil {
+			err = guest.Shutdown(ctx)
+		}
+		return false
+	})
+	if err != nil {
+		return start{}, err
 	}
-	return start{}, errors.New("it ended before it was healthy")
+	io.Copy(io.Discard, guest.Console())
+	return s, guest.Wait()
 }
 
 // memory asks the guest what its daemons need, in bytes.

@@ -13,9 +13,8 @@ import (
 	"time"
 
 	"nexus/daemons/initd/machine"
-	"nexus/selftest/ladder"
+	"nexus/selftest/console"
 	"nexus/selftest/qemu"
-	"nexus/selftest/watch"
 )
 
 // flow runs the update flow in a machine and returns what the watcher made of it.
@@ -26,18 +25,18 @@ func flow(t *testing.T, m qemu.Machine) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rungs := ladder.OTA()
+	markers := console.OTA()
 	if m.Disk.File != "" {
-		rungs = ladder.Persistent()
+		markers = console.Persistent()
 	}
-	var console bytes.Buffer
-	w := watch.Watcher{
-		Rungs: rungs, Boot: machine.LineFirst, Timeout: time.After(patience), Patience: watch.DefaultPatience,
-		Out: &console,
+	var out bytes.Buffer
+	w := console.Watcher{
+		Markers: markers, Boot: machine.LineFirst, Timeout: time.After(patience), Patience: console.DefaultPatience,
+		Out: &out,
 	}
 	err = w.Run(guest)
 	if err != nil {
-		t.Logf("the console:\n%s", &console)
+		t.Logf("the console:\n%s", &out)
 	}
 	return err
 }
@@ -75,7 +74,7 @@ func TestBadGuests(t *testing.T) {
 				spoiled := m
 				c.spoil(t, &spoiled)
 				err := flow(t, spoiled)
-				var failure *watch.Failure
+				var failure *console.Failure
 				if !errors.As(err, &failure) || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("got %v, want %q", err, c.want)
 				}

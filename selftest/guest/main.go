@@ -1,6 +1,6 @@
 // Command guest runs Nexus as the first process of a QEMU guest: it fetches a kernel, builds an image, and runs the
-// update flow in it, or keeps it running for an operator. `make guest-deps`, `guest-image`, `run`, `guest-up` and
-// `bench-guest` call it.
+// update flow in it, or keeps it running for an operator. It also runs the flow on this host. `make guest-deps`,
+// `guest-image`, `run`, `guest-up` and `bench-guest` call it.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"nexus/selftest/watch"
+	"nexus/selftest/console"
 )
 
 // A grammar is the command line.
@@ -25,7 +25,8 @@ type grammar struct {
 	Deps  depsVerb  `cmd:"" help:"Install QEMU and fetch a kernel for guests."`
 	Ready readyVerb `cmd:"" help:"Tell by the exit status whether a guest can be started."`
 	Image imageVerb `cmd:"" help:"Build the image a guest starts from."`
-	Run   runVerb   `cmd:"" help:"Run the update flow in a guest and hold its markers against the ladder."`
+	Host  hostVerb  `cmd:"" help:"Run the update flow on this host, as processes, and check its markers."`
+	Run   runVerb   `cmd:"" help:"Run the update flow in a guest and check its markers."`
 	Up    upVerb    `cmd:"" help:"Run a guest in the foreground, for nx to operate."`
 	Bench benchVerb `cmd:"" help:"Measure how long a guest takes to start and what its daemons need."`
 }
@@ -67,7 +68,7 @@ func main() {
 
 // report says what went wrong and, where there is advice, what to do.
 func report(err error) {
-	var failure *watch.Failure
+	var failure *console.Failure
 	if errors.As(err, &failure) && len(failure.Last) > 0 {
 		fmt.Fprintln(os.Stderr, "guest: the last lines of the console:")
 		for _, line := range failure.Last {

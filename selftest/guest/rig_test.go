@@ -1,18 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"nexus/selftest/console"
+	"nexus/selftest/host"
 	"nexus/selftest/image"
 	"nexus/selftest/qemu"
 )
@@ -53,18 +52,14 @@ func machineOf(t *testing.T, arch string) qemu.Machine {
 // A running is a guest that runs, with operators let in.
 type running struct {
 	*qemu.Guest
-	t   *testing.T
-	dir string
-
-	mu    sync.Mutex
-	lines []string
-	grown chan struct{} // closed and replaced with each line, closed at the end
-	over  bool
+	t     *testing.T
+	dir   string
+	lines console.Lines
 }
 
 func up(t *testing.T, m qemu.Machine) *running {
 	t.Helper()
-	r := &running{t: t, dir: t.TempDir(), grown: make(chan struct{})}
+	r := &running{t: t, dir: t.TempDir()}
 	guest, err := qemu.Start(m, r.dir)
 	if err != nil {
 		t.Fatal(err)
@@ -77,50 +72,18 @@ func up(t *testing.T, m qemu.Machine) *running {
 			t.Logf("the console:\n%s", strings.Join(r.console(), "\n"))
 		}
 	})
-	go r.read()
+	go r.lines.Read(r.Console(), nil)
 	return r
 }
 
-func (r *running) read() {
-	lines := bufio.NewScanner(r.Console())
-	for lines.Scan() {
-		r.mu.Lock()
-		r.lines = append(r.lines, strings.TrimRight(lines.Text(), "\r"))
-		close(r.grown)
-		r.grown = make(chan struct{})
-		r.mu.Unlock()
-	}
-	r.mu.Lock()
-	r.over = true
-	close(r.grown)
-	r.mu.Unlock()
-}
-
-func (r *running) console() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]string(nil), r.lines...)
-}
+func (r *running) console() []string { return r.lines.Since(0) }
 
 // await waits for the nth line that has a text in it.
 func (r *running) await(text string, nth int) {
 	r.t.Helper()
-	deadline := time.After(patience)
-	for {
-		r.mu.Lock()
-		seen, grown, over := count(r.lines, text), r.grown, r.over
-		r.mu.Unlock()
-		if seen >= nth {
-			return
-		}
-		if over {
-			r.t.Fatalf("the console ended without %q", text)
-		}
-		select {
-		case <-grown:
-		case <-deadline:
-			r.t.Fatalf("no %q within %v", text, patience)
-		}
+	err := r.lines.Await(patience, text, func(lines []string) (bool, error) { return count(lines, text) >= nth, nil })
+	if err != nil {
+		r.t.Fatal(err)
 	}
 }
 
@@ -204,55 +167,23 @@ func rebuild(t *testing.T, arch string, modules ...string) string {
 // child is the one child of a process.
 func child(t *testing.T, pid int) int {
 	t.Helper()
-	for _, other := range processes(t) {
-		if parent(other) == pid {
-			return other
+	for _, p := range host.Living(host.All()) {
+		if p.Parent == pid {
+			return p.PID
 		}
 	}
 	t.Fatalf("process %d has no child", pid)
 	return 0
 }
 
-func processes(t *testing.T) []int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pids []int
-	for _, entry := range entries {
-		if pid, err := strconv.Atoi(entry.Name()); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// parent is the parent of a process (proc_pid_stat(5), field 4, behind the name in brackets); 0 when there is no such
-// process.
-func parent(pid int) int {
-	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
-	if len(fields) < 2 || fields[0] == "Z" {
-		return 0
-	}
-	number, _ := strconv.Atoi(fields[1])
-	return number
-}
-
 // awaitGone waits until there is no such process.
 func awaitGone(t *testing.T, pid int) {
 	t.Helper()
-	deadline, again := time.After(patience), time.NewTicker(10*time.Millisecond)
-	defer again.Stop()
-	for parent(pid) != 0 {
-		select {
-		case <-again.C:
-		case <-deadline:
-			t.Fatalf("process %d still runs", pid)
-		}
+	err := host.Within(patience, "its end", func() bool {
+		p, there := host.ProcOf(pid)
+		return !there || p.Zombie
+	})
+	if err != nil {
+		t.Fatalf("process %d: %v", pid, err)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
+	"nexus/selftest/console"
 	"nexus/selftest/qemu"
 )
 
@@ -73,21 +73,21 @@ func (v *upVerb) Run(g *grammar) error {
 	return nil
 }
 
-// show copies the console to its end and returns the line by which the first process gave up, if there is one. Where
-// nothing can be shown any more it reads on: a guest must not stand still for that.
-func show(console io.Reader) (gaveUp string) {
+// show copies the console to its end and returns the line by which the first process gave up, if there is one. If
+// nothing can be shown any more, it reads on: a guest must not stop for that.
+func show(from io.Reader) (gaveUp string) {
 	out := io.Writer(os.Stdout)
-	lines := bufio.NewScanner(console)
-	for lines.Scan() {
-		if strings.HasPrefix(lines.Text(), machine.LineFatal) {
-			gaveUp = strings.TrimRight(lines.Text(), "\r")
+	console.Each(from, func(line string) bool {
+		if strings.HasPrefix(line, machine.LineFatal) {
+			gaveUp = line
 		}
-		if _, err := fmt.Fprintln(out, lines.Text()); err != nil {
+		if _, err := fmt.Fprintln(out, line); err != nil {
 			fmt.Fprintf(os.Stderr, "guest: cannot show the console any more: %v\n", err)
 			out = io.Discard
 		}
-	}
-	io.Copy(io.Discard, console)
+		return true
+	})
+	io.Copy(io.Discard, from)
 	return gaveUp
 }
 
@@ -138,19 +138,10 @@ func takeLock(dir string) (*os.File, error) {
 	if err := plat.Lock(lock); err != nil {
 		lock.Close()
 		if errors.Is(err, plat.ErrLocked) {
-			err = &runningError{dir}
+			err = &adviceError{errors.New("a system is running there already"),
+				fmt.Sprintf("`nx --dir %s status` shows it, `nx --dir %s shutdown` stops it", dir, dir)}
 		}
 		return nil, err
 	}
 	return lock, nil
-}
-
-// A runningError says that another system has the folder.
-type runningError struct{ dir string }
-
-func (*runningError) Error() string { return "a system is running there already" }
-
-// Hint is how to reach it.
-func (e *runningError) Hint() string {
-	return fmt.Sprintf("`nx --dir %s status` shows it, `nx --dir %s shutdown` stops it", e.dir, e.dir)
 }

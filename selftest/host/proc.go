@@ -51,22 +51,26 @@ func nameOf(pid int) string {
 	return name
 }
 
-// Session returns the processes of these sessions, in order of their numbers. A session is inherited and outlives its
-// leader, so a process of a system stays in the system's session, whatever its parent becomes.
-func Session(ids ...int) []Proc {
-	var members []Proc
+// All returns all processes of this host, in order of their numbers, without their names.
+func All() (all []Proc) {
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		if p, ok := ProcOf(pid); ok && slices.Contains(ids, p.Session) {
-			p.Name = nameOf(pid)
-			members = append(members, p)
+		pid, _ := strconv.Atoi(entry.Name())
+		if p, ok := ProcOf(pid); ok && pid > 0 {
+			all = append(all, p)
 		}
 	}
-	slices.SortFunc(members, func(a, b Proc) int { return a.PID - b.PID })
+	slices.SortFunc(all, func(a, b Proc) int { return a.PID - b.PID })
+	return all
+}
+
+// Session returns the processes of these sessions, with their names. A session is inherited and outlives its leader, so
+// a process of a system stays in the system's session, whatever its parent becomes.
+func Session(ids ...int) []Proc {
+	members := slices.DeleteFunc(All(), func(p Proc) bool { return !slices.Contains(ids, p.Session) })
+	for i, p := range members {
+		members[i].Name = nameOf(p.PID)
+	}
 	return members
 }
 

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"nexus/selftest/console"
 	"nexus/selftest/demo"
-	"nexus/selftest/watch"
 )
 
 // patience bounds each wait for a process.
@@ -82,7 +82,7 @@ func boot(t *testing.T) system {
 	if err := demo.Make(s.bin, s.demo, runtime.GOARCH, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	process, err := watch.Start(filepath.Join(s.bin, "nx"), []string{
+	process, err := console.Start(filepath.Join(s.bin, "nx"), []string{
 		"--dir", s.dir, "up", "--trust", filepath.Join(s.demo, "keys", "demo.pub"), "--factory",
 		filepath.Join(s.demo, "system-v1.0.0.nxs"),
 	}, nil)
@@ -97,16 +97,16 @@ func boot(t *testing.T) system {
 		}
 		kill.Stop()
 	})
-	console := process.Console()
+	shown := process.Console()
 	var seen []byte
 	for buf := make([]byte, 1<<10); !bytes.Contains(seen, []byte("init: health ok")); {
-		n, err := console.Read(buf)
+		n, err := shown.Read(buf)
 		if err != nil {
 			t.Fatal(fmt.Errorf("the system ended: %w\n%s", err, seen))
 		}
 		seen = append(seen, buf[:n]...)
 	}
-	go io.Copy(io.Discard, console)
+	go io.Copy(io.Discard, shown)
 	return s
 }
 

@@ -64,7 +64,7 @@ func (l *session) quiet(sets oracle.Sets) (now oracle.State, err error) {
 		return now, err
 	}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(lookPause) {
-		if bad := fatal(l.told()); bad != "" {
+		if bad := fatal(l.Since(0)); bad != "" {
 			return now, fmt.Errorf("the guest: %s", bad)
 		}
 		now = oracle.State{}

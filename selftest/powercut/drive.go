@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,31 +10,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
+	"nexus/selftest/console"
 	"nexus/selftest/kernel"
 	"nexus/selftest/qemu"
-	"nexus/selftest/watch"
 )
 
 // A device is one machine and its disk, across many starts.
 type device struct {
 	machine qemu.Machine
-	nx      string // path of the operator's command
-	dir     string // folder of its control socket
-	console *os.File
+	nx      string   // path of the operator's command
+	dir     string   // folder of its control socket
+	shown   *os.File // where consoles are kept
 }
 
 // A session is one run of the device, from its start to its end.
 type session struct {
 	*qemu.Guest
+	console.Lines
 	device *device
-
-	mu    sync.Mutex
-	lines []string
-	grown chan struct{} // closed and replaced with each line, closed at the end
-	over  bool
 }
 
 // newDevice uses what `make guest-image` has built.
@@ -48,13 +42,13 @@ func newDevice(arch, cache, out, bin, work string) (*device, error) {
 	if _, err := os.Stat(image); err != nil {
 		return nil, &kernel.MissingError{Guest: arch, What: image, Cause: err, Command: "guest-image"}
 	}
-	console, err := os.Create(filepath.Join(work, "console.log"))
+	shown, err := os.Create(filepath.Join(work, "console.log"))
 	if err != nil {
 		return nil, err
 	}
 	return &device{
 		machine: qemu.Machine{Arch: arch, Kernel: found, Image: image, Memory: qemu.DefaultMemory, Reboots: true},
-		nx:      filepath.Join(bin, "nx"), dir: work, console: console,
+		nx:      filepath.Join(bin, "nx"), dir: work, shown: shown,
 	}, nil
 }
 
@@ -67,88 +61,36 @@ func (d *device) start() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &session{Guest: guest, device: d, grown: make(chan struct{})}
-	go l.read()
+	l := &session{Guest: guest, device: d}
+	go l.Read(guest.Console(), d.shown)
 	return l, nil
 }
 
-func (l *session) read() {
-	lines := bufio.NewScanner(l.Console())
-	for lines.Scan() {
-		line := strings.TrimRight(lines.Text(), "\r")
-		fmt.Fprintln(l.device.console, line)
-		l.mu.Lock()
-		l.lines = append(l.lines, line)
-		close(l.grown)
-		l.grown = make(chan struct{})
-		l.mu.Unlock()
-	}
-	l.mu.Lock()
-	l.over = true
-	close(l.grown)
-	l.mu.Unlock()
-}
-
-// told returns the console lines so far.
-func (l *session) told() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]string(nil), l.lines...)
-}
-
 // says reports whether a line starts with the text.
-func (l *session) says(text string) bool { return count(l.told(), text) > 0 }
+func (l *session) says(text string) bool { return l.Count(text) > 0 }
 
 // patience bounds each wait for a guest.
 const patience = 5 * time.Minute
 
-// await waits until a condition on the console holds, and checks it after each line.
-func (l *session) await(what string, holds func(lines []string) bool) error {
-	late := time.After(patience)
-	for {
-		l.mu.Lock()
-		lines, grown, over := l.lines, l.grown, l.over
-		l.mu.Unlock()
-		if holds(lines) {
-			return nil
-		}
-		if bad := fatal(lines); bad != "" {
-			return fmt.Errorf("the guest gave up: %s", bad)
-		}
-		if over {
-			return fmt.Errorf("the console ended while waiting for %s", what)
-		}
-		select {
-		case <-grown:
-		case <-late:
-			return fmt.Errorf("no %s within %v", what, patience)
-		}
-	}
-}
-
 // awaitLine waits for the nth line that starts with the text.
 func (l *session) awaitLine(text string, nth int) error {
-	return l.await(fmt.Sprintf("%q", text), func(lines []string) bool { return count(lines, text) >= nth })
+	return l.Await(patience, fmt.Sprintf("%q", text), func(lines []string) (bool, error) {
+		if bad := fatal(lines); bad != "" {
+			return false, fmt.Errorf("the guest gave up: %s", bad)
+		}
+		return console.Count(lines, text) >= nth, nil
+	})
 }
 
 // fatal returns the first line that no healthy system prints, wherever the power is cut, or "". The end of a daemon is
 // not fatal, because it is restarted.
 func fatal(lines []string) string {
 	for _, line := range lines {
-		if what := watch.Fault(line); what != "" && what != watch.DaemonCrash {
+		if what := console.Fault(line); what != "" && what != console.DaemonCrash {
 			return what + ": " + line
 		}
 	}
 	return ""
-}
-
-func count(lines []string, text string) (n int) {
-	for _, line := range lines {
-		if strings.HasPrefix(line, text) {
-			n++
-		}
-	}
-	return n
 }
 
 // gone reports whether the machine has ended.

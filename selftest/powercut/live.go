@@ -30,7 +30,7 @@ func (h *harness) live(session *session, c cycle) error {
 	h.told = "healthy before"
 	args, next := h.verb(c)
 	h.ahead = next
-	shown := len(session.told())
+	shown := session.Shown()
 	verb, err := startVerb(session, args)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (h *harness) live(session *session, c cycle) error {
 	if err := h.cut(session, c, verb, shown); err != nil {
 		return err
 	}
-	h.acknowledge(verb, c, session.told()[shown:])
+	h.acknowledge(verb, c, session.Since(shown))
 	return nil
 }
 
@@ -148,8 +148,8 @@ func (h *harness) acknowledge(verb *verb, c cycle, lines []string) {
 
 // hear records what the console reported during a run: that the disk was formatted, and that there is a boot record.
 func (h *harness) hear(session *session) {
-	lines := session.told()
-	h.was.Made = h.was.Made || count(lines, machine.LineNewDisk) > 0
+	lines := session.Since(0)
+	h.was.Made = h.was.Made || session.says(machine.LineNewDisk)
 	if slices.Contains(lines, "updated: ready (statefs)") {
 		h.was.Made, h.was.Recorded = true, true
 		if h.was.Active == "" {
@@ -193,13 +193,12 @@ func startVerb(session *session, args []string) (*verb, error) {
 func (h *harness) cut(session *session, c cycle, v *verb, shown int) error {
 	seen := func() bool {
 		switch c.trigger {
-		case starting:
-			lines := session.told()
-			return count(lines, "init")+count(lines, "updated: ")+count(lines, "bundlemgrd: ") >= c.n
-		case progress:
+		case atStart:
+			return session.Count("init")+session.Count("updated: ")+session.Count("bundlemgrd: ") >= c.n
+		case atProgress:
 			return v.shown.Load() >= int64(c.n)
-		case console:
-			return len(session.told()) >= shown+c.n
+		case atConsole:
+			return session.Shown() >= shown+c.n
 		}
 		return false
 	}
@@ -213,7 +212,7 @@ func (h *harness) cut(session *session, c cycle, v *verb, shown int) error {
 		if over {
 			break
 		}
-		if bad := fatal(session.told()); bad != "" {
+		if bad := fatal(session.Since(0)); bad != "" {
 			return fmt.Errorf("the guest: %s", bad)
 		}
 		if time.Now().After(end) {
@@ -225,7 +224,7 @@ func (h *harness) cut(session *session, c cycle, v *verb, shown int) error {
 	if v != nil {
 		<-v.done
 	}
-	if bad := fatal(session.told()); bad != "" {
+	if bad := fatal(session.Since(0)); bad != "" {
 		return fmt.Errorf("the guest: %s", bad)
 	}
 	return nil

@@ -28,10 +28,10 @@ type trigger uint8
 
 // The triggers.
 const (
-	starting trigger = iota // the nth line of init or a daemon since the machine started
-	progress                // the nth progress line of nx
-	console                 // the nth console line since nx was started
-	ended                   // nx has ended
+	atStart    trigger = iota // the nth line of init or a daemon since the machine started
+	atProgress                // the nth progress line of nx
+	atConsole                 // the nth console line since nx was started
+	atEnd                     // nx has ended
 )
 
 func (t trigger) String() string {
@@ -63,7 +63,7 @@ func planned(seed uint64, number int) cycle {
 	}
 	switch c.act {
 	case nothing:
-		c.trigger, c.n = starting, 1+r.IntN(6)
+		c.trigger, c.n = atStart, 1+r.IntN(6)
 	case stages, returns:
 		c.trigger, c.n = trigger(1+weighted(r, 60, 20, 20)), 1+r.IntN(4)
 	default:

@@ -13,12 +13,12 @@ import (
 
 	"nexus/capnpgen/operator"
 	"nexus/daemons/plat"
-	"nexus/selftest/watch"
+	"nexus/selftest/console"
 )
 
-// A Guest is a running machine. It implements watch.System.
+// A Guest is a running machine. It implements console.System.
 type Guest struct {
-	process *watch.Process
+	process *console.Process
 	control *control
 	waker   *waker
 	way     *way
@@ -77,7 +77,7 @@ func (g *Guest) start(m Machine, dir string) error {
 			return err
 		}
 	}
-	if g.process, err = watch.Start(m.Kernel.Emulator, m.args(g.sockets), []*os.File{theirs}); err != nil {
+	if g.process, err = console.Start(m.Kernel.Emulator, m.args(g.sockets), []*os.File{theirs}); err != nil {
 		return err
 	}
 	g.waker = newWaker(g.process.Console(), m.wake(), func() {

@@ -1,4 +1,4 @@
-package watch
+package console
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 // A Process is a system that runs as a process of this host, with its children.
 type Process struct {
-	process plat.Process
+	plat.Process
 	console *os.File
 }
 
@@ -31,30 +31,23 @@ func Start(path string, args []string, extra []*os.File) (*Process, error) {
 		console.Close()
 		return nil, err
 	}
-	return &Process{process: process, console: console}, nil
+	return &Process{process, console}, nil
 }
 
 // Console returns its standard output.
 func (p *Process) Console() io.Reader { return p.console }
 
 // Stop sends it SIGTERM.
-func (p *Process) Stop() { p.process.Terminate() }
-
-// Kill sends it SIGKILL.
-func (p *Process) Kill() { p.process.Kill() }
-
-// Done is closed when it has ended.
-func (p *Process) Done() <-chan struct{} { return p.process.Done() }
+func (p *Process) Stop() { p.Terminate() }
 
 // Wait waits until it has ended.
 func (p *Process) Wait() error {
-	<-p.process.Done()
+	<-p.Done()
 	p.console.Close()
-	exit := p.process.Exit()
-	if exit.Signal != 0 {
+	switch exit := p.Exit(); {
+	case exit.Signal != 0:
 		return fmt.Errorf("killed by signal %d (%s)", exit.Signal, syscall.Signal(exit.Signal))
-	}
-	if !exit.OK() {
+	case !exit.OK():
 		return fmt.Errorf("%s", exit)
 	}
 	return nil

@@ -1,18 +1,12 @@
-// Package watch watches a running system during the update flow. It shows the console live, checks each line against
-// the ladder of markers, and ends the run at the first error. In all cases the run ends and nothing of the system is
-// left running.
-package watch
+package console
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
-
-	"nexus/selftest/ladder"
 )
 
 // A System is a running system, on this host or in a guest.
@@ -28,9 +22,10 @@ type System interface {
 	Wait() error
 }
 
-// A Watcher says what is expected of a system.
+// A Watcher watches a run of a system during the update flow. It shows the console live, checks each line against the
+// markers, and ends the run at the first error. In all cases the run ends and nothing of the system is left running.
 type Watcher struct {
-	Rungs       []string         // the markers, in order
+	Markers     []string         // in the expected order
 	Boot        string           // how the first line of a boot starts; empty: boots are not counted
 	Boots       int              // how many boots are expected; 0: one
 	UntilMarker bool             // stop the system after the last marker
@@ -38,7 +33,7 @@ type Watcher struct {
 	Interrupted <-chan os.Signal // the run fails when a signal arrives
 	Patience    time.Duration    // how long the system may take to stop before it is killed
 	Out         io.Writer        // where the console is shown
-	Log         io.Writer        // where the console is recorded
+	Log         io.Writer        // where the console is recorded; may be nil
 }
 
 // DefaultPatience is enough for a system to stop in good order.
@@ -46,11 +41,11 @@ const DefaultPatience = 10 * time.Second
 
 // Run watches a system until its end. Its error is a Failure, with the last lines of the console.
 func (w *Watcher) Run(s System) error {
-	c := &console{watcher: w, climber: ladder.New(w.Rungs), verdict: make(chan error, 1)}
+	r := &run{watcher: w, expected: w.Markers, verdict: make(chan error, 1)}
 	over := make(chan struct{})
-	go func() { defer close(over); c.read(s.Console()) }()
+	go func() { defer close(over); r.read(s.Console()) }()
 
-	err := w.await(c.verdict, over)
+	err := w.await(r.verdict, over)
 	if err != nil || w.UntilMarker {
 		s.Stop()
 	}
@@ -60,8 +55,8 @@ func (w *Watcher) Run(s System) error {
 	kill.Stop()
 	switch {
 	case err != nil:
-	case !c.climber.Done():
-		err = fmt.Errorf("the system ended before %q", c.climber.Missing())
+	case len(r.expected) > 0:
+		err = fmt.Errorf("the system ended before %q", r.expected[0])
 		if endErr != nil {
 			err = fmt.Errorf("%w: %w", err, endErr)
 		}
@@ -69,7 +64,7 @@ func (w *Watcher) Run(s System) error {
 		err = fmt.Errorf("the system ended badly: %w", endErr)
 	}
 	if err != nil {
-		return &Failure{err, c.last}
+		return &Failure{err, r.last}
 	}
 	return nil
 }
@@ -105,61 +100,59 @@ func (f *Failure) Unwrap() error { return f.error }
 // lastLines is the number of lines of the console in a failure.
 const lastLines = 12
 
-// maxLine bounds a line of a console, in bytes.
-const maxLine = 1 << 20
-
-// A console reads the console of a system.
-type console struct {
-	watcher *Watcher
-	climber *ladder.Climber
-	boots   int
-	last    []string
-	verdict chan error // gets one value: the error, or nil if the last marker ends the run
-	given   bool
+// A run reads the console of a system that is watched.
+type run struct {
+	watcher  *Watcher
+	expected []string // the markers that have not been seen
+	boots    int
+	last     []string
+	verdict  chan error // gets one value: the error, or nil if the last marker ends the run
+	decided  bool
 }
 
-// read copies the console line by line until its end. It checks no more lines after the one that decided the run.
-func (c *console) read(from io.Reader) {
-	lines := bufio.NewScanner(from)
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		line := strings.TrimRight(lines.Text(), "\r")
-		fmt.Fprintln(c.watcher.Out, line)
-		if c.watcher.Log != nil {
-			if _, err := fmt.Fprintln(c.watcher.Log, line); err != nil && !c.given {
-				c.give(fmt.Errorf("cannot record console: %w", err))
+// read copies the console until its end. It checks no more lines after the one that decided the run.
+func (r *run) read(from io.Reader) {
+	err := Each(from, func(line string) bool {
+		fmt.Fprintln(r.watcher.Out, line)
+		if r.watcher.Log != nil {
+			if _, err := fmt.Fprintln(r.watcher.Log, line); err != nil {
+				r.decide(fmt.Errorf("cannot record console: %w", err))
 			}
 		}
-		if !c.given {
-			c.look(line)
+		if !r.decided {
+			r.look(line)
 		}
-	}
-	if err := lines.Err(); err != nil && !c.given {
-		c.give(fmt.Errorf("cannot read console: %w", err))
+		return true
+	})
+	if err != nil {
+		r.decide(fmt.Errorf("cannot read console: %w", err))
 	}
 	io.Copy(io.Discard, from)
 }
 
-func (c *console) look(line string) {
-	c.last = append(c.last, line)
-	c.last = c.last[max(0, len(c.last)-lastLines):]
+func (r *run) look(line string) {
+	r.last = append(r.last, line)
+	r.last = r.last[max(0, len(r.last)-lastLines):]
 	if what := Fault(line); what != "" {
-		c.give(fmt.Errorf("%s: %s", what, line))
+		r.decide(fmt.Errorf("%s: %s", what, line))
 		return
 	}
-	if c.watcher.Boot != "" && strings.HasPrefix(line, c.watcher.Boot) {
-		if c.boots++; c.boots > max(1, c.watcher.Boots) {
-			c.give(fmt.Errorf("unexpected boot %d: %s", c.boots, line))
+	if r.watcher.Boot != "" && strings.HasPrefix(line, r.watcher.Boot) {
+		if r.boots++; r.boots > max(1, r.watcher.Boots) {
+			r.decide(fmt.Errorf("unexpected boot %d: %s", r.boots, line))
 			return
 		}
 	}
-	err := c.climber.Line(line)
-	if err != nil || (c.climber.Done() && c.watcher.UntilMarker) {
-		c.give(err)
+	var err error
+	if r.expected, err = Climb(r.expected, line); err != nil || len(r.expected) == 0 && r.watcher.UntilMarker {
+		r.decide(err)
 	}
 }
 
-func (c *console) give(verdict error) {
-	c.given = true
-	c.verdict <- verdict
+// decide gives the verdict on the run, once.
+func (r *run) decide(verdict error) {
+	if !r.decided {
+		r.decided = true
+		r.verdict <- verdict
+	}
 }

@@ -1,4 +1,4 @@
-package watch_test
+package console_test
 
 import (
 	"bytes"
@@ -9,22 +9,22 @@ import (
 	"testing"
 	"time"
 
-	"nexus/selftest/watch"
+	"nexus/selftest/console"
 )
 
 // patience bounds each run in a test.
 const patience = 5 * time.Minute
 
 // run runs a script as a system and returns what was shown, and the watcher's error.
-func run(t *testing.T, script string, w watch.Watcher) (shown string, err error) {
+func run(t *testing.T, script string, w console.Watcher) (shown string, err error) {
 	t.Helper()
-	system, err := watch.Start("/bin/sh", []string{"-c", script}, nil)
+	system, err := console.Start("/bin/sh", []string{"-c", script}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var console bytes.Buffer
-	w.Rungs = []string{"SELFTEST: one", "SELFTEST: two"}
-	w.Out = &console
+	var out bytes.Buffer
+	w.Markers = []string{"SELFTEST: one", "SELFTEST: two"}
+	w.Out = &out
 	if w.Patience == 0 {
 		w.Patience = patience
 	}
@@ -37,14 +37,14 @@ func run(t *testing.T, script string, w watch.Watcher) (shown string, err error)
 	default:
 		t.Error("the system is still running")
 	}
-	return console.String(), err
+	return out.String(), err
 }
 
 // forever keeps a script from ending by itself.
 const forever = "exec sleep 1000"
 
 func TestRunPasses(t *testing.T) {
-	shown, err := run(t, "echo SELFTEST: one; echo other; printf 'SELFTEST: two\\r\\n'", watch.Watcher{})
+	shown, err := run(t, "echo SELFTEST: one; echo other; printf 'SELFTEST: two\\r\\n'", console.Watcher{})
 	if err != nil || shown != "SELFTEST: one\nother\nSELFTEST: two\n" {
 		t.Errorf("got %v\n%s", err, shown)
 	}
@@ -52,14 +52,14 @@ func TestRunPasses(t *testing.T) {
 
 func TestBootsThatAreAskedFor(t *testing.T) {
 	_, err := run(t, "echo boot; echo SELFTEST: one; echo boot; echo SELFTEST: two",
-		watch.Watcher{Boot: "boot", Boots: 2})
+		console.Watcher{Boot: "boot", Boots: 2})
 	if err != nil {
 		t.Error(err)
 	}
 }
 
 func TestUntilMarkerStopsTheSystem(t *testing.T) {
-	_, err := run(t, "echo SELFTEST: one; echo SELFTEST: two; "+forever, watch.Watcher{UntilMarker: true})
+	_, err := run(t, "echo SELFTEST: one; echo SELFTEST: two; "+forever, console.Watcher{UntilMarker: true})
 	if err != nil {
 		t.Error(err)
 	}
@@ -74,33 +74,33 @@ func TestRunFails(t *testing.T) {
 	interrupted <- syscall.SIGINT
 	for _, c := range []struct {
 		name, script string
-		watcher      watch.Watcher
+		watcher      console.Watcher
 		want         string
 	}{
-		{"wrong marker", "echo SELFTEST: two; " + forever, watch.Watcher{},
+		{"wrong marker", "echo SELFTEST: two; " + forever, console.Watcher{},
 			`wrong marker: got "SELFTEST: two", want "SELFTEST: one"`},
-		{"marker too many", "echo SELFTEST: one; echo SELFTEST: two; echo SELFTEST: two; " + forever, watch.Watcher{},
+		{"marker too many", "echo SELFTEST: one; echo SELFTEST: two; echo SELFTEST: two; " + forever, console.Watcher{},
 			`marker after the last one: "SELFTEST: two"`},
-		{"missing marker", "echo SELFTEST: one", watch.Watcher{}, `the system ended before "SELFTEST: two"`},
-		{"bad end", "echo SELFTEST: one; echo SELFTEST: two; exit 3", watch.Watcher{},
+		{"missing marker", "echo SELFTEST: one", console.Watcher{}, `the system ended before "SELFTEST: two"`},
+		{"bad end", "echo SELFTEST: one; echo SELFTEST: two; exit 3", console.Watcher{},
 			"the system ended badly: exit code 3"},
-		{"bad end before the last", "exit 3", watch.Watcher{}, `the system ended before "SELFTEST: one": exit code 3`},
-		{"killed", "kill -9 $$", watch.Watcher{},
+		{"bad end before the last", "exit 3", console.Watcher{}, `the system ended before "SELFTEST: one": exit code 3`},
+		{"killed", "kill -9 $$", console.Watcher{},
 			`the system ended before "SELFTEST: one": killed by signal 9 (killed)`},
-		{"crash report", "echo 'initd: crash process=updated'; " + forever, watch.Watcher{},
+		{"crash report", "echo 'initd: crash process=updated'; " + forever, console.Watcher{},
 			"a daemon crashed: initd: crash process=updated"},
-		{"kernel panic", "echo '[    0.1] Kernel panic - not syncing: no init'; " + forever, watch.Watcher{},
+		{"kernel panic", "echo '[    0.1] Kernel panic - not syncing: no init'; " + forever, console.Watcher{},
 			"kernel panic: [    0.1] Kernel panic - not syncing: no init"},
-		{"second boot", "echo boot 1; echo boot 2; " + forever, watch.Watcher{Boot: "boot"},
+		{"second boot", "echo boot 1; echo boot 2; " + forever, console.Watcher{Boot: "boot"},
 			"unexpected boot 2: boot 2"},
 		{"third boot", "echo boot 1; echo SELFTEST: one; echo boot 2; echo boot 3; " +
-			forever, watch.Watcher{Boot: "boot", Boots: 2}, "unexpected boot 3: boot 3"},
-		{"time", forever, watch.Watcher{Timeout: now}, "timed out"},
-		{"interrupt", forever, watch.Watcher{Interrupted: interrupted}, "interrupted"},
+			forever, console.Watcher{Boot: "boot", Boots: 2}, "unexpected boot 3: boot 3"},
+		{"time", forever, console.Watcher{Timeout: now}, "timed out"},
+		{"interrupt", forever, console.Watcher{Interrupted: interrupted}, "interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := run(t, c.script, c.watcher)
-			var failure *watch.Failure
+			var failure *console.Failure
 			if !errors.As(err, &failure) || err.Error() != c.want {
 				t.Fatalf("got %v, want %s", err, c.want)
 			}
@@ -119,7 +119,7 @@ func TestRunFailsWithoutRoomForTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	_, err = run(t, "echo SELFTEST: one; "+forever, watch.Watcher{Log: full})
+	_, err = run(t, "echo SELFTEST: one; "+forever, console.Watcher{Log: full})
 	if err == nil || err.Error() != "cannot record console: write /dev/full: no space left on device" {
 		t.Errorf("got %v", err)
 	}
@@ -127,7 +127,7 @@ func TestRunFailsWithoutRoomForTheLog(t *testing.T) {
 
 // TestStubbornSystemIsKilled has a system that does not stop when asked: it is killed, with everything that it started.
 func TestStubbornSystemIsKilled(t *testing.T) {
-	_, err := run(t, "trap '' TERM; echo SELFTEST: two; "+forever, watch.Watcher{Patience: time.Millisecond})
+	_, err := run(t, "trap '' TERM; echo SELFTEST: two; "+forever, console.Watcher{Patience: time.Millisecond})
 	if err == nil || !strings.HasPrefix(err.Error(), "wrong marker") {
 		t.Errorf("got %v", err)
 	}
