@@ -146,8 +146,9 @@ api: $(SCHEMA_CHECK) ## write docs/api.md again
 	go test ./schema/check -run TestHolders -update
 	$(SCHEMA_CHECK) api --holders schema/HOLDERS --command 'make api' -o docs/api.md $(SCHEMA)
 
-mutants: ## seed faults into our own code, one at a time; the tests must catch every one
-	go run ./selftest/mutants
+ID ?=
+mutants: ## seed faults into our own code, one at a time; the tests must catch every one (ID=REGEXP: those of that name)
+	go test ./selftest/mutants -run 'TestMutants$(if $(ID),/all/($(ID)))' -v -timeout 0 -args -whole
 
 SOAK_CYCLES ?= 1000
 SEED ?= 1

@@ -1,9 +1,10 @@
-package main
+package mutants
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,11 +21,10 @@ type trial struct {
 
 // A finding is what the tests said.
 type finding struct {
-	red      bool
-	by       string // the first test that failed, or what else did
-	unbuilt  bool   // a package did not compile: the tests said nothing
-	output   string // of the go command, for people
-	duration time.Duration
+	red     bool
+	by      string // the first test that failed, or what else did
+	unbuilt bool   // a package did not compile: the tests said nothing
+	output  string // of the go command, for people
 }
 
 // run runs a suite. An overlay replaces files for the compiler; none is a run of the code as it is.
@@ -36,7 +36,6 @@ func (t trial) run(ctx context.Context, s suite, overlay string) (finding, error
 	if overlay != "" {
 		args = append(args, "-failfast", "-overlay", overlay)
 	}
-	began := time.Now()
 	cmd := exec.CommandContext(ctx, "go", append(args, strings.Fields(s.packages)...)...)
 	cmd.Dir = t.module
 	// as make has it: the daemons are static, and confined as static programs
@@ -50,7 +49,6 @@ func (t trial) run(ctx context.Context, s suite, overlay string) (finding, error
 	}
 	f := read(out)
 	f.output += stderr.String()
-	f.duration = time.Since(began)
 	if err != nil && !f.red && !f.unbuilt {
 		return f, fmt.Errorf("cannot run go test: %w\n%s", err, f.output)
 	}
@@ -102,35 +100,21 @@ func name(e event, known string) string {
 	return strings.TrimPrefix(e.Package, "nexus/") + " as a whole"
 }
 
-// mutate runs the tests of a mutant with its fault in place.
-func (t trial) mutate(ctx context.Context, m mutant) (finding, error) {
+// mutate runs the tests of a mutant with its fault in place. It writes into dir the faulty file, and the go command's
+// table that puts it in the place of the true one (`go help build`).
+func (t trial) mutate(ctx context.Context, m mutant, dir string) (finding, error) {
 	faulty, err := m.apply(t.module)
 	if err != nil {
 		return finding{}, err
 	}
-	dir, err := os.MkdirTemp("", "mutant-")
+	copied, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
+	table, err := json.Marshal(map[string]map[string]string{
+		"Replace": {filepath.Join(t.module, faulty.file): copied}})
 	if err != nil {
 		return finding{}, err
 	}
-	defer os.RemoveAll(dir)
-	overlay, err := writeOverlay(dir, filepath.Join(t.module, faulty.file), faulty.content)
-	if err != nil {
+	if err := errors.Join(os.WriteFile(copied, faulty.content, 0o600), os.WriteFile(overlay, table, 0o600)); err != nil {
 		return finding{}, err
 	}
 	return t.run(ctx, m.tests, overlay)
-}
-
-// writeOverlay writes the faulty file and the go command's table that puts it in the place of the true one (`go help
-// build`).
-func writeOverlay(dir, file string, faulty []byte) (string, error) {
-	copied := filepath.Join(dir, "mutant.go")
-	if err := os.WriteFile(copied, faulty, 0o600); err != nil {
-		return "", err
-	}
-	table, err := json.Marshal(map[string]map[string]string{"Replace": {file: copied}})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	return overlay, os.WriteFile(overlay, table, 0o600)
 }
