@@ -4,21 +4,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 )
 
 // Build builds the programs of a system for this host into a folder: nexus, nx and the packers. It is for tests; people
 // use `make build`.
 func Build(bin string) error {
-	for name, pkg := range map[string]string{
-		"nexus": "nexus/daemons/nexus", "nx": "nexus/nx",
-		"nxs-pack": "nexus/nxspack/nxs-pack", "nxb-pack": "nexus/nxspack/nxb-pack",
-	} {
-		cmd := exec.Command("go", "build", "-o", filepath.Join(bin, name), pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("cannot build %s: %w\n%s", name, err, out)
-		}
+	cmd := exec.Command("go", "build", "-o", bin+"/", "nexus/daemons/nexus", "nexus/nx", "nexus/nxspack/nxs-pack",
+		"nexus/nxspack/nxb-pack")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // a confined daemon may not run the dynamic linker
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build: %w\n%s", err, out)
 	}
 	return nil
 }

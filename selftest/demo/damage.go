@@ -8,14 +8,6 @@ import (
 	"os"
 )
 
-// damaged returns the sets that must be refused: the healthy one with one bit flipped in each.
-func damaged() map[string]string {
-	return map[string]string{
-		"bad-signature.nxs": "system.sig.ed25519",
-		"bad-digest.nxs":    "hello.nxb/payload.elf",
-	}
-}
-
 // damage copies a set and flips the first bit of one of its entries.
 func damage(from, to, entry string) error {
 	raw, err := os.ReadFile(from)
