@@ -1,89 +1,15 @@
 package kernel
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
-
-// graph returns a dependency function for these edges. A module with a nil list is built in.
-func graph(edges map[string][]string) func(string) ([]string, bool, error) {
-	return func(name string) ([]string, bool, error) {
-		depends, there := edges[name]
-		if !there {
-			return nil, false, fmt.Errorf("the kernel has no module %s", name)
-		}
-		return depends, depends == nil, nil
-	}
-}
-
-func TestResolve(t *testing.T) {
-	none := []string{}
-	for _, c := range []struct {
-		name   string
-		edges  map[string][]string
-		wanted []string
-		want   []string
-		err    string
-	}{
-		{"built in", map[string][]string{"a": nil}, []string{"a"}, nil, ""},
-		{"alone", map[string][]string{"a": none}, []string{"a"}, []string{"a"}, ""},
-		{"behind what it needs", map[string][]string{"pci": {"ring", "virtio"}, "virtio": {"ring"}, "ring": none},
-			[]string{"pci"},
-			[]string{"ring", "virtio", "pci"}, ""},
-		{"none twice", map[string][]string{"a": {"c"}, "b": {"c", "a"}, "c": none}, []string{"a", "b", "a"},
-			[]string{"c", "a", "b"}, ""},
-		{"needs what is built in", map[string][]string{"a": {"b"}, "b": nil}, []string{"a"}, []string{"a"}, ""},
-		{"a loop ends", map[string][]string{"a": {"b"}, "b": {"a"}}, []string{"a"}, []string{"b", "a"}, ""},
-		{"missing", map[string][]string{}, []string{"a"}, nil, "the kernel has no module a"},
-		{"missing further down", map[string][]string{"a": {"b"}}, []string{"a"}, nil,
-			"the kernel has no module b (needed by a)"},
-	} {
-		got, err := resolve(c.wanted, graph(c.edges))
-		if !slices.Equal(got, c.want) || (err != nil || c.err != "") && (err == nil || err.Error() != c.err) {
-			t.Errorf("%s: got %q, %v, want %q, %s", c.name, got, err, c.want, c.err)
-		}
-	}
-}
-
-func TestModuleTree(t *testing.T) {
-	root := t.TempDir()
-	for name, content := range map[string]string{
-		"usr/lib/modules/6.1/modules.builtin":               "kernel/drivers/virtio/virtio-pci.ko\n",
-		"usr/lib/modules/6.1/kernel/drivers/net/tun.ko":     "no program",
-		"usr/lib/modules/6.1/kernel/drivers/char/a-b.ko.xz": "not compressed",
-		"usr/lib/modules/6.1/kernel/notes.txt":              "",
-	} {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tree, err := moduleTree(root)
-	if err != nil || len(tree.files) != 2 || tree.files["a_b"] == "" || !tree.builtin["virtio_pci"] {
-		t.Fatalf("got %+v, %v", tree, err)
-	}
-	dependencies := tree.dependencies(t.Context(), tools{})
-	if _, builtin, err := dependencies("virtio_pci"); !builtin || err != nil {
-		t.Errorf("built in: got %v, %v", builtin, err)
-	}
-	for name, want := range map[string]string{
-		"tun":  "cannot read module tun: ",
-		"a_b":  "cannot run xz: ",
-		"none": "the kernel has no module none",
-	} {
-		if _, _, err := dependencies(name); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%s: got %v, want %s", name, err, want)
-		}
-	}
-}
 
 // hint returns the advice that comes with an error.
 func hint(err error) string {
@@ -105,36 +31,10 @@ func TestFindSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// TestHalfACacheIsNone checks that a cache without the package's name, which is written last, holds no kernel.
-func TestHalfACacheIsNone(t *testing.T) {
-	cache := t.TempDir()
-	a, err := archOf("riscv64")
-	if err != nil {
-		t.Fatal(err)
-	}
-	work := filepath.Join(cache, "work")
-	if err := os.MkdirAll(work, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(work, fileKernel), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(work, filepath.Join(cache, a.name)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Find(cache, "riscv64"); hint(err) == "" {
-		t.Errorf("got %v", err)
-	}
-}
-
 // TestACacheWithoutAModuleIsNoticed checks that a kernel is fetched again if it was cached for another list of modules.
 func TestACacheWithoutAModuleIsNoticed(t *testing.T) {
 	cache := t.TempDir()
-	a, err := archOf("amd64")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, a.name)
+	dir := filepath.Join(cache, "amd64")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -148,27 +48,114 @@ func TestACacheWithoutAModuleIsNoticed(t *testing.T) {
 		if err := lose(); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Find(cache, a.name)
+		_, err := Find(cache, "amd64")
 		if err == nil || err.Error() != "cannot find all modules for guest amd64" ||
 			hint(err) != "`make guest-deps GUEST=amd64` brings it" {
 			t.Errorf("got %v, hint: %s", err, hint(err))
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, fileWanted), []byte(a.wanted()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, fileWanted), []byte(strings.Join(arches["amd64"].modules(), "\n")+"\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Find(cache, a.name); err != nil && !strings.HasPrefix(err.Error(), "cannot find qemu") {
+	if _, err := Find(cache, "amd64"); err != nil && !strings.HasPrefix(err.Error(), "cannot find qemu") {
 		t.Errorf("with all modules: %v", err)
 	}
 }
 
-func TestToolsSayWhatWentWrong(t *testing.T) {
-	_, err := tools{}.run(t.Context(), "/", "no-such-program-of-debian")
-	if err == nil || err.Error() != "cannot run no-such-program-of-debian: not installed" || hint(err) == "" {
-		t.Errorf("got %v, hint: %s", err, hint(err))
+// newMirror makes a mirror with one package, of a kernel that has these modules built in.
+func newMirror(t *testing.T, modules []string) (string, pin) {
+	t.Helper()
+	for _, tool := range []string{"dpkg-deb", "depmod", "xz", "/usr/lib/apt/apt-helper"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs the packages dpkg, apt, xz-utils and kmod: %v", err)
+		}
 	}
-	_, err = tools{}.run(t.Context(), "/", "sh", "-c", "echo one; echo two >&2; echo three >&2; exit 4")
-	if err == nil || err.Error() != "cannot run sh: exit status 4: two; three; one" {
-		t.Errorf("got %v", err)
+	if !exists("/usr/share/keyrings/debian-archive-keyring.gpg") {
+		t.Skip("needs the package debian-archive-keyring")
+	}
+	mirror, root := t.TempDir(), filepath.Join(t.TempDir(), "root")
+	var builtin []string
+	for _, module := range modules {
+		builtin = append(builtin, "kernel/"+module+".ko\n")
+	}
+	for name, text := range map[string]string{
+		"DEBIAN/control":                      "Package: linux-image\nVersion: 1\nArchitecture: all\nMaintainer: m\nDescription: d\n",
+		"boot/vmlinuz-6.1":                    "a kernel",
+		"usr/lib/modules/6.1/modules.builtin": strings.Join(builtin, ""),
+		"usr/lib/modules/6.1/modules.order":   "",
+	} {
+		path := filepath.Join(root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+			os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := pin{path: "linux-image_1_all.deb"}
+	file := filepath.Join(mirror, p.path)
+	if out, err := exec.Command("dpkg-deb", "-b", root, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(raw)
+	p.sha256 = hex.EncodeToString(sum[:])
+	return "file://" + mirror, p
+}
+
+// TestFetch fetches a kernel from a mirror of its own. A package with another digest, and a kernel without a module that
+// a guest needs, leave nothing in the cache.
+func TestFetch(t *testing.T) {
+	a := arches["riscv64"]
+	for _, c := range []struct {
+		name    string
+		modules []string
+		spoil   func(*pin)
+		want    string // of the error
+	}{
+		{"as it was pinned", a.modules(), func(*pin) {}, ""},
+		{"another digest", a.modules(), func(p *pin) { p.sha256 = strings.Repeat("0", 64) }, "cannot run apt-get: "},
+		{"not on the mirror", a.modules(), func(p *pin) { p.path = "other.deb" }, "cannot run apt-get: "},
+		{"without a module", a.modules()[1:], func(*pin) {}, "the kernel has no module virtio_pci: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mirror, p := newMirror(t, c.modules)
+			c.spoil(&p)
+			cache := t.TempDir()
+			err := a.fetch(t.Context(), t.Output(), "kernel", p.from(mirror, cache, "riscv64")...)
+			left, _ := os.ReadDir(cache)
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) || len(left) > 0 {
+					t.Errorf("got %v and %v, want %s", err, left, c.want)
+				}
+				return
+			}
+			raw, readErr := os.ReadFile(filepath.Join(cache, "riscv64", fileKernel))
+			if err != nil || string(raw) != "a kernel" || len(left) != 1 {
+				t.Errorf("got %v, %q, %v, %v", err, raw, readErr, left)
+			}
+			if _, err := Find(cache, "riscv64"); err != nil && !strings.HasPrefix(err.Error(), "cannot find qemu") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestFetchSaysWhatToDo(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip(err)
+	}
+	empty := t.TempDir()
+	if err := os.Symlink(bash, filepath.Join(empty, "bash")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", empty)
+	err = arches["riscv64"].fetch(t.Context(), t.Output(), "tools")
+	if err == nil || err.Error() != "cannot run dpkg-query: not installed" ||
+		!strings.Contains(hint(err), "GUEST=host") {
+		t.Errorf("got %v, hint: %s", err, hint(err))
 	}
 }
