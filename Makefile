@@ -153,18 +153,16 @@ mutants: ## seed faults into our own code, one at a time; the tests must catch e
 SOAK_CYCLES ?= 1000
 SEED ?= 1
 MORE ?= 0
-soak: demo ## kill -9 and stop the real system through SOAK_CYCLES update cycles; SEED decides all (MORE=N: N more kills a cycle, initd lives on)
-	go run ./selftest/soak -cycles $(SOAK_CYCLES) -seed $(SEED) -more $(MORE) -bin $(BIN) -sets $(DEMO)
+soak: ## kill -9 and stop the real system through SOAK_CYCLES update cycles; SEED decides all (MORE=N: N more kills a cycle, initd lives on)
+	go test ./selftest/soak -run TestSoak/keeps -v -timeout 0 -args -cycles $(SOAK_CYCLES) -first 0 -seed $(SEED) -more $(MORE)
 
 CELL ?=
-damage: demo ## damage every file and folder of the real system in every way, at every time (CELL=NAME: cells that begin so)
-	go run ./selftest/damage -bin $(BIN) -sets $(DEMO) $(if $(CELL),-cell $(CELL) -console,-whole)
+damage: ## damage every file and folder of the real system in every way, at every time (CELL=NAME: cells that begin so)
+	go test ./selftest/damage -run TestCells -v -timeout 0 -args $(if $(CELL),-cell $(CELL),-whole)
 
 CUTS ?= 200
 powercut: guest-deps image-$(UP) ## record the disk of a guest and look at it after every barrier; then cut its power CUTS times; SEED decides all
-	go build -o $(BIN)/powercut ./selftest/powercut
-	$(BIN)/powercut replay --arch $(UP) --seed $(SEED)
-	$(BIN)/powercut kill --arch $(UP) --seed $(SEED) --cycles $(CUTS)
+	NEXUS_GUESTS=$(UP) go test ./selftest/powercut -run 'TestReplay|TestKill' -v -timeout 0 -args -seed $(SEED) -losses 3 -boots 6 -cycles $(CUTS)
 
 crash-matrix: ## each daemon killed, stopped and panicking at each stand of an update; minutes
 	go test ./testscripts -run TestCrashMatrix -timeout 60m -args -whole

@@ -84,7 +84,11 @@ func (l *Lines) Since(line int) []string {
 }
 
 // Count returns how many lines start with the text.
-func (l *Lines) Count(text string) int { return Count(l.Since(0), text) }
+func (l *Lines) Count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Count(l.lines, text)
+}
 
 // Count returns how many lines start with the text.
 func Count(lines []string, text string) (n int) {

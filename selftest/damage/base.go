@@ -1,4 +1,4 @@
-package main
+package damage
 
 import (
 	"fmt"
@@ -8,7 +8,9 @@ import (
 	"strings"
 	"syscall"
 
-	"nexus/selftest/host"
+	"nexus/selftest/console"
+	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -47,20 +49,21 @@ func (c *Campaign) prepare() error {
 		return err
 	}
 	for _, name := range []string{"nx", "nexus"} {
-		if err := command("install", "-D", filepath.Join(c.Bin, name), c.at("bin", name)); err != nil {
+		if err := command("install", "-D", filepath.Join(c.bin, name), c.at("bin", name)); err != nil {
 			return err
 		}
 	}
 	for _, name := range []string{oldSet, otherSet, badSet} {
-		if err := command("cp", filepath.Join(c.Demo, "system-v"+name+".nxs"), c.set(name)); err != nil {
+		if err := command("cp", filepath.Join(c.demo, "system-v"+name+".nxs"), c.set(name)); err != nil {
 			return err
 		}
 	}
-	if err := c.pack(activeSet, oldSet, floor); err != nil {
-		return err
-	}
-	if err := c.pack(trialSet, otherSet, floor); err != nil {
-		return err
+	p := demo.Packer{Bin: c.bin, Key: filepath.Join(c.demo, "keys", "demo")}
+	for version, from := range map[string]string{activeSet: oldSet, trialSet: otherSet} {
+		if err := p.Set(filepath.Join(c.demo, "work", from, "bundles"), version, c.set(version),
+			fmt.Sprintf("version_floor = %q", floor)); err != nil {
+			return err
+		}
 	}
 	if err := c.load(); err != nil {
 		return err
@@ -71,18 +74,6 @@ func (c *Campaign) prepare() error {
 		}
 	}
 	return nil
-}
-
-// pack packs the bundles of one of the demo's sets as a set of another version, with a version floor.
-func (c *Campaign) pack(version, from, floor string) error {
-	meta := c.at("sets", version+".toml")
-	text := fmt.Sprintf("system_version = %q\nversion_floor = %q\n", version, floor)
-	if err := os.WriteFile(meta, []byte(text), 0o644); err != nil {
-		return err
-	}
-	bundles, key := filepath.Join(c.Demo, "work", from, "bundles"), filepath.Join(c.Demo, "keys", "demo")
-	return command(filepath.Join(c.Bin, "nxs-pack"),
-		"--input", bundles, "--meta", meta, "--key", key, "--output", c.set(version))
 }
 
 // load reads what the sets hold.
@@ -100,12 +91,12 @@ func (c *Campaign) load() error {
 
 // base takes a system through its history and keeps a copy of each stand that cells need.
 func (c *Campaign) base(u User) error {
-	l, err := c.newLife(u, filepath.Join("base", u.Name, "system"))
+	l, err := c.newInstance(u, filepath.Join("base", u.Name, "system"))
 	if err != nil {
 		return err
 	}
 	defer l.host.Kill()
-	key := filepath.Join(c.Demo, "keys", "demo.pub")
+	key := filepath.Join(c.demo, "keys", "demo.pub")
 	raw, err := os.ReadFile(key) // an ordinary user may not read the folder of keys
 	if err != nil {
 		return err
@@ -118,7 +109,7 @@ func (c *Campaign) base(u User) error {
 		updates []string
 	}{{first, nil}, {older, []string{otherSet, badSet}}, {rest, []string{activeSet}}} {
 		for _, version := range stand.updates {
-			if _, err := l.nx("update", c.set(version)); (err == nil) != (version != badSet) {
+			if _, err := l.host.Run("update", c.set(version)); (err == nil) != (version != badSet) {
 				return fmt.Errorf("update to %s: %w", version, err)
 			}
 		}
@@ -136,22 +127,22 @@ func (c *Campaign) base(u User) error {
 }
 
 // baseTrial leaves a system in mid-trial, killed. Services have to run so long that the kill comes before the verdict.
-func (c *Campaign) baseTrial(u User, l *life) error {
+func (c *Campaign) baseTrial(u User, l *instance) error {
 	if err := l.stop(); err != nil {
 		return err
 	}
 	if err := l.start("--settle", "2s"); err != nil {
 		return err
 	}
-	if _, err := l.nx("stage", c.set(trialSet)); err != nil {
+	if _, err := l.host.Run("stage", c.set(trialSet)); err != nil {
 		return err
 	}
 	mark := l.host.Shown()
-	if _, err := l.nx("switch"); err != nil {
+	if _, err := l.host.Run("switch"); err != nil {
 		return err
 	}
-	sees := func(text string) bool { return shows(l.host.Since(mark), text) }
-	err := host.Within(host.StartBound, "the trial", func() bool { return sees("bundlemgrd: slot b active") })
+	sees := func(text string) bool { return console.Count(l.host.Since(mark), text) > 0 }
+	err := kit.Within(kit.StartBound, "the trial", func() bool { return sees("bundlemgrd: slot b active") })
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,12 @@
-package main
+package damage
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"nexus/selftest/oracle"
@@ -18,17 +14,10 @@ import (
 
 // A Campaign is one run over many cells.
 type Campaign struct {
-	Bin, Demo string
-	Only      string // how the names of its cells begin
-	Whole     bool
-	Sample    int
-	Jobs      int
-	Bound     time.Duration
-	Console   bool
-	Out, Tell io.Writer
-
-	dir  string
-	sets oracle.Sets
+	bin, demo string // folders of the programs, and of the demo's sets and keys
+	dir       string // where it works
+	bound     time.Duration
+	sets      oracle.Sets
 }
 
 // The times at which damage comes.
@@ -70,10 +59,7 @@ func (c Cell) runs() bool { return c.Time != atRest && c.Time != inTrial }
 // brings tells whether slot b has 1.4.0 when the damage comes.
 func (c Cell) brings() bool { return c.Time == inTrial || c.Time == beforeSwitch }
 
-// sampleSize is how many cells are run unless all or certain ones are asked for.
-const sampleSize = 24
-
-// cells are those that are asked for.
+// cells are all of them.
 func (c *Campaign) cells() (all []Cell, err error) {
 	for _, u := range users() {
 		for _, time := range times() {
@@ -87,15 +73,6 @@ func (c *Campaign) cells() (all []Cell, err error) {
 				}
 			}
 		}
-	}
-	switch {
-	case c.Only != "":
-		all = slices.DeleteFunc(all, func(cell Cell) bool { return !strings.HasPrefix(cell.String(), c.Only) })
-	case !c.Whole:
-		all = sample(all, c.Sample)
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("there is no cell %q", c.Only)
 	}
 	return all, nil
 }
@@ -168,60 +145,6 @@ func (c *Campaign) name(path string) string {
 		path = filepath.Join(filepath.Dir(path), "KEY.pub")
 	}
 	return path
-}
-
-// all runs the cells, several at a time, and tells what comes of them.
-func (c *Campaign) all(ctx context.Context, cells []Cell) error {
-	begun, tally := time.Now(), Tally{}
-	work, results := make(chan int), make(chan Result)
-	var workers sync.WaitGroup
-	for range c.Jobs {
-		workers.Go(func() {
-			for n := range work {
-				results <- c.cell(ctx, cells[n], fmt.Sprint("cell-", n))
-			}
-		})
-	}
-	go func() {
-		for n := 0; n < len(cells) && ctx.Err() == nil; n++ {
-			work <- n
-		}
-		close(work)
-		workers.Wait()
-		close(results)
-	}()
-	done := 0
-	for r := range results {
-		tally.add(r)
-		c.tell(r)
-		if done++; done%100 == 0 {
-			took := time.Since(begun).Round(time.Second)
-			fmt.Fprintf(c.Tell, "damage: %d of %d cells, %d violations, %s\n", done, len(cells), tally.violations(),
-				took)
-		}
-	}
-	if ctx.Err() != nil {
-		return errors.New("interrupted")
-	}
-	fmt.Fprintf(c.Out, "\n%s\n%s\n", tally.table(), time.Since(begun).Round(time.Second))
-	if n := tally.violations(); n > 0 {
-		return fmt.Errorf("%d of %d cells came out in no way that is allowed", n, len(cells))
-	}
-	return nil
-}
-
-// tell shows what came of a cell, if it is wrong or asked for by name.
-func (c *Campaign) tell(r Result) {
-	if r.Wrong == nil && c.Only == "" {
-		return
-	}
-	fmt.Fprintf(c.Out, "%s: %s\n", r.Cell, r.Outcome)
-	for _, wrong := range r.Wrong {
-		fmt.Fprintf(c.Out, "  VIOLATION %s\n", wrong)
-	}
-	if c.Console {
-		fmt.Fprintf(c.Out, "    %s\n", strings.Join(r.Console, "\n    "))
-	}
 }
 
 // remove takes a cell's folder away, whatever its modes have become.

@@ -1,14 +1,14 @@
-package main
+package damage
 
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -24,7 +24,7 @@ type Result struct {
 func (c *Campaign) cell(ctx context.Context, cell Cell, dir string) Result {
 	defer remove(c.at(dir))
 	r := Result{Cell: cell}
-	l, err := c.newLife(cell.User, filepath.Join(dir, "system"))
+	l, err := c.newInstance(cell.User, filepath.Join(dir, "system"))
 	if err == nil {
 		defer l.host.Kill()
 		defer context.AfterFunc(ctx, l.host.Kill)() // whoever waits for the system then sees it gone
@@ -38,7 +38,7 @@ func (c *Campaign) cell(ctx context.Context, cell Cell, dir string) Result {
 }
 
 // play goes through the cell's course.
-func (c *Campaign) play(r *Result, l *life, dir string) error {
+func (c *Campaign) play(r *Result, l *instance, dir string) error {
 	if err := command("cp", "-a", c.at("base", r.Cell.User.Name, r.Cell.base())+"/.", l.system()); err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (c *Campaign) play(r *Result, l *life, dir string) error {
 		}
 	}
 	if r.Cell.Time == beforeSwitch {
-		if _, err := l.nx("stage", c.set(trialSet)); err != nil {
+		if _, err := l.host.Run("stage", c.set(trialSet)); err != nil {
 			return err
 		}
 	}
@@ -82,8 +82,8 @@ func (c *Campaign) play(r *Result, l *life, dir string) error {
 }
 
 // restart starts the system on what the damage has left. What was moved outside before is none of its business.
-func (c *Campaign) restart(r *Result, l *life, outside string) error {
-	before, err := fingerprint(outside)
+func (c *Campaign) restart(r *Result, l *instance, outside string) error {
+	before, err := kit.FingerprintOf(outside)
 	if err != nil {
 		return err
 	}
@@ -95,11 +95,13 @@ func (c *Campaign) restart(r *Result, l *life, outside string) error {
 		c.look(r, l, verified)
 	}
 	c.end(r, l)
-	after, err := fingerprint(outside)
+	after, err := kit.FingerprintOf(outside)
 	if err != nil {
 		return err
 	}
-	r.Wrong = append(r.Wrong, changes(before, after)...)
+	for _, change := range before.Changes(after) {
+		r.Wrong = append(r.Wrong, "outside: "+change)
+	}
 	return nil
 }
 
@@ -119,13 +121,13 @@ func (c *Campaign) harm(cell Cell, system, outside string) (bool, error) {
 }
 
 // look waits for the system to rest, after it did what it was asked for, and judges what is seen.
-func (c *Campaign) look(r *Result, l *life, when When) {
+func (c *Campaign) look(r *Result, l *instance, when When) {
 	see := Seen{Cell: r.Cell, When: when, Slots: c.slots(r.Cell, l.system(), when), Sets: c.sets}
 	switch when {
 	case verified:
 		see.Checks, see.Err = l.verify()
 	case returned, switched:
-		_, see.Err = l.nx(string(when))
+		_, see.Err = l.host.Run(string(when))
 	}
 	see.State, see.Settled = l.settle(when)
 	see.Ended, see.Lines = !l.host.Alive(), l.console()
@@ -147,7 +149,7 @@ func (c *Campaign) look(r *Result, l *life, when When) {
 }
 
 // end stops the system, and wants what is left in the folder to be right or to have been spoken of.
-func (c *Campaign) end(r *Result, l *life) {
+func (c *Campaign) end(r *Result, l *instance) {
 	ran := l.host.Alive()
 	if err := l.stop(); ran && err != nil {
 		r.Wrong = append(r.Wrong, err.Error())
@@ -237,26 +239,4 @@ func wrongSlot(system, slot string, set *oracle.Set) string {
 		}
 	}
 	return ""
-}
-
-// fingerprint is what there is of files, folders and links below a folder: owner, mode and content.
-func fingerprint(root string) (map[string]string, error) {
-	print := map[string]string{}
-	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := os.Lstat(path)
-		if err != nil {
-			return err
-		}
-		content, _ := os.Readlink(path)
-		if info.Mode().IsRegular() {
-			content, err = oracle.SumOf(path)
-		}
-		rel, _ := filepath.Rel(root, path)
-		print[rel] = fmt.Sprintf("%s, owner %s, content %.12s", info.Mode(), owner(info), content)
-		return err
-	})
-	return print, err
 }

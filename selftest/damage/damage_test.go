@@ -1,31 +1,40 @@
-package main
+package damage
 
 import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 )
 
-// TestSample runs a sample of the campaign on the real system, and one cell with a judge who is told a wrong set.
-func TestSample(t *testing.T) {
+var (
+	whole = flag.Bool("whole", false, "run all cells, not a sample")
+	cells = flag.String("cell", "", "run the cells whose names begin so, and show their consoles")
+	size  = flag.Int("sample", 24, "about how many cells a sample has")
+	bound = flag.Duration("bound", 20*time.Second, "how long a system may be silent before it counts as never up")
+)
+
+// TestCells runs cells on the real system, several at a time, and one with a judge who is told a wrong set.
+func TestCells(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real processes, and many of them")
 	}
-	bin, sets := t.TempDir(), t.TempDir()
-	if err := demo.Build(bin); err != nil {
+	c := Campaign{bin: t.TempDir(), demo: t.TempDir(), bound: *bound}
+	if err := errors.Join(demo.Build(c.bin), demo.Make(c.bin, c.demo, runtime.GOARCH, io.Discard)); err != nil {
 		t.Fatal(err)
 	}
-	if err := demo.Make(bin, sets, runtime.GOARCH, t.Output()); err != nil {
-		t.Fatal(err)
-	}
-	c := Campaign{Bin: bin, Demo: sets, Jobs: 2, Sample: sampleSize, Bound: 20 * time.Second, Out: t.Output(),
-		Tell: t.Output()}
 	c.dir = t.TempDir()
 	for dir := c.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil { // an ordinary user's systems are in it
@@ -36,13 +45,45 @@ func TestSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("finds", func(t *testing.T) { finds(t, c) })
-	cells, err := c.cells()
+	chosen := choose(t, c)
+	tally, mu := Tally{}, sync.Mutex{}
+	t.Run("all", func(t *testing.T) {
+		for n, cell := range chosen {
+			t.Run(cell.String(), func(t *testing.T) {
+				t.Parallel()
+				r := c.cell(t.Context(), cell, filepath.Join("cells", fmt.Sprint(n)))
+				mu.Lock()
+				defer mu.Unlock()
+				tally.add(r)
+				t.Log(r.Outcome)
+				for _, wrong := range r.Wrong {
+					t.Errorf("VIOLATION %s", wrong)
+				}
+				if *cells != "" || t.Failed() {
+					t.Log(strings.Join(r.Console, "\n"))
+				}
+			})
+		}
+	})
+	t.Logf("\n%s", tally.table())
+}
+
+// choose returns the cells that are asked for.
+func choose(t *testing.T, c Campaign) []Cell {
+	all, err := c.cells()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.all(t.Context(), cells); err != nil {
-		t.Error(err)
+	switch {
+	case *cells != "":
+		all = slices.DeleteFunc(all, func(cell Cell) bool { return !strings.HasPrefix(cell.String(), *cells) })
+	case !*whole:
+		all = sample(all, *size)
 	}
+	if len(all) == 0 {
+		t.Fatalf("there is no cell %q", *cells)
+	}
+	return all
 }
 
 // finds has a cell judged by one who takes the healthy set for one below the version floor.
@@ -64,7 +105,7 @@ func TestWays(t *testing.T) {
 			t.Run(way.Name+" "+kind.String(), func(t *testing.T) {
 				target := planted(t, kind)
 				t.Cleanup(func() { remove(filepath.Dir(target.Path)) }) // a folder of mode 000, too
-				before, err := fingerprint(filepath.Dir(target.Path))
+				before, err := kit.FingerprintOf(filepath.Dir(target.Path))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -72,8 +113,8 @@ func TestWays(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				after, err := fingerprint(filepath.Dir(target.Path))
-				if found := changes(before, after); err == nil && changed != (len(found) > 0) {
+				after, err := kit.FingerprintOf(filepath.Dir(target.Path))
+				if found := before.Changes(after); err == nil && changed != (len(found) > 0) {
 					t.Errorf("it says changed: %t, and changed is %q", changed, found)
 				}
 			})

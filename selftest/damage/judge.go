@@ -1,14 +1,11 @@
-package main
+package damage
 
 import (
 	"fmt"
-	"io/fs"
-	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 
 	"nexus/selftest/oracle"
 )
@@ -244,26 +241,4 @@ func spoken(lines []string, path string) bool {
 	return slices.ContainsFunc(said(lines), func(line string) bool {
 		return strings.Contains(line, path) || len(name) > 1 && strings.Contains(line, name)
 	})
-}
-
-// changes are the differences between two looks at what is outside.
-func changes(before, after map[string]string) (wrong []string) {
-	for _, path := range slices.Sorted(maps.Keys(before)) {
-		if before[path] != after[path] {
-			wrong = append(wrong, fmt.Sprintf("outside: %s was %s, is %s", path, before[path], after[path]))
-		}
-		delete(after, path)
-	}
-	for _, path := range slices.Sorted(maps.Keys(after)) {
-		wrong = append(wrong, "outside: "+path+" is new")
-	}
-	return wrong
-}
-
-func owner(info fs.FileInfo) string {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	return fmt.Sprintf("%d:%d", stat.Uid, stat.Gid)
 }

@@ -1,4 +1,4 @@
-package main
+package damage
 
 import (
 	"errors"
@@ -153,15 +153,5 @@ func TestJudge(t *testing.T) {
 				t.Errorf("found %q, want %q", wrong, c.want)
 			}
 		})
-	}
-}
-
-// TestChanges wants whatever differs outside to be found, and nothing else.
-func TestChanges(t *testing.T) {
-	before := map[string]string{"same": "1", "owner": "2", "gone": "3"}
-	after := map[string]string{"same": "1", "owner": "4", "more": "5"}
-	want := []string{"outside: gone was 3, is ", "outside: owner was 2, is 4", "outside: more is new"}
-	if got := changes(before, after); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"nexus/selftest/console"
-	"nexus/selftest/host"
 	"nexus/selftest/image"
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -167,7 +167,7 @@ func rebuild(t *testing.T, arch string, modules ...string) string {
 // child is the one child of a process.
 func child(t *testing.T, pid int) int {
 	t.Helper()
-	for _, p := range host.Living(host.All()) {
+	for _, p := range kit.Living(kit.All()) {
 		if p.Parent == pid {
 			return p.PID
 		}
@@ -179,8 +179,8 @@ func child(t *testing.T, pid int) int {
 // awaitGone waits until there is no such process.
 func awaitGone(t *testing.T, pid int) {
 	t.Helper()
-	err := host.Within(patience, "its end", func() bool {
-		p, there := host.ProcOf(pid)
+	err := kit.Within(patience, "its end", func() bool {
+		p, there := kit.ProcOf(pid)
 		return !there || p.Zombie
 	})
 	if err != nil {

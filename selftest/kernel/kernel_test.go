@@ -105,8 +105,8 @@ func newMirror(t *testing.T, modules []string) (string, pin) {
 	return "file://" + mirror, p
 }
 
-// TestFetch fetches a kernel from a mirror of its own. A package with another digest, and a kernel without a module that
-// a guest needs, leave nothing in the cache.
+// TestFetch fetches a kernel from a mirror of its own. A package with another digest, and a kernel without a module
+// that a guest needs, leave nothing in the cache.
 func TestFetch(t *testing.T) {
 	a := arches["riscv64"]
 	for _, c := range []struct {

@@ -37,7 +37,8 @@ func TestMutants(t *testing.T) {
 		for _, m := range all {
 			t.Run(m.id, func(t *testing.T) {
 				t.Parallel()
-				once, _ := green.LoadOrStore(m.tests, sync.OnceValue(func() error { return runs.green(t.Context(), m.tests) }))
+				once, _ := green.LoadOrStore(m.tests,
+					sync.OnceValue(func() error { return runs.green(t.Context(), m.tests) }))
 				if err := once.(func() error)(); err != nil {
 					t.Fatal(err)
 				}

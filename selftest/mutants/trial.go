@@ -113,7 +113,8 @@ func (t trial) mutate(ctx context.Context, m mutant, dir string) (finding, error
 	if err != nil {
 		return finding{}, err
 	}
-	if err := errors.Join(os.WriteFile(copied, faulty.content, 0o600), os.WriteFile(overlay, table, 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(copied, faulty.content, 0o600),
+		os.WriteFile(overlay, table, 0o600)); err != nil {
 		return finding{}, err
 	}
 	return t.run(ctx, m.tests, overlay)

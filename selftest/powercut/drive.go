@@ -1,27 +1,33 @@
-package main
+package powercut
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/trust"
 	"nexus/selftest/console"
 	"nexus/selftest/kernel"
+	"nexus/selftest/kit"
+	"nexus/selftest/oracle"
 	"nexus/selftest/qemu"
 )
 
-// A device is one machine and its disk, across many starts.
+// patience bounds each wait for a guest; askPause is between two questions to it.
+const (
+	patience = 5 * time.Minute
+	askPause = 200 * time.Millisecond
+)
+
+// A device is one machine and its disk, across many starts, and what is brought to it.
 type device struct {
 	machine qemu.Machine
-	nx      string   // path of the operator's command
-	dir     string   // folder of its control socket
+	sets    oracle.Sets
+	verify  nxs.VerifyFunc // by the key of these sets
+	nx      kit.NX
 	shown   *os.File // where consoles are kept
 }
 
@@ -29,6 +35,7 @@ type device struct {
 type session struct {
 	*qemu.Guest
 	console.Lines
+	kit.NX
 	device *device
 }
 
@@ -38,103 +45,96 @@ func newDevice(arch, cache, out, bin, work string) (*device, error) {
 	if err != nil {
 		return nil, err
 	}
-	image := filepath.Join(out, arch, "initramfs.zst")
+	image, demo := filepath.Join(out, arch, "initramfs.zst"), filepath.Join(out, arch, "demo")
 	if _, err := os.Stat(image); err != nil {
 		return nil, &kernel.MissingError{Guest: arch, What: image, Cause: err, Command: "guest-image"}
 	}
-	shown, err := os.Create(filepath.Join(work, "console.log"))
+	key, err := trust.ReadPublicKey(filepath.Join(demo, "keys", "demo.pub"))
 	if err != nil {
 		return nil, err
 	}
+	anchors := trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key})
+	sets, err := brought(bin, demo, work)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := os.Create(filepath.Join(work, "console.log"))
 	return &device{
 		machine: qemu.Machine{Arch: arch, Kernel: found, Image: image, Memory: qemu.DefaultMemory, Reboots: true},
-		nx:      filepath.Join(bin, "nx"), dir: work, shown: shown,
-	}, nil
+		sets:    sets, nx: kit.NX{Bin: bin, Dir: work}, shown: shown,
+		verify: func(message, signature []byte) (trust.PublicKey, error) {
+			return anchors.Verify(trust.RoleSystem, message, signature)
+		},
+	}, err
 }
 
-// patient returns arguments for init that prevent a machine slowed down by others from being taken for a hung one: here
-// only cuts should cause faults.
-func patient() []string { return []string{"--hang", "0", "--health-deadline", "5m"} }
-
-func (d *device) start() (*session, error) {
-	guest, err := qemu.Start(d.machine, d.dir)
+// start starts the machine with a disk. A machine slowed down by others must not be taken for a hung one: only cuts
+// should cause faults. The machine is killed when ctx ends; the caller must call end.
+func (d *device) start(ctx context.Context, disk qemu.Disk, args ...string) (*session, error) {
+	d.machine.Disk, d.machine.Args = disk, append([]string{"--hang", "0", "--health-deadline", "5m"}, args...)
+	guest, err := qemu.Start(d.machine, d.nx.Dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &session{Guest: guest, device: d}
-	go l.Read(guest.Console(), d.shown)
-	return l, nil
-}
-
-// says reports whether a line starts with the text.
-func (l *session) says(text string) bool { return l.Count(text) > 0 }
-
-// patience bounds each wait for a guest.
-const patience = 5 * time.Minute
-
-// awaitLine waits for the nth line that starts with the text.
-func (l *session) awaitLine(text string, nth int) error {
-	return l.Await(patience, fmt.Sprintf("%q", text), func(lines []string) (bool, error) {
-		if bad := fatal(lines); bad != "" {
-			return false, fmt.Errorf("the guest gave up: %s", bad)
-		}
-		return console.Count(lines, text) >= nth, nil
-	})
-}
-
-// fatal returns the first line that no healthy system prints, wherever the power is cut, or "". The end of a daemon is
-// not fatal, because it is restarted.
-func fatal(lines []string) string {
-	for _, line := range lines {
-		if what := console.Fault(line); what != "" && what != console.DaemonCrash {
-			return what + ": " + line
-		}
-	}
-	return ""
-}
-
-// gone reports whether the machine has ended.
-func (l *session) gone() bool {
-	select {
-	case <-l.Done():
-		return true
-	default:
-		return false
-	}
+	s := &session{Guest: guest, NX: d.nx, device: d}
+	context.AfterFunc(ctx, guest.Kill)
+	go s.Read(guest.Console(), d.shown)
+	return s, nil
 }
 
 // end kills the machine and waits until it has ended.
-func (l *session) end() {
-	l.Kill()
-	l.Wait()
+func (s *session) end() {
+	s.Kill()
+	s.Wait()
 }
 
-// run runs nx to its end.
-func (l *session) run(args ...string) (stdout string, status int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, l.device.nx, append([]string{"--dir", l.device.dir}, args...)...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && ctx.Err() == nil {
-		err = nil
-	}
-	if err != nil {
-		return "", 0, fmt.Errorf("nx %q: %w", args, err)
-	}
-	return out.String() + errs.String(), cmd.ProcessState.ExitCode(), nil
+// awaitLine waits for the nth line that starts with the text.
+func (s *session) awaitLine(text string, nth int) error {
+	return s.Await(patience, fmt.Sprintf("%q", text), func(lines []string) (bool, error) {
+		return console.Count(lines, text) >= nth, fatal(lines)
+	})
 }
 
-// ask runs nx and decodes its answer.
-func (l *session) ask(answer any, args ...string) error {
-	out, status, err := l.run(append([]string{"--json"}, args...)...)
+// fatal returns an error with the first line that no healthy system prints, wherever the power is cut. The end of a
+// daemon is not fatal, because it is restarted.
+func fatal(lines []string) error {
+	for _, line := range lines {
+		if what := console.Fault(line); what != "" && what != console.DaemonCrash {
+			return fmt.Errorf("the guest: %s: %s", what, line)
+		}
+	}
+	return nil
+}
+
+// quiet waits until nothing is under way. It then has the system verify every byte of both slots, and returns its
+// state.
+func (s *session) quiet() (oracle.State, error) {
+	if err := s.awaitLine("updated: ready (statefs)", 1); err != nil {
+		return oracle.State{}, err
+	}
+	now, err := s.Quiet(patience, askPause, s.device.sets, func(_ oracle.State, asking error) (bool, error) {
+		if err := fatal(s.Since(0)); err != nil {
+			return false, err
+		}
+		select {
+		case <-s.Done():
+			return false, fmt.Errorf("the machine ended before it was healthy: %w", asking)
+		default:
+			return true, nil
+		}
+	})
 	if err != nil {
-		return err
+		return now, err
 	}
-	if status != 0 {
-		return fmt.Errorf("nx %q: %s", args, strings.TrimSpace(out))
+	if _, err := s.Run("verify"); err != nil {
+		return now, err
 	}
-	return json.Unmarshal([]byte(out), answer)
+	var events []oracle.Event
+	if err := s.Ask(&events, "history"); err != nil {
+		return now, err
+	}
+	for _, wrong := range oracle.WrongHistory(events, s.device.sets) {
+		return now, wrong
+	}
+	return now, nil
 }

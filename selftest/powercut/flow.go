@@ -1,9 +1,7 @@
-package main
+package powercut
 
 import (
 	"fmt"
-	"strings"
-	"time"
 
 	"nexus/daemons/initd/machine"
 	"nexus/selftest/oracle"
@@ -22,35 +20,23 @@ type stand struct {
 	Floor      string // the version floor
 }
 
-// A recording is a complete flow and every write to its disk.
-type recording struct {
-	sets   oracle.Sets
-	stands []stand
-	writes []write
-}
-
 // A flow makes a recording as it runs.
 type flow struct {
-	session *session
-	log     string
-	sets    oracle.Sets
-	stands  []stand
+	*session
+	stands []stand
 }
 
 // reach records that something was acknowledged, as a change of the previous stand.
-func (f *flow) reach(name string, change func(*stand)) error {
+func (f *flow) reach(s step) error {
 	next := stand{}
 	if n := len(f.stands); n > 0 {
 		next = f.stands[n-1]
 	}
-	requests, err := logged(f.log)
-	if err != nil {
-		return err
-	}
-	next.Name, next.Requests = name, requests
-	change(&next)
+	requests, err := logged(f.device.machine.Disk.Log)
+	next.Name, next.Requests = s.name, requests
+	s.change(&next)
 	f.stands = append(f.stands, next)
-	return nil
+	return err
 }
 
 // A step is something that an operator, or the passing of time, causes, and the stand that it leads to.
@@ -87,14 +73,14 @@ func steps() []step {
 
 // says waits for the nth line of the console that starts with the text.
 func says(text string, nth int) func(*flow) error {
-	return func(f *flow) error { return f.session.awaitLine(text, nth) }
+	return func(f *flow) error { return f.awaitLine(text, nth) }
 }
 
 // resets presses the reset button and then waits for such a line.
 func resets(text string, nth int) func(*flow) error {
 	return func(f *flow) error {
-		f.session.Reset()
-		return f.session.awaitLine(text, nth)
+		f.Reset()
+		return f.awaitLine(text, nth)
 	}
 }
 
@@ -103,33 +89,25 @@ func types(want int, verb string, name ...string) func(*flow) error {
 	return func(f *flow) error {
 		args := []string{verb}
 		for _, n := range name {
-			args = append(args, named(f.sets, n).File)
+			args = append(args, named(f.device.sets, n).File)
 		}
-		out, status, err := f.session.run(args...)
-		if err == nil && status != want {
-			err = fmt.Errorf("nx %q: status %d, want %d: %s", args, status, want, strings.TrimSpace(out))
+		v, err := f.Run(args...)
+		if v == nil {
+			return err
 		}
-		return err
+		if v.Exit() != want {
+			return fmt.Errorf("%s; want exit %d", v, want)
+		}
+		return nil
 	}
 }
-
-// lookPause is the pause between two queries of a status that changes by itself.
-const lookPause = 200 * time.Millisecond
 
 // raises waits until the version floor has this value.
 func raises(floor string) func(*flow) error {
 	return func(f *flow) error {
-		var now struct {
-			VersionFloor *string `json:"versionFloor"`
-		}
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(lookPause) {
-			if err := f.session.ask(&now, "status"); err != nil {
-				return err
-			}
-			if oracle.Text(now.VersionFloor) == floor {
-				return nil
-			}
-		}
-		return fmt.Errorf("the version floor is %q, not %s", oracle.Text(now.VersionFloor), floor)
+		_, err := f.Quiet(patience, askPause, f.device.sets, func(now oracle.State, asking error) (bool, error) {
+			return oracle.Text(now.VersionFloor) == floor, asking
+		})
+		return err
 	}
 }

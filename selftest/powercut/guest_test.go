@@ -1,37 +1,109 @@
-package main
+package powercut
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
-// inGuests runs a test for each architecture that `make test-os` has prepared.
-func inGuests(t *testing.T, f func(t *testing.T, g *grammar)) {
+var (
+	seed   = flag.Uint64("seed", 1, "what decides everything that is chosen")
+	cycles = flag.Int("cycles", 3, "how many cuts")
+	first  = flag.Int("first", 0, "number of the first cycle; it begins with a new disk")
+	losses = flag.Int("losses", 1, "how many losses of unflushed writes to look at between two barriers")
+	boots  = flag.Int("boots", 1, "how many of the disks to start a guest from")
+	keep   = flag.String("keep", "", "keep the recording in this folder")
+	again  = flag.String("again", "", "look at a recording that was kept, instead of a new one")
+)
+
+// inGuests runs a test for each architecture that `make guest-image` has prepared. What is found wrong keeps its
+// folder.
+func inGuests(t *testing.T, test func(t *testing.T, d *device, work string) error) {
 	list := strings.Fields(os.Getenv("NEXUS_GUESTS"))
 	if len(list) == 0 {
 		t.Skip("needs QEMU, kernels and images: `make test-os` prepares them and runs this")
 	}
 	for _, arch := range list {
 		t.Run(arch, func(t *testing.T) {
-			f(t, &grammar{Arch: arch, Seed: 1, Cache: "../../.cache/guest", Out: "../../out/guest", Bin: "../../bin"})
+			work, err := os.MkdirTemp("", "nexus-powercut-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := newDevice(arch, "../../.cache/guest", "../../out/guest", "../../bin", work)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.shown.Close()
+			if err := test(t, d, work); err != nil {
+				t.Fatalf("seed %d: %v; disk and console are kept in %s", *seed, err, work)
+			}
+			os.RemoveAll(work)
 		})
 	}
 }
 
-// TestReplay does a bounded part of what `make powercut` does.
-func TestReplay(t *testing.T) {
-	inGuests(t, func(t *testing.T, g *grammar) {
-		if err := (&replayVerb{Losses: 1, Boots: 1}).run(t.Context(), g, t.TempDir(), t.Output()); err != nil {
-			t.Error(err)
+// TestKill kills the machine again and again.
+func TestKill(t *testing.T) {
+	inGuests(t, func(t *testing.T, d *device, work string) error {
+		h := &harness{device: d, work: work, tally: map[string]int{}}
+		begun := time.Now()
+		for n := range *cycles {
+			c := planned(*seed, *first+n)
+			c.blank = c.blank || n == 0
+			if err := h.cycle(t.Context(), c); err != nil {
+				return fmt.Errorf("%s: %w", c, err)
+			}
+			t.Logf("%s: %s", c, h.told)
 		}
+		if err := h.last(t.Context()); err != nil {
+			return fmt.Errorf("after all cycles: %w", err)
+		}
+		t.Logf("%d cuts, 0 violations, in %s: %s", *cycles, time.Since(begun).Round(time.Second), h.summary())
+		return nil
 	})
 }
 
-func TestKill(t *testing.T) {
-	inGuests(t, func(t *testing.T, g *grammar) {
-		if err := (&killVerb{Cycles: 3}).run(t.Context(), g, t.TempDir(), t.Output()); err != nil {
-			t.Error(err)
+// TestReplay records a flow, looks at its cuts, and starts guests from some of them.
+func TestReplay(t *testing.T) {
+	inGuests(t, func(t *testing.T, d *device, work string) error {
+		begun := time.Now()
+		lap := func() time.Duration {
+			took := time.Since(begun).Round(time.Second)
+			begun = time.Now()
+			return took
 		}
+		r, err := recorded(t, d, work)
+		if err != nil {
+			return err
+		}
+		t.Logf("recorded %d requests, %d stands, in %s", len(r.writes), len(r.stands), lap())
+		done, err := r.replay(t.Context(), *seed, *losses, work)
+		if err != nil {
+			return err
+		}
+		t.Logf("%d barriers, %d cuts, %d of them different; blank %d, mended by the start %d; 0 violations, in %s",
+			done.barriers, done.cuts, done.distinct, done.fresh, done.mended, lap())
+		if err := r.boot(t.Context(), *seed, *boots, *losses, work); err != nil {
+			return err
+		}
+		t.Logf("%d of them started, in %s", *boots, lap())
+		return nil
 	})
+}
+
+// recorded makes a recording, or loads one that was kept.
+func recorded(t *testing.T, d *device, work string) (*recording, error) {
+	switch {
+	case *again != "":
+		return load(d, *again)
+	case *keep != "":
+		if err := os.MkdirAll(*keep, 0o755); err != nil {
+			return nil, err
+		}
+		work = *keep
+	}
+	return record(t.Context(), d, work)
 }

@@ -1,16 +1,13 @@
-package main
+package powercut
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"nexus/daemons/initd/machine"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -31,11 +28,11 @@ func (h *harness) live(session *session, c cycle) error {
 	args, next := h.verb(c)
 	h.ahead = next
 	shown := session.Shown()
-	verb, err := startVerb(session, args)
+	verb, err := session.Start(true, args...)
 	if err != nil {
 		return err
 	}
-	defer verb.cmd.Process.Kill()
+	defer verb.Kill()
 	if err := h.cut(session, c, verb, shown); err != nil {
 		return err
 	}
@@ -46,14 +43,14 @@ func (h *harness) live(session *session, c cycle) error {
 // settle waits until the system is healthy, and compares its state with what was acknowledged since it was last
 // healthy. Its state then becomes the new reference.
 func (h *harness) settle(session *session) error {
-	now, err := session.quiet(h.sets)
+	now, err := session.quiet()
 	if err != nil {
 		return err
 	}
-	if err := (promise{h.sets, true}).toldAs(now, h.was, h.ahead); err != nil {
+	if err := (promise{h.sets, true}).told(now, h.was, h.ahead); err != nil {
 		return err
 	}
-	if h.was.Made && session.says(machine.LineNewDisk) {
+	if h.was.Made && session.Count(machine.LineNewDisk) > 0 {
 		return fmt.Errorf("the disk was formatted again")
 	}
 	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.starts+1)) {
@@ -65,19 +62,12 @@ func (h *harness) settle(session *session) error {
 	if now.StagedSlot != nil {
 		h.was.Staged = h.sets.Known(now.Slot(*now.StagedSlot).Digest()).Name
 	}
-	h.was.Quarantine = now.Quarantined(named(h.sets, broken).Digest) != ""
 	h.ahead = nil
-	return h.clear(session, now)
-}
-
-// clear removes a failed set from quarantine, so that it can be staged again.
-func (h *harness) clear(session *session, now oracle.State) error {
-	for _, q := range now.Quarantine {
-		if out, status, err := session.run("clear", q.IndexSHA256); err != nil || status != 0 {
-			return fmt.Errorf("nx clear: status %d: %s (%w)", status, out, err)
+	for _, q := range now.Quarantine { // so that it can be staged again
+		if _, err := session.Run("clear", q.IndexSHA256); err != nil {
+			return err
 		}
 	}
-	h.was.Quarantine = false
 	return nil
 }
 
@@ -128,29 +118,23 @@ func (h *harness) anyGood(next stand) (stands []stand) {
 }
 
 // acknowledge records what was acknowledged before the cut.
-func (h *harness) acknowledge(verb *verb, c cycle, lines []string) {
-	for _, line := range lines {
-		switch {
-		case line == "init: health ok (slot "+h.free+")" && (c.act == updates || c.act == switches) &&
-			len(h.ahead) == 1 && h.ahead[0].Active != h.was.Active:
-			h.was, h.ahead = h.ahead[0], nil
-			h.was.Drops = false
-		case strings.HasPrefix(line, "updated: audit op=rollback ") &&
-			strings.HasSuffix(line, "version="+broken+" result=ok reason=service-exited") && c.act == fails:
-			h.was.Quarantine = true
-		}
-	}
-	if c.act == stages && verb.over.Load() && verb.cmd.ProcessState.ExitCode() == 0 {
+func (h *harness) acknowledge(verb *kit.Verb, c cycle, lines []string) {
+	confirmed := slices.Contains(lines, "init: health ok (slot "+h.free+")") && (c.act == updates || c.act == switches) &&
+		len(h.ahead) == 1 && h.ahead[0].Active != h.was.Active
+	if confirmed || c.act == stages && verb.Exit() == 0 {
 		h.was, h.ahead = h.ahead[0], nil
 		h.was.Drops = false
 	}
+	h.was.Quarantine = h.was.Quarantine || c.act == fails && slices.ContainsFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "updated: audit op=rollback ") &&
+			strings.HasSuffix(line, "version="+broken+" result=ok reason=service-exited")
+	})
 }
 
 // hear records what the console reported during a run: that the disk was formatted, and that there is a boot record.
 func (h *harness) hear(session *session) {
-	lines := session.Since(0)
-	h.was.Made = h.was.Made || session.says(machine.LineNewDisk)
-	if slices.Contains(lines, "updated: ready (statefs)") {
+	h.was.Made = h.was.Made || session.Count(machine.LineNewDisk) > 0
+	if session.Count("updated: ready (statefs)") > 0 {
 		h.was.Made, h.was.Recorded = true, true
 		if h.was.Active == "" {
 			h.was.Active = factory
@@ -159,83 +143,37 @@ func (h *harness) hear(session *session) {
 	h.tally[h.told]++
 }
 
-// A verb is one run of nx.
-type verb struct {
-	cmd   *exec.Cmd
-	shown atomic.Int64 // lines of progress
-	over  atomic.Bool
-	done  chan struct{}
-}
-
-func startVerb(session *session, args []string) (*verb, error) {
-	v := &verb{cmd: exec.Command(session.device.nx, append([]string{"--dir", session.device.dir}, args...)...),
-		done: make(chan struct{})}
-	out, err := v.cmd.StderrPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := v.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		defer close(v.done)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			v.shown.Add(1)
-		}
-		io.Copy(io.Discard, out)
-		v.cmd.Wait()
-		v.over.Store(true)
-	}()
-	return v, nil
-}
-
 // cut waits for the planned moment or for the end of the verb, whichever is first, and kills the machine.
-func (h *harness) cut(session *session, c cycle, v *verb, shown int) error {
+func (h *harness) cut(session *session, c cycle, verb *kit.Verb, shown int) error {
+	begun, checked := time.Now(), 0
+	var bad error
+	late := func() bool { return time.Since(begun) > patience }
+	over := func() bool {
+		if n := session.Shown(); n > checked {
+			checked, bad = n, fatal(session.Since(0))
+		}
+		ended := verb == nil && session.Count("init: health ok") > 0 || verb != nil && verb.Ended()
+		return ended || bad != nil || late()
+	}
 	seen := func() bool {
 		switch c.trigger {
 		case atStart:
 			return session.Count("init")+session.Count("updated: ")+session.Count("bundlemgrd: ") >= c.n
 		case atProgress:
-			return v.shown.Load() >= int64(c.n)
+			return verb.Progress() >= c.n
 		case atConsole:
 			return session.Shown() >= shown+c.n
 		}
 		return false
 	}
-	for end := time.Now().Add(patience); ; time.Sleep(lookPause / 40) {
-		// Before the console is checked, so that the last lines are seen.
-		over := v != nil && v.over.Load() || v == nil && session.says("init: health ok")
-		if seen() {
-			h.tally["at the moment that was planned"]++
-			break
-		}
-		if over {
-			break
-		}
-		if bad := fatal(session.Since(0)); bad != "" {
-			return fmt.Errorf("the guest: %s", bad)
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("no %s %d within %v", c.trigger, c.n, patience)
-		}
+	if kit.Await(seen, over, c.delay) {
+		h.tally["at the moment that was planned"]++
+	} else if late() {
+		return fmt.Errorf("no %s %d within %v", c.trigger, c.n, patience)
 	}
-	time.Sleep(c.delay)
 	session.end()
-	if v != nil {
-		<-v.done
+	if verb != nil {
+		<-verb.Done
 	}
-	if bad := fatal(session.Since(0)); bad != "" {
-		return fmt.Errorf("the guest: %s", bad)
-	}
-	return nil
-}
-
-// summary returns the tally in one line.
-func (h *harness) summary() string {
-	var parts []string
-	for what, n := range h.tally {
-		parts = append(parts, fmt.Sprintf("%s %d", what, n))
-	}
-	slices.Sort(parts)
-	return strings.Join(parts, "; ")
+	return fatal(session.Since(0))
 }

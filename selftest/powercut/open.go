@@ -1,6 +1,7 @@
-package main
+package powercut
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -15,45 +16,32 @@ import (
 	"nexus/libupdates/slots"
 	"nexus/libupdates/statedisk"
 	"nexus/libupdates/statefs"
+	"nexus/selftest/oracle"
 )
 
 // A found is the content of a disk after a cut and the replay of its journal, as `updated` reads it at its next start.
 type found struct {
 	fresh    bool // the disk is still blank
 	recorded bool // the boot record exists
-	record   bootctl.Record
-	slots    [2]slots.Content
-	system   string // the folder with the slots
+	state    oracle.State
+	slots    map[string]string // digests of what is in them, in hex
+	system   string            // the folder with the slots
 	mended   []string
 }
 
-// tool returns the path of a program of e2fsprogs.
-func tool(name string) (string, error) {
-	if path, err := exec.LookPath(name); err == nil {
-		return path, nil
-	}
-	return exec.LookPath(filepath.Join("/sbin", name))
-}
-
-// runTool runs a program of e2fsprogs. may lists the acceptable exit statuses.
-func runTool(name string, may []int, args ...string) (string, error) {
-	path, err := tool(name)
+// runTool runs a program of e2fsprogs, which may end with a status up to may.
+func runTool(name string, may int, args ...string) error {
+	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", err
+		path = filepath.Join("/sbin", name)
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return "", err
+	if status := cmd.ProcessState.ExitCode(); err != nil && (status < 0 || status > may) {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
 	}
-	for _, status := range may {
-		if cmd.ProcessState.ExitCode() == status {
-			return string(out), nil
-		}
-	}
-	return "", fmt.Errorf("%s: %s: %s", name, cmd.ProcessState, strings.TrimSpace(string(out)))
+	return nil
 }
 
 // lookAt opens a disk as the next start would: the file system with e2fsck, which replays the journal and must not need
@@ -74,10 +62,11 @@ func lookAt(disk image, work string, verify nxs.VerifyFunc) (*found, error) {
 	if err := disk.store(file); err != nil {
 		return nil, err
 	}
-	if _, err := runTool("e2fsck", []int{0, 1}, "-f", "-p", file); err != nil {
+	const mended = 1 // status of e2fsck: it has replayed the journal, or more
+	if err := runTool("e2fsck", mended, "-f", "-p", file); err != nil {
 		return nil, err
 	}
-	if _, err := runTool("debugfs", []int{0}, "-R", "rdump / "+root, file); err != nil {
+	if err := runTool("debugfs", 0, "-R", "rdump / "+root, file); err != nil {
 		return nil, err
 	}
 	return open(root, verify)
@@ -85,58 +74,76 @@ func lookAt(disk image, work string, verify nxs.VerifyFunc) (*found, error) {
 
 // open opens the folder of a system, in the order in which a start does.
 func open(root string, verify nxs.VerifyFunc) (*found, error) {
-	f := &found{system: filepath.Join(root, "system")}
-	for _, made := range []string{f.system, filepath.Join(root, "state")} { // a start makes them if they are missing
-		if err := os.MkdirAll(made, 0o755); err != nil {
-			return nil, err
-		}
+	f := &found{system: filepath.Join(root, "system"), slots: map[string]string{}}
+	state := filepath.Join(root, "state")
+	if err := errors.Join(os.MkdirAll(f.system, 0o755), os.MkdirAll(state, 0o755)); err != nil {
+		return nil, err // a start makes them if they are missing
 	}
 	system, err := os.OpenRoot(f.system)
 	if err != nil {
 		return nil, err
 	}
 	defer system.Close()
-	store, err := f.openSlots(durable.OS(system), verify)
+	store, err := slots.Open(durable.OS(system))
 	if err != nil {
 		return nil, err
 	}
-	raw, err := openRecord(filepath.Join(root, "state"))
-	if err != nil {
-		return nil, err
-	}
-	a, b := f.slots[0].Record(), f.slots[1].Record()
-	if raw == nil {
-		active, err := store.Active()
+	var held [2]bootctl.Content
+	for i, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		content, err := store.Content(slot)
 		if err != nil {
 			return nil, err
 		}
-		f.record = bootctl.Resume(active, a, b)
-		return f, nil
+		if err := store.Verify(slot, content.Digest, verify); err != nil {
+			return nil, err
+		}
+		held[i] = content.Record()
+		f.slots[slot.String()] = digestOf(held[i])
 	}
-	record, err := bootctl.Decode(raw)
+	raw, err := openRecord(state)
 	if err != nil {
 		return nil, err
 	}
-	f.recorded = true
-	f.record, f.mended = record.Restart(bootctl.Power).Reconcile(a, b)
-	return f, nil
+	var record bootctl.Record
+	if f.recorded = raw != nil; f.recorded {
+		if record, err = bootctl.Decode(raw); err == nil {
+			record, f.mended = record.Restart(bootctl.Power).Reconcile(held[0], held[1])
+		}
+	} else if active, activeErr := store.Active(); activeErr == nil {
+		record = bootctl.Resume(active, held[0], held[1])
+	} else {
+		err = activeErr
+	}
+	f.state = stateOf(record)
+	return f, err
 }
 
-// openSlots reads and verifies both slots completely.
-func (f *found) openSlots(system durable.FS, verify nxs.VerifyFunc) (*slots.Store, error) {
-	store, err := slots.Open(system)
-	if err != nil {
-		return nil, err
-	}
-	for i, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
-		if f.slots[i], err = store.Content(slot); err != nil {
-			return nil, err
+// stateOf returns what `nx status` says of a record on disk.
+func stateOf(record bootctl.Record) oracle.State {
+	name := func(slot bootctl.Slot) *string {
+		if slot == bootctl.None {
+			return nil
 		}
-		if err := store.Verify(slot, f.slots[i].Digest, verify); err != nil {
-			return nil, err
-		}
+		text := slot.String()
+		return &text
 	}
-	return store, nil
+	now := oracle.State{ActiveSlot: record.Active.String(), StagedSlot: name(record.Staged),
+		PendingSlot: name(record.Pending), VersionFloor: &record.Floor, Persistent: true}
+	a, b := digestOf(record.Slots[0]), digestOf(record.Slots[1])
+	now.Slots.A.IndexSHA256, now.Slots.B.IndexSHA256 = &a, &b
+	for _, q := range record.Quarantine {
+		now.Quarantine = append(now.Quarantine,
+			oracle.Quarantined{IndexSHA256: hex.EncodeToString(q.Digest[:]), Reason: q.Reason})
+	}
+	return now
+}
+
+// digestOf returns the digest of a slot's set, in hex, or "".
+func digestOf(content bootctl.Content) string {
+	if content.IsEmpty() {
+		return ""
+	}
+	return hex.EncodeToString(content.Digest[:])
 }
 
 // openRecord reads the boot record, or returns nil if there is none yet. A cut must not damage any copy of it, nor any

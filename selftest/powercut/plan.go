@@ -1,42 +1,36 @@
-package main
+package powercut
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"nexus/selftest/kit"
 )
 
 // An act is what the operator does in a cycle.
-type act uint8
+type act string
 
 // The acts.
 const (
-	nothing  act = iota // the power is cut during the start or right after it
-	updates             // nx update with a good set
-	fails               // nx update with the broken set
-	stages              // nx stage with a good set
-	switches            // nx switch if a set is staged, else the same as stages
-	returns             // nx rollback
+	nothing  act = "nothing"       // the power is cut during the start or right after it
+	updates  act = "update"        // nx update with a good set
+	fails    act = "broken update" // nx update with the broken set
+	stages   act = "stage"         // nx stage with a good set
+	switches act = "switch"        // nx switch if a set is staged, else the same as stages
+	returns  act = "rollback"      // nx rollback
 )
 
-func (a act) String() string {
-	return [...]string{"nothing", "update", "broken update", "stage", "switch", "rollback"}[a]
-}
-
-// A trigger is the event after which the power is cut. Events, not the clock, decide the moment.
-type trigger uint8
+// A trigger is the event after which the power is cut.
+type trigger string
 
 // The triggers.
 const (
-	atStart    trigger = iota // the nth line of init or a daemon since the machine started
-	atProgress                // the nth progress line of nx
-	atConsole                 // the nth console line since nx was started
-	atEnd                     // nx has ended
+	atStart    trigger = "start line"    // the nth line of init or a daemon since the machine started
+	atProgress trigger = "progress line" // the nth progress line of nx
+	atConsole  trigger = "console line"  // the nth console line since nx was started
+	atEnd      trigger = "end"           // nx has ended
 )
-
-func (t trigger) String() string {
-	return [...]string{"start line", "progress line", "console line", "end"}[t]
-}
 
 // maxDelay bounds the delay after a trigger. It is longer than most steps take on an emulated machine.
 const maxDelay = 400 * time.Millisecond
@@ -48,7 +42,7 @@ type cycle struct {
 	act     act
 	trigger trigger
 	n       int           // the number of the line, from 1
-	delay   time.Duration // after that line; its exact effect depends on the machine
+	delay   time.Duration // after that line
 	loses   bool          // some of the writes that were not flushed are lost
 	seed    uint64        // for the choice of these writes
 }
@@ -58,34 +52,19 @@ func planned(seed uint64, number int) cycle {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	c := cycle{
 		number: number, blank: number == 0 || r.IntN(12) == 0,
-		act: act(weighted(r, 30, 34, 12, 8, 8, 8)), delay: time.Duration(r.Int64N(int64(maxDelay))),
-		loses: r.IntN(3) > 0, seed: r.Uint64(),
+		act:   kit.Draw(r, []int{30, 34, 12, 8, 8, 8}, nothing, updates, fails, stages, switches, returns),
+		delay: time.Duration(r.Int64N(int64(maxDelay))), loses: r.IntN(3) > 0, seed: r.Uint64(),
 	}
+	weights, lines := []int{25, 60, 15}, 7
 	switch c.act {
 	case nothing:
 		c.trigger, c.n = atStart, 1+r.IntN(6)
+		return c
 	case stages, returns:
-		c.trigger, c.n = trigger(1+weighted(r, 60, 20, 20)), 1+r.IntN(4)
-	default:
-		c.trigger, c.n = trigger(1+weighted(r, 25, 60, 15)), 1+r.IntN(7)
+		weights, lines = []int{60, 20, 20}, 4
 	}
+	c.trigger, c.n = kit.Draw(r, weights, atProgress, atConsole, atEnd), 1+r.IntN(lines)
 	return c
-}
-
-// weighted draws an index with these weights.
-func weighted(r *rand.Rand, weights ...int) int {
-	sum := 0
-	for _, w := range weights {
-		sum += w
-	}
-	at := r.IntN(sum)
-	for i, w := range weights {
-		if at < w {
-			return i
-		}
-		at -= w
-	}
-	panic("unreachable: the weights sum up to more than was drawn")
 }
 
 func (c cycle) String() string {

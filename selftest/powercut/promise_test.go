@@ -1,4 +1,4 @@
-package main
+package powercut
 
 import (
 	"encoding/hex"
@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"nexus/libupdates/bootctl"
-	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
-	"nexus/libupdates/slots"
 	"nexus/selftest/oracle"
 )
 
@@ -32,18 +30,20 @@ func madeUp() oracle.Sets {
 // second.
 func wellFound(t *testing.T, sets oracle.Sets) *found {
 	t.Helper()
-	f := &found{recorded: true, system: t.TempDir(), record: bootctl.New()}
-	f.record.Active, f.record.Floor = bootctl.B, second
+	f := &found{recorded: true, system: t.TempDir(), slots: map[string]string{}}
+	record := bootctl.New()
+	record.Active, record.Floor = bootctl.B, second
 	for i, name := range []string{factory, second} {
 		d := digest(byte(i + 1))
-		f.record.Slots[i] = bootctl.Content{Digest: bootctl.Digest(d), Version: name, Good: true}
-		f.slots[i] = slots.Content{Digest: nxs.Digest(d), Version: name}
+		record.Slots[i] = bootctl.Content{Digest: bootctl.Digest(d), Version: name, Good: true}
+		f.slots[string("ab"[i])] = hex.EncodeToString(d[:])
 		if err := os.MkdirAll(filepath.Join(f.system, "sets", named(sets, name).Digest), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f.record.Quarantine = []bootctl.Quarantined{{Digest: bootctl.Digest(digest(4)), Version: broken,
+	record.Quarantine = []bootctl.Quarantined{{Digest: bootctl.Digest(digest(4)), Version: broken,
 		Reason: refusal.ServiceExited}}
+	f.state = stateOf(record)
 	return f
 }
 
@@ -60,24 +60,23 @@ func TestThePromiseCanBeBroken(t *testing.T) {
 		{"blank again", func(_ *testing.T, f *found, _ *stand) { f.fresh = true }, "the disk is blank"},
 		{"the record is gone", func(_ *testing.T, f *found, _ *stand) { f.recorded = false },
 			"the boot record is gone"},
-		{"the old set is active", func(_ *testing.T, f *found, _ *stand) { f.record.Active = bootctl.A },
+		{"the old set is active", func(_ *testing.T, f *found, _ *stand) { f.state.ActiveSlot = "a" },
 			"is active, but \"1.1.0\" was confirmed"},
-		{"an empty slot is active", func(_ *testing.T, f *found, _ *stand) { f.record.Slots[1] = bootctl.Content{} },
+		{"an empty slot is active", func(_ *testing.T, f *found, _ *stand) { f.state.Slots.B.IndexSHA256 = nil },
 			"is active and empty"},
-		{"quarantine forgotten", func(_ *testing.T, f *found, _ *stand) { f.record.Quarantine = nil },
+		{"quarantine forgotten", func(_ *testing.T, f *found, _ *stand) { f.state.Quarantine = nil },
 			"is no longer in quarantine"},
-		{"a good set in quarantine", func(_ *testing.T, f *found,
-			_ *stand) {
-			f.record.Quarantine[0].Digest = bootctl.Digest(digest(1))
+		{"a good set in quarantine", func(_ *testing.T, f *found, _ *stand) {
+			f.state.Quarantine[0].IndexSHA256 = named(sets, factory).Digest
 		}, "is in quarantine"},
-		{"floor forgotten", func(_ *testing.T, f *found, _ *stand) { f.record.Floor = "" },
+		{"floor forgotten", func(_ *testing.T, f *found, _ *stand) { f.state.VersionFloor = nil },
 			`the version floor is "", but was "1.1.0"`},
 		{"staged set forgotten", func(_ *testing.T, _ *found, was *stand) { was.Staged = third },
 			"1.3.0 was staged, but is neither"},
-		{"a set of nobody's", func(_ *testing.T, f *found, _ *stand) { f.slots[0].Digest = nxs.Digest(digest(9)) },
+		{"a set of nobody's", func(_ *testing.T, f *found, _ *stand) { f.slots["a"] = "99" },
 			"which was never staged"},
 		{"a file more", func(t *testing.T, f *found, _ *stand) {
-			if err := os.WriteFile(filepath.Join(f.system, "sets", f.slots[0].Digest.String(), "more"), nil,
+			if err := os.WriteFile(filepath.Join(f.system, "sets", f.slots["a"], "more"), nil,
 				0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +85,7 @@ func TestThePromiseCanBeBroken(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f, was := wellFound(t, sets), was
 			c.spoil(t, f, &was)
-			err := promise{sets: sets}.check(f, was, nil)
+			err := promise{sets: sets}.onDisk(f, was, nil)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -99,10 +98,10 @@ func TestWhatWasUnderWayMayBeDone(t *testing.T) {
 	sets := madeUp()
 	f := wellFound(t, sets)
 	was := stand{Made: true, Recorded: true, Active: factory}
-	if err := (promise{sets: sets}).check(f, was, nil); err == nil {
+	if err := (promise{sets: sets}).onDisk(f, was, nil); err == nil {
 		t.Error("a set that nobody switched to is active, and that passed")
 	}
-	if err := (promise{sets: sets}).check(f, was, []stand{{Active: second, Floor: second}}); err != nil {
+	if err := (promise{sets: sets}).onDisk(f, was, []stand{{Active: second, Floor: second}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -130,7 +129,7 @@ func TestWhatIsToldCanBreakThePromise(t *testing.T) {
 			now.Quarantine = []oracle.Quarantined{{IndexSHA256: named(sets, broken).Digest,
 				Reason: refusal.ServiceExited}}
 			c.spoil(&now)
-			err := promise{sets: sets}.toldAs(now, was, nil)
+			err := promise{sets: sets}.told(now, was, nil)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -148,7 +147,7 @@ func TestFatalLines(t *testing.T) {
 		"updated: audit op=record result=failed reason=state-damaged":                     true,
 		"updated: audit op=damaged slot=a version=1.0.0 result=ok reason=digest-mismatch": true,
 	} {
-		if got := fatal([]string{"before", line}) != ""; got != want {
+		if got := fatal([]string{"before", line}) != nil; got != want {
 			t.Errorf("%s: got %v", line, got)
 		}
 	}

@@ -1,41 +1,43 @@
-package main
+package powercut
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"nexus/selftest/oracle"
 	"nexus/selftest/qemu"
 )
 
 // diskSize is the size of guests' disks here, in bytes: enough for three sets, and small enough to be copied often.
 const diskSize = 48 << 20
 
-// record runs the flow on a blank disk.
-func record(ctx context.Context, d *device, sets oracle.Sets, work string) (*recording, error) {
+// A recording is a complete flow and every write to its disk.
+type recording struct {
+	device *device
+	stands []stand
+	writes []write
+}
+
+// record runs the flow on a blank disk, and keeps what load reads in a folder.
+func record(ctx context.Context, d *device, work string) (*recording, error) {
 	disk := qemu.Disk{File: filepath.Join(work, "disk"), Log: filepath.Join(work, "log")}
-	for file, size := range map[string]int64{disk.File: diskSize, disk.Log: 0} {
-		if err := qemu.MakeDisk(file, size); err != nil {
-			return nil, err
-		}
+	if err := errors.Join(qemu.MakeDisk(disk.File, diskSize), qemu.MakeDisk(disk.Log, 0)); err != nil {
+		return nil, err
 	}
-	d.machine.Disk = disk
-	d.machine.Args = append(patient(), "--watch", "3s")
-	session, err := d.start()
+	session, err := d.start(ctx, disk, "--watch", "3s")
 	if err != nil {
 		return nil, err
 	}
 	defer session.end()
-	defer context.AfterFunc(ctx, session.Kill)()
-	f := &flow{session: session, log: disk.Log, sets: sets}
+	f := &flow{session: session}
 	for _, step := range steps() {
 		if err := step.do(f); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
-		if err := f.reach(step.name, step.change); err != nil {
+		if err := f.reach(step); err != nil {
 			return nil, err
 		}
 	}
@@ -49,12 +51,12 @@ func record(ctx context.Context, d *device, sets oracle.Sets, work string) (*rec
 	if err := os.WriteFile(filepath.Join(work, "stands.json"), raw, 0o600); err != nil {
 		return nil, err
 	}
-	return load(sets, work)
+	return load(d, work)
 }
 
 // load loads what record has left in a folder.
-func load(sets oracle.Sets, work string) (*recording, error) {
-	r := &recording{sets: sets}
+func load(d *device, work string) (*recording, error) {
+	r := &recording{device: d}
 	raw, err := os.ReadFile(filepath.Join(work, "stands.json"))
 	if err != nil {
 		return nil, err

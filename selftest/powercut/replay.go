@@ -1,4 +1,4 @@
-package main
+package powercut
 
 import (
 	"context"
@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 
-	"nexus/libupdates/nxs"
+	"nexus/daemons/initd/machine"
+	"nexus/selftest/qemu"
 )
 
 // A cut is one state in which the disk may be left.
@@ -26,8 +28,7 @@ type replayed struct {
 
 // replay checks every state in which barriers may leave the disk, and some losses in between. It returns the first one
 // that violates the promise. Cuts are checked in parallel.
-func (r *recording) replay(ctx context.Context, seed uint64, losses int, verify nxs.VerifyFunc,
-	work string) (replayed, error) {
+func (r *recording) replay(ctx context.Context, seed uint64, losses int, work string) (replayed, error) {
 	done := replayed{requests: len(r.writes)}
 	cuts := make(chan cut)
 	var all sync.WaitGroup
@@ -38,10 +39,10 @@ func (r *recording) replay(ctx context.Context, seed uint64, losses int, verify 
 			dir := filepath.Join(work, fmt.Sprintf("look-%d", worker))
 			os.MkdirAll(dir, 0o700)
 			for c := range cuts {
-				f, err := lookAt(c.disk.raw, dir, verify)
+				f, err := lookAt(c.disk.raw, dir, r.device.verify)
 				if err == nil {
 					was, ahead := r.around(c.requests)
-					err = promise{sets: r.sets}.check(f, was, ahead)
+					err = promise{sets: r.device.sets}.onDisk(f, was, ahead)
 				}
 				mu.Lock()
 				switch {
@@ -124,4 +125,47 @@ func (r *recording) keep(c cut, err error, work string) error {
 	was, _ := r.around(c.requests)
 	return fmt.Errorf("after %d requests, loss %d, acknowledged was %q: %w; the disk is kept in %s", c.requests,
 		c.variant, was.Name, err, file)
+}
+
+// boot starts guests from some of the cuts, chosen by the seed, and compares what operators are told with what was
+// acknowledged before.
+func (r *recording) boot(ctx context.Context, seed uint64, boots, losses int, work string) error {
+	total := 0
+	r.each(seed, losses, func(cut) bool { total++; return true })
+	picked := rand.New(rand.NewPCG(seed, uint64(total))).Perm(total)[:min(boots, total)]
+	number := -1
+	var failed error
+	r.each(seed, losses, func(c cut) bool {
+		if number++; slices.Contains(picked, number) {
+			if err := r.bootFrom(ctx, c, work); err != nil {
+				failed = r.keep(c, err, work)
+			}
+		}
+		return failed == nil && ctx.Err() == nil
+	})
+	if failed == nil {
+		failed = ctx.Err()
+	}
+	return failed
+}
+
+func (r *recording) bootFrom(ctx context.Context, c cut, work string) error {
+	disk := qemu.Disk{File: filepath.Join(work, "disk")}
+	if err := c.disk.raw.store(disk.File); err != nil {
+		return err
+	}
+	session, err := r.device.start(ctx, disk)
+	if err != nil {
+		return err
+	}
+	defer session.end()
+	now, err := session.quiet()
+	if err != nil {
+		return err
+	}
+	was, ahead := r.around(c.requests)
+	if was.Made && session.Count(machine.LineNewDisk) > 0 {
+		return fmt.Errorf("the disk was formatted again")
+	}
+	return promise{r.device.sets, true}.told(now, was, ahead)
 }

@@ -1,12 +1,11 @@
-package main
+package powercut
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 
 	"nexus/libupdates/refusal"
+	"nexus/selftest/demo"
 	"nexus/selftest/oracle"
 )
 
@@ -20,26 +19,20 @@ const (
 )
 
 // brought returns the sets: those of the demo for an architecture, and one more that is packed from its bundles.
-func brought(bin, demo, work string) (oracle.Sets, error) {
-	file := func(version string) string { return filepath.Join(demo, "system-v"+version+".nxs") }
+func brought(bin, from, work string) (oracle.Sets, error) {
+	file := func(version string) string { return filepath.Join(from, "system-v"+version+".nxs") }
 	sets := oracle.Sets{
 		{Name: factory, File: file(factory), Version: factory},
 		{Name: second, File: file(second), Version: second},
 		{Name: third, File: filepath.Join(work, "system-v"+third+".nxs"), Version: third},
 		{Name: broken, File: file(broken), Version: broken, Fate: oracle.Broken, Reason: refusal.ServiceExited},
-		{Name: forged, File: filepath.Join(demo, "bad-signature.nxs"), Fate: oracle.Refused,
+		{Name: forged, File: filepath.Join(from, "bad-signature.nxs"), Fate: oracle.Refused,
 			Reason: refusal.InvalidSignature},
 	}
-	meta := filepath.Join(work, "system-set.toml")
-	if err := os.WriteFile(meta, fmt.Appendf(nil, "system_version = %q\nversion_floor = %q\n", third, second),
-		0o600); err != nil {
+	p := demo.Packer{Bin: bin, Key: filepath.Join(from, "keys", "demo")}
+	if err := p.Set(filepath.Join(from, "work", second, "bundles"), third, sets[2].File,
+		fmt.Sprintf("version_floor = %q", second)); err != nil {
 		return nil, err
-	}
-	out, err := exec.Command(filepath.Join(bin, "nxs-pack"), "--input", filepath.Join(demo, "work", second, "bundles"),
-		"--meta", meta,
-		"--key", filepath.Join(demo, "keys", "demo"), "--output", sets[2].File).CombinedOutput()
-	if err != nil {
-		return nil, fmt.Errorf("cannot pack %s: %w: %s", third, err, out)
 	}
 	for _, s := range sets {
 		if s.Fate == oracle.Refused {

@@ -1,18 +1,18 @@
-package main
+package soak
 
 import (
 	"fmt"
 	"strings"
 
 	"nexus/libupdates/refusal"
-	"nexus/selftest/host"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
 // audited wants the journal to have exactly the steps of the cycle. Records are on their way for a moment.
 func (s *Soak) audited(r *Run, sequence uint64) error {
 	want, have := strings.Join(r.audits(), ", "), ""
-	err := host.Within(checkBound, "the steps "+want, func() bool {
+	err := kit.Within(checkBound, "the steps "+want, func() bool {
 		records, err := s.records()
 		have = strings.Join(auditsIn(records, sequence), ", ")
 		return err == nil && have == want

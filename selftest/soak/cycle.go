@@ -1,10 +1,11 @@
-package main
+package soak
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
-	"nexus/selftest/host"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -16,11 +17,11 @@ type Run struct {
 	Cleared bool        // whether its quarantine was ended first
 	Before  oracle.State
 	After   oracle.State
-	Verbs   []*host.Verb // of the operator
-	Second  *host.Verb   // of the rival
-	Hit     string       // what was killed, empty: nobody
-	Kills   int          // how often services of the confirmed set were killed so far
-	InTime  bool         // whether the moment of the fault came
+	Verbs   []*kit.Verb // of the operator
+	Second  *kit.Verb   // of the rival
+	Hit     string      // what was killed, empty: nobody
+	Kills   int         // how often services of the confirmed set were killed so far
+	InTime  bool        // whether the moment of the fault came
 	Lines   []string
 	Struck  time.Time     // when it was killed
 	Answer  time.Duration // from then until the system answered again
@@ -33,7 +34,7 @@ func (s *Soak) cycle(c Cycle) (*Run, error) {
 	if err := s.choose(r); err != nil {
 		return r, err
 	}
-	before, err := s.fingerprint()
+	before, err := kit.FingerprintOf(s.at("system"))
 	if err != nil {
 		return r, err
 	}
@@ -45,10 +46,7 @@ func (s *Soak) cycle(c Cycle) (*Run, error) {
 	s.noteKill(r)
 	ended := time.Now()
 	if r.Target.restarts() {
-		if err := s.restart(c); err != nil {
-			return r, err
-		}
-		if err := s.answers(r); err != nil {
+		if err := errors.Join(s.restart(c), s.answers(r)); err != nil {
 			return r, err
 		}
 	}
@@ -84,8 +82,7 @@ func (s *Soak) choose(r *Run) error {
 		if set == nil || !r.Clear || r.Before.Quarantined(set.Digest) == "" {
 			continue
 		}
-		var done struct{}
-		if err := s.host.Ask(&done, "clear", set.Digest); err != nil {
+		if _, err := s.host.Run("clear", set.Digest); err != nil {
 			return err
 		}
 		r.Cleared, r.Before = true, oracle.State{}
@@ -96,11 +93,12 @@ func (s *Soak) choose(r *Run) error {
 	return nil
 }
 
-// act runs the operator's verbs, and the fault beside them.
+// act runs the operator's verbs, and the fault beside them: at its moment, or after the verb that was the last one.
 func (s *Soak) act(r *Run, watch Watch) error {
 	struck := r.Target == Nobody
 	watched := r.Target != Nobody && r.Moment.Trigger == Progress
-	for i, args := range s.verbs(r) {
+	verbs := s.verbs(r)
+	for i, args := range verbs {
 		verb, err := s.host.Start(watched, args...)
 		if err != nil {
 			return err
@@ -111,22 +109,15 @@ func (s *Soak) act(r *Run, watch Watch) error {
 				return err
 			}
 		}
-		last := i == len(s.verbs(r))-1
 		if !struck {
-			if seen := watch.await(r.Moment, verb); seen || last {
-				r.InTime, struck = seen, true
+			r.InTime = kit.Await(func() bool { return watch.sees(r.Moment, verb) }, verb.Ended, r.Moment.Delay)
+			if struck = r.InTime || i == len(verbs)-1 || verb.Ended() && verb.Exit() != 0; struck {
 				if err := s.hit(r, verb); err != nil {
 					return err
 				}
 			}
 		}
-		<-verb.Done
-		if verb.Exit() != 0 {
-			if !struck {
-				if err := s.hit(r, verb); err != nil {
-					return err
-				}
-			}
+		if <-verb.Done; verb.Exit() != 0 {
 			break // the next verb builds on this one
 		}
 	}
@@ -137,7 +128,7 @@ func (s *Soak) act(r *Run, watch Watch) error {
 }
 
 // hit strikes, and wants a system that is still there to answer while the verb goes on.
-func (s *Soak) hit(r *Run, verb *host.Verb) error {
+func (s *Soak) hit(r *Run, verb *kit.Verb) error {
 	r.Hit, r.Struck = s.strike(r.Cycle, verb), time.Now()
 	if r.Hit == "" || r.Target.restarts() {
 		return nil
@@ -147,9 +138,8 @@ func (s *Soak) hit(r *Run, verb *host.Verb) error {
 
 // answers waits until the system answers.
 func (s *Soak) answers(r *Run) error {
-	err := host.Within(answerBound, "an answer of the system", func() bool {
-		var now oracle.State
-		return s.host.Ask(&now, "status") == nil
+	err := kit.Within(answerBound, "an answer of the system", func() bool {
+		return s.host.Ask(new(oracle.State), "status") == nil
 	})
 	r.Answer = time.Since(r.Struck)
 	return err
@@ -160,15 +150,12 @@ func (s *Soak) verbs(r *Run) [][]string {
 	switch r.Flow {
 	case Update, Rivals:
 		return [][]string{{"update", "--downgrade", r.Set.File}}
-	case Switch:
-		return [][]string{{"stage", r.Set.File}, {"switch"}}
-	case Discard:
-		return [][]string{{"stage", r.Set.File}, {"discard"}}
 	case Stage:
 		return [][]string{{"stage", r.Set.File}}
-	default:
-		return [][]string{{"rollback"}}
+	case Switch, Discard:
+		return [][]string{{"stage", r.Set.File}, {string(r.Flow)}}
 	}
+	return [][]string{{"rollback"}}
 }
 
 // hung refuses verbs that had to be ended.

@@ -1,4 +1,4 @@
-package main
+package soak
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"nexus/selftest/host"
+	"nexus/selftest/kit"
 )
 
 // Links are where the system's links lead: the slots, and the confirmed one.
@@ -31,20 +31,8 @@ type Watch struct {
 
 func (s *Soak) watch() Watch { return Watch{s, s.host.Shown(), s.links()} }
 
-// await waits for the moment, or for the end of the verb, whichever is first, and tells whether the moment came.
-func (w Watch) await(m Moment, verb *host.Verb) bool {
-	seen, over := false, false
-	for !seen && !over {
-		over = verb.Ended() // before the look, so that what the verb did last is seen
-		if seen = w.sees(m, verb); !seen {
-			time.Sleep(host.LookPause / 4)
-		}
-	}
-	time.Sleep(m.Delay)
-	return seen
-}
-
-func (w Watch) sees(m Moment, verb *host.Verb) bool {
+// sees reports whether the moment has come.
+func (w Watch) sees(m Moment, verb *kit.Verb) bool {
 	switch m.Trigger {
 	case Begun:
 		return true
@@ -71,12 +59,12 @@ func daemons() []string {
 }
 
 // strike kills or stops what the plan says and returns what that was; empty where it does not run.
-func (s *Soak) strike(c Cycle, verb *host.Verb) string {
+func (s *Soak) strike(c Cycle, verb *kit.Verb) string {
 	switch c.Target {
 	case Daemon:
 		return s.strikeDaemons(c)
 	case Service:
-		services := slices.DeleteFunc(s.host.Members(), func(p host.Proc) bool { return !isService(p) })
+		services := slices.DeleteFunc(s.host.Members(), func(p kit.Proc) bool { return !isService(p) })
 		if len(services) == 0 {
 			return ""
 		}
@@ -141,7 +129,7 @@ func (s *Soak) restart(c Cycle) error {
 		if !strike {
 			return nil
 		}
-		if err := host.Within(host.StartBound, "the console",
+		if err := kit.Within(kit.StartBound, "the console",
 			func() bool { return s.host.Shown() >= line+c.Pause }); err != nil {
 			return err
 		}
@@ -152,10 +140,10 @@ func (s *Soak) restart(c Cycle) error {
 }
 
 // kill kills one process; it may have ended since it was seen.
-func kill(p host.Proc) string {
+func kill(p kit.Proc) string {
 	syscall.Kill(p.PID, syscall.SIGKILL)
 	return p.Name
 }
 
 // isService tells services from daemons: execd gives them an environment, and daemons have none.
-func isService(p host.Proc) bool { return len(p.Env()) > 0 && p.Name != "initd" }
+func isService(p kit.Proc) bool { return len(p.Env()) > 0 && p.Name != "initd" }

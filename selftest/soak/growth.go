@@ -1,9 +1,9 @@
-package main
+package soak
 
 import (
 	"fmt"
 
-	"nexus/selftest/host"
+	"nexus/selftest/kit"
 )
 
 // Bounds of growth, from the first quiet moment in the life of a process to any later one. A Go program opens a few
@@ -78,7 +78,7 @@ func (g Growth) flat(name string) error {
 type Growth map[string]*Life
 
 // look measures the processes, and returns those that grew over the bounds.
-func (g Growth) look(members []host.Proc) (found []error) {
+func (g Growth) look(members []kit.Proc) (found []error) {
 	for _, p := range members {
 		if isService(p) {
 			continue

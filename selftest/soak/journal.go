@@ -1,4 +1,4 @@
-package main
+package soak
 
 import (
 	"bytes"
@@ -11,13 +11,9 @@ import (
 
 // records reads the journal: one object a line.
 func (s *Soak) records() ([]oracle.Record, error) {
-	v, err := s.host.Start(false, "log")
+	v, err := s.host.Run("log")
 	if err != nil {
 		return nil, err
-	}
-	<-v.Done
-	if v.Exit() != 0 {
-		return nil, errors.New(v.String())
 	}
 	var records []oracle.Record
 	for decoder := json.NewDecoder(bytes.NewReader(v.Stdout.Bytes())); decoder.More(); {

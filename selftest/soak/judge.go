@@ -1,9 +1,8 @@
-package main
+package soak
 
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/oracle"
@@ -200,7 +199,9 @@ func (r *Run) want() Want {
 	case r.Flow == Discard:
 		return Want{verbs: 2, active: active}
 	}
-	staged.verbs = len(strings.Fields(map[Flow]string{Update: "update", Switch: "stage switch"}[r.Flow]))
+	if r.Flow == Switch {
+		staged.verbs = 2
+	}
 	switch r.Set.Fate {
 	case oracle.Unfit:
 		staged.exit, staged.reason = 1, r.Set.Reason

@@ -1,4 +1,4 @@
-package main
+package soak
 
 import (
 	"path/filepath"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"nexus/libupdates/refusal"
-	"nexus/selftest/host"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -181,7 +181,7 @@ func TestGrowth(t *testing.T) {
 
 // TestExplain wants a failure to show steps, console and folder.
 func TestExplain(t *testing.T) {
-	s := &Soak{host: &host.Host{Bin: t.TempDir(), Dir: "/where/it/is"}}
+	s := &Soak{host: &kit.Host{NX: kit.NX{Bin: t.TempDir(), Dir: "/where/it/is"}}}
 	link(t, "/bin/echo", filepath.Join(s.host.Bin, "nx"))
 	if err := s.host.Up("the console"); err != nil {
 		t.Fatal(err)

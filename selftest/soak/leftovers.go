@@ -1,4 +1,4 @@
-package main
+package soak
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"nexus/selftest/host"
+	"nexus/selftest/kit"
 )
 
 // leftovers are what a system at rest has no use for: files, processes, sockets. A system that was shut down leaves
@@ -79,7 +79,7 @@ func (s *Soak) strayProcesses(runs bool) (found []error) {
 			wanted[name]++
 		}
 	}
-	all := host.Session(s.host.Sessions...)
+	all := kit.Session(s.host.Sessions...)
 	for _, p := range all {
 		switch {
 		case p.Zombie && (!runs || p.Parent != s.host.PID()):
@@ -106,7 +106,7 @@ const goRuntime = "/sys/fs/cgroup/"
 
 // outside are the files a process has open that are none of its business: what is not below the system's folder, an
 // archive, its own part of /proc, or without a name in the file system. The folder itself is open in initd alone.
-func (s *Soak) outside(p host.Proc) (found []error) {
+func (s *Soak) outside(p kit.Proc) (found []error) {
 	for _, path := range p.OpenFiles() {
 		if path == s.host.Dir && p.Name == "initd" {
 			continue

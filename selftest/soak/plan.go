@@ -1,73 +1,62 @@
-package main
+package soak
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
 // A Flow is what the operator does in a cycle.
-type Flow uint8
+type Flow string
 
 // The flows.
 const (
-	Update   Flow = iota // nx update
-	Switch               // nx stage, nx switch
-	Discard              // nx stage, nx discard
-	Stage                // nx stage; whatever is staged stays
-	Rollback             // nx rollback
-	Rivals               // nx update while another operator's nx update goes on
+	Update   Flow = "update"   // nx update
+	Switch   Flow = "switch"   // nx stage, nx switch
+	Discard  Flow = "discard"  // nx stage, nx discard
+	Stage    Flow = "stage"    // nx stage; whatever is staged stays
+	Rollback Flow = "rollback" // nx rollback
+	Rivals   Flow = "rivals"   // nx update while another operator's nx update goes on
 )
 
-func (f Flow) String() string {
-	return [...]string{"update", "switch", "discard", "stage", "rollback", "rivals"}[f]
-}
-
 // A Target is what is killed.
-type Target uint8
+type Target string
 
 // The targets.
 const (
-	Nobody     Target = iota
-	Daemon            // one daemon
-	Command           // nx, in the middle of its verb
-	Service           // a service of a bundle
-	Init              // initd alone; whatever it has started has to go with it
-	Everything        // all processes of the system, in any order
+	Nobody     Target = ""
+	Daemon     Target = "daemon"     // one daemon
+	Command    Target = "nx"         // nx, in the middle of its verb
+	Service    Target = "service"    // a service of a bundle
+	Init       Target = "initd"      // initd alone; whatever it has started has to go with it
+	Everything Target = "everything" // all processes of the system, in any order
 )
-
-func (t Target) String() string {
-	return [...]string{"nobody", "daemon", "nx", "service", "initd", "everything"}[t]
-}
 
 // restarts tells whether the system has to be started anew.
 func (t Target) restarts() bool { return t == Init || t == Everything }
 
-// A Trigger is what has to be seen before the kill. Not the clock chooses the moment, but the system's own progress.
-type Trigger uint8
+// A Trigger is what has to be seen before the kill.
+type Trigger string
 
 // The triggers.
 const (
-	Begun     Trigger = iota // the verb has been started
-	Progress                 // nx has shown a line of progress, the Nth
-	Console                  // the console has shown a line since the cycle began, the Nth
-	Receiving                // a set is being received
-	Filled                   // a slot leads elsewhere
-	Committed                // the link to the confirmed slot leads elsewhere
-	Ended                    // the verb has ended
+	Begun     Trigger = "begun"     // the verb has been started
+	Progress  Trigger = "progress"  // nx has shown a line of progress, the Nth
+	Console   Trigger = "console"   // the console has shown a line since the cycle began, the Nth
+	Receiving Trigger = "receiving" // a set is being received
+	Filled    Trigger = "filled"    // a slot leads elsewhere
+	Committed Trigger = "committed" // the link to the confirmed slot leads elsewhere
+	Ended     Trigger = "ended"     // the verb has ended
 )
-
-func (t Trigger) String() string {
-	return [...]string{"begun", "progress", "console", "receiving", "filled", "committed", "ended"}[t]
-}
 
 // A Moment is a trigger and what comes on top.
 type Moment struct {
 	Trigger Trigger
-	N       int           // which one it is, from 1
-	Delay   time.Duration // how much later; the part of the fault that only the machine knows the effect of
+	N       int // which one it is, from 1
+	Delay   time.Duration
 }
 
 // maxDelay is longer than most steps of an update take.
@@ -96,20 +85,21 @@ const (
 	calm    = 60
 )
 
-// plan makes the cycle of that number. Each is independent of those before, so one that failed can be looked at alone.
+// plan makes the cycle of that number. Each is independent of those before, so one that failed can be repeated alone.
 func plan(seed uint64, number int) Cycle {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	c := Cycle{
 		Number: number,
-		Flow:   weighted[Flow](r, 40, 20, 8, 8, 12, 12),
-		Fate:   weighted[oracle.Fate](r, 50, 25, 7, 18),
+		Flow:   kit.Draw(r, []int{40, 20, 8, 8, 12, 12}, Update, Switch, Discard, Stage, Rollback, Rivals),
+		Fate:   kit.Draw(r, []int{50, 25, 7, 18}, oracle.Good, oracle.Refused, oracle.Unfit, oracle.Broken),
 		Pick:   r.IntN(1 << 16), Rival: r.IntN(1 << 16), Victim: r.IntN(1 << 16), Order: r.Uint64(),
 		Clear:  r.IntN(4) > 0,
-		Target: weighted[Target](r, 25, 40, 14, 10, 4, 7),
+		Target: kit.Draw(r, []int{25, 40, 14, 10, 4, 7}, Nobody, Daemon, Command, Service, Init, Everything),
 		Moment: Moment{
-			Trigger: weighted[Trigger](r, 10, 20, 25, 15, 10, 10, 10),
-			N:       1 + r.IntN(6),
-			Delay:   time.Duration(r.Int64N(int64(maxDelay))),
+			Trigger: kit.Draw(r, []int{10, 20, 25, 15, 10, 10, 10},
+				Begun, Progress, Console, Receiving, Filled, Committed, Ended),
+			N:     1 + r.IntN(6),
+			Delay: time.Duration(r.Int64N(int64(maxDelay))),
 		},
 	}
 	c.Again, c.Pause = r.IntN(4) == 0, r.IntN(4)
@@ -118,22 +108,6 @@ func plan(seed uint64, number int) Cycle {
 		c.Target = Daemon
 	}
 	return c
-}
-
-// weighted draws an index by its weight.
-func weighted[T ~uint8](r *rand.Rand, weights ...int) T {
-	sum := 0
-	for _, w := range weights {
-		sum += w
-	}
-	at := r.IntN(sum)
-	for i, w := range weights {
-		if at < w {
-			return T(i)
-		}
-		at -= w
-	}
-	panic("unreachable: the weights sum up to more than was drawn")
 }
 
 // fault says what is killed and when, for the step log.

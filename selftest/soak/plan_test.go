@@ -1,4 +1,4 @@
-package main
+package soak
 
 import (
 	"fmt"
@@ -25,9 +25,8 @@ func TestPlanReachesEverything(t *testing.T) {
 	seen := map[string]bool{}
 	for number := range 1000 {
 		c := plan(1, number)
-		for kind, what := range map[string]fmt.Stringer{"flow": c.Flow, "fate": c.Fate, "target": c.Target,
-			"trigger": c.Moment.Trigger} {
-			seen[kind+" "+what.String()] = true
+		for _, kind := range []any{c.Flow, c.Fate, c.Target, c.Moment.Trigger} {
+			seen[fmt.Sprintf("%T %v", kind, kind)] = true
 		}
 		if c.Moment.Delay < 0 || c.Moment.Delay >= maxDelay {
 			t.Errorf("cycle %d waits %s", number, c.Moment.Delay)

@@ -1,4 +1,4 @@
-package main
+package soak
 
 import (
 	"archive/tar"
@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"nexus/selftest/host"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -18,7 +18,7 @@ import (
 func plantedSystem(t *testing.T) *Soak {
 	t.Helper()
 	dir := t.TempDir()
-	s := &Soak{host: &host.Host{Dir: filepath.Join(dir, "system"), Tmp: filepath.Join(dir, "tmp")}, growth: Growth{}}
+	s := &Soak{host: &kit.Host{NX: kit.NX{Dir: filepath.Join(dir, "system"), Tmp: filepath.Join(dir, "tmp")}}, growth: Growth{}}
 	for _, made := range []string{"system/trust/apps", "system/trust/system", "system/system/sets", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, made), 0o755); err != nil {
 			t.Fatal(err)
@@ -173,7 +173,7 @@ func TestFindsProcessLeftOver(t *testing.T) {
 
 // TestFindsSocketLeftOver wants a listener, a connection and a network socket found; unnamed pairs are none of them.
 func TestFindsSocketLeftOver(t *testing.T) {
-	own, ok := host.ProcOf(os.Getpid())
+	own, ok := kit.ProcOf(os.Getpid())
 	if !ok {
 		t.Fatal("cannot look at this process")
 	}
@@ -198,7 +198,7 @@ func TestFindsSocketLeftOver(t *testing.T) {
 	}
 }
 
-func strays(t *testing.T, p host.Proc) []error {
+func strays(t *testing.T, p kit.Proc) []error {
 	t.Helper()
 	names, err := unixSockets(nil)
 	if err != nil {

@@ -1,8 +1,9 @@
-package main
+package soak
 
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -15,7 +16,7 @@ type Tally struct {
 	faults   int
 	kills    map[string]int // by what was hit
 	inTime   int
-	moments  map[Trigger]int
+	moments  map[string]int
 	outcomes map[string]int // by flow or fate, and what came of it
 	answer   slowest
 	quiet    slowest
@@ -38,7 +39,7 @@ func (s slowest) String() string {
 }
 
 func newTally() Tally {
-	return Tally{kills: map[string]int{}, moments: map[Trigger]int{}, outcomes: map[string]int{}}
+	return Tally{kills: map[string]int{}, moments: map[string]int{}, outcomes: map[string]int{}}
 }
 
 func (t *Tally) add(r *Run) {
@@ -53,7 +54,7 @@ func (t *Tally) add(r *Run) {
 	}
 	if r.InTime {
 		t.inTime++
-		t.moments[r.Moment.Trigger]++
+		t.moments[string(r.Moment.Trigger)]++
 	}
 	t.answer.add(r.Answer, r.Number)
 	t.quiet.add(r.Quiet, r.Number)
@@ -91,11 +92,7 @@ func (s *Soak) report(w io.Writer, took time.Duration) {
 	fmt.Fprintf(table, "cycles\t%d\tin %s\n", t.cycles, took.Round(time.Second))
 	fmt.Fprintf(table, "faults\t%d\t%d at the moment that was planned\n", t.faults, t.inTime)
 	rows(table, "  kill of ", t.kills)
-	moments := map[string]int{}
-	for trigger, n := range t.moments {
-		moments[trigger.String()] = n
-	}
-	rows(table, "  moment ", moments)
+	rows(table, "  moment ", t.moments)
 	fmt.Fprintf(table, "outcomes\n")
 	rows(table, "  ", t.outcomes)
 	fmt.Fprintf(table, "starts of the system\t%d\n", len(s.host.Sessions))
@@ -116,12 +113,7 @@ func (s *Soak) report(w io.Writer, took time.Duration) {
 
 // rows prints counts in the order of their names.
 func rows(w io.Writer, before string, counts map[string]int) {
-	var names []string
-	for name := range counts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(w, "%s%s\t%d\n", before, name, counts[name])
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package soak
 
 import (
 	"context"
@@ -11,14 +11,15 @@ import (
 	"strconv"
 	"time"
 
-	"nexus/selftest/host"
+	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
 // A Soak is one run of many cycles on one system.
 type Soak struct {
 	seed     uint64
-	host     *host.Host
+	host     *kit.Host
 	factory  string
 	trust    string
 	sets     oracle.Sets
@@ -61,9 +62,11 @@ func (s *Soak) at(parts ...string) string {
 }
 
 // newSoak copies the binaries, packs the sets and prepares the folders, all below dir.
-func newSoak(seed uint64, bin, demo, dir string) (*Soak, error) {
-	h := &host.Host{Bin: filepath.Join(dir, "bin"), Dir: filepath.Join(dir, "system"), Tmp: filepath.Join(dir, "tmp")}
-	for _, made := range []string{h.Bin, h.Tmp} {
+func newSoak(seed uint64, bin, from, dir string) (*Soak, error) {
+	h := &kit.Host{NX: kit.NX{Bin: filepath.Join(dir, "bin"), Dir: filepath.Join(dir, "system"),
+		Tmp: filepath.Join(dir, "tmp")}}
+	sets := filepath.Join(dir, "sets")
+	for _, made := range []string{h.Bin, h.Tmp, sets} {
 		if err := os.MkdirAll(made, 0o755); err != nil {
 			return nil, err
 		}
@@ -77,12 +80,13 @@ func newSoak(seed uint64, bin, demo, dir string) (*Soak, error) {
 			return nil, err
 		}
 	}
-	sets, err := Packer{bin: bin, demo: demo, dir: filepath.Join(dir, "sets")}.all()
+	key := filepath.Join(from, "keys", "demo")
+	all, err := maker{demo.Packer{Bin: bin, Key: key}, from, sets}.all()
 	if err != nil {
 		return nil, err
 	}
-	return &Soak{seed: seed, host: h, factory: sets[0].File, trust: filepath.Join(demo, "keys", "demo.pub"), sets: sets,
-		growth: Growth{}, tally: newTally()}, nil
+	return &Soak{seed: seed, host: h, factory: all[0].File, trust: key + ".pub", sets: all, growth: Growth{},
+		tally: newTally()}, nil
 }
 
 // toldEvery is after how many cycles somebody who waits is told.
@@ -153,45 +157,27 @@ func (s *Soak) press(number int) error {
 	return s.check()
 }
 
-// quiet waits until the system answers, no stage and no trial is under way, the confirmed set is healthy, and all that
-// is still so a moment later: what a killed nx had asked for may be on its way. Every answer on the way is held against
-// what may be active at all.
+// quiet waits until nothing is under way, neither now nor due, and all that is still so a moment later: what a killed
+// nx had asked for may be on its way.
 func (s *Soak) quiet() (oracle.State, error) {
-	begun := time.Now()
-	answered := begun
-	var now, before oracle.State
-	var last error
-	for time.Since(begun) < quietBound {
-		now = oracle.State{}
-		if last = s.host.Ask(&now, "status"); last != nil {
+	begun, answered := time.Now(), time.Now()
+	var before oracle.State
+	return s.host.Quiet(quietBound, restPause, s.sets, func(now oracle.State, asking error) (bool, error) {
+		if asking != nil {
 			if time.Since(answered) > answerBound {
-				return now, fmt.Errorf("the system does not answer for %s: %w", answerBound, last)
+				return false, fmt.Errorf("the system does not answer for %s: %w", answerBound, asking)
 			}
-			time.Sleep(host.LookPause)
-			continue
+			return false, nil
 		}
-		answered = time.Now()
-		if err := now.Check(s.sets); err != nil {
-			return now, err
-		}
-		if s.isQuiet(now, time.Since(begun)) && reflect.DeepEqual(now, before) {
-			return now, nil
-		}
-		before = now
-		time.Sleep(restPause)
-	}
-	return now, fmt.Errorf("the system is not quiet after %s: %+v (%w)", quietBound, now, last)
-}
-
-// isQuiet tells whether nothing is under way, neither now nor due.
-func (s *Soak) isQuiet(now oracle.State, waited time.Duration) bool {
-	return !now.Staging && now.PendingSlot == nil && now.HealthOK && (!s.looping(now) || waited > watchBound)
+		rests := reflect.DeepEqual(now, before)
+		answered, before = time.Now(), now
+		return rests && (!s.looping(now) || time.Since(begun) > watchBound), nil
+	})
 }
 
 // shutdown stops the system as an operator does, and looks what it leaves behind.
 func (s *Soak) shutdown() error {
-	var done struct{}
-	if err := s.host.Ask(&done, "shutdown"); err != nil {
+	if _, err := s.host.Run("shutdown"); err != nil {
 		return err
 	}
 	if err := s.host.Gone(); err != nil {

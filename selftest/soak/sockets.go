@@ -1,4 +1,4 @@
-package main
+package soak
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"nexus/selftest/host"
+	"nexus/selftest/kit"
 )
 
 // straySockets are sockets of the system but for the pairs between its processes and the one that operators come in by:
@@ -28,7 +28,7 @@ func (s *Soak) straySockets() (found []error) {
 }
 
 // wrongSockets are a process's sockets of a network, and those with a name beyond the allowed number.
-func wrongSockets(p host.Proc, names map[string]string, allowed int) (found []error) {
+func wrongSockets(p kit.Proc, names map[string]string, allowed int) (found []error) {
 	for _, inode := range sockets(p) {
 		name, ok := names[inode]
 		switch {
@@ -45,7 +45,7 @@ func wrongSockets(p host.Proc, names map[string]string, allowed int) (found []er
 
 // unixSockets are the names of all unix sockets by inode; most have none. A connection has the name of the socket that
 // it came in by. Each network namespace has a table of its own, and each daemon may have a namespace.
-func unixSockets(members []host.Proc) (map[string]string, error) {
+func unixSockets(members []kit.Proc) (map[string]string, error) {
 	table, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func unixSockets(members []host.Proc) (map[string]string, error) {
 }
 
 // sockets are the inodes of the sockets that a process has open.
-func sockets(p host.Proc) []string {
+func sockets(p kit.Proc) []string {
 	var inodes []string
 	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.PID))
 	for _, link := range links {

@@ -1,31 +1,30 @@
-package main
+package damage
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
-	"nexus/selftest/host"
+	"nexus/selftest/console"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
-// A life is one system, through its starts and ends.
-type life struct {
-	host  *host.Host
+// An instance is one system, through its starts and ends.
+type instance struct {
+	host  *kit.Host
 	bound time.Duration
 	mark  int // the first line of the console since the last start
 	harm  int // and the first one since the damage
 }
 
-// newLife makes the folder of a system, and does not start it.
-func (c *Campaign) newLife(u User, dir string) (*life, error) {
-	h := &host.Host{Bin: c.at("bin"), Dir: c.at(dir), Tmp: c.at(dir + ".tmp"), User: u.Cred}
+// newInstance makes the folder of a system, and does not start it.
+func (c *Campaign) newInstance(u User, dir string) (*instance, error) {
+	h := &kit.Host{NX: kit.NX{Bin: c.at("bin"), Dir: c.at(dir), Tmp: c.at(dir + ".tmp"), User: u.Cred}}
 	for _, made := range []string{h.Dir, h.Tmp} {
 		if err := os.MkdirAll(made, 0o755); err != nil {
 			return nil, err
@@ -37,20 +36,20 @@ func (c *Campaign) newLife(u User, dir string) (*life, error) {
 			return nil, err
 		}
 	}
-	return &life{host: h, bound: c.Bound}, nil
+	return &instance{host: h, bound: c.bound}, nil
 }
 
-func (l *life) system() string { return l.host.Dir }
+func (l *instance) system() string { return l.host.Dir }
 
 // begin starts the system with little patience, and does not wait. What it was told once it has to know.
-func (l *life) begin(flags ...string) error {
+func (l *instance) begin(flags ...string) error {
 	l.mark = l.host.Shown()
 	return l.host.Up(append([]string{"--state", filepath.Join(l.system(), "state"),
 		"--settle", "20ms", "--watch", "0", "--hang", "2s", "--health-deadline", "4s"}, flags...)...)
 }
 
 // start starts the system and wants it to be well.
-func (l *life) start(flags ...string) error {
+func (l *instance) start(flags ...string) error {
 	if err := l.begin(flags...); err != nil {
 		return err
 	}
@@ -63,11 +62,11 @@ func (l *life) start(flags ...string) error {
 // settle waits until the system rests with a confirmed set. It gives up when the system has ended, when a daemon ends
 // again and again, and when nothing was said for as long as the bound, or too much. A start has to confirm its set
 // anew; after a verb there may be nothing to confirm.
-func (l *life) settle(when When) (state oracle.State, settled bool) {
+func (l *instance) settle(when When) (state oracle.State, settled bool) {
 	for shown := -1; shown != l.host.Shown() && !settled && l.host.Alive() && !l.hopeless(); {
 		shown = l.host.Shown()
-		host.Within(l.bound, "rest or news", func() bool {
-			settled = (when != started || shows(l.console(), "init: health ok")) &&
+		kit.Within(l.bound, "rest or news", func() bool {
+			settled = (when != started || console.Count(l.console(), "init: health ok") > 0) &&
 				l.host.Ask(&state, "status") == nil && state.HealthOK && state.PendingSlot == nil
 			return settled || !l.host.Alive() || l.host.Shown() > shown
 		})
@@ -78,7 +77,7 @@ func (l *life) settle(when When) (state oracle.State, settled bool) {
 // enough is how many lines the longest way to rest may take.
 const enough = 60
 
-func (l *life) hopeless() bool { return looping(l.console()) != "" || len(l.console()) > enough }
+func (l *instance) hopeless() bool { return looping(l.console()) != "" || len(l.console()) > enough }
 
 // looping is the daemon that ended five times, if there is one.
 func looping(lines []string) string {
@@ -95,20 +94,7 @@ func looping(lines []string) string {
 }
 
 // console is what was shown since the mark.
-func (l *life) console() []string { return l.host.Since(l.mark) }
-
-// nx runs a verb to its end and returns its answer.
-func (l *life) nx(args ...string) ([]byte, error) {
-	v, err := l.host.Start(false, args...)
-	if err != nil {
-		return nil, err
-	}
-	<-v.Done
-	if v.Exit() != 0 {
-		return v.Stdout.Bytes(), errors.New(v.String())
-	}
-	return v.Stdout.Bytes(), nil
-}
+func (l *instance) console() []string { return l.host.Since(l.mark) }
 
 // A Check is what `nx verify` says about a slot.
 type Check struct {
@@ -118,16 +104,16 @@ type Check struct {
 }
 
 // verify has the system check its slots; nil where it gives no answer.
-func (l *life) verify() (checks []Check, err error) {
-	raw, err := l.nx("verify")
-	if json.Unmarshal(raw, &checks) == nil {
+func (l *instance) verify() (checks []Check, err error) {
+	v, err := l.host.Run("verify")
+	if v != nil && json.Unmarshal(v.Stdout.Bytes(), &checks) == nil {
 		return checks, nil
 	}
 	return nil, err
 }
 
 // stop has the system end in order, and wants nothing of it to be left.
-func (l *life) stop() error {
+func (l *instance) stop() error {
 	if l.host.Alive() {
 		syscall.Kill(l.host.PID(), syscall.SIGTERM)
 	}
@@ -142,12 +128,7 @@ func (l *life) stop() error {
 }
 
 // kill ends the first process at once, and all others with it.
-func (l *life) kill() error {
+func (l *instance) kill() error {
 	syscall.Kill(l.host.PID(), syscall.SIGKILL)
 	return l.host.Gone()
-}
-
-// shows tells whether one of the lines begins so.
-func shows(lines []string, text string) bool {
-	return slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, text) })
 }

@@ -1,4 +1,4 @@
-package main
+package damage
 
 import (
 	"fmt"
@@ -13,15 +13,6 @@ func (t Tally) add(r Result) {
 		r.Outcome = none
 	}
 	t[[3]string{r.Cell.User.Name, r.Cell.Time, string(r.Outcome)}]++
-}
-
-func (t Tally) violations() (n int) {
-	for key, cells := range t {
-		if key[2] == string(none) {
-			n += cells
-		}
-	}
-	return n
 }
 
 // table is the table of the documentation.

@@ -1,44 +1,20 @@
-package main
+package soak
 
 import (
-	"bytes"
+	"errors"
+	"flag"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/demo"
 	"nexus/selftest/oracle"
 )
-
-// A fixture is where the real binaries and the demo's sets are: in bin and in demo below the root.
-type fixture struct{ root string }
-
-func (f fixture) bin() string  { return filepath.Join(f.root, "bin") }
-func (f fixture) demo() string { return filepath.Join(f.root, "demo") }
-
-// newFixture builds the real binaries and packs the demo's sets with them.
-func newFixture(t *testing.T) fixture {
-	t.Helper()
-	f := fixture{t.TempDir()}
-	if err := os.MkdirAll(f.bin(), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("go", "build", "-o", f.bin()+"/",
-		"nexus/daemons/nexus", "nexus/nx", "nexus/nxspack/nxs-pack", "nexus/nxspack/nxb-pack")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
-	if err := demo.Make(f.bin(), f.demo(), runtime.GOARCH, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
 
 // The short soak begins late enough in a stretch that initd is killed, too.
 const (
@@ -47,34 +23,55 @@ const (
 	shortCycles = 25
 )
 
-// TestSoak runs a short soak of the real system, and sees that a soak of a system that breaks its promise fails.
+var (
+	cycles = flag.Int("cycles", shortCycles, "how many update cycles")
+	first  = flag.Int("first", shortFirst, "number of the first cycle")
+	seed   = flag.Uint64("seed", shortSeed, "what decides sets, flows, faults and moments")
+	more   = flag.Int("more", 0,
+		"how many further daemons are killed after each cycle; initd then lives throughout, and must not grow")
+)
+
+// A fixture is where the real binaries and the demo's sets are: in bin and in demo below the root.
+type fixture struct{ root string }
+
+func (f fixture) bin() string  { return filepath.Join(f.root, "bin") }
+func (f fixture) demo() string { return filepath.Join(f.root, "demo") }
+
+// TestSoak soaks the real system, and sees that a soak of a system that breaks its promise fails.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real processes, and many of them")
 	}
-	f := newFixture(t)
+	f := fixture{t.TempDir()}
+	if err := errors.Join(demo.Build(f.bin()), demo.Make(f.bin(), f.demo(), runtime.GOARCH, io.Discard)); err != nil {
+		t.Fatal(err)
+	}
 	t.Run("keeps", func(t *testing.T) { keeps(t, f) })
 	t.Run("breaks", func(t *testing.T) { breaks(t, f) })
 	t.Run("planted", func(t *testing.T) { planted(t, f) })
 }
 
-// keeps wants the real system to come through, and the soak to leave nothing.
+// keeps wants the real system to come through. A failure leaves the folder for inspection.
 func keeps(t *testing.T, f fixture) {
-	t.Setenv("TMPDIR", t.TempDir())
-	var out, errs bytes.Buffer
-	if err := soak(shortSeed, shortFirst, shortCycles, 0, f.bin(), f.demo(), &out, &errs); err != nil {
-		t.Fatalf("%v\n%s", err, errs.String())
+	dir, err := os.MkdirTemp("", "nexus-soak")
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Logf("\n%s", out.String())
-	left, err := os.ReadDir(os.Getenv("TMPDIR"))
-	if err != nil || len(left) != 0 {
-		t.Errorf("the soak left %v (%v)", left, err)
+	s, begun := realSoak(t, f, dir), time.Now()
+	s.more = *more
+	if err := s.run(t.Context(), *first, *cycles, t.Output()); err != nil {
+		s.explain(t.Output())
+		t.Fatalf("seed %d: %v", *seed, err)
+	}
+	s.report(t.Output(), time.Since(begun))
+	if err := os.RemoveAll(dir); err != nil {
+		t.Error(err)
 	}
 }
 
 // breaks tells the soak that a set is good whose service ends: the rollback is then a broken promise.
 func breaks(t *testing.T, f fixture) {
-	s := realSoak(t, f)
+	s := realSoak(t, f, t.TempDir())
 	for _, set := range s.sets {
 		if set.Reason == refusal.ServiceExited {
 			set.Fate, s.sets = oracle.Good, oracle.Sets{set}
@@ -99,7 +96,7 @@ func breaks(t *testing.T, f fixture) {
 
 // planted puts things into a system that runs, and wants them found.
 func planted(t *testing.T, f fixture) {
-	s := realSoak(t, f)
+	s := realSoak(t, f, t.TempDir())
 	if err := s.up(); err != nil {
 		t.Fatal(err)
 	}
@@ -126,9 +123,9 @@ func planted(t *testing.T, f fixture) {
 }
 
 // realSoak is a soak that has not begun; whatever it starts ends with the test.
-func realSoak(t *testing.T, f fixture) *Soak {
+func realSoak(t *testing.T, f fixture, dir string) *Soak {
 	t.Helper()
-	s, err := newSoak(shortSeed, f.bin(), f.demo(), t.TempDir())
+	s, err := newSoak(*seed, f.bin(), f.demo(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package host
+package kit
 
 import (
 	"bufio"
@@ -9,12 +9,32 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"nexus/libupdates/refusal"
 )
+
+// An NX is the operator's program, for one system.
+type NX struct {
+	Bin  string              // the folder of nx
+	Dir  string              // the system's folder
+	Tmp  string              // TMPDIR; empty: the caller's
+	User *syscall.Credential // nil: this process's user
+}
+
+// command returns nx as a process of the system's user.
+func (n NX) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(n.Bin, "nx"), append([]string{"--dir", n.Dir}, args...)...)
+	if n.Tmp != "" {
+		cmd.Env = []string{"TMPDIR=" + n.Tmp}
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: n.User}
+	return cmd
+}
 
 // verbBound is longer than any verb may take, including a trial that reaches its deadline at every try, on a system
 // that is just starting.
@@ -34,13 +54,13 @@ type Verb struct {
 }
 
 // Start starts a verb. Unless watched, it answers in JSON.
-func (h *Host) Start(watched bool, args ...string) (*Verb, error) {
+func (n NX) Start(watched bool, args ...string) (*Verb, error) {
 	v := &Verb{args: args, Watched: watched, Done: make(chan struct{})}
-	all := append([]string{"--dir", h.Dir}, args...)
-	if !watched {
-		all = append([]string{"--json"}, all...)
+	if watched {
+		v.cmd = n.command(args...)
+	} else {
+		v.cmd = n.command(append([]string{"--json"}, args...)...)
 	}
-	v.cmd = h.command(all...)
 	v.cmd.Stdout = &v.Stdout
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -51,7 +71,7 @@ func (h *Host) Start(watched bool, args ...string) (*Verb, error) {
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
 	in.Close()
-	kill := time.AfterFunc(verbBound, func() { v.cmd.Process.Kill() })
+	kill := time.AfterFunc(verbBound, v.Kill)
 	go func() {
 		defer close(v.Done)
 		v.read(out)
@@ -117,15 +137,24 @@ func (v *Verb) String() string {
 	return text
 }
 
-// Ask runs a verb to its end and decodes its answer.
-func (h *Host) Ask(answer any, args ...string) error {
-	v, err := h.Start(false, args...)
+// Run runs a verb to its end. It fails if the verb does, and returns it all the same.
+func (n NX) Run(args ...string) (*Verb, error) {
+	v, err := n.Start(false, args...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	<-v.Done
 	if v.Exit() != 0 {
-		return errors.New(v.String())
+		err = errors.New(v.String())
+	}
+	return v, err
+}
+
+// Ask runs a verb to its end and decodes its answer.
+func (n NX) Ask(answer any, args ...string) error {
+	v, err := n.Run(args...)
+	if err != nil {
+		return err
 	}
 	if err := json.Unmarshal(v.Stdout.Bytes(), answer); err != nil {
 		return fmt.Errorf("cannot read the answer of nx %s: %w", strings.Join(args, " "), err)
