@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -50,14 +51,7 @@ func attack(kind string, p *prey) []outcome {
 	return all
 }
 
-func (a attempt) granted(kind string) bool {
-	for _, k := range a.except {
-		if k == kind {
-			return true
-		}
-	}
-	return false
-}
+func (a attempt) granted(kind string) bool { return slices.Contains(a.except, kind) }
 
 // errnoOf returns the error number of err, or 0 if the attempt succeeded.
 func errnoOf(err error) syscall.Errno {
@@ -74,11 +68,33 @@ func errnoOf(err error) syscall.Errno {
 	}
 }
 
+// denied returns an attempt of one system call, with arguments that the kernel rejects if the call is not refused
+// before. The argument parent stands for the process that started the probe.
+func denied(name string, number uintptr, arguments ...uintptr) attempt {
+	return attempt{name: name, want: syscall.EPERM, try: func(p *prey) error {
+		arguments := slices.Clone(arguments)
+		for i, a := range arguments {
+			if a == parent {
+				arguments[i] = uintptr(p.Parent)
+			}
+		}
+		return raw(number, arguments...)
+	}}
+}
+
+// Arguments of system calls.
+const (
+	bad    = ^uintptr(0) // an invalid descriptor
+	parent = ^uintptr(1) // see denied
+)
+
+// but returns the attempt for all but some kinds of process.
+func (a attempt) but(kinds ...string) attempt {
+	a.except = kinds
+	return a
+}
+
 // attempts returns all attempts, grouped by target.
 func attempts() []attempt {
-	var all []attempt
-	for _, list := range [][]attempt{files(), sockets(), processes(), threads(), kernel(), powers()} {
-		all = append(all, list...)
-	}
-	return all
+	return slices.Concat(files(), sockets(), processes(), threads(), kernel(), powers())
 }

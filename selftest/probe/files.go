@@ -67,25 +67,17 @@ func files() []attempt {
 	changing := func(name string, want syscall.Errno, try func(p *prey) error) {
 		all = append(all, attempt{name: name, want: want, try: try})
 	}
-	changing("make a folder", unix.EACCES, func(p *prey) error {
-		return unix.Mkdirat(unix.AT_FDCWD, at(p, "folder"),
-			0o700)
-	})
-	changing("make a link", unix.EACCES, func(p *prey) error {
-		return unix.Symlinkat("secret", unix.AT_FDCWD,
-			at(p, "link"))
-	})
-	changing("remove a file", unix.EACCES, func(p *prey) error {
-		return unix.Unlinkat(unix.AT_FDCWD, at(p, "prey"),
-			0)
-	})
+	changing("make a folder", unix.EACCES,
+		func(p *prey) error { return unix.Mkdirat(unix.AT_FDCWD, at(p, "folder"), 0o700) })
+	changing("make a link", unix.EACCES,
+		func(p *prey) error { return unix.Symlinkat("secret", unix.AT_FDCWD, at(p, "link")) })
+	changing("remove a file", unix.EACCES,
+		func(p *prey) error { return unix.Unlinkat(unix.AT_FDCWD, at(p, "prey"), 0) })
 	changing("move a file", unix.EACCES, func(p *prey) error {
 		return unix.Renameat2(unix.AT_FDCWD, at(p, "prey"), unix.AT_FDCWD, at(p, "moved"), 0)
 	})
-	changing("make a device", unix.EPERM, func(p *prey) error {
-		return unix.Mknodat(unix.AT_FDCWD, at(p, "device"),
-			unix.S_IFCHR, 0x103)
-	})
+	changing("make a device", unix.EPERM,
+		func(p *prey) error { return unix.Mknodat(unix.AT_FDCWD, at(p, "device"), unix.S_IFCHR, 0x103) })
 	changing("make a pipe with a name", unix.EPERM,
 		func(p *prey) error { return unix.Mknodat(unix.AT_FDCWD, at(p, "pipe"), unix.S_IFIFO|0o600, 0) })
 	changing("change the mode of a file", unix.EPERM,

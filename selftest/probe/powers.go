@@ -8,27 +8,26 @@ import (
 
 // powers returns attempts to gain privileges or resources.
 func powers() []attempt {
-	call := func(name string, try func() error, except ...string) attempt {
-		return attempt{name: name, want: unix.EPERM, try: func(*prey) error { return try() }, except: except}
-	}
+	capable := func(*prey) error { return everyCapability() }
 	return []attempt{
-		call("become root", func() error { return raw(unix.SYS_SETRESUID, 0, 0, 0) }),
-		call("become root's group", func() error { return raw(unix.SYS_SETRESGID, 0, 0, 0) }),
-		call("become root the old way", func() error { return raw(unix.SYS_SETUID, 0) }),
-		call("open files as root", func() error { return raw(unix.SYS_SETFSUID, 0) }),
-		call("join a group", func() error { return raw(unix.SYS_SETGROUPS, 1, 1) }),
-		call("become a daemon's user", func() error { return raw(unix.SYS_SETRESUID, 0x0ff000, 0x0ff000, 0x0ff000) }),
-		call("get capabilities", everyCapability),
-		call("keep capabilities in reach", func() error {
-			return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, unix.CAP_SYS_ADMIN, 0, 0)
-		}),
-		call("keep root's rights by bits", func() error { return unix.Prctl(unix.PR_SET_SECUREBITS, 1<<30, 0, 0, 0) }),
-		call("place one's memory", func() error { return unix.Prctl(unix.PR_SET_MM, 99, 0, 0, 0) }),
-		call("be looked into by all", func() error { return unix.Prctl(unix.PR_SET_PTRACER, 99, 0, 0, 0) }),
-		call("raise the limit of files", func() error { return raise(unix.RLIMIT_NOFILE) }),
-		call("raise the limit of core dumps", func() error { return raise(unix.RLIMIT_CORE) }),
-		call("get another personality", func() error { return raw(unix.SYS_PERSONALITY, 0xffffffff) }),
-		call("lift a filter", func() error { return raw(unix.SYS_SECCOMP, 99) }, kindStarter, kindPayload),
+		denied("become root", unix.SYS_SETRESUID, 0, 0, 0),
+		denied("become root's group", unix.SYS_SETRESGID, 0, 0, 0),
+		denied("become root the old way", unix.SYS_SETUID, 0),
+		denied("open files as root", unix.SYS_SETFSUID, 0),
+		denied("join a group", unix.SYS_SETGROUPS, 1, 1),
+		denied("become a daemon's user", unix.SYS_SETRESUID, 0x0ff000, 0x0ff000, 0x0ff000),
+		{name: "get capabilities", want: unix.EPERM, try: capable},
+		denied("keep capabilities in reach", unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE,
+			unix.CAP_SYS_ADMIN, 0, 0),
+		denied("keep root's rights by bits", unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, 1<<30, 0, 0, 0),
+		denied("place one's memory", unix.SYS_PRCTL, unix.PR_SET_MM, 99, 0, 0, 0),
+		denied("be looked into by all", unix.SYS_PRCTL, unix.PR_SET_PTRACER, 99, 0, 0, 0),
+		{name: "raise the limit of files", want: unix.EPERM,
+			try: func(*prey) error { return raise(unix.RLIMIT_NOFILE) }},
+		{name: "raise the limit of core dumps", want: unix.EPERM,
+			try: func(*prey) error { return raise(unix.RLIMIT_CORE) }},
+		denied("get another personality", unix.SYS_PERSONALITY, 0xffffffff),
+		denied("lift a filter", unix.SYS_SECCOMP, 99).but(kindStarter, kindPayload),
 	}
 }
 

@@ -15,80 +15,44 @@ const (
 
 // processes returns attempts on other processes, and to become another process.
 func processes() []attempt {
-	call := func(name string, try func(p *prey) error, except ...string) attempt {
-		return attempt{name: name, want: unix.EPERM, try: try, except: except}
-	}
 	return []attempt{
-		call("trace another process", func(p *prey) error {
-			return raw(unix.SYS_PTRACE, unix.PTRACE_SEIZE,
-				uintptr(p.Parent))
-		}),
-		call("have oneself traced", func(*prey) error {
-			return raw(unix.SYS_PTRACE, unix.PTRACE_PEEKDATA,
-				uintptr(os.Getpid()))
-		}),
-		call("read memory across processes", func(p *prey) error {
-			return raw(unix.SYS_PROCESS_VM_READV,
-				uintptr(p.Parent))
-		}),
-		call("write memory across processes", func(p *prey) error {
-			return raw(unix.SYS_PROCESS_VM_WRITEV,
-				uintptr(p.Parent))
-		}),
-		call("advise on memory of another", func(*prey) error { return raw(unix.SYS_PROCESS_MADVISE, bad) }),
-		call("compare with another", func(p *prey) error {
-			return raw(unix.SYS_KCMP, uintptr(p.Parent),
-				uintptr(os.Getpid()), 99)
-		}),
-		call("signal another process", func(p *prey) error { return unix.Kill(p.Parent, 0) }),
-		call("signal the first process", func(*prey) error { return unix.Kill(1, 0) }),
+		denied("trace another process", unix.SYS_PTRACE, unix.PTRACE_SEIZE, parent),
+		denied("have oneself traced", unix.SYS_PTRACE, unix.PTRACE_PEEKDATA, uintptr(os.Getpid())),
+		denied("read memory across processes", unix.SYS_PROCESS_VM_READV, parent),
+		denied("write memory across processes", unix.SYS_PROCESS_VM_WRITEV, parent),
+		denied("advise on memory of another", unix.SYS_PROCESS_MADVISE, bad),
+		denied("compare with another", unix.SYS_KCMP, parent, uintptr(os.Getpid()), 99),
+		denied("signal another process", unix.SYS_KILL, parent, 0),
+		denied("signal the first process", unix.SYS_KILL, 1, 0),
 		// The kernel reports success even if the signal reached nobody.
-		call("signal everybody", func(*prey) error { return unix.Kill(-1, 0) }, kindStarter, kindPayload),
-		call("signal a thread of another", func(p *prey) error { return unix.Tgkill(p.Parent, p.Parent, 0) }),
-		call("signal a thread by number", func(p *prey) error { return raw(unix.SYS_TKILL, uintptr(p.Parent), 0) }),
-		call("open another process", func(p *prey) error { return closing(unix.PidfdOpen(p.Parent, 0)) }),
-		call("signal an open process", func(*prey) error { return unix.PidfdSendSignal(-1, 0, nil, 0) }),
-		call("take a descriptor of another", func(*prey) error { return closing(unix.PidfdGetfd(-1, 0, 0)) }),
-		call("have another one signalled", func(p *prey) error {
-			_, err := unix.FcntlInt(0, unix.F_SETOWN, p.Parent)
-			return err
-		}),
-		call("limit another process", func(p *prey) error {
-			var now unix.Rlimit
-			return unix.Prlimit(p.Parent, unix.RLIMIT_NOFILE, nil, &now)
-		}),
-		call("slow another process down", func(p *prey) error {
-			return unix.Setpriority(unix.PRIO_PROCESS, p.Parent,
-				0)
-		}),
-		call("move another process to a processor", func(p *prey) error {
-			var set unix.CPUSet
-			set.Zero()
-			return unix.SchedSetaffinity(p.Parent, &set)
-		}),
-		call("start a process", func(*prey) error { return fork() }, kindStarter, kindPayload),
+		denied("signal everybody", unix.SYS_KILL, bad, 0).but(kindStarter, kindPayload),
+		denied("signal a thread of another", unix.SYS_TGKILL, parent, parent, 0),
+		denied("signal a thread by number", unix.SYS_TKILL, parent, 0),
+		denied("open another process", unix.SYS_PIDFD_OPEN, parent, 0),
+		denied("signal an open process", unix.SYS_PIDFD_SEND_SIGNAL, bad, 0, 0, 0),
+		denied("take a descriptor of another", unix.SYS_PIDFD_GETFD, bad, 0, 0),
+		denied("have another one signalled", unix.SYS_FCNTL, 0, unix.F_SETOWN, parent),
+		denied("limit another process", unix.SYS_PRLIMIT64, parent, unix.RLIMIT_NOFILE, 0, 0),
+		denied("slow another process down", unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, parent, 0),
+		denied("move another process to a processor", unix.SYS_SCHED_SETAFFINITY, parent, 0, 0),
+		// flags that cannot be combined
+		denied("start a process", unix.SYS_CLONE, unix.CLONE_SIGHAND).but(kindStarter, kindPayload),
 		{name: "start a process the new way", want: unix.ENOSYS,
 			try: func(*prey) error { return raw(unix.SYS_CLONE3, 0, 0) }},
-		call("execute oneself", func(*prey) error { return execute("/proc/self/exe-not-there") }, kindStarter,
-			kindPayload),
-		{name: "execute a program", want: unix.EACCES, except: nil, try: func(p *prey) error {
+		{name: "execute oneself", want: unix.EPERM, except: []string{kindStarter, kindPayload},
+			try: func(*prey) error { return execute("/proc/self/exe-not-there") }},
+		{name: "execute a program", want: unix.EACCES, try: func(p *prey) error {
 			err := execute(p.Dir + "/program")
 			if err == unix.EPERM { // refused by the filter, before the paths are checked
 				return unix.EACCES
 			}
 			return err
 		}},
-		call("execute an open program", func(*prey) error {
-			return raw(unix.SYS_EXECVEAT, bad, 0, 0, 0,
-				unix.AT_EMPTY_PATH)
-		}),
-		call("make a file to execute",
-			func(*prey) error { return closing(unix.MemfdCreate("probe", unix.MFD_CLOEXEC)) }, kindStarter),
+		denied("execute an open program", unix.SYS_EXECVEAT, bad, 0, 0, 0, unix.AT_EMPTY_PATH),
+		{name: "make a file to execute", want: unix.EPERM, except: []string{kindStarter},
+			try: func(*prey) error { return closing(unix.MemfdCreate("probe", unix.MFD_CLOEXEC)) }},
 	}
 }
-
-// bad is an invalid descriptor.
-const bad = ^uintptr(0)
 
 // raw makes a system call with arguments that the kernel rejects if the call is not refused before.
 func raw(number uintptr, arguments ...uintptr) error {
@@ -99,9 +63,6 @@ func raw(number uintptr, arguments ...uintptr) error {
 	}
 	return nil
 }
-
-// fork tries to start a process with a combination of flags that the kernel rejects.
-func fork() error { return raw(unix.SYS_CLONE, unix.CLONE_SIGHAND) }
 
 // execute tries to execute a program with arguments that the kernel rejects after it has found the program.
 func execute(path string) error {

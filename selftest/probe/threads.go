@@ -22,24 +22,17 @@ func threads() []attempt {
 		return attempt{name: name, want: unix.EPERM, try: func(p *prey) error { return guessing(p, try) }}
 	}
 	return []attempt{
-		guess("signal any thread of the starter", func(p *prey, thread int) error {
-			return unix.Tgkill(os.Getppid(),
-				thread, 0)
-		}),
+		guess("signal any thread of the starter",
+			func(_ *prey, thread int) error { return unix.Tgkill(os.Getppid(), thread, 0) }),
 		guess("signal any thread of who started that",
 			func(p *prey, thread int) error { return unix.Tgkill(p.Parent, thread, 0) }),
-		guess("signal any thread as a process", func(_ *prey, thread int) error {
-			return unix.Tgkill(thread, thread,
-				0)
-		}),
-		guess("signal any thread by number", func(_ *prey,
-			thread int) error {
-			return raw(unix.SYS_TKILL, uintptr(thread), 0)
-		}),
+		guess("signal any thread as a process",
+			func(_ *prey, thread int) error { return unix.Tgkill(thread, thread, 0) }),
+		guess("signal any thread by number",
+			func(_ *prey, thread int) error { return raw(unix.SYS_TKILL, uintptr(thread), 0) }),
 		guess("signal any process", func(_ *prey, thread int) error { return unix.Kill(thread, 0) }),
-		guess("signal any process with a value", func(_ *prey, thread int) error {
-			return queue(unix.SYS_RT_SIGQUEUEINFO, uintptr(thread), 0)
-		}),
+		guess("signal any process with a value",
+			func(_ *prey, thread int) error { return queue(unix.SYS_RT_SIGQUEUEINFO, uintptr(thread), 0) }),
 		guess("signal any thread with a value", func(_ *prey, thread int) error {
 			return queue(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(os.Getppid()), uintptr(thread), 0)
 		}),
