@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"testing"
 
 	"nexus/selftest/console"
 	"nexus/selftest/demo"
@@ -44,112 +45,67 @@ func users() []User {
 }
 
 // prepare packs the sets, copies the programs to where everybody can run them, and makes the systems cells begin with.
-func (c *Campaign) prepare() error {
-	if err := os.MkdirAll(c.at("sets"), 0o755); err != nil {
-		return err
-	}
+func (c *Campaign) prepare(t testing.TB) {
+	kit.Must(t, os.MkdirAll(c.at("sets"), 0o755))
 	for _, name := range []string{"nx", "nexus"} {
-		if err := command("install", "-D", filepath.Join(c.bin, name), c.at("bin", name)); err != nil {
-			return err
-		}
+		kit.Must(t, command("install", "-D", filepath.Join(c.bin, name), c.at("bin", name)))
 	}
 	for _, name := range []string{oldSet, otherSet, badSet} {
-		if err := command("cp", filepath.Join(c.demo, "system-v"+name+".nxs"), c.set(name)); err != nil {
-			return err
-		}
+		kit.Must(t, command("cp", filepath.Join(c.demo, "system-v"+name+".nxs"), c.set(name)))
 	}
 	p := demo.Packer{Bin: c.bin, Key: filepath.Join(c.demo, "keys", "demo")}
 	for version, from := range map[string]string{activeSet: oldSet, trialSet: otherSet} {
-		if err := p.Set(filepath.Join(c.demo, "work", from, "bundles"), version, c.set(version),
-			fmt.Sprintf("version_floor = %q", floor)); err != nil {
-			return err
-		}
+		kit.Must(t, p.Set(filepath.Join(c.demo, "work", from, "bundles"), version, c.set(version),
+			fmt.Sprintf("version_floor = %q", floor)))
 	}
-	if err := c.load(); err != nil {
-		return err
-	}
-	for _, u := range users() {
-		if err := c.base(u); err != nil {
-			return fmt.Errorf("as %s: %w", u.Name, err)
-		}
-	}
-	return nil
-}
-
-// load reads what the sets hold.
-func (c *Campaign) load() error {
-	c.sets = oracle.Sets{}
 	for _, name := range []string{oldSet, otherSet, badSet, activeSet, trialSet} {
 		set := &oracle.Set{Name: name, File: c.set(name), Version: name}
-		if err := set.Load(); err != nil {
-			return err
-		}
+		kit.Must(t, set.Load())
 		c.sets = append(c.sets, set)
 	}
-	return nil
+	for _, u := range users() {
+		c.base(t, u)
+	}
 }
 
 // base takes a system through its history and keeps a copy of each stand that cells need.
-func (c *Campaign) base(u User) error {
-	l, err := c.newInstance(u, filepath.Join("base", u.Name, "system"))
-	if err != nil {
-		return err
-	}
-	defer l.host.Kill()
+func (c *Campaign) base(t testing.TB, u User) {
+	l := c.newInstance(t, u, filepath.Join("base", u.Name, "system"))
 	key := filepath.Join(c.demo, "keys", "demo.pub")
 	raw, err := os.ReadFile(key) // an ordinary user may not read the folder of keys
-	if err != nil {
-		return err
-	}
-	if err := l.start("--trust", strings.TrimSpace(string(raw)), "--factory", c.set(oldSet)); err != nil {
-		return err
-	}
+	kit.Must(t, err)
+	l.start("--trust", strings.TrimSpace(string(raw)), "--factory", c.set(oldSet))
 	for _, stand := range []struct {
 		keep    string
 		updates []string
 	}{{first, nil}, {older, []string{otherSet, badSet}}, {rest, []string{activeSet}}} {
 		for _, version := range stand.updates {
 			if _, err := l.host.Run("update", c.set(version)); (err == nil) != (version != badSet) {
-				return fmt.Errorf("update to %s: %w", version, err)
+				t.Fatalf("update to %s: %v", version, err)
 			}
 		}
-		if err := l.stop(); err != nil {
-			return err
-		}
-		if err := command("cp", "-a", l.system(), c.at("base", u.Name, stand.keep)); err != nil {
-			return err
-		}
-		if err := l.start(); err != nil {
-			return err
-		}
+		kit.Must(t, l.stop())
+		kit.Must(t, command("cp", "-a", l.system(), c.at("base", u.Name, stand.keep)))
+		l.start()
 	}
-	return c.baseTrial(u, l)
+	c.baseTrial(t, u, l)
+	l.host.Kill()
 }
 
 // baseTrial leaves a system in mid-trial, killed. Services have to run so long that the kill comes before the verdict.
-func (c *Campaign) baseTrial(u User, l *instance) error {
-	if err := l.stop(); err != nil {
-		return err
-	}
-	if err := l.start("--settle", "2s"); err != nil {
-		return err
-	}
-	if _, err := l.host.Run("stage", c.set(trialSet)); err != nil {
-		return err
-	}
+func (c *Campaign) baseTrial(t testing.TB, u User, l *instance) {
+	kit.Must(t, l.stop())
+	l.start("--settle", "2s")
+	l.nx("stage", c.set(trialSet))
 	mark := l.host.Shown()
-	if _, err := l.host.Run("switch"); err != nil {
-		return err
-	}
+	l.nx("switch")
 	sees := func(text string) bool { return console.Count(l.host.Since(mark), text) > 0 }
-	err := kit.Within(kit.StartBound, "the trial", func() bool { return sees("bundlemgrd: slot b active") })
-	if err != nil {
-		return err
+	kit.Must(t, kit.Within(kit.StartBound, "the trial", func() bool { return sees("bundlemgrd: slot b active") }))
+	l.kill()
+	if sees("init: health ok (slot b)") {
+		t.Fatal("the verdict came before the kill")
 	}
-	if err := l.kill(); err != nil || sees("init: health ok (slot b)") {
-		return fmt.Errorf("the verdict came first, or the kill failed: %w", err)
-	}
-	return command("cp", "-a", l.system(), c.at("base", u.Name, trial))
+	kit.Must(t, command("cp", "-a", l.system(), c.at("base", u.Name, trial)))
 }
 
 func (c *Campaign) at(parts ...string) string {
@@ -161,7 +117,7 @@ func (c *Campaign) set(version string) string { return c.at("sets", version+".nx
 func command(name string, args ...string) error {
 	out, err := exec.Command(name, args...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("cannot run %s %q: %w: %s", name, args, err, out)
+		err = fmt.Errorf("cannot run %s %q: %w: %s", name, args, err, out)
 	}
-	return nil
+	return err
 }

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -60,21 +62,17 @@ func (c Cell) runs() bool { return c.Time != atRest && c.Time != inTrial }
 func (c Cell) brings() bool { return c.Time == inTrial || c.Time == beforeSwitch }
 
 // cells are all of them.
-func (c *Campaign) cells() (all []Cell, err error) {
+func (c *Campaign) cells(t testing.TB) (all []Cell) {
 	for _, u := range users() {
 		for _, time := range times() {
-			objects, err := c.objects(u, time)
-			if err != nil {
-				return nil, err
-			}
-			for _, path := range objects {
+			for _, path := range c.objects(t, u, time) {
 				for _, way := range ways() {
 					all = append(all, Cell{User: u, Time: time, Path: path, Name: c.name(path), Way: way})
 				}
 			}
 		}
 	}
-	return all, nil
+	return all
 }
 
 // sample takes so many or a few more, evenly spread. The step has no factor in common with the number of ways, so all
@@ -98,20 +96,16 @@ func gcd(a, b int) int {
 }
 
 // objects are the files and folders that can be damaged. A system that runs has those that a killed one left as well.
-func (c *Campaign) objects(u User, time string) ([]string, error) {
+func (c *Campaign) objects(t testing.TB, u User, time string) []string {
 	base := rest
 	if (Cell{Time: time}).brings() {
 		base = trial
 	}
 	paths, err := tree(c.at("base", u.Name, base))
-	if err != nil {
-		return nil, err
-	}
+	kit.Must(t, err)
 	if time == atIdle {
 		killed, err := tree(c.at("base", u.Name, trial))
-		if err != nil {
-			return nil, err
-		}
+		kit.Must(t, err)
 		for _, path := range killed {
 			if path == "control.sock" || path == "run" || strings.HasPrefix(path, "run/") {
 				paths = append(paths, path)
@@ -121,7 +115,7 @@ func (c *Campaign) objects(u User, time string) ([]string, error) {
 	if time == beforeRollback || time == beforeSwitch {
 		paths = slices.DeleteFunc(paths, func(path string) bool { return !strings.HasPrefix(path, "system") })
 	}
-	return paths, nil
+	return paths
 }
 
 // tree lists what is below a folder.

@@ -1,12 +1,12 @@
 package damage
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
@@ -21,103 +21,71 @@ type Result struct {
 }
 
 // cell runs one cell in a folder of its own.
-func (c *Campaign) cell(ctx context.Context, cell Cell, dir string) Result {
-	defer remove(c.at(dir))
-	r := Result{Cell: cell}
-	l, err := c.newInstance(cell.User, filepath.Join(dir, "system"))
-	if err == nil {
-		defer l.host.Kill()
-		defer context.AfterFunc(ctx, l.host.Kill)() // whoever waits for the system then sees it gone
-		err = c.play(&r, l, dir)
-		r.Console = l.host.Since(0)
+func (c *Campaign) cell(t testing.TB, cell Cell, dir string) *Result {
+	t.Cleanup(func() { remove(c.at(dir)) })
+	l := c.newInstance(t, cell.User, filepath.Join(dir, "system"))
+	r := &Result{Cell: cell, Outcome: none} // if the campaign itself fails
+	defer func() { r.Console = l.host.Since(0) }()
+	kit.Must(t, command("cp", "-a", c.at("base", cell.User.Name, cell.base())+"/.", l.system()))
+	if cell.runs() {
+		l.start()
 	}
-	if err != nil {
-		r.Outcome, r.Wrong = none, append(r.Wrong, "the campaign itself failed: "+err.Error())
-	}
-	return r
-}
-
-// play goes through the cell's course.
-func (c *Campaign) play(r *Result, l *instance, dir string) error {
-	if err := command("cp", "-a", c.at("base", r.Cell.User.Name, r.Cell.base())+"/.", l.system()); err != nil {
-		return err
-	}
-	runs := r.Cell.runs()
-	if runs {
-		if err := l.start(); err != nil {
-			return err
-		}
-	}
-	if r.Cell.Time == beforeSwitch {
-		if _, err := l.host.Run("stage", c.set(trialSet)); err != nil {
-			return err
-		}
+	if cell.Time == beforeSwitch {
+		l.nx("stage", c.set(trialSet))
 	}
 	outside := c.at(dir, "outside")
-	changed, err := c.harm(r.Cell, l.system(), outside)
-	if err != nil {
-		return err
-	}
-	if !changed {
+	if !c.harm(t, cell, l.system(), outside) {
 		r.Outcome = nothing
-		return nil
+		return r
 	}
 	l.mark, l.harm = l.host.Shown(), l.host.Shown()
-	switch r.Cell.Time {
+	switch cell.Time {
 	case atIdle:
 		c.look(r, l, verified)
-		if err := l.kill(); err != nil {
-			return err
-		}
+		l.kill()
 	case beforeRollback:
 		c.look(r, l, returned)
 	case beforeSwitch:
 		c.look(r, l, switched)
 	}
-	if !runs || r.Cell.Time == atIdle {
-		return c.restart(r, l, outside)
+	if !cell.runs() || cell.Time == atIdle {
+		c.restart(t, r, l, outside)
+	} else {
+		c.end(r, l)
 	}
-	c.end(r, l)
-	return nil
+	return r
 }
 
 // restart starts the system on what the damage has left. What was moved outside before is none of its business.
-func (c *Campaign) restart(r *Result, l *instance, outside string) error {
+func (c *Campaign) restart(t testing.TB, r *Result, l *instance, outside string) {
 	before, err := kit.FingerprintOf(outside)
-	if err != nil {
-		return err
-	}
-	if err := l.begin(); err != nil {
-		return err
-	}
+	kit.Must(t, err)
+	l.begin()
 	c.look(r, l, started)
 	if r.Cell.Time != atIdle && l.host.Alive() && r.Outcome != none && r.Outcome != waits {
 		c.look(r, l, verified)
 	}
 	c.end(r, l)
 	after, err := kit.FingerprintOf(outside)
-	if err != nil {
-		return err
-	}
+	kit.Must(t, err)
 	for _, change := range before.Changes(after) {
 		r.Wrong = append(r.Wrong, "outside: "+change)
 	}
-	return nil
 }
 
-// harm does the damage.
-func (c *Campaign) harm(cell Cell, system, outside string) (bool, error) {
-	if err := os.Mkdir(outside, 0o755); err != nil {
-		return false, err
-	}
-	t := Target{Path: filepath.Join(system, cell.Path), Aside: filepath.Join(outside, "moved")}
-	for stand, place := range map[string]*string{older: &t.Older, first: &t.First} {
+// harm does the damage, and tells whether there was anything to change.
+func (c *Campaign) harm(t testing.TB, cell Cell, system, outside string) bool {
+	kit.Must(t, os.Mkdir(outside, 0o755))
+	target := Target{Path: filepath.Join(system, cell.Path), Aside: filepath.Join(outside, "moved")}
+	for stand, place := range map[string]*string{older: &target.Older, first: &target.First} {
 		path := c.at("base", cell.User.Name, stand, cell.Path)
 		if _, err := os.Lstat(path); err == nil {
 			*place = path
 		}
 	}
-	return cell.Way.Do(t)
+	changed, err := cell.Way.Do(target)
+	kit.Must(t, err)
+	return changed
 }
 
 // look waits for the system to rest, after it did what it was asked for, and judges what is seen.

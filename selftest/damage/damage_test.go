@@ -32,18 +32,14 @@ func TestCells(t *testing.T) {
 		t.Skip("real processes, and many of them")
 	}
 	c := Campaign{bin: t.TempDir(), demo: t.TempDir(), bound: *bound}
-	if err := errors.Join(demo.Build(c.bin), demo.Make(c.bin, c.demo, runtime.GOARCH, io.Discard)); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, errors.Join(demo.Build(c.bin), demo.Make(c.bin, c.demo, runtime.GOARCH, io.Discard)))
 	c.dir = t.TempDir()
 	for dir := c.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil { // an ordinary user's systems are in it
 			t.Fatal(err)
 		}
 	}
-	if err := c.prepare(); err != nil {
-		t.Fatal(err)
-	}
+	c.prepare(t)
 	t.Run("finds", func(t *testing.T) { finds(t, c) })
 	chosen := choose(t, c)
 	tally, mu := Tally{}, sync.Mutex{}
@@ -51,10 +47,10 @@ func TestCells(t *testing.T) {
 		for n, cell := range chosen {
 			t.Run(cell.String(), func(t *testing.T) {
 				t.Parallel()
-				r := c.cell(t.Context(), cell, filepath.Join("cells", fmt.Sprint(n)))
+				r := c.cell(t, cell, filepath.Join("cells", fmt.Sprint(n)))
 				mu.Lock()
 				defer mu.Unlock()
-				tally.add(r)
+				tally.add(*r)
 				t.Log(r.Outcome)
 				for _, wrong := range r.Wrong {
 					t.Errorf("VIOLATION %s", wrong)
@@ -70,10 +66,7 @@ func TestCells(t *testing.T) {
 
 // choose returns the cells that are asked for.
 func choose(t *testing.T, c Campaign) []Cell {
-	all, err := c.cells()
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := c.cells(t)
 	switch {
 	case *cells != "":
 		all = slices.DeleteFunc(all, func(cell Cell) bool { return !strings.HasPrefix(cell.String(), *cells) })
@@ -92,7 +85,7 @@ func finds(t *testing.T, c Campaign) {
 	set.Version = oldSet
 	c.sets = append(c.sets[:0:0], &set, c.byVersion(otherSet), c.byVersion(activeSet))
 	u := users()[0]
-	r := c.cell(t.Context(), Cell{User: u, Time: atRest, Path: "state/statefs.reserve", Way: ways()[0]}, "wrong")
+	r := c.cell(t, Cell{User: u, Time: atRest, Path: "state/statefs.reserve", Way: ways()[0]}, "wrong")
 	if len(r.Wrong) == 0 || !strings.Contains(r.Wrong[0], "below the version floor") {
 		t.Errorf("found %q, want a set below the floor", r.Wrong)
 	}

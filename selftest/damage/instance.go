@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"nexus/selftest/console"
@@ -16,47 +17,47 @@ import (
 
 // An instance is one system, through its starts and ends.
 type instance struct {
+	t     testing.TB
 	host  *kit.Host
 	bound time.Duration
 	mark  int // the first line of the console since the last start
 	harm  int // and the first one since the damage
 }
 
-// newInstance makes the folder of a system, and does not start it.
-func (c *Campaign) newInstance(u User, dir string) (*instance, error) {
+// newInstance makes the folder of a system, and does not start it. What is started ends with the test.
+func (c *Campaign) newInstance(t testing.TB, u User, dir string) *instance {
 	h := &kit.Host{NX: kit.NX{Bin: c.at("bin"), Dir: c.at(dir), Tmp: c.at(dir + ".tmp"), User: u.Cred}}
 	for _, made := range []string{h.Dir, h.Tmp} {
-		if err := os.MkdirAll(made, 0o755); err != nil {
-			return nil, err
-		}
-		if u.Cred == nil {
-			continue
-		}
-		if err := os.Chown(made, int(u.Cred.Uid), int(u.Cred.Gid)); err != nil {
-			return nil, err
+		kit.Must(t, os.MkdirAll(made, 0o755))
+		if u.Cred != nil {
+			kit.Must(t, os.Chown(made, int(u.Cred.Uid), int(u.Cred.Gid)))
 		}
 	}
-	return &instance{host: h, bound: c.bound}, nil
+	t.Cleanup(h.Kill)
+	return &instance{t: t, host: h, bound: c.bound}
 }
 
 func (l *instance) system() string { return l.host.Dir }
 
 // begin starts the system with little patience, and does not wait. What it was told once it has to know.
-func (l *instance) begin(flags ...string) error {
+func (l *instance) begin(flags ...string) {
 	l.mark = l.host.Shown()
-	return l.host.Up(append([]string{"--state", filepath.Join(l.system(), "state"),
-		"--settle", "20ms", "--watch", "0", "--hang", "2s", "--health-deadline", "4s"}, flags...)...)
+	kit.Must(l.t, l.host.Up(append([]string{"--state", filepath.Join(l.system(), "state"),
+		"--settle", "20ms", "--watch", "0", "--hang", "2s", "--health-deadline", "4s"}, flags...)...))
 }
 
 // start starts the system and wants it to be well.
-func (l *instance) start(flags ...string) error {
-	if err := l.begin(flags...); err != nil {
-		return err
-	}
+func (l *instance) start(flags ...string) {
+	l.begin(flags...)
 	if _, settled := l.settle(started); !settled {
-		return fmt.Errorf("the system is not well after its start:\n%s", strings.Join(l.console(), "\n"))
+		l.t.Fatalf("the system is not well after its start:\n%s", strings.Join(l.console(), "\n"))
 	}
-	return nil
+}
+
+// nx runs a verb that has to succeed.
+func (l *instance) nx(args ...string) {
+	_, err := l.host.Run(args...)
+	kit.Must(l.t, err)
 }
 
 // settle waits until the system rests with a confirmed set. It gives up when the system has ended, when a daemon ends
@@ -128,7 +129,7 @@ func (l *instance) stop() error {
 }
 
 // kill ends the first process at once, and all others with it.
-func (l *instance) kill() error {
+func (l *instance) kill() {
 	syscall.Kill(l.host.PID(), syscall.SIGKILL)
-	return l.host.Gone()
+	kit.Must(l.t, l.host.Gone())
 }

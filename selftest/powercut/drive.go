@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"nexus/libupdates/nxs"
@@ -40,32 +41,23 @@ type session struct {
 }
 
 // newDevice uses what `make guest-image` has built.
-func newDevice(arch, cache, out, bin, work string) (*device, error) {
+func newDevice(t testing.TB, arch, cache, out, bin, work string) *device {
 	found, err := kernel.Find(cache, arch)
-	if err != nil {
-		return nil, err
-	}
+	kit.Must(t, err)
 	image, demo := filepath.Join(out, arch, "initramfs.zst"), filepath.Join(out, arch, "demo")
-	if _, err := os.Stat(image); err != nil {
-		return nil, &kernel.MissingError{Guest: arch, What: image, Cause: err, Command: "guest-image"}
-	}
 	key, err := trust.ReadPublicKey(filepath.Join(demo, "keys", "demo.pub"))
-	if err != nil {
-		return nil, err
-	}
+	kit.Must(t, err)
 	anchors := trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: key})
-	sets, err := brought(bin, demo, work)
-	if err != nil {
-		return nil, err
-	}
 	shown, err := os.Create(filepath.Join(work, "console.log"))
+	kit.Must(t, err)
+	t.Cleanup(func() { shown.Close() })
 	return &device{
 		machine: qemu.Machine{Arch: arch, Kernel: found, Image: image, Memory: qemu.DefaultMemory, Reboots: true},
-		sets:    sets, nx: kit.NX{Bin: bin, Dir: work}, shown: shown,
+		sets:    brought(t, bin, demo, work), nx: kit.NX{Bin: bin, Dir: work}, shown: shown,
 		verify: func(message, signature []byte) (trust.PublicKey, error) {
 			return anchors.Verify(trust.RoleSystem, message, signature)
 		},
-	}, err
+	}
 }
 
 // start starts the machine with a disk. A machine slowed down by others must not be taken for a hung one: only cuts

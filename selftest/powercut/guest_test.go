@@ -2,11 +2,12 @@ package powercut
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"nexus/selftest/kit"
 )
 
 var (
@@ -19,9 +20,8 @@ var (
 	again  = flag.String("again", "", "look at a recording that was kept, instead of a new one")
 )
 
-// inGuests runs a test for each architecture that `make guest-image` has prepared. What is found wrong keeps its
-// folder.
-func inGuests(t *testing.T, test func(t *testing.T, d *device, work string) error) {
+// inGuests runs a test for each architecture that `make guest-image` has prepared. A failure keeps the folder.
+func inGuests(t *testing.T, test func(t *testing.T, d *device, work string)) {
 	list := strings.Fields(os.Getenv("NEXUS_GUESTS"))
 	if len(list) == 0 {
 		t.Skip("needs QEMU, kernels and images: `make test-os` prepares them and runs this")
@@ -29,81 +29,64 @@ func inGuests(t *testing.T, test func(t *testing.T, d *device, work string) erro
 	for _, arch := range list {
 		t.Run(arch, func(t *testing.T) {
 			work, err := os.MkdirTemp("", "nexus-powercut-")
-			if err != nil {
-				t.Fatal(err)
-			}
-			d, err := newDevice(arch, "../../.cache/guest", "../../out/guest", "../../bin", work)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer d.shown.Close()
-			if err := test(t, d, work); err != nil {
-				t.Fatalf("seed %d: %v; disk and console are kept in %s", *seed, err, work)
-			}
-			os.RemoveAll(work)
+			kit.Must(t, err)
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("seed %d; disk and console are kept in %s", *seed, work)
+				} else {
+					os.RemoveAll(work)
+				}
+			})
+			test(t, newDevice(t, arch, "../../.cache/guest", "../../out/guest", "../../bin", work), work)
 		})
 	}
 }
 
 // TestKill kills the machine again and again.
 func TestKill(t *testing.T) {
-	inGuests(t, func(t *testing.T, d *device, work string) error {
+	inGuests(t, func(t *testing.T, d *device, work string) {
 		h := &harness{device: d, work: work, tally: map[string]int{}}
 		begun := time.Now()
 		for n := range *cycles {
 			c := planned(*seed, *first+n)
 			c.blank = c.blank || n == 0
-			if err := h.cycle(t.Context(), c); err != nil {
-				return fmt.Errorf("%s: %w", c, err)
+			if !t.Run(c.String(), func(t *testing.T) { h.cycle(t, c) }) {
+				return
 			}
-			t.Logf("%s: %s", c, h.told)
 		}
-		if err := h.last(t.Context()); err != nil {
-			return fmt.Errorf("after all cycles: %w", err)
-		}
+		h.last(t)
 		t.Logf("%d cuts, 0 violations, in %s: %s", *cycles, time.Since(begun).Round(time.Second), h.summary())
-		return nil
 	})
 }
 
 // TestReplay records a flow, looks at its cuts, and starts guests from some of them.
 func TestReplay(t *testing.T) {
-	inGuests(t, func(t *testing.T, d *device, work string) error {
+	inGuests(t, func(t *testing.T, d *device, work string) {
 		begun := time.Now()
 		lap := func() time.Duration {
 			took := time.Since(begun).Round(time.Second)
 			begun = time.Now()
 			return took
 		}
-		r, err := recorded(t, d, work)
-		if err != nil {
-			return err
-		}
+		r := recorded(t, d, work)
 		t.Logf("recorded %d requests, %d stands, in %s", len(r.writes), len(r.stands), lap())
 		done, err := r.replay(t.Context(), *seed, *losses, work)
-		if err != nil {
-			return err
-		}
+		kit.Must(t, err)
 		t.Logf("%d barriers, %d cuts, %d of them different; blank %d, mended by the start %d; 0 violations, in %s",
 			done.barriers, done.cuts, done.distinct, done.fresh, done.mended, lap())
-		if err := r.boot(t.Context(), *seed, *boots, *losses, work); err != nil {
-			return err
-		}
+		kit.Must(t, r.boot(t.Context(), *seed, *boots, *losses, work))
 		t.Logf("%d of them started, in %s", *boots, lap())
-		return nil
 	})
 }
 
 // recorded makes a recording, or loads one that was kept.
-func recorded(t *testing.T, d *device, work string) (*recording, error) {
-	switch {
-	case *again != "":
-		return load(d, *again)
-	case *keep != "":
-		if err := os.MkdirAll(*keep, 0o755); err != nil {
-			return nil, err
-		}
-		work = *keep
+func recorded(t *testing.T, d *device, work string) *recording {
+	if *again != "" {
+		return load(t, d, *again)
 	}
-	return record(t.Context(), d, work)
+	if *keep != "" {
+		work = *keep
+		kit.Must(t, os.MkdirAll(work, 0o755))
+	}
+	return record(t, d, work)
 }

@@ -1,7 +1,6 @@
 package powercut
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,7 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -32,110 +33,69 @@ func (h *harness) disk() string { return filepath.Join(h.work, "disk") }
 
 // startAgain starts the machine with its disk and a log of its writes, if one is asked for. What was confirmed stays
 // confirmed: there is no watch.
-func (h *harness) startAgain(ctx context.Context, log string) (*session, error) {
-	if err := qemu.MakeDisk(h.disk(), diskSize); err != nil {
-		return nil, err
-	}
+func (h *harness) startAgain(t testing.TB, log string) *session {
+	kit.Must(t, qemu.MakeDisk(h.disk(), diskSize))
 	h.starts++
-	return h.start(ctx, qemu.Disk{File: h.disk(), Log: log}, "--watch", "0")
+	session, err := h.start(t.Context(), qemu.Disk{File: h.disk(), Log: log}, "--watch", "0")
+	kit.Must(t, err)
+	t.Cleanup(session.end)
+	return session
 }
 
 // cycle starts the machine, lets the operator act, cuts the power as planned, and checks the disk.
-func (h *harness) cycle(ctx context.Context, c cycle) error {
-	before, log, err := h.prepare(c)
-	if err != nil {
-		return err
-	}
-	session, err := h.startAgain(ctx, log)
-	if err != nil {
-		return err
-	}
-	defer session.end()
-	err = h.live(session, c)
-	session.end()
-	if err != nil {
-		return errors.Join(err, ctx.Err())
-	}
-	h.hear(session)
-	if c.loses {
-		if err := h.lose(c, before, log); err != nil {
-			return err
-		}
-	}
-	return h.examine()
-}
-
-// prepare makes the disk, if it is to be a new one. If the cycle is to lose writes, it returns the disk's content and
-// an empty log.
-func (h *harness) prepare(c cycle) (before image, log string, err error) {
+func (h *harness) cycle(t testing.TB, c cycle) {
 	if c.blank {
 		h.was, h.ahead, h.boot, h.starts = stand{}, nil, 0, 0
-		if err := os.RemoveAll(h.disk()); err != nil {
-			return nil, "", err
-		}
+		kit.Must(t, os.RemoveAll(h.disk()))
 	}
 	if !c.loses {
-		return nil, "", nil
+		h.live(t, h.startAgain(t, ""), c)
+	} else {
+		log := filepath.Join(h.work, "log")
+		kit.Must(t, errors.Join(qemu.MakeDisk(h.disk(), diskSize), os.RemoveAll(log), qemu.MakeDisk(log, 0)))
+		before, err := os.ReadFile(h.disk())
+		kit.Must(t, err)
+		h.live(t, h.startAgain(t, log), c)
+		h.lose(t, c, before, log)
 	}
-	log = filepath.Join(h.work, "log")
-	err = errors.Join(qemu.MakeDisk(h.disk(), diskSize), os.RemoveAll(log), qemu.MakeDisk(log, 0))
-	if err == nil {
-		before, err = os.ReadFile(h.disk())
-	}
-	return before, log, err
+	h.examine(t)
+	t.Log(h.told)
 }
 
 // lose rebuilds the disk without some of the writes that were not flushed.
-func (h *harness) lose(c cycle, before image, log string) error {
+func (h *harness) lose(t testing.TB, c cycle, before image, log string) {
 	writes, err := readLog(log)
-	if err != nil {
-		return err
-	}
+	kit.Must(t, err)
 	after := barriersOf(writes)
 	kept := after[len(after)-1]
 	before.apply(writes[:kept]...)
 	before.apply(survivors(rand.New(rand.NewPCG(c.seed, 0)), writes[kept:])...)
 	h.tally["writes that could be lost"] += len(writes) - kept
-	return before.store(h.disk())
+	kit.Must(t, before.store(h.disk()))
 }
 
 // examine checks the disk as it is now.
-func (h *harness) examine() error {
+func (h *harness) examine(t testing.TB) {
 	raw, err := os.ReadFile(h.disk())
-	if err != nil {
-		return err
-	}
+	kit.Must(t, err)
 	dir := filepath.Join(h.work, "look")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
+	kit.Must(t, os.MkdirAll(dir, 0o700))
 	f, err := lookAt(raw, dir, h.verify)
-	if err != nil {
-		return err
-	}
+	kit.Must(t, err)
 	if f.fresh {
 		h.told += ", disk still blank"
 	}
-	return promise{h.sets, true}.onDisk(f, h.was, h.ahead)
+	kit.Must(t, promise{h.sets, true}.onDisk(f, h.was, h.ahead))
 }
 
 // last waits once more until the device is healthy, and stops it in order.
-func (h *harness) last(ctx context.Context) error {
-	session, err := h.startAgain(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer session.end()
-	if err := h.settle(session); err != nil {
-		return err
-	}
-	if _, err := session.Run("shutdown"); err != nil {
-		return err
-	}
-	if err := session.Wait(); err != nil {
-		return err
-	}
-	return h.examine()
+func (h *harness) last(t testing.TB) {
+	session := h.startAgain(t, "")
+	h.settle(t, session)
+	_, err := session.Run("shutdown")
+	kit.Must(t, err)
+	kit.Must(t, session.Wait())
+	h.examine(t)
 }
 
 // summary returns the tally in one line.

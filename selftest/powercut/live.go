@@ -1,9 +1,9 @@
 package powercut
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"nexus/daemons/initd/machine"
@@ -15,46 +15,37 @@ import (
 // rollback, and the attempt after it.
 const maxBoots = 5
 
-// live runs the machine until its cut.
-func (h *harness) live(session *session, c cycle) error {
+// live runs the machine until its cut, and records what was acknowledged before.
+func (h *harness) live(t testing.TB, session *session, c cycle) {
 	h.told = "cut while it started"
 	if c.act == nothing {
-		return h.cut(session, c, nil, 0)
+		h.cut(t, session, c, nil, 0)
+	} else {
+		h.settle(t, session)
+		h.told = "healthy before"
+		args, next := h.verb(c)
+		h.ahead = next
+		shown := session.Shown()
+		verb, err := session.Start(true, args...)
+		kit.Must(t, err)
+		defer verb.Kill()
+		h.cut(t, session, c, verb, shown)
+		h.acknowledge(verb, c, session.Since(shown))
 	}
-	if err := h.settle(session); err != nil {
-		return err
-	}
-	h.told = "healthy before"
-	args, next := h.verb(c)
-	h.ahead = next
-	shown := session.Shown()
-	verb, err := session.Start(true, args...)
-	if err != nil {
-		return err
-	}
-	defer verb.Kill()
-	if err := h.cut(session, c, verb, shown); err != nil {
-		return err
-	}
-	h.acknowledge(verb, c, session.Since(shown))
-	return nil
+	h.hear(session)
 }
 
 // settle waits until the system is healthy, and compares its state with what was acknowledged since it was last
 // healthy. Its state then becomes the new reference.
-func (h *harness) settle(session *session) error {
+func (h *harness) settle(t testing.TB, session *session) {
 	now, err := session.quiet()
-	if err != nil {
-		return err
-	}
-	if err := (promise{h.sets, true}).told(now, h.was, h.ahead); err != nil {
-		return err
-	}
+	kit.Must(t, err)
+	kit.Must(t, promise{h.sets, true}.told(now, h.was, h.ahead))
 	if h.was.Made && session.Count(machine.LineNewDisk) > 0 {
-		return fmt.Errorf("the disk was formatted again")
+		t.Fatal("the disk was formatted again")
 	}
 	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.starts+1)) {
-		return fmt.Errorf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.starts)
+		t.Fatalf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.starts)
 	}
 	h.boot, h.starts, h.free = now.Boot, 0, oracle.Other(now.ActiveSlot)
 	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name,
@@ -64,11 +55,9 @@ func (h *harness) settle(session *session) error {
 	}
 	h.ahead = nil
 	for _, q := range now.Quarantine { // so that it can be staged again
-		if _, err := session.Run("clear", q.IndexSHA256); err != nil {
-			return err
-		}
+		_, err := session.Run("clear", q.IndexSHA256)
+		kit.Must(t, err)
 	}
-	return nil
 }
 
 // verb returns what the operator types, and the possible results.
@@ -144,7 +133,7 @@ func (h *harness) hear(session *session) {
 }
 
 // cut waits for the planned moment or for the end of the verb, whichever is first, and kills the machine.
-func (h *harness) cut(session *session, c cycle, verb *kit.Verb, shown int) error {
+func (h *harness) cut(t testing.TB, session *session, c cycle, verb *kit.Verb, shown int) {
 	begun, checked := time.Now(), 0
 	var bad error
 	late := func() bool { return time.Since(begun) > patience }
@@ -169,11 +158,11 @@ func (h *harness) cut(session *session, c cycle, verb *kit.Verb, shown int) erro
 	if kit.Await(seen, over, c.delay) {
 		h.tally["at the moment that was planned"]++
 	} else if late() {
-		return fmt.Errorf("no %s %d within %v", c.trigger, c.n, patience)
+		t.Fatalf("no %s %d within %v", c.trigger, c.n, patience)
 	}
 	session.end()
 	if verb != nil {
 		<-verb.Done
 	}
-	return fatal(session.Since(0))
+	kit.Must(t, fatal(session.Since(0)))
 }

@@ -1,13 +1,13 @@
 package powercut
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"testing"
 
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -22,50 +22,33 @@ type recording struct {
 }
 
 // record runs the flow on a blank disk, and keeps what load reads in a folder.
-func record(ctx context.Context, d *device, work string) (*recording, error) {
+func record(t testing.TB, d *device, work string) *recording {
 	disk := qemu.Disk{File: filepath.Join(work, "disk"), Log: filepath.Join(work, "log")}
-	if err := errors.Join(qemu.MakeDisk(disk.File, diskSize), qemu.MakeDisk(disk.Log, 0)); err != nil {
-		return nil, err
-	}
-	session, err := d.start(ctx, disk, "--watch", "3s")
-	if err != nil {
-		return nil, err
-	}
+	kit.Must(t, errors.Join(qemu.MakeDisk(disk.File, diskSize), qemu.MakeDisk(disk.Log, 0)))
+	session, err := d.start(t.Context(), disk, "--watch", "3s")
+	kit.Must(t, err)
 	defer session.end()
 	f := &flow{session: session}
 	for _, step := range steps() {
-		if err := step.do(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
-		}
-		if err := f.reach(step); err != nil {
-			return nil, err
+		if err := errors.Join(step.do(f), f.reach(step)); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
 		}
 	}
-	if err := session.Wait(); err != nil {
-		return nil, err
-	}
+	kit.Must(t, session.Wait())
 	raw, err := json.MarshalIndent(f.stands, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(work, "stands.json"), raw, 0o600); err != nil {
-		return nil, err
-	}
-	return load(d, work)
+	kit.Must(t, errors.Join(err, os.WriteFile(filepath.Join(work, "stands.json"), raw, 0o600)))
+	return load(t, d, work)
 }
 
 // load loads what record has left in a folder.
-func load(d *device, work string) (*recording, error) {
+func load(t testing.TB, d *device, work string) *recording {
 	r := &recording{device: d}
 	raw, err := os.ReadFile(filepath.Join(work, "stands.json"))
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(raw, &r.stands); err != nil {
-		return nil, err
-	}
+	kit.Must(t, err)
+	kit.Must(t, json.Unmarshal(raw, &r.stands))
 	r.writes, err = readLog(filepath.Join(work, "log"))
-	return r, err
+	kit.Must(t, err)
+	return r
 }
 
 // around returns what was acknowledged before the disk had received that many requests, and what was in progress: the

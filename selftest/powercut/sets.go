@@ -3,9 +3,11 @@ package powercut
 import (
 	"fmt"
 	"path/filepath"
+	"testing"
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -19,7 +21,7 @@ const (
 )
 
 // brought returns the sets: those of the demo for an architecture, and one more that is packed from its bundles.
-func brought(bin, from, work string) (oracle.Sets, error) {
+func brought(t testing.TB, bin, from, work string) oracle.Sets {
 	file := func(version string) string { return filepath.Join(from, "system-v"+version+".nxs") }
 	sets := oracle.Sets{
 		{Name: factory, File: file(factory), Version: factory},
@@ -30,19 +32,14 @@ func brought(bin, from, work string) (oracle.Sets, error) {
 			Reason: refusal.InvalidSignature},
 	}
 	p := demo.Packer{Bin: bin, Key: filepath.Join(from, "keys", "demo")}
-	if err := p.Set(filepath.Join(from, "work", second, "bundles"), third, sets[2].File,
-		fmt.Sprintf("version_floor = %q", second)); err != nil {
-		return nil, err
-	}
+	kit.Must(t, p.Set(filepath.Join(from, "work", second, "bundles"), third, sets[2].File,
+		fmt.Sprintf("version_floor = %q", second)))
 	for _, s := range sets {
-		if s.Fate == oracle.Refused {
-			continue
-		}
-		if err := s.Load(); err != nil {
-			return nil, err
+		if s.Fate != oracle.Refused {
+			kit.Must(t, s.Load())
 		}
 	}
-	return sets, nil
+	return sets
 }
 
 // named returns the set with this name.

@@ -6,9 +6,11 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"testing"
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -77,6 +79,7 @@ func damaged(at func(string) string) oracle.Sets {
 
 // A maker makes the sets out of those of the demo.
 type maker struct {
+	testing.TB
 	demo.Packer
 	demo string // the demo's sets and keys
 	dir  string // where to work, and where the sets go
@@ -85,19 +88,15 @@ type maker struct {
 func (m maker) at(name string) string { return filepath.Join(m.dir, name) }
 
 // all makes every set there is.
-func (m maker) all() (oracle.Sets, error) {
+func (m maker) all() oracle.Sets {
 	sets := append(given(func(name string) string { return filepath.Join(m.demo, name) }), damaged(m.at)...)
-	for _, make := range []func() error{m.extract, m.bundles, m.damage} {
-		if err := make(); err != nil {
-			return nil, err
-		}
-	}
+	m.extract()
+	m.bundles()
+	m.damage()
 	for _, p := range packed {
 		set := p.Set
 		set.File = m.at("system-v" + set.Version + ".nxs")
-		if err := m.pack(set, p.bundles); err != nil {
-			return nil, err
-		}
+		m.pack(set, p.bundles)
 		sets = append(sets, &set)
 	}
 	for _, s := range sets {
@@ -105,30 +104,26 @@ func (m maker) all() (oracle.Sets, error) {
 			continue
 		}
 		if err := s.Load(); err != nil && (!s.Behind || s.Digest == "") {
-			return nil, err
+			m.Fatal(err)
 		}
 	}
-	return sets, nil
+	return sets
 }
 
 // extract takes the demo's healthy sets apart, and makes another publisher, whom nobody trusts.
-func (m maker) extract() error {
+func (m maker) extract() {
 	packer := filepath.Join(m.Bin, "nxs-pack")
 	for _, version := range []string{"1.0.0", "1.1.0"} {
-		if err := m.Run(packer, "extract", "--trust", m.Key+".pub", "--output", m.at(version),
-			filepath.Join(m.demo, "system-v"+version+".nxs")); err != nil {
-			return err
-		}
+		kit.Must(m, m.Run(packer, "extract", "--trust", m.Key+".pub", "--output", m.at(version),
+			filepath.Join(m.demo, "system-v"+version+".nxs")))
 	}
-	return m.Run(packer, "keygen", "--output", m.at("stranger"))
+	kit.Must(m, m.Run(packer, "keygen", "--output", m.at("stranger")))
 }
 
 // bundles makes the bundles.
-func (m maker) bundles() error {
+func (m maker) bundles() {
 	program, err := os.ReadFile(m.at("1.1.0/ticker.nxb/payload.elf"))
-	if err != nil {
-		return err
-	}
+	kit.Must(m, err)
 	const machine = 18 // e_machine in an ELF header
 	other := elf.EM_RISCV
 	if binary.LittleEndian.Uint16(program[machine:]) == uint16(other) {
@@ -136,43 +131,32 @@ func (m maker) bundles() error {
 	}
 	binary.LittleEndian.PutUint16(program[machine:], uint16(other))
 	for name, content := range map[string][]byte{"foreign.elf": program, "blob": make([]byte, limitPayload+1)} {
-		if err := os.WriteFile(m.at(name), content, 0o644); err != nil {
-			return err
-		}
+		kit.Must(m, os.WriteFile(m.at(name), content, 0o644))
 	}
 	for _, b := range made {
-		if err := m.Bundle(b.Manifest, m.at(b.program), m.at(b.folder)); err != nil {
-			return err
-		}
+		kit.Must(m, m.Bundle(b.Manifest, m.at(b.program), m.at(b.folder)))
 	}
-	return nil
 }
 
 // pack packs bundles as a set.
-func (m maker) pack(set oracle.Set, bundles []string) error {
+func (m maker) pack(set oracle.Set, bundles []string) {
 	input := m.at("set-" + set.Version)
 	for _, bundle := range bundles {
 		from := os.DirFS(m.at(bundle + ".nxb"))
-		if err := os.CopyFS(filepath.Join(input, filepath.Base(bundle)+".nxb"), from); err != nil {
-			return err
-		}
+		kit.Must(m, os.CopyFS(filepath.Join(input, filepath.Base(bundle)+".nxb"), from))
 	}
 	if set.Reason == refusal.UntrustedPublisher {
 		m.Key = m.at("stranger")
 	}
-	return m.Set(input, set.Version, set.File)
+	kit.Must(m, m.Set(input, set.Version, set.File))
 }
 
 // damage writes the damaged archives.
-func (m maker) damage() error {
+func (m maker) damage() {
 	raw, err := os.ReadFile(filepath.Join(m.demo, "system-v1.1.0.nxs"))
-	if err != nil {
-		return err
-	}
+	kit.Must(m, err)
 	for i, content := range [][]byte{raw[:len(raw)*2/3], raw[:700], append(bytes.Clone(raw), "more"...), raw} {
-		if err := os.WriteFile(damaged(m.at)[i].File, content, 0o644); err != nil {
-			return err
-		}
+		kit.Must(m, os.WriteFile(damaged(m.at)[i].File, content, 0o644))
 	}
-	return os.Truncate(m.at("oversized.nxs"), limitArchive+1)
+	kit.Must(m, os.Truncate(m.at("oversized.nxs"), limitArchive+1))
 }

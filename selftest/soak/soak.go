@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strconv"
+	"testing"
 	"time"
 
 	"nexus/selftest/demo"
@@ -61,32 +62,22 @@ func (s *Soak) at(parts ...string) string {
 	return filepath.Join(append([]string{s.host.Dir}, parts...)...)
 }
 
-// newSoak copies the binaries, packs the sets and prepares the folders, all below dir.
-func newSoak(seed uint64, bin, from, dir string) (*Soak, error) {
+// newSoak copies the binaries, packs the sets and prepares the folders, all below dir. What is started ends with the
+// test.
+func newSoak(t testing.TB, seed uint64, bin, from, dir string) *Soak {
 	h := &kit.Host{NX: kit.NX{Bin: filepath.Join(dir, "bin"), Dir: filepath.Join(dir, "system"),
 		Tmp: filepath.Join(dir, "tmp")}}
 	sets := filepath.Join(dir, "sets")
-	for _, made := range []string{h.Bin, h.Tmp, sets} {
-		if err := os.MkdirAll(made, 0o755); err != nil {
-			return nil, err
-		}
-	}
+	kit.Must(t, errors.Join(os.MkdirAll(h.Bin, 0o755), os.MkdirAll(h.Tmp, 0o755), os.MkdirAll(sets, 0o755)))
 	for _, name := range []string{"nx", "nexus"} { // the soak goes on with these, whatever is built meanwhile
 		raw, err := os.ReadFile(filepath.Join(bin, name))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(h.Bin, name), raw, 0o755)
-		}
-		if err != nil {
-			return nil, err
-		}
+		kit.Must(t, errors.Join(err, os.WriteFile(filepath.Join(h.Bin, name), raw, 0o755)))
 	}
 	key := filepath.Join(from, "keys", "demo")
-	all, err := maker{demo.Packer{Bin: bin, Key: key}, from, sets}.all()
-	if err != nil {
-		return nil, err
-	}
+	all := maker{t, demo.Packer{Bin: bin, Key: key}, from, sets}.all()
+	t.Cleanup(h.Kill)
 	return &Soak{seed: seed, host: h, factory: all[0].File, trust: key + ".pub", sets: all, growth: Growth{},
-		tally: newTally()}, nil
+		tally: newTally()}
 }
 
 // toldEvery is after how many cycles somebody who waits is told.

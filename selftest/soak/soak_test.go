@@ -13,6 +13,7 @@ import (
 
 	"nexus/libupdates/refusal"
 	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -43,9 +44,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("real processes, and many of them")
 	}
 	f := fixture{t.TempDir()}
-	if err := errors.Join(demo.Build(f.bin()), demo.Make(f.bin(), f.demo(), runtime.GOARCH, io.Discard)); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, errors.Join(demo.Build(f.bin()), demo.Make(f.bin(), f.demo(), runtime.GOARCH, io.Discard)))
 	t.Run("keeps", func(t *testing.T) { keeps(t, f) })
 	t.Run("breaks", func(t *testing.T) { breaks(t, f) })
 	t.Run("planted", func(t *testing.T) { planted(t, f) })
@@ -54,10 +53,8 @@ func TestSoak(t *testing.T) {
 // keeps wants the real system to come through. A failure leaves the folder for inspection.
 func keeps(t *testing.T, f fixture) {
 	dir, err := os.MkdirTemp("", "nexus-soak")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, begun := realSoak(t, f, dir), time.Now()
+	kit.Must(t, err)
+	s, begun := newSoak(t, *seed, f.bin(), f.demo(), dir), time.Now()
 	s.more = *more
 	if err := s.run(t.Context(), *first, *cycles, t.Output()); err != nil {
 		s.explain(t.Output())
@@ -71,24 +68,19 @@ func keeps(t *testing.T, f fixture) {
 
 // breaks tells the soak that a set is good whose service ends: the rollback is then a broken promise.
 func breaks(t *testing.T, f fixture) {
-	s := realSoak(t, f, t.TempDir())
+	s := newSoak(t, *seed, f.bin(), f.demo(), t.TempDir())
 	for _, set := range s.sets {
 		if set.Reason == refusal.ServiceExited {
 			set.Fate, s.sets = oracle.Good, oracle.Sets{set}
 			break
 		}
 	}
-	if err := s.up(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, s.up())
 	s.sets = append(s.sets, &oracle.Set{Name: "the first", File: s.factory, Fate: oracle.Good})
-	if err := s.sets[1].Load(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, s.sets[1].Load())
 	var err error
-	if s.state, err = s.quiet(); err != nil {
-		t.Fatal(err)
-	}
+	s.state, err = s.quiet()
+	kit.Must(t, err)
 	if _, err = s.cycle(Cycle{Flow: Update}); err == nil || !strings.Contains(err.Error(), "without a cause") {
 		t.Errorf("got %v, want a rollback without a cause", err)
 	}
@@ -96,21 +88,14 @@ func breaks(t *testing.T, f fixture) {
 
 // planted puts things into a system that runs, and wants them found.
 func planted(t *testing.T, f fixture) {
-	s := realSoak(t, f, t.TempDir())
-	if err := s.up(); err != nil {
-		t.Fatal(err)
-	}
+	s := newSoak(t, *seed, f.bin(), f.demo(), t.TempDir())
+	kit.Must(t, s.up())
 	var err error
-	if s.state, err = s.quiet(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.check(); err != nil {
-		t.Fatal(err)
-	}
+	s.state, err = s.quiet()
+	kit.Must(t, err)
+	kit.Must(t, s.check())
 	payload := s.at("system/a/hello.nxb/payload.elf")
-	if err := os.Chmod(payload, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Chmod(payload, 0o755))
 	plant(t, payload, "another program")
 	plant(t, s.at("run/stray"), "")
 	plant(t, s.at("system/sets/stray/x"), "")
@@ -120,15 +105,4 @@ func planted(t *testing.T, f fixture) {
 			t.Errorf("found %v, want %q", found, want)
 		}
 	}
-}
-
-// realSoak is a soak that has not begun; whatever it starts ends with the test.
-func realSoak(t *testing.T, f fixture, dir string) *Soak {
-	t.Helper()
-	s, err := newSoak(*seed, f.bin(), f.demo(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.host.Kill)
-	return s
 }
