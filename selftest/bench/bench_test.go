@@ -1,29 +1,32 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nexus/selftest/bench/table"
 )
 
 // TestTablesAreWhole checks that tables refer only to rows that they have, and have each row once.
 func TestTablesAreWhole(t *testing.T) {
 	titles := map[string]bool{}
-	for _, table := range tables() {
-		if titles[table.Title] {
-			t.Errorf("%s is there twice", table.Title)
+	for _, task := range tables() {
+		if titles[task.Title] {
+			t.Errorf("%s is there twice", task.Title)
 		}
-		titles[table.Title] = true
+		titles[task.Title] = true
 		rows := map[string]bool{"": true}
-		for _, row := range table.Rows {
+		for _, row := range task.Rows {
 			if rows[row.Name] || row.Run == nil {
-				t.Errorf("%s: row %q is there twice, has no name, or does nothing", table.Title, row.Name)
+				t.Errorf("%s: row %q is there twice, has no name, or does nothing", task.Title, row.Name)
 			}
 			rows[row.Name] = true
 		}
-		if !rows[table.Floor] || !rows[table.Ours] || table.Aim != 0 && (table.Floor == "" || table.Ours == "") {
-			t.Errorf("%s: floor %q or ours %q is no row of it", table.Title, table.Floor, table.Ours)
+		if !rows[task.Floor] || !rows[task.Ours] || task.Aim != 0 && (task.Floor == "" || task.Ours == "") {
+			t.Errorf("%s: floor %q or ours %q is no row of it", task.Title, task.Floor, task.Ours)
 		}
 	}
 }
@@ -34,12 +37,15 @@ func TestReportKeepsTheText(t *testing.T) {
 	if err := os.WriteFile(name, []byte("before\n"+reportBegin+"old\n"+reportEnd+"after\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	table := Table{Title: "work", Floor: "a", Ours: "b", Aim: 0.5, Rows: []Row{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
-	r := result{
-		Table: table,
-		samples: map[string][]Sample{"a": {{2, 1 << 20}, {8, 1 << 20}, {4, 1 << 20}},
-			"b": {{1, 2 << 20}, {2, 2 << 20}, {2, 2 << 20}}},
-		missing: map[string]string{"c": "c is not installed"},
+	r := newResult(Table{Title: "work", Floor: "a", Ours: "b", Aim: 0.5})
+	for name, seconds := range map[string]float64{"a": 4, "b": 2} {
+		r.Rows = append(r.Rows, &table.Row{Name: name, Run: func(context.Context) ([]float64, error) {
+			return []float64{seconds, seconds * (1 << 19)}, nil
+		}})
+	}
+	r.Rows = append(r.Rows, &table.Row{Name: "c", Missing: "c is not installed"})
+	if err := r.Measure(t.Context(), 3, func() error { return nil }); err != nil {
+		t.Fatal(err)
 	}
 	if err := writeReport(name, []result{r}); err != nil {
 		t.Fatal(err)
@@ -49,7 +55,7 @@ func TestReportKeepsTheText(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := string(raw)
-	for _, want := range []string{"before\n", "after\n", "| a | 4.000 | 1.00 | 1 |", "| b | 2.000 | 0.50 | 2 |",
+	for _, want := range []string{"before\n", "after\n", "| a | 4.000 | 1.00 | 2 |", "| b | 2.000 | 0.50 | 1 |",
 		"| c | – | – | c is not installed |", "Measured 0.50: met."} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

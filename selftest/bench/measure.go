@@ -2,25 +2,34 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"syscall"
+
+	"nexus/selftest/bench/table"
 )
 
 // A result is a table with its measurements.
 type result struct {
-	Table
-	samples map[string][]Sample // by the row's name
-	missing map[string]string   // why a row was left out
+	task Table
+	*table.Table
 }
 
-// measure runs a table. Rows take turns, so that other load on the machine affects all of them.
-func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (result, error) {
-	r := result{Table: t, samples: map[string][]Sample{}, missing: map[string]string{}}
-	var err error
+// newResult returns a table that has not been measured.
+func newResult(t Table) result {
+	return result{t, &table.Table{Floor: t.Floor, Columns: []table.Column{
+		{Name: "s", Show: func(s float64) string { return fmt.Sprintf("%.3f", s) }, Ratio: true},
+		{Name: "peak MiB", Show: func(bytes float64) string { return fmt.Sprintf("%.0f", bytes/(1<<20)) }},
+	}}}
+}
+
+// measure prepares a table, runs its rows in turns, and prints it.
+func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (r result, err error) {
+	r = newResult(t)
 	if p.Input, err = t.Input.make(p); err != nil {
 		return r, err
 	}
@@ -30,47 +39,33 @@ func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (re
 	if _, err := Shell(t.Setup)(ctx, p); err != nil {
 		return r, err
 	}
-	var ready []Row
+	fresh := func() (err error) {
+		p.Out, err = p.fresh("out")
+		syscall.Sync() // so that writes of earlier rows do not count for this one
+		return err
+	}
 	for _, row := range t.Rows {
-		if why := absent(row.Needs); why != "" {
-			r.missing[row.Name] = why
-			continue
+		m := &table.Row{Name: row.Name, Missing: absent(row.Needs), Optional: len(row.Needs) > 0}
+		m.Run = func(ctx context.Context) ([]float64, error) {
+			sample, err := row.Run(ctx, p)
+			return []float64{sample.Seconds, float64(sample.Peak)}, err
 		}
-		if _, err := Shell(row.Setup)(ctx, p); err != nil {
-			r.missing[row.Name] = "its preparation failed: " + oneLine(err)
-			continue
+		if m.Missing == "" {
+			if _, err := Shell(row.Setup)(ctx, p); err != nil {
+				m.Missing = "its preparation failed: " + table.OneLine(err)
+			}
 		}
-		ready = append(ready, row)
+		r.Rows = append(r.Rows, m)
 	}
 	if t.Once {
 		rounds = 1
 	}
-	for range rounds {
-		for _, row := range ready {
-			if r.missing[row.Name] != "" {
-				continue
-			}
-			if p.Out, err = p.fresh("out"); err != nil {
-				return r, err
-			}
-			syscall.Sync() // so that writes of earlier rows do not count for this one
-			sample, err := row.Run(ctx, p)
-			switch {
-			case err != nil && len(row.Needs) > 0 && ctx.Err() == nil:
-				r.missing[row.Name] = "it failed: " + oneLine(err)
-				continue
-			case err != nil:
-				return r, fmt.Errorf("%s: %w", row.Name, err)
-			}
-			r.samples[row.Name] = append(r.samples[row.Name], sample)
-		}
+	if err := r.Measure(ctx, rounds, fresh); err != nil {
+		return r, err
 	}
-	for _, name := range []string{"work", "out"} {
-		if _, err := p.fresh(name); err != nil {
-			return r, err
-		}
-	}
-	return r, r.print(w)
+	fmt.Fprintf(w, "\n%s\n", t.Title)
+	_, workErr := p.fresh("work")
+	return r, errors.Join(r.Print(w), workErr, fresh())
 }
 
 // absent returns the first program that is missing, or "".
@@ -83,30 +78,41 @@ func absent(needs []string) string {
 	return ""
 }
 
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ": ") }
-
-// median returns the median of one figure of the samples, or 0 if there are none.
-func median(samples []Sample, of func(Sample) float64) float64 {
-	if len(samples) == 0 {
-		return 0
+// outcome says whether the target ratio was met.
+func (r result) outcome() string {
+	if r.task.Aim == 0 {
+		return ""
 	}
-	var all []float64
-	for _, s := range samples {
-		all = append(all, of(s))
+	got, word := r.Ratio(r.task.Ours, 0), "met"
+	if got > r.task.Aim {
+		word = "not met"
 	}
-	slices.Sort(all)
-	return all[len(all)/2]
+	return fmt.Sprintf("Aim: %s at most %.2f of %s. Measured %.2f: %s.\n", r.task.Ours, r.task.Aim, r.Floor, got, word)
 }
 
-// ratio returns the median over the rounds of a row's time divided by the floor's time in the same round.
-func (r result) ratio(row, floor string) float64 {
-	samples, floors := r.samples[row], r.samples[floor]
-	if len(floors) < len(samples) {
-		return 0
+// The report keeps hand-written text: only what is between these two lines is replaced.
+const (
+	reportBegin = "<!-- tables: make bench writes from here -->\n"
+	reportEnd   = "<!-- to here -->\n"
+)
+
+// writeReport writes the tables into a document.
+func writeReport(name string, results []result) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
 	}
-	var all []Sample
-	for i, s := range samples {
-		all = append(all, Sample{Seconds: s.Seconds / floors[i].Seconds})
+	before, rest, begins := strings.Cut(string(text), reportBegin)
+	_, after, ends := strings.Cut(rest, reportEnd)
+	if !begins || !ends {
+		return fmt.Errorf("cannot write %s: no lines that mark the place of the tables", name)
 	}
-	return median(all, func(s Sample) float64 { return s.Seconds })
+	tables := origin()
+	for _, r := range results {
+		tables += fmt.Sprintf("\n### %s\n\n%s", r.task.Title, r.Markdown())
+		if said := r.outcome(); said != "" {
+			tables += "\n" + said
+		}
+	}
+	return os.WriteFile(name, []byte(before+reportBegin+tables+reportEnd+after), 0o644)
 }

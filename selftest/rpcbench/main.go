@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+
+	"nexus/selftest/bench/table"
 )
 
 func main() {
@@ -31,8 +33,8 @@ func run(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *rounds < 1 || *calls < 4*inFlight || *bulk < 1 {
-		return fmt.Errorf("at least 1 round, %d calls and 1 MiB are needed", 4*inFlight)
+	if *rounds < 1 || *calls < 4*concurrent || *bulk < 1 {
+		return fmt.Errorf("at least 1 round, %d calls and 1 MiB are needed", 4*concurrent)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -46,14 +48,13 @@ func compare(ctx context.Context, rounds int, e effort) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	var (
-		names   []string
-		clients []client
-	)
+	t := table.Table{Columns: columns(), Floor: contenders()[0].name}
 	for i, who := range contenders() {
+		row := &table.Row{Name: who.name}
+		t.Rows = append(t.Rows, row)
 		if who.ready != nil {
 			if err := who.ready(); err != nil {
-				fmt.Printf("%s left out: %v\n", who.name, err)
+				row.Missing = table.OneLine(err)
 				continue
 			}
 		}
@@ -63,42 +64,20 @@ func compare(ctx context.Context, rounds int, e effort) error {
 		}
 		defer end()
 		fmt.Printf("%s: %s\n", who.name, who.about)
-		names, clients = append(names, who.name), append(clients, c)
+		if _, err := measure(ctx, c, e); err != nil { // a round that does not count
+			return fmt.Errorf("%s: %w", who.name, err)
+		}
+		row.Run = func(ctx context.Context) ([]float64, error) { return measure(ctx, c, e) }
 	}
-	table, err := measureAll(ctx, clients, rounds, e)
-	if err != nil {
+	if err := t.Measure(ctx, rounds, func() error { return nil }); err != nil {
 		return err
 	}
-	fmt.Printf(
-		"\n%d rounds in turns; %d calls of 64 bytes each way, a stream of %d MiB; medians, ratios to %s in the same round\n\n",
-		rounds, e.calls, e.bulk>>20, names[0])
-	if err := print(os.Stdout, names, table); err != nil {
-		return err
-	}
-	fmt.Println()
-	for i, name := range names {
-		if cost := chains(table, i); cost > 0 {
-			fmt.Printf("%s: three calls in one chain cost %.2f of one call\n", name, cost)
+	fmt.Printf("\n%d rounds in turns; %d calls of 64 bytes each way, a stream of %d MiB; medians, ratios to %s in the "+
+		"same round\n\n%s\n", rounds, e.calls, e.bulk>>20, t.Floor, t.Markdown())
+	for _, row := range t.Rows {
+		if cost := t.Median(row.Name, func(round []float64) float64 { return round[chain] / round[serial] }); cost > 0 {
+			fmt.Printf("%s: three calls in one chain cost %.2f of one call\n", row.Name, cost)
 		}
 	}
 	return nil
-}
-
-// measureAll runs one round that does not count, and then those that do.
-func measureAll(ctx context.Context, clients []client, rounds int, e effort) ([][]sample, error) {
-	var table [][]sample
-	for round := range rounds + 1 {
-		var row []sample
-		for _, c := range clients {
-			s, err := measure(ctx, c, e)
-			if err != nil {
-				return nil, err
-			}
-			row = append(row, s)
-		}
-		if round > 0 {
-			table = append(table, row)
-		}
-	}
-	return table, nil
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"os"
-	"strings"
 	"testing"
 )
 
@@ -34,34 +32,16 @@ func TestEachContender(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer end()
-			s, err := measure(context.Background(), c, effort{calls: 4 * inFlight, bulk: 3*bulkChunk + 1})
+			s, err := measure(context.Background(), c, effort{calls: 4 * concurrent, bulk: 3*bulkChunk + 1})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s.serial <= 0 || s.tail < s.serial || s.inFlight <= 0 {
+			if s[serial] <= 0 || s[tail] < s[serial] || s[inFlight] <= 0 {
 				t.Errorf("got %+v", s)
 			}
 		})
 	}
 	if same([]byte("a"), []byte("b")) == nil {
 		t.Error("another echo than what was sent passes")
-	}
-}
-
-// TestTable has two contenders, one of which is half as fast and cannot stream.
-func TestTable(t *testing.T) {
-	rounds := [][]sample{
-		{{serial: 10000, tail: 20000, inFlight: 4000, bulk: 100}, {serial: 20000, tail: 20000, inFlight: 2000}},
-		{{serial: 20000, tail: 20000, inFlight: 4000, bulk: 100}, {serial: 40000, tail: 40000, inFlight: 2000}},
-	}
-	var out bytes.Buffer
-	if err := print(&out, []string{"one", "two"}, rounds); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"| one  | 20.0 µs", "| two  | 40.0 µs     | 2.00", "| 2 k/s         | 0.50",
-		"| –          | –"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out.String())
-		}
 	}
 }
