@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"nexus/selftest/bench/table"
+	"nexus/selftest/kit"
 )
 
 // TestTablesAreWhole checks that tables refer only to rows that they have, and have each row once.
@@ -34,9 +35,7 @@ func TestTablesAreWhole(t *testing.T) {
 // TestReportKeepsTheText checks that text around the tables is kept.
 func TestReportKeepsTheText(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "report.md")
-	if err := os.WriteFile(name, []byte("before\n"+reportBegin+"old\n"+reportEnd+"after\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(name, []byte("before\n"+reportBegin+"old\n"+reportEnd+"after\n"), 0o600))
 	r := newResult(Table{Title: "work", Floor: "a", Ours: "b", Aim: 0.5})
 	for name, seconds := range map[string]float64{"a": 4, "b": 2} {
 		r.Rows = append(r.Rows, &table.Row{Name: name, Run: func(context.Context) ([]float64, error) {
@@ -51,9 +50,7 @@ func TestReportKeepsTheText(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	got := string(raw)
 	for _, want := range []string{"before\n", "after\n", "| a | 4.000 | 1.00 | 2 |", "| b | 2.000 | 0.50 | 1 |",
 		"| c | – | – | c is not installed |", "Measured 0.50: met."} {
@@ -64,9 +61,7 @@ func TestReportKeepsTheText(t *testing.T) {
 	if strings.Contains(got, "old") {
 		t.Error("the old tables are still there")
 	}
-	if err := os.WriteFile(name, []byte("no place"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(name, []byte("no place"), 0o600))
 	if err := writeReport(name, nil); err == nil {
 		t.Error("a document without a place for tables was written")
 	}

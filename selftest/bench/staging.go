@@ -2,16 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"nexus/selftest/kit"
+	"nexus/selftest/oracle"
 )
 
 // staging measures staging into the standby slot by a whole system: nx sends the archive to updated over RPC, which
@@ -72,82 +72,44 @@ const patience = 30 * time.Second
 // stageOnce boots a system in an empty folder and stages the set. The time does not include the boot; the peak is that
 // of updated minus its peak before the stage.
 func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
-	dir := filepath.Join(p.Out, "system")
-	up := exec.CommandContext(ctx, filepath.Join(p.Bin, "nx"), append([]string{
-		"up", "--dir", dir, "--state", filepath.Join(p.Out, "state"), "--trust", p.Key + ".pub",
-	}, strings.Fields(limits)...)...)
-	up.Cancel = func() error { return up.Process.Signal(syscall.SIGTERM) }
-	if err := up.Start(); err != nil {
+	h := &kit.Host{NX: kit.NX{Bin: p.Bin, Dir: filepath.Join(p.Out, "system")}}
+	defer h.Kill()
+	defer context.AfterFunc(ctx, h.Kill)()
+	if err := h.Up(append([]string{"--state", filepath.Join(p.Out, "state"), "--trust", p.Key + ".pub"},
+		strings.Fields(limits)...)...); err != nil {
 		return Sample{}, err
 	}
-	defer func() {
-		err = errors.Join(err, up.Process.Signal(syscall.SIGTERM), up.Wait())
-	}()
-	nx := func(args ...string) *exec.Cmd {
-		return exec.CommandContext(ctx, filepath.Join(p.Bin, "nx"), append([]string{"--dir", dir}, args...)...)
-	}
-	updated, err := awaitUpdated(ctx, nx)
-	if err != nil {
+	updated := 0
+	if err := kit.Within(patience, "a system that serves", func() bool {
+		updated, err = readyUpdated(h)
+		return err == nil
+	}); err != nil {
 		return Sample{}, err
 	}
 	before, err := peak(updated)
 	if err != nil {
 		return Sample{}, err
 	}
-	sample, err := timed(nx("stage", set))
+	begin := time.Now()
+	if _, err := h.Run("stage", set); err != nil {
+		return Sample{}, err
+	}
+	took := time.Since(begin).Seconds()
+	after, err := peak(updated)
 	if err != nil {
 		return Sample{}, err
 	}
-	after, err := peak(updated)
-	sample.Peak = after - before
-	return sample, err
+	_, err = h.Run("shutdown")
+	return Sample{Seconds: took, Peak: after - before}, errors.Join(err, h.Gone())
 }
 
-// packAndStage packs an input and stages the set; only the stage is measured.
-func packAndStage(in Input) func(context.Context, Place) (Sample, error) {
-	return func(ctx context.Context, p Place) (Sample, error) {
-		if _, err := with(in, pack)(ctx, p); err != nil {
-			return Sample{}, err
-		}
-		return stageOnce(ctx, p, filepath.Join(p.Out, "set.nxs"))
-	}
-}
-
-// awaitUpdated waits until all daemons serve and returns the process of updated.
-func awaitUpdated(ctx context.Context, nx func(...string) *exec.Cmd) (pid int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for {
-		if pid, err = lookForUpdated(nx); err == nil {
-			return pid, nil
-		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return 0, fmt.Errorf("the system did not start: %w", err)
-		}
-	}
-}
-
-func lookForUpdated(nx func(...string) *exec.Cmd) (int, error) {
-	out, err := nx("--json", "services").Output()
-	if err != nil {
+// readyUpdated returns the process of updated once all daemons are ready.
+func readyUpdated(h *kit.Host) (pid int, err error) {
+	var roll oracle.Roll
+	if err := h.Ask(&roll, "services"); err != nil {
 		return 0, err
 	}
-	var services struct {
-		Daemons []struct {
-			Name  string `json:"name"`
-			PID   int    `json:"pid"`
-			Ready bool   `json:"ready"`
-		} `json:"daemons"`
-	}
-	if err := json.Unmarshal(out, &services); err != nil {
-		return 0, err
-	}
-	pid := 0
-	for _, d := range services.Daemons {
+	for _, d := range roll.Daemons {
 		if !d.Ready {
 			return 0, fmt.Errorf("%s is not ready", d.Name)
 		}
@@ -159,6 +121,16 @@ func lookForUpdated(nx func(...string) *exec.Cmd) (int, error) {
 		return 0, errors.New("cannot find process of updated")
 	}
 	return pid, nil
+}
+
+// packAndStage packs an input and stages the set; only the stage is measured.
+func packAndStage(in Input) func(context.Context, Place) (Sample, error) {
+	return func(ctx context.Context, p Place) (Sample, error) {
+		if _, err := with(in, pack)(ctx, p); err != nil {
+			return Sample{}, err
+		}
+		return stageOnce(ctx, p, filepath.Join(p.Out, "set.nxs"))
+	}
 }
 
 // peak returns a process's peak resident memory in bytes (proc_pid_status(5)).

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"nexus/selftest/kit"
 )
 
 // TestStagingRow runs the row that stages once, with a small set and the current programs, because it needs more than a
@@ -22,9 +24,7 @@ func TestStagingRow(t *testing.T) {
 		}
 	}
 	p, err := newPlace(bin, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if p.Input, err = (Input{"tiny", 2, 1 << 20, false}).make(p); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
+	"nexus/selftest/kit"
 )
 
 // TestInvariantsCanFail checks each invariant with a device that violates it and with one that does not.
@@ -94,9 +95,7 @@ func TestInvariantsCanFail(t *testing.T) {
 			holds: func() violation { return diskIsClean(delivered()) },
 			isBroken: func() violation {
 				d := delivered()
-				if err := d.disk.Mkdir("sets/.stage"); err != nil {
-					t.Fatal(err)
-				}
+				kit.Must(t, d.disk.Mkdir("sets/.stage"))
 				return diskIsClean(d)
 			}},
 		{sentence: saysNoFailure,
@@ -114,9 +113,7 @@ func TestInvariantsCanFail(t *testing.T) {
 				d := delivered()
 				raw := fileOf(d.disk)
 				raw[secondHalf+40] ^= 0xff // the other half was damaged earlier
-				if err := d.disk.Overwrite(recordFile, raw); err != nil {
-					t.Fatal(err)
-				}
+				kit.Must(t, d.disk.Overwrite(recordFile, raw))
 				return startsWithout(0)(d)
 			}},
 	} {
@@ -135,14 +132,10 @@ func openedWith(t *testing.T, d *device, program string) *slots.Set {
 	disk := d.disk.Clone()
 	if program != "" {
 		name := "sets/" + d.runs.Digest.String() + "/alpha.app.nxb/payload.elf"
-		if err := disk.Overwrite(name, []byte(program)); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, disk.Overwrite(name, []byte(program)))
 	}
 	set, err := slots.OpenSet(disk, d.runs.Slot, d.runs.Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return set
 }
 
@@ -157,18 +150,14 @@ func rolledBack(t *testing.T) bootctl.Record {
 	if err == nil {
 		r, _, err = r.Fail(a.Boot, refusal.HealthTimeout, "")
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return r
 }
 
 // TestReplayIsExact runs a course twice: both runs must make the same operations and leave the same disk.
 func TestReplayIsExact(t *testing.T) {
 	c, err := parseCourse("flow=commit,device=disk,fault=eio:40,cut=70,outcome=killed,cut=9,outcome=killed")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	var ends [2]*durabletest.Disk
 	for i := range ends {
 		d := replayed(t, c)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nexus/libupdates/durable/durabletest"
+	"nexus/selftest/kit"
 )
 
 // TestReplay runs one course of a device, as printed by a failure, and reports what it finds. With the same seed and
@@ -16,9 +17,7 @@ func TestReplay(t *testing.T) {
 		t.Skip("no course of a device is given")
 	}
 	c, err := parseCourse(*replay)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	d := replayed(t, c)
 	t.Logf("%s\ndisk %x\n%s", d, d.disk.Sum(), strings.Join(d.disk.Ops(), "\n"))
 	for _, v := range d.broken {
@@ -53,9 +52,7 @@ func replayed(t *testing.T, c course) *device {
 			return d
 		}
 		w, err := a.wreckNamed(d, c, cut)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		broken := d.broken
 		d = w.recover(b, after(i+1))
 		d.broken = append(broken, d.broken...)

@@ -6,6 +6,7 @@ import (
 
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/updatestest"
+	"nexus/selftest/kit"
 )
 
 // A nature is the outcome of a boot attempt with a set.
@@ -63,9 +64,7 @@ func newLibrary(t testing.TB) *library {
 		raw := updatestest.Archive(t, key, version, service, data)
 		l.archives[version] = raw
 		index, err := updatestest.Index(key, version, service, data).Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		l.versions[nxs.Sum(index)] = version
 	}
 	sound := l.archives[newer]

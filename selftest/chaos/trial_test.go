@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nexus/libupdates/durable/durabletest"
+	"nexus/selftest/kit"
 )
 
 // An arena holds what all runs share. Runs change only the maps of states.
@@ -32,9 +33,7 @@ func newArena(t testing.TB, bound, second int, seed uint64) *arena {
 	b := newBench(a.library)
 	for _, k := range kinds() {
 		disk, err := deliver(b, k)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		a.ready[k] = disk
 	}
 	return a

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"nexus/selftest/kit"
 )
 
 // TestWorlds kills every daemon, the operator and PID 1 at every message of every flow, and loses and delays the
@@ -14,9 +16,7 @@ func TestWorlds(t *testing.T) {
 	archives := worldSets(t)
 	if strings.Contains(*replay, "edge=") {
 		f, m, err := parseMishap(*replay)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		runWorld(t, archives, f, &m)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"nexus/daemons/world"
 	"nexus/libupdates/updatestest"
+	"nexus/selftest/kit"
 )
 
 // TestOrderOfCalls checks the order of the calls between daemons in an undisturbed update: nothing is tried before its
@@ -53,12 +54,8 @@ func TestOrderOfCalls(t *testing.T) {
 		mu.Unlock()
 		o := w.Operator()
 		staged, err := o.Stage(archives[c.version])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := o.Switch(staged); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
+		kit.Must(t, o.Switch(staged))
 		staged.Release()
 		o.AwaitState("the verdict", 0, func(s world.State) bool {
 			return resting(s) && (holds(s, s.Active, c.version) || s.Rollback != "")

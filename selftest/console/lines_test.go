@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nexus/selftest/console"
+	"nexus/selftest/kit"
 )
 
 func TestLinesAreAwaited(t *testing.T) {
@@ -15,9 +16,7 @@ func TestLinesAreAwaited(t *testing.T) {
 	go l.Read(r, nil)
 	second := func(lines []string) (bool, error) { return console.Count(lines, "one") == 2, nil }
 	go io.WriteString(w, "one\r\nother\none more\n")
-	if err := l.Await(patience, "the second line", second); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, l.Await(patience, "the second line", second))
 	if got := l.Since(0); len(got) != 3 || got[0] != "one" || l.Shown() != 3 || len(l.Since(2)) != 1 {
 		t.Errorf("got %q", got)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"nexus/selftest/console"
+	"nexus/selftest/kit"
 )
 
 // patience bounds each run in a test.
@@ -19,9 +20,7 @@ const patience = 5 * time.Minute
 func run(t *testing.T, script string, w console.Watcher) (shown string, err error) {
 	t.Helper()
 	system, err := console.Start("/bin/sh", []string{"-c", script}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	var out bytes.Buffer
 	w.Markers = []string{"SELFTEST: one", "SELFTEST: two"}
 	w.Out = &out
@@ -115,9 +114,7 @@ func TestRunFails(t *testing.T) {
 // TestRunFailsWithoutRoomForTheLog checks that a run whose console cannot be recorded fails.
 func TestRunFailsWithoutRoomForTheLog(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer full.Close()
 	_, err = run(t, "echo SELFTEST: one; "+forever, console.Watcher{Log: full})
 	if err == nil || err.Error() != "cannot record console: write /dev/full: no space left on device" {

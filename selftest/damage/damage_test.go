@@ -99,13 +99,9 @@ func TestWays(t *testing.T) {
 				target := planted(t, kind)
 				t.Cleanup(func() { remove(filepath.Dir(target.Path)) }) // a folder of mode 000, too
 				before, err := kit.FingerprintOf(filepath.Dir(target.Path))
-				if err != nil {
-					t.Fatal(err)
-				}
+				kit.Must(t, err)
 				changed, err := way.Do(target)
-				if err != nil {
-					t.Fatal(err)
-				}
+				kit.Must(t, err)
 				after, err := kit.FingerprintOf(filepath.Dir(target.Path))
 				if found := before.Changes(after); err == nil && changed != (len(found) > 0) {
 					t.Errorf("it says changed: %t, and changed is %q", changed, found)
@@ -121,9 +117,7 @@ func planted(t *testing.T, kind fs.FileMode) Target {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	target := Target{Path: at("system/it"), Aside: at("aside"), Older: at("older"), First: at("first")}
 	check := func(err error) {
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 	}
 	check(os.Mkdir(filepath.Dir(target.Path), 0o755))
 	for _, place := range []string{target.Path, target.Older, target.First} {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"nexus/selftest/image"
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -35,9 +36,7 @@ func TestConfinement(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		m.Image, m.Memory = probeImage(t, m.Arch), 2048 // more than a bundle may have
 		r := up(t, m)
-		if err := r.end(); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, r.end())
 		through, of := -1, 0
 		for _, line := range r.console() {
 			if strings.Contains(line, ": off, ") && !strings.HasPrefix(line, "probe: selftest: user: ") {

@@ -7,6 +7,7 @@ import (
 	"nexus/daemons/initd/machine"
 	"nexus/libupdates/bootctl"
 	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -16,9 +17,7 @@ func TestCore(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		m.Disk.File = filepath.Join(t.TempDir(), "disk")
 		m.Reboots = true
-		if err := qemu.MakeDisk(m.Disk.File, 128<<20); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, qemu.MakeDisk(m.Disk.File, 128<<20))
 		good := withCore(t, m.Arch, "2.0.0", top().place(m.Arch).at("nexus"))
 		ends := withCore(t, m.Arch, "3.0.0", filepath.Join("../../out/guest", m.Arch, "demo/work/1.2.0/hello"))
 
@@ -54,8 +53,6 @@ func withCore(t *testing.T, arch, version, program string) string {
 	t.Helper()
 	set, err := demo.WithCore("../../bin", filepath.Join("../../out/guest", arch, "demo"), version, program,
 		t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return set
 }

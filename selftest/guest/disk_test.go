@@ -14,6 +14,7 @@ import (
 
 	"nexus/daemons/initd/machine"
 	"nexus/libupdates/statedisk"
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -26,9 +27,7 @@ func TestStateDisk(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		m.Disk.File = filepath.Join(t.TempDir(), "disk")
 		m.Reboots = true
-		if err := qemu.MakeDisk(m.Disk.File, testDisk); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, qemu.MakeDisk(m.Disk.File, testDisk))
 		if !t.Run("remembers", func(t *testing.T) { testRemembers(t, m) }) {
 			return
 		}
@@ -40,9 +39,7 @@ func TestStateDisk(t *testing.T) {
 }
 
 func testRemembers(t *testing.T, m qemu.Machine) {
-	if err := flow(t, m); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, flow(t, m))
 	inOrder(t, m.Disk.File)
 	r := up(t, m)
 	for boot, end := range []func(){r.Reset, r.Kill} {
@@ -93,9 +90,7 @@ func e2fs(t *testing.T, name string) string {
 	if err != nil {
 		path, err = exec.LookPath("/sbin/" + name)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return path
 }
 
@@ -113,13 +108,9 @@ func debugfs(t *testing.T, disk string, requests ...string) {
 func copied(t *testing.T, m qemu.Machine) qemu.Machine {
 	t.Helper()
 	raw, err := os.ReadFile(m.Disk.File)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	m.Disk.File = filepath.Join(t.TempDir(), "disk")
-	if err := os.WriteFile(m.Disk.File, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(m.Disk.File, raw, 0o600))
 	return m
 }
 
@@ -145,9 +136,7 @@ func testFullDisk(t *testing.T, m qemu.Machine) {
 func fill(t *testing.T, disk string) {
 	t.Helper()
 	head, err := exec.CommandContext(t.Context(), e2fs(t, "dumpe2fs"), "-h", disk).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	number := func(name string) (n int64) {
 		_, after, _ := strings.Cut(string(head), name+":")
 		if _, err := fmt.Sscan(after, &n); err != nil {
@@ -157,9 +146,7 @@ func fill(t *testing.T, disk string) {
 	}
 	filler := filepath.Join(t.TempDir(), "filler")
 	size := (number("Free blocks") - number("Reserved block count") - number("Block count")/50) * statedisk.BlockSize
-	if err := os.WriteFile(filler, bytes.Repeat([]byte("x"), int(size)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(filler, bytes.Repeat([]byte("x"), int(size)), 0o600))
 	debugfs(t, disk, "write "+filler+" filler") // it writes what fits
 }
 
@@ -212,18 +199,14 @@ func (c badDisk) run(t *testing.T, m qemu.Machine) {
 func sum(t *testing.T, disk string) [sha256.Size]byte {
 	t.Helper()
 	raw, err := os.ReadFile(disk)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return sha256.Sum256(raw)
 }
 
 func overwrite(t *testing.T, disk string, offset int64, text string) {
 	t.Helper()
 	f, err := os.OpenFile(disk, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer f.Close()
 	if _, err := f.WriteAt([]byte(text), offset); err != nil {
 		t.Fatal(err)
@@ -244,9 +227,7 @@ func overwriteFile(t *testing.T, disk, name string) {
 // strangers puts a file system with somebody's files in the place of the disk.
 func strangers(t *testing.T, disk string) {
 	files := t.TempDir()
-	if err := os.WriteFile(filepath.Join(files, "beach.jpg"), []byte("sand"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(filepath.Join(files, "beach.jpg"), []byte("sand"), 0o600))
 	if out, err := exec.CommandContext(t.Context(), e2fs(t, "mke2fs"), "-q", "-F", "-t", "ext4", "-L", "holidays", "-d",
 		files, disk).CombinedOutput(); err != nil {
 		t.Fatalf("mke2fs: %v\n%s", err, out)
@@ -261,8 +242,6 @@ func newerState(t *testing.T, disk string) {
 	head := append([]byte("nxstate1"), length(value)...)
 	digest := sha256.Sum256(slices.Concat(head, length(name), []byte(name+value)))
 	file := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(file, slices.Concat(head, digest[:], []byte(value)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(file, slices.Concat(head, digest[:], []byte(value)), 0o600))
 	debugfs(t, disk, "rm /state/statefs", "write "+file+" /state/statefs")
 }

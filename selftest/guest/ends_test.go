@@ -10,6 +10,7 @@ import (
 
 	"nexus/daemons/initd/machine"
 	"nexus/selftest/image"
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -40,9 +41,7 @@ func build(t *testing.T, arch, program, source string) {
 func withInit(t *testing.T, m qemu.Machine, program string) qemu.Machine {
 	t.Helper()
 	spec, err := top().place(m.Arch).spec(m.Kernel.Modules)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	spec.Init, spec.Sets = program, nil
 	m.Image = filepath.Join(t.TempDir(), "initramfs")
 	if _, err := image.WriteFile(m.Image, spec); err != nil {
@@ -74,9 +73,7 @@ func TestWhyABootBegan(t *testing.T) {
 		m.Disk.File = filepath.Join(t.TempDir(), "disk")
 		m.Reboots = true
 		m.Args = append(m.Args, "--watchdog", "40s", "--tries", "1")
-		if err := qemu.MakeDisk(m.Disk.File, testDisk); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, qemu.MakeDisk(m.Disk.File, testDisk))
 		r := up(t, m)
 		for boot, c := range []struct {
 			end   func()
@@ -123,9 +120,7 @@ func TestKernelThatHangs(t *testing.T) {
 	each(t, func(t *testing.T, m qemu.Machine) {
 		dir := t.TempDir()
 		source, program := filepath.Join(dir, "mute.go"), filepath.Join(dir, "mute")
-		if err := os.WriteFile(source, []byte(mute), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.WriteFile(source, []byte(mute), 0o600))
 		build(t, m.Arch, program, source)
 		m = withInit(t, m, program)
 		m.Wake = 3 * time.Second

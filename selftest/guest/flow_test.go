@@ -14,6 +14,7 @@ import (
 
 	"nexus/daemons/initd/machine"
 	"nexus/selftest/console"
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -22,9 +23,7 @@ func flow(t *testing.T, m qemu.Machine) error {
 	t.Helper()
 	m.Args = append(m.Args, "--selftest", machine.GuestSets)
 	guest, err := qemu.Start(m, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	markers := console.OTA()
 	if m.Disk.File != "" {
 		markers = console.Persistent()
@@ -95,22 +94,16 @@ func TestTooLittleMemoryForAKernel(t *testing.T) {
 // truncateImage gives the machine half of its image.
 func truncateImage(t *testing.T, m *qemu.Machine) {
 	raw, err := os.ReadFile(m.Image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	m.Image = filepath.Join(t.TempDir(), "half")
-	if err := os.WriteFile(m.Image, raw[:len(raw)/2], 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(m.Image, raw[:len(raw)/2], 0o600))
 }
 
 // badModule gives the machine an image with a module that no kernel takes.
 func badModule(t *testing.T, m *qemu.Machine) {
 	dir := t.TempDir()
 	module := filepath.Join(dir, "virtio.ko")
-	if err := os.WriteFile(module, []byte("no module"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(module, []byte("no module"), 0o600))
 	m.Image = rebuild(t, m.Arch, module)
 }
 
@@ -122,12 +115,8 @@ func launch(t *testing.T, arch string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bin/guest", "run", arch)
 	cmd.Dir = "../.."
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
+	kit.Must(t, cmd.Start())
 	var seen []byte
 	for buf := make([]byte, 4096); !bytes.Contains(seen, []byte(machine.LineFirst)); {
 		n, err := out.Read(buf)

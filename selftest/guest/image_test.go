@@ -9,6 +9,7 @@ import (
 
 	"nexus/libupdates/trust"
 	"nexus/libupdates/updatestest"
+	"nexus/selftest/kit"
 )
 
 // An image of one's own has one's own keys and set and nothing of the demo's; what could not start is refused.
@@ -17,14 +18,10 @@ func TestImageOfOnesOwn(t *testing.T) {
 	signer := updatestest.Key(1)
 	good := filepath.Join(dir, "good.nxs")
 	raw := updatestest.Archive(t, signer, "1.0.0", updatestest.Bundle("hello", "1.0.0", nil, []byte("program"), signer))
-	if err := os.WriteFile(good, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(good, raw, 0o600))
 	damaged := filepath.Join(dir, "damaged.nxs")
 	raw[len(raw)/2] ^= 1
-	if err := os.WriteFile(damaged, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(damaged, raw, 0o600))
 	own, other := signer.Public().Text(), updatestest.Key(2).Public().Text()
 	p := place{out: dir, arch: "amd64"}
 	for _, c := range []struct {

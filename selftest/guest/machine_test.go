@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"nexus/selftest/kit"
 )
 
 func TestDiskSize(t *testing.T) {
@@ -26,9 +28,7 @@ func TestDiskSize(t *testing.T) {
 // started.
 func TestRunWantsANewDisk(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "disk")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(file, nil, 0o600))
 	v := runVerb{machineFlags: machineFlags{Arch: "riscv64", Disk: file}}
 	err := v.Run(&grammar{Cache: t.TempDir(), Out: t.TempDir()})
 	if err == nil || err.Error() != "cannot run on "+file+": the flow begins with a new disk" {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -26,9 +27,7 @@ func TestOperator(t *testing.T) {
 		log := r.command(follow, "log", "--follow", "--sender", "initd")
 		lines := &recorder{found: make(chan struct{}), text: "init: health ok (slot b)"}
 		log.Stdout = lines
-		if err := log.Start(); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, log.Start())
 		update := r.nx("update", set(m.Arch, "system-v1.1.0.nxs"))
 		update.want(t, 0, "updated to 1.1.0 in slot b, healthy")
 		update.want(t, 0, "100%")
@@ -59,9 +58,7 @@ func TestDeadOperator(t *testing.T) {
 		stage := r.command(t.Context(), "stage", set(m.Arch, "system-v1.1.0.nxs"))
 		progress := &recorder{found: make(chan struct{}), text: "%"}
 		stage.Stderr = progress
-		if err := stage.Start(); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, stage.Start())
 		await(t, progress.found, "part of the stage")
 		stage.Process.Kill()
 		stage.Wait()
@@ -90,25 +87,17 @@ func largeSet(t *testing.T, arch string, size int64) string {
 	t.Helper()
 	dir := t.TempDir()
 	payload := filepath.Join(dir, "payload")
-	if err := os.WriteFile(payload, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(payload, size); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(payload, nil, 0o600))
+	kit.Must(t, os.Truncate(payload, size))
 	for name, text := range map[string]string{
 		"manifest.toml":   "name = \"data\"\nversion = \"9.0.0\"\nabilities = []\ncaps = []\nmin_sdk = \"1.0.0\"\n",
 		"system-set.toml": "system_version = \"9.0.0\"\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	key := filepath.Join("../../out/guest", arch, "demo/keys/demo")
 	file := filepath.Join(dir, "large.nxs")
-	if err := os.Mkdir(filepath.Join(dir, "in"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Mkdir(filepath.Join(dir, "in"), 0o700))
 	tool(t, "nxb-pack", "--limit-payload", "1GiB", "--toml", filepath.Join(dir, "manifest.toml"), "--key", key, payload,
 		filepath.Join(dir, "in", "data.nxb"))
 	tool(t, "nxs-pack", "--input", filepath.Join(dir, "in"), "--meta", filepath.Join(dir, "system-set.toml"), "--key",

@@ -43,9 +43,7 @@ func top() *grammar { return &grammar{Cache: "../../.cache/guest", Out: "../../o
 func machineOf(t *testing.T, arch string) qemu.Machine {
 	t.Helper()
 	m, err := (&machineFlags{Arch: arch, Memory: qemu.DefaultMemory}).machine(top())
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return m
 }
 
@@ -61,9 +59,7 @@ func up(t *testing.T, m qemu.Machine) *running {
 	t.Helper()
 	r := &running{t: t, dir: t.TempDir()}
 	guest, err := qemu.Start(m, r.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	r.Guest = guest
 	t.Cleanup(func() {
 		guest.Kill()
@@ -154,9 +150,7 @@ func set(arch, name string) string { return filepath.Join("../../out/guest", arc
 func rebuild(t *testing.T, arch string, modules ...string) string {
 	t.Helper()
 	spec, err := top().place(arch).spec(modules)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	path := filepath.Join(t.TempDir(), "initramfs")
 	if _, err := image.WriteFile(path, spec); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -41,9 +42,7 @@ func TestUpEndsAStoppedQEMU(t *testing.T) {
 		cmd, _ := upCommand(t, m.Arch)
 		console := &recorder{found: make(chan struct{}), text: "init: health ok (slot a)"}
 		cmd.Stdout = console
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, cmd.Start())
 		await(t, console.found, "the first commit")
 		machine := child(t, cmd.Process.Pid)
 		syscall.Kill(machine, syscall.SIGSTOP)

@@ -9,6 +9,7 @@ import (
 
 	"nexus/daemons/initd/machine"
 	"nexus/selftest/kernel"
+	"nexus/selftest/kit"
 	"nexus/selftest/qemu"
 )
 
@@ -17,17 +18,13 @@ import (
 func pc(t *testing.T, m qemu.Machine, without ...string) qemu.Machine {
 	t.Helper()
 	found, err := kernel.Get(t.Context(), top().Cache, kernel.PC, false, testLog{t})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	m.Kernel = found
 	m.Image = rebuild(t, m.Arch, slices.DeleteFunc(slices.Clone(found.Modules), func(file string) bool {
 		return slices.ContainsFunc(without, func(module string) bool { return strings.HasSuffix(file, "-"+module+".ko") })
 	})...)
 	m.Disk.File = filepath.Join(t.TempDir(), "disk")
-	if err := qemu.MakeDisk(m.Disk.File, testDisk); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, qemu.MakeDisk(m.Disk.File, testDisk))
 	m.Reboots, m.Wake = true, time.Minute // a PC's kernel looks for more
 	m.Args = append(m.Args, "--try-watchdog")
 	return m

@@ -18,6 +18,7 @@ import (
 
 	"nexus/daemons/initd"
 	"nexus/selftest/image"
+	"nexus/selftest/kit"
 )
 
 // A rig has the inputs of an image: a static program for this machine, and small files.
@@ -50,9 +51,7 @@ const (
 func (r rig) write(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(r.dir, name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
@@ -72,9 +71,7 @@ func (r rig) program(t *testing.T, name, cgo string) string {
 func build(t *testing.T, spec image.Spec) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := image.Write(&out, spec); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, image.Write(&out, spec))
 	return out.Bytes()
 }
 
@@ -82,18 +79,12 @@ func build(t *testing.T, spec image.Spec) []byte {
 func unpack(t *testing.T, raw []byte) []cpio.Record {
 	t.Helper()
 	plain, err := zstd.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer plain.Close()
 	all, err := io.ReadAll(plain)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	records, err := cpio.ReadAllRecords(cpio.Newc.Reader(bytes.NewReader(all)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return records
 }
 
@@ -108,9 +99,7 @@ func TestLayout(t *testing.T) {
 			t.Errorf("%s: owner %d:%d, time %d", r.Name, r.UID, r.GID, r.MTime)
 		}
 		text, err := io.ReadAll(io.NewSectionReader(r, 0, int64(r.FileSize)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		names = append(names, r.Name)
 		content[r.Name] = string(text)
 	}
@@ -146,12 +135,8 @@ func TestReproducible(t *testing.T) {
 	one, two := newRig(t), newRig(t)
 	for from, to := range map[string]string{one.spec.Binary: two.spec.Binary, one.spec.Tools[0]: two.spec.Tools[0]} {
 		copied, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, copied, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
+		kit.Must(t, os.WriteFile(to, copied, 0o600))
 	}
 	if !bytes.Equal(build(t, one.spec), build(t, two.spec)) {
 		t.Error("two builds of the same inputs differ")
@@ -212,9 +197,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	defer syscall.Unmount(dir, 0)
 	path := filepath.Join(dir, "image")
-	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(path, []byte("before"), 0o600))
 	_, err := image.WriteFile(path, newRig(t).spec)
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v, want no space", err)

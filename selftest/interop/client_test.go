@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"nexus/selftest/kit"
 )
 
 // build compiles the schemas and the client with the reference implementation and returns the program.
@@ -16,18 +18,14 @@ func build(t *testing.T) string {
 	dir := t.TempDir()
 	std := annotations(t)
 	sources, err := filepath.Glob(filepath.Join(schemas, "*.capnp"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	sources = append(sources, filepath.Join(std, "go.capnp"))
 	args := []string{"compile", "--no-standard-import", "-I", std, "--src-prefix=" + schemas, "--src-prefix=" +
 		std, "-oc++:" + dir}
 	run(t, nil, "capnp", append(args, sources...)...)
 
 	generated, err := filepath.Glob(filepath.Join(dir, "*.c++"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	client := filepath.Join(dir, "client")
 	flags := strings.Fields(string(run(t, nil, "pkg-config", "--cflags", "--libs", "capnp-rpc")))
 	compile := append([]string{"-std=c++17", "-Wall", "-Werror", "-I", dir, "-o", client, "client.c++"}, generated...)
@@ -50,9 +48,7 @@ func TestClientInCXX(t *testing.T) {
 	for ; calls < len(lines) && progressLine.MatchString(lines[calls]); calls++ {
 	}
 	info, err := os.Stat(s.set("system-v1.1.0.nxs"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if whole := fmt.Sprintf("progress publishing %d %[1]d", info.Size()); calls == 0 || lines[calls-1] != whole {
 		t.Errorf("%d calls of the callback; want the last to be %q in\n%s", calls, whole, strings.Join(lines, "\n"))
 	}
@@ -60,9 +56,7 @@ func TestClientInCXX(t *testing.T) {
 		StagedSlot string
 		Slots      map[string]struct{ SystemVersion, IndexSha256 string }
 	}
-	if err := json.Unmarshal([]byte(s.nx("status", "--json")), &status); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, json.Unmarshal([]byte(s.nx("status", "--json")), &status))
 	want := []string{
 		"staged b 1.1.0 " + status.Slots["b"].IndexSha256,
 		"bundle hello 1.1.0",

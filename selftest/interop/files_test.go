@@ -10,6 +10,7 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/selftest/kit"
 )
 
 // A file is one of our files, with its type in the schemas and our reader for it.
@@ -24,9 +25,7 @@ func files(t *testing.T) []file {
 	t.Helper()
 	read := func(name string) []byte {
 		raw, err := os.ReadFile(filepath.Join("../../libupdates/golden/testdata/v1", name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		return raw
 	}
 	record := func(raw []byte) ([]byte, error) {
@@ -38,9 +37,7 @@ func files(t *testing.T) []file {
 	}
 	set := read("system.nxs")
 	inspected, err := nxs.Inspect(t.Context(), bytes.NewReader(set), int64(len(set)), nxs.DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return []file{
 		{"manifest", "manifest.capnp", "BundleManifest", read("manifest.nxb"), func(raw []byte) ([]byte, error) {
 			m, err := nxb.ParseManifest(raw)

@@ -2,7 +2,7 @@ package interop
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +14,7 @@ import (
 
 	"nexus/selftest/console"
 	"nexus/selftest/demo"
+	"nexus/selftest/kit"
 )
 
 // patience bounds each wait for a process.
@@ -70,43 +71,25 @@ type system struct {
 func boot(t *testing.T) system {
 	t.Helper()
 	root, err := os.MkdirTemp("", "interop-") // short, for the limit on socket paths
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(func() { os.RemoveAll(root) })
 	s := system{t: t, dir: filepath.Join(root, "sys"), demo: filepath.Join(root, "demo"),
 		bin: filepath.Join(root, "bin")}
-	if err := demo.Build(s.bin); err != nil {
-		t.Fatal(err)
-	}
-	if err := demo.Make(s.bin, s.demo, runtime.GOARCH, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	process, err := console.Start(filepath.Join(s.bin, "nx"), []string{
-		"--dir", s.dir, "up", "--trust", filepath.Join(s.demo, "keys", "demo.pub"), "--factory",
-		filepath.Join(s.demo, "system-v1.0.0.nxs"),
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kill := time.AfterFunc(patience, process.Kill)
+	kit.Must(t, demo.Build(s.bin))
+	kit.Must(t, demo.Make(s.bin, s.demo, runtime.GOARCH, io.Discard))
+	h := &kit.Host{NX: kit.NX{Bin: s.bin, Dir: s.dir}}
+	t.Cleanup(h.Kill)
+	kit.Must(t, h.Up("--trust", filepath.Join(s.demo, "keys", "demo.pub"), "--factory",
+		filepath.Join(s.demo, "system-v1.0.0.nxs")))
+	kit.Must(t, h.Await(patience, "a healthy system", func(lines []string) (bool, error) {
+		return console.Count(lines, "init: health ok") > 0, nil
+	}))
 	t.Cleanup(func() {
-		process.Stop()
-		if err := process.Wait(); err != nil {
-			t.Errorf("the system ended badly: %v", err)
+		_, err := h.Run("shutdown")
+		if err = errors.Join(err, h.Gone()); err != nil || h.Exit() != 0 {
+			t.Errorf("the system ended badly: %v, status %d", err, h.Exit())
 		}
-		kill.Stop()
 	})
-	shown := process.Console()
-	var seen []byte
-	for buf := make([]byte, 1<<10); !bytes.Contains(seen, []byte("init: health ok")); {
-		n, err := shown.Read(buf)
-		if err != nil {
-			t.Fatal(fmt.Errorf("the system ended: %w\n%s", err, seen))
-		}
-		seen = append(seen, buf[:n]...)
-	}
-	go io.Copy(io.Discard, shown)
 	return s
 }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nexus/selftest/kit"
 )
 
 // hint returns the advice that comes with an error.
@@ -35,19 +37,13 @@ func TestFindSaysWhatToDo(t *testing.T) {
 func TestACacheWithoutAModuleIsNoticed(t *testing.T) {
 	cache := t.TempDir()
 	dir := filepath.Join(cache, "amd64")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.MkdirAll(dir, 0o755))
 	for name, text := range map[string]string{fileKernel: "", filePackage: "linux-image", fileWanted: "virtio_pci\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	for _, lose := range []func() error{func() error { return nil },
 		func() error { return os.Remove(filepath.Join(dir, fileWanted)) }} {
-		if err := lose(); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, lose())
 		_, err := Find(cache, "amd64")
 		if err == nil || err.Error() != "cannot find all modules for guest amd64" ||
 			hint(err) != "`make guest-deps GUEST=amd64` brings it" {
@@ -97,9 +93,7 @@ func newMirror(t *testing.T, modules []string) (string, pin) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	sum := sha256.Sum256(raw)
 	p.sha256 = hex.EncodeToString(sum[:])
 	return "file://" + mirror, p
@@ -149,9 +143,7 @@ func TestFetchSaysWhatToDo(t *testing.T) {
 		t.Skip(err)
 	}
 	empty := t.TempDir()
-	if err := os.Symlink(bash, filepath.Join(empty, "bash")); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Symlink(bash, filepath.Join(empty, "bash")))
 	t.Setenv("PATH", empty)
 	err = arches["riscv64"].fetch(t.Context(), t.Output(), "tools")
 	if err == nil || err.Error() != "cannot run dpkg-query: not installed" ||

@@ -35,16 +35,10 @@ func TestFingerprint(t *testing.T) {
 		"folder": func(dir string) error { return os.Chmod(dir, 0o700) },
 	} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "f"), []byte("b"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		Must(t, os.WriteFile(filepath.Join(dir, "f"), []byte("b"), 0o600))
 		before, err := FingerprintOf(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := change(dir); err != nil {
-			t.Fatal(err)
-		}
+		Must(t, err)
+		Must(t, change(dir))
 		after, err := FingerprintOf(dir)
 		if found := before.Changes(after); err != nil || len(found) > 0 != (name != "nothing") {
 			t.Errorf("%s: found %s, %v", name, strings.Join(found, "; "), err)

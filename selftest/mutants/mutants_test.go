@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nexus/selftest/kit"
 )
 
 const module = "../.."
@@ -16,9 +18,7 @@ const module = "../.."
 func TestEveryMutantApplies(t *testing.T) {
 	seen := map[string]bool{}
 	all, err := mutants()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	for _, m := range all {
 		t.Run(m.id, func(t *testing.T) {
 			if seen[m.id] {
@@ -30,9 +30,7 @@ func TestEveryMutantApplies(t *testing.T) {
 			}
 			t.Logf("in %s, breaks: %s", m.place, m.breaks)
 			faulty, err := m.apply(module)
-			if err != nil {
-				t.Fatal(err)
-			}
+			kit.Must(t, err)
 			if _, err := parser.ParseFile(token.NewFileSet(), faulty.file, faulty.content,
 				parser.SkipObjectResolution); err != nil {
 				t.Error(err)
@@ -53,9 +51,7 @@ func TestEveryMutantApplies(t *testing.T) {
 // TestApplyRefuses refuses a text that stands nowhere, or twice.
 func TestApplyRefuses(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte("f(one,\n\t\ttwo) two"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(filepath.Join(dir, "x.go"), []byte("f(one,\n\t\ttwo) two"), 0o600))
 	for _, old := range []string{"three", "two", "one two"} {
 		if _, err := (mutant{id: "m", old: old}).apply(dir); err == nil {
 			t.Errorf("%s: was applied", old)

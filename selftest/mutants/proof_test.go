@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"nexus/selftest/kit"
 )
 
 var (
@@ -22,13 +24,9 @@ func TestMutants(t *testing.T) {
 		t.Skip("takes minutes: `make mutants` runs it")
 	}
 	all, err := mutants()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	dir, err := filepath.Abs(module)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	runs := trial{module: dir, timeout: *timeout}
 	var green sync.Map // by suite, whether it is green without a fault
 	tried, caught := 0, 0
@@ -39,9 +37,7 @@ func TestMutants(t *testing.T) {
 				t.Parallel()
 				once, _ := green.LoadOrStore(m.tests,
 					sync.OnceValue(func() error { return runs.green(t.Context(), m.tests) }))
-				if err := once.(func() error)(); err != nil {
-					t.Fatal(err)
-				}
+				kit.Must(t, once.(func() error)())
 				f, err := runs.mutate(t.Context(), m, t.TempDir())
 				if err == nil {
 					err = f.verdict()

@@ -9,6 +9,7 @@ import (
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
+	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
@@ -37,9 +38,7 @@ func wellFound(t *testing.T, sets oracle.Sets) *found {
 		d := digest(byte(i + 1))
 		record.Slots[i] = bootctl.Content{Digest: bootctl.Digest(d), Version: name, Good: true}
 		f.slots[string("ab"[i])] = hex.EncodeToString(d[:])
-		if err := os.MkdirAll(filepath.Join(f.system, "sets", named(sets, name).Digest), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.MkdirAll(filepath.Join(f.system, "sets", named(sets, name).Digest), 0o755))
 	}
 	record.Quarantine = []bootctl.Quarantined{{Digest: bootctl.Digest(digest(4)), Version: broken,
 		Reason: refusal.ServiceExited}}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"nexus/libupdates/statedisk"
+	"nexus/selftest/kit"
 )
 
 // A testLog is a log as QEMU writes it.
@@ -37,9 +38,7 @@ func (l *testLog) add(sector, count, flags uint64, data string) *testLog {
 func (l *testLog) file(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "log")
-	if err := os.WriteFile(file, l.raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(file, l.raw, 0o600))
 	return file
 }
 

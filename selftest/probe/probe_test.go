@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nexus/daemons/plat"
+	"nexus/selftest/kit"
 )
 
 // TestMain runs the probe if the test program was started as one.
@@ -32,13 +33,9 @@ func build(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(shared(t), "probe")
 	own, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if !plat.Dynamic(bytes.NewReader(own)) {
-		if err := os.WriteFile(path, own, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.WriteFile(path, own, 0o755))
 		return path
 	}
 	cmd := exec.Command("go", "build", "-o", path, ".")
@@ -46,9 +43,7 @@ func build(t testing.TB) string {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cannot build probe: %v\n%s", err, out)
 	}
-	if err := os.Chmod(path, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Chmod(path, 0o755))
 	return path
 }
 
@@ -143,9 +138,7 @@ func TestControl(t *testing.T) {
 func TestWiderRowShows(t *testing.T) {
 	machineHas(t)
 	g, stop, err := newGround(shared(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer stop()
 	g.program = build(t)
 	for want, widen := range map[string]func(c *plat.Confinement){
@@ -166,9 +159,7 @@ func TestWiderRowShows(t *testing.T) {
 		c.Paths = append(c.Paths, plat.PathRule{Path: g.program, Access: plat.Read | plat.Execute})
 		widen(&c)
 		a, err := g.start("logd", partInside, &c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, err)
 		found := false
 		for _, o := range a.through() {
 			found = found || o.Name == want
@@ -183,13 +174,9 @@ func TestWiderRowShows(t *testing.T) {
 func shared(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "nexus-probe-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Chmod(dir, 0o755))
 	return dir
 }
 

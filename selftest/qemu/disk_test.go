@@ -6,26 +6,20 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"nexus/selftest/kit"
 )
 
 func TestMakeDisk(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "disk")
-	if err := MakeDisk(file, 1<<30); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, MakeDisk(file, 1<<30))
 	info, err := os.Stat(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if stat, ok := info.Sys().(*syscall.Stat_t); info.Size() != 1<<30 || ok && stat.Blocks != 0 {
 		t.Errorf("%d bytes, of which %d sectors are taken", info.Size(), stat.Blocks)
 	}
-	if err := os.WriteFile(file, []byte("state"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := MakeDisk(file, 1<<30); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.WriteFile(file, []byte("state"), 0o600))
+	kit.Must(t, MakeDisk(file, 1<<30))
 	if raw, err := os.ReadFile(file); err != nil || string(raw) != "state" {
 		t.Errorf("what was there is now %q, %v", raw, err)
 	}

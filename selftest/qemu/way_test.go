@@ -12,6 +12,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/selftest/kit"
 )
 
 // An instance of the guest serves an Operator without methods.
@@ -33,9 +34,7 @@ func begin(t *testing.T) *vat.Conn {
 // the guest: the Operator of the last one is dead, and nothing would close that connection any more.
 func TestWhoComesInBetweenWaits(t *testing.T) {
 	w := newWay("")
-	if err := w.listen(filepath.Join(t.TempDir(), "control.sock")); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, w.listen(filepath.Join(t.TempDir(), "control.sock")))
 	defer w.close()
 	first := begin(t)
 	w.open(first)
@@ -43,9 +42,7 @@ func TestWhoComesInBetweenWaits(t *testing.T) {
 	w.hangUp()
 
 	socket, err := plat.DialPath(w.path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	conn := vat.Connect(socket, capnp.Client{})
 	defer conn.Close()
 	second := begin(t)
@@ -55,9 +52,7 @@ func TestWhoComesInBetweenWaits(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	client, err := conn.Bootstrap(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer client.Release()
 	answer, release := operator.Operator(client).Reboot(ctx, nil)
 	defer release()

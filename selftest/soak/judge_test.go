@@ -183,12 +183,8 @@ func TestGrowth(t *testing.T) {
 func TestExplain(t *testing.T) {
 	s := &Soak{host: &kit.Host{NX: kit.NX{Bin: t.TempDir(), Dir: "/where/it/is"}}}
 	link(t, "/bin/echo", filepath.Join(s.host.Bin, "nx"))
-	if err := s.host.Up("the console"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.host.Gone(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, s.host.Up("the console"))
+	kit.Must(t, s.host.Gone())
 	for range keptSteps + 1 {
 		s.step("a step")
 	}
@@ -218,9 +214,7 @@ func TestFlat(t *testing.T) {
 	} {
 		g := Growth{}
 		for look := range 4 * window {
-			if err := g.note("1", "initd", c.size(look)); err != nil {
-				t.Fatal(err)
-			}
+			kit.Must(t, g.note("1", "initd", c.size(look)))
 		}
 		if err := g.flat("initd"); (err == nil) != (c.want == "") || err != nil &&
 			!strings.Contains(err.Error(), c.want) {

@@ -20,9 +20,7 @@ func plantedSystem(t *testing.T) *Soak {
 	dir := t.TempDir()
 	s := &Soak{host: &kit.Host{NX: kit.NX{Dir: filepath.Join(dir, "system"), Tmp: filepath.Join(dir, "tmp")}}, growth: Growth{}}
 	for _, made := range []string{"system/trust/apps", "system/trust/system", "system/system/sets", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(dir, made), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		kit.Must(t, os.MkdirAll(filepath.Join(dir, made), 0o755))
 	}
 	plant(t, s.at("lock"), "")
 	plant(t, s.at("trust/system/0.pub"), "key")
@@ -40,9 +38,7 @@ func plantedSet(t *testing.T, s *Soak, slot string, fate oracle.Fate) *oracle.Se
 	files := map[string]string{oracle.IndexFile: "index of " + slot, "hello.nxb/manifest.nxb": "manifest",
 		"hello.nxb/payload.elf": "program of " + slot}
 	archive, err := os.Create(set.File)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	defer archive.Close()
 	w := tar.NewWriter(archive)
 	for name, content := range files {
@@ -53,12 +49,8 @@ func plantedSet(t *testing.T, s *Soak, slot string, fate oracle.Fate) *oracle.Se
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := set.Load(); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, w.Close())
+	kit.Must(t, set.Load())
 	for name, content := range files {
 		plant(t, s.at("system/sets", set.Digest, name), content)
 	}
@@ -68,19 +60,13 @@ func plantedSet(t *testing.T, s *Soak, slot string, fate oracle.Fate) *oracle.Se
 
 func plant(t *testing.T, path, content string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	kit.Must(t, os.WriteFile(path, []byte(content), 0o644))
 }
 
 func link(t *testing.T, to, name string) {
 	t.Helper()
-	if err := os.Symlink(to, name); err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, os.Symlink(to, name))
 }
 
 // TestChecksFindWhatIsPlanted plants one thing at a time into a system that is in order, and wants exactly that found.
@@ -95,14 +81,10 @@ func TestChecksFindWhatIsPlanted(t *testing.T) {
 			plant(t, s.at("system/a/hello.nxb/payload.elf"), "program of A")
 		}, "slot a: hello.nxb/payload.elf has digest"},
 		{"a file of the standby slot that is gone", func(t *testing.T, s *Soak) {
-			if err := os.Remove(s.at("system/b/hello.nxb/manifest.nxb")); err != nil {
-				t.Fatal(err)
-			}
+			kit.Must(t, os.Remove(s.at("system/b/hello.nxb/manifest.nxb")))
 		}, "slot b: hello.nxb/manifest.nxb has digest"},
 		{"half a set", func(t *testing.T, s *Soak) {
-			if err := os.RemoveAll(s.at("system/b/hello.nxb")); err != nil {
-				t.Fatal(err)
-			}
+			kit.Must(t, os.RemoveAll(s.at("system/b/hello.nxb")))
 		}, "slot b: hello.nxb/"},
 		{"a file more in a slot", func(t *testing.T, s *Soak) { plant(t, s.at("system/a/hello.nxb/more"), "") },
 			"hello.nxb/more is in the slot"},
@@ -181,9 +163,7 @@ func TestFindsSocketLeftOver(t *testing.T) {
 		t.Skipf("this process began with sockets: %v", found)
 	}
 	unix, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	if found := strays(t, own); !mentions(found, "has a socket left over") {
 		t.Errorf("found %v, not the listener", found)
 	}
@@ -201,8 +181,6 @@ func TestFindsSocketLeftOver(t *testing.T) {
 func strays(t *testing.T, p kit.Proc) []error {
 	t.Helper()
 	names, err := unixSockets(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kit.Must(t, err)
 	return wrongSockets(p, names, 0)
 }
