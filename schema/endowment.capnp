@@ -63,9 +63,6 @@ struct Endowment {
     # ignored. If `name` is set, that facet was revoked: the daemon no longer waits for it, until it is granted again.
     ping @6;
     # No descriptor: the daemon must answer with a Report `alive`.
-    handed @7;
-    # A file from outside, open for reading. `grants` holds its ticket in hex, `name` its purpose. It is untrusted. A
-    # daemon that did not ask for it closes it.
   }
 }
 

@@ -74,11 +74,13 @@ interface Operator {
   # machine. Returns when the stop has begun; the connection ends when it is complete. Refused as `superseded` (an
   # exception) if another shutdown was requested before.
 
-  handFile @16 () -> (file :HandedFile, refusal :Keystore.Refusal);
-  # Takes the open file that was sent on the same socket as a descriptor (SCM_RIGHTS, unix(7)), with the bytes of this
-  # call or before them, for a stage that reads it; if there were several, the last one. Refused as `bad-file`, without
-  # effect, if there was none, or if it is not a regular file of a local file system that is open for reading; send the
-  # bytes instead then. Descriptors are not forwarded with an Operator that is passed on: that is `bad-file` too.
+  link @16 (method :Text) -> (link :Link);
+  # Makes a link of the caller's own to a daemon: a socket over which it calls that daemon directly, and nothing passes
+  # through `initd`. `method`: the method here that returns the facet; the socket has that facet as bootstrap
+  # capability. Refused as `not-granted` (an exception) if this Operator was made without `method`. The socket is sent
+  # as a descriptor (SCM_RIGHTS, unix(7)) no later than the answer, so make one call at a time. Fails as unimplemented
+  # if the connection cannot carry descriptors; if none arrives, the Operator was passed on, and its connection does
+  # not. Call `method` instead then. At most 4 per connection, beyond that `overloaded`.
 
   watchdog @17 () -> (watchdog :Watchdog);
   # The watchdog that restarts the machine when the system hangs. Null if `initd` is not the first process of a machine.
@@ -102,12 +104,9 @@ interface TrustEditor {
   # not trusted, or as `last-key` if it is the only key for the role `system`.
 }
 
-interface HandedFile {
-  # An open file for a stage. Dropping it closes it.
-
-  give @0 (ticket :Data) -> (refusal :Keystore.Refusal);
-  # Gives the file to the stage that issued `ticket` (StageSink.ticket), 16 bytes. If no stage issued it, the file is
-  # closed silently. Refused as `bad-file` if the file was given before.
+interface Link {
+  # Keeps a link open that was made by Operator.link. Dropping it cuts the link. When the daemon ends, so does the link;
+  # it is not made again.
 }
 
 interface Authority {

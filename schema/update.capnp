@@ -131,42 +131,30 @@ interface StageSink {
   write @0 (bytes :Data) -> stream;
   # The next bytes, at most maxChunkBytes. Fails once the stage has been refused; done() then returns why.
 
-  done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal, reusedBytes :UInt64);
-  # The end of the archive. If it returns a system, the set is complete, verified and durable in the standby slot. If it
-  # returns a refusal, nothing durable has changed. `reusedBytes`: see Progress. A second call is refused (an
+  done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal, reusedBytes :UInt64, staged :StagedInfo);
+  # The end of the archive. If it returns `staged`, the set is complete, verified and durable in the standby slot.
+  # `system` can switch to it; it is null if the sink came from UpdateStage: the set then waits for a client that may
+  # switch. If it returns a refusal, nothing durable has changed; `stale` means that the set was staged, but superseded,
+  # discarded or switched to before it could be described. `reusedBytes`: see Progress. A second call is refused (an
   # exception).
 
-  ticket @2 () -> (ticket :Data);
-  # For a sender on the same machine, before the first write: the archive is passed as an open file with this ticket
-  # (HandedFile.give), and no longer by write. `ticket`: 16 unguessable bytes, valid for this stage and one file. The
-  # file must arrive within a minute. Dropping the sink before done() has returned discards the stage. Further calls
-  # return the same ticket; after done(), or the end of the stage, they are refused (an exception).
+  file @2 () -> (refusal :Keystore.Refusal);
+  # For a sender on the same machine, before the first write: the archive is the open file that was sent on the same
+  # socket as a descriptor (SCM_RIGHTS, unix(7)), with the bytes of this call or before them; if there were several, the
+  # last one. It is then not sent by write. Dropping the sink before done() has returned discards the stage. Refused as
+  # `bad-file`, without effect, if there was none, or if it is not a regular file of a local file system that is open
+  # for reading; write the bytes instead then. A second file, or one after done() or the end of the stage, is refused
+  # (an exception).
 }
 
 interface UpdateStage {
-  # Stage sets without the power to switch to them: it never returns a StagedSystem.
+  # Stage sets without the power to switch to them: its sinks never return a StagedSystem.
 
-  stage @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageOnlySink, refusal :Keystore.Refusal);
+  stage @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageSink, refusal :Keystore.Refusal);
   # Starts a stage into the standby slot, like Updated.stageSystem and with the same refusals; a set that was staged
   # before is superseded. `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before
   # done() discards everything received. A set staged by an operator is reserved: for a minute, or until a switch,
   # holders of UpdateStage are refused as `stage-in-progress`.
-}
-
-interface StageOnlySink {
-  # Receives the archive in order.
-
-  write @0 (bytes :Data) -> stream;
-  # The next bytes, at most maxChunkBytes. Fails once the stage has been refused; done() then returns why.
-
-  done @1 () -> (staged :StagedInfo, refusal :Keystore.Refusal, reusedBytes :UInt64);
-  # The end of the archive. If it returns what is staged, the set is complete, verified and durable in the standby slot,
-  # and waits for a client that may switch. If it returns a refusal, nothing durable has changed; `stale` means that the
-  # set was staged, but superseded, discarded or switched to before it could be described. `reusedBytes`: see Progress.
-  # A second call is refused (an exception).
-
-  ticket @2 () -> (ticket :Data);
-  # For a sender on the same machine: like StageSink.ticket.
 }
 
 interface StageProgress {

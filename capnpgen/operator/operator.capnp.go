@@ -342,23 +342,23 @@ func (c Operator) Reboot(ctx context.Context, params func(Operator_reboot_Params
 
 }
 
-func (c Operator) HandFile(ctx context.Context, params func(Operator_handFile_Params) error) (Operator_handFile_Results_Future, capnp.ReleaseFunc) {
+func (c Operator) Link(ctx context.Context, params func(Operator_link_Params) error) (Operator_link_Results_Future, capnp.ReleaseFunc) {
 
 	s := capnp.Send{
 		Method: capnp.Method{
 			InterfaceID:   0xaef2ff5f43ad2cf0,
 			MethodID:      16,
 			InterfaceName: "operator.capnp:Operator",
-			MethodName:    "handFile",
+			MethodName:    "link",
 		},
 	}
 	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(Operator_handFile_Params(s)) }
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Operator_link_Params(s)) }
 	}
 
 	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return Operator_handFile_Results_Future{Future: ans.Future()}, release
+	return Operator_link_Results_Future{Future: ans.Future()}, release
 
 }
 
@@ -507,7 +507,7 @@ type Operator_Server interface {
 
 	Reboot(context.Context, Operator_reboot) error
 
-	HandFile(context.Context, Operator_handFile) error
+	Link(context.Context, Operator_link) error
 
 	Watchdog(context.Context, Operator_watchdog) error
 
@@ -730,10 +730,10 @@ func Operator_Methods(methods []server.Method, s Operator_Server) []server.Metho
 			InterfaceID:   0xaef2ff5f43ad2cf0,
 			MethodID:      16,
 			InterfaceName: "operator.capnp:Operator",
-			MethodName:    "handFile",
+			MethodName:    "link",
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.HandFile(ctx, Operator_handFile{call})
+			return s.Link(ctx, Operator_link{call})
 		},
 	})
 
@@ -1036,21 +1036,21 @@ func (c Operator_reboot) AllocResults() (Operator_reboot_Results, error) {
 	return Operator_reboot_Results(r), err
 }
 
-// Operator_handFile holds the state for a server call to Operator.handFile.
+// Operator_link holds the state for a server call to Operator.link.
 // See server.Call for documentation.
-type Operator_handFile struct {
+type Operator_link struct {
 	*server.Call
 }
 
 // Args returns the call's arguments.
-func (c Operator_handFile) Args() Operator_handFile_Params {
-	return Operator_handFile_Params(c.Call.Args())
+func (c Operator_link) Args() Operator_link_Params {
+	return Operator_link_Params(c.Call.Args())
 }
 
 // AllocResults allocates the results struct.
-func (c Operator_handFile) AllocResults() (Operator_handFile_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
-	return Operator_handFile_Results(r), err
+func (c Operator_link) AllocResults() (Operator_link_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_link_Results(r), err
 }
 
 // Operator_watchdog holds the state for a server call to Operator.watchdog.
@@ -3485,128 +3485,145 @@ func (f Operator_reboot_Results_Future) Struct() (Operator_reboot_Results, error
 	return Operator_reboot_Results(p.Struct()), err
 }
 
-type Operator_handFile_Params capnp.Struct
+type Operator_link_Params capnp.Struct
 
-// Operator_handFile_Params_TypeID is the unique identifier for the type Operator_handFile_Params.
-const Operator_handFile_Params_TypeID = 0xd82ee89b30bc479c
+// Operator_link_Params_TypeID is the unique identifier for the type Operator_link_Params.
+const Operator_link_Params_TypeID = 0xd82ee89b30bc479c
 
-func NewOperator_handFile_Params(s *capnp.Segment) (Operator_handFile_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return Operator_handFile_Params(st), err
+func NewOperator_link_Params(s *capnp.Segment) (Operator_link_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_link_Params(st), err
 }
 
-func NewRootOperator_handFile_Params(s *capnp.Segment) (Operator_handFile_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return Operator_handFile_Params(st), err
+func NewRootOperator_link_Params(s *capnp.Segment) (Operator_link_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_link_Params(st), err
 }
 
-func ReadRootOperator_handFile_Params(msg *capnp.Message) (Operator_handFile_Params, error) {
+func ReadRootOperator_link_Params(msg *capnp.Message) (Operator_link_Params, error) {
 	root, err := msg.Root()
-	return Operator_handFile_Params(root.Struct()), err
+	return Operator_link_Params(root.Struct()), err
 }
 
-func (s Operator_handFile_Params) String() string {
+func (s Operator_link_Params) String() string {
 	str, _ := text.Marshal(0xd82ee89b30bc479c, capnp.Struct(s))
 	return str
 }
 
-func (s Operator_handFile_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+func (s Operator_link_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
 	return capnp.Struct(s).EncodeAsPtr(seg)
 }
 
-func (Operator_handFile_Params) DecodeFromPtr(p capnp.Ptr) Operator_handFile_Params {
-	return Operator_handFile_Params(capnp.Struct{}.DecodeFromPtr(p))
+func (Operator_link_Params) DecodeFromPtr(p capnp.Ptr) Operator_link_Params {
+	return Operator_link_Params(capnp.Struct{}.DecodeFromPtr(p))
 }
 
-func (s Operator_handFile_Params) ToPtr() capnp.Ptr {
+func (s Operator_link_Params) ToPtr() capnp.Ptr {
 	return capnp.Struct(s).ToPtr()
 }
-func (s Operator_handFile_Params) IsValid() bool {
+func (s Operator_link_Params) IsValid() bool {
 	return capnp.Struct(s).IsValid()
 }
 
-func (s Operator_handFile_Params) Message() *capnp.Message {
+func (s Operator_link_Params) Message() *capnp.Message {
 	return capnp.Struct(s).Message()
 }
 
-func (s Operator_handFile_Params) Segment() *capnp.Segment {
+func (s Operator_link_Params) Segment() *capnp.Segment {
 	return capnp.Struct(s).Segment()
 }
-
-// Operator_handFile_Params_List is a list of Operator_handFile_Params.
-type Operator_handFile_Params_List = capnp.StructList[Operator_handFile_Params]
-
-// NewOperator_handFile_Params creates a new list of Operator_handFile_Params.
-func NewOperator_handFile_Params_List(s *capnp.Segment, sz int32) (Operator_handFile_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
-	return capnp.StructList[Operator_handFile_Params](l), err
+func (s Operator_link_Params) Method() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
 }
 
-// Operator_handFile_Params_Future is a wrapper for a Operator_handFile_Params promised by a client call.
-type Operator_handFile_Params_Future struct{ *capnp.Future }
+func (s Operator_link_Params) HasMethod() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
 
-func (f Operator_handFile_Params_Future) Struct() (Operator_handFile_Params, error) {
+func (s Operator_link_Params) MethodBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s Operator_link_Params) SetMethod(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// Operator_link_Params_List is a list of Operator_link_Params.
+type Operator_link_Params_List = capnp.StructList[Operator_link_Params]
+
+// NewOperator_link_Params creates a new list of Operator_link_Params.
+func NewOperator_link_Params_List(s *capnp.Segment, sz int32) (Operator_link_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Operator_link_Params](l), err
+}
+
+// Operator_link_Params_Future is a wrapper for a Operator_link_Params promised by a client call.
+type Operator_link_Params_Future struct{ *capnp.Future }
+
+func (f Operator_link_Params_Future) Struct() (Operator_link_Params, error) {
 	p, err := f.Future.Ptr()
-	return Operator_handFile_Params(p.Struct()), err
+	return Operator_link_Params(p.Struct()), err
 }
 
-type Operator_handFile_Results capnp.Struct
+type Operator_link_Results capnp.Struct
 
-// Operator_handFile_Results_TypeID is the unique identifier for the type Operator_handFile_Results.
-const Operator_handFile_Results_TypeID = 0x931e571fd2f049a2
+// Operator_link_Results_TypeID is the unique identifier for the type Operator_link_Results.
+const Operator_link_Results_TypeID = 0x931e571fd2f049a2
 
-func NewOperator_handFile_Results(s *capnp.Segment) (Operator_handFile_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
-	return Operator_handFile_Results(st), err
+func NewOperator_link_Results(s *capnp.Segment) (Operator_link_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_link_Results(st), err
 }
 
-func NewRootOperator_handFile_Results(s *capnp.Segment) (Operator_handFile_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
-	return Operator_handFile_Results(st), err
+func NewRootOperator_link_Results(s *capnp.Segment) (Operator_link_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Operator_link_Results(st), err
 }
 
-func ReadRootOperator_handFile_Results(msg *capnp.Message) (Operator_handFile_Results, error) {
+func ReadRootOperator_link_Results(msg *capnp.Message) (Operator_link_Results, error) {
 	root, err := msg.Root()
-	return Operator_handFile_Results(root.Struct()), err
+	return Operator_link_Results(root.Struct()), err
 }
 
-func (s Operator_handFile_Results) String() string {
+func (s Operator_link_Results) String() string {
 	str, _ := text.Marshal(0x931e571fd2f049a2, capnp.Struct(s))
 	return str
 }
 
-func (s Operator_handFile_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+func (s Operator_link_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
 	return capnp.Struct(s).EncodeAsPtr(seg)
 }
 
-func (Operator_handFile_Results) DecodeFromPtr(p capnp.Ptr) Operator_handFile_Results {
-	return Operator_handFile_Results(capnp.Struct{}.DecodeFromPtr(p))
+func (Operator_link_Results) DecodeFromPtr(p capnp.Ptr) Operator_link_Results {
+	return Operator_link_Results(capnp.Struct{}.DecodeFromPtr(p))
 }
 
-func (s Operator_handFile_Results) ToPtr() capnp.Ptr {
+func (s Operator_link_Results) ToPtr() capnp.Ptr {
 	return capnp.Struct(s).ToPtr()
 }
-func (s Operator_handFile_Results) IsValid() bool {
+func (s Operator_link_Results) IsValid() bool {
 	return capnp.Struct(s).IsValid()
 }
 
-func (s Operator_handFile_Results) Message() *capnp.Message {
+func (s Operator_link_Results) Message() *capnp.Message {
 	return capnp.Struct(s).Message()
 }
 
-func (s Operator_handFile_Results) Segment() *capnp.Segment {
+func (s Operator_link_Results) Segment() *capnp.Segment {
 	return capnp.Struct(s).Segment()
 }
-func (s Operator_handFile_Results) File() HandedFile {
+func (s Operator_link_Results) Link() Link {
 	p, _ := capnp.Struct(s).Ptr(0)
-	return HandedFile(p.Interface().Client())
+	return Link(p.Interface().Client())
 }
 
-func (s Operator_handFile_Results) HasFile() bool {
+func (s Operator_link_Results) HasLink() bool {
 	return capnp.Struct(s).HasPtr(0)
 }
 
-func (s Operator_handFile_Results) SetFile(v HandedFile) error {
+func (s Operator_link_Results) SetLink(v Link) error {
 	if !v.IsValid() {
 		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
 	}
@@ -3615,52 +3632,24 @@ func (s Operator_handFile_Results) SetFile(v HandedFile) error {
 	return capnp.Struct(s).SetPtr(0, in.ToPtr())
 }
 
-func (s Operator_handFile_Results) Refusal() (keystore.Refusal, error) {
-	p, err := capnp.Struct(s).Ptr(1)
-	return keystore.Refusal(p.Struct()), err
+// Operator_link_Results_List is a list of Operator_link_Results.
+type Operator_link_Results_List = capnp.StructList[Operator_link_Results]
+
+// NewOperator_link_Results creates a new list of Operator_link_Results.
+func NewOperator_link_Results_List(s *capnp.Segment, sz int32) (Operator_link_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Operator_link_Results](l), err
 }
 
-func (s Operator_handFile_Results) HasRefusal() bool {
-	return capnp.Struct(s).HasPtr(1)
-}
+// Operator_link_Results_Future is a wrapper for a Operator_link_Results promised by a client call.
+type Operator_link_Results_Future struct{ *capnp.Future }
 
-func (s Operator_handFile_Results) SetRefusal(v keystore.Refusal) error {
-	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
-}
-
-// NewRefusal sets the refusal field to a newly
-// allocated keystore.Refusal struct, preferring placement in s's segment.
-func (s Operator_handFile_Results) NewRefusal() (keystore.Refusal, error) {
-	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
-	if err != nil {
-		return keystore.Refusal{}, err
-	}
-	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
-	return ss, err
-}
-
-// Operator_handFile_Results_List is a list of Operator_handFile_Results.
-type Operator_handFile_Results_List = capnp.StructList[Operator_handFile_Results]
-
-// NewOperator_handFile_Results creates a new list of Operator_handFile_Results.
-func NewOperator_handFile_Results_List(s *capnp.Segment, sz int32) (Operator_handFile_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
-	return capnp.StructList[Operator_handFile_Results](l), err
-}
-
-// Operator_handFile_Results_Future is a wrapper for a Operator_handFile_Results promised by a client call.
-type Operator_handFile_Results_Future struct{ *capnp.Future }
-
-func (f Operator_handFile_Results_Future) Struct() (Operator_handFile_Results, error) {
+func (f Operator_link_Results_Future) Struct() (Operator_link_Results, error) {
 	p, err := f.Future.Ptr()
-	return Operator_handFile_Results(p.Struct()), err
+	return Operator_link_Results(p.Struct()), err
 }
-func (p Operator_handFile_Results_Future) File() HandedFile {
-	return HandedFile(p.Future.Field(0, nil).Client())
-}
-
-func (p Operator_handFile_Results_Future) Refusal() keystore.Refusal_Future {
-	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
+func (p Operator_link_Results_Future) Link() Link {
+	return Link(p.Future.Field(0, nil).Client())
 }
 
 type Operator_watchdog_Params capnp.Struct
@@ -4569,32 +4558,12 @@ func (p TrustEditor_remove_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
 }
 
-type HandedFile capnp.Client
+type Link capnp.Client
 
-// HandedFile_TypeID is the unique identifier for the type HandedFile.
-const HandedFile_TypeID = 0xc8c0107092371171
+// Link_TypeID is the unique identifier for the type Link.
+const Link_TypeID = 0x964729eb72f945bd
 
-func (c HandedFile) Give(ctx context.Context, params func(HandedFile_give_Params) error) (HandedFile_give_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0xc8c0107092371171,
-			MethodID:      0,
-			InterfaceName: "operator.capnp:HandedFile",
-			MethodName:    "give",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(HandedFile_give_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return HandedFile_give_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c HandedFile) WaitStreaming() error {
+func (c Link) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
 
@@ -4602,14 +4571,14 @@ func (c HandedFile) WaitStreaming() error {
 // purposes.  Its format should not be depended on: in particular, it
 // should not be used to compare clients.  Use IsSame to compare clients
 // for equality.
-func (c HandedFile) String() string {
-	return "HandedFile(" + capnp.Client(c).String() + ")"
+func (c Link) String() string {
+	return "Link(" + capnp.Client(c).String() + ")"
 }
 
 // AddRef creates a new Client that refers to the same capability as c.
 // If c is nil or has resolved to null, then AddRef returns nil.
-func (c HandedFile) AddRef() HandedFile {
-	return HandedFile(capnp.Client(c).AddRef())
+func (c Link) AddRef() Link {
+	return Link(capnp.Client(c).AddRef())
 }
 
 // Release releases a capability reference.  If this is the last
@@ -4618,28 +4587,28 @@ func (c HandedFile) AddRef() HandedFile {
 //
 // Release will panic if c has already been released, but not if c is
 // nil or resolved to null.
-func (c HandedFile) Release() {
+func (c Link) Release() {
 	capnp.Client(c).Release()
 }
 
 // Resolve blocks until the capability is fully resolved or the Context
 // expires.
-func (c HandedFile) Resolve(ctx context.Context) error {
+func (c Link) Resolve(ctx context.Context) error {
 	return capnp.Client(c).Resolve(ctx)
 }
 
-func (c HandedFile) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+func (c Link) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
 	return capnp.Client(c).EncodeAsPtr(seg)
 }
 
-func (HandedFile) DecodeFromPtr(p capnp.Ptr) HandedFile {
-	return HandedFile(capnp.Client{}.DecodeFromPtr(p))
+func (Link) DecodeFromPtr(p capnp.Ptr) Link {
+	return Link(capnp.Client{}.DecodeFromPtr(p))
 }
 
 // IsValid reports whether c is a valid reference to a capability.
 // A reference is invalid if it is nil, has resolved to null, or has
 // been released.
-func (c HandedFile) IsValid() bool {
+func (c Link) IsValid() bool {
 	return capnp.Client(c).IsValid()
 }
 
@@ -4647,7 +4616,7 @@ func (c HandedFile) IsValid() bool {
 // same call to NewClient.  This can return false negatives if c or other
 // are not fully resolved: use Resolve if this is an issue.  If either
 // c or other are released, then IsSame panics.
-func (c HandedFile) IsSame(other HandedFile) bool {
+func (c Link) IsSame(other Link) bool {
 	return capnp.Client(c).IsSame(capnp.Client(other))
 }
 
@@ -4655,247 +4624,49 @@ func (c HandedFile) IsSame(other HandedFile) bool {
 // this client. This affects all future calls, but not calls already
 // waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
 // which is also the default.
-func (c HandedFile) SetFlowLimiter(lim fc.FlowLimiter) {
+func (c Link) SetFlowLimiter(lim fc.FlowLimiter) {
 	capnp.Client(c).SetFlowLimiter(lim)
 }
 
 // Get the current flowcontrol.FlowLimiter used to manage flow control
 // for this client.
-func (c HandedFile) GetFlowLimiter() fc.FlowLimiter {
+func (c Link) GetFlowLimiter() fc.FlowLimiter {
 	return capnp.Client(c).GetFlowLimiter()
 }
 
-// A HandedFile_Server is a HandedFile with a local implementation.
-type HandedFile_Server interface {
-	Give(context.Context, HandedFile_give) error
+// A Link_Server is a Link with a local implementation.
+type Link_Server interface {
 }
 
-// HandedFile_NewServer creates a new Server from an implementation of HandedFile_Server.
-func HandedFile_NewServer(s HandedFile_Server) *server.Server {
+// Link_NewServer creates a new Server from an implementation of Link_Server.
+func Link_NewServer(s Link_Server) *server.Server {
 	c, _ := s.(server.Shutdowner)
-	return server.New(HandedFile_Methods(nil, s), s, c)
+	return server.New(Link_Methods(nil, s), s, c)
 }
 
-// HandedFile_ServerToClient creates a new Client from an implementation of HandedFile_Server.
+// Link_ServerToClient creates a new Client from an implementation of Link_Server.
 // The caller is responsible for calling Release on the returned Client.
-func HandedFile_ServerToClient(s HandedFile_Server) HandedFile {
-	return HandedFile(capnp.NewClient(HandedFile_NewServer(s)))
+func Link_ServerToClient(s Link_Server) Link {
+	return Link(capnp.NewClient(Link_NewServer(s)))
 }
 
-// HandedFile_Methods appends Methods to a slice that invoke the methods on s.
+// Link_Methods appends Methods to a slice that invoke the methods on s.
 // This can be used to create a more complicated Server.
-func HandedFile_Methods(methods []server.Method, s HandedFile_Server) []server.Method {
+func Link_Methods(methods []server.Method, s Link_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 1)
+		methods = make([]server.Method, 0, 0)
 	}
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0xc8c0107092371171,
-			MethodID:      0,
-			InterfaceName: "operator.capnp:HandedFile",
-			MethodName:    "give",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Give(ctx, HandedFile_give{call})
-		},
-	})
 
 	return methods
 }
 
-// HandedFile_give holds the state for a server call to HandedFile.give.
-// See server.Call for documentation.
-type HandedFile_give struct {
-	*server.Call
-}
+// Link_List is a list of Link.
+type Link_List = capnp.CapList[Link]
 
-// Args returns the call's arguments.
-func (c HandedFile_give) Args() HandedFile_give_Params {
-	return HandedFile_give_Params(c.Call.Args())
-}
-
-// AllocResults allocates the results struct.
-func (c HandedFile_give) AllocResults() (HandedFile_give_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HandedFile_give_Results(r), err
-}
-
-// HandedFile_List is a list of HandedFile.
-type HandedFile_List = capnp.CapList[HandedFile]
-
-// NewHandedFile_List creates a new list of HandedFile.
-func NewHandedFile_List(s *capnp.Segment, sz int32) (HandedFile_List, error) {
+// NewLink_List creates a new list of Link.
+func NewLink_List(s *capnp.Segment, sz int32) (Link_List, error) {
 	l, err := capnp.NewPointerList(s, sz)
-	return capnp.CapList[HandedFile](l), err
-}
-
-type HandedFile_give_Params capnp.Struct
-
-// HandedFile_give_Params_TypeID is the unique identifier for the type HandedFile_give_Params.
-const HandedFile_give_Params_TypeID = 0x88a3dafd5f6dc83d
-
-func NewHandedFile_give_Params(s *capnp.Segment) (HandedFile_give_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HandedFile_give_Params(st), err
-}
-
-func NewRootHandedFile_give_Params(s *capnp.Segment) (HandedFile_give_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HandedFile_give_Params(st), err
-}
-
-func ReadRootHandedFile_give_Params(msg *capnp.Message) (HandedFile_give_Params, error) {
-	root, err := msg.Root()
-	return HandedFile_give_Params(root.Struct()), err
-}
-
-func (s HandedFile_give_Params) String() string {
-	str, _ := text.Marshal(0x88a3dafd5f6dc83d, capnp.Struct(s))
-	return str
-}
-
-func (s HandedFile_give_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (HandedFile_give_Params) DecodeFromPtr(p capnp.Ptr) HandedFile_give_Params {
-	return HandedFile_give_Params(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s HandedFile_give_Params) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s HandedFile_give_Params) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s HandedFile_give_Params) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s HandedFile_give_Params) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s HandedFile_give_Params) Ticket() ([]byte, error) {
-	p, err := capnp.Struct(s).Ptr(0)
-	return []byte(p.Data()), err
-}
-
-func (s HandedFile_give_Params) HasTicket() bool {
-	return capnp.Struct(s).HasPtr(0)
-}
-
-func (s HandedFile_give_Params) SetTicket(v []byte) error {
-	return capnp.Struct(s).SetData(0, v)
-}
-
-// HandedFile_give_Params_List is a list of HandedFile_give_Params.
-type HandedFile_give_Params_List = capnp.StructList[HandedFile_give_Params]
-
-// NewHandedFile_give_Params creates a new list of HandedFile_give_Params.
-func NewHandedFile_give_Params_List(s *capnp.Segment, sz int32) (HandedFile_give_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
-	return capnp.StructList[HandedFile_give_Params](l), err
-}
-
-// HandedFile_give_Params_Future is a wrapper for a HandedFile_give_Params promised by a client call.
-type HandedFile_give_Params_Future struct{ *capnp.Future }
-
-func (f HandedFile_give_Params_Future) Struct() (HandedFile_give_Params, error) {
-	p, err := f.Future.Ptr()
-	return HandedFile_give_Params(p.Struct()), err
-}
-
-type HandedFile_give_Results capnp.Struct
-
-// HandedFile_give_Results_TypeID is the unique identifier for the type HandedFile_give_Results.
-const HandedFile_give_Results_TypeID = 0x8bc2471f2b39c15f
-
-func NewHandedFile_give_Results(s *capnp.Segment) (HandedFile_give_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HandedFile_give_Results(st), err
-}
-
-func NewRootHandedFile_give_Results(s *capnp.Segment) (HandedFile_give_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return HandedFile_give_Results(st), err
-}
-
-func ReadRootHandedFile_give_Results(msg *capnp.Message) (HandedFile_give_Results, error) {
-	root, err := msg.Root()
-	return HandedFile_give_Results(root.Struct()), err
-}
-
-func (s HandedFile_give_Results) String() string {
-	str, _ := text.Marshal(0x8bc2471f2b39c15f, capnp.Struct(s))
-	return str
-}
-
-func (s HandedFile_give_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (HandedFile_give_Results) DecodeFromPtr(p capnp.Ptr) HandedFile_give_Results {
-	return HandedFile_give_Results(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s HandedFile_give_Results) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s HandedFile_give_Results) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s HandedFile_give_Results) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s HandedFile_give_Results) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s HandedFile_give_Results) Refusal() (keystore.Refusal, error) {
-	p, err := capnp.Struct(s).Ptr(0)
-	return keystore.Refusal(p.Struct()), err
-}
-
-func (s HandedFile_give_Results) HasRefusal() bool {
-	return capnp.Struct(s).HasPtr(0)
-}
-
-func (s HandedFile_give_Results) SetRefusal(v keystore.Refusal) error {
-	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
-}
-
-// NewRefusal sets the refusal field to a newly
-// allocated keystore.Refusal struct, preferring placement in s's segment.
-func (s HandedFile_give_Results) NewRefusal() (keystore.Refusal, error) {
-	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
-	if err != nil {
-		return keystore.Refusal{}, err
-	}
-	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
-	return ss, err
-}
-
-// HandedFile_give_Results_List is a list of HandedFile_give_Results.
-type HandedFile_give_Results_List = capnp.StructList[HandedFile_give_Results]
-
-// NewHandedFile_give_Results creates a new list of HandedFile_give_Results.
-func NewHandedFile_give_Results_List(s *capnp.Segment, sz int32) (HandedFile_give_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
-	return capnp.StructList[HandedFile_give_Results](l), err
-}
-
-// HandedFile_give_Results_Future is a wrapper for a HandedFile_give_Results promised by a client call.
-type HandedFile_give_Results_Future struct{ *capnp.Future }
-
-func (f HandedFile_give_Results_Future) Struct() (HandedFile_give_Results, error) {
-	p, err := f.Future.Ptr()
-	return HandedFile_give_Results(p.Struct()), err
-}
-func (p HandedFile_give_Results_Future) Refusal() keystore.Refusal_Future {
-	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+	return capnp.CapList[Link](l), err
 }
 
 type Authority capnp.Client
@@ -6022,190 +5793,184 @@ func (f Edge_Future) Struct() (Edge, error) {
 	return Edge(p.Struct()), err
 }
 
-const schema_c4d297091038a2d6 = "x\xda\xbcY{pT\xd5\x19?\xdf\xb9\xbb\xdc\xa4\x12" +
-	"\x92\xc3\x0d\x0e\xefXf\x93\x90\xb8\xd9\x10*S\x88\xc5" +
-	"]\x1e\x01A\xd0\xdc\x00\xc38C\xc0K\xf6\x92\xacl" +
-	"v\xe3\xdd\xbb\x91tt(J\xaaT)\x06a\xb4\x05" +
-	"FAiA\x06P\x04\x9f\xd0\x06\xc4J\xa8\x0f\xa0>" +
-	"\x90\x91i\x07\x0d\xa8\xd5\x19\x01a\x0a4\xde\xce9w" +
-	"\xcf\xdd\x93\xdd$\xcbtF\x87\x7f\x96{\xbe\xf3=~" +
-	"\xdf\xfbd\xcc\x8c\x01\x01WE\xce\x07U\x08\xcf\xf1J" +
-	"\xee~\xd6\x82\x9c\x8d\x9b\x1an\xbc\xf3!\xa4\xe6\x82d" +
-	"}\xbce|^\xf6S'\x0e#\xb7$#\xa4\xbc7" +
-	"\xea\x8c\xf2\xe9(\x19\xa1_|4j\x0d \xb0\xf6\x0c" +
-	"/9\xbb\xe77\xd7V\"2\x18\x10r\x03=z\xd0" +
-	"3\x16\x10(\xad\x1e?\x02kmQW\xc5\xee\xf1C" +
-	"[m\x02\x17=\xdf\xea\xa9\x04\xe4\xb2n\x1d\x7f\xd3\xfb" +
-	"\x9bIY+\"\xc3\xe8UL\x8fV\xdbW\xd7{\xee" +
-	"G`M<\xd2\xb8\xa8\xeb\xd4s\x8f\"2\xd4\xe1}" +
-	"\xc9&\xe8b\xbc\x17\x1d\x9cps\xc1\xf4C\x8f\x89\x04" +
-	"#\x0a+)Aa!%8\xd7\x1e8\xb9\xf0\xdc\xb0" +
-	"\xd5\x82\xf0\xaa\xc2\xc9Tx\xe7\xe2\xaf\x8el\x18=\xe8" +
-	"\x09\xa4\x0e\x03\xe7n\x99}w\\!\x95\xde\xe9\xd9\xf8" +
-	"\xee\x80\xa3%k\x11\x19\xe2\xa8\xd7V\xc8\xa4\xff\x81\x11" +
-	"l\x99\xf1\xdd\x89\x82\xf9#\x9fL\x98\xce\x08.\x15\xce" +
-	"\xa4\x04PD\x09F\x1cv\xff\xbe\xfd\xca\x97\xeb\x13\x1c" +
-	"\x98\x88\xda\xa2\xc9\x94@/\xa2\xea}Yzs\xed\xa1" +
-	"\xeckO\x09\xea\xb5\x161l\x8cqk\xfcS\x96o" +
-	"\xda(\xc2\xdah_\x8d\xb3\xab\xc7\xef\x98{\xf6\xc0\x0b" +
-	"Oo\x12\xae\xae\xb7\xaf\xee\x1f1\xf5\xdfK>!\xcf" +
-	"t\xf3H\x113\xac\x95]\x9dS\x7f\xe2\xe8\xd4\xf2\xef" +
-	"\xb7\"\x92\x0b\x82\x7f)\x0fek\xd1\x16eg\x11\xfd" +
-	"\xb5\xbd\xe8\x1c\x05\xf0\x85;o\xfd\xe7\x8d\xeb\xfe,\x88" +
-	"i+.\xa5b^\x9cx\xfb\x9e\xddoTn\x17\xc5" +
-	"\xb4\x143xV\x14S1\x13\xc8\xb6H[\xd1\x82\xed" +
-	"\xc2\xd5\x97\x8ag\xd2\xab_u\x0eh7n\xb1^\xa0" +
-	"\x11&j@\x11T6\x15\x1fR\xb6\x16S\xea\xcd\xc5" +
-	"\x054\xc2v\xbc}u\xd5j\x7f\xe5NQ\xd0\xbe\xd1" +
-	"L\xd0\x81\xd1TPG\xde[\x91\x0b\xe7\xbf\xd8%\x12" +
-	"\x9c\x1e\xcd\xb0\xead\x04\xdfywNYd]\xd8\x85" +
-	"H\xae\x10\xd0\x08\x14w\xc9!%\xa7\x84\xd2g\x97\xbc" +
-	"\xe3RFxe\x84\xac\x8a\xc8\xfcc\xee\x81'w\x8b" +
-	"\xec\xdc^\xe6V\xe2\xa5\xec>Y\xf1\xc8\xbc\xbf\x8d;" +
-	"\xbbG$\x18\xe7\xad\xa1\x04\x93\x18\xc1\xa2\x03\xf1\x91\xe5" +
-	"\xb7\xb9\xf7\x09\x96\xeb^\x16u\xd6\xd5\xe77D\x0e\x1a" +
-	"\xaf\x08'\xb3\xed\x93\xcb\xbf\x1e\xd8\xf5\x804\xedu\xe1" +
-	"d\x9c\x97\x01]\xb4\xfb\x8f{\xdfq\x0d|C8\x19" +
-	"\xe1e\x9e\x9e\x12\xbex\xf1\xc5\xbf\xb6\xb4w\x8ba\xb7" +
-	"\xad\x09\xf1\xd2\x08|\xec\xea\x8c\x8e\x8a\x91\xfd\x0e\x891" +
-	"\xdc\xe8e\xb1\x10g\x04k\xcb?\xfc\xd3\x98/\xd6\xbd" +
-	"-\xdar\xdc6\xf64\xb3\xa5\xe2\xe3S\xef\xe7\x8d:" +
-	"\xdb\x8d\x00\xca\x18\xb8\xd9e\x94\xa0\xf2\xdc\x84\xb6\xcdV" +
-	"\xcd;\"\xc1\x842\xc6\xa1\x8a\x11\x9c\xb8/k\xe1+" +
-	"Gf\x1e\x11\xf4\x0f\x951\xcb\xee#\xbf\\\xdb\x94\xd7" +
-	"~$\xcd/j\xd9\x09\xa5\xb6\x8cF\xc3\xdde\xd3\x95" +
-	"\x15\xf4\x97\x95=\xe9J\xf3\xfe9\x0f\xbd\xd7\x8d\x0d\x83" +
-	"a\xd6\xd9\xd2\xe2\x9bO\xee<&j\xa0\xda\x1a\xd42" +
-	"\x0d\x9a\xf3/\xaf\x92\xa4\x0f\x8e\xf5\x18o+\xca\xdeP" +
-	"V1Y\xade\xbb\x11X\xd3\xaeM\xab<\xfa\xe6\xa9" +
-	"\xe3\"\xb7\x11>\x86i\x89\x8fr\x93\x0a\x0fo\xbb\x92" +
-	"\x83\xff\x91\xa6\xf5l\xdf)\xe5n\x1f\xe54\xcf\xf7\x88" +
-	"\xb2\x95\xfe\xb2\xfa]\xa9\xac[\xb3n\xd3'\x82\xd6\xab" +
-	"}\xa3\xa8\xd6\x1b\xa7\xef\x1f\xb3\xe1K\xdfI\xe1$\xee" +
-	"c\xa1\xf0u{M\xed\xb3\x7f9|J\xac\x8b\xb5>" +
-	"fO\xc8G\x9d\xf6\xc5S\xa1U\x977,>-\xaa" +
-	"\xd8a\x13|\xc4Tt?\xb8px\xe3\xae\xcdg\x04" +
-	"\xde\xee\xf2\xb1\x94\xf7\xae7\x87\x97\xffpO\xf5\xe7b" +
-	"I\xfa\xd6\xc7\x02\xe2\x12\xbb\x9a7x\xd8\xd0\x97/\xbe" +
-	"wN\xb8:\xa8\x9c\xa9u\xcf\xc0\xa5\xedmU\xb5_" +
-	"\x0b']>\xdb\x8f\xc5z\xfe[;\xb6\x9c\x17\xf5\xe9" +
-	"\xf4\xb1\x18\xf9\x961\xf5z\x87\x8e\x8e]\xfc\xfc\xbcp" +
-	"5\xa7\x9c\xa1\xd0\xf4\xe6\x92\x0bs\x07\x0d\xbf\x90\x06\xe6" +
-	"%\xdfQ\x05\xca)\x98]\xbeG\x94\xd9\xf4\x975\xf2" +
-	"\xf9\xf8\xa0\xdf\x0e\xf6]\xee\x96x\xe5\xa5T\xce\xc4r" +
-	"*glU\xe7\x9a\xc5\xcb\xe6]\x15\xe4\xd4\x96\xb3\x18" +
-	"\xf9\xe6\xea\xf4\xd7\xd43\xcdW\xc5\xabU\xe5L\xc5\xd9" +
-	"\xec\xeaH\xef\xd7\xb3*\xaa?\xbb&\\m\xa4\x90Y" +
-	"\xc2\xbfyV\xb4I743j`_\x9d\xd6\x14i" +
-	"\xaa\x9c\xaa\xe9\x8d\xd1\xc8\x1cS\x93\xcdx\xac\x1a@\x1d" +
-	".\xb9\x10r\x01Bd_)B\xea\x8b\x12\xa8\xfb1" +
-	"\x00\xe4\xd3\x04%\xaf\x8fBH\xdd+\x81\xda\x8e\x81\xe0" +
-	"\x9b\xf2\x01#D\x0e\x8cEH}M\x02\xf50\x06\"" +
-	"\xe1|\x90\x10\"\x07g\"\xa4\xb6K\xa0\xbe\x8b\x81\xb8" +
-	" \x1f\\\x08\x91\x0e\xfa\xf1\x88\x04\xea\x87\x18\x88\x1b\xe7" +
-	"\x83\x1b!r\x9c~<&\x81\xfa\x19\x06\xd2\x0f\xe7C" +
-	"?\x84\xc8\xa7\xf4\xe3I\x09\xd4\xef1\xe4F\xb4F\x1d" +
-	"\xfa#\x0c\xfd\x11\xc8M\xa1 d!\x0cY\x08\x0a\x0c" +
-	"]\x0b\xb6\x00 \x0c\xb4\xce\x1az\xcc\xd4\x0c3\x86\x10" +
-	"\xe2\x14VX\x8b\x99U\xcbB&\xfd\x96\xe0`5\xc5" +
-	"b\x93[L\x9d\xd1e#\x0c\xd9\x08\xacF]\x8b\xc5" +
-	"\x0d\xfb\xdb\x00\x04\xd5\x12@^2\xed\x10\xd0\x8f\x0ex" +
-	"R\x02\xbc\xbb\x12\xff\xf7\xc5L\xad^\xf7\xd4\xe8\x05\xb1" +
-	"x\xd8\x8c\xa9.\x07\xc3\x1c\x0aM\x96\x04j>\x86\x02" +
-	"F\x05\xc4z.\xb2e\xfd@m\xe1E\xca\x96\xf4\xc5" +
-	"\xf6\xdeh\xdc\x88ha\x8f\xbfZ3\xb4\xc6X\x1a\xe1" +
-	"\\#\x1e3\xab\x82!J\xab\x05\x83\x9e\xea\x02F\xa7" +
-	"f9\xf2K\xa8\x0f=\x12\xa8c0\x10\xee\xc4\xb2\x1a" +
-	"\x84T\xaf\x04\xeax\x0c\xb9F4\xac'\x91\x89/\x0e" +
-	"\x87\xea\xee\xd0\x11\xb4@\x0e\xc2\x90\xd3\x83v\xb7k\x91" +
-	"\xa0\x1e\x9c\x16\x0a\xeb\xbe\xfaP\xb3\xee\x08\x15\x8c\xaeL" +
-	"\x1a\xed7CuKu\xf3\xba\xb9\xd5\xf8\xf54\x0c'" +
-	"'\xd9-7\xf4%\xf1\x98\x16\x86<k\xd27\xaf\x95" +
-	"\xde\xd0\x1c|\x8e\xa2\x98'p\xceJE\xd1\xd0\xeb\xa2" +
-	"\xcd\xba\xd1\xe2\xb1QD\x9c\xb0\x17\x10\x1d\x0dzF\xd1" +
-	"\x01\x91j5Z\x02\xf5\x16\x0c\xb9K\xf5&\x93\x87\xe1" +
-	"u\xa8\xc8\x8d\x9f\x147\x1b\xa2F\xc8l\xf1\xd5\x1bZ" +
-	"\xc4\xec\xc9\x7f\x95=\xf9O\x10\xed\xaf\x0b\x87\xf4\x88\xc9" +
-	"=\xb8<\xa6\x1b\xcd\xa1\xba\xa4G\xb9HW**\x0d" +
-	"Z\x84\xc1\xee\xa9\xb1\xcde\x18\xf7\x1d6\xa2\xc5KB" +
-	"a\x1a\xcaN\x03\xb4C\xf9:lw\xa5\xd9n\xe8\xcd" +
-	"\xd1\xa5I=\xfe\x7f\xcf\xa7\xe5O\xbc)\xa8\x99z0" +
-	"-\x7f\xd2\xc0X\x1c\x8f\x04\xc3z,\xa3\x0e\x09: " +
-	"\xd6\x85\xf9\xcf\xbe\xfa\xb1\x1c<\x931\x87\x0d}q4" +
-	"j:Q\xd5g\x0d1\xe3\xb1\x1e\x13@\xcc'\x9b\x0c" +
-	"\x88\xb5\xed\xe5'\xa3\x8f{\xae\xfd=U\x03H0\xae" +
-	"\x92\x83\xf5:\xad\xe8y\x0e#\x8d2Z \x81\xda " +
-	"\xb8U\xa7%\xea\x1e\x09\xd40-\xe9\xd8.\xe9!Z" +
-	"~\x1b$PMZ\xd2%\xbb\xa4\xdfG\xaf\x87%P" +
-	"\x1f\xc5\xe0o\x88\x86\x83\xba\xc1\xe3\xac`\x89V\xa7\x9b" +
-	"\xc9:bD\x9bCA\xdd\x10\xaa\xae\x9f\x85x\x8c\x17" +
-	"W\xfa\xb5\xcf\x92j\xd2\xb4\xf4Tk\xb9=V>\x87" +
-	"\xac\xde\xd0\x9a\x1a\xfa\xac\xbc\x1e\x0c\x05z\xb0^\x8f%" +
-	"\xeb\xba\xb3?\xa4\xd4\xf5\xb4\xb8\xd0x\x90\xf2\xda\x81\xd2" +
-	"\x1a\xe8|\xcd\xack\x08F\xeb\x11\x85:\xdf\x11\xff\xe0" +
-	"P\x84\xd4e\x12\xa8+\x93%c\x05\xcd\xaa\x07l\xfc" +
-	"\x08\x06\x1b\xe9VZ\x8cWJ\xa0>A\x91\x06\x1b\xe9" +
-	"\xd5\x14\xe9G%P\xd7\x09\xcd\xb3\x8d~|\\\x02\xf5" +
-	"i\x0cR4\xc2\xebM\xb7\xeeh\x99\xa1F=\x1a7" +
-	"g#\x88\xf1\x1e\xe8\x0f\xea\xa6\x16\x0a;\x8e\xa0\xce\xd1" +
-	"\x9d\xeb\x99<\x90\xa9\xa91* \xc9\xa12%\x1c\xd3" +
-	"1\x8d\xd45D\x8d\xcc\xb9\x96\xa0\x03b=\xe3\xf7n" +
-	"|\xff\xf3\x7f\xedMe\x8dSX3\x17\xcc\x92\xdc\x08" +
-	"9\xf3#\xf0]RQq%\xc2J\x15\x96!\xb9\xb5" +
-	"\x02\x1f\xaa\x94\x09x2\xc2J\x19\x96\x01;+7\xf0" +
-	"\xd5B\xf99\x9e\x89\xb02\x04\xcb 9\xaf\x01\xc0g" +
-	"F%\x87\xdd\x05,\x83\xcb\x99\xdf\x80\xaf\xbf\xca%\xa0" +
-	"\xa7_\x81\x0cngy\x02\xbe\xa1)\xa7\x81r\xfe\x08" +
-	"d\xe8\xe7,]\xc0\xd7\x01\xa5\x83\x9d\x1e\x04\x19dg" +
-	"\x0e\x07>C*\xfb\xa0\x14ae;\xc8\x90\xe5\xacX" +
-	"\xc0WIe\x13\x93\xdb\x062d;\x9b\x07\xf0]H" +
-	"ie\xa7- \xc3\xcf\x9c\xf5\x06\xf8B\xac4\xc2X" +
-	"\x84\x15\x0dd\xb8\xc1\x99|\x81O\xcf\xca<&w\x06" +
-	"\xc8\xd0\xdfY\x91\x81\xaf\x94\xcaD\xa8AX\x19\x072" +
-	"\xe48+!\xf07\x16\xa5\x84q\x1e\x012\x0cp\x96" +
-	"\x00\xe0\x0b\x8bB\xd8\xddl\x90!\xd7\x19g\x81\xbf\x13" +
-	"\x90\xaeJ\x84\xc9y\x19\xf2\x9c\xcd\x03\xf8\x03\x06\xe9\x9c" +
-	"\x8909-\x03q\xc6\x7f\xe0k\x1d\x9d/1\xe9\x90" +
-	"a\xa0\xf3\x16\x00|#\xa7\xa3+&/\xc9\x89\xaa\x1a" +
-	"\x80\xe5\x89\x96\x11\xa0\xd3\xa4=6 \x84\x02\xb0<1" +
-	"\x8a\x05\x9c\x1e\x10\x00\xabI\xab[\xaa\xd5\xb3\x991\x00" +
-	"V\xa2\xf3\xda\xff\xcb\xd5\x97\xe9u\x01'\x88\x03\xb0<" +
-	"\xc8\x06\xedX\x00\x0aX\xc9\x0a@n\xcc\x8c6\x05\xc0" +
-	"\xe25\x06AK 1#\xd2\xaf\xa6\xa9G\xe2\x9a\x89" +
-	"@\x0f\x80\xdfn\"\x01\xb0x\xd7\xb6E\xde\xcfk\x0f" +
-	"\xfd\x9f\x9d\x89\x01\xa8\x86>\x92\x8f\xab,t}!\xfd" +
-	"h\xd1\xef/\x81:\x18w3\x0e\x88\xf5\x9f\xea\x87\x17" +
-	"\x1f[P\xf5\xbb\xcc\xd9\xedTL[\x02t+\x1c5" +
-	"\x82\x00\xc1n \xc95*E@NZ\x9bL\xc0\xdc" +
-	"\xcb4\x97ni\x06:{t\xcf\xd8gx\xd5\xeam" +
-	"\x94\x10\xa7HCo\x8c6\xebI\x00~\xcaA21" +
-	"L%\xd4\xfcI&Ig\xbe\xce\x18SBJ\x01\xb1" +
-	"\x86\xff@^\xbd\xa3\xe3\xaeO3\xc6T\"u\xfa\xec" +
-	"\x18\x1e\xec\xa4X\xb2\xcf;\x0f\xc1\x99\xfa<O\xa4\xcc" +
-	"&\x08)\x07y\xc9w\xc0L\x93\xa8=\xa6\xa4F\x19" +
-	"N]\x82\x80\x0dl.\xd6\xc2\xf8\xdb1\xf07bB" +
-	"J\x11&n9\x97.J\xdd\xf3\\\xea\x0d\xb2\x8c\x93" +
-	"\xaf\x93N\x19-\x17\xea\x1b\x10+\x1c\x08\xe6>\xbcw" +
-	"\xfd\xca\xde\xa6\xcf\xd9~{\xa1\xa6\xf6\xf4w\x18V\xd1" +
-	"\xf8\x0fH\xa0\xceJ\xc6\xff\x0c:)M\x95@\xad\x16" +
-	"\xa6\xa2\xd94Zo\x97@\x9d\x9b\xb2\xfe\x0b\x83O\xca" +
-	"\\\xd3GMJ\xd4R\xbd\xc7\x9a$\xda\xc8Y\xd86" +
-	":\xaf\xae\xbd\xcc\x1dN\xceKQ\x83\xda\x99\xc5\xfc\xc6" +
-	"\xff(\x00\xfc\x81\x9eT\x8cB\x98\x14\xd2\xc1\x83?\x8c" +
-	"\x01\x7f\xf8$ChS\xcb\x91e-\x18du\x9eV" +
-	"\x8e\x0c\xbe\xa5\xad\x85V5Ytlv\xaf\xfb]\xe6" +
-	"\xad7Q\xaf\xf8\x88\xfb\xe3<\x1f\xf4\xe1\x15Gp/" +
-	"y\xdd\xa8\x9b\x0d\xd1\xe0\xf5\xaf\x0e\x89M*\xb1Mg" +
-	"\xdc\xba\x7f\x84'\x07\xa7\x9edl>\xd1&\x1a\x94\xb9" +
-	"\xddVCWo\xef@\x99F\xe6\x04\x1d\x10\xeb\xcam" +
-	"\x05s\xb7\xd5\xfd\xf7\x95\x8c\xeb)\xd3 5\x98p*" +
-	"R\x08%\xe3\x9b\xbf\xc8\x03\xff\xe3\x10\xa9\xa8\xe4\xf1\xcd" +
-	"\xff\xe2\x04\xfc\x95\x96\x0c\x19\xcb\xe2\xdbo\xf7%{\xfa" +
-	"\x89\x98\xd7\x13\xe1\x1c\x16\xd1\xd8\xd2\xa4\xb1l\xc2\x02b" +
-	"M\xba\xf7\xd6\x99;V\xfa\xd6e\xb4\x94\xef\xf8\x19K" +
-	"\"\x7f5\xc8\x84v\x82\x0e\x885\xf4p\xce\xaffL" +
-	"\x19\xb3\xe3z\x1f\x03\x12\x91\xf9\xbf\x00\x00\x00\xff\xff\xb1" +
-	"J\x08v"
+const schema_c4d297091038a2d6 = "x\xda\xbcY}pT\xd5\x15\xbf\xe7\xbe]^RY" +
+	"6\x97\x17\x1c\xbe#\xb0\x01\xb3\xc9\x02Ie\x06bu" +
+	"\x97\x8f\xa8D\xd0\xbc\x00\xc3?\x80\xbed\x1f\xc9\xca~" +
+	"\x84\xb7o#\xe9\xc8P\x14\xaa\xb4RD\xa1\xdaBF" +
+	"AmA\x06\xb0\x88\x1f\x08\xb4\x11\xb1\x02U\x8b\xd4\x0f" +
+	"`tZQ@\xd4?\x04\x94i\xa0\xf8:\xf7\xbe\xbd" +
+	"oo6\xd9,\xfd\xc3\x0e\xc3L\xf2\xee\xb9\xe7\x9c\xfb" +
+	"\xbb\xe7\xe3wn\xc6\xef\xf5\x84\\\x95\x1e\xefT\x84g" +
+	"\xf5\x95\xdc}\xacy\x9e\x8d\xed\xcd\xd7\xdf\xf5 R\xbd" +
+	" Y\x1fm\x9eXT\xf8\xe4\xb1\x83\xc8-\xc9\x08)" +
+	"\xb1\x11\xa7\x94\xb6\x112B?M\x8dX\x03\x08\xac]" +
+	"C\xcb\xce\xec\xfa\xc5\x95\x15\x88\x0c\x04\x84\xdc@\x97\x86" +
+	"\x8d\xaa\x02\x04J\xe9\xa8 \x02\xeb\xf1\xd1W+wN" +
+	"\x1c\xbc\xd2\x16p\xd1\xf5\x9aQ\xd5\x80\\\xd6\xcd\x13o" +
+	"xo\x13\x09\xacDd\x08\xdd\x8a\xe9R\xc0\xde:a" +
+	"\xd4\xfd\x08\xac\xb3\x1d\xa1\xe3\x0b\xce\x0eY-l]?" +
+	"j\x0a\xddz\xba\xe1\xdc\xa1\x0d7\x0ex\x0c\xa9C\xc0" +
+	"1\xbb\x94\xaa\x05e%\xdb{\xda\xb7\xf1\x9d~G\xca" +
+	"\x1eGd\x90\xa3\xfc3[\xf99&\xb0y\xfa\xb7\xc7" +
+	"J\xe6\x0e\x7fBt\xbc\xc6\xe7\xa7\x023}\xd4\xf1a" +
+	"\x07\xdd\xbf\xe9\xe8\xfcr}Z\x03\x13\x88\xf9\xa6P\x81" +
+	"\x14\x13\xd8_\xd3i|]v\xfbo\x11\xf1\x0a8!" +
+	"P\xd6\xfb6+\xed>\x0a\xd7\xef|2\xfd\x8f\x90\xf5" +
+	"\xa5\xbf|\xfe\x81\xc2+O\x0agY\xeec0\x18\x13" +
+	"\xd6\x04\xa7.k\xdf(:\x12\xb1\xed,fv\xde\xbf" +
+	"s\xf6\x99\xfd/<\xd5.l]ko\xdd7l\xda" +
+	"\xd7\x0b?&O\x8b[\xdb|\x0c\x85\xe5l\xeb\xac\xa6" +
+	"cG\xa6\x8d\xfb\xeeyD\xbc \\%\xd5\xa1l\xf2" +
+	"mV\xb62/\x9f\xf7\x9d\xa5h\xbfp\xd7\xcd\xff\xbc" +
+	"~\xdd\x1f\x053\xabK\xfd\xd4\xcc\x8b\xb7\xdc\xb1k\xe7" +
+	"\xeb\xd5[E3\xa9R\x86\xe5\xd2Rjf\x12\xd9\x12" +
+	"_;z\xdeVa\xeb\xf6\xd2Z\xba\xf5\xdc\xe9~\x1d" +
+	"\xc6M\xd6\x0b4\x98D\x0f0C\xa7\xf4\x80\xb2\xa9\x94" +
+	"J\xb7\x97\x96\xd0`\xda\xf6\xd6\xe5U\xab\x83\xd5\xdbE" +
+	"C\x7f\x1a\xcd\x0c\xed\x19M\x0d\x1d.z3~\xe1\xfc" +
+	"\x17;D\x81\x13\xa3\x19V\x9f1\x81o+\xb6O\xbd" +
+	"\xc7\xba\xb0\xa3\xdb\x9d\xc0\x98\x03J\xe1\x18*\xef\x1e\xf3" +
+	"\xb6K\x19\xe0\xa7\x97R\x19\x9f{\xd4\xdd\xff\xf8NQ" +
+	"\xdd\xd5\xb2Z\xaa\xae\xd0O\xd5}\xbc\xfc\xe19\x7f\x9d" +
+	"pf\x97(\x10\xf0\xd7S\x81IL\xe0\x9e\xfd\xa9\xe1" +
+	"\xe3nu\xbf,\x9c|\xbe\x9f\x85\xa8u\xf9\xb9\x0d\xf1" +
+	"7\x8cW\xc4\xb8\xb7W.\xfd\xbc\xff\xd5\x07\xa4\xdb\xf6" +
+	"\x08+\x01?\x03z\xf4\xce\xdf\xef~\xdb\xd5\xffua" +
+	"e\x80\x9f\xdd\xf4\xd4\xe8\xc5\x8b/\xfe\xa5\xad\xa3K\xc0" +
+	"_-\xab\xb7]\xa5\xf1\xfc\xeb\xcb\xd3\x0fW\x0e\xefs" +
+	"@\x0cx\xdd\xcfb!\xc6\x04\x1e\x1f\xf7\xc1\x1f\xc6\x7f" +
+	"\xb1\xee-\xf1,\x87\xfd\xec\xb0\x1f\xb2\xb3T~t\xf2" +
+	"\xbd\xa2\x91g\xba\x08t\xfa\x19\xb8PN\x05\xaa\xcfN" +
+	"Z\xbb\xc9\xaa\x7f[\x14\xa8,g\x1ana\x02\xc7\x16" +
+	"\x17,x\xe5P\xed!\xc1\x7f\xad\x9c\x9d\xacprg" +
+	"\xeb\xbeY\x0f\xbe+\xacL/g'\x9bq\xc6?\xa6" +
+	"\xfc\xf8\xf6\xa39\x95\xb6\x16_Z%I\x7f?\xdac" +
+	"\x08i\xe5\xaf+\x91r\xfa\x93^\xbe\x13\x81u\xdb\x95" +
+	"\xdb\xaa\x8f\xec=\xf9~\x97\x1b-\xb7a\xaa\xa0\xda\xa4" +
+	"\xd2\x83[:=\xf8\x1f\xdd\x02$PqR\x99TA" +
+	"5M\xa8xXYI\x7f\xb2\xfatV7\xaeY\xd7" +
+	"\xfe\xb1\xe0u\xacb$\xf5z\xe3\xed\xfb\xc6o\xf8r" +
+	"\xecq\xd1\xce\x1c\xba\x04\xca|f\xe7\xab\x8e\xfa\xf9\xcf" +
+	"\xfc\xf9\xe0I\xb1\xb8-\xad`\xc7ZUA\xaf\xe3\x8b" +
+	"'#\xab.mh\xf8T\xd4p\xce\x16\xf8\x9eip" +
+	"/]04\xb6c\xd3)\xc1xi\xa0\x8a\x1a\xdf\xb1" +
+	"w\xe8\xb8\x1f\xee\xad\xfb\\\xacL\x9e\x00\xbb\xea\x01\x01" +
+	"\xba\xb5h\xe0\x90\xc1/]|\xf7\xac\xb0uB\x80\xc5" +
+	"\xde\xbd\xfd\x17u\xac\xad\x99\xff\x95\xb02,\xc0nh" +
+	"\xf1\x18\xbd\xf8\xcdm\x9b\xcf\x8b\xfe\xb8\x03\xec\xf6=L" +
+	"iE\xc5\xe0\x1b\x93\x17??/\x86m\x80\x81\xd1\xb2" +
+	"w\xe1\x85\xd9\x03\x86^\xe8\x86\xe9\x80\xc0\x11eD\x80" +
+	"b:,\xf0\xb0\x12\xa3?Y\xc3\x9fK\x0d\xf8\xe5\xc0" +
+	"\xb1\x97\xba \x17`uw>\xb3SUszM\xc3" +
+	"\x929\x97\x05;K\x03,T\xbe\xb9|\xfbk\xea\xa9" +
+	"\xd6\xcb\xe2V\xddv1\xc6\xb6\x0e\xaf\xf8jFe\xdd" +
+	"'W\xc4\x12F!\xb3\x84\x7f\x8a\x95h\xd1\x0d\xcdL" +
+	"\x18xl\xa3\xd6\x12o\xa9\x9e\xa6\xe9\xb1D|\x96\xa9" +
+	"\xc9f*Y\x07\xa0\x0e\x95\\\x08\xb9\x00!\xf2\xb2\x1f" +
+	"!\xf5E\x09\xd4}\x18\x00\x8ai\xea\x91=#\x11R" +
+	"wK\xa0v` \xf8\x86b\xc0\x08\x91\xfdU\x08\xa9" +
+	"\xafI\xa0\x1e\xc4@$\\\x0c\x12B\xe4\x8dZ\x84\xd4" +
+	"\x0e\x09\xd4w0\x10\x17\x14\x83\x0b!r\x98~<$" +
+	"\x81\xfa\x01\x06\xe2\xc6\xc5\xe0F\x88\xbcO?\x1e\x95@" +
+	"\xfd\x04\x03\xe9\x83\x8b\xa1\x0fB\xe4\x04\xfdx\\\x02\xf5" +
+	";\x0c\xde\xb8\x16\xd3\xa1/\xc2\xd0\x17\x81\xdc\x12\x09C" +
+	"\x01\xc2P\x80\xa0\xc4\xd0\xb5p\x1b\x00\xc2@+\xa8\xa1" +
+	"'M\xcd0\x93\x08!.aE\xb5\xa4Y\xb3$b" +
+	"\xd2oi\x0dVK29\xa5\xcd\xd4\x99\\!\xc2P" +
+	"\x88\xc0\x8a\xe9Z2e\xd8\xdf\xfa!\xa8\x93\x00\x8a2" +
+	"\xd9\x87\x80~t\xc0\x93\xd2\xe0\xdd\x9d\xfe}l\xd2\xd4" +
+	"\x9at_\xbd^\x92LE\xcd\xa4\xear0\xf4Ph" +
+	"\x0a$P\x8b1\x940) \xd6\xb3\xf1\xcd\xeb\xfbk" +
+	"\x0b.R\xb5\xa47\xb5\xf7%RF\\\x8b\xfa\x82u" +
+	"\x9a\xa1\xc5\x92\xdd\x04g\x1b\xa9\xa4Y\x13\x8ePY-" +
+	"\x1c\xf6\xd5\x9509\xb5\xc0\xb1_F\xef\xd0'\x81:" +
+	"\x1e\x03\xe1\x97\x18\xa8GH\xad\x90@\x9d\x88\xc1k$" +
+	"\xa2z\x06\x99TC4\xd2x\xa7\x8e\xa0\x0d<\x08\x83" +
+	"G\xf0\xae \xdb;CoL\xb4\xeaF\x9b\xcf\xf6\x0e" +
+	"q\xc1\x1c\xce\xd5\x07u\x1b\x9d\x9e\xbds\x9c\x9b\x82\x90" +
+	"z\xa3\x04\xeaM\x18\xbc\x8b\xf4\x16\x93_\xef2C_" +
+	"\x98JjQ(\xb2&\x7f\xf3\x9a\xff\xba\xd6\xf0\xb3\x14" +
+	"\xc0\xa2\x1e\x00\x9c\x9c2\x9b\x13F\xc4l\x1b\xdbdh" +
+	"q\xb3'\\\xaa{\xc2E0\x1dl\x8cF\xf4\xb8\xc9" +
+	"\x91Y\x96\xd4\x8d\xd6Hc\x06\xa9\x9cw\x16\x8d\xc4\x17" +
+	"\xf9\xea\xf5\xa47;\x12\xfc\x99H\xf0R! \x19\x12" +
+	"\x95\x15\x08\xaen\xe70\xf4\xd6\xc4\"\x1aa\x0cB$" +
+	"\xea\x9d\x92\xd1{\x0d\x10AZ\xf5\x0c9\x12_T\x07" +
+	"P'\xb9\xeb\xa0\x97\xe3\xa4Z\xc2\x9a\xa9\x87\xbb\x85\xa0" +
+	"+[\xb0!\x15\x0fG\xf5d^\x17\xd3r@\xac\x0b" +
+	"s\x9fy\xf5#9|*o\x1a\x18zC\"a:" +
+	"\x01\xd4k\x1a\x9a\xa9d&\xd2\x04\x17\xaa3.\x04m" +
+	"1 \xd6\x96\x97\x9eH<\xea\xbb\xf2\xb7l\x0f8H" +
+	"5r\xb8I\xa7E\xb1\xc8Q\xa4QE\xf3$P\x9b" +
+	"\x85\xc0\xd1i\x96\xdf+\x81\x1a\xa5U\x11\xdbU1B" +
+	"+X\xb3\x04\xaaI\xab\xa2dW\xc5\xc5t{T\x02" +
+	"\xf5\x11\x0c\xc1\xe6D4\xac\x1b<\xa4J\x16j\x8d\xba" +
+	"\x99IE#\xd1\x1a\x09\xeb\x86P\xb8\x82,\x9a\x93\xbc" +
+	">\xd1\xaf\xbdV%\x93f\xa0\xafN\xf3\xf6X<\x1c" +
+	"\xb1&Cki\xee\xb5x\xf90\x94\xe8\xe1&=\x99" +
+	")\x8d\x0e\xb9\xce*\x8d\xdd\xe2B\xe31\xcc\xcb\x04\xea" +
+	"\xd6\x83\xe6jfcs8\xd1\x84(\xd4\xc5\x8e\xf9\xa5" +
+	"\x83\x11R\x97H\xa0\xae\xc8T\x87\xe54\x8b\x1e\xb0\xf1" +
+	"#\x18l\xa4W\xd2z\xb6B\x02\xf51\x8a4\xd8H" +
+	"\xaf\xa6H?\"\x81\xbaN\xe8?k\xe9\xc7G%P" +
+	"\x9f\xc2 %\xe2\xbc\xb4ti0\x96\x19\x89\xe9\x89\x94" +
+	"9\x13A\x92\xb7\x91`X7\xb5H\xd4\xb9\x08z9" +
+	"\xba\xb3=\xdf\x0d\xe4\xeb\x0bL\x0aH\x86\x9e\xe5(\x07" +
+	"\x19L\xe3\x8d\xcd\x09#\x7f\xae\xa5\xe5\x80XO\x07+" +
+	"6\xbe\xf7\xf9\xbfvg\xab\xc6Y\xaa\xd9\x15\xcc\x90\xdc" +
+	"\x089\x14\x0c\xf8\xa0\xa5\xa8\xb8\x1aa\xa5\x06\xcb\x00\xce" +
+	"H\x07\x9c\x97(\x93\xf0\x14\x84\x95\x00\x96\x01;\xc3+" +
+	"p\xde\xad\x8c\xc0\xb5\x08+\x83\xb0\x0c\x923\x15\x03\xa7" +
+	"]\x8a\x87\xed\x05,\x83\xcb\xa1@\xc0gC\xe5{\xa0" +
+	"\xab\xe7@\x06\xb73Y\x00\x1f_\x94O\x81j\xfe\x10" +
+	"d\xe8\xe3L$\xc0\x89\xb5r\x98\xad\xbe\x012\xc8\x0e" +
+	"\xa3\x05N\xc3\x94\x97\xc1\x8f\xb0\xb2\x15d(p\xe6\x0f" +
+	"\xe0s\x96\xd2\xce\xec\xae\x05\x19\x0a\x1d\x0e\x0f|PP" +
+	"V\xb2\xd56\x90\xe1'\x0e\xf7\x07>-*1\xa8B" +
+	"X\xd1@\x86\xeb\x1c\xf2\x08\x9c\x80*s\x98\xdd\xe9 " +
+	"C_g~\x04>o)\xb7@=\xc2\xca\x04\x90\xc1" +
+	"\xe3\xccK\xc0\xdf\x1a\x942\xa6y\x18\xc8\xd0\xcf\xe1\xd1" +
+	"\xc0\xa9\xbfB\xd8\xdeB\x90\xc1\xeb0B\xe0C4\xb9" +
+	"Z\x8d09/C\x91\xc3\xe1\x81?\x05\x90\xd3~\x84" +
+	"\xc9\x09\x19\x88\xc3\xa0\x81\xcf<\xe4\xddZ\x84\xc9[2" +
+	"\xf4w\x06e\xe0\xe3*\xd9S\x850\xd9.\xa7\xabj" +
+	"\x08\x96\xa5[F\x88\x122\x9b! \x84B\xb0,\xcd" +
+	"fBN\x0f\x08\x81\xd5\xa25.\xd2\x9a\x18\xed\x0a\x81" +
+	"\x95n\xb2\xf6o^}\x89\xde\x18r\x828\x04\xcb\xc2" +
+	"\x8c\xab&CP\xc2JV\x08\xbcI3\xd1\x12\x02\x8b" +
+	"\xd7\x18\x04m\xa14\xcd\xa2_MS\x8f\xa74\x13\x81" +
+	"\x1e\x82\xa0\xddDBv\xef\x0d\x81u?/:\xd4\x96" +
+	"\x9d\x82!\x10[a\xb7\xac\xe3\xbe:i\xd7%\xefh" +
+	"\xb5\xef+\x81:\x10w9\x15\x10\xeb\xdfu\x0f5\x1c" +
+	"\x9dW\xf3\xab\xfci\xed\x94J\xdb\x02t\xa9\x18\xf5\x82" +
+	"\x01\xe1\xc0@2#H\x96\x01O\xb7\xfe\x98\xc67\x07" +
+	"c\xeb~\xd2<r6\xed\xcd\xdb`x\xb9\xca\xc5!" +
+	"D\xa6h\xe8\xb1D\xab\x9e\x01\xe0\xffI\x16\xd3$+" +
+	"\xed\xe6\x8f\xc1\x16]99t\xde\x98\x12r\x09\x885" +
+	"\xf4\x07\xf2\xea\x9d\x87\xef>\x917\xa6\xd29\xd3k\xab" +
+	"\xf0a'\xb72\x0d\xdey\x09\xcd\xd7\xe0y\"\xe5?" +
+	"\x82\x90rP\x94y\x1d\xcbq/Y\xfc$o\x94\xf1" +
+	"\x93\xe6e\xaaN\x16\xe4uX\xa8G@\xach(\xec" +
+	"}h\xf7\xfa\x15\xb9\xd8\xe2\xcc\xa0=C\xd2\x16\xda\xd7" +
+	"QXC\xc36$\x81:#\x13\xb6\xd3)\xb3\x99&" +
+	"\x81Z'\xb0\x98\x994\xc8\xee\x90@\x9d\x9d5\xf1\x0a" +
+	"D%\x8b\x87\xf4RJ\xd2\xb5O\xef\xb1\x94\x88g\xe4" +
+	"*\xec3:O\x889x\x82\x93\xaaR\xc2\xa0\xe7," +
+	"`T\x81?f\x03\x7f\x9a&\x95#\x11&\xa5\x94(" +
+	"\xf0\xb7 \xe0\xafxd\x10mB\x1eY\xd6\xc2aV" +
+	"\x97i\xc2w-\xbd\xdd\xee\x96\xb6\x02Z\x8c\xe4^#" +
+	"\x80\x8d^i\xa9\\\xdc?\xa6\x9b\xcd\x89pN\x00{" +
+	"(E\x9c\xb6\xfe8Su/7\xe7\x18\xce\x91\xb2\xf6" +
+	"Q\xae}\x1cHOG\xe9a8\xef\xd0\xdc\xd3\x14\xf5" +
+	"\xbf\xcd\x9a\x059KE\xde\xbe\x92hqf\xe8\xdcP" +
+	"\xf1\xe7\x91|48-\x07\xc4\xea\xbc\xb5d\xf6\x96\xc6" +
+	"\xff\xbc\x92w\xe4d\x1ed\x07\x1c\xceF\x0a\xa1L\x0e" +
+	"\xf0'h\xe0\x7f:!\x95\xd5<\x07\xf8\xdfc\x80?" +
+	"^\x92AU,\x07\x82v\xcb\xb1\x19M\xdc\xbc\x96," +
+	"\xc8\xf7\xb4@\x85\x80X\x93\xef\xbb\xb9v\xdb\x8a\xb1\xeb" +
+	"\xf2\x9e\x94\xcf\xedy\xcb&\x7f\x09\xc8\x87vZ\x0e\x88" +
+	"5\xf8\xa0\xe7g\xd3\xa7\x8e\xdfv\xad\x03~:2\xff" +
+	"\x1b\x00\x00\xff\xff-\x1a\xb1v"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -6215,13 +5980,12 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x84fb80b2e6291cb2,
 			0x851a38af31fd2692,
 			0x852d11a1ce20383b,
-			0x88a3dafd5f6dc83d,
-			0x8bc2471f2b39c15f,
 			0x8d1be75ed840c0e7,
 			0x9015289bc8e962e5,
 			0x9229ca0ecc9c24e5,
 			0x931e571fd2f049a2,
 			0x95e8f9c08e05c41d,
+			0x964729eb72f945bd,
 			0x97fb09c25d2b2ae8,
 			0x9c9d7f433f8f3572,
 			0x9d98aabde6544bd1,
@@ -6246,7 +6010,6 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xc5e62210cedad631,
 			0xc752ffa19139e73a,
 			0xc84ac8b65e0871d2,
-			0xc8c0107092371171,
 			0xcd8253bc76f94109,
 			0xd0add82b272ae64c,
 			0xd0cf030389f61476,

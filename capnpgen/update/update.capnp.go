@@ -2446,23 +2446,23 @@ func (c StageSink) Done(ctx context.Context, params func(StageSink_done_Params) 
 
 }
 
-func (c StageSink) Ticket(ctx context.Context, params func(StageSink_ticket_Params) error) (StageSink_ticket_Results_Future, capnp.ReleaseFunc) {
+func (c StageSink) File(ctx context.Context, params func(StageSink_file_Params) error) (StageSink_file_Results_Future, capnp.ReleaseFunc) {
 
 	s := capnp.Send{
 		Method: capnp.Method{
 			InterfaceID:   0xbc96523b1fd528e2,
 			MethodID:      2,
 			InterfaceName: "update.capnp:StageSink",
-			MethodName:    "ticket",
+			MethodName:    "file",
 		},
 	}
 	if params != nil {
 		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(StageSink_ticket_Params(s)) }
+		s.PlaceArgs = func(s capnp.Struct) error { return params(StageSink_file_Params(s)) }
 	}
 
 	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return StageSink_ticket_Results_Future{Future: ans.Future()}, release
+	return StageSink_file_Results_Future{Future: ans.Future()}, release
 
 }
 
@@ -2543,7 +2543,7 @@ type StageSink_Server interface {
 
 	Done(context.Context, StageSink_done) error
 
-	Ticket(context.Context, StageSink_ticket) error
+	File(context.Context, StageSink_file) error
 }
 
 // StageSink_NewServer creates a new Server from an implementation of StageSink_Server.
@@ -2594,10 +2594,10 @@ func StageSink_Methods(methods []server.Method, s StageSink_Server) []server.Met
 			InterfaceID:   0xbc96523b1fd528e2,
 			MethodID:      2,
 			InterfaceName: "update.capnp:StageSink",
-			MethodName:    "ticket",
+			MethodName:    "file",
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Ticket(ctx, StageSink_ticket{call})
+			return s.File(ctx, StageSink_file{call})
 		},
 	})
 
@@ -2634,25 +2634,25 @@ func (c StageSink_done) Args() StageSink_done_Params {
 
 // AllocResults allocates the results struct.
 func (c StageSink_done) AllocResults() (StageSink_done_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 2})
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 3})
 	return StageSink_done_Results(r), err
 }
 
-// StageSink_ticket holds the state for a server call to StageSink.ticket.
+// StageSink_file holds the state for a server call to StageSink.file.
 // See server.Call for documentation.
-type StageSink_ticket struct {
+type StageSink_file struct {
 	*server.Call
 }
 
 // Args returns the call's arguments.
-func (c StageSink_ticket) Args() StageSink_ticket_Params {
-	return StageSink_ticket_Params(c.Call.Args())
+func (c StageSink_file) Args() StageSink_file_Params {
+	return StageSink_file_Params(c.Call.Args())
 }
 
 // AllocResults allocates the results struct.
-func (c StageSink_ticket) AllocResults() (StageSink_ticket_Results, error) {
+func (c StageSink_file) AllocResults() (StageSink_file_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return StageSink_ticket_Results(r), err
+	return StageSink_file_Results(r), err
 }
 
 // StageSink_List is a list of StageSink.
@@ -2812,12 +2812,12 @@ type StageSink_done_Results capnp.Struct
 const StageSink_done_Results_TypeID = 0x810863ab5ea8c6c9
 
 func NewStageSink_done_Results(s *capnp.Segment) (StageSink_done_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3})
 	return StageSink_done_Results(st), err
 }
 
 func NewRootStageSink_done_Results(s *capnp.Segment) (StageSink_done_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3})
 	return StageSink_done_Results(st), err
 }
 
@@ -2903,12 +2903,36 @@ func (s StageSink_done_Results) SetReusedBytes(v uint64) {
 	capnp.Struct(s).SetUint64(0, v)
 }
 
+func (s StageSink_done_Results) Staged() (StagedInfo, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return StagedInfo(p.Struct()), err
+}
+
+func (s StageSink_done_Results) HasStaged() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s StageSink_done_Results) SetStaged(v StagedInfo) error {
+	return capnp.Struct(s).SetPtr(2, capnp.Struct(v).ToPtr())
+}
+
+// NewStaged sets the staged field to a newly
+// allocated StagedInfo struct, preferring placement in s's segment.
+func (s StageSink_done_Results) NewStaged() (StagedInfo, error) {
+	ss, err := NewStagedInfo(capnp.Struct(s).Segment())
+	if err != nil {
+		return StagedInfo{}, err
+	}
+	err = capnp.Struct(s).SetPtr(2, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
 // StageSink_done_Results_List is a list of StageSink_done_Results.
 type StageSink_done_Results_List = capnp.StructList[StageSink_done_Results]
 
 // NewStageSink_done_Results creates a new list of StageSink_done_Results.
 func NewStageSink_done_Results_List(s *capnp.Segment, sz int32) (StageSink_done_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 3}, sz)
 	return capnp.StructList[StageSink_done_Results](l), err
 }
 
@@ -2926,147 +2950,164 @@ func (p StageSink_done_Results_Future) System() StagedSystem {
 func (p StageSink_done_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
 }
+func (p StageSink_done_Results_Future) Staged() StagedInfo_Future {
+	return StagedInfo_Future{Future: p.Future.Field(2, nil)}
+}
 
-type StageSink_ticket_Params capnp.Struct
+type StageSink_file_Params capnp.Struct
 
-// StageSink_ticket_Params_TypeID is the unique identifier for the type StageSink_ticket_Params.
-const StageSink_ticket_Params_TypeID = 0xb9472b23237f2553
+// StageSink_file_Params_TypeID is the unique identifier for the type StageSink_file_Params.
+const StageSink_file_Params_TypeID = 0xb9472b23237f2553
 
-func NewStageSink_ticket_Params(s *capnp.Segment) (StageSink_ticket_Params, error) {
+func NewStageSink_file_Params(s *capnp.Segment) (StageSink_file_Params, error) {
 	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return StageSink_ticket_Params(st), err
+	return StageSink_file_Params(st), err
 }
 
-func NewRootStageSink_ticket_Params(s *capnp.Segment) (StageSink_ticket_Params, error) {
+func NewRootStageSink_file_Params(s *capnp.Segment) (StageSink_file_Params, error) {
 	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return StageSink_ticket_Params(st), err
+	return StageSink_file_Params(st), err
 }
 
-func ReadRootStageSink_ticket_Params(msg *capnp.Message) (StageSink_ticket_Params, error) {
+func ReadRootStageSink_file_Params(msg *capnp.Message) (StageSink_file_Params, error) {
 	root, err := msg.Root()
-	return StageSink_ticket_Params(root.Struct()), err
+	return StageSink_file_Params(root.Struct()), err
 }
 
-func (s StageSink_ticket_Params) String() string {
+func (s StageSink_file_Params) String() string {
 	str, _ := text.Marshal(0xb9472b23237f2553, capnp.Struct(s))
 	return str
 }
 
-func (s StageSink_ticket_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+func (s StageSink_file_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
 	return capnp.Struct(s).EncodeAsPtr(seg)
 }
 
-func (StageSink_ticket_Params) DecodeFromPtr(p capnp.Ptr) StageSink_ticket_Params {
-	return StageSink_ticket_Params(capnp.Struct{}.DecodeFromPtr(p))
+func (StageSink_file_Params) DecodeFromPtr(p capnp.Ptr) StageSink_file_Params {
+	return StageSink_file_Params(capnp.Struct{}.DecodeFromPtr(p))
 }
 
-func (s StageSink_ticket_Params) ToPtr() capnp.Ptr {
+func (s StageSink_file_Params) ToPtr() capnp.Ptr {
 	return capnp.Struct(s).ToPtr()
 }
-func (s StageSink_ticket_Params) IsValid() bool {
+func (s StageSink_file_Params) IsValid() bool {
 	return capnp.Struct(s).IsValid()
 }
 
-func (s StageSink_ticket_Params) Message() *capnp.Message {
+func (s StageSink_file_Params) Message() *capnp.Message {
 	return capnp.Struct(s).Message()
 }
 
-func (s StageSink_ticket_Params) Segment() *capnp.Segment {
+func (s StageSink_file_Params) Segment() *capnp.Segment {
 	return capnp.Struct(s).Segment()
 }
 
-// StageSink_ticket_Params_List is a list of StageSink_ticket_Params.
-type StageSink_ticket_Params_List = capnp.StructList[StageSink_ticket_Params]
+// StageSink_file_Params_List is a list of StageSink_file_Params.
+type StageSink_file_Params_List = capnp.StructList[StageSink_file_Params]
 
-// NewStageSink_ticket_Params creates a new list of StageSink_ticket_Params.
-func NewStageSink_ticket_Params_List(s *capnp.Segment, sz int32) (StageSink_ticket_Params_List, error) {
+// NewStageSink_file_Params creates a new list of StageSink_file_Params.
+func NewStageSink_file_Params_List(s *capnp.Segment, sz int32) (StageSink_file_Params_List, error) {
 	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
-	return capnp.StructList[StageSink_ticket_Params](l), err
+	return capnp.StructList[StageSink_file_Params](l), err
 }
 
-// StageSink_ticket_Params_Future is a wrapper for a StageSink_ticket_Params promised by a client call.
-type StageSink_ticket_Params_Future struct{ *capnp.Future }
+// StageSink_file_Params_Future is a wrapper for a StageSink_file_Params promised by a client call.
+type StageSink_file_Params_Future struct{ *capnp.Future }
 
-func (f StageSink_ticket_Params_Future) Struct() (StageSink_ticket_Params, error) {
+func (f StageSink_file_Params_Future) Struct() (StageSink_file_Params, error) {
 	p, err := f.Future.Ptr()
-	return StageSink_ticket_Params(p.Struct()), err
+	return StageSink_file_Params(p.Struct()), err
 }
 
-type StageSink_ticket_Results capnp.Struct
+type StageSink_file_Results capnp.Struct
 
-// StageSink_ticket_Results_TypeID is the unique identifier for the type StageSink_ticket_Results.
-const StageSink_ticket_Results_TypeID = 0x81133b4303ec6138
+// StageSink_file_Results_TypeID is the unique identifier for the type StageSink_file_Results.
+const StageSink_file_Results_TypeID = 0x81133b4303ec6138
 
-func NewStageSink_ticket_Results(s *capnp.Segment) (StageSink_ticket_Results, error) {
+func NewStageSink_file_Results(s *capnp.Segment) (StageSink_file_Results, error) {
 	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return StageSink_ticket_Results(st), err
+	return StageSink_file_Results(st), err
 }
 
-func NewRootStageSink_ticket_Results(s *capnp.Segment) (StageSink_ticket_Results, error) {
+func NewRootStageSink_file_Results(s *capnp.Segment) (StageSink_file_Results, error) {
 	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return StageSink_ticket_Results(st), err
+	return StageSink_file_Results(st), err
 }
 
-func ReadRootStageSink_ticket_Results(msg *capnp.Message) (StageSink_ticket_Results, error) {
+func ReadRootStageSink_file_Results(msg *capnp.Message) (StageSink_file_Results, error) {
 	root, err := msg.Root()
-	return StageSink_ticket_Results(root.Struct()), err
+	return StageSink_file_Results(root.Struct()), err
 }
 
-func (s StageSink_ticket_Results) String() string {
+func (s StageSink_file_Results) String() string {
 	str, _ := text.Marshal(0x81133b4303ec6138, capnp.Struct(s))
 	return str
 }
 
-func (s StageSink_ticket_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+func (s StageSink_file_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
 	return capnp.Struct(s).EncodeAsPtr(seg)
 }
 
-func (StageSink_ticket_Results) DecodeFromPtr(p capnp.Ptr) StageSink_ticket_Results {
-	return StageSink_ticket_Results(capnp.Struct{}.DecodeFromPtr(p))
+func (StageSink_file_Results) DecodeFromPtr(p capnp.Ptr) StageSink_file_Results {
+	return StageSink_file_Results(capnp.Struct{}.DecodeFromPtr(p))
 }
 
-func (s StageSink_ticket_Results) ToPtr() capnp.Ptr {
+func (s StageSink_file_Results) ToPtr() capnp.Ptr {
 	return capnp.Struct(s).ToPtr()
 }
-func (s StageSink_ticket_Results) IsValid() bool {
+func (s StageSink_file_Results) IsValid() bool {
 	return capnp.Struct(s).IsValid()
 }
 
-func (s StageSink_ticket_Results) Message() *capnp.Message {
+func (s StageSink_file_Results) Message() *capnp.Message {
 	return capnp.Struct(s).Message()
 }
 
-func (s StageSink_ticket_Results) Segment() *capnp.Segment {
+func (s StageSink_file_Results) Segment() *capnp.Segment {
 	return capnp.Struct(s).Segment()
 }
-func (s StageSink_ticket_Results) Ticket() ([]byte, error) {
+func (s StageSink_file_Results) Refusal() (keystore.Refusal, error) {
 	p, err := capnp.Struct(s).Ptr(0)
-	return []byte(p.Data()), err
+	return keystore.Refusal(p.Struct()), err
 }
 
-func (s StageSink_ticket_Results) HasTicket() bool {
+func (s StageSink_file_Results) HasRefusal() bool {
 	return capnp.Struct(s).HasPtr(0)
 }
 
-func (s StageSink_ticket_Results) SetTicket(v []byte) error {
-	return capnp.Struct(s).SetData(0, v)
+func (s StageSink_file_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
 }
 
-// StageSink_ticket_Results_List is a list of StageSink_ticket_Results.
-type StageSink_ticket_Results_List = capnp.StructList[StageSink_ticket_Results]
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s StageSink_file_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
 
-// NewStageSink_ticket_Results creates a new list of StageSink_ticket_Results.
-func NewStageSink_ticket_Results_List(s *capnp.Segment, sz int32) (StageSink_ticket_Results_List, error) {
+// StageSink_file_Results_List is a list of StageSink_file_Results.
+type StageSink_file_Results_List = capnp.StructList[StageSink_file_Results]
+
+// NewStageSink_file_Results creates a new list of StageSink_file_Results.
+func NewStageSink_file_Results_List(s *capnp.Segment, sz int32) (StageSink_file_Results_List, error) {
 	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
-	return capnp.StructList[StageSink_ticket_Results](l), err
+	return capnp.StructList[StageSink_file_Results](l), err
 }
 
-// StageSink_ticket_Results_Future is a wrapper for a StageSink_ticket_Results promised by a client call.
-type StageSink_ticket_Results_Future struct{ *capnp.Future }
+// StageSink_file_Results_Future is a wrapper for a StageSink_file_Results promised by a client call.
+type StageSink_file_Results_Future struct{ *capnp.Future }
 
-func (f StageSink_ticket_Results_Future) Struct() (StageSink_ticket_Results, error) {
+func (f StageSink_file_Results_Future) Struct() (StageSink_file_Results, error) {
 	p, err := f.Future.Ptr()
-	return StageSink_ticket_Results(p.Struct()), err
+	return StageSink_file_Results(p.Struct()), err
+}
+func (p StageSink_file_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
 }
 
 type UpdateStage capnp.Client
@@ -3370,16 +3411,16 @@ func (s UpdateStage_stage_Results) Message() *capnp.Message {
 func (s UpdateStage_stage_Results) Segment() *capnp.Segment {
 	return capnp.Struct(s).Segment()
 }
-func (s UpdateStage_stage_Results) Sink() StageOnlySink {
+func (s UpdateStage_stage_Results) Sink() StageSink {
 	p, _ := capnp.Struct(s).Ptr(0)
-	return StageOnlySink(p.Interface().Client())
+	return StageSink(p.Interface().Client())
 }
 
 func (s UpdateStage_stage_Results) HasSink() bool {
 	return capnp.Struct(s).HasPtr(0)
 }
 
-func (s UpdateStage_stage_Results) SetSink(v StageOnlySink) error {
+func (s UpdateStage_stage_Results) SetSink(v StageSink) error {
 	if !v.IsValid() {
 		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
 	}
@@ -3428,683 +3469,12 @@ func (f UpdateStage_stage_Results_Future) Struct() (UpdateStage_stage_Results, e
 	p, err := f.Future.Ptr()
 	return UpdateStage_stage_Results(p.Struct()), err
 }
-func (p UpdateStage_stage_Results_Future) Sink() StageOnlySink {
-	return StageOnlySink(p.Future.Field(0, nil).Client())
+func (p UpdateStage_stage_Results_Future) Sink() StageSink {
+	return StageSink(p.Future.Field(0, nil).Client())
 }
 
 func (p UpdateStage_stage_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
-}
-
-type StageOnlySink capnp.Client
-
-// StageOnlySink_TypeID is the unique identifier for the type StageOnlySink.
-const StageOnlySink_TypeID = 0xb602b16cf90d0768
-
-func (c StageOnlySink) Write(ctx context.Context, params func(StageOnlySink_write_Params) error) error {
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0xb602b16cf90d0768,
-			MethodID:      0,
-			InterfaceName: "update.capnp:StageOnlySink",
-			MethodName:    "write",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(StageOnlySink_write_Params(s)) }
-	}
-
-	return capnp.Client(c).SendStreamCall(ctx, s)
-
-}
-
-func (c StageOnlySink) Done(ctx context.Context, params func(StageOnlySink_done_Params) error) (StageOnlySink_done_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0xb602b16cf90d0768,
-			MethodID:      1,
-			InterfaceName: "update.capnp:StageOnlySink",
-			MethodName:    "done",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(StageOnlySink_done_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return StageOnlySink_done_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c StageOnlySink) Ticket(ctx context.Context, params func(StageOnlySink_ticket_Params) error) (StageOnlySink_ticket_Results_Future, capnp.ReleaseFunc) {
-
-	s := capnp.Send{
-		Method: capnp.Method{
-			InterfaceID:   0xb602b16cf90d0768,
-			MethodID:      2,
-			InterfaceName: "update.capnp:StageOnlySink",
-			MethodName:    "ticket",
-		},
-	}
-	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
-		s.PlaceArgs = func(s capnp.Struct) error { return params(StageOnlySink_ticket_Params(s)) }
-	}
-
-	ans, release := capnp.Client(c).SendCall(ctx, s)
-	return StageOnlySink_ticket_Results_Future{Future: ans.Future()}, release
-
-}
-
-func (c StageOnlySink) WaitStreaming() error {
-	return capnp.Client(c).WaitStreaming()
-}
-
-// String returns a string that identifies this capability for debugging
-// purposes.  Its format should not be depended on: in particular, it
-// should not be used to compare clients.  Use IsSame to compare clients
-// for equality.
-func (c StageOnlySink) String() string {
-	return "StageOnlySink(" + capnp.Client(c).String() + ")"
-}
-
-// AddRef creates a new Client that refers to the same capability as c.
-// If c is nil or has resolved to null, then AddRef returns nil.
-func (c StageOnlySink) AddRef() StageOnlySink {
-	return StageOnlySink(capnp.Client(c).AddRef())
-}
-
-// Release releases a capability reference.  If this is the last
-// reference to the capability, then the underlying resources associated
-// with the capability will be released.
-//
-// Release will panic if c has already been released, but not if c is
-// nil or resolved to null.
-func (c StageOnlySink) Release() {
-	capnp.Client(c).Release()
-}
-
-// Resolve blocks until the capability is fully resolved or the Context
-// expires.
-func (c StageOnlySink) Resolve(ctx context.Context) error {
-	return capnp.Client(c).Resolve(ctx)
-}
-
-func (c StageOnlySink) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Client(c).EncodeAsPtr(seg)
-}
-
-func (StageOnlySink) DecodeFromPtr(p capnp.Ptr) StageOnlySink {
-	return StageOnlySink(capnp.Client{}.DecodeFromPtr(p))
-}
-
-// IsValid reports whether c is a valid reference to a capability.
-// A reference is invalid if it is nil, has resolved to null, or has
-// been released.
-func (c StageOnlySink) IsValid() bool {
-	return capnp.Client(c).IsValid()
-}
-
-// IsSame reports whether c and other refer to a capability created by the
-// same call to NewClient.  This can return false negatives if c or other
-// are not fully resolved: use Resolve if this is an issue.  If either
-// c or other are released, then IsSame panics.
-func (c StageOnlySink) IsSame(other StageOnlySink) bool {
-	return capnp.Client(c).IsSame(capnp.Client(other))
-}
-
-// Update the flowcontrol.FlowLimiter used to manage flow control for
-// this client. This affects all future calls, but not calls already
-// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
-// which is also the default.
-func (c StageOnlySink) SetFlowLimiter(lim fc.FlowLimiter) {
-	capnp.Client(c).SetFlowLimiter(lim)
-}
-
-// Get the current flowcontrol.FlowLimiter used to manage flow control
-// for this client.
-func (c StageOnlySink) GetFlowLimiter() fc.FlowLimiter {
-	return capnp.Client(c).GetFlowLimiter()
-}
-
-// A StageOnlySink_Server is a StageOnlySink with a local implementation.
-type StageOnlySink_Server interface {
-	Write(context.Context, StageOnlySink_write) error
-
-	Done(context.Context, StageOnlySink_done) error
-
-	Ticket(context.Context, StageOnlySink_ticket) error
-}
-
-// StageOnlySink_NewServer creates a new Server from an implementation of StageOnlySink_Server.
-func StageOnlySink_NewServer(s StageOnlySink_Server) *server.Server {
-	c, _ := s.(server.Shutdowner)
-	return server.New(StageOnlySink_Methods(nil, s), s, c)
-}
-
-// StageOnlySink_ServerToClient creates a new Client from an implementation of StageOnlySink_Server.
-// The caller is responsible for calling Release on the returned Client.
-func StageOnlySink_ServerToClient(s StageOnlySink_Server) StageOnlySink {
-	return StageOnlySink(capnp.NewClient(StageOnlySink_NewServer(s)))
-}
-
-// StageOnlySink_Methods appends Methods to a slice that invoke the methods on s.
-// This can be used to create a more complicated Server.
-func StageOnlySink_Methods(methods []server.Method, s StageOnlySink_Server) []server.Method {
-	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 3)
-	}
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0xb602b16cf90d0768,
-			MethodID:      0,
-			InterfaceName: "update.capnp:StageOnlySink",
-			MethodName:    "write",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Write(ctx, StageOnlySink_write{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0xb602b16cf90d0768,
-			MethodID:      1,
-			InterfaceName: "update.capnp:StageOnlySink",
-			MethodName:    "done",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Done(ctx, StageOnlySink_done{call})
-		},
-	})
-
-	methods = append(methods, server.Method{
-		Method: capnp.Method{
-			InterfaceID:   0xb602b16cf90d0768,
-			MethodID:      2,
-			InterfaceName: "update.capnp:StageOnlySink",
-			MethodName:    "ticket",
-		},
-		Impl: func(ctx context.Context, call *server.Call) error {
-			return s.Ticket(ctx, StageOnlySink_ticket{call})
-		},
-	})
-
-	return methods
-}
-
-// StageOnlySink_write holds the state for a server call to StageOnlySink.write.
-// See server.Call for documentation.
-type StageOnlySink_write struct {
-	*server.Call
-}
-
-// Args returns the call's arguments.
-func (c StageOnlySink_write) Args() StageOnlySink_write_Params {
-	return StageOnlySink_write_Params(c.Call.Args())
-}
-
-// AllocResults allocates the results struct.
-func (c StageOnlySink_write) AllocResults() (stream.StreamResult, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return stream.StreamResult(r), err
-}
-
-// StageOnlySink_done holds the state for a server call to StageOnlySink.done.
-// See server.Call for documentation.
-type StageOnlySink_done struct {
-	*server.Call
-}
-
-// Args returns the call's arguments.
-func (c StageOnlySink_done) Args() StageOnlySink_done_Params {
-	return StageOnlySink_done_Params(c.Call.Args())
-}
-
-// AllocResults allocates the results struct.
-func (c StageOnlySink_done) AllocResults() (StageOnlySink_done_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 2})
-	return StageOnlySink_done_Results(r), err
-}
-
-// StageOnlySink_ticket holds the state for a server call to StageOnlySink.ticket.
-// See server.Call for documentation.
-type StageOnlySink_ticket struct {
-	*server.Call
-}
-
-// Args returns the call's arguments.
-func (c StageOnlySink_ticket) Args() StageOnlySink_ticket_Params {
-	return StageOnlySink_ticket_Params(c.Call.Args())
-}
-
-// AllocResults allocates the results struct.
-func (c StageOnlySink_ticket) AllocResults() (StageOnlySink_ticket_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return StageOnlySink_ticket_Results(r), err
-}
-
-// StageOnlySink_List is a list of StageOnlySink.
-type StageOnlySink_List = capnp.CapList[StageOnlySink]
-
-// NewStageOnlySink_List creates a new list of StageOnlySink.
-func NewStageOnlySink_List(s *capnp.Segment, sz int32) (StageOnlySink_List, error) {
-	l, err := capnp.NewPointerList(s, sz)
-	return capnp.CapList[StageOnlySink](l), err
-}
-
-type StageOnlySink_write_Params capnp.Struct
-
-// StageOnlySink_write_Params_TypeID is the unique identifier for the type StageOnlySink_write_Params.
-const StageOnlySink_write_Params_TypeID = 0x9b903c250a1c9090
-
-func NewStageOnlySink_write_Params(s *capnp.Segment) (StageOnlySink_write_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return StageOnlySink_write_Params(st), err
-}
-
-func NewRootStageOnlySink_write_Params(s *capnp.Segment) (StageOnlySink_write_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return StageOnlySink_write_Params(st), err
-}
-
-func ReadRootStageOnlySink_write_Params(msg *capnp.Message) (StageOnlySink_write_Params, error) {
-	root, err := msg.Root()
-	return StageOnlySink_write_Params(root.Struct()), err
-}
-
-func (s StageOnlySink_write_Params) String() string {
-	str, _ := text.Marshal(0x9b903c250a1c9090, capnp.Struct(s))
-	return str
-}
-
-func (s StageOnlySink_write_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (StageOnlySink_write_Params) DecodeFromPtr(p capnp.Ptr) StageOnlySink_write_Params {
-	return StageOnlySink_write_Params(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s StageOnlySink_write_Params) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s StageOnlySink_write_Params) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s StageOnlySink_write_Params) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s StageOnlySink_write_Params) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s StageOnlySink_write_Params) Bytes() ([]byte, error) {
-	p, err := capnp.Struct(s).Ptr(0)
-	return []byte(p.Data()), err
-}
-
-func (s StageOnlySink_write_Params) HasBytes() bool {
-	return capnp.Struct(s).HasPtr(0)
-}
-
-func (s StageOnlySink_write_Params) SetBytes(v []byte) error {
-	return capnp.Struct(s).SetData(0, v)
-}
-
-// StageOnlySink_write_Params_List is a list of StageOnlySink_write_Params.
-type StageOnlySink_write_Params_List = capnp.StructList[StageOnlySink_write_Params]
-
-// NewStageOnlySink_write_Params creates a new list of StageOnlySink_write_Params.
-func NewStageOnlySink_write_Params_List(s *capnp.Segment, sz int32) (StageOnlySink_write_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
-	return capnp.StructList[StageOnlySink_write_Params](l), err
-}
-
-// StageOnlySink_write_Params_Future is a wrapper for a StageOnlySink_write_Params promised by a client call.
-type StageOnlySink_write_Params_Future struct{ *capnp.Future }
-
-func (f StageOnlySink_write_Params_Future) Struct() (StageOnlySink_write_Params, error) {
-	p, err := f.Future.Ptr()
-	return StageOnlySink_write_Params(p.Struct()), err
-}
-
-type StageOnlySink_done_Params capnp.Struct
-
-// StageOnlySink_done_Params_TypeID is the unique identifier for the type StageOnlySink_done_Params.
-const StageOnlySink_done_Params_TypeID = 0x9254be956a2c53cc
-
-func NewStageOnlySink_done_Params(s *capnp.Segment) (StageOnlySink_done_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return StageOnlySink_done_Params(st), err
-}
-
-func NewRootStageOnlySink_done_Params(s *capnp.Segment) (StageOnlySink_done_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return StageOnlySink_done_Params(st), err
-}
-
-func ReadRootStageOnlySink_done_Params(msg *capnp.Message) (StageOnlySink_done_Params, error) {
-	root, err := msg.Root()
-	return StageOnlySink_done_Params(root.Struct()), err
-}
-
-func (s StageOnlySink_done_Params) String() string {
-	str, _ := text.Marshal(0x9254be956a2c53cc, capnp.Struct(s))
-	return str
-}
-
-func (s StageOnlySink_done_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (StageOnlySink_done_Params) DecodeFromPtr(p capnp.Ptr) StageOnlySink_done_Params {
-	return StageOnlySink_done_Params(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s StageOnlySink_done_Params) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s StageOnlySink_done_Params) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s StageOnlySink_done_Params) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s StageOnlySink_done_Params) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-
-// StageOnlySink_done_Params_List is a list of StageOnlySink_done_Params.
-type StageOnlySink_done_Params_List = capnp.StructList[StageOnlySink_done_Params]
-
-// NewStageOnlySink_done_Params creates a new list of StageOnlySink_done_Params.
-func NewStageOnlySink_done_Params_List(s *capnp.Segment, sz int32) (StageOnlySink_done_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
-	return capnp.StructList[StageOnlySink_done_Params](l), err
-}
-
-// StageOnlySink_done_Params_Future is a wrapper for a StageOnlySink_done_Params promised by a client call.
-type StageOnlySink_done_Params_Future struct{ *capnp.Future }
-
-func (f StageOnlySink_done_Params_Future) Struct() (StageOnlySink_done_Params, error) {
-	p, err := f.Future.Ptr()
-	return StageOnlySink_done_Params(p.Struct()), err
-}
-
-type StageOnlySink_done_Results capnp.Struct
-
-// StageOnlySink_done_Results_TypeID is the unique identifier for the type StageOnlySink_done_Results.
-const StageOnlySink_done_Results_TypeID = 0xa647cf7d5ae76cad
-
-func NewStageOnlySink_done_Results(s *capnp.Segment) (StageOnlySink_done_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
-	return StageOnlySink_done_Results(st), err
-}
-
-func NewRootStageOnlySink_done_Results(s *capnp.Segment) (StageOnlySink_done_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
-	return StageOnlySink_done_Results(st), err
-}
-
-func ReadRootStageOnlySink_done_Results(msg *capnp.Message) (StageOnlySink_done_Results, error) {
-	root, err := msg.Root()
-	return StageOnlySink_done_Results(root.Struct()), err
-}
-
-func (s StageOnlySink_done_Results) String() string {
-	str, _ := text.Marshal(0xa647cf7d5ae76cad, capnp.Struct(s))
-	return str
-}
-
-func (s StageOnlySink_done_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (StageOnlySink_done_Results) DecodeFromPtr(p capnp.Ptr) StageOnlySink_done_Results {
-	return StageOnlySink_done_Results(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s StageOnlySink_done_Results) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s StageOnlySink_done_Results) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s StageOnlySink_done_Results) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s StageOnlySink_done_Results) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s StageOnlySink_done_Results) Staged() (StagedInfo, error) {
-	p, err := capnp.Struct(s).Ptr(0)
-	return StagedInfo(p.Struct()), err
-}
-
-func (s StageOnlySink_done_Results) HasStaged() bool {
-	return capnp.Struct(s).HasPtr(0)
-}
-
-func (s StageOnlySink_done_Results) SetStaged(v StagedInfo) error {
-	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
-}
-
-// NewStaged sets the staged field to a newly
-// allocated StagedInfo struct, preferring placement in s's segment.
-func (s StageOnlySink_done_Results) NewStaged() (StagedInfo, error) {
-	ss, err := NewStagedInfo(capnp.Struct(s).Segment())
-	if err != nil {
-		return StagedInfo{}, err
-	}
-	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
-	return ss, err
-}
-
-func (s StageOnlySink_done_Results) Refusal() (keystore.Refusal, error) {
-	p, err := capnp.Struct(s).Ptr(1)
-	return keystore.Refusal(p.Struct()), err
-}
-
-func (s StageOnlySink_done_Results) HasRefusal() bool {
-	return capnp.Struct(s).HasPtr(1)
-}
-
-func (s StageOnlySink_done_Results) SetRefusal(v keystore.Refusal) error {
-	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
-}
-
-// NewRefusal sets the refusal field to a newly
-// allocated keystore.Refusal struct, preferring placement in s's segment.
-func (s StageOnlySink_done_Results) NewRefusal() (keystore.Refusal, error) {
-	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
-	if err != nil {
-		return keystore.Refusal{}, err
-	}
-	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
-	return ss, err
-}
-
-func (s StageOnlySink_done_Results) ReusedBytes() uint64 {
-	return capnp.Struct(s).Uint64(0)
-}
-
-func (s StageOnlySink_done_Results) SetReusedBytes(v uint64) {
-	capnp.Struct(s).SetUint64(0, v)
-}
-
-// StageOnlySink_done_Results_List is a list of StageOnlySink_done_Results.
-type StageOnlySink_done_Results_List = capnp.StructList[StageOnlySink_done_Results]
-
-// NewStageOnlySink_done_Results creates a new list of StageOnlySink_done_Results.
-func NewStageOnlySink_done_Results_List(s *capnp.Segment, sz int32) (StageOnlySink_done_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2}, sz)
-	return capnp.StructList[StageOnlySink_done_Results](l), err
-}
-
-// StageOnlySink_done_Results_Future is a wrapper for a StageOnlySink_done_Results promised by a client call.
-type StageOnlySink_done_Results_Future struct{ *capnp.Future }
-
-func (f StageOnlySink_done_Results_Future) Struct() (StageOnlySink_done_Results, error) {
-	p, err := f.Future.Ptr()
-	return StageOnlySink_done_Results(p.Struct()), err
-}
-func (p StageOnlySink_done_Results_Future) Staged() StagedInfo_Future {
-	return StagedInfo_Future{Future: p.Future.Field(0, nil)}
-}
-func (p StageOnlySink_done_Results_Future) Refusal() keystore.Refusal_Future {
-	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
-}
-
-type StageOnlySink_ticket_Params capnp.Struct
-
-// StageOnlySink_ticket_Params_TypeID is the unique identifier for the type StageOnlySink_ticket_Params.
-const StageOnlySink_ticket_Params_TypeID = 0xa3a094ee4c858b7c
-
-func NewStageOnlySink_ticket_Params(s *capnp.Segment) (StageOnlySink_ticket_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return StageOnlySink_ticket_Params(st), err
-}
-
-func NewRootStageOnlySink_ticket_Params(s *capnp.Segment) (StageOnlySink_ticket_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
-	return StageOnlySink_ticket_Params(st), err
-}
-
-func ReadRootStageOnlySink_ticket_Params(msg *capnp.Message) (StageOnlySink_ticket_Params, error) {
-	root, err := msg.Root()
-	return StageOnlySink_ticket_Params(root.Struct()), err
-}
-
-func (s StageOnlySink_ticket_Params) String() string {
-	str, _ := text.Marshal(0xa3a094ee4c858b7c, capnp.Struct(s))
-	return str
-}
-
-func (s StageOnlySink_ticket_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (StageOnlySink_ticket_Params) DecodeFromPtr(p capnp.Ptr) StageOnlySink_ticket_Params {
-	return StageOnlySink_ticket_Params(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s StageOnlySink_ticket_Params) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s StageOnlySink_ticket_Params) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s StageOnlySink_ticket_Params) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s StageOnlySink_ticket_Params) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-
-// StageOnlySink_ticket_Params_List is a list of StageOnlySink_ticket_Params.
-type StageOnlySink_ticket_Params_List = capnp.StructList[StageOnlySink_ticket_Params]
-
-// NewStageOnlySink_ticket_Params creates a new list of StageOnlySink_ticket_Params.
-func NewStageOnlySink_ticket_Params_List(s *capnp.Segment, sz int32) (StageOnlySink_ticket_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
-	return capnp.StructList[StageOnlySink_ticket_Params](l), err
-}
-
-// StageOnlySink_ticket_Params_Future is a wrapper for a StageOnlySink_ticket_Params promised by a client call.
-type StageOnlySink_ticket_Params_Future struct{ *capnp.Future }
-
-func (f StageOnlySink_ticket_Params_Future) Struct() (StageOnlySink_ticket_Params, error) {
-	p, err := f.Future.Ptr()
-	return StageOnlySink_ticket_Params(p.Struct()), err
-}
-
-type StageOnlySink_ticket_Results capnp.Struct
-
-// StageOnlySink_ticket_Results_TypeID is the unique identifier for the type StageOnlySink_ticket_Results.
-const StageOnlySink_ticket_Results_TypeID = 0xe5c6a5b34d042eec
-
-func NewStageOnlySink_ticket_Results(s *capnp.Segment) (StageOnlySink_ticket_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return StageOnlySink_ticket_Results(st), err
-}
-
-func NewRootStageOnlySink_ticket_Results(s *capnp.Segment) (StageOnlySink_ticket_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
-	return StageOnlySink_ticket_Results(st), err
-}
-
-func ReadRootStageOnlySink_ticket_Results(msg *capnp.Message) (StageOnlySink_ticket_Results, error) {
-	root, err := msg.Root()
-	return StageOnlySink_ticket_Results(root.Struct()), err
-}
-
-func (s StageOnlySink_ticket_Results) String() string {
-	str, _ := text.Marshal(0xe5c6a5b34d042eec, capnp.Struct(s))
-	return str
-}
-
-func (s StageOnlySink_ticket_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
-	return capnp.Struct(s).EncodeAsPtr(seg)
-}
-
-func (StageOnlySink_ticket_Results) DecodeFromPtr(p capnp.Ptr) StageOnlySink_ticket_Results {
-	return StageOnlySink_ticket_Results(capnp.Struct{}.DecodeFromPtr(p))
-}
-
-func (s StageOnlySink_ticket_Results) ToPtr() capnp.Ptr {
-	return capnp.Struct(s).ToPtr()
-}
-func (s StageOnlySink_ticket_Results) IsValid() bool {
-	return capnp.Struct(s).IsValid()
-}
-
-func (s StageOnlySink_ticket_Results) Message() *capnp.Message {
-	return capnp.Struct(s).Message()
-}
-
-func (s StageOnlySink_ticket_Results) Segment() *capnp.Segment {
-	return capnp.Struct(s).Segment()
-}
-func (s StageOnlySink_ticket_Results) Ticket() ([]byte, error) {
-	p, err := capnp.Struct(s).Ptr(0)
-	return []byte(p.Data()), err
-}
-
-func (s StageOnlySink_ticket_Results) HasTicket() bool {
-	return capnp.Struct(s).HasPtr(0)
-}
-
-func (s StageOnlySink_ticket_Results) SetTicket(v []byte) error {
-	return capnp.Struct(s).SetData(0, v)
-}
-
-// StageOnlySink_ticket_Results_List is a list of StageOnlySink_ticket_Results.
-type StageOnlySink_ticket_Results_List = capnp.StructList[StageOnlySink_ticket_Results]
-
-// NewStageOnlySink_ticket_Results creates a new list of StageOnlySink_ticket_Results.
-func NewStageOnlySink_ticket_Results_List(s *capnp.Segment, sz int32) (StageOnlySink_ticket_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
-	return capnp.StructList[StageOnlySink_ticket_Results](l), err
-}
-
-// StageOnlySink_ticket_Results_Future is a wrapper for a StageOnlySink_ticket_Results promised by a client call.
-type StageOnlySink_ticket_Results_Future struct{ *capnp.Future }
-
-func (f StageOnlySink_ticket_Results_Future) Struct() (StageOnlySink_ticket_Results, error) {
-	p, err := f.Future.Ptr()
-	return StageOnlySink_ticket_Results(p.Struct()), err
 }
 
 type StageProgress capnp.Client
@@ -8525,300 +7895,286 @@ func NewVerdict_List(s *capnp.Segment, sz int32) (Verdict_List, error) {
 }
 
 const schema_f783b1efe4e5d4ec = "x\xda\xbc:{xT\xf5\x95\xe7\xdc;a\x92B\x9c" +
-	"\xb9\xdc!\xc9X`\x80$\x92\xd0\xc2\x92\x04-Db" +
-	"\x1e\x88\x18\x04\xc9\xcd\x08\x15D\xd6\x9b\x99K2d2" +
-	"3\xcc\xbd\x13\x8c\x95/\xa5\xab\xd5(\xb2\xb25]\xb0" +
-	"EEKW\xf0\xb5\xa8\xd8\xc5\xf6\xf3UV\x96Jm" +
-	"}\x00U\x8b\xae\xa8kU\x10\xf8Z\x16\xd9\x8aw\xbf" +
-	"\xf3\xbbs\x1f\x99\x99\x84\xc8>\xfe\xc8\xf7M\xce=\xf7" +
-	"\xfc\xce9\xbf\xf3>w\xfaC\x85\x0d\xae\xaaB\xcf$" +
-	"\xe0\x82\xeb1o\x84\xbe\xef\xe5\x87W<\x12\xca_\x07" +
-	"R1\"@\x1e\xe7\x06\xa89\xe6\x9d\x84\x80\xe2)\xef" +
-	"\x13\x80\xfaL\xf9(?\xe7Rq\x1d\x08\xc5\x84\x80\x84" +
-	"\xb0Q\xa8&\x84\xcdB=\xa0\xde|\xf5\x8c\xa7\xd7N" +
-	"\xef]\x07\xc2\x18\x04p\xd1\xf3\xdd\xc2\x85\x08.}\xd5" +
-	"\xd4M\x87\xfa\x8a\xa7\xff\x10\x84\xb1\x16\xed\xadB+\xbd" +
-	"\xfa\x98\xb0\x06P\x7fk\xfe\x95b\xf5\xaf\x17\xfc\x10\x08" +
-	"?M\xdb?\x9a!\x94\x8f&\xda??\xd6w\xf1\xa5" +
-	"\xab\xfe\xd3\xa4\xc0\x10\xe6\x8eN\x12\x82\xc4\x10>]\xf5" +
-	"\xce\xb3\xf7\xbd\xfd\xcb\xdbA(D\xfd\xe8\x9b\x1f}x" +
-	"|\xe7\xdf\x9d6\x8e\x12S\xa3_\x12\xd7\x8e\xa6_=" +
-	"\xa3\xe9\xb4_y\x1b\x0f=]Ut\x97q\x1ac\xf4" +
-	"\xa3\xd1M\xc4\xe8\xa8;\x0e\xeeh\xbe\xa9\xe4.'\x1f" +
-	"\xbf\x1d\xddF\xc7\xbcE\xc7\x1c?}\xe7\xb6\xbc%\xfb" +
-	"\xee\x92\xc6\xa2\xf9\xe6\x99\xd1\xab\xe8q\x9eH\\\xec\xda" +
-	"z\xfb\xf6\xce\x15\xad\x1b\x9d\xef\x97\x8b\xf3\x09\xa1\x8a!" +
-	"\x9cX\xb2\xf7`\xeb\xc2w7\x82Pb\x12X,N" +
-	"\xa2\xa3\xf7\x07\xbf\xbd\xaa\xff\xb9k\xfe\x01\x84o\x9aO" +
-	"\xea\xc4ZzR\xf6\xc4K\x07\xaf\xfa\xc3\x1f\xfbA(" +
-	"\xe4l\xd1H5\xe2\x0eq\xaaHrU\x8a\xed\x80\xfa" +
-	"K\x0f\xe4K\xdf}\xe7\x85M \x14\xf2\x03\x10\x17\x8b" +
-	"/\x89\xd7\x13b\xcdR\xf16\x14\xaf\xf7\xb9\x01\xf4;" +
-	"\xb7\x9ey\xef\xfb\x1f^\xbd\x19\xa4Bt\xa03\xa6\xc5" +
-	"\xb9\xbe\x1d\xe2BB\xabi\xf6}\x87\x03\xd47\x04C" +
-	"\xcb\xb5/\xc4{\x9d\x17\xd0_t\x13I\xb6\xb5\x88$" +
-	"\xbb\xfb\xee\xb1\xdf(\x9f}\xf7O\x0c\xfe\x0d\x84\x17\x8b" +
-	"\x9a\x08a\x1fC8}\xc9\xb1\xd0S\xed?\xba\x0f\x84" +
-	"B\xd7\x00\xee>)z[<U\xe4\x06\x08\x9e(\xe2" +
-	"1\xf8e\x11\x87\x00\xfa3\xcf}\xb9q\xf3\xa5\x05\xf7" +
-	"\x83Tb\xe9\xfaX\x11S\xe5\x19F/u\xc9\xcd'" +
-	"{\x94\x0d\xf7gJ[\xe3/\xe6P,/&1&" +
-	"\x16\xbb\xe9\x0f@\xbf\xf9\xce[\x17|~\xcf\x03\x0f9" +
-	"\xd4[P<\x9f\xd4{\xf4w7\xb4\xff\xfe\xccu?" +
-	"\x03i\x0cZ\x9c\x9f28?[D\xf6\xf2X\xf4\xe3" +
-	"ek\x7f7\xef\xe7 }\xd3\xf6\x0d\xb9\x98aD\x8a" +
-	"\x9f\x00\xfc\xea\xf6\x9a\xe5\xb7^\xa7?l\xdbS^\x09" +
-	"\xa3}\xe1\x9e\xc2\xd9\xcds\xa6?\x92u#'\x8bw" +
-	"\x88g\x18\x8b\xa7\x8ao\x13\x9bK\x8a\x01\xf4\xfd7O" +
-	"[Y\xba|\xd7\xe3 \xf9mFf\x950\x0fk," +
-	"!F>|W_U\xf3\xd9w\x9e0\xac\xc7@\xd8" +
-	"V\xc2\xccsg\x09\xe9\xe4\xf9\x91o\xfcM\xf3g\xf7" +
-	"=\x99u\xdek%\xaf\x8b\x87K\xe8\xbc\xb7J\xf6\x8a" +
-	"\x8b\xfd\xa4\x92\xd9\xbb\x7f\x1d\xfc`\xc3\xb2\xa7\xb2\x90\xeb" +
-	"\xfco\x8b\xcd~f\x06\xfey\xe2j\x86\\\xb0+\xf4" +
-	"\xb3\x1d\xaf/{\xda\xe9\xfdK\xfd,<\xc8~:\xfa" +
-	"\xec\xfe\x15g\x0f_\x7f\xf1\xaeLs\x1aAt\xd6\xf9" +
-	"\x1f\x14\xfb\x88N\xcd\xad\xfe\xd3<\xa0\x1e<\xfe\xaf\x0d" +
-	"\x87o{k\x97\xd3\x9c^\x1b\xc7<\xe9\xf08\"\xd7" +
-	"\xe1.<\x13\xdd\xc9=\x93\xc5\xdc\xd9qo\x8b\x05\xe3" +
-	"\x89h\xde\xf8\xbd\xe2Z\xfa\xa5\x8fz\xf5\xe5\x15\x9b|" +
-	"7<cPc\x17\xa0\x8co\xa3\x0b\x08\x96\xf7\x96\x96" +
-	"~k\xden\x83m\xf6D\x1a?\x85\x9e\x1c\xa98\x10" +
-	"\xb8\xb4\xf5\xc7\xbf\xca:`\xd6\xf8g\xc5Fv@\xdd" +
-	"\xf8\xbd\xe2.v\xc0\x96}7\xbe\x7f\xdf\xbb\xfb\x9fK" +
-	"+\x9e\xd1\xd9BtP\xdc6\xfec@\xbd\xa2iD" +
-	"\xf5\xcc\xef>\xf6\x02I\xef\x8c?<\xd1Y\x1bxI" +
-	"\xbc5\xc0\xf4\x10 \xe4G\xfb\x96w\xa9\xf1\x17\xf7\x18" +
-	"\x81\xd20\xa7\xae\x09\xcc\xb4{&\xb0p\xb8_\xeam" +
-	"\xda\xb5\xfdeG\x9480\x81\x19T\xfc\xf3\xe7\xb6\x86" +
-	".\xfb\xfd>\xc7\x93\x17'\xb0\xd0\xf5\x8fw\xfcGw" +
-	"\xec\xf4\xc2W\xd2\xfeb\xa8t\xfb\x04\xa6\xd2]\x8c\xea" +
-	"\xc3O\xfd(\xbe\xbe\xec\xaf\xafdI,L|]\x1c" +
-	"7\x91\xf8\xf3O\xdc+\xf6\xd3\xaf\xbf.\x9d\xfb\xf0\x1d" +
-	"\xea\xc1\x83ib\xec\xa0\xb5\x13\xc9\xd2j\xfa&\x06\x10" +
-	"\xf0\xbd?\xb7\x84\xea\xdey\xfe\x90\xedN\xbb'%\x89" +
-	"\x8f\xf5\xaf,h\xbd\xec\xab\x03\x87\x1c\xc1u\xdb$\xc6" +
-	"\xfb\xd8\xaf\x84_\\\xb5o\xd1[Y\xe7o\x9ctD" +
-	"\xdc2\x8907O\x9a\x87\xe2\xeaRR\xf9\xd4\xed\xa5" +
-	"\xf36\xf4\xdc\xfdvV\xd4[Z\xfa\xa4(\x13\x8ax" +
-	"}\xe9\"@\xfd\xcd\xf7\xae\x0d\xecY\xbf\xf7\x8f \xf8" +
-	"-m\xae.\xade\xda,%\xb9\x9b\xfb\xae\xfe\xfb\xb6" +
-	"\xc9\x97\x1c\xce:\xf7@\xe9\x11\xf1}F\xe9p\xe9<" +
-	"\xb1\xa0\x8c\x8e}O\x99\xf9\xe8\x82\xc7o;\xec\xbc\x9b" +
-	"\x93\xa5\xcc\xce\xcf0j\xd5W\xef\xb8\xac\xbf\xff\xddw" +
-	"\x9d!~q\x19\xbb<\xb9\x8c,w\xee\x96\x0b\xee\x0b" +
-	"\xff\xf2\xba\x0f\x1c\xc6\xb8\xae\xcc\x884\xd3\\\x0b\x9f\xda" +
-	"\xf6\xf2G\xce\x10\xd9U\xc6\xb2\\\x0f{\xb5\xa0j\xcb" +
-	"\x84=\xdb\x8e~\xecD\xd8\\\xc6\xaep\x1bC\x88~" +
-	"x\xe4\xc2\xf7\x0f\xe9\x7f\x02\xa1\x88\xd3O\xdd\x7f\xfa\xaa" +
-	"7\xefH\x9d$Q\xf6\x95\x1d\x11\x0f\x90\x00\xe2ke" +
-	"\xa4\x94G[\xc6\xee\xdd\xffo\xd5\x9f:\xfd\xeb\x98A" +
-	"\xe9\x0c\xa3\xf4i\xf9\xc2\xfd/\xder\xf3\xa7\x03\xcc\xc5" +
-	"_\xce\xe4(/'A\x7f;f\xff\xfa\xe7\xc3\x0b?" +
-	"s\xcaQ\xce\xae\xf8\xc0\xee\xbe\xfe\xd7\x7f\x93:\xe6T" +
-	"AW\xb9!G9\x11\x9fR\xd3^\xdc\xf8\xbd\xbd\xc7" +
-	"r%\xe3\xed\xe5\xcf\x8a;\xcb\xe9\xd7c\xec\x98\xeb\xf6" +
-	"\xbf\xaa\xb5\xdc\x908\x9e\xd3s\x0a.zV\x14.\xa2" +
-	"_\x85\x17\x91\xe7|p\xc9\x9e%\xfd/|q\xdcy" +
-	"\xf2G\x17-\xa3\x93O^D'\xc7\xc7\xf7\xaf\x1d\xf7" +
-	"\x87/N8\x11\x84\xc9,R\xfb'\x13\xc2\x86-\xeb" +
-	"\x0f\xbe\xba\xfb\xcb\x13N\xc5\xd4M~\x90\x10\x162\x04" +
-	"K\xabR!\xba2\xd3b\xd7\xe4'\xc5\xd4\xe4br" +
-	"\x86\xc9\xe4\x05\xfaC\xb1\x07\xfbG\xcb+\xfe\x9ce[" +
-	"\x9b+~#n\xab\xa0w\xb6V\xcc\x13\xf7\xd1/\xfd" +
-	"\xc9U;~|\xcb\xec\x13_8\\cg\xc52\xd2" +
-	"(7\xfd\xb1\x0d\xd5\x97sg\xe86\xb8\xf4\xa3-\x15" +
-	"\x8c\xedm\x15\xa4\xa5\xaa;\xde\xe0\xfd\x95o\xfe\x97\xe3" +
-	"U\xacl\xa5W\xf7\xb5\xec\xb9b\xed\xca#_:s" +
-	"\xc2\xb1\x0av\x19g*H\xa0\xf1\xff\xe4z\xe4\xa7\x9b" +
-	"\x9f:\xeb\xb8G\x7f%\x0b\x8e\xed\xd7&\xae\xf3~\xaf" +
-	"Bw\xa6\xd8\xbcJ\xa6M\xa1\x92^}#\xf0\xed\xd9" +
-	"O\xcc\xfa\xa9\xeeTVU\xe5\xbd,!1\x84\xe5\x9b" +
-	"jo\xe9\x0e\xbe\xa7;\xc2\xabRy!\x82N\xf99" +
-	"\x11\x965eZ\x88\x97\x13\xb1DmP\x93\xdb\x95`" +
-	"$\xd69-\x1c\x8f)e\xad\x8a\x9arG5U\x1a" +
-	"\xc5\xbb\x00\\\x08 \xcc\xad\x05\x90\x1ax\x94\x16p(" +
-	" \xfa\x88%\xa1\xb9\x09@\xba\x9cG\xa9\x85C\xe4|" +
-	"\xa4\x1caa\x1b\x80\xb4\x80G\xe9Z\x0e\xeb\xd5\x1eU" +
-	"S\xbaP\xb0S\x1f \x0a\x80\xbdIeeJ\x95\xa3" +
-	"\xe8\xd5\x1b\x8f\xfe\xcb\x94\x91\xdd\xe1\x87\xe8\x89\x17PO" +
-	"*)U\x097\xf5\x80[ST,\x00\x0e\x0b\x86`" +
-	"W\x8b\x84:\x15\xad\xacU\x09\xa8)b\xd8e1\\" +
-	"H\x0c\xe7\xf3(\xf98\xac7\xd0\xb0\x108,\xcc\xa2" +
-	"\xb6\x98\xfd\x17\x9e\xa6\x12\xd5pY\x8b\x9c\x94\xf9.\xd5" +
-	"Br9\x90Z\x95P\xbc[I\xf6LSC\xc9T" +
-	"\x1b\xd3STCU\xca\xb7\x8e\xad\xac\x06\x90\xcax\x94" +
-	"\x1a\x1cz\xaa#=\xcd\xe4Q\xba\x9c\xc3\x80\x1a\x8dk" +
-	"*^\x00\xd8\xc2#zm\x0f\x03$\xe0\x10\x9a\x19\xc8" +
-	"\x10\xd3A8\xc8\x14<-\x1cQCr2l3\xe4" +
-	"\xd0C\x93\xad\x87a\x13\xcf\x906\x1a_\xa3$\xaf\x88" +
-	"\xc6\xe3\xc9\xb2\x96\x80\x9c\x94\xbb\x06\x1c\x90\x04\x90F\xf1" +
-	"(\x95p\xa8\x1b\x17\xbeD\x81@R\x8d\xc4c8\x0a" +
-	"8\x1c\xe5 \xcf\x19\xbcG\xe3ZP\x93\xb5\x94\x0a-" +
-	"\x88N\xed5\xa5\xb57\xdd\xa1\xbd\xa9\x04\xac0\xb4\xd7" +
-	"\x1b\x8a\xc74%\xa6\xa1W\xf7\xfd\xf3k}\x9f|k" +
-	"\xc9\xbf\xa7%\xe8mK\xc5\xc2Q\xc5\xa1Y+\xce\x19" +
-	"\x9a\xb5x(\xc8\xd6\x9f\xba&\xa2\x85:\xd8\xd5w\xa9" +
-	"`\":Tap;\xad]I\xf3m\xbb\xc8 \x16" +
-	"\xa724\xf4\xda\x95\xd7p\x14\xad\xc4\xc2\x8c/\"\xef" +
-	"\xc94\xe8j\x9b|@\x89\x85\x950\"p\x88\x83\xd0" +
-	"Ls\xbc2\x1e\x8d\xc6\xd7\xa4\x0dC\x05p\x12\\\xe5" +
-	"\xbc\xb8T\x9b\x1aJF\x12\xe0\xd1\xe8\xde\x04\xbb\x807" +
-	"<6\xc3g\xaeT\xe4\xa8\xd61\x8fA\xe2I\x854" +
-	"\xe7\x96\x1dN\xe3\xf0\xd3E\xb1h\x8f\x1dZ\xea\x0d\x1d" +
-	"[\x88\xc8\x10\x97(IO8\x12\xd2\xc8\x1a\xbc,\x8c" +
-	"T\xb6\xb1\x83\xcb\xab\x01\x90\x13\xc6-\x03@^\xf0W" +
-	"\x03\xe8\xa9\x98\x9aPB\x91\x95\xe0\x8e(\xe1@R\xd1" +
-	"\x92=z2\x1e\x8d*\xe1&\x19\xf8Pg@\xd5\xe4" +
-	"\x1e5\xc3\xe2l~\x99\xc5\x95\xf0y\x00V\x84E\xb3" +
-	"r\x17v\xb6\x01'lw#Z1\x1f\xcdT,l" +
-	"\x99\x0f\x9c\xd0\xefF\xce\xac\xbe\xec\xa2N\xe8[\x05\x9c" +
-	"\xb0\xce\x8d\xbc\xd5\x18\xa1\x19\xf9\x85T+pB\x97\x1b" +
-	"\xed\xf2\x10\xcd\x0aR\x90\x89\xe6R7\xe6Y\xad'\x9a" +
-	"\xc5\xac\xb0p\x0apB\xa3[o\x8b\xc7\xb5FMS" +
-	"\xc0\xdd\x95\xd0\x1aP\xef`\xa2,\xea\x04\x00\xeb\xbf+" +
-	"d\xf0D\xa2J\xb8\x01\xf55\xb2\x16\xeaX\xd4\xad\x00" +
-	"&\x1b\x90\xbd<7\x16V\x19\xb2\x87\xae\xaa\x01[\x10" +
-	"3\xd4\xdf\xa8i\x1e\xa5+\xc1\xd4_a\xda\x87X\x80" +
-	"S\x00\x82.\xe41\xe8E\xf2G\x17\xf3G\xb1\x90\xc1" +
-	"\xf3\x09\xee#8\xd7\xc2\"\xbf(`5@p\x14\xc1" +
-	"K\x08\xce\x8f\xf4!\x0f \x8e\xc1V\x80\xa0\x8f\xe0\x13" +
-	"\x90C\"\xe3\x02\x10\xc7a\x13@\xb0\x84\xc0e\x84\x9e" +
-	"'\xf90\x8f\xbaB\x06\x1fK\xf0\x0a\x82\x8f\xe0}8" +
-	"\x02@,\xc7e\x00\xc12\x82O'\xb8\xdb\xe5cY" +
-	"\x7f*\xc3\xaf \xf8\x0c\x82\xe7\xfb|\x98\x0f V1" +
-	"\xfc\xe9\x04\x9fM\xf0\x82\x91>,\x00\x10g\xe1|\x80" +
-	"\xe0L\x82_\x8e\x1czHEf\x9e\xf1PpF\x8f" +
-	"~\xd7\xc4\xe7\xba\xee\x8f=\xf84\xd9\xa0\x070\xa0%" +
-	"#r\xd4r7-\x19Q\xd4\x05\xcaJ@\x0dG\x00" +
-	"\x87#\x86\x0a\xdb\xbd\xecB\x1c\xce\x1aV\xe4p4\x12" +
-	"S\x80_\xa8b>p\x98o\"\xd9\xff\xebr[2" +
-	"\x95\xd0\xe6\xc6\x80\x0f\xab\xe6\x19z\x87\x1c\x0b/\xeaV" +
-	"\x92\x00\x80\x1e\xbb\x047x\x1cv\x04o\xadW\xb2r" +
-	"\xe5\xf9\xe4\x88\x81\xce\xbd&\x19\xd1\x143\x80\x0e\x16\xb5" +
-	"\xdaz(\xa7gfa\xc3C\xbb\xe4\x1b\xe7t\xa4b" +
-	"\x9dM=\x1a\xaf\xa8-\x88\xa4\x8b\xc6\xfc\xecs\x1d\xa1" +
-	"\xc7\xb4\xf5\xa4y\xf0\x80\x93\xa7\xd8'\x0f\xb8\xe4\xec " +
-	"\xa5\xa5\xd4`:\xfeQ\xf4\xa3\x10\xd1\xc2\xe79\xfd$" +
-	"\x97\xc8\xe9\xda\xc3<:\xe7\x05\xa4\xab\x0a#\xcdX\xea" +
-	"q$\xbc\xd6tn\x9b\xc1\xa1\x99\xef\xaa\xe6\x03H\xd3" +
-	"y\x94fS\\\x8e\xdc\xa44\xf5h\x0a\xa0]\x0c%" +
-	"\x92\xf1\xf6\xa4\xa2\x92S\xa3`\x0f\x0a2\x02\xb5k\xb0" +
-	"\x10l\xe6\x82\xffyu\xc7R(z\xed\xfe:m\xf2" +
-	"\xe7[\xdd\xe5\xc8_\x1d\x11U\x8b'{\xb2\xb5\x8c&" +
-	"\xae\x87\xd4l\x94\x11\x14\xd4\xcd\x81\x11\x9a}\xbcPE" +
-	"A\xbd\x92\x82\xba9\x03E\xb3\x8f\x14\xc6\xd5\x02'\x08" +
-	"n\xdd\xbc%\xe2\xab\xab\xc1\x14\xad\x01%\x17:Zs" +
-	"\xc7\xf1\xfc@V\xdb\x15\xe3\xa2\xad\xfa\xe8\xff\xf1\x8a\x1d" +
-	"\x0ea\xe6\x8a\xae\x84\x96\xb3Bq\xfa\xb9l\xe0\xa1\xd7" +
-	"\x9e5f\xf89\x97Y(a\x17\xe9y\x14\xd3\xb3\xd9" +
-	"\xf3\xa0\xd9\xf5\x09\x12%\xb3f\xd2\xb39\xc2E\xb3\x1d" +
-	"\x17\xeaH\xcfUn\xe4\xac\x09\x04\x9aSe\xa1\xbc\x09" +
-	"8\xc1\xef\xd6\xc3\x0ay`\x9b\xc2rU\xbdQ\x925" +
-	"`o\xba\xb6\x1d\x98\xb7\x1c\xac\xb50U\xf1*\xc5\x0c" +
-	"\xc9\xc5x3;udc\x10x\xfe\x90 ,\x03N" +
-	"(p\xeb\xf1\x98\x81\x0e\xbc\xaa\x0e\xa4\x98\xd9YX\x01" +
-	"\xcd\x9dQ\xee\x9e;\xa0\xa1I\xca\xad\xa5\x18WWZ" +
-	"9\xf5\x13\xac\x05\x08~H\xc9\xe7\x04\xda\xbe&\x1ec" +
-	"I\xecO\x04\xff\x0b\xcb\xa9\x86\xbf\x89'\x19\xfeQ\x82" +
-	"\x7f\xc1r\xea\x08#\xa7\x9eb9\xf5/\xc8c+\xc7" +
-	"\xa1\xe0\x9ai\xe4\xd4\xb3,\xb7}I\xe8\xf9\x04\xcf\x9b" +
-	"e\xe4\xd4<\x8er\xa1\x8b\xa3TN\xf0\x11h\xe4\xd4" +
-	"B\x8e\xa5r\x82\xfb8\x0e\xd1m\xa4T\x81c\x99\x9c" +
-	"\xc0%\x84\x9e\x8fFJ\x1d\xc3\xe0^\x82\x8f%x\x01" +
-	"g\xa4T?#_B\xf0\x19\x04\xff\x06\xef\xc3oP" +
-	"\x0a\xe6VQ\x0a&\xf8l\x82\x8f\xac\xf5\xe1HJ\xc1" +
-	"\x1cI;\x83\xe0\x0d\x04\x1fu\xa9\x0fG\x01\x88u\x0c" +
-	">\x93\xe0\x97\x13\xbc\xd0\xe5\xc3B\x00\xb1\x91\xd1i " +
-	"\xf8\x02\x82_\x90\xef\xc3\x0b\x00\xc4f\x8e\xb4p%\xc1" +
-	"\xaf!\xb8g\xb4\x0f=\x00\xa2\xc4\xf8i!\xf8r\x82" +
-	"{\xf3|\xe8\x05\x10\x972\xfa\xd7\x10\xfc\x06\x82\x0by" +
-	">\x14\x00\xc4\xeb\x99\x1a\xae%x\x98\xe3\xb0^\x0ei" +
-	"\x91n%\xbb\x0e\xe8M(\xb1p$\xd6\x9e\xfd\xc4\x8c" +
-	"\x85Y\x0fr\x15\x0b\xce\x12\xce*\x0b\x12JR\x8d\xa8" +
-	"\x9a\x02|L3\x81\x03\xd2\x16k\x1c\x1b\xd1k/S" +
-	"\x0cwe\xf0\xa6l\xb8\xbe:%'\xe5\x98\x16\x01>" +
-	"\xa6\xd8]\xd1'\xbf\xd8\xfd\xc8\xa2E\xb8\xdd\xec\x8a\xa2" +
-	"\xb2\xaa\xb5\xc6\xa3Q\xf0\xb4\xc9\xa1N\xf4\xea\xf3/\xdb" +
-	"\xb0\xb2&5\xee\xb8\x19\xccI2\x929\xcdSV=" +
-	"\xd3\xad\xb0V\xef\x0a\xf0Pyau|\xc4\xfa\x1c9" +
-	"\xa5\x02\x92\"\xe7T\xd45zn\xfa\xc1\xb3\xa6Vr" +
-	"\xd57\xbd\x099\xa5*v\x11\xc4\xca\xd5\xac\x0e2g" +
-	"yC\xf5?\xb1\x9f\xb3o\xfaz\xc5\x0d\x97\x996\xf9" +
-	"X\xa7\x1d\xf5\xcc=\x0a\xc6v\xbe\xb0\xa6\xe6\xde\xbf\xdd" +
-	",H\xd5\xc0\x09s)\xea\x99;\"47\x12\xc2," +
-	"*\xe1\xa7R\xd43\x17\x1chN\x19\x85\x89\x14\x11\xc7" +
-	"\xb8\x03,\xce4\xa0\x87Rs\x839\xa9\x18\x18\x9a\x86" +
-	"\x16y\x88\xd6k`\x99\xe2\xc9\xd1x\x055\xb9\xde\xc0" +
-	"\xb3e4\x97\x09\xb9d4GJhn$\x1d2\x9a" +
-	"\xd3|4w\x91_G\xc6\xdcm\xa5u\x9d^\xeb:" +
-	"e\x8a\xbf\xcby\x94:\x1c\xa5\x8aB96\xcc\xa3\x94" +
-	"\xb0c\xa7\xd0E\x17\xdf\xc1\xa3\xa4Q\xe0\xe4Y\xe0\x14" +
-	"V\x130\xca\xa3t#\x87\x81H,\xac\xdch\x85o" +
-	"5\xd2\x1e\x93\xb5T\x92,6\x0d\xebM\xc8=\xd1\xb8" +
-	"\x1cFA\x7f\xf1'\x9f\xed\x9a\xbcz\xc5\xe3\xe7\x9e`" +
-	"\xe5J\x9f\xcd\xb1\x95q\xd6y:\x04\x99b\x0bb\xc9" +
-	"\x91t\xca\x81i9\xdal\x96\x05\x9e3\xe4H\x91\x1c" +
-	"\x09\x1e\xa5\xf5\xdc`]\xcb\xa0\xc3\x18&v\xb0C\x06" +
-	"w\xf5\xc5\x97X\xa2\x0e{~2x}kO\x19\x1c" +
-	"\xe5\xcf\x94\xa1F:3\x88\xfbH\xac\x13\x05{\xe53" +
-	"l\x05\xe7,\x7f\xa8\xdb\xb5\x19\xc9\x18\xfa\xe4\xc2\xcd5" +
-	"\xf4q\xe0\x99\x0d6\xb5\xd7\xb6=\xe6\x1eY\xe5\x12\xaf" +
-	"\xb7[I\x86#!\xba\x1fkU\x9c\xce&\xc35!" +
-	"GA\x8c\xaa\xed\xa7\xe6\xc0\x1a\xcd\xbd\xb8 \xb5\xa6+" +
-	"0s\xe5\xe9X\x06\xd45\x99\x15\x989\x85Gs\x1f" +
-	".\x94\xd7\x1a\x15\x989\xde\x02T\x1b\xb07]z7" +
-	"`\xbd1D\xca\x15\x94\x06S\x94Y7\xf9,=\xad" +
-	"%;\xb8\x91G\xe9\x16[O\xeb\xa8\xed\xb8\x99G\xe9" +
-	"v\x87\xb9\xdfJ\xc0\xef\x1b\x96m\x99{\x1f\x01o\xe1" +
-	"Qz\x80\xaa\x1d\x9eU;\xc2\x16R\xf3&\x1e\xa5\xa7" +
-	"3:\xbc\xfa\xa4\"\xab\xb6\xc1\xd7\x87\x15M\x8eD\xad" +
-	"\x7f\xe3)-\x91\xd2LC'\xa85xU\xc2\x19\xe0" +
-	"\\\xedTK\xba8\x9ffV\x93\xaajM\xa0\x873" +
-	"\xa5\xcd\xeae\xb8\xcc\x00\xefV\x92=t\xd1>v\xd1" +
-	"\xe6\x02\x15\xcd\xbd\xac\xb0\x91J\xed>\x0a\xc8\xe6\x12\x00" +
-	"\xcd\xd5\x89\xb0\xf6\x07\xc0\x09)\xbah\xf3\xb3\x0c4?" +
-	"\x0f\x10\"T\x06\xcbn\xe4\xad=\x18\x9a_\x7f\x08\x8b" +
-	"\xab\x0d\xe3qY;\x09<}\xe7\xb6<X\xb2\xef." +
-	"\xa1\x8e\xce\xbb\xd8\xad\x9bI\xc7\x98=\x85\xa2\x8a\x9c\x94" +
-	"R2\xb22#\xa6\x10\xcc\x1c4\x00\x1fO6`\x80" +
-	"\xcd\xc9\x1bP7\x07\x9b\xec\xc5\xec\x01\xd4\x95r,\xc0" +
-	"F\x1b\xcc\xba\x99\x19\x8c\x9b\xc2\x02\xc1\x98)l\x00H" +
-	"U\xb7'\x16\x8f),\xd6\x05\"]r\xbbr\xce^" +
-	"\xcc\x9at\x9cG4\xb26\xdc_?\xdck)uQ" +
-	"\x9b\xaa$\xddiy\x8c\x9e\xc4\xdc\xf9\xa1\xb9\xb9\x13\x84" +
-	"V\xb3'\x99\xd3!\xc7\xda\x15\xc0p\xae\x9c\x98\xb1\x9e" +
-	"\xb0\xda:\x87P\xb5\xe7\x10\xea|\xf60C\xd8qz" +
-	"Z\x9es\xa6\xfc\xbf\xb0m0v+\x83\x8cUr\x8e" +
-	"`r\xad=\x86\xb1\xfe9\x87K\xa7+&'\xd1\xf9" +
-	"\x8e\x89\xb9\xb3E\xf7:\xd7\xbd9\xac\xc2\"\xdf\xd2\xe1" +
-	"\x96U\xc5a\xe5\xad\xec&\xfc\xcb\x98\x95\x8f\xa9\x05\xd0" +
-	"\x93JH\x89tGb\x80\xedz\"\xd5\x16\x8d\xa8\x1d" +
-	"T\xc2\xb7\xd7\x1b\xb3\x93l\xeeM{\xebV\x92\xd3L" +
-	"[\x0a\xe7\xe2\xfe<\xf6\x13Y\xf1}Qg\xee,\x7f" +
-	"\xae,\x98\xd15|\x1d\xc3\xcb-\xdf \x017\xe7\xf0" +
-	"h(\xfb(\xe3\xb0^\xe9Vb\xce\x9d\\\xd5\xe7\x87" +
-	"_\xf9\xc0{\xd3\xa9\xcc\xca\xc7\x08VM\xa9X}8" +
-	"\xaa\xb4*+3\x96W\xe7\x8c-1\xb9\xcbjhz" +
-	"\xd3}SV\x83\x83\xe6\x8a\xac^\x9b\xd3\xa1\x84:\xcf" +
-	"\xb7j\xacuV\xbf\xe94\xba\xba\xd6.%\xbff\xd5" +
-	"8tN\x1d2\xed\xa5\xe7:\xc65\xf0C\xec\xcc\x8c" +
-	"(\x955O\x1c\xc6~+\xc7\xe0\xd9\xe9\xab\xf1\xb4\xfd" +
-	"\x18\xe34\xeb\x93\x93\x8cqZ^\xaehd&\xb9t" +
-	"\x8e;\xe7X\xed\xdc\x86\x8dfH\x08\xb0\x98\xc0F\x8c" +
-	"\xf6\xa7#X\x1dh\xe9\x90U\xc5Y:U\xdb\xa5\x93" +
-	"eX\xebZ\x1de\x92\xd9\xf2\xf4-\x03\x90n\xe7Q" +
-	"\xba\x87CLw<\x1bI\xc5\xeby\x9469J\xa7" +
-	"~\xea)\xee1\xea\xa9@\x82\xceC\x8f\xcdD\xda\x12" +
-	"\xa8]\xcb\x1cLjqM\x8e6\xf5h\xc0\xdb\xf3\xdb" +
-	"z\xa3u\xb0la\xe8!/\x97\x99\xad\x01\xec,i" +
-	"~e\x87\xe6wC\x82@eI\x9e;\xc0\xd2\xdf\xe0" +
-	"}q\xd6\x826\xf7\x1a?W<\xcb1\x95\x1f\xe0\xc9" +
-	"\x0diO\xaevx\xf2\x80\xc1\x0c\x8bm\x83,cs" +
-	"{\x02;\x12\xd5\xe1l6\xfe\x8fV\xfa\xd6\xa69s" +
-	"|0\xe4L9\xad\xd4A\xc7\xa1J{*\x96u\xe1" +
-	"\xc3r\xab\x1c\x94\xdb\x1c\x0e\x9c\xb3e\x1d\xfa#\x964" +
-	"\xc5\xff\x0e\x00\x00\xff\xff\xf5\xb6\x89!"
+	"\xf9\xe5N^n\xc2@\x1e\x80ta!\x80\x85\x08\xe6" +
+	"\x81\x88P\x91\xdcLK\x15)\xeb\xcd\xcc%\x19\x98\xcc" +
+	"\x0c\xf7\xde\x09\xc6\xca\x97\xd2\xd5j\x14\xd8\xe5k\xe9\x82" +
+	"[\xb4\xda\xb2+\xf8ZT\xda\xd5v}\x95\xca\xa6\xa2" +
+	"[\x1f@\xd5\xa2\x0b\xea\xb6*)\xfa\xb5.\xbaU\xef" +
+	"~\xe7w\xe7>23\x01\xea\xe7\xf6\x0f>n\xce=" +
+	"\xf7\xfc\xce9\xbf\xf3>3\xe3\xf8\xb8V\xdf\xccR3" +
+	"\x0cB\xc4\xc0\xa21\xe6\xd0\xd3w\xaf\xbe'Z\xbc\x09" +
+	"\xe4JD\x80\"\xd1\x0f0\xeb\xad@\x1d\x02J\xc3\x81" +
+	"\xdf\x02\x9as\x95\x93\xe2\xc2\x8b\xa4M\xc0*\x09\x01\x09" +
+	"\xe1\x17A\x8e\xf0l\xb0\x05\xd0\\r\xc5\xec\x877\xce" +
+	"\x18\xd8\x04\xac\x1c\x01|\xf4~8x>\x82\xcf\\;" +
+	"m\xc7\xd1\xc1\xca\x19\xdf\x06VC\x9f\x0a\xf4\xeap\xb0" +
+	"\x93>=\x1e\xdc\x00h\xbe\xbc\xf42\xa9\xe9\xe7\x97\x7f" +
+	"\x1b\xd8\xf9\x0e\xede\x8c#\\\xc5\x88\xf6?\x0f\x0f\xce" +
+	"\xb9h\xed\xff\xd8\x148B?\xd3\x08\xe1F\x8e\xf0\xce" +
+	"\xdaW\x1f\xbd\xfd\x95\x9f\xde\x0c\xac\x14\xcd\x93/\xbd\xf5" +
+	"\xe6\xa9}\x7fw\xda:J\xda\xc3\x9e\x92\xf61z\xba" +
+	"\x8f\xd1i?\x0b\xb6\x1d}xf\xc5\x16\xeb4\xceh" +
+	"uY;1:\xee\x96#{\x97\\W\xb5\xc5\xcb\x07" +
+	"\x96u\xd11\xa5e-\x80\xa7N\xdf\xba\xbbh\xc5\xd0" +
+	"\x16\xb9\x06\xed/\xa7\x95\xad\xa5\xd7\xf3\xe8\xb5\xb9\xff\xce" +
+	"\x9b\xf7\xac[\xdd\xb9\xcd\xfb\xfdUeK\x09A\xe5\x08" +
+	"\xef\xad8x\xa4s\xd9k\xdb\x80U\xd9\x04\x06\xcb\xea" +
+	"\xe8\xe8\x86\x07\x9e:\xf2\xe5_\xfff;\xb0R\xc1\x15" +
+	"\x00PZ_\xb6W\xea/#\xee3e\xdd\x80\xe6S" +
+	"?(\x96\xbf\xf6\xea\x13;\x80\x95\x8a#\x10\xef,{" +
+	"J\xdaC\x88\xb3v\x97\xdd\x84\xd2\x1e\xc9\x0f`\xdez" +
+	"\xe7G\xaf\x7f\xf3\xcd+v\x82\\\x8a\x1et\xce\x9a\xb4" +
+	"M\xda+\xed$\xb4Y\xdb\xa5/\x09\x80\xe6\xd6Ht" +
+	"\x95\xf1\xa1t\x9bW\xcd\xc7\xcb\xaf\xe3FPN\xfc\x9f" +
+	"\xbep8\xfaP\xf7wn\x07V\xea\x1bqxi\xc5" +
+	"+Ru\x85\x1f \x12\xaa\x1012\xa1B@\x00\xf3" +
+	"\xc7\x8f}\xbcm\xe7E%w\x80\\\xe5(\x8cUp" +
+	"}\xd4V\x10\xbd\xcc\x85\xd7\xbf\xdf\xafn\xbd#W\x98" +
+	"Y\x0b*\x04\x94\x96\x10AiQ\x85\x9f\xfe\x01\x98'" +
+	"\xff\xf3\x9a\xee_}t\xf5\x8f@.G\x87\xbfi\x15" +
+	"\xedDoN\xc5\x06\xc0Oo\x9e\xb5\xea\xc6\xab\xcd\xbb" +
+	"\xdd\x8b\xddI\xa7\xf9\xcc\xf3\x0f\x94\xce_\xb2p\xc6=" +
+	"yJ\xbb\xb1b\xaf\xb4\x85\x1f3Xq\x93t\xac\xa2" +
+	"\x12\xc0<t\xfd\xf45\xf5\xab\xf6\xdf\x0fr\xb5{\xcc" +
+	"\xb3\x15Mt\xcca:\xc6|\xf35s\xed\xacw\xbf" +
+	"\xf4\x80u\x8d\x16\xc2\xbcJn'\x8b*I\xae\xc7\xc7" +
+	"\xbe\xf87K\xde\xbd\xfd\xc1\xbc\xf3\xd4\xca\x17\xa4\xf5\x95" +
+	"t^o\xe5A\xe9mz2\xe7?\xf2\xf3\xc8\x1b[" +
+	"W>\x94\x87\xfc|\xe5+\xd21\x8e\xfcr\xe5b\xa9" +
+	"\xa8\x8a\x90K\xf6G\x7f\xb4\xf7\x85\x95\x0f{\xddp\xb8" +
+	"\x92\xbb\xe1\x07\xfc\xe8O\x0e\xad\xfe\xe4\xd8\xd7\xe7\xec\xcf" +
+	"\xbd\xf11D\xa7\xbc\xea.\xa9\xb6\x8a[|\xd5i\x11" +
+	"\xd0\x8c\x9c\xfaE\xeb\xb1\x9b^\xde\xef\xbdq\xb5\x86\x9b" +
+	"\xf4\xfa\x1a\"7\xee\xb9\xa7W\xef\x08]\xf3c\x0b\x81" +
+	"\xebt[M\x17\xe94\xd28P_\xff\xc5\xc5\x8fX" +
+	"\x9c\xf07\x1bk\xb8\xbf\x9f\x98r8|Q\xe7\xf7~" +
+	"\x96/}\xcd\xa3Ro\x0d1\x12\xaf9(\x1d\xa7'" +
+	"s\xd7\xd0\xb5\xc7o\x7f\xed\xd0cY]r:C5" +
+	"S\x89\x83\xe7k(\xf0Li\x1f\xd34\xf7k\xf7=" +
+	"A\x02y}[\xe4\xbe]\xfb\x94\xb4\xaf\x96\xfbv-" +
+	"!\xdf;\xb8\xaaWO=y\xc0\x0aBV\xa8\xd99" +
+	"\x9e[\xdc\xee\xf1<\xd4\x1c\x92\x07\xda\xf7\xefy\xda\xe3" +
+	"\x81\x18\xe66\x92\xfa\xfdcwF/\xfe\xd5\x90\xe7\xcd" +
+	"\xf0x\x1e\x16\xfe\xf1\x96\xff\xeeK\x9e^\xf6L\xd6\x8c" +
+	"--\x1d\x1e\xcf\xb5t\x9cS\xbd\xfb\xa1\xef\xa467" +
+	"\xfc\xe9\x99<\x89\x17\x84_\x90\x96\x84\xb9\x19\x87\x0fJ" +
+	"O\xd2\xd3\x9f\xaeZt\xf7-\xfa\x91#Yb\xfc\xa0" +
+	"=a2\x9eY\xfb\xc3a\x04|\xfd\x0f\x1d\xd1\x05\xaf" +
+	">~\x94\xfd\x95\xcd\xc7[\x134\xe2c\xf33\x97w" +
+	"^\xfc\xe9\xe1\xa3\x9e\xc0\xf5\xfc\x04\xce{\xcd\xa7\xec'" +
+	"_\x1eZ\xfer\xde\xf9\xff>\xe1\x8444\x81\xc7\xea" +
+	"\x09\x8bQ\xda5\x91T>mO\xfd\xe2\xad\xfd\xff\xf0" +
+	"J^\xac\xb9q\xe2\x83\xd2\x96\x89\xdc\x1b&.\x074" +
+	"_z\xfd\xca\xf0\x81\xcd\x07\x7f\x03\xac\xda\xd1\xe6\xae\x89" +
+	"\xcd\\\x9b\x13I\xee%\x83W\xfc}\xd7\xe4\x0b\x8f\xe5" +
+	"\x9d\x8bu'\xa4\xd2:\xa2TR\xb7X\x9aCO\xe6" +
+	"\xeb\xea\xdc{/\xbf\xff\xa6c\xde\xbb\xa9\xad\xe3\xa6\xdb" +
+	"XG\xd4\x9a\xae\xd8{\xf1\xf6\xed\xaf\xbd\xe6\x0d\x9f\x9b" +
+	"\xea\xf8\xe5m\xa9#c\\\xb4\xeb\xbc\xdbc?\xbd\xfa" +
+	"\x0d\x8f1\xdeW\xc7\x15P2s\xd7\x84\x03\xbbO\xfe" +
+	"\x16\xb8\xd2\xacOw\xd6\xf1\x1b\xda\xcd?M\xbcy\xe2" +
+	"\xfc\xe3G\xcd\xdf\x01\xab\x10\xcc\x0f\xee8\xfd\xe5\x97n" +
+	"\xc9\xbcO\x9c\x0e\xd5\x9d\x90\x0esN\x9f\xaf#\x99\xef" +
+	"\xed\xa89x\xe8?\x9a\xde\xf1z\xc4\xb0E\xe9#N" +
+	"\xe9\x9d\xc6e\x87\x9e\xbc\xe1\xfawFXCu=g" +
+	"\xb3\xb1\x9e\xe4x\xb6\xfc\xd0\xe6\xc7c\xcb\xde\xf5\xb0\xb9" +
+	"\xa9\x9e\xdf\xe0\xe1G\x06\xb7\xbf\xf0\xcb\xcc\xb0W\xc2\xde" +
+	"z\x9e\xe8\xfa\xeb\x89\xf8\xd4Y\xdd\x95m\xdf88\\" +
+	"0\x8f\xd5?*\xed\xab\xe7\xb6\xce\x8f\xb9\xfa\xd0sF" +
+	"\xc75\xe9S\x05\x1d\xa3\xa4\xe1Q\x895\xd0Si\x03" +
+	"9\xc6\x1b\x17\x1eX\xb1\xfd\x89\x0fOyO~\xaba" +
+	"%\x9d\xfc~\x03\x9d\x9c\x1a\xbf}c\xed\xaf?|\xcf" +
+	"\x8b\xc0\x1ayl\xadn$\x84\xad\xbb6\x1fy\xee\x91" +
+	"\x8f\xdf\xf3*fA\xe3]\x84\xb0\x8c#8Z\x95K" +
+	"\xd1\x97\x9bkz\x1b\x1f\x942\x8d\x95\x14$\x1a\xc9\xc8" +
+	"\xcd\x1f&\xef\xda^\xa6\xac\xfeC\x9e\xe9\xec\x9c\xf4K" +
+	"i\xf7$\xfa\xe6\xceI\x8b\xa5!z2\x1f\\\xbb\xf7" +
+	"{7\xcc\x7f\xefC\x8f\xe5\xef\x9b\xb4\x924*\xcc\xb8" +
+	"ok\xd3%\xc2Gt\x1bB\xf6\xd5\xaeI\x9c\xed\xdd" +
+	"\x93HK3oyQ\xac\xbe\xe0\xa5\xff\xf5|\x8a\x93" +
+	";\xe9\xd3\xa1\x8e\x03\x97n\\s\xe2co\x14\x1f\x9e" +
+	"\xc4/\xe3\xa3I$\xd0\xf8\x7f\xf1\xdd\xf3\xfd\x9d\x0f}" +
+	"\xe2\xb9\xc7\xea\xc9<\xf6u_\x99\xbe:\xf8\x8d)\xa6" +
+	"7\xb1\x15M\xe6\xdad\x93\xe9\xd3\x17\xc3\x7f=\xff\x81" +
+	"y\xdf7\xbd\xca\x9a9\xf96Bh\xe3\x08\xabv4" +
+	"\xdf\xd0\x17y\xdd\xf4DOu\xf2\xf9\x08&e\xc5t" +
+	"L1\xd4\xe9QQI'\xd3\xcd\x11C\xe9V#\xf1" +
+	"\xe4\xba\xe9\xb1TRm\xe8T\xf5\x8c?a\xe8rP" +
+	"\xf4\x01\xf8\x10\x80)\xcd\x00\xf2*\x11\xe5\x1e\x01\x19b" +
+	"\x88Xbj;\x80|\x8d\x88rB@\x14B\xa4\x1c" +
+	"\x16\xef\x02\x90{D\x94\x0d\x01\x99(\x84P\x04`\xeb" +
+	"\xe9\xeb\x84\x88\xf2\xb5\x02\xb6\xe8\xfd\xba\xa1\xf6\"s3" +
+	"\x18 2\xc0\x01M]\x93\xd1\x95\x04\x06\xcd\xb6\x93\xff" +
+	"6ul_\xec\x87\xf4&\x08hjjFWc\xed" +
+	"\xfd\xe07T\x1dK@\xc0\x12\xc0\x16\x9d\xb8\x8ea\xd0" +
+	"\x0d\xdfY\xf4\xd1\x84[\x13Ox\x84\xf39\xc2\x95\x92" +
+	"\x1c\xc5\"\xca!\xe1L\\\x8c$\xfbU\xfeWl\xba" +
+	"\xc5EC\x87\xa2)b\xaf\xee \xf9<H\x9dj4" +
+	"\xd5\xa7j\xfd\xd3\xf5\xa8\x96\xe9\xe2\x1c$\x0c\xd4\xe5b" +
+	"\x87\x83\x0b\x9a\x00\xe4\x06\x11\xe5V\x8fz\x17\x10[s" +
+	"E\x94/\x110\xac'R\x86\x8e\xe7\x01v\x88\x88A" +
+	"\xd71\x01\x09x\x0e\\\xfb\\e\xc4\"\xfc\x0a\xa6\xc7" +
+	"\xe2zT\xd1b.C\x9fY%\x05\xa5M\xa46\xa8" +
+	"\xda\xa5\x89TJk\xe8\x08+\x9a\xd2;\xe2\x00\x0d@" +
+	"\x1e'\xa2\\%\xa0i\x99\xc4\x0a\x15\xc2\x9a\x1eO%" +
+	"q\x1c\x088\xceC^\xb0xO\xa4\x8c\x88\xa1\x18\x19" +
+	"\x1d:\x10\xbd\xdak\xcfjo\x86G{\xd3\x088\xc5" +
+	"\xd2\xde@4\x954\xd4\xa4\x81A3\xf4\xaf\xcf\x0f\xbe" +
+	"\xfd\xc5\x15\xff\x95\x95`\xa0+\x93\x8c%T\x8ff\x9d" +
+	"\xf0hi\xd6\xe1\xa1$_\x7f\xfa\x86\xb8\x11\xed\xe1W" +
+	"\xdf\xab\x83\x8d\xe8Q\x85\xc5\xed\xf4n5\xcbwA\xe3" +
+	"kv5M&mdt\x0c\xba%\xd6\xb9(ZM" +
+	"\xc68_D>\x90\xc9!\xdf\xe4\x92\x0f\xab\xc9\x98\x1a" +
+	"C\x04\x01q\x14\x9aY\x8e\xd7\xa4\x12\x89\xd4\x86\xaca" +
+	"\xe8\x00^\x82k\xbd\x17\x97\xe9\xd2\xa3Z<\x0d\x01\x83" +
+	"\xee\x8d\xb9\xd5\xb6\xe5\xd39>s\x99\xaa$\x8c\x9e\xc5" +
+	"\x1c\x92\xd2T\xd2\x9c_\xf18\x0dr\xac\x15\xaa\x16\x88" +
+	"\xc5\xa3\x06]r\x90\x07\x95\x0b\xba8\xbd\xc6&\x00\x14" +
+	"X\xedJ\x00\x14Yu\x13\x80\x99I\xeai5\x1a_" +
+	"\x03\xfe\xb8\x1a\x0bk\xaa\xa1\xf5\x9bZ*\x91Pc\xed" +
+	"\x0a\x88\xd1ua\xddP\xfa\xf5\x1cCr\xd9\xe0\x86T" +
+	"%\x16\x018\xf1\x16\xed\xca\x9b\xed\xeb\x02\x81\xed\xf1#" +
+	":\x19\x00\xed\xc4\xccv-\x05\x81m\xf7\xa3`\x97Z" +
+	"n\x05\xc7\x06\xd7\x82\xc06\xf9Qt\x9a\x13\xb4\xf3\x00" +
+	"\xcbt\x82\xc0z\xfd\xe8\xd6\x82h\x97\x8bL!\x9aW" +
+	"\xf9\xb1\xc8\xe9\xe1\xd0\xae\\\xd9\xb2\xa9 \xb06\xbf\xd9" +
+	"\x95J\x19m\x86\xa1\x82\xbf7m\xb4\xa2\xd9\xc3EY" +
+	"\xbe\x0e\x00\x9c\xbf.U \x10O\xa8\xb1V47(" +
+	"F\xb4gy\x9f\x0a\xa8\xb5\"\xffxQ2\xa6s\xe4" +
+	"\x00\xdd@+v \xe6\xa8\xbf\xcd0\x02jo\x9a\xab" +
+	"\x7f\x8a}\xedR\x09N\x05\x88\xf8P\xc4H\x10\xc9\xcd" +
+	"|\xdc\xcd\xa4R\x0e/&x\x88\xe0B\x07\xcf\x03\x12" +
+	"\xc3&\x80\xc88\x82W\x11\\\x1c\xcbS\x81T\x8e\x9d" +
+	"\xd4\xc1\x11|\x02\x0aHd|\x00R-\xb6\x03D\xaa" +
+	"\x08\xdc@\xe8Er\x08\x8b\x00\xa4\x89\x1c^C\xf0)" +
+	"\x04\x1f#\x86p\x0c\x80\xd4\x88+\x01\"\x0d\x04\x9fA" +
+	"p\xbf/\xc4k\x80i\x1c\x7f\x0a\xc1g\x13\xbc8\x14" +
+	"\xc2b\x00i&\xc7\x9fA\xf0\xf9\x04/\x19\x1b\xc2\x12" +
+	"\x00i\x1e.\x05\x88\xcc%\xf8%(`\x80Td'" +
+	"\x98\x00\xc5\\\x0c\x98[&>\xd6{G\xf2\xae\x87\xc9" +
+	"\x06\x03\x80aC\x8b+\x09\xc7\x8b\x0c-\xae\xea\x97\xab" +
+	"k\x00\x0d\x1c\x03\x02\x8e9S4\x1e\xe0\x17\xe2\xf1\xc1" +
+	"\x98\xaa\xc4\x12\xf1\xa4\x0a\xe22\x1d\x8bA\xc0b\x1b\xc9" +
+	"\xfd\xdbT\xba\xb4L\xdaX\x94\x041\xa6\xdbg\x98=" +
+	"J2\xb6\xbcO\xd5\x00\x00\x03n\xbdm\xf1x\xce\x81" +
+	"\xb9\xb3\xc5r\xf1\xcf\x1e\xfa-\x97\xeaU\xae]\xd8\x93" +
+	"I\xaek\xef7DU\xef@$\xe6\xdb\x8a\xf3C\x97" +
+	"'\x04\xd8\xc6\xa9\xd9\x11tD\x98\x99\xear1\xe2V" +
+	"\xf2\xb3\xbb\x91\xd1#\xd98DQ\x88|\xbaC,\xf2" +
+	"\x1a\xb6/?c[!\xdc>\xd9\x9bL:\xb3yc" +
+	"\xb6\x80v.\x99\xb9\x14@\x9e!\xa2<\x9fb^\xfc" +
+	":\xb5\xbd\xdfP\x01\x9dR\xc4Lk\xa9nM\xd5\xc9" +
+	"\xb3\x90\xb9\xddvN\x10,\x10h{\xe2\xba\x91\xd2\xfa" +
+	"\x1d\x0d\xe4\xf8\xe2W\xd3\xb1\x00\xf1l\xe5\xbb\"\xcf\x80" +
+	"\x02\xed6\x94\xcd\xa40u\x01\x85){<\x86v\x1b" +
+	"\xc4j\x9bA`\xcco\xda\"S\x01\xd5\xdbj\x97N" +
+	"\xad(\xfb\xd0\xd3Yz\x8e\x17G\xb2\xda\xadZZs" +
+	"\x12\xf9_P_\x1e\x8b\xb1\xa3_o\xda8k\x1d\xa7" +
+	"Xx\x18t\x07T\x05-\xd7\x93\xd1\xb1\x97\xf4<\x8e" +
+	"\xeb\xd9\xae\xe9\xd1\xeej\x98L\xe1y\x09\xe9\xd9\x9e\xee" +
+	"\xa1\xddM\xb2\x05\xa4\xe7\x99~\x14\x9c\x06\x1a\xed\x81#" +
+	"kl\x07\x81U\xfb\xcd\x98J&\xda\xa5\xf2\xe8\xdbb" +
+	"\xd5\x0e\xad8\x90-\xc2FFb\x0fk\x1d\\U\xa2" +
+	"NN%\xfb8ov'\x8a\xbc\x8b\x87\xc7\x8f2\xb6" +
+	"\x12\x04V\xe27SI\x0b\x1dD]\x1fI1\xb7\x16" +
+	"\xde\xa0\xc5\x0d'\x01\x8fV/t\xf5S\xbd]\x0a\x02" +
+	"\x96Bn\x9a\x88\x18\x8a\xdf\xc8p\xae.s\xb2\xc4\xdb" +
+	"\xd8\x0c\x10y\x93\xc2\xe9{\xe8\x16c\xd20\x0f\xcb\xbf" +
+	"#\xf8\x1fy\x96\xb0\xba\x05\xe9}\x8e\x7f\x92\xe0\x1f\xf2" +
+	",1\xc6\xca\x12\x1f\xf0,\xf1G\x14\xb1S\x10\x90\xf9" +
+	"\xe6ZY\xe2\x13\x1e\xad?&\xf4b\x82\x17\xcd\xb3\xb2" +
+	"D\x91@\xd1\xdd'Pr\"\xf8\x18\xb4\xb2D\xa9\xc0" +
+	"\x93\x13\xc1C\x82\x80\xe8\xb7\x92\x04\x13xn\"p\x15" +
+	"\xa1\x17\xa3\x95$\xca9<H\xf0\x1a\x82\x97\x08V\x92" +
+	"\xa8\xe6\xe4\xab\x08>\x9b\xe0_\x10C\xf8\x05J*\xc2" +
+	"ZJ*\x04\x9fO\xf0\xb1\xcd!\x1cKIE i" +
+	"g\x13\xbc\x95\xe0\xe3.\x0a\xe18\x00i\x01\x87\xcf%" +
+	"\xf8%\x04/\xf5\x85\xb0\x14@j\xe3tZ\x09~9" +
+	"\xc1\xcf+\x0e\xe1y\x00\xd2\x12\x81\xb4p\x19\xc1\xbfB" +
+	"\xf0@Y\x08\x03\x00\x92\xcc\xf9\xe9 \xf8*\x82\x07\x8b" +
+	"B\x18\x04\x90\xae\xe2\xf4\xbfB\xf0k\x08\xce\x8aB\xc8" +
+	"\x00\xa4\xafs5\\I\xf0\x98 `\x8b\x125\xe2}" +
+	"j~f\x1bH\xab\xc9X<\xd9\x9d\xff\xc6\xee\xb5\xf2" +
+	"^\x14J\x7f\xde\xa2\xc4ItiU\xd3\xe3\xba\xa1\x82" +
+	"\x984l\xe0\x88\xb8\xce;\x9c6\x0c\xbasv\xcb]" +
+	"9\xbc=\x1fn\xae\xcf(\x9a\x924\xe2 &U\xb7" +
+	"|\x7f\xfb'\x8f\xdc\xb3|9\xee\xb1\xcb\xf7\x84\xa2\x1b" +
+	"\x9d\xa9D\x02\x02]Jt\x1d\x06\xcd\xa5\x17o]3" +
+	"+S{\xca\xce\xc8$\x19\xc9\x9c\xe5)/C\xf7\xa9" +
+	"\xbc'\xb9\x14\x02\x940\x9d\xd6\x84X_\xa8dt@" +
+	"R\xe4\xc2)\x0b\xda\x02\xd7}\xebQ[+\x852\xf6" +
+	"@Z\xc9\xe8\xaa\x9b\xd6y\x01\x96\xd7\xea\x14L\xd8T" +
+	"\xd1\x12\xfb\x05\x0b\xfc\xcf\xa1Ss\xe8\xe7\x16\xe4\x05;" +
+	"\xe8\xdcV\xd7\x89\x07-\x16\x96\x1bD\xedI2&\xf7" +
+	"=\xb1a\xd6m\x7f\xbb\x93\xc9M \xb0E\x14D\xed" +
+	"\xe9\x04\xda{!6\x8fj\xdci\x14D\xed\xb9/\xda" +
+	"\x1b!6\x91\xde\x95\xfb\xc3<l\xb5b \x96J\xd2" +
+	"\x7f\xc4O\xa18\x97\xdbh8z\xf3L4\x9a\x0aM" +
+	"4(\x99\xc5D\x94\xd3n\x90b\xbd\xed\xde\x91\x86\x98" +
+	"\x1di\xb4\xbb#\x8dp<\x19S\xafu\xe2\xa4\x1e\xef" +
+	"N*FF#\xd3\xc8\xc2\x06\xd2J\x7f\"\xa5\xc4\x90" +
+	"\x99O\xfe\xd3\xbb\xfb'\xaf_}\xff\xd9\xa7\x1e\x85\xf2" +
+	"\xd4\x92\xe4\x9a\x14oZ<\x82Lu\x05q\xe4\xd0\xbc" +
+	"r`V\x8e.\x97eg4\x93!9\xd2\"\xca\x9b" +
+	"\x85\xd1\x0a\xdeQ\xdbs.v\xa4G\x01\x7f\xd3\x9c\x0b" +
+	"\x1dQ\xcf\xb9\xa3\x1e\xbd*s\xfbNO\x9d1\xf5L" +
+	"M\xfel\xe2>\x9e\\\x87\xcc]\x0d\x9c\xb3\x82\x0b\xd6" +
+	"\x19\xd4(\xb9\x8c\xe4\x8c\x01\x0a\xe1\x16\x1a\x03x\xf0\xec" +
+	"\xde\x8c:3\xd7\x1e\x0b\x0f1\x0a\x897\xd0\xa7j\xd4" +
+	"\x15c\xc0]\xe4e\xc3\xf6\xb9\x9a\x90\xa7\xf2D\xdd\xf5" +
+	"R{\xf2\x89\xf6n\x92\xc9\x9d\xd9R\xc7\xdevy\xa6" +
+	"\xca\x0b\xda\xedR\xc7\x1e\xe7\xa2\xbd\x93d\x8d\xcdV\xa9" +
+	"c\x0f<\x00\xf5V\x1c\xc8\xd6\xb8\xad\xd8b\x8d\x15F" +
+	":\xac\xef\x8c\x8a\xb2\x0b\x94\x90\xa3\xa7\x8dd\x07\xd7\x8a" +
+	"(\xdf\xe0\xeaiS3\x80|\xbd\x88\xf2\xcd\x1es\xbf" +
+	"\x91\x80\xdf\xb4,\xdb1\xf7A\x02\xde \xa2\xfc\x03*" +
+	"+D^V\xb0]\xa4\xe6\x1d\"\xca\x0f\xe7\xf4\x1a-" +
+	"\x9a\xaa\xe8\xae\xc1\xb7\xc4TC\x89'\x9c?S\x19#" +
+	"\x9d1lC'\xa83\x8aSc9\xe0Bs\xb8\x8e" +
+	"l\x15<\xdd.\xdbt\xb2\xb807\xb9s\x99\xdb\xe5" +
+	"5\x0dBnp\xf7\xabZ?]t\x88_\xb4\xbdh" +
+	"C{%\xc7\xb6QM;H\xe1\xd8\x9e&\xa3=\x83" +
+	"g\x1b\xbf\x05\x02\xcb\xd0E\xdb\xabq\xb4\x97\xb7,N" +
+	"\xf5\xa6\xe2G\xd1\xd9\x97\xa0\xbd\x81g_m\xb2\x8c\xc7" +
+	"\xe7\x0c\xb7\xf1\xf4\xad\xbb\x8b`\xc5\xd0\x16\xb6\x80\xce\x9b" +
+	"\xe37\xed\x84c\x8d-\xa2\x09U\xd1\xe4\x8c\x82<\x9f" +
+	"'U\x82\xd9=*\x88)\xad\x15\xc3|r\xda\x8a\xa6" +
+	"=\xea\xe2\x1f\xe6\xcf..S\x92a\xde\x15s\xeb\xe6" +
+	"fP;\x95\x07\x82\xf2\xa9|vD\xe5m \x99J" +
+	"\xaa<\xd6\x85\xe3\xbdJ\xb7z\xd6\xa6\xc7i\x92\xff\"" +
+	"\xd1H\xf0\xf4\xb5\xcb\xbbtU\xf3g\xe5\xb1\x8a\x7f{" +
+	"y\x84\xf6\x0a\x88\xb1N\xbb\xf8_\xd8\xa3$\xbbU\xc0" +
+	"X\xa1\x9c\x983\xb0v\xfa'\x8fP\xcdg\x11\xea\xb3" +
+	"\xcc\xee\xcf`\xc7\xd9\xf9i\xc1)\xe3\xe7P\xd5X\xd3" +
+	"\xf6<'9\x8b\x03v(\x81\xdcQ\xf5R\xcf\xc4\xd3" +
+	"\xdb\xb9\x06\xbd[\xbe\x02w\xe8\x90\xef\xe8\xf1+\xba\xea" +
+	"\xb1\xc9N\xae\xb7\xea\x95\xdc&\xcb\x9b\x01LM\x8d\xaa" +
+	"\xf1\xbex\x12\xb0\xdbLg\xba\x12q\xbd\x87*\xdb\xee" +
+	"\x16k\xf7\x91\xcf\xbdm\x1d}\xaa6\xdd\xbe\xf9X!" +
+	"\xee?\xc3|9/\x1a/_W8'\x9f-g\xe5" +
+	"\x14\xd3\x7f\x8e\x99\x14\x96o\x94\xf0Xp\xa6Rh\xad" +
+	"a+\xa3A\xc0\x16\xb5OMzw*3\x7f\x7f\xec" +
+	"\x997\x82\xd7}\x90[\xa7X\xa1\xa5=\x93l\x89%" +
+	"\xd4NuM\xce\xf2\xe1\xac\x91 \xa9\xf4:u\xfe@" +
+	"\xb6\x9d\xc8\xab\xfb\xd1^q\xb4\x18\x0b{\xd4\xe8\xba\xcf" +
+	"Z\xe35\x9fe\xfd\xf6g\xd6xg\xce\x80gLR" +
+	"\xd9q\x87u\x0d\xe2\x19v\x1eVL\x19}\x8d7\xfa" +
+	"~\xc2\x9e\xde\x8d\xe2\xab\xa9\xac\xfdXS&\xe7\x87\x04" +
+	"9S\xa6\xa2B\xb1\xc3NI\xd9\x8c\xf49l\x0d\xd1" +
+	"\x0e\x09a\x1e\x13\xf8\xe4\xcd\xfd\xc5\x006\x85;z\x14" +
+	"]\xf5\x16:Mn\xa1\xe3\x18\xd6\xa6NOQc7" +
+	"(\x83+\x01\xe4\x9bE\x94\xbf+ f\xfb\x93m\xa4" +
+	"\xe2\xcd\"\xca;<\x85\xcev\xea\x00\xbekU?\xe1" +
+	"4\x9d\x87\x01\x97\x89\xac%Pk\x95;\xaf3R\x86" +
+	"\x92h\xef7@\xf4\xec_\xadB\xdf\xb1\x85\x82K\xda" +
+	"\xd1*P\xca\xe0nN\xb3\x7f\x0e\x85\xf6\xafA\x18\xa3" +
+	"\"\xa2\xc8\x1f\xe6\xc9\xaaP\xc18\xca\x82\xad\xf0\x1a\xb6" +
+	"P<+0\xf9\x1d\xe1\xc9\xadYOn\xf2x\xf2\x88" +
+	"y\x05\x8fm\xa3,\xd3\x0a{\x02?\x12\xf5s\x99\x88" +
+	"\xff?\xadd\x9dMan\xa3\x7f\xc6QkV\xa9\xa3" +
+	"N\x09\xd5\xeeL2\xef\xc2\xcf\xc9\xad\x0aP\xee\xf28" +
+	"p\xc1\x06\xf3\xcc\xbf]\xc8R\xfc\xbf\x00\x00\x00\xff\xff" +
+	"5\xe0\xbcC"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -8836,18 +8192,14 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x8dc9560005a58bf7,
 			0x91525e6ba988a1b5,
 			0x91de4d52d6c756f0,
-			0x9254be956a2c53cc,
 			0x95dcd84bd6c2af24,
 			0x98c0db575108a0c2,
 			0x994ee480dff9a18b,
 			0x9a13f8745c63538e,
-			0x9b903c250a1c9090,
 			0x9e9367b363ed36f7,
 			0x9f093b9991fcbeb6,
 			0x9f8e6579f17c3675,
-			0xa3a094ee4c858b7c,
 			0xa45bf9d06760cfec,
-			0xa647cf7d5ae76cad,
 			0xa8ff5b855c338800,
 			0xab3043493c0dc41a,
 			0xaeb55c23662e7ccc,
@@ -8857,7 +8209,6 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xb45ad2aaa463b509,
 			0xb5355dddfd5eccfd,
 			0xb5d987dd40c5ef53,
-			0xb602b16cf90d0768,
 			0xb66014985ec6ce0c,
 			0xb9472b23237f2553,
 			0xbc96523b1fd528e2,
@@ -8878,7 +8229,6 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xdd87ae4cac3865df,
 			0xdede95953eaa4e32,
 			0xe35bbb649e0e9d45,
-			0xe5c6a5b34d042eec,
 			0xe7eca5c4209d3109,
 			0xe8ffd7e11ae2e46c,
 			0xea32c8ccc71c50ac,
