@@ -38,8 +38,8 @@ func Connect(socket Stream, bootstrap capnp.Client, options ...guard.Option) *Co
 // capability besides the bootstrap.
 func (c *Conn) Idle() (since time.Time, busy bool) { return c.guard.Idle() }
 
-// Attach sends f along with the next bytes written, which are the next call's at the latest. The caller keeps f open
-// until that call is answered. Attach returns errors.ErrUnsupported if the stream is not a unix socket.
+// Attach sends a copy of f along with the next bytes written: with the next call or answer, or before it. A copy that
+// has not been sent is replaced. Attach returns errors.ErrUnsupported if the stream is not a unix socket.
 func (c *Conn) Attach(f *os.File) error { return c.guard.Attach(f) }
 
 // Bootstrap waits for the peer's bootstrap capability and returns it. It does not pipeline on the promise: a pipelined

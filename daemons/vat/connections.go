@@ -22,8 +22,12 @@ func (b *Endowments) takeUse(e grant) {
 
 // serve answers a client. If the connection ends, reporting that is up to the client, which may have closed it on
 // purpose.
-func (b *Endowments) serve(a arrival, bootstrap func(Client) capnp.Client, options ...guard.Option) *Conn {
-	conn := Connect(a.socket, bootstrap(a.client), append(options, b.watch(a.client.Name))...)
+func (b *Endowments) serve(a arrival, s server, options ...guard.Option) *Conn {
+	if s.files {
+		a.client.Files = &guard.Files{}
+		options = append(options, guard.AcceptFiles(a.client.Files))
+	}
+	conn := Connect(a.socket, s.bootstrap(a.client), append(options, b.watch(a.client.Name))...)
 	b.track(conn, a.link, func() {})
 	return conn
 }

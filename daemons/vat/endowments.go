@@ -24,6 +24,14 @@ const (
 type Client struct {
 	Name   string   // The client's name, which it cannot forge.
 	Grants []string // What it may reach through the facet, if the facet has names to grant.
+
+	Files *guard.Files // The descriptors it sends beside its calls; nil where ServeFiles does not serve the facet.
+}
+
+// A server serves one facet.
+type server struct {
+	bootstrap func(Client) capnp.Client // makes the capability that a client gets
+	files     bool                      // clients may send descriptors
 }
 
 // Endowments holds everything a daemon has been granted and will be granted. Its methods may be called in any order and
@@ -33,7 +41,7 @@ type Endowments struct {
 	done    chan struct{}
 
 	mu        sync.Mutex
-	servers   map[string]func(Client) capnp.Client
+	servers   map[string]server
 	waiting   map[string][]arrival // served links that arrived before their server
 	holdings  map[string]*Holding
 	resources map[resource]*slot
@@ -42,7 +50,6 @@ type Endowments struct {
 	forwarder Forwarder // nil: nothing is forwarded
 	onPing    func()    // nil: pings are answered at once
 	asked     bool      // onPing is running
-	handed    map[string]func(ticket string, f *os.File)
 }
 
 // An arrival is one served link, as received over the channel.
@@ -71,13 +78,12 @@ func Endowed(channel *net.UnixConn) *Endowments {
 	b := &Endowments{
 		channel:   channel,
 		done:      make(chan struct{}),
-		servers:   map[string]func(Client) capnp.Client{},
+		servers:   map[string]server{},
 		waiting:   map[string][]arrival{},
 		holdings:  map[string]*Holding{},
 		resources: map[resource]*slot{},
 		conns:     map[*Conn]uint64{},
 		refused:   lastWords,
-		handed:    map[string]func(string, *os.File){},
 	}
 	go b.receive()
 	return b
@@ -114,28 +120,6 @@ func (b *Endowments) OnRefused(f func(peer string, reason guard.Reason)) {
 	b.refused = f
 }
 
-// OnHanded registers f to receive the files that outside callers hand over under this name, each with its ticket. f
-// closes the file and must not block. The sender may be anyone. Without f the files are closed.
-func (b *Endowments) OnHanded(name string, f func(ticket string, file *os.File)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.handed[name] = f
-}
-
-// takeHanded passes a file from outside to its handler.
-func (b *Endowments) takeHanded(e grant) {
-	b.mu.Lock()
-	take := b.handed[e.Name]
-	b.mu.Unlock()
-	switch {
-	case e.File == nil:
-	case take == nil || len(e.Grants) != 1:
-		e.File.Close()
-	default:
-		take(e.Grants[0], e.File)
-	}
-}
-
 // lastWords reports refusals on standard error, for daemons that have no log.
 func lastWords(peer string, reason guard.Reason) {
 	fmt.Fprintf(os.Stderr, "peer broke protocol peer=%s reason=%s\n", peer, reason)
@@ -156,13 +140,22 @@ func (b *Endowments) report(peer string, reason guard.Reason) {
 // Serve calls bootstrap for each client of a facet, to make the capability that it gets. Clients that arrived earlier
 // are served now.
 func (b *Endowments) Serve(facet string, bootstrap func(Client) capnp.Client) {
+	b.serveBy(facet, server{bootstrap: bootstrap})
+}
+
+// ServeFiles is Serve for a facet whose clients may send descriptors beside their calls. The sender may be anyone.
+func (b *Endowments) ServeFiles(facet string, bootstrap func(Client) capnp.Client) {
+	b.serveBy(facet, server{bootstrap: bootstrap, files: true})
+}
+
+func (b *Endowments) serveBy(facet string, s server) {
 	b.mu.Lock()
-	b.servers[facet] = bootstrap
+	b.servers[facet] = s
 	early := b.waiting[facet]
 	delete(b.waiting, facet)
 	b.mu.Unlock()
 	for _, a := range early {
-		b.serve(a, bootstrap)
+		b.serve(a, s)
 	}
 }
 
@@ -267,8 +260,6 @@ func (b *Endowments) take(e grant) {
 		if e.Name != "" {
 			b.Use(e.Name).revoke()
 		}
-	case endowment.Endowment_Kind_handed:
-		b.takeHanded(e)
 	case endowment.Endowment_Kind_ping:
 		b.answer()
 	default:
@@ -287,12 +278,12 @@ func (b *Endowments) takeServe(e grant) {
 	}
 	a := arrival{Client{Name: e.Peer, Grants: e.Grants}, e.Link, socket}
 	b.mu.Lock()
-	bootstrap := b.servers[e.Name]
-	if bootstrap == nil {
+	s, served := b.servers[e.Name]
+	if !served {
 		b.waiting[e.Name] = append(b.waiting[e.Name], a)
 	}
 	b.mu.Unlock()
-	if bootstrap != nil {
-		b.serve(a, bootstrap)
+	if served {
+		b.serve(a, s)
 	}
 }

@@ -337,3 +337,26 @@ func TestRefusalIsReported(t *testing.T) {
 		t.Fatal("the refusal was not reported")
 	}
 }
+
+// TestFilesOnlyWhereTheyAreServed links a client with a facet that accepts descriptors and with one that does not.
+func TestFilesOnlyWhereTheyAreServed(t *testing.T) {
+	b, parent := newChannel(t)
+	clients := make(chan vat.Client)
+	serve := func(c vat.Client) capnp.Client { clients <- c; return capnp.Client{} }
+	b.Serve("Plain", serve)
+	b.ServeFiles("Files", serve)
+	for facet, accepts := range map[string]bool{"Plain": false, "Files": true} {
+		ours, theirs, err := plat.StreamPair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ours.Close()
+		defer theirs.Close()
+		if err := parent.GrantServe(facet, vat.Client{Name: "client"}, 1, theirs); err != nil {
+			t.Fatal(err)
+		}
+		if c := <-clients; (c.Files != nil) != accepts {
+			t.Errorf("%s: accepts files: %t", facet, c.Files != nil)
+		}
+	}
+}

@@ -1,11 +1,12 @@
 package vat
 
 import (
-	"errors"
 	"net"
 	"os"
 	"sync"
 	"syscall"
+
+	"nexus/daemons/vat/guard"
 )
 
 // maxUntaken bounds the packets queued for a daemon, besides those that the kernel buffers. A start needs a few dozen,
@@ -56,18 +57,13 @@ func (o *outbox) put(e grant) error {
 	return nil
 }
 
-// maxOffered is the number of queued packets at which offers are refused.
-const maxOffered = 64
+// maxBehind is the number of queued packets from which on a daemon counts as behind.
+const maxBehind = 64
 
-// offer is put, except that it fails while so much is queued that the daemon may be in trouble.
-func (o *outbox) offer(e grant) error {
+func (o *outbox) behind() bool {
 	o.mu.Lock()
-	waiting := len(o.untaken)
-	o.mu.Unlock()
-	if waiting >= maxOffered {
-		return errors.New("cannot hand over file: the daemon does not read its channel")
-	}
-	return o.put(e)
+	defer o.mu.Unlock()
+	return len(o.untaken) >= maxBehind
 }
 
 // run sends parcels until the channel or the outbox ends.
@@ -139,14 +135,8 @@ func pack(e grant) (parcel, error) {
 	if err != nil || e.File == nil {
 		return parcel{packet: packet}, err
 	}
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	fd, err := syscall.Dup(int(e.File.Fd()))
-	if err != nil {
-		return parcel{}, err
-	}
-	syscall.CloseOnExec(fd)
-	return parcel{packet, os.NewFile(uintptr(fd), "granted")}, nil
+	copied, err := guard.Duplicate(e.File)
+	return parcel{packet, copied}, err
 }
 
 // send sends the parcel; it waits for room on the channel.

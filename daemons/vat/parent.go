@@ -64,6 +64,10 @@ func (p *Parent) Ended() <-chan Ended { return p.ended }
 // longer have all that its row of the authority table says.
 func (p *Parent) Stuffed() <-chan struct{} { return p.grants.stuffed }
 
+// Behind reports whether the daemon has left many packets unread. Nothing is then granted to it at the request of
+// outside callers, so that they cannot crowd out initd's own grants.
+func (p *Parent) Behind() bool { return p.grants.behind() }
+
 // Close orders the daemon to stop. Further calls have no effect.
 func (p *Parent) Close() { p.close() }
 
@@ -106,13 +110,6 @@ func (p *Parent) GrantDir(name string, dir *os.File) error {
 // GrantFile grants the daemon an open file. The caller keeps the file.
 func (p *Parent) GrantFile(name string, file *os.File) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_file, Name: name, File: file})
-}
-
-// GrantHanded passes on a file that an outside caller handed over, with its ticket. The caller keeps the file. It is
-// refused while the daemon leaves many packets unread, so that outside callers cannot crowd out initd's own grants.
-func (p *Parent) GrantHanded(name, ticket string, file *os.File) error {
-	return p.grants.offer(grant{Kind: endowment.Endowment_Kind_handed, Name: name, Grants: []string{ticket},
-		File: file})
 }
 
 // GrantSetting grants the daemon the values of a policy setting.

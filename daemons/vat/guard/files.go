@@ -95,23 +95,48 @@ func (f *Files) receive(rights []byte) {
 	}
 }
 
-// Attach sends f along with the next bytes written. The caller keeps f open until they are. Attach returns
-// errors.ErrUnsupported if the stream cannot carry files.
+// Attach sends a copy of f along with the next bytes written, in place of one that has not been sent yet. Attach
+// returns errors.ErrUnsupported if the stream cannot carry files.
 func (g *Guard) Attach(f *os.File) error {
 	if _, ok := g.stream.(*net.UnixConn); !ok {
 		return errors.ErrUnsupported
 	}
+	copied, err := Duplicate(f)
+	if err != nil {
+		return err
+	}
 	g.out.mu.Lock()
 	defer g.out.mu.Unlock()
-	g.out.attached = f
+	g.out.detach()
+	g.out.attached = copied
 	return nil
+}
+
+// Duplicate returns another descriptor of an open file.
+func Duplicate(f *os.File) (*os.File, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := syscall.Dup(int(f.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// detach closes the file that has not been sent. The lock is held.
+func (w *writer) detach() {
+	if w.attached != nil {
+		w.attached.Close()
+		w.attached = nil
+	}
 }
 
 // writeAttached writes the start of the first buffer together with the file, and returns what is left to write. The
 // lock is held.
 func (w *writer) writeAttached(all net.Buffers) (net.Buffers, error) {
 	f, socket := w.attached, w.stream.(*net.UnixConn)
-	w.attached = nil
+	defer w.detach()
 	n, _, err := socket.WriteMsgUnix(all[0], syscall.UnixRights(int(f.Fd())), nil)
 	all[0] = all[0][n:]
 	return all, err

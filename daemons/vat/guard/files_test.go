@@ -6,8 +6,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"capnproto.org/go/capnp/v3"
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
@@ -84,6 +86,62 @@ func TestFileComesWithACall(t *testing.T) {
 		}
 		if got := contentOf(t, files.Take()); got != "" {
 			t.Errorf("got %q again", got)
+		}
+	}
+}
+
+// TestFileComesWithAnAnswer has a server attach a file before it answers: the file is available with the answer.
+func TestFileComesWithAnAnswer(t *testing.T) {
+	ours, theirs := sockets(t)
+	served := vat.Connect(ours, object())
+	defer served.Close()
+	files := &guard.Files{}
+	conn := vat.Connect(theirs, capnp.Client{}, guard.AcceptFiles(files))
+	defer conn.Close()
+	client, err := conn.Bootstrap(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Release()
+	for _, name := range []string{"one", "two"} {
+		f := named(t, name)
+		if err := served.Attach(f); err != nil {
+			t.Fatal(err)
+		}
+		f.Close() // a copy is sent
+		answer, release := send(context.Background(), client, echo,
+			func(s capnp.Struct) error { return s.SetData(1, []byte("x")) })
+		if _, err := answer.Struct(); err != nil {
+			t.Fatal(err)
+		}
+		release()
+		if got := contentOf(t, files.Take()); got != name {
+			t.Errorf("got %q, want %q", got, name)
+		}
+	}
+}
+
+// TestUnsentFilesAreClosed attaches files to a connection on which nothing more is sent: one of them is held, and none
+// once the connection has ended.
+func TestUnsentFilesAreClosed(t *testing.T) {
+	f := named(t, "unsent")
+	start := descriptors(t)
+	ours, theirs := sockets(t)
+	conn := vat.Connect(theirs, capnp.Client{})
+	before := descriptors(t)
+	for range 3 {
+		if err := conn.Attach(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := descriptors(t); got != before+1 {
+		t.Errorf("%d descriptors, want %d", got, before+1)
+	}
+	ours.Close()
+	conn.Close()
+	for deadline := time.Now().Add(time.Minute); descriptors(t) != start; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d descriptors after the end, want %d", descriptors(t), start)
 		}
 	}
 }

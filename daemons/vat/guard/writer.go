@@ -36,6 +36,11 @@ func newWriter(stream Stream, patience time.Duration, lost func(error)) *writer 
 
 // run writes queued messages until over is closed.
 func (w *writer) run(over <-chan struct{}) {
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.detach()
+	}()
 	for {
 		select {
 		case <-w.kicked:
