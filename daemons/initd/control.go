@@ -128,15 +128,21 @@ func (c *controlSocket) place(now time.Time) place {
 
 // connect serves Operator on a connection, without the methods that are withheld. The lock is held.
 func (c *controlSocket) connect(socket net.Conn, s *system, withheld []string) *vat.Conn {
-	files := &guard.Files{}
 	methods := slices.DeleteFunc(slices.Clone(c.role.Methods),
 		func(method string) bool { return slices.Contains(withheld, method) })
 	if c.barred {
 		methods, withheld = nil, nil
 	}
 	session := s.links.OpenSession(c.role.Name, methods)
-	root := capnp.Client(s.operator(session, methods, withheld, files))
-	conn := vat.Connect(socket, root, guard.Greet(), guard.AcceptFiles(files), s.refuses(c.role.Name))
+	var conn *vat.Conn
+	connected := make(chan struct{})
+	attach := func(f *os.File) error {
+		<-connected
+		return conn.Attach(f)
+	}
+	root := capnp.Client(s.operator(grant{session, methods, withheld, attach}))
+	conn = vat.Connect(socket, root, guard.Greet(), s.refuses(c.role.Name))
+	close(connected)
 	c.conns[conn] = struct{}{}
 	go func() {
 		<-conn.Done()

@@ -22,7 +22,8 @@ func (s *system) servePort(ctx context.Context, name string) {
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
 			session := s.links.OpenSession("port", role.Methods)
-			conn := vat.Connect(port, capnp.Client(s.operator(session, role.Methods, nil, nil)), s.refuses("port"))
+			conn := vat.Connect(port, capnp.Client(s.operator(grant{session: session, methods: role.Methods})),
+				s.refuses("port"))
 			select {
 			case <-conn.Done():
 			case <-ctx.Done():

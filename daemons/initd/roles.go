@@ -3,6 +3,7 @@ package initd
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 
 	"capnproto.org/go/capnp/v3"
@@ -12,7 +13,6 @@ import (
 	"nexus/daemons/convert"
 	"nexus/daemons/initd/links"
 	"nexus/daemons/vat"
-	"nexus/daemons/vat/guard"
 	"nexus/libupdates/refusal"
 )
 
@@ -32,7 +32,7 @@ const operatorRole = "operator"
 // daemons.
 func Roles() []Role {
 	look := []string{"status", "services", "daemons", "graph", "watchdog"}
-	stage := append(slices.Clone(look), "stage", "handFile")
+	stage := append(slices.Clone(look), "stage", "link")
 	return []Role{
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},
@@ -66,33 +66,36 @@ const attenuateMethod = "attenuate"
 // maxAttenuation bounds the names of one attenuation (schema/operator.capnp).
 const maxAttenuation = 64
 
-// operator makes an Operator that has these methods, for a session over whose connection these files come. The others
-// are taken out of what is served, before any code of theirs: nothing in operatorServer has to remember who asks.
-// Those that are withheld say so.
-func (s *system) operator(session *links.Session, methods, withheld []string, files *guard.Files) operator.Operator {
-	served := operator.Operator_Methods(nil, newOperatorServer(s, session, methods, withheld, files))
+// A grant is what one Operator has.
+type grant struct {
+	session  *links.Session
+	methods  []string                    // of Operator
+	withheld []string                    // what its connection is too many for
+	attach   func(socket *os.File) error // sends a descriptor with the next answer; nil: the connection carries none
+}
+
+// refuse returns why the Operator does not have a method, or nil.
+func (g grant) refuse(method string) error {
+	switch {
+	case method == attenuateMethod, slices.Contains(g.methods, method):
+		return nil
+	case slices.Contains(g.withheld, method):
+		return convert.Except(refusal.New(refusal.TooManyClients,
+			"too many clients are connected: of %d places, %d are kept for control", maxOperators, keptPlaces))
+	}
+	return convert.Except(refusal.New(refusal.NotGranted, "this Operator was made without %s", method))
+}
+
+// operator makes an Operator. The methods that it does not have are taken out of what is served, before any code of
+// theirs: nothing in operatorServer has to remember who asks.
+func (s *system) operator(g grant) operator.Operator {
+	served := operator.Operator_Methods(nil, newOperatorServer(s, g))
 	for i, m := range served {
-		if m.MethodName != attenuateMethod && !slices.Contains(methods, m.MethodName) {
-			served[i].Impl = notGranted(m.MethodName)
-			if slices.Contains(withheld, m.MethodName) {
-				served[i].Impl = refuseCrowd
-			}
+		if refused := g.refuse(m.MethodName); refused != nil {
+			served[i].Impl = func(context.Context, *server.Call) error { return refused }
 		}
 	}
 	return operator.Operator(capnp.NewClient(server.New(served, nil, nil)))
-}
-
-// notGranted is what stands in for a method that an Operator was made without.
-func notGranted(method string) func(context.Context, *server.Call) error {
-	return func(context.Context, *server.Call) error {
-		return convert.Except(refusal.New(refusal.NotGranted, "this Operator was made without %s", method))
-	}
-}
-
-// refuseCrowd is what stands in for a method that the place of a connection does not let it have.
-func refuseCrowd(context.Context, *server.Call) error {
-	return convert.Except(refusal.New(refusal.TooManyClients,
-		"too many clients are connected: of %d places, %d are kept for control", maxOperators, keptPlaces))
 }
 
 // Attenuate makes an Operator with fewer methods.
@@ -112,7 +115,8 @@ func (o *operatorServer) Attenuate(_ context.Context, call operator.Operator_att
 	if err != nil {
 		return err
 	}
-	kept := slices.DeleteFunc(slices.Clone(o.methods),
+	fewer := o.grant
+	fewer.methods = slices.DeleteFunc(slices.Clone(o.methods),
 		func(method string) bool { return !slices.Contains(wanted, method) })
-	return res.SetOperator(o.s.operator(o.session, kept, o.withheld, o.files))
+	return res.SetOperator(o.s.operator(fewer))
 }

@@ -11,7 +11,6 @@ type Daemon struct {
 	Holds    []Edge   // facets served by others
 	Dirs     []string // directories
 	Files    []string // open files
-	Takes    []string // open files that operators hand over while it runs, by what they are good for
 	Settings []string // policy values
 
 	Confinement plat.Confinement // what its process may do; a path "dir:NAME" is that of one of Dirs
@@ -94,7 +93,6 @@ func Table() []Daemon {
 			},
 			Dirs:  []string{"system"},
 			Files: []string{"record", "factory"},
-			Takes: []string{archiveFile},
 			Settings: []string{"limit-archive", "limit-payload", "tries", "floor", "record", "boot-cause", "core",
 				hinderedSetting},
 

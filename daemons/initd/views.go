@@ -144,9 +144,6 @@ func graph(table []Daemon, roles []Role) []graphEdge {
 		for _, name := range row.Files {
 			edges = append(edges, graphEdge{row.Name, Edge{Facet: "file:" + name}})
 		}
-		for _, name := range row.Takes {
-			edges = append(edges, graphEdge{row.Name, Edge{Facet: "handed:" + name}})
-		}
 	}
 	for _, role := range roles {
 		edges = append(edges, graphEdge{role.Name, role.Edge()})

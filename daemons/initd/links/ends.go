@@ -45,6 +45,9 @@ func (e *ends) grantServe(l *link, client vat.Client, socket *os.File) error {
 
 // grantUse gives the holder its end. What initd itself holds, or those outside, goes into holdings here.
 func (e *ends) grantUse(holder string, l *link, socket *os.File) error {
+	if e.leadsOut(holder) {
+		return e.sendOut(holder, socket)
+	}
 	holding := e.holdingOf(holder, l.edge.Facet)
 	if holding == nil {
 		daemon, onward := by(holder)

@@ -96,6 +96,9 @@ func (f *fabric) link(holder string, edge Edge) error {
 	f.last++
 	l := &link{number: f.last, edge: edge, made: f.clock.Now()}
 	f.links[key{holder, edge.Facet}] = l
+	if f.ends.leadsOut(holder) {
+		delete(f.introduced, holder) // it is made once
+	}
 	return errors.Join(
 		f.ends.grantServe(l, f.clientOf(holder, edge), theirs),
 		f.ends.grantUse(holder, l, ours),

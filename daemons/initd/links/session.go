@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -21,7 +22,13 @@ type Session struct {
 	has   []string // the methods of Operator that it came in with
 	name  string   // as a holder of links
 
-	holdings map[string]*vat.Holding // by facet; nil once the session has ended. The lock of the links guards it.
+	// The lock of the links guards these.
+	holdings map[string]*vat.Holding // by facet; nil once the session has ended
+	direct   map[*Session]struct{}   // the holders of its direct links
+
+	// Of the holder of a direct link, which is a session of its own with one link:
+	parent *Session
+	out    chan *os.File // gets the end of the link that leads out of this process
 }
 
 // sessionMark begins the name that a session has as a holder of links.
@@ -34,9 +41,15 @@ func isSession(end string) bool { return strings.HasPrefix(end, sessionMark) }
 func (l *Links) OpenSession(role string, methods []string) *Session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.open(role, methods)
+}
+
+// open is OpenSession with the lock held.
+func (l *Links) open(role string, methods []string) *Session {
 	l.lastSession++
 	name := fmt.Sprintf("%s%s#%d", sessionMark, role, l.lastSession)
-	o := &Session{links: l, role: role, has: methods, name: name, holdings: map[string]*vat.Holding{}}
+	o := &Session{links: l, role: role, has: methods, name: name, holdings: map[string]*vat.Holding{},
+		direct: map[*Session]struct{}{}}
 	l.fabric.ends.sessions[o.name] = o
 	return o
 }
@@ -45,11 +58,27 @@ func (l *Links) OpenSession(role string, methods []string) *Session {
 func (o *Session) End() {
 	o.links.mu.Lock()
 	defer o.links.mu.Unlock()
-	f := &o.links.fabric
+	o.links.fabric.end(o)
+}
+
+// end ends a session and its direct links.
+func (f *fabric) end(o *Session) {
 	o.holdings = nil
 	delete(f.ends.sessions, o.name)
 	delete(f.introduced, o.name)
 	f.dropWhere(func(k key, _ *link) bool { return k.holder == o.name })
+	for d := range o.direct {
+		f.end(d)
+	}
+	if o.parent == nil {
+		return
+	}
+	delete(o.parent.direct, o)
+	select {
+	case end := <-o.out: // nobody waits for it any more
+		end.Close()
+	default:
+	}
 }
 
 // handOutPatience is how long an operator waits for a facet whose daemon is starting.
