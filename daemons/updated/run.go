@@ -29,21 +29,20 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	if err := s.fillFactorySlot(ctx, b); err != nil {
 		return err
 	}
-	go discovery.Offer(ctx, b, "Updated", log, s.updated)
+	go discovery.Offer(ctx, b, "Updated", log, func() capnp.Client { return s.updated(vat.Client{}) })
 
 	b.Serve("UpdateStatus", func(vat.Client) capnp.Client {
 		status := s.status()
 		return capnp.Client(update.UpdateStatus_ServerToClient(&status))
 	})
-	b.Serve("UpdateStage", func(c vat.Client) capnp.Client {
-		stager := &stagerServer{s, slices.Contains(c.Grants, takesUp)}
+	b.ServeFiles("UpdateStage", func(c vat.Client) capnp.Client {
+		stager := &stagerServer{sender{s, c.Files, slices.Contains(c.Grants, takesUp)}}
 		return capnp.Client(update.UpdateStage_ServerToClient(stager))
 	})
-	b.Serve("Updated", func(vat.Client) capnp.Client { return s.updated() })
+	b.ServeFiles("Updated", s.updated)
 	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
 		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{s.engine}))
 	})
-	b.OnHanded(archiveFile, s.takeFile)
 	log.Announce(ctx, s.ready())
 	s.engine.Resume()
 	go s.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
@@ -63,9 +62,6 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 
 // takesUp is the method of Operator by which a client may switch to what it stages, beside UpdateStage (daemons/initd).
 const takesUp = "updated"
-
-// archiveFile is what a handed file is good for (daemons/initd).
-const archiveFile = "archive"
 
 // open opens the engine over what the daemon was endowed with.
 func open(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient.Log) (*service, error) {

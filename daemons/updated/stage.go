@@ -3,42 +3,57 @@ package updated
 import (
 	"context"
 	"errors"
-	"os"
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/plat"
+	"nexus/daemons/vat/guard"
+	"nexus/libupdates/refusal"
 	"nexus/libupdates/updater"
 )
 
-// stage starts a stage for a sender, who keeps the observer.
-func (s *service) stage(ctx context.Context, size uint64, observer update.StageProgress,
-	operator bool) (*updater.Stage, error) {
-	return s.engine.Stage(ctx, updater.Request{
-		Life: s.life, Size: size, Progress: newProgress(observer.AddRef(), int64(size)), Operator: operator,
+// A sender is a client that may stage.
+type sender struct {
+	*service
+	files    *guard.Files // what it sends beside its calls; nil: it cannot
+	operator bool         // it may switch to what it stages, by this facet or another
+}
+
+// begin begins a stage and returns the sink for its archive. The outcome is a StagedSystem if the sink may yield one.
+func (s sender) begin(ctx context.Context, size uint64, observer update.StageProgress,
+	yields func(serial uint64) update.StagedSystem) (update.StageSink, error) {
+	stage, err := s.engine.Stage(ctx, updater.Request{
+		Life: s.life, Size: size, Progress: newProgress(observer.AddRef(), int64(size)), Operator: s.operator,
 	})
-}
-
-// write hands the next bytes to a stage.
-func write(stage *updater.Stage, b []byte) error {
-	if len(b) > int(update.MaxChunkBytes) {
-		return errors.New("cannot take chunk: it is over 1 MiB")
+	if err != nil {
+		return update.StageSink{}, err
 	}
-	return stage.Write(b)
+	return update.StageSink_ServerToClient(&sinkServer{s.engine, stage, s.files, yields}), nil
 }
 
-// takeFile hands a file to the stage that waits for it.
-func (s *service) takeFile(ticket string, f *os.File) { s.engine.TakeFile(ticket, handed{f}) }
+// A stagerServer is UpdateStage: it brings sets and can do nothing with them. Its sinks yield no StagedSystem.
+type stagerServer struct{ sender }
 
-// handed is a file that was handed over.
-type handed struct{ *os.File }
-
-func (f handed) Check() error { return plat.CheckHanded(f.File) }
+// Stage begins a stage.
+func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	sink, err := s.begin(ctx, call.Args().SizeBytes(), call.Args().Progress(), nil)
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	return res.SetSink(sink)
+}
 
 // A sinkServer is the StageSink of one stage.
 type sinkServer struct {
-	*service
-	stage *updater.Stage
+	engine *updater.Engine
+	stage  *updater.Stage
+	files  *guard.Files
+	yields func(serial uint64) update.StagedSystem // nil: the sender may not switch to what it stages
 }
 
 // Write hands on the next bytes. It does not acknowledge early: one chunk at a time is how a fast sender is held back.
@@ -47,10 +62,30 @@ func (s *sinkServer) Write(_ context.Context, call update.StageSink_write) error
 	if err != nil {
 		return err
 	}
-	return write(s.stage, b)
+	if len(b) > int(update.MaxChunkBytes) {
+		return errors.New("cannot take chunk: it is over 1 MiB")
+	}
+	return s.stage.Write(b)
 }
 
-// Done waits for the outcome.
+// File takes the file that came with the call as the archive.
+func (s *sinkServer) File(_ context.Context, call update.StageSink_file) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	file := s.files.Take()
+	if file == nil {
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "no file came with the call"))
+	}
+	if err := plat.CheckHanded(file); err != nil {
+		file.Close()
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.BadFile, "the file that was handed over: %v", err))
+	}
+	return s.stage.TakeFile(file)
+}
+
+// Done waits for the outcome and describes what is staged.
 func (s *sinkServer) Done(ctx context.Context, call update.StageSink_done) error {
 	call.Go()
 	res, err := call.AllocResults()
@@ -61,24 +96,17 @@ func (s *sinkServer) Done(ctx context.Context, call update.StageSink_done) error
 	if errors.Is(err, updater.ErrFinished) {
 		return err
 	}
+	if err == nil {
+		err = describe(s.engine, serial, res.NewStaged)
+	}
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	res.SetReusedBytes(uint64(reused))
-	return res.SetSystem(s.stagedSystem(serial))
-}
-
-// Ticket says with which ticket a file has to come.
-func (s *sinkServer) Ticket(_ context.Context, call update.StageSink_ticket) error {
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
+	if s.yields == nil {
+		return nil
 	}
-	ticket, err := s.stage.Ticket()
-	if err != nil {
-		return err
-	}
-	return res.SetTicket(ticket)
+	return res.SetSystem(s.yields(serial))
 }
 
 // Shutdown runs when the sender dropped the sink, or died.

@@ -24,26 +24,28 @@ func (s *service) status() statusServer {
 	return statusServer{s, vat.NewQuota("subscriptions", maxFollows)}
 }
 
-func (s *service) updated() capnp.Client {
-	return capnp.Client(update.Updated_ServerToClient(&updatedServer{s.status()}))
+func (s *service) updated(c vat.Client) capnp.Client {
+	return capnp.Client(update.Updated_ServerToClient(&updatedServer{s.status(), sender{s, c.Files, true}}))
 }
 
 // An updatedServer is Updated: it stages, and switches to what is staged.
-type updatedServer struct{ statusServer }
+type updatedServer struct {
+	statusServer
+	sender sender
+}
 
-// StageSystem starts a stage and gives the sink for its bytes.
+// StageSystem begins a stage.
 func (s *updatedServer) StageSystem(ctx context.Context, call update.Updated_stageSystem) error {
 	call.Go()
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	args := call.Args()
-	stage, err := s.stage(ctx, args.SizeBytes(), args.Progress(), true)
+	sink, err := s.sender.begin(ctx, call.Args().SizeBytes(), call.Args().Progress(), s.stagedSystem)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
-	return res.SetSink(update.StageSink_ServerToClient(&sinkServer{s.service, stage}))
+	return res.SetSink(sink)
 }
 
 // Staged gives the capability for what is staged.

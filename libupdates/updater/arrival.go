@@ -2,28 +2,16 @@ package updater
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"io"
-
-	"nexus/libupdates/refusal"
 )
 
-// An archive comes by Write, or as a file that is handed over on another way. Which one, its sender says by the first
-// call. A ticket tells to which stage a file belongs.
-
-// ticketBytes is the size of a ticket (schema/update.capnp).
-const ticketBytes = 16
-
-// A way is how an archive comes.
+// A way is how an archive comes: by Write, or as a file. Its sender says so by the first call.
 type way uint8
 
 const (
 	unknown way = iota
 	byWrite
-	byTicket // as a file that is not here yet
 	byFile
 )
 
@@ -33,7 +21,7 @@ func (s *Stage) install(ctx context.Context, out io.Reader) (Audit, uint64, erro
 	select {
 	case <-s.streams:
 		return e.install(ctx, standby, e.fromStream(out, s.size), s.progress)
-	case f := <-s.handed:
+	case f := <-s.file:
 		defer f.Close()
 		return e.install(ctx, standby, e.fromFile(f, s.size), s.progress)
 	case <-ctx.Done():
@@ -52,73 +40,39 @@ func (s *Stage) stream() bool {
 	return s.way == byWrite
 }
 
-// Ticket notes that the archive comes as a file, and returns what that has to come with.
-func (s *Stage) Ticket() ([]byte, error) {
+// TakeFile takes the archive as a file, which the stage closes. The file may change while it is read, but no read of it
+// may wait for anybody.
+func (s *Stage) TakeFile(f File) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.way == byWrite:
-		return nil, errors.New("cannot draw ticket: the archive comes by write")
-	case s.done || len(s.ticket) == 0 && s.way != unknown:
-		return nil, errors.New("cannot draw ticket: the stage is over, or done was called")
+	switch s.way {
+	case unknown:
+		s.way = byFile
+		s.file <- f // the only one
+		return nil
+	case byWrite:
+		f.Close()
+		return errors.New("cannot take file: the archive comes by write, or done was called")
+	default:
+		f.Close()
+		return errors.New("cannot take file: the stage has one, or is over")
 	}
-	if s.way == unknown {
-		s.way, s.ticket = byTicket, make([]byte, ticketBytes)
-		rand.Read(s.ticket) // never fails
-		s.engine.expect(s)
-	}
-	return s.ticket, nil
 }
 
 // sent tells whether the whole archive has come, or is here as a file.
 func (s *Stage) sent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.way == byFile || s.way == byWrite && s.done
+	return s.way == byFile || s.done
 }
 
-// expect notes the stage that waits for a file, or that none does.
-func (e *Engine) expect(s *Stage) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.expected = s
-}
-
-// TakeFile gives a file to the stage that waits for it, by its ticket in hex. A file that no stage waits for is closed.
-func (e *Engine) TakeFile(ticket string, f File) {
-	e.mu.Lock()
-	s := e.expected
-	e.mu.Unlock()
-	if s == nil || !s.take(ticket, f) {
-		f.Close()
-	}
-}
-
-// take takes the file, if it came with the right ticket and is the first one.
-func (s *Stage) take(ticket string, f File) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	raw, err := hex.DecodeString(ticket)
-	if err != nil || s.way != byTicket || subtle.ConstantTimeCompare(raw, s.ticket) != 1 {
-		return false
-	}
-	s.way = byFile
-	if err := f.Check(); err != nil {
-		s.cancel(refusal.New(refusal.BadFile, "the file that was handed over: %v", err))
-		return false
-	}
-	s.handed <- f // the only one
-	return true
-}
-
-// takeNoMore ends the wait for a file.
+// takeNoMore refuses a file that comes after the stage has ended.
 func (s *Stage) takeNoMore() {
-	s.engine.expect(nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.way = byFile // a file that comes now is not the first one
+	s.way = byFile // one that comes now is not the first
 	select {
-	case f := <-s.handed: // it came when the stage was about to end
+	case f := <-s.file: // it came when the stage was about to end
 		f.Close()
 	default:
 	}

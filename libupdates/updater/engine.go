@@ -38,7 +38,6 @@ type Engine struct {
 	free      chan struct{}    // closed when the place of a stage is given back; nil: nobody has it
 	stopping  bool             // no stage begins any more
 	stage     *Stage           // the one under way
-	expected  *Stage           // the one that waits for its archive as a file
 	heldUntil time.Time        // until then only operators stage
 }
 

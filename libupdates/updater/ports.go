@@ -76,8 +76,6 @@ type Progress interface {
 type File interface {
 	io.ReaderAt
 	io.Closer
-	// Check refuses a file whose reads may wait for somebody.
-	Check() error
 }
 
 // An Audit is the record of one step that changes, or checks, what runs: whether it was done or not.

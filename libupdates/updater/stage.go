@@ -31,7 +31,7 @@ type Stage struct {
 	received atomic.Int64  // bytes
 	writing  atomic.Int32  // chunks that are being taken
 	streams  chan struct{} // closed when it is known that the archive comes by Write
-	handed   chan File     // the archive, where it comes as a file
+	file     chan File     // the archive, where it comes as a file
 	over     chan struct{} // closed when the outcome is known
 
 	// The outcome, valid after over is closed.
@@ -39,10 +39,9 @@ type Stage struct {
 	reused int64
 	err    error
 
-	mu     sync.Mutex
-	way    way
-	ticket []byte // what a file for this stage must come with; nil until it was asked for
-	done   bool   // the sender said that all was sent
+	mu   sync.Mutex
+	way  way
+	done bool // the sender said that all was sent
 }
 
 // Stage starts to receive an archive, or refuses to, with an audit record. The context bounds how long it waits for the
@@ -84,7 +83,7 @@ func (e *Engine) start(r Request) (*Stage, error) {
 	s := &Stage{
 		engine: e, operator: r.Operator, size: int64(r.Size), in: in, cancel: cancel, progress: r.Progress,
 		streams: make(chan struct{}),
-		handed:  make(chan File, 1),
+		file:    make(chan File, 1),
 		over:    make(chan struct{}),
 	}
 	e.setStage(s)

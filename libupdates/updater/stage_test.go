@@ -3,7 +3,6 @@ package updater
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -75,8 +74,9 @@ func TestAStageIsReceived(t *testing.T) {
 	must(t, s.Write(raw[:1000]))
 	must(t, s.Write(nil))
 	must(t, s.Write(raw[1000:]))
-	if _, err := s.Ticket(); err == nil {
-		t.Error("there is a ticket for an archive that comes by write")
+	late := &file{Reader: bytes.NewReader(nil)}
+	if err := s.TakeFile(late); err == nil || late.closed.Load() != 1 {
+		t.Errorf("a file for an archive that comes by write: %v, closed %d times", err, late.closed.Load())
 	}
 	serial, _, err := s.Finish(t.Context())
 	must(t, err)
@@ -112,17 +112,7 @@ func TestARefusedStageTellsItsSender(t *testing.T) {
 func TestASlowSenderLosesThePlace(t *testing.T) {
 	for name, send := range map[string]func(*Stage){
 		"nothing comes": func(*Stage) {},
-		"no file comes": func(s *Stage) {
-			_, err := s.Ticket()
-			must(t, err)
-		},
-		"no file comes and all is said to be sent": func(s *Stage) {
-			_, err := s.Ticket()
-			must(t, err)
-			if _, _, err := s.Finish(impatient()); !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v", err)
-			}
-		},
+		"little comes":  func(s *Stage) { must(t, s.Write(make([]byte, 10))) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, clock := newStages(t)
@@ -189,50 +179,49 @@ func TestThePlaceIsKeptForOperators(t *testing.T) {
 	}
 }
 
-// A file is an archive that was handed over.
+// A file is an archive that somebody else opened.
 type file struct {
 	*bytes.Reader
-	refused error
-	closed  atomic.Int32
+	closed atomic.Int32
 }
 
-func (f *file) Check() error { return f.refused }
 func (f *file) Close() error { f.closed.Add(1); return nil }
 
-// TestAFileIsTakenByItsTicket hands files over to a stage: one with another ticket, the right one, and one more.
-func TestAFileIsTakenByItsTicket(t *testing.T) {
+// TestAFileIsTaken gives a stage two files: it takes the first, and no bytes beside it.
+func TestAFileIsTaken(t *testing.T) {
 	d, _ := newStages(t)
 	raw := archive(t, false)
 	s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: uint64(len(raw))})
 	must(t, err)
-	ticket, err := s.Ticket()
-	must(t, err)
-	other, right := &file{Reader: bytes.NewReader(nil)}, &file{Reader: bytes.NewReader(raw)}
-	again := &file{Reader: bytes.NewReader(nil)}
-	d.TakeFile(hex.EncodeToString(make([]byte, ticketBytes)), other)
-	d.TakeFile("no hex", other)
+	first, second := &file{Reader: bytes.NewReader(raw)}, &file{Reader: bytes.NewReader(nil)}
+	must(t, s.TakeFile(first))
 	if err := s.Write([]byte{1}); err == nil {
 		t.Error("bytes were taken for an archive that comes as a file")
 	}
-	d.TakeFile(hex.EncodeToString(ticket), right)
-	d.TakeFile(hex.EncodeToString(ticket), again)
+	if err := s.TakeFile(second); err == nil {
+		t.Error("a second file was taken")
+	}
 	_, _, err = s.Finish(t.Context())
 	must(t, err)
-	if other.closed.Load() != 2 || right.closed.Load() != 1 || again.closed.Load() != 1 {
-		t.Errorf("closed %d, %d, %d times", other.closed.Load(), right.closed.Load(), again.closed.Load())
+	if first.closed.Load() != 1 || second.closed.Load() != 1 {
+		t.Errorf("closed %d, %d times", first.closed.Load(), second.closed.Load())
 	}
 }
 
-func TestAFileThatMayMakeItsReaderWait(t *testing.T) {
-	d, _ := newStages(t)
-	s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: 1})
-	must(t, err)
-	ticket, err := s.Ticket()
-	must(t, err)
-	pipe := &file{refused: errors.New("it is a pipe, no regular file")}
-	d.TakeFile(hex.EncodeToString(ticket), pipe)
-	waitFor(t, "its end", s.over)
-	if refusal.Of(s.err) != refusal.BadFile || pipe.closed.Load() != 1 || d.isStaging() {
-		t.Errorf("got %v, closed %d times", s.err, pipe.closed.Load())
+// TestNoFileIsTakenLate gives a file to a stage that is over, and to one whose sender said that all was sent.
+func TestNoFileIsTakenLate(t *testing.T) {
+	for name, end := range map[string]func(*Stage){
+		"dropped": func(s *Stage) { s.Drop() },
+		"done":    func(s *Stage) { s.Finish(t.Context()) },
+	} {
+		d, _ := newStages(t)
+		s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: 1000})
+		must(t, err)
+		end(s)
+		waitFor(t, "its end", s.over)
+		late := &file{Reader: bytes.NewReader(nil)}
+		if err := s.TakeFile(late); err == nil || late.closed.Load() != 1 {
+			t.Errorf("%s: took a file: %v, closed %d times", name, err, late.closed.Load())
+		}
 	}
 }
