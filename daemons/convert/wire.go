@@ -39,6 +39,16 @@ func Refused(r keystore.Refusal, err error) error {
 	return refusal.New(refusal.Reason(reason), "%s", detail)
 }
 
+// Outcome returns the refusal in the results of a call as its error.
+func Outcome[R interface {
+	Refusal() (keystore.Refusal, error)
+}](res R, err error) (R, error) {
+	if err == nil {
+		err = Refused(res.Refusal())
+	}
+	return res, err
+}
+
 // Slot converts a slot to the schema's type.
 func Slot(s bootctl.Slot) bootrecord.Slot {
 	switch s {

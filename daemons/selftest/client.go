@@ -1,22 +1,16 @@
 package selftest
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"nexus/capnpgen/service"
 	"nexus/capnpgen/update"
 	"nexus/capnpgen/vote"
-	"nexus/daemons/convert"
 	"nexus/daemons/discovery"
+	"nexus/daemons/updateclient"
 )
-
-// chunk is the size of one write while a set is sent, in bytes.
-const chunk = 256 << 10
 
 // pollEvery is the pause between two calls to the probe while it answers with another version.
 const pollEvery = 50 * time.Millisecond
@@ -44,99 +38,29 @@ func (t *selftest) pause(ctx context.Context) error {
 }
 
 // send stages a set.
-func (t *selftest) send(ctx context.Context, file string) (stagedSet, error) {
+func (t *selftest) send(ctx context.Context, file string) (updateclient.Set, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	f, err := t.sets.Open(file)
 	if err != nil {
-		return stagedSet{}, err
+		return updateclient.Set{}, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return stagedSet{}, err
+		return updateclient.Set{}, err
 	}
 	updated, err := t.updated(ctx)
 	if err != nil {
-		return stagedSet{}, err
+		return updateclient.Set{}, err
 	}
 	defer updated.Release()
-	answer, release := updated.StageSystem(ctx, func(p update.Updated_stageSystem_Params) error {
-		p.SetSizeBytes(uint64(info.Size()))
-		return nil
-	})
-	defer release()
-	res, err := answer.Struct()
+	sink, err := updateclient.StageSystem(ctx, updated, nil, uint64(info.Size()), update.StageProgress{})
 	if err != nil {
-		return stagedSet{}, err
+		return updateclient.Set{}, err
 	}
-	if err := convert.Refused(res.Refusal()); err != nil {
-		return stagedSet{}, err
-	}
-	// After a failed call of a stream, the library fails all later calls of that client. done() explains the failure,
-	// so it needs a client of its own.
-	sink := res.Sink().AddRef()
 	defer sink.Release()
-	sendErr := pour(ctx, sink, f)
-	staged, err := finish(ctx, res.Sink())
-	if err == nil && sendErr != nil {
-		err = sendErr
-	}
-	return staged, err
-}
-
-// pour writes everything into the sink. An error may be a refusal, whose reason the sink's done() returns.
-func pour(ctx context.Context, sink update.StageSink, r io.Reader) error {
-	buf := make([]byte, chunk)
-	for {
-		n, err := io.ReadFull(r, buf)
-		if n > 0 {
-			if err := sink.Write(ctx,
-				func(p update.StageSink_write_Params) error { return p.SetBytes(buf[:n]) }); err != nil {
-				return err
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return sink.WaitStreaming()
-		case err != nil:
-			return err
-		}
-	}
-}
-
-func finish(ctx context.Context, sink update.StageSink) (stagedSet, error) {
-	answer, release := sink.Done(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return stagedSet{}, err
-	}
-	if err := convert.Refused(res.Refusal()); err != nil {
-		return stagedSet{}, err
-	}
-	return describe(ctx, res.System().AddRef())
-}
-
-// describe takes ownership of the system and returns its description.
-func describe(ctx context.Context, system update.StagedSystem) (stagedSet, error) {
-	answer, release := system.Describe(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		system.Release()
-		return stagedSet{}, err
-	}
-	info, err := res.System()
-	if err != nil {
-		return stagedSet{}, err
-	}
-	version, err := info.SystemVersion()
-	if err != nil {
-		return stagedSet{}, err
-	}
-	digest, err := info.IndexSha256()
-	return stagedSet{slot: info.Slot(), version: version, digest: bytes.Clone(digest), system: system}, err
+	return sink.Send(ctx, f, nil)
 }
 
 // awaitVersion waits until the live probe answers with this version. The answer comes from the running program, not

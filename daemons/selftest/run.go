@@ -82,7 +82,7 @@ func (t *selftest) flow(ctx context.Context) error {
 	if err := t.mark(ctx, "SELFTEST: ota switch ok"); err != nil {
 		return err
 	}
-	healthy, err := t.confirm(ctx, staged.slot)
+	healthy, err := t.confirm(ctx, staged.Slot)
 	if err != nil {
 		return err
 	}

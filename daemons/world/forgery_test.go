@@ -2,6 +2,7 @@ package world_test
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +26,7 @@ import (
 // unmoved checks that a failed attempt did not change the state.
 func unmoved(t *testing.T, o *world.Operator, before world.State, what string) {
 	t.Helper()
-	if now := stateNow(o); now != before {
+	if now := stateNow(o); !reflect.DeepEqual(now, before) {
 		t.Errorf("%s: the state is %+v, was %+v", what, now, before)
 	}
 }
@@ -83,7 +84,7 @@ func TestASwitchAheadOfItsStageIsNone(t *testing.T) {
 		t.Errorf("a switch ahead of its stage: %v, want no capability", err)
 	}
 	sink.Release()
-	o.AwaitState("the end of the stage", 0, func(s world.State) bool { return s == before })
+	o.AwaitState("the end of the stage", 0, func(s world.State) bool { return reflect.DeepEqual(s, before) })
 	again(t, o, set(t, "1.1.0", "serve 1.1.0"))
 }
 
@@ -178,7 +179,7 @@ func TestStagedSystemEndsWithItsUpdated(t *testing.T) {
 	defer kept.Release()
 	before := stateNow(o)
 	w.Kill("updated")
-	o.AwaitState("updated's next instance", 50*time.Millisecond, func(s world.State) bool { return s == before })
+	o.AwaitState("updated's next instance", 50*time.Millisecond, func(s world.State) bool { return reflect.DeepEqual(s, before) })
 	if err := o.Switch(kept); !vat.Disconnected(err) {
 		t.Errorf("switch: %v, want disconnected", err)
 	}

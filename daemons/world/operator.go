@@ -17,8 +17,9 @@ import (
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/plat"
+	"nexus/daemons/updateclient"
 	"nexus/daemons/vat"
-	"nexus/libupdates/bootctl"
+	"nexus/daemons/vat/guard"
 	"nexus/libupdates/refusal"
 )
 
@@ -43,13 +44,13 @@ func (w *World) Operator() *Operator {
 }
 
 // Dial connects to a socket in the system's folder, as a program would that knows nothing about operators.
-func (w *World) Dial(t testing.TB, name string) *vat.Conn {
+func (w *World) Dial(t testing.TB, name string, options ...guard.Option) *vat.Conn {
 	t.Helper()
 	socket, err := plat.DialPath(filepath.Join(w.Dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vat.Connect(socket, capnp.Client{})
+	return vat.Connect(socket, capnp.Client{}, options...)
 }
 
 // TryOperator is Operator for when the system may be down. The caller closes the result.
@@ -110,20 +111,12 @@ func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
 	return res.Updated().AddRef(), nil
 }
 
-// A State is the part of the status that tests use.
+// A State is the status as tests ask for it.
 type State struct {
-	Active, Pending, Staged bootctl.Slot
-	TriesLeft               uint8
-	HealthOK, Watched       bool
-	Staging                 bool
-	Persistent              bool
-	Boot                    uint64
-	Cause                   bootctl.Cause
-	AbruptEnds              uint8
-	Versions                [2]string // of slots a and b
-	Quarantine              int
-	Rollback                string // reason of the last rollback, or empty
-	Core                    string // version of the running core; empty: the test's own
+	updateclient.Status
+	Versions   [2]string // of slots a and b
+	Quarantine int
+	Rollback   string // reason of the last rollback, or empty
 }
 
 // Services returns what execd reports about each service, as `NAME VERSION: DETAIL`.
@@ -165,56 +158,13 @@ func (o *Operator) State() (s State, err error) {
 	if err != nil {
 		return s, err
 	}
-	got, release := res.Status().GetStatus(ctx, nil)
-	defer release()
-	m, err := got.Struct()
-	if err != nil {
-		return s, err
+	status, err := updateclient.Get(ctx, res.Status())
+	s = State{Status: status, Versions: [2]string{status.Slots[0].Version, status.Slots[1].Version},
+		Quarantine: len(status.Quarantine)}
+	if status.LastRollback != nil {
+		s.Rollback = string(status.LastRollback.Reason)
 	}
-	now, err := m.Status()
-	if err != nil {
-		return s, err
-	}
-	return stateOf(now)
-}
-
-func stateOf(m update.Status) (s State, err error) {
-	s = State{
-		Active: convert.SlotOf(m.Active()), Pending: convert.SlotOf(m.Pending()), Staged: convert.SlotOf(m.Staged()),
-		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Watched: m.Watched(), Staging: m.Staging(),
-		Persistent: m.Persistent(), Boot: m.Boot(),
-		Cause: convert.CauseOf(m.BootCause()), AbruptEnds: m.AbruptEnds(),
-	}
-	a, errA := versionOf(m.SlotA())
-	b, errB := versionOf(m.SlotB())
-	list, errQ := m.Quarantine()
-	if err := errors.Join(errA, errB, errQ); err != nil {
-		return s, err
-	}
-	if s.Core, err = m.Core(); err != nil {
-		return s, err
-	}
-	s.Versions, s.Quarantine = [2]string{a, b}, list.Len()
-	if !m.HasLastRollback() {
-		return s, nil
-	}
-	last, err := m.LastRollback()
-	if err != nil {
-		return s, err
-	}
-	s.Rollback, err = last.Reason()
 	return s, err
-}
-
-func versionOf(m update.SlotStatus, err error) (string, error) {
-	if err != nil {
-		return "", err
-	}
-	c, err := m.Content()
-	if err != nil {
-		return "", err
-	}
-	return c.SystemVersion()
 }
 
 // AwaitState queries the status until wanted accepts it, even across restarts of updated. It winds the clock by step
@@ -243,58 +193,20 @@ func (o *Operator) Stage(archive []byte) (update.StagedSystem, error) {
 		return update.StagedSystem{}, err
 	}
 	defer updated.Release()
-	answer, release := updated.StageSystem(ctx, func(p update.Updated_stageSystem_Params) error {
-		p.SetSizeBytes(uint64(len(archive)))
-		return nil
-	})
-	defer release()
-	res, err := answer.Struct()
+	sink, err := updateclient.StageSystem(ctx, updated, nil, uint64(len(archive)), update.StageProgress{})
 	if err != nil {
 		return update.StagedSystem{}, err
 	}
-	if err := convert.Refused(res.Refusal()); err != nil {
-		return update.StagedSystem{}, err
-	}
-	return pour(ctx, res.Sink(), archive)
-}
-
-func pour(ctx context.Context, sink update.StageSink, archive []byte) (update.StagedSystem, error) {
-	writer := sink.AddRef() // a stream that failed fails all later calls of its client, and done needs one that works
-	defer writer.Release()
-	in := bytes.NewReader(archive)
-	chunk := make([]byte, 64<<10)
-	for {
-		n, _ := in.Read(chunk)
-		if n == 0 {
-			break
-		}
-		if writer.Write(ctx, func(p update.StageSink_write_Params) error { return p.SetBytes(chunk[:n]) }) != nil {
-			break // done() returns the reason
-		}
-	}
-	answer, release := sink.Done(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return update.StagedSystem{}, err
-	}
-	if err := convert.Refused(res.Refusal()); err != nil {
-		return update.StagedSystem{}, err
-	}
-	return res.System().AddRef(), nil
+	defer sink.Release()
+	set, err := sink.Send(ctx, bytes.NewReader(archive), nil)
+	return set.System, err
 }
 
 // Switch puts a staged set on trial.
 func (o *Operator) Switch(system update.StagedSystem) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	answer, release := system.Switch(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	return updateclient.Set{System: system}.Switch(ctx)
 }
 
 // Staged takes up the staged set, which the caller releases.
@@ -315,16 +227,8 @@ func (o *Operator) TryStaged(ctx context.Context) (update.StagedSystem, error) {
 		return update.StagedSystem{}, err
 	}
 	defer updated.Release()
-	answer, release := updated.Staged(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err == nil {
-		err = convert.Refused(res.Refusal())
-	}
-	if err != nil {
-		return update.StagedSystem{}, err
-	}
-	return res.System().AddRef(), nil
+	set, err := updateclient.Staged(ctx, updated)
+	return set.System, err
 }
 
 // SwitchAgain switches, winding the clock while daemons that the switch needs restart.
@@ -457,13 +361,7 @@ func readEdge(m operator.Edge) (e Edge, err error) {
 func (o *Operator) TryDiscard(system update.StagedSystem) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	answer, release := system.Discard(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	return updateclient.Set{System: system}.Discard(ctx)
 }
 
 // Rollback asks for a rollback, without retries.

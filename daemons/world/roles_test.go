@@ -24,7 +24,7 @@ import (
 var roles = map[string]struct{ methods, facets []string }{
 	"status": {[]string{"status", "services", "daemons", "graph", "watchdog"},
 		[]string{"UpdateStatus", "ServiceWatch"}},
-	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "handFile"},
+	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "link"},
 		[]string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
 }
 
@@ -155,7 +155,7 @@ func TestStagerCannotSwitch(t *testing.T) {
 	sink := res.Sink()
 	for _, part := range [][]byte{archive[:len(archive)/2], archive[len(archive)/2:]} {
 		if err := sink.Write(ctx,
-			func(p capupdate.StageOnlySink_write_Params) error { return p.SetBytes(part) }); err != nil {
+			func(p capupdate.StageSink_write_Params) error { return p.SetBytes(part) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,6 +164,9 @@ func TestStagerCannotSwitch(t *testing.T) {
 	outcome, err := done.Struct()
 	if err != nil || outcome.HasRefusal() {
 		t.Fatalf("the stage: %v", err)
+	}
+	if outcome.HasSystem() {
+		t.Error("the stage yields a StagedSystem")
 	}
 	info, err := outcome.Staged()
 	if err != nil {

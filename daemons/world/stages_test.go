@@ -29,7 +29,7 @@ func stager(t testing.TB, ctx context.Context, w *world.World) capupdate.UpdateS
 
 // beginStage begins a stage of a given size, or returns why it cannot.
 func beginStage(t testing.TB, ctx context.Context, stage capupdate.UpdateStage,
-	size uint64) (capupdate.StageOnlySink, error) {
+	size uint64) (capupdate.StageSink, error) {
 	t.Helper()
 	answer, release := stage.Stage(ctx,
 		func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(size); return nil })
@@ -41,11 +41,11 @@ func beginStage(t testing.TB, ctx context.Context, stage capupdate.UpdateStage,
 	return res.Sink(), convert.Refused(res.Refusal())
 }
 
-func send(ctx context.Context, sink capupdate.StageOnlySink, chunk []byte) error {
+func send(ctx context.Context, sink capupdate.StageSink, chunk []byte) error {
 	writer := sink.AddRef()
 	defer writer.Release()
 	if err := writer.Write(ctx,
-		func(p capupdate.StageOnlySink_write_Params) error { return p.SetBytes(chunk) }); err != nil {
+		func(p capupdate.StageSink_write_Params) error { return p.SetBytes(chunk) }); err != nil {
 		return err
 	}
 	return writer.WaitStreaming()
@@ -207,12 +207,6 @@ func TestSinksOutOfOrder(t *testing.T) {
 		t.Fatalf("the stage: %v", err)
 	}
 	for range 2 {
-		ticket, release := sink.Ticket(ctx, nil)
-		if _, err := ticket.Struct(); err == nil ||
-			convert.Text(err) != "cannot draw ticket: the stage is over, or done was called" {
-			t.Errorf("a ticket after done: %v", err)
-		}
-		release()
 		done, release := sink.Done(ctx, nil)
 		if _, err := done.Struct(); err == nil || convert.Text(err) != "cannot finish stage: done was called before" {
 			t.Errorf("done after done: %v", err)

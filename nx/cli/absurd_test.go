@@ -57,7 +57,6 @@ func serveAbsurd(t testing.TB, dir string, raw []byte) {
 func (a *absurd) methods() (all []server.Method) {
 	all = operator.Operator_Methods(all, nil)
 	all = operator.Authority_Methods(all, nil)
-	all = operator.HandedFile_Methods(all, nil)
 	all = operator.TrustEditor_Methods(all, nil)
 	all = keystore.TrustAnchors_Methods(all, nil)
 	all = update.UpdateStatus_Methods(all, nil)
@@ -65,7 +64,6 @@ func (a *absurd) methods() (all []server.Method) {
 	all = update.UpdateStage_Methods(all, nil)
 	all = update.UpdateRecovery_Methods(all, nil)
 	all = update.StageSink_Methods(all, nil)
-	all = update.StageOnlySink_Methods(all, nil)
 	all = update.StagedSystem_Methods(all, nil)
 	all = journal.Journal_Methods(all, nil)
 	all = bundle.BundleMgr_Methods(all, nil)

@@ -63,22 +63,22 @@ func (s *session) publication(ctx context.Context) (publication, error) {
 		return publication{}, err
 	}
 	var r reader
-	return r.publication(m), r.err
+	return r.publication(m), r.Err
 }
 
 func (r *reader) publication(m bundle.Publication) publication {
 	p := publication{
 		Slot: slotOrNull(m.Slot()), Boot: m.Boot(), Bundles: []publishedBundle{},
-		SystemVersion: orNull(r.text(m.SystemVersion()), ""),
+		SystemVersion: orNull(r.Text(m.SystemVersion()), ""),
 		IndexSHA256:   orNull(r.digest(m.IndexSha256()), ""),
 	}
 	list, err := m.Bundles()
-	r.note(err)
-	for i := range r.items(list.Len()) {
+	r.Note(err)
+	for i := range r.Items(list.Len()) {
 		b := list.At(i)
 		p.Bundles = append(p.Bundles, publishedBundle{
-			Name: r.text(b.Name()), Version: r.text(b.Version()),
-			Abilities: r.texts(b.Abilities()), Capabilities: r.texts(b.Capabilities()),
+			Name: r.Text(b.Name()), Version: r.Text(b.Version()),
+			Abilities: r.Texts(b.Abilities()), Capabilities: r.Texts(b.Capabilities()),
 			PayloadSize: b.PayloadSize(), PayloadSHA256: r.digest(b.PayloadSha256()),
 			ManifestSHA256: r.digest(b.ManifestSha256()),
 		})

@@ -38,22 +38,22 @@ func (s *session) confinement(ctx context.Context) ([]confined, error) {
 	}
 	var r reader
 	all := []confined{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		d := list.At(i)
-		name := r.text(d.Name())
+		name := r.Text(d.Name())
 		if name != initDaemon && d.Pid() != 0 {
 			all = append(all, confined{name, r.measures(d.Measures())})
 		}
 	}
-	return all, r.err
+	return all, r.Err
 }
 
 func (r *reader) measures(list operator.Measure_List, err error) []measure {
-	r.note(err)
+	r.Note(err)
 	all := []measure{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		m := list.At(i)
-		all = append(all, measure{r.text(m.Name()), m.On(), r.text(m.Detail())})
+		all = append(all, measure{r.Text(m.Name()), m.On(), r.Text(m.Detail())})
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
+	"nexus/daemons/updateclient"
 	"nexus/libupdates/refusal"
 )
 
@@ -123,7 +124,7 @@ type observer struct {
 
 // OnChanged takes a state in; one that was not looked at makes room.
 func (o *observer) OnChanged(_ context.Context, call update.StatusObserver_onChanged) error {
-	now, err := readState(call.Args().Status())
+	now, err := updateclient.Read(call.Args().Status())
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (o *observer) OnChanged(_ context.Context, call update.StatusObserver_onCha
 	case <-o.states:
 	default:
 	}
-	o.states <- now // only this method sends, and calls on one object come one at a time
+	o.states <- stateOf(now) // only this method sends, and calls on one object come one at a time
 	return nil
 }
 

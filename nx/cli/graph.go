@@ -63,14 +63,14 @@ func (s *session) edges(ctx context.Context) ([]edge, error) {
 	}
 	var r reader
 	edges := []edge{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		m := list.At(i)
 		edges = append(edges, edge{
-			Holder: r.text(m.Holder()), Facet: r.text(m.Facet()), Provider: orNull(r.text(m.Provider()), ""),
-			Grants: r.texts(m.Grants()),
+			Holder: r.Text(m.Holder()), Facet: r.Text(m.Facet()), Provider: orNull(r.Text(m.Provider()), ""),
+			Grants: r.Texts(m.Grants()),
 		})
 	}
-	return edges, r.err
+	return edges, r.Err
 }
 
 func printEdges(w io.Writer, edges []edge) {

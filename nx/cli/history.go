@@ -55,19 +55,19 @@ func (s *session) history(ctx context.Context) ([]event, error) {
 	}
 	var r reader
 	events := []event{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		events = append(events, r.event(list.At(i)))
 	}
-	return events, r.err
+	return events, r.Err
 }
 
 func (r *reader) event(m bootrecord.Event) event {
 	return event{
-		Op: r.text(m.Op()), Slot: slotOrNull(m.Slot()), Boot: m.Boot(),
-		SystemVersion: orNull(r.text(m.SystemVersion()), ""),
+		Op: r.Text(m.Op()), Slot: slotOrNull(m.Slot()), Boot: m.Boot(),
+		SystemVersion: orNull(r.Text(m.SystemVersion()), ""),
 		IndexSHA256:   orNull(r.digest(m.IndexSha256()), ""),
-		Reason:        orNull(r.text(m.Reason()), ""),
-		Detail:        orNull(r.text(m.Detail()), ""),
+		Reason:        orNull(r.Text(m.Reason()), ""),
+		Detail:        orNull(r.Text(m.Detail()), ""),
 		stamp:         stampOf(m.UnixMs()),
 	}
 }

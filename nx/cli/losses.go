@@ -58,15 +58,15 @@ func (s *session) losses(ctx context.Context) (losses, error) {
 	}
 	var r reader
 	all := losses{stats.Kept(), stats.Dropped(), stats.Capacity(), r.tallies(stats.Senders())}
-	return all, r.err
+	return all, r.Err
 }
 
 func (r *reader) tallies(list journal.SenderStats_List, err error) []tally {
-	r.note(err)
+	r.Note(err)
 	all := []tally{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		t := list.At(i)
-		all = append(all, tally{r.text(t.Sender()), t.Kept(), t.Dropped()})
+		all = append(all, tally{r.Text(t.Sender()), t.Kept(), t.Dropped()})
 	}
 	return all
 }

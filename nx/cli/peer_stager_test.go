@@ -47,38 +47,9 @@ func (s *peerStager) Stage(_ context.Context, call update.UpdateStage_stage) err
 		return err
 	}
 	sink := &peerSink{p: s.p, size: call.Args().SizeBytes(), progress: call.Args().Progress().AddRef()}
-	return res.SetSink(update.StageOnlySink_ServerToClient(&peerStageOnlySink{sink}))
+	sink.stages = true
+	return res.SetSink(update.StageSink_ServerToClient(sink))
 }
-
-// A peerStageOnlySink is a peerSink that yields no StagedSystem.
-type peerStageOnlySink struct{ sink *peerSink }
-
-func (k *peerStageOnlySink) Write(ctx context.Context, call update.StageOnlySink_write) error {
-	piece, err := call.Args().Bytes()
-	if err != nil {
-		return err
-	}
-	return k.sink.take(ctx, piece, call.Go)
-}
-
-func (k *peerStageOnlySink) Done(_ context.Context, call update.StageOnlySink_done) error {
-	k.sink.done = true
-	res, err := call.AllocResults()
-	if err != nil {
-		return err
-	}
-	if refused, err := k.sink.p.refused("done", res.NewRefusal); refused || err != nil {
-		return err
-	}
-	k.sink.p.stage()
-	m, err := res.NewStaged()
-	if err != nil {
-		return err
-	}
-	return k.sink.p.fillStaged(m)
-}
-
-func (k *peerStageOnlySink) Shutdown() { k.sink.Shutdown() }
 
 // stage puts the set into slot b.
 func (p *peer) stage() {
@@ -97,16 +68,12 @@ func (p *peer) fillStaged(m update.StagedInfo) error {
 		set.fillBundles(m.NewBundles))
 }
 
-// The peer is a system that takes bytes and no files, as all were at first.
+// The peer is a system that takes bytes and no files, and makes no links, as all were at first.
 
-func (*peerOperator) HandFile(context.Context, operator.Operator_handFile) error {
-	return capnp.Unimplemented("handFile")
+func (*peerOperator) Link(context.Context, operator.Operator_link) error {
+	return capnp.Unimplemented("link")
 }
 
-func (*peerSink) Ticket(context.Context, update.StageSink_ticket) error {
-	return capnp.Unimplemented("ticket")
-}
-
-func (*peerStageOnlySink) Ticket(context.Context, update.StageOnlySink_ticket) error {
-	return capnp.Unimplemented("ticket")
+func (*peerSink) File(context.Context, update.StageSink_file) error {
+	return capnp.Unimplemented("file")
 }

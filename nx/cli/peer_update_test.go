@@ -193,6 +193,7 @@ type peerSink struct {
 	got      uint64
 	progress update.StageProgress
 	done     bool
+	stages   bool // and no more: it yields no StagedSystem
 }
 
 func (k *peerSink) Write(ctx context.Context, call update.StageSink_write) error {
@@ -256,6 +257,13 @@ func (k *peerSink) Done(_ context.Context, call update.StageSink_done) error {
 		return err
 	}
 	k.p.stage()
+	m, err := res.NewStaged()
+	if err == nil {
+		err = k.p.fillStaged(m)
+	}
+	if err != nil || k.stages {
+		return err
+	}
 	return res.SetSystem(update.StagedSystem_ServerToClient(&peerStaged{k.p}))
 }
 

@@ -34,28 +34,28 @@ func readRecords(list journal.Record_List, err error) ([]record, error) {
 	}
 	var r reader
 	var records []record
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		records = append(records, r.record(list.At(i)))
 	}
-	return records, r.err
+	return records, r.Err
 }
 
 func (r *reader) record(m journal.Record) record {
 	entry, err := m.Entry()
-	r.note(err)
+	r.Note(err)
 	return record{
 		Sequence: m.Sequence(),
 		Time:     timeText(m.UnixMs()), ClockNotSet: !clockSet(m.UnixMs()),
-		Sender: r.text(m.Sender()), Level: levelName(entry.Level()), Kind: nameOf(entry.Kind().String()),
-		Message: r.text(entry.Message_()), Fields: r.fields(entry.Fields()),
+		Sender: r.Text(m.Sender()), Level: levelName(entry.Level()), Kind: nameOf(entry.Kind().String()),
+		Message: r.Text(entry.Message_()), Fields: r.fields(entry.Fields()),
 	}
 }
 
 func (r *reader) fields(list journal.Field_List, err error) []field {
-	r.note(err)
+	r.Note(err)
 	fields := []field{}
-	for i := range r.items(list.Len()) {
-		fields = append(fields, field{r.text(list.At(i).Key()), r.text(list.At(i).Value())})
+	for i := range r.Items(list.Len()) {
+		fields = append(fields, field{r.Text(list.At(i).Key()), r.Text(list.At(i).Value())})
 	}
 	return fields
 }

@@ -76,17 +76,17 @@ func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
 	}
 	var r reader
 	states := []serviceState{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		states = append(states, r.service(list.At(i)))
 	}
-	return states, r.err
+	return states, r.Err
 }
 
 func (r *reader) service(m exec.ServiceStatus) serviceState {
 	return serviceState{
-		Name: r.text(m.Name()), Version: r.text(m.Version()), State: nameOf(m.State().String()), Native: m.Native(),
+		Name: r.Text(m.Name()), Version: r.Text(m.Version()), State: nameOf(m.State().String()), Native: m.Native(),
 		PID:      m.Pid(),
-		Restarts: m.Restarts(), Detail: r.text(m.Detail()), Slot: slotOrNull(m.Slot()),
+		Restarts: m.Restarts(), Detail: r.Text(m.Detail()), Slot: slotOrNull(m.Slot()),
 	}
 }
 
@@ -103,15 +103,15 @@ func (s *session) daemonStates(ctx context.Context) ([]daemonState, error) {
 	}
 	var r reader
 	states := []daemonState{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		states = append(states, r.daemon(list.At(i)))
 	}
-	return states, r.err
+	return states, r.Err
 }
 
 func (r *reader) daemon(m operator.DaemonStatus) daemonState {
-	return daemonState{Name: r.text(m.Name()), PID: m.Pid(), Ready: m.Ready(), Restarts: m.Restarts(),
-		LastExit: r.text(m.LastExit()), PSSBytes: m.PssBytes()}
+	return daemonState{Name: r.Text(m.Name()), PID: m.Pid(), Ready: m.Ready(), Restarts: m.Restarts(),
+		LastExit: r.Text(m.LastExit()), PSSBytes: m.PssBytes()}
 }
 
 func printRoll(w io.Writer, all roll) {

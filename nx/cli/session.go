@@ -12,7 +12,9 @@ import (
 
 	"nexus/capnpgen/operator"
 	"nexus/daemons/plat"
+	"nexus/daemons/updateclient"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 	"nexus/libupdates/refusal"
 )
 
@@ -27,6 +29,8 @@ type session struct {
 	in       *invocation
 	conn     *vat.Conn
 	operator operator.Operator
+	files    *guard.Files         // what came beside the messages of conn
+	links    []*updateclient.Link // of our own
 }
 
 // dial connects to the system. The caller closes the session.
@@ -44,7 +48,8 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 	case err != nil:
 		return nil, err
 	}
-	conn := vat.Connect(socket, capnp.Client{})
+	files := &guard.Files{}
+	conn := vat.Connect(socket, capnp.Client{}, guard.AcceptFiles(files))
 	ctx, cancel := context.WithTimeout(ctx, dialPatience)
 	defer cancel()
 	bootstrap, err := conn.Bootstrap(ctx)
@@ -59,7 +64,7 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 		}
 		return nil, err
 	}
-	return &session{in: in, conn: conn, operator: operator.Operator(bootstrap)}, nil
+	return &session{in: in, conn: conn, operator: operator.Operator(bootstrap), files: files}, nil
 }
 
 // comeBack connects anew after the connection has ended: the system may go on under another core, or after a reboot of
@@ -87,6 +92,9 @@ func (s *session) comeBack(ctx context.Context) error {
 
 // close ends the connection, and with it everything that was held over it.
 func (s *session) close() {
+	for _, link := range s.links {
+		link.Close()
+	}
 	s.operator.Release()
 	s.conn.Close()
 }

@@ -8,7 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 	"github.com/dustin/go-humanize"
 
-	"nexus/daemons/convert"
+	"nexus/daemons/updateclient"
 	"nexus/libupdates/refusal"
 )
 
@@ -29,7 +29,7 @@ func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("stage", file.name, err)
 		}
-		set.system.Release()
+		set.System.Release()
 		return in.answer(set, func(w io.Writer) {
 			fmt.Fprintf(w, "staged %s in slot %s: %s%s\n", clean(set.SystemVersion), set.Slot,
 				count(len(set.Bundles), "bundle"), inPlace(set.ReusedBytes))
@@ -58,8 +58,8 @@ func (v *switchVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("switch", "", err)
 		}
-		defer set.system.Release()
-		if err := set.switchTo(ctx); err != nil {
+		defer set.System.Release()
+		if err := set.Switch(ctx); err != nil {
 			return cannot("switch to", set.SystemVersion, err)
 		}
 		return in.answer(set, func(w io.Writer) {
@@ -96,8 +96,8 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("discard", "", err)
 		}
-		defer set.system.Release()
-		if err := set.discard(ctx); err != nil {
+		defer set.System.Release()
+		if err := set.Discard(ctx); err != nil {
 			return cannot("discard", set.SystemVersion, err)
 		}
 		return in.answer(set, func(w io.Writer) {
@@ -127,7 +127,7 @@ func (s *session) endStage(ctx context.Context) (ended bool, err error) {
 func (s *session) stagedAs(ctx context.Context, name string) (staged, error) {
 	set, err := s.staged(ctx)
 	if err == nil && name != "" && !meant(name, set.IndexSHA256, set.SystemVersion) {
-		set.system.Release()
+		set.System.Release()
 		return staged{}, refusal.New(refusal.NothingStaged, "%s is not staged: %s (%s) is", name, set.SystemVersion,
 			short(set.IndexSHA256))
 	}
@@ -141,36 +141,6 @@ func (s *session) staged(ctx context.Context) (staged, error) {
 		return staged{}, err
 	}
 	defer updated.Release()
-	answer, release := updated.Staged(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return staged{}, err
-	}
-	if err := convert.Refused(res.Refusal()); err != nil {
-		return staged{}, err
-	}
-	return describe(ctx, res.System())
-}
-
-// switchTo puts the set on trial.
-func (s staged) switchTo(ctx context.Context) error {
-	answer, release := s.system.Switch(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
-}
-
-// discard empties the standby slot.
-func (s staged) discard(ctx context.Context) error {
-	answer, release := s.system.Discard(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	set, err := updateclient.Staged(ctx, updated)
+	return stagedOf(set, err)
 }

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
+	"strings"
 
-	"nexus/capnpgen/bootrecord"
-	"nexus/capnpgen/update"
-	"nexus/daemons/convert"
+	"nexus/daemons/updateclient"
+	"nexus/libupdates/nxs"
 )
 
 // A state is what `nx status` knows: the boot record for people and programs.
@@ -45,10 +45,7 @@ type slotState struct {
 	Bundles       []bundleRef `json:"bundles"`
 }
 
-type bundleRef struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-}
+type bundleRef = updateclient.Bundle
 
 type quarantined struct {
 	IndexSHA256   string `json:"indexSha256"`
@@ -86,80 +83,50 @@ func (s slotState) holds(digest string) bool { return s.IndexSHA256 != nil && *s
 
 // state asks for the state now.
 func (s *session) state(ctx context.Context) (state, error) {
-	status, err := s.status(ctx)
+	facet, err := s.status(ctx)
 	if err != nil {
 		return state{}, err
 	}
-	defer status.Release()
-	answer, release := status.GetStatus(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return state{}, err
-	}
-	return readState(res.Status())
+	defer facet.Release()
+	status, err := updateclient.Get(ctx, facet)
+	return stateOf(status), err
 }
 
-// readState takes what the getter of a message returns.
-func readState(m update.Status, err error) (state, error) {
-	if err != nil {
-		return state{}, err
-	}
-	var r reader
+// stateOf is a status as it is shown.
+func stateOf(from updateclient.Status) state {
 	s := state{
-		ActiveSlot: slotName(m.Active()), PendingSlot: slotOrNull(m.Pending()), StagedSlot: slotOrNull(m.Staged()),
-		TriesLeft: m.TriesLeft(), HealthOK: m.HealthOk(), Persistent: m.Persistent(), Staging: m.Staging(),
-		Watched: m.Watched(), Boot: m.Boot(),
-		BootCause: convert.CauseOf(m.BootCause()).String(), AbruptEnds: m.AbruptEnds(), PauseMs: m.PauseMs(),
+		ActiveSlot: from.Active.String(), PendingSlot: orNull(from.Pending.String(), "none"),
+		StagedSlot: orNull(from.Staged.String(), "none"),
+		TriesLeft:  from.TriesLeft, HealthOK: from.HealthOK, Persistent: from.Persistent, Staging: from.Staging,
+		Watched: from.Watched, Boot: from.Boot,
+		BootCause: from.Cause.String(), AbruptEnds: from.AbruptEnds, PauseMs: from.PauseMs,
+		VersionFloor: orNull(from.Floor, ""), Core: orNull(from.Core, ""),
+		Slots:      slotStates{slotStateOf(from.Slots[0]), slotStateOf(from.Slots[1])},
+		Quarantine: []quarantined{},
 	}
-	s.VersionFloor = orNull(r.text(m.VersionFloor()), "")
-	s.Core = orNull(r.text(m.Core()), "")
-	s.Slots.A = r.slot(m.SlotA())
-	s.Slots.B = r.slot(m.SlotB())
-	s.Quarantine = r.quarantine(m.Quarantine())
-	s.LastRollback = r.rollback(m.LastRollback())
-	return s, r.err
+	for _, q := range from.Quarantine {
+		s.Quarantine = append(s.Quarantine, quarantined{hexOf(nxs.Digest(q.Digest)), q.Version, string(q.Reason)})
+	}
+	if last := from.LastRollback; last != nil {
+		s.LastRollback = &rolledBack{
+			Reason: string(last.Reason), Detail: last.Detail, IndexSHA256: hexOf(nxs.Digest(last.Digest)),
+			SystemVersion: last.Version, words: words{linesOf(last.Output), linesOf(last.Refused)},
+		}
+	}
+	return s
 }
 
-func (r *reader) slot(m update.SlotStatus, err error) slotState {
-	r.note(err)
-	content, err := m.Content()
-	r.note(err)
+func slotStateOf(slot updateclient.Slot) slotState {
 	return slotState{
-		SystemVersion: orNull(r.text(content.SystemVersion()), ""),
-		IndexSHA256:   orNull(r.digest(content.IndexSha256()), ""),
-		Good:          content.Good(),
-		Damage:        orNull(r.text(content.Damage()), ""),
-		Bundles:       r.bundleRefs(m.Bundles()),
+		SystemVersion: orNull(slot.Version, ""), IndexSHA256: orNull(hexOf(nxs.Digest(slot.Digest)), ""),
+		Good: slot.Good, Damage: orNull(string(slot.Damage), ""), Bundles: slot.Bundles,
 	}
 }
 
-func (r *reader) bundleRefs(list update.BundleRef_List, err error) []bundleRef {
-	r.note(err)
-	refs := []bundleRef{}
-	for i := range r.items(list.Len()) {
-		refs = append(refs, bundleRef{r.text(list.At(i).Name()), r.text(list.At(i).Version())})
-	}
-	return refs
-}
-
-func (r *reader) quarantine(list bootrecord.Quarantined_List, err error) []quarantined {
-	r.note(err)
-	all := []quarantined{}
-	for i := range r.items(list.Len()) {
-		q := list.At(i)
-		all = append(all, quarantined{r.digest(q.IndexSha256()), r.text(q.SystemVersion()), r.text(q.Reason())})
-	}
-	return all
-}
-
-func (r *reader) rollback(m bootrecord.Rollback, err error) *rolledBack {
-	r.note(err)
-	if !m.IsValid() {
+// linesOf are lines that were joined.
+func linesOf(joined string) []string {
+	if joined == "" {
 		return nil
 	}
-	return &rolledBack{
-		Reason: r.text(m.Reason()), Detail: r.text(m.Detail()), IndexSHA256: r.digest(m.IndexSha256()),
-		SystemVersion: r.text(m.SystemVersion()), words: words{r.texts(m.Output()), r.texts(m.Refused())},
-	}
+	return strings.Split(joined, "\n")
 }

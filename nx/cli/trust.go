@@ -177,12 +177,12 @@ func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, err
 	}
 	var r reader
 	keys := []anchor{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		raw, err := list.At(i).PublicKey()
-		r.note(err)
-		keys = append(keys, anchor{r.text(list.At(i).Role()), hex.EncodeToString(raw)})
+		r.Note(err)
+		keys = append(keys, anchor{r.Text(list.At(i).Role()), hex.EncodeToString(raw)})
 	}
-	return keys, r.err
+	return keys, r.Err
 }
 
 // trustEditor asks for the power to change keys; the caller releases it.

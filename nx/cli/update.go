@@ -34,13 +34,13 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 		if err != nil {
 			return cannot("stage", file.name, err)
 		}
-		defer set.system.Release()
+		defer set.System.Release()
 		watched, err := in.watchServices(ctx, v.Downtime)
 		if err != nil {
 			return cannot("watch the services", "", err)
 		}
 		defer watched.stop()
-		if err := set.switchTo(ctx); err != nil {
+		if err := set.Switch(ctx); err != nil {
 			return cannot("switch to", set.SystemVersion, err)
 		}
 		in.note("%s in slot %s is on trial", set.SystemVersion, set.Slot)

@@ -66,18 +66,18 @@ func (s *session) scrub(ctx context.Context) ([]slotCheck, error) {
 	}
 	var r reader
 	checks := []slotCheck{}
-	for i := range r.items(list.Len()) {
+	for i := range r.Items(list.Len()) {
 		checks = append(checks, r.slotCheck(list.At(i)))
 	}
-	return checks, r.err
+	return checks, r.Err
 }
 
 func (r *reader) slotCheck(m update.SlotCheck) slotCheck {
-	reason := r.text(m.Reason())
-	check := slotCheck{Slot: slotName(m.Slot()), SystemVersion: orNull(r.text(m.SystemVersion()), ""),
+	reason := r.Text(m.Reason())
+	check := slotCheck{Slot: slotName(m.Slot()), SystemVersion: orNull(r.Text(m.SystemVersion()), ""),
 		Intact: reason == ""}
 	if !check.Intact {
-		detail := saidOnce("cannot verify slot "+check.Slot, r.text(m.Detail()))
+		detail := saidOnce("cannot verify slot "+check.Slot, r.Text(m.Detail()))
 		check.Reason, check.Detail = &reason, &detail
 	}
 	return check

@@ -30,11 +30,11 @@ func (s *session) watchdog(ctx context.Context) (*watchdog, error) {
 	}
 	m, err := res.Watchdog()
 	var r reader
-	r.note(err)
+	r.Note(err)
 	w := &watchdog{
-		On: m.On(), Name: r.text(m.Name()), TimeoutMs: m.TimeoutMs(), Proven: m.Proven(), Detail: r.text(m.Detail()),
+		On: m.On(), Name: r.Text(m.Name()), TimeoutMs: m.TimeoutMs(), Proven: m.Proven(), Detail: r.Text(m.Detail()),
 	}
-	return w, r.err
+	return w, r.Err
 }
 
 // rows are the lines of `nx status` about it.

@@ -1,0 +1,77 @@
+package updateclient
+
+import (
+	"context"
+
+	"nexus/capnpgen/update"
+	"nexus/daemons/convert"
+	"nexus/libupdates/bootctl"
+)
+
+// A Set is a set in the standby slot.
+type Set struct {
+	Slot    bootctl.Slot
+	Version string
+	Digest  bootctl.Digest
+	Bundles []Bundle
+	Reused  uint64 // bytes of payloads that were in place already, known to whoever staged it
+
+	// The power to switch to it, null for those who do not have it; whoever has the set releases it.
+	System update.StagedSystem
+}
+
+// A Bundle is a bundle of a set.
+type Bundle struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Staged returns the set that is staged now.
+func Staged(ctx context.Context, facet update.Updated) (Set, error) {
+	answer, release := facet.Staged(ctx, nil)
+	defer release()
+	res, err := convert.Outcome(answer.Struct())
+	if err != nil {
+		return Set{}, err
+	}
+	system := res.System()
+	described, releaseDescribed := system.Describe(ctx, nil)
+	defer releaseDescribed()
+	description, err := described.Struct()
+	if err != nil {
+		return Set{}, err
+	}
+	set, err := readSet(description.System())
+	if err == nil {
+		set.System = system.AddRef()
+	}
+	return set, err
+}
+
+// Switch puts the set on trial.
+func (s Set) Switch(ctx context.Context) error {
+	answer, release := s.System.Switch(ctx, nil)
+	defer release()
+	_, err := convert.Outcome(answer.Struct())
+	return err
+}
+
+// Discard empties the standby slot.
+func (s Set) Discard(ctx context.Context) error {
+	answer, release := s.System.Discard(ctx, nil)
+	defer release()
+	_, err := convert.Outcome(answer.Struct())
+	return err
+}
+
+// readSet takes what the getter of a message returns.
+func readSet(m update.StagedInfo, err error) (Set, error) {
+	if err != nil {
+		return Set{}, err
+	}
+	var r reader
+	return Set{
+		Slot: convert.SlotOf(m.Slot()), Version: r.Text(m.SystemVersion()),
+		Digest: r.digest(m.IndexSha256()), Bundles: r.bundles(m.Bundles()),
+	}, r.Err
+}
