@@ -64,6 +64,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	}
 	next, err = s.ending.successor(ctx, kept(folder, state, s, sockets))
 	if next != nil {
+		s.taken.leave(next)
 		hangUp(sockets)
 	}
 	return next, err

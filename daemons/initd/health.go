@@ -40,6 +40,7 @@ func (s *system) watchHealth(ctx context.Context) {
 	k.take(ctx, k.seen())
 	k.run(ctx)
 	k.doing.Wait()
+	s.taken.attempted(k.trial.RevokedBefore())
 }
 
 // run takes one event after another.

@@ -5,34 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
 	"nexus/daemons/convert"
 	"nexus/daemons/initd/links"
 	"nexus/daemons/logclient"
-	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
 )
-
-// revocations are what was revoked so far.
-type revocations struct {
-	mu  sync.Mutex
-	now health.Revocations
-}
-
-func (r *revocations) add(client, service string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.now = health.Revocations{Count: r.now.Count + 1, Last: client + " " + service}
-}
-
-func (r *revocations) all() health.Revocations {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.now
-}
 
 // An authorityServer is the Authority capability.
 type authorityServer struct {
@@ -124,8 +104,7 @@ func (a *authorityServer) change(client, service string, link func(client, servi
 	if err := a.wayIn(client, service); err != nil {
 		return err
 	}
-	a.ways.bar(client, barred)
-	return nil
+	return a.ways.bar(client, barred)
 }
 
 // wayIn wants a word that is no link to be the way in of a role. The rest of what the graph shows cannot be taken.

@@ -40,10 +40,10 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 		resources: newResources(config),
 		holdings:  map[string]*vat.Holding{},
 		changed:   vat.NewNotifier(),
-		ways:      newWays(),
 		ending:    newEnding(),
-		taken:     &revocations{},
+		taken:     newRevocations(config.Handed),
 	}
+	s.ways = newWays(s.taken)
 	s.ballot = &ballot{changed: s.changed}
 	if config.SelftestSets != "" {
 		s.ballot.voter = selftestName
@@ -53,8 +53,9 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 	backoff := plat.Backoff{First: firstPause, Max: maxPause, Good: goodRun}
 	s.links = links.New(links.Config{
 		Table: rowsOf(s.table), Own: s.holdings, Serve: s.serveOwn, Clock: host.Clock, Backoff: backoff, Log: s.log,
-		Revoked: s.taken.add,
+		Ledger: s.taken,
 	})
+	s.taken.each(s.links.Withhold)
 	s.daemons = supervise.New(supervise.Config{
 		Owner: owner{s}, Launcher: launcher, Host: host, Log: s.log, Stderr: stderr, Changed: s.changed,
 		Hang: config.Policy.Hang, Backoff: backoff, Patient: !config.Handed.Core.IsZero(),

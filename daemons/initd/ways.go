@@ -10,9 +10,19 @@ type ways struct {
 	mu      sync.Mutex
 	sockets []*controlSocket
 	barred  map[string]bool // roles that were revoked
+	ledger  *revocations    // is told before it takes effect
 }
 
-func newWays() *ways { return &ways{barred: map[string]bool{}} }
+// newWays are ways in that are closed to the roles in the ledger.
+func newWays(ledger *revocations) *ways {
+	w := &ways{barred: map[string]bool{}, ledger: ledger}
+	ledger.each(func(client, service string) {
+		if _, isRole := RoleOf(client); isRole && service == operatorFacet {
+			w.barred[client] = true
+		}
+	})
+	return w
+}
 
 // serve has whoever comes in by these sockets answered.
 func (w *ways) serve(s *system, sockets []*controlSocket) {
@@ -20,6 +30,7 @@ func (w *ways) serve(s *system, sockets []*controlSocket) {
 	defer w.mu.Unlock()
 	w.sockets = sockets
 	for _, socket := range sockets {
+		socket.bar(socket.role.Name, w.barred[socket.role.Name])
 		go socket.serve(s)
 	}
 }
@@ -31,16 +42,24 @@ func (w *ways) awaitLock() {
 }
 
 // bar revokes or grants a role.
-func (w *ways) bar(role string, barred bool) {
+func (w *ways) bar(role string, barred bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.barred[role] == barred {
-		return
+		return nil
+	}
+	tell := w.ledger.Grant
+	if barred {
+		tell = w.ledger.Revoke
+	}
+	if err := tell(role, operatorFacet); err != nil {
+		return err
 	}
 	w.barred[role] = barred
 	for _, socket := range w.sockets {
 		socket.bar(role, barred)
 	}
+	return nil
 }
 
 // open returns those of the roles by which somebody may come in now.

@@ -65,16 +65,25 @@ func TestARoleIsRevokedWhileSomebodyComesIn(t *testing.T) {
 
 // What the graph shows of roles is what they are now.
 func TestABarredRoleIsNotOpen(t *testing.T) {
-	w := newWays()
+	ledger := &revocations{}
+	w := newWays(ledger)
 	all := len(Roles())
-	w.bar("status", true)
-	w.bar("status", true)
+	for range 2 {
+		if err := w.bar("status", true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(ledger.words) != 1 {
+		t.Errorf("the ledger has %q", ledger.words)
+	}
 	if open := w.open(Roles()); len(open) != all-1 ||
 		slices.ContainsFunc(open, func(r Role) bool { return r.Name == "status" }) {
 		t.Errorf("open are %v", open)
 	}
-	w.bar("status", false)
-	if open := w.open(Roles()); len(open) != all {
-		t.Errorf("open are %v", open)
+	if err := w.bar("status", false); err != nil {
+		t.Fatal(err)
+	}
+	if open := w.open(Roles()); len(open) != all || len(ledger.words) != 0 {
+		t.Errorf("open are %v, the ledger has %q", open, ledger.words)
 	}
 }

@@ -52,7 +52,7 @@ const (
 func NewTrial(reporter string, device Policy, takesUp bool) Trial {
 	t := Trial{reporter: reporter, hang: device.Hang}
 	if takesUp {
-		t.state = due
+		t.state, t.begins = due, true // what was revoked since it was counted falls into it
 	}
 	return t
 }
@@ -72,6 +72,9 @@ func (t Trial) After(e Event) (Trial, Action) {
 	}
 	return t, do
 }
+
+// RevokedBefore is how often something had been revoked when the current attempt was to be begun.
+func (t Trial) RevokedBefore() uint64 { return t.revoked }
 
 // Settled is the newest attempt whose verdict no longer depends on the end of a service: those of its services that end
 // may be started again.

@@ -246,6 +246,23 @@ func TestAnAttemptIsTakenUpAtOnce(t *testing.T) {
 	}
 }
 
+// TestWhatWasRevokedBeforeItWasTakenUp has an operator revoke something after the process before has counted the
+// attempt: the one that takes it up knows of one revocation from the start, and does not blame the set.
+func TestWhatWasRevokedBeforeItWasTakenUp(t *testing.T) {
+	for _, c := range []struct {
+		takesUp bool
+		want    refusal.Reason
+	}{{true, refusal.Revoked}, {false, refusal.ServiceExited}} {
+		trial, asked := playing(t, c.takesUp, []health.Event{revoked, recorded, began, says(health.Exited)})
+		if len(asked) != 2 || asked[1].Reason != c.want {
+			t.Errorf("takes up %t: got %+v, want %s", c.takesUp, asked, c.want)
+		}
+		if before := trial.RevokedBefore(); (before == 0) != c.takesUp {
+			t.Errorf("takes up %t: %d revocations came before", c.takesUp, before)
+		}
+	}
+}
+
 // TestWhenServicesMayStartAgain fixes from when on the end of a service is no verdict.
 func TestWhenServicesMayStartAgain(t *testing.T) {
 	sure := health.Began{Attempt: health.Attempt{Boot: boot, Policy: policy()}}

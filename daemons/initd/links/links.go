@@ -19,7 +19,13 @@ type Config struct {
 	Clock   plat.Clock
 	Backoff plat.Backoff // pauses before a link is made again
 	Log     *logclient.Log
-	Revoked func(client, service string) // told of each revocation before it takes effect; nil: nobody is
+	Ledger  Ledger // nil: nobody is told
+}
+
+// A Ledger is told of each revocation and each grant before it takes effect. An error has it not take effect.
+type Ledger interface {
+	Revoke(client, service string) error
+	Grant(client, service string) error
 }
 
 // Links are all links of a system, and who may have them. Its methods may be called by anybody at any time: each takes
@@ -28,7 +34,7 @@ type Links struct {
 	backoff plat.Backoff
 	clock   plat.Clock
 	log     *logclient.Log
-	revoked func(client, service string)
+	ledger  Ledger
 	down    chan struct{} // closed when the daemons are about to be stopped
 
 	mu          sync.Mutex
@@ -38,7 +44,7 @@ type Links struct {
 
 // New returns the links of a system of which nothing runs yet.
 func New(c Config) *Links {
-	l := &Links{backoff: c.Backoff, clock: c.Clock, log: c.Log, revoked: c.Revoked, down: make(chan struct{})}
+	l := &Links{backoff: c.Backoff, clock: c.Clock, log: c.Log, ledger: c.Ledger, down: make(chan struct{})}
 	l.fabric = fabric{
 		rights: rights{table: c.Table, revoked: map[key]bool{}},
 		ends: ends{
@@ -97,8 +103,11 @@ func (l *Links) Revoke(client, service string) error {
 	if err != nil {
 		return err
 	}
-	if len(fresh) > 0 && l.revoked != nil {
-		l.revoked(client, service) // before anything can come of it
+	if len(fresh) > 0 && l.ledger != nil {
+		if err := l.ledger.Revoke(client, service); err != nil {
+			f.rights.unmark(fresh)
+			return err
+		}
 	}
 	return errors.Join(f.dropWithheld(), f.renew(client, fresh))
 }
@@ -113,6 +122,22 @@ func (l *Links) Grant(client, service string) error {
 	if err != nil {
 		return err
 	}
+	if l.ledger != nil {
+		if err := l.ledger.Grant(client, service); err != nil {
+			return err
+		}
+	}
 	keys = f.rights.unmark(keys)
 	return errors.Join(f.renew(client, keys), f.linkMissing())
+}
+
+// Withhold has a client begin without what was revoked from it under the core before. What the table of this core does
+// not have needs no revocation.
+func (l *Links) Withhold(client, service string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	keys, _ := l.fabric.rights.marks(client, service)
+	for _, k := range keys {
+		l.fabric.rights.revoked[k] = true
+	}
 }

@@ -18,6 +18,8 @@ import (
 //	attempt=7     the boot attempt that was counted for the next core, and is not to be counted again
 //	core=HEX      SHA-256 of the next core's payload; missing where it is the program that the machine started with
 //	image=PATH    that program
+//	revoked=WORDS what an operator has revoked, as CLIENT SERVICE; once for each, in their order
+//	excuse=WORDS  which of it was revoked last after the attempt was counted; missing: nothing was
 //	file.NAME=N   an open file, by its descriptor: see the names below
 //
 // Whoever can write it could have executed anything as the first process, so nothing in it is held against the disk
@@ -26,6 +28,8 @@ type Handed struct {
 	Core    nxs.Digest
 	Attempt uint64
 	Image   string
+	Revoked []string
+	Excuse  string
 	Files   map[string]*os.File
 }
 
@@ -49,6 +53,12 @@ func (h Handed) String() string {
 	values := url.Values{"attempt": {strconv.FormatUint(h.Attempt, 10)}, "image": {h.Image}}
 	if !h.Core.IsZero() {
 		values.Set("core", h.Core.String())
+	}
+	if len(h.Revoked) > 0 {
+		values["revoked"] = h.Revoked
+	}
+	if h.Excuse != "" {
+		values.Set("excuse", h.Excuse)
 	}
 	for name, file := range h.Files {
 		values.Set(handedFile+name, strconv.FormatUint(uint64(file.Fd()), 10))
@@ -79,6 +89,7 @@ func readHanded(text string) (h Handed, err error) {
 		}
 	}
 	h.Image, h.Files = values.Get("image"), map[string]*os.File{}
+	h.Revoked, h.Excuse = values["revoked"], values.Get("excuse")
 	for key := range values {
 		name, isFile := strings.CutPrefix(key, handedFile)
 		if !isFile {

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,12 +25,14 @@ func TestHandedIsReadAsItWasWritten(t *testing.T) {
 	}
 	memory.Close()
 	want := Handed{Core: nxs.Sum([]byte("core")), Attempt: 7, Image: "/a place/with & and ,/nexus",
+		Revoked: []string{"execd bundle/a", "status Operator"}, Excuse: "execd bundle/a",
 		Files: map[string]*os.File{"record": left}}
 	got, err := ParseHanded(want.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Core != want.Core || got.Attempt != 7 || got.Image != want.Image || !got.Given() {
+	if got.Core != want.Core || got.Attempt != 7 || got.Image != want.Image || !got.Given() ||
+		!slices.Equal(got.Revoked, want.Revoked) || got.Excuse != want.Excuse {
 		t.Errorf("got %+v", got)
 	}
 	file := got.Take("record")
@@ -45,7 +48,7 @@ func TestHandedIsReadAsItWasWritten(t *testing.T) {
 // TestHandedGrows has a later core leave what this one does not know.
 func TestHandedGrows(t *testing.T) {
 	got, err := ParseHanded("attempt=7&image=%2Fbin%2Fnexus&mood=good")
-	if err != nil || got.Attempt != 7 || !got.Core.IsZero() || len(got.Files) != 0 {
+	if err != nil || got.Attempt != 7 || !got.Core.IsZero() || len(got.Files) != 0 || len(got.Revoked) != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
