@@ -33,7 +33,7 @@ interface UpdateStatus {
 
   follow @2 (observer :StatusObserver) -> (subscription :StatusSubscription);
   # Calls onChanged at once and after each change of the state. A slow observer sees only the newest state; one whose
-  # call takes longer than 10 s is dropped. At most 16 per client, beyond that `overloaded`; null is refused (an
+  # call takes longer than 10 s is dropped. At most 4 per client, beyond that `overloaded`; null is refused (an
   # exception).
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // maxFollows bounds the observers of one client.
-const maxFollows = 16
+const maxFollows = 4
 
 // A statusServer is the UpdateStatus of one client: it looks, and changes nothing.
 type statusServer struct {
