@@ -30,6 +30,12 @@ const (
 	// maxIdle is how long an operator who has nothing under way may be silent and keep a place that another one needs;
 	// and how long anybody may keep a place that is kept for control, once another one needs that.
 	maxIdle = 10 * time.Second
+	// roleMessages is how many messages in a second all those together may send who come in by a role that is less than
+	// an operator's, so that the daemons have time for others. Half as many may come at once. A stage whose chunks have
+	// 512 KiB still takes several hundred MiB in a second.
+	roleMessages = 1000
+	// connectionCost is how many messages a new connection counts as: initd makes links for it.
+	connectionCost = 20
 )
 
 // A controlSocket is a way in for those outside: the operator's, or one that is shared.
@@ -37,6 +43,7 @@ type controlSocket struct {
 	listener net.Listener
 	path     string
 	role     Role
+	budget   *guard.Budget // of those who come in, all together; nil: they are operators
 
 	mu      sync.Mutex
 	conns   map[*vat.Conn]struct{}
@@ -67,8 +74,12 @@ func listen(f *folder) (*controlSocket, error) {
 }
 
 func newControlSocket(listener net.Listener, path string, role Role) *controlSocket {
-	return &controlSocket{listener: listener, path: path, role: role, conns: map[*vat.Conn]struct{}{},
+	c := &controlSocket{listener: listener, path: path, role: role, conns: map[*vat.Conn]struct{}{},
 		kept: map[*vat.Conn]time.Time{}}
+	if role.Name != operatorRole {
+		c.budget = guard.NewBudget(time.Second/roleMessages, roleMessages/2)
+	}
+	return c
 }
 
 // serve answers operators until the socket is closed.
@@ -77,6 +88,7 @@ func (c *controlSocket) serve(s *system) {
 		socket, err := c.listener.Accept()
 		switch {
 		case err == nil:
+			c.budget.Spend(connectionCost, nil)
 			c.admit(socket, s)
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -136,12 +148,15 @@ func (c *controlSocket) connect(socket net.Conn, s *system, withheld []string) *
 	session := s.links.OpenSession(c.role.Name, methods)
 	var conn *vat.Conn
 	connected := make(chan struct{})
-	attach := func(f *os.File) error {
-		<-connected
-		return conn.Attach(f)
+	var attach func(*os.File) error
+	if c.budget == nil { // what a role sends is counted, so it has no link past this connection
+		attach = func(f *os.File) error {
+			<-connected
+			return conn.Attach(f)
+		}
 	}
 	root := capnp.Client(s.operator(grant{session, methods, withheld, attach}))
-	conn = vat.Connect(socket, root, guard.Greet(), s.refuses(c.role.Name))
+	conn = vat.Connect(socket, root, guard.Greet(), guard.Within(c.budget), s.refuses(c.role.Name))
 	close(connected)
 	c.conns[conn] = struct{}{}
 	go func() {

@@ -15,3 +15,6 @@ func HurryWrite(d time.Duration) Option { return func(g *Guard) { g.patience.wri
 
 // HurryStall sets how long a peer may stay at a bound.
 func HurryStall(d time.Duration) Option { return func(g *Guard) { g.patience.stall = d } }
+
+// Take takes from a budget at that time.
+func (b *Budget) Take(count int, now time.Time) time.Duration { return b.take(count, now) }

@@ -15,7 +15,8 @@ type Guard struct {
 	patience patience
 	observe  func(Reason)
 	files    *Files // nil: the peer may not send descriptors
-	forwards bool   // the peer's calls are forwarded to another connection
+	budget   *Budget
+	forwards bool // the peer's calls are forwarded to another connection
 
 	// Used only by Decode's goroutine.
 	framer  framer
@@ -204,6 +205,7 @@ func (g *Guard) step() error {
 	f, err := g.framer.next()
 	switch {
 	case err == nil:
+		g.budget.Spend(1, g.over)
 		return g.receive(f)
 	case errors.Is(err, errWoken):
 		return nil
