@@ -3,13 +3,15 @@ package world_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/exec"
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/registry"
 	capupdate "nexus/capnpgen/update"
@@ -44,51 +46,68 @@ func besieged(t testing.TB) *world.World {
 }
 
 // attackPause is the pause between two rounds of an attack. An attack reaches every bound again and again, but must
-// leave the machine some CPU time.
+// leave the machine some processor time.
 const attackPause = 20 * time.Millisecond
 
 // The attacks, by what they fill.
 const (
-	onStatus = "open calls and silent observers" // of the role status
-	onStage  = "a stage that hardly moves"       // of the role stage
-	onNames  = "watches of names"                // of a bundle
-	onCalls  = "calls given up"                  // by a bundle, to another one
+	onStatus = "open calls and silent observers"    // of the role status
+	onReturn = "the same from ever new connections" // of the role status
+	onNews   = "observers that answer"              // of the role status
+	onStage  = "a stage that hardly moves"          // of the role stage
+	onNames  = "watches of names"                   // of a bundle
+	onCalls  = "calls given up"                     // by a bundle, to another one
 )
 
-var allAttacks = []string{onStatus, onStage, onNames, onCalls}
+var allAttacks = []string{onStatus, onReturn, onNews, onStage, onNames, onCalls}
 
-// attack has hostile roles and a hostile bundle do all they can to keep others waiting, in these ways, until the
-// returned function is called.
+// An assault is what hostile roles and a hostile bundle do to keep others waiting.
+type assault struct {
+	ctx     context.Context
+	w       *world.World
+	stages  capupdate.UpdateStage
+	under   sync.WaitGroup // the attackers
+	reached sync.WaitGroup // those of them that have not done all they can yet
+}
+
+// attack has all attackers do what they can in these ways until the returned function is called. It returns when each
+// has filled what it can fill.
 func attack(t testing.TB, w *world.World, ways ...string) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	var under sync.WaitGroup
-	again := func(attack func()) {
-		under.Go(func() {
-			for ctx.Err() == nil {
-				attack()
-				rest(ctx)
-			}
-		})
+	a := &assault{ctx: ctx, w: w}
+	if slices.Contains(ways, onStage) {
+		a.stages = stager(t, ctx, w)
+	}
+	with := map[string]struct {
+		attackers int
+		attack    func(t testing.TB, full func())
+	}{
+		onStatus: {4, a.crowdStatus}, onReturn: {4, a.returnToStatus}, onNews: {12, a.hearStatus},
+		onStage: {1, a.holdStage}, onNames: {1, a.crowdNames}, onCalls: {1, a.giveUpCalls},
 	}
 	for _, way := range ways {
-		switch way {
-		case onStatus:
-			for range 4 {
-				root := as(t, ctx, w, "status")
-				under.Go(func() { crowdStatus(ctx, root) })
-			}
-		case onStage:
-			stages := stager(t, ctx, w)
-			again(func() { holdStage(ctx, stages) })
-		case onNames:
-			again(func() { crowdNames(ctx, w) })
-		case onCalls:
-			again(func() { giveUpCalls(ctx, w) })
+		for range with[way].attackers {
+			a.reached.Add(1)
+			full := sync.OnceFunc(a.reached.Done)
+			a.under.Go(func() {
+				defer full()
+				for ctx.Err() == nil {
+					with[way].attack(t, full)
+					rest(ctx)
+				}
+			})
 		}
+	}
+	all := make(chan struct{})
+	go func() { a.reached.Wait(); close(all) }()
+	select {
+	case <-all:
+	case <-time.After(limit):
+		t.Fatal("an attack never reached its bound")
 	}
 	return func() {
 		cancel()
-		under.Wait()
+		a.under.Wait()
 	}
 }
 
@@ -99,80 +118,126 @@ func rest(ctx context.Context) {
 	}
 }
 
-// crowdStatus leaves calls and observers open.
-func crowdStatus(ctx context.Context, root operator.Operator) {
-	services, releaseServices := root.Services(ctx, nil)
-	defer releaseServices()
-	status, releaseStatus := root.Status(ctx, nil)
-	defer releaseStatus()
-	if _, err := services.Struct(); err != nil {
-		return
+// enter connects as the role status until the attack ends or the returned function is called. It returns the facets
+// that the role gets.
+func (a *assault) enter(t testing.TB) (watch exec.ServiceWatch, status capupdate.UpdateStatus, leave func()) {
+	conn := a.w.Dial(t, "status.sock")
+	end := context.AfterFunc(a.ctx, conn.Close)
+	root, err := conn.Bootstrap(a.ctx)
+	if err != nil {
+		return watch, status, conn.Close
 	}
-	if _, err := status.Struct(); err != nil {
-		return
+	services, _ := operator.Operator(root).Services(a.ctx, nil)
+	states, _ := operator.Operator(root).Status(a.ctx, nil)
+	return services.Services(), states.Status(), func() {
+		end()
+		conn.Close()
 	}
-	openLists(ctx, services.Services(), 200)
-	openFollows(ctx, status.Status(), 130)
-	<-ctx.Done()
 }
 
+// crowdStatus leaves calls and observers open.
+func (a *assault) crowdStatus(t testing.TB, full func()) {
+	services, status, leave := a.enter(t)
+	defer leave()
+	await(a.ctx, openLists(a.ctx, services, 200))
+	await(a.ctx, openFollows(a.ctx, status, 130))
+	full()
+	<-a.ctx.Done()
+}
+
+// returnToStatus does the same, and then does it again over another connection.
+func (a *assault) returnToStatus(t testing.TB, full func()) {
+	services, status, leave := a.enter(t)
+	defer leave()
+	await(a.ctx, openLists(a.ctx, services, 200))
+	await(a.ctx, openFollows(a.ctx, status, 130))
+	full()
+}
+
+// hearStatus has as many observers as it can that answer at once.
+func (a *assault) hearStatus(t testing.TB, full func()) {
+	_, status, leave := a.enter(t)
+	defer leave()
+	for range 16 {
+		answer, _ := status.Follow(a.ctx, func(p capupdate.UpdateStatus_follow_Params) error {
+			return p.SetObserver(capupdate.StatusObserver_ServerToClient(eagerObserver{}))
+		})
+		await(a.ctx, []*capnp.Future{answer.Future})
+	}
+	full()
+	<-a.ctx.Done()
+}
+
+// An eagerObserver answers at once.
+type eagerObserver struct{}
+
+func (eagerObserver) OnChanged(context.Context, capupdate.StatusObserver_onChanged) error { return nil }
+
 // holdStage begins a stage whenever none is in progress, and sends almost nothing.
-func holdStage(ctx context.Context, stages capupdate.UpdateStage) {
-	answer, release := stages.Stage(ctx,
+func (a *assault) holdStage(_ testing.TB, full func()) {
+	answer, release := a.stages.Stage(a.ctx,
 		func(p capupdate.UpdateStage_stage_Params) error { p.SetSizeBytes(1 << 20); return nil })
 	defer release()
 	res, err := answer.Struct()
 	if err != nil || convert.Refused(res.Refusal()) != nil {
 		return
 	}
-	for ctx.Err() == nil && send(ctx, res.Sink(), []byte{'s'}) == nil {
-		rest(ctx)
+	for a.ctx.Err() == nil && send(a.ctx, res.Sink(), []byte{'s'}) == nil {
+		full()
+		rest(a.ctx)
 	}
+}
+
+// managerOfAlpha is the ServiceManager that the hostile bundle has.
+func (a *assault) managerOfAlpha() (registry.ServiceManager, error) {
+	client, err := a.w.ConnOf("alpha").Bootstrap(a.ctx)
+	return registry.ServiceManager(client), err
 }
 
 // crowdNames watches names with observers that never answer.
-func crowdNames(ctx context.Context, w *world.World) {
-	client, err := w.ConnOf("alpha").Bootstrap(ctx)
+func (a *assault) crowdNames(_ testing.TB, full func()) {
+	manager, err := a.managerOfAlpha()
 	if err != nil {
 		return
 	}
-	defer client.Release()
+	defer manager.Release()
 	for range 100 {
-		answer, release := registry.ServiceManager(client).Watch(ctx,
-			func(p registry.ServiceManager_watch_Params) error {
-				if err := p.SetName("BundleMgr"); err != nil {
-					return err
-				}
-				return p.SetObserver(registry.NameObserver_ServerToClient(sleeper{}))
-			})
+		answer, release := manager.Watch(a.ctx, func(p registry.ServiceManager_watch_Params) error {
+			if err := p.SetName("BundleMgr"); err != nil {
+				return err
+			}
+			return p.SetObserver(registry.NameObserver_ServerToClient(sleeper{}))
+		})
 		defer release()
 		if _, err := answer.Struct(); err != nil {
-			return
+			break
 		}
 	}
-	rest(ctx)
+	full()
+	rest(a.ctx)
 }
 
 // giveUpCalls calls a slow bundle and cancels the calls.
-func giveUpCalls(ctx context.Context, w *world.World) {
-	client, err := w.ConnOf("alpha").Bootstrap(ctx)
+func (a *assault) giveUpCalls(_ testing.TB, full func()) {
+	manager, err := a.managerOfAlpha()
 	if err != nil {
 		return
 	}
-	defer client.Release()
-	answer, release := registry.ServiceManager(client).Get(ctx,
+	defer manager.Release()
+	answer, release := manager.Get(a.ctx,
 		func(p registry.ServiceManager_get_Params) error { return p.SetName("bundle/slow") })
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
 		return
 	}
-	call, giveUp := context.WithTimeout(ctx, attackPause)
+	call, giveUp := context.WithTimeout(a.ctx, attackPause)
 	defer giveUp()
 	for range 100 {
 		bundle.BundleMgr(res.Service()).List(call, nil)
 	}
 	<-call.Done()
+	full()
 }
 
 // takesUp brings a set to its commit while others may hold the stage, as an operator would, and checks that no set was
@@ -208,40 +273,4 @@ func TestUpdatesUnderAttack(t *testing.T) {
 		takesUp(t, w, o, besiegedSet(t, version, 64<<10), slot)
 	}
 	blames(t, w, "status", "stage", "bundle:alpha")
-}
-
-// BenchmarkAttack compares the time of an update under each attack, and under all of them, with that of one without, in
-// turns within one run. It reports the median of the ratios.
-func BenchmarkAttack(b *testing.B) {
-	for _, way := range allAttacks {
-		b.Run(way, func(b *testing.B) { benchmarkAttack(b, way) })
-	}
-	b.Run("all at once", func(b *testing.B) { benchmarkAttack(b, allAttacks...) })
-}
-
-func benchmarkAttack(b *testing.B, ways ...string) {
-	w := besieged(b)
-	o := w.Operator()
-	slot := bootctl.A
-	update := func(version string) time.Duration {
-		archive := besiegedSet(b, version, 8<<20)
-		slot = slot.Other()
-		began := time.Now()
-		takesUp(b, w, o, archive, slot)
-		return time.Since(began)
-	}
-	var peace, ratios []float64
-	for n := 1; b.Loop(); n++ {
-		alone := update(fmt.Sprintf("%d.1.0", n))
-		end := attack(b, w, ways...)
-		time.Sleep(5 * attackPause) // until every bound is reached
-		attacked := update(fmt.Sprintf("%d.2.0", n))
-		end()
-		peace = append(peace, alone.Seconds()*1e3)
-		ratios = append(ratios, attacked.Seconds()/alone.Seconds())
-	}
-	slices.Sort(ratios)
-	slices.Sort(peace)
-	b.ReportMetric(peace[len(peace)/2], "ms/update")
-	b.ReportMetric(ratios[len(ratios)/2], "×attacked")
 }

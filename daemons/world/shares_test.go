@@ -6,6 +6,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/exc"
+
 	"nexus/capnpgen/exec"
 	capupdate "nexus/capnpgen/update"
 	"nexus/daemons/world"
@@ -24,10 +27,22 @@ func (s *silentObserver) OnChanged(ctx context.Context, call capupdate.StatusObs
 	return ctx.Err()
 }
 
-// openLists lists the services count times and does not wait for the answers.
-func openLists(ctx context.Context, services exec.ServiceWatch, count int) {
+// openLists lists the services count times and keeps all answers. It returns what to wait for until they are there.
+func openLists(ctx context.Context, services exec.ServiceWatch, count int) (answers []*capnp.Future) {
 	for range count {
-		services.List(ctx, nil)
+		answer, _ := services.List(ctx, nil)
+		answers = append(answers, answer.Future)
+	}
+	return answers
+}
+
+// await waits for answers, whatever they are.
+func await(ctx context.Context, answers []*capnp.Future) {
+	for _, answer := range answers {
+		select {
+		case <-answer.Done():
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -38,13 +53,16 @@ func openWaits(ctx context.Context, process exec.Process, count int) {
 	}
 }
 
-// openFollows subscribes count observers that never answer, without waiting.
-func openFollows(ctx context.Context, status capupdate.UpdateStatus, count int) {
+// openFollows subscribes count observers that never answer. It returns what to wait for until each has its place, or
+// none.
+func openFollows(ctx context.Context, status capupdate.UpdateStatus, count int) (answers []*capnp.Future) {
 	for range count {
-		status.Follow(ctx, func(p capupdate.UpdateStatus_follow_Params) error {
+		answer, _ := status.Follow(ctx, func(p capupdate.UpdateStatus_follow_Params) error {
 			return p.SetObserver(capupdate.StatusObserver_ServerToClient(&silentObserver{}))
 		})
+		answers = append(answers, answer.Future)
 	}
+	return answers
 }
 
 // updates brings a set through stage, switch and commit, and checks that no set was rolled back because of what others
@@ -155,4 +173,31 @@ func TestTooManyCallsOfARole(t *testing.T) {
 	w.Await("initd: [warn] peer broke protocol peer=operator reason=too-many-calls", 1)
 	updates(t, w, o, "1.1.0", bootctl.B)
 	blames(t, w, "operator")
+}
+
+// TestFollowersOfOneClient has one connection subscribe as many observers as it can: each change costs an update what
+// it takes to tell all of them. Another connection has places of its own.
+func TestFollowersOfOneClient(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	w := shared(t)
+	for range 2 {
+		client, release, err := facetsOf["UpdateStatus"](ctx, as(t, ctx, w, "status"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+		places := 0
+		for _, answer := range openFollows(ctx, capupdate.UpdateStatus(client), 20) {
+			switch _, err := answer.Struct(); {
+			case err == nil:
+				places++
+			case !exc.IsType(err, exc.Overloaded):
+				t.Errorf("refused as %v, want overloaded", err)
+			}
+		}
+		if places != 4 {
+			t.Errorf("%d observers follow, want 4", places)
+		}
+	}
 }
