@@ -6,13 +6,13 @@ import (
 	"nexus/daemons/plat"
 )
 
-// confinement is what a bundle's program may do.
+// confinement returns what a bundle's program may do.
 func (s *supervisor) confinement(spec spec, payload io.ReaderAt) *plat.Confinement {
 	c := plat.PayloadConfinement(spec.user, plat.Dynamic(payload))
 	return &c
 }
 
-// reportConfinement says once what this machine cannot keep payloads from.
+// reportConfinement logs once which measures this machine lacks for payloads.
 func (s *supervisor) reportConfinement() {
 	for _, m := range plat.PayloadConfinement(plat.FirstPayloadUser, false).Measures() {
 		// The network is execd's own, and so are the limits and the groups: initd reports on them.

@@ -8,14 +8,14 @@ import (
 	"nexus/daemons/plat"
 )
 
-// How long a program may take to end after SIGTERM, and what is left of it after SIGKILL. What is still there then is
-// stuck in the kernel, and nobody waits for it any more.
+// How long a program may take to end after SIGTERM, and its remaining processes after SIGKILL. What is still there
+// after that is stuck in the kernel and is not waited for.
 const (
 	stopPatience = time.Second
 	killPatience = 5 * time.Second
 )
 
-// stop asks a program to end, and makes it.
+// stop asks a program to end, and kills it if it does not.
 func (p *program) stop(clock plat.Clock) {
 	p.process.Terminate()
 	if !within(clock, stopPatience, p.process.Done()) {
@@ -23,7 +23,7 @@ func (p *program) stop(clock plat.Clock) {
 	}
 }
 
-// A stuck program was told to end, and the kernel does not let go of all of its processes.
+// A stuck program was killed, but some of its processes remain in the kernel.
 type stuck struct {
 	spec spec
 	pid  int
@@ -31,9 +31,9 @@ type stuck struct {
 
 const stuckDetail = "it was killed, and the kernel has not ended it"
 
-// dismiss gives up what a program speaks over, and waits for its end and that of all that it started. One that was
-// killed and does not end is noted and left: it holds up nobody else, and says nothing about the set that follows its
-// own.
+// dismiss closes a program's connections and waits until it and all that it started have ended. A program that was
+// killed and does not end is recorded as stuck and left: it delays no other program, and says nothing about the next
+// set.
 func (s *supervisor) dismiss(spec spec, p *program) {
 	p.close()
 	if within(s.host.Clock, killPatience, p.process.Gone()) {
@@ -58,7 +58,7 @@ func (s *supervisor) dismiss(spec spec, p *program) {
 	}()
 }
 
-// within tells whether a channel is closed before some time has passed.
+// within reports whether a channel is closed before the time is up.
 func within(clock plat.Clock, patience time.Duration, closed <-chan struct{}) bool {
 	select {
 	case <-closed:
@@ -68,7 +68,7 @@ func within(clock plat.Clock, patience time.Duration, closed <-chan struct{}) bo
 	}
 }
 
-// fill describes it beside the services.
+// fill writes it into a list of services.
 func (s stuck) fill(m exec.ServiceStatus) error {
 	m.SetState(exec.ServiceStatus_State_failed)
 	m.SetPid(uint32(s.pid))

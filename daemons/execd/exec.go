@@ -12,12 +12,12 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// An execServer is Exec: it runs bundles on demand.
+// An execServer serves Exec: it runs bundles on demand.
 type execServer struct {
 	s *supervisor
 }
 
-// Run starts a bundle that says it may be started on demand.
+// Run starts a bundle whose manifest allows that.
 func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	call.Go()
 	name, err := call.Args().Bundle()
@@ -28,7 +28,7 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	if err != nil {
 		return convert.Except(err)
 	}
-	// The program outlives the call: it ends with the capability that is returned.
+	// The program outlives the call; it ends when the returned capability is released.
 	program, err := e.s.start(context.WithoutCancel(ctx), spec, fmt.Sprintf("%s#%d", spec.name, e.s.runs.Add(1)))
 	if err != nil {
 		return convert.Except(err)
@@ -42,7 +42,7 @@ func (e *execServer) Run(ctx context.Context, call exec.Exec_run) error {
 	return res.SetProcess(exec.Process_ServerToClient(p))
 }
 
-// lookUp finds a published bundle that may be run on demand.
+// lookUp returns a published bundle that may be run on demand.
 func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	client, err := s.bundles.Get(ctx)
 	if err != nil {
@@ -84,14 +84,15 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	return spec{}, refusal.New(refusal.UnknownBundle, "no published bundle has this name")
 }
 
-// A processServer is Process: one program that was run on demand. It ends with the last reference.
+// A processServer serves Process: one program that was run on demand. The program ends when the last reference is
+// released.
 type processServer struct {
 	s       *supervisor
 	spec    spec
 	program *program
 }
 
-// Wait waits for the end.
+// Wait returns when the program has ended.
 func (p *processServer) Wait(ctx context.Context, call exec.Process_wait) error {
 	call.Go()
 	select {
@@ -109,13 +110,13 @@ func (p *processServer) Wait(ctx context.Context, call exec.Process_wait) error 
 	return nil
 }
 
-// Kill kills it.
+// Kill kills the program.
 func (p *processServer) Kill(context.Context, exec.Process_kill) error {
 	p.program.process.Kill()
 	return nil
 }
 
-// Shutdown runs when nobody holds it any more.
+// Shutdown is called when the last reference is released.
 func (p *processServer) Shutdown() {
 	p.program.process.Kill()
 	go p.s.dismiss(p.spec, p.program)

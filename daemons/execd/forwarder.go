@@ -9,8 +9,8 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A forwarder passes the links of programs on to them. Where a program can be looked up and takes no links itself, it
-// serves in its place.
+// A forwarder passes links on to programs. If a program has a registered service but takes no links itself, the
+// forwarder serves as its proxy.
 type forwarder struct {
 	ended func(facet string, link uint64) error // tells initd
 
@@ -42,7 +42,7 @@ func (c *forwarder) program(name string) *links {
 	return c.programs[name]
 }
 
-// knows tells whether a bundle can be looked up.
+// knows reports whether a bundle can be looked up.
 func (c *forwarder) knows(bundle string) bool {
 	l := c.program(bundle)
 	if l == nil {
@@ -53,11 +53,11 @@ func (c *forwarder) knows(bundle string) bool {
 	return there
 }
 
-// heldMark is behind the name of a program for which this daemon holds a link (daemons/initd).
+// heldMark is the suffix of a program's name on links that execd holds for it (daemons/initd).
 const heldMark = "@execd"
 
-// Carry passes an end on, holds it for a program that looks names up by this daemon, or serves on it. Whoever cannot be
-// reached closes it, so that the client asks again.
+// Carry passes a link on to its program, holds it for a program whose lookups go through execd, or serves it as a
+// proxy. A link that cannot be delivered is closed, so that the client asks again.
 func (c *forwarder) Carry(p vat.ForwardedLink) {
 	name, held := strings.CutSuffix(p.For(), heldMark)
 	l := c.program(name)
@@ -84,12 +84,11 @@ func (c *forwarder) Cut(link uint64) {
 	}
 }
 
-// maxStanding bounds the links on which a program is stood in for to one client. One that has ended counts until what
-// was called on it has returned, so that a client that comes again and again has no more calls under way than one that
-// stays.
+// maxStanding bounds the proxied links to a program for one client. A link that has ended counts until the calls on it
+// have returned, so a client that reconnects again and again has no more calls in progress than one that stays.
 const maxStanding = 2
 
-// stand serves in the place of a program that takes no links.
+// stand serves as the proxy of a program that takes no links.
 func (l *links) stand(p vat.ForwardedLink) {
 	client := p.Peer()
 	l.mu.Lock()
@@ -118,7 +117,7 @@ func (l *links) stand(p vat.ForwardedLink) {
 	}()
 }
 
-// left notes the end of a link on which the program was stood in for.
+// left records the end of a proxied link.
 func (l *links) left(client string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

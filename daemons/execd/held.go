@@ -11,16 +11,16 @@ import (
 	"nexus/daemons/vat"
 )
 
-// managerFacet is the right to look names up.
+// managerFacet is the facet with which a program looks up names.
 const managerFacet = "ServiceManager"
 
-// heldPatience is how long a link may take to come before it is asked for again: its provider may have died when it was
+// heldPatience is how long to wait for a link before asking for it again: its provider may have died while the link was
 // made.
 const heldPatience = time.Second
 
-// A heldLink is a link of a program's own that this daemon holds for it: what the program finds by `get`, and what it
-// looks names up by. It is one program's, so what that leaves open at the other end counts against nobody else
-// (docs/architecture/waiting.md).
+// A heldLink is a link that execd holds for a program: to a service that the program finds by `get`, or to the
+// ServiceManager with which it looks up names. Each belongs to one program, so calls that it leaves open do not count
+// against other programs (docs/architecture/waiting.md).
 type heldLink struct {
 	holding *vat.Holding
 	asking  chan struct{} // a token for who asks for it
@@ -30,7 +30,7 @@ type heldLink struct {
 	conn *vat.Conn // the newest
 }
 
-// set takes the newest connection, unless the program has ended.
+// set stores the newest connection, unless the program has ended.
 func (h *heldLink) set(p vat.ForwardedLink) {
 	conn := p.Use(h.holding)
 	h.mu.Lock()
@@ -52,7 +52,7 @@ func (h *heldLink) close() {
 	}
 }
 
-// heldFor returns the program's held link for a facet; nil once the program has ended.
+// heldFor returns the program's held link for a facet, or nil once the program has ended.
 func (l *links) heldFor(facet string) *heldLink {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ func (l *links) heldFor(facet string) *heldLink {
 	return h
 }
 
-// keep takes a link that is held for the program.
+// keep stores a link that is held for the program.
 func (l *links) keep(p vat.ForwardedLink) {
 	h := l.heldFor(p.Facet())
 	if h == nil || p.Serves() {
@@ -77,8 +77,8 @@ func (l *links) keep(p vat.ForwardedLink) {
 	h.set(p)
 }
 
-// find returns what is registered under a name, or the program's own ServiceManager, over a link that is held for it.
-// The caller releases it. It waits for a provider that is on its way back, as long as the program may find the name.
+// find returns what is registered under a name, or the program's own ServiceManager, over a held link. The caller
+// releases it. If the provider is restarting, find waits for it as long as the program may find the name.
 func (m *manager) find(ctx context.Context, name, facet string, may func() bool) (capnp.Client, error) {
 	h := m.program.links.heldFor(facet)
 	if h == nil {
@@ -114,19 +114,19 @@ func (m *manager) find(ctx context.Context, name, facet string, may func() bool)
 	return capnp.Client{}, errUnknownName
 }
 
-// awaitHeld waits a moment for a link.
+// awaitHeld waits briefly for a link.
 func awaitHeld(ctx context.Context, h *vat.Holding) (capnp.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, heldPatience)
 	defer cancel()
 	return h.Get(ctx)
 }
 
-// service finds what is registered under a name.
+// service returns what is registered under a name.
 func (m *manager) service(ctx context.Context, name string) (capnp.Client, error) {
 	return m.find(ctx, name, discovery.Facet(name), func() bool { return m.mayFind(name) })
 }
 
-// services finds the program's own ServiceManager.
+// services returns the program's own ServiceManager.
 func (m *manager) services(ctx context.Context) (capnp.Client, error) {
 	return m.find(ctx, managerFacet, managerFacet, func() bool { return true })
 }

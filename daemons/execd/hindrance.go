@@ -6,9 +6,10 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// stateOf is how a service is that could not be started. Only what its program is speaks against its set. Whatever else
-// stops a start is the doing of the machine, of execd, or of a daemon that it asks, as are bytes other than those that
-// were verified when the slot was published: the start is tried again, until the attempt's time is up.
+// stateOf returns the state of a service that could not be started. Only a defect of the program itself counts against
+// its set. All other causes are faults of the machine, of execd, or of a daemon that it calls, including bytes other
+// than those that were verified when the slot was published. The start is then tried again until the attempt's
+// deadline.
 func stateOf(err error) health.State {
 	if plat.ProgramRefused(err) || refusal.Of(err) == refusal.WrongArchitecture {
 		return health.StartFailed

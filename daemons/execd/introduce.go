@@ -14,18 +14,18 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Names of bundles, and the one that stands for all of them.
+// Names of bundles, and the pattern for all of them.
 const (
 	bundlePrefix = "bundle/"
 	allBundles   = bundlePrefix + "*"
 )
 
-// errUnknownName is the one answer for a name that is not granted and for one that nobody stands behind.
+// errUnknownName is the answer both for a name that is not granted and for one without a provider.
 var errUnknownName = convert.Except(refusal.New(refusal.UnknownName,
 	"no service has this name, or the name is not granted"))
 
-// sameWords gives a bundle the one answer for a name that it cannot have, whoever said so: execd's own right may have
-// been revoked.
+// sameWords makes all errors for an unavailable name the same, wherever they come from: execd's own right may have been
+// revoked.
 func sameWords(err error) error {
 	if errors.Is(err, vat.ErrRevoked) || refusal.Of(convert.Excepted(err)) == refusal.UnknownName {
 		return errUnknownName

@@ -11,10 +11,10 @@ import (
 	"nexus/daemons/vat"
 )
 
-// linkPause is how long a program waits at least for the next link under a name.
+// linkPause is the least time between two links under one name to one program.
 const linkPause = 50 * time.Millisecond
 
-// links are the links of one program: the other end of its endowment channel, and what went over it.
+// links are the links of one program: our end of its endowment channel, and what was sent over it.
 type links struct {
 	name      string // the program's
 	parent    *vat.Parent
@@ -33,7 +33,7 @@ type links struct {
 	held     map[string]*heldLink // those that are held for it, by facet
 }
 
-// linksOf makes a program's links known, over our end of its channel.
+// linksOf registers a program's links, over our end of its channel.
 func (s *supervisor) linksOf(name string, end *os.File) (*links, error) {
 	channel, err := vat.ChannelOf(end)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *supervisor) linksOf(name string, end *os.File) (*links, error) {
 	return l, nil
 }
 
-// taken tells whether the program takes links.
+// taken reports whether the program takes links.
 func (l *links) taken() bool {
 	select {
 	case <-l.parent.Ready():
@@ -60,9 +60,8 @@ func (l *links) taken() bool {
 	}
 }
 
-// wanted is taken, for a program that has just asked for one. What it said on fd 4 before may be heard only after what
-// it asks on fd 3, so that is waited for: a program that would be served by way of execd instead has a longer way for
-// the rest of its life.
+// wanted is like taken, for a program that has just asked for a link on fd 3. What it sent on fd 4 before that may
+// arrive later, so wanted waits for it: otherwise the program would be served through a proxy for the rest of its run.
 func (l *links) wanted(ctx context.Context) (bool, error) {
 	if l.taken() {
 		return true, nil
@@ -77,14 +76,14 @@ func (l *links) wanted(ctx context.Context) (bool, error) {
 	}
 }
 
-// serve has the program looked up, by what it serves, for as long as it is offered.
+// serve offers what the program serves to whoever looks it up.
 func (l *links) serve(client servicecap.Service) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.offer = client.AddRef()
 }
 
-// unserve takes the offer back.
+// unserve withdraws the offer.
 func (l *links) unserve() {
 	l.mu.Lock()
 	offer := l.offer
@@ -93,14 +92,14 @@ func (l *links) unserve() {
 	offer.Release()
 }
 
-// offered returns what the program serves, for the caller to release.
+// offered returns what the program serves. The caller releases it.
 func (l *links) offered() (client servicecap.Service, there bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.offer.AddRef(), l.offer.IsValid()
 }
 
-// pace waits until the program may have another link under the name: whoever is at the other end takes each.
+// pace waits until the program may have another link under the name, because a provider has to accept each.
 func (l *links) pace(ctx context.Context, name string) error {
 	l.mu.Lock()
 	now := l.clock.Now()
@@ -140,7 +139,7 @@ func (l *links) pass(p vat.ForwardedLink) {
 	p.PassOn(l.parent)
 }
 
-// cut tells the program that a link has ended for it, if it has it.
+// cut tells the program that a link was cut, if it has that link.
 func (l *links) cut(link uint64) {
 	l.mu.Lock()
 	has := l.used[link] != "" || l.served[link]
@@ -152,7 +151,7 @@ func (l *links) cut(link uint64) {
 	}
 }
 
-// watch has initd told of the links that the program has found ended.
+// watch tells initd about links whose end the program has reported.
 func (l *links) watch() {
 	for {
 		select {
@@ -170,7 +169,7 @@ func (l *links) watch() {
 	}
 }
 
-// close ends the channel, and all that the program used.
+// close ends the channel and everything that the program used.
 func (l *links) close() {
 	l.forwarder.remove(l)
 	l.parent.Close()

@@ -16,15 +16,16 @@ import (
 // maxLoading bounds how many payloads are loaded at one time.
 const maxLoading = 4
 
-// A bundlemgrd that died needs a moment to publish again. It is asked that often before its silence is an answer.
+// A restarted bundlemgrd needs a moment to publish again. It is asked this often before the bundle counts as
+// unpublished.
 const (
 	askAgainAfter = 100 * time.Millisecond
 	askAgainTimes = 100
 )
 
-// load brings a payload into sealed memory and checks it there: its digest against the signed one, and that it is a
-// program for this machine. A bundlemgrd that dies meanwhile says nothing about the set: its next life is asked, once
-// that has published again.
+// load copies a payload into sealed memory and checks it there: that its digest is the signed one, and that it is a
+// program for this machine. If bundlemgrd dies meanwhile, that says nothing about the set: the next instance is asked,
+// once it has published again.
 func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 	select {
 	case s.loading <- struct{}{}:
@@ -48,10 +49,10 @@ func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 	return s.loadOnce(ctx, spec)
 }
 
-// unpublished tells whether bundlemgrd has not published the bundle, or not yet again.
+// unpublished reports whether bundlemgrd has not published the bundle, or not again yet.
 func unpublished(err error) bool { return refusal.Of(err) == refusal.UnknownBundle }
 
-// loadOnce loads a payload from one life of bundlemgrd.
+// loadOnce loads a payload from one instance of bundlemgrd.
 func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) {
 	client, err := s.bundles.Get(ctx)
 	if err != nil {

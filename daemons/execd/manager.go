@@ -10,14 +10,14 @@ import (
 	"nexus/daemons/vat"
 )
 
-// managerFor makes the ServiceManager a bundle finds on fd 3: it knows the names its manifest asks for, as far as execd
-// may hand them on, and it outlives a restart of samgrd.
+// managerFor returns the ServiceManager that a bundle gets on fd 3: it knows the names that its manifest asks for,
+// limited to what execd may hand on, and survives a restart of samgrd.
 func (s *supervisor) managerFor(spec spec, p *program) capnp.Client {
 	return capnp.Client(registry.ServiceManager_ServerToClient(&manager{sup: s, program: p, names: spec.grants}))
 }
 
-// A manager attenuates the program's own ServiceManager at samgrd, which is as good as execd's, to some names, anew for
-// each call.
+// A manager attenuates the program's own ServiceManager at samgrd, which has the same rights as execd's, to some names.
+// It does so anew for each call.
 type manager struct {
 	sup     *supervisor
 	program *program // whose it is
@@ -43,8 +43,8 @@ func (m *manager) inner(ctx context.Context) (registry.ServiceManager, error) {
 	return res.Manager().AddRef(), nil
 }
 
-// Get looks a granted name up. What it finds comes over a link of the program's own, which execd holds for it, so that
-// samgrd may die under it.
+// Get looks up a granted name. The result comes over a link of the program's own, which execd holds for it, so it
+// survives the end of samgrd.
 func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) error {
 	call.Go()
 	name, err := call.Args().Name()
@@ -67,7 +67,7 @@ func (m *manager) Get(ctx context.Context, call registry.ServiceManager_get) err
 	return res.SetService(service)
 }
 
-// List names what is granted and registered.
+// List returns the names that are granted and registered.
 func (m *manager) List(ctx context.Context, call registry.ServiceManager_list) error {
 	call.Go()
 	inner, err := m.inner(ctx)
@@ -96,7 +96,7 @@ func (m *manager) List(ctx context.Context, call registry.ServiceManager_list) e
 	return vat.SetTexts(res.NewNames, names)
 }
 
-// Watch tells an observer of registrations, as long as samgrd lives.
+// Watch reports registrations to an observer until samgrd ends.
 func (m *manager) Watch(ctx context.Context, call registry.ServiceManager_watch) error {
 	call.Go()
 	name, err := call.Args().Name()
@@ -130,7 +130,7 @@ func (m *manager) Watch(ctx context.Context, call registry.ServiceManager_watch)
 // maxNames bounds the names of one attenuation (schema/registry.capnp).
 const maxNames = 64
 
-// Attenuate makes a manager that knows fewer names.
+// Attenuate returns a manager that knows fewer names.
 func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_attenuate) error {
 	list, err := call.Args().Names()
 	if err != nil {
@@ -151,7 +151,8 @@ func (m *manager) Attenuate(_ context.Context, call registry.ServiceManager_atte
 	return res.SetManager(registry.ServiceManager_ServerToClient(smaller))
 }
 
-// common returns the wanted names that are had. A pattern is had only as itself: samgrd resolves what it stands for.
+// common returns those of the wanted names that the manager has. A pattern matches only itself, because samgrd expands
+// it.
 func common(had, wanted []string) []string {
 	var names []string
 	for _, name := range wanted {

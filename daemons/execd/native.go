@@ -13,19 +13,19 @@ import (
 	"nexus/libupdates/health"
 )
 
-// How often a native service is asked: while it starts, and from then on.
+// The pause between two health checks of a native service: while it starts, and after that.
 const (
 	pollEvery = 50 * time.Millisecond
 	askEvery  = time.Second
 )
 
-// askPatience is for how long a service that was healthy may leave a question without an answer. It is execd's own
-// running time, so that a service is not blamed for what both slept through.
+// askPatience is how long a service that was healthy may take to answer. It is measured in execd's own running time, so
+// that a service is not blamed if the whole machine was suspended.
 const askPatience = 10 * time.Second
 
-// watch finds out whether a running program is healthy. A native service answers on fd 3 and is asked. A plain one
-// never touches fd 3, which shows: what we sent there stays unread; it is healthy once it has run for the settle time.
-// One that answers later is asked from then on, and one whose manifest says that it is native is never taken for plain.
+// watch finds out whether a running program is healthy. A native service answers on fd 3. A plain one never touches fd
+// 3, which shows because the request stays unread; it is healthy once it has run for the settle time. A service that
+// answers later is native from then on. One whose manifest says native never counts as plain.
 func (s *service) watch(ctx context.Context, p *program) {
 	answered := make(chan capnp.Client)
 	go func() {
@@ -61,7 +61,7 @@ func (s *service) watch(ctx context.Context, p *program) {
 	}
 }
 
-// hungUp tells whether the program has closed fd 3. One whose connection the guard closed has not.
+// hungUp reports whether the program has closed fd 3. It is false if the guard closed the connection.
 func hungUp(p *program) bool {
 	select {
 	case <-p.breach.known:
@@ -76,14 +76,14 @@ func hungUp(p *program) bool {
 	}
 }
 
-// untouched tells whether the program has left alone what it was sent on fd 3.
+// untouched reports whether the program has read nothing from fd 3.
 func untouched(p *program) bool {
 	unread, err := plat.Unread(p.socket)
 	return err == nil && unread > 0
 }
 
-// watchNative asks a native service how it is for as long as it runs, and has it found under its name once it was
-// healthy. It takes the client over.
+// watchNative checks a native service's health as long as it runs, and registers it under its name once it was healthy.
+// It takes over the client.
 func (s *service) watchNative(ctx context.Context, p *program, client servicecap.Service) {
 	defer client.Release()
 	offered := false
@@ -115,7 +115,7 @@ func (s *service) watchNative(ctx context.Context, p *program, client servicecap
 	}
 }
 
-// offer registers a service under its name, as long as ctx. It takes the client over.
+// offer registers a service under its name until ctx ends. It takes over the client.
 func (s *service) offer(ctx context.Context, p *program, client servicecap.Service) {
 	defer client.Release()
 	p.links.serve(client)
@@ -128,8 +128,8 @@ func (s *service) offer(ctx context.Context, p *program, client servicecap.Servi
 	})
 }
 
-// say records how a running service is. One that was healthy in this life and no longer is has lapsed. Once ctx has
-// ended the life has, too, and how it ended says more.
+// say records the state of a running service. One that was healthy earlier in this run and no longer is has lapsed.
+// Once ctx has ended, so has the run, and its exit status says more.
 func (s *service) say(ctx context.Context, native bool, state health.State, detail string) {
 	s.sup.mu.Lock()
 	news := s.State != state || s.Detail != detail || s.Native != native
@@ -151,8 +151,8 @@ func (s *service) say(ctx context.Context, native bool, state health.State, deta
 	})
 }
 
-// unanswered records that a native service can no longer be asked. If it is because its program ended, the end says
-// more, so that is waited for.
+// unanswered records that a native service can no longer be asked. If its program has ended, the exit status says more,
+// so unanswered waits for that.
 func (s *service) unanswered(ctx context.Context, p *program, cause error) {
 	select {
 	case <-p.process.Done():
@@ -162,15 +162,15 @@ func (s *service) unanswered(ctx context.Context, p *program, cause error) {
 	}
 }
 
-// An answer is what a service says of itself, judged.
+// An answer is a service's reply to a health check, and what it means.
 type answer struct {
 	version string
 	state   health.State
 	detail  string
 }
 
-// ask asks once and waits for the answer, however long that takes: no second question is put meanwhile. A service that
-// was healthy counts as unhealthy while it takes too long.
+// ask checks once and waits for the answer, however long it takes; there is only one check at a time. A service that
+// was healthy becomes unhealthy while it takes too long.
 func (s *service) ask(ctx context.Context, client servicecap.Service, version string) (a answer, err error) {
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
@@ -201,7 +201,7 @@ func (s *service) isHealthy() bool {
 	return s.State == health.Healthy
 }
 
-// askVersion asks the running program which version it is.
+// askVersion asks a program for its version.
 func askVersion(ctx context.Context, client servicecap.Service) (string, error) {
 	v, release := client.Version(ctx, nil)
 	defer release()
@@ -212,7 +212,8 @@ func askVersion(ctx context.Context, client servicecap.Service) (string, error) 
 	return res.Version()
 }
 
-// askHealth asks how it is. A version that is not the wanted one is unhealthy, whatever it says.
+// askHealth asks a program for its health. With any other version than the expected one it is unhealthy, whatever it
+// answers.
 func askHealth(ctx context.Context, client servicecap.Service, version, want string) (answer, error) {
 	h, release := client.Health(ctx, nil)
 	defer release()
@@ -227,7 +228,7 @@ func askHealth(ctx context.Context, client servicecap.Service, version, want str
 	return answer{version, health.NativeState(answerOf(res.Health()), version, want), detail}, err
 }
 
-// answerOf is an answer of the schema as the domain names it; one that the schema does not know counts as none.
+// answerOf converts an answer of the schema to the domain's. One that the schema does not define counts as no answer.
 func answerOf(h servicecap.Health) health.Answer {
 	switch h {
 	case servicecap.Health_starting:

@@ -12,7 +12,7 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Bounds on what a bundle says.
+// Bounds on a bundle's output.
 const (
 	maxLine   = 2048 // a longer line is cut into pieces of this size
 	lastLines = 16   // how many lines a crash report holds
@@ -21,7 +21,7 @@ const (
 // drainPatience bounds the wait for the last lines of a program that has ended.
 const drainPatience = 500 * time.Millisecond
 
-// An output is what a program writes on its standard output and error: each line a log record of that bundle.
+// An output is what a program writes to its standard output and error: each line becomes a log record of that bundle.
 type output struct {
 	log  *logclient.Log
 	pipe *os.File
@@ -31,7 +31,7 @@ type output struct {
 	tail []string
 }
 
-// capture makes the pipe a program writes to. The caller closes the writer once the program has it.
+// capture makes the pipe for a program's output. The caller closes the writer once the program has it.
 func (s *supervisor) capture(name string) (*output, *os.File, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -66,8 +66,8 @@ func (o *output) say(line string) {
 	o.log.Info(line)
 }
 
-// drain takes what a program that has ended wrote. It waits no longer than a while for others that may hold the other
-// end.
+// drain reads the rest of the output of a program that has ended. It waits only briefly for other processes that may
+// hold the other end.
 func (o *output) drain(clock plat.Clock) {
 	select {
 	case <-o.over:
@@ -86,7 +86,7 @@ func (o *output) last() []string {
 // maxStatusBytes bounds the last lines in a service's status (schema/exec.capnp).
 const maxStatusBytes = 2048
 
-// lastShort returns as many of the last lines as a status has room for. Of one that is longer the end is kept.
+// lastShort returns as many of the last lines as fit into a status. A longer line is cut at its beginning.
 func (o *output) lastShort() []string {
 	lines := o.last()
 	room := maxStatusBytes
@@ -103,7 +103,7 @@ func (o *output) lastShort() []string {
 	return lines
 }
 
-// said returns what the program wrote last, and what was refused to it.
+// said returns the program's last output, and what was refused to it.
 func (p *program) said() (output, refused []string) {
 	output = p.output.lastShort()
 	var exit plat.Exit

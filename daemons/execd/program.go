@@ -25,13 +25,13 @@ type program struct {
 	refused *refusals
 }
 
-// A breach is that a program broke the protocol on its connection, which the guard then closed.
+// A breach records that a program broke the protocol on its connection, which the guard then closed.
 type breach struct {
 	known  chan struct{} // closed when there was one
 	reason guard.Reason  // valid from then on
 }
 
-// watchFor makes the guard log a breach of the bundle's, and say so.
+// watchFor returns an option that makes the guard record and log a breach by the bundle.
 func (s *supervisor) watchFor(b *breach, bundle string) guard.Option {
 	return guard.Observe(func(reason guard.Reason) {
 		s.log.Refused("bundle:"+bundle, reason)
@@ -40,7 +40,7 @@ func (s *supervisor) watchFor(b *breach, bundle string) guard.Option {
 	})
 }
 
-// start loads a payload, checks it, and runs the very bytes that were checked, as the program of that name.
+// start loads a payload, checks it, and runs exactly the bytes that were checked, as a program of that name.
 func (s *supervisor) start(ctx context.Context, spec spec, name string) (*program, error) {
 	payload, err := s.load(ctx, spec)
 	if err != nil {
@@ -92,14 +92,14 @@ func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, inhe
 // files are what a program inherits.
 type files []*os.File
 
-// Close closes our copies.
+// Close closes execd's copies.
 func (f files) Close() {
 	for _, file := range f {
 		file.Close()
 	}
 }
 
-// connect makes a program's two sockets, its descriptors 3 and 4, and has our ends served.
+// connect makes a program's two sockets, its descriptors 3 and 4, and serves execd's ends.
 func (s *supervisor) connect(spec spec, name string) (p *program, inherited files, err error) {
 	defer func() {
 		if err != nil {
@@ -145,7 +145,7 @@ func environment(spec spec) []string {
 
 func slotName(s bootrecord.Slot) string { return s.String() }
 
-// close ends what it speaks over.
+// close ends the program's connections.
 func (p *program) close() {
 	p.links.close()
 	p.conn.Close()

@@ -32,11 +32,12 @@ type spec struct {
 	slot    bootrecord.Slot
 	native  bool   // its manifest says that it exports Service
 	user    uint32 // that its program runs as, where initd is root
-	// optional is whether a commit can do without it.
+	// optional says that a commit does not need this bundle.
 	optional bool
 }
 
-// same tells whether two publications are one: bundlemgrd says again what it published when it or its caller restarted.
+// same reports whether two publications are equal: bundlemgrd sends the same one again after it or updated has
+// restarted.
 func (p publication) same(q publication) bool {
 	return p.slot == q.slot && p.boot == q.boot && bytes.Equal(p.digest, q.digest)
 }
@@ -68,7 +69,7 @@ func readPublication(m bundle.Publication, from plat.UserRange) (publication, er
 	return p, nil
 }
 
-// payloadUsers gives each bundle of a publication a user of its own.
+// payloadUsers assigns a user to each bundle of a publication.
 func payloadUsers(list bundle.Bundle_List, from plat.UserRange) (map[string]uint32, error) {
 	var names []string
 	for i := range list.Len() {
@@ -110,14 +111,14 @@ func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string
 	return s, abilities, err
 }
 
-// A publicationObserver hands on what is published, the newest only.
+// A publicationObserver passes on the newest publication.
 type publicationObserver struct {
 	users plat.UserRange
 	news  chan publication
 	gone  chan struct{} // closed when it was let go
 }
 
-// Shutdown runs when bundlemgrd has let go of it.
+// Shutdown is called when bundlemgrd has released the observer.
 func (o *publicationObserver) Shutdown() { close(o.gone) }
 
 func (o *publicationObserver) OnPublished(_ context.Context, call bundle.PublicationObserver_onPublished) error {

@@ -9,22 +9,22 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Bounds of what is said of a program's refusals (schema/exec.capnp).
+// Bounds on the list of a program's refusals (schema/exec.capnp).
 const (
 	maxRefused     = 4
 	maxRefusedLine = 256
 	maxQuoted      = 120 // bytes of a program's own line
 )
 
-// refusals are what was refused to one program, as far as that is known. The kernel tells nobody but the program: its
-// filters and its rules on paths answer with an error. So there are two sources, and each line says which it is from:
-// what execd itself refused or saw, and what the program wrote about it.
+// refusals are what was refused to one program, as far as that is known. The kernel tells only the program: its filters
+// and path rules answer with an error. So there are two sources, and each line says which one it is from: what execd
+// itself refused or saw, and what the program wrote about it.
 type refusals struct {
 	mu    sync.Mutex
 	names []string // looked up and not granted, in the order of their first time
 }
 
-// name notes a name that the program looked up and does not have.
+// name records a name that the program looked up and does not have.
 func (r *refusals) name(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -33,8 +33,8 @@ func (r *refusals) name(name string) {
 	}
 }
 
-// told are lines that say what was refused, and what grants it: to a program that wrote these lines last and, if it has
-// ended, ended like that.
+// told returns lines that say what was refused and what would grant it. It takes the program's last lines, and its exit
+// status if it has ended.
 func (r *refusals) told(output []string, exit plat.Exit) []string {
 	var lines []string
 	if syscall.Signal(exit.Signal) == syscall.SIGSYS {
@@ -58,7 +58,7 @@ func (r *refusals) told(output []string, exit plat.Exit) []string {
 	return lines[:min(len(lines), maxRefused)]
 }
 
-// grantOf is what grants a name.
+// grantOf returns what grants a name.
 func grantOf(name string) string {
 	if name == "BundleMgr" || name == "PackageFs" || strings.HasPrefix(name, bundlePrefix) {
 		return "caps = [" + quote(name) + "] in its manifest grants it, where somebody serves it"
@@ -66,7 +66,7 @@ func grantOf(name string) string {
 	return "no manifest grants that name"
 }
 
-// Hints for what the confinement refuses: which power of the manifest, if any, gives it (docs/security.md).
+// Hints for what the confinement refuses: the manifest's power that would allow it, if there is one (docs/security.md).
 const (
 	grantSocket = "a bundle has no network: nothing grants sockets, its connections are descriptors 3 and 4"
 	grantPath   = `no path is open to a bundle: caps = ["PackageFs"] reads what the set carries`
@@ -74,8 +74,8 @@ const (
 	grantCall   = "the system call is not in the set for payloads: nothing grants others"
 )
 
-// grantFor tells what a line of a program's own words is about, if it is about a refusal; else it is empty. It knows
-// what C, Go, Rust and Python write for EPERM and EACCES.
+// grantFor returns what would allow the operation that a line of a program's output complains about, or "" if it is not
+// about a refusal. It knows how C, Go, Rust and Python report EPERM and EACCES.
 func grantFor(line string) string {
 	text := strings.ToLower(line)
 	if !containsAny(text, "operation not permitted", "permission denied", "permissionerror", "os error 1)",
@@ -98,7 +98,7 @@ func containsAny(text string, parts ...string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 }
 
-// quote shows a text that came from a program as one short word.
+// quote returns a program's text as one short word.
 func quote(text string) string {
 	if len(text) > maxQuoted {
 		text = strings.ToValidUTF8(text[:maxQuoted], "") + "…"

@@ -16,7 +16,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Run is the daemon's life.
+// Run runs the daemon.
 func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	log := logclient.New("execd", b.Use("LogSink"))
 	defer log.Close()
@@ -65,7 +65,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	return nil
 }
 
-// groupsOf takes over where control groups for bundles are made; nil where the machine has none.
+// groupsOf takes the place for bundles' control groups from the endowments; nil if the machine has none.
 func groupsOf(ctx context.Context, b *vat.Endowments) (*plat.Groups, error) {
 	setting, err := b.Setting(ctx, "groups")
 	if err != nil || !slices.Equal(setting, []string{"true"}) {
@@ -78,7 +78,7 @@ func groupsOf(ctx context.Context, b *vat.Endowments) (*plat.Groups, error) {
 	return plat.NewGroups(root), nil
 }
 
-// usersOf takes over which users bundles are given.
+// usersOf takes the range of bundles' users from the endowments.
 func usersOf(ctx context.Context, b *vat.Endowments) (plat.UserRange, error) {
 	setting, err := b.Setting(ctx, "users")
 	if err != nil {

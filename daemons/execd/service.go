@@ -7,7 +7,7 @@ import (
 	"nexus/libupdates/health"
 )
 
-// How fast a service that ended after a good verdict comes back.
+// The pauses before a service that ended after a good verdict is restarted.
 const (
 	firstPause = 500 * time.Millisecond
 	maxPause   = 10 * time.Second
@@ -30,7 +30,7 @@ type service struct {
 	failure  lastFailure
 }
 
-// A lastFailure is how a service failed last. The zero one is that it did not.
+// A lastFailure records the last failure of a service; zero for none.
 type lastFailure struct {
 	how             string // one line for people
 	output, refused []string
@@ -62,7 +62,7 @@ func (s *service) run(ctx context.Context) {
 	}
 }
 
-// awaitRestart waits until the service may be started again; false means never.
+// awaitRestart waits until the service may be started again; it returns false if it never may.
 func (s *service) awaitRestart(ctx context.Context, pause time.Duration) bool {
 	for {
 		next := s.sup.changed.Next()
@@ -76,7 +76,7 @@ func (s *service) awaitRestart(ctx context.Context, pause time.Duration) bool {
 	return s.pause(ctx, pause)
 }
 
-// pause waits a while; false means that there is no need to go on.
+// pause waits; it returns false if the service is to end.
 func (s *service) pause(ctx context.Context, pause time.Duration) bool {
 	select {
 	case <-s.sup.host.Clock.After(pause):
@@ -92,7 +92,7 @@ func (s *service) isHindered() bool {
 	return s.State == health.Hindered
 }
 
-// live is one life of the service: start, watch, end.
+// live is one run of the service: start, watch, end.
 func (s *service) live(ctx context.Context) {
 	if !s.isHindered() { // else it stays so until it runs: a deadline in between has the same cause
 		s.update(s.starts)
@@ -127,10 +127,10 @@ func (s *service) live(ctx context.Context) {
 	}
 }
 
-// starts puts the service at its beginning. The lock is held.
+// starts resets the service's state to starting. The lock is held.
 func (s *service) starts() { s.State, s.Detail, s.Native = health.Starting, "", false }
 
-// ended records the end of a program nobody told to end.
+// ended records the end of a program that was not told to end.
 func (s *service) ended(program *program) {
 	exit := program.process.Exit()
 	detail := exit.String()
@@ -144,7 +144,7 @@ func (s *service) ended(program *program) {
 	}
 }
 
-// fail records that the service is not well, and how.
+// fail records that the service failed, and how.
 func (s *service) fail(how health.State, detail string) {
 	s.update(func() {
 		s.State, s.Detail = how, detail
@@ -152,7 +152,7 @@ func (s *service) fail(how health.State, detail string) {
 	})
 }
 
-// noteFailure keeps how the service failed, and what its program said. The supervisor's lock is held.
+// noteFailure records the failure and the program's last output. The supervisor's lock is held.
 func (s *service) noteFailure(detail string) {
 	s.failure = lastFailure{how: detail}
 	if s.program != nil {
@@ -160,7 +160,8 @@ func (s *service) noteFailure(detail string) {
 	}
 }
 
-// words are the last ones of the program that failed last, or of the one that runs. The supervisor's lock is held.
+// words returns the last output of the program that failed last, or of the one that runs. The supervisor's lock is
+// held.
 func (s *service) words() (output, refused []string) {
 	switch {
 	case s.failure.how != "":

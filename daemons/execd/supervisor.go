@@ -62,8 +62,8 @@ func (s *supervisor) run(ctx context.Context) {
 	}
 }
 
-// subscribe keeps a watch on bundlemgrd for one of its lives: a watch that has lost its place, as that of a process
-// which was stopped may, is made again.
+// subscribe watches one instance of bundlemgrd. A watch that was dropped, as that of a stopped process may be, is made
+// again.
 func (s *supervisor) subscribe(ctx context.Context, mgr bundle.BundleMgr, news chan publication) {
 	for ctx.Err() == nil {
 		observer := &publicationObserver{users: s.users, news: news, gone: make(chan struct{})}
@@ -91,7 +91,7 @@ func (s *supervisor) isCurrent(p publication) bool {
 	return s.current.same(p)
 }
 
-// begin runs the services of a publication. The returned function stops them and waits for their end.
+// begin starts the services of a publication. The returned function stops them and waits for their end.
 func (s *supervisor) begin(ctx context.Context, p publication) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -112,7 +112,7 @@ func (s *supervisor) begin(ctx context.Context, p publication) (stop func()) {
 	}
 }
 
-// change changes what is known of the publication or its services, and says so.
+// change changes the publication or its services, and notifies whoever waits.
 func (s *supervisor) change(f func()) {
 	s.mu.Lock()
 	f()
@@ -121,15 +121,15 @@ func (s *supervisor) change(f func()) {
 	s.changed.Notify()
 }
 
-// mayRestart tells whether a service that ended is started again: not before the attempt of its publication is settled,
-// for until then its end is the verdict.
+// mayRestart reports whether a service that ended is started again: only after the attempt of its publication is
+// settled, because until then its end decides the attempt.
 func (s *supervisor) mayRestart() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.settled >= s.current.boot
 }
 
-// await waits for a change after the one that next was taken at.
+// await waits for a change after next was taken.
 func await(ctx context.Context, next <-chan struct{}) error {
 	select {
 	case <-next:

@@ -9,12 +9,12 @@ import (
 	"nexus/libupdates/health"
 )
 
-// A watchServer is ServiceWatch.
+// A watchServer serves ServiceWatch.
 type watchServer struct {
 	s *supervisor
 }
 
-// List tells how the services are.
+// List returns the state of the services.
 func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error {
 	res, err := call.AllocResults()
 	if err != nil {
@@ -25,13 +25,13 @@ func (w *watchServer) List(_ context.Context, call exec.ServiceWatch_list) error
 	return w.s.fill(res, w.s.stuck)
 }
 
-// A listing is what results that list services have in common.
+// A listing is a result that lists services.
 type listing interface {
 	SetQuorum(uint16)
 	NewServices(int32) (exec.ServiceStatus_List, error)
 }
 
-// fill says how the services are, and which programs of others are stuck. The lock is held.
+// fill writes the state of the services, and the stuck programs of earlier publications. The lock is held.
 func (s *supervisor) fill(res listing, others []stuck) error {
 	res.SetQuorum(uint16(s.current.quorum))
 	list, err := res.NewServices(int32(len(s.services) + len(others)))
@@ -92,15 +92,16 @@ func wireState(s health.State) exec.ServiceStatus_State {
 	}
 }
 
-// A healthServer is ServiceHealth.
+// A healthServer serves ServiceHealth.
 type healthServer struct {
 	s *supervisor
 }
 
-// answerEvery is how long a caller is at most left without an answer, by which it knows that execd is at work.
+// answerEvery bounds the time without an answer, so that the caller knows that execd is alive.
 const answerEvery = 250 * time.Millisecond
 
-// Next tells how the services are once that is news to the caller, who says which attempt is settled.
+// Next returns the state of the services once it has changed since the caller's revision. The caller says which attempt
+// is settled.
 func (h *healthServer) Next(ctx context.Context, call exec.ServiceHealth_next) error {
 	call.Go()
 	h.s.settleAttempt(call.Args().Settled())
@@ -118,7 +119,7 @@ func (h *healthServer) Next(ctx context.Context, call exec.ServiceHealth_next) e
 	return h.s.fill(res, nil)
 }
 
-// awaitNews waits until there is another revision than the known one, but not for long.
+// awaitNews waits briefly until there is another revision than the known one.
 func (s *supervisor) awaitNews(ctx context.Context, known uint64) error {
 	late := s.host.Clock.After(answerEvery)
 	for {
@@ -139,7 +140,7 @@ func (s *supervisor) awaitNews(ctx context.Context, known uint64) error {
 	}
 }
 
-// settleAttempt notes that the end of a service makes no difference any more to this attempt and those before.
+// settleAttempt records that the end of a service no longer affects this attempt and those before.
 func (s *supervisor) settleAttempt(boot uint64) {
 	s.mu.Lock()
 	newer := boot > s.settled
