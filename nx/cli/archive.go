@@ -14,18 +14,18 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// stdinName is the name of a set that comes by standard input.
+// stdinName stands for standard input as the name of a set.
 const stdinName = "-"
 
-// An archive is the set that a verb was given, as a file that can be read from any place.
+// An archive is the set given to a verb, as a file that can be read at any offset.
 type archive struct {
 	*os.File
 	name string // for people
 	size int64
 }
 
-// openArchive opens the set of that name. One that comes through a pipe is received first, into a file that has no name
-// and is gone with its descriptor: the system wants to know how large it is, and reads it where it is.
+// openArchive opens the set of that name. One that comes through a pipe is received first, into a file without a name
+// that is gone when it is closed: the system needs its size, and reads it in place.
 func (in *invocation) openArchive(ctx context.Context, path string) (archive, error) {
 	if path == stdinName {
 		if f, is := in.host.Stdin.(*os.File); is && term.IsTerminal(int(f.Fd())) {
@@ -51,13 +51,13 @@ func (in *invocation) openArchive(ctx context.Context, path string) (archive, er
 	return archive{file, path, info.Size()}, nil
 }
 
-// isBundle tells whether a path leads to a bundle, which is a folder.
+// isBundle reports whether a path leads to a bundle, which is a folder.
 func isBundle(path string) bool {
 	_, err := os.Stat(filepath.Join(path, "manifest.nxb"))
 	return err == nil
 }
 
-// receivePipe receives a set from a pipe that has a name, as that of a shell's <(command).
+// receivePipe receives a set from a named pipe, such as a shell's <(command).
 func receivePipe(ctx context.Context, path string) (archive, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -67,7 +67,7 @@ func receivePipe(ctx context.Context, path string) (archive, error) {
 	return receive(ctx, file, path)
 }
 
-// receive takes a set in. What is no set ends it early, however much of that would come.
+// receive receives a set. Input that is no set is refused early, however much of it would follow.
 func receive(ctx context.Context, from io.Reader, name string) (archive, error) {
 	file, err := os.CreateTemp("", "nx-set-")
 	if err != nil {
@@ -85,7 +85,8 @@ func receive(ctx context.Context, from io.Reader, name string) (archive, error) 
 	return archive{file, name, size}, nil
 }
 
-// copyArchive copies until the end, unless ctx ends before: a reader that waits for a pipe is left to it then.
+// copyArchive copies until the end, unless ctx ends before; the goroutine that still waits for the pipe is then
+// abandoned.
 func copyArchive(ctx context.Context, to *os.File, from io.Reader) (size int64, err error) {
 	done := make(chan struct{})
 	go func() {

@@ -14,7 +14,7 @@ import (
 // bundlesVerb shows the published bundles.
 type bundlesVerb struct{}
 
-// A publication is what is published.
+// A publication is the published set.
 type publication struct {
 	Slot          *string           `json:"slot"`
 	SystemVersion *string           `json:"systemVersion"`

@@ -8,23 +8,23 @@ import (
 	"nexus/capnpgen/operator"
 )
 
-// A confined daemon is what keeps one daemon to what the table grants it.
+// A confined daemon, and the measures that confine it.
 type confined struct {
 	Daemon   string    `json:"daemon"`
 	Measures []measure `json:"measures"`
 }
 
-// A measure is one thing that confines a process, or would if the machine could.
+// A measure is one part of a confinement, and whether it is in force on this machine.
 type measure struct {
 	Name   string `json:"name"`
 	On     bool   `json:"on"`
 	Detail string `json:"detail"`
 }
 
-// initDaemon starts and confines the others.
+// initDaemon is the daemon that starts and confines the others.
 const initDaemon = "initd"
 
-// confinement asks how the daemons that run are confined.
+// confinement returns how the running daemons are confined.
 func (s *session) confinement(ctx context.Context) ([]confined, error) {
 	answer, release := s.operator.Daemons(ctx, nil)
 	defer release()
@@ -58,7 +58,8 @@ func (r *reader) measures(list operator.Measure_List, err error) []measure {
 	return all
 }
 
-// confinementRows say in a line that all is on, or in a line for each measure that is not, where and why.
+// confinementRows returns one line if all measures are in force, or one for each that is not, with the daemons and the
+// reason.
 func confinementRows(all []confined) [][]string {
 	type lack struct{ measure, why string }
 	var lacks []lack

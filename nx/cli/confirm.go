@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// confirm asks a person whether a thing that may do harm is meant, unless that was said already. Where nobody can be
-// asked it is refused.
+// confirm asks whether something harmful is really meant, unless --yes was given. If there is no terminal to ask on, it
+// refuses.
 func (in *invocation) confirm(ctx context.Context, said bool, question string) error {
 	switch {
 	case said:

@@ -13,21 +13,21 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// lookEvery is the pause between two looks at the services. A downtime is as exact as that and the time that a look
-// takes.
+// lookEvery is the pause between two queries of the services. A downtime is as exact as this pause plus the time of a
+// query.
 const lookEvery = 2 * time.Millisecond
 
-// healthyState is that of a service that is well, as ServiceStatus names it.
+// healthyState is the state of a healthy service, as ServiceStatus names it.
 const healthyState = "healthy"
 
-// An away is how long a service was not there for whoever needs it.
+// An away is how long a service was not available.
 type away struct {
 	Service string  `json:"service"`
 	AwayMs  float64 `json:"awayMs"`
 }
 
-// A downtime looks at the services over and over, and adds up how long each was away: from the last look at which it
-// was healthy to the first at which it is again, in another process or after looks that did not find it so.
+// A downtime queries the services repeatedly and adds up how long each was away: from the last query in which it was
+// healthy to the first in which it is healthy again, if it is then another process or was not healthy in between.
 type downtime struct {
 	end  context.CancelFunc
 	over chan struct{} // closed when nobody looks any more
@@ -36,7 +36,7 @@ type downtime struct {
 	services map[string]*presence
 }
 
-// A presence is what was seen of one service.
+// A presence is what is known of one service.
 type presence struct {
 	pid    uint32
 	seen   time.Time // when it was last healthy
@@ -44,9 +44,9 @@ type presence struct {
 	away   time.Duration
 }
 
-// watchServices begins to look, over a connection of its own, and goes on over restarts of the system until ctx ends or
-// stop is called. When it returns there was a first look. Where nobody wants it the result is nil, of which stop does
-// nothing.
+// watchServices starts the queries, over a connection of its own, and continues across restarts of the system until ctx
+// ends or stop is called. The first query has been answered when it returns. If it is not wanted, the result is nil,
+// whose methods do nothing.
 func (in *invocation) watchServices(ctx context.Context, wanted bool) (*downtime, error) {
 	if !wanted {
 		return nil, nil
@@ -99,7 +99,7 @@ func (d *downtime) look(ctx context.Context, s *session) error {
 	return err
 }
 
-// note takes what one look showed.
+// note records the result of one query.
 func (d *downtime) note(states []serviceState, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -127,7 +127,7 @@ func (d *downtime) note(states []serviceState, now time.Time) {
 	}
 }
 
-// allBack tells whether every service that was seen is healthy now, and has been away.
+// allBack reports whether every service has been away and is healthy again.
 func (d *downtime) allBack() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -139,7 +139,7 @@ func (d *downtime) allBack() bool {
 	return true
 }
 
-// awaitBack waits until every service was away and is back; for a nil one there is nothing to wait for.
+// awaitBack waits until every service has been away and is back; it returns at once if the receiver is nil.
 func (d *downtime) awaitBack(ctx context.Context) error {
 	if d == nil {
 		return nil
@@ -157,7 +157,7 @@ func (d *downtime) awaitBack(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the looking, the first time, and returns how long each service was away that is healthy now, by name.
+// stop ends the queries and returns how long each service that is healthy now was away, by name.
 func (d *downtime) stop() []away {
 	if d == nil {
 		return nil

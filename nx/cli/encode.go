@@ -8,9 +8,9 @@ import (
 	"unicode/utf16"
 )
 
-// encode prints a value as one line of JSON. A program's output may be a terminal after all, so what is not printable
-// in a text that came from elsewhere is escaped: JSON itself lets the control characters from U+007F on stand, and
-// those that turn the direction of writing.
+// encode prints a value as one line of JSON. The output may be a terminal, so unprintable characters in text from
+// elsewhere are escaped: JSON itself permits the control characters from U+007F on, and those that change the direction
+// of writing.
 func (in *invocation) encode(value any) error {
 	raw, err := json.Marshal(value)
 	if err != nil {

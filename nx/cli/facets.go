@@ -10,7 +10,7 @@ import (
 	"nexus/capnpgen/update"
 )
 
-// Each of these asks the operator's facet for one more; the caller releases it.
+// Each of these asks the operator's facet for another one. The caller releases it.
 
 func (s *session) status(ctx context.Context) (update.UpdateStatus, error) {
 	answer, release := s.operator.Status(ctx, nil)

@@ -12,10 +12,10 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// reasonUsage says that the command line is wrong. It is no refusal of a system, so it stands here.
+// reasonUsage is the code for a wrong command line. No system refuses with it, so it is defined here.
 const reasonUsage refusal.Reason = "usage"
 
-// A failure is why the command did not do what it was told, as it is shown.
+// A failure is what is shown of an error.
 type failure struct {
 	text   string         // one line
 	reason refusal.Reason // stable code
@@ -25,18 +25,18 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// wrongUsage is a value on the command line that cannot be meant.
+// wrongUsage returns the error for an invalid value on the command line.
 func wrongUsage(format string, args ...any) error {
 	return &failure{text: fmt.Sprintf(format, args...), reason: reasonUsage,
 		hint: "`nx --help` shows the verbs, `nx VERB --help` one of them"}
 }
 
-// cannot wraps why a verb failed: `cannot <verb> <object>: <cause>`.
+// cannot returns the error of a verb: `cannot <verb> <object>: <cause>`.
 func cannot(verb, object string, cause error) error {
 	return &act{what: "cannot " + strings.TrimRight(verb+" "+object, " "), cause: cause}
 }
 
-// An act is what failed, and why.
+// An act is a failed operation and its cause.
 type act struct {
 	what  string
 	cause error
@@ -45,7 +45,7 @@ type act struct {
 func (a *act) Error() string { return a.what + ": " + a.cause.Error() }
 func (a *act) Unwrap() error { return a.cause }
 
-// explain makes the one line, the code and the hint of an error.
+// explain returns the line, the code and the hint for an error.
 func (in *invocation) explain(ctx context.Context, err error) *failure {
 	what, cause := "", err
 	var a *act
@@ -70,7 +70,7 @@ func (in *invocation) explain(ctx context.Context, err error) *failure {
 	return f
 }
 
-// saidOnce takes from the text of a cause what it says once more: that the very same could not be done.
+// saidOnce removes from a cause what the line says already: that the same operation failed.
 func saidOnce(what, detail string) string {
 	words := strings.Fields(what)
 	for {
@@ -85,7 +85,7 @@ func saidOnce(what, detail string) string {
 	}
 }
 
-// cause tells the code and the text of a cause: what the command itself knows first, then what the system said.
+// cause returns the code and the text of a cause: from the command itself if it knows them, else from the system.
 func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, string) {
 	var refused *refusal.Error
 	switch {
@@ -104,10 +104,10 @@ func (in *invocation) cause(ctx context.Context, err error) (refusal.Reason, str
 	}
 }
 
-// lost tells whether whoever was asked went away.
+// lost reports whether the other side of a call went away.
 func lost(err error) bool { return vat.Disconnected(err) || errors.Is(err, errGone) }
 
-// hint says what to do about a reason, where there is something to do.
+// hint returns the advice for a reason, or "".
 func (in *invocation) hint(reason refusal.Reason) string {
 	nx := "nx --dir " + in.dir
 	if in.socket != "" {
@@ -148,7 +148,7 @@ func (in *invocation) hint(reason refusal.Reason) string {
 	}
 }
 
-// report prints a failure: one line and its hint on stderr, and for programs one object on stdout.
+// report prints a failure: a line and its hint on stderr, and with --json an object on stdout.
 func (in *invocation) report(f *failure) {
 	fmt.Fprintf(in.host.Stderr, "nx: %s\n", f.text)
 	for _, line := range f.words.lines() {

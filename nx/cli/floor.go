@@ -15,7 +15,7 @@ type floorVerb struct {
 	Lower floorLowerVerb `cmd:"" help:"Lower the version floor, so that older sets are accepted again."`
 }
 
-// A floor is the answer of both verbs.
+// A floor is the result of both verbs.
 type floor struct {
 	VersionFloor *string `json:"versionFloor"`
 }
@@ -50,10 +50,10 @@ type floorLowerVerb struct {
 	Version string `arg:"" placeholder:"VERSION" help:"The new floor, or none."`
 }
 
-// noFloor is the word for a floor that is taken away.
+// noFloor means that there is no floor.
 const noFloor = "none"
 
-// Run lowers the floor and shows what it is then.
+// Run lowers the floor and shows the new one.
 func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		version := v.Version

@@ -11,16 +11,15 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// When updated restarts, or the whole system under another core, whoever follows it asks again: that often, and that
-// many times in a row without news. A slow machine answers long before its daemons do: for each of its boots it has 30
-// seconds.
+// The pause before updated, or a system that restarts under another core, is asked again, and how many times in a row
+// it may have nothing new. A slow machine answers long before its daemons do: each of its boots may take 30 seconds.
 const (
 	askAgainAfter = 250 * time.Millisecond
 	askAgainTimes = 120
 )
 
-// await follows the state until look says that it has seen enough. It goes on over a restart of updated and of the
-// system, and ends when no system runs there any more, with ctx, or after patience.
+// await follows the state until look returns true. It continues across restarts of updated and of the system. It ends
+// when no system runs there any more, when ctx ends, or after patience.
 func (s *session) await(ctx context.Context, patience time.Duration, look func(state) (enough bool, err error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, refusal.New(refusal.HealthTimeout, "no verdict within %s",
 		patience))
@@ -28,8 +27,8 @@ func (s *session) await(ctx context.Context, patience time.Duration, look func(s
 	return s.persist(ctx, func() (heard, enough bool, err error) { return s.followOnce(ctx, look) })
 }
 
-// persist follows one life of a daemon after the other, and of the system, until one says that it is enough. Too many
-// in a row without news, in one life of the system or of such lives, are the end.
+// persist calls follow for one instance of a daemon after another, and across restarts of the system, until it returns
+// enough. It gives up after too many calls in a row without news, in one run of the system or across several.
 func (s *session) persist(ctx context.Context, follow func() (heard, enough bool, err error)) error {
 	for silent, lives := 0, 0; silent < askAgainTimes && lives < askAgainTimes; silent++ {
 		heard, enough, err := follow()
@@ -51,7 +50,7 @@ func (s *session) persist(ctx context.Context, follow func() (heard, enough bool
 	return errGone
 }
 
-// followOnce follows one life of updated.
+// followOnce follows one instance of updated.
 func (s *session) followOnce(ctx context.Context, look func(state) (bool, error)) (heard, enough bool, err error) {
 	status, err := s.status(ctx)
 	if err != nil {
@@ -83,10 +82,11 @@ func (s *session) followOnce(ctx context.Context, look func(state) (bool, error)
 	}
 }
 
-// unlessOver tells whether a failed call was the end of the whole session, or only of the daemon that was asked.
+// unlessOver returns an error if a failed call was the end of the whole session, and nil if it was that of the daemon
+// only.
 func (s *session) unlessOver(ctx context.Context) error { return s.pause(ctx, 0) }
 
-// unlessRefused is unlessOver for what may have been refused: to ask again would not help.
+// unlessRefused is unlessOver for a call that may have been refused, which would be refused again.
 func (s *session) unlessRefused(ctx context.Context, err error) error {
 	var refused *refusal.Error
 	if errors.As(convert.Excepted(err), &refused) {
@@ -116,13 +116,13 @@ func (s *session) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// An observer keeps the newest state that nobody has looked at.
+// An observer keeps the newest state that has not been read.
 type observer struct {
 	states chan state    // holds one at most
 	gone   chan struct{} // closed when the other side let the observer go
 }
 
-// OnChanged takes a state in; one that was not looked at makes room.
+// OnChanged stores a state in place of one that has not been read.
 func (o *observer) OnChanged(_ context.Context, call update.StatusObserver_onChanged) error {
 	now, err := updateclient.Read(call.Args().Status())
 	if err != nil {
@@ -136,5 +136,5 @@ func (o *observer) OnChanged(_ context.Context, call update.StatusObserver_onCha
 	return nil
 }
 
-// Shutdown runs when the other side let the observer go, or died.
+// Shutdown is called when the other side has released the observer or died.
 func (o *observer) Shutdown() { close(o.gone) }

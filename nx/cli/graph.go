@@ -14,7 +14,7 @@ type graphVerb struct {
 	SVG bool `help:"Draw it: a row for each holder, a column for each provider." xor:"form"`
 }
 
-// An edge is one thing a daemon holds.
+// An edge is one thing that a daemon holds.
 type edge struct {
 	Holder   string   `json:"holder"`
 	Facet    string   `json:"facet"`
@@ -22,7 +22,7 @@ type edge struct {
 	Grants   []string `json:"grants"`
 }
 
-// Run shows who was handed what.
+// Run shows which daemon was given what.
 func (v *graphVerb) Run(ctx context.Context, in *invocation) error {
 	switch {
 	case v.Dot && in.json:

@@ -90,7 +90,7 @@ func printHistory(w io.Writer, events []event) {
 	table(w, rows)
 }
 
-// why is a step's reason with its detail.
+// why returns a step's reason with its detail.
 func (e event) why() string {
 	if e.Detail == nil {
 		return textOf(e.Reason)
@@ -98,7 +98,7 @@ func (e event) why() string {
 	return textOf(e.Reason) + ": " + *e.Detail
 }
 
-// textOf shows what may be null.
+// textOf returns a text that may be null.
 func textOf(text *string) string {
 	if text == nil {
 		return "-"

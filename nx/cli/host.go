@@ -8,12 +8,12 @@ import (
 	"golang.org/x/term"
 )
 
-// A Host is what the command touches of the machine, besides the files it is told to read and the control socket.
+// A Host is what the command uses of the machine, besides the control socket and the files that it is told to read.
 type Host struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Terminal       bool // whether Stderr is a terminal
-	// whether somebody can be asked: Stdin and Stderr are terminals
+	// whether a person can be asked: Stdin and Stderr are terminals
 	Asks       bool
 	Getenv     func(name string) string                    // as os.Getenv
 	Executable func() (string, error)                      // as os.Executable

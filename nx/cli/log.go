@@ -7,7 +7,7 @@ import (
 	"nexus/capnpgen/journal"
 )
 
-// maxRecords is how many records one query gives (schema/journal.capnp).
+// maxRecords is the most records that one query returns (schema/journal.capnp).
 const maxRecords = 512
 
 // logVerb shows the journal.
@@ -23,7 +23,7 @@ type logVerb struct {
 	within uint64
 }
 
-// Run shows the records, oldest first; for programs one object per line.
+// Run shows the records, oldest first; with --json one object per line.
 func (v *logVerb) Run(ctx context.Context, in *invocation) error {
 	if v.Lines < 1 || v.Lines > maxRecords {
 		return wrongUsage("--lines must be 1 to %d", maxRecords)
@@ -68,7 +68,7 @@ func (v *logVerb) query(ctx context.Context, s *session) ([]record, error) {
 	return readRecords(res.Records())
 }
 
-// fill writes the filter that the flags say. It takes what the method that makes one returns.
+// fill sets the filter from the flags. It takes the results of the call that made the message.
 func (v *logVerb) fill(m journal.Filter, err error) error {
 	if err != nil {
 		return err
@@ -80,8 +80,8 @@ func (v *logVerb) fill(m journal.Filter, err error) error {
 	return m.SetSender(v.Sender)
 }
 
-// follow shows records until ctx ends. When logd restarts, or the system under another core, it goes on with what it
-// has not shown yet.
+// follow shows records until ctx ends. When logd restarts, or the system under another core, it continues with records
+// that were not shown yet.
 func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error {
 	var seen shown
 	return s.persist(ctx, func() (heard, enough bool, err error) {
@@ -90,7 +90,7 @@ func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error 
 	})
 }
 
-// followOnce follows one life of logd.
+// followOnce follows one instance of logd.
 func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session, seen *shown) (heard bool, err error) {
 	log, err := s.journal(ctx)
 	if err != nil {
@@ -120,7 +120,7 @@ func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session, se
 	}
 }
 
-// A follower prints records as they come. While it prints, logd waits with the next ones, or drops them.
+// A follower prints records as they arrive. While it prints, logd holds back further records, or drops them.
 type follower struct {
 	in     *invocation
 	seen   *shown
@@ -143,10 +143,10 @@ func (f *follower) Records(_ context.Context, call journal.Follower_records) err
 	return err
 }
 
-// Shutdown runs when logd let the follower go, or died.
+// Shutdown is called when logd has released the follower or died.
 func (f *follower) Shutdown() { close(f.gone) }
 
-// printRecords prints a line per record: JSON for programs, text for people.
+// printRecords prints a line per record: JSON with --json, else text.
 func (in *invocation) printRecords(records []record) error {
 	for _, r := range records {
 		if in.json {

@@ -8,14 +8,14 @@ import (
 	"nexus/capnpgen/journal"
 )
 
-// A tally is what became of the records of one sender.
+// A tally counts the records of one sender.
 type tally struct {
 	Sender  string `json:"sender"`
 	Kept    uint64 `json:"kept"`
 	Dropped uint64 `json:"dropped"`
 }
 
-// losses are what the journal keeps and has lost.
+// losses are what the journal keeps, and what it has lost.
 type losses struct {
 	Kept     uint64  `json:"kept"`
 	Dropped  uint64  `json:"dropped"`

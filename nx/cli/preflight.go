@@ -9,12 +9,12 @@ import (
 	"nexus/libupdates/semver"
 )
 
-// nothingRuns is said of a set without a service.
+// nothingRuns is the note on a set without a service.
 const nothingRuns = "nothing in this set runs by itself: no bundle has " + nxb.AbilityService
 
-// preflight says what an operator should know of a set before the standby slot is given up for it: that it is older
-// than what runs, and that nothing of it runs. It proves nothing, for nobody has vouched for the file yet: what it
-// cannot read is left to the system, which judges all.
+// preflight notes what an operator should know before the standby slot is overwritten: that the set is older than what
+// runs, and that nothing in it runs by itself. It proves nothing, because the file has not been verified; what it
+// cannot read is left for the system to judge.
 func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session, set archive) error {
 	found, err := peek(set)
 	if err != nil {
@@ -35,12 +35,12 @@ func (v *updateVerb) preflight(ctx context.Context, in *invocation, s *session, 
 	return nil
 }
 
-// peek reads what a file says of itself, without its payloads.
+// peek reads the metadata of a file that has not been verified, without its payloads.
 func peek(set archive) (*nxs.Inspection, error) {
 	return nxs.Peek(set, set.size, nxs.Limits{Archive: nxs.MaxPolicy, Payload: nxs.MaxPolicy})
 }
 
-// runsServices tells whether something in the set runs by itself: a service, or the system.
+// runsServices reports whether something in the set runs by itself: a service, or the core.
 func runsServices(found *nxs.Inspection) bool {
 	if _, carries := nxs.Core(found.Index.Bundles); carries {
 		return true

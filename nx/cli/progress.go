@@ -15,13 +15,13 @@ import (
 	"nexus/capnpgen/update"
 )
 
-// A progress shows how a stage proceeds. Its methods may be called from any goroutine; after end it shows nothing.
+// A progress shows the progress of a stage. Its methods may be called from any goroutine; after end it shows nothing.
 type progress interface {
 	at(phase update.Progress_Phase, done, total, reused uint64)
 	end()
 }
 
-// progress chooses how to show it: nothing for programs, a bar on a terminal, lines elsewhere.
+// progress chooses how to show it: not at all with --json, as a bar on a terminal, else as lines.
 func (in *invocation) progress(file string) progress {
 	name := clean(filepath.Base(file))
 	switch {
@@ -34,7 +34,7 @@ func (in *invocation) progress(file string) progress {
 	}
 }
 
-// A progressServer hands on what the system says.
+// A progressServer passes on the system's reports.
 type progressServer struct{ show progress }
 
 // OnProgress shows one step.
@@ -52,7 +52,7 @@ type silence struct{}
 func (silence) at(update.Progress_Phase, uint64, uint64, uint64) {}
 func (silence) end()                                             {}
 
-// lines prints a line at each quarter, at each new phase, and when it is known how much is in place already.
+// lines prints a line at each quarter, at each new phase, and when it is known how much is reused.
 type lines struct {
 	w    io.Writer
 	name string
@@ -101,10 +101,10 @@ func phaseText(phase update.Progress_Phase) string {
 	}
 }
 
-// drawEvery is how often a bar is drawn at most.
+// drawEvery is the least time between two drawings of a bar.
 const drawEvery = 50 * time.Millisecond
 
-// A bar is one line of a terminal that is drawn again and again, and gone in the end.
+// A bar is one line of a terminal that is redrawn, and erased at the end.
 type bar struct {
 	w    io.Writer
 	name string

@@ -9,25 +9,26 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A reader takes values out of an answer as they are shown.
+// A reader reads values from a message and keeps the first error, so that a caller can read all fields and then check
+// once.
 type reader struct{ convert.Reader }
 
-// nameOf is an enumerant for people; one that this version does not know has no name of its own.
+// nameOf returns an enumerant as it is shown, also if this version does not know it.
 func nameOf(enumerant string) string { return cmp.Or(enumerant, "unknown") }
 
-// digest is a digest in hex, empty where there is none.
+// digest returns a digest in hex, or "" for none.
 func (r *reader) digest(raw []byte, err error) string { return hexOf(r.Digest(raw, err)) }
 
 // hexOf is a digest in hex, empty where there is none.
 func hexOf(d nxs.Digest) string { return hex.EncodeToString(convert.Digest(d)) }
 
-// slotName is a slot as it is shown: a, b or none.
+// slotName returns a slot as it is shown: a, b or none.
 func slotName(slot bootrecord.Slot) string { return convert.SlotOf(slot).String() }
 
-// slotOrNull is a slot for programs: null where there is none.
+// slotOrNull returns a slot for JSON: null for none.
 func slotOrNull(slot bootrecord.Slot) *string { return orNull(slotName(slot), "none") }
 
-// orNull is a text for programs: null where it is the one that stands for nothing.
+// orNull returns a text for JSON: null if it is the one that stands for nothing.
 func orNull(text, nothing string) *string {
 	if text == nothing {
 		return nil

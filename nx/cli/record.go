@@ -21,13 +21,13 @@ type record struct {
 	Fields      []field `json:"fields"`
 }
 
-// A field is one structured value; the sender's order is kept.
+// A field is one structured value. Fields keep the sender's order.
 type field struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
 }
 
-// readRecords takes what the getter of a message returns.
+// readRecords reads the result of a message's getter.
 func readRecords(list journal.Record_List, err error) ([]record, error) {
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (r *reader) fields(list journal.Field_List, err error) []field {
 	return fields
 }
 
-// levelName is a severity as it is shown: one that was not said is info.
+// levelName returns a severity as it is shown; one that was not given is info.
 func levelName(level journal.Level) string {
 	if level == journal.Level_unspecified {
 		level = journal.Level_info
@@ -68,7 +68,7 @@ func levelName(level journal.Level) string {
 	return nameOf(level.String())
 }
 
-// line is a record for people. What a sender wrote cannot break out of its line or reach the terminal as a command.
+// line returns a record as text. What a sender wrote cannot leave its line, nor reach the terminal as a command.
 func (r record) line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %-5s %s: %s", r.when(), r.Level, r.Sender, r.Message)
@@ -78,7 +78,7 @@ func (r record) line() string {
 	return clean(b.String())
 }
 
-// when is the time of a record; of a clock that does not know the date, what it showed since it began at none.
+// when returns the time of a record; if the clock did not know the date, the time since it started at zero.
 func (r record) when() string {
 	if !r.ClockNotSet {
 		return r.Time
@@ -86,7 +86,7 @@ func (r record) when() string {
 	return clockNotSet + strings.TrimPrefix(r.Time, "1970-01-01")
 }
 
-// quoted quotes a value that would not be told from what stands around it.
+// quoted quotes a value that could be confused with the text around it.
 func quoted(value string) string {
 	if value == "" || strings.ContainsFunc(value, func(c rune) bool {
 		return c == '"' || c == '=' ||

@@ -13,12 +13,12 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// rollbackVerb goes back to the set in the other slot.
+// rollbackVerb returns to the set in the other slot.
 type rollbackVerb struct {
 	Timeout time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait until the earlier set is healthy (default: 10m)."`
 }
 
-// Run goes back and waits until what runs then is confirmed healthy.
+// Run rolls back and waits until what runs then is confirmed healthy.
 func (v *rollbackVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		if err := s.rollback(ctx); err != nil {
@@ -51,7 +51,7 @@ func (s *session) rollback(ctx context.Context) error {
 	return convert.Refused(res.Refusal())
 }
 
-// clearVerb lets a quarantined set come back.
+// clearVerb removes a set from quarantine.
 type clearVerb struct {
 	Set string `arg:"" placeholder:"SET" help:"Digest of the set, a beginning of it, or its version, that only one has."`
 }
@@ -77,12 +77,12 @@ func (v *clearVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// meant tells whether a set is the one that somebody names by its version, or by the beginning of its digest.
+// meant reports whether a set has this version, or a digest that starts with this text.
 func meant(name, digest, version string) bool {
 	return name != "" && (name == version || strings.HasPrefix(digest, strings.ToLower(name)))
 }
 
-// findQuarantined finds the one set that is meant.
+// findQuarantined returns the one quarantined set of that name.
 func (s state) findQuarantined(name string) (quarantined, error) {
 	var found []quarantined
 	for _, q := range s.Quarantine {

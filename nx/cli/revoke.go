@@ -9,26 +9,26 @@ import (
 	"nexus/daemons/convert"
 )
 
-// revokeVerb takes back what a daemon or a role was granted.
+// revokeVerb revokes what a daemon or a role was granted.
 type revokeVerb struct {
 	Client  string `arg:"" placeholder:"CLIENT" help:"Who is to lose it: a daemon or a role, as nx graph shows it."`
 	Service string `arg:"" placeholder:"SERVICE" help:"A facet it holds or a name it may look up, as nx graph shows them, or one bundle: bundle/NAME."`
 	Yes     bool   `short:"y" help:"Do not ask."`
 }
 
-// grantVerb gives it back.
+// grantVerb grants it again.
 type grantVerb struct {
 	Client  string `arg:"" placeholder:"CLIENT" help:"The daemon or role that lost it."`
 	Service string `arg:"" placeholder:"SERVICE" help:"What was revoked, by the same word."`
 }
 
-// A revoked is what was taken from whom, or given back.
+// A revoked says what was revoked from whom, or granted again.
 type revoked struct {
 	Client  string `json:"client"`
 	Service string `json:"service"`
 }
 
-// Run cuts a client from a service until the system stops or it is granted again.
+// Run cuts a client from a service until the service is granted again or the system stops.
 func (v *revokeVerb) Run(ctx context.Context, in *invocation) error {
 	if err := in.confirm(ctx, v.Yes, fmt.Sprintf("Take %s from %s? What runs may fail for it.", v.Service,
 		v.Client)); err != nil {
@@ -47,7 +47,7 @@ func (v *revokeVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// Run gives back what was revoked.
+// Run grants again what was revoked.
 func (v *grantVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()

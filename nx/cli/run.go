@@ -54,7 +54,7 @@ type grammar struct {
 	Completion completionVerb `cmd:"" help:"Print a script that completes the command line in a shell."`
 }
 
-// An invocation is one run of the command: where it works and how it answers.
+// An invocation is one run of the command: which system it works on and how it prints.
 type invocation struct {
 	host   Host
 	dir    string
@@ -99,13 +99,13 @@ func Run(ctx context.Context, args []string, host Host) int {
 	return exitDone
 }
 
-// An output remembers the first failure to write: those who print do not look.
+// An output keeps the first error of a write, because its callers do not check.
 type output struct {
 	to  io.Writer
 	err error
 }
 
-// Write writes; after a failure nothing more.
+// Write writes, but nothing more after an error.
 func (o *output) Write(p []byte) (n int, err error) {
 	if o.err == nil {
 		n, o.err = o.to.Write(p)
@@ -113,7 +113,7 @@ func (o *output) Write(p []byte) (n int, err error) {
 	return n, o.err
 }
 
-// parse reads the command line; over means that it asked for help, which has been given.
+// parse reads the command line. over means that it asked for help, which has been printed.
 func parse(g *grammar, args []string, host Host) (parsed *kong.Context, over bool, err error) {
 	parser, err := parserOf(g, kong.Writers(host.Stdout, host.Stderr), kong.Exit(func(int) { over = true }))
 	if err != nil {
@@ -132,7 +132,7 @@ func parserOf(g *grammar, options ...kong.Option) (*kong.Kong, error) {
 	)...)
 }
 
-// Definition is the command line, for those who describe it: the man page and completion.
+// Definition returns the command line for those who describe it: man page and completion.
 func Definition() (*kong.Application, error) {
 	parser, err := parserOf(&grammar{})
 	if err != nil {
@@ -141,7 +141,7 @@ func Definition() (*kong.Application, error) {
 	return parser.Model, nil
 }
 
-// folder is the system's folder: the flag, the environment, the default.
+// folder returns the system's folder: the flag, the environment, or the default.
 func (in *invocation) folder(flag string) string {
 	if flag != "" {
 		return flag
@@ -152,7 +152,7 @@ func (in *invocation) folder(flag string) string {
 	return defaultDir
 }
 
-// shared is the socket to come in by: the flag, or the environment unless a folder is named.
+// shared returns the socket to connect to: the flag, or the environment unless a folder is named.
 func (in *invocation) shared(g grammar) string {
 	if g.Socket != "" || g.Dir != "" {
 		return g.Socket
@@ -160,7 +160,7 @@ func (in *invocation) shared(g grammar) string {
 	return in.host.Getenv("NX_SOCKET")
 }
 
-// place says where the system is.
+// place returns the name of the system's place, for messages.
 func (in *invocation) place() string {
 	if in.socket != "" {
 		return "at " + in.socket
@@ -168,7 +168,7 @@ func (in *invocation) place() string {
 	return "in " + in.dir
 }
 
-// answer prints the outcome of a verb: a value for programs, or text for people.
+// answer prints the result of a verb: a value with --json, else text.
 func (in *invocation) answer(value any, text func(w io.Writer)) error {
 	if !in.json {
 		text(in.host.Stdout)

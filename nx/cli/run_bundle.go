@@ -13,13 +13,13 @@ type runVerb struct {
 	Bundle string `arg:"" placeholder:"BUNDLE" help:"Name of a published bundle with the ability nexus.ability.Main."`
 }
 
-// An exit is how a program ended.
+// An exit says how a program ended.
 type exit struct {
 	ExitCode int32 `json:"exitCode"`
 	Signal   int32 `json:"signal"`
 }
 
-// Run starts the bundle and waits for its end; what it prints goes to the journal. An interrupt kills it.
+// Run starts the bundle and waits until it ends. Its output goes to the journal. An interrupt kills it.
 func (v *runVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		end, err := s.run(ctx, v.Bundle)

@@ -14,7 +14,7 @@ import (
 // servicesVerb shows the services of the published slot and the daemons under them.
 type servicesVerb struct{}
 
-// A roll is who runs.
+// A roll lists what runs.
 type roll struct {
 	Services []serviceState `json:"services"`
 	Daemons  []daemonState  `json:"daemons"`

@@ -21,7 +21,7 @@ import (
 // dialPatience bounds how long a system may take to answer at all.
 const dialPatience = 10 * time.Second
 
-// errGone says that the system went away while it was asked.
+// errGone reports that the system went away during a call.
 var errGone = errors.New("the system went away")
 
 // A session is one connection to a running system.
@@ -67,8 +67,9 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 	return &session{in: in, conn: conn, operator: operator.Operator(bootstrap), files: files}, nil
 }
 
-// comeBack connects anew after the connection has ended: the system may go on under another core, or after a reboot of
-// its machine. Everything that was held is gone. It fails with errGone once no system runs there, else with ctx.
+// comeBack reconnects after the connection has ended, because the system may continue under another core, or after a
+// reboot of its machine. All capabilities from before are gone. It fails with errGone once no system runs there, and
+// with the cause of ctx when that ends.
 func (s *session) comeBack(ctx context.Context) error {
 	for {
 		again, err := s.in.dial(ctx)
@@ -90,7 +91,7 @@ func (s *session) comeBack(ctx context.Context) error {
 	}
 }
 
-// close ends the connection, and with it everything that was held over it.
+// close ends the connection, and releases everything that was held over it.
 func (s *session) close() {
 	for _, link := range s.links {
 		link.Close()
@@ -113,7 +114,7 @@ func (in *invocation) with(ctx context.Context, f func(*session) error) error {
 	return err
 }
 
-// ended tells whether the connection to the system has ended.
+// ended reports whether the connection to the system has ended.
 func (s *session) ended() bool {
 	select {
 	case <-s.conn.Done():
@@ -123,19 +124,19 @@ func (s *session) ended() bool {
 	}
 }
 
-// answerPatience is how long a question may take that a running system answers at once.
+// answerPatience bounds a call that a running system answers at once.
 const answerPatience = 30 * time.Second
 
-// errSilent says that a daemon hangs.
+// errSilent reports that a daemon hangs.
 var errSilent = refusal.New(refusal.Stalled, "the system does not answer: one of its daemons hangs")
 
-// patient bounds a question.
+// patient returns a context for such a call.
 func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, answerPatience, errSilent)
 }
 
-// held keeps a capability from an answer beyond it; the caller releases it. A null one means that its daemon is not
-// there.
+// held keeps a capability beyond the answer that it came in; the caller releases it. A null one means that its daemon
+// does not run.
 func held[T interface {
 	IsValid() bool
 	AddRef() T

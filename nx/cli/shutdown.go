@@ -17,7 +17,7 @@ const stopPatience = 60 * time.Second
 // shutdownVerb stops the system.
 type shutdownVerb struct{}
 
-// Run returns when the system is down, which is when it ends the connection.
+// Run returns when the system is down, which shows because the connection ends.
 func (*shutdownVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		answer, release := s.operator.Stop(ctx, nil)
@@ -30,20 +30,20 @@ func (*shutdownVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// rebootPatience bounds how long services may take to be back.
+// rebootPatience bounds how long services may take to come back.
 const rebootPatience = 10 * time.Minute
 
-// rebootVerb has the system begin anew.
+// rebootVerb restarts the system.
 type rebootVerb struct {
 	Downtime bool `help:"Wait until every service is back, and say how long each was away."`
 }
 
-// A rebooted is what a reboot has led to.
+// A rebooted is the result of a reboot.
 type rebooted struct {
 	Downtime []away `json:"downtime,omitempty"` // where that was asked for
 }
 
-// Run returns when the system is down; whether it is back is seen as for any other start, unless it is asked for.
+// Run returns when the system is down. It waits for the services to be back only with --downtime.
 func (v *rebootVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		watched, err := in.watchServices(ctx, v.Downtime)
@@ -68,7 +68,7 @@ func (v *rebootVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// awaitDown waits for the end that was ordered, given the answer to the order.
+// awaitDown waits for the end of the system after the order to stop, whose result it takes.
 func (s *session) awaitDown(ctx context.Context, err error) error {
 	if err != nil && !vat.Disconnected(err) {
 		return convert.Excepted(err)

@@ -4,12 +4,12 @@ import (
 	"time"
 )
 
-// sinceLayouts are the forms of a time, each a beginning of the one before. Times are UTC, as records have them.
+// sinceLayouts returns the forms of a time, each a prefix of the one before. Times are UTC, as in records.
 func sinceLayouts() []string {
 	return []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"}
 }
 
-// parseSince reads from when on records are wanted: a time, or how long ago by the clock of the system that is asked.
+// parseSince reads the time from which on records are wanted: a date, or a duration before now by the system's clock.
 func (v *logVerb) parseSince() error {
 	if v.Since == "" {
 		return nil
@@ -27,8 +27,8 @@ func (v *logVerb) parseSince() error {
 	return wrongUsage("--since %q is no time (2006-01-02T15:04:05Z) and no duration (10m)", v.Since)
 }
 
-// shown are the records that were shown last. A follower gets some again when it begins anew, and a new journal may
-// count from 1 again: so what is told apart is the whole place of a record.
+// shown remembers the last records that were shown. A follower that starts again gets some of them again, and a new
+// journal may count from 1 again, so records are compared by number, time and sender.
 type shown struct {
 	places map[place]bool
 	order  []place
@@ -40,10 +40,10 @@ type place struct {
 	sender   string
 }
 
-// maxShown is how many records a follower may get again, at least.
+// maxShown is the number of records that are remembered.
 const maxShown = 2 * maxRecords
 
-// fresh returns those that were not shown yet, and notes them.
+// fresh returns the records that were not shown yet, and remembers them.
 func (s *shown) fresh(records []record) []record {
 	if s.places == nil {
 		s.places = map[place]bool{}

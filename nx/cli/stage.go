@@ -38,7 +38,7 @@ func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// inPlace tells how much was not written again.
+// inPlace says how much was reused.
 func inPlace(reused uint64) string {
 	if reused == 0 {
 		return ""
@@ -69,17 +69,17 @@ func (v *switchVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// discardVerb drops the staged set, or the stage under way.
+// discardVerb discards the staged set, or ends the stage in progress.
 type discardVerb struct {
 	Set string `arg:"" optional:"" placeholder:"SET" help:"Only if this is the staged set: its version, or a beginning of its digest."`
 }
 
-// endedStage is the answer where a stage was under way.
+// endedStage is the result if a stage was in progress.
 type endedStage struct {
 	EndedStage bool `json:"endedStage"`
 }
 
-// Run ends the stage under way, whoever began it; where there is none, or a set is named, it discards what is staged.
+// Run ends the stage in progress, whoever started it. If there is none, or a set is named, it discards the staged set.
 func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		ended := false
@@ -106,8 +106,7 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// endStage ends the stage under way and tells whether there was one. A system that is older than this verb's use of it
-// has no way to.
+// endStage ends the stage in progress and reports whether there was one. Older systems cannot do that.
 func (s *session) endStage(ctx context.Context) (ended bool, err error) {
 	recovery, err := s.recovery(ctx)
 	if err != nil {
@@ -123,7 +122,7 @@ func (s *session) endStage(ctx context.Context) (ended bool, err error) {
 	return err == nil && res.Ended(), err
 }
 
-// stagedAs is staged, but refuses another set than the one that is named, if one is.
+// stagedAs is staged, but fails if another set than the named one is staged.
 func (s *session) stagedAs(ctx context.Context, name string) (staged, error) {
 	set, err := s.staged(ctx)
 	if err == nil && name != "" && !meant(name, set.IndexSHA256, set.SystemVersion) {
@@ -134,7 +133,7 @@ func (s *session) stagedAs(ctx context.Context, name string) (staged, error) {
 	return set, err
 }
 
-// staged asks for the set that is staged now; the caller releases its system.
+// staged returns the set that is staged now. The caller releases its system.
 func (s *session) staged(ctx context.Context) (staged, error) {
 	updated, err := s.updated(ctx)
 	if err != nil {

@@ -2,17 +2,17 @@ package cli
 
 import "time"
 
-// A stamp is when something happened, by the device's clock. Many devices start with a clock that knows no date: what
-// it shows then is no time, and is not shown as one.
+// A stamp is a time by the device's clock. Many devices start with a clock that does not know the date, and such a time
+// is not shown as one.
 type stamp struct {
 	Time        *string `json:"time,omitempty"`        // RFC 3339, UTC, milliseconds; absent: not known
 	ClockNotSet bool    `json:"clockNotSet,omitempty"` // the clock did not know the date
 }
 
-// firstTime is before all times at which this program can run on a device whose clock was set: 2020-01-01.
+// firstTime is earlier than any time at which this program can run on a device whose clock was set: 2020-01-01.
 const firstTime = 1_577_836_800_000
 
-// stampOf makes a stamp of milliseconds since 1970-01-01 UTC; 0 is no time.
+// stampOf converts milliseconds since 1970-01-01 UTC; 0 is no time.
 func stampOf(unixMs int64) stamp {
 	if unixMs == 0 {
 		return stamp{}
@@ -32,7 +32,7 @@ func (s stamp) text() string {
 	}
 }
 
-// clockNotSet stands for the time of a device that does not know it.
+// clockNotSet is shown for the time of a device that does not know the date.
 const clockNotSet = "clock-not-set"
 
 func clockSet(unixMs int64) bool { return unixMs >= firstTime }

@@ -23,7 +23,7 @@ type state struct {
 	AbruptEnds   uint8   `json:"abruptEnds"`
 	PauseMs      uint32  `json:"pauseMs"`
 	VersionFloor *string `json:"versionFloor"`
-	// version of the core that a set carried and that runs; null: the one that the machine started with
+	// version of the core from a set that runs; null: the core with which the machine started
 	Core         *string       `json:"core"`
 	Slots        slotStates    `json:"slots"`
 	Quarantine   []quarantined `json:"quarantine"`
@@ -61,13 +61,13 @@ type rolledBack struct {
 	words
 }
 
-// words are what is known of a service that failed: the last lines that it wrote, and what was refused to it.
+// words are what is known of a failed service: its last lines, and what was refused to it.
 type words struct {
 	Output  []string `json:"output,omitempty"`
 	Refused []string `json:"refused,omitempty"`
 }
 
-// slot is what the slot of that name holds.
+// slot returns the content of the slot of that name.
 func (s state) slot(name string) slotState {
 	switch name {
 	case "a":
@@ -78,10 +78,10 @@ func (s state) slot(name string) slotState {
 	return slotState{}
 }
 
-// holds tells whether a slot holds the set with that digest.
+// holds reports whether a slot holds the set with that digest.
 func (s slotState) holds(digest string) bool { return s.IndexSHA256 != nil && *s.IndexSHA256 == digest }
 
-// state asks for the state now.
+// state returns the current state.
 func (s *session) state(ctx context.Context) (state, error) {
 	facet, err := s.status(ctx)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // statusVerb shows the state.
 type statusVerb struct{}
 
-// Run asks for the state and shows it.
+// Run shows the current state.
 func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
@@ -39,8 +39,8 @@ func (*statusVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// idle is the line that says so where a set runs in which nothing does. Who has no answer says nothing: the state is
-// what was asked for.
+// idle returns a line that says so if a set runs in which nothing does. If the question is not answered, it returns
+// none: the state is what was asked for.
 func (s *session) idle(ctx context.Context, now state) [][]string {
 	bundles := now.slot(now.ActiveSlot).Bundles
 	core := slices.ContainsFunc(bundles, func(b bundleRef) bool { return b.Name == nxs.CoreName })
@@ -53,14 +53,14 @@ func (s *session) idle(ctx context.Context, now state) [][]string {
 	return [][]string{{"services", "none: nothing in this set runs by itself"}}
 }
 
-// A report is all that `nx status` says: the state, what guards the machine, and how the daemons are confined.
+// A report is the output of `nx status`: the state, the watchdog of the machine, and how the daemons are confined.
 type report struct {
 	state
 	Watchdog    *watchdog  `json:"watchdog"`
 	Confinement []confined `json:"confinement"`
 }
 
-// printState tells what runs, what else there is, and what to do next.
+// printState prints what runs, what else there is, and what to do next.
 func printState(w io.Writer, s state, machine [][]string) {
 	rows := [][]string{{"system", s.running()}}
 	if s.PendingSlot != nil {
@@ -101,7 +101,7 @@ func printState(w io.Writer, s state, machine [][]string) {
 	table(w, rows)
 }
 
-// running says what the confirmed slot holds and how it is.
+// running returns the content of the confirmed slot and its health.
 func (s state) running() string {
 	active := s.slot(s.ActiveSlot)
 	if active.SystemVersion == nil {
@@ -119,7 +119,7 @@ func (s state) running() string {
 	return s.place(s.ActiveSlot) + ", not yet confirmed healthy"
 }
 
-// place is a version and where it is.
+// place returns a version and its slot.
 func (s state) place(slot string) string {
 	version := s.slot(slot).SystemVersion
 	if version == nil {
@@ -135,7 +135,7 @@ func (s state) persistence() string {
 	return "not kept over a reboot"
 }
 
-// began says why the boot began, and what it is one of a row of; empty where nothing tells.
+// began returns why the boot began, and how many of that kind came in a row; "" if that is unknown.
 func (s state) began() string {
 	text := map[string]string{
 		"commanded": "by command", "crash": "after a crash", "watchdog": "reset by the watchdog",
@@ -151,7 +151,7 @@ func (s state) began() string {
 	return text
 }
 
-// next says what an operator would do now, if anything.
+// next returns what an operator would do now, or "".
 func (s state) next() string {
 	switch {
 	case s.PendingSlot != nil:
@@ -191,7 +191,7 @@ func (s slotState) describe() string {
 	return text + ": " + strings.Join(bundles, ", ")
 }
 
-// why is a rollback's reason with its detail.
+// why returns a rollback's reason with its detail.
 func (r *rolledBack) why() string {
 	if r.Detail == "" {
 		return r.Reason
@@ -199,7 +199,7 @@ func (r *rolledBack) why() string {
 	return r.Reason + ": " + r.Detail
 }
 
-// lines show them: what was refused, then what the service wrote last.
+// lines returns what was refused, then what the service wrote last.
 func (w words) lines() []string {
 	var lines []string
 	for _, line := range w.Refused {

@@ -20,11 +20,11 @@ const (
 	svgSmall  = 5.2 // width of a letter of a grant
 )
 
-// resources is the column of what comes from no daemon.
+// resources is the column for what no daemon provides.
 const resources = "resources"
 
-// A grid is the authority graph as a table: a row for each holder, a column for each provider, and in each field what
-// the one holds of the other. A graph of this many edges cannot be drawn with arrows that anyone could follow.
+// A grid is the authority graph as a table: a row for each holder, a column for each provider, and in each cell what
+// the holder holds of the provider. A graph with this many edges cannot be drawn readably with arrows.
 type grid struct {
 	holders, providers []string
 	fields             map[[2]string][]edge
@@ -50,7 +50,7 @@ func gridOf(edges []edge) grid {
 	return g
 }
 
-// printSVG draws the graph. Same edges, same bytes.
+// printSVG draws the graph. The same edges give the same bytes.
 func printSVG(w io.Writer, edges []edge) {
 	g := gridOf(edges)
 	widths := make([]int, len(g.providers))
@@ -92,7 +92,7 @@ func printSVG(w io.Writer, edges []edge) {
 	fmt.Fprintln(w, "</svg>")
 }
 
-// printField draws the boxes of one field, one below the other.
+// printField draws the boxes of one cell, one below the other.
 func printField(w io.Writer, edges []edge, resource bool, x, y int) {
 	class := "facet"
 	if resource {

@@ -8,8 +8,7 @@ import (
 	"unicode"
 )
 
-// clean makes one printable line of a text that came from elsewhere: what a service writes must not reach the terminal
-// as it is.
+// clean makes one printable line of text from elsewhere: a service's output must not reach the terminal unescaped.
 func clean(text string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {
@@ -19,10 +18,10 @@ func clean(text string) string {
 	}, strings.ReplaceAll(text, "\n", " "))
 }
 
-// short is how a digest is shown to people.
+// short returns a digest as it is shown to people.
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
-// count says how many there are of a thing.
+// count returns a number and the noun for it.
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -45,7 +44,7 @@ func table(w io.Writer, rows [][]string) {
 	columns.Flush()
 }
 
-// maxCell bounds a cell that makes its whole column wide.
+// maxCell bounds a cell, which makes its whole column that wide.
 const maxCell = 512
 
 // clip shortens a text that is too long for its column.

@@ -65,7 +65,7 @@ type trustAddVerb struct {
 	Role string `enum:"system,apps" default:"system" help:"What it may sign: system (sets) or apps (single bundles)."`
 }
 
-// Run has the key count from now on.
+// Run adds the key; it counts from now on.
 func (v *trustAddVerb) Run(ctx context.Context, in *invocation) error {
 	key, err := trust.ReadPublicKey(v.Key)
 	if err != nil {
@@ -84,7 +84,7 @@ func (v *trustAddVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// until says how long a change lasts where that is not for good.
+// until says how long a change lasts if it is not permanent.
 func (c anchorChange) until() string {
 	if c.Kept {
 		return ""
@@ -99,7 +99,7 @@ type trustRemoveVerb struct {
 	Yes  bool   `short:"y" help:"Do not ask."`
 }
 
-// Run has the key count no more.
+// Run removes the key.
 func (v *trustRemoveVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		key, err := s.findKey(ctx, v.Role, v.Key)
@@ -123,7 +123,7 @@ func (v *trustRemoveVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// findKey finds the one trusted key of a role that is meant by a file, a text, or the beginning of it in hex.
+// findKey returns the one trusted key of a role that is given as a file, as text, or as the start of it in hex.
 func (s *session) findKey(ctx context.Context, role, meant string) (trust.PublicKey, error) {
 	keys, err := s.anchors(ctx)
 	if err != nil {
@@ -185,7 +185,7 @@ func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, err
 	return keys, r.Err
 }
 
-// trustEditor asks for the power to change keys; the caller releases it.
+// trustEditor returns the capability to change keys. The caller releases it.
 func (s *session) trustEditor(ctx context.Context) (operator.TrustEditor, error) {
 	answer, release := s.operator.Trust(ctx, nil)
 	defer release()

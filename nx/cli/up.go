@@ -31,7 +31,7 @@ type upVerb struct {
 	Selftest       string        `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
 }
 
-// Run checks the arguments and becomes initd; it returns only when that failed.
+// Run checks the arguments and becomes initd; it returns only if that fails.
 func (v *upVerb) Run(_ context.Context, in *invocation) error {
 	if in.socket != "" {
 		return wrongUsage("--socket and NX_SOCKET are for a system that runs already")
@@ -43,11 +43,11 @@ func (v *upVerb) Run(_ context.Context, in *invocation) error {
 	if err != nil {
 		return cannot("start", in.dir, err)
 	}
-	// The system takes nothing from the environment, so it is given none.
+	// The system uses nothing from the environment, so it gets none.
 	return cannot("start", in.dir, in.host.Exec(binary, v.argv(in.dir), []string{}))
 }
 
-// check refuses what the system would refuse, before anything is started.
+// check refuses what the system would refuse, before anything starts.
 func (v *upVerb) check() error {
 	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries, Watch: v.Watch,
 		Hang: v.Hang}
@@ -74,7 +74,7 @@ func (v *upVerb) check() error {
 	return nil
 }
 
-// argv is initd's command line.
+// argv returns initd's command line.
 func (v *upVerb) argv(dir string) []string {
 	argv := []string{"initd", "--dir", dir}
 	for _, source := range v.Trust {
@@ -104,7 +104,7 @@ func (v *upVerb) argv(dir string) []string {
 	return argv
 }
 
-// binary finds the daemons' binary: it lies beside this one.
+// binary returns the path of the daemons' binary, which is in the same folder as nx.
 func (in *invocation) binary() (string, error) {
 	own, err := in.host.Executable()
 	if err != nil {
@@ -120,7 +120,7 @@ func (in *invocation) binary() (string, error) {
 	return binary, nil
 }
 
-// regular returns what is known about a regular file.
+// regular returns information about a regular file, and an error for any other.
 func regular(path string) (os.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -132,7 +132,7 @@ func regular(path string) (os.FileInfo, error) {
 	return info, nil
 }
 
-// plain drops the operation and the path from an error of the os package: the message names the file already.
+// plain removes the operation and the path from an error of package os, because the message names the file already.
 func plain(err error) error {
 	var path *os.PathError
 	if errors.As(err, &path) {

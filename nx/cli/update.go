@@ -55,7 +55,7 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// naming adds to the end of the patience with a verdict which services it waits for.
+// naming adds the services that are not healthy yet to the error of a timeout.
 func (s *session) naming(ctx context.Context, err error) error {
 	refused, own := err.(*refusal.Error) // what the system itself said names them already
 	if !own || refused.Reason != refusal.HealthTimeout || s.ended() {
@@ -79,7 +79,7 @@ func (s *session) naming(ctx context.Context, err error) error {
 	return refusal.New(refused.Reason, "%s: %s", refused.Detail, strings.Join(waits, ", "))
 }
 
-// unlessGoingOn says that an interrupted wait has ended nothing but itself.
+// unlessGoingOn adds to the error of an interrupted wait that the update itself continues.
 func unlessGoingOn(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
@@ -88,14 +88,14 @@ func unlessGoingOn(ctx context.Context, err error) error {
 		hint: "`nx status` shows the verdict, `nx rollback` ends the trial"}
 }
 
-// An updated is what an update has led to.
+// An updated is the result of an update.
 type updated struct {
 	staged
 	Downtime []away `json:"downtime,omitempty"` // where that was asked for
 }
 
-// verdict looks whether the trial of the set is over: committed, or rolled back, which is an error. Every state it is
-// shown is of a time after the switch, so a set that is no longer on trial has its verdict.
+// verdict reports whether the trial of the set is over: committed, or rolled back, which is an error. It gets only
+// states from after the switch, so a set that is not on trial any more has its verdict.
 func (s staged) verdict(now state) (over bool, err error) {
 	switch {
 	case now.PendingSlot != nil && *now.PendingSlot == s.Slot:
@@ -109,7 +109,7 @@ func (s staged) verdict(now state) (over bool, err error) {
 	}
 }
 
-// A rollbackError is an update whose set was rolled back.
+// A rollbackError reports that the set of an update was rolled back.
 type rollbackError struct {
 	error
 	last *rolledBack
@@ -121,7 +121,7 @@ func rolled(r *rolledBack) error {
 	return &rollbackError{refusal.New(refusal.Reason(r.Reason), "rolled back: %s", r.why()), r}
 }
 
-// note tells people how it goes, on stderr.
+// note prints progress for people on stderr.
 func (in *invocation) note(format string, args ...any) {
 	if !in.json {
 		fmt.Fprintln(in.host.Stderr, clean(fmt.Sprintf(format, args...)))

@@ -24,7 +24,7 @@ type slotCheck struct {
 	Detail        *string `json:"detail"`
 }
 
-// Run has both slots checked. A slot that did not pass is a failure, after all was told.
+// Run verifies both slots. It fails after the output if one did not pass.
 func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		checks, err := s.scrub(ctx)

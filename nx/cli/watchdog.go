@@ -8,7 +8,7 @@ import (
 	"capnproto.org/go/capnp/v3/exc"
 )
 
-// A watchdog is what restarts the machine when the system hangs.
+// A watchdog is the device that restarts the machine when the system hangs.
 type watchdog struct {
 	On        bool   `json:"on"`
 	Name      string `json:"name"`
@@ -17,7 +17,7 @@ type watchdog struct {
 	Detail    string `json:"detail"`
 }
 
-// watchdog asks for the machine's; nil where the system has no machine of its own, or is older than the question.
+// watchdog returns the machine's watchdog; nil if the system has no machine of its own, or is too old to say.
 func (s *session) watchdog(ctx context.Context) (*watchdog, error) {
 	answer, release := s.operator.Watchdog(ctx, nil)
 	defer release()
@@ -37,7 +37,7 @@ func (s *session) watchdog(ctx context.Context) (*watchdog, error) {
 	return w, r.Err
 }
 
-// rows are the lines of `nx status` about it.
+// rows returns the lines of `nx status` about it.
 func (w *watchdog) rows() [][]string {
 	switch {
 	case w == nil:
