@@ -66,9 +66,6 @@ func stage(ctx context.Context, p Place) (Sample, error) {
 	return stageOnce(ctx, p, filepath.Join(p.Work, "set.nxs"))
 }
 
-// patience is how long a system may take to start.
-const patience = 30 * time.Second
-
 // stageOnce boots a system in an empty folder and stages the set. The time does not include the boot; the peak is that
 // of updated minus its peak before the stage.
 func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
@@ -80,7 +77,7 @@ func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
 		return Sample{}, err
 	}
 	updated := 0
-	if err := kit.Within(patience, "a system that serves", func() bool {
+	if err := kit.Within(kit.StartBound, "a system that serves", func() bool {
 		updated, err = readyUpdated(h)
 		return err == nil
 	}); err != nil {
