@@ -26,7 +26,7 @@ type upVerb struct {
 	Settle         time.Duration `placeholder:"DUR" default:"1s" help:"How long a plain service must run to count as healthy (default: 1s)."`
 	HealthDeadline time.Duration `placeholder:"DUR" default:"30s" help:"How long an attempt may take to prove healthy (default: 30s)."`
 	Watch          time.Duration `placeholder:"DUR" default:"1m" help:"How long a set that was just confirmed stays under watch, 0 for not at all (default: 1m)."`
-	Hang           time.Duration `placeholder:"DUR" default:"10s" help:"How long a daemon may give no sign of life before it is killed and started again, 0 for ever (default: 10s)."`
+	Hang           time.Duration `placeholder:"DUR" default:"10s" help:"How long a daemon may go without a heartbeat before it is killed and restarted, 0 for ever (default: 10s)."`
 	Share          []string      `placeholder:"ROLE=PATH" sep:"none" help:"Socket for those who may have that role and no more: status (look), stage (look and stage) or operator. Mode 0660. Repeatable."`
 	Selftest       string        `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
 }
