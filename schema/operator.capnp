@@ -79,9 +79,8 @@ interface Operator {
   # through `initd`. `method`: the method here that returns the facet; the socket has that facet as bootstrap
   # capability. Refused as `not-granted` (an exception) if this Operator was made without `method`. The socket is sent
   # as a descriptor (SCM_RIGHTS, unix(7)) no later than the answer, so make one call at a time. Fails as unimplemented
-  # if the connection cannot carry descriptors, and on the socket of a role, whose messages `initd` counts; if no
-  # descriptor arrives, the Operator was passed on, and its connection carries none. Call `method` instead then. At most
-  # 4 per connection, beyond that `overloaded`.
+  # if the connection cannot carry descriptors; if none arrives, the Operator was passed on, and its connection does
+  # not. Call `method` instead then. At most 4 per connection, beyond that `overloaded`.
 
   watchdog @17 () -> (watchdog :Watchdog);
   # The watchdog that restarts the machine when the system hangs. Null if `initd` is not the first process of a machine.

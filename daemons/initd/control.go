@@ -148,12 +148,9 @@ func (c *controlSocket) connect(socket net.Conn, s *system, withheld []string) *
 	session := s.links.OpenSession(c.role.Name, methods)
 	var conn *vat.Conn
 	connected := make(chan struct{})
-	var attach func(*os.File) error
-	if c.budget == nil { // what a role sends is counted, so it has no link past this connection
-		attach = func(f *os.File) error {
-			<-connected
-			return conn.Attach(f)
-		}
+	attach := func(f *os.File) error {
+		<-connected
+		return conn.Attach(f)
 	}
 	root := capnp.Client(s.operator(grant{session, methods, withheld, attach}))
 	conn = vat.Connect(socket, root, guard.Greet(), guard.Within(c.budget), s.refuses(c.role.Name))

@@ -32,12 +32,13 @@ const operatorRole = "operator"
 // daemons.
 func Roles() []Role {
 	look := []string{"status", "services", "daemons", "graph", "watchdog"}
-	stage := append(slices.Clone(look), "stage", "link")
+	stage := append(slices.Clone(look), "stage")
 	return []Role{
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},
 		{Name: operatorRole, Methods: append(slices.Clone(stage),
-			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "authority", "stop", "reboot")},
+			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "authority", "stop", "reboot",
+			"link")}, // a link of its own would pass by the budget of a smaller role
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 var roles = map[string]struct{ methods, facets []string }{
 	"status": {[]string{"status", "services", "daemons", "graph", "watchdog"},
 		[]string{"UpdateStatus", "ServiceWatch"}},
-	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage", "link"},
+	"stage": {[]string{"status", "services", "daemons", "graph", "watchdog", "stage"},
 		[]string{"UpdateStatus", "ServiceWatch", "UpdateStage"}},
 }
 
