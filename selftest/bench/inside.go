@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
@@ -47,8 +48,11 @@ func measureInside(ctx context.Context, args []string) error {
 	if err := os.Setenv("PATH", machine.GuestBin); err != nil {
 		return err
 	}
-	place := Place{Bin: machine.GuestBin, Self: "/init", Key: filepath.Join(machine.GuestTrust, "key"),
-		root: machine.GuestDir}
+	keys, err := filepath.Glob(filepath.Join(machine.GuestTrust, "*.pub"))
+	if err != nil || len(keys) != 1 {
+		return fmt.Errorf("%d keys in the image, want one (%w)", len(keys), err)
+	}
+	place := Place{Bin: machine.GuestBin, Self: "/init", Key: strings.TrimSuffix(keys[0], ".pub"), root: machine.GuestDir}
 	r, err := measure(ctx, place, stagingInside(small()), *rounds, os.Stdout)
 	if err != nil {
 		return err

@@ -77,11 +77,11 @@ func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
 		return Sample{}, err
 	}
 	updated := 0
-	if err := kit.Within(kit.StartBound, "a system that serves", func() bool {
+	if late := kit.Within(kit.StartBound, "a system that serves", func() bool {
 		updated, err = readyUpdated(h)
 		return err == nil
-	}); err != nil {
-		return Sample{}, err
+	}); late != nil {
+		return Sample{}, fmt.Errorf("%w: %w; its console: %q", late, err, h.Since(0))
 	}
 	before, err := peak(updated)
 	if err != nil {

@@ -30,7 +30,7 @@ type benchVerb struct {
 }
 
 // benchPatience bounds one start.
-const benchPatience = 3 * time.Minute
+const benchPatience = 10 * time.Minute
 
 // firstHealth is the line that says that the system is up and confirmed.
 const firstHealth = "init: health ok (slot a)"
