@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,31 @@ var asked = []string{
 	"rollback --timeout 1ms", "clear a", "switch", "discard", "stage FILE", "update --timeout 1ms FILE",
 	"update --downtime --timeout 1ms FILE",
 	"run hello", "revoke --yes a b", "grant a b",
+	"trust list", "trust add " + aKey, "trust remove " + aKey, "log --losses", "log --follow",
+	"shutdown", "reboot", "reboot --downtime",
+}
+
+// aKey is the text of a public key.
+const aKey = "nexus-ed25519-public:7cb91871b6eb573f7947fb7e9725b8ea8210a97d335f901812fd3ff3b0f7523a"
+
+// TestEveryVerbIsAsked holds the list against the help: a verb that asks a system for something is in it.
+func TestEveryVerbIsAsked(t *testing.T) {
+	_, commands, _ := strings.Cut(run(t.Context(), "--help").stdout, "Commands:\n")
+	found := 0
+	for line := range strings.Lines(commands) {
+		verb, _, _ := strings.Cut(strings.TrimPrefix(line, "  "), "  ")
+		if verb = strings.TrimSuffix(strings.TrimSpace(verb), " show"); !strings.HasPrefix(line, "  ") ||
+			verb == "" || verb == "up" || verb == "completion" {
+			continue
+		}
+		found++
+		if !slices.ContainsFunc(asked, func(l string) bool { return strings.HasPrefix(l+" ", verb+" ") }) {
+			t.Errorf("%s is not among what is asked", verb)
+		}
+	}
+	if found < 20 {
+		t.Errorf("%d verbs in the help: is this the help?", found)
+	}
 }
 
 // answered runs a command line against a system that answers with whatever is grown out of bytes, and holds what comes
