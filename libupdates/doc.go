@@ -13,7 +13,8 @@
 //	health      the verdict on a boot attempt: a pure value, events in, actions out
 //	statefs     values that survive a reboot, in a state folder
 //	statedisk   whether a disk is ours, new, or foreign
-//	nxs         system sets: the archive, its signed index, reader and writer
+//	nxs         system sets and deltas: the archive, its signed index, reader and writer
+//	delta       patches between payloads, which know how programs change when their parts move
 //	nxb         bundles: manifest, name, what they may ask for
 //	durable     files that survive a power cut; durabletest cuts the power at every operation
 //	trust       keys, signatures, and which keys count

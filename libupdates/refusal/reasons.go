@@ -21,6 +21,12 @@ const (
 	TooManyBundles   Reason = "too-many-bundles"   // the set has more than 256 bundles
 )
 
+// Reasons about deltas.
+const (
+	BadPatch    Reason = "bad-patch"    // a patch is signed, but makes no sense
+	MissingBase Reason = "missing-base" // there is no payload with the digest of a patch's base
+)
+
 // Reasons about signature and trust.
 const (
 	Unsigned           Reason = "unsigned"             // there is no signature

@@ -1,0 +1,193 @@
+package delta
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+
+	"nexus/libupdates/refusal"
+)
+
+// MaxMake is the largest payload between which Make makes patches, in bytes. It is a bound of its memory, not of the
+// format.
+const MaxMake = 1 << 30
+
+// A Patch says what who applies a patch has to know of it from a source that is trusted.
+type Patch struct {
+	OldSize, NewSize int64
+	First            Link // the first block
+}
+
+// Make writes a patch that turns the old file into the new one. The same files give the same patch. The old file may
+// be empty; then the patch is the new file, compressed.
+func Make(w io.Writer, before io.ReaderAt, oldSize int64, after io.ReaderAt, newSize int64) (Patch, error) {
+	p := Patch{OldSize: oldSize, NewSize: newSize}
+	if oldSize > MaxMake || newSize > MaxMake {
+		return p, refusal.New(refusal.PayloadTooLarge, "no patches are made for payloads of more than %d bytes",
+			MaxMake)
+	}
+	fresh, err := readAll(after, newSize)
+	if err != nil {
+		return p, err
+	}
+	m, err := newMaker(before, oldSize, fresh)
+	if err != nil {
+		return p, err
+	}
+	blocks, err := m.blocks()
+	if err != nil {
+		return p, err
+	}
+	for i := len(blocks) - 1; i >= 0; i-- { // each block names the next
+		blocks[i] = append(appendLink(nil, p.First), blocks[i]...)
+		p.First = linkTo(blocks[i])
+	}
+	for _, b := range blocks {
+		if _, err := w.Write(b); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// A maker knows what moved where, and writes blocks.
+type maker struct {
+	control control
+	predictor
+	fresh  []byte // the new file
+	packer *packer
+}
+
+// rounds is how often pieces are looked for again, with the references that the last pieces predict.
+const rounds = 2
+
+func newMaker(before io.ReaderAt, oldSize int64, fresh []byte) (*maker, error) {
+	packer, err := newPacker()
+	if err != nil {
+		return nil, err
+	}
+	was, is := newModel(before, oldSize), newModel(bytes.NewReader(fresh), int64(len(fresh)))
+	m := &maker{fresh: fresh, packer: packer}
+	m.control.segments, m.control.bases = is.prog.space.segments, is.bases
+	if was.prog.machine == noMachine || is.prog.machine == noMachine {
+		was, m.control.segments, m.control.bases = plainModel(before, oldSize), nil, nil
+	}
+	m.predictor = predictor{old: was, to: is.prog.space, bases: m.control.bases}
+	return m, m.find(is)
+}
+
+// find finds the pieces: first by bytes, with the references of code left out of account, then again with references
+// compared by what they refer to.
+func (m *maker) find(is *model) error {
+	var project func(int64) int64
+	for range rounds {
+		old, err := canonical(m.old, project)
+		if err != nil {
+			return err
+		}
+		fresh := m.fresh
+		if m.old.prog.machine != noMachine {
+			same := func(pos int64) int64 { return pos }
+			if project == nil {
+				same = nil
+			}
+			if fresh, err = canonical(is, same); err != nil {
+				return err
+			}
+		}
+		m.control.pieces = match(newIndex(old), fresh)
+		m.control.learned = nil
+		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
+		if m.old.prog.machine == noMachine {
+			break
+		}
+		if m.control.learned, err = m.learn(is); err != nil {
+			return err
+		}
+		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
+		project = m.atlas.project
+	}
+	return nil
+}
+
+// blocks returns the blocks without their links.
+func (m *maker) blocks() ([][]byte, error) {
+	first := binary.AppendUvarint([]byte{version}, uint64(m.old.size))
+	first = binary.AppendUvarint(first, uint64(len(m.fresh)))
+	blocks := [][]byte{m.packer.append(first, m.control.encode())}
+	var c changes
+	at, predicted := int64(0), make([]byte, stride)
+	flush := func() {
+		blocks = append(blocks, c.block(m.packer))
+		c = changes{}
+	}
+	for _, p := range append(m.control.pieces, piece{new: int64(len(m.fresh))}) {
+		for at < p.new {
+			n := min(p.new-at, maxContent-int64(len(c.literals)))
+			c.literals = append(c.literals, m.fresh[at:at+n]...)
+			at += n
+			if c.length += n; len(c.literals) == maxContent {
+				flush()
+			}
+		}
+		for off := int64(0); off < p.n; off += stride {
+			b := predicted[:min(stride, p.n-off)]
+			if err := m.predict(b, p, off); err != nil {
+				return nil, err
+			}
+			c.compare(b, m.fresh[at:])
+			at += int64(len(b))
+			if len(c.wrong) > maxContent-stride || len(c.runs) > maxContent-2*widest*stride {
+				flush()
+			}
+		}
+	}
+	if c.length > 0 {
+		flush()
+	}
+	return blocks, nil
+}
+
+// stride is how many bytes are predicted at a time.
+const stride = 32 << 10
+
+// changes are the parts of a block: what the prediction lacks for length bytes of the new file.
+type changes struct {
+	length   int64
+	right    int64  // bytes of pieces since the last wrong one
+	runs     []byte // how many bytes of pieces are right, how many then wrong, and so on
+	wrong    []byte // the differences of wrong bytes
+	literals []byte // bytes between pieces
+}
+
+// compare adds what is wrong in the prediction of the start of fresh.
+func (c *changes) compare(predicted, fresh []byte) {
+	for at := 0; at < len(predicted); {
+		same := common(predicted[at:], fresh)
+		at, fresh, c.right = at+same, fresh[same:], c.right+int64(same)
+		run := 0
+		for at+run < len(predicted) && predicted[at+run] != fresh[run] {
+			c.wrong = append(c.wrong, fresh[run]-predicted[at+run])
+			run++
+		}
+		if run > 0 {
+			c.runs = binary.AppendUvarint(binary.AppendUvarint(c.runs, uint64(c.right)), uint64(run))
+			c.right = 0
+		}
+		at, fresh = at+run, fresh[run:]
+	}
+	c.length += int64(len(predicted))
+}
+
+func (c *changes) block(p *packer) []byte {
+	b := binary.AppendUvarint(nil, uint64(c.length))
+	return p.append(p.append(p.append(b, c.runs), c.wrong), c.literals)
+}
+
+func readAll(file io.ReaderAt, size int64) ([]byte, error) {
+	b := make([]byte, size)
+	if n, err := file.ReadAt(b, 0); n < len(b) {
+		return nil, err
+	}
+	return b, nil
+}
