@@ -22,8 +22,8 @@ func chained(p Patch, blocks ...[]byte) (Patch, []byte) {
 	return p, all
 }
 
-// part returns a part that is stored.
-func part(b []byte) []byte { return append(binary.AppendUvarint(nil, uint64(len(b)<<1|stored)), b...) }
+// part returns a part that is not compressed.
+func part(b []byte) []byte { return append(binary.AppendUvarint(nil, uint64(len(b)<<1)), b...) }
 
 func numbers(values ...uint64) (b []byte) {
 	for _, v := range values {

@@ -18,6 +18,7 @@ type Bundle struct {
 	Entry
 	Manifest    nxb.Manifest
 	RawManifest []byte
+	Offset      int64 // of the payload in the archive
 
 	// Payload yields exactly PayloadSize bytes. The read after the last byte returns io.EOF if their digest is the
 	// signed one, and the refusal DigestMismatch otherwise. Until io.EOF has been returned, the bytes are unverified.
@@ -63,6 +64,18 @@ func (r *Reader) closePayload() error {
 }
 
 func (r *Reader) bundle(entry Entry) (*Bundle, error) {
+	b, err := r.described(entry)
+	if err == nil {
+		err = r.openPayload(b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// described reads what precedes the payload of a bundle.
+func (r *Reader) described(entry Entry) (*Bundle, error) {
 	if err := r.skipDir(entry); err != nil {
 		return nil, err
 	}
@@ -74,15 +87,21 @@ func (r *Reader) bundle(entry Entry) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := r.due(entry.Name + suffixBundle + "/" + filePayload)
+	return &Bundle{Entry: entry, Manifest: manifest, RawManifest: raw}, nil
+}
+
+// openPayload reads the header of a bundle's payload and sets its Payload.
+func (r *Reader) openPayload(b *Bundle) error {
+	h, err := r.due(b.Name + suffixBundle + "/" + filePayload)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if h.size != entry.PayloadSize {
-		return nil, wrongSize(entry, h.size)
+	if h.size != b.PayloadSize {
+		return wrongSize(b.Entry, h.size)
 	}
-	r.open = &payload{in: &r.in, entry: entry, left: entry.PayloadSize, hash: sha256.New()}
-	return &Bundle{Entry: entry, Manifest: manifest, RawManifest: raw, Payload: r.open}, nil
+	r.open = &payload{in: &r.in, entry: b.Entry, left: b.PayloadSize, hash: sha256.New()}
+	b.Offset, b.Payload = r.Offset(), r.open
+	return nil
 }
 
 func wrongSize(entry Entry, size int64) error {

@@ -62,14 +62,13 @@ func (f *File) Copy(ctx context.Context, begin func(*Bundle) (WriteFunc, error))
 	for {
 		b, walked := f.walk.Next()
 		if walked == nil {
-			at := f.walk.Offset()
 			f.walk.passPayload()
 			b.Payload = nil
 			write, err := begin(b)
 			if err != nil {
 				return err
 			}
-			payloads = append(payloads, payloadAt(f.file, at, b.Entry, write))
+			payloads = append(payloads, payloadAt(f.file, b.Offset, b.Entry, write))
 			continue
 		}
 		if err := digest.Run(ctx, payloads); err != nil {

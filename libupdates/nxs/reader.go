@@ -82,10 +82,16 @@ func (r *Reader) Open() (*Head, error) {
 		return nil, r.err
 	}
 	head, err := r.head()
-	r.err = err
-	return head, err
+	if err == nil {
+		err = r.checkSizes(head.Index)
+	}
+	if r.err = err; err != nil {
+		return nil, err
+	}
+	return head, nil
 }
 
+// head reads and verifies the index and its signature.
 func (r *Reader) head() (*Head, error) {
 	if r.size > r.limits.Archive {
 		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.size,
@@ -101,9 +107,6 @@ func (r *Reader) head() (*Head, error) {
 	}
 	index, err := VerifyIndex(raw, signature, r.verify)
 	if err != nil {
-		return nil, err
-	}
-	if err := r.checkSizes(index); err != nil {
 		return nil, err
 	}
 	r.index = index
@@ -160,20 +163,32 @@ func (r *Reader) readSignature() ([]byte, error) {
 // except those of the manifests, and only directory entries are optional. So the rest of the archive has a lower and an
 // upper bound.
 func (r *Reader) checkSizes(index Index) error {
-	least, most := int64(2*blockSize), int64(2*blockSize)
+	least := int64(2 * blockSize)
 	for _, e := range index.Bundles {
-		if e.PayloadSize > r.limits.Payload {
-			return refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over the limit of %d", e.Name,
-				e.PayloadSize, r.limits.Payload)
+		if err := r.checkPayloadSize(e); err != nil {
+			return err
 		}
 		least += 2*blockSize + padded(e.PayloadSize)
-		most += 3*blockSize + MaxManifest + padded(e.PayloadSize)
 	}
-	switch left := r.in.left; {
-	case left < least:
+	if r.in.left < least {
 		return r.short(index)
-	case left > most:
-		return refusal.New(refusal.TrailingData, "%d bytes follow in the archive, the index allows at most %d", left,
+	}
+	return r.checkRest(least + int64(len(index.Bundles))*(blockSize+MaxManifest))
+}
+
+func (r *Reader) checkPayloadSize(e Entry) error {
+	if e.PayloadSize > r.limits.Payload {
+		return refusal.New(refusal.PayloadTooLarge, "payload of %s is %d bytes, over the limit of %d", e.Name,
+			e.PayloadSize, r.limits.Payload)
+	}
+	return nil
+}
+
+// checkRest refuses an archive of which more is left than its index allows.
+func (r *Reader) checkRest(most int64) error {
+	if r.in.left > most {
+		return refusal.New(refusal.TrailingData, "%d bytes follow in the archive, the index allows at most %d",
+			r.in.left,
 			most)
 	}
 	return nil
@@ -182,7 +197,6 @@ func (r *Reader) checkSizes(index Index) error {
 // short returns the refusal for an archive that is too small for its index: an entry is missing or smaller than the
 // index says, or the archive is cut off. It reads on to find out which; the archive is refused in any case.
 func (r *Reader) short(index Index) error {
-	r.index = index
 	for _, e := range index.Bundles {
 		if err := r.skipDir(e); err != nil {
 			return err

@@ -34,40 +34,55 @@ func WriteAround(w io.WriteSeeker, rawIndex, signature []byte, bundles []Source)
 
 // write writes the entries of a set in order and calls payload for the content of each payload.
 func write(w io.Writer, rawIndex, signature []byte, bundles []Source, payload func(Source) error) error {
-	if err := writeFile(w, IndexName, rawIndex); err != nil {
-		return err
-	}
-	if err := writeFile(w, SignatureName, signature); err != nil {
+	if err := writeHead(w, rawIndex, signature); err != nil {
 		return err
 	}
 	for _, b := range bundles {
-		folder := b.Entry.Name + suffixBundle + "/"
-		if err := writeFile(w, folder+fileManifest, b.RawManifest); err != nil {
-			return err
-		}
-		if err := writeHeader(w, folder+filePayload, b.Entry.PayloadSize); err != nil {
-			return err
-		}
-		if err := payload(b); err != nil {
-			return err
-		}
-		if err := writePadding(w, b.Entry.PayloadSize); err != nil {
+		if err := writeBundle(w, b.Entry, b.RawManifest, func() error { return payload(b) }); err != nil {
 			return err
 		}
 	}
+	return writeEnd(w)
+}
+
+func writeHead(w io.Writer, rawIndex, signature []byte) error {
+	if err := writeFile(w, IndexName, rawIndex); err != nil {
+		return err
+	}
+	return writeFile(w, SignatureName, signature)
+}
+
+// writeBundle writes the entries of a bundle and calls payload for the content of its payload.
+func writeBundle(w io.Writer, e Entry, rawManifest []byte, payload func() error) error {
+	folder := e.Name + suffixBundle + "/"
+	if err := writeFile(w, folder+fileManifest, rawManifest); err != nil {
+		return err
+	}
+	return writeContent(w, folder+filePayload, e.PayloadSize, payload)
+}
+
+// writeContent writes an entry and calls content for its bytes.
+func writeContent(w io.Writer, name string, size int64, content func() error) error {
+	if err := writeHeader(w, name, size); err != nil {
+		return err
+	}
+	if err := content(); err != nil {
+		return err
+	}
+	return writePadding(w, size)
+}
+
+func writeEnd(w io.Writer) error {
 	var end [2 * blockSize]byte
 	_, err := w.Write(end[:])
 	return err
 }
 
 func writeFile(w io.Writer, name string, content []byte) error {
-	if err := writeHeader(w, name, int64(len(content))); err != nil {
+	return writeContent(w, name, int64(len(content)), func() error {
+		_, err := w.Write(content)
 		return err
-	}
-	if _, err := w.Write(content); err != nil {
-		return err
-	}
-	return writePadding(w, int64(len(content)))
+	})
 }
 
 // copyPayload copies a payload and checks it against the index.
