@@ -12,12 +12,15 @@ import (
 
 // inspectVerb shows a set.
 type inspectVerb struct {
-	File string `arg:"" help:"The set."`
+	File string `arg:"" help:"The set, or a delta."`
 }
 
 // Run shows what a set says about itself. If the set's own signature is invalid, the command fails after that, because
 // nothing of what it showed can then be trusted.
 func (v *inspectVerb) Run(ctx context.Context, c *command) error {
+	if isDelta(v.File) {
+		return v.runDelta(ctx, c)
+	}
 	found, size, err := inspect(ctx, v.File)
 	if err != nil {
 		return cannot("inspect", v.File, err)
@@ -27,6 +30,18 @@ func (v *inspectVerb) Run(ctx context.Context, c *command) error {
 	}
 	c.json = false // the object on stdout already has the result
 	return cannot("inspect", v.File, refusal.New(refusal.InvalidSignature, "invalid signature"))
+}
+
+// runDelta shows a delta whose signatures are those of the publisher that it names.
+func (v *inspectVerb) runDelta(ctx context.Context, c *command) error {
+	head, size, err := verifyDelta(ctx, v.File, formatLimits(), ownPublisher)
+	if err != nil {
+		return cannot("inspect", v.File, err)
+	}
+	d := describeDelta(v.File, size, &head.Head, head.Delta)
+	return c.answer(d, fmt.Sprintf(
+		"delta to version: %s\nindex sha256: %s\nsignature: valid for %s, not checked against any trust\nsize: %d bytes\n%s",
+		d.SystemVersion, d.IndexSHA256, d.Publisher, d.Size, d.lines()))
 }
 
 // description is the JSON answer.

@@ -20,6 +20,8 @@ type setGrammar struct {
 	Extract extractVerb `cmd:"" help:"Verify a set and unpack it into a new folder."`
 	Keygen  keygenVerb  `cmd:"" help:"Create a signing key."`
 	Diff    diffVerb    `cmd:"" help:"Show the differences between two sets."`
+	Delta   deltaVerb   `cmd:"" help:"Make a delta: what a device that has one set needs to make another."`
+	Apply   applyVerb   `cmd:"" help:"Make the new set out of an old one and a delta."`
 }
 
 // RunSetPacker runs nxs-pack with the given arguments (without the program name) and returns the exit status: 0 done, 1

@@ -16,7 +16,7 @@ type verifyVerb struct {
 	BundleKey []string `sep:"none" placeholder:"PUB" help:"With --bundles: the public key of another publisher of bundles. May be repeated."`
 	limitFlags
 	sdkFlag
-	File string `arg:"" help:"The set."`
+	File string `arg:"" help:"The set, or a delta."`
 }
 
 // Run reports whether a device with these publishers and limits would accept the set, and if not, why.
@@ -24,6 +24,9 @@ func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 	trusted, err := anchors(v.Trust)
 	if err != nil {
 		return err
+	}
+	if isDelta(v.File) {
+		return v.runDelta(ctx, c, trusted)
 	}
 	keys, err := v.bundleKeys(trusted)
 	if err != nil {
@@ -40,6 +43,18 @@ func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 		fmt.Sprintf("%s: version %s, %s, verified\nindex sha256: %s\nsigned by: %s\n", show(v.File),
 			head.Index.SystemVersion,
 			count(len(head.Index.Bundles), "bundle"), head.Digest, head.Index.Publisher))
+}
+
+// runDelta checks a delta: signatures, manifests, whole payloads and patches. Whether a patch makes the signed payload
+// shows when it is applied, from the digest of the result.
+func (v *verifyVerb) runDelta(ctx context.Context, c *command, trusted trust.Anchors) error {
+	head, _, err := verifyDelta(ctx, v.File, v.limits(), asSystem(trusted))
+	if err != nil {
+		return cannot("verify", v.File, err)
+	}
+	return c.answer(verified{v.File, head.Index.SystemVersion, head.Digest.String(), head.Index.Publisher.String()},
+		fmt.Sprintf("%s: delta to version %s, %s, verified\nindex sha256: %s\nsigned by: %s\n", show(v.File),
+			head.Index.SystemVersion, count(len(head.Index.Bundles), "bundle"), head.Digest, head.Index.Publisher))
 }
 
 // bundleKeys returns the keys that may have signed bundles.
