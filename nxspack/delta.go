@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"nexus/libupdates/delta"
 	"nexus/libupdates/nxs"
@@ -25,6 +26,7 @@ type deltaVerb struct {
 // Run makes a delta between two sets. Of each new payload it holds nothing if the old set has it, or a patch, or all
 // its bytes, whichever is smallest.
 func (v *deltaVerb) Run(ctx context.Context, c *command) error {
+	debug.SetGCPercent(gcPercent)
 	signer, err := c.signer(ctx, v.Key)
 	if err != nil {
 		return err
@@ -43,6 +45,9 @@ func (v *deltaVerb) Run(ctx context.Context, c *command) error {
 	}
 	return c.answer(made.answer(v.Output), made.text(v.Output))
 }
+
+// gcPercent makes the garbage collector run early: what is needed to make a patch is large, and soon garbage.
+const gcPercent = 20
 
 // An openSet is a set whose digests have been checked, and its file.
 type openSet struct {

@@ -17,6 +17,8 @@ const (
 	opMoffs // 64 bits
 	opBad   // not an opcode
 
+	opLonger = opRel32 | opMoffs // what follows is part of the opcode, too
+
 	opNone   uint8 = 0
 	opModRM8       = opModRM | opImm8
 	opModRMZ       = opModRM | opImmZ
@@ -25,6 +27,8 @@ const (
 // oneByte returns the operands of an opcode of one byte that is no prefix.
 func oneByte(op byte) uint8 {
 	switch {
+	case op == 0x0f:
+		return opLonger
 	case op < 0x40:
 		return [8]uint8{opModRM, opModRM, opModRM, opModRM, opImm8, opImmZ, opBad, opBad}[op&7]
 	case op >= 0x70 && op < 0x80, op >= 0xe0 && op < 0xe8, op >= 0xb0 && op < 0xb8:
@@ -37,6 +41,8 @@ func oneByte(op byte) uint8 {
 		return opImmZ
 	}
 	switch op {
+	case 0x62, 0xc4, 0xc5:
+		return opLonger
 	case 0x63, 0xf6, 0xf7, 0xfe, 0xff:
 		return opModRM
 	case 0x69, 0x81, 0xc7:
@@ -83,9 +89,19 @@ func twoByte(op byte) uint8 {
 // longest is more than an instruction takes up.
 const longest = 32
 
-// decode decodes the instruction at the start of b, which has at least longest bytes. An unknown one has the length 1.
-func decode(b []byte) instruction {
-	_ = b[longest-1]
+// A decoder decodes instructions of amd64. It has the operands of all opcodes at hand.
+type decoder struct{ one, two [256]uint8 }
+
+func newDecoder() *decoder {
+	d := &decoder{}
+	for op := range 256 {
+		d.one[op], d.two[op] = oneByte(byte(op)), twoByte(byte(op))
+	}
+	return d
+}
+
+// decode decodes the instruction at the start of b. An unknown one has the length 1.
+func (d *decoder) decode(b *[longest]byte) instruction {
 	at, small, wide := 0, false, false
 	for ; at < 5 && isPrefix(b[at]); at++ {
 		small = small || b[at] == 0x66
@@ -95,28 +111,31 @@ func decode(b []byte) instruction {
 		at++
 	}
 	op, two := b[at], false
-	operands := opBad
+	operands := d.one[op]
 	switch {
+	case operands&opLonger != opLonger:
+		at++
 	case op == 0x0f && b[at+1] == 0x38:
 		operands, at = opModRM, at+3
 	case op == 0x0f && b[at+1] == 0x3a:
 		operands, at = opModRM8, at+3
 	case op == 0x0f:
-		operands, op, two, at = twoByte(b[at+1]), b[at+1], true, at+2
+		operands, op, two, at = d.two[b[at+1]], b[at+1], true, at+2
 	case op == 0xc5:
-		operands, at = vector(1, b[at+2]), at+3
+		operands, at = d.vector(1, b[at+2]), at+3
 	case op == 0xc4:
-		operands, at = vector(b[at+1]&0x1f, b[at+3]), at+4
-	case op == 0x62:
-		operands, at = vector(b[at+1]&7, b[at+4]), at+5
+		operands, at = d.vector(b[at+1]&0x1f, b[at+3]), at+4
 	default:
-		operands, at = oneByte(op), at+1
+		operands, at = d.vector(b[at+1]&7, b[at+4]), at+5
 	}
 	if operands&opBad != 0 {
 		return instruction{length: 1}
 	}
 	if !two && op|1 == 0xf7 && b[at]>>3&7 < 2 { // TEST, which shares its opcode with instructions without immediate
-		operands |= []uint8{opImm8, opImmZ}[op&1]
+		operands |= opImm8
+		if op == 0xf7 {
+			operands ^= opImm8 | opImmZ
+		}
 	}
 	return operandsOf(b, at, op, operands, small, wide)
 }
@@ -131,13 +150,13 @@ func isPrefix(b byte) bool {
 }
 
 // vector returns the operands of an opcode with a VEX or EVEX prefix that names an opcode map.
-func vector(table, op byte) uint8 {
+func (d *decoder) vector(table, op byte) uint8 {
 	switch table {
 	case 1:
 		if op == 0x77 {
 			return opNone
 		}
-		return opModRM | twoByte(op)&opImm8
+		return opModRM | d.two[op]&opImm8
 	case 2, 5, 6:
 		return opModRM
 	case 3:
@@ -147,7 +166,7 @@ func vector(table, op byte) uint8 {
 }
 
 // operandsOf decodes what follows the opcode, at an offset of b.
-func operandsOf(b []byte, at int, op byte, operands uint8, small, wide bool) instruction {
+func operandsOf(b *[longest]byte, at int, op byte, operands uint8, small, wide bool) instruction {
 	var in instruction
 	if operands&opModRM != 0 {
 		in.field, in.pc, at = memoryOf(b, at)
@@ -176,7 +195,7 @@ func operandsOf(b []byte, at int, op byte, operands uint8, small, wide bool) ins
 
 // memoryOf decodes an operand in memory: where it has a displacement of 32 bits, whether that is relative to the
 // instruction, and where the operand ends.
-func memoryOf(b []byte, at int) (field int, pc bool, end int) {
+func memoryOf(b *[longest]byte, at int) (field int, pc bool, end int) {
 	mod, rm := b[at]>>6, b[at]&7
 	at++
 	bare := mod == 0 && rm == 5

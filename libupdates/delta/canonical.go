@@ -1,17 +1,16 @@
 package delta
 
-// canonical returns the bytes of a file with its references replaced by what they refer to, so that code that was only
+// canonical makes the bytes of a file with its references replaced by what they refer to, so that code that was only
 // moved is equal. Targets maps the position of a target to a value; nil stands for one value for all, and leaves
-// references outside of code as they are.
-func canonical(m *model, targets func(int64) int64) ([]byte, error) {
-	b := make([]byte, m.size)
+// references outside of code as they are. The bytes are in b, which has room for them.
+func canonical(b []byte, m *model, targets func(int64) int64) error {
 	if n, err := m.file.ReadAt(b, 0); n < len(b) {
-		return nil, err
+		return err
 	}
 	for chunk := int64(0); chunk*chunkSize < m.size; chunk++ {
 		found, err := m.references(chunk)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, r := range found {
 			switch {
@@ -22,5 +21,5 @@ func canonical(m *model, targets func(int64) int64) ([]byte, error) {
 			}
 		}
 	}
-	return b, nil
+	return nil
 }

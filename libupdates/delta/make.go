@@ -54,20 +54,15 @@ func Make(w io.Writer, before io.ReaderAt, oldSize int64, after io.ReaderAt, new
 type maker struct {
 	control control
 	predictor
-	fresh  []byte // the new file
-	packer *packer
+	fresh []byte // the new file
 }
 
 // rounds is how often pieces are looked for again, with the references that the last pieces predict.
 const rounds = 2
 
 func newMaker(before io.ReaderAt, oldSize int64, fresh []byte) (*maker, error) {
-	packer, err := newPacker()
-	if err != nil {
-		return nil, err
-	}
 	was, is := newModel(before, oldSize), newModel(bytes.NewReader(fresh), int64(len(fresh)))
-	m := &maker{fresh: fresh, packer: packer}
+	m := &maker{fresh: fresh}
 	m.control.segments, m.control.bases = is.prog.space.segments, is.bases
 	if was.prog.machine == noMachine || is.prog.machine == noMachine {
 		was, m.control.segments, m.control.bases = plainModel(before, oldSize), nil, nil
@@ -79,46 +74,50 @@ func newMaker(before io.ReaderAt, oldSize int64, fresh []byte) (*maker, error) {
 // find finds the pieces: first by bytes, with the references of code left out of account, then again with references
 // compared by what they refer to.
 func (m *maker) find(is *model) error {
-	var project func(int64) int64
-	for range rounds {
-		old, err := canonical(m.old, project)
-		if err != nil {
+	old, x := make([]byte, m.old.size), newIndex(m.old.size)
+	if m.old.prog.machine == noMachine {
+		if err := canonical(old, m.old, nil); err != nil {
 			return err
 		}
-		fresh := m.fresh
-		if m.old.prog.machine != noMachine {
-			same := func(pos int64) int64 { return pos }
-			if project == nil {
-				same = nil
-			}
-			if fresh, err = canonical(is, same); err != nil {
-				return err
-			}
+		x.fill(old)
+		m.control.pieces = match(x, m.fresh)
+		return nil
+	}
+	fresh := make([]byte, len(m.fresh))
+	var was, will func(int64) int64 // in the first round, references are not compared
+	for range rounds {
+		if err := canonical(old, m.old, was); err != nil {
+			return err
 		}
-		m.control.pieces = match(newIndex(old), fresh)
-		m.control.learned = nil
+		if err := canonical(fresh, is, will); err != nil {
+			return err
+		}
+		x.fill(old)
+		m.control.pieces, m.control.learned = match(x, fresh), nil
 		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
-		if m.old.prog.machine == noMachine {
-			break
-		}
+		var err error
 		if m.control.learned, err = m.learn(is); err != nil {
 			return err
 		}
 		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
-		project = m.atlas.project
+		was, will = m.atlas.project, func(pos int64) int64 { return pos }
 	}
 	return nil
 }
 
 // blocks returns the blocks without their links.
 func (m *maker) blocks() ([][]byte, error) {
+	packer, err := newPacker()
+	if err != nil {
+		return nil, err
+	}
 	first := binary.AppendUvarint([]byte{version}, uint64(m.old.size))
 	first = binary.AppendUvarint(first, uint64(len(m.fresh)))
-	blocks := [][]byte{m.packer.append(first, m.control.encode())}
+	blocks := [][]byte{packer.append(first, m.control.encode())}
 	var c changes
 	at, predicted := int64(0), make([]byte, stride)
 	flush := func() {
-		blocks = append(blocks, c.block(m.packer))
+		blocks = append(blocks, c.block(packer))
 		c = changes{}
 	}
 	for _, p := range append(m.control.pieces, piece{new: int64(len(m.fresh))}) {

@@ -5,34 +5,40 @@ import (
 	"math/bits"
 )
 
-// An index finds where bytes occur in a file.
+// An index finds where bytes occur in a file. It knows every step-th position.
 type index struct {
 	file []byte
-	last []int32 // the last position of each hash, plus one
-	next []int32 // the position before with the same hash, plus one
+	last []int32 // the last position of each hash, in steps, plus one
+	next []int32 // the position before with the same hash, likewise
 	bits uint
 }
 
 // Bounds of the search for a match.
 const (
-	seed     = 8  // bytes that are hashed; the shortest match that is found
-	tries    = 24 // positions that are compared
-	plenty   = 48 // a match of so many bytes that goes on from the last one is not compared with others
-	surplus  = 8  // a match elsewhere must have so many bytes more in common
-	maxIndex = 1<<31 - 2
+	seed    = 8  // bytes that are hashed
+	step    = 4  // a match of seed+step-1 bytes has a position that is known
+	tries   = 24 // positions that are compared
+	plenty  = 48 // a match of so many bytes that goes on from the last one is not compared with others
+	surplus = 8  // a match elsewhere must have so many bytes more in common
 )
 
-// newIndex returns an index of a file of at most maxIndex bytes.
-func newIndex(file []byte) *index {
-	x := &index{file: file, bits: uint(max(8, bits.Len(uint(len(file))/2)))}
+// newIndex returns an index for files of that size, to be filled.
+func newIndex(size int64) *index {
+	x := &index{bits: uint(max(8, bits.Len(uint(size)/(2*step))))}
 	x.last = make([]int32, 1<<x.bits)
-	x.next = make([]int32, len(file))
-	for at := 0; at+seed <= len(file); at++ {
-		h := x.hash(file[at:])
-		x.next[at] = x.last[h]
-		x.last[h] = int32(at + 1)
-	}
+	x.next = make([]int32, size/step+1)
 	return x
+}
+
+// fill makes it the index of a file.
+func (x *index) fill(file []byte) {
+	x.file = file
+	clear(x.last)
+	for at := 0; at+seed <= len(file); at += step {
+		h := x.hash(file[at:])
+		x.next[at/step] = x.last[h]
+		x.last[h] = int32(at/step + 1)
+	}
 }
 
 func (x *index) hash(b []byte) uint64 {
@@ -56,11 +62,11 @@ func (x *index) search(b []byte, expected int) (pos, length int) {
 		if at == 0 {
 			break
 		}
-		candidate := int(at - 1)
+		candidate := int(at-1) * step
 		if n := common(x.file[candidate:], b); n > length && n >= seed {
 			pos, length = candidate, n
 		}
-		at = x.next[candidate]
+		at = x.next[at-1]
 	}
 	return pos, length
 }

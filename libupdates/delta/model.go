@@ -19,14 +19,15 @@ const (
 
 // A model is what is known about a file whose bytes refer to each other.
 type model struct {
-	file   io.ReaderAt
-	size   int64
-	prog   program
-	table  goTable
-	bases  []int64 // positions from which offsets count
-	chunks map[int64][]reference
-	order  []int64 // the chunks that are kept, oldest first
-	buffer []byte
+	file    io.ReaderAt
+	size    int64
+	prog    program
+	table   goTable
+	bases   []int64 // positions from which offsets count
+	chunks  map[int64][]reference
+	order   []int64 // the chunks that are kept, oldest first
+	buffer  []byte
+	decoder *decoder
 }
 
 // keptChunks bounds how many chunks are kept.
@@ -35,7 +36,8 @@ const keptChunks = 8
 // newModel reads what a file says about itself. Any file has a model; that of a file that is no program has no
 // references.
 func newModel(file io.ReaderAt, size int64) *model {
-	m := &model{file: file, size: size, prog: readProgram(file, size), chunks: map[int64][]reference{}}
+	m := &model{file: file, size: size, prog: readProgram(file, size), chunks: map[int64][]reference{},
+		decoder: newDecoder()}
 	m.bases = make([]int64, baseCount)
 	for i, r := range m.prog.regions {
 		if r.content != pclntab {
@@ -193,8 +195,9 @@ func (m *model) sweepCode(b []byte, start int64, add addFunc) {
 func (m *model) sweepAMD64(b []byte, addr int64, found func(at int, form form, extra uint8, target int64)) {
 	le := binary.LittleEndian
 	padded := append(b, make([]byte, longest)...) // b has the room
+	d := m.decoder
 	for at := 0; at < len(b); {
-		in := decode(padded[at:])
+		in := d.decode((*[longest]byte)(padded[at:]))
 		if field := at + in.field; in.field > 0 && field+4 <= len(b) {
 			value := le.Uint32(b[field:])
 			switch {
