@@ -67,10 +67,9 @@ func applyDelta(ctx context.Context, old *openSet, name string, limits nxs.Limit
 	return head, err
 }
 
-// verifyDelta checks a whole delta, without the payloads that it is based on.
-func verifyDelta(ctx context.Context, name string, limits nxs.Limits, verify nxs.VerifyFunc) (
-	head *nxs.DeltaHead, size int64, err error,
-) {
+// verifyDelta checks a whole delta, without the payloads that it is based on. It calls each with every bundle.
+func verifyDelta(ctx context.Context, name string, limits nxs.Limits, verify nxs.VerifyFunc,
+	each func(*nxs.DeltaHead, *nxs.DeltaBundle) error) (head *nxs.DeltaHead, size int64, err error) {
 	err = withArchive(name, func(f *os.File, n int64) error {
 		size = n
 		d := nxs.NewDeltaReader(interruptible{ctx, f}, n, limits, verify)
@@ -78,9 +77,14 @@ func verifyDelta(ctx context.Context, name string, limits nxs.Limits, verify nxs
 			return err
 		}
 		for {
-			if _, err := d.Next(); errors.Is(err, io.EOF) {
+			b, err := d.Next()
+			if errors.Is(err, io.EOF) {
 				return nil
-			} else if err != nil {
+			}
+			if err == nil {
+				err = each(head, b)
+			}
+			if err != nil {
 				return err
 			}
 		}

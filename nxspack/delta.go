@@ -343,7 +343,7 @@ func (m *madeDelta) answer(name string) describedDelta {
 }
 
 func (m *madeDelta) text(name string) string {
-	return fmt.Sprintf("%s: version %s, %d bytes instead of %d\n%s", show(name), m.fresh.head.Index.SystemVersion,
+	return fmt.Sprintf("%s: version %s, %d bytes instead of %d bytes\n%s", show(name), m.fresh.head.Index.SystemVersion,
 		m.size,
 		m.fresh.size, m.answer(name).lines())
 }

@@ -34,7 +34,8 @@ func (v *inspectVerb) Run(ctx context.Context, c *command) error {
 
 // runDelta shows a delta whose signatures are those of the publisher that it names.
 func (v *inspectVerb) runDelta(ctx context.Context, c *command) error {
-	head, size, err := verifyDelta(ctx, v.File, formatLimits(), ownPublisher)
+	head, size, err := verifyDelta(ctx, v.File, formatLimits(), ownPublisher,
+		func(*nxs.DeltaHead, *nxs.DeltaBundle) error { return nil })
 	if err != nil {
 		return cannot("inspect", v.File, err)
 	}

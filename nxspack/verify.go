@@ -48,7 +48,8 @@ func (v *verifyVerb) Run(ctx context.Context, c *command) error {
 // runDelta checks a delta: signatures, manifests, whole payloads and patches. Whether a patch makes the signed payload
 // shows when it is applied, from the digest of the result.
 func (v *verifyVerb) runDelta(ctx context.Context, c *command, trusted trust.Anchors) error {
-	head, _, err := verifyDelta(ctx, v.File, v.limits(), asSystem(trusted))
+	head, _, err := verifyDelta(ctx, v.File, v.limits(), asSystem(trusted),
+		func(head *nxs.DeltaHead, b *nxs.DeltaBundle) error { return head.Index.CheckDemands(b.Manifest, v.SDK) })
 	if err != nil {
 		return cannot("verify", v.File, err)
 	}
