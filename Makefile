@@ -29,7 +29,7 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc fuzz schema-check schema-lock api mutants model chaos crash-matrix soak damage powercut ci man deb deb-check clean FORCE \
+.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc bench-delta fuzz schema-check schema-lock api mutants model chaos crash-matrix soak damage powercut ci man deb deb-check clean FORCE \
 	run-host after-run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
@@ -191,6 +191,11 @@ bench-downtime: ## how long services are away at a switch, at an update of the c
 
 bench-rpc: ## our call beside gRPC, D-Bus and a bare socket (D-Bus needs the package dbus)
 	@cd selftest/rpcbench && go test . >/dev/null && go run .
+
+PAIRS ?=
+bench-delta: ## patches between real programs, beside bsdiff, xdelta3, zstd and rdiff (PAIRS=REGEXP; needs those and, for packages, Debian)
+	go build -o $(BIN)/deltabench ./selftest/deltabench
+	$(BIN)/deltabench -only '$(PAIRS)'
 
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target for FUZZTIME each
