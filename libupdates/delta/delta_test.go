@@ -132,3 +132,34 @@ func TestResume(t *testing.T) {
 		}
 	}
 }
+
+// TestPatchIsPinned tells when the same files no longer give the same patch: with another version of the coder, or after
+// a change of the maker. Patches made before can still be applied, but whoever compares them has to know.
+func TestPatchIsPinned(t *testing.T) {
+	for m, want := range map[machine]string{amd64: "f7202375cda28114", arm64: "76e705d299ae6aac",
+		riscv64: "20db835c1f3c4ee9"} {
+		a, b := fake(m, 500), fake(m, 500)
+		b.names, b.sizes = slices.Insert(b.names, 100, 777), slices.Insert(b.sizes, 100, 48)
+		p, _ := made(t, a.bytes(), b.bytes())
+		if got := fmt.Sprintf("%x", p.First.Digest[:8]); got != want {
+			t.Errorf("machine %d: the first block has the digest %s, not %s", m, got, want)
+		}
+	}
+}
+
+// TestModelSparesMemory: a predictor keeps few chunks, however many it has read.
+func TestModelSparesMemory(t *testing.T) {
+	raw := fake(riscv64, 40_000).bytes()
+	m := newModel(bytes.NewReader(raw), int64(len(raw)))
+	for chunk := int64(0); chunk*chunkSize < m.size; chunk++ {
+		if _, err := m.references(chunk); err != nil {
+			t.Fatal(err)
+		}
+		if len(m.chunks) > keptChunks || len(m.order) != len(m.chunks) {
+			t.Fatalf("%d chunks are kept after %d, at most %d should be", len(m.chunks), chunk+1, keptChunks)
+		}
+	}
+	if m.size < 2*keptChunks*chunkSize {
+		t.Fatalf("a program of %d bytes proves nothing", m.size)
+	}
+}
