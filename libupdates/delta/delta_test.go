@@ -3,7 +3,11 @@ package delta
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -133,11 +137,11 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestPatchIsPinned tells when the same files no longer give the same patch: with another version of the coder, or after
-// a change of the maker. Patches made before can still be applied, but whoever compares them has to know.
+// TestPatchIsPinned tells when the same files no longer give the same patch: with another version of the coder, or
+// after a change of the maker. Patches made before can still be applied, but whoever compares them has to know.
 func TestPatchIsPinned(t *testing.T) {
-	for m, want := range map[machine]string{amd64: "f7202375cda28114", arm64: "76e705d299ae6aac",
-		riscv64: "20db835c1f3c4ee9"} {
+	for m, want := range map[machine]string{amd64: "d91a017a3909fb47", arm64: "b3bd8e123a58047d",
+		riscv64: "cdc6cf115dea52d5"} {
 		a, b := fake(m, 500), fake(m, 500)
 		b.names, b.sizes = slices.Insert(b.names, 100, 777), slices.Insert(b.sizes, 100, 48)
 		p, _ := made(t, a.bytes(), b.bytes())
@@ -161,5 +165,35 @@ func TestModelSparesMemory(t *testing.T) {
 	}
 	if m.size < 2*keptChunks*chunkSize {
 		t.Fatalf("a program of %d bytes proves nothing", m.size)
+	}
+}
+
+// TestRealPrograms: the same for programs of the Go toolchain, whose function tables are understood.
+func TestRealPrograms(t *testing.T) {
+	dir, err := exec.Command("go", "env", "GOTOOLDIR").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "preprofile"))
+	if err != nil {
+		t.Skipf("the toolchain has no such program: %v", err)
+	}
+	fresh, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "asm"))
+	if err != nil {
+		t.Skipf("the toolchain has no such program: %v", err)
+	}
+	m := newModel(bytes.NewReader(old), int64(len(old)))
+	if m.prog.machine == noMachine {
+		t.Skip("these programs are for another system")
+	}
+	if g := m.table; g.funcs < 1000 || g.buckets < 10 || g.types.from == 0 {
+		t.Errorf("its table has %d functions, %d buckets, types from %d", g.funcs, g.buckets, g.types.from)
+	}
+	p, patch := made(t, old, fresh)
+	if got, err := applied(p, old, patch, 0); err != nil || !bytes.Equal(got, fresh) {
+		t.Errorf("the patch makes %d others bytes: %v", len(got), err)
+	}
+	if len(patch) > len(fresh)/2 {
+		t.Errorf("a patch of %d bytes, for a program of %d", len(patch), len(fresh))
 	}
 }

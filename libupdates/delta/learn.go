@@ -89,7 +89,7 @@ func (m *maker) votes(is *model) ([]vote, error) {
 				if err != nil {
 					return nil, err
 				}
-				if ok && other.form == r.form && other.extra == r.extra {
+				if ok && r.form != bucket && other.form == r.form && other.extra == r.extra {
 					votes = append(votes, vote{r.target, other.target})
 				}
 			}

@@ -8,13 +8,13 @@ import (
 
 // chunkSize is how much of a file is searched for references at a time. Where a chunk begins determines what is found
 // in it, so maker and applier must use the same.
-const chunkSize = 64 << 10
+const chunkSize = 8 << 10
 
-// lead and tail are how many bytes around a chunk are read with it: instructions are decoded from a little before it
+// lead and far are how many bytes around a chunk are read with it: instructions are decoded from a little before it
 // to find where one begins, and fields may extend beyond it.
 const (
 	lead = 64
-	tail = 1024
+	far  = 1024 // in tables of functions, whose descriptions are longer than instructions
 )
 
 // A model is what is known about a file whose bytes refer to each other.
@@ -31,7 +31,7 @@ type model struct {
 }
 
 // keptChunks bounds how many chunks are kept.
-const keptChunks = 8
+const keptChunks = 64
 
 // newModel reads what a file says about itself. Any file has a model; that of a file that is no program has no
 // references.
@@ -105,11 +105,11 @@ func (m *model) references(chunk int64) ([]reference, error) {
 
 // sweep adds the references in fields that begin from an offset to another one of a region.
 func (m *model) sweep(found []reference, r region, from, to int64) ([]reference, error) {
-	start := max(r.from, from-lead)
+	around := int64(lead)
 	if r.content == pclntab {
-		start = max(r.from, from-tail)
+		around = far
 	}
-	end := min(to+tail, r.to)
+	start, end := max(r.from, from-around), min(to+around, r.to)
 	b := slices.Grow(m.buffer[:0], int(end-start)+longest)[:end-start]
 	m.buffer = b
 	if n, err := m.file.ReadAt(b, start); n < len(b) {
@@ -159,6 +159,7 @@ func (m *model) sweepTable(found []reference, b []byte, start, from, to int64) [
 			found = append(found, reference{at, target, form, base})
 		}
 	})
+	found = m.table.appendBuckets(found, from, to)
 	slices.SortStableFunc(found[first:], func(a, b reference) int { return int(min(max(a.at-b.at, -1), 1)) })
 	return found
 }

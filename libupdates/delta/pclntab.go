@@ -27,6 +27,7 @@ const (
 	baseFuncs
 	baseData
 	baseTypes
+	baseBuckets
 	baseCount
 )
 
@@ -38,6 +39,8 @@ type goTable struct {
 	at    []uint32 // offsets of their descriptions from baseFuncs, ascending
 	entry []uint32 // where they begin, from baseText, ascending
 	types region   // the descriptions of types
+
+	buckets int64 // whole ones in the table that finds functions by addresses
 }
 
 // readGoTable reads the table of functions in a region.
@@ -79,6 +82,8 @@ func (g *goTable) list() int64 { return g.bases[baseFuncs] }
 
 // Words of runtime.moduledata.
 const (
+	moduleFind   = 19
+	moduleFirst  = 20 // the first address of code, and the end
 	moduleText   = 22
 	moduleTypes  = 37 // and their end
 	moduleGofunc = 40
@@ -108,6 +113,11 @@ func (g *goTable) readBases(file io.ReaderAt, p *program) {
 		}
 	}
 	g.bases[baseTypes] = g.types.from
+	length := int64(le.Uint64(words[(moduleFirst+1)*8:]) - le.Uint64(words[moduleFirst*8:]))
+	at, ok = p.space.position(int64(le.Uint64(words[moduleFind*8:])))
+	if ok && at >= g.from && length > 0 && length/bucketCode <= (g.to-at)/bucketSize {
+		g.bases[baseBuckets], g.buckets = at, length/bucketCode
+	}
 }
 
 // isEntry reports whether a function begins at an offset of the code.
@@ -155,6 +165,7 @@ func (g *goTable) sweep(b []byte, pos int64, found func(at int64, form form, bas
 	for at := max(pos&^3, g.bases[baseUnits]); at < min(end, g.bases[baseFiles]); at += 4 {
 		field(at, offset32, baseFiles)
 	}
+	g.inlined(pos, end, value, field)
 	list := g.list()
 	descriptions := list + g.funcs*goEntry
 	for at := list + max(0, pos-list)/goEntry*goEntry; at < min(end, descriptions); at += goEntry {
@@ -173,6 +184,35 @@ func (g *goTable) sweep(b []byte, pos int64, found func(at int64, form form, bas
 		}
 	}
 }
+
+// inlined finds the names of calls that were inlined: what kind of function, name, place of the call, line, each in 32
+// bits. Nothing says where these are, so they are told by their values.
+func (g *goTable) inlined(pos, end int64, value func(int64) (uint32, bool), field func(int64, form, uint8)) {
+	from, to := g.bases[baseData], g.bases[baseBuckets]
+	if from < g.from || to > g.to {
+		return
+	}
+	names := uint32(g.bases[baseUnits] - g.bases[baseNames])
+	for at := max(pos+3, from+3) &^ 3; at+16 <= min(end, to); at += 4 {
+		kind, _ := value(at)
+		name, _ := value(at + 4)
+		if kind >= goKinds || name < goFirstNames || name >= names {
+			continue
+		}
+		place, _ := value(at + 8)
+		line, _ := value(at + 12)
+		if place < goFar && line < goFar {
+			field(at+4, offset32, baseNames)
+		}
+	}
+}
+
+// Bounds of what is taken for an inlined call.
+const (
+	goKinds      = 32
+	goFirstNames = 256
+	goFar        = 1 << 20
+)
 
 // noOffset says in a list of offsets that there is none; in the table of counters, 0 does.
 const noOffset = 1<<32 - 1

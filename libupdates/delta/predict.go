@@ -13,6 +13,7 @@ type predictor struct {
 	to     space   // of the new file
 	bases  []int64 // of the new file
 	atlas  atlas
+	finder *finder // made when it is needed
 	buffer []byte
 }
 
@@ -39,6 +40,10 @@ func (p *predictor) predict(b []byte, from piece, off int64) error {
 			}
 			field := wide[r.at-first:]
 			r.at += from.new - from.old
+			if r.form == bucket {
+				p.functions().put(field, r.at-p.bases[baseBuckets])
+				continue
+			}
 			r.target = p.atlas.project(r.target)
 			r.put(field, &p.to, p.bases)
 		}

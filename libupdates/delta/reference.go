@@ -13,6 +13,7 @@ const (
 	address32               // the address, of a program with fixed addresses below 4 GiB
 	offset32                // relative to a base
 	offset32by4             // relative to a base, in units of 4 bytes
+	bucket                  // of the table that finds functions by addresses; its target is itself
 	jump20                  // riscv64: JAL
 	pairLoad                // riscv64: AUIPC, and an instruction of type I
 	pairStore               // riscv64: AUIPC, and an instruction of type S
@@ -25,12 +26,14 @@ func (f form) size() int64 {
 	switch f {
 	case address64, pairLoad, pairStore, page:
 		return 8
+	case bucket:
+		return bucketSize
 	}
 	return 4
 }
 
 // longestField is the longest length of a field.
-const longestField = 8
+const longestField = bucketSize
 
 // A reference is a field of a program that refers to a position.
 type reference struct {
@@ -89,6 +92,10 @@ func (r reference) cover(field []byte, value uint64) {
 	switch r.form {
 	case address64:
 		le.PutUint64(field, value)
+	case bucket:
+		for at := 0; at < bucketSize; at += 4 {
+			le.PutUint32(field[at:], uint32(value))
+		}
 	case jump20:
 		le.PutUint32(field, le.Uint32(field)&0xfff|uint32(value)&^0xfff)
 	case pairLoad:

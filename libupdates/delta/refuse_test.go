@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"nexus/libupdates/refusal"
@@ -139,6 +140,8 @@ func TestRefusesExpansion(t *testing.T) {
 		t.Fatal(err)
 	}
 	frame := func(n int) []byte { return packer.encoder.EncodeAll(make([]byte, n), nil) }
+	expansions := map[string]string{"too much": "does not say that it has at most 2097152 bytes",
+		"a false size": "the corrections cannot be decompressed"}
 	silent := frame(1000) // the size of its content is in its header
 	silent[5], silent[6] = 0xff, 0xff
 	for what, raw := range map[string][]byte{"too much": frame(maxContent + 1), "a false size": silent} {
@@ -146,6 +149,9 @@ func TestRefusesExpansion(t *testing.T) {
 		p, patch := chained(Patch{OldSize: 16, NewSize: 16}, first(16, 16, onePiece(16, 0)), block)
 		_, err := applied(p, make([]byte, 16), patch, 0)
 		wantRefused(t, what, err, refusal.BadPatch)
+		if want := expansions[what]; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: refused with %v, want %q", what, err, want)
+		}
 	}
 }
 
