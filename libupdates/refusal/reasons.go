@@ -40,6 +40,24 @@ const (
 	NotTrusted         Reason = "not-trusted"        // the key to remove is not trusted
 	LastKey            Reason = "last-key"           // without the key nobody would be trusted for system sets
 	TooManyKeys        Reason = "too-many-keys"      // a role has no room for another key
+	// a list of signatures is not in the form of one
+	BadSignatures     Reason = "bad-signatures"
+	TooManySignatures Reason = "too-many-signatures" // more than 64 signatures
+	ThresholdNotMet   Reason = "threshold-not-met"   // fewer different keys signed than the role asks for
+)
+
+// Reasons about roots.
+const (
+	BadRoot        Reason = "bad-root"        // a root document is not well formed
+	LocksOut       Reason = "locks-out"       // under this root, nobody could sign sets or the next root
+	RootVersion    Reason = "root-version"    // the root is not the successor of the one before it
+	WrongFamily    Reason = "wrong-family"    // the root is for other devices
+	RootNotPinned  Reason = "root-not-pinned" // the device has no root yet, and this is not the one to begin with
+	Expired        Reason = "expired"         // the set, the root or the grant is past its time
+	KeyRevoked     Reason = "key-revoked"     // the key that signed is revoked
+	SetRevoked     Reason = "set-revoked"     // the root revokes this set
+	OutOfScope     Reason = "out-of-scope"    // the keys that signed may not sign for this bundle
+	MinimumVersion Reason = "minimum-version" // the version is below the one that the root asks for
 )
 
 // Reasons about index and manifest.

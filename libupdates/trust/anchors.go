@@ -14,8 +14,10 @@ type Role string
 
 // The roles.
 const (
-	RoleSystem Role = "system" // system sets
-	RoleApps   Role = "apps"   // single bundles
+	RoleSystem  Role = "system"  // system sets
+	RoleApps    Role = "apps"    // single bundles
+	RoleRoot    Role = "root"    // the next root document
+	RoleChannel Role = "channel" // channels
 )
 
 // An Anchor is a key trusted for a role.
@@ -56,24 +58,22 @@ func compare(a, b Anchor) int {
 	return bytes.Compare(a.Key[:], b.Key[:])
 }
 
+// Keys returns the keys of a role, in ascending order.
+func (a Anchors) Keys(role Role) []PublicKey {
+	var keys []PublicKey
+	for _, anchor := range a.list {
+		if anchor.Role == role {
+			keys = append(keys, anchor.Key)
+		}
+	}
+	return keys
+}
+
 // Verify returns the key of that role that made the signature over the raw message. Refusals: Unsigned without a
 // signature, BadSignatureLength, InvalidSignature, UntrustedPublisher. The message is opaque: no byte of it is
 // interpreted.
 func (a Anchors) Verify(role Role, message, signature []byte) (PublicKey, error) {
-	switch len(signature) {
-	case ed25519.SignatureSize:
-	case 0:
-		return PublicKey{}, refusal.New(refusal.Unsigned, "there is no signature")
-	default:
-		return PublicKey{}, refusal.New(refusal.BadSignatureLength, "signature has %d bytes, want %d", len(signature),
-			ed25519.SignatureSize)
-	}
-	for _, anchor := range a.list {
-		if anchor.Role == role && anchor.Key.Signed(message, signature) {
-			return anchor.Key, nil
-		}
-	}
-	return PublicKey{}, explain(role, message, signature)
+	return NewTally(message, signature, nil).Publisher(role, a.Keys(role))
 }
 
 // explainWindows bounds how many windows explain tries.

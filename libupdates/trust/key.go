@@ -58,12 +58,9 @@ func parsePublic(text []byte, c claim) (PublicKey, error) {
 		return PublicKey{}, refusal.New(refusal.BadKey,
 			"64 hex digits do not say whether they are a public key or a private one: "+
 				"if they are public, put %s before them, or %s before the file's name", publicPrefix, hexPublic)
-	case !k.public.onCurve():
-		return PublicKey{}, refusal.New(refusal.BadKey,
-			"%s is not an Ed25519 key: it is not a point of the curve", k.public)
-	case k.public.weak():
-		return PublicKey{}, refusal.New(refusal.BadKey,
-			"key %s has small order: anyone could sign with it", k.public)
+	}
+	if err := k.public.Usable(); err != nil {
+		return PublicKey{}, err
 	}
 	return *k.public, nil
 }
