@@ -15,6 +15,7 @@
 //	statedisk   whether a disk is ours, new, or foreign
 //	nxs         system sets and deltas: the archive, its signed index, reader and writer
 //	delta       patches between payloads, which know how programs change when their parts move
+//	roots       root documents: which keys may sign what, and how that changes
 //	nxb         bundles: manifest, name, what they may ask for
 //	durable     files that survive a power cut; durabletest cuts the power at every operation
 //	trust       keys, signatures, and which keys count

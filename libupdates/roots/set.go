@@ -1,0 +1,104 @@
+package roots
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"slices"
+
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/semver"
+	"nexus/libupdates/trust"
+)
+
+// A Verdict says who signed a message, and what they may sign.
+type Verdict struct {
+	Publisher trust.PublicKey // made the signature that does not name its key
+	Grants    []Grant         // those whose thresholds are met; at least one
+}
+
+// Verify checks who signed a message for a role: one signature that does not name its key, and possibly more. It takes
+// no time into account, so what it says about a set holds as long as the root does. The message is opaque: no byte of
+// it is interpreted. Refusals: SetRevoked by the digest of the message, KeyRevoked, ThresholdNotMet, and those of
+// trust.Tally.Publisher.
+func (r Root) Verify(role trust.Role, message, signature []byte, more []trust.Signature) (Verdict, error) {
+	tally := trust.NewTally(message, signature, more)
+	publisher, err := tally.Publisher(role, r.Anchors().Keys(role))
+	if err != nil {
+		return Verdict{}, r.blame(message, signature, err)
+	}
+	if slices.Contains(r.RevokedSets, sha256.Sum256(message)) {
+		return Verdict{}, refusal.New(refusal.SetRevoked, "the root revokes this set")
+	}
+	v := Verdict{Publisher: publisher}
+	var nearest error
+	for _, grant := range r.Of(role) {
+		_, err := tally.Meet(grant.threshold())
+		switch {
+		case err == nil:
+			v.Grants = append(v.Grants, grant)
+		case nearest == nil:
+			nearest = refusal.New(refusal.ThresholdNotMet, "it is not signed as the role %s asks: %v", role, err)
+		}
+	}
+	if len(v.Grants) == 0 {
+		return Verdict{}, nearest
+	}
+	return v, nil
+}
+
+// blame makes a refusal more exact: the signature of a revoked key is told from a stranger's.
+func (r Root) blame(message, signature []byte, refused error) error {
+	for _, key := range r.RevokedKeys {
+		if key.Signed(message, signature) {
+			return refusal.New(refusal.KeyRevoked, "key %s, which signed it, is revoked", key)
+		}
+	}
+	return refused
+}
+
+// A Set is what a verified message says about itself.
+type Set struct {
+	Version string
+	Issued  uint64
+	Expires uint64
+	Bundles []Bundle
+}
+
+// A Bundle is one of a set.
+type Bundle struct{ Name, Version string }
+
+// Admit decides whether a set that passed Verify may be installed anew. A set that is installed already is not asked
+// again. Refusals: Expired, OutOfScope, MinimumVersion.
+func (s State) Admit(v Verdict, set Set, clock Clock) error {
+	s = s.Saw(set.Issued)
+	if err := s.fresh(clock); err != nil {
+		return err
+	}
+	now := s.Now(clock)
+	if expired(set.Expires, now) {
+		return refusal.New(refusal.Expired, "the set has expired")
+	}
+	valid := slices.DeleteFunc(slices.Clone(v.Grants), func(g Grant) bool { return expired(g.Expires, now) })
+	if len(valid) == 0 {
+		return refusal.New(refusal.Expired, "the grant by which its publisher signs has expired")
+	}
+	for _, b := range set.Bundles {
+		if !slices.ContainsFunc(valid, func(g Grant) bool { return g.Covers(b.Name) }) {
+			return refusal.New(refusal.OutOfScope, "its publisher may not sign for the bundle %s", b.Name)
+		}
+	}
+	return s.Root.admitVersions(set)
+}
+
+func (r Root) admitVersions(set Set) error {
+	for _, b := range slices.Concat([]Bundle{{"", set.Version}}, set.Bundles) {
+		at, found := slices.BinarySearchFunc(r.Minimums, b.Name, func(m Minimum, name string) int {
+			return cmp.Compare(m.Name, name)
+		})
+		if found && semver.Compare(b.Version, r.Minimums[at].Version) < 0 {
+			return refusal.New(refusal.MinimumVersion, "%s is version %s, the root wants at least %s",
+				cmp.Or(b.Name, "the set"), b.Version, r.Minimums[at].Version)
+		}
+	}
+	return nil
+}

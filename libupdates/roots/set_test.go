@@ -1,0 +1,154 @@
+package roots_test
+
+import (
+	"crypto/sha256"
+	"testing"
+
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/roots"
+	"nexus/libupdates/trust"
+)
+
+// The role system of good wants two of 4, 5 and 6. The publisher's signature does not name its key, the others do.
+func TestVerifySet(t *testing.T) {
+	message := []byte("an index")
+	raw := func(n byte) []byte { s := sign(t, n, message); return s.Bytes[:] }
+	list := func(numbers ...byte) (all []trust.Signature) {
+		for _, n := range numbers {
+			all = append(all, sign(t, n, message))
+		}
+		return all
+	}
+	single := but(good(), func(r *roots.Root) { r.Grants[1].Threshold = 1 })
+	revoked := but(single, func(r *roots.Root) { r.RevokedKeys = pubs(9) })
+	withdrawn := but(single, func(r *roots.Root) { r.RevokedSets = []roots.Digest{sha256.Sum256(message)} })
+	renamed := list(4)
+	renamed[0].Key = pub(5)
+	cases := []struct {
+		name      string
+		root      roots.Root
+		signature []byte
+		more      []trust.Signature
+		want      refusal.Reason
+	}{
+		{"one of one", single, raw(5), nil, ""},
+		{"one of one, and more than asked", single, raw(5), list(4, 6, 20), ""},
+		{"two of two", good(), raw(4), list(5), ""},
+		{"one of two", good(), raw(4), nil, refusal.ThresholdNotMet},
+		{"its own signature again", good(), raw(4), list(4), refusal.ThresholdNotMet},
+		{"its own signature under another name", good(), raw(4), renamed, refusal.ThresholdNotMet},
+		{"one and strangers", good(), raw(4), list(20, 21), refusal.ThresholdNotMet},
+		{"one and the keys of the role root", good(), raw(4), list(1, 2, 3), refusal.ThresholdNotMet},
+		{"the publisher is a stranger", good(), raw(20), list(4, 5), refusal.InvalidSignature},
+		{"the publisher signs roots only", good(), raw(1), list(4, 5), refusal.InvalidSignature},
+		{"no signature by the publisher", good(), nil, list(4, 5), refusal.Unsigned},
+		{"a short signature", good(), raw(4)[:63], list(4, 5), refusal.BadSignatureLength},
+		{"a long signature", good(), append(raw(4), 0), list(4, 5), refusal.BadSignatureLength},
+		{"a revoked key", revoked, raw(9), nil, refusal.KeyRevoked},
+		{"a revoked key beside a good one", revoked, raw(9), list(4), refusal.KeyRevoked},
+		{"a revoked set", withdrawn, raw(4), nil, refusal.SetRevoked},
+		{"a revoked set that nobody signed", withdrawn, make([]byte, 64), nil, refusal.InvalidSignature},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			v, err := c.root.Verify(trust.RoleSystem, message, c.signature, c.more)
+			wantReason(t, err, c.want)
+			if err == nil && (!v.Publisher.Signed(message, c.signature) || len(v.Grants) != 1) {
+				t.Errorf("the verdict is %+v", v)
+			}
+		})
+	}
+}
+
+// The signature of a root never passes for one of a set, even where one key has both roles.
+func TestRolesAreApart(t *testing.T) {
+	message := []byte("message")
+	signature := sign(t, 4, message)
+	for role, want := range map[trust.Role]refusal.Reason{
+		trust.RoleSystem: "", trust.RoleApps: refusal.InvalidSignature, trust.RoleChannel: refusal.InvalidSignature,
+		trust.RoleRoot: refusal.InvalidSignature, "": refusal.InvalidSignature, "all": refusal.InvalidSignature,
+	} {
+		single := but(good(), func(r *roots.Root) { r.Grants[1].Threshold = 1 })
+		_, err := single.Verify(role, message, signature.Bytes[:], nil)
+		wantReason(t, err, want)
+	}
+}
+
+func TestAdmit(t *testing.T) {
+	message := []byte("an index")
+	scoped := but(good(), func(r *roots.Root) {
+		r.Grants[1] = roots.Grant{Role: trust.RoleSystem, Threshold: 1, Keys: pubs(4),
+			Names: []string{"camera.*", "map"}}
+		r.Grants = append(r.Grants,
+			roots.Grant{Role: trust.RoleSystem, Threshold: 2, Keys: pubs(4, 5), Names: []string{"radio"},
+				Expires: issued + 50})
+		r.Minimums = []roots.Minimum{{"", "1.2.0"}, {"map", "2.0.0"}}
+	})
+	verdict := func(more ...byte) roots.Verdict {
+		signature := sign(t, 4, message)
+		var list []trust.Signature
+		for _, n := range more {
+			list = append(list, sign(t, n, message))
+		}
+		v, err := scoped.Verify(trust.RoleSystem, message, signature.Bytes[:], list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	one, both := verdict(), verdict(5)
+	set := func(version string, bundles ...roots.Bundle) roots.Set {
+		return roots.Set{Version: version,
+			Bundles: bundles}
+	}
+	until := func(s roots.Set, issued, expires uint64) roots.Set { s.Issued, s.Expires = issued, expires; return s }
+	camera, radio := roots.Bundle{Name: "camera.front", Version: "1.0.0"}, roots.Bundle{Name: "radio", Version: "1.0.0"}
+	chart := func(version string) roots.Bundle { return roots.Bundle{Name: "map", Version: version} }
+	cases := []struct {
+		name    string
+		verdict roots.Verdict
+		set     roots.Set
+		wall    uint64
+		want    refusal.Reason
+	}{
+		{"in scope", one, set("1.2.0", camera, chart("2.0.0")), 0, ""},
+		{"one bundle out of scope", one, set("1.2.0", camera, radio), 0, refusal.OutOfScope},
+		{"a name that begins differently", one, set("1.2.0", roots.Bundle{Name: "camera", Version: "1.0.0"}), 0,
+			refusal.OutOfScope},
+		{"both grants together", both, set("1.2.0", camera, radio), 0, ""},
+		{"one of the grants has expired", both, set("1.2.0", camera, radio), issued + 50, refusal.OutOfScope},
+		{"the other one has not", both, set("1.2.0", camera), issued + 50, ""},
+
+		{"below the minimum", one, set("1.1.9", camera), 0, refusal.MinimumVersion},
+		{"a pre-release of the minimum", one, set("1.2.0-rc.1", camera), 0, refusal.MinimumVersion},
+		{"a bundle below its minimum", one, set("1.2.0", chart("1.9.9")), 0, refusal.MinimumVersion},
+		{"above", one, set("10.0.0", chart("2.0.1")), 0, ""},
+
+		{"the root has expired", one, set("1.2.0", camera), 2 * issued, refusal.Expired},
+		{"a moment before", one, set("1.2.0", camera), 2*issued - 1, ""},
+		{"the set has expired by the clock", one, until(set("1.2.0", camera), 1, issued+9), issued +
+			9, refusal.Expired},
+		{"the set has expired by what was signed", one, until(set("1.2.0", camera), 1, issued), 1, refusal.Expired},
+		{"the set is valid, and the clock says 1970", one, until(set("1.2.0", camera), issued, issued+9), 1, ""},
+		{"the set attests that the root has expired", one, until(set("1.2.0", camera), 2*issued, 0), 1,
+			refusal.Expired},
+	}
+	state := begun(t, scoped, 1, 2)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			wantReason(t, state.Admit(c.verdict, c.set, roots.Clock{Wall: c.wall}), c.want)
+		})
+	}
+}
+
+// A verdict whose every grant has expired admits nothing, whatever the set holds.
+func TestAdmitByAnExpiredGrant(t *testing.T) {
+	limited := but(good(), func(r *roots.Root) { r.Grants[1].Threshold, r.Grants[1].Expires = 1, issued+5 })
+	message := []byte("an index")
+	signature := sign(t, 4, message)
+	v, err := limited.Verify(trust.RoleSystem, message, signature.Bytes[:], nil)
+	wantReason(t, err, "")
+	state := begun(t, limited, 1, 2)
+	wantReason(t, state.Admit(v, roots.Set{Version: "1.0.0"}, roots.Clock{Wall: issued + 4}), "")
+	wantReason(t, state.Admit(v, roots.Set{Version: "1.0.0"}, roots.Clock{Wall: issued + 5}), refusal.Expired)
+}
