@@ -22,6 +22,7 @@ type setGrammar struct {
 	Diff    diffVerb    `cmd:"" help:"Show the differences between two sets."`
 	Delta   deltaVerb   `cmd:"" help:"Make a delta: what a device that has one set needs to make another."`
 	Apply   applyVerb   `cmd:"" help:"Make the new set out of an old one and a delta."`
+	Root    rootVerbs   `cmd:"" help:"Make and check root documents, which say who may sign what."`
 }
 
 // RunSetPacker runs nxs-pack with the given arguments (without the program name) and returns the exit status: 0 done, 1

@@ -9,13 +9,14 @@ import (
 
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
 )
 
 // maxSignatureText bounds a signature file, in bytes.
 const maxSignatureText = 1 << 10
 
-// readSignature reads a signature that was made elsewhere: 64 bytes, or their hex or base64. Refused as
-// BadSignatureLength.
+// readSignature reads a signature that was made elsewhere: 64 bytes, or their hex or base64, or a file of minisign or
+// signify. Refused as BadSignatureLength, and as InvalidSignature if it is not over raw bytes.
 func readSignature(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -30,6 +31,9 @@ func readSignature(name string) ([]byte, error) {
 }
 
 func decodeSignature(raw []byte) ([]byte, error) {
+	if signature, is, err := trust.ParseMinisign(raw); is {
+		return signature, err
+	}
 	text := string(bytes.TrimSpace(raw))
 	inHex, _ := hex.DecodeString(text)
 	inBase64, _ := base64.StdEncoding.DecodeString(text)

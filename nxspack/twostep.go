@@ -63,7 +63,7 @@ func (v *prepareVerb) Run(ctx context.Context, c *command) error {
 type attachVerb struct {
 	sourceFlags
 	Publisher string `required:"" placeholder:"PUB" help:"The key that signed: ${public}."`
-	Signature string `required:"" placeholder:"FILE" help:"The signature over the output of prepare: 64 bytes, or their hex or base64."`
+	Signature string `required:"" placeholder:"FILE" help:"The signature over the output of prepare: 64 bytes, or their hex or base64; or a file of minisign or signify."`
 	Output    string `required:"" placeholder:"FILE.nxs" help:"File for the set. It must be outside --input."`
 }
 

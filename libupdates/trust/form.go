@@ -34,7 +34,8 @@ type keyText struct {
 // private reports whether the text holds a secret.
 func (k keyText) private() bool { return k.seed != nil || k.locked != nil }
 
-// parseText parses a key in any supported form: our own, OpenSSH, PKCS#8 and SPKI as PEM and as DER, and bare hex.
+// parseText parses a key in any supported form: our own, OpenSSH, PKCS#8 and SPKI as PEM and as DER, public keys of
+// minisign and signify, and bare hex.
 // Refused as BadKey. Errors never contain any part of the text.
 func parseText(raw []byte) (keyText, error) {
 	text := bytes.TrimSpace(raw)
@@ -52,6 +53,9 @@ func parseText(raw []byte) (keyText, error) {
 	}
 	if isDER(raw) {
 		return parseDER(raw)
+	}
+	if bytes.HasPrefix(text, []byte(minisignComment)) {
+		return parseMinisign(text)
 	}
 	return parseLine(text)
 }
@@ -139,5 +143,5 @@ func errNotEd25519() error { return refusal.New(refusal.BadKey, "the key is not 
 
 func errNoKey() error {
 	return refusal.New(refusal.BadKey,
-		"not a key in a supported form: `nxs-pack keygen`, OpenSSH, or PKCS#8 and SPKI (PEM, DER)")
+		"not a key in a supported form: `nxs-pack keygen`, OpenSSH, minisign, or PKCS#8 and SPKI (PEM, DER)")
 }

@@ -80,7 +80,7 @@ func keyOrFile(argument string) ([]byte, error) {
 
 // isKey reports whether an argument is a key, or looks like a malformed one, rather than a file's name.
 func isKey(argument string) bool {
-	for _, begins := range []string{seedPrefix, publicPrefix, "-----BEGIN "} {
+	for _, begins := range []string{seedPrefix, publicPrefix, "-----BEGIN ", minisignComment} {
 		if strings.HasPrefix(strings.TrimSpace(argument), begins) {
 			return true
 		}
