@@ -1,8 +1,8 @@
 @0xd67bbfce29d7eaab;
-# Signatures and trust: what `keystored` serves. It has public keys only and cannot sign.
+# Signatures and trust: what `keystored` serves. It has public keys and a root document (trust.capnp), and cannot sign.
 #
-# Holders: `updated` and `initd` hold a Verifier for the role system; the operator holds TrustAnchors; `initd` alone
-# holds TrustReload.
+# Holders: `updated` and `initd` hold a Verifier for the role system; `updated` alone holds SetAdmission; the operator
+# holds TrustAnchors; `initd` alone holds TrustReload.
 #
 # Class: blessed (the operator's program reads anchors and refusals). One call or answer is at most 4 MiB (daemons/vat).
 
@@ -19,9 +19,26 @@ interface Verifier {
   # Class: lockstep (only updated holds it).
 
   verify @0 (message :Data, signature :Data) -> (publisher :Data, refusal :Refusal);
-  # Checks that a key trusted for the role made this signature over these raw bytes. On success `publisher` is that
-  # 32-byte key and `refusal` has no reason; otherwise `publisher` is empty. The message is treated as opaque bytes. No
-  # effect.
+  # Checks that a key trusted for the role made this signature over these raw bytes. `signature` has 64 bytes, and behind
+  # them up to 64 further signatures, each with its key before it: 96 bytes, in strictly ascending order of the keys. On
+  # success `publisher` is the 32-byte key of the first one and `refusal` has no reason; otherwise `publisher` is empty.
+  # Under a root, what was admitted under an earlier one passes too, less what is revoked since. The message is treated
+  # as opaque bytes. No effect.
+}
+
+interface SetAdmission {
+  # Decide what may be installed anew, and learn of roots that come with sets.
+  #
+  # Class: lockstep (only updated holds it).
+
+  admit @0 (message :Data, signature :Data) -> (refusal :Refusal);
+  # Whether the set with the index `message` and the signatures `signature`, both as for Verifier, may be installed by
+  # the present root: its thresholds, names, limits of time and minimum versions. The time in an admitted set counts as
+  # seen from then on, durably. Without a root everything is admitted that Verifier accepts.
+
+  takeRoots @1 (roots :Data) -> (refusal :Refusal);
+  # Goes on to the last of these roots, at most 1 MiB, durably. Nothing is changed if any of them is refused, if none is
+  # newer, or if there is no root to begin with.
 }
 
 interface TrustAnchors {
@@ -29,23 +46,32 @@ interface TrustAnchors {
 
   list @0 () -> (anchors :List(Anchor));
   # All anchors, sorted by role, then key.
+
+  root @1 () -> (root :Data, seenUnixMs :UInt64);
+  # The present root with its signatures, as a file of one root; empty without one. `seenUnixMs` is the largest signed
+  # time that was seen, in milliseconds since 1970-01-01 UTC.
 }
 
 interface TrustReload {
-  # Have keystored read the keys again.
+  # Have keystored read the keys again, or go by a root.
   #
   # Class: lockstep (only initd holds it).
 
   reload @0 () -> (refusal :Refusal);
   # Reads the folder of keys again; every Verifier and TrustAnchors then uses what it holds. `refusal` is null on
   # success, or `bad-key`, with nothing changed, if no key in it is usable for sets.
+
+  update @1 (roots :Data, pin :Data) -> (version :UInt64, refusal :Refusal);
+  # Goes on to the last of these roots, at most 1 MiB, durably; `version` is the version from then on. Without a root so
+  # far, it begins with the one whose document has the digest `pin`, 32 bytes; otherwise `pin` is ignored. Nothing is
+  # changed if any of the roots is refused.
 }
 
 struct Anchor {
   # One trusted key.
 
   role @0 :Text;
-  # `system` or `apps`.
+  # `system` or `apps`; under a root also `root` or `channel`.
   publicKey @1 :Data;
   # 32 bytes, Ed25519.
 }

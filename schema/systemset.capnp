@@ -36,6 +36,10 @@ struct SystemSetIndex {
   versionFloor @6 :Text;
   # Once this set is committed and no longer under watch, sets with an older version are refused, by the precedence of
   # SemVer 2.0.0. At most systemVersion; empty: no floor. The device's policy may ignore it, or require more.
+
+  expiresUnixMs @7 :UInt64;
+  # Until when the set may be installed, in milliseconds since 1970-01-01 UTC, after timestampUnixMs; 0: no limit. It
+  # holds on devices that have a root (trust.capnp). A set that is installed already runs on.
 }
 
 struct HealthPolicy {

@@ -371,6 +371,567 @@ func (p Verifier_verify_Results_Future) Refusal() Refusal_Future {
 	return Refusal_Future{Future: p.Future.Field(1, nil)}
 }
 
+type SetAdmission capnp.Client
+
+// SetAdmission_TypeID is the unique identifier for the type SetAdmission.
+const SetAdmission_TypeID = 0xff999eebdcea1ce0
+
+func (c SetAdmission) Admit(ctx context.Context, params func(SetAdmission_admit_Params) error) (SetAdmission_admit_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xff999eebdcea1ce0,
+			MethodID:      0,
+			InterfaceName: "keystore.capnp:SetAdmission",
+			MethodName:    "admit",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(SetAdmission_admit_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return SetAdmission_admit_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c SetAdmission) TakeRoots(ctx context.Context, params func(SetAdmission_takeRoots_Params) error) (SetAdmission_takeRoots_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xff999eebdcea1ce0,
+			MethodID:      1,
+			InterfaceName: "keystore.capnp:SetAdmission",
+			MethodName:    "takeRoots",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(SetAdmission_takeRoots_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return SetAdmission_takeRoots_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c SetAdmission) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c SetAdmission) String() string {
+	return "SetAdmission(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c SetAdmission) AddRef() SetAdmission {
+	return SetAdmission(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c SetAdmission) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c SetAdmission) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c SetAdmission) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (SetAdmission) DecodeFromPtr(p capnp.Ptr) SetAdmission {
+	return SetAdmission(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c SetAdmission) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c SetAdmission) IsSame(other SetAdmission) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c SetAdmission) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c SetAdmission) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A SetAdmission_Server is a SetAdmission with a local implementation.
+type SetAdmission_Server interface {
+	Admit(context.Context, SetAdmission_admit) error
+
+	TakeRoots(context.Context, SetAdmission_takeRoots) error
+}
+
+// SetAdmission_NewServer creates a new Server from an implementation of SetAdmission_Server.
+func SetAdmission_NewServer(s SetAdmission_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(SetAdmission_Methods(nil, s), s, c)
+}
+
+// SetAdmission_ServerToClient creates a new Client from an implementation of SetAdmission_Server.
+// The caller is responsible for calling Release on the returned Client.
+func SetAdmission_ServerToClient(s SetAdmission_Server) SetAdmission {
+	return SetAdmission(capnp.NewClient(SetAdmission_NewServer(s)))
+}
+
+// SetAdmission_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func SetAdmission_Methods(methods []server.Method, s SetAdmission_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 2)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xff999eebdcea1ce0,
+			MethodID:      0,
+			InterfaceName: "keystore.capnp:SetAdmission",
+			MethodName:    "admit",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Admit(ctx, SetAdmission_admit{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xff999eebdcea1ce0,
+			MethodID:      1,
+			InterfaceName: "keystore.capnp:SetAdmission",
+			MethodName:    "takeRoots",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.TakeRoots(ctx, SetAdmission_takeRoots{call})
+		},
+	})
+
+	return methods
+}
+
+// SetAdmission_admit holds the state for a server call to SetAdmission.admit.
+// See server.Call for documentation.
+type SetAdmission_admit struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c SetAdmission_admit) Args() SetAdmission_admit_Params {
+	return SetAdmission_admit_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c SetAdmission_admit) AllocResults() (SetAdmission_admit_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SetAdmission_admit_Results(r), err
+}
+
+// SetAdmission_takeRoots holds the state for a server call to SetAdmission.takeRoots.
+// See server.Call for documentation.
+type SetAdmission_takeRoots struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c SetAdmission_takeRoots) Args() SetAdmission_takeRoots_Params {
+	return SetAdmission_takeRoots_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c SetAdmission_takeRoots) AllocResults() (SetAdmission_takeRoots_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SetAdmission_takeRoots_Results(r), err
+}
+
+// SetAdmission_List is a list of SetAdmission.
+type SetAdmission_List = capnp.CapList[SetAdmission]
+
+// NewSetAdmission_List creates a new list of SetAdmission.
+func NewSetAdmission_List(s *capnp.Segment, sz int32) (SetAdmission_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[SetAdmission](l), err
+}
+
+type SetAdmission_admit_Params capnp.Struct
+
+// SetAdmission_admit_Params_TypeID is the unique identifier for the type SetAdmission_admit_Params.
+const SetAdmission_admit_Params_TypeID = 0xfc8416c214fb941c
+
+func NewSetAdmission_admit_Params(s *capnp.Segment) (SetAdmission_admit_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return SetAdmission_admit_Params(st), err
+}
+
+func NewRootSetAdmission_admit_Params(s *capnp.Segment) (SetAdmission_admit_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return SetAdmission_admit_Params(st), err
+}
+
+func ReadRootSetAdmission_admit_Params(msg *capnp.Message) (SetAdmission_admit_Params, error) {
+	root, err := msg.Root()
+	return SetAdmission_admit_Params(root.Struct()), err
+}
+
+func (s SetAdmission_admit_Params) String() string {
+	str, _ := text.Marshal(0xfc8416c214fb941c, capnp.Struct(s))
+	return str
+}
+
+func (s SetAdmission_admit_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SetAdmission_admit_Params) DecodeFromPtr(p capnp.Ptr) SetAdmission_admit_Params {
+	return SetAdmission_admit_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SetAdmission_admit_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SetAdmission_admit_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SetAdmission_admit_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SetAdmission_admit_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SetAdmission_admit_Params) Message_() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s SetAdmission_admit_Params) HasMessage_() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SetAdmission_admit_Params) SetMessage_(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+func (s SetAdmission_admit_Params) Signature() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return []byte(p.Data()), err
+}
+
+func (s SetAdmission_admit_Params) HasSignature() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s SetAdmission_admit_Params) SetSignature(v []byte) error {
+	return capnp.Struct(s).SetData(1, v)
+}
+
+// SetAdmission_admit_Params_List is a list of SetAdmission_admit_Params.
+type SetAdmission_admit_Params_List = capnp.StructList[SetAdmission_admit_Params]
+
+// NewSetAdmission_admit_Params creates a new list of SetAdmission_admit_Params.
+func NewSetAdmission_admit_Params_List(s *capnp.Segment, sz int32) (SetAdmission_admit_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[SetAdmission_admit_Params](l), err
+}
+
+// SetAdmission_admit_Params_Future is a wrapper for a SetAdmission_admit_Params promised by a client call.
+type SetAdmission_admit_Params_Future struct{ *capnp.Future }
+
+func (f SetAdmission_admit_Params_Future) Struct() (SetAdmission_admit_Params, error) {
+	p, err := f.Future.Ptr()
+	return SetAdmission_admit_Params(p.Struct()), err
+}
+
+type SetAdmission_admit_Results capnp.Struct
+
+// SetAdmission_admit_Results_TypeID is the unique identifier for the type SetAdmission_admit_Results.
+const SetAdmission_admit_Results_TypeID = 0x9b7ecedf99243b88
+
+func NewSetAdmission_admit_Results(s *capnp.Segment) (SetAdmission_admit_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SetAdmission_admit_Results(st), err
+}
+
+func NewRootSetAdmission_admit_Results(s *capnp.Segment) (SetAdmission_admit_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SetAdmission_admit_Results(st), err
+}
+
+func ReadRootSetAdmission_admit_Results(msg *capnp.Message) (SetAdmission_admit_Results, error) {
+	root, err := msg.Root()
+	return SetAdmission_admit_Results(root.Struct()), err
+}
+
+func (s SetAdmission_admit_Results) String() string {
+	str, _ := text.Marshal(0x9b7ecedf99243b88, capnp.Struct(s))
+	return str
+}
+
+func (s SetAdmission_admit_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SetAdmission_admit_Results) DecodeFromPtr(p capnp.Ptr) SetAdmission_admit_Results {
+	return SetAdmission_admit_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SetAdmission_admit_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SetAdmission_admit_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SetAdmission_admit_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SetAdmission_admit_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SetAdmission_admit_Results) Refusal() (Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return Refusal(p.Struct()), err
+}
+
+func (s SetAdmission_admit_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SetAdmission_admit_Results) SetRefusal(v Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated Refusal struct, preferring placement in s's segment.
+func (s SetAdmission_admit_Results) NewRefusal() (Refusal, error) {
+	ss, err := NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// SetAdmission_admit_Results_List is a list of SetAdmission_admit_Results.
+type SetAdmission_admit_Results_List = capnp.StructList[SetAdmission_admit_Results]
+
+// NewSetAdmission_admit_Results creates a new list of SetAdmission_admit_Results.
+func NewSetAdmission_admit_Results_List(s *capnp.Segment, sz int32) (SetAdmission_admit_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[SetAdmission_admit_Results](l), err
+}
+
+// SetAdmission_admit_Results_Future is a wrapper for a SetAdmission_admit_Results promised by a client call.
+type SetAdmission_admit_Results_Future struct{ *capnp.Future }
+
+func (f SetAdmission_admit_Results_Future) Struct() (SetAdmission_admit_Results, error) {
+	p, err := f.Future.Ptr()
+	return SetAdmission_admit_Results(p.Struct()), err
+}
+func (p SetAdmission_admit_Results_Future) Refusal() Refusal_Future {
+	return Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type SetAdmission_takeRoots_Params capnp.Struct
+
+// SetAdmission_takeRoots_Params_TypeID is the unique identifier for the type SetAdmission_takeRoots_Params.
+const SetAdmission_takeRoots_Params_TypeID = 0x90528f1cdda95e07
+
+func NewSetAdmission_takeRoots_Params(s *capnp.Segment) (SetAdmission_takeRoots_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SetAdmission_takeRoots_Params(st), err
+}
+
+func NewRootSetAdmission_takeRoots_Params(s *capnp.Segment) (SetAdmission_takeRoots_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SetAdmission_takeRoots_Params(st), err
+}
+
+func ReadRootSetAdmission_takeRoots_Params(msg *capnp.Message) (SetAdmission_takeRoots_Params, error) {
+	root, err := msg.Root()
+	return SetAdmission_takeRoots_Params(root.Struct()), err
+}
+
+func (s SetAdmission_takeRoots_Params) String() string {
+	str, _ := text.Marshal(0x90528f1cdda95e07, capnp.Struct(s))
+	return str
+}
+
+func (s SetAdmission_takeRoots_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SetAdmission_takeRoots_Params) DecodeFromPtr(p capnp.Ptr) SetAdmission_takeRoots_Params {
+	return SetAdmission_takeRoots_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SetAdmission_takeRoots_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SetAdmission_takeRoots_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SetAdmission_takeRoots_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SetAdmission_takeRoots_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SetAdmission_takeRoots_Params) Roots() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s SetAdmission_takeRoots_Params) HasRoots() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SetAdmission_takeRoots_Params) SetRoots(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+// SetAdmission_takeRoots_Params_List is a list of SetAdmission_takeRoots_Params.
+type SetAdmission_takeRoots_Params_List = capnp.StructList[SetAdmission_takeRoots_Params]
+
+// NewSetAdmission_takeRoots_Params creates a new list of SetAdmission_takeRoots_Params.
+func NewSetAdmission_takeRoots_Params_List(s *capnp.Segment, sz int32) (SetAdmission_takeRoots_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[SetAdmission_takeRoots_Params](l), err
+}
+
+// SetAdmission_takeRoots_Params_Future is a wrapper for a SetAdmission_takeRoots_Params promised by a client call.
+type SetAdmission_takeRoots_Params_Future struct{ *capnp.Future }
+
+func (f SetAdmission_takeRoots_Params_Future) Struct() (SetAdmission_takeRoots_Params, error) {
+	p, err := f.Future.Ptr()
+	return SetAdmission_takeRoots_Params(p.Struct()), err
+}
+
+type SetAdmission_takeRoots_Results capnp.Struct
+
+// SetAdmission_takeRoots_Results_TypeID is the unique identifier for the type SetAdmission_takeRoots_Results.
+const SetAdmission_takeRoots_Results_TypeID = 0xed251b42298ebdcb
+
+func NewSetAdmission_takeRoots_Results(s *capnp.Segment) (SetAdmission_takeRoots_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SetAdmission_takeRoots_Results(st), err
+}
+
+func NewRootSetAdmission_takeRoots_Results(s *capnp.Segment) (SetAdmission_takeRoots_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return SetAdmission_takeRoots_Results(st), err
+}
+
+func ReadRootSetAdmission_takeRoots_Results(msg *capnp.Message) (SetAdmission_takeRoots_Results, error) {
+	root, err := msg.Root()
+	return SetAdmission_takeRoots_Results(root.Struct()), err
+}
+
+func (s SetAdmission_takeRoots_Results) String() string {
+	str, _ := text.Marshal(0xed251b42298ebdcb, capnp.Struct(s))
+	return str
+}
+
+func (s SetAdmission_takeRoots_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (SetAdmission_takeRoots_Results) DecodeFromPtr(p capnp.Ptr) SetAdmission_takeRoots_Results {
+	return SetAdmission_takeRoots_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s SetAdmission_takeRoots_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s SetAdmission_takeRoots_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s SetAdmission_takeRoots_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s SetAdmission_takeRoots_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s SetAdmission_takeRoots_Results) Refusal() (Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return Refusal(p.Struct()), err
+}
+
+func (s SetAdmission_takeRoots_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s SetAdmission_takeRoots_Results) SetRefusal(v Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated Refusal struct, preferring placement in s's segment.
+func (s SetAdmission_takeRoots_Results) NewRefusal() (Refusal, error) {
+	ss, err := NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// SetAdmission_takeRoots_Results_List is a list of SetAdmission_takeRoots_Results.
+type SetAdmission_takeRoots_Results_List = capnp.StructList[SetAdmission_takeRoots_Results]
+
+// NewSetAdmission_takeRoots_Results creates a new list of SetAdmission_takeRoots_Results.
+func NewSetAdmission_takeRoots_Results_List(s *capnp.Segment, sz int32) (SetAdmission_takeRoots_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[SetAdmission_takeRoots_Results](l), err
+}
+
+// SetAdmission_takeRoots_Results_Future is a wrapper for a SetAdmission_takeRoots_Results promised by a client call.
+type SetAdmission_takeRoots_Results_Future struct{ *capnp.Future }
+
+func (f SetAdmission_takeRoots_Results_Future) Struct() (SetAdmission_takeRoots_Results, error) {
+	p, err := f.Future.Ptr()
+	return SetAdmission_takeRoots_Results(p.Struct()), err
+}
+func (p SetAdmission_takeRoots_Results_Future) Refusal() Refusal_Future {
+	return Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
 type TrustAnchors capnp.Client
 
 // TrustAnchors_TypeID is the unique identifier for the type TrustAnchors.
@@ -393,6 +954,26 @@ func (c TrustAnchors) List(ctx context.Context, params func(TrustAnchors_list_Pa
 
 	ans, release := capnp.Client(c).SendCall(ctx, s)
 	return TrustAnchors_list_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c TrustAnchors) Root(ctx context.Context, params func(TrustAnchors_root_Params) error) (TrustAnchors_root_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb4e0e3ce9c2c3f9f,
+			MethodID:      1,
+			InterfaceName: "keystore.capnp:TrustAnchors",
+			MethodName:    "root",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(TrustAnchors_root_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return TrustAnchors_root_Results_Future{Future: ans.Future()}, release
 
 }
 
@@ -470,6 +1051,8 @@ func (c TrustAnchors) GetFlowLimiter() fc.FlowLimiter {
 // A TrustAnchors_Server is a TrustAnchors with a local implementation.
 type TrustAnchors_Server interface {
 	List(context.Context, TrustAnchors_list) error
+
+	Root(context.Context, TrustAnchors_root) error
 }
 
 // TrustAnchors_NewServer creates a new Server from an implementation of TrustAnchors_Server.
@@ -488,7 +1071,7 @@ func TrustAnchors_ServerToClient(s TrustAnchors_Server) TrustAnchors {
 // This can be used to create a more complicated Server.
 func TrustAnchors_Methods(methods []server.Method, s TrustAnchors_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 1)
+		methods = make([]server.Method, 0, 2)
 	}
 
 	methods = append(methods, server.Method{
@@ -500,6 +1083,18 @@ func TrustAnchors_Methods(methods []server.Method, s TrustAnchors_Server) []serv
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.List(ctx, TrustAnchors_list{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb4e0e3ce9c2c3f9f,
+			MethodID:      1,
+			InterfaceName: "keystore.capnp:TrustAnchors",
+			MethodName:    "root",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Root(ctx, TrustAnchors_root{call})
 		},
 	})
 
@@ -521,6 +1116,23 @@ func (c TrustAnchors_list) Args() TrustAnchors_list_Params {
 func (c TrustAnchors_list) AllocResults() (TrustAnchors_list_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return TrustAnchors_list_Results(r), err
+}
+
+// TrustAnchors_root holds the state for a server call to TrustAnchors.root.
+// See server.Call for documentation.
+type TrustAnchors_root struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c TrustAnchors_root) Args() TrustAnchors_root_Params {
+	return TrustAnchors_root_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c TrustAnchors_root) AllocResults() (TrustAnchors_root_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustAnchors_root_Results(r), err
 }
 
 // TrustAnchors_List is a list of TrustAnchors.
@@ -685,6 +1297,156 @@ func (f TrustAnchors_list_Results_Future) Struct() (TrustAnchors_list_Results, e
 	return TrustAnchors_list_Results(p.Struct()), err
 }
 
+type TrustAnchors_root_Params capnp.Struct
+
+// TrustAnchors_root_Params_TypeID is the unique identifier for the type TrustAnchors_root_Params.
+const TrustAnchors_root_Params_TypeID = 0xba8ddc77de1a0dc0
+
+func NewTrustAnchors_root_Params(s *capnp.Segment) (TrustAnchors_root_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return TrustAnchors_root_Params(st), err
+}
+
+func NewRootTrustAnchors_root_Params(s *capnp.Segment) (TrustAnchors_root_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return TrustAnchors_root_Params(st), err
+}
+
+func ReadRootTrustAnchors_root_Params(msg *capnp.Message) (TrustAnchors_root_Params, error) {
+	root, err := msg.Root()
+	return TrustAnchors_root_Params(root.Struct()), err
+}
+
+func (s TrustAnchors_root_Params) String() string {
+	str, _ := text.Marshal(0xba8ddc77de1a0dc0, capnp.Struct(s))
+	return str
+}
+
+func (s TrustAnchors_root_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustAnchors_root_Params) DecodeFromPtr(p capnp.Ptr) TrustAnchors_root_Params {
+	return TrustAnchors_root_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustAnchors_root_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustAnchors_root_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustAnchors_root_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustAnchors_root_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// TrustAnchors_root_Params_List is a list of TrustAnchors_root_Params.
+type TrustAnchors_root_Params_List = capnp.StructList[TrustAnchors_root_Params]
+
+// NewTrustAnchors_root_Params creates a new list of TrustAnchors_root_Params.
+func NewTrustAnchors_root_Params_List(s *capnp.Segment, sz int32) (TrustAnchors_root_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[TrustAnchors_root_Params](l), err
+}
+
+// TrustAnchors_root_Params_Future is a wrapper for a TrustAnchors_root_Params promised by a client call.
+type TrustAnchors_root_Params_Future struct{ *capnp.Future }
+
+func (f TrustAnchors_root_Params_Future) Struct() (TrustAnchors_root_Params, error) {
+	p, err := f.Future.Ptr()
+	return TrustAnchors_root_Params(p.Struct()), err
+}
+
+type TrustAnchors_root_Results capnp.Struct
+
+// TrustAnchors_root_Results_TypeID is the unique identifier for the type TrustAnchors_root_Results.
+const TrustAnchors_root_Results_TypeID = 0x9363cb7a9eff3067
+
+func NewTrustAnchors_root_Results(s *capnp.Segment) (TrustAnchors_root_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustAnchors_root_Results(st), err
+}
+
+func NewRootTrustAnchors_root_Results(s *capnp.Segment) (TrustAnchors_root_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustAnchors_root_Results(st), err
+}
+
+func ReadRootTrustAnchors_root_Results(msg *capnp.Message) (TrustAnchors_root_Results, error) {
+	root, err := msg.Root()
+	return TrustAnchors_root_Results(root.Struct()), err
+}
+
+func (s TrustAnchors_root_Results) String() string {
+	str, _ := text.Marshal(0x9363cb7a9eff3067, capnp.Struct(s))
+	return str
+}
+
+func (s TrustAnchors_root_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustAnchors_root_Results) DecodeFromPtr(p capnp.Ptr) TrustAnchors_root_Results {
+	return TrustAnchors_root_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustAnchors_root_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustAnchors_root_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustAnchors_root_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustAnchors_root_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s TrustAnchors_root_Results) Root() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s TrustAnchors_root_Results) HasRoot() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s TrustAnchors_root_Results) SetRoot(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+func (s TrustAnchors_root_Results) SeenUnixMs() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s TrustAnchors_root_Results) SetSeenUnixMs(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+// TrustAnchors_root_Results_List is a list of TrustAnchors_root_Results.
+type TrustAnchors_root_Results_List = capnp.StructList[TrustAnchors_root_Results]
+
+// NewTrustAnchors_root_Results creates a new list of TrustAnchors_root_Results.
+func NewTrustAnchors_root_Results_List(s *capnp.Segment, sz int32) (TrustAnchors_root_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[TrustAnchors_root_Results](l), err
+}
+
+// TrustAnchors_root_Results_Future is a wrapper for a TrustAnchors_root_Results promised by a client call.
+type TrustAnchors_root_Results_Future struct{ *capnp.Future }
+
+func (f TrustAnchors_root_Results_Future) Struct() (TrustAnchors_root_Results, error) {
+	p, err := f.Future.Ptr()
+	return TrustAnchors_root_Results(p.Struct()), err
+}
+
 type TrustReload capnp.Client
 
 // TrustReload_TypeID is the unique identifier for the type TrustReload.
@@ -707,6 +1469,26 @@ func (c TrustReload) Reload(ctx context.Context, params func(TrustReload_reload_
 
 	ans, release := capnp.Client(c).SendCall(ctx, s)
 	return TrustReload_reload_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c TrustReload) Update(ctx context.Context, params func(TrustReload_update_Params) error) (TrustReload_update_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xf8807e27dfc365c6,
+			MethodID:      1,
+			InterfaceName: "keystore.capnp:TrustReload",
+			MethodName:    "update",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(TrustReload_update_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return TrustReload_update_Results_Future{Future: ans.Future()}, release
 
 }
 
@@ -784,6 +1566,8 @@ func (c TrustReload) GetFlowLimiter() fc.FlowLimiter {
 // A TrustReload_Server is a TrustReload with a local implementation.
 type TrustReload_Server interface {
 	Reload(context.Context, TrustReload_reload) error
+
+	Update(context.Context, TrustReload_update) error
 }
 
 // TrustReload_NewServer creates a new Server from an implementation of TrustReload_Server.
@@ -802,7 +1586,7 @@ func TrustReload_ServerToClient(s TrustReload_Server) TrustReload {
 // This can be used to create a more complicated Server.
 func TrustReload_Methods(methods []server.Method, s TrustReload_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 1)
+		methods = make([]server.Method, 0, 2)
 	}
 
 	methods = append(methods, server.Method{
@@ -814,6 +1598,18 @@ func TrustReload_Methods(methods []server.Method, s TrustReload_Server) []server
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Reload(ctx, TrustReload_reload{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xf8807e27dfc365c6,
+			MethodID:      1,
+			InterfaceName: "keystore.capnp:TrustReload",
+			MethodName:    "update",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Update(ctx, TrustReload_update{call})
 		},
 	})
 
@@ -835,6 +1631,23 @@ func (c TrustReload_reload) Args() TrustReload_reload_Params {
 func (c TrustReload_reload) AllocResults() (TrustReload_reload_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return TrustReload_reload_Results(r), err
+}
+
+// TrustReload_update holds the state for a server call to TrustReload.update.
+// See server.Call for documentation.
+type TrustReload_update struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c TrustReload_update) Args() TrustReload_update_Params {
+	return TrustReload_update_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c TrustReload_update) AllocResults() (TrustReload_update_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustReload_update_Results(r), err
 }
 
 // TrustReload_List is a list of TrustReload.
@@ -999,6 +1812,195 @@ func (f TrustReload_reload_Results_Future) Struct() (TrustReload_reload_Results,
 	return TrustReload_reload_Results(p.Struct()), err
 }
 func (p TrustReload_reload_Results_Future) Refusal() Refusal_Future {
+	return Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type TrustReload_update_Params capnp.Struct
+
+// TrustReload_update_Params_TypeID is the unique identifier for the type TrustReload_update_Params.
+const TrustReload_update_Params_TypeID = 0xa7ea00e43f959fb5
+
+func NewTrustReload_update_Params(s *capnp.Segment) (TrustReload_update_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return TrustReload_update_Params(st), err
+}
+
+func NewRootTrustReload_update_Params(s *capnp.Segment) (TrustReload_update_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return TrustReload_update_Params(st), err
+}
+
+func ReadRootTrustReload_update_Params(msg *capnp.Message) (TrustReload_update_Params, error) {
+	root, err := msg.Root()
+	return TrustReload_update_Params(root.Struct()), err
+}
+
+func (s TrustReload_update_Params) String() string {
+	str, _ := text.Marshal(0xa7ea00e43f959fb5, capnp.Struct(s))
+	return str
+}
+
+func (s TrustReload_update_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustReload_update_Params) DecodeFromPtr(p capnp.Ptr) TrustReload_update_Params {
+	return TrustReload_update_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustReload_update_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustReload_update_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustReload_update_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustReload_update_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s TrustReload_update_Params) Roots() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s TrustReload_update_Params) HasRoots() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s TrustReload_update_Params) SetRoots(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+func (s TrustReload_update_Params) Pin() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return []byte(p.Data()), err
+}
+
+func (s TrustReload_update_Params) HasPin() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s TrustReload_update_Params) SetPin(v []byte) error {
+	return capnp.Struct(s).SetData(1, v)
+}
+
+// TrustReload_update_Params_List is a list of TrustReload_update_Params.
+type TrustReload_update_Params_List = capnp.StructList[TrustReload_update_Params]
+
+// NewTrustReload_update_Params creates a new list of TrustReload_update_Params.
+func NewTrustReload_update_Params_List(s *capnp.Segment, sz int32) (TrustReload_update_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[TrustReload_update_Params](l), err
+}
+
+// TrustReload_update_Params_Future is a wrapper for a TrustReload_update_Params promised by a client call.
+type TrustReload_update_Params_Future struct{ *capnp.Future }
+
+func (f TrustReload_update_Params_Future) Struct() (TrustReload_update_Params, error) {
+	p, err := f.Future.Ptr()
+	return TrustReload_update_Params(p.Struct()), err
+}
+
+type TrustReload_update_Results capnp.Struct
+
+// TrustReload_update_Results_TypeID is the unique identifier for the type TrustReload_update_Results.
+const TrustReload_update_Results_TypeID = 0xd87e7bbb4eb4b7a9
+
+func NewTrustReload_update_Results(s *capnp.Segment) (TrustReload_update_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustReload_update_Results(st), err
+}
+
+func NewRootTrustReload_update_Results(s *capnp.Segment) (TrustReload_update_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return TrustReload_update_Results(st), err
+}
+
+func ReadRootTrustReload_update_Results(msg *capnp.Message) (TrustReload_update_Results, error) {
+	root, err := msg.Root()
+	return TrustReload_update_Results(root.Struct()), err
+}
+
+func (s TrustReload_update_Results) String() string {
+	str, _ := text.Marshal(0xd87e7bbb4eb4b7a9, capnp.Struct(s))
+	return str
+}
+
+func (s TrustReload_update_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (TrustReload_update_Results) DecodeFromPtr(p capnp.Ptr) TrustReload_update_Results {
+	return TrustReload_update_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s TrustReload_update_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s TrustReload_update_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s TrustReload_update_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s TrustReload_update_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s TrustReload_update_Results) Version() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s TrustReload_update_Results) SetVersion(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s TrustReload_update_Results) Refusal() (Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return Refusal(p.Struct()), err
+}
+
+func (s TrustReload_update_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s TrustReload_update_Results) SetRefusal(v Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated Refusal struct, preferring placement in s's segment.
+func (s TrustReload_update_Results) NewRefusal() (Refusal, error) {
+	ss, err := NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// TrustReload_update_Results_List is a list of TrustReload_update_Results.
+type TrustReload_update_Results_List = capnp.StructList[TrustReload_update_Results]
+
+// NewTrustReload_update_Results creates a new list of TrustReload_update_Results.
+func NewTrustReload_update_Results_List(s *capnp.Segment, sz int32) (TrustReload_update_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[TrustReload_update_Results](l), err
+}
+
+// TrustReload_update_Results_Future is a wrapper for a TrustReload_update_Results promised by a client call.
+type TrustReload_update_Results_Future struct{ *capnp.Future }
+
+func (f TrustReload_update_Results_Future) Struct() (TrustReload_update_Results, error) {
+	p, err := f.Future.Ptr()
+	return TrustReload_update_Results(p.Struct()), err
+}
+func (p TrustReload_update_Results_Future) Refusal() Refusal_Future {
 	return Refusal_Future{Future: p.Future.Field(0, nil)}
 }
 
@@ -1197,72 +2199,108 @@ func (f Refusal_Future) Struct() (Refusal, error) {
 	return Refusal(p.Struct()), err
 }
 
-const schema_d67bbfce29d7eaab = "x\xda\x8cT]h\x1cU\x14>\xe7\xde\xbb\xeeJ\xb2" +
-	"\xd9\x0c\x13AQ\x09\xc8\x8a&\xc6e\xa3\x01eQ&" +
-	"\xbb/\x81\x04qg\xa3y\x10B\x18\xb37\xc9\xe2\xfe" +
-	"\xc4\xb9\xb3\xd1EL\x82\x08\x92'Q0 FE\xf2" +
-	"$\xbe\xa8D\x14!\xb4ih\xa1\x84\xe4\xa5\xff-\xa4" +
-	"\xa1}jI(}hiZ\xda)w&\xb3\xb3\xc9" +
-	"nh\x9e\xf6\xee\x9do\xbe\xf3}\xe7;g\xe2\xc7\xb1" +
-	"\x97u\x87\xbf\x09\x00\xd1{\x03O\xd9\x8f\xd6\xdf\xef\xd9" +
-	"\xfez\xe7[P^@\x00\x16\x04x\xf3w\x92B`" +
-	"\xf6\xbf-\xf3[Mw\xa7\x7f\x02\xe5Y\x04\x08\x10\xf9" +
-	"\xe8;\xf2\x06\x02\xaa?\x92\xcf\x00m\x16\x0fk\x0bk" +
-	"g~\x01%B\xed?n^\xe8\xd88\xf6\xc5y\x00" +
-	"Tw\xc9\x09\x15i\x10@}H\xfa\xd4\x97\xe5\xc9N" +
-	"n\xff\xd7\xd94\x95]\x04%\x82>\xd8aU\xc3\xf4" +
-	"\x7f\xf5\x19\x07\xafPI\x1c\xfak\xf1\xd6\xc0\xf7\xef\xfc" +
-	"\x09J\x84\xed#.\xd0\xfbjE\x02\x07-Jqp" +
-	"\x96\x12\x04\xb0\x7f\xd5\xba\x166\xaeo-\xd5\xe9\xf8\x94" +
-	"^S\xbftx+\xb4O\xfd\xcd\xd1\xf1\xe2\xd2\xea\xbb" +
-	"\xaf\xdd\x18Y\x05\xe5y\xe9\x0a\xa5\xab9\x9a\x91\xae~" +
-	"\xa0\x1a\xa0\xdd\xf2\xf4Jn\xfe\xd2\xf0\x9a\xdb\x10\x17\xf0" +
-	"\x0f\xed\x97\x80\x15\x07pv\xae\xeb\xa5\x8f..o6" +
-	"rr\x9b\xfe\xad\xee:\x15\xef8N\xda\xd7\x07~\x1e" +
-	"\xb1\xc7\xb7j{\xf8!KH\xb2a&\x01\xa7\xf8\xea" +
-	"\xd5W\xa6g\xef\xd5i_f\x97\xd5\xd32\x0e\xf5$" +
-	"\xebSw\xe4\xc9\xbe\xf2\xdcWC\x9bo\x95\x1f\xb8\xda" +
-	"\x9d\xac\xce\xb1~\x84\xb8\xfd\x09\xaf\x08\xabd\xf2Pl" +
-	"\xd4\x98,N&>0\xcb\xc2J\x16G'J\xa6\x88" +
-	"\xe5s\xc2\x8a\xa6\x0d\xd3(\x08\xf0\x80{\xb8!n\xe6" +
-	"\xc6r\xdc\x8cM\xc9C%\x9anw`z\x882\x00" +
-	"\x86\x00JG\x0a@\x8fR\xd4\xe3\x04\x15\xc46\x94\x97" +
-	"\xafg\x00\xf4.\x8a\xfa\xdb\x04g\x0a\\\x08c\x9cc" +
-	"\x18\x08\x86\x01m\x91\x1b/\x1aV\xd9\x04\xf4\xef\xbc\xb2" +
-	"\xe4@]H#\xea\x8c\x06\x00\xaa\xe3\x86^\xcf\x14%" +
-	"\x01D\x09\x045W[/\xa6\xd1'\xc2=\xa2\x8c\xc6" +
-	"\xc7\xca\xc2\xc8K\x9e\x1a\xd1\x89F\xa2\xe5\xe5\xab\x14\xf5" +
-	"\x1e\x82\x9a\xc9\x0dQ*b3\x10l\x06\xd4\xb2\xdc2" +
-	"ry\xefo\x9d\xdc\x82\xf1\xf9{\x8eK\x8d\xa7*\x16" +
-	"\x17iD\x0c\x01I\x86Z\x1b\x80\xab\xbd\x0f\x96L\xe1" +
-	"\xfb\xf3\x16\x0d\xbd\x01S\x94N\xc7_D\xe6\xb3\xdf\x1d" +
-	"\xab\xa5\xca\xf0|\xc9\xc8\xc6L\xe7'\x9a\xe1\xa2\x9c\xb7" +
-	"P\xe8\xac\xea6,#\x0aQ\xd4\xdb\x08\xce\x98n?" +
-	"\xb0\xd5\xdf8@\xac\xd5\xc9\x0e\x9d\x11\x97[\x004\"" +
-	"\x8f\x12\x9c1\\4\xb6\x00\xa6)b\xab\xbf\x0b\x80\xf2" +
-	"\xb2.\x9ed\xbb\xf3\xc6\x81t:\x9f0R\x11\xb3\x94" +
-	"\xe7\xd50&\xcb\x1f\xe7s\xa3\x03\x1c\xb0R7O\xf4" +
-	"\x909\xceh\xae\x95\xda\xaa\x19?\xfej\xd5\xee\x94_" +
-	"\xd5-$&8\xa0\xe9\x15:B;\xc9\xc1\xac\xa8\x91" +
-	"\xf5S\xf7V\x16\xbd\xefNu\xaa\xdd<\x8f\x9c\xfb\xde" +
-	"\xfe\xc2\xe3\x00\x00\x00\xff\xff'\xe5\x9f\x8b"
+const schema_d67bbfce29d7eaab = "x\xda\xb4V]l\x14U\x14>gfvf6\xb0" +
+	"l'C\x8c\x95\x92\x8dd\x1b\xddZ\x9bn\x85HV" +
+	"\xcd\xb4\x9b\x18\x03\x04\xddY\x84D\x92J\xc6\xee\xa5\x8c" +
+	"lw\xeb\xccnK%\xb6j0\x95\x07\xc4\xf8CB" +
+	"\xc4\xf6\x81\x07C|\x11S\x82`\x1a\x85F\x13\xd3\xd0" +
+	"\x17\x8d\xa2b[\xd1\x17*\x8doF\xc58\xe6\xde\xe9" +
+	"\xcc\xec\xb6\xbb\xb1\x1a}\xea\xed\xcc\xb7\xe7;\xdfw~" +
+	"\xee\xb4\xb7\xf3\x9dB22.\x03\xa7\xe7B\xa2\xf3\xe7" +
+	"\x95\xc76\xdf<\xb2x\x1c\x94&\x04\x10$\x80\xfb\xb6" +
+	"\x08i\x04\xc1\x91\x9e<\xf3]\xd3\xf1\xec\xab\xee\x9b\x10" +
+	"\xd2W\x1b\x85\xa7\x11PM\x08\x1a\xa0\xd3\xdb\xee\x8c=" +
+	";\xdd\xf3:\xe8M\xe8#\xb6\x09\xdb)b\xb70\x08" +
+	"\xe8\xbc\xfc@\xfc\xe4\xdc\xcc\xf0[\x95!\xce\x09Y\x0a" +
+	"\xb8\xc4B\x9c_wb~\xcd/\x14p;\x05p\x14" +
+	"\xf0\xbd\xd0A\x017X\x04\xa1=\xa2\x9d\x9a\xfe|\x0c" +
+	"\x94(\xef\xbc\xbb\xf0Ub\xe6\xa3\xc3_\x02\xa0\xba-" +
+	"tY\xd5C\x12\x80\xba3\xf4\x88Z\xa6'\xa7\xeb\xe6" +
+	"\x07-k\x06r\xa7A\x89b\x00fQ\xd5\xee\xd0E" +
+	"\x950\xbc\x11\x1a\x04\x9c;7\xfe\xa6\xf6\xe3\xc2;\xca" +
+	"\x06\x9fw2\xc42\xff\x8c\xbev\xe4\xb3\xa7\x7f\xde\xf1" +
+	"\xda\x83\xef\x81\x12\x15\xaax\x9b\xc5\xdf\xd5\xa4(\x01\xec" +
+	"j\x15y\xdc\xb5U\xe4\x10\xc0\x19\xd7ZO\xcd\xfc0" +
+	"?\xb1\"\xcd\x84x]\xddB\xe1jR\x1cU_\xa0" +
+	"'\xe7\xe3\xc8\x1d\xb3\x83\xd7\x8e]\xac\xb0\xdc\x14\x99\xe5" +
+	"\x1b'\xa6\x1e\xba\xe7\xc6\xbe)p\xd3b~\xe9\"\xf3" +
+	"\xab[\xa4~\xad\x0b_2O|\xdd=]i\xe8s" +
+	"\"\xcb\xfb(\x03\x9c9?\xf1\xe8\x87\x87\x87\xaf\x82\xbe" +
+	"!\xa8\xc9\x057\xc4'\"U\xf6\xc5\xd1\xd6M{\xaf" +
+	"N\xce\xd62\xe9N\xe9}5!\xd1S\xb3D\xb1\xb1" +
+	"+;\xde\xde\xe7\xf4\xceW\x96\xe7%)E\x83\x1dc" +
+	"\x80\xe9\xc9W\x12\xe9\x0d\xcd\x8b\x95\xf9,J\x16\x05\xfc" +
+	"&\xd1|>%Ssw\x0d?\xff\xeb\x0ac\x1a\xe5" +
+	"o\xd4f\x99\x91\xca\xa3\xea3\xf4\xe4|\xdb\xf8\xe2\x9e" +
+	"\xd9\xfb\xcb\xb7\\\xf9\xcc\x98'\xe4\xed\xd4\x98\xa67n" +
+	"\xad\xbf|\xdb\x91?\x96xX\"\x0f\xcbL\xb7.\xd3" +
+	"D\xe6\x9b\x16\xae\xfd4v\xd2Y\xc1sV\xbe\xaeN" +
+	"2\x9e\x0b\xf2\xa8\x1a\x09K\xd0\xea\x1c$Cv\xa9h" +
+	"\x91p[\x8f\xd1_\xe8O=n\x95\xedRW\xa1\xe7" +
+	"@\xd1\xb2\xdb\xf2\xa6]\x8ag\x0c\xcb\xe8\xb3\xc1\x03." +
+	"\xe1v\x91RW\xae\xcf\xb4m\xb3Xh+\x19\x07I" +
+	"\xb6X,\xd9\xf1\x8c\x11\xa5h]\xe0\x05\x00\x01\x01\x94" +
+	"H\x07\x80.\xf3\xa8\xaf\xe70fQ\x10F\x80\xc3\x08" +
+	"\xa0\xcf-\xd4\xe2\xa6\xd0x\x96\xd8\xe5|\xc9f\x11\xbc" +
+	"\x80\x89\x16\x00=\xce\xa3\xde\xce!\xe2zZZ\xe5\xde" +
+	"\xbd\x00z+\x8f\xfaV\x0e\xa3\xf4\x97>\x87MHa" +
+	"w\xc1<\x04\xfcN\x1b\xc3\xc0a\xb8\x06q\x95\x18#" +
+	"\xd7gz\xccX\xa5$\x1d(\x19\xb1\xc8\xfe\xb2m\xe4" +
+	"\xb1!\x984@l\xa8\x08\xce/\x05\xdfC,s\xbf" +
+	"I\xac\xb6\x01z\x18\x8agb\xcc\xd0JE\xe9@\x91" +
+	"\xe2K\xca\x06\x92F\xfa\x88m\x1b\xbd$Pe\xf6\x16" +
+	"\x8cR\xd9\x02$+\xdc\xe4\x96\xf1B\x06Q\x17\xf8\x10" +
+	"\x80\xbfb\xd0kfEI\x01\xa7\x84$\xcd\xcd\xad\x13" +
+	"3\x18\x04\xc2\xa5@Y\xcd\xd5J\xe3T$\x9d\xaa\x95" +
+	"4}x7\x8f\xfaf\x0e5\x8b\x18v\xb1\x80k\x81" +
+	"\xc3\xb5\x80Z\x8e\x94\x0c3\xef\xfd[\xbb\xf8Y\x92/" +
+	"\x1a\xb9\xb6r\x7f\xce(\x11\xaf\xf3\xaa\x8a\xdfQ\x8bu" +
+	"S\xc0Z\xddbR\xbfY\xa8kP\x9fqh'\xf3" +
+	"U#\xe9\xa1\x12\xb13\x88(\x03\xd7%7\xd4\x00\xfb" +
+	"\xbd)\x15-\xdbu\x82:\xea]\x19\xe8m#%\xd9" +
+	"\x02\x9c\xd2,!\xfa\xbb\x0d\xbd\xcbAi\xa4\xef\"R" +
+	"\x94\xceU\xa7\xdb\xa8\xd5\x96\x87\xebNB\xed)\xac4" +
+	"\xcdb\x7f\xfe\x83\xc6\x15\xea\xae\x82`\x1ck\x04\x8fs" +
+	"8b\xb8h\\\x07\x98\xe1\x11\x1b\x82\x0d\x0bH\x1f\xae" +
+	"\xa6\xea\xbe\x80\xda\x03\xe2\x17=\x1d\x14}d\x80Xt" +
+	"v\xbd\x01_\x85H\xaf\xb9\xbbb,\xe5e\xbd\xdd\xf2" +
+	"7\x03\x19\xb5\x8ay\xe2\xb7r\x7f\xf9\xa9\xbc\xd9\xb3\x83" +
+	"\x00\x0e\xadh\xb6z[ \xab\xb9^V\xb2f\x03E" +
+	">k2\x1d\xb0\xbaD\xf6\x01\x02hyD\xff\xa0\x9e" +
+	"uVv\x96\xc4\xdcL\xfeu\xc3p\xcb\x8b\xc9\x1b\xb9" +
+	"`D\xbc\x9b\x0c\xbd\x1b]I\xa6\x96F\xc4\xfb\xf2\x08" +
+	"\xaej\xa51\xc5FDs\xbb\xb9\x135\xb7+\xaa\xc7" +
+	"D\xa8\xdf\xfe\xde\xceX\xcd\x8e\xaf\xb5_\xfe\x97U\xec" +
+	"sKf\xb1\x108\xe3\xdd\xe4\xe8}\x1b*\xc9\x0eo" +
+	"yx_\x9c\xe8}V(\x8dY\xe0\x14E\x8a\xb1\xdc" +
+	";\xd1\xf1*\x08h3w\xfe\x0a\x00\x00\xff\xff\x14T" +
+	"\xf6\xad"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_d67bbfce29d7eaab,
 		Nodes: []uint64{
 			0x8fed84ec344fcdfe,
+			0x90528f1cdda95e07,
+			0x9363cb7a9eff3067,
+			0x9b7ecedf99243b88,
 			0x9b7ef60be0960eb7,
 			0x9ed3cb9c3f0d3004,
 			0xa364760b2ab8ec41,
+			0xa7ea00e43f959fb5,
 			0xb03c924befa3b108,
 			0xb4e0e3ce9c2c3f9f,
+			0xba8ddc77de1a0dc0,
 			0xc35fe92b3dc3b41d,
 			0xcb5dd99669c1090e,
+			0xd87e7bbb4eb4b7a9,
 			0xdebdd85a222c89d4,
 			0xe067ff5f9d4bcd1f,
+			0xed251b42298ebdcb,
 			0xf8807e27dfc365c6,
 			0xfb7537de568219db,
+			0xfc8416c214fb941c,
+			0xff999eebdcea1ce0,
 		},
 		Compressed: true,
 	})
