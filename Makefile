@@ -18,7 +18,8 @@ TIMEOUT := -timeout 30m
 # The version is that of the last tag, as git tells it; a tarball made by git has it in a file. Neither: a build without a version.
 VERSION ?= $(shell if [[ -e .git ]]; then git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null; \
 	else sed -n 's/^version: v/v/p' packaging/VERSION; fi)
-LDFLAGS = -s -w$(if $(VERSION), -X nexus/packaging/release.version=$(VERSION))
+LDFLAGS = -s -w$(if $(VERSION), -X nexus/packaging/release.version=$(VERSION)) \
+	$(if $(SOURCE_DATE_EPOCH),-X nexus/packaging/release.built=$(SOURCE_DATE_EPOCH))
 SOURCE_DATE_EPOCH ?= $(shell if [[ -e .git ]]; then git log -1 --format=%ct 2>/dev/null; \
 	else sed -n 's/^time: \([0-9]\)/\1/p' packaging/VERSION; fi)
 

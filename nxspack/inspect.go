@@ -8,6 +8,7 @@ import (
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
 )
 
 // inspectVerb shows a set.
@@ -53,6 +54,9 @@ type description struct {
 	SignatureValid  bool                `json:"signatureValid"` // the publisher that the set names signed it
 	TrustChecked    bool                `json:"trustChecked"`   // always false; only verify checks trust
 	TimestampUnixMs uint64              `json:"timestampUnixMs"`
+	ExpiresUnixMs   uint64              `json:"expiresUnixMs"`  // 0 if never
+	MoreSignatures  int                 `json:"moreSignatures"` // beside the publisher's
+	RootBytes       int                 `json:"rootBytes"`      // of the roots that the set brings
 	Size            int64               `json:"size"`
 	Health          healthDescription   `json:"health"`
 	VersionFloor    string              `json:"versionFloor"` // empty if none
@@ -80,6 +84,9 @@ func describe(found *nxs.Inspection, size int64) description {
 		Publisher:       x.Publisher.String(),
 		SignatureValid:  found.SignatureValid,
 		TimestampUnixMs: x.TimestampUnixMs,
+		ExpiresUnixMs:   x.ExpiresUnixMs,
+		MoreSignatures:  len(found.More) / trust.SignatureSize,
+		RootBytes:       len(found.Roots),
 		Size:            size,
 		Health:          describeHealth(x.Health),
 		VersionFloor:    x.VersionFloor,
@@ -113,6 +120,15 @@ func describeText(found *nxs.Inspection, size int64) string {
 	fmt.Fprintf(&b, "index sha256: %s\n", found.Digest)
 	fmt.Fprintf(&b, "signature: %s\n", signatureText(found))
 	fmt.Fprintf(&b, "timestamp: %s\n", made(x))
+	if x.ExpiresUnixMs != 0 {
+		fmt.Fprintf(&b, "expires: %s\n", timeText(x.ExpiresUnixMs))
+	}
+	if n := len(found.More) / trust.SignatureSize; n > 0 {
+		fmt.Fprintf(&b, "further signatures: %d\n", n)
+	}
+	if len(found.Roots) > 0 {
+		fmt.Fprintf(&b, "roots: %d bytes\n", len(found.Roots))
+	}
 	fmt.Fprintf(&b, "size: %d bytes\n", size)
 	fmt.Fprintf(&b, "health: %s\n", healthText(x))
 	if x.VersionFloor != "" {

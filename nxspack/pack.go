@@ -129,6 +129,7 @@ type setMeta struct {
 	SystemVersion string `toml:"system_version"`
 	// signed, because the library silently wraps negative values
 	TimestampUnixMs int64      `toml:"timestamp_unix_ms"`
+	ExpiresUnixMs   int64      `toml:"expires_unix_ms"`
 	VersionFloor    string     `toml:"version_floor"`
 	Health          healthMeta `toml:"health"`
 }
@@ -146,6 +147,9 @@ func decodeMeta(text []byte) (setMeta, error) {
 	err := decodeToml(text, &meta, "system_version")
 	if err == nil && meta.TimestampUnixMs < 0 {
 		err = refusal.New(refusal.BadMetadata, "timestamp_unix_ms is negative")
+	}
+	if err == nil && meta.ExpiresUnixMs < 0 {
+		err = refusal.New(refusal.BadMetadata, "expires_unix_ms is negative")
 	}
 	return meta, err
 }

@@ -40,7 +40,8 @@ func newPreparedSet(meta setMeta, bundles []bundleFolder, key indexSigner) (*pre
 // would refuse is refused here, with the same message.
 func (s *preparedSet) encode() error {
 	x := nxs.Index{SystemVersion: s.meta.SystemVersion, Publisher: s.key.Public(),
-		TimestampUnixMs: uint64(s.meta.TimestampUnixMs), VersionFloor: s.meta.VersionFloor}
+		TimestampUnixMs: uint64(s.meta.TimestampUnixMs), VersionFloor: s.meta.VersionFloor,
+		ExpiresUnixMs: uint64(s.meta.ExpiresUnixMs)}
 	for _, b := range s.bundles {
 		x.Bundles = append(x.Bundles, b.entry)
 	}

@@ -15,6 +15,7 @@ type setGrammar struct {
 	Pack    packVerb    `cmd:"" default:"withargs" help:"Pack bundles into a signed system set."`
 	Prepare prepareVerb `cmd:"" help:"Write the bytes of a system set that must be signed, for a key on another machine."`
 	Attach  attachVerb  `cmd:"" help:"Pack with a signature over the output of prepare."`
+	Amend   amendVerb   `cmd:"" help:"Add further signatures, and roots, to a set. Its own signature stays as it is."`
 	Inspect inspectVerb `cmd:"" help:"Show what a set says about itself. Does not check whether its publisher is trusted."`
 	Verify  verifyVerb  `cmd:"" help:"Check a set as a device that trusts these publishers does."`
 	Extract extractVerb `cmd:"" help:"Verify a set and unpack it into a new folder."`

@@ -10,8 +10,15 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Refuse fills a refusal from an error; make is the generated method that creates it.
+// Refuse fills a refusal from an error; make is the generated method that creates it. Without an error nothing is
+// refused.
 func Refuse(make func() (keystore.Refusal, error), cause error) error {
+	if cause == nil {
+		return nil
+	}
+	if cause == nil {
+		return nil
+	}
 	r, err := make()
 	if err != nil {
 		return err

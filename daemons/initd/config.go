@@ -121,7 +121,8 @@ func (c Config) state() string {
 
 // dirs are the directories that rows of the table name, by name.
 func (c Config) dirs() map[string]string {
-	dirs := map[string]string{"system": filepath.Join(c.Dir, "system"), "trust": filepath.Join(c.Dir, "trust")}
+	dirs := map[string]string{"system": filepath.Join(c.Dir, "system"), "trust": filepath.Join(c.Dir, "trust"),
+		rootsDir: filepath.Join(c.Dir, rootsDir)}
 	if c.SelftestSets != "" {
 		dirs["sets"] = c.SelftestSets
 	}

@@ -60,8 +60,8 @@ func (l coreLoader) proven(ctx context.Context, res update.HealthGate_core_Resul
 	if err != nil {
 		return nxs.Entry{}, err
 	}
-	if len(raw) > nxs.MaxIndex || len(signature) != nxs.SignatureSize {
-		return nxs.Entry{}, fmt.Errorf("index of %d bytes and signature of %d", len(raw), len(signature))
+	if len(raw) > nxs.MaxIndex || len(signature) < nxs.SignatureSize || len(signature) > nxs.MaxProof {
+		return nxs.Entry{}, fmt.Errorf("index of %d bytes and signatures of %d", len(raw), len(signature))
 	}
 	index, err := nxs.VerifyIndex(raw, signature, l.verifyBy(ctx))
 	if err != nil {

@@ -61,6 +61,27 @@ func (e *trustEditor) Remove(ctx context.Context, call operator.TrustEditor_remo
 	return e.edit(ctx, "distrust", call.Args(), e.keys.remove, res.NewRefusal)
 }
 
+// Update goes on to other roots. keystored decides, and writes the audit record.
+func (e *trustEditor) Update(ctx context.Context, call operator.TrustEditor_update) error {
+	call.Go()
+	raw, err := call.Args().Roots()
+	if err != nil {
+		return err
+	}
+	pin, err := call.Args().Pin()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetKept(e.kept)
+	version, err := e.keys.update(ctx, raw, pin)
+	res.SetVersion(version)
+	return convert.Refuse(res.NewRefusal, err)
+}
+
 // keyArgs are what both calls take.
 type keyArgs interface {
 	Role() (string, error)
@@ -121,6 +142,9 @@ type keyring struct {
 func (k *keyring) add(ctx context.Context, role trust.Role, key trust.PublicKey) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err := k.tell(ctx); refusal.Of(err) == refusal.HasRoot {
+		return err
+	}
 	names, err := k.folder.keyFiles(role)
 	if err != nil {
 		return err
@@ -144,6 +168,9 @@ func (k *keyring) add(ctx context.Context, role trust.Role, key trust.PublicKey)
 func (k *keyring) remove(ctx context.Context, role trust.Role, key trust.PublicKey) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err := k.tell(ctx); refusal.Of(err) == refusal.HasRoot {
+		return err
+	}
 	names, err := k.folder.keyFiles(role)
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -160,6 +187,25 @@ func (k *keyring) remove(ctx context.Context, role trust.Role, key trust.PublicK
 		return errors.Join(err, k.folder.keepKey(role, key))
 	}
 	return nil
+}
+
+// update has keystored go on to other roots.
+func (k *keyring) update(ctx context.Context, raw, pin []byte) (version uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
+	defer cancel()
+	err = k.reload.Call(ctx, func(client capnp.Client) error {
+		answer, release := keystore.TrustReload(client).Update(ctx, func(p keystore.TrustReload_update_Params) error {
+			return errors.Join(p.SetRoots(raw), p.SetPin(pin))
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		version = res.Version()
+		return convert.Refused(res.Refusal())
+	})
+	return version, err
 }
 
 // reloadPatience bounds how long keystored may take: it may be starting.

@@ -16,6 +16,7 @@ import (
 //	control.sock               the operator's way in, mode 0600, there while the system runs
 //	run/                       a link per daemon to the one binary, there while the system runs
 //	trust/<role>/<key>.pub     public keys allowed for a role
+//	roots/                     the root document, where there is one (libupdates/roots)
 //	system/                    the slots (libupdates/slots)
 //	state/                     durable state (libupdates/statefs), where there is any
 //
@@ -43,6 +44,7 @@ const (
 	trustDir    = "trust"
 	systemKeys  = trustDir + "/system"
 	appsKeys    = trustDir + "/apps"
+	rootsDir    = "roots"
 )
 
 // errAlreadyRunning says that another system holds the folder.
@@ -130,6 +132,7 @@ func (f *folder) prepare(keysGiven bool) error {
 		{trustDir, giveKeys, true},
 		{systemKeys, giveKeys, true},
 		{appsKeys, "", true},
+		{rootsDir, "put the folder back, or move this away to go by the keys again", false},
 	} {
 		if err := f.prepareDir(place.name, place.needed, place.reader); err != nil {
 			return err

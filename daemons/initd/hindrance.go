@@ -69,7 +69,8 @@ func unpublished(err error) refusal.Reason {
 	switch refusal.Of(err) {
 	case refusal.IO, refusal.Disconnected:
 		return refusal.CoreNotReady
-	case refusal.UntrustedPublisher, refusal.InvalidSignature:
+	case refusal.UntrustedPublisher, refusal.InvalidSignature, refusal.ThresholdNotMet, refusal.KeyRevoked,
+		refusal.SetRevoked:
 		return refusal.Revoked
 	default:
 		return refusal.PublishFailed

@@ -72,7 +72,7 @@ func claimOf(name string) plat.Claim {
 
 // ownAll makes folders as the table claims them, and returns what was not so.
 func ownAll(dirs map[string]*os.File) (found []finding, err error) {
-	for _, name := range []string{systemDir, trustDir, stateDir} {
+	for _, name := range []string{systemDir, trustDir, rootsDir, stateDir} {
 		dir := dirs[name]
 		if dir == nil {
 			continue

@@ -72,6 +72,9 @@ func (r *resources) openOwn(f *folder, state *stateFolder) (err error) {
 	if r.dirs[trustDir], err = f.below(trustDir); err != nil {
 		return err
 	}
+	if r.dirs[rootsDir], err = f.below(rootsDir); err != nil {
+		return err
+	}
 	if state != nil { // opened anew: the lock is not for statefsd
 		if r.dirs[stateDir], err = plat.OpenFolderAt(state.lock, "."); err != nil {
 			return err

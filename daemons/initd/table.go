@@ -63,9 +63,10 @@ func Table() []Daemon {
 		{
 			Name:  "keystored",
 			Holds: []Edge{logSink()},
-			Dirs:  []string{"trust"},
+			Dirs:  []string{"trust", "roots"},
 
-			Confinement: daemon(2, plat.PathRule{Path: "dir:trust", Access: plat.Read}),
+			Confinement: daemon(2, plat.PathRule{Path: "dir:trust", Access: plat.Read},
+				plat.PathRule{Path: "dir:roots", Access: plat.Read | plat.Write}),
 		},
 		{
 			Name:  "bundlemgrd",
@@ -88,6 +89,7 @@ func Table() []Daemon {
 			Holds: []Edge{
 				logSink(), registrar("Updated"),
 				{Facet: "Verifier", From: "keystored", Grants: []string{"system"}},
+				{Facet: "SetAdmission", From: "keystored"},
 				{Facet: "SlotPublisher", From: "bundlemgrd"},
 				{Facet: "StateFs", From: stateName, Grants: []string{"boot"}},
 			},

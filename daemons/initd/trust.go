@@ -57,6 +57,9 @@ func (f *folder) checkTrust() error {
 	if keys, err := f.keyFiles(trust.RoleSystem); err != nil || len(keys) > 0 {
 		return err
 	}
+	if names, err := f.files.ReadDir(rootsDir); err != nil || len(names) > 0 {
+		return err // keystored goes by the root that is there
+	}
 	for _, name := range []string{"a", "b"} {
 		if _, err := f.files.Kind(path.Join(systemDir, name)); err == nil {
 			return cannotUse(f.at(systemKeys), "it holds no key, and without one no set can be verified",

@@ -55,6 +55,7 @@ func start(t *testing.T, dir string) *vattest.Daemon {
 	})
 	d.Provide("LogSink", warnings(make(chan string, 64)).client())
 	d.Dir("trust", dir)
+	d.Dir("roots", t.TempDir())
 	return d
 }
 

@@ -62,6 +62,7 @@ func skipped(t *testing.T, dir string) (warned, trusted []string) {
 	})
 	d.Provide("LogSink", sink.client())
 	d.Dir("trust", dir)
+	d.Dir("roots", t.TempDir())
 	d.AwaitReady()
 	for {
 		select {

@@ -13,7 +13,7 @@ import (
 )
 
 // Run runs the daemon until ctx ends.
-func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
+func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	log := logclient.New("keystored", b.Use("LogSink"))
 	defer log.Close()
 	b.OnRefused(log.Refused)
@@ -22,8 +22,13 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 		return err
 	}
 	defer dir.Close()
-	keys := &keys{dir: dir, log: log}
-	if err := keys.load(); err != nil {
+	rootsDir, err := b.Dir(ctx, "roots")
+	if err != nil {
+		return err
+	}
+	defer rootsDir.Close()
+	keys := &keys{dir: dir, store: newStore(rootsDir), log: log, clock: clockOf(host.Clock)}
+	if err := keys.start(); err != nil {
 		return err
 	}
 
@@ -36,6 +41,9 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	})
 	b.Serve("TrustAnchors", func(vat.Client) capnp.Client {
 		return capnp.Client(keystore.TrustAnchors_ServerToClient(&reader{keys}))
+	})
+	b.Serve("SetAdmission", func(vat.Client) capnp.Client {
+		return capnp.Client(keystore.SetAdmission_ServerToClient(&admission{keys}))
 	})
 	b.Serve("TrustReload", func(vat.Client) capnp.Client {
 		return capnp.Client(keystore.TrustReload_ServerToClient(&reloader{keys}))

@@ -5,36 +5,75 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"nexus/capnpgen/keystore"
 	"nexus/daemons/convert"
 	"nexus/daemons/logclient"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/roots"
 	"nexus/libupdates/trust"
 )
 
-// keys are the keys that are trusted now.
+// keys are what is trusted now.
 type keys struct {
-	dir *os.Root
-	log *logclient.Log
-	now atomic.Pointer[trust.Anchors]
+	dir   *os.Root
+	store store
+	log   *logclient.Log
+	clock func() roots.Clock
+
+	changing sync.Mutex // held while it changes
+	now      atomic.Pointer[trusted]
+}
+
+// trusted is a folder of keys, and the root that has taken its place, if there is one. An immutable value.
+type trusted struct {
+	folder trust.Anchors
+	root   *roots.State
+}
+
+// anchors are the keys that count for what is new.
+func (t *trusted) anchors() trust.Anchors {
+	if t.root != nil {
+		return t.root.Root.Anchors()
+	}
+	return t.folder
+}
+
+// start reads the root and the folder.
+func (k *keys) start() error {
+	root, damaged, err := k.store.load()
+	if err != nil {
+		return fmt.Errorf("cannot read the root: %w", err)
+	}
+	k.now.Store(&trusted{root: root})
+	if damaged != nil {
+		k.log.Warn("root mended from its copy", "error", damaged)
+		if err := k.store.keep(*root); err != nil {
+			return err
+		}
+	}
+	return k.load()
 }
 
 // load reads the folder. After an error the keys from before stay trusted.
 func (k *keys) load() error {
-	anchors, skipped, err := load(k.dir)
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	folder, skipped, err := load(k.dir)
 	if err != nil {
 		return fmt.Errorf("cannot read trusted keys: %w", err)
 	}
 	for _, s := range skipped {
 		k.log.Warn("key skipped", "file", s.path, "error", s.cause)
 	}
-	if err := unusable(anchors, skipped); err != nil {
+	root := k.now.Load().root
+	if err := unusable(folder, skipped); err != nil && root == nil {
 		return err
 	}
-	k.now.Store(&anchors)
-	k.log.Info("keys loaded", "count", len(anchors.List()))
+	k.now.Store(&trusted{folder, root})
+	k.log.Info("keys loaded", "count", len(k.now.Load().anchors().List()))
 	return nil
 }
 
@@ -70,7 +109,7 @@ func (v *verifier) verify(message, signature []byte) (trust.PublicKey, error) {
 		return trust.PublicKey{}, refusal.New(refusal.IndexTooLarge, "message of %d bytes is over %d", len(message),
 			keystore.MaxMessageBytes)
 	}
-	return v.keys.now.Load().Verify(v.role, message, signature)
+	return v.keys.now.Load().verify(v.role, message, signature)
 }
 
 // A reader serves TrustAnchors.
@@ -82,7 +121,7 @@ func (r *reader) List(_ context.Context, call keystore.TrustAnchors_list) error 
 	if err != nil {
 		return err
 	}
-	anchors := r.keys.now.Load().List()
+	anchors := r.keys.now.Load().anchors().List()
 	list, err := res.NewAnchors(int32(len(anchors)))
 	if err != nil {
 		return err
@@ -106,6 +145,10 @@ func (r *reloader) Reload(_ context.Context, call keystore.TrustReload_reload) e
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
+	}
+	if root := r.keys.now.Load().root; root != nil {
+		return convert.Refuse(res.NewRefusal, refusal.New(refusal.HasRoot,
+			"root %d says who is trusted: its successor changes that", root.Root.Version))
 	}
 	err = r.keys.load()
 	var none *UnusableError

@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"errors"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -24,6 +25,45 @@ func verifyBy(verifier *vat.Holding) updater.Verify {
 		})
 		return key, err
 	}
+}
+
+// An admission asks keystored what may be installed anew.
+type admission struct{ holding *vat.Holding }
+
+// Admit asks whether a set may be installed.
+func (a admission) Admit(ctx context.Context, message, proof []byte) error {
+	return a.call(ctx, func(ctx context.Context, client keystore.SetAdmission) error {
+		answer, release := client.Admit(ctx, func(p keystore.SetAdmission_admit_Params) error {
+			return errors.Join(p.SetMessage_(message), p.SetSignature(proof))
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return convert.Refused(res.Refusal())
+	})
+}
+
+// TakeRoots passes the roots of a set on.
+func (a admission) TakeRoots(ctx context.Context, raw []byte) error {
+	return a.call(ctx, func(ctx context.Context, client keystore.SetAdmission) error {
+		answer, release := client.TakeRoots(ctx, func(p keystore.SetAdmission_takeRoots_Params) error {
+			return p.SetRoots(raw)
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return convert.Refused(res.Refusal())
+	})
+}
+
+func (a admission) call(ctx context.Context, do func(context.Context, keystore.SetAdmission) error) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return a.holding.Call(ctx, func(client capnp.Client) error { return do(ctx, keystore.SetAdmission(client)) })
 }
 
 // A journal is the log as the engine has it.

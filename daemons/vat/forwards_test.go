@@ -30,6 +30,8 @@ func (s *slowAnchors) List(_ context.Context, call keystore.TrustAnchors_list) e
 	return err
 }
 
+func (*slowAnchors) Root(context.Context, keystore.TrustAnchors_root) error { return nil }
+
 // pair connects a client to a capability served on the other end, whose guard gets these options.
 func pair(t *testing.T, served capnp.Client, options ...guard.Option) (client capnp.Client, near, far *vat.Conn) {
 	t.Helper()

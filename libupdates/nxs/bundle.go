@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strings"
 
 	"nexus/libupdates/nxb"
@@ -119,7 +120,7 @@ func (r *Reader) skipDir(entry Entry) error {
 		return err
 	}
 	if !h.dir {
-		r.held = &h
+		r.held = &ahead{header: h}
 		return nil
 	}
 	if h.name != entry.Name+suffixBundle+"/" {
@@ -220,11 +221,9 @@ const unknown = -1
 
 // place returns the position of an entry in the archive, or unknown.
 func (r *Reader) place(name string) int {
-	switch name {
-	case IndexName:
-		return 0
-	case SignatureName:
-		return 1
+	heads := []string{RootsName, IndexName, SignatureName, SignaturesName}
+	if at := slices.Index(heads, name); at >= 0 {
+		return at
 	}
 	bundle, file, _ := strings.Cut(name, suffixBundle+"/")
 	for i, e := range r.index.Bundles {
@@ -233,11 +232,11 @@ func (r *Reader) place(name string) int {
 		}
 		switch file {
 		case "":
-			return 3*i + 2
-		case fileManifest:
-			return 3*i + 3
-		case filePayload:
 			return 3*i + 4
+		case fileManifest:
+			return 3*i + 5
+		case filePayload:
+			return 3*i + 6
 		}
 	}
 	return unknown

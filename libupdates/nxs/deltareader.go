@@ -123,7 +123,7 @@ func (d *DeltaReader) checkSizes(index Index, x DeltaIndex) error {
 			least += blockSize + padded(x.Makings[i].PatchSize)
 		}
 	}
-	if d.walk.in.left < least {
+	if d.walk.left() < least {
 		return errTruncated()
 	}
 	return d.walk.checkRest(least + int64(len(index.Bundles))*(blockSize+MaxManifest))

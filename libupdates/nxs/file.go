@@ -53,6 +53,9 @@ type WriteFunc func(p []byte, off int64) error
 // Open reads and verifies the index and its signature, as Reader.Open does.
 func (f *File) Open() (*Head, error) { return f.walk.Open() }
 
+// TakeRoots has the roots of the set given to a function. Call it before Open.
+func (f *File) TakeRoots(take RootsFunc) { f.walk.TakeRoots(take) }
+
 // Copy verifies the rest of the set. It first walks over headers and manifests and calls begin for each bundle, in
 // order, with its manifest verified and its Payload nil. If begin returns a WriteFunc, that is given the bundle's
 // payload. Copy then reads the payloads up to the point where the walk ended, at the end of the archive or at a fault.

@@ -25,6 +25,8 @@ type Index struct {
 	Health          Health          // the publisher's policy for trials
 	// VersionFloor is a SemVer. Once this set is committed, older versions are refused. Empty means no floor.
 	VersionFloor string
+	// ExpiresUnixMs is until when the set may be installed, in milliseconds since 1970 UTC. 0 means no limit.
+	ExpiresUnixMs uint64
 }
 
 // An Entry describes one bundle of a set and binds it by digest.
@@ -54,6 +56,7 @@ func (x Index) Encode() ([]byte, error) {
 func (x Index) fill(root systemset.SystemSetIndex) error {
 	root.SetSchemaVersion(schemaVersion)
 	root.SetTimestampUnixMs(x.TimestampUnixMs)
+	root.SetExpiresUnixMs(x.ExpiresUnixMs)
 	if err := root.SetSystemVersion(x.SystemVersion); err != nil {
 		return err
 	}
@@ -162,8 +165,14 @@ func readIndex(root systemset.SystemSetIndex) (Index, error) {
 	if x.Health, err = readHealth(policy, x.Bundles); err != nil {
 		return Index{}, err
 	}
-	x.VersionFloor, err = readFloor(root, x.SystemVersion)
-	return x, err
+	if x.VersionFloor, err = readFloor(root, x.SystemVersion); err != nil {
+		return Index{}, err
+	}
+	x.ExpiresUnixMs = root.ExpiresUnixMs()
+	if x.ExpiresUnixMs != 0 && x.ExpiresUnixMs <= x.TimestampUnixMs {
+		return Index{}, badIndex(errors.New("the set expires before it is made"))
+	}
+	return x, nil
 }
 
 // maxText bounds the length of any text in an index, in bytes, before the rule for its field is applied.

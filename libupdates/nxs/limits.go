@@ -1,6 +1,9 @@
 package nxs
 
-import "nexus/libupdates/nxb"
+import (
+	"nexus/libupdates/nxb"
+	"nexus/libupdates/trust"
+)
 
 // Limits of the format. Sizes are in bytes.
 const (
@@ -8,7 +11,9 @@ const (
 	MaxManifest   = nxb.MaxManifest // one manifest.nxb
 	MaxBundles    = 256             // bundles in a set
 	SignatureSize = 64              // system.sig.ed25519
-	MaxPolicy     = 16 << 30        // the highest limit that a device's policy may set for an archive or a payload
+	// of all signatures of an index, as a VerifyFunc takes them
+	MaxProof  = SignatureSize + trust.MaxSignatures*trust.SignatureSize
+	MaxPolicy = 16 << 30 // the highest limit that a device's policy may set for an archive or a payload
 )
 
 // Limits are the limits of a device's policy, in bytes.

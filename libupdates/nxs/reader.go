@@ -3,15 +3,19 @@ package nxs
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
 
-// Names of the two entries that every set begins with.
+// Names of the two entries that every set begins with, and of the two that a set may have around them: roots before the
+// index, and further signatures behind the first.
 const (
-	IndexName     = "system.nxsindex"
-	SignatureName = "system.sig.ed25519"
+	RootsName      = "root.nxroot"
+	IndexName      = "system.nxsindex"
+	SignatureName  = "system.sig.ed25519"
+	SignaturesName = "system.sigs.ed25519"
 )
 
 // Suffix of a bundle's folder, and names of its files.
@@ -21,17 +25,27 @@ const (
 	suffixBundle = ".nxb"
 )
 
-// A VerifyFunc returns the trusted key that made the signature over the raw message, or a refusal. Anchors.Verify of
-// package trust is one.
-type VerifyFunc func(message, signature []byte) (trust.PublicKey, error)
+// A VerifyFunc returns the trusted key that made the signature over the raw message, or a refusal. The proof is that
+// signature, and behind it the list of further ones, if the set has any (trust.SplitProof). Anchors.Verify of package
+// trust is one.
+type VerifyFunc func(message, proof []byte) (trust.PublicKey, error)
+
+// A RootsFunc takes the roots that a set brings (package roots), or refuses them and with them the set. It is called
+// before the index is read, with bytes of which nothing is verified.
+type RootsFunc func(raw []byte) error
 
 // A Head is the verified beginning of a set.
 type Head struct {
 	Index     Index
 	Raw       []byte // the index as it is in the archive
 	Signature []byte
+	More      []byte // further signatures (trust.ParseSignatures); empty if the set has none
+	Roots     []byte // the roots that the set brings; empty if none
 	Digest    Digest // of Raw; it identifies the set
 }
+
+// Proof returns all signatures, as a VerifyFunc takes them.
+func (h *Head) Proof() []byte { return slices.Concat(h.Signature, h.More) }
 
 // A Reader reads one set from a stream, once, from the beginning. Call Open first, then Next until it returns io.EOF.
 // Errors are final: every further call returns the same error.
@@ -44,11 +58,19 @@ type Reader struct {
 	size   int64
 	limits Limits
 	verify VerifyFunc
+	roots  RootsFunc // nil: roots are skipped
 	index  Index
 	next   int      // position in the index of the next bundle
 	open   *payload // the last payload handed out
-	held   *header  // a header that was read ahead
+	held   *ahead   // a header that was read ahead
 	err    error    // returned by all further calls
+}
+
+// An ahead is a header that was read before its turn, or why it could not be, and how many bytes it took.
+type ahead struct {
+	header header
+	err    error
+	size   int64
 }
 
 // NewReader returns a Reader of a set of exactly size bytes. Limits above MaxPolicy count as MaxPolicy.
@@ -68,6 +90,9 @@ var (
 	errNotOpen = errors.New("cannot read set: Open has not been called")
 	errOpened  = errors.New("cannot open set: already opened")
 )
+
+// TakeRoots has the roots of the set given to a function. Call it before Open.
+func (r *Reader) TakeRoots(take RootsFunc) { r.roots = take }
 
 // Offset returns how many bytes of the archive have been read, for progress displays.
 func (r *Reader) Offset() int64 { return r.size - r.in.left }
@@ -97,20 +122,23 @@ func (r *Reader) head() (*Head, error) {
 		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.size,
 			r.limits.Archive)
 	}
+	roots, err := r.readRoots()
+	if err != nil {
+		return nil, err
+	}
 	raw, err := r.readIndex()
 	if err != nil {
 		return nil, err
 	}
-	signature, err := r.readSignature()
-	if err != nil {
+	head := &Head{Raw: raw, Roots: roots, Digest: Sum(raw)}
+	if head.Signature, err = r.readSignature(); err != nil {
 		return nil, err
 	}
-	index, err := VerifyIndex(raw, signature, r.verify)
-	if err != nil {
+	if err := r.verifyHead(head); err != nil {
 		return nil, err
 	}
-	r.index = index
-	return &Head{Index: index, Raw: raw, Signature: signature, Digest: Sum(raw)}, nil
+	r.index = head.Index
+	return head, nil
 }
 
 func (r *Reader) readIndex() ([]byte, error) {
@@ -120,6 +148,9 @@ func (r *Reader) readIndex() ([]byte, error) {
 	}
 	if err != nil {
 		return nil, atStart(err)
+	}
+	if h.name == RootsName {
+		return nil, refusal.New(refusal.DuplicateEntry, "duplicate entry %s", RootsName)
 	}
 	if h.name == SignatureName && r.indexFollows(h) {
 		return nil, refusal.New(refusal.MisorderedEntry, "%s is out of order: want %s", SignatureName, IndexName)
@@ -170,10 +201,18 @@ func (r *Reader) checkSizes(index Index) error {
 		}
 		least += 2*blockSize + padded(e.PayloadSize)
 	}
-	if r.in.left < least {
+	if r.left() < least {
 		return r.short(index)
 	}
 	return r.checkRest(least + int64(len(index.Bundles))*(blockSize+MaxManifest))
+}
+
+// left returns how many bytes of the archive have not had their turn.
+func (r *Reader) left() int64 {
+	if r.held != nil {
+		return r.in.left + r.held.size
+	}
+	return r.in.left
 }
 
 func (r *Reader) checkPayloadSize(e Entry) error {
@@ -186,9 +225,8 @@ func (r *Reader) checkPayloadSize(e Entry) error {
 
 // checkRest refuses an archive of which more is left than its index allows.
 func (r *Reader) checkRest(most int64) error {
-	if r.in.left > most {
-		return refusal.New(refusal.TrailingData, "%d bytes follow in the archive, the index allows at most %d",
-			r.in.left,
+	if left := r.left(); left > most {
+		return refusal.New(refusal.TrailingData, "%d bytes follow in the archive, the index allows at most %d", left,
 			most)
 	}
 	return nil
@@ -219,9 +257,9 @@ func (r *Reader) short(index Index) error {
 
 // header returns the next header, or the one that was read ahead.
 func (r *Reader) header() (header, error) {
-	if h := r.held; h != nil {
+	if held := r.held; held != nil {
 		r.held = nil
-		return *h, nil
+		return held.header, held.err
 	}
 	var block [blockSize]byte
 	if err := r.in.full(block[:]); err != nil {

@@ -3,6 +3,7 @@ package nxs
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"nexus/libupdates/refusal"
 )
@@ -30,6 +31,37 @@ func WriteAround(w io.WriteSeeker, rawIndex, signature []byte, bundles []Source)
 		_, err := w.Seek(b.Entry.PayloadSize, io.SeekCurrent)
 		return err
 	})
+}
+
+// WriteHead writes the beginning of a set again, with other roots and further signatures: up to the first bundle. What
+// follows there is at HeadSize of the set before.
+func WriteHead(w io.Writer, head *Head) error {
+	for _, entry := range head.entries() {
+		if err := writeFile(w, entry.name, entry.content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// HeadSize returns the offset of the first bundle in bytes.
+func HeadSize(head *Head) (size int64) {
+	for _, entry := range head.entries() {
+		size += blockSize + padded(int64(len(entry.content)))
+	}
+	return size
+}
+
+type headEntry struct {
+	name    string
+	content []byte
+}
+
+// entries are the entries before the first bundle, as they stand in the archive.
+func (h *Head) entries() []headEntry {
+	entries := []headEntry{{RootsName, h.Roots}, {IndexName, h.Raw}, {SignatureName, h.Signature},
+		{SignaturesName, h.More}}
+	return slices.DeleteFunc(entries, func(e headEntry) bool { return len(e.content) == 0 })
 }
 
 // write writes the entries of a set in order and calls payload for the content of each payload.

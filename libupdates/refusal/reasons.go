@@ -52,6 +52,7 @@ const (
 	LocksOut       Reason = "locks-out"       // under this root, nobody could sign sets or the next root
 	RootVersion    Reason = "root-version"    // the root is not the successor of the one before it
 	WrongFamily    Reason = "wrong-family"    // the root is for other devices
+	HasRoot        Reason = "has-root"        // only the root says who is trusted, not a folder of keys
 	RootNotPinned  Reason = "root-not-pinned" // the device has no root yet, and this is not the one to begin with
 	Expired        Reason = "expired"         // the set, the root or the grant is past its time
 	KeyRevoked     Reason = "key-revoked"     // the key that signed is revoked

@@ -186,7 +186,7 @@ func TestStateReadsBack(t *testing.T) {
 		}
 	}
 	_, err = roots.Load(slices.Concat(raw, signed(t, good(), 1, 2).Encode()))
-	wantReason(t, err, refusal.BadRoot)
+	wantReason(t, err, refusal.RootVersion)
 	for at := 16 + 24; at < len(raw); at += 7 { // behind what is not signed
 		bent := bytes.Clone(raw)
 		bent[at] ^= 1

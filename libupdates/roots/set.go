@@ -46,6 +46,50 @@ func (r Root) Verify(role trust.Role, message, signature []byte, more []trust.Si
 	return v, nil
 }
 
+// VerifyInstalled is Verify for a set that was admitted before: a root that counted then will do, less the keys and sets
+// that are revoked now. So a key that is replaced does not stop what it signed, and one that is revoked does. Before the
+// first root, the keys of a folder counted.
+func (s State) VerifyInstalled(folder trust.Anchors, role trust.Role, message, signature []byte,
+	more []trust.Signature) (Verdict, error) {
+	verdict, refused := s.Root.Verify(role, message, signature, more)
+	if refused == nil || refusal.Of(refused) == refusal.SetRevoked {
+		return verdict, refused
+	}
+	for i := len(s.past) - 1; i >= -1; i-- {
+		before := rootOf(folder)
+		if i >= 0 {
+			before = s.past[i].Root
+		}
+		if verdict, err := before.less(s.Root).Verify(role, message, signature, more); err == nil {
+			return verdict, nil
+		} else if refusal.Of(err) == refusal.SetRevoked {
+			return Verdict{}, err
+		}
+	}
+	return Verdict{}, refused
+}
+
+// rootOf is what a folder of keys amounts to: any one key of a role.
+func rootOf(folder trust.Anchors) Root {
+	var r Root
+	for _, anchor := range folder.List() {
+		r.Grants = append(r.Grants, Grant{Role: anchor.Role, Threshold: 1, Keys: []trust.PublicKey{anchor.Key}})
+	}
+	return r
+}
+
+// less returns the root without what another one revokes.
+func (r Root) less(now Root) Root {
+	r.RevokedKeys, r.RevokedSets = now.RevokedKeys, now.RevokedSets
+	r.Grants = slices.Clone(r.Grants)
+	for i, g := range r.Grants {
+		r.Grants[i].Keys = slices.DeleteFunc(slices.Clone(g.Keys), func(key trust.PublicKey) bool {
+			return slices.Contains(now.RevokedKeys, key)
+		})
+	}
+	return r
+}
+
 // blame makes a refusal more exact: the signature of a revoked key is told from a stranger's.
 func (r Root) blame(message, signature []byte, refused error) error {
 	for _, key := range r.RevokedKeys {

@@ -2,6 +2,7 @@ package roots_test
 
 import (
 	"crypto/sha256"
+	"slices"
 	"testing"
 
 	"nexus/libupdates/refusal"
@@ -151,4 +152,67 @@ func TestAdmitByAnExpiredGrant(t *testing.T) {
 	state := begun(t, limited, 1, 2)
 	wantReason(t, state.Admit(v, roots.Set{Version: "1.0.0"}, roots.Clock{Wall: issued + 4}), "")
 	wantReason(t, state.Admit(v, roots.Set{Version: "1.0.0"}, roots.Clock{Wall: issued + 5}), refusal.Expired)
+}
+
+// What was installed runs on after its keys were replaced, but not after they or it were revoked.
+func TestVerifyInstalled(t *testing.T) {
+	message := []byte("an index")
+	folder := trust.NewAnchors(trust.Anchor{Role: trust.RoleSystem, Key: pub(30)},
+		trust.Anchor{Role: trust.RoleSystem, Key: pub(31)})
+	first := but(good(), func(r *roots.Root) { r.Grants[1].Threshold = 1 })
+	replaced := but(first, func(r *roots.Root) {
+		r.Version, r.Keys = 2, named(1, 2, 3, 5, 6)
+		r.Grants[1].Keys = pubs(5, 6)
+	})
+	revoked := but(replaced, func(r *roots.Root) {
+		r.Version, r.RevokedKeys = 3, pubs(4, 31)
+	})
+	withdrawn := but(replaced, func(r *roots.Root) {
+		r.Version, r.RevokedSets = 3, []roots.Digest{sha256.Sum256(message)}
+	})
+	at := func(chain ...roots.Root) roots.State {
+		state := begun(t, chain[0], 1, 2)
+		var err error
+		for _, next := range chain[1:] {
+			if state, err = state.Update([]roots.Signed{signed(t, next, 1, 2)}, roots.Clock{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if state, err = roots.Load(state.Encode()); err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	for _, c := range []struct {
+		name  string
+		state roots.State
+		by    byte
+		want  refusal.Reason
+	}{
+		{"by a key that counts", at(first), 4, ""},
+		{"by a key that was replaced", at(first, replaced), 4, ""},
+		{"by the key that replaced it", at(first, replaced), 5, ""},
+		{"by a key of the folder", at(first, replaced), 30, ""},
+		{"by a key that was revoked", at(first, replaced, revoked), 4, refusal.KeyRevoked},
+		{"by a key of the folder that was revoked", at(first, replaced, revoked), 31, refusal.KeyRevoked},
+		{"by another one of the folder", at(first, replaced, revoked), 30, ""},
+		{"by a stranger", at(first, replaced), 20, refusal.InvalidSignature},
+		{"by a key of the role root", at(first, replaced), 1, refusal.InvalidSignature},
+		{"a revoked set, by a key that counts", at(first, replaced, withdrawn), 5, refusal.SetRevoked},
+		{"a revoked set, by a key that was replaced", at(first, replaced, withdrawn), 4, refusal.SetRevoked},
+		{"a revoked set, by a key of the folder", at(first, replaced, withdrawn), 30, refusal.SetRevoked},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			signature := sign(t, c.by, message)
+			v, err := c.state.VerifyInstalled(folder, trust.RoleSystem, message, signature.Bytes[:], nil)
+			wantReason(t, err, c.want)
+			if err == nil && v.Publisher != pub(c.by) {
+				t.Errorf("the publisher is %s", v.Publisher)
+			}
+			_, err = c.state.Root.Verify(trust.RoleSystem, message, signature.Bytes[:], nil)
+			if counts := slices.Contains(c.state.Root.Grants[1].Keys, pub(c.by)); !counts && err == nil {
+				t.Error("it is admitted anew, too")
+			}
+		})
+	}
 }

@@ -1,6 +1,10 @@
 package roots
 
-import "nexus/libupdates/refusal"
+import (
+	"slices"
+
+	"nexus/libupdates/refusal"
+)
 
 // A State is what a device knows: its root, and the largest signed time that it has seen. It never goes back, except
 // that a root may reset the time.
@@ -8,6 +12,13 @@ type State struct {
 	Root   Root
 	Signed Signed // the root as it came
 	Seen   uint64 // milliseconds since 1970 UTC
+	past   []past // the roots before, oldest first
+}
+
+// A past root no longer counts for new sets. What was installed under it runs on.
+type past struct {
+	Root
+	signed Signed
 }
 
 // A Clock is what a device can say about the time, besides what it has seen signed. Both are in milliseconds since 1970
@@ -92,7 +103,18 @@ func (s State) step(next Signed) (State, error) {
 	if root.ResetsTime {
 		after.Seen = root.Issued
 	}
+	after.past = kept(append(slices.Clip(s.past), past{s.Root, s.Signed}), len(next.Encode()))
 	return after, nil
+}
+
+// kept returns the newest of these roots that can be stored beside others of this size.
+func kept(roots []past, size int) []past {
+	for i := len(roots) - 1; i >= 0; i-- {
+		if size += len(roots[i].signed.Encode()); size > MaxChain {
+			return roots[i+1:]
+		}
+	}
+	return roots
 }
 
 // expired reports whether a limit has been reached. A limit of 0 never is.

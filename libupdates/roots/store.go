@@ -7,18 +7,24 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// storeMagic begins a stored state. The largest signed time follows, 8 bytes in little-endian order, and then the root
-// as a file of one.
+// storeMagic begins a stored state. The largest signed time follows, 8 bytes in little-endian order, and then a file of
+// the roots, the present one last.
 const storeMagic = "nxtrust1"
+
+// MaxStored bounds a stored state, in bytes.
+const MaxStored = len(storeMagic) + 8 + MaxChain
 
 // Encode returns the state as it is stored, in one piece: a root and the time that belongs to it change together.
 func (s State) Encode() []byte {
 	raw := binary.LittleEndian.AppendUint64([]byte(storeMagic), s.Seen)
+	for _, old := range s.past {
+		raw = append(raw, old.signed.Encode()...)
+	}
 	return append(raw, s.Signed.Encode()...)
 }
 
-// Load returns a stored state. It is trusted as the place is where it was stored; that the root is signed as it asks
-// for itself finds what is damaged. Refusals: BadRoot, and those of Signed.Pinned.
+// Load returns a stored state. It is trusted as the place is where it was stored. That the first root is signed as it
+// asks for itself, and each other one by the one before, finds what is damaged. Refusals: BadRoot, and those of Next.
 func Load(raw []byte) (State, error) {
 	rest, ok := bytes.CutPrefix(raw, []byte(storeMagic))
 	if !ok || len(rest) < 8 {
@@ -28,12 +34,17 @@ func Load(raw []byte) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	if len(chain) != 1 {
-		return State{}, bad("%d roots are stored, want one", len(chain))
-	}
-	root, err := chain[0].open(trust.NewTally(chain[0].Document, nil, chain[0].Signatures))
+	first := chain[0]
+	root, err := first.open(trust.NewTally(first.Document, nil, first.Signatures))
 	if err != nil {
 		return State{}, err
 	}
-	return State{Root: root, Signed: chain[0], Seen: binary.LittleEndian.Uint64(rest)}, nil
+	state := State{Root: root, Signed: first}
+	for _, next := range chain[1:] {
+		if state, err = state.step(next); err != nil {
+			return State{}, err
+		}
+	}
+	state.Seen = binary.LittleEndian.Uint64(rest)
+	return state, nil
 }

@@ -11,8 +11,8 @@ import (
 
 // A Core is the core of a slot's set, with its proof for a recipient that does not trust the reader.
 type Core struct {
-	Index     []byte // the raw index, as signed
-	Signature []byte
+	Index     []byte           // the raw index, as signed
+	Signature []byte           // and further ones behind it, as an nxs.VerifyFunc takes them
 	Entry     nxs.Entry        // the core's entry in the index
 	Payload   durable.ReadFile // has the signed size; its digest is not checked
 }

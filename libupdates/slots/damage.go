@@ -33,6 +33,7 @@ func FaultOf(err error) (Fault, refusal.Reason) {
 		refusal.SlotMismatch:
 		return Medium, reason
 	case refusal.IO, refusal.InvalidSignature, refusal.UntrustedPublisher, refusal.PublisherMismatch, refusal.NoSpace,
+		refusal.ThresholdNotMet, refusal.KeyRevoked, refusal.SetRevoked,
 		refusal.Disconnected, refusal.Cancelled, refusal.Superseded:
 		return Passing, reason
 	default:
@@ -57,8 +58,9 @@ func (d damagedSignature) Unwrap() error { return d.error }
 
 // blame decides whether a refused signature is damaged. The digest of the index shows that it is the index the slot was
 // filled with, so the publisher named in it did sign it. This check gives that publisher no trust.
-func blame(refused error, raw, signature []byte) error {
+func blame(refused error, raw, proof []byte) error {
 	index, err := nxs.ParseIndex(raw)
+	signature := proof[:min(len(proof), nxs.SignatureSize)]
 	if err != nil || index.Publisher.Signed(raw, signature) {
 		return refused
 	}

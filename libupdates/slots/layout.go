@@ -20,6 +20,7 @@ const (
 
 	indexFile     = "system.nxsindex"
 	signatureFile = "system.sig.ed25519"
+	moreFile      = "system.sigs.ed25519" // further signatures; absent if there are none
 	manifestFile  = "manifest.nxb"
 	payloadFile   = "payload.elf"
 	bundleSuffix  = ".nxb"

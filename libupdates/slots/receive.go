@@ -74,6 +74,11 @@ func (f *files) prepare(head *nxs.Head, here map[identity]string) (reused int64,
 	if err := f.write(path.Join(stageDir, signatureFile), head.Signature); err != nil {
 		return 0, err
 	}
+	if len(head.More) > 0 {
+		if err := f.write(path.Join(stageDir, moreFile), head.More); err != nil {
+			return 0, err
+		}
+	}
 	for _, entry := range head.Index.Bundles {
 		if err := f.fs.Mkdir(bundleDir(stageDir, entry.Name)); err != nil {
 			return 0, err

@@ -13,6 +13,8 @@ import (
 
 // StageOptions are the owner's hooks into a stage. All are optional.
 type StageOptions struct {
+	// Roots takes the roots that the set brings, before its signature is verified. An error ends the stage.
+	Roots nxs.RootsFunc
 	// Admit is called once the signature is verified and the index parsed, before anything is written. An error ends
 	// the stage.
 	Admit func(*nxs.Head) error
@@ -55,13 +57,16 @@ const (
 // piece, with the refusal that is its cause, or as Cancelled. The other refusals are those of the archive, those of the
 // hooks, and NoSpace.
 func (s *Store) Stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt StageOptions) (Content, error) {
+	r.TakeRoots(opt.Roots)
 	return s.stageFrom(ctx, slot, stream{r}, opt)
 }
 
 // StageFile is Stage for a set in a file, whose payloads it reads in parallel; every byte is read once.
 func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt, size int64, limits nxs.Limits,
 	verify nxs.VerifyFunc, opt StageOptions) (Content, error) {
-	return s.stageFrom(ctx, slot, newFile(f, size, limits, verify), opt)
+	archive := newFile(f, size, limits, verify)
+	archive.set.TakeRoots(opt.Roots)
+	return s.stageFrom(ctx, slot, archive, opt)
 }
 
 func (s *Store) stageFrom(ctx context.Context, slot bootctl.Slot, a archive, opt StageOptions) (Content, error) {
@@ -108,14 +113,14 @@ func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, opt StageOptio
 	return contentOf(head.Digest, head.Index), nil
 }
 
-// has reports whether this set is already on disk, with the same signature and every byte intact.
+// has reports whether this set is already on disk, with the same signatures and every byte intact.
 func (s *Store) has(head *nxs.Head) bool {
 	set := stored{s.fs, head.Digest}
 	if _, err := set.rawIndex(); err != nil {
 		return false
 	}
-	signature, err := set.signature()
-	if err != nil || !bytes.Equal(signature, head.Signature) {
+	proof, err := set.proof()
+	if err != nil || !bytes.Equal(proof, head.Proof()) {
 		return false
 	}
 	return set.checkBundles(head.Index) == nil

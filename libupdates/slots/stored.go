@@ -11,6 +11,7 @@ import (
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
 )
 
 // stored is a set on disk. Disks decay, so every byte is checked against the digest that covers it.
@@ -45,28 +46,37 @@ func (s stored) index() (nxs.Index, error) {
 
 // verifiedIndex verifies the signature over the index and returns the parsed index. Nothing is interpreted before that.
 func (s stored) verifiedIndex(verify nxs.VerifyFunc) (nxs.Index, error) {
-	raw, signature, err := s.signed()
+	raw, proof, err := s.signed()
 	if err != nil {
 		return nxs.Index{}, err
 	}
-	index, err := nxs.VerifyIndex(raw, signature, verify)
+	index, err := nxs.VerifyIndex(raw, proof, verify)
 	if err != nil {
-		return nxs.Index{}, blame(err, raw, signature)
+		return nxs.Index{}, blame(err, raw, proof)
 	}
 	return index, nil
 }
 
-// signed returns the raw index and its signature, both unverified.
-func (s stored) signed() (index, signature []byte, err error) {
+// signed returns the raw index and its signatures, both unverified.
+func (s stored) signed() (index, proof []byte, err error) {
 	if index, err = s.rawIndex(); err != nil {
 		return nil, nil, err
 	}
-	signature, err = s.signature()
-	return index, signature, err
+	proof, err = s.proof()
+	return index, proof, err
 }
 
-func (s stored) signature() ([]byte, error) {
-	return s.readFile(signatureFile, nxs.SignatureSize)
+// proof returns the signatures as an nxs.VerifyFunc takes them.
+func (s stored) proof() ([]byte, error) {
+	signature, err := s.readFile(signatureFile, nxs.SignatureSize)
+	if err != nil {
+		return nil, err
+	}
+	more, err := s.readFile(moreFile, trust.MaxSignatures*trust.SignatureSize)
+	if refusal.Of(err) == refusal.MissingEntry {
+		return signature, nil
+	}
+	return append(signature, more...), err
 }
 
 // checkBundles verifies every manifest and payload in the index. Files that are not in the index are ignored.

@@ -69,10 +69,14 @@ func (a Anchors) Keys(role Role) []PublicKey {
 	return keys
 }
 
-// Verify returns the key of that role that made the signature over the raw message. Refusals: Unsigned without a
-// signature, BadSignatureLength, InvalidSignature, UntrustedPublisher. The message is opaque: no byte of it is
-// interpreted.
-func (a Anchors) Verify(role Role, message, signature []byte) (PublicKey, error) {
+// Verify returns the key of that role that made the signature over the raw message. Further signatures behind it, as in
+// SplitProof, are not needed and not looked at. Refusals: Unsigned without a signature, BadSignatureLength,
+// InvalidSignature, UntrustedPublisher, and those of SplitProof. The message is opaque: no byte of it is interpreted.
+func (a Anchors) Verify(role Role, message, proof []byte) (PublicKey, error) {
+	signature, _, err := SplitProof(proof)
+	if err != nil {
+		return PublicKey{}, err
+	}
 	return NewTally(message, signature, nil).Publisher(role, a.Keys(role))
 }
 

@@ -53,3 +53,14 @@ func EncodeSignatures(list []Signature) []byte {
 	}
 	return raw
 }
+
+// SplitProof takes the signatures of a set apart: 64 bytes by its publisher, and behind them a list of further ones, if
+// there are any. What is not of that form is returned whole, as a signature of a wrong length. Refusals are those of
+// ParseSignatures.
+func SplitProof(proof []byte) (signature []byte, more []Signature, err error) {
+	if len(proof) < ed25519.SignatureSize || (len(proof)-ed25519.SignatureSize)%SignatureSize != 0 {
+		return proof, nil, nil
+	}
+	more, err = ParseSignatures(proof[ed25519.SignatureSize:])
+	return proof[:ed25519.SignatureSize], more, err
+}

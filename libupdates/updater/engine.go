@@ -175,5 +175,21 @@ func (e *Engine) keep(raw []byte) error {
 
 // verifyBy is the verification of one call.
 func (e *Engine) verifyBy(ctx context.Context) nxs.VerifyFunc {
-	return func(message, signature []byte) (trust.PublicKey, error) { return e.cfg.Verify(ctx, message, signature) }
+	return func(message, proof []byte) (trust.PublicKey, error) { return e.cfg.Verify(ctx, message, proof) }
+}
+
+// admitSet asks whether a set may be installed anew.
+func (e *Engine) admitSet(ctx context.Context, head *nxs.Head) error {
+	if e.cfg.Admission == nil {
+		return nil
+	}
+	return e.cfg.Admission.Admit(ctx, head.Raw, head.Proof())
+}
+
+// rootsFor takes the roots of a set.
+func (e *Engine) rootsFor(ctx context.Context) nxs.RootsFunc {
+	if e.cfg.Admission == nil {
+		return nil
+	}
+	return func(raw []byte) error { return e.cfg.Admission.TakeRoots(ctx, raw) }
 }

@@ -25,8 +25,12 @@ func (e *Engine) NeedsFactory() bool {
 func (e *Engine) InstallFactory(ctx context.Context, archive io.Reader, size int64) error {
 	what := Audit{Slot: bootctl.A, Size: uint64(size)}
 	err := e.fromStream(archive, size)(ctx, bootctl.A, slots.StageOptions{
+		Roots: e.rootsFor(ctx),
 		Admit: func(head *nxs.Head) error {
 			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
+			if err := e.admitSet(ctx, head); err != nil {
+				return err
+			}
 			return e.Record().AdmitFactory(e.candidate(head.Digest, head.Index))
 		},
 	})

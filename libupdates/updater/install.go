@@ -37,8 +37,12 @@ func (e *Engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 	what = Audit{Slot: slot}
 	var set bootctl.Content
 	err = archive(ctx, slot, slots.StageOptions{
+		Roots: e.rootsFor(ctx),
 		Admit: func(head *nxs.Head) error {
 			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
+			if err := e.admitSet(ctx, head); err != nil {
+				return err
+			}
 			set = e.candidate(head.Digest, head.Index)
 			_, err := e.Record().Receive(slot, set)
 			if refusal.Of(err) == refusal.AlreadyActive {

@@ -20,6 +20,7 @@ type Config struct {
 	// BootCopy is a copy of the record that does not outlive this boot; nil where Record does not outlive it either.
 	BootCopy  durable.CellFile
 	Verify    Verify
+	Admission Admission // nil: nobody decides beside Verify, and roots in sets are skipped
 	Publisher Publisher
 	Log       Log
 	Clock     Clock
@@ -33,8 +34,15 @@ type Config struct {
 	Core     nxs.Digest    // of the payload of the core that runs; zero: the core of the image
 }
 
-// Verify says which trusted publisher signed the message, or refuses it.
-type Verify func(ctx context.Context, message, signature []byte) (trust.PublicKey, error)
+// Verify says which trusted publisher signed the message, or refuses it. The proof is that of an nxs.VerifyFunc.
+type Verify func(ctx context.Context, message, proof []byte) (trust.PublicKey, error)
+
+// Admission decides what may be installed anew, and learns of the roots that come with sets. Verify alone is about what
+// may run.
+type Admission interface {
+	Admit(ctx context.Context, message, proof []byte) error
+	TakeRoots(ctx context.Context, raw []byte) error
+}
 
 // A Publisher makes the set of a slot the one that runs.
 type Publisher interface {

@@ -37,6 +37,20 @@ func (t *peerTrust) List(_ context.Context, call keystore.TrustAnchors_list) err
 	return nil
 }
 
+// Root says that there is none, as on a system that goes by a folder of keys.
+func (t *peerTrust) Root(_ context.Context, call keystore.TrustAnchors_root) error {
+	_, err := call.AllocResults()
+	return err
+}
+
+func (t *peerTrust) Update(_ context.Context, call operator.TrustEditor_update) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return convert.Refuse(res.NewRefusal, refusal.New(refusal.RootNotPinned, "no root is the one to begin with"))
+}
+
 func (t *peerTrust) Add(_ context.Context, call operator.TrustEditor_add) error {
 	role, _ := call.Args().Role()
 	raw, _ := call.Args().PublicKey()

@@ -16,9 +16,10 @@ import (
 
 // trustVerb is about the keys that a running system trusts.
 type trustVerb struct {
-	List   trustListVerb   `cmd:"" default:"1" help:"Show the trusted keys."`
+	List   trustListVerb   `cmd:"" default:"1" help:"Show what is trusted for what."`
 	Add    trustAddVerb    `cmd:"" help:"Trust a publisher's key."`
 	Remove trustRemoveVerb `cmd:"" help:"Trust a key no more."`
+	Update trustUpdateVerb `cmd:"" help:"Go by a root document, or on to the next ones."`
 }
 
 // An anchor is one trusted key.
@@ -33,14 +34,21 @@ type anchorChange struct {
 	Kept bool `json:"kept"` // over the next start
 }
 
-// trustListVerb shows the keys.
+// trustListVerb shows the keys, or the root.
 type trustListVerb struct{}
 
-// Run asks for the keys and shows them.
+// Run asks for them and shows them.
 func (*trustListVerb) Run(ctx context.Context, in *invocation) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	return in.with(ctx, func(s *session) error {
+		root, err := s.root(ctx)
+		if err != nil {
+			return cannot("show root", "", err)
+		}
+		if root != nil {
+			return in.answer(root.summary(), root.show)
+		}
 		keys, err := s.anchors(ctx)
 		if err != nil {
 			return cannot("show keys", "", err)
@@ -150,18 +158,23 @@ func (s *session) findKey(ctx context.Context, role, meant string) (trust.Public
 }
 
 func (s *session) anchors(ctx context.Context) ([]anchor, error) {
-	answer, release := s.operator.Anchors(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return nil, err
-	}
-	list, err := held(res.Anchors())
+	list, err := s.trusted(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer list.Release()
 	return readAnchors(ctx, list)
+}
+
+// trusted asks for the power to see what is trusted; the caller releases it.
+func (s *session) trusted(ctx context.Context) (keystore.TrustAnchors, error) {
+	answer, release := s.operator.Anchors(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return keystore.TrustAnchors{}, err
+	}
+	return held(res.Anchors())
 }
 
 func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, error) {

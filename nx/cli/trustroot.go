@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"nexus/capnpgen/operator"
+	"nexus/daemons/convert"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/roots"
+)
+
+// A trustedRoot is the root that a system goes by.
+type trustedRoot struct {
+	roots.Root
+	digest string
+	seen   uint64 // the largest signed time, in milliseconds since 1970 UTC
+}
+
+// rootSummary is the JSON answer.
+type rootSummary struct {
+	Root            uint64            `json:"root"` // its version
+	Family          string            `json:"family"`
+	SHA256          string            `json:"sha256"`
+	IssuedUnixMs    uint64            `json:"issuedUnixMs"`
+	ExpiresUnixMs   uint64            `json:"expiresUnixMs"` // 0 if never
+	SeenUnixMs      uint64            `json:"seenUnixMs"`
+	Grants          []rootGrant       `json:"grants"`
+	RevokedKeys     []string          `json:"revokedKeys"`
+	RevokedSets     []string          `json:"revokedSets"`
+	MinimumVersions map[string]string `json:"minimumVersions"` // by bundle; the empty name is the set
+}
+
+type rootGrant struct {
+	Role          string    `json:"role"`
+	Threshold     int       `json:"threshold"`
+	Keys          []rootKey `json:"keys"`
+	Names         []string  `json:"names"` // empty: all
+	ExpiresUnixMs uint64    `json:"expiresUnixMs"`
+}
+
+type rootKey struct {
+	Key  string `json:"publicKey"`
+	Name string `json:"name"`
+}
+
+func (r *trustedRoot) summary() rootSummary {
+	a := rootSummary{Root: r.Version, Family: r.Family, SHA256: r.digest, IssuedUnixMs: r.Issued,
+		ExpiresUnixMs: r.Expires, SeenUnixMs: r.seen, RevokedKeys: []string{}, RevokedSets: []string{},
+		MinimumVersions: map[string]string{}}
+	for _, g := range r.Grants {
+		grant := rootGrant{Role: string(g.Role), Threshold: g.Threshold, Names: append([]string{}, g.Names...),
+			ExpiresUnixMs: g.Expires}
+		for _, key := range g.Keys {
+			grant.Keys = append(grant.Keys, rootKey{key.String(), r.Name(key)})
+		}
+		a.Grants = append(a.Grants, grant)
+	}
+	for _, key := range r.RevokedKeys {
+		a.RevokedKeys = append(a.RevokedKeys, key.String())
+	}
+	for _, digest := range r.RevokedSets {
+		a.RevokedSets = append(a.RevokedSets, digest.String())
+	}
+	for _, m := range r.Minimums {
+		a.MinimumVersions[m.Name] = m.Version
+	}
+	return a
+}
+
+// show prints what is trusted for what, and what expires next.
+func (r *trustedRoot) show(w io.Writer) {
+	fmt.Fprintf(w, "root %d of %s, issued %s\nsha256: %s\n", r.Version, r.Family, day(r.Issued), r.digest)
+	rows := [][]string{{"ROLE", "NEEDS", "KEY", "NAME", "FOR"}}
+	for _, g := range r.Grants {
+		role, needs := string(g.Role), fmt.Sprintf("%d of %d", g.Threshold, len(g.Keys))
+		for _, key := range g.Keys {
+			rows = append(rows, []string{role, needs, key.String(), r.Name(key), strings.Join(g.Names, " ")})
+			role, needs = "", ""
+		}
+	}
+	table(w, rows)
+	if n := len(r.RevokedKeys) + len(r.RevokedSets); n > 0 {
+		fmt.Fprintf(w, "revoked: %d keys, %d sets\n", len(r.RevokedKeys), len(r.RevokedSets))
+	}
+	if what, when := r.nextExpiry(); when != 0 {
+		fmt.Fprintf(w, "expires next: %s, %s\n", what, day(when))
+	}
+}
+
+// nextExpiry returns what expires first, and when; 0 if nothing does.
+func (r *trustedRoot) nextExpiry() (what string, when uint64) {
+	what, when = "the root", r.Expires
+	for _, g := range r.Grants {
+		if g.Expires != 0 && (when == 0 || g.Expires < when) {
+			what, when = "a grant of the role "+string(g.Role), g.Expires
+		}
+	}
+	return what, when
+}
+
+// day returns a time in milliseconds since 1970 UTC as text.
+func day(ms uint64) string {
+	const year9999 = 253402300799999
+	return time.UnixMilli(int64(min(ms, year9999))).UTC().Format(time.RFC3339)
+}
+
+// root asks for the root, which is nil if the system goes by a folder of keys.
+func (s *session) root(ctx context.Context) (*trustedRoot, error) {
+	trusted, err := s.trusted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer trusted.Release()
+	answer, release := trusted.Root(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := res.Root()
+	if err != nil || len(raw) == 0 {
+		return nil, err
+	}
+	chain, err := roots.Split(raw)
+	if err != nil {
+		return nil, err
+	}
+	root, err := roots.Parse(chain[0].Document)
+	return &trustedRoot{root, chain[0].Digest().String(), res.SeenUnixMs()}, err
+}
+
+// trustUpdateVerb goes on to other roots.
+type trustUpdateVerb struct {
+	Files []string `arg:"" placeholder:"FILE" help:"Files of roots, in order of their versions."`
+	Pin   string   `placeholder:"SHA256" help:"Where there is no root yet: the digest of the one to begin with, as its maker tells it. Without it, the first one is shown and you are asked."`
+	Yes   bool     `short:"y" help:"Do not ask."`
+}
+
+// rootChange is the JSON answer.
+type rootChange struct {
+	Before uint64 `json:"before"` // version; 0: there was no root
+	Root   uint64 `json:"root"`
+	Kept   bool   `json:"kept"` // over the next start
+}
+
+// Run hands the roots over.
+func (v *trustUpdateVerb) Run(ctx context.Context, in *invocation) error {
+	raw, err := readRootFiles(v.Files)
+	if err != nil {
+		return err
+	}
+	return in.with(ctx, func(s *session) error {
+		change, err := v.update(ctx, in, s, raw)
+		if err != nil {
+			return cannot("go by root", v.Files[len(v.Files)-1], err)
+		}
+		return in.answer(change, func(w io.Writer) {
+			if change.Before == change.Root {
+				fmt.Fprintf(w, "root %d already\n", change.Root)
+				return
+			}
+			until := anchorChange{Kept: change.Kept}.until()
+			fmt.Fprintf(w, "root %d from now on%s\n", change.Root, until)
+		})
+	})
+}
+
+func (v *trustUpdateVerb) update(ctx context.Context, in *invocation, s *session,
+	raw []byte) (c rootChange, err error) {
+	asked, cancel := patient(ctx)
+	before, err := s.root(asked)
+	cancel()
+	if err != nil {
+		return c, err
+	}
+	var pin []byte
+	if before != nil {
+		c.Before = before.Version
+	} else if pin, err = v.pin(ctx, in, raw); err != nil {
+		return c, err
+	}
+	ctx, cancel = patient(ctx)
+	defer cancel()
+	return s.updateRoot(ctx, c, raw, pin)
+}
+
+// pin returns the digest of the root to begin with: the one that was named, or the first, if the operator agrees.
+func (v *trustUpdateVerb) pin(ctx context.Context, in *invocation, raw []byte) ([]byte, error) {
+	if v.Pin != "" {
+		pin, err := hex.DecodeString(v.Pin)
+		if err != nil || len(pin) != len(roots.Digest{}) {
+			return nil, refusal.New(refusal.RootNotPinned, "%.80q is not a SHA-256 in hex", v.Pin)
+		}
+		return pin, nil
+	}
+	chain, err := roots.Split(raw)
+	if err != nil {
+		return nil, err
+	}
+	first := chain[0].Digest()
+	root, err := roots.Parse(chain[0].Document)
+	if err != nil {
+		return nil, err
+	}
+	question := fmt.Sprintf(
+		"Go by root %d of %s, %s, instead of the folder of keys? Only its successors can change that.",
+		root.Version, root.Family, first)
+	return first[:], in.confirm(ctx, v.Yes, question)
+}
+
+// readRootFiles reads the files one after the other.
+func readRootFiles(names []string) ([]byte, error) {
+	var raw []byte
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, cannot("read", name, err)
+		}
+		part, err := io.ReadAll(io.LimitReader(f, roots.MaxChain+1))
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, cannot("read", name, err)
+		}
+		if raw = append(raw, part...); len(raw) > roots.MaxChain {
+			return nil, cannot("read", name, refusal.New(refusal.BadRoot, "the roots have more than %d bytes",
+				roots.MaxChain))
+		}
+	}
+	return raw, nil
+}
+
+func (s *session) updateRoot(ctx context.Context, c rootChange, raw, pin []byte) (rootChange, error) {
+	editor, err := s.trustEditor(ctx)
+	if err != nil {
+		return c, err
+	}
+	defer editor.Release()
+	answer, release := editor.Update(ctx, func(p operator.TrustEditor_update_Params) error {
+		return errors.Join(p.SetRoots(raw), p.SetPin(pin))
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return c, err
+	}
+	c.Root, c.Kept = res.Version(), res.Kept()
+	return c, convert.Refused(res.Refusal())
+}
