@@ -43,13 +43,13 @@ func (t *trusted) anchors() trust.Anchors {
 
 // start reads the root and the folder.
 func (k *keys) start() error {
-	root, damaged, err := k.store.load()
+	root, mend, err := k.store.load()
 	if err != nil {
 		return fmt.Errorf("cannot read the root: %w", err)
 	}
 	k.now.Store(&trusted{root: root})
-	if damaged != nil {
-		k.log.Warn("root mended from its copy", "error", damaged)
+	if mend != nil {
+		k.log.Warn("root stored again", "error", mend)
 		if err := k.store.keep(*root); err != nil {
 			return err
 		}

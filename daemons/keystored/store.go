@@ -17,30 +17,48 @@ const (
 	copyFile = "root.copy"
 )
 
+func copies() []string { return []string{rootFile, copyFile} }
+
 // A store keeps the root on disk.
 type store struct{ files durable.FS }
 
 func newStore(dir *os.Root) store { return store{durable.OS(dir)} }
 
 // load returns the stored root, or nil if none was ever stored. If the copies differ, the later one counts: a store that
-// was cut off had written that. A root that is there but cannot be read is an error: without it the device would go
-// back to the keys that the root has replaced. It also returns what is wrong with one of the copies.
-func (s store) load() (state *roots.State, damaged, err error) {
+// was cut off had written that. A root that is there but cannot be read is an error: without it the device would go back
+// to the keys that the root has replaced. It also returns why the copies should be stored again.
+func (s store) load() (state *roots.State, mend, err error) {
 	var faults []error
-	for _, name := range []string{rootFile, copyFile} {
-		found, err := s.read(name)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+	found := 0
+	for _, name := range copies() {
+		one, err := s.read(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
 			faults = append(faults, fmt.Errorf("roots/%s: %w", name, err))
-		case state == nil || later(found, *state):
-			state = &found
+			continue
+		}
+		if found++; state == nil || later(one, *state) {
+			state = &one
 		}
 	}
-	if state == nil && len(faults) > 0 {
+	switch {
+	case state == nil && len(faults) > 0:
 		return nil, nil, faults[0]
+	case state != nil && found < len(copies()) && len(faults) == 0:
+		faults = append(faults, errors.New("one copy of the root is missing"))
+	case state != nil && !s.equal():
+		faults = append(faults, errors.New("the copies of the root differ"))
 	}
 	return state, errors.Join(faults...), nil
+}
+
+// equal reports whether both copies hold the same bytes.
+func (s store) equal() bool {
+	a, errA := s.read(rootFile)
+	b, errB := s.read(copyFile)
+	return errA == nil && errB == nil && bytes.Equal(a.Encode(), b.Encode())
 }
 
 // later reports whether a state came after another one.
@@ -73,7 +91,7 @@ func (s store) keep(state roots.State) error {
 	if again, err := roots.Load(raw); err != nil || !bytes.Equal(again.Encode(), raw) {
 		return fmt.Errorf("cannot store root: it would not read back: %w", err)
 	}
-	for _, name := range []string{rootFile, copyFile} {
+	for _, name := range copies() {
 		if err := durable.WriteFile(s.files, name, raw); err != nil {
 			return fmt.Errorf("cannot store root: %w", err)
 		}

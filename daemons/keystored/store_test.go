@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"testing"
 
+	"nexus/libupdates/durable"
 	"nexus/libupdates/durable/durabletest"
 	"nexus/libupdates/roots"
 	"nexus/libupdates/trust"
@@ -36,6 +37,32 @@ func stateAt(t *testing.T, version uint64) roots.State {
 		t.Fatal(err)
 	}
 	return state
+}
+
+// Where a store was cut off between the copies, the later one counts, whichever it is, and the copies are stored again.
+func TestLaterCopyCounts(t *testing.T) {
+	old, next := stateAt(t, 1), stateAt(t, 2)
+	for _, order := range [][2]roots.State{{old, next}, {next, old}, {old.Saw(9), next.Saw(5)}} {
+		disk := durabletest.New()
+		for i, name := range copies() {
+			if err := durable.WriteFile(disk, name, order[i].Encode()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, mend, err := store{disk}.load()
+		if err != nil || mend == nil || found.Root.Version != 2 {
+			t.Fatalf("got %+v, %v, %v", found, mend, err)
+		}
+		if err := (store{disk}).keep(*found); err != nil {
+			t.Fatal(err)
+		}
+		if _, mend, err := (store{disk}).load(); mend != nil || err != nil {
+			t.Errorf("after it was stored again: %v, %v", mend, err)
+		}
+	}
+	if found, mend, err := (store{durabletest.New()}).load(); found != nil || mend != nil || err != nil {
+		t.Errorf("without a root: %v, %v, %v", found, mend, err)
+	}
 }
 
 // A power cut at any step of a store leaves the old root or the new one, and after the store it is the new one.

@@ -32,7 +32,8 @@ func (r *Reader) readRoots() ([]byte, error) {
 	return raw, err
 }
 
-// verifyHead verifies and parses the index. The further signatures are read before that only if the first is not enough.
+// verifyHead verifies and parses the index. The further signatures are read before that only if the first is not
+// enough.
 func (r *Reader) verifyHead(head *Head) (err error) {
 	head.Index, err = VerifyIndex(head.Raw, head.Signature, r.verify)
 	one := refusal.Of(err) != refusal.ThresholdNotMet

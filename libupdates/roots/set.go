@@ -46,9 +46,9 @@ func (r Root) Verify(role trust.Role, message, signature []byte, more []trust.Si
 	return v, nil
 }
 
-// VerifyInstalled is Verify for a set that was admitted before: a root that counted then will do, less the keys and sets
-// that are revoked now. So a key that is replaced does not stop what it signed, and one that is revoked does. Before the
-// first root, the keys of a folder counted.
+// VerifyInstalled is Verify for a set that was admitted before: a root that counted then will do, less the keys and
+// sets that are revoked now. So a key that is replaced does not stop what it signed, and one that is revoked does.
+// Before the first root, the keys of a folder counted.
 func (s State) VerifyInstalled(folder trust.Anchors, role trust.Role, message, signature []byte,
 	more []trust.Signature) (Verdict, error) {
 	verdict, refused := s.Root.Verify(role, message, signature, more)
