@@ -34,14 +34,18 @@ func Staged(ctx context.Context, facet update.Updated) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	system := res.System()
-	described, releaseDescribed := system.Describe(ctx, nil)
-	defer releaseDescribed()
-	description, err := described.Struct()
+	return describe(ctx, res.System())
+}
+
+// describe returns the set that a StagedSystem can switch to. The caller keeps system.
+func describe(ctx context.Context, system update.StagedSystem) (Set, error) {
+	answer, release := system.Describe(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
 	if err != nil {
 		return Set{}, err
 	}
-	set, err := readSet(description.System())
+	set, err := readSet(res.System())
 	if err == nil {
 		set.System = system.AddRef()
 	}

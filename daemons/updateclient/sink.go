@@ -127,10 +127,14 @@ func (k *Sink) done(ctx context.Context) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	set, err := readSet(res.Staged())
-	set.Reused = res.ReusedBytes()
-	if err == nil {
-		set.System = res.System().AddRef()
+	var set Set
+	if res.HasStaged() {
+		if set, err = readSet(res.Staged()); err == nil {
+			set.System = res.System().AddRef()
+		}
+	} else { // an older system leaves that to the StagedSystem
+		set, err = describe(ctx, res.System())
 	}
+	set.Reused = res.ReusedBytes()
 	return set, err
 }

@@ -257,12 +257,16 @@ func (k *peerSink) Done(_ context.Context, call update.StageSink_done) error {
 		return err
 	}
 	k.p.stage()
-	m, err := res.NewStaged()
-	if err == nil {
-		err = k.p.fillStaged(m)
-	}
-	if err != nil || k.stages {
-		return err
+	older := false
+	k.p.set(func(p *peer) { older = p.older })
+	if !older {
+		m, err := res.NewStaged()
+		if err == nil {
+			err = k.p.fillStaged(m)
+		}
+		if err != nil || k.stages {
+			return err
+		}
 	}
 	return res.SetSystem(update.StagedSystem_ServerToClient(&peerStaged{k.p}))
 }
