@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/updateclient"
 	"nexus/libupdates/refusal"
@@ -57,29 +56,17 @@ func (s *session) followOnce(ctx context.Context, look func(state) (bool, error)
 		return false, false, s.unlessRefused(ctx, err)
 	}
 	defer status.Release()
-	news := &observer{states: make(chan state, 1), gone: make(chan struct{})}
-	answer, release := status.Follow(ctx, func(p update.UpdateStatus_follow_Params) error {
-		return p.SetObserver(update.StatusObserver_ServerToClient(news))
+	over := false
+	updateclient.Follow(ctx, status, func(now updateclient.Status) bool {
+		heard = true
+		enough, err = look(stateOf(now))
+		over = enough || err != nil
+		return over
 	})
-	defer release()
-	if _, err := answer.Struct(); err != nil {
-		return false, false, s.unlessOver(ctx)
+	if !over {
+		err = s.unlessOver(ctx)
 	}
-	for {
-		select {
-		case now := <-news.states:
-			heard = true
-			if enough, err := look(now); enough || err != nil {
-				return heard, enough, err
-			}
-		case <-news.gone:
-			return heard, false, s.unlessOver(ctx)
-		case <-s.conn.Done():
-			return heard, false, errGone
-		case <-ctx.Done():
-			return heard, false, context.Cause(ctx)
-		}
-	}
+	return heard, enough, err
 }
 
 // unlessOver returns an error if a failed call was the end of the whole session, and nil if it was that of the daemon
@@ -115,26 +102,3 @@ func (s *session) pause(ctx context.Context, d time.Duration) error {
 		return errGone
 	}
 }
-
-// An observer keeps the newest state that has not been read.
-type observer struct {
-	states chan state    // holds one at most
-	gone   chan struct{} // closed when the other side let the observer go
-}
-
-// OnChanged stores a state in place of one that has not been read.
-func (o *observer) OnChanged(_ context.Context, call update.StatusObserver_onChanged) error {
-	now, err := updateclient.Read(call.Args().Status())
-	if err != nil {
-		return err
-	}
-	select {
-	case <-o.states:
-	default:
-	}
-	o.states <- stateOf(now) // only this method sends, and calls on one object come one at a time
-	return nil
-}
-
-// Shutdown is called when the other side has released the observer or died.
-func (o *observer) Shutdown() { close(o.gone) }
