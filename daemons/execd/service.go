@@ -4,17 +4,17 @@ import (
 	"context"
 	"time"
 
+	"nexus/daemons/plat"
 	"nexus/libupdates/health"
 )
 
-// The pauses before a service that ended after a good verdict is restarted.
-const (
-	firstPause = 500 * time.Millisecond
-	maxPause   = 10 * time.Second
-	goodLife   = 30 * time.Second
+// hinderedPause is the pause between attempts to start what the machine does not let start.
+const hinderedPause = time.Second
 
-	hinderedPause = time.Second // between tries to start what the machine does not let start
-)
+// restarts are the pauses before a service that ended after a good verdict is restarted.
+func restarts() plat.Backoff {
+	return plat.Backoff{First: 500 * time.Millisecond, Max: 10 * time.Second, Good: 30 * time.Second}
+}
 
 // A service is one service bundle of the publication.
 type service struct {
@@ -38,7 +38,7 @@ type lastFailure struct {
 
 // run keeps the service running until ctx ends.
 func (s *service) run(ctx context.Context) {
-	pause := firstPause
+	pause := time.Duration(0)
 	for {
 		began := s.sup.host.Clock.Now()
 		s.live(ctx)
@@ -51,13 +51,10 @@ func (s *service) run(ctx context.Context) {
 			}
 			continue // it never ran, so this is no restart
 		}
-		if s.sup.host.Clock.Now().Sub(began) > goodLife {
-			pause = firstPause
-		}
+		pause = restarts().Next(pause, s.sup.host.Clock.Now().Sub(began))
 		if !s.awaitRestart(ctx, pause) {
 			return
 		}
-		pause = min(2*pause, maxPause)
 		s.update(func() { s.restarts++ })
 	}
 }
