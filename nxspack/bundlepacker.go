@@ -132,7 +132,7 @@ func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader,
 	bundleMade, error,
 ) {
 	in := fromInput{interruptible{ctx, payload}, g.Payload}
-	p, err := takeContent(filepath.Join(dir, payloadFile), in, int64(g.LimitPayload))
+	p, err := takeContent(filepath.Join(dir, nxb.PayloadFile), in, int64(g.LimitPayload))
 	if err != nil {
 		return bundleMade{}, err
 	}

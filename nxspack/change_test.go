@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -70,7 +71,7 @@ func prepared(t *testing.T, dir, payload string) *preparedSet {
 // rewrite writes a payload again, with a different time whatever the resolution of the file system's clock.
 func rewrite(t *testing.T, b bundleFolder, payload string) {
 	t.Helper()
-	name := filepath.Join(b.path, payloadFile)
+	name := filepath.Join(b.path, nxb.PayloadFile)
 	later := b.payload.was.ModTime().Add(time.Second)
 	if err := errors.Join(os.WriteFile(name, []byte(payload), 0o600), os.Chtimes(name, later, later)); err != nil {
 		t.Fatal(err)

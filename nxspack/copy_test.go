@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"nexus/libupdates/digest"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
@@ -30,7 +31,7 @@ func bundles(t *testing.T, payloads ...[]byte) (folder string, key trust.Signer)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := makeBundle(filepath.Join(folder, name+bundleSuffix), raw, bytes.NewReader(payload)); err != nil {
+		if err := makeBundle(filepath.Join(folder, name+nxb.Suffix), raw, bytes.NewReader(payload)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,7 +164,7 @@ func TestRejectPayloadThatChangesWhileRead(t *testing.T) {
 				read := s.Read
 				s.Read = func(p []byte, off int64) error {
 					if off == 0 {
-						if err := c.change(filepath.Join(b.path, payloadFile)); err != nil {
+						if err := c.change(filepath.Join(b.path, nxb.PayloadFile)); err != nil {
 							return err
 						}
 					}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 )
 
@@ -48,7 +49,7 @@ func extractHead(dir string, head *nxs.Head) error {
 }
 
 func extractBundle(dir string, b *nxs.Bundle) error {
-	return makeBundle(filepath.Join(dir, b.Name+bundleSuffix), b.RawManifest, b.Payload)
+	return makeBundle(filepath.Join(dir, b.Name+nxb.Suffix), b.RawManifest, b.Payload)
 }
 
 // makeBundle creates the folder of a bundle.
@@ -61,7 +62,7 @@ func makeBundle(dir string, rawManifest []byte, payload io.Reader) error {
 
 // fillBundle writes payload and manifest into the folder of a bundle.
 func fillBundle(dir string, rawManifest []byte, payload io.Reader) error {
-	if err := writeFile(filepath.Join(dir, payloadFile), payload); err != nil {
+	if err := writeFile(filepath.Join(dir, nxb.PayloadFile), payload); err != nil {
 		return err
 	}
 	return finishBundle(dir, rawManifest)
@@ -69,7 +70,7 @@ func fillBundle(dir string, rawManifest []byte, payload io.Reader) error {
 
 // finishBundle writes the manifest next to the payload.
 func finishBundle(dir string, rawManifest []byte) error {
-	if err := writeFile(filepath.Join(dir, manifestFile), bytes.NewReader(rawManifest)); err != nil {
+	if err := writeFile(filepath.Join(dir, nxb.ManifestFile), bytes.NewReader(rawManifest)); err != nil {
 		return err
 	}
 	if err := os.Chmod(dir, modeDir); err != nil {

@@ -12,13 +12,6 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Names in a bundle's folder.
-const (
-	bundleSuffix = ".nxb"
-	manifestFile = "manifest.nxb"
-	payloadFile  = "payload.elf"
-)
-
 // A bundleFolder is a `<name>.nxb` folder on disk. Its manifest has been read and its payload is open.
 type bundleFolder struct {
 	path        string
@@ -57,7 +50,7 @@ func closeFolders(bundles []bundleFolder) {
 }
 
 func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
-	name, ok := strings.CutSuffix(e.Name(), bundleSuffix)
+	name, ok := strings.CutSuffix(e.Name(), nxb.Suffix)
 	if !ok || !e.IsDir() {
 		return bundleFolder{}, refusal.New(refusal.UnexpectedEntry, "not a bundle folder: its name must be NAME.nxb")
 	}
@@ -67,7 +60,7 @@ func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
 	if err := checkContents(path); err != nil {
 		return bundleFolder{}, err
 	}
-	raw, err := readManifest(filepath.Join(path, manifestFile))
+	raw, err := readManifest(filepath.Join(path, nxb.ManifestFile))
 	if err != nil {
 		return bundleFolder{}, err
 	}
@@ -136,15 +129,15 @@ func checkContents(dir string) error {
 	}
 	found := map[string]bool{}
 	for _, e := range entries {
-		if e.Name() != manifestFile && e.Name() != payloadFile {
-			return refusal.New(refusal.UnexpectedEntry, "%q is neither %s nor %s", e.Name(), manifestFile, payloadFile)
+		if e.Name() != nxb.ManifestFile && e.Name() != nxb.PayloadFile {
+			return refusal.New(refusal.UnexpectedEntry, "%q is neither %s nor %s", e.Name(), nxb.ManifestFile, nxb.PayloadFile)
 		}
 		if !e.Type().IsRegular() {
 			return refusal.New(refusal.BadEntryType, "%s is not a regular file", e.Name())
 		}
 		found[e.Name()] = true
 	}
-	for _, name := range []string{manifestFile, payloadFile} {
+	for _, name := range []string{nxb.ManifestFile, nxb.PayloadFile} {
 		if !found[name] {
 			return refusal.New(refusal.MissingEntry, "%s is missing", name)
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
 
@@ -22,7 +23,7 @@ type payloadSource struct {
 func openPayload(folder, bundle string, limit int64) (*payloadSource, error) {
 	// never follow a link or wait at a FIFO, even if the file was replaced meanwhile
 	const never = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
-	f, err := os.OpenFile(filepath.Join(folder, payloadFile), os.O_RDONLY|never, 0)
+	f, err := os.OpenFile(filepath.Join(folder, nxb.PayloadFile), os.O_RDONLY|never, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func openPayload(folder, bundle string, limit int64) (*payloadSource, error) {
 	switch {
 	case err != nil:
 	case !info.Mode().IsRegular():
-		err = refusal.New(refusal.BadEntryType, "%s is not a regular file", payloadFile)
+		err = refusal.New(refusal.BadEntryType, "%s is not a regular file", nxb.PayloadFile)
 	case info.Size() > limit:
 		err = refusal.New(refusal.PayloadTooLarge, "payload is over the limit of %d bytes", limit)
 	}
@@ -38,7 +39,7 @@ func openPayload(folder, bundle string, limit int64) (*payloadSource, error) {
 		f.Close()
 		return nil, err
 	}
-	return &payloadSource{bundle + "/" + payloadFile, f, info}, nil
+	return &payloadSource{bundle + "/" + nxb.PayloadFile, f, info}, nil
 }
 
 func (s *payloadSource) size() int64 { return s.was.Size() }

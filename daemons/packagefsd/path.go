@@ -5,17 +5,12 @@ import (
 	"strings"
 	"unicode"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
 
 // maxPath bounds a path, in bytes. The longest valid path is a bundle name of 64 bytes and a file name.
 const maxPath = 255
-
-// The files of a bundle, in byte order.
-const (
-	manifestName = "manifest.nxb"
-	payloadName  = "payload.elf"
-)
 
 // A place is a parsed path: the root, the directory of a bundle, or one of its files.
 type place struct {
@@ -30,7 +25,7 @@ func parse(path string) (place, error) {
 		return place{}, err
 	}
 	bundle, file, deeper := strings.Cut(path, "/")
-	if deeper && file != manifestName && file != payloadName {
+	if deeper && file != nxb.ManifestFile && file != nxb.PayloadFile {
 		return place{}, noSuchFile(path)
 	}
 	return place{bundle, file}, nil

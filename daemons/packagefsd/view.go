@@ -9,6 +9,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/packagefs"
 	"nexus/daemons/vat"
+	"nexus/libupdates/nxb"
 )
 
 // patience bounds the time that one call waits for bundlemgrd, including a restart of it.
@@ -75,8 +76,8 @@ func find(ctx context.Context, m bundle.BundleMgr, path, name string) ([]info, e
 		return nil, err
 	}
 	return []info{
-		{manifestName, packagefs.FileType_file, b.ManifestSize()},
-		{payloadName, packagefs.FileType_file, b.PayloadSize()},
+		{nxb.ManifestFile, packagefs.FileType_file, b.ManifestSize()},
+		{nxb.PayloadFile, packagefs.FileType_file, b.PayloadSize()},
 	}, nil
 }
 
@@ -109,7 +110,7 @@ func root(ctx context.Context, m bundle.BundleMgr) ([]info, error) {
 
 // open opens a file as a blob, and returns a function that releases it.
 func open(ctx context.Context, m bundle.BundleMgr, at place) (bundle.Blob, func(), error) {
-	if at.file == manifestName {
+	if at.file == nxb.ManifestFile {
 		answer, release := m.OpenManifest(ctx,
 			func(p bundle.BundleMgr_openManifest_Params) error { return p.SetName(at.bundle) })
 		res, err := answer.Struct()

@@ -8,6 +8,13 @@ import (
 	"nexus/libupdates/trust"
 )
 
+// The folder of a bundle, in an archive and on disk: its name is the bundle's with Suffix, and it has these two files.
+const (
+	Suffix       = ".nxb"
+	ManifestFile = "manifest.nxb"
+	PayloadFile  = "payload.elf"
+)
+
 // Abilities that say how a bundle runs.
 const (
 	AbilityMain    = "nexus.ability.Main"    // started on demand

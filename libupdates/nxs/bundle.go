@@ -93,7 +93,7 @@ func (r *Reader) described(entry Entry) (*Bundle, error) {
 
 // openPayload reads the header of a bundle's payload and sets its Payload.
 func (r *Reader) openPayload(b *Bundle) error {
-	h, err := r.due(b.Name + suffixBundle + "/" + filePayload)
+	h, err := r.due(b.Name + nxb.Suffix + "/" + nxb.PayloadFile)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (r *Reader) openPayload(b *Bundle) error {
 }
 
 func wrongSize(entry Entry, size int64) error {
-	return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, want %d", entry.Name, filePayload,
+	return refusal.New(refusal.SizeMismatch, "size mismatch in %s/%s: %d bytes, want %d", entry.Name, nxb.PayloadFile,
 		size, entry.PayloadSize)
 }
 
@@ -114,7 +114,7 @@ func wrongSize(entry Entry, size int64) error {
 func (r *Reader) skipDir(entry Entry) error {
 	h, err := r.header()
 	if errors.Is(err, errEnd) {
-		return refusal.New(refusal.MissingEntry, "%s/%s is missing", entry.Name, fileManifest)
+		return refusal.New(refusal.MissingEntry, "%s/%s is missing", entry.Name, nxb.ManifestFile)
 	}
 	if err != nil {
 		return err
@@ -123,14 +123,14 @@ func (r *Reader) skipDir(entry Entry) error {
 		r.held = &ahead{header: h}
 		return nil
 	}
-	if h.name != entry.Name+suffixBundle+"/" {
-		return r.other(h, entry.Name+suffixBundle+"/"+fileManifest)
+	if h.name != entry.Name+nxb.Suffix+"/" {
+		return r.other(h, entry.Name+nxb.Suffix+"/"+nxb.ManifestFile)
 	}
 	return nil
 }
 
 func (r *Reader) manifest(entry Entry) ([]byte, error) {
-	h, err := r.due(entry.Name + suffixBundle + "/" + fileManifest)
+	h, err := r.due(entry.Name + nxb.Suffix + "/" + nxb.ManifestFile)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (r *Reader) manifest(entry Entry) ([]byte, error) {
 		return nil, err
 	}
 	if Sum(raw) != entry.ManifestSHA256 {
-		return nil, refusal.New(refusal.DigestMismatch, "digest mismatch in %s/%s", entry.Name, fileManifest)
+		return nil, refusal.New(refusal.DigestMismatch, "digest mismatch in %s/%s", entry.Name, nxb.ManifestFile)
 	}
 	return raw, nil
 }
@@ -153,7 +153,7 @@ func CheckManifest(entry Entry, raw []byte) (nxb.Manifest, error) {
 	m, err := nxb.ParseManifest(raw)
 	switch {
 	case err != nil:
-		return m, fmt.Errorf("%s/%s: %w", entry.Name, fileManifest, err)
+		return m, fmt.Errorf("%s/%s: %w", entry.Name, nxb.ManifestFile, err)
 	case m.Name != entry.Name:
 		return m, refusal.New(refusal.NameMismatch, "manifest of %s names the bundle %s", entry.Name, m.Name)
 	case m.Version != entry.Version:
@@ -225,7 +225,7 @@ func (r *Reader) place(name string) int {
 	if at := slices.Index(heads, name); at >= 0 {
 		return at
 	}
-	bundle, file, _ := strings.Cut(name, suffixBundle+"/")
+	bundle, file, _ := strings.Cut(name, nxb.Suffix+"/")
 	for i, e := range r.index.Bundles {
 		if e.Name != bundle {
 			continue
@@ -233,9 +233,9 @@ func (r *Reader) place(name string) int {
 		switch file {
 		case "":
 			return 3*i + 4
-		case fileManifest:
+		case nxb.ManifestFile:
 			return 3*i + 5
-		case filePayload:
+		case nxb.PayloadFile:
 			return 3*i + 6
 		}
 	}
@@ -243,7 +243,7 @@ func (r *Reader) place(name string) int {
 }
 
 // shown returns an entry's name for messages: `alpha/payload.elf` for `alpha.nxb/payload.elf`.
-func shown(name string) string { return strings.Replace(name, suffixBundle+"/", "/", 1) }
+func shown(name string) string { return strings.Replace(name, nxb.Suffix+"/", "/", 1) }
 
 // A payload reads and verifies one payload.
 type payload struct {
@@ -288,7 +288,7 @@ func (p *payload) end() error {
 // checkPayload checks a payload's digest against the signed one.
 func (e Entry) checkPayload(sum Digest) error {
 	if sum != e.PayloadSHA256 {
-		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s/%s", e.Name, filePayload)
+		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s/%s", e.Name, nxb.PayloadFile)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
 
@@ -183,7 +184,7 @@ func (d *DeltaReader) following() (*DeltaBundle, error) {
 
 // openPatch reads the header of a patch.
 func (d *DeltaReader) openPatch(b *DeltaBundle) error {
-	h, err := d.walk.due(b.Name + suffixBundle + "/" + filePatch)
+	h, err := d.walk.due(b.Name + nxb.Suffix + "/" + filePatch)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package nxs
 import (
 	"fmt"
 	"io"
+
+	"nexus/libupdates/nxb"
 )
 
 // A DeltaSource is one bundle of a delta to write. Content is the patch, or the whole payload, or nil.
@@ -43,14 +45,14 @@ func (b DeltaSource) write(w io.Writer) error {
 			return err
 		}
 	}
-	folder := b.Entry.Name + suffixBundle + "/"
+	folder := b.Entry.Name + nxb.Suffix + "/"
 	switch b.Making.Way {
 	case Whole:
 		return writeBundle(w, b.Entry, b.RawManifest, content(b.Entry.PayloadSize))
 	case Held:
-		return writeFile(w, folder+fileManifest, b.RawManifest)
+		return writeFile(w, folder+nxb.ManifestFile, b.RawManifest)
 	}
-	if err := writeFile(w, folder+fileManifest, b.RawManifest); err != nil {
+	if err := writeFile(w, folder+nxb.ManifestFile, b.RawManifest); err != nil {
 		return err
 	}
 	return writeContent(w, folder+filePatch, b.Making.PatchSize, content(b.Making.PatchSize))

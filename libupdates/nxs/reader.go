@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -16,13 +17,6 @@ const (
 	IndexName      = "system.nxsindex"
 	SignatureName  = "system.sig.ed25519"
 	SignaturesName = "system.sigs.ed25519"
-)
-
-// Suffix of a bundle's folder, and names of its files.
-const (
-	fileManifest = "manifest.nxb"
-	filePayload  = "payload.elf"
-	suffixBundle = ".nxb"
 )
 
 // A VerifyFunc returns the trusted key that made the signature over the raw message, or a refusal. The proof is that
@@ -239,12 +233,12 @@ func (r *Reader) short(index Index) error {
 		if err := r.skipDir(e); err != nil {
 			return err
 		}
-		for _, file := range []string{fileManifest, filePayload} {
-			h, err := r.due(e.Name + suffixBundle + "/" + file)
+		for _, file := range []string{nxb.ManifestFile, nxb.PayloadFile} {
+			h, err := r.due(e.Name + nxb.Suffix + "/" + file)
 			if err != nil {
 				return err
 			}
-			if file == filePayload && h.size != e.PayloadSize {
+			if file == nxb.PayloadFile && h.size != e.PayloadSize {
 				return wrongSize(e, h.size)
 			}
 			if err := r.in.skip(h.size); err != nil {

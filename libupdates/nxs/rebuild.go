@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
 
@@ -73,10 +74,10 @@ func (b *DeltaBundle) base(find FindFunc) (io.ReaderAt, error) {
 	}
 	base, size, err := find(want)
 	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w", b.Name, filePayload, err)
+		return nil, fmt.Errorf("%s/%s: %w", b.Name, nxb.PayloadFile, err)
 	}
 	if size != wantSize {
-		return nil, refusal.New(refusal.SizeMismatch, "base of %s/%s has %d bytes, want %d", b.Name, filePayload, size,
+		return nil, refusal.New(refusal.SizeMismatch, "base of %s/%s has %d bytes, want %d", b.Name, nxb.PayloadFile, size,
 			wantSize)
 	}
 	return base, nil

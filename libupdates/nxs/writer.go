@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
 
@@ -86,11 +87,11 @@ func writeHead(w io.Writer, rawIndex, signature []byte) error {
 
 // writeBundle writes the entries of a bundle and calls payload for the content of its payload.
 func writeBundle(w io.Writer, e Entry, rawManifest []byte, payload func() error) error {
-	folder := e.Name + suffixBundle + "/"
-	if err := writeFile(w, folder+fileManifest, rawManifest); err != nil {
+	folder := e.Name + nxb.Suffix + "/"
+	if err := writeFile(w, folder+nxb.ManifestFile, rawManifest); err != nil {
 		return err
 	}
-	return writeContent(w, folder+filePayload, e.PayloadSize, payload)
+	return writeContent(w, folder+nxb.PayloadFile, e.PayloadSize, payload)
 }
 
 // writeContent writes an entry and calls content for its bytes.
@@ -119,7 +120,7 @@ func writeFile(w io.Writer, name string, content []byte) error {
 
 // copyPayload copies a payload and checks it against the index.
 func copyPayload(w io.Writer, b Source) error {
-	name := b.Entry.Name + "/" + filePayload
+	name := b.Entry.Name + "/" + nxb.PayloadFile
 	hashed := newHashingReader(b.Payload)
 	n, err := io.Copy(w, io.LimitReader(hashed, b.Entry.PayloadSize))
 	if err != nil {

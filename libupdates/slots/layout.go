@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -17,22 +18,15 @@ const (
 	aside    = ".aside" // suffix of a damaged set's directory that can be neither repaired nor removed
 
 	mendedFile = "mended" // in stageDir: a second name of an intact payload, before it replaces a damaged one
-
-	indexFile     = "system.nxsindex"
-	signatureFile = "system.sig.ed25519"
-	moreFile      = "system.sigs.ed25519" // further signatures; absent if there are none
-	manifestFile  = "manifest.nxb"
-	payloadFile   = "payload.elf"
-	bundleSuffix  = ".nxb"
 )
 
 func setDir(d nxs.Digest) string { return path.Join(setsDir, d.String()) }
 
-func bundleDir(set, name string) string { return path.Join(set, name+bundleSuffix) }
+func bundleDir(set, name string) string { return path.Join(set, name+nxb.Suffix) }
 
-func manifestPath(set, name string) string { return path.Join(bundleDir(set, name), manifestFile) }
+func manifestPath(set, name string) string { return path.Join(bundleDir(set, name), nxb.ManifestFile) }
 
-func payloadPath(set, name string) string { return path.Join(bundleDir(set, name), payloadFile) }
+func payloadPath(set, name string) string { return path.Join(bundleDir(set, name), nxb.PayloadFile) }
 
 // digestOf returns the digest in a link's target.
 func digestOf(slot bootctl.Slot, target string) (nxs.Digest, error) {

@@ -70,7 +70,7 @@ func (s *Store) mend(head *nxs.Head) error {
 			return err
 		}
 	}
-	for _, name := range []string{indexFile, signatureFile} {
+	for _, name := range []string{nxs.IndexName, nxs.SignatureName} {
 		if err := s.replace(path.Join(stageDir, name), path.Join(dir, name)); err != nil {
 			return err
 		}

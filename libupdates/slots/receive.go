@@ -68,14 +68,14 @@ func (f *files) prepare(head *nxs.Head, here map[identity]string) (reused int64,
 	if err := f.fs.Mkdir(stageDir); err != nil {
 		return 0, err
 	}
-	if err := f.write(path.Join(stageDir, indexFile), head.Raw); err != nil {
+	if err := f.write(path.Join(stageDir, nxs.IndexName), head.Raw); err != nil {
 		return 0, err
 	}
-	if err := f.write(path.Join(stageDir, signatureFile), head.Signature); err != nil {
+	if err := f.write(path.Join(stageDir, nxs.SignatureName), head.Signature); err != nil {
 		return 0, err
 	}
 	if len(head.More) > 0 {
-		if err := f.write(path.Join(stageDir, moreFile), head.More); err != nil {
+		if err := f.write(path.Join(stageDir, nxs.SignaturesName), head.More); err != nil {
 			return 0, err
 		}
 	}

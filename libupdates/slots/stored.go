@@ -25,12 +25,12 @@ func (s stored) dir() string { return setDir(s.digest) }
 // rawIndex returns the index after checking it against the digest in its directory's name. That alone proves nothing: a
 // signature, or the source of the digest, must vouch for it.
 func (s stored) rawIndex() ([]byte, error) {
-	raw, err := s.readFile(indexFile, nxs.MaxIndex)
+	raw, err := s.readFile(nxs.IndexName, nxs.MaxIndex)
 	if err != nil {
 		return nil, err
 	}
 	if nxs.Sum(raw) != s.digest {
-		return nil, refusal.New(refusal.DigestMismatch, "digest mismatch in %s", indexFile)
+		return nil, refusal.New(refusal.DigestMismatch, "digest mismatch in %s", nxs.IndexName)
 	}
 	return raw, nil
 }
@@ -68,11 +68,11 @@ func (s stored) signed() (index, proof []byte, err error) {
 
 // proof returns the signatures as an nxs.VerifyFunc takes them.
 func (s stored) proof() ([]byte, error) {
-	signature, err := s.readFile(signatureFile, nxs.SignatureSize)
+	signature, err := s.readFile(nxs.SignatureName, nxs.SignatureSize)
 	if err != nil {
 		return nil, err
 	}
-	more, err := s.readFile(moreFile, trust.MaxSignatures*trust.SignatureSize)
+	more, err := s.readFile(nxs.SignaturesName, trust.MaxSignatures*trust.SignatureSize)
 	if refusal.Of(err) == refusal.MissingEntry {
 		return signature, nil
 	}
@@ -146,7 +146,7 @@ func (s stored) checkPayload(entry nxs.Entry) error {
 
 // isLocked reports whether the permission to read any file of the set is missing.
 func (s stored) isLocked(index nxs.Index) bool {
-	names := []string{indexFile, signatureFile}
+	names := []string{nxs.IndexName, nxs.SignatureName}
 	for _, entry := range index.Bundles {
 		names = append(names, manifestPath("", entry.Name), payloadPath("", entry.Name))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -53,7 +54,7 @@ func (in *invocation) openArchive(ctx context.Context, path string) (archive, er
 
 // isBundle reports whether a path leads to a bundle, which is a folder.
 func isBundle(path string) bool {
-	_, err := os.Stat(filepath.Join(path, "manifest.nxb"))
+	_, err := os.Stat(filepath.Join(path, nxb.ManifestFile))
 	return err == nil
 }
 

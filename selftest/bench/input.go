@@ -66,12 +66,12 @@ func (in Input) bundle(dir string, i int, size int64) error {
 		err = os.Mkdir(folder, 0o755)
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "manifest.nxb"), raw, 0o644)
+		err = os.WriteFile(filepath.Join(folder, nxb.ManifestFile), raw, 0o644)
 	}
 	if err != nil {
 		return err
 	}
-	f, err := os.Create(filepath.Join(folder, "payload.elf"))
+	f, err := os.Create(filepath.Join(folder, nxb.PayloadFile))
 	if err != nil {
 		return err
 	}
