@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
 
@@ -19,12 +20,12 @@ type bundleGrammar struct {
 	answerFlags
 	Version kong.VersionFlag `help:"Show the version."`
 
-	Toml         string `placeholder:"FILE" help:"The manifest (default: manifest.toml next to PAYLOAD)."`
-	Key          string `placeholder:"KEY" xor:"by" help:"${key} Or --signature or --unsigned, unless the manifest has publisher and sig."`
-	Signature    string `placeholder:"FILE" xor:"by" and:"elsewhere" help:"A signature over PAYLOAD that was made elsewhere: 64 bytes, or their hex or base64."`
-	Publisher    string `placeholder:"PUB" and:"elsewhere" help:"The key that made --signature: ${public}."`
-	Unsigned     bool   `xor:"by" help:"Omit publisher and signature, for a bundle that is only distributed in sets, where the signed index covers it."`
-	LimitPayload size   `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload that the device accepts (${default})."`
+	Toml         string   `placeholder:"FILE" help:"The manifest (default: manifest.toml next to PAYLOAD)."`
+	Key          string   `placeholder:"KEY" xor:"by" help:"${key} Or --signature or --unsigned, unless the manifest has publisher and sig."`
+	Signature    string   `placeholder:"FILE" xor:"by" and:"elsewhere" help:"A signature over PAYLOAD that was made elsewhere: 64 bytes, or their hex or base64."`
+	Publisher    string   `placeholder:"PUB" and:"elsewhere" help:"The key that made --signature: ${public}."`
+	Unsigned     bool     `xor:"by" help:"Omit publisher and signature, for a bundle that is only distributed in sets, where the signed index covers it."`
+	LimitPayload nxs.Size `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload that the device accepts (${default})."`
 	deviceFlags
 	Payload string `arg:"" name:"payload" help:"The program."`
 	Out     string `arg:"" name:"out.nxb" help:"Folder of the bundle to create: NAME.nxb. It must not exist yet."`

@@ -1,8 +1,6 @@
 package nxspack
 
 import (
-	"fmt"
-
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
 
@@ -10,26 +8,10 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A size is a number of bytes on the command line: `2GiB`, `500MB`, `1048576`.
-type size int64
-
-// UnmarshalText parses a size from 1 byte to 16 GiB, the bounds of a device's policy.
-func (s *size) UnmarshalText(text []byte) error {
-	n, err := humanize.ParseBytes(string(text))
-	if err != nil {
-		return fmt.Errorf("cannot use size %q: want a number with a unit, such as 2GiB", text)
-	}
-	if n < 1 || n > nxs.MaxPolicy {
-		return fmt.Errorf("cannot use size %q: want 1 byte to 16 GiB", text)
-	}
-	*s = size(n)
-	return nil
-}
-
 // limitFlags are the limits of the devices that a set is for.
 type limitFlags struct {
-	LimitArchive size `placeholder:"SIZE" default:"${archive_limit}" help:"Largest archive that the device accepts (${default})."`
-	LimitPayload size `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload that the device accepts (${default})."`
+	LimitArchive nxs.Size `placeholder:"SIZE" default:"${archive_limit}" help:"Largest archive that the device accepts (${default})."`
+	LimitPayload nxs.Size `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload that the device accepts (${default})."`
 }
 
 // helpTexts are the variables of help texts: the default limits of a device, and the forms of key arguments.

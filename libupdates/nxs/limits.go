@@ -1,6 +1,10 @@
 package nxs
 
 import (
+	"fmt"
+
+	"github.com/dustin/go-humanize"
+
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/trust"
 )
@@ -24,3 +28,19 @@ type Limits struct {
 
 // DefaultLimits returns the limits of a device that has no policy of its own.
 func DefaultLimits() Limits { return Limits{Archive: 100 << 20, Payload: 50 << 20} }
+
+// A Size is a number of bytes as people write it: `2GiB`, `500MB`, `1048576`.
+type Size int64
+
+// UnmarshalText parses a size from 1 byte to 16 GiB, the bounds of a device's policy.
+func (s *Size) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil {
+		return fmt.Errorf("cannot use size %q: want a number with a unit, such as 2GiB", text)
+	}
+	if n < 1 || n > MaxPolicy {
+		return fmt.Errorf("cannot use size %q: want 1 byte to 16 GiB", text)
+	}
+	*s = Size(n)
+	return nil
+}

@@ -119,3 +119,16 @@ func TestBundleLimit(t *testing.T) {
 	_, err = read(updatestest.Archive(t, updatestest.Key(1), "1.1.0", made...))
 	wantReason(t, err, refusal.TooManyBundles)
 }
+
+func TestSize(t *testing.T) {
+	for text, want := range map[string]int64{
+		"1": 1, "1048576": 1 << 20, "500MB": 500e6, "2GiB": 2 << 30, "16GiB": 16 << 30, "17179869184": 16 << 30,
+		"17179869185": 0, "17GiB": 0, "0": 0, "0.5": 0, "-1": 0, "": 0, "GiB": 0, "much": 0, "1 1": 0,
+		"99999999999999999999": 0,
+	} {
+		var got nxs.Size
+		if err := got.UnmarshalText([]byte(text)); int64(got) != want || (err == nil) != (want != 0) {
+			t.Errorf("%q: got %d, %v, want %d", text, got, err, want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"nexus/libupdates/health"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -19,8 +20,8 @@ type upVerb struct {
 	Trust          []string      `placeholder:"PUB" help:"Public key to allow for system sets, as a file (keygen's, OpenSSH, PEM or DER) or as text; kept in the folder. Repeatable."`
 	State          string        `placeholder:"DIR" help:"Folder of durable state, made where it is missing (default: state in the system's folder, where it is there)."`
 	Factory        string        `placeholder:"FILE" help:"System set that fills slot a at the first start."`
-	LimitArchive   size          `placeholder:"SIZE" default:"100MiB" help:"Largest system set to accept (default: 100MiB, at most 16GiB)."`
-	LimitPayload   size          `placeholder:"SIZE" default:"50MiB" help:"Largest payload to accept (default: 50MiB, at most 16GiB)."`
+	LimitArchive   nxs.Size      `placeholder:"SIZE" default:"100MiB" help:"Largest system set to accept (default: 100MiB, at most 16GiB)."`
+	LimitPayload   nxs.Size      `placeholder:"SIZE" default:"50MiB" help:"Largest payload to accept (default: 50MiB, at most 16GiB)."`
 	Tries          uint8         `placeholder:"N" default:"2" help:"Boot attempts a new slot gets, 1 to 16 (default: 2)."`
 	Floor          string        `placeholder:"POLICY" default:"signed" enum:"signed,always,never" help:"Version floor: signed, as sets ask for it; always, the version of each set that is confirmed for good; never (default: signed)."`
 	Settle         time.Duration `placeholder:"DUR" default:"1s" help:"How long a plain service must run to count as healthy (default: 1s)."`

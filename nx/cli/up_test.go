@@ -113,8 +113,8 @@ func TestUpRefuses(t *testing.T) {
 		status int
 		want   string // in stderr
 	}{
-		{[]string{"--limit-archive", "17GiB"}, 2, "must be 1 byte to 16 GiB"},
-		{[]string{"--limit-archive", "0"}, 2, "must be 1 byte to 16 GiB"},
+		{[]string{"--limit-archive", "17GiB"}, 2, "want 1 byte to 16 GiB"},
+		{[]string{"--limit-archive", "0"}, 2, "want 1 byte to 16 GiB"},
 		{[]string{"--limit-payload", "-1"}, 2, "nx: "},
 		{[]string{"--limit-payload", "lots"}, 2, "want a number with a unit"},
 		{[]string{"--settle=-1s"}, 2, "nx: cannot use settle time -1s: "},
