@@ -35,11 +35,8 @@ func (l coreLoader) load(ctx context.Context, gate update.HealthGate) (*os.File,
 	defer cancel()
 	answer, release := gate.Core(ctx, nil)
 	defer release()
-	res, err := answer.Struct()
+	res, err := convert.Outcome(answer.Struct())
 	if err != nil {
-		return nil, nxs.Entry{}, err
-	}
-	if err := convert.Refused(res.Refusal()); err != nil {
 		return nil, nxs.Entry{}, err
 	}
 	entry, err := l.proven(ctx, res)

@@ -221,10 +221,7 @@ func (k *keyring) tell(ctx context.Context) error {
 	return k.reload.Call(ctx, func(client capnp.Client) error {
 		answer, release := keystore.TrustReload(client).Reload(ctx, nil)
 		defer release()
-		res, err := answer.Struct()
-		if err != nil {
-			return err
-		}
-		return convert.Refused(res.Refusal())
+		_, err := convert.Outcome(answer.Struct())
+		return err
 	})
 }

@@ -40,10 +40,7 @@ func (k stateKeys) page(ctx context.Context, known []string) (keys []string, mor
 		return p.SetAfter(known[len(known)-1])
 	})
 	defer release()
-	res, err := answer.Struct()
-	if err == nil {
-		err = convert.Refused(res.Refusal())
-	}
+	res, err := convert.Outcome(answer.Struct())
 	if err != nil {
 		return nil, false, err
 	}
@@ -67,10 +64,7 @@ func (k stateKeys) read(ctx context.Context, s segment) ([]record, error) {
 	defer cancel()
 	answer, release := k.client.Get(ctx, func(p statefs.StateReader_get_Params) error { return p.SetKey(s.key()) })
 	defer release()
-	res, err := answer.Struct()
-	if err == nil {
-		err = convert.Refused(res.Refusal())
-	}
+	res, err := convert.Outcome(answer.Struct())
 	if refusal.Of(err) == refusal.StateDamaged {
 		return nil, errDamaged
 	}

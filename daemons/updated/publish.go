@@ -47,11 +47,8 @@ func (p *publisher) Check(ctx context.Context, slot bootctl.Slot, digest nxs.Dig
 			return args.SetIndexSha256(convert.Digest(digest))
 		})
 		defer release()
-		res, err := answer.Struct()
-		if err != nil {
-			return err
-		}
-		return convert.Refused(res.Refusal())
+		_, err := convert.Outcome(answer.Struct())
+		return err
 	})
 }
 
@@ -94,9 +91,6 @@ func setActive(ctx context.Context, client bundle.SlotPublisher, want updater.Pu
 		return args.SetIndexSha256(convert.Digest(want.Digest))
 	})
 	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	_, err := convert.Outcome(answer.Struct())
+	return err
 }

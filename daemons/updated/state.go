@@ -26,11 +26,8 @@ func (k *stateKeys) Get(key string) (value []byte, err error) {
 	err = k.call(func(ctx context.Context, client statefs.StateFs) error {
 		answer, release := client.Get(ctx, func(p statefs.StateReader_get_Params) error { return p.SetKey(key) })
 		defer release()
-		res, err := answer.Struct()
+		res, err := convert.Outcome(answer.Struct())
 		if err != nil {
-			return err
-		}
-		if err := convert.Refused(res.Refusal()); err != nil {
 			return err
 		}
 		got, err := res.Value()

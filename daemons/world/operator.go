@@ -273,11 +273,8 @@ func (o *Operator) Revoke(client, service string) error {
 			return errors.Join(p.SetClient(client), p.SetService(service))
 		})
 		defer release()
-		res, err := answer.Struct()
-		if err != nil {
-			return err
-		}
-		return convert.Refused(res.Refusal())
+		_, err := convert.Outcome(answer.Struct())
+		return err
 	})
 }
 
@@ -288,11 +285,8 @@ func (o *Operator) Grant(client, service string) error {
 			return errors.Join(p.SetClient(client), p.SetService(service))
 		})
 		defer release()
-		res, err := answer.Struct()
-		if err != nil {
-			return err
-		}
-		return convert.Refused(res.Refusal())
+		_, err := convert.Outcome(answer.Struct())
+		return err
 	})
 }
 
@@ -369,11 +363,8 @@ func (o *Operator) Rollback() error {
 	return o.recover(func(ctx context.Context, r update.UpdateRecovery) error {
 		answer, release := r.Rollback(ctx, nil)
 		defer release()
-		res, err := answer.Struct()
-		if err != nil {
-			return err
-		}
-		return convert.Refused(res.Refusal())
+		_, err := convert.Outcome(answer.Struct())
+		return err
 	})
 }
 
@@ -396,11 +387,8 @@ func (o *Operator) ClearQuarantine(digest []byte) error {
 			return p.SetIndexSha256(digest)
 		})
 		defer release()
-		res, err := answer.Struct()
-		if err != nil {
-			return err
-		}
-		return convert.Refused(res.Refusal())
+		_, err := convert.Outcome(answer.Struct())
+		return err
 	})
 }
 

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
 	"nexus/capnpgen/journal"
@@ -10,94 +12,56 @@ import (
 	"nexus/capnpgen/update"
 )
 
-// Each of these asks the operator's facet for another one. The caller releases it.
-
-func (s *session) status(ctx context.Context) (update.UpdateStatus, error) {
-	answer, release := s.operator.Status(ctx, nil)
+// facet asks the operator's facet for another one, by a call and the getter of its results. The caller releases it.
+func facet[P, R any, F interface{ Struct() (R, error) }, T interface {
+	IsValid() bool
+	AddRef() T
+}](ctx context.Context, call func(context.Context, func(P) error) (F, capnp.ReleaseFunc),
+	get func(R) T) (facet T, err error) {
+	answer, release := call(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return update.UpdateStatus{}, err
+		return facet, err
 	}
-	return held(res.Status())
+	if client := get(res); client.IsValid() {
+		return client.AddRef(), nil
+	}
+	return facet, errGone // its daemon does not run
+}
+
+func (s *session) status(ctx context.Context) (update.UpdateStatus, error) {
+	return facet(ctx, s.operator.Status, operator.Operator_status_Results.Status)
 }
 
 func (s *session) updated(ctx context.Context) (update.Updated, error) {
-	answer, release := s.operator.Updated(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return update.Updated{}, err
-	}
-	return held(res.Updated())
+	return facet(ctx, s.operator.Updated, operator.Operator_updated_Results.Updated)
 }
 
 func (s *session) stager(ctx context.Context) (update.UpdateStage, error) {
-	answer, release := s.operator.Stage(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return update.UpdateStage{}, err
-	}
-	return held(res.Stage())
+	return facet(ctx, s.operator.Stage, operator.Operator_stage_Results.Stage)
 }
 
 func (s *session) recovery(ctx context.Context) (update.UpdateRecovery, error) {
-	answer, release := s.operator.Recovery(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return update.UpdateRecovery{}, err
-	}
-	return held(res.Recovery())
+	return facet(ctx, s.operator.Recovery, operator.Operator_recovery_Results.Recovery)
 }
 
 func (s *session) journal(ctx context.Context) (journal.Journal, error) {
-	answer, release := s.operator.Journal(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return journal.Journal{}, err
-	}
-	return held(res.Journal())
+	return facet(ctx, s.operator.Journal, operator.Operator_journal_Results.Journal)
 }
 
 func (s *session) bundles(ctx context.Context) (bundle.BundleMgr, error) {
-	answer, release := s.operator.Bundles(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return bundle.BundleMgr{}, err
-	}
-	return held(res.Bundles())
+	return facet(ctx, s.operator.Bundles, operator.Operator_bundles_Results.Bundles)
 }
 
 func (s *session) services(ctx context.Context) (exec.ServiceWatch, error) {
-	answer, release := s.operator.Services(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return exec.ServiceWatch{}, err
-	}
-	return held(res.Services())
+	return facet(ctx, s.operator.Services, operator.Operator_services_Results.Services)
 }
 
 func (s *session) exec(ctx context.Context) (exec.Exec, error) {
-	answer, release := s.operator.Exec(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return exec.Exec{}, err
-	}
-	return held(res.Exec())
+	return facet(ctx, s.operator.Exec, operator.Operator_exec_Results.Exec)
 }
 
 func (s *session) authority(ctx context.Context) (operator.Authority, error) {
-	answer, release := s.operator.Authority(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return operator.Authority{}, err
-	}
-	return held(res.Authority())
+	return facet(ctx, s.operator.Authority, operator.Operator_authority_Results.Authority)
 }

@@ -77,9 +77,6 @@ func (s *session) lowerFloor(ctx context.Context, version string) error {
 	answer, release := recovery.LowerFloor(ctx,
 		func(p update.UpdateRecovery_lowerFloor_Params) error { return p.SetSystemVersion(version) })
 	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	_, err = convert.Outcome(answer.Struct())
+	return err
 }

@@ -44,11 +44,8 @@ func (s *session) rollback(ctx context.Context) error {
 	defer recovery.Release()
 	answer, release := recovery.Rollback(ctx, nil)
 	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	_, err = convert.Outcome(answer.Struct())
+	return err
 }
 
 // clearVerb removes a set from quarantine.
@@ -115,9 +112,6 @@ func (s *session) clear(ctx context.Context, digest string) error {
 		return p.SetIndexSha256(raw[:])
 	})
 	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	_, err = convert.Outcome(answer.Struct())
+	return err
 }

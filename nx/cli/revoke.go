@@ -74,11 +74,8 @@ func (s *session) revoke(ctx context.Context, client, service string) error {
 		return p.SetService(service)
 	})
 	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	_, err = convert.Outcome(answer.Struct())
+	return err
 }
 
 func (s *session) grant(ctx context.Context, client, service string) error {
@@ -94,9 +91,6 @@ func (s *session) grant(ctx context.Context, client, service string) error {
 		return p.SetService(service)
 	})
 	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return err
-	}
-	return convert.Refused(res.Refusal())
+	_, err = convert.Outcome(answer.Struct())
+	return err
 }

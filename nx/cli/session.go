@@ -134,15 +134,3 @@ var errSilent = refusal.New(refusal.Stalled, "the system does not answer: one of
 func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, answerPatience, errSilent)
 }
-
-// held keeps a capability beyond the answer that it came in; the caller releases it. A null one means that its daemon
-// does not run.
-func held[T interface {
-	IsValid() bool
-	AddRef() T
-}](client T) (T, error) {
-	if !client.IsValid() {
-		return client, errGone
-	}
-	return client.AddRef(), nil
-}

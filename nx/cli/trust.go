@@ -168,13 +168,7 @@ func (s *session) anchors(ctx context.Context) ([]anchor, error) {
 
 // trusted asks for the power to see what is trusted; the caller releases it.
 func (s *session) trusted(ctx context.Context) (keystore.TrustAnchors, error) {
-	answer, release := s.operator.Anchors(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return keystore.TrustAnchors{}, err
-	}
-	return held(res.Anchors())
+	return facet(ctx, s.operator.Anchors, operator.Operator_anchors_Results.Anchors)
 }
 
 func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, error) {
@@ -200,13 +194,7 @@ func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, err
 
 // trustEditor returns the capability to change keys. The caller releases it.
 func (s *session) trustEditor(ctx context.Context) (operator.TrustEditor, error) {
-	answer, release := s.operator.Trust(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return operator.TrustEditor{}, err
-	}
-	return held(res.Trust())
+	return facet(ctx, s.operator.Trust, operator.Operator_trust_Results.Trust)
 }
 
 func (s *session) addKey(ctx context.Context, role string, key trust.PublicKey) (c anchorChange, err error) {

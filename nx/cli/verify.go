@@ -53,11 +53,8 @@ func (s *session) scrub(ctx context.Context) ([]slotCheck, error) {
 	defer recovery.Release()
 	answer, release := recovery.Scrub(ctx, nil)
 	defer release()
-	res, err := answer.Struct()
+	res, err := convert.Outcome(answer.Struct())
 	if err != nil {
-		return nil, err
-	}
-	if err := convert.Refused(res.Refusal()); err != nil {
 		return nil, err
 	}
 	list, err := res.Slots()
