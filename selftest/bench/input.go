@@ -22,9 +22,10 @@ type Input struct {
 }
 
 // The inputs of the tables.
-func small() Input { return Input{"small", 12, 60 << 20, false} }
-func large() Input { return Input{"large", 24, 1 << 30, false} }
-func one() Input   { return Input{"one", 1, 1 << 30, false} }
+func small() Input  { return Input{"small", 12, 60 << 20, false} }
+func large() Input  { return Input{"large", 24, 1 << 30, false} }
+func medium() Input { return Input{"medium", 12, 256 << 20, false} }
+func one() Input    { return Input{"one", 1, 1 << 30, false} }
 
 func sparse(size int64) Input { return Input{fmt.Sprintf("sparse-%d", size), 1, size, true} }
 

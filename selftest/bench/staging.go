@@ -68,7 +68,25 @@ func stage(ctx context.Context, p Place) (Sample, error) {
 
 // stageOnce boots a system in an empty folder and stages the set. The time does not include the boot; the peak is that
 // of updated minus its peak before the stage.
-func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
+func stageOnce(ctx context.Context, p Place, set string) (Sample, error) {
+	return booted(ctx, p, func(h *kit.Host, updated int) (Sample, error) {
+		before, err := peak(updated)
+		if err != nil {
+			return Sample{}, err
+		}
+		begin := time.Now()
+		if _, err := h.Run("stage", set); err != nil {
+			return Sample{}, err
+		}
+		took := time.Since(begin).Seconds()
+		after, err := peak(updated)
+		return Sample{Seconds: took, Peak: after - before}, err
+	})
+}
+
+// booted boots a system in an empty folder, measures it, and shuts it down. updated is the process of that daemon.
+func booted(ctx context.Context, p Place, measure func(h *kit.Host, updated int) (Sample, error)) (_ Sample,
+	err error) {
 	h := &kit.Host{NX: kit.NX{Bin: p.Bin, Dir: filepath.Join(p.Out, "system")}}
 	defer h.Kill()
 	defer context.AfterFunc(ctx, h.Kill)()
@@ -83,21 +101,12 @@ func stageOnce(ctx context.Context, p Place, set string) (_ Sample, err error) {
 	}); late != nil {
 		return Sample{}, fmt.Errorf("%w: %w; its console: %q", late, err, h.Since(0))
 	}
-	before, err := peak(updated)
-	if err != nil {
-		return Sample{}, err
-	}
-	begin := time.Now()
-	if _, err := h.Run("stage", set); err != nil {
-		return Sample{}, err
-	}
-	took := time.Since(begin).Seconds()
-	after, err := peak(updated)
+	sample, err := measure(h, updated)
 	if err != nil {
 		return Sample{}, err
 	}
 	_, err = h.Run("shutdown")
-	return Sample{Seconds: took, Peak: after - before}, errors.Join(err, h.Gone())
+	return sample, errors.Join(err, h.Gone())
 }
 
 // readyUpdated returns the process of updated once all daemons are ready.

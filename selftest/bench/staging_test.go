@@ -9,8 +9,8 @@ import (
 	"nexus/selftest/kit"
 )
 
-// TestStagingRow runs the row that stages once, with a small set and the current programs, because it needs more than a
-// script.
+// TestStagingRow runs the rows that stage once, with a small set and the current programs, because they need more than
+// a script.
 func TestStagingRow(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs")
@@ -40,5 +40,13 @@ func TestStagingRow(t *testing.T) {
 	got, err := stageOnce(t.Context(), p, filepath.Join(p.Work, "set.nxs"))
 	if err != nil || got.Seconds <= 0 || got.Peak < 0 {
 		t.Errorf("%+v, %v", got, err)
+	}
+	for _, row := range carrying().Rows {
+		if p.Out, err = p.fresh("out"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := row.Run(t.Context(), p); err != nil || got.Seconds <= 0 {
+			t.Errorf("%s: %+v, %v", row.Name, got, err)
+		}
 	}
 }

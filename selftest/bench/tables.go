@@ -29,6 +29,7 @@ func tables() []Table {
 		verifying(large(), 0.4),
 		staging(small(), 0),
 		staging(large(), 0.25),
+		carrying(),
 		memory(),
 		edges(),
 	}
