@@ -54,9 +54,9 @@ type description struct {
 	SignatureValid  bool                `json:"signatureValid"` // the publisher that the set names signed it
 	TrustChecked    bool                `json:"trustChecked"`   // always false; only verify checks trust
 	TimestampUnixMs uint64              `json:"timestampUnixMs"`
-	ExpiresUnixMs   uint64              `json:"expiresUnixMs"`  // 0 if never
-	MoreSignatures  int                 `json:"moreSignatures"` // beside the publisher's
-	RootBytes       int                 `json:"rootBytes"`      // of the roots that the set brings
+	ExpiresUnixMs   uint64              `json:"expiresUnixMs,omitempty"`  // absent if never
+	MoreSignatures  int                 `json:"moreSignatures,omitempty"` // beside the publisher's
+	RootBytes       int                 `json:"rootBytes,omitempty"`      // of the roots that the set brings
 	Size            int64               `json:"size"`
 	Health          healthDescription   `json:"health"`
 	VersionFloor    string              `json:"versionFloor"` // empty if none

@@ -30,7 +30,7 @@ func FaultOf(err error) (Fault, refusal.Reason) {
 	switch reason {
 	case refusal.DigestMismatch, refusal.SizeMismatch, refusal.MissingEntry, refusal.BadEntryType,
 		refusal.UnreadableEntry,
-		refusal.SlotMismatch:
+		refusal.SlotMismatch, refusal.BadSignatures, refusal.TooManySignatures:
 		return Medium, reason
 	case refusal.IO, refusal.InvalidSignature, refusal.UntrustedPublisher, refusal.PublisherMismatch, refusal.NoSpace,
 		refusal.ThresholdNotMet, refusal.KeyRevoked, refusal.SetRevoked,

@@ -51,7 +51,8 @@ func (s *Store) makeRoom(head *nxs.Head) error {
 }
 
 // mend replaces the files of a damaged set one by one. The digest fixes the content of each file, so no step can make
-// the set worse, and a power cut between two steps is harmless. A damaged file with two names is replaced under both.
+// the set worse, and a power cut between two steps is harmless; further signatures were just verified. A damaged file
+// with two names is replaced under both.
 func (s *Store) mend(head *nxs.Head) error {
 	if err := s.mendOthers(head); err != nil {
 		return err
@@ -70,7 +71,13 @@ func (s *Store) mend(head *nxs.Head) error {
 			return err
 		}
 	}
-	for _, name := range []string{nxs.IndexName, nxs.SignatureName} {
+	names := []string{nxs.IndexName, nxs.SignatureName}
+	if len(head.More) > 0 {
+		names = append(names, nxs.SignaturesName)
+	} else if err := s.fs.RemoveAll(path.Join(dir, nxs.SignaturesName)); err != nil {
+		return err
+	}
+	for _, name := range names {
 		if err := s.replace(path.Join(stageDir, name), path.Join(dir, name)); err != nil {
 			return err
 		}

@@ -76,6 +76,9 @@ func (s stored) proof() ([]byte, error) {
 	if refusal.Of(err) == refusal.MissingEntry {
 		return signature, nil
 	}
+	if err == nil && (len(more) == 0 || len(more)%trust.SignatureSize != 0) {
+		err = refusal.New(refusal.SizeMismatch, "size mismatch in %s", moreFile)
+	}
 	return append(signature, more...), err
 }
 
