@@ -123,6 +123,17 @@ func hostileIndexes(t testing.TB) []indexCase {
 		{"publisher of 31 bytes", with(publisher(31)), refusal.BadIndex},
 		{"no publisher", with(publisher(0)), refusal.BadIndex},
 
+		{"it expires when it is made", with(func(x systemset.SystemSetIndex) error {
+			x.SetTimestampUnixMs(5)
+			x.SetExpiresUnixMs(5)
+			return nil
+		}), refusal.BadIndex},
+		{"it expires in a moment", with(func(x systemset.SystemSetIndex) error {
+			x.SetTimestampUnixMs(5)
+			x.SetExpiresUnixMs(6)
+			return nil
+		}), ""},
+
 		{"deadline below its bound", with(policy(999, 0, 0)), refusal.BadIndex},
 		{"deadline over its bound", with(policy(3_600_001, 0, 0)), refusal.BadIndex},
 		{"watch over its bound", with(policy(0, 3_600_001, 0)), refusal.BadIndex},
@@ -320,12 +331,12 @@ func newer(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	msg, seg := capnp.NewSingleSegmentMessage(nil)
-	wide, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 24, PointerCount: 6})
+	wide, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 32, PointerCount: 6})
 	if err == nil {
 		err = wide.CopyFrom(from.Struct())
 	}
 	if err == nil {
-		wide.SetUint64(16, 1<<63)
+		wide.SetUint64(24, 1<<63)
 		err = wide.SetText(5, "from the future")
 	}
 	if err != nil {
