@@ -24,9 +24,9 @@ type store struct{ files durable.FS }
 
 func newStore(dir *os.Root) store { return store{durable.OS(dir)} }
 
-// load returns the stored root, or nil if none was ever stored. If the copies differ, the later one counts: a store that
-// was cut off had written that. A root that is there but cannot be read is an error: without it the device would go back
-// to the keys that the root has replaced. It also returns why the copies should be stored again.
+// load returns the stored root, or nil if none was ever stored. If the copies differ, the later one counts: a store
+// that was cut off had written that. A root that is there but cannot be read is an error: without it the device would
+// go back to the keys that the root has replaced. It also returns why the copies should be stored again.
 func (s store) load() (state *roots.State, mend, err error) {
 	var faults []error
 	found := 0
