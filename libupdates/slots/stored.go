@@ -77,7 +77,7 @@ func (s stored) proof() ([]byte, error) {
 		return signature, nil
 	}
 	if err == nil && (len(more) == 0 || len(more)%trust.SignatureSize != 0) {
-		err = refusal.New(refusal.SizeMismatch, "size mismatch in %s", moreFile)
+		err = refusal.New(refusal.SizeMismatch, "size mismatch in %s", nxs.SignaturesName)
 	}
 	return append(signature, more...), err
 }
