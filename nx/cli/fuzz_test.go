@@ -20,7 +20,7 @@ var asked = []string{
 	"rollback --timeout 1ms", "clear a", "switch", "discard", "stage FILE", "update --timeout 1ms FILE",
 	"update --downtime --timeout 1ms FILE",
 	"run hello", "revoke --yes a b", "grant a b",
-	"trust list", "trust add " + aKey, "trust remove " + aKey, "log --losses", "log --follow",
+	"trust list", "trust add " + aKey, "trust remove " + aKey, "trust update FILE", "log --losses", "log --follow",
 	"shutdown", "reboot", "reboot --downtime",
 }
 

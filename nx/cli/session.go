@@ -110,18 +110,18 @@ func (in *invocation) with(ctx context.Context, f func(*session) error) error {
 	if err = f(s); err != nil && context.Cause(ctx) == errSilent {
 		return errSilent
 	}
-	in.goesOn = !s.ended()
+	in.goesOn = lost(err) && s.answers(ctx)
 	return err
 }
 
-// ended reports whether the connection to the system has ended.
-func (s *session) ended() bool {
-	select {
-	case <-s.conn.Done():
-		return true
-	default:
-		return false
-	}
+// answers reports whether the system still answers on this connection. A call may fail a moment before the connection
+// is known to have ended, so it asks.
+func (s *session) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	root, err := s.conn.Bootstrap(ctx)
+	root.Release()
+	return err == nil
 }
 
 // answerPatience bounds a call that a running system answers at once.

@@ -58,7 +58,7 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 // naming adds the services that are not healthy yet to the error of a timeout.
 func (s *session) naming(ctx context.Context, err error) error {
 	refused, own := err.(*refusal.Error) // what the system itself said names them already
-	if !own || refused.Reason != refusal.HealthTimeout || s.ended() {
+	if !own || refused.Reason != refusal.HealthTimeout {
 		return err
 	}
 	ctx, cancel := patient(ctx)

@@ -64,11 +64,14 @@ func stagedOf(set updateclient.Set, err error) (staged, error) {
 // system goes on, so it knows whether the set is staged.
 func (s *session) whatBecame(ctx context.Context, err error) error {
 	interrupted := ctx.Err() != nil
-	if s.ended() || !interrupted && !lost(err) {
+	if !interrupted && !lost(err) {
 		return err
 	}
 	ctx, cancel := patient(context.WithoutCancel(ctx))
 	defer cancel()
+	if !s.answers(ctx) {
+		return err
+	}
 	now, stateErr := s.state(ctx)
 	for (lost(stateErr) || stateErr == nil && now.Staging) && s.pause(ctx, askAgainAfter) == nil {
 		now, stateErr = s.state(ctx)
