@@ -72,6 +72,8 @@ struct Publication {
   # In byte order of their names, at most 256.
   quorum @5 :UInt16;
   # How many of the optional services must be healthy; at most the number of optional services.
+  publisher @6 :Data;
+  # 32 bytes: the Ed25519 key that signed the set; empty for an empty slot.
 }
 
 struct Bundle {
@@ -95,6 +97,10 @@ struct Bundle {
   # Bytes.
   optional @8 :Bool;
   # Whether its service counts only towards the quorum; else it is required.
+  args @9 :List(Text);
+  # Arguments of its program, as in its manifest.
+  environment @10 :List(Text);
+  # Variables of its program's environment, as in its manifest.
 }
 
 interface SlotPublisher {

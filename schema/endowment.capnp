@@ -63,6 +63,9 @@ struct Endowment {
     # ignored. If `name` is set, that facet was revoked: the daemon no longer waits for it, until it is granted again.
     ping @6;
     # No descriptor: the daemon must answer with a Report `alive`.
+    socket @7;
+    # A listening socket for a bundle that execd is about to start (BundleSockets in powers.capnp). `grants` holds the
+    # ticket of the call that it answers. Without such a call the daemon closes it.
   }
 }
 

@@ -31,8 +31,14 @@ struct BundleManifest {
   # abilities are kept and ignored. At most 64 entries of at most 128 bytes.
 
   capabilities @4 :List(Text);
-  # Names that the bundle may look up in its ServiceManager, at most 64 of at most 128 bytes. It gets only those that
-  # the authority table allows for bundles.
+  # What the bundle asks for, at most 64 of at most 128 bytes. A text without a colon is a name that it may look up in
+  # its ServiceManager; it gets only those that the authority table allows for bundles. A text with a colon is a power,
+  # which it gets if the device's policy grants it:
+  #
+  #     net.listen:tcp/PORT     a listening TCP socket on that port, 1 to 65535, in decimal without leading zeros
+  #
+  # No power may be asked for twice, and at most 16 may be listening sockets. If there are any, they are the descriptors
+  # from 3 on, in this order, and those of the connection and the endowment channel follow (docs/packaging/nxb.md).
 
   minSdk @5 :Text;
   # Lowest SDK version that can run the bundle, SemVer; empty means any.
@@ -48,4 +54,12 @@ struct BundleManifest {
 
   payloadSize @9 :UInt64;
   # Size of `payload.elf` in bytes. Only valid if payloadDigest is not empty.
+
+  args @10 :List(Text);
+  # Arguments of the program, which follow its name. At most 64 of at most 1024 bytes; together with environment at most
+  # 4096 bytes.
+
+  environment @11 :List(Text);
+  # Variables of the program's environment, beside those that the system sets, each as `NAME=value`. A NAME is
+  # `[A-Za-z_][A-Za-z0-9_]*`, does not begin with `NEXUS_` or `LISTEN_`, and occurs once. Bounds as for args.
 }

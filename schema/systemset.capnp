@@ -79,4 +79,8 @@ struct BundleEntry {
   optional @5 :Bool;
   # Whether a commit does not need this bundle's service, which then counts only towards the quorum. False: it is
   # required.
+
+  powers @6 :List(Text);
+  # The powers that the bundle asks for: those `capabilities` of its manifest that have a colon, in the same order. The
+  # device decides on the powers of the whole set by them before it reads a manifest. Bounds as in the manifest.
 }

@@ -14,12 +14,12 @@ type BundleManifest capnp.Struct
 const BundleManifest_TypeID = 0x8f2e6210fc45510e
 
 func NewBundleManifest(s *capnp.Segment) (BundleManifest, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 8})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 10})
 	return BundleManifest(st), err
 }
 
 func NewRootBundleManifest(s *capnp.Segment) (BundleManifest, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 8})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 10})
 	return BundleManifest(st), err
 }
 
@@ -210,12 +210,59 @@ func (s BundleManifest) SetPayloadSize(v uint64) {
 	capnp.Struct(s).SetUint64(8, v)
 }
 
+func (s BundleManifest) Args() (capnp.TextList, error) {
+	p, err := capnp.Struct(s).Ptr(8)
+	return capnp.TextList(p.List()), err
+}
+
+func (s BundleManifest) HasArgs() bool {
+	return capnp.Struct(s).HasPtr(8)
+}
+
+func (s BundleManifest) SetArgs(v capnp.TextList) error {
+	return capnp.Struct(s).SetPtr(8, v.ToPtr())
+}
+
+// NewArgs sets the args field to a newly
+// allocated capnp.TextList, preferring placement in s's segment.
+func (s BundleManifest) NewArgs(n int32) (capnp.TextList, error) {
+	l, err := capnp.NewTextList(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.TextList{}, err
+	}
+	err = capnp.Struct(s).SetPtr(8, l.ToPtr())
+	return l, err
+}
+func (s BundleManifest) Environment() (capnp.TextList, error) {
+	p, err := capnp.Struct(s).Ptr(9)
+	return capnp.TextList(p.List()), err
+}
+
+func (s BundleManifest) HasEnvironment() bool {
+	return capnp.Struct(s).HasPtr(9)
+}
+
+func (s BundleManifest) SetEnvironment(v capnp.TextList) error {
+	return capnp.Struct(s).SetPtr(9, v.ToPtr())
+}
+
+// NewEnvironment sets the environment field to a newly
+// allocated capnp.TextList, preferring placement in s's segment.
+func (s BundleManifest) NewEnvironment(n int32) (capnp.TextList, error) {
+	l, err := capnp.NewTextList(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.TextList{}, err
+	}
+	err = capnp.Struct(s).SetPtr(9, l.ToPtr())
+	return l, err
+}
+
 // BundleManifest_List is a list of BundleManifest.
 type BundleManifest_List = capnp.StructList[BundleManifest]
 
 // NewBundleManifest creates a new list of BundleManifest.
 func NewBundleManifest_List(s *capnp.Segment, sz int32) (BundleManifest_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 8}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 10}, sz)
 	return capnp.StructList[BundleManifest](l), err
 }
 
@@ -227,31 +274,34 @@ func (f BundleManifest_Future) Struct() (BundleManifest, error) {
 	return BundleManifest(p.Struct()), err
 }
 
-const schema_f8a3b2c1d4e5f6a7 = "x\xda\\\xce\xbb\x8a\x14A\x18\xc5\xf1s\xaao\xd30" +
-	"W\xaa\x84\x15\x84IEpq@\x106Y\x915\x10" +
-	"va\xc6R1P\xb0f\xa6\xdc)\x9d\xeem\xbaz" +
-	"\x04}\x09\x1f\xc2\xc0\xdc\x17\x10\x03C\x03\xc1W\x10\x8c" +
-	"\x0d\xc4@h\xa9\x86\xdd`\xc3\xefw\xe0\xcf7\xfeu" +
-	"7\x9e\x0d>\x13b\xa1\x92\xb4\x1d.\xee\xff\x1b/\xf7" +
-	"\xdfc1\xa2h?\xfe\xf9\xf9\xe3\xcb\xa7\x0f\x7f\x91\xf4" +
-	"2`\xf2\xf5\xf7\xe4{\x06\xcc\xbe\xdd\x11\xb8\xd9\x16\xa6" +
-	"t/\xado\xc4\xfe\xcaTeupoW\xae\xb7\xf6" +
-	"\xc4\x94\xd3\x8e\xe7\xe4\xe2z\x14\x031I\x99\xb3\x06t" +
-	"\x8f\x11\xb5\xa2 \xa9H@Nx\x03\xd0\xfd\xc0{\x14" +
-	"\x9c\x08*\x0a@^\xe1\x01\xa0\xc7\xc1\xaf\x05\x8f\x84b" +
-	"\x04\xc8\xab|\x08\xe8\xbd\xe0\xb7\x83\xc7\x91b\x0c\xc8\x19" +
-	"_\x01\xfaV\xf0\xe3\xe0I\xac\x98\x00\xf2A\xd79\x0a" +
-	">\x0f\x9e&\x8a) O\xba\xceq\xf0\xa7\xc1\xb3T" +
-	"1\x03\xe4\xe3\xce\x1f\x05\x7f\x11\xbc\x97)\xf6\x00\xf9\xbc" +
-	"{\xffY\xf0M\xf0\x9c\x8a9 -\x97\x80^\x07\xaf" +
-	"(\xd8\xfa\xd5\xc6\x16\xe6\x89\xc5\xb4\xf6\xee\xacd\x0a\x91" +
-	"\xa4\x04G\xa5),\xfb\x10\xec\x83\x87\xde\x16ol}" +
-	"~\xb6f\xe9\xb6\xaeq\x16\xf4\x1c\x82\xf3\x88\xdd4\x04" +
-	"\xdb\x95\xa9\xba\x15\xa3\xc6\xd9\xcb\xeba\xe1J\xbd~}" +
-	"\xd1\xa9v\xcb\xad\xf3\x1b\x0b\xd6\x1c@p\x00\xb6\xde\x9d" +
-	"\x96\xa6\xd9\xd5\xa0\xbd\xb0\xca\xbc\xdd\x9e\x99\xf5\x11\xa6\xee" +
-	"\xd4\xfa\xe6\xb2kd\xee\x9de\x0e\xc1\x1c\xfc\x1f\x00\x00" +
-	"\xff\xff\\\x7fc\x05"
+const schema_f8a3b2c1d4e5f6a7 = "x\xdad\xcf\xbf\x8b\x13A\x1c\x05\xf0\xf7f\x7f]r" +
+	"\x97\xc40\xd3\xa7\x17<\xee\xdak\xee\x94\x13\x14<H" +
+	"\\\xb1\x9f$c2\x9a\x9d\x84\xdd\xcd\x81b#\x9c`" +
+	"\xa1h\xa1`\xa1p r\xd6V\x0a\x82XXZ\x08" +
+	"\xf7/\xf8\x0fX\x88\x85\xb02\x0b^\x11\xcb\xf9\xbc\xe1" +
+	"\xf1\xbe[\x1d\xee\x85\xdb\xad\xcf\x84\x18\xa8(\xae\xda\x83" +
+	"\xcb\x7f\xce\x0d7\x9fb\xd0\xa1\xa8N~\xfd8\xfd\xf2" +
+	"\xfe\xcdoD\xcd\x04\xe8~\xfd\xd9\xfd\x9e\x00\xdb\xdfN" +
+	"\x04.T\x99v\xf6\x96)J\xb19\xd2\x0b\xb7\xd8\xb9" +
+	"\xb4t\xe3\x999\xd0\xaeWs\x9f\x1cl\x05!\x10\x92" +
+	"\x94\x17\x99\x03\xe9\x1e\x03\xa6\xd7(H*\x12\x90Wy" +
+	"\x1eH\xf7=\xf7)\xd8\x15T\x14\x80<\xe0\x0e\x90^" +
+	"\xf1~\xc3{ \x14\x03@\x0ex\x1dH\xfb\xdeg\xde" +
+	"\xc3@1\x04\xa4\xe5m \x9dz?\xf2\x1e\x85\x8a\x11" +
+	" \x1f\xd4=\xf7\xbd?\xf2\x1eG\x8a1 \x1f\xd6=" +
+	"G\xde\x9fyOb\xc5\x04\x90Oj\x7f\xec\xfd\xa5\xf7" +
+	"\xb5Dq\x0d\x90/\xea\xf9\xcf\xbd\x1f{oP\xb1\x01" +
+	"\xc8\xd7\x1c\x02\xe9+\xef\xef\xbc7\xd7\x14\x9b\x80|[" +
+	"\xdfu\xec\xfd\x93\xf7\xf5\x86\xe2: ?\xd6\xff?x" +
+	"?\xa5`U\x8c\xa6&\xd37\x0dzya\xe7\x8e1" +
+	"D\x14\x13\xec8\x9d\x19n@p\x03\xdc-Lvh" +
+	"\xf2\x7f\xcfJ\x0f\xed\xcc\x96\xd6\x80\x05\xdb`?`\x1d" +
+	"\xb5\xc1j\xa4\x17u\x8aNi\xcdj\xba\x9bY\x97\x8e" +
+	"\xef\x9c\xf5,\x96\xc3\x99-\xa6\x06\xcc\xd9\x82`\x0b\xac" +
+	"\x0a;q\xba\\\xe6\xa09\xb3\x85\xbe;\x9b\xeb\xf1>" +
+	"zvb\x8ar\xd5S$\xf6\x9ea\x03\x82\x0d\xb0\xa3" +
+	"\xf3\xc9\x7f\xb3\x8c;\xb4\xf9\xdceH\x8c+W\xc2\xbf" +
+	"\x01\x00\x00\xff\xff\x9fKx\xb3"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
