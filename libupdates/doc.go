@@ -16,7 +16,9 @@
 //	nxs         system sets and deltas: the archive, its signed index, reader and writer
 //	delta       patches between payloads, which know how programs change when their parts move
 //	roots       root documents: which keys may sign what, and how that changes
+//	policy      which powers the bundles of a set get on a device: a pure function
 //	nxb         bundles: manifest, name, what they may ask for
+//	powers      what a bundle may ask for beside names: a small grammar
 //	durable     files that survive a power cut; durabletest cuts the power at every operation
 //	trust       keys, signatures, and which keys count
 //	digest      SHA-256 of many streams at once, while they are copied

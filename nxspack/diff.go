@@ -3,6 +3,7 @@ package nxspack
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -103,7 +104,7 @@ func compare(name string, before, after nxs.Entry) change {
 		c.Change = "added"
 	case after.Name == "":
 		c.Change = "removed"
-	case before == after:
+	case reflect.DeepEqual(before, after):
 		c.Change = "same"
 	}
 	return c

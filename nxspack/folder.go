@@ -73,7 +73,8 @@ func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
 		return bundleFolder{}, err
 	}
 	b := bundleFolder{path: path, rawManifest: raw, payload: payload, manifest: m}
-	b.entry = nxs.Entry{Name: name, Version: m.Version, ManifestSHA256: nxs.Sum(raw), PayloadSize: payload.size()}
+	b.entry = nxs.Entry{Name: name, Version: m.Version, ManifestSHA256: nxs.Sum(raw), PayloadSize: payload.size(),
+		Powers: m.Powers()}
 	err = b.checkEarly(m)
 	if err == nil {
 		err = d.takes(m, payload.file, payload.size())

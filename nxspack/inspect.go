@@ -74,6 +74,8 @@ type bundleDescription struct {
 	PayloadSHA256  string   `json:"payloadSha256"`
 	PayloadSize    int64    `json:"payloadSize"`
 	Optional       bool     `json:"optional"`
+	Args           []string `json:"args,omitempty"`
+	Environment    []string `json:"environment,omitempty"`
 }
 
 func describe(found *nxs.Inspection, size int64) description {
@@ -109,6 +111,8 @@ func describeBundle(e nxs.Entry, m nxb.Manifest) bundleDescription {
 		PayloadSHA256:  e.PayloadSHA256.String(),
 		PayloadSize:    e.PayloadSize,
 		Optional:       e.Optional,
+		Args:           m.Args,
+		Environment:    m.Environment,
 	}
 }
 
@@ -140,6 +144,12 @@ func describeText(found *nxs.Inspection, size int64) string {
 		fmt.Fprintf(&b, "\n%s %s%s\n", e.Name, e.Version, optionalMark(e))
 		fmt.Fprintf(&b, "  abilities: %s\n", list(m.Abilities))
 		fmt.Fprintf(&b, "  capabilities: %s\n", list(m.Capabilities))
+		if len(m.Args) > 0 {
+			fmt.Fprintf(&b, "  args: %q\n", m.Args)
+		}
+		if len(m.Environment) > 0 {
+			fmt.Fprintf(&b, "  environment: %q\n", m.Environment)
+		}
 		fmt.Fprintf(&b, "  min sdk: %s\n", list([]string{m.MinSDK}))
 		fmt.Fprintf(&b, "  publisher: %x\n", m.Publisher)
 		fmt.Fprintf(&b, "  manifest sha256: %s\n", e.ManifestSHA256)

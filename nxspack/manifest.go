@@ -6,6 +6,7 @@ import (
 
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/powers"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -19,6 +20,9 @@ type manifestToml struct {
 	MinSDK    string   `toml:"min_sdk"`
 	Publisher string   `toml:"publisher"`
 	Sig       string   `toml:"sig"`
+
+	Args        []string `toml:"args"`
+	Environment []string `toml:"environment"` // NAME=value
 }
 
 func readManifestToml(name string) (manifestToml, error) {
@@ -31,7 +35,28 @@ func readManifestToml(name string) (manifestToml, error) {
 
 func decodeManifestToml(text []byte) (manifestToml, error) {
 	var meta manifestToml
-	return meta, decodeToml(text, &meta, "name", "version")
+	if err := decodeToml(text, &meta, "name", "version"); err != nil {
+		return meta, err
+	}
+	return meta, meta.check(text)
+}
+
+// check refuses a power or a variable that cannot be parsed, with its place in the text.
+func (t manifestToml) check(text []byte) error {
+	for i, capability := range t.Caps {
+		if !powers.IsPower(capability) {
+			continue
+		}
+		if _, err := powers.ParseAll(powers.Among(t.Caps[:i+1])); err != nil {
+			return located(text, "caps", capability, err)
+		}
+	}
+	for i, variable := range t.Environment {
+		if err := nxb.CheckEnvironment(t.Environment[:i+1]); err != nil {
+			return located(text, "environment", variable, refusal.New(refusal.BadMetadata, "%v", err))
+		}
+	}
+	return nil
 }
 
 // of returns the manifest of a payload without publisher and signature.
@@ -44,6 +69,8 @@ func (t manifestToml) of(p content) nxb.Manifest {
 		MinSDK:        t.MinSDK,
 		PayloadDigest: p.digest[:],
 		PayloadSize:   uint64(p.message.Size()),
+		Args:          t.Args,
+		Environment:   t.Environment,
 	}
 }
 

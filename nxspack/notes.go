@@ -8,6 +8,7 @@ import (
 
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/powers"
 )
 
 // Notes warn, on stderr and in the JSON answer, of what is allowed but rarely intended.
@@ -32,8 +33,11 @@ func bundleNotes(m nxb.Manifest, payload io.ReaderAt, size int64) (notes []strin
 		note("no program of %s runs: it has neither %s nor %s", m.Name, nxb.AbilityService, nxb.AbilityMain)
 		return notes
 	}
+	for _, power := range m.Powers() {
+		note("%s asks for %s, which the policy of the devices has to grant", m.Name, power)
+	}
 	for _, name := range m.Capabilities {
-		if !nxb.GrantedCapability(name) {
+		if !powers.IsPower(name) && !nxb.GrantedCapability(name) {
 			note("%s asks for %s, which is not given to bundles", m.Name, name)
 		}
 	}

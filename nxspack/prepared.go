@@ -9,6 +9,7 @@ import (
 
 	"nexus/libupdates/digest"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/policy"
 	"nexus/libupdates/trust"
 )
 
@@ -56,8 +57,11 @@ func (s *preparedSet) encode() error {
 	return err
 }
 
-// checkDemands refuses a bundle with demands that devices of that SDK cannot meet.
+// checkDemands refuses a bundle with demands that devices of that SDK cannot meet, and two that ask for one port.
 func (s *preparedSet) checkDemands(sdk string) error {
+	if err := policy.CheckPorts(nxs.Asking(s.index)); err != nil {
+		return cannot("pack", "set", err)
+	}
 	for _, b := range s.bundles {
 		if err := s.index.CheckDemands(b.manifest, sdk); err != nil {
 			return cannot("pack", b.path, err)

@@ -20,6 +20,7 @@ type setGrammar struct {
 	Verify  verifyVerb  `cmd:"" help:"Check a set as a device that trusts these publishers does."`
 	Extract extractVerb `cmd:"" help:"Verify a set and unpack it into a new folder."`
 	Keygen  keygenVerb  `cmd:"" help:"Create a signing key."`
+	Explain explainVerb `cmd:"" help:"Show which powers the bundles of a set get on a device with a policy, and by which rule."`
 	Diff    diffVerb    `cmd:"" help:"Show the differences between two sets."`
 	Delta   deltaVerb   `cmd:"" help:"Make a delta: what a device that has one set needs to make another."`
 	Apply   applyVerb   `cmd:"" help:"Make the new set out of an old one and a delta."`

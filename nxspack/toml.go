@@ -1,10 +1,13 @@
 package nxspack
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
 
@@ -51,4 +54,25 @@ func tomlCause(err error) string {
 		return strings.TrimPrefix(syntax.Error(), "toml: ")
 	}
 	return strings.TrimPrefix(err.Error(), "toml: ")
+}
+
+// located adds to a refusal the place of a value in a list of the metadata file: its line and column. The key begins a
+// line, as the decoder has accepted it. A value that is written with escapes is reported at its key.
+func located(text []byte, key, value string, err error) error {
+	at := 0
+	if found := regexp.MustCompile(`(?m)^[ \t]*["']?` + key + `["']?[ \t]*=`).FindIndex(text); found != nil {
+		at = found[1]
+	}
+	list, _, _ := bytes.Cut(text[at:], []byte("]"))
+	for _, quoted := range []string{`"` + value + `"`, `'` + value + `'`} {
+		last := bytes.LastIndex(list, []byte(quoted)) // of two that are equal the second is one too many
+		if last >= 0 {
+			at += last
+			break
+		}
+	}
+	before := text[:at]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[1+bytes.LastIndexByte(before, '\n'):])
+	return refusal.New(refusal.Of(err), "line %d, column %d: %s: %v", line, column, key, err)
 }

@@ -39,7 +39,7 @@ func ParseManifest(raw []byte) (Manifest, error) {
 	}
 	err = message.Pointers(capnp.Struct(root), message.ToText, message.ToText, message.ToList, message.ToList,
 		message.ToText,
-		message.ToData, message.ToData, message.ToData)
+		message.ToData, message.ToData, message.ToData, message.ToList, message.ToList)
 	if err != nil {
 		return Manifest{}, bad(err)
 	}
@@ -69,11 +69,20 @@ func read(root manifest.BundleManifest) (m Manifest, err error) {
 	if err != nil {
 		return m, err
 	}
-	if m.Abilities, err = texts(root.Abilities()); err != nil {
-		return m, err
-	}
-	if m.Capabilities, err = texts(root.Capabilities()); err != nil {
-		return m, err
+	for _, list := range []struct {
+		into  *[]string
+		read  func() (capnp.TextList, error)
+		limit int // bytes of a text
+	}{
+		{&m.Abilities, root.Abilities, MaxListedText},
+		{&m.Capabilities, root.Capabilities, MaxListedText},
+		{&m.Args, root.Args, MaxArgument},
+		{&m.Environment, root.Environment, MaxArgument},
+	} {
+		entries, err := list.read()
+		if *list.into, err = texts(entries, err, list.limit); err != nil {
+			return m, err
+		}
 	}
 	m.PayloadSize = root.PayloadSize()
 	return m, readData(root, &m)
@@ -110,8 +119,8 @@ func readData(root manifest.BundleManifest, m *Manifest) error {
 	return nil
 }
 
-// texts reads a list. It checks the bounds before it allocates anything.
-func texts(list capnp.TextList, err error) ([]string, error) {
+// texts reads a list of texts of at most limit bytes. It checks the bounds before it allocates anything.
+func texts(list capnp.TextList, err error, limit int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +130,7 @@ func texts(list capnp.TextList, err error) ([]string, error) {
 	var out []string
 	for i := range list.Len() {
 		s, err := list.At(i)
-		if s, err = message.Text(s, err, MaxListedText); err != nil {
+		if s, err = message.Text(s, err, limit); err != nil {
 			return nil, err
 		}
 		out = append(out, s)
@@ -136,6 +145,9 @@ func (m Manifest) check() error {
 	}
 	if err := CheckVersion(m.Version); err != nil {
 		return err
+	}
+	if err := m.checkLaunch(); err != nil {
+		return bad(err)
 	}
 	if m.MinSDK == "" {
 		return nil

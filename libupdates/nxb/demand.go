@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"nexus/libupdates/powers"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/semver"
 )
@@ -13,13 +14,17 @@ import (
 // manifest's minSdk is compared with it.
 const SDK = "1.0.0"
 
-// CheckDemands refuses a bundle whose demands a system of that SDK cannot meet, as SDKTooOld or UnknownCapability.
+// CheckDemands refuses a bundle whose demands a system of that SDK cannot meet, as SDKTooOld, UnknownCapability or
+// BadPower.
 func (m Manifest) CheckDemands(sdk string) error {
 	if m.MinSDK != "" && semver.Compare(m.MinSDK, sdk) > 0 {
 		return refusal.New(refusal.SDKTooOld, "bundle %s needs SDK %s, the system has %s", m.Name, m.MinSDK, sdk)
 	}
+	if _, err := powers.ParseAll(m.Powers()); err != nil {
+		return refusal.New(refusal.Of(err), "bundle %s asks for %v", m.Name, err)
+	}
 	for _, name := range m.Capabilities {
-		if !knownCapability(name) {
+		if !powers.IsPower(name) && !knownCapability(name) {
 			return refusal.New(refusal.UnknownCapability,
 				"bundle %s asks for %q, which is not a capability of this system%s", m.Name, name,
 				meant(name, append(granted(), withheld()...)))

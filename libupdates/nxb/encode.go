@@ -38,6 +38,9 @@ func (m Manifest) fill(root manifest.BundleManifest) error {
 	if err := setTexts(root.NewCapabilities, m.Capabilities); err != nil {
 		return err
 	}
+	if err := m.fillLaunch(root); err != nil {
+		return err
+	}
 	if err := root.SetMinSdk(m.MinSDK); err != nil {
 		return err
 	}
@@ -48,6 +51,19 @@ func (m Manifest) fill(root manifest.BundleManifest) error {
 		return err
 	}
 	return root.SetPayloadDigest(m.PayloadDigest)
+}
+
+// fillLaunch leaves out what is empty: that keeps the bytes of manifests as they were before there were these fields.
+func (m Manifest) fillLaunch(root manifest.BundleManifest) error {
+	if len(m.Args) > 0 {
+		if err := setTexts(root.NewArgs, m.Args); err != nil {
+			return err
+		}
+	}
+	if len(m.Environment) > 0 {
+		return setTexts(root.NewEnvironment, m.Environment)
+	}
+	return nil
 }
 
 func setTexts(make func(int32) (capnp.TextList, error), texts []string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"nexus/libupdates/powers"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -41,7 +42,12 @@ type Manifest struct {
 	Signature     []byte // 64 bytes over the raw payload
 	PayloadDigest []byte // 32 bytes; empty in manifests of version 1.0
 	PayloadSize   uint64 // bytes; only valid if PayloadDigest is set
+	Args          []string
+	Environment   []string // NAME=value
 }
+
+// Powers returns what the bundle asks for beside names.
+func (m Manifest) Powers() []string { return powers.Among(m.Capabilities) }
 
 // IsService reports whether the bundle runs while its slot is published.
 func (m Manifest) IsService() bool { return slices.Contains(m.Abilities, AbilityService) }

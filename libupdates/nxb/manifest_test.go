@@ -42,7 +42,9 @@ func encode(t testing.TB, m nxb.Manifest) []byte {
 
 func TestManifestRoundTrip(t *testing.T) {
 	oldest := nxb.Manifest{Name: "a", Version: "0.0.1", Signature: make([]byte, 64)} // no digest, no abilities, any SDK
-	for _, want := range []nxb.Manifest{full(), oldest} {
+	launched := full()
+	launched.Args, launched.Environment = []string{"", "--root", "/a b"}, []string{"_A1=", "B=x=y"}
+	for _, want := range []nxb.Manifest{full(), oldest, launched} {
 		got, err := nxb.ParseManifest(encode(t, want))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -122,6 +124,20 @@ func manifests(t testing.TB) []corpus {
 	abilities := func(n int, text string) []byte {
 		return with(func(m manifest.BundleManifest) error { return texts(m.NewAbilities, n, text) })
 	}
+	arguments := func(n int, text string) []byte {
+		return with(func(m manifest.BundleManifest) error { return texts(m.NewArgs, n, text) })
+	}
+	variables := func(all ...string) []byte {
+		return with(func(m manifest.BundleManifest) error {
+			list, err := m.NewEnvironment(int32(len(all)))
+			for i, text := range all {
+				if err == nil {
+					err = list.Set(i, text)
+				}
+			}
+			return err
+		})
+	}
 	return []corpus{
 		{"good", good, ""},
 		{"other segments", segmented(t), ""},
@@ -173,6 +189,26 @@ func manifests(t testing.TB) []corpus {
 		{"digest of 31 bytes",
 			with(func(m manifest.BundleManifest) error { return m.SetPayloadDigest(make([]byte, 31)) }),
 			refusal.BadManifest},
+
+		{"64 arguments", arguments(64, "x"), ""},
+		{"4 arguments of 1024 bytes", arguments(4, strings.Repeat("x", 1024)), ""},
+		{"65 arguments", arguments(65, "x"), refusal.BadManifest},
+		{"an argument of 1025 bytes", arguments(1, strings.Repeat("x", 1025)), refusal.BadManifest},
+		{"arguments of 5 KiB", arguments(5, strings.Repeat("x", 1024)), refusal.BadManifest},
+		{"an argument with NUL", arguments(1, "a\x00b"), refusal.BadManifest},
+		{"an argument that is no UTF-8", arguments(1, "\xff"), refusal.BadManifest},
+		{"arguments that are a text", with(func(m manifest.BundleManifest) error {
+			return capnp.Struct(m).SetText(8, "--all")
+		}), refusal.BadManifest},
+		{"a variable", variables("LANG=C"), ""},
+		{"a variable without a value", variables("LANG="), ""},
+		{"a variable without =", variables("LANG"), refusal.BadManifest},
+		{"a variable without a name", variables("=C"), refusal.BadManifest},
+		{"a variable with a space", variables("LA NG=C"), refusal.BadManifest},
+		{"a variable that begins with a digit", variables("1A=C"), refusal.BadManifest},
+		{"a variable of the system", variables("NEXUS_BUNDLE=beta"), refusal.BadManifest},
+		{"a variable of those with sockets", variables("LISTEN_FDS=9"), refusal.BadManifest},
+		{"a variable twice", variables("A=1", "B=1", "A=2"), refusal.BadManifest},
 
 		{"nothing", nil, refusal.BadManifest},
 		{"text", []byte("name = alpha\n\n\n\n"), refusal.BadManifest},
@@ -239,13 +275,13 @@ func newer(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wide, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 24, PointerCount: 9})
+	wide, err := capnp.NewRootStruct(seg, capnp.ObjectSize{DataSize: 24, PointerCount: 11})
 	if err == nil {
 		err = wide.CopyFrom(from.Struct())
 	}
 	if err == nil {
 		wide.SetUint64(16, 1<<63)
-		err = wide.SetText(8, "from the future")
+		err = wide.SetText(10, "from the future")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -159,6 +159,9 @@ func CheckManifest(entry Entry, raw []byte) (nxb.Manifest, error) {
 	case m.Version != entry.Version:
 		return m, refusal.New(refusal.VersionMismatch, "manifest of %s has version %s, the index has %s", entry.Name,
 			m.Version, entry.Version)
+	case !slices.Equal(m.Powers(), entry.Powers):
+		return m, refusal.New(refusal.PowersMismatch, "manifest of %s asks for %s, the index has %s", entry.Name,
+			listed(m.Powers()), listed(entry.Powers))
 	case len(m.PayloadDigest) == 0:
 		return m, nil
 	case !bytes.Equal(m.PayloadDigest, entry.PayloadSHA256[:]):
@@ -169,6 +172,14 @@ func CheckManifest(entry Entry, raw []byte) (nxb.Manifest, error) {
 			entry.Name, m.PayloadSize, entry.PayloadSize)
 	}
 	return m, nil
+}
+
+// listed shows powers in messages.
+func listed(powers []string) string {
+	if len(powers) == 0 {
+		return "no power"
+	}
+	return fmt.Sprintf("%q", powers)
 }
 
 // due reads the next header, which must be that of the named file.

@@ -35,8 +35,9 @@ type Entry struct {
 	Version        string // SemVer
 	ManifestSHA256 Digest
 	PayloadSHA256  Digest
-	PayloadSize    int64 // bytes
-	Optional       bool  // a commit does not need its service, which counts only towards the quorum
+	PayloadSize    int64    // bytes
+	Optional       bool     // a commit does not need its service, which counts only towards the quorum
+	Powers         []string // that it asks for, as in its manifest
 }
 
 // Encode returns the canonical encoding of the index: the same index gives the same bytes.
@@ -100,7 +101,24 @@ func (e Entry) fill(m systemset.BundleEntry) error {
 	if err := m.SetManifestSha256(e.ManifestSHA256[:]); err != nil {
 		return err
 	}
-	return m.SetPayloadSha256(e.PayloadSHA256[:])
+	if err := m.SetPayloadSha256(e.PayloadSHA256[:]); err != nil {
+		return err
+	}
+	return e.fillPowers(m)
+}
+
+// fillPowers leaves out an empty list: that keeps the bytes of sets as they were before there were powers.
+func (e Entry) fillPowers(m systemset.BundleEntry) error {
+	if len(e.Powers) == 0 {
+		return nil
+	}
+	list, err := m.NewPowers(int32(len(e.Powers)))
+	for i, power := range e.Powers {
+		if err == nil {
+			err = list.Set(i, power)
+		}
+	}
+	return err
 }
 
 // ParseIndex parses an index whose bytes have been verified. It accepts every valid encoding and ignores unknown
@@ -235,5 +253,30 @@ func readEntry(m systemset.BundleEntry) (Entry, error) {
 	}
 	copy(e.ManifestSHA256[:], manifest)
 	copy(e.PayloadSHA256[:], payload)
-	return e, nil
+	e.Powers, err = readPowers(m)
+	return e, err
+}
+
+// readPowers reads what a bundle asks for. What a power is, only the system knows that runs the bundle.
+func readPowers(m systemset.BundleEntry) ([]string, error) {
+	if err := message.Pointers(capnp.Struct(m), message.ToText, message.ToText, message.ToData, message.ToData,
+		message.ToList); err != nil {
+		return nil, badIndex(err)
+	}
+	list, err := m.Powers()
+	if err == nil && list.Len() > nxb.MaxListed {
+		err = fmt.Errorf("a bundle asks for %d powers, want at most %d", list.Len(), nxb.MaxListed)
+	}
+	if err != nil {
+		return nil, badIndex(err)
+	}
+	var texts []string
+	for i := range list.Len() {
+		text, err := list.At(i)
+		if text, err = message.Text(text, err, nxb.MaxListedText); err != nil {
+			return nil, badIndex(err)
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
 }

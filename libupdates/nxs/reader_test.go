@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/iotest"
@@ -36,7 +37,7 @@ func TestReadSet(t *testing.T) {
 		}
 		for i, want := range small() {
 			b := got.bundles[i]
-			if b.Entry != want.Entry || b.Manifest.Name != want.Entry.Name ||
+			if !reflect.DeepEqual(b.Entry, want.Entry) || b.Manifest.Name != want.Entry.Name ||
 				!bytes.Equal(b.RawManifest, want.Manifest) || !bytes.Equal(got.payloads[i], want.Payload) {
 				t.Errorf("%s: got bundle %+v", name, b)
 			}

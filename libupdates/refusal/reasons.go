@@ -73,11 +73,20 @@ const (
 	// an ability under `nexus.` does not exist; reported by packers only
 	UnknownAbility    Reason = "unknown-ability"
 	UnknownCapability Reason = "unknown-capability" // a bundle asks for a capability that the system does not have
+	BadPower          Reason = "bad-power"          // a power is out of its bounds, or asked for twice
 	SDKTooOld         Reason = "sdk-too-old"        // a bundle needs a newer SDK than the system has
 	DigestMismatch    Reason = "digest-mismatch"    // bytes do not match the signed digest
 	// manifest and index, or manifest and folder, name different bundles
 	NameMismatch    Reason = "name-mismatch"
 	VersionMismatch Reason = "version-mismatch" // manifest and index have different versions
+	PowersMismatch  Reason = "powers-mismatch"  // manifest and index ask for different powers
+)
+
+// Reasons about what bundles may do.
+const (
+	BadPolicy    Reason = "bad-policy"    // a policy has an error
+	PolicyDenied Reason = "policy-denied" // the device's policy does not grant what bundles ask for
+	PortTaken    Reason = "port-taken"    // two bundles of a set ask for the same port
 )
 
 // Reasons about state.

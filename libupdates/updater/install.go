@@ -7,6 +7,7 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/policy"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 )
@@ -45,10 +46,11 @@ func (e *Engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 			}
 			set = e.candidate(head.Digest, head.Index)
 			_, err := e.Record().Receive(slot, set)
-			if refusal.Of(err) == refusal.AlreadyActive {
-				return nil // said once the whole archive is verified: one that is damaged is refused for that
+			// that it is active is said once the whole archive is verified: one that is damaged is refused for that
+			if err != nil && refusal.Of(err) != refusal.AlreadyActive {
+				return err
 			}
-			return err
+			return e.judge(ctx, head.Index)
 		},
 		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
 		Verified:    func() error { return e.endWatchFor(slot, set) },
@@ -69,6 +71,18 @@ func (e *Engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 		return next, err
 	})
 	return what, serial, err
+}
+
+// judge decides on what the bundles of a set ask for, all at once and before the first of them is read.
+func (e *Engine) judge(ctx context.Context, x nxs.Index) error {
+	set := nxs.Asking(x)
+	switch {
+	case len(set) == 0:
+		return nil
+	case e.cfg.Judge == nil:
+		return policy.Refuse(policy.Policy{}.Decide(policy.Machine{}, x.Publisher, set))
+	}
+	return e.cfg.Judge(ctx, x.Publisher, set)
 }
 
 // endWatchFor ends a watch, durably, when a verified set is about to replace the one that the watch would go back to.

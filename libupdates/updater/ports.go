@@ -8,6 +8,7 @@ import (
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/policy"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 	"nexus/libupdates/trust"
@@ -21,6 +22,7 @@ type Config struct {
 	BootCopy  durable.CellFile
 	Verify    Verify
 	Admission Admission // nil: nobody decides beside Verify, and roots in sets are skipped
+	Judge     Judge     // nil: no set may ask for powers
 	Publisher Publisher
 	Log       Log
 	Clock     Clock
@@ -43,6 +45,9 @@ type Admission interface {
 	Admit(ctx context.Context, message, proof []byte) error
 	TakeRoots(ctx context.Context, raw []byte) error
 }
+
+// Judge refuses a set whose bundles ask for powers that the device does not grant them.
+type Judge func(ctx context.Context, publisher trust.PublicKey, set []policy.Asking) error
 
 // A Publisher makes the set of a slot the one that runs.
 type Publisher interface {

@@ -10,6 +10,7 @@ import (
 
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/powers"
 	"nexus/libupdates/trust"
 )
 
@@ -54,9 +55,11 @@ func Bundle(name, version string, abilities []string, payload []byte, key trust.
 	}
 }
 
-// Asking returns the bundle with a manifest that asks for these capabilities.
+// Asking returns the bundle with a manifest that asks for these capabilities, and the entry that goes with it.
 func (m Made) Asking(names ...string) Made {
-	return m.changed(func(manifest *nxb.Manifest) { manifest.Capabilities = names })
+	m = m.changed(func(manifest *nxb.Manifest) { manifest.Capabilities = names })
+	m.Entry.Powers = powers.Among(names)
+	return m
 }
 
 // Needing returns the bundle with a manifest that needs this SDK.

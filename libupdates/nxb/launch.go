@@ -1,0 +1,58 @@
+package nxb
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Bounds of what a program is started with (schema/manifest.capnp).
+const (
+	MaxArgument = 1024 // bytes of one argument or variable
+	MaxLaunch   = 4096 // bytes of all of them
+)
+
+// checkLaunch checks arguments and environment.
+func (m Manifest) checkLaunch() error {
+	size := 0
+	for _, text := range slices.Concat(m.Args, m.Environment) {
+		size += len(text)
+	}
+	if size > MaxLaunch {
+		return fmt.Errorf("args and environment have %d bytes, want at most %d", size, MaxLaunch)
+	}
+	return CheckEnvironment(m.Environment)
+}
+
+// CheckEnvironment checks the form of variables, each `NAME=value`.
+func CheckEnvironment(variables []string) error {
+	names := map[string]bool{}
+	for _, variable := range variables {
+		name, _, assigned := strings.Cut(variable, "=")
+		switch {
+		case !assigned || !isVariable(name):
+			return fmt.Errorf("%.64q is not NAME=value with a NAME of letters, digits and _", variable)
+		case reserved(name):
+			return fmt.Errorf("%s cannot be set: the system sets what begins with NEXUS_ or LISTEN_", name)
+		case names[name]:
+			return fmt.Errorf("%s is set twice", name)
+		}
+		names[name] = true
+	}
+	return nil
+}
+
+// reserved reports whether a variable is one that the system sets: programs believe those.
+func reserved(name string) bool {
+	return strings.HasPrefix(name, "NEXUS_") || strings.HasPrefix(name, "LISTEN_")
+}
+
+func isVariable(name string) bool {
+	for i, c := range []byte(name) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}

@@ -1,0 +1,162 @@
+package policy_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"nexus/libupdates/policy"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/updatestest"
+)
+
+var anyPort = policy.Machine{FirstPort: 1}
+
+func listen(ports ...int) (texts []string) {
+	for _, port := range ports {
+		texts = append(texts, fmt.Sprintf("net.listen:tcp/%d", port))
+	}
+	return texts
+}
+
+// The truth table: publisher, bundle, port and limit each decide.
+func TestDecide(t *testing.T) {
+	own, other := updatestest.Key(1).Public(), updatestest.Key(2).Public()
+	text := rule(own.String(), "web.*", `"net.listen:tcp/8000-8009"`, "limit = 2") + // line 1
+		rule("*", "dns", `"net.listen:tcp/53", "net.listen:tcp/853"`, "") + // line 6
+		rule("*", "web.b", `"net.listen:tcp/8000"`, "") // line 11
+	p, err := policy.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const none = "no rule of the policy grants it"
+	for name, c := range map[string]struct {
+		publisher byte
+		bundle    string
+		powers    []string
+		lines     []int
+		why       []string
+	}{
+		"nothing asked":     {1, "x", nil, nil, nil},
+		"granted":           {1, "web.a", listen(8000), []int{1}, []string{""}},
+		"both ends":         {1, "web.a", listen(8000, 8009), []int{1, 1}, []string{"", ""}},
+		"below and above":   {1, "web.a", listen(7999, 8010), []int{0, 0}, []string{none, none}},
+		"another bundle":    {1, "web", listen(8000), []int{0}, []string{none}},
+		"another publisher": {2, "web.a", listen(8000), []int{0}, []string{none}},
+		"a rule for all":    {2, "dns", listen(853, 53), []int{6, 6}, []string{"", ""}},
+		"over the limit": {1, "web.a", listen(8001, 8002, 8003), []int{1, 1, 0}, []string{"", "",
+			"the rule at line 1 of the policy grants a bundle 2 of its powers at most"}},
+		"the next rule has room": {1, "web.b", listen(8001, 8002, 8000), []int{1, 1, 11}, []string{"", "", ""}},
+		"no power": {1, "web.a", []string{"state:1"}, []int{0}, []string{
+			`"state:1" is not a power of this system: it has net.listen:tcp/PORT`}},
+		"no port": {1, "web.a", []string{"net.listen:tcp/08000"}, []int{0}, []string{
+			`"net.listen:tcp/08000": "08000" is not a port from 1 to 65535`}},
+		"twice": {1, "web.a", listen(8000, 8000), []int{1, 0}, []string{"", "it is asked for twice"}},
+	} {
+		publisher := own
+		if c.publisher == 2 {
+			publisher = other
+		}
+		all := p.Decide(anyPort, publisher, []policy.Asking{{Bundle: c.bundle, Powers: c.powers}})
+		if len(all) != len(c.powers) {
+			t.Fatalf("%s: got %+v", name, all)
+		}
+		granted := true
+		for i, d := range all {
+			if d.Bundle != c.bundle || d.Power != c.powers[i] || d.Line != c.lines[i] || d.Why != c.why[i] {
+				t.Errorf("%s: got %+v, want line %d, %q", name, d, c.lines[i], c.why[i])
+			}
+			granted = granted && d.Granted()
+		}
+		if err := policy.Refuse(all); granted != (err == nil) || err != nil && refusal.Of(err) != refusal.PolicyDenied {
+			t.Errorf("%s: refused with %v", name, err)
+		}
+	}
+}
+
+func TestNoPolicyGrantsNothing(t *testing.T) {
+	all := policy.Policy{}.Decide(anyPort, updatestest.Key(1).Public(),
+		[]policy.Asking{{Bundle: "a", Powers: listen(80)},
+		{Bundle: "b"}})
+	err := policy.Refuse(all)
+	want := "a asks for net.listen:tcp/80: the device has no policy that grants it"
+	if refusal.Of(err) != refusal.PolicyDenied || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	if err := policy.Refuse(policy.Policy{}.Decide(anyPort, updatestest.Key(1).Public(), nil)); err != nil {
+		t.Errorf("a set that asks for nothing: %v", err)
+	}
+}
+
+func TestPortsOfTheMachine(t *testing.T) {
+	p := forAll(t)
+	all := p.Decide(policy.Machine{FirstPort: 1024}, updatestest.Key(1).Public(),
+		[]policy.Asking{{Bundle: "a", Powers: listen(1023, 1024)}})
+	if all[0].Why != "this machine lets the system open ports from 1024 on only" || !all[1].Granted() {
+		t.Errorf("got %+v", all)
+	}
+}
+
+func forAll(t *testing.T) policy.Policy {
+	t.Helper()
+	p, err := policy.Parse([]byte(rule("*", "*", `"net.listen:tcp/*"`, "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A port belongs to one bundle of a set, however the policy is.
+func TestPortTaken(t *testing.T) {
+	key := updatestest.Key(1).Public()
+	set := []policy.Asking{{Bundle: "a", Powers: listen(80, 81)}, {Bundle: "b", Powers: listen(82, 81)}}
+	err := policy.Refuse(forAll(t).Decide(anyPort, key, set))
+	if want := "b asks for net.listen:tcp/81: bundle a asks for the same port"; refusal.Of(err) != refusal.PortTaken ||
+		err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+	err = policy.CheckPorts(set)
+	if want := "bundles a and b both ask for net.listen:tcp/81"; refusal.Of(err) != refusal.PortTaken ||
+		err.Error() != want {
+		t.Errorf("packing: got %v", err)
+	}
+	if err := policy.CheckPorts(set[:1]); err != nil {
+		t.Errorf("packing one: got %v", err)
+	}
+	err = policy.Refuse(policy.Policy{}.Decide(anyPort, key, set))
+	if refusal.Of(err) != refusal.PolicyDenied || strings.Count(err.Error(), ";") != 3 {
+		t.Errorf("without a policy: got %v", err)
+	}
+}
+
+// However much is denied, the refusal is a text of bounded size that says how much it leaves out.
+func TestRefusalIsBounded(t *testing.T) {
+	var set []policy.Asking
+	for i := range 256 {
+		asking := policy.Asking{Bundle: fmt.Sprintf("bundle%d", i)}
+		for j := range 64 {
+			asking.Powers = append(asking.Powers, fmt.Sprintf("later.%d:%s", j, strings.Repeat("x", 100)))
+		}
+		set = append(set, asking)
+	}
+	err := policy.Refuse(policy.Policy{}.Decide(anyPort, updatestest.Key(1).Public(), set))
+	if n := len(err.Error()); n > 9<<10 || !strings.HasSuffix(err.Error(), " more") {
+		t.Errorf("the refusal has %d bytes: …%s", n, err.Error()[n-40:])
+	}
+}
+
+// A bundle gets no more sockets than there may be, and Refuse names all that is too much.
+func TestTooManySockets(t *testing.T) {
+	var ports []int
+	for i := range 1000 {
+		ports = append(ports, 1000+i)
+	}
+	all := forAll(t).Decide(anyPort, updatestest.Key(1).Public(),
+		[]policy.Asking{{Bundle: "a", Powers: listen(ports...)}})
+	first := slices.IndexFunc(all, func(d policy.Decision) bool { return !d.Granted() })
+	last := slices.ContainsFunc(all[16:], func(d policy.Decision) bool { return d.Granted() })
+	if first != 16 || last || all[16].Why != "a bundle has at most 16 listening sockets" {
+		t.Errorf("the first denial is of number %d: %+v", first, all[first])
+	}
+}

@@ -1,0 +1,128 @@
+package policy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"nexus/libupdates/powers"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// Bounds of a policy.
+const (
+	MaxText  = 256 << 10 // bytes
+	MaxRules = 256
+)
+
+// A Policy is what a device grants to bundles. The zero value grants nothing.
+type Policy struct {
+	Rules []Rule // in the order of the text; the first that grants a power counts
+}
+
+// file is the text of a policy.
+type file struct {
+	Allow []struct {
+		Publisher string   `toml:"publisher"`
+		Bundle    string   `toml:"bundle"`
+		Powers    []string `toml:"powers"`
+		Limit     *int     `toml:"limit"`
+	} `toml:"allow"`
+}
+
+// Parse parses a policy. An empty text is a policy without rules. It refuses, as BadPolicy, whatever it does not
+// understand, with the line: a misspelt key could otherwise grant less, or more, than was meant.
+func Parse(text []byte) (Policy, error) {
+	if len(text) > MaxText {
+		return Policy{}, refusal.New(refusal.BadPolicy, "the policy has more than %d bytes", MaxText)
+	}
+	var f file
+	meta, err := toml.Decode(string(text), &f)
+	if syntax, ok := errors.AsType[toml.ParseError](err); ok {
+		return Policy{}, bad(syntax.Position.Line, "%s", oneLine(syntax.Message))
+	}
+	if err != nil {
+		return Policy{}, refusal.New(refusal.BadPolicy, "%s", oneLine(err.Error()))
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return Policy{}, refusal.New(refusal.BadPolicy, "unknown key %.80q", unknown[0].String())
+	}
+	lines := headers(text)
+	switch {
+	case len(f.Allow) > MaxRules:
+		return Policy{}, refusal.New(refusal.BadPolicy, "the policy has %d rules, want at most %d", len(f.Allow),
+			MaxRules)
+	case len(lines) != len(f.Allow):
+		return Policy{}, refusal.New(refusal.BadPolicy, "each rule must begin with [[allow]] on a line of its own")
+	}
+	var p Policy
+	for i, raw := range f.Allow {
+		rule, err := parseRule(raw.Publisher, raw.Bundle, raw.Powers, raw.Limit)
+		if err != nil {
+			return Policy{}, bad(lines[i], "%v", err)
+		}
+		rule.Line = lines[i]
+		p.Rules = append(p.Rules, rule)
+	}
+	return p, nil
+}
+
+func bad(line int, format string, args ...any) error {
+	return refusal.New(refusal.BadPolicy, "line %d: %s", line, fmt.Sprintf(format, args...))
+}
+
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(strings.TrimPrefix(text, "toml: ")), " ")
+}
+
+// headers returns the lines at which rules begin. The decoder does not say where a table begins.
+func headers(text []byte) (lines []int) {
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		code, _, _ := bytes.Cut(line, []byte("#"))
+		if string(bytes.TrimSpace(code)) == "[[allow]]" {
+			lines = append(lines, i+1)
+		}
+	}
+	return lines
+}
+
+func parseRule(publisher, bundle string, patterns []string, limit *int) (r Rule, err error) {
+	switch {
+	case publisher == "":
+		return r, errors.New(`publisher is missing: a public key, or "*" for all that are trusted`)
+	case publisher != "*":
+		key, err := trust.ParsePublicFile("publisher.pub", []byte(publisher)) // bare hex is public here
+		if err != nil {
+			return r, fmt.Errorf("publisher: %w", err)
+		}
+		r.Publisher = &key
+	}
+	if bundle == "" {
+		return r, errors.New(`bundle is missing: a name, the beginning of names and *, or "*" for all`)
+	}
+	if r.Bundle, err = parsePattern(bundle); err != nil {
+		return r, fmt.Errorf("bundle: %w", err)
+	}
+	if len(patterns) == 0 {
+		return r, errors.New("powers is missing, or empty")
+	}
+	for _, text := range patterns {
+		ports, err := parseRange(text)
+		if err != nil {
+			return r, fmt.Errorf("powers: %w", err)
+		}
+		r.Ports = append(r.Ports, ports)
+	}
+	r.Limit = powers.MaxSockets
+	if limit != nil {
+		r.Limit = *limit
+	}
+	if r.Limit < 0 || r.Limit > powers.MaxSockets {
+		return r, fmt.Errorf("limit: %d is not 0 to %d", r.Limit, powers.MaxSockets)
+	}
+	return r, nil
+}
