@@ -5,12 +5,13 @@ import "golang.org/x/sys/unix"
 // A CallSet names a set of system calls.
 type CallSet string
 
-// The sets. Each is in the next but one: what a process starts can have no more than itself.
+// The sets. Those of payloads are within that of the spawner: what a process starts can have no more than itself.
 const (
 	// a Go program, files below granted directories, sockets that it was handed; it starts nothing
 	CallsDaemon  CallSet = "daemon"
 	CallsSpawner CallSet = "spawner" // besides: start and signal processes, and confine them further
 	CallsPayload CallSet = "payload" // a program of any language; it may start threads and copies of itself
+	CallsServer  CallSet = "server"  // besides: accept connections on sockets that it was handed
 )
 
 // rules are the rules of a set for the process of that number, while its program is started. Settle takes more away
@@ -24,8 +25,11 @@ func (s CallSet) rules(pid uint32) []rule {
 		rules := append(allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls()),
 			programRules(takingCalls())...)
 		return append(append(append(rules, threadRules(pid)...), groupRules()...), ownLimits())
+	case CallsServer: // the first rule for a call counts
+		return append(append(serverRules(), allowed(serverCalls())...), CallsPayload.rules(pid)...)
 	case CallsSpawner:
-		rules := allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls(), spawnerCalls(), threadCalls())
+		rules := allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls(), spawnerCalls(), threadCalls(),
+			serverCalls())
 		rules = append(rules, programRules(append(takingCalls(), spawnerPrctl()...))...)
 		return append(append(rules, spawnerRules()...), ownLimits())
 	default:
@@ -201,6 +205,33 @@ func channelCalls() []uint32 {
 		unix.SYS_SENDMSG, unix.SYS_RECVMSG, unix.SYS_SENDTO, unix.SYS_RECVFROM, unix.SYS_SHUTDOWN,
 		unix.SYS_GETSOCKOPT, unix.SYS_SETSOCKOPT, unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME,
 		unix.SYS_EXECVE, unix.SYS_SECCOMP,
+	}
+}
+
+// serverCalls take connections from a listening socket that was handed over.
+func serverCalls() []uint32 { return []uint32{unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_LISTEN} }
+
+// serverRules keep a program that was handed a listening socket from making anything else of it: from taking it out of
+// its state, which would allow it to connect, from connecting by the first bytes that it sends, and from options that
+// would outlast it (socketOptions). Its successor gets the same socket.
+func serverRules() []rule {
+	var options [][]condition
+	for _, level := range []uint32{unix.SOL_SOCKET, unix.IPPROTO_TCP} {
+		var names []uint32
+		for _, o := range socketOptions() {
+			if o.level == level {
+				names = append(names, o.name)
+			}
+		}
+		options = append(options, []condition{{1, whole, []uint32{level}}, {2, whole, names}})
+	}
+	noFastOpen := func(number, flags uint32) rule {
+		return rule{number: number, when: []condition{{flags, unix.MSG_FASTOPEN, []uint32{0}}}}
+	}
+	return []rule{
+		{number: unix.SYS_SHUTDOWN, when: []condition{{1, whole, []uint32{unix.SHUT_WR}}}},
+		{number: unix.SYS_SETSOCKOPT, either: options},
+		noFastOpen(unix.SYS_SENDTO, 3), noFastOpen(unix.SYS_SENDMSG, 2), noFastOpen(unix.SYS_SENDMMSG, 3),
 	}
 }
 

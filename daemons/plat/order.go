@@ -91,8 +91,9 @@ func (cmd Command) staged(socket *os.File) Command {
 }
 
 func (cmd Command) order(k kernel) order {
-	o := order{Confinement: *cmd.Confinement, Kernel: k, Path: cmd.Path, Argv: cmd.Argv, Env: cmd.Env,
-		Parent: os.Getpid(), ParentsEnd: cmd.parentsEnd(), Group: cmd.Group != nil}
+	o := order{Confinement: *cmd.Confinement, Kernel: k, Path: cmd.Path, Argv: cmd.Argv,
+		Env:    slices.Concat(cmd.Env, announce(cmd.Listen)),
+		Parent: os.Getpid(), ParentsEnd: cmd.parentsEnd(), Group: cmd.Group != nil, Listen: len(cmd.Listen) > 0}
 	if cmd.File != nil {
 		o.File = int(cmd.File.Fd())
 	}

@@ -21,9 +21,10 @@ const (
 // A rule is how a filter answers one system call.
 type rule struct {
 	number  uint32
-	when    []condition // allowed if all hold; none: always allowed, or never where refuse or pretend is set
-	refuse  unix.Errno  // the answer where it is not allowed; 0: EPERM
-	pretend bool        // never made, and answered as if it had been
+	when    []condition   // allowed if all hold; none: always allowed, or never where refuse or pretend is set
+	either  [][]condition // allowed also if all of one of these hold
+	refuse  unix.Errno    // the answer where it is not allowed; 0: EPERM
+	pretend bool          // never made, and answered as if it had been
 }
 
 // A condition is on the low 32 bits of one argument: masked, it must be one of the values.
@@ -78,21 +79,47 @@ func (r rule) compile() filter {
 		refused = refuse(r.refuse)
 	}
 	var body filter
+	for _, all := range r.either {
+		body = append(body, alternative(all)...)
+	}
 	for _, c := range r.when {
-		body.load(dataArgument + 8*c.argument)
-		body.statement(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, c.mask)
-		for i, value := range c.values {
-			body.equal(value, uint8(len(c.values)-i), 0) // over the other values and the refusal
-		}
+		body.test(c)
 		body.answer(refused)
 	}
 	switch {
+	case len(r.either) > 0 && len(r.when) == 0:
+		body.answer(refused)
 	case r.pretend:
 		body.answer(refuse(0))
 	case len(r.when) == 0 && r.refuse != 0:
 		body.answer(refused)
 	default:
 		body.answer(unix.SECCOMP_RET_ALLOW)
+	}
+	return body
+}
+
+// test skips one instruction if a condition holds.
+func (f *filter) test(c condition) {
+	f.load(dataArgument + 8*c.argument)
+	f.statement(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, c.mask)
+	for i, value := range c.values {
+		f.equal(value, uint8(len(c.values)-i), 0) // over the other values and the next instruction
+	}
+}
+
+// alternative allows a call if all conditions hold, and goes on behind itself if one does not.
+func alternative(all []condition) filter {
+	var body filter
+	var exits []int
+	for _, c := range all {
+		body.test(c)
+		exits = append(exits, len(body))
+		body.statement(unix.BPF_JMP|unix.BPF_JA, 0)
+	}
+	body.answer(unix.SECCOMP_RET_ALLOW)
+	for _, at := range exits {
+		body[at].K = uint32(len(body) - at - 1)
 	}
 	return body
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -38,6 +39,7 @@ type order struct {
 	ParentsEnd  syscall.Signal // what the program gets when the starter ends; 0: nothing
 	File        int            // the descriptor by which Path leads to the program; 0: it is on a disk
 	Group       bool           // enter a control group
+	Listen      bool           // the program inherits listening sockets, and is told that they are for this process
 }
 
 // Stage makes this process the stage, where it was started as that, and then never returns. A program that starts
@@ -119,11 +121,27 @@ func (o order) carryOut(socket *os.File, report *gob.Encoder) error {
 	if err := report.Encode(stageReport{Executes: true}); err != nil {
 		return err
 	}
-	err := unix.Exec(o.Path, o.Argv, o.Env)
+	err := unix.Exec(o.Path, o.Argv, o.environment())
 	if errno, ok := err.(syscall.Errno); ok {
 		return refusedByKernel(errno)
 	}
 	return err
+}
+
+// announce tells a program which listening sockets it inherits, by the convention of sd_listen_fds(3). Which process
+// they are for is known only in that process.
+func announce(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("LISTEN_FDS=%d", len(names)), "LISTEN_FDNAMES=" + strings.Join(names, ":")}
+}
+
+func (o order) environment() []string {
+	if !o.Listen {
+		return o.Env
+	}
+	return append(o.Env, fmt.Sprintf("LISTEN_PID=%d", os.Getpid()))
 }
 
 // refusedByKernel is the answer of execve(2).

@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 func roles() map[string]func() {
 	return map[string]func(){
 		"wait":       wait,
+		"server":     server,
+		"spoil":      spoil,
 		"parent":     func() { fmt.Println(os.Getppid()); wait() },
 		"leave":      leave,
 		"detach":     detach,

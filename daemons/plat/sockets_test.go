@@ -1,0 +1,239 @@
+package plat_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"nexus/daemons/plat"
+)
+
+// server answers each connection on the socket that it was handed, and says first what it was told of it.
+func server() {
+	fmt.Println(os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES"),
+		os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()))
+	listener, err := net.FileListener(os.NewFile(3, "listener"))
+	for err == nil {
+		var conn net.Conn
+		if conn, err = listener.Accept(); err == nil {
+			fmt.Fprintln(conn, "served")
+			conn.Close()
+		}
+	}
+	fmt.Println(err)
+}
+
+// spoil does to the socket that it was handed whatever it can, and prints how each attempt ended.
+func spoil() {
+	const fd = 3
+	peer := &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}
+	filter := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}}
+	text := string(unsafe.Slice((*byte)(unsafe.Pointer(&filter)), unsafe.Sizeof(filter)))
+	for _, attempt := range []struct {
+		name string
+		err  error
+	}{
+		{"shutdown reading", unix.Shutdown(fd, unix.SHUT_RD)},
+		{"shutdown both", unix.Shutdown(fd, unix.SHUT_RDWR)},
+		{"filter", unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, text)},
+		{"lock filter", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_LOCK_FILTER, 1)},
+		{"receive buffer", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1)},
+		{"share port", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)},
+		{"signature", unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_MD5SIG, strings.Repeat("\x00", 216))},
+		{"defer", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 3600)},
+		{"segment", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG, 88)},
+		{"bind", unix.Bind(fd, &unix.SockaddrInet4{Port: 0})},
+		{"connect", unix.Connect(fd, peer)},
+		{"connect by sending", unix.Sendto(fd, []byte("x"), unix.MSG_FASTOPEN, peer)},
+		{"connect by a message", unix.Sendmsg(fd, []byte("x"), nil, peer, unix.MSG_FASTOPEN)},
+		{"another socket", second(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))},
+	} {
+		if attempt.err != syscall.EPERM {
+			fmt.Println("allowed:", attempt.name, attempt.err)
+		}
+	}
+	for _, change := range []error{
+		unix.SetNonblock(fd, true),
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 1}),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 1),
+		unix.Listen(fd, 0),
+	} {
+		if change != nil {
+			fmt.Println("not allowed:", change)
+		}
+	}
+	fmt.Println("spoilt")
+}
+
+func second(_ int, err error) error { return err }
+
+// handed starts a role of the test's own program with a listening socket, and returns what it prints.
+func handed(t *testing.T, role string, listener *os.File) (plat.Process, *bufio.Reader) {
+	t.Helper()
+	program, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	sealed, err := plat.SealedMemory("payload", program, fileSize(program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sealed.Close()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	t.Cleanup(func() { out.Close() })
+	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
+	c.Calls = plat.CallsServer
+	p, err := plat.NewSpawner().Spawn(plat.Command{
+		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{role}, Dir: "/", Stdout: in, Stderr: in,
+		Extra: []*os.File{listener}, Listen: []string{"tcp/0"}, DieWithParent: true, Confinement: &c,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Kill(); <-p.Gone() })
+	return p, bufio.NewReader(out)
+}
+
+// served connects to a port and returns what comes.
+func served(t *testing.T, port uint16) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func free(t *testing.T) (*os.File, uint16) {
+	t.Helper()
+	listener, err := plat.ListenTCP(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	port, err := plat.PortOf(listener)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener, port
+}
+
+// A program finds its socket by the convention, and its successor goes on where it ended: a connection that was made in
+// between is served.
+func TestSocketOutlivesItsProgram(t *testing.T) {
+	listener, port := free(t)
+	for range 2 {
+		p, out := handed(t, "server", listener)
+		if line, err := out.ReadString('\n'); err != nil || line != "1 tcp/0 true\n" {
+			t.Fatalf("got %q, %v", line, err)
+		}
+		if got := served(t, port); got != "served\n" {
+			t.Fatalf("got %q", got)
+		}
+		p.Kill()
+		<-p.Gone()
+	}
+	waiting, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiting.Close()
+	if err := plat.Renew(listener); err != nil {
+		t.Fatal(err)
+	}
+	handed(t, "server", listener)
+	waiting.SetDeadline(time.Now().Add(time.Minute))
+	if text, err := io.ReadAll(waiting); err != nil || string(text) != "served\n" {
+		t.Errorf("the connection that waited got %q, %v", text, err)
+	}
+}
+
+// What a program does to its socket does not reach its successor.
+func TestSpoiltSocketIsRenewed(t *testing.T) {
+	on(t, plat.MeasureCalls)
+	listener, port := free(t)
+	p, out := handed(t, "spoil", listener)
+	ended(t, p)
+	if text, err := io.ReadAll(out); err != nil || string(text) != "spoilt\n" {
+		t.Fatalf("got %s, %v", text, err)
+	}
+	fd := int(listener.Fd())
+	if linger, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_LINGER); err != nil || linger == 0 {
+		t.Errorf("the program has spoilt nothing: %d, %v", linger, err)
+	}
+	if err := plat.Renew(listener); err != nil {
+		t.Fatal(err)
+	}
+	fresh, _ := free(t)
+	for name, option := range map[string][2]int{
+		"linger":  {unix.SOL_SOCKET, unix.SO_LINGER},
+		"timeout": {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT},
+	} {
+		got, err := unix.GetsockoptInt(fd, option[0], option[1])
+		want, _ := unix.GetsockoptInt(int(fresh.Fd()), option[0], option[1])
+		if err != nil || got != want {
+			t.Errorf("%s: got %d, %v, want %d", name, got, err, want)
+		}
+	}
+	wait, err := unix.GetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO)
+	if err != nil || *wait != (unix.Timeval{}) {
+		t.Errorf("the time to wait for a connection: got %v, %v", wait, err)
+	}
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("it does not block: %x, %v", flags, err)
+	}
+	handed(t, "server", listener)
+	if got := served(t, port); got != "served\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestRenewWantsAListener(t *testing.T) {
+	listener, _ := free(t)
+	if err := unix.Shutdown(int(listener.Fd()), unix.SHUT_RD); err != nil {
+		t.Fatal(err)
+	}
+	if err := plat.Renew(listener); err == nil {
+		t.Error("a socket that does not listen was renewed")
+	}
+}
+
+func TestListenTCPSaysWhyNot(t *testing.T) {
+	_, port := free(t)
+	_, err := plat.ListenTCP(port)
+	if want := fmt.Sprintf("cannot listen on tcp/%d: address already in use", port); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A program that is not told which descriptors it has is told nothing.
+func TestNoSocketNoVariable(t *testing.T) {
+	text, exit := payload(t, "/proc/self/exe", true, "env")
+	if !exit.OK() || strings.Contains(text, "LISTEN") {
+		t.Errorf("got %q, %v", text, exit)
+	}
+}
