@@ -11,6 +11,7 @@ using Exec = import "exec.capnp";
 using Journal = import "journal.capnp";
 using Keystore = import "keystore.capnp";
 using Packagefs = import "packagefs.capnp";
+using Powers = import "powers.capnp";
 using Update = import "update.capnp";
 $Go.package("operator");
 $Go.import("nexus/capnpgen/operator");
@@ -87,6 +88,12 @@ interface Operator {
 
   trust @18 () -> (trust :TrustEditor);
   # Change which keys are trusted.
+
+  powers @19 () -> (judge :Powers.PowerJudge);
+  # Read what bundles are granted.
+
+  policy @20 () -> (policy :Powers.PolicyEditor);
+  # Change what bundles are granted.
 }
 
 interface TrustEditor {

@@ -56,9 +56,9 @@ interface PolicyEditor {
   set @0 (text :Text) -> (kept :Bool, warnings :List(Text), refusal :Keystore.Refusal);
   # Replaces the whole policy by `text`, TOML of at most 256 KiB (docs/policy.md), durably once the call has returned.
   # It counts for sets that are staged and programs that are started afterwards; programs that run keep what they have.
-  # An empty text removes the policy. `kept` says whether the change survives a reboot; false: a machine takes its
-  # policy from its image at each start. `warnings` is as for PowerJudge.policy. Writes one audit record. Refused as
-  # `bad-policy`, with nothing changed, with the line of the first error.
+  # An empty text removes the policy. `kept` says whether the change survives a reboot; false: a machine without a
+  # state disk forgets it. `warnings` is as for PowerJudge.policy. Writes one audit record. Refused as `bad-policy`,
+  # with nothing changed, with the line of the first error.
 }
 
 interface BundleSockets {
@@ -70,8 +70,8 @@ interface BundleSockets {
   open @0 (bundle :Text, publisher :Data, powers :List(Text), ticket :Text) -> (refusal :Keystore.Refusal);
   # Decides on the powers of `bundle` from a set by `publisher`, as PowerJudge.judge does, and gives execd a listening
   # socket for each `net.listen` among them, in their order: each arrives on the endowment channel, as `socket` with
-  # `ticket`. A port that is open already is the same socket as before.
-  # Refused, with nothing opened, as `policy-denied`, or as `io` if the machine does not let the port be opened.
+  # `ticket`. A port that is open already is the same socket as before. Refused, with nothing opened, as
+  # `policy-denied`, or as `io` if the machine does not let the port be opened.
 
   keep @1 (powers :List(Text)) -> ();
   # Closes all sockets but those for `powers`.

@@ -57,6 +57,9 @@ func (p *publication) fill(m bundle.Publication) error {
 		if err := m.SetSystemVersion(p.set.Index.SystemVersion); err != nil {
 			return err
 		}
+		if err := m.SetPublisher(p.set.Index.Publisher[:]); err != nil {
+			return err
+		}
 	}
 	list, err := m.NewBundles(int32(len(p.bundles)))
 	if err != nil {
@@ -89,5 +92,11 @@ func (b published) fill(m bundle.Bundle) error {
 	if err := vat.SetTexts(m.NewAbilities, b.Manifest.Abilities); err != nil {
 		return err
 	}
-	return vat.SetTexts(m.NewCapabilities, b.Manifest.Capabilities)
+	if err := vat.SetTexts(m.NewCapabilities, b.Manifest.Capabilities); err != nil {
+		return err
+	}
+	if err := vat.SetTexts(m.NewArgs, b.Manifest.Args); err != nil {
+		return err
+	}
+	return vat.SetTexts(m.NewEnvironment, b.Manifest.Environment)
 }

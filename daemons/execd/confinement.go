@@ -9,6 +9,9 @@ import (
 // confinement returns what a bundle's program may do.
 func (s *supervisor) confinement(spec spec, payload io.ReaderAt) *plat.Confinement {
 	c := plat.PayloadConfinement(spec.user, plat.Dynamic(payload))
+	if len(spec.powers) > 0 {
+		c.Calls = plat.CallsServer
+	}
 	return &c
 }
 

@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -67,12 +68,16 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
+	publisher, err := p.Publisher()
+	if err != nil {
+		return spec{}, err
+	}
 	for i := range list.Len() {
 		found, abilities, err := readSpec(list.At(i), p.Slot())
 		if err != nil {
 			return spec{}, err
 		}
-		found.user = users[found.name]
+		found.user, found.publisher = users[found.name], bytes.Clone(publisher)
 		switch {
 		case found.name != name:
 		case !slices.Contains(abilities, nxb.AbilityMain):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/daemons/plat"
@@ -16,7 +17,7 @@ type program struct {
 	name    string // the bundle's, with a number after `#` if it was started on demand
 	process plat.Process
 	group   *plat.Group   // nil: it is in execd's
-	socket  *net.UnixConn // our end of its fd 3
+	socket  *net.UnixConn // our end of its connection: fd 3, or the first behind its listening sockets
 	conn    *vat.Conn
 	links   *links // over its fd 4
 	output  *output
@@ -47,6 +48,11 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 		return nil, err
 	}
 	defer payload.Close()
+	listening, err := s.socketsFor(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer listening.Close()
 	p, inherited, err := s.connect(spec, name)
 	if err != nil {
 		return nil, err
@@ -59,7 +65,7 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 	}
 	defer writer.Close()
 	p.output = out
-	if err := s.spawn(p, spec, payload, writer, inherited); err != nil {
+	if err := s.spawn(p, spec, payload, writer, slices.Concat(listening, inherited)); err != nil {
 		p.group.Remove()
 		p.close()
 		return nil, err
@@ -75,12 +81,13 @@ func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, inhe
 	p.process, err = s.host.Spawner.Spawn(plat.Command{
 		Path:   plat.ByDescriptor(payload),
 		File:   payload,
-		Argv:   []string{spec.name},
+		Argv:   append([]string{spec.name}, spec.args...),
 		Env:    environment(spec),
 		Dir:    "/",
 		Stdout: writer,
 		Stderr: writer,
 		Extra:  inherited,
+		Listen: spec.socketNames(),
 
 		DieWithParent: true,
 		Confinement:   s.confinement(spec, payload),
@@ -134,13 +141,13 @@ func (s *supervisor) connect(spec spec, name string) (p *program, inherited file
 	return p, inherited, nil
 }
 
-// environment is the whole environment of a bundle.
+// environment is the environment of a bundle, except for what its sockets add.
 func environment(spec spec) []string {
-	return []string{
+	return append([]string{
 		"NEXUS_BUNDLE=" + spec.name,
 		"NEXUS_SLOT=" + slotName(spec.slot),
 		"NEXUS_VERSION=" + spec.version,
-	}
+	}, spec.environ...)
 }
 
 func slotName(s bootrecord.Slot) string { return s.String() }

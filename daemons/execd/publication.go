@@ -5,12 +5,15 @@ import (
 	"context"
 	"slices"
 
+	"capnproto.org/go/capnp/v3"
+
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/powers"
 )
 
 // A publication is what bundlemgrd has published, as far as execd needs it.
@@ -18,20 +21,25 @@ type publication struct {
 	slot   bootrecord.Slot
 	digest []byte
 	boot   uint64
-	specs  []spec // the services in it, in byte order of their names
-	quorum int    // how many of the optional ones must be healthy
+	specs  []spec   // the services in it, in byte order of their names
+	quorum int      // how many of the optional ones must be healthy
+	powers []string // that any of its bundles asks for
 }
 
 // A spec is one bundle as it is to be run.
 type spec struct {
-	name    string
-	version string
-	grants  []string
-	digest  nxs.Digest
-	size    int64
-	slot    bootrecord.Slot
-	native  bool   // its manifest says that it exports Service
-	user    uint32 // that its program runs as, where initd is root
+	name      string
+	version   string
+	grants    []string // names that it asks for
+	powers    []string // what it asks for beside names
+	args      []string
+	environ   []string // NAME=value
+	publisher []byte   // of its set
+	digest    nxs.Digest
+	size      int64
+	slot      bootrecord.Slot
+	native    bool   // its manifest says that it exports Service
+	user      uint32 // that its program runs as, where initd is root
 	// optional says that a commit does not need this bundle.
 	optional bool
 }
@@ -56,12 +64,17 @@ func readPublication(m bundle.Publication, from plat.UserRange) (publication, er
 	if err != nil {
 		return publication{}, err
 	}
+	publisher, err := m.Publisher()
+	if err != nil {
+		return publication{}, err
+	}
 	for i := range list.Len() {
 		s, abilities, err := readSpec(list.At(i), p.slot)
 		if err != nil {
 			return publication{}, err
 		}
-		s.user = users[s.name]
+		s.user, s.publisher = users[s.name], bytes.Clone(publisher)
+		p.powers = append(p.powers, s.powers...)
 		if slices.Contains(abilities, nxb.AbilityService) {
 			p.specs = append(p.specs, s)
 		}
@@ -95,20 +108,31 @@ func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string
 		return s, nil, err
 	}
 	copy(s.digest[:], digest)
-	grants, err := m.Capabilities()
-	if err != nil {
-		return s, nil, err
-	}
-	if s.grants, err = vat.Texts(grants); err != nil {
-		return s, nil, err
-	}
-	list, err := m.Abilities()
-	if err != nil {
-		return s, nil, err
-	}
-	abilities, err = vat.Texts(list)
+	abilities, err = s.readLists(m)
 	s.native = slices.Contains(abilities, nxb.AbilityNative)
 	return s, abilities, err
+}
+
+// readLists reads what a bundle asks for and is started with, and returns its abilities.
+func (s *spec) readLists(m bundle.Bundle) (abilities []string, err error) {
+	var capabilities []string
+	for _, list := range []struct {
+		into *[]string
+		read func() (capnp.TextList, error)
+	}{
+		{&capabilities, m.Capabilities}, {&s.args, m.Args}, {&s.environ, m.Environment}, {&abilities, m.Abilities},
+	} {
+		texts, err := list.read()
+		if err != nil {
+			return nil, err
+		}
+		if *list.into, err = vat.Texts(texts); err != nil {
+			return nil, err
+		}
+	}
+	s.powers = powers.Among(capabilities)
+	s.grants = slices.DeleteFunc(capabilities, powers.IsPower)
+	return abilities, nil
 }
 
 // A publicationObserver passes on the newest publication.

@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,10 +42,12 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		registrars: b.Use("BundleRegistrar"),
 		introducer: b.Use("BundleIntroducer"),
 		forwarder:  newForwarder(b.ReportEnded),
+		sockets:    &sockets{holder: b.Use("BundleSockets"), expected: map[string]chan *os.File{}},
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),
 	}
 	b.OnForwarded(s.forwarder)
+	b.OnSocket(s.sockets.take)
 	b.Serve("ServiceWatch", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.ServiceWatch_ServerToClient(&watchServer{s}))
 	})

@@ -28,6 +28,7 @@ type supervisor struct {
 	registrars *vat.Holding
 	introducer *vat.Holding
 	forwarder  *forwarder
+	sockets    *sockets
 	runs       atomic.Uint64 // how many programs were started on demand
 	changed    *vat.Notifier // something about the publication or a service
 	loading    chan struct{} // a token for each payload that is being loaded
@@ -102,6 +103,7 @@ func (s *supervisor) begin(ctx context.Context, p publication) (stop func()) {
 			Service: health.Service{Name: spec.name, Version: spec.version, Optional: spec.optional},
 		})
 	}
+	s.keepSockets(ctx, p) // before anybody hears of the publication: it may need nothing else to be healthy
 	s.change(func() { s.current, s.services = p, services })
 	for _, service := range services {
 		running.Go(func() { service.run(ctx) })

@@ -31,6 +31,11 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	if err := folder.checkTrust(); err != nil {
 		return nil, err
 	}
+	if config.Powers != "" {
+		if err := folder.addPolicy(config.Powers); err != nil {
+			return nil, err
+		}
+	}
 	state, err := openState(config.State, config.Handed.Take(machine.HandedState), folder)
 	if err != nil {
 		return nil, err
@@ -57,6 +62,8 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 		return nil, err
 	}
 	s.keys = &keyring{folder: folder, dir: s.resources.dirs[trustDir], reload: s.holdings["TrustReload"]}
+	s.judge, s.listeners = openJudge(folder, s.log), takeListeners(&config.Handed)
+	defer s.listeners.keep(nil)
 	tell(s.log, folder.found)
 	s.tellHindrances(users.Shared)
 	if err := s.run(ctx, sockets); err != nil {
@@ -79,6 +86,7 @@ func kept(folder *folder, state *stateFolder, s *system, sockets []*controlSocke
 	if m := s.config.machine; m != nil && m.Leave() != nil {
 		files[machine.HandedWatchdog] = m.Leave()
 	}
+	s.listeners.leave(files)
 	for i, socket := range sockets {
 		if socket.file != nil {
 			files[fmt.Sprint(machine.HandedSocket, i)] = socket.file

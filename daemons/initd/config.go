@@ -23,6 +23,7 @@ type Config struct {
 	Trust []string // public key files or texts to allow for the role system, kept in the folder
 	// folder of durable state; empty: that in Dir, where there is one, else the boot record is kept in memory
 	State   string
+	Powers  string        // policy file that says which powers bundles get, kept in the folder; empty: the one there
 	Factory string        // the set that fills slot a at the first start; empty: none
 	Limits  nxs.Limits    // policy on sizes, in bytes
 	Policy  health.Policy // patience with a new slot
@@ -62,6 +63,7 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	})
 	set.StringVar(&c.State, "state", "",
 		"`folder` of durable state, made where it is missing; by default `state` in the system's, where it is there")
+	set.StringVar(&c.Powers, "policy", "", "policy `file` that says which powers bundles get, kept in the folder")
 	set.StringVar(&c.Factory, "factory", "", "system set that fills slot a at the first start")
 	set.Int64Var(&c.Limits.Archive, "limit-archive", limits.Archive, "largest archive in `bytes`")
 	set.Int64Var(&c.Limits.Payload, "limit-payload", limits.Payload, "largest payload in `bytes`")

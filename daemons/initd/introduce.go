@@ -19,6 +19,8 @@ func (s *system) serveOwn(facet string) capnp.Client {
 		return capnp.Client(registry.BundleIntroducer_ServerToClient(&bundleIntroducer{s.links}))
 	case "Introducer":
 		return capnp.Client(registry.Introducer_ServerToClient(&introducer{s.links}))
+	case "PowerJudge", "BundleSockets":
+		return s.servePowers(facet)
 	default:
 		return capnp.Client{}
 	}

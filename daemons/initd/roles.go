@@ -37,7 +37,8 @@ func Roles() []Role {
 		{Name: "status", Methods: look},
 		{Name: "stage", Methods: stage},
 		{Name: operatorRole, Methods: append(slices.Clone(stage),
-			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "authority", "stop", "reboot",
+			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "powers", "policy",
+			"authority", "stop", "reboot",
 			"link")}, // a link of its own would pass by the budget of a smaller role
 	}
 }

@@ -23,6 +23,8 @@ type system struct {
 	table     []Daemon
 	resources resources
 	keys      *keyring
+	judge     *judge
+	listeners *listeners
 	holdings  map[string]*vat.Holding // initd's own facets
 	changed   *vat.Notifier           // daemons' readiness, votes
 	ballot    *ballot

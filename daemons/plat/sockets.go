@@ -13,8 +13,8 @@ import (
 // backlog is how many connections wait in the queue of a listening socket; the kernel lowers it to its own limit.
 const backlog = 4096
 
-// ListenTCP opens a listening TCP socket on all addresses of this machine, of IPv6 and IPv4. It is blocking, as programs
-// expect that are handed one. Multipath TCP is not used: nothing that confines programs would see it.
+// ListenTCP opens a listening TCP socket on all addresses of this machine, of IPv6 and IPv4. It is blocking, as
+// programs expect that are handed one. Multipath TCP is not used: nothing that confines programs would see it.
 func ListenTCP(port uint16) (*os.File, error) {
 	f, err := listenTCP(unix.AF_INET6, &unix.SockaddrInet6{Port: int(port)})
 	if err == unix.EAFNOSUPPORT || err == unix.EADDRNOTAVAIL { // this machine has no IPv6

@@ -1,15 +1,18 @@
 package updated
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/keystore"
+	"nexus/capnpgen/powers"
 	"nexus/daemons/convert"
 	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
+	"nexus/libupdates/policy"
 	"nexus/libupdates/trust"
 	"nexus/libupdates/updater"
 )
@@ -64,6 +67,18 @@ func (a admission) call(ctx context.Context, do func(context.Context, keystore.S
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	return a.holding.Call(ctx, func(client capnp.Client) error { return do(ctx, keystore.SetAdmission(client)) })
+}
+
+// judgeBy is the decision of initd on what a set asks for: this process cannot grant anything.
+func judgeBy(judge *vat.Holding) updater.Judge {
+	return func(ctx context.Context, publisher trust.PublicKey, set []policy.Asking) error {
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		return judge.Call(ctx, func(client capnp.Client) error {
+			_, refused, err := convert.Judge(ctx, powers.PowerJudge(client), publisher, set)
+			return cmp.Or(err, refused)
+		})
+	}
 }
 
 // A journal is the log as the engine has it.

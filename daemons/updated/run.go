@@ -75,9 +75,9 @@ func open(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient
 	}
 	s := &service{publisher: &publisher{holding: b.Use("SlotPublisher")}, changed: vat.NewNotifier(), life: ctx}
 	cfg := updater.Config{
-		Slots: durable.OS(root), Record: memory, Verify: verifyBy(b.Use("Verifier")), Publisher: s.publisher,
-		Admission: admission{b.Use("SetAdmission")},
-		Log:       journal{log}, Clock: host.Clock, Changed: s.changed.Notify,
+		Slots: durable.OS(root), Record: memory, Verify: verifyBy(b.Use("Verifier")),
+		Admission: admission{b.Use("SetAdmission")}, Judge: judgeBy(b.Use("PowerJudge")), Publisher: s.publisher,
+		Log: journal{log}, Clock: host.Clock, Changed: s.changed.Notify,
 	}
 	if err := readPolicy(ctx, b, &cfg); err != nil {
 		return nil, err

@@ -49,7 +49,8 @@ type Endowments struct {
 	refused   func(peer string, reason guard.Reason)
 	forwarder Forwarder // nil: nothing is forwarded
 	onPing    func()    // nil: pings are answered at once
-	asked     bool      // onPing is running
+	onSocket  func(ticket string, socket *os.File)
+	asked     bool // onPing is running
 }
 
 // An arrival is one served link, as received over the channel.
@@ -118,6 +119,28 @@ func (b *Endowments) OnRefused(f func(peer string, reason guard.Reason)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refused = f
+}
+
+// OnSocket registers f to receive listening sockets for bundles, each with the ticket of the call that it answers. f
+// takes the socket over and must not block. Without f sockets are closed.
+func (b *Endowments) OnSocket(f func(ticket string, socket *os.File)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.onSocket = f
+}
+
+// takeSocket passes a listening socket to its handler.
+func (b *Endowments) takeSocket(e grant) {
+	b.mu.Lock()
+	take := b.onSocket
+	b.mu.Unlock()
+	switch {
+	case e.File == nil:
+	case take == nil || len(e.Grants) != 1:
+		e.File.Close()
+	default:
+		take(e.Grants[0], e.File)
+	}
 }
 
 // lastWords reports refusals on standard error, for daemons that have no log.
@@ -260,6 +283,8 @@ func (b *Endowments) take(e grant) {
 		if e.Name != "" {
 			b.Use(e.Name).revoke()
 		}
+	case endowment.Endowment_Kind_socket:
+		b.takeSocket(e)
 	case endowment.Endowment_Kind_ping:
 		b.answer()
 	default:

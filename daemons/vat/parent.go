@@ -112,6 +112,12 @@ func (p *Parent) GrantFile(name string, file *os.File) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_file, Name: name, File: file})
 }
 
+// GrantSocket grants the daemon a listening socket for a bundle, with the ticket of the call that it answers. The
+// caller keeps the socket.
+func (p *Parent) GrantSocket(ticket string, socket *os.File) error {
+	return p.grants.put(grant{Kind: endowment.Endowment_Kind_socket, Grants: []string{ticket}, File: socket})
+}
+
 // GrantSetting grants the daemon the values of a policy setting.
 func (p *Parent) GrantSetting(name string, values ...string) error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_setting, Name: name, Grants: values})

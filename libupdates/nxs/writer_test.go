@@ -45,7 +45,10 @@ func TestWriteAround(t *testing.T) {
 		var s []nxs.Source
 		all := append(small(), odd()...)
 		for i, e := range found.Index.Bundles {
-			n := slices.IndexFunc(all, func(m updatestest.Made) bool { return reflect.DeepEqual(m.Entry, found.Index.Bundles[i]) })
+			n := slices.IndexFunc(all, func(m updatestest.Made) bool {
+				return reflect.DeepEqual(m.Entry,
+					found.Index.Bundles[i])
+			})
 			s = append(s, nxs.Source{Entry: e, RawManifest: all[n].Manifest})
 		}
 		want := bytes.Clone(raw)

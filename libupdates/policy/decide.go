@@ -18,6 +18,7 @@ type Asking struct {
 // A Machine is what matters of the machine.
 type Machine struct {
 	FirstPort uint16 // the lowest port that the system may open
+	Unbounded string // why it cannot keep a program to what it is granted; empty: it can
 }
 
 // A Decision is on one power of one bundle.
@@ -46,6 +47,8 @@ func (p Policy) Decide(m Machine, publisher trust.PublicKey, set []Asking) []Dec
 				d.Why = refusal.DetailOf(err)
 			case owners[power] != asking.Bundle:
 				d.Why, d.taken = "bundle "+owners[power]+" asks for the same port", true
+			case m.Unbounded != "":
+				d.Why = m.Unbounded
 			case power.Port < m.FirstPort:
 				d.Why = fmt.Sprintf("this machine lets the system open ports from %d on only", m.FirstPort)
 			default:

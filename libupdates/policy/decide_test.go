@@ -78,7 +78,7 @@ func TestDecide(t *testing.T) {
 func TestNoPolicyGrantsNothing(t *testing.T) {
 	all := policy.Policy{}.Decide(anyPort, updatestest.Key(1).Public(),
 		[]policy.Asking{{Bundle: "a", Powers: listen(80)},
-		{Bundle: "b"}})
+			{Bundle: "b"}})
 	err := policy.Refuse(all)
 	want := "a asks for net.listen:tcp/80: the device has no policy that grants it"
 	if refusal.Of(err) != refusal.PolicyDenied || err.Error() != want {
@@ -95,6 +95,11 @@ func TestPortsOfTheMachine(t *testing.T) {
 		[]policy.Asking{{Bundle: "a", Powers: listen(1023, 1024)}})
 	if all[0].Why != "this machine lets the system open ports from 1024 on only" || !all[1].Granted() {
 		t.Errorf("got %+v", all)
+	}
+	all = p.Decide(policy.Machine{Unbounded: "it cannot be bounded"}, updatestest.Key(1).Public(),
+		[]policy.Asking{{Bundle: "a", Powers: listen(1024)}})
+	if all[0].Why != "it cannot be bounded" || all[0].Line != 0 {
+		t.Errorf("on a machine without bounds: got %+v", all)
 	}
 }
 

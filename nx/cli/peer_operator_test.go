@@ -59,7 +59,7 @@ func (o *peerOperator) Bundles(_ context.Context, call operator.Operator_bundles
 	if err != nil {
 		return err
 	}
-	return res.SetBundles(bundle.BundleMgr_ServerToClient(peerBundles{}))
+	return res.SetBundles(bundle.BundleMgr_ServerToClient(peerBundles{o.p}))
 }
 
 // Packages answers with nothing, as a system does whose daemon is not there.
@@ -216,9 +216,9 @@ func (peerAuthority) Grant(_ context.Context, call operator.Authority_grant) err
 	return convert.Refuse(res.NewRefusal, refusal.New(refusal.UnknownName, "updated is granted no %s", service))
 }
 
-type peerBundles struct{}
+type peerBundles struct{ p *peer }
 
-func (peerBundles) List(_ context.Context, call bundle.BundleMgr_list) error {
+func (o peerBundles) List(_ context.Context, call bundle.BundleMgr_list) error {
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
@@ -239,7 +239,14 @@ func (peerBundles) List(_ context.Context, call bundle.BundleMgr_list) error {
 		p.SetSystemVersion("1.0.0"), p.SetIndexSha256(digest(0xaa)),
 		b.SetName("hello"), b.SetVersion("1.0.0"), b.SetPayloadSha256(digest(1)), b.SetManifestSha256(digest(2)),
 		vat.SetTexts(b.NewAbilities, []string{"nexus.ability.Service"}),
+		p.SetPublisher(digest(3)), vat.SetTexts(b.NewCapabilities, o.p.asked()),
 	)
+}
+
+func (p *peer) asked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state.asks
 }
 
 func (peerBundles) Query(context.Context, bundle.BundleMgr_query) error {

@@ -72,6 +72,8 @@ type peerState struct {
 	noWatchdog              string // why that has no watchdog
 	proven                  bool   // its watchdog was seen to work
 	keys                    trust.Anchors
+	policy                  string
+	asks                    []string // what the bundle asks for
 }
 
 type peerSet struct {

@@ -40,6 +40,7 @@ const (
 	HandedState    = "state"    // the state folder's lock
 	HandedRecord   = "record"   // the record of this boot
 	HandedWatchdog = "watchdog" // the machine's watchdog, which nobody pets meanwhile
+	HandedListener = "listen."  // each listening socket of bundles, by its power
 	HandedSocket   = "socket."  // each listening socket, by its number in the order of the command line
 )
 

@@ -1,0 +1,133 @@
+package execd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"capnproto.org/go/capnp/v3"
+
+	rpc "nexus/capnpgen/powers"
+	"nexus/daemons/convert"
+	"nexus/daemons/vat"
+	"nexus/libupdates/powers"
+)
+
+// socketPatience bounds the wait for sockets that initd has sent, and for initd to close others.
+const socketPatience = 10 * time.Second
+
+// sockets are the listening sockets that initd sends for programs which are being started.
+type sockets struct {
+	holder *vat.Holding // initd's BundleSockets
+	number atomic.Uint64
+
+	mu       sync.Mutex
+	expected map[string]chan *os.File // by ticket
+}
+
+// take receives a socket. One that nobody waits for is closed.
+func (s *sockets) take(ticket string, socket *os.File) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.expected[ticket] <- socket: // never of a nil channel
+	default:
+		socket.Close()
+	}
+}
+
+// expect begins to wait for sockets with a ticket of their own; forget ends that.
+func (s *sockets) expect() (ticket string, arrived chan *os.File) {
+	ticket, arrived = fmt.Sprint(s.number.Add(1)), make(chan *os.File, powers.MaxSockets)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expected[ticket] = arrived
+	return ticket, arrived
+}
+
+func (s *sockets) forget(ticket string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	arrived := s.expected[ticket]
+	delete(s.expected, ticket)
+	for {
+		select {
+		case socket := <-arrived:
+			socket.Close()
+		default:
+			return
+		}
+	}
+}
+
+// socketsFor asks initd for the listening sockets of a bundle that is about to be started. initd decides whether it
+// gets them, anew at each start.
+func (s *supervisor) socketsFor(ctx context.Context, spec spec) (files, error) {
+	if len(spec.powers) == 0 {
+		return nil, nil
+	}
+	ticket, arrived := s.sockets.expect()
+	defer s.sockets.forget(ticket)
+	err := s.sockets.holder.Call(ctx, func(client capnp.Client) error {
+		answer, release := rpc.BundleSockets(client).Open(ctx, func(p rpc.BundleSockets_open_Params) error {
+			return errors.Join(p.SetBundle(spec.name), p.SetPublisher(spec.publisher), p.SetTicket(ticket),
+				vat.SetTexts(p.NewPowers, spec.powers))
+		})
+		defer release()
+		res, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		return convert.Refused(res.Refusal())
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all files
+	late := s.host.Clock.After(socketPatience)
+	for range spec.powers {
+		select {
+		case socket := <-arrived:
+			all = append(all, socket)
+		case <-late:
+			all.Close()
+			return nil, errors.New("cannot take sockets: they have not arrived")
+		case <-ctx.Done():
+			all.Close()
+			return nil, ctx.Err()
+		}
+	}
+	return all, nil
+}
+
+// keepSockets has initd close the sockets that no bundle of a publication asks for.
+func (s *supervisor) keepSockets(ctx context.Context, p publication) {
+	ctx, cancel := context.WithTimeout(ctx, socketPatience)
+	defer cancel()
+	err := s.sockets.holder.Call(ctx, func(client capnp.Client) error {
+		answer, release := rpc.BundleSockets(client).Keep(ctx, func(k rpc.BundleSockets_keep_Params) error {
+			return vat.SetTexts(k.NewPowers, p.powers)
+		})
+		defer release()
+		_, err := answer.Struct()
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("cannot close sockets of the publication before", "error", err)
+	}
+}
+
+// socketNames are how the sockets of a bundle are called in LISTEN_FDNAMES.
+func (s spec) socketNames() []string {
+	var names []string
+	for _, power := range s.powers {
+		_, name, _ := strings.Cut(power, ":")
+		names = append(names, name)
+	}
+	return names
+}

@@ -1,0 +1,241 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/operator"
+	"nexus/capnpgen/powers"
+	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
+	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/policy"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// policyFile is the device's policy, in the system's folder.
+const policyFile = "policy.toml"
+
+// A judge decides which powers bundles get, by the device's policy. It is the only one that does.
+type judge struct {
+	folder  *folder
+	machine policy.Machine
+	log     *logclient.Log
+
+	mu     sync.Mutex // held while the policy changes
+	text   []byte
+	policy policy.Policy
+}
+
+// openJudge reads the policy that the folder holds. Where that cannot be used there is none: a system without powers
+// starts, and says why.
+func openJudge(f *folder, log *logclient.Log) *judge {
+	j := &judge{folder: f, machine: policy.Machine{FirstPort: plat.FirstPort(), Unbounded: unbounded()}, log: log}
+	text, err := f.readPolicy()
+	if err == nil {
+		j.policy, err = policy.Parse(text)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		log.Warn("policy cannot be used: no bundle has any power", "file", policyFile, "error", err)
+	default:
+		j.text = text
+	}
+	return j
+}
+
+// unbounded tells why this machine cannot keep a program to its sockets; empty: it can.
+func unbounded() string {
+	for _, m := range plat.PayloadConfinement(plat.FirstPayloadUser, false).Measures() {
+		if m.Name == plat.MeasureCalls && !m.On {
+			return "this machine cannot keep a program to its socket: " + m.Detail
+		}
+	}
+	return ""
+}
+
+// readPolicy reads the policy's file, which may be anything.
+func (f *folder) readPolicy() ([]byte, error) {
+	file, err := f.files.Open(policyFile)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(io.NewSectionReader(file, 0, file.Size()), policy.MaxText+1))
+}
+
+// addPolicy keeps the policy in that file as the device's.
+func (f *folder) addPolicy(source string) error {
+	file, err := os.Open(source)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, policy.MaxText+1))
+	if err == nil {
+		_, err = policy.Parse(text)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot use policy %s: %w", source, err)
+	}
+	return f.keepPolicy(text)
+}
+
+// keepPolicy makes a text the policy of the device, durably. An empty one is none.
+func (f *folder) keepPolicy(text []byte) error {
+	if len(text) > 0 {
+		return durable.WriteFile(f.files, policyFile, text)
+	}
+	if err := f.files.RemoveAll(policyFile); err != nil {
+		return err
+	}
+	return f.files.SyncDir(".")
+}
+
+// now returns the policy that counts.
+func (j *judge) now() (policy.Policy, []byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.policy, j.text
+}
+
+// decide decides on what the bundles of a set ask for.
+func (j *judge) decide(publisher trust.PublicKey, set []policy.Asking) []policy.Decision {
+	rules, _ := j.now()
+	return rules.Decide(j.machine, publisher, set)
+}
+
+// set replaces the policy. Nothing is changed if it cannot.
+func (j *judge) set(text []byte) (policy.Policy, error) {
+	rules, err := policy.Parse(text)
+	if err != nil {
+		return rules, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.folder.keepPolicy(text); err != nil {
+		return rules, err
+	}
+	j.policy, j.text = rules, text
+	return rules, nil
+}
+
+// A judgeServer is the PowerJudge capability.
+type judgeServer struct{ judge *judge }
+
+// Policy returns the text of the policy, and what is odd about it.
+func (s judgeServer) Policy(_ context.Context, call powers.PowerJudge_policy) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	rules, text := s.judge.now()
+	if err := vat.SetTexts(res.NewWarnings, rules.Warnings()); err != nil {
+		return err
+	}
+	return res.SetText(string(text))
+}
+
+// Judge decides on a set.
+func (s judgeServer) Judge(_ context.Context, call powers.PowerJudge_judge) error {
+	publisher, err := publisherOf(call.Args().Publisher())
+	if err != nil {
+		return err
+	}
+	set, err := convert.AskingOf(call.Args().Bundles())
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	all := s.judge.decide(publisher, set)
+	if err := convert.FillDecisions(res.NewDecisions, all); err != nil {
+		return err
+	}
+	if err := policy.Refuse(all); err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	return nil
+}
+
+// publisherOf reads a key. Its parameters are the results of the getter.
+func publisherOf(raw []byte, err error) (key trust.PublicKey, _ error) {
+	if err == nil && len(raw) != len(key) {
+		err = fmt.Errorf("cannot judge: a publisher of %d bytes, not %d", len(raw), len(key))
+	}
+	if err != nil {
+		return key, err
+	}
+	return trust.PublicKey(raw), nil
+}
+
+// Powers hands out the right to see what is granted.
+func (o *operatorServer) Powers(_ context.Context, call operator.Operator_powers) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return res.SetJudge(powers.PowerJudge_ServerToClient(judgeServer{o.s.judge}))
+}
+
+// A policyEditor is the PolicyEditor capability.
+type policyEditor struct {
+	judge *judge
+	kept  bool // what changes outlives the boot
+}
+
+// Policy hands out the right to change what is granted.
+func (o *operatorServer) Policy(_ context.Context, call operator.Operator_policy) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	kept := o.s.config.machine == nil || o.s.config.State != ""
+	return res.SetPolicy(powers.PolicyEditor_ServerToClient(&policyEditor{o.s.judge, kept}))
+}
+
+// Set replaces the policy, and writes the audit record.
+func (e *policyEditor) Set(_ context.Context, call powers.PolicyEditor_set) error {
+	call.Go()
+	text, err := call.Args().Text()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	res.SetKept(e.kept)
+	rules, err := e.judge.set([]byte(text))
+	audit := logclient.Audit{Op: "policy", Result: logclient.ResultOK, Detail: fmt.Sprintf("rules=%d", len(rules.Rules))}
+	if err != nil {
+		audit.Result, audit.Reason = logclient.ResultRefused, string(refusal.Of(err))
+		audit.Detail = refusal.DetailOf(err)
+	}
+	e.judge.log.Audit(audit)
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	return vat.SetTexts(res.NewWarnings, rules.Warnings())
+}
+
+// servePowers is what initd serves to daemons about powers.
+func (s *system) servePowers(facet string) capnp.Client {
+	if facet == "PowerJudge" {
+		return capnp.Client(powers.PowerJudge_ServerToClient(judgeServer{s.judge}))
+	}
+	return capnp.Client(powers.BundleSockets_ServerToClient(&socketServer{s.judge, s.listeners, s.handSocket}))
+}

@@ -1,0 +1,192 @@
+package initd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	rpc "nexus/capnpgen/powers"
+	"nexus/daemons/convert"
+	"nexus/daemons/initd/machine"
+	"nexus/daemons/plat"
+	"nexus/libupdates/policy"
+	"nexus/libupdates/powers"
+)
+
+// listeners are the listening sockets of bundles. They belong to the system and not to a program: whoever is started
+// next under the same power gets the same socket, with the connections in its queue.
+type listeners struct {
+	mu   sync.Mutex
+	open map[powers.Power]*os.File
+}
+
+// takeListeners takes over the sockets that the core before has left.
+func takeListeners(handed *machine.Handed) *listeners {
+	l := &listeners{open: map[powers.Power]*os.File{}}
+	for name := range handed.Files {
+		text, isListener := strings.CutPrefix(name, machine.HandedListener)
+		if !isListener {
+			continue
+		}
+		file := handed.Take(name)
+		if power, err := powers.Parse(text); err == nil {
+			l.open[power] = file
+		} else {
+			file.Close()
+		}
+	}
+	return l
+}
+
+// leave adds the sockets to what outlasts a core.
+func (l *listeners) leave(files map[string]*os.File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for power, file := range l.open {
+		files[machine.HandedListener+power.String()] = file
+	}
+}
+
+// take returns a socket for each power, those that are open already as they are. If one cannot be opened, none that was
+// not open before stays so.
+func (l *listeners) take(all []powers.Power) (files []*os.File, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var opened []powers.Power
+	for _, power := range all {
+		file := l.open[power]
+		if file != nil && plat.Renew(file) != nil { // a program has got it out of its state
+			file.Close()
+			file = nil
+		}
+		if file == nil {
+			if file, err = plat.ListenTCP(power.Port); err != nil {
+				delete(l.open, power)
+				l.close(opened)
+				return nil, err
+			}
+			opened = append(opened, power)
+		}
+		l.open[power] = file
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// keep closes all sockets but these.
+func (l *listeners) keep(wanted []powers.Power) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var unwanted []powers.Power
+	for power := range l.open {
+		if !slices.Contains(wanted, power) {
+			unwanted = append(unwanted, power)
+		}
+	}
+	l.close(unwanted)
+}
+
+// close closes sockets. The caller holds mu.
+func (l *listeners) close(all []powers.Power) {
+	for _, power := range all {
+		l.open[power].Close()
+		delete(l.open, power)
+	}
+}
+
+// A socketServer is the BundleSockets capability. execd says which bundle it starts; what that gets is decided here.
+type socketServer struct {
+	judge     *judge
+	listeners *listeners
+	hand      func(ticket string, socket *os.File) error
+}
+
+// Open gives execd the listening sockets of a bundle.
+func (s *socketServer) Open(_ context.Context, call rpc.BundleSockets_open) error {
+	args := call.Args()
+	bundle, err := args.Bundle()
+	if err != nil {
+		return err
+	}
+	publisher, err := publisherOf(args.Publisher())
+	if err != nil {
+		return err
+	}
+	texts, err := convert.PowersOf(args.Powers())
+	if err != nil {
+		return err
+	}
+	ticket, err := args.Ticket()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	err = policy.Refuse(s.judge.decide(publisher, []policy.Asking{{Bundle: bundle, Powers: texts}}))
+	if err == nil {
+		err = s.give(texts, ticket)
+	}
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
+	return nil
+}
+
+// give opens what was granted and hands it over.
+func (s *socketServer) give(texts []string, ticket string) error {
+	all, err := powers.ParseAll(texts)
+	if err != nil {
+		return err
+	}
+	files, err := s.listeners.take(all)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := s.hand(ticket, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Keep closes the sockets that the publication that runs has no use for.
+func (s *socketServer) Keep(_ context.Context, call rpc.BundleSockets_keep) error {
+	list, err := call.Args().Powers()
+	if err != nil {
+		return err
+	}
+	var wanted []powers.Power
+	for i := range list.Len() {
+		text, err := list.At(i)
+		if err != nil {
+			return err
+		}
+		if power, err := powers.Parse(text); err == nil {
+			wanted = append(wanted, power)
+		}
+	}
+	s.listeners.keep(wanted)
+	return nil
+}
+
+// socketsFacet is what the one daemon holds that starts programs.
+const socketsFacet = "BundleSockets"
+
+// handSocket passes a listening socket to the daemon that starts programs.
+func (s *system) handSocket(ticket string, socket *os.File) error {
+	i := slices.IndexFunc(s.table, func(row Daemon) bool {
+		return slices.ContainsFunc(row.Holds, func(e Edge) bool { return e.Facet == socketsFacet })
+	})
+	if i >= 0 {
+		if channel := s.daemons.Channel(s.table[i].Name); channel != nil {
+			return channel.GrantSocket(ticket, socket)
+		}
+	}
+	return errors.New("cannot give socket: nobody is there to take it")
+}
