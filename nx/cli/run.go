@@ -38,6 +38,8 @@ type grammar struct {
 	Discard   discardVerb  `cmd:"" help:"Drop the staged set, or end the stage under way."`
 	Clear     clearVerb    `cmd:"" help:"Let a quarantined set be staged again."`
 	Trust     trustVerb    `cmd:"" help:"Show or change whose sets the system takes."`
+	Policy    policyVerb   `cmd:"" help:"Show or replace the policy: which powers bundles get."`
+	Explain   explainVerb  `cmd:"" help:"Show which powers a bundle asked for, and which it got by which rule."`
 	Floor     floorVerb    `cmd:"" help:"Show or lower the version floor."`
 	Verify    verifyVerb   `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`
 	History   historyVerb  `cmd:"" help:"Show the last steps of the state machine."`

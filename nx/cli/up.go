@@ -11,6 +11,7 @@ import (
 
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/policy"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -19,6 +20,7 @@ import (
 type upVerb struct {
 	Trust          []string      `placeholder:"PUB" help:"Public key to allow for system sets, as a file (keygen's, OpenSSH, PEM or DER) or as text; kept in the folder. Repeatable."`
 	State          string        `placeholder:"DIR" help:"Folder of durable state, made where it is missing (default: state in the system's folder, where it is there)."`
+	Policy         string        `placeholder:"FILE" help:"Policy that says which powers bundles get; kept in the folder."`
 	Factory        string        `placeholder:"FILE" help:"System set that fills slot a at the first start."`
 	LimitArchive   nxs.Size      `placeholder:"SIZE" default:"100MiB" help:"Largest system set to accept (default: 100MiB, at most 16GiB)."`
 	LimitPayload   nxs.Size      `placeholder:"SIZE" default:"50MiB" help:"Largest payload to accept (default: 50MiB, at most 16GiB)."`
@@ -50,14 +52,23 @@ func (v *upVerb) Run(_ context.Context, in *invocation) error {
 
 // check refuses what the system would refuse, before anything starts.
 func (v *upVerb) check() error {
-	policy := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries, Watch: v.Watch,
+	patience := health.Policy{SettleTime: v.Settle, Deadline: v.HealthDeadline, Tries: v.Tries, Watch: v.Watch,
 		Hang: v.Hang}
-	if err := policy.Check(); err != nil {
+	if err := patience.Check(); err != nil {
 		return wrongUsage("%v", err)
 	}
 	for _, source := range v.Trust {
 		if _, err := trust.ReadPublicKey(source); err != nil {
 			return cannot("trust", trust.Shown(source), err)
+		}
+	}
+	if v.Policy != "" {
+		text, err := readPolicyFile(v.Policy)
+		if err == nil {
+			_, err = policy.Parse([]byte(text))
+		}
+		if err != nil {
+			return cannot("use policy", v.Policy, plain(err))
 		}
 	}
 	if v.Factory != "" {
@@ -83,6 +94,9 @@ func (v *upVerb) argv(dir string) []string {
 	}
 	if v.State != "" {
 		argv = append(argv, "--state", v.State)
+	}
+	if v.Policy != "" {
+		argv = append(argv, "--policy", v.Policy)
 	}
 	if v.Factory != "" {
 		argv = append(argv, "--factory", v.Factory)

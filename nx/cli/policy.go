@@ -1,0 +1,278 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"nexus/capnpgen/bundle"
+	rpc "nexus/capnpgen/powers"
+	"nexus/daemons/convert"
+	"nexus/libupdates/policy"
+	"nexus/libupdates/powers"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+)
+
+// policyVerb is about what the device grants to bundles.
+type policyVerb struct {
+	Show policyShowVerb `cmd:"" default:"1" help:"Show the policy."`
+	Set  policySetVerb  `cmd:"" help:"Replace the policy by a file."`
+}
+
+// policyShowVerb shows the policy.
+type policyShowVerb struct{}
+
+// A shownPolicy is the policy as it was set.
+type shownPolicy struct {
+	Text     string   `json:"text"`
+	Warnings []string `json:"warnings"`
+}
+
+// Run asks for the policy and shows it.
+func (*policyShowVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		p, err := s.policy(ctx)
+		if err != nil {
+			return cannot("show policy", "", err)
+		}
+		in.warn(p.Warnings)
+		return in.answer(p, func(w io.Writer) {
+			if p.Text == "" {
+				fmt.Fprintln(w, "no policy is set, so no bundle has any power")
+				return
+			}
+			fmt.Fprint(w, p.Text)
+		})
+	})
+}
+
+// warn says what is odd about a policy, on standard error.
+func (in *invocation) warn(warnings []string) {
+	for _, warning := range warnings {
+		fmt.Fprintf(in.host.Stderr, "note: %s\n", warning)
+	}
+}
+
+// policySetVerb replaces the policy.
+type policySetVerb struct {
+	File string `arg:"" placeholder:"FILE" help:"The new policy. An empty file removes the policy."`
+}
+
+// A policyChange is the answer to a new policy.
+type policyChange struct {
+	Kept     bool     `json:"kept"` // over the next start
+	Warnings []string `json:"warnings"`
+}
+
+// Run has the policy count from now on.
+func (v *policySetVerb) Run(ctx context.Context, in *invocation) error {
+	text, err := readPolicyFile(v.File)
+	if err != nil {
+		return cannot("set policy", v.File, plain(err))
+	}
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		change, err := s.setPolicy(ctx, text)
+		if err != nil {
+			return cannot("set policy", v.File, err)
+		}
+		in.warn(change.Warnings)
+		return in.answer(change, func(w io.Writer) {
+			until := ""
+			if !change.Kept {
+				until = ", until the machine starts again"
+			}
+			fmt.Fprintf(w, "the policy is set%s: it counts for what is staged and started from now on\n", until)
+		})
+	})
+}
+
+// readPolicyFile reads at most one byte more than a policy may have: what is too long is refused like everything else
+// that is wrong with it.
+func readPolicyFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, policy.MaxText+1))
+	return string(text), err
+}
+
+// explainVerb shows what a bundle asked for, and what it got.
+type explainVerb struct {
+	Bundle string `arg:"" help:"The bundle."`
+}
+
+// A grantOfPower is what was decided on one power.
+type grantOfPower struct {
+	Power   string `json:"power"`
+	Granted bool   `json:"granted"`
+	Line    int    `json:"line,omitempty"` // of the rule that grants it
+	Detail  string `json:"detail,omitempty"`
+}
+
+// Run asks for the decision on the published set.
+func (v *explainVerb) Run(ctx context.Context, in *invocation) error {
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	return in.with(ctx, func(s *session) error {
+		grants, err := s.explain(ctx, v.Bundle)
+		if err != nil {
+			return cannot("explain", v.Bundle, err)
+		}
+		return in.answer(grants, func(w io.Writer) {
+			if len(grants) == 0 {
+				fmt.Fprintf(w, "%s asks for no power\n", v.Bundle)
+				return
+			}
+			rows := [][]string{{"POWER", "GRANTED", "WHY"}}
+			for _, g := range grants {
+				granted, why := "yes", fmt.Sprintf("by the rule at line %d of the policy", g.Line)
+				if !g.Granted {
+					granted, why = "no", g.Detail
+				}
+				rows = append(rows, []string{g.Power, granted, why})
+			}
+			table(w, rows)
+		})
+	})
+}
+
+// judge asks for the right to see what is granted; the caller releases it.
+func (s *session) judge(ctx context.Context) (rpc.PowerJudge, error) {
+	answer, release := s.operator.Powers(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return rpc.PowerJudge{}, err
+	}
+	return held(res.Judge())
+}
+
+func (s *session) policy(ctx context.Context) (p shownPolicy, err error) {
+	judge, err := s.judge(ctx)
+	if err != nil {
+		return p, err
+	}
+	defer judge.Release()
+	answer, release := judge.Policy(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return p, err
+	}
+	var r reader
+	p = shownPolicy{r.Text(res.Text()), r.Texts(res.Warnings())}
+	return p, r.Err
+}
+
+func (s *session) setPolicy(ctx context.Context, text string) (c policyChange, err error) {
+	editor, err := s.policyEditor(ctx)
+	if err != nil {
+		return c, err
+	}
+	defer editor.Release()
+	answer, release := editor.Set(ctx, func(p rpc.PolicyEditor_set_Params) error { return p.SetText(text) })
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return c, err
+	}
+	if err := convert.Refused(res.Refusal()); err != nil {
+		return c, err
+	}
+	var r reader
+	c = policyChange{res.Kept(), r.Texts(res.Warnings())}
+	return c, r.Err
+}
+
+// policyEditor asks for the power to change the policy; the caller releases it.
+func (s *session) policyEditor(ctx context.Context) (rpc.PolicyEditor, error) {
+	answer, release := s.operator.Policy(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return rpc.PolicyEditor{}, err
+	}
+	return held(res.Policy())
+}
+
+// explain asks what a published bundle gets, as one of the set that is published.
+func (s *session) explain(ctx context.Context, name string) ([]grantOfPower, error) {
+	publisher, set, err := s.asking(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := s.judge(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer judge.Release()
+	all, _, err := convert.Judge(ctx, judge, publisher, set)
+	if err != nil {
+		return nil, err
+	}
+	grants := []grantOfPower{}
+	for _, d := range all {
+		if d.Bundle == name {
+			grants = append(grants, grantOfPower{d.Power, d.Granted(), d.Line, d.Why})
+		}
+	}
+	return grants, nil
+}
+
+// asking is who signed the published set, and what its bundles ask for. The named one has to be among them.
+func (s *session) asking(ctx context.Context, name string) (key trust.PublicKey, set []policy.Asking, err error) {
+	answer, release := s.operator.Bundles(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return key, nil, err
+	}
+	manager, err := held(res.Bundles())
+	if err != nil {
+		return key, nil, err
+	}
+	defer manager.Release()
+	listed, done := manager.List(ctx, nil)
+	defer done()
+	list, err := listed.Struct()
+	if err != nil {
+		return key, nil, err
+	}
+	p, err := list.Publication()
+	if err != nil {
+		return key, nil, err
+	}
+	return askingOf(p, name)
+}
+
+func askingOf(p bundle.Publication, name string) (key trust.PublicKey, set []policy.Asking, err error) {
+	publisher, err := p.Publisher()
+	if err != nil {
+		return key, nil, err
+	}
+	copy(key[:], publisher)
+	bundles, err := p.Bundles()
+	if err != nil {
+		return key, nil, err
+	}
+	var r reader
+	found := false
+	for i := range r.Items(bundles.Len()) {
+		asking := policy.Asking{Bundle: r.Text(bundles.At(i).Name())}
+		asking.Powers = powers.Among(r.Texts(bundles.At(i).Capabilities()))
+		found = found || asking.Bundle == name
+		set = append(set, asking)
+	}
+	if r.Err == nil && !found {
+		r.Err = refusal.New(refusal.UnknownBundle, "no published bundle has this name")
+	}
+	return key, set, r.Err
+}
