@@ -79,6 +79,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CGO_ENABLED", "0")
 			env.Setenv("NX_DIR", filepath.Join(env.WorkDir, "sys"))
 			env.Values[systemKey{}] = &system{}
+			env.Values[hammerKey{}] = new(*hammer)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -107,6 +108,11 @@ func TestScripts(t *testing.T) {
 			"logged":    logged,
 			"flip":      flip,
 			"rot":       rot,
+			"port":      freePort,
+			"expand":    expand,
+			"fetch":     fetch,
+			"hammer":    hammering,
+			"webserver": webserver,
 		},
 	})
 }

@@ -1,0 +1,103 @@
+// Command web is a small HTTP server for tests and documents. It serves on the sockets that it is handed
+// (sd_listen_fds(3)), and opens none. It answers each request with its greeting and its version; /env shows its
+// arguments and environment. When it is told to end it first answers what it has accepted.
+//
+//	go build -ldflags '-X main.version=1.1.0' ./selftest/demo/web
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Set at link time; never changed.
+var (
+	version = "0.0.0"
+	mode    = "ok" // exit: it ends before it has served anything
+)
+
+func main() {
+	if mode == "exit" {
+		os.Exit(3)
+	}
+	if err := serve(); err != nil {
+		fmt.Fprintf(os.Stderr, "web: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// serve serves on all sockets until it is told to end.
+func serve() error {
+	listeners, err := inherited()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	var serving, connections sync.WaitGroup
+	server := &http.Server{Handler: handler(), ConnState: func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			connections.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			connections.Done()
+		}
+	}}
+	server.SetKeepAlivesEnabled(false)
+	for _, listener := range listeners {
+		serving.Go(func() { server.Serve(listener) })
+	}
+	fmt.Printf("web %s serves on %s\n", version, os.Getenv("LISTEN_FDNAMES"))
+	<-ctx.Done()
+	// Not Shutdown: it leaves requests without an answer whose connections were accepted just before.
+	for _, listener := range listeners {
+		listener.Close()
+	}
+	serving.Wait()
+	connections.Wait()
+	return nil
+}
+
+// firstSocket is the descriptor of the first socket that is handed over.
+const firstSocket = 3
+
+func inherited() ([]net.Listener, error) {
+	count, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		return nil, errors.New("no socket was handed over")
+	}
+	var all []net.Listener
+	for i := range count {
+		listener, err := net.FileListener(os.NewFile(uintptr(firstSocket+i), "socket"))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, listener)
+	}
+	return all, nil
+}
+
+func handler() http.Handler {
+	greeting := "hello"
+	if len(os.Args) > 1 {
+		greeting = os.Args[1]
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "%s from %s\n", greeting,
+			version)
+	})
+	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "%q\n%s\n", os.Args, strings.Join(os.Environ(), "\n"))
+	})
+	return mux
+}

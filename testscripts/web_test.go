@@ -1,0 +1,160 @@
+package testscripts
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// freePort sets a variable to a port that nobody listens on: `port NAME`. It is none of those that the kernel gives to
+// outgoing connections.
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: port NAME")
+	}
+	for range 100 {
+		port := 15000 + rand.IntN(15000)
+		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err == nil {
+			listener.Close()
+			ts.Setenv(args[0], fmt.Sprint(port))
+			return
+		}
+	}
+	ts.Fatalf("no port is free")
+}
+
+// expand replaces $NAME in files by the variables of the scenario: `expand FILE...`.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(os.Expand(ts.ReadFile(name), ts.Getenv)), 0o644))
+	}
+}
+
+// fetch asks a server once and prints its answer: `fetch URL`. `! fetch URL` wants that nobody listens.
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: fetch URL")
+	}
+	text, err := get(args[0])
+	if neg != (err != nil) {
+		ts.Fatalf("fetch %s: %q, %v", args[0], text, err)
+	}
+	fmt.Fprint(ts.Stdout(), text)
+}
+
+// get asks a server, over a connection of its own.
+func get(url string) (string, error) {
+	client := http.Client{Timeout: waitLimit, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return string(text), err
+}
+
+// hammerKey is the key of a scenario's requests among its values.
+type hammerKey struct{}
+
+// A hammer sends requests without a pause, from several clients.
+type hammer struct {
+	stop    chan struct{}
+	clients sync.WaitGroup
+
+	mu      sync.Mutex
+	answers map[string]int
+	refused error   // the first
+	lost    []error // requests on connections that were accepted
+}
+
+// hammers is how many clients send requests at a time.
+const hammers = 4
+
+// hammering sends requests to a server until further notice: `hammer URL`. `hammer ENDS` ends that, and wants that none
+// was refused. Where the server ended that often, each client may have lost one request at each end: what a server does
+// not answer within a second of being told to end is lost, however slow the machine is. It prints how many answers of
+// each kind there were.
+func hammering(ts *testscript.TestScript, _ bool, args []string) {
+	if strings.HasPrefix(args[0], "http:") {
+		h := &hammer{stop: make(chan struct{}), answers: map[string]int{}}
+		*ts.Value(hammerKey{}).(**hammer) = h
+		for range hammers {
+			h.clients.Go(func() { h.client(args[0]) })
+		}
+		ts.Defer(h.end)
+		return
+	}
+	h := *ts.Value(hammerKey{}).(**hammer)
+	h.end()
+	ends, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if h.refused != nil || len(h.lost) > ends*hammers {
+		ts.Fatalf("requests were refused (%v) or lost (%v), beside the answers %v", h.refused, h.lost, h.answers)
+	}
+	ts.Logf("lost at %d ends: %v", ends, h.lost)
+	for answer, count := range h.answers {
+		fmt.Fprintf(ts.Stdout(), "%s %d\n", answer, count)
+	}
+}
+
+func (h *hammer) client(url string) {
+	for {
+		select {
+		case <-h.stop:
+			return
+		case <-time.After(time.Millisecond):
+		}
+		text, err := get(url)
+		h.mu.Lock()
+		switch {
+		case err == nil:
+			h.answers[strings.TrimSpace(text)]++
+		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+			h.lost = append(h.lost, err)
+		case h.refused == nil:
+			h.refused = err
+		}
+		h.mu.Unlock()
+	}
+}
+
+func (h *hammer) end() {
+	h.mu.Lock()
+	select {
+	case <-h.stop:
+	default:
+		close(h.stop)
+	}
+	h.mu.Unlock()
+	h.clients.Wait()
+}
+
+// webserver builds the web server of the demo: `webserver FILE VERSION [MODE]`.
+func webserver(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: webserver FILE VERSION [MODE]")
+	}
+	flags := "-X main.version=" + args[1]
+	if len(args) == 3 {
+		flags += " -X main.mode=" + args[2]
+	}
+	cmd := exec.Command("go", "build", "-ldflags", flags, "-o", ts.MkAbs(args[0]), "nexus/selftest/demo/web")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		ts.Fatalf("cannot build web: %v\n%s", err, out)
+	}
+}
