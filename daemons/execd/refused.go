@@ -68,7 +68,7 @@ func grantOf(name string) string {
 
 // Hints for what the confinement refuses: the manifest's power that would allow it, if there is one (docs/security.md).
 const (
-	grantSocket = "a bundle has no network: nothing grants sockets, its connections are descriptors 3 and 4"
+	grantSocket = `a bundle makes no sockets: caps = ["net.listen:tcp/PORT"] hands it one that listens`
 	grantPath   = `no path is open to a bundle: caps = ["PackageFs"] reads what the set carries`
 	grantStart  = "a bundle starts no other program: nothing grants that, it may start copies of itself"
 	grantCall   = "the system call is not in the set for payloads: nothing grants others"

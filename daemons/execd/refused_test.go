@@ -41,7 +41,7 @@ func TestToldRefusals(t *testing.T) {
 	got := r.told(output, plat.Exit{Signal: int(syscall.SIGSYS)})
 	if len(got) != maxRefused || !strings.HasPrefix(got[0], "killed for a system call") ||
 		!strings.HasPrefix(got[1], `looked up "PackageFs"`) || !strings.Contains(got[2], "no manifest grants") ||
-		!strings.HasPrefix(got[3], `by its own word "socket: operation not permitted": a bundle has no network`) {
+		!strings.HasPrefix(got[3], `by its own word "socket: operation not permitted": a bundle makes no sockets`) {
 		t.Errorf("got %q", got)
 	}
 	if got := (&refusals{}).told([]string{"all is well"}, plat.Exit{}); len(got) != 0 {

@@ -12,9 +12,11 @@ import (
 type attempt struct {
 	name string
 	try  func(p *prey) error
-	want syscall.Errno // the error with which the kernel refuses it
+	want syscall.Errno // the error with which the kernel refuses it; 0: it was granted, and must succeed
 	// except lists the kinds of process that may do it.
 	except []string
+	// only lists the kinds of process that can try; none: all.
+	only []string
 }
 
 // A prey holds the probe's targets. The process that starts the probe makes them.
@@ -42,7 +44,7 @@ func (o outcome) refused() bool { return o.Errno == o.Want }
 func attack(kind string, p *prey) []outcome {
 	var all []outcome
 	for _, a := range attempts() {
-		if a.granted(kind) {
+		if !a.isFor(kind) {
 			continue
 		}
 		errno := errnoOf(a.try(p))
@@ -51,7 +53,11 @@ func attack(kind string, p *prey) []outcome {
 	return all
 }
 
-func (a attempt) granted(kind string) bool { return slices.Contains(a.except, kind) }
+// isFor reports whether this kind of process is to make the attempt. A server is a payload, and may do what that may.
+func (a attempt) isFor(kind string) bool {
+	may := slices.Contains(a.except, kind) || kind == kindServer && slices.Contains(a.except, kindPayload)
+	return !may && (len(a.only) == 0 || slices.Contains(a.only, kind))
+}
 
 // errnoOf returns the error number of err, or 0 if the attempt succeeded.
 func errnoOf(err error) syscall.Errno {
@@ -96,5 +102,5 @@ func (a attempt) but(kinds ...string) attempt {
 
 // attempts returns all attempts, grouped by target.
 func attempts() []attempt {
-	return slices.Concat(files(), sockets(), processes(), threads(), kernel(), powers())
+	return slices.Concat(files(), sockets(), processes(), threads(), kernel(), powers(), serving())
 }

@@ -16,17 +16,19 @@ const (
 	partInside  = "inside"  // attack
 	partFree    = "free"    // start one without confinement that attacks: the control
 	partStarter = "starter" // start a payload that attacks, as execd does
+	partServing = "serving" // the same, with a listening socket
 )
 
 // The probe's descriptors. It gets its targets as a daemon gets its endowments: after it has been started.
 const (
 	preyFD    = 3 // the targets, up to the end of file; empty: only the start is measured
 	programFD = 4 // for a starter: the payload, which is the probe's own program
+	handedFD  = 5 // for a starter: the listening socket that a server is handed
 )
 
 // inside attacks and prints the outcomes on standard output.
 func inside(kind string) error {
-	if kind != kindPayload && kind != kindFree {
+	if kind != kindPayload && kind != kindServer && kind != kindFree {
 		if err := plat.Settle(kind == kindStarter); err != nil {
 			return err
 		}
@@ -42,8 +44,9 @@ func inside(kind string) error {
 	return json.NewEncoder(os.Stdout).Encode(attack(kind, p))
 }
 
-// starter confines itself as execd and runs the probe from sealed memory in a payload's confinement.
-func starter() error {
+// starter confines itself as execd and runs the probe from sealed memory in a payload's confinement: in that of a server
+// if it is to be one.
+func starter(kind string) error {
 	if err := plat.Settle(true); err != nil {
 		return err
 	}
@@ -55,7 +58,7 @@ func starter() error {
 	if err != nil {
 		return err
 	}
-	payload, err := plat.SealedMemory(kindPayload, bytes.NewReader(raw), int64(len(raw)))
+	payload, err := plat.SealedMemory(kind, bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return err
 	}
@@ -63,15 +66,19 @@ func starter() error {
 	if err != nil {
 		return err
 	}
-	group, err := groups.Make(kindPayload)
+	group, err := groups.Make(kind)
 	if err != nil {
 		return err
 	}
 	defer group.Remove()
-	c := plat.PayloadConfinement(plat.PayloadUsers([]string{kindPayload})[kindPayload], plat.Dynamic(payload))
+	c := plat.PayloadConfinement(plat.PayloadUsers([]string{kind})[kind], plat.Dynamic(payload))
+	inherits := []*os.File{os.NewFile(preyFD, "prey")}
+	if kind == kindServer {
+		c.Calls, inherits = plat.CallsServer, append(inherits, os.NewFile(handedFD, "socket"))
+	}
 	process, err := spawner.Spawn(plat.Command{
-		Path: plat.ByDescriptor(payload), File: payload, Argv: []string{kindPayload, partInside}, Dir: "/",
-		Stdout: os.Stdout, Stderr: os.Stderr, Extra: []*os.File{os.NewFile(preyFD, "prey")}, DieWithParent: true,
+		Path: plat.ByDescriptor(payload), File: payload, Argv: []string{kind, partInside}, Dir: "/",
+		Stdout: os.Stdout, Stderr: os.Stderr, Extra: inherits, DieWithParent: true,
 		Confinement: &c,
 		Group:       group,
 	})
@@ -82,7 +89,7 @@ func starter() error {
 	if exit := process.Exit(); !exit.OK() {
 		return fmt.Errorf("the payload ended: %v", exit)
 	}
-	if groups == nil {
+	if groups == nil || kind == kindServer {
 		return nil
 	}
 	outcomes, err := hoards(spawner, groups, payload, c)

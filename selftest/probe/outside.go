@@ -41,7 +41,8 @@ type ground struct {
 	groups  *plat.Delegation
 }
 
-// everything attacks from the confinement of each daemon and from that of a payload.
+// everything attacks from the confinement of each daemon, from that of a payload, and from that of a payload with a
+// listening socket.
 func (g *ground) everything() ([]attacked, error) {
 	var all []attacked
 	for _, row := range initd.Table() {
@@ -55,8 +56,12 @@ func (g *ground) everything() ([]attacked, error) {
 		all = append(all, a)
 	}
 	payload, err := g.daemon(kindStarter, partStarter)
-	payload.kind = kindPayload
-	return append(all, payload), err
+	if err != nil {
+		return nil, err
+	}
+	server, err := g.daemon(kindStarter, partServing)
+	payload.kind, server.kind = kindPayload, kindServer
+	return append(all, payload, server), err
 }
 
 // daemon starts the probe as initd starts a daemon.
@@ -115,6 +120,11 @@ func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process p
 		return nil, nil, err
 	}
 	defer program.Close()
+	socket, err := listener()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer socket.Close()
 	hand, handed, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -128,7 +138,7 @@ func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process p
 	defer says.Close()
 	cmd := plat.Command{
 		Path: g.program, Argv: []string{kind, part}, Dir: "/", Stdout: says, Stderr: os.Stderr,
-		Extra: []*os.File{hand, program}, Confinement: c,
+		Extra: []*os.File{hand, program, socket}, Confinement: c,
 	}
 	if kind == kindStarter {
 		cmd.Env, cmd.Group = []string{envGroups + "=" + g.groups.Dir()}, g.groups.Group()

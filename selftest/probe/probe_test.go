@@ -19,7 +19,7 @@ import (
 // TestMain runs the probe if the test program was started as one.
 func TestMain(m *testing.M) {
 	plat.Stage()
-	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partStarter || os.Args[1] == partFree ||
+	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partStarter || os.Args[1] == partServing || os.Args[1] == partFree ||
 		os.Args[1] == partAll) {
 		main()
 		return
@@ -153,6 +153,7 @@ func TestWiderRowShows(t *testing.T) {
 				plat.PathRule{Path: "/", Access: plat.Read})
 		},
 		"make a file to execute": func(c *plat.Confinement) { c.Calls = plat.CallsSpawner },
+		"accept a connection":    func(c *plat.Confinement) { c.Calls = plat.CallsServer },
 	} {
 		c := plat.PayloadConfinement(0, false)
 		c.Calls = plat.CallsDaemon

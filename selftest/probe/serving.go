@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"nexus/daemons/plat"
+)
+
+// kindServer is a payload that was granted a listening socket (net.listen).
+const kindServer = "server"
+
+// socketFD is the descriptor of its socket.
+const socketFD = 4
+
+// serving returns attempts to accept connections, which only a server may, and what a server may not do to its socket.
+func serving() []attempt {
+	accept := attempt{name: "accept a connection", want: unix.EPERM, try: func(*prey) error { return accepts(os.Stdin) }}
+	all := []attempt{
+		accept.but(kindServer, kindStarter),
+		denied("listen", unix.SYS_LISTEN, 0, 1).but(kindServer, kindStarter),
+	}
+	for _, a := range onSocket() {
+		a.name, a.only = "own socket: "+a.name, []string{kindServer}
+		all = append(all, a)
+	}
+	return all
+}
+
+// accepts takes a connection from a socket. That there is none to take is an answer, too.
+func accepts(socket *os.File) error {
+	if err := unix.SetNonblock(int(socket.Fd()), true); err != nil {
+		return err
+	}
+	err := closing(second(unix.Accept4(int(socket.Fd()), unix.SOCK_CLOEXEC)))
+	if err == unix.EAGAIN {
+		return nil
+	}
+	return err
+}
+
+func second(fd int, _ unix.Sockaddr, err error) (int, error) { return fd, err }
+
+// onSocket returns what a server does with its socket: what it was granted comes first, then what is refused.
+func onSocket() []attempt {
+	granted := func(name string, try func() error) attempt {
+		return attempt{name: name, try: func(*prey) error { return try() }}
+	}
+	refused := func(name string, try func() error) attempt {
+		return attempt{name: name, want: unix.EPERM, try: func(*prey) error { return try() }}
+	}
+	option := func(name string, level, option int) attempt {
+		return refused("option "+name, func() error { return unix.SetsockoptInt(socketFD, level, option, 1) })
+	}
+	to := &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}}
+	return []attempt{
+		granted("accept", func() error { return accepts(os.NewFile(socketFD, "socket")) }),
+		granted("listen again", func() error { return unix.Listen(socketFD, 1) }),
+		granted("option linger", func() error {
+			return unix.SetsockoptLinger(socketFD, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{})
+		}),
+		refused("bind", func() error { return unix.Bind(socketFD, &unix.SockaddrInet4{}) }),
+		refused("connect", func() error { return unix.Connect(socketFD, to) }),
+		denied("connect to nothing", unix.SYS_CONNECT, socketFD, 0, 0),
+		refused("connect by the first bytes", func() error {
+			return unix.Sendto(socketFD, []byte("x"), unix.MSG_FASTOPEN, to)
+		}),
+		refused("connect by a message", func() error {
+			return unix.Sendmsg(socketFD, []byte("x"), nil, to, unix.MSG_FASTOPEN)
+		}),
+		denied("connect by several", unix.SYS_SENDMMSG, socketFD, 0, 0, unix.MSG_FASTOPEN),
+		refused("close for reading", func() error { return unix.Shutdown(socketFD, unix.SHUT_RD) }),
+		refused("close for all", func() error { return unix.Shutdown(socketFD, unix.SHUT_RDWR) }),
+		option("filter", unix.SOL_SOCKET, unix.SO_ATTACH_FILTER),
+		option("program", unix.SOL_SOCKET, unix.SO_ATTACH_BPF),
+		option("filter for good", unix.SOL_SOCKET, unix.SO_LOCK_FILTER),
+		option("shared port", unix.SOL_SOCKET, unix.SO_REUSEPORT),
+		option("device", unix.SOL_SOCKET, unix.SO_BINDTODEVICE),
+		option("mark", unix.SOL_SOCKET, unix.SO_MARK),
+		option("buffer", unix.SOL_SOCKET, unix.SO_RCVBUF),
+		option("signature", unix.IPPROTO_TCP, unix.TCP_MD5SIG),
+		option("first bytes", unix.IPPROTO_TCP, unix.TCP_FASTOPEN),
+		option("late connections", unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT),
+		option("congestion", unix.IPPROTO_TCP, unix.TCP_CONGESTION),
+		option("another protocol", unix.IPPROTO_TCP, unix.TCP_ULP),
+		option("foreign addresses", unix.IPPROTO_IP, unix.IP_TRANSPARENT),
+		option("one family", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY),
+	}
+}
+
+// listener opens the socket of the server that a starter starts.
+func listener() (*os.File, error) { return plat.ListenTCP(0) }
