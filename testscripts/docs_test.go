@@ -3,6 +3,7 @@ package testscripts
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -41,7 +42,7 @@ func TestDocs(t *testing.T) {
 				needCompiler(t)
 			}
 			r := newReader(t)
-			for _, s := range steps {
+			for _, s := range withFreePort(t, steps) {
 				r.do(s)
 			}
 		})
@@ -164,6 +165,12 @@ func (r *reader) do(s step) {
 		r.wantTarget(s, words[1])
 	case words[0] == "cat":
 		r.write(words[1], s.output)
+	case words[0] == "curl":
+		text, err := get(words[len(words)-1])
+		if err != nil {
+			r.t.Errorf("line %d: %v", s.line, err)
+		}
+		r.compare(s, text)
 	case words[len(words)-1] == "&":
 		r.start(s, words[:len(words)-1])
 	default:
@@ -183,7 +190,31 @@ func (r *reader) command(words []string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(shared.bin(), words[0]), words[1:]...)
 	cmd.Dir = r.dir
 	cmd.Env = []string{"PATH=" + shared.bin() + string(os.PathListSeparator) + os.Getenv("PATH")}
+	if words[0] == "go" || words[0] == "mkdir" {
+		cmd = exec.Command(words[0], words[1:]...)
+		cmd.Dir, cmd.Env = r.dir, append(os.Environ(), "CGO_ENABLED=0")
+	}
 	return cmd
+}
+
+// shownPort is the port that documents serve on.
+const shownPort = "8080"
+
+// withFreePort has the steps use a port that nobody listens on in place of the one that they show.
+func withFreePort(t *testing.T, steps []step) []step {
+	t.Helper()
+	free, err := unused(5000, 9999) // as wide as that
+	if err != nil {
+		t.Fatal(err)
+	}
+	replaced := slices.Clone(steps)
+	for i, s := range steps {
+		text := strings.ReplaceAll(strings.Join(append([]string{s.command}, s.output...), "\n"), shownPort,
+			fmt.Sprint(free))
+		lines := strings.Split(text, "\n")
+		replaced[i].command, replaced[i].output = lines[0], lines[1:]
+	}
+	return replaced
 }
 
 // wantTarget wants a make target; CI runs it.
@@ -216,9 +247,9 @@ func (r *reader) prepare(words []string) {
 		_, err := os.Stat(filepath.Join(r.dir, name))
 		return err == nil
 	}
-	for _, word := range words {
+	for i, word := range words {
 		switch {
-		case has(word):
+		case has(word), word == "--input" && words[i+1] != "bundles":
 		case word == "publisher" && words[1] != "keygen":
 			r.copy(filepath.Join(shared.demo(), "keys", "demo"), "publisher", 0o600)
 		case word == "bad.nxs":
@@ -307,6 +338,7 @@ var differing = []struct {
 }{
 	{regexp.MustCompile(`\b[0-9a-f]{12,64}\b`), "<hex>"},
 	{regexp.MustCompile(`\b[0-9]{4,} bytes\b`), "<n> bytes"},
+	{regexp.MustCompile(`"payloadSize":[0-9]+`), `"payloadSize":<n>`},
 	{regexp.MustCompile(`\b[0-9]+\.[0-9] [KMG]iB\b`), "<size>"},
 	{regexp.MustCompile(`(?m)^.*\.nxs: .*[0-9]+%.*\n|^.*\.nxs: verified, .*\n|^.* is on trial\n`), ""},
 	{regexp.MustCompile(`(?m)^hint: .*\n`), ""},

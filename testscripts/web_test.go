@@ -24,16 +24,21 @@ func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: port NAME")
 	}
+	port, err := unused(15000, 29999)
+	ts.Check(err)
+	ts.Setenv(args[0], fmt.Sprint(port))
+}
+
+// unused finds a port that nobody listens on, from first to last.
+func unused(first, last int) (port int, err error) {
 	for range 100 {
-		port := 15000 + rand.IntN(15000)
-		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-		if err == nil {
-			listener.Close()
-			ts.Setenv(args[0], fmt.Sprint(port))
-			return
+		port = first + rand.IntN(last-first+1)
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			return port, listener.Close()
 		}
 	}
-	ts.Fatalf("no port is free")
+	return 0, err
 }
 
 // expand replaces $NAME in files by the variables of the scenario: `expand FILE...`.

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"nexus/capnpgen/bundle"
+	"nexus/capnpgen/operator"
 	rpc "nexus/capnpgen/powers"
 	"nexus/daemons/convert"
 	"nexus/libupdates/policy"
@@ -146,13 +147,7 @@ func (v *explainVerb) Run(ctx context.Context, in *invocation) error {
 
 // judge asks for the right to see what is granted; the caller releases it.
 func (s *session) judge(ctx context.Context) (rpc.PowerJudge, error) {
-	answer, release := s.operator.Powers(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return rpc.PowerJudge{}, err
-	}
-	return held(res.Judge())
+	return facet(ctx, s.operator.Powers, operator.Operator_powers_Results.Judge)
 }
 
 func (s *session) policy(ctx context.Context) (p shownPolicy, err error) {
@@ -194,13 +189,7 @@ func (s *session) setPolicy(ctx context.Context, text string) (c policyChange, e
 
 // policyEditor asks for the power to change the policy; the caller releases it.
 func (s *session) policyEditor(ctx context.Context) (rpc.PolicyEditor, error) {
-	answer, release := s.operator.Policy(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return rpc.PolicyEditor{}, err
-	}
-	return held(res.Policy())
+	return facet(ctx, s.operator.Policy, operator.Operator_policy_Results.Policy)
 }
 
 // explain asks what a published bundle gets, as one of the set that is published.
@@ -229,13 +218,7 @@ func (s *session) explain(ctx context.Context, name string) ([]grantOfPower, err
 
 // asking is who signed the published set, and what its bundles ask for. The named one has to be among them.
 func (s *session) asking(ctx context.Context, name string) (key trust.PublicKey, set []policy.Asking, err error) {
-	answer, release := s.operator.Bundles(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return key, nil, err
-	}
-	manager, err := held(res.Bundles())
+	manager, err := s.bundles(ctx)
 	if err != nil {
 		return key, nil, err
 	}

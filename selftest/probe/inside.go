@@ -44,8 +44,8 @@ func inside(kind string) error {
 	return json.NewEncoder(os.Stdout).Encode(attack(kind, p))
 }
 
-// starter confines itself as execd and runs the probe from sealed memory in a payload's confinement: in that of a server
-// if it is to be one.
+// starter confines itself as execd and runs the probe from sealed memory in a payload's confinement: in that of a
+// server if it is to be one.
 func starter(kind string) error {
 	if err := plat.Settle(true); err != nil {
 		return err

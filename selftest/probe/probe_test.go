@@ -19,7 +19,8 @@ import (
 // TestMain runs the probe if the test program was started as one.
 func TestMain(m *testing.M) {
 	plat.Stage()
-	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partStarter || os.Args[1] == partServing || os.Args[1] == partFree ||
+	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partStarter || os.Args[1] == partServing ||
+		os.Args[1] == partFree ||
 		os.Args[1] == partAll) {
 		main()
 		return
