@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/operator"
@@ -46,7 +47,13 @@ func (*policyShowVerb) Run(ctx context.Context, in *invocation) error {
 				fmt.Fprintln(w, "no policy is set, so no bundle has any power")
 				return
 			}
-			fmt.Fprint(w, p.Text)
+			for line := range strings.SplitAfterSeq(p.Text, "\n") {
+				text, ended := strings.CutSuffix(line, "\n")
+				fmt.Fprint(w, clean(text))
+				if ended {
+					fmt.Fprintln(w)
+				}
+			}
 		})
 	})
 }
@@ -54,7 +61,7 @@ func (*policyShowVerb) Run(ctx context.Context, in *invocation) error {
 // warn says what is odd about a policy, on standard error.
 func (in *invocation) warn(warnings []string) {
 	for _, warning := range warnings {
-		fmt.Fprintf(in.host.Stderr, "note: %s\n", warning)
+		fmt.Fprintf(in.host.Stderr, "note: %s\n", clean(warning))
 	}
 }
 

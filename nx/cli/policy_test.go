@@ -46,6 +46,11 @@ func TestPolicy(t *testing.T) {
 	p.nx("policy", "set", file(webRule+webRule)).want(t, 0, "the policy is set, until the machine starts again: "+
 		"it counts for what is staged and started from now on\n", idle)
 	p.nx("policy").want(t, 0, webRule+webRule, idle)
+	p.change(func(s *peerState) { s.policy = "# \u202eevil\n" + webRule })
+	if got := p.nx("policy"); got.status != 0 || strings.Contains(got.stdout, "\u202e") ||
+		!strings.HasSuffix(got.stdout, "\n"+webRule) {
+		t.Errorf("a policy that disturbs a terminal is shown as %q", got.stdout)
+	}
 	p.nx("policy", "set", file("")).want(t, 0, "the policy is set, until the machine starts again: "+
 		"it counts for what is staged and started from now on\n", "")
 	p.nx("policy", "--json").want(t, 0, `{"text":"","warnings":[]}`+"\n", "")
