@@ -34,8 +34,8 @@ var granted = map[string][]string{
 	"keystored":  {"LogSink"},
 	"bundlemgrd": {"LogSink", "Registrar"},
 	"packagefsd": {"LogSink", "Registrar", "BundleMgr"},
-	"updated":    {"LogSink", "Registrar", "Verifier", "SlotPublisher", "StateFs"},
-	"execd":      {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer"},
+	"updated":    {"LogSink", "Registrar", "Verifier", "SetAdmission", "PowerJudge", "SlotPublisher", "StateFs"},
+	"execd":      {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer", "BundleSockets"},
 	selftest:     {"LogSink", "ServiceManager", "HealthVote"},
 }
 
