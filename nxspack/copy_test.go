@@ -83,7 +83,7 @@ func TestEveryWayWritesTheSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want bytes.Buffer
-	if err := nxs.Write(&want, set.rawIndex, signature, sources); err != nil {
+	if err := nxs.Write(&want, set.head(signature), sources); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want.Bytes()) {
@@ -157,7 +157,7 @@ func TestRejectPayloadThatChangesWhileRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		var streams []digest.Stream
-		for i, at := range nxs.Places(set.rawIndex, noSignature(), set.sources()) {
+		for i, at := range nxs.Places(set.head(noSignature()), set.sources()) {
 			b := &set.bundles[i]
 			s := b.stream(output, at)
 			if i > 0 { // the second and all after it

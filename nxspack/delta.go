@@ -184,7 +184,7 @@ func (s *openSet) plain() error {
 		sources = append(sources, nxs.Source{Entry: p.Entry, RawManifest: s.manifest[i], Payload: s.payload(i)})
 	}
 	same := &comparison{file: s.file}
-	if err := nxs.Write(same, s.head.Raw, s.head.Signature, sources); err != nil {
+	if err := nxs.Write(same, s.head, sources); err != nil {
 		return err
 	}
 	if same.differs || same.at != s.size {

@@ -45,7 +45,7 @@ func FuzzManifestToml(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		meta, err := decodeManifestToml(text)
 		if err != nil {
-			wantRefusal(t, err, refusal.BadMetadata)
+			wantRefusal(t, err, refusal.BadMetadata, refusal.BadPower, refusal.UnknownCapability)
 			return
 		}
 		m, err := meta.sign(contentOf(payload), key)

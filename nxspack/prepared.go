@@ -94,7 +94,7 @@ func (s *preparedSet) writeTo(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	return nxs.WriteAround(io.NewOffsetWriter(out.cached, 0), s.rawIndex, signature, s.sources())
+	return nxs.WriteAround(io.NewOffsetWriter(out.cached, 0), s.head(signature), s.sources())
 }
 
 // complete makes the index again, now with the digests of the payloads.
@@ -124,7 +124,7 @@ func (s *preparedSet) digestPayloads(ctx context.Context) error {
 // copyPayloads hashes and copies the payloads. If several are refused, it reports the first in byte order of their
 // names.
 func (s *preparedSet) copyPayloads(ctx context.Context, out *output) error {
-	places := nxs.Places(s.rawIndex, noSignature(), s.sources())
+	places := nxs.Places(s.head(noSignature()), s.sources())
 	streams := make([]digest.Stream, len(s.bundles))
 	for i, at := range places {
 		streams[i] = s.bundles[i].stream(out, at)
@@ -179,7 +179,11 @@ func (s *preparedSet) sources() []nxs.Source {
 }
 
 // size returns the size of the archive in bytes.
-func (s *preparedSet) size() int64 { return nxs.ArchiveSize(s.rawIndex, noSignature(), s.sources()) }
+func (s *preparedSet) size() int64 { return nxs.ArchiveSize(s.head(noSignature()), s.sources()) }
+
+func (s *preparedSet) head(signature []byte) *nxs.Head {
+	return &nxs.Head{Raw: s.rawIndex, Signature: signature}
+}
 
 // noSignature returns a placeholder of the size of a signature.
 func noSignature() []byte { return make([]byte, nxs.SignatureSize) }

@@ -190,6 +190,6 @@ func repack(t *testing.T, raw []byte, trusted trust.PublicKey) []byte {
 	index, err := head.Index.Encode()
 	must(t, err)
 	var out bytes.Buffer
-	must(t, nxs.Write(&out, index, head.Signature, sources))
+	must(t, nxs.Write(&out, &nxs.Head{Raw: index, Signature: head.Signature}, sources))
 	return out.Bytes()
 }

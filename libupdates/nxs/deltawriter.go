@@ -18,7 +18,7 @@ type DeltaSource struct {
 // WriteDelta writes a delta; the same arguments give the same bytes. The head is that of the set that it makes, the
 // signature that of DeltaMessage.
 func WriteDelta(w io.Writer, set *Head, rawDelta, signature []byte, bundles []DeltaSource) error {
-	if err := writeHead(w, set.Raw, set.Signature); err != nil {
+	if err := WriteHead(w, set); err != nil {
 		return err
 	}
 	if err := writeFile(w, DeltaName, rawDelta); err != nil {
@@ -63,12 +63,16 @@ func IsDelta(file io.ReaderAt, size int64) bool {
 	section := io.NewSectionReader(file, 0, size)
 	in := source{r: section, left: size, seeker: section}
 	r := Reader{in: in}
-	for _, name := range []string{IndexName, SignatureName} {
+	for range 5 { // at most four entries precede it
 		h, err := r.header()
-		if err != nil || h.name != name || r.in.skip(h.size) != nil {
+		switch {
+		case err != nil || h.dir:
+			return false
+		case h.name == DeltaName:
+			return true
+		case r.place(h.name) == unknown || r.in.skip(h.size) != nil:
 			return false
 		}
 	}
-	h, err := r.header()
-	return err == nil && h.name == DeltaName
+	return false
 }

@@ -22,7 +22,7 @@ func (d *DeltaReader) Rebuild(w io.Writer, find FindFunc) error {
 	if d.head == nil {
 		return errNotOpen
 	}
-	if err := writeHead(w, d.head.Raw, d.head.Signature); err != nil {
+	if err := WriteHead(w, &d.head.Head); err != nil {
 		return err
 	}
 	for {

@@ -16,26 +16,27 @@ type Source struct {
 	Payload     io.Reader
 }
 
-// Write writes a set; the same arguments give the same bytes. It reads each payload once. It refuses a payload that
+// Write writes a set; the same arguments give the same bytes. Of the head it takes the index, the signatures and the
+// roots. It reads each payload once. It refuses a payload that
 // differs from the index (SizeMismatch or DigestMismatch), a size that no policy allows (PayloadTooLarge) and a name
 // that does not fit into a header (BadEntryName). It does not check the order of the bundles, the index or the
 // signature; a Reader does.
-func Write(w io.Writer, rawIndex, signature []byte, bundles []Source) error {
-	return write(w, rawIndex, signature, bundles, func(b Source) error { return copyPayload(w, b) })
+func Write(w io.Writer, head *Head, bundles []Source) error {
+	return write(w, head, bundles, func(b Source) error { return copyPayload(w, b) })
 }
 
 // WriteAround writes a set except its payloads, which the caller writes at their Places, before or after. It starts at
 // the current offset of w and never writes to those places. It ignores the Payload of each Source. Refusals:
 // BadEntryName and PayloadTooLarge, as in Write.
-func WriteAround(w io.WriteSeeker, rawIndex, signature []byte, bundles []Source) error {
-	return write(w, rawIndex, signature, bundles, func(b Source) error {
+func WriteAround(w io.WriteSeeker, head *Head, bundles []Source) error {
+	return write(w, head, bundles, func(b Source) error {
 		_, err := w.Seek(b.Entry.PayloadSize, io.SeekCurrent)
 		return err
 	})
 }
 
-// WriteHead writes the beginning of a set again, with other roots and further signatures: up to the first bundle. What
-// follows there is at HeadSize of the set before.
+// WriteHead writes the beginning of a set, up to the first bundle. What follows in the archive of a set that it was
+// read from is at HeadSize.
 func WriteHead(w io.Writer, head *Head) error {
 	for _, entry := range head.entries() {
 		if err := writeFile(w, entry.name, entry.content); err != nil {
@@ -66,8 +67,8 @@ func (h *Head) entries() []headEntry {
 }
 
 // write writes the entries of a set in order and calls payload for the content of each payload.
-func write(w io.Writer, rawIndex, signature []byte, bundles []Source, payload func(Source) error) error {
-	if err := writeHead(w, rawIndex, signature); err != nil {
+func write(w io.Writer, head *Head, bundles []Source, payload func(Source) error) error {
+	if err := WriteHead(w, head); err != nil {
 		return err
 	}
 	for _, b := range bundles {
@@ -76,13 +77,6 @@ func write(w io.Writer, rawIndex, signature []byte, bundles []Source, payload fu
 		}
 	}
 	return writeEnd(w)
-}
-
-func writeHead(w io.Writer, rawIndex, signature []byte) error {
-	if err := writeFile(w, IndexName, rawIndex); err != nil {
-		return err
-	}
-	return writeFile(w, SignatureName, signature)
 }
 
 // writeBundle writes the entries of a bundle and calls payload for the content of its payload.
@@ -170,20 +164,20 @@ func writeHeader(w io.Writer, name string, size int64) error {
 
 // ArchiveSize returns the size in bytes of the archive that Write makes of these. It depends only on sizes, not on
 // digests or payloads.
-func ArchiveSize(rawIndex, signature []byte, bundles []Source) int64 {
-	_, size := places(rawIndex, signature, bundles)
+func ArchiveSize(head *Head, bundles []Source) int64 {
+	_, size := places(head, bundles)
 	return size
 }
 
 // Places returns the offsets in bytes of the payloads in the archive that Write makes of these. They depend only on
 // sizes.
-func Places(rawIndex, signature []byte, bundles []Source) []int64 {
-	at, _ := places(rawIndex, signature, bundles)
+func Places(head *Head, bundles []Source) []int64 {
+	at, _ := places(head, bundles)
 	return at
 }
 
-func places(rawIndex, signature []byte, bundles []Source) (payloads []int64, size int64) {
-	size = 2*blockSize + padded(int64(len(rawIndex))) + padded(int64(len(signature)))
+func places(head *Head, bundles []Source) (payloads []int64, size int64) {
+	size = HeadSize(head)
 	for _, b := range bundles {
 		size += 2*blockSize + padded(int64(len(b.RawManifest)))
 		payloads = append(payloads, size)

@@ -30,7 +30,7 @@ func TestWriteIsDeterministic(t *testing.T) {
 	if again := updatestest.Archive(t, updatestest.Key(1), "1.1.0", made...); !bytes.Equal(first, again) {
 		t.Error("the order of the bundles shows in the archive")
 	}
-	if got := nxs.ArchiveSize(smallIndex(t), make([]byte, 64), sources(small())); got != int64(len(first)) {
+	if got := nxs.ArchiveSize(smallHead(t), sources(small())); got != int64(len(first)) {
 		t.Errorf("ArchiveSize is %d, the archive has %d bytes", got, len(first))
 	}
 }
@@ -53,12 +53,12 @@ func TestWriteAround(t *testing.T) {
 		}
 		want := bytes.Clone(raw)
 		got := &memory{b: bytes.Repeat([]byte{0xa5}, len(raw))}
-		for i, at := range nxs.Places(found.Raw, found.Signature, s) {
+		for i, at := range nxs.Places(&found.Head, s) {
 			for k := range s[i].Entry.PayloadSize {
 				want[at+k] = 0xa5
 			}
 		}
-		if err := nxs.WriteAround(got, found.Raw, found.Signature, s); err != nil || !bytes.Equal(got.b, want) {
+		if err := nxs.WriteAround(got, &found.Head, s); err != nil || !bytes.Equal(got.b, want) {
 			t.Errorf("%v, or other bytes than Write's", err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestWriteRefusesAChangedPayload(t *testing.T) {
 	} {
 		s := sources(small())
 		s[0].Payload = strings.NewReader(payload)
-		err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s)
+		err := nxs.Write(io.Discard, smallHead(t), s)
 		if got := refusal.Of(err); got != want || err != nil &&
 			!strings.Contains(err.Error(), "changed while it was packed") {
 			t.Errorf("%q: got %v, want %q", payload, err, want)
@@ -110,21 +110,25 @@ func TestWriteRefusesAChangedPayload(t *testing.T) {
 	}
 }
 
+func smallHead(t *testing.T) *nxs.Head {
+	return &nxs.Head{Raw: smallIndex(t), Signature: make([]byte, 64)}
+}
+
 func TestWriteErrors(t *testing.T) {
 	broken := errors.New("the disk is full")
 	for n := 0; n < len(smallArchive(t)); n += 100 {
-		err := nxs.Write(&shortWriter{n, broken}, smallIndex(t), make([]byte, 64), sources(small()))
+		err := nxs.Write(&shortWriter{n, broken}, smallHead(t), sources(small()))
 		if !errors.Is(err, broken) {
 			t.Fatalf("after %d bytes: got %v", n, err)
 		}
 	}
 	s := sources(small())
 	s[0].Payload = iotest.ErrReader(broken)
-	if err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s); !errors.Is(err, broken) {
+	if err := nxs.Write(io.Discard, smallHead(t), s); !errors.Is(err, broken) {
 		t.Fatalf("a payload that cannot be read: got %v", err)
 	}
 	s[0].Entry.Name = strings.Repeat("a", 100)
-	if err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s); refusal.Of(err) != refusal.BadEntryName {
+	if err := nxs.Write(io.Discard, smallHead(t), s); refusal.Of(err) != refusal.BadEntryName {
 		t.Fatalf("a name that no header holds: got %v", err)
 	}
 }
@@ -134,7 +138,7 @@ func TestWriteRefusesImpossibleSizes(t *testing.T) {
 	for _, size := range []int64{-1, nxs.MaxPolicy + 1, 1 << 36, 1<<63 - 1} {
 		s := sources(small())
 		s[0].Entry.PayloadSize = size
-		err := nxs.Write(io.Discard, smallIndex(t), make([]byte, 64), s)
+		err := nxs.Write(io.Discard, smallHead(t), s)
 		wantReason(t, err, refusal.PayloadTooLarge)
 	}
 }

@@ -23,7 +23,8 @@ func asking(t *testing.T) (raw []byte, head int) {
 	x, err := updatestest.Index(key, "1.1.0", first, second).Encode()
 	must(t, err)
 	raw = updatestest.ArchiveOf(t, key, x, first, second)
-	return raw, int(nxs.Places(x, make([]byte, 64), []nxs.Source{{Entry: first.Entry, RawManifest: first.Manifest}})[0])
+	return raw, int(nxs.Places(&nxs.Head{Raw: x, Signature: make([]byte, 64)},
+		[]nxs.Source{{Entry: first.Entry, RawManifest: first.Manifest}})[0])
 }
 
 // The policy is asked about the whole set before a byte of a payload has come: the sender of this one sends none.

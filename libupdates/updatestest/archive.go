@@ -112,7 +112,7 @@ func ArchiveOf(t testing.TB, key trust.Signer, rawIndex []byte, bundles ...Made)
 			Payload: bytes.NewReader(b.Payload)})
 	}
 	var out bytes.Buffer
-	if err := nxs.Write(&out, rawIndex, signature, sources); err != nil {
+	if err := nxs.Write(&out, &nxs.Head{Raw: rawIndex, Signature: signature}, sources); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

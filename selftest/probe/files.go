@@ -60,6 +60,8 @@ func files() []attempt {
 	granted("write the slots", "system", "new", unix.O_WRONLY|unix.O_CREAT, "updated")
 	granted("read the keys", "trust", ".", unix.O_RDONLY|unix.O_DIRECTORY, "keystored")
 	granted("add a key", "trust", "new", unix.O_WRONLY|unix.O_CREAT)
+	granted("read the roots", "roots", ".", unix.O_RDONLY|unix.O_DIRECTORY, "keystored")
+	granted("store a root", "roots", "new", unix.O_WRONLY|unix.O_CREAT, "keystored")
 	granted("read the sets", "sets", ".", unix.O_RDONLY|unix.O_DIRECTORY, "selftest")
 	granted("add a set", "sets", "new", unix.O_WRONLY|unix.O_CREAT)
 	granted("read the state", "state", ".", unix.O_RDONLY|unix.O_DIRECTORY, "statefsd")

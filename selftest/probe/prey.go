@@ -13,7 +13,7 @@ func lay(dir string) (prey, func(), error) {
 		Granted: map[string]string{},
 	}
 	p.Unix = filepath.Join(p.Dir, "socket")
-	for _, name := range []string{"system", "trust", "sets", "state"} {
+	for _, name := range []string{"system", "trust", "roots", "sets", "state"} {
 		p.Granted[name] = filepath.Join(dir, name)
 		if err := os.MkdirAll(p.Granted[name], 0o755); err != nil {
 			return p, nil, err
