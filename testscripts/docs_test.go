@@ -137,7 +137,7 @@ func newReader(t *testing.T) *reader {
 	r := &reader{t: t, dir: t.TempDir()}
 	r.copy(filepath.Join(shared.demo(), "work", "1.1.0", "hello"), "hello", 0o755)
 	r.copy(filepath.Join(shared.demo(), "work", "1.1.0", "hello.toml"), "hello.toml", 0o644)
-	r.write("system-set.toml", []string{`system_version = "1.1.0"`})
+	r.copy(filepath.Join(shared.demo(), "system-v1.1.0.toml"), "system-set.toml", 0o644)
 	r.copy(filepath.Join(shared.demo(), "keys", "demo"), "demo", 0o600)
 	if err := os.Mkdir(filepath.Join(r.dir, "bundles"), 0o755); err != nil {
 		t.Fatal(err)
