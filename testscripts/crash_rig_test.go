@@ -155,7 +155,7 @@ func (v *verbRun) ended() bool {
 	}
 }
 
-// hold stops the command and tells whether it stands still now; otherwise it has ended.
+// hold stops the command and reports whether it stands still now; otherwise it has ended.
 func (v *verbRun) hold() bool {
 	v.signal(syscall.SIGSTOP)
 	for !v.ended() {

@@ -131,7 +131,7 @@ func oldReturns(r *crashRig, end verbEnd) {
 	}
 }
 
-// receiving tells whether a set is being received.
+// receiving reports whether a set is being received.
 func (r *crashRig) receiving() bool {
 	_, err := os.Lstat(r.at("system/sets/.stage"))
 	return err == nil

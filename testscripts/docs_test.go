@@ -383,7 +383,7 @@ func (c *console) text() string {
 	return c.all.String()
 }
 
-// shows tells whether the lines stand in the console, in order.
+// shows reports whether the lines stand in the console, in order.
 func (c *console) shows(lines []string) bool {
 	rest := c.text()
 	for _, line := range lines {

@@ -76,7 +76,7 @@ func entering(t *testing.T, path string, within time.Duration) (operator.Operato
 	return operator.Operator(client), err
 }
 
-// answers tells whether a call is answered in this time.
+// answers reports whether a call is answered in this time.
 func answers(t *testing.T, o operator.Operator, within time.Duration) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)

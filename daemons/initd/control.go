@@ -30,11 +30,11 @@ const (
 	// maxIdle is how long an operator who has nothing under way may be silent and keep a place that another one needs;
 	// and how long anybody may keep a place that is kept for control, once another one needs that.
 	maxIdle = 10 * time.Second
-	// roleMessages is how many messages in a second all those together may send who come in by a role that is less than
-	// an operator's, so that the daemons have time for others. Half as many may come at once. A stage whose chunks have
-	// 512 KiB still takes several hundred MiB in a second.
+	// roleMessages is the number of messages per second that all clients of a lesser role may send together, so that
+	// the daemons have time for others. Half as many may come in a burst. A chunk of a stage is about three messages,
+	// so with chunks of 512 KiB a stage can still move more than 100 MiB a second.
 	roleMessages = 1000
-	// connectionCost is how many messages a new connection counts as: initd makes links for it.
+	// connectionCost is the number of messages that a new connection counts as, because initd makes links for it.
 	connectionCost = 20
 )
 

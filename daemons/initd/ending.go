@@ -76,7 +76,7 @@ func (e *ending) endBy(o outcome) error {
 	return convert.Except(err)
 }
 
-// ordered tells whether somebody outside ordered the end: an operator, or whoever sent a signal to the first process.
+// ordered reports whether somebody outside ordered the end: an operator, or whoever sent a signal to the first process.
 func (e *ending) ordered(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return !errors.Is(context.Cause(ctx), ErrNoOrder)
@@ -112,7 +112,7 @@ func (e *ending) succeed(next *machine.Handed) {
 	close(e.stopping)
 }
 
-// handing tells whether a core is to take over.
+// handing reports whether a core is to take over.
 func (e *ending) handing() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -137,7 +137,7 @@ func (g *gate) fail(ctx context.Context, gate update.HealthGate, do health.Actio
 	return health.Rejected{Stays: res.Verdict() == update.Verdict_stays}, nil
 }
 
-// tooLate tells whether a verdict is about an attempt that is over: the record's word on the next one is on its way.
+// tooLate reports whether a verdict is about an attempt that is over: the record's word on the next one is on its way.
 // Any other refusal means that the verdict is not in the record, so it is delivered again.
 func (g *gate) tooLate(boot uint64, refused error) (bool, error) {
 	if refusal.Of(refused) != refusal.WrongBoot {

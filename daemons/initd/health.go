@@ -99,7 +99,7 @@ func (k *keeper) tell(ctx context.Context, e health.Event) {
 	}
 }
 
-// rest waits a little before something that failed is done again, and tells whether it is to be.
+// rest waits a little before something that failed is done again, and reports whether it is to be.
 func rest(ctx context.Context, clock plat.Clock) bool {
 	select {
 	case <-clock.After(firstPause):

@@ -43,7 +43,7 @@ func (s *system) tellHindrances(sharedUsers bool) {
 }
 
 // awaitStarts waits until a service can be started on this machine: an attempt before that would spend a try on what
-// is not its set's fault. It tells whether there is anything to go on with.
+// is not its set's fault. It reports whether there is anything to go on with.
 func (s *system) awaitStarts(ctx context.Context) bool {
 	if len(s.config.hindrances) == 0 {
 		return true

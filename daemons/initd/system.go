@@ -153,8 +153,8 @@ func (s *system) saveJournal(stopping string) {
 // savePatience bounds the wait for the journal to be on disk.
 const savePatience = 3 * time.Second
 
-// turns tells whether the system makes progress: nobody keeps a lock, and every daemon's loop has come round before it
-// was too late.
+// turns reports whether the system makes progress: nobody keeps a lock, and every daemon's loop has come round before
+// it was too late.
 func (s *system) turns(ctx context.Context, late <-chan time.Time) bool {
 	s.links.AwaitLock()
 	s.ways.awaitLock()

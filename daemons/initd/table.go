@@ -26,7 +26,7 @@ const initName = links.Self
 // session's: the row itself has none.
 const operatorsName = links.Operators
 
-// Process tells whether a row is a process.
+// Process reports whether a row is a process.
 func (d Daemon) Process() bool { return d.Name != operatorsName }
 
 // selftestName is the one row that is there only when the system was started with a selftest.

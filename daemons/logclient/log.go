@@ -79,8 +79,8 @@ func (l *Log) Marker(ctx context.Context, line string) error {
 	return nil
 }
 
-// Sync waits until what this log was told before is on disk, as long as ctx, and tells whether it is: a system without
-// state keeps no journal there.
+// Sync waits until what this log was told before is on disk, as long as ctx, and reports whether it is: a system
+// without state keeps no journal there.
 func (l *Log) Sync(ctx context.Context) (saved bool, err error) {
 	if err = l.queue.flush(ctx); err == nil {
 		err = l.link.call(ctx, func(sink journal.LogSink) (err error) { saved, err = saveAll(ctx, sink); return err })

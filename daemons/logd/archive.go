@@ -153,7 +153,7 @@ func (a *archive) tellTakenUp(records, damaged int) {
 	}
 }
 
-// flush writes what was said since it was called last, and tells whether that was anything.
+// flush writes what was said since it was called last, and reports whether that was anything.
 func (a *archive) flush(ctx context.Context, keys stateKeys) (more bool, err error) {
 	fresh, next := a.ledger.unsaved()
 	for s := range a.parts {

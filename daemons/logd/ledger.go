@@ -200,7 +200,7 @@ func (l *ledger) setSaved(next uint64) {
 	l.written.Notify()
 }
 
-// awaitSaved waits until what was said before is on disk, but not for ever, and tells whether it is.
+// awaitSaved waits until what was said before is on disk, but not for ever, and reports whether it is.
 func (l *ledger) awaitSaved(ctx context.Context, patience time.Duration) bool {
 	if l.archive == nil {
 		return false

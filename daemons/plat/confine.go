@@ -21,12 +21,12 @@ func look() kernel {
 	return kernel{Powers: ownPowers(), Users: mapsUsers(), Landlock: landlockABI(), Seccomp: seccompWorks()}
 }
 
-// canSetUser tells whether processes can be given users of their own, and be ended again.
+// canSetUser reports whether processes can be given users of their own, and be ended again.
 func (k kernel) canSetUser() bool {
 	return k.Users && k.Powers.has(PowerSetUser, PowerSetGrp, PowerSetCap, PowerKill)
 }
 
-// canBound tells whether capabilities can be taken for good from a process and what it executes.
+// canBound reports whether capabilities can be taken for good from a process and what it executes.
 func (k kernel) canBound() bool { return k.Powers.has(PowerSetCap) || boundedToNothing() }
 
 // Measures tells which measures a confinement means on this machine. A measure that is on and then fails keeps the
@@ -85,10 +85,10 @@ func (k kernel) limits(c Confinement) string {
 	}
 }
 
-// ownUser tells whether a process is a user of its own.
+// ownUser reports whether a process is a user of its own.
 func (k kernel) ownUser(c Confinement) bool { return c.User != 0 && k.canSetUser() }
 
-// ownNetwork tells whether a process gets a network namespace. One that cannot be root's starter passes on its own.
+// ownNetwork reports whether a process gets a network namespace. One that cannot be root's starter passes on its own.
 func (k kernel) ownNetwork() bool { return k.Powers.has(unix.CAP_SYS_ADMIN) }
 
 func (k kernel) withoutNetwork() string {

@@ -139,8 +139,8 @@ func (o order) give(conn net.Conn) error {
 	}
 }
 
-// stageEnded tells whether the stage has closed its end of the socket. A stage that dies with part of its order unread
-// resets the connection, see unix(7), and one that dies before it is written breaks it.
+// stageEnded reports whether the stage has closed its end of the socket. A stage that dies with part of its order
+// unread resets the connection, see unix(7), and one that dies before it is written breaks it.
 func stageEnded(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

@@ -32,7 +32,7 @@ func (c *jumpy) After(d time.Duration) <-chan time.Time {
 	return c.fire
 }
 
-// wind moves the clock on once somebody waits for it, and tells whether anybody does.
+// wind moves the clock on once somebody waits for it, and reports whether anybody does.
 func (c *jumpy) wind(d time.Duration, over <-chan struct{}) bool {
 	select {
 	case <-c.asked:

@@ -140,7 +140,7 @@ func (f filter) put(flags uintptr) error {
 	return nil
 }
 
-// seccompWorks tells whether the kernel takes filters for this kind of machine.
+// seccompWorks reports whether the kernel takes filters for this kind of machine.
 func seccompWorks() bool {
 	if auditArch == 0 || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		return false

@@ -37,7 +37,7 @@ type Exit struct {
 	Signal int // the signal that ended it, or 0
 }
 
-// OK tells whether the process ended by itself with code 0.
+// OK reports whether the process ended by itself with code 0.
 func (e Exit) OK() bool { return e.Code == 0 && e.Signal == 0 }
 
 func (e Exit) String() string {

@@ -26,7 +26,7 @@ const stageName = "nexus-confine"
 // ownProgram is the program that runs, wherever it is: on a disk, in memory, or removed since.
 const ownProgram = "/proc/self/exe"
 
-// hasStage tells whether this program can be the stage.
+// hasStage reports whether this program can be the stage.
 var hasStage atomic.Bool
 
 // An order is what the stage is to do.

@@ -89,7 +89,7 @@ func (k *Sink) Send(ctx context.Context, archive io.Reader, file *os.File) (Set,
 	return set, err
 }
 
-// give tells whether the open file was taken. What else is wrong will show again.
+// give reports whether the open file was taken. What else is wrong will show again.
 func (k *Sink) give(ctx context.Context, file *os.File) bool {
 	if file == nil || k.link == nil || k.link.conn.Attach(file) != nil {
 		return false

@@ -318,7 +318,7 @@ func leftWatchIsQuarantined(s step) bool {
 	return after.LastRollback != nil && after.IsQuarantined(before.Slot(before.Active).Digest) != s.blameless()
 }
 
-// blameless tells whether the step left a set for what was not its fault.
+// blameless reports whether the step left a set for what was not its fault.
 func (s step) blameless() bool {
 	others := []refusal.Reason{refusal.CoreNotReady, refusal.Hindered, refusal.Revoked}
 	return slices.Contains(others, s.after.kept.LastRollback.Reason)

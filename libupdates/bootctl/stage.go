@@ -2,7 +2,7 @@ package bootctl
 
 import "nexus/libupdates/refusal"
 
-// Admit tells whether Stage would accept the set. It is asked before a payload byte is written. Refusals:
+// Admit reports whether Stage would accept the set. It is asked before a payload byte is written. Refusals:
 // TrialInProgress, Quarantined, VersionFloor, AlreadyActive, BadIndex for the zero digest. The active set is accepted
 // again where its slot is damaged: that mends it.
 func (r Record) Admit(c Content) error {
@@ -18,8 +18,8 @@ func (r Record) Admit(c Content) error {
 	return r.barred(c)
 }
 
-// AdmitFactory tells whether the set may be what a device begins with whose slots hold nothing. Refused as Quarantined
-// or VersionFloor.
+// AdmitFactory reports whether the set may be what a device begins with whose slots hold nothing. Refused as
+// Quarantined or VersionFloor.
 func (r Record) AdmitFactory(c Content) error { return r.barred(c) }
 
 // barred refuses a set that must not run: Quarantined, VersionFloor.

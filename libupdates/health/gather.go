@@ -88,7 +88,7 @@ func (t Trial) watch() Trial {
 	return t
 }
 
-// reported tells whether there is a word on the services of this attempt.
+// reported reports whether there is a word on the services of this attempt.
 func (t Trial) reported() bool { return t.heard && t.report.Boot == t.at.Boot }
 
 // plain are the services without what counts only under watch.

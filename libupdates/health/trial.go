@@ -80,15 +80,15 @@ func (t Trial) RevokedBefore() uint64 { return t.revoked }
 // may be started again.
 func (t Trial) Settled() uint64 { return t.settled }
 
-// Timed tells whether anything depends on how time goes by.
+// Timed reports whether anything depends on how time goes by.
 func (t Trial) Timed() bool {
 	return t.state == paused || t.Gathers() || t.state == watching || t.state == holding
 }
 
-// Gathers tells whether the verdict on the attempt is open, and has a deadline.
+// Gathers reports whether the verdict on the attempt is open, and has a deadline.
 func (t Trial) Gathers() bool { return t.state == gathering && !t.stays }
 
-// Listens tells whether anything depends on how services are.
+// Listens reports whether anything depends on how services are.
 func (t Trial) Listens() bool { return t.state == gathering || t.state == watching }
 
 // note takes an event in.

@@ -139,7 +139,8 @@ func (p place) noVoteAgainst() bool {
 	return true
 }
 
-// ends tells whether time alone leads to an action, in a place where a verdict is waited for. Nobody answers anything.
+// ends reports whether time alone leads to an action, in a place where a verdict is waited for. Nobody answers
+// anything.
 func (p place) ends() error {
 	trial := p.trial
 	bound := int((2*policy().Deadline+policy().Hang)/second.Ran) + 2

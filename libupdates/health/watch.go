@@ -51,7 +51,7 @@ func JudgeWatch(services []Watched, need int, over bool) Verdict {
 	return Judge(nil, now, need, nil)
 }
 
-// loops tells whether the service is in a crash loop: one that becomes unhealthy counts as one that ended.
+// loops reports whether the service is in a crash loop: one that becomes unhealthy counts as one that ended.
 func (w Watched) loops() bool { return uint64(w.Restarts)+uint64(w.Lapses) > MaxRestarts }
 
 // failures says how often the service failed.

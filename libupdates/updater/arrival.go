@@ -59,7 +59,7 @@ func (s *Stage) TakeFile(f File) error {
 	}
 }
 
-// sent tells whether the whole archive has come, or is here as a file.
+// sent reports whether the whole archive has come, or is here as a file.
 func (s *Stage) sent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,7 +18,7 @@ func (e *Engine) verify(ctx context.Context, slot bootctl.Slot) error {
 	return e.store.Verify(slot, nxs.Digest(c.Digest), e.verifyBy(ctx))
 }
 
-// damaged marks a slot in which damage was found, durably, and tells whether another slot is to run now.
+// damaged marks a slot in which damage was found, durably, and reports whether another slot is to run now.
 func (e *Engine) damaged(slot bootctl.Slot, reason refusal.Reason, found error) (moved bool, err error) {
 	before := e.Record()
 	what := about(before, slot)

@@ -74,7 +74,7 @@ func damagings() []damaging {
 	return all
 }
 
-// do damages a slot, and tells whether that changed anything: some ways make no sense for some things, or for root.
+// do damages a slot, and reports whether that changed anything: some ways make no sense for some things, or for root.
 func (m damaging) do(t *testing.T, d *onDisk, slot bootctl.Slot) bool {
 	t.Helper()
 	done, err := m.damage.Do(d.place(slot, m.part))

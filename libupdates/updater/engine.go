@@ -41,7 +41,7 @@ type Engine struct {
 	heldUntil time.Time        // until then only operators stage
 }
 
-// Persistent tells whether the record outlives this boot.
+// Persistent reports whether the record outlives this boot.
 func (e *Engine) Persistent() bool { return e.bootCopy != nil }
 
 // Record returns the boot record as it is now.

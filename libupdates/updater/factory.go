@@ -15,7 +15,7 @@ type FactoryError struct{ Err error }
 func (e *FactoryError) Error() string { return "cannot install factory set: " + e.Err.Error() }
 func (e *FactoryError) Unwrap() error { return e.Err }
 
-// NeedsFactory tells whether neither slot holds a set: at the first start, or when both are lost.
+// NeedsFactory reports whether neither slot holds a set: at the first start, or when both are lost.
 func (e *Engine) NeedsFactory() bool {
 	return e.content(bootctl.A).Digest.IsZero() && e.content(bootctl.B).Digest.IsZero()
 }

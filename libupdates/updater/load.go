@@ -116,7 +116,7 @@ func (e *Engine) stored(used bool) (raw []byte, found bool) {
 	return raw, found
 }
 
-// beginsBoot tells whether no engine has loaded the record in this boot.
+// beginsBoot reports whether no engine has loaded the record in this boot.
 func (e *Engine) beginsBoot() bool {
 	if !e.Persistent() {
 		return false // the record would not be there

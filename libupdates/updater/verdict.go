@@ -7,7 +7,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Commit confirms the set of the attempt, and tells whether it is under watch now, which it is only if that is asked
+// Commit confirms the set of the attempt, and reports whether it is under watch now, which it is only if that is asked
 // for.
 func (e *Engine) Commit(boot uint64, watch bool) (watched bool, err error) {
 	var what Audit

@@ -155,12 +155,12 @@ func failing(why refusal.Reason) rule {
 	}
 }
 
-// final tells whether a failure for that reason ends a trial though it has tries left.
+// final reports whether a failure for that reason ends a trial though it has tries left.
 func final(why refusal.Reason) bool {
 	return slices.Contains([]refusal.Reason{refusal.HealthTimeout, refusal.Hindered, refusal.Revoked}, why)
 }
 
-// blameless tells whether something else than the set was the cause.
+// blameless reports whether something else than the set was the cause.
 func blameless(why refusal.Reason) bool {
 	return slices.Contains([]refusal.Reason{refusal.CoreNotReady, refusal.Hindered, refusal.Revoked}, why)
 }

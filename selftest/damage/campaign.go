@@ -55,10 +55,10 @@ func (c Cell) base() string {
 	return rest
 }
 
-// runs tells whether the system runs when the damage comes.
+// runs reports whether the system runs when the damage comes.
 func (c Cell) runs() bool { return c.Time != atRest && c.Time != inTrial }
 
-// brings tells whether slot b has 1.4.0 when the damage comes.
+// brings reports whether slot b has 1.4.0 when the damage comes.
 func (c Cell) brings() bool { return c.Time == inTrial || c.Time == beforeSwitch }
 
 // cells are all of them.

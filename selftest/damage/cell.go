@@ -73,7 +73,7 @@ func (c *Campaign) restart(t testing.TB, r *Result, l *instance, outside string)
 	}
 }
 
-// harm does the damage, and tells whether there was anything to change.
+// harm does the damage, and reports whether there was anything to change.
 func (c *Campaign) harm(t testing.TB, cell Cell, system, outside string) bool {
 	kit.Must(t, os.Mkdir(outside, 0o755))
 	target := Target{Path: filepath.Join(system, cell.Path), Aside: filepath.Join(outside, "moved")}
@@ -157,7 +157,7 @@ func (c *Campaign) left(cell Cell, system string, lines []string) (wrong []strin
 // isSegment reports whether a path is a segment of the journal. They come and go with what is written.
 func isSegment(path string) bool { return strings.HasPrefix(path, "state/journal/") }
 
-// isSlot tells whether a path is part of the slots, which `nx verify` has to speak of.
+// isSlot reports whether a path is part of the slots, which `nx verify` has to speak of.
 func isSlot(path string) bool {
 	return strings.HasPrefix(path, "system/sets") || path == "system" || path == "system/a" || path == "system/b"
 }

@@ -102,7 +102,7 @@ func (s Seen) judgeEnded() (Outcome, []string) {
 	return ended, nil
 }
 
-// needed tells whether no start can do without the thing: it cannot be made anew, and nothing stands in for it. Keys
+// needed reports whether no start can do without the thing: it cannot be made anew, and nothing stands in for it. Keys
 // that a stranger owns end it as well: they may be meant, and then they are not to be set aside.
 func needed(c Cell) bool {
 	if strings.HasPrefix(c.Path, "trust") && c.Way.Name == "owner" {
@@ -212,7 +212,7 @@ func (s Seen) wrongSlots() (wrong []string) {
 	return wrong
 }
 
-// unreadable tells whether the folder of the slots was closed to whoever checks them, and the answer says which slot
+// unreadable reports whether the folder of the slots was closed to whoever checks them, and the answer says which slot
 // cannot be read, and why. Nothing can be known about the slots then.
 func (s Seen) unreadable() bool {
 	closed := s.Cell.Path == "system" && s.Slots["a"] == unknown && s.Slots["b"] == unknown
@@ -220,7 +220,7 @@ func (s Seen) unreadable() bool {
 		strings.Contains(s.Err.Error(), "permission denied")
 }
 
-// spokenSlot tells whether the console says that something is wrong with a slot.
+// spokenSlot reports whether the console says that something is wrong with a slot.
 func (s Seen) spokenSlot(slot string) bool {
 	named := regexp.MustCompile("(slot[= ]|system/)" + slot)
 	return slices.ContainsFunc(said(s.Told), named.MatchString)
@@ -235,7 +235,7 @@ func said(lines []string) []string {
 	return slices.DeleteFunc(slices.Clone(lines), ordinary.MatchString)
 }
 
-// spoken tells whether a line names the thing at a path.
+// spoken reports whether a line names the thing at a path.
 func spoken(lines []string, path string) bool {
 	name := filepath.Base(path)
 	return slices.ContainsFunc(said(lines), func(line string) bool {

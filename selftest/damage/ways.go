@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// A Way is one kind of damage. It tells whether it changed anything: there is no half of an empty file.
+// A Way is one kind of damage. It reports whether it changed anything: there is no half of an empty file.
 type Way struct {
 	Name string
 	Do   func(t Target) (bool, error)

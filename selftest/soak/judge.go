@@ -72,7 +72,7 @@ func neverBack(r *Run) error {
 	return nil
 }
 
-// forgot tells whether the record was in memory and went with initd.
+// forgot reports whether the record was in memory and went with initd.
 func (r *Run) forgot() bool { return r.Target.restarts() && !r.After.Persistent }
 
 // keepsQuarantine wants that what was quarantined still is.

@@ -37,10 +37,10 @@ func (s *Soak) noteConfirmed(r *Run) {
 	}
 }
 
-// looping tells whether a verdict on a crash loop is due.
+// looping reports whether a verdict on a crash loop is due.
 func (s *Soak) looping(now oracle.State) bool { return now.Watched && s.kills > maxRestarts }
 
-// crashLooped tells whether the confirmed set was left because its services were killed too often.
+// crashLooped reports whether the confirmed set was left because its services were killed too often.
 func (r *Run) crashLooped() bool {
 	was, last := r.Before.LastRollback, r.After.LastRollback
 	return r.Kills > maxRestarts && last != nil && last.Reason == refusal.CrashLoop && (was == nil || *was != *last)

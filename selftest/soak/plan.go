@@ -35,7 +35,7 @@ const (
 	Everything Target = "everything" // all processes of the system, in any order
 )
 
-// restarts tells whether the system has to be started anew.
+// restarts reports whether the system has to be started anew.
 func (t Target) restarts() bool { return t == Init || t == Everything }
 
 // A Trigger is what has to be seen before the kill.

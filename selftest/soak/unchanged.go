@@ -32,12 +32,12 @@ func (s *Soak) unchanged(r *Run, before kit.Fingerprint, sequence uint64) error 
 	return s.audited(r, sequence)
 }
 
-// refused tells whether the first verb was refused, and so nothing may have changed.
+// refused reports whether the first verb was refused, and so nothing may have changed.
 func (r *Run) refused() bool {
 	return len(r.Verbs) == 1 && r.want().exit != 0 && r.want().reason != "" && !r.tried()
 }
 
-// tried tells whether the set came as far as the standby slot.
+// tried reports whether the set came as far as the standby slot.
 func (r *Run) tried() bool {
 	return r.Flow != Rollback && r.Set.Fate != oracle.Refused && r.Before.Quarantined(r.Set.Digest) == "" &&
 		r.Before.Active().Digest() != r.Set.Digest

@@ -18,17 +18,17 @@ const (
 	heldMark     = "@" + Runner // behind a bundle's name: the runner holds the link for the bundle
 )
 
-// isBundle tells whether an end of a link is a bundle.
+// isBundle reports whether an end of a link is a bundle.
 func isBundle(end string) bool { return strings.HasPrefix(end, bundleMark) }
 
-// isBundleName tells whether a name is that of one bundle.
+// isBundleName reports whether a name is that of one bundle.
 func isBundleName(name string) bool {
 	bundle, found := strings.CutPrefix(name, bundlePrefix)
 	return found && nxb.CheckName(bundle) == nil
 }
 
-// isProgram tells whether the runner may have a program of that name: a bundle's, with a number after `#` for one that
-// it runs on demand; or may hold a link for it.
+// isProgram reports whether the runner may have a program of that name: a bundle's, with a number after `#` for one
+// that it runs on demand; or may hold a link for it.
 func isProgram(name string) bool {
 	name = strings.TrimSuffix(name, heldMark)
 	bundle, number, _ := strings.Cut(name, "#")

@@ -60,13 +60,13 @@ func (o *Session) begin(facet string) (*Session, error) {
 	return d, nil
 }
 
-// behind tells whether a daemon has left so much unread that nothing is granted to it for those outside.
+// behind reports whether a daemon has left so much unread that nothing is granted to it for those outside.
 func (e *ends) behind(daemon string) bool {
 	channel := e.channels[daemon]
 	return channel != nil && channel.Behind()
 }
 
-// leadsOut tells whether the holder of a link is the peer of a session.
+// leadsOut reports whether the holder of a link is the peer of a session.
 func (e *ends) leadsOut(holder string) bool {
 	return e.sessions[holder] != nil && e.sessions[holder].out != nil
 }

@@ -42,14 +42,14 @@ func (t table) edge(holder, facet string) (Edge, bool) {
 	return Edge{}, false
 }
 
-// grants tells whether the table grants the client the name, by itself or by the pattern for bundles.
+// grants reports whether the table grants the client the name, by itself or by the pattern for bundles.
 func (t table) grants(client, name string) bool {
 	manager, has := t.edge(client, ManagerFacet)
 	return has && t.provider(name) != "" &&
 		(slices.Contains(manager.Grants, name) || isBundleName(name) && slices.Contains(manager.Grants, allBundles))
 }
 
-// grantsAll tells whether the table grants the client the names of all bundles.
+// grantsAll reports whether the table grants the client the names of all bundles.
 func (t table) grantsAll(client string) bool {
 	manager, has := t.edge(client, ManagerFacet)
 	return has && slices.Contains(manager.Grants, allBundles)

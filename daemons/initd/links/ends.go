@@ -29,7 +29,7 @@ func (e *ends) alive(name string) bool {
 	return e.channels[daemon] != nil
 }
 
-// ownEnd tells whether initd itself is at that end of a link.
+// ownEnd reports whether initd itself is at that end of a link.
 func ownEnd(name string) bool { return name == Self || name == Operators || isSession(name) }
 
 // grantServe gives the provider its end. What initd itself serves it serves at once.

@@ -50,7 +50,7 @@ func (l *Links) heal(k key, ended *link) {
 	}
 }
 
-// relink tells whether there is nothing more to do for a link that ended: it was made again, here or by a restart, or
+// relink reports whether there is nothing more to do for a link that ended: it was made again, here or by a restart, or
 // will be by one.
 func (l *Links) relink(k key, ended *link, pause time.Duration) bool {
 	l.mu.Lock()

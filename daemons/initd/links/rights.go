@@ -75,7 +75,7 @@ func (r *rights) marks(client, service string) (keys []key, err error) {
 	return keys, nil
 }
 
-// mayFind tells whether a client may look a name up now: the table grants it, and neither that nor the right to
+// mayFind reports whether a client may look a name up now: the table grants it, and neither that nor the right to
 // register the name was revoked.
 func (r *rights) mayFind(client, name string) bool {
 	revoked := r.revoked[key{client, ManagerFacet}] || r.revoked[key{client, discovery.Facet(name)}]
@@ -88,7 +88,7 @@ func (r *rights) mayFind(client, name string) bool {
 	return r.table.grants(client, name) && !revoked
 }
 
-// withheld tells whether a holder may not have a link now: the facet was revoked, or the right by which its name is
+// withheld reports whether a holder may not have a link now: the facet was revoked, or the right by which its name is
 // looked up. That of a bundle is its runner's.
 func (r *rights) withheld(holder string, edge Edge) bool {
 	name, found := strings.CutPrefix(edge.Facet, discovery.Facet(""))

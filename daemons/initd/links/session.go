@@ -34,7 +34,7 @@ type Session struct {
 // sessionMark begins the name that a session has as a holder of links.
 const sessionMark = "operator:"
 
-// isSession tells whether an end of a link is a session.
+// isSession reports whether an end of a link is a session.
 func isSession(end string) bool { return strings.HasPrefix(end, sessionMark) }
 
 // OpenSession begins a session that has these methods, under the name of its role. It lasts until End.

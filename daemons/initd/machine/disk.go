@@ -20,7 +20,7 @@ const (
 	LineSmallDisk = "init: state disk: it keeps its size: "
 )
 
-// MountFolder mounts what the system's folder is on, and tells whether that outlives the boot: the machine's state
+// MountFolder mounts what the system's folder is on, and reports whether that outlives the boot: the machine's state
 // disk, or a RAM disk where it has none. A disk that cannot be used is an error, and so no reason to go on without what
 // was to be remembered.
 func MountFolder(console io.Writer) (persistent bool, err error) {

@@ -103,7 +103,7 @@ func readHanded(text string) (h Handed, err error) {
 	return h, nil
 }
 
-// Given tells whether there was a core before.
+// Given reports whether there was a core before.
 func (h Handed) Given() bool { return h.Image != "" }
 
 // Take returns a file that was handed on, once; nil where it was not.

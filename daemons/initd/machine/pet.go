@@ -7,7 +7,7 @@ import (
 	"nexus/daemons/logclient"
 )
 
-// PetWhile pets the watchdog until ctx ends, as long as the system makes progress. turns tells whether it does; it
+// PetWhile pets the watchdog until ctx ends, as long as the system makes progress. turns reports whether it does; it
 // returns false once it is too late. A first process that stands still is as good as dead.
 func (m *Machine) PetWhile(
 	ctx context.Context, turns func(ctx context.Context, late <-chan time.Time) bool, log *logclient.Log,

@@ -81,7 +81,7 @@ func (c *child) keepAlive(ctx context.Context) {
 	}
 }
 
-// rest waits before the next instance, and tells whether there is to be one.
+// rest waits before the next instance, and reports whether there is to be one.
 func (c *child) rest(ctx context.Context, pause time.Duration) bool {
 	over := c.Host.Clock.After(pause)
 	for {
@@ -190,7 +190,7 @@ func (c *child) launch() (plat.Process, *vat.Parent, error) {
 	return process, parent, nil
 }
 
-// ended records how an instance ended and tells whether it was the last one.
+// ended records how an instance ended and reports whether it was the last one.
 func (c *child) ended(ctx context.Context, exit plat.Exit, err error) bool {
 	c.setEnded(exit, err)
 	switch {
@@ -234,9 +234,9 @@ func (c *child) setEnded(exit plat.Exit, err error) {
 // passed by then.
 const maxFailures = 8
 
-// failed counts an instance that ended before the daemon was ready for the first time, and tells whether another one is
-// of no use: a system whose daemon never starts does nothing, and would do so without a word. One that was killed from
-// outside says nothing about the next.
+// failed counts an instance that ended before the daemon was ready for the first time, and reports whether another one
+// is of no use: a system whose daemon never starts does nothing, and would do so without a word. One that was killed
+// from outside says nothing about the next.
 func (c *child) failed(exit plat.Exit, err error, why string) bool {
 	if c.settled || err == nil && killed(exit) {
 		return false
@@ -249,7 +249,7 @@ func (c *child) failed(exit plat.Exit, err error, why string) bool {
 	return c.failures >= maxFailures
 }
 
-// killed tells whether somebody ended a process by a signal, rather than the kernel for what it did.
+// killed reports whether somebody ended a process by a signal, rather than the kernel for what it did.
 func killed(exit plat.Exit) bool {
 	switch syscall.Signal(exit.Signal) {
 	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:

@@ -95,7 +95,7 @@ func (p *Processes) link(name string) (string, error) {
 	return path, os.Symlink(p.Binary, path)
 }
 
-// leadsTo tells whether a link leads to a file.
+// leadsTo reports whether a link leads to a file.
 func leadsTo(link, file string) bool {
 	if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
 		return false

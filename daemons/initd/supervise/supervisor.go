@@ -119,7 +119,7 @@ func (s *Supervisor) Channel(daemon string) *vat.Parent {
 	return nil
 }
 
-// Turns tells whether the loop of every daemon has come round before it was too late.
+// Turns reports whether the loop of every daemon has come round before it was too late.
 func (s *Supervisor) Turns(ctx context.Context, late <-chan time.Time) bool {
 	for _, c := range s.all() {
 		select {

@@ -55,7 +55,7 @@ func within(t *testing.T, budget *guard.Budget) capnp.Client {
 // overdue is how long to wait for an answer that must not come.
 const overdue = 250 * time.Millisecond
 
-// arrives tells whether a call is answered in this time.
+// arrives reports whether a call is answered in this time.
 func arrives(t *testing.T, client capnp.Client, within time.Duration) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
