@@ -41,6 +41,7 @@ type peer struct {
 	refuse    map[string][2]string // method: reason and detail of its refusal
 	underWay  bool                 // somebody stages
 	older     bool                 // it knows of no facet that can only stage
+	tacit     bool                 // its last reports are overtaken by its answer
 	withheld  bool                 // it does not give that facet
 	refuseAt  int                  // a write that brings the stage to so many bytes is refused; 0: none
 	received  bytes.Buffer

@@ -223,7 +223,9 @@ func (k *peerSink) take(ctx context.Context, piece []byte, letNext func()) error
 // report tells how far the stage is. It waits for the answer no longer than its caller lives: this is a call back over
 // the caller's own connection, and the library does not take that down before the methods called over it have returned.
 func (k *peerSink) report(ctx context.Context, got uint64) error {
-	if !k.progress.IsValid() {
+	tacit := false
+	k.p.set(func(p *peer) { tacit = p.tacit })
+	if !k.progress.IsValid() || tacit && got > k.size/2 {
 		return nil
 	}
 	answer, release := k.progress.OnProgress(ctx, func(p update.StageProgress_onProgress_Params) error {

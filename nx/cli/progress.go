@@ -18,6 +18,7 @@ import (
 // A progress shows the progress of a stage. Its methods may be called from any goroutine; after end it shows nothing.
 type progress interface {
 	at(phase update.Progress_Phase, done, total, reused uint64)
+	whole(total uint64) // the stage is complete, whatever was reported: the answer may overtake the last report
 	end()
 }
 
@@ -50,6 +51,7 @@ func (s *progressServer) OnProgress(_ context.Context, call update.StageProgress
 type silence struct{}
 
 func (silence) at(update.Progress_Phase, uint64, uint64, uint64) {}
+func (silence) whole(uint64)                                     {}
 func (silence) end()                                             {}
 
 // lines prints a line at each quarter, at each new phase, and when it is known how much is reused.
@@ -70,6 +72,19 @@ func (l *lines) at(phase update.Progress_Phase, done, total, reused uint64) {
 	if l.over || total == 0 {
 		return
 	}
+	l.show(phase, done, total, reused)
+}
+
+func (l *lines) whole(total uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if total > 0 {
+		l.show(l.phase, total, total, l.reused)
+	}
+}
+
+// show prints what is new. The caller holds mu.
+func (l *lines) show(phase update.Progress_Phase, done, total, reused uint64) {
 	if reused != l.reused && phase != update.Progress_Phase_reused {
 		l.reused = reused
 		fmt.Fprintf(l.w, "%s: %s in place already\n", l.name, humanize.IBytes(reused))
@@ -135,6 +150,8 @@ func (b *bar) at(phase update.Progress_Phase, done, total, _ uint64) {
 	}
 	b.bar.Set64(min(int64(done), b.bar.GetMax64()))
 }
+
+func (b *bar) whole(uint64) {} // it goes with the end
 
 func (b *bar) end() {
 	b.mu.Lock()

@@ -45,8 +45,8 @@ func fail(p *peer) {
 	})
 }
 
-// wantQuarters wants progress at some of the quarters, ascending: a state that comes while another is shown takes its
-// place.
+// wantQuarters wants progress at some of the quarters, ascending, and at the last: a state that comes while another is
+// shown takes its place.
 func wantQuarters(t *testing.T, stderr string) {
 	t.Helper()
 	line := regexp.MustCompile(`^system-v1\.2\.0\.nxs: (25|50|75|100)% \([0-9.]+ MiB of 3\.0 MiB\)$`)
@@ -61,6 +61,9 @@ func wantQuarters(t *testing.T, stderr string) {
 			t.Errorf("progress %d%% after %d%%", quarter, last)
 		}
 		last = quarter
+	}
+	if last != 100 {
+		t.Errorf("progress ends at %d%%", last)
 	}
 }
 
@@ -86,6 +89,14 @@ func stageAt(t *testing.T, older bool) {
 	}
 	p.nx("switch").want(t, 0, "1.2.0 in slot b is on trial\nnext: the verdict comes by itself; `nx status` shows it\n",
 		"")
+}
+
+// TestProgressEndsWhole: a set that is staged was received whole, whatever was reported of it.
+func TestProgressEndsWhole(t *testing.T) {
+	p := startPeer(t)
+	p.set(func(p *peer) { p.tacit = true })
+	file, _ := archive(t)
+	wantQuarters(t, p.nx("stage", file).stderr)
 }
 
 func TestStageForPrograms(t *testing.T) {

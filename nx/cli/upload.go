@@ -28,9 +28,10 @@ func (s *session) upload(ctx context.Context, set archive, show progress, open o
 	defer show.end()
 	result, err := s.send(ctx, set, show, open)
 	if err != nil {
-		err = s.whatBecame(ctx, err)
+		return result, s.whatBecame(ctx, err)
 	}
-	return result, err
+	show.whole(uint64(set.size))
+	return result, nil
 }
 
 // send sends the archive: as an open file where the system can take one, else as bytes.
