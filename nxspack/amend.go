@@ -14,7 +14,7 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// amendVerb adds what stands beside the signature of a set.
+// amendVerb adds further signatures and roots to a set.
 type amendVerb struct {
 	Key       []string `sep:"none" placeholder:"KEY" help:"${key} May be repeated."`
 	Publisher string   `placeholder:"PUB" and:"attached" help:"The key that made --signature: ${public}."`

@@ -29,7 +29,7 @@ func checkHanded(fd int) error {
 		return err
 	}
 	if kind := kindOf(info.Mode); kind != "" {
-		return errors.New("it is " + kind + ", no regular file")
+		return errors.New("it is " + kind + ", not a regular file")
 	}
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {

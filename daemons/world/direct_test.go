@@ -252,10 +252,10 @@ func TestOnlyFilesAreTaken(t *testing.T) {
 		says string
 	}{
 		"nothing":           {nil, "no file came with the call"},
-		"a directory":       {open(dir, os.O_RDONLY), "it is a directory, no regular file"},
-		"a pipe":            {open(fifo, os.O_RDWR), "it is a pipe, no regular file"},
-		"a socket":          {socket, "it is a socket, no regular file"},
-		"a device":          {open("/dev/zero", os.O_RDONLY), "it is a device, no regular file"},
+		"a directory":       {open(dir, os.O_RDONLY), "it is a directory, not a regular file"},
+		"a pipe":            {open(fifo, os.O_RDWR), "it is a pipe, not a regular file"},
+		"a socket":          {socket, "it is a socket, not a regular file"},
+		"a device":          {open("/dev/zero", os.O_RDONLY), "it is a device, not a regular file"},
 		"write only":        {open(filepath.Join(dir, "w"), os.O_WRONLY|os.O_CREATE), "it is not open for reading"},
 		"a path, not open":  {open(filepath.Join(dir, "w"), pathOnly), "it is not open for reading"},
 		"of another system": {open("/proc/self/status", os.O_RDONLY), "its file system is not known to be local"},

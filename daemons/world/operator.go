@@ -380,18 +380,6 @@ func (o *Operator) EndStage() (ended bool, err error) {
 	return ended, err
 }
 
-// ClearQuarantine removes the set from quarantine, without retries.
-func (o *Operator) ClearQuarantine(digest []byte) error {
-	return o.recover(func(ctx context.Context, r update.UpdateRecovery) error {
-		answer, release := r.ClearQuarantine(ctx, func(p update.UpdateRecovery_clearQuarantine_Params) error {
-			return p.SetIndexSha256(digest)
-		})
-		defer release()
-		_, err := convert.Outcome(answer.Struct())
-		return err
-	})
-}
-
 func (o *Operator) recover(ask func(context.Context, update.UpdateRecovery) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -38,9 +38,6 @@ func NewDeltaReader(r io.Reader, size int64, limits Limits, verify VerifyFunc) *
 	return &DeltaReader{walk: NewReader(r, size, limits, verify)}
 }
 
-// Offset returns how many bytes of the archive have been read, for progress displays.
-func (d *DeltaReader) Offset() int64 { return d.walk.Offset() }
-
 // Open reads and verifies both indexes and their signatures.
 func (d *DeltaReader) Open() (*DeltaHead, error) {
 	r := d.walk
@@ -67,7 +64,7 @@ func (d *DeltaReader) readHead() (*DeltaHead, error) {
 	h, err := r.header()
 	switch {
 	case errors.Is(err, errEnd), err == nil && h.name != DeltaName:
-		return nil, refusal.New(refusal.MissingEntry, "it is no delta: there is no %s after %s", DeltaName,
+		return nil, refusal.New(refusal.MissingEntry, "it is not a delta: there is no %s after %s", DeltaName,
 			SignatureName)
 	case err != nil:
 		return nil, err

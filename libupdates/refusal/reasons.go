@@ -24,7 +24,7 @@ const (
 // Reasons about deltas.
 const (
 	BadPatch    Reason = "bad-patch"    // a patch is signed, but makes no sense
-	MissingBase Reason = "missing-base" // there is no payload with the digest of a patch's base
+	MissingBase Reason = "missing-base" // the payload that a patch starts from is missing
 )
 
 // Reasons about signature and trust.

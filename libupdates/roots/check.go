@@ -36,7 +36,7 @@ func (r Root) checkHead() error {
 	case r.Version == 0:
 		return bad("its version is 0")
 	case nxb.CheckName(r.Family) != nil:
-		return bad("%.80q is no name of a family of devices", r.Family)
+		return bad("%.80q is not a valid family name", r.Family)
 	case r.Issued == 0:
 		return bad("it does not say when it was issued")
 	case r.Expires != 0 && r.Expires <= r.Issued:

@@ -43,7 +43,7 @@ func (in *invocation) openArchive(ctx context.Context, path string) (archive, er
 	case isBundle(path):
 		return archive{}, errors.New("it is a bundle, not a system set (.nxs): nxs-pack makes a set of bundles")
 	case !info.Mode().IsRegular():
-		return archive{}, errors.New("it is no regular file")
+		return archive{}, errors.New("it is not a regular file")
 	}
 	file, err := os.Open(path)
 	if err != nil {

@@ -142,7 +142,7 @@ func regular(path string) (os.FileInfo, error) {
 		return nil, plain(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no regular file")
+		return nil, errors.New("it is not a regular file")
 	}
 	return info, nil
 }

@@ -166,7 +166,7 @@ func TestSocket(t *testing.T) {
 func TestStageOfNoFile(t *testing.T) {
 	p := startPeer(t)
 	p.nx("stage", "none.nxs").want(t, 1, "", "nx: cannot stage none.nxs: no such file or directory\n")
-	p.nx("stage", p.dir).want(t, 1, "", "nx: cannot stage "+p.dir+": it is no regular file\n")
+	p.nx("stage", p.dir).want(t, 1, "", "nx: cannot stage "+p.dir+": it is not a regular file\n")
 }
 
 // A stage under way is what discard ends first, whoever began it.

@@ -27,7 +27,7 @@ func TestTablesAreWhole(t *testing.T) {
 			rows[row.Name] = true
 		}
 		if !rows[task.Floor] || !rows[task.Ours] || task.Aim != 0 && (task.Floor == "" || task.Ours == "") {
-			t.Errorf("%s: floor %q or ours %q is no row of it", task.Title, task.Floor, task.Ours)
+			t.Errorf("%s: no row is named %q (floor) or %q (ours)", task.Title, task.Floor, task.Ours)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// A Way is one kind of damage. It reports whether it changed anything: there is no half of an empty file.
+// A Way is one kind of damage. Do reports whether it changed anything: an empty file cannot be cut in half.
 type Way struct {
 	Name string
 	Do   func(t Target) (bool, error)

@@ -55,9 +55,6 @@ func Updating() bool {
 	return f != nil && f.Value.String() == "true"
 }
 
-// Comment returns the text above the first section.
-func (c *Case) Comment() string { return string(c.archive.Comment) }
-
 // Section returns a section's text, or "" if there is none.
 func (c *Case) Section(name string) string {
 	for _, f := range c.archive.Files {

@@ -82,12 +82,3 @@ func effectsByRule() map[string]Effect {
 	}
 	return m
 }
-
-// IDs returns the ids of all rules.
-func IDs() []string {
-	var ids []string
-	for _, r := range Rules() {
-		ids = append(ids, r.ID)
-	}
-	return ids
-}
