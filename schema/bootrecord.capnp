@@ -20,6 +20,9 @@ enum Slot {
 
   b @2;
   # Slot b.
+
+  staged @3;
+  # Where a staged set waits for its switch. Nothing runs from here, and the record never names it.
 }
 
 enum BootCause {
@@ -60,7 +63,8 @@ struct BootRecord {
   # Whether the active slot was confirmed healthy. There is no third state: not yet confirmed is not healthy.
 
   staged @5 :Slot;
-  # The slot with a complete, verified set that is not on trial yet, or none.
+  # Always none. Older versions staged a set in the standby slot, which they named here: a reader takes what that slot
+  # holds for the staged set.
 
   boot @6 :UInt64;
   # Count of boot attempts. It identifies the current attempt: a verdict with another number is refused.
@@ -102,6 +106,10 @@ struct BootRecord {
   abruptEnds @17 :UInt8;
   # Number of consecutive boots with the same set that ended without a request before the set had held; 255 means 255 or
   # more. The higher it is, the longer a boot waits before its first attempt.
+
+  stagedSet @18 :SlotContent;
+  # The complete, verified set that waits for its switch, in neither slot; null or empty: none. During a trial it counts
+  # as none.
 }
 
 struct SlotContent {

@@ -114,5 +114,6 @@ interface SlotPublisher {
   # `wrong-architecture` or `io`; the previous publication then stays.
 
   check @1 (slot :Bootrecord.Slot, indexSha256 :Data) -> (refusal :Keystore.Refusal);
-  # Checks whether setActiveSlot would accept that slot and `indexSha256`. It has no effect.
+  # Checks whether setActiveSlot would accept the set with the digest `indexSha256`, which that slot, or `staged`, holds
+  # now. It has no effect.
 }

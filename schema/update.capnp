@@ -56,7 +56,7 @@ struct Status {
   pending @1 :Bootrecord.Slot;
   # The slot on trial, or none.
   staged @2 :Bootrecord.Slot;
-  # The slot with a staged set, or none.
+  # `staged` if a set is staged, see stagedSet, or none.
   triesLeft @3 :UInt8;
   # Boot attempts left for the pending slot.
   healthOk @4 :Bool;
@@ -91,6 +91,8 @@ struct Status {
   core @17 :Text;
   # Version of the bundle `nexus.core` that the system runs from, SemVer; empty: it runs from the program with which it
   # was started.
+  stagedSet @18 :SlotStatus;
+  # The staged set, which is in neither slot; empty if none is.
 }
 
 struct SlotStatus {
@@ -115,11 +117,11 @@ interface Updated extends(UpdateStatus) {
   # Stage sets and get the staged one.
 
   stageSystem @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageSink, refusal :Keystore.Refusal);
-  # Starts a stage into the standby slot. `sizeBytes`: the exact size of the archive; `progress` may be null. There is
+  # Starts a stage, beside the two slots. `sizeBytes`: the exact size of the archive; `progress` may be null. There is
   # one stage at a time. Refused as `stage-in-progress`, as `trial-in-progress` while a slot is on trial, or as
-  # `archive-too-large` by policy. What is published or active does not change. Dropping the sink before done() discards
-  # everything received. A sender is refused as `stalled` if less than 256 KiB arrive within a minute, or if it takes
-  # longer than ten minutes plus a second for every 16 KiB.
+  # `archive-too-large` by policy. What is published, and what the slots hold, does not change. Dropping the sink before
+  # done() discards everything received. A sender is refused as `stalled` if less than 256 KiB arrive within a minute,
+  # or if it takes longer than ten minutes plus a second for every 16 KiB.
 
   staged @1 () -> (system :StagedSystem, refusal :Keystore.Refusal);
   # The staged set, from a complete, verified stage. Refused as `nothing-staged`.
@@ -132,11 +134,10 @@ interface StageSink {
   # The next bytes, at most maxChunkBytes. Fails once the stage has been refused; done() then returns why.
 
   done @1 () -> (system :StagedSystem, refusal :Keystore.Refusal, reusedBytes :UInt64, staged :StagedInfo);
-  # The end of the archive. If it returns `staged`, the set is complete, verified and durable in the standby slot.
-  # `system` can switch to it; it is null if the sink came from UpdateStage: the set then waits for a client that may
-  # switch. If it returns a refusal, nothing durable has changed; `stale` means that the set was staged, but superseded,
-  # discarded or switched to before it could be described. `reusedBytes`: see Progress. A second call is refused (an
-  # exception).
+  # The end of the archive. If it returns `staged`, the set is complete, verified and durable. `system` can switch to
+  # it; it is null if the sink came from UpdateStage: the set then waits for a client that may switch. If it returns a
+  # refusal, nothing durable has changed; `stale` means that the set was staged, but superseded, discarded or switched
+  # to before it could be described. `reusedBytes`: see Progress. A second call is refused (an exception).
 
   file @2 () -> (refusal :Keystore.Refusal);
   # For a sender on the same machine, before the first write: the archive is the open file that was sent on the same
@@ -151,10 +152,10 @@ interface UpdateStage {
   # Stage sets without the power to switch to them: its sinks never return a StagedSystem.
 
   stage @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageSink, refusal :Keystore.Refusal);
-  # Starts a stage into the standby slot, like Updated.stageSystem and with the same refusals; a set that was staged
-  # before is superseded. `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before
-  # done() discards everything received. A set staged by an operator is reserved: for a minute, or until a switch,
-  # holders of UpdateStage are refused as `stage-in-progress`.
+  # Starts a stage, like Updated.stageSystem and with the same refusals; a set that was staged before is superseded.
+  # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards
+  # everything received. A set staged by an operator is reserved: for a minute, or until a switch, holders of
+  # UpdateStage are refused as `stage-in-progress`.
 }
 
 interface StageProgress {
@@ -184,31 +185,32 @@ struct Progress {
     receiving @0;
     # Receiving and verifying.
     publishing @1;
-    # Everything is verified; making the standby slot durable.
+    # Everything is verified; making the set durable.
     reused @2;
     # The device already had this set; it was verified again and is used as it is.
   }
 }
 
 interface StagedSystem {
-  # A complete, verified set in the standby slot. Only this has switch.
+  # A complete, verified set that waits for its switch. Only this has switch.
 
   describe @0 () -> (system :StagedInfo);
   # What is staged. Refused as `stale` (an exception) after the set was superseded, discarded or switched to.
 
   switch @1 () -> (refusal :Keystore.Refusal);
-  # Puts the slot on trial with all tries; durable when it returns. initd then counts an attempt, publishes the slot and
-  # gathers the verdict. Refused as `stale`, `quarantined`, `trial-in-progress`, `wrong-architecture`, `hindered`.
+  # Puts the set into the standby slot, replacing the set there, and on trial with all tries; durable when it returns.
+  # initd then counts an attempt, publishes the slot and gathers the verdict. Refused as `stale`, `quarantined`,
+  # `trial-in-progress`, `wrong-architecture`, `hindered`.
 
   discard @2 () -> (refusal :Keystore.Refusal);
-  # Empties the standby slot. Refused as `stale`.
+  # Drops the set. Refused as `stale`.
 }
 
 struct StagedInfo {
   # A staged set.
 
   slot @0 :Bootrecord.Slot;
-  # The slot that holds it.
+  # The slot that a switch would put it into.
   systemVersion @1 :Text;
   # SemVer.
   indexSha256 @2 :Data;
@@ -233,10 +235,10 @@ interface UpdateRecovery {
   # The floor of the running set applies again when it is next confirmed. Refused as `floor-not-lower`, `bad-version`.
 
   scrub @3 () -> (slots :List(SlotCheck), refusal :Keystore.Refusal);
-  # Reads every byte of both slots and checks it against the signed digests, in the memory of one piece of a payload. A
-  # damaged slot is marked so, durably; if it is the active one, the other slot returns if it is good and intact. A mark
-  # that no longer applies is removed. No stage can begin meanwhile. Refused as `stage-in-progress` while one is
-  # running; a stage is refused alike while the check runs.
+  # Reads every byte of both slots, and of the staged set, and checks it against the signed digests, in the memory of
+  # one piece of a payload. A damaged slot is marked so, durably; if it is the active one, the other slot returns if it
+  # is good and intact. A damaged staged set is no longer staged. A mark that no longer applies is removed. No stage can
+  # begin meanwhile. Refused as `stage-in-progress` while one is running; a stage is refused alike while the check runs.
 
   endStage @4 () -> (ended :Bool);
   # Ends the running stage of any client; its sender is refused as `cancelled`. Returns when another stage could
@@ -248,7 +250,7 @@ struct SlotCheck {
   # The result of the check of one slot.
 
   slot @0 :Bootrecord.Slot;
-  # The slot.
+  # The slot, or `staged` for the staged set; without one there is no entry for it.
   systemVersion @1 :Text;
   # Version of the set that it should hold; empty for an empty slot, which is always intact.
   reason @2 :Text;
