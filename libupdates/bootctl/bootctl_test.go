@@ -74,7 +74,8 @@ func TestUpdateAndCommit(t *testing.T) {
 	m := must{t}
 	r := m.commit(m.attempt(bootctl.New()))
 	r = m.stage(r, set(1))
-	equal(t, "staged slot", r.Staged, bootctl.B)
+	equal(t, "staged set", r.Staged, set(1))
+	equal(t, "the slots are untouched by a stage", r.Slots, [2]bootctl.Content{})
 	equal(t, "health is untouched by a stage", r.HealthOK, true)
 
 	r, err := r.Switch(r.StageSerial, 2)

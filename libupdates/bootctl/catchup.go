@@ -13,13 +13,13 @@ func (r Record) CatchUp(confirmed Slot, a, b Content) (next Record, behind bool)
 	if is.IsEmpty() || is.Digest == r.Slot(confirmed).Digest || r.barred(is) != nil {
 		return r, false
 	}
-	agreed, _ := r.Reconcile(a, b)
+	agreed, _ := r.Reconcile(a, b, Content{})
 	lost := agreed.Slot(agreed.Running())
 	if lost.Damage == "" || lost.Digest == a.Digest || lost.Digest == b.Digest || !older(lost.Version, is.Version) {
 		return r, false
 	}
 	next = r.clone()
-	next.Slots, next.Active, next.Pending, next.Staged = found.Slots, confirmed, None, None
+	next.Slots, next.Active, next.Pending, next.Staged = found.Slots, confirmed, None, Content{}
 	next.TriesLeft, next.WatchLeft, next.AbruptEnds, next.HealthOK = 0, 0, 0, false
 	next.Boot++ // no verdict about an attempt of another set counts
 	return next, true

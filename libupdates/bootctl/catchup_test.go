@@ -11,7 +11,7 @@ import (
 func TestCatchUp(t *testing.T) {
 	m := must{t}
 	empty := bootctl.Content{}
-	factory, _ := bootctl.New().Reconcile(set(2), empty) // slot a active
+	factory, _ := bootctl.New().Reconcile(set(2), empty, empty) // slot a active
 	factory = m.commit(m.attempt(factory))
 	settled := m.update(factory, set(3))       // slot b active, slot a good
 	staged := m.stage(settled, set(4))         // into slot a
@@ -20,7 +20,7 @@ func TestCatchUp(t *testing.T) {
 	m.ok(err)
 	floored := factory
 	floored.Floor = "1.9.0"
-	stuck, _ := factory.Reconcile(set(4), set(3)) // its slot is marked
+	stuck, _ := factory.Reconcile(set(4), set(3), empty) // its slot is marked
 	for _, c := range []struct {
 		name      string
 		record    bootctl.Record
@@ -46,7 +46,7 @@ func TestCatchUp(t *testing.T) {
 		{"a set in quarantine", barred, bootctl.A, set(5), empty, ""},
 		{"nothing was ever confirmed", factory, bootctl.None, set(4), set(3), ""},
 		{"the confirmed slot is empty", factory, bootctl.B, set(4), empty, ""},
-		{"a set that was only staged", m.stage(factory, set(3)), bootctl.B, empty, set(3), ""},
+		{"a set that was staged, and confirmed since", m.stage(factory, set(3)), bootctl.B, empty, set(3), "b"},
 		{"a new device", bootctl.New(), bootctl.A, set(1), empty, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestCatchUp(t *testing.T) {
 			equal(t, "floor", r.Floor, c.record.Floor)
 			_, err := bootctl.Encode(r)
 			m.ok(err)
-			_, changes := r.Reconcile(c.a, c.b)
+			_, changes := r.Reconcile(c.a, c.b, empty)
 			equal(t, "changes", changes, []string(nil))
 			for boot := range r.Boot + 1 {
 				_, err := r.CommitHealth(boot)

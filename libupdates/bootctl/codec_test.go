@@ -78,6 +78,23 @@ func TestGoldenBytes(t *testing.T) {
 	}
 }
 
+// goldenStagedInSlot was written by the version before this one: set 1 is confirmed in slot b, set 2 staged in slot a.
+const goldenStagedInSlot = "" +
+	"0000000051000000000000000400050000000200000001000100000000000000020000000000000002000000000000001000" +
+	"0000000002002800000001000200000000000000000000000000000000003d000000cf000000050000000201000011000000" +
+	"320000000200000000000000000000000000000000000000000000000000000000000000312e322e30000000010000000000" +
+	"0000050000000201000011000000320000000100000000000000000000000000000000000000000000000000000000000000" +
+	"312e312e30000000140000000200030002000000000000000000000000000000590000003200000059000000320000005900" +
+	"000002010000020000000000000000000000000000005d0000003a0000005d000000320000005d0000000201000002000000" +
+	"0000000002000000000000006100000042000000610000003200000061000000020100000200000000000000020000000000" +
+	"0000650000003a00000065000000320000006500000002010000010000000000000002000000000000006900000032000000" +
+	"690000003200000069000000020100007374616765000000312e312e30000000010000000000000000000000000000000000" +
+	"00000000000000000000000000007377697463680000312e312e300000000100000000000000000000000000000000000000" +
+	"000000000000000000000000617474656d707400312e312e3000000001000000000000000000000000000000000000000000" +
+	"00000000000000000000636f6d6d69740000312e312e30000000010000000000000000000000000000000000000000000000" +
+	"00000000000000007374616765000000312e322e300000000200000000000000000000000000000000000000000000000000" +
+	"000000000000"
+
 const (
 	goldenNew   = "000000000400000000000000010002000000010000000000fcffffff00000000fcffffff00000000"
 	goldenFloor = "3ca1b9af21772528f28f8441c70ad9342c515e824f986a8c83b42bb855dbc79e"
@@ -126,6 +143,69 @@ func message(t *testing.T, fill func(bootrecord.BootRecord) error) []byte {
 	return raw
 }
 
+// The version before staged a set in the standby slot. What it staged is staged, and so is what this version staged, of
+// which the other one sees nothing.
+func TestStagedInASlot(t *testing.T) {
+	m := must{t}
+	raw, err := hex.DecodeString(goldenStagedInSlot)
+	m.ok(err)
+	r := decode(t, raw)
+	equal(t, "staged", r.Staged, set(2))
+	equal(t, "slots", held(r), "2 1")
+	again := encode(t, r)
+	equal(t, "written again", shown(decode(t, again)), shown(r))
+	root, err := bootrecord.ReadRootBootRecord(unmarshal(t, again))
+	m.ok(err)
+	equal(t, "what an older version sees of it", root.Staged(), bootrecord.Slot_none)
+	switched, err := r.Switch(r.StageSerial, 2)
+	m.ok(err)
+	equal(t, "switched", summary(switched), "b pending a 2")
+}
+
+// An older version does not know the field with the staged set, and keeps it. What became void meanwhile is not staged.
+func TestStagedSetThatBecameVoid(t *testing.T) {
+	m := must{t}
+	staged := m.stage(m.update(m.update(bootctl.New(), set(1)), set(2)), set(3)) // slot a active, set 1 in slot b
+	for name, void := range map[string]func(bootrecord.BootRecord) error{
+		"a trial began": func(r bootrecord.BootRecord) error { r.SetPending(bootrecord.Slot_b); return nil },
+		"it is active": func(r bootrecord.BootRecord) error {
+			c, err := r.SlotA()
+			if err != nil {
+				return err
+			}
+			return c.SetIndexSha256(bytesOf(set(3)))
+		},
+		"it is quarantined": func(r bootrecord.BootRecord) error {
+			list, err := r.NewQuarantine(1)
+			if err != nil {
+				return err
+			}
+			return list.At(0).SetIndexSha256(bytesOf(set(3)))
+		},
+		"it is below the floor": func(r bootrecord.BootRecord) error { return r.SetVersionFloor("2.0.0") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole, err := bootrecord.ReadRootBootRecord(unmarshal(t, encode(t, staged)))
+			must{t}.ok(err)
+			r := decode(t, message(t, func(root bootrecord.BootRecord) error {
+				must{t}.ok(capnp.Struct(root).CopyFrom(capnp.Struct(whole)))
+				return void(root)
+			}))
+			equal(t, "staged", r.Staged, bootctl.Content{})
+			encode(t, r)
+		})
+	}
+}
+
+func bytesOf(c bootctl.Content) []byte { return c.Digest[:] }
+
+func unmarshal(t *testing.T, raw []byte) *capnp.Message {
+	t.Helper()
+	msg, err := capnp.Unmarshal(raw)
+	must{t}.ok(err)
+	return msg
+}
+
 func TestDecodeRefusesNonsense(t *testing.T) {
 	slotB := func(root bootrecord.BootRecord, digest []byte, version string) error {
 		c, err := root.NewSlotB()
@@ -156,6 +236,14 @@ func TestDecodeRefusesNonsense(t *testing.T) {
 			func(r bootrecord.BootRecord) error { r.SetPending(bootrecord.Slot_a); return nil }},
 		{"pending slot is empty", refusal.IO,
 			func(r bootrecord.BootRecord) error { r.SetPending(bootrecord.Slot_b); return nil }},
+		{"unknown staged slot", refusal.IO, func(r bootrecord.BootRecord) error { r.SetStaged(3); return nil }},
+		{"staged set without a digest", refusal.IO, func(r bootrecord.BootRecord) error {
+			c, err := r.NewStagedSet()
+			if err == nil {
+				err = c.SetIndexSha256(digest[1:])
+			}
+			return err
+		}},
 		{"staged is active", refusal.IO,
 			func(r bootrecord.BootRecord) error { r.SetStaged(bootrecord.Slot_a); return nil }},
 		{"staged slot is empty", refusal.IO,

@@ -15,6 +15,11 @@ func (r Record) Damage(s Slot, reason refusal.Reason, detail string) (Record, er
 	}
 	next := r.clone()
 	c.Damage = cleanReason(reason)
+	if s == Staged {
+		next.noteSet(OpDamaged, None, c, c.Damage)
+		next.Staged = Content{}
+		return next, nil
+	}
 	next.put(s, c)
 	if r.Slot(s).Damage == "" {
 		next.note(OpDamaged, s, c.Damage)
@@ -22,8 +27,6 @@ func (r Record) Damage(s Slot, reason refusal.Reason, detail string) (Record, er
 	switch s {
 	case r.Pending:
 		next.endTrial(c.Damage, detail)
-	case r.Staged:
-		next.Staged = None
 	case r.Active:
 		if next.Pending == None && next.canReturn() == nil {
 			next.giveUp(c.Damage, detail)
@@ -44,5 +47,6 @@ func (r Record) Mended(s Slot) Record {
 	c.Damage = ""
 	next.put(s, c)
 	next.note(OpMended, s, "")
+	next.recheckStaged() // it may be the set that the slot holds
 	return next
 }

@@ -51,13 +51,29 @@ func decode(raw []byte) (Record, error) {
 	d := reader{}
 	r.Floor = d.text(root.VersionFloor())
 	r.BootCause = d.cause(root.BootCause())
-	r.Active, r.Pending, r.Staged = d.slot(root.Active()), d.slot(root.Pending()), d.slot(root.Staged())
+	r.Active, r.Pending = d.slot(root.Active()), d.slot(root.Pending())
 	r.Slots[0] = d.content(root.SlotA())
 	r.Slots[1] = d.content(root.SlotB())
 	r.Quarantine = d.quarantine(root.Quarantine())
 	r.LastRollback = d.rollback(root.LastRollback())
 	r.History = d.history(root.History())
+	r.Staged = d.staged(root, r)
 	return r, d.err
+}
+
+// staged is the staged set. A version before this one staged in the standby slot, and named it; of a field that it did
+// not know it has kept what we wrote, which may have become void meanwhile.
+func (d *reader) staged(root bootrecord.BootRecord, r Record) Content {
+	set, slot := d.content(root.StagedSet()), d.slot(root.Staged())
+	switch {
+	case slot == None:
+		r.Staged = set.asFound()
+		r.recheckStaged()
+		return r.Staged
+	case slot != r.Standby() || r.Pending != None || r.Slot(slot).IsEmpty():
+		d.fail(fmt.Errorf("slot %s is staged, which is not a standby slot with a set", slot))
+	}
+	return r.Slot(slot).asFound()
 }
 
 // open finds the root of a message of at most MaxEncoded bytes.

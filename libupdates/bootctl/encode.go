@@ -54,18 +54,24 @@ func (w *writer) root(r Record, stored bootrecord.BootRecord) bootrecord.BootRec
 	root.SetEndOrdered(r.EndOrdered)
 	root.SetAbruptEnds(r.AbruptEnds)
 	root.SetHealthOk(r.HealthOK)
-	root.SetStaged(bootrecord.Slot(r.Staged))
+	root.SetStaged(bootrecord.Slot_none) // what older versions know by this name is in no slot
 	root.SetBoot(r.Boot)
 	root.SetStageSerial(r.StageSerial)
 	w.text(r.Floor, root.SetVersionFloor)
 
 	slotA, _ := stored.SlotA()
 	slotB, _ := stored.SlotB()
+	staged, _ := stored.StagedSet()
 	last, _ := stored.LastRollback()
 	quarantine, _ := stored.Quarantine()
 	history, _ := stored.History()
 	w.fail(root.SetSlotA(w.content(r.Slots[0], slotA)))
 	w.fail(root.SetSlotB(w.content(r.Slots[1], slotB)))
+	if r.Staged.IsEmpty() {
+		w.fail(root.SetStagedSet(bootrecord.SlotContent{}))
+	} else {
+		w.fail(root.SetStagedSet(w.content(r.Staged, staged)))
+	}
 	w.fail(root.SetLastRollback(w.rollback(r.LastRollback, last)))
 	w.fail(root.SetQuarantine(w.quarantine(r.Quarantine, quarantine)))
 	w.fail(root.SetHistory(w.history(r.History, history)))

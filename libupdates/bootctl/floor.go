@@ -35,9 +35,7 @@ func (r *Record) raiseFloor() {
 	}
 	r.Floor = c.Floor
 	r.append(Event{Op: OpFloor, Slot: r.Active, Version: c.Floor, Digest: c.Digest, Boot: r.Boot})
-	if r.Staged != None && r.belowFloor(r.Slot(r.Staged)) != nil {
-		r.Staged = None
-	}
+	r.recheckStaged()
 }
 
 // LowerFloor lowers the floor to a version; empty takes it away. What the active set asks for counts again when it is

@@ -28,7 +28,7 @@ const (
 // Event is one accepted step. Refusals change nothing, so they are not events.
 type Event struct {
 	Op      Op
-	Slot    Slot   // the slot it was about; None for OpClear and OpBoot
+	Slot    Slot   // the slot it was about; None for OpClear, OpBoot, and damage of a staged set
 	Version string // of the set it was about; of an OpFloor, the new floor
 	Digest  Digest // the set it was about; zero for an empty slot
 	// of a rollback, of a quarantine that was cleared, of damage; the cause of a boot; else empty
@@ -39,8 +39,10 @@ type Event struct {
 }
 
 // note appends a step about slot s as it is now.
-func (r *Record) note(op Op, s Slot, reason refusal.Reason) {
-	c := r.Slot(s)
+func (r *Record) note(op Op, s Slot, reason refusal.Reason) { r.noteSet(op, s, r.Slot(s), reason) }
+
+// noteSet appends a step about a set that slot s does not hold.
+func (r *Record) noteSet(op Op, s Slot, c Content, reason refusal.Reason) {
 	detail := ""
 	if op == OpRollback {
 		detail = clip(r.LastRollback.Detail, maxEventDetail)

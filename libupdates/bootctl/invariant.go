@@ -24,25 +24,23 @@ func (r Record) checkSlots() error {
 	if r.Active != A && r.Active != B {
 		return errors.New("no slot is active")
 	}
-	if r.Pending != None && r.Staged != None {
-		return errors.New("a slot is on trial while one is staged")
+	if r.Pending != None && !r.Staged.IsEmpty() {
+		return errors.New("a set is staged during a trial")
 	}
-	for _, s := range []Slot{r.Pending, r.Staged} {
-		if s == None {
-			continue
-		}
-		if s != r.Standby() {
-			return errors.New("the pending or staged slot is not the standby slot")
-		}
-		if r.Slot(s).IsEmpty() {
-			return errors.New("the pending or staged slot is empty")
-		}
+	if r.Pending != None && r.Pending != r.Standby() {
+		return errors.New("the pending slot is not the standby slot")
+	}
+	if r.Pending != None && r.Slot(r.Pending).IsEmpty() {
+		return errors.New("the pending slot is empty")
 	}
 	if r.TriesLeft > 0 && r.Pending == None {
 		return errors.New("tries are left without a trial")
 	}
-	if r.WatchLeft > 0 && (r.Pending != None || r.Staged != None) {
-		return errors.New("the active set is under watch while another is on trial or staged")
+	if r.WatchLeft > 0 && r.Pending != None {
+		return errors.New("the active set is under watch while another is on trial")
+	}
+	if r.Staged != r.Staged.asFound() {
+		return errors.New("the staged set was good or is damaged")
 	}
 	for _, c := range r.Slots {
 		if c.IsEmpty() && c != (Content{Damage: c.Damage}) {
@@ -54,7 +52,7 @@ func (r Record) checkSlots() error {
 
 func (r Record) checkTexts() error {
 	ok := isLine(r.Floor, maxVersion)
-	for _, c := range r.Slots {
+	for _, c := range []Content{r.Slots[0], r.Slots[1], r.Staged} {
 		ok = ok && isLine(c.Version, maxVersion) && isLine(c.Floor, maxVersion) && isCode(string(c.Damage), maxReason)
 	}
 	for i, q := range r.Quarantine {

@@ -13,7 +13,7 @@ type device struct {
 	kept  bootctl.Record // the newest record whose write was acknowledged: the owner goes by it
 	spare spare          // the other copy
 	link  bootctl.Slot   // the slot that was confirmed last, as the slots know it; None before there was anything in it
-	disk  [2]byte        // the set in each slot, 0 for none
+	disk  [3]byte        // the set in slots a and b, and the staged one, 0 for none
 
 	// What a cut takes.
 	doubt bool   // a write failed, so the owner does not know what a start would read
@@ -102,10 +102,22 @@ func (d device) isProven(s bootctl.Slot) bool { return d.proven[s-bootctl.A] == 
 // on returns the set that a slot holds on disk.
 func (d device) on(s bootctl.Slot) byte { return d.disk[s-bootctl.A] }
 
-// found is the content of the slots as it is read at boot.
-func (d device) found(m machine) (a, b bootctl.Content) {
-	return m.content(d.disk[0]), m.content(d.disk[1])
+// found is the content of the slots, and what is staged, as it is read at boot.
+func (d device) found(m machine) (a, b, staged bootctl.Content) {
+	return m.content(d.disk[0]), m.content(d.disk[1]), m.content(d.disk[2])
 }
+
+// place moves the set that a durable record has on trial from where it was staged into its slot.
+func (d device) place(r bootctl.Record) device {
+	set := d.on(bootctl.Staged)
+	if r.Pending == bootctl.None || set == 0 || set != number(r.Slot(r.Pending).Digest) {
+		return d
+	}
+	return d.put(r.Pending, set).put(bootctl.Staged, 0)
+}
+
+// tidy makes the staged link lead to what is staged.
+func (d device) tidy() device { return d.put(bootctl.Staged, number(d.kept.Staged.Digest)) }
 
 // content is a set as it is read, 0 for none. Where the model has a floor, each set but the first asks for its own
 // version.
@@ -134,7 +146,8 @@ func brief(r bootctl.Record) bootctl.Record {
 // recordKey is what decides about a record's future. Numbers grow without end and are compared, never read, so they are
 // not in it.
 type recordKey struct {
-	active, pending, staged bootctl.Slot
+	active, pending         bootctl.Slot
+	staged                  byte
 	tries, watch            uint8
 	healthy, begun, ordered bool
 	sets                    [2]byte
@@ -146,7 +159,7 @@ type recordKey struct {
 
 func keyOf(r bootctl.Record) recordKey {
 	k := recordKey{
-		active: r.Active, pending: r.Pending, staged: r.Staged, tries: r.TriesLeft, watch: r.WatchLeft,
+		active: r.Active, pending: r.Pending, staged: number(r.Staged.Digest), tries: r.TriesLeft, watch: r.WatchLeft,
 		healthy: r.HealthOK, begun: r.Begun(),
 		// elsewhere nothing follows from it
 		ordered: r.EndOrdered && r.Begun() && (r.Pending != bootctl.None || r.WatchLeft > 0),
@@ -166,7 +179,7 @@ type deviceKey struct {
 	kept, spare recordKey
 	state       spareState
 	link        bootctl.Slot
-	disk        [2]byte
+	disk        [3]byte
 	doubt, down bool
 	up          bool
 	current     bool // initd holds the attempt that the record is at

@@ -63,6 +63,7 @@ func withoutLastFields(r bootctl.Record) bootctl.Record {
 	old := shown(r)
 	old.History = nil
 	old.Floor = ""
+	old.Staged = bootctl.Content{}
 	for i := range old.Slots {
 		old.Slots[i] = bootctl.Content{Digest: old.Slots[i].Digest, Version: old.Slots[i].Version}
 	}

@@ -17,15 +17,16 @@ type invariant[S any] struct {
 func ofStates(m machine) []invariant[device] {
 	return []invariant[device]{
 		{"one slot is active", everyRecord(oneSlotIsActive)},
-		{"at most one of pending and staged is set, and it is the standby slot with a set in it",
+		{"the pending slot is the standby slot with a set in it, and nothing is staged then",
 			everyRecord(standbyHasOneUse)},
 		{"no quarantined set is staged or on trial", everyRecord(nothingQuarantinedWaits)},
+		{"what is staged may be switched to", everyRecord(stagedMayBeSwitchedTo)},
 		{"tries are counted only during a trial", everyRecord(triesNeedATrial)},
 		{"nothing is confirmed during a trial", everyRecord(noTrialIsConfirmed)},
 		{"a trial has a try left or under way, unless a boot has just begun, whose first attempt ends it",
 			trialsHaveATry},
 		{"a trial without a verdict ends, one attempt after its tries, at the slot that was active, boots that nobody ordered included", everyRecord(trialsEnd)},
-		{"a set is under watch only while no other is staged or on trial", everyRecord(watchIsAlone)},
+		{"a set is under watch only while no other is on trial", everyRecord(watchIsAlone)},
 		{"a set under watch that never gets a verdict is left, for the set before it", everyRecord(watchesEnd)},
 		{"what a record calls good and not damaged was found healthy in that slot, or is what the device was delivered with", goodWasProven},
 		{"the slot that a start without a record begins with was found healthy, or is what the device was delivered with", linkIsProven},
@@ -66,7 +67,10 @@ func ofSteps() []invariant[step] {
 		{"the floor rises to what the active set asks for, once it is confirmed for good, and sinks only because an operator lowered it", floorMovesForAReason},
 		{"no step leads to a slot in which damage was found", nothingGoesToDamage},
 		{"what was staged is on trial only after a switch", trialNeedsASwitch},
-		{"a stage writes the standby slot only", stageSparesTheActiveSlot},
+		{"no slot changes on disk but by the switch of a staged set into the standby slot, the first set, or a fault",
+			slotsChangeBySwitch},
+		{"a watch ends badly only by a return, or by damage: whatever is staged, refused or begun keeps it, and the set before",
+			watchIsKept},
 	}
 }
 
@@ -80,21 +84,21 @@ func everyRecord(holds func(bootctl.Record) bool) func(device) bool {
 func oneSlotIsActive(r bootctl.Record) bool { return r.Active == bootctl.A || r.Active == bootctl.B }
 
 func standbyHasOneUse(r bootctl.Record) bool {
-	for _, s := range []bootctl.Slot{r.Pending, r.Staged} {
-		if s != bootctl.None && (s != r.Standby() || r.Slot(s).IsEmpty()) {
-			return false
-		}
-	}
-	return r.Pending == bootctl.None || r.Staged == bootctl.None
+	return r.Pending == bootctl.None ||
+		r.Pending == r.Standby() && !r.Slot(r.Pending).IsEmpty() && r.Staged.IsEmpty()
 }
 
 func nothingQuarantinedWaits(r bootctl.Record) bool {
-	for _, s := range []bootctl.Slot{r.Pending, r.Staged} {
-		if s != bootctl.None && r.IsQuarantined(r.Slot(s).Digest) {
+	for _, s := range []bootctl.Slot{r.Pending, bootctl.Staged} {
+		if r.IsQuarantined(r.Slot(s).Digest) {
 			return false
 		}
 	}
 	return true
+}
+
+func stagedMayBeSwitchedTo(r bootctl.Record) bool {
+	return r.Staged.IsEmpty() || r.Admit(r.Staged) == nil
 }
 
 func triesNeedATrial(r bootctl.Record) bool { return r.TriesLeft == 0 || r.Pending != bootctl.None }
@@ -118,7 +122,7 @@ func trialsEnd(r bootctl.Record) bool {
 }
 
 func watchIsAlone(r bootctl.Record) bool {
-	return r.WatchLeft == 0 || r.Pending == bootctl.None && r.Staged == bootctl.None && r.Slot(r.Active).Good
+	return r.WatchLeft == 0 || r.Pending == bootctl.None && r.Slot(r.Active).Good
 }
 
 func watchesEnd(r bootctl.Record) bool {
@@ -290,7 +294,7 @@ func activeMovesForAReason(s step) bool {
 	case bootctl.OpCommit:
 		return after.Active == before.Pending && after.HealthOK
 	case opFactory:
-		return s.before.hurt && s.before.disk == [2]byte{} // all that was there is lost
+		return s.before.hurt && s.before.on(bootctl.A) == 0 && s.before.on(bootctl.B) == 0 // all that was there is lost
 	case bootctl.OpRollback, bootctl.OpAttempt, bootctl.OpDamaged:
 		return (s.op != bootctl.OpAttempt || before.WatchLeft == 1) &&
 			before.Pending == bootctl.None && before.Slot(after.Active).Good && s.before.isProven(after.Active)
@@ -355,12 +359,12 @@ func startKeepsTheRecord(s step) bool {
 	return (is.active == was.active || lost) && was.quarantined&^is.quarantined == 0 &&
 		is.tries <= was.tries+givenBack(s) &&
 		(is.pending == bootctl.None || is.pending == was.pending) &&
-		(is.staged == bootctl.None || is.staged == was.staged)
+		(is.staged == 0 || is.staged == was.staged)
 }
 
 func nothingIsBelowTheFloor(d device) bool {
 	return d.hurt || everyRecord(func(r bootctl.Record) bool {
-		for _, s := range []bootctl.Slot{r.Staged, r.Pending, r.Active} {
+		for _, s := range []bootctl.Slot{bootctl.Staged, r.Pending, r.Active} {
 			// the model's versions sort as texts
 			if c := r.Slot(s); r.Floor != "" && !c.IsEmpty() && c.Version < r.Floor {
 				return false
@@ -402,9 +406,40 @@ func trialNeedsASwitch(s step) bool {
 	if s.op == "" || after.Pending == bootctl.None || before.Pending == after.Pending {
 		return true
 	}
-	return s.op == bootctl.OpSwitch && before.Staged == after.Pending && s.number == before.StageSerial
+	return s.op == bootctl.OpSwitch && before.Staged.Digest == after.Slot(after.Pending).Digest &&
+		s.number == before.StageSerial
 }
 
-func stageSparesTheActiveSlot(s step) bool {
-	return s.op != bootctl.OpStage || s.before.on(s.before.kept.Active) == s.after.on(s.before.kept.Active)
+func slotsChangeBySwitch(s step) bool {
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		was, is := s.before.on(slot), s.after.on(slot)
+		if was == is || s.op == opFactory || s.op == "" && s.after.hurt && !s.before.hurt {
+			continue
+		}
+		switched := s.op == bootctl.OpSwitch && s.err == nil || s.op == "" || // a start carries it out
+			slot == s.before.kept.Pending // and the next step
+		if !switched || slot == s.before.kept.Active || is != s.before.on(bootctl.Staged) {
+			return false
+		}
+	}
+	return true
+}
+
+// watchIsKept holds a watch, and what it could return to, against the steps that must not cost it. What the slots lost
+// before is another matter.
+func watchIsKept(s step) bool {
+	before, after := s.before.kept, s.after.kept
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		if s.before.on(slot) != number(before.Slot(slot).Digest) {
+			return true
+		}
+	}
+	switch s.op {
+	case bootctl.OpStage, bootctl.OpDiscard, bootctl.OpClear, opSettle, opEnd:
+		return after.WatchLeft == before.WatchLeft && after.Slots == before.Slots
+	case bootctl.OpSwitch:
+		return s.outcome == done && s.err == nil || after.WatchLeft == before.WatchLeft && after.Slots == before.Slots
+	default:
+		return true
+	}
 }

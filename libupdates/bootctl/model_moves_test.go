@@ -54,13 +54,20 @@ func (d device) try(m machine, do doing) []step {
 	var steps []step
 	for _, o := range outcomes() {
 		s.outcome, s.after = o, ready.save(next, o)
+		if o == done {
+			s.after = s.after.place(s.after.kept).tidy()
+		}
 		if o == done && do.last != nil {
 			s.after = do.last(s.after)
 		}
 		steps = append(steps, s)
 	}
-	if do.op == bootctl.OpDiscard { // the record was first, and the slot could not be emptied
-		s.name, s.outcome, s.after = do.name+", slot kept", done, ready.save(next, done)
+	switch do.op {
+	case bootctl.OpDiscard: // the record was first, and the set could not be removed
+		s.name, s.outcome, s.after = do.name+", set kept", done, ready.save(next, done)
+		steps = append(steps, s)
+	case bootctl.OpSwitch: // the record was first, and the links could not follow at once
+		s.name, s.outcome, s.after = do.name+", links kept", done, ready.save(next, done)
 		steps = append(steps, s)
 	}
 	return steps
@@ -74,8 +81,9 @@ func (d device) moves(m machine) []step {
 	case d.doubt:
 		steps = d.try(m, settle())
 	default:
-		for _, do := range slices.Concat(d.operator(m), d.gate(), d.floors(m), d.rots(m)) {
-			steps = append(steps, d.try(m, do)...)
+		placed := d.place(d.kept)
+		for _, do := range slices.Concat(placed.operator(m), placed.gate(), placed.floors(m), placed.rots(m)) {
+			steps = append(steps, placed.try(m, do)...)
 		}
 	}
 	return append(steps, d.starts(m)...)
@@ -92,10 +100,9 @@ func (d device) operator(m machine) []doing {
 	r := d.kept
 	var all []doing
 	for n := byte(1); n <= m.sets; n++ {
-		standby := r.Standby()
 		all = append(all, doing{
 			name: fmt.Sprint("stage ", n), op: bootctl.OpStage,
-			first: func(d device) device { return d.put(standby, n) },
+			first: func(d device) device { return d.put(bootctl.Staged, n) },
 			decide: func(r bootctl.Record) (bootctl.Record, error) {
 				r, _, err := r.Stage(m.content(n))
 				return r,
@@ -105,7 +112,7 @@ func (d device) operator(m machine) []doing {
 			name: fmt.Sprint("clear ", n), op: bootctl.OpClear,
 			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.ClearQuarantine(set(n).Digest) },
 		})
-		if d.disk == [2]byte{} && d.held == 0 {
+		if d.on(bootctl.A) == 0 && d.on(bootctl.B) == 0 && d.held == 0 {
 			all = append(all, d.factory(m, n))
 		}
 	}
@@ -120,7 +127,7 @@ func (d device) operator(m machine) []doing {
 		all = append(all, doing{
 			name: fmt.Sprintf("discard %+d", int64(serial-r.StageSerial)), op: bootctl.OpDiscard, number: serial,
 			decide: func(r bootctl.Record) (bootctl.Record, error) { return r.Discard(serial) },
-			last:   func(d device) device { return d.put(d.kept.Standby(), 0) },
+			last:   func(d device) device { return d.put(bootctl.Staged, 0) },
 		})
 	}
 	return append(all, doing{
@@ -162,7 +169,7 @@ func (d device) floors(m machine) []doing {
 // rots are what a check of the slots may find: damage, or that there is none any more.
 func (d device) rots(m machine) []doing {
 	var all []doing
-	for _, s := range []bootctl.Slot{bootctl.A, bootctl.B} {
+	for _, s := range []bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} {
 		switch {
 		case !m.rot:
 		case d.kept.Slot(s).Damage != "":

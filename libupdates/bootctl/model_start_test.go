@@ -26,10 +26,12 @@ const (
 	hurtSpare         // the other copy is damaged
 	lostA             // slot a lost its set
 	lostB             // slot b lost its set
+	lostStaged        // the staged set is lost
 )
 
 func (m medium) String() string {
-	return [...]string{"sound", "newest copy damaged", "other copy damaged", "slot a lost", "slot b lost"}[m]
+	return [...]string{"sound", "newest copy damaged", "other copy damaged", "slot a lost", "slot b lost",
+		"staged set lost"}[m]
 }
 
 // starts are the ways in which the owner of the record dies, with everything or alone, and comes back.
@@ -45,7 +47,7 @@ func (d device) starts(m machine) []step {
 	}
 	faults := []medium{sound}
 	if !d.hurt {
-		faults = append(faults, lostA, lostB)
+		faults = append(faults, lostA, lostB, lostStaged)
 		if m.disk {
 			faults = append(faults, hurtNewest, hurtSpare)
 		}
@@ -82,6 +84,8 @@ func (d device) cut(m machine, fault medium, o outcome) device {
 		d = d.put(bootctl.A, 0)
 	case lostB:
 		d = d.put(bootctl.B, 0)
+	case lostStaged:
+		d = d.put(bootctl.Staged, 0)
 	}
 	newest, other, readable := d.copies()
 	switch {
@@ -97,11 +101,11 @@ func (d device) cut(m machine, fault medium, o outcome) device {
 		return d.load(m, o, newBoot)
 	}
 	if readable == 0 { // no record is left: the link knows what was confirmed
-		a, b := d.found(m)
+		a, b, _ := d.found(m)
 		resumed := brief(bootctl.Resume(d.link, a, b).Booted(bootctl.Power))
 		d.kept, d.spare, d.link, d.down = resumed, spare{older, resumed}, resumed.Active, false
 		d.doubt = false
-		return d
+		return d.put(bootctl.Staged, 0)
 	}
 	return d.load(m, o, newBoot)
 }
@@ -134,10 +138,14 @@ func (d device) load(m machine, o outcome, isNew bool) device {
 	if isNew {
 		record = record.Restart(bootctl.Power)
 	}
-	a, b := d.found(m)
+	d = d.place(record)
+	a, b, staged := d.found(m)
 	record, _ = record.CatchUp(d.link, a, b)
-	record, _ = record.Reconcile(a, b)
+	record, _ = record.Reconcile(a, b, staged)
 	d = d.save(record, o)
 	d.down, d.doubt = o != done, false
-	return d
+	if d.down {
+		return d
+	}
+	return d.tidy()
 }

@@ -27,16 +27,16 @@ func TestModel(t *testing.T) {
 		want counts
 	}{
 		{machine{name: "one set", disk: true, sets: 1, tries: 2, rot: true}, true,
-			counts{15897, 241919, 39419, 153, 1655}},
+			counts{14991, 237186, 39081, 155, 1623}},
 		{machine{name: "record in memory", sets: 2, tries: 2}, !testing.Short(),
-			counts{89936, 1379348, 371416, 353, 3689}},
+			counts{93820, 1532856, 424856, 433, 4694}},
 		{machine{name: "version floor", sets: 2, tries: 1, floor: true}, !testing.Short(),
-			counts{89166, 1421283, 392116, 451, 4690}},
+			counts{92168, 1507433, 403695, 539, 5571}},
 		{machine{name: "record on disk", disk: true, sets: 2, tries: 2}, !testing.Short(),
-			counts{161673, 2667633, 458761, 804, 9210}},
+			counts{176380, 3138128, 558403, 1059, 12171}},
 		{machine{name: "floor and damage", sets: 2, tries: 1, floor: true, rot: true}, *whole,
-			counts{261362, 3578542, 860066, 1458, 15327}},
-		{machine{name: "three sets", sets: 3, tries: 2}, *whole, counts{731491, 11268655, 3022456, 1447, 18659}},
+			counts{269064, 3820876, 940711, 1802, 17865}},
+		{machine{name: "three sets", sets: 3, tries: 2}, *whole, counts{813342, 13667623, 3855577, 2110, 27784}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if !c.when {

@@ -7,14 +7,14 @@ import (
 )
 
 // Reconcile makes the record agree with the sets found on disk, and says what it changed, one line each, the standby
-// slot first. An image becomes durable before the record, so a cut between the two leaves another set in the standby
-// slot than the record knows: it is taken note of, and is neither staged nor good. Goodness belongs to a set in a slot,
-// so it survives only where the digest is the same.
+// slot first and the staged set last. Another set in the standby slot than the record knows is taken note of, and is
+// not good: goodness belongs to a set in a slot, so it survives only where the digest is the same. A staged set that is
+// gone is no longer staged; one that only the disk knows never becomes staged.
 //
 // Every other difference is damage, as Damage has it: nothing of ours takes a set away that the record names, or
 // changes the slot that runs. The mark is MissingEntry, SlotMismatch, or the one that comes with what was found.
 // Applied to its own result, Reconcile changes nothing.
-func (r Record) Reconcile(a, b Content) (Record, []string) {
+func (r Record) Reconcile(a, b, staged Content) (Record, []string) {
 	next := r.clone()
 	var changes []string
 	found := [...]Content{A: a, B: b}
@@ -37,15 +37,31 @@ func (r Record) Reconcile(a, b Content) (Record, []string) {
 		}
 		changes = append(changes, fmt.Sprintf("slot %s: recorded %s, found %s", slot, was.name(), is.name()))
 	}
+	next.findStaged(staged, found[next.Standby()])
+	if was := r.Staged; was.Digest != next.Staged.Digest {
+		changes = append(changes, fmt.Sprintf("staged set: recorded %s, found %s", was.name(), staged.name()))
+	}
 	return next, changes
+}
+
+// findStaged takes back the stage of a set that is not there. An older version staged in the standby slot.
+func (r *Record) findStaged(staged, standby Content) {
+	for _, is := range []Content{staged, standby} {
+		if is.Digest != r.Staged.Digest {
+			continue
+		}
+		if is.Version != "" {
+			r.Staged.Floor = is.asFound().Floor // as the device's policy has it now
+		}
+		r.recheckStaged()
+		return
+	}
+	r.Staged = Content{}
 }
 
 // take takes note of a set that nobody has switched to.
 func (r *Record) take(slot Slot, is Content) {
-	switch slot {
-	case r.Staged:
-		r.Staged = None
-	case r.Active:
+	if slot == r.Active {
 		r.HealthOK = false
 	}
 	r.put(slot, is.asFound())

@@ -11,9 +11,9 @@ import (
 func TestReconcile(t *testing.T) {
 	m := must{t}
 	empty := bootctl.Content{}
-	broken := bootctl.Content{Damage: refusal.SlotMismatch}   // something that leads to no set
-	settled := m.update(bootctl.New(), set(1))                // slot b active
-	staged := m.stage(settled, set(2))                        // into slot a
+	broken := bootctl.Content{Damage: refusal.SlotMismatch} // something that leads to no set
+	settled := m.update(bootctl.New(), set(1))              // slot b active
+	staged := m.stage(settled, set(2))
 	trial := m.attempt(m.put(settled, set(2)))                // of slot a
 	returnable := m.update(m.update(settled, set(2)), set(3)) // slot b active, slot a good
 	committed := m.attempt(m.put(m.update(settled, set(2)), set(3)))
@@ -22,35 +22,40 @@ func TestReconcile(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		record  bootctl.Record
-		a, b    bootctl.Content // as found
+		a, b, c bootctl.Content // as found in the slots, and staged
 		want    string          // summary of the result
 		slots   string          // what they hold then
 		changes int
 	}{
-		{"a new device with a factory set", bootctl.New(), set(1), empty, "a", "1 -", 1},
-		{"as recorded", settled, empty, set(1), "b ok", "- 1", 0},
-		{"a stage whose record was cut off", settled, set(2), set(1), "b ok", "2 1", 1},
-		{"the staged set is there", staged, set(2), set(1), "b staged a ok", "2 1", 0},
-		{"the staged set is gone", staged, empty, set(1), "b ok", "2 missing-entry 1", 1},
-		{"the staged set is another", staged, set(3), set(1), "b ok", "3 1", 1},
-		{"the set on trial is there", trial, set(2), set(1), "b pending a 1", "2 1", 0},
-		{"the set on trial is gone", trial, empty, set(1), "b", "2 missing-entry 1", 1},
-		{"the set on trial is no set", trial, broken, set(1), "b", "2 slot-mismatch 1", 1},
-		{"the set on trial is another", trial, set(3), set(1), "b", "3 1", 1},
-		{"the way back from a trial is gone", trial, set(2), empty, "b pending a 1", "2 1 missing-entry", 1},
-		{"the active set is gone, with nothing to return to", settled, empty, empty, "b ok", "- 1 missing-entry", 1},
-		{"the active set is no set", settled, empty, broken, "b ok", "- 1 slot-mismatch", 1},
-		{"the active set is another, with nothing to return to", settled, empty, set(3), "b ok", "- 1 slot-mismatch",
+		{"a new device with a factory set", bootctl.New(), set(1), empty, empty, "a", "1 -", 1},
+		{"as recorded", settled, empty, set(1), empty, "b ok", "- 1", 0},
+		{"a slot that was filled by nobody we know", settled, set(2), set(1), empty, "b ok", "2 1", 1},
+		{"a stage whose record was cut off", settled, empty, set(1), set(2), "b ok", "- 1", 0},
+		{"the staged set is there", staged, empty, set(1), set(2), "b staged 2 ok", "- 1", 0},
+		{"the staged set is gone", staged, empty, set(1), empty, "b ok", "- 1", 1},
+		{"the staged set is another", staged, empty, set(1), set(3), "b ok", "- 1", 1},
+		{"the staged set is in the standby slot", staged, set(2), set(1), empty, "b staged 2 ok", "2 1", 1},
+		{"the staged set is in the active slot", staged, empty, set(2), empty, "b ok", "- 1 slot-mismatch", 2},
+		{"the set on trial is there", trial, set(2), set(1), empty, "b pending a 1", "2 1", 0},
+		{"the set on trial is gone", trial, empty, set(1), empty, "b", "2 missing-entry 1", 1},
+		{"the set on trial is no set", trial, broken, set(1), empty, "b", "2 slot-mismatch 1", 1},
+		{"the set on trial is another", trial, set(3), set(1), empty, "b", "3 1", 1},
+		{"the way back from a trial is gone", trial, set(2), empty, empty, "b pending a 1", "2 1 missing-entry", 1},
+		{"the active set is gone, with nothing to return to", settled, empty, empty, empty, "b ok", "- 1 missing-entry",
 			1},
-		{"the active set is gone", returnable, set(2), empty, "a", "2 3 missing-entry", 1},
-		{"the active set is another", returnable, set(2), set(4), "a", "2 4", 1},
-		{"the set under watch is gone", watched, set(2), empty, "a", "2 3 missing-entry", 1},
-		{"the set before the one under watch is gone", watched, empty, set(3), "b ok", "2 missing-entry 3", 1},
-		{"all is gone", returnable, empty, empty, "b ok", "2 missing-entry 3 missing-entry", 2},
-		{"both are others", trial, set(3), set(4), "b", "3 1 slot-mismatch", 2},
+		{"the active set is no set", settled, empty, broken, empty, "b ok", "- 1 slot-mismatch", 1},
+		{"the active set is another, with nothing to return to", settled, empty, set(3), empty, "b ok",
+			"- 1 slot-mismatch",
+			1},
+		{"the active set is gone", returnable, set(2), empty, empty, "a", "2 3 missing-entry", 1},
+		{"the active set is another", returnable, set(2), set(4), empty, "a", "2 4", 1},
+		{"the set under watch is gone", watched, set(2), empty, empty, "a", "2 3 missing-entry", 1},
+		{"the set before the one under watch is gone", watched, empty, set(3), empty, "b ok", "2 missing-entry 3", 1},
+		{"all is gone", returnable, empty, empty, empty, "b ok", "2 missing-entry 3 missing-entry", 2},
+		{"both are others", trial, set(3), set(4), empty, "b", "3 1 slot-mismatch", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, changes := c.record.Reconcile(c.a, c.b)
+			r, changes := c.record.Reconcile(c.a, c.b, c.c)
 			equal(t, "state", summary(r), c.want)
 			equal(t, "slots", held(r), c.slots)
 			equal(t, "changes", len(changes), c.changes)
@@ -59,7 +64,7 @@ func TestReconcile(t *testing.T) {
 				_, err := r.Restart(bootctl.Power).CommitHealth(r.Boot + 1)
 				wantReason(t, err, refusal.WrongBoot)
 			}
-			again, changes := r.Reconcile(c.a, c.b)
+			again, changes := r.Reconcile(c.a, c.b, c.c)
 			equal(t, "applied again", again, r)
 			equal(t, "changes of the second time", len(changes), 0)
 		})
@@ -88,7 +93,7 @@ func TestReconcileAndGoodness(t *testing.T) {
 	settled := must{t}.update(bootctl.New(), set(1))
 	claims := set(2)
 	claims.Good = true
-	r, changes := settled.Reconcile(claims, set(1))
+	r, changes := settled.Reconcile(claims, set(1), bootctl.Content{})
 	equal(t, "set that was found", r.Slot(bootctl.A).Good, false)
 	equal(t, "set that was confirmed", r.Slot(bootctl.B).Good, true)
 	equal(t, "changes", changes, []string{"slot a: recorded nothing, found 1.2.0 (" + claims.Digest.String() + ")"})
@@ -98,7 +103,7 @@ func TestReconcileAndGoodness(t *testing.T) {
 func TestAVanishedTrialIsNotQuarantined(t *testing.T) {
 	m := must{t}
 	trial := m.attempt(m.put(m.update(bootctl.New(), set(1)), set(2)))
-	r, _ := trial.Reconcile(bootctl.Content{}, set(1))
+	r, _ := trial.Reconcile(bootctl.Content{}, set(1), bootctl.Content{})
 	equal(t, "reason", r.LastRollback.Reason, refusal.MissingEntry)
 	equal(t, "left set", r.LastRollback.Digest, set(2).Digest)
 	equal(t, "quarantined", r.IsQuarantined(set(2).Digest), false)
@@ -146,7 +151,7 @@ func TestResume(t *testing.T) {
 		equal(t, c.name+": good", r.Slot(r.Active).Good, !r.Slot(r.Active).IsEmpty())
 		_, err := bootctl.Encode(r)
 		must{t}.ok(err)
-		again, _ := r.Reconcile(c.a, c.b)
+		again, _ := r.Reconcile(c.a, c.b, empty)
 		equal(t, c.name+": reconciled", again, r)
 	}
 }

@@ -16,13 +16,12 @@ const (
 // Record is the whole A/B state. It is a value: a method that changes the state returns a new record and leaves its
 // receiver as it was; one that refuses returns the receiver. New and Decode make records; the zero Record is none.
 //
-// Invariants: Active is A or B. At most one of Pending and Staged is set, it is Active.Other(), and that slot is not
-// empty. TriesLeft is 0 without a trial. WatchLeft is 0 with a pending or staged slot. Of an empty slot only damage may
-// be known. No digest that was rolled back becomes staged or pending before ClearQuarantine let it.
+// Invariants: Active is A or B. Pending is None or Active.Other(), which then is not empty. Nothing is staged during a
+// trial. TriesLeft is 0 without a trial, WatchLeft is 0 during one. Of an empty slot only damage may be known. No
+// digest that was rolled back becomes staged or pending before ClearQuarantine let it.
 type Record struct {
 	Active    Slot  // the slot that last proved healthy, or the one the device started with
 	Pending   Slot  // the slot on trial, or None
-	Staged    Slot  // the slot with a complete, verified set nobody switched to yet, or None
 	TriesLeft uint8 // attempts the pending slot may still begin
 	// while the active set is under watch: attempts it may begin until one more is a crash loop; 0: it is not
 	WatchLeft uint8
@@ -38,6 +37,7 @@ type Record struct {
 	AbruptEnds uint8
 
 	Slots        [2]Content    // what slots a and b hold; see Slot
+	Staged       Content       // a complete, verified set that waits for its switch, in neither slot; empty: none
 	Quarantine   []Quarantined // oldest first
 	LastRollback *Rollback     // nil if there was none
 	History      []Event       // oldest first
@@ -70,7 +70,7 @@ func New() Record { return Record{Active: A} }
 // one ever was, and what the slots hold. That slot is active, and its set is good: it was confirmed before; without it,
 // the slot is damaged. The other holds whatever was left there; nobody has switched to it.
 func Resume(confirmed Slot, a, b Content) Record {
-	r, _ := New().Reconcile(a, b)
+	r, _ := New().Reconcile(a, b, Content{})
 	if confirmed != None {
 		r.Active = confirmed
 	}
@@ -87,13 +87,17 @@ func Resume(confirmed Slot, a, b Content) Record {
 
 // Slot returns what slot s holds; None holds nothing.
 func (r Record) Slot(s Slot) Content {
-	if s != A && s != B {
+	switch s {
+	case A, B:
+		return r.Slots[s-A]
+	case Staged:
+		return r.Staged
+	default:
 		return Content{}
 	}
-	return r.Slots[s-A]
 }
 
-// Standby returns the slot that is not active: the only one a stage may write.
+// Standby returns the slot that is not active: the only one that a switch may change.
 func (r Record) Standby() Slot { return r.Active.Other() }
 
 // Running returns the slot the next attempt is for: the pending one while there is a trial, else the active one.

@@ -19,7 +19,6 @@ func TestNoPrevious(t *testing.T) {
 			r *bootctl.Record) {
 			r.Quarantine = []bootctl.Quarantined{{Digest: set(1).Digest}}
 		},
-		"the slot is staged to": func(r *bootctl.Record) { r.Staged = bootctl.B },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := updated
@@ -39,7 +38,7 @@ func TestNoPrevious(t *testing.T) {
 	wantReason(t, err, refusal.NoPrevious)
 
 	// From an active slot that lost its set it goes back by itself, with nothing to quarantine.
-	lost, _ := updated.Reconcile(bootctl.Content{}, set(1))
+	lost, _ := updated.Reconcile(bootctl.Content{}, set(1), bootctl.Content{})
 	equal(t, "quarantine", len(lost.Quarantine), 0)
 	equal(t, "active slot", lost.Active, bootctl.B)
 }
@@ -53,12 +52,46 @@ func TestSwitchRefusesAQuarantinedSet(t *testing.T) {
 	equal(t, "record", after, r)
 }
 
-func TestDiscardEmptiesTheSlot(t *testing.T) {
+func TestDiscardLeavesTheSlots(t *testing.T) {
 	m := must{t}
-	r := m.stage(m.update(bootctl.New(), set(1)), set(2))
-	r, err := r.Discard(r.StageSerial)
+	settled := m.update(m.update(bootctl.New(), set(1)), set(2))
+	staged := m.stage(settled, set(3))
+	r, err := staged.Discard(staged.StageSerial)
 	m.ok(err)
-	equal(t, "standby content", r.Slot(bootctl.A), bootctl.Content{})
-	equal(t, "active content", r.Slot(bootctl.B).Digest, set(1).Digest)
-	equal(t, "staged", r.Staged, bootctl.None)
+	equal(t, "slots", r.Slots, settled.Slots)
+	equal(t, "staged", r.Staged, bootctl.Content{})
+}
+
+// A stage takes nothing from the way back; what is staged stays so, unless it is the set that is back.
+func TestReturnWithAStagedSet(t *testing.T) {
+	m := must{t}
+	updated := m.update(m.update(bootctl.New(), set(1)), set(2))
+	for staged, want := range map[byte]string{3: "b staged 3 q1", 1: "b q1"} {
+		r, err := m.stage(updated, set(staged)).Rollback(refusal.ByOperator, "")
+		m.ok(err)
+		equal(t, "after the rollback", summary(r), want)
+		equal(t, "what runs", r.Slot(r.Active).Digest, set(1).Digest)
+	}
+}
+
+// A set is staged beside a set under watch. Whatever then ends the watch badly, the set before comes back.
+func TestStageKeepsTheWatch(t *testing.T) {
+	m := must{t}
+	watched := watched(t, 2)
+	staged := m.stage(watched, set(3))
+	equal(t, "slots", staged.Slots, watched.Slots)
+	equal(t, "attempts left", staged.WatchLeft, watched.WatchLeft)
+	back, verdict, err := staged.Fail(staged.Boot, refusal.CrashLoop, "")
+	m.ok(err)
+	equal(t, "verdict", verdict, bootctl.RolledBack)
+	equal(t, "what runs", back.Slot(back.Active).Digest, set(1).Digest)
+	switched, err := back.Switch(back.StageSerial, 2)
+	m.ok(err)
+	equal(t, "what is on trial then", switched.Slot(switched.Pending).Digest, set(3).Digest)
+	equal(t, "in the slot that was left", switched.Pending, watched.Active)
+
+	over, err := staged.Switch(staged.StageSerial, 2)
+	m.ok(err)
+	equal(t, "attempts left after the switch", over.WatchLeft, uint8(0))
+	equal(t, "what a failed trial returns to", over.Slot(over.Active).Digest, set(2).Digest)
 }

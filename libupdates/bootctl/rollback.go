@@ -10,7 +10,7 @@ import (
 // slot. Either way the set that is left is quarantined unless something else was the cause (see charges), the attempt
 // under way becomes void, and the slot that is back is unconfirmed until an attempt for it is committed. Refused as
 // NoPrevious where damage was found in the slot to return to; without a trial also unless that slot holds another set
-// that was good once, is not quarantined, and nothing is staged.
+// that was good once and is not quarantined. What is staged stays so, unless it is the set that is back.
 func (r Record) Rollback(reason refusal.Reason, detail string) (Record, error) {
 	next := r.clone()
 	if r.Pending != None {
@@ -35,8 +35,6 @@ func (r Record) canReturn() error {
 	back := r.Slot(r.Standby())
 	cause := ""
 	switch {
-	case r.Staged != None:
-		cause = "a staged set took its place"
 	case back.IsEmpty():
 		cause = "the slot is empty"
 	case !back.Good:
@@ -74,6 +72,7 @@ func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	r.note(OpRollback, left, code)
 	r.HealthOK, r.WatchLeft, r.AbruptEnds = false, 0, 0
 	r.Boot++
+	r.recheckStaged()
 }
 
 // Explain adds to the rollback that the step before led to what the failed service wrote last, and what was refused to

@@ -7,29 +7,32 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Slot is one of the two places a system set can be in, or None.
+// Slot is one of the places for a system set, or None.
 type Slot uint8
 
 // The slots. The values are those of schema/bootrecord.capnp.
 const (
-	None Slot = iota // no slot
-	A                // slot a; the factory set goes here
-	B                // slot b
+	None   Slot = iota // no slot
+	A                  // slot a; the factory set goes here
+	B                  // slot b
+	Staged             // where a staged set waits for its switch; nothing runs from here
 )
 
-// String returns "a", "b" or "none".
+// String returns "a", "b", "staged" or "none".
 func (s Slot) String() string {
 	switch s {
 	case A:
 		return "a"
 	case B:
 		return "b"
+	case Staged:
+		return "staged"
 	default:
 		return "none"
 	}
 }
 
-// Other returns the slot that is not s; None has no other.
+// Other returns the other one of slots a and b.
 func (s Slot) Other() Slot {
 	switch s {
 	case A:

@@ -4,8 +4,10 @@ import "nexus/libupdates/refusal"
 
 // Admit reports whether Stage would accept the set. It is asked before a payload byte is written. Refusals:
 // TrialInProgress, Quarantined, VersionFloor, AlreadyActive, BadIndex for the zero digest. The active set is accepted
-// again where its slot is damaged: that mends it.
+// again where its slot is damaged: that mends it. A set under watch counts as one that has held, as it will once
+// another one is switched to.
 func (r Record) Admit(c Content) error {
+	r = r.unwatched()
 	active := r.Slot(r.Active)
 	switch {
 	case r.Pending != None:
@@ -37,7 +39,7 @@ func (r Record) Factory(c Content) (Record, error) {
 		return r, err
 	}
 	next := r.clone()
-	next.Active, next.Pending, next.Staged = A, None, None
+	next.Active, next.Pending, next.Staged = A, None, Content{}
 	next.TriesLeft, next.WatchLeft, next.HealthOK = 0, 0, false
 	next.Slots = [2]Content{c.asFound(), {}}
 	if r.Begun() {
@@ -46,47 +48,46 @@ func (r Record) Factory(c Content) (Record, error) {
 	return next, nil
 }
 
-// Stage records that the standby slot now holds the complete, verified, durable set c. It supersedes a set that was
-// staged before. The serial names this stage in Switch and Discard. Refused as Admit says.
+// Stage records that the complete, verified, durable set c waits for its switch. It supersedes a set that was staged
+// before, and changes neither slot. The serial names this stage in Switch and Discard. Refused as Admit says.
 func (r Record) Stage(c Content) (Record, uint64, error) {
-	held := r.unwatched()
-	if err := held.Admit(c); err != nil {
+	if err := r.Admit(c); err != nil {
 		return r, 0, err
 	}
-	next := held.clone()
-	next.Staged = r.Standby()
+	next := r.clone()
+	next.Staged = c.asFound()
 	next.StageSerial++
-	next.put(next.Staged, c.asFound())
-	next.note(OpStage, next.Staged, "")
+	next.noteSet(OpStage, r.Standby(), next.Staged, "")
 	return next, next.StageSerial, nil
 }
 
-// Discard empties the standby slot. Refused as Stale unless the stage numbered serial is still the staged one.
+// Discard drops what is staged. Refused as Stale unless the stage numbered serial is still the staged one.
 func (r Record) Discard(serial uint64) (Record, error) {
 	if err := r.current(serial); err != nil {
 		return r, err
 	}
 	next := r.clone()
-	next.note(OpDiscard, r.Staged, "")
-	next.put(r.Staged, Content{})
-	next.Staged = None
+	next.noteSet(OpDiscard, r.Standby(), r.Staged, "")
+	next.Staged = Content{}
 	return next, nil
 }
 
-// Switch puts the staged slot on trial with that many tries, at least 1. The attempt that is under way becomes void:
-// only a new BootAttempt can lead to a commit. Refused as Stale unless the stage numbered serial is still the staged
-// one (so also during a trial, when nothing is staged), as Quarantined if the set may not come back, as VersionFloor if
-// it is older than the floor.
+// Switch puts the staged set into the standby slot, in place of the set there, on trial with that many tries, at least
+// 1. That ends a watch: there is nothing else to return to any more but the active set. The attempt that is under way
+// becomes void: only a new BootAttempt can lead to a commit. Refused as Stale unless the stage numbered serial is still
+// the staged one (so also during a trial, when nothing is staged), as Quarantined if the set may not come back, as
+// VersionFloor if it is older than the floor.
 func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
 	if err := r.current(serial); err != nil {
 		return r, err
 	}
-	if err := r.Admit(r.Slot(r.Staged)); err != nil {
+	if err := r.Admit(r.Staged); err != nil {
 		return r, err
 	}
-	next := r.clone()
-	next.note(OpSwitch, r.Staged, "")
-	next.Pending, next.Staged = r.Staged, None
+	next := r.unwatched().clone()
+	next.Pending, next.Staged = r.Standby(), Content{}
+	next.put(next.Pending, r.Staged)
+	next.note(OpSwitch, next.Pending, "")
 	next.TriesLeft = max(tries, 1)
 	next.HealthOK = false
 	next.Boot++
@@ -95,8 +96,15 @@ func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
 
 // current refuses a serial that does not name what is staged now.
 func (r Record) current(serial uint64) error {
-	if r.Staged == None || serial != r.StageSerial {
+	if r.Staged.IsEmpty() || serial != r.StageSerial {
 		return refusal.New(refusal.Stale, "stage %d is no longer the staged one", serial)
 	}
 	return nil
+}
+
+// recheckStaged takes back the stage of a set that must not be switched to any more.
+func (r *Record) recheckStaged() {
+	if !r.Staged.IsEmpty() && r.Admit(r.Staged) != nil {
+		r.Staged = Content{}
+	}
 }

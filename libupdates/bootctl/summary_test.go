@@ -13,8 +13,8 @@ func summary(r bootctl.Record) string {
 	if r.Pending != bootctl.None {
 		s += fmt.Sprintf(" pending %s %d", r.Pending, r.TriesLeft)
 	}
-	if r.Staged != bootctl.None {
-		s += " staged " + r.Staged.String()
+	if !r.Staged.IsEmpty() {
+		s += fmt.Sprint(" staged ", r.Staged.Digest[0])
 	}
 	if r.HealthOK {
 		s += " ok"

@@ -12,7 +12,7 @@ import (
 // quarantined.
 func states(t *testing.T) map[string]bootctl.Record {
 	m := must{t}
-	fresh, _ := bootctl.New().Reconcile(set(1), bootctl.Content{})
+	fresh, _ := bootctl.New().Reconcile(set(1), bootctl.Content{}, bootctl.Content{})
 	confirmed := m.commit(m.attempt(fresh))
 	confirmed, err := m.put(confirmed, set(9)).Rollback(refusal.ByOperator, "")
 	m.ok(err)
@@ -38,6 +38,7 @@ func states(t *testing.T) map[string]bootctl.Record {
 		"in its watch": m.attempt(watched),
 		"updated":      updated,
 		"staged again": m.stage(updated, set(3)),
+		"beside watch": m.stage(watched, set(3)),
 	}
 }
 
@@ -79,36 +80,36 @@ var operations = []struct {
 }
 
 // truth says what each operation does to each state: "reason" of a refusal, "=" for accepted without a change, or what
-// it leaves: active slot, pending slot with tries, staged slot, attempts of a watch, "ok" when confirmed, and "q" with
+// it leaves: active slot, pending slot with tries, staged set, attempts of a watch, "ok" when confirmed, and "q" with
 // the number of quarantined sets.
 var truth = map[string]map[string]string{
 	"empty": {
-		"stage": "a staged b", "stage quarantined": "a staged b", "stage nothing": "bad-index",
+		"stage": "a staged 4", "stage quarantined": "a staged 9", "stage nothing": "bad-index",
 		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
 		"attempt": "a", "commit": "wrong-boot", "fail": "wrong-boot", "time out": "wrong-boot",
 		"roll back": "no-previous", "clear": "not-quarantined", "clear unknown": "not-quarantined",
 		"abrupt end": "a", "ordered end": "a",
 	},
 	"unconfirmed": {
-		"stage": "a staged b q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"stage": "a staged 4 q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
 		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
 		"attempt": "a q1", "commit": "a ok q1", "fail": "=", "time out": "=",
 		"roll back": "no-previous", "clear": "a", "clear unknown": "not-quarantined",
 		"abrupt end": "a q1", "ordered end": "a q1",
 	},
 	"confirmed": {
-		"stage": "a staged b ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"stage": "a staged 4 ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
 		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
 		"attempt": "a q1", "commit": "=", "fail": "a q1", "time out": "a q1",
 		"roll back": "no-previous", "clear": "a ok", "clear unknown": "not-quarantined",
 		"abrupt end": "a q1", "ordered end": "a q1",
 	},
 	"staged": {
-		"stage": "a staged b ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"stage": "a staged 4 ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
 		"discard": "a ok q1", "discard older": "stale", "switch": "a pending b 2 q1", "switch older": "stale",
-		"attempt": "a staged b q1", "commit": "=", "fail": "a staged b q1", "time out": "a staged b q1",
-		"roll back": "no-previous", "clear": "a staged b ok", "clear unknown": "not-quarantined",
-		"abrupt end": "a staged b q1", "ordered end": "a staged b q1",
+		"attempt": "a staged 2 q1", "commit": "=", "fail": "a staged 2 q1", "time out": "a staged 2 q1",
+		"roll back": "no-previous", "clear": "a staged 2 ok", "clear unknown": "not-quarantined",
+		"abrupt end": "a staged 2 q1", "ordered end": "a staged 2 q1",
 	},
 	"switched": {
 		"stage": "trial-in-progress", "stage quarantined": "trial-in-progress", "stage nothing": "trial-in-progress",
@@ -139,32 +140,40 @@ var truth = map[string]map[string]string{
 		"abrupt end": "a pending b 0 q1", "ordered end": "a pending b 1 q1",
 	},
 	"watched": {
-		"stage": "b staged a ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"stage": "b staged 4 ok watched 2 q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
 		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
 		"attempt": "b watched 1 q1", "commit": "=", "fail": "a q2", "time out": "a q2",
 		"roll back": "a q2", "clear": "b ok watched 2", "clear unknown": "not-quarantined",
 		"abrupt end": "b watched 2 q1", "ordered end": "b watched 3 q1",
 	},
 	"in its watch": {
-		"stage": "b staged a q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"stage": "b staged 4 watched 1 q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
 		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
 		"attempt": "a q2", "commit": "b ok q1", "fail": "a q2", "time out": "a q2",
 		"roll back": "a q2", "clear": "b watched 1", "clear unknown": "not-quarantined",
 		"abrupt end": "b watched 1 q1", "ordered end": "b watched 2 q1",
 	},
 	"updated": {
-		"stage": "b staged a ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"stage": "b staged 4 ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
 		"discard": "stale", "discard older": "stale", "switch": "stale", "switch older": "stale",
 		"attempt": "b q1", "commit": "=", "fail": "b q1", "time out": "b q1",
 		"roll back": "a q2", "clear": "b ok", "clear unknown": "not-quarantined",
 		"abrupt end": "b q1", "ordered end": "b q1",
 	},
 	"staged again": {
-		"stage": "b staged a ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"stage": "b staged 4 ok q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
 		"discard": "b ok q1", "discard older": "stale", "switch": "b pending a 2 q1", "switch older": "stale",
-		"attempt": "b staged a q1", "commit": "=", "fail": "b staged a q1", "time out": "b staged a q1",
-		"roll back": "no-previous", "clear": "b staged a ok", "clear unknown": "not-quarantined",
-		"abrupt end": "b staged a q1", "ordered end": "b staged a q1",
+		"attempt": "b staged 3 q1", "commit": "=", "fail": "b staged 3 q1", "time out": "b staged 3 q1",
+		"roll back": "a staged 3 q2", "clear": "b staged 3 ok", "clear unknown": "not-quarantined",
+		"abrupt end": "b staged 3 q1", "ordered end": "b staged 3 q1",
+	},
+	"beside watch": {
+		"stage": "b staged 4 ok watched 2 q1", "stage quarantined": "quarantined", "stage nothing": "bad-index",
+		"discard": "b ok watched 2 q1", "discard older": "stale", "switch": "b pending a 2 q1",
+		"switch older": "stale",
+		"attempt":      "b staged 3 watched 1 q1", "commit": "=", "fail": "a staged 3 q2", "time out": "a staged 3 q2",
+		"roll back": "a staged 3 q2", "clear": "b staged 3 ok watched 2", "clear unknown": "not-quarantined",
+		"abrupt end": "b staged 3 watched 2 q1", "ordered end": "b staged 3 watched 3 q1",
 	},
 }
 

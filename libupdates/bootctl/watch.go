@@ -4,7 +4,7 @@ import "nexus/libupdates/refusal"
 
 // A set that was just confirmed may still fail for good: it leaks, or runs into what only time brings. For a while it
 // is under watch: until the watch is over, its failure is a rollback, as in a trial, and so is a boot attempt too many.
-// The slot before it keeps its set as long; a stage takes that slot, so it ends the watch.
+// The slot before it keeps its set as long; a switch takes that slot, so it ends the watch.
 
 // CommitAndWatch is CommitHealth for a system that watches: a set that was on trial is under watch from then on, with
 // that many boot attempts until one more counts as a crash loop, at least 1; one that was under watch before stays so.
@@ -39,20 +39,7 @@ func (r Record) EndWatch(boot uint64) (Record, error) {
 	return next, nil
 }
 
-// Receive is the record from the moment on at which the slot is about to change for the set: there is nothing to return
-// to any more, so it ends a watch, and the set that is active is confirmed for good. Refused as Admit says, and as
-// Superseded if the slot is no longer the standby slot: a watch may have ended in a rollback since.
-func (r Record) Receive(slot Slot, c Content) (Record, error) {
-	next := r.unwatched()
-	if err := next.Admit(c); err != nil {
-		return r, err
-	}
-	if slot != r.Standby() {
-		return r, refusal.New(refusal.Superseded, "slot %s has become the active one", slot)
-	}
-	return next, nil
-}
-
+// unwatched is the record after the end of a watch: the set that is active is confirmed for good.
 func (r Record) unwatched() Record {
 	if r.WatchLeft == 0 {
 		return r

@@ -2,6 +2,7 @@ package golden_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -154,7 +155,7 @@ func describeManifest(m nxb.Manifest) string {
 func describeRecord(r bootctl.Record) string {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "active %s, pending %s, staged %s, tries left %d, healthy %v\nboot %d, stage %d\n",
-		r.Active, r.Pending, r.Staged, r.TriesLeft, r.HealthOK, r.Boot, r.StageSerial)
+		r.Active, r.Pending, cmp.Or(r.Staged.Version, "none"), r.TriesLeft, r.HealthOK, r.Boot, r.StageSerial)
 	for i, c := range r.Slots {
 		fmt.Fprintf(&out, "slot %c: %q %s good %v\n", 'a'+i, c.Version, c.Digest, c.Good)
 	}

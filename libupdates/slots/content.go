@@ -27,20 +27,20 @@ func contentOf(d nxs.Digest, x nxs.Index) Content {
 	return Content{Digest: d, Version: x.SystemVersion, Bundles: x.Bundles, Floor: x.VersionFloor, Health: x.Health}
 }
 
-// Content returns what the slot holds, according to the stored index. It checks the index's digest, but neither
-// signature nor bundles (see Verify). Refused as SlotMismatch if the slot does not lead to a set, which Damage also
-// says, and as DigestMismatch if the index does not match the name of its directory. If the index is damaged
+// Content returns what the slot, or Staged, holds, according to the stored index. It checks the index's digest, but
+// neither signature nor bundles (see Verify). Refused as SlotMismatch if the slot does not lead to a set, which Damage
+// also says, and as DigestMismatch if the index does not match the name of its directory. If the index is damaged
 // (DamageOf), only Digest is set.
 func (s *Store) Content(slot bootctl.Slot) (Content, error) {
 	content, err := s.content(slot)
 	if err != nil {
-		return content, fmt.Errorf("cannot read slot %s: %w", slot, err)
+		return content, fmt.Errorf("cannot read %s: %w", called(slot), err)
 	}
 	return content, nil
 }
 
 func (s *Store) content(slot bootctl.Slot) (Content, error) {
-	if err := checkSlot(slot); err != nil {
+	if err := checkLink(slot); err != nil {
 		return Content{}, err
 	}
 	d, err := resolve(s.fs, slot)
@@ -55,22 +55,36 @@ func (s *Store) content(slot bootctl.Slot) (Content, error) {
 	return contentOf(d, index), nil
 }
 
-// Empty empties the slot durably; an empty slot stays empty. After an error the slot still holds what it held.
+// Empty empties the slot, or Staged, durably; an empty slot stays empty. After an error the slot still holds what it
+// held.
 func (s *Store) Empty(slot bootctl.Slot) error {
-	if err := checkSlot(slot); err != nil {
+	if err := checkLink(slot); err != nil {
 		return fmt.Errorf("cannot empty slot: %w", err)
 	}
 	if err := s.point(slot, nxs.Digest{}); err != nil {
-		return fmt.Errorf("cannot empty slot %s: %w", slot, err)
+		return fmt.Errorf("cannot empty %s: %w", called(slot), err)
 	}
 	return nil
 }
 
-// Verify checks that the slot holds the set with that digest, and checks everything in it against its index and the
-// index's signature, as on arrival. With the zero digest, the slot must be empty. It reads every byte of the set.
-// FaultOf says what an error means.
+// SetStaged makes Staged lead to a set that is on disk already, or to none if the digest is zero. It changes nothing
+// where that is so.
+func (s *Store) SetStaged(d nxs.Digest) error {
+	held, err := resolve(s.fs, bootctl.Staged)
+	if err == nil && held == d {
+		return nil
+	}
+	if err := s.point(bootctl.Staged, d); err != nil {
+		return fmt.Errorf("cannot set what is staged: %w", err)
+	}
+	return nil
+}
+
+// Verify checks that the slot, or Staged, holds the set with that digest, and checks everything in it against its index
+// and the index's signature, as on arrival. With the zero digest, the slot must be empty. It reads every byte of the
+// set. FaultOf says what an error means.
 func (s *Store) Verify(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc) error {
-	if err := checkSlot(slot); err != nil {
+	if err := checkLink(slot); err != nil {
 		return err
 	}
 	held, err := resolve(s.fs, slot)
@@ -78,9 +92,9 @@ func (s *Store) Verify(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc
 	case err != nil:
 		return err
 	case held.IsZero() && !want.IsZero():
-		return refusal.New(refusal.MissingEntry, "the link of slot %s is missing", slot)
+		return refusal.New(refusal.MissingEntry, "the link of %s is missing", called(slot))
 	case held != want:
-		return refusal.New(refusal.SlotMismatch, "slot %s holds another set, %s", slot, held)
+		return refusal.New(refusal.SlotMismatch, "%s holds another set, %s", called(slot), held)
 	case want.IsZero():
 		return nil
 	}

@@ -36,7 +36,26 @@ func digestOf(slot bootctl.Slot, target string) (nxs.Digest, error) {
 			return d, nil
 		}
 	}
-	return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "slot %s leads to %q, which is not a set", slot, target)
+	return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "%s leads to %q, which is not a set", called(slot), target)
+}
+
+// links are the names that a set may be reached by: the slots, then the staged set.
+func links() [3]bootctl.Slot { return [...]bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} }
+
+// called is what an error calls a slot, or Staged.
+func called(slot bootctl.Slot) string {
+	if slot == bootctl.Staged {
+		return "the staged set"
+	}
+	return "slot " + slot.String()
+}
+
+// checkLink refuses a value that is neither a slot nor Staged.
+func checkLink(slot bootctl.Slot) error {
+	if slot == bootctl.Staged {
+		return nil
+	}
+	return checkSlot(slot)
 }
 
 // checkSlot refuses a value that is not a slot.

@@ -2,12 +2,14 @@ package slots
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
 )
 
 // keep gives the received set its name; its files are already durable. If the name is taken, the set there is damaged,
@@ -161,7 +163,7 @@ func (s *Store) replaceFile(from, to string) error {
 }
 
 // point makes the slot lead to the set, or empties it if the digest is zero, durably, and removes the set it led to
-// unless the other slot still needs it. After an error the slot leads where it led, and the new set is gone unless a
+// unless another link still needs it. After an error the slot leads where it led, and the new set is gone unless a
 // slot leads to it.
 //
 // A set is removed only after the links that no longer lead to it are durable. Otherwise a power cut could restore a
@@ -187,6 +189,45 @@ func (s *Store) point(slot bootctl.Slot, to nxs.Digest) error {
 	}
 	return err
 }
+
+// Promote moves the staged set into a slot, durably and in one step: the slot leads to it, and nothing is staged any
+// more. The set that the slot led to is removed unless the other slot still needs it. After an error it may be done,
+// and not durable. Refused as MissingEntry if nothing is staged.
+func (s *Store) Promote(slot bootctl.Slot) error {
+	err := checkSlot(slot)
+	if err == nil {
+		err = s.promote(slot)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot move staged set into slot %s: %w", slot, err)
+	}
+	return nil
+}
+
+func (s *Store) promote(slot bootctl.Slot) error {
+	to, err := resolve(s.fs, bootctl.Staged)
+	if err != nil {
+		return err
+	}
+	if to.IsZero() {
+		return refusal.New(refusal.MissingEntry, "nothing is staged")
+	}
+	from, err := resolved(s.fs, slot)
+	if err != nil {
+		return err
+	}
+	if err := s.replace(bootctl.Staged.String(), slot.String()); err != nil {
+		return err
+	}
+	if err := s.fs.SyncDir(root); err != nil {
+		return err
+	}
+	s.drop(from)
+	return nil
+}
+
+// Sync makes the links durable as they are.
+func (s *Store) Sync() error { return s.fs.SyncDir(root) }
 
 // link replaces a slot's link in one step.
 func (s *Store) link(slot bootctl.Slot, to nxs.Digest) error {

@@ -29,19 +29,19 @@ type Bundle struct {
 	Manifest nxb.Manifest
 }
 
-// OpenSet opens the set that the slot holds now. It must have the given digest, which the caller vouches for. The index
-// and the manifests are checked against it; payloads are checked only by CheckPayload. Refused as SlotMismatch if the
-// slot is empty or holds another set.
+// OpenSet opens the set that the slot, or Staged, holds now. It must have the given digest, which the caller vouches
+// for. The index and the manifests are checked against it; payloads are checked only by CheckPayload. Refused as
+// SlotMismatch if the slot is empty or holds another set.
 func OpenSet(fs durable.ReadFS, slot bootctl.Slot, digest nxs.Digest) (*Set, error) {
 	set, err := openSet(fs, slot, digest)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open slot %s: %w", slot, err)
+		return nil, fmt.Errorf("cannot open %s: %w", called(slot), err)
 	}
 	return set, nil
 }
 
 func openSet(fs durable.ReadFS, slot bootctl.Slot, digest nxs.Digest) (*Set, error) {
-	if err := checkSlot(slot); err != nil {
+	if err := checkLink(slot); err != nil {
 		return nil, err
 	}
 	held, err := resolve(fs, slot)

@@ -21,8 +21,8 @@ type StageOptions struct {
 	// AdmitBundle is called for each bundle, after its manifest is verified and before its payload is received. An
 	// error ends the stage.
 	AdmitBundle func(nxs.Index, nxb.Manifest) error
-	// Verified is called once the whole set is verified and durable, before the old content of the slot is given up. An
-	// error ends the stage.
+	// Verified is called once the whole set is verified and durable, before what was staged is given up. An error ends
+	// the stage.
 	Verified func() error
 	// Progress is called at each new phase and bundle, and at most once per MiB of payload.
 	Progress func(Progress)
@@ -47,8 +47,8 @@ const (
 	Reused
 )
 
-// Stage receives a set into the slot. The set is verified while it is written, and durable when Stage returns. The slot
-// must be the standby slot, which only the caller knows.
+// Stage receives a set and makes the slot lead to it: Staged, or the first slot of a device whose slots are empty. The
+// set is verified while it is written, and durable when Stage returns.
 //
 // After any refusal or error the slot holds what it held, and everything written is removed, at the next Open if the
 // disk fails even then. After a power cut at any moment, the slot holds what it held or the whole new set. Space is
@@ -70,12 +70,12 @@ func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt,
 }
 
 func (s *Store) stageFrom(ctx context.Context, slot bootctl.Slot, a archive, opt StageOptions) (Content, error) {
-	if err := checkSlot(slot); err != nil {
+	if err := checkLink(slot); err != nil {
 		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
 	content, err := s.stage(slot, asked{a, opt.AdmitBundle}, &incoming{ctx: ctx, tell: opt.Progress}, opt)
 	if err != nil {
-		return Content{}, fmt.Errorf("cannot stage into slot %s: %w", slot, err)
+		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
 	return content, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
@@ -17,7 +18,7 @@ import (
 type Store struct{ fs durable.FS }
 
 // Open creates the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no
-// slot leads to, and links that were never renamed to a slot's name. The slots keep what they hold. If sets/ is not a
+// link leads to, and links that were never renamed to their names. The slots keep what they hold. If sets/ is not a
 // folder, it is replaced. Leftovers that cannot be removed stay.
 func Open(fs durable.FS) (*Store, error) {
 	s := &Store{fs}
@@ -31,8 +32,12 @@ func (s *Store) prepare() error {
 	if err := s.makeDir(setsDir); err != nil { // does not follow links: their targets are not ours
 		return err
 	}
-	for _, link := range []string{bootctl.A.String(), bootctl.B.String(), activeLink} {
-		if err := s.fs.RemoveAll(link + newLink); err != nil {
+	names := []string{activeLink}
+	for _, slot := range links() {
+		names = append(names, slot.String())
+	}
+	for _, name := range names {
+		if err := s.fs.RemoveAll(name + newLink); err != nil {
 			return err
 		}
 	}
@@ -65,7 +70,7 @@ func (s *Store) removeLeftovers() error {
 	return nil
 }
 
-// used returns the directories of the sets that slots lead to.
+// used returns the directories of the sets that links lead to.
 func (s *Store) used() (map[string]bool, error) {
 	sets, err := s.sets()
 	if err != nil {
@@ -78,22 +83,23 @@ func (s *Store) used() (map[string]bool, error) {
 	return dirs, nil
 }
 
-// sets returns the sets that slots lead to, each once.
+// sets returns the sets that links lead to, each once.
 func (s *Store) sets() ([]stored, error) {
 	var sets []stored
-	for _, slot := range both() {
+	for _, slot := range links() {
 		d, err := resolved(s.fs, slot)
 		if err != nil {
 			return nil, err
 		}
-		if !d.IsZero() && (len(sets) == 0 || sets[0].digest != d) {
+		known := slices.ContainsFunc(sets, func(set stored) bool { return set.digest == d })
+		if !d.IsZero() && !known {
 			sets = append(sets, stored{s.fs, d})
 		}
 	}
 	return sets, nil
 }
 
-// drop removes a set unless a slot leads to it. If that fails, the next Open removes it.
+// drop removes a set unless a link leads to it. If that fails, the next Open removes it.
 func (s *Store) drop(d nxs.Digest) {
 	if used, err := s.used(); err == nil && !d.IsZero() && !used[setDir(d)] {
 		s.fs.RemoveAll(setDir(d))
@@ -108,7 +114,7 @@ func resolve(fsys durable.ReadFS, slot bootctl.Slot) (nxs.Digest, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nxs.Digest{}, nil
 	case errors.Is(err, durable.ErrKind):
-		return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "slot %s is not a link", slot)
+		return nxs.Digest{}, refusal.New(refusal.SlotMismatch, "%s is not a link", called(slot))
 	case err != nil:
 		return nxs.Digest{}, err
 	}
@@ -124,5 +130,3 @@ func resolved(fsys durable.ReadFS, slot bootctl.Slot) (nxs.Digest, error) {
 	}
 	return d, err
 }
-
-func both() [2]bootctl.Slot { return [2]bootctl.Slot{bootctl.A, bootctl.B} }

@@ -17,15 +17,15 @@ const (
 
 // install waits until it is known how the archive comes, and takes it in.
 func (s *Stage) install(ctx context.Context, out io.Reader) (Audit, uint64, error) {
-	e, standby := s.engine, s.engine.Record().Standby()
+	e := s.engine
 	select {
 	case <-s.streams:
-		return e.install(ctx, standby, e.fromStream(out, s.size), s.progress)
+		return e.install(ctx, e.fromStream(out, s.size), s.progress)
 	case f := <-s.file:
 		defer f.Close()
-		return e.install(ctx, standby, e.fromFile(f, s.size), s.progress)
+		return e.install(ctx, e.fromFile(f, s.size), s.progress)
 	case <-ctx.Done():
-		return Audit{Slot: standby}, 0, context.Cause(ctx)
+		return Audit{Slot: e.Record().Standby()}, 0, context.Cause(ctx)
 	}
 }
 

@@ -27,15 +27,23 @@ func (e *Engine) look() error {
 	if err != nil {
 		return err
 	}
-	e.contents, e.unread = [2]slots.Content{a, b}, false
+	staged, err := e.lookAt(bootctl.Staged)
+	if err != nil {
+		return err
+	}
+	e.contents, e.unread = [3]slots.Content{a, b, staged}, false
 	return nil
 }
 
 // lookAt reads one slot. Of a damaged one it is known whether it still leads to a set, and to which: the record knows
-// the rest, and the check before it runs finds the damage.
+// the rest, and the check before it runs finds the damage. A staged set with an index that cannot be read is none.
 func (e *Engine) lookAt(slot bootctl.Slot) (slots.Content, error) {
 	content, err := e.store.Content(slot)
-	if _, damaged := slots.DamageOf(err); damaged {
+	_, damaged := slots.DamageOf(err)
+	switch {
+	case damaged && slot == bootctl.Staged:
+		return slots.Content{}, nil
+	case damaged:
 		return content, nil
 	}
 	return content, err
@@ -46,6 +54,11 @@ func (e *Engine) touched() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.unread = true
+}
+
+// found is what slots a and b hold, and what is staged, as the record has it.
+func (e *Engine) found() (a, b, staged bootctl.Content) {
+	return e.recorded(e.contents[0]), e.recorded(e.contents[1]), e.recorded(e.contents[2])
 }
 
 // content is what a slot holds.

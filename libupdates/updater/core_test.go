@@ -17,7 +17,7 @@ func withCore(t *testing.T) (*device, Attempt) {
 	key := updatestest.Key(1)
 	archive := updatestest.Archive(t, key, "1.1.0", updatestest.Bundle(nxs.CoreName, "1.1.0", nil, []byte("the core"),
 		key))
-	must(t, d.receive(t, d.Record().Standby(), archive))
+	must(t, d.receive(t, archive))
 	must(t, d.Switch(t.Context(), d.Record().StageSerial))
 	return d, d.attempt(t)
 }

@@ -99,13 +99,17 @@ func (c SlotCheck) Reason() refusal.Reason {
 	return refusal.Of(c.Err)
 }
 
-// Scrub checks both slots as if they had just arrived, one after the other. It holds the place of a stage, so that
-// nothing is written meanwhile.
+// Scrub checks both slots, and the staged set if there is one, as if they had just arrived, one after the other. It
+// holds the place of a stage, so that nothing is written meanwhile.
 func (e *Engine) Scrub(ctx context.Context) ([]SlotCheck, error) {
 	if err := e.takePlace(); err != nil {
 		return nil, err
 	}
 	defer e.end()
+	staged, err := e.checkStaged(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := e.readSlots(); err != nil {
 		return nil, err
 	}
@@ -120,7 +124,19 @@ func (e *Engine) Scrub(ctx context.Context) ([]SlotCheck, error) {
 		}
 		all = append(all, check)
 	}
-	return all, nil
+	return append(all, staged...), nil
+}
+
+// checkStaged checks what is staged, if anything is, before a look at the slots forgets what cannot be read.
+func (e *Engine) checkStaged(ctx context.Context) ([]SlotCheck, error) {
+	if e.Record().Staged.IsEmpty() {
+		return nil, nil
+	}
+	check, err := e.check(ctx, bootctl.Staged)
+	if err == nil && e.Record().Staged.IsEmpty() {
+		e.tidy()
+	}
+	return []SlotCheck{check}, err
 }
 
 // check reads every byte of a slot and puts what it found into the record.

@@ -8,8 +8,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// TestNoReturnToWhatNobodySwitchedTo fills the standby slot and fails to record it: an operator must not land there.
-func TestNoReturnToWhatNobodySwitchedTo(t *testing.T) {
+// TestAStageThatWasNotRecorded leaves a set on disk that no record knows: it is not staged, and the way back is open.
+func TestAStageThatWasNotRecorded(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
 	d.confirm(t, "1.1.0")
@@ -18,10 +18,14 @@ func TestNoReturnToWhatNobodySwitchedTo(t *testing.T) {
 		t.Fatal("the stage was recorded on a medium that fails")
 	}
 	d.medium.fail = false
-	if err := d.Rollback(t.Context()); refusal.Of(err) != refusal.NoPrevious {
-		t.Errorf("got %v, want %s", err, refusal.NoPrevious)
+	if _, err := d.Staged(); refusal.Of(err) != refusal.NothingStaged {
+		t.Errorf("got %v, want %s", err, refusal.NothingStaged)
 	}
-	wantActive(t, d, bootctl.A)
+	must(t, d.Rollback(t.Context()))
+	if r := d.Record(); r.Slot(r.Active).Version != "1.0.0" {
+		t.Errorf("the record is %+v", r)
+	}
+	d.attempt(t)
 }
 
 // TestNothingIsBuiltOnARecordInDoubt has a rollback that is durable although its writer is told that it is not. What is
@@ -65,7 +69,7 @@ func TestASlotThatCouldNotBeReadIsReadAgain(t *testing.T) {
 		if d.put(t, "1.1.0") == nil {
 			continue // what failed did not matter
 		}
-		found, err := d.store.Content(bootctl.B)
+		found, err := d.store.Content(bootctl.Staged)
 		must(t, err)
 		err = d.Switch(t.Context(), first)
 		if found.Version == "1.1.0" && refusal.Of(err) != refusal.Stale {

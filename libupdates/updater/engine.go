@@ -2,6 +2,7 @@ package updater
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -28,12 +29,16 @@ type Engine struct {
 	recordLost bool          // no copy of the record was left when it was loaded
 	stages     sync.WaitGroup
 
+	switches sync.Mutex // one at a time checks what is staged, and switches to it; taken before steps
+
 	steps sync.Mutex
 	doubt bool // a write of the record failed: a start may read either one, so it is written again before the next step
 
+	unsynced bool // the links of a switch may have moved without being durable; changes only under steps
+
 	mu        sync.Mutex
 	record    bootctl.Record   // changes only under steps
-	contents  [2]slots.Content // of the slots
+	contents  [3]slots.Content // of slot a and slot b, and what is staged
 	unread    bool             // a slot may have changed since contents was read
 	free      chan struct{}    // closed when the place of a stage is given back; nil: nobody has it
 	stopping  bool             // no stage begins any more
@@ -54,7 +59,7 @@ func (e *Engine) Record() bootctl.Record {
 // A Status is what is known at one moment.
 type Status struct {
 	Record   bootctl.Record
-	Contents [2]slots.Content // of slot a and slot b
+	Contents [3]slots.Content // of slot a and slot b, and what is staged
 	Staging  bool             // a stage is under way
 	Core     string           // the version of the core that runs; empty: the core of the image
 }
@@ -91,10 +96,16 @@ func (e *Engine) change(do step) error {
 	}
 	e.show(next)
 	e.auditFound(before, seen)
+	if err := e.place(next); err != nil {
+		e.cfg.Log.Warn("set on trial not in its slot yet", "error", err)
+	}
+	if !e.isStaging() && e.content(bootctl.Staged).Digest != nxs.Digest(next.Staged.Digest) {
+		e.tidy()
+	}
 	return nil
 }
 
-// unlessStaging is change, refused while the standby slot is being written.
+// unlessStaging is change, refused while a stage is under way.
 func (e *Engine) unlessStaging(do step) error {
 	return e.change(func(r bootctl.Record) (bootctl.Record, error) {
 		if e.isStaging() {
@@ -115,7 +126,7 @@ func (e *Engine) seen() (bootctl.Record, []string, error) {
 	if err := e.look(); err != nil {
 		return e.record, nil, err
 	}
-	seen, changes := e.dated(e.record).Reconcile(e.recorded(e.contents[0]), e.recorded(e.contents[1]))
+	seen, changes := e.dated(e.record).Reconcile(e.found())
 	return seen, changes, nil
 }
 
@@ -135,13 +146,15 @@ func (e *Engine) show(r bootctl.Record) {
 	e.cfg.Changed()
 }
 
-// settle ends the doubt after a failed write: its record may be durable all the same, and a start would go by it. The
-// caller holds steps.
+// settle finishes what the step before left behind. It ends the doubt after a failed write, whose record may be durable
+// all the same, so that a start would go by it; and it places the set on trial. The caller holds steps.
 func (e *Engine) settle() error {
-	if !e.doubt {
-		return nil
+	if e.doubt {
+		if err := e.save(e.Record()); err != nil {
+			return err
+		}
 	}
-	return e.save(e.Record())
+	return e.place(e.Record())
 }
 
 // save makes a record durable, and before it what the record builds on: which slot the next boot starts with.
@@ -159,6 +172,33 @@ func (e *Engine) save(r bootctl.Record) error {
 	}
 	e.doubt = false
 	return nil
+}
+
+// place moves the set that a durable record has on trial from where it was staged into its slot, unless that was done
+// before. By the record the switch is done: where the links cannot follow at once, they do before the next step, or at
+// the next start.
+func (e *Engine) place(r bootctl.Record) error {
+	if e.unsynced {
+		if err := e.store.Sync(); err != nil {
+			return err
+		}
+		e.unsynced = false
+	}
+	if !e.unplaced(r) {
+		return nil
+	}
+	promoted := e.store.Promote(r.Pending)
+	e.unsynced = promoted != nil
+	if err := e.readSlots(); err != nil || e.unplaced(r) {
+		return errors.Join(promoted, err)
+	}
+	return nil
+}
+
+// unplaced reports whether the set on trial is still where it was staged.
+func (e *Engine) unplaced(r bootctl.Record) bool {
+	staged := e.content(bootctl.Staged).Digest
+	return r.Pending != bootctl.None && !staged.IsZero() && bootctl.Digest(staged) == r.Slot(r.Pending).Digest
 }
 
 // keep stores an encoded record. One that outlives the boot is stored twice, so that either copy may be damaged, and

@@ -37,7 +37,7 @@ func TestASignedFloor(t *testing.T) {
 
 	disk := newDisk(t)
 	d := mustBoot(t, disk, &medium{})
-	must(t, d.receive(t, d.Record().Standby(), archive))
+	must(t, d.receive(t, archive))
 	must(t, d.Switch(t.Context(), d.Record().StageSerial))
 	d = mustBoot(t, disk, &medium{})
 	must(t, d.commit(d.attempt(t).Boot))

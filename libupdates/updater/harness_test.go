@@ -197,14 +197,14 @@ func (d *device) put(t *testing.T, version string) error {
 		return err
 	}
 	defer d.end()
-	return d.receive(t, d.Record().Standby(), raw)
+	return d.receive(t, raw)
 }
 
-// receive brings an archive to a slot as a stage does.
-func (d *device) receive(t *testing.T, slot bootctl.Slot, raw []byte) error {
+// receive takes an archive in as a stage does.
+func (d *device) receive(t *testing.T, raw []byte) error {
 	t.Helper()
 	archive := d.fromStream(bytes.NewReader(raw), int64(len(raw)))
-	_, _, err := d.install(t.Context(), slot, archive, unheard{})
+	_, _, err := d.install(t.Context(), archive, unheard{})
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"testing"
 
-	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 )
 
@@ -18,7 +17,7 @@ func TestHinderedSwitch(t *testing.T) {
 	if err := d.Switch(t.Context(), before.StageSerial); refusal.Of(err) != refusal.Hindered {
 		t.Errorf("got %v", err)
 	}
-	if after := d.Record(); !reflect.DeepEqual(after, before) || after.Staged == bootctl.None {
+	if after := d.Record(); !reflect.DeepEqual(after, before) || after.Staged.IsEmpty() {
 		t.Errorf("the record is %+v, was %+v", after, before)
 	}
 	if err := d.Switch(t.Context(), before.StageSerial+1); refusal.Of(err) != refusal.Stale {

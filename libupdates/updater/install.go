@@ -32,12 +32,13 @@ func (e *Engine) fromFile(f io.ReaderAt, size int64) arrival {
 	}
 }
 
-// install brings an archive into a slot: verified while it is written, durable, and then in the record.
-func (e *Engine) install(ctx context.Context, slot bootctl.Slot, archive arrival,
+// install stages an archive: verified while it is written, durable, and then in the record. The slots keep what they
+// hold until a switch.
+func (e *Engine) install(ctx context.Context, archive arrival,
 	progress Progress) (what Audit, serial uint64, err error) {
-	what = Audit{Slot: slot}
+	what = Audit{Slot: e.Record().Standby()}
 	var set bootctl.Content
-	err = archive(ctx, slot, slots.StageOptions{
+	err = archive(ctx, bootctl.Staged, slots.StageOptions{
 		Roots: e.rootsFor(ctx),
 		Admit: func(head *nxs.Head) error {
 			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
@@ -45,7 +46,7 @@ func (e *Engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 				return err
 			}
 			set = e.candidate(head.Digest, head.Index)
-			_, err := e.Record().Receive(slot, set)
+			err := e.Record().Admit(set)
 			// that it is active is said once the whole archive is verified: one that is damaged is refused for that
 			if err != nil && refusal.Of(err) != refusal.AlreadyActive {
 				return err
@@ -53,7 +54,7 @@ func (e *Engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 			return e.judge(ctx, head.Index)
 		},
 		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
-		Verified:    func() error { return e.endWatchFor(slot, set) },
+		Verified:    func() error { return e.Record().Admit(set) },
 		Progress: func(now slots.Progress) {
 			what.Reused = now.Reused
 			progress.Report(now)
@@ -70,6 +71,9 @@ func (e *Engine) install(ctx context.Context, slot bootctl.Slot, archive arrival
 		next, serial, err = r.Stage(set)
 		return next, err
 	})
+	if r := e.Record(); err == nil && r.Slot(r.Standby()).Digest == set.Digest {
+		err = e.acquit(ctx, r.Standby()) // what mended the set has mended the slot
+	}
 	return what, serial, err
 }
 
@@ -83,13 +87,4 @@ func (e *Engine) judge(ctx context.Context, x nxs.Index) error {
 		return policy.Refuse(policy.Policy{}.Decide(policy.Machine{}, x.Publisher, set))
 	}
 	return e.cfg.Judge(ctx, x.Publisher, set)
-}
-
-// endWatchFor ends a watch, durably, when a verified set is about to replace the one that the watch would go back to.
-func (e *Engine) endWatchFor(slot bootctl.Slot, set bootctl.Content) error {
-	now := e.Record()
-	if _, err := now.Receive(slot, set); err != nil || now.WatchLeft == 0 {
-		return err
-	}
-	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Receive(slot, set) })
 }

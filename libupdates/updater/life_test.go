@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 )
 
@@ -13,7 +14,8 @@ import (
 func TestAStageEndsWithItsDaemon(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
-	before, err := d.store.Content(d.Record().Standby())
+	must(t, d.put(t, "1.1.0"))
+	before, err := d.store.Content(bootctl.Staged)
 	must(t, err)
 	raw := archive(t, false)
 
@@ -26,10 +28,10 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 	if refusal.Of(s.err) != refusal.Cancelled {
 		t.Errorf("the stage ended with %v, want %s", s.err, refusal.Cancelled)
 	}
-	after, err := d.store.Content(d.Record().Standby())
+	after, err := d.store.Content(bootctl.Staged)
 	must(t, err)
 	if after.Digest != before.Digest {
-		t.Errorf("the slot holds %q, before it held %q", after.Version, before.Version)
+		t.Errorf("staged is %q, before it was %q", after.Version, before.Version)
 	}
 	written := d.disk.Ops()
 	s.in.Write(raw[len(raw)/2:])

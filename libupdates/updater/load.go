@@ -6,6 +6,7 @@ import (
 
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 )
@@ -43,6 +44,7 @@ func (e *Engine) open() (err error) {
 	if err := e.load(); err != nil {
 		return err
 	}
+	e.tidy()
 	e.reportMended()
 	return nil
 }
@@ -54,7 +56,7 @@ func (e *Engine) load() error {
 	if err := e.readSlots(); err != nil {
 		return err
 	}
-	a, b := e.recorded(e.contents[0]), e.recorded(e.contents[1])
+	a, b, _ := e.found()
 	confirmed, err := e.confirmed(a, b)
 	if err != nil {
 		return err
@@ -63,6 +65,11 @@ func (e *Engine) load() error {
 	if !found {
 		return e.adopt(e.dated(bootctl.Resume(confirmed, a, b)).Booted(e.cfg.Cause))
 	}
+	return e.takeUp(raw, confirmed)
+}
+
+// takeUp goes on with a stored record. A switch of which only the record was stored is carried out first.
+func (e *Engine) takeUp(raw []byte, confirmed bootctl.Slot) error {
 	record, err := bootctl.Decode(raw)
 	if err != nil {
 		return fmt.Errorf("cannot load boot record: %w", err)
@@ -71,8 +78,17 @@ func (e *Engine) load() error {
 	if e.beginsBoot() {
 		record = record.Restart(e.cfg.Cause)
 	}
+	if e.unplaced(record) {
+		if err := e.save(record); err != nil {
+			return err
+		}
+		if err := e.place(record); err != nil {
+			return err
+		}
+	}
+	a, b, staged := e.found()
 	record, behind := record.CatchUp(confirmed, a, b)
-	agreed, changes := record.Reconcile(a, b)
+	agreed, changes := record.Reconcile(a, b, staged)
 	for _, change := range changes {
 		e.cfg.Log.Warn("boot record mended", "change", change)
 	}
@@ -83,7 +99,30 @@ func (e *Engine) load() error {
 		e.reportBehind(agreed)
 	}
 	e.auditFound(record, agreed)
+	if !record.Staged.IsEmpty() && agreed.Staged.IsEmpty() {
+		what := about(record, bootctl.Staged)
+		what.Reason, what.Detail = refusal.MissingEntry, "the staged set is gone"
+		e.auditAs("damaged", what, Failed)
+	}
 	return nil
+}
+
+// tidy makes the staged link lead to what is staged. It may lead to what is not staged any more, or to what a cut kept
+// from the record, or be missing where an older version staged in the standby slot. No stage is under way, or the
+// caller has its place.
+func (e *Engine) tidy() {
+	r := e.Record()
+	if e.unplaced(r) { // a switch still needs the link
+		return
+	}
+	err := e.store.SetStaged(nxs.Digest(r.Staged.Digest))
+	e.touched()
+	if err == nil {
+		err = e.readSlots()
+	}
+	if err != nil {
+		e.cfg.Log.Warn("cannot tidy what is staged", "error", err)
+	}
 }
 
 // confirmed is the slot that was confirmed last, by its link. If the link is damaged, it is the slot that holds a set,

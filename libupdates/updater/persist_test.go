@@ -161,13 +161,19 @@ func TestCutEveryStep(t *testing.T) {
 			name:    "stage",
 			prepare: func(*device) {},
 			do:      func(d *device) error { return d.put(t, "1.2.0") },
-			same:    func(before, after bootctl.Record) bool { return after.Staged == bootctl.None },
+			same:    func(before, after bootctl.Record) bool { return after.Staged.IsEmpty() },
 		},
 		{
 			name:    "switch",
 			prepare: func(d *device) { must(t, d.put(t, "1.2.0")) },
 			do:      func(d *device) error { return d.Switch(t.Context(), d.Record().StageSerial) },
 			same:    func(before, after bootctl.Record) bool { return after.Pending == bootctl.None },
+		},
+		{
+			name:    "discard",
+			prepare: func(d *device) { must(t, d.put(t, "1.2.0")) },
+			do:      func(d *device) error { return d.Discard(d.Record().StageSerial) },
+			same:    func(before, after bootctl.Record) bool { return !after.Staged.IsEmpty() },
 		},
 		{
 			name: "attempt",
@@ -225,12 +231,16 @@ func TestCutEveryStep(t *testing.T) {
 						t.Fatalf("cut after operation %d, %s: the step was reported done and is lost: %+v", n,
 							outcome.Name, after)
 					}
+					if after.Pending == bootctl.None && after.Active == before.Active && after.Slots != before.Slots {
+						t.Fatalf("cut after operation %d, %s: the slots were %+v and are %+v", n, outcome.Name,
+							before.Slots, after.Slots)
+					}
 					active := after.Slot(after.Active)
 					if !active.Good || after.IsQuarantined(active.Digest) || after.Boot < before.Boot {
 						t.Fatalf("cut after operation %d, %s: the record is %+v", n, outcome.Name, after)
 					}
-					for _, slot := range []bootctl.Slot{after.Active, after.Pending, after.Staged} {
-						if slot == bootctl.None {
+					for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} {
+						if after.Slot(slot).IsEmpty() {
 							continue
 						}
 						if err := next.verify(t.Context(), slot); err != nil {

@@ -8,7 +8,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// The place of a stage is the right to write the standby slot, which one has at a time. Who has it may lose it: to its
+// The place of a stage is the right to change what is staged, which one has at a time. Who has it may lose it: to its
 // own slowness (stall.go), or to an operator.
 
 // placePatience is how long a stage waits for the place of another that may be about to end: a sender's connection
@@ -43,7 +43,7 @@ func (e *Engine) takePlace() error {
 	if e.isStaging() {
 		return refusal.New(refusal.StageInProgress, "another stage is under way")
 	}
-	if err := e.settle(); err != nil { // a start must not go by a record in which this slot is the active one
+	if err := e.settle(); err != nil { // a start must not go by a record that has on trial what was staged before
 		return err
 	}
 	e.mu.Lock()

@@ -57,7 +57,7 @@ func TestWhatThePolicyGrantsIsStaged(t *testing.T) {
 		got = set
 		return nil
 	}
-	must(t, d.receive(t, d.Record().Standby(), raw))
+	must(t, d.receive(t, raw))
 	want := []policy.Asking{{Bundle: "b", Powers: []string{"net.listen:tcp/80", "net.listen:tcp/81"}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("asked for %v, want %v", got, want)
@@ -80,7 +80,7 @@ func TestManifestAsksForWhatTheIndexSays(t *testing.T) {
 	} {
 		b := updatestest.Bundle("b", "1.0.0", nil, []byte("payload"), key).Asking("net.listen:tcp/80")
 		b.Entry.Powers = powers
-		err := d.receive(t, d.Record().Standby(), updatestest.Archive(t, key, "1.1.0", b))
+		err := d.receive(t, updatestest.Archive(t, key, "1.1.0", b))
 		if refusal.Of(err) != refusal.PowersMismatch || refusal.DetailOf(err) != want {
 			t.Errorf("got %v, want %s", err, want)
 		}

@@ -10,13 +10,11 @@ import (
 
 // Rollback goes back at an operator's order, by the same step as a rollback that nobody ordered.
 func (e *Engine) Rollback(ctx context.Context) error {
-	if !e.isStaging() {
-		if err := e.lookBack(ctx); err != nil {
-			return err
-		}
+	if err := e.lookBack(ctx); err != nil {
+		return err
 	}
 	var from Audit
-	err := e.unlessStaging(func(r bootctl.Record) (bootctl.Record, error) {
+	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
 		from = about(r, r.Running())
 		return r.Rollback(refusal.ByOperator, "an operator said so")
 	})

@@ -35,34 +35,50 @@ func archive(t *testing.T, damaged bool) []byte {
 	return raw
 }
 
-// TestWatchIsOverBeforeItsWayBackIs receives sets that are refused, at their signature and at their last byte, and one
-// that is not: only that takes the way back, and ends the watch.
-func TestWatchIsOverBeforeItsWayBackIs(t *testing.T) {
+// TestAStageCostsNoWatch receives sets that are refused, at their signature and at their last byte, one whose stage
+// cannot be recorded, and one that is staged: the watch goes on, and a set that then fails is left for the one before.
+func TestAStageCostsNoWatch(t *testing.T) {
 	d := watched(t)
 	unsigned := archive(t, false)
 	unsigned[bytes.Index(unsigned, []byte("system.sig.ed25519"))+512] ^= 1
-	standby := d.Record().Standby()
-	if err := d.receive(t, standby, unsigned); refusal.Of(err) != refusal.InvalidSignature {
-		t.Fatalf("got %v, want %s", err, refusal.InvalidSignature)
+	before := d.Record()
+	wantKept := func(what string) {
+		t.Helper()
+		r := d.Record()
+		if r.WatchLeft != before.WatchLeft || r.Slots != before.Slots {
+			t.Errorf("%s: the record is %+v, was %+v", what, r, before)
+		}
+		for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+			if err := d.verify(t.Context(), slot); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
 	}
-	if d.Record().WatchLeft == 0 {
-		t.Error("a set that nobody vouched for ended the watch")
+	if err := d.receive(t, unsigned); refusal.Of(err) != refusal.InvalidSignature {
+		t.Errorf("got %v, want %s", err, refusal.InvalidSignature)
 	}
-	if err := d.receive(t, standby, archive(t, true)); refusal.Of(err) != refusal.DigestMismatch {
-		t.Fatalf("got %v, want %s", err, refusal.DigestMismatch)
+	wantKept("a set that nobody vouched for")
+	if err := d.receive(t, archive(t, true)); refusal.Of(err) != refusal.DigestMismatch {
+		t.Errorf("got %v, want %s", err, refusal.DigestMismatch)
 	}
-	if err := d.verify(t.Context(), standby); err != nil || d.Record().WatchLeft == 0 {
-		t.Errorf("a set that was refused cost the watch, or the set to return to: %v", err)
-	}
-	before := d.content(standby)
+	wantKept("a set with a wrong byte")
 	d.medium.fail = true
-	if err := d.receive(t, standby, archive(t, false)); err == nil || d.content(standby).Digest != before.Digest {
-		t.Errorf("the way back was taken though the end of the watch is not in the record: %v", err)
+	if err := d.receive(t, archive(t, false)); err == nil {
+		t.Error("the stage was recorded on a medium that fails")
 	}
 	d.medium.fail = false
-	must(t, d.receive(t, standby, archive(t, false)))
-	if d.Record().WatchLeft != 0 {
-		t.Error("the other slot was written under watch")
+	wantKept("a stage that was not recorded")
+	must(t, d.receive(t, archive(t, false)))
+	wantKept("a stage")
+
+	verdict, err := d.Fail(t.Context(), before.Boot, refusal.CrashLoop, "")
+	must(t, err)
+	if a := d.attempt(t); verdict != bootctl.RolledBack || d.Record().Slot(a.Slot).Version != "1.0.0" {
+		t.Errorf("got %s, then attempt %+v", verdict, a)
+	}
+	must(t, d.Switch(t.Context(), d.Record().StageSerial))
+	if a := d.attempt(t); d.Record().Slot(a.Slot).Version != "1.2.0" || a.Slot != before.Active {
+		t.Errorf("switched to %+v", a)
 	}
 }
 
@@ -83,20 +99,24 @@ func TestTheSetThatRunsIsNotStagedAgain(t *testing.T) {
 	}
 }
 
-// TestNoStageIntoTheSlotThatHasComeBack has the watch end in a rollback after a stage has begun: its slot is the active
-// one then.
-func TestNoStageIntoTheSlotThatHasComeBack(t *testing.T) {
+// TestAReturnDuringAStage has the watch end in a rollback while a set is received: the set is staged all the same, for
+// the slot that was left.
+func TestAReturnDuringAStage(t *testing.T) {
 	d := watched(t)
-	standby := d.Record().Standby()
-	if _, err := d.Fail(t.Context(), d.Record().Boot, refusal.CrashLoop, ""); err != nil {
-		t.Fatal(err)
+	before := d.Record()
+	raw := archive(t, false)
+	s, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: uint64(len(raw))})
+	must(t, err)
+	must(t, s.Write(raw[:len(raw)/2]))
+	must(t, d.Rollback(t.Context()))
+	wantActive(t, d, before.Standby())
+	must(t, s.Write(raw[len(raw)/2:]))
+	serial, _, err := s.Finish(t.Context())
+	must(t, err)
+	set, err := d.Describe(serial)
+	must(t, err)
+	if set.Slot != before.Active || set.Version != "1.2.0" {
+		t.Errorf("staged is %+v", set)
 	}
-	wantActive(t, d, standby)
-	before := d.content(standby)
-	if err := d.receive(t, standby, archive(t, false)); refusal.Of(err) != refusal.Superseded {
-		t.Errorf("got %v, want %s", err, refusal.Superseded)
-	}
-	if after := d.content(standby); after.Digest != before.Digest {
-		t.Errorf("the active slot holds %s, want %s", after.Digest, before.Digest)
-	}
+	must(t, d.verify(t.Context(), before.Standby()))
 }
