@@ -54,8 +54,12 @@ func (p *publisher) SetActiveSlot(ctx context.Context, call bundle.SlotPublisher
 }
 
 // publish publishes the contents of a slot and prints the marker, unless that publication is already current. The
-// caller holds the turn. A publication for an earlier boot attempt than the current one is refused as Superseded.
+// caller holds the turn. A publication for an earlier boot attempt than the current one is refused as Superseded, and
+// that of a staged set as SlotMismatch: nothing runs before it was switched to.
 func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.Digest, boot uint64) error {
+	if slot == bootctl.Staged {
+		return refusal.New(refusal.SlotMismatch, "a staged set is in no slot")
+	}
 	now := p.shelf.now()
 	if now.same(&publication{slot: slot, digest: digest, boot: boot}) {
 		return nil
@@ -72,7 +76,7 @@ func (p *publisher) publish(ctx context.Context, slot bootctl.Slot, digest nxs.D
 	return nil
 }
 
-// Check returns whether a slot could be published. It changes nothing.
+// Check returns whether a set could be published from a slot. It changes nothing.
 func (p *publisher) Check(_ context.Context, call bundle.SlotPublisher_check) error {
 	call.Go()
 	digest, err := digestOf(call.Args().IndexSha256())

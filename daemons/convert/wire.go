@@ -63,6 +63,8 @@ func Slot(s bootctl.Slot) bootrecord.Slot {
 		return bootrecord.Slot_a
 	case bootctl.B:
 		return bootrecord.Slot_b
+	case bootctl.Staged:
+		return bootrecord.Slot_staged
 	default:
 		return bootrecord.Slot_none
 	}
@@ -75,6 +77,8 @@ func SlotOf(s bootrecord.Slot) bootctl.Slot {
 		return bootctl.A
 	case bootrecord.Slot_b:
 		return bootctl.B
+	case bootrecord.Slot_staged:
+		return bootctl.Staged
 	default:
 		return bootctl.None
 	}

@@ -8,9 +8,9 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// A Set is a set in the standby slot.
+// A Set is a set that waits for its switch.
 type Set struct {
-	Slot    bootctl.Slot
+	Slot    bootctl.Slot // that a switch would put it into
 	Version string
 	Digest  bootctl.Digest
 	Bundles []Bundle
@@ -60,7 +60,7 @@ func (s Set) Switch(ctx context.Context) error {
 	return err
 }
 
-// Discard empties the standby slot.
+// Discard drops the set.
 func (s Set) Discard(ctx context.Context) error {
 	answer, release := s.System.Discard(ctx, nil)
 	defer release()

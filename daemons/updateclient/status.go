@@ -23,20 +23,20 @@ type Status struct {
 	PauseMs                 uint32
 	Floor                   string  // SemVer; empty: none
 	Core                    string  // version of the core that runs; empty: the one that the machine started with
-	Slots                   [2]Slot // a and b
+	Slots                   [3]Slot // a, b and what is staged
 	Quarantine              []bootctl.Quarantined
 	LastRollback            *bootctl.Rollback // nil if there was none
 }
 
-// A Slot is what one slot holds.
+// A Slot is what one slot holds, or what is staged.
 type Slot struct {
 	bootctl.Content
 	Bundles []Bundle
 }
 
-// Slot returns what a slot holds; None holds nothing.
+// Slot returns what a slot holds, or what is staged; None holds nothing.
 func (s Status) Slot(slot bootctl.Slot) Slot {
-	if slot != bootctl.A && slot != bootctl.B {
+	if slot == bootctl.None {
 		return Slot{}
 	}
 	return s.Slots[slot-bootctl.A]
@@ -65,7 +65,7 @@ func Read(m update.Status, err error) (Status, error) {
 		Staging: m.Staging(), Persistent: m.Persistent(),
 		Boot: m.Boot(), Cause: convert.CauseOf(m.BootCause()), AbruptEnds: m.AbruptEnds(), PauseMs: m.PauseMs(),
 		Floor: r.Text(m.VersionFloor()), Core: r.Text(m.Core()),
-		Slots:        [2]Slot{r.slot(m.SlotA()), r.slot(m.SlotB())},
+		Slots:        [3]Slot{r.slot(m.SlotA()), r.slot(m.SlotB()), r.slot(m.StagedSet())},
 		Quarantine:   r.quarantine(m.Quarantine()),
 		LastRollback: r.rollback(m.LastRollback()),
 	}

@@ -55,7 +55,7 @@ func (s *stagedServer) Switch(ctx context.Context, call update.StagedSystem_swit
 	return answer(call.AllocResults, s.engine.Switch(ctx, s.serial))
 }
 
-// Discard empties the standby slot.
+// Discard drops the staged set.
 func (s *stagedServer) Discard(_ context.Context, call update.StagedSystem_discard) error {
 	call.Go()
 	return answer(call.AllocResults, s.engine.Discard(s.serial))

@@ -76,10 +76,14 @@ func (s *statusServer) Follow(_ context.Context, call update.UpdateStatus_follow
 func fillStatus(m update.Status, engine *updater.Engine) error {
 	now := engine.Status()
 	r := now.Record
+	staged := bootctl.None
+	if !r.Staged.IsEmpty() {
+		staged = bootctl.Staged
+	}
 
 	m.SetActive(convert.Slot(r.Active))
 	m.SetPending(convert.Slot(r.Pending))
-	m.SetStaged(convert.Slot(r.Staged))
+	m.SetStaged(convert.Slot(staged))
 	m.SetTriesLeft(r.TriesLeft)
 	m.SetHealthOk(r.HealthOK)
 	m.SetPersistent(engine.Persistent())
@@ -99,6 +103,9 @@ func fillStatus(m update.Status, engine *updater.Engine) error {
 		return err
 	}
 	if err := setSlot(m.NewSlotB, r.Slot(bootctl.B), now.Contents[1]); err != nil {
+		return err
+	}
+	if err := setSlot(m.NewStagedSet, r.Staged, now.Contents[2]); err != nil {
 		return err
 	}
 	if err := setQuarantine(m, r.Quarantine); err != nil {

@@ -178,8 +178,7 @@ func TestStageOfAFile(t *testing.T) {
 		t.Fatalf("%d bytes reused, %v", reused, err)
 	}
 	w.Operator().AwaitState("the staged set", 0, func(s world.State) bool {
-		return s.Staged == bootctl.B &&
-			s.Versions[1] == "1.1.0"
+		return s.Staged == bootctl.Staged && s.Next == "1.1.0" && s.Versions[1] == ""
 	})
 }
 

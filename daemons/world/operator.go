@@ -115,6 +115,7 @@ func (o *Operator) Updated(ctx context.Context) (update.Updated, error) {
 type State struct {
 	updateclient.Status
 	Versions   [2]string // of slots a and b
+	Next       string    // version of the staged set, or empty
 	Quarantine int
 	Rollback   string // reason of the last rollback, or empty
 }
@@ -160,7 +161,7 @@ func (o *Operator) State() (s State, err error) {
 	}
 	status, err := updateclient.Get(ctx, res.Status())
 	s = State{Status: status, Versions: [2]string{status.Slots[0].Version, status.Slots[1].Version},
-		Quarantine: len(status.Quarantine)}
+		Next: status.Slots[2].Version, Quarantine: len(status.Quarantine)}
 	if status.LastRollback != nil {
 		s.Rollback = string(status.LastRollback.Reason)
 	}

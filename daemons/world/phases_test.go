@@ -93,7 +93,7 @@ func TestWrongArchitectureStagesButNeverRuns(t *testing.T) {
 		t.Errorf("switch: %v", err)
 	}
 	if s := o.AwaitState("the state", 0, func(world.State) bool { return true }); s.Active != bootctl.A ||
-		s.Staged != bootctl.B || !s.HealthOK {
+		s.Staged != bootctl.Staged || !s.HealthOK {
 		t.Errorf("got %+v", s)
 	}
 	if w.Shows("bundlemgrd: slot b active") {

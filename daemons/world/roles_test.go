@@ -175,7 +175,7 @@ func TestStagerCannotSwitch(t *testing.T) {
 	if version, _ := info.SystemVersion(); version != "1.1.0" || convert.SlotOf(info.Slot()) != bootctl.B {
 		t.Errorf("staged %s in %v", version, info.Slot())
 	}
-	before := o.AwaitState("the staged set", 0, func(s world.State) bool { return s.Staged == bootctl.B })
+	before := o.AwaitState("the staged set", 0, func(s world.State) bool { return s.Staged == bootctl.Staged })
 	for _, m := range methods(t) {
 		if m.face != "StagedSystem" && m.face != "Updated" && m.face != "UpdateRecovery" && m.face != "HealthGate" {
 			continue

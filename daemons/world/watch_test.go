@@ -40,22 +40,36 @@ func TestWatchEndsWell(t *testing.T) {
 	}
 }
 
-// TestStageEndsTheWatch has an operator stage another set during the watch. A set that is refused before its first byte
-// is written does not end the watch.
-func TestStageEndsTheWatch(t *testing.T) {
-	_, o := started(t)
-	update(t, o, set(t, "1.1.0", "serve 1.1.0"))
+// TestStageKeepsTheWatch has an operator stage another set during the watch: a set that fails then is left for the one
+// before it, and what is staged stays so. A switch ends the watch.
+func TestStageKeepsTheWatch(t *testing.T) {
+	w, o := started(t)
+	update(t, o, set(t, "1.1.0", "tired 1.1.0"))
 	o.AwaitState("the watch", 0, watched)
 	if _, err := o.Stage([]byte("no set")); err == nil {
 		t.Fatal("staged")
 	}
-	o.AwaitState("the watch still", 0, watched)
 	staged, err := o.Stage(set(t, "1.2.0", "serve 1.2.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer staged.Release()
-	o.AwaitState("the end of the watch", 0, func(s world.State) bool { return !s.Watched && s.Staged == bootctl.A })
+	s := o.AwaitState("the staged set", 0, func(s world.State) bool { return s.Next == "1.2.0" })
+	if !s.Watched || s.Versions != [2]string{"1.0.0", "1.1.0"} {
+		t.Errorf("with a staged set: %+v", s)
+	}
+	s = o.AwaitState("the rollback", 100*time.Millisecond, rolledBack)
+	if s.Active != bootctl.A || s.Rollback != string(refusal.CrashLoop) || s.Next != "1.2.0" {
+		t.Errorf("after the crash loop: %+v", s)
+	}
+	w.Await("init: health ok (slot a)", 2)
+	if err := o.Switch(staged); err != nil {
+		t.Fatal(err)
+	}
+	s = o.AwaitState("the update", 0, func(s world.State) bool { return s.Active == bootctl.B && s.HealthOK })
+	if s.Versions != [2]string{"1.0.0", "1.2.0"} || s.Next != "" {
+		t.Errorf("after the switch: %+v", s)
+	}
 }
 
 // TestWatchOutlivesItsKeepers kills, during a watch, the daemons that keep it and those that it is about.

@@ -183,7 +183,7 @@ func dieAt(t *testing.T, victim, stand string) {
 	die("staged")
 	if err := o.Switch(staged); err != nil {
 		// The capability ended with its daemon; the stage did not.
-		o.AwaitState("the staged set", step, func(s world.State) bool { return s.Staged == bootctl.B })
+		o.AwaitState("the staged set", step, func(s world.State) bool { return s.Staged == bootctl.Staged })
 		staged.Release()
 		if staged, err = o.Staged(); err == nil {
 			err = o.SwitchAgain(staged, step)

@@ -51,18 +51,18 @@ func (s *peerStager) Stage(_ context.Context, call update.UpdateStage_stage) err
 	return res.SetSink(update.StageSink_ServerToClient(sink))
 }
 
-// stage puts the set into slot b.
+// stage stages the set, for slot b.
 func (p *peer) stage() {
 	p.change(func(s *peerState) {
-		s.staged = bootrecord.Slot_b
-		s.sets[bootrecord.Slot_b] = peerSet{"1.2.0", 0xcc, false, []string{"hello", "ticker"}}
+		s.staged = bootrecord.Slot_staged
+		s.sets[bootrecord.Slot_staged] = peerSet{"1.2.0", 0xcc, false, []string{"hello", "ticker"}}
 	})
 }
 
 func (p *peer) fillStaged(m update.StagedInfo) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	set := p.state.sets[bootrecord.Slot_b]
+	set := p.state.sets[bootrecord.Slot_staged]
 	m.SetSlot(bootrecord.Slot_b)
 	return errors.Join(m.SetSystemVersion(set.version), m.SetIndexSha256(digest(set.digest)),
 		set.fillBundles(m.NewBundles))

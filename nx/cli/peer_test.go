@@ -276,8 +276,9 @@ func (p *peer) fill(m update.Status) error {
 	}
 	a, errA := m.NewSlotA()
 	b, errB := m.NewSlotB()
+	staged, errStaged := m.NewStagedSet()
 	quarantine, errQ := m.NewQuarantine(int32(len(s.quarantine)))
-	if err := errors.Join(errA, errB, errQ); err != nil {
+	if err := errors.Join(errA, errB, errStaged, errQ); err != nil {
 		return err
 	}
 	for i, q := range s.quarantine {
@@ -297,7 +298,8 @@ func (p *peer) fill(m update.Status) error {
 			return err
 		}
 	}
-	return errors.Join(s.sets[bootrecord.Slot_a].fill(a), s.sets[bootrecord.Slot_b].fill(b), s.hurt(b))
+	return errors.Join(s.sets[bootrecord.Slot_a].fill(a), s.sets[bootrecord.Slot_b].fill(b),
+		s.sets[bootrecord.Slot_staged].fill(staged), s.hurt(b))
 }
 
 // hurt shows the damage in slot b, if there is any.

@@ -280,7 +280,7 @@ func (k *peerSink) Shutdown() {
 	}
 }
 
-// A peerStaged is the set in slot b.
+// A peerStaged is the staged set.
 type peerStaged struct{ p *peer }
 
 func (s *peerStaged) Describe(_ context.Context, call update.StagedSystem_describe) error {
@@ -305,6 +305,8 @@ func (s *peerStaged) Switch(_ context.Context, call update.StagedSystem_switch) 
 	}
 	s.p.change(func(state *peerState) {
 		state.pending, state.staged, state.tries, state.healthy = bootrecord.Slot_b, bootrecord.Slot_none, 2, false
+		state.sets[bootrecord.Slot_b] = state.sets[bootrecord.Slot_staged]
+		delete(state.sets, bootrecord.Slot_staged)
 	})
 	go s.p.will(func(p *peer) func(*peer) { return p.onSwitch })()
 	return nil
@@ -314,7 +316,7 @@ func (s *peerStaged) Discard(_ context.Context, call update.StagedSystem_discard
 	_, err := call.AllocResults()
 	s.p.change(func(state *peerState) {
 		state.staged = bootrecord.Slot_none
-		delete(state.sets, bootrecord.Slot_b)
+		delete(state.sets, bootrecord.Slot_staged)
 	})
 	return err
 }

@@ -15,7 +15,7 @@ func TestProgressOnATerminal(t *testing.T) {
 	status := cli.Run(t.Context(), []string{"--dir", p.dir, "stage", file}, cli.Host{
 		Stdout: &stdout, Stderr: &stderr, Terminal: true, Getenv: func(string) string { return "" },
 	})
-	if status != 0 || !strings.HasPrefix(stdout.String(), "staged 1.2.0 in slot b") ||
+	if status != 0 || !strings.HasPrefix(stdout.String(), "staged 1.2.0 for slot b") ||
 		strings.ContainsAny(stdout.String(), "\r\x1b") {
 		t.Errorf("status %d, stdout %q", status, stdout.String())
 	}

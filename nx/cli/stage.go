@@ -31,7 +31,7 @@ func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 		}
 		set.System.Release()
 		return in.answer(set, func(w io.Writer) {
-			fmt.Fprintf(w, "staged %s in slot %s: %s%s\n", clean(set.SystemVersion), set.Slot,
+			fmt.Fprintf(w, "staged %s for slot %s: %s%s\n", clean(set.SystemVersion), set.Slot,
 				count(len(set.Bundles), "bundle"), inPlace(set.ReusedBytes))
 			fmt.Fprintln(w, "next: `nx switch` puts it on trial, `nx discard` drops it")
 		})
@@ -101,7 +101,7 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 			return cannot("discard", set.SystemVersion, err)
 		}
 		return in.answer(set, func(w io.Writer) {
-			fmt.Fprintf(w, "discarded %s from slot %s\n", clean(set.SystemVersion), set.Slot)
+			fmt.Fprintf(w, "discarded %s\n", clean(set.SystemVersion))
 		})
 	})
 }

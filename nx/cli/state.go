@@ -31,8 +31,9 @@ type state struct {
 }
 
 type slotStates struct {
-	A slotState `json:"a"`
-	B slotState `json:"b"`
+	A      slotState `json:"a"`
+	B      slotState `json:"b"`
+	Staged slotState `json:"staged"` // what waits for its switch, in neither slot
 }
 
 // A slotState is what one slot holds; version and digest are null for an empty slot, the reason of damage where none
@@ -74,6 +75,8 @@ func (s state) slot(name string) slotState {
 		return s.Slots.A
 	case "b":
 		return s.Slots.B
+	case "staged":
+		return s.Slots.Staged
 	}
 	return slotState{}
 }
@@ -101,7 +104,7 @@ func stateOf(from updateclient.Status) state {
 		Watched: from.Watched, Boot: from.Boot,
 		BootCause: from.Cause.String(), AbruptEnds: from.AbruptEnds, PauseMs: from.PauseMs,
 		VersionFloor: orNull(from.Floor, ""), Core: orNull(from.Core, ""),
-		Slots:      slotStates{slotStateOf(from.Slots[0]), slotStateOf(from.Slots[1])},
+		Slots:      slotStates{slotStateOf(from.Slots[0]), slotStateOf(from.Slots[1]), slotStateOf(from.Slots[2])},
 		Quarantine: []quarantined{},
 	}
 	for _, q := range from.Quarantine {

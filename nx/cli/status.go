@@ -68,12 +68,13 @@ func printState(w io.Writer, s state, machine [][]string) {
 			tries(s.TriesLeft))})
 	}
 	if s.StagedSlot != nil {
-		rows = append(rows, []string{"staged", s.place(*s.StagedSlot)})
+		rows = append(rows, []string{"staged", s.slot(*s.StagedSlot).describe("waits for `nx switch`")})
 	}
 	if s.Staging {
 		rows = append(rows, []string{"staging", "a set is being received"})
 	}
-	rows = append(rows, []string{"slot a", s.Slots.A.describe()}, []string{"slot b", s.Slots.B.describe()})
+	rows = append(rows, []string{"slot a", s.Slots.A.describe(s.Slots.A.standing())},
+		[]string{"slot b", s.Slots.B.describe(s.Slots.B.standing())})
 	if s.Core != nil {
 		rows = append(rows, []string{"core", *s.Core})
 	}
@@ -169,7 +170,19 @@ func (s state) next() string {
 	}
 }
 
-func (s slotState) describe() string {
+// standing is what is known of the set in a slot.
+func (s slotState) standing() string {
+	switch {
+	case s.Damage != nil:
+		return "DAMAGED: " + *s.Damage
+	case s.Good:
+		return "good"
+	default:
+		return "not yet confirmed"
+	}
+}
+
+func (s slotState) describe(standing string) string {
 	if s.SystemVersion == nil {
 		return "empty"
 	}
@@ -177,14 +190,7 @@ func (s slotState) describe() string {
 	for _, b := range s.Bundles {
 		bundles = append(bundles, b.Name+" "+b.Version)
 	}
-	good := "not yet confirmed"
-	switch {
-	case s.Damage != nil:
-		good = "DAMAGED: " + *s.Damage
-	case s.Good:
-		good = "good"
-	}
-	text := fmt.Sprintf("%s (%s), %s", *s.SystemVersion, short(textOf(s.IndexSHA256)), good)
+	text := fmt.Sprintf("%s (%s), %s", *s.SystemVersion, short(textOf(s.IndexSHA256)), standing)
 	if len(bundles) == 0 {
 		return text
 	}

@@ -28,7 +28,9 @@ func TestStatusForPrograms(t *testing.T) {
 	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"watched":false,"boot":1,"bootCause":"unknown","abruptEnds":0,"pauseMs":0,"versionFloor":null,"core":null,` +
 		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA +
 		`","good":true,"damage":null,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
-		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]}},"quarantine":[],"lastRollback":null,"watchdog":null,` +
+		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]},` +
+		`"staged":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]}},` +
+		`"quarantine":[],"lastRollback":null,"watchdog":null,` +
 		`"confinement":[{"daemon":"logd","measures":[{"name":"paths","on":true,"detail":"none"},{"name":"user","on":false,"detail":"needs root"}]}]}` + "\n"
 	got.want(t, 0, want, "")
 
@@ -82,6 +84,30 @@ func TestStatusForPeople(t *testing.T) {
 		"next    `nx update FILE` installs a system set\n", "")
 }
 
+// A staged set is in neither slot. An older system has it in its standby slot.
+func TestStatusWithAStagedSet(t *testing.T) {
+	p := startPeer(t)
+	staged := peerSet{"1.2.0", 0xcc, false, []string{"hello"}}
+	for place, b := range map[bootrecord.Slot]string{
+		bootrecord.Slot_staged: "empty",
+		bootrecord.Slot_b:      "1.2.0 (cccccccccccc), not yet confirmed: hello 1.2.0",
+	} {
+		p.change(func(s *peerState) {
+			delete(s.sets, bootrecord.Slot_staged)
+			s.staged, s.sets[place] = place, staged
+		})
+		p.nx("status").want(t, 0, ""+
+			"system  1.0.0 in slot a, healthy\n"+
+			"staged  1.2.0 (cccccccccccc), waits for `nx switch`: hello 1.2.0\n"+
+			"slot a  1.0.0 (aaaaaaaaaaaa), good: hello 1.0.0\n"+
+			"slot b  "+b+"\n"+
+			"state   not kept over a reboot\n"+
+			"bounds  all daemons without user: needs root\n"+
+			"next    `nx switch` puts it on trial, `nx discard` drops it\n", "")
+		p.change(func(s *peerState) { delete(s.sets, place) })
+	}
+}
+
 // Why the boot began, and what guards the machine, where that is known.
 func TestStatusOfAMachine(t *testing.T) {
 	p := startPeer(t)
@@ -93,7 +119,8 @@ func TestStatusOfAMachine(t *testing.T) {
 		{func(s *peerState) { s.cause = bootrecord.BootCause_power }, "boot      at power-on\n",
 			"watchdog  a hound, after 30s, not yet seen to work\n"},
 		{func(s *peerState) { s.cause, s.abrupt = bootrecord.BootCause_crash, 2 },
-			"boot      after a crash, 2 ends in a row that nobody ordered\n", "watchdog  a hound, after 30s, not yet seen to work\n"},
+			"boot      after a crash, 2 ends in a row that nobody ordered\n",
+			"watchdog  a hound, after 30s, not yet seen to work\n"},
 		{func(s *peerState) { s.cause, s.abrupt, s.pauseMs, s.healthy = 0, 9, 32000, false },
 			"boot      cause unknown, 9 ends in a row that nobody ordered: services wait 32s\n",
 			"watchdog  a hound, after 30s, not yet seen to work\n"},
@@ -110,7 +137,8 @@ func TestStatusOfAMachine(t *testing.T) {
 		}
 	}
 	if got := p.nx("status", "--json").stdout; !strings.Contains(got, `"bootCause":"watchdog","abruptEnds":1,`) ||
-		!strings.Contains(got, `"watchdog":{"on":false,"name":"","timeoutMs":0,"proven":false,"detail":"cannot open watchdog"}`) {
+		!strings.Contains(got,
+			`"watchdog":{"on":false,"name":"","timeoutMs":0,"proven":false,"detail":"cannot open watchdog"}`) {
 		t.Errorf("got %s", got)
 	}
 	p.set(func(p *peer) { p.older = true })

@@ -98,9 +98,9 @@ type updated struct {
 // states from after the switch, so a set that is not on trial any more has its verdict.
 func (s staged) verdict(now state) (over bool, err error) {
 	switch {
-	case now.PendingSlot != nil && *now.PendingSlot == s.Slot:
+	case now.PendingSlot != nil && now.slot(*now.PendingSlot).holds(s.IndexSHA256):
 		return false, nil
-	case now.ActiveSlot == s.Slot && now.slot(s.Slot).holds(s.IndexSHA256):
+	case now.slot(now.ActiveSlot).holds(s.IndexSHA256):
 		return now.HealthOK, nil
 	case now.LastRollback != nil && now.LastRollback.IndexSHA256 == s.IndexSHA256:
 		return true, rolled(now.LastRollback)

@@ -80,7 +80,8 @@ func stageAt(t *testing.T, older bool) {
 	got := p.nx("stage", file)
 	wantQuarters(t, got.stderr)
 	got.stderr = ""
-	got.want(t, 0, "staged 1.2.0 in slot b: 2 bundles\nnext: `nx switch` puts it on trial, `nx discard` drops it\n", "")
+	got.want(t, 0, "staged 1.2.0 for slot b: 2 bundles\nnext: `nx switch` puts it on trial, `nx discard` drops it\n",
+		"")
 	p.mu.Lock()
 	received := bytes.Clone(p.received.Bytes())
 	p.mu.Unlock()
@@ -316,5 +317,5 @@ func TestSwitchRefused(t *testing.T) {
 	p.nx("stage", "--json", file)
 	p.refuses("switch", "wrong-architecture", "cannot run hello/payload.elf: not for this machine")
 	p.nx("switch").want(t, 1, "", "nx: cannot switch to 1.2.0: cannot run hello/payload.elf: not for this machine\n")
-	p.nx("discard").want(t, 0, "discarded 1.2.0 from slot b\n", "")
+	p.nx("discard").want(t, 0, "discarded 1.2.0\n", "")
 }

@@ -10,9 +10,9 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A staged is a set in the standby slot.
+// A staged is a set that waits for its switch.
 type staged struct {
-	Slot          string      `json:"slot"`
+	Slot          string      `json:"slot"` // that a switch puts it into
 	SystemVersion string      `json:"systemVersion"`
 	IndexSHA256   string      `json:"indexSha256"`
 	Bundles       []bundleRef `json:"bundles"`
@@ -83,7 +83,8 @@ func (s *session) whatBecame(ctx context.Context, err error) error {
 	}
 	switch {
 	case stateErr == nil && now.StagedSlot != nil:
-		return &failure{text: what + ", but " + now.place(*now.StagedSlot) + " is staged", reason: reason,
+		return &failure{text: what + ", but " + orElse(now.slot(*now.StagedSlot).SystemVersion, "a set") +
+			" is staged", reason: reason,
 			hint: "`nx switch` puts it on trial, `nx discard` drops it"}
 	case stateErr != nil || interrupted:
 		return err

@@ -11,7 +11,7 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// verifyVerb checks what is in the slots.
+// verifyVerb checks what is in the slots, and what is staged.
 type verifyVerb struct{}
 
 // A slotCheck is what a check of one slot found; version is null for an empty slot, reason and detail are null for an
@@ -24,7 +24,7 @@ type slotCheck struct {
 	Detail        *string `json:"detail"`
 }
 
-// Run verifies both slots. It fails after the output if one did not pass.
+// Run verifies both slots, and the staged set. It fails after the output if one did not pass.
 func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 	return in.with(ctx, func(s *session) error {
 		checks, err := s.scrub(ctx)
@@ -37,7 +37,7 @@ func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 		for _, c := range checks {
 			if !c.Intact {
 				in.json = false // the answer says it already
-				return cannot("verify slot", c.Slot,
+				return cannot("verify", c.what(),
 					refusal.New(refusal.Reason(*c.Reason), "%s", cmp.Or(*c.Detail, *c.Reason)))
 			}
 		}
@@ -74,21 +74,29 @@ func (r *reader) slotCheck(m update.SlotCheck) slotCheck {
 	check := slotCheck{Slot: slotName(m.Slot()), SystemVersion: orNull(r.Text(m.SystemVersion()), ""),
 		Intact: reason == ""}
 	if !check.Intact {
-		detail := saidOnce("cannot verify slot "+check.Slot, r.Text(m.Detail()))
+		detail := saidOnce("cannot verify "+check.what(), r.Text(m.Detail()))
 		check.Reason, check.Detail = &reason, &detail
 	}
 	return check
+}
+
+// what was checked, for people.
+func (c slotCheck) what() string {
+	if c.Slot == "staged" {
+		return "staged set"
+	}
+	return "slot " + c.Slot
 }
 
 func printChecks(w io.Writer, checks []slotCheck) {
 	for _, c := range checks {
 		switch {
 		case c.SystemVersion == nil && c.Intact:
-			fmt.Fprintf(w, "slot %s: empty\n", c.Slot)
+			fmt.Fprintf(w, "%s: empty\n", c.what())
 		case c.Intact:
-			fmt.Fprintf(w, "slot %s: %s is intact\n", c.Slot, clean(*c.SystemVersion))
+			fmt.Fprintf(w, "%s: %s is intact\n", c.what(), clean(*c.SystemVersion))
 		default:
-			fmt.Fprintf(w, "slot %s: %s is not: %s\n", c.Slot, clean(orElse(c.SystemVersion, "its set")),
+			fmt.Fprintf(w, "%s: %s is not: %s\n", c.what(), clean(orElse(c.SystemVersion, "its set")),
 				clean(cmp.Or(*c.Detail, *c.Reason)))
 		}
 	}
