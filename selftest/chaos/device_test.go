@@ -117,12 +117,7 @@ func (d *device) see() belief {
 	b := belief{active: d.version(r.Slot(r.Active)), other: d.version(r.Slot(r.Standby())), serial: r.StageSerial,
 		tries: r.TriesLeft, watch: r.WatchLeft}
 	b.otherGood = r.Slot(r.Standby()).Good
-	switch {
-	case r.Pending != bootctl.None:
-		b.use = trial
-	case r.Staged != bootctl.None:
-		b.use = staged
-	}
+	b.trial, b.staged = r.Pending != bootctl.None, d.version(r.Staged)
 	for _, q := range r.Quarantine {
 		b.barred += q.Version + ","
 	}
@@ -203,7 +198,7 @@ func (d *device) publish(p updater.Publication) error {
 func (d *device) begin(version string) error {
 	r := func(b belief) (belief, []belief, refusal.Reason) {
 		switch {
-		case b.use == trial:
+		case b.trial:
 			return b, nil, refusal.TrialInProgress
 		case d.sending != nil:
 			return b, nil, refusal.StageInProgress
@@ -288,7 +283,7 @@ func (d *device) discard(serial uint64) error {
 
 func (d *device) rollback() error {
 	d.attempts = 0
-	return d.command("rollback", d.unlessBusy(returning),
+	return d.command("rollback", returning,
 		func() error { return d.engine.Rollback(context.Background()) })
 }
 

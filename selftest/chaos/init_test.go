@@ -141,6 +141,11 @@ func (d *device) afterCut() beliefs {
 	var after beliefs
 	for _, b := range d.may {
 		after = after.with(b.forgotten())
+		for _, was := range d.around { // the links of a switch that is forgotten may not have followed yet
+			if b.trial && was.active == b.active {
+				after = after.with(was.forgotten())
+			}
+		}
 	}
 	return after
 }

@@ -17,21 +17,13 @@ type belief struct {
 	active    string // the version that last proved healthy
 	other     string // the version in the other slot; empty for none
 	otherGood bool   // whether that one proved healthy there
-	use       use    // what the other slot is used for
+	trial     bool   // whether that one is on trial
+	staged    string // the version that waits for its switch; empty for none
 	tries     uint8
 	watch     uint8  // attempts that the active set may begin while it is watched; 0: not watched
 	serial    uint64 // of the last stage
 	barred    string // the versions in quarantine, oldest first, each followed by a comma
 }
-
-// use is what the standby slot is used for.
-type use uint8
-
-const (
-	spare  use = iota // nothing
-	staged            // it holds a set that may be switched to
-	trial             // it holds the set on trial
-)
 
 func (b belief) bars(version string) bool { return strings.Contains(b.barred, version+",") }
 
@@ -42,21 +34,20 @@ type rule func(belief) (after belief, between []belief, refused refusal.Reason)
 func staging(version string) rule {
 	return func(b belief) (belief, []belief, refusal.Reason) {
 		switch {
-		case b.use == trial:
+		case b.trial:
 			return b, nil, refusal.TrialInProgress
 		case b.active == version:
 			return b, nil, refusal.AlreadyActive
 		case b.bars(version):
 			return b, nil, refusal.Quarantined
 		}
-		open := b.unwatched() // a watch ends before the set that it could return to is overwritten
-		half := open          // the slot holds the set, but the record does not say so yet
-		if half.other != version {
-			half.other, half.otherGood, half.use = version, false, spare
+		half := b // the set has taken the place of the one before, but the record does not say so yet
+		if half.staged != version {
+			half.staged = ""
 		}
-		b.other, b.otherGood, b.use = version, false, staged
+		b.staged = version
 		b.serial++
-		return b.unwatched(), []belief{open, half}, ""
+		return b, []belief{half}, ""
 	}
 }
 
@@ -67,31 +58,30 @@ func refusing(why refusal.Reason) rule {
 
 func switching(serial uint64) rule {
 	return func(b belief) (belief, []belief, refusal.Reason) {
-		if b.use != staged || b.serial != serial {
+		if b.staged == "" || b.serial != serial {
 			return b, nil, refusal.Stale
 		}
-		b.use, b.tries = trial, tries
-		return b, nil, ""
+		b.other, b.otherGood, b.staged = b.staged, false, ""
+		b.trial, b.tries = true, tries
+		return b.unwatched(), nil, ""
 	}
 }
 
 func discarding(serial uint64) rule {
 	return func(b belief) (belief, []belief, refusal.Reason) {
-		if b.use != staged || b.serial != serial {
+		if b.staged == "" || b.serial != serial {
 			return b, nil, refusal.Stale
 		}
-		b.use = spare
-		half := b // the record no longer names the set, but the slot still holds it
-		b.other = ""
-		return b, []belief{half}, ""
+		b.staged = ""
+		return b, nil, ""
 	}
 }
 
 func attempting(b belief) (belief, []belief, refusal.Reason) {
 	switch {
-	case b.use == trial && b.tries == 0:
+	case b.trial && b.tries == 0:
 		return b.ended(), nil, ""
-	case b.use == trial:
+	case b.trial:
 		b.tries--
 	case b.watch == 1 && b.canReturn():
 		return b.returned(), nil, ""
@@ -105,9 +95,9 @@ func attempting(b belief) (belief, []belief, refusal.Reason) {
 func committing(watch bool) rule {
 	return func(b belief) (belief, []belief, refusal.Reason) {
 		left := b.watch
-		if b.use == trial {
+		if b.trial {
 			b.active, b.other, b.otherGood = b.other, b.active, true
-			b.use, b.tries = spare, 0
+			b.trial, b.tries = false, 0
 			left = tries
 		}
 		b.watch = 0
@@ -128,12 +118,15 @@ func (b belief) unwatched() belief {
 
 // canReturn reports whether the other slot holds a different set that has proved healthy.
 func (b belief) canReturn() bool {
-	return b.use == spare && b.other != "" && b.otherGood && b.other != b.active && !b.bars(b.other)
+	return !b.trial && b.other != "" && b.otherGood && b.other != b.active && !b.bars(b.other)
 }
 
 // returned is the state after a return to the other slot.
 func (b belief) returned() belief {
 	b.active, b.other, b.watch = b.other, b.active, 0
+	if b.staged == b.active {
+		b.staged = ""
+	}
 	return b.barring(b.other)
 }
 
@@ -141,7 +134,7 @@ func failing(why refusal.Reason) rule {
 	return func(b belief) (belief, []belief, refusal.Reason) {
 		barred := b.barred
 		switch {
-		case b.use == trial && (b.tries == 0 || final(why)):
+		case b.trial && (b.tries == 0 || final(why)):
 			b = b.ended()
 		case b.watch > 0 && b.canReturn():
 			b = b.returned()
@@ -167,7 +160,7 @@ func blameless(why refusal.Reason) bool {
 
 func returning(b belief) (belief, []belief, refusal.Reason) {
 	switch {
-	case b.use == trial:
+	case b.trial:
 		return b.ended(), nil, ""
 	case !b.canReturn():
 		return b, nil, refusal.NoPrevious
@@ -187,7 +180,7 @@ func clearing(version string) rule {
 
 // ended is the state after a failed trial.
 func (b belief) ended() belief {
-	b.use, b.tries = spare, 0
+	b.trial, b.tries = false, 0
 	return b.barring(b.other)
 }
 

@@ -49,6 +49,12 @@ func startsWithout(half int) func(*device) violation {
 		raw := fileOf(d.disk)
 		raw[half*secondHalf+40] ^= 0xff // in its checksum
 		may := d.may.with(d.around...)
+		for _, was := range d.around { // before a switch, the links of which have moved
+			if was.staged != "" {
+				was.other, was.otherGood, was.watch = was.staged, false, 0
+				may = may.with(was)
+			}
+		}
 		if err := d.restartWith(raw, may); err != nil {
 			return broke(saysHalves, "%v", err)
 		}

@@ -16,7 +16,7 @@ func (a *arena) rest(d *device, started bool) {
 	}
 	d.disk.Heal()
 	sees := d.see()
-	if sees.use == trial || d.given == 0 { // a flow may end during a trial; PID 1 then goes on
+	if sees.trial || d.given == 0 { // a flow may end during a trial; PID 1 then goes on
 		d.must(d.settle())
 		sees = d.see()
 	}
@@ -60,7 +60,7 @@ func updatesGoOn(d *device) violation {
 	if err != nil {
 		return broke(saysGoesOn, "%v", err)
 	}
-	if sees := d.see(); sees.active != nextGood || sees.use != spare {
+	if sees := d.see(); sees.active != nextGood || sees.trial {
 		return broke(saysGoesOn, "it goes by %+v", sees)
 	}
 	return violation{}
@@ -70,7 +70,7 @@ func updatesGoOn(d *device) violation {
 func diskIsClean(d *device) violation {
 	r := d.engine.Record()
 	allowed := []string{"./", "sets/", recordFile, "active"}
-	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} {
 		if c := r.Slot(slot); !c.IsEmpty() {
 			allowed = append(allowed, slot.String(), "sets/"+c.Digest.String()+"/")
 		}

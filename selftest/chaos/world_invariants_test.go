@@ -75,6 +75,9 @@ func startsAgain(s *system) error {
 
 // holds reports whether a slot holds the version.
 func holds(s world.State, slot bootctl.Slot, version string) bool {
+	if slot == bootctl.Staged {
+		return s.Next == version
+	}
 	return slot != bootctl.None && s.Versions[slot-bootctl.A] == version
 }
 

@@ -28,8 +28,8 @@ func TestOrderOfCalls(t *testing.T) {
 		version string
 		want    []string
 	}{
-		{newer, []string{"verify", "check", "verify", "attempt", "verify", "publish", "ask services", "commit"}},
-		{exiting, []string{"verify", "check", "verify",
+		{newer, []string{"verify", "verify", "check", "verify", "attempt", "verify", "publish", "ask services", "commit"}},
+		{exiting, []string{"verify", "verify", "check", "verify",
 			"attempt", "verify", "publish", "ask services", "fail", "attempt", "verify", "publish", "ask services",
 			"fail",
 			"attempt", "verify", "publish", "ask services", "commit"}},

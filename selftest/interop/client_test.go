@@ -58,7 +58,7 @@ func TestClientInCXX(t *testing.T) {
 	}
 	kit.Must(t, json.Unmarshal([]byte(s.nx("status", "--json")), &status))
 	want := []string{
-		"staged b 1.1.0 " + status.Slots["b"].IndexSha256,
+		"staged b 1.1.0 " + status.Slots["staged"].IndexSha256,
 		"bundle hello 1.1.0",
 		"bundle ticker 1.1.0",
 		"active a, staged " + status.StagedSlot,

@@ -18,8 +18,9 @@ type State struct {
 	Boot         uint64  `json:"boot"`
 	VersionFloor *string `json:"versionFloor"`
 	Slots        struct {
-		A Slot `json:"a"`
-		B Slot `json:"b"`
+		A      Slot `json:"a"`
+		B      Slot `json:"b"`
+		Staged Slot `json:"staged"`
 	} `json:"slots"`
 	Quarantine   []Quarantined `json:"quarantine"`
 	LastRollback *RolledBack   `json:"lastRollback"`
@@ -55,10 +56,22 @@ type RolledBack struct {
 
 // Slot returns the slot with this name.
 func (s State) Slot(name string) Slot {
-	if name == "b" {
+	switch name {
+	case "b":
 		return s.Slots.B
+	case "staged":
+		return s.Slots.Staged
+	default:
+		return s.Slots.A
 	}
-	return s.Slots.A
+}
+
+// Staged returns the digest of the staged set, or "" if none is.
+func (s State) Staged() string {
+	if s.StagedSlot == nil {
+		return ""
+	}
+	return s.Slot(*s.StagedSlot).Digest()
 }
 
 // Active returns the confirmed slot, Standby the other one.

@@ -15,8 +15,10 @@ func (s State) Check(sets Sets) error {
 		return fmt.Errorf("the standby slot holds %q, which is no verified set", s.Standby().Digest())
 	case s.PendingSlot != nil && s.Quarantined(s.Slot(*s.PendingSlot).Digest()) != "":
 		return fmt.Errorf("slot %s is on trial and holds a quarantined set", *s.PendingSlot)
-	case s.StagedSlot != nil && s.Quarantined(s.Slot(*s.StagedSlot).Digest()) != "":
-		return fmt.Errorf("slot %s is staged and holds a quarantined set", *s.StagedSlot)
+	case s.StagedSlot != nil && sets.Known(s.Staged()) == nil:
+		return fmt.Errorf("%q is staged, which is no verified set", s.Staged())
+	case s.StagedSlot != nil && s.Quarantined(s.Staged()) != "":
+		return fmt.Errorf("%.12s is staged and quarantined", s.Staged())
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func (h *harness) settle(t testing.TB, session *session) {
 	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name,
 		Floor: oracle.Text(now.VersionFloor)}
 	if now.StagedSlot != nil {
-		h.was.Staged = h.sets.Known(now.Slot(*now.StagedSlot).Digest()).Name
+		h.was.Staged = h.sets.Known(now.Staged()).Name
 	}
 	h.ahead = nil
 	for _, q := range now.Quarantine { // so that it can be staged again

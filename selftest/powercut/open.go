@@ -24,7 +24,7 @@ type found struct {
 	fresh    bool // the disk is still blank
 	recorded bool // the boot record exists
 	state    oracle.State
-	slots    map[string]string // digests of what is in them, in hex
+	slots    map[string]string // digests of what they hold and of what is staged, in hex
 	system   string            // the folder with the slots
 	mended   []string
 }
@@ -88,34 +88,67 @@ func open(root string, verify nxs.VerifyFunc) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	var held [2]bootctl.Content
-	for i, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
-		content, err := store.Content(slot)
-		if err != nil {
-			return nil, err
-		}
-		if err := store.Verify(slot, content.Digest, verify); err != nil {
-			return nil, err
-		}
-		held[i] = content.Record()
-		f.slots[slot.String()] = digestOf(held[i])
+	held, err := readSlots(store, verify)
+	if err != nil {
+		return nil, err
 	}
 	raw, err := openRecord(state)
 	if err != nil {
 		return nil, err
 	}
-	var record bootctl.Record
-	if f.recorded = raw != nil; f.recorded {
-		if record, err = bootctl.Decode(raw); err == nil {
-			record, f.mended = record.Restart(bootctl.Power).Reconcile(held[0], held[1])
-		}
-	} else if active, activeErr := store.Active(); activeErr == nil {
-		record = bootctl.Resume(active, held[0], held[1])
-	} else {
-		err = activeErr
+	record, held, err := f.record(store, verify, raw, held)
+	if err != nil {
+		return nil, err
+	}
+	for i, content := range held {
+		f.slots[places[i].String()] = digestOf(content)
 	}
 	f.state = stateOf(record)
-	return f, err
+	return f, nil
+}
+
+// record returns the record that a start goes by, and what the slots hold then.
+func (f *found) record(store *slots.Store, verify nxs.VerifyFunc, raw []byte, held contents) (bootctl.Record, contents,
+	error) {
+	if f.recorded = raw != nil; !f.recorded {
+		active, err := store.Active()
+		return bootctl.Resume(active, held[0], held[1]), held, err
+	}
+	record, err := bootctl.Decode(raw)
+	if err != nil {
+		return record, held, err
+	}
+	if on := record.Pending; on != bootctl.None && record.Slot(on).Digest == held[2].Digest { // half of a switch
+		if err := store.Promote(on); err != nil {
+			return record, held, err
+		}
+		if held, err = readSlots(store, verify); err != nil {
+			return record, held, err
+		}
+	}
+	record, f.mended = record.Restart(bootctl.Power).Reconcile(held[0], held[1], held[2])
+	return record, held, nil
+}
+
+// places are what may lead to a set: the slots, and what is staged.
+var places = [...]bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged}
+
+// contents are what they hold.
+type contents = [len(places)]bootctl.Content
+
+// readSlots verifies every byte of what the slots hold, and of what is staged.
+func readSlots(store *slots.Store, verify nxs.VerifyFunc) (held contents, err error) {
+	for i, slot := range places {
+		content, err := store.Content(slot)
+		if err != nil {
+			return held, err
+		}
+		if err := store.Verify(slot, content.Digest, verify); err != nil {
+			return held, err
+		}
+		held[i] = content.Record()
+	}
+	return held, nil
 }
 
 // stateOf returns what `nx status` says of a record on disk.
@@ -127,10 +160,13 @@ func stateOf(record bootctl.Record) oracle.State {
 		text := slot.String()
 		return &text
 	}
-	now := oracle.State{ActiveSlot: record.Active.String(), StagedSlot: name(record.Staged),
-		PendingSlot: name(record.Pending), VersionFloor: &record.Floor, Persistent: true}
-	a, b := digestOf(record.Slots[0]), digestOf(record.Slots[1])
-	now.Slots.A.IndexSHA256, now.Slots.B.IndexSHA256 = &a, &b
+	now := oracle.State{ActiveSlot: record.Active.String(), PendingSlot: name(record.Pending),
+		VersionFloor: &record.Floor, Persistent: true}
+	if !record.Staged.IsEmpty() {
+		now.StagedSlot = name(bootctl.Staged)
+	}
+	a, b, staged := digestOf(record.Slots[0]), digestOf(record.Slots[1]), digestOf(record.Staged)
+	now.Slots.A.IndexSHA256, now.Slots.B.IndexSHA256, now.Slots.Staged.IndexSHA256 = &a, &b, &staged
 	for _, q := range record.Quarantine {
 		now.Quarantine = append(now.Quarantine,
 			oracle.Quarantined{IndexSHA256: hex.EncodeToString(q.Digest[:]), Reason: q.Reason})

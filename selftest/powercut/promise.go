@@ -43,9 +43,10 @@ func (p promise) told(now oracle.State, was stand, ahead []stand) error {
 	return nil
 }
 
-// wholly checks that each slot holds exactly the contents of one archive, or nothing.
+// wholly checks that each slot, and the link to a staged set, holds exactly the contents of one archive, or nothing.
 func (p promise) wholly(f *found) error {
-	for _, slot := range []string{"a", "b"} {
+	for _, place := range places {
+		slot := place.String()
 		digest := f.slots[slot]
 		if digest == "" {
 			continue

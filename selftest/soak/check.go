@@ -42,14 +42,14 @@ func (s *Soak) history() []error {
 	return oracle.WrongHistory(events, s.sets)
 }
 
-// slots compares every byte of both slots with the archives, and the links with the state.
+// slots compares every byte of both slots, and of the staged set, with the archives, and the links with the state.
 func (s *Soak) slots() (found []error) {
 	links := s.links()
 	if links.active != s.state.ActiveSlot && !(links.active == "" && s.state.ActiveSlot == "a") {
 		found = append(found, fmt.Errorf("slot %s is active, and its link leads to %q", s.state.ActiveSlot,
 			links.active))
 	}
-	for slot, link := range map[string]string{"a": links.a, "b": links.b} {
+	for slot, link := range map[string]string{"a": links.a, "b": links.b, "staged": links.staged} {
 		if err := s.slot(s.state.Slot(slot).Digest(), link); err != nil {
 			found = append(found, fmt.Errorf("slot %s: %w", slot, err))
 		}

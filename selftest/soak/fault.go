@@ -12,14 +12,14 @@ import (
 )
 
 // Links are where the system's links lead: the slots, and the confirmed one.
-type Links struct{ a, b, active string }
+type Links struct{ a, b, staged, active string }
 
 func (s *Soak) links() Links {
 	read := func(name string) string {
 		target, _ := os.Readlink(s.at("system", name))
 		return target
 	}
-	return Links{read("a"), read("b"), read("active")}
+	return Links{read("a"), read("b"), read("staged"), read("active")}
 }
 
 // A Watch sees the moment of a fault come: it knows how things were when the cycle began.
@@ -45,7 +45,7 @@ func (w Watch) sees(m Moment, verb *kit.Verb) bool {
 		return err == nil
 	case Filled:
 		now := w.soak.links()
-		return now.a != w.links.a || now.b != w.links.b
+		return now.staged != w.links.staged
 	case Committed:
 		return w.soak.links().active != w.links.active
 	default:

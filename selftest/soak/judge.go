@@ -154,8 +154,8 @@ func (r *Run) undisturbed() error {
 		return fmt.Errorf("%s; want exit %d %s", last, want.exit, want.reason)
 	case r.After.Active().Digest() != want.active:
 		return fmt.Errorf("%.12s is active, want %.12s", r.After.Active().Digest(), want.active)
-	case oracle.Text(r.After.StagedSlot) != want.staged:
-		return fmt.Errorf("slot %q is staged, want %q", oracle.Text(r.After.StagedSlot), want.staged)
+	case r.After.Staged() != want.staged:
+		return fmt.Errorf("%.12q is staged, want %.12q", r.After.Staged(), want.staged)
 	case r.After.Standby().Digest() != want.standby:
 		return fmt.Errorf("the standby slot holds %.12q, want %.12q", r.After.Standby().Digest(), want.standby)
 	case want.quarantined != "" && r.After.Quarantined(want.quarantined) == "":
@@ -170,20 +170,20 @@ type Want struct {
 	exit            int
 	reason          refusal.Reason
 	active, standby string // digests
-	staged          string // slot
+	staged          string // digest
 	quarantined     string // digest
 }
 
 // want says what has to come of it.
 func (r *Run) want() Want {
 	was := r.Before
-	active, standby, free := was.Active().Digest(), was.Standby().Digest(), oracle.Other(was.ActiveSlot)
-	unchanged := Want{verbs: 1, exit: 1, active: active, standby: standby, staged: oracle.Text(was.StagedSlot)}
+	active, standby := was.Active().Digest(), was.Standby().Digest()
+	unchanged := Want{verbs: 1, exit: 1, active: active, standby: standby, staged: was.Staged()}
 	if r.Flow == Rollback {
 		return r.wantReturn(unchanged)
 	}
 	refused := unchanged
-	staged := Want{verbs: 1, active: active, standby: r.Set.Digest, staged: free}
+	staged := Want{verbs: 1, active: active, standby: standby, staged: r.Set.Digest}
 	switch {
 	case was.Quarantined(r.Set.Digest) != "":
 		refused.reason = refusal.Quarantined
@@ -197,7 +197,7 @@ func (r *Run) want() Want {
 	case r.Flow == Stage:
 		return staged
 	case r.Flow == Discard:
-		return Want{verbs: 2, active: active}
+		return Want{verbs: 2, active: active, standby: standby}
 	}
 	if r.Flow == Switch {
 		staged.verbs = 2
@@ -208,7 +208,7 @@ func (r *Run) want() Want {
 	case oracle.Good:
 		staged.active, staged.standby, staged.staged = r.Set.Digest, active, ""
 	case oracle.Broken:
-		staged.staged, staged.quarantined = "", r.Set.Digest
+		staged.standby, staged.staged, staged.quarantined = r.Set.Digest, "", r.Set.Digest
 		if r.Flow == Update {
 			staged.exit, staged.reason = 1, r.Set.Reason
 		}
@@ -220,9 +220,13 @@ func (r *Run) want() Want {
 func (r *Run) wantReturn(refused Want) Want {
 	was := r.Before
 	active, standby := was.Active().Digest(), was.Standby()
-	if was.StagedSlot != nil || !standby.Good || standby.Digest() == active || was.Quarantined(standby.Digest()) != "" {
+	if !standby.Good || standby.Digest() == active || was.Quarantined(standby.Digest()) != "" {
 		refused.reason = refusal.NoPrevious
 		return refused
 	}
-	return Want{verbs: 1, active: standby.Digest(), standby: active, quarantined: active}
+	staged := was.Staged()
+	if staged == standby.Digest() || staged == active {
+		staged = ""
+	}
+	return Want{verbs: 1, active: standby.Digest(), standby: active, staged: staged, quarantined: active}
 }

@@ -120,7 +120,7 @@ func TestMayBe(t *testing.T) {
 			now.StagedSlot, now.Quarantine = &slot,
 				[]oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
 			return now
-		}, "is staged and holds a quarantined set"},
+		}, "is staged and quarantined"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.now().Check(sets)

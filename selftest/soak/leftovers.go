@@ -25,11 +25,11 @@ func (s *Soak) leftovers(runs bool) []error {
 // strayFiles are the files below the system's folder that nothing refers to.
 func (s *Soak) strayFiles(runs bool) (found []error) {
 	links := s.links()
-	needed := []string{"lock", "system/a", "system/b", "system/active", "trust/system/*.pub"}
+	needed := []string{"lock", "system/a", "system/b", "system/active", "system/staged", "trust/system/*.pub"}
 	if runs {
 		needed = append(needed, "control.sock", "run/*")
 	}
-	for _, link := range []string{links.a, links.b} {
+	for _, link := range []string{links.a, links.b, links.staged} {
 		if link != "" {
 			needed = append(needed, "system/"+link+"/*", "system/"+link+"/*/*")
 		}
@@ -45,8 +45,8 @@ func (s *Soak) strayFiles(runs bool) (found []error) {
 		case entry.IsDir() && name == "run" && !runs:
 			found = append(found, fmt.Errorf("folder %s is left over", name))
 		case entry.IsDir() && strings.HasPrefix(name, "system/sets/") && strings.Count(name, "/") == 2:
-			if dir := strings.TrimPrefix(name, "system/"); dir != links.a && dir != links.b {
-				found = append(found, fmt.Errorf("set %s is left over: no slot leads to it", name))
+			if dir := strings.TrimPrefix(name, "system/"); dir != links.a && dir != links.b && dir != links.staged {
+				found = append(found, fmt.Errorf("set %s is left over: no link leads to it", name))
 				return fs.SkipDir
 			}
 		case entry.IsDir() && !matches(folders, name), !entry.IsDir() && !matches(needed, name):

@@ -47,7 +47,7 @@ const (
 	Progress  Trigger = "progress"  // nx has shown a line of progress, the Nth
 	Console   Trigger = "console"   // the console has shown a line since the cycle began, the Nth
 	Receiving Trigger = "receiving" // a set is being received
-	Filled    Trigger = "filled"    // a slot leads elsewhere
+	Filled    Trigger = "filled"    // another set is staged
 	Committed Trigger = "committed" // the link to the confirmed slot leads elsewhere
 	Ended     Trigger = "ended"     // the verb has ended
 )

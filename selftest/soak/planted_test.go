@@ -94,7 +94,7 @@ func TestChecksFindWhatIsPlanted(t *testing.T) {
 		{"a slot the state says is empty", func(_ *testing.T, s *Soak) { s.state.Slots.B = oracle.Slot{} },
 			"slot b: it is empty"},
 		{"another confirmed slot", func(_ *testing.T, s *Soak) { s.state.ActiveSlot = "b" }, "its link leads to \"a\""},
-		{"a set no slot leads to", func(t *testing.T, s *Soak) {
+		{"a set no link leads to", func(t *testing.T, s *Soak) {
 			plant(t, s.at("system/sets/old/"+oracle.IndexFile),
 				"")
 		}, "set system/sets/old is left over"},

@@ -76,7 +76,7 @@ func (r *Run) outcome() string {
 		return kind + ": rolled back"
 	case r.Before.Quarantined(r.Set.Digest) != "":
 		return kind + ": in quarantine"
-	case r.After.StagedSlot != nil && r.After.Slot(*r.After.StagedSlot).Digest() == r.Set.Digest:
+	case r.After.StagedSlot != nil && r.After.Staged() == r.Set.Digest:
 		return kind + ": staged"
 	default:
 		return kind + ": left no trace"
