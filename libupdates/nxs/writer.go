@@ -38,8 +38,8 @@ func WriteAround(w io.WriteSeeker, head *Head, bundles []Source) error {
 // WriteHead writes the beginning of a set, up to the first bundle. What follows in the archive of a set that it was
 // read from is at HeadSize.
 func WriteHead(w io.Writer, head *Head) error {
-	for _, entry := range head.entries() {
-		if err := writeFile(w, entry.name, entry.content); err != nil {
+	for _, entry := range head.Entries() {
+		if err := writeFile(w, entry.Name, entry.Content); err != nil {
 			return err
 		}
 	}
@@ -48,22 +48,23 @@ func WriteHead(w io.Writer, head *Head) error {
 
 // HeadSize returns the offset of the first bundle in bytes.
 func HeadSize(head *Head) (size int64) {
-	for _, entry := range head.entries() {
-		size += blockSize + padded(int64(len(entry.content)))
+	for _, entry := range head.Entries() {
+		size += blockSize + padded(int64(len(entry.Content)))
 	}
 	return size
 }
 
-type headEntry struct {
-	name    string
-	content []byte
+// A HeadEntry is an entry of the archive before the first bundle.
+type HeadEntry struct {
+	Name    string
+	Content []byte
 }
 
-// entries are the entries before the first bundle, as they stand in the archive.
-func (h *Head) entries() []headEntry {
-	entries := []headEntry{{RootsName, h.Roots}, {IndexName, h.Raw}, {SignatureName, h.Signature},
+// Entries returns the entries before the first bundle, in the order of the archive.
+func (h *Head) Entries() []HeadEntry {
+	entries := []HeadEntry{{RootsName, h.Roots}, {IndexName, h.Raw}, {SignatureName, h.Signature},
 		{SignaturesName, h.More}}
-	return slices.DeleteFunc(entries, func(e headEntry) bool { return len(e.content) == 0 })
+	return slices.DeleteFunc(entries, func(e HeadEntry) bool { return len(e.Content) == 0 })
 }
 
 // write writes the entries of a set in order and calls payload for the content of each payload.

@@ -35,6 +35,57 @@ func TestWriteIsDeterministic(t *testing.T) {
 	}
 }
 
+// An archive of its parts has the same bytes.
+func TestParts(t *testing.T) {
+	want := smallArchive(t)
+	var names []string
+	var contents [][]byte
+	var sizes []int64
+	add := func(name string, content []byte) {
+		names, contents, sizes = append(names, name), append(contents, content), append(sizes, int64(len(content)))
+	}
+	found, err := inspect(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range found.Head.Entries() {
+		add(e.Name, e.Content)
+	}
+	for _, s := range sources(small()) {
+		payload, err := io.ReadAll(s.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(s.Entry.Name+".nxb/manifest.nxb", s.RawManifest)
+		add(s.Entry.Name+".nxb/payload.elf", payload)
+	}
+	parts, size, err := nxs.Parts(names, sizes)
+	if err != nil || size != int64(len(want)) {
+		t.Fatalf("got %d bytes, %v, want %d", size, err, len(want))
+	}
+	var got bytes.Buffer
+	for _, p := range parts {
+		if p.Bytes == nil {
+			p.Bytes = contents[p.Entry]
+		}
+		if p.Size != int64(len(p.Bytes)) {
+			t.Errorf("a part of %d bytes says %d", len(p.Bytes), p.Size)
+		}
+		got.Write(p.Bytes)
+	}
+	if !bytes.Equal(got.Bytes(), want) {
+		t.Error("the archive has other bytes")
+	}
+	for _, size := range []int64{-1, nxs.MaxPolicy + 1} {
+		if _, _, err := nxs.Parts([]string{"x"}, []int64{size}); refusal.Of(err) != refusal.PayloadTooLarge {
+			t.Errorf("size %d: got %v", size, err)
+		}
+	}
+	if _, _, err := nxs.Parts([]string{strings.Repeat("x", 100)}, []int64{1}); refusal.Of(err) != refusal.BadEntryName {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A set that is written around its payloads has the same bytes, and the payloads are not touched.
 func TestWriteAround(t *testing.T) {
 	for _, raw := range [][]byte{smallArchive(t), updatestest.Archive(t, updatestest.Key(1), "1.1.0", odd()...)} {

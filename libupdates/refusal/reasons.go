@@ -165,3 +165,15 @@ const (
 	NotADirectory Reason = "not-a-directory" // the path is a file
 	IsADirectory  Reason = "is-a-directory"  // the path is a directory
 )
+
+// Reasons about registries.
+const (
+	BadReference        Reason = "bad-reference"        // a reference to a registry has the wrong form
+	NotInRegistry       Reason = "not-in-registry"      // the registry does not have what was asked for
+	NotASet             Reason = "not-a-set"            // what the registry has there is not a system set
+	RegistryDenied      Reason = "registry-denied"      // the registry does not allow it with these credentials
+	RegistryUnavailable Reason = "registry-unavailable" // the registry does not answer, or cannot at the moment
+	// the registry's certificate is not from a root that is trusted for registries
+	UntrustedRegistry Reason = "untrusted-registry"
+	BadRegistry       Reason = "bad-registry" // the registry breaks the protocol, or leads elsewhere
+)
