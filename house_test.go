@@ -63,6 +63,11 @@ func rules() []rule {
 			reason: "a packer must not need a running system",
 		},
 		{
+			who:    "oci",
+			never:  []string{"nexus/daemons", "nexus/nx", "nexus/nxspack", "capnproto.org/go/capnp/v3/rpc"},
+			reason: "packers and daemons use registries by the same code",
+		},
+		{
 			who: "nx",
 			never: []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd",
 				"nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored",
@@ -230,7 +235,7 @@ func mayCall(pkg, call string) bool {
 // isValue reports whether a name in package syscall is a constant, an error or a type.
 func isValue(name string) bool {
 	switch name {
-	case "Credential", "Errno", "ForkLock", "Rusage", "Signal", "Stat_t", "SysProcAttr":
+	case "Credential", "Errno", "ForkLock", "RawConn", "Rusage", "Signal", "Stat_t", "SysProcAttr":
 		return true
 	}
 	return name == strings.ToUpper(name)

@@ -1,0 +1,82 @@
+package oci
+
+import (
+	"context"
+	"crypto/x509"
+	"net/http"
+	"os"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/credentials"
+
+	"nexus/libupdates/refusal"
+)
+
+// A Client pushes and fetches what one reference names. Its methods refuse with BadRegistry, NotASet, NotInRegistry,
+// RegistryDenied, RegistryUnavailable, UntrustedRegistry and Stalled.
+type Client struct {
+	ref  Reference
+	repo *remote.Repository
+	pace Pace
+}
+
+// Options of a Client.
+type Options struct {
+	Roots       *x509.CertPool // who vouches for a registry; nil: whom this machine trusts
+	Credentials string         // file in the format of Docker's config.json; empty: none
+	Pace        Pace
+}
+
+// New returns a Client. It speaks TLS, but plain HTTP to a registry on this machine for which no roots are given.
+// Refusal: BadFile, for the credentials.
+func New(ref Reference, o Options) (*Client, error) {
+	repo, err := remote.NewRepository(ref.name.String())
+	if err != nil {
+		return nil, err
+	}
+	credential, err := credentialsIn(o.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	repo.PlainHTTP = ref.local() && o.Roots == nil
+	repo.MaxMetadataBytes = maxManifest
+	repo.ManifestMediaTypes = []string{ocispec.MediaTypeImageManifest}
+	repo.SkipReferrersGC = true
+	repo.Client = &auth.Client{
+		Client:     newHTTP(repo.PlainHTTP, o.Roots, o.Pace),
+		Header:     http.Header{"User-Agent": {"nexus"}},
+		Cache:      auth.NewCache(),
+		ClientID:   "nexus",
+		Credential: credential,
+	}
+	return &Client{ref, repo, o.Pace}, nil
+}
+
+// credentialsIn returns the credentials in a file. Programs that the file names are not run.
+func credentialsIn(name string) (auth.CredentialFunc, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if _, err := os.Stat(name); err != nil {
+		return nil, err
+	}
+	store, err := credentials.NewFileStore(name)
+	if err != nil { // its text may have parts of the file
+		return nil, refusal.New(refusal.BadFile, "it is not in the format of Docker's config.json")
+	}
+	return func(ctx context.Context, host string) (auth.Credential, error) {
+		found, err := credentials.Credential(store)(ctx, host)
+		if err != nil {
+			err = refusal.New(refusal.BadFile, "the credentials for %s are not in the format of Docker's config.json",
+				host)
+		}
+		return found, err
+	}, nil
+}
+
+// scoped returns a context whose requests ask for these rights on the repository.
+func (c *Client) scoped(ctx context.Context, actions ...string) context.Context {
+	return auth.AppendRepositoryScope(ctx, c.ref.name, actions...)
+}

@@ -1,0 +1,7 @@
+package oci
+
+// For tests from outside.
+var (
+	ManifestOf = manifestOf
+	EntriesOf  = entriesOf
+)
