@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"nexus/libupdates/refusal"
+	"nexus/oci"
 	"nexus/packaging/release"
 )
 
@@ -33,6 +34,7 @@ type command struct {
 	description    string
 	stdout, stderr io.Writer
 	json           bool       // answers and errors are JSON objects
+	pace           oci.Pace   // how long a registry is waited for
 	publishing     sync.Mutex // held while an output is incomplete
 }
 
@@ -203,6 +205,10 @@ func hintFor(reason refusal.Reason) string {
 	case refusal.MessageTooLong:
 		return "sign it where the key is and pass the result (--signature, --publisher), " +
 			"or use --unsigned for a bundle that is only distributed in sets"
+	case refusal.RegistryDenied:
+		return "--credentials names a file with credentials, in the format of Docker's config.json"
+	case refusal.UntrustedRegistry:
+		return "--ca names a file with the certificates that vouch for the registry"
 	case refusal.BadKey:
 		return "`nxs-pack keygen` makes a key; Ed25519 keys of OpenSSH and OpenSSL and ssh-agent (agent:) will do too"
 	default:

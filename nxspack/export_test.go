@@ -2,10 +2,12 @@ package nxspack
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"os"
 
 	"nexus/libupdates/nxs"
+	"nexus/oci"
 )
 
 // Endless runs the packer for tests of signals, if this process is one of theirs; see TestMain.
@@ -23,3 +25,10 @@ func contentOf(payload []byte) content {
 
 // anyDevice accepts everything that any device may accept.
 func anyDevice() device { return device{limits: formatLimits()} }
+
+// RunPaced runs nxs-pack with a client of registries that waits as told.
+func RunPaced(pace oci.Pace, args []string, stdout, stderr io.Writer) int {
+	c := setPacker(stdout, stderr)
+	c.pace = pace
+	return c.run(context.Background(), &setGrammar{}, args)
+}

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/alecthomas/kong"
+
+	"nexus/oci"
 )
 
 // setGrammar is the command line of nxs-pack. The default verb is pack.
@@ -24,6 +26,8 @@ type setGrammar struct {
 	Diff    diffVerb    `cmd:"" help:"Show the differences between two sets."`
 	Delta   deltaVerb   `cmd:"" help:"Make a delta: what a device that has one set needs to make another."`
 	Apply   applyVerb   `cmd:"" help:"Make the new set out of an old one and a delta."`
+	Push    pushVerb    `cmd:"" help:"Push a set to an OCI registry. Payloads that the registry has are not sent."`
+	Pull    pullVerb    `cmd:"" help:"Pull a set from an OCI registry, and verify it."`
 	Root    rootVerbs   `cmd:"" help:"Make and check root documents, which say who may sign what."`
 }
 
@@ -39,6 +43,7 @@ func setPacker(stdout, stderr io.Writer) *command {
 		name: "nxs-pack",
 		description: "Pack and examine Nexus system sets (.nxs). " +
 			"Without a command it packs: nxs-pack --input DIR --meta FILE --key KEY --output FILE.nxs.",
+		pace:   oci.DefaultPace(),
 		stdout: stdout,
 		stderr: stderr,
 	}
