@@ -15,7 +15,7 @@ import (
 	"nexus/oci/ocitest"
 )
 
-// BenchmarkPull compares pulls with curl of the same payloads, sha256sum and sync, in the same run: of a whole set of 24
+// BenchmarkPull compares pulls with curl of the same payloads, sha256sum and sync, in the same run: of a set of 24
 // bundles, and of one that has another in common with it except for a bundle.
 func BenchmarkPull(b *testing.B) {
 	r := ocitest.Start(b, ocitest.Debian, ocitest.Options{})
