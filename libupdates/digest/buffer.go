@@ -17,6 +17,7 @@ const Memory = 25 << 20
 const (
 	minPiece = 64 << 10
 	maxPiece = 1 << 20
+	maxRead  = 256 << 10 // if nothing is written
 )
 
 // The number of pieces per stream in flight, and how many of them are written at a time. With many streams, one piece
@@ -29,11 +30,15 @@ const (
 	writesOfFew     = 2
 )
 
-func depth(streams int) (pieces, writes int) {
-	if streams > fewStreams {
-		return piecesPerStream, 1
+func depth(streams int, written bool) (pieces, writes int, largest int64) {
+	switch {
+	case !written:
+		return piecesPerStream, 0, maxRead
+	case streams > fewStreams:
+		return piecesPerStream, 1, maxPiece
+	default:
+		return piecesOfFew, writesOfFew, maxPiece
 	}
-	return piecesOfFew, writesOfFew
 }
 
 // maxStreams is the maximum number of streams in flight within Memory.
@@ -46,10 +51,10 @@ type ring struct {
 	free   chan *piece
 }
 
-// newRing allocates the buffers of one stream, for that many streams in flight of at most largest bytes each.
-func newRing(streams int, largest int64) *ring {
-	pieces, writes := depth(streams)
-	size := int64(maxPiece)
+// newRing allocates the buffers of one stream, for that many streams in flight of at most largest bytes each, of which
+// any may be written.
+func newRing(streams int, largest int64, written bool) *ring {
+	pieces, writes, size := depth(streams, written)
 	for size > minPiece && int64(streams*pieces)*(size+BlockSize) > Memory {
 		size /= 2
 	}
@@ -80,16 +85,13 @@ type piece struct {
 	home  *ring
 }
 
-// hold passes the piece to its users. The last of them frees it.
-func (p *piece) hold(toHash, toWrite chan<- *piece, written bool) {
-	if !written {
-		p.users.Store(1)
-		toHash <- p
-		return
+// pass passes the piece to its users. The last of them frees it.
+func (p *piece) pass(users []chan *piece) {
+	p.users.Store(int32(len(users)) + 1)
+	for _, user := range users {
+		user <- p
 	}
-	p.users.Store(2)
-	toWrite <- p
-	toHash <- p
+	p.release()
 }
 
 func (p *piece) release() {

@@ -1,60 +1,79 @@
 package digest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
 )
 
-// errMoot ends a stream because an earlier one has failed. Run never returns it.
+// errMoot ends a job because an earlier one has failed. Run never returns it.
 var errMoot = errors.New("an earlier stream has failed")
 
-// pump processes one stream: it reads while earlier pieces are written and hashed.
+// pump processes one job: it reads while earlier pieces are written and hashed.
 func (r *runner) pump(ctx context.Context, i int, hash seat, buffers *ring) error {
-	s := r.streams[i]
+	j := r.jobs[i]
 	var out writer
+	var sum Sum
 	var sides sync.WaitGroup
-	toWrite, toHash := make(chan *piece, cap(buffers.free)), make(chan *piece, cap(buffers.free))
-	if s.Write != nil {
-		for range buffers.writes {
-			sides.Go(func() { out.run(s.Write, toWrite) })
+	var users []chan *piece
+	use := func(times int, do func(pieces <-chan *piece)) {
+		pieces := make(chan *piece, cap(buffers.free))
+		users = append(users, pieces)
+		for range times {
+			sides.Go(func() { do(pieces) })
 		}
 	}
-	var sum Sum
-	sides.Go(func() { sum = hash.sum(toHash) })
-	err := func() error {
-		for off := int64(0); off < s.Size; {
-			switch {
-			case ctx.Err() != nil:
-				return context.Cause(ctx)
-			case r.moot(i):
-				return errMoot
-			case out.failed.Load():
-				return nil // the error is in out.err
-			}
-			p := buffers.take(s.Offset+off, s.Size-off)
-			if err := s.Read(p.bytes, off); err != nil {
-				buffers.free <- p
-				return err
-			}
-			p.off, off = off, off+int64(len(p.bytes))
-			p.hold(toHash, toWrite, s.Write != nil)
-		}
-		return nil
-	}()
-	close(toHash)
-	close(toWrite)
+	if j.Write != nil {
+		use(buffers.writes, func(pieces <-chan *piece) { out.run(j.Write, pieces) })
+	}
+	if j.Kinds&SHA256 != 0 {
+		use(1, func(pieces <-chan *piece) { sum = hash.sum(pieces) })
+	}
+	if j.Kinds&Verity != 0 {
+		use(1, func(pieces <-chan *piece) { j.tree.take(pieces) })
+	}
+	err := r.read(ctx, i, &out, buffers, users)
+	for _, pieces := range users {
+		close(pieces)
+	}
 	sides.Wait()
-	switch {
-	case err != nil:
+	if err = cmp.Or(err, out.err); err != nil {
 		return err
-	case out.err != nil:
-		return out.err
-	case s.Check != nil:
-		return s.Check(sum)
+	}
+	return j.over(sum)
+}
+
+// read reads the job piece by piece and passes each to its users.
+func (r *runner) read(ctx context.Context, i int, out *writer, buffers *ring, users []chan *piece) error {
+	j := r.jobs[i]
+	for off := int64(0); off < j.Size; {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case r.moot(i):
+			return errMoot
+		case out.failed.Load():
+			return nil // the error is in out.err
+		}
+		p := buffers.take(j.Offset+off, j.Size-off)
+		if err := j.Read(p.bytes, off); err != nil {
+			buffers.free <- p
+			return err
+		}
+		p.off, off = off, off+int64(len(p.bytes))
+		p.pass(users)
 	}
 	return nil
+}
+
+// take hashes the pieces of a stream and releases each.
+func (t *Tree) take(pieces <-chan *piece) {
+	for p := range pieces {
+		t.Write(p.bytes)
+		p.release()
+	}
 }
 
 // A writer writes the pieces of one stream. After an error it drops the rest.

@@ -15,23 +15,29 @@ import (
 // It returns the error of the first stream, in the order of the slice, that failed. This error does not depend on the
 // order in which streams run. Streams after a failed one may be incomplete. If the context ends, Run returns its cause.
 func Run(ctx context.Context, streams []Stream) error {
-	return run(ctx, streams, chooseHasher(len(streams), runtime.GOMAXPROCS(0)))
+	serially := 0
+	for _, s := range streams {
+		serially += int(s.Kinds & SHA256)
+	}
+	return run(ctx, streams, chooseHasher(serially, runtime.GOMAXPROCS(0)))
 }
 
 // run is Run with a given hasher.
 func run(ctx context.Context, streams []Stream, h hasher) error {
-	r := &runner{
-		streams: streams,
-		queue:   largestFirst(streams),
-		errs:    make([]error, len(streams)),
+	r := &runner{}
+	for _, s := range streams {
+		r.jobs = append(r.jobs, split(s)...)
 	}
-	r.failed.Store(int64(len(streams)))
+	r.queue = largestFirst(r.jobs)
+	r.errs = make([]error, len(r.jobs))
+	r.failed.Store(int64(len(r.jobs)))
 	var workers sync.WaitGroup
-	inFlight := min(h.streams(), len(streams))
+	inFlight := min(h.streams(), len(r.jobs))
+	written := slices.ContainsFunc(streams, func(s Stream) bool { return s.Write != nil })
 	for _, s := range h.seats(inFlight) {
 		workers.Go(func() {
 			defer s.leave()
-			r.work(ctx, s, newRing(inFlight, streams[r.queue[0]].Size))
+			r.work(ctx, s, newRing(inFlight, r.jobs[r.queue[0]].Size, written))
 		})
 	}
 	workers.Wait()
@@ -43,26 +49,26 @@ func run(ctx context.Context, streams []Stream, h hasher) error {
 	return nil
 }
 
-// largestFirst returns the order in which streams are started, so that small ones are left at the end.
-func largestFirst(streams []Stream) []int {
-	order := make([]int, len(streams))
+// largestFirst returns the order in which jobs are started, so that small ones are left at the end.
+func largestFirst(jobs []job) []int {
+	order := make([]int, len(jobs))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(streams[b].Size, streams[a].Size) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(jobs[b].Size, jobs[a].Size) })
 	return order
 }
 
 // A runner is one call of Run.
 type runner struct {
-	streams []Stream
-	queue   []int
-	next    atomic.Int64 // next position in the queue
-	failed  atomic.Int64 // index of the first stream that has failed so far, or the number of streams
-	errs    []error      // by stream; each is written only by the worker of that stream
+	jobs   []job
+	queue  []int
+	next   atomic.Int64 // next position in the queue
+	failed atomic.Int64 // index of the first job that has failed so far, or the number of jobs
+	errs   []error      // by job; each is written only by the worker of that job
 }
 
-// work processes streams until none is left.
+// work processes jobs until none is left.
 func (r *runner) work(ctx context.Context, s seat, buffers *ring) {
 	for {
 		at := r.next.Add(1) - 1
@@ -77,7 +83,7 @@ func (r *runner) work(ctx context.Context, s seat, buffers *ring) {
 	}
 }
 
-// lower records that stream i failed.
+// lower records that job i failed.
 func (r *runner) lower(i int64) {
 	for {
 		first := r.failed.Load()
@@ -87,5 +93,5 @@ func (r *runner) lower(i int64) {
 	}
 }
 
-// moot reports whether the result of a stream no longer matters because an earlier one has failed.
+// moot reports whether the result of a job no longer matters because an earlier one has failed.
 func (r *runner) moot(i int) bool { return r.failed.Load() < int64(i) }

@@ -49,7 +49,8 @@ func (s *source) stream(offset int64, writes bool) Stream {
 		Size:   int64(len(s.data)),
 		Offset: offset,
 		Read:   func(p []byte, off int64) error { copy(p, s.data[off:]); return nil },
-		Check:  func(sum Sum) error { s.sum = sum; s.checked++; return nil },
+		Kinds:  SHA256,
+		Check:  func(sums Sums) error { s.sum = sums.SHA256; s.checked++; return nil },
 	}
 	if writes {
 		stream.Write = func(p []byte, off int64) error { copy(s.written[off:], p); return nil }
@@ -108,7 +109,7 @@ func TestFirstErrorInOrder(t *testing.T) {
 			}
 		},
 		"write": func(s *Stream, i int) { s.Write = func([]byte, int64) error { return at(i, "write") } },
-		"check": func(s *Stream, i int) { s.Check = func(Sum) error { return at(i, "check") } },
+		"check": func(s *Stream, i int) { s.Check = func(Sums) error { return at(i, "check") } },
 	}
 	for name, hasher := range hashers() {
 		for first, one := range faults {
@@ -157,11 +158,11 @@ func TestNothingGoesOnAfterAnError(t *testing.T) {
 				return write(p, off)
 			}
 			check := s.Check
-			s.Check = func(sum Sum) error {
+			s.Check = func(sums Sums) error {
 				if i == 3 {
 					t.Errorf("%s: a broken stream was checked", name)
 				}
-				return check(sum)
+				return check(sums)
 			}
 			streams = append(streams, s)
 		}
@@ -220,7 +221,7 @@ func TestPiecesAreAligned(t *testing.T) {
 // The buffers fit into Memory, whatever the number of streams in flight.
 func TestMemoryIsBounded(t *testing.T) {
 	for n := 1; n <= maxStreams; n++ {
-		r := newRing(n, 1<<40)
+		r := newRing(n, 1<<40, true)
 		if got := int64(n*cap(r.free)) * (r.size + BlockSize); got > Memory {
 			t.Fatalf("%d streams take %d bytes", n, got)
 		}

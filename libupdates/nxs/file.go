@@ -101,16 +101,17 @@ func payloadAt(file io.ReaderAt, offset int64, entry Entry, write WriteFunc) dig
 	}
 	return digest.Stream{
 		Size:   entry.PayloadSize,
+		Kinds:  digest.SHA256,
 		Offset: from,
 		Write:  write,
 		Read: func(p []byte, off int64) error {
 			return in(offset+off, int64(len(p))).full(p)
 		},
-		Check: func(sum digest.Sum) error {
+		Check: func(sums digest.Sums) error {
 			if err := in(offset+entry.PayloadSize, blockSize).padding(entry.PayloadSize); err != nil {
 				return err
 			}
-			return entry.checkPayload(sum)
+			return entry.checkPayload(sums.SHA256)
 		},
 	}
 }

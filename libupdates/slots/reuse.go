@@ -89,7 +89,8 @@ func intact(ctx context.Context, fs durable.ReadFS, all []*candidate) {
 
 func (c *candidate) stream() digest.Stream {
 	return digest.Stream{
-		Size: c.size,
+		Size:  c.size,
+		Kinds: digest.SHA256,
 		Read: func(p []byte, off int64) error {
 			n, err := c.file.ReadAt(p, off)
 			if n == len(p) {
@@ -98,8 +99,8 @@ func (c *candidate) stream() digest.Stream {
 			c.failed = true
 			return err
 		},
-		Check: func(sum digest.Sum) error {
-			c.intact = c.sum == sum
+		Check: func(sums digest.Sums) error {
+			c.intact = c.sum == sums.SHA256
 			c.failed = !c.intact
 			if c.failed {
 				return refusal.New(refusal.DigestMismatch, "digest mismatch in %s", c.path)
