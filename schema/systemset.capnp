@@ -83,4 +83,9 @@ struct BundleEntry {
   powers @6 :List(Text);
   # The powers that the bundle asks for: those `capabilities` of its manifest that have a colon, in the same order. The
   # device decides on the powers of the whole set by them before it reads a manifest. Bounds as in the manifest.
+
+  payloadVerity @7 :Data;
+  # 32 bytes: the fs-verity digest of `payload.elf` (SHA-256, blocks of 4 KiB, no salt), of the same bytes as
+  # payloadSha256; empty in sets made before this field existed. A reader that knows it may go by it alone; one that
+  # checks both refuses a payload unless both are its own.
 }
