@@ -21,7 +21,7 @@
 //	powers      what a bundle may ask for beside names: a small grammar
 //	durable     files that survive a power cut; durabletest cuts the power at every operation
 //	trust       keys, signatures, and which keys count
-//	digest      SHA-256 of many streams at once, while they are copied
+//	digest      SHA-256 and fs-verity digests of many streams at once, while they are copied
 //	message     Cap'n Proto messages from outside: their bounds, and the canonical form
 //	semver      versions and their order
 //	refusal     why something was refused: the stable reasons

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"nexus/libupdates/digest"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -15,7 +16,7 @@ import (
 // A bundleFolder is a `<name>.nxb` folder on disk. Its manifest has been read and its payload is open.
 type bundleFolder struct {
 	path        string
-	entry       nxs.Entry // its PayloadSHA256 is set once the payload has been read
+	entry       nxs.Entry // its digests are those of the payload once that has been read
 	rawManifest []byte
 	payload     *payloadSource
 	manifest    nxb.Manifest
@@ -74,7 +75,7 @@ func readFolder(path string, e os.DirEntry, d device) (bundleFolder, error) {
 	}
 	b := bundleFolder{path: path, rawManifest: raw, payload: payload, manifest: m}
 	b.entry = nxs.Entry{Name: name, Version: m.Version, ManifestSHA256: nxs.Sum(raw), PayloadSize: payload.size(),
-		Powers: m.Powers()}
+		Powers: m.Powers(), PayloadVerity: nxs.Digest{1}} // takes up its room in the index
 	err = b.checkEarly(m)
 	if err == nil {
 		err = d.takes(m, payload.file, payload.size())
@@ -97,12 +98,12 @@ func (b bundleFolder) checkEarly(m nxb.Manifest) error {
 	return err
 }
 
-// digested sets the payload's digest after all of it has been read, and checks the manifest against it.
-func (b *bundleFolder) digested(sum nxs.Digest) error {
+// digested sets the payload's digests after all of it has been read, and checks the manifest against them.
+func (b *bundleFolder) digested(sums digest.Sums) error {
 	if err := b.payload.unchanged(); err != nil {
 		return err
 	}
-	b.entry.PayloadSHA256 = sum
+	b.entry.PayloadSHA256, b.entry.PayloadVerity = sums.SHA256, sums.Verity
 	if _, err := nxs.CheckManifest(b.entry, b.rawManifest); err != nil {
 		return err
 	}

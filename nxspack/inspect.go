@@ -72,6 +72,7 @@ type bundleDescription struct {
 	Publisher      string   `json:"publisher"`
 	ManifestSHA256 string   `json:"manifestSha256"`
 	PayloadSHA256  string   `json:"payloadSha256"`
+	PayloadVerity  string   `json:"payloadVerity,omitempty"` // the fs-verity digest; absent in older sets
 	PayloadSize    int64    `json:"payloadSize"`
 	Optional       bool     `json:"optional"`
 	Args           []string `json:"args,omitempty"`
@@ -109,6 +110,7 @@ func describeBundle(e nxs.Entry, m nxb.Manifest) bundleDescription {
 		Publisher:      fmt.Sprintf("%x", m.Publisher),
 		ManifestSHA256: e.ManifestSHA256.String(),
 		PayloadSHA256:  e.PayloadSHA256.String(),
+		PayloadVerity:  verityText(e),
 		PayloadSize:    e.PayloadSize,
 		Optional:       e.Optional,
 		Args:           m.Args,
@@ -154,9 +156,20 @@ func describeText(found *nxs.Inspection, size int64) string {
 		fmt.Fprintf(&b, "  publisher: %x\n", m.Publisher)
 		fmt.Fprintf(&b, "  manifest sha256: %s\n", e.ManifestSHA256)
 		fmt.Fprintf(&b, "  payload sha256: %s\n", e.PayloadSHA256)
+		if verity := verityText(e); verity != "" {
+			fmt.Fprintf(&b, "  payload verity: %s\n", verity)
+		}
 		fmt.Fprintf(&b, "  payload size: %d bytes\n", e.PayloadSize)
 	}
 	return b.String()
+}
+
+// verityText returns the fs-verity digest as `fsverity digest --compact` prints it, or nothing if there is none.
+func verityText(e nxs.Entry) string {
+	if e.PayloadVerity.IsZero() {
+		return ""
+	}
+	return e.PayloadVerity.String()
 }
 
 // signatureText describes the signature, and claims no more than was checked.

@@ -136,10 +136,10 @@ func (s *preparedSet) copyPayloads(ctx context.Context, out *output) error {
 func (b *bundleFolder) stream(out *output, at int64) digest.Stream {
 	s := digest.Stream{
 		Size:   b.entry.PayloadSize,
-		Kinds:  digest.SHA256,
+		Kinds:  digest.SHA256 | digest.Verity,
 		Offset: at,
 		Read:   func(p []byte, off int64) error { return ofInput(b.path, b.payload.read(p, off)) },
-		Check:  func(sums digest.Sums) error { return ofInput(b.path, b.digested(sums.SHA256)) },
+		Check:  func(sums digest.Sums) error { return ofInput(b.path, b.digested(sums)) },
 	}
 	if out != nil {
 		s.Write = func(p []byte, off int64) error {

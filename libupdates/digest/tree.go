@@ -7,9 +7,9 @@ import (
 )
 
 // The fs-verity digest of a file (docs.kernel.org, "fs-verity", "Merkle tree" and "fs-verity descriptor"): SHA-256,
-// blocks of BlockSize, no salt. The blocks of the file are hashed, the hashes are packed into blocks which are hashed in
-// turn, and so on until one hash is left. The last block of each level is padded with zeros. The digest is the hash of
-// a descriptor that holds this root and the size of the file.
+// blocks of BlockSize, no salt. The blocks of the file are hashed, the hashes are packed into blocks which are hashed
+// in turn, and so on until one hash is left. The last block of each level is padded with zeros. The digest is the hash
+// of a descriptor that holds this root and the size of the file.
 
 const (
 	leavesPerSpan = BlockSize / sha256.Size

@@ -2,10 +2,8 @@ package nxs
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"slices"
 	"strings"
@@ -100,7 +98,7 @@ func (r *Reader) openPayload(b *Bundle) error {
 	if h.size != b.PayloadSize {
 		return wrongSize(b.Entry, h.size)
 	}
-	r.open = &payload{in: &r.in, entry: b.Entry, left: b.PayloadSize, hash: sha256.New()}
+	r.open = &payload{in: &r.in, entry: b.Entry, left: b.PayloadSize, sums: b.Entry.tally(b.kinds())}
 	b.Offset, b.Payload = r.Offset(), r.open
 	return nil
 }
@@ -261,7 +259,7 @@ type payload struct {
 	in    *source
 	entry Entry
 	left  int64
-	hash  hash.Hash
+	sums  *tally
 	err   error // returned by all further reads
 }
 
@@ -277,7 +275,7 @@ func (p *payload) Read(b []byte) (int, error) {
 		b = b[:p.left]
 	}
 	n, err := p.in.Read(b)
-	p.hash.Write(b[:n])
+	p.sums.Write(b[:n])
 	p.left -= int64(n)
 	if err != nil {
 		p.err = err
@@ -290,16 +288,8 @@ func (p *payload) end() error {
 	if err := p.in.padding(p.entry.PayloadSize); err != nil {
 		return err
 	}
-	if err := p.entry.checkPayload(Digest(p.hash.Sum(nil))); err != nil {
+	if err := p.sums.check(); err != nil {
 		return err
 	}
 	return io.EOF
-}
-
-// checkPayload checks a payload's digest against the signed one.
-func (e Entry) checkPayload(sum Digest) error {
-	if sum != e.PayloadSHA256 {
-		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s/%s", e.Name, nxb.PayloadFile)
-	}
-	return nil
 }

@@ -99,19 +99,16 @@ func payloadAt(file io.ReaderAt, offset int64, entry Entry, write WriteFunc) dig
 	if write == nil {
 		from = offset
 	}
-	return digest.Stream{
-		Size:   entry.PayloadSize,
-		Kinds:  digest.SHA256,
-		Offset: from,
-		Write:  write,
-		Read: func(p []byte, off int64) error {
-			return in(offset+off, int64(len(p))).full(p)
-		},
-		Check: func(sums digest.Sums) error {
-			if err := in(offset+entry.PayloadSize, blockSize).padding(entry.PayloadSize); err != nil {
-				return err
-			}
-			return entry.checkPayload(sums.SHA256)
-		},
+	stream := entry.Stream(entry.payloadName(), func(p []byte, off int64) error {
+		return in(offset+off, int64(len(p))).full(p)
+	})
+	stream.Offset, stream.Write = from, write
+	check := stream.Check
+	stream.Check = func(sums digest.Sums) error {
+		if err := in(offset+entry.PayloadSize, blockSize).padding(entry.PayloadSize); err != nil {
+			return err
+		}
+		return check(sums)
 	}
+	return stream
 }

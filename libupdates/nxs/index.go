@@ -38,6 +38,7 @@ type Entry struct {
 	PayloadSize    int64    // bytes
 	Optional       bool     // a commit does not need its service, which counts only towards the quorum
 	Powers         []string // that it asks for, as in its manifest
+	PayloadVerity  Digest   // the fs-verity digest of the payload; zero in older sets
 }
 
 // Encode returns the canonical encoding of the index: the same index gives the same bytes.
@@ -103,6 +104,11 @@ func (e Entry) fill(m systemset.BundleEntry) error {
 	}
 	if err := m.SetPayloadSha256(e.PayloadSHA256[:]); err != nil {
 		return err
+	}
+	if !e.PayloadVerity.IsZero() {
+		if err := m.SetPayloadVerity(e.PayloadVerity[:]); err != nil {
+			return err
+		}
 	}
 	return e.fillPowers(m)
 }
@@ -253,16 +259,36 @@ func readEntry(m systemset.BundleEntry) (Entry, error) {
 	}
 	copy(e.ManifestSHA256[:], manifest)
 	copy(e.PayloadSHA256[:], payload)
+	if err := message.Pointers(capnp.Struct(m), message.ToText, message.ToText, message.ToData, message.ToData,
+		message.ToList, message.ToData); err != nil {
+		return e, badIndex(err)
+	}
+	if e.PayloadVerity, err = readVerity(m); err != nil {
+		return e, err
+	}
 	e.Powers, err = readPowers(m)
 	return e, err
 }
 
+// readVerity reads a digest that sets did not have before it was introduced.
+func readVerity(m systemset.BundleEntry) (d Digest, err error) {
+	raw, err := m.PayloadVerity()
+	switch {
+	case err != nil:
+		return d, badIndex(err)
+	case len(raw) == 0:
+		return d, nil
+	case len(raw) == len(d):
+		copy(d[:], raw)
+	}
+	if d.IsZero() {
+		return d, refusal.New(refusal.BadIndex, "bad index: a fs-verity digest is not 32 bytes, or all of them are zero")
+	}
+	return d, nil
+}
+
 // readPowers reads what a bundle asks for. What a power is, only the system knows that runs the bundle.
 func readPowers(m systemset.BundleEntry) ([]string, error) {
-	if err := message.Pointers(capnp.Struct(m), message.ToText, message.ToText, message.ToData, message.ToData,
-		message.ToList); err != nil {
-		return nil, badIndex(err)
-	}
 	list, err := m.Powers()
 	if err == nil && list.Len() > nxb.MaxListed {
 		err = fmt.Errorf("a bundle asks for %d powers, want at most %d", list.Len(), nxb.MaxListed)

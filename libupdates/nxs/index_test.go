@@ -3,6 +3,7 @@ package nxs_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -60,6 +61,19 @@ func bundle(change func(systemset.BundleEntry) error) func(systemset.SystemSetIn
 			return err
 		}
 		return change(list.At(0))
+	}
+}
+
+// renewed changes the only bundle of a list that has room for every field.
+func renewed(change func(systemset.BundleEntry) error) func(systemset.SystemSetIndex) error {
+	return func(x systemset.SystemSetIndex) error {
+		list, err := x.NewBundles(1)
+		if err != nil {
+			return err
+		}
+		e := list.At(0)
+		return errors.Join(e.SetName("alpha.app"), e.SetVersion("1.1.0"), e.SetManifestSha256(make([]byte, 32)),
+			e.SetPayloadSha256(make([]byte, 32)), change(e))
 	}
 }
 
@@ -182,6 +196,23 @@ func hostileIndexes(t testing.TB) []indexCase {
 			with(bundle(func(e systemset.BundleEntry) error { e.SetPayloadSize(50<<20 + 1); return nil })),
 			refusal.PayloadTooLarge},
 
+		{"fs-verity digest of 31 bytes", with(renewed(func(e systemset.BundleEntry) error {
+			return e.SetPayloadVerity(make([]byte, 31))
+		})), refusal.BadIndex},
+		{"fs-verity digest of 33 bytes", with(renewed(func(e systemset.BundleEntry) error {
+			return e.SetPayloadVerity(bytes.Repeat([]byte{1}, 33))
+		})), refusal.BadIndex},
+		{"fs-verity digest of zeros", with(renewed(func(e systemset.BundleEntry) error {
+			return e.SetPayloadVerity(make([]byte, 32))
+		})), refusal.BadIndex},
+		{"fs-verity digest that is a struct", with(renewed(func(e systemset.BundleEntry) error {
+			s, err := capnp.NewStruct(e.Segment(), capnp.ObjectSize{DataSize: 32})
+			if err != nil {
+				return err
+			}
+			return capnp.Struct(e).SetPtr(5, s.ToPtr())
+		})), refusal.BadIndex},
+
 		{"one byte more", append(slices.Clone(good), 0), refusal.BadIndex},
 		{"one word more", append(slices.Clone(good), make([]byte, 8)...), refusal.BadIndex},
 		{"one word less", good[:len(good)-8], refusal.BadIndex},
@@ -249,6 +280,7 @@ func TestRejectHostileIndex(t *testing.T) {
 func TestIndexRoundTrip(t *testing.T) {
 	want := updatestest.Index(updatestest.Key(1), "1.1.0", small()...)
 	want.TimestampUnixMs = 1<<64 - 1
+	want.Bundles[1].PayloadVerity = nxs.Digest{31: 1}
 	raw, err := want.Encode()
 	if err != nil {
 		t.Fatal(err)

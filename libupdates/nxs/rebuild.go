@@ -1,10 +1,8 @@
 package nxs
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 
 	"nexus/libupdates/nxb"
@@ -39,29 +37,33 @@ func (d *DeltaReader) Rebuild(w io.Writer, find FindFunc) error {
 	}
 }
 
-// make writes the payload of a bundle.
+// make writes the payload of a bundle and checks all that the index says of it.
 func (b *DeltaBundle) make(w io.Writer, find FindFunc) error {
+	sums := b.Entry.everything()
+	if err := b.fill(io.MultiWriter(w, sums), find); err != nil {
+		return err
+	}
+	if sums.size != b.PayloadSize {
+		return wrongSize(b.Entry, sums.size)
+	}
+	return sums.check()
+}
+
+// fill writes what is said to be the payload.
+func (b *DeltaBundle) fill(w io.Writer, find FindFunc) error {
 	if b.Way == Whole {
-		_, err := io.Copy(w, b.Payload) // checks size and digest
+		_, err := io.Copy(w, b.Payload)
 		return err
 	}
 	base, err := b.base(find)
 	if err != nil {
 		return err
 	}
-	made := &madePayload{w: w, hash: sha256.New()}
 	if b.Way == Held {
-		_, err = io.Copy(made, io.NewSectionReader(base, 0, b.PayloadSize))
-	} else {
-		err = b.Apply(made, base)
-	}
-	if err != nil {
+		_, err = io.Copy(w, io.NewSectionReader(base, 0, b.PayloadSize))
 		return err
 	}
-	if made.size != b.PayloadSize {
-		return wrongSize(b.Entry, made.size)
-	}
-	return b.checkPayload(Digest(made.hash.Sum(nil)))
+	return b.Apply(w, base)
 }
 
 // base returns the payload from which that of a bundle is made.
@@ -87,19 +89,6 @@ func (b *DeltaBundle) base(find FindFunc) (io.ReaderAt, error) {
 type noBase struct{}
 
 func (noBase) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
-
-// A madePayload digests what is written.
-type madePayload struct {
-	w    io.Writer
-	hash hash.Hash
-	size int64
-}
-
-func (m *madePayload) Write(b []byte) (int, error) {
-	m.hash.Write(b)
-	m.size += int64(len(b))
-	return m.w.Write(b)
-}
 
 // about says which file an error is about.
 func about(file string, err error) error { return fmt.Errorf("%s: %w", file, err) }

@@ -17,10 +17,9 @@ type Source struct {
 }
 
 // Write writes a set; the same arguments give the same bytes. Of the head it takes the index, the signatures and the
-// roots. It reads each payload once. It refuses a payload that
-// differs from the index (SizeMismatch or DigestMismatch), a size that no policy allows (PayloadTooLarge) and a name
-// that does not fit into a header (BadEntryName). It does not check the order of the bundles, the index or the
-// signature; a Reader does.
+// roots. It reads each payload once. It refuses a payload that differs from any digest or the size in the index
+// (SizeMismatch or DigestMismatch), a size that no policy allows (PayloadTooLarge) and a name that does not fit into a
+// header (BadEntryName). It does not check the order of the bundles, the index or the signature; a Reader does.
 func Write(w io.Writer, head *Head, bundles []Source) error {
 	return write(w, head, bundles, func(b Source) error { return copyPayload(w, b) })
 }
@@ -115,9 +114,8 @@ func writeFile(w io.Writer, name string, content []byte) error {
 
 // copyPayload copies a payload and checks it against the index.
 func copyPayload(w io.Writer, b Source) error {
-	name := b.Entry.Name + "/" + nxb.PayloadFile
-	hashed := newHashingReader(b.Payload)
-	n, err := io.Copy(w, io.LimitReader(hashed, b.Entry.PayloadSize))
+	name, sums := b.Entry.payloadName(), b.Entry.everything()
+	n, err := io.Copy(w, io.TeeReader(io.LimitReader(b.Payload, b.Entry.PayloadSize), sums))
 	if err != nil {
 		return err
 	}
@@ -126,8 +124,8 @@ func copyPayload(w io.Writer, b Source) error {
 		return refusal.New(refusal.SizeMismatch,
 			"%s no longer has its %d bytes: it changed while it was packed", name, b.Entry.PayloadSize)
 	}
-	if hashed.digest() != b.Entry.PayloadSHA256 {
-		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s: it changed while it was packed", name)
+	if err := sums.check(); err != nil {
+		return refusal.New(refusal.DigestMismatch, "%v: it changed while it was packed", err)
 	}
 	return nil
 }

@@ -18,10 +18,11 @@ import (
 const service = "nexus.ability.Service"
 
 // archive returns a set of two bundles: the payload of the first depends on the version, that of the second does not.
+// The index has the fs-verity digest of the first payload alone.
 func archive(t testing.TB, version string) []byte {
 	key := updatestest.Key(1)
 	return updatestest.Archive(t, key, version,
-		updatestest.Bundle("alpha.app", version, []string{service}, payload(version), key),
+		updatestest.Bundle("alpha.app", version, []string{service}, payload(version), key).Blocks(),
 		updatestest.Bundle("beta", "1.0.0", nil, []byte(data), key))
 }
 

@@ -2,32 +2,31 @@ package slots
 
 import (
 	"context"
+	"slices"
+	"sync/atomic"
 
 	"nexus/libupdates/digest"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
-	"nexus/libupdates/refusal"
 )
 
-// An identity identifies a payload, whatever its name.
+// An identity identifies a payload, whatever its name, by all that the index says of its bytes.
 type identity struct {
-	sum  nxs.Digest
-	size int64
+	sum, verity nxs.Digest
+	size        int64
 }
 
-func identityOf(entry nxs.Entry) identity { return identity{entry.PayloadSHA256, entry.PayloadSize} }
+func identityOf(entry nxs.Entry) identity {
+	return identity{entry.PayloadSHA256, entry.PayloadVerity, entry.PayloadSize}
+}
 
 // reusable finds the payloads of a set that are already in the slots, under whatever name, and returns their paths.
-// Every byte of them has just been read and matches the digest. Damaged or unreadable payloads are left out; they come
-// with the archive.
+// Every byte of them has just been read and verified against the index of that set. Damaged or unreadable payloads are
+// left out; they come with the archive.
 //
 // A reused payload is one file with two names. Files of a set are never written again (only the names of files change),
 // so what was verified under one name holds under the other, and the file exists until its last name is removed.
 func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, error) {
-	wanted := map[identity]bool{}
-	for _, entry := range index.Bundles {
-		wanted[identityOf(entry)] = entry.PayloadSize > 0
-	}
 	sets, err := s.sets()
 	if err != nil {
 		return nil, err
@@ -38,30 +37,44 @@ func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, er
 		if err != nil {
 			continue
 		}
-		var candidates []*candidate
-		for _, entry := range held.Bundles {
-			if id := identityOf(entry); wanted[id] {
-				wanted[id] = false
-				candidates = append(candidates, &candidate{identity: id, path: payloadPath(set.dir(), entry.Name)})
-			}
-		}
+		candidates := set.candidates(held, index, here)
 		intact(in.ctx, s.fs, candidates)
 		for _, c := range candidates {
-			if wanted[c.identity] = !c.intact; c.intact {
-				here[c.identity] = c.path
+			if c.intact {
+				here[identityOf(c.wanted)] = c.path
 			}
 		}
 	}
 	return here, in.ended()
 }
 
+// candidates returns the payloads of this set that those of an index may be, and that are not here yet, each once. Only
+// sets that were made before there were fs-verity digests lack one: their payloads may match, too.
+func (s stored) candidates(held, index nxs.Index, here map[identity]string) (all []*candidate) {
+	sought := map[identity]bool{}
+	for _, wanted := range index.Bundles {
+		id := identityOf(wanted)
+		if _, is := here[id]; is || sought[id] || id.size == 0 {
+			continue
+		}
+		i := slices.IndexFunc(held.Bundles, func(e nxs.Entry) bool {
+			return e.PayloadSHA256 == id.sum && e.PayloadSize == id.size
+		})
+		if i >= 0 {
+			sought[id] = true
+			all = append(all, &candidate{wanted: wanted, path: payloadPath(s.dir(), held.Bundles[i].Name)})
+		}
+	}
+	return all
+}
+
 // A candidate is a payload on disk that may be reused, if it is intact.
 type candidate struct {
-	identity
+	wanted nxs.Entry // it must be this one's payload
 	path   string
 	file   durable.ReadFile
-	failed bool // damaged or unreadable
-	intact bool // verified
+	failed atomic.Bool // damaged or unreadable
+	intact bool        // verified
 }
 
 // intact verifies the candidates in parallel until each is known to be intact or not. Canceling the context ends it
@@ -70,16 +83,17 @@ func intact(ctx context.Context, fs durable.ReadFS, all []*candidate) {
 	for _, c := range all {
 		file, err := fs.Open(c.path)
 		if err != nil {
-			c.failed = true
+			c.failed.Store(true)
 			continue
 		}
 		defer file.Close()
-		c.file, c.failed = file, file.Size() != c.size
+		c.file = file
+		c.failed.Store(file.Size() != c.wanted.PayloadSize)
 	}
 	for open := true; open && ctx.Err() == nil; {
 		var streams []digest.Stream
 		for _, c := range all {
-			if !c.failed && !c.intact {
+			if !c.failed.Load() && !c.intact {
 				streams = append(streams, c.stream())
 			}
 		}
@@ -88,24 +102,20 @@ func intact(ctx context.Context, fs durable.ReadFS, all []*candidate) {
 }
 
 func (c *candidate) stream() digest.Stream {
-	return digest.Stream{
-		Size:  c.size,
-		Kinds: digest.SHA256,
-		Read: func(p []byte, off int64) error {
-			n, err := c.file.ReadAt(p, off)
-			if n == len(p) {
-				return nil
-			}
-			c.failed = true
-			return err
-		},
-		Check: func(sums digest.Sums) error {
-			c.intact = c.sum == sums.SHA256
-			c.failed = !c.intact
-			if c.failed {
-				return refusal.New(refusal.DigestMismatch, "digest mismatch in %s", c.path)
-			}
-			return nil
-		},
+	s := c.wanted.StreamOf(c.path, c.file)
+	read, check := s.Read, s.Check
+	s.Read = func(p []byte, off int64) error {
+		err := read(p, off)
+		if err != nil {
+			c.failed.Store(true)
+		}
+		return err
 	}
+	s.Check = func(sums digest.Sums) error {
+		err := check(sums)
+		c.intact = err == nil
+		c.failed.Store(!c.intact)
+		return err
+	}
+	return s
 }

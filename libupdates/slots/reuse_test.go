@@ -209,6 +209,47 @@ func TestReuseGoesByTheSizeToo(t *testing.T) {
 	}
 }
 
+// Sets of before and after fs-verity digests share payloads. One of which an index claims another digest of blocks is
+// not shared with it: there would be two contents for one index.
+func TestReuseGoesByTheBlocksToo(t *testing.T) {
+	key := updatestest.Key(1)
+	plain := updatestest.Bundle("beta", "1.0.0", nil, []byte(data), key)
+	lying := plain.Blocks()
+	lying.Entry.PayloadVerity[0] ^= 1
+	for _, c := range []struct {
+		name       string
+		held, then updatestest.Made
+		links      int
+		want       refusal.Reason
+	}{
+		{"before, after", plain, plain.Blocks(), 1, ""},
+		{"after, before", plain.Blocks(), plain, 1, ""},
+		{"after, after", plain.Blocks(), plain.Blocks(), 1, ""},
+		{"before, lying", plain, lying, 0, refusal.DigestMismatch},
+		{"after, lying", plain.Blocks(), lying, 0, refusal.DigestMismatch},
+	} {
+		for _, way := range ways {
+			d := durabletest.New()
+			s := open(t, d)
+			mustStage(t, s, bootctl.A, updatestest.Archive(t, key, "1.0.0", c.held))
+			index, err := updatestest.Index(key, "1.1.0", c.then).Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, links := len(d.Ops()), 0
+			_, err = way.stage(s, bootctl.B, updatestest.ArchiveOf(t, key, index, plain))
+			for _, op := range d.Ops()[from:] {
+				if strings.HasPrefix(op, "link ") {
+					links++
+				}
+			}
+			if refusal.Of(err) != c.want || links != c.links {
+				t.Errorf("%s, %s: got %v, %d links", c.name, way.name, err, links)
+			}
+		}
+	}
+}
+
 // On a real disk it is one file with two names, and replacing it repairs both sets.
 func TestSharedOnTheRealDisk(t *testing.T) {
 	root, err := os.OpenRoot(t.TempDir())

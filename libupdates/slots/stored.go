@@ -1,12 +1,14 @@
 package slots
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"slices"
 
+	"nexus/libupdates/digest"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
@@ -82,17 +84,26 @@ func (s stored) proof() ([]byte, error) {
 	return append(signature, more...), err
 }
 
-// checkBundles verifies every manifest and payload in the index. Files that are not in the index are ignored.
+// checkBundles verifies every manifest and payload in the index, the payloads in parallel, and returns the first fault
+// in the order of the index. Files that are not in the index are ignored.
 func (s stored) checkBundles(index nxs.Index) error {
+	var payloads []digest.Stream
+	var found error
 	for _, entry := range index.Bundles {
-		if _, err := s.manifest(entry); err != nil {
-			return err
+		var payload durable.ReadFile
+		if _, found = s.manifest(entry); found == nil {
+			payload, found = s.openPayload(entry)
 		}
-		if err := s.checkPayload(entry); err != nil {
-			return err
+		if found != nil {
+			break
 		}
+		defer payload.Close()
+		payloads = append(payloads, entry.StreamOf(payloadPath("", entry.Name), payload))
 	}
-	return nil
+	if err := digest.Run(context.Background(), payloads); err != nil {
+		return err
+	}
+	return found
 }
 
 // manifest returns a bundle's manifest after checking its digest.
@@ -137,14 +148,7 @@ func (s stored) checkPayload(entry nxs.Entry) error {
 		return err
 	}
 	defer f.Close()
-	digest, _, err := nxs.Measure(f, entry.PayloadSize)
-	if err != nil {
-		return err
-	}
-	if digest != entry.PayloadSHA256 {
-		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s", payloadPath("", entry.Name))
-	}
-	return nil
+	return digest.Run(context.Background(), []digest.Stream{entry.StreamOf(payloadPath("", entry.Name), f)})
 }
 
 // isLocked reports whether the permission to read any file of the set is missing.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"nexus/libupdates/digest"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/powers"
@@ -65,6 +66,19 @@ func (m Made) Asking(names ...string) Made {
 // Needing returns the bundle with a manifest that needs this SDK.
 func (m Made) Needing(sdk string) Made {
 	return m.changed(func(manifest *nxb.Manifest) { manifest.MinSDK = sdk })
+}
+
+// Blocks returns the bundle with an entry that has the fs-verity digest of its payload, as our packer's have.
+func (m Made) Blocks() Made {
+	var tree digest.Tree
+	tree.Write(m.Payload)
+	m.Entry.PayloadVerity = tree.Sum()
+	return m
+}
+
+// Unbound returns the bundle with a manifest that does not name the payload's digest, as those of version 1.0.
+func (m Made) Unbound() Made {
+	return m.changed(func(manifest *nxb.Manifest) { manifest.PayloadDigest, manifest.PayloadSize = nil, 0 })
 }
 
 func (m Made) changed(change func(*nxb.Manifest)) Made {

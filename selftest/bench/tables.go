@@ -27,6 +27,7 @@ func tables() []Table {
 		packingOne(),
 		verifying(small(), 0),
 		verifying(large(), 0.4),
+		verifyingOne(),
 		staging(small(), 0),
 		staging(large(), 0.25),
 		carrying(),
@@ -79,6 +80,21 @@ func verifying(in Input, aim float64) Table {
 			{Name: "SHA-256 in Go, one stream", Run: Shell(`"$SELF" sha256 "$WORK/set.nxs" >/dev/null`)},
 			{Name: "nxs-pack verify", Run: Shell(verify)},
 		}, verifiers()...),
+	}
+}
+
+func verifyingOne() Table {
+	return Table{
+		Title: "verify one payload of 1 GiB", Input: one(), Setup: ready, Floor: "openssl dgst, one stream",
+		Ours: "nxs-pack verify", Aim: 0.35,
+		Rows: []Row{
+			{Name: "cat", Run: Shell(`cat "$WORK/set.nxs" >/dev/null`)},
+			{Name: "openssl dgst, one stream", Needs: []string{"openssl"},
+				Run: Shell(`openssl dgst -sha256 "$INPUT/bundle00.nxb/payload.elf" >/dev/null`)},
+			{Name: "SHA-256 in Go, one stream",
+				Run: Shell(`"$SELF" sha256 "$INPUT/bundle00.nxb/payload.elf" >/dev/null`)},
+			{Name: "nxs-pack verify", Run: Shell(verify)},
+		},
 	}
 }
 
