@@ -24,9 +24,10 @@ import (
 
 // A trustEditor is the TrustEditor capability.
 type trustEditor struct {
-	keys *keyring
-	kept bool // what changes outlives the boot
-	log  *logclient.Log
+	keys     *keyring
+	kept     bool // a change of the keys outlives the boot
+	rootKept bool // and one of the root
+	log      *logclient.Log
 }
 
 func (o *operatorServer) Trust(_ context.Context, call operator.Operator_trust) error {
@@ -34,8 +35,9 @@ func (o *operatorServer) Trust(_ context.Context, call operator.Operator_trust) 
 	if err != nil {
 		return err
 	}
+	host := o.s.config.machine == nil // the image of a machine says which keys its folder has at each start
 	return res.SetTrust(operator.TrustEditor_ServerToClient(&trustEditor{
-		keys: o.s.keys, kept: o.s.config.machine == nil, log: o.s.log,
+		keys: o.s.keys, kept: host, rootKept: host || o.s.config.State != "", log: o.s.log,
 	}))
 }
 
@@ -76,7 +78,7 @@ func (e *trustEditor) Update(ctx context.Context, call operator.TrustEditor_upda
 	if err != nil {
 		return err
 	}
-	res.SetKept(e.kept)
+	res.SetKept(e.rootKept)
 	version, err := e.keys.update(ctx, raw, pin)
 	res.SetVersion(version)
 	return convert.Refuse(res.NewRefusal, err)
