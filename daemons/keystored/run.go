@@ -54,6 +54,6 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	if err := b.Ready(); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	keys.watchClock(ctx, host.Clock)
 	return nil
 }

@@ -25,6 +25,7 @@ type keys struct {
 
 	changing sync.Mutex // held while it changes
 	now      atomic.Pointer[trusted]
+	last     atomic.Pointer[checked] // the last message that somebody trusted signed
 }
 
 // trusted is a folder of keys, and the root that has taken its place, if there is one. An immutable value.
@@ -109,7 +110,12 @@ func (v *verifier) verify(message, signature []byte) (trust.PublicKey, error) {
 		return trust.PublicKey{}, refusal.New(refusal.IndexTooLarge, "message of %d bytes is over %d", len(message),
 			keystore.MaxMessageBytes)
 	}
-	return v.keys.now.Load().verify(v.role, message, signature)
+	now := v.keys.now.Load()
+	verdict, err := now.verify(v.role, message, signature)
+	if err == nil {
+		v.keys.note(now, message, signature, verdict)
+	}
+	return verdict.Publisher, err
 }
 
 // A reader serves TrustAnchors.

@@ -6,6 +6,15 @@ import (
 	"nexus/libupdates/trust"
 )
 
+// Claim returns what a root decides about: what the set says of itself.
+func (x Index) Claim() roots.Claim {
+	c := roots.Claim{Version: x.SystemVersion, Issued: x.TimestampUnixMs, Expires: x.ExpiresUnixMs}
+	for _, b := range x.Bundles {
+		c.Names = append(c.Names, roots.Named{Name: b.Name, Version: b.Version})
+	}
+	return c
+}
+
 // lookAhead returns the next header and leaves it to be read again, as it does an error.
 func (r *Reader) lookAhead() *ahead {
 	before := r.in.left

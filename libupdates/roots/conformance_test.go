@@ -59,7 +59,7 @@ func TestConformance(t *testing.T) {
 			signed(t, following(longer(func(r *roots.Root) { r.Version = 3 })), 1, 2)), ""},
 		{"the trusted root has expired before the update", update(away, signed(t, following(longer(keep)), 1, 2)), ""},
 		{"the clock is behind (freeze)", state.Saw(3*issued).Admit(roots.Verdict{Grants: state.Root.Grants[1:]},
-			roots.Set{Version: "1.0.0"}, roots.Clock{}), refusal.Expired},
+			roots.Claim{Version: "1.0.0"}, roots.Clock{}), refusal.Expired},
 
 		{"threshold met", set(sign(t, 5, index)), ""},
 		{"threshold not met", set(), refusal.ThresholdNotMet},

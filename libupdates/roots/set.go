@@ -12,6 +12,8 @@ import (
 
 // A Verdict says who signed a message, and what they may sign.
 type Verdict struct {
+	Role      trust.Role
+	Root      uint64          // version of the root that was asked; 0: a folder of keys
 	Publisher trust.PublicKey // made the signature that does not name its key
 	Grants    []Grant         // those whose thresholds are met; at least one
 }
@@ -29,7 +31,7 @@ func (r Root) Verify(role trust.Role, message, signature []byte, more []trust.Si
 	if slices.Contains(r.RevokedSets, sha256.Sum256(message)) {
 		return Verdict{}, refusal.New(refusal.SetRevoked, "the root revokes this set")
 	}
-	v := Verdict{Publisher: publisher}
+	v := Verdict{Role: role, Root: r.Version, Publisher: publisher}
 	var nearest error
 	for _, grant := range r.Of(role) {
 		_, err := tally.Meet(grant.threshold())
@@ -100,49 +102,78 @@ func (r Root) blame(message, signature []byte, refused error) error {
 	return refused
 }
 
-// A Set is what a verified message says about itself.
-type Set struct {
-	Version string
+// A Claim is what a verified message says about itself. It is what a grant is compared with, whatever the message is: a
+// system set and its bundles, an app and its bundle, or a channel.
+type Claim struct {
+	Version string // of the system set; nothing is compared with that of another message
 	Issued  uint64
 	Expires uint64
-	Bundles []Bundle
+	Names   []Named
 }
 
-// A Bundle is one of a set.
-type Bundle struct{ Name, Version string }
+// A Named is a bundle of a claim, or a channel, which has no version.
+type Named struct{ Name, Version string }
 
-// Admit decides whether a set that passed Verify may be installed anew. A set that is installed already is not asked
+// Admit decides whether what passed Verify may be installed, or followed, anew. What is installed already is not asked
 // again. Refusals: Expired, OutOfScope, MinimumVersion.
-func (s State) Admit(v Verdict, set Set, clock Clock) error {
-	s = s.Saw(set.Issued)
+func (s State) Admit(v Verdict, c Claim, clock Clock) error {
+	s = s.Saw(c.Issued)
 	if err := s.fresh(clock); err != nil {
 		return err
 	}
 	now := s.Now(clock)
-	if expired(set.Expires, now) {
-		return refusal.New(refusal.Expired, "the set has expired")
+	whole, part := nouns(v.Role)
+	if expired(c.Expires, now) {
+		return refusal.New(refusal.Expired, "the %s has expired", whole)
 	}
 	valid := slices.DeleteFunc(slices.Clone(v.Grants), func(g Grant) bool { return expired(g.Expires, now) })
 	if len(valid) == 0 {
 		return refusal.New(refusal.Expired, "the grant by which its publisher signs has expired")
 	}
-	for _, b := range set.Bundles {
-		if !slices.ContainsFunc(valid, func(g Grant) bool { return g.Covers(b.Name) }) {
-			return refusal.New(refusal.OutOfScope, "its publisher may not sign for the bundle %s", b.Name)
+	for _, n := range c.Names {
+		if !slices.ContainsFunc(valid, func(g Grant) bool { return g.Covers(n.Name) }) {
+			return refusal.New(refusal.OutOfScope, "its publisher may not sign for the %s %s", part, n.Name)
 		}
 	}
-	return s.Root.admitVersions(set)
+	return s.Root.admitVersions(v.Role, c)
 }
 
-func (r Root) admitVersions(set Set) error {
-	for _, b := range slices.Concat([]Bundle{{"", set.Version}}, set.Bundles) {
-		at, found := slices.BinarySearchFunc(r.Minimums, b.Name, func(m Minimum, name string) int {
-			return cmp.Compare(m.Name, name)
-		})
-		if found && semver.Compare(b.Version, r.Minimums[at].Version) < 0 {
-			return refusal.New(refusal.MinimumVersion, "%s is version %s, the root wants at least %s",
-				cmp.Or(b.Name, "the set"), b.Version, r.Minimums[at].Version)
+// admitVersions wants the minimum versions. They are those of bundles, and of the system set.
+func (r Root) admitVersions(role trust.Role, c Claim) error {
+	var bound []Named
+	if role == trust.RoleSystem {
+		bound = append(bound, Named{"", c.Version})
+	}
+	if role != trust.RoleChannel {
+		bound = append(bound, c.Names...)
+	}
+	for _, n := range bound {
+		if err := r.admitVersion(n); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (r Root) admitVersion(n Named) error {
+	at, found := slices.BinarySearchFunc(r.Minimums, n.Name, func(m Minimum, name string) int {
+		return cmp.Compare(m.Name, name)
+	})
+	if found && semver.Compare(n.Version, r.Minimums[at].Version) < 0 {
+		return refusal.New(refusal.MinimumVersion, "%s is version %s, the root wants at least %s",
+			cmp.Or(n.Name, "the set"), n.Version, r.Minimums[at].Version)
+	}
+	return nil
+}
+
+// nouns returns what a role signs, and what the names of its grants are of.
+func nouns(role trust.Role) (whole, part string) {
+	switch role {
+	case trust.RoleApps:
+		return "app", "bundle"
+	case trust.RoleChannel:
+		return "channel", "channel"
+	default:
+		return "set", "bundle"
+	}
 }

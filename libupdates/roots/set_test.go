@@ -98,23 +98,26 @@ func TestAdmit(t *testing.T) {
 		return v
 	}
 	one, both := verdict(), verdict(5)
-	set := func(version string, bundles ...roots.Bundle) roots.Set {
-		return roots.Set{Version: version,
-			Bundles: bundles}
+	set := func(version string, bundles ...roots.Named) roots.Claim {
+		return roots.Claim{Version: version,
+			Names: bundles}
 	}
-	until := func(s roots.Set, issued, expires uint64) roots.Set { s.Issued, s.Expires = issued, expires; return s }
-	camera, radio := roots.Bundle{Name: "camera.front", Version: "1.0.0"}, roots.Bundle{Name: "radio", Version: "1.0.0"}
-	chart := func(version string) roots.Bundle { return roots.Bundle{Name: "map", Version: version} }
+	until := func(s roots.Claim, issued, expires uint64) roots.Claim {
+		s.Issued, s.Expires = issued, expires
+		return s
+	}
+	camera, radio := roots.Named{Name: "camera.front", Version: "1.0.0"}, roots.Named{Name: "radio", Version: "1.0.0"}
+	chart := func(version string) roots.Named { return roots.Named{Name: "map", Version: version} }
 	cases := []struct {
 		name    string
 		verdict roots.Verdict
-		set     roots.Set
+		set     roots.Claim
 		wall    uint64
 		want    refusal.Reason
 	}{
 		{"in scope", one, set("1.2.0", camera, chart("2.0.0")), 0, ""},
 		{"one bundle out of scope", one, set("1.2.0", camera, radio), 0, refusal.OutOfScope},
-		{"a name that begins differently", one, set("1.2.0", roots.Bundle{Name: "camera", Version: "1.0.0"}), 0,
+		{"a name that begins differently", one, set("1.2.0", roots.Named{Name: "camera", Version: "1.0.0"}), 0,
 			refusal.OutOfScope},
 		{"both grants together", both, set("1.2.0", camera, radio), 0, ""},
 		{"one of the grants has expired", both, set("1.2.0", camera, radio), issued + 50, refusal.OutOfScope},
@@ -150,8 +153,8 @@ func TestAdmitByAnExpiredGrant(t *testing.T) {
 	v, err := limited.Verify(trust.RoleSystem, message, signature.Bytes[:], nil)
 	wantReason(t, err, "")
 	state := begun(t, limited, 1, 2)
-	wantReason(t, state.Admit(v, roots.Set{Version: "1.0.0"}, roots.Clock{Wall: issued + 4}), "")
-	wantReason(t, state.Admit(v, roots.Set{Version: "1.0.0"}, roots.Clock{Wall: issued + 5}), refusal.Expired)
+	wantReason(t, state.Admit(v, roots.Claim{Version: "1.0.0"}, roots.Clock{Wall: issued + 4}), "")
+	wantReason(t, state.Admit(v, roots.Claim{Version: "1.0.0"}, roots.Clock{Wall: issued + 5}), refusal.Expired)
 }
 
 // What was installed runs on after its keys were replaced, but not after they or it were revoked.
@@ -213,6 +216,81 @@ func TestVerifyInstalled(t *testing.T) {
 			if counts := slices.Contains(c.state.Root.Grants[1].Keys, pub(c.by)); !counts && err == nil {
 				t.Error("it is admitted anew, too")
 			}
+		})
+	}
+}
+
+// The same routines decide about every role: a root for apps and channels beside sets, and what each may sign. Minimum
+// versions are those of bundles, whoever brings them, and of the system set.
+func TestEveryRole(t *testing.T) {
+	message := []byte("what is signed")
+	r := but(good(), func(r *roots.Root) {
+		r.Keys = named(1, 2, 3, 4, 5, 6, 7, 8)
+		r.Grants = append(r.Grants,
+			roots.Grant{Role: trust.RoleApps, Threshold: 1, Keys: pubs(7), Names: []string{"camera.*"}},
+			roots.Grant{Role: trust.RoleApps, Threshold: 2, Keys: pubs(7, 8), Names: []string{"radio"},
+				Expires: issued + 50},
+			roots.Grant{Role: trust.RoleChannel, Threshold: 1, Keys: pubs(8), Names: []string{"stable", "beta*"}})
+		r.Minimums = []roots.Minimum{{"", "2.0.0"}, {"camera.front", "1.5.0"}, {"stable", "9.0.0"}}
+	})
+	state := begun(t, r, 1, 2)
+	claim := func(version string, names ...string) roots.Claim {
+		c := roots.Claim{Version: version}
+		for _, name := range names {
+			c.Names = append(c.Names, roots.Named{Name: name, Version: version})
+		}
+		return c
+	}
+	until := func(c roots.Claim, expires uint64) roots.Claim { c.Expires = expires; return c }
+	for _, c := range []struct {
+		name  string
+		role  trust.Role
+		by    byte
+		more  []byte
+		claim roots.Claim
+		wall  uint64
+		want  refusal.Reason
+	}{
+		{"an app", trust.RoleApps, 7, nil, claim("1.5.0", "camera.front"), 0, ""},
+		{"an app below its minimum", trust.RoleApps, 7, nil, claim("1.4.9", "camera.front"), 0, refusal.MinimumVersion},
+		{"an app below that of the set", trust.RoleApps, 7, nil, claim("1.6.0", "camera.back"), 0, ""},
+		{"an app out of scope", trust.RoleApps, 7, nil, claim("3.0.0", "map"), 0, refusal.OutOfScope},
+		{"an app for which two must sign", trust.RoleApps, 7, nil, claim("3.0.0", "radio"), 0, refusal.OutOfScope},
+		{"an app that two signed", trust.RoleApps, 7, []byte{8}, claim("3.0.0", "radio"), 0, ""},
+		{"an app whose grant has expired", trust.RoleApps, 7, []byte{8}, claim("3.0.0", "radio"), issued + 50,
+			refusal.OutOfScope},
+		{"an app by one of two", trust.RoleApps, 8, nil, claim("3.0.0", "radio"), 0, refusal.ThresholdNotMet},
+		{"an app by the key of sets", trust.RoleApps, 4, []byte{5}, claim("3.0.0", "radio"), 0,
+			refusal.InvalidSignature},
+		{"an app that has expired", trust.RoleApps, 7, nil, until(claim("3.0.0", "camera.x"), issued), 0,
+			refusal.Expired},
+
+		{"a channel", trust.RoleChannel, 8, nil, claim("", "stable"), 0, ""},
+		{"another channel", trust.RoleChannel, 8, nil, claim("", "beta-eu"), 0, ""},
+		{"a channel out of scope", trust.RoleChannel, 8, nil, claim("", "nightly"), 0, refusal.OutOfScope},
+		{"a channel by the key of apps", trust.RoleChannel, 7, nil, claim("", "stable"), 0, refusal.InvalidSignature},
+		{"a channel that has expired", trust.RoleChannel, 8, nil, until(claim("", "stable"), issued+9), issued + 9,
+			refusal.Expired},
+		{"a channel under a root that has expired", trust.RoleChannel, 8, nil, claim("", "stable"), 2 * issued,
+			refusal.Expired},
+
+		{"a set by the keys of apps", trust.RoleSystem, 7, []byte{8}, claim("3.0.0", "map"), 0,
+			refusal.InvalidSignature},
+		{"a set below its minimum", trust.RoleSystem, 4, []byte{5}, claim("1.9.0", "map"), 0, refusal.MinimumVersion},
+		{"a set with the app", trust.RoleSystem, 4, []byte{5}, claim("2.0.0", "camera.front"), 0, ""},
+		{"a role that nobody has", "everything", 4, []byte{5}, claim("2.0.0"), 0, refusal.InvalidSignature},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			first := sign(t, c.by, message)
+			var more []trust.Signature
+			for _, n := range c.more {
+				more = append(more, sign(t, n, message))
+			}
+			v, err := state.Root.Verify(c.role, message, first.Bytes[:], more)
+			if err == nil {
+				err = state.Admit(v, c.claim, roots.Clock{Wall: c.wall})
+			}
+			wantReason(t, err, c.want)
 		})
 	}
 }

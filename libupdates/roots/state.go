@@ -6,8 +6,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A State is what a device knows: its root, and the largest signed time that it has seen. It never goes back, except
-// that a root may reset the time.
+// A State is what a device knows: its root, and the largest time that it has attested, by signatures or by its clock.
+// It never goes back, except that a root may reset the time.
 type State struct {
 	Root   Root
 	Signed Signed // the root as it came
@@ -32,9 +32,9 @@ type Clock struct {
 // nothing valid again that is known to be past its time.
 func (s State) Now(clock Clock) uint64 { return max(s.Seen, clock.Wall, clock.Built) }
 
-// Saw returns the state after a signed time was seen.
-func (s State) Saw(signed uint64) State {
-	s.Seen = max(s.Seen, signed)
+// Saw returns the state after a time was attested.
+func (s State) Saw(attested uint64) State {
+	s.Seen = max(s.Seen, attested)
 	return s
 }
 
@@ -50,6 +50,7 @@ func Begin(chain []Signed, pin Digest, clock Clock) (State, error) {
 			return State{}, err
 		}
 		first := State{Root: root, Signed: s, Seen: root.Issued}
+		first = first.Saw(first.Now(clock))
 		last, err := first.Update(chain[i+1:], clock)
 		if err == nil {
 			err = last.fresh(clock)
