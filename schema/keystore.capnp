@@ -36,9 +36,9 @@ interface SetAdmission {
   # the present root: its thresholds, names, limits of time and minimum versions. The time in an admitted set counts as
   # seen from then on, durably. Without a root everything is admitted that Verifier accepts.
 
-  takeRoots @1 (roots :Data) -> (refusal :Refusal);
+  takeRoots @1 (roots :Data, installed :List(Installed)) -> (refusal :Refusal);
   # Goes on to the last of these roots, at most 1 MiB, durably. Nothing is changed if any of them is refused, if none is
-  # newer, or if there is no root to begin with.
+  # newer, if there is no root to begin with, or, as `locks-out`, if a needed set of `installed` could not run any more.
 }
 
 interface TrustAnchors {
@@ -47,9 +47,10 @@ interface TrustAnchors {
   list @0 () -> (anchors :List(Anchor));
   # All anchors, sorted by role, then key.
 
-  root @1 () -> (root :Data, seenUnixMs :UInt64);
-  # The present root with its signatures, as a file of one root; empty without one. `seenUnixMs` is the largest signed
-  # time that was seen, in milliseconds since 1970-01-01 UTC.
+  root @1 () -> (root :Data, seenUnixMs :UInt64, earlier :Data);
+  # The present root with its signatures, as a file of one root; empty without one. `seenUnixMs` is the largest time that
+  # was attested, in milliseconds since 1970-01-01 UTC. `earlier` is a file of the roots before it, oldest first, as far
+  # as they are kept; at most 1 MiB with `root`.
 }
 
 interface TrustReload {
@@ -61,10 +62,25 @@ interface TrustReload {
   # Reads the folder of keys again; every Verifier and TrustAnchors then uses what it holds. `refusal` is null on
   # success, or `bad-key`, with nothing changed, if no key in it is usable for sets.
 
-  update @1 (roots :Data, pin :Data) -> (version :UInt64, refusal :Refusal);
+  update @1 (roots :Data, pin :Data,
+    installed :List(Installed)) -> (version :UInt64, refusal :Refusal, stopped :List(Text));
   # Goes on to the last of these roots, at most 1 MiB, durably; `version` is the version from then on. Without a root so
   # far, it begins with the one whose document has the digest `pin`, 32 bytes; otherwise `pin` is ignored. Nothing is
-  # changed if any of the roots is refused.
+  # changed if any of the roots is refused, or, as `locks-out`, if a needed set of `installed` could not run any more.
+  # `stopped`: the versions of the other ones that cannot, at most 2.
+}
+
+struct Installed {
+  # A set that a slot holds. Whoever says so is not believed: only one that may run until now counts.
+  #
+  # Class: lockstep.
+
+  index @0 :Data;
+  # The raw index, at most 1 MiB.
+  signature @1 :Data;
+  # Its signatures, as for Verifier.
+  needed @2 :Bool;
+  # Whether it runs, or the trial under way would go back to it.
 }
 
 struct Anchor {

@@ -110,10 +110,13 @@ interface TrustEditor {
   # verified, so they do not run again. Refused, with nothing changed, as `bad-key` like `add`, as `not-trusted` if it is
   # not trusted, or as `last-key` if it is the only key for the role `system`.
 
-  update @2 (roots :Data, pin :Data) -> (version :UInt64, kept :Bool, refusal :Keystore.Refusal);
+  update @2 (roots :Data,
+    pin :Data) -> (version :UInt64, kept :Bool, refusal :Keystore.Refusal, stopped :List(Text));
   # Goes on to the last of these roots (trust.capnp), at most 1 MiB in all; `version` is the version from then on, `kept`
-  # as for `add`. A system without a root begins with the one whose document has the SHA-256 `pin`, and from then on only
-  # the root says what is trusted. May be called twice. Refused, with nothing changed, as keystored refuses the roots.
+  # whether it survives a reboot. A system without a root begins with the one whose document has the SHA-256 `pin`, and from then on only
+  # the root says what is trusted. May be called twice. Refused, with nothing changed, as keystored refuses the roots, and
+  # as `locks-out` if the set that runs, or one that the trial under way would go back to, could not run any more.
+  # `stopped`: the versions of other sets in the slots that cannot, at most 2.
 }
 
 interface Link {

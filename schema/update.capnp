@@ -299,6 +299,10 @@ interface HealthGate {
   # The core in the set of the current attempt, with its proof for a caller that does not trust this daemon: the raw
   # index (at most 1 MiB), its Ed25519 signature (64 bytes), and the payload of the bundle `nexus.core` in the index.
   # Refused as `unknown-bundle` if the set has none.
+
+  installed @6 () -> (sets :List(Keystore.Installed));
+  # The sets in the slots, at most 2, with their proofs for a caller that does not trust this daemon. A set whose index
+  # or signatures cannot be read is left out. No effect.
 }
 
 struct Attempt {

@@ -407,7 +407,7 @@ func (c SetAdmission) TakeRoots(ctx context.Context, params func(SetAdmission_ta
 		},
 	}
 	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
 		s.PlaceArgs = func(s capnp.Struct) error { return params(SetAdmission_takeRoots_Params(s)) }
 	}
 
@@ -770,12 +770,12 @@ type SetAdmission_takeRoots_Params capnp.Struct
 const SetAdmission_takeRoots_Params_TypeID = 0x90528f1cdda95e07
 
 func NewSetAdmission_takeRoots_Params(s *capnp.Segment) (SetAdmission_takeRoots_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
 	return SetAdmission_takeRoots_Params(st), err
 }
 
 func NewRootSetAdmission_takeRoots_Params(s *capnp.Segment) (SetAdmission_takeRoots_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
 	return SetAdmission_takeRoots_Params(st), err
 }
 
@@ -824,12 +824,36 @@ func (s SetAdmission_takeRoots_Params) SetRoots(v []byte) error {
 	return capnp.Struct(s).SetData(0, v)
 }
 
+func (s SetAdmission_takeRoots_Params) Installed() (Installed_List, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return Installed_List(p.List()), err
+}
+
+func (s SetAdmission_takeRoots_Params) HasInstalled() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s SetAdmission_takeRoots_Params) SetInstalled(v Installed_List) error {
+	return capnp.Struct(s).SetPtr(1, v.ToPtr())
+}
+
+// NewInstalled sets the installed field to a newly
+// allocated Installed_List, preferring placement in s's segment.
+func (s SetAdmission_takeRoots_Params) NewInstalled(n int32) (Installed_List, error) {
+	l, err := NewInstalled_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return Installed_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, l.ToPtr())
+	return l, err
+}
+
 // SetAdmission_takeRoots_Params_List is a list of SetAdmission_takeRoots_Params.
 type SetAdmission_takeRoots_Params_List = capnp.StructList[SetAdmission_takeRoots_Params]
 
 // NewSetAdmission_takeRoots_Params creates a new list of SetAdmission_takeRoots_Params.
 func NewSetAdmission_takeRoots_Params_List(s *capnp.Segment, sz int32) (SetAdmission_takeRoots_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
 	return capnp.StructList[SetAdmission_takeRoots_Params](l), err
 }
 
@@ -1131,7 +1155,7 @@ func (c TrustAnchors_root) Args() TrustAnchors_root_Params {
 
 // AllocResults allocates the results struct.
 func (c TrustAnchors_root) AllocResults() (TrustAnchors_root_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 2})
 	return TrustAnchors_root_Results(r), err
 }
 
@@ -1368,12 +1392,12 @@ type TrustAnchors_root_Results capnp.Struct
 const TrustAnchors_root_Results_TypeID = 0x9363cb7a9eff3067
 
 func NewTrustAnchors_root_Results(s *capnp.Segment) (TrustAnchors_root_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
 	return TrustAnchors_root_Results(st), err
 }
 
 func NewRootTrustAnchors_root_Results(s *capnp.Segment) (TrustAnchors_root_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
 	return TrustAnchors_root_Results(st), err
 }
 
@@ -1430,12 +1454,25 @@ func (s TrustAnchors_root_Results) SetSeenUnixMs(v uint64) {
 	capnp.Struct(s).SetUint64(0, v)
 }
 
+func (s TrustAnchors_root_Results) Earlier() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return []byte(p.Data()), err
+}
+
+func (s TrustAnchors_root_Results) HasEarlier() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s TrustAnchors_root_Results) SetEarlier(v []byte) error {
+	return capnp.Struct(s).SetData(1, v)
+}
+
 // TrustAnchors_root_Results_List is a list of TrustAnchors_root_Results.
 type TrustAnchors_root_Results_List = capnp.StructList[TrustAnchors_root_Results]
 
 // NewTrustAnchors_root_Results creates a new list of TrustAnchors_root_Results.
 func NewTrustAnchors_root_Results_List(s *capnp.Segment, sz int32) (TrustAnchors_root_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2}, sz)
 	return capnp.StructList[TrustAnchors_root_Results](l), err
 }
 
@@ -1483,7 +1520,7 @@ func (c TrustReload) Update(ctx context.Context, params func(TrustReload_update_
 		},
 	}
 	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 2}
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 3}
 		s.PlaceArgs = func(s capnp.Struct) error { return params(TrustReload_update_Params(s)) }
 	}
 
@@ -1646,7 +1683,7 @@ func (c TrustReload_update) Args() TrustReload_update_Params {
 
 // AllocResults allocates the results struct.
 func (c TrustReload_update) AllocResults() (TrustReload_update_Results, error) {
-	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 2})
 	return TrustReload_update_Results(r), err
 }
 
@@ -1821,12 +1858,12 @@ type TrustReload_update_Params capnp.Struct
 const TrustReload_update_Params_TypeID = 0xa7ea00e43f959fb5
 
 func NewTrustReload_update_Params(s *capnp.Segment) (TrustReload_update_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
 	return TrustReload_update_Params(st), err
 }
 
 func NewRootTrustReload_update_Params(s *capnp.Segment) (TrustReload_update_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
 	return TrustReload_update_Params(st), err
 }
 
@@ -1888,12 +1925,36 @@ func (s TrustReload_update_Params) SetPin(v []byte) error {
 	return capnp.Struct(s).SetData(1, v)
 }
 
+func (s TrustReload_update_Params) Installed() (Installed_List, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return Installed_List(p.List()), err
+}
+
+func (s TrustReload_update_Params) HasInstalled() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s TrustReload_update_Params) SetInstalled(v Installed_List) error {
+	return capnp.Struct(s).SetPtr(2, v.ToPtr())
+}
+
+// NewInstalled sets the installed field to a newly
+// allocated Installed_List, preferring placement in s's segment.
+func (s TrustReload_update_Params) NewInstalled(n int32) (Installed_List, error) {
+	l, err := NewInstalled_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return Installed_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(2, l.ToPtr())
+	return l, err
+}
+
 // TrustReload_update_Params_List is a list of TrustReload_update_Params.
 type TrustReload_update_Params_List = capnp.StructList[TrustReload_update_Params]
 
 // NewTrustReload_update_Params creates a new list of TrustReload_update_Params.
 func NewTrustReload_update_Params_List(s *capnp.Segment, sz int32) (TrustReload_update_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3}, sz)
 	return capnp.StructList[TrustReload_update_Params](l), err
 }
 
@@ -1911,12 +1972,12 @@ type TrustReload_update_Results capnp.Struct
 const TrustReload_update_Results_TypeID = 0xd87e7bbb4eb4b7a9
 
 func NewTrustReload_update_Results(s *capnp.Segment) (TrustReload_update_Results, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
 	return TrustReload_update_Results(st), err
 }
 
 func NewRootTrustReload_update_Results(s *capnp.Segment) (TrustReload_update_Results, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
 	return TrustReload_update_Results(st), err
 }
 
@@ -1984,12 +2045,36 @@ func (s TrustReload_update_Results) NewRefusal() (Refusal, error) {
 	return ss, err
 }
 
+func (s TrustReload_update_Results) Stopped() (capnp.TextList, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return capnp.TextList(p.List()), err
+}
+
+func (s TrustReload_update_Results) HasStopped() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s TrustReload_update_Results) SetStopped(v capnp.TextList) error {
+	return capnp.Struct(s).SetPtr(1, v.ToPtr())
+}
+
+// NewStopped sets the stopped field to a newly
+// allocated capnp.TextList, preferring placement in s's segment.
+func (s TrustReload_update_Results) NewStopped(n int32) (capnp.TextList, error) {
+	l, err := capnp.NewTextList(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return capnp.TextList{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, l.ToPtr())
+	return l, err
+}
+
 // TrustReload_update_Results_List is a list of TrustReload_update_Results.
 type TrustReload_update_Results_List = capnp.StructList[TrustReload_update_Results]
 
 // NewTrustReload_update_Results creates a new list of TrustReload_update_Results.
 func NewTrustReload_update_Results_List(s *capnp.Segment, sz int32) (TrustReload_update_Results_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2}, sz)
 	return capnp.StructList[TrustReload_update_Results](l), err
 }
 
@@ -2002,6 +2087,104 @@ func (f TrustReload_update_Results_Future) Struct() (TrustReload_update_Results,
 }
 func (p TrustReload_update_Results_Future) Refusal() Refusal_Future {
 	return Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type Installed capnp.Struct
+
+// Installed_TypeID is the unique identifier for the type Installed.
+const Installed_TypeID = 0x97bb0103d0b57367
+
+func NewInstalled(s *capnp.Segment) (Installed, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
+	return Installed(st), err
+}
+
+func NewRootInstalled(s *capnp.Segment) (Installed, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2})
+	return Installed(st), err
+}
+
+func ReadRootInstalled(msg *capnp.Message) (Installed, error) {
+	root, err := msg.Root()
+	return Installed(root.Struct()), err
+}
+
+func (s Installed) String() string {
+	str, _ := text.Marshal(0x97bb0103d0b57367, capnp.Struct(s))
+	return str
+}
+
+func (s Installed) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Installed) DecodeFromPtr(p capnp.Ptr) Installed {
+	return Installed(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Installed) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Installed) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Installed) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Installed) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Installed) Index() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s Installed) HasIndex() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Installed) SetIndex(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+func (s Installed) Signature() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return []byte(p.Data()), err
+}
+
+func (s Installed) HasSignature() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s Installed) SetSignature(v []byte) error {
+	return capnp.Struct(s).SetData(1, v)
+}
+
+func (s Installed) Needed() bool {
+	return capnp.Struct(s).Bit(0)
+}
+
+func (s Installed) SetNeeded(v bool) {
+	capnp.Struct(s).SetBit(0, v)
+}
+
+// Installed_List is a list of Installed.
+type Installed_List = capnp.StructList[Installed]
+
+// NewInstalled creates a new list of Installed.
+func NewInstalled_List(s *capnp.Segment, sz int32) (Installed_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 2}, sz)
+	return capnp.StructList[Installed](l), err
+}
+
+// Installed_Future is a wrapper for a Installed promised by a client call.
+type Installed_Future struct{ *capnp.Future }
+
+func (f Installed_Future) Struct() (Installed, error) {
+	p, err := f.Future.Ptr()
+	return Installed(p.Struct()), err
 }
 
 type Anchor capnp.Struct
@@ -2199,82 +2382,92 @@ func (f Refusal_Future) Struct() (Refusal, error) {
 	return Refusal(p.Struct()), err
 }
 
-const schema_d67bbfce29d7eaab = "x\xda\xb4V]l\x14U\x14>gfvf6\xb0" +
-	"l'C\x8c\x95\x92\x8dd\x1b\xddZ\x9bn\x85HV" +
-	"\xcd\xb4\x9b\x18\x03\x04\xddY\x84D\x92J\xc6\xee\xa5\x8c" +
-	"lw\xeb\xccnK%\xb6j0\x95\x07\xc4\xf8CB" +
-	"\xc4\xf6\x81\x07C|\x11S\x82`\x1a\x85F\x13\xd3\xd0" +
-	"\x17\x8d\xa2b[\xd1\x17*\x8doF\xc58\xe6\xde\xe9" +
-	"\xcc\xec\xb6\xbb\xb1\x1a}\xea\xed\xcc\xb7\xe7;\xdfw~" +
-	"\xee\xb4\xb7\xf3\x9dB22.\x03\xa7\xe7B\xa2\xf3\xe7" +
-	"\x95\xc76\xdf<\xb2x\x1c\x94&\x04\x10$\x80\xfb\xb6" +
-	"\x08i\x04\xc1\x91\x9e<\xf3]\xd3\xf1\xec\xab\xee\x9b\x10" +
-	"\xd2W\x1b\x85\xa7\x11PM\x08\x1a\xa0\xd3\xdb\xee\x8c=" +
-	";\xdd\xf3:\xe8M\xe8#\xb6\x09\xdb)b\xb70\x08" +
-	"\xe8\xbc\xfc@\xfc\xe4\xdc\xcc\xf0[\x95!\xce\x09Y\x0a" +
-	"\xb8\xc4B\x9c_wb~\xcd/\x14p;\x05p\x14" +
-	"\xf0\xbd\xd0A\x017X\x04\xa1=\xa2\x9d\x9a\xfe|\x0c" +
-	"\x94(\xef\xbc\xbb\xf0Ub\xe6\xa3\xc3_\x02\xa0\xba-" +
-	"tY\xd5C\x12\x80\xba3\xf4\x88Z\xa6'\xa7\xeb\xe6" +
-	"\x07-k\x06r\xa7A\x89b\x00fQ\xd5\xee\xd0E" +
-	"\x950\xbc\x11\x1a\x04\x9c;7\xfe\xa6\xf6\xe3\xc2;\xca" +
-	"\x06\x9fw2\xc42\xff\x8c\xbev\xe4\xb3\xa7\x7f\xde\xf1" +
-	"\xda\x83\xef\x81\x12\x15\xaax\x9b\xc5\xdf\xd5\xa4(\x01\xec" +
-	"j\x15y\xdc\xb5U\xe4\x10\xc0\x19\xd7ZO\xcd\xfc0" +
-	"?\xb1\"\xcd\x84x]\xddB\xe1jR\x1cU_\xa0" +
-	"'\xe7\xe3\xc8\x1d\xb3\x83\xd7\x8e]\xac\xb0\xdc\x14\x99\xe5" +
-	"\x1b'\xa6\x1e\xba\xe7\xc6\xbe)p\xd3b~\xe9\"\xf3" +
-	"\xab[\xa4~\xad\x0b_2O|\xdd=]i\xe8s" +
-	"\"\xcb\xfb(\x03\x9c9?\xf1\xe8\x87\x87\x87\xaf\x82\xbe" +
-	"!\xa8\xc9\x057\xc4'\"U\xf6\xc5\xd1\xd6M{\xaf" +
-	"N\xce\xd62\xe9N\xe9}5!\xd1S\xb3D\xb1\xb1" +
-	"+;\xde\xde\xe7\xf4\xceW\x96\xe7%)E\x83\x1dc" +
-	"\x80\xe9\xc9W\x12\xe9\x0d\xcd\x8b\x95\xf9,J\x16\x05\xfc" +
-	"&\xd1|>%Ssw\x0d?\xff\xeb\x0ac\x1a\xe5" +
-	"o\xd4f\x99\x91\xca\xa3\xea3\xf4\xe4|\xdb\xf8\xe2\x9e" +
-	"\xd9\xfb\xcb\xb7\\\xf9\xcc\x98'\xe4\xed\xd4\x98\xa67n" +
-	"\xad\xbf|\xdb\x91?\x96xX\"\x0f\xcbL\xb7.\xd3" +
-	"D\xe6\x9b\x16\xae\xfd4v\xd2Y\xc1sV\xbe\xaeN" +
-	"2\x9e\x0b\xf2\xa8\x1a\x09K\xd0\xea\x1c$Cv\xa9h" +
-	"\x91p[\x8f\xd1_\xe8O=n\x95\xedRW\xa1\xe7" +
-	"@\xd1\xb2\xdb\xf2\xa6]\x8ag\x0c\xcb\xe8\xb3\xc1\x03." +
-	"\xe1v\x91RW\xae\xcf\xb4m\xb3Xh+\x19\x07I" +
-	"\xb6X,\xd9\xf1\x8c\x11\xa5h]\xe0\x05\x00\x01\x01\x94" +
-	"H\x07\x80.\xf3\xa8\xaf\xe70fQ\x10F\x80\xc3\x08" +
-	"\xa0\xcf-\xd4\xe2\xa6\xd0x\x96\xd8\xe5|\xc9f\x11\xbc" +
-	"\x80\x89\x16\x00=\xce\xa3\xde\xce!\xe2zZZ\xe5\xde" +
-	"\xbd\x00z+\x8f\xfaV\x0e\xa3\xf4\x97>\x87MHa" +
-	"w\xc1<\x04\xfcN\x1b\xc3\xc0a\xb8\x06q\x95\x18#" +
-	"\xd7gz\xccX\xa5$\x1d(\x19\xb1\xc8\xfe\xb2m\xe4" +
-	"\xb1!\x984@l\xa8\x08\xce/\x05\xdfC,s\xbf" +
-	"I\xac\xb6\x01z\x18\x8agb\xcc\xd0JE\xe9@\x91" +
-	"\xe2K\xca\x06\x92F\xfa\x88m\x1b\xbd$Pe\xf6\x16" +
-	"\x8cR\xd9\x02$+\xdc\xe4\x96\xf1B\x06Q\x17\xf8\x10" +
-	"\x80\xbfb\xd0kfEI\x01\xa7\x84$\xcd\xcd\xad\x13" +
-	"3\x18\x04\xc2\xa5@Y\xcd\xd5J\xe3T$\x9d\xaa\x95" +
-	"4}x7\x8f\xfaf\x0e5\x8b\x18v\xb1\x80k\x81" +
-	"\xc3\xb5\x80Z\x8e\x94\x0c3\xef\xfd[\xbb\xf8Y\x92/" +
-	"\x1a\xb9\xb6r\x7f\xce(\x11\xaf\xf3\xaa\x8a\xdfQ\x8bu" +
-	"S\xc0Z\xddbR\xbfY\xa8kP\x9fqh'\xf3" +
-	"U#\xe9\xa1\x12\xb13\x88(\x03\xd7%7\xd4\x00\xfb" +
-	"\xbd)\x15-\xdbu\x82:\xea]\x19\xe8m#%\xd9" +
-	"\x02\x9c\xd2,!\xfa\xbb\x0d\xbd\xcbAi\xa4\xef\"R" +
-	"\x94\xceU\xa7\xdb\xa8\xd5\x96\x87\xebNB\xed)\xac4" +
-	"\xcdb\x7f\xfe\x83\xc6\x15\xea\xae\x82`\x1ck\x04\x8fs" +
-	"8b\xb8h\\\x07\x98\xe1\x11\x1b\x82\x0d\x0bH\x1f\xae" +
-	"\xa6\xea\xbe\x80\xda\x03\xe2\x17=\x1d\x14}d\x80Xt" +
-	"v\xbd\x01_\x85H\xaf\xb9\xbbb,\xe5e\xbd\xdd\xf2" +
-	"7\x03\x19\xb5\x8ay\xe2\xb7r\x7f\xf9\xa9\xbc\xd9\xb3\x83" +
-	"\x00\x0e\xadh\xb6z[ \xab\xb9^V\xb2f\x03E" +
-	">k2\x1d\xb0\xbaD\xf6\x01\x02hyD\xff\xa0\x9e" +
-	"uVv\x96\xc4\xdcL\xfeu\xc3p\xcb\x8b\xc9\x1b\xb9" +
-	"`D\xbc\x9b\x0c\xbd\x1b]I\xa6\x96F\xc4\xfb\xf2\x08" +
-	"\xaej\xa51\xc5FDs\xbb\xb9\x135\xb7+\xaa\xc7" +
-	"D\xa8\xdf\xfe\xde\xceX\xcd\x8e\xaf\xb5_\xfe\x97U\xec" +
-	"sKf\xb1\x108\xe3\xdd\xe4\xe8}\x1b*\xc9\x0eo" +
-	"yx_\x9c\xe8}V(\x8dY\xe0\x14E\x8a\xb1\xdc" +
-	";\xd1\xf1*\x08h3w\xfe\x0a\x00\x00\xff\xff\x14T" +
-	"\xf6\xad"
+const schema_d67bbfce29d7eaab = "x\xda\xb4V[l\x14e\x14>\xe7\x9f\xd9\x9d\xdd\x85" +
+	"e;\x99j\xac\xb4\xd9H\x96hki\xda\x8a\xd1\xac" +
+	"\x92m7\x12)P\xddY.1$J\xc6\xceO;" +
+	"\xb2\xdd]gf\x81J\xa4\xc6`\xd0\x07\xc5x\xc1\x10" +
+	"\x11\x1e\x881\x8d1\x8a\x81 \x10\xa2@\xf4\xc1\x06\"" +
+	"\xf1\x86\xca\xa5\">\x88\x10\xe3\x8b\x1aQ\xc7\xfc3;" +
+	"\x97\xb6\xdb\xa2D\x9f:\x9d9{\xcew\xbes\xbe\xef" +
+	"\xff\xdb\x0fp]|G\xfc\xd7\x08\x10y \x14\xb6\xfe" +
+	":~\xff\xfcK\x9b/o\x05\xb1\x11\x01x\x01\xe06" +
+	"\x85\xcf\"\xf0\x96\xf0\xd0\xc8\x99\xc6\xad\xf9\xe7\x9d/!" +
+	"\xc2>\xf5\xf0\x8f \xa0\xb4\x82_\x0fh\xf5\xb7[;" +
+	"\x1f\x1b\xed{\x11\xe4F\xf4\">\xe4\x17\xb3\x88\x93\xfc" +
+	"\xdb,\xc2\xd8\xf7\x09\x87\x87^\x019\x81h\xbdy\xf1" +
+	"\xcb\xe6\x13\xefo\xfc\xc2\x89\x94\x06C\x1fKC!\xf6" +
+	"T\x09\xb1\xe0\xa7\xefJm?wb\xd3\xab\xd5z\xc8" +
+	"\xb2\x89\xe1<\xcb\xd6\x14\xce\x00Z\xfbgm\x1b\x9b\xf1" +
+	"\x0b\x0b\xb8\xc1+\xb7 \xdc\xc9\x02\x16\x86\x19 \xbe=" +
+	"\x9e\xd91\xfa\xe9N\x10\x13\x9c_\x0dPz=|T" +
+	"z+\xccJ\x8d\x84\xef\x95N\xb2'\xab\xfb\xd2{-" +
+	"3\xd6\xa9\xbbALL\x82v |P:b\xc7\x1f" +
+	"f\x89\xcf\xed\xdb\xf5r\xe6\xc2\xc57\xc4\xd9\xac.\xc7" +
+	"\xea6\x08v\x9bs\x05\x86<\xb2g\xf7OK^\xb8" +
+	"\xfb\x1d\x10\x13\xfc\xb8\xba'\x85\xdf\xa53\x82\x00\xb0\xec" +
+	"\x94\xc0\xe1\xb2\x0b\x02A\x00kW\xa6u\xc7\x89\xef\xc6" +
+	"\xf6N\x82\xf9\xb9p^\xfa\x96\x85Kg\x84-\xd2\xbc" +
+	"\x08\x83\xf9A\xfc\xc6\xb3\xebO?{00\x9f\xeb\"" +
+	"\xf6|\x9a\xf6\x1e[p\xeb\x0f\xab\x8f\x81\x03\xcb\xe6\xeb" +
+	"O\xc1\xe6+\x1aa|\xcd\x8a\x1e\xd1\xb6}\xf5\xe0h" +
+	"\x90\xd0\xe6\x88\x8d\xfbv;`d\xff\xde\xfb\x0em\xdc" +
+	"t\x0a\xe4\xd9\xfe\x00i\xc4N\xf1h\x84u\xf6\xd93" +
+	"\xadsV\x9d:|\xb6\x16I\x0d\xd1w\xa5\x9b\xa2\xec" +
+	"\xa9)\xca\xd8O\x1e_\xf2\xdaj\xab\x7f,8\x9e\xc7" +
+	"\xa3i\x96\xec);`\xf4\xf0s\xcd\xd9\xd9s/\x07" +
+	"\xf1|\x1f\xd5Y\xc0\xcfQ\x86\xe7#z\xec\xdc\xcd\x9b" +
+	"\x9e\xf8m\x121b\xeck\xa9)f\x17\x8dm\x914" +
+	"\xf6d}\xd3\xf0\xe4\xca\xb3wT\xae8\xed\xdb\xc4\xc8" +
+	"\xb1\xc5\x8c\x98\xc6\x97\xae\xd4\x1f\xbd~\xf3\x1f\xc1\xc5]" +
+	"\x10\xb3\xfb\xee\x891 c\x8d\x17O\xff\xb8s\xbb5" +
+	"\xa9\xceH\xec\xbc\xb4\xcf\xae\xb3'\xb6E\x0a\xcd\x10\xa0" +
+	"\xd5ZK\x87\x0c\xb3\xa4\xd3h[\x9fR.\x96\xd3\xcb" +
+	"\xf5\x8aav\x17\xfb\x06J\xba\xd1V\xd0\x0c3\x95S" +
+	"te\xd0\x007\xb0\x1a\xb7\x8c\x9a\xdd\xea\xa0f\x18Z" +
+	"\xa9\xd8f*ki\xbeT2\x8dTNI\xb0h9" +
+	"\xc2\xf1\x00<\x02\x88\xcd\x9d\x00r\x8aC\xb9\x9d\xa0\x88" +
+	"X\xcfF!\xce\xcb\x03\xc8\xad\x1c\xca\x8b\x08&u\xf6" +
+	"K\x8c\x03\xc18\xa0\xa5\x15\x0dS)\x14(\xa0\x8a\xb3" +
+	"\x00s\x1cb\x9d\xaf4@\xf6\xd2C\xcd\xd7B\xcd\xf2" +
+	"\xa5\xf2\xd4\xa8\x14L\x03@\x9e\xe9AY\xd8\x02 w" +
+	"q(/%\xe8\"\xe9Y\x05 /\xe2P^NP" +
+	"$X\x8f\x04@\x94\xb3\x00\xf2R\x0e\xe5\x07\x08&X" +
+	":\x0f\x9dAiqEQ\xdb\x00\\\xaf\x81Q \x18" +
+	"\x05\x1c\xa6\x8a^\xd0\xa8\xee\x05\xb9\xe8H\x15]O\xb5" +
+	"%\x15 \x87\x18\x04\xd4\xe9\x03\xf2\xb8\xe9\xc9\xfb\x88\x90" +
+	"T\x01\xa5}@I\xad\xa8\xd2\x0d>\"\xad\xbf\xa8\x98" +
+	"\x15\x1d\x90\xba\xef2EJU\xaa\"\x02A\xac\xc1\xd6" +
+	"\xb8\xd9)\xea\xa0\xe6\xd2\x85\x86\xcc{\xe0\xe2\x8c\x84\x08" +
+	"\x87r=\xc1a\x9d\xae\xa9\x18J\x01\xeb|c\x01\xc4" +
+	"\xba@r\xae\x9a|%\xd5\xb55\x1a\xd5\xdb\xd6\xb1\x87" +
+	"\xa1T.\xa9L\xdc\x88\xect\x1bq'\xc1\xe1Aj" +
+	"\x18J?\x9d\xae\xc7I$\xbbum\x8ay.\x04\xe0" +
+	"9*\xba\xda\x15\xc54\x101$d\x1cl]\x98C" +
+	"?\x11V\x13\xe53N\xaf,O\x00t\xba\x16h\xf6" +
+	"\xf2\x16\x0e\xe5\xf9\x043:U\x8cR\x11g\x02\xc1\x99" +
+	"\x80\x19\x95\x9a\x8aVp\xff\xad\xbd\xb1yZ()j" +
+	"[\xa5\xac*&u\x85\x06W]\x909\x00\xf2=\x1c" +
+	"\xca9\xb6\xb2\xd5\x0d\xe9\xcdW7d`\xa2\xa2\x84\xb2" +
+	"V\xbc6u\xb9\xd4\x0e*\x1bz\xed\x89dhv\xc8" +
+	"\xa4F\x0e\x11#@\xba#u5\x82=)\x0a%\xdd" +
+	"p8d\xb3p\x0fbtm[\xech\x01\"\xce\x15" +
+	"\x10\xbdC\x00\xdd#Wl`\xdf\xe2B\x82\x19P\x97" +
+	"#\xc1\xf1\xc3\x8aN)\xfc\xdav\x15\xa4[\xb7\xff\xfc" +
+	"\x07+\xcfO\xe9\x99\xbe\xfb\xd4H\x9e\"8\xac8\xd1" +
+	"\xfe\x0c\xbc\xa3h:\x87\x1b\xbf/^\x03\x81}\xc9\xd6" +
+	"p\xb8lp]\xaa\x0e\xd7\x9b\xad\x9a\x8cJpx\x1d" +
+	"\xd5\x99\x15x~6e\xe7\xc3\x86Y*\x97\xa9\xb7:" +
+	"l\xb9\x83`]\x09u'\xed\xf6&(\xa8\xe5*\xb2" +
+	"O\xe8\xa5\x02\xf5\x04S\xae<\\\xd0\xfa\x96P\xc0\xa1" +
+	"I\x9a\x9f\xcak\xf2\x19\x87\xf7`\xd5\xbc/Q\xafj" +
+	"G\xd6\xaf\xea\x142\x06(\xa0\xe7\xe0\xffb\xf6S\x9c" +
+	"\x83y\x9at\x90\\\xf3r\x91\x89\x83\xe7\x14\xd5\x97\x93" +
+	"{=@\xf7\x9a$v\xa4\xabrr\xafs\xfe\xfdG" +
+	"lH\xdbr\xca8\x9b\xdf\x85\x19g\x83\xc6K\x8a\x9f" +
+	"Z*\xae3\xfd\x93\x93\xc4s\xb1\xff\xdb\xf0\xbd\xda\x82" +
+	"V*\xfa\xcc\xb8\xd7#t/\xdcbG\xa7k4\xee" +
+	"\x9d\x1f\xdd\xbb\x9a\xd8\x90\x07\"\x8aB\xd2\xc6\xde\x85\x96" +
+	";A@\xc3f\xe7\xef\x00\x00\x00\xff\xff\xb3\x06Kn"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -2283,6 +2476,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x8fed84ec344fcdfe,
 			0x90528f1cdda95e07,
 			0x9363cb7a9eff3067,
+			0x97bb0103d0b57367,
 			0x9b7ecedf99243b88,
 			0x9b7ef60be0960eb7,
 			0x9ed3cb9c3f0d3004,
