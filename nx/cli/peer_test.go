@@ -19,6 +19,7 @@ import (
 	"nexus/capnpgen/update"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/roots"
 	"nexus/libupdates/trust"
 	"nexus/nx/cli"
 )
@@ -73,6 +74,8 @@ type peerState struct {
 	noWatchdog              string // why that has no watchdog
 	proven                  bool   // its watchdog was seen to work
 	keys                    trust.Anchors
+	roots                   []roots.Signed
+	seen                    uint64 // the time that was attested, in milliseconds since 1970 UTC
 	policy                  string
 	asks                    []string // what the bundle asks for
 }

@@ -2,11 +2,13 @@ package cli_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
 	"nexus/daemons/convert"
+	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/trust"
 )
@@ -37,16 +39,37 @@ func (t *peerTrust) List(_ context.Context, call keystore.TrustAnchors_list) err
 	return nil
 }
 
-// Root says that there is none, as on a system that goes by a folder of keys.
+// Root returns the roots that the test has given; the last one is the present one.
 func (t *peerTrust) Root(_ context.Context, call keystore.TrustAnchors_root) error {
-	_, err := call.AllocResults()
-	return err
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	var earlier []byte
+	for i, s := range t.p.state.roots {
+		if i == len(t.p.state.roots)-1 {
+			res.SetSeenUnixMs(t.p.state.seen)
+			return errors.Join(res.SetRoot(s.Encode()), res.SetEarlier(earlier))
+		}
+		earlier = append(earlier, s.Encode()...)
+	}
+	return nil
 }
 
+// Update accepts any root where there is one, and says that it stops a set.
 func (t *peerTrust) Update(_ context.Context, call operator.TrustEditor_update) error {
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
+	}
+	t.p.mu.Lock()
+	defer t.p.mu.Unlock()
+	if n := len(t.p.state.roots); n > 0 {
+		res.SetVersion(t.p.state.roots[n-1].Version + 1)
+		res.SetKept(!t.p.state.machine)
+		return vat.SetTexts(res.NewStopped, []string{"1.0.0\x1b[2J"})
 	}
 	return convert.Refuse(res.NewRefusal, refusal.New(refusal.RootNotPinned, "no root is the one to begin with"))
 }

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,13 +16,15 @@ import (
 	"nexus/daemons/convert"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/roots"
+	"nexus/libupdates/trust"
 )
 
 // A trustedRoot is the root that a system goes by.
 type trustedRoot struct {
 	roots.Root
-	digest string
-	seen   uint64 // the largest signed time, in milliseconds since 1970 UTC
+	digest  string
+	seen    uint64       // the largest time that was attested, in milliseconds since 1970 UTC
+	earlier []roots.Root // oldest first, as far as they are kept
 }
 
 // rootSummary is the JSON answer.
@@ -35,6 +39,14 @@ type rootSummary struct {
 	RevokedKeys     []string          `json:"revokedKeys"`
 	RevokedSets     []string          `json:"revokedSets"`
 	MinimumVersions map[string]string `json:"minimumVersions"` // by bundle; the empty name is the set
+	Expired         []expiry          `json:"expired"`         // by the time that was attested
+	ExpiresNext     *expiry           `json:"expiresNext"`     // null if nothing does
+}
+
+// An expiry is what expires, and when.
+type expiry struct {
+	What   string `json:"what"`
+	UnixMs uint64 `json:"unixMs"`
 }
 
 type rootGrant struct {
@@ -46,8 +58,10 @@ type rootGrant struct {
 }
 
 type rootKey struct {
-	Key  string `json:"publicKey"`
-	Name string `json:"name"`
+	Key         string `json:"publicKey"`
+	Name        string `json:"name"`
+	SinceRoot   uint64 `json:"sinceRoot"` // the first root, without a gap to the present one, that gives it the role
+	SinceUnixMs uint64 `json:"sinceUnixMs"`
 }
 
 func (r *trustedRoot) summary() rootSummary {
@@ -58,7 +72,8 @@ func (r *trustedRoot) summary() rootSummary {
 		grant := rootGrant{Role: string(g.Role), Threshold: g.Threshold, Names: append([]string{}, g.Names...),
 			ExpiresUnixMs: g.Expires}
 		for _, key := range g.Keys {
-			grant.Keys = append(grant.Keys, rootKey{key.String(), r.Name(key)})
+			since := r.since(g.Role, key)
+			grant.Keys = append(grant.Keys, rootKey{key.String(), r.Name(key), since.Version, since.Issued})
 		}
 		a.Grants = append(a.Grants, grant)
 	}
@@ -71,38 +86,73 @@ func (r *trustedRoot) summary() rootSummary {
 	for _, m := range r.Minimums {
 		a.MinimumVersions[m.Name] = m.Version
 	}
+	a.Expired, a.ExpiresNext = r.expiries()
 	return a
 }
 
-// show prints what is trusted for what, and what expires next.
+// since returns the first of the roots, without a gap to the present one, that gives the key this role.
+func (r *trustedRoot) since(role trust.Role, key trust.PublicKey) roots.Root {
+	first := r.Root
+	for _, root := range slices.Backward(r.earlier) {
+		if !slices.Contains(root.Anchors().Keys(role), key) {
+			break
+		}
+		first = root
+	}
+	return first
+}
+
+// show prints what is trusted for what, since when, and what expires next.
 func (r *trustedRoot) show(w io.Writer) {
-	fmt.Fprintf(w, "root %d of %s, issued %s\nsha256: %s\n", r.Version, r.Family, day(r.Issued), r.digest)
-	rows := [][]string{{"ROLE", "NEEDS", "KEY", "NAME", "FOR"}}
+	fmt.Fprintf(w, "root %d of %s, issued %s\nsha256: %s\ntime: not before %s\n", r.Version, r.Family, day(r.Issued),
+		r.digest, day(r.seen))
+	rows := [][]string{{"ROLE", "NEEDS", "KEY", "NAME", "SINCE", "FOR"}}
 	for _, g := range r.Grants {
 		role, needs := string(g.Role), fmt.Sprintf("%d of %d", g.Threshold, len(g.Keys))
 		for _, key := range g.Keys {
-			rows = append(rows, []string{role, needs, key.String(), r.Name(key), strings.Join(g.Names, " ")})
+			since := r.since(g.Role, key)
+			rows = append(rows, []string{role, needs, key.String(), r.Name(key),
+				fmt.Sprintf("root %d, %s", since.Version, day(since.Issued)), strings.Join(g.Names, " ")})
 			role, needs = "", ""
 		}
 	}
 	table(w, rows)
-	if n := len(r.RevokedKeys) + len(r.RevokedSets); n > 0 {
-		fmt.Fprintf(w, "revoked: %d keys, %d sets\n", len(r.RevokedKeys), len(r.RevokedSets))
+	if len(r.RevokedKeys)+len(r.RevokedSets) > 0 {
+		fmt.Fprintf(w, "revoked: %s, %s\n", count(len(r.RevokedKeys), "key"), count(len(r.RevokedSets), "set"))
 	}
-	if what, when := r.nextExpiry(); when != 0 {
-		fmt.Fprintf(w, "expires next: %s, %s\n", what, day(when))
+	for _, m := range r.Minimums {
+		fmt.Fprintf(w, "minimum version: %s %s\n", cmp.Or(m.Name, "the set"), m.Version)
+	}
+	over, next := r.expiries()
+	for _, e := range over {
+		fmt.Fprintf(w, "expired: %s, %s\n", e.What, day(e.UnixMs))
+	}
+	if next != nil {
+		fmt.Fprintf(w, "expires next: %s, %s\n", next.What, day(next.UnixMs))
 	}
 }
 
-// nextExpiry returns what expires first, and when; 0 if nothing does.
-func (r *trustedRoot) nextExpiry() (what string, when uint64) {
-	what, when = "the root", r.Expires
+// expiries returns what has expired by the time that was attested, and what expires next; nil if nothing does.
+func (r *trustedRoot) expiries() (over []expiry, next *expiry) {
+	all := []expiry{{"the root", r.Expires}}
 	for _, g := range r.Grants {
-		if g.Expires != 0 && (when == 0 || g.Expires < when) {
-			what, when = "a grant of the role "+string(g.Role), g.Expires
+		what := "the role " + string(g.Role)
+		if len(g.Names) > 0 {
+			what += " for " + strings.Join(g.Names, " ")
+		}
+		all = append(all, expiry{what, g.Expires})
+	}
+	over = []expiry{}
+	for _, e := range all {
+		switch {
+		case e.UnixMs == 0:
+		case e.UnixMs <= r.seen:
+			over = append(over, e)
+		case next == nil || e.UnixMs < next.UnixMs:
+			next = &e
 		}
 	}
-	return what, when
+	return over, next
 }
 
 // day returns a time in milliseconds since 1970 UTC as text.
@@ -133,7 +183,29 @@ func (s *session) root(ctx context.Context) (*trustedRoot, error) {
 		return nil, err
 	}
 	root, err := roots.Parse(chain[0].Document)
-	return &trustedRoot{root, chain[0].Digest().String(), res.SeenUnixMs()}, err
+	if err != nil {
+		return nil, err
+	}
+	earlier, err := res.Earlier()
+	if err != nil {
+		return nil, err
+	}
+	before, err := parseRoots(earlier)
+	return &trustedRoot{root, chain[0].Digest().String(), res.SeenUnixMs(), before}, err
+}
+
+// parseRoots parses a file of roots, which may be empty.
+func parseRoots(raw []byte) (all []roots.Root, err error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	chain, err := roots.Split(raw)
+	for i := 0; err == nil && i < len(chain); i++ {
+		var root roots.Root
+		root, err = roots.Parse(chain[i].Document)
+		all = append(all, root)
+	}
+	return all, err
 }
 
 // trustUpdateVerb goes on to other roots.
@@ -148,6 +220,8 @@ type rootChange struct {
 	Before uint64 `json:"before"` // version; 0: there was no root
 	Root   uint64 `json:"root"`
 	Kept   bool   `json:"kept"` // over the next start
+
+	Stopped []string `json:"stopped"` // versions of sets in the slots that cannot run any more
 }
 
 // Run hands the roots over.
@@ -168,6 +242,10 @@ func (v *trustUpdateVerb) Run(ctx context.Context, in *invocation) error {
 			}
 			until := anchorChange{Kept: change.Kept}.until()
 			fmt.Fprintf(w, "root %d from now on%s\n", change.Root, until)
+			for _, version := range change.Stopped {
+				fmt.Fprintf(w, "warning: %s, which a slot holds, cannot run any more: there is no way back to it\n",
+					clean(version))
+			}
 		})
 	})
 }
@@ -250,5 +328,10 @@ func (s *session) updateRoot(ctx context.Context, c rootChange, raw, pin []byte)
 		return c, err
 	}
 	c.Root, c.Kept = res.Version(), res.Kept()
-	return c, convert.Refused(res.Refusal())
+	if err := convert.Refused(res.Refusal()); err != nil {
+		return c, err
+	}
+	var r reader
+	c.Stopped = append([]string{}, r.Texts(res.Stopped())...)
+	return c, r.Err
 }
