@@ -61,7 +61,8 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	if err := s.resources.open(&config, console, folder, state); err != nil {
 		return nil, err
 	}
-	s.keys = &keyring{folder: folder, dir: s.resources.dirs[trustDir], reload: s.holdings["TrustReload"]}
+	s.keys = &keyring{folder: folder, dir: s.resources.dirs[trustDir], reload: s.holdings["TrustReload"],
+		gate: s.holdings["HealthGate"]}
 	s.judge, s.listeners = openJudge(folder, s.log), takeListeners(&config.Handed)
 	defer s.listeners.keep(nil)
 	tell(s.log, folder.found)

@@ -14,6 +14,7 @@ import (
 
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
+	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
@@ -79,9 +80,12 @@ func (e *trustEditor) Update(ctx context.Context, call operator.TrustEditor_upda
 		return err
 	}
 	res.SetKept(e.rootKept)
-	version, err := e.keys.update(ctx, raw, pin)
+	version, stopped, err := e.keys.update(ctx, raw, pin)
+	if err != nil {
+		return convert.Refuse(res.NewRefusal, err)
+	}
 	res.SetVersion(version)
-	return convert.Refuse(res.NewRefusal, err)
+	return vat.SetTexts(res.NewStopped, stopped)
 }
 
 // keyArgs are what both calls take.
@@ -136,6 +140,7 @@ type keyring struct {
 	folder *folder
 	dir    *os.File     // of the files
 	reload *vat.Holding // keystored's TrustReload
+	gate   *vat.Holding // updated's HealthGate
 
 	mu sync.Mutex // held while they change
 }
@@ -191,23 +196,48 @@ func (k *keyring) remove(ctx context.Context, role trust.Role, key trust.PublicK
 	return nil
 }
 
-// update has keystored go on to other roots.
-func (k *keyring) update(ctx context.Context, raw, pin []byte) (version uint64, err error) {
+// update has keystored go on to other roots. It is told which sets the slots hold, and returns the versions of those
+// that cannot run any more.
+func (k *keyring) update(ctx context.Context, raw, pin []byte) (version uint64, stopped []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
 	defer cancel()
+	err = k.gate.Call(ctx, func(client capnp.Client) error {
+		answer, release := update.HealthGate(client).Installed(ctx, nil)
+		defer release()
+		slots, err := answer.Struct()
+		if err != nil {
+			return err
+		}
+		sets, err := slots.Sets()
+		if err != nil {
+			return err
+		}
+		version, stopped, err = k.goOn(ctx, raw, pin, sets)
+		return err
+	})
+	return version, stopped, err
+}
+
+func (k *keyring) goOn(ctx context.Context, raw, pin []byte,
+	sets keystore.Installed_List) (version uint64, stopped []string, err error) {
 	err = k.reload.Call(ctx, func(client capnp.Client) error {
 		answer, release := keystore.TrustReload(client).Update(ctx, func(p keystore.TrustReload_update_Params) error {
-			return errors.Join(p.SetRoots(raw), p.SetPin(pin))
+			return errors.Join(p.SetRoots(raw), p.SetPin(pin), p.SetInstalled(sets))
 		})
 		defer release()
-		res, err := answer.Struct()
+		res, err := convert.Outcome(answer.Struct())
 		if err != nil {
 			return err
 		}
 		version = res.Version()
-		return convert.Refused(res.Refusal())
+		list, err := res.Stopped()
+		if err != nil {
+			return err
+		}
+		stopped, err = vat.Texts(list)
+		return err
 	})
-	return version, err
+	return version, stopped, err
 }
 
 // reloadPatience bounds how long keystored may take: it may be starting.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,19 +82,47 @@ func signature(t *testing.T, n byte, message []byte) trust.Signature {
 // update gives roots to keystored as initd does.
 func update(t *testing.T, d *vattest.Daemon, raw, pin []byte) (version uint64, reason refusal.Reason) {
 	t.Helper()
+	version, _, reason = updateBeside(t, d, raw, pin)
+	return version, reason
+}
+
+// slot is what a slot holds.
+type slot struct {
+	index, proof []byte
+	needed       bool
+}
+
+// setSlots fills the list of what the slots hold.
+func setSlots(make func(int32) (keystore.Installed_List, error), slots []slot) error {
+	list, err := make(int32(len(slots)))
+	for i := 0; err == nil && i < len(slots); i++ {
+		list.At(i).SetNeeded(slots[i].needed)
+		err = errors.Join(list.At(i).SetIndex(slots[i].index), list.At(i).SetSignature(slots[i].proof))
+	}
+	return err
+}
+
+// updateBeside is update on a device whose slots hold something.
+func updateBeside(t *testing.T, d *vattest.Daemon, raw, pin []byte, slots ...slot) (version uint64, stopped []string,
+	reason refusal.Reason) {
+	t.Helper()
 	answer, release := keystore.TrustReload(d.Client("TrustReload", "initd")).Update(t.Context(),
 		func(p keystore.TrustReload_update_Params) error {
-			if err := p.SetRoots(raw); err != nil {
-				return err
-			}
-			return p.SetPin(pin)
+			return errors.Join(p.SetRoots(raw), p.SetPin(pin), setSlots(p.NewInstalled, slots))
 		})
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res.Version(), reasonOf(t)(res.Refusal())
+	list, err := res.Stopped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stopped, err = vat.Texts(list); err != nil {
+		t.Fatal(err)
+	}
+	return res.Version(), stopped, reasonOf(t)(res.Refusal())
 }
 
 func reasonOf(t *testing.T) func(keystore.Refusal, error) refusal.Reason {
@@ -128,10 +157,12 @@ func admit(t *testing.T, d *vattest.Daemon, index, proof []byte) refusal.Reason 
 	return reasonOf(t)(res.Refusal())
 }
 
-func takeRoots(t *testing.T, d *vattest.Daemon, raw []byte) refusal.Reason {
+func takeRoots(t *testing.T, d *vattest.Daemon, raw []byte, slots ...slot) refusal.Reason {
 	t.Helper()
 	answer, release := keystore.SetAdmission(d.Client("SetAdmission", "updated")).TakeRoots(t.Context(),
-		func(p keystore.SetAdmission_takeRoots_Params) error { return p.SetRoots(raw) })
+		func(p keystore.SetAdmission_takeRoots_Params) error {
+			return errors.Join(p.SetRoots(raw), setSlots(p.NewInstalled, slots))
+		})
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {

@@ -29,7 +29,8 @@ func begun(t *testing.T, first roots.Signed) (trustDir, rootsDir string) {
 	return trustDir, rootsDir
 }
 
-// Each row is one boot of the same device, with the clock that it finds. A set that expires on the tenth day is offered.
+// Each row is one boot of the same device, with the clock that it finds. It is offered a set that expires on the tenth
+// day.
 // What has expired stays so, whatever the clock says later, and what is valid is never refused.
 func TestTimeOverReboots(t *testing.T) {
 	trustDir, rootsDir := begun(t, root(t, 1, nil))

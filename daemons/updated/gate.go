@@ -131,6 +131,16 @@ func (g *gateServer) HealthFailed(ctx context.Context, call update.HealthGate_he
 	return nil
 }
 
+// Installed hands out what keystored needs to know before it goes on to another root.
+func (g *gateServer) Installed(_ context.Context, call update.HealthGate_installed) error {
+	call.Go()
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	return setInstalled(res.NewSets, g.engine.Installed())
+}
+
 // textsOf takes what the getter of a call's arguments returns.
 func textsOf(list capnp.TextList, err error) ([]string, error) {
 	if err != nil {

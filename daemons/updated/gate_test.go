@@ -7,7 +7,10 @@ import (
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
+	"nexus/libupdates/updatestest"
 )
 
 // onTrial is a device whose second set is on trial, and the gate to it.
@@ -98,4 +101,47 @@ func wantActive(t *testing.T, d *device, want bootctl.Slot) {
 	if got := d.engine.Record().Active; got != want {
 		t.Errorf("slot %s is active, want %s", got, want)
 	}
+}
+
+// TestGateTellsWhatIsInstalled has keystored told, at each point of an update, which sets the device cannot do without.
+func TestGateTellsWhatIsInstalled(t *testing.T) {
+	d := newDevice(t)
+	gate := update.HealthGate_ServerToClient(&gateServer{d.engine})
+	t.Cleanup(gate.Release)
+	want := func(when string, needed ...bool) {
+		t.Helper()
+		answer, release := gate.Installed(t.Context(), nil)
+		defer release()
+		res, err := answer.Struct()
+		must(t, err)
+		sets, err := res.Sets()
+		must(t, err)
+		var got []bool
+		for i := range sets.Len() {
+			index, err := sets.At(i).Index()
+			must(t, err)
+			proof, err := sets.At(i).Signature()
+			must(t, err)
+			if _, err := nxs.VerifyIndex(index, proof, func(_, _ []byte) (trust.PublicKey, error) {
+				return updatestest.Key(1).Public(), nil
+			}); err != nil || len(proof) != nxs.SignatureSize {
+				t.Errorf("%s: set %d with a proof of %d bytes: %v", when, i, len(proof), err)
+			}
+			got = append(got, sets.At(i).Needed())
+		}
+		if !slices.Equal(got, needed) {
+			t.Errorf("%s: needed are %v, want %v", when, got, needed)
+		}
+	}
+	want("nothing is installed")
+	boot := d.tryOut(t, "1.0.0")
+	want("the first set is on trial", true)
+	_, err := d.engine.Commit(boot, false)
+	must(t, err)
+	want("it is confirmed", true)
+	boot = d.tryOut(t, "1.1.0")
+	want("the second one is on trial", true, true)
+	watched, err := d.engine.Commit(boot, true)
+	must(t, err)
+	want("it is confirmed and under watch", watched, false)
 }

@@ -49,10 +49,10 @@ func (a admission) Admit(ctx context.Context, message, proof []byte) error {
 }
 
 // TakeRoots passes the roots of a set on.
-func (a admission) TakeRoots(ctx context.Context, raw []byte) error {
+func (a admission) TakeRoots(ctx context.Context, raw []byte, installed []updater.Installed) error {
 	return a.call(ctx, func(ctx context.Context, client keystore.SetAdmission) error {
 		answer, release := client.TakeRoots(ctx, func(p keystore.SetAdmission_takeRoots_Params) error {
-			return p.SetRoots(raw)
+			return errors.Join(p.SetRoots(raw), setInstalled(p.NewInstalled, installed))
 		})
 		defer release()
 		res, err := answer.Struct()
@@ -61,6 +61,21 @@ func (a admission) TakeRoots(ctx context.Context, raw []byte) error {
 		}
 		return convert.Refused(res.Refusal())
 	})
+}
+
+// setInstalled fills a list of sets.
+func setInstalled(make func(int32) (keystore.Installed_List, error), sets []updater.Installed) error {
+	list, err := make(int32(len(sets)))
+	if err != nil {
+		return err
+	}
+	for i, set := range sets {
+		list.At(i).SetNeeded(set.Needed)
+		if err := errors.Join(list.At(i).SetIndex(set.Index), list.At(i).SetSignature(set.Proof)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a admission) call(ctx context.Context, do func(context.Context, keystore.SetAdmission) error) error {

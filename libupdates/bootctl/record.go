@@ -108,6 +108,10 @@ func (r Record) Running() Slot {
 	return r.Active
 }
 
+// Needs reports whether the device could be left without a set if that of the slot could not run: it runs, or the trial
+// under way would go back to it.
+func (r Record) Needs(s Slot) bool { return s == r.Running() || s == r.Active }
+
 // IsQuarantined reports whether the set may be neither staged nor switched to.
 func (r Record) IsQuarantined(d Digest) bool {
 	return slices.ContainsFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == d })

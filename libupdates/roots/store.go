@@ -17,10 +17,15 @@ const MaxStored = len(storeMagic) + 8 + MaxChain
 // Encode returns the state as it is stored, in one piece: a root and the time that belongs to it change together.
 func (s State) Encode() []byte {
 	raw := binary.LittleEndian.AppendUint64([]byte(storeMagic), s.Seen)
+	return append(append(raw, s.Earlier()...), s.Signed.Encode()...)
+}
+
+// Earlier returns a file of the roots before the present one that are kept, oldest first.
+func (s State) Earlier() (raw []byte) {
 	for _, old := range s.past {
 		raw = append(raw, old.signed.Encode()...)
 	}
-	return append(raw, s.Signed.Encode()...)
+	return raw
 }
 
 // Load returns a stored state. It is trusted as the place is where it was stored. That the first root is signed as it

@@ -55,6 +55,15 @@ func (s *Store) content(slot bootctl.Slot) (Content, error) {
 	return contentOf(d, index), nil
 }
 
+// Signed returns the raw index and the signatures of the set in a slot, both unverified; nothing of an empty one.
+func (s *Store) Signed(slot bootctl.Slot) (index, proof []byte, err error) {
+	d, err := resolve(s.fs, slot)
+	if err != nil || d.IsZero() {
+		return nil, nil, err
+	}
+	return stored{s.fs, d}.signed()
+}
+
 // Empty empties the slot, or Staged, durably; an empty slot stays empty. After an error the slot still holds what it
 // held.
 func (s *Store) Empty(slot bootctl.Slot) error {

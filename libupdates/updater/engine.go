@@ -231,5 +231,18 @@ func (e *Engine) rootsFor(ctx context.Context) nxs.RootsFunc {
 	if e.cfg.Admission == nil {
 		return nil
 	}
-	return func(raw []byte) error { return e.cfg.Admission.TakeRoots(ctx, raw) }
+	return func(raw []byte) error { return e.cfg.Admission.TakeRoots(ctx, raw, e.Installed()) }
+}
+
+// Installed returns the sets in the slots. One whose index or signatures cannot be read cannot run, and is left out.
+func (e *Engine) Installed() []Installed {
+	r := e.Record()
+	var sets []Installed
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		index, proof, err := e.store.Signed(slot)
+		if err == nil && index != nil {
+			sets = append(sets, Installed{index, proof, r.Needs(slot)})
+		}
+	}
+	return sets
 }

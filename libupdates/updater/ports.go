@@ -43,7 +43,14 @@ type Verify func(ctx context.Context, message, proof []byte) (trust.PublicKey, e
 // may run.
 type Admission interface {
 	Admit(ctx context.Context, message, proof []byte) error
-	TakeRoots(ctx context.Context, raw []byte) error
+	// TakeRoots refuses roots under which a needed set of these could not run any more.
+	TakeRoots(ctx context.Context, raw []byte, installed []Installed) error
+}
+
+// An Installed is a set in a slot, with its proof.
+type Installed struct {
+	Index, Proof []byte
+	Needed       bool // it runs, or the trial under way would go back to it
 }
 
 // Judge refuses a set whose bundles ask for powers that the device does not grant them.
