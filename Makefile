@@ -30,7 +30,7 @@ ifneq ($(filter-out host $(GUESTS),$(GUEST)),)
 $(error GUEST=$(GUEST) is none of: host $(GUESTS))
 endif
 
-.PHONY: help build run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc bench-delta fuzz schema-check schema-lock api mutants model chaos crash-matrix soak damage powercut ci man deb deb-check clean FORCE \
+.PHONY: help build pkcs11 run demo test test-host test-os test-all race fmt-check lint dep-gate gen gen-check diag-os bench bench-recovery bench-downtime bench-rpc bench-delta fuzz schema-check schema-lock api mutants model chaos crash-matrix soak damage powercut ci man deb deb-check clean FORCE \
 	run-host after-run-host guest guest-deps guest-image guest-up bench-guest $(GUESTS:%=run-%) $(GUESTS:%=image-%)
 
 help: ## list the commands
@@ -41,6 +41,9 @@ build: ## build nexus (all daemons), nx, nxs-pack and nxb-pack into bin/
 	go build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/nx ./nx
 	go build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/nxs-pack ./nxspack/nxs-pack
 	go build -trimpath -ldflags='$(LDFLAGS)' -o $(BIN)/nxb-pack ./nxspack/nxb-pack
+
+pkcs11: ## build nxs-sign-pkcs11, which signs with keys in PKCS#11 tokens, into bin/ (needs a C compiler)
+	CGO_ENABLED=1 go build -trimpath -o $(BIN)/nxs-sign-pkcs11 ./nxspack/nxs-sign-pkcs11
 
 demo: build ## pack the demo sets v1.0.0, v1.1.0 and v1.2.0 from programs built on the spot
 	go run ./selftest/mkdemo -bin $(BIN) -output $(DEMO)

@@ -83,6 +83,10 @@ func publicKey(source string) (trust.PublicKey, error) {
 
 // signer returns the signer named by --key.
 func (c *command) signer(ctx context.Context, name string) (trust.Signer, error) {
+	if strings.HasPrefix(name, trust.TokenPrefix) {
+		s, err := c.tokenSigner(ctx, name)
+		return s, cannot("use key", trust.Shown(name), err)
+	}
 	s, err := trust.LoadSigner(name, c.passphrase(ctx, name))
 	return s, cannot("use key", trust.Shown(name), err)
 }

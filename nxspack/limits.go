@@ -19,7 +19,8 @@ func helpTexts() kong.Vars {
 	limits := nxs.DefaultLimits()
 	return kong.Vars{
 		"key": "Private key: a file (keygen's, OpenSSH, PKCS#8 as PEM or DER; hex-seed:FILE for bare hex), " +
-			"or for ssh-agent agent:, agent:COMMENT, agent:SHA256:... or a public key's file.",
+			"or for ssh-agent agent:, agent:COMMENT, agent:SHA256:... or a public key's file; " +
+			"or pkcs11:... (RFC 7512) for a token.",
 		"sdk": nxb.SDK,
 		"public": "a public key as text or as a file " +
 			"(keygen's, OpenSSH, SPKI as PEM or DER; hex-public:FILE for bare hex in a file not named *.pub)",

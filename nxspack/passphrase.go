@@ -13,15 +13,20 @@ import (
 // passphrase returns a Passphrase that asks on the terminal and fails if there is none.
 func (c *command) passphrase(ctx context.Context, key string) trust.Passphrase {
 	return func() ([]byte, error) {
-		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-		if err != nil {
-			return trust.NoPassphrase()
-		}
-		defer tty.Close()
-		c.publishing.Lock() // the command must not exit with the terminal's echo off
-		defer c.publishing.Unlock()
-		return ask(ctx, tty, fmt.Sprintf("Passphrase of %s: ", show(key)))
+		return c.askFor(ctx, "Passphrase", key, trust.NoPassphrase)
 	}
+}
+
+// askFor asks for a secret of a key on the terminal. Without a terminal, it is what none returns.
+func (c *command) askFor(ctx context.Context, secret, key string, none trust.Passphrase) ([]byte, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return none()
+	}
+	defer tty.Close()
+	c.publishing.Lock() // the command must not exit with the terminal's echo off
+	defer c.publishing.Unlock()
+	return ask(ctx, tty, fmt.Sprintf("%s of %s: ", secret, show(key)))
 }
 
 // ask prompts and reads a line without echo. When the context ends, it restores the terminal.

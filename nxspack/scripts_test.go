@@ -31,20 +31,29 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Condition:           named,
+		Condition:           condition,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"zeros":  zeros,
 			"damage": damage,
 			"digest": digest,
+			"token":  token,
 		},
 	})
 }
 
-// named is the condition of that name: OpenSSH's programs run as this user. CI has to be such a user.
-func named(condition string) (bool, error) {
-	if condition != "named" {
-		return false, fmt.Errorf("there is no condition %q", condition)
+func condition(name string) (bool, error) {
+	switch name {
+	case "named":
+		return named()
+	case "token":
+		return hasToken()
+	default:
+		return false, fmt.Errorf("there is no condition %q", name)
 	}
+}
+
+// named reports whether OpenSSH's programs run as this user. CI has to be such a user.
+func named() (bool, error) {
 	err := updatestest.Nameless()
 	if err != nil && os.Getenv("CI") != "" {
 		return false, err

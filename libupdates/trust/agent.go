@@ -14,10 +14,18 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// An agentKey signs with a key in the running ssh-agent. The private key never leaves the agent.
+// An agentKey signs with a key in an agent, which the private key never leaves.
 type agentKey struct {
 	signer ssh.Signer
 	public PublicKey
+	holder
+}
+
+// A holder is what has the key.
+type holder struct {
+	name   string            // for messages
+	most   int64             // the longest request that it accepts, in bytes
+	failed func(error) error // says why it did not do what it was asked
 }
 
 func (a agentKey) Public() PublicKey { return a.public }
@@ -29,14 +37,19 @@ func (a agentKey) Sign(message []byte) ([]byte, error) {
 	}
 	signature, err := a.signer.Sign(nil, message)
 	if err != nil {
-		return nil, fmt.Errorf("cannot sign by ssh-agent, which does not give a reason: "+
-			"its user refused or could not be asked (ssh-add -c), "+
-			"or the key has expired (ssh-add -t) or was removed: %w", err)
+		return nil, a.failed(err)
 	}
 	if !ed25519.Verify(a.public[:], message, signature.Blob) {
-		return nil, errors.New("cannot sign by ssh-agent: its signature does not verify")
+		return nil, errors.New("cannot sign by " + a.name + ": its signature does not verify")
 	}
 	return signature.Blob, nil
+}
+
+// silent is for ssh-agent, which does not give a reason.
+func silent(err error) error {
+	return fmt.Errorf("cannot sign by ssh-agent, which does not give a reason: "+
+		"its user refused or could not be asked (ssh-add -c), "+
+		"or the key has expired (ssh-add -t) or was removed: %w", err)
 }
 
 // SignFrom is like Sign: every message that an agent accepts fits into memory.
@@ -60,11 +73,28 @@ const (
 )
 
 func (a agentKey) fits(size int64) error {
-	if most := int64(maxAgentMessage - agentOverhead - len(a.signer.PublicKey().Marshal())); size > most {
+	if most := a.most - agentOverhead - int64(len(a.signer.PublicKey().Marshal())); size > most {
 		return refusal.New(refusal.MessageTooLong,
-			"ssh-agent signs at most %d bytes, the message has %d", most, size)
+			"%s signs at most %d bytes, the message has %d", a.name, most, size)
 	}
 	return nil
+}
+
+// maxTokenMessage is the longest request that the agent of a token accepts, in bytes: more than any index has.
+const maxTokenMessage = 4 << 20
+
+// TokenSigner returns the one Ed25519 key of an agent that was started for it. failed says why the agent did not do
+// what it was asked.
+func TokenSigner(client agent.Agent, failed func(error) error) (Signer, error) {
+	found, err := matching(client, func(*agent.Key, PublicKey) bool { return true })
+	if err != nil {
+		return nil, failed(err)
+	}
+	if len(found) != 1 {
+		return nil, refusal.New(refusal.BadKey, "the token has %d Ed25519 keys, want one", len(found))
+	}
+	found[0].holder = holder{"the token", maxTokenMessage, failed}
+	return found[0], nil
 }
 
 // agentSigner returns the one Ed25519 key in the agent that matches. The connection to the agent stays open until the
@@ -85,12 +115,12 @@ func agentSigner(wanted func(*agent.Key, PublicKey) bool) (Signer, error) {
 }
 
 // matching returns the matching Ed25519 keys in the agent.
-func matching(client agent.Agent, wanted func(*agent.Key, PublicKey) bool) ([]Signer, error) {
+func matching(client agent.Agent, wanted func(*agent.Key, PublicKey) bool) ([]*agentKey, error) {
 	signers, err := client.Signers()
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the keys in ssh-agent: %w", err)
 	}
-	var found []Signer
+	var found []*agentKey
 	for _, signer := range signers {
 		key, ok := signer.PublicKey().(*agent.Key)
 		if !ok {
@@ -101,7 +131,7 @@ func matching(client agent.Agent, wanted func(*agent.Key, PublicKey) bool) ([]Si
 			continue
 		}
 		if public, err := fromSSH(held); err == nil && wanted(key, public) {
-			found = append(found, agentKey{signer, public})
+			found = append(found, &agentKey{signer, public, holder{"ssh-agent", maxAgentMessage, silent}})
 		}
 	}
 	return found, nil

@@ -19,6 +19,21 @@ const (
 	publicSuffix = ".pub"
 )
 
+// TokenPrefix denotes a key in a PKCS#11 token by its URI (RFC 7512), and pinValue a PIN in one.
+const (
+	TokenPrefix = "pkcs11:"
+	pinValue    = "pin-value"
+)
+
+// CheckTokenURI refuses, as BadKey, a URI with a PIN: everybody on the machine can read a command line.
+func CheckTokenURI(uri string) error {
+	if strings.Contains(uri, pinValue) {
+		return refusal.New(refusal.BadKey, "a PIN on the command line can be read by everybody on this machine: "+
+			"leave it out to be asked for it, or name a file with pin-source=file:/PATH")
+	}
+	return nil
+}
+
 // maxKeyFile bounds a key file, in bytes.
 const maxKeyFile = 16 << 10
 
@@ -89,10 +104,14 @@ func isKey(argument string) bool {
 	return err == nil
 }
 
-// Shown returns a key argument for messages: unchanged, unless it is the text of a key, which could be a secret.
+// Shown returns a key argument for messages: unchanged, unless it is the text of a key, which could be a secret, or has
+// a PIN.
 func Shown(source string) string {
 	if _, name := claimed(source); isKey(name) {
 		return "(given as text)"
+	}
+	if strings.HasPrefix(source, TokenPrefix) && strings.Contains(source, pinValue) {
+		return TokenPrefix + "(with a PIN)"
 	}
 	return source
 }
