@@ -9,7 +9,6 @@ import (
 
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
-	"nexus/libupdates/trust"
 )
 
 // applyVerb applies a delta.
@@ -32,26 +31,25 @@ func (v *applyVerb) Run(ctx context.Context, c *command) error {
 		return cannot("use", v.Old, err)
 	}
 	defer old.file.Close()
+	by := &basis{anchors: trusted}
 	var head *nxs.DeltaHead
 	err = c.publishFile(v.Output, func(f *os.File) error {
-		head, err = applyDelta(ctx, old, v.Delta, v.limits(), trusted, f)
+		head, err = applyDelta(ctx, old, v.Delta, v.limits(), by, f)
 		return plain(err, v.Delta)
 	})
 	if err != nil {
 		return cannot("apply", v.Delta, err)
 	}
-	return c.answer(verified{v.Output, head.Index.SystemVersion, head.Digest.String(), head.Index.Publisher.String()},
+	return c.answer(verifiedSet(v.Output, &head.Head, by),
 		fmt.Sprintf("%s: version %s, %s, verified\nindex sha256: %s\nsigned by: %s\n", show(v.Output),
 			head.Index.SystemVersion, count(len(head.Index.Bundles), "bundle"), head.Digest, head.Index.Publisher))
 }
 
 // applyDelta writes the set that a delta makes from an old one.
-func applyDelta(ctx context.Context, old *openSet, name string, limits nxs.Limits, trusted trust.Anchors,
-	out *os.File) (
-	head *nxs.DeltaHead, err error,
-) {
+func applyDelta(ctx context.Context, old *openSet, name string, limits nxs.Limits, by *basis,
+	out *os.File) (head *nxs.DeltaHead, err error) {
 	err = withArchive(name, func(f *os.File, size int64) error {
-		d := nxs.NewDeltaReader(interruptible{ctx, f}, size, limits, asSystem(trusted))
+		d := nxs.NewDeltaReader(interruptible{ctx, f}, size, limits, by.verify)
 		if head, err = d.Open(); err != nil {
 			return err
 		}

@@ -6,9 +6,7 @@ import (
 	"io"
 	"os"
 
-	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
-	"nexus/libupdates/trust"
 )
 
 // withArchive opens a set and calls use with the file and its size in bytes.
@@ -38,27 +36,31 @@ func inspect(ctx context.Context, name string) (found *nxs.Inspection, size int6
 	return found, size, err
 }
 
-// verify reads a set and checks it as a device with that SDK, limits and anchors does.
-func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, anchors trust.Anchors) (
-	head *nxs.Head, err error,
-) {
-	err = withArchive(name, func(f *os.File, size int64) error {
-		var manifests []nxb.Manifest
-		head, manifests, err = nxs.VerifyFile(ctx, f, size, limits, asSystem(anchors))
-		for i := 0; err == nil && i < len(manifests); i++ {
-			err = head.Index.CheckDemands(manifests[i], sdk)
+// verify reads a set and checks it as a device does with that SDK and limits, which goes by that basis.
+func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, by *basis) (head *nxs.Head, err error) {
+	err = withArchive(name, func(file *os.File, size int64) error {
+		f := nxs.NewFile(file, size, limits, by.verify)
+		f.TakeRoots(by.takeRoots)
+		if head, err = f.Open(); err != nil {
+			return err
 		}
-		return err
+		if err := by.admit(head); err != nil {
+			return err
+		}
+		return f.Copy(ctx, func(b *nxs.Bundle) (nxs.WriteFunc, error) {
+			return nil, head.Index.CheckDemands(b.Manifest, sdk)
+		})
 	})
 	return head, err
 }
 
 // read is like verify, but passes the verified head to begin and then every bundle to each. The archive is verified
 // only if read returns no error.
-func read(ctx context.Context, name string, limits nxs.Limits, anchors trust.Anchors, begin func(*nxs.Head) error,
+func read(ctx context.Context, name string, limits nxs.Limits, by *basis, begin func(*nxs.Head) error,
 	each func(*nxs.Bundle) error) (head *nxs.Head, err error) {
 	err = withArchive(name, func(f *os.File, size int64) error {
-		r := nxs.NewReader(interruptible{ctx, f}, size, limits, asSystem(anchors))
+		r := nxs.NewReader(interruptible{ctx, f}, size, limits, by.verify)
+		r.TakeRoots(by.takeRoots)
 		if head, err = r.Open(); err != nil {
 			return err
 		}
@@ -79,12 +81,6 @@ func read(ctx context.Context, name string, limits nxs.Limits, anchors trust.Anc
 		}
 	})
 	return head, err
-}
-
-func asSystem(anchors trust.Anchors) nxs.VerifyFunc {
-	return func(message, signature []byte) (trust.PublicKey, error) {
-		return anchors.Verify(trust.RoleSystem, message, signature)
-	}
 }
 
 // An interruptible reader fails after the context has ended.

@@ -26,9 +26,10 @@ func (v *extractVerb) Run(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
+	by := &basis{anchors: trusted}
 	var head *nxs.Head
 	err = c.publishDir(v.Output, func(dir string) error {
-		head, err = read(ctx, v.File, v.limits(), trusted,
+		head, err = read(ctx, v.File, v.limits(), by,
 			func(h *nxs.Head) error { return extractHead(dir, h) },
 			func(b *nxs.Bundle) error { return extractBundle(dir, b) })
 		return plain(err, v.File)
@@ -36,7 +37,7 @@ func (v *extractVerb) Run(ctx context.Context, c *command) error {
 	if err != nil {
 		return cannot("extract", v.File, err)
 	}
-	return c.answer(verified{v.File, head.Index.SystemVersion, head.Digest.String(), head.Index.Publisher.String()},
+	return c.answer(verifiedSet(v.File, head, by),
 		fmt.Sprintf("%s: version %s, %s, verified and extracted to %s\n", show(v.File), head.Index.SystemVersion,
 			count(len(head.Index.Bundles), "bundle"), show(v.Output)))
 }

@@ -121,7 +121,7 @@ func (v *pullVerb) Run(ctx context.Context, c *command) error {
 		if err != nil {
 			return err
 		}
-		p.verify, p.vouched = asSystem(trusted), "signed by: %s"
+		p.verify, p.vouched = (&basis{anchors: trusted}).verify, "signed by: %s"
 	}
 	for _, name := range v.Have {
 		set, err := openSetFile(ctx, name)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -22,10 +21,7 @@ type termFlags struct {
 }
 
 func (v termFlags) apply(r *roots.Root) {
-	r.Issued = uint64(v.Issued)
-	if r.Issued == 0 {
-		r.Issued = uint64(time.Now().UnixMilli())
-	}
+	r.Issued = v.Issued.orNow()
 	if v.Expires != 0 {
 		r.Expires = uint64(v.Expires)
 	}
@@ -113,6 +109,18 @@ func namedKey(source string) (string, trust.PublicKey, error) {
 type roleFlags struct {
 	Role  string   `required:"" enum:"root,system,apps,channel" help:"The role: root, system, apps or channel."`
 	Names []string `placeholder:"NAME,…" help:"The bundles or channels of the grant, by name or by beginning (camera.*)."`
+}
+
+// change changes the grant of the role for exactly these names.
+func (v roleFlags) change(r *roots.Root, change func(*roots.Grant)) error {
+	r.Grants = slices.Clone(r.Grants)
+	for i, g := range r.Grants {
+		if g.Role == trust.Role(v.Role) && slices.Equal(g.Names, v.Names) {
+			change(&r.Grants[i])
+			return nil
+		}
+	}
+	return refusal.New(refusal.BadRoot, "it has no grant of the role %s for these names", v.Role)
 }
 
 // rootAddKeyVerb gives a key a role.
@@ -213,14 +221,35 @@ type rootThresholdVerb struct {
 // Run sets the threshold.
 func (v *rootThresholdVerb) Run(c *command) error {
 	return v.run(c, func(r *roots.Root) error {
-		r.Grants = slices.Clone(r.Grants)
-		for i, g := range r.Grants {
-			if g.Role == trust.Role(v.Role) && slices.Equal(g.Names, v.Names) {
-				r.Grants[i].Threshold = v.Threshold
-				return nil
-			}
-		}
-		return refusal.New(refusal.BadRoot, "it has no grant of the role %s for these names", v.Role)
+		return v.change(r, func(g *roots.Grant) { g.Threshold = v.Threshold })
+	})
+}
+
+// rootValidityVerb sets until when a grant counts.
+type rootValidityVerb struct {
+	editFlags
+	roleFlags
+	Until until `required:"" placeholder:"TIME|never" help:"Until when the grant counts for new sets."`
+}
+
+// Run sets the limit.
+func (v *rootValidityVerb) Run(c *command) error {
+	return v.run(c, func(r *roots.Root) error {
+		return v.change(r, func(g *roots.Grant) { g.Expires = uint64(v.Until) })
+	})
+}
+
+// rootNamesVerb sets which names a grant covers.
+type rootNamesVerb struct {
+	editFlags
+	roleFlags
+	To []string `placeholder:"NAME,…" help:"The names that it covers from now on, by name or by beginning (camera.*). Without --to: all."`
+}
+
+// Run sets the names.
+func (v *rootNamesVerb) Run(c *command) error {
+	return v.run(c, func(r *roots.Root) error {
+		return v.change(r, func(g *roots.Grant) { g.Names = v.To })
 	})
 }
 

@@ -21,6 +21,8 @@ type rootVerbs struct {
 	AddKey       rootAddKeyVerb    `cmd:"" help:"Give a key a role."`
 	RemoveKey    rootRemoveKeyVerb `cmd:"" help:"Take a role from a key. What it signed stays as it is: use revoke for a key that was stolen."`
 	SetThreshold rootThresholdVerb `cmd:"" help:"Set how many different keys of a role must sign."`
+	SetNames     rootNamesVerb     `cmd:"" help:"Set which bundles or channels a role is for."`
+	SetValidity  rootValidityVerb  `cmd:"" help:"Set until when a role counts for new sets, for some names or for all."`
 	Revoke       rootRevokeVerb    `cmd:"" help:"Revoke a key for good, or a set."`
 	Renew        rootRenewVerb     `cmd:"" help:"Set when the root expires, or minimum versions."`
 	Sign         rootSignVerb      `cmd:"" help:"Sign a root."`
@@ -104,6 +106,26 @@ func (m *moment) UnmarshalText(text []byte) error {
 		}
 	}
 	return errors.New("want a date, a time such as 2026-01-31T12:00:00Z, or milliseconds since 1970 UTC")
+}
+
+// orNow returns the time, or the present one where none is given.
+func (m moment) orNow() uint64 {
+	if m == 0 {
+		return uint64(time.Now().UnixMilli())
+	}
+	return uint64(m)
+}
+
+// An until is a moment, or never, which is 0.
+type until uint64
+
+// UnmarshalText parses a time.
+func (u *until) UnmarshalText(text []byte) error {
+	if string(text) == "never" {
+		*u = 0
+		return nil
+	}
+	return (*moment)(u).UnmarshalText(text)
 }
 
 // timeText returns a time in milliseconds since 1970 UTC as text.

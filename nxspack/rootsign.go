@@ -155,38 +155,44 @@ func (v *rootMergeVerb) Run(c *command) error {
 	return c.answerRoot(v.Output, merged)
 }
 
+// chainFlags say where a chain begins, and when.
+type chainFlags struct {
+	Pin string `placeholder:"SHA256" help:"The digest of the root to begin with (default: the first one)."`
+	At  moment `placeholder:"TIME" help:"The time on the clock of the device (default: now)."`
+}
+
+// begin walks the roots in these files, as a device does that begins with the first of them, or the pinned one.
+func (v chainFlags) begin(names []string) (state roots.State, pin roots.Digest, clock roots.Clock, err error) {
+	var chain []roots.Signed
+	for _, name := range names {
+		part, err := readRoots(name)
+		if err != nil {
+			return state, pin, clock, cannot("read", name, err)
+		}
+		chain = append(chain, part...)
+	}
+	pin = chain[0].Digest()
+	if v.Pin != "" {
+		if pin, err = parsePin(v.Pin); err != nil {
+			return state, pin, clock, err
+		}
+	}
+	clock = roots.Clock{Wall: v.At.orNow()}
+	state, err = roots.Begin(chain, pin, clock)
+	return state, pin, clock, cannot("verify", names[len(names)-1], err)
+}
+
 // rootVerifyVerb walks a chain.
 type rootVerifyVerb struct {
-	Pin   string   `placeholder:"SHA256" help:"The digest of the root to begin with (default: the first one)."`
-	At    moment   `placeholder:"TIME" help:"The time at which the last root must be valid (default: now)."`
+	chainFlags
 	Files []string `arg:"" help:"Files of roots, in order of their versions."`
 }
 
 // Run walks the chain.
 func (v *rootVerifyVerb) Run(c *command) error {
-	var chain []roots.Signed
-	for _, name := range v.Files {
-		part, err := readRoots(name)
-		if err != nil {
-			return cannot("read", name, err)
-		}
-		chain = append(chain, part...)
-	}
-	pin := chain[0].Digest()
-	if v.Pin != "" {
-		digest, err := parsePin(v.Pin)
-		if err != nil {
-			return err
-		}
-		pin = digest
-	}
-	var term termFlags
-	term.Issued = v.At
-	var at roots.Root
-	term.apply(&at)
-	state, err := roots.Begin(chain, pin, roots.Clock{Wall: at.Issued})
+	state, pin, _, err := v.begin(v.Files)
 	if err != nil {
-		return cannot("verify", v.Files[len(v.Files)-1], err)
+		return err
 	}
 	return c.answer(chainAnswer{pin.String(), state.Root.Version, state.Root.Family, state.Signed.Digest().String(),
 		state.Root.Expires}, fmt.Sprintf("root %d of %s, verified from %s\nsha256: %s\nexpires: %s\n",
