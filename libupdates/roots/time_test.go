@@ -100,3 +100,12 @@ func TestRootsBetweenMayHaveExpired(t *testing.T) {
 		})
 	}
 }
+
+// The clock at the moment when an operator gave the first root stays attested.
+func TestBeginCountsTheClock(t *testing.T) {
+	s := signed(t, good(), 1, 2)
+	state, err := roots.Begin([]roots.Signed{s}, s.Digest(), roots.Clock{Wall: issued + 7, Built: issued + 9})
+	if wantReason(t, err, ""); state.Seen != issued+9 {
+		t.Errorf("it attests %d", state.Seen)
+	}
+}

@@ -176,3 +176,18 @@ func TestLoadSignerWithoutAgent(t *testing.T) {
 	_, err := trust.LoadSigner("agent:", trust.NoPassphrase)
 	wantReason(t, err, refusal.BadKey)
 }
+
+// A PIN in a URI is refused, and is in no message.
+func TestTokenURI(t *testing.T) {
+	const open, plain = "pkcs11:token=release?pin-value=1234", "pkcs11:token=release?pin-source=file:/pin"
+	wantReason(t, trust.CheckTokenURI(open), refusal.BadKey)
+	wantReason(t, trust.CheckTokenURI(plain), "")
+	for source, want := range map[string]string{open: "pkcs11:(with a PIN)", plain: plain} {
+		if got := trust.Shown(source); got != want {
+			t.Errorf("%s is shown as %s", source, got)
+		}
+	}
+	if err := trust.CheckTokenURI(open); strings.Contains(err.Error(), "1234") {
+		t.Errorf("the PIN is in %q", err)
+	}
+}

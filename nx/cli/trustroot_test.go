@@ -19,7 +19,8 @@ const (
 	day     = 86_400_000
 )
 
-// chainFor returns three roots. Key 1 signs roots. Key 2 signs sets from the first on, key 3 in the first and the third.
+// chainFor returns three roots. Key 1 signs roots. Key 2 signs sets from the first on, key 3 in the first and the third
+// only.
 func chainFor(t *testing.T) (chain []roots.Signed) {
 	t.Helper()
 	key := func(n byte) trust.PublicKey { return updatestest.Key(n).Public() }
