@@ -18,7 +18,7 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-func sign(t *testing.T, by trust.Signer, message []byte) []byte {
+func sign(t testing.TB, by trust.Signer, message []byte) []byte {
 	t.Helper()
 	signature, err := by.Sign(message)
 	if err != nil {
@@ -28,7 +28,7 @@ func sign(t *testing.T, by trust.Signer, message []byte) []byte {
 }
 
 // trusting returns a folder in which these keys are trusted for a role.
-func trusting(t *testing.T, dir, role string, signers ...trust.Signer) string {
+func trusting(t testing.TB, dir, role string, signers ...trust.Signer) string {
 	t.Helper()
 	for _, s := range signers {
 		put(t, dir, role+"/"+s.Public().String()+".pub", s.Public().String()+"\n")
@@ -36,7 +36,7 @@ func trusting(t *testing.T, dir, role string, signers ...trust.Signer) string {
 	return dir
 }
 
-func put(t *testing.T, dir, name, text string) {
+func put(t testing.TB, dir, name, text string) {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

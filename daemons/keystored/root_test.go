@@ -34,7 +34,7 @@ type stopped struct {
 func (s stopped) Now() time.Time { return s.at }
 
 // device runs keystored with a folder of keys and a folder for roots, at a time.
-func device(t *testing.T, trustDir, rootsDir string, at uint64) *vattest.Daemon {
+func device(t testing.TB, trustDir, rootsDir string, at uint64) *vattest.Daemon {
 	t.Helper()
 	d := vattest.Start(t, func(ctx context.Context, b *vat.Endowments) error {
 		return keystored.Run(ctx, b, plat.Host{Clock: stopped{at: time.UnixMilli(int64(at))}})
@@ -54,7 +54,7 @@ func public(numbers ...byte) (keys []trust.PublicKey) {
 }
 
 // root is a root of that version, with changes, signed by key 2: one key signs roots, two of two sign sets.
-func root(t *testing.T, version uint64, change func(*roots.Root)) roots.Signed {
+func root(t testing.TB, version uint64, change func(*roots.Root)) roots.Signed {
 	t.Helper()
 	r := roots.Root{Version: version, Family: "demo", Issued: january, Grants: []roots.Grant{
 		{Role: trust.RoleRoot, Threshold: 1, Keys: public(2)},
@@ -73,14 +73,14 @@ func root(t *testing.T, version uint64, change func(*roots.Root)) roots.Signed {
 	return roots.Signed{Version: version, Document: document, Signatures: []trust.Signature{signature(t, 2, document)}}
 }
 
-func signature(t *testing.T, n byte, message []byte) trust.Signature {
+func signature(t testing.TB, n byte, message []byte) trust.Signature {
 	t.Helper()
 	return trust.Signature{Key: updatestest.Key(n).Public(),
 		Bytes: [ed25519.SignatureSize]byte(sign(t, updatestest.Key(n), message))}
 }
 
 // update gives roots to keystored as initd does.
-func update(t *testing.T, d *vattest.Daemon, raw, pin []byte) (version uint64, reason refusal.Reason) {
+func update(t testing.TB, d *vattest.Daemon, raw, pin []byte) (version uint64, reason refusal.Reason) {
 	t.Helper()
 	version, _, reason = updateBeside(t, d, raw, pin)
 	return version, reason
@@ -103,7 +103,7 @@ func setSlots(make func(int32) (keystore.Installed_List, error), slots []slot) e
 }
 
 // updateBeside is update on a device whose slots hold something.
-func updateBeside(t *testing.T, d *vattest.Daemon, raw, pin []byte, slots ...slot) (version uint64, stopped []string,
+func updateBeside(t testing.TB, d *vattest.Daemon, raw, pin []byte, slots ...slot) (version uint64, stopped []string,
 	reason refusal.Reason) {
 	t.Helper()
 	answer, release := keystore.TrustReload(d.Client("TrustReload", "initd")).Update(t.Context(),
@@ -125,7 +125,7 @@ func updateBeside(t *testing.T, d *vattest.Daemon, raw, pin []byte, slots ...slo
 	return res.Version(), stopped, reasonOf(t)(res.Refusal())
 }
 
-func reasonOf(t *testing.T) func(keystore.Refusal, error) refusal.Reason {
+func reasonOf(t testing.TB) func(keystore.Refusal, error) refusal.Reason {
 	return func(r keystore.Refusal, err error) refusal.Reason {
 		t.Helper()
 		if err != nil {
@@ -172,7 +172,7 @@ func takeRoots(t *testing.T, d *vattest.Daemon, raw []byte, slots ...slot) refus
 }
 
 // index is one that key n published at a time, valid until another, and its proof with further signatures.
-func index(t *testing.T, n byte, made, expires uint64, more ...byte) (raw, proof []byte) {
+func index(t testing.TB, n byte, made, expires uint64, more ...byte) (raw, proof []byte) {
 	t.Helper()
 	x := updatestest.Index(updatestest.Key(n), "1.0.0",
 		updatestest.Bundle("alpha", "1.0.0", nil, []byte("payload"), updatestest.Key(n)))

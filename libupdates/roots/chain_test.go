@@ -1,6 +1,7 @@
 package roots_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"slices"
 	"testing"
@@ -239,5 +240,20 @@ func TestSignaturesAreOfOneKind(t *testing.T) {
 	}
 	if sha256.Sum256(raw) != roots.Signed(roots.Signed{Document: raw}).Digest() {
 		t.Error("the digest of a root is not that of the bytes that are signed")
+	}
+}
+
+// Two devices that go on from one state to different roots do not share what came before.
+func TestStatesAreApart(t *testing.T) {
+	chain := chainOf(t, 4)
+	base, err := roots.Begin(chain[:3], chain[0].Digest(), roots.Clock{})
+	wantReason(t, err, "")
+	other := chainOf(t, 4)[3]
+	one, err := base.Update(chain[3:], roots.Clock{})
+	wantReason(t, err, "")
+	before := one.Encode()
+	_, err = base.Update([]roots.Signed{other}, roots.Clock{})
+	if wantReason(t, err, ""); !bytes.Equal(one.Encode(), before) || base.Root.Version != 3 {
+		t.Error("a state changed with another one")
 	}
 }

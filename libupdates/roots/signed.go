@@ -41,6 +41,11 @@ func (s Signed) Encode() []byte {
 	return append(append(raw, trust.EncodeSignatures(s.Signatures)...), s.Document...)
 }
 
+// size returns the size of the root as a file, in bytes.
+func (s Signed) size() int {
+	return headerSize + len(s.Signatures)*trust.SignatureSize + len(s.Document)
+}
+
 // Digest returns the digest of the document, by which an operator knows a root.
 func (s Signed) Digest() Digest { return sha256.Sum256(s.Document) }
 

@@ -65,6 +65,7 @@ func Begin(chain []Signed, pin Digest, clock Clock) (State, error) {
 // Refusals: RootVersion if there is a gap, or another document of the present version; Expired; those of Root.Next.
 func (s State) Update(chain []Signed, clock Clock) (State, error) {
 	before := s.Root.Version
+	s.past = slices.Grow(slices.Clip(s.past), len(chain)) // so that step appends to what no other state shares
 	for _, next := range chain {
 		if next.Version < s.Root.Version {
 			continue
@@ -104,14 +105,14 @@ func (s State) step(next Signed) (State, error) {
 	if root.ResetsTime {
 		after.Seen = root.Issued
 	}
-	after.past = kept(append(slices.Clip(s.past), past{s.Root, s.Signed}), len(next.Encode()))
+	after.past = kept(append(s.past, past{s.Root, s.Signed}), next.size())
 	return after, nil
 }
 
 // kept returns the newest of these roots that can be stored beside others of this size.
 func kept(roots []past, size int) []past {
 	for i := len(roots) - 1; i >= 0; i-- {
-		if size += len(roots[i].signed.Encode()); size > MaxChain {
+		if size += roots[i].signed.size(); size > MaxChain {
 			return roots[i+1:]
 		}
 	}

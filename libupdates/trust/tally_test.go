@@ -211,3 +211,36 @@ func FuzzSignatures(f *testing.F) {
 		}
 	})
 }
+
+// FuzzProof: whatever is in the place of a set's signatures is a signature and a list, which are these very bytes, or is
+// refused, or is one signature of a wrong length.
+func FuzzProof(f *testing.F) {
+	message := []byte("message")
+	one := by(f, 1, message)
+	f.Add([]byte(nil))
+	f.Add(one.Bytes[:])
+	f.Add(one.Bytes[:63])
+	f.Add(slices.Concat(one.Bytes[:], trust.EncodeSignatures([]trust.Signature{by(f, 2, message), by(f, 3, message)})))
+	f.Add(make([]byte, 64+65*trust.SignatureSize))
+	f.Fuzz(func(t *testing.T, proof []byte) {
+		signature, more, err := trust.SplitProof(proof)
+		if err != nil {
+			if reason := refusal.Of(err); reason != refusal.BadSignatures && reason != refusal.TooManySignatures {
+				t.Fatalf("refused as %q: %v", reason, err)
+			}
+			return
+		}
+		if !bytes.Equal(slices.Concat(signature, trust.EncodeSignatures(more)), proof) {
+			t.Fatalf("%x and %d signatures are other bytes", signature, len(more))
+		}
+		tally := trust.NewTally(message, signature, more)
+		publisher, err := tally.Publisher(trust.RoleSystem, keysOf(1, 2))
+		if err == nil && !publisher.Signed(message, proof[:64]) {
+			t.Fatalf("%s did not sign", publisher)
+		}
+		if signers, err := tally.Meet(trust.Threshold{Need: 2, Keys: keysOf(1, 2)}); err == nil &&
+			(len(signers) != 2 || signers[0] == signers[1]) {
+			t.Fatalf("the signers are %v", signers)
+		}
+	})
+}
