@@ -6,10 +6,15 @@ import (
 	"nexus/daemons/plat"
 )
 
-// confinement returns what a bundle's program may do.
+// confinement returns what a bundle's program may do. One with a single listening socket gets that whenever it makes
+// one itself; with several, nothing would say which.
 func (s *supervisor) confinement(spec spec, payload io.ReaderAt) *plat.Confinement {
 	c := plat.PayloadConfinement(spec.user, plat.Dynamic(payload))
-	if len(spec.powers) > 0 {
+	switch len(spec.powers) {
+	case 0:
+	case 1:
+		c.Calls = plat.CallsBinder
+	default:
 		c.Calls = plat.CallsServer
 	}
 	return &c

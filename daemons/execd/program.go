@@ -65,7 +65,7 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 	}
 	defer writer.Close()
 	p.output = out
-	if err := s.spawn(p, spec, payload, writer, slices.Concat(listening, inherited)); err != nil {
+	if err := s.spawn(p, spec, payload, writer, listening, inherited); err != nil {
 		p.group.Remove()
 		p.close()
 		return nil, err
@@ -74,11 +74,11 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 }
 
 // spawn executes a payload as a program.
-func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, inherited files) (err error) {
+func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, listening, inherited files) (err error) {
 	if p.group, err = s.groups.Make(p.name); err != nil {
 		return err
 	}
-	p.process, err = s.host.Spawner.Spawn(plat.Command{
+	cmd := plat.Command{
 		Path:   plat.ByDescriptor(payload),
 		File:   payload,
 		Argv:   append([]string{spec.name}, spec.args...),
@@ -86,13 +86,17 @@ func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, inhe
 		Dir:    "/",
 		Stdout: writer,
 		Stderr: writer,
-		Extra:  inherited,
+		Extra:  slices.Concat(listening, inherited),
 		Listen: spec.socketNames(),
 
 		DieWithParent: true,
 		Confinement:   s.confinement(spec, payload),
 		Group:         p.group,
-	})
+	}
+	if cmd.Confinement.Calls == plat.CallsBinder {
+		cmd.Socket = listening[0]
+	}
+	p.process, err = s.host.Spawner.Spawn(cmd)
 	return err
 }
 

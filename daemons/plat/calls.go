@@ -12,6 +12,8 @@ const (
 	CallsSpawner CallSet = "spawner" // besides: start and signal processes, and confine them further
 	CallsPayload CallSet = "payload" // a program of any language; it may start threads and copies of itself
 	CallsServer  CallSet = "server"  // besides: accept connections on sockets that it was handed
+	// besides: make sockets, each of which is the listening one that its starter has for it (Command.Socket)
+	CallsBinder CallSet = "binder"
 )
 
 // rules are the rules of a set for the process of that number, while its program is started. Settle takes more away
@@ -27,9 +29,13 @@ func (s CallSet) rules(pid uint32) []rule {
 		return append(append(append(rules, threadRules(pid)...), groupRules()...), ownLimits())
 	case CallsServer: // the first rule for a call counts
 		return append(append(serverRules(), allowed(serverCalls())...), CallsPayload.rules(pid)...)
+	case CallsBinder:
+		return append(binderRules(), CallsServer.rules(pid)...)
 	case CallsSpawner:
-		rules := allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls(), spawnerCalls(), threadCalls(),
-			serverCalls())
+		rules := append(fastOpenRules(), rule{number: unix.SYS_SOCKET, when: plainTCP()},
+			rule{number: unix.SYS_IOCTL, when: []condition{{1, whole, append(ioctls(), notifyCalls()...)}}})
+		rules = append(rules, allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls(), spawnerCalls(),
+			threadCalls(), serverCalls())...)
 		rules = append(rules, programRules(append(takingCalls(), spawnerPrctl()...))...)
 		return append(append(rules, spawnerRules()...), ownLimits())
 	default:
@@ -209,13 +215,49 @@ func channelCalls() []uint32 {
 }
 
 // serverCalls take connections from a listening socket that was handed over.
-func serverCalls() []uint32 { return []uint32{unix.SYS_ACCEPT, unix.SYS_ACCEPT4, unix.SYS_LISTEN} }
+func serverCalls() []uint32 { return []uint32{unix.SYS_ACCEPT, unix.SYS_ACCEPT4} }
+
+// plainTCP is for calls of socket(2): TCP of IPv4 or IPv6, and neither multipath TCP nor anything else that the
+// kernel's rules on TCP would not see.
+func plainTCP() []condition {
+	return []condition{
+		{0, whole, []uint32{unix.AF_INET, unix.AF_INET6}},
+		{1, ^uint32(unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC), []uint32{unix.SOCK_STREAM}},
+		{2, whole, []uint32{0, unix.IPPROTO_TCP}},
+	}
+}
+
+// fastOpenRules keep a process from connecting by the first bytes that it sends, which no rule on connecting sees.
+func fastOpenRules() []rule {
+	without := func(number, flags uint32) rule {
+		return rule{number: number, when: []condition{{flags, unix.MSG_FASTOPEN, []uint32{0}}}}
+	}
+	return []rule{without(unix.SYS_SENDTO, 3), without(unix.SYS_SENDMSG, 2), without(unix.SYS_SENDMMSG, 3)}
+}
+
+// binderRules give a program its listening socket when it makes one, and let it believe that it has bound it.
+func binderRules() []rule {
+	return []rule{
+		{number: unix.SYS_SOCKET, when: plainTCP(), ask: true}, {number: unix.SYS_BIND, pretend: true},
+		// what is set before a socket is bound
+		{number: unix.SYS_SETSOCKOPT, either: serverOptions(), feign: [][]condition{
+			{{1, whole, []uint32{unix.IPPROTO_IPV6}}, {2, whole, []uint32{unix.IPV6_V6ONLY}}},
+			{{1, whole, []uint32{unix.SOL_SOCKET}}, {2, whole, []uint32{unix.SO_REUSEPORT}}},
+		}},
+	}
+}
 
 // serverRules keep a program that was handed a listening socket from making anything else of it: from taking it out of
 // its state, which would allow it to connect, from connecting by the first bytes that it sends, and from options that
-// would outlast it (socketOptions). Its successor gets the same socket.
+// would outlast it (socketOptions). Its successor gets the same socket. It listens already, with the system's backlog.
 func serverRules() []rule {
-	var options [][]condition
+	return append(fastOpenRules(),
+		rule{number: unix.SYS_SHUTDOWN, when: []condition{{1, whole, []uint32{unix.SHUT_WR}}}},
+		rule{number: unix.SYS_SETSOCKOPT, either: serverOptions()}, rule{number: unix.SYS_LISTEN, pretend: true})
+}
+
+// serverOptions are for calls of setsockopt(2).
+func serverOptions() (options [][]condition) {
 	for _, level := range []uint32{unix.SOL_SOCKET, unix.IPPROTO_TCP} {
 		var names []uint32
 		for _, o := range socketOptions() {
@@ -225,14 +267,7 @@ func serverRules() []rule {
 		}
 		options = append(options, []condition{{1, whole, []uint32{level}}, {2, whole, names}})
 	}
-	noFastOpen := func(number, flags uint32) rule {
-		return rule{number: number, when: []condition{{flags, unix.MSG_FASTOPEN, []uint32{0}}}}
-	}
-	return []rule{
-		{number: unix.SYS_SHUTDOWN, when: []condition{{1, whole, []uint32{unix.SHUT_WR}}}},
-		{number: unix.SYS_SETSOCKOPT, either: options},
-		noFastOpen(unix.SYS_SENDTO, 3), noFastOpen(unix.SYS_SENDMSG, 2), noFastOpen(unix.SYS_SENDMMSG, 3),
-	}
+	return options
 }
 
 // programCalls are what programs of other languages use besides, in the course of nature.

@@ -128,12 +128,14 @@ func ruleNames(list []PathRule) string {
 }
 
 // enter puts on the calling thread all that a program which it executes keeps. The order is from what needs power to
-// what gives it up; the filter comes last, because it refuses what the others are made with.
-func (c Confinement) enter(k kernel) error {
+// what gives it up; the filter comes last, because it refuses what the others are made with. Asked is where the calls
+// arrive that the starter answers; nil: there are none.
+func (c Confinement) enter(k kernel) (asked *os.File, err error) {
 	rules := c.Calls.rules(uint32(os.Getpid()))
 	if len(rules) == 0 {
-		return cannotConfine(MeasureCalls, fmt.Errorf("no set is named %q", c.Calls))
+		return nil, cannotConfine(MeasureCalls, fmt.Errorf("no set is named %q", c.Calls))
 	}
+	filter := compile(rules, refuse(unix.EPERM))
 	steps := []struct {
 		measure string
 		on      bool
@@ -145,17 +147,21 @@ func (c Confinement) enter(k kernel) error {
 		{MeasureCapabilities, k.Powers != 0, func() error { return setThreadPowers(k.kept(c), k.passing()) }},
 		{MeasurePrivileges, true, func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
 		{MeasurePaths, k.Landlock >= abiRefer, func() error { return restrictThread(c.Paths, k.Landlock) }},
-		{MeasureCalls, k.Seccomp, func() error { return compile(rules, refuse(unix.EPERM)).install() }},
+		{MeasureCalls, k.Seccomp && c.Calls != CallsBinder, filter.install},
+		{MeasureCalls, k.Seccomp && c.Calls == CallsBinder, func() (err error) {
+			asked, err = filter.installAsking()
+			return err
+		}},
 	}
 	for _, step := range steps {
 		if !step.on {
 			continue
 		}
 		if err := step.put(); err != nil {
-			return cannotConfine(step.measure, err)
+			return nil, cannotConfine(step.measure, err)
 		}
 	}
-	return nil
+	return asked, nil
 }
 
 // left are the powers that a confinement leaves to a process: they are for becoming other users, so where there are

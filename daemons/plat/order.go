@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Bounds on the stage, which has nothing to wait for.
@@ -42,6 +44,8 @@ func (f *forker) spawnConfined(cmd Command) (*child, error) {
 		return nil, err
 	}
 	defer conn.Close()
+	reports := &reportReader{conn: conn.(*net.UnixConn)}
+	defer reports.close()
 	k := look()
 	if cmd.Confinement, err = cmd.Confinement.fromRoot(); err != nil {
 		return nil, err
@@ -51,7 +55,11 @@ func (f *forker) spawnConfined(cmd Command) (*child, error) {
 		return nil, err
 	}
 	theirs.Close()
-	if err := cmd.order(k).give(conn); err != nil {
+	err = cmd.order(k).give(conn, reports)
+	if err == nil {
+		err = reports.answerWith(cmd.Socket)
+	}
+	if err != nil {
 		c.Kill()
 		<-c.Done()
 		return nil, err
@@ -111,7 +119,7 @@ var errStageDied = errors.New("the process that was to become it has ended befor
 
 // give sends the order to the stage and waits until it is carried out: executing the program closes the socket, and so
 // does the end of the stage, which then has not said that it executes.
-func (o order) give(conn net.Conn) error {
+func (o order) give(conn net.Conn, from io.Reader) error {
 	if err := conn.SetDeadline(time.Now().Add(stagePatience)); err != nil {
 		return err
 	}
@@ -122,7 +130,7 @@ func (o order) give(conn net.Conn) error {
 		return err
 	}
 	executes := false
-	reports := gob.NewDecoder(io.LimitReader(conn, maxComplaint))
+	reports := gob.NewDecoder(io.LimitReader(from, maxComplaint))
 	for {
 		var r stageReport
 		switch err := reports.Decode(&r); {
@@ -143,4 +151,50 @@ func (o order) give(conn net.Conn) error {
 // unread resets the connection, see unix(7), and one that dies before it is written breaks it.
 func stageEnded(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// A reportReader reads what the stage reports, and keeps the file that comes with it.
+type reportReader struct {
+	conn *net.UnixConn
+	file *os.File
+}
+
+// Read reads the reports.
+func (r *reportReader) Read(p []byte) (int, error) {
+	rights := make([]byte, unix.CmsgSpace(4))
+	n, size, _, _, err := r.conn.ReadMsgUnix(p, rights)
+	if err != nil {
+		return max(n, 0), err
+	}
+	messages, _ := unix.ParseSocketControlMessage(rights[:size])
+	for _, m := range messages {
+		fds, _ := unix.ParseUnixRights(&m)
+		for _, fd := range fds {
+			r.close()
+			unix.SetNonblock(fd, true) // so that waiting for it takes no thread
+			r.file = os.NewFile(uintptr(fd), "calls")
+		}
+	}
+	return n, nil
+}
+
+func (r *reportReader) close() {
+	if r.file != nil {
+		r.file.Close()
+	}
+	r.file = nil
+}
+
+// answerWith begins to answer the calls that the program waits for, with a socket.
+func (r *reportReader) answerWith(socket *os.File) error {
+	if socket == nil || r.file == nil {
+		return nil
+	}
+	fd, err := unix.FcntlInt(socket.Fd(), unix.F_DUPFD_CLOEXEC, sealedFDs)
+	if err != nil {
+		return err
+	}
+	go answerSockets(r.file, fd)
+	r.file = nil
+	return nil
 }

@@ -2,6 +2,7 @@ package plat
 
 import (
 	"encoding/binary"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,8 @@ type rule struct {
 	either  [][]condition // allowed also if all of one of these hold
 	refuse  unix.Errno    // the answer where it is not allowed; 0: EPERM
 	pretend bool          // never made, and answered as if it had been
+	feign   [][]condition // the same, if all of one of these hold
+	ask     bool          // where it is allowed, the starter answers it: see answerSockets
 }
 
 // A condition is on the low 32 bits of one argument: masked, it must be one of the values.
@@ -79,8 +82,11 @@ func (r rule) compile() filter {
 		refused = refuse(r.refuse)
 	}
 	var body filter
+	for _, all := range r.feign {
+		body = append(body, alternative(all, refuse(0))...)
+	}
 	for _, all := range r.either {
-		body = append(body, alternative(all)...)
+		body = append(body, alternative(all, unix.SECCOMP_RET_ALLOW)...)
 	}
 	for _, c := range r.when {
 		body.test(c)
@@ -93,6 +99,8 @@ func (r rule) compile() filter {
 		body.answer(refuse(0))
 	case len(r.when) == 0 && r.refuse != 0:
 		body.answer(refused)
+	case r.ask:
+		body.answer(unix.SECCOMP_RET_USER_NOTIF)
 	default:
 		body.answer(unix.SECCOMP_RET_ALLOW)
 	}
@@ -108,8 +116,8 @@ func (f *filter) test(c condition) {
 	}
 }
 
-// alternative allows a call if all conditions hold, and goes on behind itself if one does not.
-func alternative(all []condition) filter {
+// alternative answers a call if all conditions hold, and goes on behind itself if one does not.
+func alternative(all []condition, answer uint32) filter {
 	var body filter
 	var exits []int
 	for _, c := range all {
@@ -117,7 +125,7 @@ func alternative(all []condition) filter {
 		exits = append(exits, len(body))
 		body.statement(unix.BPF_JMP|unix.BPF_JA, 0)
 	}
-	body.answer(unix.SECCOMP_RET_ALLOW)
+	body.answer(answer)
 	for _, at := range exits {
 		body[at].K = uint32(len(body) - at - 1)
 	}
@@ -125,19 +133,34 @@ func alternative(all []condition) filter {
 }
 
 // install puts a filter on the calling thread, which must have given up new privileges.
-func (f filter) install() error { return f.put(0) }
+func (f filter) install() error {
+	_, err := f.put(0)
+	return err
+}
+
+// installAsking does the same, and returns where the calls arrive that the starter answers.
+func (f filter) installAsking() (*os.File, error) {
+	fd, err := f.put(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(fd, "calls"), nil
+}
 
 // installOnAll puts a filter on all threads of this process.
-func (f filter) installOnAll() error { return f.put(unix.SECCOMP_FILTER_FLAG_TSYNC) }
+func (f filter) installOnAll() error {
+	_, err := f.put(unix.SECCOMP_FILTER_FLAG_TSYNC)
+	return err
+}
 
-func (f filter) put(flags uintptr) error {
+func (f filter) put(flags uintptr) (uintptr, error) {
 	program := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags,
+	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags,
 		uintptr(unsafe.Pointer(&program)))
 	if errno != 0 {
-		return errno
+		return 0, errno
 	}
-	return nil
+	return fd, nil
 }
 
 // seccompWorks reports whether the kernel takes filters for this kind of machine.

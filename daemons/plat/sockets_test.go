@@ -2,6 +2,7 @@ package plat_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -78,8 +79,49 @@ func spoil() {
 
 func second(_ int, err error) error { return err }
 
+// binder is a server that knows nothing of sockets that are handed over. It listens on a port of its own choice, on all
+// addresses and then on one, with every option that it knows, and does not block.
+func binder() {
+	_, err := net.Listen("tcp", "127.0.0.1:1")
+	if err != nil {
+		fmt.Println(err)
+	}
+	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) (err error) {
+		conn.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+		return err
+	}}
+	listener, err := config.Listen(context.Background(), "tcp", ":1")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("listens")
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Fprintln(conn, "served")
+		conn.Close()
+	}
+}
+
+// bound starts a role of the test's own program that makes its socket itself.
+func bound(t *testing.T, role string, listener *os.File) (plat.Process, *bufio.Reader) {
+	t.Helper()
+	return serving(t, plat.Command{Argv: []string{role}, Socket: listener}, plat.CallsBinder)
+}
+
 // handed starts a role of the test's own program with a listening socket, and returns what it prints.
 func handed(t *testing.T, role string, listener *os.File) (plat.Process, *bufio.Reader) {
+	t.Helper()
+	return serving(t, plat.Command{Argv: []string{role}, Extra: []*os.File{listener}, Listen: []string{"tcp/0"}},
+		plat.CallsServer)
+}
+
+// serving starts the test's own program.
+func serving(t *testing.T, cmd plat.Command, calls plat.CallSet) (plat.Process, *bufio.Reader) {
 	t.Helper()
 	program, err := os.Open("/proc/self/exe")
 	if err != nil {
@@ -98,11 +140,10 @@ func handed(t *testing.T, role string, listener *os.File) (plat.Process, *bufio.
 	defer in.Close()
 	t.Cleanup(func() { out.Close() })
 	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
-	c.Calls = plat.CallsServer
-	p, err := plat.NewSpawner().Spawn(plat.Command{
-		Path: plat.ByDescriptor(sealed), File: sealed, Argv: []string{role}, Dir: "/", Stdout: in, Stderr: in,
-		Extra: []*os.File{listener}, Listen: []string{"tcp/0"}, DieWithParent: true, Confinement: &c,
-	})
+	c.Calls = calls
+	cmd.Path, cmd.File, cmd.Dir, cmd.Stdout, cmd.Stderr = plat.ByDescriptor(sealed), sealed, "/", in, in
+	cmd.DieWithParent, cmd.Confinement = true, &c
+	p, err := plat.NewSpawner().Spawn(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +210,64 @@ func TestSocketOutlivesItsProgram(t *testing.T) {
 	waiting.SetDeadline(time.Now().Add(time.Minute))
 	if text, err := io.ReadAll(waiting); err != nil || string(text) != "served\n" {
 		t.Errorf("the connection that waited got %q, %v", text, err)
+	}
+}
+
+// A program that makes its socket itself serves on the one that the system has for it, whatever port it asks for; so do
+// its successors, with what waits in the queue.
+func TestBoundSocketIsTheSystems(t *testing.T) {
+	on(t, plat.MeasureCalls)
+	listener, port := free(t)
+	for range 2 {
+		waiting, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer waiting.Close()
+		waiting.SetDeadline(time.Now().Add(time.Minute))
+		p, out := bound(t, "binder", listener)
+		if line, err := out.ReadString('\n'); err != nil || line != "listens\n" {
+			t.Fatalf("got %q, %v", line, err)
+		}
+		if text, err := io.ReadAll(waiting); err != nil || string(text) != "served\n" {
+			t.Errorf("the connection that waited got %q, %v", text, err)
+		}
+		if got := served(t, port); got != "served\n" {
+			t.Errorf("got %q", got)
+		}
+		if flags, err := unix.FcntlInt(listener.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
+			t.Errorf("it blocks, as the program did not ask for: %x, %v", flags, err)
+		}
+		p.Kill()
+		<-p.Gone()
+		if err := plat.Renew(listener); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Nothing of the starter is left when such a program has ended: the socket closes with the last holder.
+func TestBoundSocketCloses(t *testing.T) {
+	on(t, plat.MeasureCalls)
+	listener, port := free(t)
+	p, out := bound(t, "binder", listener)
+	if line, err := out.ReadString('\n'); err != nil || line != "listens\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	listener.Close()
+	p.Kill()
+	<-p.Gone()
+	for late := time.After(time.Minute); ; {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return
+		}
+		conn.Close()
+		select {
+		case <-late:
+			t.Fatal("somebody still listens")
+		default:
+		}
 	}
 }
 

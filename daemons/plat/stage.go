@@ -1,6 +1,7 @@
 package plat
 
 import (
+	"bytes"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -67,16 +68,39 @@ func runStage(args []string) int {
 		return usageOfStage()
 	}
 	o, err := takeOrder(socket)
-	report := gob.NewEncoder(socket)
+	reports := &reporter{socket: int(socket.Fd())}
 	if err == nil {
-		err = o.carryOut(socket, report)
+		err = o.carryOut(socket, reports)
 	}
 	c := complaint{Text: err.Error()}
 	if errno, refused := err.(refusedByKernel); refused {
 		c.Executed = syscall.Errno(errno)
 	}
-	report.Encode(stageReport{Complaint: c})
+	reports.send(stageReport{Complaint: c}, nil)
 	return 1
+}
+
+// A reporter sends the stage's reports.
+type reporter struct {
+	socket int
+	buffer bytes.Buffer
+	gob    *gob.Encoder
+}
+
+// send sends a report, and a file with it if that is not nil.
+func (r *reporter) send(report stageReport, file *os.File) error {
+	if r.gob == nil {
+		r.gob = gob.NewEncoder(&r.buffer)
+	}
+	if err := r.gob.Encode(report); err != nil {
+		return err
+	}
+	var rights []byte
+	if file != nil {
+		rights = unix.UnixRights(int(file.Fd()))
+	}
+	defer r.buffer.Reset()
+	return unix.Sendmsg(r.socket, r.buffer.Bytes(), rights, nil, 0)
 }
 
 func usageOfStage() int {
@@ -94,7 +118,7 @@ func takeOrder(socket *os.File) (o order, err error) {
 // carryOut returns only with an error. The socket is the last of the descriptors that the program inherits; behind it
 // are the program's file and the group's, as far as there are any. The last thing before the program is executed is to
 // report that: a socket that closes without it is that of a stage which has died.
-func (o order) carryOut(socket *os.File, report *gob.Encoder) error {
+func (o order) carryOut(socket *os.File, reports *reporter) error {
 	next := int(socket.Fd()) + 1
 	if o.File != 0 {
 		if err := move(next, o.File); err != nil { // Path leads there by this number
@@ -110,7 +134,8 @@ func (o order) carryOut(socket *os.File, report *gob.Encoder) error {
 	if err := o.Confinement.limit(o.Kernel); err != nil {
 		return err
 	}
-	if err := o.Confinement.enter(o.Kernel); err != nil {
+	asked, err := o.Confinement.enter(o.Kernel)
+	if err != nil {
 		return err
 	}
 	if o.ParentsEnd != 0 {
@@ -118,10 +143,10 @@ func (o order) carryOut(socket *os.File, report *gob.Encoder) error {
 			return err
 		}
 	}
-	if err := report.Encode(stageReport{Executes: true}); err != nil {
+	if err := reports.send(stageReport{Executes: true}, asked); err != nil {
 		return err
 	}
-	err := unix.Exec(o.Path, o.Argv, o.environment())
+	err = unix.Exec(o.Path, o.Argv, o.environment())
 	if errno, ok := err.(syscall.Errno); ok {
 		return refusedByKernel(errno)
 	}

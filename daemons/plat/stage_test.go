@@ -38,6 +38,7 @@ func roles() map[string]func() {
 		"wait":       wait,
 		"server":     server,
 		"spoil":      spoil,
+		"binder":     binder,
 		"parent":     func() { fmt.Println(os.Getppid()); wait() },
 		"leave":      leave,
 		"detach":     detach,

@@ -53,9 +53,11 @@ func attack(kind string, p *prey) []outcome {
 	return all
 }
 
-// isFor reports whether this kind of process is to make the attempt. A server is a payload, and may do what that may.
+// isFor reports whether this kind of process is to make the attempt. One with a power is a payload, and may do what
+// that may.
 func (a attempt) isFor(kind string) bool {
-	may := slices.Contains(a.except, kind) || kind == kindServer && slices.Contains(a.except, kindPayload)
+	may := slices.Contains(a.except, kind) || slices.Contains(empowered(), kind) &&
+		slices.Contains(a.except, kindPayload)
 	return !may && (len(a.only) == 0 || slices.Contains(a.only, kind))
 }
 

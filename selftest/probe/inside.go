@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"nexus/daemons/plat"
 )
@@ -15,20 +16,19 @@ const (
 	partAll     = "all"     // start one in each confinement; the default
 	partInside  = "inside"  // attack
 	partFree    = "free"    // start one without confinement that attacks: the control
-	partStarter = "starter" // start a payload that attacks, as execd does
-	partServing = "serving" // the same, with a listening socket
+	partStarter = "starter" // start a payload that attacks, as execd does; for one with a power, its kind follows
 )
 
 // The probe's descriptors. It gets its targets as a daemon gets its endowments: after it has been started.
 const (
 	preyFD    = 3 // the targets, up to the end of file; empty: only the start is measured
 	programFD = 4 // for a starter: the payload, which is the probe's own program
-	handedFD  = 5 // for a starter: the listening socket that a server is handed
+	handedFD  = 5 // for a starter: the listening socket that is granted
 )
 
 // inside attacks and prints the outcomes on standard output.
 func inside(kind string) error {
-	if kind != kindPayload && kind != kindServer && kind != kindFree {
+	if kind != kindPayload && kind != kindFree && !slices.Contains(empowered(), kind) {
 		if err := plat.Settle(kind == kindStarter); err != nil {
 			return err
 		}
@@ -44,8 +44,7 @@ func inside(kind string) error {
 	return json.NewEncoder(os.Stdout).Encode(attack(kind, p))
 }
 
-// starter confines itself as execd and runs the probe from sealed memory in a payload's confinement: in that of a
-// server if it is to be one.
+// starter confines itself as execd and runs the probe from sealed memory in the confinement of that kind of payload.
 func starter(kind string) error {
 	if err := plat.Settle(true); err != nil {
 		return err
@@ -72,16 +71,14 @@ func starter(kind string) error {
 	}
 	defer group.Remove()
 	c := plat.PayloadConfinement(plat.PayloadUsers([]string{kind})[kind], plat.Dynamic(payload))
-	inherits := []*os.File{os.NewFile(preyFD, "prey")}
-	if kind == kindServer {
-		c.Calls, inherits = plat.CallsServer, append(inherits, os.NewFile(handedFD, "socket"))
-	}
-	process, err := spawner.Spawn(plat.Command{
+	cmd := plat.Command{
 		Path: plat.ByDescriptor(payload), File: payload, Argv: []string{kind, partInside}, Dir: "/",
-		Stdout: os.Stdout, Stderr: os.Stderr, Extra: inherits, DieWithParent: true,
+		Stdout: os.Stdout, Stderr: os.Stderr, Extra: []*os.File{os.NewFile(preyFD, "prey")}, DieWithParent: true,
 		Confinement: &c,
 		Group:       group,
-	})
+	}
+	empower(kind, &cmd, os.NewFile(handedFD, "socket"))
+	process, err := spawner.Spawn(cmd)
 	if err != nil {
 		return err
 	}
@@ -89,7 +86,7 @@ func starter(kind string) error {
 	if exit := process.Exit(); !exit.OK() {
 		return fmt.Errorf("the payload ended: %v", exit)
 	}
-	if groups == nil || kind == kindServer {
+	if groups == nil || kind != kindPayload {
 		return nil
 	}
 	outcomes, err := hoards(spawner, groups, payload, c)

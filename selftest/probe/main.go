@@ -25,10 +25,8 @@ func run(args []string, out io.Writer) error {
 		return inside(args[0])
 	case len(args) == 2 && (args[1] == partShared || args[1] == partMany || args[1] == partOne):
 		return hoarding(args[1], out)
-	case len(args) == 2 && args[1] == partStarter:
-		return starter(kindPayload)
-	case len(args) == 2 && args[1] == partServing:
-		return starter(kindServer)
+	case len(args) == 3 && args[1] == partStarter:
+		return starter(args[2])
 	case len(args) == 2 && args[1] == partFree:
 		return host(out, (*ground).control)
 	default:

@@ -41,31 +41,33 @@ type ground struct {
 	groups  *plat.Delegation
 }
 
-// everything attacks from the confinement of each daemon, from that of a payload, and from that of a payload with a
-// listening socket.
+// everything attacks from the confinement of each daemon, from that of a payload, and from those of payloads with
+// powers.
 func (g *ground) everything() ([]attacked, error) {
 	var all []attacked
 	for _, row := range initd.Table() {
 		if row.Confinement.Calls == "" {
 			continue // initd itself, or not a process
 		}
-		a, err := g.daemon(row.Name, partInside)
+		a, err := g.daemon(row.Name, []string{partInside})
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, a)
 	}
-	payload, err := g.daemon(kindStarter, partStarter)
-	if err != nil {
-		return nil, err
+	for _, kind := range append([]string{kindPayload}, empowered()...) {
+		a, err := g.daemon(kindStarter, []string{partStarter, kind})
+		if err != nil {
+			return nil, err
+		}
+		a.kind = kind
+		all = append(all, a)
 	}
-	server, err := g.daemon(kindStarter, partServing)
-	payload.kind, server.kind = kindPayload, kindServer
-	return append(all, payload, server), err
+	return all, nil
 }
 
 // daemon starts the probe as initd starts a daemon.
-func (g *ground) daemon(name, part string) (attacked, error) {
+func (g *ground) daemon(name string, part []string) (attacked, error) {
 	if name == kindStarter {
 		g.prey.Granted["groups"] = g.groups.Dir()
 	}
@@ -81,11 +83,11 @@ func (g *ground) daemon(name, part string) (attacked, error) {
 
 // control attacks without confinement, which shows what the attempts are worth on this machine.
 func (g *ground) control() ([]attacked, error) {
-	a, err := g.start(kindFree, partInside, nil)
+	a, err := g.start(kindFree, []string{partInside}, nil)
 	return []attacked{a}, err
 }
 
-func (g *ground) start(kind, part string, c *plat.Confinement) (attacked, error) {
+func (g *ground) start(kind string, part []string, c *plat.Confinement) (attacked, error) {
 	process, out, err := g.run(kind, part, c, &g.prey)
 	if err != nil {
 		return attacked{}, err
@@ -114,7 +116,9 @@ func (g *ground) start(kind, part string, c *plat.Confinement) (attacked, error)
 }
 
 // run starts the probe and then sends it its targets. Its output is read from out.
-func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process plat.Process, out *os.File, err error) {
+func (g *ground) run(kind string, part []string, c *plat.Confinement, p *prey) (
+	process plat.Process, out *os.File, err error) {
+
 	program, err := os.Open(g.program)
 	if err != nil {
 		return nil, nil, err
@@ -137,7 +141,7 @@ func (g *ground) run(kind, part string, c *plat.Confinement, p *prey) (process p
 	}
 	defer says.Close()
 	cmd := plat.Command{
-		Path: g.program, Argv: []string{kind, part}, Dir: "/", Stdout: says, Stderr: os.Stderr,
+		Path: g.program, Argv: append([]string{kind}, part...), Dir: "/", Stdout: says, Stderr: os.Stderr,
 		Extra: []*os.File{hand, program, socket}, Confinement: c,
 	}
 	if kind == kindStarter {
@@ -165,7 +169,7 @@ func (g *ground) timed(kind string) (time.Duration, error) {
 		c = &confinement
 	}
 	begin := time.Now()
-	process, out, err := g.run(kind, partInside, c, nil)
+	process, out, err := g.run(kind, []string{partInside}, c, nil)
 	if err != nil {
 		return 0, err
 	}

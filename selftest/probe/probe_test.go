@@ -19,9 +19,8 @@ import (
 // TestMain runs the probe if the test program was started as one.
 func TestMain(m *testing.M) {
 	plat.Stage()
-	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partStarter || os.Args[1] == partServing ||
-		os.Args[1] == partFree ||
-		os.Args[1] == partAll) {
+	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partFree || os.Args[1] == partAll) ||
+		len(os.Args) == 3 && os.Args[1] == partStarter {
 		main()
 		return
 	}
@@ -160,7 +159,7 @@ func TestWiderRowShows(t *testing.T) {
 		c.Calls = plat.CallsDaemon
 		c.Paths = append(c.Paths, plat.PathRule{Path: g.program, Access: plat.Read | plat.Execute})
 		widen(&c)
-		a, err := g.start("logd", partInside, &c)
+		a, err := g.start("logd", []string{partInside}, &c)
 		kit.Must(t, err)
 		found := false
 		for _, o := range a.through() {

@@ -1,31 +1,93 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"reflect"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"nexus/daemons/plat"
 )
 
-// kindServer is a payload that was granted a listening socket (net.listen).
-const kindServer = "server"
+// The kinds of payloads with a power (net.listen).
+const (
+	kindServer = "server" // several listening sockets, of which it is handed one here
+	kindBinder = "binder" // one listening socket, which it is handed, and gets as well when it makes one
+)
+
+// empowered lists the kinds of payloads with a power.
+func empowered() []string { return []string{kindServer, kindBinder} }
+
+// empower grants a kind of payload its powers, as execd does.
+func empower(kind string, cmd *plat.Command, socket *os.File) {
+	switch kind {
+	case kindServer:
+		cmd.Confinement.Calls = plat.CallsServer
+	case kindBinder:
+		cmd.Confinement.Calls, cmd.Socket = plat.CallsBinder, socket
+	default:
+		return
+	}
+	cmd.Extra = append(cmd.Extra, socket)
+}
 
 // socketFD is the descriptor of its socket.
 const socketFD = 4
 
 // serving returns attempts to accept connections, which only a server may, and what a server may not do to its socket.
 func serving() []attempt {
-	accept := attempt{name: "accept a connection", want: unix.EPERM, try: func(*prey) error { return accepts(os.Stdin) }}
+	accept := attempt{name: "accept a connection", want: unix.EPERM,
+		try: func(*prey) error { return accepts(os.Stdin) }}
 	all := []attempt{
-		accept.but(kindServer, kindStarter),
-		denied("listen", unix.SYS_LISTEN, 0, 1).but(kindServer, kindStarter),
+		accept.but(kindServer, kindBinder, kindStarter),
+		denied("listen", unix.SYS_LISTEN, 0, 1).but(kindServer, kindBinder),
 	}
 	for _, a := range onSocket() {
-		a.name, a.only = "own socket: "+a.name, []string{kindServer}
+		a.name, a.only = "own socket: "+a.name, []string{kindServer, kindBinder}
 		all = append(all, a)
 	}
-	return all
+	return append(all, making()...)
+}
+
+// making returns what a binder does with the socket that it makes, which is its listening socket.
+func making() []attempt {
+	local := [4]byte{127, 0, 0, 1}
+	with := func(name string, want syscall.Errno, try func(fd int) error) attempt {
+		return attempt{name: "made socket: " + name, want: want, only: []string{kindBinder}, try: func(*prey) error {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			return try(fd)
+		}}
+	}
+	return []attempt{
+		with("bind and listen", 0, func(fd int) error {
+			return errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Port: 1, Addr: local}), unix.Listen(fd, 1))
+		}),
+		with("is the one it was granted", 0, func(fd int) error {
+			made, err := unix.Getsockname(fd)
+			granted, err2 := unix.Getsockname(socketFD)
+			if err == nil && err2 == nil && !reflect.DeepEqual(made, granted) {
+				err = unix.EADDRNOTAVAIL
+			}
+			return errors.Join(err, err2)
+		}),
+		with("take a connection", 0, func(fd int) error { return accepts(os.NewFile(uintptr(fd), "made")) }),
+		with("connect", unix.EPERM, func(fd int) error {
+			return unix.Connect(fd, &unix.SockaddrInet4{Port: 9, Addr: local})
+		}),
+		with("connect by the first bytes", unix.EPERM, func(fd int) error {
+			return unix.Sendto(fd, []byte("x"), unix.MSG_FASTOPEN, &unix.SockaddrInet4{Port: 9, Addr: local})
+		}),
+		with("close for all", unix.EPERM, func(fd int) error { return unix.Shutdown(fd, unix.SHUT_RDWR) }),
+		with("option congestion", unix.EPERM, func(fd int) error {
+			return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, 1)
+		}),
+	}
 }
 
 // accepts takes a connection from a socket. That there is none to take is an answer, too.
@@ -60,7 +122,7 @@ func onSocket() []attempt {
 		granted("option linger", func() error {
 			return unix.SetsockoptLinger(socketFD, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{})
 		}),
-		refused("bind", func() error { return unix.Bind(socketFD, &unix.SockaddrInet4{}) }),
+		refused("bind", func() error { return unix.Bind(socketFD, &unix.SockaddrInet4{}) }).but(kindBinder),
 		refused("connect", func() error { return unix.Connect(socketFD, to) }),
 		denied("connect to nothing", unix.SYS_CONNECT, socketFD, 0, 0),
 		refused("connect by the first bytes", func() error {
@@ -75,7 +137,7 @@ func onSocket() []attempt {
 		option("filter", unix.SOL_SOCKET, unix.SO_ATTACH_FILTER),
 		option("program", unix.SOL_SOCKET, unix.SO_ATTACH_BPF),
 		option("filter for good", unix.SOL_SOCKET, unix.SO_LOCK_FILTER),
-		option("shared port", unix.SOL_SOCKET, unix.SO_REUSEPORT),
+		option("shared port", unix.SOL_SOCKET, unix.SO_REUSEPORT).but(kindBinder),
 		option("device", unix.SOL_SOCKET, unix.SO_BINDTODEVICE),
 		option("mark", unix.SOL_SOCKET, unix.SO_MARK),
 		option("buffer", unix.SOL_SOCKET, unix.SO_RCVBUF),
@@ -85,7 +147,7 @@ func onSocket() []attempt {
 		option("congestion", unix.IPPROTO_TCP, unix.TCP_CONGESTION),
 		option("another protocol", unix.IPPROTO_TCP, unix.TCP_ULP),
 		option("foreign addresses", unix.IPPROTO_IP, unix.IP_TRANSPARENT),
-		option("one family", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY),
+		option("one family", unix.IPPROTO_IPV6, unix.IPV6_V6ONLY).but(kindBinder),
 	}
 }
 

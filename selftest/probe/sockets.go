@@ -22,9 +22,11 @@ func sockets() []attempt {
 	}
 	local := [4]byte{127, 0, 0, 1}
 	return []attempt{
-		family("TCP", unix.AF_INET, unix.SOCK_STREAM, 0),
+		family("TCP", unix.AF_INET, unix.SOCK_STREAM, 0).but(kindBinder, kindStarter),
 		family("UDP", unix.AF_INET, unix.SOCK_DGRAM, 0),
-		family("TCP of IPv6", unix.AF_INET6, unix.SOCK_STREAM, 0),
+		family("TCP of IPv6", unix.AF_INET6, unix.SOCK_STREAM, 0).but(kindBinder, kindStarter),
+		denied("bind a socket", unix.SYS_BIND, bad, 0, 0).but(kindBinder),
+		denied("connect a socket", unix.SYS_CONNECT, bad, 0, 0),
 		family("multipath TCP", unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP),
 		family("raw", unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP),
 		family("packets", unix.AF_PACKET, unix.SOCK_DGRAM, 0),
