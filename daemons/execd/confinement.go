@@ -4,15 +4,19 @@ import (
 	"io"
 
 	"nexus/daemons/plat"
+	"nexus/libupdates/powers"
 )
 
 // confinement returns what a bundle's program may do. One with a single listening socket gets that whenever it makes
-// one itself; with several, nothing would say which.
+// one itself; with several, or where it may connect too, nothing would say which socket is to be that.
 func (s *supervisor) confinement(spec spec, payload io.ReaderAt) *plat.Confinement {
 	c := plat.PayloadConfinement(spec.user, plat.Dynamic(payload))
-	switch len(spec.powers) {
-	case 0:
-	case 1:
+	for _, power := range powers.Of(powers.ConnectTCP, spec.powers) {
+		c.Connect = append(c.Connect, plat.PortRange{First: power.Port, Last: power.Port})
+	}
+	switch sockets := len(powers.Of(powers.ListenTCP, spec.powers)); {
+	case sockets == 0:
+	case sockets == 1 && len(c.Connect) == 0:
 		c.Calls = plat.CallsBinder
 	default:
 		c.Calls = plat.CallsServer

@@ -90,7 +90,7 @@ func (s *supervisor) socketsFor(ctx context.Context, spec spec) (files, error) {
 	}
 	var all files
 	late := s.host.Clock.After(socketPatience)
-	for range spec.powers {
+	for range powers.Of(powers.ListenTCP, spec.powers) {
 		select {
 		case socket := <-arrived:
 			all = append(all, socket)
@@ -125,8 +125,8 @@ func (s *supervisor) keepSockets(ctx context.Context, p publication) {
 // socketNames are how the sockets of a bundle are called in LISTEN_FDNAMES.
 func (s spec) socketNames() []string {
 	var names []string
-	for _, power := range s.powers {
-		_, name, _ := strings.Cut(power, ":")
+	for _, power := range powers.Of(powers.ListenTCP, s.powers) {
+		_, name, _ := strings.Cut(power.String(), ":")
 		names = append(names, name)
 	}
 	return names

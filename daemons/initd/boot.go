@@ -64,6 +64,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	s.keys = &keyring{folder: folder, dir: s.resources.dirs[trustDir], reload: s.holdings["TrustReload"],
 		gate: s.holdings["HealthGate"]}
 	s.judge, s.listeners = openJudge(folder, s.log), takeListeners(&config.Handed)
+	s.setReach()
 	defer s.listeners.keep(nil)
 	tell(s.log, folder.found)
 	s.tellHindrances(users.Shared)

@@ -47,6 +47,7 @@ type Config struct {
 	hindrances []plat.Hindrance                // what was found to keep services from being started
 	users      uint32                          // the first of those that bundles are given
 	groups     string                          // where execd makes control groups for bundles; empty: nowhere
+	reach      *reach                          // what execd may connect to; nil: it is no process
 }
 
 // parseArgs reads a command line.

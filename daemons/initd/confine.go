@@ -3,16 +3,21 @@ package initd
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
+	"sync"
 
 	"nexus/daemons/initd/links"
 	"nexus/daemons/initd/supervise"
 	"nexus/daemons/plat"
+	"nexus/libupdates/policy"
 )
 
 // confiner says how processes are confined on this machine, where the directories are that rows name. The daemon that
-// runs bundles makes control groups of its own, and has to sweep up what its services leave behind.
-func confiner(dirs map[string]string, groups *plat.Delegation) func(name, binary string) (supervise.Place, error) {
+// runs bundles makes control groups of its own, has to sweep up what its services leave behind, and may connect to what
+// the policy lets any of them connect to.
+func confiner(dirs map[string]string, groups *plat.Delegation, reach *reach) func(name, binary string) (
+	supervise.Place, error) {
 	return func(name, binary string) (supervise.Place, error) {
 		if name != links.Runner {
 			c, err := Confinement(name, binary, dirs)
@@ -24,7 +29,7 @@ func confiner(dirs map[string]string, groups *plat.Delegation) func(name, binary
 		if err != nil {
 			return supervise.Place{}, err
 		}
-		c.Groups = groups.Measure()
+		c.Groups, c.Connect = groups.Measure(), reach.ports()
 		return supervise.Place{Confinement: c, Group: groups.Group(), Lingers: true}, nil
 	}
 }
@@ -67,3 +72,28 @@ func open(rule plat.PathRule, user uint32) error {
 
 // dirPrefix marks a directory of a row as the path of a rule.
 const dirPrefix = "dir:"
+
+// A reach is what programs may connect to by the policy. Nothing that execd starts can have more than execd itself.
+type reach struct {
+	mu  sync.Mutex
+	now []plat.PortRange
+}
+
+func (r *reach) ports() []plat.PortRange {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now
+}
+
+// set reports whether that changes anything.
+func (r *reach) set(p policy.Policy) bool {
+	var ports []plat.PortRange
+	for _, in := range p.Reach() {
+		ports = append(ports, plat.PortRange{First: in[0], Last: in[1]})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changed := !slices.Equal(r.now, ports)
+	r.now = ports
+	return changed
+}

@@ -53,7 +53,8 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 		return err
 	}
 	groups := &plat.Delegation{}
-	p := &supervise.Processes{Bin: bin, Spawner: spawner, Confine: confiner(config.dirs(), groups)}
+	config.reach = new(reach)
+	p := &supervise.Processes{Bin: bin, Spawner: spawner, Confine: confiner(config.dirs(), groups, config.reach)}
 	if err := find(p, &config.Handed, config.Dir); err != nil {
 		return err
 	}

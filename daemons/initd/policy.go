@@ -14,6 +14,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/capnpgen/powers"
 	"nexus/daemons/convert"
+	"nexus/daemons/initd/links"
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
@@ -40,7 +41,9 @@ type judge struct {
 // openJudge reads the policy that the folder holds. Where that cannot be used there is none: a system without powers
 // starts, and says why.
 func openJudge(f *folder, log *logclient.Log) *judge {
-	j := &judge{folder: f, machine: policy.Machine{FirstPort: plat.FirstPort(), Unbounded: unbounded()}, log: log}
+	j := &judge{folder: f, log: log, machine: policy.Machine{
+		FirstPort: plat.FirstPort(), Unbounded: unbounded(), Unguided: plat.Unguided(),
+	}}
 	text, err := f.readPolicy()
 	if err == nil {
 		j.policy, err = policy.Parse(text)
@@ -191,10 +194,30 @@ func (o *operatorServer) Powers(_ context.Context, call operator.Operator_powers
 	return res.SetJudge(powers.PowerJudge_ServerToClient(judgeServer{o.s.judge}))
 }
 
+// setReach lets execd connect to what the policy lets programs connect to, from its next start on. It reports whether
+// that changes anything.
+func (s *system) setReach() bool {
+	if s.config.reach == nil || s.judge.machine.Unguided != "" {
+		return false
+	}
+	rules, _ := s.judge.now()
+	return s.config.reach.set(rules)
+}
+
+// policyChanged has execd start again, and so all services, where programs may connect to other ports than before: a
+// process that runs cannot be given more.
+func (s *system) policyChanged() {
+	if s.setReach() {
+		s.log.Info("services start again: the policy has changed the ports that they may connect to")
+		s.daemons.Renew(links.Runner)
+	}
+}
+
 // A policyEditor is the PolicyEditor capability.
 type policyEditor struct {
 	judge *judge
-	kept  bool // what changes outlives the boot
+	kept  bool   // what changes outlives the boot
+	news  func() // is called when the policy has changed
 }
 
 // Policy hands out the right to change what is granted.
@@ -204,7 +227,7 @@ func (o *operatorServer) Policy(_ context.Context, call operator.Operator_policy
 		return err
 	}
 	kept := o.s.config.machine == nil || o.s.config.State != ""
-	return res.SetPolicy(powers.PolicyEditor_ServerToClient(&policyEditor{o.s.judge, kept}))
+	return res.SetPolicy(powers.PolicyEditor_ServerToClient(&policyEditor{o.s.judge, kept, o.s.policyChanged}))
 }
 
 // Set replaces the policy, and writes the audit record.
@@ -229,6 +252,7 @@ func (e *policyEditor) Set(_ context.Context, call powers.PolicyEditor_set) erro
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
+	e.news()
 	return vat.SetTexts(res.NewWarnings, rules.Warnings())
 }
 

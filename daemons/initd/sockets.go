@@ -143,6 +143,7 @@ func (s *socketServer) give(texts []string, ticket string) error {
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(p powers.Power) bool { return p.Kind != powers.ListenTCP })
 	files, err := s.listeners.take(all)
 	if err != nil {
 		return err

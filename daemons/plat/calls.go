@@ -43,6 +43,20 @@ func (s CallSet) rules(pid uint32) []rule {
 	}
 }
 
+// callRules are the rules of the confinement's set, and those on connecting, which come first.
+func (c Confinement) callRules(pid uint32) []rule {
+	rules := c.Calls.rules(pid)
+	switch {
+	case len(c.Connect) == 0 || len(rules) == 0:
+		return rules
+	case c.Calls == CallsSpawner:
+		return append([]rule{{number: unix.SYS_CONNECT}, {number: unix.SYS_SETSOCKOPT, never: otherProtocols()}},
+			rules...)
+	default:
+		return append(clientRules(), rules...)
+	}
+}
+
 // allowed allows calls whatever their arguments. A call may be in several lists.
 func allowed(lists ...[]uint32) []rule {
 	var rules []rule
@@ -235,15 +249,32 @@ func fastOpenRules() []rule {
 	return []rule{without(unix.SYS_SENDTO, 3), without(unix.SYS_SENDMSG, 2), without(unix.SYS_SENDMMSG, 3)}
 }
 
+// otherProtocols are the calls of setsockopt(2) that make another protocol of a TCP socket, whose connections no rule
+// on TCP sees (SMC).
+func otherProtocols() [][]condition {
+	return [][]condition{{{1, whole, []uint32{unix.IPPROTO_TCP}}, {2, whole, []uint32{unix.TCP_ULP}}}}
+}
+
+// clientRules let a program make TCP sockets and connect them, to ports that Landlock keeps it to: neither by the first
+// bytes that it sends, nor with options that would take the socket out of its sight. It can bind none.
+func clientRules() []rule {
+	return append(fastOpenRules(), rule{number: unix.SYS_SOCKET, when: plainTCP()}, rule{number: unix.SYS_CONNECT},
+		rule{number: unix.SYS_SETSOCKOPT, either: serverOptions(), feign: ownOptions()})
+}
+
+// ownOptions are the calls of setsockopt(2) that programs make for a socket of their own and that need no effect.
+func ownOptions() [][]condition {
+	return [][]condition{
+		{{1, whole, []uint32{unix.IPPROTO_IPV6}}, {2, whole, []uint32{unix.IPV6_V6ONLY}}},
+		{{1, whole, []uint32{unix.SOL_SOCKET}}, {2, whole, []uint32{unix.SO_REUSEPORT}}},
+	}
+}
+
 // binderRules give a program its listening socket when it makes one, and let it believe that it has bound it.
 func binderRules() []rule {
 	return []rule{
 		{number: unix.SYS_SOCKET, when: plainTCP(), ask: true}, {number: unix.SYS_BIND, pretend: true},
-		// what is set before a socket is bound
-		{number: unix.SYS_SETSOCKOPT, either: serverOptions(), feign: [][]condition{
-			{{1, whole, []uint32{unix.IPPROTO_IPV6}}, {2, whole, []uint32{unix.IPV6_V6ONLY}}},
-			{{1, whole, []uint32{unix.SOL_SOCKET}}, {2, whole, []uint32{unix.SO_REUSEPORT}}},
-		}},
+		{number: unix.SYS_SETSOCKOPT, either: serverOptions(), feign: ownOptions()},
 	}
 }
 

@@ -42,7 +42,7 @@ func (k kernel) measures(c Confinement) []Measure {
 		return Measure{name, false, whyNot}
 	}
 	measures := []Measure{
-		take(MeasureNetwork, k.ownNetwork(), "an empty namespace", k.withoutNetwork()),
+		k.network(c),
 		take(MeasureUser, k.ownUser(c), fmt.Sprintf("%d", c.User), k.withoutUser(c)),
 		take(MeasureCapabilities, k.canBound(), powerNames(k.left(c)),
 			"the bounding set "+notRoot+"; those in force are none"),
@@ -89,7 +89,35 @@ func (k kernel) limits(c Confinement) string {
 func (k kernel) ownUser(c Confinement) bool { return c.User != 0 && k.canSetUser() }
 
 // ownNetwork reports whether a process gets a network namespace. One that cannot be root's starter passes on its own.
-func (k kernel) ownNetwork() bool { return k.Powers.has(unix.CAP_SYS_ADMIN) }
+func (k kernel) ownNetwork(c Confinement) bool {
+	return k.Powers.has(unix.CAP_SYS_ADMIN) && len(c.Connect) == 0
+}
+
+// network is the measure that keeps a process from the network.
+func (k kernel) network(c Confinement) Measure {
+	switch {
+	case k.ownNetwork(c):
+		return Measure{MeasureNetwork, true, "an empty namespace"}
+	case len(c.Connect) > 0:
+		return Measure{MeasureNetwork, true, "connects to " + listed(c.Connect) + " only"}
+	default:
+		return Measure{MeasureNetwork, false, k.withoutNetwork()}
+	}
+}
+
+// canConnect tells why this machine cannot keep a process to the ports that it may connect to; empty: it can.
+func (k kernel) canConnect() string {
+	switch {
+	case !k.Seccomp:
+		return "this machine cannot keep a program to TCP: the kernel has no seccomp filters for it"
+	case k.Landlock < abiNetwork:
+		return "this machine cannot keep a program to its ports: " + k.withoutLandlock(abiNetwork)
+	}
+	return ""
+}
+
+// Unguided tells why this machine cannot keep a program to the ports that it may connect to; empty: it can.
+func Unguided() string { return look().canConnect() }
 
 func (k kernel) withoutNetwork() string {
 	if k.Seccomp {
@@ -105,24 +133,28 @@ func (k kernel) withoutLandlock(need int) string {
 	return fmt.Sprintf("the kernel has version %d of Landlock, and %d is needed", k.Landlock, need)
 }
 
-func powerNames(list []Power) string {
-	if len(list) == 0 {
+func powerNames(powers []Power) string {
+	if len(powers) == 0 {
 		return "none"
 	}
 	var names []string
-	for _, p := range list {
+	for _, p := range powers {
 		names = append(names, p.String())
 	}
 	return strings.Join(names, " ")
 }
 
-func ruleNames(list []PathRule) string {
-	if len(list) == 0 {
+func ruleNames(rules []PathRule) string {
+	if len(rules) == 0 {
 		return "none"
 	}
+	return listed(rules)
+}
+
+func listed[T fmt.Stringer](all []T) string {
 	var names []string
-	for _, r := range list {
-		names = append(names, r.String())
+	for _, one := range all {
+		names = append(names, one.String())
 	}
 	return strings.Join(names, ", ")
 }
@@ -131,7 +163,7 @@ func ruleNames(list []PathRule) string {
 // what gives it up; the filter comes last, because it refuses what the others are made with. Asked is where the calls
 // arrive that the starter answers; nil: there are none.
 func (c Confinement) enter(k kernel) (asked *os.File, err error) {
-	rules := c.Calls.rules(uint32(os.Getpid()))
+	rules := c.callRules(uint32(os.Getpid()))
 	if len(rules) == 0 {
 		return nil, cannotConfine(MeasureCalls, fmt.Errorf("no set is named %q", c.Calls))
 	}
@@ -141,12 +173,12 @@ func (c Confinement) enter(k kernel) (asked *os.File, err error) {
 		on      bool
 		put     func() error
 	}{
-		{MeasureNetwork, k.ownNetwork(), func() error { return unix.Unshare(unix.CLONE_NEWNET) }},
+		{MeasureNetwork, k.ownNetwork(c), func() error { return unix.Unshare(unix.CLONE_NEWNET) }},
 		{MeasureCapabilities, k.canBound(), func() error { return boundThread(powersOf(k.left(c)...)) }},
 		{MeasureUser, k.ownUser(c), func() error { return setThreadUser(c.User) }},
 		{MeasureCapabilities, k.Powers != 0, func() error { return setThreadPowers(k.kept(c), k.passing()) }},
 		{MeasurePrivileges, true, func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
-		{MeasurePaths, k.Landlock >= abiRefer, func() error { return restrictThread(c.Paths, k.Landlock) }},
+		{MeasurePaths, k.Landlock >= abiRefer, func() error { return restrictThread(c, k.Landlock) }},
 		{MeasureCalls, k.Seccomp && c.Calls != CallsBinder, filter.install},
 		{MeasureCalls, k.Seccomp && c.Calls == CallsBinder, func() (err error) {
 			asked, err = filter.installAsking()

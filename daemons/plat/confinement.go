@@ -10,6 +10,8 @@ import (
 type Confinement struct {
 	Paths []PathRule // what may be opened by path; descriptors that were handed over need none
 	Calls CallSet    // the system calls
+	// TCP ports that it may connect to, of every host; none: it is in a network of its own, where initd is root
+	Connect []PortRange
 	// the capabilities of the kernel's (capabilities(7)) that stay, where initd is root; none for all but execd
 	Powers []Power
 	User   uint32  // user and group of its own, where initd is root; 0: those of the starter
@@ -22,6 +24,16 @@ type Confinement struct {
 type PathRule struct {
 	Path   string // absolute
 	Access Access
+}
+
+// A PortRange is a range of ports, both ends included.
+type PortRange struct{ First, Last uint16 }
+
+func (r PortRange) String() string {
+	if r.First == r.Last {
+		return fmt.Sprintf("tcp/%d", r.First)
+	}
+	return fmt.Sprintf("tcp/%d-%d", r.First, r.Last)
 }
 
 // Access is what may be done below a path.

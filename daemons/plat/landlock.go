@@ -2,7 +2,9 @@ package plat
 
 import (
 	"fmt"
+	"math"
 	"os"
+	"slices"
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
@@ -72,10 +74,14 @@ func handledRights(abi int) uint64 {
 
 // restrictThread puts a Landlock domain on the calling thread alone: the library's own Restrict puts it on every thread
 // of the process, and the process here is the starter. The kernel must be at least at abiRefer.
-func restrictThread(rules []PathRule, abi int) error {
+func restrictThread(c Confinement, abi int) error {
 	attr := ll.RulesetAttr{HandledAccessFS: handledRights(abi)}
 	if abi >= abiNetwork {
 		attr.HandledAccessNet = ll.AccessNetBindTCP | ll.AccessNetConnectTCP
+	}
+	anywhere := slices.Contains(c.Connect, PortRange{1, math.MaxUint16})
+	if anywhere {
+		attr.HandledAccessNet &^= ll.AccessNetConnectTCP
 	}
 	if abi >= abiScopes {
 		attr.Scoped = ll.ScopeAbstractUnixSocket | ll.ScopeSignal
@@ -85,12 +91,28 @@ func restrictThread(rules []PathRule, abi int) error {
 		return err
 	}
 	defer unix.Close(ruleset)
-	for _, rule := range rules {
+	for _, rule := range c.Paths {
 		if err := allow(ruleset, rule, abi); err != nil {
 			return fmt.Errorf("%s: %w", rule.Path, err)
 		}
 	}
+	for _, ports := range c.Connect {
+		if err := ports.allow(ruleset, anywhere); err != nil {
+			return fmt.Errorf("%v: %w", ports, err)
+		}
+	}
 	return ll.LandlockRestrictSelf(ruleset, 0)
+}
+
+// allow lets each port of a range be connected to, if not all may be anyway.
+func (r PortRange) allow(ruleset int, anywhere bool) error {
+	for port := uint64(r.First); port <= uint64(r.Last) && !anywhere; port++ {
+		rule := ll.NetPortAttr{AllowedAccess: ll.AccessNetConnectTCP, Port: port}
+		if err := ll.LandlockAddNetPortRule(ruleset, &rule, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allow adds one rule to a ruleset.

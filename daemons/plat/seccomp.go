@@ -27,6 +27,7 @@ type rule struct {
 	refuse  unix.Errno    // the answer where it is not allowed; 0: EPERM
 	pretend bool          // never made, and answered as if it had been
 	feign   [][]condition // the same, if all of one of these hold
+	never   [][]condition // not allowed if all of one of these hold
 	ask     bool          // where it is allowed, the starter answers it: see answerSockets
 }
 
@@ -82,6 +83,9 @@ func (r rule) compile() filter {
 		refused = refuse(r.refuse)
 	}
 	var body filter
+	for _, all := range r.never {
+		body = append(body, alternative(all, refused)...)
+	}
 	for _, all := range r.feign {
 		body = append(body, alternative(all, refuse(0))...)
 	}

@@ -121,7 +121,8 @@ func handed(t *testing.T, role string, listener *os.File) (plat.Process, *bufio.
 }
 
 // serving starts the test's own program.
-func serving(t *testing.T, cmd plat.Command, calls plat.CallSet) (plat.Process, *bufio.Reader) {
+func serving(t *testing.T, cmd plat.Command, calls plat.CallSet, reach ...plat.PortRange) (plat.Process,
+	*bufio.Reader) {
 	t.Helper()
 	program, err := os.Open("/proc/self/exe")
 	if err != nil {
@@ -140,7 +141,7 @@ func serving(t *testing.T, cmd plat.Command, calls plat.CallSet) (plat.Process, 
 	defer in.Close()
 	t.Cleanup(func() { out.Close() })
 	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(sealed))
-	c.Calls = calls
+	c.Calls, c.Connect = calls, reach
 	cmd.Path, cmd.File, cmd.Dir, cmd.Stdout, cmd.Stderr = plat.ByDescriptor(sealed), sealed, "/", in, in
 	cmd.DieWithParent, cmd.Confinement = true, &c
 	p, err := plat.NewSpawner().Spawn(cmd)

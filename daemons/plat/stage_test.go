@@ -39,6 +39,7 @@ func roles() map[string]func() {
 		"server":     server,
 		"spoil":      spoil,
 		"binder":     binder,
+		"client":     client,
 		"parent":     func() { fmt.Println(os.Getppid()); wait() },
 		"leave":      leave,
 		"detach":     detach,

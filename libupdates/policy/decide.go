@@ -18,7 +18,8 @@ type Asking struct {
 // A Machine is what matters of the machine.
 type Machine struct {
 	FirstPort uint16 // the lowest port that the system may open
-	Unbounded string // why it cannot keep a program to what it is granted; empty: it can
+	Unbounded string // why it cannot keep a program to its sockets; empty: it can
+	Unguided  string // why it cannot keep a program to the ports that it connects to; empty: it can
 }
 
 // A Decision is on one power of one bundle.
@@ -41,18 +42,14 @@ func (p Policy) Decide(m Machine, publisher trust.PublicKey, set []Asking) []Dec
 		used := make([]int, len(p.Rules)) // how many powers this bundle has by each rule
 		for i, text := range asking.Powers {
 			d := Decision{Bundle: asking.Bundle, Power: text}
-			power, err := check(asking.Powers[:i+1])
-			switch {
-			case err != nil:
+			power, err := powers.CheckLast(asking.Powers[:i+1])
+			owner, owned := owners[power]
+			if err != nil {
 				d.Why = refusal.DetailOf(err)
-			case owners[power] != asking.Bundle:
-				d.Why, d.taken = "bundle "+owners[power]+" asks for the same port", true
-			case m.Unbounded != "":
-				d.Why = m.Unbounded
-			case power.Port < m.FirstPort:
-				d.Why = fmt.Sprintf("this machine lets the system open ports from %d on only", m.FirstPort)
-			default:
-				d.Line, d.Why = p.grant(publisher, asking.Bundle, power, used)
+			} else if owned && owner != asking.Bundle {
+				d.Why, d.taken = "bundle "+owner+" asks for the same port", true
+			} else if d.Why = m.lacks(power); d.Why == "" {
+				d = p.grant(publisher, d, power, used)
 			}
 			all = append(all, d)
 		}
@@ -60,35 +57,28 @@ func (p Policy) Decide(m Machine, publisher trust.PublicKey, set []Asking) []Dec
 	return all
 }
 
-// check parses the last of the powers of a bundle. It is not valid if it repeats another, or exceeds their number.
-func check(texts []string) (powers.Power, error) {
-	last := texts[len(texts)-1]
-	power, err := powers.Parse(last)
-	if err != nil {
-		return power, err
+// lacks tells why this machine has nothing of a power for anybody; empty: it has.
+func (m Machine) lacks(power powers.Power) string {
+	switch {
+	case power.Kind == powers.ConnectUDP:
+		return "no program can be kept to UDP ports: the system uses no kernel's rules on them"
+	case power.Kind == powers.ConnectTCP:
+		return m.Unguided
+	case m.Unbounded != "":
+		return m.Unbounded
+	case power.Port < m.FirstPort:
+		return fmt.Sprintf("this machine lets the system open ports from %d on only", m.FirstPort)
 	}
-	seen := 0
-	for _, text := range texts[:len(texts)-1] {
-		if text == last {
-			return power, refusal.New(refusal.BadPower, "it is asked for twice")
-		}
-		if _, err := powers.Parse(text); err == nil {
-			seen++
-		}
-	}
-	if seen >= powers.MaxSockets {
-		return power, refusal.New(refusal.BadPower, "a bundle has at most %d listening sockets", powers.MaxSockets)
-	}
-	return power, nil
+	return ""
 }
 
-// owners returns the first bundle that asks for each power.
+// owners returns the first bundle that asks for each power that only one bundle can have.
 func owners(set []Asking) map[powers.Power]string {
 	owners := map[powers.Power]string{}
 	for _, asking := range set {
 		for _, text := range asking.Powers {
 			power, err := powers.Parse(text)
-			if _, owned := owners[power]; err == nil && !owned {
+			if _, owned := owners[power]; err == nil && !owned && power.Kind == powers.ListenTCP {
 				owners[power] = asking.Bundle
 			}
 		}
@@ -102,7 +92,7 @@ func CheckPorts(set []Asking) error {
 	for _, asking := range set {
 		for _, text := range asking.Powers {
 			power, err := powers.Parse(text)
-			if owner := owners[power]; err == nil && owner != asking.Bundle {
+			if owner, owned := owners[power]; err == nil && owned && owner != asking.Bundle {
 				return refusal.New(refusal.PortTaken, "bundles %s and %s both ask for %s", owner, asking.Bundle, text)
 			}
 		}
@@ -111,24 +101,24 @@ func CheckPorts(set []Asking) error {
 }
 
 // grant finds the first rule that grants a power, or says why none does.
-func (p Policy) grant(publisher trust.PublicKey, bundle string, power powers.Power, used []int) (line int,
-	why string) {
-	why = "no rule of the policy grants it"
+func (p Policy) grant(publisher trust.PublicKey, d Decision, power powers.Power, used []int) Decision {
+	d.Why = "no rule of the policy grants it"
 	if len(p.Rules) == 0 {
-		why = "the device has no policy that grants it"
+		d.Why = "the device has no policy that grants it"
 	}
 	for i, rule := range p.Rules {
-		if !rule.isFor(publisher, bundle) || !rule.has(power) {
-			continue
-		}
-		if used[i] < rule.Limit {
+		switch {
+		case !rule.isFor(publisher, d.Bundle) || !rule.has(power):
+		case used[i] >= rule.Limit:
+			d.Why = fmt.Sprintf("the rule at line %d of the policy grants a bundle %d of its powers at most", rule.Line,
+				rule.Limit)
+		default:
 			used[i]++
-			return rule.Line, ""
+			d.Line, d.Why = rule.Line, ""
+			return d
 		}
-		why = fmt.Sprintf("the rule at line %d of the policy grants a bundle %d of its powers at most", rule.Line,
-			rule.Limit)
 	}
-	return 0, why
+	return d
 }
 
 // maxDetail bounds the text of a refusal, in bytes.

@@ -25,7 +25,8 @@ func TestDecide(t *testing.T) {
 	own, other := updatestest.Key(1).Public(), updatestest.Key(2).Public()
 	text := rule(own.String(), "web.*", `"net.listen:tcp/8000-8009"`, "limit = 2") + // line 1
 		rule("*", "dns", `"net.listen:tcp/53", "net.listen:tcp/853"`, "") + // line 6
-		rule("*", "web.b", `"net.listen:tcp/8000"`, "") // line 11
+		rule("*", "web.b", `"net.listen:tcp/8000"`, "") + // line 11
+		rule("*", "get", `"net.connect:tcp/400-499", "net.connect:udp/53"`, "") // line 16
 	p, err := policy.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,13 @@ func TestDecide(t *testing.T) {
 			"the rule at line 1 of the policy grants a bundle 2 of its powers at most"}},
 		"the next rule has room": {1, "web.b", listen(8001, 8002, 8000), []int{1, 1, 11}, []string{"", "", ""}},
 		"no power": {1, "web.a", []string{"state:1"}, []int{0}, []string{
-			`"state:1" is not a power of this system: it has net.listen:tcp/PORT`}},
+			`"state:1" is not a power of this system: ` +
+				`it has net.listen:tcp/PORT, net.connect:tcp/PORT, net.connect:udp/PORT`}},
+		"to connect is not to listen": {1, "dns", []string{"net.connect:tcp/53"}, []int{0}, []string{none}},
+		"granted to connect": {1, "get", []string{"net.connect:tcp/443", "net.listen:tcp/443"}, []int{16, 0},
+			[]string{"", none}},
+		"granted, but not bounded": {1, "get", []string{"net.connect:udp/53"}, []int{0}, []string{
+			"no program can be kept to UDP ports: the system uses no kernel's rules on them"}},
 		"no port": {1, "web.a", []string{"net.listen:tcp/08000"}, []int{0}, []string{
 			`"net.listen:tcp/08000": "08000" is not a port from 1 to 65535`}},
 		"twice": {1, "web.a", listen(8000, 8000), []int{1, 0}, []string{"", "it is asked for twice"}},
@@ -105,7 +112,7 @@ func TestPortsOfTheMachine(t *testing.T) {
 
 func forAll(t *testing.T) policy.Policy {
 	t.Helper()
-	p, err := policy.Parse([]byte(rule("*", "*", `"net.listen:tcp/*"`, "")))
+	p, err := policy.Parse([]byte(rule("*", "*", `"net.listen:tcp/*", "net.connect:tcp/*"`, "")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,5 +170,41 @@ func TestTooManySockets(t *testing.T) {
 	last := slices.ContainsFunc(all[16:], func(d policy.Decision) bool { return d.Granted() })
 	if first != 16 || last || all[16].Why != "a bundle has at most 16 listening sockets" {
 		t.Errorf("the first denial is of number %d: %+v", first, all[first])
+	}
+}
+
+// Any number of bundles may connect to one port, from ports that the machine keeps for itself as well.
+func TestConnect(t *testing.T) {
+	p := forAll(t)
+	set := []policy.Asking{{Bundle: "a", Powers: []string{"net.connect:tcp/80"}},
+		{Bundle: "b", Powers: []string{"net.connect:tcp/80"}}}
+	if err := policy.CheckPorts(set); err != nil {
+		t.Errorf("got %v", err)
+	}
+	for want, m := range map[string]policy.Machine{
+		"": {FirstPort: 1024, Unbounded: "it cannot listen"}, "it cannot": {FirstPort: 1, Unguided: "it cannot"},
+	} {
+		for _, d := range p.Decide(m, updatestest.Key(1).Public(), set) {
+			if d.Why != want {
+				t.Errorf("got %+v, want %q", d, want)
+			}
+		}
+	}
+}
+
+func TestReach(t *testing.T) {
+	for want, powers := range map[string]string{
+		"[]":                    `"net.listen:tcp/80", "net.connect:udp/53"`,
+		"[[1 65535]]":           `"net.connect:tcp/443", "net.connect:tcp/*"`,
+		"[[80 80] [440 451]]":   `"net.connect:tcp/445-449", "net.connect:tcp/80", "net.connect:tcp/440-450", "net.connect:tcp/451"`,
+		"[[1 2] [65535 65535]]": `"net.connect:tcp/65535", "net.connect:tcp/2", "net.connect:tcp/1"`,
+	} {
+		p, err := policy.Parse([]byte(rule("*", "a", powers, "") + rule("*", "b", `"net.connect:tcp/9"`, "limit = 0")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(p.Reach()); got != want {
+			t.Errorf("%s: got %s, want %s", powers, got, want)
+		}
 	}
 }

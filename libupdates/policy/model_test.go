@@ -24,6 +24,14 @@ var modelNames = []string{"a", "ab", "ab.c", "b"}
 
 const modelPorts = 6
 
+// modelKinds are the kinds of powers. In the model a port of the second has modelPorts added once, and so on.
+var modelKinds = []string{"net.listen:tcp/", "net.connect:tcp/"}
+
+// modelPower is the text of a power in the model.
+func modelPower(port int) string {
+	return fmt.Sprint(modelKinds[(port-1)/modelPorts], (port-1)%modelPorts+1)
+}
+
 // randomPolicy makes a policy, as text and as the model has it.
 func randomPolicy(r *rand.Rand) (string, []modelRule) {
 	var text strings.Builder
@@ -41,11 +49,12 @@ func randomPolicy(r *rand.Rand) (string, []modelRule) {
 		}
 		var powers []string
 		for range 1 + r.IntN(2) {
+			kind := r.IntN(len(modelKinds))
 			from := 1 + r.IntN(modelPorts)
 			to := from + r.IntN(3)
-			powers = append(powers, fmt.Sprintf(`"net.listen:tcp/%d-%d"`, from, to))
-			for port := from; port <= to; port++ {
-				m.ports[port] = true
+			powers = append(powers, fmt.Sprintf(`"%s%d-%d"`, modelKinds[kind], from, to))
+			for port := from; port <= min(to, modelPorts); port++ {
+				m.ports[kind*modelPorts+port] = true
 			}
 		}
 		limit := fmt.Sprintf("limit = %d", m.limit)
@@ -79,10 +88,12 @@ func modelLine(rules []modelRule, left map[string]int, publisher int, bundle str
 func randomSet(r *rand.Rand) (set []policy.Asking, ports map[string][]int) {
 	ports = map[string][]int{}
 	for _, name := range modelNames {
-		for _, i := range r.Perm(modelPorts)[:r.IntN(modelPorts)] {
+		var texts []string
+		for _, i := range r.Perm(modelPorts * len(modelKinds))[:r.IntN(modelPorts)] {
 			ports[name] = append(ports[name], i+1)
+			texts = append(texts, modelPower(i+1))
 		}
-		set = append(set, policy.Asking{Bundle: name, Powers: listen(ports[name]...)})
+		set = append(set, policy.Asking{Bundle: name, Powers: texts})
 	}
 	return set, ports
 }
@@ -126,7 +137,7 @@ func TestModel(t *testing.T) {
 				}
 			}
 			for _, port := range ports[asking.Bundle] {
-				taken[port] = true
+				taken[port] = port <= modelPorts // any number of bundles may connect to a port
 			}
 		}
 	}

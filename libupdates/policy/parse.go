@@ -111,11 +111,11 @@ func parseRule(publisher, bundle string, patterns []string, limit *int) (r Rule,
 		return r, errors.New("powers is missing, or empty")
 	}
 	for _, text := range patterns {
-		ports, err := parseRange(text)
+		all, err := parseRange(text)
 		if err != nil {
 			return r, fmt.Errorf("powers: %w", err)
 		}
-		r.Ports = append(r.Ports, ports)
+		r.Powers = append(r.Powers, all)
 	}
 	r.Limit = powers.MaxSockets
 	if limit != nil {

@@ -94,7 +94,7 @@ func TestWarnings(t *testing.T) {
 			rule("*", "a", some(3, 8), "")}, nil},
 		"after a limit": {[]string{rule("*", "a", web, "limit = 1"), rule("*", "a", web, "")}, nil},
 		"limit 0":       {[]string{rule("*", "a", web, "limit = 0")}, []int{1}},
-		"all ports, then the last": {[]string{rule("*", "a*", `"net.listen:tcp/*"`, ""),
+		"all ports, then the last": {[]string{rule("*", "a*", `"net.listen:tcp/*", "net.connect:tcp/*"`, ""),
 			rule("*", "ab", `"net.listen:tcp/65535"`, "")}, []int{6}},
 		"a longer beginning": {[]string{rule("*", "ab*", web, ""), rule("*", "a*", web, "")}, nil},
 	} {

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nexus/libupdates/nxb"
@@ -16,7 +18,7 @@ type Rule struct {
 	// Publisher signed the sets that it is for; nil: any that the device trusts.
 	Publisher *trust.PublicKey
 	Bundle    pattern
-	Ports     []portRange
+	Powers    []powerRange
 	// Limit is how many powers one bundle gets by this rule at most.
 	Limit int
 }
@@ -53,41 +55,47 @@ func (p pattern) covers(q pattern) bool {
 	return strings.HasSuffix(string(p), "*") && p.matches(beginning)
 }
 
-// A portRange is a range of ports, both ends included.
-type portRange struct{ first, last uint16 }
-
-// listenPrefix begins a pattern of powers to listen.
-const listenPrefix = "net.listen:tcp/"
+// A powerRange is a range of powers of one kind, by port, both ends included.
+type powerRange struct {
+	kind        powers.Kind
+	first, last int64
+}
 
 // parseRange parses a pattern of powers: a power, one with a range of ports such as 8000-8999, or one with `*`.
-func parseRange(text string) (portRange, error) {
-	ports, ok := strings.CutPrefix(text, listenPrefix)
-	if !ok {
-		_, err := powers.Parse(text)
-		return portRange{}, err
+func parseRange(text string) (powerRange, error) {
+	kind, rest, err := powers.Cut(text)
+	if err != nil {
+		return powerRange{}, err
 	}
-	if ports == "*" {
-		return portRange{1, 65535}, nil
+	return parsePorts(kind, rest)
+}
+
+func parsePorts(kind powers.Kind, text string) (powerRange, error) {
+	if text == "*" {
+		return powerRange{kind, 1, 65535}, nil
 	}
-	from, to, isRange := strings.Cut(ports, "-")
+	from, to, isRange := strings.Cut(text, "-")
 	if !isRange {
 		to = from
 	}
 	first, err := powers.ParsePort(from)
 	if err != nil {
-		return portRange{}, err
+		return powerRange{}, err
 	}
 	last, err := powers.ParsePort(to)
 	if err != nil {
-		return portRange{}, err
+		return powerRange{}, err
 	}
 	if first > last {
-		return portRange{}, refusal.New(refusal.BadPower, "%q is a range without a port", ports)
+		return powerRange{}, refusal.New(refusal.BadPower, "%q is a range without a port", text)
 	}
-	return portRange{first, last}, nil
+	return powerRange{kind, int64(first), int64(last)}, nil
 }
 
-func (r portRange) has(port uint16) bool { return r.first <= port && port <= r.last }
+// has reports whether a power is in the range.
+func (r powerRange) has(p powers.Power) bool {
+	return r.kind == p.Kind && r.first <= int64(p.Port) && int64(p.Port) <= r.last
+}
 
 // isFor reports whether the rule is about the bundle at all.
 func (r Rule) isFor(publisher trust.PublicKey, bundle string) bool {
@@ -96,10 +104,27 @@ func (r Rule) isFor(publisher trust.PublicKey, bundle string) bool {
 
 // has reports whether the power is among those of the rule.
 func (r Rule) has(p powers.Power) bool {
-	for _, ports := range r.Ports {
-		if ports.has(p.Port) {
-			return true
+	return slices.ContainsFunc(r.Powers, func(in powerRange) bool { return in.has(p) })
+}
+
+// Reach returns the TCP ports that the policy lets any bundle connect to, as ranges without overlaps, in order. What
+// starts programs needs to reach no others.
+func (p Policy) Reach() (reach [][2]uint16) {
+	var all []powerRange
+	for _, rule := range p.Rules {
+		for _, in := range rule.Powers {
+			if in.kind == powers.ConnectTCP && rule.Limit > 0 {
+				all = append(all, in)
+			}
 		}
 	}
-	return false
+	slices.SortFunc(all, func(a, b powerRange) int { return cmp.Compare(a.first, b.first) })
+	for _, in := range all {
+		if last := len(reach) - 1; last >= 0 && in.first <= int64(reach[last][1])+1 {
+			reach[last][1] = max(reach[last][1], uint16(in.last))
+			continue
+		}
+		reach = append(reach, [2]uint16{uint16(in.first), uint16(in.last)})
+	}
+	return reach
 }

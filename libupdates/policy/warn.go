@@ -28,13 +28,13 @@ func (p Policy) Warnings() []string {
 
 // idle reports whether the rules above rule n grant all that it could.
 func (p Policy) idle(n int) bool {
-	var covered []portRange
+	var covered []powerRange
 	for _, rule := range p.Rules[:n] {
 		if rule.covers(p.Rules[n]) {
-			covered = append(covered, rule.Ports...)
+			covered = append(covered, rule.Powers...)
 		}
 	}
-	return !slices.ContainsFunc(p.Rules[n].Ports, func(ports portRange) bool { return !ports.within(covered) })
+	return !slices.ContainsFunc(p.Rules[n].Powers, func(all powerRange) bool { return !all.within(covered) })
 }
 
 // covers reports whether a rule is for all bundles that another is for, without a limit of its own.
@@ -43,13 +43,13 @@ func (r Rule) covers(other Rule) bool {
 	return publisher && r.Limit == powers.MaxSockets && r.Bundle.covers(other.Bundle)
 }
 
-// within reports whether ranges together have every port of r.
-func (r portRange) within(ranges []portRange) bool {
-	for next := int(r.first); next <= int(r.last); {
+// within reports whether ranges together have every power of r.
+func (r powerRange) within(ranges []powerRange) bool {
+	for next := r.first; next <= r.last; {
 		reached := next
 		for _, other := range ranges {
-			if int(other.first) <= next && next <= int(other.last) {
-				reached = max(reached, int(other.last)+1)
+			if other.kind == r.kind && other.first <= next && next <= other.last {
+				reached = max(reached, other.last+1)
 			}
 		}
 		if reached == next {

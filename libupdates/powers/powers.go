@@ -8,40 +8,76 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// MaxSockets bounds the listening sockets of one bundle.
+// MaxSockets bounds the powers of one kind that one bundle has.
 const MaxSockets = 16
 
-// listen begins a power to listen: the port follows.
-const listen = "net.listen:tcp/"
+// A Kind says what a power is about.
+type Kind uint8
 
-// A Power is what a bundle may do beside computing. The only kind so far is to listen on a TCP port. Its zero value is
-// not valid.
+// The kinds.
+const (
+	ListenTCP  Kind = iota + 1 // listen on a TCP port
+	ConnectTCP                 // connect to a TCP port, of any host
+	ConnectUDP                 // send to a UDP port, of any host
+)
+
+// kinds are the beginnings of the texts of powers, and what follows.
+var kinds = []struct {
+	kind         Kind
+	prefix, rest string
+}{
+	{ListenTCP, "net.listen:tcp/", "PORT"},
+	{ConnectTCP, "net.connect:tcp/", "PORT"},
+	{ConnectUDP, "net.connect:udp/", "PORT"},
+}
+
+// A Power is what a bundle may do beside computing. Its zero value is not valid.
 type Power struct {
+	Kind Kind
 	Port uint16
 }
 
 // Listen is the power to listen on a TCP port.
-func Listen(port uint16) Power { return Power{Port: port} }
+func Listen(port uint16) Power { return Power{Kind: ListenTCP, Port: port} }
+
+// Connect is the power to connect to a TCP port.
+func Connect(port uint16) Power { return Power{Kind: ConnectTCP, Port: port} }
+
+// Prefix is how the texts of a kind begin.
+func (k Kind) Prefix() string { return kinds[k-1].prefix }
 
 // String returns the one text that Parse accepts for the power.
-func (p Power) String() string { return listen + strconv.Itoa(int(p.Port)) }
+func (p Power) String() string { return p.Kind.Prefix() + strconv.Itoa(int(p.Port)) }
 
 // IsPower reports whether a capability of a manifest is a power. All others are names.
 func IsPower(capability string) bool { return strings.Contains(capability, ":") }
 
+// Cut separates the text of a power, or of a pattern of powers, into its kind and the rest. It refuses, as
+// UnknownCapability, a kind that this system does not have.
+func Cut(text string) (Kind, string, error) {
+	var all []string
+	for _, k := range kinds {
+		if rest, ok := strings.CutPrefix(text, k.prefix); ok {
+			return k.kind, rest, nil
+		}
+		all = append(all, k.prefix+k.rest)
+	}
+	return 0, "", refusal.New(refusal.UnknownCapability, "%q is not a power of this system: it has %s", text,
+		strings.Join(all, ", "))
+}
+
 // Parse parses a power. Refusals: UnknownCapability for a kind of power that this system does not have, BadPower for a
 // known kind with a port that is none.
-func Parse(text string) (Power, error) {
-	port, ok := strings.CutPrefix(text, listen)
-	if !ok {
-		return Power{}, refusal.New(refusal.UnknownCapability, "%q is not a power of this system: it has %sPORT", text,
-			listen)
-	}
-	number, err := ParsePort(port)
+func Parse(text string) (p Power, err error) {
+	kind, rest, err := Cut(text)
 	if err != nil {
+		return p, err
+	}
+	p.Kind = kind
+	if p.Port, err = ParsePort(rest); err != nil {
 		return Power{}, refusal.New(refusal.BadPower, "%q: %v", text, err)
 	}
-	return Power{number}, nil
+	return p, nil
 }
 
 // ParsePort parses a port: 1 to 65535, in decimal without sign, spaces or leading zeros.
@@ -53,8 +89,7 @@ func ParsePort(text string) (uint16, error) {
 	return uint16(number), nil
 }
 
-// ParseAll parses the powers of one bundle. It refuses, as BadPower, what is asked for twice, and more sockets than
-// MaxSockets.
+// ParseAll parses the powers of one bundle. It refuses, as BadPower, what is asked for twice, and what is one too many.
 func ParseAll(texts []string) ([]Power, error) {
 	var all []Power
 	for _, text := range texts {
@@ -64,13 +99,60 @@ func ParseAll(texts []string) ([]Power, error) {
 			return nil, err
 		case slices.Contains(all, p):
 			return nil, refusal.New(refusal.BadPower, "%q is asked for twice", text)
-		case len(all) == MaxSockets:
-			return nil, refusal.New(refusal.BadPower, "%q is one listening socket too many: a bundle has at most %d",
-				text, MaxSockets)
+		}
+		if err := p.fits(all); err != nil {
+			return nil, refusal.New(refusal.BadPower, "%q is one too many: %v", text, err)
 		}
 		all = append(all, p)
 	}
 	return all, nil
+}
+
+// CheckLast checks the last of the powers of a bundle beside those before it, whether these are valid or not.
+func CheckLast(texts []string) (Power, error) {
+	last := len(texts) - 1
+	p, err := Parse(texts[last])
+	if err != nil {
+		return p, err
+	}
+	var others []Power
+	for _, text := range texts[:last] {
+		if text == texts[last] {
+			return p, refusal.New(refusal.BadPower, "it is asked for twice")
+		}
+		if other, err := Parse(text); err == nil {
+			others = append(others, other)
+		}
+	}
+	return p, p.fits(others)
+}
+
+// fits refuses what a bundle may not have beside the other powers that it asks for.
+func (p Power) fits(others []Power) error {
+	same := 0
+	for _, other := range others {
+		if other.Kind == p.Kind {
+			same++
+		}
+	}
+	switch {
+	case same < MaxSockets:
+		return nil
+	case p.Kind == ListenTCP:
+		return refusal.New(refusal.BadPower, "a bundle has at most %d listening sockets", MaxSockets)
+	default:
+		return refusal.New(refusal.BadPower, "a bundle connects to at most %d ports of a kind", MaxSockets)
+	}
+}
+
+// Of returns those of a bundle's powers that are of a kind, in their order. What is not a power is left out.
+func Of(kind Kind, texts []string) (all []Power) {
+	for _, text := range texts {
+		if p, err := Parse(text); err == nil && p.Kind == kind {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // Among returns the capabilities of a manifest that are powers, in their order.

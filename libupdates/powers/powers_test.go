@@ -38,7 +38,14 @@ func TestParse(t *testing.T) {
 		"Net.listen:tcp/80":                   refusal.UnknownCapability,
 		" net.listen:tcp/80":                  refusal.UnknownCapability,
 		"net.listen:80":                       refusal.UnknownCapability,
-		"net.connect:tcp/443":                 refusal.UnknownCapability,
+		"net.connect:tcp/443":                 "",
+		"net.connect:udp/53":                  "",
+		"net.connect:tcp/0":                   refusal.BadPower,
+		"net.connect:udp/65536":               refusal.BadPower,
+		"net.connect:tcp/*":                   refusal.BadPower,
+		"net.connect:tcp/example.org:443":     refusal.BadPower,
+		"net.connect:sctp/1":                  refusal.UnknownCapability,
+		"net.connect:443":                     refusal.UnknownCapability,
 		"state:64MiB":                         refusal.UnknownCapability,
 		"data:pages":                          refusal.UnknownCapability,
 		"device:led":                          refusal.UnknownCapability,
@@ -58,17 +65,20 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseAll(t *testing.T) {
-	var many []string
+	var many, outgoing []string
 	for i := range powers.MaxSockets {
 		many = append(many, powers.Listen(uint16(8000+i)).String())
+		outgoing = append(outgoing, powers.Connect(uint16(8000+i)).String())
 	}
 	if all, err := powers.ParseAll(many); err != nil || len(all) != powers.MaxSockets || all[3].Port != 8003 {
 		t.Errorf("as many as there may be: got %v, %v", all, err)
 	}
 	for want, texts := range map[string][]string{
 		`"net.listen:tcp/80" is asked for twice`: {"net.listen:tcp/80", "net.listen:tcp/81", "net.listen:tcp/80"},
-		`"net.listen:tcp/80" is one listening socket too many: a bundle has at most 16`: append(slices.Clone(many),
+		`"net.listen:tcp/80" is one too many: a bundle has at most 16 listening sockets`: append(slices.Clone(many),
 			"net.listen:tcp/80"),
+		`"net.connect:tcp/80" is one too many: a bundle connects to at most 16 ports of a kind`: append(outgoing,
+			"net.connect:tcp/80"),
 		`"net.listen:tcp/0": "0" is not a port from 1 to 65535`: {"net.listen:tcp/81", "net.listen:tcp/0"},
 	} {
 		all, err := powers.ParseAll(texts)
@@ -88,7 +98,7 @@ func TestAmong(t *testing.T) {
 
 // Each text that is accepted is the one form of its power, and each power is accepted in its form.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"net.listen:tcp/80", "net.listen:tcp/080", "net.listen:tcp/0", "state:1", "x"} {
+	for _, text := range []string{"net.listen:tcp/80", "net.connect:udp/53", "net.listen:tcp/080", "net.listen:tcp/0", "state:1", "x"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

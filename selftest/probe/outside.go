@@ -56,7 +56,7 @@ func (g *ground) everything() ([]attacked, error) {
 		all = append(all, a)
 	}
 	for _, kind := range append([]string{kindPayload}, empowered()...) {
-		a, err := g.daemon(kindStarter, []string{partStarter, kind})
+		a, err := g.daemon(kindStarter, []string{partStarter, kind}, reach(kind)...)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (g *ground) everything() ([]attacked, error) {
 }
 
 // daemon starts the probe as initd starts a daemon.
-func (g *ground) daemon(name string, part []string) (attacked, error) {
+func (g *ground) daemon(name string, part []string, reach ...plat.PortRange) (attacked, error) {
 	if name == kindStarter {
 		g.prey.Granted["groups"] = g.groups.Dir()
 	}
@@ -76,7 +76,7 @@ func (g *ground) daemon(name string, part []string) (attacked, error) {
 		return attacked{}, err
 	}
 	if name == kindStarter {
-		c.Groups = g.groups.Measure()
+		c.Groups, c.Connect = g.groups.Measure(), reach
 	}
 	return g.start(name, part, &c)
 }

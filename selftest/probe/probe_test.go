@@ -154,6 +154,7 @@ func TestWiderRowShows(t *testing.T) {
 		},
 		"make a file to execute": func(c *plat.Confinement) { c.Calls = plat.CallsSpawner },
 		"accept a connection":    func(c *plat.Confinement) { c.Calls = plat.CallsServer },
+		"make a socket: TCP":     func(c *plat.Confinement) { c.Connect = reach(kindClient) },
 	} {
 		c := plat.PayloadConfinement(0, false)
 		c.Calls = plat.CallsDaemon

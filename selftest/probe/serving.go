@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -11,14 +12,18 @@ import (
 	"nexus/daemons/plat"
 )
 
-// The kinds of payloads with a power (net.listen).
+// The kinds of payloads with a power.
 const (
 	kindServer = "server" // several listening sockets, of which it is handed one here
 	kindBinder = "binder" // one listening socket, which it is handed, and gets as well when it makes one
+	kindClient = "client" // it may connect to grantedPort
 )
 
+// grantedPort is a port at which nobody needs to listen.
+const grantedPort = 9
+
 // empowered lists the kinds of payloads with a power.
-func empowered() []string { return []string{kindServer, kindBinder} }
+func empowered() []string { return []string{kindServer, kindBinder, kindClient} }
 
 // empower grants a kind of payload its powers, as execd does.
 func empower(kind string, cmd *plat.Command, socket *os.File) {
@@ -27,10 +32,21 @@ func empower(kind string, cmd *plat.Command, socket *os.File) {
 		cmd.Confinement.Calls = plat.CallsServer
 	case kindBinder:
 		cmd.Confinement.Calls, cmd.Socket = plat.CallsBinder, socket
+	case kindClient:
+		cmd.Confinement.Connect = reach(kind)
+		return
 	default:
 		return
 	}
 	cmd.Extra = append(cmd.Extra, socket)
+}
+
+// reach is what a kind of payload may connect to, and so the starter that starts it.
+func reach(kind string) []plat.PortRange {
+	if kind == kindClient {
+		return []plat.PortRange{{First: grantedPort, Last: grantedPort}}
+	}
+	return nil
 }
 
 // socketFD is the descriptor of its socket.
@@ -48,7 +64,46 @@ func serving() []attempt {
 		a.name, a.only = "own socket: "+a.name, []string{kindServer, kindBinder}
 		all = append(all, a)
 	}
-	return append(all, making()...)
+	return slices.Concat(all, making(), connecting())
+}
+
+// connecting returns what a client does with a socket that it makes.
+func connecting() []attempt {
+	with := func(name string, want syscall.Errno, try func(fd int, p *prey) error) attempt {
+		return attempt{name: "client: " + name, want: want, only: []string{kindClient}, try: func(p *prey) error {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			return try(fd, p)
+		}}
+	}
+	to := func(port int) unix.Sockaddr { return &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}} }
+	return []attempt{
+		with("connect to the port that it was granted", 0, func(fd int, _ *prey) error {
+			err := unix.Connect(fd, to(grantedPort))
+			if err == unix.ECONNREFUSED || err == unix.ENETUNREACH {
+				return nil // nobody is there
+			}
+			return err
+		}),
+		with("connect to another port", unix.EACCES, func(fd int, p *prey) error { return unix.Connect(fd, to(p.TCP)) }),
+		with("connect by the first bytes", unix.EPERM, func(fd int, p *prey) error {
+			return unix.Sendto(fd, []byte("x"), unix.MSG_FASTOPEN, to(p.TCP))
+		}),
+		with("connect by a message", unix.EPERM, func(fd int, p *prey) error {
+			return unix.Sendmsg(fd, []byte("x"), nil, to(p.TCP), unix.MSG_FASTOPEN)
+		}),
+		with("listen", unix.EPERM, func(fd int, _ *prey) error { return unix.Listen(fd, 1) }),
+		with("bind", unix.EPERM, func(fd int, _ *prey) error { return unix.Bind(fd, to(0)) }),
+		with("make another protocol of it", unix.EPERM, func(fd int, _ *prey) error {
+			return unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_ULP, "smc")
+		}),
+		with("choose a device", unix.EPERM, func(fd int, _ *prey) error {
+			return unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, "lo")
+		}),
+	}
 }
 
 // making returns what a binder does with the socket that it makes, which is its listening socket.

@@ -28,6 +28,8 @@ type child struct {
 	stop context.CancelFunc
 	turn chan struct{} // its loop takes one whenever it comes round: see Turns
 	gone chan struct{} // closed when it will not be started again
+	// holds one while an instance is to end so that another starts: see Renew
+	renew chan struct{}
 
 	// Its loop alone has these.
 	settled  bool       // it was ready once
@@ -47,7 +49,7 @@ type child struct {
 func newChild(s *Supervisor, spec Spec, stop context.CancelFunc) *child {
 	return &child{
 		Config: s.Config, mu: &s.mu, spec: spec, stop: stop,
-		turn: make(chan struct{}), gone: make(chan struct{}),
+		turn: make(chan struct{}), gone: make(chan struct{}), renew: make(chan struct{}, 1),
 	}
 }
 
@@ -99,6 +101,10 @@ func (c *child) rest(ctx context.Context, pause time.Duration) bool {
 // not, killed.
 func (c *child) live(ctx context.Context) (plat.Exit, error) {
 	c.words, c.endowed = nil, nil
+	select {
+	case <-c.renew: // the next instance is a new one in any case
+	default:
+	}
 	process, parent, err := c.launch()
 	if err != nil {
 		return plat.Exit{}, err
@@ -125,12 +131,18 @@ func (c *child) live(ctx context.Context) (plat.Exit, error) {
 			c.Owner.LinkEnded(c.spec.Name, ended)
 		case <-process.Done():
 			return process.Exit(), c.endowed
+		case <-c.renew:
+			parent.Close()
+			return c.awaitEnd(process), errRenewed
 		case <-ctx.Done():
 			parent.Close()
 			return c.awaitEnd(process), nil
 		}
 	}
 }
+
+// errRenewed is the end of an instance that was to end.
+var errRenewed = errors.New("it is started again, with what it may do now")
 
 // giveUp ends an instance that is of no use any more.
 func (c *child) giveUp(process plat.Process, why error) plat.Exit {
@@ -202,6 +214,9 @@ func (c *child) ended(ctx context.Context, exit plat.Exit, err error) bool {
 	case exit.Code == exitFatal && exit.Signal == 0:
 		c.Owner.Over(c.spec.Name, exit, c.lastWord())
 		return true
+	}
+	if err == errRenewed {
+		return false
 	}
 	said := c.wordsOf()
 	c.mu.Lock()

@@ -119,6 +119,18 @@ func (s *Supervisor) Channel(daemon string) *vat.Parent {
 	return nil
 }
 
+// Renew has a daemon end and start again, with what it may do by then.
+func (s *Supervisor) Renew(daemon string) {
+	for _, c := range s.all() {
+		if c.spec.Name == daemon {
+			select {
+			case c.renew <- struct{}{}:
+			default: // it is about to be anyway
+			}
+		}
+	}
+}
+
 // Turns reports whether the loop of every daemon has come round before it was too late.
 func (s *Supervisor) Turns(ctx context.Context, late <-chan time.Time) bool {
 	for _, c := range s.all() {

@@ -1,6 +1,7 @@
 // Command web is a small HTTP server for tests and documents. It serves on the sockets that it is handed
 // (sd_listen_fds(3)), and opens none. It answers each request with its greeting and its version; /env shows its
-// arguments and environment. When it is told to end it first answers what it has accepted.
+// arguments and environment, /dial/PORT connects to a port of the machine. When it is told to end it first answers what
+// it has accepted.
 //
 //	go build -ldflags '-X main.version=1.1.0' ./selftest/demo/web
 package main
@@ -9,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -99,5 +101,17 @@ func handler() http.Handler {
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "%q\n%s\n", os.Args, strings.Join(os.Environ(), "\n"))
 	})
+	mux.HandleFunc("/dial/{port}", func(w http.ResponseWriter, r *http.Request) { dial(w, r.PathValue("port")) })
 	return mux
+}
+
+// dial connects to a port of this machine, and tells how that went.
+func dial(w io.Writer, port string) {
+	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		fmt.Fprintln(w, err)
+		return
+	}
+	conn.Close()
+	fmt.Fprintln(w, "connected")
 }
