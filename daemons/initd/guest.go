@@ -35,6 +35,7 @@ func runMachine(args []string, console *os.File) (err error) {
 		if err := machine.PrepareMachine(); err != nil {
 			return err
 		}
+		machine.PrepareNetwork(console)
 	}
 	config, err := guestConfig(args, console)
 	if err != nil {

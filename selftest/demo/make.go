@@ -56,7 +56,7 @@ func makeBundles(p Packer, work, arch, version, mode string) error {
 			"-ldflags="+flags, "-o", built, "nexus/selftest/demo/"+program.source); err != nil {
 			return err
 		}
-		m := Manifest{program.bundle, version, program.abilities, `"BundleMgr"`}
+		m := Manifest{Name: program.bundle, Version: version, Abilities: program.abilities, Caps: `"BundleMgr"`}
 		if err := p.Bundle(m, built, filepath.Join(work, "bundles")); err != nil {
 			return err
 		}

@@ -23,8 +23,8 @@ func packer(bin, output string, show io.Writer) Packer {
 	return Packer{Bin: bin, Key: filepath.Join(output, "keys", "demo"), Show: show}
 }
 
-// A Manifest is what a bundle's manifest says. Abilities and capabilities are as TOML has them, between the brackets.
-type Manifest struct{ Name, Version, Abilities, Caps string }
+// A Manifest is what a bundle's manifest says. Lists are as TOML has them, between the brackets.
+type Manifest struct{ Name, Version, Abilities, Caps, Args string }
 
 // Abilities of bundles.
 const (
@@ -37,6 +37,9 @@ func (p Packer) Bundle(m Manifest, program, bundles string) error {
 	source := filepath.Join(filepath.Dir(bundles), m.Name+".toml")
 	text := fmt.Sprintf("name = %q\nversion = %q\nabilities = [%s]\ncaps = [%s]\nmin_sdk = \"1.0.0\"\n",
 		m.Name, m.Version, m.Abilities, m.Caps)
+	if m.Args != "" {
+		text += "args = [" + m.Args + "]\n"
+	}
 	if err := os.MkdirAll(bundles, 0o755); err != nil {
 		return err
 	}

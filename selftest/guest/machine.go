@@ -13,13 +13,14 @@ import (
 
 // A machineFlags says what may differ from one machine to the next.
 type machineFlags struct {
-	Arch   string   `arg:"" enum:"riscv64,amd64" help:"Architecture: riscv64 or amd64."`
-	Memory int      `default:"256" help:"Memory in MiB."`
-	KVM    bool     `name:"kvm" help:"Let this host's processor run the guest, by KVM; it is emulated by default."`
-	Disk   string   `placeholder:"FILE" help:"The guest's state disk, made where it is missing. Without one, what the guest remembers ends with it."`
-	Size   diskSize `name:"disk-size" placeholder:"SIZE" default:"512MiB" help:"How large a new disk is, such as 512MiB."`
-	Debug  bool     `help:"Wait for a debugger on 127.0.0.1:1234 before the first instruction."`
-	Param  []string `placeholder:"WORD" sep:"none" help:"Further word for the guest's init, as on the command line of initd. Repeatable."`
+	Arch    string         `arg:"" enum:"riscv64,amd64" help:"Architecture: riscv64 or amd64."`
+	Memory  int            `default:"256" help:"Memory in MiB."`
+	KVM     bool           `name:"kvm" help:"Let this host's processor run the guest, by KVM; it is emulated by default."`
+	Disk    string         `placeholder:"FILE" help:"The guest's state disk, made where it is missing. Without one, what the guest remembers ends with it."`
+	Size    diskSize       `name:"disk-size" placeholder:"SIZE" default:"512MiB" help:"How large a new disk is, such as 512MiB."`
+	Debug   bool           `help:"Wait for a debugger on 127.0.0.1:1234 before the first instruction."`
+	Forward []qemu.Forward `placeholder:"HOST:GUEST" help:"Lead a TCP port of this host's loopback to one of the guest. Repeatable."`
+	Param   []string       `placeholder:"WORD" sep:"none" help:"Further word for the guest's init, as on the command line of initd. Repeatable."`
 }
 
 // machine is the one that runs the architecture's image.
@@ -42,7 +43,7 @@ func (f *machineFlags) machine(g *grammar, args ...string) (qemu.Machine, error)
 	}
 	return qemu.Machine{
 		Arch: p.arch, Kernel: found, Image: p.image(), Memory: f.Memory, KVM: f.KVM, Disk: qemu.Disk{File: f.Disk},
-		Args: append(args, f.Param...), Debug: f.Debug,
+		Args: append(args, f.Param...), Debug: f.Debug, Forward: f.Forward,
 	}, nil
 }
 

@@ -70,10 +70,12 @@ func archOf(guest string) (arch, error) {
 }
 
 // modules returns what a guest needs, whether or not it is built into its kernel: the port to the operator, a source of
-// randomness, its disk and file system, and a watchdog. The machine's watchdog comes before the kernel's own, so that
-// it becomes the first device. ext4 looks up its checksum by algorithm name, which no module declares as a dependency.
+// randomness, its network, its disk and file system, and a watchdog. The machine's watchdog comes before the kernel's
+// own, so that it becomes the first device. ext4 looks up its checksum by algorithm name, which no module declares as a
+// dependency.
 func (a arch) modules() []string {
-	return strings.Fields("virtio_pci virtio_console virtio_rng virtio_blk crc32c_generic ext4 " + a.watchdog + " softdog")
+	return strings.Fields("virtio_pci virtio_console virtio_rng virtio_net virtio_blk crc32c_generic ext4 " +
+		a.watchdog + " softdog")
 }
 
 // A Cached is a kernel in the cache folder, ready to be started.

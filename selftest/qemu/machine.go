@@ -33,11 +33,43 @@ type Machine struct {
 	Console string        // extra kernel parameters, such as the console; empty: the first serial line
 	KVM     bool          // use the host's processor; by default the processor is emulated
 	Disk    Disk          // its state disk; without one, its state is in its memory
+	Forward []Forward     // what of this host leads to it
 	Ports   []string      // names of extra virtio-serial ports: see Guest.Port
 	Reboots bool          // whether the machine restarts when the guest reboots; otherwise it ends
 	Wake    time.Duration // how long the kernel may take before the machine is reset; 0: DefaultWake
 	Debug   bool          // wait at DebugAddress for a debugger before the first instruction, and reset nothing
 }
+
+// A Forward leads from a TCP port of this host's loopback to one of the guest.
+type Forward struct{ Host, Guest uint16 }
+
+// UnmarshalText takes HOST:GUEST.
+func (f *Forward) UnmarshalText(text []byte) error {
+	host, guest, _ := strings.Cut(string(text), ":")
+	for _, port := range []struct {
+		text string
+		into *uint16
+	}{{host, &f.Host}, {guest, &f.Guest}} {
+		number, err := strconv.ParseUint(port.text, 10, 16)
+		if err != nil || number == 0 {
+			return fmt.Errorf("%q is not two ports, such as 8080:80", text)
+		}
+		*port.into = uint16(number)
+	}
+	return nil
+}
+
+// network returns the options for a network of the guest's own, which QEMU leads outside.
+func (m Machine) network() []string {
+	user := "user,id=net"
+	for _, f := range m.Forward {
+		user += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", f.Host, f.Guest)
+	}
+	return []string{"-netdev", user, "-device", "virtio-net-pci,netdev=net,romfile="}
+}
+
+// networkLine is the kernel's parameter for it: the addresses are QEMU's.
+const networkLine = "ip=10.0.2.15::10.0.2.2:255.255.255.0"
 
 // Descriptors that QEMU inherits.
 const fdControl = 3
@@ -81,7 +113,7 @@ func (m Machine) args(sockets string) []string {
 	if !m.Reboots {
 		args = append(args, "-no-reboot")
 	}
-	args = append(args, m.Disk.args()...)
+	args = append(append(args, m.network()...), m.Disk.args()...)
 	if m.KVM {
 		return append(args, "-machine", machineType(m.Arch)+",accel=kvm", "-cpu", "host")
 	}
@@ -124,7 +156,7 @@ func (m Machine) kernelLine() string {
 	if console == "" {
 		console = "console=ttyS0"
 	}
-	return strings.Join(append([]string{console, m.hole(), "quiet", "panic=1", "--", "--mark",
+	return strings.Join(append([]string{console, m.hole(), networkLine, "quiet", "panic=1", "--", "--mark",
 		fmt.Sprintf("%#x", m.markAt())}, m.Args...), " ")
 }
 
