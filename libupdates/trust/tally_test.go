@@ -212,8 +212,8 @@ func FuzzSignatures(f *testing.F) {
 	})
 }
 
-// FuzzProof: whatever is in the place of a set's signatures is a signature and a list, which are these very bytes, or is
-// refused, or is one signature of a wrong length.
+// FuzzProof: whatever is in the place of a set's signatures is a signature and a list, which are these very bytes, or
+// is refused, or is one signature of a wrong length.
 func FuzzProof(f *testing.F) {
 	message := []byte("message")
 	one := by(f, 1, message)
