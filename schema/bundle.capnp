@@ -33,6 +33,11 @@ interface BundleMgr {
 
   watch @4 (observer :PublicationObserver) -> (subscription :PublicationSubscription);
   # Calls onPublished at once if something is published, and after each publication. Dropping the subscription ends it.
+
+  handPayload @5 (name :Text) -> (handed :Bool);
+  # Hands over the payload of the published bundle with that `name` as an open file, which travels beside the answer.
+  # `handed` is false if the connection cannot carry files. Refused as `unknown-bundle`. The file may change: whoever
+  # runs its bytes must check a copy that cannot.
 }
 
 interface Blob {
@@ -101,6 +106,8 @@ struct Bundle {
   # Arguments of its program, as in its manifest.
   environment @10 :List(Text);
   # Variables of its program's environment, as in its manifest.
+  payloadVerity @11 :Data;
+  # 32 bytes: the fs-verity digest of the payload, as in the index; empty if that has none.
 }
 
 interface SlotPublisher {
