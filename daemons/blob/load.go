@@ -2,68 +2,92 @@ package blob
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/plat"
+	"nexus/libupdates/digest"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
-	"nexus/libupdates/refusal"
 )
 
-// Load reads the payload of a bundle into sealed memory and checks it there: size and digest against the signed ones,
-// and that it is a program for this machine. It is refused as DigestMismatch or WrongArchitecture. The caller closes
-// the file.
-func Load(ctx context.Context, blob bundle.Blob, entry nxs.Entry) (*os.File, error) {
-	hash := sha256.New()
-	payload, err := plat.SealedMemory(entry.Name, io.TeeReader(&reader{ctx: ctx, blob: blob}, hash), entry.PayloadSize)
+// A ReadFunc fills p with the bytes of a payload at off, or fails. Several goroutines call it at the same time.
+type ReadFunc func(p []byte, off int64) error
+
+// Load reads the payload of a bundle into sealed memory and checks it on the way: its digest against the signed one, in
+// the very buffers that are written to the memory, and that it is a program for this machine. It is refused as
+// DigestMismatch or WrongArchitecture. The caller closes the file.
+func Load(ctx context.Context, entry nxs.Entry, read ReadFunc) (*os.File, error) {
+	payload, err := plat.SealedMemoryBy(entry.Name, entry.PayloadSize, func(memory *os.File) error {
+		stream := entry.Stream(entry.Name+"/"+nxb.PayloadFile, func(p []byte, off int64) error {
+			if err := read(p, off); err != nil {
+				return err
+			}
+			_, err := memory.WriteAt(p, off)
+			return err
+		})
+		if err := digest.Run(ctx, []digest.Stream{stream}); err != nil {
+			return err
+		}
+		if read(make([]byte, 1), entry.PayloadSize) == nil {
+			return fmt.Errorf("got more than %d bytes", entry.PayloadSize)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := check(payload, entry, nxs.Digest(hash.Sum(nil))); err != nil {
+	if err := nxb.CheckELF(payload, entry.PayloadSize, plat.Machine()); err != nil {
 		payload.Close()
 		return nil, err
 	}
 	return payload, nil
 }
 
-func check(payload *os.File, entry nxs.Entry, got nxs.Digest) error {
-	if got != entry.PayloadSHA256 {
-		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s/payload.elf", entry.Name)
+// FromFile reads an open file, which may change meanwhile.
+func FromFile(file io.ReaderAt) ReadFunc {
+	return func(p []byte, off int64) error {
+		if n, err := file.ReadAt(p, off); n < len(p) {
+			return fmt.Errorf("cannot read payload: %w", err)
+		}
+		return nil
 	}
-	return nxb.CheckELF(payload, entry.PayloadSize, plat.Machine())
 }
 
-// A reader reads a blob from its start to its end.
-type reader struct {
-	ctx    context.Context
-	blob   bundle.Blob
-	offset uint64
+// FromBlob reads a blob by calls.
+func FromBlob(ctx context.Context, blob bundle.Blob) ReadFunc {
+	return func(p []byte, off int64) error {
+		for len(p) > 0 {
+			n, err := readBlob(ctx, blob, p, off)
+			if err != nil {
+				return fmt.Errorf("cannot read payload: %w", err)
+			}
+			p, off = p[n:], off+int64(n)
+		}
+		return nil
+	}
 }
 
-func (r *reader) Read(b []byte) (int, error) {
-	count := uint32(min(len(b), int(bundle.MaxReadBytes)))
-	answer, release := r.blob.Read(r.ctx, func(p bundle.Blob_read_Params) error {
-		p.SetOffset(r.offset)
-		p.SetCount(count)
+// readBlob makes one call, which returns at least one byte.
+func readBlob(ctx context.Context, blob bundle.Blob, p []byte, off int64) (int, error) {
+	answer, release := blob.Read(ctx, func(params bundle.Blob_read_Params) error {
+		params.SetOffset(uint64(off))
+		params.SetCount(uint32(min(len(p), int(bundle.MaxReadBytes))))
 		return nil
 	})
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return 0, fmt.Errorf("cannot read payload: %w", err)
+		return 0, err
 	}
 	got, err := res.Bytes()
 	if err != nil {
-		return 0, fmt.Errorf("cannot read payload: %w", err)
+		return 0, err
 	}
 	if len(got) == 0 {
-		return 0, io.EOF
+		return 0, io.ErrUnexpectedEOF
 	}
-	n := copy(b, got)
-	r.offset += uint64(n)
-	return n, nil
+	return copy(p, got), nil
 }

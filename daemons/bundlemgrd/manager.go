@@ -2,6 +2,7 @@ package bundlemgrd
 
 import (
 	"context"
+	"os"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -9,6 +10,7 @@ import (
 	"nexus/daemons/blob"
 	"nexus/daemons/convert"
 	"nexus/daemons/vat"
+	"nexus/libupdates/durable"
 	"nexus/libupdates/refusal"
 )
 
@@ -24,12 +26,13 @@ const (
 // A manager is one client's BundleMgr.
 type manager struct {
 	shelf   *shelf
+	hand    func(*os.File) error // sends an open file with the next answer; nil: it cannot
 	blobs   *vat.Quota
 	watches *vat.Quota
 }
 
-func newManager(s *shelf) *manager {
-	return &manager{shelf: s, blobs: vat.NewQuota("blobs", maxBlobs), watches: vat.NewQuota("watches", maxWatches)}
+func newManager(s *shelf, hand func(*os.File) error) *manager {
+	return &manager{shelf: s, hand: hand, blobs: vat.NewQuota("blobs", maxBlobs), watches: vat.NewQuota("watches", maxWatches)}
 }
 
 // List returns the current publication.
@@ -101,6 +104,31 @@ func (m *manager) OpenManifest(_ context.Context, call bundle.BundleMgr_openMani
 		return err
 	}
 	return res.SetBlob(bundle.Blob_ServerToClient(b))
+}
+
+// HandPayload hands over the payload of a published bundle. The file is opened anew, so that whoever gets it shares
+// nothing but its bytes with others.
+func (m *manager) HandPayload(_ context.Context, call bundle.BundleMgr_handPayload) error {
+	name, err := call.Args().Name()
+	if err != nil {
+		return err
+	}
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	p := m.shelf.now()
+	if _, found := p.bundle(name); !found {
+		return errUnknownBundle
+	}
+	payload, err := p.set.OpenPayload(name)
+	if err != nil {
+		return convert.Except(err)
+	}
+	defer payload.Close()
+	file := durable.Opened(payload)
+	res.SetHanded(file != nil && m.hand != nil && m.hand(file) == nil)
+	return nil
 }
 
 // open opens a file of a published bundle as a blob, within the client's quota.

@@ -86,6 +86,11 @@ func (b published) fill(m bundle.Bundle) error {
 	if err := m.SetPayloadSha256(b.Entry.PayloadSHA256[:]); err != nil {
 		return err
 	}
+	if !b.Entry.PayloadVerity.IsZero() {
+		if err := m.SetPayloadVerity(b.Entry.PayloadVerity[:]); err != nil {
+			return err
+		}
+	}
 	if err := m.SetManifestSha256(b.Entry.ManifestSHA256[:]); err != nil {
 		return err
 	}

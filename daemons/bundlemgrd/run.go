@@ -2,6 +2,7 @@ package bundlemgrd
 
 import (
 	"context"
+	"os"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -28,10 +29,12 @@ func Run(ctx context.Context, b *vat.Endowments, _ plat.Host) error {
 	b.Serve("SlotPublisher", func(vat.Client) capnp.Client {
 		return capnp.Client(bundle.SlotPublisher_ServerToClient(p))
 	})
-	manager := func() capnp.Client { return capnp.Client(bundle.BundleMgr_ServerToClient(newManager(s))) }
-	b.Serve("BundleMgr", func(vat.Client) capnp.Client { return manager() })
-	go discovery.Offer(ctx, b, "BundleMgr", log, manager)
-	self := bundle.BundleMgr(manager())
+	manager := func(hand func(*os.File) error) capnp.Client {
+		return capnp.Client(bundle.BundleMgr_ServerToClient(newManager(s, hand)))
+	}
+	b.Serve("BundleMgr", func(c vat.Client) capnp.Client { return manager(c.Hand) })
+	go discovery.Offer(ctx, b, "BundleMgr", log, func() capnp.Client { return manager(nil) })
+	self := bundle.BundleMgr(manager(nil))
 	defer self.Release()
 	b.OnPing(func() { vat.Served(self.List(ctx, nil)) })
 	if err := b.Ready(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/blob"
 	"nexus/daemons/convert"
+	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -23,9 +24,9 @@ const (
 	askAgainTimes = 100
 )
 
-// load copies a payload into sealed memory and checks it there: that its digest is the signed one, and that it is a
-// program for this machine. If bundlemgrd dies meanwhile, that says nothing about the set: the next instance is asked,
-// once it has published again.
+// load copies a payload into sealed memory and checks what it copies: that its digest is the signed one, and that it is
+// a program for this machine. If bundlemgrd dies meanwhile, that says nothing about the set: the next instance is
+// asked, once it has published again.
 func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 	select {
 	case s.loading <- struct{}{}:
@@ -52,14 +53,24 @@ func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
 // unpublished reports whether bundlemgrd has not published the bundle, or not again yet.
 func unpublished(err error) bool { return refusal.Of(err) == refusal.UnknownBundle }
 
-// loadOnce loads a payload from one instance of bundlemgrd.
+// loadOnce loads a payload from one instance of bundlemgrd: from the file, if that is handed over, and by calls
+// otherwise.
 func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) {
 	client, err := s.bundles.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Release()
-	answer, release := bundle.BundleMgr(client).OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error {
+	mgr := bundle.BundleMgr(client)
+	file, err := s.handed(ctx, mgr, spec.name)
+	if err != nil {
+		return nil, err
+	}
+	if file != nil {
+		defer file.Close()
+		return blob.Load(ctx, spec.entry(), blob.FromFile(file))
+	}
+	answer, release := mgr.OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error {
 		return p.SetName(spec.name)
 	})
 	defer release()
@@ -67,6 +78,31 @@ func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) 
 	if err != nil {
 		return nil, convert.Excepted(err)
 	}
-	entry := nxs.Entry{Name: spec.name, PayloadSHA256: spec.digest, PayloadSize: spec.size}
-	return blob.Load(ctx, res.Blob(), entry)
+	return blob.Load(ctx, spec.entry(), blob.FromBlob(ctx, res.Blob()))
+}
+
+// handed asks for the file of a payload. It returns nil if there is none, or if reading it could take for ever. A file
+// belongs to the answer that it comes with, so one is asked for at a time.
+func (s *supervisor) handed(ctx context.Context, mgr bundle.BundleMgr, name string) (*os.File, error) {
+	s.handing.Lock()
+	defer s.handing.Unlock()
+	answer, release := mgr.HandPayload(ctx, func(p bundle.BundleMgr_handPayload_Params) error {
+		return p.SetName(name)
+	})
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return nil, convert.Excepted(err)
+	}
+	file := s.bundles.TakeFile()
+	if file == nil || res.Handed() && plat.CheckHanded(file) == nil {
+		return file, nil
+	}
+	file.Close()
+	return nil, nil
+}
+
+// entry is what is signed about the payload.
+func (s spec) entry() nxs.Entry {
+	return nxs.Entry{Name: s.name, PayloadSHA256: s.digest, PayloadVerity: s.verity, PayloadSize: s.size}
 }

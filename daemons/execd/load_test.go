@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"capnproto.org/go/capnp/v3"
@@ -13,6 +16,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 )
@@ -50,6 +54,47 @@ func TestLoad(t *testing.T) {
 			got, err := io.ReadAll(io.NewSectionReader(payload, 0, int64(len(c.named))))
 			if err != nil || string(got) != string(c.named) {
 				t.Errorf("loaded %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestLoadHandedFile takes a payload from the file that bundlemgrd hands over, which may be anything: what it holds is
+// checked like any other bytes, and one whose reader could wait for ever is not read.
+func TestLoadHandedFile(t *testing.T) {
+	program := programFor(plat.Machine())
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name   string
+		handed func(name string) error
+		calls  []byte // what bundlemgrd has for those who ask by calls
+		want   refusal.Reason
+	}{
+		{"the signed program", func(name string) error { return os.WriteFile(name, program, 0o600) }, nil, ""},
+		{"another program",
+			func(name string) error {
+				return os.WriteFile(name, append(program[:len(program)-1:len(program)-1], 'x'), 0o600)
+			}, program,
+			refusal.DigestMismatch},
+		{"a FIFO", func(name string) error { return syscall.Mkfifo(name, 0o600) }, program, ""},
+		{"a folder", func(name string) error { return os.Mkdir(name, 0o700) }, program, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			name := filepath.Join(dir, filepath.Base(t.Name()))
+			if err := c.handed(name); err != nil {
+				t.Fatal(err)
+			}
+			used, _ := connected(t, &fakeBundlemgrd{payload: c.calls, file: name})
+			holding := vat.NewHolding("BundleMgr")
+			holding.Renew(used)
+			s := &supervisor{bundles: holding, loading: make(chan struct{}, 1)}
+			payload, err := s.load(t.Context(), spec{name: "hello", digest: nxs.Sum(program),
+				size: int64(len(program))})
+			if payload != nil {
+				payload.Close()
+			}
+			if (err == nil) != (c.want == "") || err != nil && refusal.Of(err) != c.want {
+				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}
@@ -118,7 +163,7 @@ func provided(t *testing.T, payload []byte) *vat.Holding {
 }
 
 // connected returns both ends of a connection to a bundlemgrd.
-func connected(t *testing.T, mgr *fakeBundlemgrd) (used, served *vat.Conn) {
+func connected(t testing.TB, mgr *fakeBundlemgrd) (used, served *vat.Conn) {
 	t.Helper()
 	ours, theirs, err := plat.StreamPair()
 	if err != nil {
@@ -134,8 +179,14 @@ func connected(t *testing.T, mgr *fakeBundlemgrd) (used, served *vat.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	made := make(chan struct{})
+	mgr.attach = func(file *os.File) error {
+		<-made
+		return served.Attach(file)
+	}
 	served, used = vat.Connect(serving, capnp.Client(bundle.BundleMgr_ServerToClient(mgr))),
-		vat.Connect(using, capnp.Client{})
+		vat.Connect(using, capnp.Client{}, guard.AcceptFiles(&guard.Files{}))
+	close(made)
 	t.Cleanup(served.Close)
 	t.Cleanup(used.Close)
 	return used, served
@@ -145,9 +196,25 @@ func connected(t *testing.T, mgr *fakeBundlemgrd) (used, served *vat.Conn) {
 type fakeBundlemgrd struct {
 	bundle.BundleMgr_Server
 	payload []byte
+	file    string // handed over instead; empty: none
+	attach  func(*os.File) error
 	silent  int  // how often it says at first that nothing is published
 	dies    bool // under the first read
 	die     func()
+}
+
+func (b *fakeBundlemgrd) HandPayload(_ context.Context, call bundle.BundleMgr_handPayload) error {
+	res, err := call.AllocResults()
+	if err != nil || b.file == "" {
+		return err
+	}
+	file, err := os.OpenFile(b.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	res.SetHanded(true)
+	return b.attach(file)
 }
 
 func (b *fakeBundlemgrd) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload) error {

@@ -36,6 +36,7 @@ type spec struct {
 	environ   []string // NAME=value
 	publisher []byte   // of its set
 	digest    nxs.Digest
+	verity    nxs.Digest // zero if the index has none
 	size      int64
 	slot      bootrecord.Slot
 	native    bool   // its manifest says that it exports Service
@@ -107,7 +108,12 @@ func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string
 	if err != nil {
 		return s, nil, err
 	}
+	verity, err := m.PayloadVerity()
+	if err != nil {
+		return s, nil, err
+	}
 	copy(s.digest[:], digest)
+	copy(s.verity[:], verity)
 	abilities, err = s.readLists(m)
 	s.native = slices.Contains(abilities, nxb.AbilityNative)
 	return s, abilities, err

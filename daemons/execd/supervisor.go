@@ -32,6 +32,7 @@ type supervisor struct {
 	runs       atomic.Uint64 // how many programs were started on demand
 	changed    *vat.Notifier // something about the publication or a service
 	loading    chan struct{} // a token for each payload that is being loaded
+	handing    sync.Mutex    // held while a file is asked for
 
 	mu       sync.Mutex
 	current  publication

@@ -43,7 +43,7 @@ func (l coreLoader) load(ctx context.Context, gate update.HealthGate) (*os.File,
 	if err != nil {
 		return nil, nxs.Entry{}, err
 	}
-	program, err := blob.Load(ctx, res.Payload(), entry)
+	program, err := blob.Load(ctx, entry, blob.FromBlob(ctx, res.Payload()))
 	return program, entry, err
 }
 

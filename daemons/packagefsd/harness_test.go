@@ -112,6 +112,10 @@ func (s *shelf) OpenPayload(_ context.Context, call bundle.BundleMgr_openPayload
 	return res.SetBlob(bundle.Blob_ServerToClient(blob(s.bundles[name].payload)))
 }
 
+func (*shelf) HandPayload(context.Context, bundle.BundleMgr_handPayload) error {
+	return errors.New("packagefsd asks for no file")
+}
+
 func (*shelf) Watch(context.Context, bundle.BundleMgr_watch) error {
 	return errors.New("watch is not expected")
 }

@@ -22,12 +22,20 @@ func Memory(name string) (*os.File, error) {
 // limits.
 const sealedFDs = 64
 
-// copyChunk is the size of one read, which may be a call to another process.
+// copyChunk is the size of one read.
 const copyChunk = 1 << 20
 
-// SealedMemory copies exactly size bytes from r into an anonymous file and seals it: from then on nobody, not even this
-// process, can change it. What was checked on the way in is what runs.
+// SealedMemory copies exactly size bytes from r into an anonymous file and seals it.
 func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
+	return SealedMemoryBy(name, size, func(f *os.File) error {
+		_, err := io.CopyBuffer(struct{ io.Writer }{f}, io.LimitReader(r, size+1), make([]byte, min(size+1, copyChunk)))
+		return err
+	})
+}
+
+// SealedMemoryBy creates an anonymous file, has it filled with exactly size bytes, and seals it: from then on nobody,
+// not even this process, can change it. What was checked on the way in is what runs.
+func SealedMemoryBy(name string, size int64, fill func(*os.File) error) (*os.File, error) {
 	low, err := newMemory(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING, unix.MFD_EXEC)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make sealed file %s: %w", name, err)
@@ -38,7 +46,10 @@ func SealedMemory(name string, r io.Reader, size int64) (*os.File, error) {
 		return nil, fmt.Errorf("cannot make sealed file %s: %w", name, err)
 	}
 	f := os.NewFile(uintptr(fd), name)
-	if err := fillAndSeal(f, r, size); err != nil {
+	if err = fill(f); err == nil {
+		err = seal(f, size)
+	}
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("cannot fill sealed file %s: %w", name, err)
 	}
@@ -55,15 +66,14 @@ func newMemory(name string, flags, purpose int) (int, error) {
 	return fd, err
 }
 
-func fillAndSeal(f *os.File, r io.Reader, size int64) error {
-	n, err := io.CopyBuffer(struct{ io.Writer }{f}, io.LimitReader(r, size+1), make([]byte, min(size+1, copyChunk)))
-	if err != nil {
+func seal(f *os.File, size int64) error {
+	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
 		return err
 	}
-	if n != size {
-		return fmt.Errorf("got %d bytes of %d", n, size)
+	info, err := f.Stat()
+	if err == nil && info.Size() != size {
+		err = fmt.Errorf("got %d bytes, want %d", info.Size(), size)
 	}
-	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals)
 	return err
 }

@@ -42,6 +42,9 @@ func (c *Conn) Idle() (since time.Time, busy bool) { return c.guard.Idle() }
 // has not been sent is replaced. Attach returns errors.ErrUnsupported if the stream is not a unix socket.
 func (c *Conn) Attach(f *os.File) error { return c.guard.Attach(f) }
 
+// Take returns the last descriptor that the peer sent beside its messages, which the caller closes, or nil.
+func (c *Conn) Take() *os.File { return c.guard.Take() }
+
 // Bootstrap waits for the peer's bootstrap capability and returns it. It does not pipeline on the promise: a pipelined
 // call on an answer that turns out to be null would crash the peer.
 func (c *Conn) Bootstrap(ctx context.Context) (capnp.Client, error) {

@@ -1,6 +1,8 @@
 package vat
 
 import (
+	"os"
+
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/daemons/vat/guard"
@@ -13,7 +15,7 @@ func (b *Endowments) takeUse(e grant) {
 	if err != nil {
 		return
 	}
-	conn := Connect(socket, capnp.Client{}, b.watch(e.Peer))
+	conn := Connect(socket, capnp.Client{}, b.watch(e.Peer), guard.AcceptFiles(&guard.Files{}))
 	b.track(conn, e.Link, func() {
 		b.ReportEnded(e.Name, e.Link)
 	})
@@ -27,7 +29,14 @@ func (b *Endowments) serve(a arrival, s server, options ...guard.Option) *Conn {
 		a.client.Files = &guard.Files{}
 		options = append(options, guard.AcceptFiles(a.client.Files))
 	}
-	conn := Connect(a.socket, s.bootstrap(a.client), append(options, b.watch(a.client.Name))...)
+	var conn *Conn
+	connected := make(chan struct{})
+	a.client.Hand = func(f *os.File) error {
+		<-connected
+		return conn.Attach(f)
+	}
+	conn = Connect(a.socket, s.bootstrap(a.client), append(options, b.watch(a.client.Name))...)
+	close(connected)
 	b.track(conn, a.link, func() {})
 	return conn
 }

@@ -25,7 +25,10 @@ type Client struct {
 	Name   string   // The client's name, which it cannot forge.
 	Grants []string // What it may reach through the facet, if the facet has names to grant.
 
-	Files *guard.Files // The descriptors it sends beside its calls; nil where ServeFiles does not serve the facet.
+	// Hand sends it a copy of an open file with the next answer.
+	Hand func(*os.File) error
+	// Files are the descriptors it sends beside its calls; nil where ServeFiles does not serve the facet.
+	Files *guard.Files
 }
 
 // A server serves one facet.

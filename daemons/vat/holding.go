@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"capnproto.org/go/capnp/v3"
@@ -16,6 +17,7 @@ type Holding struct {
 
 	mu      sync.Mutex
 	client  capnp.Client  // valid while the provider runs
+	conn    *Conn         // over which it came
 	revoked bool          // no client until a link is granted again
 	changed chan struct{} // closed and replaced when client changes
 }
@@ -57,6 +59,17 @@ func (h *Holding) Now() (client capnp.Client, there bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.client.AddRef(), h.client.IsValid()
+}
+
+// TakeFile returns the descriptor that the provider sent with its last answer, which the caller closes, or nil.
+func (h *Holding) TakeFile() *os.File {
+	h.mu.Lock()
+	conn := h.conn
+	h.mu.Unlock()
+	if conn == nil {
+		return nil
+	}
+	return conn.Take()
 }
 
 // Call runs f with the capability. If the connection ends during f, it waits for the provider's next instance, at most
@@ -132,7 +145,7 @@ func (h *Holding) Renew(conn *Conn) {
 			conn.Close()
 			return
 		}
-		h.set(client)
+		h.set(client, conn)
 		<-conn.Done()
 		h.drop(client)
 	}()
@@ -151,7 +164,7 @@ func (h *Holding) revoke() {
 
 // set stores the client, which it takes over, and releases the previous one. A client that arrives after a revocation
 // is released at once.
-func (h *Holding) set(client capnp.Client) {
+func (h *Holding) set(client capnp.Client, conn *Conn) {
 	h.mu.Lock()
 	if h.revoked {
 		h.mu.Unlock()
@@ -159,7 +172,7 @@ func (h *Holding) set(client capnp.Client) {
 		return
 	}
 	old := h.client
-	h.client = client
+	h.client, h.conn = client, conn
 	close(h.changed)
 	h.changed = make(chan struct{})
 	h.mu.Unlock()

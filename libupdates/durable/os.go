@@ -185,6 +185,15 @@ type osReadFile struct {
 
 func (f osReadFile) Size() int64 { return f.size }
 
+// Opened returns the open file of the real file system, to be handed to another process. It belongs to f. It is nil if
+// f is a file of another file system.
+func Opened(f ReadFile) *os.File {
+	if real, is := f.(osReadFile); is {
+		return real.File
+	}
+	return nil
+}
+
 // failed words an error. It drops the names that package os puts into errors; name is the one that the caller used. A
 // full disk or an exhausted quota becomes the refusal NoSpace.
 func failed(verb, name string, err error) error {

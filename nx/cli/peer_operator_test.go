@@ -255,6 +255,9 @@ func (peerBundles) Query(context.Context, bundle.BundleMgr_query) error {
 func (peerBundles) OpenPayload(context.Context, bundle.BundleMgr_openPayload) error {
 	return errors.New("not asked")
 }
+func (peerBundles) HandPayload(context.Context, bundle.BundleMgr_handPayload) error {
+	return errors.New("not asked")
+}
 func (peerBundles) OpenManifest(context.Context, bundle.BundleMgr_openManifest) error {
 	return errors.New("not asked")
 }

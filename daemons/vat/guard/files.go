@@ -95,6 +95,9 @@ func (f *Files) receive(rights []byte) {
 	}
 }
 
+// Take returns the last descriptor that the peer sent, as Files.Take does. It returns nil unless AcceptFiles is set.
+func (g *Guard) Take() *os.File { return g.files.Take() }
+
 // Attach sends a copy of f along with the next bytes written, in place of one that has not been sent yet. Attach
 // returns errors.ErrUnsupported if the stream cannot carry files.
 func (g *Guard) Attach(f *os.File) error {

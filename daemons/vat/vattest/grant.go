@@ -9,6 +9,7 @@ import (
 
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/daemons/vat/guard"
 )
 
 // Client returns the capability that the daemon serves as facet to a client with this name and these grants. It is
@@ -49,6 +50,23 @@ func (d *Daemon) Connect(facet, name string, grants ...string) (client capnp.Cli
 	}
 	d.t.Cleanup(client.Release)
 	return client, cut, nil
+}
+
+// Holding returns a holding of a facet that the daemon serves to a client with this name. It accepts files, as those of
+// daemons do.
+func (d *Daemon) Holding(facet, name string) *vat.Holding {
+	d.t.Helper()
+	ours, theirs := d.pair()
+	defer ours.Close()
+	d.must(d.parent.GrantServe(facet, vat.Client{Name: name}, d.number(), theirs))
+	theirs.Close()
+	socket, err := vat.Socket(ours)
+	d.must(err)
+	conn := vat.Connect(socket, capnp.Client{}, guard.AcceptFiles(&guard.Files{}))
+	d.t.Cleanup(cutter(socket, conn))
+	holding := vat.NewHolding(facet)
+	holding.Renew(conn)
+	return holding
 }
 
 // Provide makes the test the provider of a facet that the daemon uses. It takes ownership of server. The returned

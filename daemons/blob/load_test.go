@@ -1,0 +1,164 @@
+package blob_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"nexus/daemons/blob"
+	"nexus/daemons/plat"
+	"nexus/libupdates/digest"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+)
+
+// payload is a program of this machine, as far as its header goes.
+func payload(size int) []byte {
+	program := make([]byte, size)
+	rand.NewChaCha8([32]byte{1}).Read(program)
+	copy(program, elf.ELFMAG)
+	program[elf.EI_CLASS], program[elf.EI_DATA] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB)
+	binary.LittleEndian.PutUint16(program[16:], uint16(elf.ET_DYN))
+	binary.LittleEndian.PutUint16(program[18:], uint16(plat.Machine()))
+	return program
+}
+
+// entries are what an index may say of a payload: with the digest of its blocks, or without.
+func entries(program []byte) map[string]nxs.Entry {
+	plain := nxs.Entry{Name: "hello", PayloadSHA256: nxs.Sum(program), PayloadSize: int64(len(program))}
+	blocks := plain
+	var tree digest.Tree
+	tree.Write(program)
+	blocks.PayloadVerity = tree.Sum()
+	return map[string]nxs.Entry{"sha256": plain, "blocks": blocks}
+}
+
+// A swapper reads a file whose content somebody changes right before or right after one of the reads.
+type swapper struct {
+	file  *os.File
+	at    int64 // the number of the read
+	after bool
+	reads atomic.Int64
+	swap  func()
+}
+
+func (s *swapper) ReadAt(p []byte, off int64) (int, error) {
+	mine := s.reads.Add(1) == s.at
+	if mine && !s.after {
+		s.swap()
+	}
+	n, err := s.file.ReadAt(p, off)
+	if mine && s.after {
+		s.swap()
+	}
+	return n, err
+}
+
+// Whenever the file of a payload is changed, and however, what is loaded is what was signed, or nothing is.
+func TestWhatIsLoadedIsWhatWasSigned(t *testing.T) {
+	const twoParts = 4<<20 + 100
+	program := payload(twoParts)
+	name := filepath.Join(t.TempDir(), "payload.elf")
+	swaps := map[string]func() error{
+		"overwritten": func() error { return overwrite(name, make([]byte, len(program))) },
+		"one bit":     func() error { return overwriteAt(name, int64(len(program))/2, []byte{1}) },
+		"cut":         func() error { return os.Truncate(name, 100) },
+	}
+	for kind, entry := range entries(program) {
+		for how, swap := range swaps {
+			loaded, refused := 0, 0
+			for at := int64(1); ; at += 5 {
+				if err := os.WriteFile(name, program, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				s := open(t, name)
+				s.at, s.after = (at+1)/2, at%2 == 0
+				s.swap = func() {
+					if err := swap(); err != nil {
+						t.Error(err)
+					}
+				}
+				memory, err := blob.Load(t.Context(), entry, blob.FromFile(s))
+				if err == nil {
+					loaded++
+					wantBytes(t, memory, program)
+				} else {
+					refused++
+				}
+				if s.reads.Load() < s.at {
+					break
+				}
+			}
+			if loaded == 0 || refused == 0 {
+				t.Errorf("%s, %s: loaded %d times, refused %d times", kind, how, loaded, refused)
+			}
+		}
+	}
+}
+
+func open(t *testing.T, name string) *swapper {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return &swapper{file: f}
+}
+
+func overwrite(name string, with []byte) error { return overwriteAt(name, 0, with) }
+
+func overwriteAt(name string, off int64, with []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(with, off)
+	return errors.Join(err, f.Close())
+}
+
+// wantBytes checks and closes what was loaded.
+func wantBytes(t *testing.T, memory *os.File, want []byte) {
+	t.Helper()
+	defer memory.Close()
+	got, err := io.ReadAll(io.NewSectionReader(memory, 0, int64(len(want))+1))
+	if err != nil || string(got) != string(want) {
+		t.Errorf("%d bytes were loaded that were not signed, %v", len(got), err)
+	}
+	if _, err := memory.WriteAt([]byte("x"), 0); err == nil {
+		t.Error("what was loaded can be changed")
+	}
+}
+
+// A payload of which one of the digests is another's is refused as such; so is one that is no program.
+func TestLoadRefuses(t *testing.T) {
+	program := payload(5000)
+	for kind, entry := range entries(program) {
+		other := append([]byte{}, program...)
+		other[len(other)-1] ^= 1
+		memory, err := blob.Load(t.Context(), entry, blob.FromFile(bytes.NewReader(other)))
+		if memory != nil || refusal.Of(err) != refusal.DigestMismatch {
+			t.Errorf("%s: got %v", kind, err)
+		}
+	}
+	longer := append(program[:len(program):len(program)], 'x')
+	for kind, entry := range entries(program) {
+		if memory, err := blob.Load(t.Context(), entry, blob.FromFile(bytes.NewReader(longer))); memory != nil {
+			t.Errorf("%s: a longer payload was loaded, %v", kind, err)
+		}
+	}
+	text := make([]byte, 5000)
+	for kind, entry := range entries(text) {
+		memory, err := blob.Load(t.Context(), entry, blob.FromFile(bytes.NewReader(text)))
+		if memory != nil || refusal.Of(err) != refusal.WrongArchitecture {
+			t.Errorf("%s: got %v", kind, err)
+		}
+	}
+}
