@@ -107,7 +107,7 @@ func (d *device) start(expected beliefs) error {
 	}
 	d.check(startIsExpected(expected, d.see()))
 	d.check(d.numbersAreKept())
-	d.may = beliefs{d.see()}
+	d.may, d.around = beliefs{d.see()}, nil
 	return nil
 }
 

@@ -141,7 +141,8 @@ func (d *device) afterCut() beliefs {
 	var after beliefs
 	for _, b := range d.may {
 		after = after.with(b.forgotten())
-		for _, was := range d.around { // the links of a switch that is forgotten may not have followed yet
+		// a switch that is forgotten may have been acknowledged before its links moved, and updated killed before them
+		for _, was := range d.around {
 			if b.trial && was.active == b.active {
 				after = after.with(was.forgotten())
 			}

@@ -94,6 +94,7 @@ type wreck struct {
 	course course
 	disk   *durabletest.Disk
 	may    beliefs
+	around beliefs // as in device
 	boot   uint64
 	unsure bool // whether part of the disk is not durable
 }
@@ -108,7 +109,7 @@ type wreckKey struct {
 }
 
 func (w wreck) key() wreckKey {
-	k := wreckKey{kind: w.course.kind, disk: w.disk.Sum(), may: fmt.Sprint(w.may), boot: w.boot}
+	k := wreckKey{kind: w.course.kind, disk: w.disk.Sum(), may: fmt.Sprint(w.may, w.around), boot: w.boot}
 	if w.unsure {
 		k.sure = w.disk.Fork().Reboot(durabletest.Outcomes()[0]).Sum()
 	}
@@ -134,13 +135,14 @@ func (d *device) wreckOf(c course, after int, state string, disk *durabletest.Di
 
 // killedWreck returns the state after the death of updated alone.
 func (d *device) killedWreck(c course, after int) wreck {
-	return wreck{course: c.then(cut{after, killed}), disk: d.disk.Fork(), may: d.may, boot: d.boot, unsure: true}
+	return wreck{course: c.then(cut{after, killed}), disk: d.disk.Fork(), may: d.may, around: d.around, boot: d.boot,
+		unsure: true}
 }
 
 // recover starts a wreck and lets it settle. Its power is cut again after so many operations, or never if that is
 // negative.
 func (w wreck) recover(b *bench, after int) *device {
-	d := &device{bench: b, kind: w.course.kind, cut: after, boot: w.boot, may: w.may}
+	d := &device{bench: b, kind: w.course.kind, cut: after, boot: w.boot, may: w.may, around: w.around}
 	d.take(w.disk.Fork())
 	d.must(d.start(w.may))
 	if d.engine != nil {
