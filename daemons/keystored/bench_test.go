@@ -12,7 +12,8 @@ import (
 )
 
 // BenchmarkAdmission asks, as a stage does, whose a set with one signature is and whether it may be installed, in turns
-// of a device with a folder of keys and one with a root. It compares the lower deciles, of the first question alone and of both.
+// of a device with a folder of keys and one with a root. It compares the lower deciles, of the first question alone and
+// of both.
 func BenchmarkAdmission(b *testing.B) {
 	dir := trusting(b, b.TempDir(), "system", updatestest.Key(3))
 	folder, rooted := device(b, dir, b.TempDir(), january), device(b, dir, b.TempDir(), january)

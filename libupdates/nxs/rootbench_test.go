@@ -39,8 +39,8 @@ func underRoot(b *testing.B) roots.State {
 	return state
 }
 
-// BenchmarkUnderRoot verifies an archive with one signature by a folder of keys and under a root, in turns, and compares
-// the lower deciles.
+// BenchmarkUnderRoot verifies an archive with one signature by a folder of keys and under a root, in turns, and
+// compares the lower deciles.
 func BenchmarkUnderRoot(b *testing.B) {
 	for _, size := range []int{4 << 10, 3 << 20} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

@@ -115,8 +115,8 @@ func TestSignatureLengths(t *testing.T) {
 	}
 }
 
-// The ways by which clients were made to count one key for two, for every role (CVE-2020-15093, and CVE-2026-6966, where
-// it came back in the roles beside the first).
+// The ways by which clients were made to count one key for two, for every role (CVE-2020-15093, and CVE-2026-6966,
+// where it came back in the roles beside the first).
 func TestThresholdOfEveryRole(t *testing.T) {
 	message := []byte("a message")
 	for _, role := range []trust.Role{trust.RoleSystem, trust.RoleApps, trust.RoleChannel} {
