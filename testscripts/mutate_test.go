@@ -30,7 +30,7 @@ func damage(how string, raw []byte) ([]byte, error) {
 	signature := bytes.Index(out, []byte("system.sig.ed25519\x00")) + block
 	payload := bytes.Index(out, []byte("/payload.elf\x00"))
 	if signature < block || payload < 0 {
-		return nil, fmt.Errorf("cannot damage: this is no system set")
+		return nil, fmt.Errorf("cannot damage: this is not a system set")
 	}
 	payload = payload/block*block + block
 	switch how {

@@ -15,7 +15,7 @@ func (r Record) Admit(c Content) error {
 	case c.IsEmpty():
 		return refusal.New(refusal.BadIndex, "the set has no digest")
 	case c.Digest == active.Digest && active.Damage == "":
-		return refusal.New(refusal.AlreadyActive, "%s runs already in slot %s", active.Version, r.Active)
+		return refusal.New(refusal.AlreadyActive, "%s already runs in slot %s", active.Version, r.Active)
 	}
 	return r.barred(c)
 }

@@ -100,9 +100,9 @@ func TestCheckStart(t *testing.T) {
 		reason refusal.Reason
 		part   string
 	}{
-		"nothing": {nil, refusal.Truncated, "no system set (.nxs): it ends before"},
-		"short":   {[]byte("hello"), refusal.Truncated, "no system set (.nxs): it ends before"},
-		"text":    {bytes.Repeat([]byte("y\n"), 256), refusal.BadArchive, "it is no system set (.nxs)"},
+		"nothing": {nil, refusal.Truncated, "not a system set (.nxs): it ends before"},
+		"short":   {[]byte("hello"), refusal.Truncated, "not a system set (.nxs): it ends before"},
+		"text":    {bytes.Repeat([]byte("y\n"), 256), refusal.BadArchive, "it is not a system set (.nxs)"},
 		"program": {block("\x7fELF"), refusal.BadArchive, "it is a program (ELF)"},
 		"zip":     {block("PK\x03\x04"), refusal.BadArchive, "it is a zip archive, not a system set"},
 		"gzip":    {block("\x1f\x8b"), refusal.BadArchive, "compressed with gzip"},

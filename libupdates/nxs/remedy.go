@@ -83,9 +83,9 @@ const BlockSize = blockSize
 func atStart(err error) error {
 	switch {
 	case errors.Is(err, errNoUstar):
-		return bad("it is no system set (.nxs): it does not begin with a ustar header")
+		return bad("it is not a system set (.nxs): it does not begin with a ustar header")
 	case refusal.Of(err) == refusal.Truncated:
-		return refusal.New(refusal.Truncated, "it is no system set (.nxs): it ends before the first header does")
+		return refusal.New(refusal.Truncated, "it is not a system set (.nxs): it ends before the first header does")
 	}
 	return err
 }

@@ -68,7 +68,7 @@ func receivePipe(ctx context.Context, path string) (archive, error) {
 	return receive(ctx, file, path)
 }
 
-// receive receives a set. Input that is no set is refused early, however much of it would follow.
+// receive receives a set. Input that is not a set is refused early, however much of it would follow.
 func receive(ctx context.Context, from io.Reader, name string) (archive, error) {
 	file, err := os.CreateTemp("", "nx-set-")
 	if err != nil {

@@ -126,7 +126,7 @@ func (in *invocation) hint(reason refusal.Reason) string {
 	case refusal.Quarantined:
 		return "it was rolled back before; `" + nx + " clear SET` lets it be staged again"
 	case refusal.Downgrade:
-		return "`" + nx + " update --downgrade FILE` goes down all the same"
+		return "`" + nx + " update --downgrade FILE` installs it anyway"
 	case refusal.VersionFloor:
 		return "`" + nx + " floor lower VERSION` lets older sets in again"
 	case refusal.NothingStaged:

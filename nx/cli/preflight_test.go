@@ -27,7 +27,7 @@ func TestUpdateGoesDownOnlyWhenToldTo(t *testing.T) {
 	p := startPeer(t)
 	file := setFile(t, "0.9.0", nxb.AbilityService)
 	p.nx("update", file).want(t, 1, "",
-		"nx: cannot stage "+file+": 0.9.0 is older than 1.0.0, which runs\nhint: `nx --dir "+p.dir+" update --downgrade FILE` goes down all the same\n")
+		"nx: cannot stage "+file+": 0.9.0 is older than 1.0.0, which runs\nhint: `nx --dir "+p.dir+" update --downgrade FILE` installs it anyway\n")
 	got := p.nx("update", "--json", file)
 	if got.status != 1 || !strings.Contains(got.stdout, `"reason":"downgrade"`) {
 		t.Errorf("status %d: %s", got.status, got.stdout)

@@ -80,7 +80,7 @@ func (v *upVerb) check() error {
 		if info, err := os.Stat(v.Selftest); err != nil {
 			return cannot("use sets in", v.Selftest, plain(err))
 		} else if !info.IsDir() {
-			return cannot("use sets in", v.Selftest, refusal.New(refusal.NotADirectory, "it is no folder"))
+			return cannot("use sets in", v.Selftest, refusal.New(refusal.NotADirectory, "it is not a folder"))
 		}
 	}
 	return nil

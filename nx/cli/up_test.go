@@ -132,7 +132,7 @@ func TestUpRefuses(t *testing.T) {
 		{[]string{"--trust", strings.Repeat("01", 32)}, 1,
 			"nx: cannot trust (given as text): 64 hex digits do not say"},
 		{[]string{"--factory", "none.nxs"}, 1, "nx: cannot use factory set none.nxs: no such file or directory\n"},
-		{[]string{"--selftest", bad}, 1, "nx: cannot use sets in " + bad + ": it is no folder\n"},
+		{[]string{"--selftest", bad}, 1, "nx: cannot use sets in " + bad + ": it is not a folder\n"},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			got, launched := up(t, c.args...)

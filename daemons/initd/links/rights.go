@@ -58,11 +58,11 @@ func (r *rights) marks(client, service string) (keys []key, err error) {
 	switch {
 	case held && ownEnd(client):
 		return nil, refusal.New(refusal.NotRevocable,
-			"initd hands out everything, so nothing is taken from it: revoke what %s holds, or shut "+
-				"the system down", edge.From)
+			"initd itself hands it out and cannot be kept from it: revoke what %s holds, or shut the system down",
+			edge.From)
 	case isBundleName(client):
 		return nil, refusal.New(refusal.UnknownName,
-			"%s is no daemon: what bundles look up is revoked from %s, for all of them", client, Runner)
+			"%s is not a daemon: what bundles look up is revoked from %s, for all of them", client, Runner)
 	case !held && !named:
 		return nil, ErrNoLink
 	}
