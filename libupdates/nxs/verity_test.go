@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 
 	"nexus/libupdates/nxs"
@@ -12,15 +14,18 @@ import (
 	"nexus/libupdates/updatestest"
 )
 
-// blocks are bundles whose payloads have one block, and many parts.
-func blocks() []updatestest.Made {
-	key, long := updatestest.Key(1), make([]byte, 9<<20+4097)
+// made are bundles whose payloads have two parts, and one block.
+var made = sync.OnceValue(func() []updatestest.Made {
+	key, long := updatestest.Key(1), make([]byte, 4<<20+4097)
 	rand.NewChaCha8([32]byte{1}).Read(long)
 	return []updatestest.Made{
 		updatestest.Bundle("long", "1.0.0", nil, long, key).Blocks(),
 		updatestest.Bundle("short", "1.0.0", nil, []byte("a program"), key).Blocks(),
 	}
-}
+})
+
+// blocks returns them, to be changed.
+func blocks() []updatestest.Made { return slices.Clone(made()) }
 
 // archiveOf packs bundles after changing the entry of the first, as a packer would that is wrong about it.
 func archiveOf(t *testing.T, made []updatestest.Made, change func(*nxs.Entry)) []byte {
@@ -47,7 +52,7 @@ func TestVerifiedByBlocks(t *testing.T) {
 		if err := check(raw); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for _, at := range []int{0, 4095, 4096, 1 << 20, 9<<20 + 4096} {
+		for _, at := range []int{0, 4096, 4<<20 + 4096} {
 			damaged := bytes.Clone(raw)
 			damaged[bytes.Index(raw, blocks()[0].Payload)+at] ^= 1
 			wantReason(t, check(damaged), refusal.DigestMismatch)
