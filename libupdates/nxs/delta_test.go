@@ -263,14 +263,28 @@ func TestDeltaBases(t *testing.T) {
 func TestDeltaLimits(t *testing.T) {
 	raw := pack(newDelta(t).entries(t)...)
 	find := holding(oldText, oldText[:100])
-	fits := nxs.Limits{Archive: int64(len(raw)), Payload: int64(len(newText))}
+	set, err := rebuilt(raw, nxs.DefaultLimits(), find)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fits := nxs.Limits{Archive: int64(max(len(raw), len(set))), Payload: int64(len(newText))}
 	if _, err := rebuilt(raw, fits, find); err != nil {
 		t.Error(err)
 	}
-	_, err := rebuilt(raw, nxs.Limits{Archive: fits.Archive - 1, Payload: fits.Payload}, find)
+	_, err = rebuilt(raw, nxs.Limits{Archive: fits.Archive - 1, Payload: fits.Payload}, find)
 	wantReason(t, err, refusal.ArchiveTooLarge)
 	_, err = rebuilt(raw, nxs.Limits{Archive: fits.Archive, Payload: fits.Payload - 1}, find)
 	wantReason(t, err, refusal.PayloadTooLarge)
+
+	large := []updatestest.Made{updatestest.Bundle("large", "1.0.0", nil, make([]byte, 10_000), updatestest.Key(1))}
+	raw = updatestest.Delta(t, updatestest.Key(1), "2.0.0", large, large)
+	whole := int64(len(updatestest.Archive(t, updatestest.Key(1), "2.0.0", large...)))
+	_, err = rebuilt(raw, nxs.Limits{Archive: whole, Payload: whole}, holding(large[0].Payload))
+	if err != nil {
+		t.Error(err)
+	}
+	_, err = rebuilt(raw, nxs.Limits{Archive: whole - 1, Payload: whole}, holding(large[0].Payload))
+	wantReason(t, err, refusal.ArchiveTooLarge)
 }
 
 // TestDeltaCut: a delta that is cut anywhere, or damaged anywhere, is refused.

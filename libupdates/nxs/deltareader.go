@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"nexus/libupdates/delta"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/refusal"
 )
@@ -28,67 +29,68 @@ type DeltaHead struct {
 // come the index of the delta and its signature, which the publisher of the set must have made. Then, entry by entry,
 // name, order, size and digest. A patch is verified block by block, each before it is interpreted.
 type DeltaReader struct {
-	walk *Reader
-	head *DeltaHead
-	open func() error // reads and checks what is left of the current bundle, or nil
+	walk  *Reader
+	head  *DeltaHead
+	apply PatchFunc    // nil: patches are applied here
+	open  func() error // reads and checks what is left of the current bundle, or nil
 }
+
+// A PatchFunc does what Apply of a patch does, such as in another process. A patch whose result is not needed is
+// checked by it, too: with from at the end of the new payload.
+type PatchFunc func(p delta.Patch, w io.Writer, old io.ReaderAt, patch io.Reader, from int64) error
+
+// PatchBy has a function apply the patches, or them applied here if it is nil.
+func (d *DeltaReader) PatchBy(apply PatchFunc) { d.apply = apply }
+
+// Head returns the verified beginning of a delta that has been opened.
+func (d *DeltaReader) Head() *DeltaHead { return d.head }
 
 // NewDeltaReader returns a DeltaReader of a delta of exactly size bytes.
 func NewDeltaReader(r io.Reader, size int64, limits Limits, verify VerifyFunc) *DeltaReader {
 	return &DeltaReader{walk: NewReader(r, size, limits, verify)}
 }
 
+// Offset returns how many bytes of the archive have been read, for progress displays.
+func (d *DeltaReader) Offset() int64 { return d.walk.Offset() }
+
 // Open reads and verifies both indexes and their signatures.
 func (d *DeltaReader) Open() (*DeltaHead, error) {
-	r := d.walk
-	if r.err == nil {
-		return nil, errOpened
-	}
-	if r.err != errNotOpen {
-		return nil, r.err
-	}
-	head, err := d.readHead()
-	if r.err = err; err != nil {
+	if _, err := d.walk.openBy(d.readDelta); err != nil {
 		return nil, err
 	}
-	d.head = head
-	return head, nil
+	return d.head, nil
 }
 
-func (d *DeltaReader) readHead() (*DeltaHead, error) {
+// readDelta reads and verifies the index of the delta, after that of the set.
+func (d *DeltaReader) readDelta(head *Head) error {
 	r := d.walk
-	head, err := r.head()
-	if err != nil {
-		return nil, err
-	}
 	h, err := r.header()
 	switch {
 	case errors.Is(err, errEnd), err == nil && h.name != DeltaName:
-		return nil, refusal.New(refusal.MissingEntry, "it is not a delta: there is no %s after %s", DeltaName,
-			SignatureName)
+		return refusal.New(refusal.MissingEntry, "it is not a delta: there is no %s after %s", DeltaName, SignatureName)
 	case err != nil:
-		return nil, err
+		return err
 	case h.size > MaxIndex:
-		return nil, refusal.New(refusal.IndexTooLarge, "%s of %d bytes is over the limit of %d", DeltaName, h.size,
-			MaxIndex)
+		return refusal.New(refusal.IndexTooLarge, "%s of %d bytes is over the limit of %d", DeltaName, h.size, MaxIndex)
 	}
 	raw, err := r.in.whole(h.size)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	signature, err := d.readSignature()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !head.Index.Publisher.Signed(DeltaMessage(raw), signature) {
-		return nil, refusal.New(refusal.InvalidSignature,
+		return refusal.New(refusal.InvalidSignature,
 			"invalid signature of the delta: the set's publisher did not make it")
 	}
 	x, err := ParseDeltaIndex(raw, head)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &DeltaHead{*head, x}, d.checkSizes(head.Index, x)
+	d.head = &DeltaHead{*head, x}
+	return d.checkSizes(head.Index, x)
 }
 
 func (d *DeltaReader) readSignature() ([]byte, error) {
@@ -106,20 +108,27 @@ func (d *DeltaReader) readSignature() ([]byte, error) {
 	return d.walk.in.whole(h.size)
 }
 
-// checkSizes checks the signed sizes against the policy and against the rest of the archive.
+// checkSizes checks the signed sizes against the policy, which is also one of the set that the delta makes, and against
+// the rest of the archive.
 func (d *DeltaReader) checkSizes(index Index, x DeltaIndex) error {
 	least := int64(2 * blockSize)
+	made := HeadSize(&d.head.Head) + least
 	for i, e := range index.Bundles {
 		if err := d.walk.checkPayloadSize(e); err != nil {
 			return err
 		}
 		least += blockSize
+		made += 3*blockSize + padded(e.PayloadSize) // a manifest has at least one block
 		switch x.Makings[i].Way {
 		case Whole:
 			least += blockSize + padded(e.PayloadSize)
 		case Patch:
 			least += blockSize + padded(x.Makings[i].PatchSize)
 		}
+	}
+	if made > d.walk.limits.Archive {
+		return refusal.New(refusal.ArchiveTooLarge, "the delta makes a set of at least %d bytes, over the limit of %d",
+			made, d.walk.limits.Archive)
 	}
 	if d.walk.left() < least {
 		return errTruncated()
@@ -190,7 +199,7 @@ func (d *DeltaReader) openPatch(b *DeltaBundle) error {
 			b.PatchSize)
 	}
 	b.patch = io.LimitReader(&d.walk.in, h.size)
-	d.open = func() error { return d.patched(b, b.Making.Patch.Verify(b.patch)) }
+	d.open = func() error { return d.patch(b, io.Discard, noBase{}, b.PayloadSize) }
 	return nil
 }
 
@@ -198,16 +207,20 @@ func (d *DeltaReader) openPatch(b *DeltaBundle) error {
 // has to.
 func (b *DeltaBundle) Apply(w io.Writer, base io.ReaderAt) error {
 	b.delta.open = nil
-	err := b.delta.patched(b, b.Making.Patch.Apply(w, base, b.patch, 0))
+	err := b.delta.patch(b, w, base, 0)
 	if err != nil {
 		b.delta.walk.err = err
 	}
 	return err
 }
 
-// patched checks what follows a patch.
-func (d *DeltaReader) patched(b *DeltaBundle, err error) error {
-	if err != nil {
+// patch applies a patch and checks what follows it.
+func (d *DeltaReader) patch(b *DeltaBundle, w io.Writer, base io.ReaderAt, from int64) error {
+	apply := d.apply
+	if apply == nil {
+		apply = delta.Patch.Apply
+	}
+	if err := apply(b.Making.Patch, w, base, b.patch, from); err != nil {
 		return about(b.Name+"/"+filePatch, err)
 	}
 	return d.walk.in.padding(b.PatchSize)

@@ -53,6 +53,9 @@ type WriteFunc func(p []byte, off int64) error
 // Open reads and verifies the index and its signature, as Reader.Open does.
 func (f *File) Open() (*Head, error) { return f.walk.Open() }
 
+// OpenAny opens a set or a delta, as Reader.OpenAny does. A delta is read by the DeltaReader, not by Copy.
+func (f *File) OpenAny() (*Head, *DeltaReader, error) { return f.walk.OpenAny() }
+
 // TakeRoots has the roots of the set given to a function. Call it before Open.
 func (f *File) TakeRoots(take RootsFunc) { f.walk.TakeRoots(take) }
 

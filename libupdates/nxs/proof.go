@@ -17,6 +17,9 @@ func (x Index) Claim() roots.Claim {
 
 // lookAhead returns the next header and leaves it to be read again, as it does an error.
 func (r *Reader) lookAhead() *ahead {
+	if r.held != nil {
+		return r.held
+	}
 	before := r.in.left
 	h, err := r.header()
 	r.held = &ahead{h, err, before - r.in.left}

@@ -94,6 +94,27 @@ func (r *Reader) Offset() int64 { return r.size - r.in.left }
 // Open reads and verifies the index and its signature. No part of the index is interpreted before the signature has
 // been verified.
 func (r *Reader) Open() (*Head, error) {
+	return r.openBy(func(head *Head) error { return r.checkSizes(head.Index) })
+}
+
+// OpenAny opens a set, as Open does, or a delta. If it is a delta, the DeltaReader returned reads the rest of it;
+// otherwise that is nil.
+func (r *Reader) OpenAny() (*Head, *DeltaReader, error) {
+	d := &DeltaReader{walk: r}
+	head, err := r.openBy(func(head *Head) error {
+		if next := r.lookAhead(); next.err == nil && next.header.name == DeltaName {
+			return d.readDelta(head)
+		}
+		return r.checkSizes(head.Index)
+	})
+	if d.head == nil {
+		d = nil
+	}
+	return head, d, err
+}
+
+// openBy reads and verifies the index and its signature, and then calls finish.
+func (r *Reader) openBy(finish func(*Head) error) (*Head, error) {
 	if r.err == nil {
 		return nil, errOpened
 	}
@@ -102,7 +123,7 @@ func (r *Reader) Open() (*Head, error) {
 	}
 	head, err := r.head()
 	if err == nil {
-		err = r.checkSizes(head.Index)
+		err = finish(head)
 	}
 	if r.err = err; err != nil {
 		return nil, err

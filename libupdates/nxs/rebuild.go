@@ -31,16 +31,16 @@ func (d *DeltaReader) Rebuild(w io.Writer, find FindFunc) error {
 		if err != nil {
 			return err
 		}
-		if err := writeBundle(w, b.Entry, b.RawManifest, func() error { return b.make(w, find) }); err != nil {
+		if err := writeBundle(w, b.Entry, b.RawManifest, func() error { return b.Make(w, find) }); err != nil {
 			return err
 		}
 	}
 }
 
-// make writes the payload of a bundle and checks all that the index says of it.
-func (b *DeltaBundle) make(w io.Writer, find FindFunc) error {
+// Make writes the payload of a bundle and checks all that the index says of it.
+func (b *DeltaBundle) Make(w io.Writer, find FindFunc) error {
 	sums := b.Entry.everything()
-	if err := b.fill(io.MultiWriter(w, sums), find); err != nil {
+	if err := b.fill(&bounded{io.MultiWriter(w, sums), b.Entry, 0}, find); err != nil {
 		return err
 	}
 	if sums.size != b.PayloadSize {
@@ -70,9 +70,10 @@ func (b *DeltaBundle) fill(w io.Writer, find FindFunc) error {
 func (b *DeltaBundle) base(find FindFunc) (io.ReaderAt, error) {
 	want, wantSize := b.PayloadSHA256, b.PayloadSize
 	if b.Way == Patch {
-		if want, wantSize = b.Base, b.Making.Patch.OldSize; wantSize == 0 {
-			return noBase{}, nil
-		}
+		want, wantSize = b.Base, b.Making.Patch.OldSize
+	}
+	if wantSize == 0 {
+		return noBase{}, nil
 	}
 	base, size, err := find(want)
 	if err != nil {
@@ -83,6 +84,20 @@ func (b *DeltaBundle) base(find FindFunc) (io.ReaderAt, error) {
 			wantSize)
 	}
 	return base, nil
+}
+
+// bounded refuses more than the signed size of a payload.
+type bounded struct {
+	w     io.Writer
+	entry Entry
+	size  int64
+}
+
+func (p *bounded) Write(b []byte) (int, error) {
+	if p.size += int64(len(b)); p.size > p.entry.PayloadSize {
+		return 0, wrongSize(p.entry, p.size)
+	}
+	return p.w.Write(b)
 }
 
 // noBase is the base of a patch that makes a payload from nothing.

@@ -8,20 +8,25 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A file is an archive with random access: its payloads are verified and written in parallel.
+// A file is an archive with random access: the payloads of a set are verified and written in parallel. A delta is read
+// as a stream.
 type file struct {
+	stream
 	set  *nxs.File
 	from *counted
 }
 
-func newFile(f io.ReaderAt, size int64, limits nxs.Limits, verify nxs.VerifyFunc) file {
+func newFile(f io.ReaderAt, size int64, limits nxs.Limits, verify nxs.VerifyFunc, patch nxs.PatchFunc) *file {
 	from := &counted{file: f, size: size, read: func(int64) {}}
-	return file{nxs.NewFile(from, size, limits, verify), from}
+	return &file{stream{patch: patch}, nxs.NewFile(from, size, limits, verify), from}
 }
 
-func (f file) open() (*nxs.Head, error) { return f.set.Open() }
+func (f *file) open() (*nxs.Head, error) { return f.opened(f.set.OpenAny()) }
 
-func (f file) deliver(in *incoming, _ nxs.Index, to keeper) error {
+func (f *file) deliver(in *incoming, index nxs.Index, to keeper) error {
+	if f.delta != nil {
+		return f.stream.deliver(in, index, to)
+	}
 	if err := in.ended(); err != nil {
 		return err
 	}

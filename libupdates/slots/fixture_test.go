@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"strings"
 	"testing"
 
 	"nexus/libupdates/bootctl"
@@ -20,15 +21,25 @@ const service = "nexus.ability.Service"
 // archive returns a set of two bundles: the payload of the first depends on the version, that of the second does not.
 // The index has the fs-verity digest of the first payload alone.
 func archive(t testing.TB, version string) []byte {
+	return updatestest.Archive(t, updatestest.Key(1), version, bundles(version)...)
+}
+
+func bundles(version string) []updatestest.Made {
 	key := updatestest.Key(1)
-	return updatestest.Archive(t, key, version,
-		updatestest.Bundle("alpha.app", version, []string{service}, payload(version), key).Blocks(),
-		updatestest.Bundle("beta", "1.0.0", nil, []byte(data), key))
+	return []updatestest.Made{updatestest.Bundle("alpha.app", version, []string{service}, payload(version), key).Blocks(),
+		updatestest.Bundle("beta", "1.0.0", nil, []byte(data), key)}
+}
+
+// delta returns a delta between two of these sets: it has a patch on the first payload, and nothing of the second.
+func delta(t testing.TB, from, to string) []byte {
+	return updatestest.Delta(t, updatestest.Key(1), to, bundles(from), bundles(to))
 }
 
 const data = "data of all versions"
 
-func payload(version string) []byte { return []byte("program of version " + version) }
+func payload(version string) []byte {
+	return append([]byte("program of version "+version), strings.Repeat(" that has more in common with others", 9)...)
+}
 
 // verify accepts signatures of key 1.
 func verify(message, signature []byte) (trust.PublicKey, error) {

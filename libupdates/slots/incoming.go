@@ -10,10 +10,12 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// An archive is a set to be staged, whether it comes from a stream or a file.
+// An archive is a set to be staged or a delta that makes one, whether it comes from a stream or a file.
 type archive interface {
 	// open verifies index and signature.
 	open() (*nxs.Head, error)
+	// makings returns how a delta that has been opened makes the payloads of the set; nil for a set, which has them.
+	makings() []nxs.Making
 	// deliver verifies the rest of the archive and passes its bundles to the keeper.
 	deliver(in *incoming, index nxs.Index, to keeper) error
 }
@@ -24,6 +26,8 @@ type keeper interface {
 	payload(bundle string) (durable.File, error)
 	// manifest stores the bundle's manifest.
 	manifest(*nxs.Bundle) error
+	// held opens a payload that is in a slot and was verified there; it may have changed since. The caller closes it.
+	held(nxs.Digest) (durable.ReadFile, error)
 }
 
 // asked is an archive whose bundles the owner of the slots may refuse.
@@ -57,6 +61,8 @@ type nothing struct{}
 
 func (nothing) payload(string) (durable.File, error) { return nil, nil }
 func (nothing) manifest(*nxs.Bundle) error           { return nil }
+
+func (nothing) held(sum nxs.Digest) (durable.ReadFile, error) { return nil, missing(sum) }
 
 // incoming is the progress of an archive.
 type incoming struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
@@ -32,13 +33,17 @@ func (s *Store) add(head *nxs.Head, a archive, in *incoming) error {
 }
 
 func (s *Store) receive(head *nxs.Head, a archive, in *incoming) error {
-	here, err := s.reusable(in, head.Index)
+	bases := basesOf(head.Index, a.makings())
+	here, err := s.reusable(in, slices.Concat(head.Index.Bundles, bases))
+	if err == nil {
+		err = checkBases(head.Index, bases, here)
+	}
 	if err != nil {
 		return err
 	}
-	files := files{fs: s.fs, waiting: make(map[string]durable.File, len(head.Index.Bundles))}
+	files := files{fs: s.fs, waiting: make(map[string]durable.File, len(head.Index.Bundles)), here: here}
 	defer files.close()
-	if in.at.Reused, err = files.prepare(head, here); err != nil {
+	if in.at.Reused, err = files.prepare(head); err != nil {
 		return err
 	}
 	in.enter(Receiving)
@@ -58,13 +63,14 @@ type files struct {
 	fs durable.FS
 	// payloads that are not received yet, by bundle name; nil if the payload is on disk already
 	waiting map[string]durable.File
-	open    []durable.File // all files that are not closed
+	here    map[identity]string // paths of payloads in the slots that may be reused
+	open    []durable.File      // all files that are not closed
 }
 
 // prepare makes the folders and the files whose content is known: index and signature, and payloads that are already on
-// disk (here). It allocates every other payload in its signed size, so that a set that does not fit is refused before
+// disk. It allocates every other payload in its signed size, so that a set that does not fit is refused before
 // its first payload byte. It returns the number of payload bytes that are reused.
-func (f *files) prepare(head *nxs.Head, here map[identity]string) (reused int64, err error) {
+func (f *files) prepare(head *nxs.Head) (reused int64, err error) {
 	if err := f.fs.Mkdir(stageDir); err != nil {
 		return 0, err
 	}
@@ -85,7 +91,7 @@ func (f *files) prepare(head *nxs.Head, here map[identity]string) (reused int64,
 		}
 		name := payloadPath(stageDir, entry.Name)
 		f.waiting[entry.Name] = nil
-		if from, is := here[identityOf(entry)]; is && f.fs.Link(from, name) == nil {
+		if from, is := f.here[identityOf(entry)]; is && f.fs.Link(from, name) == nil {
 			reused += entry.PayloadSize
 			continue
 		}
@@ -108,6 +114,15 @@ func (f *files) payload(bundle string) (durable.File, error) {
 	}
 	delete(f.waiting, bundle)
 	return payload, nil
+}
+
+func (f *files) held(sum nxs.Digest) (durable.ReadFile, error) {
+	for id, path := range f.here {
+		if id.sum == sum {
+			return f.fs.Open(path)
+		}
+	}
+	return nil, missing(sum)
 }
 
 func (f *files) manifest(bundle *nxs.Bundle) error {

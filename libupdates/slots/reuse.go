@@ -20,13 +20,14 @@ func identityOf(entry nxs.Entry) identity {
 	return identity{entry.PayloadSHA256, entry.PayloadVerity, entry.PayloadSize}
 }
 
-// reusable finds the payloads of a set that are already in the slots, under whatever name, and returns their paths.
+// reusable finds payloads that are already in the slots, under whatever name, and returns their paths: those of a set
+// that is staged, and the bases of a delta.
 // Every byte of them has just been read and verified against the index of that set. Damaged or unreadable payloads are
 // left out; they come with the archive.
 //
 // A reused payload is one file with two names. Files of a set are never written again (only the names of files change),
 // so what was verified under one name holds under the other, and the file exists until its last name is removed.
-func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, error) {
+func (s *Store) reusable(in *incoming, wanted []nxs.Entry) (map[identity]string, error) {
 	sets, err := s.sets()
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, er
 		if err != nil {
 			continue
 		}
-		candidates := set.candidates(held, index, here)
+		candidates := set.candidates(held, wanted, here)
 		intact(in.ctx, s.fs, candidates)
 		for _, c := range candidates {
 			if c.intact {
@@ -48,12 +49,12 @@ func (s *Store) reusable(in *incoming, index nxs.Index) (map[identity]string, er
 	return here, in.ended()
 }
 
-// candidates returns the payloads of this set that those of an index may be, and that are not here yet, each once. Only
+// candidates returns the payloads of this set that the wanted ones may be, and that are not here yet, each once. Only
 // sets that were made before there were fs-verity digests lack one: their payloads may match, too.
-func (s stored) candidates(held, index nxs.Index, here map[identity]string) (all []*candidate) {
+func (s stored) candidates(held nxs.Index, wanted []nxs.Entry, here map[identity]string) (all []*candidate) {
 	sought := map[identity]bool{}
-	for _, wanted := range index.Bundles {
-		id := identityOf(wanted)
+	for _, one := range wanted {
+		id := identityOf(one)
 		if _, is := here[id]; is || sought[id] || id.size == 0 {
 			continue
 		}
@@ -62,7 +63,7 @@ func (s stored) candidates(held, index nxs.Index, here map[identity]string) (all
 		})
 		if i >= 0 {
 			sought[id] = true
-			all = append(all, &candidate{wanted: wanted, path: payloadPath(s.dir(), held.Bundles[i].Name)})
+			all = append(all, &candidate{wanted: one, path: payloadPath(s.dir(), held.Bundles[i].Name)})
 		}
 	}
 	return all

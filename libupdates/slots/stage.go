@@ -24,6 +24,8 @@ type StageOptions struct {
 	// Verified is called once the whole set is verified and durable, before what was staged is given up. An error ends
 	// the stage.
 	Verified func() error
+	// Patch applies the patches of a delta; nil: they are applied here.
+	Patch nxs.PatchFunc
 	// Progress is called at each new phase and bundle, and at most once per MiB of payload.
 	Progress func(Progress)
 }
@@ -47,24 +49,25 @@ const (
 	Reused
 )
 
-// Stage receives a set and makes the slot lead to it: Staged, or the first slot of a device whose slots are empty. The
-// set is verified while it is written, and durable when Stage returns.
+// Stage receives a set, or a delta that makes it, and makes the slot lead to it: Staged, or the first slot of a device
+// whose slots are empty. The set is verified while it is written, and durable when Stage returns.
 //
 // After any refusal or error the slot holds what it held, and everything written is removed, at the next Open if the
 // disk fails even then. After a power cut at any moment, the slot holds what it held or the whole new set. Space is
 // reserved before the first payload byte is written. A payload that is in a slot already is not written again: the new
-// set gets a second name of the file after every byte of it has been verified. Canceling ctx ends the stage at the next
-// piece, with the refusal that is its cause, or as Cancelled. The other refusals are those of the archive, those of the
-// hooks, and NoSpace.
+// set gets a second name of the file after every byte of it has been verified. A delta is refused as MissingBase before
+// anything is written if a payload that it needs is not in the slots, or is damaged there. Canceling ctx ends the stage
+// at the next piece, with the refusal that is its cause, or as Cancelled. The other refusals are those of the archive,
+// those of the hooks, and NoSpace.
 func (s *Store) Stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt StageOptions) (Content, error) {
 	r.TakeRoots(opt.Roots)
-	return s.stageFrom(ctx, slot, stream{r}, opt)
+	return s.stageFrom(ctx, slot, &stream{reader: r, patch: opt.Patch}, opt)
 }
 
-// StageFile is Stage for a set in a file, whose payloads it reads in parallel; every byte is read once.
+// StageFile is Stage for an archive in a file. The payloads of a set are read in parallel; every byte is read once.
 func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt, size int64, limits nxs.Limits,
 	verify nxs.VerifyFunc, opt StageOptions) (Content, error) {
-	archive := newFile(f, size, limits, verify)
+	archive := newFile(f, size, limits, verify, opt.Patch)
 	archive.set.TakeRoots(opt.Roots)
 	return s.stageFrom(ctx, slot, archive, opt)
 }

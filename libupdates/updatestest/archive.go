@@ -116,17 +116,13 @@ func Archive(t testing.TB, key trust.Signer, version string, bundles ...Made) []
 // ArchiveOf returns an archive with any index, signed by the key. Tests of hostile indexes use it.
 func ArchiveOf(t testing.TB, key trust.Signer, rawIndex []byte, bundles ...Made) []byte {
 	t.Helper()
-	signature, err := key.Sign(rawIndex)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var sources []nxs.Source
 	for _, b := range sorted(bundles) {
 		sources = append(sources, nxs.Source{Entry: b.Entry, RawManifest: b.Manifest,
 			Payload: bytes.NewReader(b.Payload)})
 	}
 	var out bytes.Buffer
-	if err := nxs.Write(&out, &nxs.Head{Raw: rawIndex, Signature: signature}, sources); err != nil {
+	if err := nxs.Write(&out, &nxs.Head{Raw: rawIndex, Signature: signed(t, key, rawIndex)}, sources); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
