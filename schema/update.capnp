@@ -117,11 +117,12 @@ interface Updated extends(UpdateStatus) {
   # Stage sets and get the staged one.
 
   stageSystem @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageSink, refusal :Keystore.Refusal);
-  # Starts a stage, beside the two slots. `sizeBytes`: the exact size of the archive; `progress` may be null. There is
-  # one stage at a time. Refused as `stage-in-progress`, as `trial-in-progress` while a slot is on trial, or as
-  # `archive-too-large` by policy. What is published, and what the slots hold, does not change. Dropping the sink before
-  # done() discards everything received. A sender is refused as `stalled` if less than 256 KiB arrive within a minute,
-  # or if it takes longer than ten minutes plus a second for every 16 KiB.
+  # Starts a stage, beside the two slots. The archive is a system set, or a delta (delta.capnp), from which the set is
+  # made with payloads that the device holds. `sizeBytes`: its exact size; `progress` may be null. There is one stage at
+  # a time. Refused as `stage-in-progress`, as `trial-in-progress` while a slot is on trial, or as `archive-too-large` by
+  # policy. What is published, and what the slots hold, does not change. Dropping the sink before done() discards
+  # everything received. A sender is refused as `stalled` if less than 256 KiB arrive within a minute, or if it takes
+  # longer than ten minutes plus a second for every 16 KiB.
 
   staged @1 () -> (system :StagedSystem, refusal :Keystore.Refusal);
   # The staged set, from a complete, verified stage. Refused as `nothing-staged`.
@@ -156,6 +157,11 @@ interface UpdateStage {
   # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards
   # everything received. A set staged by an operator is reserved: for a minute, or until a switch, holders of
   # UpdateStage are refused as `stage-in-progress`.
+
+  held @1 () -> (payloads :List(Data));
+  # What a sender need not send, and what a delta may build on: the SHA-256, 32 bytes each, of every payload of the sets
+  # on this device, each once, in ascending order. They are from the signed indexes: a stage reads the payloads
+  # themselves, and refuses a delta as `missing-base` if one that it needs is damaged.
 }
 
 interface StageProgress {
