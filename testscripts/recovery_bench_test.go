@@ -31,7 +31,8 @@ func BenchmarkRecovery(b *testing.B) {
 		name   string
 		signal syscall.Signal
 	}{{"kill", syscall.SIGKILL}, {"stop", syscall.SIGSTOP}} {
-		for _, daemon := range []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "updated", "execd"} {
+		for _, daemon := range []string{"logd", "samgrd", "keystored", "bundlemgrd", "packagefsd", "patchd", "updated",
+			"execd"} {
 			b.Run(daemon+"/"+fault.name, func(b *testing.B) {
 				var total time.Duration
 				for range b.N {

@@ -85,11 +85,18 @@ func Table() []Daemon {
 			Confinement: daemon(4),
 		},
 		{
+			Name:  "patchd",
+			Holds: []Edge{logSink()},
+
+			Confinement: daemon(8),
+		},
+		{
 			Name: "updated",
 			Holds: []Edge{
 				logSink(), registrar("Updated"),
 				{Facet: "Verifier", From: "keystored", Grants: []string{"system"}},
 				{Facet: "SetAdmission", From: "keystored"},
+				{Facet: "Patcher", From: "patchd"},
 				{Facet: "SlotPublisher", From: "bundlemgrd"},
 				{Facet: "StateFs", From: stateName, Grants: []string{"boot"}},
 				{Facet: "PowerJudge", From: initName},

@@ -16,6 +16,7 @@ import (
 	"nexus/daemons/keystored"
 	"nexus/daemons/logd"
 	"nexus/daemons/packagefsd"
+	"nexus/daemons/patchd"
 	"nexus/daemons/plat"
 	"nexus/daemons/samgrd"
 	"nexus/daemons/selftest"
@@ -43,6 +44,7 @@ func applets() map[string]applet {
 		"keystored":  keystored.Run,
 		"logd":       logd.Run,
 		"packagefsd": packagefsd.Run,
+		"patchd":     patchd.Run,
 		"samgrd":     samgrd.Run,
 		"selftest":   selftest.Run,
 		"statefsd":   statefsd.Run,

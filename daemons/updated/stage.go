@@ -48,6 +48,20 @@ func (s *stagerServer) Stage(ctx context.Context, call update.UpdateStage_stage)
 	return res.SetSink(sink)
 }
 
+// Held tells which payloads the device holds.
+func (s *stagerServer) Held(_ context.Context, call update.UpdateStage_held) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	held := s.engine.Held()
+	list, err := res.NewPayloads(int32(len(held)))
+	for i := 0; err == nil && i < len(held); i++ {
+		err = list.Set(i, held[i][:])
+	}
+	return err
+}
+
 // A sinkServer is the StageSink of one stage.
 type sinkServer struct {
 	engine *updater.Engine

@@ -13,6 +13,7 @@ import (
 	"nexus/daemons/keystored"
 	"nexus/daemons/logd"
 	"nexus/daemons/packagefsd"
+	"nexus/daemons/patchd"
 	"nexus/daemons/plat"
 	"nexus/daemons/samgrd"
 	"nexus/daemons/statefsd"
@@ -27,7 +28,7 @@ type runFunc func(context.Context, *vat.Endowments, plat.Host) error
 func daemons(visitor runFunc) map[string]runFunc {
 	return map[string]runFunc{
 		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "keystored": keystored.Run, "logd": logd.Run,
-		"packagefsd": packagefsd.Run, "samgrd": samgrd.Run, "statefsd": statefsd.Run, "updated": updated.Run,
+		"packagefsd": packagefsd.Run, "patchd": patchd.Run, "samgrd": samgrd.Run, "statefsd": statefsd.Run, "updated": updated.Run,
 		"selftest": visitor,
 	}
 }

@@ -34,9 +34,11 @@ var granted = map[string][]string{
 	"keystored":  {"LogSink"},
 	"bundlemgrd": {"LogSink", "Registrar"},
 	"packagefsd": {"LogSink", "Registrar", "BundleMgr"},
-	"updated":    {"LogSink", "Registrar", "Verifier", "SetAdmission", "PowerJudge", "SlotPublisher", "StateFs"},
-	"execd":      {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer", "BundleSockets"},
-	selftest:     {"LogSink", "ServiceManager", "HealthVote"},
+	"patchd":     {"LogSink"},
+	"updated": {"LogSink", "Registrar", "Verifier", "SetAdmission", "Patcher", "PowerJudge", "SlotPublisher",
+		"StateFs"},
+	"execd":  {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer", "BundleSockets"},
+	selftest: {"LogSink", "ServiceManager", "HealthVote"},
 }
 
 // findable lists the names that each client may find.

@@ -14,6 +14,7 @@ type Inspection struct {
 	Head
 	SignatureValid bool           // the key that the index names made the signature
 	Manifests      []nxb.Manifest // one for each of Index.Bundles, in order
+	Delta          *DeltaIndex    // of a delta; nil for a set
 }
 
 // Inspect reads a whole archive whose publisher need not be trusted, for an operator who asks to see it. Besides Peek

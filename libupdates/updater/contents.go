@@ -1,6 +1,9 @@
 package updater
 
 import (
+	"bytes"
+	"slices"
+
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"
@@ -47,6 +50,21 @@ func (e *Engine) lookAt(slot bootctl.Slot) (slots.Content, error) {
 		return content, nil
 	}
 	return content, err
+}
+
+// Held returns the digests of the payloads of all sets on the device, in ascending order. The payloads themselves have
+// not been read.
+func (e *Engine) Held() []nxs.Digest {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var held []nxs.Digest
+	for _, content := range e.contents {
+		for _, b := range content.Bundles {
+			held = append(held, b.PayloadSHA256)
+		}
+	}
+	slices.SortFunc(held, func(a, b nxs.Digest) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(held)
 }
 
 // touched says that a slot may have changed, also where the step that was to change it failed.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/delta"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -216,6 +218,16 @@ func (e *Engine) keep(raw []byte) error {
 // verifyBy is the verification of one call.
 func (e *Engine) verifyBy(ctx context.Context) nxs.VerifyFunc {
 	return func(message, proof []byte) (trust.PublicKey, error) { return e.cfg.Verify(ctx, message, proof) }
+}
+
+// patchBy applies the patches of one stage.
+func (e *Engine) patchBy(ctx context.Context) nxs.PatchFunc {
+	if e.cfg.Patch == nil {
+		return nil
+	}
+	return func(p delta.Patch, w io.Writer, old io.ReaderAt, patch io.Reader, from int64) error {
+		return e.cfg.Patch(ctx, p, w, old, patch, from)
+	}
 }
 
 // admitSet asks whether a set may be installed anew.

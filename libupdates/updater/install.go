@@ -40,6 +40,7 @@ func (e *Engine) install(ctx context.Context, archive arrival,
 	var set bootctl.Content
 	err = archive(ctx, bootctl.Staged, slots.StageOptions{
 		Roots: e.rootsFor(ctx),
+		Patch: e.patchBy(ctx),
 		Admit: func(head *nxs.Head) error {
 			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
 			if err := e.admitSet(ctx, head); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/delta"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/policy"
@@ -21,6 +22,7 @@ type Config struct {
 	// BootCopy is a copy of the record that does not outlive this boot; nil where Record does not outlive it either.
 	BootCopy  durable.CellFile
 	Verify    Verify
+	Patch     Patch     // nil: patches are applied by the engine itself
 	Admission Admission // nil: nobody decides beside Verify, and roots in sets are skipped
 	Judge     Judge     // nil: no set may ask for powers
 	Publisher Publisher
@@ -55,6 +57,9 @@ type Installed struct {
 
 // Judge refuses a set whose bundles ask for powers that the device does not grant them.
 type Judge func(ctx context.Context, publisher trust.PublicKey, set []policy.Asking) error
+
+// A Patch applies a patch of a delta, as Apply of a delta.Patch does.
+type Patch func(ctx context.Context, p delta.Patch, w io.Writer, old io.ReaderAt, patch io.Reader, from int64) error
 
 // A Publisher makes the set of a slot the one that runs.
 type Publisher interface {

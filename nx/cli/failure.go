@@ -141,6 +141,8 @@ func (in *invocation) hint(reason refusal.Reason) string {
 		return "`" + nx + " bundles` shows what is published"
 	case refusal.TooManyClients:
 		return "somebody follows the log or runs bundles from many places: end some of them"
+	case refusal.MissingBase:
+		return "with `--full FILE.nxs`, nx sends the set itself to a device that cannot use the delta"
 	case refusal.NotQuarantined:
 		return "`" + nx + " status` shows what is quarantined"
 	default:

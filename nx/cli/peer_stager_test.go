@@ -51,6 +51,20 @@ func (s *peerStager) Stage(_ context.Context, call update.UpdateStage_stage) err
 	return res.SetSink(update.StageSink_ServerToClient(sink))
 }
 
+func (s *peerStager) Held(_ context.Context, call update.UpdateStage_held) error {
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	list, err := res.NewPayloads(int32(len(s.p.held)))
+	for i := 0; err == nil && i < len(s.p.held); i++ {
+		err = list.Set(i, s.p.held[i])
+	}
+	return err
+}
+
 // stage stages the set, for slot b.
 func (p *peer) stage() {
 	p.change(func(s *peerState) {

@@ -14,7 +14,8 @@ import (
 
 // stageVerb stages a set.
 type stageVerb struct {
-	File string `arg:"" placeholder:"FILE" help:"System set (.nxs); - for standard input."`
+	File string `arg:"" placeholder:"FILE" help:"System set (.nxs) or delta (.nxdelta); - for standard input."`
+	fullFlag
 }
 
 // Run stages the file.
@@ -25,7 +26,7 @@ func (v *stageVerb) Run(ctx context.Context, in *invocation) error {
 			return cannot("stage", v.File, err)
 		}
 		defer file.Close()
-		set, err := s.upload(ctx, file, in.progress(file.name), s.toStage)
+		set, err := v.stage(ctx, s, file, s.toStage)
 		if err != nil {
 			return cannot("stage", file.name, err)
 		}

@@ -12,11 +12,12 @@ import (
 
 // updateVerb stages a set, switches to it and waits for the verdict.
 type updateVerb struct {
-	File     string        `arg:"" placeholder:"FILE" help:"System set (.nxs); - for standard input."`
+	File     string        `arg:"" placeholder:"FILE" help:"System set (.nxs) or delta (.nxdelta); - for standard input."`
 	Timeout  time.Duration `placeholder:"DUR" default:"10m" help:"How long to wait for the verdict (default: 10m)."`
 	Downtime bool          `help:"Say how long each service was away."`
 
 	Downgrade bool `help:"Update to a set that is older than the one that runs."`
+	fullFlag
 }
 
 // Run exits 0 only after the commit.
@@ -30,7 +31,7 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 		if err := v.preflight(ctx, in, s, file); err != nil {
 			return cannot("stage", file.name, err)
 		}
-		set, err := s.upload(ctx, file, in.progress(file.name), s.toSwitch)
+		set, err := v.stage(ctx, s, file, s.toSwitch)
 		if err != nil {
 			return cannot("stage", file.name, err)
 		}

@@ -55,7 +55,7 @@ func (w Watch) sees(m Moment, verb *kit.Verb) bool {
 
 // daemons are all but initd, in the order of their names.
 func daemons() []string {
-	return []string{"bundlemgrd", "execd", "keystored", "logd", "packagefsd", "samgrd", "updated"}
+	return []string{"bundlemgrd", "execd", "keystored", "logd", "packagefsd", "patchd", "samgrd", "updated"}
 }
 
 // strike kills or stops what the plan says and returns what that was; empty where it does not run.
