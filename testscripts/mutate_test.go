@@ -28,7 +28,7 @@ func mutate(ts *testscript.TestScript, _ bool, args []string) {
 func damage(how string, raw []byte) ([]byte, error) {
 	out := bytes.Clone(raw)
 	signature := bytes.Index(out, []byte("system.sig.ed25519\x00")) + block
-	payload := bytes.Index(out, []byte("/payload.elf\x00"))
+	payload := bytes.Index(out, []byte("/payload."))
 	if signature < block || payload < 0 {
 		return nil, fmt.Errorf("cannot damage: this is not a system set")
 	}
