@@ -2,6 +2,8 @@ package testscripts
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -26,6 +28,7 @@ type stand struct {
 var stands = []stand{
 	{"before", beforeStage, oldOrNew},
 	{"mid-stage", midStage, stagedOrNot},
+	{"delta", midDelta, stagedOrNot},
 	{"staged", afterStage, oldOrNew},
 	{"switching", atConsole(newVersion, "updated: audit op=switch"), oldOrNew},
 	{"trial", atConsole(newVersion, "bundlemgrd: slot b active"), oldOrNew},
@@ -56,6 +59,20 @@ func midStage(r *crashRig, strike func()) verbEnd {
 	}
 	r.t.Fatal("no stage could be held half way")
 	return verbEnd{}
+}
+
+// midDelta strikes while the new set is made from a delta.
+func midDelta(r *crashRig, strike func()) verbEnd {
+	file := filepath.Join(r.t.TempDir(), "up.nxdelta")
+	pack := exec.CommandContext(r.t.Context(), filepath.Join(shared.bin(), "nxs-pack"), "delta", "--key",
+		filepath.Join(shared.demo(), "keys", "demo"), "--output", file, setFile(oldVersion), setFile(newVersion))
+	if out, err := pack.CombinedOutput(); err != nil {
+		r.t.Fatalf("%v: %s", err, out)
+	}
+	v := r.start("stage", file)
+	r.eventually("a stage to begin", func() bool { return r.receiving() || v.ended() })
+	strike()
+	return v.wait(r)
 }
 
 // afterStage strikes between an operator's two commands.
