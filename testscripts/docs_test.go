@@ -340,7 +340,7 @@ var differing = []struct {
 	{regexp.MustCompile(`\b[0-9]{4,} bytes\b`), "<n> bytes"},
 	{regexp.MustCompile(`"payloadSize":[0-9]+`), `"payloadSize":<n>`},
 	{regexp.MustCompile(`\b[0-9]+\.[0-9] [KMG]iB\b`), "<size>"},
-	{regexp.MustCompile(`(?m)^.*\.nxs: .*[0-9]+%.*\n|^.*\.nxs: verified, .*\n|^.* is on trial\n`), ""},
+	{regexp.MustCompile(`(?m)^.*\.nx(?:s|delta): (?:.*%|.* in place|verified,) .*\n|^.* is on trial\n`), ""},
 	{regexp.MustCompile(`(?m)^hint: .*\n`), ""},
 }
 

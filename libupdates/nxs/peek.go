@@ -7,8 +7,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// Peek returns what an archive, a set or a delta, says about itself and skips its payloads, for an operator who is about
-// to send it. It checks less than Inspect does; devices never call it.
+// Peek returns what an archive, a set or a delta, says about itself and skips its payloads, for an operator who is
+// about to send it. It checks less than Inspect does; devices never call it.
 func Peek(file io.ReaderAt, size int64, limits Limits) (*Inspection, error) {
 	found := &Inspection{}
 	f := NewFile(file, size, limits, func(message, signature []byte) (trust.PublicKey, error) {

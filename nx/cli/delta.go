@@ -51,8 +51,8 @@ func (v fullFlag) send(ctx context.Context, s *session, want nxs.Digest, open op
 	return s.upload(ctx, full, s.in.progress(full.name), open)
 }
 
-// lacking returns the refusal MissingBase if the device says that it does not hold what a delta builds on. A system that
-// cannot say so judges the delta itself.
+// lacking returns the refusal MissingBase if the device says that it does not hold what a delta builds on. A system
+// that cannot say so judges the delta itself.
 func (s *session) lacking(ctx context.Context, found *nxs.Inspection) error {
 	held, err := s.held(ctx)
 	if err != nil {
