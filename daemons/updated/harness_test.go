@@ -53,6 +53,13 @@ func newDevice(t *testing.T) *device {
 // provided returns a holding of what the server serves, over a real connection.
 func provided(t *testing.T, server capnp.Client) *vat.Holding {
 	t.Helper()
+	holding, _ := cuttable(t, server)
+	return holding
+}
+
+// cuttable is provided, with what cuts the connection.
+func cuttable(t *testing.T, server capnp.Client) (*vat.Holding, func()) {
+	t.Helper()
 	ours, theirs, err := plat.StreamPair()
 	must(t, err)
 	defer ours.Close()
@@ -66,7 +73,7 @@ func provided(t *testing.T, server capnp.Client) *vat.Holding {
 	t.Cleanup(used.Close)
 	holding := vat.NewHolding("test")
 	holding.Renew(used)
-	return holding
+	return holding, served.Close
 }
 
 // keystored trusts the first test key.
