@@ -90,12 +90,17 @@ func twoByte(op byte) uint8 {
 const longest = 32
 
 // A decoder decodes instructions of amd64. It has the operands of all opcodes at hand.
-type decoder struct{ one, two [256]uint8 }
+type decoder struct {
+	one, two [256]uint8
+	prefix   [256]bool
+	operand  [256]memory
+}
 
 func newDecoder() *decoder {
 	d := &decoder{}
 	for op := range 256 {
 		d.one[op], d.two[op] = oneByte(byte(op)), twoByte(byte(op))
+		d.prefix[op], d.operand[op] = isPrefix(byte(op)), memoryOf(byte(op))
 	}
 	return d
 }
@@ -103,7 +108,7 @@ func newDecoder() *decoder {
 // decode decodes the instruction at the start of b. An unknown one has the length 1.
 func (d *decoder) decode(b *[longest]byte) instruction {
 	at, small, wide := 0, false, false
-	for ; at < 5 && isPrefix(b[at]); at++ {
+	for ; at < 5 && d.prefix[b[at]]; at++ {
 		small = small || b[at] == 0x66
 	}
 	if b[at]&0xf0 == 0x40 {
@@ -137,7 +142,7 @@ func (d *decoder) decode(b *[longest]byte) instruction {
 			operands ^= opImm8 | opImmZ
 		}
 	}
-	return operandsOf(b, at, op, operands, small, wide)
+	return d.operandsOf(b, at, op, operands, small, wide)
 }
 
 // isPrefix reports whether a byte is a legacy prefix.
@@ -166,10 +171,20 @@ func (d *decoder) vector(table, op byte) uint8 {
 }
 
 // operandsOf decodes what follows the opcode, at an offset of b.
-func operandsOf(b *[longest]byte, at int, op byte, operands uint8, small, wide bool) instruction {
+func (d *decoder) operandsOf(b *[longest]byte, at int, op byte, operands uint8, small, wide bool) instruction {
 	var in instruction
 	if operands&opModRM != 0 {
-		in.field, in.pc, at = memoryOf(b, at)
+		m := d.operand[b[at]]
+		at++
+		if m.scaled {
+			m.wide = m.wide || m.indexed && b[at]&7 == 5
+			at++
+		}
+		if m.wide {
+			in.field, in.pc = at, m.pc
+			at += 4
+		}
+		at += int(m.small)
 	}
 	at += int(operands&opImm8/opImm8) + int(operands&opImm16/opImm16)*2
 	switch {
@@ -193,22 +208,22 @@ func operandsOf(b *[longest]byte, at int, op byte, operands uint8, small, wide b
 	return in
 }
 
-// memoryOf decodes an operand in memory: where it has a displacement of 32 bits, whether that is relative to the
-// instruction, and where the operand ends.
-func memoryOf(b *[longest]byte, at int) (field int, pc bool, end int) {
-	mod, rm := b[at]>>6, b[at]&7
-	at++
-	bare := mod == 0 && rm == 5
-	pc = bare
-	if mod != 3 && rm == 4 {
-		bare = mod == 0 && b[at]&7 == 5
-		at++
+// A memory says how the byte after an opcode describes an operand in memory.
+type memory struct {
+	scaled  bool  // another byte follows
+	indexed bool  // which may ask for a displacement
+	wide    bool  // a displacement of 32 bits follows
+	pc      bool  // relative to the instruction
+	small   uint8 // bytes of a shorter displacement
+}
+
+func memoryOf(b byte) memory {
+	mod, rm := b>>6, b&7
+	m := memory{scaled: mod != 3 && rm == 4, pc: mod == 0 && rm == 5}
+	m.indexed = m.scaled && mod == 0
+	m.wide = m.pc || mod == 2
+	if mod == 1 {
+		m.small = 1
 	}
-	switch {
-	case bare, mod == 2:
-		return at, pc, at + 4
-	case mod == 1:
-		at++
-	}
-	return 0, false, at
+	return m
 }
