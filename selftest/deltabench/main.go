@@ -73,5 +73,8 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("cannot measure %s: %w", p.name, err)
 		}
 	}
-	return nil
+	if flags.NArg() == 2 || !wanted.MatchString("week") {
+		return nil
+	}
+	return week(ctx, root)
 }

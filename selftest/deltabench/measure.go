@@ -22,10 +22,18 @@ func tools() []tool {
 		{"zstd -19 --patch-from", "zstd",
 			`exec zstd -q -f -19 --long=27 --patch-from="$OLD" "$NEW" -o "$PATCH" 2>/dev/null`,
 			`exec zstd -q -f -d --long=27 --patch-from="$OLD" "$PATCH" -o "$OUT"`},
+		{"casync", "casync", makeCasync, `casync extract --store="$PATCH.d/new.castr" "$PATCH.d/new.caibx" "$OUT"`},
 		{"rdiff", "rdiff", `rm -f "$PATCH.sig"; rdiff signature "$OLD" "$PATCH.sig" && exec rdiff delta "$PATCH.sig" "$NEW" "$PATCH"`,
 			`exec rdiff patch "$OLD" "$PATCH" "$OUT"`},
 	}
 }
+
+// makeCasync makes a patch of the index of the new file and the chunks that the old one does not have.
+const makeCasync = `rm -rf "$PATCH.d" && mkdir "$PATCH.d" && cd "$PATCH.d" &&
+casync make --store=old.castr old.caibx "$OLD" >/dev/null && casync make --store=new.castr new.caibx "$NEW" >/dev/null &&
+cp new.caibx "$PATCH" && cd new.castr && find . -type f | while read -r f; do
+	[ -e "../old.castr/$f" ] || cat "$f" >>"$PATCH"
+done`
 
 // A cost is what a process took: CPU seconds, and peak memory in KiB.
 type cost struct {

@@ -80,22 +80,31 @@ func smallChange(root string) (string, error) {
 
 // released is a Go program in two releases, built with the dependencies of each.
 func released(module, before, after string) pair {
-	program := filepath.Base(filepath.Dir(module))
-	install := func(ctx context.Context, root, version string) (string, error) {
-		dir := filepath.Join(root, program+"-"+version)
-		err := command(ctx, []string{"GOBIN=" + dir, "CGO_ENABLED=0", "GOFLAGS="}, "go", "install", "-trimpath",
-			"-ldflags=-s -w", module+"@"+version)
-		return filepath.Join(dir, program), err
-	}
-	return pair{program + " " + before + " to " + after, func(ctx context.Context, root string) (string, string,
-		error) {
-		old, err := install(ctx, root, before)
+	return pair{program(module) + " " + before + " to " + after, func(ctx context.Context, root string) (string,
+		string, error) {
+		old, err := install(ctx, root, module, before)
 		if err != nil {
 			return "", "", err
 		}
-		fresh, err := install(ctx, root, after)
+		fresh, err := install(ctx, root, module, after)
 		return old, fresh, err
 	}}
+}
+
+// program is what the go command calls the program of a module.
+func program(module string) string {
+	return filepath.Base(strings.TrimSuffix(module, "/v4"))
+}
+
+// install builds one release, unless it is there.
+func install(ctx context.Context, root, module, version string) (string, error) {
+	dir := filepath.Join(root, program(module)+"-"+version)
+	file := filepath.Join(dir, program(module))
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	return file, command(ctx, []string{"GOBIN=" + dir, "CGO_ENABLED=0", "GOFLAGS="}, "go", "install", "-trimpath",
+		"-ldflags=-s -w", module+"@"+version)
 }
 
 // packaged is a file of a Debian package in the two newest versions that the package lists have.
