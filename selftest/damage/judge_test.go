@@ -1,157 +1,244 @@
 package damage
 
 import (
-	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
-	"testing"
 
 	"nexus/selftest/oracle"
 )
 
-// madeUp are sets that no archive holds.
-func madeUp() (all oracle.Sets) {
-	for _, version := range []string{oldSet, otherSet, badSet, activeSet, trialSet} {
-		all = append(all, &oracle.Set{Name: version, Version: version, Digest: "digest of " + version})
+// An Outcome is what may come of damage.
+type Outcome string
+
+// The outcomes. The first three are allowed, and the fourth where no slot holds an intact set: an operator can still
+// bring one, which takes a system that answers. The last is of a cell that has nothing to change.
+const (
+	asBefore Outcome = "runs as before"
+	other    Outcome = "the other slot, said"
+	ended    Outcome = "ended, named"
+	waits    Outcome = "nothing to run, said"
+	none     Outcome = "none of these"
+	nothing  Outcome = "nothing to change"
+)
+
+// When a look is taken.
+type When string
+
+const (
+	started  When = "start"
+	verified When = "verify"
+	returned When = "rollback"
+	switched When = "switch"
+)
+
+// unknown stands for what is wrong with a slot where that depends on who reads it.
+const unknown = "?"
+
+// Seen is what a look shows.
+type Seen struct {
+	Cell    Cell
+	When    When
+	Sets    oracle.Sets
+	Settled bool // the system has confirmed a set and rests
+	Answers bool // it has not, and answers
+	Ended   bool
+	Exit    int
+	Lines   []string // of the console, since the start or the verb
+	Told    []string // the same, since the damage
+	State   oracle.State
+	Slots   map[string]string // what is wrong with each, before the look
+	Checks  []Check           // the answer of `nx verify`
+	Err     error             // of the verb
+	Wrong   []error           // with the processes
+}
+
+// judge tells which outcome it is, and what about it is not allowed. It looks at nothing but what it is given.
+func judge(s Seen) (Outcome, []string) {
+	switch {
+	case s.Settled:
+		return s.judgeRunning()
+	case s.Ended:
+		return s.judgeEnded()
+	case s.When == verified && s.Err != nil && !isSlot(s.Cell.Path):
+		return asBefore, nil // who asks does not get in; the next start decides
 	}
-	return all
-}
-
-// well is a look at a system that runs as before, and says that one byte of the standby slot's signature was changed.
-func well() Seen {
-	slot := func(version string) oracle.Slot {
-		digest := "digest of " + version
-		return oracle.Slot{SystemVersion: &version, IndexSHA256: &digest, Good: true}
+	lines := said(s.Lines)
+	switch daemon := looping(lines); {
+	case s.Answers && s.Slots["a"] != "" && s.Slots["b"] != "" && (s.spokenSlot("a") || s.spokenSlot("b")):
+		return waits, nil
+	case daemon != "":
+		return none, []string{fmt.Sprintf("never up after %s: crash loop of %s", s.When, daemon)}
+	case len(lines) == 0:
+		return none, []string{fmt.Sprintf("never up after %s, in silence", s.When)}
 	}
-	s := Seen{
-		Cell: Cell{Time: atRest, Path: "system/sets/" + otherSet + "/system.sig.ed25519", Way: Way{Name: "byte"}},
-		When: started, Sets: madeUp(), Settled: true,
-		Slots: map[string]string{"a": "", "b": "its signature is damaged"},
-		Lines: []string{"updated: ready (statefs)", "bundlemgrd: slot a active", "init: health ok (slot a)"},
+	return none, []string{fmt.Sprintf("never up after %s: %q", s.When, lines[len(lines)-1])}
+}
+
+// judgeEnded wants one line, beside what daemons wrote, that names what is wrong, and it to be something that the set
+// needs.
+func (s Seen) judgeEnded() (Outcome, []string) {
+	var wrong []string
+	lines := slices.DeleteFunc(said(s.Lines), func(line string) bool { return !strings.HasPrefix(line, "nx: ") })
+	switch {
+	case s.When != started:
+		wrong = append(wrong, fmt.Sprintf("ended by %s: %q", s.When, lines))
+	case s.Exit <= 0:
+		wrong = append(wrong, fmt.Sprintf("ended with status %d", s.Exit))
+	case len(lines) == 0:
+		wrong = append(wrong, "ended in silence")
+	case !needed(s.Cell):
+		wrong = append(wrong, fmt.Sprintf("ended for what is not needed: %q", lines[len(lines)-1]))
+	case !spoken(lines, s.Cell.Path) && !(s.Cell.Way.Name == "deleted" && spoken(lines, filepath.Dir(s.Cell.Path))):
+		wrong = append(wrong, fmt.Sprintf("ended and did not name it: %q", lines[len(lines)-1]))
+	case len(lines) > 1:
+		wrong = append(wrong, fmt.Sprintf("ended with %d lines: %q", len(lines), lines))
 	}
-	version, damage := floor, "invalid-signature"
-	s.State = oracle.State{ActiveSlot: "a", HealthOK: true, VersionFloor: &version}
-	s.State.Quarantine = []oracle.Quarantined{{IndexSHA256: "digest of " + badSet}}
-	s.State.Slots.A, s.State.Slots.B = slot(activeSet), slot(otherSet)
-	s.State.Slots.B.Damage = &damage
-	return s
-}
-
-// runs makes a set the active one.
-func (s *Seen) runs(version string) {
-	digest := "digest of " + version
-	s.State.Slots.A.IndexSHA256 = &digest
-}
-
-// over makes the start one that ended with these lines.
-func (s *Seen) over(path string, exit int, lines ...string) {
-	s.Cell.Path, s.Settled, s.Ended, s.Exit, s.Lines = path, false, true, exit, lines
-}
-
-// closed makes the look a check of a folder that nobody but root can read, with this answer.
-func (s *Seen) closed(answer string) {
-	s.When, s.Cell.Path, s.Cell.Way.Name = verified, "system", "mode"
-	s.Slots = map[string]string{"a": unknown, "b": unknown}
-	s.Err = errors.New(answer)
-}
-
-// TestJudge shows made-up systems to the judge: each is well but for one thing, and exactly that has to be found.
-func TestJudge(t *testing.T) {
-	const left = "updated: audit op=damaged slot=a version=1.3.0 result=failed reason=invalid-signature"
-	for _, c := range []struct {
-		name    string
-		make    func(*Seen)
-		outcome Outcome
-		want    string // in the violation; empty: there is none
-	}{
-		{"as before", func(*Seen) {}, asBefore, ""},
-		{"the other slot", func(s *Seen) {
-			s.runs(otherSet)
-			s.Slots["a"], s.Told = "gone", []string{left}
-		}, other, ""},
-		{"ended, named", func(s *Seen) { s.over("trust", 1, "nx: cannot run: trust is a file") }, ended, ""},
-		{"ended, a stranger's keys", func(s *Seen) {
-			s.over("trust/apps", 1, "nx: trust/apps is another user's")
-			s.Cell.Way.Name = "owner"
-		}, ended, ""},
-		{"checked", func(s *Seen) {
-			s.When, s.Checks = verified, []Check{{Slot: "a", Intact: true}, {Slot: "b"}}
-		}, asBefore, ""},
-		{"not to be checked", func(s *Seen) {
-			s.When, s.Settled, s.Cell.Path, s.Err = verified, false, "control.sock", errors.New("no way in")
-		}, asBefore, ""},
-		{"a closed folder", func(s *Seen) { s.closed("cannot read slot a: cannot read link a: permission denied") },
-			asBefore, ""},
-		{"nothing to run", func(s *Seen) {
-			s.Settled, s.Answers, s.Slots["a"], s.Told = false, true, "gone", []string{left}
-		}, waits, ""},
-
-		{"nothing to run, with a good set", func(s *Seen) {
-			s.Settled, s.Answers, s.Told, s.Lines = false, true, []string{left}, []string{left}
-		}, none, "never up after start"},
-		{"nothing to run, unsaid", func(s *Seen) { s.Settled, s.Answers, s.Slots["a"] = false, true, "gone" }, none,
-			"in silence"},
-		{"silence", func(s *Seen) { s.Settled, s.Lines = false, nil }, none, "in silence"},
-		{"words and no end", func(s *Seen) { s.Settled, s.Lines = false, []string{left} }, none,
-			"never up after start"},
-		{"crash loop", func(s *Seen) {
-			s.Settled, s.Lines = false, slices.Repeat([]string{`initd: crash process=updated exit="exit code 1"`}, 5)
-		}, none, "crash loop of updated"},
-		{"the other slot, unsaid", func(s *Seen) { s.runs(otherSet); s.Slots["a"] = "gone" }, none,
-			"unsaid: the other slot"},
-		{"a good set left", func(s *Seen) { s.runs(otherSet); s.Told = []string{left} }, none, "a good set was left"},
-		{"an empty slot", func(s *Seen) { s.State.Slots.A = oracle.Slot{} }, none, "healthy and empty"},
-		{"below the floor", func(s *Seen) { s.runs(oldSet) }, none, "below the version floor"},
-		{"from quarantine", func(s *Seen) { s.runs(badSet) }, none, "in quarantine"},
-		{"another program", func(s *Seen) { s.Wrong = []error{errors.New("a stranger's")} }, none, "wrong program"},
-		{"a good set in quarantine", func(s *Seen) {
-			s.State.Quarantine = append(s.State.Quarantine, oracle.Quarantined{IndexSHA256: "digest of " + activeSet})
-		}, none, "a good set is in quarantine"},
-		{"quarantine forgotten", func(s *Seen) { s.State.Quarantine = nil }, none, "quarantine is forgotten"},
-		{"floor forgotten", func(s *Seen) { s.State.VersionFloor = nil }, none, "version floor is forgotten"},
-		{"a copy of the record", func(s *Seen) { s.Cell.Path = "state/boot/record.0.value" }, none,
-			"copy of the record"},
-		{"called intact", func(s *Seen) { s.When, s.Checks = verified, []Check{{Slot: "b", Intact: true}} }, none,
-			"called intact"},
-		{"called damaged", func(s *Seen) { s.When, s.Checks = verified, []Check{{Slot: "a"}} }, none,
-			"is intact, and it says"},
-		{"called good", func(s *Seen) {
-			s.When, s.Checks, s.State.Slots.B.Damage = verified, []Check{{Slot: "b"}},
-				nil
-		}, none, "called good"},
-		{"no answer", func(s *Seen) { s.When = verified }, none, "no answer"},
-		{"a closed folder, unsaid", func(s *Seen) { s.closed("cannot verify slots") }, none, "no answer"},
-		{"a closed folder, another cell", func(s *Seen) {
-			s.closed("cannot read slot a: cannot read link a: permission denied")
-			s.Slots["b"] = ""
-		}, none, "no answer"},
-		{"back to nothing", func(s *Seen) { s.When = returned }, none, "slot b was damaged"},
-		{"no way back", func(s *Seen) {
-			s.runs(trialSet)
-			s.When, s.Slots, s.State.ActiveSlot = switched, map[string]string{"a": "gone"}, "a"
-		}, none, "the way back was damaged"},
-		{"ended by a check", func(s *Seen) { s.over("trust", 1, "nx: trust"); s.When = verified }, none,
-			"ended by verify"},
-		{"ended well", func(s *Seen) { s.over("trust", 0, "nx: trust") }, none, "status 0"},
-		{"ended in silence", func(s *Seen) { s.over("trust", 1, "updated: ready (statefs)") }, none,
-			"ended in silence"},
-		{"ended for nothing", func(s *Seen) { s.over("state/apps", 1, "nx: state/apps") }, none, "not needed"},
-		{"ended for nothing, keys", func(s *Seen) { s.over("trust/apps", 1, "nx: trust/apps") }, none, "not needed"},
-		{"ended, unnamed", func(s *Seen) { s.over("trust", 1, "nx: cannot run") }, none, "did not name it"},
-		{"ended, talkative", func(s *Seen) { s.over("trust", 1, "nx: trust", "nx: trust") }, none,
-			"ended with 2 lines"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := well()
-			c.make(&s)
-			outcome, wrong := judge(s)
-			if outcome != c.outcome {
-				t.Errorf("outcome %q, want %q", outcome, c.outcome)
-			}
-			if c.want == "" && len(wrong) > 0 || c.want != "" &&
-				(len(wrong) != 1 || !strings.Contains(wrong[0], c.want)) {
-				t.Errorf("found %q, want %q", wrong, c.want)
-			}
-		})
+	if len(wrong) > 0 {
+		return none, wrong
 	}
+	return ended, nil
+}
+
+// needed reports whether no start can do without the thing: it cannot be made anew, and nothing stands in for it. Keys
+// that a stranger owns end it as well: they may be meant, and then they are not to be set aside.
+func needed(c Cell) bool {
+	if strings.HasPrefix(c.Path, "trust") && c.Way.Name == "owner" {
+		return true
+	}
+	return slices.Contains([]string{"system", "system/sets", "state", "state/boot", "state/statefs", "lock"}, c.Path) ||
+		strings.HasPrefix(c.Path, "trust") && !strings.HasSuffix(c.Path, "apps")
+}
+
+// judgeRunning holds a system that rests against what may be so.
+func (s Seen) judgeRunning() (Outcome, []string) {
+	slot, version := "a", activeSet
+	if s.Cell.Time == inTrial || s.When == switched && s.Err == nil {
+		slot, version = "b", trialSet
+	}
+	outcome, active := asBefore, s.Sets.Known(s.State.Active().Digest())
+	var wrong []string
+	switch {
+	case active == nil:
+		wrong = append(wrong, fmt.Sprintf("a wrong set runs: slot %s is healthy and empty", s.State.ActiveSlot))
+	case active.Version == oldSet:
+		wrong = append(wrong, "a wrong set runs: it is below the version floor")
+	case active.Version == badSet:
+		wrong = append(wrong, "a wrong set runs: it is in quarantine")
+	case active.Version != version:
+		outcome = other
+		wrong = append(wrong, s.wrongMove(slot)...)
+	}
+	for _, err := range s.Wrong {
+		wrong = append(wrong, "a wrong program runs: "+err.Error())
+	}
+	wrong = append(wrong, s.wrongRecord()...)
+	wrong = append(wrong, s.wrongSlots()...)
+	if len(wrong) > 0 {
+		outcome = none
+	}
+	return outcome, wrong
+}
+
+// wrongMove finds what is wrong with the other slot's being back.
+func (s Seen) wrongMove(from string) (wrong []string) {
+	if s.When == returned {
+		return nil // that is what was asked for
+	}
+	if len(said(s.Told)) == 0 {
+		wrong = append(wrong, "unsaid: the other slot is back")
+	}
+	if s.Slots[from] == "" && !strings.HasPrefix(s.Cell.Path, "state") && s.Cell.Path != "system/"+from {
+		wrong = append(wrong, "a good set was left")
+	}
+	return wrong
+}
+
+// unreadable are the ways after which a segment of the journal cannot be read.
+var unreadable = []string{"emptied", "halved", "byte"}
+
+// wrongRecord finds what was forgotten, or was noted and should not have been.
+func (s Seen) wrongRecord() (wrong []string) {
+	quarantine := false
+	for _, q := range s.State.Quarantine {
+		set := s.Sets.Known(q.IndexSHA256)
+		quarantine = quarantine || set != nil && set.Version == badSet
+		if set != nil && set.Version != badSet && (s.When != returned || s.Err != nil) {
+			wrong = append(wrong, fmt.Sprintf("a good set is in quarantine: %s, for %s", set.Version, q.Reason))
+		}
+	}
+	inState := strings.HasPrefix(s.Cell.Path, "state")
+	loud := spoken(s.Told, "record") || spoken(s.Told, s.Cell.Path)
+	aged := s.Cell.Way.Name == "older" || s.Cell.Way.Name == "first" // an older copy is what a cut leaves
+	switch {
+	case !quarantine && !(inState && loud):
+		wrong = append(wrong, "unsaid: the quarantine is forgotten")
+	case oracle.Text(s.State.VersionFloor) != floor && !(inState && loud):
+		wrong = append(wrong, "unsaid: the version floor is forgotten")
+	case s.When == started && strings.HasPrefix(s.Cell.Path, "state/boot/record") && !loud && !aged:
+		wrong = append(wrong, "unsaid: a copy of the record was damaged")
+	case s.When == started && isSegment(s.Cell.Path) && slices.Contains(unreadable, s.Cell.Way.Name) &&
+		!spoken(s.Told, "journal on disk was damaged"):
+		wrong = append(wrong, "unsaid: a segment of the journal was damaged")
+	}
+	return wrong
+}
+
+// wrongSlots holds what the system says of its slots against what is in them.
+func (s Seen) wrongSlots() (wrong []string) {
+	for _, c := range s.Checks {
+		switch is := s.Slots[c.Slot]; {
+		case is == unknown:
+		case is == "" && !c.Intact:
+			wrong = append(wrong, "verify: slot "+c.Slot+" is intact, and it says that it is not")
+		case is != "" && c.Intact && !s.spokenSlot(c.Slot):
+			wrong = append(wrong, "verify: slot "+c.Slot+" is called intact or empty: "+is)
+		case is != "" && s.State.Slot(c.Slot).Good && s.State.Slot(c.Slot).Damage == nil:
+			wrong = append(wrong, "status: slot "+c.Slot+" is called good: "+is)
+		}
+	}
+	if s.When == verified && s.Checks == nil && !s.unreadable() {
+		wrong = append(wrong, fmt.Sprintf("verify: no answer: %v", s.Err))
+	}
+	harmed := func(slot string) bool { return s.Slots[slot] != "" && s.Slots[slot] != unknown }
+	switch {
+	case s.When == returned && s.Err == nil && harmed("b"):
+		wrong = append(wrong, "rollback: slot b was damaged: "+s.Slots["b"])
+	case s.When == switched && s.Err == nil && harmed("a") && !s.spokenSlot("a"):
+		wrong = append(wrong, "unsaid: the way back was damaged: "+s.Slots["a"])
+	}
+	return wrong
+}
+
+// unreadable reports whether the folder of the slots was closed to whoever checks them, and the answer says which slot
+// cannot be read, and why. Nothing can be known about the slots then.
+func (s Seen) unreadable() bool {
+	closed := s.Cell.Path == "system" && s.Slots["a"] == unknown && s.Slots["b"] == unknown
+	return closed && s.Err != nil && strings.Contains(s.Err.Error(), "cannot read slot a: ") &&
+		strings.Contains(s.Err.Error(), "permission denied")
+}
+
+// spokenSlot reports whether the console says that something is wrong with a slot.
+func (s Seen) spokenSlot(slot string) bool {
+	named := regexp.MustCompile("(slot[= ]|system/)" + slot)
+	return slices.ContainsFunc(said(s.Told), named.MatchString)
+}
+
+// ordinary are the lines of a start that nothing disturbs.
+var ordinary = regexp.MustCompile(`^(updated: ready|bundlemgrd: slot . active|init: health ok|` +
+	`updated: audit op=(health|verify|held) .*result=ok|\w+: \[warn\] \w+ are less confined on this machine)`)
+
+// said are the lines that say something out of the ordinary.
+func said(lines []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), ordinary.MatchString)
+}
+
+// spoken reports whether a line names the thing at a path.
+func spoken(lines []string, path string) bool {
+	name := filepath.Base(path)
+	return slices.ContainsFunc(said(lines), func(line string) bool {
+		return strings.Contains(line, path) || len(name) > 1 && strings.Contains(line, name)
+	})
 }

@@ -1,153 +1,117 @@
 package powercut
 
 import (
-	"encoding/hex"
-	"os"
+	"fmt"
 	"path/filepath"
-	"strings"
-	"testing"
+	"slices"
 
-	"nexus/libupdates/bootctl"
-	"nexus/libupdates/refusal"
-	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
-// digest returns the digest of a made-up set.
-func digest(b byte) (d [32]byte) { d[0] = b; return d }
-
-// madeUp returns sets with one file each.
-func madeUp() oracle.Sets {
-	var sets oracle.Sets
-	for i, name := range []string{factory, second, third, broken} {
-		d := digest(byte(i + 1))
-		sets = append(sets, &oracle.Set{Name: name, Digest: hex.EncodeToString(d[:]), Files: map[string]string{}})
-	}
-	sets[3].Fate = oracle.Broken
-	return sets
+// A promise checks what must hold for a device that was given these sets.
+type promise struct {
+	sets    oracle.Sets
+	mayFail bool // a good set may be in quarantine as well, because its tries may have been cut short
 }
 
-// wellFound returns a disk on which the second set is confirmed, the broken one in quarantine, and the floor at the
-// second.
-func wellFound(t *testing.T, sets oracle.Sets) *found {
-	t.Helper()
-	f := &found{recorded: true, system: t.TempDir(), slots: map[string]string{}}
-	record := bootctl.New()
-	record.Active, record.Floor = bootctl.B, second
-	for i, name := range []string{factory, second} {
-		d := digest(byte(i + 1))
-		record.Slots[i] = bootctl.Content{Digest: bootctl.Digest(d), Version: name, Good: true}
-		f.slots[string("ab"[i])] = hex.EncodeToString(d[:])
-		kit.Must(t, os.MkdirAll(filepath.Join(f.system, "sets", named(sets, name).Digest), 0o755))
+// onDisk compares the content of a disk after a cut with what was acknowledged before it and what was in progress.
+func (p promise) onDisk(f *found, was stand, ahead []stand) error {
+	switch {
+	case f.fresh && was.Made:
+		return fmt.Errorf("the disk is blank, but was formatted")
+	case f.fresh:
+		return nil
+	case !f.recorded && was.Recorded:
+		return fmt.Errorf("the boot record is gone")
 	}
-	record.Quarantine = []bootctl.Quarantined{{Digest: bootctl.Digest(digest(4)), Version: broken,
-		Reason: refusal.ServiceExited}}
-	f.state = stateOf(record)
-	return f
+	if err := p.wholly(f); err != nil {
+		return err
+	}
+	return p.told(f.state, was, ahead)
 }
 
-// TestThePromiseCanBeBroken has a disk that violates each part of the promise.
-func TestThePromiseCanBeBroken(t *testing.T) {
-	sets := madeUp()
-	was := stand{Made: true, Recorded: true, Active: second, Quarantine: true, Floor: second}
-	for _, c := range []struct {
-		name  string
-		spoil func(t *testing.T, f *found, was *stand)
-		want  string
-	}{
-		{"nothing", func(*testing.T, *found, *stand) {}, ""},
-		{"blank again", func(_ *testing.T, f *found, _ *stand) { f.fresh = true }, "the disk is blank"},
-		{"the record is gone", func(_ *testing.T, f *found, _ *stand) { f.recorded = false },
-			"the boot record is gone"},
-		{"the old set is active", func(_ *testing.T, f *found, _ *stand) { f.state.ActiveSlot = "a" },
-			"is active, but \"1.1.0\" was confirmed"},
-		{"an empty slot is active", func(_ *testing.T, f *found, _ *stand) { f.state.Slots.B.IndexSHA256 = nil },
-			"is active and empty"},
-		{"quarantine forgotten", func(_ *testing.T, f *found, _ *stand) { f.state.Quarantine = nil },
-			"is no longer in quarantine"},
-		{"a good set in quarantine", func(_ *testing.T, f *found, _ *stand) {
-			f.state.Quarantine[0].IndexSHA256 = named(sets, factory).Digest
-		}, "is in quarantine"},
-		{"floor forgotten", func(_ *testing.T, f *found, _ *stand) { f.state.VersionFloor = nil },
-			`the version floor is "", but was "1.1.0"`},
-		{"staged set forgotten", func(_ *testing.T, _ *found, was *stand) { was.Staged = third },
-			"1.3.0 was staged, but is neither"},
-		{"a set of nobody's", func(_ *testing.T, f *found, _ *stand) { f.slots["a"] = "99" },
-			"which was never staged"},
-		{"a file more", func(t *testing.T, f *found, _ *stand) {
-			if err := os.WriteFile(filepath.Join(f.system, "sets", f.slots["a"], "more"), nil,
-				0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, "is in the slot but not in the archive"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			f, was := wellFound(t, sets), was
-			c.spoil(t, f, &was)
-			err := promise{sets: sets}.onDisk(f, was, nil)
-			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
-			}
-		})
-	}
-}
-
-// TestWhatWasUnderWayMayBeDone accepts the result of a step that was in progress.
-func TestWhatWasUnderWayMayBeDone(t *testing.T) {
-	sets := madeUp()
-	f := wellFound(t, sets)
-	was := stand{Made: true, Recorded: true, Active: factory}
-	if err := (promise{sets: sets}).onDisk(f, was, nil); err == nil {
-		t.Error("a set that nobody switched to is active, and that passed")
-	}
-	if err := (promise{sets: sets}).onDisk(f, was, []stand{{Active: second, Floor: second}}); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestWhatIsToldCanBreakThePromise checks what an operator is told in the same way.
-func TestWhatIsToldCanBreakThePromise(t *testing.T) {
-	sets := madeUp()
-	was := stand{Made: true, Recorded: true, Active: second, Quarantine: true, Floor: second}
-	for _, c := range []struct {
-		name  string
-		spoil func(now *oracle.State)
-		want  string
-	}{
-		{"nothing", func(*oracle.State) {}, ""},
-		{"the old set is active", func(now *oracle.State) { now.ActiveSlot = "a" },
-			`is active, but "1.1.0" was confirmed`},
-		{"floor forgotten", func(now *oracle.State) { now.VersionFloor = nil }, "the version floor is"},
-		{"quarantine forgotten", func(now *oracle.State) { now.Quarantine = nil }, "is no longer in quarantine"},
-		{"the record is in memory", func(now *oracle.State) { now.Persistent = false }, "the record is not persistent"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			floor := second
-			now := oracle.State{ActiveSlot: "b", Persistent: true, VersionFloor: &floor}
-			now.Slots.A.IndexSHA256, now.Slots.B.IndexSHA256 = &named(sets, factory).Digest, &named(sets, second).Digest
-			now.Quarantine = []oracle.Quarantined{{IndexSHA256: named(sets, broken).Digest,
-				Reason: refusal.ServiceExited}}
-			c.spoil(&now)
-			err := promise{sets: sets}.told(now, was, nil)
-			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
-			}
-		})
-	}
-}
-
-func TestFatalLines(t *testing.T) {
-	for line, want := range map[string]bool{
-		"init: health ok (slot a)":                                                        false,
-		"initd: crash process=updated exit=\"exit code 1\"":                               false,
-		"init: fatal: cannot use state disk /dev/vda: x":                                  true,
-		"init: state disk: damaged: the kernel has met damage in it before":               true,
-		"[    3.1] EXT4-fs error (device vda): ext4_lookup:1813":                          true,
-		"updated: audit op=record result=failed reason=state-damaged":                     true,
-		"updated: audit op=damaged slot=a version=1.0.0 result=ok reason=digest-mismatch": true,
-	} {
-		if got := fatal([]string{"before", line}) != nil; got != want {
-			t.Errorf("%s: got %v", line, got)
+// told compares a state, as an operator is told or as the disk has it, in the same way.
+func (p promise) told(now oracle.State, was stand, ahead []stand) error {
+	for _, rule := range []func(oracle.State, stand, []stand) error{p.confirmed, p.staged, p.quarantined, p.floor} {
+		if err := rule(now, was, ahead); err != nil {
+			return err
 		}
 	}
+	if !now.Persistent {
+		return fmt.Errorf("the record is not persistent")
+	}
+	return nil
+}
+
+// wholly checks that each slot, and the link to a staged set, holds exactly the contents of one archive, or nothing.
+func (p promise) wholly(f *found) error {
+	for _, place := range places {
+		slot := place.String()
+		digest := f.slots[slot]
+		if digest == "" {
+			continue
+		}
+		set := p.sets.Known(digest)
+		if set == nil {
+			return fmt.Errorf("slot %s holds %s, which was never staged", slot, digest)
+		}
+		if err := oracle.SameFiles(filepath.Join(f.system, "sets", digest), set.Files); err != nil {
+			return fmt.Errorf("slot %s: %w", slot, err)
+		}
+	}
+	return nil
+}
+
+// confirmed checks that the active set is the one that was confirmed last, or the one whose commit was in progress, and
+// never one that was not confirmed. Before the first one nothing is active, or the factory set.
+func (p promise) confirmed(now oracle.State, was stand, ahead []stand) error {
+	digest := now.Active().Digest()
+	if was.Active == "" && (digest == "" || digest == named(p.sets, factory).Digest) {
+		return nil
+	}
+	if digest == "" {
+		return fmt.Errorf("slot %s is active and empty, but %s was confirmed", now.ActiveSlot, was.Active)
+	}
+	for _, s := range append([]stand{was}, ahead...) {
+		if set := named(p.sets, s.Active); set != nil && set.Digest == digest {
+			return nil
+		}
+	}
+	return fmt.Errorf("%.12s is active, but %q was confirmed", digest, was.Active)
+}
+
+// staged checks that a set that was staged is still there: staged, switched to, or discarded by the step in progress.
+func (p promise) staged(now oracle.State, was stand, ahead []stand) error {
+	if was.Staged == "" || len(ahead) > 0 && ahead[0].Drops {
+		return nil
+	}
+	want := named(p.sets, was.Staged).Digest
+	for _, slot := range []*string{now.StagedSlot, now.PendingSlot, &now.ActiveSlot} {
+		if slot != nil && now.Slot(*slot).Digest() == want {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s was staged, but is neither staged nor pending nor active", was.Staged)
+}
+
+// quarantined checks that the failed set is still in quarantine, and no good one is.
+func (p promise) quarantined(now oracle.State, was stand, _ []stand) error {
+	bad := named(p.sets, broken).Digest
+	good := slices.IndexFunc(now.Quarantine, func(q oracle.Quarantined) bool { return q.IndexSHA256 != bad })
+	if good >= 0 && !p.mayFail {
+		return fmt.Errorf("%.12s is in quarantine (%s)", now.Quarantine[good].IndexSHA256, now.Quarantine[good].Reason)
+	}
+	if was.Quarantine && now.Quarantined(bad) == "" {
+		return fmt.Errorf("%s is no longer in quarantine", broken)
+	}
+	return nil
+}
+
+// floor checks that the version floor is unchanged, or the one that the step in progress sets.
+func (p promise) floor(now oracle.State, was stand, ahead []stand) error {
+	floor := oracle.Text(now.VersionFloor)
+	if slices.ContainsFunc(append([]stand{was}, ahead...), func(s stand) bool { return s.Floor == floor }) {
+		return nil
+	}
+	return fmt.Errorf("the version floor is %q, but was %q", floor, was.Floor)
 }

@@ -4,7 +4,8 @@
 // state, its slots byte by byte, what runs, the journal, and what is left over on the disk and among processes with the
 // promise.
 //
-// It looks from outside only: through `nx`, the folder and /proc. It never asks the system's code what is right.
+// It looks from outside only: through `nx`, the folder and /proc. It never asks the system's code what is right. It
+// contains only tests.
 //
 //	go test ./selftest/soak -run TestSoak/keeps -v -timeout 0 -args -cycles 1000 -seed 1
 package soak

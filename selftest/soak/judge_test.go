@@ -1,239 +1,232 @@
 package soak
 
 import (
-	"path/filepath"
-	"strings"
-	"testing"
+	"fmt"
+	"slices"
 
 	"nexus/libupdates/refusal"
-	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
 )
 
-// Sets that runs are made up of.
-func someSets() (was, next, broken *oracle.Set) {
-	return &oracle.Set{Name: "was", Digest: "aaa", Fate: oracle.Good},
-		&oracle.Set{Name: "next", Digest: "bbb", Fate: oracle.Good},
-		&oracle.Set{Name: "broken", Digest: "ccc", Fate: oracle.Broken, Reason: refusal.ServiceExited}
+// maxBoots bounds the boot numbers one cycle may draw: a switch, its tries, a rollback and the attempt after it; twice
+// that where two operators switch.
+const maxBoots = 2 * (1 + tries + 1 + 1)
+
+// judge holds the state after a cycle against the state before: what may have changed under any fault, and what must
+// have come of it where there was none.
+func (s *Soak) judge(r *Run) error {
+	for _, rule := range []func(*Run) error{oldOrNew, ackedStays, neverBack, keepsQuarantine, rolledBackForCause} {
+		if err := rule(r); err != nil {
+			return err
+		}
+	}
+	if r.Hit == "" && r.Flow != Rivals && !r.crashLooped() {
+		return r.undisturbed()
+	}
+	return nil
 }
 
-// stateOf is a quiet state: set a is confirmed in slot a, b is in the other.
-func stateOf(boot uint64, a, b string) oracle.State {
-	s := oracle.State{ActiveSlot: "a", HealthOK: true, Boot: boot}
-	s.Slots.A.IndexSHA256, s.Slots.B.IndexSHA256 = &a, &b
-	return s
+// oldOrNew wants the confirmed set to be the one before or, if it is good, the new one; after an operator's rollback or
+// a crash loop, the one returned to.
+func oldOrNew(r *Run) error {
+	now, was := r.After.Active().Digest(), r.Before.Active().Digest()
+	for _, set := range []*oracle.Set{r.Set, r.Other} {
+		if set != nil && set.Fate == oracle.Good && now == set.Digest {
+			return nil
+		}
+	}
+	if now == was || (r.Flow == Rollback || r.crashLooped()) && now == r.Before.Standby().Digest() {
+		return nil
+	}
+	return fmt.Errorf("the confirmed set was %.12s and is %.12s, which nobody brought", was, now)
 }
 
-// TestJudgeRefusesBrokenPromises breaks one promise at a time in a cycle that went well.
-func TestJudgeRefusesBrokenPromises(t *testing.T) {
-	was, next, broken := someSets()
-	for _, c := range []struct {
-		name  string
-		spoil func(r *Run)
-		want  string // empty: nothing is wrong
-	}{
-		{"nothing", func(*Run) {}, ""},
-		{"nothing, committed", func(r *Run) { r.After.ActiveSlot = "b" }, ""},
-		{"another set is active", func(r *Run) { *r.After.Slots.A.IndexSHA256 = "ddd" }, "which nobody brought"},
-		{"the broken set is active", func(r *Run) { r.Set = broken; *r.After.Slots.A.IndexSHA256 = "ccc" },
-			"which nobody brought"},
-		{"an announced commit is gone", func(r *Run) { r.Lines = []string{"init: health ok (slot b)"} },
-			"and slot a is active"},
-		{"the boot number falls", func(r *Run) { r.After.Boot = 4 }, "the boot number went from 5 to 4"},
-		{"too many starts", func(r *Run) { r.After.Boot = 5 + maxBoots + 1 }, "the boot number went from 5"},
-		{"it fell with the record in memory", func(r *Run) { r.Target = Everything; r.After.Boot = 1 }, ""},
-		{"it fell with a record that is kept",
-			func(r *Run) { r.Target = Everything; r.After.Boot = 1; r.After.Persistent = true }, "from 5 to 1"},
-		{"quarantine forgotten", func(r *Run) {
-			r.Before.Quarantine = []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
-		}, "no longer quarantined"},
-		{"quarantine forgotten over a restart", func(r *Run) {
-			r.Target = Init
-			r.Before.Quarantine = []oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
-		}, ""},
-		{"a good set rolled back for nothing", func(r *Run) { rolledBack(r, "bbb", refusal.ServiceExited) },
-			"without a cause"},
-		{"a good set rolled back for its killed service",
-			func(r *Run) { r.Target = Service; rolledBack(r, "bbb", refusal.ServiceExited) }, ""},
-		{"a set rolled back that nobody brought", func(r *Run) {
-			r.Target = Service
-			rolledBack(r, "ddd",
-				refusal.ServiceExited)
-		}, "without a cause"},
-		{"a commit left for a crash loop", func(r *Run) {
-			r.Kills, r.Lines = 3, []string{"init: health ok (slot b)"}
-			rolledBack(r, "bbb", refusal.CrashLoop)
-		}, ""},
-		{"a commit left for a crash loop of nobody", func(r *Run) { rolledBack(r, "bbb", refusal.CrashLoop) },
-			"without a cause"},
-		{"a rollback that is not told of", func(r *Run) {
-			r.Set = broken
-			rolledBack(r, "ccc", refusal.ServiceExited)
-			r.After.LastRollback = nil
-		}, "and the last rollback is"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := &Run{Cycle: Cycle{Flow: Switch, Target: Daemon}, Set: next, Hit: "logd",
-				Before: stateOf(5, was.Digest, next.Digest), After: stateOf(5, was.Digest, next.Digest)}
-			c.spoil(r)
-			err := (&Soak{}).judge(r)
-			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
+// ackedStays wants that a commit somebody was told of is still there: nx said so, or the console did. A cycle with one
+// operator confirms another slot once at most. A set that is under watch may still be left, for services that were
+// killed too often.
+func ackedStays(r *Run) error {
+	if r.crashLooped() {
+		return nil
+	}
+	if r.Flow == Update && r.Verbs[0].Exit() == 0 && r.After.Active().Digest() != r.Set.Digest {
+		return fmt.Errorf("nx update said %q is committed, and %.12s is active", r.Set.Name, r.After.Active().Digest())
+	}
+	if r.Flow == Rivals {
+		return nil
+	}
+	told := "init: health ok (slot " + oracle.Other(r.Before.ActiveSlot) + ")"
+	if slices.Contains(r.Lines, told) && r.After.ActiveSlot == r.Before.ActiveSlot {
+		return fmt.Errorf("the console said %q, and slot %s is active", told, r.After.ActiveSlot)
+	}
+	return nil
+}
+
+// neverBack wants boot numbers to grow, and by no more than one cycle can need: the number of starts is bounded.
+func neverBack(r *Run) error {
+	if r.forgot() {
+		return nil
+	}
+	if drawn := r.After.Boot - r.Before.Boot; r.After.Boot < r.Before.Boot || drawn > maxBoots {
+		return fmt.Errorf("the boot number went from %d to %d", r.Before.Boot, r.After.Boot)
+	}
+	return nil
+}
+
+// forgot reports whether the record was in memory and went with initd.
+func (r *Run) forgot() bool { return r.Target.restarts() && !r.After.Persistent }
+
+// keepsQuarantine wants that what was quarantined still is.
+func keepsQuarantine(r *Run) error {
+	if r.forgot() {
+		return nil
+	}
+	for _, q := range r.Before.Quarantine {
+		if r.After.Quarantined(q.IndexSHA256) == "" {
+			return fmt.Errorf("set %.12s is no longer quarantined", q.IndexSHA256)
+		}
+	}
+	return nil
+}
+
+// rolledBackForCause wants that a set that was newly quarantined is of this cycle, for a reason that its fate, the
+// operator or the fault gives.
+func rolledBackForCause(r *Run) error {
+	for _, q := range r.After.Quarantine {
+		if r.Before.Quarantined(q.IndexSHA256) == q.Reason {
+			continue
+		}
+		if !slices.Contains(r.causes(q.IndexSHA256), q.Reason) {
+			return fmt.Errorf("set %.12s was rolled back for %q, without a cause", q.IndexSHA256, q.Reason)
+		}
+		if last := r.After.LastRollback; last == nil || r.Flow != Rivals &&
+			(last.IndexSHA256 != q.IndexSHA256 || last.Reason != q.Reason) {
+			return fmt.Errorf("set %.12s was rolled back for %q, and the last rollback is %+v", q.IndexSHA256, q.Reason,
+				last)
+		}
+	}
+	return nil
+}
+
+// causes are the reasons for which this cycle may roll a set back.
+func (r *Run) causes(digest string) []refusal.Reason {
+	var causes []refusal.Reason
+	mine := false
+	for _, set := range []*oracle.Set{r.Set, r.Other} {
+		if set != nil && set.Digest == digest {
+			mine = true
+			if set.Fate == oracle.Broken {
+				causes = append(causes, set.Reason)
 			}
-		})
-	}
-}
-
-func rolledBack(r *Run, digest string, reason refusal.Reason) {
-	r.After.Quarantine = append(r.After.Quarantine, oracle.Quarantined{IndexSHA256: digest, Reason: reason})
-	r.After.LastRollback = &oracle.RolledBack{Reason: reason, IndexSHA256: digest}
-}
-
-// TestMayBe refuses states that must not be for a moment.
-func TestMayBe(t *testing.T) {
-	was, next, broken := someSets()
-	slot := "b"
-	sets := oracle.Sets{was, next, broken}
-	for _, c := range []struct {
-		name string
-		now  func() oracle.State
-		want string
-	}{
-		{"a good set is active", func() oracle.State { return stateOf(1, "aaa", "") }, ""},
-		{"a broken set is on trial", func() oracle.State {
-			now := stateOf(1, "aaa", "ccc")
-			now.PendingSlot = &slot
-			return now
-		}, ""},
-		{"a broken set is active", func() oracle.State { return stateOf(1, "ccc", "aaa") }, "which is broken"},
-		{"an unknown set is active", func() oracle.State { return stateOf(1, "ddd", "") }, "which is no verified set"},
-		{"nothing is active", func() oracle.State { return stateOf(1, "", "aaa") }, "which is no verified set"},
-		{"an unknown set stands by", func() oracle.State { return stateOf(1, "aaa", "ddd") }, "the standby slot holds"},
-		{"a quarantined set is on trial", func() oracle.State {
-			now := stateOf(1, "aaa", "ccc")
-			now.PendingSlot, now.Quarantine = &slot,
-				[]oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
-			return now
-		}, "is on trial and holds a quarantined set"},
-		{"a quarantined set is staged", func() oracle.State {
-			now := stateOf(1, "aaa", "ccc")
-			now.StagedSlot, now.Quarantine = &slot,
-				[]oracle.Quarantined{{IndexSHA256: "ccc", Reason: refusal.ServiceExited}}
-			return now
-		}, "is staged and quarantined"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			err := c.now().Check(sets)
-			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q", err, c.want)
-			}
-		})
-	}
-}
-
-// TestHistoryAndJournal find what no history and no journal may say.
-func TestHistoryAndJournal(t *testing.T) {
-	was, next, broken := someSets()
-	sets, a, empty := oracle.Sets{was, next, broken}, "a", ""
-	attempt := oracle.Event{Op: "attempt", Slot: &a, IndexSHA256: &was.Digest, Boot: 3}
-	commit := oracle.Event{Op: "commit", Slot: &a, IndexSHA256: &was.Digest, Boot: 3}
-	if found := oracle.WrongHistory([]oracle.Event{attempt, commit}, sets); len(found) > 0 {
-		t.Errorf("found %v in a history that is right", found)
-	}
-	bad, late := commit, commit
-	bad.IndexSHA256 = &broken.Digest
-	late.Boot = 4
-	for want, events := range map[string][]oracle.Event{
-		"without an attempt":  {attempt, late},
-		"was committed":       {attempt, bad},
-		"stands after boot 4": {late, attempt},
-		"without a reason":    {{Op: "rollback", Slot: &a, Reason: &empty, Boot: 3}},
-	} {
-		if found := oracle.WrongHistory(events, sets); !mentions(found, want) {
-			t.Errorf("found %v, want %q", found, want)
 		}
 	}
-	if found := wrongJournal([]oracle.Record{{Sequence: 1, Sender: "updated"}, {Sequence: 1}}); len(found) != 2 {
-		t.Errorf("found %v, want a record without sender and one out of order", found)
+	if r.Flow == Rollback {
+		return append(causes, refusal.ByOperator)
 	}
+	if r.crashLooped() && (mine || digest == r.Before.Active().Digest()) {
+		return append(causes, refusal.CrashLoop)
+	}
+	if !mine {
+		return nil
+	}
+	switch r.Target {
+	case Service:
+		causes = append(causes, refusal.ServiceExited)
+	case Daemon:
+		if r.Set.Fate == oracle.Broken {
+			// not what a dead daemon itself ends a trial with: that puts no set into quarantine
+			causes = append(causes, refusal.HealthTimeout, refusal.ServiceExited, refusal.ServiceUnhealthy,
+				refusal.ServiceStartFailed)
+		}
+	case Init, Everything: // where the record outlives them, each start of a trial takes a try
+		causes = append(causes, refusal.TriesExhausted, refusal.CrashLoop)
+	}
+	return causes
 }
 
-// TestGrowth refuses processes that take more and more, each measured against its own beginning.
-func TestGrowth(t *testing.T) {
-	g := Growth{}
-	for _, c := range []struct {
-		key  string
-		now  Size
-		want string
-	}{
-		{"1", Size{20, 8 << 20}, ""},
-		{"1", Size{20 + moreFDs, 8<<20 + moreRSS}, ""},
-		{"1", Size{21 + moreFDs, 8 << 20}, "descriptors"},
-		{"1", Size{20, 9<<20 + moreRSS}, "of memory"},
-		{"2", Size{21 + moreFDs, 9<<20 + moreRSS}, ""},
-	} {
-		err := g.note(c.key, "logd", c.now)
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: got %v, want %q", c.now, err, c.want)
-		}
+// undisturbed wants exactly what has to come of a cycle that nothing disturbed.
+func (r *Run) undisturbed() error {
+	want := r.want()
+	last := r.Verbs[len(r.Verbs)-1]
+	switch {
+	case len(r.Verbs) != want.verbs:
+		return fmt.Errorf("the flow ended with verb %d, want %d: %s", len(r.Verbs), want.verbs, last)
+	case last.Exit() != want.exit || !last.Watched && last.Reason() != want.reason:
+		return fmt.Errorf("%s; want exit %d %s", last, want.exit, want.reason)
+	case r.After.Active().Digest() != want.active:
+		return fmt.Errorf("%.12s is active, want %.12s", r.After.Active().Digest(), want.active)
+	case r.After.Staged() != want.staged:
+		return fmt.Errorf("%.12q is staged, want %.12q", r.After.Staged(), want.staged)
+	case r.After.Standby().Digest() != want.standby:
+		return fmt.Errorf("the standby slot holds %.12q, want %.12q", r.After.Standby().Digest(), want.standby)
+	case want.quarantined != "" && r.After.Quarantined(want.quarantined) == "":
+		return fmt.Errorf("set %.12s is not quarantined", want.quarantined)
 	}
+	return nil
 }
 
-// TestExplain wants a failure to show steps, console and folder.
-func TestExplain(t *testing.T) {
-	s := &Soak{host: &kit.Host{NX: kit.NX{Bin: t.TempDir(), Dir: "/where/it/is"}}}
-	link(t, "/bin/echo", filepath.Join(s.host.Bin, "nx"))
-	kit.Must(t, s.host.Up("the console"))
-	kit.Must(t, s.host.Gone())
-	for range keptSteps + 1 {
-		s.step("a step")
-	}
-	var out strings.Builder
-	s.explain(&out)
-	for _, want := range []string{"the console", "/where/it/is"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is not in\n%s", want, out.String())
-		}
-	}
-	if n := strings.Count(out.String(), "a step"); n != keptSteps {
-		t.Errorf("it shows %d steps, want %d", n, keptSteps)
-	}
+// A Want is what has to come of an undisturbed cycle.
+type Want struct {
+	verbs           int // how many of the flow's verbs were run
+	exit            int
+	reason          refusal.Reason
+	active, standby string // digests
+	staged          string // digest
+	quarantined     string // digest
 }
 
-// TestFlat wants a process that leaks a descriptor or a page at every look to be found, and one that takes up something
-// early not to be.
-func TestFlat(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		size func(look int) Size
-		want string
-	}{
-		{"level", func(look int) Size { return Size{40 + min(look, 5), 10<<20 + int64(min(look, window))<<16} }, ""},
-		{"descriptors", func(look int) Size { return Size{40 + look/50, 10 << 20} }, "initd grows"},
-		{"memory", func(look int) Size { return Size{40, 10<<20 + int64(look)<<14} }, "initd grows"},
-	} {
-		g := Growth{}
-		for look := range 4 * window {
-			kit.Must(t, g.note("1", "initd", c.size(look)))
-		}
-		if err := g.flat("initd"); (err == nil) != (c.want == "") || err != nil &&
-			!strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+// want says what has to come of it.
+func (r *Run) want() Want {
+	was := r.Before
+	active, standby := was.Active().Digest(), was.Standby().Digest()
+	unchanged := Want{verbs: 1, exit: 1, active: active, standby: standby, staged: was.Staged()}
+	if r.Flow == Rollback {
+		return r.wantReturn(unchanged)
+	}
+	refused := unchanged
+	staged := Want{verbs: 1, active: active, standby: standby, staged: r.Set.Digest}
+	switch {
+	case was.Quarantined(r.Set.Digest) != "":
+		refused.reason = refusal.Quarantined
+		return refused
+	case r.Set.Fate == oracle.Refused:
+		refused.reason = r.Set.Reason
+		return refused
+	case active == r.Set.Digest:
+		refused.reason = refusal.AlreadyActive
+		return refused
+	case r.Flow == Stage:
+		return staged
+	case r.Flow == Discard:
+		return Want{verbs: 2, active: active, standby: standby}
+	}
+	if r.Flow == Switch {
+		staged.verbs = 2
+	}
+	switch r.Set.Fate {
+	case oracle.Unfit:
+		staged.exit, staged.reason = 1, r.Set.Reason
+	case oracle.Good:
+		staged.active, staged.standby, staged.staged = r.Set.Digest, active, ""
+	case oracle.Broken:
+		staged.standby, staged.staged, staged.quarantined = r.Set.Digest, "", r.Set.Digest
+		if r.Flow == Update {
+			staged.exit, staged.reason = 1, r.Set.Reason
 		}
 	}
+	return staged
 }
 
-// TestWhatTheActiveSetLeadsTo wants a cycle that brings the set that runs already to end with its first verb.
-func TestWhatTheActiveSetLeadsTo(t *testing.T) {
-	was, next, _ := someSets()
-	for _, flow := range []Flow{Update, Switch, Stage, Discard} {
-		r := &Run{Cycle: Cycle{Flow: flow}, Set: was, Before: stateOf(5, was.Digest, next.Digest)}
-		want := r.want()
-		if want.verbs != 1 || want.exit != 1 || want.reason != refusal.AlreadyActive || want.standby != next.Digest {
-			t.Errorf("%v of the active set: want %+v", flow, want)
-		}
-		if got := r.stepsOfFlow(); len(got) != 1 || got[0] != "stage refused" {
-			t.Errorf("%v of the active set leaves the steps %v", flow, got)
-		}
+// wantReturn says what has to come of an operator's rollback: the other slot's set, where it was good and differs.
+func (r *Run) wantReturn(refused Want) Want {
+	was := r.Before
+	active, standby := was.Active().Digest(), was.Standby()
+	if !standby.Good || standby.Digest() == active || was.Quarantined(standby.Digest()) != "" {
+		refused.reason = refusal.NoPrevious
+		return refused
 	}
+	staged := was.Staged()
+	if staged == standby.Digest() || staged == active {
+		staged = ""
+	}
+	return Want{verbs: 1, active: standby.Digest(), standby: active, staged: staged, quarantined: active}
 }
