@@ -195,12 +195,12 @@ bench-downtime: ## how long services are away at a switch, at an update of the c
 	go test -run '^$$' -bench Downtime -benchtime 5x ./testscripts
 
 bench-rpc: ## our call beside gRPC, D-Bus and a bare socket (D-Bus needs the package dbus)
-	@cd selftest/rpcbench && go test . >/dev/null && go run .
+	cd selftest/rpcbench && go test -bench . -benchtime 9x
 
 PAIRS ?=
 bench-delta: ## patches between real programs, beside bsdiff, xdelta3, zstd and rdiff (PAIRS=REGEXP; needs those and, for packages, Debian)
-	go build -o $(BIN)/deltabench ./selftest/deltabench
-	$(BIN)/deltabench -only '$(PAIRS)'
+	go build -o $(BIN)/ ./selftest/bench ./selftest/bench/patch
+	$(BIN)/bench -patches -rounds 3 -only '$(PAIRS)'
 
 FUZZTIME ?= 20s
 fuzz: ## every fuzz target for FUZZTIME each

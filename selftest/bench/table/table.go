@@ -6,10 +6,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 // A Column is one figure of a row.
@@ -39,24 +37,34 @@ type Table struct {
 
 // Measure runs all rows so many times, and before each of them fresh.
 func (t *Table) Measure(ctx context.Context, rounds int, fresh func() error) error {
-	t.rounds = map[string][][]float64{}
 	for range rounds {
-		for _, row := range t.Rows {
-			if row.Missing != "" {
-				continue
-			}
-			if err := fresh(); err != nil {
-				return err
-			}
-			figures, err := row.Run(ctx)
-			switch {
-			case err != nil && row.Optional && ctx.Err() == nil:
-				row.Missing = "it failed: " + OneLine(err)
-			case err != nil:
-				return fmt.Errorf("%s: %w", row.Name, err)
-			default:
-				t.rounds[row.Name] = append(t.rounds[row.Name], figures)
-			}
+		if err := t.Round(ctx, fresh); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Round runs each row once more.
+func (t *Table) Round(ctx context.Context, fresh func() error) error {
+	if t.rounds == nil {
+		t.rounds = map[string][][]float64{}
+	}
+	for _, row := range t.Rows {
+		if row.Missing != "" {
+			continue
+		}
+		if err := fresh(); err != nil {
+			return err
+		}
+		figures, err := row.Run(ctx)
+		switch {
+		case err != nil && row.Optional && ctx.Err() == nil:
+			row.Missing = "it failed: " + OneLine(err)
+		case err != nil:
+			return fmt.Errorf("%s: %w", row.Name, err)
+		default:
+			t.rounds[row.Name] = append(t.rounds[row.Name], figures)
 		}
 	}
 	return nil
@@ -130,13 +138,4 @@ func (t *Table) Markdown() string {
 		text += "| " + strings.Join(t.Cells(row), " | ") + " |\n"
 	}
 	return text
-}
-
-// Print prints the table on a terminal.
-func (t *Table) Print(w io.Writer) error {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, row := range t.Rows {
-		fmt.Fprintf(out, "%s\t\n", strings.Join(t.Cells(row), "\t"))
-	}
-	return out.Flush()
 }

@@ -36,10 +36,6 @@ func TestTable(t *testing.T) {
 	if got := table.Markdown(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	var out strings.Builder
-	if err := table.Print(&out); err != nil || strings.Count(out.String(), "\n") != 4 {
-		t.Errorf("printed %q, %v", out.String(), err)
-	}
 }
 
 // TestWhatMustNotFailEndsTheTable has a row fail that is not optional.

@@ -1,4 +1,4 @@
-package main
+package rpcbench
 
 import (
 	"context"
@@ -8,11 +8,8 @@ import (
 
 // TestMain runs the far process if the test program was started as one.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		if err := run(os.Args[1:]); err != nil {
-			panic(err)
-		}
-		return
+	if len(os.Args) == 4 && os.Args[1] == "serve" {
+		panic(serve(os.Args[2], os.Args[3]))
 	}
 	os.Exit(m.Run())
 }

@@ -1,4 +1,4 @@
-package main
+package rpcbench
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -51,12 +52,16 @@ func far(ctx context.Context, dir string, index int) (c client, end func(), err 
 }
 
 // serve runs the far process.
-func serve(index int, path string) error {
+func serve(index, path string) error {
+	i, err := strconv.Atoi(index)
+	if err != nil {
+		return err
+	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return err
 	}
-	return contenders()[index].serve(l, func() { fmt.Println("ready") })
+	return contenders()[i].serve(l, func() { fmt.Println("ready") })
 }
 
 // accept calls handle for each connection, on a goroutine of its own.
