@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -37,18 +35,21 @@ func carrying() Table {
 }
 
 // carried stages the set in one way.
-func carried(direct, asFile bool) func(context.Context, Place) (Sample, error) {
-	return func(ctx context.Context, p Place) (Sample, error) {
-		return booted(ctx, p, func(h *kit.Host, _ int) (Sample, error) {
+func carried(direct, asFile bool) func(context.Context, Place) (Figures, error) {
+	return func(ctx context.Context, p Place) (Figures, error) {
+		return booted(ctx, p, func(h *kit.Host, _ int) (Figures, error) {
 			before, err := costOf(h.PID())
 			if err != nil {
-				return Sample{}, err
+				return nil, err
 			}
 			if err := send(ctx, h.Dir, filepath.Join(p.Work, "set.nxs"), direct, asFile); err != nil {
-				return Sample{}, err
+				return nil, err
 			}
 			after, err := costOf(h.PID())
-			return Sample{Seconds: after.Seconds - before.Seconds, Peak: after.Peak - before.Peak}, err
+			if err != nil {
+				return nil, err
+			}
+			return Figures{after[seconds] - before[seconds], after[peak] - before[peak]}, nil
 		})
 	}
 }
@@ -103,24 +104,23 @@ func send(ctx context.Context, dir, set string, direct, asFile bool) error {
 }
 
 // costOf returns the processor time that the threads of a process have had, and its peak memory (proc(5)).
-func costOf(pid int) (Sample, error) {
+func costOf(pid int) (Figures, error) {
 	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(stats) == 0 {
-		return Sample{}, errors.Join(err, fmt.Errorf("cannot find the threads of process %d", pid))
+		return nil, errors.Join(err, fmt.Errorf("cannot find the threads of process %d", pid))
 	}
-	var total int64
+	total := 0.0
 	for _, name := range stats {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			return Sample{}, err
+			return nil, err
 		}
-		ran, _, _ := strings.Cut(string(text), " ")
-		ns, err := strconv.ParseInt(ran, 10, 64)
-		if err != nil {
-			return Sample{}, err
+		var ns float64
+		if _, err := fmt.Sscan(string(text), &ns); err != nil {
+			return nil, err
 		}
 		total += ns
 	}
-	memory, err := peak(pid)
-	return Sample{Seconds: float64(total) / 1e9, Peak: memory}, err
+	memory, err := peakOf(pid)
+	return Figures{total / 1e9, memory}, err
 }

@@ -71,7 +71,7 @@ func guest(ctx context.Context, p Place, cache, arch string, w io.Writer) (qemu.
 	if p.Work, err = p.fresh("work"); err != nil {
 		return qemu.Machine{}, err
 	}
-	if _, err := Shell(ready)(ctx, p); err != nil {
+	if _, err := run(ctx, p, ready); err != nil {
 		return qemu.Machine{}, err
 	}
 	in := func(name string) string { return filepath.Join(p.Work, name) }

@@ -53,10 +53,10 @@ func measureInside(ctx context.Context, args []string) error {
 		return fmt.Errorf("%d keys in the image, want one (%w)", len(keys), err)
 	}
 	place := Place{Bin: machine.GuestBin, Self: "/init", Key: strings.TrimSuffix(keys[0], ".pub"), root: machine.GuestDir}
-	r, err := measure(ctx, place, stagingInside(small()), *rounds, os.Stdout)
+	r, err := measure(ctx, place, stagingInside(small()), *rounds)
 	if err != nil {
 		return err
 	}
-	fmt.Print(r.outcome())
+	fmt.Print(r.markdown(), r.outcome())
 	return nil
 }

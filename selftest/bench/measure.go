@@ -4,14 +4,52 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 
 	"nexus/selftest/bench/table"
 )
+
+// A Table is one task, done by each of its rows in turn, round after round.
+type Table struct {
+	Title    string
+	Input    Input
+	Quick    bool // part of the quick run
+	Once     bool // one round is enough, because the table is about success and memory
+	Optional bool // it is left out, with a note, if its Setup fails
+	Setup    string
+	Columns  []table.Column // nil: seconds, with ratios, and peak memory
+	Floor    string         // the row that is the unit
+	Aim      float64        // the highest acceptable ratio of Ours to Floor; 0: none
+	Ours     string
+	Rows     []Row
+}
+
+// A Row is one way to do the table's task.
+type Row struct {
+	Name string
+	// Needs lists programs that must be installed. If one is missing, the row is left out with a note.
+	Needs []string
+	// Setup is a shell script that runs once before the rounds. It may be empty.
+	Setup string
+	// Run does the task once: Shell for a script, or another function.
+	Run func(ctx context.Context, p Place) (Figures, error)
+}
+
+// Figures are what one run took, one for each column of its table. Unless the table has its own, these are the seconds,
+// and the peak resident memory in bytes of the process that had the most.
+type Figures = []float64
+
+// The default columns.
+const (
+	seconds = iota
+	peak
+)
+
+// column returns how a figure is shown, in a unit.
+func column(format string, unit float64) func(float64) string {
+	return func(v float64) string { return fmt.Sprintf(format, v/unit) }
+}
 
 // A result is a table with its measurements.
 type result struct {
@@ -21,14 +59,15 @@ type result struct {
 
 // newResult returns a table that has not been measured.
 func newResult(t Table) result {
-	return result{t, &table.Table{Floor: t.Floor, Columns: []table.Column{
-		{Name: "s", Show: func(s float64) string { return fmt.Sprintf("%.3f", s) }, Ratio: true},
-		{Name: "peak MiB", Show: func(bytes float64) string { return fmt.Sprintf("%.0f", bytes/(1<<20)) }},
-	}}}
+	if t.Columns == nil {
+		t.Columns = []table.Column{{Name: "s", Show: column("%.3f", 1), Ratio: true},
+			{Name: "peak MiB", Show: column("%.0f", 1<<20)}}
+	}
+	return result{t, &table.Table{Floor: t.Floor, Columns: t.Columns}}
 }
 
-// measure prepares a table, runs its rows in turns, and prints it.
-func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (r result, err error) {
+// measure prepares a table and runs its rows in turns.
+func measure(ctx context.Context, p Place, t Table, rounds int) (r result, err error) {
 	r = newResult(t)
 	if p.Input, err = t.Input.make(p); err != nil {
 		return r, err
@@ -36,7 +75,7 @@ func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (r 
 	if p.Work, err = p.fresh("work"); err != nil {
 		return r, err
 	}
-	if _, err := Shell(t.Setup)(ctx, p); err != nil {
+	if _, err := run(ctx, p, t.Setup); err != nil {
 		return r, err
 	}
 	fresh := func() (err error) {
@@ -46,12 +85,9 @@ func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (r 
 	}
 	for _, row := range t.Rows {
 		m := &table.Row{Name: row.Name, Missing: absent(row.Needs), Optional: len(row.Needs) > 0}
-		m.Run = func(ctx context.Context) ([]float64, error) {
-			sample, err := row.Run(ctx, p)
-			return []float64{sample.Seconds, float64(sample.Peak)}, err
-		}
+		m.Run = func(ctx context.Context) ([]float64, error) { return row.Run(ctx, p) }
 		if m.Missing == "" {
-			if _, err := Shell(row.Setup)(ctx, p); err != nil {
+			if _, err := run(ctx, p, row.Setup); err != nil {
 				m.Missing = "its preparation failed: " + table.OneLine(err)
 			}
 		}
@@ -63,9 +99,8 @@ func measure(ctx context.Context, p Place, t Table, rounds int, w io.Writer) (r 
 	if err := r.Measure(ctx, rounds, fresh); err != nil {
 		return r, err
 	}
-	fmt.Fprintf(w, "\n%s\n", t.Title)
 	_, workErr := p.fresh("work")
-	return r, errors.Join(r.Print(w), workErr, fresh())
+	return r, errors.Join(workErr, fresh())
 }
 
 // absent returns the first program that is missing, or "".
@@ -76,43 +111,4 @@ func absent(needs []string) string {
 		}
 	}
 	return ""
-}
-
-// outcome says whether the target ratio was met.
-func (r result) outcome() string {
-	if r.task.Aim == 0 {
-		return ""
-	}
-	got, word := r.Ratio(r.task.Ours, 0), "met"
-	if got > r.task.Aim {
-		word = "not met"
-	}
-	return fmt.Sprintf("Aim: %s at most %.2f of %s. Measured %.2f: %s.\n", r.task.Ours, r.task.Aim, r.Floor, got, word)
-}
-
-// The report keeps hand-written text: only what is between these two lines is replaced.
-const (
-	reportBegin = "<!-- tables: make bench writes from here -->\n"
-	reportEnd   = "<!-- to here -->\n"
-)
-
-// writeReport writes the tables into a document.
-func writeReport(name string, results []result) error {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	before, rest, begins := strings.Cut(string(text), reportBegin)
-	_, after, ends := strings.Cut(rest, reportEnd)
-	if !begins || !ends {
-		return fmt.Errorf("cannot write %s: no lines that mark the place of the tables", name)
-	}
-	tables := origin()
-	for _, r := range results {
-		tables += fmt.Sprintf("\n### %s\n\n%s", r.task.Title, r.Markdown())
-		if said := r.outcome(); said != "" {
-			tables += "\n" + said
-		}
-	}
-	return os.WriteFile(name, []byte(before+reportBegin+tables+reportEnd+after), 0o644)
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // A Place is where rows find their inputs and leave their results. Scripts get it in the variables BIN, SELF, KEY,
-// INPUT, WORK and OUT, and also HALF, which is half the number of payloads, for one of two processes, and SETS, the
-// folder of sets in a guest.
+// INPUT, WORK, OUT and TOP, and also HALF, which is half the number of payloads, for one of two processes, and SETS,
+// the folder of sets in a guest.
 type Place struct {
 	Bin   string // our tools
 	Self  string // this program
@@ -24,7 +24,8 @@ type Place struct {
 	Input string // folder of bundles
 	Work  string // results of Setup, for all rounds
 	Out   string // empty at the start of each run
-	root  string
+	root  string // for these folders
+	top   string // this program's folder when it was started, the top of the tree
 }
 
 // newPlace makes the folders and a key.
@@ -41,7 +42,11 @@ func newPlace(bin, dir string) (Place, error) {
 	if err != nil {
 		return Place{}, err
 	}
-	p := Place{Bin: bin, Self: self, root: root, Key: filepath.Join(root, "key")}
+	top, err := os.Getwd()
+	if err != nil {
+		return Place{}, err
+	}
+	p := Place{Bin: bin, Self: self, root: root, top: top, Key: filepath.Join(root, "key")}
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return p, err
 	}
@@ -60,46 +65,54 @@ func (p Place) fresh(name string) (string, error) {
 	return dir, os.Mkdir(dir, 0o755)
 }
 
-// Shell returns a row's Run: a script for sh that ends at the first command that fails.
-func Shell(script string) func(context.Context, Place) (Sample, error) {
-	return func(ctx context.Context, p Place) (Sample, error) {
-		cmd := exec.CommandContext(ctx, "sh", "-euc", script)
-		cmd.Dir = p.Work
-		bundles, err := filepath.Glob(filepath.Join(p.Input, "*.nxb"))
-		if err != nil {
-			return Sample{}, err
-		}
-		cmd.Env = append(os.Environ(), fmt.Sprintf("HALF=%d", (len(bundles)+1)/2), "BIN="+p.Bin, "SELF="+p.Self,
-			"KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out, "SETS="+machine.GuestSets)
-		return timed(cmd)
+// A usage is what a process and its children took.
+type usage struct {
+	seconds, cpu float64
+	peak         float64 // resident memory, in bytes, of the process that had the most
+}
+
+// run runs a script for sh in WORK; it ends at the first command that fails.
+func run(ctx context.Context, p Place, script string) (usage, error) {
+	cmd := exec.CommandContext(ctx, "sh", "-euc", script)
+	cmd.Dir = p.Work
+	bundles, err := filepath.Glob(filepath.Join(p.Input, "*.nxb"))
+	if err != nil {
+		return usage{}, err
+	}
+	cmd.Env = append(os.Environ(), fmt.Sprintf("HALF=%d", (len(bundles)+1)/2), "BIN="+p.Bin, "SELF="+p.Self,
+		"KEY="+p.Key, "INPUT="+p.Input, "WORK="+p.Work, "OUT="+p.Out, "TOP="+p.top, "SETS="+machine.GuestSets)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	begin := time.Now()
+	err = cmd.Run()
+	took := time.Since(begin).Seconds()
+	if err != nil {
+		return usage{}, errors.Join(err, fmt.Errorf("%s", strings.TrimSpace(stderr.String())))
+	}
+	state := cmd.ProcessState
+	used, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return usage{}, errors.New("this system does not report memory use")
+	}
+	// getrusage(2): in KiB
+	return usage{took, (state.UserTime() + state.SystemTime()).Seconds(), float64(used.Maxrss << 10)}, nil
+}
+
+// Shell returns a row's Run: a script.
+func Shell(script string) func(context.Context, Place) (Figures, error) {
+	return func(ctx context.Context, p Place) (Figures, error) {
+		used, err := run(ctx, p, script)
+		return Figures{used.seconds, used.peak}, err
 	}
 }
 
 // with is Shell with another input than the table's. If the input must be made first, that time does not count.
-func with(in Input, script string) func(context.Context, Place) (Sample, error) {
-	return func(ctx context.Context, p Place) (Sample, error) {
+func with(in Input, script string) func(context.Context, Place) (Figures, error) {
+	return func(ctx context.Context, p Place) (Figures, error) {
 		var err error
 		if p.Input, err = in.make(p); err != nil {
-			return Sample{}, err
+			return nil, err
 		}
 		return Shell(script)(ctx, p)
 	}
-}
-
-// timed runs a command and measures it.
-func timed(cmd *exec.Cmd) (Sample, error) {
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	begin := time.Now()
-	err := cmd.Run()
-	took := time.Since(begin).Seconds()
-	if err != nil {
-		return Sample{}, errors.Join(err, fmt.Errorf("%s", strings.TrimSpace(stderr.String())))
-	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return Sample{}, errors.New("this system does not report memory use")
-	}
-	// getrusage(2): in KiB, including children that were waited for.
-	return Sample{Seconds: took, Peak: usage.Maxrss << 10}, nil
 }

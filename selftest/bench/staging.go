@@ -62,48 +62,48 @@ const (
 )
 
 // stage is our row.
-func stage(ctx context.Context, p Place) (Sample, error) {
+func stage(ctx context.Context, p Place) (Figures, error) {
 	return stageOnce(ctx, p, filepath.Join(p.Work, "set.nxs"))
 }
 
 // stageOnce boots a system in an empty folder and stages the set. The time does not include the boot; the peak is that
 // of updated minus its peak before the stage.
-func stageOnce(ctx context.Context, p Place, set string) (Sample, error) {
-	return booted(ctx, p, func(h *kit.Host, updated int) (Sample, error) {
-		before, err := peak(updated)
+func stageOnce(ctx context.Context, p Place, set string) (Figures, error) {
+	return booted(ctx, p, func(h *kit.Host, updated int) (Figures, error) {
+		before, err := peakOf(updated)
 		if err != nil {
-			return Sample{}, err
+			return nil, err
 		}
 		begin := time.Now()
 		if _, err := h.Run("stage", set); err != nil {
-			return Sample{}, err
+			return nil, err
 		}
 		took := time.Since(begin).Seconds()
-		after, err := peak(updated)
-		return Sample{Seconds: took, Peak: after - before}, err
+		after, err := peakOf(updated)
+		return Figures{took, after - before}, err
 	})
 }
 
 // booted boots a system in an empty folder, measures it, and shuts it down. updated is the process of that daemon.
-func booted(ctx context.Context, p Place, measure func(h *kit.Host, updated int) (Sample, error)) (_ Sample,
-	err error) {
+func booted(ctx context.Context, p Place,
+	measure func(h *kit.Host, updated int) (Figures, error)) (_ Figures, err error) {
 	h := &kit.Host{NX: kit.NX{Bin: p.Bin, Dir: filepath.Join(p.Out, "system")}}
 	defer h.Kill()
 	defer context.AfterFunc(ctx, h.Kill)()
 	if err := h.Up(append([]string{"--state", filepath.Join(p.Out, "state"), "--trust", p.Key + ".pub"},
 		strings.Fields(limits)...)...); err != nil {
-		return Sample{}, err
+		return nil, err
 	}
 	updated := 0
 	if late := kit.Within(kit.StartBound, "a system that serves", func() bool {
 		updated, err = readyUpdated(h)
 		return err == nil
 	}); late != nil {
-		return Sample{}, fmt.Errorf("%w: %w; its console: %q", late, err, h.Since(0))
+		return nil, fmt.Errorf("%w: %w; its console: %q", late, err, h.Since(0))
 	}
 	sample, err := measure(h, updated)
 	if err != nil {
-		return Sample{}, err
+		return nil, err
 	}
 	_, err = h.Run("shutdown")
 	return sample, errors.Join(err, h.Gone())
@@ -130,20 +130,20 @@ func readyUpdated(h *kit.Host) (pid int, err error) {
 }
 
 // packAndStage packs an input and stages the set; only the stage is measured.
-func packAndStage(in Input) func(context.Context, Place) (Sample, error) {
-	return func(ctx context.Context, p Place) (Sample, error) {
+func packAndStage(in Input) func(context.Context, Place) (Figures, error) {
+	return func(ctx context.Context, p Place) (Figures, error) {
 		if _, err := with(in, pack)(ctx, p); err != nil {
-			return Sample{}, err
+			return nil, err
 		}
 		return stageOnce(ctx, p, filepath.Join(p.Out, "set.nxs"))
 	}
 }
 
-// peak returns a process's peak resident memory in bytes (proc_pid_status(5)).
-func peak(pid int) (int64, error) {
-	kib, err := strconv.ParseInt(strings.TrimSuffix(line(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"), " kB"), 10, 64)
+// peakOf returns a process's peak resident memory in bytes (proc_pid_status(5)).
+func peakOf(pid int) (float64, error) {
+	kib, err := strconv.ParseFloat(strings.TrimSuffix(line(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"), " kB"), 64)
 	if err != nil {
 		return 0, fmt.Errorf("cannot read the memory of process %d: %w", pid, err)
 	}
-	return kib << 10, nil
+	return kib * 1024, nil
 }

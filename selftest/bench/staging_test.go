@@ -34,18 +34,18 @@ func TestStagingRow(t *testing.T) {
 	if p.Out, err = p.fresh("out"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Shell(ready)(t.Context(), p); err != nil {
+	if _, err := run(t.Context(), p, ready); err != nil {
 		t.Fatal(err)
 	}
 	got, err := stageOnce(t.Context(), p, filepath.Join(p.Work, "set.nxs"))
-	if err != nil || got.Seconds <= 0 || got.Peak < 0 {
+	if err != nil || got[seconds] <= 0 || got[peak] < 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, row := range carrying().Rows {
 		if p.Out, err = p.fresh("out"); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := row.Run(t.Context(), p); err != nil || got.Seconds <= 0 {
+		if got, err := row.Run(t.Context(), p); err != nil || got[seconds] <= 0 {
 			t.Errorf("%s: %+v, %v", row.Name, got, err)
 		}
 	}

@@ -121,13 +121,16 @@ func edges() Table {
 	for _, edge := range []struct{ bits, by int64 }{{31, -1}, {31, 0}, {31, 1}, {32, -1}, {32, 0}, {32, 1}, {33, 0}} {
 		in := sparse(int64(1)<<edge.bits + edge.by)
 		t.Rows = append(t.Rows, Row{Name: fmt.Sprintf("2^%d%+d bytes", edge.bits, edge.by),
-			Run: func(ctx context.Context, p Place) (Sample, error) {
+			Run: func(ctx context.Context, p Place) (Figures, error) {
 				packed, err := with(in, packAndVerify)(ctx, p)
 				if err != nil {
-					return packed, err
+					return nil, err
 				}
 				staged, err := stageOnce(ctx, p, filepath.Join(p.Out, "set.nxs"))
-				return Sample{Seconds: packed.Seconds + staged.Seconds, Peak: max(packed.Peak, staged.Peak)}, err
+				if err != nil {
+					return nil, err
+				}
+				return Figures{packed[seconds] + staged[seconds], max(packed[peak], staged[peak])}, nil
 			}})
 	}
 	return t
