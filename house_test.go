@@ -53,9 +53,9 @@ func rules() []rule {
 		},
 		{
 			who:    ".",
-			except: []string{"daemons/plat", "selftest/probe"},
+			except: []string{"daemons/plat"},
 			never:  []string{"golang.org/x/sys"},
-			reason: "only plat talks to the operating system, and the probe tries what plat forbids",
+			reason: "only plat talks to the operating system",
 		},
 		{
 			who:    "nxspack",

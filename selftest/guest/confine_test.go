@@ -18,7 +18,7 @@ func probeImage(t *testing.T, arch string) string {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "probe")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program,
+	cmd := exec.Command("go", "test", "-c", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program,
 		"nexus/selftest/probe")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,4 +1,4 @@
-package main
+package probe
 
 import (
 	"bytes"
@@ -16,17 +16,6 @@ import (
 	"nexus/selftest/kit"
 )
 
-// TestMain runs the probe if the test program was started as one.
-func TestMain(m *testing.M) {
-	plat.Stage()
-	if len(os.Args) == 2 && (os.Args[1] == partInside || os.Args[1] == partFree || os.Args[1] == partAll) ||
-		len(os.Args) == 3 && os.Args[1] == partStarter {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // build copies the probe to where every user can execute it: the test program, which contains the code under test. If
 // that is not static, as daemons are, build compiles it again.
 func build(t testing.TB) string {
@@ -38,7 +27,7 @@ func build(t testing.TB) string {
 		kit.Must(t, os.WriteFile(path, own, 0o755))
 		return path
 	}
-	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd := exec.Command("go", "test", "-c", "-o", path, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cannot build probe: %v\n%s", err, out)
