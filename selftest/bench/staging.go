@@ -106,7 +106,7 @@ func booted(ctx context.Context, p Place,
 		return nil, err
 	}
 	_, err = h.Run("shutdown")
-	return sample, errors.Join(err, h.Gone())
+	return sample, errors.Join(err, h.Ended())
 }
 
 // readyUpdated returns the process of updated once all daemons are ready.

@@ -92,6 +92,17 @@ func (h *Host) Gone() error {
 	return nil
 }
 
+// Ended waits for the end of every process, and wants initd to have ended in order.
+func (h *Host) Ended() error {
+	if err := h.Gone(); err != nil {
+		return err
+	}
+	if h.Exit() != 0 {
+		return fmt.Errorf("the system ended with status %d", h.Exit())
+	}
+	return nil
+}
+
 // Kill kills all processes, in whatever state the system is.
 func (h *Host) Kill() {
 	for range 100 {
@@ -104,19 +115,4 @@ func (h *Host) Kill() {
 		}
 		time.Sleep(LookPause)
 	}
-}
-
-// Within polls until so returns true, at most for bound.
-func Within(bound time.Duration, what string, so func() bool) error {
-	deadline := time.After(bound)
-	look := time.NewTicker(LookPause)
-	defer look.Stop()
-	for !so() {
-		select {
-		case <-look.C:
-		case <-deadline:
-			return fmt.Errorf("timed out after %s waiting for %s", bound, what)
-		}
-	}
-	return nil
 }

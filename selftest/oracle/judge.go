@@ -18,8 +18,10 @@ func (s State) Check(sets Sets) error {
 		return fmt.Errorf("the standby slot holds %q, which is no verified set", s.Standby().Digest())
 	case s.PendingSlot != nil && s.Quarantined(s.Slot(*s.PendingSlot).Digest()) != "":
 		return fmt.Errorf("slot %s is on trial and holds a quarantined set", *s.PendingSlot)
-	case s.StagedSlot != nil && s.Quarantined(s.Slot(*s.StagedSlot).Digest()) != "":
-		return fmt.Errorf("slot %s is staged and holds a quarantined set", *s.StagedSlot)
+	case s.StagedSlot != nil && sets.Known(s.Staged()) == nil:
+		return fmt.Errorf("%q is staged, which is no verified set", s.Staged())
+	case s.StagedSlot != nil && s.Quarantined(s.Staged()) != "":
+		return fmt.Errorf("%.12s is staged and quarantined", s.Staged())
 	}
 	return nil
 }
@@ -39,8 +41,8 @@ func (p Promise) Check(now State) error {
 	active, floor := now.Active().Digest(), Text(now.VersionFloor)
 	isStaged := slices.ContainsFunc([]*string{now.StagedSlot, now.PendingSlot, &now.ActiveSlot},
 		func(slot *string) bool {
-		return slot != nil && now.Slot(*slot).Digest() == p.Staged
-	})
+			return slot != nil && now.Slot(*slot).Digest() == p.Staged
+		})
 	freed := slices.IndexFunc(p.Quarantined, func(digest string) bool { return now.Quarantined(digest) == "" })
 	switch {
 	case !slices.Contains(p.Active, active) && active == "":

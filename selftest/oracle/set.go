@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"nexus/libupdates/refusal"
@@ -94,6 +95,42 @@ func (s *Set) Payloads() map[string]string {
 
 // Sets are all sets of a run, in a fixed order.
 type Sets []*Set
+
+// Demo returns the sets that demo.Make puts into a folder, and the names that harnesses have for them. A system begins
+// with the first.
+func Demo(dir string) Sets {
+	at := func(name string) string { return filepath.Join(dir, name+".nxs") }
+	return Sets{
+		{Name: "1.0.0", File: at("system-v1.0.0"), Version: "1.0.0"},
+		{Name: "1.1.0", File: at("system-v1.1.0"), Version: "1.1.0"},
+		{Name: "1.2.0", File: at("system-v1.2.0"), Version: "1.2.0", Fate: Broken, Reason: refusal.ServiceExited},
+		{Name: "bad signature", File: at("bad-signature"), Fate: Refused, Reason: refusal.InvalidSignature},
+		{Name: "bad digest", File: at("bad-digest"), Fate: Refused, Reason: refusal.DigestMismatch, Behind: true},
+	}
+}
+
+// Load loads all sets that have an index which can be read.
+func (all Sets) Load() error {
+	for _, s := range all {
+		if s.Fate == Refused && !s.Behind {
+			continue
+		}
+		if err := s.Load(); err != nil && (!s.Behind || s.Digest == "") {
+			return err
+		}
+	}
+	return nil
+}
+
+// Named returns the set with this name, or nil.
+func (all Sets) Named(name string) *Set {
+	for _, s := range all {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
 
 // Of returns the sets with a given fate.
 func (all Sets) Of(fate Fate) Sets {

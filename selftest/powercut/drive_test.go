@@ -2,6 +2,7 @@ package powercut
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -121,12 +122,5 @@ func (s *session) quiet() (oracle.State, error) {
 	if _, err := s.Run("verify"); err != nil {
 		return now, err
 	}
-	var events []oracle.Event
-	if err := s.Ask(&events, "history"); err != nil {
-		return now, err
-	}
-	for _, wrong := range oracle.WrongHistory(events, s.device.sets) {
-		return now, wrong
-	}
-	return now, nil
+	return now, errors.Join(s.History(s.device.sets)...)
 }

@@ -89,7 +89,7 @@ func types(want int, verb string, name ...string) func(*flow) error {
 	return func(f *flow) error {
 		args := []string{verb}
 		for _, n := range name {
-			args = append(args, named(f.device.sets, n).File)
+			args = append(args, f.device.sets.Named(n).File)
 		}
 		v, err := f.Run(args...)
 		if v == nil {

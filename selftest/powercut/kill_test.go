@@ -85,7 +85,7 @@ func (h *harness) examine(t testing.TB) {
 	if f.fresh {
 		h.told += ", disk still blank"
 	}
-	kit.Must(t, promise{h.sets, true}.onDisk(f, h.was, h.ahead))
+	kit.Must(t, promise{sets: h.sets, mayFail: true}.onDisk(f, h.was, h.ahead))
 }
 
 // last waits once more until the device is healthy, and stops it in order.

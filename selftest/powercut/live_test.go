@@ -40,12 +40,12 @@ func (h *harness) live(t testing.TB, session *session, c cycle) {
 func (h *harness) settle(t testing.TB, session *session) {
 	now, err := session.quiet()
 	kit.Must(t, err)
-	kit.Must(t, promise{h.sets, true}.told(now, h.was, h.ahead))
+	p := promise{sets: h.sets, mayFail: true, boot: h.boot, boots: uint64(maxBoots * (h.starts + 1))}
+	if err := p.told(now, h.was, h.ahead); err != nil {
+		t.Fatalf("after %d starts: %v", h.starts, err)
+	}
 	if h.was.Made && session.Count(machine.LineNewDisk) > 0 {
 		t.Fatal("the disk was formatted again")
-	}
-	if drawn := now.Boot - h.boot; now.Boot < h.boot || drawn > uint64(maxBoots*(h.starts+1)) {
-		t.Fatalf("the boot number went from %d to %d in %d starts", h.boot, now.Boot, h.starts)
 	}
 	h.boot, h.starts, h.free = now.Boot, 0, oracle.Other(now.ActiveSlot)
 	h.was = stand{Name: "healthy", Made: true, Recorded: true, Active: h.sets.Known(now.Active().Digest()).Name,
@@ -70,11 +70,11 @@ func (h *harness) verb(c cycle) (args []string, ahead []stand) {
 	switch c.act {
 	case updates:
 		next.Active, next.Staged = good, ""
-		return []string{"update", "--downgrade", named(h.sets, good).File}, h.mayBe(next, good)
+		return []string{"update", "--downgrade", h.sets.Named(good).File}, h.mayBe(next, good)
 	case fails:
 		next.Staged = ""
 		next.Drops = true
-		return []string{"update", "--downgrade", named(h.sets, broken).File}, []stand{next}
+		return []string{"update", "--downgrade", h.sets.Named(broken).File}, []stand{next}
 	case switches:
 		if h.was.Staged != "" {
 			next.Active, next.Staged = h.was.Staged, ""
@@ -84,7 +84,7 @@ func (h *harness) verb(c cycle) (args []string, ahead []stand) {
 		return []string{"rollback"}, h.anyGood(next)
 	}
 	next.Staged, next.Drops = good, true
-	return []string{"stage", named(h.sets, good).File}, []stand{next}
+	return []string{"stage", h.sets.Named(good).File}, []stand{next}
 }
 
 // mayBe returns the possible results for a good set: it was confirmed, or discarded, as was what was staged before it.
@@ -108,7 +108,8 @@ func (h *harness) anyGood(next stand) (stands []stand) {
 
 // acknowledge records what was acknowledged before the cut.
 func (h *harness) acknowledge(verb *kit.Verb, c cycle, lines []string) {
-	confirmed := slices.Contains(lines, "init: health ok (slot "+h.free+")") && (c.act == updates || c.act == switches) &&
+	confirmed := slices.Contains(lines, "init: health ok (slot "+h.free+")") &&
+		(c.act == updates || c.act == switches) &&
 		len(h.ahead) == 1 && h.ahead[0].Active != h.was.Active
 	if confirmed || c.act == stages && verb.Exit() == 0 {
 		h.was, h.ahead = h.ahead[0], nil
@@ -144,21 +145,17 @@ func (h *harness) cut(t testing.TB, session *session, c cycle, verb *kit.Verb, s
 		ended := verb == nil && session.Count("init: health ok") > 0 || verb != nil && verb.Ended()
 		return ended || bad != nil || late()
 	}
-	seen := func() bool {
-		switch c.trigger {
-		case atStart:
-			return session.Count("init")+session.Count("updated: ")+session.Count("bundlemgrd: ") >= c.n
-		case atProgress:
-			return verb.Progress() >= c.n
-		case atConsole:
-			return session.Shown() >= shown+c.n
-		}
-		return false
+	seen := map[string]func(n int) bool{
+		atStart: func(n int) bool {
+			return session.Count("init")+session.Count("updated: ")+session.Count("bundlemgrd: ") >= n
+		},
+		atProgress: func(n int) bool { return verb.Progress() >= n },
+		atConsole:  func(n int) bool { return session.Shown() >= shown+n },
 	}
-	if kit.Await(seen, over, c.delay) {
+	if c.moment.Await(seen, over) {
 		h.tally["at the moment that was planned"]++
 	} else if late() {
-		t.Fatalf("no %s %d within %v", c.trigger, c.n, patience)
+		t.Fatalf("no %s within %v", c.moment, patience)
 	}
 	session.end()
 	if verb != nil {

@@ -38,7 +38,7 @@ func wellFound(t *testing.T, sets oracle.Sets) *found {
 		d := digest(byte(i + 1))
 		record.Slots[i] = bootctl.Content{Digest: bootctl.Digest(d), Version: name, Good: true}
 		f.slots[string("ab"[i])] = hex.EncodeToString(d[:])
-		kit.Must(t, os.MkdirAll(filepath.Join(f.system, "sets", named(sets, name).Digest), 0o755))
+		kit.Must(t, os.MkdirAll(filepath.Join(f.system, "sets", sets.Named(name).Digest), 0o755))
 	}
 	record.Quarantine = []bootctl.Quarantined{{Digest: bootctl.Digest(digest(4)), Version: broken,
 		Reason: refusal.ServiceExited}}
@@ -60,18 +60,18 @@ func TestThePromiseCanBeBroken(t *testing.T) {
 		{"the record is gone", func(_ *testing.T, f *found, _ *stand) { f.recorded = false },
 			"the boot record is gone"},
 		{"the old set is active", func(_ *testing.T, f *found, _ *stand) { f.state.ActiveSlot = "a" },
-			"is active, but \"1.1.0\" was confirmed"},
+			"is active, which was neither confirmed nor brought"},
 		{"an empty slot is active", func(_ *testing.T, f *found, _ *stand) { f.state.Slots.B.IndexSHA256 = nil },
 			"is active and empty"},
 		{"quarantine forgotten", func(_ *testing.T, f *found, _ *stand) { f.state.Quarantine = nil },
 			"is no longer in quarantine"},
 		{"a good set in quarantine", func(_ *testing.T, f *found, _ *stand) {
-			f.state.Quarantine[0].IndexSHA256 = named(sets, factory).Digest
+			f.state.Quarantine[0].IndexSHA256 = sets.Named(factory).Digest
 		}, "is in quarantine"},
 		{"floor forgotten", func(_ *testing.T, f *found, _ *stand) { f.state.VersionFloor = nil },
-			`the version floor is "", but was "1.1.0"`},
+			`the version floor is "", want ["1.1.0"]`},
 		{"staged set forgotten", func(_ *testing.T, _ *found, was *stand) { was.Staged = third },
-			"1.3.0 was staged, but is neither"},
+			"was staged, and is neither"},
 		{"a set of nobody's", func(_ *testing.T, f *found, _ *stand) { f.slots["a"] = "99" },
 			"which was never staged"},
 		{"a file more", func(t *testing.T, f *found, _ *stand) {
@@ -116,7 +116,7 @@ func TestWhatIsToldCanBreakThePromise(t *testing.T) {
 	}{
 		{"nothing", func(*oracle.State) {}, ""},
 		{"the old set is active", func(now *oracle.State) { now.ActiveSlot = "a" },
-			`is active, but "1.1.0" was confirmed`},
+			"is active, which was neither confirmed nor brought"},
 		{"floor forgotten", func(now *oracle.State) { now.VersionFloor = nil }, "the version floor is"},
 		{"quarantine forgotten", func(now *oracle.State) { now.Quarantine = nil }, "is no longer in quarantine"},
 		{"the record is in memory", func(now *oracle.State) { now.Persistent = false }, "the record is not persistent"},
@@ -124,8 +124,8 @@ func TestWhatIsToldCanBreakThePromise(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			floor := second
 			now := oracle.State{ActiveSlot: "b", Persistent: true, VersionFloor: &floor}
-			now.Slots.A.IndexSHA256, now.Slots.B.IndexSHA256 = &named(sets, factory).Digest, &named(sets, second).Digest
-			now.Quarantine = []oracle.Quarantined{{IndexSHA256: named(sets, broken).Digest,
+			now.Slots.A.IndexSHA256, now.Slots.B.IndexSHA256 = &sets.Named(factory).Digest, &sets.Named(second).Digest
+			now.Quarantine = []oracle.Quarantined{{IndexSHA256: sets.Named(broken).Digest,
 				Reason: refusal.ServiceExited}}
 			c.spoil(&now)
 			err := promise{sets: sets}.told(now, was, nil)

@@ -167,5 +167,5 @@ func (r *recording) bootFrom(ctx context.Context, c cut, work string) error {
 	if was.Made && session.Count(machine.LineNewDisk) > 0 {
 		return fmt.Errorf("the disk was formatted again")
 	}
-	return promise{r.device.sets, true}.told(now, was, ahead)
+	return promise{sets: r.device.sets, mayFail: true}.told(now, was, ahead)
 }

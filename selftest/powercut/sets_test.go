@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"nexus/libupdates/refusal"
 	"nexus/selftest/demo"
 	"nexus/selftest/kit"
 	"nexus/selftest/oracle"
@@ -22,32 +21,11 @@ const (
 
 // brought returns the sets: those of the demo for an architecture, and one more that is packed from its bundles.
 func brought(t testing.TB, bin, from, work string) oracle.Sets {
-	file := func(version string) string { return filepath.Join(from, "system-v"+version+".nxs") }
-	sets := oracle.Sets{
-		{Name: factory, File: file(factory), Version: factory},
-		{Name: second, File: file(second), Version: second},
-		{Name: third, File: filepath.Join(work, "system-v"+third+".nxs"), Version: third},
-		{Name: broken, File: file(broken), Version: broken, Fate: oracle.Broken, Reason: refusal.ServiceExited},
-		{Name: forged, File: filepath.Join(from, "bad-signature.nxs"), Fate: oracle.Refused,
-			Reason: refusal.InvalidSignature},
-	}
+	sets := append(oracle.Demo(from), &oracle.Set{Name: third, File: filepath.Join(work, "system-v"+third+".nxs"),
+		Version: third})
 	p := demo.Packer{Bin: bin, Key: filepath.Join(from, "keys", "demo")}
-	kit.Must(t, p.Set(filepath.Join(from, "work", second, "bundles"), third, sets[2].File,
+	kit.Must(t, p.Set(filepath.Join(from, "work", second, "bundles"), third, sets.Named(third).File,
 		fmt.Sprintf("version_floor = %q", second)))
-	for _, s := range sets {
-		if s.Fate != oracle.Refused {
-			kit.Must(t, s.Load())
-		}
-	}
+	kit.Must(t, sets.Load())
 	return sets
-}
-
-// named returns the set with this name.
-func named(sets oracle.Sets, name string) *oracle.Set {
-	for _, s := range sets {
-		if s.Name == name {
-			return s
-		}
-	}
-	return nil
 }

@@ -215,18 +215,3 @@ func TestSurvivors(t *testing.T) {
 		t.Errorf("%d different numbers of writes survive, torn ones: %v", len(sizes), torn)
 	}
 }
-
-func TestPlanIsTheSeedsAlone(t *testing.T) {
-	acts, triggers := map[act]int{}, map[trigger]int{}
-	for n := range 500 {
-		c := planned(1, n)
-		if c != planned(1, n) {
-			t.Fatalf("cycle %d is planned in two ways", n)
-		}
-		acts[c.act]++
-		triggers[c.trigger]++
-	}
-	if len(acts) != 6 || len(triggers) != 4 {
-		t.Errorf("acts %v, triggers %v", acts, triggers)
-	}
-}

@@ -24,22 +24,13 @@ func (s *Soak) check() error {
 func (s *Soak) findings() []error {
 	found := append(s.slots(), s.published()...)
 	found = append(found, s.host.Services(s.sets.Known(s.state.Active().Digest()), s.state.ActiveSlot)...)
-	found = append(found, s.history()...)
+	found = append(found, s.host.History(s.sets)...)
 	found = append(found, s.journal()...)
 	found = append(found, s.leftovers(true)...)
 	if len(found) > 0 {
 		return found // a process that has only just begun is no measure
 	}
 	return s.growth.look(s.host.Members())
-}
-
-// history wants a history that can have happened.
-func (s *Soak) history() []error {
-	var events []oracle.Event
-	if err := s.host.Ask(&events, "history"); err != nil {
-		return []error{err}
-	}
-	return oracle.WrongHistory(events, s.sets)
 }
 
 // slots compares every byte of both slots, and of the staged set, with the archives, and the links with the state.

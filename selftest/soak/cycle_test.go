@@ -38,9 +38,8 @@ func (s *Soak) cycle(c Cycle) (*Run, error) {
 	if err != nil {
 		return r, err
 	}
-	watch := s.watch()
-	sequence := s.sequence
-	if err := s.act(r, watch); err != nil {
+	shown, sequence := s.host.Shown(), s.sequence
+	if err := s.act(r); err != nil {
 		return r, err
 	}
 	s.noteKill(r)
@@ -54,7 +53,7 @@ func (s *Soak) cycle(c Cycle) (*Run, error) {
 		return r, err
 	}
 	r.Quiet = time.Since(ended)
-	r.Lines = s.host.Since(watch.line)
+	r.Lines = s.host.Since(shown)
 	s.state = r.After
 	if err := s.judge(r); err != nil {
 		return r, err
@@ -94,9 +93,10 @@ func (s *Soak) choose(r *Run) error {
 }
 
 // act runs the operator's verbs, and the fault beside them: at its moment, or after the verb that was the last one.
-func (s *Soak) act(r *Run, watch Watch) error {
+func (s *Soak) act(r *Run) error {
+	events := s.events()
 	struck := r.Target == Nobody
-	watched := r.Target != Nobody && r.Moment.Trigger == Progress
+	watched := r.Target != Nobody && r.Moment.Event == Progress
 	verbs := s.verbs(r)
 	for i, args := range verbs {
 		verb, err := s.host.Start(watched, args...)
@@ -110,7 +110,7 @@ func (s *Soak) act(r *Run, watch Watch) error {
 			}
 		}
 		if !struck {
-			r.InTime = kit.Await(func() bool { return watch.sees(r.Moment, verb) }, verb.Ended, r.Moment.Delay)
+			r.InTime = r.Moment.Await(events(verb), verb.Ended)
 			if struck = r.InTime || i == len(verbs)-1 || verb.Ended() && verb.Exit() != 0; struck {
 				if err := s.hit(r, verb); err != nil {
 					return err

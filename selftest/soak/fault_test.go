@@ -22,34 +22,22 @@ func (s *Soak) links() Links {
 	return Links{read("a"), read("b"), read("staged"), read("active")}
 }
 
-// A Watch sees the moment of a fault come: it knows how things were when the cycle began.
-type Watch struct {
-	soak  *Soak
-	line  int
-	links Links
-}
-
-func (s *Soak) watch() Watch { return Watch{s, s.host.Shown(), s.links()} }
-
-// sees reports whether the moment has come.
-func (w Watch) sees(m Moment, verb *kit.Verb) bool {
-	switch m.Trigger {
-	case Begun:
-		return true
-	case Progress:
-		return verb.Progress() >= m.N
-	case Console:
-		return w.soak.host.Shown() >= w.line+m.N
-	case Receiving:
-		_, err := os.Lstat(w.soak.at("system/sets/.stage"))
-		return err == nil
-	case Filled:
-		now := w.soak.links()
-		return now.staged != w.links.staged
-	case Committed:
-		return w.soak.links().active != w.links.active
-	default:
-		return verb.Ended()
+// events sees the moment of a fault come, from now on: it knows how things are when the cycle begins.
+func (s *Soak) events() func(verb *kit.Verb) map[string]func(n int) bool {
+	line, links := s.host.Shown(), s.links()
+	return func(verb *kit.Verb) map[string]func(n int) bool {
+		return map[string]func(n int) bool{
+			Begun:    func(int) bool { return true },
+			Progress: func(n int) bool { return verb.Progress() >= n },
+			Console:  func(n int) bool { return s.host.Shown() >= line+n },
+			Receiving: func(int) bool {
+				_, err := os.Lstat(s.at("system/sets/.stage"))
+				return err == nil
+			},
+			Filled:    func(int) bool { return s.links().staged != links.staged },
+			Committed: func(int) bool { return s.links().active != links.active },
+			Ended:     func(int) bool { return verb.Ended() },
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ const maxBoots = 2 * (1 + tries + 1 + 1)
 // judge holds the state after a cycle against the state before: what may have changed under any fault, and what must
 // have come of it where there was none.
 func (s *Soak) judge(r *Run) error {
-	for _, rule := range []func(*Run) error{oldOrNew, ackedStays, neverBack, keepsQuarantine, rolledBackForCause} {
+	for _, rule := range []func(*Run) error{keepsPromise, ackedStays, rolledBackForCause} {
 		if err := rule(r); err != nil {
 			return err
 		}
@@ -26,19 +26,26 @@ func (s *Soak) judge(r *Run) error {
 	return nil
 }
 
-// oldOrNew wants the confirmed set to be the one before or, if it is good, the new one; after an operator's rollback or
-// a crash loop, the one returned to.
-func oldOrNew(r *Run) error {
-	now, was := r.After.Active().Digest(), r.Before.Active().Digest()
+// keepsPromise wants the confirmed set to be the one before or, if it is good, the new one; after an operator's
+// rollback or a crash loop, the one returned to. Boot numbers grow, and by no more than one cycle can need, and what
+// was quarantined still is, unless the record was in memory and went with initd.
+func keepsPromise(r *Run) error {
+	p := oracle.Promise{Active: []string{r.Before.Active().Digest()}}
 	for _, set := range []*oracle.Set{r.Set, r.Other} {
-		if set != nil && set.Fate == oracle.Good && now == set.Digest {
-			return nil
+		if set != nil && set.Fate == oracle.Good {
+			p.Active = append(p.Active, set.Digest)
 		}
 	}
-	if now == was || (r.Flow == Rollback || r.crashLooped()) && now == r.Before.Standby().Digest() {
-		return nil
+	if r.Flow == Rollback || r.crashLooped() {
+		p.Active = append(p.Active, r.Before.Standby().Digest())
 	}
-	return fmt.Errorf("the confirmed set was %.12s and is %.12s, which nobody brought", was, now)
+	if !r.Target.restarts() || r.After.Persistent {
+		p.Boot, p.Boots = r.Before.Boot, maxBoots
+		for _, q := range r.Before.Quarantine {
+			p.Quarantined = append(p.Quarantined, q.IndexSHA256)
+		}
+	}
+	return p.Check(r.After)
 }
 
 // ackedStays wants that a commit somebody was told of is still there: nx said so, or the console did. A cycle with one
@@ -57,33 +64,6 @@ func ackedStays(r *Run) error {
 	told := "init: health ok (slot " + oracle.Other(r.Before.ActiveSlot) + ")"
 	if slices.Contains(r.Lines, told) && r.After.ActiveSlot == r.Before.ActiveSlot {
 		return fmt.Errorf("the console said %q, and slot %s is active", told, r.After.ActiveSlot)
-	}
-	return nil
-}
-
-// neverBack wants boot numbers to grow, and by no more than one cycle can need: the number of starts is bounded.
-func neverBack(r *Run) error {
-	if r.forgot() {
-		return nil
-	}
-	if drawn := r.After.Boot - r.Before.Boot; r.After.Boot < r.Before.Boot || drawn > maxBoots {
-		return fmt.Errorf("the boot number went from %d to %d", r.Before.Boot, r.After.Boot)
-	}
-	return nil
-}
-
-// forgot reports whether the record was in memory and went with initd.
-func (r *Run) forgot() bool { return r.Target.restarts() && !r.After.Persistent }
-
-// keepsQuarantine wants that what was quarantined still is.
-func keepsQuarantine(r *Run) error {
-	if r.forgot() {
-		return nil
-	}
-	for _, q := range r.Before.Quarantine {
-		if r.After.Quarantined(q.IndexSHA256) == "" {
-			return fmt.Errorf("set %.12s is no longer quarantined", q.IndexSHA256)
-		}
 	}
 	return nil
 }
@@ -162,71 +142,4 @@ func (r *Run) undisturbed() error {
 		return fmt.Errorf("set %.12s is not quarantined", want.quarantined)
 	}
 	return nil
-}
-
-// A Want is what has to come of an undisturbed cycle.
-type Want struct {
-	verbs           int // how many of the flow's verbs were run
-	exit            int
-	reason          refusal.Reason
-	active, standby string // digests
-	staged          string // digest
-	quarantined     string // digest
-}
-
-// want says what has to come of it.
-func (r *Run) want() Want {
-	was := r.Before
-	active, standby := was.Active().Digest(), was.Standby().Digest()
-	unchanged := Want{verbs: 1, exit: 1, active: active, standby: standby, staged: was.Staged()}
-	if r.Flow == Rollback {
-		return r.wantReturn(unchanged)
-	}
-	refused := unchanged
-	staged := Want{verbs: 1, active: active, standby: standby, staged: r.Set.Digest}
-	switch {
-	case was.Quarantined(r.Set.Digest) != "":
-		refused.reason = refusal.Quarantined
-		return refused
-	case r.Set.Fate == oracle.Refused:
-		refused.reason = r.Set.Reason
-		return refused
-	case active == r.Set.Digest:
-		refused.reason = refusal.AlreadyActive
-		return refused
-	case r.Flow == Stage:
-		return staged
-	case r.Flow == Discard:
-		return Want{verbs: 2, active: active, standby: standby}
-	}
-	if r.Flow == Switch {
-		staged.verbs = 2
-	}
-	switch r.Set.Fate {
-	case oracle.Unfit:
-		staged.exit, staged.reason = 1, r.Set.Reason
-	case oracle.Good:
-		staged.active, staged.standby, staged.staged = r.Set.Digest, active, ""
-	case oracle.Broken:
-		staged.standby, staged.staged, staged.quarantined = r.Set.Digest, "", r.Set.Digest
-		if r.Flow == Update {
-			staged.exit, staged.reason = 1, r.Set.Reason
-		}
-	}
-	return staged
-}
-
-// wantReturn says what has to come of an operator's rollback: the other slot's set, where it was good and differs.
-func (r *Run) wantReturn(refused Want) Want {
-	was := r.Before
-	active, standby := was.Active().Digest(), was.Standby()
-	if !standby.Good || standby.Digest() == active || was.Quarantined(standby.Digest()) != "" {
-		refused.reason = refusal.NoPrevious
-		return refused
-	}
-	staged := was.Staged()
-	if staged == standby.Digest() || staged == active {
-		staged = ""
-	}
-	return Want{verbs: 1, active: standby.Digest(), standby: active, staged: staged, quarantined: active}
 }

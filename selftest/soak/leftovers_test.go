@@ -34,7 +34,8 @@ func (s *Soak) strayFiles(runs bool) (found []error) {
 			needed = append(needed, "system/"+link+"/*", "system/"+link+"/*/*")
 		}
 	}
-	folders := []string{".", "system", "system/sets", "system/sets/*", "system/sets/*/*.nxb", "trust", "trust/*", "roots",
+	folders := []string{".", "system", "system/sets", "system/sets/*", "system/sets/*/*.nxb", "trust", "trust/*",
+		"roots",
 		"run"}
 	err := filepath.WalkDir(s.host.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

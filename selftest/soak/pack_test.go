@@ -52,19 +52,6 @@ var packed = []struct {
 		Reason: refusal.UntrustedPublisher}, []string{"1.1.0/hello", "1.1.0/ticker"}},
 }
 
-// given are the demo's own sets. The first is the one to begin with.
-func given(at func(string) string) oracle.Sets {
-	return oracle.Sets{
-		{Name: "demo 1.0.0", File: at("system-v1.0.0.nxs"), Version: "1.0.0"},
-		{Name: "demo 1.1.0", File: at("system-v1.1.0.nxs"), Version: "1.1.0"},
-		{Name: "service exits", File: at("system-v1.2.0.nxs"), Version: "1.2.0", Fate: oracle.Broken,
-			Reason: refusal.ServiceExited},
-		{Name: "bad signature", File: at("bad-signature.nxs"), Fate: oracle.Refused, Reason: refusal.InvalidSignature},
-		{Name: "bad digest", File: at("bad-digest.nxs"), Fate: oracle.Refused, Reason: refusal.DigestMismatch,
-			Behind: true},
-	}
-}
-
 // damaged are archives made of one of the demo's sets.
 func damaged(at func(string) string) oracle.Sets {
 	return oracle.Sets{
@@ -89,7 +76,7 @@ func (m maker) at(name string) string { return filepath.Join(m.dir, name) }
 
 // all makes every set there is.
 func (m maker) all() oracle.Sets {
-	sets := append(given(func(name string) string { return filepath.Join(m.demo, name) }), damaged(m.at)...)
+	sets := append(oracle.Demo(m.demo), damaged(m.at)...)
 	m.extract()
 	m.bundles()
 	m.damage()
@@ -99,14 +86,7 @@ func (m maker) all() oracle.Sets {
 		m.pack(set, p.bundles)
 		sets = append(sets, &set)
 	}
-	for _, s := range sets {
-		if s.Fate == oracle.Refused && !s.Behind {
-			continue
-		}
-		if err := s.Load(); err != nil && (!s.Behind || s.Digest == "") {
-			m.Fatal(err)
-		}
-	}
+	kit.Must(m, sets.Load())
 	return sets
 }
 

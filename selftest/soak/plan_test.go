@@ -39,26 +39,16 @@ const (
 // restarts reports whether the system has to be started anew.
 func (t Target) restarts() bool { return t == Init || t == Everything }
 
-// A Trigger is what has to be seen before the kill.
-type Trigger string
-
-// The triggers.
+// What has to be seen before the kill.
 const (
-	Begun     Trigger = "begun"     // the verb has been started
-	Progress  Trigger = "progress"  // nx has shown a line of progress, the Nth
-	Console   Trigger = "console"   // the console has shown a line since the cycle began, the Nth
-	Receiving Trigger = "receiving" // a set is being received
-	Filled    Trigger = "filled"    // another set is staged
-	Committed Trigger = "committed" // the link to the confirmed slot leads elsewhere
-	Ended     Trigger = "ended"     // the verb has ended
+	Begun     = "begun"     // the verb has been started
+	Progress  = "progress"  // nx has shown a line of progress, the Nth
+	Console   = "console"   // the console has shown a line since the cycle began, the Nth
+	Receiving = "receiving" // a set is being received
+	Filled    = "filled"    // another set is staged
+	Committed = "committed" // the link to the confirmed slot leads elsewhere
+	Ended     = "ended"     // the verb has ended
 )
-
-// A Moment is a trigger and what comes on top.
-type Moment struct {
-	Trigger Trigger
-	N       int // which one it is, from 1
-	Delay   time.Duration
-}
 
 // maxDelay is longer than most steps of an update take.
 const maxDelay = 25 * time.Millisecond
@@ -73,7 +63,7 @@ type Cycle struct {
 	Clear  bool        // let a quarantined set be staged again, first
 	Target Target
 	Victim int // which of the daemons, or of the services
-	Moment Moment
+	Moment kit.Moment
 	Order  uint64 // in what order everything is killed
 	Again  bool   // strike twice: a second daemon with the first, or the system once more while it starts
 	Pause  int    // after how many lines of the console it is struck while it starts
@@ -96,8 +86,8 @@ func plan(seed uint64, number int) Cycle {
 		Pick:   r.IntN(1 << 16), Rival: r.IntN(1 << 16), Victim: r.IntN(1 << 16), Order: r.Uint64(),
 		Clear:  r.IntN(4) > 0,
 		Target: kit.Draw(r, []int{25, 40, 14, 10, 4, 7}, Nobody, Daemon, Command, Service, Init, Everything),
-		Moment: Moment{
-			Trigger: kit.Draw(r, []int{10, 20, 25, 15, 10, 10, 10},
+		Moment: kit.Moment{
+			Event: kit.Draw(r, []int{10, 20, 25, 15, 10, 10, 10},
 				Begun, Progress, Console, Receiving, Filled, Committed, Ended),
 			N:     1 + r.IntN(6),
 			Delay: time.Duration(r.Int64N(int64(maxDelay))),
@@ -120,8 +110,7 @@ func (c Cycle) fault() string {
 	if c.Stop && c.Target == Daemon {
 		how = "stop"
 	}
-	text := fmt.Sprintf("%s %s at %s %d + %s", how, c.Target, c.Moment.Trigger, c.Moment.N,
-		c.Moment.Delay.Round(time.Microsecond))
+	text := fmt.Sprintf("%s %s at %s", how, c.Target, c.Moment)
 	if c.Again && (c.Target == Daemon || c.Target.restarts()) {
 		text += ", twice"
 	}
@@ -146,7 +135,7 @@ func TestPlanReachesEverything(t *testing.T) {
 	seen := map[string]bool{}
 	for number := range 1000 {
 		c := plan(1, number)
-		for _, kind := range []any{c.Flow, c.Fate, c.Target, c.Moment.Trigger} {
+		for _, kind := range []any{c.Flow, c.Fate, c.Target, c.Moment.Event + " event"} {
 			seen[fmt.Sprintf("%T %v", kind, kind)] = true
 		}
 		if c.Moment.Delay < 0 || c.Moment.Delay >= maxDelay {

@@ -18,7 +18,8 @@ import (
 func plantedSystem(t *testing.T) *Soak {
 	t.Helper()
 	dir := t.TempDir()
-	s := &Soak{host: &kit.Host{NX: kit.NX{Dir: filepath.Join(dir, "system"), Tmp: filepath.Join(dir, "tmp")}}, growth: Growth{}}
+	s := &Soak{host: &kit.Host{NX: kit.NX{Dir: filepath.Join(dir, "system"), Tmp: filepath.Join(dir, "tmp")}},
+		growth: Growth{}}
 	for _, made := range []string{"system/trust/apps", "system/trust/system", "system/system/sets", "tmp"} {
 		kit.Must(t, os.MkdirAll(filepath.Join(dir, made), 0o755))
 	}

@@ -54,7 +54,7 @@ func (t *Tally) add(r *Run) {
 	}
 	if r.InTime {
 		t.inTime++
-		t.moments[string(r.Moment.Trigger)]++
+		t.moments[r.Moment.Event]++
 	}
 	t.answer.add(r.Answer, r.Number)
 	t.quiet.add(r.Quiet, r.Number)

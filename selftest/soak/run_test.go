@@ -171,11 +171,8 @@ func (s *Soak) shutdown() error {
 	if _, err := s.host.Run("shutdown"); err != nil {
 		return err
 	}
-	if err := s.host.Gone(); err != nil {
+	if err := s.host.Ended(); err != nil {
 		return err
-	}
-	if code := s.host.Exit(); code != 0 {
-		return fmt.Errorf("the system ended with status %d", code)
 	}
 	return errors.Join(s.leftovers(false)...)
 }
