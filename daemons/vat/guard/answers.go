@@ -1,105 +1,111 @@
 package guard
 
 import (
+	"slices"
+
 	"capnproto.org/go/capnp/v3"
-	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
+// answers are our side of the peer's questions. The library knows each by an id of its own: an id that was used again
+// while its answer was being taken down met the old one (go-capnp #646 is one case).
+type answers struct {
+	asked map[uint32]*answer // the open ones, by the peer's id
+	known map[uint32]*answer // those that the library has not forgotten, by its id
+	last  uint32             // the library's
+
+	computing   int // calls that the library has and has not returned
+	bootstraps  int // not finished
+	returned    int // not finished
+	callBytes   int // of calls that have not returned
+	resultBytes int // of results that the peer has not finished
+}
+
+// A stage is the state of an answer.
+type stage uint8
+
+const (
+	waiting   stage = iota // Its call waits in the guard.
+	computing              // The library has its call.
+	returned               // Its Return has been written, or will be before anything else that refers to it.
+)
+
+// An answer is our side of a question of the peer.
+type answer struct {
+	id    uint32 // the library's id
+	wire  uint32 // the peer's id
+	stage stage
+	ours  bool // The guard answered it; the library does not know it.
+	boot  bool // It is a bootstrap.
+
+	callBytes   int            // bytes of its call, until it returns
+	resultBytes int            // bytes of its results, until the peer finishes
+	failed      bool           // It returned an exception.
+	places      []place        // the capabilities in its results
+	exports     []uint32       // our capabilities in its results, once for each reference
+	cancelled   bool           // The peer finished it before it returned
+	dropResults bool           // and released the capabilities in its results.
+	held        *capnp.Message // the peer's Finish, held until the Return: see Forwards
+	users       int            // waiting messages that refer to it
+	finish      *capnp.Message // the peer's Finish, held until those messages have gone
+}
+
+// A place says where a capability is in an answer's results, and whose capability it is.
+type place struct {
+	fields   []uint16
+	export   uint32 // its export id, if it is ours
+	ours     bool
+	returned bool // It is the peer's own: calls on it are under an embargo until the peer lifts it.
+}
+
+// at returns the capability that a transform leads to.
+func (a *answer) at(fields []uint16) (place, bool) {
+	i := slices.IndexFunc(a.places, func(p place) bool { return slices.Equal(p.fields, fields) })
+	if i < 0 {
+		return place{}, false
+	}
+	return a.places[i], true
+}
+
+// over reports whether it has returned, or never will.
+func (a *answer) over() bool { return a.stage == returned || a.cancelled }
+
 // open registers a question of the peer under an id that the library does not use yet.
-func (g *Guard) open(wire uint32) (*answer, error) {
-	if g.asked[wire] != nil {
+func (x *answers) open(wire uint32) (*answer, error) {
+	if x.asked[wire] != nil {
 		return nil, refuse(ReusedQuestionID)
 	}
-	g.lastAnswer++
-	for g.answers[g.lastAnswer] != nil {
-		g.lastAnswer++
+	x.last++
+	for x.known[x.last] != nil {
+		x.last++
 	}
-	a := &answer{id: g.lastAnswer, wire: wire}
-	g.asked[wire], g.answers[a.id] = a, a
+	a := &answer{id: x.last, wire: wire}
+	x.asked[wire], x.known[a.id] = a, a
 	return a, nil
 }
 
-// cancel handles the Finish of a question that has not returned. Messages that wait for its answer can no longer
-// succeed.
-func (g *Guard) cancel(a *answer, msg *capnp.Message, dropResults bool) {
-	a.cancelled, a.dropResults = true, dropResults
-	switch {
-	case a.stage == waiting:
-		g.withdraw(a)
-	case g.forwards && !a.boot:
-		a.held = msg
-	default:
-		g.pass(msg)
+// find returns a question of the peer that it has not finished.
+func (x *answers) find(wire uint32) (*answer, error) {
+	a := x.asked[wire]
+	if a == nil || a.cancelled {
+		return nil, refuse(BadQuestionID)
 	}
-	if a.users > 0 {
-		g.admit()
-	}
+	return a, nil
 }
 
-// finishReturned handles the Finish of a question that has returned. The library sees the Finish only after the waiting
-// messages that refer to the answer, and each release of a capability only after the waiting messages that refer to
-// that capability.
-func (g *Guard) finishReturned(a *answer, msg *capnp.Message, fin rpccp.Finish) error {
-	delete(g.asked, a.wire)
-	wasFull := g.full()
-	g.move()
-	release := fin.ReleaseResultCaps()
-	fin.SetReleaseResultCaps(false)
-	switch {
-	case a.ours:
-		g.drop(a)
-	case a.users > 0:
-		a.finish = msg
-	default:
-		g.pass(msg)
-		g.drop(a)
-	}
-	if release {
-		for _, id := range a.exports {
-			if err := g.giveUp(id, 1, nil); err != nil {
-				return err
-			}
-		}
-	}
-	if wasFull {
-		g.admit()
-	}
-	return nil
+// full reports whether no further call may be computed.
+func (x *answers) full() bool { return x.computing >= MaxCalls || x.unfinished() }
+
+// unfinished reports whether the peer has to finish answers first.
+func (x *answers) unfinished() bool {
+	return x.returned >= MaxAnswers || x.resultBytes >= MaxAnswerBytes
 }
 
 // drop forgets an answer that has returned and is finished.
-func (g *Guard) drop(a *answer) {
-	delete(g.answers, a.id)
-	g.returned--
-	g.resultBytes -= a.resultBytes
+func (x *answers) drop(a *answer) {
+	delete(x.known, a.id)
+	x.returned--
+	x.resultBytes -= a.resultBytes
 	if a.boot {
-		g.bootstraps--
-	}
-}
-
-// giveUp handles the peer's release of references to one of our capabilities. The library sees the release only after
-// the waiting messages that refer to the capability. msg, if not nil, is a Release of exactly these references.
-func (g *Guard) giveUp(id, count uint32, msg *capnp.Message) error {
-	e := g.exports[id]
-	if e == nil || count == 0 || count > e.refs {
-		return refuse(BadRelease)
-	}
-	e.refs -= count
-	switch {
-	case e.users > 0:
-		e.owed += count
-	case msg != nil:
-		g.pass(msg)
-	default:
-		g.pass(releaseMessage(id, count))
-	}
-	g.tidy(id, e)
-	return nil
-}
-
-// tidy forgets an export that has no references left.
-func (g *Guard) tidy(id uint32, e *export) {
-	if e.refs == 0 && e.users == 0 && e.owed == 0 {
-		delete(g.exports, id)
+		x.bootstraps--
 	}
 }

@@ -60,17 +60,17 @@ func (f *Files) close() {
 	f.over = true
 }
 
-// read reads from the stream, and receives descriptors if the connection accepts them.
-func (g *Guard) read(p []byte) (int, error) {
-	socket, ok := g.stream.(*net.UnixConn)
-	if g.files == nil || !ok {
-		return g.stream.Read(p)
+// receive reads from the stream, and takes descriptors if the connection accepts them.
+func (r *reader) receive(p []byte) (int, error) {
+	socket, ok := r.stream.(*net.UnixConn)
+	if r.files == nil || !ok {
+		return r.stream.Read(p)
 	}
 	// Room for one descriptor, and for those that fit into the padding; the kernel closes the rest.
 	rights := make([]byte, syscall.CmsgSpace(4))
 	n, oobn, _, _, err := socket.ReadMsgUnix(p, rights)
 	if oobn > 0 {
-		g.files.receive(rights[:oobn])
+		r.files.receive(rights[:oobn])
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.EOF

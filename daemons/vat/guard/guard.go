@@ -11,19 +11,16 @@ import (
 // A Guard is the codec of one connection. One goroutine may call Decode and another Encode; Close and Idle are safe for
 // any.
 type Guard struct {
-	stream   Stream
-	patience patience
-	observe  func(Reason)
-	files    *Files // nil: the peer may not send descriptors
-	budget   *Budget
-	forwards bool // the peer's calls are forwarded to another connection
+	stream  Stream
+	observe func(Reason)
+	files   *Files // nil: the peer may not send descriptors
+	budget  *Budget
 
 	// Used only by Decode's goroutine.
 	framer  framer
 	checker checker
 
 	out   *writer
-	moved chan struct{} // something was removed from the tables
 	over  chan struct{} // closed when the connection ends
 	close func()        // closes over
 
@@ -31,38 +28,7 @@ type Guard struct {
 	refused  error      // why the connection ended
 	answered bool       // the library has been told about the end
 	left     bool       // the library has closed the connection
-	ready    []*capnp.Message
-	waiting  []*item      // in order of arrival
-	lanes    map[lane]int // number of waiting items in each lane
-	outbox   []*capnp.Message
-	flushing bool
-
-	asked     map[uint32]*answer // by the peer's id: its open questions
-	answers   map[uint32]*answer // by the library's id: answers that the library has not forgotten
-	questions map[uint32]*question
-	exports   map[uint32]*export
-	imports   map[uint32]uint32 // the library's import id to the peer's export id
-	held      map[uint32]int    // number of imports of each of the peer's exports
-	promised  map[uint32]bool   // the peer's unresolved promises; false: we have released it
-	late      []uint32          // the released ones, oldest first
-	embargoes map[uint32]bool   // ours, not yet answered by the peer
-
-	lastAnswer  uint32
-	lastImport  uint32
-	computing   int // calls that the library has and has not returned
-	bootstraps  int // not finished
-	returned    int // answers not finished
-	others      int // waiting Returns and Disembargoes
-	callBytes   int
-	resultBytes int
-	abandoned   int // our questions that are finished and have not returned
-
-	greeted  bool
-	reading  bool
-	deadline time.Time // the stream's read deadline
-	frame    time.Time // when the first byte of the current frame arrived
-	stuck    time.Time // since when nothing has moved at a bound
-	heard    time.Time // when the last message arrived
+	state
 }
 
 // An Option configures a Guard.
@@ -73,7 +39,7 @@ type Option func(*Guard)
 func Observe(f func(Reason)) Option { return func(g *Guard) { g.observe = f } }
 
 // Greet refuses a peer that sends nothing for GreetTimeout after it has connected.
-func Greet() Option { return func(g *Guard) { g.patience.greet = GreetTimeout } }
+func Greet() Option { return func(g *Guard) { g.pace.patience.greet = GreetTimeout } }
 
 // Forwards is for connections whose calls are forwarded to another connection. A call that the peer gives up still
 // counts as in flight until it has returned there, even if this connection has ended. Otherwise a caller that keeps
@@ -82,28 +48,24 @@ func Forwards() Option { return func(g *Guard) { g.forwards = true } }
 
 // New returns a guard for the stream, which it takes over.
 func New(stream Stream, options ...Option) *Guard {
-	g := &Guard{
-		stream:    stream,
-		patience:  patience{frame: FrameTimeout, write: WriteTimeout, stall: StallTimeout},
-		observe:   func(Reason) {},
-		moved:     make(chan struct{}, 1),
-		over:      make(chan struct{}),
-		lanes:     map[lane]int{},
-		asked:     map[uint32]*answer{},
-		answers:   map[uint32]*answer{},
-		questions: map[uint32]*question{},
-		exports:   map[uint32]*export{},
-		imports:   map[uint32]uint32{},
-		held:      map[uint32]int{},
-		promised:  map[uint32]bool{},
-		embargoes: map[uint32]bool{},
-		heard:     time.Now(),
+	g := &Guard{stream: stream, observe: func(Reason) {}, over: make(chan struct{})}
+	g.state = state{
+		exports:   exports{},
+		imports:   newImports(),
+		answers:   answers{asked: map[uint32]*answer{}, known: map[uint32]*answer{}},
+		questions: questions{open: map[uint32]*question{}, embargoes: map[uint32]bool{}},
+		queue:     queue{lanes: map[lane]int{}},
+		pace: pace{
+			patience: patience{frame: FrameTimeout, write: WriteTimeout, stall: StallTimeout},
+			stream:   stream, moved: make(chan struct{}, 1), heard: time.Now(),
+		},
+		flush: g.flushOutbox,
 	}
 	for _, o := range options {
 		o(g)
 	}
 	g.close = sync.OnceFunc(func() { close(g.over); g.files.close() })
-	g.out = newWriter(stream, g.patience.write, func(err error) { g.end(unread(err)) })
+	g.out = newWriter(stream, g.pace.patience.write, func(err error) { g.end(unread(err)) })
 	go g.out.run(g.over)
 	g.framer = framer{stream: (*reader)(g), ahead: make([]byte, readAhead)}
 	return g
@@ -113,7 +75,7 @@ func New(stream Stream, options ...Option) *Guard {
 func (g *Guard) Close() error {
 	g.mu.Lock()
 	g.left = true
-	g.move()
+	g.pace.move()
 	g.mu.Unlock()
 	return g.HangUp()
 }
@@ -134,7 +96,7 @@ func (g *Guard) Outlives() bool { return g.forwards }
 func (g *Guard) Idle() (since time.Time, busy bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.heard, g.computing+len(g.waiting) > 0 || len(g.exports) > 1
+	return g.pace.heard, g.answers.computing+len(g.queue.items) > 0 || len(g.exports) > 1
 }
 
 // Decode returns the next message for the library. An error ends the connection; it is a *Refusal if the peer broke the
@@ -174,21 +136,23 @@ func (g *Guard) take() (*capnp.Message, error) {
 // all its running methods have returned, including those that wait for such an answer.
 func (g *Guard) answerForPeer() {
 	g.ready = nil
-	for id, q := range g.questions {
+	for id, q := range g.questions.open {
 		if !q.returned {
 			g.pass(goneMessage(id))
 		}
 	}
-	for _, it := range g.waiting {
+	for _, it := range g.queue.items {
 		if it.call == nil && it.target == nil {
 			g.pass(goneMessage(it.question))
 		}
 	}
-	g.waiting = nil // their answers have no receiver any more
+	g.queue.items = nil // their answers have no receiver any more
 }
 
 // lingers reports whether the connection has ended without the library's knowledge, because calls are still in flight.
-func (g *Guard) lingers() bool { return g.forwards && g.refused != nil && !g.left && g.computing > 0 }
+func (g *Guard) lingers() bool {
+	return g.forwards && g.refused != nil && !g.left && g.answers.computing > 0
+}
 
 // step reads and judges one frame, or waits until reading is allowed.
 func (g *Guard) step() error {
@@ -196,7 +160,7 @@ func (g *Guard) step() error {
 	lingers := g.lingers()
 	g.mu.Unlock()
 	if lingers {
-		<-g.moved
+		<-g.pace.moved
 		return nil
 	}
 	if g.choked() {
@@ -229,15 +193,12 @@ func (g *Guard) receive(f frame) error {
 	msg.ResetReadLimit(readLimit(f.size))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.greeted, g.frame, g.heard = true, time.Time{}, time.Now()
+	g.pace.arrived()
 	return g.judge(msg, f.size)
 }
 
 // readLimit returns the read limit for a message of size bytes, in bytes; bytes that are read twice count twice.
 func readLimit(size int) uint64 { return uint64(readFactor*size + 1<<16) }
-
-// pass queues a message for the library.
-func (g *Guard) pass(msg *capnp.Message) { g.ready = append(g.ready, msg) }
 
 // end closes the connection. A refused peer is first told the reason, if it reads.
 func (g *Guard) end(err error) error {

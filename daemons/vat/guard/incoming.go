@@ -5,34 +5,42 @@ import (
 	rpccp "capnproto.org/go/capnp/v3/std/capnp/rpc"
 )
 
-// judge checks one message of the peer, whose pointers have been checked already, and queues what the library may see
-// of it.
-func (g *Guard) judge(msg *capnp.Message, size int) error {
+// An arrival is one message of the peer. Its pointers have been checked already.
+type arrival struct {
+	*state
+	msg  *capnp.Message
+	m    rpccp.Message
+	size int
+}
+
+// judge checks one message of the peer, and queues what the library may see of it.
+func (s *state) judge(msg *capnp.Message, size int) error {
 	m, err := rpccp.ReadRootMessage(msg)
 	if err != nil || !whole(capnp.Struct(m)) {
 		return refuse(Malformed)
 	}
-	if len(g.outbox) >= maxOutbox {
+	if len(s.outbox) >= maxOutbox {
 		return refuse(NeverReads)
 	}
+	in := arrival{s, msg, m, size}
 	switch m.Which() {
 	case rpccp.Message_Which_abort:
-		g.pass(msg)
+		s.pass(msg)
 		return nil
 	case rpccp.Message_Which_bootstrap:
-		return g.judgeBootstrap(msg, m)
+		return in.bootstrap()
 	case rpccp.Message_Which_call:
-		return g.judgeCall(msg, m, size)
+		return in.call()
 	case rpccp.Message_Which_return:
-		return g.judgeReturn(msg, m, size)
+		return in.returns()
 	case rpccp.Message_Which_finish:
-		return g.judgeFinish(msg, m)
+		return in.finish()
 	case rpccp.Message_Which_release:
-		return g.judgeRelease(msg, m)
+		return in.release()
 	case rpccp.Message_Which_resolve:
-		return g.judgeResolve(m)
+		return in.resolve()
 	case rpccp.Message_Which_disembargo:
-		return g.judgeDisembargo(msg, m, size)
+		return in.disembargo()
 	case rpccp.Message_Which_unimplemented:
 		return refuse(Unimplemented)
 	case rpccp.Message_Which_provide, rpccp.Message_Which_accept, rpccp.Message_Which_join,
@@ -47,27 +55,27 @@ func (g *Guard) judge(msg *capnp.Message, size int) error {
 // rewrites in place.
 func whole(s capnp.Struct) bool { return s.IsValid() && s.Size().DataSize >= wordSize }
 
-func (g *Guard) judgeBootstrap(msg *capnp.Message, m rpccp.Message) error {
-	boot, err := m.Bootstrap()
+func (in arrival) bootstrap() error {
+	boot, err := in.m.Bootstrap()
 	if err != nil || !whole(capnp.Struct(boot)) {
 		return refuse(Malformed)
 	}
-	if g.bootstraps >= MaxBootstraps {
+	if in.answers.bootstraps >= MaxBootstraps {
 		return refuse(TooManyBootstraps)
 	}
-	a, err := g.open(boot.QuestionId())
+	a, err := in.answers.open(boot.QuestionId())
 	if err != nil {
 		return err
 	}
 	a.boot, a.stage = true, computing
-	g.bootstraps++
+	in.answers.bootstraps++
 	boot.SetQuestionId(a.id)
-	g.pass(msg)
+	in.pass(in.msg)
 	return nil
 }
 
-func (g *Guard) judgeCall(msg *capnp.Message, m rpccp.Message, size int) error {
-	call, err := m.Call()
+func (in arrival) call() error {
+	call, err := in.m.Call()
 	if err != nil || !whole(capnp.Struct(call)) {
 		return refuse(Malformed)
 	}
@@ -78,49 +86,49 @@ func (g *Guard) judgeCall(msg *capnp.Message, m rpccp.Message, size int) error {
 	default:
 		return refuse(ResultsElsewhere)
 	}
-	it := &item{msg: msg, size: size}
+	it := &item{msg: in.msg, size: in.size}
 	target, err := call.Target()
 	if err != nil {
 		return refuse(Malformed)
 	}
 	// The target and parameters are read before the question is opened, because they must not refer to it.
-	if err := g.readTarget(it, target); err != nil {
+	if err := in.readTarget(it, target); err != nil {
 		return err
 	}
 	params, err := call.Params()
 	if err != nil {
 		return refuse(Malformed)
 	}
-	if err := g.readPayload(it, params); err != nil {
+	if err := in.readPayload(it, params); err != nil {
 		return err
 	}
-	if it.call, err = g.open(call.QuestionId()); err != nil {
+	if it.call, err = in.answers.open(call.QuestionId()); err != nil {
 		return err
 	}
 	call.SetQuestionId(it.call.id)
-	it.call.callBytes = size
-	g.callBytes += size
-	g.submit(it)
+	it.call.callBytes = in.size
+	in.answers.callBytes += in.size
+	in.submit(it)
 	return nil
 }
 
-func (g *Guard) judgeReturn(msg *capnp.Message, m rpccp.Message, size int) error {
-	ret, err := m.Return()
+func (in arrival) returns() error {
+	ret, err := in.m.Return()
 	if err != nil || !whole(capnp.Struct(ret)) {
 		return refuse(Malformed)
 	}
-	q := g.questions[ret.AnswerId()]
-	if q == nil || q.returned {
-		return refuse(BadAnswerID)
+	q, err := in.questions.find(ret.AnswerId())
+	if err != nil {
+		return err
 	}
-	it := &item{msg: msg, size: size, question: ret.AnswerId()}
+	it := &item{msg: in.msg, size: in.size, question: ret.AnswerId()}
 	switch ret.Which() {
 	case rpccp.Return_Which_results:
 		results, err := ret.Results()
 		if err != nil {
 			return refuse(Malformed)
 		}
-		if err := g.readPayload(it, results); err != nil {
+		if err := in.readPayload(it, results); err != nil {
 			return err
 		}
 	case rpccp.Return_Which_exception:
@@ -135,29 +143,25 @@ func (g *Guard) judgeReturn(msg *capnp.Message, m rpccp.Message, size int) error
 	default:
 		return refuse(UnknownReturn)
 	}
-	return g.closeQuestion(ret.AnswerId(), q, it, ret.ReleaseParamCaps())
+	return in.closeQuestion(ret.AnswerId(), q, it, ret.ReleaseParamCaps())
 }
 
 // closeQuestion handles the Return of one of our questions.
-func (g *Guard) closeQuestion(id uint32, q *question, it *item, releaseParams bool) error {
-	q.returned = true
-	if q.finished {
-		g.abandoned--
-		delete(g.questions, id)
-	}
+func (in arrival) closeQuestion(id uint32, q *question, it *item, releaseParams bool) error {
+	in.questions.returns(id, q)
 	if q.dropped { // the library drops the results, too
 		for _, local := range it.imports {
-			g.forget(local)
+			in.imports.forget(local)
 		}
 		it.promised = nil
-		g.pass(it.msg)
+		in.pass(it.msg)
 	} else {
 		q.imports = it.imports
-		g.submit(it)
+		in.submit(it)
 	}
 	if releaseParams {
 		for _, held := range q.exports {
-			if err := g.giveUp(held, 1, nil); err != nil {
+			if err := in.giveUp(held, 1, nil); err != nil {
 				return err
 			}
 		}
@@ -165,35 +169,35 @@ func (g *Guard) closeQuestion(id uint32, q *question, it *item, releaseParams bo
 	return nil
 }
 
-func (g *Guard) judgeFinish(msg *capnp.Message, m rpccp.Message) error {
-	fin, err := m.Finish()
+func (in arrival) finish() error {
+	fin, err := in.m.Finish()
 	if err != nil || !whole(capnp.Struct(fin)) {
 		return refuse(Malformed)
 	}
-	a := g.asked[fin.QuestionId()]
-	if a == nil || a.cancelled {
-		return refuse(BadQuestionID)
+	a, err := in.answers.find(fin.QuestionId())
+	if err != nil {
+		return err
 	}
 	fin.SetQuestionId(a.id)
 	if a.stage == returned {
-		return g.finishReturned(a, msg, fin)
+		return in.finishReturned(a, in.msg, fin)
 	}
-	g.cancel(a, msg, fin.ReleaseResultCaps())
+	in.cancel(a, in.msg, fin.ReleaseResultCaps())
 	return nil
 }
 
-func (g *Guard) judgeRelease(msg *capnp.Message, m rpccp.Message) error {
-	rel, err := m.Release()
+func (in arrival) release() error {
+	rel, err := in.m.Release()
 	if err != nil || !whole(capnp.Struct(rel)) {
 		return refuse(Malformed)
 	}
-	return g.giveUp(rel.Id(), rel.ReferenceCount(), msg)
+	return in.giveUp(rel.Id(), rel.ReferenceCount(), in.msg)
 }
 
-// judgeDisembargo handles the two kinds of disembargo that exist between two vats: the peer's own, for a capability of
+// disembargo handles the two kinds of disembargo that exist between two vats: the peer's own, for a capability of
 // the peer's that it called through one of our answers, and the reply to one of ours.
-func (g *Guard) judgeDisembargo(msg *capnp.Message, m rpccp.Message, size int) error {
-	d, err := m.Disembargo()
+func (in arrival) disembargo() error {
+	d, err := in.m.Disembargo()
 	if err != nil || !whole(capnp.Struct(d)) {
 		return refuse(Malformed)
 	}
@@ -203,8 +207,8 @@ func (g *Guard) judgeDisembargo(msg *capnp.Message, m rpccp.Message, size int) e
 	}
 	switch d.Context().Which() {
 	case rpccp.Disembargo_context_Which_senderLoopback:
-		it := &item{msg: msg, size: size}
-		if err := g.readTarget(it, target); err != nil {
+		it := &item{msg: in.msg, size: in.size}
+		if err := in.readTarget(it, target); err != nil {
 			return err
 		}
 		if a := it.target; a == nil || a.stage != returned || a.ours {
@@ -212,18 +216,16 @@ func (g *Guard) judgeDisembargo(msg *capnp.Message, m rpccp.Message, size int) e
 		} else if p, found := a.at(it.fields); !found || !p.returned {
 			return refuse(BadDisembargo)
 		}
-		g.submit(it)
+		in.submit(it)
 		return nil
 	case rpccp.Disembargo_context_Which_receiverLoopback:
-		id := d.Context().ReceiverLoopback()
-		if !g.embargoes[id] {
-			return refuse(BadDisembargo)
+		if err := in.questions.lift(d.Context().ReceiverLoopback()); err != nil {
+			return err
 		}
-		delete(g.embargoes, id)
 		if err := readShape(target); err != nil {
 			return err
 		}
-		g.pass(msg)
+		in.pass(in.msg)
 		return nil
 	case rpccp.Disembargo_context_Which_accept:
 		return refuse(ThirdParty)
@@ -232,17 +234,16 @@ func (g *Guard) judgeDisembargo(msg *capnp.Message, m rpccp.Message, size int) e
 	}
 }
 
-// judgeResolve handles the resolution of a promise. The library has taken the promise for a hosted capability and keeps
+// resolve handles the resolution of a promise. The library has taken the promise for a hosted capability and keeps
 // calling it, so what the promise resolved to is released.
-func (g *Guard) judgeResolve(m rpccp.Message) error {
-	res, err := m.Resolve()
+func (in arrival) resolve() error {
+	res, err := in.m.Resolve()
 	if err != nil || !whole(capnp.Struct(res)) {
 		return refuse(Malformed)
 	}
-	if _, known := g.promised[res.PromiseId()]; !known {
-		return refuse(BadPromiseID)
+	if err := in.imports.resolve(res.PromiseId()); err != nil {
+		return err
 	}
-	delete(g.promised, res.PromiseId())
 	switch res.Which() {
 	case rpccp.Resolve_Which_exception:
 		return nil
@@ -255,9 +256,9 @@ func (g *Guard) judgeResolve(m rpccp.Message) error {
 		return refuse(Malformed)
 	}
 	it := &item{}
-	if err := g.readCapability(it, d); err != nil {
+	if err := in.readCapability(it, d); err != nil {
 		return err
 	}
-	g.giveBack(it)
+	in.giveBack(it)
 	return nil
 }

@@ -62,7 +62,7 @@ func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 	defer g.mu.Unlock()
 	if g.lingers() && !asks(m) {
 		if m.Which() == rpccp.Message_Which_return {
-			err = g.noteMessage(m)
+			err = g.state.note(m)
 		}
 		return false, errors.Join(err, errSwallow)
 	}
@@ -71,38 +71,64 @@ func (g *Guard) note(m rpccp.Message) (alone bool, err error) {
 		return false, &net.OpError{Op: "write", Net: "rpc", Err: g.refused}
 	}
 	defer g.wake()
-	err = g.noteMessage(m)
+	err = g.state.note(m)
 	awaited := asks(m) || m.Which() == rpccp.Message_Which_return
-	return awaited && len(g.questions) <= 1 && g.computing == 0 && len(g.waiting) == 0, err
+	return awaited && len(g.questions.open) <= 1 && g.answers.computing == 0 && len(g.queue.items) == 0, err
 }
 
-func (g *Guard) noteMessage(m rpccp.Message) error {
+// flushOutbox writes the guard's own messages until none are left.
+func (g *Guard) flushOutbox() {
+	for {
+		g.mu.Lock()
+		if len(g.outbox) == 0 || g.refused != nil {
+			g.flushing = false
+			g.outbox = nil
+			g.mu.Unlock()
+			return
+		}
+		msg := g.outbox[0]
+		g.outbox = g.outbox[1:]
+		g.mu.Unlock()
+		g.write(msg, false)
+		msg.Release()
+	}
+}
+
+// note updates the state for a message of the library.
+func (s *state) note(m rpccp.Message) error {
+	out := departure{s, m}
 	switch m.Which() {
 	case rpccp.Message_Which_bootstrap:
 		boot, err := m.Bootstrap()
 		if err == nil {
-			g.questions[boot.QuestionId()] = &question{}
+			s.questions.open[boot.QuestionId()] = &question{}
 		}
 		return err
 	case rpccp.Message_Which_call:
-		return g.noteCall(m)
+		return out.call()
 	case rpccp.Message_Which_return:
-		return g.noteReturn(m)
+		return out.returns()
 	case rpccp.Message_Which_finish:
-		return g.noteFinish(m)
+		return out.finish()
 	case rpccp.Message_Which_release:
-		return g.noteRelease(m)
+		return out.release()
 	case rpccp.Message_Which_resolve:
-		return g.noteResolve(m)
+		return out.resolve()
 	case rpccp.Message_Which_disembargo:
-		return g.noteDisembargo(m)
+		return out.disembargo()
 	default:
 		return nil
 	}
 }
 
-func (g *Guard) noteCall(m rpccp.Message) error {
-	call, err := m.Call()
+// A departure is one message of the library.
+type departure struct {
+	*state
+	m rpccp.Message
+}
+
+func (out departure) call() error {
+	call, err := out.m.Call()
 	if err != nil {
 		return err
 	}
@@ -110,23 +136,23 @@ func (g *Guard) noteCall(m rpccp.Message) error {
 	if err != nil {
 		return err
 	}
-	g.translate(target)
+	out.translate(target)
 	params, err := call.Params()
 	if err != nil {
 		return err
 	}
-	granted, err := g.grant(params)
+	granted, err := out.grant(params)
 	if err != nil {
 		return err
 	}
-	g.questions[call.QuestionId()] = &question{exports: granted}
+	out.questions.open[call.QuestionId()] = &question{exports: granted}
 	return nil
 }
 
 // translate replaces the library's ids in a target by the peer's.
-func (g *Guard) translate(target rpccp.MessageTarget) {
+func (out departure) translate(target rpccp.MessageTarget) {
 	if target.Which() == rpccp.MessageTarget_Which_importedCap {
-		if wire, known := g.imports[target.ImportedCap()]; known {
+		if wire, known := out.imports.wire[target.ImportedCap()]; known {
 			target.SetImportedCap(wire)
 		}
 	}
@@ -134,7 +160,7 @@ func (g *Guard) translate(target rpccp.MessageTarget) {
 
 // grant counts our capabilities that parameters or results give to the peer, and returns their ids. An unresolved
 // promise is passed as a capability that we host.
-func (g *Guard) grant(p rpccp.Payload) ([]uint32, error) {
+func (out departure) grant(p rpccp.Payload) ([]uint32, error) {
 	table, err := p.CapTable()
 	if err != nil {
 		return nil, err
@@ -149,68 +175,39 @@ func (g *Guard) grant(p rpccp.Payload) ([]uint32, error) {
 		case rpccp.CapDescriptor_Which_senderHosted:
 			granted = append(granted, d.SenderHosted())
 		case rpccp.CapDescriptor_Which_receiverHosted:
-			if wire, known := g.imports[d.ReceiverHosted()]; known {
+			if wire, known := out.imports.wire[d.ReceiverHosted()]; known {
 				d.SetReceiverHosted(wire)
 			}
 		}
 	}
-	return granted, g.count(granted)
+	return granted, out.exports.grant(granted)
 }
 
-// count adds references for capabilities that the peer now holds.
-func (g *Guard) count(granted []uint32) error {
-	for _, id := range granted {
-		e := g.exports[id]
-		if e == nil {
-			if len(g.exports) >= MaxExports {
-				return refuse(TooManyExports)
-			}
-			e = &export{}
-			g.exports[id] = e
-		}
-		e.refs++
-	}
-	return nil
-}
-
-func (g *Guard) noteFinish(m rpccp.Message) error {
-	fin, err := m.Finish()
+func (out departure) finish() error {
+	fin, err := out.m.Finish()
 	if err != nil {
 		return err
 	}
-	q := g.questions[fin.QuestionId()]
+	q := out.questions.open[fin.QuestionId()]
 	if q == nil {
 		return nil
 	}
-	q.finished = true
 	if q.dropped = fin.ReleaseResultCaps(); q.dropped {
 		for _, local := range q.imports {
-			g.forget(local)
+			out.imports.forget(local)
 		}
 	}
-	if q.returned {
-		delete(g.questions, fin.QuestionId())
-		return nil
-	}
-	g.abandoned++
-	switch {
-	case g.abandoned <= MaxAbandoned:
-		return nil
-	case g.forwards:
-		return refuse(GivesUp)
-	default:
-		return refuse(NeverReturns)
-	}
+	return out.questions.finish(fin.QuestionId(), q, out.forwards)
 }
 
-// noteRelease passes on the release of one of the peer's capabilities. A reference that the guard no longer has is not
+// release passes on the release of one of the peer's capabilities. A reference that the guard no longer has is not
 // released again.
-func (g *Guard) noteRelease(m rpccp.Message) error {
-	rel, err := m.Release()
+func (out departure) release() error {
+	rel, err := out.m.Release()
 	if err != nil {
 		return err
 	}
-	wire, known := g.forget(rel.Id())
+	wire, known := out.imports.forget(rel.Id())
 	if !known {
 		return errSwallow
 	}
@@ -218,10 +215,10 @@ func (g *Guard) noteRelease(m rpccp.Message) error {
 	return nil
 }
 
-// noteResolve swallows the Resolve of a promise, because the peer was told that it is a hosted capability. The library
+// resolve swallows the Resolve of a promise, because the peer was told that it is a hosted capability. The library
 // gets back the references that it counted for the Resolve.
-func (g *Guard) noteResolve(m rpccp.Message) error {
-	res, err := m.Resolve()
+func (out departure) resolve() error {
+	res, err := out.m.Resolve()
 	if err != nil {
 		return err
 	}
@@ -234,15 +231,15 @@ func (g *Guard) noteResolve(m rpccp.Message) error {
 	}
 	switch d.Which() {
 	case rpccp.CapDescriptor_Which_senderHosted:
-		g.pass(releaseMessage(d.SenderHosted(), 1))
+		out.pass(releaseMessage(d.SenderHosted(), 1))
 	case rpccp.CapDescriptor_Which_senderPromise:
-		g.pass(releaseMessage(d.SenderPromise(), 1))
+		out.pass(releaseMessage(d.SenderPromise(), 1))
 	}
 	return errSwallow
 }
 
-func (g *Guard) noteDisembargo(m rpccp.Message) error {
-	d, err := m.Disembargo()
+func (out departure) disembargo() error {
+	d, err := out.m.Disembargo()
 	if err != nil {
 		return err
 	}
@@ -250,9 +247,9 @@ func (g *Guard) noteDisembargo(m rpccp.Message) error {
 	if err != nil {
 		return err
 	}
-	g.translate(target)
+	out.translate(target)
 	if d.Context().Which() == rpccp.Disembargo_context_Which_senderLoopback {
-		g.embargoes[d.Context().SenderLoopback()] = true
+		out.questions.embargoes[d.Context().SenderLoopback()] = true
 	}
 	return nil
 }

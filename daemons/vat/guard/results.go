@@ -10,48 +10,48 @@ import (
 // maxPlaces bounds the capabilities in one answer that later calls may address.
 const maxPlaces = 1024
 
-// noteReturn ends a question of the peer. Messages that wait for the answer go on before any that the peer sends after
+// returns ends a question of the peer. Messages that wait for the answer go on before any that the peer sends after
 // it has seen the answer.
-func (g *Guard) noteReturn(m rpccp.Message) error {
-	ret, err := m.Return()
+func (out departure) returns() error {
+	ret, err := out.m.Return()
 	if err != nil {
 		return err
 	}
-	a := g.answers[ret.AnswerId()]
+	a := out.answers.known[ret.AnswerId()]
 	if a == nil || a.stage == returned {
 		return fmt.Errorf("cannot return question %d: not open", ret.AnswerId())
 	}
 	ret.SetAnswerId(a.wire)
-	wasFull := g.full()
+	wasFull := out.answers.full()
 	a.stage = returned
-	g.returned++
+	out.answers.returned++
 	if !a.boot {
-		g.computing--
-		g.callBytes -= a.callBytes
+		out.answers.computing--
+		out.answers.callBytes -= a.callBytes
 	}
-	g.move()
+	out.pace.move()
 	a.cancelled = a.cancelled && a.held == nil // otherwise the Finish follows now, as far as the library knows
-	if err := g.noteResults(a, ret); err != nil {
+	if err := out.results(a, ret); err != nil {
 		return err
 	}
 	if a.cancelled {
-		delete(g.asked, a.wire)
-		g.drop(a)
+		delete(out.answers.asked, a.wire)
+		out.answers.drop(a)
 	}
-	if g.overAnswers() && g.stuck.IsZero() {
-		g.interrupt() // the time for the peer to finish starts
+	if out.answers.unfinished() && out.pace.stuck.IsZero() {
+		out.pace.interrupt() // the time for the peer to finish starts
 	}
 	if a.users > 0 {
-		g.relane(a)
+		out.queue.relane(a)
 	}
 	if a.users > 0 || wasFull {
-		g.admit()
+		out.admit()
 	}
-	return g.finishHeld(a)
+	return out.finishHeld(a)
 }
 
 // finishHeld handles the Finish that was held back until the Return.
-func (g *Guard) finishHeld(a *answer) error {
+func (out departure) finishHeld(a *answer) error {
 	if a.held == nil {
 		return nil
 	}
@@ -63,11 +63,11 @@ func (g *Guard) finishHeld(a *answer) error {
 	if err != nil {
 		return err
 	}
-	return g.finishReturned(a, a.held, fin)
+	return out.finishReturned(a, a.held, fin)
 }
 
-// noteResults records what later messages may address in the results.
-func (g *Guard) noteResults(a *answer, ret rpccp.Return) error {
+// results records what later messages may address in the results.
+func (out departure) results(a *answer, ret rpccp.Return) error {
 	if ret.Which() != rpccp.Return_Which_results {
 		a.failed = true
 		return nil
@@ -81,14 +81,18 @@ func (g *Guard) noteResults(a *answer, ret rpccp.Return) error {
 		return err
 	}
 	a.resultBytes = int(size)
-	g.resultBytes += a.resultBytes
+	out.answers.resultBytes += a.resultBytes
 	if !results.HasCapTable() {
 		return nil
 	}
 	if a.cancelled && a.dropResults { // the library has already taken these back
-		return g.translateResults(results)
+		granted, err := out.grant(results)
+		if err == nil {
+			out.exports.ungrant(granted)
+		}
+		return err
 	}
-	if a.exports, err = g.grant(results); err != nil || a.cancelled {
+	if a.exports, err = out.grant(results); err != nil || a.cancelled {
 		return err
 	}
 	table, err := results.CapTable()
@@ -100,21 +104,6 @@ func (g *Guard) noteResults(a *answer, ret rpccp.Return) error {
 		return err
 	}
 	a.places = places(nil, content, table, nil)
-	return nil
-}
-
-// translateResults replaces the library's ids in the capability descriptors of results by the peer's, without counting
-// references.
-func (g *Guard) translateResults(results rpccp.Payload) error {
-	granted, err := g.grant(results)
-	if err != nil {
-		return err
-	}
-	for _, id := range granted {
-		e := g.exports[id]
-		e.refs--
-		g.tidy(id, e)
-	}
 	return nil
 }
 
