@@ -30,7 +30,7 @@ type crash struct {
 // crashes are the ways. SIGQUIT makes a Go program end as a panic does: a trace on standard error, and exit status 2.
 var crashes = []crash{
 	{"kill", syscall.SIGKILL, "signal 9 (killed)"},
-	{"stop", syscall.SIGSTOP, "hung: it gave no sign of life, and was killed"},
+	{"stop", syscall.SIGSTOP, "hung: no heartbeat"},
 	{"panic", syscall.SIGQUIT, "exit code 2"},
 }
 

@@ -9,20 +9,19 @@ import (
 	"nexus/libupdates/health"
 )
 
-// A ballot holds the word of those whose vote a commit waits for. There is one voter, the selftest, when the system was
-// started with it, and none otherwise.
+// A ballot holds the votes that a commit waits for. The only voter is the selftest, if the system was started with it.
 type ballot struct {
 	voter   string // empty: nobody votes
 	changed *vat.Notifier
 
 	mu     sync.Mutex
-	boot   uint64 // the attempt the last vote was about
+	boot   uint64 // the attempt that the last vote was for
 	choice health.Choice
 	why    string
-	gone   bool // the voter ended: its word on every attempt is no
+	gone   bool // the voter ended, which counts as a no on every attempt
 }
 
-// votes returns the newest word.
+// votes returns the newest vote.
 func (b *ballot) votes() []health.Vote {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// openNamed opens, or makes, a folder that an operator named with a flag, wherever links lead on the way there. It may
-// be this user's or that other one's, and is opened up for its owner, where that is us.
+// openNamed opens a folder that an operator named with a flag, and makes it if it is missing. Links on the way are
+// followed. It must belong to this user or to that other one; if it is ours, missing owner rights are restored.
 func (f *tree) openNamed(path, flag string, perm fs.FileMode, other uint32) (*os.File, error) {
 	another := "name another folder with " + flag
 	info, err := os.Stat(path)
@@ -38,7 +38,7 @@ func (f *tree) openNamed(path, flag string, perm fs.FileMode, other uint32) (*os
 	return plat.OpenFolder(path)
 }
 
-// checkNamed looks at whose a folder is that an operator named, and whether this user may use it.
+// checkNamed checks the owner of a folder that an operator named, and whether this user may use it.
 func (f *tree) checkNamed(path string, info fs.FileInfo, other uint32) error {
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	if err := checkOwner(path, owner, other); err != nil {
@@ -60,7 +60,7 @@ func (f *tree) checkNamed(path string, info fs.FileInfo, other uint32) error {
 	return nil
 }
 
-// parent opens the folder that a name is in, with no link on the way.
+// parent opens the folder that contains a name, without following links.
 func (f *tree) parent(name string) (dir *os.File, base string, err error) {
 	above, base := filepath.Split(name)
 	dir, err = f.below(above)
@@ -85,7 +85,7 @@ func (f *tree) below(path string) (*os.File, error) {
 	return dir, nil
 }
 
-// parts are the names of a relative path.
+// parts returns the elements of a relative path.
 func parts(path string) []string {
 	if path = filepath.Clean(path); path != "." {
 		return strings.Split(path, string(filepath.Separator))
@@ -93,7 +93,7 @@ func parts(path string) []string {
 	return nil
 }
 
-// inside is the way from a folder to a path that is below it; false where it is not.
+// inside returns the path relative to a folder, and false if it is not below that folder.
 func inside(dir, path string) (string, bool) {
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Boot runs a system until ctx ends, an operator stops it, it cannot go on, or another core is to take over: then it
-// returns what is left to that. The error is ErrReboot where it is to begin anew. It takes the folder, opens what the
-// table grants, and has the launcher start the daemons. The console gets markers and what an operator should
-// see, stderr a daemon's last words.
+// Boot runs a system until ctx ends, an operator stops it, it cannot go on, or another core is to take over; then it
+// returns what that core inherits. The error is ErrReboot if the system is to start again. Boot locks the folder, opens
+// what the table grants, and has the launcher start the daemons. Markers and messages for operators go to the console,
+// and the last output of a crashed daemon to stderr.
 func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise.Launcher, console *os.File,
 	stderr io.Writer) (next *machine.Handed, err error) {
 	config.State = config.state()
@@ -50,7 +50,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 			removeSockets(sockets)
 		}
 	}()
-	host.Groups.Make(folder.path) // what a run before has left in them is ended, so the folder has to be ours
+	host.Groups.Make(folder.path) // this kills what an earlier run left in them, so the folder must be locked first
 	defer host.Groups.Remove()
 	config.groups = host.Groups.Dir()
 	users := plat.ClaimUsers(folder.path)
@@ -79,7 +79,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	return next, err
 }
 
-// kept are the open files that outlast a core.
+// kept returns the open files that the next core inherits.
 func kept(folder *folder, state *stateFolder, s *system, sockets []*controlSocket) map[string]*os.File {
 	files := map[string]*os.File{machine.HandedLock: folder.lock, machine.HandedRecord: s.resources.files["record"]}
 	if state != nil {

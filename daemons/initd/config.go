@@ -17,37 +17,37 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A Config is how one system is to run. `nx up` and the guest's command line fill it.
+// A Config says how to run one system. It comes from the flags of `nx up` or from the guest's command line.
 type Config struct {
 	Dir   string   // the system's folder
-	Trust []string // public key files or texts to allow for the role system, kept in the folder
-	// folder of durable state; empty: that in Dir, where there is one, else the boot record is kept in memory
+	Trust []string // public keys to trust for the role system, as files or texts; kept in the folder
+	// folder of durable state; empty: the one in Dir, or without one the boot record is kept in memory
 	State   string
 	Powers  string        // policy file that says which powers bundles get, kept in the folder; empty: the one there
 	Factory string        // the set that fills slot a at the first start; empty: none
 	Limits  nxs.Limits    // policy on sizes, in bytes
 	Policy  health.Policy // patience with a new slot
 	Shares  []Share       // sockets beside the control socket, each for a role
-	// what becomes of the version floors that sets ask for: signed, always or never; empty: signed
+	// policy on the version floors that sets ask for: signed, always or never; empty: signed
 	Floor    string
-	Cause    bootctl.Cause // why this boot began, as far as the machine tells
-	Watchdog time.Duration // after how long without progress a machine is restarted; 0: never
-	// find out whether the watchdog restarts the machine, unless that is known
+	Cause    bootctl.Cause // why this boot began, as far as the machine knows
+	Watchdog time.Duration // time without progress after which the machine is reset; 0: never
+	// test whether the watchdog resets the machine, unless that is known
 	TryWatchdog bool
-	// physical address of a page of a machine's memory that its kernel does not use; 0: there is none
+	// physical address of a memory page that the machine's kernel does not use; 0: none
 	Mark         uint64
-	Port         string         // virtio-serial port that operators come in by, beside the control socket; empty: none
+	Port         string         // virtio-serial port for operators, besides the control socket; empty: none
 	SelftestSets string         // folder of demo sets; not empty: run the selftest and stop with its outcome
-	Handed       machine.Handed // what the core before has left; the zero value: there was none
+	Handed       machine.Handed // what the previous core handed over; the zero value: there was none
 
-	name       string                          // what the first process is called: argv[0]
+	name       string                          // argv[0] of the first process
 	args       []string                        // the command line, for the next core
-	machine    *machine.Machine                // what only the first process of a machine has; nil on a host
-	turnOf     func(pid int) (plat.Turn, bool) // how the kernel lets a process run; nil: nothing is known of it
-	hindrances []plat.Hindrance                // what was found to keep services from being started
-	users      uint32                          // the first of those that bundles are given
-	groups     string                          // where execd makes control groups for bundles; empty: nowhere
-	reach      *reach                          // what execd may connect to; nil: it is no process
+	machine    *machine.Machine                // nil on a host
+	turnOf     func(pid int) (plat.Turn, bool) // scheduling state of a process; nil: unknown
+	hindrances []plat.Hindrance                // what keeps services from starting on this machine
+	users      uint32                          // the first user id for bundles
+	groups     string                          // where execd makes control groups for bundles; empty: none
+	reach      *reach                          // what execd may connect to; nil: it is not a process
 }
 
 // parseArgs reads a command line.
@@ -104,25 +104,25 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	return c, err
 }
 
-// program is how this process is started again, or another core in its place.
+// program says how to start this process again, or another core in its place.
 func (c Config) program() machine.Program {
 	return machine.Program{Name: c.name, Args: c.args, Links: filepath.Join(c.Dir, runDir), Image: c.Handed.Image}
 }
 
-// state is the folder of durable state: what was asked for, or the one that the system's own folder has; empty: none.
-// Once a system has state it keeps it: no flag has to be repeated, and none forgotten.
+// state returns the folder of durable state: the one in the flags, or the one in the system's folder; empty: none. A
+// system that has state once keeps it, whether or not the flag is repeated.
 func (c Config) state() string {
 	if c.State != "" {
 		return c.State
 	}
-	own := filepath.Join(c.Dir, stateDir) // also a link that leads nowhere says that there was state
+	own := filepath.Join(c.Dir, stateDir) // even a dangling link says that there was state
 	if _, err := os.Lstat(own); errors.Is(err, os.ErrNotExist) {
 		return ""
 	}
 	return own
 }
 
-// dirs are the directories that rows of the table name, by name.
+// dirs returns the directories of the table's rows, by name.
 func (c Config) dirs() map[string]string {
 	dirs := map[string]string{"system": filepath.Join(c.Dir, "system"), "trust": filepath.Join(c.Dir, "trust"),
 		rootsDir: filepath.Join(c.Dir, rootsDir)}
@@ -138,7 +138,7 @@ func (c Config) dirs() map[string]string {
 	return dirs
 }
 
-// roles are those by which somebody may come in: the operator's, and what is shared.
+// roles returns the roles that have a socket: the operator's, and the shared ones.
 func (c Config) roles() []Role {
 	return slices.DeleteFunc(Roles(), func(r Role) bool {
 		return r.Name != operatorRole && !slices.ContainsFunc(c.Shares, func(s Share) bool { return s.Role == r.Name })
@@ -153,14 +153,14 @@ func checkFloor(policy string) error {
 	return fmt.Errorf("%q is not signed, always or never", policy)
 }
 
-// The watchdog's time. Its devices count seconds, some of them to no more than 2046.
+// Bounds of the watchdog's timeout. The devices count seconds, some only up to 2046.
 const (
 	defaultWatchdog = time.Minute
 	minWatchdog     = 2 * time.Second
 	maxWatchdog     = 30 * time.Minute
 )
 
-// floorSigned is the policy on version floors where nothing else was said.
+// floorSigned is the default policy on version floors.
 const floorSigned = "signed"
 
 func (c Config) check(rest int) error {

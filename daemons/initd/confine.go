@@ -13,9 +13,9 @@ import (
 	"nexus/libupdates/policy"
 )
 
-// confiner says how processes are confined on this machine, where the directories are that rows name. The daemon that
-// runs bundles makes control groups of its own, has to sweep up what its services leave behind, and may connect to what
-// the policy lets any of them connect to.
+// confiner returns how processes are confined on this machine, given where the rows' directories are. The daemon that
+// runs bundles makes control groups of its own, outlives initd to clean up after its services, and may connect to
+// whatever the policy lets any of them connect to.
 func confiner(dirs map[string]string, groups *plat.Delegation, reach *reach) func(name, binary string) (
 	supervise.Place, error) {
 	return func(name, binary string) (supervise.Place, error) {
@@ -34,8 +34,8 @@ func confiner(dirs map[string]string, groups *plat.Delegation, reach *reach) fun
 	}
 }
 
-// Confinement is what a daemon's row says, for this machine: with the directories that it names where they are here,
-// which its user is let at, and the one binary, for the start; empty: it is in memory.
+// Confinement returns the confinement in a daemon's row, for this machine: with the directories in their places, to
+// which its user gets access, and with the binary to start; empty: it is in memory.
 func Confinement(name, binary string, dirs map[string]string) (plat.Confinement, error) {
 	for _, row := range Table() {
 		if row.Name != name {
@@ -49,7 +49,7 @@ func Confinement(name, binary string, dirs map[string]string) (plat.Confinement,
 		for _, rule := range row.Confinement.Paths {
 			if dir, named := strings.CutPrefix(rule.Path, dirPrefix); named {
 				if rule.Path = dirs[dir]; rule.Path == "" && dir == groupsDir {
-					continue // a machine without
+					continue // this machine has none
 				}
 				if err := open(rule, c.User); err != nil {
 					return plat.Confinement{}, fmt.Errorf("cannot open %s to %s: %w", rule.Path, name, err)
@@ -62,7 +62,7 @@ func Confinement(name, binary string, dirs map[string]string) (plat.Confinement,
 	return plat.Confinement{}, fmt.Errorf("cannot confine %s: it has no row", name)
 }
 
-// open lets a daemon's user at a directory that its row names.
+// open gives a daemon's user access to a directory in its row.
 func open(rule plat.PathRule, user uint32) error {
 	if rule.Access&plat.Write != 0 {
 		return plat.Own(rule.Path, user)

@@ -20,43 +20,43 @@ import (
 const (
 	// maxOperators bounds the operators that are connected at one time.
 	maxOperators = 32
-	// keptPlaces are those of them that are kept for control: whoever has one can do all that ends, and neither follows
-	// the journal nor runs a bundle.
+	// keptPlaces of them are reserved for control. On these, following the journal and running a bundle are refused,
+	// because either may last forever.
 	keptPlaces = 8
-	// maxTurnedAway bounds those who are told that there is no place; others are hung up on.
+	// maxTurnedAway bounds the connections that are told that there is no place; further ones are just closed.
 	maxTurnedAway = 8
-	// turnPatience is how long such a one may take to hear it.
+	// turnPatience is how long such a connection stays open.
 	turnPatience = 2 * time.Second
-	// maxIdle is how long an operator who has nothing under way may be silent and keep a place that another one needs;
-	// and how long anybody may keep a place that is kept for control, once another one needs that.
+	// maxIdle is how long an idle operator keeps a place that another one needs, and how long anybody keeps a place
+	// reserved for control once another one needs it.
 	maxIdle = 10 * time.Second
 	// roleMessages is the number of messages per second that all clients of a lesser role may send together, so that
 	// the daemons have time for others. Half as many may come in a burst. A chunk of a stage is about three messages,
 	// so with chunks of 512 KiB a stage can still move more than 100 MiB a second.
 	roleMessages = 1000
-	// connectionCost is the number of messages that a new connection counts as, because initd makes links for it.
+	// connectionCost is how many messages a new connection counts as, because initd makes links for it.
 	connectionCost = 20
 )
 
-// A controlSocket is a way in for those outside: the operator's, or one that is shared.
+// A controlSocket accepts clients from outside: the operator's socket, or a shared one.
 type controlSocket struct {
 	listener net.Listener
 	path     string
 	role     Role
-	budget   *guard.Budget // of those who come in, all together; nil: they are operators
+	budget   *guard.Budget // shared by all its clients; nil: they are operators
 
 	mu      sync.Mutex
 	conns   map[*vat.Conn]struct{}
-	kept    map[*vat.Conn]time.Time // those of them in the places that are kept for control, and since when
-	turned  int                     // how many are being told that there is no place
+	kept    map[*vat.Conn]time.Time // those in the places reserved for control, and since when
+	turned  int                     // how many are being turned away
 	over    bool
-	barred  bool     // the role was revoked: whoever comes in is given nothing
-	file    *os.File // the same socket, open for the next core while nobody serves it; nil: none is to come
+	barred  bool     // the role was revoked: new clients get an Operator without methods
+	file    *os.File // the same socket, kept open for the next core; nil: there is no next core
 	removed bool
 }
 
-// listen opens the socket in the folder, for the folder's owner only. A socket a killed system left is in the way; the
-// folder's lock says that nobody serves it.
+// listen opens the socket in the folder, for the folder's owner only. It replaces the socket of a system that was
+// killed: the folder's lock proves that nobody serves it.
 func listen(f *folder) (*controlSocket, error) {
 	path := f.at(controlFile)
 	if err := f.makeWay(controlFile, fs.ModeSocket); err != nil {
@@ -92,13 +92,13 @@ func (c *controlSocket) serve(s *system) {
 			c.admit(socket, s)
 		case errors.Is(err, net.ErrClosed):
 			return
-		default: // out of descriptors, perhaps; that passes
+		default: // perhaps out of descriptors, which is temporary
 			<-s.host.Clock.After(firstPause)
 		}
 	}
 }
 
-// admit lets an operator in, to a place that is free.
+// admit gives an operator a free place.
 func (c *controlSocket) admit(socket net.Conn, s *system) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,7 +117,7 @@ func (c *controlSocket) admit(socket net.Conn, s *system) {
 	}
 }
 
-// A place is one of those that a socket has.
+// A place is a connection slot of a socket.
 type place uint8
 
 const (
@@ -126,7 +126,7 @@ const (
 	placeKept // for control
 )
 
-// place finds a place, and makes room for it where somebody has to give way. The lock is held.
+// place finds a place, and evicts another client if it must. The lock is held.
 func (c *controlSocket) place(now time.Time) place {
 	free := func() bool { return len(c.conns)-len(c.kept) < maxOperators-keptPlaces }
 	if free() || c.evict(now) && free() {
@@ -167,13 +167,13 @@ func (c *controlSocket) connect(socket net.Conn, s *system, withheld []string) *
 	return conn
 }
 
-// lasting are the methods of the socket's role whose use may last for ever.
+// lasting returns the methods of the socket's role whose use may last forever.
 func (c *controlSocket) lasting() []string {
 	return slices.DeleteFunc([]string{"journal", "exec"},
 		func(method string) bool { return !slices.Contains(c.role.Methods, method) })
 }
 
-// turnAway tells somebody that there is no place: nothing is served on the connection. The lock is held.
+// turnAway tells a client that there is no place, by serving nothing on the connection. The lock is held.
 func (c *controlSocket) turnAway(socket net.Conn, s *system) {
 	if c.turned >= maxTurnedAway {
 		socket.Close()
@@ -193,7 +193,7 @@ func (c *controlSocket) turnAway(socket net.Conn, s *system) {
 	}()
 }
 
-// evict makes room by closing the connection that has been idle the longest, if there is one. The lock is held.
+// evict closes the connection that has been idle the longest, if one is. The lock is held.
 func (c *controlSocket) evict(now time.Time) bool {
 	var idlest *vat.Conn
 	oldest := now.Add(-maxIdle)
@@ -209,8 +209,8 @@ func (c *controlSocket) evict(now time.Time) bool {
 	return true
 }
 
-// evictKept makes room among the places that are kept for control: whoever has one longest gives way, if that is long.
-// The lock is held.
+// evictKept closes the connection that has had a place reserved for control the longest, if that is longer than
+// maxIdle. The lock is held.
 func (c *controlSocket) evictKept(now time.Time) bool {
 	var first *vat.Conn
 	oldest := now.Add(-maxIdle)
@@ -232,7 +232,7 @@ func (c *controlSocket) giveWay(conn *vat.Conn) {
 	go conn.Close()
 }
 
-// close has nobody new come in. Operators who are in stay until the system is down: they wait for that.
+// close stops accepting. Connected operators stay until the system is down, because they wait for that.
 func (c *controlSocket) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -240,11 +240,12 @@ func (c *controlSocket) close() {
 	c.listener.Close()
 }
 
-// leave closes the socket for this core and keeps it open for the next: who knocks meanwhile waits for that.
+// leave closes the socket for this core and keeps it open for the next one. Clients that connect in between wait for
+// that.
 func (c *controlSocket) leave() (err error) {
 	unix, ok := c.listener.(*net.UnixListener)
 	if !ok {
-		return fmt.Errorf("cannot leave %s open: it is no unix socket", c.path)
+		return fmt.Errorf("cannot keep %s open: not a unix socket", c.path)
 	}
 	if c.file, err = unix.File(); err == nil {
 		c.close()
@@ -252,8 +253,8 @@ func (c *controlSocket) leave() (err error) {
 	return err
 }
 
-// bar revokes or grants a role, if this is a way in for it. Who is in by a role that is revoked is cut off; who comes
-// in then finds an Operator without methods, which says so.
+// bar revokes or grants a role, if this is a socket for it. Clients of a revoked role are disconnected; new ones get an
+// Operator without methods, which says why.
 func (c *controlSocket) bar(role string, barred bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -266,7 +267,7 @@ func (c *controlSocket) bar(role string, barred bool) {
 	}
 }
 
-// hangUp ends the connections of those who are in, once what was left of the socket is in the next core's hands.
+// hangUp closes all connections, once the next core has the socket.
 func (c *controlSocket) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -278,7 +279,7 @@ func (c *controlSocket) hangUp() {
 	}
 }
 
-// remove closes the socket and takes it from its folder, once: what is at the path later may be another's.
+// remove closes the socket and removes its file, once: a later file at the path may belong to somebody else.
 func (c *controlSocket) remove() {
 	c.close()
 	c.mu.Lock()
@@ -292,7 +293,7 @@ func (c *controlSocket) remove() {
 	}
 }
 
-// refuses logs that a peer lost its connection for what it sent.
+// refuses logs that a peer was disconnected for what it sent.
 func (s *system) refuses(peer string) guard.Option {
 	return guard.Observe(func(reason guard.Reason) { s.log.Refused(peer, reason) })
 }

@@ -21,15 +21,15 @@ import (
 // corePatience bounds how long it may take to get and check a core.
 const corePatience = 60 * time.Second
 
-// A coreLoader has cores proven that updated hands out.
+// A coreLoader verifies cores that updated hands out.
 type coreLoader struct {
 	verifier *vat.Holding // keystored's
 	limit    int64        // of a core, in bytes
 }
 
-// load brings the core that the current attempt's slot carries into sealed memory. updated, which has the slot, is
-// believed nothing: whose signature it is says keystored, and everything else follows from what was signed. So neither
-// of the two alone can put a program in the place of the first process.
+// load copies the core in the current attempt's slot into sealed memory. It does not trust updated, which serves the
+// slot: keystored says whose signature it is, and the rest is checked against what was signed. So neither of the two
+// alone can replace the first process.
 func (l coreLoader) load(ctx context.Context, gate update.HealthGate) (*os.File, nxs.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, corePatience)
 	defer cancel()
@@ -47,7 +47,7 @@ func (l coreLoader) load(ctx context.Context, gate update.HealthGate) (*os.File,
 	return program, entry, err
 }
 
-// proven is the index's entry for the core, after the signature over the index has passed.
+// proven returns the index's entry for the core, once the signature over the index has been verified.
 func (l coreLoader) proven(ctx context.Context, res update.HealthGate_core_Results) (nxs.Entry, error) {
 	raw, err := res.Index()
 	if err != nil {
@@ -75,7 +75,7 @@ func (l coreLoader) proven(ctx context.Context, res update.HealthGate_core_Resul
 	return entry, nil
 }
 
-// verifyBy asks keystored whose signature it is: the first process reads no key.
+// verifyBy asks keystored whose signature it is, because the first process reads no keys.
 func (l coreLoader) verifyBy(ctx context.Context) nxs.VerifyFunc {
 	return func(message, signature []byte) (key trust.PublicKey, err error) {
 		err = l.verifier.Call(ctx, func(client capnp.Client) error {

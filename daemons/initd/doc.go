@@ -1,11 +1,11 @@
-// Package initd is the first process: it starts every daemon, hands each exactly what the authority table grants it,
-// starts it again when it dies, counts boot attempts, gathers the health verdict and, as the only holder of HealthGate,
+// Package initd is the first process. It starts every daemon, gives each exactly what the authority table grants, and
+// restarts it when it dies. It counts boot attempts and decides their health; as the only holder of HealthGate, it
 // commits.
 //
 // It owns processes and sockets. It never reads an archive, a slot or the boot record, and calls between two daemons do
 // not pass through it.
 //
-// Its parts are packages of their own: supervise keeps daemons running, links connects them, machine is what only a
-// first process does. Only this package knows all three. What is left here is the table, the start, those who come in
-// from outside, and the health of an attempt.
+// It has three parts in packages of their own: supervise keeps daemons running, links connects them, and machine does
+// what only a first process must. Only this package knows all three. It also has the table, the start, the clients from
+// outside, and the health of an attempt.
 package initd

@@ -53,7 +53,7 @@ func (e *trustEditor) Add(ctx context.Context, call operator.TrustEditor_add) er
 	return e.edit(ctx, "trust", call.Args(), e.keys.add, res.NewRefusal)
 }
 
-// Remove trusts a key no more.
+// Remove stops trusting a key.
 func (e *trustEditor) Remove(ctx context.Context, call operator.TrustEditor_remove) error {
 	call.Go()
 	res, err := call.AllocResults()
@@ -64,7 +64,7 @@ func (e *trustEditor) Remove(ctx context.Context, call operator.TrustEditor_remo
 	return e.edit(ctx, "distrust", call.Args(), e.keys.remove, res.NewRefusal)
 }
 
-// Update goes on to other roots. keystored decides, and writes the audit record.
+// Update moves on to other roots. keystored decides, and writes the audit record.
 func (e *trustEditor) Update(ctx context.Context, call operator.TrustEditor_update) error {
 	call.Go()
 	raw, err := call.Args().Roots()
@@ -88,13 +88,13 @@ func (e *trustEditor) Update(ctx context.Context, call operator.TrustEditor_upda
 	return vat.SetTexts(res.NewStopped, stopped)
 }
 
-// keyArgs are what both calls take.
+// keyArgs are the parameters of both calls.
 type keyArgs interface {
 	Role() (string, error)
 	PublicKey() ([]byte, error)
 }
 
-// edit does what an operator asks about a key, and writes the audit record.
+// edit changes a key for an operator, and writes the audit record.
 func (e *trustEditor) edit(ctx context.Context, op string, args keyArgs,
 	do func(context.Context, trust.Role, trust.PublicKey) error, newRefusal func() (keystore.Refusal, error)) error {
 	role, key, err := roleAndKey(args)
@@ -128,11 +128,11 @@ func roleAndKey(args keyArgs) (role trust.Role, key trust.PublicKey, err error) 
 	if len(raw) != len(key) {
 		return role, key, refusal.New(refusal.BadKey, "a key of %d bytes, not %d", len(raw), len(key))
 	}
-	key, err = trust.ParsePublicKey([]byte(trust.PublicKey(raw).Text())) // which refuses what anybody could sign by
+	key, err = trust.ParsePublicKey([]byte(trust.PublicKey(raw).Text())) // this refuses weak keys, for which anybody can make signatures
 	return role, key, err
 }
 
-// maxKeys is how many keys a role has: keystored reads no more, and trusts none where there are more.
+// maxKeys bounds the keys of a role: if there are more, keystored trusts none.
 const maxKeys = 256
 
 // A keyring is the trusted keys of a running system: files that keystored reads.
@@ -145,7 +145,7 @@ type keyring struct {
 	mu sync.Mutex // held while they change
 }
 
-// add has a key count. Nothing is changed if it cannot.
+// add trusts a key. If it fails, nothing is changed.
 func (k *keyring) add(ctx context.Context, role trust.Role, key trust.PublicKey) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -171,7 +171,7 @@ func (k *keyring) add(ctx context.Context, role trust.Role, key trust.PublicKey)
 	return nil
 }
 
-// remove has a key count no more. Nothing is changed if it cannot.
+// remove stops trusting a key. If it fails, nothing is changed.
 func (k *keyring) remove(ctx context.Context, role trust.Role, key trust.PublicKey) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -196,8 +196,8 @@ func (k *keyring) remove(ctx context.Context, role trust.Role, key trust.PublicK
 	return nil
 }
 
-// update has keystored go on to other roots. It is told which sets the slots hold, and returns the versions of those
-// that cannot run any more.
+// update has keystored move on to other roots. keystored is told which sets the slots hold, and returns the versions of
+// those that can no longer run.
 func (k *keyring) update(ctx context.Context, raw, pin []byte) (version uint64, stopped []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
 	defer cancel()
@@ -243,7 +243,7 @@ func (k *keyring) goOn(ctx context.Context, raw, pin []byte,
 // reloadPatience bounds how long keystored may take: it may be starting.
 const reloadPatience = 10 * time.Second
 
-// tell gives the files to those who read them, and has keystored go by them.
+// tell gives the files' readers access, and has keystored read them again.
 func (k *keyring) tell(ctx context.Context) error {
 	if _, err := plat.Give(k.dir, claimOf(trustDir)); err != nil {
 		return err

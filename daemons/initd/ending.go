@@ -5,17 +5,22 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"time"
 
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
 	"nexus/libupdates/refusal"
 )
 
-// ErrNoOrder is the cause with which Boot's context is cancelled where nobody ordered the end: tests cut a system so.
+// ErrNoOrder is the cause with which Boot's context is cancelled if nobody ordered the end. Tests cut a system this
+// way.
 var ErrNoOrder = errors.New("nobody ordered it")
 
-// ErrReboot is how a system ends that is to begin anew.
+// ErrReboot says that the system ended in order to start again.
 var ErrReboot = errors.New("a reboot was ordered")
 
 // errGoingOn refuses an order to stop that came too late.
@@ -24,7 +29,7 @@ var errGoingOn = refusal.New(refusal.Superseded, "another core takes over: it ma
 // An outcome is how the system ended.
 type outcome struct {
 	ordered bool // somebody outside wanted it
-	again   bool // it is to begin anew
+	again   bool // the system is to start again
 	failed  bool
 	why     string // one line, when it failed
 }
@@ -34,10 +39,10 @@ type ending struct {
 	stopping chan struct{} // closed when the system is to be taken down
 
 	mu      sync.Mutex
-	decided bool // the system was told to stop, or cannot go on
+	decided bool // the system has been told to stop, or cannot go on
 	outcome outcome
-	next    *machine.Handed // what is left to the core that is to take over; nil: none is
-	gone    bool            // the next core takes over: no order is taken any more
+	next    *machine.Handed // what the next core inherits; nil: there is no next core
+	gone    bool            // the next core takes over: orders are refused
 }
 
 func newEnding() *ending { return &ending{stopping: make(chan struct{})} }
@@ -48,8 +53,8 @@ func (e *ending) awaitLock() {
 	defer e.mu.Unlock()
 }
 
-// stop gives the order to stop. The first outcome counts, and is returned. It is refused once another core is about to
-// take over.
+// stop orders the end. The first outcome counts, and is returned. It is refused once another core is about to take
+// over.
 func (e *ending) stop(o outcome) (outcome, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -66,8 +71,8 @@ func (e *ending) stop(o outcome) (outcome, error) {
 	return e.outcome, nil
 }
 
-// endBy gives an operator's order to end. A second one of the same kind changes nothing; one of another kind is
-// refused, and so is any that comes when another core is about to take over.
+// endBy carries out an operator's order to end. The same order again changes nothing; a different one is refused, as is
+// any order once another core is about to take over.
 func (e *ending) endBy(o outcome) error {
 	first, err := e.stop(o)
 	if err == nil && first.again != o.again {
@@ -76,7 +81,7 @@ func (e *ending) endBy(o outcome) error {
 	return convert.Except(err)
 }
 
-// ordered reports whether somebody outside ordered the end: an operator, or whoever sent a signal to the first process.
+// ordered reports whether the end was ordered from outside: by an operator, or by a signal to the first process.
 func (e *ending) ordered(ctx context.Context) bool {
 	if ctx.Err() != nil {
 		return !errors.Is(context.Cause(ctx), ErrNoOrder)
@@ -86,7 +91,7 @@ func (e *ending) ordered(ctx context.Context) bool {
 	return e.outcome.ordered
 }
 
-// result is how the system ended. Whoever ended ctx wanted it down for good, whatever was ordered before.
+// result returns how the system ended. If ctx ended, the system stays down, whatever was ordered before.
 func (e *ending) result(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -100,7 +105,7 @@ func (e *ending) result(ctx context.Context) error {
 	}
 }
 
-// succeed gives the order to take the system down for a core to take over.
+// succeed orders the end, so that another core can take over.
 func (e *ending) succeed(next *machine.Handed) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -119,8 +124,8 @@ func (e *ending) handing() bool {
 	return e.next != nil
 }
 
-// successor is what is left to the next core, with the files that outlast this one; nil when the system is to end. From
-// then on no order to stop is taken.
+// successor returns what the next core inherits, with the files that stay open; nil if the system is to end. From then
+// on orders to stop are refused.
 func (e *ending) successor(ctx context.Context, keep map[string]*os.File) (*machine.Handed, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -136,4 +141,26 @@ func (e *ending) successor(ctx context.Context, keep map[string]*os.File) (*mach
 		e.next.Files[name] = kept
 	}
 	return e.next, nil
+}
+
+// orderPatience is how long an ordered end waits for updated to record it. After that the system goes down anyway.
+const orderPatience = 5 * time.Second
+
+// orderEnd has the end recorded in the boot record, durably, so that the next boot is a commanded one and the attempt
+// that ends with this boot costs no try. Without a state folder no next boot could read it.
+func (s *system) orderEnd() {
+	if s.config.State == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), orderPatience)
+	defer cancel()
+	err := s.holdings["HealthGate"].Call(ctx, func(client capnp.Client) error {
+		answer, release := update.HealthGate(client).BootEnds(ctx, nil)
+		defer release()
+		_, err := answer.Struct()
+		return err
+	})
+	if err != nil {
+		s.log.Warn("cannot record that the end was ordered", "error", err)
+	}
 }

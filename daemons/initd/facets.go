@@ -9,8 +9,8 @@ import (
 	"nexus/capnpgen/operator"
 )
 
-// A facetServer hands out facets of daemons: over links of the session, on which initd forwards each call, or over
-// links of the peer's own.
+// A facetServer hands out facets of daemons: over the session's links, on which initd forwards each call, or over
+// direct links of the peer.
 type facetServer struct{ grant }
 
 // facetOf returns the facet that a method of Operator returns, or "".
@@ -40,7 +40,7 @@ func facetOf(method string) string {
 	return ""
 }
 
-// give puts the facet of a method into its results. They are not sent before the daemon has been linked.
+// give puts the facet of a method into its results. They are sent only once the daemon has been linked.
 func give[R any, T ~capnp.ClientKind](ctx context.Context, o facetServer, method string, wait func(),
 	alloc func() (R, error), set func(R, T) error) error {
 	wait()

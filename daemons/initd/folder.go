@@ -13,20 +13,20 @@ import (
 // A folder is where one system lives on this host:
 //
 //	lock                       held while the system runs
-//	control.sock               the operator's way in, mode 0600, there while the system runs
-//	run/                       a link per daemon to the one binary, there while the system runs
+//	control.sock               the operators' socket, mode 0600, while the system runs
+//	run/                       a link for each daemon to the one binary, while the system runs
 //	trust/<role>/<key>.pub     public keys allowed for a role
 //	roots/                     the root document, where there is one (libupdates/roots)
 //	system/                    the slots (libupdates/slots)
 //	state/                     durable state (libupdates/statefs), where there is any
 //
-// The path is an operator's, and may lead through links. Nothing below it is opened through one.
+// The operator chose the path, which may lead through links. Below it no link is followed.
 type folder struct {
 	tree
 	lock *os.File
 }
 
-// A tree is a folder as far as names below it are looked at, opened and mended.
+// A tree opens, checks and repairs names below a folder.
 type tree struct {
 	path  string
 	dir   *os.File
@@ -47,12 +47,12 @@ const (
 	rootsDir    = "roots"
 )
 
-// errAlreadyRunning says that another system holds the folder.
+// errAlreadyRunning reports that another system has the folder's lock.
 var errAlreadyRunning = errors.New("a system is running there already")
 
-// openFolder makes the folder if it is new and takes its lock, unless the core before has left it. Nothing is changed
-// when another system holds it. What can be made anew is; what else is in the way and is not needed is set aside.
-// keysGiven says that trust is, by the command line.
+// openFolder makes the folder if it is missing, and takes its lock or the one that the previous core handed over. If
+// another system has the lock, nothing is changed. What can be made again is; other things in the way are set aside,
+// unless they are needed. keysGiven says that the command line has the trusted keys.
 func openFolder(path string, held *os.File, keysGiven bool) (*folder, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -86,8 +86,8 @@ func (f *folder) open() (err error) {
 	return nil
 }
 
-// take takes the lock. A file of that name is made anew where something else has it; who serves the control socket runs
-// in any case.
+// take takes the lock. Anything of that name that is not a file is replaced. A system that serves the control socket is
+// running in any case.
 func (f *folder) take(held *os.File) (err error) {
 	if f.lock = held; held != nil {
 		return nil
@@ -113,7 +113,7 @@ func (f *folder) take(held *os.File) (err error) {
 	return nil
 }
 
-// prepare makes the sub-folders and clears what a killed system left.
+// prepare makes the sub-folders and removes what a killed system left.
 func (f *folder) prepare(keysGiven bool) error {
 	if err := f.prepareRun(); err != nil {
 		return err
@@ -125,8 +125,8 @@ func (f *folder) prepare(keysGiven bool) error {
 	}
 	for _, place := range []struct {
 		name   string
-		needed string // what to do where it is not what it should be; empty: it can be made anew
-		reader bool   // nothing is written there but what an operator gives
+		needed string // advice if it is not what it should be; empty: it can be made again
+		reader bool   // only what operators give is written there
 	}{
 		{systemDir, beginAnew, false},
 		{trustDir, giveKeys, true},
@@ -147,7 +147,7 @@ func (f *folder) prepareRun() error {
 		return err
 	}
 	f.openUp(runDir, 0o700)
-	if f.root.RemoveAll(runDir) != nil { // somebody else's, perhaps
+	if f.root.RemoveAll(runDir) != nil { // perhaps it belongs to somebody else
 		if err := f.setAside(runDir); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (f *folder) prepareRun() error {
 	return f.files.Mkdir(runDir)
 }
 
-// prepareDir makes a folder where it is missing.
+// prepareDir makes a folder if it is missing.
 func (f *folder) prepareDir(name, needed string, reader bool) error {
 	kind, err := f.files.Kind(name)
 	switch {
@@ -174,7 +174,7 @@ func (f *folder) prepareDir(name, needed string, reader bool) error {
 	return f.checkDir(name, reader)
 }
 
-// checkDir wants a folder to be one that this system can use.
+// checkDir checks that this system can use a folder.
 func (f *tree) checkDir(name string, reader bool) error {
 	parent, base, err := f.parent(name)
 	if err != nil {
@@ -188,7 +188,7 @@ func (f *tree) checkDir(name string, reader bool) error {
 	return f.checkAt(parent, base, name, owner)
 }
 
-// checkAt looks at whose a folder is, and whether its owner, where that is us, may use it.
+// checkAt checks the owner of a folder and, if that is us, whether we may use it.
 func (f *tree) checkAt(parent *os.File, base, name string, owner uint32) error {
 	object, err := plat.Look(parent, base)
 	if err != nil {
@@ -209,13 +209,13 @@ func (f *tree) checkAt(parent *os.File, base, name string, owner uint32) error {
 
 func (f *tree) at(name string) string { return filepath.Join(f.path, name) }
 
-// clear gives the folder back as it is after an orderly end.
+// clear leaves the folder as it is after an orderly end.
 func (f *folder) clear() {
 	f.root.RemoveAll(runDir)
 	f.close()
 }
 
-// close gives the folder back.
+// close unlocks the folder.
 func (f *folder) close() {
 	if f.lock != nil {
 		f.lock.Close()

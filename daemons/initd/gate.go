@@ -12,16 +12,16 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A gate carries out what the trial asks for, one thing at a time, over HealthGate.
+// A gate does what the trial asks for, one thing at a time, over HealthGate.
 type gate struct {
 	s *system
-	// an attempt that was counted already: by the core before, or by this one, which could not hand over for it yet
+	// an attempt that has been counted: by the previous core, or by this one, which could not hand over yet
 	begun uint64
 	slot  bootrecord.Slot // of the current attempt
 	said  *lastWords
 }
 
-// do does what the trial asks for over HealthGate, and returns what became of it.
+// do does what the trial asks for, and returns the outcome.
 func (g *gate) do(ctx context.Context, do health.Action) health.Event {
 	holding := g.s.holdings["HealthGate"]
 	client, err := holding.Get(ctx)
@@ -56,8 +56,8 @@ func (g *gate) over(ctx context.Context, gate update.HealthGate, do health.Actio
 	}
 }
 
-// begin counts an attempt, or takes up the one that was counted for it. When it returns, the attempt is durable and its
-// slot is published, or the reason why not is known. Where another core has to take over, it returns with ctx.
+// begin counts an attempt, or continues the one that was counted. When it returns, the attempt is durable and its slot
+// is published, or it returns why not. If another core has to take over, it returns when ctx ends.
 func (g *gate) begin(ctx context.Context, gate update.HealthGate) (health.Event, error) {
 	answer, release := gate.BootAttempt(ctx, func(p update.HealthGate_bootAttempt_Params) error {
 		p.SetBegun(g.begun)
@@ -74,7 +74,7 @@ func (g *gate) begin(ctx context.Context, gate update.HealthGate) (health.Event,
 	}
 	refused := convert.Refused(a.Refusal())
 	if refused == nil && a.HandOver() != update.HandOver_none {
-		g.begun = a.Boot() // not to be counted again where this is cut short
+		g.begun = a.Boot() // so that it is not counted again if this is interrupted
 		refused = g.handOver(ctx, gate, a)
 		if ctx.Err() != nil || vat.Disconnected(refused) {
 			return nil, refused
@@ -90,7 +90,7 @@ func (g *gate) begin(ctx context.Context, gate update.HealthGate) (health.Event,
 	return health.Began{Attempt: attempt}, nil
 }
 
-// commit delivers the good verdict and says so only after it was acknowledged.
+// commit delivers the good verdict, and reports it only once it is acknowledged.
 func (g *gate) commit(ctx context.Context, gate update.HealthGate, do health.Action) (health.Event, error) {
 	answer, release := gate.HealthOk(ctx, func(p update.HealthGate_healthOk_Params) error {
 		p.SetBoot(do.Boot)
@@ -137,8 +137,8 @@ func (g *gate) fail(ctx context.Context, gate update.HealthGate, do health.Actio
 	return health.Rejected{Stays: res.Verdict() == update.Verdict_stays}, nil
 }
 
-// tooLate reports whether a verdict is about an attempt that is over: the record's word on the next one is on its way.
-// Any other refusal means that the verdict is not in the record, so it is delivered again.
+// tooLate reports whether a verdict is for an attempt that is over; the news of the next one is on its way. After any
+// other refusal the verdict is not in the record, and is delivered again.
 func (g *gate) tooLate(boot uint64, refused error) (bool, error) {
 	if refusal.Of(refused) != refusal.WrongBoot {
 		return false, refused
@@ -147,7 +147,7 @@ func (g *gate) tooLate(boot uint64, refused error) (bool, error) {
 	return true, nil
 }
 
-// endWatch says that the set has held, under watch or without.
+// endWatch reports that the set has held, with or without a watch.
 func (g *gate) endWatch(ctx context.Context, gate update.HealthGate, boot uint64) (health.Event, error) {
 	answer, release := gate.WatchOver(ctx, func(p update.HealthGate_watchOver_Params) error {
 		p.SetBoot(boot)
@@ -159,12 +159,12 @@ func (g *gate) endWatch(ctx context.Context, gate update.HealthGate, boot uint64
 		return nil, err
 	}
 	if err := convert.Refused(res.Refusal()); err != nil {
-		g.s.log.Warn("the watch is none of this attempt's", "boot", boot, "error", err)
+		g.s.log.Warn("the watch is not of this attempt", "boot", boot, "error", err)
 	}
 	return health.WatchEnded{}, nil
 }
 
-// attemptOf is an attempt as updated has counted it, under the policy of the device and of the set.
+// attemptOf returns an attempt as updated counted it, under the policy of the device and of the set.
 func (g *gate) attemptOf(a update.Attempt) health.Attempt {
 	return health.Attempt{
 		Boot: a.Boot(), Trial: a.Trial(), Abrupt: a.AbruptEnds() > 0,

@@ -15,9 +15,9 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Init is Main for the first process of a machine: it makes the machine ready, runs the system, and powers the machine
-// off when the system has stopped or cannot go on, or restarts it where that was ordered. It returns only to a process
-// that is not the first.
+// Init is Main for the first process of a machine. It prepares the machine, runs the system, and powers the machine off
+// once the system has stopped or cannot go on, or restarts it if that was ordered. It returns only in a process that is
+// not the first.
 func Init(args []string, console *os.File) int {
 	_, handed := machine.OwnArgs(args)
 	return machine.Main(handed != "", console, func() (again bool, err error) {
@@ -28,7 +28,7 @@ func Init(args []string, console *os.File) int {
 	})
 }
 
-// runMachine makes the machine ready, unless the core before has, and runs the system until it stops.
+// runMachine prepares the machine, unless the previous core has, and runs the system until it stops.
 func runMachine(args []string, console *os.File) (err error) {
 	_, handed := machine.OwnArgs(args)
 	if handed == "" {
@@ -70,8 +70,8 @@ func runMachine(args []string, console *os.File) (err error) {
 	return up(ctx, config, machine.GuestBin, console, console)
 }
 
-// guestConfig is how the system of this image is to run: the image says what it trusts and starts from, the kernel's
-// command line, behind `--`, what may differ from boot to boot.
+// guestConfig returns how to run the system of this image. The image has the trusted keys and the factory set; what may
+// differ from boot to boot is on the kernel's command line after `--`.
 func guestConfig(args []string, stderr io.Writer) (Config, error) {
 	own, _ := machine.OwnArgs(args)
 	c, err := parseArgs(append([]string{"--dir", machine.GuestDir}, args...), stderr)

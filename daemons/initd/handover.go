@@ -11,11 +11,11 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// errHandedAgain refuses to hand over for an attempt that was handed over for: each core would point at the other.
+// errHandedAgain refuses a second hand-over for one attempt: the cores would hand over to each other forever.
 var errHandedAgain = refusal.New(refusal.SlotMismatch, "the core that took over is not the one for this attempt")
 
-// handOver gives the order to go on with the core that an attempt is for, once that core is in sealed memory and
-// proven. It returns when it cannot be done; if it can, with ctx.
+// handOver orders the change to an attempt's core, once that core is verified and in sealed memory. It returns when
+// this fails, or else when ctx ends.
 func (g *gate) handOver(ctx context.Context, from update.HealthGate, a update.Attempt) error {
 	if a.Boot() == g.s.config.Handed.Attempt {
 		return errHandedAgain
@@ -36,7 +36,7 @@ func (g *gate) handOver(ctx context.Context, from update.HealthGate, a update.At
 	return ctx.Err()
 }
 
-// coreSetting tells updated which core the system runs from.
+// coreSetting tells updated which core runs.
 func coreSetting(core nxs.Digest) string {
 	if core.IsZero() {
 		return ""

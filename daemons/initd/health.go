@@ -5,26 +5,30 @@ import (
 	"sync"
 	"time"
 
+	"capnproto.org/go/capnp/v3"
+
+	"nexus/capnpgen/update"
 	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
+	"nexus/daemons/updateclient"
 	"nexus/libupdates/health"
 )
 
-// A keeper takes the system from attempt to attempt. What is to be done a health.Trial decides; the keeper tells it
-// what happens and does what it says. Its loop waits for nobody: whatever may take time is done beside it, and comes
-// back as an event.
+// A keeper takes the system from attempt to attempt. A health.Trial decides what to do; the keeper tells it what
+// happens, and does what it says. The keeper's loop never blocks: whatever may take time runs beside it, and its result
+// is an event.
 type keeper struct {
 	s      *system
 	trial  health.Trial
 	events chan health.Event
 	doing  sync.WaitGroup
-	gate   *gate // what is done alone uses it
+	gate   *gate // used only by what the trial does alone
 	ask    serviceQuestion
 	said   *lastWords
 }
 
-// watchHealth counts boot attempts, gathers the verdict on each and delivers it, until ctx ends. It goes on over all
-// instances of `updated`: an attempt that was under way is not counted again.
+// watchHealth counts boot attempts, decides their health and delivers the verdicts, until ctx ends. It continues across
+// restarts of `updated`: an attempt in progress is not counted again.
 func (s *system) watchHealth(ctx context.Context) {
 	if !s.awaitStarts(ctx) {
 		return
@@ -43,11 +47,11 @@ func (s *system) watchHealth(ctx context.Context) {
 	s.taken.attempted(k.trial.RevokedBefore())
 }
 
-// run takes one event after another.
+// run handles one event after another.
 func (k *keeper) run(ctx context.Context) {
 	clock := k.s.host.Clock
 	meter := plat.NewMeter(clock)
-	var beat <-chan time.Time // nil while nothing depends on how time goes by
+	var beat <-chan time.Time // nil while nothing depends on the time
 	for {
 		if beat == nil && k.trial.Timed() {
 			meter, beat = plat.NewMeter(clock), clock.After(plat.Beat)
@@ -57,7 +61,7 @@ func (k *keeper) run(ctx context.Context) {
 		select {
 		case <-changed:
 		case e := <-k.events:
-			k.take(ctx, k.seen()) // what was revoked comes before what comes of it
+			k.take(ctx, k.seen()) // revocations come before their effects
 			k.take(ctx, e)
 		case <-beat:
 			if beat = nil; k.trial.Timed() {
@@ -70,14 +74,14 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// seen is how the daemons are, what was voted, what was revoked, and what hinders this machine.
+// seen returns the state of the daemons, the votes, the revocations, and what hinders this machine.
 func (k *keeper) seen() health.Seen {
 	return health.Seen{
 		Core: k.s.core(), Votes: k.s.ballot.votes(), Revoked: k.s.taken.all(), Hindrance: k.s.config.hindrance(),
 	}
 }
 
-// take has the trial take an event, and does what follows.
+// take gives the trial an event, and does what follows.
 func (k *keeper) take(ctx context.Context, e health.Event) {
 	var do health.Action
 	k.trial, do = k.trial.After(e)
@@ -85,13 +89,13 @@ func (k *keeper) take(ctx context.Context, e health.Event) {
 	switch do.Do {
 	case health.Nothing:
 	case health.Hold:
-		k.s.log.Warn("boots end without an order: the next attempt waits", "pause", do.Pause)
+		k.s.log.Warn("boots keep ending without an order: the next attempt waits", "pause", do.Pause)
 	default:
 		k.doing.Go(func() { k.tell(ctx, k.gate.do(ctx, do)) })
 	}
 }
 
-// tell hands an event to the loop.
+// tell sends an event to the loop.
 func (k *keeper) tell(ctx context.Context, e health.Event) {
 	select {
 	case k.events <- e:
@@ -99,7 +103,7 @@ func (k *keeper) tell(ctx context.Context, e health.Event) {
 	}
 }
 
-// rest waits a little before something that failed is done again, and reports whether it is to be.
+// rest pauses before a retry, and reports whether there is to be one.
 func rest(ctx context.Context, clock plat.Clock) bool {
 	select {
 	case <-clock.After(firstPause):
@@ -108,3 +112,26 @@ func rest(ctx context.Context, clock plat.Clock) bool {
 		return false
 	}
 }
+
+// followRecord reports each change of the record until ctx ends.
+func (k *keeper) followRecord(ctx context.Context) {
+	k.s.holdings["UpdateStatus"].Each(ctx, func(ctx context.Context, client capnp.Client) {
+		for {
+			err := k.observe(ctx, update.UpdateStatus(client))
+			if !rest(ctx, k.s.host.Clock) {
+				return // updated is restarting
+			}
+			k.s.log.Warn("cannot follow the record", "error", err)
+		}
+	})
+}
+
+// observe reports changes until the subscription ends.
+func (k *keeper) observe(ctx context.Context, status update.UpdateStatus) error {
+	return updateclient.Follow(ctx, status, func(now updateclient.Status) bool {
+		k.tell(ctx, health.Recorded{Boot: now.Boot, Pause: milliseconds(now.PauseMs)})
+		return false
+	})
+}
+
+func milliseconds(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -8,13 +8,13 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// lookForHindrances finds out, before any daemon is started, what of this machine keeps services from being started.
+// lookForHindrances finds out what on this machine keeps services from starting, before any daemon runs.
 func (c *Config) lookForHindrances(spawner plat.Spawner) { c.hindrances = plat.Hindrances(spawner) }
 
-// hinderedSetting tells updated why no service can be started until the system is started again; empty: one can.
+// hinderedSetting tells updated why no service can start until the system is restarted; empty: services can start.
 const hinderedSetting = "hindered"
 
-// lasting is the value of that setting.
+// lasting returns the value of that setting.
 func (c Config) lasting() string {
 	for _, h := range c.hindrances {
 		if h.Lasts {
@@ -24,7 +24,7 @@ func (c Config) lasting() string {
 	return ""
 }
 
-// hindrance is what services of this system may fail of through no fault of their own; empty: nothing known.
+// hindrance returns why services of this system may fail through no fault of their own; empty: nothing is known.
 func (c Config) hindrance() string {
 	if len(c.hindrances) == 0 {
 		return ""
@@ -32,7 +32,7 @@ func (c Config) hindrance() string {
 	return c.hindrances[0].What
 }
 
-// tellHindrances warns of what will keep services from being started, before an update is tried.
+// tellHindrances warns of what keeps services from starting, before an update is tried.
 func (s *system) tellHindrances(sharedUsers bool) {
 	if sharedUsers {
 		s.log.Warn("too many systems run on this machine: bundles may share users with those of another")
@@ -42,8 +42,8 @@ func (s *system) tellHindrances(sharedUsers bool) {
 	}
 }
 
-// awaitStarts waits until a service can be started on this machine: an attempt before that would spend a try on what
-// is not its set's fault. It reports whether there is anything to go on with.
+// awaitStarts waits until services can start on this machine: an attempt before that would use up a try through no
+// fault of the set. It reports whether to go on.
 func (s *system) awaitStarts(ctx context.Context) bool {
 	if len(s.config.hindrances) == 0 {
 		return true
@@ -63,8 +63,8 @@ func (s *system) awaitStarts(ctx context.Context) bool {
 	return true
 }
 
-// unpublished is why an attempt fails whose slot could not be published. A disk that cannot be read, or a daemon that
-// is away, is not held against the set, and neither is that the key is no longer trusted by which it was staged.
+// unpublished returns why an attempt fails whose slot could not be published. An unreadable disk, a daemon that is
+// down, or a key that is no longer trusted is not held against the set.
 func unpublished(err error) refusal.Reason {
 	switch refusal.Of(err) {
 	case refusal.IO, refusal.Disconnected:

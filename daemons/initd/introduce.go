@@ -10,7 +10,7 @@ import (
 	"nexus/daemons/initd/links"
 )
 
-// serveOwn is what initd serves to daemons by itself.
+// serveOwn returns what initd itself serves to daemons.
 func (s *system) serveOwn(facet string) capnp.Client {
 	switch facet {
 	case "HealthVote":
@@ -27,7 +27,7 @@ func (s *system) serveOwn(facet string) capnp.Client {
 }
 
 // An introducer is the Introducer capability: samgrd says who asked for which name, and initd links the two if the
-// table has it so. A samgrd that lies makes links that their holders could have asked for, and no others.
+// table allows it. A samgrd that lies can only make links that their holders could have asked for.
 type introducer struct{ links *links.Links }
 
 // Introduce links a client with the daemon that is bound to a name.

@@ -7,16 +7,16 @@ import (
 	"nexus/daemons/vat"
 )
 
-// lastWords are what is known of the services that may come to be why an attempt failed.
+// lastWords keep what services reported last, in case it explains why an attempt failed.
 type lastWords struct {
 	mu    sync.Mutex
 	known map[string]serviceWords
 }
 
-// serviceWords are what a service wrote last, and what was refused to it.
+// serviceWords are the last output of a service, and the last thing that it was refused.
 type serviceWords struct{ output, refused []string }
 
-// note takes the newest report.
+// note keeps the newest report.
 func (l *lastWords) note(services exec.ServiceStatus_List) error {
 	known := map[string]serviceWords{}
 	for i := range services.Len() {
@@ -51,7 +51,7 @@ func wordsIn(m exec.ServiceStatus) (name string, w serviceWords, err error) {
 	return name, w, err
 }
 
-// of returns those of one service; nothing where none has the name.
+// of returns those of one service, or nothing if there is none of that name.
 func (l *lastWords) of(service string) serviceWords {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Main runs a system in the foreground and returns the exit status. Console lines go to stdout, what went wrong to
-// stderr. It speaks as `nx`, for it is `nx up` that people type.
+// Main runs a system in the foreground and returns the exit status. Console lines go to stdout, errors to stderr. It
+// calls itself `nx`, because people type `nx up`.
 func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	config, err := parseArgs(args, stderr)
 	switch {
@@ -27,7 +27,7 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "nx: %v\n", err)
 		return 2
 	}
-	signal.Ignore(syscall.SIGPIPE) // whoever reads the console may go away; the system stays
+	signal.Ignore(syscall.SIGPIPE) // the reader of the console may go away; the system continues
 	ctx := plat.UntilSignal(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 
 	err = up(ctx, config, filepath.Join(config.Dir, runDir), stdout, stderr)
@@ -45,8 +45,8 @@ func Main(args []string, stdout *os.File, stderr io.Writer) int {
 	return 0
 }
 
-// up runs a system of real processes on this machine, and becomes the core that is to go on where this one ends. Links
-// to the one binary are in bin, or are put there.
+// up runs a system of real processes on this machine, and executes the next core if there is one. Links to the one
+// binary are in bin, or are put there.
 func up(ctx context.Context, config Config, bin string, console *os.File, stderr io.Writer) error {
 	spawner, err := plat.NewReaper()
 	if err != nil {
@@ -69,8 +69,8 @@ func up(ctx context.Context, config Config, bin string, console *os.File, stderr
 	return config.program().Become(next)
 }
 
-// find says where the one binary is that all daemons are: a core of a set is in memory, and its links are in the
-// system's folder.
+// find returns where the one binary of all daemons is: a set's core is in memory, and its links are in the system's
+// folder.
 func find(p *supervise.Processes, handed *machine.Handed, dir string) (err error) {
 	if core := handed.Take(machine.HandedProgram); core != nil {
 		p.Bin, p.Binary, p.Memory = filepath.Join(dir, runDir), plat.ByDescriptor(core), core
@@ -85,8 +85,8 @@ func find(p *supervise.Processes, handed *machine.Handed, dir string) (err error
 	return checkStatic(p.Binary)
 }
 
-// checkStatic wants the one binary to start by itself: a daemon may open no loader and no library, so one that needs
-// them would never say a word.
+// checkStatic checks that the one binary is static: a daemon may not open a loader or libraries, and would fail
+// silently without them.
 func checkStatic(binary string) error {
 	file, err := os.Open(binary)
 	if err != nil {

@@ -12,24 +12,24 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A finding is something in the system's folders that is not, or was not, as it should be.
+// A finding is something in the system's folders that is or was wrong.
 type finding struct {
 	text   string
 	mended bool
 }
 
-// openUp gives the owner, where that is us, the rights without which nothing works, and says so.
+// openUp restores the owner's rights if we are the owner, and notes it.
 func (f *tree) openUp(name string, need uint32) {
 	if done, err := plat.OpenUp(f.dir, name, need); err == nil && done {
 		f.say("%s was closed to its owner: opened", name)
 	}
 }
 
-// makeWay sets aside what has a name and is of another kind.
+// makeWay sets aside what has a name but is of the wrong kind.
 func (f *tree) makeWay(name string, want fs.FileMode) error {
 	kind, err := f.files.Kind(name)
 	if err != nil || kind == want {
-		return nil // what cannot be looked at shows when it is opened
+		return nil // if it cannot be looked at, opening it will fail
 	}
 	return f.setAside(name)
 }
@@ -48,12 +48,13 @@ func (f *tree) setAside(name string) error {
 	return nil
 }
 
-// say notes what was mended.
+// say notes a repair.
 func (f *tree) say(format string, args ...any) {
 	f.found = append(f.found, finding{fmt.Sprintf(format, args...), true})
 }
 
-// claimOf is how a folder that rows of the table name is to be: its writer's, and open to its readers.
+// claimOf returns the owner and mode of a folder in rows of the table: it belongs to its writer, and its readers may
+// read it.
 func claimOf(name string) plat.Claim {
 	var c plat.Claim
 	for _, row := range Table() {
@@ -70,7 +71,7 @@ func claimOf(name string) plat.Claim {
 	return c
 }
 
-// ownAll makes folders as the table claims them, and returns what was not so.
+// ownAll gives folders the owner and mode that the table says, and returns what was wrong.
 func ownAll(dirs map[string]*os.File) (found []finding, err error) {
 	for _, name := range []string{systemDir, trustDir, rootsDir, stateDir} {
 		dir := dirs[name]
@@ -88,10 +89,10 @@ func ownAll(dirs map[string]*os.File) (found []finding, err error) {
 	return found, nil
 }
 
-// maxFound bounds how much is said about the folders: whoever has so much to mend knows it.
+// maxFound bounds the findings that are reported.
 const maxFound = 16
 
-// tell says what was found at the start, and records what was done about it.
+// tell reports what was found at the start, and records what was done about it.
 func tell(log *logclient.Log, found []finding) {
 	for i, f := range found {
 		if i == maxFound {

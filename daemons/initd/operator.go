@@ -7,7 +7,7 @@ import (
 	"nexus/daemons/logclient"
 )
 
-// An operatorServer serves Operator. Each part of it has what its methods need and no more.
+// An operatorServer serves Operator. Each part of it has only what its methods need.
 type operatorServer struct {
 	facetServer
 	viewServer

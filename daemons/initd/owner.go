@@ -8,10 +8,10 @@ import (
 	"nexus/daemons/vat"
 )
 
-// An owner decides for the supervisor what the system's daemons get, and what becomes of it without one.
+// An owner decides for the supervisor what daemons get, and what happens when one cannot run.
 type owner struct{ s *system }
 
-// Endow makes a new instance of a daemon what its row says: resources first, then a link for each edge whose other end
+// Endow grants a new instance of a daemon what its row says: resources first, then a link for each edge whose other end
 // runs.
 func (o owner) Endow(daemon string, channel *vat.Parent) error {
 	i := slices.IndexFunc(o.s.table, func(row Daemon) bool { return row.Name == daemon })
@@ -24,7 +24,7 @@ func (o owner) LinkEnded(daemon string, ended vat.Ended) { o.s.links.Ended(daemo
 // Died unlinks a daemon.
 func (o owner) Died(daemon string) { o.s.links.Died(daemon) }
 
-// Over ends the system: one of its daemons cannot be started, or the selftest is over.
+// Over ends the system, because a daemon cannot be started or the selftest is over.
 func (o owner) Over(daemon string, exit plat.Exit, why string) {
 	if daemon == selftestName {
 		o.selftestEnded(exit)
@@ -33,7 +33,7 @@ func (o owner) Over(daemon string, exit plat.Exit, why string) {
 	o.s.ending.stop(outcome{failed: true, why: why})
 }
 
-// selftestEnded counts a selftest that ended before it was done as failed.
+// selftestEnded counts a selftest that ended early as failed.
 func (o owner) selftestEnded(exit plat.Exit) {
 	o.s.ballot.update(func() { o.s.ballot.gone = true })
 	o.s.ending.stop(outcome{failed: true, why: "the selftest ended early: " + exit.String()})

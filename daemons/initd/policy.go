@@ -27,7 +27,7 @@ import (
 // policyFile is the device's policy, in the system's folder.
 const policyFile = "policy.toml"
 
-// A judge decides which powers bundles get, by the device's policy. It is the only one that does.
+// A judge decides by the device's policy which powers bundles get. Nothing else does.
 type judge struct {
 	folder  *folder
 	machine policy.Machine
@@ -38,8 +38,7 @@ type judge struct {
 	policy policy.Policy
 }
 
-// openJudge reads the policy that the folder holds. Where that cannot be used there is none: a system without powers
-// starts, and says why.
+// openJudge reads the policy in the folder. If that is not usable, the system starts without powers, and says why.
 func openJudge(f *folder, log *logclient.Log) *judge {
 	j := &judge{folder: f, log: log, machine: policy.Machine{
 		FirstPort: plat.FirstPort(), Unbounded: unbounded(), Unguided: plat.Unguided(),
@@ -58,7 +57,7 @@ func openJudge(f *folder, log *logclient.Log) *judge {
 	return j
 }
 
-// unbounded tells why this machine cannot keep a program to its sockets; empty: it can.
+// unbounded returns why this machine cannot confine a program to its sockets; empty: it can.
 func unbounded() string {
 	for _, m := range plat.PayloadConfinement(plat.FirstPayloadUser, false).Measures() {
 		if m.Name == plat.MeasureCalls && !m.On {
@@ -78,7 +77,7 @@ func (f *folder) readPolicy() ([]byte, error) {
 	return io.ReadAll(io.LimitReader(io.NewSectionReader(file, 0, file.Size()), policy.MaxText+1))
 }
 
-// addPolicy keeps the policy in that file as the device's.
+// addPolicy makes the policy in a file the device's.
 func (f *folder) addPolicy(source string) error {
 	file, err := os.Open(source)
 	if err != nil {
@@ -95,7 +94,7 @@ func (f *folder) addPolicy(source string) error {
 	return f.keepPolicy(text)
 }
 
-// keepPolicy makes a text the policy of the device, durably. An empty one is none.
+// keepPolicy makes a text the device's policy, durably. An empty text is no policy.
 func (f *folder) keepPolicy(text []byte) error {
 	if len(text) > 0 {
 		return durable.WriteFile(f.files, policyFile, text)
@@ -106,20 +105,20 @@ func (f *folder) keepPolicy(text []byte) error {
 	return f.files.SyncDir(".")
 }
 
-// now returns the policy that counts.
+// now returns the current policy.
 func (j *judge) now() (policy.Policy, []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.policy, j.text
 }
 
-// decide decides on what the bundles of a set ask for.
+// decide decides on the powers that the bundles of a set ask for.
 func (j *judge) decide(publisher trust.PublicKey, set []policy.Asking) []policy.Decision {
 	rules, _ := j.now()
 	return rules.Decide(j.machine, publisher, set)
 }
 
-// set replaces the policy. Nothing is changed if it cannot.
+// set replaces the policy. If it fails, nothing is changed.
 func (j *judge) set(text []byte) (policy.Policy, error) {
 	rules, err := policy.Parse(text)
 	if err != nil {
@@ -174,7 +173,7 @@ func (s judgeServer) Judge(_ context.Context, call powers.PowerJudge_judge) erro
 	return nil
 }
 
-// publisherOf reads a key. Its parameters are the results of the getter.
+// publisherOf reads a key from the results of its getter.
 func publisherOf(raw []byte, err error) (key trust.PublicKey, _ error) {
 	if err == nil && len(raw) != len(key) {
 		err = fmt.Errorf("cannot judge: a publisher of %d bytes, not %d", len(raw), len(key))
@@ -185,7 +184,7 @@ func publisherOf(raw []byte, err error) (key trust.PublicKey, _ error) {
 	return trust.PublicKey(raw), nil
 }
 
-// Powers hands out the right to see what is granted.
+// Powers hands out the right to see the policy.
 func (o *operatorServer) Powers(_ context.Context, call operator.Operator_powers) error {
 	res, err := call.AllocResults()
 	if err != nil {
@@ -216,11 +215,11 @@ func (s *system) policyChanged() {
 // A policyEditor is the PolicyEditor capability.
 type policyEditor struct {
 	judge *judge
-	kept  bool   // what changes outlives the boot
+	kept  bool   // changes outlive the boot
 	news  func() // is called when the policy has changed
 }
 
-// Policy hands out the right to change what is granted.
+// Policy hands out the right to change the policy.
 func (o *operatorServer) Policy(_ context.Context, call operator.Operator_policy) error {
 	res, err := call.AllocResults()
 	if err != nil {
@@ -256,7 +255,7 @@ func (e *policyEditor) Set(_ context.Context, call powers.PolicyEditor_set) erro
 	return vat.SetTexts(res.NewWarnings, rules.Warnings())
 }
 
-// servePowers is what initd serves to daemons about powers.
+// servePowers returns what initd serves to daemons about powers.
 func (s *system) servePowers(facet string) capnp.Client {
 	if facet == "PowerJudge" {
 		return capnp.Client(powers.PowerJudge_ServerToClient(judgeServer{s.judge}))

@@ -10,13 +10,12 @@ import (
 	"nexus/daemons/vat"
 )
 
-// portPause is how long to wait before the port is opened again: while it is not there yet, and while nobody is at its
-// other end.
+// portPause is the pause before the port is opened again if it is not there yet, or nobody is at its other end.
 const portPause = 100 * time.Millisecond
 
-// servePort answers whoever is at the other end of the machine's port, one connection after the other, until ctx ends,
-// which is after the system is down: as on the control socket, operators wait for that. A port cannot tell one peer
-// from the next, so it is closed after each: that is what the other end sees of the end of a connection.
+// servePort serves the peers at the other end of the machine's port, one after the other, until ctx ends. That is after
+// the system is down, because operators wait for it, as on the control socket. A port does not show where one peer ends
+// and the next begins, so it is closed after each: that is how the other end sees the end of a connection.
 func (s *system) servePort(ctx context.Context, name string) {
 	role, _ := RoleOf(operatorRole)
 	for {

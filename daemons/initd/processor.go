@@ -7,12 +7,12 @@ import (
 	"nexus/libupdates/health"
 )
 
-// processor knows how the kernel lets services run. A service that is not asked is healthy once it has run for the
-// settle time, which execd measures; on a busy machine that may pass while the service waits for a processor. So one
-// that had to wait stays in its start for as long again, at most for the settle time, and one that waits right now
-// until it runs.
+// A processor knows how much services run. A service that has no health check is healthy once it has been up for the
+// settle time, which execd measures; on a busy machine it may spend that time waiting for a processor. So a service
+// that had to wait counts as starting for as long again, at most for the settle time, and one that waits right now
+// counts as starting until it runs.
 type processor struct {
-	of     func(pid int) (plat.Turn, bool) // nil: nothing is known of any
+	of     func(pid int) (plat.Turn, bool) // nil: nothing is known
 	clock  plat.Clock
 	settle time.Duration
 	seen   map[int]*turn // by process
@@ -20,13 +20,13 @@ type processor struct {
 
 // A turn is what is known of one process.
 type turn struct {
-	first  time.Time // when it was first said to be healthy
+	first  time.Time // when it was first reported as healthy
 	owed   time.Duration
 	last   plat.Turn
 	proven bool
 }
 
-// prove takes it back that a service is healthy, unless the kernel has let it run. pids are of the same services.
+// prove takes back that a service is healthy, until it has had a processor. pids are of the same services.
 func (t *processor) prove(services []health.Watched, pids []int) {
 	if t.of == nil {
 		return
@@ -45,7 +45,7 @@ func (t *processor) prove(services []health.Watched, pids []int) {
 	t.seen = seen
 }
 
-// look looks at a process once more.
+// look updates what is known of a process.
 func (t *processor) look(pid int) *turn {
 	now, known := t.of(pid)
 	one := t.seen[pid]

@@ -11,7 +11,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// resources are what rows of the table name beside links: settings, open files and directories, by their names.
+// resources are what rows of the table have besides links: settings, open files and directories, by name.
 type resources struct {
 	settings map[string]string
 	files    map[string]*os.File
@@ -39,7 +39,7 @@ func newResources(config Config) resources {
 	}
 }
 
-// open opens the directories and files. The directories are made what the daemons need that work there.
+// open opens the directories and files, and gives the directories the owners and modes that daemons need.
 func (r *resources) open(config *Config, console *os.File, f *folder, state *stateFolder) (err error) {
 	if err := r.openOwn(f, state); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (r *resources) open(config *Config, console *os.File, f *folder, state *sta
 	return err
 }
 
-// openOwn opens the directories of the system's own folder, and of its state.
+// openOwn opens the directories in the system's own folder, and its state.
 func (r *resources) openOwn(f *folder, state *stateFolder) (err error) {
 	if r.dirs[systemDir], err = f.below(systemDir); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (r *resources) openOwn(f *folder, state *stateFolder) (err error) {
 	if r.dirs[rootsDir], err = f.below(rootsDir); err != nil {
 		return err
 	}
-	if state != nil { // opened anew: the lock is not for statefsd
+	if state != nil { // opened again, so that statefsd does not get the lock
 		if r.dirs[stateDir], err = plat.OpenFolderAt(state.lock, "."); err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (r *resources) openOwn(f *folder, state *stateFolder) (err error) {
 	return err
 }
 
-// grant gives a new instance of a daemon what its row names.
+// grant gives a new instance of a daemon the resources in its row.
 func (r *resources) grant(row Daemon, channel *vat.Parent) error {
 	var errs []error
 	for _, name := range row.Settings {

@@ -9,17 +9,17 @@ import (
 	"nexus/libupdates/health"
 )
 
-// revocations are what operators have revoked and not granted again, in their own words. They outlast a core: what it
-// may do itself is no reason to give anything back.
+// revocations are what operators have revoked and not granted again, as they typed it. They survive a change of core: a
+// new core is no reason to give anything back.
 type revocations struct {
 	mu    sync.Mutex
 	words []string           // as `CLIENT SERVICE`, the latest last
-	now   health.Revocations // since the attempt of the core before was counted, or since the start
-	begun uint64             // how many of them came before the current attempt
-	left  bool               // the next core has them: nothing changes any more
+	now   health.Revocations // since the previous core's attempt was counted, or since the start
+	begun uint64             // how many of them were made before the current attempt
+	left  bool               // the next core has them: changes are refused
 }
 
-// newRevocations begins with what the core before has left.
+// newRevocations begins with what the previous core handed over.
 func newRevocations(left machine.Handed) *revocations {
 	r := &revocations{words: slices.Clone(left.Revoked)}
 	if left.Excuse != "" {
@@ -55,14 +55,14 @@ func (r *revocations) Grant(client, service string) error {
 	return nil
 }
 
-// all counts what was revoked, for the trial.
+// all returns the counts for the trial.
 func (r *revocations) all() health.Revocations {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.now
 }
 
-// each calls do with each of them.
+// each calls do with each revocation.
 func (r *revocations) each(do func(client, service string)) {
 	r.mu.Lock()
 	words := slices.Clone(r.words)
@@ -73,14 +73,14 @@ func (r *revocations) each(do func(client, service string)) {
 	}
 }
 
-// attempted says how many revocations came before the attempt that a core is to take over.
+// attempted records how many revocations were made before the attempt that a core is to take over.
 func (r *revocations) attempted(before uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.begun = before
 }
 
-// leave gives them to the next core. From then on none is added or removed: it would be forgotten.
+// leave gives them to the next core. From then on changes are refused, because they would be lost.
 func (r *revocations) leave(next *machine.Handed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

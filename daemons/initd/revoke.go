@@ -18,7 +18,7 @@ import (
 type authorityServer struct {
 	links *links.Links
 	ways  *ways
-	graph []graphEdge // with nothing revoked
+	graph []graphEdge // as if nothing were revoked
 	log   *logclient.Log
 }
 
@@ -69,7 +69,7 @@ func clientAndService(args interface {
 	return client, service, err
 }
 
-// decide does what an operator asks about a client's service, and writes the audit record.
+// decide revokes or grants for an operator, and writes the audit record.
 func (a *authorityServer) decide(
 	op, client, service string, do func(client, service string) error, newRefusal func() (keystore.Refusal, error),
 ) error {
@@ -85,8 +85,8 @@ func (a *authorityServer) decide(
 	return convert.Refuse(newRefusal, err)
 }
 
-// revoke takes what the graph shows under a word from a client until the system stops: a link, or its way in, where the
-// client is a role.
+// revoke takes a link from a client until the system stops, by its name in the graph; if the client is a role, it takes
+// its access.
 func (a *authorityServer) revoke(client, service string) error {
 	return a.change(client, service, a.links.Revoke, true)
 }
@@ -107,7 +107,7 @@ func (a *authorityServer) change(client, service string, link func(client, servi
 	return a.ways.bar(client, barred)
 }
 
-// wayIn wants a word that is no link to be the way in of a role. The rest of what the graph shows cannot be taken.
+// wayIn checks that a name which is not a link is a role's access. Nothing else in the graph can be revoked.
 func (a *authorityServer) wayIn(client, service string) error {
 	for _, e := range a.graph {
 		switch {

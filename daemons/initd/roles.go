@@ -16,20 +16,20 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A Role is a part of Operator that has a name: what those hold who come in by a socket of that role.
+// A Role is a named part of Operator: what the clients of a socket with that role hold.
 type Role struct {
 	Name    string
 	Methods []string // of Operator, by their names in the schema; `attenuate` is in every role
 }
 
-// operatorFacet is what every role holds a part of.
+// operatorFacet is the facet of which every role is a part.
 const operatorFacet = "Operator"
 
-// operatorRole is the whole of Operator: the role of the control socket, and of the machine's port.
+// operatorRole is all of Operator: the role of the control socket and of the machine's port.
 const operatorRole = "operator"
 
-// Roles are all roles there are, from the least to the whole. They are to those outside the system what Table is to the
-// daemons.
+// Roles returns all roles, from the least powerful to all of Operator. It is to clients outside the system what Table
+// is to daemons.
 func Roles() []Role {
 	look := []string{"status", "services", "daemons", "graph", "watchdog"}
 	stage := append(slices.Clone(look), "stage")
@@ -39,11 +39,11 @@ func Roles() []Role {
 		{Name: operatorRole, Methods: append(slices.Clone(stage),
 			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "powers", "policy",
 			"authority", "stop", "reboot",
-			"link")}, // a link of its own would pass by the budget of a smaller role
+			"link")}, // a direct link would bypass the budget of a lesser role
 	}
 }
 
-// Edge is the role as a line of the authority graph: Operator from initd, and its methods where it does not have all.
+// Edge returns the role as an edge of the authority graph: Operator from initd, with its methods unless it has all.
 func (r Role) Edge() Edge {
 	edge := Edge{Facet: operatorFacet, From: initName}
 	if r.Name != operatorRole {
@@ -52,7 +52,7 @@ func (r Role) Edge() Edge {
 	return edge
 }
 
-// RoleOf returns the role of that name.
+// RoleOf returns the role with this name.
 func RoleOf(name string) (Role, bool) {
 	roles := Roles()
 	i := slices.IndexFunc(roles, func(r Role) bool { return r.Name == name })
@@ -62,17 +62,17 @@ func RoleOf(name string) (Role, bool) {
 	return roles[i], true
 }
 
-// attenuateMethod is the one that every Operator has: giving up what one holds needs no right.
+// attenuateMethod is in every Operator: no right is needed to give rights up.
 const attenuateMethod = "attenuate"
 
 // maxAttenuation bounds the names of one attenuation (schema/operator.capnp).
 const maxAttenuation = 64
 
-// A grant is what one Operator has.
+// A grant says what one Operator may do.
 type grant struct {
 	session  *links.Session
 	methods  []string                    // of Operator
-	withheld []string                    // what its connection is too many for
+	withheld []string                    // withheld because its connection is in a place reserved for control, or has none
 	attach   func(socket *os.File) error // sends a descriptor with the next answer; nil: the connection carries none
 }
 
@@ -88,8 +88,8 @@ func (g grant) refuse(method string) error {
 	return convert.Except(refusal.New(refusal.NotGranted, "this Operator was made without %s", method))
 }
 
-// operator makes an Operator. The methods that it does not have are taken out of what is served, before any code of
-// theirs: nothing in operatorServer has to remember who asks.
+// operator makes an Operator. Methods that it does not have are removed from what is served, so operatorServer need not
+// check who calls.
 func (s *system) operator(g grant) operator.Operator {
 	served := operator.Operator_Methods(nil, newOperatorServer(s, g))
 	for i, m := range served {

@@ -12,13 +12,13 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// A serviceQuestion is what execd is asked, or not.
+// A serviceQuestion says what to ask execd, if anything.
 type serviceQuestion struct {
 	changed *vat.Notifier
 
 	mu      sync.Mutex
-	settled uint64 // the newest settled attempt
-	listens bool   // whether how the services are makes a difference
+	settled uint64 // the newest attempt that is decided
+	listens bool   // whether the state of services matters
 }
 
 func newServiceQuestion() serviceQuestion { return serviceQuestion{changed: vat.NewNotifier()} }
@@ -33,7 +33,7 @@ func (q *serviceQuestion) set(settled uint64, listens bool) {
 	}
 }
 
-// next waits until there is something to ask or to say, to a life of execd that was told that far.
+// next waits until there is something to ask or to tell an instance of execd, which was told up to this attempt.
 func (q *serviceQuestion) next(ctx context.Context, told uint64) (settled uint64, err error) {
 	for {
 		changed := q.changed.Next()
@@ -51,7 +51,7 @@ func (q *serviceQuestion) next(ctx context.Context, told uint64) (settled uint64
 	}
 }
 
-// followServices tells how the services are, over all lives of execd, until ctx ends.
+// followServices reports the state of services, across restarts of execd, until ctx ends.
 func (k *keeper) followServices(ctx context.Context) {
 	var life uint64
 	k.s.holdings["ServiceHealth"].Each(ctx, func(connected context.Context, client capnp.Client) {
@@ -64,7 +64,7 @@ func (k *keeper) followServices(ctx context.Context) {
 	})
 }
 
-// hear asks one life of execd again and again.
+// hear asks one instance of execd again and again.
 func (k *keeper) hear(ctx context.Context, services exec.ServiceHealth, life uint64) error {
 	var known, told uint64
 	waits := processor{of: k.s.config.turnOf, clock: k.s.host.Clock, settle: k.s.config.Policy.SettleTime}
@@ -83,7 +83,7 @@ func (k *keeper) hear(ctx context.Context, services exec.ServiceHealth, life uin
 	}
 }
 
-// report asks once: how are the services, if that is not known yet?
+// report asks once for the state of services, unless it is known.
 func (k *keeper) report(
 	ctx context.Context, services exec.ServiceHealth, known, settled uint64, waits *processor,
 ) (r health.Reported, revision uint64, err error) {

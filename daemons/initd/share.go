@@ -14,10 +14,10 @@ import (
 	"nexus/libupdates/durable"
 )
 
-// A Share is a socket beside the control socket, by which those come in who may have less than an operator.
+// A Share is a further socket, for clients that may do less than an operator.
 type Share struct {
 	Role string // one of Roles
-	Path string // where the socket is, mode 0660: whoever may write to it has the role
+	Path string // path of the socket, mode 0660: whoever may write to it has the role
 }
 
 // parseShare reads `ROLE=PATH`.
@@ -28,13 +28,13 @@ func parseShare(text string) (Share, error) {
 		for _, r := range Roles() {
 			names = append(names, r.Name)
 		}
-		return Share{}, fmt.Errorf("%q is no ROLE=PATH with a role of %s", text, strings.Join(names, ", "))
+		return Share{}, fmt.Errorf("%q is not ROLE=PATH with a role of %s", text, strings.Join(names, ", "))
 	}
 	return Share{Role: role, Path: path}, nil
 }
 
-// open listens on the socket. One that a killed system left is in the way; one that somebody serves, and every other
-// file, is not touched.
+// open listens on the socket. It replaces a socket that a killed system left. A socket that is being served, or any
+// other file, is not touched.
 func (s Share) open() (*controlSocket, error) {
 	if err := s.clear(); err != nil {
 		return nil, fmt.Errorf("cannot share %s at %s: %w", s.Role, s.Path, err)
@@ -67,8 +67,8 @@ func (s Share) clear() error {
 	return os.Remove(s.Path)
 }
 
-// openSockets opens the ways in: the control socket in the folder, and what is shared. What the core before has left is
-// open already. Either all are open or none.
+// openSockets opens the control socket in the folder and the shared sockets, or takes over those of the previous core.
+// If one fails, all are closed.
 func openSockets(f *folder, shares []Share, handed *machine.Handed) (sockets []*controlSocket, err error) {
 	ways := []way{{Share{operatorRole, f.at(controlFile)}, func() (*controlSocket, error) { return listen(f) }}}
 	for _, share := range shares {
@@ -85,8 +85,8 @@ func openSockets(f *folder, shares []Share, handed *machine.Handed) (sockets []*
 	return sockets, nil
 }
 
-// share opens a shared socket. In the system's own folder whatever else has its name is set aside, and no link leads to
-// it.
+// share opens a shared socket. In the system's own folder anything else of that name is set aside, and no link is
+// followed.
 func (f *folder) share(s Share) (*controlSocket, error) {
 	if way, below := inside(f.path, s.Path); below {
 		parent, _, err := f.parent(way)
@@ -101,7 +101,7 @@ func (f *folder) share(s Share) (*controlSocket, error) {
 	return s.open()
 }
 
-// A way in, and how it is opened where nobody has left it open.
+// A way is a socket, and how to open it if the previous core did not hand it over.
 type way struct {
 	Share
 	open func() (*controlSocket, error)
@@ -120,7 +120,7 @@ func (w way) enter(left *os.File) (*controlSocket, error) {
 	return newControlSocket(listener, w.Path, role), nil
 }
 
-// hangUp ends the connections of those who are in: what they hold is of a core that has ended.
+// hangUp closes all connections: their capabilities belong to a core that has ended.
 func hangUp(sockets []*controlSocket) {
 	for _, c := range sockets {
 		c.hangUp()

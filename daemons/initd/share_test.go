@@ -18,7 +18,7 @@ func TestParseShare(t *testing.T) {
 	}
 	for _, text := range []string{"", "status", "status=", "=/run/a.sock", "root=/run/a.sock", "Status=/run/a.sock"} {
 		if _, err := parseShare(text); err == nil ||
-			!strings.HasSuffix(err.Error(), "is no ROLE=PATH with a role of status, stage, operator") {
+			!strings.HasSuffix(err.Error(), "is not ROLE=PATH with a role of status, stage, operator") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

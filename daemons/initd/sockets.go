@@ -16,14 +16,14 @@ import (
 	"nexus/libupdates/powers"
 )
 
-// listeners are the listening sockets of bundles. They belong to the system and not to a program: whoever is started
-// next under the same power gets the same socket, with the connections in its queue.
+// listeners are the listening sockets of bundles. They belong to the system, not to a program: the next program with
+// the same power gets the same socket, with the connections in its queue.
 type listeners struct {
 	mu   sync.Mutex
 	open map[powers.Power]*os.File
 }
 
-// takeListeners takes over the sockets that the core before has left.
+// takeListeners takes over the sockets of the previous core.
 func takeListeners(handed *machine.Handed) *listeners {
 	l := &listeners{open: map[powers.Power]*os.File{}}
 	for name := range handed.Files {
@@ -41,7 +41,7 @@ func takeListeners(handed *machine.Handed) *listeners {
 	return l
 }
 
-// leave adds the sockets to what outlasts a core.
+// leave adds the sockets to what the next core inherits.
 func (l *listeners) leave(files map[string]*os.File) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,15 +50,15 @@ func (l *listeners) leave(files map[string]*os.File) {
 	}
 }
 
-// take returns a socket for each power, those that are open already as they are. If one cannot be opened, none that was
-// not open before stays so.
+// take returns a socket for each power, and opens those that are missing. If one fails, those that it opened are
+// closed.
 func (l *listeners) take(all []powers.Power) (files []*os.File, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var opened []powers.Power
 	for _, power := range all {
 		file := l.open[power]
-		if file != nil && plat.Renew(file) != nil { // a program has got it out of its state
+		if file != nil && plat.Renew(file) != nil { // a program has changed its state
 			file.Close()
 			file = nil
 		}
@@ -76,7 +76,7 @@ func (l *listeners) take(all []powers.Power) (files []*os.File, err error) {
 	return files, nil
 }
 
-// keep closes all sockets but these.
+// keep closes all other sockets.
 func (l *listeners) keep(wanted []powers.Power) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,7 +97,8 @@ func (l *listeners) close(all []powers.Power) {
 	}
 }
 
-// A socketServer is the BundleSockets capability. execd says which bundle it starts; what that gets is decided here.
+// A socketServer is the BundleSockets capability. execd says which bundle it starts; initd decides what that bundle
+// gets.
 type socketServer struct {
 	judge     *judge
 	listeners *listeners
@@ -137,7 +138,7 @@ func (s *socketServer) Open(_ context.Context, call rpc.BundleSockets_open) erro
 	return nil
 }
 
-// give opens what was granted and hands it over.
+// give opens the granted sockets and hands them over.
 func (s *socketServer) give(texts []string, ticket string) error {
 	all, err := powers.ParseAll(texts)
 	if err != nil {
@@ -156,7 +157,7 @@ func (s *socketServer) give(texts []string, ticket string) error {
 	return nil
 }
 
-// Keep closes the sockets that the publication that runs has no use for.
+// Keep closes the sockets that the running publication does not use.
 func (s *socketServer) Keep(_ context.Context, call rpc.BundleSockets_keep) error {
 	list, err := call.Args().Powers()
 	if err != nil {
@@ -176,7 +177,7 @@ func (s *socketServer) Keep(_ context.Context, call rpc.BundleSockets_keep) erro
 	return nil
 }
 
-// socketsFacet is what the one daemon holds that starts programs.
+// socketsFacet is held only by the daemon that starts programs.
 const socketsFacet = "BundleSockets"
 
 // handSocket passes a listening socket to the daemon that starts programs.
@@ -189,5 +190,5 @@ func (s *system) handSocket(ticket string, socket *os.File) error {
 			return channel.GrantSocket(ticket, socket)
 		}
 	}
-	return errors.New("cannot give socket: nobody is there to take it")
+	return errors.New("cannot hand over socket: the daemon that starts programs is down")
 }

@@ -12,18 +12,18 @@ import (
 	"nexus/libupdates/statefs"
 )
 
-// stateDir is the name of the state folder in a system's own.
+// stateDir is the name of the state folder in a system's own folder.
 const stateDir = "state"
 
-// stateName is the row that is there only where there is a state folder.
+// stateName is the row that exists only with a state folder.
 const stateName = "statefsd"
 
-// A stateFolder is where a system keeps what outlives it. What is in it is for statefsd alone.
+// A stateFolder is where a system keeps what outlives it. Only statefsd uses its contents.
 type stateFolder struct{ lock *os.File }
 
-// openState makes the folder where it is missing and locks it, unless the core before has left that: two systems may
-// not share one. One that is not for our state is refused, with nothing in it changed, not even whose it is. The result
-// is nil without a path.
+// openState makes the folder if it is missing and locks it, or takes over the previous core's lock, because two systems
+// must not share one. A folder with anything else in it is refused unchanged, its owner included. Without a path the
+// result is nil.
 func openState(path string, held *os.File, f *folder) (*stateFolder, error) {
 	switch {
 	case path == "":
@@ -43,7 +43,7 @@ func openState(path string, held *os.File, f *folder) (*stateFolder, error) {
 	return &stateFolder{dir}, nil
 }
 
-// findState opens the folder. Below the system's own no link leads to it; elsewhere the path is an operator's.
+// findState opens the folder. Below the system's own folder no link is followed; elsewhere the operator chose the path.
 func findState(path string, f *folder) (*os.File, error) {
 	if way, below := inside(f.path, path); below {
 		return f.stateBelow(way)
@@ -51,7 +51,7 @@ func findState(path string, f *folder) (*os.File, error) {
 	return f.openNamed(path, "--state", 0o700, claimOf(stateDir).OwnerOf())
 }
 
-// stateBelow opens, or makes, a folder of state below the system's own.
+// stateBelow opens a state folder below the system's own folder, and makes it if it is missing.
 func (f *folder) stateBelow(way string) (*os.File, error) {
 	name := ""
 	for _, part := range parts(way) {
@@ -73,7 +73,7 @@ func (f *folder) stateBelow(way string) (*os.File, error) {
 	return f.below(way)
 }
 
-// checkState wants a state folder that is there to be one that this system can use.
+// checkState checks that this system can use an existing state folder.
 func (f *folder) checkState(name string) error {
 	parent, base, err := f.parent(name)
 	if err != nil {
@@ -93,21 +93,21 @@ func lockState(dir *os.File) error {
 		return err
 	}
 	if err := plat.Lock(dir); errors.Is(err, plat.ErrLocked) {
-		return errors.New("another system has it")
+		return errors.New("another system uses it")
 	} else if err != nil {
 		return err
 	}
 	return nil
 }
 
-// close gives the folder back; that there is none is fine.
+// close unlocks the folder. s may be nil.
 func (s *stateFolder) close() {
 	if s != nil {
 		s.lock.Close()
 	}
 }
 
-// recordPlace tells updated where the boot record is, and logd where the journal is kept beside its memory.
+// recordPlace tells updated where the boot record is, and logd where to keep the journal besides its memory.
 func recordPlace(persistent bool) string {
 	if persistent {
 		return "statefs"
@@ -115,7 +115,7 @@ func recordPlace(persistent bool) string {
 	return "memory"
 }
 
-// tableFor is the table of a system with or without state: without, there is no statefsd, and nothing is held from it.
+// tableFor returns the table of a system with or without state. Without, there is no statefsd and no edge to it.
 func tableFor(persistent bool) []Daemon {
 	var table []Daemon
 	for _, row := range Table() {

@@ -14,8 +14,7 @@ import (
 	"nexus/libupdates/health"
 )
 
-// A system is one run of initd: what it was told, and the parts it is made of. It has no lock; each part that changes
-// has its own.
+// A system is one run of initd: its configuration and its parts. It has no lock; each part that changes has its own.
 type system struct {
 	config    Config
 	host      plat.Host
@@ -26,7 +25,7 @@ type system struct {
 	judge     *judge
 	listeners *listeners
 	holdings  map[string]*vat.Holding // initd's own facets
-	changed   *vat.Notifier           // daemons' readiness, votes
+	changed   *vat.Notifier           // notified when a daemon's readiness or a vote changes
 	ballot    *ballot
 	daemons   *supervise.Supervisor
 	links     *links.Links
@@ -66,15 +65,14 @@ func newSystem(config Config, host plat.Host, launcher supervise.Launcher, stder
 	return s
 }
 
-// How fast what has ended comes back, a daemon or a link: after a pause that doubles, and is short again once it has
-// held for a while.
+// The pause before a daemon or a link is restarted doubles each time, and is short again once it has held for a while.
 const (
 	firstPause = 50 * time.Millisecond
 	maxPause   = 5 * time.Second
 	goodRun    = 10 * time.Second
 )
 
-// setTable takes the rows that this system has.
+// setTable sets this system's rows.
 func (s *system) setTable() {
 	for _, row := range tableFor(s.config.State != "") {
 		switch {
@@ -89,7 +87,7 @@ func (s *system) setTable() {
 	}
 }
 
-// rowsOf is the part of the table that is links.
+// rowsOf returns the links in a table.
 func rowsOf(table []Daemon) []links.Row {
 	rows := make([]links.Row, len(table))
 	for i, row := range table {
@@ -98,7 +96,7 @@ func rowsOf(table []Daemon) []links.Row {
 	return rows
 }
 
-// graph is who holds what now: the table, and the roles by which somebody may come in, less what was revoked.
+// graph returns who holds what now: the table and the roles that have a socket, less what was revoked.
 func (s *system) graph() []graphEdge {
 	table := slices.Clone(s.table)
 	for i, row := range s.links.Granted() {
@@ -107,7 +105,7 @@ func (s *system) graph() []graphEdge {
 	return graph(table, s.ways.open(s.config.roles()))
 }
 
-// run brings the whole system up, keeps it up until it is told to stop or ctx ends, and takes it down in reverse order.
+// run brings the system up, keeps it running until it is told to stop or ctx ends, and takes it down in reverse order.
 func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	core, stopCore := context.WithCancel(context.Background())
 	defer stopCore()
@@ -136,25 +134,24 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 		s.orderEnd()
 	}
 	s.links.Stop()
-	s.daemons.Stop(s.log.Close) // logd, the first started, is still there to hear the others out
+	s.daemons.Stop(s.log.Close) // logd, which started first, still records what the others say
 	return s.ending.result(ctx)
 }
 
-// saveJournal has what was said until now on disk, before the daemon that writes to it is stopped.
+// saveJournal gets the journal onto disk before the daemon that writes it is stopped.
 func (s *system) saveJournal(stopping string) {
 	if stopping != stateName {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), savePatience)
 	defer cancel()
-	s.log.Sync(ctx) // best effort: a disk that does not take it must not hold up the end
+	s.log.Sync(ctx) // best effort: a broken disk must not delay the end
 }
 
-// savePatience bounds the wait for the journal to be on disk.
+// savePatience bounds that wait.
 const savePatience = 3 * time.Second
 
-// turns reports whether the system makes progress: nobody keeps a lock, and every daemon's loop has come round before
-// it was too late.
+// turns reports whether the system makes progress: no lock is stuck, and the loop of every daemon comes round in time.
 func (s *system) turns(ctx context.Context, late <-chan time.Time) bool {
 	s.links.AwaitLock()
 	s.ways.awaitLock()
@@ -162,7 +159,7 @@ func (s *system) turns(ctx context.Context, late <-chan time.Time) bool {
 	return s.daemons.Turns(ctx, late)
 }
 
-// core is how the daemons are. The selftest is not core: it votes.
+// core returns the state of the core daemons. The selftest is not one of them: it votes.
 func (s *system) core() []health.Daemon {
 	var core []health.Daemon
 	for _, d := range s.daemons.Statuses() {

@@ -5,7 +5,7 @@ import (
 	"nexus/daemons/plat"
 )
 
-// A Daemon is one row of the authority table: everything it will ever hold.
+// A Daemon is one row of the authority table: all that the daemon will ever hold.
 type Daemon struct {
 	Name     string
 	Holds    []Edge   // facets served by others
@@ -13,27 +13,27 @@ type Daemon struct {
 	Files    []string // open files
 	Settings []string // policy values
 
-	Confinement plat.Confinement // what its process may do; a path "dir:NAME" is that of one of Dirs
+	Confinement plat.Confinement // what its process may do; the path "dir:NAME" stands for one of Dirs
 }
 
 // An Edge is one facet a daemon holds.
 type Edge = links.Edge
 
-// initName is the name under which initd itself stands in the table.
+// initName is initd's own name in the table.
 const initName = links.Self
 
-// operatorsName is the row of what those who come in from outside may be handed. Each has links of its own, a
-// session's: the row itself has none.
+// operatorsName is the row of what clients from outside may be given. Each client has links of its own, those of its
+// session; the row itself has none.
 const operatorsName = links.Operators
 
-// Process reports whether a row is a process.
+// Process reports whether a row is of a process.
 func (d Daemon) Process() bool { return d.Name != operatorsName }
 
-// selftestName is the one row that is there only when the system was started with a selftest.
+// selftestName is the row that exists only if the system was started with a selftest.
 const selftestName = "selftest"
 
-// Table is the authority graph, in start order. Nothing else says who may do what: initd makes exactly these links, out
-// of this value, and `nx graph` prints it.
+// Table returns the authority graph, in start order. Nothing else grants anything: initd makes exactly these links from
+// this value, and `nx graph` prints it.
 func Table() []Daemon {
 	return []Daemon{
 		{
@@ -147,8 +147,8 @@ func Table() []Daemon {
 			},
 		},
 		{
-			// What is handed out through Operator, to each role as much as is its: see Roles. Each connection has other
-			// links than initd and all others, so that it can fill or end none but its own.
+			// Handed out through Operator, to each role its part: see Roles. Each connection has links of its own, so
+			// that it can neither fill nor end those of others.
 			Name: operatorsName,
 			Holds: []Edge{
 				{Facet: "UpdateStatus", From: "updated"},
@@ -168,20 +168,20 @@ func Table() []Daemon {
 
 func logSink() Edge { return Edge{Facet: "LogSink", From: "logd"} }
 
-// registrar is the right to register one name at samgrd.
+// registrar is an edge with the right to register one name at samgrd.
 func registrar(name string) Edge {
 	return Edge{Facet: links.RegistrarFacet, From: "samgrd", Grants: []string{name}}
 }
 
-// Limits of a daemon. All need a small part of it: a limit is for one that went wrong.
+// Limits of a daemon. Daemons need a small part of these: limits are for those that misbehave.
 const (
 	daemonMemory = 512 << 20
 	daemonFiles  = 4096
-	// it holds what bundles find by it: 16 links of each of 256, and the other ends of those among them
+	// it holds the links that bundles look up: 16 for each of 256, and the other ends of links between bundles
 	starterFiles = 16384
 )
 
-// daemon confines a daemon that starts nothing, the nth of its kind.
+// daemon returns the confinement of a daemon that starts no processes; n makes its user unique.
 func daemon(nth uint32, paths ...plat.PathRule) plat.Confinement {
 	return plat.Confinement{
 		Paths: paths, Calls: plat.CallsDaemon, User: plat.FirstDaemonUser + nth, Memory: daemonMemory,
@@ -189,20 +189,20 @@ func daemon(nth uint32, paths ...plat.PathRule) plat.Confinement {
 	}
 }
 
-// asStarter keeps the user of who started the system: the folder of sets is that user's.
+// asStarter keeps the user who started the system, because the folder of sets belongs to that user.
 func asStarter(c plat.Confinement) plat.Confinement {
 	c.User = 0
 	return c
 }
 
-// groupsDir is where the daemon that runs payloads makes control groups for them, in a machine that has such.
+// groupsDir is where the daemon that runs payloads makes control groups for them, on machines that have these.
 const groupsDir = "groups"
 
-// usersSetting tells it the first of the users that are for the payloads of this system.
+// usersSetting tells it the first user id for this system's payloads.
 const usersSetting = "users"
 
-// starter confines the daemon that runs payloads: it keeps what a payload may have, and where initd is root the powers
-// to make each payload a user of its own and to end it.
+// starter returns the confinement of the daemon that runs payloads. It allows what payloads may have and, if initd is
+// root, the capabilities to give each payload a user of its own and to kill it.
 func starter(nth uint32) plat.Confinement {
 	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: "dir:" +
 		groupsDir, Access: plat.Read | plat.Write})...)

@@ -10,8 +10,8 @@ import (
 	"nexus/libupdates/trust"
 )
 
-// addTrust keeps a public key, given as a file or as its text, for the role system. It is kept as bare hex, which
-// earlier versions of this system can read as well: the file's name says that it is public.
+// addTrust stores a public key, given as a file or as its text, for the role system. It is stored as bare hex, which
+// earlier versions can read, too; the file's name says that it is public.
 func (f *folder) addTrust(source string) error {
 	key, err := trust.ReadPublicKey(source)
 	if err != nil {
@@ -20,7 +20,7 @@ func (f *folder) addTrust(source string) error {
 	return f.keepKey(trust.RoleSystem, key)
 }
 
-// keyFile is the file of a key.
+// keyFile returns the file name of a key.
 func keyFile(role trust.Role, key trust.PublicKey) string {
 	return path.Join(trustDir, string(role), key.String()+keySuffix)
 }
@@ -42,7 +42,7 @@ func (f *folder) dropKey(role trust.Role, key trust.PublicKey) error {
 	return f.files.SyncDir(path.Dir(name))
 }
 
-// keyFiles are the names of the files that hold keys of a role.
+// keyFiles returns the names of a role's key files.
 func (f *folder) keyFiles(role trust.Role) ([]string, error) {
 	names, err := f.files.ReadDir(path.Join(trustDir, string(role)))
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, keySuffix) }), err
@@ -51,14 +51,14 @@ func (f *folder) keyFiles(role trust.Role) ([]string, error) {
 // keySuffix ends the name of a key's file.
 const keySuffix = ".pub"
 
-// checkTrust wants somebody to be trusted where there are sets: without a key none of them can be verified, so nothing
-// would run, and it would be for no fault of theirs.
+// checkTrust checks that a key is trusted if there are sets: without one none can be verified, so nothing would run,
+// through no fault of the sets.
 func (f *folder) checkTrust() error {
 	if keys, err := f.keyFiles(trust.RoleSystem); err != nil || len(keys) > 0 {
 		return err
 	}
 	if names, err := f.files.ReadDir(rootsDir); err != nil || len(names) > 0 {
-		return err // keystored goes by the root that is there
+		return err // keystored uses the existing root
 	}
 	for _, name := range []string{"a", "b"} {
 		if _, err := f.files.Kind(path.Join(systemDir, name)); err == nil {

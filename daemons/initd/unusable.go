@@ -10,12 +10,12 @@ import (
 	"nexus/daemons/plat"
 )
 
-// cannotUse ends a start: something that the system needs is not usable as it is. Whoever reads it can do what it says.
+// cannotUse returns the error of a start that needs something unusable, with the remedy.
 func cannotUse(path, cause, remedy string) error {
 	return fmt.Errorf("cannot use %s: %s: %s", path, cause, remedy)
 }
 
-// cannotLook is cannotUse for something that cannot even be looked at.
+// cannotLook is cannotUse for something that cannot even be examined.
 func cannotLook(path string, err error) error {
 	remedy := "see to its disk"
 	if errors.Is(err, syscall.EMFILE) {
@@ -24,7 +24,7 @@ func cannotLook(path string, err error) error {
 	return cannotUse(path, plainly(err), remedy)
 }
 
-// cannotOpen is the error of something that is needed and closed to this user.
+// cannotOpen is cannotUse for something that this user may not open.
 func (f *tree) cannotOpen(name string, err error) error {
 	cause := plainly(err)
 	if object, lookErr := plat.Look(f.dir, name); lookErr == nil && errors.Is(err, fs.ErrPermission) {
@@ -33,8 +33,8 @@ func (f *tree) cannotOpen(name string, err error) error {
 	return cannotUse(f.at(name), cause, "start the system as its owner, or remove it")
 }
 
-// checkOwner wants something to be this user's, or that other one's which may have it, too. What is a stranger's he may
-// change at any moment.
+// checkOwner checks that something belongs to this user, or to the other user who may own it. Any other owner could
+// change it at any time.
 func checkOwner(path string, owner, other uint32) error {
 	self := uint32(os.Geteuid())
 	if owner == self || owner == other {
@@ -44,7 +44,7 @@ func checkOwner(path string, owner, other uint32) error {
 		fmt.Sprintf("start it as that user, or give it to this one (chown -R %d %s)", self, path))
 }
 
-// plainly is the innermost cause of an error about a file: the message names the file already.
+// plainly returns the innermost cause of an error about a file, because the message names the file already.
 func plainly(err error) string {
 	var path *fs.PathError
 	var errno syscall.Errno

@@ -12,15 +12,15 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A viewServer shows how the system is, and changes nothing.
+// A viewServer shows the state of the system, and changes nothing.
 type viewServer struct {
 	daemons *supervise.Supervisor
-	graph   func() []graphEdge // as it is now
+	graph   func() []graphEdge // the current one
 	machine *machine.Machine   // nil on a host
 }
 
 func (o viewServer) Daemons(_ context.Context, call operator.Operator_daemons) error {
-	call.Go() // the kernel may take its time over the memory of a busy process
+	call.Go() // reading the memory use of a busy process may take a while
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (o viewServer) Daemons(_ context.Context, call operator.Operator_daemons) e
 	return nil
 }
 
-// describe says what is the same for initd and those it starts. A pid of 0 is that of a daemon that does not run.
+// describe fills in what initd and daemons have in common. The pid of a daemon that does not run is 0.
 func describe(d operator.DaemonStatus, name string, pid int, ready bool) error {
 	d.SetPid(uint32(pid))
 	d.SetReady(ready)
@@ -59,7 +59,7 @@ func describe(d operator.DaemonStatus, name string, pid int, ready bool) error {
 	return d.SetName(name)
 }
 
-// setMeasures says how a daemon's process is confined.
+// setMeasures fills in how a daemon's process is confined.
 func setMeasures(d operator.DaemonStatus, measures []plat.Measure) error {
 	list, err := d.NewMeasures(int32(len(measures)))
 	if err != nil {
@@ -131,7 +131,7 @@ type graphEdge struct {
 	Edge
 }
 
-// graph flattens the table: for each row its facets, then its resources; then the roles by which somebody may come in.
+// graph flattens the table: for each row its facets, then its resources; then the roles that have a socket.
 func graph(table []Daemon, roles []Role) []graphEdge {
 	var edges []graphEdge
 	for _, row := range table {

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// ways are how those outside come in: the control socket, and what is shared.
+// ways are the sockets for clients from outside: the control socket and the shared ones.
 type ways struct {
 	mu      sync.Mutex
 	sockets []*controlSocket
 	barred  map[string]bool // roles that were revoked
-	ledger  *revocations    // is told before it takes effect
+	ledger  *revocations    // told before a change takes effect
 }
 
-// newWays are ways in that are closed to the roles in the ledger.
+// newWays returns ways that are closed to the roles that the ledger has as revoked.
 func newWays(ledger *revocations) *ways {
 	w := &ways{barred: map[string]bool{}, ledger: ledger}
 	ledger.each(func(client, service string) {
@@ -24,7 +24,7 @@ func newWays(ledger *revocations) *ways {
 	return w
 }
 
-// serve has whoever comes in by these sockets answered.
+// serve starts serving these sockets.
 func (w *ways) serve(s *system, sockets []*controlSocket) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,15 +62,15 @@ func (w *ways) bar(role string, barred bool) error {
 	return nil
 }
 
-// open returns those of the roles by which somebody may come in now.
+// open returns the roles that have a socket and are not revoked.
 func (w *ways) open(roles []Role) []Role {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.DeleteFunc(roles, func(r Role) bool { return w.barred[r.Name] })
 }
 
-// close has nobody come in any more. For a core that is to take over the sockets stay; one that cannot be left is
-// opened again by that.
+// close stops accepting clients. For a next core the sockets stay open; one that cannot be kept open is opened again by
+// that core.
 func (w *ways) close(handing bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

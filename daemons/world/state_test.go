@@ -146,7 +146,7 @@ func TestAbruptEndsAreForgotten(t *testing.T) {
 }
 
 // holding is the console line for an attempt that is delayed.
-const holding = "initd: [warn] boots end without an order: the next attempt waits pause="
+const holding = "initd: [warn] boots keep ending without an order: the next attempt waits pause="
 
 func TestStatefsdMayDieAtAnyTime(t *testing.T) {
 	w, o := startedWithState(t)

@@ -24,8 +24,8 @@ const (
 	MinHang     = time.Second // below it a busy machine would pass for a hung daemon
 )
 
-// DefaultPolicy is one second to settle, thirty for the verdict, two tries, a minute under watch, and ten seconds
-// for a sign of life.
+// DefaultPolicy is one second to settle, thirty seconds for the verdict, two tries, a minute under watch, and ten
+// seconds for a heartbeat.
 func DefaultPolicy() Policy {
 	return Policy{SettleTime: time.Second, Deadline: 30 * time.Second, Tries: 2, Watch: time.Minute,
 		Hang: 10 * time.Second}

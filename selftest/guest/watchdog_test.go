@@ -72,6 +72,6 @@ func TestWatchdogThatResetsNothing(t *testing.T) {
 		if resets := r.Resets(); len(resets) != 0 {
 			t.Errorf("it was reset: %q", resets)
 		}
-		r.nx("status").want(t, 0, "watchdog  none: those that the machine has do not restart it")
+		r.nx("status").want(t, 0, "watchdog  none: none of the machine's watchdogs resets it")
 	})
 }

@@ -11,12 +11,12 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// maxDirect is how many direct links a session may have at one time (schema/operator.capnp).
+// maxDirect bounds the direct links of a session (schema/operator.capnp).
 const maxDirect = 4
 
-// Direct links the peer of the session with the daemon of a facet: the calls on that link do not pass through initd. It
-// returns the peer's end, which the caller closes. The link lasts until it is cut, or the session or the daemon ends;
-// it is not made again.
+// Direct links the session's peer with the daemon of a facet, so that calls do not pass through initd. It returns the
+// peer's end, which the caller closes. The link lasts until it is cut, or the session or the daemon ends; it is not
+// made again.
 func (o *Session) Direct(ctx context.Context, facet string) (end *os.File, cut func(), err error) {
 	d, err := o.begin(facet)
 	if err != nil {
@@ -33,7 +33,7 @@ func (o *Session) Direct(ctx context.Context, facet string) (end *os.File, cut f
 	}
 }
 
-// begin makes the holder of a direct link, which is linked now if the daemon runs, else at its next start.
+// begin makes the holder of a direct link. It is linked now if the daemon runs, or else at its next start.
 func (o *Session) begin(facet string) (*Session, error) {
 	o.links.mu.Lock()
 	defer o.links.mu.Unlock()
@@ -60,18 +60,18 @@ func (o *Session) begin(facet string) (*Session, error) {
 	return d, nil
 }
 
-// behind reports whether a daemon has left so much unread that nothing is granted to it for those outside.
+// behind reports whether a daemon has left so much unread that it gets no more links to clients from outside.
 func (e *ends) behind(daemon string) bool {
 	channel := e.channels[daemon]
 	return channel != nil && channel.Behind()
 }
 
-// leadsOut reports whether the holder of a link is the peer of a session.
+// leadsOut reports whether a link's holder is a session's peer.
 func (e *ends) leadsOut(holder string) bool {
 	return e.sessions[holder] != nil && e.sessions[holder].out != nil
 }
 
-// sendOut leaves the holder's end of a direct link to whoever waits for it. There is one such link per holder.
+// sendOut gives the holder's end of a direct link to Direct, which waits for it. There is one such link per holder.
 func (e *ends) sendOut(holder string, socket *os.File) error {
 	end, err := guard.Duplicate(socket)
 	if err == nil {

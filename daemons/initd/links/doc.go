@@ -1,7 +1,7 @@
-// Package links makes the links between daemons: for each edge of the authority table whose two ends run, a socket
-// pair, one end to each. It makes them again when they end, introduces those who may look each other up, and takes back
-// what an operator revokes.
+// Package links makes the links between daemons: for each edge of the authority table whose two ends run, a socket pair
+// with one end for each. It makes links again when they end, introduces clients to names that they may look up, and
+// cuts what an operator revokes.
 //
-// It has a lock of its own and starts no process. Whether a daemon runs it is told, together with the channel over
-// which that daemon is endowed.
+// It has its own lock and starts no processes. It is told whether a daemon runs, and over which channel that daemon
+// gets its grants.
 package links

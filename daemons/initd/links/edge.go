@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// An Edge is one facet that somebody holds.
+// An Edge is a facet that a holder has.
 type Edge struct {
 	Facet  string   // what
 	From   string   // who serves it
-	Grants []string // what may be reached through it, where the facet has names to grant
+	Grants []string // what may be reached through it, if the facet has names to grant
 }
 
-// A Row is all that one holder has by the authority table.
+// A Row is what the authority table grants one holder.
 type Row struct {
 	Name  string
 	Holds []Edge
 }
 
-// Names in the table that have a meaning here.
+// Names in the table with a special meaning.
 const (
 	Self      = "initd"     // the first process itself
-	Operators = "operators" // the row of what those outside may be handed; each has links of its own, a session's
+	Operators = "operators" // the row of what clients from outside may be given; each session has its own links
 
 	ManagerFacet   = "ServiceManager" // through which names are looked up
 	RegistrarFacet = "Registrar"      // the right to register a name
@@ -42,7 +42,7 @@ func (t table) edge(holder, facet string) (Edge, bool) {
 	return Edge{}, false
 }
 
-// grants reports whether the table grants the client the name, by itself or by the pattern for bundles.
+// grants reports whether the table grants the client the name, as such or by the pattern for bundles.
 func (t table) grants(client, name string) bool {
 	manager, has := t.edge(client, ManagerFacet)
 	return has && t.provider(name) != "" &&

@@ -10,15 +10,15 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// ends are those that can be at an end of a link now: daemons, by the channels over which they are endowed, and in this
-// process initd itself and those outside, by what they hold here.
+// ends are what can be at the end of a link now: daemons, by their endowment channels, and in this process initd itself
+// and the sessions of clients from outside, by their holdings.
 type ends struct {
 	channels map[string]*vat.Parent // of the daemons that run
-	sessions map[string]*Session    // of those outside, by their names as holders
+	sessions map[string]*Session    // of clients from outside, by their names as holders
 	own      map[string]*vat.Holding
 	serve    func(facet string) capnp.Client // what initd itself serves
 	log      *logclient.Log
-	ended    func(holder string, ended vat.Ended) // is told when a link that ends in this process has ended
+	ended    func(holder string, ended vat.Ended) // called when a link of this process has ended
 }
 
 func (e *ends) alive(name string) bool {
@@ -29,10 +29,10 @@ func (e *ends) alive(name string) bool {
 	return e.channels[daemon] != nil
 }
 
-// ownEnd reports whether initd itself is at that end of a link.
+// ownEnd reports whether that end of a link is in this process.
 func ownEnd(name string) bool { return name == Self || name == Operators || isSession(name) }
 
-// grantServe gives the provider its end. What initd itself serves it serves at once.
+// grantServe gives the provider its end. If that is initd, it serves at once.
 func (e *ends) grantServe(l *link, client vat.Client, socket *os.File) error {
 	if l.edge.From != Self {
 		daemon, onward := by(l.edge.From)
@@ -43,7 +43,7 @@ func (e *ends) grantServe(l *link, client vat.Client, socket *os.File) error {
 	return err
 }
 
-// grantUse gives the holder its end. What initd itself holds, or those outside, goes into holdings here.
+// grantUse gives the holder its end. For initd and sessions that fills a holding in this process.
 func (e *ends) grantUse(holder string, l *link, socket *os.File) error {
 	if e.leadsOut(holder) {
 		return e.sendOut(holder, socket)
@@ -66,7 +66,7 @@ func (e *ends) grantUse(holder string, l *link, socket *os.File) error {
 	return nil
 }
 
-// holdingOf is where a link that ends in this process puts what it leads to; nil for a link of another holder.
+// holdingOf returns the holding in this process that a link fills; nil if the holder is a daemon.
 func (e *ends) holdingOf(holder, facet string) *vat.Holding {
 	if o := e.sessions[holder]; o != nil {
 		return o.holdings[facet]
@@ -77,7 +77,7 @@ func (e *ends) holdingOf(holder, facet string) *vat.Holding {
 	return nil
 }
 
-// connect speaks RPC with a daemon over a copy of the socket; the caller keeps its own.
+// connect speaks RPC with a daemon over a copy of the socket, which the caller keeps.
 func (e *ends) connect(peer string, socket *os.File, bootstrap capnp.Client) (*vat.Conn, error) {
 	copied, err := vat.Socket(socket)
 	if err != nil {
@@ -88,7 +88,7 @@ func (e *ends) connect(peer string, socket *os.File, bootstrap capnp.Client) (*v
 	return vat.Connect(copied, bootstrap, guard.Observe(refused)), nil
 }
 
-// cut has a daemon that is at an end of a link, for itself or for a bundle, close it.
+// cut has a daemon close its end of a link, whether it holds that for itself or for a bundle.
 func (e *ends) cut(end string, number uint64) error {
 	if ownEnd(end) || !e.alive(end) {
 		return nil

@@ -15,35 +15,34 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A fabric is the links there are. Everything in it is guarded by the lock of the Links that it belongs to: none of its
-// methods takes that, and every one is called with it held.
+// A fabric is the set of links. The lock of its Links guards it: each method is called with the lock held.
 type fabric struct {
 	rights     rights
 	ends       ends
 	clock      plat.Clock
 	links      map[key]*link
 	last       uint64            // the number of the newest link
-	introduced map[string][]Edge // the links that each holder's present instance was given by name
+	introduced map[string][]Edge // links that each holder's current instance got by looking up names
 }
 
-// A link is one connection that initd made between two daemons, or between itself and one.
+// A link is one connection that initd made between two daemons, or between itself and a daemon.
 type link struct {
-	number uint64 // counted from 1 over the system's run
+	number uint64 // unique in a run of the system, from 1
 	edge   Edge
 	made   time.Time
-	pause  time.Duration // after which it was made again; 0: it is the first
-	healed bool          // its end was reported, so it is on its way to be made again
+	pause  time.Duration // after which it was made again; 0: it is the first one
+	healed bool          // its end was reported, and it is about to be made again
 	own    *vat.Conn     // initd's connection, where initd is an end; else nil
 }
 
-// A key names a link by what it is good for. Under one key there is one link at a time, the newest.
+// A key names the purpose of a link. Each key has one link at a time, the newest.
 type key struct{ holder, facet string }
 
-// endow links a daemon whose new instance has this channel with all ends of its edges that run. Edges to a daemon that
-// is dead now are made when that one starts.
+// endow links a daemon's new instance, which has this channel, with the other ends of its edges that run. The rest are
+// linked when they start.
 func (f *fabric) endow(daemon string, channel *vat.Parent) (err error) {
 	f.ends.channels[daemon] = channel
-	delete(f.introduced, daemon) // this instance has asked for nothing yet
+	delete(f.introduced, daemon) // this instance has not looked up anything yet
 	if daemon == Runner {
 		f.forgetBundles()
 	}
@@ -65,7 +64,7 @@ func (f *fabric) endow(daemon string, channel *vat.Parent) (err error) {
 	return err
 }
 
-// sayRevoked tells a new instance of a daemon what its row grants and it does not get.
+// sayRevoked tells a daemon's new instance what was revoked from its row.
 func (f *fabric) sayRevoked(daemon string, channel *vat.Parent) (err error) {
 	for _, row := range f.rights.table {
 		for _, edge := range row.Holds {
@@ -82,7 +81,7 @@ func (f *fabric) forgetBundles() {
 	maps.DeleteFunc(f.links, func(k key, l *link) bool { return isBundle(k.holder) || isBundle(l.edge.From) })
 }
 
-// link connects a holder with the provider of one edge by a fresh socket, if both run.
+// link connects a holder with the provider of an edge by a new socket pair, if both run.
 func (f *fabric) link(holder string, edge Edge) error {
 	if !f.ends.alive(holder) || !f.ends.alive(edge.From) || f.rights.withheld(holder, edge) {
 		return nil
@@ -97,7 +96,7 @@ func (f *fabric) link(holder string, edge Edge) error {
 	l := &link{number: f.last, edge: edge, made: f.clock.Now()}
 	f.links[key{holder, edge.Facet}] = l
 	if f.ends.leadsOut(holder) {
-		delete(f.introduced, holder) // it is made once
+		delete(f.introduced, holder) // a direct link is made once
 	}
 	return errors.Join(
 		f.ends.grantServe(l, f.clientOf(holder, edge), theirs),
@@ -105,7 +104,7 @@ func (f *fabric) link(holder string, edge Edge) error {
 	)
 }
 
-// clientOf is the holder of a link as its provider knows it: of a session, its role and what it may do.
+// clientOf returns the holder of a link as its provider sees it: for a session, its role and methods.
 func (f *fabric) clientOf(holder string, edge Edge) vat.Client {
 	if o := f.ends.sessions[holder]; o != nil {
 		return vat.Client{Name: o.role, Grants: o.has}
@@ -113,7 +112,7 @@ func (f *fabric) clientOf(holder string, edge Edge) vat.Client {
 	return vat.Client{Name: holder, Grants: f.rights.grantsOf(holder, edge)}
 }
 
-// linkMissing makes the links of rows and introductions that are not there.
+// linkMissing makes the missing links of rows and introductions.
 func (f *fabric) linkMissing() (err error) {
 	for _, row := range f.rights.table {
 		for _, edge := range slices.Concat(row.Holds, f.introduced[row.Name]) {
@@ -125,8 +124,8 @@ func (f *fabric) linkMissing() (err error) {
 	return err
 }
 
-// drop ends a link, which is forgotten, so that nobody makes it again for having ended. Each end is told, so it takes
-// both of them to keep one.
+// drop ends a link and forgets it, so that it is not made again. Both ends are told, so one of them alone cannot keep
+// it.
 func (f *fabric) drop(k key) error {
 	l := f.links[k]
 	if l == nil {
@@ -139,7 +138,7 @@ func (f *fabric) drop(k key) error {
 	return errors.Join(f.ends.cut(l.edge.From, l.number), f.ends.cut(k.holder, l.number))
 }
 
-// dropWhere drops all links of a kind.
+// dropWhere drops all links that match.
 func (f *fabric) dropWhere(is func(key, *link) bool) (err error) {
 	for k, l := range f.links {
 		if is(k, l) {
@@ -149,14 +148,14 @@ func (f *fabric) dropWhere(is func(key, *link) bool) (err error) {
 	return err
 }
 
-// dropWithheld drops every link that was made by a right which is gone.
+// dropWithheld drops every link whose right was revoked.
 func (f *fabric) dropWithheld() error {
 	return f.dropWhere(func(k key, l *link) bool { return f.rights.withheld(k.holder, l.edge) })
 }
 
-// renew has a client live with what was revoked or granted just now: its ServiceManager is replaced where names have
-// changed, so that what it looked up through the old one ends with it, and so are those of the bundles that look up by
-// its right; whoever waits for a facet that is gone waits no longer.
+// renew applies what was just revoked or granted to a client. If names have changed, its ServiceManager is replaced, so
+// that what it looked up through the old one ends, and so are those of bundles that look up by its right. Waits for a
+// revoked facet end.
 func (f *fabric) renew(client string, changed []key) (err error) {
 	for _, k := range changed {
 		switch {
@@ -165,7 +164,7 @@ func (f *fabric) renew(client string, changed []key) (err error) {
 			err = errors.Join(err, f.drop(key{client, manager.Facet}), f.link(client, manager))
 			if client == Runner {
 				err = errors.Join(err, f.dropWhere(func(k key, _ *link) bool {
-					return isBundle(k.holder) && k.facet == ManagerFacet // they ask again
+					return isBundle(k.holder) && k.facet == ManagerFacet // they look it up again
 				}))
 			}
 		case f.rights.revoked[k] && f.ends.alive(client):
@@ -175,14 +174,14 @@ func (f *fabric) renew(client string, changed []key) (err error) {
 	return err
 }
 
-// Bounds on links that have a bundle at one end. Each of the 256 bundles of a slot has its share; the sum is for a
-// runner that was taken over.
+// Bounds on links with a bundle at one end. Each of a slot's 256 bundles has its share; the total is a bound on a
+// hostile runner.
 const (
 	maxLinksOfBundle = 16 // held by one bundle, or for it
 	maxBundleLinks   = 256 * maxLinksOfBundle
 )
 
-// linkBundle makes a link with a bundle at one end or both, in place of an earlier one.
+// linkBundle makes a link with a bundle at one end or both, and replaces an earlier one.
 func (f *fabric) linkBundle(holder string, edge Edge) (direct bool, err error) {
 	k := key{holder, edge.Facet}
 	if !f.ends.alive(holder) || !f.ends.alive(edge.From) {

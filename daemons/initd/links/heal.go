@@ -6,11 +6,10 @@ import (
 	"nexus/daemons/vat"
 )
 
-// Ended takes a holder's word that one of its links has ended, and sees to it that the link is made again. When an end
-// of it died, its restart makes the links anew and this one is history; a link whose two ends run has ended for another
-// reason: a guard closed it, or an end was stopped while it was written to. Only the newest link of a facet counts,
-// once, so a daemon that reports what it likes gains nothing by it. Links with a bundle at an end are forgotten: who
-// wants one asks for it.
+// Ended handles a holder's report that one of its links has ended, and has the link made again. If an end died, its
+// restart makes its links again anyway. If both ends run, the link ended for another reason: a guard closed it, or one
+// end was stopped while the other wrote. Only a report about the newest link of a facet counts, and only once, so false
+// reports gain nothing. Links of bundles are forgotten: they look names up again.
 func (l *Links) Ended(holder string, ended vat.Ended) {
 	k := key{holder, ended.Facet}
 	l.mu.Lock()
@@ -19,7 +18,7 @@ func (l *Links) Ended(holder string, ended vat.Ended) {
 	it := f.links[k]
 	switch {
 	case holder == Runner && (it == nil || it.number != ended.Link):
-		f.dropWhere(func(k key, it *link) bool { // the runner's word for a link that a bundle used
+		f.dropWhere(func(k key, it *link) bool { // the runner reports a link that a bundle used
 			return isBundle(k.holder) && k.facet == ended.Facet && it.number == ended.Link
 		})
 		return
@@ -33,8 +32,7 @@ func (l *Links) Ended(holder string, ended vat.Ended) {
 	go l.heal(k, it)
 }
 
-// heal makes a link again after a pause, which doubles from one time to the next unless the link held for a while in
-// between.
+// heal makes a link again after a pause, which doubles each time unless the link has held for a while.
 func (l *Links) heal(k key, ended *link) {
 	pause := l.backoff.Next(ended.pause, l.clock.Now().Sub(ended.made))
 	for {
@@ -50,8 +48,8 @@ func (l *Links) heal(k key, ended *link) {
 	}
 }
 
-// relink reports whether there is nothing more to do for a link that ended: it was made again, here or by a restart, or
-// will be by one.
+// relink reports whether nothing is left to do for a link that ended: it was made again, here or by a restart, or a
+// restart will make it.
 func (l *Links) relink(k key, ended *link, pause time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

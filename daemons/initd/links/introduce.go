@@ -9,8 +9,8 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Introduce gives a client the facet of a name, if the table has it so. That of a daemon it has as long as its instance
-// runs: it is linked again like those of its row. That of a bundle it asks for again.
+// Introduce gives a client the facet of a name, if the table allows it. A daemon's facet stays for as long as the
+// client's instance runs: it is linked again like those of its row. A bundle's facet has to be looked up again.
 func (l *Links) Introduce(client, name string) (direct bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -32,8 +32,7 @@ func (l *Links) Introduce(client, name string) (direct bool, err error) {
 	return true, nil
 }
 
-// IntroduceBundle gives a bundle the facet of a name, by the right of the daemon that runs it. It refuses what that may
-// not look up.
+// IntroduceBundle gives a bundle the facet of a name, if the daemon that runs it may look that name up.
 func (l *Links) IntroduceBundle(bundle, name string) (direct bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,8 +47,7 @@ func (l *Links) IntroduceBundle(bundle, name string) (direct bool, err error) {
 	return f.linkBundle(bundleMark+bundle, edge)
 }
 
-// linkManager gives a bundle a ServiceManager of its own, as good as that of the daemon that runs it, which holds the
-// link.
+// linkManager gives a bundle its own ServiceManager, with the grants of the daemon that runs it and holds the link.
 func (f *fabric) linkManager(holder string) (direct bool, err error) {
 	edge, held := f.rights.table.edge(Runner, ManagerFacet)
 	if !held || f.rights.revoked[key{Runner, ManagerFacet}] {

@@ -11,7 +11,7 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A Config is what links are made of.
+// A Config is what New needs.
 type Config struct {
 	Table   []Row
 	Own     map[string]*vat.Holding         // what initd itself holds
@@ -22,27 +22,27 @@ type Config struct {
 	Ledger  Ledger // nil: nobody is told
 }
 
-// A Ledger is told of each revocation and each grant before it takes effect. An error has it not take effect.
+// A Ledger records each revocation and grant before it takes effect. If it returns an error, nothing takes effect.
 type Ledger interface {
 	Revoke(client, service string) error
 	Grant(client, service string) error
 }
 
-// Links are all links of a system, and who may have them. Its methods may be called by anybody at any time: each takes
-// the lock, and none waits for a daemon while it has that.
+// Links are all links of a system, and who may have them. Its methods are safe for concurrent use. Each takes the lock,
+// and none waits for a daemon while it has it.
 type Links struct {
 	backoff plat.Backoff
 	clock   plat.Clock
 	log     *logclient.Log
 	ledger  Ledger
-	down    chan struct{} // closed when the daemons are about to be stopped
+	down    chan struct{} // closed before the daemons are stopped
 
 	mu          sync.Mutex
 	fabric      fabric
 	lastSession uint64 // the number of the newest
 }
 
-// New returns the links of a system of which nothing runs yet.
+// New returns the links of a system in which nothing runs yet.
 func New(c Config) *Links {
 	l := &Links{backoff: c.Backoff, clock: c.Clock, log: c.Log, ledger: c.Ledger, down: make(chan struct{})}
 	l.fabric = fabric{
@@ -57,40 +57,40 @@ func New(c Config) *Links {
 	return l
 }
 
-// Endow makes the links of a daemon, whose new instance has this channel. An error says that it does not have all that
-// it is granted.
+// Endow makes the links of a daemon, whose new instance has this channel. If it returns an error, the instance lacks
+// something that it is granted.
 func (l *Links) Endow(daemon string, channel *vat.Parent) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.fabric.endow(daemon, channel)
 }
 
-// Died says that an instance of a daemon has ended: it is linked with nobody until the next is endowed.
+// Died records that an instance of a daemon has ended. It has no links until the next instance is endowed.
 func (l *Links) Died(daemon string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.fabric.ends.channels, daemon)
 }
 
-// Stop says that the daemons are about to be stopped: from then on a link that ends stays ended.
+// Stop is called before the daemons are stopped. From then on links that end are not made again.
 func (l *Links) Stop() { close(l.down) }
 
-// AwaitLock returns once nobody else has the lock. Where that never comes, nothing is linked any more.
+// AwaitLock returns once the lock is free. If it never is, links can no longer be made.
 func (l *Links) AwaitLock() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 }
 
-// Granted is the table less what was revoked.
+// Granted returns the table less what was revoked.
 func (l *Links) Granted() []Row {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.fabric.rights.granted()
 }
 
-// Revoke takes what the graph shows under a word from a client until the system stops: a facet of its row, a name that
-// it may look up, or both where the word is one of each. What the daemon that runs bundles loses, they lose. The error
-// is ErrNoLink where the client holds no link by that word.
+// Revoke takes a service from a client until the system stops, by its name in the graph: a facet of its row, a name
+// that it may look up, or both. Bundles lose what the daemon that runs them loses. The error is ErrNoLink if the client
+// has no such link.
 func (l *Links) Revoke(client, service string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -112,8 +112,8 @@ func (l *Links) Revoke(client, service string) error {
 	return errors.Join(f.dropWithheld(), f.renew(client, fresh))
 }
 
-// Grant undoes Revoke: the links of the table, and those that were introduced to daemons, are made again. Bundles ask
-// again for theirs.
+// Grant undoes Revoke: links of the table, and those that daemons have looked up, are made again. Bundles look theirs
+// up again.
 func (l *Links) Grant(client, service string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,8 +131,8 @@ func (l *Links) Grant(client, service string) error {
 	return errors.Join(f.renew(client, keys), f.linkMissing())
 }
 
-// Withhold has a client begin without what was revoked from it under the core before. What the table of this core does
-// not have needs no revocation.
+// Withhold starts a client without what was revoked from it under the previous core. What this core's table does not
+// grant is ignored.
 func (l *Links) Withhold(client, service string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,17 +10,17 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// rights are what each holder may have now: the table, less what was revoked. They know no link and no process.
+// rights are what each holder may have now: the table, less what was revoked. They do not depend on links or processes.
 type rights struct {
 	table   table
-	revoked map[key]bool // what a holder has no more, by facet
+	revoked map[key]bool // what was revoked from a holder, by facet
 }
 
-// maxExceptions bounds the bundles that one client is refused one by one: they stand in the grant of its
+// maxExceptions bounds the single bundles that can be revoked from a client: they are listed in the grant of its
 // ServiceManager.
 const maxExceptions = 24
 
-// ErrNoLink says that a client holds no link by that word, so there is none to cut.
+// ErrNoLink reports that a client has no link of that name.
 var ErrNoLink = errors.New("no link")
 
 // revoke takes the keys from a client, and returns those that it still had.
@@ -39,7 +39,7 @@ func (r *rights) revoke(client string, keys []key) (fresh []key, err error) {
 	return fresh, nil
 }
 
-// unmark gives back what was revoked under these keys, and returns those that were.
+// unmark undoes revocations, and returns the keys that were revoked.
 func (r *rights) unmark(keys []key) (back []key) {
 	for _, k := range keys {
 		if r.revoked[k] {
@@ -50,8 +50,8 @@ func (r *rights) unmark(keys []key) (back []key) {
 	return back
 }
 
-// marks are the keys under which a client has what the graph shows under a word: a facet of its row, a name that it may
-// look up, or both. It refuses what cannot be taken back, with ErrNoLink what is no link.
+// marks returns the keys of what a client has under a name in the graph: a facet of its row, a name that it may look
+// up, or both. It refuses what cannot be revoked; the error is ErrNoLink if it is not a link.
 func (r *rights) marks(client, service string) (keys []key, err error) {
 	edge, held := r.table.edge(client, service)
 	named := r.table.grants(client, service) || service == allBundles && r.table.grantsAll(client)
@@ -75,8 +75,8 @@ func (r *rights) marks(client, service string) (keys []key, err error) {
 	return keys, nil
 }
 
-// mayFind reports whether a client may look a name up now: the table grants it, and neither that nor the right to
-// register the name was revoked.
+// mayFind reports whether a client may look a name up: the table grants it, and neither that nor the right to register
+// the name was revoked.
 func (r *rights) mayFind(client, name string) bool {
 	revoked := r.revoked[key{client, ManagerFacet}] || r.revoked[key{client, discovery.Facet(name)}]
 	if isBundleName(name) {
@@ -88,8 +88,8 @@ func (r *rights) mayFind(client, name string) bool {
 	return r.table.grants(client, name) && !revoked
 }
 
-// withheld reports whether a holder may not have a link now: the facet was revoked, or the right by which its name is
-// looked up. That of a bundle is its runner's.
+// withheld reports whether a holder may not have a link: the facet was revoked, or the right to look up its name. A
+// bundle has the rights of its runner.
 func (r *rights) withheld(holder string, edge Edge) bool {
 	name, found := strings.CutPrefix(edge.Facet, discovery.Facet(""))
 	switch {
@@ -108,7 +108,7 @@ func (r *rights) grantsOf(holder string, edge Edge) []string {
 		return edge.Grants
 	}
 	if isBundle(holder) {
-		holder = Runner // it looks up by the right of that
+		holder = Runner // it has the runner's rights
 	}
 	grants := slices.DeleteFunc(slices.Clone(edge.Grants),
 		func(name string) bool { return r.revoked[key{holder, discovery.Facet(name)}] })
@@ -125,10 +125,10 @@ func (r *rights) grantsOf(holder string, edge Edge) []string {
 	return append(grants, excepted...)
 }
 
-// exceptMark stands before a name that is not granted though a pattern has it (schema/endowment.capnp).
+// exceptMark precedes a name that is excepted from a pattern (schema/endowment.capnp).
 const exceptMark = "!"
 
-// granted is the table less what was revoked.
+// granted returns the table less what was revoked.
 func (r *rights) granted() []Row {
 	rows := slices.Clone(r.table)
 	for i, row := range rows {

@@ -13,31 +13,31 @@ import (
 	"nexus/daemons/vat"
 )
 
-// A Session is one connection from outside. It has links of its own to the daemons whose facets it was handed, so what
-// it leaves open or unanswered there counts against nobody else (docs/architecture/waiting.md). They are links like all
-// others: made again when they end, and cut with their holder.
+// A Session is one connection from outside. It has its own links to the daemons whose facets it was given, so what it
+// leaves open or unanswered there counts against nobody else (docs/architecture/waiting.md). They are ordinary links:
+// made again when they end, and cut with their holder.
 type Session struct {
 	links *Links
 	role  string
-	has   []string // the methods of Operator that it came in with
+	has   []string // the methods of Operator that it has
 	name  string   // as a holder of links
 
-	// The lock of the links guards these.
+	// Guarded by the lock of the Links.
 	holdings map[string]*vat.Holding // by facet; nil once the session has ended
 	direct   map[*Session]struct{}   // the holders of its direct links
 
-	// Of the holder of a direct link, which is a session of its own with one link:
+	// For the holder of a direct link, which is a session of its own with one link:
 	parent *Session
-	out    chan *os.File // gets the end of the link that leads out of this process
+	out    chan *os.File // gets the link's end for the peer
 }
 
-// sessionMark begins the name that a session has as a holder of links.
+// sessionMark is the prefix of a session's name as a holder of links.
 const sessionMark = "operator:"
 
 // isSession reports whether an end of a link is a session.
 func isSession(end string) bool { return strings.HasPrefix(end, sessionMark) }
 
-// OpenSession begins a session that has these methods, under the name of its role. It lasts until End.
+// OpenSession starts a session with these methods, under the name of its role. It lasts until End.
 func (l *Links) OpenSession(role string, methods []string) *Session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,7 +75,7 @@ func (f *fabric) end(o *Session) {
 	}
 	delete(o.parent.direct, o)
 	select {
-	case end := <-o.out: // nobody waits for it any more
+	case end := <-o.out: // nobody is waiting for it
 		end.Close()
 	default:
 	}
@@ -95,8 +95,8 @@ func (o *Session) HandOut(ctx context.Context, facet string) (capnp.Client, erro
 	return holding.Get(ctx)
 }
 
-// hold returns the session's holding of a facet, which is linked now if that is the first time and its daemon runs,
-// else at its next start.
+// hold returns the session's holding of a facet. The first time it is linked: now if the daemon runs, or else at its
+// next start.
 func (o *Session) hold(facet string) (*vat.Holding, error) {
 	o.links.mu.Lock()
 	defer o.links.mu.Unlock()

@@ -13,16 +13,16 @@ import (
 	"nexus/libupdates/statefs"
 )
 
-// Lines about the state disk that whoever watches the console may look for.
+// Lines about the state disk, which those who watch the console may look for.
 const (
 	LineNewDisk   = "init: state disk: new, made ready"
 	LineNotedDisk = "init: state disk: damaged: the kernel has met damage in it before"
 	LineSmallDisk = "init: state disk: it keeps its size: "
 )
 
-// MountFolder mounts what the system's folder is on, and reports whether that outlives the boot: the machine's state
-// disk, or a RAM disk where it has none. A disk that cannot be used is an error, and so no reason to go on without what
-// was to be remembered.
+// MountFolder mounts the file system of the system's folder, and reports whether it outlives the boot: it is on the
+// machine's state disk, or on a RAM disk if there is none. A disk that cannot be used is an error: the machine does not
+// go on without its state.
 func MountFolder(console io.Writer) (persistent bool, err error) {
 	disk, err := plat.FindDisk(GuestDisk)
 	switch {
@@ -37,14 +37,14 @@ func MountFolder(console io.Writer) (persistent bool, err error) {
 	return true, nil
 }
 
-// LeaveFolder unmounts the system's folder, so that a disk is in order. What was synced is on it in any case.
+// LeaveFolder unmounts the system's folder, so that the disk is clean. What was synced is on it in any case.
 func LeaveFolder(console io.Writer) {
 	if err := plat.Unmount(GuestDir); err != nil {
 		fmt.Fprintf(console, "init: state disk: %v\n", err)
 	}
 }
 
-// mountDisk mounts a state disk, and makes it one before if it is new.
+// mountDisk mounts a state disk, after formatting it if it is new.
 func mountDisk(disk string, console io.Writer) error {
 	size, err := makeReady(disk, console)
 	if err != nil {
@@ -55,7 +55,7 @@ func mountDisk(disk string, console io.Writer) error {
 		return err
 	}
 	if err := plat.GrowExt4(GuestDir, uint64(size/statedisk.BlockSize)); err != nil {
-		fmt.Fprintf(console, "%s%v\n", LineSmallDisk, err) // what fits goes on to fit
+		fmt.Fprintf(console, "%s%v\n", LineSmallDisk, err) // what fits now continues to fit
 	}
 	if err := sound(GuestDir); err != nil {
 		return err
@@ -63,13 +63,13 @@ func mountDisk(disk string, console io.Writer) error {
 	if err := os.Chmod(GuestDir, 0o700); err != nil {
 		return err
 	}
-	// whom this machine trusts its image says; what an older one said is void
+	// the image says whom this machine trusts; keys of an older image do not count
 	return os.RemoveAll(filepath.Join(GuestDir, "trust"))
 }
 
-// sound wants the directories to be in order that no start can do without: one that is damaged would have daemons end
-// again and again, and nobody told why. To look for a name that is not there has the kernel read a directory and check
-// it; to list it does not. What is no directory is somebody else's to judge.
+// sound checks the directories that every start needs: with a damaged one daemons would end again and again, without a
+// reason. Looking up a missing name makes the kernel read and check a directory, which listing it does not. What is not
+// a directory is judged elsewhere.
 func sound(dir string) error {
 	for _, name := range []string{".", "system", "system/sets", "state", "state/" + statefs.Boot} {
 		_, err := os.Lstat(filepath.Join(dir, name, "no-such-name"))
@@ -81,8 +81,8 @@ func sound(dir string) error {
 	return nil
 }
 
-// makeReady looks at a disk before anything is mounted, and makes a file system on one that is new. Nothing is written
-// to any other. It returns its size in bytes.
+// makeReady examines a disk before it is mounted, and makes a file system on a new one. It writes to no other disk. It
+// returns the size in bytes.
 func makeReady(path string, console io.Writer) (int64, error) {
 	disk, size, err := plat.OpenDisk(path)
 	if err != nil {

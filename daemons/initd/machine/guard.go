@@ -9,29 +9,29 @@ import (
 	"nexus/daemons/plat"
 )
 
-// A machine may have several watchdogs, and one that counts down need not be able to restart it: a q35 machine of QEMU
-// has the chipset's, whose reset is strapped off. So the one to arm is chosen by what it is and what was seen of it.
+// A machine may have several watchdogs, and not every one can reset it: in QEMU's q35 machine the chipset's has its
+// reset strapped off. So the one to arm is chosen by its kind and by how it has worked.
 
-// A verdict is what was seen of a watchdog.
+// A verdict says how a watchdog has worked.
 type verdict string
 
 const (
-	tried verdict = "tried" // it was armed and not petted, and nothing is known of what came of it
-	works verdict = "works" // it has restarted the machine
-	fails verdict = "fails" // its time was up, and it did not
+	tried verdict = "tried" // it was armed and not petted, with an unknown result
+	works verdict = "works" // it has reset the machine
+	fails verdict = "fails" // it expired, and did not
 )
 
-// verdicts are those of the machine's watchdogs, by their names.
+// verdicts are the verdicts on the machine's watchdogs, by name.
 type verdicts map[string]verdict
 
-// Names by which watchdogs call themselves.
+// Names of watchdogs, as their drivers have them.
 const (
 	dogESB      = "i6300ESB timer"    // QEMU's, which resets the machine
-	dogSoftware = "Software Watchdog" // the kernel's own: it restarts a machine whose kernel still runs
-	dogTCO      = "iTCO_wdt"          // the chipset's, whose reset a strap or the firmware may have turned off
+	dogSoftware = "Software Watchdog" // the kernel's own: it works only while the kernel runs
+	dogTCO      = "iTCO_wdt"          // the chipset's, whose reset may be disabled by a strap or the firmware
 )
 
-// rank is how good a watchdog is; the lowest is the best.
+// rank says how good a watchdog is; the lowest is the best.
 func (v verdicts) rank(name string) int {
 	switch {
 	case v[name] == works:
@@ -47,21 +47,21 @@ func (v verdicts) rank(name string) int {
 	}
 }
 
-// order returns the watchdogs that may be armed, the best first; of equal ones the kernel's first. One that was seen to
-// fail guards nothing and is left out.
+// order returns the watchdogs that may be armed, the best first, and equal ones in the kernel's order. Those that
+// failed are left out.
 func (v verdicts) order(devices []plat.WatchdogDevice) []plat.WatchdogDevice {
 	able := slices.DeleteFunc(slices.Clone(devices), func(d plat.WatchdogDevice) bool { return v[d.Name] == fails })
 	slices.SortStableFunc(able, func(a, b plat.WatchdogDevice) int { return v.rank(a.Name) - v.rank(b.Name) })
 	return able
 }
 
-// dogs is how the machine's watchdogs are found and armed.
+// dogs finds and arms the machine's watchdogs.
 type dogs struct {
 	list func() ([]plat.WatchdogDevice, error)
 	open func(path string, timeout time.Duration) (dog, error)
 }
 
-// machineDogs are those of the kernel that runs. One that has no list of them has at most one.
+// machineDogs returns the watchdogs of the running kernel. A kernel without a list of them has at most one.
 func machineDogs() dogs {
 	return dogs{
 		list: func() ([]plat.WatchdogDevice, error) {
@@ -83,7 +83,7 @@ func (d dogs) arm(known verdicts, timeout time.Duration) (armed dog, err error) 
 	}
 	able := known.order(devices)
 	if len(able) == 0 {
-		return nil, errors.New("those that the machine has do not restart it")
+		return nil, errors.New("none of the machine's watchdogs resets it")
 	}
 	for _, device := range able {
 		armed, openErr := d.open(device.Path, timeout)

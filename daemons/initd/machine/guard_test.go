@@ -180,7 +180,7 @@ func TestAWatchdogThatFailsIsLeft(t *testing.T) {
 			LineTrial + dogESB + " does not restart the machine\n" +
 			LineTrial + dogTCO + " is tried: it restarts the machine now, or never\n" +
 			LineTrial + dogTCO + " does not restart the machine\n" +
-			LineNoWatchdog + "those that the machine has do not restart it\n"
+			LineNoWatchdog + "none of the machine's watchdogs resets it\n"
 		if console != want || m.watchdog != nil || m.missing == "" || len(p.guards()) != 0 {
 			t.Errorf("it says\n%swant\n%sarmed: %q", console, want, p.guards())
 		}

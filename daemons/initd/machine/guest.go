@@ -10,8 +10,8 @@ import (
 	"nexus/daemons/plat"
 )
 
-// Where things are in a machine of which init is the first process. The image has all but Dir, which is on the
-// machine's state disk, or in memory where it has none.
+// Paths in a machine of which init is the first process. The image contains all but the system's folder, which is on
+// the machine's state disk, or in memory if there is none.
 const (
 	GuestBin     = "/bin"                   // nexus, and a link to it for each daemon
 	GuestTrust   = "/etc/nexus/trust"       // public keys allowed for the role system
@@ -19,11 +19,11 @@ const (
 	GuestSets    = "/etc/nexus/sets"        // sets for the selftest; may be missing
 	GuestModules = "/lib/modules"           // kernel modules, loaded in byte order of their names; may be missing
 	GuestDir     = "/nexus"                 // the system's folder
-	GuestPort    = "org.nexus.operator"     // the virtio-serial port that operators come in by
-	GuestDisk    = "nexus-state"            // the serial number of the disk that state is kept on
+	GuestPort    = "org.nexus.operator"     // the virtio-serial port for operators
+	GuestDisk    = "nexus-state"            // the serial number of the state disk
 )
 
-// Lines by which whoever watches the console knows where the machine is.
+// Lines that tell those who watch the console how far the machine is.
 const (
 	LineFirst = "init: first process"
 	LineNext  = "init: next core"
@@ -33,8 +33,8 @@ const (
 )
 
 // Main runs a system as the first process of a machine. It powers the machine off when run returns, or restarts it if
-// run says so. next says that another core has run before, in this same process. It returns only to a process that is
-// not the first.
+// run says so. next says that another core has run in this process before. It returns only in a process that is not the
+// first.
 func Main(next bool, console *os.File, run func() (again bool, err error)) int {
 	if os.Getpid() != 1 {
 		fmt.Fprintln(console, "init: cannot start: not the first process of a machine")
@@ -56,14 +56,15 @@ func Main(next bool, console *os.File, run func() (again bool, err error)) int {
 	fmt.Fprintln(console, line)
 	err := end()
 	fmt.Fprintf(console, "%s %v\n", LineFatal, err)
-	return 1 // the kernel takes the end of the first process for a panic, and onPanic says what follows
+	return 1 // the end of the first process is a panic of the kernel; see onPanic
 }
 
-// onPanic is in how many seconds the kernel restarts the machine after a panic: its own, or one of this process.
+// onPanic is the time after which the kernel restarts the machine after a panic, in seconds. The end of this process is
+// one.
 const onPanic = "1"
 
-// PrepareMachine makes the kernel of a machine ready for its first process: what is mounted in every one, what follows
-// a panic, and the modules.
+// PrepareMachine prepares a machine's kernel: the mounts that every machine has, the restart after a panic, and the
+// modules.
 func PrepareMachine() error {
 	for _, m := range GuestMounts() {
 		if err := m.Mount(); err != nil {
@@ -76,8 +77,8 @@ func PrepareMachine() error {
 	return loadModules(GuestModules)
 }
 
-// GuestMounts are the file systems of every machine, in order. Nothing in them can be executed, nor in the system's
-// folder: the daemons are in the image, and bundles run from sealed memory.
+// GuestMounts returns the file systems of every machine, in order. Nothing in them or in the system's folder can be
+// executed: the daemons are in the image, and bundles run from sealed memory.
 func GuestMounts() []plat.Mount {
 	return []plat.Mount{
 		{Type: "proc", Target: "/proc"},
@@ -87,7 +88,7 @@ func GuestMounts() []plat.Mount {
 	}
 }
 
-// GuestMemory is what the system's folder is on in a machine without a state disk.
+// GuestMemory returns the file system of the system's folder in a machine without a state disk.
 func GuestMemory() plat.Mount {
 	return plat.Mount{Type: "tmpfs", Target: GuestDir, Options: "mode=0700"}
 }

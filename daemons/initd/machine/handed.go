@@ -11,9 +11,9 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// Handed is what one core leaves to the next when the first process executes itself anew. It is a contract between
+// Handed is what one core hands over to the next when the first process executes another core. It is a contract between
 // versions: it may only grow, and a core ignores what it does not know. As an argument it is a query (RFC 3986, 3.4)
-// behind `--handed`, always the last two arguments:
+// after `--handed`; these are always the last two arguments:
 //
 //	attempt=7     the boot attempt that was counted for the next core, and is not to be counted again
 //	core=HEX      SHA-256 of the next core's payload; missing where it is the program that the machine started with
@@ -22,8 +22,7 @@ import (
 //	excuse=WORDS  which of it was revoked last after the attempt was counted; missing: nothing was
 //	file.NAME=N   an open file, by its descriptor: see the names below
 //
-// Whoever can write it could have executed anything as the first process, so nothing in it is held against the disk
-// again.
+// Whoever can write it could have executed anything as the first process, so it is not checked against the disk again.
 type Handed struct {
 	Core    nxs.Digest
 	Attempt uint64
@@ -33,23 +32,23 @@ type Handed struct {
 	Files   map[string]*os.File
 }
 
-// The files that are handed on, so that nobody takes the folder, misses the socket or forgets the attempt in between.
+// The open files that are handed over, so that the folder stays locked, the socket open and the attempt known.
 const (
-	HandedProgram  = "program"  // the core itself, in sealed memory, where it is not the image's
+	HandedProgram  = "program"  // the core itself, in sealed memory, unless it is the image's
 	HandedLock     = "lock"     // the folder's lock
 	HandedState    = "state"    // the state folder's lock
 	HandedRecord   = "record"   // the record of this boot
-	HandedWatchdog = "watchdog" // the machine's watchdog, which nobody pets meanwhile
+	HandedWatchdog = "watchdog" // the machine's watchdog, which is not petted meanwhile
 	HandedListener = "listen."  // each listening socket of bundles, by its power
 	HandedSocket   = "socket."  // each listening socket, by its number in the order of the command line
 )
 
-// FlagHanded is the argument in front of a Handed.
+// FlagHanded is the argument before a Handed.
 const FlagHanded = "--handed"
 
 const handedFile = "file."
 
-// String is the value of the argument.
+// String returns the value of the argument.
 func (h Handed) String() string {
 	values := url.Values{"attempt": {strconv.FormatUint(h.Attempt, 10)}, "image": {h.Image}}
 	if !h.Core.IsZero() {
@@ -67,7 +66,7 @@ func (h Handed) String() string {
 	return values.Encode()
 }
 
-// ParseHanded reads the value of the argument, and takes over the files it names.
+// ParseHanded parses the value of the argument, and takes over the files in it.
 func ParseHanded(text string) (Handed, error) {
 	h, err := readHanded(text)
 	if err != nil {
@@ -103,10 +102,10 @@ func readHanded(text string) (h Handed, err error) {
 	return h, nil
 }
 
-// Given reports whether there was a core before.
+// Given reports whether there was a previous core.
 func (h Handed) Given() bool { return h.Image != "" }
 
-// Take returns a file that was handed on, once; nil where it was not.
+// Take returns a file that was handed over, once; nil if there is none.
 func (h Handed) Take(name string) *os.File {
 	file := h.Files[name]
 	delete(h.Files, name)
@@ -122,14 +121,14 @@ func (h Handed) files() []*os.File {
 	return files
 }
 
-// Close gives up what was to be left.
+// Close closes the files.
 func (h *Handed) Close() {
 	for _, file := range h.Files {
 		file.Close()
 	}
 }
 
-// OwnArgs splits a command line into what whoever started the machine wrote, and what a core left behind it.
+// OwnArgs splits a command line into what a person wrote and what a core added.
 func OwnArgs(args []string) (own []string, handed string) {
 	if n := len(args); n >= 2 && args[n-2] == FlagHanded {
 		return args[:n-2], args[n-1]

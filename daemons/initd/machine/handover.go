@@ -9,16 +9,16 @@ import (
 	"nexus/libupdates/nxs"
 )
 
-// A Program is how this process was started, so that another core can be executed in its place in the same way.
+// A Program says how this process was started, so that another core can be executed in the same way.
 type Program struct {
 	Name  string   // argv[0]
 	Args  []string // the command line that people wrote
 	Links string   // the folder of links under which programs are executed
-	Image string   // the program that the machine started with; empty: this process still executes it
+	Image string   // the program that the machine started with; empty: this process is that program
 }
 
-// Become executes the next core in the place of this one. If that fails the image's core goes on: it counts an attempt
-// of its own, so a core that cannot even be executed uses up its tries.
+// Become executes the next core in place of this one. If that fails, the image's core takes over. It counts an attempt
+// of its own, so a core that cannot be executed uses up its tries.
 func (p Program) Become(next *Handed) error {
 	err := p.execute(next)
 	if !next.Core.IsZero() {
@@ -30,8 +30,8 @@ func (p Program) Become(next *Handed) error {
 	return err
 }
 
-// BeginAnew starts this process over, with the program that the machine started with and the command line that people
-// wrote. It returns only when that failed.
+// BeginAnew restarts this process with the program that the machine started with and the command line that a person
+// wrote. It returns only if that fails.
 func (p Program) BeginAnew() (err error) {
 	image := p.Image
 	if image == "" {
@@ -42,7 +42,8 @@ func (p Program) BeginAnew() (err error) {
 	return plat.Become(image, append([]string{p.Name}, p.Args...), nil)
 }
 
-// execute becomes a core under the name that this process has, by a link, so that the process is shown under that name.
+// execute replaces this process by a core, through a link with this process's name, so that the process keeps that
+// name.
 func (p Program) execute(next *Handed) error {
 	program := next.Image
 	if core := next.Files[HandedProgram]; core != nil {
@@ -62,7 +63,7 @@ func (p Program) execute(next *Handed) error {
 	return plat.Become(link, append(argv, FlagHanded, next.String()), next.files())
 }
 
-// OwnBinary is the file that this process executes.
+// OwnBinary returns the file that this process executes.
 func OwnBinary() (string, error) {
 	path, err := os.Executable()
 	if err != nil {

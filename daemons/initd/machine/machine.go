@@ -9,28 +9,29 @@ import (
 	"sync"
 	"time"
 
+	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/libupdates/bootctl"
 )
 
-// Lines by which the console says once what a machine cannot give.
+// Lines that say what a machine lacks, once.
 const (
 	LineNoWatchdog = "init: no watchdog: "
 	LineNoMark     = "init: why a boot begins cannot be told: "
 )
 
-// A Machine is what only the first process of one has: the watchdog that restarts it when it hangs, and a page of
-// memory that survives that.
+// A Machine has what only the first process of a machine has: the watchdog that resets it when it hangs, and a page of
+// memory that survives the reset.
 type Machine struct {
 	watchdog dog    // nil: there is none
 	missing  string // then: why
-	taken    bool   // the core before has armed it
+	taken    bool   // the previous core armed it
 	dogs     dogs
-	timeout  time.Duration // of the watchdog, as it was asked for
+	timeout  time.Duration // of the watchdog, as configured
 	known    verdicts
 	memory   memory // nil: there is none
 	clock    plat.Clock
-	cause    bootctl.Cause // why the boot began, by what the machine shows
+	cause    bootctl.Cause // why the boot began, as far as the machine shows
 
 	mu    sync.Mutex
 	mark  mark
@@ -48,8 +49,8 @@ type dog interface {
 	Disarm() error
 }
 
-// Open arms the watchdog, or takes up the one that the core before has left open, and tells why the boot began. The
-// mark is at a physical address; 0: there is none.
+// Open arms the watchdog, or takes over that of the previous core, and returns why the boot began. The mark is at a
+// physical address; 0: there is none.
 func Open(timeout time.Duration, markAt uint64, handed *Handed, console io.Writer) (*Machine, bootctl.Cause) {
 	m := &Machine{clock: plat.RealClock{}, dogs: machineDogs(), timeout: timeout}
 	if err := m.guard(handed.Take(HandedWatchdog)); err != nil {
@@ -74,7 +75,7 @@ func Open(timeout time.Duration, markAt uint64, handed *Handed, console io.Write
 	return m, m.cause
 }
 
-// guard arms a watchdog, or takes up the one that is.
+// guard arms a watchdog, or takes over the armed one.
 func (m *Machine) guard(taken *os.File) (err error) {
 	switch {
 	case taken != nil:
@@ -91,7 +92,7 @@ func (m *Machine) guard(taken *os.File) (err error) {
 	return err
 }
 
-// begin reads the mark of the boot before and leaves the first one of this.
+// begin reads the mark of the previous boot, and writes the first one of this boot.
 func (m *Machine) begin(barked bool, uptime time.Duration) bootctl.Cause {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -108,7 +109,7 @@ func (m *Machine) begin(barked bool, uptime time.Duration) bootctl.Cause {
 	return cause
 }
 
-// leave leaves a mark. It needs the lock.
+// leave writes a mark. The lock is held.
 func (m *Machine) leave(state markState, petted time.Time) {
 	m.mark = mark{state: state, petted: petted}
 	if m.watchdog != nil {
@@ -120,7 +121,7 @@ func (m *Machine) leave(state markState, petted time.Time) {
 	}
 }
 
-// Pet says that the system makes progress.
+// Pet pets the watchdog, because the system makes progress.
 func (m *Machine) Pet() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -134,8 +135,8 @@ func (m *Machine) Pet() error {
 	return m.watchdog.Pet()
 }
 
-// witness looks, until ctx ends, whether the system still pets its watchdog, and leaves a mark when it does not: when
-// the reset comes it will be known for what it was.
+// witness checks, until ctx ends, whether the system still pets its watchdog. If not, it writes a mark, so that the
+// next boot knows the cause of the reset.
 func (m *Machine) witness(ctx context.Context) {
 	for {
 		select {
@@ -156,11 +157,11 @@ func (m *Machine) look() {
 	}
 }
 
-// petEvery is how often the watchdog is petted: so often that one time may be missed.
+// petEvery returns the interval at which to pet the watchdog, so short that one time may be missed.
 func (m *Machine) petEvery() time.Duration { return m.watchdog.Timeout() / 4 }
 
-// End is the orderly end: the watchdog is disarmed, and no mark is left but that the machine is to begin anew. What
-// pets it may still run, and leaves none from here on.
+// End is the orderly end. It disarms the watchdog and clears the mark, or marks an ordered restart. Pet may still be
+// called; it does nothing from then on.
 func (m *Machine) End(again bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -177,16 +178,16 @@ func (m *Machine) End(again bool) error {
 	return m.watchdog.Disarm()
 }
 
-// A WatchdogStatus is what there is for a watchdog.
+// A WatchdogStatus describes the machine's watchdog.
 type WatchdogStatus struct {
 	On      bool
 	Name    string
 	Timeout time.Duration
-	Proven  bool   // it was seen to restart the machine
+	Proven  bool   // it has reset the machine before
 	Missing string // why there is none
 }
 
-// Watchdog says what there is for a watchdog.
+// Watchdog returns the state of the watchdog.
 func (m *Machine) Watchdog() WatchdogStatus {
 	if m.watchdog == nil {
 		return WatchdogStatus{Missing: m.missing}
@@ -195,10 +196,35 @@ func (m *Machine) Watchdog() WatchdogStatus {
 	return WatchdogStatus{On: true, Name: name, Timeout: m.watchdog.Timeout(), Proven: m.known[name] == works}
 }
 
-// Leave returns the watchdog's device, which the next core takes up; nil: there is none.
+// Leave returns the watchdog's device for the next core; nil: there is none.
 func (m *Machine) Leave() *os.File {
 	if m.watchdog == nil {
 		return nil
 	}
 	return m.watchdog.File()
+}
+
+// PetWhile pets the watchdog until ctx ends, as long as the system makes progress. turns reports that, and returns
+// false once it is too late. A first process that hangs is as good as dead.
+func (m *Machine) PetWhile(
+	ctx context.Context, turns func(ctx context.Context, late <-chan time.Time) bool, log *logclient.Log,
+) {
+	if m == nil || m.watchdog == nil {
+		return
+	}
+	go m.witness(ctx)
+	for ctx.Err() == nil {
+		next := m.clock.After(m.petEvery())
+		if !turns(ctx, next) {
+			continue // it was next already
+		}
+		if err := m.Pet(); err != nil {
+			log.Error("the machine will be reset", "error", err)
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

@@ -6,9 +6,9 @@ import (
 	"nexus/libupdates/bootctl"
 )
 
-// A mark is what the first process leaves in memory that survives a reset but not a loss of power: that it runs, and
-// when it last could say so. The next boot reads from it why this one ended. It is a guess, for people: no step of an
-// update depends on it.
+// A mark is what the first process writes into memory that survives a reset but not a loss of power: that it runs, and
+// when it last made progress. From it the next boot infers why this one ended. That is a guess, for people: no step of
+// an update depends on it.
 type mark struct {
 	state   markState
 	petted  time.Time     // when the system last made progress
@@ -19,25 +19,25 @@ type markState uint64
 
 const (
 	markRuns  markState = iota + 1 // the system runs
-	markHangs                      // it makes no progress: the watchdog is about to end it
-	markEnds                       // it went down in order, to begin anew
+	markHangs                      // it makes no progress: the watchdog is about to reset the machine
+	markEnds                       // it went down in order, to restart
 )
 
-// memory is where a mark is, word by word.
+// memory holds a mark, word by word.
 type memory interface {
 	Load(n int) uint64
 	Store(n int, word uint64)
 }
 
-// The layout: two copies, written in turn, so that one is whole whenever the end comes. Each has the magic, a count
-// that says which is the newer one, the mark's three values and a sum over all of these.
+// The layout: two copies, written alternately, so that one is always whole. Each has the magic, a counter that shows
+// which is newer, the mark's three values, and a checksum over all of these.
 const (
 	markMagic = 0x31_6b_72_61_6d_78_6e_2e // ".nxmark1" as bytes
 	markWords = 6
 	markCopy  = 8 // words from one copy to the other
 )
 
-// markSum is FNV-1a over words: a copy that was not written whole, or noise after power-on, does not have it.
+// markSum is FNV-1a over words. A partly written copy, or noise after power-on, does not match it.
 func markSum(words []uint64) uint64 {
 	sum := uint64(0xcbf29ce484222325)
 	for _, w := range words {
@@ -49,7 +49,7 @@ func markSum(words []uint64) uint64 {
 	return sum
 }
 
-// readMark returns the newest whole mark and its count; a count of 0: there is none.
+// readMark returns the newest whole mark and its counter; 0: there is none.
 func readMark(from memory) (newest mark, count uint64) {
 	for at := range 2 {
 		var words [markWords]uint64
@@ -74,14 +74,14 @@ func writeMark(to memory, m mark, count uint64) {
 	}
 }
 
-// wipeMark leaves nothing.
+// wipeMark clears both copies.
 func wipeMark(of memory) {
 	for i := range 2 * markCopy {
 		of.Store(i, 0)
 	}
 }
 
-// cause is why a boot began, given the mark of the one before, if there is one, and when the kernel started.
+// cause returns why a boot began, given the previous boot's mark, if there is one, and when the kernel started.
 func (m mark) cause(found bool, began time.Time) bootctl.Cause {
 	switch {
 	case !found:

@@ -22,7 +22,7 @@ const (
 	maxWatchdogName = 32      // bytes, as the kernel has it
 )
 
-// readVerdicts reads what is remembered. What is no verdict is none: the next trial says more.
+// readVerdicts reads the stored verdicts. It ignores what is not a verdict: the next trial will tell.
 func readVerdicts(files durable.FS) verdicts {
 	v := verdicts{}
 	file, err := files.Open(verdictsFile)
@@ -44,7 +44,7 @@ func readVerdicts(files durable.FS) verdicts {
 	return v
 }
 
-// keep keeps the verdicts, durably.
+// keep stores the verdicts, durably.
 func (v verdicts) keep(files durable.FS) error {
 	var lines []string
 	for name, is := range v {
@@ -52,12 +52,12 @@ func (v verdicts) keep(files durable.FS) error {
 	}
 	slices.Sort(lines)
 	if err := durable.WriteFile(files, verdictsFile, []byte(strings.Join(lines, ""))); err != nil {
-		return fmt.Errorf("cannot remember watchdogs: %w", err)
+		return fmt.Errorf("cannot store verdicts on watchdogs: %w", err)
 	}
 	return nil
 }
 
-// conclude says what came of a trial that the boot before did not see the end of, given why this one began.
+// conclude returns the result of a trial that the previous boot started, given why this boot began.
 func (v verdicts) conclude(cause bootctl.Cause) (changed bool) {
 	for name, is := range v {
 		switch {
@@ -65,7 +65,7 @@ func (v verdicts) conclude(cause bootctl.Cause) (changed bool) {
 			continue
 		case cause == bootctl.Watchdog, cause == bootctl.Unknown:
 			v[name] = works
-		default: // the power was cut, or the kernel panicked, before its time was up
+		default: // the power was cut or the kernel panicked before it expired
 			delete(v, name)
 		}
 		changed = true
@@ -73,19 +73,18 @@ func (v verdicts) conclude(cause bootctl.Cause) (changed bool) {
 	return changed
 }
 
-// How a watchdog is tried: it gets that much time, and the machine that much to be gone. The chipset's lets its time
-// run out twice before it resets.
+// In a trial, the timeout of the watchdog, and how long to wait for the reset. The chipset's resets only when it has
+// expired twice.
 const (
 	trialTimeout  = 5 * time.Second
 	trialPatience = 4 * trialTimeout
 )
 
-// LineTrial begins what the console says about the trial of a watchdog.
+// LineTrial is the prefix of console lines about a watchdog's trial.
 const LineTrial = "init: watchdog: "
 
-// Recall goes by what is remembered of the machine's watchdogs in the system's folder: it arms a better one than was
-// chosen without. With try it finds out first whether the best one restarts the machine, which costs a reboot, once.
-// Whatever fails here, the machine starts.
+// Recall uses the verdicts stored in the system's folder, and arms a better watchdog if there is one. With try it first
+// tests whether the best one resets the machine, which costs one reboot, once. Whatever fails here, the machine starts.
 func (m *Machine) Recall(dir string, try bool, console io.Writer) {
 	if m.watchdog == nil {
 		return
@@ -103,7 +102,7 @@ func (m *Machine) Recall(dir string, try bool, console io.Writer) {
 	}
 }
 
-// learn reads what is remembered, and remembers what the end of the boot before has shown.
+// learn reads the stored verdicts, and adds what the end of the previous boot has shown.
 func (m *Machine) learn(files durable.FS, try bool, console io.Writer) error {
 	m.known = readVerdicts(files)
 	changed := m.known.conclude(m.cause)
@@ -121,7 +120,7 @@ func (m *Machine) learn(files durable.FS, try bool, console io.Writer) error {
 	return m.try(files, console)
 }
 
-// try tries one watchdog after the other. One that works restarts the machine, and the next boot sees that it has.
+// try tests one watchdog after the other. One that works resets the machine, and the next boot sees that.
 func (m *Machine) try(files durable.FS, console io.Writer) error {
 	devices, err := m.dogs.list()
 	if err != nil {
@@ -137,7 +136,7 @@ func (m *Machine) try(files durable.FS, console io.Writer) error {
 		}
 		if err := m.outlast(device, console); err != nil {
 			fmt.Fprintf(console, "%s%v\n", LineTrial, err)
-			delete(m.known, device.Name) // that says nothing of what it could do
+			delete(m.known, device.Name) // this says nothing about whether it works
 		} else {
 			fmt.Fprintf(console, "%s%s does not restart the machine\n", LineTrial, device.Name)
 			m.known[device.Name] = fails
@@ -149,8 +148,8 @@ func (m *Machine) try(files durable.FS, console io.Writer) error {
 	return nil
 }
 
-// outlast arms a watchdog in place of the one that guards the machine. It returns nil if the machine is still there
-// long after the watchdog's time was up.
+// outlast arms a watchdog instead of the current one. It returns nil if the machine still runs long after it has
+// expired.
 func (m *Machine) outlast(device plat.WatchdogDevice, console io.Writer) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -162,13 +161,13 @@ func (m *Machine) outlast(device plat.WatchdogDevice, console io.Writer) error {
 		return err
 	}
 	m.watchdog = dog
-	m.leave(markHangs, m.clock.Now()) // so that the next boot knows what ended this one
+	m.leave(markHangs, m.clock.Now()) // so that the next boot knows why this one ended
 	fmt.Fprintf(console, "%s%s is tried: it restarts the machine now, or never\n", LineTrial, device.Name)
 	<-m.clock.After(trialPatience)
 	return m.release()
 }
 
-// rearm arms the best watchdog there is, by what is known now, unless that guards the machine already.
+// rearm arms the best watchdog by what is known now, unless it is armed already.
 func (m *Machine) rearm(console io.Writer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -187,7 +186,7 @@ func (m *Machine) rearm(console io.Writer) {
 	m.leave(markRuns, m.clock.Now())
 }
 
-// release disarms the watchdog, if there is one. It needs the lock.
+// release disarms the watchdog, if there is one. The lock is held.
 func (m *Machine) release() error {
 	if m.watchdog == nil {
 		return nil

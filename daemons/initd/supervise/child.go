@@ -14,11 +14,10 @@ import (
 	"nexus/daemons/vat"
 )
 
-// stopPatience is how long a daemon may take to stop by itself.
+// stopPatience is how long a daemon may take to stop.
 const stopPatience = 3 * time.Second
 
-// exitFatal is the exit code by which a daemon says that starting it again cannot help: what it was given to start with
-// is refused.
+// exitFatal is the exit code of a daemon that cannot start with what it was given, so that a restart would not help.
 const exitFatal = 78
 
 // A child is one daemon as its supervisor sees it.
@@ -26,21 +25,21 @@ type child struct {
 	Config
 	spec Spec
 	stop context.CancelFunc
-	turn chan struct{} // its loop takes one whenever it comes round: see Turns
+	turn chan struct{} // its loop receives from this whenever it comes round: see Turns
 	gone chan struct{} // closed when it will not be started again
 	// holds one while an instance is to end so that another starts: see Renew
 	renew chan struct{}
 
-	// Its loop alone has these.
+	// Used only by its loop.
 	settled  bool       // it was ready once
-	failures int        // instances that ended by themselves before it was ready, until it was
+	failures int        // instances that ended before the daemon was ready for the first time
 	fault    string     // why the first of those ended
-	endowed  error      // why this instance was not given all that it is to have; nil: it was
-	words    chan words // what it wrote on its standard error, once that has ended; nil: this instance has none
+	endowed  error      // why this instance lacks something that it is granted; nil: it has everything
+	words    chan words // what it wrote to standard error, once that is closed; nil: this instance has none
 
 	mu       *sync.Mutex // the supervisor's; guards these
 	process  plat.Process
-	parent   *vat.Parent // nil while it is dead
+	parent   *vat.Parent // nil while it does not run
 	ready    bool
 	restarts uint32
 	lastExit string
@@ -66,7 +65,7 @@ func (c *child) status() Status {
 	return s
 }
 
-// keepAlive runs one daemon until the system stops: starts it, waits for its end, starts it again.
+// keepAlive runs one daemon until the system stops, and restarts it whenever it ends.
 func (c *child) keepAlive(ctx context.Context) {
 	defer close(c.gone)
 	var pause time.Duration
@@ -83,7 +82,7 @@ func (c *child) keepAlive(ctx context.Context) {
 	}
 }
 
-// rest waits before the next instance, and reports whether there is to be one.
+// rest pauses before the next instance, and reports whether there is to be one.
 func (c *child) rest(ctx context.Context, pause time.Duration) bool {
 	over := c.Host.Clock.After(pause)
 	for {
@@ -97,8 +96,7 @@ func (c *child) rest(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// live runs one instance of a daemon, from start to end. Once ctx is done the daemon is asked to stop and, if it does
-// not, killed.
+// live runs one instance of a daemon. Once ctx is done, the daemon is told to stop and, if it does not, killed.
 func (c *child) live(ctx context.Context) (plat.Exit, error) {
 	c.words, c.endowed = nil, nil
 	select {
@@ -141,10 +139,10 @@ func (c *child) live(ctx context.Context) (plat.Exit, error) {
 	}
 }
 
-// errRenewed is the end of an instance that was to end.
+// errRenewed ends an instance that Renew replaces.
 var errRenewed = errors.New("it is started again, with what it may do now")
 
-// giveUp ends an instance that is of no use any more.
+// giveUp kills an instance that is of no more use.
 func (c *child) giveUp(process plat.Process, why error) plat.Exit {
 	c.Log.Warn("killing daemon", "daemon", c.spec.Name, "pid", process.PID(), "reason", why)
 	process.Kill()
@@ -163,7 +161,7 @@ func (c *child) awaitEnd(process plat.Process) plat.Exit {
 	return process.Exit()
 }
 
-// launch starts the daemon's process and has it endowed.
+// launch starts the daemon's process and has its endowments granted.
 func (c *child) launch() (plat.Process, *vat.Parent, error) {
 	ours, theirs, err := plat.PacketPair()
 	if err != nil {
@@ -193,7 +191,7 @@ func (c *child) launch() (plat.Process, *vat.Parent, error) {
 	c.process, c.parent = process, parent
 	c.mu.Unlock()
 	if err := c.Owner.Endow(c.spec.Name, parent); err != nil {
-		// It would run without something that it is granted. Its next instance gets all of it.
+		// It would lack something that it is granted. The next instance gets everything.
 		c.Log.Warn("cannot endow daemon", "daemon", c.spec.Name, "error", err)
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		c.endowed = errors.New(first)
@@ -242,16 +240,16 @@ func (c *child) setEnded(exit plat.Exit, err error) {
 	c.mu.Unlock()
 	c.Owner.Died(c.spec.Name)
 	c.Changed.Notify()
-	c.Host.Spawner.Sweep() // what execd's services left behind when it died under them
+	c.Host.Spawner.Sweep() // processes that execd's services left when execd died
 }
 
-// maxFailures is how often a daemon may fail to start. The pauses in between make it some seconds: what passes has
-// passed by then.
+// maxFailures is how often a daemon may fail to start. With the pauses in between that takes some seconds, enough for a
+// temporary cause to go away.
 const maxFailures = 8
 
-// failed counts an instance that ended before the daemon was ready for the first time, and reports whether another one
-// is of no use: a system whose daemon never starts does nothing, and would do so without a word. One that was killed
-// from outside says nothing about the next.
+// failed counts an instance that ended before the daemon was ready for the first time, and reports whether to give up:
+// a system with a daemon that never starts would do nothing, silently. An instance that was killed from outside does
+// not count.
 func (c *child) failed(exit plat.Exit, err error, why string) bool {
 	if c.settled || err == nil && killed(exit) {
 		return false
@@ -264,7 +262,7 @@ func (c *child) failed(exit plat.Exit, err error, why string) bool {
 	return c.failures >= maxFailures
 }
 
-// killed reports whether somebody ended a process by a signal, rather than the kernel for what it did.
+// killed reports whether a process was killed by somebody's signal, rather than by the kernel for a fault.
 func killed(exit plat.Exit) bool {
 	switch syscall.Signal(exit.Signal) {
 	case syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT:

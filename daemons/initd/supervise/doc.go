@@ -1,6 +1,6 @@
-// Package supervise keeps daemons running: it launches each, has it endowed, asks whether it is alive, keeps what it
-// said last, starts it again after a pause, and stops all in reverse order.
+// Package supervise keeps daemons running: it launches each, has its endowments granted, checks its liveness, keeps its
+// last output, restarts it after a pause, and stops all in reverse order.
 //
-// It has a lock of its own. What a daemon is given, and what follows when one cannot be started, is for its Owner to
-// decide; it knows no table, no link and no facet.
+// It has its own lock. Its Owner decides what a daemon is granted, and what happens when one cannot be started;
+// supervise knows no table, links or facets.
 package supervise

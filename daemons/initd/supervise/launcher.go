@@ -8,20 +8,20 @@ import (
 	"nexus/daemons/plat"
 )
 
-// A Launcher starts a daemon with nothing but its endowment channel and a place for what it says when it crashes.
+// A Launcher starts a daemon with only its endowment channel and a standard error.
 type Launcher interface {
 	Launch(name string, channel, stderr *os.File) (plat.Process, error)
 }
 
-// Processes launches each daemon as a process of its own: the one binary under the daemon's name.
+// Processes launches each daemon as a process: the one binary under the daemon's name.
 type Processes struct {
 	Bin     string // where the links to the binary are
 	Binary  string
-	Memory  *os.File // where the binary is in sealed memory, that; else nil
+	Memory  *os.File // the binary, if it is in sealed memory; else nil
 	Spawner plat.Spawner
 
-	// Confine says how a daemon's process is to be confined that may execute this binary; empty: no path has to be
-	// ruled for it.
+	// Confine returns the confinement of a daemon's process that executes this binary; empty: no path rule is needed
+	// for it.
 	Confine func(daemon, binary string) (Place, error)
 
 	mu sync.Mutex // for the folder of links
@@ -31,7 +31,7 @@ type Processes struct {
 type Place struct {
 	Confinement plat.Confinement
 	Group       *plat.Group // nil: in initd's
-	Lingers     bool        // it is given the time to sweep up what it started; every other one ends with initd
+	Lingers     bool        // it may outlive initd to clean up what it started; all others end with initd
 }
 
 // Launch starts a daemon.
@@ -60,7 +60,7 @@ func (p *Processes) Launch(name string, channel, stderr *os.File) (plat.Process,
 	})
 }
 
-// ruled is the binary as far as a rule has to let it be executed: what is in memory has no path that could be ruled.
+// ruled returns the path that a rule must let the process execute; a binary in memory has none.
 func (p *Processes) ruled(path string) string {
 	if p.Memory != nil {
 		return ""
@@ -68,9 +68,9 @@ func (p *Processes) ruled(path string) string {
 	return path
 }
 
-// link makes the path under which a daemon is executed, unless it is there: a link named after it, so that its process
-// shows its name. Whatever else has its name, or that of the folder of links, gives way: nothing in there lasts longer
-// than the system runs.
+// link makes the path under which a daemon is executed, unless it exists: a link with its name, so that the process
+// shows that name. Anything else there, or in place of the folder, is removed: nothing in it outlasts a run of the
+// system.
 func (p *Processes) link(name string) (string, error) {
 	path, err := filepath.Abs(filepath.Join(p.Bin, name))
 	if err != nil {

@@ -12,41 +12,41 @@ import (
 	"nexus/daemons/vat"
 )
 
-// An Owner decides what daemons get and what becomes of the system. It is called with no lock held.
+// An Owner decides what daemons get, and what happens to the system. It is called without any lock held.
 type Owner interface {
-	// Endow gives a new instance of a daemon all that it is to have. One for which that fails is killed, and gets it
-	// with its next instance.
+	// Endow grants a new instance of a daemon all that it is to have. If that fails, the instance is killed, and the
+	// next one gets it.
 	Endow(daemon string, channel *vat.Parent) error
 
-	// LinkEnded takes a daemon's word that a link which it uses has ended.
+	// LinkEnded handles a daemon's report that a link which it uses has ended.
 	LinkEnded(daemon string, ended vat.Ended)
 
-	// Died says that an instance of a daemon has ended.
+	// Died is called when an instance of a daemon has ended.
 	Died(daemon string)
 
-	// Over says that a daemon will not be started again though nobody stopped it, and why.
+	// Over is called when a daemon will not be restarted although nobody stopped it, with the reason.
 	Over(daemon string, exit plat.Exit, why string)
 }
 
 // A Spec is a daemon to run.
 type Spec struct {
 	Name string
-	Once bool // it is over when it has ended, however it did
+	Once bool // it is not restarted, however it ended
 }
 
-// A Config is how daemons are to be kept running.
+// A Config says how to keep daemons running.
 type Config struct {
 	Owner    Owner
 	Launcher Launcher
 	Host     plat.Host
 	Log      *logclient.Log
-	Stderr   io.Writer     // gets what daemons write on their standard error
-	Changed  *vat.Notifier // is notified when a daemon gets ready or ends
-	Hang     time.Duration // how long a daemon may not answer; 0: for ever
-	Backoff  plat.Backoff  // pauses before one is started again
-	Patient  bool          // one that never gets ready is started again and again
+	Stderr   io.Writer     // gets what daemons write to standard error
+	Changed  *vat.Notifier // notified when a daemon becomes ready or ends
+	Hang     time.Duration // how long a daemon may leave pings unanswered; 0: forever
+	Backoff  plat.Backoff  // pauses before a restart
+	Patient  bool          // keep restarting a daemon that never becomes ready
 
-	Stopping func(daemon string) // is called before a daemon is stopped; nil: nobody asks
+	Stopping func(daemon string) // called before a daemon is stopped; may be nil
 }
 
 // A Supervisor keeps daemons running.
@@ -57,7 +57,7 @@ type Supervisor struct {
 	children []*child // in start order
 }
 
-// New returns the supervisor of no daemon yet.
+// New returns a supervisor without daemons.
 func New(c Config) *Supervisor { return &Supervisor{Config: c} }
 
 // Start runs a daemon until Stop, or until ctx ends.
@@ -70,8 +70,8 @@ func (s *Supervisor) Start(ctx context.Context, spec Spec) {
 	go c.keepAlive(ctx)
 }
 
-// Stop stops the daemons one by one, the last started first, so that each still has what it was built on. It calls
-// beforeFirst when only the first that was started is left.
+// Stop stops the daemons one by one in reverse order of their start, so that each still has what it depends on. It
+// calls beforeFirst when only the first one is left.
 func (s *Supervisor) Stop(beforeFirst func()) {
 	for i, c := range slices.Backward(s.all()) {
 		if i == 0 {
@@ -86,17 +86,17 @@ func (s *Supervisor) Stop(beforeFirst func()) {
 	s.Host.Spawner.Sweep()
 }
 
-// A Status is how a daemon is.
+// A Status is the state of a daemon.
 type Status struct {
 	Name     string
 	PID      int // 0: it does not run
 	Ready    bool
 	Restarts uint32
 	LastExit string
-	Measures []plat.Measure // what confines its process
+	Measures []plat.Measure // the confinement of its process
 }
 
-// Statuses are how the daemons are, in start order.
+// Statuses returns the state of the daemons, in start order.
 func (s *Supervisor) Statuses() []Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,7 +107,7 @@ func (s *Supervisor) Statuses() []Status {
 	return statuses
 }
 
-// Channel is the endowment channel of a daemon; nil while it does not run.
+// Channel returns the endowment channel of a daemon; nil while it does not run.
 func (s *Supervisor) Channel(daemon string) *vat.Parent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +119,7 @@ func (s *Supervisor) Channel(daemon string) *vat.Parent {
 	return nil
 }
 
-// Renew has a daemon end and start again, with what it may do by then.
+// Renew ends a daemon and starts it again, with what it may do by then.
 func (s *Supervisor) Renew(daemon string) {
 	for _, c := range s.all() {
 		if c.spec.Name == daemon {
@@ -131,7 +131,7 @@ func (s *Supervisor) Renew(daemon string) {
 	}
 }
 
-// Turns reports whether the loop of every daemon has come round before it was too late.
+// Turns reports whether the loop of every daemon comes round before late fires.
 func (s *Supervisor) Turns(ctx context.Context, late <-chan time.Time) bool {
 	for _, c := range s.all() {
 		select {

@@ -7,27 +7,27 @@ import (
 	"nexus/daemons/plat"
 )
 
-// errHung is how an instance ended that did not answer any more.
-var errHung = errors.New("hung: it gave no sign of life, and was killed")
+// errHung is why an instance was killed that no longer answered pings.
+var errHung = errors.New("hung: no heartbeat")
 
-// errStuffed is how an instance ended that took nothing from its endowment channel, while others were restarted and
+// errStuffed is why an instance was killed that did not read its endowment channel, while others were restarted and
 // linked with it.
-var errStuffed = errors.New("stuffed: it did not take what it was granted, and was killed")
+var errStuffed = errors.New("hung: endowment channel not read")
 
-// questions is how many in a row a daemon leaves without an answer before it counts as hung. They are counted, rather
-// than the time since its last answer, so that a clock that jumps, because the machine was suspended, condemns nobody.
+// questions is how many pings in a row a daemon leaves unanswered before it counts as hung. They are counted, rather
+// than the time since its last answer, so that a jump of the clock, after a suspend, kills nobody.
 const questions = 4
 
-// A watchdog decides when one instance of a daemon is asked whether it is alive, and when it has not answered for too
-// long. It asks nobody and kills nobody.
+// A watchdog decides when to ping one instance of a daemon, and when it has not answered for too long. It neither pings
+// nor kills by itself.
 type watchdog struct {
 	clock plat.Clock
 	every time.Duration
-	due   <-chan time.Time // when to ask hung; nil when nobody watches
-	asked int              // questions since the last answer
+	due   <-chan time.Time // when to call hung; nil: there is no watch
+	asked int              // pings since the last answer
 }
 
-// newWatchdog has a daemon count as hung when it has not answered for about that long; 0: never.
+// newWatchdog returns a watchdog for which a daemon is hung after about that long without an answer; 0: never.
 func newWatchdog(clock plat.Clock, patience time.Duration) *watchdog {
 	w := &watchdog{clock: clock, every: patience / questions}
 	if patience > 0 {
@@ -36,7 +36,7 @@ func newWatchdog(clock plat.Clock, patience time.Duration) *watchdog {
 	return w
 }
 
-// hung tells, whenever it is due, whether the daemon is to be given up. If not, it is to be asked again now.
+// hung is called whenever due fires, and reports whether the daemon is hung. If not, the caller pings it again.
 func (w *watchdog) hung() bool {
 	if w.asked >= questions {
 		return true
@@ -46,5 +46,5 @@ func (w *watchdog) hung() bool {
 	return false
 }
 
-// answered takes an answer, which is one to all that was asked before.
+// answered records an answer, which counts for all pings before it.
 func (w *watchdog) answered() { w.asked = 0 }

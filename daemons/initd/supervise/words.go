@@ -9,23 +9,22 @@ import (
 	"unicode"
 )
 
-// Bounds of what one instance of a daemon says on its standard error.
+// Bounds on what one instance of a daemon writes to standard error.
 const (
-	maxStderrLine = 64 << 10 // a line, bytes; after a longer one nothing is passed on
-	// lines that become log records, so that one that ends loudly does not push out what others said
+	maxStderrLine = 64 << 10 // bytes of a line; after a longer one nothing is passed on
+	// lines that become log records, so that a long trace does not push out the records of others
 	maxRecorded    = 32
 	maxReport      = 16  // lines of a crash report
 	maxReportBytes = 200 // of each of them
 )
 
-// The words of one instance are what is worth keeping of its standard error: nothing in good times, a panic's trace in
-// bad ones.
+// The words of one instance are what is kept of its standard error: nothing normally, the trace after a panic.
 type words struct {
-	last   string   // the last line: why it cannot start, if it says so
-	report []string // for a crash record: from the beginning of the newest trace on, else from the first line on
+	last   string   // the last line, which may say why it cannot start
+	report []string // for a crash record: from the start of the newest trace, or else from the first line
 }
 
-// relay passes on what a daemon writes on its standard error, and sends what is worth keeping once that has ended.
+// relay passes on what a daemon writes to standard error, and sends what is to be kept once that is closed.
 func (c *child) relay(says io.ReadCloser, over chan<- words) {
 	defer says.Close()
 	lines := bufio.NewScanner(says)
@@ -34,14 +33,14 @@ func (c *child) relay(says io.ReadCloser, over chan<- words) {
 	for n := 1; lines.Scan(); n++ {
 		line := printable(lines.Text())
 		w.add(line)
-		// under a name that no marker has, and none that the daemon chose
+		// with a prefix, so that no line looks like a marker
 		fmt.Fprintf(c.Stderr, "initd: %s wrote: %s\n", c.spec.Name, line)
 		if n <= maxRecorded {
 			c.Log.Info("daemon wrote to standard error", "daemon", c.spec.Name, "line", line)
 		}
 	}
 	over <- w
-	io.Copy(io.Discard, says) // after a line without end: a full pipe would stop the daemon, a closed one kill it
+	io.Copy(io.Discard, says) // after a line that is too long: a full pipe would block the daemon, a closed one kill it
 }
 
 func (w *words) add(line string) {
@@ -54,8 +53,7 @@ func (w *words) add(line string) {
 	}
 }
 
-// why is the one line that says why an instance ended, as far as it said so: the beginning of a trace, or else the last
-// line.
+// why returns the line that says why an instance ended: the first one of a trace, or else the last line.
 func (w words) why() string {
 	if len(w.report) > 0 && beginsTrace(w.report[0]) {
 		return w.report[0]
@@ -63,7 +61,8 @@ func (w words) why() string {
 	return w.last
 }
 
-// beginsTrace tells the line in which a Go program says why it crashes. What comes after it is where.
+// beginsTrace reports whether a line is the one in which a Go program says why it crashes; the lines after it say
+// where.
 func beginsTrace(line string) bool {
 	for _, beginning := range []string{"panic: ", "fatal error: ", "SIGQUIT: ", "SIGABRT: ", "SIGSEGV: "} {
 		if strings.HasPrefix(line, beginning) {
@@ -73,7 +72,7 @@ func beginsTrace(line string) bool {
 	return false
 }
 
-// printable has a line hold nothing that a terminal would obey.
+// printable removes control characters from a line.
 func printable(line string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\t' && !unicode.IsPrint(r) {
@@ -83,10 +82,10 @@ func printable(line string) string {
 	}, line)
 }
 
-// wordsPatience is how long to wait for the last words of an instance that has ended.
+// wordsPatience is how long to wait for the output of an instance that has ended.
 const wordsPatience = 50 * time.Millisecond
 
-// wordsOf waits for what an instance that has ended wrote, but not for ever: another process may hold its standard
+// wordsOf waits for the output of an instance that has ended, but not forever: another process may hold its standard
 // error.
 func (c *child) wordsOf() words {
 	if c.words == nil {
@@ -100,7 +99,7 @@ func (c *child) wordsOf() words {
 	}
 }
 
-// lastWord is why a daemon cannot start, in its own words.
+// lastWord returns why a daemon cannot start, as it said itself.
 func (c *child) lastWord() string {
 	if last := c.wordsOf().last; last != "" {
 		return last
