@@ -1,6 +1,7 @@
 package nxspack
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 	"os"
@@ -8,7 +9,9 @@ import (
 	"syscall"
 
 	"nexus/libupdates/nxb"
+	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/trust"
 )
 
 // A payloadSource is an open payload, with the file's state when it was opened.
@@ -71,4 +74,32 @@ func (s *payloadSource) unchanged() error {
 func (s *payloadSource) otherSize() error {
 	return refusal.New(refusal.SizeMismatch, "%s no longer has its %d bytes: it changed while it was packed",
 		s.name, s.size())
+}
+
+// A content is a payload on disk, with its digest. Its size does not matter: it is never loaded into memory as a whole.
+type content struct {
+	message trust.Message
+	digest  nxs.Digest
+	close   func() error
+}
+
+// takeContent copies a payload of at most limit bytes to a new file and hashes the copy.
+func takeContent(name string, payload fromInput, limit int64) (content, error) {
+	hash := sha256.New()
+	if err := writeFile(name, io.TeeReader(io.LimitReader(payload, limit+1), hash)); err != nil {
+		return content{}, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return content{}, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() > limit {
+		err = ofInput(payload.name, tooLarge(limit))
+	}
+	if err != nil {
+		f.Close()
+		return content{}, err
+	}
+	return content{io.NewSectionReader(f, 0, info.Size()), nxs.Digest(hash.Sum(nil)), f.Close}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"nexus/daemons/blob"
 	"nexus/daemons/plat"
 	"nexus/libupdates/bootctl"
 	"nexus/libupdates/durable"
@@ -75,4 +76,23 @@ func manifestSize(set *slots.Set, b slots.Bundle) (int64, error) {
 	}
 	defer manifest.Close()
 	return manifest.Size(), nil
+}
+
+// An opener opens one of the files of a bundle.
+type opener func(*publication, published) (*blob.Blob, error)
+
+func payloadOf(p *publication, b published) (*blob.Blob, error) {
+	file, err := p.set.OpenPayload(b.Entry.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &blob.Blob{File: file, Digest: b.Entry.PayloadSHA256}, nil
+}
+
+func manifestOf(p *publication, b published) (*blob.Blob, error) {
+	file, err := p.set.OpenManifest(b.Entry.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &blob.Blob{File: file, Digest: b.Entry.ManifestSHA256}, nil
 }

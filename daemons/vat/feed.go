@@ -3,9 +3,13 @@ package vat
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/exc"
 )
 
 // ObserverPatience is how long an observer may take to answer one call. An observer that takes longer gets no more
@@ -94,3 +98,56 @@ type Subscription struct{ cancel context.CancelFunc }
 
 // Shutdown runs when the subscriber has dropped the capability or has died.
 func (s *Subscription) Shutdown() { s.cancel() }
+
+// A Quota limits how many things of one kind a client may have. There is one per link, so that a client cannot use up
+// what the others may have.
+type Quota struct {
+	what  string // what is counted, in the plural
+	limit int32
+	used  atomic.Int32
+}
+
+// NewQuota returns a quota that allows limit things at one time.
+func NewQuota(what string, limit int32) *Quota { return &Quota{what: what, limit: limit} }
+
+// Take counts one more, or fails as overloaded.
+func (q *Quota) Take() error {
+	if q.used.Add(1) > q.limit {
+		q.used.Add(-1)
+		return exc.New(exc.Overloaded, "", fmt.Sprintf("too many open %s: the limit is %d", q.what, q.limit))
+	}
+	return nil
+}
+
+// Give gives one back.
+func (q *Quota) Give() { q.used.Add(-1) }
+
+// A Notifier wakes goroutines that wait for a change. Changes between two waits are merged. The zero value is ready to
+// use.
+type Notifier struct {
+	mu   sync.Mutex
+	wake chan struct{} // nil: nobody waits
+}
+
+// NewNotifier returns a Notifier.
+func NewNotifier() *Notifier { return &Notifier{} }
+
+// Notify wakes all current waiters.
+func (n *Notifier) Notify() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.wake != nil {
+		close(n.wake)
+		n.wake = nil
+	}
+}
+
+// Next returns a channel that is closed at the next change. Call it before looking at the state that may change.
+func (n *Notifier) Next() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.wake == nil {
+		n.wake = make(chan struct{})
+	}
+	return n.wake
+}

@@ -3,10 +3,13 @@
 package demo
 
 import (
+	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 )
 
@@ -62,4 +65,45 @@ func makeBundles(p Packer, work, arch, version, mode string) error {
 		}
 	}
 	return nil
+}
+
+// Build builds the programs of a system for this host into a folder: nexus, nx and the packers. It is for tests; people
+// use `make build`.
+func Build(bin string) error {
+	cmd := exec.Command("go", "build", "-o", bin+"/", "nexus/daemons/nexus", "nexus/nx", "nexus/nxspack/nxs-pack",
+		"nexus/nxspack/nxb-pack")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // a confined daemon may not run the dynamic linker
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// damage copies a set and flips the first bit of one of its entries.
+func damage(from, to, entry string) error {
+	raw, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	at, err := contentOf(raw, entry)
+	if err != nil {
+		return fmt.Errorf("cannot damage %s: %w", from, err)
+	}
+	raw[at] ^= 1
+	return os.WriteFile(to, raw, 0o644)
+}
+
+// contentOf returns the offset of an entry's content.
+func contentOf(archive []byte, entry string) (int64, error) {
+	in := bytes.NewReader(archive)
+	headers := tar.NewReader(in)
+	for {
+		h, err := headers.Next()
+		if err != nil {
+			return 0, fmt.Errorf("no entry %s: %w", entry, err)
+		}
+		if h.Name == entry && h.Size > 0 {
+			return in.Seek(0, io.SeekCurrent)
+		}
+	}
 }
