@@ -23,18 +23,8 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 		return nil, err
 	}
 	defer folder.clear()
-	for _, source := range config.Trust {
-		if err := folder.addTrust(source); err != nil {
-			return nil, err
-		}
-	}
-	if err := folder.checkTrust(); err != nil {
+	if err := folder.keep(config.Trust, config.Powers); err != nil {
 		return nil, err
-	}
-	if config.Powers != "" {
-		if err := folder.addPolicy(config.Powers); err != nil {
-			return nil, err
-		}
 	}
 	state, err := openState(config.State, config.Handed.Take(machine.HandedState), folder)
 	if err != nil {
@@ -77,6 +67,19 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 		hangUp(sockets)
 	}
 	return next, err
+}
+
+// keep stores the keys and the policy that the command line names, and checks that somebody is trusted.
+func (f *folder) keep(keys []string, policy string) error {
+	for _, source := range keys {
+		if err := f.addTrust(source); err != nil {
+			return err
+		}
+	}
+	if err := f.checkTrust(); err != nil || policy == "" {
+		return err
+	}
+	return f.addPolicy(policy)
 }
 
 // kept returns the open files that the next core inherits.

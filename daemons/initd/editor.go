@@ -128,7 +128,7 @@ func roleAndKey(args keyArgs) (role trust.Role, key trust.PublicKey, err error) 
 	if len(raw) != len(key) {
 		return role, key, refusal.New(refusal.BadKey, "a key of %d bytes, not %d", len(raw), len(key))
 	}
-	key, err = trust.ParsePublicKey([]byte(trust.PublicKey(raw).Text())) // this refuses weak keys, for which anybody can make signatures
+	key, err = trust.ParsePublicKey([]byte(trust.PublicKey(raw).Text())) // this refuses weak keys
 	return role, key, err
 }
 

@@ -72,7 +72,7 @@ const maxAttenuation = 64
 type grant struct {
 	session  *links.Session
 	methods  []string                    // of Operator
-	withheld []string                    // withheld because its connection is in a place reserved for control, or has none
+	withheld []string                    // for lack of a place: see keptPlaces
 	attach   func(socket *os.File) error // sends a descriptor with the next answer; nil: the connection carries none
 }
 

@@ -64,30 +64,54 @@ func (t *selftest) flow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	healthy, err := t.update(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.fail(ctx, healthy); err != nil {
+		return err
+	}
+	for _, damaged := range []struct {
+		set, marker string
+		reason      refusal.Reason
+	}{
+		{badSignatureSet, "SELFTEST: ota reject signature ok", refusal.InvalidSignature},
+		{badDigestSet, "SELFTEST: ota reject digest ok", refusal.DigestMismatch},
+	} {
+		if err := t.refused(ctx, damaged.set, damaged.reason); err != nil {
+			return err
+		}
+		if err := t.mark(ctx, damaged.marker); err != nil {
+			return err
+		}
+	}
+	t.log.Info("flow complete", "start", start.version, "end", healthyVersion)
+	return nil
+}
 
-	// A healthy set: staged, switched to, running, confirmed.
+// update stages a healthy set, switches to it, and sees it run and confirmed.
+func (t *selftest) update(ctx context.Context) (healthy running, err error) {
 	staged, err := t.stage(ctx, healthySet)
 	if err != nil {
-		return err
+		return running{}, err
 	}
 	if err := t.mark(ctx, "SELFTEST: ota stage ok"); err != nil {
-		return err
+		return running{}, err
 	}
 	if err := t.switchTo(ctx, staged); err != nil {
-		return err
+		return running{}, err
 	}
 	if err := t.awaitVersion(ctx, healthyVersion); err != nil {
-		return err
+		return running{}, err
 	}
 	if err := t.mark(ctx, "SELFTEST: ota switch ok"); err != nil {
-		return err
+		return running{}, err
 	}
-	healthy, err := t.confirm(ctx, staged.Slot)
-	if err != nil {
-		return err
-	}
+	return t.confirm(ctx, staged.Slot)
+}
 
-	// A broken set: its service exits, and the system returns to the healthy set by itself.
+// fail switches to a broken set, whose service exits, and sees the system return to the healthy one by itself.
+func (t *selftest) fail(ctx context.Context, healthy running) error {
 	broken, err := t.stage(ctx, brokenSet)
 	if err != nil {
 		return err
@@ -107,25 +131,7 @@ func (t *selftest) flow(ctx context.Context) error {
 	if err := t.refused(ctx, brokenSet, refusal.Quarantined); err != nil {
 		return err
 	}
-	if err := t.mark(ctx, "SELFTEST: ota rollback ok"); err != nil {
-		return err
-	}
-
-	// Two sets with one wrong bit each: both are refused, each with its reason.
-	if err := t.refused(ctx, badSignatureSet, refusal.InvalidSignature); err != nil {
-		return err
-	}
-	if err := t.mark(ctx, "SELFTEST: ota reject signature ok"); err != nil {
-		return err
-	}
-	if err := t.refused(ctx, badDigestSet, refusal.DigestMismatch); err != nil {
-		return err
-	}
-	if err := t.mark(ctx, "SELFTEST: ota reject digest ok"); err != nil {
-		return err
-	}
-	t.log.Info("flow complete", "start", start.version, "end", healthyVersion)
-	return nil
+	return t.mark(ctx, "SELFTEST: ota rollback ok")
 }
 
 func (t *selftest) mark(ctx context.Context, line string) error { return t.log.Marker(ctx, line) }

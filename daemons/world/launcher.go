@@ -76,21 +76,12 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 	b := vat.Endowed(unix)
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &daemon{endowments: b, cancel: cancel, done: make(chan struct{}), followed: make(chan struct{})}
-	l.mu.Lock()
-	if l.down {
-		l.mu.Unlock()
+	if err := l.admit(name, d); err != nil {
 		cancel()
 		b.Close()
 		last.Close()
-		return nil, errors.New("cannot launch: the machine is down")
+		return nil, err
 	}
-	l.next++
-	d.pid = l.next
-	if before := l.running[name]; before != nil {
-		close(before.followed)
-	}
-	l.running[name] = d
-	l.mu.Unlock()
 	go func() {
 		<-b.Done()
 		cancel()
@@ -112,6 +103,22 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 		}
 	}()
 	return d, nil
+}
+
+// admit makes d the current instance of a daemon, unless the machine is down.
+func (l *launcher) admit(name string, d *daemon) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down {
+		return errors.New("cannot launch: the machine is down")
+	}
+	l.next++
+	d.pid = l.next
+	if before := l.running[name]; before != nil {
+		close(before.followed)
+	}
+	l.running[name] = d
+	return nil
 }
 
 func codeOf(err error) int {

@@ -84,7 +84,7 @@ func send(ctx context.Context, dir, set string, direct, asFile bool) error {
 	var link *updateclient.Link
 	if direct {
 		if link = updateclient.Direct(ctx, op, files, "updated"); link == nil {
-			return errors.New("there is no link to be had")
+			return errors.New("cannot get a link to updated")
 		}
 		defer link.Close()
 		facet = update.Updated(link.Facet)

@@ -60,34 +60,41 @@ func bench(ctx context.Context, args []string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if *quick {
+		*rounds = 3
+	}
 	all := tables()
 	if *patches {
 		all = patchTables()
 	}
-	var results []result
+	var chosen []Table
 	for _, t := range all {
-		if !wanted.MatchString(t.Title) || *quick && !t.Quick {
-			continue
+		if wanted.MatchString(t.Title) && (t.Quick || !*quick) {
+			chosen = append(chosen, t)
 		}
-		n := *rounds
-		if *quick {
-			n = 3
-		}
-		r, err := measure(ctx, place, t, n)
+	}
+	results, err := measureAll(ctx, place, chosen, *rounds, w)
+	if err != nil || *output == "" {
+		return err
+	}
+	return writeReport(*output, results)
+}
+
+// measureAll measures tables and prints them.
+func measureAll(ctx context.Context, p Place, all []Table, rounds int, w io.Writer) (results []result, err error) {
+	for _, t := range all {
+		r, err := measure(ctx, p, t, rounds)
 		switch {
 		case err != nil && t.Optional && ctx.Err() == nil:
 			fmt.Fprintf(w, "\n%s: left out: %s\n", t.Title, table.OneLine(err))
 			continue
 		case err != nil:
-			return fmt.Errorf("cannot measure %s: %w", t.Title, err)
+			return nil, fmt.Errorf("cannot measure %s: %w", t.Title, err)
 		}
 		fmt.Fprint(w, r.markdown())
 		results = append(results, r)
 	}
-	if *output == "" {
-		return nil
-	}
-	return writeReport(*output, results)
+	return results, nil
 }
 
 // oneStream digests a file with the standard library.
