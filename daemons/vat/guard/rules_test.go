@@ -1,0 +1,63 @@
+package guard
+
+import "testing"
+
+// TestReleaseWaits has a capability kept for a waiting message when the peer releases it: the library is told once the
+// message has gone, and the peer may not refer to it meanwhile.
+func TestReleaseWaits(t *testing.T) {
+	x := exports{}
+	if err := x.grant([]uint32{7, 7}); err != nil {
+		t.Fatal(err)
+	}
+	x[7].users++
+	if now, err := x.release(7, 2); now || err != nil {
+		t.Errorf("at once: %v, %v", now, err)
+	}
+	if x.check(7) == nil {
+		t.Error("the peer may still refer to what it has released")
+	}
+	if owed := x.unuse(7); owed != 2 || len(x) != 0 {
+		t.Errorf("%d references are owed, want 2; left: %v", owed, x)
+	}
+	if err := x.grant([]uint32{8}); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := x.release(8, 1); !now || err != nil || len(x) != 0 {
+		t.Errorf("with nothing waiting, at once: %v, %v; left: %v", now, err, x)
+	}
+}
+
+// TestIDsAreNotShared gives each reference to one capability an id of its own, and counts down to the last.
+func TestIDsAreNotShared(t *testing.T) {
+	x := newImports()
+	first, err := x.hold(7)
+	second, again := x.hold(7)
+	if err != nil || again != nil || first == second {
+		t.Fatalf("ids %d and %d, %v, %v", first, second, err, again)
+	}
+	for _, local := range []uint32{first, second} {
+		if wire, known := x.forget(local); wire != 7 || !known {
+			t.Errorf("%d stands for %d, %v", local, wire, known)
+		}
+	}
+	if _, known := x.forget(first); known || len(x.held) != 0 {
+		t.Errorf("forgotten twice: %v; held: %v", known, x.held)
+	}
+}
+
+// TestAbandonedQuestions refuses a peer that never returns what we have given up, with the reason of who is at fault.
+func TestAbandonedQuestions(t *testing.T) {
+	for forwards, want := range map[bool]Reason{false: NeverReturns, true: GivesUp} {
+		x := questions{open: map[uint32]*question{}}
+		for id := range uint32(MaxAbandoned) {
+			x.open[id] = &question{}
+			if err := x.finish(id, x.open[id], forwards); err != nil {
+				t.Fatalf("question %d: %v", id, err)
+			}
+		}
+		refused, ok := x.finish(MaxAbandoned, &question{}, forwards).(*Refusal)
+		if !ok || refused.Reason != want {
+			t.Errorf("forwarding %t: got %v, want %s", forwards, refused, want)
+		}
+	}
+}
