@@ -8,9 +8,9 @@ type Attempt struct {
 	Slot       Slot   // the slot that is to run
 	Trial      bool   // whether that slot is on trial
 	TriesLeft  uint8  // tries left after this one
-	AbruptEnds uint8  // boots in a row that ended without an order: see Record
-	Watched    bool   // whether that slot's set was confirmed lately and is under watch
-	// whether the pending slot had no try left, or the watched one no attempt, and was rolled back first
+	AbruptEnds uint8  // boots in a row that ended unordered: see Record
+	Watched    bool   // whether that slot's set is under watch
+	// whether the pending slot was out of tries, or the watched one out of attempts, and was rolled back first
 	RolledBack bool
 }
 
@@ -20,7 +20,7 @@ type Verdict uint8
 // The verdicts.
 const (
 	Retry      Verdict = iota + 1 // tries are left: call BootAttempt
-	RolledBack                    // the previous slot is back: call BootAttempt for it
+	RolledBack                    // the previous slot is active again: call BootAttempt for it
 	Stays                         // there is nothing to go back to; the slot stays, unconfirmed
 )
 
@@ -38,8 +38,8 @@ func (v Verdict) String() string {
 	}
 }
 
-// BootAttempt counts one attempt. It must be durable before anything of the slot runs. A pending slot without a try
-// left is rolled back first, and so is a watched one that begins too often: the attempt is then for the slot before.
+// BootAttempt counts one attempt. It must be durable before anything of the slot runs. A pending slot without tries is
+// rolled back first, and so is a watched one that begins too often; the attempt is then for the previous slot.
 func (r Record) BootAttempt() (Record, Attempt) {
 	next, exhausted := r.clone(), true
 	switch {
@@ -64,8 +64,7 @@ func (r Record) BootAttempt() (Record, Attempt) {
 	return next, a
 }
 
-// Attempt returns the attempt under way, if it is that of the number: for whoever takes it up from the one who began
-// it.
+// Attempt returns the current attempt if it has this number, for a caller that continues what another one began.
 func (r Record) Attempt(boot uint64) (Attempt, bool) {
 	if r.attempted(boot) != nil {
 		return Attempt{}, false
@@ -89,7 +88,7 @@ func (r Record) CommitHealth(boot uint64) (Record, error) {
 	return next, nil
 }
 
-// confirm is a commit but for the floor.
+// confirm is a commit without the floor.
 func (r Record) confirm(boot uint64) (Record, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, err
@@ -104,7 +103,7 @@ func (r Record) confirm(boot uint64) (Record, error) {
 	next.Active, next.Pending, next.TriesLeft = r.Running(), None, 0
 	next.HealthOK, next.WatchLeft = true, 0
 	if r.Pending != None {
-		next.AbruptEnds = 0 // they were those of another set
+		next.AbruptEnds = 0 // they were of another set
 	}
 	if c := next.Slot(next.Active); !c.IsEmpty() {
 		c.Good = true
@@ -123,7 +122,7 @@ func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record,
 		return r, 0, err
 	}
 	if r.Pending != None && r.TriesLeft > 0 && !charges[reason].final {
-		r.Boot++ // it can neither be committed any more nor given back
+		r.Boot++ // it can no longer be committed or given back
 		return r, Retry, nil
 	}
 	next := r.clone()
@@ -140,7 +139,7 @@ func (r Record) Fail(boot uint64, reason refusal.Reason, detail string) (Record,
 }
 
 // MayRun refuses a slot whose set must not run: one in quarantine as Quarantined, one below the floor as VersionFloor.
-// It is asked at each attempt.
+// It is checked at each attempt.
 func (r Record) MayRun(s Slot) error {
 	if c := r.Slot(s); !c.IsEmpty() {
 		return r.barred(c)

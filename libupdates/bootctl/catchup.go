@@ -1,11 +1,11 @@
 package bootctl
 
-// CatchUp is for a record that is older than the slots, such as one put back from a backup: a set it could run is left
-// in neither slot. If the slot that was confirmed last holds a newer set that is not barred, that slot becomes the
-// active one. No attempt of it counts as confirmed yet. Quarantine, floor and history stay as the record has them.
+// CatchUp is for a record that is older than the slots, such as one restored from a backup, when neither slot holds a
+// set that it could run. If the slot that was confirmed last holds a newer set that is not barred, that slot becomes
+// the active one. No attempt of it counts as confirmed yet. Quarantine, floor and history stay as the record has them.
 //
-// In every other case the record stays as it is, and behind is false. An older set never runs this way: it may be there
-// to bring an old fault back.
+// In every other case the record stays as it is, and behind is false. An older set never becomes active this way: it
+// may bring an old fault back.
 func (r Record) CatchUp(confirmed Slot, a, b Content) (next Record, behind bool) {
 	found := New()
 	found.Slots = [...]Content{a.asFound(), b.asFound()}

@@ -2,15 +2,15 @@ package bootctl
 
 import "nexus/libupdates/refusal"
 
-// Cause is why a boot began. Only that it was ordered has a consequence, and that is known from the record alone: see
-// EndBoot. The rest is what the machine shows, for people: no step depends on it, so a wrong guess does no harm.
+// Cause says why a boot began. Only Commanded has a consequence, and that comes from the record alone: see EndBoot. The
+// others are what the machine shows, for people: no step depends on them, so a wrong guess does no harm.
 type Cause uint8
 
 // The causes. The values are those of schema/bootrecord.capnp.
 const (
-	Unknown   Cause = iota // nothing tells
-	Commanded              // somebody ordered the end of the boot before
-	Crash                  // the system before ended by itself
+	Unknown   Cause = iota // not known
+	Commanded              // somebody ordered the end of the previous boot
+	Crash                  // the previous system ended by itself
 	Watchdog               // it hung, and the watchdog reset the machine
 	Power                  // the machine had no power
 )
@@ -31,7 +31,7 @@ func (c Cause) String() string {
 	}
 }
 
-// CauseOf returns the cause of that name; a name that is none is Unknown.
+// CauseOf returns the cause with this name, or Unknown.
 func CauseOf(name string) Cause {
 	for c := Commanded; c <= Power; c++ {
 		if c.String() == name {
@@ -41,5 +41,5 @@ func CauseOf(name string) Cause {
 	return Unknown
 }
 
-// code is the cause as an event has it.
+// code returns the cause as an event has it.
 func (c Cause) code() refusal.Reason { return refusal.Reason(c.String()) }

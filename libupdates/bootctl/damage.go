@@ -6,7 +6,7 @@ import (
 
 // Damage records what was found in a slot that no longer holds what was signed. Such a slot is neither switched to nor
 // returned to. A staged set is no longer staged, a trial ends, and the active slot is left for the other one if that
-// can be returned to. The set itself is not to blame, so it is not quarantined: staged again, it mends the slot.
+// can be returned to. The set itself is not to blame, so it is not quarantined: staging it again repairs the slot.
 // Refused as SlotMismatch for an empty slot, or no slot.
 func (r Record) Damage(s Slot, reason refusal.Reason, detail string) (Record, error) {
 	c := r.Slot(s)
@@ -32,12 +32,12 @@ func (r Record) Damage(s Slot, reason refusal.Reason, detail string) (Record, er
 			next.giveUp(c.Damage, detail)
 		}
 	default:
-		next.WatchLeft = 0 // there is nothing to return to any more
+		next.WatchLeft = 0 // there is nothing left to return to
 	}
 	return next, nil
 }
 
-// Mended takes the mark from a slot that was found intact again. Without a mark it changes nothing.
+// Mended clears the mark of a slot that was found intact again. Without a mark it changes nothing.
 func (r Record) Mended(s Slot) Record {
 	c := r.Slot(s)
 	if c.Damage == "" {

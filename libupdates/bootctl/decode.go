@@ -10,14 +10,14 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// What is fixed about an encoded record.
+// Constants of the encoding.
 const (
 	MaxEncoded    = 64 << 10 // bytes, framing included
 	schemaVersion = 1
 )
 
 // Decode reads an encoded record. Any valid encoding is accepted; fields we do not know are kept for Encode. It refuses
-// what is no record of version 1, is larger than MaxEncoded, or breaks an invariant of Record; the reason is
+// what is not a record of version 1, is larger than MaxEncoded, or violates an invariant of Record; the reason is
 // BadSchemaVersion or IO.
 func Decode(raw []byte) (Record, error) {
 	r, err := decode(raw)

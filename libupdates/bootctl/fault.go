@@ -2,7 +2,7 @@ package bootctl
 
 import "nexus/libupdates/refusal"
 
-// A charge is what the reason for leaving a set says about that set.
+// A charge says what a reason for leaving a set means for that set.
 type charge struct {
 	blameless bool // the machine, the system or an operator was the cause: the set is not quarantined
 	final     bool // trying again would not help: the tries that are left are not used

@@ -10,7 +10,7 @@ import (
 // operator lowers it.
 
 // belowFloor refuses, as VersionFloor, a set that is older than the floor. Versions are compared by the precedence of
-// SemVer 2.0.0; where there is a floor, what is no version is below it.
+// SemVer 2.0.0; if there is a floor, what is not a version is below it.
 func (r Record) belowFloor(c Content) error {
 	if r.Floor == "" || !older(c.Version, r.Floor) {
 		return nil
@@ -26,8 +26,8 @@ func older(version, than string) bool {
 	return semver.Valid(than) && semver.Compare(version, than) < 0
 }
 
-// raiseFloor raises the floor to what the active set asks for, never above its own version. A staged set that is below
-// it then is no longer staged.
+// raiseFloor raises the floor to what the active set asks for, never above its own version. A staged set that is then
+// below it is no longer staged.
 func (r *Record) raiseFloor() {
 	c := r.Slot(r.Active)
 	if c.Floor == "" || older(c.Version, c.Floor) || r.Floor != "" && !older(r.Floor, c.Floor) {
@@ -38,8 +38,8 @@ func (r *Record) raiseFloor() {
 	r.recheckStaged()
 }
 
-// LowerFloor lowers the floor to a version; empty takes it away. What the active set asks for counts again when it is
-// confirmed the next time. Refused as BadVersion, or as FloorNotLower.
+// LowerFloor lowers the floor to a version; empty removes it. The floor that the active set asks for applies again when
+// that set is confirmed the next time. Refused as BadVersion, or as FloorNotLower.
 func (r Record) LowerFloor(version string) (Record, error) {
 	if version != "" && (!semver.Valid(version) || len(version) > maxVersion) {
 		return r, refusal.New(refusal.BadVersion, "version %.80q is no SemVer 2.0.0 of at most %d characters", version,

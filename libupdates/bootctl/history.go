@@ -31,7 +31,7 @@ type Event struct {
 	Slot    Slot   // the slot it was about; None for OpClear, OpBoot, and damage of a staged set
 	Version string // of the set it was about; of an OpFloor, the new floor
 	Digest  Digest // the set it was about; zero for an empty slot
-	// of a rollback, of a quarantine that was cleared, of damage; the cause of a boot; else empty
+	// of a rollback, a cleared quarantine or damage, or the cause of a boot; else empty
 	Reason refusal.Reason
 	Detail string // one line for people, at most 128 bytes; of a rollback, else empty
 	Boot   uint64 // the attempt during which it happened
@@ -52,14 +52,15 @@ func (r *Record) noteSet(op Op, s Slot, c Content, reason refusal.Reason) {
 	})
 }
 
-// At is the record as the steps that follow find it: they happen at that time, in milliseconds since 1970-01-01 UTC.
-// Nothing depends on it but what the history says; no step reads a clock.
+// At returns the record with the time of the steps that follow, in milliseconds since 1970-01-01 UTC. Only the history
+// shows it; no step reads a clock.
 func (r Record) At(unixMs int64) Record {
 	r.now = unixMs
 	return r
 }
 
-// append adds an event. The oldest makes room, except that the beginning of the current attempt stays: see begun.
+// append adds an event. The oldest one is dropped to make room, but never the beginning of the current attempt: see
+// begun.
 func (r *Record) append(e Event) {
 	for len(r.History) >= MaxHistory {
 		oldest := 0

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// check says what is wrong with a record, the same before it is written and after it was read: a record that breaks an
-// invariant must neither be stored nor acted on.
+// check returns what is wrong with a record, before it is written and after it was read: a record that violates an
+// invariant is neither stored nor acted on.
 func (r Record) check() error {
 	if err := r.checkSlots(); err != nil {
 		return err

@@ -29,7 +29,7 @@ func (d *reader) slot(s bootrecord.Slot) Slot {
 	return Slot(s)
 }
 
-// cause takes one that only a newer version knows as unknown: nothing depends on it.
+// cause reads one that only a newer version knows as Unknown: nothing depends on it.
 func (d *reader) cause(c bootrecord.BootCause) Cause {
 	if c > bootrecord.BootCause_power {
 		return Unknown
@@ -37,7 +37,7 @@ func (d *reader) cause(c bootrecord.BootCause) Cause {
 	return Cause(c)
 }
 
-// digest takes 32 bytes, or none for no set. 32 zero bytes are refused: no set may have two names.
+// digest reads 32 bytes, or none for no set. 32 zero bytes are refused, so that "no set" has one form.
 func (d *reader) digest(raw []byte, err error) Digest {
 	var sum Digest
 	switch {
@@ -141,7 +141,7 @@ func (d *reader) history(list bootrecord.Event_List, err error) []Event {
 	return readList(d, "history", MaxHistory, list, err, d.event)
 }
 
-// structList is what the generated list types have in common.
+// structList is the interface of generated list types.
 type structList[S any] interface {
 	Len() int
 	At(i int) S

@@ -29,7 +29,7 @@ func (r Record) Reconcile(a, b, staged Content) (Record, []string) {
 			}
 			continue
 		case lost && was.Damage != "":
-			continue // it is known
+			continue // it is marked already
 		case lost:
 			next = next.lose(slot, is)
 		default:
@@ -59,7 +59,7 @@ func (r *Record) findStaged(staged, standby Content) {
 	r.Staged = Content{}
 }
 
-// take takes note of a set that nobody has switched to.
+// take records a set that nobody has switched to.
 func (r *Record) take(slot Slot, is Content) {
 	if slot == r.Active {
 		r.HealthOK = false
@@ -68,7 +68,7 @@ func (r *Record) take(slot Slot, is Content) {
 	r.WatchLeft = 0 // one of the two sets that a watch is about is gone
 }
 
-// lose marks a slot whose set is gone. Where that leaves it the standby slot, what was found instead is taken note of.
+// lose marks a slot whose set is gone. If it then is the standby slot, what was found instead is recorded.
 func (r Record) lose(slot Slot, is Content) Record {
 	reason, detail := refusal.MissingEntry, fmt.Sprintf("the link of slot %s is missing", slot)
 	if !is.IsEmpty() {
@@ -83,7 +83,7 @@ func (r Record) lose(slot Slot, is Content) Record {
 	return next
 }
 
-// asFound is the content as a record may hold it: a set nobody has confirmed, or nothing at all.
+// asFound returns the content as a record may have it: an unconfirmed set, or nothing.
 func (c Content) asFound() Content {
 	if c.IsEmpty() {
 		return Content{}

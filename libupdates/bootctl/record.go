@@ -9,12 +9,12 @@ import (
 // Bounds of a record.
 const (
 	DefaultTries  = 2  // boot attempts a switched-to slot gets
-	MaxQuarantine = 64 // quarantined sets kept; the oldest makes room
-	MaxHistory    = 64 // events kept; the oldest makes room
+	MaxQuarantine = 64 // quarantined sets kept; the oldest is dropped to make room
+	MaxHistory    = 64 // events kept; the oldest is dropped to make room
 )
 
 // Record is the whole A/B state. It is a value: a method that changes the state returns a new record and leaves its
-// receiver as it was; one that refuses returns the receiver. New and Decode make records; the zero Record is none.
+// receiver as it was; one that refuses returns the receiver. New and Decode make records; the zero Record is not valid.
 //
 // Invariants: Active is A or B. Pending is None or Active.Other(), which then is not empty. Nothing is staged during a
 // trial. TriesLeft is 0 without a trial, WatchLeft is 0 during one. Of an empty slot only damage may be known. No
@@ -26,13 +26,13 @@ type Record struct {
 	// while the active set is under watch: attempts it may begin until one more is a crash loop; 0: it is not
 	WatchLeft uint8
 	HealthOK  bool // whether the current attempt was confirmed; false from its beginning until then
-	// number of the current attempt; a switch, a failed try or a rollback draws a number too, so that older ones are
-	// void
+	// number of the current attempt; a switch, a failed try and a rollback also take a number, which invalidates older
+	// ones
 	Boot        uint64
 	StageSerial uint64 // number of the last completed stage
 	Floor       string // no set of an older version is accepted, SemVer; empty: no floor
-	BootCause   Cause  // why the boot under way began
-	EndOrdered  bool   // whether somebody ordered the end of the boot under way, and no attempt was begun since
+	BootCause   Cause  // why the current boot began
+	EndOrdered  bool   // whether somebody ordered the end of the current boot, and no attempt was begun since
 	// boots in a row that ended without an order while the same set ran, and not once held; see Pause
 	AbruptEnds uint8
 
@@ -66,9 +66,9 @@ type Rollback struct {
 // New returns the record of a device that has never been updated: slot a is active, both slots are empty.
 func New() Record { return Record{Active: A} }
 
-// Resume returns the record of a device that keeps no record over a reboot, but knows which slot was confirmed last, if
-// one ever was, and what the slots hold. That slot is active, and its set is good: it was confirmed before; without it,
-// the slot is damaged. The other holds whatever was left there; nobody has switched to it.
+// Resume returns the record of a device that keeps no record across reboots, but knows which slot was confirmed last,
+// if one was, and what the slots hold. That slot is active and its set is good, because it was confirmed; if the set is
+// missing, the slot is damaged. Nobody has switched to what the other slot holds.
 func Resume(confirmed Slot, a, b Content) Record {
 	r, _ := New().Reconcile(a, b, Content{})
 	if confirmed != None {
@@ -130,7 +130,7 @@ func (r Record) clone() Record {
 
 func (r *Record) put(s Slot, c Content) { r.Slots[s-A] = c }
 
-// quarantine adds the set with the newest reason; the oldest entry makes room.
+// quarantine adds the set with the newest reason; the oldest entry is dropped to make room.
 func (r *Record) quarantine(c Content, reason refusal.Reason) {
 	r.Quarantine = slices.DeleteFunc(r.Quarantine, func(q Quarantined) bool { return q.Digest == c.Digest })
 	if len(r.Quarantine) >= MaxQuarantine {

@@ -1,9 +1,8 @@
 package bootctl
 
-// Restart is the record at the beginning of a boot, taken up from the one before: whatever attempt was under way has
-// ended with it, so no verdict about it counts any more. If the end was ordered, the cause is Commanded and what that
-// attempt cost is given back; else the cause is what was seen, and what the attempt had left of its tries is all there
-// is.
+// Restart returns the record at the beginning of a boot, from that of the previous boot. The attempt of that boot has
+// ended, so verdicts about it no longer count. If the end was ordered, the cause is Commanded and the cost of the
+// attempt is given back; else the cause is the one that was seen, and the try stays used.
 func (r Record) Restart(seen Cause) Record {
 	next := r.clone()
 	if r.EndOrdered {
@@ -24,7 +23,7 @@ func (r Record) Restart(seen Cause) Record {
 	return next.Booted(seen)
 }
 
-// Booted notes that a boot begins, and why: for a record that was not taken up from one before.
+// Booted records that a boot begins, and why, in a record that does not come from a previous boot.
 func (r Record) Booted(cause Cause) Record {
 	next := r.clone()
 	next.BootCause = cause
@@ -32,15 +31,15 @@ func (r Record) Booted(cause Cause) Record {
 	return next
 }
 
-// EndBoot records that somebody ordered the end of this boot. It must be durable before the system goes down. An
-// attempt that is begun after it takes it back: whoever begins one does not end. A second time it changes nothing.
+// EndBoot records that somebody ordered the end of this boot. It must be durable before the system goes down. Beginning
+// an attempt afterwards cancels it. Calling it again changes nothing.
 func (r Record) EndBoot() Record {
 	r.EndOrdered = true
 	return r
 }
 
-// giveBack puts back what the next attempt will cost in place of the one that was cut short, in a watch also where that
-// one began it. An attempt whose verdict was bad is over and gives nothing back.
+// giveBack returns the cost of the attempt that was cut short, because the next attempt will cost it again; in a watch
+// also if that attempt began the watch. An attempt with a bad verdict is over and gives nothing back.
 func (r *Record) giveBack() {
 	switch {
 	case !r.Begun():

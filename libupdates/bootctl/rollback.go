@@ -6,11 +6,12 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Rollback is the operator's way back. During a trial it ends the trial. Otherwise it returns to the set in the other
-// slot. Either way the set that is left is quarantined unless something else was the cause (see charges), the attempt
-// under way becomes void, and the slot that is back is unconfirmed until an attempt for it is committed. Refused as
-// NoPrevious where damage was found in the slot to return to; without a trial also unless that slot holds another set
-// that was good once and is not quarantined. What is staged stays so, unless it is the set that is back.
+// Rollback is an operator's return to the previous set. During a trial it ends the trial. Otherwise it returns to the
+// set in the other slot. Either way the set that is left is quarantined unless something else was the cause (see
+// charges), the current attempt becomes void, and the slot that is active again is unconfirmed until an attempt for it
+// is committed. Refused as NoPrevious where damage was found in the slot to return to; without a trial also unless that
+// slot holds another set that was good once and is not quarantined. A staged set stays staged, unless it is the set
+// that is active again.
 func (r Record) Rollback(reason refusal.Reason, detail string) (Record, error) {
 	next := r.clone()
 	if r.Pending != None {
@@ -60,12 +61,12 @@ func (r *Record) endTrial(reason refusal.Reason, detail string) {
 	r.leave(left, reason, detail)
 }
 
-// leave is what every rollback has in common: it runs after the slots were set right, in the same record, so that going
-// back and quarantine become durable in one write.
+// leave is the common part of every rollback. It runs after the slots have been set, in the same record, so that the
+// return and the quarantine become durable in one write.
 func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	c, code := r.Slot(left), cleanReason(reason)
 	atFault := !charges[code].blameless && c.Damage == ""
-	if atFault && !c.IsEmpty() && c.Digest != r.Slot(r.Active).Digest { // what comes back is not barred
+	if atFault && !c.IsEmpty() && c.Digest != r.Slot(r.Active).Digest { // the set that is active again is not barred
 		r.quarantine(c, code)
 	}
 	r.LastRollback = &Rollback{Reason: code, Detail: cleanDetail(detail), Digest: c.Digest, Version: c.Version}
@@ -75,8 +76,8 @@ func (r *Record) leave(left Slot, reason refusal.Reason, detail string) {
 	r.recheckStaged()
 }
 
-// Explain adds to the rollback that the step before led to what the failed service wrote last, and what was refused to
-// it. What is over the bounds of a record is cut off, of the output the oldest lines.
+// Explain adds to the last rollback what the failed service wrote last, and what it was refused. What exceeds the
+// bounds of a record is cut off; of the output these are the oldest lines.
 func (r Record) Explain(output, refused []string) Record {
 	if r.LastRollback == nil {
 		return r

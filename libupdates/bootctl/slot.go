@@ -58,8 +58,8 @@ type Content struct {
 	Digest  Digest
 	Version string         // of the set, SemVer, at most 64 bytes; empty for an empty slot
 	Floor   string         // the version floor that the set asks for, SemVer; empty: none
-	Good    bool           // whether this very set was confirmed healthy in this slot once
-	Damage  refusal.Reason // of the damage that was found in it; empty: none was
+	Good    bool           // whether exactly this set was once confirmed healthy in this slot
+	Damage  refusal.Reason // reason of the damage found in it; empty: none
 }
 
 // IsEmpty reports whether the slot holds nothing.

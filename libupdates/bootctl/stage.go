@@ -2,10 +2,10 @@ package bootctl
 
 import "nexus/libupdates/refusal"
 
-// Admit reports whether Stage would accept the set. It is asked before a payload byte is written. Refusals:
+// Admit reports whether Stage would accept the set. It is called before a payload byte is written. Refusals:
 // TrialInProgress, Quarantined, VersionFloor, AlreadyActive, BadIndex for the zero digest. The active set is accepted
-// again where its slot is damaged: that mends it. A set under watch counts as one that has held, as it will once
-// another one is switched to.
+// again if its slot is damaged, because that repairs it. A set under watch counts as one that has held, as it does once
+// another set is switched to.
 func (r Record) Admit(c Content) error {
 	r = r.unwatched()
 	active := r.Slot(r.Active)
@@ -20,8 +20,8 @@ func (r Record) Admit(c Content) error {
 	return r.barred(c)
 }
 
-// AdmitFactory reports whether the set may be what a device begins with whose slots hold nothing. Refused as
-// Quarantined or VersionFloor.
+// AdmitFactory reports whether a device with empty slots may start with the set. Refused as Quarantined or
+// VersionFloor.
 func (r Record) AdmitFactory(c Content) error { return r.barred(c) }
 
 // barred refuses a set that must not run: Quarantined, VersionFloor.
@@ -32,8 +32,8 @@ func (r Record) barred(c Content) error {
 	return r.belowFloor(c)
 }
 
-// Factory begins with the set that slot a now holds, where neither slot held one: they never did, or have lost what
-// they held. Refused as AdmitFactory says.
+// Factory starts with the set that slot a now holds, if both slots were empty before: they never held a set, or lost
+// it. Refused as AdmitFactory says.
 func (r Record) Factory(c Content) (Record, error) {
 	if err := r.AdmitFactory(c); err != nil {
 		return r, err
@@ -73,10 +73,10 @@ func (r Record) Discard(serial uint64) (Record, error) {
 }
 
 // Switch puts the staged set into the standby slot, in place of the set there, on trial with that many tries, at least
-// 1. That ends a watch: there is nothing else to return to any more but the active set. The attempt that is under way
-// becomes void: only a new BootAttempt can lead to a commit. Refused as Stale unless the stage numbered serial is still
-// the staged one (so also during a trial, when nothing is staged), as Quarantined if the set may not come back, as
-// VersionFloor if it is older than the floor.
+// 1. That ends a watch, because then only the active set is left to return to. The current attempt becomes void: only a
+// new BootAttempt can lead to a commit. Refused as Stale unless the stage numbered serial is still the staged one (so
+// also during a trial, when nothing is staged), as Quarantined if the set may not come back, as VersionFloor if it is
+// older than the floor.
 func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
 	if err := r.current(serial); err != nil {
 		return r, err
@@ -102,7 +102,7 @@ func (r Record) current(serial uint64) error {
 	return nil
 }
 
-// recheckStaged takes back the stage of a set that must not be switched to any more.
+// recheckStaged drops a staged set that must no longer be switched to.
 func (r *Record) recheckStaged() {
 	if !r.Staged.IsEmpty() && r.Admit(r.Staged) != nil {
 		r.Staged = Content{}

@@ -19,7 +19,7 @@ const (
 	maxEventDetail = 128
 )
 
-// Bounds of what a rollback says of the service that failed.
+// Bounds of what a rollback says about the failed service.
 const (
 	maxOutput      = 2048 // bytes, line ends included
 	maxOutputLines = 16
@@ -27,8 +27,8 @@ const (
 	maxRefusedLine = 256
 )
 
-// cleanReason keeps a reason of the form of a code and turns anything else into IO, so that what reaches the record can
-// be read back.
+// cleanReason keeps a reason that has the form of a code, and turns anything else into IO, so that the record can be
+// read back.
 func cleanReason(reason refusal.Reason) refusal.Reason {
 	if !isCode(string(reason), maxReason) || reason == "" {
 		return refusal.IO
@@ -73,7 +73,7 @@ func printable(text string) string {
 	}, strings.ToValidUTF8(text, "?"))
 }
 
-// lastLines joins as many of the last lines as the bounds of an output let in.
+// lastLines joins as many of the last lines as the bounds of an output allow.
 func lastLines(lines []string) string {
 	var kept []string
 	room := maxOutput
@@ -88,7 +88,7 @@ func lastLines(lines []string) string {
 	return strings.Join(kept, "\n")
 }
 
-// firstLines joins as many lines as may say what was refused.
+// firstLines joins as many lines as the bounds of a refusal allow.
 func firstLines(lines []string) string {
 	var kept []string
 	for _, line := range lines[:min(len(lines), maxRefused)] {
@@ -97,7 +97,7 @@ func firstLines(lines []string) string {
 	return strings.Join(kept, "\n")
 }
 
-// areLines reports whether a text is lines within bounds that can be shown as they are.
+// areLines reports whether a text consists of lines, within bounds, that can be shown as they are.
 func areLines(text string, most, bytes int) bool {
 	lines := strings.Split(text, "\n")
 	return len(text) <= bytes && len(lines) <= most &&

@@ -2,13 +2,13 @@ package bootctl
 
 import "nexus/libupdates/refusal"
 
-// A set that was just confirmed may still fail for good: it leaks, or runs into what only time brings. For a while it
-// is under watch: until the watch is over, its failure is a rollback, as in a trial, and so is a boot attempt too many.
-// The slot before it keeps its set as long; a switch takes that slot, so it ends the watch.
+// A set that was just confirmed may still fail later: it leaks, or meets a condition that takes time. So it is under
+// watch for a while: until the watch ends, a failure leads to a rollback, as in a trial, and so does one boot attempt
+// too many. The previous set stays in its slot as long. A switch takes that slot, and so ends the watch.
 
 // CommitAndWatch is CommitHealth for a system that watches: a set that was on trial is under watch from then on, with
 // that many boot attempts until one more counts as a crash loop, at least 1; one that was under watch before stays so.
-// There is no watch where there is nothing to go back to.
+// There is no watch if there is nothing to go back to.
 func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
 	next, err := r.confirm(boot)
 	if err != nil || r.HealthOK {
@@ -28,7 +28,7 @@ func (r Record) CommitAndWatch(boot uint64, attempts uint8) (Record, error) {
 	return next, nil
 }
 
-// EndWatch says that the set that the attempt confirmed has held: a watch over it ends, and the abrupt ends before are
+// EndWatch records that the set which the attempt confirmed has held: its watch ends, and earlier abrupt ends are
 // forgotten. Refused as WrongBoot unless boot is the attempt that was begun last.
 func (r Record) EndWatch(boot uint64) (Record, error) {
 	if err := r.attempted(boot); err != nil {
@@ -39,7 +39,7 @@ func (r Record) EndWatch(boot uint64) (Record, error) {
 	return next, nil
 }
 
-// unwatched is the record after the end of a watch: the set that is active is confirmed for good.
+// unwatched returns the record after the end of a watch: the active set is confirmed for good.
 func (r Record) unwatched() Record {
 	if r.WatchLeft == 0 {
 		return r
@@ -51,7 +51,7 @@ func (r Record) unwatched() Record {
 	return next
 }
 
-// giveUp returns from a set under watch to the one before it.
+// giveUp returns from a set under watch to the previous one.
 func (r *Record) giveUp(reason refusal.Reason, detail string) {
 	left := r.Active
 	r.Active = left.Other()

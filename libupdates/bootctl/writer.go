@@ -8,9 +8,9 @@ import (
 	"nexus/capnpgen/bootrecord"
 )
 
-// writer turns values into the parts of a message and keeps the first error. Each part starts from the stored one that
-// says the same, if there is one: so a field that only a newer version knows stays with the thing it is about, and goes
-// with it. Errors of reading the stored parts are of no interest: Decode read them all.
+// writer turns values into the parts of a message and keeps the first error. Each part starts from the stored part of
+// the same value, if there is one, so that a field that only a newer version knows stays with its value, and goes with
+// it. Errors of reading stored parts are ignored: Decode has read them all.
 type writer struct {
 	segment *capnp.Segment
 	err     error
@@ -39,7 +39,7 @@ func widest(x, y capnp.ObjectSize) capnp.ObjectSize {
 	return capnp.ObjectSize{DataSize: max(x.DataSize, y.DataSize), PointerCount: max(x.PointerCount, y.PointerCount)}
 }
 
-// text sets a text that most records do not have: empty is null, as in a message of a version that did not know it.
+// text sets a text that most records lack; an empty one is null, as in a message of a version that did not know it.
 func (w *writer) text(value string, set func(string) error) {
 	w.fail(set(value))
 }
@@ -62,7 +62,7 @@ func (w *writer) content(c Content, stored bootrecord.SlotContent) bootrecord.Sl
 	return s
 }
 
-// rollback returns the null struct where there was no rollback.
+// rollback returns the null struct if there was no rollback.
 func (w *writer) rollback(b *Rollback, stored bootrecord.Rollback) bootrecord.Rollback {
 	if b == nil {
 		return bootrecord.Rollback{}
