@@ -13,11 +13,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"nexus/selftest/bench/table"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+
+	"nexus/selftest/bench/table"
 )
 
 func main() {
