@@ -61,3 +61,24 @@ func TestAbandonedQuestions(t *testing.T) {
 		}
 	}
 }
+
+// TestLanes has a call wait for a capability: another one to the same place must not overtake it, and one to another
+// place may. A call that waits for an answer takes its place in the lane of the capability that the answer brings.
+func TestLanes(t *testing.T) {
+	q := queue{lanes: map[lane]int{}}
+	to := func(export uint32) *item { return &item{call: &answer{}, export: export} }
+	first, promise := to(3), &answer{}
+	q.add(first)
+	q.add(&item{call: &answer{}, target: promise})
+	if !q.behind(to(3)) || q.behind(to(4)) || q.behind(to(5)) || q.behind(&item{export: 3}) {
+		t.Errorf("lanes %v: only a call to 3 would overtake one that waits", q.lanes)
+	}
+	promise.places = []place{{export: 5, ours: true}}
+	q.relane(promise)
+	if !q.behind(to(5)) {
+		t.Error("a call to 5 overtakes the one that waited for the answer with 5 in it")
+	}
+	if q.exit(first); q.behind(to(3)) {
+		t.Error("a call waits behind nothing")
+	}
+}
