@@ -73,6 +73,9 @@ func condition(cond string) (bool, error) {
 		}
 		defer program.Close()
 		return ci || !plat.Dynamic(program), nil
+	case "redis":
+		_, err := os.Stat("/usr/bin/redis-server")
+		return ci || err == nil, nil
 	default:
 		return false, fmt.Errorf("there is no condition %q", cond)
 	}
@@ -126,6 +129,7 @@ func TestScripts(t *testing.T) {
 			"expand":    expand,
 			"fetch":     fetch,
 			"hammer":    hammering,
+			"say":       say,
 			"webserver": webserver,
 		},
 	})

@@ -1,6 +1,7 @@
 package testscripts
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,21 @@ func get(url string) (string, error) {
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	return string(text), err
+}
+
+// say sends a line to a server and prints the first line of its answer: `say ADDRESS LINE`.
+func say(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: say ADDRESS LINE")
+	}
+	conn, err := net.Dial("tcp", args[0])
+	ts.Check(err)
+	defer conn.Close()
+	ts.Check(conn.SetDeadline(time.Now().Add(waitLimit)))
+	fmt.Fprintf(conn, "%s\r\n", args[1])
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), line)
 }
 
 // hammerKey is the key of a scenario's requests among its values.
