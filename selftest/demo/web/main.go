@@ -1,7 +1,7 @@
 // Command web is a small HTTP server for tests and documents. It serves on the sockets that it is handed
-// (sd_listen_fds(3)), and opens none. It answers each request with its greeting and its version; /env shows its
-// arguments and environment, /dial/PORT connects to a port of the machine. When it is told to end it first answers what
-// it has accepted.
+// (sd_listen_fds(3)), or opens one where LISTEN_ON says. It answers each request with its greeting and its version;
+// /env shows its arguments and environment, /dial/PORT connects to a port of the machine. When it is told to end it
+// first answers what it has accepted.
 //
 //	go build -ldflags '-X main.version=1.1.0' ./selftest/demo/web
 package main
@@ -39,7 +39,7 @@ func main() {
 
 // serve serves on all sockets until it is told to end.
 func serve() error {
-	listeners, err := inherited()
+	listeners, err := sockets()
 	if err != nil {
 		return err
 	}
@@ -67,6 +67,16 @@ func serve() error {
 	serving.Wait()
 	connections.Wait()
 	return nil
+}
+
+// sockets are those that are handed over, or one that is bound where LISTEN_ON says.
+func sockets() ([]net.Listener, error) {
+	on := os.Getenv("LISTEN_ON")
+	if on == "" {
+		return inherited()
+	}
+	listener, err := net.Listen("tcp", on)
+	return []net.Listener{listener}, err
 }
 
 // firstSocket is the descriptor of the first socket that is handed over.
@@ -99,7 +109,7 @@ func handler() http.Handler {
 			version)
 	})
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "%q\n%s\n", os.Args, strings.Join(os.Environ(), "\n"))
+		fmt.Fprintf(w, "%q\n%s\nPID=%d\n", os.Args, strings.Join(os.Environ(), "\n"), os.Getpid())
 	})
 	mux.HandleFunc("/dial/{port}", func(w http.ResponseWriter, r *http.Request) { dial(w, r.PathValue("port")) })
 	return mux
