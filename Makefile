@@ -55,7 +55,8 @@ run: guest ## boot the system and show the whole update flow (GUEST=host|riscv64
 	if [[ -z "$(GUEST)" && $$guest == host ]]; then $(MAKE) --no-print-directory after-run-host; fi
 
 after-run-host:
-	@echo "run: shown was an update, a rollback and three refusals, by processes of this host"
+	@$(BIN)/guest page
+	@echo "run: shown was an update, a rollback and three refusals, by processes of this host, and a server that went on"
 	@echo "run: next: \`make guest-deps run\` shows the same in a riscv64 machine; README.md, \"Use it\", starts a system that stays"
 
 run-host: demo guest

@@ -27,6 +27,7 @@ type grammar struct {
 	Image imageVerb `cmd:"" help:"Build the image a guest starts from."`
 	Host  hostVerb  `cmd:"" help:"Run the update flow on this host, as processes, and check its markers."`
 	Run   runVerb   `cmd:"" help:"Run the update flow in a guest and check its markers."`
+	Page  pageVerb  `cmd:"" help:"Show a web server on this host while its set is updated and rolled back."`
 	Up    upVerb    `cmd:"" help:"Run a guest in the foreground, for nx to operate."`
 	Bench benchVerb `cmd:"" help:"Measure how long a guest takes to start and what its daemons need."`
 }

@@ -38,15 +38,15 @@ func TestNetwork(t *testing.T) {
 		r.nx("policy", "set", policy).want(t, 0, "the policy is set")
 		for _, version := range []string{"2.0.0", "3.0.0"} {
 			r.nx("update", networkSet(t, m.Arch, version)).want(t, 0, "updated to "+version)
-			page(t, web, "/", "hello from "+version)
-			page(t, web, "/dial/8081", "connected")
-			page(t, web, "/dial/8080", "permission denied")
-			page(t, httpd, "/", "404 Not Found")
+			wantPage(t, web, "/", "hello from "+version)
+			wantPage(t, web, "/dial/8081", "connected")
+			wantPage(t, web, "/dial/8080", "permission denied")
+			wantPage(t, httpd, "/", "404 Not Found")
 		}
 		r.nx("rollback").want(t, 0, "")
 		r.await("init: health ok", 4)
-		page(t, web, "/", "hello from 2.0.0")
-		page(t, httpd, "/", "404 Not Found")
+		wantPage(t, web, "/", "hello from 2.0.0")
+		wantPage(t, httpd, "/", "404 Not Found")
 	})
 }
 
@@ -59,8 +59,8 @@ func unused(t *testing.T) uint16 {
 	return uint16(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// page wants a text in a page of the guest's.
-func page(t *testing.T, port uint16, path, want string) {
+// wantPage wants a text in a page of the guest's.
+func wantPage(t *testing.T, port uint16, path, want string) {
 	t.Helper()
 	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
