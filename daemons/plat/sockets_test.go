@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -111,6 +112,19 @@ func binder() {
 func bound(t *testing.T, role string, listener *os.File) (plat.Process, *bufio.Reader) {
 	t.Helper()
 	return serving(t, plat.Command{Argv: []string{role}, Socket: listener}, plat.CallsBinder)
+}
+
+// forks passes its socket on to a copy of itself, in what it takes for a session of its own, and ends without it.
+func forks() {
+	copied := exec.Command("/proc/self/exe")
+	copied.Args, copied.ExtraFiles = []string{"server"}, []*os.File{os.NewFile(3, "listener")}
+	copied.Stdout, copied.SysProcAttr = os.Stdout, &syscall.SysProcAttr{Setsid: true}
+	if err := copied.Start(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(copied.Process.Pid)
+	time.Sleep(time.Hour)
 }
 
 // handed starts a role of the test's own program with a listening socket, and returns what it prints.
@@ -244,6 +258,34 @@ func TestBoundSocketIsTheSystems(t *testing.T) {
 		if err := plat.Renew(listener); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A copy to which a program has passed its socket ends with it: what comes afterwards is its successor's.
+func TestSocketIsNotKept(t *testing.T) {
+	listener, port := free(t)
+	p, out := handed(t, "forks", listener)
+	var copied int
+	if _, err := fmt.Fscan(out, &copied); err != nil {
+		t.Fatal(err)
+	}
+	if got := served(t, port); got != "served\n" {
+		t.Fatalf("the copy has no socket: %q", got)
+	}
+	p.Kill()
+	<-p.Gone()
+	if err := unix.Kill(copied, 0); err != unix.ESRCH {
+		t.Errorf("the copy goes on: %v", err)
+	}
+	waiting, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiting.Close()
+	handed(t, "server", listener)
+	waiting.SetDeadline(time.Now().Add(time.Minute))
+	if text, err := io.ReadAll(waiting); err != nil || string(text) != "served\n" {
+		t.Errorf("the connection that waited got %q, %v", text, err)
 	}
 }
 

@@ -40,6 +40,7 @@ func roles() map[string]func() {
 		"spoil":      spoil,
 		"binder":     binder,
 		"client":     client,
+		"forks":      forks,
 		"parent":     func() { fmt.Println(os.Getppid()); wait() },
 		"leave":      leave,
 		"detach":     detach,
