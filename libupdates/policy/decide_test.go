@@ -197,6 +197,7 @@ func TestReach(t *testing.T) {
 		"[]":                    `"net.listen:tcp/80", "net.connect:udp/53"`,
 		"[[1 65535]]":           `"net.connect:tcp/443", "net.connect:tcp/*"`,
 		"[[80 80] [440 451]]":   `"net.connect:tcp/445-449", "net.connect:tcp/80", "net.connect:tcp/440-450", "net.connect:tcp/451"`,
+		"[[80 80] [82 82]]":     `"net.connect:tcp/82", "net.connect:tcp/80"`,
 		"[[1 2] [65535 65535]]": `"net.connect:tcp/65535", "net.connect:tcp/2", "net.connect:tcp/1"`,
 	} {
 		p, err := policy.Parse([]byte(rule("*", "a", powers, "") + rule("*", "b", `"net.connect:tcp/9"`, "limit = 0")))
