@@ -61,5 +61,6 @@ struct BundleManifest {
 
   environment @11 :List(Text);
   # Variables of the program's environment, beside those that the system sets, each as `NAME=value`. A NAME is
-  # `[A-Za-z_][A-Za-z0-9_]*`, does not begin with `NEXUS_` or `LISTEN_`, and occurs once. Bounds as for args.
+  # `[A-Za-z_][A-Za-z0-9_]*`, does not begin with `NEXUS_` or `LISTEN_`, is not `STATE_DIRECTORY`, and
+  # occurs once. Bounds as for args.
 }

@@ -48,6 +48,8 @@ struct Decision {
   # The line of the policy at which the rule begins that grants it; 0 if none does.
   detail @4 :Text;
   # Why it is not granted, one line for people; empty if it is.
+  note @5 :Text;
+  # What of a granted power this machine cannot bound, one line for people; empty: nothing.
 }
 
 interface PolicyEditor {
@@ -62,16 +64,20 @@ interface PolicyEditor {
 }
 
 interface BundleSockets {
-  # Listening sockets for bundles. `initd` opens them and keeps them open while any bundle of the publication that runs
-  # asks for them, so that connections wait in their queues while a program is replaced.
+  # What bundles get by their powers. `initd` opens listening sockets and keeps them open while any bundle of the
+  # publication that runs asks for them, so that connections wait in their queues while a program is replaced. It makes
+  # folders for state, each with a quota, and keeps them for as long as a bundle may need them.
   #
   # Class: lockstep (only execd holds it).
 
-  open @0 (bundle :Text, publisher :Data, powers :List(Text), ticket :Text) -> (refusal :Keystore.Refusal);
+  open @0 (bundle :Text, publisher :Data, powers :List(Text), ticket :Text, set :Data, user :UInt32)
+      -> (refusal :Keystore.Refusal, state :Text);
   # Decides on the powers of `bundle` from a set by `publisher`, as PowerJudge.judge does, and gives execd a listening
   # socket for each `net.listen` among them, in their order: each arrives on the endowment channel, as `socket` with
-  # `ticket`. A port that is open already is the same socket as before. Refused, with nothing opened, as
-  # `policy-denied`, or as `io` if the machine does not let the port be opened.
+  # `ticket`. A port that is open already is the same socket as before. `state` is the path of the folder for `state:`
+  # among the powers, empty without. `set` is the SHA-256 of the index of the set, and `user` who the program runs as,
+  # where `initd` is root. Refused, with nothing opened, as `policy-denied`, as `stale` if state is asked for and
+  # another set is to run, or as `io` if the machine does not let a port be opened or a folder be made.
 
   keep @1 (powers :List(Text)) -> ();
   # Closes all sockets but those for `powers`.

@@ -93,6 +93,8 @@ struct Status {
   # was started.
   stagedSet @18 :SlotStatus;
   # The staged set, which is in neither slot; empty if none is.
+  stage @19 :UInt64;
+  # Number of the last completed stage; it never decreases. During a trial it is the number of the stage on trial.
 }
 
 struct SlotStatus {
@@ -111,6 +113,9 @@ struct BundleRef {
   # Bundle name.
   version @1 :Text;
   # SemVer.
+  identity @2 :Data;
+  # 16 bytes that differ for bundles with another manifest or payload: the beginning of the SHA-256 over the SHA-256 of
+  # the manifest and that of the payload.
 }
 
 interface Updated extends(UpdateStatus) {
