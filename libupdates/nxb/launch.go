@@ -33,7 +33,8 @@ func CheckEnvironment(variables []string) error {
 		case !assigned || !isVariable(name):
 			return fmt.Errorf("%.64q is not NAME=value with a NAME of letters, digits and _", variable)
 		case reserved(name):
-			return fmt.Errorf("%s cannot be set: the system sets what begins with NEXUS_ or LISTEN_", name)
+			return fmt.Errorf("%s cannot be set: the system sets what begins with NEXUS_ or LISTEN_, and STATE_DIRECTORY",
+				name)
 		case names[name]:
 			return fmt.Errorf("%s is set twice", name)
 		}
@@ -44,7 +45,7 @@ func CheckEnvironment(variables []string) error {
 
 // reserved reports whether a variable is one that the system sets: programs believe those.
 func reserved(name string) bool {
-	return strings.HasPrefix(name, "NEXUS_") || strings.HasPrefix(name, "LISTEN_")
+	return strings.HasPrefix(name, "NEXUS_") || strings.HasPrefix(name, "LISTEN_") || name == "STATE_DIRECTORY"
 }
 
 func isVariable(name string) bool {

@@ -20,6 +20,8 @@ type Machine struct {
 	FirstPort uint16 // the lowest port that the system may open
 	Unbounded string // why it cannot keep a program to its sockets; empty: it can
 	Unguided  string // why it cannot keep a program to the ports that it connects to; empty: it can
+	Stateless string // why it keeps no state of bundles; empty: it does
+	Unlimited string // why it cannot hold a program to the quota of its state; empty: it can
 }
 
 // A Decision is on one power of one bundle.
@@ -28,6 +30,7 @@ type Decision struct {
 	Power  string
 	Line   int    // of the rule that grants it; 0: none does
 	Why    string // it is denied; empty: it is granted
+	Note   string // what of a granted power this machine cannot bound; empty: nothing
 	taken  bool   // it is denied because another bundle of the set asks for the same port
 }
 
@@ -49,7 +52,7 @@ func (p Policy) Decide(m Machine, publisher trust.PublicKey, set []Asking) []Dec
 			} else if owned && owner != asking.Bundle {
 				d.Why, d.taken = "bundle "+owner+" asks for the same port", true
 			} else if d.Why = m.lacks(power); d.Why == "" {
-				d = p.grant(publisher, d, power, used)
+				d = p.grant(m, publisher, d, power, used)
 			}
 			all = append(all, d)
 		}
@@ -64,6 +67,8 @@ func (m Machine) lacks(power powers.Power) string {
 		return "no program can be kept to UDP ports: the system uses no kernel's rules on them"
 	case power.Kind == powers.ConnectTCP:
 		return m.Unguided
+	case power.Kind == powers.State:
+		return m.Stateless
 	case m.Unbounded != "":
 		return m.Unbounded
 	case power.Port < m.FirstPort:
@@ -101,7 +106,7 @@ func CheckPorts(set []Asking) error {
 }
 
 // grant finds the first rule that grants a power, or says why none does.
-func (p Policy) grant(publisher trust.PublicKey, d Decision, power powers.Power, used []int) Decision {
+func (p Policy) grant(m Machine, publisher trust.PublicKey, d Decision, power powers.Power, used []int) Decision {
 	d.Why = "no rule of the policy grants it"
 	if len(p.Rules) == 0 {
 		d.Why = "the device has no policy that grants it"
@@ -109,12 +114,18 @@ func (p Policy) grant(publisher trust.PublicKey, d Decision, power powers.Power,
 	for i, rule := range p.Rules {
 		switch {
 		case !rule.isFor(publisher, d.Bundle) || !rule.has(power):
+		case power.Kind == powers.State && m.Unlimited != "" && !rule.Unlimited:
+			d.Why = fmt.Sprintf("%s; the rule at line %d of the policy does not say unlimited = true", m.Unlimited,
+				rule.Line)
 		case used[i] >= rule.Limit:
 			d.Why = fmt.Sprintf("the rule at line %d of the policy grants a bundle %d of its powers at most", rule.Line,
 				rule.Limit)
 		default:
 			used[i]++
 			d.Line, d.Why = rule.Line, ""
+			if power.Kind == powers.State {
+				d.Note = m.Unlimited
+			}
 			return d
 		}
 	}

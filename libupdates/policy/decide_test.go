@@ -26,7 +26,8 @@ func TestDecide(t *testing.T) {
 	text := rule(own.String(), "web.*", `"net.listen:tcp/8000-8009"`, "limit = 2") + // line 1
 		rule("*", "dns", `"net.listen:tcp/53", "net.listen:tcp/853"`, "") + // line 6
 		rule("*", "web.b", `"net.listen:tcp/8000"`, "") + // line 11
-		rule("*", "get", `"net.connect:tcp/400-499", "net.connect:udp/53"`, "") // line 16
+		rule("*", "get", `"net.connect:tcp/400-499", "net.connect:udp/53"`, "") + // line 16
+		rule("*", "store*", `"state:8MiB"`, "") // line 21
 	p, err := policy.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -48,15 +49,22 @@ func TestDecide(t *testing.T) {
 		"a rule for all":    {2, "dns", listen(853, 53), []int{6, 6}, []string{"", ""}},
 		"over the limit": {1, "web.a", listen(8001, 8002, 8003), []int{1, 1, 0}, []string{"", "",
 			"the rule at line 1 of the policy grants a bundle 2 of its powers at most"}},
-		"the next rule has room": {1, "web.b", listen(8001, 8002, 8000), []int{1, 1, 11}, []string{"", "", ""}},
-		"no power": {1, "web.a", []string{"state:1"}, []int{0}, []string{
-			`"state:1" is not a power of this system: ` +
-				`it has net.listen:tcp/PORT, net.connect:tcp/PORT, net.connect:udp/PORT`}},
+		"the next rule has room":      {1, "web.b", listen(8001, 8002, 8000), []int{1, 1, 11}, []string{"", "", ""}},
 		"to connect is not to listen": {1, "dns", []string{"net.connect:tcp/53"}, []int{0}, []string{none}},
 		"granted to connect": {1, "get", []string{"net.connect:tcp/443", "net.listen:tcp/443"}, []int{16, 0},
 			[]string{"", none}},
 		"granted, but not bounded": {1, "get", []string{"net.connect:udp/53"}, []int{0}, []string{
 			"no program can be kept to UDP ports: the system uses no kernel's rules on them"}},
+		"no power": {1, "web.a", []string{"later:1"}, []int{0}, []string{
+			`"later:1" is not a power of this system: ` +
+				`it has net.listen:tcp/PORT, net.connect:tcp/PORT, net.connect:udp/PORT, state:SIZE`}},
+		"no size": {1, "web.a", []string{"state:1"}, []int{0}, []string{
+			`"state:1": "1" is not a size from 1MiB to 16GiB, such as 64MiB`}},
+		"state":                        {2, "store", []string{"state:8MiB"}, []int{21}, []string{""}},
+		"state over the limit of size": {2, "store", []string{"state:9MiB"}, []int{0}, []string{none}},
+		"a second state": {2, "store", []string{"state:8MiB", "state:1MiB"}, []int{21, 0}, []string{"",
+			"a bundle has one folder of state"}},
+		"two bundles with state": {2, "store.b", []string{"state:8MiB"}, []int{21}, []string{""}},
 		"no port": {1, "web.a", []string{"net.listen:tcp/08000"}, []int{0}, []string{
 			`"net.listen:tcp/08000": "08000" is not a port from 1 to 65535`}},
 		"twice": {1, "web.a", listen(8000, 8000), []int{1, 0}, []string{"", "it is asked for twice"}},
@@ -206,6 +214,31 @@ func TestReach(t *testing.T) {
 		}
 		if got := fmt.Sprint(p.Reach()); got != want {
 			t.Errorf("%s: got %s, want %s", powers, got, want)
+		}
+	}
+}
+
+// A quota that the machine cannot hold is granted only by a rule that says so, and the decision tells.
+func TestStateOfTheMachine(t *testing.T) {
+	key := updatestest.Key(1).Public()
+	asking := []policy.Asking{{Bundle: "a", Powers: []string{"state:1GiB"}}}
+	for name, c := range map[string]struct {
+		extra     string
+		machine   policy.Machine
+		why, note string
+	}{
+		"bounded":           {"", anyPort, "", ""},
+		"none":              {"", policy.Machine{Stateless: "there is none"}, "there is none", ""},
+		"not bounded":       {"", policy.Machine{Unlimited: "it has none"}, "it has none; the rule at line 1 of the policy does not say unlimited = true", ""},
+		"not bounded, said": {"unlimited = true", policy.Machine{Unlimited: "it has none"}, "", "it has none"},
+		"bounded, said":     {"unlimited = true", anyPort, "", ""},
+	} {
+		p, err := policy.Parse([]byte(rule("*", "*", `"state:*"`, c.extra)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := p.Decide(c.machine, key, asking)[0]; d.Why != c.why || d.Note != c.note || d.Granted() != (c.why == "") {
+			t.Errorf("%s: got %+v", name, d)
 		}
 	}
 }

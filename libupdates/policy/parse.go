@@ -31,6 +31,7 @@ type file struct {
 		Bundle    string   `toml:"bundle"`
 		Powers    []string `toml:"powers"`
 		Limit     *int     `toml:"limit"`
+		Unlimited bool     `toml:"unlimited"`
 	} `toml:"allow"`
 }
 
@@ -65,7 +66,7 @@ func Parse(text []byte) (Policy, error) {
 		if err != nil {
 			return Policy{}, bad(lines[i], "%v", err)
 		}
-		rule.Line = lines[i]
+		rule.Line, rule.Unlimited = lines[i], raw.Unlimited
 		p.Rules = append(p.Rules, rule)
 	}
 	return p, nil

@@ -21,6 +21,8 @@ type Rule struct {
 	Powers    []powerRange
 	// Limit is how many powers one bundle gets by this rule at most.
 	Limit int
+	// Unlimited says that state may be granted where the machine cannot hold programs to a quota.
+	Unlimited bool
 }
 
 // A pattern is the name of a bundle, or the beginning of names followed by `*`.
@@ -55,19 +57,31 @@ func (p pattern) covers(q pattern) bool {
 	return strings.HasSuffix(string(p), "*") && p.matches(beginning)
 }
 
-// A powerRange is a range of powers of one kind, by port, both ends included.
+// A powerRange is a range of powers of one kind, by port or size, both ends included.
 type powerRange struct {
 	kind        powers.Kind
 	first, last int64
 }
 
-// parseRange parses a pattern of powers: a power, one with a range of ports such as 8000-8999, or one with `*`.
+// parseRange parses a pattern of powers: a power, or `*` for all of a kind. Of ports it may be a range such as
+// 8000-8999; a size stands for all up to it.
 func parseRange(text string) (powerRange, error) {
 	kind, rest, err := powers.Cut(text)
 	if err != nil {
 		return powerRange{}, err
 	}
+	if kind == powers.State {
+		return parseSizes(rest)
+	}
 	return parsePorts(kind, rest)
+}
+
+func parseSizes(text string) (powerRange, error) {
+	if text == "*" {
+		return powerRange{powers.State, 0, powers.MaxState}, nil
+	}
+	most, err := powers.ParseSize(text)
+	return powerRange{powers.State, 0, most}, err
 }
 
 func parsePorts(kind powers.Kind, text string) (powerRange, error) {
@@ -94,7 +108,11 @@ func parsePorts(kind powers.Kind, text string) (powerRange, error) {
 
 // has reports whether a power is in the range.
 func (r powerRange) has(p powers.Power) bool {
-	return r.kind == p.Kind && r.first <= int64(p.Port) && int64(p.Port) <= r.last
+	value := int64(p.Port)
+	if p.Kind == powers.State {
+		value = p.Size
+	}
+	return r.kind == p.Kind && r.first <= value && value <= r.last
 }
 
 // isFor reports whether the rule is about the bundle at all.

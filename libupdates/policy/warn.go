@@ -40,7 +40,8 @@ func (p Policy) idle(n int) bool {
 // covers reports whether a rule is for all bundles that another is for, without a limit of its own.
 func (r Rule) covers(other Rule) bool {
 	publisher := r.Publisher == nil || other.Publisher != nil && *r.Publisher == *other.Publisher
-	return publisher && r.Limit == powers.MaxSockets && r.Bundle.covers(other.Bundle)
+	return publisher && r.Limit == powers.MaxSockets && r.Bundle.covers(other.Bundle) &&
+		(r.Unlimited || !other.Unlimited)
 }
 
 // within reports whether ranges together have every power of r.

@@ -19,6 +19,7 @@ const (
 	ListenTCP  Kind = iota + 1 // listen on a TCP port
 	ConnectTCP                 // connect to a TCP port, of any host
 	ConnectUDP                 // send to a UDP port, of any host
+	State                      // a folder of the bundle's own, with a quota
 )
 
 // kinds are the beginnings of the texts of powers, and what follows.
@@ -29,12 +30,14 @@ var kinds = []struct {
 	{ListenTCP, "net.listen:tcp/", "PORT"},
 	{ConnectTCP, "net.connect:tcp/", "PORT"},
 	{ConnectUDP, "net.connect:udp/", "PORT"},
+	{State, "state:", "SIZE"},
 }
 
 // A Power is what a bundle may do beside computing. Its zero value is not valid.
 type Power struct {
 	Kind Kind
-	Port uint16
+	Port uint16 // of the network's kinds
+	Size int64  // of State: the quota in bytes
 }
 
 // Listen is the power to listen on a TCP port.
@@ -43,11 +46,19 @@ func Listen(port uint16) Power { return Power{Kind: ListenTCP, Port: port} }
 // Connect is the power to connect to a TCP port.
 func Connect(port uint16) Power { return Power{Kind: ConnectTCP, Port: port} }
 
+// Keep is the power to keep that many bytes of state.
+func Keep(size int64) Power { return Power{Kind: State, Size: size} }
+
 // Prefix is how the texts of a kind begin.
 func (k Kind) Prefix() string { return kinds[k-1].prefix }
 
 // String returns the one text that Parse accepts for the power.
-func (p Power) String() string { return p.Kind.Prefix() + strconv.Itoa(int(p.Port)) }
+func (p Power) String() string {
+	if p.Kind == State {
+		return State.Prefix() + FormatSize(p.Size)
+	}
+	return p.Kind.Prefix() + strconv.Itoa(int(p.Port))
+}
 
 // IsPower reports whether a capability of a manifest is a power. All others are names.
 func IsPower(capability string) bool { return strings.Contains(capability, ":") }
@@ -67,14 +78,20 @@ func Cut(text string) (Kind, string, error) {
 }
 
 // Parse parses a power. Refusals: UnknownCapability for a kind of power that this system does not have, BadPower for a
-// known kind with a port that is none.
+// known kind with a port or size that is none.
 func Parse(text string) (p Power, err error) {
 	kind, rest, err := Cut(text)
 	if err != nil {
 		return p, err
 	}
 	p.Kind = kind
-	if p.Port, err = ParsePort(rest); err != nil {
+	switch kind {
+	case State:
+		p.Size, err = ParseSize(rest)
+	default:
+		p.Port, err = ParsePort(rest)
+	}
+	if err != nil {
 		return Power{}, refusal.New(refusal.BadPower, "%q: %v", text, err)
 	}
 	return p, nil
@@ -136,6 +153,8 @@ func (p Power) fits(others []Power) error {
 		}
 	}
 	switch {
+	case p.Kind == State && same > 0:
+		return refusal.New(refusal.BadPower, "a bundle has one folder of state")
 	case same < MaxSockets:
 		return nil
 	case p.Kind == ListenTCP:

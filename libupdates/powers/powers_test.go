@@ -46,7 +46,26 @@ func TestParse(t *testing.T) {
 		"net.connect:tcp/example.org:443":     refusal.BadPower,
 		"net.connect:sctp/1":                  refusal.UnknownCapability,
 		"net.connect:443":                     refusal.UnknownCapability,
-		"state:64MiB":                         refusal.UnknownCapability,
+		"state:1MiB":                          "",
+		"state:64MiB":                         "",
+		"state:1GiB":                          "",
+		"state:16GiB":                         "",
+		"state:":                              refusal.BadPower,
+		"state:0MiB":                          refusal.BadPower,
+		"state:-1MiB":                         refusal.BadPower,
+		"state:+1MiB":                         refusal.BadPower,
+		"state:01MiB":                         refusal.BadPower,
+		"state:1024MiB":                       refusal.BadPower, // it is 1GiB
+		"state:17GiB":                         refusal.BadPower,
+		"state:16385MiB":                      refusal.BadPower,
+		"state:9223372036854775807GiB":        refusal.BadPower,
+		"state:1KiB":                          refusal.BadPower,
+		"state:64mib":                         refusal.BadPower,
+		"state:64":                            refusal.BadPower,
+		"state:64 MiB":                        refusal.BadPower,
+		"state:1.5GiB":                        refusal.BadPower,
+		"state:*":                             refusal.BadPower,
+		"State:1MiB":                          refusal.UnknownCapability,
 		"data:pages":                          refusal.UnknownCapability,
 		"device:led":                          refusal.UnknownCapability,
 		":":                                   refusal.UnknownCapability,
@@ -79,7 +98,9 @@ func TestParseAll(t *testing.T) {
 			"net.listen:tcp/80"),
 		`"net.connect:tcp/80" is one too many: a bundle connects to at most 16 ports of a kind`: append(outgoing,
 			"net.connect:tcp/80"),
-		`"net.listen:tcp/0": "0" is not a port from 1 to 65535`: {"net.listen:tcp/81", "net.listen:tcp/0"},
+		`"net.listen:tcp/0": "0" is not a port from 1 to 65535`:          {"net.listen:tcp/81", "net.listen:tcp/0"},
+		`"state:2MiB" is one too many: a bundle has one folder of state`: {"state:1MiB", "state:2MiB"},
+		`"state:1MiB" is asked for twice`:                                {"state:1MiB", "net.listen:tcp/81", "state:1MiB"},
 	} {
 		all, err := powers.ParseAll(texts)
 		if refusal.Of(err) != refusal.BadPower || err.Error() != want || all != nil {
@@ -104,7 +125,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := powers.Parse(text)
 		switch reason := refusal.Of(err); {
-		case err == nil && (p.String() != text || p.Port == 0 || !powers.IsPower(text)):
+		case err == nil && (p.String() != text || (p.Port == 0) == (p.Size == 0) || !powers.IsPower(text)):
 			t.Errorf("%q was taken for %q", text, p)
 		case err != nil && reason != refusal.BadPower && reason != refusal.UnknownCapability:
 			t.Errorf("%q: %q", text, reason)

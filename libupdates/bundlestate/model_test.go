@@ -1,0 +1,214 @@
+package bundlestate_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"nexus/libupdates/bundlestate"
+	"nexus/libupdates/durable"
+	"nexus/libupdates/durable/durabletest"
+)
+
+// A disk keeps generations as folders with one file: what the program wrote.
+type disk struct{ *durabletest.Disk }
+
+const content = "content"
+
+func (d disk) Make(name string) error { return d.put(name, "") }
+
+func (d disk) Copy(from, to string) error {
+	text, err := d.get(from)
+	if err != nil {
+		return err
+	}
+	return d.put(to, text)
+}
+
+func (d disk) put(name, text string) error {
+	if err := d.Mkdir(name); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(d, path.Join(name, content), []byte(text)); err != nil {
+		return err
+	}
+	return d.SyncDir(name)
+}
+
+func (d disk) get(name string) (string, error) {
+	f, err := d.Open(path.Join(name, content))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	raw := make([]byte, f.Size())
+	if _, err := f.ReadAt(raw, 0); err != nil && len(raw) > 0 {
+		return "", err
+	}
+	return string(raw), nil
+}
+
+// A device is the boot record as far as it matters, and what each version has to find.
+type device struct {
+	disk            *durabletest.Disk
+	active, pending byte // versions; 0: the set does not have the bundle
+	back            byte // the version to return to, under watch
+	watched         bool
+	trial, serial   uint64
+	// by version: what it may find; more than one where it was cut short while it wrote
+	found map[byte][]string
+}
+
+const bundle = "web"
+
+func identity(version byte) (id bundlestate.Identity) {
+	id[0] = version
+	return id
+}
+
+func (d *device) want() bundlestate.Want {
+	switch {
+	case d.trial != 0:
+		return bundlestate.Want{Runs: identity(d.pending), Returns: true, Back: identity(d.active), Trial: d.trial}
+	case d.watched:
+		return bundlestate.Want{Runs: identity(d.active), Returns: true, Back: identity(d.back)}
+	}
+	return bundlestate.Want{Runs: identity(d.active)}
+}
+
+func (d *device) store() bundlestate.Store { return bundlestate.Store{Disk: disk{d.disk}} }
+
+// move is one step of the boot record, which is one store.
+func (d *device) move(r *rand.Rand) {
+	switch step := r.IntN(6); {
+	case d.trial == 0 && step < 3: // a switch to the same version, to another, or to a set without the bundle
+		d.serial++
+		d.trial, d.pending, d.watched = d.serial, byte(r.IntN(4)), false
+		d.inherit(d.pending, d.active)
+	case d.trial != 0 && step < 3: // a commit, with or without a watch
+		d.back, d.active, d.trial, d.watched = d.active, d.pending, 0, step > 0
+	case d.trial != 0: // a rollback
+		d.trial = 0
+	case d.watched && step < 5: // a crash loop
+		d.active, d.watched = d.back, false
+	case d.watched:
+		d.watched = false
+	case step == 5 && d.back != 0: // an operator goes back with nothing kept: the state goes along
+		d.inherit(d.back, d.active)
+		d.active, d.back = d.back, 0
+	}
+}
+
+func (d *device) inherit(version, from byte) {
+	if version != from {
+		d.found[version] = d.found[from]
+	}
+}
+
+// run lets the version that is to run have its state, and write to it.
+func (d *device) run(text string) error {
+	version := d.active
+	if d.trial != 0 {
+		version = d.pending
+	}
+	if err := d.store().Settle(bundle, d.want()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if version == 0 {
+		return nil
+	}
+	name, err := d.store().Open(bundle, d.want())
+	if err != nil {
+		return err
+	}
+	got, err := disk{d.disk}.get(name)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(d.found[version], got) {
+		return fmt.Errorf("version %d of %+v found %q, want one of %q", version, d, got, d.found[version])
+	}
+	d.found[version] = []string{got, got + text}
+	if err := durable.WriteFile(d.disk, path.Join(name, content), []byte(got+text)); err != nil {
+		return err
+	}
+	d.found[version] = []string{got + text}
+	return nil
+}
+
+// TestCodeAndStateBelongTogether takes devices through random steps with the power cut after random operations: each
+// version finds what it has left, or the version before its trial, whatever trials in between wrote.
+func TestCodeAndStateBelongTogether(t *testing.T) {
+	runs, cuts := 0, 0
+	for seed := range uint64(1500) {
+		r := rand.New(rand.NewPCG(seed, 18))
+		d := &device{disk: durabletest.New(), active: byte(r.IntN(3)), found: map[byte][]string{}}
+		for version := range byte(4) {
+			d.found[version] = []string{""}
+		}
+		for step := range 40 {
+			d.move(r)
+			if r.IntN(2) == 0 {
+				d.disk.CutAfter(r.IntN(40))
+			}
+			err := d.run(fmt.Sprintf("%d ", step))
+			if errors.Is(err, durabletest.ErrCut) {
+				outcomes := durabletest.Outcomes()
+				d.disk = d.disk.Reboot(outcomes[r.IntN(len(outcomes))])
+				cuts++
+				err = d.run("after ")
+			}
+			if err != nil {
+				t.Fatalf("seed %d, step %d: %v\n%s", seed, step, err, strings.Join(d.disk.Snapshot(), "\n"))
+			}
+			d.disk.Resume()
+			runs++
+		}
+	}
+	if cuts < runs/10 {
+		t.Errorf("the model is idle itself: %d runs, %d cuts", runs, cuts)
+	}
+}
+
+// What is left is no more than what something can return to.
+func TestNothingIsLeft(t *testing.T) {
+	d := &device{disk: durabletest.New(), active: 1, found: map[byte][]string{1: {""}, 2: {""}}}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	generations := func(want int) {
+		t.Helper()
+		names, err := d.disk.ReadDir(bundle)
+		if must(err); len(names) != want {
+			t.Errorf("there are %q, want %d", names, want)
+		}
+	}
+	must(d.run("a"))
+	generations(1)
+	d.trial, d.pending, d.found[2] = 1, 2, d.found[1]
+	must(d.run("b"))
+	generations(2)
+	d.trial = 0 // a rollback
+	must(d.store().Settle(bundle, d.want()))
+	generations(1)
+	must(d.run("c"))
+	d.trial, d.found[2] = 2, d.found[1]
+	must(d.run("d"))
+	d.active, d.back, d.trial, d.watched = 2, 1, 0, true // a commit under watch
+	must(d.run("e"))
+	generations(2)
+	d.watched = false
+	must(d.run("f"))
+	generations(1)
+	if got := d.found[2][0]; got != "acdef" {
+		t.Errorf("the state is %q", got)
+	}
+}
