@@ -76,6 +76,8 @@ func condition(cond string) (bool, error) {
 	case "redis":
 		_, err := os.Stat("/usr/bin/redis-server")
 		return ci || err == nil, nil
+	case "bounded": // this machine holds programs to their quotas
+		return plat.CanMountImages() == nil, nil
 	default:
 		return false, fmt.Errorf("there is no condition %q", cond)
 	}
@@ -130,7 +132,8 @@ func TestScripts(t *testing.T) {
 			"fetch":     fetch,
 			"hammer":    hammering,
 			"say":       say,
-			"webserver": webserver,
+			"webserver": building("web"),
+			"counter":   building("counter"),
 		},
 	})
 }

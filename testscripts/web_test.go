@@ -164,18 +164,22 @@ func (h *hammer) end() {
 	h.clients.Wait()
 }
 
-// webserver builds the web server of the demo: `webserver FILE VERSION [MODE]`.
-func webserver(ts *testscript.TestScript, _ bool, args []string) {
+// building builds a program of the demo: `NAME FILE VERSION [MODE]`.
+func building(name string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) { build(ts, name, args) }
+}
+
+func build(ts *testscript.TestScript, name string, args []string) {
 	if len(args) < 2 || len(args) > 3 {
-		ts.Fatalf("usage: webserver FILE VERSION [MODE]")
+		ts.Fatalf("usage: PROGRAM FILE VERSION [MODE]")
 	}
 	flags := "-X main.version=" + args[1]
 	if len(args) == 3 {
 		flags += " -X main.mode=" + args[2]
 	}
-	cmd := exec.Command("go", "build", "-ldflags", flags, "-o", ts.MkAbs(args[0]), "nexus/selftest/demo/web")
+	cmd := exec.Command("go", "build", "-ldflags", flags, "-o", ts.MkAbs(args[0]), "nexus/selftest/demo/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		ts.Fatalf("cannot build web: %v\n%s", err, out)
+		ts.Fatalf("cannot build %s: %v\n%s", name, err, out)
 	}
 }

@@ -52,10 +52,11 @@ func readDecisions(res powers.PowerJudge_judge_Results) ([]policy.Decision, erro
 		bundle, err1 := m.Bundle()
 		power, err2 := m.Power()
 		why, err3 := m.Detail()
-		if err := errors.Join(err1, err2, err3); err != nil {
+		note, err4 := m.Note()
+		if err := errors.Join(err1, err2, err3, err4); err != nil {
 			return nil, err
 		}
-		all = append(all, policy.Decision{Bundle: bundle, Power: power, Line: int(m.Line()), Why: why})
+		all = append(all, policy.Decision{Bundle: bundle, Power: power, Line: int(m.Line()), Why: why, Note: note})
 	}
 	return all, nil
 }
@@ -70,7 +71,8 @@ func FillDecisions(make func(int32) (powers.Decision_List, error), all []policy.
 		m := list.At(i)
 		m.SetGranted(d.Granted())
 		m.SetLine(uint32(d.Line))
-		if err := errors.Join(m.SetBundle(d.Bundle), m.SetPower(d.Power), m.SetDetail(d.Why)); err != nil {
+		if err := errors.Join(m.SetBundle(d.Bundle), m.SetPower(d.Power), m.SetDetail(d.Why),
+			m.SetNote(d.Note)); err != nil {
 			return err
 		}
 	}

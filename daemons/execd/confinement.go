@@ -9,17 +9,20 @@ import (
 
 // confinement returns what a bundle's program may do. One with a single listening socket gets that whenever it makes
 // one itself; with several, or where it may connect too, nothing would say which socket is to be that.
-func (s *supervisor) confinement(spec spec, payload io.ReaderAt) *plat.Confinement {
+func (s *supervisor) confinement(spec spec, payload io.ReaderAt, given endowment) *plat.Confinement {
 	c := plat.PayloadConfinement(spec.user, plat.Dynamic(payload))
 	for _, power := range powers.Of(powers.ConnectTCP, spec.powers) {
 		c.Connect = append(c.Connect, plat.PortRange{First: power.Port, Last: power.Port})
 	}
-	switch sockets := len(powers.Of(powers.ListenTCP, spec.powers)); {
+	switch sockets := len(given.listening); {
 	case sockets == 0:
 	case sockets == 1 && len(c.Connect) == 0:
 		c.Calls = plat.CallsBinder
 	default:
 		c.Calls = plat.CallsServer
+	}
+	if given.state != "" {
+		c.Paths = append(c.Paths, plat.PathRule{Path: given.state, Access: plat.Read | plat.Write})
 	}
 	return &c
 }

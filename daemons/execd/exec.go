@@ -72,12 +72,16 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
+	digest, err := p.IndexSha256()
+	if err != nil {
+		return spec{}, err
+	}
 	for i := range list.Len() {
 		found, abilities, err := readSpec(list.At(i), p.Slot())
 		if err != nil {
 			return spec{}, err
 		}
-		found.user, found.publisher = users[found.name], bytes.Clone(publisher)
+		found.user, found.publisher, found.set = users[found.name], bytes.Clone(publisher), bytes.Clone(digest)
 		switch {
 		case found.name != name:
 		case !slices.Contains(abilities, nxb.AbilityMain):

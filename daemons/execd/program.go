@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 
 	"nexus/capnpgen/bootrecord"
 	"nexus/daemons/plat"
@@ -48,11 +49,11 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 		return nil, err
 	}
 	defer payload.Close()
-	listening, err := s.socketsFor(ctx, spec)
+	given, err := s.endow(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	defer listening.Close()
+	defer given.listening.Close()
 	p, inherited, err := s.connect(spec, name)
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 	}
 	defer writer.Close()
 	p.output = out
-	if err := s.spawn(p, spec, payload, writer, listening, inherited); err != nil {
+	if err := s.spawn(p, spec, payload, writer, given, inherited); err != nil {
 		p.group.Remove()
 		p.close()
 		return nil, err
@@ -74,7 +75,9 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 }
 
 // spawn executes a payload as a program.
-func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, listening, inherited files) (err error) {
+func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, given endowment, inherited files) (
+	err error,
+) {
 	if p.group, err = s.groups.Make(p.name); err != nil {
 		return err
 	}
@@ -82,19 +85,19 @@ func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, list
 		Path:   plat.ByDescriptor(payload),
 		File:   payload,
 		Argv:   append([]string{spec.name}, spec.args...),
-		Env:    environment(spec),
+		Env:    environment(spec, given),
 		Dir:    "/",
 		Stdout: writer,
 		Stderr: writer,
-		Extra:  slices.Concat(listening, inherited),
+		Extra:  slices.Concat(given.listening, inherited),
 		Listen: spec.socketNames(),
 
 		DieWithParent: true,
-		Confinement:   s.confinement(spec, payload),
+		Confinement:   s.confinement(spec, payload, given),
 		Group:         p.group,
 	}
 	if cmd.Confinement.Calls == plat.CallsBinder {
-		cmd.Socket = listening[0]
+		cmd.Socket = given.listening[0]
 	}
 	p.process, err = s.host.Spawner.Spawn(cmd)
 	return err
@@ -146,12 +149,19 @@ func (s *supervisor) connect(spec spec, name string) (p *program, inherited file
 }
 
 // environment is the environment of a bundle, except for what its sockets add.
-func environment(spec spec) []string {
-	return append([]string{
+func environment(spec spec, given endowment) []string {
+	all := []string{
 		"NEXUS_BUNDLE=" + spec.name,
 		"NEXUS_SLOT=" + slotName(spec.slot),
 		"NEXUS_VERSION=" + spec.version,
-	}, spec.environ...)
+	}
+	if given.state != "" { // the second by the convention of systemd.exec(5)
+		all = append(all, "NEXUS_STATE="+given.state, "STATE_DIRECTORY="+given.state)
+		if !slices.ContainsFunc(spec.environ, func(v string) bool { return strings.HasPrefix(v, "HOME=") }) {
+			all = append(all, "HOME="+given.state)
+		}
+	}
+	return append(all, spec.environ...)
 }
 
 func slotName(s bootrecord.Slot) string { return s.String() }

@@ -35,6 +35,7 @@ type spec struct {
 	args      []string
 	environ   []string // NAME=value
 	publisher []byte   // of its set
+	set       []byte   // SHA-256 of the index of its set
 	digest    nxs.Digest
 	verity    nxs.Digest // zero if the index has none
 	size      int64
@@ -74,7 +75,7 @@ func readPublication(m bundle.Publication, from plat.UserRange) (publication, er
 		if err != nil {
 			return publication{}, err
 		}
-		s.user, s.publisher = users[s.name], bytes.Clone(publisher)
+		s.user, s.publisher, s.set = users[s.name], bytes.Clone(publisher), p.digest
 		p.powers = append(p.powers, s.powers...)
 		if slices.Contains(abilities, nxb.AbilityService) {
 			p.specs = append(p.specs, s)

@@ -65,32 +65,46 @@ func (s *sockets) forget(ticket string) {
 	}
 }
 
-// socketsFor asks initd for the listening sockets of a bundle that is about to be started. initd decides whether it
-// gets them, anew at each start.
-func (s *supervisor) socketsFor(ctx context.Context, spec spec) (files, error) {
+// An endowment is what a program gets by the powers of its bundle.
+type endowment struct {
+	listening files
+	state     string // the path of its state; empty: it has none
+}
+
+// endow asks initd for what a bundle gets that is about to be started. initd decides that, anew at each start.
+func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err error) {
 	if len(spec.powers) == 0 {
-		return nil, nil
+		return e, nil
 	}
 	ticket, arrived := s.sockets.expect()
 	defer s.sockets.forget(ticket)
-	err := s.sockets.holder.Call(ctx, func(client capnp.Client) error {
+	err = s.sockets.holder.Call(ctx, func(client capnp.Client) error {
 		answer, release := rpc.BundleSockets(client).Open(ctx, func(p rpc.BundleSockets_open_Params) error {
+			p.SetUser(spec.user)
 			return errors.Join(p.SetBundle(spec.name), p.SetPublisher(spec.publisher), p.SetTicket(ticket),
-				vat.SetTexts(p.NewPowers, spec.powers))
+				p.SetSet(spec.set), vat.SetTexts(p.NewPowers, spec.powers))
 		})
 		defer release()
 		res, err := answer.Struct()
 		if err != nil {
 			return err
 		}
-		return convert.Refused(res.Refusal())
+		if err := convert.Refused(res.Refusal()); err != nil {
+			return err
+		}
+		e.state, err = res.State()
+		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		e.listening, err = s.awaitSockets(ctx, len(spec.sockets()), arrived)
 	}
-	var all files
+	return e, err
+}
+
+// awaitSockets takes as many sockets as initd has sent.
+func (s *supervisor) awaitSockets(ctx context.Context, n int, arrived chan *os.File) (all files, err error) {
 	late := s.host.Clock.After(socketPatience)
-	for range powers.Of(powers.ListenTCP, spec.powers) {
+	for range n {
 		select {
 		case socket := <-arrived:
 			all = append(all, socket)
@@ -104,6 +118,9 @@ func (s *supervisor) socketsFor(ctx context.Context, spec spec) (files, error) {
 	}
 	return all, nil
 }
+
+// sockets are the powers by which a bundle is handed sockets.
+func (s spec) sockets() []powers.Power { return powers.Of(powers.ListenTCP, s.powers) }
 
 // keepSockets has initd close the sockets that no bundle of a publication asks for.
 func (s *supervisor) keepSockets(ctx context.Context, p publication) {
@@ -125,7 +142,7 @@ func (s *supervisor) keepSockets(ctx context.Context, p publication) {
 // socketNames are how the sockets of a bundle are called in LISTEN_FDNAMES.
 func (s spec) socketNames() []string {
 	var names []string
-	for _, power := range powers.Of(powers.ListenTCP, s.powers) {
+	for _, power := range s.sockets() {
 		_, name, _ := strings.Cut(power.String(), ":")
 		names = append(names, name)
 	}

@@ -53,15 +53,26 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	}
 	s.keys = &keyring{folder: folder, dir: s.resources.dirs[trustDir], reload: s.holdings["TrustReload"],
 		gate: s.holdings["HealthGate"]}
-	s.judge, s.listeners = openJudge(folder, s.log), takeListeners(&config.Handed)
+	if s.states, err = openStates(folder, config.stateView(), config.Handed.Given(), s.log); err != nil {
+		return nil, err
+	}
+	if s.states != nil {
+		s.states.status = s.updateStatus
+	}
+	defer s.states.close()
+	s.judge, s.listeners = openJudge(folder, s.states, s.log), takeListeners(&config.Handed)
 	s.setReach()
 	defer s.listeners.keep(nil)
 	tell(s.log, folder.found)
 	s.tellHindrances(users.Shared)
 	if err := s.run(ctx, sockets); err != nil {
+		s.states.end()
 		return nil, err
 	}
 	next, err = s.ending.successor(ctx, kept(folder, state, s, sockets))
+	if next == nil {
+		s.states.end()
+	}
 	if next != nil {
 		s.taken.leave(next)
 		hangUp(sockets)

@@ -1,6 +1,7 @@
 package initd
 
 import (
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -132,11 +133,30 @@ func (c Config) dirs() map[string]string {
 	if state := c.state(); state != "" {
 		dirs["state"] = state
 	}
+	if view := c.stateView(); view != "" {
+		dirs[bundlesDir] = view
+	}
 	if c.groups != "" {
 		dirs[groupsDir] = c.groups
 	}
 	return dirs
 }
+
+// stateView is where programs find their state: where it is mounted, or kept; empty: there is none.
+func (c Config) stateView() string {
+	switch path, err := filepath.Abs(c.Dir); {
+	case c.state() == "" || err != nil:
+		return ""
+	case plat.CanMount():
+		return filepath.Join(viewRoot, fmt.Sprintf("%x", sha256.Sum256([]byte(path)))[:16])
+	default:
+		return filepath.Join(path, bundlesDir)
+	}
+}
+
+// viewRoot is where the state of all systems of this machine is mounted. Programs get there whoever owns the system's
+// folder.
+const viewRoot = "/run/nexus"
 
 // roles returns the roles that have a socket: the operator's, and the shared ones.
 func (c Config) roles() []Role {

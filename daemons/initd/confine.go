@@ -48,10 +48,10 @@ func Confinement(name, binary string, dirs map[string]string) (plat.Confinement,
 		}
 		for _, rule := range row.Confinement.Paths {
 			if dir, named := strings.CutPrefix(rule.Path, dirPrefix); named {
-				if rule.Path = dirs[dir]; rule.Path == "" && dir == groupsDir {
+				if rule.Path = dirs[dir]; rule.Path == "" && isOptional(dir) {
 					continue // this machine has none
 				}
-				if err := open(rule, c.User); err != nil {
+				if err := open(rule, c.User); err != nil && dir != bundlesDir {
 					return plat.Confinement{}, fmt.Errorf("cannot open %s to %s: %w", rule.Path, name, err)
 				}
 			}
@@ -61,6 +61,9 @@ func Confinement(name, binary string, dirs map[string]string) (plat.Confinement,
 	}
 	return plat.Confinement{}, fmt.Errorf("cannot confine %s: it has no row", name)
 }
+
+// isOptional reports whether a system may be without a directory that a row names.
+func isOptional(dir string) bool { return dir == groupsDir || dir == bundlesDir }
 
 // open gives a daemon's user access to a directory in its row.
 func open(rule plat.PathRule, user uint32) error {

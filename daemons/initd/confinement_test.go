@@ -59,7 +59,7 @@ func TestPathsAreThoseOfDirs(t *testing.T) {
 			}
 			dirs = append(dirs, dir)
 			if want := row.Name == "updated" || row.Name == stateName ||
-				dir == groupsDir || dir == rootsDir; rule.Access&plat.Write != 0 != want {
+				dir == groupsDir || dir == rootsDir || dir == bundlesDir; rule.Access&plat.Write != 0 != want {
 				t.Errorf("%s: %v", row.Name, rule)
 			}
 		}

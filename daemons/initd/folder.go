@@ -19,6 +19,7 @@ import (
 //	roots/                     the root document, where there is one (libupdates/roots)
 //	system/                    the slots (libupdates/slots)
 //	state/                     durable state (libupdates/statefs), where there is any
+//	bundles/                   the state of bundles (libupdates/bundlestate), where there is a state folder
 //
 // The operator chose the path, which may lead through links. Below it no link is followed.
 type folder struct {

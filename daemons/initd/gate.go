@@ -81,6 +81,7 @@ func (g *gate) begin(ctx context.Context, gate update.HealthGate) (health.Event,
 		}
 	}
 	g.begun, g.slot = 0, a.Slot()
+	g.s.states.settle(ctx)
 	attempt := g.attemptOf(a)
 	if refused != nil {
 		attempt.Reason, attempt.Detail = unpublished(refused), refusal.DetailOf(refused)
@@ -105,6 +106,7 @@ func (g *gate) commit(ctx context.Context, gate update.HealthGate, do health.Act
 	if late, err := g.tooLate(do.Boot, convert.Refused(res.Refusal())); late || err != nil {
 		return health.TooLate{}, err
 	}
+	g.s.states.settle(ctx)
 	g.s.log.Announce(ctx, fmt.Sprintf("init: health ok (slot %s)", g.slot))
 	return health.Confirmed{Watched: res.Watched()}, nil
 }
@@ -161,6 +163,7 @@ func (g *gate) endWatch(ctx context.Context, gate update.HealthGate, boot uint64
 	if err := convert.Refused(res.Refusal()); err != nil {
 		g.s.log.Warn("the watch is not of this attempt", "boot", boot, "error", err)
 	}
+	g.s.states.settle(ctx)
 	return health.WatchEnded{}, nil
 }
 

@@ -97,7 +97,7 @@ func (r *resources) grant(row Daemon, channel *vat.Parent) error {
 		}
 	}
 	for _, name := range row.Dirs {
-		if dir := r.dirs[name]; dir != nil || name != groupsDir {
+		if dir := r.dirs[name]; dir != nil || !isOptional(name) {
 			errs = append(errs, channel.GrantDir(name, dir))
 		}
 	}

@@ -12,8 +12,12 @@ import (
 	"nexus/daemons/convert"
 	"nexus/daemons/initd/machine"
 	"nexus/daemons/plat"
+	"nexus/daemons/vat"
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/policy"
 	"nexus/libupdates/powers"
+	"nexus/libupdates/trust"
 )
 
 // listeners are the listening sockets of bundles. They belong to the system, not to a program: the next program with
@@ -103,24 +107,13 @@ type socketServer struct {
 	judge     *judge
 	listeners *listeners
 	hand      func(ticket string, socket *os.File) error
+	states    *stateKeeper
 }
 
-// Open gives execd the listening sockets of a bundle.
-func (s *socketServer) Open(_ context.Context, call rpc.BundleSockets_open) error {
-	args := call.Args()
-	bundle, err := args.Bundle()
-	if err != nil {
-		return err
-	}
-	publisher, err := publisherOf(args.Publisher())
-	if err != nil {
-		return err
-	}
-	texts, err := convert.PowersOf(args.Powers())
-	if err != nil {
-		return err
-	}
-	ticket, err := args.Ticket()
+// Open gives execd what a bundle gets by its powers.
+func (s *socketServer) Open(ctx context.Context, call rpc.BundleSockets_open) error {
+	call.Go() // state may have to be copied
+	o, err := readOpening(call.Args())
 	if err != nil {
 		return err
 	}
@@ -128,33 +121,67 @@ func (s *socketServer) Open(_ context.Context, call rpc.BundleSockets_open) erro
 	if err != nil {
 		return err
 	}
-	err = policy.Refuse(s.judge.decide(publisher, []policy.Asking{{Bundle: bundle, Powers: texts}}))
+	err = policy.Refuse(s.judge.decide(o.publisher, []policy.Asking{{Bundle: o.bundle, Powers: o.powers}}))
+	state := ""
 	if err == nil {
-		err = s.give(texts, ticket)
+		state, err = s.give(ctx, o)
 	}
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
-	return nil
+	return res.SetState(state)
 }
 
-// give opens the granted sockets and hands them over.
-func (s *socketServer) give(texts []string, ticket string) error {
-	all, err := powers.ParseAll(texts)
-	if err != nil {
-		return err
+// An openCall is what execd says of a program that it is about to start.
+type openCall struct {
+	bundle    string
+	publisher trust.PublicKey
+	powers    []string
+	ticket    string
+	set       bootctl.Digest
+	user      uint32
+}
+
+func readOpening(args rpc.BundleSockets_open_Params) (o openCall, err error) {
+	o.user = args.User()
+	if o.bundle, err = args.Bundle(); err != nil {
+		return o, err
 	}
-	all = slices.DeleteFunc(all, func(p powers.Power) bool { return p.Kind != powers.ListenTCP })
-	files, err := s.listeners.take(all)
-	if err != nil {
-		return err
+	if err := nxb.CheckName(o.bundle); err != nil {
+		return o, err
 	}
-	for _, file := range files {
-		if err := s.hand(ticket, file); err != nil {
-			return err
+	if o.publisher, err = publisherOf(args.Publisher()); err != nil {
+		return o, err
+	}
+	if o.powers, err = convert.PowersOf(args.Powers()); err != nil {
+		return o, err
+	}
+	set, err := args.Set()
+	if err != nil {
+		return o, err
+	}
+	copy(o.set[:], set)
+	o.ticket, err = args.Ticket()
+	return o, err
+}
+
+// give opens what was granted and hands it over. It returns the path of the bundle's state.
+func (s *socketServer) give(ctx context.Context, o openCall) (state string, err error) {
+	for _, p := range powers.Of(powers.State, o.powers) {
+		if state, err = s.states.open(ctx, o.bundle, o.set, o.user, p.Size); err != nil {
+			return "", err
 		}
 	}
-	return nil
+	files, err := s.listeners.take(powers.Of(powers.ListenTCP, o.powers))
+	if err != nil {
+		return "", err
+	}
+	for _, file := range files {
+		if err := s.hand(o.ticket, file); err != nil {
+			return "", err
+		}
+	}
+	return state, nil
 }
 
 // Keep closes the sockets that the running publication does not use.
@@ -163,17 +190,11 @@ func (s *socketServer) Keep(_ context.Context, call rpc.BundleSockets_keep) erro
 	if err != nil {
 		return err
 	}
-	var wanted []powers.Power
-	for i := range list.Len() {
-		text, err := list.At(i)
-		if err != nil {
-			return err
-		}
-		if power, err := powers.Parse(text); err == nil {
-			wanted = append(wanted, power)
-		}
+	texts, err := vat.Texts(list)
+	if err != nil {
+		return err
 	}
-	s.listeners.keep(wanted)
+	s.listeners.keep(powers.Of(powers.ListenTCP, texts))
 	return nil
 }
 

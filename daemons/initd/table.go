@@ -118,7 +118,7 @@ func Table() []Daemon {
 				{Facet: "BundleIntroducer", From: initName},
 				{Facet: socketsFacet, From: initName},
 			},
-			Dirs:     []string{groupsDir},
+			Dirs:     []string{groupsDir, bundlesDir},
 			Settings: []string{"settle", groupsDir, usersSetting},
 
 			Confinement: starter(6),
@@ -204,8 +204,9 @@ const usersSetting = "users"
 // starter returns the confinement of the daemon that runs payloads. It allows what payloads may have and, if initd is
 // root, the capabilities to give each payload a user of its own and to kill it.
 func starter(nth uint32) plat.Confinement {
-	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: "dir:" +
-		groupsDir, Access: plat.Read | plat.Write})...)
+	own := plat.Read | plat.Write
+	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: dirPrefix + groupsDir, Access: own},
+		plat.PathRule{Path: dirPrefix + bundlesDir, Access: own})...)
 	c.Calls, c.Files = plat.CallsSpawner, starterFiles
 	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
 	return c

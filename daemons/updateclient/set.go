@@ -6,6 +6,7 @@ import (
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/bundlestate"
 )
 
 // A Set is a set that waits for its switch.
@@ -24,6 +25,8 @@ type Set struct {
 type Bundle struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+
+	Identity bundlestate.Identity `json:"-"`
 }
 
 // Staged returns the set that is staged now.

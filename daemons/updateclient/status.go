@@ -26,6 +26,7 @@ type Status struct {
 	Slots                   [3]Slot // a, b and what is staged
 	Quarantine              []bootctl.Quarantined
 	LastRollback            *bootctl.Rollback // nil if there was none
+	Stage                   uint64            // number of the last completed stage; in a trial, that of the trial
 }
 
 // A Slot is what one slot holds, or what is staged.
@@ -68,6 +69,7 @@ func Read(m update.Status, err error) (Status, error) {
 		Slots:        [3]Slot{r.slot(m.SlotA()), r.slot(m.SlotB()), r.slot(m.StagedSet())},
 		Quarantine:   r.quarantine(m.Quarantine()),
 		LastRollback: r.rollback(m.LastRollback()),
+		Stage:        m.Stage(),
 	}
 	return s, r.Err
 }
@@ -100,7 +102,11 @@ func (r *reader) bundles(list update.BundleRef_List, err error) []Bundle {
 	r.Note(err)
 	bundles := []Bundle{}
 	for i := range r.Items(list.Len()) {
-		bundles = append(bundles, Bundle{r.Text(list.At(i).Name()), r.Text(list.At(i).Version())})
+		b := Bundle{Name: r.Text(list.At(i).Name()), Version: r.Text(list.At(i).Version())}
+		identity, err := list.At(i).Identity()
+		r.Note(err)
+		copy(b.Identity[:], identity)
+		bundles = append(bundles, b)
 	}
 	return bundles
 }

@@ -12,6 +12,7 @@ import (
 	"nexus/daemons/convert"
 	"nexus/daemons/vat"
 	"nexus/libupdates/bootctl"
+	"nexus/libupdates/bundlestate"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/slots"
 	"nexus/libupdates/updater"
@@ -93,6 +94,7 @@ func fillStatus(m update.Status, engine *updater.Engine) error {
 	m.SetBootCause(convert.Cause(r.BootCause))
 	m.SetAbruptEnds(r.AbruptEnds)
 	m.SetPauseMs(uint32(r.Pause() / time.Millisecond))
+	m.SetStage(r.StageSerial)
 	if err := m.SetVersionFloor(r.Floor); err != nil {
 		return err
 	}
@@ -149,6 +151,10 @@ func setBundles(make func(int32) (update.BundleRef_List, error), bundles []nxs.E
 			return err
 		}
 		if err := list.At(i).SetVersion(b.Version); err != nil {
+			return err
+		}
+		identity := bundlestate.IdentityOf(b)
+		if err := list.At(i).SetIdentity(identity[:]); err != nil {
 			return err
 		}
 	}

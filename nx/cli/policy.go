@@ -123,6 +123,7 @@ type grantOfPower struct {
 	Granted bool   `json:"granted"`
 	Line    int    `json:"line,omitempty"` // of the rule that grants it
 	Detail  string `json:"detail,omitempty"`
+	Note    string `json:"note,omitempty"` // what this machine cannot bound
 }
 
 // Run asks for the decision on the published set.
@@ -142,6 +143,9 @@ func (v *explainVerb) Run(ctx context.Context, in *invocation) error {
 			rows := [][]string{{"POWER", "GRANTED", "WHY"}}
 			for _, g := range grants {
 				granted, why := "yes", fmt.Sprintf("by the rule at line %d of the policy", g.Line)
+				if g.Note != "" {
+					why += "; " + g.Note
+				}
 				if !g.Granted {
 					granted, why = "no", g.Detail
 				}
@@ -217,7 +221,7 @@ func (s *session) explain(ctx context.Context, name string) ([]grantOfPower, err
 	grants := []grantOfPower{}
 	for _, d := range all {
 		if d.Bundle == name {
-			grants = append(grants, grantOfPower{d.Power, d.Granted(), d.Line, d.Why})
+			grants = append(grants, grantOfPower{d.Power, d.Granted(), d.Line, d.Why, d.Note})
 		}
 	}
 	return grants, nil

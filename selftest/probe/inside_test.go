@@ -100,6 +100,9 @@ func starter(kind string) error {
 // directory as an endowment.
 const envGroups = "PROBE_GROUPS"
 
+// envBundles names the one that tells a starter where the state of bundles is.
+const envBundles = "PROBE_BUNDLES"
+
 func ownGroups() (*plat.Groups, error) {
 	dir := os.Getenv(envGroups)
 	if dir == "" {

@@ -23,7 +23,7 @@ const (
 const grantedPort = 9
 
 // empowered lists the kinds of payloads with a power.
-func empowered() []string { return []string{kindServer, kindBinder, kindClient} }
+func empowered() []string { return []string{kindServer, kindBinder, kindClient, kindKeeper} }
 
 // empower grants a kind of payload its powers, as execd does.
 func empower(kind string, cmd *plat.Command, socket *os.File) {
@@ -34,6 +34,9 @@ func empower(kind string, cmd *plat.Command, socket *os.File) {
 		cmd.Confinement.Calls, cmd.Socket = plat.CallsBinder, socket
 	case kindClient:
 		cmd.Confinement.Connect = reach(kind)
+		return
+	case kindKeeper:
+		cmd.Confinement.Paths = append(cmd.Confinement.Paths, stateRule(os.Getenv(envBundles)))
 		return
 	default:
 		return
