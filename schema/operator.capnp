@@ -94,6 +94,9 @@ interface Operator {
 
   policy @20 () -> (policy :Powers.PolicyEditor);
   # Change what bundles are granted.
+
+  state @21 () -> (keeper :Powers.StateKeeper);
+  # See, save and replace the state of bundles.
 }
 
 interface TrustEditor {

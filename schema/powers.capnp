@@ -7,6 +7,7 @@
 # Class: blessed (the operator's program reads and sets the policy), except BundleSockets. One call or answer is at most
 # 4 MiB (daemons/vat).
 
+using Bundle = import "bundle.capnp";
 using Go = import "/go.capnp";
 using Keystore = import "keystore.capnp";
 $Go.package("powers");
@@ -61,6 +62,49 @@ interface PolicyEditor {
   # An empty text removes the policy. `kept` says whether the change survives a reboot; false: a machine without a
   # state disk forgets it. `warnings` is as for PowerJudge.policy. Writes one audit record. Refused as `bad-policy`,
   # with nothing changed, with the line of the first error.
+}
+
+interface StateKeeper {
+  # The state of bundles, for those who look after the device.
+
+  list @0 () -> (bundles :List(BundleState));
+  # What bundles keep, in byte order of their names; at most 4096 of them.
+
+  export @1 (bundle :Text) -> (archive :Bundle.Blob, refusal :Keystore.Refusal);
+  # The state of `bundle` as a tar archive. A program that runs may write meanwhile; each file is as it was at some
+  # moment. The blob's `sha256` is zero. Refused as `unknown-bundle` if it keeps none.
+
+  import @2 (bundle :Text) -> (sink :StateSink, refusal :Keystore.Refusal);
+  # Replaces the state of `bundle` by what an archive holds, from the next start of its program on. One import at a
+  # time. Refused as `unknown-bundle` if its program has not been started with state since the system was, and as
+  # `trial-in-progress` while a slot is on trial. Writes one audit record once it is over.
+}
+
+interface StateSink {
+  # Takes an archive, a piece at a time. Dropping it before done() changes nothing.
+
+  write @0 (bytes :Data) -> ();
+  # The next bytes, at most 1 MiB. Fails once the archive has been refused; done() then returns why.
+
+  done @1 () -> (refusal :Keystore.Refusal);
+  # The end of the archive. Without a refusal, the new state is complete and durable. Refused, with nothing changed, as
+  # `bad-archive` if it is not a tar archive of files, folders and links whose names stay inside, or has too many, as
+  # `no-space` if it exceeds the quota, and as `trial-in-progress` as above.
+}
+
+struct BundleState {
+  # What one bundle keeps.
+
+  bundle @0 :Text;
+  # Bundle name.
+  sizeBytes @1 :UInt64;
+  # What it takes of the disk, in bytes.
+  quotaBytes @2 :UInt64;
+  # Its quota; 0 if its program has not been started since the system was.
+  kept @3 :UInt32;
+  # How many earlier states are kept beside it, for a rollback.
+  bounded @4 :Bool;
+  # Whether the quota holds; false: this machine cannot hold a program to it.
 }
 
 interface BundleSockets {

@@ -9,6 +9,7 @@ import (
 	schemas "capnproto.org/go/capnp/v3/schemas"
 	server "capnproto.org/go/capnp/v3/server"
 	context "context"
+	bundle "nexus/capnpgen/bundle"
 	keystore "nexus/capnpgen/keystore"
 )
 
@@ -1233,6 +1234,1436 @@ func (p PolicyEditor_set_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
 }
 
+type StateKeeper capnp.Client
+
+// StateKeeper_TypeID is the unique identifier for the type StateKeeper.
+const StateKeeper_TypeID = 0xb243744678ec35cf
+
+func (c StateKeeper) List(ctx context.Context, params func(StateKeeper_list_Params) error) (StateKeeper_list_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb243744678ec35cf,
+			MethodID:      0,
+			InterfaceName: "powers.capnp:StateKeeper",
+			MethodName:    "list",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(StateKeeper_list_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return StateKeeper_list_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c StateKeeper) Export(ctx context.Context, params func(StateKeeper_export_Params) error) (StateKeeper_export_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb243744678ec35cf,
+			MethodID:      1,
+			InterfaceName: "powers.capnp:StateKeeper",
+			MethodName:    "export",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(StateKeeper_export_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return StateKeeper_export_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c StateKeeper) Import(ctx context.Context, params func(StateKeeper_import_Params) error) (StateKeeper_import_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb243744678ec35cf,
+			MethodID:      2,
+			InterfaceName: "powers.capnp:StateKeeper",
+			MethodName:    "import",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(StateKeeper_import_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return StateKeeper_import_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c StateKeeper) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c StateKeeper) String() string {
+	return "StateKeeper(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c StateKeeper) AddRef() StateKeeper {
+	return StateKeeper(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c StateKeeper) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c StateKeeper) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c StateKeeper) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (StateKeeper) DecodeFromPtr(p capnp.Ptr) StateKeeper {
+	return StateKeeper(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c StateKeeper) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c StateKeeper) IsSame(other StateKeeper) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c StateKeeper) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c StateKeeper) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A StateKeeper_Server is a StateKeeper with a local implementation.
+type StateKeeper_Server interface {
+	List(context.Context, StateKeeper_list) error
+
+	Export(context.Context, StateKeeper_export) error
+
+	Import(context.Context, StateKeeper_import) error
+}
+
+// StateKeeper_NewServer creates a new Server from an implementation of StateKeeper_Server.
+func StateKeeper_NewServer(s StateKeeper_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(StateKeeper_Methods(nil, s), s, c)
+}
+
+// StateKeeper_ServerToClient creates a new Client from an implementation of StateKeeper_Server.
+// The caller is responsible for calling Release on the returned Client.
+func StateKeeper_ServerToClient(s StateKeeper_Server) StateKeeper {
+	return StateKeeper(capnp.NewClient(StateKeeper_NewServer(s)))
+}
+
+// StateKeeper_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func StateKeeper_Methods(methods []server.Method, s StateKeeper_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 3)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb243744678ec35cf,
+			MethodID:      0,
+			InterfaceName: "powers.capnp:StateKeeper",
+			MethodName:    "list",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.List(ctx, StateKeeper_list{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb243744678ec35cf,
+			MethodID:      1,
+			InterfaceName: "powers.capnp:StateKeeper",
+			MethodName:    "export",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Export(ctx, StateKeeper_export{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb243744678ec35cf,
+			MethodID:      2,
+			InterfaceName: "powers.capnp:StateKeeper",
+			MethodName:    "import",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Import(ctx, StateKeeper_import{call})
+		},
+	})
+
+	return methods
+}
+
+// StateKeeper_list holds the state for a server call to StateKeeper.list.
+// See server.Call for documentation.
+type StateKeeper_list struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c StateKeeper_list) Args() StateKeeper_list_Params {
+	return StateKeeper_list_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c StateKeeper_list) AllocResults() (StateKeeper_list_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateKeeper_list_Results(r), err
+}
+
+// StateKeeper_export holds the state for a server call to StateKeeper.export.
+// See server.Call for documentation.
+type StateKeeper_export struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c StateKeeper_export) Args() StateKeeper_export_Params {
+	return StateKeeper_export_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c StateKeeper_export) AllocResults() (StateKeeper_export_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StateKeeper_export_Results(r), err
+}
+
+// StateKeeper_import holds the state for a server call to StateKeeper.import.
+// See server.Call for documentation.
+type StateKeeper_import struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c StateKeeper_import) Args() StateKeeper_import_Params {
+	return StateKeeper_import_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c StateKeeper_import) AllocResults() (StateKeeper_import_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StateKeeper_import_Results(r), err
+}
+
+// StateKeeper_List is a list of StateKeeper.
+type StateKeeper_List = capnp.CapList[StateKeeper]
+
+// NewStateKeeper_List creates a new list of StateKeeper.
+func NewStateKeeper_List(s *capnp.Segment, sz int32) (StateKeeper_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[StateKeeper](l), err
+}
+
+type StateKeeper_list_Params capnp.Struct
+
+// StateKeeper_list_Params_TypeID is the unique identifier for the type StateKeeper_list_Params.
+const StateKeeper_list_Params_TypeID = 0xb21826b3d7081de2
+
+func NewStateKeeper_list_Params(s *capnp.Segment) (StateKeeper_list_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StateKeeper_list_Params(st), err
+}
+
+func NewRootStateKeeper_list_Params(s *capnp.Segment) (StateKeeper_list_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StateKeeper_list_Params(st), err
+}
+
+func ReadRootStateKeeper_list_Params(msg *capnp.Message) (StateKeeper_list_Params, error) {
+	root, err := msg.Root()
+	return StateKeeper_list_Params(root.Struct()), err
+}
+
+func (s StateKeeper_list_Params) String() string {
+	str, _ := text.Marshal(0xb21826b3d7081de2, capnp.Struct(s))
+	return str
+}
+
+func (s StateKeeper_list_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateKeeper_list_Params) DecodeFromPtr(p capnp.Ptr) StateKeeper_list_Params {
+	return StateKeeper_list_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateKeeper_list_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateKeeper_list_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateKeeper_list_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateKeeper_list_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// StateKeeper_list_Params_List is a list of StateKeeper_list_Params.
+type StateKeeper_list_Params_List = capnp.StructList[StateKeeper_list_Params]
+
+// NewStateKeeper_list_Params creates a new list of StateKeeper_list_Params.
+func NewStateKeeper_list_Params_List(s *capnp.Segment, sz int32) (StateKeeper_list_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[StateKeeper_list_Params](l), err
+}
+
+// StateKeeper_list_Params_Future is a wrapper for a StateKeeper_list_Params promised by a client call.
+type StateKeeper_list_Params_Future struct{ *capnp.Future }
+
+func (f StateKeeper_list_Params_Future) Struct() (StateKeeper_list_Params, error) {
+	p, err := f.Future.Ptr()
+	return StateKeeper_list_Params(p.Struct()), err
+}
+
+type StateKeeper_list_Results capnp.Struct
+
+// StateKeeper_list_Results_TypeID is the unique identifier for the type StateKeeper_list_Results.
+const StateKeeper_list_Results_TypeID = 0xd5bbe3e0cf453755
+
+func NewStateKeeper_list_Results(s *capnp.Segment) (StateKeeper_list_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateKeeper_list_Results(st), err
+}
+
+func NewRootStateKeeper_list_Results(s *capnp.Segment) (StateKeeper_list_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateKeeper_list_Results(st), err
+}
+
+func ReadRootStateKeeper_list_Results(msg *capnp.Message) (StateKeeper_list_Results, error) {
+	root, err := msg.Root()
+	return StateKeeper_list_Results(root.Struct()), err
+}
+
+func (s StateKeeper_list_Results) String() string {
+	str, _ := text.Marshal(0xd5bbe3e0cf453755, capnp.Struct(s))
+	return str
+}
+
+func (s StateKeeper_list_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateKeeper_list_Results) DecodeFromPtr(p capnp.Ptr) StateKeeper_list_Results {
+	return StateKeeper_list_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateKeeper_list_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateKeeper_list_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateKeeper_list_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateKeeper_list_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StateKeeper_list_Results) Bundles() (BundleState_List, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return BundleState_List(p.List()), err
+}
+
+func (s StateKeeper_list_Results) HasBundles() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StateKeeper_list_Results) SetBundles(v BundleState_List) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewBundles sets the bundles field to a newly
+// allocated BundleState_List, preferring placement in s's segment.
+func (s StateKeeper_list_Results) NewBundles(n int32) (BundleState_List, error) {
+	l, err := NewBundleState_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return BundleState_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+
+// StateKeeper_list_Results_List is a list of StateKeeper_list_Results.
+type StateKeeper_list_Results_List = capnp.StructList[StateKeeper_list_Results]
+
+// NewStateKeeper_list_Results creates a new list of StateKeeper_list_Results.
+func NewStateKeeper_list_Results_List(s *capnp.Segment, sz int32) (StateKeeper_list_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[StateKeeper_list_Results](l), err
+}
+
+// StateKeeper_list_Results_Future is a wrapper for a StateKeeper_list_Results promised by a client call.
+type StateKeeper_list_Results_Future struct{ *capnp.Future }
+
+func (f StateKeeper_list_Results_Future) Struct() (StateKeeper_list_Results, error) {
+	p, err := f.Future.Ptr()
+	return StateKeeper_list_Results(p.Struct()), err
+}
+
+type StateKeeper_export_Params capnp.Struct
+
+// StateKeeper_export_Params_TypeID is the unique identifier for the type StateKeeper_export_Params.
+const StateKeeper_export_Params_TypeID = 0x8b882d1d067a56e4
+
+func NewStateKeeper_export_Params(s *capnp.Segment) (StateKeeper_export_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateKeeper_export_Params(st), err
+}
+
+func NewRootStateKeeper_export_Params(s *capnp.Segment) (StateKeeper_export_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateKeeper_export_Params(st), err
+}
+
+func ReadRootStateKeeper_export_Params(msg *capnp.Message) (StateKeeper_export_Params, error) {
+	root, err := msg.Root()
+	return StateKeeper_export_Params(root.Struct()), err
+}
+
+func (s StateKeeper_export_Params) String() string {
+	str, _ := text.Marshal(0x8b882d1d067a56e4, capnp.Struct(s))
+	return str
+}
+
+func (s StateKeeper_export_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateKeeper_export_Params) DecodeFromPtr(p capnp.Ptr) StateKeeper_export_Params {
+	return StateKeeper_export_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateKeeper_export_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateKeeper_export_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateKeeper_export_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateKeeper_export_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StateKeeper_export_Params) Bundle() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s StateKeeper_export_Params) HasBundle() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StateKeeper_export_Params) BundleBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s StateKeeper_export_Params) SetBundle(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// StateKeeper_export_Params_List is a list of StateKeeper_export_Params.
+type StateKeeper_export_Params_List = capnp.StructList[StateKeeper_export_Params]
+
+// NewStateKeeper_export_Params creates a new list of StateKeeper_export_Params.
+func NewStateKeeper_export_Params_List(s *capnp.Segment, sz int32) (StateKeeper_export_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[StateKeeper_export_Params](l), err
+}
+
+// StateKeeper_export_Params_Future is a wrapper for a StateKeeper_export_Params promised by a client call.
+type StateKeeper_export_Params_Future struct{ *capnp.Future }
+
+func (f StateKeeper_export_Params_Future) Struct() (StateKeeper_export_Params, error) {
+	p, err := f.Future.Ptr()
+	return StateKeeper_export_Params(p.Struct()), err
+}
+
+type StateKeeper_export_Results capnp.Struct
+
+// StateKeeper_export_Results_TypeID is the unique identifier for the type StateKeeper_export_Results.
+const StateKeeper_export_Results_TypeID = 0xd8c7ba14fe8e2f99
+
+func NewStateKeeper_export_Results(s *capnp.Segment) (StateKeeper_export_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StateKeeper_export_Results(st), err
+}
+
+func NewRootStateKeeper_export_Results(s *capnp.Segment) (StateKeeper_export_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StateKeeper_export_Results(st), err
+}
+
+func ReadRootStateKeeper_export_Results(msg *capnp.Message) (StateKeeper_export_Results, error) {
+	root, err := msg.Root()
+	return StateKeeper_export_Results(root.Struct()), err
+}
+
+func (s StateKeeper_export_Results) String() string {
+	str, _ := text.Marshal(0xd8c7ba14fe8e2f99, capnp.Struct(s))
+	return str
+}
+
+func (s StateKeeper_export_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateKeeper_export_Results) DecodeFromPtr(p capnp.Ptr) StateKeeper_export_Results {
+	return StateKeeper_export_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateKeeper_export_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateKeeper_export_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateKeeper_export_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateKeeper_export_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StateKeeper_export_Results) Archive() bundle.Blob {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return bundle.Blob(p.Interface().Client())
+}
+
+func (s StateKeeper_export_Results) HasArchive() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StateKeeper_export_Results) SetArchive(v bundle.Blob) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+func (s StateKeeper_export_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s StateKeeper_export_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s StateKeeper_export_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s StateKeeper_export_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// StateKeeper_export_Results_List is a list of StateKeeper_export_Results.
+type StateKeeper_export_Results_List = capnp.StructList[StateKeeper_export_Results]
+
+// NewStateKeeper_export_Results creates a new list of StateKeeper_export_Results.
+func NewStateKeeper_export_Results_List(s *capnp.Segment, sz int32) (StateKeeper_export_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[StateKeeper_export_Results](l), err
+}
+
+// StateKeeper_export_Results_Future is a wrapper for a StateKeeper_export_Results promised by a client call.
+type StateKeeper_export_Results_Future struct{ *capnp.Future }
+
+func (f StateKeeper_export_Results_Future) Struct() (StateKeeper_export_Results, error) {
+	p, err := f.Future.Ptr()
+	return StateKeeper_export_Results(p.Struct()), err
+}
+func (p StateKeeper_export_Results_Future) Archive() bundle.Blob {
+	return bundle.Blob(p.Future.Field(0, nil).Client())
+}
+
+func (p StateKeeper_export_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
+}
+
+type StateKeeper_import_Params capnp.Struct
+
+// StateKeeper_import_Params_TypeID is the unique identifier for the type StateKeeper_import_Params.
+const StateKeeper_import_Params_TypeID = 0xaf2fbcab5024bc4c
+
+func NewStateKeeper_import_Params(s *capnp.Segment) (StateKeeper_import_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateKeeper_import_Params(st), err
+}
+
+func NewRootStateKeeper_import_Params(s *capnp.Segment) (StateKeeper_import_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateKeeper_import_Params(st), err
+}
+
+func ReadRootStateKeeper_import_Params(msg *capnp.Message) (StateKeeper_import_Params, error) {
+	root, err := msg.Root()
+	return StateKeeper_import_Params(root.Struct()), err
+}
+
+func (s StateKeeper_import_Params) String() string {
+	str, _ := text.Marshal(0xaf2fbcab5024bc4c, capnp.Struct(s))
+	return str
+}
+
+func (s StateKeeper_import_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateKeeper_import_Params) DecodeFromPtr(p capnp.Ptr) StateKeeper_import_Params {
+	return StateKeeper_import_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateKeeper_import_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateKeeper_import_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateKeeper_import_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateKeeper_import_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StateKeeper_import_Params) Bundle() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s StateKeeper_import_Params) HasBundle() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StateKeeper_import_Params) BundleBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s StateKeeper_import_Params) SetBundle(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+// StateKeeper_import_Params_List is a list of StateKeeper_import_Params.
+type StateKeeper_import_Params_List = capnp.StructList[StateKeeper_import_Params]
+
+// NewStateKeeper_import_Params creates a new list of StateKeeper_import_Params.
+func NewStateKeeper_import_Params_List(s *capnp.Segment, sz int32) (StateKeeper_import_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[StateKeeper_import_Params](l), err
+}
+
+// StateKeeper_import_Params_Future is a wrapper for a StateKeeper_import_Params promised by a client call.
+type StateKeeper_import_Params_Future struct{ *capnp.Future }
+
+func (f StateKeeper_import_Params_Future) Struct() (StateKeeper_import_Params, error) {
+	p, err := f.Future.Ptr()
+	return StateKeeper_import_Params(p.Struct()), err
+}
+
+type StateKeeper_import_Results capnp.Struct
+
+// StateKeeper_import_Results_TypeID is the unique identifier for the type StateKeeper_import_Results.
+const StateKeeper_import_Results_TypeID = 0x8684116497caa869
+
+func NewStateKeeper_import_Results(s *capnp.Segment) (StateKeeper_import_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StateKeeper_import_Results(st), err
+}
+
+func NewRootStateKeeper_import_Results(s *capnp.Segment) (StateKeeper_import_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2})
+	return StateKeeper_import_Results(st), err
+}
+
+func ReadRootStateKeeper_import_Results(msg *capnp.Message) (StateKeeper_import_Results, error) {
+	root, err := msg.Root()
+	return StateKeeper_import_Results(root.Struct()), err
+}
+
+func (s StateKeeper_import_Results) String() string {
+	str, _ := text.Marshal(0x8684116497caa869, capnp.Struct(s))
+	return str
+}
+
+func (s StateKeeper_import_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateKeeper_import_Results) DecodeFromPtr(p capnp.Ptr) StateKeeper_import_Results {
+	return StateKeeper_import_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateKeeper_import_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateKeeper_import_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateKeeper_import_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateKeeper_import_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StateKeeper_import_Results) Sink() StateSink {
+	p, _ := capnp.Struct(s).Ptr(0)
+	return StateSink(p.Interface().Client())
+}
+
+func (s StateKeeper_import_Results) HasSink() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StateKeeper_import_Results) SetSink(v StateSink) error {
+	if !v.IsValid() {
+		return capnp.Struct(s).SetPtr(0, capnp.Ptr{})
+	}
+	seg := s.Segment()
+	in := capnp.NewInterface(seg, seg.Message().CapTable().Add(capnp.Client(v)))
+	return capnp.Struct(s).SetPtr(0, in.ToPtr())
+}
+
+func (s StateKeeper_import_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s StateKeeper_import_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s StateKeeper_import_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s StateKeeper_import_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// StateKeeper_import_Results_List is a list of StateKeeper_import_Results.
+type StateKeeper_import_Results_List = capnp.StructList[StateKeeper_import_Results]
+
+// NewStateKeeper_import_Results creates a new list of StateKeeper_import_Results.
+func NewStateKeeper_import_Results_List(s *capnp.Segment, sz int32) (StateKeeper_import_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 2}, sz)
+	return capnp.StructList[StateKeeper_import_Results](l), err
+}
+
+// StateKeeper_import_Results_Future is a wrapper for a StateKeeper_import_Results promised by a client call.
+type StateKeeper_import_Results_Future struct{ *capnp.Future }
+
+func (f StateKeeper_import_Results_Future) Struct() (StateKeeper_import_Results, error) {
+	p, err := f.Future.Ptr()
+	return StateKeeper_import_Results(p.Struct()), err
+}
+func (p StateKeeper_import_Results_Future) Sink() StateSink {
+	return StateSink(p.Future.Field(0, nil).Client())
+}
+
+func (p StateKeeper_import_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(1, nil)}
+}
+
+type StateSink capnp.Client
+
+// StateSink_TypeID is the unique identifier for the type StateSink.
+const StateSink_TypeID = 0xa8cdff1a1244d7d7
+
+func (c StateSink) Write(ctx context.Context, params func(StateSink_write_Params) error) (StateSink_write_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xa8cdff1a1244d7d7,
+			MethodID:      0,
+			InterfaceName: "powers.capnp:StateSink",
+			MethodName:    "write",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(StateSink_write_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return StateSink_write_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c StateSink) Done(ctx context.Context, params func(StateSink_done_Params) error) (StateSink_done_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xa8cdff1a1244d7d7,
+			MethodID:      1,
+			InterfaceName: "powers.capnp:StateSink",
+			MethodName:    "done",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(StateSink_done_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return StateSink_done_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c StateSink) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c StateSink) String() string {
+	return "StateSink(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c StateSink) AddRef() StateSink {
+	return StateSink(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c StateSink) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c StateSink) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c StateSink) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (StateSink) DecodeFromPtr(p capnp.Ptr) StateSink {
+	return StateSink(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c StateSink) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c StateSink) IsSame(other StateSink) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c StateSink) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c StateSink) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A StateSink_Server is a StateSink with a local implementation.
+type StateSink_Server interface {
+	Write(context.Context, StateSink_write) error
+
+	Done(context.Context, StateSink_done) error
+}
+
+// StateSink_NewServer creates a new Server from an implementation of StateSink_Server.
+func StateSink_NewServer(s StateSink_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(StateSink_Methods(nil, s), s, c)
+}
+
+// StateSink_ServerToClient creates a new Client from an implementation of StateSink_Server.
+// The caller is responsible for calling Release on the returned Client.
+func StateSink_ServerToClient(s StateSink_Server) StateSink {
+	return StateSink(capnp.NewClient(StateSink_NewServer(s)))
+}
+
+// StateSink_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func StateSink_Methods(methods []server.Method, s StateSink_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 2)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xa8cdff1a1244d7d7,
+			MethodID:      0,
+			InterfaceName: "powers.capnp:StateSink",
+			MethodName:    "write",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Write(ctx, StateSink_write{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xa8cdff1a1244d7d7,
+			MethodID:      1,
+			InterfaceName: "powers.capnp:StateSink",
+			MethodName:    "done",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Done(ctx, StateSink_done{call})
+		},
+	})
+
+	return methods
+}
+
+// StateSink_write holds the state for a server call to StateSink.write.
+// See server.Call for documentation.
+type StateSink_write struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c StateSink_write) Args() StateSink_write_Params {
+	return StateSink_write_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c StateSink_write) AllocResults() (StateSink_write_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StateSink_write_Results(r), err
+}
+
+// StateSink_done holds the state for a server call to StateSink.done.
+// See server.Call for documentation.
+type StateSink_done struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c StateSink_done) Args() StateSink_done_Params {
+	return StateSink_done_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c StateSink_done) AllocResults() (StateSink_done_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateSink_done_Results(r), err
+}
+
+// StateSink_List is a list of StateSink.
+type StateSink_List = capnp.CapList[StateSink]
+
+// NewStateSink_List creates a new list of StateSink.
+func NewStateSink_List(s *capnp.Segment, sz int32) (StateSink_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[StateSink](l), err
+}
+
+type StateSink_write_Params capnp.Struct
+
+// StateSink_write_Params_TypeID is the unique identifier for the type StateSink_write_Params.
+const StateSink_write_Params_TypeID = 0x8bb20412378911be
+
+func NewStateSink_write_Params(s *capnp.Segment) (StateSink_write_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateSink_write_Params(st), err
+}
+
+func NewRootStateSink_write_Params(s *capnp.Segment) (StateSink_write_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateSink_write_Params(st), err
+}
+
+func ReadRootStateSink_write_Params(msg *capnp.Message) (StateSink_write_Params, error) {
+	root, err := msg.Root()
+	return StateSink_write_Params(root.Struct()), err
+}
+
+func (s StateSink_write_Params) String() string {
+	str, _ := text.Marshal(0x8bb20412378911be, capnp.Struct(s))
+	return str
+}
+
+func (s StateSink_write_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateSink_write_Params) DecodeFromPtr(p capnp.Ptr) StateSink_write_Params {
+	return StateSink_write_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateSink_write_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateSink_write_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateSink_write_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateSink_write_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StateSink_write_Params) Bytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s StateSink_write_Params) HasBytes() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StateSink_write_Params) SetBytes(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+// StateSink_write_Params_List is a list of StateSink_write_Params.
+type StateSink_write_Params_List = capnp.StructList[StateSink_write_Params]
+
+// NewStateSink_write_Params creates a new list of StateSink_write_Params.
+func NewStateSink_write_Params_List(s *capnp.Segment, sz int32) (StateSink_write_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[StateSink_write_Params](l), err
+}
+
+// StateSink_write_Params_Future is a wrapper for a StateSink_write_Params promised by a client call.
+type StateSink_write_Params_Future struct{ *capnp.Future }
+
+func (f StateSink_write_Params_Future) Struct() (StateSink_write_Params, error) {
+	p, err := f.Future.Ptr()
+	return StateSink_write_Params(p.Struct()), err
+}
+
+type StateSink_write_Results capnp.Struct
+
+// StateSink_write_Results_TypeID is the unique identifier for the type StateSink_write_Results.
+const StateSink_write_Results_TypeID = 0xb94ee751e01103f9
+
+func NewStateSink_write_Results(s *capnp.Segment) (StateSink_write_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StateSink_write_Results(st), err
+}
+
+func NewRootStateSink_write_Results(s *capnp.Segment) (StateSink_write_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StateSink_write_Results(st), err
+}
+
+func ReadRootStateSink_write_Results(msg *capnp.Message) (StateSink_write_Results, error) {
+	root, err := msg.Root()
+	return StateSink_write_Results(root.Struct()), err
+}
+
+func (s StateSink_write_Results) String() string {
+	str, _ := text.Marshal(0xb94ee751e01103f9, capnp.Struct(s))
+	return str
+}
+
+func (s StateSink_write_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateSink_write_Results) DecodeFromPtr(p capnp.Ptr) StateSink_write_Results {
+	return StateSink_write_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateSink_write_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateSink_write_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateSink_write_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateSink_write_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// StateSink_write_Results_List is a list of StateSink_write_Results.
+type StateSink_write_Results_List = capnp.StructList[StateSink_write_Results]
+
+// NewStateSink_write_Results creates a new list of StateSink_write_Results.
+func NewStateSink_write_Results_List(s *capnp.Segment, sz int32) (StateSink_write_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[StateSink_write_Results](l), err
+}
+
+// StateSink_write_Results_Future is a wrapper for a StateSink_write_Results promised by a client call.
+type StateSink_write_Results_Future struct{ *capnp.Future }
+
+func (f StateSink_write_Results_Future) Struct() (StateSink_write_Results, error) {
+	p, err := f.Future.Ptr()
+	return StateSink_write_Results(p.Struct()), err
+}
+
+type StateSink_done_Params capnp.Struct
+
+// StateSink_done_Params_TypeID is the unique identifier for the type StateSink_done_Params.
+const StateSink_done_Params_TypeID = 0x86f1d97d0337e413
+
+func NewStateSink_done_Params(s *capnp.Segment) (StateSink_done_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StateSink_done_Params(st), err
+}
+
+func NewRootStateSink_done_Params(s *capnp.Segment) (StateSink_done_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return StateSink_done_Params(st), err
+}
+
+func ReadRootStateSink_done_Params(msg *capnp.Message) (StateSink_done_Params, error) {
+	root, err := msg.Root()
+	return StateSink_done_Params(root.Struct()), err
+}
+
+func (s StateSink_done_Params) String() string {
+	str, _ := text.Marshal(0x86f1d97d0337e413, capnp.Struct(s))
+	return str
+}
+
+func (s StateSink_done_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateSink_done_Params) DecodeFromPtr(p capnp.Ptr) StateSink_done_Params {
+	return StateSink_done_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateSink_done_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateSink_done_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateSink_done_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateSink_done_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// StateSink_done_Params_List is a list of StateSink_done_Params.
+type StateSink_done_Params_List = capnp.StructList[StateSink_done_Params]
+
+// NewStateSink_done_Params creates a new list of StateSink_done_Params.
+func NewStateSink_done_Params_List(s *capnp.Segment, sz int32) (StateSink_done_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[StateSink_done_Params](l), err
+}
+
+// StateSink_done_Params_Future is a wrapper for a StateSink_done_Params promised by a client call.
+type StateSink_done_Params_Future struct{ *capnp.Future }
+
+func (f StateSink_done_Params_Future) Struct() (StateSink_done_Params, error) {
+	p, err := f.Future.Ptr()
+	return StateSink_done_Params(p.Struct()), err
+}
+
+type StateSink_done_Results capnp.Struct
+
+// StateSink_done_Results_TypeID is the unique identifier for the type StateSink_done_Results.
+const StateSink_done_Results_TypeID = 0x8ba8f8fc575d44ac
+
+func NewStateSink_done_Results(s *capnp.Segment) (StateSink_done_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateSink_done_Results(st), err
+}
+
+func NewRootStateSink_done_Results(s *capnp.Segment) (StateSink_done_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return StateSink_done_Results(st), err
+}
+
+func ReadRootStateSink_done_Results(msg *capnp.Message) (StateSink_done_Results, error) {
+	root, err := msg.Root()
+	return StateSink_done_Results(root.Struct()), err
+}
+
+func (s StateSink_done_Results) String() string {
+	str, _ := text.Marshal(0x8ba8f8fc575d44ac, capnp.Struct(s))
+	return str
+}
+
+func (s StateSink_done_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (StateSink_done_Results) DecodeFromPtr(p capnp.Ptr) StateSink_done_Results {
+	return StateSink_done_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s StateSink_done_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s StateSink_done_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s StateSink_done_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s StateSink_done_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s StateSink_done_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s StateSink_done_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s StateSink_done_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s StateSink_done_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// StateSink_done_Results_List is a list of StateSink_done_Results.
+type StateSink_done_Results_List = capnp.StructList[StateSink_done_Results]
+
+// NewStateSink_done_Results creates a new list of StateSink_done_Results.
+func NewStateSink_done_Results_List(s *capnp.Segment, sz int32) (StateSink_done_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[StateSink_done_Results](l), err
+}
+
+// StateSink_done_Results_Future is a wrapper for a StateSink_done_Results promised by a client call.
+type StateSink_done_Results_Future struct{ *capnp.Future }
+
+func (f StateSink_done_Results_Future) Struct() (StateSink_done_Results, error) {
+	p, err := f.Future.Ptr()
+	return StateSink_done_Results(p.Struct()), err
+}
+func (p StateSink_done_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type BundleState capnp.Struct
+
+// BundleState_TypeID is the unique identifier for the type BundleState.
+const BundleState_TypeID = 0xba080beb146fdeb9
+
+func NewBundleState(s *capnp.Segment) (BundleState, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 1})
+	return BundleState(st), err
+}
+
+func NewRootBundleState(s *capnp.Segment) (BundleState, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 24, PointerCount: 1})
+	return BundleState(st), err
+}
+
+func ReadRootBundleState(msg *capnp.Message) (BundleState, error) {
+	root, err := msg.Root()
+	return BundleState(root.Struct()), err
+}
+
+func (s BundleState) String() string {
+	str, _ := text.Marshal(0xba080beb146fdeb9, capnp.Struct(s))
+	return str
+}
+
+func (s BundleState) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (BundleState) DecodeFromPtr(p capnp.Ptr) BundleState {
+	return BundleState(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s BundleState) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s BundleState) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s BundleState) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s BundleState) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s BundleState) Bundle() (string, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.Text(), err
+}
+
+func (s BundleState) HasBundle() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s BundleState) BundleBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return p.TextBytes(), err
+}
+
+func (s BundleState) SetBundle(v string) error {
+	return capnp.Struct(s).SetText(0, v)
+}
+
+func (s BundleState) SizeBytes() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s BundleState) SetSizeBytes(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s BundleState) QuotaBytes() uint64 {
+	return capnp.Struct(s).Uint64(8)
+}
+
+func (s BundleState) SetQuotaBytes(v uint64) {
+	capnp.Struct(s).SetUint64(8, v)
+}
+
+func (s BundleState) Kept() uint32 {
+	return capnp.Struct(s).Uint32(16)
+}
+
+func (s BundleState) SetKept(v uint32) {
+	capnp.Struct(s).SetUint32(16, v)
+}
+
+func (s BundleState) Bounded() bool {
+	return capnp.Struct(s).Bit(160)
+}
+
+func (s BundleState) SetBounded(v bool) {
+	capnp.Struct(s).SetBit(160, v)
+}
+
+// BundleState_List is a list of BundleState.
+type BundleState_List = capnp.StructList[BundleState]
+
+// NewBundleState creates a new list of BundleState.
+func NewBundleState_List(s *capnp.Segment, sz int32) (BundleState_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 24, PointerCount: 1}, sz)
+	return capnp.StructList[BundleState](l), err
+}
+
+// BundleState_Future is a wrapper for a BundleState promised by a client call.
+type BundleState_Future struct{ *capnp.Future }
+
+func (f BundleState_Future) Struct() (BundleState, error) {
+	p, err := f.Future.Ptr()
+	return BundleState(p.Struct()), err
+}
+
 type BundleSockets capnp.Client
 
 // BundleSockets_TypeID is the unique identifier for the type BundleSockets.
@@ -1864,95 +3295,149 @@ func (f BundleSockets_keep_Results_Future) Struct() (BundleSockets_keep_Results,
 	return BundleSockets_keep_Results(p.Struct()), err
 }
 
-const schema_b9e73f69e778368b = "x\xda\x8cU]h\x1c\xd5\x17?\xe7\xde\x99\xee\xe6\xdf" +
-	"n\xb7\xd3\xd9\xbf\xf6\x03Y,\x1b0\xc1\x84\xe6C\x1f" +
-	"\x16q\x93\x98\xd2\x0f\xfb\xb0w\xab\xf8\x81/\x9b\xdd1" +
-	"\x1d\xb3\xdd]wfM\x0bB\xa4\xa0\x15\xc5\x92\xa2\x85" +
-	"\x06,$&\xc5*\x8d\x1aMi\")\xa8\x18h\xd4" +
-	" \x0a\"~\xa4\xfa\xd6\x07E\x08\x08\x95\x9a0rf" +
-	"vf\xc7\xec&\xf6e\xb9{\xef\xb9\xe7\xfc~\xbf\xf3" +
-	"\xbbg\xf6\xb6\xf0.\xa9-\x94\x08\x00\x13\x8f\xc8\x9b\xac" +
-	"K\x0b?o/\xfe\xda\xf9\x02(!n\xbdz\xff\xf1" +
-	"\x1bz\xe2\xc6,\x00\xaa/\xf2\x1f\xd53<\x00\xa0\xbe" +
-	"\xc6O\xa9K\xb4\xb2\x96\x86?z\xfd\xf9q\xf12(" +
-	"!\xac\x06\xcb\x8c\xa2\xe6\xf9[\xea\xa2\x1d\xbf\xc0\x07\x01" +
-	"W\x1f\xff\xe5\xe4\x91\xa6\xfd\xc3\xca\x0e\x04\x90\x02\x00\x1d" +
-	"\xf7I\xed\x08\x92\xd5\xae\xdf|{\xbaoe\x18\xec\x13" +
-	"\xfbn\xc7]t\x84j\xa34\x08h\x15\xbeX)\xb6" +
-	"\x9c\x1b\x1d\xa9AtV\xfaV\x1d\xa3T\xeayi\xbf" +
-	":O+\xeb\xe6\xe2R\xac\xf1\xfa\xc3\xd3\xfel\x93R" +
-	"\x9c\xb2]\xb6\xb3\xcd\x0d?zzs\x7ff\x06\x94\xdd" +
-	".\x90F\xb9\x87\x80\\}%5\xfc\xa7X\xf9\xd29" +
-	"q\xae\x86\xe8\x08\xd5\xff\xcbtu\xe2\xe4\xe2\x95\xc3\xcb" +
-	"\xb3_\xd7\x00yV\xfeL=!\x13\x90\xb2|J\x9d" +
-	"\xa7\x95\xf5G\xe4\xf4\xf8J\xe1\xe3\xef@\x84\xd0\xaf\x8d" +
-	"\x8dwR\xfeP\xbdLa\x1dS\xf2c\x08h\xbd\xf4" +
-	"\xfd\xbbw\xff0\xd1\xb1\x0cb\x17z\xc5W7\xd9*" +
-	"\xc8\x81\xf7\x01\xad\xb8z\xec\x89\x9f\xb6\xff\xb5\xec'6" +
-	"\x15h\xa6\x80\xd9\x00\xa1\xeb=x\xe7lpu\xd3-" +
-	"\x10\xbb\xed\x14v\xfa\xa6 Q\xefh\x0b\xdaU\xbe\xfa" +
-	"\xdf\xd8\x83g\xaf_\xb9Ua\x88\x14q\xa6\xc1\x16g" +
-	"\xa4!\x01h=y\xc7oS\xd7\xb6\xbf\xf77(\xbb" +
-	"\xbc\x80\x85\x06\xbb\xc87\x0d\x09x\xc8*\x16\x06\xb5\x92" +
-	"\xd1\x9aa\xe9b\xbe\x18\xef)\xe7\xb39\xedH!3" +
-	"\xa0q\xd3H\"\x8a \x97\x01<(\xe8J\xaa\xb45" +
-	"\x03S\x1a\x03X\xc5\x80n#\x94\x9dt\x16\x0a\x84\x0b" +
-	"E-\xdf\x85\xe1\x01M+va\x12\xd1+\x86v\xb1" +
-	"nc \xa0\xe7\xfb\x9d*\x12\x80\x84\x00JS\x1c@" +
-	"\xc48\x8a\xbd\x0c\x15\xc4\x081WZh\xf3\x1e\x8e\xa2" +
-	"\x97a\xa2\xcf\xc6\x88[\x80\xe1\x16\xc0\x84\x93\x13\xb7\x02" +
-	"&9\xda\xbb[\xa1Z\x89\xdb\x95\x92\xf4\xefP9\xdb" +
-	"\xaf\xb5\x16\x0b9=s\"\x96\x8c\xa6K\xe9c\xc6\xfa" +
-	"q\xcf\xd0o,\xa5E\x8dr\xce4\xfc\x00SU," +
-	"\x1e\xc0\xee\x1e\x00\xf1\x00Gq\x80\xa1\x95\xd52\xba\xa1" +
-	"\x17\xf2\x80\x1e\xacmU\xf7\x00\xd2\xe6PI{\xbal" +
-	"\xa4s\xb8\xcd\xea\xfe}\xa6y\xf3s\xd9q:\xd9\xe6" +
-	"\x83\xce*\x90\x08\xef\xbe\xacn\x16\xb0DRIvC" +
-	"\xdc\xbe\xa2\xeb3E\xd9\x03L\x91\x03\x01C3\xff-" +
-	"\xf6z\x12\xa4\x12Z\x0d\xb7\xe6z\xe2\x1f\x02\x10\xf7:" +
-	"\xdc\xc2\xa6v\xdct\xa5\xb7\x06\xd3\xa5\xbc\x9e\xef7\x00" +
-	"`=\xfd\x1b\xd6\xda\xca4Z\xc9\x0f\xb1\x94S\x1c\xdc" +
-	"\xc0:qd\x1f/\xce\x8f\xb2\xa7\x1e\xca\xf6J[:" +
-	"\xd9\x06\xe2F\x0d3mz\xde\xa9\x91\xda\x95\x08<\xe7" +
-	"\xbbC\xce7\x86\xda\xe2\xae\xf3\xdd\x17\x8c\xee\xc4Sv" +
-	"\xb6\xdb\xceO8\x12wa\xd4\xb6Q=\xf3\xf7j\x99" +
-	"\xa8\xed\x12*\xb5\xc3\xe36BN\x7f\x83\xa3\x18\xf5q" +
-	";O\xdc\xceq\x14\x13\x0c\x91E\x90\x01(c$\xc2" +
-	"\x9b\x1c\xc5E\x86\x0a\xc7\x08r\x00\xe5\x02\xf5o\x94\xa3" +
-	"\xb8\xc4P\x91X\x04%\x00\xe5\x1dJ9\xc1Q|\xc0" +
-	"P\x91y\x04e\x00e\x92\"/r\x14\xd35/*" +
-	"j\x03u\xff\x0d\xf5\x97\xd2yS\xcb\"\x02C\x04\x0c" +
-	"\xe7\xf4\xbc\x86A`\x18\x04Ld53\xad\xe7\xdc\xd8" +
-	"p\xbePG\\\xbe\xd6\xc7\xa5VC3\xabOk\x8b" +
-	"G~\x1f\x81\xea\xe2(\x0e3t\xb9\x1f$\xf7\x1d\xe0" +
-	"(\xb2\x0c\x15\x86\x0e\xf94\x91\x7f\x8a\xa38\xcah\xbc" +
-	"\x14M\x17\xdd\x06\x96\xbc\x8d\x17\xb7\xce\x10H\xa6\xc34" +
-	"+\xea\xcd\x80N_\x97\xdaz\xaa\xef\xc4*\x96\xfbr" +
-	"\xbaqT\x03,a\x08\x18\x86\x00\x87\x1c\x99}3\xc1" +
-	"\xfb\xd8:3a\x0d\x8e:\x8f!\x91\xb4\xa7\xd6\x7f\xfa" +
-	"%\xe5\xf3\x06\xab\x18\xe6B\xbc\xe2\x8d92\x0cw\x0c" +
-	"3K\x9b\xd3\x1c\xc5'd\x18\xc91\xcc\xd5=\x00b" +
-	"\x86\xa3\xf8\x9c!\xca\x8e_>\xa5\xd6\xccq\x14\xd7j" +
-	"\xfcR\x8fk\xfd\xa9\x9c0u\"\xe3^\xa4Q\xe5^" +
-	"\x08\x97\x0d\xad\xe4\xdajC!\xec\xe9\xe1\x0a!yB" +
-	"\x84\x88I\x90\xa3\x88\xb1\xdb\xfd&\xac1\xa4\xdbf_" +
-	"\xce\xe6J\xce\xc8\x9a\xc9\xf7O\x00\x00\x00\xff\xffUn" +
-	"XI"
+const schema_b9e73f69e778368b = "x\xda\xa4W\x7fl\x1bw\x15\x7f\xef\xbeN\xee\xdc\xc4" +
+	"q\xbf9\x8f5\x9d*\xab\x95\x0b4\"\xd9\x92tT" +
+	"\x8b\x18NM\xca~U(\xdf\x9426Q$'\xfe" +
+	"\x92\x1eql\xd7w^\x93\x89)\xdb4\xfa\x83NU" +
+	"&6\xd1\x8aM\xcah+2(\x1b\xeb:\xad))" +
+	"\xa2\x08\xd4\xb5\x10UC\xaaJ\x81\x95\x02\x93\xfaG\x07" +
+	"R$\xd0\xd6\x91q\xe8\xdd\xf9\xce\x97\xd8)\x1d\xfb'" +
+	"\xb2\xef\x9e\xdf\xfb\xbc\xf7y\x9f\xf7^\xee\xf8r]O" +
+	"\xa8#r&\x02\x8a\x98\xac\xab\xb7\x8f\x9e\xfdSs\xe1" +
+	"\xca\xfa\xc7\x81G\x98\xbd\xef\xb3\xa3W\x8d\xe4\xd5i\x00" +
+	"\xd4\xcf\xd6\xffA\xbfP\xaf\x02\xe8o\xd5\xef\xd6W\xab" +
+	"*\x80mL\x9d\xfb^\x86?\xb5\x0bx\x0b\x02\xd4)" +
+	"*@WXM!\xa0\xce\xd5\x9d\x80\xb6\xfe\xce\x06\xf6" +
+	"\xd8\xa5\xb9]\xc0oE\x80\x10\xbd\x1fQW\"\x84\xec" +
+	"\xb7'^\xfb\xee\xb7\x0e\x89=\xc0#X\x89\xe3\xb8\xd0" +
+	"\xb7\xaa?\xd0\xb7Q\x00\xfd!\xc7\xcb;_y\xb4~" +
+	"U\xdb\x9e}\xe50Hn~\xadvS\x98Y5\x09" +
+	"h\x1f\xed\xdd\xf6\xe0\xfc\xfbS\xfb\xdc0\xae\xc1\xdf\xd5" +
+	"5d\xf0/\xc7\xe0\xe7|\xef\x86\xe6\xd0\xb1\x05\x06\xb7" +
+	"h\x8e\xc1*-\x09\xf8\xe1W\xff\xfc\xe4\x96u\xf7L" +
+	"\xf0\x15\x1e\xcc\xbb\xb5N\x82\xd9i\xbc\xf7\xc3\xe3\x03\xf3" +
+	"\x13\xe0\xbcq3\\K\xafPo\xd3\x08[\xfe\xdc|" +
+	"\xa1\xed\xc0\xe4\xc1\xaaz\xbd\xa0\xfdN\x7fI\xa3$\x8e" +
+	"h\xf7\xe8\xb3\xf4\xc9\xbex\xb1\xb7y\xa5=;Ue" +
+	"\xfc\xbavR?\xe5\x18Ok\xbb\xf5p\x98\x8c7\xcf" +
+	"$\xfa~<s\xfb+\xc1\xac\xe74'\xeb\xeb\x84\xd9" +
+	"\xfe\xeb*\xed\xe2k\x9f\\q\xcc5pP\xb7\x84[" +
+	"\x09\xf5\xf9;\xdf\x1d\xfd\xa2\xf5\x85cUq0|N" +
+	"\x8f\x90w=\x1c>\xa3?\xe1\xc4yo\xf6\xed\xc4\xda" +
+	"\xcb\x0f\x1c\x0f\xa6h\x84\x9d8;\xc2\x94\xe2\xcc\xc4\xd6" +
+	"\xfd\x0dC\x83'\x80\xdf\xe6\xc5\xf9K8Eq\xae3" +
+	"~E\\\xfd\xd2t\x80\xde\xb3.\x82\xe9\xcb\xf9\xd8\xb5" +
+	"\x06\xed$\x88\x08\x06 8Y\xe8\xaf\x86\xcf\xe9\xa7(" +
+	"v\xd7t8\x8e\x80\xf6\xa9\xef\xf4O\xfcS\xcc\xff\xc6" +
+	"\x8d\xe0Bxk\x99\xd3G\x97\x96\x11\x84\xc3O\xce\xbe" +
+	"\xb1yn\xfa|UBw6\xfcR\xbf\xbb\x81\x9c\xde" +
+	"\xd5\xb0[\xdfK\x9f\xec\x7f\xc4\xf6\x1f\x9a\xcf\x9f\xbc@" +
+	"\xb1\x83\xbdE\xf8\xf4\x1d\x0d\xc7\xf412\xeb*5<" +
+	"H\xb1\xb7n\xd8t\xfe\xca\xdf~v!X\xe6\xd3\x8d" +
+	"\x0e\xc3g\x1b\xa9\xcc\x07o\xdf\xff\x9f\xd8\xc93\xbf\x0f" +
+	"6\xf9\xf5F\x07\x1cF\x08\xdc\xae\x8b?Z}\xe9p" +
+	"\xd7\x1c\x88\x95\xe8[l\x8b8.d\xe4\x15@\xbb[" +
+	"\x1fy\xe8\x8f\xcd\xef\xcf\x05K\xcc\x9bZ\xc9\xa0\xa5\x89" +
+	"\\\xf4\xdew\xeb\xb4\xf6a\xfd\x07 ns\\\xd4\x91" +
+	"\xc5\xde&\"\xa1\xeb\x99&\x07\xe7o\x97\xbd\xf8\xf9\xe7" +
+	".\xbf\xf1A\xb9Fn;D\xddv\x88\x12\xce\x87?" +
+	"q\xed\xd57\x9b_\xfe7\xf0\x95\xbe\xc1\xba\xe5N\x90" +
+	"\x8e\xe5I\xf8\xb6]\xc8\xef\x94E\xb3}PI\x17r" +
+	"\x85\xeeT)\x97\xc9\xca-\xf9\xc1a\xc9,\xb3\x0fQ" +
+	"h\xac\x0e\xc0\x87\x82\x1e)\xbc\xa3\x15\x14\xbeV\xc5\x0a" +
+	"\x06\xf4Z\x82\xb7\xd0\xbb\x88\x1a\xcd\x17d\xae\x07\xa3\xc3" +
+	"R\x16z\xb0\x0f\xd1\x0f\x16r\x82m\xb1\xd2\x96|@" +
+	"\xca\x82,\xb6\x1b#\x85|\xd1J\xf4K\xb3\x94\xb5L" +
+	"\x10\x1a\x0b\x01\x84\x10\x80\xafk\x05\x10\x09\x86\xe2\x0e\x05" +
+	"9b\x8cJ\xc1\xdbR\x00\xe2\xd3\x0c\xc5z\x05\xa3\xa6" +
+	"\x91\x1bF^\xd1\x11 r\xc0\xf1\xa2\xfcF\xc9Lg" +
+	"q\xb9\xbd\xf1\xdd\x13\xad\x0d\x8fd\x0e\xd1\x9b\xe5P\x81" +
+	"\xc1*0\xb6\x18\xb9\xe1\xf6L>'\x13}\xe9b\x9a" +
+	"\x8d\x98\xbe\x11:F\x1b\xcda\xd5\xc8\x0d\xb9\x15\xf1\xa1" +
+	"u\xd7\x82\xd6]\x86\xd6\xab`r\xc0\xa9'6\x82\x82" +
+	"\x8d\x80I\xd7'6\x01\xf61t\x9e6\xd5\x86S\xae" +
+	"\x8a\x1cu\xaa\x92$L#\xa6\x08\xf9\x91#\x14Dc" +
+	"(bUAn\x9c\x1d\x15X\xcdZ\x0b|\xa5*\xbe" +
+	"\xfe\x8f\xa2\xed,\x1a\x96S5u\x11\xc4\xce\x8a\xdb\xf8" +
+	"\xc0\x98%M\x8c\x80\x82\x91*W}\xf4\xed\xfeRf" +
+	"H\xb6\x17\xf2Ycp,\xd1\x17w\xf2]\xda\xee\x9b" +
+	"\xf47\xd1/\xe3N\xb7\x04\x19\xe9\xaf\x14\xdfgd#" +
+	"%\xf89\x86\xe2^\x05\xed\x8c\x1c4L#\x9f\x03\xf4" +
+	"yX^\x19\x0e\x80\xf4\xf0&\xaa\xa0\x94!\x11\xdeM" +
+	"\x19\xc3\xcac\x91z#\xe4\xa8\xc5\x13\x1dzC\x80\xf3" +
+	"5\xa0\xf0:U5\xa5\xb5P\x09\xe8U3\xe9\x96\xb3" +
+	"\"9o;\xa17OyG\xa7'9o\x83\xa2\xb7" +
+	"\xe3<\xc9\xc5\x1d6z0Jd/\x8c\xc4\x96\xd2\xdc" +
+	"\xc7\xee\xae\xb2\xbb\xacaZ\x89\xbett\x01u\xcab" +
+	"3\x00J\xb1\xd1I\xd1\xdbU\xe8\x8d[.(\x8dM" +
+	"\x94\xa2\xb7\xde\xd1\x9b\xb4\xfc\xaenPx\x9b\x8a\x8a\xbf" +
+	"\x04\xd1;5\xf8jzw\x8b\x1a%\x0c=\x98tu" +
+	"\xd3\x83I7\xc5Z\x85\xa8\xee\xba\xfe\xa4\xacj\xa7\x9a" +
+	"\xb3\xe7~\x00\xf1\x19\xb7\x9d\xa2\x96\x1c\xb5\xfc\xda\xecL" +
+	"\x17sFn\xc8\x04\x80\xa54\xae-\x1e\xb3\x96\xd9N" +
+	"\xf3\xd1\x9f|\x9eaM\x95\xf5K3JV\xb5\xa76" +
+	"\x19\xbb\xe5\x8d\xf9\x19<FT\x8e2\x14O)\xe8%" +
+	"\xf0\x04\x89\xe4q\x86\xe2i\x05\xb9\x821T\x00\xf8\xde" +
+	"\x87\x01\xc4\x1e\x86\xe2Y\x059\x0b\xc5\x90\x01\xf0g(" +
+	"\xff\xa7\x19\x8a\x03\x0a\xf2\xd0d\x0cC\x00\xfc9\x92\xd3" +
+	"\x04C\xf1|uw\x98\xc6\xa325fIRW\x18" +
+	"\x14\x0c\x03\xda;Jy+\x9d\x1a\xb3\x80I\xffat" +
+	"X\x16,\xd4@A\x0dp| _\xcaed\x06\x11" +
+	"\x14DX\xbc&\x16\x16\x8bvJ\xcd5\x91\xaaEU" +
+	"geM,-\xea\xb8I\x95\xab\xeapeQ\x9f\x80" +
+	"\xafM\xef0\x0c\\I\x1d\xdd\x9e6\xbd\xb5\x8e\xde\x95" +
+	"\xc8[:\x1dm&\xdd>\xeb\xc1\xb83\xbej\xcd\x81" +
+	"^9\x18w\xa6\x13\x85Z\xe1\xe7v\x90H|\x96\xa1" +
+	"\x98\x0c\xe4\xf6\x02\xe5v\x80\xa18\xac *.\x89/" +
+	"R\x11\x9eg(\xa6\x88DtI<B$N2\x14" +
+	"G\x89D\xc5%\xf1%ry\x98\xa1\xf8\xa9\x82\xbc\x8e" +
+	"\xc5\xb0\x0e\x80\xff\x84,\xa7\x18\x8a\xe3U\xcc\xc6\x1d\xa0" +
+	"\xde\xb7\xf1\xa1b:gU\x18\x8bf\x8d\x9c\xf4\xe8L" +
+	"f\xa4\x956\xb2\x9em4\x97\xb7nz|\xf8#\xbd" +
+	"\xc6zJ(8\xee\x82\x0aLn\xff\xa4t'\xf7\x0d" +
+	".\x8c\xf2.\xbd\xe9\xd6\x09\\\x18\xe3\xe9\xe2\xe0v\xe3" +
+	"\x11\x89\xdc>\xfd\xfdk\xaf\x7fj\xc7\xd7_\xfe\xa8G" +
+	"F`S\x14\xdbM\x19\xc8\xb4\xd1\xc7\xb1\x89\xca\xdf\xc3" +
+	"Pl\xaeh\xf5>\x1a6\xf72\x14\x99\x80V\xd3\x84" +
+	"\xedk\x0c\xc5v\xa5\xac$O9KO\xa0\x8f\x80t" +
+	"\xd1\x9a-\x8f\xf4Z[v}\xa0`\x1d\xa9\xcaX\xb4" +
+	"\x0b\xa5\x81\xacan\x97\x80Eo\xebWs\xe7\xff\xb7" +
+	"\xb7\x88;\xb6\x94\xec\xbdM\xf5\xbf\x94\xd1\x1fP\x81R" +
+	"\x96\xc6\x91\xee\xb2\x0afH\x1a\xcc\x95\xc64=<\xce" +
+	"P\xfc\x82\xa4\x11r\xa5qj\x0d\x808\xc1P\xfcJ" +
+	"A\xacs\x95q\x9a\xa8\x99a(\xde\xac\xb1\x11\xabs" +
+	"\xad}\xe8%-\x83\x92\xf1~H\xc7\x80\xf7\x83h\xc9" +
+	"\x94EO@7,\x84\xb3,n\xb0\xb2\x13\xca\xcd\x9d" +
+	"\x99U\x0d\xe9\xd1\x1c\xf0\xd9Z9\x03\x16,\xba\xff\x06" +
+	"\x00\x00\xff\xffn\xb2)+"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_b9e73f69e778368b,
 		Nodes: []uint64{
 			0x8034e07012dcc9ac,
+			0x8684116497caa869,
+			0x86f1d97d0337e413,
 			0x8851a37c93b390dd,
+			0x8b882d1d067a56e4,
+			0x8ba8f8fc575d44ac,
+			0x8bb20412378911be,
 			0x9047295382df0058,
 			0x90fc62b4a7f76932,
 			0x99a0982d70fcca6f,
+			0xa8cdff1a1244d7d7,
+			0xaf2fbcab5024bc4c,
+			0xb21826b3d7081de2,
+			0xb243744678ec35cf,
 			0xb44bde2524ddcdf7,
 			0xb863670b8e5590bc,
+			0xb94ee751e01103f9,
+			0xba080beb146fdeb9,
 			0xcbfc51f490528abd,
 			0xcfb9f14cb7cd82a4,
 			0xd5ba6ffca38e14ee,
+			0xd5bbe3e0cf453755,
+			0xd8c7ba14fe8e2f99,
 			0xf133a4d921aad786,
 			0xf1f812db596d133a,
 			0xfa06fd08b9174944,
