@@ -38,7 +38,7 @@ func Roles() []Role {
 		{Name: "stage", Methods: stage},
 		{Name: operatorRole, Methods: append(slices.Clone(stage),
 			"updated", "recovery", "journal", "bundles", "packages", "exec", "anchors", "trust", "powers", "policy",
-			"authority", "stop", "reboot",
+			"state", "authority", "stop", "reboot",
 			"link")}, // a direct link would bypass the budget of a lesser role
 	}
 }

@@ -35,7 +35,14 @@ type stateKeeper struct {
 	status func(context.Context) (updateclient.Status, error)
 	log    *logclient.Log
 
-	mu sync.Mutex // held by whoever changes what is kept
+	mu     sync.Mutex        // held by whoever changes what is kept
+	opened map[string]opened // bundles whose programs were started
+}
+
+// An opened is how the state of a bundle was made ready last.
+type opened struct {
+	quota int64
+	user  uint32
 }
 
 // openStates opens the state of bundles. left says that the core before has left what is mounted.
@@ -48,7 +55,8 @@ func openStates(f *folder, view string, left bool, log *logclient.Log) (*stateKe
 		return nil, err
 	}
 	k := &stateKeeper{
-		view: view, images: plat.CanMountImages() == nil, mounts: plat.CanMount(), log: log,
+		opened: map[string]opened{},
+		view:   view, images: plat.CanMountImages() == nil, mounts: plat.CanMount(), log: log,
 	}
 	var err error
 	if k.dir, err = f.below(bundlesDir); err != nil {
@@ -137,6 +145,7 @@ func (k *stateKeeper) open(ctx context.Context, bundle string, set bootctl.Diges
 	if err != nil {
 		return "", err
 	}
+	k.opened[bundle] = opened{quota, user}
 	return k.show(bundle, name, user, quota)
 }
 

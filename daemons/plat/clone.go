@@ -265,3 +265,48 @@ func rehome(dir int, user uint32, depth int) error {
 	}
 	return unix.Fchownat(dir, "", int(user), int(user), unix.AT_EMPTY_PATH)
 }
+
+// SyncTree gives a tree that this process has made to a user, and makes it durable.
+func SyncTree(tree *os.Root, user uint32) error {
+	dir, err := tree.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if int(user) != os.Geteuid() {
+		if err := rehome(int(dir.Fd()), user, 0); err != nil {
+			return err
+		}
+	}
+	return unix.Syncfs(int(dir.Fd()))
+}
+
+// DiskUse returns how many bytes of the disk a file takes, or a folder and all below it, as far as it can be read.
+func DiskUse(dir *os.File, name string) (uint64, error) {
+	var info unix.Stat_t
+	if err := unix.Fstatat(int(dir.Fd()), name, &info, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return 0, err
+	}
+	return uint64(info.Blocks)*512 + below(int(dir.Fd()), name, 0), nil
+}
+
+// below returns what is used below a folder; what is gone or closed counts nothing.
+func below(at int, name string, depth int) (size uint64) {
+	dir, err := unix.Openat(at, name, folderFlags|unix.O_NOFOLLOW, 0)
+	if err != nil || depth > maxClone {
+		return 0
+	}
+	defer unix.Close(dir)
+	names, _ := list(dir)
+	for _, base := range names {
+		var info unix.Stat_t
+		if unix.Fstatat(dir, base, &info, unix.AT_SYMLINK_NOFOLLOW) != nil {
+			continue
+		}
+		size += uint64(info.Blocks) * 512
+		if info.Mode&unix.S_IFMT == unix.S_IFDIR {
+			size += below(dir, base, depth+1)
+		}
+	}
+	return size
+}

@@ -13,6 +13,7 @@ import (
 	"nexus/libupdates/bundlestate"
 	"nexus/libupdates/durable"
 	"nexus/libupdates/durable/durabletest"
+	"nexus/libupdates/refusal"
 )
 
 // A disk keeps generations as folders with one file: what the program wrote.
@@ -210,5 +211,56 @@ func TestNothingIsLeft(t *testing.T) {
 	generations(1)
 	if got := d.found[2][0]; got != "acdef" {
 		t.Errorf("the state is %q", got)
+	}
+}
+
+// What is imported counts from the next start on, and a cut before it is complete leaves the state before. In a trial
+// nothing is imported.
+func TestReplace(t *testing.T) {
+	begin := func() *device {
+		d := &device{disk: durabletest.New(), active: 1, found: map[byte][]string{1: {""}}}
+		if err := d.run("a"); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	fill := func(d *device) func(string) error {
+		return func(name string) error { return durable.WriteFile(d.disk, path.Join(name, content), []byte("b")) }
+	}
+	d := begin()
+	before := len(d.disk.Ops())
+	if err := d.store().Replace(bundle, d.want(), fill(d)); err != nil {
+		t.Fatal(err)
+	}
+	d.found[1] = []string{"b"}
+	if err := d.run("c"); err != nil {
+		t.Error(err)
+	}
+	for n := range len(d.disk.Ops()) - before {
+		for _, outcome := range durabletest.Outcomes() {
+			d := begin()
+			d.disk.CutAfter(n)
+			err := d.store().Replace(bundle, d.want(), fill(d))
+			d.disk = d.disk.Reboot(outcome)
+			if d.found[1] = []string{"a", "b"}; err == nil {
+				d.found[1] = []string{"b"}
+			}
+			if err := d.run("c"); err != nil {
+				t.Errorf("cut after %d, %s: %v", n, outcome.Name, err)
+			}
+		}
+	}
+	d = begin()
+	d.trial, d.pending = 1, 2
+	if err := d.store().Replace(bundle, d.want(), fill(d)); refusal.Of(err) != refusal.TrialInProgress {
+		t.Errorf("in a trial: %v", err)
+	}
+	if err := d.store().Replace(bundle, bundlestate.Want{Runs: identity(1)},
+		func(string) error { return errors.New("bad") }); err == nil {
+		t.Error("what could not be filled was taken")
+	}
+	d.trial = 0
+	if err := d.run("d"); err != nil {
+		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 
 	"nexus/libupdates/durable"
+	"nexus/libupdates/refusal"
 )
 
 // Names beside the generations of a bundle.
@@ -90,6 +91,32 @@ func (s Store) keepBack(bundle string, want Want, make bool) error {
 		return s.add(bundle, nil, use)
 	}
 	return nil
+}
+
+// Replace makes a new generation for the version that runs, which fill fills. It counts from the next Open on.
+func (s Store) Replace(bundle string, want Want, fill func(name string) error) error {
+	if want.Trial != 0 {
+		return refusal.New(refusal.TrialInProgress, "a slot is on trial")
+	}
+	if err := s.tidy(bundle); err != nil {
+		return err
+	}
+	there, err := s.list(bundle)
+	if err != nil {
+		return err
+	}
+	next := PlanFor(there, want).Use
+	if last := newest(there, func(Generation) bool { return true }); last != nil {
+		next.Trial, next.N = last.Trial, last.N+1
+	}
+	temporary := path.Join(bundle, newName)
+	if err = s.Disk.Make(temporary); err == nil {
+		err = fill(temporary)
+	}
+	if err != nil {
+		return errors.Join(err, s.Disk.RemoveAll(temporary))
+	}
+	return s.rename(temporary, path.Join(bundle, next.String()))
 }
 
 // Settle removes what nothing can return to any more. It makes no generation. It has to be called for all bundles once

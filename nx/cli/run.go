@@ -39,6 +39,7 @@ type grammar struct {
 	Clear     clearVerb    `cmd:"" help:"Let a quarantined set be staged again."`
 	Trust     trustVerb    `cmd:"" help:"Show or change whose sets the system takes."`
 	Policy    policyVerb   `cmd:"" help:"Show or replace the policy: which powers bundles get."`
+	State     stateVerb    `cmd:"" help:"List, save or replace what bundles keep."`
 	Explain   explainVerb  `cmd:"" help:"Show which powers a bundle asked for, and which it got by which rule."`
 	Floor     floorVerb    `cmd:"" help:"Show or lower the version floor."`
 	Verify    verifyVerb   `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`
