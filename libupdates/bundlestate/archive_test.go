@@ -80,8 +80,9 @@ func TestExportAndImport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := bundlestate.Export(&second, from); err != nil || entries != 6 || !bytes.Equal(first.Bytes(), second.Bytes()) {
-		t.Errorf("%d entries, %v; the same bytes again: %v", entries, err, bytes.Equal(first.Bytes(), second.Bytes()))
+	err = bundlestate.Export(&second, from)
+	if same := bytes.Equal(first.Bytes(), second.Bytes()); err != nil || entries != 6 || !same {
+		t.Errorf("%d entries, %v; the same bytes again: %v", entries, err, same)
 	}
 }
 

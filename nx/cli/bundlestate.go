@@ -214,7 +214,9 @@ func sendPieces(ctx context.Context, sink rpc.StateSink, in io.Reader) error {
 	for {
 		n, err := io.ReadFull(in, piece)
 		if n > 0 {
-			answer, release := sink.Write(ctx, func(p rpc.StateSink_write_Params) error { return p.SetBytes(piece[:n]) })
+			answer, release := sink.Write(ctx, func(p rpc.StateSink_write_Params) error {
+				return p.SetBytes(piece[:n])
+			})
 			_, failed := answer.Struct()
 			release()
 			if failed != nil {
