@@ -21,7 +21,7 @@ var asked = []string{
 	"update --downtime --timeout 1ms FILE",
 	"run hello", "revoke --yes a b", "grant a b",
 	"trust list", "trust add " + aKey, "trust remove " + aKey, "trust update FILE", "log --losses", "log --follow",
-	"policy", "policy set FILE", "explain hello", "state", "state export hello", "state import hello FILE",
+	"policy", "policy set FILE", "explain hello", "state list", "state export hello", "state import hello FILE",
 	"shutdown", "reboot", "reboot --downtime",
 }
 
