@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"nexus/daemons/plat"
 	"nexus/libupdates/durable"
@@ -115,7 +116,8 @@ func recordPlace(persistent bool) string {
 	return "memory"
 }
 
-// tableFor returns the table of a system with or without state. Without, there is no statefsd and no edge to it.
+// tableFor returns the table of a system with or without state. Without, there is no statefsd, no edge to it, and no
+// state of bundles.
 func tableFor(persistent bool) []Daemon {
 	var table []Daemon
 	for _, row := range Table() {
@@ -129,6 +131,7 @@ func tableFor(persistent bool) []Daemon {
 			}
 		}
 		row.Holds = holds
+		row.Dirs = slices.DeleteFunc(row.Dirs, func(dir string) bool { return dir == bundlesDir && !persistent })
 		table = append(table, row)
 	}
 	return table

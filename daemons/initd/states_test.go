@@ -134,8 +134,7 @@ func TestStateReturnsWithARollback(t *testing.T) {
 	reads(t, file, "one")
 }
 
-// A service of the set before that is started once more while the next one is due gets no state: it would be that of the
-// next.
+// A service of the set before that is started once more while the next one is due gets no state.
 func TestStateIsForTheSetThatRuns(t *testing.T) {
 	status := &updateclient.Status{Active: bootctl.A, Pending: bootctl.B, Stage: 1,
 		Slots: [3]updateclient.Slot{slotWith(1, "web"), slotWith(2, "web")}}
