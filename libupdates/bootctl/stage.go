@@ -7,7 +7,7 @@ import "nexus/libupdates/refusal"
 // again if its slot is damaged, because that repairs it. A set under watch counts as one that has held, as it does once
 // another set is switched to.
 func (r Record) Admit(c Content) error {
-	r = r.unwatched()
+	r = r.Unwatched()
 	active := r.Slot(r.Active)
 	switch {
 	case r.Pending != None:
@@ -84,7 +84,7 @@ func (r Record) Switch(serial uint64, tries uint8) (Record, error) {
 	if err := r.Admit(r.Staged); err != nil {
 		return r, err
 	}
-	next := r.unwatched().clone()
+	next := r.Unwatched().clone()
 	next.Pending, next.Staged = r.Standby(), Content{}
 	next.put(next.Pending, r.Staged)
 	next.note(OpSwitch, next.Pending, "")

@@ -34,13 +34,13 @@ func (r Record) EndWatch(boot uint64) (Record, error) {
 	if err := r.attempted(boot); err != nil {
 		return r, err
 	}
-	next := r.unwatched()
+	next := r.Unwatched()
 	next.AbruptEnds = 0
 	return next, nil
 }
 
-// unwatched returns the record after the end of a watch: the active set is confirmed for good.
-func (r Record) unwatched() Record {
+// Unwatched returns the record after the end of a watch: the active set is confirmed for good.
+func (r Record) Unwatched() Record {
 	if r.WatchLeft == 0 {
 		return r
 	}

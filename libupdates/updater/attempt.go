@@ -41,13 +41,14 @@ func (e *Engine) attempt(ctx context.Context, begun uint64) (a bootctl.Attempt, 
 	if a, underWay := e.Record().Attempt(begun); underWay {
 		return a, e.runSlot(ctx, a), nil
 	}
+	var barred error
 	if e.Record().WatchLeft > 0 { // it may be the last one of a watch, and go back
-		if err := e.lookBack(ctx); err != nil {
+		if barred, err = e.lookBack(ctx); err != nil {
 			return a, nil, err
 		}
 	}
 	err = e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
-		next, a = r.BootAttempt()
+		next, a = watchedUnless(barred, r).BootAttempt()
 		return next, nil
 	})
 	if err != nil {
@@ -57,6 +58,14 @@ func (e *Engine) attempt(ctx context.Context, begun uint64) (a bootctl.Attempt, 
 		e.auditRollback(e.Record())
 	}
 	return a, e.runSlot(ctx, a), nil
+}
+
+// watchedUnless is the record without its watch if the set that it would go back to may not run.
+func watchedUnless(barred error, r bootctl.Record) bootctl.Record {
+	if barred != nil {
+		return r.Unwatched()
+	}
+	return r
 }
 
 // runSlot verifies the slot and has it published, if its set may run and the core that runs is the one for it.

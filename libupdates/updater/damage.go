@@ -53,24 +53,29 @@ func (e *Engine) mended(slot bootctl.Slot) error {
 }
 
 // lookBack looks at the slot that a rollback leads to before one is decided on: no set is left for one that is not
-// there any more. A look that fails says nothing.
-func (e *Engine) lookBack(ctx context.Context) error {
+// there any more. A look that fails says nothing. Barred is why the set there may not run, such as that its key is no
+// longer trusted.
+func (e *Engine) lookBack(ctx context.Context) (barred, err error) {
 	r := e.Record()
 	return e.inspect(ctx, r.Running().Other())
 }
 
 // inspect marks a slot that should hold a set, if damage is found in it. A mark that is there stays.
-func (e *Engine) inspect(ctx context.Context, slot bootctl.Slot) error {
+func (e *Engine) inspect(ctx context.Context, slot bootctl.Slot) (barred, err error) {
 	if c := e.Record().Slot(slot); c.IsEmpty() || c.Damage != "" {
-		return nil
+		return nil, nil
 	}
 	found := e.verify(ctx, slot)
-	reason, damaged := slots.DamageOf(found)
-	if !damaged {
-		return nil
+	if reason, damaged := slots.DamageOf(found); damaged {
+		_, err := e.damaged(slot, reason, found)
+		return nil, err
 	}
-	_, err := e.damaged(slot, reason, found)
-	return err
+	switch refusal.Of(found) {
+	case refusal.InvalidSignature, refusal.UntrustedPublisher, refusal.ThresholdNotMet, refusal.KeyRevoked,
+		refusal.SetRevoked:
+		return found, nil
+	}
+	return nil, nil
 }
 
 // acquit takes the mark from a slot that holds its set after all: what could not be read once may be readable now.

@@ -8,15 +8,23 @@ import (
 	"nexus/libupdates/refusal"
 )
 
-// Rollback goes back at an operator's order, by the same step as a rollback that nobody ordered.
+// Rollback goes back at an operator's order, by the same step as a rollback that nobody ordered. It does not lead to a
+// set that may not run, as NoPrevious: an operator who wants what runs to end has other ways.
 func (e *Engine) Rollback(ctx context.Context) error {
-	if err := e.lookBack(ctx); err != nil {
+	barred, err := e.lookBack(ctx)
+	if err != nil {
 		return err
 	}
 	var from Audit
-	err := e.change(func(r bootctl.Record) (bootctl.Record, error) {
+	err = e.change(func(r bootctl.Record) (bootctl.Record, error) {
 		from = about(r, r.Running())
-		return r.Rollback(refusal.ByOperator, "an operator said so")
+		next, err := r.Rollback(refusal.ByOperator, "an operator said so")
+		if err == nil && barred != nil {
+			return r, refusal.New(refusal.NoPrevious,
+				"there is nothing to return to in slot %s: the set there may not run: %s",
+				r.Running().Other(), refusal.DetailOf(barred))
+		}
+		return next, err
 	})
 	if err != nil {
 		e.audit("rollback", from, err)

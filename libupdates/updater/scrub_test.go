@@ -166,3 +166,25 @@ func TestAStartWithADamagedIndex(t *testing.T) {
 		t.Errorf("got attempt %+v, record %+v", a, next.Record())
 	}
 }
+
+// TestNoRollbackToWhatMayNotRun has an operator go back to a set whose key is no longer trusted: the device would be
+// left without a set. What runs runs on, and once the key is trusted again the way back is there again.
+func TestNoRollbackToWhatMayNotRun(t *testing.T) {
+	d := newDevice(t)
+	d.confirm(t, "1.0.0")
+	d.confirm(t, "1.1.0")
+	before := d.Record()
+	d.distrust.Store(true)
+	err := d.Rollback(t.Context())
+	if refusal.Of(err) != refusal.NoPrevious || !strings.Contains(err.Error(), "may not run: invalid signature") {
+		t.Errorf("got %v", err)
+	}
+	if now := d.Record(); now.Active != before.Active || now.Slots != before.Slots || len(now.Quarantine) > 0 {
+		t.Errorf("the record is %+v", now)
+	}
+	d.distrust.Store(false)
+	must(t, d.Rollback(t.Context()))
+	if got := d.Record().Active; got != before.Active.Other() {
+		t.Errorf("slot %s is active", got)
+	}
+}

@@ -49,7 +49,7 @@ func (e *Engine) Switch(ctx context.Context, serial uint64) error {
 	}
 	if err == nil {
 		// a damaged way back is reported before the trial; a new set is what repairs it
-		err = e.inspect(ctx, r.Active)
+		_, err = e.inspect(ctx, r.Active)
 	}
 	if err == nil {
 		err = e.unlessStaging(func(r bootctl.Record) (bootctl.Record, error) { return r.Switch(serial, e.cfg.Tries) })

@@ -57,11 +57,13 @@ func (e *Engine) Fail(ctx context.Context, boot uint64, reason refusal.Reason, d
 	return e.Reject(ctx, Failure{Boot: boot, Reason: reason, Detail: detail})
 }
 
-// Reject takes the bad verdict on the attempt. A set is not left for one that is not there any more, so the slot that a
-// failure under watch leads to is checked first.
+// Reject takes the bad verdict on the attempt. A set is not left for one that is not there any more, or may not run, so
+// the slot that a failure under watch leads to is checked first.
 func (e *Engine) Reject(ctx context.Context, f Failure) (bootctl.Verdict, error) {
+	var barred error
 	if r := e.Record(); r.WatchLeft > 0 && r.Boot == f.Boot {
-		if err := e.lookBack(ctx); err != nil {
+		var err error
+		if barred, err = e.lookBack(ctx); err != nil {
 			return 0, err
 		}
 	}
@@ -69,7 +71,8 @@ func (e *Engine) Reject(ctx context.Context, f Failure) (bootctl.Verdict, error)
 	var what Audit
 	err := e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
 		what = about(r, r.Running())
-		if next, verdict, err = r.Fail(f.Boot, f.Reason, f.Detail); verdict == bootctl.RolledBack {
+		next, verdict, err = watchedUnless(barred, r).Fail(f.Boot, f.Reason, f.Detail)
+		if verdict == bootctl.RolledBack {
 			next = next.Explain(f.Output, f.Refused)
 		}
 		return next, err

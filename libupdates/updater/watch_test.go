@@ -120,3 +120,26 @@ func TestAReturnDuringAStage(t *testing.T) {
 	}
 	must(t, d.verify(t.Context(), before.Standby()))
 }
+
+// A watch does not lead back to a set that may not run: its key is no longer trusted, or a root has revoked it. Then
+// what runs, however unwell, is better than nothing.
+func TestWatchDoesNotLeadToWhatMayNotRun(t *testing.T) {
+	for _, how := range []string{"a failure", "too many starts"} {
+		d := watched(t)
+		before := d.Record()
+		d.distrust.Store(true)
+		if how == "a failure" {
+			verdict, err := d.Fail(t.Context(), before.Boot, refusal.ServiceExited, "it ended")
+			if must(t, err); verdict != bootctl.Stays {
+				t.Errorf("%s: the verdict is %v", how, verdict)
+			}
+		}
+		for range bootctl.DefaultTries + 1 {
+			_, _, err := d.BootAttempt(t.Context(), 0)
+			must(t, err)
+		}
+		if now := d.Record(); now.Active != before.Active || now.WatchLeft != 0 || len(now.Quarantine) > 0 {
+			t.Errorf("%s: the record is %+v", how, now)
+		}
+	}
+}
