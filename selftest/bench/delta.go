@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"nexus/selftest/bench/table"
 )
@@ -71,35 +72,93 @@ func patchTables() (all []Table) {
 	for _, p := range pairs() {
 		all = append(all, patching(p))
 	}
-	return all
+	return append(all, week())
 }
 
 func patching(p pair) Table {
 	cpu, peak := column("%.2f", 1), column("%.0f", 1<<20)
-	return Table{
+	compared := Table{
 		Title: "patch: " + p.name, Optional: true, Setup: p.script, Floor: "bsdiff",
 		Columns: []table.Column{
 			{Name: "bytes", Show: column("%.0f", 1), Ratio: true}, {Name: "% of new", Show: column("%.3f", 1)},
 			{Name: "make, CPU s", Show: cpu, Ratio: true}, {Name: "peak MiB", Show: peak},
 			{Name: "apply, CPU s", Show: cpu, Ratio: true}, {Name: "peak MiB", Show: peak},
 		},
-		Rows: []Row{
-			{Name: "nexus", Run: patched(`exec "$BIN/patch" make old new "$OUT/patch"`,
-				`exec "$BIN/patch" apply old "$OUT/patch" "$OUT/new"`)},
-			{Name: "bsdiff", Needs: []string{"bsdiff"}, Run: patched(`exec bsdiff old new "$OUT/patch"`,
-				`exec bspatch old "$OUT/new" "$OUT/patch"`)},
-			{Name: "xdelta3 -9", Needs: []string{"xdelta3"},
-				Run: patched(`exec xdelta3 -f -9 -B 134217728 -e -s old new "$OUT/patch"`,
-					`exec xdelta3 -f -d -s old "$OUT/patch" "$OUT/new"`)},
-			{Name: "zstd -19 --patch-from", Needs: []string{"zstd"},
-				Run: patched(`exec zstd -q -f -19 --long=27 --patch-from=old new -o "$OUT/patch" 2>/dev/null`,
-					`exec zstd -q -f -d --long=27 --patch-from=old "$OUT/patch" -o "$OUT/new"`)},
-			{Name: "rdiff", Needs: []string{"rdiff"},
-				Run: patched(`rdiff signature old "$OUT/sig"; exec rdiff delta "$OUT/sig" new "$OUT/patch"`,
-					`exec rdiff patch old "$OUT/patch" "$OUT/new"`)},
-			{Name: "no patch: the whole program, and a process that does nothing", Run: unpatched},
-		},
 	}
+	for _, tool := range patchers() {
+		compared.Rows = append(compared.Rows, Row{Name: tool.name, Needs: tool.needs,
+			Run: patched(tool.make, tool.apply)})
+	}
+	compared.Rows = append(compared.Rows, Row{Name: "no patch: the whole program, and a process that does nothing",
+		Run: unpatched})
+	return compared
+}
+
+// A patcher makes and applies patches, by scripts: the first makes OUT/patch of the files old and new, the second
+// OUT/new of old and the patch.
+type patcher struct {
+	name, make, apply string
+	needs             []string
+}
+
+func patchers() []patcher {
+	return []patcher{
+		{"nexus", `exec "$BIN/patch" make old new "$OUT/patch"`, `exec "$BIN/patch" apply old "$OUT/patch" "$OUT/new"`,
+			nil},
+		{"bsdiff", `exec bsdiff old new "$OUT/patch"`, `exec bspatch old "$OUT/new" "$OUT/patch"`, []string{"bsdiff"}},
+		{"xdelta3 -9", `exec xdelta3 -f -9 -B 134217728 -e -s old new "$OUT/patch"`,
+			`exec xdelta3 -f -d -s old "$OUT/patch" "$OUT/new"`, []string{"xdelta3"}},
+		{"zstd -19 --patch-from", `exec zstd -q -f -19 --long=27 --patch-from=old new -o "$OUT/patch" 2>/dev/null`,
+			`exec zstd -q -f -d --long=27 --patch-from=old "$OUT/patch" -o "$OUT/new"`, []string{"zstd"}},
+		{"casync", makeCasync, `casync extract --store="$OUT/d/new.castr" "$OUT/d/new.caibx" "$OUT/new"`,
+			[]string{"casync"}},
+		{"rdiff", `rdiff signature old "$OUT/sig"; exec rdiff delta "$OUT/sig" new "$OUT/patch"`,
+			`exec rdiff patch old "$OUT/patch" "$OUT/new"`, []string{"rdiff"}},
+	}
+}
+
+// makeCasync makes a patch of the index of the new file and the chunks that the old one does not have.
+const makeCasync = `
+rm -rf "$OUT/d"; mkdir "$OUT/d"
+casync make --store="$OUT/d/old.castr" "$OUT/d/old.caibx" old >/dev/null
+casync make --store="$OUT/d/new.castr" "$OUT/d/new.caibx" new >/dev/null
+cp "$OUT/d/new.caibx" "$OUT/patch"; cd "$OUT/d/new.castr"
+find . -type f | while read -r f; do [ -e "../old.castr/$f" ] || cat "$f" >>"$OUT/patch"; done
+`
+
+// crane are releases of a program in a row: what a device that follows them receives.
+const crane = "v0.21.1 v0.21.2 v0.21.3 v0.21.4 v0.21.5 v0.21.6 v0.21.7 v0.21.8 v0.21.9 v0.22.0"
+
+// week compares the size of all updates from each of these releases to the next.
+func week() Table {
+	versions := strings.Fields(crane)
+	weekly := Table{
+		Title: "patch: week: crane " + versions[0] + " to " + versions[len(versions)-1] + ", each from the one before",
+		Setup: "for version in " + crane + `; do
+	GOBIN="$PWD/$version" CGO_ENABLED=0 GOFLAGS= go install -trimpath -ldflags='-s -w' github.com/google/go-containerregistry/cmd/crane@$version
+done`,
+		Optional: true, Once: true, Floor: "bsdiff",
+		Columns: []table.Column{{Name: "bytes in all", Show: column("%.0f", 1), Ratio: true}},
+	}
+	for _, tool := range patchers() {
+		weekly.Rows = append(weekly.Rows, Row{Name: tool.name, Needs: tool.needs,
+			Run: func(ctx context.Context, p Place) (Figures, error) {
+				total := 0.0
+				for i, version := range versions[1:] {
+					pair := fmt.Sprintf(`rm -rf "$OUT"/*; ln -f %s/crane old; ln -f %s/crane new`, versions[i], version)
+					if _, err := run(ctx, p, pair); err != nil {
+						return nil, err
+					}
+					one, err := patched(tool.make, tool.apply)(ctx, p)
+					if err != nil {
+						return nil, err
+					}
+					total += one[0]
+				}
+				return Figures{total}, nil
+			}})
+	}
+	return weekly
 }
 
 // patched is a row's Run: a script that makes OUT/patch, and one that makes OUT/new of it, which must be equal to the
