@@ -14,7 +14,8 @@ func FuzzApply(f *testing.F) {
 		a, b := fake(m, 60), fake(m, 60)
 		b.strings += 24
 		old, fresh := a.bytes(), b.bytes()
-		maker, err := newMaker(bytes.NewReader(old), int64(len(old)), fresh)
+		maker, err := newMaker(bytes.NewReader(old), int64(len(old)), bytes.NewReader(fresh),
+			int64(len(fresh)))
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -1,9 +1,10 @@
 package delta
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/binary"
 	"io"
+	"runtime"
 
 	"nexus/libupdates/refusal"
 )
@@ -26,11 +27,7 @@ func Make(w io.Writer, before io.ReaderAt, oldSize int64, after io.ReaderAt, new
 		return p, refusal.New(refusal.PayloadTooLarge, "no patches are made for payloads of more than %d bytes",
 			MaxMake)
 	}
-	fresh, err := readAll(after, newSize)
-	if err != nil {
-		return p, err
-	}
-	m, err := newMaker(before, oldSize, fresh)
+	m, err := newMaker(before, oldSize, after, newSize)
 	if err != nil {
 		return p, err
 	}
@@ -54,21 +51,25 @@ func Make(w io.Writer, before io.ReaderAt, oldSize int64, after io.ReaderAt, new
 type maker struct {
 	control control
 	predictor
-	fresh []byte // the new file
+	fresh []byte // the new file; while pieces are looked for, in the form in which it is compared
 }
 
 // rounds is how often pieces are looked for again, with the references that the last pieces predict.
 const rounds = 2
 
-func newMaker(before io.ReaderAt, oldSize int64, fresh []byte) (*maker, error) {
-	was, is := newModel(before, oldSize), newModel(bytes.NewReader(fresh), int64(len(fresh)))
-	m := &maker{fresh: fresh}
+func newMaker(before io.ReaderAt, oldSize int64, after io.ReaderAt, newSize int64) (*maker, error) {
+	was, is := newModel(before, oldSize), newModel(after, newSize)
+	m := &maker{fresh: make([]byte, newSize)}
 	m.control.segments, m.control.bases = is.prog.space.segments, is.bases
 	if was.prog.machine == noMachine || is.prog.machine == noMachine {
 		was, m.control.segments, m.control.bases = plainModel(before, oldSize), nil, nil
 	}
 	m.predictor = predictor{old: was, to: is.prog.space, bases: m.control.bases}
-	return m, m.find(is)
+	if err := m.find(is); err != nil {
+		return nil, err
+	}
+	runtime.GC() // the coder needs as much memory as the search for pieces, which is over
+	return m, readAll(m.fresh, after)
 }
 
 // find finds the pieces: first by bytes, with the references of code left out of account, then again with references
@@ -79,21 +80,23 @@ func (m *maker) find(is *model) error {
 		if err := canonical(old, m.old, nil); err != nil {
 			return err
 		}
+		if err := readAll(m.fresh, is.file); err != nil {
+			return err
+		}
 		x.fill(old)
 		m.control.pieces = match(x, m.fresh)
 		return nil
 	}
-	fresh := make([]byte, len(m.fresh))
 	var was, will func(int64) int64 // in the first round, references are not compared
 	for range rounds {
 		if err := canonical(old, m.old, was); err != nil {
 			return err
 		}
-		if err := canonical(fresh, is, will); err != nil {
+		if err := canonical(m.fresh, is, will); err != nil {
 			return err
 		}
 		x.fill(old)
-		m.control.pieces, m.control.learned = match(x, fresh), nil
+		m.control.pieces, m.control.learned = match(x, m.fresh), nil
 		m.atlas = newAtlas(&m.control, &m.old.prog.space, &m.to)
 		var err error
 		if m.control.learned, err = m.learn(is); err != nil {
@@ -183,10 +186,9 @@ func (c *changes) block(p *packer) []byte {
 	return p.append(p.append(p.append(b, c.runs), c.wrong), c.literals)
 }
 
-func readAll(file io.ReaderAt, size int64) ([]byte, error) {
-	b := make([]byte, size)
+func readAll(b []byte, file io.ReaderAt) error {
 	if n, err := file.ReadAt(b, 0); n < len(b) {
-		return nil, err
+		return cmp.Or(err, io.ErrUnexpectedEOF)
 	}
-	return b, nil
+	return nil
 }
