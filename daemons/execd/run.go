@@ -3,7 +3,6 @@ package execd
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,12 +41,12 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		registrars: b.Use("BundleRegistrar"),
 		introducer: b.Use("BundleIntroducer"),
 		forwarder:  newForwarder(b.ReportEnded),
-		sockets:    &sockets{holder: b.Use("BundleSockets"), expected: map[string]chan *os.File{}},
+		sockets:    &sockets{holder: b.Use("BundleSockets")},
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),
 	}
 	b.OnForwarded(s.forwarder)
-	b.OnSocket(s.sockets.take)
+	b.OnSocket(s.sockets.Take)
 	b.Serve("ServiceWatch", func(vat.Client) capnp.Client {
 		return capnp.Client(exec.ServiceWatch_ServerToClient(&watchServer{s}))
 	})

@@ -3,11 +3,7 @@ package execd
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -24,45 +20,7 @@ const socketPatience = 10 * time.Second
 // sockets are the listening sockets that initd sends for programs which are being started.
 type sockets struct {
 	holder *vat.Holding // initd's BundleSockets
-	number atomic.Uint64
-
-	mu       sync.Mutex
-	expected map[string]chan *os.File // by ticket
-}
-
-// take receives a socket. One that nobody waits for is closed.
-func (s *sockets) take(ticket string, socket *os.File) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case s.expected[ticket] <- socket: // never of a nil channel
-	default:
-		socket.Close()
-	}
-}
-
-// expect begins to wait for sockets with a ticket of their own; forget ends that.
-func (s *sockets) expect() (ticket string, arrived chan *os.File) {
-	ticket, arrived = fmt.Sprint(s.number.Add(1)), make(chan *os.File, powers.MaxSockets)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.expected[ticket] = arrived
-	return ticket, arrived
-}
-
-func (s *sockets) forget(ticket string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	arrived := s.expected[ticket]
-	delete(s.expected, ticket)
-	for {
-		select {
-		case socket := <-arrived:
-			socket.Close()
-		default:
-			return
-		}
-	}
+	vat.Tickets
 }
 
 // An endowment is what a program gets by the powers of its bundle.
@@ -76,8 +34,8 @@ func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err err
 	if len(spec.powers) == 0 {
 		return e, nil
 	}
-	ticket, arrived := s.sockets.expect()
-	defer s.sockets.forget(ticket)
+	ticket, arrived, forget := s.sockets.Expect(powers.MaxSockets)
+	defer forget()
 	err = s.sockets.holder.Call(ctx, func(client capnp.Client) error {
 		answer, release := rpc.BundleSockets(client).Open(ctx, func(p rpc.BundleSockets_open_Params) error {
 			p.SetUser(spec.user)
