@@ -2,7 +2,6 @@ package nxspack
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -32,8 +31,7 @@ func (v *keygenVerb) Validate() error {
 // Run writes a new seed to a file that only its owner can read, and the public key next to it. It replaces neither
 // file.
 func (v *keygenVerb) Run(c *command) error {
-	var seed [32]byte
-	rand.Read(seed[:]) // never fails: if there is no randomness, the runtime ends the process
+	seed := trust.NewSeed()
 	public := trust.NewSigner(seed).Public()
 	if err := writeNew(v.Output, 0o600, trust.SeedText(seed)); err != nil {
 		return cannot("write key", v.Output, err)

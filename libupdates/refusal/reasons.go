@@ -154,7 +154,10 @@ const (
 	BadFile       Reason = "bad-file"       // a file that was passed cannot be read
 	UnknownBundle Reason = "unknown-bundle" // no published bundle has this name
 	UnknownName   Reason = "unknown-name"   // no service has this name, or it is not granted
-	NotGranted    Reason = "not-granted"    // this capability or connection does not grant the operation
+	// the device does not take this key: it does not know it, or it was revoked, or its time is over
+	KeyRefused  Reason = "key-refused"
+	WrongDevice Reason = "wrong-device" // another device answers than the one whose key was given
+	NotGranted  Reason = "not-granted"  // this capability or connection does not grant the operation
 	// as many clients are connected as the operation allows
 	TooManyClients Reason = "too-many-clients"
 	// this edge of the graph cannot be revoked; the answer says what to do instead

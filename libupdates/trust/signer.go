@@ -3,6 +3,7 @@ package trust
 import (
 	"crypto"
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/hex"
 	"strings"
 
@@ -32,6 +33,12 @@ func (s seedSigner) Sign(message []byte) ([]byte, error) {
 	return s.key.Sign(nil, message, crypto.Hash(0))
 }
 
+// NewSeed returns a new private key.
+func NewSeed() (seed [ed25519.SeedSize]byte) {
+	rand.Read(seed[:]) // never fails: if there is no randomness, the runtime ends the process
+	return seed
+}
+
 // SeedText returns the seed with a prefix that marks it as a private key, for a file that only its owner can read.
 func SeedText(seed [ed25519.SeedSize]byte) string { return seedPrefix + hex.EncodeToString(seed[:]) }
 
@@ -58,6 +65,19 @@ func LoadSigner(name string, ask Passphrase) (Signer, error) {
 		return nil, err
 	}
 	return k.as(claim).signer(ask)
+}
+
+// ParseSigner returns the signer whose private key a text holds, in any form that LoadSigner reads from files. Refused
+// as BadKey.
+func ParseSigner(text []byte) (Signer, error) {
+	k, err := parseText(text)
+	if err != nil {
+		return nil, err
+	}
+	if k.seed == nil {
+		return nil, refusal.New(refusal.BadKey, "it holds no private key")
+	}
+	return NewSigner(*k.seed), nil
 }
 
 func (k keyText) signer(ask Passphrase) (Signer, error) {
