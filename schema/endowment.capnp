@@ -64,8 +64,9 @@ struct Endowment {
     ping @6;
     # No descriptor: the daemon must answer with a Report `alive`.
     socket @7;
-    # A listening socket for a bundle that execd is about to start (BundleSockets in powers.capnp). `grants` holds the
-    # ticket of the call that it answers. Without such a call the daemon closes it.
+    # A socket that answers a call: a listening one for a bundle that execd is about to start (BundleSockets in
+    # powers.capnp), or one on which an operator is served (OperatorGate in operator.capnp). `grants` holds the ticket of
+    # the call. Without such a call the daemon closes it.
   }
 }
 

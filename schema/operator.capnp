@@ -140,6 +140,37 @@ interface Authority {
   grant @1 (client :Text, service :Text) -> (refusal :Keystore.Refusal);
   # Undoes `revoke`: the client has `service` again, as in the table. It never grants more than the table. Writes one
   # audit record. Refused like `revoke`. No effect if it was not revoked.
+
+  operators @2 () -> (operators :List(RemoteOperator));
+  # The keys by which operators come in over the network, in the order in which they were given; at most 64. `revoke` and
+  # `grant` take one as the client `key:` and its 64 hex digits, with the service `Operator`.
+}
+
+struct RemoteOperator {
+  # A key by which an operator comes in over the network.
+
+  key @0 :Data;
+  # Ed25519 public key, 32 bytes.
+  role @1 :Text;
+  # The role that its holder has.
+  untilUnixMs @2 :UInt64;
+  # When it ends; 0: it does not.
+  revoked @3 :Bool;
+  # Whether it was revoked, itself or with its role; false: it was not.
+  connections @4 :UInt32;
+  # How many are connected with it now.
+}
+
+interface OperatorGate {
+  # Lets in operators who have come over the network and have proven a key.
+  #
+  # Class: lockstep (only remoted holds it).
+
+  admit @0 (key :Data, address :Text, ticket :Text) -> (refusal :Keystore.Refusal);
+  # Serves Operator, as far as the role of `key` goes, to whoever is at `address` and has proven to hold `key`: 32 bytes,
+  # Ed25519. A stream socket arrives on the endowment channel, as `socket` with `ticket`; what remoted reads there it
+  # passes on, and the other way round. The system closes the socket when the key is revoked or its time is over.
+  # Refused, with nothing sent, as `key-refused`.
 }
 
 struct DaemonStatus {

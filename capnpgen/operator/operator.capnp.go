@@ -5590,6 +5590,26 @@ func (c Authority) Grant(ctx context.Context, params func(Authority_grant_Params
 
 }
 
+func (c Authority) Operators(ctx context.Context, params func(Authority_operators_Params) error) (Authority_operators_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xf21c1554f266bb70,
+			MethodID:      2,
+			InterfaceName: "operator.capnp:Authority",
+			MethodName:    "operators",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Authority_operators_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Authority_operators_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c Authority) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -5666,6 +5686,8 @@ type Authority_Server interface {
 	Revoke(context.Context, Authority_revoke) error
 
 	Grant(context.Context, Authority_grant) error
+
+	Operators(context.Context, Authority_operators) error
 }
 
 // Authority_NewServer creates a new Server from an implementation of Authority_Server.
@@ -5684,7 +5706,7 @@ func Authority_ServerToClient(s Authority_Server) Authority {
 // This can be used to create a more complicated Server.
 func Authority_Methods(methods []server.Method, s Authority_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 2)
+		methods = make([]server.Method, 0, 3)
 	}
 
 	methods = append(methods, server.Method{
@@ -5708,6 +5730,18 @@ func Authority_Methods(methods []server.Method, s Authority_Server) []server.Met
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Grant(ctx, Authority_grant{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xf21c1554f266bb70,
+			MethodID:      2,
+			InterfaceName: "operator.capnp:Authority",
+			MethodName:    "operators",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Operators(ctx, Authority_operators{call})
 		},
 	})
 
@@ -5746,6 +5780,23 @@ func (c Authority_grant) Args() Authority_grant_Params {
 func (c Authority_grant) AllocResults() (Authority_grant_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return Authority_grant_Results(r), err
+}
+
+// Authority_operators holds the state for a server call to Authority.operators.
+// See server.Call for documentation.
+type Authority_operators struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Authority_operators) Args() Authority_operators_Params {
+	return Authority_operators_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Authority_operators) AllocResults() (Authority_operators_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Authority_operators_Results(r), err
 }
 
 // Authority_List is a list of Authority.
@@ -6136,6 +6187,643 @@ func (f Authority_grant_Results_Future) Struct() (Authority_grant_Results, error
 	return Authority_grant_Results(p.Struct()), err
 }
 func (p Authority_grant_Results_Future) Refusal() keystore.Refusal_Future {
+	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
+}
+
+type Authority_operators_Params capnp.Struct
+
+// Authority_operators_Params_TypeID is the unique identifier for the type Authority_operators_Params.
+const Authority_operators_Params_TypeID = 0x82441abd827d3567
+
+func NewAuthority_operators_Params(s *capnp.Segment) (Authority_operators_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Authority_operators_Params(st), err
+}
+
+func NewRootAuthority_operators_Params(s *capnp.Segment) (Authority_operators_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Authority_operators_Params(st), err
+}
+
+func ReadRootAuthority_operators_Params(msg *capnp.Message) (Authority_operators_Params, error) {
+	root, err := msg.Root()
+	return Authority_operators_Params(root.Struct()), err
+}
+
+func (s Authority_operators_Params) String() string {
+	str, _ := text.Marshal(0x82441abd827d3567, capnp.Struct(s))
+	return str
+}
+
+func (s Authority_operators_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Authority_operators_Params) DecodeFromPtr(p capnp.Ptr) Authority_operators_Params {
+	return Authority_operators_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Authority_operators_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Authority_operators_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Authority_operators_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Authority_operators_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// Authority_operators_Params_List is a list of Authority_operators_Params.
+type Authority_operators_Params_List = capnp.StructList[Authority_operators_Params]
+
+// NewAuthority_operators_Params creates a new list of Authority_operators_Params.
+func NewAuthority_operators_Params_List(s *capnp.Segment, sz int32) (Authority_operators_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[Authority_operators_Params](l), err
+}
+
+// Authority_operators_Params_Future is a wrapper for a Authority_operators_Params promised by a client call.
+type Authority_operators_Params_Future struct{ *capnp.Future }
+
+func (f Authority_operators_Params_Future) Struct() (Authority_operators_Params, error) {
+	p, err := f.Future.Ptr()
+	return Authority_operators_Params(p.Struct()), err
+}
+
+type Authority_operators_Results capnp.Struct
+
+// Authority_operators_Results_TypeID is the unique identifier for the type Authority_operators_Results.
+const Authority_operators_Results_TypeID = 0x8ec43889120afab0
+
+func NewAuthority_operators_Results(s *capnp.Segment) (Authority_operators_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Authority_operators_Results(st), err
+}
+
+func NewRootAuthority_operators_Results(s *capnp.Segment) (Authority_operators_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return Authority_operators_Results(st), err
+}
+
+func ReadRootAuthority_operators_Results(msg *capnp.Message) (Authority_operators_Results, error) {
+	root, err := msg.Root()
+	return Authority_operators_Results(root.Struct()), err
+}
+
+func (s Authority_operators_Results) String() string {
+	str, _ := text.Marshal(0x8ec43889120afab0, capnp.Struct(s))
+	return str
+}
+
+func (s Authority_operators_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Authority_operators_Results) DecodeFromPtr(p capnp.Ptr) Authority_operators_Results {
+	return Authority_operators_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Authority_operators_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Authority_operators_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Authority_operators_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Authority_operators_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Authority_operators_Results) Operators() (RemoteOperator_List, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return RemoteOperator_List(p.List()), err
+}
+
+func (s Authority_operators_Results) HasOperators() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Authority_operators_Results) SetOperators(v RemoteOperator_List) error {
+	return capnp.Struct(s).SetPtr(0, v.ToPtr())
+}
+
+// NewOperators sets the operators field to a newly
+// allocated RemoteOperator_List, preferring placement in s's segment.
+func (s Authority_operators_Results) NewOperators(n int32) (RemoteOperator_List, error) {
+	l, err := NewRemoteOperator_List(capnp.Struct(s).Segment(), n)
+	if err != nil {
+		return RemoteOperator_List{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
+	return l, err
+}
+
+// Authority_operators_Results_List is a list of Authority_operators_Results.
+type Authority_operators_Results_List = capnp.StructList[Authority_operators_Results]
+
+// NewAuthority_operators_Results creates a new list of Authority_operators_Results.
+func NewAuthority_operators_Results_List(s *capnp.Segment, sz int32) (Authority_operators_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[Authority_operators_Results](l), err
+}
+
+// Authority_operators_Results_Future is a wrapper for a Authority_operators_Results promised by a client call.
+type Authority_operators_Results_Future struct{ *capnp.Future }
+
+func (f Authority_operators_Results_Future) Struct() (Authority_operators_Results, error) {
+	p, err := f.Future.Ptr()
+	return Authority_operators_Results(p.Struct()), err
+}
+
+type RemoteOperator capnp.Struct
+
+// RemoteOperator_TypeID is the unique identifier for the type RemoteOperator.
+const RemoteOperator_TypeID = 0xa1d7ab675603a10f
+
+func NewRemoteOperator(s *capnp.Segment) (RemoteOperator, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	return RemoteOperator(st), err
+}
+
+func NewRootRemoteOperator(s *capnp.Segment) (RemoteOperator, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	return RemoteOperator(st), err
+}
+
+func ReadRootRemoteOperator(msg *capnp.Message) (RemoteOperator, error) {
+	root, err := msg.Root()
+	return RemoteOperator(root.Struct()), err
+}
+
+func (s RemoteOperator) String() string {
+	str, _ := text.Marshal(0xa1d7ab675603a10f, capnp.Struct(s))
+	return str
+}
+
+func (s RemoteOperator) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (RemoteOperator) DecodeFromPtr(p capnp.Ptr) RemoteOperator {
+	return RemoteOperator(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s RemoteOperator) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s RemoteOperator) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s RemoteOperator) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s RemoteOperator) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s RemoteOperator) Key() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s RemoteOperator) HasKey() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s RemoteOperator) SetKey(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+func (s RemoteOperator) Role() (string, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.Text(), err
+}
+
+func (s RemoteOperator) HasRole() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s RemoteOperator) RoleBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.TextBytes(), err
+}
+
+func (s RemoteOperator) SetRole(v string) error {
+	return capnp.Struct(s).SetText(1, v)
+}
+
+func (s RemoteOperator) UntilUnixMs() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s RemoteOperator) SetUntilUnixMs(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s RemoteOperator) Revoked() bool {
+	return capnp.Struct(s).Bit(64)
+}
+
+func (s RemoteOperator) SetRevoked(v bool) {
+	capnp.Struct(s).SetBit(64, v)
+}
+
+func (s RemoteOperator) Connections() uint32 {
+	return capnp.Struct(s).Uint32(12)
+}
+
+func (s RemoteOperator) SetConnections(v uint32) {
+	capnp.Struct(s).SetUint32(12, v)
+}
+
+// RemoteOperator_List is a list of RemoteOperator.
+type RemoteOperator_List = capnp.StructList[RemoteOperator]
+
+// NewRemoteOperator creates a new list of RemoteOperator.
+func NewRemoteOperator_List(s *capnp.Segment, sz int32) (RemoteOperator_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2}, sz)
+	return capnp.StructList[RemoteOperator](l), err
+}
+
+// RemoteOperator_Future is a wrapper for a RemoteOperator promised by a client call.
+type RemoteOperator_Future struct{ *capnp.Future }
+
+func (f RemoteOperator_Future) Struct() (RemoteOperator, error) {
+	p, err := f.Future.Ptr()
+	return RemoteOperator(p.Struct()), err
+}
+
+type OperatorGate capnp.Client
+
+// OperatorGate_TypeID is the unique identifier for the type OperatorGate.
+const OperatorGate_TypeID = 0xc81b1ff9b3fcf046
+
+func (c OperatorGate) Admit(ctx context.Context, params func(OperatorGate_admit_Params) error) (OperatorGate_admit_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xc81b1ff9b3fcf046,
+			MethodID:      0,
+			InterfaceName: "operator.capnp:OperatorGate",
+			MethodName:    "admit",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 3}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(OperatorGate_admit_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return OperatorGate_admit_Results_Future{Future: ans.Future()}, release
+
+}
+
+func (c OperatorGate) WaitStreaming() error {
+	return capnp.Client(c).WaitStreaming()
+}
+
+// String returns a string that identifies this capability for debugging
+// purposes.  Its format should not be depended on: in particular, it
+// should not be used to compare clients.  Use IsSame to compare clients
+// for equality.
+func (c OperatorGate) String() string {
+	return "OperatorGate(" + capnp.Client(c).String() + ")"
+}
+
+// AddRef creates a new Client that refers to the same capability as c.
+// If c is nil or has resolved to null, then AddRef returns nil.
+func (c OperatorGate) AddRef() OperatorGate {
+	return OperatorGate(capnp.Client(c).AddRef())
+}
+
+// Release releases a capability reference.  If this is the last
+// reference to the capability, then the underlying resources associated
+// with the capability will be released.
+//
+// Release will panic if c has already been released, but not if c is
+// nil or resolved to null.
+func (c OperatorGate) Release() {
+	capnp.Client(c).Release()
+}
+
+// Resolve blocks until the capability is fully resolved or the Context
+// expires.
+func (c OperatorGate) Resolve(ctx context.Context) error {
+	return capnp.Client(c).Resolve(ctx)
+}
+
+func (c OperatorGate) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Client(c).EncodeAsPtr(seg)
+}
+
+func (OperatorGate) DecodeFromPtr(p capnp.Ptr) OperatorGate {
+	return OperatorGate(capnp.Client{}.DecodeFromPtr(p))
+}
+
+// IsValid reports whether c is a valid reference to a capability.
+// A reference is invalid if it is nil, has resolved to null, or has
+// been released.
+func (c OperatorGate) IsValid() bool {
+	return capnp.Client(c).IsValid()
+}
+
+// IsSame reports whether c and other refer to a capability created by the
+// same call to NewClient.  This can return false negatives if c or other
+// are not fully resolved: use Resolve if this is an issue.  If either
+// c or other are released, then IsSame panics.
+func (c OperatorGate) IsSame(other OperatorGate) bool {
+	return capnp.Client(c).IsSame(capnp.Client(other))
+}
+
+// Update the flowcontrol.FlowLimiter used to manage flow control for
+// this client. This affects all future calls, but not calls already
+// waiting to send. Passing nil sets the value to flowcontrol.NopLimiter,
+// which is also the default.
+func (c OperatorGate) SetFlowLimiter(lim fc.FlowLimiter) {
+	capnp.Client(c).SetFlowLimiter(lim)
+}
+
+// Get the current flowcontrol.FlowLimiter used to manage flow control
+// for this client.
+func (c OperatorGate) GetFlowLimiter() fc.FlowLimiter {
+	return capnp.Client(c).GetFlowLimiter()
+}
+
+// A OperatorGate_Server is a OperatorGate with a local implementation.
+type OperatorGate_Server interface {
+	Admit(context.Context, OperatorGate_admit) error
+}
+
+// OperatorGate_NewServer creates a new Server from an implementation of OperatorGate_Server.
+func OperatorGate_NewServer(s OperatorGate_Server) *server.Server {
+	c, _ := s.(server.Shutdowner)
+	return server.New(OperatorGate_Methods(nil, s), s, c)
+}
+
+// OperatorGate_ServerToClient creates a new Client from an implementation of OperatorGate_Server.
+// The caller is responsible for calling Release on the returned Client.
+func OperatorGate_ServerToClient(s OperatorGate_Server) OperatorGate {
+	return OperatorGate(capnp.NewClient(OperatorGate_NewServer(s)))
+}
+
+// OperatorGate_Methods appends Methods to a slice that invoke the methods on s.
+// This can be used to create a more complicated Server.
+func OperatorGate_Methods(methods []server.Method, s OperatorGate_Server) []server.Method {
+	if cap(methods) == 0 {
+		methods = make([]server.Method, 0, 1)
+	}
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xc81b1ff9b3fcf046,
+			MethodID:      0,
+			InterfaceName: "operator.capnp:OperatorGate",
+			MethodName:    "admit",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Admit(ctx, OperatorGate_admit{call})
+		},
+	})
+
+	return methods
+}
+
+// OperatorGate_admit holds the state for a server call to OperatorGate.admit.
+// See server.Call for documentation.
+type OperatorGate_admit struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c OperatorGate_admit) Args() OperatorGate_admit_Params {
+	return OperatorGate_admit_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c OperatorGate_admit) AllocResults() (OperatorGate_admit_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return OperatorGate_admit_Results(r), err
+}
+
+// OperatorGate_List is a list of OperatorGate.
+type OperatorGate_List = capnp.CapList[OperatorGate]
+
+// NewOperatorGate_List creates a new list of OperatorGate.
+func NewOperatorGate_List(s *capnp.Segment, sz int32) (OperatorGate_List, error) {
+	l, err := capnp.NewPointerList(s, sz)
+	return capnp.CapList[OperatorGate](l), err
+}
+
+type OperatorGate_admit_Params capnp.Struct
+
+// OperatorGate_admit_Params_TypeID is the unique identifier for the type OperatorGate_admit_Params.
+const OperatorGate_admit_Params_TypeID = 0xf6040e6349274a29
+
+func NewOperatorGate_admit_Params(s *capnp.Segment) (OperatorGate_admit_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	return OperatorGate_admit_Params(st), err
+}
+
+func NewRootOperatorGate_admit_Params(s *capnp.Segment) (OperatorGate_admit_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3})
+	return OperatorGate_admit_Params(st), err
+}
+
+func ReadRootOperatorGate_admit_Params(msg *capnp.Message) (OperatorGate_admit_Params, error) {
+	root, err := msg.Root()
+	return OperatorGate_admit_Params(root.Struct()), err
+}
+
+func (s OperatorGate_admit_Params) String() string {
+	str, _ := text.Marshal(0xf6040e6349274a29, capnp.Struct(s))
+	return str
+}
+
+func (s OperatorGate_admit_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (OperatorGate_admit_Params) DecodeFromPtr(p capnp.Ptr) OperatorGate_admit_Params {
+	return OperatorGate_admit_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s OperatorGate_admit_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s OperatorGate_admit_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s OperatorGate_admit_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s OperatorGate_admit_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s OperatorGate_admit_Params) Key() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s OperatorGate_admit_Params) HasKey() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s OperatorGate_admit_Params) SetKey(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+func (s OperatorGate_admit_Params) Address() (string, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.Text(), err
+}
+
+func (s OperatorGate_admit_Params) HasAddress() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s OperatorGate_admit_Params) AddressBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return p.TextBytes(), err
+}
+
+func (s OperatorGate_admit_Params) SetAddress(v string) error {
+	return capnp.Struct(s).SetText(1, v)
+}
+
+func (s OperatorGate_admit_Params) Ticket() (string, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return p.Text(), err
+}
+
+func (s OperatorGate_admit_Params) HasTicket() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s OperatorGate_admit_Params) TicketBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return p.TextBytes(), err
+}
+
+func (s OperatorGate_admit_Params) SetTicket(v string) error {
+	return capnp.Struct(s).SetText(2, v)
+}
+
+// OperatorGate_admit_Params_List is a list of OperatorGate_admit_Params.
+type OperatorGate_admit_Params_List = capnp.StructList[OperatorGate_admit_Params]
+
+// NewOperatorGate_admit_Params creates a new list of OperatorGate_admit_Params.
+func NewOperatorGate_admit_Params_List(s *capnp.Segment, sz int32) (OperatorGate_admit_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 3}, sz)
+	return capnp.StructList[OperatorGate_admit_Params](l), err
+}
+
+// OperatorGate_admit_Params_Future is a wrapper for a OperatorGate_admit_Params promised by a client call.
+type OperatorGate_admit_Params_Future struct{ *capnp.Future }
+
+func (f OperatorGate_admit_Params_Future) Struct() (OperatorGate_admit_Params, error) {
+	p, err := f.Future.Ptr()
+	return OperatorGate_admit_Params(p.Struct()), err
+}
+
+type OperatorGate_admit_Results capnp.Struct
+
+// OperatorGate_admit_Results_TypeID is the unique identifier for the type OperatorGate_admit_Results.
+const OperatorGate_admit_Results_TypeID = 0xdeb19d0c1f2d07ed
+
+func NewOperatorGate_admit_Results(s *capnp.Segment) (OperatorGate_admit_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return OperatorGate_admit_Results(st), err
+}
+
+func NewRootOperatorGate_admit_Results(s *capnp.Segment) (OperatorGate_admit_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	return OperatorGate_admit_Results(st), err
+}
+
+func ReadRootOperatorGate_admit_Results(msg *capnp.Message) (OperatorGate_admit_Results, error) {
+	root, err := msg.Root()
+	return OperatorGate_admit_Results(root.Struct()), err
+}
+
+func (s OperatorGate_admit_Results) String() string {
+	str, _ := text.Marshal(0xdeb19d0c1f2d07ed, capnp.Struct(s))
+	return str
+}
+
+func (s OperatorGate_admit_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (OperatorGate_admit_Results) DecodeFromPtr(p capnp.Ptr) OperatorGate_admit_Results {
+	return OperatorGate_admit_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s OperatorGate_admit_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s OperatorGate_admit_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s OperatorGate_admit_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s OperatorGate_admit_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s OperatorGate_admit_Results) Refusal() (keystore.Refusal, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return keystore.Refusal(p.Struct()), err
+}
+
+func (s OperatorGate_admit_Results) HasRefusal() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s OperatorGate_admit_Results) SetRefusal(v keystore.Refusal) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewRefusal sets the refusal field to a newly
+// allocated keystore.Refusal struct, preferring placement in s's segment.
+func (s OperatorGate_admit_Results) NewRefusal() (keystore.Refusal, error) {
+	ss, err := keystore.NewRefusal(capnp.Struct(s).Segment())
+	if err != nil {
+		return keystore.Refusal{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+// OperatorGate_admit_Results_List is a list of OperatorGate_admit_Results.
+type OperatorGate_admit_Results_List = capnp.StructList[OperatorGate_admit_Results]
+
+// NewOperatorGate_admit_Results creates a new list of OperatorGate_admit_Results.
+func NewOperatorGate_admit_Results_List(s *capnp.Segment, sz int32) (OperatorGate_admit_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	return capnp.StructList[OperatorGate_admit_Results](l), err
+}
+
+// OperatorGate_admit_Results_Future is a wrapper for a OperatorGate_admit_Results promised by a client call.
+type OperatorGate_admit_Results_Future struct{ *capnp.Future }
+
+func (f OperatorGate_admit_Results_Future) Struct() (OperatorGate_admit_Results, error) {
+	p, err := f.Future.Ptr()
+	return OperatorGate_admit_Results(p.Struct()), err
+}
+func (p OperatorGate_admit_Results_Future) Refusal() keystore.Refusal_Future {
 	return keystore.Refusal_Future{Future: p.Future.Field(0, nil)}
 }
 
@@ -6669,220 +7357,246 @@ func (f Edge_Future) Struct() (Edge, error) {
 	return Edge(p.Struct()), err
 }
 
-const schema_c4d297091038a2d6 = "x\xda\xbcY\x0dp\x14E\xf6\xef7\x930\xe1/K" +
-	"2Lb\xf1\x1d\xa5\xc2G6\x1b`7,\x7f\x88\x07" +
-	"\xbb\x04\x82\x12A2\x01\x0e\xad\"\xe8\x90\x1d\x92\x95\xcd" +
-	"\xee2;\x1b\x88\xa5\x95C\xe1\x10\x95C\x10N\x11(" +
-	"\x05\xe1\x8e\x8f\x03<\x04\x15!w\x01\xe1\x04N\x148" +
-	"O\x91\x92\xbb+\xe4C\xfc\xa82 \xd4\x01\xe2\\u" +
-	"\xcf\xf6lg7\x9b\xe5\xaa\xae,\xcb*2\xfd\xfau" +
-	"\xf7\xaf\xdf\xfb\xf5\xef\xbd\x1d\xea\xc9\xf1f8m\xf9\x95" +
-	"\x88\x9b\xb2\x91\xcf\xecd\xcc\xb0\xad]Ww\xf7CO" +
-	"#9\x1bx\xe3\xd3\x0d#r:\xbf|\xea\x10\xca\xe4" +
-	"\x05\x84\xa4k\x03\xcfI0H@\xa8\xe4\xf6\xc0e\x80" +
-	"\xc0\xd8\xd5\xbb\xf0\xe2\xae_\xddZ\x88\xc4\xee\x80P&" +
-	"\xe0\xa1M\x85.@ m/\xf4 0V\x0c\xb8\xed" +
-	"\xdc9\xa2\xe7\"\xd3 \x03\x8f\x1f/,\x05\x94a\xdc" +
-	"7\xe2\x9e\x8f\xd6\x8b\xc5\x8b\x90\xd8\x0bO\xe5\xf0\xd0\x1e" +
-	"sjs\xe1<\x04\x86\xcf3=\xfb\x97\xf5\xcf/f" +
-	"}\xf7\xb1\x97b\x83\xfev\xec\xfbR\x8b\xf7\xf4\xccK" +
-	"\xbd\x962\xbe\xcb\xede\xd8\xf7\x85Y\x97\x8f\xac\x19\x94" +
-	"\xf7\"\x92{\x815\xb7\xd8\x9c\xeb\xb6c\xe7\x17\x0a\xd6" +
-	"~\xd8\xf5X\xe1\x0a$\xf6\xb0V_n'\xab\xaf&" +
-	"\x06\x1b&|\x7f*\x7fz\xdf\x97\xd8\xd5\xaf\xd9\xed\xd8" +
-	"\xe06Y\xbd\xcf\xa1\xcc\xdf\xb4\xdc\xf8jU\xcc\x83\xb9" +
-	"\xbd\xa22\xb2\xbd\"l\xd0\\~C\xfb\xa6\xf0\xfe\xdf" +
-	"\"1\x9b\x01\x12\x81T^\xb4A\x9aT\x84\xf1\x9cP" +
-	"$\xe0\xff\x112\xbe\xb2\x17U\x1f\xec|\xebe\xe6," +
-	"\xce\"\x82\x93\xe6^\xe6\x19\xdb\xb4n-\xbb\x91\x1e\xe6" +
-	":\xf7\x92uN>8\xf5b\xf3\xd6W\xd61S\xc7" +
-	"\x98S\xf7\xf7\x19\xf7\xcd\xec\xcf\xc4\xd7\xd8\xa9\x85E\x04" +
-	"\x05'\x99:\xa5\xf6\xd4\xb1qC~\xd8\x84\xc4l`" +
-	"\xee\x1a\xfb\x90\xe4\xa2\x0d\xd2#d\x97\xd3\x8a.a\xb4" +
-	"\xb7>t\xdf?\xef^\xf9{f\x99Q\x0e;^\xc6" +
-	"\xe6:\xbe\xb5tu\x9f\xcd\xccH\x7fs\xc4}v\xd3" +
-	"\xe8N la7`s\x90\x0d\xe49\xf0\x06\xde\x1c" +
-	"\xf5\xc0\xae\x9d\xef\x95\xb61p;\xc85\x8c\"\x06#" +
-	"\xc5\xcd\xc1\xe5\x03fla|\xd7;*\xb0\xefo\xfa" +
-	">\xd9\xe3\xb9\xe7\xcfoe\xa7>bNU\xc8\xd4\xcb" +
-	"\x17\xba\xb6h\xc3\x8c\xad8\x92\xd9\xd3\xe1\xbb\x96\x168" +
-	"\x0eJK\x1cx\xce\"G>\x8e\xe4m\x87o.Y" +
-	"\xea)\xdd\xce\xba[]L\xdc\xad/\xc6\xee\x8e\xe6\xbc" +
-	"\x1f\xbc\xd2z~\x07kp\xa0\x98\xdc\xc3Qb\xf0\xbd" +
-	"c\xfb\xd8G\x8d+;\x92\xee\xfbr\xf1A\xa9\xb5\x18" +
-	"\xdb\x7fW\xbc8S\x8a:\xf1\x85;\x83\xd3Odv" +
-	";\xbd\x93uW\xed\xac\xc0\xee\xfcN\xec\xee\xb3\x05\x8b" +
-	"\xa7\xfd\xc5}q\x17k\xb0\xd4YE\"\x94\x18<\xda" +
-	"\x1c\xed;dt\xe6\x1e\x06\x9af'\x09\x7f\xe3\xe6\xc6" +
-	"5\xc1\x03\xda\xdb\xcc\xc8&s\xe4\xfa\x13\xddn?\xc9" +
-	"\x8f\xdf\xcb\x8c,u\x92\xab\x1a\xb0\xf3\xd5\xdd\x1fdt" +
-	"{\x8f\x19\x89:I\x14\xfd\xa1\xe2\xff\xcf\xcf{b\xc5" +
-	">\x9cL\x1c\xcd\x95js'~'\x0e\x0d\xc7\xae\xbb" +
-	"\xbf\xaf\xb8f\xecc\xe6Nr\xb9\xf0\xdc\xb1\x81\xabW" +
-	"\xdf\xfcscK\x9bDt\xbb\xc8\xdc1.\x9cg\xcf" +
-	"\xdf\x9cp\xd4\xd9\xb7\xd3A6\x11\xd7\xb9H\x88l\"" +
-	"\x06[\xfe1\xe0a\xed\x9e\xb3\x07\x19\xe7PB\x9c\xaf" +
-	"\x18\xf2\xc9\xef\x86\x9e_y\x98E\xe8\xb2\x8b@x\xcd" +
-	"\x85\x11r~z\xe6\xa3\x9c~\x17\xdb\x18\xf4(1S" +
-	"\xa7\x04\x1bL~`\xf2\xab\xd2\xe8k\x87Y\x0e\x92K" +
-	"\x88\x87\xea\x12\xbcx\xe9\xa5\x91\xcb\xd7\x1bU\x1f\xb0\x1e" +
-	"\xf6\x9a\x06\x87\x89\x87Ss\xb3f\xbe}\xa4\xe2\x08\xb3" +
-	"\xbb\xcb%\x04\xd0\xcecn4\xec\x9f\xf2\xf4qf\xe4" +
-	"d\x09\x01t\xe2E\xfb\xc0\xa2\xd3\xdbO\xa4t\xda\x90" +
-	"{}\x09\xcf\x7f|\xa2\xdd\xc8\xbd\\\xf2\x9e\xd4Z\x82" +
-	"\xff\xf5]\xc9N\x04\xc6\xf8[\xe3K\x8f\xed;s\x92" +
-	"\xf5\xb6h\x18Ax\xf90\xec\x8d\xef\x7fh\xf3\x0d\x1b" +
-	"\xf7\xb7\xa4\xb8\xdc3\xec\x8ct`\x18\xf6\xd4<\xec\x03" +
-	"\xc9\xed\xc6a\xd9\xe9Fi\xcd\xb2\x95\xeb>cv\xdd" +
-	"\xc7\xdd\x0f\xefz\xed\xfd\xfb\x87\xae\xf9j\xf0iv\x9d" +
-	"L<\x04\x92\xcd\x8d\xd7\xf9\xba\xa5\xaa\xfa\xf5?\x1d:" +
-	"\xc3\x82Y\xec&\xc7\x1a\xe9\xc6`\x9e\x7f\xd9\xbf\xe4\xfa" +
-	"\x9aYg\xdb\xa4\x98i\xb0\x89x\xc8|jf\xef\xfa" +
-	"\x1d\xeb\xcf1\x8b\xff\xddM\xaez\xc7\xbe\xdeC~z" +
-	"\xac\xf2K\x96l\x9b\xdd$J\x0e\x93\xa99\xdd{\xf5" +
-	"|\xeb\xea\xf1K\xcc\xd4\x0bn\x12\xf2\x8fu\x9b\xd3\xb2" +
-	"\xbc\xbc\xfak\xf6\x05r\x93\x1b\x9a;P\xcd}\x7f\xdb" +
-	"\x86Vv?{\xdc$<\x9a\x89S\x87\xa3\xe7\xa0\xc8" +
-	"\xd5/[\x99\xa9gM0\xc2\xfbf_\x99\x9a\xd7\xfb" +
-	"J\x12\xa6\x87\xdd\xc7\xa4\x93\x18I\xe9\xb8{\xb1\xd4g" +
-	"8\xc6\xb4\xef\xc6h\xde\xaf\xbb\x0f\xbe\xde\x06\xb9\xe1\xe4" +
-	")\xb1\x0d\xc7\xeb\xb8\xca/,\x9b5\x7f\xdaMf\x9d" +
-	"\xe2\xe1$T\xbe\xbdy\xff\xbb\xf2\xb9\x86\x9b\xec\xd4\xbc" +
-	"\xe1d\x8b}\xc8\xd4\xbe\x8e\xaf':+\xbf\xb8\xc5\xb2" +
-	"\xf2p\x17 \xa3\xcd\x7f\xd5F(\xacj\x8a\x1e\xd2\xb8" +
-	"\xc15J8\x18.\x1d\xa7\xa8\xf5\xa1\xe0\x14]\x11\xf4" +
-	"h\xa4\x12@\xee\xcdg \x94\x01\x08\x89{\xec\x08\xc9" +
-	"o\xf2 \xef\xe7\x00 \x17\xe7\xad\xb8\xb7\x1fB\xf2n" +
-	"\x1e\xe4\x16\x0eD\xee\x9e\\L\x04b\xb3\x0b!\xf9]" +
-	"\x1e\xe4C\x1c\x88<\x97\x0b<B\xe2\x81\x0a\x84\xe4\x16" +
-	"\x1e\xe4\x0f9\x103 \x172\x10\x12\x8f\xe2\x8fGx" +
-	"\x90?\xe1@\xcc\xe4r!\x13!\xf1$\xfex\x82\x07" +
-	"\xf9\x0b\x0e\xc4N\\.tBH\xfc\x1c\x7f<\xcd\x83" +
-	"\xfc\x03\x07\xd9A\xa5^\x85.\x88\x83.\x08\x84\xb0\xdf" +
-	"\x07Y\x88\x83,\x04\xf9\x9a\xaa\xf8\x1a\x01\x10\x07\x98\xba" +
-	"55\xa2+\x9a\x1eA\x08Q\x0b#\xa0D\xf4\xf2\xf9" +
-	"~\x1d\x7f\x8by0\xc2\x91HY\xa3\xae\x12\xbb\xce\x88" +
-	"\x83\xce\x08\x8czU\x89D5\xf3[W\x04\x95<@" +
-	"N<\xff\x10\xe0\x8f\x16x|\x0c\xbc\xc9\xb1\xbf\x07G" +
-	"t\xa5V-\xa8R\xf3#\xd1\x80\x1e\x913,\x0cm" +
-	"\x18\x9a,\x1e\xe4\\\x0e\xf2\x89\x15\x88\xc6\x1b\xc1\x0d\xab" +
-	"\xba)3\xafb\xb7bGn\x1f\x0fE\xb5\xa0\x12(" +
-	"\xf0T*\x9aR\x1fI2\x9c\xaaE#z\xb9\xcf\x8f" +
-	"m\x15\x9f\xaf\xa02\x9f\xd8\xc9Y\xd6\xfa\x85\xf8\x0e\x0b" +
-	"x\x90\x87r \xd2K,\xaeBHv\xf0 \x8f\xe0" +
-	" [\x0b\x05\xd482\xd1Y\x01\x7f\xcd\x83*\x82F" +
-	"\xb0!\x0el\x1d\xed.\x1c\x0a\xf8k\x1a\x0b\xaa<j" +
-	"\xd2\xa9K\xe3\xa7\xf6\x98f \x1a\xa1c?\x86\x8b_" +
-	"y}u\xe2\xb1\xb3\x12\x1dkjM\xa8A\xd5\x1a\x0b" +
-	"\xccc#j\x98\xe2\xd4\xd6\x06\xda?\xb6u\xea2\x84" +
-	"\xe4A<\xc8\xc38\xc8\x9e\xa3\x86u\x1a7M\x9a:" +
-	";\x1aQ\x02\x90c\x8c\xf9\xf6]\xfb]\x0d\xbe7\xf0" +
-	"\x16s\xda9\xfb\x98\xa8^\x17\xd2\xfcz\xe3\xe0ZM" +
-	"\x09\xea\xed\x01^\xda\x1e\xe0\xcc\xd2\x9e\x9a\x80_\x0d\xea" +
-	"\x14\xf2\xa6\x88\xaa5\xf8k\xe2W\x90\x12\xee\x80?8" +
-	"\xa7\xa0J\x8dd'\x82m\x8f\x83\x9d\x8d\x8d@\x8cK" +
-	"\xce\x04\xa83\x92\xce\xa1\xa9\x0d\xa198t\x09\x84\x88" +
-	"\xf5[\x16\xf7{\x07\x10A\xcc\xf5D\xc1\x1f\x9cS\x09" +
-	"P\xc9gVB\x07\xc7\x89\x86}\x8a\xae\xfa\x92b;" +
-	"#\xd1pV4\xe8\x0b\xa8\x91\xb4[\x8c\xd9\x81h\\" +
-	"\x99\xfe\xfa;\x9f\x0a\xbesi\xf3KSg\x85B\xba" +
-	"\x15@\x1d\xe6\xb7\x1e\x8d\xa4\x0du\xd3\x0cDc\xf3[" +
-	"/\x85^(\xb8\xf5\xd7\xc4\x1dP\x90\xca\x05_\xad\x8a" +
-	"\xd96\xc7r\xa4`G3x\x90\xeb\x98\xc0Q1}" +
-	"<\xc6\x83\x1c\xc0t\xcb\x99t\xeb\xc7\xd4X\xc7\x83\xac" +
-	"c\xba\xe5M\xba\x9d\x8b\xa7\x07x\x90\x9f\xe5\xc0S\x17" +
-	"\x0a\xf8T\x8d\x86T\xfel\xa5F\xd5\xe39\xae\x85\x1a" +
-	"\xfc>Uc\x18\xd1C\xa29B\x89\x0f\x7f\xed\x90\xee" +
-	"t\x9c\x81\x05\x95Jv\xbb\xac\xd4\x0655\xbdY8" +
-	"4O\xd5\xda\x07\x97e\xcf\xc7\xa3>\xc2\x9e\x1b\x9f>" +
-	"\xfe\xce\xc4\xd6\xbd\x1f\xa7\xbd\xddZM\x09\xd7uH\xca" +
-	"\x05\x1c\xe4\xab\xbeZ5\x12\xa7|\xab\x12J\xa0\xfc\xa4" +
-	"\xb0Th\x0aQ\x96B\xe9\x80ho'l\xf4\xccQ" +
-	"\xd5\xb0\xaa\x81h|\xec\xfev\xfex}\xec\xae\xc4\x13" +
-	"\xd27{\xba\xa2\xd7\xd4\xf9B\xb5\x08GP\xae\xe5\xec" +
-	"\xa9\x9e\x08\xc9\xf3y\x90\x17\xc6Io\x01&\x87'\xcd" +
-	"\xb0\x1090\x03h\x11\xe6\xff\x85<\xc8/\xe2\x00\x02" +
-	"3\x80\x96\xe2\xad<\xcb\x83\xbc\x92y\xaf\x97\xe3\x8f/" +
-	"\xf0 \xbf\xc2\x01\x1f\x0aR\xc6l\xf3 \x1b\xba\xbf^" +
-	"\x0dE\xf5I\x08\"\xf4\xd9\xf5\xf8T]\xf1\x07\xac\xf8" +
-	"\xc21\xa7Z\xd3\xd3\x05V\xbaw\x94X\x81\x18\x17\xb4" +
-	")X.~W\xc1\x9a\xba\x90\x96\x9eBbv \x1a" +
-	"\xafy\x1ck?\xfa\xf2_\xbbS]\x01uM\xae\xe0" +
-	"a>\x13!K\xb4\x02\xad\xb6\xa5?r\xa5\x88\x936" +
-	"q\x02\x80U\xd7\x03Ur\xd2j\xae\x0cq\xd2RN" +
-	"\x00\xce\xea`\x00-e\xa4\x05\\\x05\xe2\xa4FN\x00" +
-	"\xde\xea\x9d\x00\x15\xaaR=\x99\xabp\x02dX\xa2\x11" +
-	"h\x83@\x9aFF'p\x02dZ% \xd0:S" +
-	"\x1aE<\xbb9\x01:Y\xa5#\xd0RD*$\xa3" +
-	"\xf7r\x02\x08V\x0d\x00T\xb8Jy\x9c\x1dqRg" +
-	"N\x80,\xabP\x04Z\x10K\xb7\x01\xaf\xdb\x0a\x02t" +
-	"\xb6\xaa\x1e\xa0\xb5\x97t\x81\x8c~\x0e\x02\xfc\x9fU-" +
-	"\x01\xad\xfb\xa5\xe3\xe0B\x9ct\x00\x04\xb8\xcb\x92\xdb@" +
-	"%\xbb\xb4\x07\xf0\xba[@\x80.V'\x00ha," +
-	"\xad\x83*\xc4I\xab@\x00\x9bU\xd8\x02\xedHIK" +
-	"\x88\xe7\xa7@\x80\xaeV\xe5\x01\xb4X\x92\xe6\x92\xb9~" +
-	"\x10 \xdb\xd2\xd0@;)R5\xe0\x1b\x94A\x80\x1c" +
-	"\xab\xee\x01\xda\x11\x92\xca\xc9\xaeF\x82\x00\xa2Uw\x00" +
-	"\xad\x14\xa5b\xc0H\xf6\x07\x01\xbaY=\x13\xa0\xdd\x05" +
-	"\xa9\x07\xd9\x95\x0d\x04\x90\xac\xb2\x19h\x9bD\x02\xbc\xae" +
-	"xM\x80\\\xab\xec\x05\xda\x06\x13/\xe3\xb1\xb3\x02\xe4" +
-	"Y\x0d\x17\xa0=\x10\xf1\xa4\x0bq\xe2a!\xf6\x12y" +
-	"\xa1)\xf6\xccz\xb1:6U\x15B\xc8\x0bM1i" +
-	"\xe9\xb5\xdeM/\x18a\xa5f\x8eRK4\xb0\x17\x8c" +
-	"\x9801\xff\xcaV\xe7\xab5^+C\xbc\xd0\xe4#" +
-	"\x85C\xc4\x0b\xf9\x84g\xbd\x90\x1d\xd1Ca/\x18\x94" +
-	"\x18\x114zc\x9a\x17\x7f\xd5u5\x18Ut\x04\xaa" +
-	"\x17<\xe6\xc3\xeb5\xf5\x8a\x17\x8cy\x94\xd1\xf0Zf" +
-	"~{\xb1r\xc4\x0f\x83\x97JH\xd3\x9b\xaez\x81\x15" +
-	"\x16I\xc9NOae{\x9bt\xc7og\x17\x1e\xe4" +
-	"\xee\\\x9b\xf3\x82h\xfc\xbb\xf2\x99Y'f\x94?\x97" +
-	"\x9eM,\xe67W\x806DU\xc5,\xc0@\x01b" +
-	"\xbcVLX\xc0\x96\xf4\\\xc4\x90O\xa1\x7f\x93O\x9a" +
-	"\xc6\xce\xacN\xd2\xbe\xc3\x94%S)2Vw\x9ba" +
-	"\x15\x07\x80\xd11e\xac\x8e\xf1\xc6t\x8c=\xaec\x80" +
-	"\xca\x18l\xe8\xe3A\x0e3\xafP}YL\xdb,\xe4" +
-	"\xa0\xa9A\xd5\"\xfeP\x90\xd6hw(\xda\x9bp\x1c" +
-	"\x86U\xdf\x1d\xab\x99\x98\xfe\x88i\xf9\x0e\x8f\xad\xa9\xf5" +
-	"\xa1\x06\xe6\xd8?g\xc5\x11S\xea\xb1\xdb\xf9YJ\x8e" +
-	"X\x85\x97\x0a\x99\xe4\x82-m\xca1$\x04\xa2\xd1\xfb" +
-	"'\xf1\x9d\x07\x8fN\xfe<m\xca\xc5\xc8\xa6\xc3\x07\xbc" +
-	"\x80\xb3H).\xe7\xac_1R\xc8\xb9vb\x9a\xca" +
-	"9\x16aW{\x08\xf7\x8b#\x9c\xaf\x85Bz\x84\x96" +
-	"\xccB\xd8\x1fL*\x9f\x93\xceD9/=h\x0c;" +
-	"BN\xbc\x9d\x9d\"b\x12\xf4o\xda\xb4\xa7\xd8\xa6-" +
-	"\xc4,ZJ\xbba\xe6\xe9\x00\xd1\x08x}\xd9\xcf\xec" +
-	"^\xb50U14\xc9c\xf6^\xb0\x94\xeab9," +
-	"\xc7\x09\xe5\xe5A\x9e\x18O\xa8\x09X\xe1\x8e\xe3A\xae" +
-	"d\xd4\xec$\x1c\xfe\x0f\xf0 OM\xe8\x141\x825" +
-	"A\x8fv\xc0\xed\xb1gJm\x97\xdb\xd93R\x17\xe6" +
-	"\x19\xad\x9e\x7f\x0a\xbdh\xc5\x19\x1f\xd2\xccsb\xc9H" +
-	"\x7f\xfa\x02\xfa;\x95(\xf7C\x9cX\x8e\x05#\xed\xa2" +
-	"\x02m\x9d\x8b#\xf1\xbb_\x8c\xe5\"mW\x03m\xc9" +
-	"\x8b\xf7\xe2\xb1<AP|>\xf2\xbcb\x9a\xf2\x82\xc7" +
-	"\x0c\xe9\xb6\x0ffR\x00\xe0\xa7\x1dG\xbd\xd0a\x98\x90" +
-	"\xf6C\xcc*U\x05S\xaf\xeau!_J\x94\xdba" +
-	"\xd2\xf6\x92\xed\x7f\xd7\xb2\xea\xe0z\xad\x85S0\x89y" +
-	"\x94;/\x89c\x1d\x82D\xaaL\xd58j\xaf\xd8\xfd" +
-	"\xef\xfa-Y)\xf9$\xad\x1a\x08\x85\xad>Rj\xa8" +
-	"h\xef1]\xcd\x14\xb3\x03\xd1\xb81:\x7f\xea\xe6\x9a" +
-	"\x1f\xdfN[\x98\x93\x1d$\x06\x1c\x97\x88\x14\"\xb5U" +
-	"\x16I\x14\xfa\xe3\x10\xd0\x1f[E'\x0e\xf8\xfe8Q" +
-	"\xe8/\xb8@\x7f\x1b\x10{`\x11l\x13<\xe6\x8bi" +
-	"*\xd4\xa0~'Y\x90\xae\xbd\x86\x8d@4\xc6<~" +
-	"_\xc5\xb6\x85\x83W\xa6=)\xed]\xa5\xe5V\xda\x0d" +
-	"K\x87v\xcc\x0eD\xa3\xe7!\xdb/&\x8c\x1d\xba\xed" +
-	"N\x9b\\\xb1\xc8\xfcO\x00\x00\x00\xff\xff\xd7]\xe7\xdd"
+const schema_c4d297091038a2d6 = "x\xda\xbcZ\x0bp\x15U\x9a>\x7fwB\x93\x19B" +
+	"\xd2t\xb0\xe4!\x11*j\x1e7!\x0f\x92\xdc\xc4\xc5" +
+	"{\x09DL\x84!\x1d\xc90\xb3k\x1c;\xf7\xb6\xc9" +
+	"5\xf7E\xdf\xbe\x91LIee`\x9d\x8c\xc3h\x1c" +
+	"Xe\x84\x1a\xc3\xc8.\x8fE\x04\xdf\x02\xbb\x91\x81\x15" +
+	"\xd8A\xd1\x9dQ\xb4\x86\xd9\x15y\x88\x8f*\x02\x03\xb5" +
+	"\x01\x99\xde:\xa7\xfb\xf4=\xb9\x8f\\\xa6j\xca\xa2\xa8" +
+	"\xba\xe9\xf3\x9f\xff\xfc\xcf\xef\xfc\xff\xdf]\xfe\x0f\xa2;" +
+	"\xa3\"{v+\xe2\xee\xdb\xc7g\x8e3:\xabW\xae" +
+	"\xda?u\xc1*$N\x01\x842\x04\x84\xaa\xae\x17\xb6" +
+	"\x02\xca0\xee\xcf\xde\xb8\xa9\xeb\xa6\xef\xadBr\x0e\xf0" +
+	"\xc6\x87\x9b\x9d\xb9Y\xcf|p\x10e\xf2\x02B\xd2\xf9" +
+	"\xc2S\xd2\xe5BL=\\\xf8$ 0\xf6L/:" +
+	"\xbb\xe7\x1f\xaf\xadF\xe2\xcd\x80P&\xe0\xa5\x0d\xc5\x95" +
+	"\x80@\x1a,v!0\x9e\xbe\xfdz\xc5.\xe7\xd45" +
+	"&\x019\xe8\xed\xe2z|\xd0\x9d\xce[\xdf\x1d\x14K" +
+	"\xd7 q\x1a\xde\xca\xe1\xa5m\xe6\xd6\xdd\xc5\x8f 0" +
+	"\xbc\xaee9\xdf\x0f<\xf18\xcb[,\xa9\xc7\x04S" +
+	"J0\xefsC\xee\x13\x0f\x9c\x9b\xb6\x96\xe1]W\xd2" +
+	"\x80y\xbft\xf5;\x93\xfa\x9d\x07\x7fa\xaagn\x9d" +
+	"Y\xf2\xf7xk)\xd9z\xa6\xe3\xfc\xe1\xe7\x0a'?" +
+	"\x85\xe4i`S(&s_\x09>\xfdL\xc1\xc6\xdf" +
+	"M<Z\xf4\xb4\xc5\x82\x88w\xa8\x84\x88w\x8c\x10l" +
+	"n\xba\xf0A\xfe\xb2\x19\xbfd\xc5+r\x14c\x82\x0a" +
+	"\x07>\xe3\x96\x83\x99\xbf\x18\x1a\xf9|=+\x84\xech" +
+	"\xc0\x04?$\x04\xfb\x1bG\xb4/\x8b\x16\xfe3\x12s" +
+	"\x18K#\x90z\x1d\x9b\xa5\xc7\x1c\xd8\xe0+\x1d\x02\xfe" +
+	"\x8f\x90\xf1yqI\xfb\x81\xack\xcf0\xca\xaa\x0eb" +
+	"H\xad\xfaI\xd7\xfc\xbeM\x1bYA\x16\x9b\xe7\xb4\x91" +
+	"s\xde\xbfw\xe9\xd9\xfd\xdb\x9f\xdd\xc4l\x8d\x9a[\xf7" +
+	"\xdd\xb2\xe0\xcb\x87>\x12\x7f\xcdnmw\x10+\xa8d" +
+	"k\xce \xff\xfd\xce\x1d\x1f\x0d\xe2h\xe0\x98h\xc0\xe6" +
+	"\x90\xd68.J\x03X\xb8\xaa\xb5\x8e|\x1c\x0d\xf7u" +
+	"~pt\xc1\xec?oAb\x0e0\xc4\xf8DiK" +
+	"\xe9fig)\xfe\xb5\xad\xf4\x1cv\xde\xf6\xef\xdd\xf9" +
+	"?7\xad\xfbWF\xa8\x81\xb2b,Tv\xe5\xb1\xed" +
+	"\xf5\x1bn\xd9\xca\xac\xf4\x9a+\xd5'\xb7\xdc5\x0e\x84" +
+	"m\xac\xb8J\x99\xe9\xb42,\xeeKs\xef\xd9\xb3\xeb" +
+	"\xad\xfaQ\x04\xfde\xc4i\x03\x84\xa0N\xdc\x1a\x1c\xb8" +
+	"\xfd\xfeml8\x965c\xde_\xcext\xca\xcf\x9e" +
+	"8\xbd\x9d\xdd\xba\xd3\xdc\xfa*\xd9z\xfe\xcc\xc4!m" +
+	"\x8e\xb1\x1d\x9b\x02\xe2M\xf1\x87\xb2\x03\xd2\xc92\xbc\xe7" +
+	"\xe32b\x8a\x1d\x87\xae\xf6\xafu\xd5\xefd\xd9}=" +
+	"\x9b\xb0\xbb<\x1b\xb3;\x92\xfb\xdb\xe0\xc5\xe1\xd3/\xb2" +
+	"\x04\x93\xcb\x89\xd7n)\xc7\x04\x17\x1c;\xe7\xff\xc8\xb8" +
+	"\xf8bBt\xcc-? 5\x96c\xfay\xe5\x8fg" +
+	"JG\xaapxT\x04\x97\x1d\xcf\x9ctb\x17\xcbn" +
+	"wU3f\xb7\xbf\x0a\xb3\xfb\xe8\xb1\xc7\xdb\xfe\xb3\xfa" +
+	"\xec\x1e\x96\xe0\xd3\xaaVL\xf05!\xf8\xd1\xfe\xe8\x8c" +
+	"\xd9we\xbe\xca\x98F\x9cC\xb2\xc9\xb8\xfa\xc2s\xc1" +
+	"\xb7\xb5\xd7\x98\x95\x91*\xb2r\xe5\xc7\x93\xae?\xca\xdf" +
+	"\xfd&\xb3\xf2i\x15q\xd5\xed\xbb~\xf5\xca;\x19\x93" +
+	"\xdebV\x8eT\x91\x98\xfb\xb7\xe6\xda\xd3\x8f\xfc\xf8\xe9" +
+	"\xbd8\xf58\x9aY\xbbMI\xf6W\xe1\xd0p\xec\xb9" +
+	"\xe9B\xf3ec/\xb3wpN%\xde;\xdf\x7f\xe9" +
+	"\xd2K\xff\xd1;4*m\xfb\xe7\x90\xbd\xeb\xe7\xe0\xac" +
+	"|\xe2j\xd3\x91\x8a\x19\xe3\x0e\xb0i;<\x87\x84\xc8" +
+	"\x08!\xd8\xf6\xa7\xdb\x7f\xa0\xddz\xf2\x00\xc3\xbc\xad\x9a" +
+	"0\x7fz\xf6\xef\xff\xa5\xfc\xf4\xbaC\xac\x85\xe6V\x13" +
+	"\x136Uc\x0bU|\xf8\xc9\xbb\xb9\xb3\xce\x8e\"\x08" +
+	"T\x13\x97E\x09\xc1\x92{\x96\xfcJ\xba\xeb\xf2!\x16" +
+	"\xd2\xb6\x98\x1cvW\xe3\xc3\xeb\xcf\xd5\x0d\x0c\x1a\xad\xef" +
+	"\xb0\x1c\xb2k\x08\xc1\x94\x1a\xcc\xe1\xee\x0b\xdf\xbc<\x92" +
+	"?\xedp\xa2\xd3kNIM58\xd4\x1ak\x16J" +
+	"\x01\xfc\xcb\xf8`\xf9\xf8\x07^;\xdc|\x98U\xa5\x86" +
+	"X?k\xdeH\xcf\xbe\xfbV\x1dcV\xe6\xd6\x10\xeb" +
+	"/:[|G\xc9\x89\x9d\xc7Y\x09n3%\xa8 " +
+	"\x12\xf4\xe4]\xe9\xe7\xf9\xf7\x8e'\x0d\xf3\xb6\x9a\xb7\xa4" +
+	"v\"\xc5\x0fkvaq\xaf\xdd]\x7ft\xef'\xef" +
+	"\xb3\xdc\x86k\x88;\xae\x13n\xfcm\x07\xb7\x8eds" +
+	"\xff\x9d\xa0\xcf\xcc\xdaO\xa4\xd2Z\xcc\xa9\xa8\xf6\x1di" +
+	"\x10\xff2\xc6\x8d\xd4{\x9e\\\xb7\xe9#F\xea\xfe\xda" +
+	"YX\xea\x8d\x0b\xf7\x95?\xf7y\xd9\x09\xf6\x9c\xe5x" +
+	"\x09\xa4\xdeZ|\xce\x17C\xad\xed\xcf\xff\xfb\xc1OX" +
+	"\xcbo\xa8%jm\xa9\xc5\x96?\xfd\x8c\xaf\xff\xcas" +
+	"\x1d'Y\x0e\x99NB :1\x87\xaf\x85\xd2\xfc\x09" +
+	"\x9bv\xff\x09\x89\xd3m\x82yN\xa2\xcabB\x90\xb9" +
+	"\xf2\x81\xe9\x81\x17\x07O1\xd2\x05\x9c$p^\xdc;" +
+	"}\xf6_\x1el\xf9\x8c\x05\xfa6'\x89\xb9v\xb25" +
+	"\xf7\xe6iS_\xbet\xec\x1c\xb3u\xa5\x93$\xd0\x83" +
+	"\x93\xba\x87\x06\x1a\xdb\xbf`Q\xddI\\\xb8\xfc\x0e5" +
+	"\xef\xb7;6\x0f\x8fBu\xa7\x89\xea\x84\xa9\xc31\xb5" +
+	"0r\xe9\xb3a\x16\xd5\x9d\xc4Z\xe1\xbd\x0f]\\:" +
+	"y\xfa\xc5\x04\xa3\xb7;\x8fJ>'6\xba\xea|G" +
+	"\xfa\x14\xff2\x8a\x9a\xefh\xf2L\xcc\xb8b\xe9\xcd\x93" +
+	"L5\x0d\xf3\x07'\xf6\xf1\x8c\x17\xa2\x93\xff\xe9\xe6\xb2" +
+	"+\xa3\xa2\xbe\x8e\xdcs\xd1:,He\xe3\x99';" +
+	"V\xb4]e\x04Y_G\x82\xed\xab\xab\x0b\xdf\x90O" +
+	"\xf5\\e\xb7\xae\xac#:\xac![g8\xbeXT" +
+	"\xd1\xf2\xc7k\xcc\xd6-u\x95\x80\x8cQ\xff\xda\x8dP" +
+	"X\xd5\x14=\xa4e\x94y\x94p0\\?/\xaaw" +
+	"\x854\x9f\xde[FW\"\x05-\x8a\xa6\x04 b\xd3" +
+	"r\x16\xed\x02E\x0d\x84\x82\xf7\xe9\x8a\xa0G#-\x00" +
+	"\xf2t>\x03\xa1\x0c@H|\xb5\x18!\xf9%\x1e\xe4" +
+	"}\x1c\x00\xe4aH\x11\xdf\x9c\x85\x90\xfc\x0a\x0f\xf2\x10" +
+	"\x07\"wk\x1e\xc6(q\x7f%B\xf2\x1b<\xc8\x07" +
+	"9\x10y.\x0fx\x84\xc4\xb7\x9b\x11\x92\x87x\x90\x7f" +
+	"\xc7\x81\x98\x01y\x90\x81\x90x\x04?<\xcc\x83\xfc{" +
+	"\x0e\xc4L.\x0f2\x11\x12\xdf\xc7\x0f\x8f\xf3 \xff\x91" +
+	"\x03q\x1c\x97\x07\xe3\x10\x12?\xc6\x0fO\xf0 \xff\x99" +
+	"\x83\x9c\xa0\x12Pa\x02\xe2`\x02\x02!\xec\xf3\xc2x" +
+	"\xc4\xc1x\x04\xf9\x9a\xaax{\x01\x10\x07\xf8V\xd1\xd4" +
+	"\x88\xaehz\x04!D)\x0c\xbf\x12\xd1\x1bW\xf8t" +
+	"\xfc\xcc\xe2`\x84#\x91\x86^]%tY\x88\x83," +
+	"\x04F@U\"Q\xcd|6\x11A\x0b\x0f\x90\x1b\xcb" +
+	"v\x04\xf8\xa1m<\xde2\xde\x12\xeb\xef\xb2\x88\xaet" +
+	"\xaa\x05\xadj~$\xea\xd7#r\x86m\xc3ll\x9a" +
+	"\xf1<\xc8y\x1c\xe4\x13*\x10\x8d\xdf\x047\xaf\x9f\xa4" +
+	"<p\x09\xb3\x15\xc7b\xfbp(\xaa\x05\x15\x7f\x81\x8b" +
+	"x/\x92@\xb8T\x8bF\xf4F\xaf\x0f\xd3*^o" +
+	"AK>\xa1\x93\xc7\xdb\xe7\x17a\x1f\x16\xf0 \x97s" +
+	" R'\x96\xb6\"$;x\x90\x9d\x1c\xe4h!\xbf" +
+	"\x1a\xb3L\xb4\xc3\xef\xf3\xdc\xab\"\xe8\x85l\xc4A\xf6" +
+	"X\xd2\x85C~\x9f\xa7\xb7\xa0\xd5\xa5&h]\x1f\xd3" +
+	"\xdae\x92\x81h\x84\x8e~\x13.}\xf6\xf9\x0d\xf1j" +
+	"g\xc53\xd6TO\xa8G\xd5z\xcd\xa0\x8d J8" +
+	"Fx\xb7b\x19\xf8\xd1B`-'\xf0 \x17r\xb1" +
+	"\xb3\x10Db\xee\xb5\xcb\xb7\x14\xee\x8d7\xaf\xadir" +
+	"\xfb\xda\xe6m@H.\xe4A\x9e\xc3AN\xb7\x1a\xd6" +
+	"i\x80\xf6i\xeaC\xd1\x88\xe2\x87\\c\xdeWo\x14" +
+	"\x7f\xb7\xc7\xfb\x1b|tn\x92\xa3c:vjJP" +
+	"O\xe6\xd9\xfad\x9ee\x8evy\xfc>5\xa8S\xdf" +
+	"\xf6ET\xad\xc7\xe7\x89\xf9:\xa5_\xfd\xbe`76" +
+	"hN\xbcW\x8bc^\xcd\xc1D \xc6\x8a\xf48\x9f" +
+	"&B\x91\xa6\xf6\x84\xbaU\xd3Qz\x04\xb1|\x1bb" +
+	"|o\xc0D`\xb1^$\xf8\x82\xdd-\x00-|f" +
+	"\x0b\x8c\xa1N4\xecUt\xd5\x9b\x90D\x19\xf1\x84\x1d" +
+	"\xd1\xa0\xd7\xafF\xd2\x8ah\xd1\x81h\\\\\xf6\xfc\xeb" +
+	"\x1f\x0a\xdeSi\x13YS;B!\xdd\x0e\xa01\x81" +
+	"D\x8fF\xd2\xe6\x94I\x06\xa2\xb1\xf5\xe5_\x86~^" +
+	"p\xed\xbf\xe2%\xa0\xf0\xde\xaa\x06B\xba\xba$\xac\xe6" +
+	"\x93\xc7\x18\xe0\xf3l\x96+1\x98\xaf\xe0A^\xcd\x84" +
+	"\xd0c\xd8\xcb\x8f\xf2 \xff\x94\x03\xe0L\x80_\xd3\x81" +
+	"\x90\xbc\x9a\x07\xf9)\x0c\xf0n\x13\xe0\xd7b\x9b\xfc\x94" +
+	"\x07y\x1d\x06x\xde\x04\xf8\x01L\xf9\x14\x0f\xf2F\x0e" +
+	"\x84n\xd5F\x91\xd10\x13\x0d\xea>\x7f[\xd0\x87\x84" +
+	"\x15\x8b#\x14\x82\xfb\xcc\x08\xf1\xdap\xee\x09\x05\x83\xaa" +
+	"G\xf7!!\x14\x8c\xd8\x80\x1e\x1f\x06\x8d\x82\xb7S\xc5" +
+	"z\xe5\xdaz)\xd8T\xf7\xf3 w1z\xa9\x18\x89" +
+	"\x1f\xe4A\xf6\xe3\x9b\xcbR\xcc\x87o\x99.\x1ed\x1d" +
+	"+\xc6\x9b\x8a-\xc7\xdb\xfd\xa6\x05\\]!\xbfW\xd5" +
+	"\xa8\xe4\xf9\x0f)\x1eU\x8f\xc1\xa5\x16\xea\xf1yU\x8d" +
+	"\xb9\\\\$_m\x90\xc1O\xc7\xbc9t\x8c1\x05" +
+	"-JNR\x80\x1f\x15\x17jz\xb2p\xe8\x11UK" +
+	"\x1e>\xecE\xf4p\xd4K.\xa2\x17V\x1d{}\xd1" +
+	"\xf0\x9b\xef\xa5\x8d\xdfNM\x09w\x8dy\xbf\x15p\x90" +
+	"\xafz;U\x06^\xed~7\x0e^\x13\x12O\xa1 " +
+	"A\x01\x1f\xa53D2I\xd8\xfc\xe8V\xd5\xb0\xaa\x81" +
+	"h\xbcW\xfd\xd5\x8a\xbb\xf5\xf9{R\xe5\xc72E\xf7" +
+	"tyC\x9d(.3\xa6\xc62#Yb\x88\x1cX" +
+	"\x99\xd1\xcaf\x06X\x99Q\xcff\x86U\xfa\x0c\xe0\x87" +
+	"?\xe7A~\x96\x03>\x14\xa4Q>\xaa\xb61t_" +
+	"@\x0dE\xf5\xc5\xf8\x9a\xb2\x02\xde\xe5Uu\xc5\xe7\xb7" +
+	"\xe3\x0b\xc7\x9cjoO\x17X\xe9J\x12B\x05b\xac" +
+	"\x13I\x81\xe31_\x05=]\xf6\x85;\x06HZt" +
+	" \x1a\xbfv96\xbe\xfb\xd9\xff\xbe\x92\xca\x05\x945" +
+	"q\xc1\x0f\xf8L\x84\xecf\x02\xe8\x04F\xda\xcd\xd5#" +
+	"N\xda\xc2\x09\x00\xf6\xac\x07h\x01-m\xe0\x1a\x10'" +
+	"\xad\xe5\x04\xe0\xec\xb1\x17\xd0\x86Uz\x8ckF\x9c\xd4" +
+	"\xcb\x09\xc0\xdb\x037\xa0\x0d\x84\x14 {\x15N\x80\x0c" +
+	"\xbbV\x07:4\x92\xda\xc8j\x13'@\xa6\xdd\xe8\x03" +
+	"\x9d&Hs\x09\xe7jN\x80q\xf6\x80\x00h\x0f)" +
+	"\x15\x91\xd5\x99\x9c\x00\x82\xdd\xbc\x01\xed\x17\xa4\xc9\\1" +
+	"\xe2\xa4,N\x80\xf1\xf68\x00\xe8\xd8C\xba\x0e\xf8\xdc" +
+	"a\x10 \xcbnW\x81v\xd8\xd2\x19\xb2\xfa1\x08\xf0" +
+	"\x1d\xbb\xcd\x05:\xdd\x91\x8eA%\xe2\xa4\xb7A\x80\xef" +
+	"\xdam\x10\xd0VJz\x15\xf0\xb9\xdb@\x80\x09\xf6\xbc" +
+	"\x07\xe8\xf8C\xda\x04\xad\x88\x93\xd6\x83\x00\xd9\xf6\xf8\x02" +
+	"\xe8\x18S\xea'\x9cW\x82\x00\x13\xed\x96\x11h\x97+" +
+	"-'{} @\x8e\xdd\xba\x00\x9d\xaeI\xed\x80=" +
+	"(\x83\x00\xb9v\xc3\x0atJ(5\x12\xa9\xea@\x00" +
+	"\xd1\xee\x07\x81\xce\x03\xa4R\xc0\x96\xbc\x0d\x04\x98dO" +
+	"\xc6\x80\xce\x90\xa4)D\xaal\x10@\xb2\x87#@\x87" +
+	"a\x12\xe0s\xc5\xcb\x02\xe4\xd9\xc3\x0d\xa0\xb3S\xf1<" +
+	"^;)\xc0d{\xac\x06t\xd2%\xbe_\x898\xf1" +
+	"\x90`\xdd\xb5n\xe8\xb3\x0a\x097n4\xcc\x02\x15!" +
+	"\xe4\x86>\xabJw\xdb\x95\x81\x1b\x8c\xb0\xe2\xe9V:" +
+	"I;\xe1\x06\xc3*\xbd\xcc\xbfr\xd4\x15\xaa\xc7mg" +
+	"\x88\x1b\xfa\xbc\xa4\x07\x8b\xb8!\x9f\xe0\xac\x1br\"z" +
+	"(\xec\x06\x83\x02#\x82^\xb7\xd5>\xe0\xa7\xba\xae\x06" +
+	"\xa3\x8a\x8e@u\x83\xcb,-\xdcfE\xe6\x06\xe3\x11" +
+	"\x8ah\xf8,3\xbf\xdd\xb8\x08\xc7\x17\x83\x9bV\xe3&" +
+	"7]u\x03[:%$;\xd5\xc2\xce\xf6Q\xe9\xde" +
+	"l\xd5\xd77s\xa3\xf4\x05\xd1\xf8\xbf\x96\x9ft\x1c\xbf" +
+	"\xbf\xf1g\xe9\xd1\xc4F~\xf3\x04HZ\xc0\xe3\x03\x18" +
+	"S\x80\x18\xeb\xe1\xe3\x0e\xc8N\xb8.,\xcb\xa7h%" +
+	"\x125MCg6zi\xefa\x8a\x92\xa9jN\xb6" +
+	"\xb30\xc3*f\x00\xa6\x8ei`\xeb\x18\xb7U\xc7\x14" +
+	"\xc7\xea\x18Z\x9f\xf90\xa1\x97\x079\xcc\xdcB\x81\x06" +
+	"\xab\xb6Y\xcdA_\x8f\xaaE|\xa1 \xad\xb5n\xb0" +
+	"-\xe9\xc3q\x18V\xbd7\\\xcdX\xf5\x87\xd5\xad\x8c" +
+	"\xa9\xb6\xa6\x06B=\x8c\xda\xdffOe\xf5\"\x96w" +
+	"\xbe\x95\xa6\xcaj\x96SY&\xb1\xf7M\x9br\x0c\x08" +
+	"\x81hL\xff\x8b\xf8\xfa\xbdG\x96|\x9c6\xe5,\xb0" +
+	"\x19\xf3\x02/\xe0lP\x8a\x95s\xf6\xab\xaf\x14\xe5\\" +
+	"\x92\x98\xa6\xe5\x1ck\xe1\xcad\x16\x9e\x15\xb3p\xbe\x16" +
+	"\x0a\xe9\x11\xda7\x08a_0a\x12\x91\xa0\x13\xc5\xbc" +
+	"\xf4Fc\xd0\x11rc/-\xe2\"&\xbe4Y(" +
+	"(:\xe912HyB\x87\x82@\xa7\xa2\xa2\x88\xef" +
+	"\x8aL!_\xf1\x06|\xfahPMQK\xa7\x85\x10" +
+	"\xea\xa7\xb4m\xab\x0dqi\x95g\xae!\x10\x0d\xbf\xdb" +
+	"\x9b\xf3\x93W\xd6\xaf\x8e\x8f\x18\xdaX-v\x99#1" +
+	"\xac\xf7\x04\x9ba#NN7\x0f\xf2\xa2Xr6\xe1" +
+	"jy\x01\x0fr\x0bS\x19/\xc6\xa9t\x0f\x0f\xf2\xd2" +
+	"\xb8\x01\x1eS\xfc\xc6\xd5\xb6c\xdc\x13\xd6\x95\xa7&\xbd" +
+	"'X\x1d\xedA\x0f\xd1\xd1~K\x94\xa2\xf6\xb4c\x96" +
+	"7{\xe3\x09\xc4\xbf\xf4\xdd+\xd0\xf7\xa0\xa2<\x0bq" +
+	"b#.>\xe9(\x1d\xe8\xcb\x16\xb1\x0e\xd7\x10\xa5\xb8" +
+	"\xf4\xa4/8\x80\xbe\xc4\x11g\xe2\xb5\xc9\x82\xa0x\xbd" +
+	"\xe4\xaa\xc6\x90\xe7\x06\x97\x99\x1ei\xe2\x04\x97\x098\x83" +
+	"\x841\xc3\x84\x0ck,\xaaT\xddP@\xd5\xbbB\xde" +
+	"\x94VN\x82\xca\xc9\x12\xf7o7I\x1c\xc3\xbd\xf6\xc1" +
+	")P\xc9T%e{\x1d\xcfy\xa1\xa2\xabe$)" +
+	"\x93\x06\xce_7xJ5\xac\x89\xc7\xf4T3\xbcd" +
+	"]\xf9_'\xc1\xf8\x94\xc0\x97\xb6l\x09\x85\xed\x91^" +
+	"j?\xd0ys\xba\xe6\xce\xa2\x03\xd1\x18\xb9+\x7f\xe9" +
+	"V\xcf7\xaf\xa5\x9d \x10\x09\xe2\xa3\x99\x8b\xb7\x14B" +
+	"\xb1,\xa4\xef*\x81~) \xca\xf54\x0b\xe9\xe7\x07" +
+	"@_.\x89u\x954\x0b\xe9\xc7\x1b@?s\x10g" +
+	"\xb6\"N\x9c\"\xb8\xcck\xdf,\xb3\x83\xba{\xd4T" +
+	"x\xecJ\x98\x89#;B\x19L\x9c\x15\xc3D;5" +
+	"\x9a\x1aXP\xe4\x12A\x91\x1d\x8f\xf5)^\xaf\xa6F" +
+	"\"v\x97\xaf\xfb<\xdd\xcc\xa0il\x90H7\xab\xc5" +
+	"D \x1a\xf3\x1e\xbe\xb3y\xc7\xea\xb2ui}E\x07" +
+	"\xa1i\xaf\x1e:ZM\x17/\x16\x1d\x88\xc6\xd4\x83\xd9" +
+	"\x7f\xd74\xbf|\xc7\x8dNL\xad\xdc\xfa\xff\x00\x00\x00" +
+	"\xff\xff\xdd\x11\xdc\x91"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
 		String: schema_c4d297091038a2d6,
 		Nodes: []uint64{
+			0x82441abd827d3567,
 			0x824e16689d9c0d5c,
 			0x84fb80b2e6291cb2,
 			0x851a38af31fd2692,
 			0x852d11a1ce20383b,
 			0x878b6d560f573f64,
 			0x8d1be75ed840c0e7,
+			0x8ec43889120afab0,
 			0x9015289bc8e962e5,
 			0x9229ca0ecc9c24e5,
 			0x931e571fd2f049a2,
@@ -6892,6 +7606,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0x9c9d7f433f8f3572,
 			0x9d98aabde6544bd1,
 			0x9f11d766eb441dbc,
+			0xa1d7ab675603a10f,
 			0xa5f42f44cad26753,
 			0xa79416df3b4eaae7,
 			0xa81d993aaacd320d,
@@ -6918,6 +7633,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xc5e62210cedad631,
 			0xc5f53e139a4f484f,
 			0xc752ffa19139e73a,
+			0xc81b1ff9b3fcf046,
 			0xc84ac8b65e0871d2,
 			0xcd8253bc76f94109,
 			0xd0add82b272ae64c,
@@ -6928,6 +7644,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xd82ee89b30bc479c,
 			0xdac4bea05d52c0ea,
 			0xdd629bf6896997e4,
+			0xdeb19d0c1f2d07ed,
 			0xe2a1ae6d1c5e7d05,
 			0xe35060fe2f1cbbae,
 			0xe7cdf3b31a1b1810,
@@ -6935,6 +7652,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xf1a2abc314652771,
 			0xf1e3f373281a2c2c,
 			0xf21c1554f266bb70,
+			0xf6040e6349274a29,
 			0xf62e18861575a41e,
 			0xfa5578628fe54532,
 			0xfa76e251b847faec,

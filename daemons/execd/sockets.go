@@ -3,6 +3,7 @@ package execd
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"time"
 
