@@ -71,7 +71,7 @@ func rules() []rule {
 			who: "nx",
 			never: []string{"nexus/daemons/initd", "nexus/daemons/updated", "nexus/daemons/logd",
 				"nexus/daemons/samgrd", "nexus/daemons/execd", "nexus/daemons/bundlemgrd", "nexus/daemons/keystored",
-				"nexus/daemons/packagefsd", "nexus/daemons/patchd", "nexus/daemons/statefsd"},
+				"nexus/daemons/packagefsd", "nexus/daemons/patchd", "nexus/daemons/remoted", "nexus/daemons/statefsd"},
 			reason: "an operator reaches the system only through capabilities",
 		},
 		{
@@ -339,8 +339,8 @@ func TestPackageDocs(t *testing.T) {
 // isDaemon reports whether a package below daemons is a daemon; the others are shared.
 func isDaemon(name string) bool {
 	switch name {
-	case "bundlemgrd", "execd", "initd", "keystored", "logd", "packagefsd", "patchd", "samgrd", "selftest", "statefsd",
-		"updated":
+	case "bundlemgrd", "execd", "initd", "keystored", "logd", "packagefsd", "patchd", "remoted", "samgrd", "selftest",
+		"statefsd", "updated":
 		return true
 	}
 	return false

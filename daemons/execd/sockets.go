@@ -61,7 +61,7 @@ func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err err
 }
 
 // awaitSockets takes as many sockets as initd has sent.
-func (s *supervisor) awaitSockets(ctx context.Context, n int, arrived chan *os.File) (all files, err error) {
+func (s *supervisor) awaitSockets(ctx context.Context, n int, arrived <-chan *os.File) (all files, err error) {
 	late := s.host.Clock.After(socketPatience)
 	for range n {
 		select {

@@ -35,6 +35,7 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	if err != nil {
 		return nil, err
 	}
+	sockets = append(sockets, config.Remote.sockets()...)
 	defer func() {
 		if next == nil {
 			removeSockets(sockets)
@@ -96,6 +97,9 @@ func (f *folder) keep(keys []string, policy string) error {
 // kept returns the open files that the next core inherits.
 func kept(folder *folder, state *stateFolder, s *system, sockets []*controlSocket) map[string]*os.File {
 	files := map[string]*os.File{machine.HandedLock: folder.lock, machine.HandedRecord: s.resources.files["record"]}
+	if listener := s.resources.files[listenerFile]; listener != nil {
+		files[machine.HandedRemote] = listener
+	}
 	if state != nil {
 		files[machine.HandedState] = state.lock
 	}

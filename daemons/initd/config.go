@@ -29,6 +29,7 @@ type Config struct {
 	Limits  nxs.Limits    // policy on sizes, in bytes
 	Policy  health.Policy // patience with a new slot
 	Shares  []Share       // sockets beside the control socket, each for a role
+	Remote  Remote        // operators who come in over the network
 	// policy on the version floors that sets ask for: signed, always or never; empty: signed
 	Floor    string
 	Cause    bootctl.Cause // why this boot began, as far as the machine knows
@@ -81,6 +82,9 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 			c.Shares = append(c.Shares, share)
 			return err
 		})
+	set.StringVar(&c.Remote.Listen, "listen", "", "`address` and port to which operators connect over the network")
+	set.Func("operator", "`KEY=ROLE[,until=TIME]`: a key by which an operator comes in over the network; may be repeated",
+		func(v string) error { return c.Remote.add(v) })
 	set.Func("floor", "version floor: as sets ask for it (`signed`), each set's own version (always), or none (never)",
 		func(v string) error {
 			c.Floor = v
@@ -194,6 +198,9 @@ func (c Config) check(rest int) error {
 		return fmt.Errorf("cannot start: a limit must be 1 byte to 16 GiB")
 	case c.Watchdog != 0 && (c.Watchdog < minWatchdog || c.Watchdog > maxWatchdog):
 		return fmt.Errorf("cannot start: the watchdog's time must be 0, or 2s to 30m")
+	}
+	if err := c.Remote.check(); err != nil {
+		return err
 	}
 	return c.Policy.Check()
 }

@@ -16,13 +16,16 @@ func confined() []Daemon {
 	return slices.DeleteFunc(Table(), func(row Daemon) bool { return row.Name == initName || !row.Process() })
 }
 
-// Every daemon is confined; one starts others, and it alone has powers.
+// Every daemon is confined; one starts others, and it alone has powers; one accepts connections.
 func TestEveryRowIsConfined(t *testing.T) {
 	for _, row := range confined() {
 		c := row.Confinement
 		calls, powers := plat.CallsDaemon, 0
 		if row.Name == "execd" {
 			calls, powers = plat.CallsSpawner, 4
+		}
+		if row.Name == remoteName {
+			calls = plat.CallsDoor
 		}
 		if c.Calls != calls || len(c.Powers) != powers || c.Memory == 0 || c.Files == 0 {
 			t.Errorf("%s: %+v", row.Name, c)

@@ -12,6 +12,7 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
+	"nexus/daemons/pinned"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
@@ -38,12 +39,14 @@ const (
 	connectionCost = 20
 )
 
-// A controlSocket accepts clients from outside: the operator's socket, or a shared one.
+// A controlSocket accepts clients from outside: the operator's socket, a shared one, or that of a key.
 type controlSocket struct {
-	listener net.Listener
+	listener net.Listener // nil: that of a key, to which remoted brings them
 	path     string
+	who      string // how a revocation calls those who come in: their role, or their key
 	role     Role
-	budget   *guard.Budget // shared by all its clients; nil: they are operators
+	remote   *pinned.Operator // whose key it is; nil: none
+	budget   *guard.Budget    // shared by all its clients; nil: they are operators
 
 	mu      sync.Mutex
 	conns   map[*vat.Conn]struct{}
@@ -74,7 +77,7 @@ func listen(f *folder) (*controlSocket, error) {
 }
 
 func newControlSocket(listener net.Listener, path string, role Role) *controlSocket {
-	c := &controlSocket{listener: listener, path: path, role: role, conns: map[*vat.Conn]struct{}{},
+	c := &controlSocket{listener: listener, path: path, who: role.Name, role: role, conns: map[*vat.Conn]struct{}{},
 		kept: map[*vat.Conn]time.Time{}}
 	if role.Name != operatorRole {
 		c.budget = guard.NewBudget(time.Second/roleMessages, roleMessages/2)
@@ -152,8 +155,11 @@ func (c *controlSocket) connect(socket net.Conn, s *system, withheld []string) *
 		<-connected
 		return conn.Attach(f)
 	}
+	if c.listener == nil { // remoted passes on bytes
+		attach = nil
+	}
 	root := capnp.Client(s.operator(grant{session, methods, withheld, attach}))
-	conn = vat.Connect(socket, root, guard.Greet(), guard.Within(c.budget), s.refuses(c.role.Name))
+	conn = vat.Connect(socket, root, guard.Greet(), guard.Within(c.budget), s.refuses(c.who))
 	close(connected)
 	c.conns[conn] = struct{}{}
 	go func() {
@@ -180,7 +186,7 @@ func (c *controlSocket) turnAway(socket net.Conn, s *system) {
 		return
 	}
 	c.turned++
-	conn := vat.Connect(socket, capnp.Client{}, guard.Greet(), s.refuses(c.role.Name))
+	conn := vat.Connect(socket, capnp.Client{}, guard.Greet(), s.refuses(c.who))
 	go func() {
 		select {
 		case <-conn.Done():
@@ -237,7 +243,9 @@ func (c *controlSocket) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
-	c.listener.Close()
+	if c.listener != nil {
+		c.listener.Close()
+	}
 }
 
 // leave closes the socket for this core and keeps it open for the next one. Clients that connect in between wait for
@@ -253,14 +261,11 @@ func (c *controlSocket) leave() (err error) {
 	return err
 }
 
-// bar revokes or grants a role, if this is a socket for it. Clients of a revoked role are disconnected; new ones get an
-// Operator without methods, which says why.
-func (c *controlSocket) bar(role string, barred bool) {
+// bar revokes or grants the way in. Clients of a revoked one are disconnected. New ones get an Operator without methods,
+// which says why, or are not let in with their key.
+func (c *controlSocket) bar(barred bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.role.Name != role {
-		return
-	}
 	c.barred = barred
 	for conn := range c.conns {
 		go conn.Close()
@@ -287,7 +292,7 @@ func (c *controlSocket) remove() {
 	if c.file != nil {
 		c.file.Close()
 	}
-	if !c.removed {
+	if !c.removed && c.listener != nil {
 		c.removed = true
 		os.Remove(c.path)
 	}

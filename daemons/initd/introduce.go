@@ -5,6 +5,7 @@ import (
 
 	"capnproto.org/go/capnp/v3"
 
+	"nexus/capnpgen/operator"
 	"nexus/capnpgen/registry"
 	"nexus/capnpgen/vote"
 	"nexus/daemons/initd/links"
@@ -19,6 +20,8 @@ func (s *system) serveOwn(facet string) capnp.Client {
 		return capnp.Client(registry.BundleIntroducer_ServerToClient(&bundleIntroducer{s.links}))
 	case "Introducer":
 		return capnp.Client(registry.Introducer_ServerToClient(&introducer{s.links}))
+	case gateFacet:
+		return capnp.Client(operator.OperatorGate_ServerToClient(&gateServer{s}))
 	case "PowerJudge", "BundleSockets":
 		return s.servePowers(facet)
 	default:

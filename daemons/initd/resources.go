@@ -33,6 +33,7 @@ func newResources(config Config) resources {
 			hinderedSetting: config.lasting(),
 			usersSetting:    strconv.FormatUint(uint64(config.users), 10),
 			groupsDir:       strconv.FormatBool(config.groups != ""),
+			"operators":     config.Remote.keys(),
 		},
 		files: map[string]*os.File{},
 		dirs:  map[string]*os.File{},
@@ -43,6 +44,11 @@ func newResources(config Config) resources {
 func (r *resources) open(config *Config, console *os.File, f *folder, state *stateFolder) (err error) {
 	if err := r.openOwn(f, state); err != nil {
 		return err
+	}
+	if config.Remote.on() {
+		if err := r.openRemote(config, f); err != nil {
+			return err
+		}
 	}
 	for _, dir := range []struct{ name, path string }{{groupsDir, config.groups}, {"sets", config.SelftestSets}} {
 		if dir.path == "" {

@@ -37,7 +37,7 @@ func (r *revocations) Revoke(client, service string) error {
 	}
 	word := client + " " + service
 	r.words = append(r.words, word)
-	if _, isRole := RoleOf(client); !isRole { // no service of a set depends on a role
+	if !isWayIn(client) { // no service of a set depends on one
 		r.now = health.Revocations{Count: r.now.Count + 1, Last: word}
 	}
 	return nil

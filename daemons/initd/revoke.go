@@ -28,7 +28,7 @@ func (o *operatorServer) Authority(_ context.Context, call operator.Operator_aut
 		return err
 	}
 	return res.SetAuthority(operator.Authority_ServerToClient(&authorityServer{
-		links: o.s.links, ways: o.s.ways, graph: graph(o.s.table, o.s.config.roles()), log: o.s.log,
+		links: o.s.links, ways: o.s.ways, graph: graph(o.s.table, o.s.config.clients()), log: o.s.log,
 	}))
 }
 

@@ -46,7 +46,7 @@ func Roles() []Role {
 // Edge returns the role as an edge of the authority graph: Operator from initd, with its methods unless it has all.
 func (r Role) Edge() Edge {
 	edge := Edge{Facet: operatorFacet, From: initName}
-	if r.Name != operatorRole {
+	if whole, _ := RoleOf(operatorRole); len(r.Methods) < len(whole.Methods) {
 		edge.Grants = r.Methods
 	}
 	return edge

@@ -206,10 +206,8 @@ func (s *system) handSocket(ticket string, socket *os.File) error {
 	i := slices.IndexFunc(s.table, func(row Daemon) bool {
 		return slices.ContainsFunc(row.Holds, func(e Edge) bool { return e.Facet == socketsFacet })
 	})
-	if i >= 0 {
-		if channel := s.daemons.Channel(s.table[i].Name); channel != nil {
-			return channel.GrantSocket(ticket, socket)
-		}
+	if i < 0 {
+		return errors.New("cannot give socket: nobody starts programs")
 	}
-	return errors.New("cannot hand over socket: the daemon that starts programs is down")
+	return s.sendSocket(s.table[i].Name, ticket, socket)
 }

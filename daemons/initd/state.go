@@ -118,10 +118,10 @@ func recordPlace(persistent bool) string {
 
 // tableFor returns the table of a system with or without state. Without, there is no statefsd, no edge to it, and no
 // state of bundles.
-func tableFor(persistent bool) []Daemon {
+func tableFor(persistent, remote bool) []Daemon {
 	var table []Daemon
 	for _, row := range Table() {
-		if row.Name == stateName && !persistent {
+		if row.Name == stateName && !persistent || row.Name == remoteName && !remote {
 			continue
 		}
 		var holds []Edge

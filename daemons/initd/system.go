@@ -75,7 +75,7 @@ const (
 
 // setTable sets this system's rows.
 func (s *system) setTable() {
-	for _, row := range tableFor(s.config.State != "") {
+	for _, row := range tableFor(s.config.State != "", s.config.Remote.on()) {
 		switch {
 		case row.Name == selftestName && s.config.SelftestSets == "":
 			continue
@@ -103,7 +103,7 @@ func (s *system) graph() []graphEdge {
 	for i, row := range s.links.Granted() {
 		table[i].Holds = row.Holds
 	}
-	return graph(table, s.ways.open(s.config.roles()))
+	return graph(table, s.ways.open(s.config.clients()))
 }
 
 // run brings the system up, keeps it running until it is told to stop or ctx ends, and takes it down in reverse order.
@@ -120,6 +120,8 @@ func (s *system) run(ctx context.Context, sockets []*controlSocket) error {
 	go func() { defer close(health); s.watchHealth(gather) }()
 	go s.config.machine.PetWhile(core, s.turns, s.log)
 	s.ways.serve(s, sockets)
+	s.announceRemote()
+	go s.ways.watchOperators(core, s.host.Clock)
 	if s.config.Port != "" {
 		go s.servePort(core, s.config.Port)
 	}

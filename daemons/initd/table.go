@@ -124,6 +124,14 @@ func Table() []Daemon {
 			Confinement: starter(6),
 		},
 		{
+			Name:     remoteName,
+			Holds:    []Edge{logSink(), {Facet: gateFacet, From: initName}},
+			Files:    []string{listenerFile, deviceKeyFile},
+			Settings: []string{"operators"},
+
+			Confinement: door(9),
+		},
+		{
 			Name: selftestName,
 			Holds: []Edge{
 				logSink(),
@@ -187,6 +195,13 @@ func daemon(nth uint32, paths ...plat.PathRule) plat.Confinement {
 		Paths: paths, Calls: plat.CallsDaemon, User: plat.FirstDaemonUser + nth, Memory: daemonMemory,
 		Files: daemonFiles,
 	}
+}
+
+// door confines the daemon that strangers connect to.
+func door(nth uint32) plat.Confinement {
+	c := daemon(nth)
+	c.Calls = plat.CallsDoor
+	return c
 }
 
 // asStarter keeps the user who started the system, because the folder of sets belongs to that user.

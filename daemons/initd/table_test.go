@@ -34,6 +34,7 @@ func TestPowersHaveOneHolder(t *testing.T) {
 		"HealthVote":      {selftestName},
 		"TrustReload":     {initName},
 		"Introducer":      {"samgrd"},
+		gateFacet:         {remoteName},
 
 		"BundleIntroducer": {"execd"},
 	} {
@@ -155,10 +156,10 @@ func TestOnePrefixForOneHolder(t *testing.T) {
 
 // TestWithoutStateNothingIsHeldFromIt holds the table of a system without state against the whole one.
 func TestWithoutStateNothingIsHeldFromIt(t *testing.T) {
-	if whole := tableFor(true); len(whole) != len(Table()) {
+	if whole := tableFor(true, true); len(whole) != len(Table()) {
 		t.Errorf("with state the table has %d rows of %d", len(whole), len(Table()))
 	}
-	for _, row := range tableFor(false) {
+	for _, row := range tableFor(false, true) {
 		if row.Name == stateName {
 			t.Errorf("%s is in the table", stateName)
 		}

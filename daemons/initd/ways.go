@@ -17,7 +17,7 @@ type ways struct {
 func newWays(ledger *revocations) *ways {
 	w := &ways{barred: map[string]bool{}, ledger: ledger}
 	ledger.each(func(client, service string) {
-		if _, isRole := RoleOf(client); isRole && service == operatorFacet {
+		if isWayIn(client) && service == operatorFacet {
 			w.barred[client] = true
 		}
 	})
@@ -30,8 +30,10 @@ func (w *ways) serve(s *system, sockets []*controlSocket) {
 	defer w.mu.Unlock()
 	w.sockets = sockets
 	for _, socket := range sockets {
-		socket.bar(socket.role.Name, w.barred[socket.role.Name])
-		go socket.serve(s)
+		socket.bar(w.isBarred(socket))
+		if socket.listener != nil {
+			go socket.serve(s)
+		}
 	}
 }
 
@@ -57,10 +59,15 @@ func (w *ways) bar(role string, barred bool) error {
 	}
 	w.barred[role] = barred
 	for _, socket := range w.sockets {
-		socket.bar(role, barred)
+		if socket.who == role || socket.role.Name == role {
+			socket.bar(w.isBarred(socket))
+		}
 	}
 	return nil
 }
+
+// isBarred reports whether whoever comes in by a socket is given nothing. The lock is held.
+func (w *ways) isBarred(c *controlSocket) bool { return w.barred[c.who] || w.barred[c.role.Name] }
 
 // open returns the roles that have a socket and are not revoked.
 func (w *ways) open(roles []Role) []Role {

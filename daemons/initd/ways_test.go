@@ -35,7 +35,7 @@ func TestARoleIsRevokedWhileSomebodyComesIn(t *testing.T) {
 	s := newSystem(Config{Shares: []Share{share}}, plat.Host{Clock: plat.RealClock{}}, nil, io.Discard)
 	s.ways.serve(s, []*controlSocket{socket})
 	authority := &authorityServer{
-		links: s.links, ways: s.ways, graph: graph(s.table, s.config.roles()), log: s.log,
+		links: s.links, ways: s.ways, graph: graph(s.table, s.config.clients()), log: s.log,
 	}
 	done, failed := make(chan struct{}), make(chan error, 1)
 	go func() {

@@ -18,6 +18,7 @@ import (
 	"nexus/daemons/packagefsd"
 	"nexus/daemons/patchd"
 	"nexus/daemons/plat"
+	"nexus/daemons/remoted"
 	"nexus/daemons/samgrd"
 	"nexus/daemons/selftest"
 	"nexus/daemons/statefsd"
@@ -45,6 +46,7 @@ func applets() map[string]applet {
 		"logd":       logd.Run,
 		"packagefsd": packagefsd.Run,
 		"patchd":     patchd.Run,
+		"remoted":    remoted.Run,
 		"samgrd":     samgrd.Run,
 		"selftest":   selftest.Run,
 		"statefsd":   statefsd.Run,

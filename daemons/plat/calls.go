@@ -14,6 +14,7 @@ const (
 	CallsServer  CallSet = "server"  // besides: accept connections on sockets that it was handed
 	// besides: make sockets, each of which is the listening one that its starter has for it (Command.Socket)
 	CallsBinder CallSet = "binder"
+	CallsDoor   CallSet = "door" // a daemon that accepts connections on a socket that it was handed
 )
 
 // rules are the rules of a set for the process of that number, while its program is started. Settle takes more away
@@ -31,6 +32,8 @@ func (s CallSet) rules(pid uint32) []rule {
 		return append(append(serverRules(), allowed(serverCalls())...), CallsPayload.rules(pid)...)
 	case CallsBinder:
 		return append(binderRules(), CallsServer.rules(pid)...)
+	case CallsDoor:
+		return append(append(serverRules(), allowed(serverCalls())...), CallsDaemon.rules(pid)...)
 	case CallsSpawner:
 		rules := append(fastOpenRules(), rule{number: unix.SYS_SOCKET, when: plainTCP()},
 			rule{number: unix.SYS_IOCTL, when: []condition{{1, whole, append(ioctls(), notifyCalls()...)}}})

@@ -15,6 +15,7 @@ import (
 	"nexus/daemons/packagefsd"
 	"nexus/daemons/patchd"
 	"nexus/daemons/plat"
+	"nexus/daemons/remoted"
 	"nexus/daemons/samgrd"
 	"nexus/daemons/statefsd"
 	"nexus/daemons/updated"
@@ -28,7 +29,8 @@ type runFunc func(context.Context, *vat.Endowments, plat.Host) error
 func daemons(visitor runFunc) map[string]runFunc {
 	return map[string]runFunc{
 		"bundlemgrd": bundlemgrd.Run, "execd": execd.Run, "keystored": keystored.Run, "logd": logd.Run,
-		"packagefsd": packagefsd.Run, "patchd": patchd.Run, "samgrd": samgrd.Run, "statefsd": statefsd.Run, "updated": updated.Run,
+		"packagefsd": packagefsd.Run, "patchd": patchd.Run, "remoted": remoted.Run, "samgrd": samgrd.Run,
+		"statefsd": statefsd.Run, "updated": updated.Run,
 		"selftest": visitor,
 	}
 }

@@ -27,6 +27,7 @@ func visited(t *testing.T) (*world.World, *vat.Endowments) {
 	t.Helper()
 	w := world.New(t)
 	w.State = filepath.Join(w.Dir, "state") // so that every row of the authority table has a daemon
+	w.Remote("operator", updatestest.Key(9).Public())
 	endowed := make(chan *vat.Endowments, 1)
 	w.Visit(func(ctx context.Context, b *vat.Endowments) error {
 		endowed <- b

@@ -37,8 +37,9 @@ var granted = map[string][]string{
 	"patchd":     {"LogSink"},
 	"updated": {"LogSink", "Registrar", "Verifier", "SetAdmission", "Patcher", "PowerJudge", "SlotPublisher",
 		"StateFs"},
-	"execd":  {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer", "BundleSockets"},
-	selftest: {"LogSink", "ServiceManager", "HealthVote"},
+	"execd":   {"LogSink", "BundleMgr", "ServiceManager", "BundleRegistrar", "BundleIntroducer", "BundleSockets"},
+	"remoted": {"LogSink", "OperatorGate"},
+	selftest:  {"LogSink", "ServiceManager", "HealthVote"},
 }
 
 // findable lists the names that each client may find.

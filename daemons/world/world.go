@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nexus/daemons/initd"
+	"nexus/daemons/pinned"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
@@ -31,6 +32,7 @@ type World struct {
 	launcher *launcher
 	visitor  runFunc // runs in place of the selftest, if not nil
 	shares   []initd.Share
+	remote   initd.Remote
 	stop     context.CancelCauseFunc
 	ended    chan error
 
@@ -58,11 +60,19 @@ func (w *World) Share(role string) {
 	w.shares = append(w.shares, initd.Share{Role: role, Path: filepath.Join(w.Dir, role+".sock")})
 }
 
+// Remote lets operators with these keys in over the network, from the next Start on.
+func (w *World) Remote(role string, keys ...trust.PublicKey) {
+	w.remote.Listen = "127.0.0.1:0"
+	for _, key := range keys {
+		w.remote.Operators = append(w.remote.Operators, pinned.Operator{Key: key, Role: role})
+	}
+}
+
 // Start boots the system with these trusted keys and, unless factory is nil, with that factory set.
 func (w *World) Start(factory []byte, keys ...trust.PublicKey) {
 	w.t.Helper()
-	config := initd.Config{Dir: w.Dir, State: w.State, Shares: w.shares, Limits: nxs.DefaultLimits(),
-		Policy: health.DefaultPolicy()}
+	config := initd.Config{Dir: w.Dir, State: w.State, Shares: w.shares, Remote: w.remote,
+		Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy()}
 	config.Policy.Hang = 0 // the clock is wound faster than a daemon can answer
 	for _, key := range keys {
 		config.Trust = append(config.Trust, key.Text())

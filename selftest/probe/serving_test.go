@@ -52,6 +52,9 @@ func reach(kind string) []plat.PortRange {
 	return nil
 }
 
+// kindDoor is the daemon to which operators connect.
+const kindDoor = "remoted"
+
 // socketFD is the descriptor of its socket.
 const socketFD = 4
 
@@ -60,8 +63,8 @@ func serving() []attempt {
 	accept := attempt{name: "accept a connection", want: unix.EPERM,
 		try: func(*prey) error { return accepts(os.Stdin) }}
 	all := []attempt{
-		accept.but(kindServer, kindBinder, kindStarter),
-		denied("listen", unix.SYS_LISTEN, 0, 1).but(kindServer, kindBinder),
+		accept.but(kindServer, kindBinder, kindStarter, kindDoor),
+		denied("listen", unix.SYS_LISTEN, 0, 1).but(kindServer, kindBinder, kindDoor),
 	}
 	for _, a := range onSocket() {
 		a.name, a.only = "own socket: "+a.name, []string{kindServer, kindBinder}

@@ -40,6 +40,7 @@ const (
 	HandedRecord   = "record"   // the record of this boot
 	HandedWatchdog = "watchdog" // the machine's watchdog, which is not petted meanwhile
 	HandedListener = "listen."  // each listening socket of bundles, by its power
+	HandedRemote   = "remote"   // the listening socket for operators elsewhere
 	HandedSocket   = "socket."  // each listening socket, by its number in the order of the command line
 )
 
