@@ -26,8 +26,18 @@ func wired(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 && args[0] != "less" {
 		ts.Fatalf("usage: wired [less A-B...]")
 	}
-	_, err := os.Stat(filepath.Join(ts.Getenv("NX_DIR"), "state"))
-	want := declared(err == nil)
+	here := func(name string) bool {
+		_, err := os.Stat(filepath.Join(ts.Getenv("NX_DIR"), name))
+		return err == nil
+	}
+	absent := []string{"selftest"}
+	if !here("state") {
+		absent = append(absent, "statefsd")
+	}
+	if !here("device.key") {
+		absent = append(absent, "remoted")
+	}
+	want := declared(absent)
 	for _, link := range args[min(1, len(args)):] {
 		i := slices.Index(want, "stream "+link)
 		if i < 0 {
@@ -82,18 +92,18 @@ func missing(from, in []string) (all []string) {
 }
 
 // declared is the table as lines: an endowment channel for each daemon, a link for each facet, and what the row has
-// open. Operators have links of their own while they are in, and none is in. Without a state folder there is no
-// statefsd.
-func declared(state bool) (lines []string) {
+// open, but for daemons that this system does not have. Operators have links of their own while they are in, and none
+// is in.
+func declared(absent []string) (lines []string) {
 	for _, row := range initd.Table() {
-		if row.Name == "selftest" || row.Name == "statefsd" && !state || !row.Process() {
+		if slices.Contains(absent, row.Name) || !row.Process() {
 			continue
 		}
 		if row.Name != "initd" {
 			lines = append(lines, between("packet", "initd", row.Name))
 		}
 		for _, edge := range row.Holds {
-			if edge.From == "statefsd" && !state {
+			if slices.Contains(absent, edge.From) {
 				continue
 			}
 			lines = append(lines, between("stream", row.Name, edge.From))

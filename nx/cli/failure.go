@@ -113,12 +113,18 @@ func (in *invocation) hint(reason refusal.Reason) string {
 	if in.socket != "" {
 		nx = "nx --socket " + in.socket
 	}
+	if in.remote.To != "" {
+		nx = "nx --to " + in.remote.To
+	}
 	switch reason {
 	case refusal.NotGranted:
 		return "whoever runs the system decides what it gives to whom: `nx up --share ROLE=PATH`"
 	case refusal.NotRunning:
 		if in.socket != "" {
 			return "a system shares a socket while it runs with `nx up --share ROLE=" + in.socket + "`"
+		}
+		if in.remote.To != "" {
+			return "a device listens with `nx up --listen ADDR:PORT --operator KEY=ROLE`"
 		}
 		return "start it with `nx up --dir " + in.dir + "`"
 	case refusal.Disconnected:

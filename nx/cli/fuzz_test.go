@@ -22,6 +22,7 @@ var asked = []string{
 	"run hello", "revoke --yes a b", "grant a b",
 	"trust list", "trust add " + aKey, "trust remove " + aKey, "trust update FILE", "log --losses", "log --follow",
 	"policy", "policy set FILE", "explain hello", "state list", "state export hello", "state import hello FILE",
+	"operators list", "operators revoke " + aKey,
 	"shutdown", "reboot", "reboot --downtime",
 }
 

@@ -45,9 +45,11 @@ func (s *session) toStage(ctx context.Context, sizeBytes uint64,
 // none. The caller releases the facet; the session closes the link.
 func direct[T ~capnp.ClientKind](ctx context.Context, s *session, method string,
 	relayed func(context.Context) (T, error)) (*updateclient.Link, T, error) {
-	if link := updateclient.Direct(ctx, s.operator, s.files, method); link != nil {
-		s.links = append(s.links, link)
-		return link, T(link.Facet.AddRef()), nil
+	if s.in.remote.To == "" { // no descriptor comes over the network, and asking for one takes a round trip
+		if link := updateclient.Direct(ctx, s.operator, s.files, method); link != nil {
+			s.links = append(s.links, link)
+			return link, T(link.Facet.AddRef()), nil
+		}
 	}
 	facet, err := relayed(ctx)
 	return nil, facet, err

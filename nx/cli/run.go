@@ -26,33 +26,35 @@ type grammar struct {
 	Dir    string `placeholder:"DIR" help:"The system's folder (NX_DIR; default: ${dir})."`
 	Socket string `placeholder:"PATH" help:"Reach the system by a socket that it shares, instead of by its folder (NX_SOCKET)."`
 	JSON   bool   `name:"json" help:"Answer with JSON, errors too."`
+	remoteFlags
 
 	Version kong.VersionFlag `help:"Show the version."`
 
-	Up        upVerb       `cmd:"" help:"Run a system on this host, in the foreground."`
-	Status    statusVerb   `cmd:"" help:"Show what runs, what is on trial, what is staged."`
-	Stage     stageVerb    `cmd:"" help:"Verify a system set and put it into the standby slot."`
-	Switch    switchVerb   `cmd:"" help:"Put the staged set on trial."`
-	Update    updateVerb   `cmd:"" help:"Stage a system set, switch to it and wait for the verdict."`
-	Rollback  rollbackVerb `cmd:"" help:"End a trial, or return to the set in the other slot."`
-	Discard   discardVerb  `cmd:"" help:"Drop the staged set, or end the stage under way."`
-	Clear     clearVerb    `cmd:"" help:"Let a quarantined set be staged again."`
-	Trust     trustVerb    `cmd:"" help:"Show or change whose sets the system takes."`
-	Policy    policyVerb   `cmd:"" help:"Show or replace the policy: which powers bundles get."`
-	State     stateVerb    `cmd:"" help:"List, save or replace what bundles keep."`
-	Explain   explainVerb  `cmd:"" help:"Show which powers a bundle asked for, and which it got by which rule."`
-	Floor     floorVerb    `cmd:"" help:"Show or lower the version floor."`
-	Verify    verifyVerb   `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`
-	History   historyVerb  `cmd:"" help:"Show the last steps of the state machine."`
-	Bundles   bundlesVerb  `cmd:"" help:"Show the published bundles."`
-	Services  servicesVerb `cmd:"" help:"Show services and daemons."`
-	Graph     graphVerb    `cmd:"" help:"Show who was handed what."`
-	Revoke    revokeVerb   `cmd:"" help:"Cut a daemon or a role from a service until the system stops."`
-	Grant     grantVerb    `cmd:"" help:"Undo a revoke."`
-	Log       logVerb      `cmd:"" help:"Show the journal."`
-	RunBundle runVerb      `cmd:"" name:"run" help:"Run a bundle and wait for its end."`
-	Shutdown  shutdownVerb `cmd:"" help:"Stop the system."`
-	Reboot    rebootVerb   `cmd:"" help:"Stop the system and have it begin anew."`
+	Up        upVerb        `cmd:"" help:"Run a system on this host, in the foreground."`
+	Status    statusVerb    `cmd:"" help:"Show what runs, what is on trial, what is staged."`
+	Stage     stageVerb     `cmd:"" help:"Verify a system set and put it into the standby slot."`
+	Switch    switchVerb    `cmd:"" help:"Put the staged set on trial."`
+	Update    updateVerb    `cmd:"" help:"Stage a system set, switch to it and wait for the verdict."`
+	Rollback  rollbackVerb  `cmd:"" help:"End a trial, or return to the set in the other slot."`
+	Discard   discardVerb   `cmd:"" help:"Drop the staged set, or end the stage under way."`
+	Clear     clearVerb     `cmd:"" help:"Let a quarantined set be staged again."`
+	Trust     trustVerb     `cmd:"" help:"Show or change whose sets the system takes."`
+	Policy    policyVerb    `cmd:"" help:"Show or replace the policy: which powers bundles get."`
+	State     stateVerb     `cmd:"" help:"List, save or replace what bundles keep."`
+	Explain   explainVerb   `cmd:"" help:"Show which powers a bundle asked for, and which it got by which rule."`
+	Floor     floorVerb     `cmd:"" help:"Show or lower the version floor."`
+	Verify    verifyVerb    `cmd:"" help:"Read every byte of both slots again and hold it against the signed digests."`
+	History   historyVerb   `cmd:"" help:"Show the last steps of the state machine."`
+	Bundles   bundlesVerb   `cmd:"" help:"Show the published bundles."`
+	Services  servicesVerb  `cmd:"" help:"Show services and daemons."`
+	Graph     graphVerb     `cmd:"" help:"Show who was handed what."`
+	Revoke    revokeVerb    `cmd:"" help:"Cut a daemon or a role from a service until the system stops."`
+	Grant     grantVerb     `cmd:"" help:"Undo a revoke."`
+	Operators operatorsVerb `cmd:"" help:"Show or revoke the keys by which operators come in over the network."`
+	Log       logVerb       `cmd:"" help:"Show the journal."`
+	RunBundle runVerb       `cmd:"" name:"run" help:"Run a bundle and wait for its end."`
+	Shutdown  shutdownVerb  `cmd:"" help:"Stop the system."`
+	Reboot    rebootVerb    `cmd:"" help:"Stop the system and have it begin anew."`
 
 	Completion completionVerb `cmd:"" help:"Print a script that completes the command line in a shell."`
 }
@@ -62,6 +64,7 @@ type invocation struct {
 	host   Host
 	dir    string
 	socket string // of those the system shares; empty: the folder's own
+	remote remoteFlags
 	json   bool
 	goesOn bool // the system was still there when the verb failed
 }
@@ -87,7 +90,9 @@ func Run(ctx context.Context, args []string, host Host) int {
 	}
 	in.dir, in.socket, in.json = in.folder(g.Dir), in.shared(g), g.JSON
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	err = parsed.Run(in)
+	if in.remote, err = in.elsewhere(g); err == nil {
+		err = parsed.Run(in)
+	}
 	if out.err != nil && (err == nil || errors.Is(err, out.err)) {
 		err = cannot("print", "the answer", plain(out.err))
 	}
@@ -165,6 +170,9 @@ func (in *invocation) shared(g grammar) string {
 
 // place returns the name of the system's place, for messages.
 func (in *invocation) place() string {
+	if in.remote.To != "" {
+		return "at " + in.remote.To
+	}
 	if in.socket != "" {
 		return "at " + in.socket
 	}

@@ -35,17 +35,8 @@ type session struct {
 
 // dial connects to the system. The caller closes the session.
 func (in *invocation) dial(ctx context.Context) (*session, error) {
-	path := in.socket
-	if path == "" {
-		path = filepath.Join(in.dir, "control.sock")
-	}
-	socket, err := plat.DialPath(path)
-	switch {
-	case errors.Is(err, os.ErrPermission):
-		return nil, refusal.New(refusal.NotGranted, "its socket is not yours to open")
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, refusal.New(refusal.NotRunning, "no system runs there")
-	case err != nil:
+	socket, refused, err := in.stream(ctx)
+	if err != nil {
 		return nil, err
 	}
 	files := &guard.Files{}
@@ -55,7 +46,9 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 	bootstrap, err := conn.Bootstrap(ctx)
 	if err != nil {
 		conn.Close()
-		switch {
+		switch told := refused(); {
+		case told != nil:
+			err = told
 		case lost(err):
 			err = refusal.New(refusal.Disconnected,
 				"it hung up at once: it is going down, or too many clients are connected")
@@ -67,9 +60,28 @@ func (in *invocation) dial(ctx context.Context) (*session, error) {
 	return &session{in: in, conn: conn, operator: operator.Operator(bootstrap), files: files}, nil
 }
 
+// stream opens the connection to the system. refused returns why the system refused it, once it has ended.
+func (in *invocation) stream(ctx context.Context) (socket guard.Stream, refused func() error, err error) {
+	if in.remote.To != "" {
+		return in.dialElsewhere(ctx)
+	}
+	path := in.socket
+	if path == "" {
+		path = filepath.Join(in.dir, "control.sock")
+	}
+	local, err := plat.DialPath(path)
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		err = refusal.New(refusal.NotGranted, "its socket is not yours to open")
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		err = refusal.New(refusal.NotRunning, "no system runs there")
+	}
+	return local, func() error { return nil }, err
+}
+
 // comeBack reconnects after the connection has ended, because the system may continue under another core, or after a
-// reboot of its machine. All capabilities from before are gone. It fails with errGone once no system runs there, and
-// with the cause of ctx when that ends.
+// reboot of its machine. All capabilities from before are gone. It fails with errGone once no system runs there, at
+// once if the system refuses our key, and with the cause of ctx when that ends.
 func (s *session) comeBack(ctx context.Context) error {
 	for {
 		again, err := s.in.dial(ctx)
@@ -80,6 +92,8 @@ func (s *session) comeBack(ctx context.Context) error {
 			return nil
 		case refusal.Of(err) == refusal.NotRunning:
 			return errGone
+		case refusal.Of(err) == refusal.KeyRefused || refusal.Of(err) == refusal.WrongDevice:
+			return err
 		}
 		timer := time.NewTimer(askAgainAfter)
 		select {

@@ -81,7 +81,7 @@ func printSVG(w io.Writer, edges []edge) {
 	for i, h := range g.holders {
 		fmt.Fprintf(w, `<line x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", svgMargin, y, width-svgMargin, y)
 		fmt.Fprintf(w, `<text class="name" x="%d" y="%d">%s</text>`+"\n", svgMargin, y+svgGap+svgPad+svgLine-4,
-			label(h))
+			label(holderName(h)))
 		x = svgMargin + svgName
 		for j, p := range g.providers {
 			printField(w, g.fields[[2]string{h, p}], p == resources, x+svgGap, y+svgGap)
@@ -90,6 +90,15 @@ func printSVG(w io.Writer, edges []edge) {
 		y += heights[i]
 	}
 	fmt.Fprintln(w, "</svg>")
+}
+
+// holderName is a holder's name as far as its column has room: of a key, the beginning.
+func holderName(name string) string {
+	const keyMark, shown = "key:", 8
+	if digits, isKey := strings.CutPrefix(name, keyMark); isKey && len(digits) > shown {
+		return keyMark + digits[:shown]
+	}
+	return name
 }
 
 // printField draws the boxes of one cell, one below the other.

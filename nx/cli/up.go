@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"nexus/daemons/pinned"
 	"nexus/libupdates/health"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/policy"
@@ -31,6 +32,8 @@ type upVerb struct {
 	Watch          time.Duration `placeholder:"DUR" default:"1m" help:"How long a set that was just confirmed stays under watch, 0 for not at all (default: 1m)."`
 	Hang           time.Duration `placeholder:"DUR" default:"10s" help:"How long a daemon may go without a heartbeat before it is killed and restarted, 0 for ever (default: 10s)."`
 	Share          []string      `placeholder:"ROLE=PATH" sep:"none" help:"Socket for those who may have that role and no more: status (look), stage (look and stage) or operator. Mode 0660. Repeatable."`
+	Listen         string        `placeholder:"ADDR:PORT" help:"Let operators in over the network, by TLS and by the keys of --operator. The device's own key is made at the first start: device.pub in the folder."`
+	Operator       []string      `placeholder:"KEY=ROLE" sep:"none" help:"Public key of an operator who comes in by --listen, as a file or as text, and its role: status, stage or operator; then, if need be, a limit: KEY=ROLE,until=2027-01-31. Repeatable."`
 	Selftest       string        `placeholder:"SETSDIR" help:"Run the selftest with the sets in this folder and stop with its outcome."`
 }
 
@@ -38,6 +41,9 @@ type upVerb struct {
 func (v *upVerb) Run(_ context.Context, in *invocation) error {
 	if in.socket != "" {
 		return wrongUsage("--socket and NX_SOCKET are for a system that runs already")
+	}
+	if in.remote.To != "" {
+		return wrongUsage("--to and NX_TO are for a system that runs already")
 	}
 	if err := v.check(); err != nil {
 		return err
@@ -61,6 +67,13 @@ func (v *upVerb) check() error {
 		if _, err := trust.ReadPublicKey(source); err != nil {
 			return cannot("trust", trust.Shown(source), err)
 		}
+	}
+	for i, text := range v.Operator {
+		o, err := pinned.ParseOperator(text)
+		if err != nil {
+			return wrongUsage("--operator: %v", err)
+		}
+		v.Operator[i] = o.String() // with the key itself, which another core must find as well
 	}
 	if v.Policy != "" {
 		text, err := readPolicyFile(v.Policy)
@@ -112,6 +125,12 @@ func (v *upVerb) argv(dir string) []string {
 		"--hang", v.Hang.String())
 	for _, share := range v.Share {
 		argv = append(argv, "--share", share)
+	}
+	if v.Listen != "" {
+		argv = append(argv, "--listen", v.Listen)
+	}
+	for _, o := range v.Operator {
+		argv = append(argv, "--operator", o)
 	}
 	if v.Selftest != "" {
 		argv = append(argv, "--selftest", v.Selftest)
