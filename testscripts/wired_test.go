@@ -109,7 +109,8 @@ func declared(absent []string) (lines []string) {
 			lines = append(lines, between("stream", row.Name, edge.From))
 		}
 		for _, dir := range row.Dirs {
-			if dir != "groups" { // the machine's, where it has any; the others are the system's
+			// The groups are the machine's, where it has any. The state of bundles is for their programs to open.
+			if dir != "groups" && dir != "bundles" {
 				lines = append(lines, row.Name+" dir "+dir)
 			}
 		}

@@ -261,8 +261,8 @@ func (c *controlSocket) leave() (err error) {
 	return err
 }
 
-// bar revokes or grants the way in. Clients of a revoked one are disconnected. New ones get an Operator without methods,
-// which says why, or are not let in with their key.
+// bar revokes or grants the way in. Clients of a revoked one are disconnected. New ones get an Operator without
+// methods, which says why, or are not let in with their key.
 func (c *controlSocket) bar(barred bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
