@@ -6,7 +6,7 @@ const (
 	SizeMismatch    Reason = "size-mismatch"     // a size differs from the announced or signed one
 	Truncated       Reason = "truncated"         // the input ends too early
 	TrailingData    Reason = "trailing-data"     // bytes after the end of the archive or of a message
-	BadArchive      Reason = "bad-archive"       // a header is not a plain ustar header
+	BadArchive      Reason = "bad-archive"       // a header is not a plain ustar header, or state has other types
 	// an entry is a link, a device, an extension header or another type that is not allowed
 	BadEntryType Reason = "bad-entry-type"
 	// an entry's name is absolute, contains `..` or NUL, or has the wrong form
@@ -24,7 +24,7 @@ const (
 // Reasons about deltas.
 const (
 	BadPatch    Reason = "bad-patch"    // a patch is signed, but makes no sense
-	MissingBase Reason = "missing-base" // the payload that a patch starts from is missing
+	MissingBase Reason = "missing-base" // a payload that a delta builds on is missing on the device, or damaged there
 )
 
 // Reasons about signature and trust.
@@ -49,7 +49,7 @@ const (
 // Reasons about roots.
 const (
 	BadRoot        Reason = "bad-root"        // a root document is not well formed
-	LocksOut       Reason = "locks-out"       // under this root, nobody could sign sets or the next root
+	LocksOut       Reason = "locks-out"       // under this root nobody could sign, or the set that runs could not run again
 	RootVersion    Reason = "root-version"    // the root is not the successor of the one before it
 	WrongFamily    Reason = "wrong-family"    // the root is for other devices
 	HasRoot        Reason = "has-root"        // only the root says who is trusted, not a folder of keys
@@ -102,7 +102,7 @@ const (
 	Downgrade         Reason = "downgrade"
 	FloorNotLower     Reason = "floor-not-lower"    // the new version floor is not lower than the current one
 	NoTrial           Reason = "no-trial"           // no slot is on trial
-	NoPrevious        Reason = "no-previous"        // there is no previous good set
+	NoPrevious        Reason = "no-previous"        // there is no previous good set, or its key may not sign any more
 	WrongBoot         Reason = "wrong-boot"         // the verdict belongs to another boot attempt
 	SlotMismatch      Reason = "slot-mismatch"      // the slot does not hold the expected set
 	UnreadableEntry   Reason = "unreadable-entry"   // the permission to read a file of a slot's set is missing

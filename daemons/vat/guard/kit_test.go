@@ -120,6 +120,11 @@ func doCallback(ctx context.Context, call *server.Call) error {
 	answer, release := send(ctx, p.Interface().Client(), echo,
 		func(s capnp.Struct) error { return s.SetData(1, data.Data()) })
 	defer release()
+	select {
+	case <-answer.Done():
+	case <-ctx.Done(): // a connection that closes gives up unsent calls only after its handlers have ended
+		return ctx.Err()
+	}
 	got, err := answer.Struct()
 	if err != nil {
 		return err
