@@ -109,7 +109,7 @@ race: ## the packages with concurrency under the race detector, their sweeps sho
 	CGO_ENABLED=1 go test -race -short $(TIMEOUT) ./daemons/... ./libupdates/... ./nx/...
 
 fmt-check: ## fail when a file is not gofmt'ed
-	@files=$$(find . -name '*.go' -not -path './out/*' -not -path './.*'); test -n "$$files" || { echo "no Go files here"; exit 1; }; \
+	@files=$$(find . -path ./out -prune -o -path './.*' -prune -o -name '*.go' -print); test -n "$$files" || { echo "no Go files here"; exit 1; }; \
 	out=$$(gofmt -l $$files) && test -z "$$out" || { echo "not gofmt'ed:"; echo "$$out"; exit 1; }
 
 lint: fmt-check ## gofmt, vet, staticcheck and the house rules

@@ -2,6 +2,8 @@ module nexus
 
 go 1.26.0
 
+ignore ./out
+
 require (
 	capnproto.org/go/capnp/v3 v3.1.0-alpha.2
 	filippo.io/edwards25519 v1.2.0
