@@ -46,9 +46,6 @@ func Listen(port uint16) Power { return Power{Kind: ListenTCP, Port: port} }
 // Connect is the power to connect to a TCP port.
 func Connect(port uint16) Power { return Power{Kind: ConnectTCP, Port: port} }
 
-// Keep is the power to keep that many bytes of state.
-func Keep(size int64) Power { return Power{Kind: State, Size: size} }
-
 // Prefix is how the texts of a kind begin.
 func (k Kind) Prefix() string { return kinds[k-1].prefix }
 
