@@ -3,6 +3,7 @@ package plat_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -227,6 +228,48 @@ func TestListenPrivateWhereverTheFolderIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
+}
+
+// The modes of sockets do not depend on the umask, and what other goroutines make meanwhile keeps its own.
+func TestListenLeavesTheUmaskAlone(t *testing.T) {
+	dir := t.TempDir()
+	over, made := make(chan struct{}), make(chan error, 1)
+	go func() {
+		var wrong error
+		for i := 0; ; i++ {
+			select {
+			case <-over:
+				made <- wrong
+				return
+			default:
+			}
+			name := filepath.Join(dir, fmt.Sprint("folder", i%8))
+			wrong = errors.Join(wrong, os.Mkdir(name, 0o700))
+			if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o700 {
+				wrong = errors.Join(wrong, err, fmt.Errorf("%s has the mode %v", name, info.Mode()))
+			}
+			wrong = errors.Join(wrong, os.Remove(name))
+		}
+	}()
+	for mode, listen := range map[os.FileMode]func(string) (net.Listener, error){
+		0o600: plat.ListenPrivate, 0o660: plat.ListenShared,
+	} {
+		for i := range 200 {
+			path := filepath.Join(dir, fmt.Sprint(mode, i))
+			listener, err := listen(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			listener.Close()
+			if info, err := os.Stat(path); err != nil || info.Mode() != os.ModeSocket|mode {
+				t.Fatalf("got %v, %v, want mode %v", info, err, mode)
+			}
+		}
+	}
+	close(over)
+	if err := <-made; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestPacketPairEndsWithItsOtherSide(t *testing.T) {
