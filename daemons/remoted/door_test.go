@@ -306,9 +306,9 @@ func TestTenThousandConnections(t *testing.T) {
 	for _, socket := range held {
 		socket.Close()
 	}
-	await(t, func() bool { all, _ := g.door.places.count(); return all == 0 })
-	if g.questions() > 0 || len(g.door.places.from) > 0 {
-		t.Error("something is left of them")
+	await(t, func() bool { return g.door.places.empty() })
+	if g.questions() > 0 {
+		t.Error("initd was asked about them")
 	}
 	echo(t, dial(t, address, anna()))
 }
@@ -317,6 +317,13 @@ func (p *places) count() (all, fresh int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.all, p.new
+}
+
+// empty reports whether nothing is left of anybody.
+func (p *places) empty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all == 0 && p.new == 0 && len(p.from) == 0
 }
 
 func TestPlaces(t *testing.T) {
