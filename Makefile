@@ -101,7 +101,7 @@ test-host: fmt-check dep-gate
 	go tool gotestsum --format pkgname-and-test-fails --format-hide-empty-pkg -- $(TIMEOUT) ./...
 
 test-os: guest-deps $(FOR:%=image-%) ## the system as the first process of QEMU guests, riscv64 and amd64; installs what it needs
-	NEXUS_GUESTS="$(FOR)" go test -timeout 30m -p 1 -count=1 -v ./selftest/guest ./selftest/powercut
+	NEXUS_GUESTS="$(FOR)" go test -timeout 60m -p 1 -count=1 -v ./selftest/guest ./selftest/powercut
 
 test-all: test race run-host test-os ## test, again with the race detector where the daemons are, and the flow on the host and in guests
 

@@ -18,7 +18,7 @@ import (
 
 // patience bounds each wait for a guest. Emulation is slow where others use the machine too; reaching this is a
 // failure.
-const patience = 120 * time.Second
+const patience = 5 * time.Minute
 
 // guests are the architectures that `make test-os` has prepared.
 func guests(t *testing.T) []string {
