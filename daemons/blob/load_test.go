@@ -136,7 +136,7 @@ func wantBytes(t *testing.T, memory *os.File, want []byte) {
 	}
 }
 
-// A payload of which one of the digests is another's is refused as such; so is one that is no program.
+// A payload of which one of the digests is another's is refused as such; so is one that is not a program.
 func TestLoadRefuses(t *testing.T) {
 	program := payload(5000)
 	for kind, entry := range entries(program) {

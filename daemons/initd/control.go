@@ -54,7 +54,7 @@ type controlSocket struct {
 	turned  int                     // how many are being turned away
 	over    bool
 	barred  bool     // the role was revoked: new clients get an Operator without methods
-	file    *os.File // the same socket, kept open for the next core; nil: there is no next core
+	file    *os.File // the same socket, kept open for the next core; nil: no next core
 	removed bool
 }
 

@@ -95,7 +95,7 @@ func (f *folder) addPolicy(source string) error {
 	return f.keepPolicy(text)
 }
 
-// keepPolicy makes a text the device's policy, durably. An empty text is no policy.
+// keepPolicy makes a text the device's policy, durably. An empty text removes it.
 func (f *folder) keepPolicy(text []byte) error {
 	if len(text) > 0 {
 		return durable.WriteFile(f.files, policyFile, text)

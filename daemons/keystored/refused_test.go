@@ -54,7 +54,7 @@ func (a audits) next(t *testing.T) [3]string {
 	}
 }
 
-// bent is root 2 with a change that nobody could make with our own tools, signed by the right key all the same.
+// bent is root 2 with a change that our own tools refuse to make, signed by the right key.
 func bent(t *testing.T, change func(format.RootDocument) error) []byte {
 	t.Helper()
 	good := root(t, 2, func(r *roots.Root) { r.Expires = january + 300*day }).Document

@@ -24,7 +24,7 @@ func Machine() elf.Machine {
 	}
 }
 
-// LoadModule loads a kernel module from its uncompressed file. One that is loaded already is no error.
+// LoadModule loads a kernel module from its uncompressed file. It is not an error if the module is loaded already.
 func LoadModule(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

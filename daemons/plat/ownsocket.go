@@ -48,7 +48,7 @@ func answerSockets(asked *os.File, listener int) {
 	}
 	conn.Read(func(fd uintptr) (done bool) {
 		for {
-			// Receiving blocks, and is no reason to wait: what asked may be killed meanwhile.
+			// Receive only what has arrived: receiving blocks, and the process that asked may be killed meanwhile.
 			state := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 			n, err := unix.Poll(state, 0)
 			switch {

@@ -167,7 +167,7 @@ func TestOperatorComesIn(t *testing.T) {
 	}
 }
 
-// What is no operator ends for one reason each, and nobody else is asked about it.
+// Each peer that is not an operator is hung up on for one reason, and initd is not asked about it.
 func TestStrangersReachNobody(t *testing.T) {
 	with := func(change func(*tls.Config)) func(*testing.T, net.Conn) {
 		return func(t *testing.T, socket net.Conn) {

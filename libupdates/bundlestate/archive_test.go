@@ -86,7 +86,7 @@ func TestExportAndImport(t *testing.T) {
 	}
 }
 
-// Whatever an archive holds that is no tree of files, folders and links is refused, and nothing is written outside.
+// Only trees of files, folders and links are accepted; anything else is refused, and nothing is written outside.
 func TestImportRefuses(t *testing.T) {
 	file := func(name, text string) tar.Header {
 		return tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(text)), Mode: 0o600}

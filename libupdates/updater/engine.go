@@ -149,7 +149,7 @@ func (e *Engine) show(r bootctl.Record) {
 }
 
 // settle finishes what the step before left behind. It ends the doubt after a failed write, whose record may be durable
-// all the same, so that a start would go by it; and it places the set on trial. The caller holds steps.
+// nevertheless, and would then be used by the next start. It also puts the set on trial. The caller holds steps.
 func (e *Engine) settle() error {
 	if e.doubt {
 		if err := e.save(e.Record()); err != nil {

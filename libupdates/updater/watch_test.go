@@ -99,8 +99,8 @@ func TestTheSetThatRunsIsNotStagedAgain(t *testing.T) {
 	}
 }
 
-// TestAReturnDuringAStage has the watch end in a rollback while a set is received: the set is staged all the same, for
-// the slot that was left.
+// TestAReturnDuringAStage ends the watch in a rollback while a set is received: the set is still staged, for the slot
+// that was left.
 func TestAReturnDuringAStage(t *testing.T) {
 	d := watched(t)
 	before := d.Record()
