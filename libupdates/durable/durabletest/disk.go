@@ -14,14 +14,15 @@ import (
 // ErrCut is the error of every operation after the power cut.
 var ErrCut = errors.New("the power is cut")
 
-// A Disk is a durable.FS in memory. It has one user at a time, but several goroutines may read and write open files.
+// A Disk is a durable.FS in memory, which several goroutines may use at once. What looks at the disk as a whole, cuts
+// the power or makes operations fail is for a time when nothing else runs.
 //
 // Operations, including reads, are counted from 1. RemoveAll counts one operation for each thing it removes, as on a
 // real disk.
 type Disk struct {
 	root *node
 
-	mu  sync.Mutex // protects what operations on open files use: ops, and the written bytes
+	mu  sync.Mutex // protects the nodes and ops during an operation
 	ops []string
 
 	cut      bool

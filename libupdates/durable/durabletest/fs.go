@@ -13,18 +13,20 @@ import (
 
 var _ durable.FS = (*Disk)(nil)
 
-// begin checks the names and counts the operation.
+// begin checks the names and counts the operation. The caller holds the lock.
 func (d *Disk) begin(verb string, names ...string) error {
 	for _, name := range names {
 		if err := durable.CheckName(name); err != nil {
 			return err
 		}
 	}
-	return d.step(verb, names[len(names)-1])
+	return d.count(verb, names[len(names)-1])
 }
 
 // Kind implements durable.ReadFS.
 func (d *Disk) Kind(name string) (fs.FileMode, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.begin("look at", name); err != nil {
 		return 0, err
 	}
@@ -44,6 +46,8 @@ func (d *Disk) Kind(name string) (fs.FileMode, error) {
 
 // Open implements durable.ReadFS.
 func (d *Disk) Open(name string) (durable.ReadFile, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.begin("open", name); err != nil {
 		return nil, err
 	}
@@ -59,6 +63,8 @@ func (d *Disk) Open(name string) (durable.ReadFile, error) {
 
 // Readlink implements durable.ReadFS.
 func (d *Disk) Readlink(name string) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.begin("read link", name); err != nil {
 		return "", err
 	}
@@ -74,6 +80,8 @@ func (d *Disk) Readlink(name string) (string, error) {
 
 // ReadDir implements durable.ReadFS.
 func (d *Disk) ReadDir(name string) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.begin("list", name); err != nil {
 		return nil, err
 	}
@@ -112,6 +120,8 @@ func (d *Disk) Link(from, to string) error {
 	if err := durable.CheckName(from); err != nil {
 		return err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	n, err := d.entry(from)
 	if err == nil && n.kind == directory {
 		err = syscall.EPERM
@@ -119,11 +129,13 @@ func (d *Disk) Link(from, to string) error {
 	if err != nil {
 		return failed("link", to, err)
 	}
-	return d.add("link", to, n)
+	return d.addLocked("link", to, n)
 }
 
 // Rename implements durable.FS.
 func (d *Disk) Rename(from, to string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.begin("rename", from, to); err != nil {
 		return err
 	}
@@ -158,6 +170,12 @@ func (d *Disk) Rename(from, to string) error {
 
 // Remove implements durable.FS.
 func (d *Disk) Remove(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.removeLocked(name)
+}
+
+func (d *Disk) removeLocked(name string) error {
 	if err := d.begin("remove", name); err != nil {
 		return err
 	}
@@ -180,22 +198,30 @@ func (d *Disk) RemoveAll(name string) error {
 	if err := durable.CheckName(name); err != nil {
 		return err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.removeAllLocked(name)
+}
+
+func (d *Disk) removeAllLocked(name string) error {
 	n, err := d.entry(name)
 	if err != nil {
 		return nil
 	}
 	if n.kind == directory {
 		for _, base := range slices.Sorted(maps.Keys(n.entries)) {
-			if err := d.RemoveAll(path.Join(name, base)); err != nil {
+			if err := d.removeAllLocked(path.Join(name, base)); err != nil {
 				return err
 			}
 		}
 	}
-	return d.Remove(name)
+	return d.removeLocked(name)
 }
 
 // SyncDir implements durable.FS.
 func (d *Disk) SyncDir(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.begin("syncdir", name); err != nil {
 		return err
 	}
@@ -212,6 +238,12 @@ func (d *Disk) SyncDir(name string) error {
 
 // add adds a new node to its parent.
 func (d *Disk) add(verb, name string, n *node) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.addLocked(verb, name, n)
+}
+
+func (d *Disk) addLocked(verb, name string, n *node) error {
 	if err := d.begin(verb, name); err != nil {
 		return err
 	}

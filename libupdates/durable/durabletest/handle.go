@@ -59,7 +59,9 @@ func (h *writeHandle) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (h *writeHandle) Allocate(size int64) error {
-	if err := h.disk.step("allocate", h.name); err != nil {
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	if err := h.disk.count("allocate", h.name); err != nil {
 		return err
 	}
 	if grow := int(size) - len(h.node.data); grow > 0 {
@@ -69,7 +71,9 @@ func (h *writeHandle) Allocate(size int64) error {
 }
 
 func (h *writeHandle) Sync() error {
-	if err := h.disk.step("sync", h.name); err != nil {
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	if err := h.disk.count("sync", h.name); err != nil {
 		return err
 	}
 	h.node.synced = h.node.data // never changed in place
