@@ -55,10 +55,7 @@ func (t *selftest) send(ctx context.Context, file string) (updateclient.Set, err
 		return updateclient.Set{}, err
 	}
 	defer updated.Release()
-	sink, err := updateclient.StageSystem(ctx, updated, nil, uint64(info.Size()), update.StageProgress{})
-	if err != nil {
-		return updateclient.Set{}, err
-	}
+	sink := updateclient.StageSystem(ctx, updated, nil, uint64(info.Size()), update.StageProgress{})
 	defer sink.Release()
 	return sink.Send(ctx, f, nil)
 }

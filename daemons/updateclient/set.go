@@ -19,6 +19,8 @@ type Set struct {
 
 	// The power to switch to it, null for those who do not have it; whoever has the set releases it.
 	System update.StagedSystem
+
+	switched func() error // waits for the answer to a switch that was asked for already; nil for none
 }
 
 // A Bundle is a bundle of a set.
@@ -57,10 +59,20 @@ func describe(ctx context.Context, system update.StagedSystem) (Set, error) {
 
 // Switch puts the set on trial.
 func (s Set) Switch(ctx context.Context) error {
-	answer, release := s.System.Switch(ctx, nil)
-	defer release()
-	_, err := convert.Outcome(answer.Struct())
-	return err
+	if s.switched != nil {
+		return s.switched()
+	}
+	return switching(ctx, s.System)()
+}
+
+// switching asks for a switch, and returns what waits for the answer, which has to be called.
+func switching(ctx context.Context, system update.StagedSystem) func() error {
+	answer, release := system.Switch(ctx, nil)
+	return func() error {
+		defer release()
+		_, err := convert.Outcome(answer.Struct())
+		return err
+	}
 }
 
 // Discard drops the set.

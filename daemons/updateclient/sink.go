@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 
-	"capnproto.org/go/capnp/v3/exc"
 	"capnproto.org/go/capnp/v3/flowcontrol"
 
 	"nexus/capnpgen/update"
@@ -18,10 +17,13 @@ const (
 	chunkBytes  = 512 << 10 // how much of it is sent in one piece
 )
 
-// A Sink takes the archive of one stage. Without Done, what it received is discarded when it is released.
+// A Sink takes the archive of one stage. It is a promise, so that what is sent travels with the question for it. What
+// it received is discarded when it is released before Send has returned a set.
 type Sink struct {
 	stream  update.StageSink
 	end     update.StageSink // a stream that failed fails all later calls of its client, and Done needs one that works
+	begun   func() error
+	switches bool // as soon as the set is staged
 	link    *Link
 	release func()
 }
@@ -29,38 +31,44 @@ type Sink struct {
 // Stage begins a stage of sizeBytes, whose outcome waits for somebody who may switch. It takes ownership of progress,
 // which may be null. The facet is that of link, or link is nil.
 func Stage(ctx context.Context, facet update.UpdateStage, link *Link, sizeBytes uint64,
-	progress update.StageProgress) (*Sink, error) {
+	progress update.StageProgress) *Sink {
 	answer, release := facet.Stage(ctx, func(p update.UpdateStage_stage_Params) error {
 		p.SetSizeBytes(sizeBytes)
 		return p.SetProgress(progress)
 	})
-	res, err := convert.Outcome(answer.Struct())
-	return newSink(res.Sink, err, link, release)
+	begun := func() error {
+		_, err := convert.Outcome(answer.Struct())
+		return err
+	}
+	return newSink(answer.Sink(), begun, link, release)
 }
 
 // StageSystem is Stage with an outcome that can be switched to.
 func StageSystem(ctx context.Context, facet update.Updated, link *Link, sizeBytes uint64,
-	progress update.StageProgress) (*Sink, error) {
+	progress update.StageProgress) *Sink {
 	answer, release := facet.StageSystem(ctx, func(p update.Updated_stageSystem_Params) error {
 		p.SetSizeBytes(sizeBytes)
 		return p.SetProgress(progress)
 	})
-	res, err := convert.Outcome(answer.Struct())
-	return newSink(res.Sink, err, link, release)
+	begun := func() error {
+		_, err := convert.Outcome(answer.Struct())
+		return err
+	}
+	return newSink(answer.Sink(), begun, link, release)
 }
 
-func newSink(sink func() update.StageSink, err error, link *Link, release func()) (*Sink, error) {
-	if err == nil && !sink().IsValid() {
-		err = exc.New(exc.Disconnected, "", "the answer has no sink")
-	}
-	if err != nil {
-		release()
-		return nil, err
-	}
-	k := &Sink{stream: sink(), end: sink().AddRef(), link: link, release: release}
+func newSink(sink update.StageSink, begun func() error, link *Link, release func()) *Sink {
+	k := &Sink{stream: sink, end: sink.AddRef(), begun: begun, link: link, release: release}
 	k.stream.SetFlowLimiter(flowcontrol.NewFixedLimiter(windowBytes))
-	return k, nil
+	return k
 }
+
+// Begun waits until the stage has begun, and returns why it has not.
+func (k *Sink) Begun() error { return k.begun() }
+
+// ThenSwitch puts the set on trial as soon as it is staged: Send asks for both at once. The Switch of the set that it
+// returns then waits for the answer, and has to be called.
+func (k *Sink) ThenSwitch() { k.switches = true }
 
 // Release drops the sink.
 func (k *Sink) Release() {
@@ -78,7 +86,13 @@ func (k *Sink) Send(ctx context.Context, archive io.Reader, file *os.File) (Set,
 	if ctx.Err() != nil {
 		return Set{}, context.Cause(ctx)
 	}
+	k.switches = k.switches && sendErr == nil
 	set, err := k.done(ctx)
+	if err != nil {
+		if refused := k.Begun(); refused != nil {
+			err = refused
+		}
+	}
 	switch {
 	case err == nil && sendErr != nil:
 		set.System.Release()
@@ -113,7 +127,7 @@ func (k *Sink) write(ctx context.Context, archive io.Reader) error {
 		switch err {
 		case nil:
 		case io.EOF, io.ErrUnexpectedEOF:
-			return k.stream.WaitStreaming()
+			return nil
 		default:
 			return fmt.Errorf("cannot read archive: %w", err)
 		}
@@ -123,11 +137,23 @@ func (k *Sink) write(ctx context.Context, archive io.Reader) error {
 func (k *Sink) done(ctx context.Context) (Set, error) {
 	answer, release := k.end.Done(ctx, nil)
 	defer release()
+	var switched func() error
+	if k.switches {
+		switched = switching(ctx, answer.System())
+	}
+	set, err := readDone(ctx, answer)
+	if err != nil && switched != nil {
+		switched() // it fails with the stage
+	}
+	set.switched = switched
+	return set, err
+}
+
+func readDone(ctx context.Context, answer update.StageSink_done_Results_Future) (set Set, err error) {
 	res, err := convert.Outcome(answer.Struct())
 	if err != nil {
 		return Set{}, err
 	}
-	var set Set
 	if res.HasStaged() {
 		if set, err = readSet(res.Staged()); err == nil {
 			set.System = res.System().AddRef()

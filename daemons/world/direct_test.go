@@ -430,10 +430,7 @@ func TestPassedOnOperatorMakesNoLink(t *testing.T) {
 	answer, release := operator.Operator(root).Updated(inner.ctx, nil)
 	defer release()
 	raw := set(t, "1.1.0", "serve 1.1.0")
-	sink, err := updateclient.StageSystem(inner.ctx, answer.Updated(), nil, uint64(len(raw)), capupdate.StageProgress{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sink := updateclient.StageSystem(inner.ctx, answer.Updated(), nil, uint64(len(raw)), capupdate.StageProgress{})
 	defer sink.Release()
 	if staged, err := sink.Send(inner.ctx, bytes.NewReader(raw), fileOf(t, raw)); err != nil ||
 		staged.Version != "1.1.0" || !staged.System.IsValid() {

@@ -194,10 +194,7 @@ func (o *Operator) Stage(archive []byte) (update.StagedSystem, error) {
 		return update.StagedSystem{}, err
 	}
 	defer updated.Release()
-	sink, err := updateclient.StageSystem(ctx, updated, nil, uint64(len(archive)), update.StageProgress{})
-	if err != nil {
-		return update.StagedSystem{}, err
-	}
+	sink := updateclient.StageSystem(ctx, updated, nil, uint64(len(archive)), update.StageProgress{})
 	defer sink.Release()
 	set, err := sink.Send(ctx, bytes.NewReader(archive), nil)
 	return set.System, err

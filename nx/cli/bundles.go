@@ -47,11 +47,8 @@ func (*bundlesVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 func (s *session) publication(ctx context.Context) (publication, error) {
-	bundles, err := s.bundles(ctx)
-	if err != nil {
-		return publication{}, err
-	}
-	defer bundles.Release()
+	bundles, done := s.bundles(ctx)
+	defer done()
 	answer, release := bundles.List(ctx, nil)
 	defer release()
 	res, err := answer.Struct()

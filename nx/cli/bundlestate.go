@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"nexus/capnpgen/bundle"
-	"nexus/capnpgen/operator"
 	rpc "nexus/capnpgen/powers"
 	"nexus/daemons/convert"
 )
@@ -105,16 +104,9 @@ func (v *stateImportVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-func (s *session) stateKeeper(ctx context.Context) (rpc.StateKeeper, error) {
-	return facet(ctx, s.operator.State, operator.Operator_state_Results.Keeper)
-}
-
 func (s *session) bundleStates(ctx context.Context) ([]bundleState, error) {
-	keeper, err := s.stateKeeper(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer keeper.Release()
+	keeper, drop := s.stateKeeper(ctx)
+	defer drop()
 	answer, release := keeper.List(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
@@ -135,11 +127,8 @@ func (s *session) bundleStates(ctx context.Context) ([]bundleState, error) {
 }
 
 func (s *session) exportState(ctx context.Context, name string, out io.Writer) error {
-	keeper, err := s.stateKeeper(ctx)
-	if err != nil {
-		return err
-	}
-	defer keeper.Release()
+	keeper, drop := s.stateKeeper(ctx)
+	defer drop()
 	answer, release := keeper.Export(ctx, func(p rpc.StateKeeper_export_Params) error { return p.SetBundle(name) })
 	defer release()
 	res, err := answer.Struct()
@@ -182,11 +171,8 @@ func copyPiece(answer bundle.Blob_read_Results_Future, out io.Writer) (int, erro
 }
 
 func (s *session) importState(ctx context.Context, name string, in io.Reader) error {
-	keeper, err := s.stateKeeper(ctx)
-	if err != nil {
-		return err
-	}
-	defer keeper.Release()
+	keeper, drop := s.stateKeeper(ctx)
+	defer drop()
 	begun, release := keeper.Import(ctx, func(p rpc.StateKeeper_import_Params) error { return p.SetBundle(name) })
 	defer release()
 	res, err := begun.Struct()

@@ -80,11 +80,8 @@ func (s *session) lacking(ctx context.Context, found *nxs.Inspection) error {
 func (s *session) held(ctx context.Context) (map[nxs.Digest]bool, error) {
 	ctx, cancel := patient(ctx)
 	defer cancel()
-	stager, err := s.stager(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer stager.Release()
+	stager, done := s.stager(ctx)
+	defer done()
 	digests, err := updateclient.Held(ctx, stager)
 	held := map[nxs.Digest]bool{}
 	for _, d := range digests {

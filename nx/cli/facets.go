@@ -8,60 +8,83 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/capnpgen/exec"
 	"nexus/capnpgen/journal"
+	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/operator"
+	"nexus/capnpgen/powers"
 	"nexus/capnpgen/update"
 )
 
-// facet asks the operator's facet for another one, by a call and the getter of its results. The caller releases it.
-func facet[P, R any, F interface{ Struct() (R, error) }, T interface {
-	IsValid() bool
-	AddRef() T
-}](ctx context.Context, call func(context.Context, func(P) error) (F, capnp.ReleaseFunc),
-	get func(R) T) (facet T, err error) {
-	answer, release := call(ctx, nil)
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return facet, err
-	}
-	if client := get(res); client.IsValid() {
-		return client.AddRef(), nil
-	}
-	return facet, errGone // its daemon does not run
+// The facets of the operator's facet come as promises: a call on one travels with the question for it, so that both
+// take one round trip. It fails as the question does if that is refused, and as disconnected if the daemon does not
+// run. The caller calls the function that comes with the facet when it needs neither the facet nor its answers any
+// more.
+
+func (s *session) status(ctx context.Context) (update.UpdateStatus, capnp.ReleaseFunc) {
+	answer, release := s.operator.Status(ctx, nil)
+	return answer.Status(), release
 }
 
-func (s *session) status(ctx context.Context) (update.UpdateStatus, error) {
-	return facet(ctx, s.operator.Status, operator.Operator_status_Results.Status)
+func (s *session) updated(ctx context.Context) (update.Updated, capnp.ReleaseFunc) {
+	answer, release := s.operator.Updated(ctx, nil)
+	return answer.Updated(), release
 }
 
-func (s *session) updated(ctx context.Context) (update.Updated, error) {
-	return facet(ctx, s.operator.Updated, operator.Operator_updated_Results.Updated)
+func (s *session) stager(ctx context.Context) (update.UpdateStage, capnp.ReleaseFunc) {
+	answer, release := s.operator.Stage(ctx, nil)
+	return answer.Stage(), release
 }
 
-func (s *session) stager(ctx context.Context) (update.UpdateStage, error) {
-	return facet(ctx, s.operator.Stage, operator.Operator_stage_Results.Stage)
+func (s *session) recovery(ctx context.Context) (update.UpdateRecovery, capnp.ReleaseFunc) {
+	answer, release := s.operator.Recovery(ctx, nil)
+	return answer.Recovery(), release
 }
 
-func (s *session) recovery(ctx context.Context) (update.UpdateRecovery, error) {
-	return facet(ctx, s.operator.Recovery, operator.Operator_recovery_Results.Recovery)
+func (s *session) journal(ctx context.Context) (journal.Journal, capnp.ReleaseFunc) {
+	answer, release := s.operator.Journal(ctx, nil)
+	return answer.Journal(), release
 }
 
-func (s *session) journal(ctx context.Context) (journal.Journal, error) {
-	return facet(ctx, s.operator.Journal, operator.Operator_journal_Results.Journal)
+func (s *session) bundles(ctx context.Context) (bundle.BundleMgr, capnp.ReleaseFunc) {
+	answer, release := s.operator.Bundles(ctx, nil)
+	return answer.Bundles(), release
 }
 
-func (s *session) bundles(ctx context.Context) (bundle.BundleMgr, error) {
-	return facet(ctx, s.operator.Bundles, operator.Operator_bundles_Results.Bundles)
+func (s *session) services(ctx context.Context) (exec.ServiceWatch, capnp.ReleaseFunc) {
+	answer, release := s.operator.Services(ctx, nil)
+	return answer.Services(), release
 }
 
-func (s *session) services(ctx context.Context) (exec.ServiceWatch, error) {
-	return facet(ctx, s.operator.Services, operator.Operator_services_Results.Services)
+func (s *session) exec(ctx context.Context) (exec.Exec, capnp.ReleaseFunc) {
+	answer, release := s.operator.Exec(ctx, nil)
+	return answer.Exec(), release
 }
 
-func (s *session) exec(ctx context.Context) (exec.Exec, error) {
-	return facet(ctx, s.operator.Exec, operator.Operator_exec_Results.Exec)
+func (s *session) authority(ctx context.Context) (operator.Authority, capnp.ReleaseFunc) {
+	answer, release := s.operator.Authority(ctx, nil)
+	return answer.Authority(), release
 }
 
-func (s *session) authority(ctx context.Context) (operator.Authority, error) {
-	return facet(ctx, s.operator.Authority, operator.Operator_authority_Results.Authority)
+func (s *session) stateKeeper(ctx context.Context) (powers.StateKeeper, capnp.ReleaseFunc) {
+	answer, release := s.operator.State(ctx, nil)
+	return answer.Keeper(), release
+}
+
+func (s *session) judge(ctx context.Context) (powers.PowerJudge, capnp.ReleaseFunc) {
+	answer, release := s.operator.Powers(ctx, nil)
+	return answer.Judge(), release
+}
+
+func (s *session) policyEditor(ctx context.Context) (powers.PolicyEditor, capnp.ReleaseFunc) {
+	answer, release := s.operator.Policy(ctx, nil)
+	return answer.Policy(), release
+}
+
+func (s *session) trusted(ctx context.Context) (keystore.TrustAnchors, capnp.ReleaseFunc) {
+	answer, release := s.operator.Anchors(ctx, nil)
+	return answer.Anchors(), release
+}
+
+func (s *session) trustEditor(ctx context.Context) (operator.TrustEditor, capnp.ReleaseFunc) {
+	answer, release := s.operator.Trust(ctx, nil)
+	return answer.Trust(), release
 }

@@ -69,14 +69,11 @@ func (v *floorLowerVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 func (s *session) lowerFloor(ctx context.Context, version string) error {
-	recovery, err := s.recovery(ctx)
-	if err != nil {
-		return err
-	}
-	defer recovery.Release()
+	recovery, done := s.recovery(ctx)
+	defer done()
 	answer, release := recovery.LowerFloor(ctx,
 		func(p update.UpdateRecovery_lowerFloor_Params) error { return p.SetSystemVersion(version) })
 	defer release()
-	_, err = convert.Outcome(answer.Struct())
+	_, err := convert.Outcome(answer.Struct())
 	return err
 }

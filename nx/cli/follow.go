@@ -51,20 +51,17 @@ func (s *session) persist(ctx context.Context, follow func() (heard, enough bool
 
 // followOnce follows one instance of updated.
 func (s *session) followOnce(ctx context.Context, look func(state) (bool, error)) (heard, enough bool, err error) {
-	status, err := s.status(ctx)
-	if err != nil {
-		return false, false, s.unlessRefused(ctx, err)
-	}
-	defer status.Release()
+	status, done := s.status(ctx)
+	defer done()
 	over := false
-	updateclient.Follow(ctx, status, func(now updateclient.Status) bool {
+	ended := updateclient.Follow(ctx, status, func(now updateclient.Status) bool {
 		heard = true
 		enough, err = look(stateOf(now))
 		over = enough || err != nil
 		return over
 	})
 	if !over {
-		err = s.unlessOver(ctx)
+		err = s.unlessRefused(ctx, ended)
 	}
 	return heard, enough, err
 }

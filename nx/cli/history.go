@@ -38,11 +38,8 @@ func (*historyVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 func (s *session) history(ctx context.Context) ([]event, error) {
-	status, err := s.status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer status.Release()
+	status, done := s.status(ctx)
+	defer done()
 	answer, release := status.History(ctx, nil)
 	defer release()
 	res, err := answer.Struct()

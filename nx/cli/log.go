@@ -54,11 +54,8 @@ func (v *logVerb) Run(ctx context.Context, in *invocation) error {
 
 // query asks for the newest records.
 func (v *logVerb) query(ctx context.Context, s *session) ([]record, error) {
-	log, err := s.journal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Release()
+	log, done := s.journal(ctx)
+	defer done()
 	answer, release := log.Query(ctx, func(p journal.Journal_query_Params) error { return v.fill(p.NewFilter()) })
 	defer release()
 	res, err := answer.Struct()
@@ -92,11 +89,8 @@ func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error 
 
 // followOnce follows one instance of logd.
 func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session, seen *shown) (heard bool, err error) {
-	log, err := s.journal(ctx)
-	if err != nil {
-		return false, s.unlessRefused(ctx, err)
-	}
-	defer log.Release()
+	log, done := s.journal(ctx)
+	defer done()
 	reader := &follower{in: in, seen: seen, failed: make(chan error, 1), gone: make(chan struct{})}
 	answer, release := log.Follow(ctx, func(p journal.Journal_follow_Params) error {
 		if err := v.fill(p.NewFilter()); err != nil {
@@ -106,7 +100,7 @@ func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session, se
 	})
 	defer release()
 	if _, err := answer.Struct(); err != nil {
-		return false, s.unlessOver(ctx)
+		return false, s.unlessRefused(ctx, err)
 	}
 	select {
 	case err := <-reader.failed:

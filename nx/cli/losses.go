@@ -41,11 +41,8 @@ func (in *invocation) showLosses(ctx context.Context, s *session) error {
 }
 
 func (s *session) losses(ctx context.Context) (losses, error) {
-	log, err := s.journal(ctx)
-	if err != nil {
-		return losses{}, err
-	}
-	defer log.Release()
+	log, done := s.journal(ctx)
+	defer done()
 	answer, release := log.Stats(ctx, nil)
 	defer release()
 	res, err := answer.Struct()

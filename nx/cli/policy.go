@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"nexus/capnpgen/bundle"
-	"nexus/capnpgen/operator"
 	rpc "nexus/capnpgen/powers"
 	"nexus/daemons/convert"
 	"nexus/libupdates/policy"
@@ -156,17 +155,9 @@ func (v *explainVerb) Run(ctx context.Context, in *invocation) error {
 	})
 }
 
-// judge asks for the right to see what is granted; the caller releases it.
-func (s *session) judge(ctx context.Context) (rpc.PowerJudge, error) {
-	return facet(ctx, s.operator.Powers, operator.Operator_powers_Results.Judge)
-}
-
 func (s *session) policy(ctx context.Context) (p shownPolicy, err error) {
-	judge, err := s.judge(ctx)
-	if err != nil {
-		return p, err
-	}
-	defer judge.Release()
+	judge, done := s.judge(ctx)
+	defer done()
 	answer, release := judge.Policy(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
@@ -179,11 +170,8 @@ func (s *session) policy(ctx context.Context) (p shownPolicy, err error) {
 }
 
 func (s *session) setPolicy(ctx context.Context, text string) (c policyChange, err error) {
-	editor, err := s.policyEditor(ctx)
-	if err != nil {
-		return c, err
-	}
-	defer editor.Release()
+	editor, done := s.policyEditor(ctx)
+	defer done()
 	answer, release := editor.Set(ctx, func(p rpc.PolicyEditor_set_Params) error { return p.SetText(text) })
 	defer release()
 	res, err := answer.Struct()
@@ -198,22 +186,14 @@ func (s *session) setPolicy(ctx context.Context, text string) (c policyChange, e
 	return c, r.Err
 }
 
-// policyEditor asks for the power to change the policy; the caller releases it.
-func (s *session) policyEditor(ctx context.Context) (rpc.PolicyEditor, error) {
-	return facet(ctx, s.operator.Policy, operator.Operator_policy_Results.Policy)
-}
-
 // explain asks what a published bundle gets, as one of the set that is published.
 func (s *session) explain(ctx context.Context, name string) ([]grantOfPower, error) {
 	publisher, set, err := s.asking(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	judge, err := s.judge(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer judge.Release()
+	judge, done := s.judge(ctx)
+	defer done()
 	all, _, err := convert.Judge(ctx, judge, publisher, set)
 	if err != nil {
 		return nil, err
@@ -229,11 +209,8 @@ func (s *session) explain(ctx context.Context, name string) ([]grantOfPower, err
 
 // asking is who signed the published set, and what its bundles ask for. The named one has to be among them.
 func (s *session) asking(ctx context.Context, name string) (key trust.PublicKey, set []policy.Asking, err error) {
-	manager, err := s.bundles(ctx)
-	if err != nil {
-		return key, nil, err
-	}
-	defer manager.Release()
+	manager, done := s.bundles(ctx)
+	defer done()
 	listed, done := manager.List(ctx, nil)
 	defer done()
 	list, err := listed.Struct()

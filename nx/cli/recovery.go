@@ -37,14 +37,11 @@ func (v *rollbackVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 func (s *session) rollback(ctx context.Context) error {
-	recovery, err := s.recovery(ctx)
-	if err != nil {
-		return err
-	}
-	defer recovery.Release()
+	recovery, done := s.recovery(ctx)
+	defer done()
 	answer, release := recovery.Rollback(ctx, nil)
 	defer release()
-	_, err = convert.Outcome(answer.Struct())
+	_, err := convert.Outcome(answer.Struct())
 	return err
 }
 
@@ -103,11 +100,8 @@ func (s *session) clear(ctx context.Context, digest string) error {
 	if err != nil {
 		return err
 	}
-	recovery, err := s.recovery(ctx)
-	if err != nil {
-		return err
-	}
-	defer recovery.Release()
+	recovery, done := s.recovery(ctx)
+	defer done()
 	answer, release := recovery.ClearQuarantine(ctx, func(p update.UpdateRecovery_clearQuarantine_Params) error {
 		return p.SetIndexSha256(raw[:])
 	})

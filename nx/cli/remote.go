@@ -135,11 +135,8 @@ func (k operatorKey) until() string {
 }
 
 func (s *session) operators(ctx context.Context) ([]operatorKey, error) {
-	authority, err := s.authority(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer authority.Release()
+	authority, done := s.authority(ctx)
+	defer done()
 	answer, release := authority.Operators(ctx, nil)
 	defer release()
 	res, err := answer.Struct()

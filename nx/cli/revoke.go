@@ -62,11 +62,8 @@ func (v *grantVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 func (s *session) revoke(ctx context.Context, client, service string) error {
-	authority, err := s.authority(ctx)
-	if err != nil {
-		return err
-	}
-	defer authority.Release()
+	authority, done := s.authority(ctx)
+	defer done()
 	answer, release := authority.Revoke(ctx, func(p operator.Authority_revoke_Params) error {
 		if err := p.SetClient(client); err != nil {
 			return err
@@ -74,16 +71,13 @@ func (s *session) revoke(ctx context.Context, client, service string) error {
 		return p.SetService(service)
 	})
 	defer release()
-	_, err = convert.Outcome(answer.Struct())
+	_, err := convert.Outcome(answer.Struct())
 	return err
 }
 
 func (s *session) grant(ctx context.Context, client, service string) error {
-	authority, err := s.authority(ctx)
-	if err != nil {
-		return err
-	}
-	defer authority.Release()
+	authority, done := s.authority(ctx)
+	defer done()
 	answer, release := authority.Grant(ctx, func(p operator.Authority_grant_Params) error {
 		if err := p.SetClient(client); err != nil {
 			return err
@@ -91,6 +85,6 @@ func (s *session) grant(ctx context.Context, client, service string) error {
 		return p.SetService(service)
 	})
 	defer release()
-	_, err = convert.Outcome(answer.Struct())
+	_, err := convert.Outcome(answer.Struct())
 	return err
 }

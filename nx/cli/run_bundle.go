@@ -41,11 +41,8 @@ func (e exit) String() string {
 }
 
 func (s *session) run(ctx context.Context, bundle string) (exit, error) {
-	runner, err := s.exec(ctx)
-	if err != nil {
-		return exit{}, err
-	}
-	defer runner.Release()
+	runner, done := s.exec(ctx)
+	defer done()
 	answer, release := runner.Run(ctx, func(p exec.Exec_run_Params) error { return p.SetBundle(bundle) })
 	defer release() // the last reference to the process: dropping it kills what still runs
 	res, err := answer.Struct()

@@ -59,11 +59,8 @@ func (*servicesVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 func (s *session) serviceStates(ctx context.Context) ([]serviceState, error) {
-	services, err := s.services(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer services.Release()
+	services, done := s.services(ctx)
+	defer done()
 	answer, release := services.List(ctx, nil)
 	defer release()
 	res, err := answer.Struct()

@@ -109,11 +109,8 @@ func (v *discardVerb) Run(ctx context.Context, in *invocation) error {
 
 // endStage ends the stage in progress and reports whether there was one. Older systems cannot do that.
 func (s *session) endStage(ctx context.Context) (ended bool, err error) {
-	recovery, err := s.recovery(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer recovery.Release()
+	recovery, done := s.recovery(ctx)
+	defer done()
 	answer, release := recovery.EndStage(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
@@ -136,11 +133,8 @@ func (s *session) stagedAs(ctx context.Context, name string) (staged, error) {
 
 // staged returns the set that is staged now. The caller releases its system.
 func (s *session) staged(ctx context.Context) (staged, error) {
-	updated, err := s.updated(ctx)
-	if err != nil {
-		return staged{}, err
-	}
-	defer updated.Release()
+	updated, done := s.updated(ctx)
+	defer done()
 	set, err := updateclient.Staged(ctx, updated)
 	return stagedOf(set, err)
 }

@@ -86,11 +86,8 @@ func (s slotState) holds(digest string) bool { return s.IndexSHA256 != nil && *s
 
 // state returns the current state.
 func (s *session) state(ctx context.Context) (state, error) {
-	facet, err := s.status(ctx)
-	if err != nil {
-		return state{}, err
-	}
-	defer facet.Release()
+	facet, done := s.status(ctx)
+	defer done()
 	status, err := updateclient.Get(ctx, facet)
 	return stateOf(status), err
 }

@@ -158,17 +158,9 @@ func (s *session) findKey(ctx context.Context, role, meant string) (trust.Public
 }
 
 func (s *session) anchors(ctx context.Context) ([]anchor, error) {
-	list, err := s.trusted(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer list.Release()
+	list, done := s.trusted(ctx)
+	defer done()
 	return readAnchors(ctx, list)
-}
-
-// trusted asks for the power to see what is trusted; the caller releases it.
-func (s *session) trusted(ctx context.Context) (keystore.TrustAnchors, error) {
-	return facet(ctx, s.operator.Anchors, operator.Operator_anchors_Results.Anchors)
 }
 
 func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, error) {
@@ -192,17 +184,9 @@ func readAnchors(ctx context.Context, from keystore.TrustAnchors) ([]anchor, err
 	return keys, r.Err
 }
 
-// trustEditor returns the capability to change keys. The caller releases it.
-func (s *session) trustEditor(ctx context.Context) (operator.TrustEditor, error) {
-	return facet(ctx, s.operator.Trust, operator.Operator_trust_Results.Trust)
-}
-
 func (s *session) addKey(ctx context.Context, role string, key trust.PublicKey) (c anchorChange, err error) {
-	editor, err := s.trustEditor(ctx)
-	if err != nil {
-		return c, err
-	}
-	defer editor.Release()
+	editor, done := s.trustEditor(ctx)
+	defer done()
 	answer, release := editor.Add(ctx, func(p operator.TrustEditor_add_Params) error {
 		if err := p.SetRole(role); err != nil {
 			return err
@@ -218,11 +202,8 @@ func (s *session) addKey(ctx context.Context, role string, key trust.PublicKey) 
 }
 
 func (s *session) removeKey(ctx context.Context, role string, key trust.PublicKey) (c anchorChange, err error) {
-	editor, err := s.trustEditor(ctx)
-	if err != nil {
-		return c, err
-	}
-	defer editor.Release()
+	editor, done := s.trustEditor(ctx)
+	defer done()
 	answer, release := editor.Remove(ctx, func(p operator.TrustEditor_remove_Params) error {
 		if err := p.SetRole(role); err != nil {
 			return err

@@ -163,11 +163,8 @@ func day(ms uint64) string {
 
 // root asks for the root, which is nil if the system goes by a folder of keys.
 func (s *session) root(ctx context.Context) (*trustedRoot, error) {
-	trusted, err := s.trusted(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer trusted.Release()
+	trusted, done := s.trusted(ctx)
+	defer done()
 	answer, release := trusted.Root(ctx, nil)
 	defer release()
 	res, err := answer.Struct()
@@ -314,11 +311,8 @@ func readRootFiles(names []string) ([]byte, error) {
 }
 
 func (s *session) updateRoot(ctx context.Context, c rootChange, raw, pin []byte) (rootChange, error) {
-	editor, err := s.trustEditor(ctx)
-	if err != nil {
-		return c, err
-	}
-	defer editor.Release()
+	editor, done := s.trustEditor(ctx)
+	defer done()
 	answer, release := editor.Update(ctx, func(p operator.TrustEditor_update_Params) error {
 		return errors.Join(p.SetRoots(raw), p.SetPin(pin))
 	})

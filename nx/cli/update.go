@@ -31,16 +31,16 @@ func (v *updateVerb) Run(ctx context.Context, in *invocation) error {
 		if err := v.preflight(ctx, in, s, file); err != nil {
 			return cannot("stage", file.name, err)
 		}
-		set, err := v.stage(ctx, s, file, s.toSwitch)
-		if err != nil {
-			return cannot("stage", file.name, err)
-		}
-		defer set.System.Release()
 		watched, err := in.watchServices(ctx, v.Downtime)
 		if err != nil {
 			return cannot("watch the services", "", err)
 		}
 		defer watched.stop()
+		set, err := v.stage(ctx, s, file, s.toUpdate)
+		if err != nil {
+			return cannot("stage", file.name, err)
+		}
+		defer set.System.Release()
 		if err := set.Switch(ctx); err != nil {
 			return cannot("switch to", set.SystemVersion, err)
 		}

@@ -36,10 +36,7 @@ func (s *session) upload(ctx context.Context, set archive, show progress, open o
 
 // send sends the archive: as an open file where the system can take one, else as bytes.
 func (s *session) send(ctx context.Context, set archive, show progress, open opening) (staged, error) {
-	sink, err := open(ctx, uint64(set.size), update.StageProgress_ServerToClient(&progressServer{show}))
-	if err != nil {
-		return staged{}, err
-	}
+	sink := open(ctx, uint64(set.size), update.StageProgress_ServerToClient(&progressServer{show}))
 	defer sink.Release()
 	result, err := sink.Send(ctx, io.NewSectionReader(plainReader{set.File}, 0, set.size), set.File)
 	return stagedOf(result, err)

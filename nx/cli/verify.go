@@ -46,11 +46,8 @@ func (*verifyVerb) Run(ctx context.Context, in *invocation) error {
 }
 
 func (s *session) scrub(ctx context.Context) ([]slotCheck, error) {
-	recovery, err := s.recovery(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer recovery.Release()
+	recovery, done := s.recovery(ctx)
+	defer done()
 	answer, release := recovery.Scrub(ctx, nil)
 	defer release()
 	res, err := convert.Outcome(answer.Struct())

@@ -89,10 +89,7 @@ func send(ctx context.Context, dir, set string, direct, asFile bool) error {
 		defer link.Close()
 		facet = update.Updated(link.Facet)
 	}
-	sink, err := updateclient.StageSystem(ctx, facet, link, uint64(info.Size()), update.StageProgress{})
-	if err != nil {
-		return err
-	}
+	sink := updateclient.StageSystem(ctx, facet, link, uint64(info.Size()), update.StageProgress{})
 	defer sink.Release()
 	handed := file
 	if !asFile {
