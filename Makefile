@@ -192,9 +192,9 @@ bench: build ## benchmarks, as ratios within one run; docs/benchmarks.md gets th
 bench-recovery: ## how long each daemon takes to come back after kill -9, and after it was stopped
 	go test -run '^$$' -bench Recovery -benchtime 3x ./testscripts
 
-bench-downtime: ## how long services are away at a switch, at an update of the core, and at a reboot; what a server's clients notice
+bench-downtime: ## how long services are away at a switch, at an update of the core, and at a reboot; what a server's clients notice; round trips of nx --to
 	go test -run '^$$' -bench Downtime -benchtime 5x ./testscripts
-	go test -run '^$$' -bench 'Serving|Throughput' -benchtime 1x ./testscripts
+	go test -run '^$$' -bench 'Serving|Throughput|RoundTrips' -benchtime 1x ./testscripts
 
 bench-rpc: ## our call beside gRPC, D-Bus and a bare socket (D-Bus needs the package dbus)
 	cd selftest/rpcbench && go test -bench . -benchtime 9x
