@@ -17,12 +17,15 @@ import (
 )
 
 // A gateServer is the HealthGate: the power to count attempts and to commit.
-type gateServer struct{ engine *updater.Engine }
+type gateServer struct {
+	trial     *updater.Trial
+	installed func() []updater.Installed
+}
 
 // BootAttempt counts an attempt, and only then lets its slot run, or the core that has to take over for it.
 func (g *gateServer) BootAttempt(ctx context.Context, call update.HealthGate_bootAttempt) error {
 	call.Go()
-	attempt, refused, err := g.engine.BootAttempt(ctx, call.Args().Begun())
+	attempt, refused, err := g.trial.BootAttempt(ctx, call.Args().Begun())
 	if err != nil {
 		return err
 	}
@@ -57,7 +60,7 @@ func (g *gateServer) Core(_ context.Context, call update.HealthGate_core) error 
 	if err != nil {
 		return err
 	}
-	core, err := g.engine.OpenCore()
+	core, err := g.trial.OpenCore()
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
@@ -74,7 +77,7 @@ func (g *gateServer) Core(_ context.Context, call update.HealthGate_core) error 
 // HealthOk commits the current attempt.
 func (g *gateServer) HealthOk(_ context.Context, call update.HealthGate_healthOk) error {
 	call.Go()
-	watched, err := g.engine.Commit(call.Args().Boot(), call.Args().Watch())
+	watched, err := g.trial.Commit(call.Args().Boot(), call.Args().Watch())
 	res, allocErr := call.AllocResults()
 	switch {
 	case allocErr != nil:
@@ -89,13 +92,13 @@ func (g *gateServer) HealthOk(_ context.Context, call update.HealthGate_healthOk
 // WatchOver ends the watch over a set that has held.
 func (g *gateServer) WatchOver(_ context.Context, call update.HealthGate_watchOver) error {
 	call.Go()
-	return answer(call.AllocResults, g.engine.EndWatch(call.Args().Boot()))
+	return answer(call.AllocResults, g.trial.EndWatch(call.Args().Boot()))
 }
 
 // BootEnds notes that the end of this boot was ordered.
 func (g *gateServer) BootEnds(_ context.Context, call update.HealthGate_bootEnds) error {
 	call.Go()
-	return g.engine.EndBoot()
+	return g.trial.EndBoot()
 }
 
 // HealthFailed takes the bad verdict on the current attempt.
@@ -117,7 +120,7 @@ func (g *gateServer) HealthFailed(ctx context.Context, call update.HealthGate_he
 	if err != nil {
 		return err
 	}
-	verdict, err := g.engine.Reject(ctx, updater.Failure{
+	verdict, err := g.trial.Fail(ctx, updater.Failure{
 		Boot: call.Args().Boot(), Reason: refusal.Reason(reason), Detail: detail, Output: output, Refused: refused,
 	})
 	res, allocErr := call.AllocResults()
@@ -138,7 +141,7 @@ func (g *gateServer) Installed(_ context.Context, call update.HealthGate_install
 	if err != nil {
 		return err
 	}
-	return setInstalled(res.NewSets, g.engine.Installed())
+	return setInstalled(res.NewSets, g.installed())
 }
 
 // textsOf takes what the getter of a call's arguments returns.

@@ -17,10 +17,10 @@ import (
 func onTrial(t *testing.T) (*device, update.HealthGate, uint64) {
 	t.Helper()
 	d := newDevice(t)
-	_, err := d.engine.Commit(d.tryOut(t, "1.0.0"), false)
+	_, err := d.engine.Trial.Commit(d.tryOut(t, "1.0.0"), false)
 	must(t, err)
 	boot := d.tryOut(t, "1.1.0")
-	gate := update.HealthGate_ServerToClient(&gateServer{d.engine})
+	gate := update.HealthGate_ServerToClient(&gateServer{d.engine.Trial, d.engine.Installed})
 	t.Cleanup(gate.Release)
 	return d, gate, boot
 }
@@ -106,7 +106,7 @@ func wantActive(t *testing.T, d *device, want bootctl.Slot) {
 // TestGateTellsWhatIsInstalled has keystored told, at each point of an update, which sets the device cannot do without.
 func TestGateTellsWhatIsInstalled(t *testing.T) {
 	d := newDevice(t)
-	gate := update.HealthGate_ServerToClient(&gateServer{d.engine})
+	gate := update.HealthGate_ServerToClient(&gateServer{d.engine.Trial, d.engine.Installed})
 	t.Cleanup(gate.Release)
 	want := func(when string, needed ...bool) {
 		t.Helper()
@@ -136,12 +136,12 @@ func TestGateTellsWhatIsInstalled(t *testing.T) {
 	want("nothing is installed")
 	boot := d.tryOut(t, "1.0.0")
 	want("the first set is on trial", true)
-	_, err := d.engine.Commit(boot, false)
+	_, err := d.engine.Trial.Commit(boot, false)
 	must(t, err)
 	want("it is confirmed", true)
 	boot = d.tryOut(t, "1.1.0")
 	want("the second one is on trial", true, true)
-	watched, err := d.engine.Commit(boot, true)
+	watched, err := d.engine.Trial.Commit(boot, true)
 	must(t, err)
 	want("it is confirmed and under watch", watched, false)
 }

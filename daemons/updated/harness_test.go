@@ -115,14 +115,14 @@ func (d *device) tryOut(t *testing.T, version string) (boot uint64) {
 	key := updatestest.Key(1)
 	raw := updatestest.Archive(t, key, version, updatestest.Bundle("notes", version, nil, []byte("bytes of "+version),
 		key))
-	stage, err := d.engine.Stage(t.Context(), updater.Request{Life: t.Context(), Size: uint64(len(raw))})
+	stage, err := d.engine.Staging.Stage(t.Context(), updater.Request{Life: t.Context(), Size: uint64(len(raw))})
 	must(t, err)
 	must(t, stage.Write(raw))
 	serial, _, err := stage.Finish(t.Context())
 	must(t, err)
-	must(t, d.engine.Switch(t.Context(), serial))
+	must(t, d.engine.Staging.Switch(t.Context(), serial))
 	published := d.published.Load()
-	attempt, refused, err := d.engine.BootAttempt(t.Context(), 0)
+	attempt, refused, err := d.engine.Trial.BootAttempt(t.Context(), 0)
 	must(t, refused)
 	must(t, err)
 	if now := d.published.Load(); now != published+1 {

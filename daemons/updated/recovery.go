@@ -12,12 +12,15 @@ import (
 )
 
 // A recoveryServer is UpdateRecovery: an operator's way back.
-type recoveryServer struct{ engine *updater.Engine }
+type recoveryServer struct {
+	recovery *updater.Recovery
+	endStage func(context.Context) (ended bool, err error)
+}
 
 // Rollback goes back.
 func (s *recoveryServer) Rollback(ctx context.Context, call update.UpdateRecovery_rollback) error {
 	call.Go()
-	return answer(call.AllocResults, s.engine.Rollback(ctx))
+	return answer(call.AllocResults, s.recovery.Rollback(ctx))
 }
 
 // ClearQuarantine lets a set be tried again.
@@ -32,7 +35,7 @@ func (s *recoveryServer) ClearQuarantine(_ context.Context, call update.UpdateRe
 		return fmt.Errorf("cannot clear quarantine: the digest is %d bytes, not %d", len(raw), len(digest))
 	}
 	copy(digest[:], raw)
-	return answer(call.AllocResults, s.engine.ClearQuarantine(digest))
+	return answer(call.AllocResults, s.recovery.ClearQuarantine(digest))
 }
 
 // LowerFloor lowers the version floor.
@@ -42,13 +45,13 @@ func (s *recoveryServer) LowerFloor(_ context.Context, call update.UpdateRecover
 	if err != nil {
 		return err
 	}
-	return answer(call.AllocResults, s.engine.LowerFloor(version))
+	return answer(call.AllocResults, s.recovery.LowerFloor(version))
 }
 
 // EndStage ends the stage under way, whoever began it.
 func (s *recoveryServer) EndStage(ctx context.Context, call update.UpdateRecovery_endStage) error {
 	call.Go()
-	ended, err := s.engine.EndStage(ctx)
+	ended, err := s.endStage(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,7 +66,7 @@ func (s *recoveryServer) EndStage(ctx context.Context, call update.UpdateRecover
 // Scrub checks both slots.
 func (s *recoveryServer) Scrub(ctx context.Context, call update.UpdateRecovery_scrub) error {
 	call.Go()
-	found, err := s.engine.Scrub(ctx)
+	found, err := s.recovery.Scrub(ctx)
 	res, allocErr := call.AllocResults()
 	switch {
 	case allocErr != nil:

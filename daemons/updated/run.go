@@ -41,13 +41,14 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	})
 	b.ServeFiles("Updated", s.updated)
 	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
-		return capnp.Client(update.UpdateRecovery_ServerToClient(&recoveryServer{s.engine}))
+		recovery := &recoveryServer{s.engine.Recovery, s.engine.Staging.EndStage}
+		return capnp.Client(update.UpdateRecovery_ServerToClient(recovery))
 	})
 	log.Announce(ctx, s.ready())
-	s.engine.Resume()
+	s.engine.Trial.Resume()
 	go s.publisher.keep(ctx, func(err error) { log.Error("cannot publish again", "error", err) })
 	b.Serve("HealthGate", func(vat.Client) capnp.Client {
-		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{s.engine}))
+		return capnp.Client(update.HealthGate_ServerToClient(&gateServer{s.engine.Trial, s.engine.Installed}))
 	})
 	self := update.UpdateStatus_ServerToClient(&statusServer{service: s})
 	defer self.Release()
@@ -56,7 +57,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		return err
 	}
 	<-ctx.Done()
-	s.engine.Stop() // the slots have one writer: the next instance must not meet this one
+	s.engine.Staging.Stop() // the slots have one writer: the next instance must not meet this one
 	return nil
 }
 

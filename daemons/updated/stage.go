@@ -22,13 +22,13 @@ type sender struct {
 // begin begins a stage and returns the sink for its archive. The outcome is a StagedSystem if the sink may yield one.
 func (s sender) begin(ctx context.Context, size uint64, observer update.StageProgress,
 	yields func(serial uint64) update.StagedSystem) (update.StageSink, error) {
-	stage, err := s.engine.Stage(ctx, updater.Request{
+	stage, err := s.engine.Staging.Stage(ctx, updater.Request{
 		Life: s.life, Size: size, Progress: newProgress(observer.AddRef(), int64(size)), Operator: s.operator,
 	})
 	if err != nil {
 		return update.StageSink{}, err
 	}
-	return update.StageSink_ServerToClient(&sinkServer{s.engine, stage, s.files, yields}), nil
+	return update.StageSink_ServerToClient(&sinkServer{s.engine.Staging, stage, s.files, yields}), nil
 }
 
 // A stagerServer is UpdateStage: it brings sets and can do nothing with them. Its sinks yield no StagedSystem.
@@ -64,10 +64,10 @@ func (s *stagerServer) Held(_ context.Context, call update.UpdateStage_held) err
 
 // A sinkServer is the StageSink of one stage.
 type sinkServer struct {
-	engine *updater.Engine
-	stage  *updater.Stage
-	files  *guard.Files
-	yields func(serial uint64) update.StagedSystem // nil: the sender may not switch to what it stages
+	staging *updater.Staging
+	stage   *updater.Stage
+	files   *guard.Files
+	yields  func(serial uint64) update.StagedSystem // nil: the sender may not switch to what it stages
 }
 
 // Write hands on the next bytes. It does not acknowledge early: one chunk at a time is how a fast sender is held back.
@@ -111,7 +111,7 @@ func (s *sinkServer) Done(ctx context.Context, call update.StageSink_done) error
 		return err
 	}
 	if err == nil {
-		err = describe(s.engine, serial, res.NewStaged)
+		err = describe(s.staging, serial, res.NewStaged)
 	}
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)

@@ -11,13 +11,13 @@ import (
 // stagedSystem makes the capability for one completed stage. This is the only place where one is made, and the engine
 // gives the number of a stage only once it is in the record.
 func (s *service) stagedSystem(serial uint64) update.StagedSystem {
-	return update.StagedSystem_ServerToClient(&stagedServer{s.engine, serial})
+	return update.StagedSystem_ServerToClient(&stagedServer{s.engine.Staging, serial})
 }
 
 // A stagedServer is a StagedSystem: the authority to switch to, or to discard, exactly the set of that stage.
 type stagedServer struct {
-	engine *updater.Engine
-	serial uint64
+	staging *updater.Staging
+	serial  uint64
 }
 
 // Describe tells what is staged.
@@ -26,12 +26,12 @@ func (s *stagedServer) Describe(_ context.Context, call update.StagedSystem_desc
 	if err != nil {
 		return err
 	}
-	return convert.Except(describe(s.engine, s.serial, res.NewSystem))
+	return convert.Except(describe(s.staging, s.serial, res.NewSystem))
 }
 
 // describe fills in what is known of a stage, given the method that makes it.
-func describe(engine *updater.Engine, serial uint64, make func() (update.StagedInfo, error)) error {
-	set, err := engine.Describe(serial)
+func describe(staging *updater.Staging, serial uint64, make func() (update.StagedInfo, error)) error {
+	set, err := staging.Describe(serial)
 	if err != nil {
 		return err
 	}
@@ -52,11 +52,11 @@ func describe(engine *updater.Engine, serial uint64, make func() (update.StagedI
 // Switch puts the staged set on trial.
 func (s *stagedServer) Switch(ctx context.Context, call update.StagedSystem_switch) error {
 	call.Go()
-	return answer(call.AllocResults, s.engine.Switch(ctx, s.serial))
+	return answer(call.AllocResults, s.staging.Switch(ctx, s.serial))
 }
 
 // Discard drops the staged set.
 func (s *stagedServer) Discard(_ context.Context, call update.StagedSystem_discard) error {
 	call.Go()
-	return answer(call.AllocResults, s.engine.Discard(s.serial))
+	return answer(call.AllocResults, s.staging.Discard(s.serial))
 }

@@ -54,7 +54,7 @@ func (s *updatedServer) Staged(_ context.Context, call update.Updated_staged) er
 	if err != nil {
 		return err
 	}
-	serial, err := s.engine.Staged()
+	serial, err := s.engine.Staging.Staged()
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}

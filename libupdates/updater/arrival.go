@@ -17,15 +17,15 @@ const (
 
 // install waits until it is known how the archive comes, and takes it in.
 func (s *Stage) install(ctx context.Context, out io.Reader) (Audit, uint64, error) {
-	e := s.engine
+	in := s.owner.intake
 	select {
 	case <-s.streams:
-		return e.install(ctx, e.fromStream(out, s.size), s.progress)
+		return in.install(ctx, in.fromStream(out, s.size), s.progress)
 	case f := <-s.file:
 		defer f.Close()
-		return e.install(ctx, e.fromFile(f, s.size), s.progress)
+		return in.install(ctx, in.fromFile(f, s.size), s.progress)
 	case <-ctx.Done():
-		return Audit{Slot: e.Record().Standby()}, 0, context.Cause(ctx)
+		return Audit{Slot: in.ledger.Record().Standby()}, 0, context.Cause(ctx)
 	}
 }
 

@@ -15,39 +15,50 @@ type Attempt struct {
 	HandOver HandOver   // the core that has to take over before the set is published
 }
 
+// A Trial begins the attempts of a boot, and takes the verdicts on what runs.
+type Trial struct {
+	ledger    *ledger
+	inspector *inspector
+	slots     *inventory
+	log       journal
+	publisher Publisher
+	core      nxs.Digest // of the payload of the core that runs; zero: the core of the image
+	tries     uint8      // boot attempts of a set on trial
+}
+
 // BootAttempt counts an attempt durably, verifies every byte of its slot against the signature, and has it published,
 // unless another core has to take over first. The attempt that the core before this one had counted as begun, if it is
 // still the current one, is not counted again. A slot in which damage is found is marked, and if that brings the other
 // one back, an attempt for it follows; an earlier mark on the other one is checked again first. Refused is why the slot
 // cannot run; err means that not even the attempt, or its end, could be recorded.
-func (e *Engine) BootAttempt(ctx context.Context, begun uint64) (a Attempt, refused, err error) {
+func (t *Trial) BootAttempt(ctx context.Context, begun uint64) (a Attempt, refused, err error) {
 	for {
-		a.Attempt, refused, err = e.attempt(ctx, begun)
-		a.Health, a.HandOver = e.content(a.Slot).Health, e.handOver(a.Slot)
+		a.Attempt, refused, err = t.attempt(ctx, begun)
+		a.Health, a.HandOver = t.slots.content(a.Slot).Health, t.handOver(a.Slot)
 		reason, damaged := slots.DamageOf(refused)
 		if err != nil || !damaged {
 			return a, refused, err
 		}
-		if err := e.acquit(ctx, a.Slot.Other()); err != nil {
+		if err := t.inspector.acquit(ctx, a.Slot.Other()); err != nil {
 			return a, refused, err
 		}
-		if moved, err := e.damaged(a.Slot, reason, refused); err != nil || !moved {
+		if moved, err := t.inspector.damaged(a.Slot, reason, refused); err != nil || !moved {
 			return a, refused, err
 		}
 	}
 }
 
-func (e *Engine) attempt(ctx context.Context, begun uint64) (a bootctl.Attempt, refused, err error) {
-	if a, underWay := e.Record().Attempt(begun); underWay {
-		return a, e.runSlot(ctx, a), nil
+func (t *Trial) attempt(ctx context.Context, begun uint64) (a bootctl.Attempt, refused, err error) {
+	if a, underWay := t.ledger.Record().Attempt(begun); underWay {
+		return a, t.runSlot(ctx, a), nil
 	}
 	var barred error
-	if e.Record().WatchLeft > 0 { // it may be the last one of a watch, and go back
-		if barred, err = e.lookBack(ctx); err != nil {
+	if t.ledger.Record().WatchLeft > 0 { // it may be the last one of a watch, and go back
+		if barred, err = t.inspector.lookBack(ctx); err != nil {
 			return a, nil, err
 		}
 	}
-	err = e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
+	err = t.ledger.change(func(r bootctl.Record) (next bootctl.Record, err error) {
 		next, a = watchedUnless(barred, r).BootAttempt()
 		return next, nil
 	})
@@ -55,9 +66,9 @@ func (e *Engine) attempt(ctx context.Context, begun uint64) (a bootctl.Attempt, 
 		return a, nil, err
 	}
 	if a.RolledBack {
-		e.auditRollback(e.Record())
+		t.log.rollback(t.ledger.Record())
 	}
-	return a, e.runSlot(ctx, a), nil
+	return a, t.runSlot(ctx, a), nil
 }
 
 // watchedUnless is the record without its watch if the set that it would go back to may not run.
@@ -69,21 +80,21 @@ func watchedUnless(barred error, r bootctl.Record) bootctl.Record {
 }
 
 // runSlot verifies the slot and has it published, if its set may run and the core that runs is the one for it.
-func (e *Engine) runSlot(ctx context.Context, a bootctl.Attempt) error {
-	if err := e.verify(ctx, a.Slot); err != nil {
+func (t *Trial) runSlot(ctx context.Context, a bootctl.Attempt) error {
+	if err := t.inspector.verify(ctx, a.Slot); err != nil {
 		return err
 	}
-	if err := e.mended(a.Slot); err != nil {
+	if err := t.inspector.mended(a.Slot); err != nil {
 		return err
 	}
-	r := e.Record()
+	r := t.ledger.Record()
 	if err := r.MayRun(a.Slot); err != nil {
 		return err
 	}
-	if e.handOver(a.Slot) != NoHandOver {
+	if t.handOver(a.Slot) != NoHandOver {
 		return nil
 	}
-	return e.cfg.Publisher.Publish(ctx, publicationOf(r, a.Slot, a.Boot))
+	return t.publisher.Publish(ctx, publicationOf(r, a.Slot, a.Boot))
 }
 
 func publicationOf(r bootctl.Record, slot bootctl.Slot, boot uint64) Publication {
@@ -93,10 +104,10 @@ func publicationOf(r bootctl.Record, slot bootctl.Slot, boot uint64) Publication
 // Resume has published again what an engine before this one published in this boot: the publisher may have died
 // together with it. What no attempt has begun for is not to run, and neither is what another core has to take over for
 // first.
-func (e *Engine) Resume() {
-	r := e.Record()
-	if !r.Begun() || e.handOver(r.Running()) != NoHandOver {
+func (t *Trial) Resume() {
+	r := t.ledger.Record()
+	if !r.Begun() || t.handOver(r.Running()) != NoHandOver {
 		return
 	}
-	e.cfg.Publisher.Resume(publicationOf(r, r.Running(), r.Boot))
+	t.publisher.Resume(publicationOf(r, r.Running(), r.Boot))
 }

@@ -15,8 +15,11 @@ func about(r bootctl.Record, slot bootctl.Slot) Audit {
 	return Audit{Slot: slot, Version: c.Version, Digest: nxs.Digest(c.Digest)}
 }
 
-// audit records a step: done if err is nil, else refused or failed.
-func (e *Engine) audit(op string, what Audit, err error) {
+// A journal is the log, with the audit records of the engine.
+type journal struct{ Log }
+
+// step records a step: done if err is nil, else refused or failed.
+func (j journal) step(op string, what Audit, err error) {
 	result := OK
 	if err != nil {
 		what.Reason, what.Detail, result = refusal.Of(err), refusal.DetailOf(err), Refused
@@ -24,16 +27,16 @@ func (e *Engine) audit(op string, what Audit, err error) {
 			result = Failed
 		}
 	}
-	e.auditAs(op, what, result)
+	j.write(op, what, result)
 }
 
-func (e *Engine) auditAs(op string, what Audit, result Result) {
+func (j journal) write(op string, what Audit, result Result) {
 	what.Op, what.Result = op, result
-	e.cfg.Log.Audit(what)
+	j.Audit(what)
 }
 
-// auditFound records what a look at the slots changed in the record: damage, and the rollback that followed from it.
-func (e *Engine) auditFound(before, seen bootctl.Record) {
+// found records what a look at the slots changed in the record: damage, and the rollback that followed from it.
+func (j journal) found(before, seen bootctl.Record) {
 	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
 		was, is := before.Slot(slot), seen.Slot(slot)
 		if is.Damage == "" || is.Damage == was.Damage || is.Digest != was.Digest {
@@ -41,19 +44,19 @@ func (e *Engine) auditFound(before, seen bootctl.Record) {
 		}
 		what := about(seen, slot)
 		what.Reason, what.Detail = is.Damage, "it does not lead to the set that it held"
-		e.auditAs("damaged", what, Failed)
+		j.write("damaged", what, Failed)
 	}
 	if before.Active != bootctl.None && before.Running() != seen.Running() {
-		e.auditRollback(seen)
+		j.rollback(seen)
 	}
 }
 
-// auditRollback records the rollback that the record has just gone through, by the slot and the set that were left.
-func (e *Engine) auditRollback(r bootctl.Record) {
+// rollback records the rollback that the record has just gone through, by the slot and the set that were left.
+func (j journal) rollback(r bootctl.Record) {
 	if r.LastRollback == nil {
 		return
 	}
-	e.auditAs("rollback", Audit{
+	j.write("rollback", Audit{
 		Slot: r.Standby(), Version: r.LastRollback.Version, Digest: nxs.Digest(r.LastRollback.Digest),
 		Reason: r.LastRollback.Reason, Detail: r.LastRollback.Detail,
 	}, OK)

@@ -90,7 +90,7 @@ func TestAnOlderRecordStillBars(t *testing.T) {
 			bar(&older, d.Record().Slot(d.Record().Active))
 			raw, err := bootctl.Encode(older)
 			must(t, err)
-			must(t, d.cell.StoreTwice(raw))
+			must(t, d.ledger.copies.cell.StoreTwice(raw))
 
 			published := d.published.Load()
 			d = mustBoot(t, disk, &medium{})

@@ -19,22 +19,21 @@ const (
 )
 
 // handOver tells which core has to take over for a slot.
-func (e *Engine) handOver(slot bootctl.Slot) HandOver {
-	core, carried := nxs.Core(e.content(slot).Bundles)
+func (t *Trial) handOver(slot bootctl.Slot) HandOver {
+	core, carried := nxs.Core(t.slots.content(slot).Bundles)
 	switch {
-	case carried && core.PayloadSHA256 != e.cfg.Core:
+	case carried && core.PayloadSHA256 != t.core:
 		return ToSlot
-	case !carried && !e.cfg.Core.IsZero():
+	case !carried && !t.core.IsZero():
 		return ToImage
 	}
 	return NoHandOver
 }
 
-// coreVersion is the version of the core that runs, if a slot holds its set; empty for the core of the image. The
-// caller holds mu.
-func (e *Engine) coreVersion() string {
-	for _, content := range e.contents {
-		if core, carried := nxs.Core(content.Bundles); carried && core.PayloadSHA256 == e.cfg.Core {
+// coreVersion is the version of the core that runs, if a slot holds its set; empty for the core of the image.
+func coreVersion(contents [3]slots.Content, runs nxs.Digest) string {
+	for _, content := range contents {
+		if core, carried := nxs.Core(content.Bundles); carried && core.PayloadSHA256 == runs {
 			return core.Version
 		}
 	}
@@ -42,10 +41,10 @@ func (e *Engine) coreVersion() string {
 }
 
 // OpenCore opens the core of the slot that the current attempt is for. The caller closes its payload.
-func (e *Engine) OpenCore() (*slots.Core, error) {
-	r := e.Record()
+func (t *Trial) OpenCore() (*slots.Core, error) {
+	r := t.ledger.Record()
 	if !r.Begun() {
 		return nil, refusal.New(refusal.WrongBoot, "no attempt is under way")
 	}
-	return e.store.OpenCore(r.Running())
+	return t.slots.store.OpenCore(r.Running())
 }

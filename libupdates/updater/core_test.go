@@ -48,7 +48,7 @@ func TestACoreIsWaitedFor(t *testing.T) {
 // published and not counted again. With any other number an attempt is counted.
 func TestACoreTakesUpTheAttempt(t *testing.T) {
 	d, counted := withCore(t)
-	d.cfg.Core = nxs.Sum([]byte("the core"))
+	d.Trial.core = nxs.Sum([]byte("the core"))
 	before, published := d.Record(), d.published.Load()
 	attempt, refused, err := d.BootAttempt(t.Context(), counted.Boot)
 	must(t, refused)

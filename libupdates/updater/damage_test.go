@@ -39,7 +39,7 @@ func (d *onDisk) boot(t *testing.T) *onDisk {
 	next := &onDisk{newDeviceOn(), d.dir}
 	next.medium = d.medium
 	next.takeUp(t)
-	must(t, next.adopt(next.Record().Restart(bootctl.Power)))
+	must(t, next.ledger.adopt(next.Record().Restart(bootctl.Power)))
 	return next
 }
 
@@ -266,7 +266,7 @@ func TestDamageUnderWatch(t *testing.T) {
 			if !m.do(t, d, a.Slot.Other()) {
 				return
 			}
-			verdict, err := d.Fail(t.Context(), a.Boot, refusal.CrashLoop, "")
+			verdict, err := d.Fail(t.Context(), Failure{Boot: a.Boot, Reason: refusal.CrashLoop})
 			must(t, err)
 			if r := d.Record(); verdict != bootctl.Stays || r.Active != a.Slot || len(r.Quarantine) != 0 ||
 				r.Slot(a.Slot.Other()).Damage == "" {
@@ -368,7 +368,7 @@ func TestWhatMustNotRunIsNotPublished(t *testing.T) {
 		d.confirm(t, "1.0.0")
 		barred, published := d.Record(), d.published.Load()
 		bar(&barred)
-		must(t, d.adopt(barred))
+		must(t, d.ledger.adopt(barred))
 		_, refused, err := d.BootAttempt(t.Context(), 0)
 		must(t, err)
 		if refusal.Of(refused) != want || d.published.Load() != published {

@@ -23,7 +23,8 @@ func notes(version string) []updatestest.Made {
 // stageAll stages an archive.
 func stageAll(t *testing.T, engine *updater.Engine, raw []byte) error {
 	t.Helper()
-	stage, err := engine.Stage(t.Context(), updater.Request{Life: t.Context(), Size: uint64(len(raw)), Operator: true})
+	stage, err := engine.Staging.Stage(t.Context(), updater.Request{Life: t.Context(), Size: uint64(len(raw)),
+		Operator: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func TestASlotThatCouldNotBeReadIsReadAgain(t *testing.T) {
 		if d.put(t, "1.1.0") == nil {
 			continue // what failed did not matter
 		}
-		found, err := d.store.Content(bootctl.Staged)
+		found, err := d.ledger.slots.store.Content(bootctl.Staged)
 		must(t, err)
 		err = d.Switch(t.Context(), first)
 		if found.Version == "1.1.0" && refusal.Of(err) != refusal.Stale {

@@ -25,7 +25,7 @@ func TestAStepThatIsNotDurableHasNotHappened(t *testing.T) {
 			_, _, err := d.BootAttempt(t.Context(), 0)
 			must(t, err)
 			must(t, d.put(t, "1.0.0"))
-			before, onDisk := d.Record(), d.content(bootctl.B)
+			before, onDisk := d.Record(), d.ledger.slots.content(bootctl.B)
 			d.medium.fail = true
 			if err := do(d); !errors.Is(err, errMedium) {
 				t.Errorf("got error %v, want the medium's", err)
@@ -33,7 +33,7 @@ func TestAStepThatIsNotDurableHasNotHappened(t *testing.T) {
 			if after := d.Record(); !reflect.DeepEqual(after, before) {
 				t.Errorf("the record went from %+v to %+v", before, after)
 			}
-			if got := d.content(bootctl.B); got.Digest != onDisk.Digest {
+			if got := d.ledger.slots.content(bootctl.B); got.Digest != onDisk.Digest {
 				t.Errorf("slot b holds %s, want %s", got.Digest, onDisk.Digest)
 			}
 		})
@@ -54,7 +54,7 @@ func TestConfirmedSlotOutlivesTheRecord(t *testing.T) {
 
 func wantActive(t *testing.T, d *device, want bootctl.Slot) {
 	t.Helper()
-	if got, err := d.store.Active(); err != nil || got != want {
+	if got, err := d.ledger.slots.store.Active(); err != nil || got != want {
 		t.Errorf("the slots say that %s is active (%v), want %s", got, err, want)
 	}
 }
@@ -88,15 +88,15 @@ func TestQuarantinedSetWritesNothing(t *testing.T) {
 	must(t, d.Switch(t.Context(), d.Record().StageSerial))
 	must(t, d.Rollback(t.Context()))
 	must(t, d.put(t, "1.1.0"))
-	before, onDisk, changes := d.Record(), d.content(bootctl.B), len(d.disk.Changes())
+	before, onDisk, changes := d.Record(), d.ledger.slots.content(bootctl.B), len(d.disk.Changes())
 	if err := d.put(t, "1.0.0"); refusal.Of(err) != refusal.Quarantined {
 		t.Errorf("got %v, want %s", err, refusal.Quarantined)
 	}
 	if written := d.disk.Ops(); len(d.disk.Changes()) != changes {
 		t.Errorf("the disk was changed: %q", written[len(written)-10:])
 	}
-	must(t, d.readSlots())
-	if got := d.content(bootctl.B); got.Digest != onDisk.Digest || !reflect.DeepEqual(d.Record(), before) {
+	must(t, d.ledger.slots.read())
+	if got := d.ledger.slots.content(bootctl.B); got.Digest != onDisk.Digest || !reflect.DeepEqual(d.Record(), before) {
 		t.Errorf("slot b holds %s and the record is %+v, want all as before", got.Version, d.Record())
 	}
 }
@@ -104,17 +104,16 @@ func TestQuarantinedSetWritesNothing(t *testing.T) {
 // TestBeginRefuses refuses a stage before its first byte is taken.
 func TestBeginRefuses(t *testing.T) {
 	d := newDevice(t)
-	wantBegin := func(what string, size int64, want refusal.Reason) {
+	wantBegin := func(what string, want refusal.Reason) {
 		t.Helper()
-		if err := d.begin(size); refusal.Of(err) != want {
+		if err := d.begin(); refusal.Of(err) != want {
 			t.Errorf("%s: got %v, want %s", what, err, want)
 		}
 	}
-	wantBegin("a byte over the limit", d.cfg.Limits.Archive+1, refusal.ArchiveTooLarge)
-	must(t, d.begin(d.cfg.Limits.Archive))
-	wantBegin("another is under way", 1, refusal.StageInProgress)
-	d.end()
+	must(t, d.begin())
+	wantBegin("another is under way", refusal.StageInProgress)
+	d.ledger.place.end()
 	must(t, d.put(t, "1.0.0"))
 	must(t, d.Switch(t.Context(), d.Record().StageSerial))
-	wantBegin("during a trial", 1, refusal.TrialInProgress)
+	wantBegin("during a trial", refusal.TrialInProgress)
 }

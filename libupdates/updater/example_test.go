@@ -28,24 +28,24 @@ func ExampleEngine() {
 	}
 	update := func(version string) {
 		archive := archiveOf(version)
-		stage, _ := engine.Stage(ctx, updater.Request{Life: ctx, Size: uint64(len(archive)), Operator: true})
+		stage, _ := engine.Staging.Stage(ctx, updater.Request{Life: ctx, Size: uint64(len(archive)), Operator: true})
 		stage.Write(archive) // verified while it is written
 		if serial, _, err := stage.Finish(ctx); err == nil {
-			engine.Switch(ctx, serial) // puts exactly this set on trial
+			engine.Staging.Switch(ctx, serial) // puts exactly this set on trial
 		}
 	}
 
 	update("1.0.0")
-	attempt, _, _ := engine.BootAttempt(ctx, 0) // counted, verified once more, published, in that order
-	engine.Commit(attempt.Boot, false)          // the verdict: it is healthy
+	attempt, _, _ := engine.Trial.BootAttempt(ctx, 0) // counted, verified once more, published, in that order
+	engine.Trial.Commit(attempt.Boot, false)          // the verdict: it is healthy
 
 	update("1.1.0")
 	for range 2 {
-		attempt, _, _ = engine.BootAttempt(ctx, 0)
-		engine.Fail(ctx, attempt.Boot, refusal.ServiceExited, "the service of notes ended")
+		attempt, _, _ = engine.Trial.BootAttempt(ctx, 0)
+		engine.Trial.Fail(ctx, updater.Failure{Boot: attempt.Boot, Reason: refusal.ServiceExited, Detail: "notes ended"})
 	}
-	attempt, _, _ = engine.BootAttempt(ctx, 0) // the first set is back
-	engine.Commit(attempt.Boot, false)
+	attempt, _, _ = engine.Trial.BootAttempt(ctx, 0) // the first set is back
+	engine.Trial.Commit(attempt.Boot, false)
 	update("1.1.0")
 
 	// Output:

@@ -17,30 +17,34 @@ func (e *FactoryError) Unwrap() error { return e.Err }
 
 // NeedsFactory reports whether neither slot holds a set: at the first start, or when both are lost.
 func (e *Engine) NeedsFactory() bool {
-	return e.content(bootctl.A).Digest.IsZero() && e.content(bootctl.B).Digest.IsZero()
+	return e.ledger.slots.content(bootctl.A).Digest.IsZero() && e.ledger.slots.content(bootctl.B).Digest.IsZero()
 }
 
 // InstallFactory puts the set that the system begins with into slot a, by the same checks as every other set: nothing
 // is trusted for having come from the command line. It is refused as a FactoryError.
 func (e *Engine) InstallFactory(ctx context.Context, archive io.Reader, size int64) error {
+	return e.intake.installFactory(ctx, archive, size)
+}
+
+func (in *intake) installFactory(ctx context.Context, archive io.Reader, size int64) error {
 	what := Audit{Slot: bootctl.A, Size: uint64(size)}
-	err := e.fromStream(archive, size)(ctx, bootctl.A, slots.StageOptions{
-		Roots: e.rootsFor(ctx),
+	err := in.fromStream(archive, size)(ctx, bootctl.A, slots.StageOptions{
+		Roots: in.rootsFor(ctx),
 		Admit: func(head *nxs.Head) error {
 			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
-			if err := e.admitSet(ctx, head); err != nil {
+			if err := in.admit(ctx, head); err != nil {
 				return err
 			}
-			return e.Record().AdmitFactory(e.candidate(head.Digest, head.Index))
+			return in.ledger.Record().AdmitFactory(in.slots.floor.candidate(head.Digest, head.Index))
 		},
 	})
-	e.audit("factory", what, err)
+	in.log.step("factory", what, err)
 	if err != nil {
 		return &FactoryError{err}
 	}
-	if err := e.readSlots(); err != nil {
+	if err := in.slots.read(); err != nil {
 		return err
 	}
-	set := e.recorded(e.content(bootctl.A))
-	return e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Factory(set) })
+	set := in.slots.floor.recorded(in.slots.content(bootctl.A))
+	return in.ledger.change(func(r bootctl.Record) (bootctl.Record, error) { return r.Factory(set) })
 }

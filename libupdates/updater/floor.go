@@ -3,7 +3,9 @@ package updater
 import (
 	"fmt"
 
+	"nexus/libupdates/bootctl"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/slots"
 )
 
 // A FloorPolicy is what a device makes of the version floors that sets ask for.
@@ -35,4 +37,20 @@ func (p FloorPolicy) of(x nxs.Index) string {
 	default:
 		return x.VersionFloor
 	}
+}
+
+// recorded is what a slot holds as the record has it.
+func (p FloorPolicy) recorded(c slots.Content) bootctl.Content {
+	if c.Damage != "" {
+		return bootctl.Content{Damage: c.Damage}
+	}
+	return p.candidate(c.Digest, nxs.Index{SystemVersion: c.Version, VersionFloor: c.Floor})
+}
+
+// candidate is a set as the record would have it.
+func (p FloorPolicy) candidate(digest nxs.Digest, x nxs.Index) bootctl.Content {
+	if digest.IsZero() {
+		return bootctl.Content{}
+	}
+	return bootctl.Content{Digest: bootctl.Digest(digest), Version: x.SystemVersion, Floor: p.of(x)}
 }

@@ -53,7 +53,7 @@ func TestASignedFloor(t *testing.T) {
 // TestAnOlderSetIsRefused raises the floor, and lowers it again.
 func TestAnOlderSetIsRefused(t *testing.T) {
 	d := newDevice(t)
-	d.cfg.Floor = FloorAlways
+	d.ledger.slots.floor = FloorAlways
 	d.confirm(t, "1.1.0")
 	if got := d.Record().Floor; got != "1.1.0" {
 		t.Fatalf("the floor is %q", got)
@@ -75,7 +75,7 @@ func TestAnOlderSetIsRefused(t *testing.T) {
 func TestTheFloorOutlivesTheBoot(t *testing.T) {
 	disk := newDisk(t)
 	d := mustBoot(t, disk, &medium{})
-	d.cfg.Floor = FloorAlways
+	d.ledger.slots.floor = FloorAlways
 	d.confirm(t, "1.1.0")
 	next := mustBoot(t, disk, &medium{})
 	if got := next.Record().Floor; got != "1.1.0" {
@@ -89,8 +89,8 @@ func TestTheFloorOutlivesTheBoot(t *testing.T) {
 		must(t, disk.Overwrite(name, []byte("rot")))
 	}
 	last := mustBoot(t, disk, &medium{})
-	last.cfg.Floor = FloorAlways
-	must(t, last.readSlots())
+	last.ledger.slots.floor = FloorAlways
+	must(t, last.ledger.slots.read())
 	must(t, last.commit(last.attempt(t).Boot))
 	if r := last.Record(); r.Floor != "1.1.0" || r.Active != bootctl.B {
 		t.Errorf("the record is %+v", r)

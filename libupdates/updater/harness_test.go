@@ -26,6 +26,10 @@ import (
 // publisher that counts what it is asked to publish.
 type device struct {
 	*Engine
+	*Staging
+	*Trial
+	*Recovery
+	ledger    *ledger
 	config    Config // of the engine, and of the next one
 	disk      *durabletest.Disk
 	medium    *medium
@@ -56,8 +60,12 @@ func newDeviceOn() *device {
 
 // open opens an engine by the device's config.
 func (d *device) open() (err error) {
-	d.Engine, err = Open(d.config)
-	return err
+	if d.Engine, err = Open(d.config); err != nil {
+		return err
+	}
+	d.Staging, d.Trial, d.Recovery = d.Engine.Staging, d.Engine.Trial, d.Engine.Recovery
+	d.ledger = d.Engine.ledger
+	return nil
 }
 
 // verifyMessage trusts the first test key.
@@ -193,18 +201,18 @@ func (d *device) put(t *testing.T, version string) error {
 	key := updatestest.Key(1)
 	raw := updatestest.Archive(t, key, version, updatestest.Bundle("notes", version, nil, []byte("bytes of "+version),
 		key))
-	if err := d.begin(int64(len(raw))); err != nil {
+	if err := d.begin(); err != nil {
 		return err
 	}
-	defer d.end()
+	defer d.ledger.place.end()
 	return d.receive(t, raw)
 }
 
 // receive takes an archive in as a stage does.
 func (d *device) receive(t *testing.T, raw []byte) error {
 	t.Helper()
-	archive := d.fromStream(bytes.NewReader(raw), int64(len(raw)))
-	_, _, err := d.install(t.Context(), archive, unheard{})
+	archive := d.Engine.intake.fromStream(bytes.NewReader(raw), int64(len(raw)))
+	_, _, err := d.Engine.intake.install(t.Context(), archive, unheard{})
 	return err
 }
 

@@ -12,7 +12,7 @@ func TestHinderedSwitch(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
 	must(t, d.put(t, "1.1.0"))
-	d.cfg.Hindered = "the limit of open files is 60"
+	d.Staging.cfg.Hindered = "the limit of open files is 60"
 	before := d.Record()
 	if err := d.Switch(t.Context(), before.StageSerial); refusal.Of(err) != refusal.Hindered {
 		t.Errorf("got %v", err)
@@ -23,6 +23,6 @@ func TestHinderedSwitch(t *testing.T) {
 	if err := d.Switch(t.Context(), before.StageSerial+1); refusal.Of(err) != refusal.Stale {
 		t.Errorf("what is stale: %v", err)
 	}
-	d.cfg.Hindered = ""
+	d.Staging.cfg.Hindered = ""
 	must(t, d.Switch(t.Context(), before.StageSerial))
 }

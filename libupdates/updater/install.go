@@ -12,80 +12,112 @@ import (
 	"nexus/libupdates/slots"
 )
 
+// An intake puts archives into slots, with all that is asked of a set before it is there. Each of its calls has the
+// place of a stage.
+type intake struct {
+	ledger    *ledger
+	inspector *inspector
+	slots     *inventory
+	log       journal
+	cfg       *Config
+}
+
 // An arrival puts an archive into a slot, however it comes.
 type arrival func(context.Context, bootctl.Slot, slots.StageOptions) error
 
 // fromStream is an archive whose bytes come one after the other.
-func (e *Engine) fromStream(r io.Reader, size int64) arrival {
+func (in *intake) fromStream(r io.Reader, size int64) arrival {
 	return func(ctx context.Context, slot bootctl.Slot, opt slots.StageOptions) error {
-		_, err := e.store.Stage(ctx, slot, nxs.NewReader(r, size, e.cfg.Limits, e.verifyBy(ctx)), opt)
+		_, err := in.slots.store.Stage(ctx, slot, nxs.NewReader(r, size, in.cfg.Limits, in.cfg.Verify.by(ctx)), opt)
 		return err
 	}
 }
 
 // fromFile is an archive in a file, which others may write to: each of its bytes is read once, and trusted when it is
 // verified.
-func (e *Engine) fromFile(f io.ReaderAt, size int64) arrival {
+func (in *intake) fromFile(f io.ReaderAt, size int64) arrival {
 	return func(ctx context.Context, slot bootctl.Slot, opt slots.StageOptions) error {
-		_, err := e.store.StageFile(ctx, slot, f, size, e.cfg.Limits, e.verifyBy(ctx), opt)
+		_, err := in.slots.store.StageFile(ctx, slot, f, size, in.cfg.Limits, in.cfg.Verify.by(ctx), opt)
 		return err
 	}
 }
 
 // install stages an archive: verified while it is written, durable, and then in the record. The slots keep what they
 // hold until a switch.
-func (e *Engine) install(ctx context.Context, archive arrival,
+func (in *intake) install(ctx context.Context, archive arrival,
 	progress Progress) (what Audit, serial uint64, err error) {
-	what = Audit{Slot: e.Record().Standby()}
+	what = Audit{Slot: in.ledger.Record().Standby()}
 	var set bootctl.Content
 	err = archive(ctx, bootctl.Staged, slots.StageOptions{
-		Roots: e.rootsFor(ctx),
-		Patch: e.patchBy(ctx),
+		Roots: in.rootsFor(ctx),
+		Patch: in.cfg.Patch.by(ctx),
 		Admit: func(head *nxs.Head) error {
 			what.Version, what.Digest = head.Index.SystemVersion, head.Digest
-			if err := e.admitSet(ctx, head); err != nil {
+			if err := in.admit(ctx, head); err != nil {
 				return err
 			}
-			set = e.candidate(head.Digest, head.Index)
-			err := e.Record().Admit(set)
+			set = in.slots.floor.candidate(head.Digest, head.Index)
+			err := in.ledger.Record().Admit(set)
 			// that it is active is said once the whole archive is verified: one that is damaged is refused for that
 			if err != nil && refusal.Of(err) != refusal.AlreadyActive {
 				return err
 			}
-			return e.judge(ctx, head.Index)
+			return in.judge(ctx, head.Index)
 		},
 		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
-		Verified:    func() error { return e.Record().Admit(set) },
+		Verified:    func() error { return in.ledger.Record().Admit(set) },
 		Progress: func(now slots.Progress) {
 			what.Reused = now.Reused
 			progress.Report(now)
 		},
 	})
-	e.touched()
+	in.slots.touched()
 	if err != nil {
 		return what, 0, err
 	}
-	if err := e.readSlots(); err != nil {
-		return what, 0, err
-	}
-	err = e.change(func(r bootctl.Record) (next bootctl.Record, err error) {
-		next, serial, err = r.Stage(set)
-		return next, err
-	})
-	if r := e.Record(); err == nil && r.Slot(r.Standby()).Digest == set.Digest {
-		err = e.acquit(ctx, r.Standby()) // what mended the set has mended the slot
-	}
+	serial, err = in.recordStage(ctx, set)
 	return what, serial, err
 }
 
+// recordStage puts what was staged into the record.
+func (in *intake) recordStage(ctx context.Context, set bootctl.Content) (serial uint64, err error) {
+	if err := in.slots.read(); err != nil {
+		return 0, err
+	}
+	err = in.ledger.change(func(r bootctl.Record) (next bootctl.Record, err error) {
+		next, serial, err = r.Stage(set)
+		return next, err
+	})
+	if r := in.ledger.Record(); err == nil && r.Slot(r.Standby()).Digest == set.Digest {
+		err = in.inspector.acquit(ctx, r.Standby()) // what mended the set has mended the slot
+	}
+	return serial, err
+}
+
+// admit asks whether a set may be installed anew.
+func (in *intake) admit(ctx context.Context, head *nxs.Head) error {
+	if in.cfg.Admission == nil {
+		return nil
+	}
+	return in.cfg.Admission.Admit(ctx, head.Raw, head.Proof())
+}
+
+// rootsFor takes the roots of a set.
+func (in *intake) rootsFor(ctx context.Context) nxs.RootsFunc {
+	if in.cfg.Admission == nil {
+		return nil
+	}
+	return func(raw []byte) error { return in.cfg.Admission.TakeRoots(ctx, raw, in.ledger.installed()) }
+}
+
 // judge decides on what the bundles of a set ask for, all at once and before the first of them is read.
-func (e *Engine) judge(ctx context.Context, x nxs.Index) error {
+func (in *intake) judge(ctx context.Context, x nxs.Index) error {
 	set := nxs.Asking(x)
 	switch {
 	case len(set) == 0:
 		return nil
-	case e.cfg.Judge == nil:
+	case in.cfg.Judge == nil:
 		return policy.Refuse(policy.Policy{}.Decide(policy.Machine{}, x.Publisher, set))
 	}
-	return e.cfg.Judge(ctx, x.Publisher, set)
+	return in.cfg.Judge(ctx, x.Publisher, set)
 }

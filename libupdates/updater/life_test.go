@@ -15,7 +15,7 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 	d := newDevice(t)
 	d.confirm(t, "1.0.0")
 	must(t, d.put(t, "1.1.0"))
-	before, err := d.store.Content(bootctl.Staged)
+	before, err := d.ledger.slots.store.Content(bootctl.Staged)
 	must(t, err)
 	raw := archive(t, false)
 
@@ -28,7 +28,7 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 	if refusal.Of(s.err) != refusal.Cancelled {
 		t.Errorf("the stage ended with %v, want %s", s.err, refusal.Cancelled)
 	}
-	after, err := d.store.Content(bootctl.Staged)
+	after, err := d.ledger.slots.store.Content(bootctl.Staged)
 	must(t, err)
 	if after.Digest != before.Digest {
 		t.Errorf("staged is %q, before it was %q", after.Version, before.Version)
@@ -43,7 +43,7 @@ func TestAStageEndsWithItsDaemon(t *testing.T) {
 	if refusal.Of(err) != refusal.Cancelled {
 		t.Errorf("a stage after the end: %v, want %s", err, refusal.Cancelled)
 	}
-	if d.isStaging() {
+	if d.ledger.place.isTaken() {
 		t.Error("the stage that did not begin has kept the place")
 	}
 }

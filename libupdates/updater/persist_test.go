@@ -243,7 +243,7 @@ func TestCutEveryStep(t *testing.T) {
 						if after.Slot(slot).IsEmpty() {
 							continue
 						}
-						if err := next.verify(t.Context(), slot); err != nil {
+						if err := next.Trial.inspector.verify(t.Context(), slot); err != nil {
 							t.Fatalf("cut after operation %d, %s: %v", n, outcome.Name, err)
 						}
 					}

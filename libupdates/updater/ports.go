@@ -41,6 +41,11 @@ type Config struct {
 // Verify says which trusted publisher signed the message, or refuses it. The proof is that of an nxs.VerifyFunc.
 type Verify func(ctx context.Context, message, proof []byte) (trust.PublicKey, error)
 
+// by is the verification of one call.
+func (v Verify) by(ctx context.Context) nxs.VerifyFunc {
+	return func(message, proof []byte) (trust.PublicKey, error) { return v(ctx, message, proof) }
+}
+
 // Admission decides what may be installed anew, and learns of the roots that come with sets. Verify alone is about what
 // may run.
 type Admission interface {
@@ -60,6 +65,16 @@ type Judge func(ctx context.Context, publisher trust.PublicKey, set []policy.Ask
 
 // A Patch applies a patch of a delta, as Apply of a delta.Patch does.
 type Patch func(ctx context.Context, p delta.Patch, w io.Writer, old io.ReaderAt, patch io.Reader, from int64) error
+
+// by applies the patches of one stage.
+func (p Patch) by(ctx context.Context) nxs.PatchFunc {
+	if p == nil {
+		return nil
+	}
+	return func(d delta.Patch, w io.Writer, old io.ReaderAt, patch io.Reader, from int64) error {
+		return p(ctx, d, w, old, patch, from)
+	}
+}
 
 // A Publisher makes the set of a slot the one that runs.
 type Publisher interface {

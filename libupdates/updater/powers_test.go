@@ -50,7 +50,7 @@ func TestWhatThePolicyGrantsIsStaged(t *testing.T) {
 	d, _ := newStages(t)
 	raw, _ := asking(t)
 	var got []policy.Asking
-	d.cfg.Judge = func(_ context.Context, publisher trust.PublicKey, set []policy.Asking) error {
+	d.Staging.cfg.Judge = func(_ context.Context, publisher trust.PublicKey, set []policy.Asking) error {
 		if publisher != updatestest.Key(1).Public() {
 			t.Errorf("the set is not by %v", publisher)
 		}
@@ -62,7 +62,7 @@ func TestWhatThePolicyGrantsIsStaged(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("asked for %v, want %v", got, want)
 	}
-	d.cfg.Judge = func(context.Context, trust.PublicKey, []policy.Asking) error {
+	d.Staging.cfg.Judge = func(context.Context, trust.PublicKey, []policy.Asking) error {
 		t.Error("asked about a set that asks for nothing")
 		return nil
 	}
@@ -72,7 +72,7 @@ func TestWhatThePolicyGrantsIsStaged(t *testing.T) {
 // An index that leaves out what a manifest asks for gets its set refused: the policy was asked about something else.
 func TestManifestAsksForWhatTheIndexSays(t *testing.T) {
 	d, _ := newStages(t)
-	d.cfg.Judge = func(context.Context, trust.PublicKey, []policy.Asking) error { return nil }
+	d.Staging.cfg.Judge = func(context.Context, trust.PublicKey, []policy.Asking) error { return nil }
 	key := updatestest.Key(1)
 	for want, powers := range map[string][]string{
 		`manifest of b asks for ["net.listen:tcp/80"], the index has no power`:             nil,

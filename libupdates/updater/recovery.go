@@ -8,15 +8,24 @@ import (
 	"nexus/libupdates/refusal"
 )
 
+// Recovery is an operator's way back: to the set before, out of quarantine, below the floor. It also looks for damage.
+type Recovery struct {
+	ledger    *ledger
+	inspector *inspector
+	slots     *inventory
+	place     *place
+	log       journal
+}
+
 // Rollback goes back at an operator's order, by the same step as a rollback that nobody ordered. It does not lead to a
 // set that may not run, as NoPrevious: an operator who wants what runs to end has other ways.
-func (e *Engine) Rollback(ctx context.Context) error {
-	barred, err := e.lookBack(ctx)
+func (y *Recovery) Rollback(ctx context.Context) error {
+	barred, err := y.inspector.lookBack(ctx)
 	if err != nil {
 		return err
 	}
 	var from Audit
-	err = e.change(func(r bootctl.Record) (bootctl.Record, error) {
+	err = y.ledger.change(func(r bootctl.Record) (bootctl.Record, error) {
 		from = about(r, r.Running())
 		next, err := r.Rollback(refusal.ByOperator, "an operator said so")
 		if err == nil && barred != nil {
@@ -27,23 +36,65 @@ func (e *Engine) Rollback(ctx context.Context) error {
 		return next, err
 	})
 	if err != nil {
-		e.audit("rollback", from, err)
+		y.log.step("rollback", from, err)
 		return err
 	}
-	e.auditRollback(e.Record())
+	y.log.rollback(y.ledger.Record())
 	return nil
 }
 
 // ClearQuarantine lets a set be tried again.
-func (e *Engine) ClearQuarantine(set nxs.Digest) error {
-	err := e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.ClearQuarantine(bootctl.Digest(set)) })
-	e.audit("clear", Audit{Digest: set}, err)
+func (y *Recovery) ClearQuarantine(set nxs.Digest) error {
+	err := y.ledger.change(func(r bootctl.Record) (bootctl.Record, error) {
+		return r.ClearQuarantine(bootctl.Digest(set))
+	})
+	y.log.step("clear", Audit{Digest: set}, err)
 	return err
 }
 
 // LowerFloor lowers the version floor.
-func (e *Engine) LowerFloor(version string) error {
-	err := e.change(func(r bootctl.Record) (bootctl.Record, error) { return r.LowerFloor(version) })
-	e.audit("floor", Audit{Version: version}, err)
+func (y *Recovery) LowerFloor(version string) error {
+	err := y.ledger.change(func(r bootctl.Record) (bootctl.Record, error) { return r.LowerFloor(version) })
+	y.log.step("floor", Audit{Version: version}, err)
 	return err
+}
+
+// Scrub checks both slots, and the staged set if there is one, as if they had just arrived, one after the other. It
+// holds the place of a stage, so that nothing is written meanwhile.
+func (y *Recovery) Scrub(ctx context.Context) ([]SlotCheck, error) {
+	if err := y.ledger.takePlace(); err != nil {
+		return nil, err
+	}
+	defer y.place.end()
+	staged, err := y.checkStaged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := y.slots.read(); err != nil {
+		return nil, err
+	}
+	if err := y.ledger.agree(); err != nil {
+		return nil, err
+	}
+	var all []SlotCheck
+	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
+		check, err := y.inspector.check(ctx, slot)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, check)
+	}
+	return append(all, staged...), nil
+}
+
+// checkStaged checks what is staged, if anything is, before a look at the slots forgets what cannot be read.
+func (y *Recovery) checkStaged(ctx context.Context) ([]SlotCheck, error) {
+	if y.ledger.Record().Staged.IsEmpty() {
+		return nil, nil
+	}
+	check, err := y.inspector.check(ctx, bootctl.Staged)
+	if err == nil && y.ledger.Record().Staged.IsEmpty() {
+		y.ledger.tidy()
+	}
+	return []SlotCheck{check}, err
 }

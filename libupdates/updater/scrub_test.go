@@ -42,7 +42,7 @@ func TestAFlippedBitInTheActiveSlot(t *testing.T) {
 			bad := d.Record().Active
 			d.flip(t, bad, file)
 			published := d.published.Load()
-			must(t, d.readSlots())
+			must(t, d.ledger.slots.read())
 			a := d.attempt(t)
 			r := d.Record()
 			if a.Slot != bad.Other() || r.Active != bad.Other() || d.published.Load() != published+1 {
@@ -132,11 +132,11 @@ func TestScrubMarksNoSlotForOtherReasons(t *testing.T) {
 		t.Errorf("a key that is not trusted: %+v, %+v", checks, d.Record())
 	}
 	d.distrust.Store(false)
-	must(t, d.begin(1))
+	must(t, d.begin())
 	if _, err := d.Scrub(t.Context()); refusal.Of(err) != refusal.StageInProgress {
 		t.Errorf("during a stage: %v", err)
 	}
-	d.end()
+	d.ledger.place.end()
 }
 
 // TestAMissingFileIsDamage takes a file away.

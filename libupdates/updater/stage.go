@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"nexus/libupdates/bootctl"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
 )
@@ -22,7 +23,7 @@ type Request struct {
 // A Stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or
 // dropped.
 type Stage struct {
-	engine   *Engine
+	owner    *Staging
 	operator bool
 	progress Progress
 	size     int64
@@ -44,52 +45,79 @@ type Stage struct {
 	done bool // the sender said that all was sent
 }
 
+// Staging takes archives in, one at a time, and switches to what is staged.
+type Staging struct {
+	ledger    *ledger
+	inspector *inspector
+	intake    *intake
+	slots     *inventory
+	place     *place
+	log       journal
+	cfg       *Config
+
+	switches sync.Mutex // one at a time checks what is staged, and switches to it
+	running  sync.WaitGroup
+
+	mu       sync.Mutex
+	stage    *Stage // the one under way
+	stopping bool   // no stage begins any more
+}
+
 // Stage starts to receive an archive, or refuses to, with an audit record. The context bounds how long it waits for the
 // place of a stage that is about to end.
-func (e *Engine) Stage(ctx context.Context, r Request) (*Stage, error) {
+func (g *Staging) Stage(ctx context.Context, r Request) (*Stage, error) {
 	if r.Progress == nil {
 		r.Progress = unheard{}
 	}
-	s, err := e.admit(ctx, r)
+	s, err := g.admit(ctx, r)
 	if err != nil {
 		r.Progress.Close()
-		e.audit("stage", Audit{Slot: e.Record().Standby(), Size: r.Size}, err)
+		g.log.step("stage", Audit{Slot: g.ledger.Record().Standby(), Size: r.Size}, err)
 	}
 	return s, err
 }
 
-func (e *Engine) admit(ctx context.Context, r Request) (*Stage, error) {
-	if r.Size > uint64(e.cfg.Limits.Archive) {
-		return nil, e.tooLarge(r.Size)
+func (g *Staging) admit(ctx context.Context, r Request) (*Stage, error) {
+	if r.Size > uint64(g.cfg.Limits.Archive) {
+		return nil, refusal.New(refusal.ArchiveTooLarge, "archive of %d bytes is over the limit of %d", r.Size,
+			g.cfg.Limits.Archive)
 	}
-	if err := e.heldOff(); err != nil && !r.Operator {
+	if err := g.place.heldOff(); err != nil && !r.Operator {
 		return nil, err
 	}
-	e.awaitPlace(ctx)
-	if err := e.begin(int64(r.Size)); err != nil {
+	g.place.await(ctx)
+	if err := g.begin(); err != nil {
 		return nil, err
 	}
-	return e.start(r)
+	return g.start(r)
+}
+
+// begin takes the place for an archive.
+func (g *Staging) begin() error {
+	if r := g.ledger.Record(); r.Pending != bootctl.None {
+		return refusal.New(refusal.TrialInProgress, "slot %s is on trial", r.Pending)
+	}
+	return g.ledger.takePlace()
 }
 
 // start receives the archive in the place that begin took.
-func (e *Engine) start(r Request) (*Stage, error) {
-	if !e.enter() {
-		e.end()
-		return nil, errStopping
-	}
+func (g *Staging) start(r Request) (*Stage, error) {
 	ctx, cancel := context.WithCancelCause(r.Life)
 	out, in := io.Pipe()
 	s := &Stage{
-		engine: e, operator: r.Operator, size: int64(r.Size), in: in, cancel: cancel, progress: r.Progress,
+		owner: g, operator: r.Operator, size: int64(r.Size), in: in, cancel: cancel, progress: r.Progress,
 		streams: make(chan struct{}),
 		file:    make(chan File, 1),
 		over:    make(chan struct{}),
 	}
-	e.setStage(s)
-	go s.watchStall(ctx, e.cfg.Clock)
+	if !g.enter(s) {
+		cancel(errStopping)
+		g.place.end()
+		return nil, errStopping
+	}
+	go s.watchStall(ctx, g.cfg.Clock)
 	go func() {
-		defer e.stages.Done()
+		defer g.running.Done()
 		s.receive(ctx, out)
 	}()
 	return s, nil
@@ -98,23 +126,51 @@ func (e *Engine) start(r Request) (*Stage, error) {
 // errStopping is why a stage ends with its engine, or does not begin.
 var errStopping = refusal.New(refusal.Cancelled, "updated is stopping")
 
-// enter counts a stage in, unless the engine is stopping.
-func (e *Engine) enter() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.stopping {
-		e.stages.Add(1)
+// enter makes a stage the one under way, unless the engine is stopping.
+func (g *Staging) enter(s *Stage) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopping {
+		return false
 	}
-	return !e.stopping
+	g.stage = s
+	g.running.Add(1)
+	return true
+}
+
+// leave notes that no stage is under way.
+func (g *Staging) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stage = nil
+}
+
+// EndStage ends the stage under way, if there is one, and keeps the place for operators. It returns when the place is
+// free.
+func (g *Staging) EndStage(ctx context.Context) (ended bool, err error) {
+	g.place.hold()
+	g.mu.Lock()
+	s := g.stage
+	g.mu.Unlock()
+	if s == nil {
+		return false, nil
+	}
+	s.cancel(refusal.New(refusal.Cancelled, "an operator ended the stage"))
+	select {
+	case <-s.over:
+		return s.err != nil, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 }
 
 // Stop lets no stage begin, and waits for those under way, which their Life has ended. After it the slots may have
 // another writer.
-func (e *Engine) Stop() {
-	e.mu.Lock()
-	e.stopping = true
-	e.mu.Unlock()
-	e.stages.Wait()
+func (g *Staging) Stop() {
+	g.mu.Lock()
+	g.stopping = true
+	g.mu.Unlock()
+	g.running.Wait()
 }
 
 // receive verifies and writes the archive as it comes, then makes it what is staged.
@@ -132,13 +188,13 @@ func (s *Stage) receive(ctx context.Context, out *io.PipeReader) {
 	}
 	what.Size = uint64(s.size)
 	s.serial, s.reused, s.err = serial, what.Reused, err
-	s.engine.audit("stage", what, err)
+	s.owner.log.step("stage", what, err)
 	s.takeNoMore()
-	s.engine.setStage(nil)
+	s.owner.leave()
 	if s.operator && s.err == nil {
-		s.engine.holdPlace()
+		s.owner.place.hold()
 	}
-	s.engine.end()
+	s.owner.place.end()
 	s.progress.Close()
 	close(s.over)
 	out.CloseWithError(errOver) // wakes a sender that still writes

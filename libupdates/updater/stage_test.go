@@ -46,7 +46,8 @@ func waitFor[T any](t *testing.T, what string, comes <-chan T) T {
 func newStages(t *testing.T) (*device, *handClock) {
 	t.Helper()
 	d, clock := newDevice(t), newHandClock()
-	d.cfg.Clock = clock
+	d.config.Clock = clock
+	must(t, d.open())
 	return d, clock
 }
 
@@ -99,9 +100,9 @@ func TestAStageIsReceived(t *testing.T) {
 func TestARefusedStageTellsItsSender(t *testing.T) {
 	d, _ := newStages(t)
 	progress := &heard{}
-	size := uint64(d.cfg.Limits.Archive) + 1
+	size := uint64(d.Staging.cfg.Limits.Archive) + 1
 	_, err := d.Stage(t.Context(), Request{Life: t.Context(), Size: size, Progress: progress})
-	if refusal.Of(err) != refusal.ArchiveTooLarge || progress.closed.Load() != 1 || d.isStaging() {
+	if refusal.Of(err) != refusal.ArchiveTooLarge || progress.closed.Load() != 1 || d.ledger.place.isTaken() {
 		t.Errorf("got %v, progress closed %d times", err, progress.closed.Load())
 	}
 	if _, err := d.Staged(); refusal.Of(err) != refusal.NothingStaged {
@@ -122,7 +123,7 @@ func TestASlowSenderLosesThePlace(t *testing.T) {
 			waitFor(t, "the bound of the whole stage", clock.after)
 			waitFor(t, "the bound of its progress", clock.after) <- clock.Now()
 			waitFor(t, "its end", s.over)
-			if refusal.Of(s.err) != refusal.Stalled || d.isStaging() {
+			if refusal.Of(s.err) != refusal.Stalled || d.ledger.place.isTaken() {
 				t.Errorf("got %v, want %s", s.err, refusal.Stalled)
 			}
 		})
@@ -136,7 +137,7 @@ func TestADroppedStageIsOver(t *testing.T) {
 	must(t, s.Write(make([]byte, 10)))
 	s.Drop()
 	waitFor(t, "its end", s.over)
-	if refusal.Of(s.err) != refusal.Cancelled || d.isStaging() {
+	if refusal.Of(s.err) != refusal.Cancelled || d.ledger.place.isTaken() {
 		t.Errorf("got %v, want %s", s.err, refusal.Cancelled)
 	}
 }

@@ -41,7 +41,7 @@ func (d *device) wantWholly(t *testing.T) {
 	r := d.Record()
 	want := map[string]bool{}
 	for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B, bootctl.Staged} {
-		if err := d.verify(t.Context(), slot); err != nil {
+		if err := d.Trial.inspector.verify(t.Context(), slot); err != nil {
 			t.Errorf("slot %s: %v", slot, err)
 		}
 		if c := r.Slot(slot); !c.IsEmpty() {
@@ -74,7 +74,7 @@ func TestASwitchThatFails(t *testing.T) {
 		d.wantReturn(t, n)
 		if err != nil {
 			must(t, d.Switch(t.Context(), before.StageSerial))
-		} else if d.unplaced(d.Record()) {
+		} else if d.ledger.unplaced(d.Record()) {
 			late++
 		}
 		if a := d.attempt(t); !a.Trial || d.Record().Slot(a.Slot).Version != "1.2.0" {
@@ -215,7 +215,7 @@ func TestSetThatAnOlderVersionStaged(t *testing.T) {
 	next := d.reopened(t, d.disk.Clone())
 	serial, err := next.Staged()
 	must(t, err)
-	must(t, next.verify(t.Context(), bootctl.Staged))
+	must(t, next.Trial.inspector.verify(t.Context(), bootctl.Staged))
 	must(t, next.Switch(t.Context(), serial))
 	if a := next.attempt(t); a.Slot != standby || next.Record().Slot(standby).Version != "1.1.0" {
 		t.Errorf("got %+v", a)
@@ -260,7 +260,8 @@ func TestCheckOfASupersededSet(t *testing.T) {
 	if err := d.Switch(t.Context(), before.StageSerial); refusal.Of(err) != refusal.Stale {
 		t.Errorf("got %v, want %s", err, refusal.Stale)
 	}
-	if r := d.Record(); r.Staged != now.Staged || nxs.Digest(r.Staged.Digest) != d.content(bootctl.Staged).Digest {
+	if r := d.Record(); r.Staged != now.Staged || nxs.Digest(r.Staged.Digest) != d.ledger.slots.content(
+		bootctl.Staged).Digest {
 		t.Errorf("staged is %+v, was %+v", r.Staged, now.Staged)
 	}
 }

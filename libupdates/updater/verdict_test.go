@@ -23,7 +23,7 @@ func TestRejectKeepsTimeAndWords(t *testing.T) {
 	must(t, d.open())
 	d.confirm(t, "1.0.0")
 	a := d.tryOut(t, "1.1.0")
-	verdict, err := d.Reject(t.Context(), Failure{
+	verdict, err := d.Fail(t.Context(), Failure{
 		Boot: a.Boot, Reason: refusal.HealthTimeout, Detail: "service hello 1.1.0: starting",
 		Output: []string{"waiting", "still waiting"}, Refused: []string{"a socket"},
 	})

@@ -49,7 +49,7 @@ func TestAStageCostsNoWatch(t *testing.T) {
 			t.Errorf("%s: the record is %+v, was %+v", what, r, before)
 		}
 		for _, slot := range []bootctl.Slot{bootctl.A, bootctl.B} {
-			if err := d.verify(t.Context(), slot); err != nil {
+			if err := d.Trial.inspector.verify(t.Context(), slot); err != nil {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
@@ -71,7 +71,7 @@ func TestAStageCostsNoWatch(t *testing.T) {
 	must(t, d.receive(t, archive(t, false)))
 	wantKept("a stage")
 
-	verdict, err := d.Fail(t.Context(), before.Boot, refusal.CrashLoop, "")
+	verdict, err := d.Fail(t.Context(), Failure{Boot: before.Boot, Reason: refusal.CrashLoop})
 	must(t, err)
 	if a := d.attempt(t); verdict != bootctl.RolledBack || d.Record().Slot(a.Slot).Version != "1.0.0" {
 		t.Errorf("got %s, then attempt %+v", verdict, a)
@@ -92,7 +92,7 @@ func TestTheSetThatRunsIsNotStagedAgain(t *testing.T) {
 	if after := d.Record(); !reflect.DeepEqual(after, before) || len(d.disk.Changes()) != ops {
 		t.Errorf("the record was %+v and is %+v, after %q", before, after, d.disk.Ops()[ops:])
 	}
-	verdict, err := d.Fail(t.Context(), before.Boot, refusal.CrashLoop, "")
+	verdict, err := d.Fail(t.Context(), Failure{Boot: before.Boot, Reason: refusal.CrashLoop})
 	must(t, err)
 	if r := d.Record(); verdict != bootctl.RolledBack || r.Slot(r.Active).Version != "1.0.0" {
 		t.Errorf("got %s, record %+v", verdict, r)
@@ -118,7 +118,7 @@ func TestAReturnDuringAStage(t *testing.T) {
 	if set.Slot != before.Active || set.Version != "1.2.0" {
 		t.Errorf("staged is %+v", set)
 	}
-	must(t, d.verify(t.Context(), before.Standby()))
+	must(t, d.Trial.inspector.verify(t.Context(), before.Standby()))
 }
 
 // A watch does not lead back to a set that may not run: its key is no longer trusted, or a root has revoked it. Then
@@ -129,7 +129,7 @@ func TestWatchDoesNotLeadToWhatMayNotRun(t *testing.T) {
 		before := d.Record()
 		d.distrust.Store(true)
 		if how == "a failure" {
-			verdict, err := d.Fail(t.Context(), before.Boot, refusal.ServiceExited, "it ended")
+			verdict, err := d.Fail(t.Context(), Failure{Boot: before.Boot, Reason: refusal.ServiceExited, Detail: "it ended"})
 			if must(t, err); verdict != bootctl.Stays {
 				t.Errorf("%s: the verdict is %v", how, verdict)
 			}

@@ -208,7 +208,7 @@ func (d *device) begin(version string) error {
 	may, around := d.may, d.around
 	err := d.command("begin "+version, r, func() error {
 		size := uint64(len(d.library.archives[version]))
-		stage, err := d.engine.Stage(impatient(), updater.Request{Life: context.Background(), Size: size,
+		stage, err := d.engine.Staging.Stage(impatient(), updater.Request{Life: context.Background(), Size: size,
 			Operator: true})
 		if err == nil {
 			d.sending = stage
@@ -274,22 +274,22 @@ func (d *device) unlessBusy(r rule) rule {
 func (d *device) switchTo(serial uint64) error {
 	d.attempts = 0
 	return d.command("switch", d.unlessBusy(switching(serial)),
-		func() error { return d.engine.Switch(context.Background(), serial) })
+		func() error { return d.engine.Staging.Switch(context.Background(), serial) })
 }
 
 func (d *device) discard(serial uint64) error {
-	return d.command("discard", d.unlessBusy(discarding(serial)), func() error { return d.engine.Discard(serial) })
+	return d.command("discard", d.unlessBusy(discarding(serial)), func() error { return d.engine.Staging.Discard(serial) })
 }
 
 func (d *device) rollback() error {
 	d.attempts = 0
 	return d.command("rollback", returning,
-		func() error { return d.engine.Rollback(context.Background()) })
+		func() error { return d.engine.Recovery.Rollback(context.Background()) })
 }
 
 func (d *device) clear(version string) error {
 	digest := d.library.digest(version)
-	return d.command("clear", clearing(version), func() error { return d.engine.ClearQuarantine(digest) })
+	return d.command("clear", clearing(version), func() error { return d.engine.Recovery.ClearQuarantine(digest) })
 }
 
 func (d *device) String() string {

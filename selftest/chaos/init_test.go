@@ -38,7 +38,7 @@ func (d *device) settle() error {
 // attemptOnly begins an attempt without a verdict.
 func (d *device) attemptOnly() error {
 	return d.command("attempt", attempting, func() error {
-		_, _, err := d.engine.BootAttempt(context.Background(), 0)
+		_, _, err := d.engine.Trial.BootAttempt(context.Background(), 0)
 		return err
 	})
 }
@@ -48,7 +48,7 @@ func (d *device) attempt() (over bool, err error) {
 	var a updater.Attempt
 	var unpublished error
 	err = d.command("attempt", attempting, func() error {
-		a, unpublished, err = d.engine.BootAttempt(context.Background(), 0)
+		a, unpublished, err = d.engine.Trial.BootAttempt(context.Background(), 0)
 		return err
 	})
 	if err != nil || d.dead() {
@@ -79,7 +79,7 @@ func (d *device) attempt() (over bool, err error) {
 func (d *device) commit(a updater.Attempt) (over bool, err error) {
 	for range tries + 1 { // a verdict that could not be recorded is delivered again
 		err = d.command("commit", committing(d.watches), func() error {
-			_, err = d.engine.Commit(a.Boot, d.watches)
+			_, err = d.engine.Trial.Commit(a.Boot, d.watches)
 			return err
 		})
 		if !isFault(err) || d.dead() {
@@ -93,7 +93,8 @@ func (d *device) fail(a updater.Attempt, why refusal.Reason) (over bool, err err
 	var verdict bootctl.Verdict
 	for range tries + 1 {
 		err = d.command("fail", failing(why), func() error {
-			verdict, err = d.engine.Fail(context.Background(), a.Boot, why, "a test said so")
+			verdict, err = d.engine.Trial.Fail(context.Background(),
+				updater.Failure{Boot: a.Boot, Reason: why, Detail: "a test said so"})
 			return err
 		})
 		if !isFault(err) || d.dead() {
@@ -108,7 +109,7 @@ func (d *device) fail(a updater.Attempt, why refusal.Reason) (over bool, err err
 
 // hold ends the watch.
 func (d *device) hold() error {
-	return d.command("hold", holding, func() error { return d.engine.EndWatch(d.engine.Record().Boot) })
+	return d.command("hold", holding, func() error { return d.engine.Trial.EndWatch(d.engine.Record().Boot) })
 }
 
 // crash does what a set does that takes the machine down: the machine stops and starts again, with what was

@@ -141,14 +141,14 @@ func attemptsAreBounded(attempts int) violation {
 func (d *device) staleVerdictsAreRefused(boot uint64) violation {
 	before := d.trace()
 	for _, number := range []uint64{boot - 1, boot + 1} {
-		_, err := d.engine.Commit(number, false)
+		_, err := d.engine.Trial.Commit(number, false)
 		if isFault(err) { // a record in doubt is written first, which may fail
 			return violation{}
 		}
 		if refusal.Of(err) != refusal.WrongBoot {
 			return broke(saysStale, "a commit of attempt %d during attempt %d: %v", number, boot, err)
 		}
-		_, err = d.engine.Fail(context.Background(), number, refusal.ServiceExited, "")
+		_, err = d.engine.Trial.Fail(context.Background(), updater.Failure{Boot: number, Reason: refusal.ServiceExited})
 		if refusal.Of(err) != refusal.WrongBoot {
 			return broke(saysStale, "a bad verdict on attempt %d during attempt %d: %v", number, boot, err)
 		}
