@@ -1,6 +1,7 @@
 package bundlemgrd
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -54,10 +55,8 @@ func (p *publication) fill(m bundle.Publication) error {
 	}
 	if p.set != nil {
 		m.SetQuorum(uint16(p.set.Index.Health.Quorum))
-		if err := m.SetSystemVersion(p.set.Index.SystemVersion); err != nil {
-			return err
-		}
-		if err := m.SetPublisher(p.set.Index.Publisher[:]); err != nil {
+		if err := errors.Join(m.SetSystemVersion(p.set.Index.SystemVersion),
+			m.SetPublisher(p.set.Index.Publisher[:])); err != nil {
 			return err
 		}
 	}
@@ -77,13 +76,8 @@ func (b published) fill(m bundle.Bundle) error {
 	m.SetPayloadSize(uint64(b.Entry.PayloadSize))
 	m.SetManifestSize(uint64(b.manifestSize))
 	m.SetOptional(b.Entry.Optional)
-	if err := m.SetName(b.Entry.Name); err != nil {
-		return err
-	}
-	if err := m.SetVersion(b.Entry.Version); err != nil {
-		return err
-	}
-	if err := m.SetPayloadSha256(b.Entry.PayloadSHA256[:]); err != nil {
+	if err := errors.Join(m.SetName(b.Entry.Name), m.SetVersion(b.Entry.Version),
+		m.SetPayloadSha256(b.Entry.PayloadSHA256[:])); err != nil {
 		return err
 	}
 	if !b.Entry.PayloadVerity.IsZero() {
@@ -91,17 +85,9 @@ func (b published) fill(m bundle.Bundle) error {
 			return err
 		}
 	}
-	if err := m.SetManifestSha256(b.Entry.ManifestSHA256[:]); err != nil {
-		return err
-	}
-	if err := vat.SetTexts(m.NewAbilities, b.Manifest.Abilities); err != nil {
-		return err
-	}
-	if err := vat.SetTexts(m.NewCapabilities, b.Manifest.Capabilities); err != nil {
-		return err
-	}
-	if err := vat.SetTexts(m.NewArgs, b.Manifest.Args); err != nil {
-		return err
-	}
-	return vat.SetTexts(m.NewEnvironment, b.Manifest.Environment)
+	return errors.Join(
+		m.SetManifestSha256(b.Entry.ManifestSHA256[:]), vat.SetTexts(m.NewAbilities, b.Manifest.Abilities),
+		vat.SetTexts(m.NewCapabilities, b.Manifest.Capabilities), vat.SetTexts(m.NewArgs, b.Manifest.Args),
+		vat.SetTexts(m.NewEnvironment, b.Manifest.Environment),
+	)
 }

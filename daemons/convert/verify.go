@@ -2,6 +2,7 @@ package convert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"nexus/capnpgen/keystore"
@@ -12,10 +13,7 @@ import (
 // one.
 func Verify(ctx context.Context, client keystore.Verifier, message, signature []byte) (key trust.PublicKey, err error) {
 	answer, release := client.Verify(ctx, func(p keystore.Verifier_verify_Params) error {
-		if err := p.SetMessage_(message); err != nil {
-			return err
-		}
-		return p.SetSignature(signature)
+		return errors.Join(p.SetMessage_(message), p.SetSignature(signature))
 	})
 	defer release()
 	res, err := answer.Struct()

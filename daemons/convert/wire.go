@@ -3,6 +3,7 @@
 package convert
 
 import (
+	"errors"
 	"nexus/capnpgen/bootrecord"
 	"nexus/capnpgen/keystore"
 	"nexus/libupdates/bootctl"
@@ -23,10 +24,7 @@ func Refuse(make func() (keystore.Refusal, error), cause error) error {
 	if err != nil {
 		return err
 	}
-	if err := r.SetReason(string(refusal.Of(cause))); err != nil {
-		return err
-	}
-	return r.SetDetail(refusal.DetailOf(cause))
+	return errors.Join(r.SetReason(string(refusal.Of(cause))), r.SetDetail(refusal.DetailOf(cause)))
 }
 
 // Refused turns a received refusal into an error, or nil if it has no reason. Its parameters are the results of the

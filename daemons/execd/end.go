@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -74,11 +75,5 @@ func (s stuck) fill(m exec.ServiceStatus) error {
 	m.SetPid(uint32(s.pid))
 	m.SetSlot(s.spec.slot)
 	m.SetOptional(true)
-	if err := m.SetName(s.spec.name); err != nil {
-		return err
-	}
-	if err := m.SetVersion(s.spec.version); err != nil {
-		return err
-	}
-	return m.SetDetail(stuckDetail)
+	return errors.Join(m.SetName(s.spec.name), m.SetVersion(s.spec.version), m.SetDetail(stuckDetail))
 }

@@ -94,10 +94,7 @@ func (s *supervisor) introduce(ctx context.Context, program, name string) (direc
 	err = s.introducer.Call(ctx, func(c capnp.Client) error {
 		answer, release := registry.BundleIntroducer(c).Introduce(ctx,
 			func(p registry.BundleIntroducer_introduce_Params) error {
-				if err := p.SetBundle(program); err != nil {
-					return err
-				}
-				return p.SetName(name)
+				return errors.Join(p.SetBundle(program), p.SetName(name))
 			})
 		defer release()
 		res, err := answer.Struct()

@@ -110,10 +110,7 @@ func (m *manager) Watch(ctx context.Context, call registry.ServiceManager_watch)
 	}
 	defer inner.Release()
 	answer, release := inner.Watch(ctx, func(p registry.ServiceManager_watch_Params) error {
-		if err := p.SetName(name); err != nil {
-			return err
-		}
-		return p.SetObserver(observer.AddRef())
+		return errors.Join(p.SetName(name), p.SetObserver(observer.AddRef()))
 	})
 	defer release()
 	watched, err := answer.Struct()

@@ -2,6 +2,7 @@ package execd
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"nexus/capnpgen/exec"
@@ -59,26 +60,14 @@ func (s *service) fill(m exec.ServiceStatus) error {
 	m.SetRestarts(s.restarts)
 	m.SetLapses(s.lapses)
 	m.SetSlot(s.spec.slot)
-	if err := m.SetName(s.spec.name); err != nil {
-		return err
-	}
-	if err := m.SetVersion(s.spec.version); err != nil {
-		return err
-	}
-	if err := m.SetReason(string(s.State.Reason())); err != nil {
-		return err
-	}
-	if err := m.SetLastFailure(s.failure.how); err != nil {
+	if err := errors.Join(m.SetName(s.spec.name), m.SetVersion(s.spec.version),
+		m.SetReason(string(s.State.Reason())), m.SetLastFailure(s.failure.how)); err != nil {
 		return err
 	}
 	output, refused := s.words()
-	if err := vat.SetTexts(m.NewOutput, output); err != nil {
-		return err
-	}
-	if err := vat.SetTexts(m.NewRefused, refused); err != nil {
-		return err
-	}
-	return m.SetDetail(s.Detail)
+	return errors.Join(
+		vat.SetTexts(m.NewOutput, output), vat.SetTexts(m.NewRefused, refused), m.SetDetail(s.Detail),
+	)
 }
 
 func wireState(s health.State) exec.ServiceStatus_State {

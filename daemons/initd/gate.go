@@ -2,6 +2,7 @@ package initd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"nexus/capnpgen/bootrecord"
@@ -116,17 +117,11 @@ func (g *gate) fail(ctx context.Context, gate update.HealthGate, do health.Actio
 	g.s.log.Warn("slot is not healthy", "slot", g.slot, "boot", do.Boot, "reason", do.Reason, "detail", do.Detail)
 	answer, release := gate.HealthFailed(ctx, func(p update.HealthGate_healthFailed_Params) error {
 		p.SetBoot(do.Boot)
-		if err := p.SetReason(string(do.Reason)); err != nil {
-			return err
-		}
-		if err := p.SetDetail(do.Detail); err != nil {
+		if err := errors.Join(p.SetReason(string(do.Reason)), p.SetDetail(do.Detail)); err != nil {
 			return err
 		}
 		said := g.said.of(do.Service)
-		if err := vat.SetTexts(p.NewOutput, said.output); err != nil {
-			return err
-		}
-		return vat.SetTexts(p.NewRefused, said.refused)
+		return errors.Join(vat.SetTexts(p.NewOutput, said.output), vat.SetTexts(p.NewRefused, said.refused))
 	})
 	defer release()
 	res, err := answer.Struct()

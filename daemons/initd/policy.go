@@ -144,10 +144,7 @@ func (s judgeServer) Policy(_ context.Context, call powers.PowerJudge_policy) er
 		return err
 	}
 	rules, text := s.judge.now()
-	if err := vat.SetTexts(res.NewWarnings, rules.Warnings()); err != nil {
-		return err
-	}
-	return res.SetText(string(text))
+	return errors.Join(vat.SetTexts(res.NewWarnings, rules.Warnings()), res.SetText(string(text)))
 }
 
 // Judge decides on a set.

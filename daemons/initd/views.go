@@ -2,6 +2,7 @@ package initd
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -39,10 +40,7 @@ func (o viewServer) Daemons(_ context.Context, call operator.Operator_daemons) e
 		if err := describe(d, s.Name, s.PID, s.Ready); err != nil {
 			return err
 		}
-		if err := d.SetLastExit(s.LastExit); err != nil {
-			return err
-		}
-		if err := setMeasures(d, s.Measures); err != nil {
+		if err := errors.Join(d.SetLastExit(s.LastExit), setMeasures(d, s.Measures)); err != nil {
 			return err
 		}
 	}
@@ -68,10 +66,7 @@ func setMeasures(d operator.DaemonStatus, measures []plat.Measure) error {
 	for i, measure := range measures {
 		m := list.At(i)
 		m.SetOn(measure.On)
-		if err := m.SetName(measure.Name); err != nil {
-			return err
-		}
-		if err := m.SetDetail(measure.Detail); err != nil {
+		if err := errors.Join(m.SetName(measure.Name), m.SetDetail(measure.Detail)); err != nil {
 			return err
 		}
 	}
@@ -90,16 +85,8 @@ func (o viewServer) Graph(_ context.Context, call operator.Operator_graph) error
 	}
 	for i, edge := range edges {
 		e := list.At(i)
-		if err := e.SetHolder(edge.holder); err != nil {
-			return err
-		}
-		if err := e.SetFacet(edge.Facet); err != nil {
-			return err
-		}
-		if err := e.SetProvider(edge.From); err != nil {
-			return err
-		}
-		if err := vat.SetTexts(e.NewGrants, edge.Grants); err != nil {
+		if err := errors.Join(e.SetHolder(edge.holder), e.SetFacet(edge.Facet),
+			e.SetProvider(edge.From), vat.SetTexts(e.NewGrants, edge.Grants)); err != nil {
 			return err
 		}
 	}

@@ -133,10 +133,8 @@ func (r *reader) List(_ context.Context, call keystore.TrustAnchors_list) error 
 		return err
 	}
 	for i, anchor := range anchors {
-		if err := list.At(i).SetRole(string(anchor.Role)); err != nil {
-			return err
-		}
-		if err := list.At(i).SetPublicKey(anchor.Key[:]); err != nil {
+		if err := errors.Join(list.At(i).SetRole(string(anchor.Role)),
+			list.At(i).SetPublicKey(anchor.Key[:])); err != nil {
 			return err
 		}
 	}

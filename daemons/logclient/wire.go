@@ -1,6 +1,10 @@
 package logclient
 
-import "nexus/capnpgen/journal"
+import (
+	"errors"
+
+	"nexus/capnpgen/journal"
+)
 
 // Encode fills m with the entry.
 func (e Entry) Encode(m journal.Entry) error {
@@ -15,10 +19,7 @@ func (e Entry) Encode(m journal.Entry) error {
 	}
 	for i, f := range e.Fields {
 		field := fields.At(i)
-		if err := field.SetKey(f.Key); err != nil {
-			return err
-		}
-		if err := field.SetValue(f.Value); err != nil {
+		if err := errors.Join(field.SetKey(f.Key), field.SetValue(f.Value)); err != nil {
 			return err
 		}
 	}

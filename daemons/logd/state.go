@@ -91,10 +91,7 @@ func (k stateKeys) write(ctx context.Context, s segment, records []record) error
 	ctx, cancel := context.WithTimeout(ctx, keyTimeout)
 	defer cancel()
 	answer, release := k.client.Put(ctx, func(p statefs.StateFs_put_Params) error {
-		if err := p.SetKey(s.key()); err != nil {
-			return err
-		}
-		return p.SetValue(raw)
+		return errors.Join(p.SetKey(s.key()), p.SetValue(raw))
 	})
 	defer release()
 	res, err := answer.Struct()

@@ -2,6 +2,7 @@ package samgrd
 
 import (
 	"context"
+	"errors"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -18,10 +19,7 @@ func introduce(initd *vat.Holding, client string) introduction {
 		err = initd.Call(ctx, func(c capnp.Client) error {
 			answer, release := registry.Introducer(c).Introduce(ctx,
 				func(p registry.Introducer_introduce_Params) error {
-					if err := p.SetClient(client); err != nil {
-						return err
-					}
-					return p.SetName(name)
+					return errors.Join(p.SetClient(client), p.SetName(name))
 				})
 			defer release()
 			res, err := answer.Struct()

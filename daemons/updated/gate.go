@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -65,13 +66,7 @@ func (g *gateServer) Core(_ context.Context, call update.HealthGate_core) error 
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	blob := bundle.Blob_ServerToClient(&blob.Blob{File: core.Payload, Digest: core.Entry.PayloadSHA256})
-	if err := res.SetPayload(blob); err != nil {
-		return err
-	}
-	if err := res.SetIndex(core.Index); err != nil {
-		return err
-	}
-	return res.SetSignature(core.Signature)
+	return errors.Join(res.SetPayload(blob), res.SetIndex(core.Index), res.SetSignature(core.Signature))
 }
 
 // HealthOk commits the current attempt.

@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"nexus/capnpgen/update"
@@ -91,8 +92,5 @@ func setCheck(m update.SlotCheck, c updater.SlotCheck) error {
 	if err := m.SetSystemVersion(c.Version); err != nil || c.Err == nil {
 		return err
 	}
-	if err := m.SetReason(string(c.Reason())); err != nil {
-		return err
-	}
-	return m.SetDetail(refusal.DetailOf(c.Err))
+	return errors.Join(m.SetReason(string(c.Reason())), m.SetDetail(refusal.DetailOf(c.Err)))
 }

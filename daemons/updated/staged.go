@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"errors"
 
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
@@ -40,13 +41,10 @@ func describe(staging *updater.Staging, serial uint64, make func() (update.Stage
 		return err
 	}
 	info.SetSlot(convert.Slot(set.Slot))
-	if err := info.SetSystemVersion(set.Version); err != nil {
-		return err
-	}
-	if err := info.SetIndexSha256(convert.Digest(set.Digest)); err != nil {
-		return err
-	}
-	return setBundles(info.NewBundles, set.Bundles)
+	return errors.Join(
+		info.SetSystemVersion(set.Version), info.SetIndexSha256(convert.Digest(set.Digest)),
+		setBundles(info.NewBundles, set.Bundles),
+	)
 }
 
 // Switch puts the staged set on trial.

@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"errors"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -41,10 +42,7 @@ func (k *stateKeys) Get(key string) (value []byte, err error) {
 func (k *stateKeys) Put(key string, value []byte) error {
 	return k.call(func(ctx context.Context, client statefs.StateFs) error {
 		answer, release := client.Put(ctx, func(p statefs.StateFs_put_Params) error {
-			if err := p.SetKey(key); err != nil {
-				return err
-			}
-			return p.SetValue(value)
+			return errors.Join(p.SetKey(key), p.SetValue(value))
 		})
 		defer release()
 		res, err := answer.Struct()

@@ -2,6 +2,7 @@ package updated
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -95,25 +96,11 @@ func fillStatus(m update.Status, engine *updater.Engine) error {
 	m.SetAbruptEnds(r.AbruptEnds)
 	m.SetPauseMs(uint32(r.Pause() / time.Millisecond))
 	m.SetStage(r.StageSerial)
-	if err := m.SetVersionFloor(r.Floor); err != nil {
-		return err
-	}
-	if err := m.SetCore(now.Core); err != nil {
-		return err
-	}
-	if err := setSlot(m.NewSlotA, r.Slot(bootctl.A), now.Contents[0]); err != nil {
-		return err
-	}
-	if err := setSlot(m.NewSlotB, r.Slot(bootctl.B), now.Contents[1]); err != nil {
-		return err
-	}
-	if err := setSlot(m.NewStagedSet, r.Staged, now.Contents[2]); err != nil {
-		return err
-	}
-	if err := setQuarantine(m, r.Quarantine); err != nil {
-		return err
-	}
-	return setRollback(m, r.LastRollback)
+	return errors.Join(
+		m.SetVersionFloor(r.Floor), m.SetCore(now.Core), setSlot(m.NewSlotA, r.Slot(bootctl.A), now.Contents[0]),
+		setSlot(m.NewSlotB, r.Slot(bootctl.B), now.Contents[1]), setSlot(m.NewStagedSet, r.Staged, now.Contents[2]),
+		setQuarantine(m, r.Quarantine), setRollback(m, r.LastRollback),
+	)
 }
 
 func setSlot(make func() (update.SlotStatus, error), c bootctl.Content, disk slots.Content) error {
@@ -126,19 +113,11 @@ func setSlot(make func() (update.SlotStatus, error), c bootctl.Content, disk slo
 		return err
 	}
 	content.SetGood(c.Good)
-	if err := content.SetIndexSha256(convert.Digest(nxs.Digest(c.Digest))); err != nil {
-		return err
-	}
-	if err := content.SetSystemVersion(c.Version); err != nil {
-		return err
-	}
-	if err := content.SetVersionFloor(c.Floor); err != nil {
-		return err
-	}
-	if err := content.SetDamage(string(c.Damage)); err != nil {
-		return err
-	}
-	return setBundles(m.NewBundles, disk.Bundles)
+	return errors.Join(
+		content.SetIndexSha256(convert.Digest(nxs.Digest(c.Digest))), content.SetSystemVersion(c.Version),
+		content.SetVersionFloor(c.Floor), content.SetDamage(string(c.Damage)),
+		setBundles(m.NewBundles, disk.Bundles),
+	)
 }
 
 func setBundles(make func(int32) (update.BundleRef_List, error), bundles []nxs.Entry) error {
@@ -147,10 +126,7 @@ func setBundles(make func(int32) (update.BundleRef_List, error), bundles []nxs.E
 		return err
 	}
 	for i, b := range bundles {
-		if err := list.At(i).SetName(b.Name); err != nil {
-			return err
-		}
-		if err := list.At(i).SetVersion(b.Version); err != nil {
+		if err := errors.Join(list.At(i).SetName(b.Name), list.At(i).SetVersion(b.Version)); err != nil {
 			return err
 		}
 		identity := bundlestate.IdentityOf(b)
@@ -167,13 +143,8 @@ func setQuarantine(m update.Status, quarantine []bootctl.Quarantined) error {
 		return err
 	}
 	for i, q := range quarantine {
-		if err := list.At(i).SetIndexSha256(q.Digest[:]); err != nil {
-			return err
-		}
-		if err := list.At(i).SetSystemVersion(q.Version); err != nil {
-			return err
-		}
-		if err := list.At(i).SetReason(string(q.Reason)); err != nil {
+		if err := errors.Join(list.At(i).SetIndexSha256(q.Digest[:]),
+			list.At(i).SetSystemVersion(q.Version), list.At(i).SetReason(string(q.Reason))); err != nil {
 			return err
 		}
 	}
@@ -188,22 +159,10 @@ func setRollback(m update.Status, last *bootctl.Rollback) error {
 	if err != nil {
 		return err
 	}
-	if err := r.SetReason(string(last.Reason)); err != nil {
-		return err
-	}
-	if err := r.SetDetail(last.Detail); err != nil {
-		return err
-	}
-	if err := r.SetIndexSha256(last.Digest[:]); err != nil {
-		return err
-	}
-	if err := setLines(r.NewOutput, last.Output); err != nil {
-		return err
-	}
-	if err := setLines(r.NewRefused, last.Refused); err != nil {
-		return err
-	}
-	return r.SetSystemVersion(last.Version)
+	return errors.Join(
+		r.SetReason(string(last.Reason)), r.SetDetail(last.Detail), r.SetIndexSha256(last.Digest[:]),
+		setLines(r.NewOutput, last.Output), setLines(r.NewRefused, last.Refused), r.SetSystemVersion(last.Version),
+	)
 }
 
 // setLines sets a list of texts from their lines.
@@ -218,19 +177,10 @@ func setEvent(m bootrecord.Event, e bootctl.Event) error {
 	m.SetSlot(convert.Slot(e.Slot))
 	m.SetBoot(e.Boot)
 	m.SetUnixMs(e.UnixMs)
-	if err := m.SetDetail(e.Detail); err != nil {
-		return err
-	}
-	if err := m.SetOp(string(e.Op)); err != nil {
-		return err
-	}
-	if err := m.SetSystemVersion(e.Version); err != nil {
-		return err
-	}
-	if err := m.SetIndexSha256(convert.Digest(nxs.Digest(e.Digest))); err != nil {
-		return err
-	}
-	return m.SetReason(string(e.Reason))
+	return errors.Join(
+		m.SetDetail(e.Detail), m.SetOp(string(e.Op)), m.SetSystemVersion(e.Version),
+		m.SetIndexSha256(convert.Digest(nxs.Digest(e.Digest))), m.SetReason(string(e.Reason)),
+	)
 }
 
 // tell sends the status to an observer.

@@ -1,6 +1,7 @@
 package nxb
 
 import (
+	"errors"
 	"fmt"
 
 	"capnproto.org/go/capnp/v3"
@@ -26,31 +27,11 @@ func (m Manifest) Encode() ([]byte, error) {
 func (m Manifest) fill(root manifest.BundleManifest) error {
 	root.SetSchemaVersion(schemaVersion)
 	root.SetPayloadSize(m.PayloadSize)
-	if err := root.SetName(m.Name); err != nil {
-		return err
-	}
-	if err := root.SetSemver(m.Version); err != nil {
-		return err
-	}
-	if err := setTexts(root.NewAbilities, m.Abilities); err != nil {
-		return err
-	}
-	if err := setTexts(root.NewCapabilities, m.Capabilities); err != nil {
-		return err
-	}
-	if err := m.fillLaunch(root); err != nil {
-		return err
-	}
-	if err := root.SetMinSdk(m.MinSDK); err != nil {
-		return err
-	}
-	if err := root.SetPublisher(m.Publisher[:]); err != nil {
-		return err
-	}
-	if err := root.SetSignature(m.Signature); err != nil {
-		return err
-	}
-	return root.SetPayloadDigest(m.PayloadDigest)
+	return errors.Join(
+		root.SetName(m.Name), root.SetSemver(m.Version), setTexts(root.NewAbilities, m.Abilities),
+		setTexts(root.NewCapabilities, m.Capabilities), m.fillLaunch(root), root.SetMinSdk(m.MinSDK),
+		root.SetPublisher(m.Publisher[:]), root.SetSignature(m.Signature), root.SetPayloadDigest(m.PayloadDigest),
+	)
 }
 
 // fillLaunch leaves out what is empty: that keeps the bytes of manifests as they were before there were these fields.

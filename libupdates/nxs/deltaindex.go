@@ -74,10 +74,7 @@ func (x DeltaIndex) fill(root schema.DeltaIndex) error {
 		p.SetBaseSize(uint64(m.Patch.OldSize))
 		p.SetPatchSize(uint64(m.PatchSize))
 		p.SetBlockSize(uint64(m.Patch.First.Size))
-		if err := p.SetBaseSha256(m.Base[:]); err != nil {
-			return err
-		}
-		if err := p.SetBlockSha256(m.Patch.First.Digest[:]); err != nil {
+		if err := errors.Join(p.SetBaseSha256(m.Base[:]), p.SetBlockSha256(m.Patch.First.Digest[:])); err != nil {
 			return err
 		}
 	}

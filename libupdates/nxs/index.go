@@ -59,10 +59,7 @@ func (x Index) fill(root systemset.SystemSetIndex) error {
 	root.SetSchemaVersion(schemaVersion)
 	root.SetTimestampUnixMs(x.TimestampUnixMs)
 	root.SetExpiresUnixMs(x.ExpiresUnixMs)
-	if err := root.SetSystemVersion(x.SystemVersion); err != nil {
-		return err
-	}
-	if err := root.SetPublisher(x.Publisher[:]); err != nil {
+	if err := errors.Join(root.SetSystemVersion(x.SystemVersion), root.SetPublisher(x.Publisher[:])); err != nil {
 		return err
 	}
 	list, err := root.NewBundles(int32(len(x.Bundles)))
@@ -93,16 +90,8 @@ func (x Index) fill(root systemset.SystemSetIndex) error {
 func (e Entry) fill(m systemset.BundleEntry) error {
 	m.SetPayloadSize(uint64(e.PayloadSize))
 	m.SetOptional(e.Optional)
-	if err := m.SetName(e.Name); err != nil {
-		return err
-	}
-	if err := m.SetVersion(e.Version); err != nil {
-		return err
-	}
-	if err := m.SetManifestSha256(e.ManifestSHA256[:]); err != nil {
-		return err
-	}
-	if err := m.SetPayloadSha256(e.PayloadSHA256[:]); err != nil {
+	if err := errors.Join(m.SetName(e.Name), m.SetVersion(e.Version),
+		m.SetManifestSha256(e.ManifestSHA256[:]), m.SetPayloadSha256(e.PayloadSHA256[:])); err != nil {
 		return err
 	}
 	if !e.PayloadVerity.IsZero() {

@@ -1,6 +1,7 @@
 package roots
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -64,10 +65,7 @@ func (r Root) fillKeys(to format.RootDocument) error {
 		return err
 	}
 	for i, k := range r.Keys {
-		if err := list.At(i).SetPublicKey(k.Public[:]); err != nil {
-			return err
-		}
-		if err := list.At(i).SetName(k.Name); err != nil {
+		if err := errors.Join(list.At(i).SetPublicKey(k.Public[:]), list.At(i).SetName(k.Name)); err != nil {
 			return err
 		}
 	}
@@ -141,10 +139,7 @@ func (r Root) fillMinimums(to format.RootDocument) error {
 		return err
 	}
 	for i, m := range r.Minimums {
-		if err := list.At(i).SetName(m.Name); err != nil {
-			return err
-		}
-		if err := list.At(i).SetVersion(m.Version); err != nil {
+		if err := errors.Join(list.At(i).SetName(m.Name), list.At(i).SetVersion(m.Version)); err != nil {
 			return err
 		}
 	}

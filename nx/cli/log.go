@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"nexus/capnpgen/journal"
@@ -93,10 +94,7 @@ func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session, se
 	defer done()
 	reader := &follower{in: in, seen: seen, failed: make(chan error, 1), gone: make(chan struct{})}
 	answer, release := log.Follow(ctx, func(p journal.Journal_follow_Params) error {
-		if err := v.fill(p.NewFilter()); err != nil {
-			return err
-		}
-		return p.SetFollower(journal.Follower_ServerToClient(reader))
+		return errors.Join(v.fill(p.NewFilter()), p.SetFollower(journal.Follower_ServerToClient(reader)))
 	})
 	defer release()
 	if _, err := answer.Struct(); err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -65,10 +66,7 @@ func (s *session) revoke(ctx context.Context, client, service string) error {
 	authority, done := s.authority(ctx)
 	defer done()
 	answer, release := authority.Revoke(ctx, func(p operator.Authority_revoke_Params) error {
-		if err := p.SetClient(client); err != nil {
-			return err
-		}
-		return p.SetService(service)
+		return errors.Join(p.SetClient(client), p.SetService(service))
 	})
 	defer release()
 	_, err := convert.Outcome(answer.Struct())
@@ -79,10 +77,7 @@ func (s *session) grant(ctx context.Context, client, service string) error {
 	authority, done := s.authority(ctx)
 	defer done()
 	answer, release := authority.Grant(ctx, func(p operator.Authority_grant_Params) error {
-		if err := p.SetClient(client); err != nil {
-			return err
-		}
-		return p.SetService(service)
+		return errors.Join(p.SetClient(client), p.SetService(service))
 	})
 	defer release()
 	_, err := convert.Outcome(answer.Struct())

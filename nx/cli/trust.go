@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -188,10 +189,7 @@ func (s *session) addKey(ctx context.Context, role string, key trust.PublicKey) 
 	editor, done := s.trustEditor(ctx)
 	defer done()
 	answer, release := editor.Add(ctx, func(p operator.TrustEditor_add_Params) error {
-		if err := p.SetRole(role); err != nil {
-			return err
-		}
-		return p.SetPublicKey(key[:])
+		return errors.Join(p.SetRole(role), p.SetPublicKey(key[:]))
 	})
 	defer release()
 	res, err := answer.Struct()
@@ -205,10 +203,7 @@ func (s *session) removeKey(ctx context.Context, role string, key trust.PublicKe
 	editor, done := s.trustEditor(ctx)
 	defer done()
 	answer, release := editor.Remove(ctx, func(p operator.TrustEditor_remove_Params) error {
-		if err := p.SetRole(role); err != nil {
-			return err
-		}
-		return p.SetPublicKey(key[:])
+		return errors.Join(p.SetRole(role), p.SetPublicKey(key[:]))
 	})
 	defer release()
 	res, err := answer.Struct()
