@@ -15,7 +15,7 @@ import (
 
 var (
 	whole   = flag.Bool("whole", false, "seed the faults, and want the tests to catch every one")
-	timeout = flag.Duration("limit", time.Minute, "time limit of one test binary; a mutant that hangs is caught by it")
+	timeout = flag.Duration("limit", 3*time.Minute, "time limit of one test binary; a mutant that hangs is caught by it")
 )
 
 // TestMutants seeds the faults, several at a time.
