@@ -20,12 +20,12 @@ const (
 // A Sink takes the archive of one stage. It is a promise, so that what is sent travels with the question for it. What
 // it received is discarded when it is released before Send has returned a set.
 type Sink struct {
-	stream  update.StageSink
-	end     update.StageSink // a stream that failed fails all later calls of its client, and Done needs one that works
-	begun   func() error
+	stream   update.StageSink
+	end      update.StageSink // a stream that failed fails all later calls of its client, and Done needs one that works
+	begun    func() error
 	switches bool // as soon as the set is staged
-	link    *Link
-	release func()
+	link     *Link
+	release  func()
 }
 
 // Stage begins a stage of sizeBytes, whose outcome waits for somebody who may switch. It takes ownership of progress,
