@@ -104,6 +104,10 @@ struct SlotStatus {
   # What it holds.
   bundles @1 :List(BundleRef);
   # The bundles in it, in byte order of their names.
+  kept @2 :Bool;
+  # Whether the kernel verifies all payloads in it at every read (fs-verity). Else each boot attempt reads them.
+  unkept @3 :Text;
+  # Why it does not; empty if it does, or if the slot is empty.
 }
 
 struct BundleRef {
