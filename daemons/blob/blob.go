@@ -6,13 +6,19 @@ import (
 	"io"
 
 	"nexus/capnpgen/bundle"
-	"nexus/libupdates/durable"
 	"nexus/libupdates/nxs"
 )
 
+// A File is an open file of a fixed size.
+type File interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
 // A Blob serves one file of a slot. The file is held open, so it stays available when its set is replaced and removed.
 type Blob struct {
-	File   durable.ReadFile
+	File   File
 	Digest nxs.Digest // from the signed index; not checked here, but by the process that loads the bytes
 	Closed func()     // called after the file has been closed; may be nil
 }

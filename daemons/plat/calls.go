@@ -1,6 +1,10 @@
 package plat
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // A CallSet names a set of system calls.
 type CallSet string
@@ -22,8 +26,10 @@ const (
 func (s CallSet) rules(pid uint32) []rule {
 	switch s {
 	case CallsDaemon:
-		rules := append(allowed(runtimeCalls(), fileCalls(), channelCalls()), commonRules(takingCalls())...)
-		return append(append(rules, threadRules(pid)...), ownLimits())
+		rules := append([]rule{{number: unix.SYS_IOCTL, when: []condition{
+			{1, whole, append(ioctls(), verityCalls()...)}}}}, allowed(runtimeCalls(), fileCalls(), channelCalls())...)
+		rules = append(append(rules, commonRules(takingCalls())...), threadRules(pid)...)
+		return append(rules, ownLimits())
 	case CallsPayload:
 		rules := append(allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls()),
 			programRules(takingCalls())...)
@@ -35,8 +41,9 @@ func (s CallSet) rules(pid uint32) []rule {
 	case CallsDoor:
 		return append(append(serverRules(), allowed(serverCalls())...), CallsDaemon.rules(pid)...)
 	case CallsSpawner:
+		controls := slices.Concat(ioctls(), notifyCalls(), verityCalls())
 		rules := append(fastOpenRules(), rule{number: unix.SYS_SOCKET, when: plainTCP()},
-			rule{number: unix.SYS_IOCTL, when: []condition{{1, whole, append(ioctls(), notifyCalls()...)}}})
+			rule{number: unix.SYS_IOCTL, when: []condition{{1, whole, controls}}})
 		rules = append(rules, allowed(runtimeCalls(), fileCalls(), channelCalls(), programCalls(), spawnerCalls(),
 			threadCalls(), serverCalls())...)
 		rules = append(rules, programRules(append(takingCalls(), spawnerPrctl()...))...)
@@ -104,6 +111,10 @@ func ioctls() []uint32 {
 	return []uint32{unix.TCGETS, unix.TIOCGWINSZ, unix.TIOCGPGRP, unix.TIOCINQ, fioNonBlocking, fioCloseOnExec,
 		unix.SIOCOUTQ, unix.FICLONE, unix.FICLONERANGE}
 }
+
+// verityCalls are the requests by which a file is verified by the kernel (type Verity). What they do to a file, whoever
+// may write to it could do as well.
+func verityCalls() []uint32 { return []uint32{unix.FS_IOC_ENABLE_VERITY, unix.FS_IOC_MEASURE_VERITY} }
 
 // fcntls are the operations that work on descriptors and locks: none that has the kernel send a signal to another
 // process.

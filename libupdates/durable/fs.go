@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -49,6 +50,10 @@ type FS interface {
 	RemoveAll(name string) error
 	// SyncDir makes the entries of the directory durable.
 	SyncDir(name string) error
+	// EnableVerity has the kernel verify every later read of the file against the fs-verity digest of its bytes, which
+	// nobody can change any more. That is durable when EnableVerity returns. A file that has it keeps it. It fails with
+	// ErrNoVerity where the file system has no fs-verity.
+	EnableVerity(name string) error
 }
 
 // ReadFile is an open regular file.
@@ -58,6 +63,9 @@ type ReadFile interface {
 	io.Closer
 	// Size returns the size in bytes at the time of opening.
 	Size() int64
+	// Verity returns the fs-verity digest by which the kernel verifies every read; zero if it does so by one of another
+	// kind. It fails with ErrPlain if the kernel does not, and with ErrNoVerity if it could not.
+	Verity() ([sha256.Size]byte, error)
 }
 
 // File is a file open for writing, either sequentially with Write or at offsets with WriteAt, but not both.

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,10 +15,16 @@ import (
 
 const dirPerm = 0o755
 
-// OS returns the file system below root. The caller keeps root open as long as it is in use.
-func OS(root *os.Root) FS { return osFS{root} }
+// OS returns the file system below root, without fs-verity. The caller keeps root open as long as it is in use.
+func OS(root *os.Root) FS { return WithVerity(root, nil) }
 
-type osFS struct{ root *os.Root }
+// WithVerity is OS with fs-verity, where the file system has it.
+func WithVerity(root *os.Root, v Verity) FS { return osFS{root, v} }
+
+type osFS struct {
+	root   *os.Root
+	verity Verity // nil: none
+}
 
 func (o osFS) Kind(name string) (fs.FileMode, error) {
 	if err := CheckName(name); err != nil {
@@ -31,30 +38,38 @@ func (o osFS) Kind(name string) (fs.FileMode, error) {
 }
 
 func (o osFS) Open(name string) (ReadFile, error) {
-	if err := CheckName(name); err != nil {
+	f, err := o.open(name)
+	if err != nil {
 		return nil, err
+	}
+	return f, nil
+}
+
+func (o osFS) open(name string) (f osReadFile, err error) {
+	if err := CheckName(name); err != nil {
+		return f, err
 	}
 	named, err := o.root.Lstat(name)
 	if err == nil && !named.Mode().IsRegular() {
 		err = errNotRegular
 	}
 	if err != nil {
-		return nil, o.failedAt("open", name, err)
+		return f, o.failedAt("open", name, err)
 	}
 	// O_NONBLOCK: opening a FIFO must not wait for a writer
-	f, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := o.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, o.failedAt("open", name, err)
+		return f, o.failedAt("open", name, err)
 	}
-	info, err := f.Stat()
+	info, err := file.Stat()
 	if err == nil && !os.SameFile(named, info) {
 		err = errNotRegular // replaced meanwhile, perhaps by a link
 	}
 	if err != nil {
-		f.Close()
-		return nil, failed("open", name, err)
+		file.Close()
+		return f, failed("open", name, err)
 	}
-	return osReadFile{f, info.Size()}, nil
+	return osReadFile{file, info.Size(), o.verity}, nil
 }
 
 // errNotRegular reports a FIFO, a device, a link or a directory in place of a file.
@@ -171,6 +186,15 @@ func (o osFS) SyncDir(name string) error {
 	})
 }
 
+func (o osFS) EnableVerity(name string) error {
+	f, err := o.open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return failed("enable fs-verity of", name, enable(o.verity, f.File))
+}
+
 func (o osFS) act(verb, name string, do func() error) error {
 	if err := CheckName(name); err != nil {
 		return err
@@ -180,10 +204,13 @@ func (o osFS) act(verb, name string, do func() error) error {
 
 type osReadFile struct {
 	*os.File
-	size int64
+	size   int64
+	verity Verity
 }
 
 func (f osReadFile) Size() int64 { return f.size }
+
+func (f osReadFile) Verity() ([sha256.Size]byte, error) { return Measure(f.verity, f.File) }
 
 // Opened returns the open file of the real file system, to be handed to another process. It belongs to f. It is nil if
 // f is a file of another file system.

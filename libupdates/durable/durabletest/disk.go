@@ -25,6 +25,7 @@ type Disk struct {
 	mu  sync.Mutex // protects the nodes and ops during an operation
 	ops []string
 
+	verity   verity
 	cut      bool
 	cutAfter int // if cut is set, the power fails after that many operations
 	metCut   bool
@@ -33,7 +34,7 @@ type Disk struct {
 	failLong bool // every later change fails as well
 }
 
-// New returns an empty disk with the power on.
+// New returns an empty disk with the power on. Its file system has no fs-verity.
 func New() *Disk { return &Disk{root: newDir()} }
 
 // Clone returns a disk with everything that was written to this one, made durable, and with the power on.
@@ -41,9 +42,10 @@ func (d *Disk) Clone() *Disk {
 	all := survival{
 		names: func(_ string, n *node) names { return n.entries },
 		bytes: func(_ string, n *node) []byte { return n.data },
+		seals: func(string, *node) bool { return true },
 		nodes: map[*node]*node{},
 	}
-	return &Disk{root: d.root.survive(root, all)}
+	return &Disk{root: d.root.survive(root, all), verity: d.verity}
 }
 
 // CutAfter cuts the power after n more operations: all later ones do nothing and fail with ErrCut.

@@ -11,13 +11,15 @@ import (
 
 // Fork returns a second disk with the same past. It has everything that is durable on this one and nothing else; its
 // operations are counted from 1 and its power is on.
-func (d *Disk) Fork() *Disk { return &Disk{root: d.root.fork(map[*node]*node{})} }
+func (d *Disk) Fork() *Disk {
+	return &Disk{root: d.root.fork(map[*node]*node{}), verity: d.verity}
+}
 
 func (n *node) fork(forks map[*node]*node) *node {
 	if f := forks[n]; f != nil {
 		return f
 	}
-	f := &node{kind: n.kind, target: n.target, data: n.data, synced: n.synced}
+	f := &node{kind: n.kind, target: n.target, data: n.data, synced: n.synced, sealed: n.sealed, lasting: n.lasting}
 	forks[n] = f
 	if n.kind != directory {
 		return f
@@ -57,6 +59,9 @@ func (n *node) sum(h hash.Hash, name string) {
 		text(n.target)
 	case file:
 		word(len(n.data))
+		if n.sealed != nil {
+			text(veritySuffix)
+		}
 		zeros := make([]byte, sumBlock)
 		for block := range slices.Chunk(n.data, sumBlock) {
 			if !bytes.Equal(block, zeros[:len(block)]) {

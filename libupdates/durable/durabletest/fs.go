@@ -58,7 +58,7 @@ func (d *Disk) Open(name string) (durable.ReadFile, error) {
 	if err != nil {
 		return nil, failed("open", name, err)
 	}
-	return &readHandle{disk: d, name: name, reader: bytes.NewReader(n.data)}, nil
+	return &readHandle{disk: d, name: name, node: n, reader: bytes.NewReader(n.data)}, nil
 }
 
 // Readlink implements durable.ReadFS.
@@ -108,11 +108,11 @@ func (d *Disk) Symlink(target, name string) error {
 
 // Create implements durable.FS.
 func (d *Disk) Create(name string, _ fs.FileMode) (durable.File, error) {
-	n := &node{kind: file}
+	n := &node{kind: file, writers: 1}
 	if err := d.add("create", name, n); err != nil {
 		return nil, err
 	}
-	return &writeHandle{disk: d, name: name, node: n}, nil
+	return &writeHandle{disk: d, name: name, node: n, open: 1}, nil
 }
 
 // Link implements durable.FS.

@@ -2,26 +2,37 @@ package durabletest
 
 import (
 	"bytes"
+	"io"
 	"slices"
+	"syscall"
 )
 
 // readHandle is a file open for reading. It has the bytes of the time of opening.
 type readHandle struct {
 	disk   *Disk
 	name   string
+	node   *node
 	reader *bytes.Reader
 }
 
 func (h *readHandle) Read(p []byte) (int, error) {
-	if err := h.disk.step("read", h.name); err != nil {
-		return 0, err
+	at := h.reader.Size() - int64(h.reader.Len())
+	n, err := h.ReadAt(p, at)
+	if n > 0 {
+		err = nil
 	}
-	return h.reader.Read(p)
+	h.reader.Seek(at+int64(n), io.SeekStart)
+	return n, err
 }
 
 func (h *readHandle) ReadAt(p []byte, off int64) (int, error) {
-	if err := h.disk.step("read", h.name); err != nil {
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	if err := h.disk.count("read", h.name); err != nil {
 		return 0, err
+	}
+	if !h.node.intact(off, int64(len(p))) {
+		return 0, failed("read", h.name, syscall.EIO)
 	}
 	return h.reader.ReadAt(p, off)
 }
@@ -36,6 +47,7 @@ type writeHandle struct {
 	name string
 	node *node
 	at   int
+	open int // 1 until it is closed
 }
 
 func (h *writeHandle) Write(p []byte) (int, error) {
@@ -80,7 +92,13 @@ func (h *writeHandle) Sync() error {
 	return nil
 }
 
-func (h *writeHandle) Close() error { return h.disk.step("close", h.name) }
+func (h *writeHandle) Close() error {
+	h.disk.mu.Lock()
+	defer h.disk.mu.Unlock()
+	h.node.writers -= h.open
+	h.open = 0
+	return h.disk.count("close", h.name)
+}
 
 func (d *Disk) powerless() bool { return d.cut && len(d.ops) >= d.cutAfter }
 

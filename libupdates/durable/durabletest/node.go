@@ -1,6 +1,7 @@
 package durabletest
 
 import (
+	"crypto/sha256"
 	"maps"
 	"path"
 	"strings"
@@ -15,6 +16,15 @@ type node struct {
 	entries names   // directory: the names
 	past    []names // directory: the names before each change since the last SyncDir, oldest first
 	target  string  // link
+	writers int     // file: handles open for writing
+	sealed  *seal   // file: fs-verity is enabled
+	lasting bool    // file: that is durable
+}
+
+// A seal is what the kernel verifies a file against.
+type seal struct {
+	data []byte // the bytes when fs-verity was enabled
+	sum  [sha256.Size]byte
 }
 
 type names = map[string]*node

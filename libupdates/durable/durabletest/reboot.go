@@ -85,15 +85,17 @@ func (d *Disk) Reboot(o Outcome) *Disk {
 	return &Disk{root: d.root.survive(root, survival{
 		names: func(name string, n *node) names { return n.after(o.names(name, len(n.past))) },
 		bytes: func(name string, n *node) []byte { return n.remains(o.bytes(name)) },
+		seals: func(name string, n *node) bool { return o.bytes(name) == kept },
 		nodes: map[*node]*node{},
-	})}
+	}), verity: d.verity}
 }
 
 // A survival records what survives of each node.
 type survival struct {
 	names func(name string, dir *node) names
 	bytes func(name string, file *node) []byte
-	nodes map[*node]*node // by original node, so that a node with two names stays one node
+	seals func(name string, file *node) bool // whether fs-verity that is not durable yet survives
+	nodes map[*node]*node                    // by original node, so that a node with two names stays one node
 }
 
 func (n *node) survive(name string, s survival) *node {
@@ -106,6 +108,9 @@ func (n *node) survive(name string, s survival) *node {
 	case file:
 		left.data = s.bytes(name, n)
 		left.synced = left.data
+		if n.sealed != nil && (n.lasting || s.seals(name, n)) {
+			left.sealed, left.lasting = n.sealed, true
+		}
 	case directory:
 		left.entries = names{}
 		for base, child := range s.names(name, n) {

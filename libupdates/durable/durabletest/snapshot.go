@@ -9,7 +9,7 @@ import (
 )
 
 // Snapshot returns the content of the disk as written: one line for each name, in byte order, with a link's target or a
-// file's bytes. It does not count as an operation.
+// file's bytes, and ` verity` behind those that the kernel verifies. It does not count as an operation.
 func (d *Disk) Snapshot() []string { return d.root.lines(root) }
 
 func (n *node) lines(name string) []string {
@@ -17,7 +17,11 @@ func (n *node) lines(name string) []string {
 	case link:
 		return []string{fmt.Sprintf("%s -> %s", name, n.target)}
 	case file:
-		return []string{fmt.Sprintf("%s %q", name, n.data)}
+		line := fmt.Sprintf("%s %q", name, n.data)
+		if n.sealed != nil {
+			line += veritySuffix
+		}
+		return []string{line}
 	}
 	lines := []string{name + "/"}
 	for _, base := range slices.Sorted(maps.Keys(n.entries)) {

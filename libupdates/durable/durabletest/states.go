@@ -47,6 +47,8 @@ func (d *Disk) open() []undecided {
 		switch {
 		case n.kind == file && !slices.Equal(n.data, n.synced):
 			list = append(list, undecided{n, int(kept) + 1})
+		case n.kind == file && n.sealed != nil && !n.lasting:
+			list = append(list, undecided{n, 2})
 		case n.kind == directory && len(n.past) > 0:
 			list = append(list, undecided{n, len(n.selections())})
 		}
@@ -136,13 +138,14 @@ func (d *Disk) show(open []undecided, p pick) *Disk {
 			return n.selected(n.selections()[way[n]])
 		},
 		bytes: func(_ string, n *node) []byte {
-			if f, undecided := way[n]; undecided {
+			if f, undecided := way[n]; undecided && n.sealed == nil {
 				return n.remains(fate(f))
 			}
 			return n.data
 		},
+		seals: func(_ string, n *node) bool { return way[n] == 1 },
 		nodes: map[*node]*node{},
-	})}
+	}), verity: d.verity}
 }
 
 // selections returns the sets of changes since the last SyncDir that may be visible, one bit per change.
