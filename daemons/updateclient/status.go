@@ -33,6 +33,8 @@ type Status struct {
 type Slot struct {
 	bootctl.Content
 	Bundles []Bundle
+	Kept    bool   // the kernel verifies its payloads at every read
+	Unkept  string // why not
 }
 
 // Slot returns what a slot holds, or what is staged; None holds nothing.
@@ -95,6 +97,7 @@ func (r *reader) slot(m update.SlotStatus, err error) Slot {
 			Good: c.Good(), Damage: r.reason(c.Damage()),
 		},
 		Bundles: r.bundles(m.Bundles()),
+		Kept:    m.Kept(), Unkept: r.Text(m.Unkept()),
 	}
 }
 

@@ -76,7 +76,7 @@ func open(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient
 	}
 	s := &service{publisher: &publisher{holding: b.Use("SlotPublisher")}, changed: vat.NewNotifier(), life: ctx}
 	cfg := updater.Config{
-		Slots: durable.OS(root), Record: memory, Verify: verifyBy(b.Use("Verifier")),
+		Slots: durable.WithVerity(root, plat.Verity{}), Record: memory, Verify: verifyBy(b.Use("Verifier")),
 		Patch:     patchBy(b.Use("Patcher")),
 		Admission: admission{b.Use("SetAdmission")}, Judge: judgeBy(b.Use("PowerJudge")), Publisher: s.publisher,
 		Log: journal{log}, Clock: host.Clock, Changed: s.changed.Notify,

@@ -113,9 +113,10 @@ func setSlot(make func() (update.SlotStatus, error), c bootctl.Content, disk slo
 		return err
 	}
 	content.SetGood(c.Good)
+	m.SetKept(!disk.Digest.IsZero() && disk.Unkept == "")
 	return errors.Join(
 		content.SetIndexSha256(convert.Digest(nxs.Digest(c.Digest))), content.SetSystemVersion(c.Version),
-		content.SetVersionFloor(c.Floor), content.SetDamage(string(c.Damage)),
+		content.SetVersionFloor(c.Floor), content.SetDamage(string(c.Damage)), m.SetUnkept(disk.Unkept),
 		setBundles(m.NewBundles, disk.Bundles),
 	)
 }

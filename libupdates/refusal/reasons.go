@@ -113,7 +113,9 @@ const (
 	Cancelled         Reason = "cancelled"          // the sender disconnected, or an operator ended the stage
 	// another attempt took its place, or another shutdown was requested before
 	Superseded Reason = "superseded"
-	IO         Reason = "io" // an error that is not caused by the input, such as I/O
+	// the kernel found that bytes of a payload are not what was signed, or cannot keep them verified
+	Damaged Reason = "damaged"
+	IO      Reason = "io" // an error that is not caused by the input, such as I/O
 )
 
 // Reasons about stored state.

@@ -15,6 +15,7 @@ type Content struct {
 	Bundles []nxs.Entry    // in byte order of their names
 	Floor   string         // the version floor of the set; empty if none
 	Health  nxs.Health     // the health policy of the set's publisher
+	Unkept  string         // why the kernel does not verify all payloads at every read; empty if it does
 	Damage  refusal.Reason // set if something is in place of the slot's link, but it does not lead to a set
 }
 
@@ -48,11 +49,14 @@ func (s *Store) content(slot bootctl.Slot) (Content, error) {
 		damage, _ := DamageOf(err)
 		return Content{Damage: damage}, err
 	}
-	index, err := stored{s.fs, d}.index()
+	set := stored{s.fs, d}
+	index, err := set.index()
 	if err != nil {
 		return Content{Digest: d}, err
 	}
-	return contentOf(d, index), nil
+	content := contentOf(d, index)
+	content.Unkept = set.unkept(index)
+	return content, nil
 }
 
 // Signed returns the raw index and the signatures of the set in a slot, both unverified; nothing of an empty one.
@@ -93,24 +97,41 @@ func (s *Store) SetStaged(d nxs.Digest) error {
 // and the index's signature, as on arrival. With the zero digest, the slot must be empty. It reads every byte of the
 // set. FaultOf says what an error means.
 func (s *Store) Verify(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc) error {
+	_, err := s.check(slot, want, verify, everything)
+	return err
+}
+
+// Measure is Verify for a boot attempt. It does not read the payloads that the kernel verifies at every read: a block
+// of them that has decayed is found when it is read. It has the kernel verify from now on those that it could and did
+// not, such as after a move to another file system, and reports whether there were any.
+func (s *Store) Measure(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc) (protected bool, err error) {
+	plain, err := s.check(slot, want, verify, unkeptOnly)
+	if err != nil {
+		return false, err
+	}
+	return len(plain) > 0, s.protectLate(stored{s.fs, want}, plain)
+}
+
+func (s *Store) check(slot bootctl.Slot, want nxs.Digest, verify nxs.VerifyFunc, reading depth) (plain []nxs.Entry,
+	err error) {
 	if err := checkLink(slot); err != nil {
-		return err
+		return nil, err
 	}
 	held, err := resolve(s.fs, slot)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case held.IsZero() && !want.IsZero():
-		return refusal.New(refusal.MissingEntry, "the link of %s is missing", called(slot))
+		return nil, refusal.New(refusal.MissingEntry, "the link of %s is missing", called(slot))
 	case held != want:
-		return refusal.New(refusal.SlotMismatch, "%s holds another set, %s", called(slot), held)
+		return nil, refusal.New(refusal.SlotMismatch, "%s holds another set, %s", called(slot), held)
 	case want.IsZero():
-		return nil
+		return nil, nil
 	}
 	set := stored{s.fs, held}
 	index, err := set.verifiedIndex(verify)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return set.checkBundles(index)
+	return set.checkBundles(index, reading)
 }

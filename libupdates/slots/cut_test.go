@@ -24,7 +24,19 @@ type change struct {
 	clean map[string]*durabletest.Disk // by version of slot b: the disk as it is when nothing has gone wrong
 }
 
+// changes are on a disk without fs-verity. Those that write payloads in other ways are on one with it, too.
 func changes(t *testing.T) []change {
+	all := changesOn(t, durabletest.New)
+	for _, c := range changesOn(t, durabletest.NewWithVerity) {
+		if c.name == "replace a set" || c.builds {
+			c.name += ", fs-verity"
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func changesOn(t *testing.T, empty func() *durabletest.Disk) []change {
 	staging := func(version string) func(*slots.Store) error {
 		raw := archive(t, version)
 		return func(s *slots.Store) error { _, err := stage(s, bootctl.B, raw); return err }
@@ -51,15 +63,15 @@ func changes(t *testing.T) []change {
 		{name: "empty what the other slot holds too", from: "1.0.0", to: "", do: emptying},
 	}
 	for i, c := range list {
-		list[i].clean = map[string]*durabletest.Disk{c.from: diskHolding(t, c.from), c.to: diskHolding(t, c.to)}
+		list[i].clean = map[string]*durabletest.Disk{c.from: diskHolding(t, empty(), c.from),
+			c.to: diskHolding(t, empty(), c.to)}
 	}
 	return list
 }
 
-// diskHolding returns a disk with 1.0.0 in slot a and that version in slot b.
-func diskHolding(t *testing.T, version string) *durabletest.Disk {
+// diskHolding fills an empty disk with 1.0.0 in slot a and that version in slot b.
+func diskHolding(t *testing.T, d *durabletest.Disk, version string) *durabletest.Disk {
 	t.Helper()
-	d := durabletest.New()
 	s := open(t, d)
 	mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
 	if version != "" {

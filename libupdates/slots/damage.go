@@ -28,7 +28,7 @@ func FaultOf(err error) (Fault, refusal.Reason) {
 		return Medium, reason
 	}
 	switch reason {
-	case refusal.DigestMismatch, refusal.SizeMismatch, refusal.MissingEntry, refusal.BadEntryType,
+	case refusal.Damaged, refusal.DigestMismatch, refusal.SizeMismatch, refusal.MissingEntry, refusal.BadEntryType,
 		refusal.UnreadableEntry,
 		refusal.SlotMismatch, refusal.BadSignatures, refusal.TooManySignatures:
 		return Medium, reason

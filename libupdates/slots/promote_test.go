@@ -48,7 +48,7 @@ func TestPromote(t *testing.T) {
 		wantSlot(t, s, bootctl.A, "1.0.0")
 		wantSlot(t, s, bootctl.B, version)
 		wantSlot(t, s, bootctl.Staged, "")
-		clean := diskHolding(t, version)
+		clean := diskHolding(t, durabletest.New(), version)
 		if got, want := d.Snapshot(), clean.Snapshot(); len(got) != len(want) {
 			t.Errorf("the disk holds %q, want %q", got, want)
 		}

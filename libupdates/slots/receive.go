@@ -13,7 +13,7 @@ import (
 
 const (
 	dataPerm    fs.FileMode = 0o444 // files of a set are never changed in place
-	payloadPerm fs.FileMode = 0o555
+	payloadPerm fs.FileMode = 0o755 // fs-verity is enabled only by who may write, and then nobody can
 )
 
 // add receives a set into sets/.stage and gives it its name. The set is durable when add returns. After an error
@@ -54,7 +54,7 @@ func (s *Store) receive(head *nxs.Head, a archive, in *incoming) error {
 		return err
 	}
 	in.enter(Publishing)
-	return files.sync(head.Index)
+	return files.sync(in, head.Index)
 }
 
 // files are the files of a set that is being received. They are made durable together, at the end: until the set has
@@ -139,12 +139,22 @@ func (f *files) complete(index nxs.Index) error {
 	return nil
 }
 
-// sync makes everything durable, first the bytes of every file, then the names. It closes the files.
-func (f *files) sync(index nxs.Index) error {
+// sync makes everything durable, first the bytes of every file, then that the kernel verifies the payloads, then the
+// names. It closes the files.
+func (f *files) sync(in *incoming, index nxs.Index) error {
 	for len(f.open) > 0 {
 		file := f.open[0]
 		f.open = f.open[1:]
 		if err := errors.Join(file.Sync(), file.Close()); err != nil {
+			return err
+		}
+	}
+	for _, entry := range index.Bundles {
+		err := in.ended()
+		if err == nil {
+			err = protect(f.fs, payloadPath(stageDir, entry.Name), entry)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -89,7 +89,8 @@ func intact(ctx context.Context, fs durable.ReadFS, all []*candidate) {
 		}
 		defer file.Close()
 		c.file = file
-		c.failed.Store(file.Size() != c.wanted.PayloadSize)
+		_, err = measure(c.wanted, c.path, file)
+		c.failed.Store(err != nil || file.Size() != c.wanted.PayloadSize)
 	}
 	for open := true; open && ctx.Err() == nil; {
 		var streams []digest.Stream

@@ -337,7 +337,7 @@ func TestMendingMendsBoth(t *testing.T) {
 // While a payload of two sets is repaired, each name leads to the damaged file or the right one, whenever the power
 // fails; once the stage is complete, both sets are intact. A failing step instead of the cut does no more harm.
 func TestCutWhileMendingBoth(t *testing.T) {
-	clean := diskHolding(t, "1.1.0")
+	clean := diskHolding(t, durabletest.New(), "1.1.0")
 	damage(t, clean, shared, flip)
 	raw := archive(t, "1.1.0")
 	bad := read(t, clean, "a/"+shared)

@@ -126,7 +126,8 @@ func (s *Store) has(head *nxs.Head) bool {
 	if err != nil || !bytes.Equal(proof, head.Proof()) {
 		return false
 	}
-	return set.checkBundles(head.Index) == nil
+	_, err = set.checkBundles(head.Index, everything)
+	return err == nil
 }
 
 // drain verifies the archive to its end and stores nothing.

@@ -84,9 +84,18 @@ func (s stored) proof() ([]byte, error) {
 	return append(signature, more...), err
 }
 
+// A depth is how much of a set is read when it is checked.
+type depth bool
+
+const (
+	everything depth = true
+	unkeptOnly depth = false // not the payloads that the kernel verifies at every read
+)
+
 // checkBundles verifies every manifest and payload in the index, the payloads in parallel, and returns the first fault
-// in the order of the index. Files that are not in the index are ignored.
-func (s stored) checkBundles(index nxs.Index) error {
+// in the order of the index. Files that are not in the index are ignored. Plain are the payloads that the kernel could
+// verify at every read, and does not.
+func (s stored) checkBundles(index nxs.Index, reading depth) (plain []nxs.Entry, err error) {
 	var payloads []digest.Stream
 	var found error
 	for _, entry := range index.Bundles {
@@ -98,12 +107,31 @@ func (s stored) checkBundles(index nxs.Index) error {
 			break
 		}
 		defer payload.Close()
-		payloads = append(payloads, entry.StreamOf(payloadPath("", entry.Name), payload))
+		name := payloadPath("", entry.Name)
+		unkept, err := measure(entry, name, payload)
+		if found = err; found != nil {
+			break
+		}
+		if errors.Is(unkept, durable.ErrPlain) {
+			plain = append(plain, entry)
+		}
+		if unkept != nil || reading == everything {
+			payloads = append(payloads, streamOf(entry, name, payload, unkept))
+		}
 	}
 	if err := digest.Run(context.Background(), payloads); err != nil {
-		return err
+		return nil, err
 	}
-	return found
+	return plain, found
+}
+
+// streamOf is the stream of a payload of which unkept says why the kernel does not verify it.
+func streamOf(entry nxs.Entry, name string, f durable.ReadFile, unkept error) digest.Stream {
+	stream := entry.StreamOf(name, f)
+	if unkept == nil {
+		stream.Read = damagedBy(name, stream.Read)
+	}
+	return stream
 }
 
 // manifest returns a bundle's manifest after checking its digest.
@@ -148,7 +176,12 @@ func (s stored) checkPayload(entry nxs.Entry) error {
 		return err
 	}
 	defer f.Close()
-	return digest.Run(context.Background(), []digest.Stream{entry.StreamOf(payloadPath("", entry.Name), f)})
+	name := payloadPath("", entry.Name)
+	unkept, err := measure(entry, name, f)
+	if err != nil {
+		return err
+	}
+	return digest.Run(context.Background(), []digest.Stream{streamOf(entry, name, f, unkept)})
 }
 
 // isLocked reports whether the permission to read any file of the set is missing.

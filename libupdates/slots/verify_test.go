@@ -88,10 +88,11 @@ func TestVerifyAsksForTheSignatureFirst(t *testing.T) {
 	d := durabletest.New()
 	s := open(t, d)
 	mustStage(t, s, bootctl.A, archive(t, "1.0.0"))
+	set := held(s, bootctl.A)
 	from := len(d.Ops())
 	refused := refusal.New(refusal.InvalidSignature, "no")
 	var seen []string
-	err := s.Verify(bootctl.A, held(s, bootctl.A), func(_, _ []byte) (trust.PublicKey, error) {
+	err := s.Verify(bootctl.A, set, func(_, _ []byte) (trust.PublicKey, error) {
 		seen = d.Ops()[from:]
 		return trust.PublicKey{}, refused
 	})
@@ -124,9 +125,16 @@ func TestStageMendsADamagedSet(t *testing.T) {
 // While a set is repaired, each of its files is the damaged or the right one. A cut leaves slot b empty or holding the
 // complete set, and once slot b holds it, slot a is intact too.
 func TestCutWhileMending(t *testing.T) {
-	for _, file := range []string{"alpha.app.nxb/payload.elf", "system.nxsindex"} {
+	for _, c := range []struct {
+		file  string
+		empty func() *durabletest.Disk
+	}{
+		{"alpha.app.nxb/payload.elf", durabletest.New}, {"alpha.app.nxb/payload.elf", durabletest.NewWithVerity},
+		{"system.nxsindex", durabletest.New},
+	} {
+		file := c.file
 		t.Run(file, func(t *testing.T) {
-			clean := diskHolding(t, "")
+			clean := diskHolding(t, c.empty(), "")
 			damage(t, clean, file, flip)
 			for _, outcome := range durabletest.Outcomes() {
 				for done, n := false, 0; !done; n++ {

@@ -26,11 +26,12 @@ type Trial struct {
 	tries     uint8      // boot attempts of a set on trial
 }
 
-// BootAttempt counts an attempt durably, verifies every byte of its slot against the signature, and has it published,
-// unless another core has to take over first. The attempt that the core before this one had counted as begun, if it is
-// still the current one, is not counted again. A slot in which damage is found is marked, and if that brings the other
-// one back, an attempt for it follows; an earlier mark on the other one is checked again first. Refused is why the slot
-// cannot run; err means that not even the attempt, or its end, could be recorded.
+// BootAttempt counts an attempt durably, verifies its slot against the signature, and has it published, unless another
+// core has to take over first. Every byte of the slot is read, but for payloads that the kernel verifies at every read.
+// The attempt that the core before this one had counted as begun, if it is still the current one, is not counted again.
+// A slot in which damage is found is marked, and if that brings the other one back, an attempt for it follows; an
+// earlier mark on the other one is checked again first. Refused is why the slot cannot run; err means that not even the
+// attempt, or its end, could be recorded.
 func (t *Trial) BootAttempt(ctx context.Context, begun uint64) (a Attempt, refused, err error) {
 	for {
 		a.Attempt, refused, err = t.attempt(ctx, begun)
@@ -81,7 +82,7 @@ func watchedUnless(barred error, r bootctl.Record) bootctl.Record {
 
 // runSlot verifies the slot and has it published, if its set may run and the core that runs is the one for it.
 func (t *Trial) runSlot(ctx context.Context, a bootctl.Attempt) error {
-	if err := t.inspector.verify(ctx, a.Slot); err != nil {
+	if err := t.inspector.measure(ctx, a.Slot); err != nil {
 		return err
 	}
 	if err := t.inspector.mended(a.Slot); err != nil {

@@ -157,15 +157,16 @@ func (b below) Symlink(target, name string) error          { return b.FS.Symlink
 func (b below) Link(from, to string) error                 { return b.FS.Link(b.at(from), b.at(to)) }
 func (b below) Remove(name string) error                   { return b.FS.Remove(b.at(name)) }
 func (b below) RemoveAll(name string) error                { return b.FS.RemoveAll(b.at(name)) }
+func (b below) EnableVerity(name string) error             { return b.FS.EnableVerity(b.at(name)) }
 func (b below) SyncDir(name string) error                  { return b.FS.SyncDir(b.at(name)) }
 func (b below) Create(name string, p fs.FileMode) (durable.File, error) {
 	return b.FS.Create(b.at(name), p)
 }
 
-// newDisk returns a disk with a folder for the slots and one for the state.
+// newDisk returns a disk with fs-verity, and with a folder for the slots and one for the state.
 func newDisk(t *testing.T) *durabletest.Disk {
 	t.Helper()
-	disk := durabletest.New()
+	disk := durabletest.NewWithVerity()
 	must(t, disk.Mkdir("system"))
 	must(t, disk.Mkdir("state"))
 	return disk.Clone()
@@ -200,7 +201,7 @@ func (d *device) put(t *testing.T, version string) error {
 	t.Helper()
 	key := updatestest.Key(1)
 	raw := updatestest.Archive(t, key, version, updatestest.Bundle("notes", version, nil, []byte("bytes of "+version),
-		key))
+		key).Blocks())
 	if err := d.begin(); err != nil {
 		return err
 	}

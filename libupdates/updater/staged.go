@@ -49,7 +49,7 @@ func (g *Staging) Switch(ctx context.Context, serial uint64) error {
 	}
 	if err == nil {
 		// a damaged way back is reported before the trial; a new set is what repairs it
-		_, err = g.inspector.inspect(ctx, r.Active)
+		_, err = g.inspector.inspect(ctx, r.Active, g.inspector.verify)
 	}
 	if err == nil {
 		err = g.ledger.unlessStaging(func(r bootctl.Record) (bootctl.Record, error) {

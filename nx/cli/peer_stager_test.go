@@ -69,7 +69,7 @@ func (s *peerStager) Held(_ context.Context, call update.UpdateStage_held) error
 func (p *peer) stage() {
 	p.change(func(s *peerState) {
 		s.staged = bootrecord.Slot_staged
-		s.sets[bootrecord.Slot_staged] = peerSet{"1.2.0", 0xcc, false, []string{"hello", "ticker"}}
+		s.sets[bootrecord.Slot_staged] = peerSet{version: "1.2.0", digest: 0xcc, bundles: []string{"hello", "ticker"}}
 	})
 }
 

@@ -86,6 +86,8 @@ type peerSet struct {
 	digest  byte // repeated 32 times
 	good    bool
 	bundles []string
+	kept    bool   // its payloads are verified by the kernel
+	unkept  string // why not
 }
 
 type peerRollback struct {
@@ -110,7 +112,9 @@ func startPeer(t *testing.T) *peer {
 		followed:  make(chan struct{}, 64), discarded: make(chan struct{}, 16),
 		state: peerState{
 			active: bootrecord.Slot_a, healthy: true, boot: 1,
-			sets: map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {"1.0.0", 0xaa, true, []string{"hello"}}},
+			sets: map[bootrecord.Slot]peerSet{
+				bootrecord.Slot_a: {version: "1.0.0", digest: 0xaa, good: true, bundles: []string{"hello"}},
+			},
 		},
 	}
 	listener, err := plat.ListenPrivate(filepath.Join(p.dir, "control.sock"))
@@ -327,8 +331,9 @@ func (s peerSet) fill(m update.SlotStatus) error {
 		return err
 	}
 	content.SetGood(s.good)
-	return errors.Join(content.SetIndexSha256(digest(s.digest)), content.SetSystemVersion(s.version),
-		s.fillBundles(m.NewBundles))
+	m.SetKept(s.kept)
+	return errors.Join(m.SetUnkept(s.unkept), content.SetIndexSha256(digest(s.digest)),
+		content.SetSystemVersion(s.version), s.fillBundles(m.NewBundles))
 }
 
 func (s peerSet) fillBundles(make func(int32) (update.BundleRef_List, error)) error {

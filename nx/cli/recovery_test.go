@@ -8,7 +8,7 @@ import (
 
 func TestRollback(t *testing.T) {
 	p := startPeer(t)
-	p.change(func(s *peerState) { s.sets[bootrecord.Slot_b] = peerSet{"0.9.0", 0x99, true, nil} })
+	p.change(func(s *peerState) { s.sets[bootrecord.Slot_b] = peerSet{version: "0.9.0", digest: 0x99, good: true} })
 	p.nx("rollback").want(t, 0, "rolled back: 0.9.0 in slot b, healthy\n", "")
 }
 

@@ -43,6 +43,8 @@ type slotState struct {
 	IndexSHA256   *string     `json:"indexSha256"`
 	Good          bool        `json:"good"`
 	Damage        *string     `json:"damage"`
+	Kept          bool        `json:"kept"`   // the kernel verifies its payloads at every read
+	Unkept        *string     `json:"unkept"` // why not
 	Bundles       []bundleRef `json:"bundles"`
 }
 
@@ -120,6 +122,7 @@ func slotStateOf(slot updateclient.Slot) slotState {
 	return slotState{
 		SystemVersion: orNull(slot.Version, ""), IndexSHA256: orNull(hexOf(nxs.Digest(slot.Digest)), ""),
 		Good: slot.Good, Damage: orNull(string(slot.Damage), ""), Bundles: slot.Bundles,
+		Kept: slot.Kept, Unkept: orNull(slot.Unkept, ""),
 	}
 }
 

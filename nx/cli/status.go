@@ -91,6 +91,9 @@ func printState(w io.Writer, s state, machine [][]string) {
 			rows = append(rows, []string{"", line})
 		}
 	}
+	if by := s.slot(s.ActiveSlot).verified(); by != "" {
+		rows = append(rows, []string{"payloads", by})
+	}
 	rows = append(rows, []string{"state", s.persistence()})
 	if began := s.began(); began != "" {
 		rows = append(rows, []string{"boot", began})
@@ -180,6 +183,17 @@ func (s slotState) standing() string {
 	default:
 		return "not yet confirmed"
 	}
+}
+
+// verified returns how the payloads of a set are verified; "" if that is unknown, as with an older system.
+func (s slotState) verified() string {
+	switch {
+	case s.Kept:
+		return "verified by the kernel at every read"
+	case s.Unkept != nil:
+		return "read at each boot attempt: " + *s.Unkept
+	}
+	return ""
 }
 
 func (s slotState) describe(standing string) string {

@@ -17,7 +17,7 @@ var (
 // onTrial is a state with everything in it.
 func onTrial(s *peerState) {
 	s.pending, s.tries, s.healthy, s.boot, s.persistent = bootrecord.Slot_b, 1, false, 4, true
-	s.sets[bootrecord.Slot_b] = peerSet{"1.2.0", 0xcc, false, []string{"hello", "ticker"}}
+	s.sets[bootrecord.Slot_b] = peerSet{version: "1.2.0", digest: 0xcc, bundles: []string{"hello", "ticker"}}
 	s.quarantine = []peerRollback{{reason: "service-exited", version: "1.1.0", digest: 0xbb}}
 	s.last = &peerRollback{"service-exited", "hello ended with exit code 3", "1.1.0", 0xbb}
 }
@@ -27,9 +27,9 @@ func TestStatusForPrograms(t *testing.T) {
 	got := p.nx("status", "--json")
 	want := `{"activeSlot":"a","pendingSlot":null,"stagedSlot":null,"triesLeft":0,"healthOk":true,"persistent":false,"staging":false,"watched":false,"boot":1,"bootCause":"unknown","abruptEnds":0,"pauseMs":0,"versionFloor":null,"core":null,` +
 		`"slots":{"a":{"systemVersion":"1.0.0","indexSha256":"` + hexAA +
-		`","good":true,"damage":null,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
-		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]},` +
-		`"staged":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"bundles":[]}},` +
+		`","good":true,"damage":null,"kept":false,"unkept":null,"bundles":[{"name":"hello","version":"1.0.0"}]},` +
+		`"b":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"kept":false,"unkept":null,"bundles":[]},` +
+		`"staged":{"systemVersion":null,"indexSha256":null,"good":false,"damage":null,"kept":false,"unkept":null,"bundles":[]}},` +
 		`"quarantine":[],"lastRollback":null,"watchdog":null,` +
 		`"confinement":[{"daemon":"logd","measures":[{"name":"paths","on":true,"detail":"none"},{"name":"user","on":false,"detail":"needs root"}]}]}` + "\n"
 	got.want(t, 0, want, "")
@@ -84,10 +84,34 @@ func TestStatusForPeople(t *testing.T) {
 		"next    `nx update FILE` installs a system set\n", "")
 }
 
+// How payloads are verified is said where the system says it: an older one does not.
+func TestStatusOfVerification(t *testing.T) {
+	p := startPeer(t)
+	for _, c := range []struct {
+		kept         bool
+		unkept, want string
+	}{
+		{true, "", "payloads  verified by the kernel at every read\n"},
+		{false, "no fs-verity", "payloads  read at each boot attempt: no fs-verity\n"},
+		{false, "", ""},
+	} {
+		p.change(func(s *peerState) {
+			running := s.sets[bootrecord.Slot_a]
+			running.kept, running.unkept = c.kept, c.unkept
+			s.sets[bootrecord.Slot_a] = running
+		})
+		got := p.nx("status")
+		if has := strings.Contains(got.stdout, "payloads"); got.status != 0 || has != (c.want != "") ||
+			!strings.Contains(got.stdout, c.want) {
+			t.Errorf("%+v: exit %d, %s%s", c, got.status, got.stdout, got.stderr)
+		}
+	}
+}
+
 // A staged set is in neither slot. An older system has it in its standby slot.
 func TestStatusWithAStagedSet(t *testing.T) {
 	p := startPeer(t)
-	staged := peerSet{"1.2.0", 0xcc, false, []string{"hello"}}
+	staged := peerSet{version: "1.2.0", digest: 0xcc, bundles: []string{"hello"}}
 	for place, b := range map[bootrecord.Slot]string{
 		bootrecord.Slot_staged: "empty",
 		bootrecord.Slot_b:      "1.2.0 (cccccccccccc), not yet confirmed: hello 1.2.0",
@@ -151,7 +175,8 @@ func TestStatusOfAMachine(t *testing.T) {
 func TestStatusCannotDriveTheTerminal(t *testing.T) {
 	p := startPeer(t)
 	p.change(func(s *peerState) {
-		s.sets[bootrecord.Slot_a] = peerSet{"1.0.0\x1b[2J\nforged: line", 0xaa, true, []string{"he\u202ello"}}
+		s.sets[bootrecord.Slot_a] = peerSet{version: "1.0.0\x1b[2J\nforged: line", digest: 0xaa, good: true,
+			bundles: []string{"he\u202ello"}}
 	})
 	got := p.nx("status").stdout
 	if strings.ContainsAny(got, "\x1b\u202e") || strings.Contains(got, "\nforged") {
@@ -164,8 +189,8 @@ func TestStatusCannotDriveTheTerminal(t *testing.T) {
 func TestStatusWithoutADigest(t *testing.T) {
 	p := startPeer(t)
 	p.change(func(s *peerState) {
-		s.sets = map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {"1.0.0", 0, true, []string{"hello"}},
-			bootrecord.Slot_b: {"1.1.0", 0, true, nil}}
+		s.sets = map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {version: "1.0.0", good: true,
+			bundles: []string{"hello"}}, bootrecord.Slot_b: {version: "1.1.0", good: true}}
 		s.damage = "digest-mismatch"
 		s.machine = false
 	})

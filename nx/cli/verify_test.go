@@ -10,11 +10,11 @@ import (
 func TestVerify(t *testing.T) {
 	p := startPeer(t)
 	p.change(func(s *peerState) {
-		s.sets = map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {"1.0.0", 0xaa, true, nil}}
+		s.sets = map[bootrecord.Slot]peerSet{bootrecord.Slot_a: {version: "1.0.0", digest: 0xaa, good: true}}
 	})
 	p.nx("verify").want(t, 0, "slot a: 1.0.0 is intact\nslot b: empty\n", "")
 	p.change(func(s *peerState) {
-		s.sets[bootrecord.Slot_b], s.damage = peerSet{"1.1.0", 0xbb, true, nil}, "digest-mismatch"
+		s.sets[bootrecord.Slot_b], s.damage = peerSet{version: "1.1.0", digest: 0xbb, good: true}, "digest-mismatch"
 	})
 	p.nx("verify").want(t, 1,
 		"slot a: 1.0.0 is intact\nslot b: 1.1.0 is not: digest mismatch in hello.nxb/payload.elf\n",
