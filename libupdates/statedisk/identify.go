@@ -67,16 +67,21 @@ const (
 	chunk  = 64 << 10
 )
 
-// findStranger returns the offset of the first sector that is neither unused nor written by an incomplete Prepare, or
-// -1. It checks the whole range of the template and the end of the disk.
+// findStranger returns the offset of the first sector that is neither unused nor written by an incomplete Prepare, of
+// this version or an earlier one, or -1. It checks the whole range of the template and the end of the disk.
 func findStranger(disk io.ReaderAt, size int64) (int64, error) {
 	found, got := int64(-1), make([]byte, BlockSize)
 	err := eachBlock(func(offset int64, want []byte) error {
 		if _, err := disk.ReadAt(got, offset); err != nil {
 			return err
 		}
+		newer := want
+		if offset == 0 {
+			newer = firstBlock(want)
+		}
 		for at := 0; at < BlockSize; at += sector {
-			if s := got[at : at+sector]; !isZero(s) && !bytes.Equal(s, want[at:at+sector]) {
+			s := got[at : at+sector]
+			if !isZero(s) && !bytes.Equal(s, want[at:at+sector]) && !bytes.Equal(s, newer[at:at+sector]) {
 				found = offset + int64(at)
 				return errFound
 			}

@@ -1,7 +1,6 @@
 package statedisk
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 )
@@ -35,7 +34,7 @@ func write(disk Disk) error {
 	err := eachBlock(func(offset int64, block []byte) (err error) {
 		switch {
 		case offset == 0:
-			first = bytes.Clone(block)
+			first = firstBlock(block)
 		case !isZero(block):
 			_, err = disk.WriteAt(block, offset)
 		}

@@ -50,6 +50,33 @@ func TestPrepareSurvivesEveryCut(t *testing.T) {
 	t.Logf("%d disks after a cut", outcomes)
 }
 
+// A disk that an earlier version left half done is finished by this one, whatever is there of the superblock. One that
+// it finished stays as it is.
+func TestPrepareFinishesWhatAnEarlierVersionBegan(t *testing.T) {
+	want, earlier := prepared(t, MinSize), blank(MinSize)
+	err := eachBlock(func(offset int64, block []byte) error {
+		copy(earlier.durable[offset:], block)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind, err := Prepare(earlier.leaving(0), MinSize); kind != Ours || err != nil {
+		t.Errorf("a finished disk: %v, %v", kind, err)
+	}
+	for lost := range 3 { // neither half of the superblock, the first one, the second one
+		d := earlier.after(func(int) bool { return false })
+		for half := range 2 {
+			if lost == 0 || lost-1 == half {
+				clear(d.durable[superOffset+half*sector : superOffset+(half+1)*sector])
+			}
+		}
+		if kind, err := Prepare(d, MinSize); kind != New || err != nil || !bytes.Equal(d.durable, want.durable) {
+			t.Errorf("lost %d: %v, %v", lost, kind, err)
+		}
+	}
+}
+
 // Nothing is written to a disk that is ours or foreign.
 func TestPrepareLeavesOthersAlone(t *testing.T) {
 	for name, d := range map[string]*testDisk{"ours": prepared(t, MinSize),

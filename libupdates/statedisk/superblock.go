@@ -16,11 +16,14 @@ const (
 
 	offsetMagic    = 0x38  // le16
 	offsetState    = 0x3a  // le16, flags
+	offsetReadOnly = 0x64  // le32, features without which a kernel only reads
 	offsetLabel    = 0x78  // 16 bytes, padded with zeros
 	offsetChecksum = 0x3fc // le32, CRC-32C of all preceding bytes, without the final inversion
 
 	superMagic = 0xef53
 	stateError = 2 // the kernel has found damage
+
+	featureVerity = 0x8000
 )
 
 // A superblock is a raw ext4 superblock. It is untrusted; use only its methods.
@@ -37,8 +40,11 @@ func (s superblock) hasMagic() bool { return s.half(offsetMagic) == superMagic }
 
 // intact reports whether the checksum matches. A superblock without checksums is not intact.
 func (s superblock) intact() bool {
-	sum := ^crc32.Checksum(s[:offsetChecksum], crc32.MakeTable(crc32.Castagnoli))
-	return s.hasMagic() && sum == binary.LittleEndian.Uint32(s[offsetChecksum:])
+	return s.hasMagic() && s.checksum() == binary.LittleEndian.Uint32(s[offsetChecksum:])
+}
+
+func (s superblock) checksum() uint32 {
+	return ^crc32.Checksum(s[:offsetChecksum], crc32.MakeTable(crc32.Castagnoli))
 }
 
 func (s superblock) label() string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed"
+	"encoding/binary"
 	"io"
 )
 
@@ -16,8 +17,9 @@ const MinSize = 16 << 20
 // BlockSize is the block size of the file system, in bytes.
 const BlockSize = 4096
 
-// template is the file system that a new disk begins with, as mke2fs made it (TestTemplate has its options),
-// compressed. It must never change: a disk that was half done by one version is finished by the next.
+// template is the file system that a new disk began with in the first versions, as mke2fs made it (TestTemplate has its
+// options), compressed. It must never change: a disk that was half done by one version is finished by the next. The
+// disks of this version differ in the block of the superblock alone (firstBlock).
 //
 //go:embed template.ext4.gz
 var template []byte
@@ -38,6 +40,17 @@ func eachBlock(f func(offset int64, block []byte) error) error {
 		}
 	}
 	return nil
+}
+
+// firstBlock returns the first block of a new disk, which has the superblock: that of the template, with the feature
+// fs-verity. Nothing else of a file system depends on the feature.
+func firstBlock(template []byte) []byte {
+	block := bytes.Clone(template)
+	super := superblock(block[superOffset : superOffset+superSize])
+	features := binary.LittleEndian.Uint32(super[offsetReadOnly:]) | featureVerity
+	binary.LittleEndian.PutUint32(super[offsetReadOnly:], features)
+	binary.LittleEndian.PutUint32(super[offsetChecksum:], super.checksum())
+	return block
 }
 
 // isZero reports whether all bytes are zero. raw is at most one block.

@@ -18,10 +18,10 @@ var update = flag.Bool("update", false, "write the template, where it is missing
 // templateSum is the SHA-256 of the uncompressed template. Disks in use were made from it.
 const templateSum = "01db3128d68245aa00c21b80c1d8de6245e17d3fc828223a45b924daa7b33b65"
 
-// makeTemplate makes the template with mke2fs: blocks of 4 KiB, 8,192 inodes per 128 MiB, a journal of 4 MiB, 5 %
-// reserved for root (PID 1 starts even on a full disk), checksums for all metadata, read-only after damage is found,
-// room for the kernel to grow it to 256 GiB. Ids and times are fixed.
-func makeTemplate(t *testing.T) []byte {
+// makeTemplate makes the template with mke2fs, and with further features: blocks of 4 KiB, 8,192 inodes per 128 MiB, a
+// journal of 4 MiB, 5 % reserved for root (PID 1 starts even on a full disk), checksums for all metadata, read-only
+// after damage is found, room for the kernel to grow it to 256 GiB. Ids and times are fixed.
+func makeTemplate(t *testing.T, more string) []byte {
 	t.Helper()
 	mke2fs, err := exec.LookPath("mke2fs")
 	if err != nil {
@@ -40,7 +40,7 @@ func makeTemplate(t *testing.T) []byte {
 		"size=4", "-e", "remount-ro",
 		"-L", Label, "-U", id, "-M", "",
 		"-E", "hash_seed="+id+",lazy_itable_init=0,lazy_journal_init=0,resize=67108864,nodiscard,root_owner=0:0",
-		"-O", "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum",
+		"-O", "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum"+more,
 		path, "16M")
 	cmd.Env = []string{"MKE2FS_CONFIG=" + config, "E2FSPROGS_FAKE_TIME=1", "LC_ALL=C"}
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -59,7 +59,7 @@ func TestTemplate(t *testing.T) {
 	if len(template) == 0 && *update {
 		var packed bytes.Buffer
 		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-		w.Write(makeTemplate(t))
+		w.Write(makeTemplate(t, ""))
 		w.Close()
 		if err := os.WriteFile("template.ext4.gz", packed.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -81,7 +81,19 @@ func TestTemplate(t *testing.T) {
 		super.noted() {
 		t.Error("the template is not ours")
 	}
-	if made := makeTemplate(t); !bytes.Equal(made, plain) {
+	if made := makeTemplate(t, ""); !bytes.Equal(made, plain) {
 		t.Log("the mke2fs of this machine makes another one, which is no fault")
+	}
+}
+
+// The first block of a new disk is what mke2fs writes when it is asked for the feature fs-verity as well, and no other
+// block differs.
+func TestFirstBlockHasFsVerity(t *testing.T) {
+	plain, verity := makeTemplate(t, ""), makeTemplate(t, ",verity")
+	if got := firstBlock(plain[:BlockSize]); !bytes.Equal(got, verity[:BlockSize]) {
+		t.Error("mke2fs makes another first block")
+	}
+	if !bytes.Equal(plain[BlockSize:], verity[BlockSize:]) {
+		t.Error("mke2fs makes other blocks")
 	}
 }

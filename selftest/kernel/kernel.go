@@ -70,11 +70,11 @@ func archOf(guest string) (arch, error) {
 }
 
 // modules returns what a guest needs, whether or not it is built into its kernel: the port to the operator, a source of
-// randomness, its network, its disk and file system, and a watchdog. The machine's watchdog comes before the kernel's
-// own, so that it becomes the first device. ext4 looks up its checksum by algorithm name, which no module declares as a
-// dependency.
+// randomness, its network, its disk and file system, loop devices for the state of bundles, and a watchdog. The
+// machine's watchdog comes before the kernel's own, so that it becomes the first device. ext4 looks up its checksum,
+// and fs-verity its digest, by algorithm name, which no module declares as a dependency.
 func (a arch) modules() []string {
-	return strings.Fields("virtio_pci virtio_console virtio_rng virtio_net virtio_blk crc32c_generic ext4 " +
+	return strings.Fields("virtio_pci virtio_console virtio_rng virtio_net virtio_blk crc32c_generic sha256_generic ext4 loop " +
 		a.watchdog + " softdog")
 }
 
