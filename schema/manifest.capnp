@@ -26,7 +26,8 @@ struct BundleManifest {
 
   abilities @3 :List(Text);
   # How the bundle runs. `nexus.ability.Main`: it is started on demand. `nexus.ability.Service`: it runs while its slot
-  # is published. `nexus.ability.Native`, together with Service: it exports Service (service.capnp) and is not healthy
+  # is published. `nexus.ability.Data`, without these two: its payload is a tree (libupdates/tree), which other bundles
+  # of its set may read. `nexus.ability.Native`, together with Service: it exports Service (service.capnp) and is not healthy
   # until it reports so; without it, a service that does not answer within the settle time counts as plain. Other
   # abilities are kept and ignored. At most 64 entries of at most 128 bytes.
 
@@ -36,8 +37,12 @@ struct BundleManifest {
   # which it gets if the device's policy grants it:
   #
   #     net.listen:tcp/PORT     a listening TCP socket on that port, 1 to 65535, in decimal without leading zeros
+  #     net.connect:tcp/PORT    connections to that TCP port of any host
+  #     net.connect:udp/PORT    the same by UDP
+  #     state:SIZE              a folder with that quota, 1MiB to 16GiB, at most one
+  #     data:NAME               the tree of the data bundle NAME of the same set
   #
-  # No power may be asked for twice, and at most 16 may be listening sockets. If there are any, they are the descriptors
+  # No power may be asked for twice, and at most 16 may be of a kind. If there are listening sockets, they are the descriptors
   # from 3 on, in this order, and those of the connection and the endowment channel follow (docs/packaging/nxb.md).
 
   minSdk @5 :Text;
@@ -56,7 +61,8 @@ struct BundleManifest {
   # Size of `payload.elf` in bytes. Only valid if payloadDigest is not empty.
 
   args @10 :List(Text);
-  # Arguments of the program, which follow its name. At most 64 of at most 1024 bytes; together with environment at most
+  # Arguments of the program, which follow its name. In these, `${NAME}` stands for the value of a variable that the
+  # system sets and whose name begins with NEXUS_, as in the values of environment. At most 64 of at most 1024 bytes; together with environment at most
   # 4096 bytes.
 
   environment @11 :List(Text);
