@@ -80,6 +80,9 @@ const (
 	NameMismatch    Reason = "name-mismatch"
 	VersionMismatch Reason = "version-mismatch" // manifest and index have different versions
 	PowersMismatch  Reason = "powers-mismatch"  // manifest and index ask for different powers
+	// the payload of a data bundle is not a tree, or a name or link in it leads out of it
+	BadTree    Reason = "bad-tree"
+	NoSuchData Reason = "no-such-data" // a bundle asks for the data of a bundle that is not a data bundle of its set
 )
 
 // Reasons about what bundles may do.
