@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/policy"
 )
 
 // withArchive opens a set and calls use with the file and its size in bytes.
@@ -47,9 +48,15 @@ func verify(ctx context.Context, name string, limits nxs.Limits, sdk string, by 
 		if err := by.admit(head); err != nil {
 			return err
 		}
-		return f.Copy(ctx, func(b *nxs.Bundle) (nxs.WriteFunc, error) {
+		data := map[string]bool{}
+		err := f.Copy(ctx, func(b *nxs.Bundle) (nxs.WriteFunc, error) {
+			data[b.Manifest.Name] = b.Manifest.IsData()
 			return nil, head.Index.CheckDemands(b.Manifest, sdk)
 		})
+		if err != nil {
+			return err
+		}
+		return policy.CheckData(nxs.Asking(head.Index), func(name string) bool { return data[name] })
 	})
 	return head, err
 }

@@ -13,6 +13,7 @@ import (
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/tree"
 )
 
 // bundleGrammar is the command line of nxb-pack.
@@ -27,8 +28,25 @@ type bundleGrammar struct {
 	Unsigned     bool     `xor:"by" help:"Omit publisher and signature, for a bundle that is only distributed in sets, where the signed index covers it."`
 	LimitPayload nxs.Size `placeholder:"SIZE" default:"${payload_limit}" help:"Largest payload that the device accepts (${default})."`
 	deviceFlags
-	Payload string `arg:"" name:"payload" help:"The program."`
-	Out     string `arg:"" name:"out.nxb" help:"Folder of the bundle to create: NAME.nxb. It must not exist yet."`
+	Tree    string `placeholder:"DIR" help:"Instead of PAYLOAD: make a data bundle of the files, folders and links in this folder."`
+	Payload string `arg:"" optional:"" name:"payload" help:"The program."`
+	Out     string `arg:"" optional:"" name:"out.nxb" help:"Folder of the bundle to create: NAME.nxb. It must not exist yet."`
+}
+
+// AfterApply checks how many arguments there are. With --tree the folder takes the place of PAYLOAD.
+func (g *bundleGrammar) AfterApply() error {
+	switch {
+	case g.Tree != "" && g.Out != "":
+		return errors.New("with --tree there is no PAYLOAD: expected `--tree DIR OUT.nxb`")
+	case g.Tree != "":
+		g.Payload, g.Out = filepath.Clean(g.Tree), g.Payload
+	case g.Payload == "":
+		return errors.New(`expected "<payload> <out.nxb>"`)
+	}
+	if g.Out == "" {
+		return errors.New(`expected "<out.nxb>"`)
+	}
+	return nil
 }
 
 // RunBundlePacker runs nxb-pack with the given arguments (without the program name) and returns the exit status: 0
@@ -48,7 +66,7 @@ func bundlePacker(stdout, stderr io.Writer) *command {
 
 // Run packs one bundle. The payload is copied to a private folder first; digest and signature are made over that copy.
 func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
-	payload, err := os.Open(g.Payload)
+	payload, err := g.open()
 	if err != nil {
 		return cannot("pack", g.Payload, err)
 	}
@@ -73,6 +91,26 @@ func (g *bundleGrammar) Run(ctx context.Context, c *command) error {
 		show(g.Out), made.Name, made.Version, made.PayloadSize))
 }
 
+// open opens the payload, or packs the tree as it is read.
+func (g *bundleGrammar) open() (io.ReadCloser, error) {
+	if g.Tree == "" {
+		return os.Open(g.Payload)
+	}
+	if err := outside(g.Payload, g.Out, "it is in the folder of --tree, which would hold it too"); err != nil {
+		return nil, err
+	}
+	folder, err := os.OpenRoot(g.Payload)
+	if err != nil {
+		return nil, err
+	}
+	r, w := io.Pipe()
+	go func() {
+		defer folder.Close()
+		w.CloseWithError(tree.Pack(w, folder))
+	}()
+	return r, nil
+}
+
 // bundleMade is the JSON answer for a packed bundle.
 type bundleMade struct {
 	Bundle        string `json:"bundle"`
@@ -90,6 +128,9 @@ type manifestMaker func(content) (nxb.Manifest, error)
 func (g *bundleGrammar) maker(ctx context.Context, c *command) (manifestMaker, error) {
 	name := g.toml()
 	meta, err := readManifestToml(name)
+	if err == nil && g.Tree != "" {
+		err = meta.makeData()
+	}
 	if err != nil {
 		return nil, cannot("use", name, err)
 	}
@@ -159,7 +200,8 @@ func (g *bundleGrammar) fill(ctx context.Context, dir string, payload io.Reader,
 // notMade turns an error of a manifestMaker into a message about manifest.toml, the key or the payload.
 func (g *bundleGrammar) notMade(err error) error {
 	switch refusal.Of(err) {
-	case refusal.InvalidSignature, refusal.MessageTooLong, refusal.WrongArchitecture, refusal.IO:
+	case refusal.InvalidSignature, refusal.MessageTooLong, refusal.WrongArchitecture, refusal.BadTree,
+		refusal.IO:
 		return inputError{cannot("pack", g.Payload, err)}
 	default:
 		return inputError{cannot("use", g.toml(), err)}

@@ -7,6 +7,7 @@ import (
 
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/tree"
 )
 
 // sdkFlag is the SDK of the devices that a bundle or set is for.
@@ -44,6 +45,9 @@ type device struct {
 func (d device) takes(m nxb.Manifest, payload io.ReaderAt, size int64) error {
 	if err := m.CheckAbilities(); err != nil {
 		return err
+	}
+	if m.IsData() {
+		return tree.Check(payload, size)
 	}
 	if d.machine == elf.EM_NONE || !runs(m) {
 		return nil

@@ -2,6 +2,7 @@ package nxspack
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"nexus/libupdates/nxb"
@@ -51,10 +52,34 @@ func (t manifestToml) check(text []byte) error {
 			return located(text, "caps", capability, err)
 		}
 	}
+	m := nxb.Manifest{Capabilities: t.Caps}
 	for i, variable := range t.Environment {
-		if err := nxb.CheckEnvironment(t.Environment[:i+1]); err != nil {
+		err := nxb.CheckEnvironment(t.Environment[:i+1])
+		if err == nil {
+			err = m.CheckReferences(variable)
+		}
+		if err != nil {
 			return located(text, "environment", variable, refusal.New(refusal.BadMetadata, "%v", err))
 		}
+	}
+	for _, argument := range t.Args {
+		if err := m.CheckReferences(argument); err != nil {
+			return located(text, "args", argument, refusal.New(refusal.BadMetadata, "%v", err))
+		}
+	}
+	return nil
+}
+
+// makeData makes it the manifest of a data bundle, unless it says that it is something else.
+func (t *manifestToml) makeData() error {
+	if len(t.Abilities) == 0 {
+		t.Abilities = []string{nxb.AbilityData}
+	}
+	if !slices.Contains(t.Abilities, nxb.AbilityData) {
+		return refusal.New(refusal.BadMetadata, "abilities does not have %s, which --tree makes", nxb.AbilityData)
+	}
+	if len(t.Caps)+len(t.Args)+len(t.Environment) > 0 {
+		return refusal.New(refusal.BadMetadata, "a data bundle runs nothing: it has no caps, args or environment")
 	}
 	return nil
 }

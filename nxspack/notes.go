@@ -29,6 +29,9 @@ func (c *command) note(notes []string) noted {
 // bundleNotes returns notes on a packed bundle.
 func bundleNotes(m nxb.Manifest, payload io.ReaderAt, size int64) (notes []string) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if m.IsData() {
+		return nil
+	}
 	if !runs(m) {
 		note("no program of %s runs: it has neither %s nor %s", m.Name, nxb.AbilityService, nxb.AbilityMain)
 		return notes

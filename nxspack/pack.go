@@ -70,7 +70,7 @@ func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*p
 	if err != nil {
 		return nil, cannot("use", f.Meta, err)
 	}
-	if err := outside(f.Input, output); err != nil {
+	if err := outside(f.Input, output, "it is in the folder of --input, which may only hold bundles"); err != nil {
 		return nil, cannot("pack", output, err)
 	}
 	signer, err := key()
@@ -98,8 +98,8 @@ func (f sourceFlags) prepare(output string, key func() (indexSigner, error)) (*p
 	return set, nil
 }
 
-// outside refuses an output in the input folder, because the next run would find it there.
-func outside(input, output string) error {
+// outside refuses an output in the input folder: it, or the next run, would find it there.
+func outside(input, output, why string) error {
 	into, err := filepath.EvalSymlinks(filepath.Dir(output))
 	if err != nil {
 		return nil // there is no such folder; writing to it will fail
@@ -110,8 +110,7 @@ func outside(input, output string) error {
 			return nil
 		}
 		if of, err := os.Stat(input); err == nil && os.SameFile(info, of) {
-			return refusal.New(refusal.UnexpectedEntry,
-				"it is in the folder of --input, which may only hold bundles")
+			return refusal.New(refusal.UnexpectedEntry, "%s", why)
 		}
 		if parent, err := os.Stat(filepath.Join(dir, "..")); err != nil || os.SameFile(info, parent) {
 			return nil

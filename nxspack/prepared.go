@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"nexus/libupdates/digest"
 	"nexus/libupdates/nxs"
@@ -57,9 +58,18 @@ func (s *preparedSet) encode() error {
 	return err
 }
 
-// checkDemands refuses a bundle with demands that devices of that SDK cannot meet, and two that ask for one port.
+// checkDemands refuses a bundle with demands that devices of that SDK, or the other bundles, cannot meet, and two that
+// ask for one port.
 func (s *preparedSet) checkDemands(sdk string) error {
-	if err := policy.CheckPorts(nxs.Asking(s.index)); err != nil {
+	err := policy.CheckPorts(nxs.Asking(s.index))
+	if err == nil {
+		err = policy.CheckData(nxs.Asking(s.index), func(name string) bool {
+			return slices.ContainsFunc(s.bundles, func(b bundleFolder) bool {
+				return b.manifest.Name == name && b.manifest.IsData()
+			})
+		})
+	}
+	if err != nil {
 		return cannot("pack", "set", err)
 	}
 	for _, b := range s.bundles {

@@ -57,7 +57,7 @@ func GrantedCapability(name string) bool {
 // CheckAbilities refuses, as UnknownAbility, an ability in this system's name space that the system does not have: the
 // bundle would not run as its author expects. It is for packers. Devices ignore unknown abilities.
 func (m Manifest) CheckAbilities() error {
-	known := []string{AbilityMain, AbilityService, AbilityNative}
+	known := []string{AbilityMain, AbilityService, AbilityNative, AbilityData}
 	for _, ability := range m.Abilities {
 		own := strings.HasPrefix(strings.ToLower(ability), ownPrefix)
 		if own && !slices.Contains(known, ability) {
@@ -67,6 +67,10 @@ func (m Manifest) CheckAbilities() error {
 	}
 	if slices.Contains(m.Abilities, AbilityNative) && !m.IsService() {
 		return refusal.New(refusal.UnknownAbility, "%s is only valid together with %s", AbilityNative, AbilityService)
+	}
+	if m.IsData() && (m.IsService() || m.IsMain()) {
+		return refusal.New(refusal.UnknownAbility, "%s is not valid together with %s or %s: a data bundle runs nothing",
+			AbilityData, AbilityService, AbilityMain)
 	}
 	return nil
 }

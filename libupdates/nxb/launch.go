@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"nexus/libupdates/powers"
 )
 
 // Bounds of what a program is started with (schema/manifest.capnp).
@@ -46,6 +48,38 @@ func CheckEnvironment(variables []string) error {
 // reserved reports whether a variable is one that the system sets: programs believe those.
 func reserved(name string) bool {
 	return strings.HasPrefix(name, "NEXUS_") || strings.HasPrefix(name, "LISTEN_") || name == "STATE_DIRECTORY"
+}
+
+// CheckReferences refuses a reference such as `${NEXUS_STATE}` in arguments and environment to a variable that the
+// system does not set for the bundle: it would stay as it is.
+func (m Manifest) CheckReferences(text string) error {
+	for rest := text; ; {
+		_, after, found := strings.Cut(rest, "${NEXUS_")
+		if !found {
+			return nil
+		}
+		name, tail, closed := strings.Cut(after, "}")
+		if rest = tail; closed && !slices.Contains(m.variables(), "NEXUS_"+name) {
+			return fmt.Errorf("%.64q is not a variable that the system sets for this bundle: it sets %s",
+				"NEXUS_"+name, strings.Join(m.variables(), ", "))
+		}
+	}
+}
+
+// variables are the names of what the system sets in the environment of the bundle's program, of those that begin with
+// NEXUS_.
+func (m Manifest) variables() []string {
+	names := []string{"NEXUS_BUNDLE", "NEXUS_SLOT", "NEXUS_VERSION"}
+	for _, text := range m.Powers() {
+		switch p, err := powers.Parse(text); {
+		case err != nil:
+		case p.Kind == powers.State:
+			names = append(names, "NEXUS_STATE")
+		case p.Kind == powers.Data:
+			names = append(names, p.Variable())
+		}
+	}
+	return names
 }
 
 func isVariable(name string) bool {

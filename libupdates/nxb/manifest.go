@@ -22,6 +22,7 @@ const (
 	AbilityService = "nexus.ability.Service" // runs while its slot is published
 	// together with Service: exports the interface Service on fd 3, and is not healthy until it reports so
 	AbilityNative = "nexus.ability.Native"
+	AbilityData   = "nexus.ability.Data" // holds a tree for other bundles of its set; it runs nothing
 )
 
 // Bounds of a manifest.
@@ -54,6 +55,9 @@ func (m Manifest) IsService() bool { return slices.Contains(m.Abilities, Ability
 
 // IsMain reports whether the bundle may be started on demand.
 func (m Manifest) IsMain() bool { return slices.Contains(m.Abilities, AbilityMain) }
+
+// IsData reports whether the bundle's payload is a tree.
+func (m Manifest) IsData() bool { return slices.Contains(m.Abilities, AbilityData) }
 
 // PublishedBy reports whether the manifest names the key as its publisher.
 func (m Manifest) PublishedBy(key trust.PublicKey) bool { return m.Publisher == key.ID() }

@@ -1,6 +1,10 @@
 package nxs
 
-import "nexus/libupdates/policy"
+import (
+	"slices"
+
+	"nexus/libupdates/policy"
+)
 
 // Asking returns what the bundles of a set ask for, without those that ask for nothing.
 func Asking(x Index) []policy.Asking {
@@ -11,4 +15,9 @@ func Asking(x Index) []policy.Asking {
 		}
 	}
 	return set
+}
+
+// Has reports whether the set has a bundle of that name.
+func (x Index) Has(bundle string) bool {
+	return slices.ContainsFunc(x.Bundles, func(e Entry) bool { return e.Name == bundle })
 }

@@ -57,6 +57,13 @@ func (e Entry) tally(kinds digest.Kinds) *tally {
 // everything computes all digests that the index has. Writers of sets check them all, so that readers need only one.
 func (e Entry) everything() *tally { return e.tally(e.kinds() | digest.SHA256) }
 
+// Tally returns where to write the whole payload, in order, and what then verifies it. A payload that does not match is
+// refused as DigestMismatch.
+func (e Entry) Tally() (io.Writer, func() error) {
+	t := e.tally(e.kinds())
+	return t, t.check
+}
+
 // Write never fails.
 func (t *tally) Write(p []byte) (int, error) {
 	if t.kinds&digest.SHA256 != 0 {

@@ -21,6 +21,7 @@ type Machine struct {
 	Unbounded string // why it cannot keep a program to its sockets; empty: it can
 	Unguided  string // why it cannot keep a program to the ports that it connects to; empty: it can
 	Stateless string // why it keeps no state of bundles; empty: it does
+	Treeless  string // why it cannot show programs the trees of data bundles; empty: it can
 	Unlimited string // why it cannot hold a program to the quota of its state; empty: it can
 }
 
@@ -69,6 +70,8 @@ func (m Machine) lacks(power powers.Power) string {
 		return m.Unguided
 	case power.Kind == powers.State:
 		return m.Stateless
+	case power.Kind == powers.Data:
+		return m.Treeless
 	case m.Unbounded != "":
 		return m.Unbounded
 	case power.Port < m.FirstPort:
@@ -99,6 +102,20 @@ func CheckPorts(set []Asking) error {
 			power, err := powers.Parse(text)
 			if owner, owned := owners[power]; err == nil && owned && owner != asking.Bundle {
 				return refusal.New(refusal.PortTaken, "bundles %s and %s both ask for %s", owner, asking.Bundle, text)
+			}
+		}
+	}
+	return nil
+}
+
+// CheckData refuses, as NoSuchData, a set in which a bundle asks for the data of one that is not in the set, or that
+// has none. hasData may be asked about any name.
+func CheckData(set []Asking, hasData func(bundle string) bool) error {
+	for _, asking := range set {
+		for _, power := range powers.Of(powers.Data, asking.Powers) {
+			if !hasData(power.Name) {
+				return refusal.New(refusal.NoSuchData, "%s asks for %s, and %s is not a data bundle of the set",
+					asking.Bundle, power, power.Name)
 			}
 		}
 	}

@@ -27,7 +27,8 @@ func TestDecide(t *testing.T) {
 		rule("*", "dns", `"net.listen:tcp/53", "net.listen:tcp/853"`, "") + // line 6
 		rule("*", "web.b", `"net.listen:tcp/8000"`, "") + // line 11
 		rule("*", "get", `"net.connect:tcp/400-499", "net.connect:udp/53"`, "") + // line 16
-		rule("*", "store*", `"state:8MiB"`, "") // line 21
+		rule("*", "store*", `"state:8MiB"`, "") + // line 21
+		rule("*", "site", `"data:page*", "data:style"`, "limit = 2") // line 26
 	p, err := policy.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -57,13 +58,19 @@ func TestDecide(t *testing.T) {
 			"no program can be kept to UDP ports: the system uses no kernel's rules on them"}},
 		"no power": {1, "web.a", []string{"later:1"}, []int{0}, []string{
 			`"later:1" is not a power of this system: ` +
-				`it has net.listen:tcp/PORT, net.connect:tcp/PORT, net.connect:udp/PORT, state:SIZE`}},
+				`it has net.listen:tcp/PORT, net.connect:tcp/PORT, net.connect:udp/PORT, state:SIZE, data:NAME`}},
 		"no size": {1, "web.a", []string{"state:1"}, []int{0}, []string{
 			`"state:1": "1" is not a size from 1MiB to 16GiB, such as 64MiB`}},
 		"state":                        {2, "store", []string{"state:8MiB"}, []int{21}, []string{""}},
 		"state over the limit of size": {2, "store", []string{"state:9MiB"}, []int{0}, []string{none}},
 		"a second state": {2, "store", []string{"state:8MiB", "state:1MiB"}, []int{21, 0}, []string{"",
 			"a bundle has one folder of state"}},
+		"data":                 {2, "site", []string{"data:pages", "data:style"}, []int{26, 26}, []string{"", ""}},
+		"data by another name": {2, "site", []string{"data:styles", "data:pag"}, []int{0, 0}, []string{none, none}},
+		"data over the limit": {2, "site", []string{"data:page-1", "data:page-2", "data:style"}, []int{26, 26, 0},
+			[]string{"", "", "the rule at line 26 of the policy grants a bundle 2 of its powers at most"}},
+		"data under one variable": {2, "site", []string{"data:page-1", "data:page.1"}, []int{26, 0}, []string{"",
+			"NEXUS_DATA_PAGE_1 would be both this and data:page-1"}},
 		"two bundles with state": {2, "store.b", []string{"state:8MiB"}, []int{21}, []string{""}},
 		"no port": {1, "web.a", []string{"net.listen:tcp/08000"}, []int{0}, []string{
 			`"net.listen:tcp/08000": "08000" is not a port from 1 to 65535`}},
@@ -240,5 +247,23 @@ func TestStateOfTheMachine(t *testing.T) {
 		if d := p.Decide(c.machine, key, asking)[0]; d.Why != c.why || d.Note != c.note || d.Granted() != (c.why == "") {
 			t.Errorf("%s: got %+v", name, d)
 		}
+	}
+}
+
+// Data is of a bundle of the same set, and that has to be a data bundle.
+func TestNoSuchData(t *testing.T) {
+	set := []policy.Asking{{Bundle: "web", Powers: []string{"net.listen:tcp/80", "data:pages"}}}
+	for name, want := range map[string]string{"pages": "", "page": "no-such-data"} {
+		err := policy.CheckData(set, func(bundle string) bool { return bundle == name })
+		if string(refusal.Of(err)) != want {
+			t.Errorf("with %s: got %v", name, err)
+		}
+		if err != nil && err.Error() != "web asks for data:pages, and pages is not a data bundle of the set" {
+			t.Errorf("got %v", err)
+		}
+	}
+	all := forAll(t).Decide(policy.Machine{Treeless: "it cannot"}, updatestest.Key(1).Public(), set)
+	if !all[0].Granted() || all[1].Why != "it cannot" {
+		t.Errorf("got %+v", all)
 	}
 }

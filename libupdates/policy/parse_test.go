@@ -53,6 +53,7 @@ func TestParse(t *testing.T) {
 		"a size that is none": {rule("*", "*", `"state:64"`, ""), `line 1: powers: "64" is not a size from 1MiB to 16GiB`},
 		"a range of sizes":    {rule("*", "*", `"state:1MiB-2MiB"`, ""), `line 1: powers: "1MiB-2MiB" is not a size`},
 		"unlimited, but how":  {rule("*", "*", `"state:*"`, `unlimited = "yes"`), "line"},
+		"data of no bundle":   {rule("*", "*", `"data:Pages"`, ""), `line 1: powers: "Pages" is neither`},
 		"a facet":             {rule("*", "*", `"BundleMgr"`, ""), "line 1: powers: "},
 		"a negative limit":    {rule("*", "*", web, "limit = -1"), "line 1: limit: -1 is not 0 to 16"},
 		"a limit of 17":       {rule("*", "*", web, "limit = 17"), "line 1: limit: 17 is not 0 to 16"},
@@ -99,6 +100,8 @@ func TestWarnings(t *testing.T) {
 		"limit 0":       {[]string{rule("*", "a", web, "limit = 0")}, []int{1}},
 		"all ports, then the last": {[]string{rule("*", "a*", `"net.listen:tcp/*", "net.connect:tcp/*"`, ""),
 			rule("*", "ab", `"net.listen:tcp/65535"`, "")}, []int{6}},
+		"data, and some of it": {[]string{rule("*", "a", `"data:pages*"`, ""), rule("*", "a", `"data:pages-1"`, ""),
+			rule("*", "a", `"data:page*"`, "")}, []int{6}},
 		"a longer beginning": {[]string{rule("*", "ab*", web, ""), rule("*", "a*", web, "")}, nil},
 	} {
 		p, err := policy.Parse([]byte(strings.Join(c.rules, "")))

@@ -57,36 +57,41 @@ func (p pattern) covers(q pattern) bool {
 	return strings.HasSuffix(string(p), "*") && p.matches(beginning)
 }
 
-// A powerRange is a range of powers of one kind, by port or size, both ends included.
+// A powerRange is a range of powers of one kind: by port or size, both ends included, or by name.
 type powerRange struct {
 	kind        powers.Kind
 	first, last int64
+	names       pattern // of data; empty otherwise
 }
 
 // parseRange parses a pattern of powers: a power, or `*` for all of a kind. Of ports it may be a range such as
-// 8000-8999; a size stands for all up to it.
+// 8000-8999; a size stands for all up to it, and a name may be the beginning of names and `*`.
 func parseRange(text string) (powerRange, error) {
 	kind, rest, err := powers.Cut(text)
 	if err != nil {
 		return powerRange{}, err
 	}
-	if kind == powers.State {
+	switch kind {
+	case powers.State:
 		return parseSizes(rest)
+	case powers.Data:
+		names, err := parsePattern(rest)
+		return powerRange{kind: kind, names: names}, err
 	}
 	return parsePorts(kind, rest)
 }
 
 func parseSizes(text string) (powerRange, error) {
 	if text == "*" {
-		return powerRange{powers.State, 0, powers.MaxState}, nil
+		return powerRange{kind: powers.State, last: powers.MaxState}, nil
 	}
 	most, err := powers.ParseSize(text)
-	return powerRange{powers.State, 0, most}, err
+	return powerRange{kind: powers.State, last: most}, err
 }
 
 func parsePorts(kind powers.Kind, text string) (powerRange, error) {
 	if text == "*" {
-		return powerRange{kind, 1, 65535}, nil
+		return powerRange{kind: kind, first: 1, last: 65535}, nil
 	}
 	from, to, isRange := strings.Cut(text, "-")
 	if !isRange {
@@ -103,16 +108,21 @@ func parsePorts(kind powers.Kind, text string) (powerRange, error) {
 	if first > last {
 		return powerRange{}, refusal.New(refusal.BadPower, "%q is a range without a port", text)
 	}
-	return powerRange{kind, int64(first), int64(last)}, nil
+	return powerRange{kind: kind, first: int64(first), last: int64(last)}, nil
 }
 
 // has reports whether a power is in the range.
 func (r powerRange) has(p powers.Power) bool {
 	value := int64(p.Port)
-	if p.Kind == powers.State {
+	switch {
+	case r.kind != p.Kind:
+		return false
+	case p.Kind == powers.Data:
+		return r.names.matches(p.Name)
+	case p.Kind == powers.State:
 		value = p.Size
 	}
-	return r.kind == p.Kind && r.first <= value && value <= r.last
+	return r.first <= value && value <= r.last
 }
 
 // isFor reports whether the rule is about the bundle at all.

@@ -46,6 +46,11 @@ func (r Rule) covers(other Rule) bool {
 
 // within reports whether ranges together have every power of r.
 func (r powerRange) within(ranges []powerRange) bool {
+	if r.kind == powers.Data {
+		return slices.ContainsFunc(ranges, func(other powerRange) bool {
+			return other.kind == r.kind && other.names.covers(r.names)
+		})
+	}
 	for next := r.first; next <= r.last; {
 		reached := next
 		for _, other := range ranges {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nexus/libupdates/bundlename"
 	"nexus/libupdates/refusal"
 )
 
@@ -20,6 +21,7 @@ const (
 	ConnectTCP                 // connect to a TCP port, of any host
 	ConnectUDP                 // send to a UDP port, of any host
 	State                      // a folder of the bundle's own, with a quota
+	Data                       // read the tree of a data bundle of the same set
 )
 
 // kinds are the beginnings of the texts of powers, and what follows.
@@ -31,6 +33,7 @@ var kinds = []struct {
 	{ConnectTCP, "net.connect:tcp/", "PORT"},
 	{ConnectUDP, "net.connect:udp/", "PORT"},
 	{State, "state:", "SIZE"},
+	{Data, "data:", "NAME"},
 }
 
 // A Power is what a bundle may do beside computing. Its zero value is not valid.
@@ -38,6 +41,7 @@ type Power struct {
 	Kind Kind
 	Port uint16 // of the network's kinds
 	Size int64  // of State: the quota in bytes
+	Name string // of Data: the bundle whose tree it is
 }
 
 // Listen is the power to listen on a TCP port.
@@ -51,10 +55,23 @@ func (k Kind) Prefix() string { return kinds[k-1].prefix }
 
 // String returns the one text that Parse accepts for the power.
 func (p Power) String() string {
-	if p.Kind == State {
+	switch p.Kind {
+	case State:
 		return State.Prefix() + FormatSize(p.Size)
+	case Data:
+		return Data.Prefix() + p.Name
 	}
 	return p.Kind.Prefix() + strconv.Itoa(int(p.Port))
+}
+
+// Variable is the variable of the environment that tells a program where the tree of a data bundle is.
+func (p Power) Variable() string {
+	return "NEXUS_DATA_" + strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' {
+			return '_'
+		}
+		return r
+	}, strings.ToUpper(p.Name))
 }
 
 // IsPower reports whether a capability of a manifest is a power. All others are names.
@@ -75,7 +92,7 @@ func Cut(text string) (Kind, string, error) {
 }
 
 // Parse parses a power. Refusals: UnknownCapability for a kind of power that this system does not have, BadPower for a
-// known kind with a port or size that is none.
+// known kind with an invalid port, size or name.
 func Parse(text string) (p Power, err error) {
 	kind, rest, err := Cut(text)
 	if err != nil {
@@ -85,6 +102,8 @@ func Parse(text string) (p Power, err error) {
 	switch kind {
 	case State:
 		p.Size, err = ParseSize(rest)
+	case Data:
+		p.Name, err = rest, bundlename.Check(rest)
 	default:
 		p.Port, err = ParsePort(rest)
 	}
@@ -148,12 +167,17 @@ func (p Power) fits(others []Power) error {
 		if other.Kind == p.Kind {
 			same++
 		}
+		if p.Kind == Data && other.Kind == Data && other.Variable() == p.Variable() {
+			return refusal.New(refusal.BadPower, "%s would be both this and %s", p.Variable(), other)
+		}
 	}
 	switch {
 	case p.Kind == State && same > 0:
 		return refusal.New(refusal.BadPower, "a bundle has one folder of state")
 	case same < MaxSockets:
 		return nil
+	case p.Kind == Data:
+		return refusal.New(refusal.BadPower, "a bundle reads at most %d data bundles", MaxSockets)
 	case p.Kind == ListenTCP:
 		return refusal.New(refusal.BadPower, "a bundle has at most %d listening sockets", MaxSockets)
 	default:

@@ -48,6 +48,7 @@ func (in *intake) install(ctx context.Context, archive arrival,
 	progress Progress) (what Audit, serial uint64, err error) {
 	what = Audit{Slot: in.ledger.Record().Standby()}
 	var set bootctl.Content
+	data := &dataCheck{}
 	err = archive(ctx, bootctl.Staged, slots.StageOptions{
 		Roots: in.rootsFor(ctx),
 		Patch: in.cfg.Patch.by(ctx),
@@ -62,10 +63,18 @@ func (in *intake) install(ctx context.Context, archive arrival,
 			if err != nil && refusal.Of(err) != refusal.AlreadyActive {
 				return err
 			}
+			if err := data.begin(head.Index); err != nil {
+				return err
+			}
 			return in.judge(ctx, head.Index)
 		},
-		AdmitBundle: func(x nxs.Index, m nxb.Manifest) error { return x.CheckDemands(m, nxb.SDK) },
-		Verified:    func() error { return in.ledger.Record().Admit(set) },
+		AdmitBundle: data.admit,
+		Verified: func() error {
+			if err := data.check(); err != nil {
+				return err
+			}
+			return in.ledger.Record().Admit(set)
+		},
 		Progress: func(now slots.Progress) {
 			what.Reused = now.Reused
 			progress.Report(now)
@@ -77,6 +86,29 @@ func (in *intake) install(ctx context.Context, archive arrival,
 	}
 	serial, err = in.recordStage(ctx, set)
 	return what, serial, err
+}
+
+// A dataCheck checks that what the bundles of a set read is data of the same set.
+type dataCheck struct {
+	asking []policy.Asking
+	is     map[string]bool // bundles, by whether they are data
+}
+
+// begin refuses, as NoSuchData, what the index shows.
+func (c *dataCheck) begin(x nxs.Index) error {
+	c.asking, c.is = nxs.Asking(x), map[string]bool{}
+	return policy.CheckData(c.asking, x.Has)
+}
+
+// admit takes in the manifest of a bundle, and checks it.
+func (c *dataCheck) admit(x nxs.Index, m nxb.Manifest) error {
+	c.is[m.Name] = m.IsData()
+	return x.CheckDemands(m, nxb.SDK)
+}
+
+// check refuses, as NoSuchData, what the manifests show.
+func (c *dataCheck) check() error {
+	return policy.CheckData(c.asking, func(name string) bool { return c.is[name] })
 }
 
 // recordStage puts what was staged into the record.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/policy"
 	"nexus/libupdates/refusal"
@@ -83,6 +84,38 @@ func TestManifestAsksForWhatTheIndexSays(t *testing.T) {
 		err := d.receive(t, updatestest.Archive(t, key, "1.1.0", b))
 		if refusal.Of(err) != refusal.PowersMismatch || refusal.DetailOf(err) != want {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// Data is of another bundle of the same set. That it is missing shows in the index, and that it is not a data bundle in
+// the manifests; in both cases nothing stays.
+func TestNoSuchData(t *testing.T) {
+	key := updatestest.Key(1)
+	reader := updatestest.Bundle("b", "1.0.0", nil, []byte("payload"), key).Asking("data:site")
+	data := updatestest.Bundle("site", "1.0.0", []string{nxb.AbilityData}, []byte("a tree"), key)
+	program := updatestest.Bundle("site", "1.0.0", []string{nxb.AbilityMain}, []byte("a program"), key)
+	for name, c := range map[string]struct {
+		set  []updatestest.Made
+		want refusal.Reason
+	}{
+		"there": {[]updatestest.Made{reader, data}, ""}, "missing": {[]updatestest.Made{reader}, refusal.NoSuchData},
+		"a program": {[]updatestest.Made{reader, program}, refusal.NoSuchData},
+	} {
+		d, _ := newStages(t)
+		asked := false
+		d.cfg.Judge = func(context.Context, trust.PublicKey, []policy.Asking) error {
+			asked = true
+			return nil
+		}
+		raw := updatestest.Archive(t, key, "1.1.0", c.set...)
+		before := d.Record()
+		err := d.receive(t, raw)
+		if refusal.Of(err) != c.want || asked != (name != "missing") {
+			t.Errorf("%s: got %v, want %q; the policy was asked: %v", name, err, c.want, asked)
+		}
+		if c.want != "" && !reflect.DeepEqual(d.Record(), before) {
+			t.Errorf("%s: the record was changed", name)
 		}
 	}
 }
