@@ -1,6 +1,8 @@
 package blob
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +13,8 @@ import (
 	"nexus/libupdates/digest"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
+	"nexus/libupdates/refusal"
+	"nexus/libupdates/tree"
 )
 
 // A ReadFunc fills p with the bytes of a payload at off, or fails. Several goroutines call it at the same time.
@@ -44,6 +48,48 @@ func Load(ctx context.Context, entry nxs.Entry, read ReadFunc) (*os.File, error)
 		return nil, err
 	}
 	return payload, nil
+}
+
+// Unpack reads the payload of a data bundle into an empty folder, and checks its digest on the way, over the very bytes
+// that it unpacks. It is refused as DigestMismatch or BadTree; what is in the folder then is nobody's.
+func Unpack(ctx context.Context, entry nxs.Entry, read ReadFunc, into *os.Root) error {
+	hash, check := entry.Tally()
+	payload := &sequence{ctx: ctx, read: read, left: entry.PayloadSize}
+	verified := io.TeeReader(payload, hash)
+	err := tree.Unpack(bufio.NewReaderSize(verified, 1<<20), into)
+	if err == nil || refusal.Of(err) == refusal.BadTree {
+		// what is not what was signed is refused for that
+		if _, failed := io.Copy(io.Discard, verified); failed != nil {
+			return failed
+		}
+		err = cmp.Or(check(), err)
+	}
+	if err == nil && read(make([]byte, 1), entry.PayloadSize) == nil {
+		err = fmt.Errorf("got more than %d bytes", entry.PayloadSize)
+	}
+	return err
+}
+
+// A sequence is a payload as a stream.
+type sequence struct {
+	ctx      context.Context
+	read     ReadFunc
+	at, left int64
+}
+
+func (s *sequence) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n := int(min(int64(len(p)), s.left))
+	if n == 0 {
+		return 0, io.EOF
+	}
+	if err := s.read(p[:n], s.at); err != nil {
+		return 0, err
+	}
+	s.at, s.left = s.at+int64(n), s.left-int64(n)
+	return n, nil
 }
 
 // FromFile reads an open file, which may change meanwhile.

@@ -17,6 +17,7 @@ import (
 	"nexus/libupdates/digest"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/tree"
 )
 
 // payload is a program of this machine, as far as its header goes.
@@ -158,6 +159,54 @@ func TestLoadRefuses(t *testing.T) {
 		memory, err := blob.Load(t.Context(), entry, blob.FromFile(bytes.NewReader(text)))
 		if memory != nil || refusal.Of(err) != refusal.WrongArchitecture {
 			t.Errorf("%s: got %v", kind, err)
+		}
+	}
+}
+
+// What is unpacked is what was signed, or it is refused, for the reason that counts: bytes that nobody signed are not
+// blamed for their form.
+func TestUnpack(t *testing.T) {
+	from, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	page := bytes.Repeat([]byte("page "), 300<<10)
+	var packed bytes.Buffer
+	if err := errors.Join(from.WriteFile("page", page, 0o600), tree.Pack(&packed, from)); err != nil {
+		t.Fatal(err)
+	}
+	whole := packed.Bytes()
+	noTree := payload(5000)
+	changed := func(at int) []byte {
+		other := bytes.Clone(whole)
+		other[at] ^= 1
+		return other
+	}
+	for name, c := range map[string]struct {
+		signed, read []byte
+		want         refusal.Reason
+	}{
+		"as signed":           {whole, whole, ""},
+		"another header":      {whole, changed(10), refusal.DigestMismatch},
+		"another content":     {whole, changed(len(whole) / 2), refusal.DigestMismatch},
+		"another end":         {whole, changed(len(whole) - 1), refusal.DigestMismatch},
+		"signed, but no tree": {noTree, noTree, refusal.BadTree},
+		"neither":             {whole, append(noTree, make([]byte, len(whole))...)[:len(whole)], refusal.DigestMismatch},
+		"longer":              {whole, append(bytes.Clone(whole), 0), refusal.IO},
+		"shorter":             {whole, whole[:len(whole)-1], refusal.IO},
+	} {
+		for kind, entry := range entries(c.signed) {
+			into, err := os.OpenRoot(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = blob.Unpack(t.Context(), entry, blob.FromFile(bytes.NewReader(c.read)), into)
+			got, _ := into.ReadFile("page")
+			into.Close()
+			if refusal.Of(err) != c.want || c.want == "" && !bytes.Equal(got, page) {
+				t.Errorf("%s, %s: got %v, want %q", name, kind, err, c.want)
+			}
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
 	"nexus/libupdates/slots"
+	"nexus/libupdates/tree"
 )
 
 // open makes a publication from a slot. It fails if the slot holds another set, or if a service in it is not a program
@@ -27,7 +28,7 @@ func open(files durable.ReadFS, slot bootctl.Slot, digest nxs.Digest, boot uint6
 	}
 	p.set = set
 	for _, b := range set.Bundles {
-		if err := checkMachine(set, b); err != nil {
+		if err := checkPayload(set, b); err != nil {
 			return nil, err
 		}
 		size, err := manifestSize(set, b)
@@ -52,10 +53,11 @@ func checkEmpty(files durable.ReadFS, slot bootctl.Slot) error {
 	}
 }
 
-// checkMachine refuses a service or core that is not a program for this machine. The payload of any other bundle may
-// contain anything.
-func checkMachine(set *slots.Set, b slots.Bundle) error {
-	if !b.Manifest.IsService() && b.Entry.Name != nxs.CoreName {
+// checkPayload refuses a service or core that is not a program for this machine, and data that is not a tree. The
+// payload of any other bundle may contain anything.
+func checkPayload(set *slots.Set, b slots.Bundle) error {
+	runs := b.Manifest.IsService() || b.Entry.Name == nxs.CoreName
+	if !runs && !b.Manifest.IsData() {
 		return nil
 	}
 	payload, err := set.OpenPayload(b.Entry.Name)
@@ -63,6 +65,12 @@ func checkMachine(set *slots.Set, b slots.Bundle) error {
 		return err
 	}
 	defer payload.Close()
+	if !runs {
+		if err := tree.Check(payload, payload.Size()); err != nil {
+			return refusal.New(refusal.Of(err), "cannot use %s/payload.elf: %v", b.Entry.Name, err)
+		}
+		return nil
+	}
 	if err := nxb.CheckELF(payload, payload.Size(), plat.Machine()); err != nil {
 		return refusal.New(refusal.Of(err), "cannot run %s/payload.elf: %v", b.Entry.Name, err)
 	}

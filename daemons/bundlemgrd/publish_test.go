@@ -127,6 +127,10 @@ func TestPublishRefused(t *testing.T) {
 			return bootctl.B, v.stage(bootctl.B, "1.1.0", updatestest.Bundle("x", "1.1.0", []string{nxb.AbilityService},
 				object, key))
 		}, "wrong-architecture"},
+		{"data that is no tree", func(v *device) (bootctl.Slot, nxs.Digest) {
+			return bootctl.B, v.stage(bootctl.B, "1.1.0", service("1.1.0"),
+				updatestest.Bundle("x", "1.1.0", []string{nxb.AbilityData}, []byte("any bytes"), key))
+		}, "bad-tree"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := start(t)

@@ -24,6 +24,9 @@ func (s *supervisor) confinement(spec spec, payload io.ReaderAt, given endowment
 	if given.state != "" {
 		c.Paths = append(c.Paths, plat.PathRule{Path: given.state, Access: plat.Read | plat.Write})
 	}
+	for _, path := range given.data {
+		c.Paths = append(c.Paths, plat.PathRule{Path: path, Access: plat.Read})
+	}
 	return &c
 }
 

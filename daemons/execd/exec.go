@@ -1,7 +1,6 @@
 package execd
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -60,31 +59,14 @@ func (s *supervisor) lookUp(ctx context.Context, name string) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
-	list, err := p.Bundles()
+	all, err := readSpecs(p, s.users)
 	if err != nil {
 		return spec{}, err
 	}
-	users, err := payloadUsers(list, s.users)
-	if err != nil {
-		return spec{}, err
-	}
-	publisher, err := p.Publisher()
-	if err != nil {
-		return spec{}, err
-	}
-	digest, err := p.IndexSha256()
-	if err != nil {
-		return spec{}, err
-	}
-	for i := range list.Len() {
-		found, abilities, err := readSpec(list.At(i), p.Slot())
-		if err != nil {
-			return spec{}, err
-		}
-		found.user, found.publisher, found.set = users[found.name], bytes.Clone(publisher), bytes.Clone(digest)
+	for _, found := range all {
 		switch {
 		case found.name != name:
-		case !slices.Contains(abilities, nxb.AbilityMain):
+		case !slices.Contains(found.abilities, nxb.AbilityMain):
 			return spec{}, refusal.New(refusal.NotRunnable, "%s does not name %s", name, nxb.AbilityMain)
 		default:
 			return found, nil

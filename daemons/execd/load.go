@@ -27,58 +27,67 @@ const (
 // load copies a payload into sealed memory and checks what it copies: that its digest is the signed one, and that it is
 // a program for this machine. If bundlemgrd dies meanwhile, that says nothing about the set: the next instance is
 // asked, once it has published again.
-func (s *supervisor) load(ctx context.Context, spec spec) (*os.File, error) {
+func (s *supervisor) load(ctx context.Context, spec spec) (program *os.File, err error) {
+	err = s.read(ctx, spec.name, func(read blob.ReadFunc) error {
+		program, err = blob.Load(ctx, spec.entry(), read)
+		return err
+	})
+	return program, err
+}
+
+// read has use read the payload of a bundle. If bundlemgrd dies meanwhile, use is called again.
+func (s *supervisor) read(ctx context.Context, bundle string, use func(blob.ReadFunc) error) error {
 	select {
 	case s.loading <- struct{}{}:
 		defer func() { <-s.loading }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	lost := false
 	for range askAgainTimes {
-		program, err := s.loadOnce(ctx, spec)
+		err := s.readOnce(ctx, bundle, use)
 		lost = lost || vat.Disconnected(err)
 		if !lost || !vat.Disconnected(err) && !unpublished(err) {
-			return program, err
+			return err
 		}
 		select {
 		case <-s.host.Clock.After(askAgainAfter):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
-	return s.loadOnce(ctx, spec)
+	return s.readOnce(ctx, bundle, use)
 }
 
 // unpublished reports whether bundlemgrd has not published the bundle, or not again yet.
 func unpublished(err error) bool { return refusal.Of(err) == refusal.UnknownBundle }
 
-// loadOnce loads a payload from one instance of bundlemgrd: from the file, if that is handed over, and by calls
+// readOnce reads a payload from one instance of bundlemgrd: from the file, if that is handed over, and by calls
 // otherwise.
-func (s *supervisor) loadOnce(ctx context.Context, spec spec) (*os.File, error) {
+func (s *supervisor) readOnce(ctx context.Context, name string, use func(blob.ReadFunc) error) error {
 	client, err := s.bundles.Get(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer client.Release()
 	mgr := bundle.BundleMgr(client)
-	file, err := s.handed(ctx, mgr, spec.name)
+	file, err := s.handed(ctx, mgr, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if file != nil {
 		defer file.Close()
-		return blob.Load(ctx, spec.entry(), blob.FromFile(file))
+		return use(blob.FromFile(file))
 	}
 	answer, release := mgr.OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error {
-		return p.SetName(spec.name)
+		return p.SetName(name)
 	})
 	defer release()
 	res, err := answer.Struct()
 	if err != nil {
-		return nil, convert.Excepted(err)
+		return convert.Excepted(err)
 	}
-	return blob.Load(ctx, spec.entry(), blob.FromBlob(ctx, res.Blob()))
+	return use(blob.FromBlob(ctx, res.Blob()))
 }
 
 // handed asks for the file of a payload. It returns nil if there is none, or if reading it could take for ever. A file

@@ -32,6 +32,8 @@ type spec struct {
 	version   string
 	grants    []string // names that it asks for
 	powers    []string // what it asks for beside names
+	abilities []string
+	data      map[string]spec // the data bundles that it asks for, as far as its set has them
 	args      []string
 	environ   []string // NAME=value
 	publisher []byte   // of its set
@@ -58,30 +60,63 @@ func readPublication(m bundle.Publication, from plat.UserRange) (publication, er
 		return publication{}, err
 	}
 	p := publication{slot: m.Slot(), boot: m.Boot(), quorum: int(m.Quorum()), digest: bytes.Clone(digest)}
-	list, err := m.Bundles()
+	all, err := readSpecs(m, from)
 	if err != nil {
 		return publication{}, err
 	}
-	users, err := payloadUsers(list, from)
-	if err != nil {
-		return publication{}, err
-	}
-	publisher, err := m.Publisher()
-	if err != nil {
-		return publication{}, err
-	}
-	for i := range list.Len() {
-		s, abilities, err := readSpec(list.At(i), p.slot)
-		if err != nil {
-			return publication{}, err
-		}
-		s.user, s.publisher, s.set = users[s.name], bytes.Clone(publisher), p.digest
+	for _, s := range all {
 		p.powers = append(p.powers, s.powers...)
-		if slices.Contains(abilities, nxb.AbilityService) {
+		if slices.Contains(s.abilities, nxb.AbilityService) {
 			p.specs = append(p.specs, s)
 		}
 	}
 	return p, nil
+}
+
+// readSpecs reads all bundles of a publication.
+func readSpecs(m bundle.Publication, from plat.UserRange) (all []spec, err error) {
+	digest, err := m.IndexSha256()
+	if err != nil {
+		return nil, err
+	}
+	publisher, err := m.Publisher()
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.Bundles()
+	if err != nil {
+		return nil, err
+	}
+	users, err := payloadUsers(list, from)
+	if err != nil {
+		return nil, err
+	}
+	trees := map[string]spec{}
+	for i := range list.Len() {
+		s, err := readSpec(list.At(i), m.Slot())
+		if err != nil {
+			return nil, err
+		}
+		s.user, s.publisher, s.set = users[s.name], bytes.Clone(publisher), bytes.Clone(digest)
+		if slices.Contains(s.abilities, nxb.AbilityData) {
+			trees[s.name] = s
+		}
+		all = append(all, s)
+	}
+	for i := range all {
+		all[i].takeData(trees)
+	}
+	return all, nil
+}
+
+// takeData keeps those of the data bundles that the bundle asks for.
+func (s *spec) takeData(trees map[string]spec) {
+	s.data = map[string]spec{}
+	for _, power := range powers.Of(powers.Data, s.powers) {
+		if tree, there := trees[power.Name]; there {
+			s.data[power.Name] = tree
+		}
+	}
 }
 
 // payloadUsers assigns a user to each bundle of a publication.
@@ -97,49 +132,49 @@ func payloadUsers(list bundle.Bundle_List, from plat.UserRange) (map[string]uint
 	return from.Users(names), nil
 }
 
-func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, abilities []string, err error) {
+func readSpec(m bundle.Bundle, slot bootrecord.Slot) (s spec, err error) {
 	s = spec{slot: slot, size: int64(m.PayloadSize()), optional: m.Optional()}
 	if s.name, err = m.Name(); err != nil {
-		return s, nil, err
+		return s, err
 	}
 	if s.version, err = m.Version(); err != nil {
-		return s, nil, err
+		return s, err
 	}
 	digest, err := m.PayloadSha256()
 	if err != nil {
-		return s, nil, err
+		return s, err
 	}
 	verity, err := m.PayloadVerity()
 	if err != nil {
-		return s, nil, err
+		return s, err
 	}
 	copy(s.digest[:], digest)
 	copy(s.verity[:], verity)
-	abilities, err = s.readLists(m)
-	s.native = slices.Contains(abilities, nxb.AbilityNative)
-	return s, abilities, err
+	err = s.readLists(m)
+	s.native = slices.Contains(s.abilities, nxb.AbilityNative)
+	return s, err
 }
 
-// readLists reads what a bundle asks for and is started with, and returns its abilities.
-func (s *spec) readLists(m bundle.Bundle) (abilities []string, err error) {
+// readLists reads what a bundle can do, asks for and is started with.
+func (s *spec) readLists(m bundle.Bundle) error {
 	var capabilities []string
 	for _, list := range []struct {
 		into *[]string
 		read func() (capnp.TextList, error)
 	}{
-		{&capabilities, m.Capabilities}, {&s.args, m.Args}, {&s.environ, m.Environment}, {&abilities, m.Abilities},
+		{&capabilities, m.Capabilities}, {&s.args, m.Args}, {&s.environ, m.Environment}, {&s.abilities, m.Abilities},
 	} {
 		texts, err := list.read()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if *list.into, err = vat.Texts(texts); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	s.powers = powers.Among(capabilities)
 	s.grants = slices.DeleteFunc(capabilities, powers.IsPower)
-	return abilities, nil
+	return nil
 }
 
 // A publicationObserver passes on the newest publication.

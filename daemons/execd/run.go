@@ -34,6 +34,10 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	if err != nil {
 		return err
 	}
+	shelf, err := treesOf(ctx, b)
+	if err != nil {
+		return err
+	}
 	s := &supervisor{
 		host: host, log: log, settle: settle, groups: groups, users: users,
 		bundles:    b.Use("BundleMgr"),
@@ -41,6 +45,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		registrars: b.Use("BundleRegistrar"),
 		introducer: b.Use("BundleIntroducer"),
 		forwarder:  newForwarder(b.ReportEnded),
+		trees:      shelf,
 		sockets:    &sockets{holder: b.Use("BundleSockets")},
 		changed:    vat.NewNotifier(),
 		loading:    make(chan struct{}, maxLoading),

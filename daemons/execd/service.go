@@ -179,7 +179,7 @@ func (s *service) update(change func()) { s.sup.change(change) }
 func stateOf(err error) health.State {
 	switch reason := refusal.Of(err); {
 	case plat.ProgramRefused(err), reason == refusal.WrongArchitecture, reason == refusal.PolicyDenied,
-		reason == refusal.PortTaken:
+		reason == refusal.PortTaken, reason == refusal.NoSuchData, reason == refusal.BadTree:
 		return health.StartFailed
 	}
 	return health.Hindered

@@ -27,7 +27,8 @@ type sockets struct {
 // An endowment is what a program gets by the powers of its bundle.
 type endowment struct {
 	listening files
-	state     string // the path of its state; empty: it has none
+	state     string            // the path of its state; empty: it has none
+	data      map[string]string // the paths of trees, by the variables that tell them
 }
 
 // endow asks initd for what a bundle gets that is about to be started. initd decides that, anew at each start.
@@ -35,6 +36,7 @@ func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err err
 	if len(spec.powers) == 0 {
 		return e, nil
 	}
+	var trees string
 	ticket, arrived, forget := s.sockets.Expect(powers.MaxSockets)
 	defer forget()
 	err = s.sockets.holder.Call(ctx, func(client capnp.Client) error {
@@ -51,11 +53,20 @@ func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err err
 		if err := convert.Refused(res.Refusal()); err != nil {
 			return err
 		}
-		e.state, err = res.State()
+		if e.state, err = res.State(); err != nil {
+			return err
+		}
+		trees, err = res.Trees()
 		return err
 	})
 	if err == nil {
 		e.listening, err = s.awaitSockets(ctx, len(spec.sockets()), arrived)
+	}
+	if err == nil {
+		e.data, err = s.openData(ctx, spec, trees)
+	}
+	if err != nil {
+		e.listening.Close()
 	}
 	return e, err
 }

@@ -29,6 +29,7 @@ type supervisor struct {
 	introducer *vat.Holding
 	forwarder  *forwarder
 	sockets    *sockets
+	trees      *trees
 	runs       atomic.Uint64 // how many programs were started on demand
 	changed    *vat.Notifier // something about the publication or a service
 	loading    chan struct{} // a token for each payload that is being loaded
@@ -55,6 +56,7 @@ func (s *supervisor) run(ctx context.Context) {
 			if s.isCurrent(p) || p.slot == bootrecord.Slot_none {
 				continue
 			}
+			s.prepareData(ctx, p) // while the services before still run
 			stop()
 			stop = s.begin(ctx, p)
 		case <-ctx.Done():

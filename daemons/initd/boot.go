@@ -61,17 +61,20 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 		s.states.status = s.updateStatus
 	}
 	defer s.states.close()
-	s.judge, s.listeners = openJudge(folder, s.states, s.log), takeListeners(&config.Handed)
+	s.trees = openTrees(s.resources.dirs[treesDir], config, s.log)
+	s.judge, s.listeners = openJudge(folder, s.states, s.trees, s.log), takeListeners(&config.Handed)
 	s.setReach()
 	defer s.listeners.keep(nil)
 	tell(s.log, folder.found)
 	s.tellHindrances(users.Shared)
 	if err := s.run(ctx, sockets); err != nil {
+		s.trees.end()
 		s.states.end()
 		return nil, err
 	}
 	next, err = s.ending.successor(ctx, kept(folder, state, s, sockets))
 	if next == nil {
+		s.trees.end()
 		s.states.end()
 	}
 	if next != nil {

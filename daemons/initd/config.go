@@ -140,6 +140,7 @@ func (c Config) dirs() map[string]string {
 	if view := c.stateView(); view != "" {
 		dirs[bundlesDir] = view
 	}
+	dirs[treesDir] = filepath.Join(c.Dir, treesDir)
 	if c.groups != "" {
 		dirs[groupsDir] = c.groups
 	}
@@ -148,18 +149,26 @@ func (c Config) dirs() map[string]string {
 
 // stateView is where programs find their state: where it is mounted, or kept; empty: there is none.
 func (c Config) stateView() string {
+	if c.state() == "" {
+		return ""
+	}
+	return c.view(bundlesDir, "")
+}
+
+// view is where programs find a folder of the system's: where it is mounted, under that name, or where it is.
+func (c Config) view(folder, mounted string) string {
 	switch path, err := filepath.Abs(c.Dir); {
-	case c.state() == "" || err != nil:
+	case err != nil:
 		return ""
 	case plat.CanMount():
-		return filepath.Join(viewRoot, fmt.Sprintf("%x", sha256.Sum256([]byte(path)))[:16])
+		return filepath.Join(viewRoot, fmt.Sprintf("%x", sha256.Sum256([]byte(path)))[:16], mounted)
 	default:
-		return filepath.Join(path, bundlesDir)
+		return filepath.Join(path, folder)
 	}
 }
 
-// viewRoot is where the state of all systems of this machine is mounted. Programs get there whoever owns the system's
-// folder.
+// viewRoot is where what programs of all systems of this machine see is mounted. Programs get there whoever owns the
+// system's folder.
 const viewRoot = "/run/nexus"
 
 // roles returns the roles that have a socket: the operator's, and the shared ones.

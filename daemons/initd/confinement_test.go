@@ -62,7 +62,8 @@ func TestPathsAreThoseOfDirs(t *testing.T) {
 			}
 			dirs = append(dirs, dir)
 			if want := row.Name == "updated" || row.Name == stateName ||
-				dir == groupsDir || dir == rootsDir || dir == bundlesDir; rule.Access&plat.Write != 0 != want {
+				dir == groupsDir || dir == rootsDir || dir == bundlesDir ||
+				dir == treesDir; rule.Access&plat.Write != 0 != want {
 				t.Errorf("%s: %v", row.Name, rule)
 			}
 		}

@@ -19,6 +19,7 @@ import (
 //	roots/                     the root document, where there is one (libupdates/roots)
 //	system/                    the slots (libupdates/slots)
 //	state/                     durable state (libupdates/statefs), where there is any
+//	trees/                     the trees of data bundles, unpacked while the system runs
 //	bundles/                   the state of bundles (libupdates/bundlestate), where there is a state folder
 //
 // The operator chose the path, which may lead through links. Below it no link is followed.
@@ -134,6 +135,7 @@ func (f *folder) prepare(keysGiven bool) error {
 		{systemKeys, giveKeys, true},
 		{appsKeys, "", true},
 		{rootsDir, "put the folder back, or move this away to go by the keys again", false},
+		{treesDir, "", false},
 	} {
 		if err := f.prepareDir(place.name, place.needed, place.reader); err != nil {
 			return err

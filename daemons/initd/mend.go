@@ -73,7 +73,7 @@ func claimOf(name string) plat.Claim {
 
 // ownAll gives folders the owner and mode that the table says, and returns what was wrong.
 func ownAll(dirs map[string]*os.File) (found []finding, err error) {
-	for _, name := range []string{systemDir, trustDir, rootsDir, stateDir} {
+	for _, name := range []string{systemDir, trustDir, rootsDir, treesDir, stateDir} {
 		dir := dirs[name]
 		if dir == nil {
 			continue

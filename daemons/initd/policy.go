@@ -39,10 +39,10 @@ type judge struct {
 }
 
 // openJudge reads the policy in the folder. If that is not usable, the system starts without powers, and says why.
-func openJudge(f *folder, states *stateKeeper, log *logclient.Log) *judge {
+func openJudge(f *folder, states *stateKeeper, trees *treeView, log *logclient.Log) *judge {
 	j := &judge{folder: f, log: log, machine: policy.Machine{
 		FirstPort: plat.FirstPort(), Unbounded: unbounded(), Unguided: plat.Unguided(),
-		Stateless: states.stateless(), Unlimited: states.unlimited(),
+		Stateless: states.stateless(), Unlimited: states.unlimited(), Treeless: trees.missing(),
 	}}
 	text, err := f.readPolicy()
 	if err == nil {
@@ -259,6 +259,6 @@ func (s *system) servePowers(facet string) capnp.Client {
 		return capnp.Client(powers.PowerJudge_ServerToClient(judgeServer{s.judge}))
 	}
 	return capnp.Client(powers.BundleSockets_ServerToClient(&socketServer{
-		judge: s.judge, listeners: s.listeners, hand: s.handSocket, states: s.states,
+		judge: s.judge, listeners: s.listeners, hand: s.handSocket, states: s.states, trees: s.trees,
 	}))
 }

@@ -27,7 +27,7 @@ func judgeIn(t *testing.T, dir string) *judge {
 	f := mustOpen(t, dir, true)
 	t.Cleanup(f.clear)
 	log := logclient.New("test", vat.NewHolding("LogSink"))
-	return openJudge(f, nil, log)
+	return openJudge(f, nil, &treeView{path: "/trees"}, log)
 }
 
 // grants reports whether a bundle gets a port.

@@ -81,6 +81,9 @@ func (r *resources) openOwn(f *folder, state *stateFolder) (err error) {
 	if r.dirs[rootsDir], err = f.below(rootsDir); err != nil {
 		return err
 	}
+	if r.dirs[treesDir], err = f.below(treesDir); err != nil {
+		return err
+	}
 	if state != nil { // opened again, so that statefsd does not get the lock
 		if r.dirs[stateDir], err = plat.OpenFolderAt(state.lock, "."); err != nil {
 			return err

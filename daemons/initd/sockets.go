@@ -108,6 +108,7 @@ type socketServer struct {
 	listeners *listeners
 	hand      func(ticket string, socket *os.File) error
 	states    *stateKeeper
+	trees     *treeView
 }
 
 // Open gives execd what a bundle gets by its powers.
@@ -122,15 +123,18 @@ func (s *socketServer) Open(ctx context.Context, call rpc.BundleSockets_open) er
 		return err
 	}
 	err = policy.Refuse(s.judge.decide(o.publisher, []policy.Asking{{Bundle: o.bundle, Powers: o.powers}}))
-	state := ""
+	var given places
 	if err == nil {
-		state, err = s.give(ctx, o)
+		given, err = s.give(ctx, o)
 	}
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
-	return res.SetState(state)
+	return errors.Join(res.SetState(given.state), res.SetTrees(given.trees))
 }
+
+// places are the paths of what a program gets; empty: it gets none.
+type places struct{ state, trees string }
 
 // An openCall is what execd says of a program that it is about to start.
 type openCall struct {
@@ -165,23 +169,28 @@ func readOpening(args rpc.BundleSockets_open_Params) (o openCall, err error) {
 	return o, err
 }
 
-// give opens what was granted and hands it over. It returns the path of the bundle's state.
-func (s *socketServer) give(ctx context.Context, o openCall) (state string, err error) {
+// give opens what was granted and hands it over, and returns where the rest is.
+func (s *socketServer) give(ctx context.Context, o openCall) (given places, err error) {
 	for _, p := range powers.Of(powers.State, o.powers) {
-		if state, err = s.states.open(ctx, o.bundle, o.set, o.user, p.Size); err != nil {
-			return "", err
+		if given.state, err = s.states.open(ctx, o.bundle, o.set, o.user, p.Size); err != nil {
+			return given, err
+		}
+	}
+	if len(powers.Of(powers.Data, o.powers)) > 0 {
+		if given.trees, err = s.trees.show(); err != nil {
+			return given, err
 		}
 	}
 	files, err := s.listeners.take(powers.Of(powers.ListenTCP, o.powers))
 	if err != nil {
-		return "", err
+		return given, err
 	}
 	for _, file := range files {
 		if err := s.hand(o.ticket, file); err != nil {
-			return "", err
+			return given, err
 		}
 	}
-	return state, nil
+	return given, nil
 }
 
 // Keep closes the sockets that the running publication does not use.

@@ -178,7 +178,7 @@ func (k *stateKeeper) show(bundle, name string, user uint32, quota int64) (strin
 	}
 	if k.mounts {
 		at := filepath.Join(k.viewOf(bundle), stateView)
-		return at, plat.Bind(tree, at)
+		return at, plat.Bind(tree, at, 0)
 	}
 	return k.link(bundle, name)
 }

@@ -24,6 +24,7 @@ type system struct {
 	keys      *keyring
 	judge     *judge
 	listeners *listeners
+	trees     *treeView
 	states    *stateKeeper            // nil: bundles keep none
 	holdings  map[string]*vat.Holding // initd's own facets
 	changed   *vat.Notifier           // notified when a daemon's readiness or a vote changes

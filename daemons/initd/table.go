@@ -118,7 +118,7 @@ func Table() []Daemon {
 				{Facet: "BundleIntroducer", From: initName},
 				{Facet: socketsFacet, From: initName},
 			},
-			Dirs:     []string{groupsDir, bundlesDir},
+			Dirs:     []string{groupsDir, bundlesDir, treesDir},
 			Settings: []string{"settle", groupsDir, usersSetting},
 
 			Confinement: starter(6),
@@ -221,7 +221,8 @@ const usersSetting = "users"
 func starter(nth uint32) plat.Confinement {
 	own := plat.Read | plat.Write
 	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: dirPrefix + groupsDir, Access: own},
-		plat.PathRule{Path: dirPrefix + bundlesDir, Access: own})...)
+		plat.PathRule{Path: dirPrefix + bundlesDir, Access: own},
+		plat.PathRule{Path: dirPrefix + treesDir, Access: own})...)
 	c.Calls, c.Files = plat.CallsSpawner, starterFiles
 	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
 	return c

@@ -120,7 +120,8 @@ func TestEveryProviderIsInTheTable(t *testing.T) {
 // TestOnlyWritersHoldTheSlots keeps directories with those the design names.
 func TestOnlyWritersHoldTheSlots(t *testing.T) {
 	want := map[string][]string{"system": {"bundlemgrd", "updated"}, "trust": {"keystored"}, "sets": {selftestName},
-		"state": {stateName}, rootsDir: {"keystored"}, groupsDir: {links.Runner}, bundlesDir: {links.Runner}}
+		"state": {stateName}, rootsDir: {"keystored"}, groupsDir: {links.Runner}, bundlesDir: {links.Runner},
+		treesDir: {links.Runner}}
 	got := map[string][]string{}
 	for _, row := range Table() {
 		for _, dir := range row.Dirs {

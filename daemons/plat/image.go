@@ -241,8 +241,9 @@ func WhileQuiet(target string, do func() error) error {
 	return do()
 }
 
-// Bind mounts a folder at another place, which is made where it is missing. One that is mounted there stays.
-func Bind(dir *os.File, target string) error {
+// Bind mounts a folder at another place, which is made where it is missing. One that is mounted there stays. flags are
+// those of mount(2), besides the usual ones: ReadOnly, or 0.
+func Bind(dir *os.File, target string, flags uintptr) error {
 	if err := os.MkdirAll(target, 0o755); err != nil {
 		return err
 	}
@@ -257,8 +258,11 @@ func Bind(dir *os.File, target string) error {
 		return err
 	}
 	if err := unix.Mount(ByDescriptor(dir), target, "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("cannot mount state at %s: %w", target, err)
+		return fmt.Errorf("cannot mount %s: %w", target, err)
 	}
 	// a bind mount takes its flags only when it is mounted again
-	return unix.Mount("", target, "", unix.MS_REMOUNT|unix.MS_BIND|mountFlags, "")
+	return unix.Mount("", target, "", unix.MS_REMOUNT|unix.MS_BIND|mountFlags|flags, "")
 }
+
+// ReadOnly is for Bind: nobody writes there.
+const ReadOnly = unix.MS_RDONLY

@@ -106,7 +106,8 @@ func (a attempt) but(kinds ...string) attempt {
 
 // attempts returns all attempts, grouped by target.
 func attempts() []attempt {
-	return slices.Concat(files(), sockets(), processes(), threads(), kernel(), powers(), serving(), keeping())
+	return slices.Concat(files(), sockets(), processes(), threads(), kernel(), powers(), serving(), keeping(),
+		reading())
 }
 
 // lay makes the probe's targets in a new folder. The listeners stay until the returned function is called.
@@ -116,13 +117,16 @@ func lay(dir string) (prey, func(), error) {
 		Granted: map[string]string{},
 	}
 	p.Unix = filepath.Join(p.Dir, "socket")
-	for _, name := range []string{"system", "trust", "roots", "sets", "state", "bundles"} {
+	for _, name := range []string{"system", "trust", "roots", "sets", "state", "bundles", "trees"} {
 		p.Granted[name] = filepath.Join(dir, name)
 		if err := os.MkdirAll(p.Granted[name], 0o755); err != nil {
 			return p, nil, err
 		}
 	}
 	if err := layState(p.Granted["bundles"]); err != nil {
+		return p, nil, err
+	}
+	if err := layTrees(p.Granted["trees"]); err != nil {
 		return p, nil, err
 	}
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {

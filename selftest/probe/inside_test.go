@@ -103,6 +103,9 @@ const envGroups = "PROBE_GROUPS"
 // envBundles names the one that tells a starter where the state of bundles is.
 const envBundles = "PROBE_BUNDLES"
 
+// envTrees names the one that tells it where the trees of data bundles are.
+const envTrees = "PROBE_TREES"
+
 func ownGroups() (*plat.Groups, error) {
 	dir := os.Getenv(envGroups)
 	if dir == "" {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -39,6 +40,64 @@ func layState(bundles string) error {
 		}
 	}
 	return nil
+}
+
+// The trees of two data bundles in the folder that holds all trees. Everybody may write to both here, too.
+const (
+	grantedTree = "granted"
+	otherTree   = "other"
+)
+
+// layTrees makes them.
+func layTrees(trees string) error {
+	for _, name := range []string{grantedTree, otherTree} {
+		if err := os.MkdirAll(filepath.Join(trees, name), 0o777); err != nil {
+			return err
+		}
+		err := errors.Join(os.Chmod(filepath.Join(trees, name), 0o777),
+			os.WriteFile(filepath.Join(trees, name, "page"), []byte("\x7fELF"), 0o777),
+			os.Chmod(filepath.Join(trees, name, "page"), 0o777))
+		if err != nil {
+			return err
+		}
+	}
+	return os.Symlink("../"+otherTree+"/page", filepath.Join(trees, grantedTree, "link"))
+}
+
+// treeRule is the rule by which a payload has a tree.
+func treeRule(trees string) plat.PathRule {
+	return plat.PathRule{Path: filepath.Join(trees, grantedTree), Access: plat.Read}
+}
+
+// reading returns what a keeper, which was granted a tree as well, does with it, and what it may not do from there.
+func reading() []attempt {
+	var all []attempt
+	add := func(want unix.Errno, name string, try func(granted, other string) error) {
+		all = append(all, attempt{name: "tree: " + name, want: want, only: []string{kindKeeper},
+			try: func(p *prey) error {
+				trees := p.Granted["trees"]
+				return try(filepath.Join(trees, grantedTree), filepath.Join(trees, otherTree))
+			}})
+	}
+	open := func(path string, flags int) error { return closing(unix.Open(path, flags|unix.O_CLOEXEC, 0o600)) }
+	add(0, "read", func(granted, _ string) error { return open(granted+"/page", unix.O_RDONLY) })
+	add(0, "list", func(granted, _ string) error { return open(granted, unix.O_RDONLY|unix.O_DIRECTORY) })
+	add(unix.EACCES, "write", func(granted, _ string) error { return open(granted+"/page", unix.O_WRONLY) })
+	add(unix.EACCES, "add a page", func(granted, _ string) error {
+		return open(granted+"/new", unix.O_WRONLY|unix.O_CREAT)
+	})
+	add(unix.EACCES, "remove a page", func(granted, _ string) error { return unix.Unlink(granted + "/page") })
+	add(unix.EACCES, "execute", func(granted, _ string) error {
+		return unix.Exec(granted+"/page", []string{"page"}, nil)
+	})
+	add(unix.EACCES, "read another tree", func(_, other string) error { return open(other+"/page", unix.O_RDONLY) })
+	add(unix.EACCES, "follow a link to another tree", func(granted, _ string) error {
+		return open(granted+"/link", unix.O_RDONLY)
+	})
+	add(unix.EACCES, "list all trees", func(granted, _ string) error {
+		return open(filepath.Dir(granted), unix.O_RDONLY|unix.O_DIRECTORY)
+	})
+	return all
 }
 
 // stateRule is the rule by which a payload has its state.

@@ -145,7 +145,8 @@ func (g *ground) run(kind string, part []string, c *plat.Confinement, p *prey) (
 		Extra: []*os.File{hand, program, socket}, Confinement: c,
 	}
 	if kind == kindStarter {
-		cmd.Env = []string{envGroups + "=" + g.groups.Dir(), envBundles + "=" + g.prey.Granted["bundles"]}
+		cmd.Env = []string{envGroups + "=" + g.groups.Dir(), envBundles + "=" + g.prey.Granted["bundles"],
+			envTrees + "=" + g.prey.Granted["trees"]}
 		cmd.Group = g.groups.Group()
 	}
 	process, err = g.spawner.Spawn(cmd)

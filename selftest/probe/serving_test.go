@@ -36,7 +36,8 @@ func empower(kind string, cmd *plat.Command, socket *os.File) {
 		cmd.Confinement.Connect = reach(kind)
 		return
 	case kindKeeper:
-		cmd.Confinement.Paths = append(cmd.Confinement.Paths, stateRule(os.Getenv(envBundles)))
+		cmd.Confinement.Paths = append(cmd.Confinement.Paths, stateRule(os.Getenv(envBundles)),
+			treeRule(os.Getenv(envTrees)))
 		return
 	default:
 		return

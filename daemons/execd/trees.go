@@ -1,0 +1,161 @@
+package execd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"nexus/daemons/blob"
+	"nexus/daemons/vat"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/powers"
+	"nexus/libupdates/refusal"
+)
+
+// trees are the trees of data bundles, unpacked into a folder where programs read them. A tree is verified as it is
+// unpacked, and none is kept for another instance of execd, or another boot.
+type trees struct {
+	root  *os.Root
+	using chan struct{}
+	ready map[string]bool // names of those that are complete; guarded by a token in using
+	kept  []string        // names of those that the publication before asks for; likewise
+}
+
+// treesOf takes the folder from the endowments, and empties it.
+func treesOf(ctx context.Context, b *vat.Endowments) (*trees, error) {
+	root, err := b.Dir(ctx, "trees")
+	if err != nil {
+		return nil, err
+	}
+	t := &trees{root: root, using: make(chan struct{}, 1), ready: map[string]bool{}}
+	return t, t.keep(nil)
+}
+
+// keep removes all other trees.
+func (t *trees) keep(names []string) error {
+	dir, err := t.root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	found, err := dir.Readdirnames(-1)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
+	for _, name := range found {
+		if !wanted[name] || !t.ready[name] {
+			delete(t.ready, name)
+			err = errors.Join(err, t.root.RemoveAll(name))
+		}
+	}
+	return err
+}
+
+// begin waits until nobody else changes what is in the folder. done ends that.
+func (t *trees) begin(ctx context.Context) (done func(), err error) {
+	select {
+	case t.using <- struct{}{}:
+		return func() { <-t.using }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// treeName is the name of a tree in the folder.
+func treeName(data spec) string { return nxs.Digest(data.digest).String() }
+
+// openData makes sure that what a bundle reads is there, and returns the paths, for programs that find the folder at
+// that one.
+func (s *supervisor) openData(ctx context.Context, spec spec, folder string) (paths map[string]string, err error) {
+	paths = map[string]string{}
+	for _, power := range powers.Of(powers.Data, spec.powers) {
+		data, there := spec.data[power.Name]
+		if !there {
+			return nil, refusal.New(refusal.NoSuchData, "%s asks for %s, and %s is not a data bundle of the set",
+				spec.name, power, power.Name)
+		}
+		if err := s.openTree(ctx, data); err != nil {
+			return nil, err
+		}
+		paths[power.Variable()] = filepath.Join(folder, treeName(data))
+	}
+	return paths, nil
+}
+
+// openTree unpacks a tree, unless it is there.
+func (s *supervisor) openTree(ctx context.Context, data spec) error {
+	done, err := s.trees.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	name := treeName(data)
+	if s.trees.ready[name] {
+		return nil
+	}
+	err = s.read(ctx, data.name, func(read blob.ReadFunc) error { return s.trees.unpack(ctx, data, read) })
+	switch {
+	case err == nil:
+		s.trees.ready[name] = true
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		err = refusal.New(refusal.NoSpace, "there is no space to unpack the data of %s", data.name)
+	}
+	return errors.Join(err, s.trees.root.RemoveAll(name))
+}
+
+// unpack unpacks a tree, from its beginning.
+func (t *trees) unpack(ctx context.Context, data spec, read blob.ReadFunc) error {
+	name := treeName(data)
+	if err := t.root.RemoveAll(name); err != nil {
+		return err
+	}
+	if err := t.root.Mkdir(name, 0o755); err != nil {
+		return err
+	}
+	into, err := t.root.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	defer into.Close()
+	return blob.Unpack(ctx, data.entry(), read, into)
+}
+
+// prepareData unpacks what the services of a publication read, and removes what neither it nor the one before reads: a
+// rollback finds its trees. A tree that cannot be unpacked is tried again, and reported, when its reader is started.
+func (s *supervisor) prepareData(ctx context.Context, p publication) {
+	var wanted []string
+	for _, service := range p.specs {
+		for _, data := range service.data {
+			wanted = append(wanted, treeName(data))
+		}
+	}
+	s.tidyTrees(ctx, wanted)
+	for _, service := range p.specs {
+		for _, data := range service.data {
+			if err := s.openTree(ctx, data); err != nil && ctx.Err() == nil {
+				s.log.Warn("data is not unpacked yet", "bundle", data.name, "error", strings.TrimSpace(err.Error()))
+			}
+		}
+	}
+}
+
+func (s *supervisor) tidyTrees(ctx context.Context, wanted []string) {
+	done, err := s.trees.begin(ctx)
+	if err != nil {
+		return
+	}
+	defer done()
+	if err := s.trees.keep(append(wanted, s.trees.kept...)); err != nil {
+		s.log.Warn("cannot remove the data of earlier sets", "error", err)
+	}
+	s.trees.kept = wanted
+}
