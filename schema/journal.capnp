@@ -77,6 +77,26 @@ struct Record {
   # When logd received it, in milliseconds since 1970-01-01 UTC.
   entry @3 :Entry;
   # The entry as sent.
+  boot @4 :UInt32;
+  # In which run of the system it was received, counted from 1. Without a state folder this is always 1.
+  auditNumber @5 :UInt64;
+  # For audit records: its number in the chain of audit records, counted from 1 without gaps and over all boots. 0 for
+  # other records, and for audit records of a version without the chain.
+  previousSha256 @6 :Data;
+  # For audit records in the chain: the SHA-256 of the audit record before it (32 bytes; all zero for number 1), as
+  # docs/journal.md defines it.
+  durable @7 :Bool;
+  # It is on disk, and will be read back after a power cut.
+}
+
+struct AuditHead {
+  # The end of the chain of audit records. It determines all of them, so a copy that is kept elsewhere shows later
+  # whether any was changed, removed or reordered.
+
+  number @0 :UInt64;
+  # The number of the newest audit record; 0: there is none yet.
+  sha256 @1 :Data;
+  # Its SHA-256, 32 bytes; all zero if there is none yet.
 }
 
 struct Segment {
@@ -85,6 +105,14 @@ struct Segment {
 
   records @0 :List(Record);
   # Oldest first; none is in two segments but after a cut, where one copy counts.
+  head @1 :AuditHead;
+  # The head of the chain when the segment was written.
+  boot @2 :UInt32;
+  # The number of the boot in which it was written.
+  bootId @3 :Text;
+  # The id that initd gave that boot, at most 64 bytes. It tells a restart of logd from one of the system.
+  oldest @4 :UInt64;
+  # The number of the oldest audit record that was on disk when the segment was written.
 }
 
 const maxSegmentBytes :UInt32 = 65536;
@@ -97,7 +125,8 @@ interface LogSink {
 
   write @0 (entries :List(Entry), dropped :UInt64) -> ();
   # Adds up to 256 entries in order. `dropped`: how many entries the sender itself has dropped since its last call. When
-  # it returns, the entries are in memory but not durable. Errors: overloaded if more than 256 entries are sent at once.
+  # it returns, the entries are in memory but not durable. A sender that is faster than its rate waits. Errors: overloaded
+  # if more than 256 entries are sent at once.
 
   marker @1 (line :Text) -> ();
   # Prints the line on the console and records it. Returns after printing, so markers that are sent one after the other
@@ -120,10 +149,13 @@ interface Journal {
 
   follow @1 (filter :Filter, follower :Follower) -> (subscription :Subscription);
   # Like query, followed by each new matching record. Dropping the subscription ends it. A follower that is too slow
-  # misses records, which the sequence numbers show; it never slows down logd.
+  # misses records and is told how many; it never slows down logd.
 
   stats @2 () -> (stats :Stats);
   # Counters.
+
+  head @3 () -> (head :AuditHead, oldest :UInt64);
+  # The head of the chain of audit records, and the number of the oldest one that was not evicted for room.
 }
 
 struct Filter {
@@ -143,6 +175,17 @@ struct Filter {
   # Only records from this time on, milliseconds since 1970-01-01 UTC; 0 for any.
   withinMs @6 :UInt64;
   # Only records of the last so many milliseconds before the call, by logd's own clock; 0 for any.
+  beforeSequence @7 :UInt64;
+  # Only records before this number; 0 for any. With it, a reader gets more than one answer holds, page by page.
+  untilUnixMs @8 :Int64;
+  # Only records from before this time, milliseconds since 1970-01-01 UTC; 0 for any.
+  boot @9 :UInt32;
+  # Only records of the boot with this number; 0 for any.
+  scope @10 :Text;
+  # Only records of this scope, which is the value of their field `scope`, or the sender where they have none; empty for
+  # any.
+  durableOnly @11 :Bool;
+  # Only records that are on disk.
 }
 
 struct Stats {
@@ -159,6 +202,10 @@ struct Stats {
   senders @4 :List(SenderStats);
   # The same by sender, in byte order of their names, at most 512: those of whom something is kept, and those who lost
   # the most.
+  boot @5 :UInt32;
+  # The number of this boot.
+  persistent @6 :Bool;
+  # A part of the journal is kept on disk.
 }
 
 struct SenderStats {
@@ -175,8 +222,9 @@ struct SenderStats {
 interface Follower {
   # Receives records.
 
-  records @0 (records :List(Record)) -> stream;
-  # New records, oldest first, at most 64 at once.
+  records @0 (records :List(Record), missed :UInt64) -> stream;
+  # New records, oldest first, at most 64 at once. `missed`: how many matching records were evicted since the last call
+  # before they could be sent.
 }
 
 interface Subscription {

@@ -364,12 +364,12 @@ type Record capnp.Struct
 const Record_TypeID = 0x9039176156c7d4a1
 
 func NewRecord(s *capnp.Segment) (Record, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 3})
 	return Record(st), err
 }
 
 func NewRootRecord(s *capnp.Segment) (Record, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 3})
 	return Record(st), err
 }
 
@@ -463,12 +463,49 @@ func (s Record) NewEntry() (Entry, error) {
 	return ss, err
 }
 
+func (s Record) Boot() uint32 {
+	return capnp.Struct(s).Uint32(16)
+}
+
+func (s Record) SetBoot(v uint32) {
+	capnp.Struct(s).SetUint32(16, v)
+}
+
+func (s Record) AuditNumber() uint64 {
+	return capnp.Struct(s).Uint64(24)
+}
+
+func (s Record) SetAuditNumber(v uint64) {
+	capnp.Struct(s).SetUint64(24, v)
+}
+
+func (s Record) PreviousSha256() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return []byte(p.Data()), err
+}
+
+func (s Record) HasPreviousSha256() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s Record) SetPreviousSha256(v []byte) error {
+	return capnp.Struct(s).SetData(2, v)
+}
+
+func (s Record) Durable() bool {
+	return capnp.Struct(s).Bit(160)
+}
+
+func (s Record) SetDurable(v bool) {
+	capnp.Struct(s).SetBit(160, v)
+}
+
 // Record_List is a list of Record.
 type Record_List = capnp.StructList[Record]
 
 // NewRecord creates a new list of Record.
 func NewRecord_List(s *capnp.Segment, sz int32) (Record_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 2}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 32, PointerCount: 3}, sz)
 	return capnp.StructList[Record](l), err
 }
 
@@ -483,18 +520,103 @@ func (p Record_Future) Entry() Entry_Future {
 	return Entry_Future{Future: p.Future.Field(1, nil)}
 }
 
+type AuditHead capnp.Struct
+
+// AuditHead_TypeID is the unique identifier for the type AuditHead.
+const AuditHead_TypeID = 0xf1a9693b31203b70
+
+func NewAuditHead(s *capnp.Segment) (AuditHead, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return AuditHead(st), err
+}
+
+func NewRootAuditHead(s *capnp.Segment) (AuditHead, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return AuditHead(st), err
+}
+
+func ReadRootAuditHead(msg *capnp.Message) (AuditHead, error) {
+	root, err := msg.Root()
+	return AuditHead(root.Struct()), err
+}
+
+func (s AuditHead) String() string {
+	str, _ := text.Marshal(0xf1a9693b31203b70, capnp.Struct(s))
+	return str
+}
+
+func (s AuditHead) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (AuditHead) DecodeFromPtr(p capnp.Ptr) AuditHead {
+	return AuditHead(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s AuditHead) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s AuditHead) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s AuditHead) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s AuditHead) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s AuditHead) Number() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s AuditHead) SetNumber(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+func (s AuditHead) Sha256() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return []byte(p.Data()), err
+}
+
+func (s AuditHead) HasSha256() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s AuditHead) SetSha256(v []byte) error {
+	return capnp.Struct(s).SetData(0, v)
+}
+
+// AuditHead_List is a list of AuditHead.
+type AuditHead_List = capnp.StructList[AuditHead]
+
+// NewAuditHead creates a new list of AuditHead.
+func NewAuditHead_List(s *capnp.Segment, sz int32) (AuditHead_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[AuditHead](l), err
+}
+
+// AuditHead_Future is a wrapper for a AuditHead promised by a client call.
+type AuditHead_Future struct{ *capnp.Future }
+
+func (f AuditHead_Future) Struct() (AuditHead, error) {
+	p, err := f.Future.Ptr()
+	return AuditHead(p.Struct()), err
+}
+
 type Segment capnp.Struct
 
 // Segment_TypeID is the unique identifier for the type Segment.
 const Segment_TypeID = 0xc79fd2df0b0680a9
 
 func NewSegment(s *capnp.Segment) (Segment, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
 	return Segment(st), err
 }
 
 func NewRootSegment(s *capnp.Segment) (Segment, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3})
 	return Segment(st), err
 }
 
@@ -553,13 +675,70 @@ func (s Segment) NewRecords(n int32) (Record_List, error) {
 	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
 	return l, err
 }
+func (s Segment) Head() (AuditHead, error) {
+	p, err := capnp.Struct(s).Ptr(1)
+	return AuditHead(p.Struct()), err
+}
+
+func (s Segment) HasHead() bool {
+	return capnp.Struct(s).HasPtr(1)
+}
+
+func (s Segment) SetHead(v AuditHead) error {
+	return capnp.Struct(s).SetPtr(1, capnp.Struct(v).ToPtr())
+}
+
+// NewHead sets the head field to a newly
+// allocated AuditHead struct, preferring placement in s's segment.
+func (s Segment) NewHead() (AuditHead, error) {
+	ss, err := NewAuditHead(capnp.Struct(s).Segment())
+	if err != nil {
+		return AuditHead{}, err
+	}
+	err = capnp.Struct(s).SetPtr(1, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+func (s Segment) Boot() uint32 {
+	return capnp.Struct(s).Uint32(0)
+}
+
+func (s Segment) SetBoot(v uint32) {
+	capnp.Struct(s).SetUint32(0, v)
+}
+
+func (s Segment) BootId() (string, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return p.Text(), err
+}
+
+func (s Segment) HasBootId() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s Segment) BootIdBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return p.TextBytes(), err
+}
+
+func (s Segment) SetBootId(v string) error {
+	return capnp.Struct(s).SetText(2, v)
+}
+
+func (s Segment) Oldest() uint64 {
+	return capnp.Struct(s).Uint64(8)
+}
+
+func (s Segment) SetOldest(v uint64) {
+	capnp.Struct(s).SetUint64(8, v)
+}
 
 // Segment_List is a list of Segment.
 type Segment_List = capnp.StructList[Segment]
 
 // NewSegment creates a new list of Segment.
 func NewSegment_List(s *capnp.Segment, sz int32) (Segment_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 16, PointerCount: 3}, sz)
 	return capnp.StructList[Segment](l), err
 }
 
@@ -569,6 +748,9 @@ type Segment_Future struct{ *capnp.Future }
 func (f Segment_Future) Struct() (Segment, error) {
 	p, err := f.Future.Ptr()
 	return Segment(p.Struct()), err
+}
+func (p Segment_Future) Head() AuditHead_Future {
+	return AuditHead_Future{Future: p.Future.Field(1, nil)}
 }
 
 type LogSink capnp.Client
@@ -1561,6 +1743,26 @@ func (c Journal) Stats(ctx context.Context, params func(Journal_stats_Params) er
 
 }
 
+func (c Journal) Head(ctx context.Context, params func(Journal_head_Params) error) (Journal_head_Results_Future, capnp.ReleaseFunc) {
+
+	s := capnp.Send{
+		Method: capnp.Method{
+			InterfaceID:   0xb6fc63a8541f3ef9,
+			MethodID:      3,
+			InterfaceName: "journal.capnp:Journal",
+			MethodName:    "head",
+		},
+	}
+	if params != nil {
+		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 0}
+		s.PlaceArgs = func(s capnp.Struct) error { return params(Journal_head_Params(s)) }
+	}
+
+	ans, release := capnp.Client(c).SendCall(ctx, s)
+	return Journal_head_Results_Future{Future: ans.Future()}, release
+
+}
+
 func (c Journal) WaitStreaming() error {
 	return capnp.Client(c).WaitStreaming()
 }
@@ -1639,6 +1841,8 @@ type Journal_Server interface {
 	Follow(context.Context, Journal_follow) error
 
 	Stats(context.Context, Journal_stats) error
+
+	Head(context.Context, Journal_head) error
 }
 
 // Journal_NewServer creates a new Server from an implementation of Journal_Server.
@@ -1657,7 +1861,7 @@ func Journal_ServerToClient(s Journal_Server) Journal {
 // This can be used to create a more complicated Server.
 func Journal_Methods(methods []server.Method, s Journal_Server) []server.Method {
 	if cap(methods) == 0 {
-		methods = make([]server.Method, 0, 3)
+		methods = make([]server.Method, 0, 4)
 	}
 
 	methods = append(methods, server.Method{
@@ -1693,6 +1897,18 @@ func Journal_Methods(methods []server.Method, s Journal_Server) []server.Method 
 		},
 		Impl: func(ctx context.Context, call *server.Call) error {
 			return s.Stats(ctx, Journal_stats{call})
+		},
+	})
+
+	methods = append(methods, server.Method{
+		Method: capnp.Method{
+			InterfaceID:   0xb6fc63a8541f3ef9,
+			MethodID:      3,
+			InterfaceName: "journal.capnp:Journal",
+			MethodName:    "head",
+		},
+		Impl: func(ctx context.Context, call *server.Call) error {
+			return s.Head(ctx, Journal_head{call})
 		},
 	})
 
@@ -1748,6 +1964,23 @@ func (c Journal_stats) Args() Journal_stats_Params {
 func (c Journal_stats) AllocResults() (Journal_stats_Results, error) {
 	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 0, PointerCount: 1})
 	return Journal_stats_Results(r), err
+}
+
+// Journal_head holds the state for a server call to Journal.head.
+// See server.Call for documentation.
+type Journal_head struct {
+	*server.Call
+}
+
+// Args returns the call's arguments.
+func (c Journal_head) Args() Journal_head_Params {
+	return Journal_head_Params(c.Call.Args())
+}
+
+// AllocResults allocates the results struct.
+func (c Journal_head) AllocResults() (Journal_head_Results, error) {
+	r, err := c.Call.AllocResults(capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return Journal_head_Results(r), err
 }
 
 // Journal_List is a list of Journal.
@@ -2291,18 +2524,182 @@ func (p Journal_stats_Results_Future) Stats() Stats_Future {
 	return Stats_Future{Future: p.Future.Field(0, nil)}
 }
 
+type Journal_head_Params capnp.Struct
+
+// Journal_head_Params_TypeID is the unique identifier for the type Journal_head_Params.
+const Journal_head_Params_TypeID = 0xcc4ac6404df1a80a
+
+func NewJournal_head_Params(s *capnp.Segment) (Journal_head_Params, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Journal_head_Params(st), err
+}
+
+func NewRootJournal_head_Params(s *capnp.Segment) (Journal_head_Params, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0})
+	return Journal_head_Params(st), err
+}
+
+func ReadRootJournal_head_Params(msg *capnp.Message) (Journal_head_Params, error) {
+	root, err := msg.Root()
+	return Journal_head_Params(root.Struct()), err
+}
+
+func (s Journal_head_Params) String() string {
+	str, _ := text.Marshal(0xcc4ac6404df1a80a, capnp.Struct(s))
+	return str
+}
+
+func (s Journal_head_Params) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Journal_head_Params) DecodeFromPtr(p capnp.Ptr) Journal_head_Params {
+	return Journal_head_Params(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Journal_head_Params) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Journal_head_Params) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Journal_head_Params) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Journal_head_Params) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+
+// Journal_head_Params_List is a list of Journal_head_Params.
+type Journal_head_Params_List = capnp.StructList[Journal_head_Params]
+
+// NewJournal_head_Params creates a new list of Journal_head_Params.
+func NewJournal_head_Params_List(s *capnp.Segment, sz int32) (Journal_head_Params_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 0}, sz)
+	return capnp.StructList[Journal_head_Params](l), err
+}
+
+// Journal_head_Params_Future is a wrapper for a Journal_head_Params promised by a client call.
+type Journal_head_Params_Future struct{ *capnp.Future }
+
+func (f Journal_head_Params_Future) Struct() (Journal_head_Params, error) {
+	p, err := f.Future.Ptr()
+	return Journal_head_Params(p.Struct()), err
+}
+
+type Journal_head_Results capnp.Struct
+
+// Journal_head_Results_TypeID is the unique identifier for the type Journal_head_Results.
+const Journal_head_Results_TypeID = 0xac8c1090929041f9
+
+func NewJournal_head_Results(s *capnp.Segment) (Journal_head_Results, error) {
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return Journal_head_Results(st), err
+}
+
+func NewRootJournal_head_Results(s *capnp.Segment) (Journal_head_Results, error) {
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
+	return Journal_head_Results(st), err
+}
+
+func ReadRootJournal_head_Results(msg *capnp.Message) (Journal_head_Results, error) {
+	root, err := msg.Root()
+	return Journal_head_Results(root.Struct()), err
+}
+
+func (s Journal_head_Results) String() string {
+	str, _ := text.Marshal(0xac8c1090929041f9, capnp.Struct(s))
+	return str
+}
+
+func (s Journal_head_Results) EncodeAsPtr(seg *capnp.Segment) capnp.Ptr {
+	return capnp.Struct(s).EncodeAsPtr(seg)
+}
+
+func (Journal_head_Results) DecodeFromPtr(p capnp.Ptr) Journal_head_Results {
+	return Journal_head_Results(capnp.Struct{}.DecodeFromPtr(p))
+}
+
+func (s Journal_head_Results) ToPtr() capnp.Ptr {
+	return capnp.Struct(s).ToPtr()
+}
+func (s Journal_head_Results) IsValid() bool {
+	return capnp.Struct(s).IsValid()
+}
+
+func (s Journal_head_Results) Message() *capnp.Message {
+	return capnp.Struct(s).Message()
+}
+
+func (s Journal_head_Results) Segment() *capnp.Segment {
+	return capnp.Struct(s).Segment()
+}
+func (s Journal_head_Results) Head() (AuditHead, error) {
+	p, err := capnp.Struct(s).Ptr(0)
+	return AuditHead(p.Struct()), err
+}
+
+func (s Journal_head_Results) HasHead() bool {
+	return capnp.Struct(s).HasPtr(0)
+}
+
+func (s Journal_head_Results) SetHead(v AuditHead) error {
+	return capnp.Struct(s).SetPtr(0, capnp.Struct(v).ToPtr())
+}
+
+// NewHead sets the head field to a newly
+// allocated AuditHead struct, preferring placement in s's segment.
+func (s Journal_head_Results) NewHead() (AuditHead, error) {
+	ss, err := NewAuditHead(capnp.Struct(s).Segment())
+	if err != nil {
+		return AuditHead{}, err
+	}
+	err = capnp.Struct(s).SetPtr(0, capnp.Struct(ss).ToPtr())
+	return ss, err
+}
+
+func (s Journal_head_Results) Oldest() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s Journal_head_Results) SetOldest(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
+
+// Journal_head_Results_List is a list of Journal_head_Results.
+type Journal_head_Results_List = capnp.StructList[Journal_head_Results]
+
+// NewJournal_head_Results creates a new list of Journal_head_Results.
+func NewJournal_head_Results_List(s *capnp.Segment, sz int32) (Journal_head_Results_List, error) {
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
+	return capnp.StructList[Journal_head_Results](l), err
+}
+
+// Journal_head_Results_Future is a wrapper for a Journal_head_Results promised by a client call.
+type Journal_head_Results_Future struct{ *capnp.Future }
+
+func (f Journal_head_Results_Future) Struct() (Journal_head_Results, error) {
+	p, err := f.Future.Ptr()
+	return Journal_head_Results(p.Struct()), err
+}
+func (p Journal_head_Results_Future) Head() AuditHead_Future {
+	return AuditHead_Future{Future: p.Future.Field(0, nil)}
+}
+
 type Filter capnp.Struct
 
 // Filter_TypeID is the unique identifier for the type Filter.
 const Filter_TypeID = 0xa92b1c8ab14636dc
 
 func NewFilter(s *capnp.Segment) (Filter, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 2})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 56, PointerCount: 3})
 	return Filter(st), err
 }
 
 func NewRootFilter(s *capnp.Segment) (Filter, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 2})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 56, PointerCount: 3})
 	return Filter(st), err
 }
 
@@ -2419,12 +2816,62 @@ func (s Filter) SetWithinMs(v uint64) {
 	capnp.Struct(s).SetUint64(24, v)
 }
 
+func (s Filter) BeforeSequence() uint64 {
+	return capnp.Struct(s).Uint64(32)
+}
+
+func (s Filter) SetBeforeSequence(v uint64) {
+	capnp.Struct(s).SetUint64(32, v)
+}
+
+func (s Filter) UntilUnixMs() int64 {
+	return int64(capnp.Struct(s).Uint64(40))
+}
+
+func (s Filter) SetUntilUnixMs(v int64) {
+	capnp.Struct(s).SetUint64(40, uint64(v))
+}
+
+func (s Filter) Boot() uint32 {
+	return capnp.Struct(s).Uint32(48)
+}
+
+func (s Filter) SetBoot(v uint32) {
+	capnp.Struct(s).SetUint32(48, v)
+}
+
+func (s Filter) Scope() (string, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return p.Text(), err
+}
+
+func (s Filter) HasScope() bool {
+	return capnp.Struct(s).HasPtr(2)
+}
+
+func (s Filter) ScopeBytes() ([]byte, error) {
+	p, err := capnp.Struct(s).Ptr(2)
+	return p.TextBytes(), err
+}
+
+func (s Filter) SetScope(v string) error {
+	return capnp.Struct(s).SetText(2, v)
+}
+
+func (s Filter) DurableOnly() bool {
+	return capnp.Struct(s).Bit(16)
+}
+
+func (s Filter) SetDurableOnly(v bool) {
+	capnp.Struct(s).SetBit(16, v)
+}
+
 // Filter_List is a list of Filter.
 type Filter_List = capnp.StructList[Filter]
 
 // NewFilter creates a new list of Filter.
 func NewFilter_List(s *capnp.Segment, sz int32) (Filter_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 32, PointerCount: 2}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 56, PointerCount: 3}, sz)
 	return capnp.StructList[Filter](l), err
 }
 
@@ -2442,12 +2889,12 @@ type Stats capnp.Struct
 const Stats_TypeID = 0xe309127b935fad8b
 
 func NewStats(s *capnp.Segment) (Stats, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 1})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 40, PointerCount: 1})
 	return Stats(st), err
 }
 
 func NewRootStats(s *capnp.Segment) (Stats, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 32, PointerCount: 1})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 40, PointerCount: 1})
 	return Stats(st), err
 }
 
@@ -2538,13 +2985,28 @@ func (s Stats) NewSenders(n int32) (SenderStats_List, error) {
 	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
 	return l, err
 }
+func (s Stats) Boot() uint32 {
+	return capnp.Struct(s).Uint32(32)
+}
+
+func (s Stats) SetBoot(v uint32) {
+	capnp.Struct(s).SetUint32(32, v)
+}
+
+func (s Stats) Persistent() bool {
+	return capnp.Struct(s).Bit(288)
+}
+
+func (s Stats) SetPersistent(v bool) {
+	capnp.Struct(s).SetBit(288, v)
+}
 
 // Stats_List is a list of Stats.
 type Stats_List = capnp.StructList[Stats]
 
 // NewStats creates a new list of Stats.
 func NewStats_List(s *capnp.Segment, sz int32) (Stats_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 32, PointerCount: 1}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 40, PointerCount: 1}, sz)
 	return capnp.StructList[Stats](l), err
 }
 
@@ -2669,7 +3131,7 @@ func (c Follower) Records(ctx context.Context, params func(Follower_records_Para
 		},
 	}
 	if params != nil {
-		s.ArgsSize = capnp.ObjectSize{DataSize: 0, PointerCount: 1}
+		s.ArgsSize = capnp.ObjectSize{DataSize: 8, PointerCount: 1}
 		s.PlaceArgs = func(s capnp.Struct) error { return params(Follower_records_Params(s)) }
 	}
 
@@ -2819,12 +3281,12 @@ type Follower_records_Params capnp.Struct
 const Follower_records_Params_TypeID = 0xb030e6f678df9119
 
 func NewFollower_records_Params(s *capnp.Segment) (Follower_records_Params, error) {
-	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	st, err := capnp.NewStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
 	return Follower_records_Params(st), err
 }
 
 func NewRootFollower_records_Params(s *capnp.Segment) (Follower_records_Params, error) {
-	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1})
+	st, err := capnp.NewRootStruct(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1})
 	return Follower_records_Params(st), err
 }
 
@@ -2883,13 +3345,20 @@ func (s Follower_records_Params) NewRecords(n int32) (Record_List, error) {
 	err = capnp.Struct(s).SetPtr(0, l.ToPtr())
 	return l, err
 }
+func (s Follower_records_Params) Missed() uint64 {
+	return capnp.Struct(s).Uint64(0)
+}
+
+func (s Follower_records_Params) SetMissed(v uint64) {
+	capnp.Struct(s).SetUint64(0, v)
+}
 
 // Follower_records_Params_List is a list of Follower_records_Params.
 type Follower_records_Params_List = capnp.StructList[Follower_records_Params]
 
 // NewFollower_records_Params creates a new list of Follower_records_Params.
 func NewFollower_records_Params_List(s *capnp.Segment, sz int32) (Follower_records_Params_List, error) {
-	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 0, PointerCount: 1}, sz)
+	l, err := capnp.NewCompositeList(s, capnp.ObjectSize{DataSize: 8, PointerCount: 1}, sz)
 	return capnp.StructList[Follower_records_Params](l), err
 }
 
@@ -3012,136 +3481,167 @@ func NewSubscription_List(s *capnp.Segment, sz int32) (Subscription_List, error)
 	return capnp.CapList[Subscription](l), err
 }
 
-const schema_aaccfa1760482c3e = "x\xda\xacW}\x8c\x14g\x19\x7f\x9eyww\xf6\xbc" +
-	"\xfd\xb8\xb7s|Z\xba\x01\x0f\x15\xca!\xdcY\x03D" +
-	"z\x1fB-\x94Kv\xb8\xd6\x04\x95\x8fa\xf7\xbdc" +
-	"\xb8\xdd\xd9\xbb\xd9Y\xeeN\x8a\xb4UL\xa1T\x8b\xd0" +
-	"(\xa4\x84\x82i\x0b$\xd8\x02\xb5\xb6\x0dZ\x895P" +
-	"#jk\x8d\xc5Xz\x8d\xb5\xb5\xb5\x98 \xb5J\xad" +
-	"\x19\xf3\xcc\xec\xcc\xce\xed\xde\x9d\x7f\xe8\x1fdw\x87\xdf" +
-	"=\x9f\xbf\xe7\xf7<\xb3`Y\xb8=\xb40>%\x0e" +
-	"\x92\xfa\xddp\xc4~\xeb\xb1\xf7O\\9\xf0\xd9\xaf\x01" +
-	"\x9f\x8c\x00!\x19\xa0u 2\x1d!d\x1f\xbec\xf3" +
-	"#\x9f[xa\x17\xf0D\xc8\xbey\xde\xad\x1b\xa6|" +
-	"\xf0\x8b\xe3\x00\xa8\xac\x89\xfcM\x11\x11\x19\xa0{C\x84" +
-	"aw.\"!\x80}\xf8\xe5s_\xd0\xa6,~\x00" +
-	"\xd4\x04J\x15|X\x92\x01\x94\xb5\x91\xe3\xee\x9f(Z" +
-	"\xe4-@\xbb4\xaf\xfb\xf2\xe3\x9f\xfa\xdd>\x02c5" +
-	"x\xb1|D\xe9\x90\xe9\xdbR\x99\xc0?\xda\xfd\xd0}" +
-	"\xb7\xa5\xdf{\xb0\xda2\x12df\xf4%\xa59J\xdf" +
-	"\xe6D\x1f\x07\xb4\xd7^\xda\xbc\xeeW\xed\xb3\xf7\xbb\xf9" +
-	"8\x98\xd6\xb3\xd1\xe9\x08\xa8\xbc\x10m\x03\xb4?|\xf4" +
-	"\x86\xef]:?\xef!\xe0\x096*\xad\xb7\xa3\xcf*" +
-	"W\x1cK\x97\xa3\x9fW&\xd5\xc9\x00\xf6!\xf6\\\xcf" +
-	"\xc1\xde\x9d\x87\x81'\xa4Q\xe0\x7fG\x8f(a\x82(" +
-	"X\xf7\x1d@\xfbg?5;:\xfe\xf9\xd4\x11P'" +
-	"\xa3W\xc7\x15u\x8e[\xb5\x8e\xdc^\xfd\xf6\xbcw\x9b" +
-	"\x7fs\xec\x91`\\\x03us\x090\xec\x00\xceo=" +
-	"\xb8\xe2\xce/]|4\xd0\x88\x83\xf4\xff!\xfb\x0f\x9f" +
-	"\xb9\xe5\xe4\xae\xebo<F\xf9\x87\xaa\x8b\xb5\xa3\xee\xb8" +
-	"r?\x05\xd2\xba\xb3\xee[\x08h\xb7\xee\xdd{\xa6u" +
-	"d\xe7\x89\xa0\xa3\x85\xf5\xb3\xc8\xd1\xe2zrt\xd2\xfc" +
-	"\xca\x03rl\xed\xf7\x83\x00\xdd\x05\x0c8\x80i{^" +
-	"\x1bz\xff\xcd\x05O\x00\x9f\xe2\x03\xf6\xd4\xb7\x10`\xbf" +
-	"\x03\x189zc\xe4\xea\xa9\xc7N\x06-\xbcP\xbf\x84" +
-	"\x00/:\x80\x7f<\x9b\xf9\xc4\x8f\x17\xbdx\xba\xa6l" +
-	"W\xea\x0f(\xd7\xea)\xee\xbf\xd7\xf7\x02\xda\xd7nN" +
-	"\xdd~4\xf3\xe1S5\xcd\x98\x16;\xa5\xcc\x8c\x11p" +
-	"F\xec\x9c\xf2 }\xb3\x9flZwr\xd9\xc6EO" +
-	"\x97\xddR\xfa\xad\xdbbN\xe0;b\x83\x80\xf6\x82{" +
-	"~\xf8\xd1\x91\x8b_|\xae\xdc\x047\xb0?\xc5\x9c." +
-	"\\v\x10\xd7\xa6=\xac\xffe\xc3\x0dgk\xfc\xad\x89" +
-	"\xff^\x11q\x87\xa0q\x99\xfe\x01\xd8\xff\xea<8u" +
-	"\xe8\xf4\xe4\xe7k\xc0+\xe2\xa7\x14\x95 \xad]q\x19" +
-	"\x95+\x0e\xfa\xd8]\x91\xfa\xd7^:t\x0ex\x02\xab" +
-	"Iz1~Jy\xdd\xb1\xfej\xdc\xe1\xe03\xb9o" +
-	"\xfe\xfa#\xeb.\x04\x0b\x18OtR\x9c\x93\x12\x04x" +
-	"\xd2\x9a\xb2u\xd1=\xeb\x7f\x19 \xc3M\x89\xeb\x88\x0c" +
-	"\xa7O\xf7we\xb9}\xa9\xca\x8d\xc3\x85\x19\x89#\xca" +
-	"\xec\x843\x15\x09\xcavo\xf3\xf4\xe3+\xd5\xbbG\x02" +
-	"V\xb6%f\x91\x95\xfbN\xac\xdf\xbb\xf5\xba\xba?V" +
-	"S\xca\x89V$\x8e(\xf9\x84C\x8bD\x8a(u\xe8" +
-	"\xc2\xf9\x8f\xfd\xf5\xe3\xbb\xde\xa8Q\x82\xfb\x93\xef(\xfb" +
-	"\x93\xa4\x04\xfb\x92\x0c\xbb\x1fN:J\xf0\x8d\xaf~p" +
-	"u\xc7\xcf\xdf|'\x98\xdd\x9e\xa4\xd3\xa7\xfd\xc96X" +
-	"co.\x94LC\xcb\xcdg\x19\xad\xdf\xe8_\xb2\xb2" +
-	"\xfc\xb3hiV\xb1)\xad\x99\x1a\xcb\x17}\x90\xe4\x82" +
-	"\xf2\xdaP\xb7\xe8\xcd\x0b\xc3Ju\x0e[\xa2\x98F\xc4" +
-	"(H\x1dQ\x0a\xd0\xc3\xa2\x8b]-\x92\x99\x82\x99M" +
-	"#\xaa\x0d,\x04\x10B\x00\xae\xad\x04P70Ts" +
-	"\x12\"6\x12A\xb8\xbe\x04@\xcd2T\xfb%\xe4\x12" +
-	"6\xa2\x04\xc0\xf3\xf4p\x13C\xd5\x92\x903lD\x06" +
-	"\xc0\x07Z\x00\xd4\x1cCuHB\xbb(\x06J\xc2\xc8" +
-	"\x08\x00\xc0:\x90\xb0\x0e\xb0\xad(\x8c\xac01\x06\x12" +
-	"\xc6\x00\xdbJ\x86>\xd4U\xc40H\x18\x06L\x09\xc3" +
-	"2\x87\xb1\xa1\xa2{\x80\xd8P\x1b\xf8rC\xb6\xcc\xe1" +
-	"\xaa\xb8\xc9\xf3\x97\x19\xaa\x9b$\xe4^\xe0bn \x19" +
-	"\xc9\x8d[\xef\x0c$\xe3\xc5\xed'\xf3u\x09S9\xb1" +
-	"E\xe40YQ5@L\x02&\xfbt#\x8b\xc9\xca" +
-	"\xd4\xba\x8f\xb7\xe7E\xb1\xa8\xf5\x0a?\xa7\x1e]\xe4\xb2" +
-	"EL\x00\xa6\x19bC\x85\x8a\x80\xf4\xb0\xbac\xddN" +
-	"E\xba-\xcdB\xea\x96\x1a\xf3SZNA\xb53T" +
-	"WUZ\xb1\x822Z\xc6PM\x07Z\xd1E)\xdd" +
-	"\xcaP\xbd]\xaa\xaep\xb2O\xf4[^\xf5\xb7g\xcd" +
-	"B\x7f\xbf\xc8z\xbf\xc7c\xd8@I\x98\xc3\x1e\xc3\xd4" +
-	"\x90\x1fP\x9c\x02\x8a2T\x1b%J3g\x09\x13\x1b" +
-	"*\xba;v\xb3n)\xb4\xe5r\x85AaRr!" +
-	"\x16\x06\xf0\x95\x13\x8d\x93?\x19l=\xb0~?\xe7\x9d" +
-	" \xf1\xb0\xbc\xdd\x14\xc4\xc8b;\xa6\xb1\xc6\xd0*!" +
-	"o\x119\xb22\xd5\xc9\xbac#y\xe4K[\x00P" +
-	"\xe27\xd1\x07\xe3\xcds\x010\xc4g\xd3G\x98\xcfh" +
-	"\x01\xb0KF\xb1_d\xf4\x1e\x90u\x91MY\xa6\x96" +
-	"\x11\xa9\xac\xd8X\xeaM\xeaFO!9\xa8\x99FJ" +
-	"\x98f\xc1\xac.\xc7\xaaBo\xb7n\xf4\xcd/\x0e\x1b" +
-	"\x99\xa6\xd5\xa2X\xca1kT9Z*\xe5H\x15\xb5" +
-	"-\"\x8b\x08\x12\xe2\xf8\x85\xed)P)\xc8V\xb2\x94" +
-	"\x1bmk3\x80\x1ac\xa8N\xa5\xc1)m,fL" +
-	"\xbd\x1f\x92\x96^0\x90W\xf4\x98\x12\xae5\xef\x05\x9a" +
-	"\xd7\xcc>a\xfa\xe6k:\xa1'\xa9eT\xc1\xeb}" +
-	"\xc7?\xa0\x9e>\xc1P=S!\xd93\xa4\x01O3" +
-	"T\x9f\x0f\x90\xec,e{\x86\xa1\xfaJ`n~k" +
-	"\x02\xa8/3TG$\xe4!l\xc4\x10\x00\x7f\x95\x90" +
-	"\xaf0T\xdf\x90\x90\x87\xa5F\x0c\x03\xf0\xd77\x02\xa8" +
-	"#\x0c\xd5w%\xe4\x11\xd6\x88\x11\x00\xfe69\xfa3" +
-	"C\xf5\xbd\x1a\xe2\xday\xddXE\x83H\xeaQ3\x8b" +
-	")\x9aE\x7f\xc6F\xcf$\xcd\x98\xd6c\x09\xb3[\x0c" +
-	"@\xcaQ \x8f\xf0\xa9\x9c\x9e\xd7-\x12D\x8c\x02\xda" +
-	"E\xdd\xc8\x88;\x0c\x1d\xe4\x80\x08\xd9\x83\xba\xb5I7" +
-	"\xba\x8a\x01\xd9\x9axP\x88\x1arU;;\xcb\xd4h" +
-	"\x92\xd0#uE\x11\xfc\x1b\xb0J\x11\xc6\x14\xfa\xb1\xac" +
-	"\x8f\"\x1e\xa1\xb0\xa1\xb2\xab\xaa\xc6\x90yc\xe8N\xe1" +
-	"\xfcr4M\xe9\x94fj\xf9\xff[\xd0\x1e\x07{\x0a" +
-	"\xa6\xabhMm\xe9\x1a\x07s+q'\x0d-\xefk" +
-	"f5So\xd3\x99\xe1\xee%\x87zs:\x1d\xe2\xcf" +
-	"t'}\xda\x12g\xd2y\x0b\x80\xa7\xbd)\xad\x94\xd5" +
-	"\xad6\x97\xff\xa9\x8c\xa9\x157U\x9b\\YH9\xbf" +
-	"]\x89%\x15\xf2N`\xf4NA\xae\xb6\x80\xc4\x97\xcb" +
-	"\x88\xfe\x0d\x85\xde=\xca\x17/\x01\x897\xcb(\xf9\xaf" +
-	"\x02\xe8]\x88\x14\x98\xc4'\xc9)\x87\x0e\xed\xd8\xe6\x8e" +
-	"y{\xb97\xa3\xc5llEHk\xa6L\xb5\x8a\xfa" +
-	"\xb5\x9aCs\xd9\xc4P]\x10\xd8g\xcd4/\xf3\x18" +
-	"\xaa\x8b&\x12\xe0\x9er\xab\x89\xc0\xbcr\xc8O\xac\x1d" +
-	"\x83\xa6n\x09_\xf3\x03qt\x96\xe3h\xaf\xe8\xc3R" +
-	"z\xb6\x88\xa1\xbaL\xc2\xed\xb4\xb3u\x11 Jpy" +
-	"'&X:\xde\xfe+\x8b\x9d\xa5\xb3\x82\x91FL\xb3" +
-	"\xf0X\xe2_H9q\xbaK\x9f\xda\xe7]\xb1\xe8\x9d" +
-	"ot|H\\P\xfb\xbc\xd3\x0a\xbd\xb7\x05\xbe\x86\xda" +
-	"\xd7E\xed\xf3\xaer\xf4\xaeK\xde\xb1\x1a$\xbeXF" +
-	"\xe6\xdf\x93\xe8\xbd\xa7\xd0>\x91\xf8L9\xe5\x94\xa7\x1d" +
-	"\xcb\x14k\xa7\"\xbb<\x074\xdb1I+b\xcc\xa5" +
-	"\xd5-R\xce5\xe6.\xbf\xffm\xd2B\xe3M\x9a\xb3" +
-	"\x9b\xac\"\x8c7jE\xdd\xe8C^9\xd4'f\x82" +
-	"\xb3\xee\x9c\xd9\xc51V\x88,r\xced\x06\x182k" +
-	",\xa6\x92D}\x92\xa1\xfai\x09\xe5>1\xecMz" +
-	"j\x8b\x96+\xd5\xce\xfd\x98d\xf4\x94\xaf\xa6\xa6\x96\xac" +
-	"Y\xce\xad\xd4\xe8\x07\xb1\x8d*:\xe4\x1ep~\x10w" +
-	"S\x11\xeed\xa8\xdeK{\xac|\xff\xed \xe4]\x0c" +
-	"\xd5\xdd\xb4\xc7\x98\xbb\xc7v\xd2`\xdd\xcbP\xdd'!" +
-	"\x86\xdc5\xb6\x87\x80\xbb\x19\xaaG\x03M*\x93x\xe2" +
-	"\xb3*\xa3\xf5k\x19\xdd\x1a\x0el\x90\xed\xeev\x0bt" +
-	"\xd9\x7f]\x1f\xfb,\xcckC\xab\x1d\x9f\x9d\xc9\xc0\x1d" +
-	"?3\xda\xf0_\xd7\xbf\xa7%\xe3\x90!\xa7\x1b~\xfd" +
-	"\xff\x13\x00\x00\xff\xff=vj\xe0"
+const schema_aaccfa1760482c3e = "x\xda\x8cX{\x90S\xe5\x15?\xe7~I\xee>`" +
+	"\x93ooF\xc4\xaaQ\xbb\xf6\xb1\x82\x85\xdd\xea\xe0\xfa" +
+	"Hv\x0b\x16\x90ms\x89vF[\x94\xbb\xc9\xb7p" +
+	"!\xb9\xc9\xde{\xc3\xb2>\x8aZ\xed\x88\xd2\x16\x04\xa7" +
+	"\xea\xc8\x88\xd4\x17L\xad.\xa8\x15G\xaa\xb6Z\xb5#" +
+	"\xadZ;\xad\x1dQ\x98\xfa\xaev\xa4>Z,3\xe9" +
+	"\x9c{sso\x92e\xe1\x0ff\x933'\xe7;\x8f" +
+	"\xdf\xf9\x9ds\x985\x1eI\x85fOMt\x80\xa4\xde" +
+	"\x1d\x8eT\xde\xbd\xef\xf3\x07\x0e\xdc~\xce\x8f\x80\x1f\x83" +
+	"\x00!\x19\xa0\xf7\xb3\xc8q\x08\xa1\xca]\x17\xad\xb8\xe7" +
+	"[\xb3\xf7\xdc\x08\xbc#T9o\xc6\xfc\xa5\xd3\xbex" +
+	"q;\x00*{#\xffV\xde\x8f\xc8\x00\x99\xb7\"\x0c" +
+	"3\x1fG$\x04\xa8\xdc\xf5\xeas\xdf\xd3\xa6\x9d\xb5\x1e" +
+	"\xd4\x0e\x0c\xe8\x87\x99\x0c\xa0\xec\x8flw\x7f\xd2\xfbv" +
+	"\xe49\x04\xac\x94gd>z\xf0\x1b\x7f\xddD\xda\x18" +
+	"\xd0\x96H\xfb\x91\x96\xad\xca\xee\x16\xfa\xb4\xab\xe5]\xc0" +
+	"\xca\xeeuw\xdctA\xfa\xd3[HY\x0a(#\xa9" +
+	"ln}E\xd9\xd6J\x9f\xeei}\x10\xb0\xb2\xe4\x8d" +
+	"\x15\x97\xfe)u\xeamn@\x8eN\xef\xb9m\xc7!" +
+	"\xa02\xaf-\x09X9t\xef\x89\xbfx\xe3\xf9\x19w" +
+	"\x00\xef`uq\x89\xb6\xc7\x95B\x1bY\xd2\xdb\xbe\xad" +
+	"l\xa0O\x95;\xd9\x93\xc3\x9b\x97\xad\xbd\x0bx\x87T" +
+	"\xa7<\xd6\xb6U\xb9\xc6Q\xbe\xaa\xed\xe7\x80\x95g\x7f" +
+	"g\xf6\xf7\xff\xf7\xd1\xad\xa0\x1e\x83^\"\x9fu\x9f\xdd" +
+	"\xe3<\xfb\xc9\xcd3>\x9c\xf9\xe7m\xf7\x04\xfd\xfa\xa8" +
+	"\xad\x9b\x14>s\x14\x9e\xbfb\xf3\x82+\xbf\xff\xda\xbd" +
+	"\x81JLo\xef\xa6J\xbc~\xe6\xf9\xe37\x1e\x7f\xda" +
+	"6\x8a_nL-\xb6oWZ\xdbI;\xdc~\x9f" +
+	"\x04X9\xd8\xbf\xfe\xe6\xf5\xb1u\xbf\xacz\xe2\xbe\xf4" +
+	"\xf6T\xc7\x95\x8f\xa6\x8e\x02Vz7n|\xa2w\xdf" +
+	"\xda\x07\x82\xae,\xe88\x85\x14\xd4\x0ere\xdc\xbc|" +
+	"\xbd<e\xc9\xaf\x82\x0a\xd7\xb8\x0ak\x1d\x85\xe9\x1b\xde" +
+	"\\\xfd\xf9;\xb3\x1e\x02u\x9a\xff\xc6\xb6\x8e\x1e\xd2\x18" +
+	"\xef\xa07\xf6\xdd\x7fZ\xe4\x93\x1d\xf7\x8d\x07M\x9c\x10" +
+	"\xed#\x85S\xa3d\xe2?\x8fg\xbf\xfa\x9b9/\xef" +
+	"l\xca\xec\xbc\xe8\xed\xca`\x94B[\x10]F\xf1\x9c" +
+	"\x97\xb8\xf0\xfe\xec\xa1G\x9b\xeaU\x88\xeeP\xca\xa4\xd8" +
+	";\x12\x95Q\xe11*\xd8\xc3]\x97\x8e\xcf\x1d\x9a\xf3" +
+	"X\xf5]\xc2S\xef\xc1\xa8\xe3:\xc6\xc8\xb1Y\xd7\xfe" +
+	"\xfaK\xfb^\xbb\xe4\xc9\xba\xf4h1'=\xba\xa3q" +
+	"p\xfa\x16\xfd\x9fKO|\xba\xe9\xc1\xbf\xc4\xfe\xae\xec" +
+	"\xa7W\x94\xbd1\x99\xfe\x01T\xfe7\xb0\xf9\xd8\xd5;" +
+	"\x8fy\xa6I\xf9\xd9\xd8\x0ee\x0f\xa9\xf4\xbe\x10\x93Q" +
+	")p\xd2\xdevu\xa4\xfd\xcdW\xee|\xae\x11\xc9N" +
+	"%/\xe2;\x94%\xa4\xd6{1OP\x93\xb4\xdd\x7f" +
+	"`0\xf5\xfb\x85/\x06\x101\xd6\xd9I\x888\xb4+" +
+	"\xff\xd3\x97\xda.\xdd\x13\xcc\xae\xd69\xe0\xc4\xd0I\xd9" +
+	"}\xd8\x9ev\xc5\x9ck/\xfbc\xe0\xa7k\xdd\x9f\xee" +
+	"\xdcY\x1a\xcc\xf1\xca\x1b\xc0;\x9a\x1ao\xa4s\xab2" +
+	"\xd6I\x9f\xca\x9d\x94\x89\x8d3\x8f\xdb\xbeP\xbdf_" +
+	"\xc0\xca\xcb\x9d\xa7\x90\x95\x9b\x1e\xb8l\xe3\x15\x9d\xad\xff" +
+	"\xa0@\xc2\x8d-\xb9\xabs\xab\xf24\x99\xe9\xdd\xdd\xf9" +
+	"3\x0a\xe4\xce=\xcf\x7f\xf9__\xb9\xf1\xad&*Y" +
+	"\x12\xff@\xd1\xe3D%\xb98\xc3L)\xeeP\xc9\x8f" +
+	"\x7f\xf8\xc5'\xd7\xff\xe1\x9d\x0f\xea\xa2\x8b;5\xd4\xe3" +
+	"\x14]\xe9\xec\x93f\x9f\xado;\xd0\xc8\x1e\xce\xebk" +
+	"\xe3\xbfU6\x90M\xe5'\xf1Q\xb8\xb8\xb2\xa2X6" +
+	"\x0d-\x7f:\xcbj%\xa3\xd4\xb7\xb0\xfa\xd5\xb25\xdb" +
+	"\xeaJk\xa6\xc6\x0aVMIr\x95\x0a\xda\xea\x8cX" +
+	"V\x10\x86\x9d\x18\x18\xb3\x85\x95F\xc4\x16\x90\xfa[(" +
+	"\x1aO\x17]\xdd\xc5\"\x9a-\x9a\xb94\xa2z\x12\x0b" +
+	"\x01\x84\x10\x80\xbf\xbc\x10@}\x89\xa1\xfa\xba\x84\x88q" +
+	"B\x1a\x7f\xad\x0f@}\x95\xa1\xbaOB.a\x1c%" +
+	"\x00\xbe\x97\x84\x7fc\xa8\xbe%!g\x18G\x06\xc0\xf7" +
+	"\xf7\x00\xa8\xaf3T\xdf\x93\x90\x87Bq\x0c\x01\xf0\xb7" +
+	"\xbb\x01\xd4}\x0c\xd5\x0f%\xe4a\x16\xc70\x00\x7f\x7f" +
+	"\x08@}\x8f\xa1\xfa\xa9\x84<\"\xc51\x02\xc0\x0f\\" +
+	"\x0e\xa0~\xccP=$!\x97\xb7\xc4)-\xfc\xe0\x00" +
+	"\x80\xfa)\xc3\xc5(a\xc5\x12#ead\x05\x00`" +
+	"+H\xd8\x0a\x98\xb4\x84\x91\x13&N\x01\x09\xa7\x00&" +
+	"\xcb\x86\xbez\xd0\xc20H\x18\x06L\x08\xc36\xc70" +
+	"\xe6\x137 \xc6\x00\xa3C\xc5\xa2M\xa9\xc1\x16\xc0\x8a" +
+	"V\xce\xe9\xf6w\xca\x05\x90\x87\x84\xe9\x19\xae\x94L\xb1" +
+	"J/\x96-Hf\x96k=g\x9c\x89SA\xc2\xa9" +
+	"\x80kreS\x1b\xca\x0bD\x90p\x82\xc4\xce3d" +
+	"\xdb\x1c\xa3\xbc\xc6jy\xd5(3?`\xa8.\x97\x90" +
+	"{\x89\x15\x94\x99\xa5\x0c\xd5\xbc\x84(\xb9y\xd5)\xdc" +
+	"\x1cC\xb5\x14\xc8k\x81\x92\xbd\x9c\xa1z\x9d\x84\x89\xbc" +
+	"X%\xf2\x18\xf5)\x1e\x10\xa3\x80\xd1\x95\xba\x91\xc3\xa8" +
+	"\xcfO\xaexMAX\x96\xb6L\xd4\xf23\xac\x8b|" +
+	"\xce\xc2\x0e\xc04C\x8c\xf9}\x05H\xc2FDe\x9c" +
+	"\xecfl\xcdFB\x93:\xa5\x16\xd2<r*\xc5P" +
+	"]\xe4Ce\x01E4\x97\xa1\x9a\x0e@e\x90B\x9a" +
+	"\xcfP\xbdPj\xacVt\xa5(\xd9^\xc2\xd7\xe4\xcc" +
+	"b\xa9$r\xb5\x02\x1c\xa6\x03F\xca\xc2\x1c\xf3:@" +
+	"\x0d\xd5\x1c\x9aJ\x0e\xb50T\xe3\x12\x85\x99\xb7\x85\x89" +
+	"1\x7f\x08\xb9\x85o,\xd6\xf9\xc5d>_\x1c\x15&" +
+	"\x05\x17ba\x80\xda\x90@c\xfc\xa9\xd1\xde\xdb/\xbb" +
+	"\x8d\xf3\x01\x90xX^c\x0a\xea\x18+\x85il2" +
+	"\xb4H\xc8\xabD\x9e\xac\x1c\xebD\xdd?D/\xf2s" +
+	"{\x00P\xe2g\xd0\x1f\xc6gv\x03`\x88\x9fJ\x7f" +
+	"\xc2\xfc\x84\x1e\x80J\xd9\xb0J\"\xab\x0f\x83\xac\x8b\\" +
+	"\xc26\xb5\xacH\xe4\xc4PyYT7\x86\x8b\xd1Q" +
+	"\xcd4\x12\xc24\x8bfc:\x16\x15\x97etc\xe5" +
+	"\xe9\xd6\x98\x91\xedZ,\xacr\x9e\xd9u\xe9\xe8\xf1\xd3" +
+	"\x91\xb0\xb4U\"\xd7\x04\xd8\x86\xc4\x0e\x17)\x15d+" +
+	"Z\xce\xd7\xdbZ\x01\xa0Na\xa8\x1eKMX\x1e\xb2" +
+	"\xb2\xa6^\x82\xa8\xad\x17\x0d\xe4\xfe\xe0\xa1\x80\x9b\xcd{" +
+	"\x8e\x164s\xa50k\xe6\x9b*\xa1G\xa9d\x94\xc1" +
+	"Y\xde\xc3J?\xf6\x01d\xceA\x86\x99\xf9X\xc3\x99" +
+	"2\x0f\x17\x02d\xe6\x928\x8d>\xd4\x94A\xec\x01\xc8" +
+	"\xcc'y\x0e\xfd\x06R44\x012KI\x9e'y" +
+	"\x08\x1dnRtG?G\xf2\x12\xc9\xc3\x92COJ" +
+	"\x01\x87\x002y\x92\xaf&y\x849\x0c\xa5\x94\x9dw" +
+	"m\x92_Mr9\xe4\x90\x94r\x15^\x0e\x90\xb9\x92" +
+	"\xe47\x90\xbc%\x1c\xc7\x16\x00\xe5z\xc7\xceu$_" +
+	"O\xf2\xd6)ql%\x86\xc7n\x80\xcc\x0d$\xdfD" +
+	"\xf26)\x8em\x00\xca\x06\xc7\x9fu$\xbf\x95\xe4\xed" +
+	"\xb18\xb6\x03(\xb78v6\x91|\x0b6uQ\xa5" +
+	"\xa0\x1b\x8b\x88\x15\x88\x16\x9b\x88!A\xc4Pk\xf8z" +
+	"\x82\xa0\x86\xd7\x86maf\xc4\x08$\x1cj\xf5\xba/" +
+	"\x91\xd7\x0b\xbaO\x91\x96nd\xc5E\x86\x0er\x80]" +
+	"+\xa3\xba\xbd\\7\x06\xad\x00\x1fW\x86\xc4p\xd1\x14" +
+	"\x19\x01\xc9\x91:\x83\x95\xb2a\xeb\xf9F\x13uD\x9c" +
+	"\xb0\xb2\xc5R\x8d\xaa*U\x9e\xfd.\xc8F~\xecH" +
+	"\xe0].\xb4\x9c\xdf\x06-5\xe8~\x9d(\xa9\x8b\xa1" +
+	":\xcb\xa7\xa9\x99\xc4\x14_c\xa8~S\xc2(\xfd\x10" +
+	"c\xfelvy\"Y\xcc\xe7\x84e\x1f\x1d\x17\xd1\xb3" +
+	"rC\xc7\x0cT\xbb\xafKB\x8f7|\xd2\xad\x1d\x1d" +
+	"\x0d\xa4;\xe1\xac\x9f\xc8z]o\x93\x16\xc6\xfc\xdd\xa6" +
+	"\x81\xe9\x98\xc7t.\xd1\x9d^\xf5\xa6+\x9d\xd0L\xad" +
+	"P\x97\xab\x81j\xaeR~\xae\xce\xa5\\\xcda\xa8\xce" +
+	"=\x8a@\x92\x05\xdd\xb2\x0e\xcf\xe0\x1e\x13\x0c\x17Mw" +
+	"\xaet%\xd3\xae\x0f\x81\xd0\xba\xfd\xd0\xa2\x86V\xf0\xe1" +
+	"\xd0\xc0\x17\x17\xe8\xccp\xb6\x97\x98\xc3\xb7\xe4;\"?" +
+	"\xd9\xe5\xdb\xe9}\x0e\xdf\xf2\x1e\x00o\x02&\x9c)\x9f" +
+	"tY(\x9155ky\xa3\xc9\x85\xc5\x84\xf3\xdd\x9d" +
+	"\xdd4\x0b\xbc\xab\x0c\xbd\xdb\x83\x8f\xf4\x80\xc4\x85\x8cX" +
+	"[\xd9\xd1;\x91\xf8\xc5} \xf1A\x19\xa5\xday\x8a" +
+	"\xdeI\xc2\xfb\xe9wg\xc8\xc8j\xeb1z\x17\x0fa" +
+	"T\xe2'\xc8\x09\x07M)L\xbaD\x9c\xaa\x966\xe5" +
+	"b\xb4~\xeaLL\xddi\xcd\x94\x1bJ\xda\xe7\xc3\xbf" +
+	"\xb6x\xcc\xa4-o\x06Cu\xced\x93r\xb8\x0a\x18" +
+	"jn\xee\x9f\x9f\x93\x93\xfc\xa8\xa9\xdb\xa26\x9c\x8f\x00" +
+	"\xad\x81\x00\xb4hQ\xd3E\x00Z\xc1\x8d\xadc\x92\xed" +
+	"\xc0[T\xaaS\xc9\xd6Y\xd1H#\xa6Yx\xa2)" +
+	"]L8~\xfa\x15\xf6\xee*\xf4\x8e\x86@\x85\xbd\x85" +
+	"\x1e\xbd\x1b7Pa\xefPD\xef\xa6\xe1\xfd\x8bA\xe2" +
+	"gQ\x85\xbd+\x06\xbd\xeb\x9a\x06\xbf\xc4O\x96\x13N" +
+	"zRXEa\x8a\x92\xec\xb6\x02\xa0\x99\xc2(\xcd\xf2" +
+	"\x09\xb7\x8b\x8cH8k=\xf9\x1d\xaf%\xf5*J\xe0" +
+	"j\x86\xea\xa6@q7P\x03\xadc\xa8\xde\xeao\x95" +
+	"\xb7\x90l=C\xf5\x0e\x1a\x8a\x92\xbbU\xdeF\xd0\xd8" +
+	"\xc4P\xdd\xe2OD\xbe\x99\x84\xb72T\xef>\x8av" +
+	"?\x0cw\xd6qz\x92\xbe,\xc8\xd5\xf6\xcf\xa3\xe3U" +
+	"\x87\xcd\x1dn@\x7fQ\x08\x1d\x8eE\x1c\xda\xb7-8" +
+	"\x1c\x8dX\xba\xb1\x12\xb9\x7f\xf3N\x0eag\xa1j|" +
+	"\xbb\xb6\xa4\xc8\"\xef\xb0N\x00\xda\xa7L\xd4b=\xfe" +
+	"\x88\x91W\x8a1/\xfe\xc4*-_n\xe6\xb4\x09\xbb" +
+	"\xc8#\xfe&0\xd8\xb2f;\xdb\xf8\xf15'\x1e!" +
+	"(<\xc4P}\"\xe0\xc4.J\xc2\xc3\x0c\xd5\xa7h" +
+	"G\xaaba7i>\xc6P}\x86\xb0\xc0\\,<" +
+	"M\x8c\xf0\x14C\xf5E\x09\xb1z\xb8\xbd@\x8a\xcfT" +
+	"\xef\xbep\x8b{\xb8\xed\xed\xf6\xef\xbe\xd9\x91\x93\xd0\xbd" +
+	"\xdc\xf6_\xe2\xdfx5\xd4TK<\xf9\x8e\x9f\xd5J" +
+	"ZV\xb7\xc7\x02\x1b\xc4\x1aw\xbb\x09\xc0\xae\xf6\x1fi" +
+	"U\xd8\xd5\x1do%aZ\xbae\x0b`\x86\xdd\xb4$" +
+	"\xf8w\xf1b\xc7\xab\x81h\xe0,>\xb9%v\xc4m" +
+	"\xd5c\xd4\xc3 +\xaf\x1b\xcd\xc5\xac>\xdaO\xf3f" +
+	"\xbe\xd0r\xd0\x80\x97\xbe\xc97\x92\xa4Q.\x04\xee\xd0" +
+	"\xa4Uw}\xfe?\x00\x00\xff\xff\x8e\xb7H\xfb"
 
 func RegisterSchema(reg *schemas.Registry) {
 	reg.Register(&schemas.Schema{
@@ -3159,6 +3659,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xa5a9d32dec2c92f3,
 			0xa6d95b7c499d7bc8,
 			0xa92b1c8ab14636dc,
+			0xac8c1090929041f9,
 			0xad89e033bc939333,
 			0xae5d0c07907a72b1,
 			0xb030e6f678df9119,
@@ -3170,6 +3671,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xc11e60eb69a019f9,
 			0xc416b378189d42fb,
 			0xc79fd2df0b0680a9,
+			0xcc4ac6404df1a80a,
 			0xcd5e0ad08e6cb9fc,
 			0xce5f82387b1774b4,
 			0xdeff11644d70b3b3,
@@ -3177,6 +3679,7 @@ func RegisterSchema(reg *schemas.Registry) {
 			0xe309127b935fad8b,
 			0xe48a26ee23c8cd9f,
 			0xeae6ca85f3fa7e86,
+			0xf1a9693b31203b70,
 		},
 		Compressed: true,
 	})
