@@ -2,6 +2,7 @@ package initd
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"os"
 	"strconv"
@@ -27,7 +28,7 @@ func newResources(config Config) resources {
 			"settle":        config.Policy.SettleTime.String(),
 			"floor":         cmp.Or(config.Floor, floorSigned),
 			"record":        recordPlace(config.State != ""),
-			"journal":       recordPlace(config.State != ""),
+			"journal":       recordPlace(config.State != "") + " " + rand.Text(), // the id of this boot
 			"boot-cause":    config.Cause.String(),
 			"core":          coreSetting(config.Handed.Core),
 			hinderedSetting: config.lasting(),

@@ -29,9 +29,12 @@ type Audit struct {
 
 // Audit records a step. The scope is the log's name. Every audit record has the same fields in the same order, whether
 // or not they have a value; `reused` and `detail` are there only when given.
-func (l *Log) Audit(a Audit) {
+func (l *Log) Audit(a Audit) { l.queue.add(a.Entry(l.Name())) }
+
+// Entry returns the audit record as a sender's log of this name has it.
+func (a Audit) Entry(scope string) Entry {
 	e := Entry{Level: levelOfResult(a.Result), Kind: journal.Kind_audit, Message: "audit", Fields: []Field{
-		{"scope", l.Name()},
+		{"scope", scope},
 		{"op", a.Op},
 		{"slot", a.Slot},
 		{"version", a.Version},
@@ -46,7 +49,7 @@ func (l *Log) Audit(a Audit) {
 	if a.Detail != "" {
 		e.Fields = append(e.Fields, Field{"detail", a.Detail})
 	}
-	l.queue.add(e)
+	return e
 }
 
 func levelOfResult(result string) journal.Level {

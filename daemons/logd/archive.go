@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"nexus/capnpgen/statefs"
 	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
+	"nexus/libupdates/audit"
 	"nexus/libupdates/refusal"
 )
 
@@ -22,9 +24,7 @@ const selfName = "logd"
 // How much of a share is kept on disk, and how it gets there.
 const (
 	segmentBytes = int(journal.MaxSegmentBytes) / 2 // what the records of one segment may cost
-	maxSegments  = 16                               // of a share; one more, and it is written anew
-	denseBytes   = maxSegments * 3 / 4 * segmentBytes
-	flushBytes   = 2 * segmentBytes // of a share in one go: a flood does not become a flood of writes
+	flushBytes   = 2 * segmentBytes                 // of a share in one go: a flood does not become a flood of writes
 
 	savePause  = time.Second      // between two goes
 	retryPause = 10 * time.Second // after one that the disk refused
@@ -35,12 +35,33 @@ const (
 // moments after they were said, each share within bounds of its own.
 type archive struct {
 	ledger *ledger
+	bootID string        // what initd calls this boot
 	hurry  chan struct{} // a token for who cannot wait for the next go
 	taken  bool          // what is on disk was taken up
 
-	last  uint64              // number of the newest segment
-	parts [shares]archivePart // what is on disk
-	told  bool                // that it cannot be written
+	boot   uint32              // the number of this boot
+	head   audit.Head          // of the chain of audit records, as far as it is on disk
+	oldest uint64              // number of the oldest audit record on disk
+	last   uint64              // number of the newest segment
+	parts  [shares]archivePart // what is on disk
+	told   bool                // that it cannot be written
+}
+
+// maxSegments is how many segments a share may have. With one more it is written anew.
+func maxSegments(s share) int {
+	if s == shareAudit { // room for all that memory holds of them
+		return 2 * inMemory()[s].bytes / segmentBytes
+	}
+	return 16
+}
+
+// keys are the journal's keys in the state folder.
+type keys interface {
+	list(ctx context.Context) ([]string, error)
+	read(ctx context.Context, s segment) (content, error)  // errDamaged: it is not what was written
+	write(ctx context.Context, s segment, c content) error // it is durable on return
+	remove(ctx context.Context, s segment) error
+	sync(ctx context.Context) error // makes removals durable
 }
 
 // An archivePart is one share on disk.
@@ -51,7 +72,7 @@ type archivePart struct {
 	newest   uint64    // sequence of the newest record on disk
 }
 
-// run keeps the archive over all lives of statefsd, until ctx ends.
+// run keeps the archive over all instances of statefsd, until ctx ends.
 func (a *archive) run(ctx context.Context, state *vat.Holding) {
 	state.Each(ctx, func(ctx context.Context, client capnp.Client) {
 		for ctx.Err() == nil {
@@ -66,7 +87,7 @@ func (a *archive) run(ctx context.Context, state *vat.Holding) {
 }
 
 // save takes up what is on disk, the first time, and then writes what is said, until ctx ends or the disk refuses.
-func (a *archive) save(ctx context.Context, keys stateKeys) error {
+func (a *archive) save(ctx context.Context, keys keys) error {
 	if !a.taken {
 		if err := a.takeUp(ctx, keys); err != nil {
 			return err
@@ -106,14 +127,22 @@ func (a *archive) tell(err error) {
 	a.ledger.say(journal.Level_warn, "cannot write journal to disk", logclient.Field{Key: "error", Value: err.Error()})
 }
 
+// A history is what was on disk when logd started.
+type history struct {
+	records []record // in order
+	head    audit.Head
+	oldest  uint64 // number of the oldest audit record
+	boot    uint32 // the number of this boot
+}
+
 // takeUp reads what is on disk. A segment that is damaged is told of and dropped: all others are kept.
-func (a *archive) takeUp(ctx context.Context, keys stateKeys) error {
+func (a *archive) takeUp(ctx context.Context, keys keys) error {
 	names, err := keys.list(ctx)
 	if err != nil {
 		return err
 	}
-	var records []record
-	damaged := 0
+	before := history{oldest: 1, boot: 1}
+	damaged, newest := 0, uint64(0)
 	for _, name := range names {
 		s, known := segmentOf(name)
 		if !known {
@@ -127,19 +156,46 @@ func (a *archive) takeUp(ctx context.Context, keys stateKeys) error {
 			err = keys.remove(ctx, s)
 		case err == nil:
 			a.parts[s.share].segments = append(a.parts[s.share].segments, s)
-			records = append(records, found...)
+			before.add(found)
+			if s.number > newest {
+				newest = s.number
+				before.boot = a.bootAfter(found)
+			}
 		}
 		if err != nil {
 			a.parts = [shares]archivePart{}
 			return err
 		}
 	}
-	slices.SortStableFunc(records, func(x, y record) int { return cmp.Compare(x.sequence, y.sequence) })
-	records = slices.CompactFunc(records, func(x, y record) bool { return x.sequence == y.sequence })
-	a.ledger.takeUp(records)
+	before.sort()
+	a.head, a.oldest, a.boot = before.head, before.oldest, before.boot
+	a.ledger.takeUp(before)
 	close(a.ledger.takenUp)
-	a.tellTakenUp(len(records), damaged)
+	a.tellTakenUp(len(before.records), damaged)
 	return nil
+}
+
+// bootAfter returns the number of this boot, if that segment is the newest one on disk.
+func (a *archive) bootAfter(newest content) uint32 {
+	if newest.bootID == a.bootID && a.bootID != "" || newest.boot == math.MaxUint32 {
+		return max(newest.boot, 1) // only logd was restarted
+	}
+	return newest.boot + 1
+}
+
+// add adds what one segment holds.
+func (h *history) add(c content) {
+	h.records = append(h.records, c.records...)
+	if c.head.Number > h.head.Number {
+		h.head = c.head
+	}
+	h.oldest = max(h.oldest, c.oldest)
+}
+
+// sort brings the records in order, each once.
+func (h *history) sort() {
+	slices.SortStableFunc(h.records, func(x, y record) int { return cmp.Compare(x.sequence, y.sequence) })
+	h.records = slices.CompactFunc(h.records, func(x, y record) bool { return x.sequence == y.sequence })
 }
 
 // tellTakenUp marks where the journal of before ends.
@@ -154,10 +210,14 @@ func (a *archive) tellTakenUp(records, damaged int) {
 }
 
 // flush writes what was said since it was called last, and reports whether that was anything.
-func (a *archive) flush(ctx context.Context, keys stateKeys) (more bool, err error) {
+func (a *archive) flush(ctx context.Context, keys keys) (more bool, err error) {
 	fresh, next := a.ledger.unsaved()
 	for s := range a.parts {
-		if err := a.extend(ctx, keys, share(s), newestOf(fresh, share(s), flushBytes)); err != nil {
+		most := flushBytes
+		if share(s) == shareAudit { // their chain has no gaps on disk either
+			most = math.MaxInt
+		}
+		if err := a.extend(ctx, keys, share(s), newestOf(fresh, share(s), most)); err != nil {
 			return false, err
 		}
 	}
@@ -179,7 +239,7 @@ func newestOf(records []record, s share, bytes int) []record {
 }
 
 // extend adds records to a share.
-func (a *archive) extend(ctx context.Context, keys stateKeys, s share, records []record) error {
+func (a *archive) extend(ctx context.Context, keys keys, s share, records []record) error {
 	part := &a.parts[s]
 	for len(records) > 0 && records[0].sequence <= part.newest { // a go before has got that far
 		records = records[1:]
@@ -199,13 +259,19 @@ func (a *archive) extend(ctx context.Context, keys stateKeys, s share, records [
 			}
 		}
 		filled := append(slices.Clip(part.open), records[:n]...)
-		if err := keys.write(ctx, part.segments[len(part.segments)-1], filled); err != nil {
+		head := a.head
+		if last := filled[len(filled)-1]; last.number > head.Number {
+			head = audit.Head{Number: last.number, Hash: last.link().Hash()}
+		}
+		c := content{records: filled, head: head, oldest: a.oldest, boot: a.boot, bootID: a.bootID}
+		if err := keys.write(ctx, part.segments[len(part.segments)-1], c); err != nil {
 			return err
 		}
-		part.open, part.bytes, part.newest = filled, cost, records[n-1].sequence
+		a.ledger.setDurable(s, records[:n], false)
+		a.head, part.open, part.bytes, part.newest = head, filled, cost, records[n-1].sequence
 		records = records[n:]
 	}
-	if len(part.segments) > maxSegments {
+	if len(part.segments) > maxSegments(s) {
 		return a.rewrite(ctx, keys, s)
 	}
 	return nil
@@ -213,16 +279,20 @@ func (a *archive) extend(ctx context.Context, keys stateKeys, s share, records [
 
 // rewrite writes a share anew, as far as the journal in memory still has it and in fewer segments, and then removes the
 // old ones. A cut in between leaves records twice.
-func (a *archive) rewrite(ctx context.Context, keys stateKeys, s share) error {
+func (a *archive) rewrite(ctx context.Context, keys keys, s share) error {
 	part := &a.parts[s]
 	old := part.segments
-	records := newestOf(a.ledger.until(part.newest), s, denseBytes)
+	records := newestOf(a.ledger.until(part.newest), s, maxSegments(s)*3/4*segmentBytes)
+	if len(records) > 0 && records[0].number != 0 {
+		a.oldest = records[0].number
+	}
 	fresh := archivePart{}
 	a.parts[s] = fresh
 	if err := a.extend(ctx, keys, s, records); err != nil {
 		a.parts[s].segments = append(old, a.parts[s].segments...)
 		return err
 	}
+	a.ledger.setDurable(s, records, true)
 	for i, segment := range old {
 		if err := keys.remove(ctx, segment); err != nil {
 			a.parts[s].segments = append(slices.Clone(old[i:]), a.parts[s].segments...)

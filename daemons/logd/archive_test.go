@@ -36,8 +36,14 @@ type keeper struct {
 	state *vattest.Daemon
 }
 
-// start starts both.
+// start starts both, each time in a boot of its own.
 func (d disk) start() keeper {
+	d.t.Helper()
+	return d.startBoot("")
+}
+
+// startBoot starts both in a boot with this id.
+func (d disk) startBoot(id string) keeper {
 	d.t.Helper()
 	state := vattest.Start(d.t, func(ctx context.Context, b *vat.Endowments) error {
 		return statefsd.Run(ctx, b, plat.Host{Clock: plat.RealClock{}})
@@ -54,7 +60,7 @@ func (d disk) start() keeper {
 		return logd.Run(ctx, b, plat.Host{Clock: moving{}})
 	})
 	r.File("console", console)
-	r.Setting("journal", "statefs")
+	r.Setting("journal", strings.TrimSpace("statefs "+id))
 	r.Link("StateFs", state, "logd", "journal")
 	r.AwaitReady()
 	return keeper{r, state}

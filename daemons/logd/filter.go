@@ -20,12 +20,21 @@ type filter struct {
 	minLevel journal.Level
 	kinds    uint16 // one bit per kind
 	after    uint64
+	before   uint64
 	since    int64 // milliseconds since 1970-01-01
-	limit    int   // 1 to maxAnswer
+	until    int64
+	boot     uint32
+	scope    string
+	durable  bool // only those on disk
+	limit    int  // 1 to maxAnswer
 }
 
 func readFilter(m journal.Filter, now time.Time) (filter, error) {
 	sender, err := m.Sender()
+	if err != nil {
+		return filter{}, err
+	}
+	scope, err := m.Scope()
 	if err != nil {
 		return filter{}, err
 	}
@@ -38,7 +47,8 @@ func readFilter(m journal.Filter, now time.Time) (filter, error) {
 		limit = maxAnswer
 	}
 	return filter{
-		sender: sender, minLevel: m.MinLevel(), kinds: kinds, after: m.AfterSequence(), since: sinceOf(m, now),
+		sender: sender, minLevel: m.MinLevel(), kinds: kinds, after: m.AfterSequence(), before: m.BeforeSequence(),
+		since: sinceOf(m, now), until: m.UntilUnixMs(), boot: m.Boot(), scope: scope, durable: m.DurableOnly(),
 		limit: limit,
 	}, nil
 }
@@ -69,10 +79,20 @@ func readKinds(m journal.Filter) (uint16, error) {
 }
 
 func (f filter) matches(r *record) bool {
-	return r.sequence > f.after && (f.since == 0 || r.unixMs >= f.since) &&
-		(f.sender == "" || f.sender == r.sender) &&
+	return r.sequence > f.after && (f.before == 0 || r.sequence < f.before) &&
+		(f.since == 0 || r.unixMs >= f.since) && (f.until == 0 || r.unixMs < f.until) &&
+		(f.boot == 0 || f.boot == r.boot) && (!f.durable || r.durable) &&
+		(f.sender == "" || f.sender == r.sender) && (f.scope == "" || f.scope == scopeOf(r)) &&
 		effective(r.entry.Level) >= f.minLevel &&
 		(f.kinds == 0 || f.kinds&(1<<r.entry.Kind) != 0)
+}
+
+// scopeOf is what a record is about: what its sender says, or the sender.
+func scopeOf(r *record) string {
+	if scope := r.entry.Value("scope"); scope != "" {
+		return scope
+	}
+	return r.sender
 }
 
 // effective is a record's level, which is info when its sender did not say.

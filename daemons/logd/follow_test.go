@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 type follower struct {
 	t     *testing.T
 	calls chan []record // one per call that began
+	lost  atomic.Uint64 // what it was told that it missed
 	gate  chan struct{} // nil: no gate
 	over  chan struct{} // closed when nobody holds it any more
 }
@@ -27,6 +29,7 @@ func newFollower(t *testing.T) *follower {
 }
 
 func (f *follower) Records(ctx context.Context, call journal.Follower_records) error {
+	f.lost.Add(call.Args().Missed())
 	list, err := call.Args().Records()
 	f.calls <- readRecords(f.t, list, err)
 	if f.gate == nil {
@@ -127,7 +130,7 @@ func TestFollowSendsAtMost64AtOnce(t *testing.T) {
 	}
 }
 
-// A follower that never answers holds nobody up, has one call under way, and sees from the sequence what it missed.
+// A follower that never answers holds nobody up, has one call under way, and is told how much it missed.
 func TestStuckFollowerHoldsNobodyUp(t *testing.T) {
 	r := start(t)
 	sink := r.sink("updated")
@@ -153,6 +156,12 @@ func TestStuckFollowerHoldsNobodyUp(t *testing.T) {
 	if next[0].sequence == 2 {
 		t.Error("the flood was kept for a follower that did not answer")
 	}
+	if missed := next[0].sequence - 2; stuck.lost.Load() != missed {
+		t.Errorf("it is told of %d that it missed, not of %d", stuck.lost.Load(), missed)
+	}
+	if prompt.lost.Load() != 0 {
+		t.Errorf("one that answered missed %d", prompt.lost.Load())
+	}
 	last := next[len(next)-1]
 	for last.sequence != 1+flood {
 		batch := receive(t, stuck.calls)
@@ -160,6 +169,22 @@ func TestStuckFollowerHoldsNobodyUp(t *testing.T) {
 			t.Fatalf("a gap from %d to %d while it answered", last.sequence, batch[0].sequence)
 		}
 		last = batch[len(batch)-1]
+	}
+}
+
+// A follower misses only what it asked for: a flood of others is not its loss.
+func TestFollowerMissesOnlyWhatItAskedFor(t *testing.T) {
+	r := start(t)
+	quiet := newFollower(t)
+	mustFollow(t, r.journal(), quiet, of("quiet"))
+	large := info(strings.Repeat("x", 4096))
+	for range 20 {
+		mustWrite(t, r.sink("loud"), slices.Repeat([]logclient.Entry{large}, 64)...)
+	}
+	mustWrite(t, r.sink("quiet"), info("one"))
+	quiet.collect(1)
+	if quiet.lost.Load() != 0 {
+		t.Errorf("it is told that it missed %d", quiet.lost.Load())
 	}
 }
 

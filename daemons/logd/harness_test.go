@@ -14,6 +14,7 @@ import (
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/vattest"
+	"nexus/libupdates/audit"
 )
 
 // A stopped clock always shows the same time.
@@ -114,6 +115,9 @@ type record struct {
 	sender   string
 	unixMs   int64
 	entry    logclient.Entry
+	boot     uint32
+	number   uint64 // in the chain of audit records
+	previous audit.Hash
 }
 
 func readRecords(t *testing.T, list journal.Record_List, err error) []record {
@@ -136,7 +140,14 @@ func readRecords(t *testing.T, list journal.Record_List, err error) []record {
 		if err != nil {
 			t.Fatal(err)
 		}
-		records = append(records, record{m.Sequence(), sender, m.UnixMs(), e})
+		r := record{
+			sequence: m.Sequence(), sender: sender, unixMs: m.UnixMs(), entry: e, boot: m.Boot(),
+			number: m.AuditNumber(),
+		}
+		if r.number != 0 {
+			r.previous = hashOf(t, m.PreviousSha256)
+		}
+		records = append(records, r)
 	}
 	return records
 }

@@ -35,13 +35,15 @@ type ledger struct {
 
 	mu    sync.Mutex
 	ring  *ring
+	boot  uint32 // the number of this one
+	rates rates
 	shift uint64 // by how much the sequences of records grew that were there before those on disk
 	saved uint64 // the records before this sequence are on disk, as far as they are kept there
 }
 
 func newLedger(clock plat.Clock, console io.Writer) *ledger {
-	return &ledger{clock: clock, console: console, changed: vat.NewNotifier(), ring: newRing(inMemory()),
-		takenUp: make(chan struct{}), written: vat.NewNotifier()}
+	return &ledger{clock: clock, console: console, changed: vat.NewNotifier(), ring: newRing(inMemory()), boot: 1,
+		rates: rates{}, takenUp: make(chan struct{}), written: vat.NewNotifier()}
 }
 
 // write adds records of one sender and prints those that an operator must see. A console that fails loses nothing of
@@ -87,7 +89,7 @@ func (l *ledger) add(sender string, entries []logclient.Entry, dropped uint64) {
 	now := l.clock.Now().UnixMilli()
 	l.mu.Lock()
 	for _, e := range entries {
-		l.ring.add(record{sender: sender, unixMs: now, entry: e})
+		l.ring.add(record{sender: sender, unixMs: now, boot: l.boot, entry: e})
 	}
 	l.ring.lost(sender, dropped)
 	l.mu.Unlock()
@@ -104,41 +106,55 @@ func (l *ledger) query(f filter) []record {
 // A cursor is a place in the journal: everything before it was taken.
 type cursor struct{ sequence, shift uint64 }
 
-// start returns the cursor of a follower that begins with what a query would answer.
-func (l *ledger) start(f filter) cursor {
+// watch has a follower begin with what a query would answer.
+func (l *ledger) watch(p *pusher) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if found := l.ring.newest(f); len(found) > 0 {
-		return cursor{found[0].sequence, l.shift}
+	p.cursor = cursor{l.ring.next, l.shift}
+	if found := l.ring.newest(p.filter); len(found) > 0 {
+		p.cursor.sequence = found[0].sequence
 	}
-	return cursor{l.ring.next, l.shift}
+	l.ring.watching[p] = struct{}{}
 }
 
-// from returns what a follower gets next, at most n records, and its cursor after that.
-func (l *ledger) from(c cursor, f filter, n int) ([]record, cursor) {
+// unwatch forgets a follower.
+func (l *ledger) unwatch(p *pusher) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	found, next := l.ring.from(c.sequence+l.shift-c.shift, f, n)
-	return found, cursor{next, l.shift}
+	delete(l.ring.watching, p)
+}
+
+// take returns what a follower gets next, at most n records, and how many it missed before them.
+func (l *ledger) take(p *pusher, n int) (found []record, missed uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found, next := l.ring.from(p.cursor.sequence+l.shift-p.cursor.shift, p.filter, n)
+	p.cursor, p.missed, missed = cursor{next, l.shift}, 0, p.missed
+	return found, missed
 }
 
 // takeUp puts the records of before, which are in order, in front of those that are there.
-func (l *ledger) takeUp(before []record) {
+func (l *ledger) takeUp(before history) {
 	l.mu.Lock()
 	early := l.ring
 	l.ring = newRing(inMemory())
-	for _, rec := range before {
+	l.ring.head, l.ring.oldest, l.boot = before.head, before.oldest, before.boot
+	for _, rec := range before.records {
+		rec.durable = true
 		l.ring.keep(rec)
 	}
 	l.ring.dropped, l.ring.lostBy = 0, map[string]uint64{} // what does not fit is lost, but by no sender's fault
 	l.shift = l.ring.next - 1
 	l.saved = l.ring.next
 	for e := early.order.Front(); e != nil; e = e.Next() {
-		l.ring.add(*e.Value.(*record))
+		rec := *e.Value.(*record)
+		rec.boot = l.boot
+		l.ring.add(rec)
 	}
 	for sender, n := range early.lostBy {
 		l.ring.lost(sender, n)
 	}
+	l.ring.watching = early.watching
 	l.mu.Unlock()
 	l.changed.Notify()
 }
@@ -175,6 +191,13 @@ func (l *ledger) await(ctx context.Context, closed <-chan struct{}, patience tim
 // say adds a message of logd's own.
 func (l *ledger) say(level journal.Level, message string, fields ...logclient.Field) {
 	l.write(selfName, []logclient.Entry{{Level: level, Message: message, Fields: fields}}, 0)
+}
+
+// setDurable notes which records of a share are on disk: exactly these, or these too.
+func (l *ledger) setDurable(s share, records []record, exactly bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ring.setDurable(s, records, exactly)
 }
 
 // unsaved returns what is not on disk yet, and the sequence of what comes after it.

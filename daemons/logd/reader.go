@@ -8,6 +8,7 @@ import (
 
 	"nexus/capnpgen/journal"
 	"nexus/daemons/vat"
+	"nexus/libupdates/audit"
 )
 
 // readPatience is how long a reader waits for what is on disk to be read back.
@@ -52,8 +53,10 @@ func (r *reader) Follow(ctx context.Context, call journal.Journal_follow) error 
 	follower := call.Args().Follower().AddRef()
 	call.Go()
 	r.ledger.await(ctx, r.ledger.takenUp, readPatience)
-	p := &pusher{ledger: r.ledger, filter: f, cursor: r.ledger.start(f), follower: follower}
-	subscription, err := vat.Feed{Changed: r.ledger.changed, Quota: r.follows}.Follow(capnp.Client(follower), p.tell)
+	p := &pusher{ledger: r.ledger, filter: f, follower: follower}
+	r.ledger.watch(p)
+	feed := vat.Feed{Changed: r.ledger.changed, Quota: r.follows, Over: func() { r.ledger.unwatch(p) }}
+	subscription, err := feed.Follow(capnp.Client(follower), p.tell)
 	if err != nil {
 		return err
 	}
@@ -77,7 +80,32 @@ func (r *reader) Stats(_ context.Context, call journal.Journal_stats) error {
 	stats.SetKept(uint64(ring.kept()))
 	stats.SetDropped(ring.dropped)
 	stats.SetCapacity(uint64(ring.capacity()))
+	stats.SetBoot(r.ledger.boot)
+	stats.SetPersistent(r.ledger.archive != nil)
 	return setTallies(stats, ring.tallies())
+}
+
+// Head answers the head of the chain of audit records.
+func (r *reader) Head(ctx context.Context, call journal.Journal_head) error {
+	call.Go()
+	r.ledger.await(ctx, r.ledger.takenUp, readPatience)
+	res, err := call.AllocResults()
+	if err != nil {
+		return err
+	}
+	head, err := res.NewHead()
+	if err != nil {
+		return err
+	}
+	r.ledger.mu.Lock()
+	defer r.ledger.mu.Unlock()
+	res.SetOldest(r.ledger.ring.oldest)
+	return setHead(head, r.ledger.ring.head)
+}
+
+func setHead(m journal.AuditHead, h audit.Head) error {
+	m.SetNumber(h.Number)
+	return m.SetSha256(h.Hash[:])
 }
 
 func setTallies(stats journal.Stats, tallies []tally) error {
@@ -108,6 +136,14 @@ func encode(list journal.Record_List, records []record) error {
 		m := list.At(i)
 		m.SetSequence(r.sequence)
 		m.SetUnixMs(r.unixMs)
+		m.SetBoot(r.boot)
+		m.SetDurable(r.durable)
+		if r.number != 0 {
+			m.SetAuditNumber(r.number)
+			if err := m.SetPreviousSha256(r.previous[:]); err != nil {
+				return err
+			}
+		}
 		if err := m.SetSender(r.sender); err != nil {
 			return err
 		}

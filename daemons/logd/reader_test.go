@@ -117,7 +117,7 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := [...]uint64{s.Records(), s.Kept(), s.Dropped(), s.Capacity()}
-	if want := [...]uint64{20 * 256, 2048, 20*256 - 2048 + 7, 5120}; got != want {
+	if want := [...]uint64{20 * 256, 2048, 20*256 - 2048 + 7, 7168}; got != want {
 		t.Errorf("records, kept, dropped, capacity: %d, want %d", got, want)
 	}
 	senders, err := s.Senders()

@@ -10,6 +10,7 @@ import (
 
 	"nexus/capnpgen/journal"
 	"nexus/daemons/logclient"
+	"nexus/libupdates/audit"
 )
 
 // A share is a part of the journal with bounds of its own: what is in one pushes nothing out of another.
@@ -17,7 +18,8 @@ type share uint8
 
 // The shares.
 const (
-	shareAudit   share = iota // audit records, markers and crash reports
+	shareAudit   share = iota // audit records
+	shareEvents               // markers and crash reports
 	shareDaemons              // plain messages of daemons
 	shareBundles              // what bundles write
 	shares
@@ -29,8 +31,10 @@ const bundlePrefix = "bundle:"
 // shareOf is the share that a record is in.
 func shareOf(r *record) share {
 	switch {
-	case r.entry.Kind != journal.Kind_message:
+	case r.entry.Kind == journal.Kind_audit:
 		return shareAudit
+	case r.entry.Kind != journal.Kind_message:
+		return shareEvents
 	case strings.HasPrefix(r.sender, bundlePrefix):
 		return shareBundles
 	default:
@@ -44,7 +48,8 @@ type bounds struct{ records, bytes int }
 // inMemory are the bounds of the shares in memory.
 func inMemory() [shares]bounds {
 	return [shares]bounds{
-		shareAudit: {1024, 1 << 20}, shareDaemons: {2048, 3 << 20}, shareBundles: {2048, 3 << 20},
+		shareAudit: {2048, 1 << 20}, shareEvents: {1024, 1 << 20}, shareDaemons: {2048, 3 << 20},
+		shareBundles: {2048, 3 << 20},
 	}
 }
 
@@ -59,44 +64,84 @@ type record struct {
 	sequence uint64 // from 1, without gaps
 	sender   string
 	unixMs   int64
+	boot     uint32 // in which it was received
 	entry    logclient.Entry
+
+	// For audit records: the place in their chain.
+	number   uint64 // 0: it is from before there was a chain
+	previous audit.Hash
+
+	durable bool // it is on disk
+}
+
+// link is an audit record as its chain has it.
+func (r *record) link() audit.Record {
+	fields := make([]audit.Field, len(r.entry.Fields))
+	for i, f := range r.entry.Fields {
+		fields[i] = audit.Field(f)
+	}
+	return audit.Record{
+		Number: r.number, Previous: r.previous, Sequence: r.sequence, Boot: r.boot, UnixMs: r.unixMs,
+		Sender: r.sender, Level: uint16(r.entry.Level), Message: r.entry.Message, Fields: fields,
+	}
 }
 
 func (r *record) cost() int {
 	return recordOverhead + len(r.sender) + r.entry.Bytes() + fieldOverhead*len(r.entry.Fields)
 }
 
-// A ring holds the newest records. Within a share the sender who takes the most room gives way: one that floods the
-// journal pushes out its own records and no others.
+// A ring holds the newest records. Within a share the sender that takes the most room gives way, so one that floods the
+// journal evicts its own records and no others. Audit records are the exception: the oldest gives way, so that what is
+// left of their chain has no gaps.
 type ring struct {
 	bounds [shares]bounds
 	used   [shares]bounds
 	order  *list.List // of all that it holds, by sequence
 	queues [shares]map[string]*queue
-	next   uint64 // sequence of the next record
+	next   uint64     // sequence of the next record
+	head   audit.Head // of the chain of audit records
+	oldest uint64     // number of the first audit record that was not evicted
 
-	dropped uint64            // pushed out here, or reported lost by a sender
-	lostBy  map[string]uint64 // the same by sender
+	watching map[*pusher]struct{} // told what is evicted
+	dropped  uint64               // pushed out here, or reported lost by a sender
+	lostBy   map[string]uint64    // the same by sender
 }
 
-// A queue is what one sender has in one share.
+// A queue is what one sender has in one share (queueOf).
 type queue struct {
 	records []*list.Element // oldest first
 	bytes   int
 }
 
 func newRing(b [shares]bounds) *ring {
-	r := &ring{bounds: b, order: list.New(), next: 1, lostBy: map[string]uint64{}}
+	r := &ring{bounds: b, order: list.New(), next: 1, oldest: 1, watching: map[*pusher]struct{}{},
+		lostBy: map[string]uint64{}}
 	for s := range r.queues {
 		r.queues[s] = map[string]*queue{}
 	}
 	return r
 }
 
-// add gives the record its sequence and keeps it.
+// add gives the record its sequence, an audit record its place in the chain, and keeps it.
 func (r *ring) add(rec record) {
-	rec.sequence = r.next
+	rec.sequence, rec.durable = r.next, false
+	if shareOf(&rec) == shareAudit {
+		linked, head := r.head.Append(rec.link())
+		rec.number, rec.previous, r.head = linked.Number, linked.Previous, head
+	}
 	r.keep(rec)
+}
+
+// queueOf names the queue of a record in its share: those of one sender, or for crash reports of one process.
+func queueOf(rec *record) string {
+	switch {
+	case rec.entry.Kind == journal.Kind_audit:
+		return "" // one for all
+	case rec.entry.Kind == journal.Kind_crash:
+		return rec.entry.Value("process")
+	default:
+		return rec.sender
+	}
 }
 
 // keep keeps a record that has its sequence, which is higher than all before.
@@ -105,10 +150,11 @@ func (r *ring) keep(rec record) {
 	for r.used[s].records >= r.bounds[s].records || r.used[s].bytes+rec.cost() > r.bounds[s].bytes {
 		r.pushOut(s)
 	}
-	q := r.queues[s][rec.sender]
+	name := queueOf(&rec)
+	q := r.queues[s][name]
 	if q == nil {
 		q = &queue{}
-		r.queues[s][rec.sender] = q
+		r.queues[s][name] = q
 	}
 	q.records = append(q.records, r.order.PushBack(&rec))
 	r.count(s, q, 1, rec.cost())
@@ -121,7 +167,7 @@ func (r *ring) count(s share, q *queue, records, bytes int) {
 	r.used[s].bytes += bytes
 }
 
-// pushOut drops the oldest record of the sender that takes the most room in the share.
+// pushOut drops the oldest record of the queue that takes the most room in the share.
 func (r *ring) pushOut(s share) {
 	largest := ""
 	for sender, q := range r.queues[s] {
@@ -139,6 +185,36 @@ func (r *ring) pushOut(s share) {
 		delete(r.queues[s], largest)
 	}
 	r.lost(oldest.sender, 1)
+	if oldest.number != 0 {
+		r.oldest = max(r.oldest, oldest.number+1)
+	}
+	for p := range r.watching {
+		p.evicted(oldest)
+	}
+}
+
+// setDurable notes which records of a share are on disk: exactly these, or these too.
+func (r *ring) setDurable(s share, records []record, exactly bool) {
+	if len(records) == 0 && !exactly {
+		return
+	}
+	first := uint64(0)
+	if !exactly {
+		first = records[0].sequence
+	}
+	for e := r.at(first); e != nil; e = e.Next() {
+		rec := e.Value.(*record)
+		for len(records) > 0 && records[0].sequence < rec.sequence {
+			records = records[1:]
+		}
+		switch {
+		case shareOf(rec) != s:
+		case len(records) > 0 && records[0].sequence == rec.sequence:
+			rec.durable = true
+		case exactly:
+			rec.durable = false
+		}
+	}
 }
 
 // maxLosers bounds the senders whose losses are counted apart.
@@ -216,10 +292,8 @@ const maxTallies = 512
 // those who lost the most are in it.
 func (r *ring) tallies() []tally {
 	kept := map[string]uint64{}
-	for _, queues := range r.queues {
-		for sender, q := range queues {
-			kept[sender] += uint64(len(q.records))
-		}
+	for e := r.order.Front(); e != nil; e = e.Next() {
+		kept[e.Value.(*record).sender]++
 	}
 	for sender := range r.lostBy {
 		kept[sender] += 0

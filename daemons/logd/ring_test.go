@@ -8,12 +8,18 @@ import (
 
 	"nexus/capnpgen/journal"
 	"nexus/daemons/logclient"
+	"nexus/libupdates/audit"
 )
 
 func entryOf(size int) logclient.Entry { return logclient.Entry{Message: strings.Repeat("x", size)} }
 
 func auditEntry(text string) logclient.Entry {
 	return logclient.Entry{Kind: journal.Kind_audit, Level: journal.Level_info, Message: text}
+}
+
+func crashEntry(process string) logclient.Entry {
+	return logclient.Entry{Kind: journal.Kind_crash, Level: journal.Level_error, Message: "crash",
+		Fields: []logclient.Field{{Key: "process", Value: process}}}
 }
 
 // everything returns what a ring holds.
@@ -80,19 +86,20 @@ func TestFloodTakesNothingOfOthers(t *testing.T) {
 	for _, flood := range []record{
 		{sender: "bundle:noisy", entry: entryOf(100)},
 		{sender: "packagefsd", entry: entryOf(100)},
-		{sender: "packagefsd", entry: auditEntry("noise")},
+		{sender: "packagefsd", entry: crashEntry("packagefsd")},
 	} {
 		t.Run(flood.sender+" "+flood.entry.Kind.String(), func(t *testing.T) {
 			r := newRing(inMemory())
 			for i := range 100 {
 				r.add(record{sender: "updated", entry: auditEntry(fmt.Sprint(i))})
+				r.add(record{sender: "execd", entry: crashEntry("bundle:quiet")})
 				r.add(record{sender: "initd", entry: entryOf(10)})
 				r.add(record{sender: "bundle:quiet", entry: entryOf(10)})
 			}
 			for range 20_000 {
 				r.add(flood)
 			}
-			for _, sender := range []string{"updated", "initd", "bundle:quiet"} {
+			for _, sender := range []string{"updated", "execd", "initd", "bundle:quiet"} {
 				if got := keptOf(r, sender); got != 100 {
 					t.Errorf("%d records of %s are left of 100", got, sender)
 				}
@@ -103,6 +110,38 @@ func TestFloodTakesNothingOfOthers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The crash reports of one process leave room for those of others, whoever reports them.
+func TestCrashReportsOfOneProcessLeaveRoom(t *testing.T) {
+	r := newRing(inMemory())
+	r.add(record{sender: "execd", entry: crashEntry("bundle:rare")})
+	for range 20_000 {
+		r.add(record{sender: "execd", entry: crashEntry("bundle:often")})
+	}
+	if first := everything(r)[0].entry.Value("process"); first != "bundle:rare" {
+		t.Errorf("the oldest crash report is of %s", first)
+	}
+}
+
+// Whatever is evicted, what is left of the chain of audit records has no gaps and ends with the head.
+func TestAuditRecordsLeaveInTheirOrder(t *testing.T) {
+	r := newRing(inMemory())
+	senders := []string{"updated", "updated", "updated", "initd"}
+	for i := range 10_000 {
+		r.add(record{sender: senders[i%len(senders)], entry: auditEntry(fmt.Sprint(i))})
+		r.add(record{sender: "initd", entry: entryOf(10)})
+	}
+	var chain []audit.Record
+	for _, rec := range everything(r) {
+		if rec.number != 0 {
+			chain = append(chain, rec.link())
+		}
+	}
+	report := audit.Verify(audit.Chain{Records: chain, Oldest: r.oldest, Head: r.head}, nil)
+	if len(report.Faults) != 0 || report.Records != inMemory()[shareAudit].records || report.Last != 10_000 {
+		t.Errorf("%+v", report)
 	}
 }
 

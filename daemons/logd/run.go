@@ -2,7 +2,7 @@ package logd
 
 import (
 	"context"
-	"slices"
+	"strings"
 
 	"capnproto.org/go/capnp/v3"
 
@@ -42,21 +42,22 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	return nil
 }
 
-// journalInState is the value of the setting `journal` by which a part of the journal is kept in the state folder. Any
-// other keeps all of it in memory.
+// journalInState begins the value of the setting `journal` if a part of the journal is kept in the state folder. After
+// it comes the id of this boot. Any other value keeps all of it in memory.
 const journalInState = "statefs"
 
 // openArchive has the journal kept on disk, where the system has state.
 func (l *ledger) openArchive(ctx context.Context, b *vat.Endowments) error {
-	where, err := b.Setting(ctx, "journal")
+	values, err := b.Setting(ctx, "journal")
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(where, []string{journalInState}) {
+	where, boot, _ := strings.Cut(strings.Join(values, " "), " ")
+	if where != journalInState {
 		close(l.takenUp)
 		return nil
 	}
-	l.archive = &archive{ledger: l, hurry: make(chan struct{}, 1)}
+	l.archive = &archive{ledger: l, bootID: boot[:min(len(boot), maxBootID)], hurry: make(chan struct{}, 1)}
 	go l.archive.run(ctx, b.Use("StateFs"))
 	return nil
 }

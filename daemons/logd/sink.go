@@ -27,8 +27,8 @@ type sink struct {
 	child    bool   // it is one: it has messages only, and no console
 }
 
-// Write adds records.
-func (s *sink) Write(_ context.Context, call journal.LogSink_write) error {
+// Write adds records, as soon as they are within the sender's rate.
+func (s *sink) Write(ctx context.Context, call journal.LogSink_write) error {
 	list, err := call.Args().Entries()
 	if err != nil {
 		return err
@@ -43,6 +43,9 @@ func (s *sink) Write(_ context.Context, call journal.LogSink_write) error {
 			return err
 		}
 		entries[i].Kind = s.admitted(entries[i].Kind)
+	}
+	if err := s.ledger.admit(ctx, s.sender, entries); err != nil {
+		return err
 	}
 	s.ledger.write(s.sender, entries, call.Args().Dropped())
 	return nil

@@ -20,11 +20,12 @@ func TestRecordHasItsSenderTimeAndPlace(t *testing.T) {
 	mustWrite(t, r.sink("keystored"), info("three"))
 
 	got := query(t, r.journal(), nil)
+	const now = 1_700_000_000_000
 	want := []record{
-		{1, "updated", 1_700_000_000_000, info("one")},
-		{2, "updated", 1_700_000_000_000, message(journal.Level_debug, "two",
+		{sequence: 1, sender: "updated", unixMs: now, entry: info("one")},
+		{sequence: 2, sender: "updated", unixMs: now, entry: message(journal.Level_debug, "two",
 			logclient.Field{Key: "slot", Value: "b"})},
-		{3, "keystored", 1_700_000_000_000, info("three")},
+		{sequence: 3, sender: "keystored", unixMs: now, entry: info("three")},
 	}
 	if !slices.EqualFunc(got, want, same) {
 		t.Errorf("got %v, want %v", got, want)

@@ -58,33 +58,33 @@ func (k stateKeys) page(ctx context.Context, known []string) (keys []string, mor
 	return keys, res.More(), nil
 }
 
-// read returns the records of a segment; errDamaged where it is not what was written, or nothing that can be read.
-func (k stateKeys) read(ctx context.Context, s segment) ([]record, error) {
+// read returns what a segment holds; errDamaged where it is not what was written, or nothing that can be read.
+func (k stateKeys) read(ctx context.Context, s segment) (content, error) {
 	ctx, cancel := context.WithTimeout(ctx, keyTimeout)
 	defer cancel()
 	answer, release := k.client.Get(ctx, func(p statefs.StateReader_get_Params) error { return p.SetKey(s.key()) })
 	defer release()
 	res, err := convert.Outcome(answer.Struct())
 	if refusal.Of(err) == refusal.StateDamaged {
-		return nil, errDamaged
+		return content{}, errDamaged
 	}
 	if err != nil {
-		return nil, err
+		return content{}, err
 	}
 	raw, err := res.Value()
 	if err != nil {
-		return nil, err
+		return content{}, err
 	}
-	records, err := decodeSegment(raw)
+	c, err := decodeSegment(raw)
 	if err != nil {
-		return nil, errDamaged
+		return content{}, errDamaged
 	}
-	return records, nil
+	return c, nil
 }
 
 // write makes a segment durable.
-func (k stateKeys) write(ctx context.Context, s segment, records []record) error {
-	raw, err := encodeSegment(records)
+func (k stateKeys) write(ctx context.Context, s segment, c content) error {
+	raw, err := encodeSegment(c)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type Feed struct {
 	Changed *Notifier     // announces changes
 	Quota   *Quota        // of the client's observers
 	Slow    time.Duration // how long one call may take; 0: ObserverPatience
+	Over    func()        // called once the observer gets no more calls; nil: nobody wants to know
 }
 
 // A Tell sends an observer what is new to it, with at most one call. It returns whether there is more to send at once.
@@ -30,10 +31,16 @@ type Tell func(ctx context.Context) (more bool, err error)
 // subscription is dropped. At most one call is in flight, and changes during a call are merged: a slow observer misses
 // states but delays no other observer. Follow takes ownership of observer.
 func (f Feed) Follow(observer capnp.Client, tell Tell) (*Subscription, error) {
+	over := f.Over
+	if over == nil {
+		over = func() {}
+	}
 	if !observer.IsValid() {
+		over()
 		return nil, errors.New("cannot subscribe: the observer is null")
 	}
 	if err := f.Quota.Take(); err != nil {
+		over()
 		observer.Release()
 		return nil, err
 	}
@@ -41,6 +48,7 @@ func (f Feed) Follow(observer capnp.Client, tell Tell) (*Subscription, error) {
 	go func() {
 		defer f.Quota.Give()
 		defer observer.Release()
+		defer over()
 		defer cancel()
 		f.run(ctx, tell)
 	}()

@@ -165,6 +165,8 @@ const (
 	NotGranted  Reason = "not-granted"  // this capability or connection does not grant the operation
 	// as many clients are connected as the operation allows
 	TooManyClients Reason = "too-many-clients"
+	JournalAltered Reason = "journal-altered" // audit records were changed, removed or reordered
+	HeadNotKept    Reason = "head-not-kept"   // the journal no longer reaches back to the head it is checked against
 	// this edge of the graph cannot be revoked; the answer says what to do instead
 	NotRevocable  Reason = "not-revocable"
 	NotRunnable   Reason = "not-runnable"    // the bundle's abilities do not allow it to run this way

@@ -33,7 +33,7 @@ func Quotas() map[string]Quota {
 		"keystore": {Bytes: 512 << 10, Keys: 256},                // keys added after installation
 		"apps":     {Bytes: 16 << 20, Keys: 4096},                // values of bundles
 		"crash":    {Bytes: 4 << 20, Keys: 1024},                 // crash reports
-		"journal":  {Bytes: 4 << 20, Keys: 256},                  // the newest part of the journal
+		"journal":  {Bytes: 8 << 20, Keys: 256},                  // the newest part of the journal
 	}
 }
 

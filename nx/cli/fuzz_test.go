@@ -21,10 +21,14 @@ var asked = []string{
 	"update --downtime --timeout 1ms FILE",
 	"run hello", "revoke --yes a b", "grant a b",
 	"trust list", "trust add " + aKey, "trust remove " + aKey, "trust update FILE", "log --losses", "log --follow",
+	"log --boot 0 --audit --durable", "log verify", "log verify --since " + aHead, "log head",
 	"policy", "policy set FILE", "explain hello", "state list", "state export hello", "state import hello FILE",
 	"operators list", "operators revoke " + aKey,
 	"shutdown", "reboot", "reboot --downtime",
 }
+
+// aHead is a head of the chain of audit records.
+const aHead = "1:c20613b06203e40a7adfde10fe37ec2bc0b2b840b391476d18214b995ecbdd71"
 
 // aKey is the text of a public key.
 const aKey = "nexus-ed25519-public:7cb91871b6eb573f7947fb7e9725b8ea8210a97d335f901812fd3ff3b0f7523a"

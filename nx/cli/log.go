@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"nexus/capnpgen/journal"
 )
@@ -11,76 +12,168 @@ import (
 // maxRecords is the most records that one query returns (schema/journal.capnp).
 const maxRecords = 512
 
-// logVerb shows the journal.
+// logVerb is about the journal.
 type logVerb struct {
-	Follow bool   `short:"f" help:"Go on with each new record."`
-	Sender string `placeholder:"S" help:"Only this sender: a daemon, or bundle:NAME."`
-	Level  string `placeholder:"L" enum:"trace,debug,info,warn,error" default:"trace" help:"Only this severity and above: ${enum}."`
-	Lines  uint32 `short:"n" placeholder:"N" default:"512" help:"The newest so many records, at most 512."`
-	Since  string `placeholder:"TIME" help:"Only records from then on: a time (2006-01-02T15:04:05Z, or a beginning of it) or how long ago (10m)."`
-	Losses bool   `help:"Show how much of each sender is kept and how much was lost, instead of records."`
-
-	since  int64 // as milliseconds since 1970-01-01
-	within uint64
+	Show   logShowVerb   `cmd:"" default:"withargs" help:"Show records."`
+	Verify logVerifyVerb `cmd:"" help:"Check the chain of audit records."`
+	Head   logHeadVerb   `cmd:"" help:"Print the head of the chain of audit records, to check against it later."`
 }
 
+// logShowVerb shows records.
+type logShowVerb struct {
+	Follow  bool   `short:"f" help:"Go on with each new record."`
+	Sender  string `placeholder:"S" help:"Only this sender: a daemon, or bundle:NAME."`
+	Scope   string `placeholder:"S" help:"Only this scope: what a sender calls a part of itself, else the sender."`
+	Level   string `placeholder:"L" enum:"trace,debug,info,warn,error" default:"trace" help:"Only this severity and above: ${enum}."`
+	Audit   bool   `help:"Only audit records."`
+	Lines   uint32 `short:"n" placeholder:"N" default:"512" help:"The newest so many records, at most 100000."`
+	Since   string `placeholder:"TIME" help:"Only records from then on: a time (2006-01-02T15:04:05Z, or a beginning of it) or how long ago (10m)."`
+	Until   string `placeholder:"TIME" help:"Only records from before this time, as of --since."`
+	Boot    *int64 `short:"b" placeholder:"N" help:"Only records of this boot: its number, or 0 for the current one, -1 for the one before it."`
+	Durable bool   `help:"Only records that are on disk."`
+	Losses  bool   `help:"Show how much of each sender is kept and how much was lost, instead of records."`
+
+	since, until int64 // as milliseconds since 1970-01-01
+	within       uint64
+	boot         uint32 // 0: any
+}
+
+// maxLines bounds the records of one answer, which this process keeps in memory.
+const maxLines = 100_000
+
 // Run shows the records, oldest first; with --json one object per line.
-func (v *logVerb) Run(ctx context.Context, in *invocation) error {
-	if v.Lines < 1 || v.Lines > maxRecords {
-		return wrongUsage("--lines must be 1 to %d", maxRecords)
+func (v *logShowVerb) Run(ctx context.Context, in *invocation) error {
+	if v.Lines < 1 || v.Lines > maxLines {
+		return wrongUsage("--lines must be 1 to %d", maxLines)
 	}
-	if err := v.parseSince(); err != nil {
+	if err := v.parseTimes(); err != nil {
 		return err
 	}
 	return in.with(ctx, func(s *session) error {
 		if v.Losses {
 			return in.showLosses(ctx, s)
 		}
-		if v.Follow {
-			if err := v.follow(ctx, in, s); err != nil && ctx.Err() == nil {
-				return cannot("follow log", "", err)
-			}
-			return nil // an operator's way to stop following is to interrupt it
-		}
-		records, err := v.query(ctx, s)
-		if err != nil {
+		if err := v.show(ctx, in, s); err != nil {
 			return cannot("show log", "", err)
 		}
-		if err := in.printRecords(records); err != nil {
-			return cannot("show log", "", err)
+		if !v.Follow {
+			return nil
 		}
-		return nil
+		if err := v.follow(ctx, in, s); err != nil && ctx.Err() == nil {
+			return cannot("follow log", "", err)
+		}
+		return nil // an operator's way to stop following is to interrupt it
 	})
 }
 
-// query asks for the newest records.
-func (v *logVerb) query(ctx context.Context, s *session) ([]record, error) {
+// show shows what there is, unless a follower does.
+func (v *logShowVerb) show(ctx context.Context, in *invocation, s *session) error {
+	if v.Follow && v.Boot == nil {
+		return nil
+	}
 	log, done := s.journal(ctx)
 	defer done()
-	answer, release := log.Query(ctx, func(p journal.Journal_query_Params) error { return v.fill(p.NewFilter()) })
-	defer release()
-	res, err := answer.Struct()
-	if err != nil {
-		return nil, err
+	if err := v.findBoot(ctx, log); err != nil || v.Follow {
+		return err
 	}
-	return readRecords(res.Records())
-}
-
-// fill sets the filter from the flags. It takes the results of the call that made the message.
-func (v *logVerb) fill(m journal.Filter, err error) error {
+	records, err := pages(ctx, log, int(v.Lines), v.fill, readRecords)
 	if err != nil {
 		return err
 	}
+	return in.printRecords(records)
+}
+
+// pages asks for the newest n records, as many times as it takes.
+func pages[R interface{ number() uint64 }](ctx context.Context, log journal.Journal, n int,
+	fill func(journal.Filter) error, read func(journal.Record_List, error) ([]R, error)) (all []R, err error) {
+	var parts [][]R
+	for before := uint64(0); n > 0; {
+		var page []R
+		asked := min(n, maxRecords)
+		answer, release := log.Query(ctx, func(p journal.Journal_query_Params) error {
+			m, err := p.NewFilter()
+			if err != nil {
+				return err
+			}
+			m.SetLimit(uint32(asked))
+			m.SetBeforeSequence(before)
+			return fill(m)
+		})
+		res, err := answer.Struct()
+		if err == nil {
+			page, err = read(res.Records())
+		}
+		release()
+		if err != nil {
+			return nil, err
+		}
+		if before != 0 && len(page) > 0 && page[len(page)-1].number() >= before { // an older logd knows no pages
+			break
+		}
+		parts, n = append(parts, page), n-len(page)
+		if len(page) < asked {
+			break
+		}
+		before = page[0].number()
+	}
+	slices.Reverse(parts)
+	return slices.Concat(parts...), nil
+}
+
+// findBoot finds the number of the boot that --boot names.
+func (v *logShowVerb) findBoot(ctx context.Context, log journal.Journal) error {
+	if v.Boot == nil {
+		return nil
+	}
+	answer, release := log.Stats(ctx, nil)
+	defer release()
+	res, err := answer.Struct()
+	if err != nil {
+		return err
+	}
+	stats, err := res.Stats()
+	if err != nil {
+		return err
+	}
+	number := *v.Boot
+	if number <= 0 {
+		number += int64(stats.Boot())
+	}
+	if number < 1 || number > int64(stats.Boot()) {
+		return wrongUsage("--boot %d: this is boot %d, and boots are counted from 1", *v.Boot, stats.Boot())
+	}
+	v.boot = uint32(number)
+	return nil
+}
+
+// fill sets the filter from the flags, but for how many records.
+func (v *logShowVerb) fill(m journal.Filter) error {
 	m.SetMinLevel(journal.LevelFromString(v.Level))
-	m.SetLimit(v.Lines)
 	m.SetSinceUnixMs(v.since)
+	m.SetUntilUnixMs(v.until)
 	m.SetWithinMs(v.within)
-	return m.SetSender(v.Sender)
+	m.SetBoot(v.boot)
+	m.SetDurableOnly(v.Durable)
+	if v.Audit {
+		if err := onlyAudit(m); err != nil {
+			return err
+		}
+	}
+	return errors.Join(m.SetSender(v.Sender), m.SetScope(v.Scope))
+}
+
+// onlyAudit restricts a filter to audit records.
+func onlyAudit(m journal.Filter) error {
+	kinds, err := m.NewKinds(1)
+	if err == nil {
+		kinds.Set(0, journal.Kind_audit)
+	}
+	return err
 }
 
 // follow shows records until ctx ends. When logd restarts, or the system under another core, it continues with records
 // that were not shown yet.
-func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error {
+func (v *logShowVerb) follow(ctx context.Context, in *invocation, s *session) error {
 	var seen shown
 	return s.persist(ctx, func() (heard, enough bool, err error) {
 		heard, err = v.followOnce(ctx, in, s, &seen)
@@ -89,12 +182,17 @@ func (v *logVerb) follow(ctx context.Context, in *invocation, s *session) error 
 }
 
 // followOnce follows one instance of logd.
-func (v *logVerb) followOnce(ctx context.Context, in *invocation, s *session, seen *shown) (heard bool, err error) {
+func (v *logShowVerb) followOnce(ctx context.Context, in *invocation, s *session, seen *shown) (heard bool, err error) {
 	log, done := s.journal(ctx)
 	defer done()
 	reader := &follower{in: in, seen: seen, failed: make(chan error, 1), gone: make(chan struct{})}
 	answer, release := log.Follow(ctx, func(p journal.Journal_follow_Params) error {
-		return errors.Join(v.fill(p.NewFilter()), p.SetFollower(journal.Follower_ServerToClient(reader)))
+		m, err := p.NewFilter()
+		if err != nil {
+			return err
+		}
+		m.SetLimit(min(v.Lines, maxRecords))
+		return errors.Join(v.fill(m), p.SetFollower(journal.Follower_ServerToClient(reader)))
 	})
 	defer release()
 	if _, err := answer.Struct(); err != nil {
@@ -123,6 +221,9 @@ type follower struct {
 // Records prints some records.
 func (f *follower) Records(_ context.Context, call journal.Follower_records) error {
 	records, err := readRecords(call.Args().Records())
+	if missed := call.Args().Missed(); err == nil && missed > 0 {
+		err = f.in.printMissed(missed)
+	}
 	if err == nil {
 		err = f.in.printRecords(f.seen.fresh(records))
 	}
@@ -137,6 +238,20 @@ func (f *follower) Records(_ context.Context, call journal.Follower_records) err
 
 // Shutdown is called when logd has released the follower or died.
 func (f *follower) Shutdown() { close(f.gone) }
+
+// printMissed says that this process was too slow for some records, which logd could not keep for it.
+func (in *invocation) printMissed(n uint64) error {
+	if in.json {
+		return in.encode(missed{n})
+	}
+	_, err := fmt.Fprintf(in.host.Stderr, "nx: %d records came faster than they were taken, and were missed\n", n)
+	return err
+}
+
+// A missed stands for records that a follower did not get.
+type missed struct {
+	Missed uint64 `json:"missed"`
+}
 
 // printRecords prints a line per record: JSON with --json, else text.
 func (in *invocation) printRecords(records []record) error {

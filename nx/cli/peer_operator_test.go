@@ -372,6 +372,8 @@ type peerFollow struct{ follower journal.Follower }
 
 func (f *peerFollow) Shutdown() { f.follower.Release() }
 
+func (peerJournal) Head(context.Context, journal.Journal_head) error { return errors.New("not asked") }
+
 func (peerJournal) Stats(context.Context, journal.Journal_stats) error {
 	return errors.New("not asked")
 }

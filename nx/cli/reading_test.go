@@ -61,7 +61,8 @@ func TestLog(t *testing.T) {
 		"2023-11-14T22:13:20.123Z warn  updated: staged\uFFFD]0;evil\uFFFD slot=b detail=\"two words\"\n", "")
 	p.nx("log", "--json", "--sender", "bundle:hello", "--level", "info").want(t, 0,
 		`{"sequence":7,"time":"2023-11-14T22:13:20.123Z","sender":"bundle:hello","level":"info","kind":"message",`+
-			`"message":"staged\u001b]0;evil\u0007","fields":[{"key":"slot","value":"b"},{"key":"detail","value":"two words"}]}`+"\n", "")
+			`"message":"staged\u001b]0;evil\u0007","fields":[{"key":"slot","value":"b"},{"key":"detail","value":"two words"}],`+
+			`"boot":0,"durable":false}`+"\n", "")
 }
 
 // Following ends with an interrupt, which is no failure.

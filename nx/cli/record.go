@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,7 +20,13 @@ type record struct {
 	Kind        string  `json:"kind"`
 	Message     string  `json:"message"`
 	Fields      []field `json:"fields"`
+	Boot        uint32  `json:"boot"`
+	Durable     bool    `json:"durable"`                  // it is on disk
+	AuditNumber uint64  `json:"auditNumber,omitempty"`    // in the chain of audit records
+	Previous    string  `json:"previousSha256,omitempty"` // of the audit record before it, in hex
 }
+
+func (r record) number() uint64 { return r.Sequence }
 
 // A field is one structured value. Fields keep the sender's order.
 type field struct {
@@ -43,8 +50,11 @@ func readRecords(list journal.Record_List, err error) ([]record, error) {
 func (r *reader) record(m journal.Record) record {
 	entry, err := m.Entry()
 	r.Note(err)
+	previous, err := m.PreviousSha256()
+	r.Note(err)
 	return record{
-		Sequence: m.Sequence(),
+		Sequence: m.Sequence(), Boot: m.Boot(), Durable: m.Durable(), AuditNumber: m.AuditNumber(),
+		Previous: hex.EncodeToString(previous),
 		Time:     timeText(m.UnixMs()), ClockNotSet: !clockSet(m.UnixMs()),
 		Sender: r.Text(m.Sender()), Level: levelName(entry.Level()), Kind: nameOf(entry.Kind().String()),
 		Message: r.Text(entry.Message_()), Fields: r.fields(entry.Fields()),

@@ -9,8 +9,13 @@ func sinceLayouts() []string {
 	return []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"}
 }
 
-// parseSince reads the time from which on records are wanted: a date, or a duration before now by the system's clock.
-func (v *logVerb) parseSince() error {
+// parseTimes reads the times between which records are wanted.
+func (v *logShowVerb) parseTimes() (err error) {
+	if v.Until != "" {
+		if v.until, err = parseDate("--until", v.Until, ""); err != nil {
+			return err
+		}
+	}
 	if v.Since == "" {
 		return nil
 	}
@@ -18,13 +23,18 @@ func (v *logVerb) parseSince() error {
 		v.within = uint64(ago.Milliseconds())
 		return nil
 	}
+	v.since, err = parseDate("--since", v.Since, " and no duration (10m)")
+	return err
+}
+
+// parseDate reads a date as milliseconds since 1970-01-01. nor says what else the text could have been.
+func parseDate(flag, text, nor string) (int64, error) {
 	for _, layout := range sinceLayouts() {
-		if t, err := time.Parse(layout, v.Since); err == nil && t.UnixMilli() > 0 {
-			v.since = t.UnixMilli()
-			return nil
+		if t, err := time.Parse(layout, text); err == nil && t.UnixMilli() > 0 {
+			return t.UnixMilli(), nil
 		}
 	}
-	return wrongUsage("--since %q is no time (2006-01-02T15:04:05Z) and no duration (10m)", v.Since)
+	return 0, wrongUsage("%s %q is no time (2006-01-02T15:04:05Z)%s", flag, text, nor)
 }
 
 // shown remembers the last records that were shown. A follower that starts again gets some of them again, and a new

@@ -161,7 +161,7 @@ func TestUsage(t *testing.T) {
 	hint := "hint: `nx --help` shows the verbs, `nx VERB --help` one of them\n"
 	run(t.Context(), "frob", "--json").want(t, 2, `{"error":"unexpected argument frob","reason":"usage"}`+"\n",
 		"nx: unexpected argument frob\n"+hint)
-	run(t.Context(), "log", "--lines", "513").want(t, 2, "", "nx: --lines must be 1 to 512\n"+hint)
+	run(t.Context(), "log", "--lines", "100001").want(t, 2, "", "nx: --lines must be 1 to 100000\n"+hint)
 	run(t.Context(), "graph", "--dot", "--json").want(t, 2,
 		`{"error":"--dot and --json exclude each other","reason":"usage"}`+"\n",
 		"nx: --dot and --json exclude each other\n"+hint)
