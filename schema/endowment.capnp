@@ -45,6 +45,14 @@ struct Endowment {
   # For serve and use, sent to execd: the bundle for which the descriptor is; execd forwards it. Otherwise empty. At
   # most 64 bytes.
 
+  connection @6 :Text;
+  # For serve to a client from outside: which of the connections with that role it is, for the audit log. Otherwise
+  # empty. At most 256 bytes.
+
+  givenUp @7 :List(Text);
+  # For serve to a client from outside: how its Operator was attenuated, step by step. Each step is the methods that were
+  # given up, separated by commas. A method is given up once, so there are at most as many steps as methods.
+
   enum Kind {
     # The type of a descriptor.
 

@@ -62,12 +62,13 @@ interface TrustReload {
   # Reads the folder of keys again; every Verifier and TrustAnchors then uses what it holds. `refusal` is null on
   # success, or `bad-key`, with nothing changed, if no key in it is usable for sets.
 
-  update @1 (roots :Data, pin :Data,
-    installed :List(Installed)) -> (version :UInt64, refusal :Refusal, stopped :List(Text));
+  update @1 (roots :Data, pin :Data, installed :List(Installed), role :Text, connection :Text,
+    attenuation :Text) -> (version :UInt64, refusal :Refusal, stopped :List(Text));
   # Goes on to the last of these roots, at most 1 MiB, durably; `version` is the version from then on. Without a root so
   # far, it begins with the one whose document has the digest `pin`, 32 bytes; otherwise `pin` is ignored. Nothing is
   # changed if any of the roots is refused, or, as `locks-out`, if a needed set of `installed` could not run any more.
-  # `stopped`: the versions of the other ones that cannot, at most 2.
+  # `stopped`: the versions of the other ones that cannot, at most 2. `role`, `connection` and `attenuation` say for the
+  # audit log which operator asked.
 }
 
 struct Installed {

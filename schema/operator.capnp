@@ -68,7 +68,8 @@ interface Operator {
   attenuate @14 (methods :List(Text)) -> (operator :Operator);
   # An Operator with only those of `methods`, given by their names here, that this one has, and `attenuate`. At most 64
   # names; unknown names have no effect. All other methods are refused as `not-granted` (an exception). It is valid as
-  # long as the connection on which it was made.
+  # long as the connection on which it was made. Audit records of what is done with it say what was given up. At most 8
+  # different attenuations of one connection can have facets; a ninth is refused those as overloaded.
 
   reboot @15 () -> ();
   # Like `stop`, but then starts the system again: on a machine whose first process is `initd`, by restarting the
