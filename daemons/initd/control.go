@@ -148,7 +148,7 @@ func (c *controlSocket) connect(socket net.Conn, s *system, withheld []string) *
 	if c.barred {
 		methods, withheld = nil, nil
 	}
-	session := s.links.OpenSession(c.role.Name, methods)
+	session := s.links.OpenSession(c.role.Name, methods, c.key())
 	var conn *vat.Conn
 	connected := make(chan struct{})
 	attach := func(f *os.File) error {
@@ -171,6 +171,14 @@ func (c *controlSocket) connect(socket net.Conn, s *system, withheld []string) *
 		c.mu.Unlock()
 	}()
 	return conn
+}
+
+// key returns the key by which clients come in, for the audit log; empty: they come by a socket's path.
+func (c *controlSocket) key() string {
+	if c.remote == nil {
+		return ""
+	}
+	return c.who
 }
 
 // lasting returns the methods of the socket's role whose use may last forever.

@@ -29,6 +29,7 @@ type trustEditor struct {
 	kept     bool // a change of the keys outlives the boot
 	rootKept bool // and one of the root
 	log      *logclient.Log
+	by       logclient.Caller
 }
 
 func (o *operatorServer) Trust(_ context.Context, call operator.Operator_trust) error {
@@ -39,6 +40,7 @@ func (o *operatorServer) Trust(_ context.Context, call operator.Operator_trust) 
 	host := o.s.config.machine == nil // the image of a machine says which keys its folder has at each start
 	return res.SetTrust(operator.TrustEditor_ServerToClient(&trustEditor{
 		keys: o.s.keys, kept: host, rootKept: host || o.s.config.State != "", log: o.s.log,
+		by: o.caller(),
 	}))
 }
 
@@ -80,7 +82,7 @@ func (e *trustEditor) Update(ctx context.Context, call operator.TrustEditor_upda
 		return err
 	}
 	res.SetKept(e.rootKept)
-	version, stopped, err := e.keys.update(ctx, raw, pin)
+	version, stopped, err := e.keys.update(ctx, raw, pin, e.by)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
@@ -98,7 +100,7 @@ type keyArgs interface {
 func (e *trustEditor) edit(ctx context.Context, op string, args keyArgs,
 	do func(context.Context, trust.Role, trust.PublicKey) error, newRefusal func() (keystore.Refusal, error)) error {
 	role, key, err := roleAndKey(args)
-	audit := logclient.Audit{Op: op, Result: logclient.ResultOK}
+	audit := logclient.Audit{Op: op, Result: logclient.ResultOK, By: e.by}
 	if err == nil {
 		audit.Detail = fmt.Sprintf("role=%s key=%s", role, key)
 		err = do(ctx, role, key)
@@ -198,7 +200,9 @@ func (k *keyring) remove(ctx context.Context, role trust.Role, key trust.PublicK
 
 // update has keystored move on to other roots. keystored is told which sets the slots hold, and returns the versions of
 // those that can no longer run.
-func (k *keyring) update(ctx context.Context, raw, pin []byte) (version uint64, stopped []string, err error) {
+func (k *keyring) update(
+	ctx context.Context, raw, pin []byte, by logclient.Caller,
+) (version uint64, stopped []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
 	defer cancel()
 	err = k.gate.Call(ctx, func(client capnp.Client) error {
@@ -212,17 +216,19 @@ func (k *keyring) update(ctx context.Context, raw, pin []byte) (version uint64, 
 		if err != nil {
 			return err
 		}
-		version, stopped, err = k.goOn(ctx, raw, pin, sets)
+		version, stopped, err = k.goOn(ctx, raw, pin, sets, by)
 		return err
 	})
 	return version, stopped, err
 }
 
-func (k *keyring) goOn(ctx context.Context, raw, pin []byte,
-	sets keystore.Installed_List) (version uint64, stopped []string, err error) {
+func (k *keyring) goOn(
+	ctx context.Context, raw, pin []byte, sets keystore.Installed_List, by logclient.Caller,
+) (version uint64, stopped []string, err error) {
 	err = k.reload.Call(ctx, func(client capnp.Client) error {
 		answer, release := keystore.TrustReload(client).Update(ctx, func(p keystore.TrustReload_update_Params) error {
-			return errors.Join(p.SetRoots(raw), p.SetPin(pin), p.SetInstalled(sets))
+			return errors.Join(p.SetRoots(raw), p.SetPin(pin), p.SetInstalled(sets), p.SetRole(by.Role),
+				p.SetConnection(by.Connection), p.SetAttenuation(by.Attenuation))
 		})
 		defer release()
 		res, err := convert.Outcome(answer.Struct())

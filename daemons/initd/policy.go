@@ -215,6 +215,7 @@ type policyEditor struct {
 	judge *judge
 	kept  bool   // changes outlive the boot
 	news  func() // is called when the policy has changed
+	by    logclient.Caller
 }
 
 // Policy hands out the right to change the policy.
@@ -224,7 +225,8 @@ func (o *operatorServer) Policy(_ context.Context, call operator.Operator_policy
 		return err
 	}
 	kept := o.s.config.machine == nil || o.s.config.State != ""
-	return res.SetPolicy(powers.PolicyEditor_ServerToClient(&policyEditor{o.s.judge, kept, o.s.policyChanged}))
+	editor := &policyEditor{o.s.judge, kept, o.s.policyChanged, o.caller()}
+	return res.SetPolicy(powers.PolicyEditor_ServerToClient(editor))
 }
 
 // Set replaces the policy, and writes the audit record.
@@ -240,7 +242,7 @@ func (e *policyEditor) Set(_ context.Context, call powers.PolicyEditor_set) erro
 	}
 	res.SetKept(e.kept)
 	rules, err := e.judge.set([]byte(text))
-	audit := logclient.Audit{Op: "policy", Result: logclient.ResultOK, Detail: fmt.Sprintf("rules=%d", len(rules.Rules))}
+	audit := logclient.Audit{Op: "policy", Result: logclient.ResultOK, Detail: fmt.Sprintf("rules=%d", len(rules.Rules)), By: e.by}
 	if err != nil {
 		audit.Result, audit.Reason = logclient.ResultRefused, string(refusal.Of(err))
 		audit.Detail = refusal.DetailOf(err)

@@ -20,7 +20,7 @@ func (s *system) servePort(ctx context.Context, name string) {
 	role, _ := RoleOf(operatorRole)
 	for {
 		if port, err := plat.OpenPort(name); err == nil {
-			session := s.links.OpenSession("port", role.Methods)
+			session := s.links.OpenSession("port", role.Methods, "")
 			conn := vat.Connect(port, capnp.Client(s.operator(grant{session: session, methods: role.Methods})),
 				s.refuses("port"))
 			select {

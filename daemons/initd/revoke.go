@@ -20,6 +20,7 @@ type authorityServer struct {
 	ways  *ways
 	graph []graphEdge // as if nothing were revoked
 	log   *logclient.Log
+	by    logclient.Caller
 }
 
 func (o *operatorServer) Authority(_ context.Context, call operator.Operator_authority) error {
@@ -29,6 +30,7 @@ func (o *operatorServer) Authority(_ context.Context, call operator.Operator_aut
 	}
 	return res.SetAuthority(operator.Authority_ServerToClient(&authorityServer{
 		links: o.s.links, ways: o.s.ways, graph: graph(o.s.table, o.s.config.clients()), log: o.s.log,
+		by: o.caller(),
 	}))
 }
 
@@ -74,8 +76,9 @@ func (a *authorityServer) decide(
 	op, client, service string, do func(client, service string) error, newRefusal func() (keystore.Refusal, error),
 ) error {
 	err := do(client, service)
-	audit := logclient.Audit{Op: op, Result: logclient.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client,
-		service)}
+	audit := logclient.Audit{
+		Op: op, Result: logclient.ResultOK, Detail: fmt.Sprintf("client=%s service=%s", client, service), By: a.by,
+	}
 	if err == nil {
 		a.log.Audit(audit)
 		return nil

@@ -12,6 +12,7 @@ import (
 	"nexus/capnpgen/operator"
 	"nexus/daemons/convert"
 	"nexus/daemons/initd/links"
+	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
 	"nexus/libupdates/refusal"
 )
@@ -76,6 +77,9 @@ type grant struct {
 	attach   func(socket *os.File) error // sends a descriptor with the next answer; nil: the connection carries none
 }
 
+// caller returns whoever holds the Operator, for the audit log.
+func (g grant) caller() logclient.Caller { return logclient.CallerOf(g.session.Client()) }
+
 // refuse returns why the Operator does not have a method, or nil.
 func (g grant) refuse(method string) error {
 	switch {
@@ -118,7 +122,14 @@ func (o *operatorServer) Attenuate(_ context.Context, call operator.Operator_att
 		return err
 	}
 	fewer := o.grant
-	fewer.methods = slices.DeleteFunc(slices.Clone(o.methods),
-		func(method string) bool { return !slices.Contains(wanted, method) })
+	var givenUp []string
+	fewer.methods = slices.DeleteFunc(slices.Clone(o.methods), func(method string) bool {
+		if slices.Contains(wanted, method) {
+			return false
+		}
+		givenUp = append(givenUp, method)
+		return true
+	})
+	fewer.session = o.session.Without(givenUp)
 	return res.SetOperator(o.s.operator(fewer))
 }

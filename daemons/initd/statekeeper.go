@@ -38,13 +38,14 @@ func (o *operatorServer) State(_ context.Context, call operator.Operator_state) 
 	if err != nil {
 		return err
 	}
-	return res.SetKeeper(powers.StateKeeper_ServerToClient(keeperServer{o.s.states, o.s.log}))
+	return res.SetKeeper(powers.StateKeeper_ServerToClient(keeperServer{o.s.states, o.s.log, o.caller()}))
 }
 
 // A keeperServer is the StateKeeper capability.
 type keeperServer struct {
 	keeper *stateKeeper // nil: bundles keep none
 	log    *logclient.Log
+	by     logclient.Caller
 }
 
 // List tells what bundles keep.
@@ -277,6 +278,7 @@ func (s keeperServer) audit(name string, err error) {
 		a.Result, a.Reason = logclient.ResultRefused, string(refusal.Of(err))
 		a.Detail += ": " + refusal.DetailOf(err)
 	}
+	a.By = s.by
 	s.log.Audit(a)
 }
 

@@ -17,7 +17,9 @@ import (
 
 // update goes on to the last of these roots, or begins with the pinned one where there is none. It returns the versions
 // of the sets that are stopped by that.
-func (k *keys) update(raw, pin []byte, sets []installed) (roots.State, []string, error) {
+func (k *keys) update(
+	raw, pin []byte, sets []installed, by logclient.Caller,
+) (roots.State, []string, error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	if err := k.attest(); err != nil {
@@ -35,7 +37,7 @@ func (k *keys) update(raw, pin []byte, sets []installed) (roots.State, []string,
 	if err == nil {
 		err = k.keep(next)
 	}
-	k.audit(next, stopped, err)
+	k.audit(next, stopped, err, by)
 	return next, stopped, err
 }
 
@@ -64,8 +66,8 @@ func (k *keys) keep(state roots.State) error {
 	return nil
 }
 
-func (k *keys) audit(state roots.State, stopped []string, err error) {
-	a := logclient.Audit{Op: "root", Result: logclient.ResultOK}
+func (k *keys) audit(state roots.State, stopped []string, err error, by logclient.Caller) {
+	a := logclient.Audit{Op: "root", Result: logclient.ResultOK, By: by}
 	if err != nil {
 		a.Result, a.Reason = logclient.ResultRefused, string(refusal.Of(err))
 	} else {
@@ -115,7 +117,7 @@ func (a *admission) TakeRoots(_ context.Context, call keystore.SetAdmission_take
 	if a.keys.now.Load().root == nil {
 		return nil
 	}
-	_, _, err = a.keys.update(raw, nil, sets)
+	_, _, err = a.keys.update(raw, nil, sets, logclient.Caller{})
 	return convert.Refuse(res.NewRefusal, err)
 }
 
@@ -133,16 +135,32 @@ func (r *reloader) Update(_ context.Context, call keystore.TrustReload_update) e
 	if err != nil {
 		return err
 	}
+	by, err := callerOf(call.Args())
+	if err != nil {
+		return err
+	}
 	res, err := call.AllocResults()
 	if err != nil {
 		return err
 	}
-	state, stopped, err := r.keys.update(raw, pin, sets)
+	state, stopped, err := r.keys.update(raw, pin, sets, by)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
 	res.SetVersion(state.Root.Version)
 	return vat.SetTexts(res.NewStopped, stopped)
+}
+
+// callerOf reads which operator asked, as initd says.
+func callerOf(args keystore.TrustReload_update_Params) (by logclient.Caller, err error) {
+	if by.Role, err = args.Role(); err != nil {
+		return by, err
+	}
+	if by.Connection, err = args.Connection(); err != nil {
+		return by, err
+	}
+	by.Attenuation, err = args.Attenuation()
+	return by, err
 }
 
 // Root returns the present root.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"nexus/capnpgen/journal"
+	"nexus/daemons/vat"
 )
 
 // Results of an audited step.
@@ -25,10 +26,23 @@ type Audit struct {
 	Result  string // one of the results
 	Reason  string // stable code when it was not done; for a rollback why it was
 	Detail  string // one line for people
+	By      Caller // who asked for it
+}
+
+// A Caller is who asked for a step. The zero Caller is the system itself.
+type Caller struct {
+	Role        string // of an operator, or the name of a daemon
+	Connection  string // which of the connections with that role
+	Attenuation string // the methods that each attenuation of its Operator gave up, such as `stop,reboot; exec`
+}
+
+// CallerOf returns the client of a served facet.
+func CallerOf(c vat.Client) Caller {
+	return Caller{c.Name, c.Connection, strings.Join(c.GivenUp, "; ")}
 }
 
 // Audit records a step. The scope is the log's name. Every audit record has the same fields in the same order, whether
-// or not they have a value; `reused` and `detail` are there only when given.
+// or not they have a value; those from `reused` on are there only when given.
 func (l *Log) Audit(a Audit) { l.queue.add(a.Entry(l.Name())) }
 
 // Entry returns the audit record as a sender's log of this name has it.
@@ -48,6 +62,11 @@ func (a Audit) Entry(scope string) Entry {
 	}
 	if a.Detail != "" {
 		e.Fields = append(e.Fields, Field{"detail", a.Detail})
+	}
+	for _, f := range []Field{{"role", a.By.Role}, {"connection", a.By.Connection}, {"attenuation", a.By.Attenuation}} {
+		if f.Value != "" {
+			e.Fields = append(e.Fields, f)
+		}
 	}
 	return e
 }

@@ -108,5 +108,6 @@ func (j journal) Audit(a updater.Audit) {
 	j.Log.Audit(logclient.Audit{
 		Op: a.Op, Slot: a.Slot.String(), Version: a.Version, Digest: digest, Size: a.Size, Reused: a.Reused,
 		Result: string(a.Result), Reason: string(a.Reason), Detail: a.Detail,
+		By: logclient.Caller(a.By),
 	})
 }

@@ -16,16 +16,17 @@ import (
 type recoveryServer struct {
 	recovery *updater.Recovery
 	endStage func(context.Context) (ended bool, err error)
+	by       updater.Caller
 }
 
 // Rollback goes back.
 func (s *recoveryServer) Rollback(ctx context.Context, call update.UpdateRecovery_rollback) error {
 	call.Go()
-	return answer(call.AllocResults, s.recovery.Rollback(ctx))
+	return answer(call.AllocResults, s.recovery.Rollback(updater.As(ctx, s.by)))
 }
 
 // ClearQuarantine lets a set be tried again.
-func (s *recoveryServer) ClearQuarantine(_ context.Context, call update.UpdateRecovery_clearQuarantine) error {
+func (s *recoveryServer) ClearQuarantine(ctx context.Context, call update.UpdateRecovery_clearQuarantine) error {
 	call.Go()
 	raw, err := call.Args().IndexSha256()
 	if err != nil {
@@ -36,17 +37,17 @@ func (s *recoveryServer) ClearQuarantine(_ context.Context, call update.UpdateRe
 		return fmt.Errorf("cannot clear quarantine: the digest is %d bytes, not %d", len(raw), len(digest))
 	}
 	copy(digest[:], raw)
-	return answer(call.AllocResults, s.recovery.ClearQuarantine(digest))
+	return answer(call.AllocResults, s.recovery.ClearQuarantine(updater.As(ctx, s.by), digest))
 }
 
 // LowerFloor lowers the version floor.
-func (s *recoveryServer) LowerFloor(_ context.Context, call update.UpdateRecovery_lowerFloor) error {
+func (s *recoveryServer) LowerFloor(ctx context.Context, call update.UpdateRecovery_lowerFloor) error {
 	call.Go()
 	version, err := call.Args().SystemVersion()
 	if err != nil {
 		return err
 	}
-	return answer(call.AllocResults, s.recovery.LowerFloor(version))
+	return answer(call.AllocResults, s.recovery.LowerFloor(updater.As(ctx, s.by), version))
 }
 
 // EndStage ends the stage under way, whoever began it.
@@ -67,7 +68,7 @@ func (s *recoveryServer) EndStage(ctx context.Context, call update.UpdateRecover
 // Scrub checks both slots.
 func (s *recoveryServer) Scrub(ctx context.Context, call update.UpdateRecovery_scrub) error {
 	call.Go()
-	found, err := s.recovery.Scrub(ctx)
+	found, err := s.recovery.Scrub(updater.As(ctx, s.by))
 	res, allocErr := call.AllocResults()
 	switch {
 	case allocErr != nil:

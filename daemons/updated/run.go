@@ -36,12 +36,12 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 		return capnp.Client(update.UpdateStatus_ServerToClient(&status))
 	})
 	b.ServeFiles("UpdateStage", func(c vat.Client) capnp.Client {
-		stager := &stagerServer{sender{s, c.Files, slices.Contains(c.Grants, takesUp)}}
+		stager := &stagerServer{sender{s, c.Files, slices.Contains(c.Grants, takesUp), callerOf(c)}}
 		return capnp.Client(update.UpdateStage_ServerToClient(stager))
 	})
 	b.ServeFiles("Updated", s.updated)
-	b.Serve("UpdateRecovery", func(vat.Client) capnp.Client {
-		recovery := &recoveryServer{s.engine.Recovery, s.engine.Staging.EndStage}
+	b.Serve("UpdateRecovery", func(c vat.Client) capnp.Client {
+		recovery := &recoveryServer{s.engine.Recovery, s.engine.Staging.EndStage, callerOf(c)}
 		return capnp.Client(update.UpdateRecovery_ServerToClient(recovery))
 	})
 	log.Announce(ctx, s.ready())

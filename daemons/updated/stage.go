@@ -17,12 +17,13 @@ type sender struct {
 	*service
 	files    *guard.Files // what it sends beside its calls; nil: it cannot
 	operator bool         // it may switch to what it stages, by this facet or another
+	by       updater.Caller
 }
 
 // begin begins a stage and returns the sink for its archive. The outcome is a StagedSystem if the sink may yield one.
 func (s sender) begin(ctx context.Context, size uint64, observer update.StageProgress,
 	yields func(serial uint64) update.StagedSystem) (update.StageSink, error) {
-	stage, err := s.engine.Staging.Stage(ctx, updater.Request{
+	stage, err := s.engine.Staging.Stage(updater.As(ctx, s.by), updater.Request{
 		Life: s.life, Size: size, Progress: newProgress(observer.AddRef(), int64(size)), Operator: s.operator,
 	})
 	if err != nil {

@@ -11,14 +11,15 @@ import (
 
 // stagedSystem makes the capability for one completed stage. This is the only place where one is made, and the engine
 // gives the number of a stage only once it is in the record.
-func (s *service) stagedSystem(serial uint64) update.StagedSystem {
-	return update.StagedSystem_ServerToClient(&stagedServer{s.engine.Staging, serial})
+func (s sender) stagedSystem(serial uint64) update.StagedSystem {
+	return update.StagedSystem_ServerToClient(&stagedServer{s.engine.Staging, serial, s.by})
 }
 
 // A stagedServer is a StagedSystem: the authority to switch to, or to discard, exactly the set of that stage.
 type stagedServer struct {
 	staging *updater.Staging
 	serial  uint64
+	by      updater.Caller
 }
 
 // Describe tells what is staged.
@@ -50,11 +51,11 @@ func describe(staging *updater.Staging, serial uint64, make func() (update.Stage
 // Switch puts the staged set on trial.
 func (s *stagedServer) Switch(ctx context.Context, call update.StagedSystem_switch) error {
 	call.Go()
-	return answer(call.AllocResults, s.staging.Switch(ctx, s.serial))
+	return answer(call.AllocResults, s.staging.Switch(updater.As(ctx, s.by), s.serial))
 }
 
 // Discard drops the staged set.
-func (s *stagedServer) Discard(_ context.Context, call update.StagedSystem_discard) error {
+func (s *stagedServer) Discard(ctx context.Context, call update.StagedSystem_discard) error {
 	call.Go()
-	return answer(call.AllocResults, s.staging.Discard(s.serial))
+	return answer(call.AllocResults, s.staging.Discard(updater.As(ctx, s.by), s.serial))
 }

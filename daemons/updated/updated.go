@@ -8,6 +8,7 @@ import (
 	"nexus/capnpgen/keystore"
 	"nexus/capnpgen/update"
 	"nexus/daemons/convert"
+	"nexus/daemons/logclient"
 	"nexus/daemons/vat"
 	"nexus/libupdates/updater"
 )
@@ -25,8 +26,12 @@ func (s *service) status() statusServer {
 }
 
 func (s *service) updated(c vat.Client) capnp.Client {
-	return capnp.Client(update.Updated_ServerToClient(&updatedServer{s.status(), sender{s, c.Files, true}}))
+	server := &updatedServer{s.status(), sender{s, c.Files, true, callerOf(c)}}
+	return capnp.Client(update.Updated_ServerToClient(server))
 }
+
+// callerOf returns who a client is in the audit log.
+func callerOf(c vat.Client) updater.Caller { return updater.Caller(logclient.CallerOf(c)) }
 
 // An updatedServer is Updated: it stages, and switches to what is staged.
 type updatedServer struct {
@@ -41,7 +46,7 @@ func (s *updatedServer) StageSystem(ctx context.Context, call update.Updated_sta
 	if err != nil {
 		return err
 	}
-	sink, err := s.sender.begin(ctx, call.Args().SizeBytes(), call.Args().Progress(), s.stagedSystem)
+	sink, err := s.sender.begin(ctx, call.Args().SizeBytes(), call.Args().Progress(), s.sender.stagedSystem)
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
@@ -58,7 +63,7 @@ func (s *updatedServer) Staged(_ context.Context, call update.Updated_staged) er
 	if err != nil {
 		return convert.Refuse(res.NewRefusal, err)
 	}
-	return res.SetSystem(s.stagedSystem(serial))
+	return res.SetSystem(s.sender.stagedSystem(serial))
 }
 
 // answer puts the outcome of a call whose only result is its refusal into its results.

@@ -24,6 +24,22 @@ type grant struct {
 	Link   uint64   // initd's number of the link; 0 if this is not a link
 	Onward string   // the process it is meant for, if not the daemon itself
 	File   *os.File // nil for packets without a descriptor
+
+	Connection string // as in Client
+	GivenUp    []string
+}
+
+// serves returns the grant of a socket on which to serve a facet to a client.
+func serves(facet string, client Client, link uint64, socket *os.File) grant {
+	return grant{
+		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link,
+		Connection: client.Connection, GivenUp: client.GivenUp, File: socket,
+	}
+}
+
+// client returns the client that a grant names.
+func (e grant) client() Client {
+	return Client{Name: e.Peer, Grants: e.Grants, Connection: e.Connection, GivenUp: e.GivenUp}
 }
 
 // ChannelOf turns one end of an endowment channel into a connection. It takes ownership of f.
@@ -68,7 +84,7 @@ func (e grant) packet() ([]byte, error) {
 	m.SetKind(e.Kind)
 	m.SetLink(e.Link)
 	if err := errors.Join(m.SetName(e.Name), m.SetPeer(e.Peer), m.SetOnward(e.Onward),
-		SetTexts(m.NewGrants, e.Grants)); err != nil {
+		m.SetConnection(e.Connection), SetTexts(m.NewGrants, e.Grants), SetTexts(m.NewGivenUp, e.GivenUp)); err != nil {
 		return nil, err
 	}
 	packet, err := msg.Marshal()
@@ -152,7 +168,11 @@ func parseEndowment(packet []byte) (grant, error) {
 		return grant{}, err
 	}
 	onward, err := m.Onward()
-	return grant{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants, Link: m.Link(), Onward: onward}, err
+	if err != nil {
+		return grant{}, err
+	}
+	e := grant{Kind: m.Kind(), Name: name, Peer: peer, Grants: grants, Link: m.Link(), Onward: onward}
+	return e, e.readOrigin(m)
 }
 
 // Texts copies a list of texts out of a message.
@@ -180,4 +200,16 @@ func SetTexts(make func(int32) (capnp.TextList, error), texts []string) error {
 		}
 	}
 	return nil
+}
+
+// readOrigin reads where a client from outside comes from.
+func (e *grant) readOrigin(m endowment.Endowment) (err error) {
+	if e.Connection, err = m.Connection(); err != nil {
+		return err
+	}
+	list, err := m.GivenUp()
+	if err == nil {
+		e.GivenUp, err = Texts(list)
+	}
+	return err
 }

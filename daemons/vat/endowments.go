@@ -25,6 +25,10 @@ type Client struct {
 	Name   string   // The client's name, which it cannot forge.
 	Grants []string // What it may reach through the facet, if the facet has names to grant.
 
+	// For a client from outside, as the audit log names it:
+	Connection string   // Which of the connections with its role.
+	GivenUp    []string // How its Operator was attenuated: the methods that each step gave up.
+
 	// Hand sends it a copy of an open file with the next answer.
 	Hand func(*os.File) error
 	// Files are the descriptors it sends beside its calls; nil where ServeFiles does not serve the facet.
@@ -304,7 +308,7 @@ func (b *Endowments) takeServe(e grant) {
 	if err != nil {
 		return
 	}
-	a := arrival{Client{Name: e.Peer, Grants: e.Grants}, e.Link, socket}
+	a := arrival{e.client(), e.Link, socket}
 	b.mu.Lock()
 	s, served := b.servers[e.Name]
 	if !served {

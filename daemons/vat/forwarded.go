@@ -72,9 +72,8 @@ func (p ForwardedLink) Serve(bootstrap capnp.Client) *Conn {
 		bootstrap.Release()
 		return nil
 	}
-	client := Client{Name: p.end.Peer, Grants: p.end.Grants}
 	server := server{bootstrap: func(Client) capnp.Client { return bootstrap }}
-	return p.endowments.serve(arrival{client, p.end.Link, socket}, server, guard.Forwards())
+	return p.endowments.serve(arrival{p.end.client(), p.end.Link, socket}, server, guard.Forwards())
 }
 
 // Use fills a holding with the capability served on the end, on behalf of the process, until the link is cut or ends.

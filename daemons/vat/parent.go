@@ -74,10 +74,7 @@ func (p *Parent) Close() { p.close() }
 // GrantServe grants the daemon a socket on which to serve facet to client; link is initd's number for the link. The
 // caller keeps socket and closes it.
 func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os.File) error {
-	return p.grants.put(grant{
-		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link,
-		File: socket,
-	})
+	return p.grants.put(serves(facet, client, link, socket))
 }
 
 // GrantUse grants the daemon a socket on which provider serves facet; link is initd's number for the link. The caller
@@ -89,10 +86,9 @@ func (p *Parent) GrantUse(facet, provider string, link uint64, socket *os.File) 
 
 // PassServe is GrantServe for a process that the daemon started: the daemon forwards the socket to it.
 func (p *Parent) PassServe(onward, facet string, client Client, link uint64, socket *os.File) error {
-	return p.grants.put(grant{
-		Kind: endowment.Endowment_Kind_serve, Name: facet, Peer: client.Name, Grants: client.Grants, Link: link,
-		Onward: onward, File: socket,
-	})
+	end := serves(facet, client, link, socket)
+	end.Onward = onward
+	return p.grants.put(end)
 }
 
 // PassUse is GrantUse for a process that the daemon started: the daemon forwards the socket to it.

@@ -16,7 +16,10 @@ func about(r bootctl.Record, slot bootctl.Slot) Audit {
 }
 
 // A journal is the log, with the audit records of the engine.
-type journal struct{ Log }
+type journal struct {
+	Log
+	caller Caller // who asked for the steps that are recorded
+}
 
 // step records a step: done if err is nil, else refused or failed.
 func (j journal) step(op string, what Audit, err error) {
@@ -31,7 +34,7 @@ func (j journal) step(op string, what Audit, err error) {
 }
 
 func (j journal) write(op string, what Audit, result Result) {
-	what.Op, what.Result = op, result
+	what.Op, what.Result, what.By = op, result, j.caller
 	j.Audit(what)
 }
 

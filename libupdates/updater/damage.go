@@ -146,6 +146,6 @@ func (i *inspector) check(ctx context.Context, slot bootctl.Slot) (SlotCheck, er
 			return result, err
 		}
 	}
-	i.log.step("verify", about(i.ledger.Record(), slot), found)
+	i.log.by(ctx).step("verify", about(i.ledger.Record(), slot), found)
 	return result, nil
 }

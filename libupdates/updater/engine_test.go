@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"testing"
@@ -17,7 +18,7 @@ func TestAStepThatIsNotDurableHasNotHappened(t *testing.T) {
 			return err
 		},
 		"switch":    func(d *device) error { return d.Switch(t.Context(), d.Record().StageSerial) },
-		"discard":   func(d *device) error { return d.Discard(d.Record().StageSerial) },
+		"discard":   func(d *device) error { return d.Discard(context.Background(), d.Record().StageSerial) },
 		"good word": func(d *device) error { return d.commit(d.Record().Boot) },
 	} {
 		t.Run(name, func(t *testing.T) {

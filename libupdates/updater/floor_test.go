@@ -65,10 +65,10 @@ func TestAnOlderSetIsRefused(t *testing.T) {
 	if !reflect.DeepEqual(d.Record(), before) || !reflect.DeepEqual(d.disk.Snapshot(), onDisk) {
 		t.Error("the refused set changed something")
 	}
-	if err := d.LowerFloor("1.2.0"); refusal.Of(err) != refusal.FloorNotLower {
+	if err := d.LowerFloor(t.Context(), "1.2.0"); refusal.Of(err) != refusal.FloorNotLower {
 		t.Errorf("got %v, want %s", err, refusal.FloorNotLower)
 	}
-	must(t, d.LowerFloor("1.0.0"))
+	must(t, d.LowerFloor(t.Context(), "1.0.0"))
 	must(t, d.put(t, "1.0.9"))
 }
 

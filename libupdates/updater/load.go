@@ -13,7 +13,7 @@ func openLedger(cfg Config) (*ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open slots: %w", err)
 	}
-	log := journal{cfg.Log}
+	log := journal{Log: cfg.Log}
 	kept, err := openCopies(cfg.Record, cfg.BootCopy, log)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -172,7 +173,7 @@ func TestCutEveryStep(t *testing.T) {
 		{
 			name:    "discard",
 			prepare: func(d *device) { must(t, d.put(t, "1.2.0")) },
-			do:      func(d *device) error { return d.Discard(d.Record().StageSerial) },
+			do:      func(d *device) error { return d.Discard(context.Background(), d.Record().StageSerial) },
 			same:    func(before, after bootctl.Record) bool { return !after.Staged.IsEmpty() },
 		},
 		{

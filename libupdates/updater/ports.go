@@ -129,6 +129,7 @@ type Audit struct {
 	Result  Result
 	Reason  refusal.Reason // why it was not done; for a rollback why it was
 	Detail  string         // one line for people
+	By      Caller
 }
 
 // A Result is how a step ended.

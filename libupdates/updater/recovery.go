@@ -36,26 +36,26 @@ func (y *Recovery) Rollback(ctx context.Context) error {
 		return next, err
 	})
 	if err != nil {
-		y.log.step("rollback", from, err)
+		y.log.by(ctx).step("rollback", from, err)
 		return err
 	}
-	y.log.rollback(y.ledger.Record())
+	y.log.by(ctx).rollback(y.ledger.Record())
 	return nil
 }
 
 // ClearQuarantine lets a set be tried again.
-func (y *Recovery) ClearQuarantine(set nxs.Digest) error {
+func (y *Recovery) ClearQuarantine(ctx context.Context, set nxs.Digest) error {
 	err := y.ledger.change(func(r bootctl.Record) (bootctl.Record, error) {
 		return r.ClearQuarantine(bootctl.Digest(set))
 	})
-	y.log.step("clear", Audit{Digest: set}, err)
+	y.log.by(ctx).step("clear", Audit{Digest: set}, err)
 	return err
 }
 
 // LowerFloor lowers the version floor.
-func (y *Recovery) LowerFloor(version string) error {
+func (y *Recovery) LowerFloor(ctx context.Context, version string) error {
 	err := y.ledger.change(func(r bootctl.Record) (bootctl.Record, error) { return r.LowerFloor(version) })
-	y.log.step("floor", Audit{Version: version}, err)
+	y.log.by(ctx).step("floor", Audit{Version: version}, err)
 	return err
 }
 

@@ -24,6 +24,7 @@ type Request struct {
 // dropped.
 type Stage struct {
 	owner    *Staging
+	log      journal
 	operator bool
 	progress Progress
 	size     int64
@@ -72,7 +73,7 @@ func (g *Staging) Stage(ctx context.Context, r Request) (*Stage, error) {
 	s, err := g.admit(ctx, r)
 	if err != nil {
 		r.Progress.Close()
-		g.log.step("stage", Audit{Slot: g.ledger.Record().Standby(), Size: r.Size}, err)
+		g.log.by(ctx).step("stage", Audit{Slot: g.ledger.Record().Standby(), Size: r.Size}, err)
 	}
 	return s, err
 }
@@ -89,7 +90,7 @@ func (g *Staging) admit(ctx context.Context, r Request) (*Stage, error) {
 	if err := g.begin(); err != nil {
 		return nil, err
 	}
-	return g.start(r)
+	return g.start(r, g.log.by(ctx))
 }
 
 // begin takes the place for an archive.
@@ -101,11 +102,11 @@ func (g *Staging) begin() error {
 }
 
 // start receives the archive in the place that begin took.
-func (g *Staging) start(r Request) (*Stage, error) {
+func (g *Staging) start(r Request, log journal) (*Stage, error) {
 	ctx, cancel := context.WithCancelCause(r.Life)
 	out, in := io.Pipe()
 	s := &Stage{
-		owner: g, operator: r.Operator, size: int64(r.Size), in: in, cancel: cancel, progress: r.Progress,
+		owner: g, log: log, operator: r.Operator, size: int64(r.Size), in: in, cancel: cancel, progress: r.Progress,
 		streams: make(chan struct{}),
 		file:    make(chan File, 1),
 		over:    make(chan struct{}),
@@ -188,7 +189,7 @@ func (s *Stage) receive(ctx context.Context, out *io.PipeReader) {
 	}
 	what.Size = uint64(s.size)
 	s.serial, s.reused, s.err = serial, what.Reused, err
-	s.owner.log.step("stage", what, err)
+	s.log.step("stage", what, err)
 	s.takeNoMore()
 	s.owner.leave()
 	if s.operator && s.err == nil {

@@ -59,7 +59,7 @@ func (g *Staging) Switch(ctx context.Context, serial uint64) error {
 	if err == nil {
 		g.place.release()
 	}
-	g.log.step("switch", what, err)
+	g.log.by(ctx).step("switch", what, err)
 	return err
 }
 
@@ -103,7 +103,7 @@ func (g *Staging) unfit(serial uint64, found error) error {
 
 // Discard drops the staged set. It leaves the record first: a record must never name a set that is not there. Discard
 // holds the place of a stage, so that none begins in between.
-func (g *Staging) Discard(serial uint64) error {
+func (g *Staging) Discard(ctx context.Context, serial uint64) error {
 	r := g.ledger.Record()
 	what := aboutStaged(r)
 	err := g.ledger.takePlace()
@@ -114,7 +114,7 @@ func (g *Staging) Discard(serial uint64) error {
 	if err == nil {
 		err = g.unstage()
 	}
-	g.log.step("discard", what, err)
+	g.log.by(ctx).step("discard", what, err)
 	return err
 }
 

@@ -223,7 +223,7 @@ func TestSetThatAnOlderVersionStaged(t *testing.T) {
 	next.wantWholly(t)
 
 	next = d.reopened(t, d.disk.Clone())
-	must(t, next.Discard(serial))
+	must(t, next.Discard(t.Context(), serial))
 	if _, err := next.Staged(); refusal.Of(err) != refusal.NothingStaged {
 		t.Errorf("got %v, want %s", err, refusal.NothingStaged)
 	}

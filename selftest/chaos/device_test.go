@@ -278,7 +278,8 @@ func (d *device) switchTo(serial uint64) error {
 }
 
 func (d *device) discard(serial uint64) error {
-	return d.command("discard", d.unlessBusy(discarding(serial)), func() error { return d.engine.Staging.Discard(serial) })
+	return d.command("discard", d.unlessBusy(discarding(serial)),
+		func() error { return d.engine.Staging.Discard(context.Background(), serial) })
 }
 
 func (d *device) rollback() error {
@@ -289,7 +290,8 @@ func (d *device) rollback() error {
 
 func (d *device) clear(version string) error {
 	digest := d.library.digest(version)
-	return d.command("clear", clearing(version), func() error { return d.engine.Recovery.ClearQuarantine(digest) })
+	return d.command("clear", clearing(version),
+		func() error { return d.engine.Recovery.ClearQuarantine(context.Background(), digest) })
 }
 
 func (d *device) String() string {

@@ -39,7 +39,10 @@ func (o *Session) begin(facet string) (*Session, error) {
 	defer o.links.mu.Unlock()
 	f := &o.links.fabric
 	edge, granted := f.rights.table.edge(Operators, facet)
+	o, err := o.holder()
 	switch {
+	case err != nil:
+		return nil, err
 	case o.holdings == nil:
 		return nil, errors.New("cannot make link: the connection has ended")
 	case !granted:
@@ -51,6 +54,7 @@ func (o *Session) begin(facet string) (*Session, error) {
 	}
 	d := o.links.open(o.role, o.has)
 	d.parent, d.out = o, make(chan *os.File, 1)
+	d.connection, d.givenUp = o.connection, o.givenUp
 	o.direct[d] = struct{}{}
 	f.introduced[d.name] = []Edge{edge}
 	if err := f.link(d.name, edge); err != nil {

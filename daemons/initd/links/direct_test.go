@@ -2,9 +2,12 @@ package links_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 
 	"capnproto.org/go/capnp/v3"
+	"capnproto.org/go/capnp/v3/exc"
 
 	"nexus/daemons/initd/links"
 	"nexus/daemons/plat"
@@ -22,7 +25,7 @@ func TestDirectLinkWaitsForItsDaemon(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	l := links.New(links.Config{Table: outside(), Clock: plat.RealClock{}})
-	s := l.OpenSession("stage", []string{"stage", "link"})
+	s := l.OpenSession("stage", []string{"stage", "link"}, "")
 	made := make(chan error)
 	go func() {
 		end, _, err := s.Direct(ctx, "UpdateStage")
@@ -63,7 +66,7 @@ func TestDirectLinkWaitsForItsDaemon(t *testing.T) {
 // TestDirectLinkIsGivenUp gives up waiting for a daemon: nothing is left of it.
 func TestDirectLinkIsGivenUp(t *testing.T) {
 	l := links.New(links.Config{Table: outside(), Clock: plat.RealClock{}})
-	s := l.OpenSession("stage", nil)
+	s := l.OpenSession("stage", nil, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := s.Direct(ctx, "UpdateStage"); err == nil {
@@ -85,7 +88,7 @@ func TestNoDirectLinkToADaemonThatIsBehind(t *testing.T) {
 			t.Fatal("those outside have crowded out what the daemon is granted")
 		default:
 		}
-		s := l.OpenSession("stage", nil)
+		s := l.OpenSession("stage", nil, "")
 		end, _, err := s.Direct(t.Context(), "UpdateStage")
 		if err != nil {
 			if want := "cannot make link: updated does not read its channel"; err.Error() != want {
@@ -95,5 +98,77 @@ func TestNoDirectLinkToADaemonThatIsBehind(t *testing.T) {
 		}
 		end.Close()
 		s.End()
+	}
+}
+
+// TestProvidersKnowWhatWasGivenUp attenuates a session step by step. Each provider is told which connection calls and
+// what each step gave up, and what leads to the same links is the same session.
+func TestProvidersKnowWhatWasGivenUp(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	l := links.New(links.Config{Table: outside(), Clock: plat.RealClock{}})
+	channel, parent := living(t, l, "updated")
+	served := make(chan vat.Client, 8)
+	channel().Serve("UpdateStage", func(c vat.Client) capnp.Client { served <- c; return capnp.Client{} })
+	if err := l.Endow("updated", parent); err != nil {
+		t.Fatal(err)
+	}
+	l.OpenSession("operator", nil, "") // so that the number is not the first one
+	s := l.OpenSession("stage", nil, "key:1")
+	lesser := s.Without([]string{"stop", "reboot"}).Without(nil).Without([]string{"exec"})
+	for _, o := range []*links.Session{s, lesser} {
+		end, _, err := o.Direct(ctx, "UpdateStage")
+		if err != nil {
+			t.Fatal(err)
+		}
+		end.Close()
+	}
+	for _, want := range [][]string{nil, {"stop,reboot", "exec"}} {
+		c := <-served
+		if c.Name != "stage" || c.Connection != "2 key:1" || !slices.Equal(c.GivenUp, want) {
+			t.Errorf("served to %+v, want %q given up", c, want)
+		}
+	}
+	s.End()
+	if made, introduced := l.Count(); made != 0 || introduced != 0 {
+		t.Errorf("%d links, %d introductions left", made, introduced)
+	}
+	if _, _, err := lesser.Direct(ctx, "UpdateStage"); err == nil {
+		t.Error("got a link for an attenuated session that has ended")
+	}
+}
+
+// TestAttenuationsInUseAreBounded uses one connection attenuated in many ways: those that have links are bounded, the
+// same one may be used again, and another connection has its own.
+func TestAttenuationsInUseAreBounded(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	l := links.New(links.Config{Table: outside(), Clock: plat.RealClock{}})
+	channel, parent := living(t, l, "updated")
+	channel().Serve("UpdateStage", func(vat.Client) capnp.Client { return capnp.Client{} })
+	if err := l.Endow("updated", parent); err != nil {
+		t.Fatal(err)
+	}
+	s := l.OpenSession("operator", nil, "")
+	use := func(s *links.Session, method string) error {
+		end, _, err := s.Without([]string{method}).Direct(ctx, "UpdateStage")
+		if err == nil {
+			err = end.Close()
+		}
+		return err
+	}
+	for n := range 8 {
+		if err := use(s, fmt.Sprint("method", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := use(s, "another"); !exc.IsType(err, exc.Overloaded) {
+		t.Errorf("the ninth attenuation: %v, want overloaded", err)
+	}
+	if err := use(s, "method7"); err != nil {
+		t.Errorf("the eighth again: %v", err)
+	}
+	if err := use(l.OpenSession("operator", nil, ""), "another"); err != nil {
+		t.Errorf("on another connection: %v", err)
 	}
 }

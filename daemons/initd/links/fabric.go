@@ -107,7 +107,7 @@ func (f *fabric) link(holder string, edge Edge) error {
 // clientOf returns the holder of a link as its provider sees it: for a session, its role and methods.
 func (f *fabric) clientOf(holder string, edge Edge) vat.Client {
 	if o := f.ends.sessions[holder]; o != nil {
-		return vat.Client{Name: o.role, Grants: o.has}
+		return o.Client()
 	}
 	return vat.Client{Name: holder, Grants: f.rights.grantsOf(holder, edge)}
 }
