@@ -86,7 +86,7 @@ struct Record {
   # For audit records in the chain: the SHA-256 of the audit record before it (32 bytes; all zero for number 1), as
   # docs/journal.md defines it.
   durable @7 :Bool;
-  # It is on disk, and will be read back after a power cut.
+  # It is on disk, and will be read back after a power cut. False: it is in memory only.
 }
 
 struct AuditHead {
@@ -185,7 +185,7 @@ struct Filter {
   # Only records of this scope, which is the value of their field `scope`, or the sender where they have none; empty for
   # any.
   durableOnly @11 :Bool;
-  # Only records that are on disk.
+  # Only records that are on disk; false for any.
 }
 
 struct Stats {
@@ -205,7 +205,7 @@ struct Stats {
   boot @5 :UInt32;
   # The number of this boot.
   persistent @6 :Bool;
-  # A part of the journal is kept on disk.
+  # A part of the journal is kept on disk. False: all of it is in memory only.
 }
 
 struct SenderStats {
