@@ -174,16 +174,33 @@ func (r *reader) do(s step) {
 	case words[len(words)-1] == "&":
 		r.start(s, words[:len(words)-1])
 	default:
+		words, into := redirected(words)
 		r.prepare(words)
 		cmd := r.command(words)
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
+		if into != "" {
+			f, err := os.Create(filepath.Join(r.dir, into))
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			defer f.Close()
+			cmd.Stdout = f
+		}
 		if slices.Contains(words, "--json") {
 			cmd.Stderr = nil // for people; the document shows what programs get
 		}
 		cmd.Run() // some commands of a document are refused; what they print is held against it
 		r.compare(s, out.String())
 	}
+}
+
+// redirected takes `> FILE` off the end of a command.
+func redirected(words []string) (command []string, file string) {
+	if n := len(words); n > 2 && words[n-2] == ">" {
+		return words[:n-2], words[n-1]
+	}
+	return words, ""
 }
 
 func (r *reader) command(words []string) *exec.Cmd {
@@ -338,6 +355,7 @@ var differing = []struct {
 }{
 	{regexp.MustCompile(`\b[0-9a-f]{12,64}\b`), "<hex>"},
 	{regexp.MustCompile(`\b[0-9]{4,} bytes\b`), "<n> bytes"},
+	{regexp.MustCompile(`\b[0-9-]{10}T[0-9:.]{12}Z`), "<time>"},
 	{regexp.MustCompile(`"payloadSize":[0-9]+`), `"payloadSize":<n>`},
 	{regexp.MustCompile(`\b[0-9]+\.[0-9] [KMG]iB\b`), "<size>"},
 	{regexp.MustCompile(`(?m)^.*\.nx(?:s|delta): (?:.*%|.* in place|verified,) .*\n|^.* is on trial\n`), ""},

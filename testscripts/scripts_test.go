@@ -76,6 +76,8 @@ func condition(cond string) (bool, error) {
 	case "redis":
 		_, err := os.Stat("/usr/bin/redis-server")
 		return ci || err == nil, nil
+	case "caddy":
+		return ci || os.Getenv("CADDY") != "", nil
 	case "bounded": // this machine holds programs to their quotas
 		return plat.CanMountImages() == nil, nil
 	default:
@@ -134,6 +136,7 @@ func TestScripts(t *testing.T) {
 			"say":       say,
 			"webserver": building("web"),
 			"counter":   building("counter"),
+			"caddy":     buildCaddy,
 		},
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -187,5 +188,25 @@ func build(ts *testscript.TestScript, name string, args []string) {
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		ts.Fatalf("cannot build %s: %v\n%s", name, err, out)
+	}
+}
+
+// buildCaddy builds Caddy from its module, or takes the program that CADDY names: `caddy FILE`.
+func buildCaddy(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: caddy FILE")
+	}
+	if built := os.Getenv("CADDY"); built != "" {
+		ts.Check(os.Link(built, ts.MkAbs(args[0])))
+		return
+	}
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	ts.Check(err)
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", ts.MkAbs(args[0]),
+		"github.com/caddyserver/caddy/v2/cmd/caddy")
+	cmd.Dir = filepath.Join(strings.TrimSpace(string(root)), "selftest", "caddy")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		ts.Fatalf("cannot build Caddy: %v\n%s", err, out)
 	}
 }
