@@ -19,6 +19,7 @@ import (
 )
 
 // pageVerb shows a web server, in a bundle, while its set is updated and rolled back: a page before, during and after.
+// The greeting is that of a data bundle, and the visits are counted in the state of the server's bundle.
 type pageVerb struct {
 	Bin  string `default:"bin" help:"Folder with the commands."`
 	Demo string `default:"out/demo" help:"Folder of the demo, for its key."`
@@ -39,8 +40,8 @@ func (v *pageVerb) Run(ctx context.Context) error {
 		return err
 	}
 	sets := map[string]string{}
-	for _, version := range []string{"1.0.0", "2.0.0"} {
-		if sets[version], err = p.pack(version); err != nil {
+	for version, greeting := range map[string]string{"1.0.0": "hello", "2.0.0": "welcome"} {
+		if sets[version], err = p.pack(version, greeting); err != nil {
 			return err
 		}
 	}
@@ -67,7 +68,7 @@ func (v *pageVerb) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("run: meanwhile %d requests were answered, %d were not\n", answered, lost)
+	fmt.Printf("run: meanwhile %d requests were answered, %d were not: what 2.0.0 counted went with it\n", answered, lost)
 	if lost > 0 {
 		return errors.New("requests were lost")
 	}
@@ -91,8 +92,8 @@ func freePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
-// pack packs a set with the server.
-func (p page) pack(version string) (set string, err error) {
+// pack packs a set with the server, and with its greeting.
+func (p page) pack(version, greeting string) (set string, err error) {
 	packer := demo.Packer{Bin: p.v.Bin, Key: filepath.Join(p.v.Demo, "keys", "demo")}
 	in, program := filepath.Join(p.dir, version), filepath.Join(p.dir, "web-"+version)
 	set = filepath.Join(p.dir, "web-"+version+".nxs")
@@ -100,19 +101,39 @@ func (p page) pack(version string) (set string, err error) {
 		"nexus/selftest/demo/web"); err != nil {
 		return "", err
 	}
-	m := demo.Manifest{Name: "web", Version: version, Abilities: demo.Plain, Caps: fmt.Sprintf(`"net.listen:tcp/%d"`,
-		p.port)}
-	return set, errors.Join(packer.Bundle(m, program, in), packer.Set(in, version, set))
+	m := demo.Manifest{Name: "web", Version: version, Abilities: demo.Plain, Caps: p.powers()}
+	return set, errors.Join(packer.Bundle(m, program, in), p.packGreeting(packer, in, version, greeting),
+		packer.Set(in, version, set))
 }
 
-// up starts the system with a policy that grants the port, and waits until it is healthy.
+// packGreeting packs a data bundle with one file.
+func (p page) packGreeting(packer demo.Packer, in, version, greeting string) error {
+	pages, manifest := filepath.Join(p.dir, "pages-"+version), filepath.Join(p.dir, "pages-"+version+".toml")
+	if err := os.Mkdir(pages, 0o755); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("name = \"pages\"\nversion = %q\n", version)
+	return errors.Join(os.WriteFile(filepath.Join(pages, "greeting"), []byte(greeting), 0o644),
+		os.WriteFile(manifest, []byte(text), 0o644),
+		packer.Run(filepath.Join(p.v.Bin, "nxb-pack"), "--toml", manifest, "--key", packer.Key, "--tree", pages,
+			filepath.Join(in, "pages.nxb")))
+}
+
+// powers are what the server asks for, and gets.
+func (p page) powers() string {
+	return fmt.Sprintf(`"net.listen:tcp/%d", "data:pages", "state:1MiB"`, p.port)
+}
+
+// up starts the system with a policy that grants all that, and waits until it is healthy. Not every user can be held to
+// a quota.
 func (p page) up(factory string) (end func(), err error) {
-	rules := fmt.Sprintf("[[allow]]\npublisher = \"*\"\nbundle = \"web\"\npowers = [\"net.listen:tcp/%d\"]\n", p.port)
+	rules := fmt.Sprintf("[[allow]]\npublisher = \"*\"\nbundle = \"web\"\npowers = [%s]\nunlimited = true\n", p.powers())
 	file := filepath.Join(p.dir, "policy.toml")
 	if err := os.WriteFile(file, []byte(rules), 0o644); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(filepath.Join(p.v.Bin, "nx"), "up", "--dir", filepath.Join(p.dir, "sys"), "--policy", file,
+	cmd := exec.Command(filepath.Join(p.v.Bin, "nx"), "up", "--dir", filepath.Join(p.dir, "sys"),
+		"--state", filepath.Join(p.dir, "state"), "--policy", file,
 		"--trust", filepath.Join(p.v.Demo, "keys", "demo.pub"), "--factory", factory)
 	if err := cmd.Start(); err != nil {
 		return nil, err

@@ -1,7 +1,8 @@
 // Command web is a small HTTP server for tests and documents. It serves on the sockets that it is handed
-// (sd_listen_fds(3)), or opens one where LISTEN_ON says. It answers each request with its greeting and its version;
-// /env shows its arguments and environment, /dial/PORT connects to a port of the machine. When it is told to end it
-// first answers what it has accepted.
+// (sd_listen_fds(3)), or opens one where LISTEN_ON says. It answers each request with its greeting, which may be that
+// of the data bundle `pages`, and its version; with state, also with how many visits there were. /env shows its
+// arguments and environment, /dial/PORT connects to a port of the machine. When it is told to end it first answers what
+// it has accepted.
 //
 //	go build -ldflags '-X main.version=1.1.0' ./selftest/demo/web
 package main
@@ -11,10 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,20 +102,55 @@ func inherited() ([]net.Listener, error) {
 }
 
 func handler() http.Handler {
-	greeting := "hello"
-	if len(os.Args) > 1 {
-		greeting = os.Args[1]
-	}
+	greeting, visits := greet(), &counter{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "%s from %s\n", greeting,
-			version)
+		fmt.Fprintf(w, "%s from %s%s\n", greeting, version, visits.next())
 	})
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "%q\n%s\nPID=%d\n", os.Args, strings.Join(os.Environ(), "\n"), os.Getpid())
 	})
 	mux.HandleFunc("/dial/{port}", func(w http.ResponseWriter, r *http.Request) { dial(w, r.PathValue("port")) })
 	return mux
+}
+
+// greet returns the greeting: that of the data bundle `pages`, the first argument, or another one.
+func greet() string {
+	if pages := os.Getenv("NEXUS_DATA_PAGES"); pages != "" {
+		text, err := os.ReadFile(filepath.Join(pages, "greeting"))
+		if err != nil {
+			return err.Error()
+		}
+		return strings.TrimSpace(string(text))
+	}
+	if len(os.Args) > 1 {
+		return os.Args[1]
+	}
+	return "hello"
+}
+
+// A counter counts visits in the program's state.
+type counter struct{ mu sync.Mutex }
+
+// next counts a visit, and tells which it was; nothing without state.
+func (c *counter) next() string {
+	state := os.Getenv("NEXUS_STATE")
+	if state == "" {
+		return ""
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	file := filepath.Join(state, "visits")
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return ", " + err.Error()
+	}
+	visits, _ := strconv.Atoi(string(text))
+	visits++
+	if err := os.WriteFile(file, []byte(strconv.Itoa(visits)), 0o600); err != nil {
+		return ", " + err.Error()
+	}
+	return fmt.Sprintf(", visit %d", visits)
 }
 
 // dial connects to a port of this machine, and tells how that went.
