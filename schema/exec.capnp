@@ -68,6 +68,9 @@ struct ServiceStatus {
   refused @13 :List(Text);
   # What was refused to that program and what would grant it, one line each, at most 4 of at most 256 bytes; see
   # Rollback in bootrecord.capnp.
+  damaged @14 :Bool;
+  # Whether its payload is not what was signed, or cannot be read any more: the slot is damaged, and the set is not to
+  # blame.
 
   enum State {
     # The state of a service.

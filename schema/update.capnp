@@ -318,6 +318,11 @@ interface HealthGate {
   installed @6 () -> (sets :List(Keystore.Installed));
   # The sets in the slots, at most 2, with their proofs for a caller that does not trust this daemon. A set whose index
   # or signatures cannot be read is left out. No effect.
+
+  suspect @7 (boot :UInt64) -> ();
+  # A program of the attempt `boot` met bytes that are not what was signed. Reads every byte of the slot that runs, and
+  # marks it as damaged if that is so: the other slot then returns if it is good, by a new attempt. No effect if that is
+  # not the current attempt.
 }
 
 struct Attempt {

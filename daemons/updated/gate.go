@@ -69,6 +69,12 @@ func (g *gateServer) Core(_ context.Context, call update.HealthGate_core) error 
 	return errors.Join(res.SetPayload(blob), res.SetIndex(core.Index), res.SetSignature(core.Signature))
 }
 
+// Suspect checks the slot that runs.
+func (g *gateServer) Suspect(ctx context.Context, call update.HealthGate_suspect) error {
+	call.Go()
+	return g.trial.Suspect(ctx, call.Args().Boot())
+}
+
 // HealthOk commits the current attempt.
 func (g *gateServer) HealthOk(_ context.Context, call update.HealthGate_healthOk) error {
 	call.Go()

@@ -112,3 +112,14 @@ func (t *Trial) Resume() {
 	}
 	t.publisher.Resume(publicationOf(r, r.Running(), r.Boot))
 }
+
+// Suspect checks the slot that runs, to the last byte, for a program of that attempt that met bytes which are not what
+// was signed. It does nothing for another attempt.
+func (t *Trial) Suspect(ctx context.Context, boot uint64) error {
+	r := t.ledger.Record()
+	if r.Boot != boot || !r.Begun() {
+		return nil
+	}
+	_, err := t.inspector.check(ctx, r.Running())
+	return err
+}

@@ -77,3 +77,44 @@ func TestAnAttemptProtectsAnOlderSet(t *testing.T) {
 		t.Errorf("after an attempt with fs-verity, unkept is %q", got)
 	}
 }
+
+// A program that met damage has its slot checked, and only in its own attempt: the other slot comes back if it is so.
+func TestSuspect(t *testing.T) {
+	d := newKept(t)
+	d.confirm(t, "1.0.0")
+	d.confirm(t, "1.1.0")
+	r := d.Record()
+	must(t, d.Trial.Suspect(t.Context(), r.Boot))
+	if now := d.Record(); now.Boot != r.Boot || now.Slot(r.Active).Damage != "" {
+		t.Errorf("without damage: %+v", now)
+	}
+	d.decay(t, "Bytes of 1.1.0")
+	must(t, d.Trial.Suspect(t.Context(), r.Boot-1))
+	if now := d.Record(); now.Slot(r.Active).Damage != "" {
+		t.Errorf("for another attempt: %+v", now)
+	}
+	must(t, d.Trial.Suspect(t.Context(), r.Boot))
+	now := d.Record()
+	if now.Slot(r.Active).Damage != refusal.Damaged || now.Running() != r.Active.Other() || len(now.Quarantine) > 0 {
+		t.Errorf("with damage: %+v", now)
+	}
+	if a := d.attempt(t); a.Slot != r.Active.Other() {
+		t.Errorf("the next attempt: %+v", a)
+	}
+}
+
+// A set on trial whose slot is damaged ends its trial without quarantine.
+func TestSuspectOnTrial(t *testing.T) {
+	d := newKept(t)
+	d.confirm(t, "1.0.0")
+	a := d.tryOut(t, "1.1.0")
+	d.decay(t, "Bytes of 1.1.0")
+	must(t, d.Trial.Suspect(t.Context(), a.Boot))
+	if now := d.Record(); now.Running() != a.Slot.Other() || len(now.Quarantine) > 0 {
+		t.Errorf("got %+v", now)
+	}
+	_, err := d.Trial.Fail(t.Context(), Failure{Boot: a.Boot, Reason: refusal.ServiceExited})
+	if refusal.Of(err) != refusal.WrongBoot {
+		t.Errorf("a verdict on that attempt: %v", err)
+	}
+}
