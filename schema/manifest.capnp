@@ -41,9 +41,11 @@ struct BundleManifest {
   #     net.connect:udp/PORT    the same by UDP
   #     state:SIZE              a folder with that quota, 1MiB to 16GiB, at most one
   #     data:NAME               the tree of the data bundle NAME of the same set
+  #     device:NAME             the device that the policy calls NAME
   #
-  # No power may be asked for twice, and at most 16 may be of a kind. If there are listening sockets, they are the descriptors
-  # from 3 on, in this order, and those of the connection and the endowment channel follow (docs/packaging/nxb.md).
+  # No power may be asked for twice, and at most 16 may be of a kind. If there are listening sockets or devices, these are
+  # the descriptors from 3 on, first the sockets, each in this order, and those of the connection and the endowment
+  # channel follow (docs/packaging/nxb.md).
 
   minSdk @5 :Text;
   # Lowest SDK version that can run the bundle, SemVer; empty means any.
@@ -62,8 +64,8 @@ struct BundleManifest {
 
   args @10 :List(Text);
   # Arguments of the program, which follow its name. In these, `${NAME}` stands for the value of a variable that the
-  # system sets and whose name begins with NEXUS_, as in the values of environment. At most 64 of at most 1024 bytes; together with environment at most
-  # 4096 bytes.
+  # system sets and whose name begins with NEXUS_, as in the values of environment. At most 64 of at most 1024 bytes;
+  # together with environment at most 4096 bytes.
 
   environment @11 :List(Text);
   # Variables of the program's environment, beside those that the system sets, each as `NAME=value`. A NAME is

@@ -118,11 +118,12 @@ interface BundleSockets {
       -> (refusal :Keystore.Refusal, state :Text, trees :Text);
   # Decides on the powers of `bundle` from a set by `publisher`, as PowerJudge.judge does, and gives execd a listening
   # socket for each `net.listen` among them, in their order: each arrives on the endowment channel, as `socket` with
-  # `ticket`. A port that is open already is the same socket as before. `state` is the path of the folder for `state:`
-  # among the powers, empty without. `trees` is the path at which programs find what execd unpacks into its directory
-  # `trees`, empty without `data:` among the powers. `set` is the SHA-256 of the index of the set, and `user` who the program runs as,
-  # where `initd` is root. Refused, with nothing opened, as `policy-denied`, as `stale` if state is asked for and
-  # another set is to run, or as `io` if the machine does not let a port be opened or a folder be made.
+  # `ticket`, and so does a device for each `device:` behind them. A port that is open already is the same socket as
+  # before. `state` is the path of the folder for `state:` among the powers, empty without. `trees` is the path at which
+  # programs find what execd unpacks into its directory `trees`, empty without `data:` among the powers. `set` is the
+  # SHA-256 of the index of the set, and `user` who the program runs as, where `initd` is root. Refused, with nothing
+  # opened, as `policy-denied`, as `stale` if state is asked for and another set is to run, or as `io` if the machine
+  # does not let a port be opened or a folder be made.
 
   keep @1 (powers :List(Text)) -> ();
   # Closes all sockets but those for `powers`.
