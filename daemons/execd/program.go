@@ -54,7 +54,7 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 	if err != nil {
 		return nil, err
 	}
-	defer given.listening.Close()
+	defer given.close()
 	p, inherited, err := s.connect(spec, name)
 	if err != nil {
 		return nil, err
@@ -90,8 +90,8 @@ func (s *supervisor) spawn(p *program, spec spec, payload, writer *os.File, give
 		Dir:    "/",
 		Stdout: writer,
 		Stderr: writer,
-		Extra:  slices.Concat(given.listening, inherited),
-		Listen: spec.socketNames(),
+		Extra:  slices.Concat(given.listening, given.devices, inherited),
+		Listen: spec.fileNames(),
 
 		DieWithParent: true,
 		Confinement:   s.confinement(spec, payload, given),

@@ -27,6 +27,7 @@ type sockets struct {
 // An endowment is what a program gets by the powers of its bundle.
 type endowment struct {
 	listening files
+	devices   files
 	state     string            // the path of its state; empty: it has none
 	data      map[string]string // the paths of trees, by the variables that tell them
 }
@@ -37,7 +38,7 @@ func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err err
 		return e, nil
 	}
 	var trees string
-	ticket, arrived, forget := s.sockets.Expect(powers.MaxSockets)
+	ticket, arrived, forget := s.sockets.Expect(2 * powers.MaxSockets)
 	defer forget()
 	err = s.sockets.holder.Call(ctx, func(client capnp.Client) error {
 		answer, release := rpc.BundleSockets(client).Open(ctx, func(p rpc.BundleSockets_open_Params) error {
@@ -63,12 +64,21 @@ func (s *supervisor) endow(ctx context.Context, spec spec) (e endowment, err err
 		e.listening, err = s.awaitSockets(ctx, len(spec.sockets()), arrived)
 	}
 	if err == nil {
+		e.devices, err = s.awaitSockets(ctx, len(spec.devices()), arrived)
+	}
+	if err == nil {
 		e.data, err = s.openData(ctx, spec, trees)
 	}
 	if err != nil {
-		e.listening.Close()
+		e.close()
 	}
 	return e, err
+}
+
+// close closes execd's copies.
+func (e endowment) close() {
+	e.listening.Close()
+	e.devices.Close()
 }
 
 // awaitSockets takes as many sockets as initd has sent.
@@ -92,6 +102,9 @@ func (s *supervisor) awaitSockets(ctx context.Context, n int, arrived <-chan *os
 // sockets are the powers by which a bundle is handed sockets.
 func (s spec) sockets() []powers.Power { return powers.Of(powers.ListenTCP, s.powers) }
 
+// devices are the powers by which it is handed devices, which follow its sockets.
+func (s spec) devices() []powers.Power { return powers.Of(powers.Device, s.powers) }
+
 // keepSockets has initd close the sockets that no bundle of a publication asks for.
 func (s *supervisor) keepSockets(ctx context.Context, p publication) {
 	ctx, cancel := context.WithTimeout(ctx, socketPatience)
@@ -109,12 +122,15 @@ func (s *supervisor) keepSockets(ctx context.Context, p publication) {
 	}
 }
 
-// socketNames are how the sockets of a bundle are called in LISTEN_FDNAMES.
-func (s spec) socketNames() []string {
+// fileNames are how what a bundle is handed is called in LISTEN_FDNAMES: `tcp/8080`, `device/led`.
+func (s spec) fileNames() []string {
 	var names []string
 	for _, power := range s.sockets() {
 		_, name, _ := strings.Cut(power.String(), ":")
 		names = append(names, name)
+	}
+	for _, power := range s.devices() {
+		names = append(names, "device/"+power.Name)
 	}
 	return names
 }

@@ -1,6 +1,7 @@
 package execd
 
 import (
+	"slices"
 	"testing"
 
 	"nexus/libupdates/health"
@@ -23,9 +24,10 @@ func TestDenialIsAVerdict(t *testing.T) {
 	}
 }
 
-func TestSocketNames(t *testing.T) {
-	names := spec{powers: []string{"net.listen:tcp/80", "net.listen:tcp/443"}}.socketNames()
-	if len(names) != 2 || names[0] != "tcp/80" || names[1] != "tcp/443" {
+// Sockets come before devices, wherever they are in the manifest.
+func TestFileNames(t *testing.T) {
+	names := spec{powers: []string{"device:led", "net.listen:tcp/80", "net.listen:tcp/443"}}.fileNames()
+	if !slices.Equal(names, []string{"tcp/80", "tcp/443", "device/led"}) {
 		t.Errorf("got %q", names)
 	}
 }

@@ -43,6 +43,7 @@ func openJudge(f *folder, states *stateKeeper, trees *treeView, log *logclient.L
 	j := &judge{folder: f, log: log, machine: policy.Machine{
 		FirstPort: plat.FirstPort(), Unbounded: unbounded(), Unguided: plat.Unguided(),
 		Stateless: states.stateless(), Unlimited: states.unlimited(), Treeless: trees.missing(),
+		NoDevice: plat.NoDevice,
 	}}
 	text, err := f.readPolicy()
 	if err == nil {

@@ -190,7 +190,25 @@ func (s *socketServer) give(ctx context.Context, o openCall) (given places, err 
 			return given, err
 		}
 	}
-	return given, nil
+	return given, s.giveDevices(o)
+}
+
+// giveDevices opens the devices that a bundle was granted, anew for each program, and hands them over.
+func (s *socketServer) giveDevices(o openCall) error {
+	rules, _ := s.judge.now()
+	for _, p := range powers.Of(powers.Device, o.powers) {
+		is := rules.Devices[p.Name]
+		device, err := plat.OpenDevice(is.Path, is.Write)
+		if err != nil {
+			return err
+		}
+		err = s.hand(o.ticket, device)
+		device.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Keep closes the sockets that the running publication does not use.

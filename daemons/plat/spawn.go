@@ -23,7 +23,7 @@ type Command struct {
 	Stdout *os.File   // its standard output; nil: /dev/null
 	Stderr *os.File   // its standard error; nil: /dev/null
 	Extra  []*os.File // its descriptors from 3 on
-	Listen []string   // names of the first of Extra that are listening sockets: see announce; only where it is confined
+	Listen []string   // names of the first of Extra, of which it is told: see announce; only where it is confined
 	Socket *os.File   // what each socket is that it makes, if its confinement is CallsBinder's; this process answers
 
 	DieWithParent bool         // SIGKILL it when this process ends, however it ends

@@ -23,6 +23,9 @@ type Machine struct {
 	Stateless string // why it keeps no state of bundles; empty: it does
 	Treeless  string // why it cannot show programs the trees of data bundles; empty: it can
 	Unlimited string // why it cannot hold a program to the quota of its state; empty: it can
+	// NoDevice tells why what is at a path is not a device; empty: it is one, or may become one. Nil: nobody has
+	// looked.
+	NoDevice func(path string) string
 }
 
 // A Decision is on one power of one bundle.
@@ -55,10 +58,28 @@ func (p Policy) Decide(m Machine, publisher trust.PublicKey, set []Asking) []Dec
 			} else if d.Why = m.lacks(power); d.Why == "" {
 				d = p.grant(m, publisher, d, power, used)
 			}
+			if d.Granted() && power.Kind == powers.Device {
+				d.Why = p.lacksDevice(m, power.Name)
+			}
+			if !d.Granted() {
+				d.Line = 0
+			}
 			all = append(all, d)
 		}
 	}
 	return all
+}
+
+// lacksDevice tells why a device that was granted is none; empty: it is one.
+func (p Policy) lacksDevice(m Machine, name string) string {
+	device, named := p.Devices[name]
+	switch {
+	case !named:
+		return "the policy does not say which device that is"
+	case m.NoDevice == nil:
+		return ""
+	}
+	return m.NoDevice(device.Path)
 }
 
 // lacks tells why this machine has nothing of a power for anybody; empty: it has.
@@ -72,6 +93,8 @@ func (m Machine) lacks(power powers.Power) string {
 		return m.Stateless
 	case power.Kind == powers.Data:
 		return m.Treeless
+	case power.Kind == powers.Device:
+		return ""
 	case m.Unbounded != "":
 		return m.Unbounded
 	case power.Port < m.FirstPort:

@@ -58,7 +58,7 @@ func TestDecide(t *testing.T) {
 			"no program can be kept to UDP ports: the system uses no kernel's rules on them"}},
 		"no power": {1, "web.a", []string{"later:1"}, []int{0}, []string{
 			`"later:1" is not a power of this system: ` +
-				`it has net.listen:tcp/PORT, net.connect:tcp/PORT, net.connect:udp/PORT, state:SIZE, data:NAME`}},
+				`it has net.listen:tcp/PORT, net.connect:tcp/PORT, net.connect:udp/PORT, state:SIZE, data:NAME, device:NAME`}},
 		"no size": {1, "web.a", []string{"state:1"}, []int{0}, []string{
 			`"state:1": "1" is not a size from 1MiB to 16GiB, such as 64MiB`}},
 		"state":                        {2, "store", []string{"state:8MiB"}, []int{21}, []string{""}},
@@ -234,9 +234,10 @@ func TestStateOfTheMachine(t *testing.T) {
 		machine   policy.Machine
 		why, note string
 	}{
-		"bounded":           {"", anyPort, "", ""},
-		"none":              {"", policy.Machine{Stateless: "there is none"}, "there is none", ""},
-		"not bounded":       {"", policy.Machine{Unlimited: "it has none"}, "it has none; the rule at line 1 of the policy does not say unlimited = true", ""},
+		"bounded": {"", anyPort, "", ""},
+		"none":    {"", policy.Machine{Stateless: "there is none"}, "there is none", ""},
+		"not bounded": {"", policy.Machine{Unlimited: "it has none"},
+			"it has none; the rule at line 1 of the policy does not say unlimited = true", ""},
 		"not bounded, said": {"unlimited = true", policy.Machine{Unlimited: "it has none"}, "", "it has none"},
 		"bounded, said":     {"unlimited = true", anyPort, "", ""},
 	} {
@@ -244,7 +245,8 @@ func TestStateOfTheMachine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := p.Decide(c.machine, key, asking)[0]; d.Why != c.why || d.Note != c.note || d.Granted() != (c.why == "") {
+		if d := p.Decide(c.machine, key, asking)[0]; d.Why != c.why || d.Note != c.note ||
+			d.Granted() != (c.why == "") {
 			t.Errorf("%s: got %+v", name, d)
 		}
 	}
@@ -265,5 +267,34 @@ func TestNoSuchData(t *testing.T) {
 	all := forAll(t).Decide(policy.Machine{Treeless: "it cannot"}, updatestest.Key(1).Public(), set)
 	if !all[0].Granted() || all[1].Why != "it cannot" {
 		t.Errorf("got %+v", all)
+	}
+}
+
+// A device is granted by its name, if the policy says which it is and the machine has one there.
+func TestDevices(t *testing.T) {
+	p, err := policy.Parse([]byte("[[device]]\nname = \"led\"\npath = \"/dev/led0\"\nwrite = true\n" +
+		"[[device]]\nname = \"file\"\npath = \"/etc/passwd\"\n" + rule("*", "lamp", `"device:led", "device:f*"`, "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Devices["led"]; got != (policy.Device{Path: "/dev/led0", Write: true}) || p.Devices["file"].Write {
+		t.Errorf("got %+v", p.Devices)
+	}
+	machine := policy.Machine{NoDevice: func(path string) string {
+		if path == "/dev/led0" {
+			return ""
+		}
+		return path + " is not a device"
+	}}
+	asking := []policy.Asking{{Bundle: "lamp", Powers: []string{"device:led", "device:file", "device:fan", "device:x"}}}
+	for i, want := range []string{"", "/etc/passwd is not a device", "the policy does not say which device that is",
+		"no rule of the policy grants it"} {
+		d := p.Decide(machine, updatestest.Key(1).Public(), asking)[i]
+		if d.Why != want || (d.Line > 0) != (want == "") {
+			t.Errorf("got %+v, want %q", d, want)
+		}
+	}
+	if d := p.Decide(policy.Machine{}, updatestest.Key(1).Public(), asking)[1]; !d.Granted() {
+		t.Errorf("where nobody has looked: %+v", d)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -15,13 +16,21 @@ import (
 
 // Bounds of a policy.
 const (
-	MaxText  = 256 << 10 // bytes
-	MaxRules = 256
+	MaxText    = 256 << 10 // bytes
+	MaxRules   = 256
+	MaxDevices = 64
 )
 
 // A Policy is what a device grants to bundles. The zero value grants nothing.
 type Policy struct {
-	Rules []Rule // in the order of the text; the first that grants a power counts
+	Rules   []Rule            // in the order of the text; the first that grants a power counts
+	Devices map[string]Device // by the names that bundles ask for
+}
+
+// A Device says which file of the machine a device is.
+type Device struct {
+	Path  string // absolute
+	Write bool   // it may be written to
 }
 
 // file is the text of a policy.
@@ -33,6 +42,11 @@ type file struct {
 		Limit     *int     `toml:"limit"`
 		Unlimited bool     `toml:"unlimited"`
 	} `toml:"allow"`
+	Device []struct {
+		Name  string `toml:"name"`
+		Path  string `toml:"path"`
+		Write bool   `toml:"write"`
+	} `toml:"device"`
 }
 
 // Parse parses a policy. An empty text is a policy without rules. It refuses, as BadPolicy, whatever it does not
@@ -52,7 +66,7 @@ func Parse(text []byte) (Policy, error) {
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return Policy{}, refusal.New(refusal.BadPolicy, "unknown key %.80q", unknown[0].String())
 	}
-	lines := headers(text)
+	lines := headers(text, "[[allow]]")
 	switch {
 	case len(f.Allow) > MaxRules:
 		return Policy{}, refusal.New(refusal.BadPolicy, "the policy has %d rules, want at most %d", len(f.Allow),
@@ -60,7 +74,10 @@ func Parse(text []byte) (Policy, error) {
 	case len(lines) != len(f.Allow):
 		return Policy{}, refusal.New(refusal.BadPolicy, "each rule must begin with [[allow]] on a line of its own")
 	}
-	var p Policy
+	p := Policy{}
+	if p.Devices, err = f.devices(headers(text, "[[device]]")); err != nil {
+		return Policy{}, err
+	}
 	for i, raw := range f.Allow {
 		rule, err := parseRule(raw.Publisher, raw.Bundle, raw.Powers, raw.Limit)
 		if err != nil {
@@ -72,6 +89,31 @@ func Parse(text []byte) (Policy, error) {
 	return p, nil
 }
 
+// devices reads the names of devices. lines are where each begins.
+func (f file) devices(lines []int) (map[string]Device, error) {
+	switch {
+	case len(f.Device) > MaxDevices:
+		return nil, refusal.New(refusal.BadPolicy, "the policy has %d devices, want at most %d", len(f.Device),
+			MaxDevices)
+	case len(lines) != len(f.Device):
+		return nil, refusal.New(refusal.BadPolicy, "each device must begin with [[device]] on a line of its own")
+	}
+	all := map[string]Device{}
+	for i, raw := range f.Device {
+		_, taken := all[raw.Name]
+		switch err := powers.CheckDevice(raw.Name); {
+		case err != nil:
+			return nil, bad(lines[i], "name: %v", err)
+		case taken:
+			return nil, bad(lines[i], "there is a device %s already", raw.Name)
+		case !path.IsAbs(raw.Path) || path.Clean(raw.Path) != raw.Path || strings.ContainsAny(raw.Path, "\x00\n"):
+			return nil, bad(lines[i], "path: %.80q is not the absolute path of a device", raw.Path)
+		}
+		all[raw.Name] = Device{raw.Path, raw.Write}
+	}
+	return all, nil
+}
+
 func bad(line int, format string, args ...any) error {
 	return refusal.New(refusal.BadPolicy, "line %d: %s", line, fmt.Sprintf(format, args...))
 }
@@ -80,11 +122,11 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(strings.TrimPrefix(text, "toml: ")), " ")
 }
 
-// headers returns the lines at which rules begin. The decoder does not say where a table begins.
-func headers(text []byte) (lines []int) {
+// headers returns the lines at which tables begin. The decoder does not say where that is.
+func headers(text []byte, header string) (lines []int) {
 	for i, line := range bytes.Split(text, []byte("\n")) {
 		code, _, _ := bytes.Cut(line, []byte("#"))
-		if string(bytes.TrimSpace(code)) == "[[allow]]" {
+		if string(bytes.TrimSpace(code)) == header {
 			lines = append(lines, i+1)
 		}
 	}

@@ -16,6 +16,11 @@ func rule(publisher, bundle, powers, more string) string {
 	return fmt.Sprintf("[[allow]]\npublisher = %q\nbundle = %q\npowers = [%s]\n%s\n", publisher, bundle, powers, more)
 }
 
+// device is the text of a device.
+func device(name, path, more string) string {
+	return fmt.Sprintf("[[device]]\nname = %q\npath = %q\n%s\n", name, path, more)
+}
+
 const web = `"net.listen:tcp/8080"`
 
 func TestParse(t *testing.T) {
@@ -49,15 +54,28 @@ func TestParse(t *testing.T) {
 		"a negative port": {rule("*", "*", `"net.listen:tcp/-1"`, ""), `line 1: powers: "" is not a port`},
 		"an empty range": {rule("*", "*", `"net.listen:tcp/9-8"`, ""),
 			`line 1: powers: "9-8" is a range without a port`},
-		"another power":       {rule("*", "*", `"later:64MiB"`, ""), `line 1: powers: "later:64MiB" is not a power`},
-		"a size that is none": {rule("*", "*", `"state:64"`, ""), `line 1: powers: "64" is not a size from 1MiB to 16GiB`},
-		"a range of sizes":    {rule("*", "*", `"state:1MiB-2MiB"`, ""), `line 1: powers: "1MiB-2MiB" is not a size`},
-		"unlimited, but how":  {rule("*", "*", `"state:*"`, `unlimited = "yes"`), "line"},
-		"data of no bundle":   {rule("*", "*", `"data:Pages"`, ""), `line 1: powers: "Pages" is neither`},
-		"a facet":             {rule("*", "*", `"BundleMgr"`, ""), "line 1: powers: "},
-		"a negative limit":    {rule("*", "*", web, "limit = -1"), "line 1: limit: -1 is not 0 to 16"},
-		"a limit of 17":       {rule("*", "*", web, "limit = 17"), "line 1: limit: 17 is not 0 to 16"},
-		"the second rule":     {rule("*", "*", web, "") + rule("*", "", web, ""), "line 6: bundle is missing"},
+		"another power": {rule("*", "*", `"later:64MiB"`, ""),
+			`line 1: powers: "later:64MiB" is not a power`},
+		"a size that is none": {rule("*", "*", `"state:64"`, ""),
+			`line 1: powers: "64" is not a size from 1MiB to 16GiB`},
+		"a range of sizes": {rule("*", "*", `"state:1MiB-2MiB"`, ""),
+			`line 1: powers: "1MiB-2MiB" is not a size`},
+		"unlimited, but how":        {rule("*", "*", `"state:*"`, `unlimited = "yes"`), "line"},
+		"data of no bundle":         {rule("*", "*", `"data:Pages"`, ""), `line 1: powers: "Pages" is neither`},
+		"devices":                   {device("led", "/dev/led0", "write = true") + device("a", "/dev/a", ""), ""},
+		"a device that has no name": {device("", "/dev/led0", ""), `line 1: name: "" is not a device's name`},
+		"a device twice": {device("a", "/dev/a", "") + device("a", "/dev/b", ""),
+			"line 5: there is a device a already"},
+		"a device that is nowhere": {device("a", "", ""), `line 1: path: "" is not the absolute path`},
+		"a relative device":        {device("a", "dev/a", ""), `line 1: path: "dev/a" is not the absolute path`},
+		"a device up": {device("a", "/dev/../a", ""),
+			`line 1: path: "/dev/../a" is not the absolute path`},
+		"a device with more": {device("a", "/dev/a", "mode = 1"), `unknown key "device.mode"`},
+		"too many devices":   {strings.Repeat(device("a", "/dev/a", ""), 65), "65 devices, want at most 64"},
+		"a facet":            {rule("*", "*", `"BundleMgr"`, ""), "line 1: powers: "},
+		"a negative limit":   {rule("*", "*", web, "limit = -1"), "line 1: limit: -1 is not 0 to 16"},
+		"a limit of 17":      {rule("*", "*", web, "limit = 17"), "line 1: limit: 17 is not 0 to 16"},
+		"the second rule":    {rule("*", "*", web, "") + rule("*", "", web, ""), "line 6: bundle is missing"},
 		"an inline table": {`allow = [{publisher="*",bundle="*",powers=["net.listen:tcp/1"]}]`,
 			"on a line of its own"},
 		"too many": {strings.Repeat(rule("*", "*", web, ""), policy.MaxRules+1),

@@ -61,7 +61,7 @@ func (p pattern) covers(q pattern) bool {
 type powerRange struct {
 	kind        powers.Kind
 	first, last int64
-	names       pattern // of data; empty otherwise
+	names       pattern // of data and devices; empty otherwise
 }
 
 // parseRange parses a pattern of powers: a power, or `*` for all of a kind. Of ports it may be a range such as
@@ -74,7 +74,7 @@ func parseRange(text string) (powerRange, error) {
 	switch kind {
 	case powers.State:
 		return parseSizes(rest)
-	case powers.Data:
+	case powers.Data, powers.Device:
 		names, err := parsePattern(rest)
 		return powerRange{kind: kind, names: names}, err
 	}
@@ -117,7 +117,7 @@ func (r powerRange) has(p powers.Power) bool {
 	switch {
 	case r.kind != p.Kind:
 		return false
-	case p.Kind == powers.Data:
+	case r.names != "":
 		return r.names.matches(p.Name)
 	case p.Kind == powers.State:
 		value = p.Size

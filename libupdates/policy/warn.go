@@ -46,7 +46,7 @@ func (r Rule) covers(other Rule) bool {
 
 // within reports whether ranges together have every power of r.
 func (r powerRange) within(ranges []powerRange) bool {
-	if r.kind == powers.Data {
+	if r.names != "" {
 		return slices.ContainsFunc(ranges, func(other powerRange) bool {
 			return other.kind == r.kind && other.names.covers(r.names)
 		})

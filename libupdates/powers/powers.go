@@ -22,6 +22,7 @@ const (
 	ConnectUDP                 // send to a UDP port, of any host
 	State                      // a folder of the bundle's own, with a quota
 	Data                       // read the tree of a data bundle of the same set
+	Device                     // use a device of the machine, to which the policy gives a name
 )
 
 // kinds are the beginnings of the texts of powers, and what follows.
@@ -34,6 +35,7 @@ var kinds = []struct {
 	{ConnectUDP, "net.connect:udp/", "PORT"},
 	{State, "state:", "SIZE"},
 	{Data, "data:", "NAME"},
+	{Device, "device:", "NAME"},
 }
 
 // A Power is what a bundle may do beside computing. Its zero value is not valid.
@@ -41,7 +43,7 @@ type Power struct {
 	Kind Kind
 	Port uint16 // of the network's kinds
 	Size int64  // of State: the quota in bytes
-	Name string // of Data: the bundle whose tree it is
+	Name string // of Data: the bundle whose tree it is; of Device: what the policy calls it
 }
 
 // Listen is the power to listen on a TCP port.
@@ -58,8 +60,8 @@ func (p Power) String() string {
 	switch p.Kind {
 	case State:
 		return State.Prefix() + FormatSize(p.Size)
-	case Data:
-		return Data.Prefix() + p.Name
+	case Data, Device:
+		return p.Kind.Prefix() + p.Name
 	}
 	return p.Kind.Prefix() + strconv.Itoa(int(p.Port))
 }
@@ -104,6 +106,8 @@ func Parse(text string) (p Power, err error) {
 		p.Size, err = ParseSize(rest)
 	case Data:
 		p.Name, err = rest, bundlename.Check(rest)
+	case Device:
+		p.Name, err = rest, CheckDevice(rest)
 	default:
 		p.Port, err = ParsePort(rest)
 	}
@@ -111,6 +115,14 @@ func Parse(text string) (p Power, err error) {
 		return Power{}, refusal.New(refusal.BadPower, "%q: %v", text, err)
 	}
 	return p, nil
+}
+
+// CheckDevice checks the name of a device, which has the form of a bundle's.
+func CheckDevice(name string) error {
+	if bundlename.Check(name) != nil {
+		return refusal.New(refusal.BadPower, "%.80q is not a device's name of 1 to %d of [a-z0-9._-]", name, bundlename.Max)
+	}
+	return nil
 }
 
 // ParsePort parses a port: 1 to 65535, in decimal without sign, spaces or leading zeros.
@@ -178,6 +190,8 @@ func (p Power) fits(others []Power) error {
 		return nil
 	case p.Kind == Data:
 		return refusal.New(refusal.BadPower, "a bundle reads at most %d data bundles", MaxSockets)
+	case p.Kind == Device:
+		return refusal.New(refusal.BadPower, "a bundle uses at most %d devices", MaxSockets)
 	case p.Kind == ListenTCP:
 		return refusal.New(refusal.BadPower, "a bundle has at most %d listening sockets", MaxSockets)
 	default:

@@ -1,8 +1,8 @@
 // Command web is a small HTTP server for tests and documents. It serves on the sockets that it is handed
 // (sd_listen_fds(3)), or opens one where LISTEN_ON says. It answers each request with its greeting, which may be that
 // of the data bundle `pages`, and its version; with state, also with how many visits there were. /env shows its
-// arguments and environment, /dial/PORT connects to a port of the machine. When it is told to end it first answers what
-// it has accepted.
+// arguments and environment, /device/NAME uses a device, /dial/PORT connects to a port of the machine. When it is told
+// to end it first answers what it has accepted.
 //
 //	go build -ldflags '-X main.version=1.1.0' ./selftest/demo/web
 package main
@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,12 +87,14 @@ func sockets() ([]net.Listener, error) {
 const firstSocket = 3
 
 func inherited() ([]net.Listener, error) {
-	count, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
-	if err != nil || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
 		return nil, errors.New("no socket was handed over")
 	}
 	var all []net.Listener
-	for i := range count {
+	for i, name := range strings.Split(os.Getenv("LISTEN_FDNAMES"), ":") {
+		if strings.HasPrefix(name, "device/") {
+			break // behind the sockets
+		}
 		listener, err := net.FileListener(os.NewFile(uintptr(firstSocket+i), "socket"))
 		if err != nil {
 			return nil, err
@@ -110,8 +113,25 @@ func handler() http.Handler {
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "%q\n%s\nPID=%d\n", os.Args, strings.Join(os.Environ(), "\n"), os.Getpid())
 	})
+	mux.HandleFunc("/device/{name}", func(w http.ResponseWriter,
+		r *http.Request) {
+		use(w, "device/"+r.PathValue("name"))
+	})
 	mux.HandleFunc("/dial/{port}", func(w http.ResponseWriter, r *http.Request) { dial(w, r.PathValue("port")) })
 	return mux
+}
+
+// use reads from a device that was handed over, writes to it, and tells how that went.
+func use(w io.Writer, name string) {
+	at := slices.Index(strings.Split(os.Getenv("LISTEN_FDNAMES"), ":"), name)
+	if at < 0 {
+		fmt.Fprintf(w, "there is no %s\n", name)
+		return
+	}
+	buffer := make([]byte, 4)
+	_, reading := syscall.Read(firstSocket+at, buffer)
+	_, writing := syscall.Write(firstSocket+at, buffer)
+	fmt.Fprintf(w, "read %q: %v, written: %v\n", buffer, reading, writing)
 }
 
 // greet returns the greeting: that of the data bundle `pages`, the first argument, or another one.
