@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"nexus/capnpgen/bundle"
 	"nexus/daemons/plat"
 	"nexus/libupdates/digest"
+	"nexus/libupdates/durable"
 	"nexus/libupdates/nxb"
 	"nexus/libupdates/nxs"
 	"nexus/libupdates/refusal"
@@ -90,6 +92,33 @@ func (s *sequence) Read(p []byte) (int, error) {
 	}
 	s.at, s.left = s.at+int64(n), s.left-int64(n)
 	return n, nil
+}
+
+// Kept returns a second descriptor of the file of a payload if the kernel verifies every read of it against the signed
+// digest, so that it can be executed as it is; nil if it has to be loaded: the kernel does not verify it, or nothing
+// may be executed from its file system. It is refused as Damaged if the kernel verifies the file against another digest
+// or cannot read it, and as WrongArchitecture. The caller closes the descriptor.
+func Kept(entry nxs.Entry, v durable.Verity, file *os.File) (*os.File, error) {
+	if entry.PayloadVerity.IsZero() || !plat.OnDisk(file) {
+		return nil, nil
+	}
+	sum, err := durable.Measure(v, file)
+	switch {
+	case errors.Is(err, durable.ErrNoVerity), errors.Is(err, durable.ErrPlain):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case sum != entry.PayloadVerity:
+		return nil, refusal.New(refusal.Damaged, "the kernel verifies %s against another digest", entry.Name)
+	}
+	err = nxb.CheckELF(file, entry.PayloadSize, plat.Machine())
+	if refusal.Of(err) == refusal.IO {
+		err = refusal.New(refusal.Damaged, "the kernel refuses to read %s: %v", entry.Name, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return plat.Duplicate(file)
 }
 
 // FromFile reads an open file, which may change meanwhile.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"nexus/daemons/blob"
@@ -208,5 +209,75 @@ func TestUnpack(t *testing.T) {
 				t.Errorf("%s, %s: got %v, want %q", name, kind, err, c.want)
 			}
 		}
+	}
+}
+
+// A fakeVerity says by which digest it verifies a file.
+type fakeVerity struct {
+	sum [32]byte
+	err error
+}
+
+func (fakeVerity) Enable(*os.File) error { return syscall.EOPNOTSUPP }
+
+func (v fakeVerity) Measure(*os.File) ([32]byte, error) { return v.sum, v.err }
+
+// The file of a payload is run as it is only if the kernel verifies it against the signed digest. One that it verifies
+// against another digest is refused, and so is one that is not a program; any other has to be loaded.
+func TestKept(t *testing.T) {
+	program := payload(5000)
+	blocks := entries(program)["blocks"]
+	text := entries(make([]byte, 5000))["blocks"]
+	for _, c := range []struct {
+		name   string
+		entry  nxs.Entry
+		verity fakeVerity
+		kept   bool
+		reason refusal.Reason
+	}{
+		{"the signed digest", blocks, fakeVerity{sum: blocks.PayloadVerity}, true, ""},
+		{"another digest", blocks, fakeVerity{sum: [32]byte{1}}, false, refusal.Damaged},
+		{"a digest of another kind", blocks, fakeVerity{}, false, refusal.Damaged},
+		{"not enabled", blocks, fakeVerity{err: syscall.ENODATA}, false, ""},
+		{"no fs-verity", blocks, fakeVerity{err: syscall.ENOTTY}, false, ""},
+		{"an ext4 without it", blocks, fakeVerity{err: syscall.EOPNOTSUPP}, false, ""},
+		{"a disk that fails", blocks, fakeVerity{err: syscall.EIO}, false, refusal.IO},
+		{"no digest in the index", entries(program)["sha256"], fakeVerity{}, false, ""},
+		{"not a program", text, fakeVerity{sum: text.PayloadVerity}, false, refusal.WrongArchitecture},
+	} {
+		name := filepath.Join(t.TempDir(), "payload.elf")
+		held := program
+		if c.entry.PayloadVerity == text.PayloadVerity {
+			held = make([]byte, 5000)
+		}
+		if err := os.WriteFile(name, held, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !plat.OnDisk(file) {
+			t.Skip("the folder for temporary files is mounted noexec")
+		}
+		kept, err := blob.Kept(c.entry, c.verity, file)
+		file.Close()
+		if (kept != nil) != c.kept || refusal.Of(err) != c.reason {
+			t.Errorf("%s: kept %t, %v", c.name, kept != nil, err)
+		}
+		if kept != nil {
+			if got, err := io.ReadAll(kept); err != nil || string(got) != string(program) {
+				t.Errorf("%s: %d bytes, %v", c.name, len(got), err)
+			}
+			kept.Close()
+		}
+	}
+	sealed, err := blob.Load(t.Context(), blocks, blob.FromFile(bytes.NewReader(program)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sealed.Close()
+	if plat.OnDisk(sealed) {
+		t.Error("sealed memory counts as a file on a disk")
 	}
 }

@@ -1,7 +1,7 @@
 package execd
 
 import (
-	"io"
+	"os"
 
 	"nexus/daemons/plat"
 	"nexus/libupdates/powers"
@@ -9,8 +9,9 @@ import (
 
 // confinement returns what a bundle's program may do. One with a single listening socket gets that whenever it makes
 // one itself; with several, or where it may connect too, nothing would say which socket is to be that.
-func (s *supervisor) confinement(spec spec, payload io.ReaderAt, given endowment) *plat.Confinement {
+func (s *supervisor) confinement(spec spec, payload *os.File, given endowment) *plat.Confinement {
 	c := plat.PayloadConfinement(spec.user, plat.Dynamic(payload))
+	c.Program = plat.OnDisk(payload)
 	for _, power := range powers.Of(powers.ConnectTCP, spec.powers) {
 		c.Connect = append(c.Connect, plat.PortRange{First: power.Port, Last: power.Port})
 	}

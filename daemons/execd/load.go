@@ -24,19 +24,27 @@ const (
 	askAgainTimes = 100
 )
 
-// load copies a payload into sealed memory and checks what it copies: that its digest is the signed one, and that it is
-// a program for this machine. If bundlemgrd dies meanwhile, that says nothing about the set: the next instance is
-// asked, once it has published again.
+// load returns a payload whose bytes cannot change: the file itself, if the kernel verifies every read of it, and a
+// copy in sealed memory otherwise. Its digest is the signed one, and it is a program for this machine. If bundlemgrd
+// dies meanwhile, that says nothing about the set: the next instance is asked, once it has published again.
 func (s *supervisor) load(ctx context.Context, spec spec) (program *os.File, err error) {
-	err = s.read(ctx, spec.name, func(read blob.ReadFunc) error {
-		program, err = blob.Load(ctx, spec.entry(), read)
+	err = s.read(ctx, spec.name, func(file *os.File, read blob.ReadFunc) (err error) {
+		if file != nil {
+			program, err = blob.Kept(spec.entry(), s.verity, file)
+		}
+		if program == nil && err == nil {
+			program, err = blob.Load(ctx, spec.entry(), read)
+		}
 		return err
 	})
 	return program, err
 }
 
-// read has use read the payload of a bundle. If bundlemgrd dies meanwhile, use is called again.
-func (s *supervisor) read(ctx context.Context, bundle string, use func(blob.ReadFunc) error) error {
+// A use is what is done with a payload: with its file, if that was handed over, or by reading it.
+type use func(file *os.File, read blob.ReadFunc) error
+
+// read has a payload used. If bundlemgrd dies meanwhile, that is done again.
+func (s *supervisor) read(ctx context.Context, bundle string, use use) error {
 	select {
 	case s.loading <- struct{}{}:
 		defer func() { <-s.loading }()
@@ -64,7 +72,7 @@ func unpublished(err error) bool { return refusal.Of(err) == refusal.UnknownBund
 
 // readOnce reads a payload from one instance of bundlemgrd: from the file, if that is handed over, and by calls
 // otherwise.
-func (s *supervisor) readOnce(ctx context.Context, name string, use func(blob.ReadFunc) error) error {
+func (s *supervisor) readOnce(ctx context.Context, name string, use use) error {
 	client, err := s.bundles.Get(ctx)
 	if err != nil {
 		return err
@@ -77,7 +85,7 @@ func (s *supervisor) readOnce(ctx context.Context, name string, use func(blob.Re
 	}
 	if file != nil {
 		defer file.Close()
-		return use(blob.FromFile(file))
+		return use(file, blob.FromFile(file))
 	}
 	answer, release := mgr.OpenPayload(ctx, func(p bundle.BundleMgr_openPayload_Params) error {
 		return p.SetName(name)
@@ -87,7 +95,7 @@ func (s *supervisor) readOnce(ctx context.Context, name string, use func(blob.Re
 	if err != nil {
 		return convert.Excepted(err)
 	}
-	return use(blob.FromBlob(ctx, res.Blob()))
+	return use(nil, blob.FromBlob(ctx, res.Blob()))
 }
 
 // handed asks for the file of a payload. It returns nil if there is none, or if reading it could take for ever. A file

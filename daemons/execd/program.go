@@ -2,6 +2,7 @@ package execd
 
 import (
 	"context"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -12,11 +13,13 @@ import (
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
 	"nexus/daemons/vat/guard"
+	"nexus/libupdates/refusal"
 )
 
 // A program is a bundle's payload as a running process.
 type program struct {
-	name    string // the bundle's, with a number after `#` if it was started on demand
+	name    string   // the bundle's, with a number after `#` if it was started on demand
+	payload *os.File // what it is executed from
 	process plat.Process
 	group   *plat.Group   // nil: it is in execd's
 	socket  *net.UnixConn // our end of its connection: fd 3, or the first behind its listening sockets
@@ -49,7 +52,16 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 	if err != nil {
 		return nil, err
 	}
-	defer payload.Close()
+	p, err := s.startFrom(ctx, payload, spec, name)
+	if err != nil {
+		defer payload.Close()
+		return nil, decayOf(payload, spec.size, err)
+	}
+	return p, nil
+}
+
+// startFrom runs a payload that was loaded. It belongs to the program that is started.
+func (s *supervisor) startFrom(ctx context.Context, payload *os.File, spec spec, name string) (*program, error) {
 	given, err := s.endow(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -72,7 +84,20 @@ func (s *supervisor) start(ctx context.Context, spec spec, name string) (*progra
 		p.close()
 		return nil, err
 	}
+	p.payload = payload
 	return p, nil
+}
+
+// decayOf returns why a program failed that was executed from a payload of that size: failed, or Damaged if the kernel
+// verifies the payload and refuses to read a part of it.
+func decayOf(payload *os.File, size int64, failed error) error {
+	if !plat.OnDisk(payload) {
+		return failed
+	}
+	if _, err := io.Copy(io.Discard, io.NewSectionReader(payload, 0, size)); err != nil {
+		return refusal.New(refusal.Damaged, "%v: the kernel refuses to read the payload: %v", failed, err)
+	}
+	return failed
 }
 
 // spawn executes a payload as a program.
@@ -193,8 +218,11 @@ func (e endowment) fill(spec spec, texts []string) (filled []string) {
 
 func slotName(s bootrecord.Slot) string { return s.String() }
 
-// close ends the program's connections.
+// close ends the program's connections, and gives up its payload.
 func (p *program) close() {
+	if p.payload != nil {
+		p.payload.Close()
+	}
 	p.links.close()
 	p.conn.Close()
 }

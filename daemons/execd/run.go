@@ -40,6 +40,7 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	}
 	s := &supervisor{
 		host: host, log: log, settle: settle, groups: groups, users: users,
+		verity:     plat.Verity{},
 		bundles:    b.Use("BundleMgr"),
 		sinks:      b.Use("LogSink"),
 		registrars: b.Use("BundleRegistrar"),

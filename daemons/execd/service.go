@@ -2,11 +2,13 @@ package execd
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"nexus/daemons/plat"
 	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
+	"nexus/libupdates/slots"
 )
 
 // hinderedPause is the pause between attempts to start what the machine does not let start.
@@ -29,6 +31,7 @@ type service struct {
 	lapses   uint32   // how often it was healthy and then no longer, without an end
 	program  *program // the one that runs; nil: none does
 	failure  lastFailure
+	damaged  bool // its payload is not what was signed, or cannot be read
 }
 
 // A lastFailure records the last failure of a service; zero for none.
@@ -98,7 +101,7 @@ func (s *service) live(ctx context.Context) {
 	program, err := s.sup.start(ctx, s.spec, s.spec.name)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.fail(stateOf(err), err.Error())
+			s.failedBy(err)
 		}
 		return
 	}
@@ -126,7 +129,9 @@ func (s *service) live(ctx context.Context) {
 }
 
 // starts resets the service's state to starting. The lock is held.
-func (s *service) starts() { s.State, s.Detail, s.Native = health.Starting, "", false }
+func (s *service) starts() {
+	s.State, s.Detail, s.Native, s.damaged = health.Starting, "", false, false
+}
 
 // ended records the end of a program that was not told to end.
 func (s *service) ended(program *program) {
@@ -136,10 +141,27 @@ func (s *service) ended(program *program) {
 		detail += ": over the memory of a bundle"
 	}
 	program.output.drain(s.sup.host.Clock)
-	s.fail(health.Exited, detail)
-	if !exit.OK() {
-		s.sup.log.Crash("bundle:"+s.spec.name, exit.String(), program.output.last())
+	if exit.OK() {
+		s.fail(health.Exited, detail)
+		return
 	}
+	how := exit.String()
+	if err := decayOf(program.payload, s.spec.size, errors.New(detail)); refusal.Of(err) == refusal.Damaged {
+		how += ": " + string(refusal.Damaged)
+		s.failedBy(err)
+	} else {
+		s.fail(health.Exited, detail)
+	}
+	s.sup.log.Crash("bundle:"+s.spec.name, how, program.output.last())
+}
+
+// failedBy records that the service cannot run, and why.
+func (s *service) failedBy(err error) {
+	_, damaged := slots.DamageOf(err)
+	s.update(func() {
+		s.State, s.Detail, s.damaged = stateOf(err), err.Error(), damaged
+		s.noteFailure(s.Detail)
+	})
 }
 
 // fail records that the service failed, and how.

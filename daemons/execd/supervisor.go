@@ -13,6 +13,7 @@ import (
 	"nexus/daemons/logclient"
 	"nexus/daemons/plat"
 	"nexus/daemons/vat"
+	"nexus/libupdates/durable"
 	"nexus/libupdates/health"
 )
 
@@ -23,6 +24,7 @@ type supervisor struct {
 	settle     time.Duration
 	groups     *plat.Groups // nil: the machine has none for bundles
 	users      plat.UserRange
+	verity     durable.Verity // the kernel's, by which it verifies payloads
 	bundles    *vat.Holding
 	sinks      *vat.Holding
 	registrars *vat.Holding

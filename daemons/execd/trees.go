@@ -101,7 +101,9 @@ func (s *supervisor) openTree(ctx context.Context, data spec) error {
 	if s.trees.ready[name] {
 		return nil
 	}
-	err = s.read(ctx, data.name, func(read blob.ReadFunc) error { return s.trees.unpack(ctx, data, read) })
+	err = s.read(ctx, data.name, func(_ *os.File, read blob.ReadFunc) error {
+		return s.trees.unpack(ctx, data, read)
+	})
 	switch {
 	case err == nil:
 		s.trees.ready[name] = true

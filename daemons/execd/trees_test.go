@@ -157,7 +157,12 @@ func TestTreesAreKeptForARollback(t *testing.T) {
 
 // A program may read its trees, and that is all.
 func TestTreeIsReadOnly(t *testing.T) {
-	c := (&supervisor{}).confinement(reader(nil), bytes.NewReader(nil),
+	program, err := plat.SealedMemory("program", bytes.NewReader(nil), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	c := (&supervisor{}).confinement(reader(nil), program,
 		endowment{data: map[string]string{"NEXUS_DATA_SITE": "/seen/site"}})
 	if rule := (plat.PathRule{Path: "/seen/site", Access: plat.Read}); !slices.Contains(c.Paths, rule) {
 		t.Errorf("got %v, want %v among them", c.Paths, rule)

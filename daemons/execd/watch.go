@@ -59,6 +59,7 @@ func (s *service) fill(m exec.ServiceStatus) error {
 	m.SetPid(uint32(s.pid))
 	m.SetRestarts(s.restarts)
 	m.SetLapses(s.lapses)
+	m.SetDamaged(s.damaged)
 	m.SetSlot(s.spec.slot)
 	if err := errors.Join(m.SetName(s.spec.name), m.SetVersion(s.spec.version),
 		m.SetReason(string(s.State.Reason())), m.SetLastFailure(s.failure.how)); err != nil {

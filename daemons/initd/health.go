@@ -3,6 +3,7 @@ package initd
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"capnproto.org/go/capnp/v3"
@@ -25,6 +26,8 @@ type keeper struct {
 	gate   *gate // used only by what the trial does alone
 	ask    serviceQuestion
 	said   *lastWords
+
+	suspecting atomic.Bool // a check of the slot runs
 }
 
 // watchHealth counts boot attempts, decides their health and delivers the verdicts, until ctx ends. It continues across
@@ -85,7 +88,7 @@ func (k *keeper) seen() health.Seen {
 func (k *keeper) take(ctx context.Context, e health.Event) {
 	var do health.Action
 	k.trial, do = k.trial.After(e)
-	k.ask.set(k.trial.Settled(), k.trial.Listens())
+	k.ask.set(k.trial.Settled(), k.trial.Listens() || k.trial.Decided())
 	switch do.Do {
 	case health.Nothing:
 	case health.Hold:

@@ -7,6 +7,7 @@ import (
 	"capnproto.org/go/capnp/v3"
 
 	"nexus/capnpgen/exec"
+	"nexus/capnpgen/update"
 	"nexus/daemons/vat"
 	"nexus/libupdates/health"
 	"nexus/libupdates/refusal"
@@ -110,11 +111,53 @@ func (k *keeper) report(
 		}
 		r.Services, pids = append(r.Services, service), append(pids, int(list.At(i).Pid()))
 	}
+	if damaged(list) {
+		k.suspect(ctx, r.Boot)
+	}
 	waits.prove(r.Services, pids)
 	if err := k.said.note(list); err != nil {
 		return r, 0, err
 	}
 	return r, res.Revision(), nil
+}
+
+// damaged reports whether a service met bytes that are not what was signed.
+func damaged(list exec.ServiceStatus_List) bool {
+	for i := range list.Len() {
+		if list.At(i).Damaged() {
+			return true
+		}
+	}
+	return false
+}
+
+// suspect has the slot of an attempt checked to the last byte. One check runs at a time: until its outcome is in the
+// record, the services keep saying the same.
+func (k *keeper) suspect(ctx context.Context, boot uint64) {
+	if !k.suspecting.CompareAndSwap(false, true) {
+		return
+	}
+	k.doing.Go(func() {
+		defer k.suspecting.Store(false)
+		if err := k.s.suspect(ctx, boot); err != nil && ctx.Err() == nil {
+			k.s.log.Warn("cannot check the slot", "error", err)
+		}
+	})
+}
+
+func (s *system) suspect(ctx context.Context, boot uint64) error {
+	client, err := s.holdings["HealthGate"].Get(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Release()
+	answer, release := update.HealthGate(client).Suspect(ctx, func(p update.HealthGate_suspect_Params) error {
+		p.SetBoot(boot)
+		return nil
+	})
+	defer release()
+	_, err = answer.Struct()
+	return err
 }
 
 func watchedService(m exec.ServiceStatus) (w health.Watched, err error) {

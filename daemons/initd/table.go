@@ -222,7 +222,9 @@ func starter(nth uint32) plat.Confinement {
 	own := plat.Read | plat.Write
 	c := daemon(nth, append(plat.StarterRules(), plat.PathRule{Path: dirPrefix + groupsDir, Access: own},
 		plat.PathRule{Path: dirPrefix + bundlesDir, Access: own},
-		plat.PathRule{Path: dirPrefix + treesDir, Access: own})...)
+		plat.PathRule{Path: dirPrefix + treesDir, Access: own},
+		// it is handed files below by bundlemgrd; what it starts can execute no more than itself
+		plat.PathRule{Path: dirPrefix + systemDir, Access: plat.Read | plat.Execute})...)
 	c.Calls, c.Files = plat.CallsSpawner, starterFiles
 	c.Powers = []plat.Power{plat.PowerKill, plat.PowerSetUser, plat.PowerSetGrp, plat.PowerSetCap}
 	return c

@@ -9,7 +9,9 @@ import (
 // the kernel. It is put on before the first instruction of the program runs, and what the program starts inherits it.
 type Confinement struct {
 	Paths []PathRule // what may be opened by path; descriptors that were handed over need none
-	Calls CallSet    // the system calls
+	// the program is a file on a disk (OnDisk), which the process may read and execute besides
+	Program bool
+	Calls   CallSet // the system calls
 	// TCP ports that it may connect to, of every host; none: it is in a network of its own, where initd is root
 	Connect []PortRange
 	// the capabilities of the kernel's (capabilities(7)) that stay, where initd is root; none for all but execd

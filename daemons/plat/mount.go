@@ -14,17 +14,21 @@ type Mount struct {
 	Source  string // the block device; empty for none, and the source is then named like the type
 	Target  string // a directory, created if it is missing
 	Options string // of the file system itself, such as `mode=0755`
-	Devices bool   // allow device files; programs and set-user-ID are never allowed
+	Devices bool   // allow device files; set-user-ID is never allowed
+	Execute bool   // allow programs
 
 	Optional bool // ignore a kernel that does not know the type
 }
 
-// Mount mounts a file system, noexec. One that the kernel has mounted already is left alone.
+// Mount mounts a file system. One that the kernel has mounted already is left alone.
 func (m Mount) Mount() error {
 	if err := os.MkdirAll(m.Target, 0o755); err != nil && !m.Optional { // whose parent may be missing as well
 		return fmt.Errorf("cannot mount %s: %w", m.Target, err)
 	}
-	flags := uintptr(unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_NOATIME) // nobody asks when a file was read
+	flags := uintptr(unix.MS_NOSUID | unix.MS_NOATIME) // nobody asks when a file was read
+	if !m.Execute {
+		flags |= unix.MS_NOEXEC
+	}
 	if !m.Devices {
 		flags |= unix.MS_NODEV
 	}

@@ -135,6 +135,9 @@ func (o order) carryOut(socket *os.File, reports *reporter) error {
 	if err := o.Confinement.limit(o.Kernel); err != nil {
 		return err
 	}
+	if o.Confinement.Program {
+		o.Confinement.Paths = append(o.Confinement.Paths, PathRule{o.Path, Read | Execute})
+	}
 	asked, err := o.Confinement.enter(o.Kernel)
 	if err != nil {
 		return err

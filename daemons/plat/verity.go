@@ -61,3 +61,18 @@ func ioctl(f *os.File, request uint, arg unsafe.Pointer) error {
 	}
 	return nil
 }
+
+// OnDisk reports whether a file may be executed from the file system that it is on. Sealed memory is not on a disk.
+func OnDisk(f *os.File) bool {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	onDisk := false
+	err = conn.Control(func(fd uintptr) {
+		var system unix.Statfs_t
+		_, sealed := unix.FcntlInt(fd, unix.F_GET_SEALS, 0)
+		onDisk = sealed != nil && unix.Fstatfs(int(fd), &system) == nil && system.Flags&unix.ST_NOEXEC == 0
+	})
+	return err == nil && onDisk
+}

@@ -93,6 +93,10 @@ func (t Trial) Gathers() bool { return t.state == gathering && !t.stays }
 // Listens reports whether anything depends on how services are.
 func (t Trial) Listens() bool { return t.state == gathering || t.state == watching }
 
+// Decided reports whether the attempt is committed for good: what its services meet decides nothing any more, but may
+// say that its slot is damaged.
+func (t Trial) Decided() bool { return t.state == holding || t.state == idle }
+
 // note takes an event in.
 func (t Trial) note(e Event) Trial {
 	switch e := e.(type) {

@@ -50,8 +50,9 @@ func mountDisk(disk string, console io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := (plat.Mount{Type: "ext4", Source: disk, Target: GuestDir,
-		Options: "errors=remount-ro"}).Mount(); err != nil {
+	// payloads that the kernel verifies are executed from the slots; Landlock keeps everything else from being executed
+	if err := (plat.Mount{Type: "ext4", Source: disk, Target: GuestDir, Options: "errors=remount-ro",
+		Execute: true}).Mount(); err != nil {
 		return err
 	}
 	if err := plat.GrowExt4(GuestDir, uint64(size/statedisk.BlockSize)); err != nil {
