@@ -9,18 +9,18 @@ import (
 	"nexus/daemons/vat/guard"
 )
 
-// maxUntaken bounds the packets queued for a daemon, besides those that the kernel buffers. A start needs a few dozen,
+// maxQueued bounds the packets queued for a daemon, besides those that the kernel buffers. A start needs a few dozen,
 // the restart of a neighbour a few more, and each lookup by a bundle of a facet that the daemon serves needs one.
-const maxUntaken = 512
+const maxQueued = 512
 
 // An outbox queues what is granted to a daemon until the daemon reads it, so that granting never waits for the daemon.
 type outbox struct {
-	stuffed chan struct{} // closed when something was lost because the daemon does not read its channel
-	kicked  chan struct{} // there is something to send, or the outbox has ended
+	overflowed chan struct{} // closed when something was lost because the daemon does not read its channel
+	woken      chan struct{} // there is something to send, or the outbox has ended
 
-	mu      sync.Mutex
-	untaken []parcel
-	over    bool // nothing more is sent
+	mu    sync.Mutex
+	queue []parcel
+	over  bool // nothing more is sent
 }
 
 // A parcel is one packet and the descriptor that goes with it, which the parcel owns.
@@ -30,7 +30,7 @@ type parcel struct {
 }
 
 func newOutbox() *outbox {
-	return &outbox{stuffed: make(chan struct{}), kicked: make(chan struct{}, 1)}
+	return &outbox{overflowed: make(chan struct{}), woken: make(chan struct{}, 1)}
 }
 
 // put queues the endowment. The caller keeps e.File. What is granted to a daemon that has died is dropped: its next
@@ -46,14 +46,14 @@ func (o *outbox) put(e grant) error {
 	case o.over:
 		p.drop()
 		return nil
-	case len(o.untaken) == maxUntaken:
+	case len(o.queue) == maxQueued:
 		p.drop()
 		o.end()
-		close(o.stuffed)
+		close(o.overflowed)
 		return nil
 	}
-	o.untaken = append(o.untaken, p)
-	o.kick()
+	o.queue = append(o.queue, p)
+	o.wake()
 	return nil
 }
 
@@ -63,12 +63,12 @@ const maxBehind = 64
 func (o *outbox) behind() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.untaken) >= maxBehind
+	return len(o.queue) >= maxBehind
 }
 
 // run sends parcels until the channel or the outbox ends.
 func (o *outbox) run(channel *net.UnixConn) {
-	for range o.kicked {
+	for range o.woken {
 		for {
 			p, more := o.next()
 			if !more {
@@ -89,11 +89,11 @@ func (o *outbox) run(channel *net.UnixConn) {
 func (o *outbox) next() (p parcel, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.untaken) == 0 {
+	if len(o.queue) == 0 {
 		return parcel{}, false
 	}
-	p = o.untaken[0]
-	o.untaken = append(o.untaken[:0], o.untaken[1:]...)
+	p = o.queue[0]
+	o.queue = append(o.queue[:0], o.queue[1:]...)
 	return p, true
 }
 
@@ -115,16 +115,16 @@ func (o *outbox) close() {
 // end is close without the lock, which the caller holds.
 func (o *outbox) end() {
 	o.over = true
-	for _, p := range o.untaken {
+	for _, p := range o.queue {
 		p.drop()
 	}
-	o.untaken = nil
-	o.kick()
+	o.queue = nil
+	o.wake()
 }
 
-func (o *outbox) kick() {
+func (o *outbox) wake() {
 	select {
-	case o.kicked <- struct{}{}:
+	case o.woken <- struct{}{}:
 	default:
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"nexus/capnpgen/endowment"
 )
 
-// maxUnheard bounds the ended links of one daemon that initd has not read yet. A daemon holds about a dozen.
-const maxUnheard = 64
+// maxUnread bounds the ended links of one daemon that initd has not read yet. A daemon holds about a dozen.
+const maxUnread = 64
 
 // A Parent is initd's end of a daemon's endowment channel, or execd's end of a bundle's. Grants, cuts and pings are
 // sent in the order of the calls by a separate goroutine: no method waits for the daemon, which may be stopped, hostile
@@ -37,7 +37,7 @@ func NewParent(channel *net.UnixConn) *Parent {
 		grants:  newOutbox(),
 		ready:   make(chan struct{}),
 		alive:   make(chan struct{}, 1),
-		ended:   make(chan Ended, maxUnheard),
+		ended:   make(chan Ended, maxUnread),
 		over:    make(chan struct{}),
 	}
 	p.close = sync.OnceFunc(func() {
@@ -45,7 +45,7 @@ func NewParent(channel *net.UnixConn) *Parent {
 		channel.Close()
 		p.grants.close()
 	})
-	go p.hear()
+	go p.receive()
 	go p.grants.run(channel)
 	return p
 }
@@ -60,9 +60,9 @@ func (p *Parent) Alive() <-chan struct{} { return p.alive }
 // daemon's reports are not read.
 func (p *Parent) Ended() <-chan Ended { return p.ended }
 
-// Stuffed is closed when the daemon has left so much unread that further grants were dropped. This instance can no
+// Overflowed is closed when the daemon has left so much unread that further grants were dropped. This instance can no
 // longer have all that its row of the authority table says.
-func (p *Parent) Stuffed() <-chan struct{} { return p.grants.stuffed }
+func (p *Parent) Overflowed() <-chan struct{} { return p.grants.overflowed }
 
 // Behind reports whether the daemon has left many packets unread. Nothing is then granted to it at the request of
 // outside callers, so that they cannot crowd out initd's own grants.
@@ -74,14 +74,13 @@ func (p *Parent) Close() { p.close() }
 // GrantServe grants the daemon a socket on which to serve facet to client; link is initd's number for the link. The
 // caller keeps socket and closes it.
 func (p *Parent) GrantServe(facet string, client Client, link uint64, socket *os.File) error {
-	return p.grants.put(serves(facet, client, link, socket))
+	return p.PassServe("", facet, client, link, socket)
 }
 
 // GrantUse grants the daemon a socket on which provider serves facet; link is initd's number for the link. The caller
 // keeps socket and closes it.
 func (p *Parent) GrantUse(facet, provider string, link uint64, socket *os.File) error {
-	return p.grants.put(grant{Kind: endowment.Endowment_Kind_use, Name: facet, Peer: provider, Link: link,
-		File: socket})
+	return p.PassUse("", facet, provider, link, socket)
 }
 
 // PassServe is GrantServe for a process that the daemon started: the daemon forwards the socket to it.
@@ -134,9 +133,9 @@ func (p *Parent) Ping() error {
 	return p.grants.put(grant{Kind: endowment.Endowment_Kind_ping})
 }
 
-// hear reads reports until the channel ends. It ignores packets that are not reports: they harm only the daemon that
+// receive reads reports until the channel ends. It ignores packets that are not reports: they harm only the daemon that
 // sent them.
-func (p *Parent) hear() {
+func (p *Parent) receive() {
 	packet := make([]byte, maxPacket)
 	said := false
 	for {

@@ -84,7 +84,7 @@ func TestNoDirectLinkToADaemonThatIsBehind(t *testing.T) {
 	_, updated := living(t, l, "updated")
 	for {
 		select {
-		case <-updated.Stuffed():
+		case <-updated.Overflowed():
 			t.Fatal("those outside have crowded out what the daemon is granted")
 		default:
 		}

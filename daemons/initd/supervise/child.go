@@ -120,8 +120,8 @@ func (c *child) live(ctx context.Context) (plat.Exit, error) {
 				return c.giveUp(process, errHung), errHung
 			}
 			parent.Ping()
-		case <-parent.Stuffed():
-			return c.giveUp(process, errStuffed), errStuffed
+		case <-parent.Overflowed():
+			return c.giveUp(process, errUnread), errUnread
 		case <-ready:
 			ready = nil
 			c.setReady()

@@ -10,9 +10,9 @@ import (
 // errHung is why an instance was killed that no longer answered pings.
 var errHung = errors.New("hung: no heartbeat")
 
-// errStuffed is why an instance was killed that did not read its endowment channel, while others were restarted and
+// errUnread is why an instance was killed that did not read its endowment channel, while others were restarted and
 // linked with it.
-var errStuffed = errors.New("hung: endowment channel not read")
+var errUnread = errors.New("hung: endowment channel not read")
 
 // questions is how many pings in a row a daemon leaves unanswered before it counts as hung. They are counted, rather
 // than the time since its last answer, so that a jump of the clock, after a suspend, kills nobody.

@@ -49,14 +49,14 @@ func TestAStoppedDaemonHoldsUpNobody(t *testing.T) {
 	_, bundlemgrd := living(t, l, "bundlemgrd")
 	first, updated := living(t, l, "updated")
 	b := first()
-	for stuffed := false; !stuffed; {
+	for overflowed := false; !overflowed; {
 		err := l.Link("bundlemgrd", links.Edge{Facet: links.RegistrarFacet, From: "samgrd", Grants: []string{"BundleMgr"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		select {
-		case <-samgrd.Stuffed():
-			stuffed = true
+		case <-samgrd.Overflowed():
+			overflowed = true
 		case <-ctx.Done():
 			t.Fatal("a daemon that takes nothing holds up the others")
 		default:
