@@ -32,7 +32,7 @@ func judgeIn(t *testing.T, dir string) *judge {
 
 // grants reports whether a bundle gets a port.
 func (j *judge) grants(bundle string, port uint16) bool {
-	all := j.decide(key(), []policy.Asking{{Bundle: bundle, Powers: []string{powers.Listen(port).String()}}})
+	all := j.decide(key(), []policy.Asking{{Bundle: bundle, Powers: []string{listenOn(port).String()}}})
 	return len(all) == 1 && all[0].Granted()
 }
 
@@ -98,6 +98,8 @@ func TestAddPolicyWantsOne(t *testing.T) {
 	}
 }
 
+func listenOn(port uint16) powers.Power { return powers.Power{Kind: powers.ListenTCP, Port: port} }
+
 // ports returns powers to listen on ports that nobody listens on.
 func ports(t *testing.T, n int) (all []powers.Power) {
 	t.Helper()
@@ -105,9 +107,10 @@ func ports(t *testing.T, n int) (all []powers.Power) {
 		file, err := plat.ListenTCP(0)
 		must(t, err)
 		defer file.Close() // after all are found, so that they differ
-		port, err := plat.PortOf(file)
+		listener, err := net.FileListener(file)
 		must(t, err)
-		all = append(all, powers.Listen(port))
+		listener.Close()
+		all = append(all, listenOn(uint16(listener.Addr().(*net.TCPAddr).Port)))
 	}
 	return all
 }
@@ -143,7 +146,7 @@ func TestListenersAreTakenAllOrNone(t *testing.T) {
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer other.Close()
-	used := powers.Listen(uint16(other.Addr().(*net.TCPAddr).Port))
+	used := listenOn(uint16(other.Addr().(*net.TCPAddr).Port))
 	if _, err := l.take([]powers.Power{all[0], all[1], used}); err == nil || refusal.Of(err) != refusal.IO {
 		t.Errorf("got %v", err)
 	}

@@ -108,7 +108,8 @@ func TestPayloadUsers(t *testing.T) {
 	for i := range 4000 { // with so many, some meet
 		names = append(names, fmt.Sprintf("bundle-%d", i))
 	}
-	users := plat.PayloadUsers(names)
+	all := plat.UserRange{First: plat.FirstPayloadUser, Count: 1 << 16}
+	users := all.Users(names)
 	seen := map[uint32]string{}
 	for name, user := range users {
 		if user < plat.FirstPayloadUser || user >= plat.FirstPayloadUser+1<<16 {
@@ -120,13 +121,12 @@ func TestPayloadUsers(t *testing.T) {
 		seen[user] = name
 	}
 	slices.Reverse(names)
-	for name, user := range plat.PayloadUsers(append(names, names[0])) {
+	for name, user := range all.Users(append(names, names[0])) {
 		if users[name] != user {
 			t.Errorf("%s has user %d in one order and %d in another", name, users[name], user)
 		}
 	}
-	if a, b := plat.PayloadUsers([]string{"hello"}),
-		plat.PayloadUsers([]string{"hello", "ticker"}); a["hello"] != b["hello"] {
+	if a, b := all.Users([]string{"hello"}), all.Users([]string{"hello", "ticker"}); a["hello"] != b["hello"] {
 		t.Errorf("hello has user %d alone and %d beside another", a["hello"], b["hello"])
 	}
 }

@@ -108,18 +108,6 @@ func Renew(listener *os.File) error {
 	return unix.Listen(fd, backlog)
 }
 
-// PortOf returns the port that a socket listens on.
-func PortOf(listener *os.File) (uint16, error) {
-	address, err := unix.Getsockname(int(listener.Fd()))
-	switch a := address.(type) {
-	case *unix.SockaddrInet6:
-		return uint16(a.Port), nil
-	case *unix.SockaddrInet4:
-		return uint16(a.Port), nil
-	}
-	return 0, fmt.Errorf("cannot find port: %w", err)
-}
-
 // FirstPort is the lowest port that this process may listen on (ip(7), ip_unprivileged_port_start).
 func FirstPort() uint16 {
 	if ownPowers().has(unix.CAP_NET_BIND_SERVICE) {

@@ -191,11 +191,12 @@ func free(t *testing.T) (*os.File, uint16) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	port, err := plat.PortOf(listener)
+	named, err := net.FileListener(listener)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return listener, port
+	defer named.Close()
+	return listener, uint16(named.Addr().(*net.TCPAddr).Port)
 }
 
 // A program finds its socket by the convention, and its successor goes on where it ended: a connection that was made in

@@ -25,11 +25,6 @@ const (
 // A UserRange is the range of users that a system gives its payloads.
 type UserRange struct{ First, Count uint32 }
 
-// PayloadUsers gives each bundle of a set a user of its own out of the whole range: see UserRange.Users.
-func PayloadUsers(names []string) map[string]uint32 {
-	return UserRange{FirstPayloadUser, payloadUsers}.Users(names)
-}
-
 // PayloadShare returns the share that begins with that user.
 func PayloadShare(first uint32) (UserRange, error) {
 	if first < FirstPayloadUser || first >= FirstPayloadUser+payloadUsers || first%shareOfUsers != 0 {

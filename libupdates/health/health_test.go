@@ -128,21 +128,6 @@ func TestAtDeadline(t *testing.T) {
 	}
 }
 
-func TestPlainState(t *testing.T) {
-	p := health.Policy{SettleTime: time.Second}
-	for ran, want := range map[time.Duration]health.State{
-		0:                       health.Starting,
-		time.Second - 1:         health.Starting,
-		time.Second:             health.Healthy,
-		time.Second + time.Hour: health.Healthy,
-		-time.Second:            health.Starting,
-	} {
-		if got := health.PlainState(ran, p); got != want {
-			t.Errorf("after %v: got %v, want %v", ran, got, want)
-		}
-	}
-}
-
 func TestNativeState(t *testing.T) {
 	for _, c := range []struct {
 		answer  health.Answer

@@ -1,10 +1,6 @@
 package health
 
-import (
-	"time"
-
-	"nexus/libupdates/refusal"
-)
+import "nexus/libupdates/refusal"
 
 // State is how a service is.
 type State uint8
@@ -75,14 +71,6 @@ type Service struct {
 	Optional bool   // whether it counts for the quorum only
 	State    State
 	Detail   string // one line for people; how it ended, what it said
-}
-
-// PlainState is the state of a running service that cannot be asked: healthy once it has run for the settle time.
-func PlainState(ran time.Duration, p Policy) State {
-	if ran >= p.SettleTime {
-		return Healthy
-	}
-	return Starting
 }
 
 // Answer is what a native service says of itself, as in schema/service.capnp.

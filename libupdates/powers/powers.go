@@ -46,12 +46,6 @@ type Power struct {
 	Name string // of Data: the bundle whose tree it is; of Device: what the policy calls it
 }
 
-// Listen is the power to listen on a TCP port.
-func Listen(port uint16) Power { return Power{Kind: ListenTCP, Port: port} }
-
-// Connect is the power to connect to a TCP port.
-func Connect(port uint16) Power { return Power{Kind: ConnectTCP, Port: port} }
-
 // Prefix is how the texts of a kind begin.
 func (k Kind) Prefix() string { return kinds[k-1].prefix }
 

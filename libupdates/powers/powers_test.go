@@ -98,8 +98,8 @@ func TestParse(t *testing.T) {
 func TestParseAll(t *testing.T) {
 	var many, outgoing []string
 	for i := range powers.MaxSockets {
-		many = append(many, powers.Listen(uint16(8000+i)).String())
-		outgoing = append(outgoing, powers.Connect(uint16(8000+i)).String())
+		many = append(many, powers.Power{Kind: powers.ListenTCP, Port: uint16(8000 + i)}.String())
+		outgoing = append(outgoing, powers.Power{Kind: powers.ConnectTCP, Port: uint16(8000 + i)}.String())
 	}
 	if all, err := powers.ParseAll(many); err != nil || len(all) != powers.MaxSockets || all[3].Port != 8003 {
 		t.Errorf("as many as there may be: got %v, %v", all, err)
@@ -112,7 +112,8 @@ func TestParseAll(t *testing.T) {
 			"net.connect:tcp/80"),
 		`"net.listen:tcp/0": "0" is not a port from 1 to 65535`:          {"net.listen:tcp/81", "net.listen:tcp/0"},
 		`"state:2MiB" is one too many: a bundle has one folder of state`: {"state:1MiB", "state:2MiB"},
-		`"state:1MiB" is asked for twice`:                                {"state:1MiB", "net.listen:tcp/81", "state:1MiB"},
+		`"state:1MiB" is asked for twice`: {"state:1MiB", "net.listen:tcp/81",
+			"state:1MiB"},
 	} {
 		all, err := powers.ParseAll(texts)
 		if refusal.Of(err) != refusal.BadPower || err.Error() != want || all != nil {
@@ -131,7 +132,8 @@ func TestAmong(t *testing.T) {
 
 // Each text that is accepted is the one form of its power, and each power is accepted in its form.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"net.listen:tcp/80", "net.connect:udp/53", "net.listen:tcp/080", "net.listen:tcp/0", "state:1", "x"} {
+	for _, text := range []string{"net.listen:tcp/80", "net.connect:udp/53", "net.listen:tcp/080", "net.listen:tcp/0",
+		"state:1", "x"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -70,7 +70,7 @@ func starter(kind string) error {
 		return err
 	}
 	defer group.Remove()
-	c := plat.PayloadConfinement(plat.PayloadUsers([]string{kind})[kind], plat.Dynamic(payload))
+	c := plat.PayloadConfinement(plat.FirstPayloadUser, plat.Dynamic(payload))
 	cmd := plat.Command{
 		Path: plat.ByDescriptor(payload), File: payload, Argv: []string{kind, partInside}, Dir: "/",
 		Stdout: os.Stdout, Stderr: os.Stderr, Extra: []*os.File{os.NewFile(preyFD, "prey")}, DieWithParent: true,
