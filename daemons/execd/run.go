@@ -22,34 +22,9 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	defer log.Close()
 	b.OnRefused(log.Refused)
 
-	settle, err := settleTime(ctx, b)
+	s, err := newSupervisor(ctx, b, host, log)
 	if err != nil {
 		return err
-	}
-	groups, err := groupsOf(ctx, b)
-	if err != nil {
-		return err
-	}
-	users, err := usersOf(ctx, b)
-	if err != nil {
-		return err
-	}
-	shelf, err := treesOf(ctx, b)
-	if err != nil {
-		return err
-	}
-	s := &supervisor{
-		host: host, log: log, settle: settle, groups: groups, users: users,
-		verity:     plat.Verity{},
-		bundles:    b.Use("BundleMgr"),
-		sinks:      b.Use("LogSink"),
-		registrars: b.Use("BundleRegistrar"),
-		introducer: b.Use("BundleIntroducer"),
-		forwarder:  newForwarder(b.ReportEnded),
-		trees:      shelf,
-		sockets:    &sockets{holder: b.Use("BundleSockets")},
-		changed:    vat.NewNotifier(),
-		loading:    make(chan struct{}, maxLoading),
 	}
 	b.OnForwarded(s.forwarder)
 	b.OnSocket(s.sockets.Take)
@@ -71,6 +46,39 @@ func Run(ctx context.Context, b *vat.Endowments, host plat.Host) error {
 	s.reportConfinement()
 	s.run(ctx)
 	return nil
+}
+
+// newSupervisor takes what the supervisor needs from the endowments.
+func newSupervisor(ctx context.Context, b *vat.Endowments, host plat.Host, log *logclient.Log) (*supervisor, error) {
+	settle, err := settleTime(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := groupsOf(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	users, err := usersOf(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	shelf, err := treesOf(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return &supervisor{
+		host: host, log: log, settle: settle, groups: groups, users: users,
+		verity:     plat.Verity{},
+		bundles:    b.Use("BundleMgr"),
+		sinks:      b.Use("LogSink"),
+		registrars: b.Use("BundleRegistrar"),
+		introducer: b.Use("BundleIntroducer"),
+		forwarder:  newForwarder(b.ReportEnded),
+		trees:      shelf,
+		sockets:    &sockets{holder: b.Use("BundleSockets")},
+		changed:    vat.NewNotifier(),
+		loading:    make(chan struct{}, maxLoading),
+	}, nil
 }
 
 // groupsOf takes the place for bundles' control groups from the endowments; nil if the machine has none.

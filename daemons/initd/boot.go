@@ -17,19 +17,11 @@ import (
 // and the last output of a crashed daemon to stderr.
 func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise.Launcher, console *os.File,
 	stderr io.Writer) (next *machine.Handed, err error) {
-	config.State = config.state()
-	folder, err := openFolder(config.Dir, config.Handed.Take(machine.HandedLock), len(config.Trust) > 0)
+	folder, state, err := lockFolders(&config)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.clear()
-	if err := folder.keep(config.Trust, config.Powers); err != nil {
-		return nil, err
-	}
-	state, err := openState(config.State, config.Handed.Take(machine.HandedState), folder)
-	if err != nil {
-		return nil, err
-	}
 	defer state.close()
 	sockets, err := openSockets(folder, config.Shares, &config.Handed)
 	if err != nil {
@@ -49,39 +41,60 @@ func Boot(ctx context.Context, config Config, host plat.Host, launcher supervise
 	config.users = users.Range.First
 	s := newSystem(config, host, launcher, stderr)
 	defer s.resources.close()
-	if err := s.resources.open(&config, console, folder, state); err != nil {
+	if err := s.prepare(&config, console, folder, state); err != nil {
 		return nil, err
+	}
+	defer s.states.close()
+	defer s.listeners.keep(nil)
+	s.tellHindrances(users.Shared)
+	if err = s.run(ctx, sockets); err == nil {
+		next, err = s.ending.successor(ctx, kept(folder, state, s, sockets))
+	}
+	if next == nil {
+		s.trees.end()
+		s.states.end()
+		return nil, err
+	}
+	s.taken.leave(next)
+	hangUp(sockets)
+	return next, err
+}
+
+// lockFolders opens the system's folder and that of its state, and puts the keys and the policy that the command line
+// names into the former.
+func lockFolders(config *Config) (f *folder, state *stateFolder, err error) {
+	config.State = config.state()
+	if f, err = openFolder(config.Dir, config.Handed.Take(machine.HandedLock), len(config.Trust) > 0); err != nil {
+		return nil, nil, err
+	}
+	if err = f.keep(config.Trust, config.Powers); err == nil {
+		state, err = openState(config.State, config.Handed.Take(machine.HandedState), f)
+	}
+	if err != nil {
+		f.clear()
+		return nil, nil, err
+	}
+	return f, state, nil
+}
+
+// prepare opens what the daemons are granted, and what initd itself keeps in the system's folder and the state's.
+func (s *system) prepare(config *Config, console *os.File, folder *folder, state *stateFolder) (err error) {
+	if err := s.resources.open(config, console, folder, state); err != nil {
+		return err
 	}
 	s.keys = &keyring{folder: folder, dir: s.resources.dirs[trustDir], reload: s.holdings["TrustReload"],
 		gate: s.holdings["HealthGate"]}
 	if s.states, err = openStates(folder, config.stateView(), config.Handed.Given(), s.log); err != nil {
-		return nil, err
+		return err
 	}
 	if s.states != nil {
 		s.states.status = s.updateStatus
 	}
-	defer s.states.close()
-	s.trees = openTrees(s.resources.dirs[treesDir], config, s.log)
+	s.trees = openTrees(s.resources.dirs[treesDir], *config, s.log)
 	s.judge, s.listeners = openJudge(folder, s.states, s.trees, s.log), takeListeners(&config.Handed)
 	s.setReach()
-	defer s.listeners.keep(nil)
 	tell(s.log, folder.found)
-	s.tellHindrances(users.Shared)
-	if err := s.run(ctx, sockets); err != nil {
-		s.trees.end()
-		s.states.end()
-		return nil, err
-	}
-	next, err = s.ending.successor(ctx, kept(folder, state, s, sockets))
-	if next == nil {
-		s.trees.end()
-		s.states.end()
-	}
-	if next != nil {
-		s.taken.leave(next)
-		hangUp(sockets)
-	}
-	return next, err
+	return nil
 }
 
 // keep stores the keys and the policy that the command line names, and checks that somebody is trusted.

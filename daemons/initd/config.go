@@ -55,8 +55,7 @@ type Config struct {
 // parseArgs reads a command line.
 func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	args, handed := machine.OwnArgs(args)
-	limits := nxs.DefaultLimits()
-	c := Config{Limits: limits, Policy: health.DefaultPolicy(), name: initName, args: args}
+	c := Config{Limits: nxs.DefaultLimits(), Policy: health.DefaultPolicy(), name: initName, args: args}
 	set := flag.NewFlagSet(initName, flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.StringVar(&c.Dir, "dir", "", "the system's `folder`")
@@ -67,15 +66,7 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	set.StringVar(&c.State, "state", "",
 		"`folder` of durable state, made where it is missing; by default `state` in the system's, where it is there")
 	set.StringVar(&c.Powers, "policy", "", "policy `file` that says which powers bundles get, kept in the folder")
-	set.StringVar(&c.Factory, "factory", "", "system set that fills slot a at the first start")
-	set.Int64Var(&c.Limits.Archive, "limit-archive", limits.Archive, "largest archive in `bytes`")
-	set.Int64Var(&c.Limits.Payload, "limit-payload", limits.Payload, "largest payload in `bytes`")
-	tries := set.Uint("tries", uint(c.Policy.Tries), "boot attempts a new slot gets")
-	set.DurationVar(&c.Policy.SettleTime, "settle", c.Policy.SettleTime, "how long a plain service must run")
-	set.DurationVar(&c.Policy.Deadline, "health-deadline", c.Policy.Deadline, "how long an attempt may take")
-	set.DurationVar(&c.Policy.Watch, "watch", c.Policy.Watch,
-		"how long a confirmed set stays under watch; 0: not at all")
-	set.DurationVar(&c.Policy.Hang, "hang", c.Policy.Hang, "how long a daemon may not answer; 0: for ever")
+	tries := c.setFlags(set)
 	set.Func("share", "`ROLE=PATH`: a socket for those who may have that role and no more; may be given more than once",
 		func(v string) error {
 			share, err := parseShare(v)
@@ -90,12 +81,7 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 			c.Floor = v
 			return checkFloor(v)
 		})
-	set.DurationVar(&c.Watchdog, "watchdog", defaultWatchdog,
-		"in a machine: how long the system may make no progress until the machine is restarted; 0: for ever")
-	set.BoolVar(&c.TryWatchdog, "try-watchdog", false,
-		"in a machine with a state disk: find out, once, whether the watchdog restarts it, by a reboot")
-	set.Uint64Var(&c.Mark, "mark", 0,
-		"in a machine: physical `address` of a page that its kernel does not use, for a mark of how a boot ended")
+	c.machineFlags(set)
 	set.StringVar(&c.SelftestSets, "selftest", "", "run the selftest with the sets in this `folder` and stop")
 	if err := set.Parse(args); err != nil {
 		return Config{}, err
@@ -107,6 +93,29 @@ func parseArgs(args []string, stderr io.Writer) (Config, error) {
 	var err error
 	c.Handed, err = machine.ParseHanded(handed)
 	return c, err
+}
+
+// setFlags are those about sets and their trials.
+func (c *Config) setFlags(set *flag.FlagSet) (tries *uint) {
+	set.StringVar(&c.Factory, "factory", "", "system set that fills slot a at the first start")
+	set.Int64Var(&c.Limits.Archive, "limit-archive", c.Limits.Archive, "largest archive in `bytes`")
+	set.Int64Var(&c.Limits.Payload, "limit-payload", c.Limits.Payload, "largest payload in `bytes`")
+	set.DurationVar(&c.Policy.SettleTime, "settle", c.Policy.SettleTime, "how long a plain service must run")
+	set.DurationVar(&c.Policy.Deadline, "health-deadline", c.Policy.Deadline, "how long an attempt may take")
+	set.DurationVar(&c.Policy.Watch, "watch", c.Policy.Watch,
+		"how long a confirmed set stays under watch; 0: not at all")
+	set.DurationVar(&c.Policy.Hang, "hang", c.Policy.Hang, "how long a daemon may not answer; 0: for ever")
+	return set.Uint("tries", uint(c.Policy.Tries), "boot attempts a new slot gets")
+}
+
+// machineFlags are those that only a machine of its own has a use for.
+func (c *Config) machineFlags(set *flag.FlagSet) {
+	set.DurationVar(&c.Watchdog, "watchdog", defaultWatchdog,
+		"in a machine: how long the system may make no progress until the machine is restarted; 0: for ever")
+	set.BoolVar(&c.TryWatchdog, "try-watchdog", false,
+		"in a machine with a state disk: find out, once, whether the watchdog restarts it, by a reboot")
+	set.Uint64Var(&c.Mark, "mark", 0,
+		"in a machine: physical `address` of a page that its kernel does not use, for a mark of how a boot ended")
 }
 
 // program says how to start this process again, or another core in its place.

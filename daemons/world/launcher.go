@@ -62,10 +62,6 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 	if err != nil {
 		return nil, err
 	}
-	last, err := dup(stderr)
-	if err != nil {
-		return nil, err
-	}
 	unix, ok := own.(*net.UnixConn)
 	if !ok {
 		return nil, errors.New("cannot launch: the channel is not a unix socket")
@@ -74,6 +70,10 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 		if unix, err = l.tapping.tappedChannel(name, unix); err != nil {
 			return nil, err
 		}
+	}
+	last, err := dup(stderr)
+	if err != nil {
+		return nil, err
 	}
 	b := vat.Endowed(unix)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -88,23 +88,26 @@ func (l *launcher) Launch(name string, channel, stderr *os.File) (plat.Process, 
 		<-b.Done()
 		cancel()
 	}()
-	go func() {
-		defer close(d.done)
-		defer last.Close()
-		defer b.Close()
-		err := run(ctx, b, l.host)
-		l.mu.Lock()
-		l.ended = append(l.ended, name)
-		l.mu.Unlock()
-		if err != nil && ctx.Err() == nil {
-			fmt.Fprintf(last, "%s: %v\n", name, err)
-			d.exit = plat.Exit{Code: codeOf(err)}
-		}
-		if d.killed {
-			d.exit = plat.Exit{Signal: 9}
-		}
-	}()
+	go l.live(ctx, name, run, d, last)
 	return d, nil
+}
+
+// live runs an instance of a daemon, and notes how it ended.
+func (l *launcher) live(ctx context.Context, name string, run runFunc, d *daemon, last *os.File) {
+	defer close(d.done)
+	defer last.Close()
+	defer d.endowments.Close()
+	err := run(ctx, d.endowments, l.host)
+	l.mu.Lock()
+	l.ended = append(l.ended, name)
+	l.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(last, "%s: %v\n", name, err)
+		d.exit = plat.Exit{Code: codeOf(err)}
+	}
+	if d.killed {
+		d.exit = plat.Exit{Signal: 9}
+	}
 }
 
 // admit makes d the current instance of a daemon, unless the machine is down.

@@ -197,62 +197,71 @@ func (p *program) live(text string, socket *os.File, out io.WriteCloser) {
 	case "plain":
 		<-p.kill
 	default:
-		conn, err := vat.Socket(socket)
-		if err != nil {
+		if !p.serve(verb, arg, socket) {
 			p.exit.Code = 1
 			return
 		}
-		says := verb
-		var name string
-		if verb == "slow" {
-			says = "serve"
-		}
-		if verb == "tired" || verb == "stuck" || verb == "find" || verb == "link" || verb == "rude" {
-			says = "serve"
-			arg, name, _ = strings.Cut(arg, " ")
-		}
-		server := native{verb: says, version: arg, clock: p.clock, well: p.clock.Now(), began: p.clock.Now()}
-		if verb == "late" {
-			server.verb, server.well = "serve", server.well.Add(lateAfter)
-		}
-		if verb == "find" || verb == "link" || verb == "rude" {
-			server.found = make(chan struct{})
-		}
-		if verb == "slow" { // as with another RPC library: nothing bounds the calls in flight
-			served := rpc.NewConn(transport.NewStream(conn), &rpc.Options{BootstrapClient: p.slow(server)})
-			defer served.Close()
-			<-p.kill
-			break
-		}
-		served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(server)))
+	}
+	p.exit.Signal = int(syscall.SIGKILL)
+}
+
+// serve answers on the program's connection until it is killed. It returns false if the program ends by itself.
+func (p *program) serve(verb, arg string, socket *os.File) (killed bool) {
+	conn, err := vat.Socket(socket)
+	if err != nil {
+		return false
+	}
+	server, name := p.server(verb, arg)
+	if verb == "slow" { // as with another RPC library: nothing bounds the calls in flight
+		served := rpc.NewConn(transport.NewStream(conn), &rpc.Options{BootstrapClient: p.slow(server)})
 		defer served.Close()
-		p.of.note(p.name, served)
-		var over <-chan time.Time
-		switch verb {
-		case "tired":
-			over = p.clock.After(tiredAfter)
-		case "find":
-			over = p.find(served, server.found)
-		case "link", "rude":
-			links, err := p.takeLinks(server)
-			if err != nil {
-				p.exit.Code = 1
-				return
-			}
-			defer links.Close()
-			over = p.callLinked(served, links, name, server.found, verb == "rude")
+		<-p.kill
+		return true
+	}
+	served := vat.Connect(conn, capnp.Client(service.Service_ServerToClient(server)))
+	defer served.Close()
+	p.of.note(p.name, served)
+	var over <-chan time.Time
+	switch verb {
+	case "tired":
+		over = p.clock.After(tiredAfter)
+	case "find":
+		over = p.find(served, server.found)
+	case "link", "rude":
+		links, err := p.takeLinks(server)
+		if err != nil {
+			return false
 		}
-		select {
-		case <-over:
-			p.exit.Code = 1
-			return
-		case <-p.kill:
-		}
+		defer links.Close()
+		over = p.callLinked(served, links, name, server.found, verb == "rude")
+	}
+	select {
+	case <-over:
+		return false
+	case <-p.kill:
 	}
 	if verb == "stuck" {
 		<-p.of.letGo
 	}
-	p.exit.Signal = int(syscall.SIGKILL)
+	return true
+}
+
+// server returns what a program serves, and the name of the facet that it looks up, if it does.
+func (p *program) server(verb, arg string) (s native, name string) {
+	s = native{verb: verb, version: arg, clock: p.clock, well: p.clock.Now(), began: p.clock.Now()}
+	switch verb {
+	case "tired", "stuck", "find", "link", "rude":
+		s.version, name, _ = strings.Cut(arg, " ")
+		s.verb = "serve"
+	case "late":
+		s.verb, s.well = "serve", s.well.Add(lateAfter)
+	case "slow":
+		s.verb = "serve"
+	}
+	if verb == "find" || verb == "link" || verb == "rude" {
+		s.found = make(chan struct{})
+	}
+	return s, name
 }
 
 // slow returns what a slow program serves.

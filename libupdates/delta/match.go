@@ -115,27 +115,34 @@ func match(x *index, after []byte) []piece {
 		if length == score && scan < len(after) {
 			continue
 		}
-		forward := extend(len(after[lastScan:scan]), func(i int) (bool, bool) {
-			return lastPos+i < len(before), lastPos+i < len(before) && before[lastPos+i] == after[lastScan+i]
-		})
-		back := 0
-		if scan < len(after) {
-			back = extend(scan-lastScan, func(i int) (bool, bool) {
-				return pos-1-i >= 0, pos-1-i >= 0 && before[pos-1-i] == after[scan-1-i]
-			})
-		}
-		if over := lastScan + forward - (scan - back); over > 0 {
-			keep := split(before[lastPos+forward-over:], after[lastScan+forward-over:], before[pos-back:],
-				after[scan-back:], over)
-			forward -= over - keep
-			back -= keep
-		}
+		forward, back := fit(before, after, lastPos, lastScan, pos, scan)
 		if forward > 0 {
 			pieces = append(pieces, piece{int64(lastPos), int64(lastScan), int64(forward)})
 		}
 		lastScan, lastPos, offset = scan-back, pos-back, pos-scan
 	}
 	return pieces
+}
+
+// fit returns how far the piece at lastScan in the new file goes on, and how far before scan the next one begins, where
+// their bytes are at lastPos and before pos in the old file. Where both would have the same bytes, each gets those that
+// fit it better.
+func fit(before, after []byte, lastPos, lastScan, pos, scan int) (forward, back int) {
+	forward = extend(scan-lastScan, func(i int) (bool, bool) {
+		return lastPos+i < len(before), lastPos+i < len(before) && before[lastPos+i] == after[lastScan+i]
+	})
+	if scan < len(after) {
+		back = extend(scan-lastScan, func(i int) (bool, bool) {
+			return pos-1-i >= 0, pos-1-i >= 0 && before[pos-1-i] == after[scan-1-i]
+		})
+	}
+	if over := lastScan + forward - (scan - back); over > 0 {
+		keep := split(before[lastPos+forward-over:], after[lastScan+forward-over:], before[pos-back:],
+			after[scan-back:], over)
+		forward -= over - keep
+		back -= keep
+	}
+	return forward, back
 }
 
 // extend returns up to which of n bytes it is worthwhile to go on, when at least half of them must be right.

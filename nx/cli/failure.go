@@ -109,13 +109,7 @@ func lost(err error) bool { return vat.Disconnected(err) || errors.Is(err, errGo
 
 // hint returns the advice for a reason, or "".
 func (in *invocation) hint(reason refusal.Reason) string {
-	nx := "nx --dir " + in.dir
-	if in.socket != "" {
-		nx = "nx --socket " + in.socket
-	}
-	if in.remote.To != "" {
-		nx = "nx --to " + in.remote.To
-	}
+	nx := in.nx()
 	switch reason {
 	case refusal.NotGranted:
 		return "whoever runs the system decides what it gives to whom: `nx up --share ROLE=PATH`"
@@ -128,7 +122,7 @@ func (in *invocation) hint(reason refusal.Reason) string {
 		}
 		return "start it with `nx up --dir " + in.dir + "`"
 	case refusal.Disconnected:
-		return "what it was asked for may be done all the same: `" + nx + " status` shows it"
+		return "what it was asked for may be done nevertheless: `" + nx + " status` shows it"
 	case refusal.Quarantined:
 		return "it was rolled back before; `" + nx + " clear SET` lets it be staged again"
 	case refusal.Downgrade:
@@ -154,6 +148,17 @@ func (in *invocation) hint(reason refusal.Reason) string {
 	default:
 		return ""
 	}
+}
+
+// nx is the command for the system that was asked.
+func (in *invocation) nx() string {
+	switch {
+	case in.remote.To != "":
+		return "nx --to " + in.remote.To
+	case in.socket != "":
+		return "nx --socket " + in.socket
+	}
+	return "nx --dir " + in.dir
 }
 
 // report prints a failure: a line and its hint on stderr, and with --json an object on stdout.
