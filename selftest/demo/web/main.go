@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,7 +104,7 @@ func inherited() ([]net.Listener, error) {
 }
 
 func handler() http.Handler {
-	greeting, visits := greet(), &counter{}
+	greeting, visits, given := greet(), &counter{}, devices()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "%s from %s%s\n", greeting, version, visits.next())
@@ -113,24 +112,27 @@ func handler() http.Handler {
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "%q\n%s\nPID=%d\n", os.Args, strings.Join(os.Environ(), "\n"), os.Getpid())
 	})
-	mux.HandleFunc("/device/{name}", func(w http.ResponseWriter,
-		r *http.Request) {
-		use(w, "device/"+r.PathValue("name"))
-	})
+	mux.HandleFunc("/device/{name}", func(w http.ResponseWriter, r *http.Request) { use(w, given[r.PathValue("name")]) })
 	mux.HandleFunc("/dial/{port}", func(w http.ResponseWriter, r *http.Request) { dial(w, r.PathValue("port")) })
 	return mux
 }
 
-// use reads from a device that was handed over, writes to it, and tells how that went.
-func use(w io.Writer, name string) {
-	at := slices.Index(strings.Split(os.Getenv("LISTEN_FDNAMES"), ":"), name)
-	if at < 0 {
-		fmt.Fprintf(w, "there is no %s\n", name)
-		return
+// devices are those that were handed over, by their names; they stay open.
+func devices() map[string]*os.File {
+	all := map[string]*os.File{}
+	for i, text := range strings.Split(os.Getenv("LISTEN_FDNAMES"), ":") {
+		if name, is := strings.CutPrefix(text, "device/"); is {
+			all[name] = os.NewFile(uintptr(firstSocket+i), name)
+		}
 	}
+	return all
+}
+
+// use reads from a device, writes to it, and tells how that went.
+func use(w io.Writer, device *os.File) {
 	buffer := make([]byte, 4)
-	_, reading := syscall.Read(firstSocket+at, buffer)
-	_, writing := syscall.Write(firstSocket+at, buffer)
+	_, reading := device.Read(buffer)
+	_, writing := device.Write(buffer)
 	fmt.Fprintf(w, "read %q: %v, written: %v\n", buffer, reading, writing)
 }
 
