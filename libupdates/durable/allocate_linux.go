@@ -6,8 +6,14 @@ import (
 	"syscall"
 )
 
+// Modes of allocate: whether the file becomes as long as the space that is reserved (FALLOC_FL_KEEP_SIZE).
+const (
+	longer = 0
+	asLong = 1
+)
+
 // allocate reserves space for the first size bytes of the file. On a file system without fallocate it reserves nothing.
-func allocate(f *os.File, size int64) error {
+func allocate(f *os.File, size int64, mode uint32) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return err
@@ -15,7 +21,7 @@ func allocate(f *os.File, size int64) error {
 	var result error
 	if err := conn.Control(func(fd uintptr) {
 		for {
-			if result = syscall.Fallocate(int(fd), 0, 0, size); result != syscall.EINTR {
+			if result = syscall.Fallocate(int(fd), mode, 0, size); result != syscall.EINTR {
 				return
 			}
 		}

@@ -84,7 +84,14 @@ func (f *osFile) Allocate(size int64) error {
 	if size <= 0 {
 		return nil
 	}
-	return failed("reserve space for", f.name, allocate(f.f, size))
+	return failed("reserve space for", f.name, allocate(f.f, size, longer))
+}
+
+func (f *osFile) Reserve(size int64) error {
+	if size <= 0 {
+		return nil
+	}
+	return failed("reserve space for", f.name, allocate(f.f, size, asLong))
 }
 
 func (f *osFile) Sync() error  { return failed("sync", f.name, f.f.Sync()) }

@@ -37,6 +37,8 @@ type FS interface {
 	// Create creates a file and opens it for writing. The name must not exist. perm are the permission bits before the
 	// umask.
 	Create(name string, perm fs.FileMode) (File, error)
+	// Reopen opens a regular file for writing, from its beginning. It keeps the bytes that are not written over.
+	Reopen(name string) (File, error)
 	// Rename renames from to the name to in one step. It replaces a file or link that has the new name.
 	Rename(from, to string) error
 	// Symlink creates a link with a relative target. The name must not exist.
@@ -76,6 +78,8 @@ type File interface {
 	// Allocate reserves space for the first size bytes and makes the file that long, so that writing them cannot fail
 	// for lack of space. If the file system does not support it, it does nothing.
 	Allocate(size int64) error
+	// Reserve is Allocate, but leaves the file as long as it is.
+	Reserve(size int64) error
 	// Sync makes the bytes written so far durable, but not the file's name (see SyncDir).
 	Sync() error
 	// Close closes the file. It makes nothing durable.

@@ -142,6 +142,19 @@ func (o osFS) Create(name string, perm fs.FileMode) (File, error) {
 	return &osFile{f: f, name: name}, nil
 }
 
+func (o osFS) Reopen(name string) (File, error) {
+	there, err := o.Open(name) // it looks at what kind of file that is
+	if err != nil {
+		return nil, err
+	}
+	defer there.Close()
+	f, err := o.root.OpenFile(name, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, failed("open", name, err)
+	}
+	return &osFile{f: f, name: name}, nil
+}
+
 func (o osFS) Rename(from, to string) error {
 	if err := CheckName(from); err != nil {
 		return err

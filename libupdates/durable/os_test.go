@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -65,6 +66,22 @@ func TestDiskBehavesLikeTheRealOne(t *testing.T) {
 		{"mkdir below nothing", func(d durable.FS) error { return d.Mkdir("none/dir") }, fs.ErrNotExist},
 		{"create", create("dir/file", "bytes"), nil},
 		{"create again", create("dir/file", "bytes"), fs.ErrExist},
+		{"reopen", func(d durable.FS) error {
+			f, err := d.Reopen("dir/file")
+			if err != nil {
+				return err
+			}
+			_, err = f.Write([]byte("BY"))
+			err = errors.Join(err, f.Reserve(100), f.Close())
+			if r, openErr := d.Open("dir/file"); openErr != nil {
+				t.Error(openErr)
+			} else if got, readErr := io.ReadAll(r); string(got) != "BYtes" || readErr != nil {
+				t.Errorf("reopened file holds %q: %v", got, readErr)
+			}
+			return err
+		}, nil},
+		{"reopen nothing", func(d durable.FS) error { _, err := d.Reopen("dir/none"); return err }, fs.ErrNotExist},
+		{"reopen a directory", func(d durable.FS) error { _, err := d.Reopen("dir"); return err }, durable.ErrKind},
 		{"create below nothing", create("none/file", ""), fs.ErrNotExist},
 		{"create below a file", create("dir/file/x", ""), syscall.ENOTDIR},
 		{"link to a directory", func(d durable.FS) error { return d.Symlink("dir", "link") }, nil},

@@ -8,5 +8,5 @@ func Reserve(f *os.File, size int64) error {
 	if size <= 0 {
 		return nil
 	}
-	return allocate(f, size)
+	return allocate(f, size, longer)
 }

@@ -115,6 +115,23 @@ func (d *Disk) Create(name string, _ fs.FileMode) (durable.File, error) {
 	return &writeHandle{disk: d, name: name, node: n, open: 1}, nil
 }
 
+// Reopen implements durable.FS.
+func (d *Disk) Reopen(name string) (durable.File, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.begin("reopen", name); err != nil {
+		return nil, err
+	}
+	n, err := d.entry(name)
+	if err == nil && n.kind != file {
+		err = syscall.EISDIR
+	}
+	if err != nil {
+		return nil, failed("open", name, err)
+	}
+	return &writeHandle{disk: d, name: name, node: n}, nil
+}
+
 // Link implements durable.FS.
 func (d *Disk) Link(from, to string) error {
 	if err := durable.CheckName(from); err != nil {

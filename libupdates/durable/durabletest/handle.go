@@ -82,6 +82,8 @@ func (h *writeHandle) Allocate(size int64) error {
 	return nil
 }
 
+func (h *writeHandle) Reserve(int64) error { return h.disk.step("reserve", h.name) }
+
 func (h *writeHandle) Sync() error {
 	h.disk.mu.Lock()
 	defer h.disk.mu.Unlock()
