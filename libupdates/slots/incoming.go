@@ -66,8 +66,9 @@ func (nothing) held(sum nxs.Digest) (durable.ReadFile, error) { return nil, miss
 
 // incoming is the progress of an archive.
 type incoming struct {
-	ctx  context.Context
-	tell func(Progress)
+	ctx    context.Context
+	tell   func(Progress)
+	resume bool
 
 	mu sync.Mutex
 	at Progress

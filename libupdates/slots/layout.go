@@ -14,10 +14,11 @@ const (
 	root     = "."
 	setsDir  = "sets"
 	stageDir = setsDir + "/.stage"
-	newLink  = ".new"   // suffix of a slot's link before it takes the slot's name
-	aside    = ".aside" // suffix of a damaged set's directory that can be neither repaired nor removed
+	keptDir  = setsDir + "/.kept" // a stage that can be resumed
+	newLink  = ".new"             // suffix of a slot's link before it takes the slot's name
+	aside    = ".aside"           // suffix of a damaged set's directory that can be neither repaired nor removed
 
-	mendedFile = "mended" // in stageDir: a second name of an intact payload, before it replaces a damaged one
+	mendedFile = "mended" // in the directory of a stage: a second name of an intact payload, before it replaces a damaged one
 )
 
 func setDir(d nxs.Digest) string { return path.Join(setsDir, d.String()) }

@@ -14,7 +14,7 @@ import (
 
 // keep gives the received set its name; its files are already durable. If the name is taken, the set there is damaged,
 // and a slot may lead to it. It is then repaired in place or, if that is impossible, moved out of the way.
-func (s *Store) keep(head *nxs.Head) error {
+func (s *Store) keep(from string, head *nxs.Head) error {
 	dir := setDir(head.Digest)
 	err := s.makeRoom(head)
 	if err == nil {
@@ -22,9 +22,9 @@ func (s *Store) keep(head *nxs.Head) error {
 	}
 	switch {
 	case err == nil:
-		err = s.mend(head)
+		err = s.mend(from, head)
 	case errors.Is(err, fs.ErrNotExist):
-		err = s.fs.Rename(stageDir, dir)
+		err = s.fs.Rename(from, dir)
 	}
 	if err == nil {
 		err = s.fs.SyncDir(setsDir)
@@ -55,8 +55,8 @@ func (s *Store) makeRoom(head *nxs.Head) error {
 // mend replaces the files of a damaged set one by one. The digest fixes the content of each file, so no step can make
 // the set worse, and a power cut between two steps is harmless; further signatures were just verified. A damaged file
 // with two names is replaced under both.
-func (s *Store) mend(head *nxs.Head) error {
-	if err := s.mendOthers(head); err != nil {
+func (s *Store) mend(from string, head *nxs.Head) error {
+	if err := s.mendOthers(from, head); err != nil {
 		return err
 	}
 	dir := setDir(head.Digest)
@@ -65,7 +65,7 @@ func (s *Store) mend(head *nxs.Head) error {
 			return err
 		}
 		for _, of := range []func(set, name string) string{manifestPath, payloadPath} {
-			if err := s.replace(of(stageDir, entry.Name), of(dir, entry.Name)); err != nil {
+			if err := s.replace(of(from, entry.Name), of(dir, entry.Name)); err != nil {
 				return err
 			}
 		}
@@ -80,14 +80,14 @@ func (s *Store) mend(head *nxs.Head) error {
 		return err
 	}
 	for _, name := range names {
-		if err := s.replace(path.Join(stageDir, name), path.Join(dir, name)); err != nil {
+		if err := s.replace(path.Join(from, name), path.Join(dir, name)); err != nil {
 			return err
 		}
 	}
 	if err := s.fs.SyncDir(dir); err != nil {
 		return err
 	}
-	return s.fs.RemoveAll(stageDir)
+	return s.fs.RemoveAll(from)
 }
 
 // makeDir makes a folder unless there is one, and removes anything else that has its name.
@@ -119,14 +119,14 @@ func (s *Store) replace(from, to string) error {
 
 // mendOthers replaces damaged payloads in other sets that the received set also contains, each by a second name of the
 // received file.
-func (s *Store) mendOthers(head *nxs.Head) error {
+func (s *Store) mendOthers(received string, head *nxs.Head) error {
 	sets, err := s.sets()
 	if err != nil {
 		return err
 	}
-	received := map[identity]string{}
+	files := map[identity]string{}
 	for _, entry := range head.Index.Bundles {
-		received[identityOf(entry)] = payloadPath(stageDir, entry.Name)
+		files[identityOf(entry)] = payloadPath(received, entry.Name)
 	}
 	for _, set := range sets {
 		index, err := set.index()
@@ -134,11 +134,12 @@ func (s *Store) mendOthers(head *nxs.Head) error {
 			continue
 		}
 		for _, entry := range index.Bundles {
-			from, is := received[identityOf(entry)]
+			from, is := files[identityOf(entry)]
 			if !is || set.checkPayload(entry) == nil {
 				continue
 			}
-			if err := s.replaceFile(from, payloadPath(set.dir(), entry.Name)); err != nil {
+			if err := s.replaceFile(from, path.Join(received, mendedFile),
+				payloadPath(set.dir(), entry.Name)); err != nil {
 				return err
 			}
 		}
@@ -148,8 +149,7 @@ func (s *Store) mendOthers(head *nxs.Head) error {
 
 // replaceFile gives a received file a second name in place of a damaged file, durably and in one step. If the file
 // system does not support hard links, the damaged file stays.
-func (s *Store) replaceFile(from, to string) error {
-	beside := path.Join(stageDir, mendedFile)
+func (s *Store) replaceFile(from, beside, to string) error {
 	if s.fs.Link(from, beside) != nil {
 		return nil
 	}

@@ -16,37 +16,51 @@ const (
 	payloadPerm fs.FileMode = 0o755 // fs-verity is enabled only by who may write, and then nobody can
 )
 
-// add receives a set into sets/.stage and gives it its name. The set is durable when add returns. After an error
-// nothing is left of it.
-func (s *Store) add(head *nxs.Head, a archive, in *incoming) error {
+// add receives a set into a directory of its own and gives it its name. The set is durable when add returns. After an
+// error nothing is left of it, unless it may be resumed.
+func (s *Store) add(head *nxs.Head, a archive, in *incoming, opt StageOptions) error {
+	dir := stageDir
+	if opt.Resume {
+		dir = keptDir
+	}
 	err := s.fs.RemoveAll(stageDir) // left by a stage whose clean-up failed with the disk
-	if err == nil {
-		err = s.receive(head, a, in)
+	if err == nil && !(opt.Resume && s.kept(head)) {
+		err = s.Forget()
 	}
 	if err == nil {
-		err = s.keep(head)
+		err = s.receive(dir, head, a, in, opt)
 	}
-	if err != nil {
-		s.fs.RemoveAll(stageDir) // best effort: the first error is the one to report
+	if err == nil {
+		err = s.keep(dir, head)
+	}
+	if err != nil && !(opt.Resume && in.ended() != nil) {
+		s.fs.RemoveAll(dir) // best effort: the first error is the one to report
 	}
 	return err
 }
 
-func (s *Store) receive(head *nxs.Head, a archive, in *incoming) error {
+func (s *Store) receive(dir string, head *nxs.Head, a archive, in *incoming, opt StageOptions) error {
 	bases := basesOf(head.Index, a.makings())
 	here, err := s.reusable(in, slices.Concat(head.Index.Bundles, bases))
+	if err == nil && opt.Resume {
+		err = s.wholeIn(dir, in, head.Index, here)
+	}
 	if err == nil {
 		err = checkBases(head.Index, bases, here)
 	}
 	if err != nil {
 		return err
 	}
-	files := files{fs: s.fs, waiting: make(map[string]durable.File, len(head.Index.Bundles)), here: here}
+	files := files{fs: s.fs, dir: dir, resume: opt.Resume, here: here,
+		waiting: make(map[string]durable.File, len(head.Index.Bundles))}
 	defer files.close()
 	if in.at.Reused, err = files.prepare(head); err != nil {
 		return err
 	}
 	in.enter(Receiving)
+	if opt.Begun != nil {
+		opt.Begun(files.have(head.Index))
+	}
 	if err := a.deliver(in, head.Index, &files); err != nil {
 		return err
 	}
@@ -60,7 +74,9 @@ func (s *Store) receive(head *nxs.Head, a archive, in *incoming) error {
 // files are the files of a set that is being received. They are made durable together, at the end: until the set has
 // its name, nothing needs them after a power cut.
 type files struct {
-	fs durable.FS
+	fs     durable.FS
+	dir    string
+	resume bool // what an earlier stage left in dir may be there, and this one may leave something
 	// payloads that are not received yet, by bundle name; nil if the payload is on disk already
 	waiting map[string]durable.File
 	here    map[identity]string // paths of payloads in the slots that may be reused
@@ -71,40 +87,59 @@ type files struct {
 // disk. It allocates every other payload in its signed size, so that a set that does not fit is refused before
 // its first payload byte. It returns the number of payload bytes that are reused.
 func (f *files) prepare(head *nxs.Head) (reused int64, err error) {
-	if err := f.fs.Mkdir(stageDir); err != nil {
+	if err := f.mkdir(f.dir); err != nil {
 		return 0, err
 	}
-	if err := f.write(path.Join(stageDir, nxs.IndexName), head.Raw); err != nil {
+	if err := f.write(path.Join(f.dir, nxs.IndexName), head.Raw); err != nil {
 		return 0, err
 	}
-	if err := f.write(path.Join(stageDir, nxs.SignatureName), head.Signature); err != nil {
+	if err := f.write(path.Join(f.dir, nxs.SignatureName), head.Signature); err != nil {
 		return 0, err
 	}
 	if len(head.More) > 0 {
-		if err := f.write(path.Join(stageDir, nxs.SignaturesName), head.More); err != nil {
+		if err := f.write(path.Join(f.dir, nxs.SignaturesName), head.More); err != nil {
 			return 0, err
 		}
 	}
 	for _, entry := range head.Index.Bundles {
-		if err := f.fs.Mkdir(bundleDir(stageDir, entry.Name)); err != nil {
+		if err := f.mkdir(bundleDir(f.dir, entry.Name)); err != nil {
 			return 0, err
 		}
-		name := payloadPath(stageDir, entry.Name)
 		f.waiting[entry.Name] = nil
-		if from, is := f.here[identityOf(entry)]; is && f.fs.Link(from, name) == nil {
+		if f.reuse(entry) {
 			reused += entry.PayloadSize
 			continue
 		}
-		payload, err := f.create(name, payloadPerm) // also if the file system does not support hard links
-		if err != nil {
-			return 0, err
-		}
-		f.waiting[entry.Name] = payload
-		if err := payload.Allocate(entry.PayloadSize); err != nil {
+		if f.waiting[entry.Name], err = f.expect(entry); err != nil {
 			return 0, err
 		}
 	}
-	return reused, nil
+	if f.resume {
+		err = f.settle(head.Index)
+	}
+	return reused, err
+}
+
+// reuse gives a payload that is on disk its name in the set. It fails if the file system does not support hard links.
+func (f *files) reuse(entry nxs.Entry) bool {
+	name := payloadPath(f.dir, entry.Name)
+	from, is := f.here[identityOf(entry)]
+	if !is || from == name {
+		return is
+	}
+	return f.clear(name) == nil && f.clear(partialPath(f.dir, entry.Name)) == nil && f.fs.Link(from, name) == nil
+}
+
+// expect makes the file for a payload that is to come.
+func (f *files) expect(entry nxs.Entry) (durable.File, error) {
+	if f.resume {
+		return f.grow(entry)
+	}
+	payload, err := f.create(payloadPath(f.dir, entry.Name), payloadPerm)
+	if err == nil {
+		err = payload.Allocate(entry.PayloadSize)
+	}
+	return payload, err
 }
 
 func (f *files) payload(bundle string) (durable.File, error) {
@@ -126,7 +161,7 @@ func (f *files) held(sum nxs.Digest) (durable.ReadFile, error) {
 }
 
 func (f *files) manifest(bundle *nxs.Bundle) error {
-	return f.write(manifestPath(stageDir, bundle.Entry.Name), bundle.RawManifest)
+	return f.write(manifestPath(f.dir, bundle.Entry.Name), bundle.RawManifest)
 }
 
 // complete checks that all bundles of the set have been received.
@@ -152,27 +187,50 @@ func (f *files) sync(in *incoming, index nxs.Index) error {
 	for _, entry := range index.Bundles {
 		err := in.ended()
 		if err == nil {
-			err = protect(f.fs, payloadPath(stageDir, entry.Name), entry)
+			err = protect(f.fs, payloadPath(f.dir, entry.Name), entry)
 		}
 		if err != nil {
 			return err
 		}
 	}
+	return f.syncNames(index)
+}
+
+func (f *files) syncNames(index nxs.Index) error {
 	for _, entry := range index.Bundles {
-		if err := f.fs.SyncDir(bundleDir(stageDir, entry.Name)); err != nil {
+		if err := f.fs.SyncDir(bundleDir(f.dir, entry.Name)); err != nil {
 			return err
 		}
 	}
-	return f.fs.SyncDir(stageDir)
+	return f.fs.SyncDir(f.dir)
 }
 
 // write creates a small file.
 func (f *files) write(name string, data []byte) error {
+	if err := f.clear(name); err != nil {
+		return err
+	}
 	file, err := f.create(name, dataPerm)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(data)
+	return err
+}
+
+// clear removes what an earlier stage left under a name.
+func (f *files) clear(name string) error {
+	if !f.resume {
+		return nil
+	}
+	return f.fs.RemoveAll(name)
+}
+
+func (f *files) mkdir(name string) error {
+	err := f.fs.Mkdir(name)
+	if f.resume && errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	return err
 }
 

@@ -28,7 +28,16 @@ type StageOptions struct {
 	Patch nxs.PatchFunc
 	// Progress is called at each new phase and bundle, and at most once per MiB of payload.
 	Progress func(Progress)
+	// Resume keeps what was received when ctx ends the stage, or its process dies, and goes on with what such a stage
+	// of the same set has kept. All other stages drop that.
+	Resume bool
+	// Begun is called when the first payload can come, with a way to read what the device has of payloads.
+	Begun func(Have)
 }
+
+// Have opens what the device has of the payload with a digest: nothing, its beginning, or all of it. Of these bytes
+// only the number is certain, and only until the stage ends. The caller closes what is not nil.
+type Have func(nxs.Digest) (from io.ReadCloser, size int64, err error)
 
 // Progress is the progress of a stage.
 type Progress struct {
@@ -67,6 +76,7 @@ func (s *Store) Stage(ctx context.Context, slot bootctl.Slot, r *nxs.Reader, opt
 // StageFile is Stage for an archive in a file. The payloads of a set are read in parallel; every byte is read once.
 func (s *Store) StageFile(ctx context.Context, slot bootctl.Slot, f io.ReaderAt, size int64, limits nxs.Limits,
 	verify nxs.VerifyFunc, opt StageOptions) (Content, error) {
+	opt.Resume = false // the whole archive is there: nothing is saved by it
 	archive := newFile(f, size, limits, verify, opt.Patch)
 	archive.set.TakeRoots(opt.Roots)
 	return s.stageFrom(ctx, slot, archive, opt)
@@ -76,7 +86,8 @@ func (s *Store) stageFrom(ctx context.Context, slot bootctl.Slot, a archive, opt
 	if err := checkLink(slot); err != nil {
 		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
-	content, err := s.stage(slot, asked{a, opt.AdmitBundle}, &incoming{ctx: ctx, tell: opt.Progress}, opt)
+	content, err := s.stage(slot, asked{a, opt.AdmitBundle},
+		&incoming{ctx: ctx, tell: opt.Progress, resume: opt.Resume}, opt)
 	if err != nil {
 		return Content{}, fmt.Errorf("cannot stage: %w", err)
 	}
@@ -97,9 +108,9 @@ func (s *Store) stage(slot bootctl.Slot, a archive, in *incoming, opt StageOptio
 		}
 	}
 	if s.has(head) {
-		err = drain(head.Index, a, in)
+		err = s.drain(head, a, in, opt)
 	} else {
-		err = s.add(head, a, in)
+		err = s.add(head, a, in, opt)
 	}
 	if err != nil {
 		return Content{}, err
@@ -131,10 +142,16 @@ func (s *Store) has(head *nxs.Head) bool {
 }
 
 // drain verifies the archive to its end and stores nothing.
-func drain(index nxs.Index, a archive, in *incoming) error {
-	for _, entry := range index.Bundles {
+func (s *Store) drain(head *nxs.Head, a archive, in *incoming, opt StageOptions) error {
+	if err := s.Forget(); err != nil {
+		return err
+	}
+	for _, entry := range head.Index.Bundles {
 		in.at.Reused += entry.PayloadSize
 	}
 	in.enter(Reused)
-	return a.deliver(in, index, nothing{})
+	if opt.Begun != nil {
+		opt.Begun(haveIn(s.fs, setDir(head.Digest), head.Index))
+	}
+	return a.deliver(in, head.Index, nothing{})
 }

@@ -18,8 +18,8 @@ import (
 type Store struct{ fs durable.FS }
 
 // Open creates the layout where it is missing and removes what an interrupted stage left: everything in sets/ that no
-// link leads to, and links that were never renamed to their names. The slots keep what they hold. If sets/ is not a
-// folder, it is replaced. Leftovers that cannot be removed stay.
+// link leads to, and links that were never renamed to their names. What a stage has kept to be resumed stays. The slots
+// keep what they hold. If sets/ is not a folder, it is replaced. Leftovers that cannot be removed stay.
 func Open(fs durable.FS) (*Store, error) {
 	s := &Store{fs}
 	if err := s.prepare(); err != nil {
@@ -60,7 +60,7 @@ func (s *Store) removeLeftovers() error {
 	}
 	for _, name := range names {
 		dir := path.Join(setsDir, name)
-		if used[dir] {
+		if used[dir] || dir == keptDir {
 			continue
 		}
 		if err := s.fs.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrPermission) {

@@ -40,7 +40,7 @@ func (s *stream) makings() []nxs.Making {
 
 // deliver receives the bundles in order. The disk is written concurrently.
 func (s *stream) deliver(in *incoming, index nxs.Index, to keeper) error {
-	disk := startBehind(index)
+	disk := startBehind(in.piece(index))
 	err := s.receive(in, to, disk)
 	if failed := disk.wait(); failed != nil { // takes precedence: it was requested before the read that failed
 		err = failed
@@ -103,14 +103,16 @@ func (s *stream) copy(bundle *nxs.Bundle, in *incoming, payload durable.File, di
 		if left < 0 || err == io.EOF && left > 0 {
 			return refusal.New(refusal.SizeMismatch, "size mismatch in %s", payloadPath("", bundle.Entry.Name))
 		}
-		if err != nil && err != io.EOF {
-			return err
-		}
+		broken := err // what came before goes to the disk: the stage may be resumed
 		if err := disk.write(payload, piece, n); err != nil {
 			return err
 		}
-		if err == io.EOF {
+		switch broken {
+		case nil:
+		case io.EOF:
 			return nil
+		default:
+			return broken
 		}
 		if err := in.ended(); err != nil {
 			return err

@@ -11,13 +11,18 @@ const (
 	pieces     = 4
 )
 
-// pieceSize returns the size of a piece. Sets with only small payloads need less memory.
-func pieceSize(index nxs.Index) int {
+// piece returns the size of a piece. Sets with only small payloads need less memory, and a stage that is resumed has
+// lost at most what was in memory.
+func (in *incoming) piece(index nxs.Index) int {
+	most := int64(pieceBytes)
+	if in.resume {
+		most = keptPiece
+	}
 	largest := int64(1)
 	for _, entry := range index.Bundles {
 		largest = max(largest, entry.PayloadSize)
 	}
-	return int(min(largest, pieceBytes))
+	return int(min(largest, most))
 }
 
 // behind makes changes to the disk while its user goes on: one after the other, in the order requested, and none after
@@ -31,10 +36,10 @@ type behind struct {
 	err     error // the first error; valid after failed is closed
 }
 
-// startBehind starts the writer for a set with that index.
-func startBehind(index nxs.Index) *behind {
+// startBehind starts a writer of pieces of that size.
+func startBehind(size int) *behind {
 	b := &behind{
-		size:    pieceSize(index),
+		size:    size,
 		changes: make(chan func() error, pieces),
 		free:    make(chan []byte, pieces),
 		failed:  make(chan struct{}),

@@ -20,7 +20,7 @@ func (s *Stage) install(ctx context.Context, out io.Reader) (Audit, uint64, erro
 	in := s.owner.intake
 	select {
 	case <-s.streams:
-		return in.install(ctx, in.fromStream(out, s.size), s.progress)
+		return in.install(ctx, s.resumable(in.fromStream(out, s.size)), s.progress)
 	case f := <-s.file:
 		defer f.Close()
 		return in.install(ctx, in.fromFile(f, s.size), s.progress)

@@ -66,11 +66,18 @@ type Status struct {
 	Record   bootctl.Record
 	Contents [3]slots.Content // of slot a and slot b, and what is staged
 	Staging  bool             // a stage is under way
+	Stage    slots.Progress   // of that stage
+	Size     int64            // of its archive
 	Core     string           // the version of the core that runs; empty: the core of the image
 }
 
 // Status returns what is known now.
 func (e *Engine) Status() Status {
 	contents := e.ledger.slots.all()
-	return Status{e.Record(), contents, e.ledger.place.isTaken(), coreVersion(contents, e.core)}
+	now := Status{Record: e.Record(), Contents: contents, Staging: e.ledger.place.isTaken(),
+		Core: coreVersion(contents, e.core)}
+	if s := e.Staging.current(); s != nil {
+		now.Stage, now.Size = s.reached(), s.size
+	}
+	return now
 }

@@ -18,6 +18,7 @@ type Request struct {
 	Size     uint64          // of the archive, as the sender says
 	Progress Progress        // closed with the stage, or when it is refused; nil: nobody listens
 	Operator bool            // the sender may switch to what it stages
+	Resume   bool            // what was received is kept when the stage ends early, for one that goes on with it
 }
 
 // A Stage is one archive on its way into the standby slot. It ends in exactly one of three ways: staged, refused, or
@@ -26,6 +27,7 @@ type Stage struct {
 	owner    *Staging
 	log      journal
 	operator bool
+	resume   bool
 	progress Progress
 	size     int64
 	in       *io.PipeWriter
@@ -34,6 +36,8 @@ type Stage struct {
 	writing  atomic.Int32  // chunks that are being taken
 	streams  chan struct{} // closed when it is known that the archive comes by Write
 	file     chan File     // the archive, where it comes as a file
+	begun    chan struct{} // closed when have is valid
+	have     slots.Have
 	over     chan struct{} // closed when the outcome is known
 
 	// The outcome, valid after over is closed.
@@ -42,6 +46,7 @@ type Stage struct {
 	err    error
 
 	mu   sync.Mutex
+	at   slots.Progress
 	way  way
 	done bool // the sender said that all was sent
 }
@@ -106,11 +111,13 @@ func (g *Staging) start(r Request, log journal) (*Stage, error) {
 	ctx, cancel := context.WithCancelCause(r.Life)
 	out, in := io.Pipe()
 	s := &Stage{
-		owner: g, log: log, operator: r.Operator, size: int64(r.Size), in: in, cancel: cancel, progress: r.Progress,
+		owner: g, log: log, operator: r.Operator, resume: r.Resume, size: int64(r.Size), in: in, cancel: cancel,
 		streams: make(chan struct{}),
+		begun:   make(chan struct{}),
 		file:    make(chan File, 1),
 		over:    make(chan struct{}),
 	}
+	s.progress = noted{s, r.Progress}
 	if !g.enter(s) {
 		cancel(errStopping)
 		g.place.end()
@@ -146,23 +153,43 @@ func (g *Staging) leave() {
 	g.stage = nil
 }
 
-// EndStage ends the stage under way, if there is one, and keeps the place for operators. It returns when the place is
-// free.
+// EndStage ends the stage under way, or drops what an interrupted one has kept, and keeps the place for operators.
+// Nothing is kept to be resumed. It returns when the place is free.
 func (g *Staging) EndStage(ctx context.Context) (ended bool, err error) {
 	g.place.hold()
-	g.mu.Lock()
-	s := g.stage
-	g.mu.Unlock()
+	s := g.current()
 	if s == nil {
-		return false, nil
+		return g.forget()
 	}
 	s.cancel(refusal.New(refusal.Cancelled, "an operator ended the stage"))
 	select {
 	case <-s.over:
-		return s.err != nil, nil
+		if s.err == nil {
+			return false, nil
+		}
+		_, err := g.forget()
+		return true, err
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
+}
+
+// current returns the stage under way, or nil.
+func (g *Staging) current() *Stage {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stage
+}
+
+// forget drops what an interrupted stage has kept, and reports whether there was anything. Another stage that has begun
+// meanwhile is left alone.
+func (g *Staging) forget() (dropped bool, err error) {
+	if g.ledger.takePlace() != nil {
+		return false, nil
+	}
+	defer g.place.end()
+	dropped = g.slots.store.HasKept()
+	return dropped, g.slots.store.Forget()
 }
 
 // Stop lets no stage begin, and waits for those under way, which their Life has ended. After it the slots may have
@@ -252,6 +279,27 @@ func (s *Stage) Drop() {
 	if !sent {
 		s.cancel(refusal.New(refusal.Cancelled, "the sender went away before the end"))
 	}
+}
+
+// noted keeps how far a stage is.
+type noted struct {
+	stage *Stage
+	Progress
+}
+
+// Report implements Progress.
+func (n noted) Report(now slots.Progress) {
+	n.stage.mu.Lock()
+	n.stage.at = now
+	n.stage.mu.Unlock()
+	n.Progress.Report(now)
+}
+
+// reached is how far the stage is.
+func (s *Stage) reached() slots.Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
 }
 
 // unheard is the progress of a stage that nobody listens to.

@@ -1,0 +1,68 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"nexus/libupdates/bootctl"
+	"nexus/libupdates/nxs"
+	"nexus/libupdates/slots"
+)
+
+// resumable is an archive that may be resumed, if its sender wants that.
+func (s *Stage) resumable(archive arrival) arrival {
+	return func(ctx context.Context, slot bootctl.Slot, opt slots.StageOptions) error {
+		opt.Resume, opt.Begun = s.resume, s.begin
+		return archive(ctx, slot, opt)
+	}
+}
+
+// begin notes that payloads can come, and what the device has of them.
+func (s *Stage) begin(have slots.Have) {
+	s.have = have
+	close(s.begun)
+}
+
+// Reuse takes what the device has of a payload in place of the sender's next bytes, and returns how many bytes these
+// are: all of a payload that a slot holds, or the beginning that an interrupted stage has kept. They are verified like
+// bytes that come. It waits until the head of the set has been verified.
+func (s *Stage) Reuse(ctx context.Context, payload nxs.Digest) (size int64, err error) {
+	if !s.stream() {
+		return 0, errors.New("cannot reuse payload: the archive comes as a file")
+	}
+	s.writing.Add(1) // the sender waits for us
+	defer s.writing.Add(-1)
+	select {
+	case <-s.begun:
+	case <-s.over:
+		return 0, errOver
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	from, most, err := s.have(payload)
+	if err != nil || from == nil {
+		return 0, err
+	}
+	defer from.Close()
+	return s.copy(ctx, io.LimitReader(from, most))
+}
+
+// reusePiece is how much of a payload is read at once.
+const reusePiece = 64 << 10
+
+// copy writes what is read. When the reading fails the sender goes on after what was written.
+func (s *Stage) copy(ctx context.Context, from io.Reader) (size int64, err error) {
+	piece := make([]byte, reusePiece)
+	for ctx.Err() == nil {
+		n, readErr := from.Read(piece)
+		if err := s.Write(piece[:n]); err != nil {
+			return size, err
+		}
+		size += int64(n)
+		if readErr != nil {
+			return size, nil
+		}
+	}
+	return size, ctx.Err()
+}
