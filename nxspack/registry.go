@@ -23,7 +23,13 @@ type registryFlags struct {
 
 // client returns a client for a reference.
 func (f registryFlags) client(c *command, ref oci.Reference) (*oci.Client, error) {
-	options := oci.Options{Credentials: f.Credentials, Pace: c.pace}
+	options := oci.Options{Pace: c.pace}
+	if f.Credentials != "" {
+		var err error
+		if options.Credentials, err = os.ReadFile(f.Credentials); err != nil {
+			return nil, cannot("use", f.Credentials, err)
+		}
+	}
 	if f.CA != "" {
 		pem, err := os.ReadFile(f.CA)
 		options.Roots = x509.NewCertPool()
@@ -181,13 +187,13 @@ func (p *pull) run(ctx context.Context, client *oci.Client, f *os.File) (err err
 }
 
 // held returns a payload of a set that is here.
-func (p *pull) held(digest nxs.Digest, size int64) io.Reader {
+func (p *pull) held(digest nxs.Digest, size int64) (io.Reader, int64, error) {
 	for _, set := range p.have {
 		if content, has, err := set.find(digest); err == nil && has == size {
-			return io.NewSectionReader(content, 0, size)
+			return io.NewSectionReader(content, 0, size), size, nil
 		}
 	}
-	return nil
+	return nil, 0, nil
 }
 
 func (p *pull) answer(c *command, output string) error {

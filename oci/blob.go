@@ -75,6 +75,8 @@ type blob struct {
 	from   io.ReadCloser // nil: not connected
 	broken int           // how often the transfer broke without getting ahead
 	ahead  int64         // bytes since it broke
+
+	fetched *int64 // counts the bytes
 }
 
 // Read implements io.Reader. It ends after exactly the bytes of the entry, of which it checks only the number.
@@ -82,6 +84,7 @@ func (b *blob) Read(p []byte) (int, error) {
 	for {
 		n, err := b.read(p)
 		b.at += int64(n)
+		*b.fetched += int64(n)
 		if b.ahead += int64(n); b.ahead >= leastProgress {
 			b.broken = 0
 		}

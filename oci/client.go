@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"net/http"
-	"os"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote"
@@ -25,8 +24,9 @@ type Client struct {
 // Options of a Client.
 type Options struct {
 	Roots       *x509.CertPool // who vouches for a registry; nil: whom this machine trusts
-	Credentials string         // file in the format of Docker's config.json; empty: none
+	Credentials []byte         // in the format of Docker's config.json; empty: none
 	Pace        Pace
+	Line        Line
 }
 
 // New returns a Client. It speaks TLS, but plain HTTP to a registry on this machine for which no roots are given.
@@ -45,7 +45,7 @@ func New(ref Reference, o Options) (*Client, error) {
 	repo.ManifestMediaTypes = []string{ocispec.MediaTypeImageManifest}
 	repo.SkipReferrersGC = true
 	repo.Client = &auth.Client{
-		Client:     newHTTP(repo.PlainHTTP, o.Roots, o.Pace),
+		Client:     newHTTP(repo.PlainHTTP, o),
 		Header:     http.Header{"User-Agent": {"nexus"}},
 		Cache:      auth.NewCache(),
 		ClientID:   "nexus",
@@ -54,16 +54,13 @@ func New(ref Reference, o Options) (*Client, error) {
 	return &Client{ref, repo, o.Pace}, nil
 }
 
-// credentialsIn returns the credentials in a file. Programs that the file names are not run.
-func credentialsIn(name string) (auth.CredentialFunc, error) {
-	if name == "" {
+// credentialsIn returns the credentials in a config. Programs that it names are not run.
+func credentialsIn(config []byte) (auth.CredentialFunc, error) {
+	if len(config) == 0 {
 		return nil, nil
 	}
-	if _, err := os.Stat(name); err != nil {
-		return nil, err
-	}
-	store, err := credentials.NewFileStore(name)
-	if err != nil { // its text may have parts of the file
+	store, err := credentials.NewMemoryStoreFromDockerConfig(config)
+	if err != nil { // its text may have parts of the config
 		return nil, refusal.New(refusal.BadFile, "it is not in the format of Docker's config.json")
 	}
 	return func(ctx context.Context, host string) (auth.Credential, error) {

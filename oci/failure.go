@@ -69,8 +69,11 @@ func untrusted(err error) bool {
 // cut reports whether a connection ended early.
 func cut(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE)
+		errors.Is(err, syscall.EPIPE) || strings.HasSuffix(err.Error(), closedAtOnce)
 }
+
+// closedAtOnce ends the text of net/http's error for a connection that was closed before it was used. It has no name.
+const closedAtOnce = "server closed idle connection"
 
 // maxCause is how much of an error's text is shown.
 const maxCause = 160

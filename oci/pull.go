@@ -82,8 +82,10 @@ func (s *Set) CheckIndex(index nxs.Index) error {
 	return nil
 }
 
-// A HeldFunc returns a payload that need not be fetched, or nil. It is verified like those that are.
-type HeldFunc func(nxs.Digest, int64) io.Reader
+// A HeldFunc says what need not be fetched of a payload of that digest and size: so many bytes of its beginning. They
+// are read from the reader, or not at all if that is nil, because whoever reads the archive has them. They are verified
+// like those that are fetched.
+type HeldFunc func(nxs.Digest, int64) (from io.Reader, size int64, err error)
 
 // Archive reads the archive of the set, front to back. What it yields is as trustworthy as the registry is: a reader of
 // package nxs has to verify it. Blobs are fetched when their turn comes, except those that are held.
@@ -100,7 +102,12 @@ type Archive struct {
 	held  HeldFunc
 	parts []nxs.Part
 	part  io.Reader // the content of parts[0]; nil: not begun
+	from  *blob     // where part comes from the registry; else nil
+	index []byte    // of the set, once it was read
 }
+
+// Index returns the index of the set, once it has been read. Nothing of it is verified.
+func (a *Archive) Index() []byte { return a.index }
 
 // Read implements io.Reader.
 func (a *Archive) Read(p []byte) (int, error) {
@@ -111,9 +118,6 @@ func (a *Archive) Read(p []byte) (int, error) {
 			}
 		}
 		n, err := a.part.Read(p)
-		if _, fetched := a.part.(*blob); fetched {
-			a.Fetched += int64(n)
-		}
 		if err == io.EOF {
 			err = a.Close()
 			a.parts = a.parts[1:]
@@ -132,14 +136,9 @@ func (a *Archive) begin(part nxs.Part) error {
 		return nil
 	}
 	e := a.set.Entries[part.Entry]
-	from := &blob{ctx: a.ctx, client: a.set.client, entry: e}
+	from := &blob{ctx: a.ctx, client: a.set.client, entry: e, fetched: &a.Fetched}
 	if e.payload() {
-		if a.part = from; a.held != nil {
-			if held := a.held(e.Digest, e.Size); held != nil {
-				a.part = held
-			}
-		}
-		return nil
+		return a.beginPayload(e, from)
 	}
 	defer from.Close()
 	raw, err := io.ReadAll(from)
@@ -149,17 +148,46 @@ func (a *Archive) begin(part nxs.Part) error {
 	if nxs.Sum(raw) != e.Digest {
 		return refusal.New(refusal.DigestMismatch, "digest mismatch in %s", e.Name)
 	}
-	a.Fetched += e.Size
+	if e.Name == nxs.IndexName {
+		a.index = raw
+	}
 	a.part = bytes.NewReader(raw)
+	return nil
+}
+
+// beginPayload opens a payload after what is held of it.
+func (a *Archive) beginPayload(e Entry, from *blob) error {
+	a.part, a.from = from, from
+	if a.held == nil {
+		return nil
+	}
+	held, size, err := a.held(e.Digest, e.Size)
+	switch {
+	case err != nil:
+		a.part, a.from = nil, nil
+		return err
+	case size < 0 || size > e.Size:
+		return refusal.New(refusal.SizeMismatch, "size mismatch in %s: the registry has %d bytes, %d are here", e.Name,
+			e.Size, size)
+	case size == 0:
+		return nil
+	case held == nil:
+		held = bytes.NewReader(nil)
+	}
+	if from.at = size; size == e.Size {
+		a.part = held
+		return nil
+	}
+	a.part = io.MultiReader(held, from)
 	return nil
 }
 
 // Close ends the transfer under way.
 func (a *Archive) Close() error {
-	part := a.part
-	a.part = nil
-	if open, ok := part.(io.Closer); ok {
-		return open.Close()
+	from := a.from
+	a.part, a.from = nil, nil
+	if from == nil {
+		return nil
 	}
-	return nil
+	return from.Close()
 }

@@ -2,7 +2,6 @@ package oci
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -18,17 +17,19 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
+	idleTimeout    = 10 * time.Second
 	maxHeader      = 64 << 10
 	maxRedirects   = 5
 )
 
 // newHTTP returns a client that speaks TLS with everybody and, if plain is set, HTTP with this machine.
-func newHTTP(plain bool, roots *x509.CertPool, pace Pace) *http.Client {
-	way := &split{secure: newTransport(nil, pace)}
+func newHTTP(plain bool, o Options) *http.Client {
+	pace := o.Pace
+	way := &split{secure: newTransport(nil, o)}
 	way.secure.Proxy = http.ProxyFromEnvironment
-	way.secure.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	way.secure.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots}
 	if plain {
-		way.plain = newTransport(onlyLoopback, pace)
+		way.plain = newTransport(onlyLoopback, o)
 	}
 	policy := &retry.GenericPolicy{Retryable: repeatable, MaxWait: pace.MaxPause, MaxRetry: pace.Retries,
 		Backoff: func(n int, resp *http.Response) time.Duration { return max(pace.pause(n), asked(resp)) }}
@@ -43,12 +44,13 @@ func newHTTP(plain bool, roots *x509.CertPool, pace Pace) *http.Client {
 	}
 }
 
-func newTransport(control func(string, string, syscall.RawConn) error, pace Pace) *http.Transport {
-	dialer := &net.Dialer{Timeout: connectTimeout, Control: control}
+func newTransport(control func(string, string, syscall.RawConn) error, o Options) *http.Transport {
+	dialer := &net.Dialer{Timeout: connectTimeout, Control: control, Resolver: o.Line.Resolver}
 	return &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext:            o.Line.dial(dialer),
 		TLSHandshakeTimeout:    connectTimeout,
-		ResponseHeaderTimeout:  pace.Patience,
+		ResponseHeaderTimeout:  o.Pace.Patience,
+		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		DisableCompression:     true, // sizes and ranges are those of the blobs
 	}
