@@ -8,6 +8,7 @@
 using Go = import "/go.capnp";
 using Bundle = import "bundle.capnp";
 using Exec = import "exec.capnp";
+using Fetch = import "fetch.capnp";
 using Journal = import "journal.capnp";
 using Keystore = import "keystore.capnp";
 using Packagefs = import "packagefs.capnp";
@@ -98,6 +99,9 @@ interface Operator {
 
   state @21 () -> (keeper :Powers.StateKeeper);
   # See, save and replace the state of bundles.
+
+  fetch @22 () -> (fetcher :Fetch.Fetcher);
+  # Have sets fetched from a registry and staged.
 }
 
 interface TrustEditor {

@@ -95,6 +95,10 @@ struct Status {
   # The staged set, which is in neither slot; empty if none is.
   stage @19 :UInt64;
   # Number of the last completed stage; it never decreases. During a trial it is the number of the stage on trial.
+  stagingDoneBytes @20 :UInt64;
+  # Bytes of the archive that the running stage has received and verified; 0 if none is running.
+  stagingTotalBytes @21 :UInt64;
+  # Size of that archive; 0 if no stage is running.
 }
 
 struct SlotStatus {
@@ -156,16 +160,25 @@ interface StageSink {
   # `bad-file`, without effect, if there was none, or if it is not a regular file of a local file system that is open
   # for reading; write the bytes instead then. A second file, or one after done() or the end of the stage, is refused
   # (an exception).
+
+  reuse @3 (payloadSha256 :Data) -> (bytes :UInt64);
+  # Takes what the device has of the payload with the SHA-256 `payloadSha256`, 32 bytes, in place of the next bytes of the
+  # archive, which are those of its content. `bytes` is how many these are; the sender goes on after them. They are all of a payload that a set on the device has,
+  # the beginning of one that an interrupted stage has kept, or none. They are verified like bytes that come. Call it
+  # where the content of the payload begins. Fails like write.
 }
 
 interface UpdateStage {
   # Stage sets without the power to switch to them: its sinks never return a StagedSystem.
 
-  stage @0 (sizeBytes :UInt64, progress :StageProgress) -> (sink :StageSink, refusal :Keystore.Refusal);
+  stage @0 (sizeBytes :UInt64, progress :StageProgress,
+    resume :Bool) -> (sink :StageSink, refusal :Keystore.Refusal);
   # Starts a stage, like Updated.stageSystem and with the same refusals; a set that was staged before is superseded.
   # `sizeBytes`: the exact size of the archive; `progress` may be null. Dropping the sink before done() discards
   # everything received. A set staged by an operator is reserved: for a minute, or until a switch, holders of
-  # UpdateStage are refused as `stage-in-progress`.
+  # UpdateStage are refused as `stage-in-progress`. With `resume`, what was received is kept when the stage ends early,
+  # and also when the machine does: the next stage of the same set with `resume` has it for StageSink.reuse. Whatever
+  # else is staged drops it, and so does endStage.
 
   held @1 () -> (payloads :List(Data));
   # What a sender need not send, and what a delta may build on: the SHA-256, 32 bytes each, of every payload of the sets
@@ -257,7 +270,8 @@ interface UpdateRecovery {
 
   endStage @4 () -> (ended :Bool);
   # Ends the running stage of any client; its sender is refused as `cancelled`. Returns when another stage could
-  # begin; `ended` is false if none was running, or if it completed before. The right to stage is then reserved for
+  # begin. What an interrupted stage has kept is dropped. `ended` is false if there was neither, or if the stage completed
+  # before. The right to stage is then reserved for
   # operators, for a minute or until a switch: see UpdateStage.
 }
 

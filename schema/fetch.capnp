@@ -1,0 +1,30 @@
+@0xd22f467a028bf592;
+# Fetching: what `fetchd` serves. It brings sets from a registry to `updated`, and is the only daemon that connects to
+# other machines. It holds UpdateStage and nothing that switches: a fetchd that was taken over can bring sets that
+# nobody signed, and they are refused.
+#
+# Holders: clients that may stage sets.
+#
+# Class: blessed (the operator's program calls it). One call or answer is at most 4 MiB (daemons/vat).
+
+using Go = import "/go.capnp";
+using Keystore = import "keystore.capnp";
+using Update = import "update.capnp";
+$Go.package("fetch");
+$Go.import("nexus/capnpgen/fetch");
+
+interface Fetcher {
+  # Fetch sets from a registry.
+
+  fetch @0 (reference :Text, progress :Update.StageProgress) -> (staged :Update.StagedInfo, reusedBytes :UInt64,
+    fetchedBytes :UInt64, refusal :Keystore.Refusal);
+  # Fetches the set at `reference`, oci://HOST[:PORT]/NAME:TAG or NAME@sha256:DIGEST, and stages it; at most 1024 bytes.
+  # What the device has of its payloads is not fetched: see StageSink.reuse. Once the registry has named the set, a fault
+  # that may pass is no reason to give up: the fetch goes on where it was, after pauses of at most a minute, until nothing
+  # has come for ten attempts. `progress` may be null; an interruption sets it back to where the fetch goes on. `staged`
+  # waits for a client that may switch. `reusedBytes`: see Progress; `fetchedBytes`: bytes of the set that came from the
+  # registry. Dropping the call ends the fetch, and what came is kept for the next of the same set. Refused as
+  # `bad-reference`; as `stage-in-progress` while another fetch is running; as UpdateStage.stage and StageSink.done
+  # refuse; or for the registry's fault, as `bad-registry`, `not-a-set`, `not-in-registry`, `registry-denied`,
+  # `registry-unavailable`, `untrusted-registry` or `stalled`.
+}
